@@ -1,0 +1,140 @@
+"""What was said and by whom: utterances, and the corpora that hold them. Never samples."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Elicitation = Literal["acted", "natural", "mixed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One labelled stretch of speech.
+
+    Args:
+        id: corpus and path below the corpus root without suffix, `emodb/wav/03a01Fa`; a segment
+            of a longer recording appends `#start-end` in seconds. No two utterances collide.
+        corpus: name of the corpus.
+        path: file that holds the speech.
+        label: emotion as the corpus's annotators wrote it; `Taxonomy` maps it to a class.
+        speaker: qualified by the corpus, `emodb/03`, since speaker names repeat across corpora.
+        gender: a class of `taxonomy.GENDER`, or None where the corpus does not say.
+        naturalness: a class of `taxonomy.NATURALNESS`, or None.
+        language: English name of the language, or None.
+        sentence: identity of the text that was spoken, where the corpus scripts it.
+        session: identity of the recording session or dialogue, where there is one.
+        start_s: beginning of the segment in the file, in seconds.
+        end_s: end of the segment in seconds, None for the end of the file.
+    """
+
+    id: str
+    corpus: str
+    path: Path
+    label: str
+    speaker: str
+    gender: str | None = None
+    naturalness: str | None = None
+    language: str | None = None
+    sentence: str | None = None
+    session: str | None = None
+    start_s: float = 0.0
+    end_s: float | None = None
+
+
+@dataclass(frozen=True)
+class CorpusCard:
+    """What is known of a corpus before looking at a disk.
+
+    Args:
+        name: key in `CORPORA`, the prefix of ids and speakers.
+        title: the corpus's full name.
+        language: English name of the language.
+        elicitation: acted, natural, or mixed (the utterance says which).
+        licence: terms in a few words.
+        citation: authors, title, venue, year.
+        url: where to read about it and ask for it.
+        labels: raw label -> utterances in the full distribution.
+        n_speakers: speakers in the full distribution.
+        faults: known faults of the distribution, one sentence each.
+    """
+
+    name: str
+    title: str
+    language: str
+    elicitation: Elicitation
+    licence: str
+    citation: str
+    url: str
+    labels: Mapping[str, int]
+    n_speakers: int
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in a tree that a loader could not use; reported, never dropped in silence.
+
+    Args:
+        kind: a short name such as `unmatched name`, `duplicate`, `empty file`.
+        path: the file or label line concerned, relative to the corpus root.
+        detail: one sentence: what is wrong and what happens to it.
+    """
+
+    kind: str
+    path: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus found on disk.
+
+    Args:
+        card: what it should be.
+        root: folder it was read from.
+        utterances: what it holds, sorted by id.
+        problems: what could not be used.
+    """
+
+    card: CorpusCard
+    root: Path
+    utterances: tuple[Utterance, ...]
+    problems: tuple[Problem, ...] = field(default=())
+
+    @property
+    def name(self) -> str:
+        """Name of the corpus."""
+        return self.card.name
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """Qualified speakers, sorted."""
+        return tuple(sorted({u.speaker for u in self.utterances}))
+
+    def select(self, keep: Callable[[Utterance], bool]) -> Corpus:
+        """The corpus with only the utterances for which `keep` is true."""
+        chosen = tuple(u for u in self.utterances if keep(u))
+        return Corpus(self.card, self.root, chosen, self.problems)
+
+    def count(self, of: Callable[[Utterance], str | None]) -> Counter[str | None]:
+        """Number of utterances by any property, such as `lambda u: u.label`."""
+        return Counter(of(u) for u in self.utterances)
+
+    def digest(self) -> str:
+        """Hash of every utterance's metadata, independent of where the tree lies."""
+        return utterances_digest(self.utterances)
+
+
+def utterances_digest(utterances: Iterable[Utterance]) -> str:
+    """SHA-256 over the metadata of utterances, 16 hex digits; paths do not count, ids do."""
+    lines = sorted(
+        json.dumps([u.id, u.label, u.speaker, u.gender, u.naturalness, u.start_s, u.end_s])
+        for u in utterances
+    )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

@@ -1,0 +1,37 @@
+"""The errors that voxaffect raises on purpose.
+
+Every message names the thing that is wrong and says what to do about it, in one sentence, so that
+the command line can print it as it stands.
+"""
+
+
+class VoxaffectError(Exception):
+    """Root of all errors raised on purpose."""
+
+
+class CorpusError(VoxaffectError):
+    """A corpus tree, label or table is not what its card says."""
+
+
+class AudioError(VoxaffectError):
+    """A recording cannot be decoded, or holds nothing that can be analysed."""
+
+
+class FeatureError(VoxaffectError):
+    """Frame features are missing, damaged or of the wrong kind."""
+
+
+class FoldError(VoxaffectError):
+    """A split of the data breaks the rule of its protocol."""
+
+
+class ConfigError(VoxaffectError):
+    """A setting is unknown, misspelt or impossible."""
+
+
+class TrainingError(VoxaffectError):
+    """A model cannot be trained on what it was given, or did not converge to finite weights."""
+
+
+class ArtefactError(VoxaffectError):
+    """A saved recogniser or result is damaged, foreign or of another version."""

@@ -1,0 +1,119 @@
+"""Frames in time: the one home of seconds, samples and frames, and of values a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
+from voxaffect.errors import FeatureError
+
+
+@dataclass(frozen=True)
+class FrameGrid:
+    """Where frames lie: frame i covers samples [i hop, i hop + window).
+
+    Args:
+        window_s: length of a frame in seconds; the paper's is 25 ms.
+        hop_s: distance between frames in seconds; the paper's is 10 ms.
+
+    Raises:
+        FeatureError: a length is not a positive whole number of samples.
+    """
+
+    window_s: float = 0.025
+    hop_s: float = 0.010
+
+    def __post_init__(self) -> None:
+        for name, seconds in (("window_s", self.window_s), ("hop_s", self.hop_s)):
+            samples = seconds * SAMPLE_RATE_HZ
+            if round(samples) < 1 or abs(samples - round(samples)) > 1e-6:
+                raise FeatureError(
+                    f"{name} = {seconds} is {samples:.3f} samples at {SAMPLE_RATE_HZ} Hz; "
+                    "choose a positive whole number of samples"
+                )
+
+    @property
+    def window_samples(self) -> int:
+        """Samples a frame covers."""
+        return round(self.window_s * SAMPLE_RATE_HZ)
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples between the beginnings of two frames."""
+        return round(self.hop_s * SAMPLE_RATE_HZ)
+
+    @property
+    def frames_per_s(self) -> float:
+        """Frames a second."""
+        return SAMPLE_RATE_HZ / self.hop_samples
+
+    def n_frames(self, n_samples: int) -> int:
+        """Frames that lie whole inside `n_samples`: T = 1 + (N - window) // hop, 0 if N < window.
+
+        >>> FrameGrid().n_frames(30_372)
+        188
+        """
+        if n_samples < self.window_samples:
+            return 0
+        return 1 + (n_samples - self.window_samples) // self.hop_samples
+
+    def centre_s(self, frame: int) -> float:
+        """Time of a frame's middle, in seconds."""
+        return (frame * self.hop_samples + self.window_samples / 2) / SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True)
+class FrameFeatures:
+    """Numbers a frame of one utterance.
+
+    Args:
+        values: float32 (T, F), finite, T >= 1.
+        names: the F column names.
+        grid: where the frames lie.
+        utterance_id: whose they are.
+
+    Raises:
+        FeatureError: shape, type or values are not as stated.
+    """
+
+    values: NDArray[np.float32]
+    names: tuple[str, ...]
+    grid: FrameGrid
+    utterance_id: str
+
+    def __post_init__(self) -> None:
+        shape = self.values.shape
+        if self.values.ndim != 2 or shape[0] < 1 or shape[1] != len(self.names):
+            raise FeatureError(
+                f"{self.utterance_id}: features of shape {shape} where at least one frame of "
+                f"{len(self.names)} values is expected"
+            )
+        if self.values.dtype != np.float32 or not np.isfinite(self.values).all():
+            raise FeatureError(f"{self.utterance_id}: features must be finite float32 numbers")
+
+
+class FrameExtractor(Protocol):
+    """Anything that turns waveforms into numbers a frame."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names, F of them."""
+
+    @property
+    def grid(self) -> FrameGrid:
+        """Where its frames lie."""
+
+    def settings(self) -> Mapping[str, object]:
+        """Everything that changes its output, as plain values: the store's key."""
+
+    def extract(self, waveforms: Sequence[Waveform]) -> list[NDArray[np.float32]]:
+        """Frames of each waveform, float32 (T, F).
+
+        Raises:
+            AudioError: a waveform is shorter than one frame.
+        """
