@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 Elicitation = Literal["acted", "natural", "mixed"]
@@ -47,6 +47,22 @@ class Utterance:
     end_s: float | None = None
 
 
+def utterance_id(
+    corpus: str, relative: PurePath, start_s: float = 0.0, end_s: float | None = None
+) -> str:
+    """Id of the utterance in a file at `relative` below the corpus root, or in a segment of it.
+
+    >>> utterance_id("emodb", PurePath("wav/03a01Fa.wav"))
+    'emodb/wav/03a01Fa'
+    >>> utterance_id("calls", PurePath("monday.flac"), 1.5, 4.25)
+    'calls/monday#1.500-4.250'
+    """
+    name = f"{corpus}/{relative.with_suffix('').as_posix()}"
+    if start_s == 0 and end_s is None:
+        return name
+    return f"{name}#{start_s:.3f}-{'' if end_s is None else f'{end_s:.3f}'}"
+
+
 @dataclass(frozen=True)
 class CorpusCard:
     """What is known of a corpus before looking at a disk.
@@ -84,11 +100,14 @@ class Problem:
         kind: a short name such as `unmatched name`, `duplicate`, `empty file`.
         path: the file or label line concerned, relative to the corpus root.
         detail: one sentence: what is wrong and what happens to it.
+        is_fault: whether it must be put right before the corpus can be used as its card says;
+            otherwise it is worth knowing, no more.
     """
 
     kind: str
     path: str
     detail: str
+    is_fault: bool = False
 
 
 @dataclass(frozen=True)

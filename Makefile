@@ -1,0 +1,41 @@
+# Two commands matter: make demo and make test. Each builds what it needs first.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PINS := pyproject.toml constraints.txt
+
+.PHONY: demo test check bench clean
+
+demo: .venv/installed
+	$(BIN)/voxaffect demo --out demo
+
+test: .venv/installed-dev
+	$(BIN)/python -m pytest
+
+check: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/installed-bench
+	for file in benchmarks/[a-z]*.py; do $(BIN)/python "$$file" || exit 1; done
+
+clean:
+	rm -rf .venv build dist demo src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+
+# A stamp is newer than the files that decide what is installed, or pip runs again.
+.venv/installed: $(PINS) | $(BIN)/python
+	$(INSTALL) -e .
+	touch $@
+
+.venv/installed-dev: $(PINS) | $(BIN)/python
+	$(INSTALL) -e '.[dev]'
+	touch $@ .venv/installed
+
+.venv/installed-bench: $(PINS) | $(BIN)/python
+	$(INSTALL) -e '.[dev,bench]'
+	touch $@ .venv/installed-dev .venv/installed

@@ -1,0 +1,174 @@
+"""The command line: parse, call, print. Everything it says is made elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voxaffect.errors import VoxaffectError
+
+app = typer.Typer(
+    name="voxaffect",
+    help="Speech emotion recognition that keeps working on voices, rooms and tasks it was not "
+    "trained on. Begin with: voxaffect demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+corpora_app = typer.Typer(help="The corpora that can be read, and whether a copy on disk is whole.")
+app.add_typer(corpora_app, name="corpora", no_args_is_help=True)
+
+Config = Annotated[Path, typer.Argument(help="Settings file (TOML), such as configs/open.toml.")]
+Jobs = Annotated[
+    int, typer.Option("--jobs", "-j", min=0, help="Processes at once; 0 is one a core.")
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for results and the report.")]
+
+
+@app.command()
+def demo(
+    out: Out = Path("demo"),
+    jobs: Jobs = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the speech and of all training.")] = 0,
+    scale: Annotated[float, typer.Option(help="Size of the simulated corpora.")] = 1.0,
+) -> None:
+    """Run the paper's whole experiment on simulated corpora and write its report.
+
+    Speech is synthesised in the folder trees of four real corpora; every system is trained and
+    tested within corpora, across corpora and on all of them together. A few minutes, no downloads.
+    """
+    from voxaffect.commands import evaluation
+
+    evaluation.demo(out, n_jobs=jobs, seed=seed, scale=scale)
+
+
+@app.command()
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="Folder to write the corpora's trees into.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
+    scale: Annotated[float, typer.Option(help="Number of utterances, relative to the demo.")] = 1.0,
+    jobs: Jobs = 0,
+) -> None:
+    """Write simulated emotional speech in the trees of real corpora, for tests and trials."""
+    from voxaffect.commands import evaluation
+
+    evaluation.simulate(folder, seed=seed, scale=scale, n_jobs=jobs)
+
+
+@app.command()
+def extract(config: Config, jobs: Jobs = 0) -> None:
+    """Compute the frame features of every corpus of a settings file, once."""
+    from voxaffect.commands import evaluation
+
+    evaluation.extract(config, n_jobs=jobs)
+
+
+@app.command()
+def evaluate(
+    config: Config,
+    out: Out = Path("runs/evaluation"),
+    protocol: Annotated[
+        list[str] | None, typer.Option(help="within, cross or aggregated; may be repeated.")
+    ] = None,
+    systems: Annotated[
+        str | None, typer.Option(help="Systems to compare, separated by commas.")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas.")] = None,
+    jobs: Jobs = 0,
+) -> None:
+    """Train and test systems on corpora; resumes where an earlier run of the same folder stopped.
+
+    Writes every result as it ends, then report.html and report.md. Settings given here replace
+    those of the file.
+    """
+    from voxaffect.commands import evaluation
+
+    evaluation.evaluate(config, out, protocols=protocol, systems=systems, seeds=seeds, n_jobs=jobs)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="The --out folder of evaluate or demo.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write it.")] = None,
+) -> None:
+    """Write the report of a run again: tables and figures, as one page and as Markdown."""
+    from voxaffect.commands import evaluation
+
+    evaluation.report(run, out or run)
+
+
+@app.command()
+def train(
+    config: Config,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the trained recogniser.")],
+    system: Annotated[str, typer.Option(help="Which system to train.")] = "lstm-mtl",
+    seed: Annotated[int, typer.Option(help="Seed of weights, order and dropout.")] = 0,
+    jobs: Jobs = 0,
+) -> None:
+    """Train a recogniser on all corpora of a settings file and save it."""
+    from voxaffect.commands import recognition
+
+    recognition.train(config, out, system_name=system, seed=seed, n_jobs=jobs)
+
+
+@app.command()
+def predict(
+    files: Annotated[list[Path], typer.Argument(help="Recordings in any format libsndfile reads.")],
+    model: Annotated[Path, typer.Option("--model", "-m", help="Folder that train wrote.")],
+    output: Annotated[str, typer.Option("--format", "-f", help="table, json or csv.")] = "table",
+    timeline: Annotated[
+        bool, typer.Option("--timeline", help="Also the posterior of every frame (json only).")
+    ] = False,
+) -> None:
+    """Say which emotion recordings express, and how sure that is.
+
+    A file that cannot be used is named on standard error; the others are answered all the same,
+    and the exit status is 1.
+    """
+    from voxaffect.commands import recognition
+
+    raise typer.Exit(recognition.predict(files, model, output=output, timeline=timeline))
+
+
+@corpora_app.command("list")
+def corpora_list() -> None:
+    """List the corpora that can be read, with language, style and licence."""
+    from voxaffect.commands import corpora
+
+    corpora.show_all()
+
+
+@corpora_app.command("show")
+def corpora_show(name: Annotated[str, typer.Argument(help="Name in the list.")]) -> None:
+    """Show what is known of one corpus: labels, counts, citation, known faults."""
+    from voxaffect.commands import corpora
+
+    corpora.show(name)
+
+
+@corpora_app.command("check")
+def corpora_check(
+    name: Annotated[str, typer.Argument(help="Name in the list.")],
+    root: Annotated[Path, typer.Argument(help="Folder of the copy on disk, or a table.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    jobs: Jobs = 0,
+) -> None:
+    """Check a copy on disk against the corpus's card; the exit status is 1 where it has faults."""
+    from voxaffect.commands import corpora
+
+    raise typer.Exit(corpora.check(name, root, as_json=as_json, n_jobs=jobs))
+
+
+def main() -> None:
+    """Run the command line; an error that voxaffect raises on purpose is one sentence, status 2."""
+    try:
+        app()
+    except VoxaffectError as fault:
+        typer.secho(f"voxaffect: {fault}", err=True, fg=typer.colors.RED)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.secho("voxaffect: stopped; finished results are kept", err=True)
+        sys.exit(130)

@@ -1,0 +1,295 @@
+"""One TOML file becomes checked, frozen settings: the only place that reads settings.
+
+Below this file nobody reads files of settings, the environment or names of things. An unknown key
+is an error that names the nearest known one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from voxaffect.baselines import SvmSettings
+from voxaffect.classifier import ElmSettings
+from voxaffect.corpora import CORPORA
+from voxaffect.corpora.corpus import Corpus
+from voxaffect.corpora.table import parse_table
+from voxaffect.errors import ConfigError
+from voxaffect.evaluation.experiment import Plan
+from voxaffect.model.training import TrainingSettings
+from voxaffect.systems import SYSTEMS, Options, System
+from voxaffect.taxonomy import EMOTION, Taxonomy
+
+EXCLUDE = "exclude"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TreeSource(_Strict):
+    """A corpus in its own folder tree.
+
+    Args:
+        root: its folder.
+        loader: key of `CORPORA`, the corpus's own name if left out.
+    """
+
+    root: Path
+    loader: str | None = None
+
+
+class TableSource(_Strict):
+    """A user's own corpus: a CSV or Parquet file with a row an utterance."""
+
+    table: Path
+
+
+class Training(_Strict):
+    """Training settings: those of all nets, and those of one kind that differ."""
+
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    batch_size: Annotated[int, Field(ge=1)] | None = None
+    max_epochs: Annotated[int, Field(ge=1)] | None = None
+    patience: Annotated[int, Field(ge=1)] | None = None
+    batches_per_epoch: Annotated[int, Field(ge=1)] | None = None
+    crop_frames: Annotated[int, Field(ge=1)] | None = None
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    class_weight: Literal["balanced", "none"] | None = None
+    autocast: bool | None = None
+    device: str | None = None
+
+    def applied_to(self, settings: TrainingSettings) -> TrainingSettings:
+        """The settings with what this section states."""
+        stated: dict[str, Any] = {
+            f.name: getattr(self, f.name)
+            for f in fields(TrainingSettings)
+            if getattr(self, f.name) is not None
+        }
+        if stated.get("class_weight") == "none":
+            stated["class_weight"] = None
+        return replace(settings, **stated)
+
+
+class TrainingSection(Training):
+    """`[training]`, with `[training.dnn]` and `[training.lstm]` inside."""
+
+    dnn: Training = Training()
+    lstm: Training = Training()
+    subtask_weight: Annotated[float, Field(ge=0)] = 0.1
+
+
+class EvaluateSection(_Strict):
+    """`[evaluate]`: which questions are asked of which systems."""
+
+    protocols: tuple[Literal["within", "cross", "aggregated"], ...] = (
+        "within",
+        "cross",
+        "aggregated",
+    )
+    systems: tuple[str, ...] = ("dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl", "svm")
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
+    dev: Literal["utterances", "speakers"] = "utterances"
+    split_style: tuple[str, ...] = ()
+    split_seed: Annotated[int, Field(ge=0)] = 0
+
+
+class FeatureSection(_Strict):
+    """`[features]`: where computed features are kept."""
+
+    store: Path = Path("~/.cache/voxaffect/features")
+
+
+class Settings(_Strict):
+    """Everything that a settings file may say."""
+
+    corpora: dict[str, TreeSource | TableSource]
+    taxonomy: dict[str, dict[str, str]] = {}
+    features: FeatureSection = FeatureSection()
+    training: TrainingSection = TrainingSection()
+    elm: ElmSettings = ElmSettings()
+    svm: SvmSettings = SvmSettings()
+    evaluate: EvaluateSection = EvaluateSection()
+
+    def load_corpora(self) -> list[Corpus]:
+        """Every corpus, read from disk.
+
+        Raises:
+            CorpusError: a tree or table cannot be used.
+        """
+        return [self._reader(name)() for name in self.corpora]
+
+    def _reader(self, name: str) -> Callable[[], Corpus]:
+        source = self.corpora[name]
+        if isinstance(source, TableSource):
+            return lambda: parse_table(source.table, name)
+        loader = CORPORA[_known(source.loader or name, CORPORA, "corpus")]
+        return lambda: loader.parse(source.root)
+
+    def make_taxonomy(self) -> Taxonomy:
+        """The mapping from labels to classes."""
+        for name in self.taxonomy:
+            _known(name, self.corpora, "corpus under [taxonomy]")
+        return Taxonomy(
+            per_corpus={
+                corpus: {label.lower(): _emotion(corpus, name) for label, name in labels.items()}
+                for corpus, labels in self.taxonomy.items()
+            }
+        )
+
+    def options(self) -> Options:
+        """Settings that all systems share."""
+        default = Options()
+        return Options(
+            dnn=self.training.dnn.applied_to(self.training.applied_to(default.dnn)),
+            lstm=self.training.lstm.applied_to(self.training.applied_to(default.lstm)),
+            elm=self.elm,
+            subtask_weight=self.training.subtask_weight,
+            svm=self.svm,
+        )
+
+    def systems(self) -> tuple[System, ...]:
+        """The systems to compare."""
+        return tuple(find_system(name) for name in self.evaluate.systems)
+
+    def plan(self) -> Plan:
+        """What an evaluation computes."""
+        asked = self.evaluate
+        return Plan(
+            protocols=asked.protocols,
+            systems=self.systems(),
+            seeds=asked.seeds,
+            options=self.options(),
+            dev=asked.dev,
+            split_style=asked.split_style,
+            split_seed=asked.split_seed,
+        )
+
+
+def find_system(name: str) -> System:
+    """The system of a name.
+
+    Raises:
+        ConfigError: there is none; the nearest name is told.
+    """
+    return SYSTEMS[_known(name, SYSTEMS, "system")]
+
+
+def load_settings(path: Path) -> Settings:
+    """Read a settings file; `${NAME}` stands for an environment variable in any text.
+
+    Relative paths are relative to the file's folder.
+
+    Raises:
+        ConfigError: the file is missing, is no TOML, or says something unknown or impossible.
+    """
+    try:
+        plain = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as fault:
+        raise ConfigError(f"{path}: cannot be read ({fault.strerror}); give a TOML file") from fault
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise ConfigError(f"{path}: is no TOML ({fault})") from fault
+    plain = _expand(plain, path)
+    base = path.resolve().parent
+    plain["corpora"] = {k: _source(v, base) for k, v in _section(plain, "corpora", path).items()}
+    return make_settings(plain, str(path))
+
+
+def make_settings(plain: dict[str, Any], origin: str) -> Settings:
+    """Settings from plain values.
+
+    Raises:
+        ConfigError: a key is unknown or a value impossible; the message names it and `origin`.
+    """
+    _refuse_unknown(plain, Settings, origin, ())
+    try:
+        return TypeAdapter(Settings).validate_python(plain)
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"{origin}: {where} = {first['input']!r} is impossible: {first['msg'].lower()}"
+        ) from fault
+
+
+def _section(plain: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
+    section = plain.get(name)
+    if not isinstance(section, dict) or not section:
+        raise ConfigError(f'{path}: needs a [{name}] section with lines like emodb = "/data/emodb"')
+    return section
+
+
+def _source(value: Any, base: Path) -> Any:
+    """A corpus given as a text is its root; paths become absolute."""
+    if isinstance(value, str):
+        value = {"root": value}
+    if not isinstance(value, dict):
+        return value
+    absolute = {k: str(base / Path(value[k]).expanduser()) for k in ("root", "table") if k in value}
+    return {**value, **absolute}
+
+
+def _expand(value: Any, path: Path) -> Any:
+    """Replace `${NAME}` by the environment variable NAME in every text."""
+    if isinstance(value, dict):
+        return {k: _expand(v, path) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_expand(v, path) for v in value]
+    if not isinstance(value, str):
+        return value
+
+    def variable(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in os.environ:
+            raise ConfigError(f"{path}: {value!r} needs the environment variable {name}; set it")
+        return os.environ[name]
+
+    return re.sub(r"\$\{(\w+)\}", variable, value)
+
+
+_NESTED: dict[tuple[str, ...], Any] = {
+    (): Settings,
+    ("features",): FeatureSection,
+    ("training",): TrainingSection,
+    ("training", "dnn"): Training,
+    ("training", "lstm"): Training,
+    ("elm",): ElmSettings,
+    ("svm",): SvmSettings,
+    ("evaluate",): EvaluateSection,
+}
+
+
+def _refuse_unknown(plain: dict[str, Any], model: Any, origin: str, where: tuple[str, ...]) -> None:
+    """Refuse keys that no section knows, with the nearest one that it does."""
+    known = (
+        set(model.model_fields)
+        if isinstance(model, type) and issubclass(model, BaseModel)
+        else {f.name for f in fields(model)}
+    )
+    for key, value in plain.items():
+        _known(key, known, f"setting under [{'.'.join(where)}]" if where else "section", origin)
+        inside = _NESTED.get((*where, key))
+        if inside is not None and isinstance(value, dict):
+            _refuse_unknown(value, inside, origin, (*where, key))
+
+
+def _known(name: str, known: Any, kind: str, origin: str = "") -> str:
+    if name in known:
+        return name
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+    raise ConfigError(f"{origin + ': ' if origin else ''}{name!r} is no {kind}; {hint}")
+
+
+def _emotion(corpus: str, name: str) -> str | None:
+    if name == EXCLUDE:
+        return None
+    return _known(name, (*EMOTION.classes, EXCLUDE), f"emotion class under [taxonomy.{corpus}]")

@@ -1,0 +1,78 @@
+"""Berlin Database of Emotional Speech: `wav/03a01Fa.wav` is speaker, sentence, emotion, version."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePath
+
+from voxaffect.corpora.corpus import Corpus, CorpusCard
+from voxaffect.corpora.tree import LeftOut, NameScheme, Spoken, corpus_from_names
+
+CARD = CorpusCard(
+    name="emodb",
+    title="Berlin Database of Emotional Speech (EmoDB)",
+    language="German",
+    elicitation="acted",
+    licence="free for research",
+    citation="F. Burkhardt, A. Paeschke, M. Rolfes, W. F. Sendlmeier, B. Weiss: A Database of "
+    "German Emotional Speech. Interspeech 2005",
+    url="http://emodb.bilderbar.info",
+    labels={
+        "neutral": 79,
+        "happiness": 71,
+        "sadness": 62,
+        "anger": 127,
+        "boredom": 81,
+        "disgust": 46,
+        "fear": 69,
+    },
+    n_speakers=10,
+    faults=(
+        "Speaker 08 has no disgust and 03 and 10 have one each, so its recall is undefined there.",
+        "Version 2.0.0 adds laryngograph recordings and ambiguous utterances to the 535.",
+    ),
+)
+
+# Wut, Langeweile, Ekel, Angst, Freude, Trauer, neutral.
+EMOTIONS = {
+    "W": "anger",
+    "L": "boredom",
+    "E": "disgust",
+    "A": "fear",
+    "F": "happiness",
+    "T": "sadness",
+    "N": "neutral",
+}
+MALE = {"03", "10", "11", "12", "15"}
+FEMALE = {"08", "09", "13", "14", "16"}
+
+
+def parse(root: Path) -> Corpus:
+    """Read the corpus below `root`; laryngograph recordings are left out.
+
+    Raises:
+        CorpusError: `root` is no folder or holds no EmoDB recording.
+    """
+    return corpus_from_names(CARD, root, SCHEME)
+
+
+def _read(name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
+    if any("laryngo" in part.lower() for part in relative.parts):
+        return LeftOut("laryngograph", "is no microphone recording; left out")
+    speaker = name["speaker"]
+    return Spoken(
+        label=EMOTIONS[name["emotion"]],
+        speaker=speaker,
+        gender="male" if speaker in MALE else "female",
+        sentence=name["sentence"],
+    )
+
+
+SCHEME = NameScheme(
+    re.compile(
+        rf"(?P<speaker>{'|'.join(sorted(MALE | FEMALE))})(?P<sentence>[ab]\d\d)"
+        r"(?P<emotion>[WLEAFTN])[a-f]"
+    ),
+    _read,
+    example="wav/03a01Fa.wav",
+)

@@ -1,0 +1,70 @@
+"""EMOVO: `EMOVO/f1/gio-f1-b2.wav` is emotion, actor, phrase."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePath
+
+from voxaffect.corpora.corpus import Corpus, CorpusCard
+from voxaffect.corpora.tree import NameScheme, Spoken, corpus_from_names
+
+CARD = CorpusCard(
+    name="emovo",
+    title="EMOVO Corpus: an Italian Emotional Speech Database",
+    language="Italian",
+    elicitation="acted",
+    licence="CC BY-NC-SA 4.0",
+    citation="G. Costantini, I. Iaderola, A. Paoloni, M. Todisco: EMOVO Corpus: an Italian "
+    "Emotional Speech Database. LREC 2014",
+    url="https://aclanthology.org/L14-1478",
+    labels={
+        "neutral": 84,
+        "disgust": 84,
+        "joy": 84,
+        "fear": 84,
+        "anger": 84,
+        "surprise": 84,
+        "sadness": 84,
+    },
+    n_speakers=6,
+)
+
+# neutrale, disgusto, gioia, paura, rabbia, sorpresa, tristezza.
+EMOTIONS = {
+    "neu": "neutral",
+    "dis": "disgust",
+    "gio": "joy",
+    "pau": "fear",
+    "rab": "anger",
+    "sor": "surprise",
+    "tri": "sadness",
+}
+
+
+def parse(root: Path) -> Corpus:
+    """Read the corpus below `root`.
+
+    Raises:
+        CorpusError: `root` is no folder or holds no EMOVO recording.
+    """
+    return corpus_from_names(CARD, root, SCHEME)
+
+
+def _read(name: re.Match[str], relative: PurePath) -> Spoken:  # noqa: ARG001
+    return Spoken(
+        label=EMOTIONS[name["emotion"]],
+        speaker=name["actor"],
+        gender="female" if name["actor"].startswith("f") else "male",
+        sentence=name["phrase"],
+    )
+
+
+# Phrases: b short, l long, n without sense, d questions.
+SCHEME = NameScheme(
+    re.compile(
+        r"(?P<emotion>neu|dis|gio|pau|rab|sor|tri)-(?P<actor>[fm][1-3])-"
+        r"(?P<phrase>b[1-3]|l[1-4]|n[1-5]|d[12])"
+    ),
+    _read,
+    example="EMOVO/f1/gio-f1-b2.wav",
+)

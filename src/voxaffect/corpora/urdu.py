@@ -1,0 +1,54 @@
+"""URDU: `Angry/SM1_F10_A010.wav` is speaker (M, F: the sex), file, emotion and number."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePath
+
+from voxaffect.corpora.corpus import Corpus, CorpusCard
+from voxaffect.corpora.tree import LeftOut, NameScheme, Spoken, corpus_from_names
+
+CARD = CorpusCard(
+    name="urdu",
+    title="URDU-Dataset: emotional speech of Urdu talk shows",
+    language="Urdu",
+    elicitation="natural",
+    licence="research only",
+    citation="S. Latif, A. Qayyum, M. Usman, J. Qadir: Cross Lingual Speech Emotion Recognition: "
+    "Urdu vs. Western Languages. FIT 2018",
+    url="https://github.com/siddiquelatif/URDU-Dataset",
+    labels={"neutral": 100, "happy": 100, "sad": 100, "angry": 100},
+    n_speakers=29,
+    faults=(
+        "Its description counts 38 speakers, its file names 29.",
+        "Speakers are very uneven, 2 to 80 clips, and few are heard in all emotions.",
+    ),
+)
+
+EMOTIONS = {"A": "angry", "H": "happy", "N": "neutral", "S": "sad"}
+
+
+def parse(root: Path) -> Corpus:
+    """Read the corpus below `root`; a clip whose folder contradicts its name is left out.
+
+    Raises:
+        CorpusError: `root` is no folder or holds no clip of the corpus.
+    """
+    return corpus_from_names(CARD, root, SCHEME)
+
+
+def _read(name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
+    label = EMOTIONS[name["emotion"]]
+    folder = relative.parent.name.lower()
+    if folder in EMOTIONS.values() and folder != label:
+        detail = f"is {label} by its name, {folder} by its folder; left out"
+        return LeftOut("contradicting label", detail, is_fault=True)
+    sex = "male" if name["speaker"].startswith("SM") else "female"
+    return Spoken(label=label, speaker=name["speaker"], gender=sex)
+
+
+SCHEME = NameScheme(
+    re.compile(r"(?P<speaker>S[MF]\d+)_F\d+_(?P<emotion>[AHNS])\d+"),
+    _read,
+    example="Angry/SM1_F10_A010.wav",
+)

@@ -1,0 +1,96 @@
+"""Corpora ready for experiments: used utterances, their targets and their frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxaffect.corpora.corpus import Corpus, Utterance, utterances_digest
+from voxaffect.errors import CorpusError
+from voxaffect.evaluation.run import CorpusSummary, summarise
+from voxaffect.features.store import FeatureStore, Progress
+from voxaffect.files import digest
+from voxaffect.model.batches import Examples
+from voxaffect.taxonomy import EMOTION, TASKS, Taxonomy
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Utterances with an emotion class and with frames.
+
+    Args:
+        utterances: id -> utterance, in the order of corpora and ids.
+        targets: id -> task -> class index, MISSING where not known.
+        features: id -> float32 (T, F), memory-mapped.
+        digest: hash of utterances, targets and feature settings.
+    """
+
+    utterances: Mapping[str, Utterance]
+    targets: Mapping[str, Mapping[str, int]]
+    features: Mapping[str, NDArray[np.float32]]
+    digest: str
+
+    def examples(self, ids: Sequence[str]) -> Examples:
+        """Frames and targets of the utterances of the given ids, in that order."""
+        return Examples(
+            [self.features[i] for i in ids],
+            {task: np.array([self.targets[i][task] for i in ids], np.int64) for task in TASKS},
+        )
+
+    def emotions(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Emotion classes of the utterances of the given ids."""
+        return np.array([self.targets[i][EMOTION.name] for i in ids], np.int64)
+
+    def subset(self, ids: Iterable[str]) -> Dataset:
+        """The dataset with only the given ids: what a process needs of it."""
+        wanted = list(ids)
+        return replace(
+            self,
+            utterances={i: self.utterances[i] for i in wanted},
+            targets={i: self.targets[i] for i in wanted},
+        )
+
+
+def prepare(
+    corpora: Sequence[Corpus],
+    taxonomy: Taxonomy,
+    store: FeatureStore,
+    *,
+    n_jobs: int = 1,
+    progress: Progress | None = None,
+) -> tuple[Dataset, tuple[CorpusSummary, ...]]:
+    """Extract what is missing, leave out what has no class or no speech, and count both.
+
+    Raises:
+        CorpusError: a label is unknown, or a corpus has nothing left.
+    """
+    labelled = [corpus.select(lambda u: taxonomy.emotion(u) is not None) for corpus in corpora]
+    extraction = store.extract(
+        [u for corpus in labelled for u in corpus.utterances], n_jobs=n_jobs, progress=progress
+    )
+    used = [corpus.select(lambda u: u.id in extraction.features) for corpus in labelled]
+    for corpus in used:
+        if not corpus.utterances:
+            raise CorpusError(
+                f"{corpus.name} at {corpus.root}: no utterance has both a class and speech; "
+                f"check the folder and [taxonomy.{corpus.name}]"
+            )
+    utterances = {u.id: u for corpus in used for u in corpus.utterances}
+    rate = store.extractor.grid.frames_per_s
+    summaries = tuple(
+        summarise(
+            whole,
+            kept,
+            taxonomy,
+            n_refused=len(some.utterances) - len(kept.utterances),
+            speech_s=sum(len(extraction.features[u.id]) for u in kept.utterances) / rate,
+        )
+        for whole, some, kept in zip(corpora, labelled, used, strict=True)
+    )
+    settings = [dict(store.extractor.settings()), taxonomy.settings()]
+    key = digest([utterances_digest(utterances.values()), settings])
+    targets = {i: taxonomy.encode(u) for i, u in utterances.items()}
+    return Dataset(utterances, targets, extraction.features, key), summaries

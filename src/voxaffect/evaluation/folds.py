@@ -1,0 +1,294 @@
+"""Who may train on whom: folds, the rules of the three protocols, and the ways to build them.
+
+A fold that breaks its protocol's rule cannot be built. Every choice hangs on the seed and on the
+utterances alone, never on the order in which they are listed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import InitVar, dataclass
+from functools import partial
+from typing import Literal
+
+from voxaffect.corpora.corpus import Utterance
+from voxaffect.errors import FoldError
+from voxaffect.evaluation.draws import Group, by_speaker, class_of, deal, draw_tenth
+from voxaffect.files import digest
+from voxaffect.taxonomy import EMOTION
+
+Protocol = Literal["within", "cross", "aggregated"]
+Dev = Literal["utterances", "speakers"]
+
+GROUPINGS: dict[Dev, Callable[[Group, Mapping[str, int], str], list[Group]]] = {
+    "utterances": deal,
+    "speakers": lambda pool, *_: by_speaker(pool),
+}
+"""Kind of dev set -> the groups of training utterances that it takes or leaves whole."""
+
+UNKNOWN = "/?"
+"""End of the name of speakers whom a corpus does not tell apart: `mine/?`."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Three disjoint sets of utterances that obey the rule of their protocol.
+
+    within: the test set is one speaker, who is heard nowhere else.
+    cross: the test set is one corpus, or one style of it (`iemocap:natural`), found nowhere else.
+    aggregated: no utterance is in two sets.
+
+    Args:
+        name: `within/emodb/03`, `cross/emodb`, `aggregated`.
+        protocol: whose rule holds.
+        test_name: what is left out, `emodb/03`, `emodb`, `iemocap:natural`; or `aggregated`.
+        train: ids to train on, sorted.
+        dev: ids to stop and calibrate on, sorted.
+        test: ids to be scored on, sorted.
+        utterances: id -> utterance; read to check the rule, not kept.
+        label_of: id -> emotion class; read, not kept.
+
+    Raises:
+        FoldError: a set is empty, sets overlap, an utterance is unknown or has no class, the rule
+            is broken, or the training set holds one class only.
+    """
+
+    name: str
+    protocol: Protocol
+    test_name: str
+    train: tuple[str, ...]
+    dev: tuple[str, ...]
+    test: tuple[str, ...]
+    utterances: InitVar[Mapping[str, Utterance]]
+    label_of: InitVar[Mapping[str, int]]
+
+    def __post_init__(
+        self, utterances: Mapping[str, Utterance], label_of: Mapping[str, int]
+    ) -> None:
+        _refuse_empty(self)
+        _refuse_overlap(self)
+        _refuse_unknown(self, utterances)
+        _refuse_broken_rule(self, utterances)
+        _refuse_single_class(self, label_of)
+
+
+def make_fold(
+    protocol: Protocol,
+    test_name: str,
+    train: Iterable[Utterance],
+    dev: Iterable[Utterance],
+    test: Iterable[Utterance],
+    *,
+    label_of: Mapping[str, int],
+) -> Fold:
+    """A fold made of utterances, named after its protocol and what it leaves out.
+
+    Raises:
+        FoldError: as `Fold`.
+    """
+    sets = [tuple(part) for part in (train, dev, test)]
+    train_ids, dev_ids, test_ids = (tuple(sorted(u.id for u in part)) for part in sets)
+    return Fold(
+        name=_fold_name(protocol, test_name),
+        protocol=protocol,
+        test_name=test_name,
+        train=train_ids,
+        dev=dev_ids,
+        test=test_ids,
+        utterances={u.id: u for part in sets for u in part},
+        label_of=label_of,
+    )
+
+
+def within(
+    utterances: Iterable[Utterance],
+    label_of: Mapping[str, int],
+    seed: int,
+    dev: Dev = "utterances",
+) -> tuple[Fold, ...]:
+    """Leave one speaker out: a fold for every speaker of one corpus, sorted by speaker.
+
+    Args:
+        utterances: those of one corpus that have an emotion class.
+        label_of: id -> emotion class.
+        seed: decides who is dev.
+        dev: a tenth of the training utterances, drawn by class, as in the paper; or about a tenth
+            of them in whole speakers, at least one.
+
+    Raises:
+        FoldError: there are several corpora, fewer than two speakers, or unknown ones; as `Fold`.
+    """
+    pool = tuple(utterances)
+    corpora, speakers = sorted({u.corpus for u in pool}), sorted({u.speaker for u in pool})
+    if len(corpora) > 1:
+        raise FoldError(f"within: takes one corpus at a time, not {', '.join(corpora)}")
+    if len(speakers) < 2:
+        raise FoldError(
+            f"within: leaving one speaker out takes two or more, but there is "
+            f"{speakers[0] if speakers else 'none'} only; leave this corpus out"
+        )
+    leave_out = partial(_leave_out, pool, _speaker, "within", label_of=label_of, seed=seed, dev=dev)
+    return tuple(leave_out(left_out=speaker) for speaker in speakers)
+
+
+def cross(
+    utterances: Iterable[Utterance],
+    label_of: Mapping[str, int],
+    seed: int,
+    dev: Dev = "utterances",
+    split_style: Collection[str] = (),
+) -> tuple[Fold, ...]:
+    """Leave one corpus out: a fold for every corpus, sorted by name.
+
+    Args:
+        utterances: those of all corpora that have an emotion class.
+        label_of: id -> emotion class.
+        seed: decides who is dev.
+        dev: as in `within`; drawn by corpus and class.
+        split_style: corpora whose natural and acted speech count as two test sets,
+            `iemocap:natural` and `iemocap:acted`. As in the paper either trains on the other, and
+            may share its speakers: the leakage statement says so.
+
+    Raises:
+        FoldError: there are fewer than two test sets; as `Fold`.
+    """
+
+    def part(u: Utterance) -> str:
+        return _style(u) if u.corpus in split_style else u.corpus
+
+    pool = tuple(utterances)
+    parts = sorted({part(u) for u in pool})
+    if len(parts) < 2:
+        raise FoldError(
+            f"cross: leaving one corpus out takes two or more, but there is "
+            f"{parts[0] if parts else 'none'} only; add a corpus"
+        )
+    leave_out = partial(_leave_out, pool, part, "cross", label_of=label_of, seed=seed, dev=dev)
+    return tuple(leave_out(left_out=name) for name in parts)
+
+
+def aggregated(utterances: Iterable[Utterance], label_of: Mapping[str, int], seed: int) -> Fold:
+    """All corpora shuffled: 80 % training, 10 % dev, 10 % test, each by corpus and class.
+
+    Args:
+        utterances: those of all corpora that have an emotion class.
+        label_of: id -> emotion class.
+        seed: decides who is where.
+
+    Raises:
+        FoldError: there are fewer than three utterances; as `Fold`.
+    """
+    pool = tuple(utterances)
+    if len(pool) < 3:
+        raise FoldError(f"aggregated: {len(pool)} utterances cannot fill three sets; add a corpus")
+    tenths = deal(pool, label_of, f"{seed} aggregated")
+    test = draw_tenth(tenths, label_of, f"{seed} aggregated test")
+    left = [tenth for tenth in tenths if tenth != test]
+    dev = draw_tenth(left, label_of, f"{seed} aggregated dev")
+    train = _without(_without(pool, test), dev)
+    return make_fold("aggregated", "aggregated", train, dev, test, label_of=label_of)
+
+
+def folds_digest(folds: Iterable[Fold]) -> str:
+    """Hash of who trains, stops and is tested where, 16 hex digits; order does not count."""
+    return digest(sorted([f.name, sorted(f.train), sorted(f.dev), sorted(f.test)] for f in folds))
+
+
+def _leave_out(
+    pool: Group,
+    part_of: Callable[[Utterance], str],
+    protocol: Protocol,
+    *,
+    left_out: str,
+    label_of: Mapping[str, int],
+    seed: int,
+    dev: Dev,
+) -> Fold:
+    """The fold whose test set is the part of the pool named `left_out`."""
+    name = _fold_name(protocol, left_out)
+    test = tuple(u for u in pool if part_of(u) == left_out)
+    rest = _without(pool, test)
+    groups = GROUPINGS[dev](rest, label_of, f"{seed} {name}")
+    if len(groups) < 2:
+        raise FoldError(
+            f"{name}: dev takes some of two or more {dev}, but the training data hold "
+            f'{len(groups)}; add data or choose dev = "utterances"'
+        )
+    chosen = draw_tenth(groups, label_of, f"{seed} {name} dev")
+    train = _without(rest, chosen)
+    return make_fold(protocol, left_out, train, chosen, test, label_of=label_of)
+
+
+def _fold_name(protocol: Protocol, test_name: str) -> str:
+    return test_name if test_name == protocol else f"{protocol}/{test_name}"
+
+
+def _without(pool: Group, taken: Group) -> Group:
+    ids = {u.id for u in taken}
+    return tuple(u for u in pool if u.id not in ids)
+
+
+def _speaker(u: Utterance) -> str:
+    return u.speaker
+
+
+def _style(u: Utterance) -> str:
+    """Corpus and style, `iemocap:natural`."""
+    return f"{u.corpus}:{u.naturalness or 'unknown'}"
+
+
+LEFT_OUT: dict[str, Callable[[Utterance], Collection[str]]] = {
+    "within": lambda u: (u.speaker,),
+    "cross": lambda u: (u.corpus, _style(u)),
+}
+"""Protocol -> names under which an utterance may be left out; aggregated leaves out ids alone."""
+
+
+def _refuse_empty(fold: Fold) -> None:
+    for name, ids in (("training", fold.train), ("dev", fold.dev), ("test", fold.test)):
+        if not ids:
+            raise FoldError(f"{fold.name}: the {name} set is empty; add data or drop this fold")
+
+
+def _refuse_overlap(fold: Fold) -> None:
+    ids, times = Counter((*fold.train, *fold.dev, *fold.test)).most_common(1)[0]
+    if times > 1:
+        raise FoldError(f"{fold.name}: {ids} is used {times} times; every utterance has one place")
+
+
+def _refuse_unknown(fold: Fold, utterances: Mapping[str, Utterance]) -> None:
+    for i in (*fold.train, *fold.dev, *fold.test):
+        if i not in utterances:
+            raise FoldError(f"{fold.name}: {i} is no utterance of the corpora given")
+        if fold.protocol == "within" and utterances[i].speaker.endswith(UNKNOWN):
+            raise FoldError(
+                f"{fold.name}: the speaker of {i} is not known and could be the one under test; "
+                f"leave {utterances[i].corpus} out of the within protocol"
+            )
+
+
+def _refuse_broken_rule(fold: Fold, utterances: Mapping[str, Utterance]) -> None:
+    if fold.protocol not in LEFT_OUT:
+        return
+    names = LEFT_OUT[fold.protocol]
+    for i in (*fold.train, *fold.dev):
+        if fold.test_name in names(utterances[i]):
+            raise FoldError(
+                f"{fold.name}: {i} of {fold.test_name} is among the training or dev data; only "
+                "the test set may hold it"
+            )
+    for i in fold.test:
+        if fold.test_name not in names(utterances[i]):
+            raise FoldError(f"{fold.name}: {i} is under test but is not of {fold.test_name}")
+
+
+def _refuse_single_class(fold: Fold, label_of: Mapping[str, int]) -> None:
+    for i in (*fold.dev, *fold.test):
+        class_of(i, label_of)
+    classes = {class_of(i, label_of) for i in fold.train}
+    if len(classes) == 1:
+        raise FoldError(
+            f"{fold.name}: all training data are {EMOTION.classes[classes.pop()]}; "
+            "training takes two classes or more, so drop this fold or add data"
+        )

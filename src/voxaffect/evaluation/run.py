@@ -1,0 +1,196 @@
+"""A run on disk: what was asked, of which corpora, and every fold's result.
+
+RUN_DIR/run.json            settings, corpora, versions
+RUN_DIR/results/<fold>/<system>-<seed>.npz
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from voxaffect.corpora.corpus import Corpus
+from voxaffect.errors import ArtefactError
+from voxaffect.evaluation.results import FoldResult, load_result, save_result
+from voxaffect.files import write_text
+from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS, Taxonomy
+
+
+@dataclass(frozen=True)
+class CorpusSummary:
+    """A corpus as a run used it: the row of the paper's Table 1, and what was left out.
+
+    Args:
+        name: key of the corpus.
+        title: full name.
+        language: English name.
+        licence: terms in a few words.
+        citation: authors, title, venue, year.
+        digest: hash of the metadata of the utterances used.
+        n_speakers: speakers among the utterances used.
+        emotion: class -> utterances used.
+        gender: class -> utterances used; the key "unknown" where the corpus does not say.
+        naturalness: the same for naturalness.
+        excluded: raw label -> utterances that the taxonomy leaves out.
+        problems: kind -> files that could not be used.
+        audio_s: seconds of speech used.
+    """
+
+    name: str
+    title: str
+    language: str
+    licence: str
+    citation: str
+    digest: str
+    n_speakers: int
+    emotion: dict[str, int]
+    gender: dict[str, int]
+    naturalness: dict[str, int]
+    excluded: dict[str, int] = field(default_factory=dict)
+    problems: dict[str, int] = field(default_factory=dict)
+    audio_s: float = 0.0
+
+    @property
+    def n_utterances(self) -> int:
+        """Utterances used."""
+        return sum(self.emotion.values())
+
+
+def summarise(
+    whole: Corpus, used: Corpus, taxonomy: Taxonomy, *, n_refused: int, speech_s: float
+) -> CorpusSummary:
+    """Summary of a corpus, of which only some utterances entered the run.
+
+    Args:
+        whole: the corpus as it was found.
+        used: the utterances with a class and with frames.
+        taxonomy: decides what is excluded.
+        n_refused: utterances with a class whose recording could not be used.
+        speech_s: seconds of speech in the utterances used.
+    """
+    excluded = Counter(u.label for u in whole.utterances if taxonomy.emotion(u) is None)
+    problems = Counter(p.kind for p in whole.problems)
+    if n_refused:
+        problems["recording refused"] = n_refused
+    emotion = used.count(taxonomy.emotion)
+    gender = used.count(lambda u: u.gender or "unknown")
+    naturalness = used.count(lambda u: u.naturalness or "unknown")
+    return CorpusSummary(
+        name=whole.name,
+        title=whole.card.title,
+        language=whole.card.language,
+        licence=whole.card.licence,
+        citation=whole.card.citation,
+        digest=used.digest(),
+        n_speakers=len(used.speakers),
+        emotion={name: emotion[name] for name in EMOTION.classes},
+        gender={k: gender[k] for k in (*GENDER.classes, "unknown") if gender[k]},
+        naturalness={
+            k: naturalness[k] for k in (*NATURALNESS.classes, "unknown") if naturalness[k]
+        },
+        excluded=dict(sorted(excluded.items())),
+        problems=dict(sorted(problems.items())),
+        audio_s=speech_s,
+    )
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that a report shows.
+
+    Args:
+        settings: all settings of the run, as plain values.
+        corpora: the corpora used.
+        versions: library -> version, and the machine's processor and cores.
+        results: results of all folds, in the order of protocol, fold, system, seed.
+        note: a sentence to stand wherever a number is shown, such as that speech was simulated.
+        failures: folds that could not be computed: fold, system, seed, reason.
+        wall_s: wall time of all sessions of the run together, in seconds.
+    """
+
+    settings: dict[str, Any]
+    corpora: tuple[CorpusSummary, ...]
+    versions: dict[str, str]
+    results: tuple[FoldResult, ...]
+    note: str = ""
+    failures: tuple[dict[str, str], ...] = ()
+    wall_s: float = 0.0
+
+
+class RunFolder:
+    """Reads and writes a run, one result at a time.
+
+    Args:
+        root: the run's folder; made when something is written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, fold: str, system: str, seed: int) -> Path:
+        """File of one result; fold names become file names."""
+        return self.root / "results" / fold.replace("/", "_") / f"{system}-{seed}.npz"
+
+    def write_header(self, run: Run) -> None:
+        """Write everything but the results."""
+        header = {k: v for k, v in asdict(run).items() if k != "results"}
+        write_text(self.root / "run.json", json.dumps(header, indent=1, ensure_ascii=False) + "\n")
+
+    def write_result(self, result: FoldResult) -> None:
+        """Write one result, whole or not at all."""
+        save_result(result, self.path(result.fold, result.system, result.seed))
+
+    def header(self) -> dict[str, Any] | None:
+        """The header as plain values, None where the folder holds no run yet.
+
+        Raises:
+            ArtefactError: the header is damaged.
+        """
+        path = self.root / "run.json"
+        try:
+            loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as fault:
+            raise ArtefactError(
+                f"{path}: damaged ({fault}); delete the run and repeat it"
+            ) from fault
+        return loaded
+
+    def load(self) -> Run:
+        """The whole run.
+
+        Raises:
+            ArtefactError: there is no run, or a file of it is damaged.
+        """
+        header = self.header()
+        if header is None:
+            raise ArtefactError(
+                f"{self.root}: holds no run.json; give the --out folder of evaluate"
+            )
+        try:
+            corpora = tuple(CorpusSummary(**c) for c in header.pop("corpora"))
+            failures = tuple(header.pop("failures"))
+            results = sorted((self.root / "results").glob("*/*.npz"))
+            return Run(
+                corpora=corpora,
+                failures=failures,
+                results=order([load_result(path) for path in results]),
+                **header,
+            )
+        except (KeyError, TypeError) as fault:
+            raise ArtefactError(f"{self.root}/run.json: not a run's header ({fault})") from fault
+
+
+PROTOCOLS = ("within", "cross", "aggregated")
+
+
+def order(results: Sequence[FoldResult]) -> tuple[FoldResult, ...]:
+    """Results by protocol, fold, system and seed, whatever order they were computed in."""
+    return tuple(
+        sorted(results, key=lambda r: (PROTOCOLS.index(r.protocol), r.fold, r.system, r.seed))
+    )

@@ -1,0 +1,270 @@
+"""The deployable thing: a recording in, a prediction out, and one folder on disk.
+
+A saved recogniser is `recognizer.json` (settings, taxonomy, feature settings, versions, card) and
+`weights.safetensors`. Loading runs no code, and refuses a file of which one byte has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+import torch
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+import voxaffect
+from voxaffect.audio.decode import decode
+from voxaffect.audio.waveform import Waveform
+from voxaffect.classifier import NetClassifier, NetSettings, OnEpoch
+from voxaffect.errors import ArtefactError
+from voxaffect.features.frames import FrameExtractor
+from voxaffect.features.lld import LowLevelDescriptors
+from voxaffect.features.standardize import Standardizer
+from voxaffect.files import digest, write_atomically, write_text
+from voxaffect.model.batches import Examples
+from voxaffect.taxonomy import EMOTION, TASKS
+from voxaffect.utterance.calibration import TemperatureCalibration
+from voxaffect.utterance.elm import ExtremeLearningMachine
+
+FORMAT = 1
+CLIPPED_SHARE = 0.01
+SHORT_S = 0.5
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the recogniser says of one recording.
+
+    Args:
+        name: the recording.
+        label: the emotion class of the highest probability.
+        probabilities: emotion class -> probability.
+        subtasks: task -> class -> mean posterior, for the subtasks that the net has learned.
+        timeline: float32 (T, C), posterior of each emotion class in each frame.
+        times_s: float64 (T,), middle of each frame.
+        duration_s: length of the recording.
+        warnings: reasons to trust the answer less, one phrase each.
+    """
+
+    name: str
+    label: str
+    probabilities: dict[str, float]
+    subtasks: dict[str, dict[str, float]]
+    timeline: NDArray[np.float32]
+    times_s: NDArray[np.float64]
+    duration_s: float
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass
+class Recognizer:
+    """Feature extractor and classifier, trained and applied on one road.
+
+    Args:
+        settings: what the classifier is.
+        extractor: how recordings become frames.
+        card: what a reader should know: training corpora, seed, dev score.
+    """
+
+    settings: NetSettings = field(default_factory=NetSettings)
+    extractor: FrameExtractor = field(default_factory=LowLevelDescriptors)
+    card: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.classifier = NetClassifier(self.settings)
+
+    def fit(
+        self, train: Examples, dev: Examples, *, seed: int, on_epoch: OnEpoch | None = None
+    ) -> Recognizer:
+        """Learn from frames of this recogniser's own extractor."""
+        self.classifier.fit(train, dev, seed=seed, on_epoch=on_epoch)
+        self.card = {**self.card, "seed": seed, **self.classifier.details()}
+        return self
+
+    def predict(self, recordings: Sequence[Path | str | bytes | Waveform]) -> list[Prediction]:
+        """Predictions for files, encoded bytes or waveforms.
+
+        Raises:
+            AudioError: a recording cannot be decoded, is silent or shorter than a frame.
+        """
+        waveforms = [r if isinstance(r, Waveform) else _decode(r) for r in recordings]
+        if not waveforms:
+            return []
+        frames = self.extractor.extract([w.normalised() for w in waveforms])
+        answers = self.classifier.answer(frames)
+        assert answers.posteriors is not None  # noqa: S101 a net always has them
+        return [
+            self._prediction(
+                waveform, answers.probabilities[i], _row(answers.posteriors.by_task, i)
+            )
+            for i, waveform in enumerate(waveforms)
+        ]
+
+    def predict_array(self, samples: NDArray[np.float32], name: str = "array") -> Prediction:
+        """Prediction for mono samples at 16 kHz, float32 (n_samples,), full scale 1."""
+        return self.predict([Waveform(np.ascontiguousarray(samples, np.float32), name)])[0]
+
+    def _prediction(
+        self,
+        waveform: Waveform,
+        probabilities: NDArray[np.float64],
+        by_frame: dict[str, NDArray[np.float32]],
+    ) -> Prediction:
+        timeline = by_frame.pop(EMOTION.name)
+        grid = self.extractor.grid
+        return Prediction(
+            name=waveform.name,
+            label=EMOTION.classes[int(probabilities.argmax())],
+            probabilities=_named(EMOTION.name, probabilities),
+            subtasks={task: _named(task, values.mean(axis=0)) for task, values in by_frame.items()},
+            timeline=timeline,
+            times_s=np.array([grid.centre_s(i) for i in range(len(timeline))]),
+            duration_s=waveform.duration_s,
+            warnings=_warnings(waveform),
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write the recogniser; a reader sees the old one or the new one whole."""
+        weights = safetensors.numpy.save(self._arrays())
+        header = {
+            "format": FORMAT,
+            "voxaffect": voxaffect.__version__,
+            "settings": self.settings.plain(),
+            "features": dict(self.extractor.settings()),
+            "names": list(self.extractor.names),
+            "classes": {task: TASKS[task].classes for task in self.settings.task_weights},
+            "temperature": self.classifier.calibration_.temperature,
+            "card": self.card,
+            "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        }
+        header = json.loads(json.dumps(header))
+        header["digest"] = digest(header)
+        with write_atomically(folder / "weights.safetensors") as file:
+            file.write(weights)
+        write_text(folder / "recognizer.json", json.dumps(header, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path, extractor: FrameExtractor | None = None) -> Recognizer:
+        """Read a recogniser.
+
+        Args:
+            folder: what `save` wrote.
+            extractor: how recordings become frames; the default one unless it was another.
+
+        Raises:
+            ArtefactError: a file is missing, changed, of another version, or does not fit the
+                extractor.
+        """
+        header = _read_header(folder)
+        arrays = _read_weights(folder, header["weights_sha256"])
+        extractor = extractor or LowLevelDescriptors()
+        own = json.loads(json.dumps(dict(extractor.settings())))
+        if own != header["features"] or list(extractor.names) != header["names"]:
+            raise ArtefactError(
+                f"{folder}: was trained on other frame features than this version extracts; "
+                "train it again"
+            )
+        settings = _settings(folder, header["settings"])
+        recognizer = cls(settings, extractor, header["card"])
+        recognizer._restore(folder, arrays, header["temperature"])
+        return recognizer
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        classifier = self.classifier
+        net = {f"net.{k}": v.cpu().numpy() for k, v in classifier.net_.state_dict().items()}
+        elm = {f"elm.{k}": np.asarray(v) for k, v in classifier.elm_.to_arrays().items()}
+        own = {
+            "standardizer.mean": classifier.standardizer_.mean,
+            "standardizer.scale": classifier.standardizer_.scale,
+        }
+        return {k: np.ascontiguousarray(v) for k, v in {**net, **elm, **own}.items()}
+
+    def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], temperature: float) -> None:
+        classifier = self.classifier
+        try:
+            classifier.standardizer_ = Standardizer(
+                arrays["standardizer.mean"], arrays["standardizer.scale"]
+            )
+            classifier.net_ = classifier.new_net(len(self.extractor.names))
+            classifier.net_.load_state_dict(
+                {k: torch.from_numpy(v) for k, v in _part(arrays, "net.").items()}
+            )
+        except (KeyError, RuntimeError) as fault:
+            raise ArtefactError(f"{folder}: weights do not fit the settings ({fault})") from fault
+        classifier.net_.to(self.settings.training.device).eval()
+        classifier.elm_ = ExtremeLearningMachine.from_arrays(_part(arrays, "elm."))
+        classifier.calibration_ = TemperatureCalibration(temperature)
+
+
+def _decode(recording: Path | str | bytes) -> Waveform:
+    return decode(recording if isinstance(recording, bytes) else Path(recording))
+
+
+def _row(by_task: dict[str, list[torch.Tensor]], row: int) -> dict[str, NDArray[np.float32]]:
+    return {task: values[row].numpy() for task, values in by_task.items()}
+
+
+def _named(task: str, values: NDArray[Any]) -> dict[str, float]:
+    return {name: float(v) for name, v in zip(TASKS[task].classes, values, strict=True)}
+
+
+def _part(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+
+
+def _warnings(waveform: Waveform) -> tuple[str, ...]:
+    found = []
+    if waveform.duration_s < SHORT_S:
+        found.append(f"short ({waveform.duration_s:.2f} s)")
+    if (share := waveform.clipped_share()) > CLIPPED_SHARE:
+        found.append(f"clipped ({share:.0%} of samples at full scale)")
+    return tuple(found)
+
+
+def _read_header(folder: Path) -> dict[str, Any]:
+    path = folder / "recognizer.json"
+    try:
+        header: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        stated = header.pop("digest")
+    except FileNotFoundError as fault:
+        raise ArtefactError(
+            f"{folder}: holds no recogniser; give the folder that train wrote"
+        ) from fault
+    except (OSError, ValueError, KeyError, AttributeError) as fault:
+        raise ArtefactError(f"{path}: damaged ({fault}); restore it or train again") from fault
+    if header.get("format") != FORMAT:
+        raise ArtefactError(
+            f"{path}: format {header.get('format')!r} where this version reads {FORMAT}; "
+            "train again or install the version that wrote it"
+        )
+    if digest(header) != stated:
+        raise ArtefactError(f"{path}: has changed since it was saved; restore it or train again")
+    return header
+
+
+def _read_weights(folder: Path, sha256: str) -> dict[str, NDArray[Any]]:
+    path = folder / "weights.safetensors"
+    try:
+        content = path.read_bytes()
+    except OSError as fault:
+        raise ArtefactError(
+            f"{path}: cannot be read ({fault}); restore it or train again"
+        ) from fault
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ArtefactError(f"{path}: has changed since it was saved; restore it or train again")
+    arrays: dict[str, NDArray[Any]] = safetensors.numpy.load(content)
+    return arrays
+
+
+def _settings(folder: Path, plain: dict[str, Any]) -> NetSettings:
+    try:
+        return TypeAdapter(NetSettings).validate_python(plain)
+    except ValidationError as fault:
+        raise ArtefactError(f"{folder}: settings are not understood ({fault})") from fault

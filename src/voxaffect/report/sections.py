@@ -1,0 +1,126 @@
+"""What stands in a report, in its order; the page and the Markdown show the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from voxaffect.evaluation.run import PROTOCOLS, Run
+from voxaffect.evaluation.scores import ScoreTable
+from voxaffect.evaluation.summary import Summary
+from voxaffect.report import tables, words
+from voxaffect.report.figures import Picture
+from voxaffect.report.table import Table, count, duration, listing
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report.
+
+    Args:
+        key: its anchor.
+        title: its heading.
+        lead: sentences that open it.
+        tables: shown at once.
+        pictures: shown at once.
+        more: tables for those who want to know more, folded away where that is possible.
+    """
+
+    key: str
+    title: str
+    lead: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    more: tuple[Table, ...] = ()
+
+
+TITLES = {
+    "within": "Within each corpus",
+    "cross": "Across corpora",
+    "aggregated": "All corpora together",
+}
+ASKED = {
+    "within": "Does a system recognise speakers it has never heard, in a corpus it knows? Each "
+    "speaker in turn is left out of training.",
+    "cross": "Does a system recognise emotion in recordings of another kind? Each corpus in turn "
+    "is left out of training.",
+    "aggregated": "All corpora are shuffled; a tenth is held out. Speakers and rooms occur on both "
+    "sides, so these are not figures for new voices.",
+}
+
+
+def sections(run: Run, summary: Summary, pictures: Sequence[Picture]) -> tuple[Section, ...]:
+    """All sections of a report."""
+    return (
+        *(_protocol(name, summary, pictures) for name in PROTOCOLS),
+        Section(
+            key="corpora",
+            title="The corpora",
+            tables=(tables.overview(run.corpora), tables.left_out(run.corpora)),
+            more=(tables.provenance(run.corpora),),
+        ),
+        _making(run),
+    )
+
+
+def _protocol(name: str, summary: Summary, pictures: Sequence[Picture]) -> Section:
+    table = summary.table(name)
+    if table is None:
+        return Section(name, TITLES[name], ("This run has no results of this experiment.",))
+    return Section(
+        key=name,
+        title=TITLES[name],
+        lead=(ASKED[name],),
+        tables=tuple(_first(table, summary)),
+        pictures=tuple(p for p in pictures if p.protocol == name),
+        more=tuple(_more(table, summary)),
+    )
+
+
+def _first(table: ScoreTable, summary: Summary) -> Iterator[Table]:
+    yield tables.unweighted_accuracy(summary, table)
+    found = summary.compared(table.protocol)
+    if found:
+        yield tables.comparisons(found)
+
+
+def _more(table: ScoreTable, summary: Summary) -> Iterator[Table]:
+    yield from tables.secondary(table)
+    yield tables.class_recalls(table)
+    if table.protocol == "aggregated":
+        yield from (tables.confusion(table, system) for system in table.systems)
+    single = [c for test in table.tests for c in summary.compared(table.protocol, test)]
+    if single:
+        yield tables.comparisons(single)
+
+
+def _making(run: Run) -> Section:
+    """The protocol card: what a reader needs to do it again, or to doubt it."""
+    settings = tables.pairs("Settings", ("Setting", "Value"), words.flat(run.settings))
+    versions = tables.pairs("Made with", ("Library or machine", "Version"), run.versions)
+    failed = (tables.failures(run),) if run.failures else ()
+    return Section(
+        key="making",
+        title="How it was run",
+        tables=(*failed, tables.pairs("Protocol card", ("", ""), _card(run)), _leakage(run)),
+        more=(settings, versions),
+    )
+
+
+def _card(run: Run) -> dict[str, str]:
+    digests = sorted({r.settings_digest for r in run.results})
+    return {
+        "Results": count(len(run.results)),
+        "Folds": count(len({r.fold for r in run.results})),
+        "Results that failed": count(len(run.failures)),
+        "Seeds": listing([str(seed) for seed in sorted({r.seed for r in run.results})]) or "none",
+        "Settings digests": listing(digests) or "none",
+        "Wall time": duration(run.wall_s),
+        "Training and testing, all results": duration(sum(r.seconds for r in run.results)),
+    }
+
+
+def _leakage(run: Run) -> Table:
+    stated = words.leakage(run) or {"No statement was recorded.": len(run.results)}
+    lines = {text: count(n) for text, n in stated.items()}
+    return tables.pairs("What training may have known of the test sets", ("", "Results"), lines)

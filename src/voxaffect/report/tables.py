@@ -1,0 +1,299 @@
+"""The paper's tables, for whatever corpora and systems a run had."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+
+from voxaffect.evaluation import metrics
+from voxaffect.evaluation.comparisons import Comparison
+from voxaffect.evaluation.metrics import Counts
+from voxaffect.evaluation.run import CorpusSummary, Run
+from voxaffect.evaluation.scores import Score, ScoreTable, shares
+from voxaffect.evaluation.summary import Summary
+from voxaffect.report.table import (
+    ABSENT,
+    Cell,
+    Table,
+    count,
+    decimal,
+    p_value,
+    plural,
+    signed,
+)
+from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
+
+TWIN = (
+    "* differs from its single-task twin on the same folds (Wilcoxon signed-rank, Holm, p ≤ .05)."
+)
+TEST_SET = {"within": "Corpus", "cross": "Corpus left out", "aggregated": "Test set"}
+
+
+def overview(corpora: Sequence[CorpusSummary]) -> Table:
+    """Table 1: what the corpora hold, in utterances."""
+    inventories = [_inventory(corpus) for corpus in corpora]
+    kinds = [kind for kind in KINDS if any(kind in held for held in inventories)]
+    rows = [
+        (
+            Cell(corpus.name),
+            Cell(corpus.language),
+            *(_whole(held.get(kind, 0)) for kind in kinds),
+            _hours(corpus.audio_s),
+        )
+        for corpus, held in zip(corpora, inventories, strict=True)
+    ]
+    sums = (_whole(sum(held.get(kind, 0) for held in inventories)) for kind in kinds)
+    total = (Cell("total"), Cell(""), *sums, _hours(sum(c.audio_s for c in corpora)))
+    return Table(
+        title="Corpora: utterances by emotion, gender and naturalness",
+        columns=("Corpus", "Language", *kinds, "hours"),
+        rows=(*rows, total),
+        notes=(f"{ABSENT} stands where a corpus has none of a kind.",),
+        n_last=1,
+        words=frozenset({0, 1}),
+    )
+
+
+KINDS = (
+    "speakers",
+    *EMOTION.classes,
+    *GENDER.classes,
+    "gender unknown",
+    *NATURALNESS.classes,
+    "style unknown",
+    "utterances",
+)
+
+
+def _inventory(corpus: CorpusSummary) -> dict[str, int]:
+    gender = {f"gender {k}" if k == "unknown" else k: n for k, n in corpus.gender.items()}
+    style = {f"style {k}" if k == "unknown" else k: n for k, n in corpus.naturalness.items()}
+    ends = {"speakers": corpus.n_speakers, "utterances": corpus.n_utterances}
+    return {**corpus.emotion, **gender, **style, **ends}
+
+
+def left_out(corpora: Sequence[CorpusSummary]) -> Table:
+    """What the corpora hold and the run did not use."""
+    rows = tuple(
+        (Cell(c.name), Cell(_counts(c.excluded)), Cell(_counts(c.problems))) for c in corpora
+    )
+    columns = ("Corpus", "Labels outside the four classes", "Files that could not be used")
+    return Table("Left out", columns, rows, words=frozenset(range(3)))
+
+
+def unweighted_accuracy(summary: Summary, table: ScoreTable) -> Table:
+    """Tables 2 and 3: UA by test set and system; deviation over folds where there are several."""
+    rows = [_accuracy_row(summary, table, test) for test in table.tests]
+    means = list(_means(summary, table))
+    return Table(
+        title=TITLES[table.protocol],
+        columns=(TEST_SET[table.protocol], "Chance", *table.systems),
+        rows=(*rows, *means),
+        notes=tuple(_accuracy_notes(summary, table)),
+        n_last=len(means),
+    )
+
+
+TITLES = {
+    "within": "Within each corpus: UA, mean ± standard deviation over held-out speakers",
+    "cross": "Across corpora: UA on the corpus left out of training",
+    "aggregated": "All corpora shuffled together: UA on the tenth held out",
+}
+
+
+def secondary(table: ScoreTable) -> tuple[Table, ...]:
+    """The same test sets by other measures, over the pooled answers of all folds."""
+    measures = {
+        "UA of the pooled answers of all folds": metrics.unweighted_accuracy,
+        "Weighted accuracy: share of right answers": metrics.weighted_accuracy,
+        "Macro F1": metrics.macro_f1,
+    }
+    return tuple(_pooled_table(table, title, measure) for title, measure in measures.items())
+
+
+def class_recalls(table: ScoreTable) -> Table:
+    """Recall of each class by each system, over all test sets of a protocol."""
+    rows = []
+    for system in table.systems:
+        recalls = metrics.recalls(table.counts(system))
+        rows.append((Cell(system), *(Cell(_share(value)) for value in recalls)))
+    title = "Recall of each class, all test sets together"
+    return Table(title, ("System", *EMOTION.classes), tuple(rows))
+
+
+def confusion(table: ScoreTable, system: str) -> Table:
+    """Table 4: shares of the answers to each true class."""
+    counts = table.counts(system)
+    rows = tuple(
+        (
+            Cell(name),
+            *(Cell(_share(x), shade=0.0 if np.isnan(x) else float(x)) for x in row),
+            _whole(int(n)),
+        )
+        for name, row, n in zip(EMOTION.classes, shares(counts), counts.sum(axis=1), strict=True)
+    )
+    return Table(
+        title=f"{system}: UA {decimal(table.mean(system))}",
+        columns=("True class", *EMOTION.classes, "Answers"),
+        rows=rows,
+    )
+
+
+def comparisons(found: Sequence[Comparison]) -> Table:
+    """Systems paired on the same folds."""
+    rows = tuple(
+        (
+            Cell(f"{c.system} against {c.reference}"),
+            Cell(c.test or "all"),
+            Cell(count(c.n_pairs)),
+            Cell(signed(c.difference)),
+            Cell(f"{c.n_better} : {c.n_worse}"),
+            Cell(p_value(c.p)),
+            Cell(p_value(c.p_holm)),
+            Cell(verdict(c)),
+        )
+        for c in found
+    )
+    return Table(
+        title="Compared on the same folds",
+        columns=(
+            "Systems",
+            "Tested on",
+            "Folds",
+            "UA gained",
+            "Better : worse",
+            "p",
+            "p (Holm)",
+            "",
+        ),
+        rows=rows,
+        notes=("Wilcoxon signed-rank test, two-sided, over folds; seeds averaged first.",),
+        words=frozenset({0, 1, 7}),
+    )
+
+
+def verdict(comparison: Comparison) -> str:
+    """What a comparison allows to be said."""
+    if not comparison.reachable:
+        return f"{plural(comparison.n_pairs, 'fold')} cannot reach .05"
+    return "significant" if comparison.significant else "not significant"
+
+
+def failures(run: Run) -> Table:
+    """Folds without a result, and why."""
+    keys = ("fold", "system", "seed", "reason")
+    rows = tuple(tuple(Cell(str(f.get(key, ABSENT))) for key in keys) for f in run.failures)
+    columns = tuple(key.capitalize() for key in keys)
+    return Table("Folds that could not be computed", columns, rows, words=frozenset(range(4)))
+
+
+def pairs(title: str, heads: tuple[str, str], values: Mapping[str, object]) -> Table:
+    """Names and what they are, such as settings and versions."""
+    rows = tuple((Cell(name), Cell(str(value))) for name, value in values.items())
+    return Table(title, heads, rows, words=frozenset({0, 1}))
+
+
+def provenance(corpora: Sequence[CorpusSummary]) -> Table:
+    """Which data exactly, under which terms, by whom."""
+    rows = tuple(
+        tuple(Cell(text) for text in (c.name, c.title, c.licence, c.citation, c.digest))
+        for c in corpora
+    )
+    columns = ("Corpus", "Title", "Licence", "Citation", "Metadata digest")
+    return Table("Where the data come from", columns, rows, words=frozenset(range(5)))
+
+
+def _means(summary: Summary, table: ScoreTable) -> Iterable[tuple[Cell, ...]]:
+    """Rows that sum up: for `cross` by style as well, and over all if there is more than one."""
+    if table.protocol == "cross":
+        for style in NATURALNESS.classes:
+            tests = [test for test in table.tests if summary.styles.get(test) == style]
+            if tests:
+                yield _mean_row(table, f"mean of {style}", tests)
+    if len(table.tests) > 1:
+        yield _mean_row(table, "mean", table.tests, _marks(summary.compared(table.protocol)))
+
+
+def _mean_row(
+    table: ScoreTable, name: str, tests: Sequence[str], marks: Mapping[str, str] | None = None
+) -> tuple[Cell, ...]:
+    values = {s: v for s in table.systems if (v := table.mean(s, tests)) is not None}
+    marks = marks or {}
+    texts = [decimal(values.get(system)) + marks.get(system, "") for system in table.systems]
+    return (
+        Cell(name),
+        Cell(decimal(table.chance(tests))),
+        *_with_best(texts, [values.get(system) for system in table.systems]),
+    )
+
+
+def _accuracy_row(summary: Summary, table: ScoreTable, test: str) -> tuple[Cell, ...]:
+    alone = len(table.tests) == 1
+    marks = _marks(summary.compared(table.protocol, None if alone else test))
+    scores = [table.get(test, system) for system in table.systems]
+    texts = [
+        _accuracy(score, table.n_folds(test)) + marks.get(system, "")
+        for system, score in zip(table.systems, scores, strict=True)
+    ]
+    values = [None if score is None else score.ua for score in scores]
+    return (Cell(test), Cell(decimal(table.chance([test]))), *_with_best(texts, values))
+
+
+def _accuracy(score: Score | None, n_expected: int) -> str:
+    if score is None:
+        return ABSENT
+    spread = "" if score.ua_sd is None else f" ± {decimal(score.ua_sd)}"
+    n_folds = len(score.matrices)
+    partial = "" if n_folds == n_expected else f" ({n_folds} of {n_expected} folds)"
+    return decimal(score.ua) + spread + partial
+
+
+def _pooled_table(table: ScoreTable, title: str, measure: Callable[[Counts], float]) -> Table:
+    rows = []
+    for test in table.tests:
+        scores = [table.get(test, system) for system in table.systems]
+        values = [None if score is None else score.pooled(measure) for score in scores]
+        rows.append((Cell(test), *_with_best([decimal(value) for value in values], values)))
+    return Table(title, (TEST_SET[table.protocol], *table.systems), tuple(rows))
+
+
+def _with_best(texts: Sequence[str], values: Sequence[float | None]) -> list[Cell]:
+    """Cells of a row, the highest value marked where it has rivals."""
+    known = [value for value in values if value is not None]
+    top = max(known) if len(known) > 1 else None
+    return [
+        Cell(text, best=value is not None and value == top)
+        for text, value in zip(texts, values, strict=True)
+    ]
+
+
+def _marks(found: Iterable[Comparison]) -> dict[str, str]:
+    """System -> an asterisk where it differs from its single-task twin."""
+    return {c.system: "*" for c in found if c.with_twin and c.significant}
+
+
+def _accuracy_notes(summary: Summary, table: ScoreTable) -> Iterable[str]:
+    found = [c for c in summary.comparisons if c.protocol == table.protocol]
+    if any(c.with_twin and c.significant for c in found):
+        yield TWIN
+    n_seeds = max(score.n_seeds for score in table.scores.values())
+    if n_seeds > 1:
+        yield f"Averaged over {n_seeds} seeds within each fold."
+    yield "Chance is the UA of guessing among the classes that the test set has."
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count(n)}" for name, n in counts.items()) or "none"
+
+
+def _whole(n: int) -> Cell:
+    return Cell(count(n) if n else ABSENT)
+
+
+def _share(value: float) -> str:
+    return ABSENT if np.isnan(value) else decimal(value)
+
+
+def _hours(seconds: float) -> Cell:
+    return Cell(f"{seconds / 3600:.2f}" if seconds else ABSENT)

@@ -1,0 +1,74 @@
+"""From a run to the files of its report."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from voxaffect.evaluation import metrics
+from voxaffect.evaluation.results import FoldResult
+from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.summary import summarise_run
+from voxaffect.files import write_text
+from voxaffect.report.figures import draw_all
+from voxaffect.report.page import html_page, markdown_page
+from voxaffect.report.sections import sections
+from voxaffect.report.words import findings
+from voxaffect.taxonomy import EMOTION
+
+
+def write_report(run: Run, out: Path) -> list[Path]:
+    """Write a run's report.
+
+    Args:
+        run: the run, complete or not; what is missing is said.
+        out: folder; files of an earlier report in it are replaced.
+
+    Returns:
+        The files, `report.html` first, then `report.md`, `results.csv` and `figures/*.svg`.
+    """
+    summary = summarise_run(run)
+    pictures = draw_all(run, summary)
+    said, parts = findings(run, summary), sections(run, summary, pictures)
+    texts = {
+        "report.html": html_page(run, said, parts),
+        "report.md": markdown_page(run, said, parts),
+        "results.csv": results_csv(run.results, run.note),
+        **{f"figures/{picture.name}.svg": picture.svg for picture in pictures},
+    }
+    for name, text in texts.items():
+        write_text(out / name, text)
+    return [out / name for name in texts]
+
+
+def results_csv(results: Iterable[FoldResult], note: str = "") -> str:
+    """One row for each fold, system and seed. A recall of a class not tested is left empty."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    recalls = (f"recall_{name}" for name in EMOTION.classes)
+    writer.writerow((*IDENTITY, "n", "ua", "wa", "macro_f1", *recalls, "seconds", "note"))
+    for result in results:
+        writer.writerow((*_identity(result), *_measures(result), f"{result.seconds:.2f}", note))
+    return file.getvalue()
+
+
+IDENTITY = ("protocol", "fold", "test_name", "system", "seed", "settings_digest")
+
+
+def _identity(result: FoldResult) -> list[str]:
+    return [str(getattr(result, name)) for name in IDENTITY]
+
+
+def _measures(result: FoldResult) -> list[str]:
+    matrix = metrics.confusion(result.y_true, result.y_pred, EMOTION.n_classes)
+    values = (
+        metrics.unweighted_accuracy(matrix),
+        metrics.weighted_accuracy(matrix),
+        metrics.macro_f1(matrix),
+        *metrics.recalls(matrix),
+    )
+    return [str(matrix.sum()), *("" if np.isnan(v) else f"{v:.6f}" for v in values)]

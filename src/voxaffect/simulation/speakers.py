@@ -1,0 +1,144 @@
+"""Who speaks: voices drawn around the means of women, men, girls and boys."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass, field, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A change of voice, on scales where changes add; all zeros change nothing.
+
+    Args:
+        f0_st: mean F0, semitones.
+        range_log2: F0 range, log2 of the ratio.
+        rate_log2: speech rate, log2 of the ratio.
+        intensity_db: level.
+        tilt_db: fall of the source spectrum at 3 kHz; a tense voice falls less.
+        open_quotient: share of the cycle during which the glottis is open.
+        jitter_log2: irregularity of periods and of their amplitudes, log2 of the ratio.
+        breathiness_db: aspiration noise against voicing.
+        formants_log2: all formants, log2 of the ratio; spread lips shorten the tract.
+        final_st: movement of F0 over the last quarter of a second, semitones.
+    """
+
+    f0_st: float = 0.0
+    range_log2: float = 0.0
+    rate_log2: float = 0.0
+    intensity_db: float = 0.0
+    tilt_db: float = 0.0
+    open_quotient: float = 0.0
+    jitter_log2: float = 0.0
+    breathiness_db: float = 0.0
+    formants_log2: float = 0.0
+    final_st: float = 0.0
+
+    def vector(self) -> NDArray[np.float64]:
+        """The changes in the order of the fields, (D,)."""
+        return np.array(astuple(self))
+
+
+N_EFFECTS = len(fields(Effect))
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceGroup:
+    """Voices of one sex and age.
+
+    Args:
+        gender: a class of `taxonomy.GENDER`.
+        f0_hz: mean F0 of the group.
+        formant_scale: formants against those of men, the inverse of the vocal tract's length.
+        open_quotient: mean open quotient.
+        tilt_db: mean fall of the source spectrum at 3 kHz.
+        breathiness_db: mean aspiration noise against voicing.
+    """
+
+    gender: str
+    f0_hz: float
+    formant_scale: float
+    open_quotient: float
+    tilt_db: float
+    breathiness_db: float
+
+
+# F0: Hillenbrand et al. (1995), their children being ten to twelve years old. Formant scale:
+# Fant (1966) for women, Lee, Potamianos & Narayanan (1999) for that age. Source: Klatt & Klatt
+# (1990) and Hanson (1997), who find women's glottis open for longer, steeper and breathier.
+FEMALE = VoiceGroup("female", 215.0, 1.16, 0.62, 9.0, -22.0)
+MALE = VoiceGroup("male", 125.0, 1.0, 0.55, 6.0, -26.0)
+FEMALE_CHILD = VoiceGroup("female child", 245.0, 1.28, 0.64, 9.0, -21.0)
+MALE_CHILD = VoiceGroup("male child", 235.0, 1.25, 0.62, 8.0, -22.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """One voice when it expresses nothing.
+
+    Args:
+        group: sex and age.
+        f0_hz: mean F0.
+        f0_range_st: height of an accent, semitones.
+        rate: speech rate, 1 is unhurried.
+        formant_scale: formants against those of the mean man.
+        open_quotient: share of the cycle during which the glottis is open.
+        tilt_db: fall of the source spectrum at 3 kHz.
+        jitter: mean difference of successive periods, as a share of the period.
+        shimmer_db: mean difference of successive amplitudes.
+        breathiness_db: aspiration noise against voicing.
+        habits: how much the speaker uses each dimension of `Effect`, (D,); 1 is the average
+            speaker, and no two express an emotion by quite the same means.
+    """
+
+    group: VoiceGroup
+    f0_hz: float
+    f0_range_st: float = 4.0
+    rate: float = 1.0
+    formant_scale: float = 1.0
+    open_quotient: float = 0.6
+    tilt_db: float = 6.0
+    jitter: float = 0.006
+    shimmer_db: float = 0.3
+    breathiness_db: float = -24.0
+    habits: tuple[float, ...] = field(default=(1.0,) * N_EFFECTS)
+
+
+HABIT_SPREAD = 0.2
+"""Standard deviation of speakers' habits within a corpus: actors differ in the means by which they
+portray one emotion (Banse & Scherer 1996)."""
+
+TRADITION_SPREAD = 0.3
+"""Standard deviation of the habits that the speakers of a corpus share: languages, cultures and
+directors ask for an emotion by different means (Scherer, Banse & Wallbott 2001)."""
+
+Habits = tuple[float, ...]
+
+
+def draw_habits(spread: float, rng: np.random.Generator) -> Habits:
+    """Random use of each dimension of `Effect`, (D,), 1 on average and never reversed."""
+    return tuple(rng.normal(1.0, spread, N_EFFECTS).clip(0.0).tolist())
+
+
+def draw_speaker(group: VoiceGroup, tradition: Habits, rng: np.random.Generator) -> Speaker:
+    """A random speaker of a group, within a tradition of expressing emotions.
+
+    F0 spreads by two semitones, the formants by 4 % (Hillenbrand et al. 1995); jitter and shimmer
+    are those of healthy voices (Klatt & Klatt 1990; Juslin & Laukka 2003).
+    """
+    own = draw_habits(HABIT_SPREAD, rng)
+    return Speaker(
+        group=group,
+        f0_hz=group.f0_hz * 2 ** (rng.normal(0, 2.0) / 12),
+        f0_range_st=4.0 * 2 ** rng.normal(0, 0.25),
+        rate=2 ** rng.normal(0, 0.1),
+        formant_scale=group.formant_scale * 2 ** rng.normal(0, 0.05),
+        open_quotient=group.open_quotient + rng.normal(0, 0.03),
+        tilt_db=group.tilt_db + rng.normal(0, 1.5),
+        jitter=0.006 * 2 ** rng.normal(0, 0.3),
+        shimmer_db=0.3 * 2 ** rng.normal(0, 0.3),
+        breathiness_db=group.breathiness_db + rng.normal(0, 1.5),
+        habits=tuple(t * h for t, h in zip(tradition, own, strict=True)),
+    )

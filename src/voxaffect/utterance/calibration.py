@@ -1,0 +1,92 @@
+"""Scores to probabilities by one temperature, fitted on the dev set.
+
+Source: Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", ICML 2017. A small
+dev set that is classified without a fault would ask for certainty; as in Platt, "Probabilistic
+outputs for support vector machines", 1999, the targets therefore give away one pseudo-utterance,
+spread evenly over the classes: N utterances vouch for a confidence of about N / (N + 1), not more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from voxaffect.errors import TrainingError
+
+Floats = NDArray[np.float64]
+
+TEMPERATURES = (0.01, 100.0)
+"""No temperature outside these bounds is considered."""
+
+
+@dataclass(frozen=True)
+class TemperatureCalibration:
+    """Probabilities softmax(scores / temperature); the order of the classes never changes.
+
+    Args:
+        temperature: above 1 softens, below 1 sharpens.
+
+    Raises:
+        TrainingError: the temperature is not a positive finite number.
+    """
+
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature < np.inf:
+            raise TrainingError(f"temperature {self.temperature}: must be positive and finite")
+
+    @classmethod
+    def fit(cls, scores: ArrayLike, y: ArrayLike) -> TemperatureCalibration:
+        """The temperature of least negative log-likelihood; 1 where there are no utterances.
+
+        Args:
+            scores: (N, C), finite.
+            y: (N,), class indices.
+
+        Raises:
+            TrainingError: shapes, scores or classes are not as stated.
+        """
+        known, classes = _checked(scores, y)
+        if classes.size == 0:
+            return cls()
+        targets = _soft_targets(classes, known.shape[1])
+
+        def loss(log_temperature: float) -> float:  # convex in 1 / temperature, so one minimum
+            return -float(np.sum(targets * log_softmax(known / np.exp(log_temperature), axis=1)))
+
+        low, high = np.log(TEMPERATURES)
+        best = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
+        return cls(float(np.exp(best.x)))
+
+    def transform(self, scores: ArrayLike) -> Floats:
+        """Probabilities (N, C) of scores (N, C); every row sums to one."""
+        probabilities: Floats = softmax(np.asarray(scores, np.float64) / self.temperature, axis=1)
+        return probabilities
+
+
+def _soft_targets(classes: NDArray[np.int64], n_classes: int) -> Floats:
+    """Targets (N, C): N of N + 1 parts on the true class, one part spread over all classes."""
+    n = classes.size
+    targets: Floats = (n * np.eye(n_classes)[classes] + 1 / n_classes) / (n + 1)
+    return targets
+
+
+def _checked(scores: ArrayLike, y: ArrayLike) -> tuple[Floats, NDArray[np.int64]]:
+    known, classes = np.asarray(scores, np.float64), np.asarray(y, np.int64)
+    if known.ndim != 2 or classes.shape != known.shape[:1] or not np.isfinite(known).all():
+        raise TrainingError(
+            f"calibration needs finite scores (N, C) and N classes, not shapes {known.shape} "
+            f"and {classes.shape}"
+        )
+    outside = classes[(classes < 0) | (classes >= known.shape[1])]
+    if outside.size:
+        raise TrainingError(
+            f"calibration met class {outside[0]} where there are {known.shape[1]}; "
+            "leave utterances without a class out"
+        )
+    return known, classes

@@ -1,0 +1,215 @@
+"""Extreme Learning Machine: a hidden layer that stays random, and a closed-form output layer.
+
+Sources: Huang, Zhu, Siew, "Extreme learning machine: theory and applications", Neurocomputing 70,
+2006; on functionals of frame posteriors, with 120 hidden units: Han, Yu, Tashev, Interspeech 2014.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from voxaffect.errors import ArtefactError
+from voxaffect.utterance.ridge import decompose
+
+Floats = NDArray[np.float64]
+
+UNSEEN_SCORE = -1.0
+"""Score of a class that training never saw: what regression on its constant target -1 would give.
+
+The scores of the C classes seen sum to 2 - C, as their targets do in every row, so that the best of
+them is at least 2 / C - 1, and an unseen class never wins."""
+
+ARRAYS = ("classes", "mean", "scale", "hidden_weights", "hidden_bias", "coef", "intercept")
+
+
+class ExtremeLearningMachine(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Classifier with one random sigmoid layer and ridge regression on targets of -1 and 1.
+
+    Inputs are standardised by the training data's mean and deviation. Hidden weights and biases are
+    uniform on [-1, 1] and never trained.
+
+    Args:
+        n_hidden: hidden units L.
+        ridge: penalty on the squared output weights, against the weighted sum of squared errors;
+            "gcv" chooses it by generalised cross-validation (`voxaffect.utterance.ridge`).
+        class_weight: "balanced" weights rows by the inverse frequency of their class, a mapping
+            gives the factor of each class, None weights all classes alike.
+        random_state: seed of the hidden layer.
+
+    Attributes:
+        classes_: (C,), the classes seen in training, sorted.
+        mean_: (F,), weighted mean of the inputs.
+        scale_: (F,), weighted deviation of the inputs, 1 where a column is constant.
+        hidden_weights_: (F, L).
+        hidden_bias_: (L,).
+        coef_: (L, K), output weights; K is C, or 1 for two classes.
+        intercept_: (K,).
+        ridge_: the penalty used.
+    """
+
+    def __init__(
+        self,
+        n_hidden: int = 120,
+        *,
+        ridge: float | Literal["gcv"] = "gcv",
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = "balanced",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.n_hidden = n_hidden
+        self.ridge = ridge
+        self.class_weight = class_weight
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit the output layer.
+
+        Args:
+            X: (N, F), finite.
+            y: (N,), at least two classes.
+            sample_weight: (N,), not negative; a row of weight 2 is a row repeated, a row of
+                weight 0 is absent.
+
+        Raises:
+            ValueError: as scikit-learn demands, where inputs are not as stated.
+        """
+        if self.n_hidden < 1:
+            raise ValueError(f"n_hidden = {self.n_hidden}: need at least one hidden unit")
+        inputs, labels = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(labels)
+        inputs, labels, weights = _drop_weightless(inputs, labels, sample_weight)
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        if self.classes_.size < 2:
+            raise ValueError(f"training data hold 1 class, {self.classes_[0]!r}: need two or more")
+        scaler = StandardScaler().fit(inputs, sample_weight=weights)
+        self.mean_, self.scale_ = scaler.mean_, scaler.scale_
+        self._draw_hidden_layer(inputs.shape[1])
+        weights = weights * self._class_factors(codes, weights)[codes]
+        problem = decompose(self._hidden(inputs), _targets(codes, self.classes_.size), weights)
+        self.ridge_ = problem.best_ridge() if self.ridge == "gcv" else float(self.ridge)
+        self.coef_, self.intercept_ = problem.solve(self.ridge_)
+        return self
+
+    def decision_function(self, X: ArrayLike) -> Floats:
+        """Scores (N, C) around -1 and 1; for two classes (N,), positive for the second."""
+        check_is_fitted(self)
+        inputs = validate_data(self, X, dtype=np.float64, reset=False)
+        scores: Floats = self._hidden(inputs) @ self.coef_ + self.intercept_
+        return scores[:, 0] if self.classes_.size == 2 else scores
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """The class of the highest score, (N,); the first where scores tie."""
+        best = _columns(self.decision_function(X)).argmax(axis=1)
+        answers: NDArray[Any] = self.classes_[best]
+        return answers
+
+    def class_scores(self, X: ArrayLike, n_classes: int) -> Floats:
+        """Scores (N, n_classes) where classes are indices; a row's maximum is what `predict` says.
+
+        A class that training never saw scores `UNSEEN_SCORE`. Two classes score as two opposite
+        columns, the two regressions' own results.
+
+        Raises:
+            ValueError: a class seen in training is not an index from 0 to n_classes - 1.
+        """
+        seen = _columns(self.decision_function(X))
+        if not np.isin(self.classes_, np.arange(n_classes)).all():
+            raise ValueError(f"classes {self.classes_.tolist()} are no indices below {n_classes}")
+        scores = np.full((seen.shape[0], n_classes), UNSEEN_SCORE)
+        scores[:, self.classes_.astype(np.intp)] = seen
+        return scores
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything that prediction needs, as plain arrays."""
+        check_is_fitted(self)
+        return {name: np.asarray(getattr(self, f"{name}_")) for name in (*ARRAYS, "ridge")}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The classifier that `to_arrays` described; it predicts the same.
+
+        Raises:
+            ArtefactError: an array is missing, or shapes contradict one another.
+        """
+        missing = [name for name in (*ARRAYS, "ridge") if name not in arrays]
+        if missing:
+            raise ArtefactError(f"the ELM lacks {', '.join(missing)}; save the recogniser again")
+        _refuse_contradiction(arrays)
+        ridge = float(arrays["ridge"])
+        elm = cls(n_hidden=arrays["hidden_bias"].size, ridge=ridge)
+        for name in ARRAYS:
+            setattr(elm, f"{name}_", np.array(arrays[name]))
+        elm.ridge_ = ridge
+        elm.n_features_in_ = arrays["mean"].size
+        return elm
+
+    def _draw_hidden_layer(self, n_features: int) -> None:
+        rng = check_random_state(self.random_state)
+        self.hidden_weights_ = rng.uniform(-1, 1, (n_features, self.n_hidden))
+        self.hidden_bias_ = rng.uniform(-1, 1, self.n_hidden)
+
+    def _hidden(self, X: Floats) -> Floats:
+        standardised = (X - self.mean_) / self.scale_
+        hidden: Floats = expit(standardised @ self.hidden_weights_ + self.hidden_bias_)
+        return hidden
+
+    def _class_factors(self, codes: NDArray[np.intp], weights: Floats) -> Floats:
+        """Factor (C,) of every class's rows; balanced classes come to equal total weight."""
+        if self.class_weight == "balanced":
+            totals = np.bincount(codes, weights)
+            balanced: Floats = totals.sum() / (totals.size * totals)
+            return balanced
+        given = self.class_weight or {}
+        return np.array([given.get(name, 1.0) for name in self.classes_.tolist()])
+
+
+def _drop_weightless(
+    X: Floats, y: NDArray[Any], sample_weight: ArrayLike | None
+) -> tuple[Floats, NDArray[Any], Floats]:
+    """Rows, targets and weights without the rows of weight zero."""
+    if sample_weight is None:
+        return X, y, np.ones(len(y))
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != y.shape or not (np.isfinite(weights) & (weights >= 0)).all():
+        raise ValueError(f"sample_weight must be {len(y)} finite numbers, none of them negative")
+    if not weights.any():
+        raise ValueError("sample_weight leaves no class: every weight is zero")
+    kept = weights > 0
+    return X[kept], y[kept], weights[kept]
+
+
+def _targets(codes: NDArray[np.intp], n_classes: int) -> Floats:
+    """One-vs-rest targets of -1 and 1: (N, C), or (N, 1) for the second of two classes."""
+    targets = np.where(codes[:, None] == np.arange(n_classes), 1.0, -1.0)
+    return targets[:, 1:] if n_classes == 2 else targets
+
+
+def _columns(scores: Floats) -> Floats:
+    """Scores with one column a class, also for two classes."""
+    return np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores
+
+
+def _refuse_contradiction(arrays: Mapping[str, NDArray[Any]]) -> None:
+    n_features, n_hidden = arrays["mean"].size, arrays["hidden_bias"].size
+    n_outputs = 1 if arrays["classes"].size == 2 else arrays["classes"].size
+    expected = {
+        "scale": (n_features,),
+        "hidden_weights": (n_features, n_hidden),
+        "coef": (n_hidden, n_outputs),
+        "intercept": (n_outputs,),
+    }
+    for name, shape in expected.items():
+        if arrays[name].shape != shape:
+            raise ArtefactError(
+                f"the ELM's {name} has shape {arrays[name].shape} where {shape} is expected; "
+                "save the recogniser again"
+            )

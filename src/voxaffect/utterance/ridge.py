@@ -1,0 +1,98 @@
+"""Weighted ridge regression in closed form, its penalty chosen by generalised cross-validation.
+
+With rows h_i, targets y_i and weights w_i it minimises
+
+    sum_i w_i |y_i - b - h_i B|^2 + ridge |B|^2        (the intercept b is not penalised).
+
+Centring on weighted means removes b; rows times sqrt(w_i) remove the weights; one singular value
+decomposition U S V' of what is left then solves every ridge at once: B = V diag(s / (s^2 + ridge))
+U'Y. Generalised cross-validation (Golub, Heath, Wahba, Technometrics 21, 1979) takes the ridge of
+least n RSS / (n - tr A)^2, where RSS is the weighted residual and A the matrix from targets to
+fitted values: tr A = 1 + sum s^2 / (s^2 + ridge), the 1 being the intercept's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+GRID = np.logspace(-8, 2, 41)
+"""Ridges that generalised cross-validation tries, for a unit of weight: one row is one unit."""
+
+
+@dataclass(frozen=True)
+class RidgeProblem:
+    """A weighted regression, decomposed once.
+
+    Args:
+        mean: (L,), weighted mean of the inputs.
+        target_mean: (K,), weighted mean of the targets.
+        s: (R,), singular values of the centred and weighted inputs, all positive.
+        vt: (R, L), right singular vectors.
+        uty: (R, K), centred and weighted targets along the left singular vectors.
+        rss: what no ridge can explain: the squared targets outside the span of the inputs.
+        n: rows, counted by weight.
+        weight: sum of the weights.
+    """
+
+    mean: Floats
+    target_mean: Floats
+    s: Floats
+    vt: Floats
+    uty: Floats
+    rss: float
+    n: float
+    weight: float
+
+    def solve(self, ridge: float) -> tuple[Floats, Floats]:
+        """Coefficients (L, K) and intercept (K,) of a ridge."""
+        shrunk = (self.s / (self.s**2 + ridge))[:, None] * self.uty
+        coefficients: Floats = self.vt.T @ shrunk
+        return coefficients, self.target_mean - self.mean @ coefficients
+
+    def gcv(self, ridge: float) -> float:
+        """Generalised cross-validation score of a ridge, summed over the K targets."""
+        left = ridge / (self.s**2 + ridge)  # share of each direction that stays unexplained
+        rss = self.rss + float(np.sum((left[:, None] * self.uty) ** 2))
+        freedom = self.n - 1 - self.s.size + float(left.sum())  # n - tr A
+        return self.n * rss / freedom**2 if freedom > 0 else np.inf
+
+    def best_ridge(self) -> float:
+        """The ridge of the grid with the least score, the larger one where two are equal."""
+        ridges = GRID[::-1] * self.weight
+        return float(ridges[np.argmin([self.gcv(ridge) for ridge in ridges])])
+
+
+def decompose(inputs: Floats, targets: Floats, weights: Floats) -> RidgeProblem:
+    """Prepare a regression for any ridge; costs one decomposition, O(N L min(N, L)).
+
+    A row of weight 2 counts as two rows, in the fit and in n. Weights below one are never taken to
+    mean fewer rows than there are, so that weights which sum to one leave n at N.
+
+    Args:
+        inputs: (N, L).
+        targets: (N, K).
+        weights: (N,), positive.
+    """
+    mean = np.average(inputs, axis=0, weights=weights)
+    target_mean = np.average(targets, axis=0, weights=weights)
+    root = np.sqrt(weights)[:, None]
+    centred, y = root * (inputs - mean), root * (targets - target_mean)
+    u, s, vt = np.linalg.svd(centred, full_matrices=False)
+    kept = s > s[0] * max(inputs.shape) * np.finfo(np.float64).eps
+    uty = u[:, kept].T @ y
+    outside = y - u[:, kept] @ uty
+    return RidgeProblem(
+        mean=mean,
+        target_mean=target_mean,
+        s=s[kept],
+        vt=vt[kept],
+        uty=uty,
+        rss=float(np.sum(outside**2)),
+        n=max(float(weights.sum()), float(weights.size)),
+        weight=float(weights.sum()),
+    )

@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import io
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from voxaffect.audio.decode import DecodeLimits, decode, printable
+from voxaffect.errors import AudioError
+
+RATES_HZ = (8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000, 192_000)
+
+
+def sine(rate_hz: int, duration_s: float = 1.0, level: float = 0.5) -> NDArray[np.float64]:
+    return level * np.sin(2 * np.pi * 440 * np.arange(round(duration_s * rate_hz)) / rate_hz)
+
+
+def encoded(
+    samples: NDArray[np.floating], rate_hz: int, kind: str = "WAV", subtype: str | None = None
+) -> bytes:
+    file = io.BytesIO()
+    sf.write(file, samples, rate_hz, format=kind, subtype=subtype)
+    return file.getvalue()
+
+
+class TestResampling:
+    @pytest.mark.parametrize("rate_hz", RATES_HZ)
+    def test_a_sine_stays_the_same_sine_at_every_rate(self, rate_hz: int) -> None:
+        heard = decode(encoded(sine(rate_hz), rate_hz, subtype="FLOAT")).samples
+        assert heard.shape == (16_000,)
+        inner = slice(800, -800)  # away from the borders, beyond which the resampler sees silence
+        np.testing.assert_allclose(heard[inner], sine(16_000)[inner], atol=1e-4)
+
+    def test_what_16_khz_cannot_hold_is_gone_rather_than_folded(self) -> None:
+        high = 0.5 * np.sin(2 * np.pi * 12_000 * np.arange(48_000) / 48_000)
+        heard = decode(encoded(high, 48_000)).samples[800:-800]
+        assert np.abs(heard).max() < 1e-4
+
+    def test_at_16_khz_samples_pass_untouched(self) -> None:
+        noise = np.random.default_rng(0).uniform(-1, 1, 100_000).astype(np.float32)
+        assert np.array_equal(decode(encoded(noise, 16_000, subtype="FLOAT")).samples, noise)
+
+
+class TestFormats:
+    @pytest.mark.parametrize(
+        ("kind", "subtype", "tolerance"),
+        [
+            ("WAV", "PCM_U8", 1e-2),
+            ("WAV", "PCM_16", 1e-4),
+            ("WAV", "PCM_24", 1e-6),
+            ("WAV", "PCM_32", 1e-6),
+            ("WAV", "FLOAT", 1e-6),
+            ("WAV", "DOUBLE", 1e-6),
+            ("WAV", "ULAW", 2e-2),
+            ("FLAC", "PCM_16", 1e-4),
+            ("FLAC", "PCM_24", 1e-6),
+            ("AIFF", "PCM_16", 1e-4),
+            ("AU", "PCM_16", 1e-4),
+            ("CAF", "PCM_16", 1e-4),
+            ("NIST", "PCM_16", 1e-4),
+            ("OGG", "VORBIS", 5e-2),
+        ],
+    )
+    def test_every_format_holds_the_same_sound(
+        self, kind: str, subtype: str, tolerance: float
+    ) -> None:
+        heard = decode(encoded(sine(16_000), 16_000, kind, subtype)).samples
+        np.testing.assert_allclose(heard, sine(16_000), atol=tolerance)
+
+    @pytest.mark.parametrize(("kind", "subtype"), [("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")])
+    def test_lossy_formats_keep_pitch_and_level(self, kind: str, subtype: str) -> None:
+        heard = decode(encoded(sine(48_000), 48_000, kind, subtype))
+        assert heard.duration_s == pytest.approx(1.0, abs=0.05)
+        assert heard.rms() == pytest.approx(0.5 / np.sqrt(2), rel=0.03)
+        spectrum = np.abs(np.fft.rfft(heard.samples))
+        assert np.argmax(spectrum) / heard.duration_s == pytest.approx(440, abs=2)
+
+    def test_an_mp3_whose_length_is_only_estimated_is_read_whole(self) -> None:
+        quiet_then_loud = np.concatenate([np.zeros(48_000 * 4), sine(48_000, 4.0)])
+        file = io.BytesIO()
+        sf.write(file, quiet_then_loud, 48_000, format="MP3", bitrate_mode="VARIABLE")
+        whole = file.getvalue()
+        without_index = whole[whole.index(b"\xff\xfb", 4) :]
+        assert sf.info(io.BytesIO(without_index)).frames != len(quiet_then_loud)
+        assert decode(without_index).duration_s == pytest.approx(8.0, abs=0.1)
+
+    def test_bytes_and_file_are_the_same_recording(self, tmp_path: Path) -> None:
+        content = encoded(sine(44_100), 44_100)
+        (tmp_path / "a.wav").write_bytes(content)
+        from_file = decode(tmp_path / "a.wav")
+        assert np.array_equal(from_file.samples, decode(content).samples)
+        assert from_file.name == str(tmp_path / "a.wav")
+        assert decode(content, name="upload").name == "upload"
+
+
+class TestChannels:
+    def test_channels_are_averaged(self) -> None:
+        left, right = sine(16_000), np.zeros(16_000)
+        heard = decode(encoded(np.stack([left, right], axis=1), 16_000, subtype="FLOAT")).samples
+        np.testing.assert_allclose(heard, left / 2, atol=1e-7)
+
+    def test_opposite_phases_cancel(self) -> None:
+        stereo = np.stack([sine(16_000), -sine(16_000)], axis=1)
+        assert decode(encoded(stereo, 16_000, subtype="FLOAT")).rms() == 0.0
+
+
+class TestSegments:
+    noise = np.random.default_rng(1).uniform(-1, 1, 150_000).astype(np.float32)  # > 2 blocks
+    content = encoded(noise, 16_000, subtype="FLOAT")
+
+    @given(st.integers(0, 149_999), st.integers(1, 150_000))
+    @settings(max_examples=50, deadline=None)
+    def test_a_segment_is_the_slice_of_the_whole(self, start: int, length: int) -> None:
+        stop = min(start + length, 150_000)
+        part = decode(self.content, start_s=start / 16_000, end_s=stop / 16_000).samples
+        assert np.array_equal(part, self.noise[start:stop])
+
+    @pytest.mark.parametrize("kind", ["FLAC", "OGG", "MP3"])
+    def test_seeking_in_compressed_formats_is_exact(self, kind: str) -> None:
+        content = encoded(self.noise / 2, 16_000, kind)
+        whole = decode(content).samples
+        part = decode(content, start_s=1.25, end_s=3.5).samples
+        np.testing.assert_allclose(part, whole[20_000:56_000], atol=1e-6)
+
+    def test_an_end_that_was_rounded_past_the_file_is_its_end(self) -> None:
+        part = decode(self.content, start_s=9.0, end_s=9.4).samples
+        assert np.array_equal(part, self.noise[144_000:])
+
+    @pytest.mark.parametrize(
+        ("start_s", "end_s"), [(-0.1, 1.0), (2.0, 1.0), (0.0, 9.6), (10.0, None), (np.nan, 1.0)]
+    )
+    def test_a_segment_outside_the_file_is_refused(
+        self, start_s: float, end_s: float | None
+    ) -> None:
+        with pytest.raises(AudioError, match=r"upload: holds no segment from .* only 9\.375 s"):
+            decode(self.content, start_s=start_s, end_s=end_s, name="upload")
+
+    def test_a_segment_without_length_holds_nothing(self) -> None:
+        with pytest.raises(AudioError, match="holds no samples"):
+            decode(self.content, start_s=1.0, end_s=1.0)
+
+
+class TestBadFiles:
+    """Each fault is one AudioError that begins with the file's name and says what is wrong."""
+
+    def refused(self, path: Path, message: str) -> None:
+        with pytest.raises(AudioError, match=message) as refusal:
+            decode(path)
+        assert str(refusal.value).startswith(f"{path}: ")
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (b"", r"is empty \(0 bytes\)"),
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"),
+            (b"These are minutes of a meeting, not its sound.\n" * 9, "no audio that can be read"),
+            (bytes(5_000), "no audio that can be read"),
+            (b"RIFF\x24\x00\x00\x00WAVEfmt ", "no audio that can be read"),
+            (encoded(np.zeros(0), 16_000), "holds no samples"),
+            (encoded(sine(16_000), 16_000)[:16_000], "is truncated, 15956 bytes .* 32000"),
+            (encoded(sine(16_000), 16_000, "AIFF")[:16_000], "is truncated"),
+            (encoded(sine(16_000), 16_000, "AU")[:16_000], "is truncated"),
+            (encoded(sine(16_000, 60.0), 16_000, "FLAC")[:-2_000], "breaks off near .* of 60.00 s"),
+            (encoded(sine(16_000), 900), "a sample rate of 900 Hz is outside 1000 to 768000"),
+            (encoded(sine(16_000), 1_000_000), "a sample rate of 1000000 Hz"),
+            (encoded(np.zeros((800, 17)), 16_000), "has 17 channels, more than the limit of 16"),
+            (encoded(np.array([0, np.nan]), 16_000, subtype="FLOAT"), "sample 1 is not a finite"),
+            (encoded(np.array([np.inf, 0]), 16_000, subtype="FLOAT"), "sample 0 is not a finite"),
+            (encoded(np.array([1e300, 0]), 16_000, subtype="DOUBLE"), "sample 0 is not a finite"),
+            (
+                encoded(np.array([[np.inf, -np.inf]]), 16_000, subtype="FLOAT"),
+                "sample 0 is not a finite",
+            ),
+        ],
+    )
+    def test_content(self, tmp_path: Path, content: bytes, message: str) -> None:
+        path = tmp_path / "bad.wav"
+        path.write_bytes(content)
+        self.refused(path, message)
+
+    def test_missing(self, tmp_path: Path) -> None:
+        self.refused(tmp_path / "gone.wav", "no such file")
+
+    def test_folder(self, tmp_path: Path) -> None:
+        self.refused(tmp_path, "is a folder")
+
+    def test_pipe_does_not_hang(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe.wav")
+        self.refused(tmp_path / "pipe.wav", "is a pipe or device")
+
+    def test_name_that_no_file_system_holds(self, tmp_path: Path) -> None:
+        self.refused(tmp_path / ("x" * 300 + ".wav"), "cannot be opened")
+
+    def test_raw_samples_have_no_header(self, tmp_path: Path) -> None:
+        (tmp_path / "a.raw").write_bytes(bytes(range(256)))
+        self.refused(tmp_path / "a.raw", "no header")
+
+    def test_flac_of_unknown_length(self, tmp_path: Path) -> None:
+        content = bytearray(encoded(sine(16_000), 16_000, "FLAC"))
+        content[21] &= 0xF0  # STREAMINFO's 36 bits of total samples
+        content[22:26] = bytes(4)
+        (tmp_path / "piped.flac").write_bytes(content)
+        self.refused(tmp_path / "piped.flac", "does not tell its length")
+
+    def test_name_that_is_not_utf8_can_be_printed(self, tmp_path: Path) -> None:
+        path = tmp_path / os.fsdecode(b"gr\xfc\xdfe.wav")
+        with pytest.raises(AudioError, match="gr.*e.wav: there is no such file") as refusal:
+            decode(path)
+        str(refusal.value).encode("utf-8")
+        assert printable(Path(path.name)) == r"gr\xfc\xdfe.wav"
+
+
+@pytest.mark.parametrize("size", [0xFFFF_FFFF, 0x7FFF_FFFF, 0x7FFF_F000])
+def test_wav_written_to_a_pipe_is_no_truncated_one(size: int) -> None:
+    content = bytearray(encoded(sine(16_000), 16_000))
+    content[4:8] = content[40:44] = struct.pack("<I", size)
+    assert decode(bytes(content)).duration_s == 1.0
+
+
+class TestLimits:
+    def test_each_limit_names_itself(self) -> None:
+        content = encoded(sine(16_000), 16_000)
+        with pytest.raises(AudioError, match=r"1\.0 s are more than the limit of 0\.5 s"):
+            decode(content, limits=DecodeLimits(max_duration_s=0.5))
+        with pytest.raises(AudioError, match="has 32044 bytes, more than the limit of 32000"):
+            decode(content, limits=DecodeLimits(max_bytes=32_000))
+
+    def test_what_counts_is_the_length_of_the_segment(self) -> None:
+        limits = DecodeLimits(max_duration_s=0.5)
+        part = decode(encoded(sine(16_000), 16_000), start_s=0.5, limits=limits)
+        assert part.duration_s == 0.5
+
+    @pytest.mark.parametrize("value", [0, -1, float("nan")])
+    def test_a_limit_that_lets_nothing_through_is_refused(self, value: float) -> None:
+        with pytest.raises(AudioError, match="max_duration_s = .* lets nothing through"):
+            DecodeLimits(max_duration_s=value)
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "AIFF"])
+def test_damage_anywhere_is_an_audio_error_or_harmless(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    whole = encoded(rng.uniform(-0.5, 0.5, 4_000), 22_050, kind)
+    for _ in range(60):
+        damaged = bytearray(whole[: rng.integers(50, len(whole) + 1)])
+        damaged[rng.integers(len(damaged))] = rng.integers(256)
+        try:
+            assert decode(bytes(damaged)).samples.size > 0
+        except AudioError as refusal:
+            assert str(refusal).startswith("recording: ")

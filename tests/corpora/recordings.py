@@ -1,0 +1,26 @@
+"""Small recordings in a corpus's tree, for tests of loaders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+
+RATE_HZ = 16_000
+
+
+def record(path: Path, seed: int = 0, duration_s: float = 0.1, level: float = 0.1) -> Path:
+    """Write noise whose every seed sounds different, in the format of the suffix."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).uniform(-level, level, round(duration_s * RATE_HZ))
+    sf.write(path, noise, RATE_HZ, format=path.suffix[1:].upper())
+    return path
+
+
+def record_tree(root: Path, names: Iterable[str]) -> Path:
+    """Write one recording a name below `root`."""
+    for seed, name in enumerate(names):
+        record(root / name, seed)
+    return root
