@@ -164,6 +164,12 @@ class NetClassifier:
             "history": None if self.history_ is None else asdict(self.history_),
         }
 
+    def summary(self) -> str:
+        """One line on the training."""
+        assert self.history_ is not None  # noqa: S101 asked after fit
+        best = self.history_.epochs[self.history_.best - 1]
+        return f"best epoch {best.number} of {len(self.history_.epochs)}, dev UA {best.dev_ua:.3f}"
+
     def new_net(self, n_features: int) -> MultiTaskNet:
         """The untrained net; its weights come from PyTorch's current generator."""
         n_classes = {task: TASKS[task].n_classes for task in self.settings.task_weights}

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from voxaffect.baselines import SvmSettings
 from voxaffect.classifier import ElmSettings
-from voxaffect.corpora import CORPORA
+from voxaffect.corpora import CORPORA, Loader
 from voxaffect.corpora.corpus import Corpus
 from voxaffect.corpora.table import parse_table
 from voxaffect.errors import ConfigError
@@ -131,7 +131,7 @@ class Settings(_Strict):
         source = self.corpora[name]
         if isinstance(source, TableSource):
             return lambda: parse_table(source.table, name)
-        loader = CORPORA[_known(source.loader or name, CORPORA, "corpus")]
+        loader = find_loader(source.loader or name)
         return lambda: loader.parse(source.root)
 
     def make_taxonomy(self) -> Taxonomy:
@@ -172,6 +172,15 @@ class Settings(_Strict):
             split_style=asked.split_style,
             split_seed=asked.split_seed,
         )
+
+
+def find_loader(name: str) -> Loader:
+    """The loader of a corpus.
+
+    Raises:
+        ConfigError: there is none; the nearest name is told.
+    """
+    return CORPORA[_known(name, CORPORA, "corpus")]
 
 
 def find_system(name: str) -> System:

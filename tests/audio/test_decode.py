@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import struct
@@ -211,7 +212,7 @@ class TestBadFiles:
 
     def test_name_that_is_not_utf8_can_be_printed(self, tmp_path: Path) -> None:
         path = tmp_path / os.fsdecode(b"gr\xfc\xdfe.wav")
-        with pytest.raises(AudioError, match="gr.*e.wav: there is no such file") as refusal:
+        with pytest.raises(AudioError, match=r"gr.*e\.wav: there is no such file") as refusal:
             decode(path)
         str(refusal.value).encode("utf-8")
         assert printable(Path(path.name)) == r"gr\xfc\xdfe.wav"
@@ -239,7 +240,7 @@ class TestLimits:
 
     @pytest.mark.parametrize("value", [0, -1, float("nan")])
     def test_a_limit_that_lets_nothing_through_is_refused(self, value: float) -> None:
-        with pytest.raises(AudioError, match="max_duration_s = .* lets nothing through"):
+        with pytest.raises(AudioError, match=r"max_duration_s = .* lets nothing through"):
             DecodeLimits(max_duration_s=value)
 
 
@@ -250,7 +251,5 @@ def test_damage_anywhere_is_an_audio_error_or_harmless(kind: str) -> None:
     for _ in range(60):
         damaged = bytearray(whole[: rng.integers(50, len(whole) + 1)])
         damaged[rng.integers(len(damaged))] = rng.integers(256)
-        try:
+        with contextlib.suppress(AudioError):
             assert decode(bytes(damaged)).samples.size > 0
-        except AudioError as refusal:
-            assert str(refusal).startswith("recording: ")

@@ -46,5 +46,5 @@ def test_what_is_no_mono_signal_is_refused(samples: np.ndarray, message: str) ->
 
 
 def test_silence_has_no_gain() -> None:
-    with pytest.raises(AudioError, match="a.wav: is silent"):
+    with pytest.raises(AudioError, match=r"a\.wav: is silent"):
         Waveform(np.zeros(400, np.float32), "a.wav").normalised()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,7 +16,10 @@ def record(path: Path, seed: int = 0, duration_s: float = 0.1, level: float = 0.
     """Write noise whose every seed sounds different, in the format of the suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(seed).uniform(-level, level, round(duration_s * RATE_HZ))
-    sf.write(path, noise, RATE_HZ, format=path.suffix[1:].upper())
+    file = io.BytesIO()  # soundfile opens no path that is not UTF-8
+    pcm = np.round(noise * 32_767).astype(np.int16)  # the same in every format
+    sf.write(file, pcm, RATE_HZ, format=path.suffix[1:].upper())
+    path.write_bytes(file.getvalue())
     return path
 
 

@@ -8,7 +8,8 @@ from tests.corpora.recordings import record_tree
 from voxaffect.corpora import emodb
 
 # Speaker -> sex, as the corpus's authors list them.
-SEXES = dict(zip("03 08 09 10 11 12 13 14 15 16".split(), "mffmmmffmf", strict=True))
+SPEAKERS = ["03", "08", "09", "10", "11", "12", "13", "14", "15", "16"]
+SEXES = dict(zip(SPEAKERS, "mffmmmffmf", strict=True))
 
 
 def test_a_name_is_speaker_sentence_emotion_version(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.corpora.recordings import record_tree
 from voxaffect.corpora import emovo
 
-PHRASES = "b1 b2 b3 l1 l2 l3 l4 n1 n2 n3 n4 n5 d1 d2".split()
+PHRASES = ["b1", "b2", "b3", "l1", "l2", "l3", "l4", "n1", "n2", "n3", "n4", "n5", "d1", "d2"]
 
 
 def test_a_name_is_emotion_actor_phrase(tmp_path: Path) -> None:

@@ -54,7 +54,9 @@ def test_corpus_is_what_the_test_name_begins_with(test_name: str, corpus: str) -
     assert result(test_name).corpus == corpus
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.data())
 def test_a_file_cut_short_is_refused(tmp_path: Path, data: st.DataObject) -> None:
     path = tmp_path / "result.npz"

@@ -45,6 +45,7 @@ def test_no_other_temperature_is_likelier(seed: int, n: int, n_classes: int) -> 
     assert all(loss(found) <= loss(t) + 1e-6 for t in np.geomspace(0.02, 99, 50))
 
 
+@settings(deadline=None)
 @given(
     arrays(np.float64, st.tuples(st.integers(1, 5), st.integers(2, 5)), elements=st.floats(-5, 5)),
     st.floats(*TEMPERATURES),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -53,6 +55,7 @@ def test_names_are_in_the_order_of_the_numbers() -> None:
     assert by_name["angry share"] == 1
 
 
+@settings(deadline=None)
 @given(padded_batches())
 def test_a_batch_gives_each_utterance_its_own_numbers_whatever_the_padding(
     case: tuple[Posteriors, NDArray[np.int64]],
@@ -63,12 +66,13 @@ def test_a_batch_gives_each_utterance_its_own_numbers_whatever_the_padding(
     np.testing.assert_array_equal(together, np.stack(alone))
 
 
+@settings(deadline=None)
 @given(
     arrays(np.float32, st.tuples(st.integers(1, 30), st.integers(1, 5)), elements=unit),
     st.randoms(use_true_random=False),
 )
 def test_order_of_frames_does_not_matter_and_numbers_stay_in_their_ranges(
-    posteriors: Posteriors, random: np.random.RandomState
+    posteriors: Posteriors, random: Random
 ) -> None:
     features = functionals(posteriors)
     order = list(range(len(posteriors)))

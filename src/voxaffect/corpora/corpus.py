@@ -12,6 +12,10 @@ from typing import Literal
 
 Elicitation = Literal["acted", "natural", "mixed"]
 
+UNKNOWN_SPEAKER = "?"
+"""Speaker `mine/?` of utterances whose corpus does not tell voices apart: one name for all, so that
+no protocol takes them for many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
@@ -75,7 +79,7 @@ class CorpusCard:
         licence: terms in a few words.
         citation: authors, title, venue, year.
         url: where to read about it and ask for it.
-        labels: raw label -> utterances in the full distribution.
+        labels: raw label -> utterances in the full distribution; empty where none is promised.
         n_speakers: speakers in the full distribution.
         faults: known faults of the distribution, one sentence each.
     """

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import (
+    UNKNOWN_SPEAKER,
     Corpus,
     CorpusCard,
     Elicitation,
@@ -28,9 +29,6 @@ from voxaffect.taxonomy import GENDER, NATURALNESS, Task
 REQUIRED = ("path", "emotion")
 OPTIONAL = ("speaker", "gender", "naturalness", "language", "start_s", "end_s", "sentence")
 COLUMNS = (*REQUIRED, *OPTIONAL, "session")
-
-NO_SPEAKER = "?"
-"""Speaker of all rows that name none: one for all, so that no protocol takes them for many."""
 
 
 class RowError(Exception):
@@ -137,7 +135,7 @@ def _utterance(row: dict[str, str], root: Path, name: str) -> Utterance:
         corpus=name,
         path=file,
         label=row["emotion"],
-        speaker=f"{name}/{row['speaker'] or NO_SPEAKER}",
+        speaker=f"{name}/{row['speaker'] or UNKNOWN_SPEAKER}",
         gender=_class(row["gender"], GENDER),
         naturalness=_class(row["naturalness"], NATURALNESS),
         language=row["language"] or None,
@@ -174,9 +172,9 @@ def _seconds(text: str) -> float:
 
 
 def _missing_speakers(path: Path, utterances: Iterable[Utterance], name: str) -> list[Problem]:
-    n = sum(utterance.speaker == f"{name}/{NO_SPEAKER}" for utterance in utterances)
+    n = sum(utterance.speaker == f"{name}/{UNKNOWN_SPEAKER}" for utterance in utterances)
     detail = (
-        f"{n} rows name no speaker and count as one, {name}/{NO_SPEAKER}; "
+        f"{n} rows name no speaker and count as one, {name}/{UNKNOWN_SPEAKER}; "
         "protocols that keep speakers apart refuse them"
     )
     return [Problem("no speakers", path.name, detail)] if n else []
@@ -210,7 +208,7 @@ def _row(utterance: Utterance, folder: Path) -> tuple[str, ...]:
     values = {
         "path": PurePath(os.path.relpath(utterance.path, folder)).as_posix(),
         "emotion": utterance.label,
-        "speaker": "" if speaker == NO_SPEAKER else speaker,
+        "speaker": "" if speaker == UNKNOWN_SPEAKER else speaker,
         "gender": utterance.gender,
         "naturalness": utterance.naturalness,
         "language": utterance.language,

@@ -40,6 +40,10 @@ class Dataset:
             {task: np.array([self.targets[i][task] for i in ids], np.int64) for task in TASKS},
         )
 
+    def labels(self) -> dict[str, int]:
+        """Emotion class of every utterance, by id."""
+        return {i: target[EMOTION.name] for i, target in self.targets.items()}
+
     def emotions(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """Emotion classes of the utterances of the given ids."""
         return np.array([self.targets[i][EMOTION.name] for i in ids], np.int64)

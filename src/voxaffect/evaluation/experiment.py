@@ -24,7 +24,6 @@ from voxaffect.evaluation.results import FoldResult, load_result
 from voxaffect.evaluation.run import CorpusSummary, Run, RunFolder
 from voxaffect.files import digest
 from voxaffect.systems import NetSystem, Options, System
-from voxaffect.taxonomy import EMOTION
 
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "soundfile", "soxr", "joblib")
 LSTM_COST = 8.0
@@ -71,7 +70,7 @@ class Plan:
         Raises:
             FoldError: the corpora do not allow a protocol.
         """
-        labels = {i: target[EMOTION.name] for i, target in dataset.targets.items()}
+        labels = dataset.labels()
         everything = list(dataset.utterances.values())
         builders: Mapping[Protocol, Callable[[], tuple[Fold, ...]]] = {
             "within": lambda: tuple(

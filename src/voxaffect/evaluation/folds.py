@@ -12,7 +12,7 @@ from dataclasses import InitVar, dataclass
 from functools import partial
 from typing import Literal
 
-from voxaffect.corpora.corpus import Utterance
+from voxaffect.corpora.corpus import UNKNOWN_SPEAKER, Utterance
 from voxaffect.errors import FoldError
 from voxaffect.evaluation.draws import Group, by_speaker, class_of, deal, draw_tenth
 from voxaffect.files import digest
@@ -27,7 +27,7 @@ GROUPINGS: dict[Dev, Callable[[Group, Mapping[str, int], str], list[Group]]] = {
 }
 """Kind of dev set -> the groups of training utterances that it takes or leaves whole."""
 
-UNKNOWN = "/?"
+UNKNOWN = f"/{UNKNOWN_SPEAKER}"
 """End of the name of speakers whom a corpus does not tell apart: `mine/?`."""
 
 
@@ -190,6 +190,27 @@ def aggregated(utterances: Iterable[Utterance], label_of: Mapping[str, int], see
     return make_fold("aggregated", "aggregated", train, dev, test, label_of=label_of)
 
 
+def hold_out_dev(
+    utterances: Iterable[Utterance],
+    label_of: Mapping[str, int],
+    seed: int,
+    dev: Dev = "utterances",
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Train and dev ids of a recogniser that is to be used, not scored: nothing is left out.
+
+    Args:
+        utterances: those of all corpora that have an emotion class.
+        label_of: id -> emotion class.
+        seed: decides who is dev.
+        dev: as in `within`.
+
+    Raises:
+        FoldError: there is too little to take a dev set from.
+    """
+    train, chosen = _hold_out(tuple(utterances), label_of, f"{seed} all", "all", dev)
+    return tuple(sorted(u.id for u in train)), tuple(sorted(u.id for u in chosen))
+
+
 def folds_digest(folds: Iterable[Fold]) -> str:
     """Hash of who trains, stops and is tested where, 16 hex digits; order does not count."""
     return digest(sorted([f.name, sorted(f.train), sorted(f.dev), sorted(f.test)] for f in folds))
@@ -209,15 +230,22 @@ def _leave_out(
     name = _fold_name(protocol, left_out)
     test = tuple(u for u in pool if part_of(u) == left_out)
     rest = _without(pool, test)
-    groups = GROUPINGS[dev](rest, label_of, f"{seed} {name}")
+    train, chosen = _hold_out(rest, label_of, f"{seed} {name}", name, dev)
+    return make_fold(protocol, left_out, train, chosen, test, label_of=label_of)
+
+
+def _hold_out(
+    pool: Group, label_of: Mapping[str, int], key: str, name: str, dev: Dev
+) -> tuple[Group, Group]:
+    """The training and the dev part of a pool."""
+    groups = GROUPINGS[dev](pool, label_of, key)
     if len(groups) < 2:
         raise FoldError(
             f"{name}: dev takes some of two or more {dev}, but the training data hold "
             f'{len(groups)}; add data or choose dev = "utterances"'
         )
-    chosen = draw_tenth(groups, label_of, f"{seed} {name} dev")
-    train = _without(rest, chosen)
-    return make_fold(protocol, left_out, train, chosen, test, label_of=label_of)
+    chosen = draw_tenth(groups, label_of, f"{key} dev")
+    return _without(pool, chosen), chosen
 
 
 def _fold_name(protocol: Protocol, test_name: str) -> str:

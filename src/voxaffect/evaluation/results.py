@@ -6,9 +6,11 @@ Metrics are derived from it, never stored.
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +61,8 @@ class FoldResult:
         return self.test_name.split("/")[0]
 
 
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error)
+
 ARRAYS = ("y_true", "y_pred", "probabilities", "high_level")
 
 
@@ -78,12 +82,12 @@ def load_result(path: Path) -> FoldResult:
         ArtefactError: the file is damaged or of another format.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             meta = json.loads(str(file["meta"]))
             arrays = {name: file[name] for name in ARRAYS}
         if meta.pop("format") != FORMAT:
             raise ArtefactError(f"{path}: written by another version; delete it and run again")
         meta["ids"] = tuple(meta["ids"])
         return FoldResult(**meta, **arrays)
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as fault:
+    except _DAMAGE as fault:
         raise ArtefactError(f"{path}: damaged result ({fault}); delete it and run again") from fault

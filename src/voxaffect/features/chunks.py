@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,9 @@ CHUNK_BYTES = 16 << 20
 """Most utterances and bytes of audio in a chunk: about a second of work, which a kill can cost."""
 
 CHUNKS_A_JOB = 4
-"""Chunks that every worker gets where there is enough work, so that all end together."""
+LEAST_UTTERANCES = 32
+"""Where there is less work than that, chunks are smaller, so that all workers end together; but
+not so small that frames are computed by the handful."""
 
 BYTES_A_SECOND = 2 * SAMPLE_RATE_HZ
 """Of 16-bit audio, for segments, whose share of their file is not known."""
@@ -46,7 +49,8 @@ class ChunkReport:
 
 def chunks(work: Mapping[bytes, Utterance], n_jobs: int) -> Iterator[Chunk]:
     """Cut work into chunks of at most CHUNK_UTTERANCES and about CHUNK_BYTES."""
-    most = min(CHUNK_UTTERANCES, -(-len(work) // (CHUNKS_A_JOB * n_jobs)))
+    share = -(-len(work) // (CHUNKS_A_JOB * n_jobs))
+    most = min(CHUNK_UTTERANCES, max(LEAST_UTTERANCES, share))
     chunk: dict[bytes, Utterance] = {}
     n_bytes = 0.0
     for key, utterance in work.items():
@@ -62,7 +66,9 @@ def chunks(work: Mapping[bytes, Utterance], n_jobs: int) -> Iterator[Chunk]:
 def _bytes_of_audio(utterance: Utterance) -> float:
     if utterance.end_s is not None:
         return (utterance.end_s - utterance.start_s) * BYTES_A_SECOND
-    return utterance.path.stat().st_size
+    with contextlib.suppress(OSError):  # it was there a moment ago; decoding will say more
+        return utterance.path.stat().st_size
+    return 0.0
 
 
 def compute_chunk(
@@ -120,9 +126,7 @@ def threads(n_threads: int) -> Iterator[None]:
 
 def _attempt_decode(utterance: Utterance) -> Waveform | AudioError:
     try:
-        return decode(
-            utterance.path, start_s=utterance.start_s, end_s=utterance.end_s
-        ).normalised()
+        return decode(utterance.path, start_s=utterance.start_s, end_s=utterance.end_s).normalised()
     except AudioError as fault:
         return fault
 

@@ -51,7 +51,9 @@ class FileDigests:
         known = self._look_up(present)
         unknown = [path for path in present if path not in known]
         with ThreadPoolExecutor(n_jobs) as pool:
-            read = dict(zip(unknown, pool.map(lambda p: _attempt(_digest, p), unknown), strict=True))
+            read = dict(
+                zip(unknown, pool.map(lambda p: _attempt(_digest, p), unknown), strict=True)
+            )
         fresh = {path: content for path, content in read.items() if isinstance(content, bytes)}
         self._remember([(present[path], content) for path, content in fresh.items()])
         return {**faults, **known, **read}

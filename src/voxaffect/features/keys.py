@@ -43,7 +43,7 @@ class KeyIndex:
 
     @cached_property
     def _first_halves(self) -> Keys:
-        return self.keys[self._order, 0]
+        return np.asarray(self.keys[self._order, 0])
 
     def find(self, wanted: Keys) -> NDArray[np.intp]:
         """Position of every wanted key (M, 2) among the stored ones, -1 where it is not there.

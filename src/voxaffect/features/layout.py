@@ -40,7 +40,7 @@ class Layout:
 
     @cached_property
     def first_frame(self) -> NDArray[np.int64]:
-        """Number of every utterance's first frame in the whole, and past the last: int64 (N + 1,)."""
+        """Number in the whole of every first frame, and of one past the end, int64 (N + 1,)."""
         hops = -(-self.n_samples // self.grid.hop_samples)
         return np.concatenate([[0], np.cumsum(hops)])
 
@@ -62,7 +62,7 @@ class Layout:
         """Numbers, in the whole, of the frames that belong to one utterance, int64 (sum of T,)."""
         before = np.concatenate([[0], np.cumsum(self.n_frames)[:-1]])
         shift = self.first_frame[:-1] - before
-        return np.arange(self.n_frames.sum()) + np.repeat(shift, self.n_frames)
+        return np.asarray(np.arange(self.n_frames.sum()) + np.repeat(shift, self.n_frames))
 
     def lay(self, samples: Sequence[NDArray[np.float32]]) -> Tensor:
         """All samples end to end, zeros between and after: float32, as long as the blocks cover."""
@@ -80,9 +80,7 @@ class Layout:
     def utterances(self, whole: Tensor) -> list[Tensor]:
         """Samples of each utterance, views (n_samples,)."""
         starts = self.first_frame[:-1] * self.grid.hop_samples
-        return [
-            whole[start : start + n] for start, n in zip(starts, self.n_samples, strict=True)
-        ]
+        return [whole[start : start + n] for start, n in zip(starts, self.n_samples, strict=True)]
 
     @property
     def _block_hops(self) -> int:

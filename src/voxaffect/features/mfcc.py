@@ -35,7 +35,8 @@ def mel_bands(n_fft: int) -> NDArray[np.float64]:
     """
     bins = mel(np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE_HZ))
     centres, spacing = np.linspace(0.0, bins[-1], N_BANDS + 2, retstep=True)
-    return np.maximum(0.0, 1.0 - np.abs(bins[:, None] - centres[1:-1]) / spacing)
+    distance = np.abs(bins[:, None] - centres[1:-1]) / spacing
+    return np.asarray(np.maximum(0.0, 1.0 - distance))
 
 
 def cepstral_transform() -> NDArray[np.float64]:
@@ -46,4 +47,5 @@ def cepstral_transform() -> NDArray[np.float64]:
     k = np.arange(1, N_COEFFICIENTS + 1)
     j = np.arange(N_BANDS)[:, None]
     lifter = 1.0 + LIFTER / 2 * np.sin(np.pi * k / LIFTER)
-    return lifter * np.sqrt(2 / N_BANDS) * np.cos(np.pi * k * (j + 0.5) / N_BANDS)
+    cosines = np.cos(np.pi * k * (j + 0.5) / N_BANDS)
+    return np.asarray(lifter * np.sqrt(2 / N_BANDS) * cosines)

@@ -11,8 +11,9 @@ Letters: T frames of an utterance, R frames of all, K voiced candidates, S = K +
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -24,17 +25,22 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.errors import FeatureError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.periodicity import (
+    SINC_REACH,
     PeakFinder,
-    compensation,
+    Window,
     hann,
     normalised_autocorrelation,
+    sinc_table,
+    voice_band,
 )
 from voxaffect.features.tape import Tape
 from voxaffect.features.viterbi import Transitions, best_paths
 
 BLOCK_FRAMES = 256
-"""Frames analysed at once: they stay in the processor's cache, and since every block is full, a
-frame's numbers do not depend on its neighbours."""
+"""Frames analysed at once: they stay in the processor's cache, and memory is bounded."""
+
+LAG_RATE_HZ = SAMPLE_RATE_HZ / 2
+"""The autocorrelation is known at every second lag."""
 
 COST_INTERVAL_S = 0.010
 """Distance of the frames between which a transition costs what the settings say."""
@@ -54,7 +60,21 @@ class PitchTrack:
     voice_probability: Tensor
 
 
-class Candidates(NamedTuple):
+class _Observed(NamedTuple):
+    """What R frames show.
+
+    Args:
+        lag: (R, K), of the highest peaks.
+        height: (R, K), of the peaks, -inf where a frame has fewer.
+        loudness: (R,).
+    """
+
+    lag: Tensor
+    height: Tensor
+    loudness: Tensor
+
+
+class _Candidates(NamedTuple):
     """What R frames offer: state 0 is unvoiced, the other K are peaks.
 
     Args:
@@ -76,7 +96,8 @@ class PitchTracker:
         floor_hz: lowest fundamental.
         ceiling_hz: highest fundamental.
         periods_per_window: length of the window in periods of the floor; 3 of 75 Hz are 40 ms.
-        n_candidates: the most peaks K that a frame may offer.
+        n_candidates: the most peaks K that a frame may offer. A tone at the ceiling has as many as
+            the ceiling has multiples of the floor.
         silence_threshold: share of the recording's peak below which a frame is taken for silence.
         voicing_threshold: strength of the unvoiced candidate where there is no silence.
         octave_cost: strength that a candidate gains with each octave; of a tone's period and its
@@ -91,9 +112,9 @@ class PitchTracker:
     floor_hz: float = 75.0
     ceiling_hz: float = 600.0
     periods_per_window: float = 3.0
-    n_candidates: int = 6
+    n_candidates: int = 8
     silence_threshold: float = 0.03
-    voicing_threshold: float = 0.45
+    voicing_threshold: float = 0.5
     octave_cost: float = 0.01
     octave_jump_cost: float = 0.35
     voiced_unvoiced_cost: float = 0.14
@@ -136,28 +157,82 @@ class PitchTracker:
         """
         if not waveforms:
             return []
-        levelled = [_relative_to_peak(torch.as_tensor(w)) for w in waveforms]
-        tape = Tape.lay(levelled, grid, self._window_samples, BLOCK_FRAMES)
-        candidates = self.candidates(tape)
-        f0_hz = self.choose(candidates, tape.lengths, grid)
+        signals = [torch.as_tensor(w) for w in waveforms]
+        tape = Tape.lay(signals, grid, self._window_samples, BLOCK_FRAMES)
+        candidates = self._candidates(self._observe(tape))
+        f0_hz = self._choose(candidates, tape.lengths, grid)
         probability = candidates.voice_probability
-        tracks = zip(f0_hz.split(tape.lengths), probability.split(tape.lengths), strict=True)
-        return [PitchTrack(f0, voiced) for f0, voiced in tracks]
+        ends = list(accumulate(tape.lengths, initial=0))
+        return [PitchTrack(f0_hz[a:b], probability[a:b]) for a, b in pairwise(ends)]
 
-    def candidates(self, tape: Tape) -> Candidates:
-        """What every frame of a tape offers."""
+    @property
+    def _window_samples(self) -> int:
+        return round(self.periods_per_window * SAMPLE_RATE_HZ / self.floor_hz)
+
+    @property
+    def _lags(self) -> range:
+        """Lags from the ceiling's period to the floor's, outward to whole samples."""
+        shortest, longest = LAG_RATE_HZ / self.ceiling_hz, LAG_RATE_HZ / self.floor_hz
+        return range(math.floor(shortest), math.ceil(longest) + 1)
+
+    def _observe(self, tape: Tape) -> _Observed:
+        """Peaks and loudness of every frame of a tape, the frames with cut-off windows anew."""
         device = tape.rows.device
         lag = torch.arange(self._lags.start, self._lags.stop, device=device)
         preference = -self.octave_cost * torch.log2(lag)
-        finder = PeakFinder(self._lags, self.n_candidates, preference)
-        window = hann(self._window_samples, device)
-        whole = compensation(window, finder.n_lags)
-        blocks = [self._offer(r, window, whole, finder) for r in tape.rows.split(BLOCK_FRAMES)]
-        candidates = Candidates(*(torch.cat(parts)[tape.frames] for parts in zip(*blocks)))
+        finder = PeakFinder(self._lags, self.n_candidates, preference, sinc_table(device))
+        n_lags = self._lags.stop + SINC_REACH
+        voice = voice_band(self._window_samples + 2 * n_lags, device)
+        window = Window.of(hann(self._window_samples, device), n_lags)
+
+        def observe(frames: Tensor, window: Window) -> _Observed:
+            lag, height = finder(normalised_autocorrelation(frames, window, voice))
+            return _Observed(lag, height, self._loudness(frames))
+
+        blocks = [
+            observe(tape.rows[first : first + BLOCK_FRAMES], window)
+            for first in range(0, len(tape.rows), BLOCK_FRAMES)
+        ]
+        observed = _Observed(*(torch.cat(p)[tape.frames] for p in zip(*blocks, strict=True)))
         cut_off = tape.cut_off()
-        windows = window * tape.mask(cut_off)
-        partial = compensation(windows, finder.n_lags)
-        rows = tape.rows[tape.frames[cut_off]]
-        for all_, some in zip(candidates, self._offer(rows, windows, partial, finder)):
-            all_[cut_off] = some
-        return candidates
+        if len(cut_off):
+            partial = Window.of(window.weights * tape.mask(cut_off), n_lags)
+            anew = observe(tape.rows[tape.frames[cut_off]], partial)
+            for of_all, of_some in zip(observed, anew, strict=True):
+                of_all[cut_off] = of_some
+        return observed
+
+    def _loudness(self, frames: Tensor) -> Tensor:
+        """Greatest amplitude (R,) in the middle period of the frames, relative to the recording."""
+        period = round(SAMPLE_RATE_HZ / self.floor_hz)
+        return frames.narrow(1, (frames.shape[1] - period) // 2, period).abs().amax(1)
+
+    def _candidates(self, observed: _Observed) -> _Candidates:
+        """What the frames offer, with the strengths that Boersma gives to pitch and to none."""
+        octave = torch.log2(LAG_RATE_HZ / self.floor_hz / observed.lag)
+        in_range = (octave >= 0.0) & (octave <= math.log2(self.ceiling_hz / self.floor_hz))
+        height = observed.height.masked_fill(~in_range, -torch.inf)
+        loudness = observed.loudness.unsqueeze(1) / self.silence_threshold
+        silence = (2 - loudness * (1 + self.voicing_threshold)).clamp_min_(0.0)
+        return _Candidates(
+            strength=torch.cat(
+                [self.voicing_threshold + silence, height + self.octave_cost * octave], 1
+            ),
+            octave=torch.cat([torch.zeros_like(silence), octave], 1),
+            voice_probability=height.amax(1).clamp_(0.0, 1.0),
+        )
+
+    def _choose(self, candidates: _Candidates, lengths: list[int], grid: FrameGrid) -> Tensor:
+        """Fundamental frequency (R,) along the best path, 0 where it is unvoiced."""
+        n_states = self.n_candidates + 1
+        voiced = torch.arange(n_states, device=candidates.strength.device) > 0
+        turns = voiced.unsqueeze(1) != voiced  # (S, S)
+        both = voiced.unsqueeze(1) & voiced
+        scale = COST_INTERVAL_S / grid.hop_s
+        transitions = Transitions(
+            fixed=scale * self.voiced_unvoiced_cost * turns,
+            slope=scale * self.octave_jump_cost * both,
+        )
+        state = best_paths(candidates.strength, candidates.octave, lengths, transitions)
+        octave = candidates.octave.gather(1, state.unsqueeze(1)).squeeze(1)
+        return torch.where(state > 0, self.floor_hz * torch.exp2(octave), 0.0)

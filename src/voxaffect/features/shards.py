@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import uuid
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.errors import FeatureError
-from voxaffect.features.keys import KEY, KeyIndex, Keys
+from voxaffect.features.keys import KEY, KeyIndex, stack_keys
 from voxaffect.files import write_atomically
 
 SUFFIX = ".shard"
@@ -60,22 +61,27 @@ def write_shard(folder: Path, entries: Sequence[Entry]) -> Path:
     Raises:
         FeatureError: the folder cannot be written.
     """
-    values = np.ascontiguousarray(np.concatenate([entry.values for entry in entries]), "<f4")
+    values = np.concatenate([entry.values for entry in entries]).astype("<f4", copy=False)
     records = _records(entries)
-    head = np.array(
-        (MAGIC, len(records), values.shape[1], zlib.crc32(records), zlib.crc32(values)), HEAD
-    )
+    body = records.tobytes(), values.tobytes()
+    head = np.array((MAGIC, len(records), values.shape[1], *map(zlib.crc32, body)), HEAD)
     path = folder / f"{uuid.uuid4().hex}{SUFFIX}"
+    with storing(folder), write_atomically(path) as file:
+        for part in (head.tobytes(), *body):
+            file.write(part)
+    return path
+
+
+@contextmanager
+def storing(folder: Path) -> Iterator[None]:
+    """Say where the features were to go if the disk is full or read-only."""
     try:
-        with write_atomically(path) as file:
-            for part in (head, records, values):
-                file.write(part.tobytes())
+        yield
     except OSError as fault:
         raise FeatureError(
             f"{folder}: features cannot be stored ({fault.strerror}); free space there, or name "
             "a folder that can be written"
         ) from fault
-    return path
 
 
 def _records(entries: Sequence[Entry]) -> Records:
@@ -137,12 +143,25 @@ class Shard:
         Raises:
             FeatureError: they are not what was written.
         """
-        if zlib.crc32(self.values()) != self.values_crc:
+        if zlib.crc32(self.values().data) != self.values_crc:
             raise FeatureError(f"{self.path}: its values are damaged")
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size
+
+
+def open_shards(folder: Path) -> tuple[list[Shard], dict[Path, str]]:
+    """The shards of a folder, and what is wrong with those that are damaged."""
+    shards, faults = [], {}
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        try:
+            shards.append(Shard.open(path))
+        except FileNotFoundError:  # another process found it damaged and removed it
+            continue
+        except FeatureError as fault:
+            faults[path] = str(fault)
+    return shards, faults
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,6 +187,27 @@ class ShardIndex:
         shard_of = np.repeat(np.arange(len(shards)), [len(shard.records) for shard in shards])
         return cls(tuple(shards), records, shard_of, KeyIndex(records["key"]))
 
-    def find(self, wanted: Keys) -> NDArray[np.intp]:
-        """Record of every wanted key (M, 2), -1 where there is none."""
-        return self.keys.find(wanted)
+    def places(self, keys: Mapping[str, bytes]) -> dict[str, int]:
+        """Number of the record of every key that is stored, under the key's name."""
+        found = self.keys.find(stack_keys(keys.values()))
+        return {name: int(n) for name, n in zip(keys, found, strict=True) if n >= 0}
+
+    def seconds(self, keys: Collection[bytes]) -> dict[bytes, float]:
+        """Length of the audio behind every key that is stored."""
+        found = self.keys.find(stack_keys(keys))
+        return {
+            key: float(self.records["seconds"][n])
+            for key, n in zip(keys, found, strict=True)
+            if n >= 0
+        }
+
+    def damage(self, keys: Collection[bytes]) -> dict[Path, str]:
+        """What is wrong with those shards that hold any of the keys, reading all their values."""
+        found = self.keys.find(stack_keys(keys))
+        faults = {}
+        for number in np.unique(self.shard_of[found[found >= 0]]):
+            try:
+                self.shards[number].check()
+            except FeatureError as fault:
+                faults[self.shards[number].path] = str(fault)
+        return faults

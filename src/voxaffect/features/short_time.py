@@ -7,6 +7,8 @@ small enough to stay in a processor's cache from the first step to the last.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -74,8 +76,8 @@ class ShortTime(nn.Module):
 
     def energy(self, frames: Tensor) -> Tensor:
         """Root mean square of windowed frames, full scale is 1: float32 (T, 1)."""
-        norm = torch.linalg.vector_norm(frames, dim=1, keepdim=True)
-        return norm / self.grid.window_samples**0.5
+        norm: Tensor = torch.linalg.vector_norm(frames, dim=1, keepdim=True)
+        return norm / math.sqrt(self.grid.window_samples)
 
     def mfcc(self, frames: Tensor) -> Tensor:
         """Cepstral coefficients 1 to 12 of windowed frames, float32 (T, 12)."""

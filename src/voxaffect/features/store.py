@@ -7,23 +7,26 @@ Utterances are computed in chunks, and every chunk becomes a shard as soon as it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import TARGET_RMS
 from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.errors import FeatureError
-from voxaffect.features.chunks import ChunkReport, chunks, compute_chunk
+from voxaffect.features.chunks import Chunk, ChunkReport, chunks, compute_chunk
 from voxaffect.features.file_digests import FileDigests
 from voxaffect.features.frames import FrameExtractor
-from voxaffect.features.keys import key_of, stack_keys
-from voxaffect.features.shards import SUFFIX, Shard, ShardIndex
-from voxaffect.files import digest
+from voxaffect.features.keys import key_of
+from voxaffect.features.shards import ShardIndex, open_shards, storing
+from voxaffect.files import digest, write_text
 
 FORMAT = 1
 """Version of what is stored beside the values; a new one begins new folders."""
@@ -63,8 +66,7 @@ class StoredFeatures(Mapping[str, NDArray[np.float32]]):
     @property
     def audio_s(self) -> float:
         """Seconds of audio behind all utterances."""
-        places = np.fromiter(self._records.values(), np.intp, len(self._records))
-        return float(self._index.records["seconds"][places].sum())
+        return float(self._index.records["seconds"][list(self._records.values())].sum())
 
 
 @dataclass(frozen=True)
@@ -100,15 +102,19 @@ class FeatureStore:
     extractor: FrameExtractor
 
     @property
-    def folder(self) -> Path:
-        """Where features with these settings lie."""
-        settings = {
+    def settings(self) -> dict[str, object]:
+        """Everything beside the audio that the values depend on."""
+        return {
             "format": FORMAT,
             "level_rms": TARGET_RMS,
             "names": list(self.extractor.names),
             "extractor": dict(self.extractor.settings()),
         }
-        return self.root / digest(settings)
+
+    @property
+    def folder(self) -> Path:
+        """Where features with these settings lie."""
+        return self.root / digest(self.settings)
 
     def extract(
         self, utterances: Sequence[Utterance], *, n_jobs: int = 1, progress: Progress | None = None
@@ -127,11 +133,95 @@ class FeatureStore:
         _check_ids(utterances)
         n_jobs = joblib.effective_n_jobs(n_jobs)
         keys, refused = self._keys(utterances, n_jobs)
-        index, damaged = self._open(set(keys.values()))
-        missing = {keys[u.id]: u for u in utterances if u.id in keys}
-        for key in _stored(index, keys.values()):
-            missing.pop(key, None)
-        for report in self._compute(missing, n_jobs, progress):
+        work = {keys[u.id]: u for u in utterances if u.id in keys}
+        index, damaged = self._open(work)
+        stored = index.seconds(work)
+        tally = _Tally(Counter(keys.values()), progress, n_done=len(refused))
+        tally.add(stored)
+        missing = {key: u for key, u in work.items() if key not in stored}
+        for report in self._compute(missing, n_jobs):
             refused |= {id_: report.refused[k] for id_, k in keys.items() if k in report.refused}
-        index = self._open(set())[0] if missing else index
-        return _extraction(index, keys, refused, damaged)
+            tally.add({**report.seconds, **dict.fromkeys(report.refused, 0.0)})
+        if missing:
+            index, _ = self._open(())
+        features = StoredFeatures(index, index.places(keys))
+        return Extraction(features, tuple(_refusals(refused)), tuple(damaged))
+
+    def _keys(
+        self, utterances: Sequence[Utterance], n_jobs: int
+    ) -> tuple[dict[str, bytes], dict[str, str]]:
+        """Key of every utterance whose file can be read, and why the others cannot, by id."""
+        contents = FileDigests(self.root / "files").of((u.path for u in utterances), n_jobs)
+        keys, refused = {}, {}
+        for u in utterances:
+            content = contents[u.path]
+            if isinstance(content, OSError):
+                refused[u.id] = f"{u.path}: cannot be read ({content.strerror}); check the corpus"
+            else:
+                keys[u.id] = key_of(content, float(u.start_s), u.end_s and float(u.end_s))
+        return keys, refused
+
+    def _open(self, wanted: Collection[bytes]) -> tuple[ShardIndex, list[Problem]]:
+        """All whole shards, and the damaged, which are removed.
+
+        Args:
+            wanted: keys whose values are read and checked.
+        """
+        shards, faults = open_shards(self.folder)
+        index = ShardIndex.of(shards)
+        faults |= index.damage(wanted)
+        for path in faults:
+            with storing(self.folder):
+                path.unlink(missing_ok=True)
+        whole = ShardIndex.of([s for s in shards if s.path not in faults]) if faults else index
+        return whole, [
+            Problem("damaged shard", path.name, f"{sentence}; it is removed and computed again")
+            for path, sentence in faults.items()
+        ]
+
+    def _compute(self, missing: Chunk, n_jobs: int) -> Iterator[ChunkReport]:
+        """Store the features of missing utterances, chunk by chunk."""
+        if not missing:
+            return
+        with storing(self.folder):
+            write_text(self.folder / "settings.json", json.dumps(self.settings, indent=2) + "\n")
+        n_threads = torch.get_num_threads() if n_jobs == 1 else 1
+        task = joblib.delayed(compute_chunk)
+        tasks = (
+            task(chunk, self.extractor, self.folder, n_threads) for chunk in chunks(missing, n_jobs)
+        )
+        yield from joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(tasks)
+
+
+class _Tally:
+    """Counts what is done and tells whoever wants to know.
+
+    Args:
+        copies: utterances that share a key.
+        progress: who is told.
+        n_done: utterances that are done with from the beginning.
+    """
+
+    def __init__(self, copies: Counter[bytes], progress: Progress | None, n_done: int) -> None:
+        self._copies = copies
+        self._progress = progress
+        self._n_done = n_done
+        self._seconds = 0.0
+
+    def add(self, seconds: Mapping[bytes, float]) -> None:
+        """Count keys that are done, and the length of their audio."""
+        self._n_done += sum(self._copies[key] for key in seconds)
+        self._seconds += sum(self._copies[key] * length for key, length in seconds.items())
+        if self._progress is not None:
+            self._progress(self._n_done, self._seconds)
+
+
+def _check_ids(utterances: Sequence[Utterance]) -> None:
+    twice = [id_ for id_, n in Counter(u.id for u in utterances).items() if n > 1]
+    if twice:
+        raise FeatureError(f"{twice[0]}: two utterances have this id; give every one its own")
+
+
+def _refusals(refused: Mapping[str, str]) -> Iterator[Problem]:
+    for utterance_id, sentence in sorted(refused.items()):
+        yield Problem("refused recording", utterance_id, sentence)

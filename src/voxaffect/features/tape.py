@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from voxaffect.features.frames import FrameGrid
 
@@ -17,7 +16,8 @@ class Tape:
     """Windows about the centres of a grid's frames, of many waveforms.
 
     Each waveform begins at a multiple of the hop and lies between zeros as far as its windows
-    reach. The few rows that straddle two waveforms belong to no frame.
+    reach. The few rows that straddle two waveforms belong to no frame. Samples are taken about the
+    mean of their waveform and relative to its peak.
 
     Args:
         rows: float32 (rows, W), a view that repeats the samples where windows overlap.
@@ -40,27 +40,28 @@ class Tape:
             waveforms: float32 (n_samples,) each, on one device, at least one.
             grid: where the frames lie.
             window: W in samples, shorter or longer than the grid's.
-            block: rows are added to make a multiple of this.
+            block: the number of rows is a multiple of this.
         """
         hop, lead = grid.hop_samples, (window - grid.window_samples) // 2
         lengths = [grid.n_frames(len(w)) for w in waveforms]
         straddling = -(-window // hop) - 1
-        samples, frames, inside = [], [], []
-        n_rows = 0
-        for waveform, length in zip(waveforms, lengths, strict=True):
-            frame = torch.arange(length, device=waveform.device)
+        spaces = [length + straddling if length else 0 for length in lengths]  # in rows
+        n_rows = max(1, -(-sum(spaces) // block)) * block
+        samples = waveforms[0].new_zeros((n_rows - 1) * hop + window)
+        frames, inside = [], []
+        row = 0
+        for waveform, length, space in zip(waveforms, lengths, spaces, strict=True):
+            if length:
+                seen = waveform[max(-lead, 0) : space * hop - lead]
+                _copy_relative_to_peak(waveform, seen, samples[row * hop + max(lead, 0) :])
+            frame = torch.arange(length, device=samples.device)
             begin = frame * hop - lead
-            frames.append(n_rows + frame)
             ends = (-begin).clamp_min(0), (len(waveform) - begin).clamp_max(window)
             inside.append(torch.stack(ends, dim=1))
-            space = (length + straddling) * hop
-            samples.append(pad(waveform, (lead, space - lead - len(waveform))))
-            n_rows += length + straddling
-        n_missing = -n_rows % block
-        samples.append(samples[0].new_zeros(n_missing * hop + window - hop))
-        return cls(
-            torch.cat(samples).unfold(0, window, hop), torch.cat(frames), torch.cat(inside), lengths
-        )
+            frames.append(row + frame)
+            row += space
+        rows = samples.unfold(0, window, hop)
+        return cls(rows, torch.cat(frames), torch.cat(inside), lengths)
 
     def cut_off(self) -> Tensor:
         """Numbers (E,) of the frames whose windows reach beyond their waveforms."""
@@ -72,3 +73,13 @@ class Tape:
         sample = torch.arange(self.rows.shape[1], device=frames.device)
         first, end = self.inside[frames].unsqueeze(2).unbind(1)
         return (sample >= first) & (sample < end)
+
+
+def _copy_relative_to_peak(waveform: Tensor, seen: Tensor, tape: Tensor) -> None:
+    """Write the part of a waveform that is seen; one without any sound is written as zeros."""
+    mean = waveform.mean(dtype=torch.float64).float()
+    lowest, highest = waveform.aminmax()
+    peak = torch.maximum(highest - mean, mean - lowest)
+    there = tape[: len(seen)]
+    torch.sub(seen, mean, out=there)
+    there.div_(peak.clamp_min(torch.finfo(peak.dtype).tiny))

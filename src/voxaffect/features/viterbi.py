@@ -3,10 +3,10 @@
 Every frame offers S states, each with a score and a position; a path earns the scores of its states
 less the costs of its transitions. The recursion of Viterbi (1967) goes frame by frame, too slow in
 Python for an hour of frames. So utterances are cut into blocks, and all blocks take their n-th step
-together, three times: first for the transfer matrix of each block, the best score from each of its
-first states to each of its last. Multiplying these in the max-plus algebra gives the states in which
-the best path crosses from block to block. Knowing them, every block finds its own stretch of the
-path, forward and back. The product is associative, so the answer is the sequential one.
+together, three times. The first pass makes each block's transfer matrix, the best score from each
+of its first states to each of its last; multiplied in the max-plus algebra, these tell the states
+in which the best path crosses from block to block. Knowing them, every block finds its own stretch
+of the path, forward and back. The product is associative, so the answer is the sequential one.
 
 Letters: R frames of all utterances, N blocks, L steps of the longest block, S states. The blocks
 are the innermost axis, along which PyTorch vectorises.
@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 BLOCK_STEPS = 128
-"""Balances the steps of a block against the number of blocks in an hour. Fixed, so that the rounding
-of an utterance's scores does not depend on its neighbours."""
+"""Balances the steps of a block against the blocks of an hour. Fixed, so that the rounding of an
+utterance's scores does not depend on its neighbours."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,10 @@ def _cut(lengths: Sequence[int]) -> list[_Block]:
         end = begin + length
         if length == 1:
             blocks.append(_Block(utterance, begin, 0))
-        for start in range(begin, end - 1, BLOCK_STEPS):
-            blocks.append(_Block(utterance, start, min(BLOCK_STEPS, end - 1 - start)))
+        blocks.extend(
+            _Block(utterance, start, min(BLOCK_STEPS, end - 1 - start))
+            for start in range(begin, end - 1, BLOCK_STEPS)
+        )
         begin = end
     return sorted(blocks, key=lambda block: -block.steps)
 
@@ -187,7 +189,7 @@ def _crossings(
 
 
 def _links(chains: Sequence[Sequence[int]], device: torch.device) -> list[tuple[Tensor, Tensor]]:
-    """Numbers of neighbouring blocks: the first and second of every chain, then second and third."""
+    """Numbers of neighbours in all chains: the first and second blocks, the second and third."""
     links = []
     for order in range(1, max(len(chain) for chain in chains)):
         longer = [chain for chain in chains if len(chain) > order]

@@ -55,6 +55,9 @@ STYLE: dict[Any, Any] = {
     "ytick.color": INK,
     "figure.facecolor": PAPER,
     "axes.facecolor": "none",
+    "figure.constrained_layout.w_pad": 0.1,
+    "figure.constrained_layout.h_pad": 0.08,
+    "text.parse_math": False,
     "svg.fonttype": "none",
 }
 LETTERS_AN_INCH = 15

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape as escape_html
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from voxaffect import __version__
 from voxaffect.evaluation.run import Run
@@ -38,13 +38,13 @@ def html_page(run: Run, findings: tuple[str, ...], sections: tuple[Section, ...]
     )
 
 
-def inline(picture: Picture) -> Markup:
+def inline(picture: Picture) -> str:
     """The drawing as an element of the page, in the page's colours."""
     svg = picture.svg[picture.svg.index("<svg") :]
     for colour, name in SCHEME.items():
         svg = svg.replace(colour, name)
-    label = Markup.escape(picture.caption)
-    return Markup(svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1))  # noqa: S704
+    label = escape_html(picture.caption)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
 
 
 def markdown_page(run: Run, findings: tuple[str, ...], sections: tuple[Section, ...]) -> str:

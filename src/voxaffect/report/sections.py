@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from voxaffect.evaluation.run import PROTOCOLS, Run
 from voxaffect.evaluation.scores import ScoreTable
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report import tables, words
+from voxaffect.files import digest
+from voxaffect.report import facts, tables, words
 from voxaffect.report.figures import Picture
 from voxaffect.report.table import Table, count, duration, listing
 
@@ -24,6 +25,7 @@ class Section:
         tables: shown at once.
         pictures: shown at once.
         more: tables for those who want to know more, folded away where that is possible.
+        more_title: what those are.
     """
 
     key: str
@@ -32,6 +34,7 @@ class Section:
     tables: tuple[Table, ...] = ()
     pictures: tuple[Picture, ...] = ()
     more: tuple[Table, ...] = ()
+    more_title: str = ""
 
 
 TITLES = {
@@ -56,8 +59,9 @@ def sections(run: Run, summary: Summary, pictures: Sequence[Picture]) -> tuple[S
         Section(
             key="corpora",
             title="The corpora",
-            tables=(tables.overview(run.corpora), tables.left_out(run.corpora)),
-            more=(tables.provenance(run.corpora),),
+            tables=(facts.overview(run.corpora), facts.left_out(run.corpora)),
+            more=(facts.provenance(run.corpora),),
+            more_title="Titles, licences, citations and digests",
         ),
         _making(run),
     )
@@ -74,12 +78,13 @@ def _protocol(name: str, summary: Summary, pictures: Sequence[Picture]) -> Secti
         tables=tuple(_first(table, summary)),
         pictures=tuple(p for p in pictures if p.protocol == name),
         more=tuple(_more(table, summary)),
+        more_title="Other measures, and the recall of each class",
     )
 
 
 def _first(table: ScoreTable, summary: Summary) -> Iterator[Table]:
     yield tables.unweighted_accuracy(summary, table)
-    found = summary.compared(table.protocol)
+    found = [c for c in summary.compared(table.protocol) if c.n_pairs > 1]
     if found:
         yield tables.comparisons(found)
 
@@ -96,31 +101,26 @@ def _more(table: ScoreTable, summary: Summary) -> Iterator[Table]:
 
 def _making(run: Run) -> Section:
     """The protocol card: what a reader needs to do it again, or to doubt it."""
-    settings = tables.pairs("Settings", ("Setting", "Value"), words.flat(run.settings))
-    versions = tables.pairs("Made with", ("Library or machine", "Version"), run.versions)
-    failed = (tables.failures(run),) if run.failures else ()
+    settings = facts.pairs("Settings", ("Setting", "Value"), words.flat(run.settings))
+    versions = facts.pairs("Made with", ("Library or machine", "Version"), run.versions)
+    shared = facts.leakage(words.leakage(run.results))
+    failed = (facts.failures(run),) if run.failures else ()
     return Section(
         key="making",
         title="How it was run",
-        tables=(*failed, tables.pairs("Protocol card", ("", ""), _card(run)), _leakage(run)),
-        more=(settings, versions),
+        tables=(*failed, facts.pairs("Protocol card", ("Run", ""), _card(run))),
+        more=(shared, settings, versions),
+        more_title="What training shares with the test sets, settings and versions",
     )
 
 
 def _card(run: Run) -> dict[str, str]:
-    digests = sorted({r.settings_digest for r in run.results})
     return {
         "Results": count(len(run.results)),
         "Folds": count(len({r.fold for r in run.results})),
         "Results that failed": count(len(run.failures)),
         "Seeds": listing([str(seed) for seed in sorted({r.seed for r in run.results})]) or "none",
-        "Settings digests": listing(digests) or "none",
+        "Settings digest": digest(run.settings),
         "Wall time": duration(run.wall_s),
         "Training and testing, all results": duration(sum(r.seconds for r in run.results)),
     }
-
-
-def _leakage(run: Run) -> Table:
-    stated = words.leakage(run) or {"No statement was recorded.": len(run.results)}
-    lines = {text: count(n) for text, n in stated.items()}
-    return tables.pairs("What training may have known of the test sets", ("", "Results"), lines)

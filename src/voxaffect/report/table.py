@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 
 ABSENT = "\N{EN DASH}"
 """Stands where there is no result; never 0, never NaN."""
@@ -72,10 +73,14 @@ def escape(text: str) -> str:
 
 
 def decimal(value: float | None) -> str:
-    """`.629`, as the paper writes it; `1.000` for one."""
+    """`.629`, as the paper writes it; `1.000` for one.
+
+    Halves round up, even where a sum of floats ends a bit below: .4125 always reads .413.
+    """
     if value is None:
         return ABSENT
-    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 0.9995 else f"{value:.3f}"
+    text = str(Decimal(f"{value:.9f}").quantize(Decimal("0.001"), ROUND_HALF_UP))
+    return text.removeprefix("0")
 
 
 def signed(value: float) -> str:
@@ -91,6 +96,11 @@ def p_value(value: float) -> str:
 def count(value: int) -> str:
     """`10,967`."""
     return f"{value:,}"
+
+
+def whole(value: int) -> Cell:
+    """A number of things; none is shown as absent."""
+    return Cell(count(value) if value else ABSENT)
 
 
 def duration(seconds: float) -> str:

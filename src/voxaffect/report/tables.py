@@ -9,77 +9,33 @@ import numpy as np
 from voxaffect.evaluation import metrics
 from voxaffect.evaluation.comparisons import Comparison
 from voxaffect.evaluation.metrics import Counts
-from voxaffect.evaluation.run import CorpusSummary, Run
+from voxaffect.evaluation.run import Run
 from voxaffect.evaluation.scores import Score, ScoreTable, shares
-from voxaffect.evaluation.summary import Summary
+from voxaffect.evaluation.summary import Summary, summarise_run
 from voxaffect.report.table import (
     ABSENT,
     Cell,
     Table,
     count,
     decimal,
+    escape,
+    markdown,
     p_value,
     plural,
     signed,
+    whole,
 )
-from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
+from voxaffect.report.words import findings
+from voxaffect.taxonomy import EMOTION, NATURALNESS
 
 TWIN = (
     "* differs from its single-task twin on the same folds (Wilcoxon signed-rank, Holm, p ≤ .05)."
 )
-TEST_SET = {"within": "Corpus", "cross": "Corpus left out", "aggregated": "Test set"}
-
-
-def overview(corpora: Sequence[CorpusSummary]) -> Table:
-    """Table 1: what the corpora hold, in utterances."""
-    inventories = [_inventory(corpus) for corpus in corpora]
-    kinds = [kind for kind in KINDS if any(kind in held for held in inventories)]
-    rows = [
-        (
-            Cell(corpus.name),
-            Cell(corpus.language),
-            *(_whole(held.get(kind, 0)) for kind in kinds),
-            _hours(corpus.audio_s),
-        )
-        for corpus, held in zip(corpora, inventories, strict=True)
-    ]
-    sums = (_whole(sum(held.get(kind, 0) for held in inventories)) for kind in kinds)
-    total = (Cell("total"), Cell(""), *sums, _hours(sum(c.audio_s for c in corpora)))
-    return Table(
-        title="Corpora: utterances by emotion, gender and naturalness",
-        columns=("Corpus", "Language", *kinds, "hours"),
-        rows=(*rows, total),
-        notes=(f"{ABSENT} stands where a corpus has none of a kind.",),
-        n_last=1,
-        words=frozenset({0, 1}),
-    )
-
-
-KINDS = (
-    "speakers",
-    *EMOTION.classes,
-    *GENDER.classes,
-    "gender unknown",
-    *NATURALNESS.classes,
-    "style unknown",
-    "utterances",
+METHOD = (
+    "Wilcoxon signed-rank test, two-sided, over folds; seeds averaged first. Holm's correction "
+    "counts the comparisons on the same test set."
 )
-
-
-def _inventory(corpus: CorpusSummary) -> dict[str, int]:
-    gender = {f"gender {k}" if k == "unknown" else k: n for k, n in corpus.gender.items()}
-    style = {f"style {k}" if k == "unknown" else k: n for k, n in corpus.naturalness.items()}
-    ends = {"speakers": corpus.n_speakers, "utterances": corpus.n_utterances}
-    return {**corpus.emotion, **gender, **style, **ends}
-
-
-def left_out(corpora: Sequence[CorpusSummary]) -> Table:
-    """What the corpora hold and the run did not use."""
-    rows = tuple(
-        (Cell(c.name), Cell(_counts(c.excluded)), Cell(_counts(c.problems))) for c in corpora
-    )
-    columns = ("Corpus", "Labels outside the four classes", "Files that could not be used")
-    return Table("Left out", columns, rows, words=frozenset(range(3)))
+TEST_SET = {"within": "Corpus", "cross": "Corpus left out", "aggregated": "Test set"}
 
 
 def unweighted_accuracy(summary: Summary, table: ScoreTable) -> Table:
@@ -129,7 +85,7 @@ def confusion(table: ScoreTable, system: str) -> Table:
         (
             Cell(name),
             *(Cell(_share(x), shade=0.0 if np.isnan(x) else float(x)) for x in row),
-            _whole(int(n)),
+            whole(int(n)),
         )
         for name, row, n in zip(EMOTION.classes, shares(counts), counts.sum(axis=1), strict=True)
     )
@@ -144,7 +100,8 @@ def comparisons(found: Sequence[Comparison]) -> Table:
     """Systems paired on the same folds."""
     rows = tuple(
         (
-            Cell(f"{c.system} against {c.reference}"),
+            Cell(c.system),
+            Cell(c.reference),
             Cell(c.test or "all"),
             Cell(count(c.n_pairs)),
             Cell(signed(c.difference)),
@@ -158,7 +115,8 @@ def comparisons(found: Sequence[Comparison]) -> Table:
     return Table(
         title="Compared on the same folds",
         columns=(
-            "Systems",
+            "System",
+            "Against",
             "Tested on",
             "Folds",
             "UA gained",
@@ -168,8 +126,8 @@ def comparisons(found: Sequence[Comparison]) -> Table:
             "",
         ),
         rows=rows,
-        notes=("Wilcoxon signed-rank test, two-sided, over folds; seeds averaged first.",),
-        words=frozenset({0, 1, 7}),
+        notes=(METHOD,),
+        words=frozenset({0, 1, 2, 8}),
     )
 
 
@@ -180,28 +138,13 @@ def verdict(comparison: Comparison) -> str:
     return "significant" if comparison.significant else "not significant"
 
 
-def failures(run: Run) -> Table:
-    """Folds without a result, and why."""
-    keys = ("fold", "system", "seed", "reason")
-    rows = tuple(tuple(Cell(str(f.get(key, ABSENT))) for key in keys) for f in run.failures)
-    columns = tuple(key.capitalize() for key in keys)
-    return Table("Folds that could not be computed", columns, rows, words=frozenset(range(4)))
-
-
-def pairs(title: str, heads: tuple[str, str], values: Mapping[str, object]) -> Table:
-    """Names and what they are, such as settings and versions."""
-    rows = tuple((Cell(name), Cell(str(value))) for name, value in values.items())
-    return Table(title, heads, rows, words=frozenset({0, 1}))
-
-
-def provenance(corpora: Sequence[CorpusSummary]) -> Table:
-    """Which data exactly, under which terms, by whom."""
-    rows = tuple(
-        tuple(Cell(text) for text in (c.name, c.title, c.licence, c.citation, c.digest))
-        for c in corpora
-    )
-    columns = ("Corpus", "Title", "Licence", "Citation", "Metadata digest")
-    return Table("Where the data come from", columns, rows, words=frozenset(range(5)))
+def terminal_markdown(run: Run) -> str:
+    """What a run came to, short enough for a terminal: note, findings and the UA tables."""
+    summary = summarise_run(run)
+    shown = [markdown(unweighted_accuracy(summary, table)) for table in summary.tables]
+    note = [f"> {escape(run.note)}"] if run.note else []
+    said = "\n".join(f"- {escape(text)}" for text in findings(run, summary))
+    return "\n\n".join([*note, *shown, said]) + "\n"
 
 
 def _means(summary: Summary, table: ScoreTable) -> Iterable[tuple[Cell, ...]]:
@@ -277,23 +220,13 @@ def _accuracy_notes(summary: Summary, table: ScoreTable) -> Iterable[str]:
     found = [c for c in summary.comparisons if c.protocol == table.protocol]
     if any(c.with_twin and c.significant for c in found):
         yield TWIN
+    if any(c.n_pairs == 1 for c in found):
+        yield "One fold cannot reach p ≤ .05, whatever the difference: no system is tested on it."
     n_seeds = max(score.n_seeds for score in table.scores.values())
     if n_seeds > 1:
         yield f"Averaged over {n_seeds} seeds within each fold."
     yield "Chance is the UA of guessing among the classes that the test set has."
 
 
-def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count(n)}" for name, n in counts.items()) or "none"
-
-
-def _whole(n: int) -> Cell:
-    return Cell(count(n) if n else ABSENT)
-
-
 def _share(value: float) -> str:
     return ABSENT if np.isnan(value) else decimal(value)
-
-
-def _hours(seconds: float) -> Cell:
-    return Cell(f"{seconds / 3600:.2f}" if seconds else ABSENT)

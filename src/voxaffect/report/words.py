@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from voxaffect.evaluation.comparisons import Comparison
+from voxaffect.evaluation.results import FoldResult
 from voxaffect.evaluation.run import Run
 from voxaffect.evaluation.scores import ScoreTable, display_order
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.table import decimal, listing, p_value, plural
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
 WHERE = {
     "within": "Within each corpus, on speakers held out",
     "cross": "Across corpora, on a corpus held out",
@@ -29,7 +31,8 @@ def _findings(run: Run, summary: Summary) -> Iterator[str]:
     if not summary.tables:
         yield "There are no results yet."
     for table in summary.tables:
-        yield f"{winner(table)} {certainty(summary.compared(table.protocol))}".strip()
+        found = summary.compared(table.protocol)
+        yield f"{winner(table, found)} {certainty(found)}".strip()
     if run.failures:
         n = len(run.failures)
         yield f"{plural(n, 'result')} could not be computed; the reasons stand at the end."
@@ -48,26 +51,26 @@ def compared(run: Run) -> str:
     )
 
 
-def winner(table: ScoreTable) -> str:
-    """Which system came first in a protocol, and by how much."""
+def winner(table: ScoreTable, found: Sequence[Comparison]) -> str:
+    """Which system came first in a protocol, by how much, and whether that was tested."""
     means = {s: mean for s in table.systems if (mean := table.mean(s)) is not None}
     if not means:
         return f"{WHERE[table.protocol]}, no system has a result on every test set."
-    first, *others = sorted(means, key=lambda s: -means[s])
-    guess = f"(chance {decimal(table.chance())})"
-    if not others:
-        return f"{WHERE[table.protocol]}, {first} reached a UA of {decimal(means[first])} {guess}."
-    tied = [s for s in others if decimal(means[s]) == decimal(means[first])]
-    leaders = listing([first, *tied])
-    behind = [s for s in others if s not in tied]
-    after = f", ahead of {behind[0]} with {decimal(means[behind[0]])}" if behind else ""
-    return (
-        f"{WHERE[table.protocol]}, {leaders} came first with a UA of "
-        f"{decimal(means[first])} {guess}{after}."
-    )
+    guess = decimal(table.chance())
+    ranked = sorted(means, key=lambda s: -means[s])
+    shown = decimal(means[ranked[0]])
+    first = [s for s in ranked if decimal(means[s]) == shown]
+    verb = "reached" if len(ranked) == 1 else "came first with"
+    said = f"{WHERE[table.protocol]}, {listing(first)} {verb} a UA of {shown} (chance {guess})"
+    if len(first) == len(ranked):
+        return f"{said}."
+    second = ranked[len(first)]
+    gap = [_sure(c) for c in found if {c.reference, c.system} == {ranked[0], second}]
+    tested = gap[0] if gap else "the gap was not tested"
+    return f"{said}, ahead of {second} with {decimal(means[second])} ({tested})."
 
 
-def certainty(found: tuple[Comparison, ...]) -> str:
+def certainty(found: Sequence[Comparison]) -> str:
     """What the subtasks changed, and whether chance could have done it."""
     twins = [c for c in found if c.with_twin]
     return f"Against its single-task twin {listing([_gain(c) for c in twins])}." if twins else ""
@@ -75,33 +78,30 @@ def certainty(found: tuple[Comparison, ...]) -> str:
 
 def _gain(c: Comparison) -> str:
     moved = "gained" if c.difference >= 0 else "lost"
+    return f"{c.system} {moved} {decimal(abs(c.difference))} ({_sure(c)})"
+
+
+def _sure(c: Comparison) -> str:
     folds = plural(c.n_pairs, "fold")
     if not c.reachable:
-        sure = f"too few differ on {folds} to say more"
-    else:
-        sure = f"{'' if c.significant else 'not '}significant over {folds}, p {_p(c.p_holm)}"
-    return f"{c.system} {moved} {decimal(abs(c.difference))} ({sure})"
+        return f"{folds} cannot tell"
+    return f"{'' if c.significant else 'not '}significant over {folds}, p{NO_BREAK}{_p(c.p_holm)}"
 
 
 def _p(value: float) -> str:
     text = p_value(value)
-    return text if text.startswith("<") else f"= {text}"
+    return (text if text.startswith("<") else f"= {text}").replace(" ", NO_BREAK)
 
 
-def leakage(run: Run) -> dict[str, int]:
-    """Each statement on leakage, and how many results it stands for."""
-    return dict(Counter(text for r in run.results for text in _lines(r.details.get("leakage"))))
+def leakage(results: Iterable[FoldResult]) -> dict[tuple[str, str, str], int]:
+    """Protocol, test set and what its folds share with their training data -> number of folds."""
+    said = {(r.fold, (r.protocol, r.corpus, _shared(r))) for r in results}
+    return dict(sorted(Counter(statement for _, statement in said).items()))
 
 
-def _lines(value: Any) -> list[str]:
-    """Statements as sentences, whether they come as one, as several or by topic."""
-    if value is None:
-        return []
-    if isinstance(value, Mapping):
-        return [f"{topic}: {line}" for topic, part in value.items() for line in _lines(part)]
-    if isinstance(value, list | tuple):
-        return [line for part in value for line in _lines(part)]
-    return [str(value)]
+def _shared(result: FoldResult) -> str:
+    text = str(result.details.get("leakage", "no statement was recorded"))
+    return text.removeprefix(f"{result.fold}: ")
 
 
 def flat(values: Mapping[str, Any], above: str = "") -> dict[str, str]:

@@ -10,9 +10,8 @@ from scipy.signal import butter, fftconvolve, sosfilt
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.simulation.glottis import tilt
-from voxaffect.simulation.voice import NEUTRAL_RMS, within_full_scale
-
-Samples = NDArray[np.float64]
+from voxaffect.simulation.levels import Samples, factor, rms, within_full_scale
+from voxaffect.simulation.voice import NEUTRAL_RMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Channel:
         samples = fftconvolve(speech, self.impulse_response(rng))[: speech.size]
         samples += self._noise(speech.size, rng)
         band = butter(2, [self.low_hz, self.high_hz], "bandpass", fs=SAMPLE_RATE_HZ, output="sos")
-        gain = 10 ** (rng.normal(self.gain_db, self.gain_spread_db) / 20)
+        gain = factor(rng.normal(self.gain_db, self.gain_spread_db))
         heard = tilt(sosfilt(band, samples), self.dullness_db)
         recorded = within_full_scale(heard * gain)
         return recorded.astype(np.float32)
@@ -56,14 +55,14 @@ class Channel:
         n_samples = round(self.rt60_s * SAMPLE_RATE_HZ)
         decay = 10 ** (-3 * np.arange(n_samples) / n_samples)
         room = rng.normal(size=n_samples) * decay
-        room *= 10 ** (-self.direct_to_reverberant_db / 20) / np.sqrt(np.sum(room**2))
+        room *= factor(-self.direct_to_reverberant_db) / np.linalg.norm(room)
         return np.concatenate([[1.0], room])
 
     def _noise(self, n_samples: int, rng: np.random.Generator) -> Samples:
         """Noise that falls towards high frequencies, as that of rooms and machines does."""
         noise = tilt(rng.normal(size=n_samples), 15.0)
         snr_db = rng.normal(self.snr_db, self.snr_spread_db)
-        return noise * NEUTRAL_RMS * 10 ** (-snr_db / 20) / np.sqrt(np.mean(noise**2))
+        return noise * NEUTRAL_RMS * factor(-snr_db) / rms(noise)
 
 
 # A sound-treated studio, an anechoic chamber, a laboratory room and broadcast talk.

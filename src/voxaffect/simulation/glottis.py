@@ -7,13 +7,11 @@ aspiration. All on sample arrays; nothing loops over samples or periods.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.simulation.expressions import Delivery
-
-Samples = NDArray[np.float64]
+from voxaffect.simulation.levels import Samples, factor, rms
 
 MEAN_DIFFERENCE = 2 / np.sqrt(np.pi)
 """Mean absolute difference of two independent normal numbers of unit variance: what turns jitter
@@ -33,15 +31,20 @@ def glottal_source(f0_hz: Samples, delivery: Delivery, rng: np.random.Generator)
     cycles = jittered_cycles(f0_hz, delivery.jitter, rng)
     flow = rosenberg_pulse(cycles % 1, delivery.open_quotient) * _shimmer(cycles, delivery, rng)
     voice = tilt(np.diff(flow, prepend=flow[0]), delivery.tilt_db)
-    voice /= np.sqrt(np.mean(voice**2))
-    return voice + _aspiration(flow, delivery.breathiness_db, rng)
+    return voice / rms(voice) + _aspiration(flow, delivery.breathiness_db, rng)
 
 
 def jittered_cycles(f0_hz: Samples, jitter: float, rng: np.random.Generator) -> Samples:
-    """Cycles since the beginning, a sample, (n_samples,): the integral of a perturbed F0."""
-    period = np.floor(np.cumsum(f0_hz) / SAMPLE_RATE_HZ).astype(np.int64)
-    deviation = rng.normal(0, jitter / MEAN_DIFFERENCE, period[-1] + 1)
-    return np.cumsum(f0_hz * (1 + deviation[period])) / SAMPLE_RATE_HZ
+    """Cycles since the beginning, a sample, (n_samples,), every period longer or shorter by chance.
+
+    The integral of F0 counts steady cycles; cycle i is made to last 1 + d_i of them.
+    """
+    steady = np.cumsum(f0_hz) / SAMPLE_RATE_HZ
+    n_cycles = 2 * int(steady[-1]) + 2  # more than enough, however short chance makes them
+    lasting = 1 + rng.normal(0, jitter / MEAN_DIFFERENCE, n_cycles)
+    ends = np.concatenate([[0.0], np.cumsum(lasting)])
+    cycles: Samples = np.interp(steady, ends, np.arange(n_cycles + 1.0))
+    return cycles
 
 
 def rosenberg_pulse(phase: Samples, open_quotient: float) -> Samples:
@@ -79,4 +82,4 @@ def tilt(samples: Samples, tilt_db: float, at_hz: float = 3000.0) -> Samples:
 def _aspiration(flow: Samples, level_db: float, rng: np.random.Generator) -> Samples:
     """Noise of the air, strongest while the glottis is open, never quite gone (Klatt 1980)."""
     noise = rng.normal(size=flow.size) * (0.3 + 0.7 * flow)
-    return noise * 10 ** (level_db / 20) / np.sqrt(np.mean(noise**2))
+    return noise * factor(level_db) / rms(noise)

@@ -6,7 +6,7 @@ One plain value a corpus. A new tree is one more function that names its files a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 from voxaffect.simulation.channel import ANECHOIC, BROADCAST, LABORATORY, STUDIO, Channel
@@ -139,7 +139,7 @@ def _urdu_names(speaker: str, label: str) -> Iterator[Slot]:
         yield Slot(path, path)
 
 
-# Their talk is the most uneven of the four: one man speaks as much as the last six together.
+# Their talk is the most uneven of the four: one man speaks as much as four others together.
 URDU_CAST = {
     "SM1": Member(MALE, 3.0),
     "SM2": Member(MALE, 2.0),
@@ -178,7 +178,7 @@ EMODB = TreePlan(
 RAVDESS = TreePlan(
     corpus="ravdess",
     sample_rate_hz=48_000,
-    style=replace(ACTED, effect_scale=0.9),
+    style=ACTED,
     channel=STUDIO,
     cast={f"{i:02d}": Member(MALE if i % 2 else FEMALE) for i in range(1, 7)},
     roles={
@@ -195,7 +195,7 @@ RAVDESS = TreePlan(
 EMOVO = TreePlan(
     corpus="emovo",
     sample_rate_hz=48_000,
-    style=replace(ACTED, effect_scale=0.8),
+    style=ACTED,
     channel=LABORATORY,
     cast={
         **{f"f{i}": Member(FEMALE) for i in (1, 2, 3)},

@@ -79,10 +79,10 @@ class Timeline:
 def draw_sentence(rng: np.random.Generator, n_syllables: int) -> Sentence:
     """A random sentence of open and closed syllables, about every third one stressed."""
     beat = rng.integers(3)
-    return Sentence(tuple(_draw_syllable(rng, i % 3 == beat) for i in range(n_syllables)))
+    return Sentence(tuple(_draw_syllable(rng, stressed=i % 3 == beat) for i in range(n_syllables)))
 
 
-def _draw_syllable(rng: np.random.Generator, stressed: bool) -> Syllable:  # noqa: FBT001
+def _draw_syllable(rng: np.random.Generator, *, stressed: bool) -> Syllable:
     onset, coda = rng.integers(len(CONSONANTS), size=2)
     vowel = VOWELS[rng.integers(len(VOWELS) - stressed)]  # schwa, the last, bears no stress
     closed = rng.random() < 0.25
@@ -97,23 +97,18 @@ def lay_out(sentence: Sentence, delivery: Delivery, rng: np.random.Generator) ->
     1979), and each phone varies by a tenth.
     """
     syllables = _hesitate(sentence.syllables, delivery.pause_rate, rng)
-    last = len(syllables) - 1
     spoken = [
-        (phone, stretch(phone, s.stressed, final=i == last), s.stressed and phone in VOWELS)
-        for i, s in enumerate(syllables)
-        for phone in s.phones
+        (phone, syllable.stressed and phone in VOWELS, syllable is syllables[-1])
+        for syllable in syllables
+        for phone in syllable.phones
     ]
-    silence = (PAUSE, 0.5, False)
-    phones, factors, stressed = zip(silence, *spoken, silence, strict=True)
-    inherent = np.array([phone.duration_s for phone in phones])
-    varied = inherent * np.array(factors) * np.exp2(rng.normal(0, 0.14, len(phones)))
-    frames = np.round(np.maximum(varied / delivery.rate, MIN_PHONE_S) / CONTROL_S)
+    silence = (PAUSE, False, False)
+    phones, stressed, final = zip(silence, *spoken, silence, strict=True)
+    inherent_s = np.array([phone.duration_s for phone in phones])
+    longer = np.where(stressed, 1.3, 1.0) * np.where(final, 1.4, 1.0)
+    varied_s = inherent_s * longer * np.exp2(rng.normal(0, 0.14, len(phones)))
+    frames = np.round(np.maximum(varied_s / delivery.rate, MIN_PHONE_S) / CONTROL_S)
     return Timeline(phones, frames.astype(np.int64), np.array(stressed, dtype=bool))
-
-
-def stretch(phone: Phone, stressed: bool, *, final: bool) -> float:  # noqa: FBT001
-    """Factor on a phone's inherent duration by its place in the sentence."""
-    return (1.3 if stressed and phone in VOWELS else 1.0) * (1.4 if final else 1.0)
 
 
 def _hesitate(
@@ -162,20 +157,24 @@ def _accents(timeline: Timeline, rng: np.random.Generator) -> NDArray[np.float64
     middles = (timeline.starts + timeline.frames / 2)[timeline.stressed]
     heights = rng.uniform(0.6, 1.0, middles.size)
     distance_s = (np.arange(timeline.n_frames)[:, None] - middles) * CONTROL_S  # (K, accents)
-    return np.exp(-0.5 * (distance_s / 0.07) ** 2) @ heights
+    accents: NDArray[np.float64] = np.exp(-0.5 * (distance_s / 0.07) ** 2) @ heights
+    return accents
 
 
 def _final(timeline: Timeline) -> NDArray[np.float64]:
     """A ramp from 0 to 1 over the last 250 ms before the closing silence, (K,)."""
     end = timeline.starts[-1]
-    return np.clip(1 + (np.arange(timeline.n_frames) - end) * CONTROL_S / 0.25, 0.0, 1.0)
+    before_end_s = (end - np.arange(timeline.n_frames)) * CONTROL_S
+    ramp: NDArray[np.float64] = np.clip(1 - before_end_s / 0.25, 0.0, 1.0)
+    return ramp
 
 
 def _drift(n_frames: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Unintended wandering, 0.3 semitones of standard deviation, slower than 100 ms, (K,)."""
     width = 0.1 / CONTROL_S
-    smooth = gaussian_filter1d(rng.normal(size=n_frames), width)
-    return 0.3 * np.sqrt(2 * np.sqrt(np.pi) * width) * smooth  # the filter's gain on white noise
+    gain = float(np.sqrt(2 * np.sqrt(np.pi) * width))  # undoes the filter's on white noise
+    drift: NDArray[np.float64] = gaussian_filter1d(rng.normal(size=n_frames), width)
+    return 0.3 * gain * drift
 
 
 def amplitude(timeline: Timeline, delivery: Delivery) -> NDArray[np.float64]:

@@ -43,6 +43,8 @@ class Effect:
 
 N_EFFECTS = len(fields(Effect))
 
+Habits = tuple[float, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class VoiceGroup:
@@ -89,6 +91,7 @@ class Speaker:
         jitter: mean difference of successive periods, as a share of the period.
         shimmer_db: mean difference of successive amplitudes.
         breathiness_db: aspiration noise against voicing.
+        setting: what the speaker's surroundings add to every utterance, neutral ones too.
         habits: how much the speaker uses each dimension of `Effect`, (D,); 1 is the average
             speaker, and no two express an emotion by quite the same means.
     """
@@ -103,32 +106,61 @@ class Speaker:
     jitter: float = 0.006
     shimmer_db: float = 0.3
     breathiness_db: float = -24.0
-    habits: tuple[float, ...] = field(default=(1.0,) * N_EFFECTS)
+    setting: Effect = field(default=Effect())
+    habits: Habits = (1.0,) * N_EFFECTS
 
 
-HABIT_SPREAD = 0.2
+@dataclass(frozen=True, slots=True)
+class Tradition:
+    """What the speakers of one corpus share: a language, a culture, a director.
+
+    Args:
+        setting: shift of all their speech, neutral speech too (Laver 1980).
+        habits: by which dimensions of `Effect` they express emotions, (D,).
+    """
+
+    setting: Effect = field(default=Effect())
+    habits: Habits = (1.0,) * N_EFFECTS
+
+
+# Standard deviations between corpora. Cultures and directors ask for an emotion by different means
+# (Scherer, Banse & Wallbott 2001); that, and other settings, is what a model from elsewhere lacks.
+TRADITION_SPREAD = 0.6
+SETTING_SPREAD = Effect(
+    f0_st=1.5,
+    range_log2=0.4,
+    rate_log2=0.18,
+    tilt_db=4.0,
+    open_quotient=0.05,
+    jitter_log2=0.4,
+    breathiness_db=4.0,
+    formants_log2=0.03,
+    final_st=1.0,
+)
+
+HABIT_SPREAD = 0.15
 """Standard deviation of speakers' habits within a corpus: actors differ in the means by which they
 portray one emotion (Banse & Scherer 1996)."""
 
-TRADITION_SPREAD = 0.3
-"""Standard deviation of the habits that the speakers of a corpus share: languages, cultures and
-directors ask for an emotion by different means (Scherer, Banse & Wallbott 2001)."""
 
-Habits = tuple[float, ...]
+def draw_tradition(rng: np.random.Generator) -> Tradition:
+    """The tradition of a random corpus."""
+    setting = SETTING_SPREAD.vector() * rng.normal(size=N_EFFECTS)
+    return Tradition(Effect(*setting.tolist()), _draw_habits(TRADITION_SPREAD, rng))
 
 
-def draw_habits(spread: float, rng: np.random.Generator) -> Habits:
-    """Random use of each dimension of `Effect`, (D,), 1 on average and never reversed."""
+def _draw_habits(spread: float, rng: np.random.Generator) -> Habits:
+    """Random use of each dimension, (D,), 1 on average and never reversed."""
     return tuple(rng.normal(1.0, spread, N_EFFECTS).clip(0.0).tolist())
 
 
-def draw_speaker(group: VoiceGroup, tradition: Habits, rng: np.random.Generator) -> Speaker:
+def draw_speaker(group: VoiceGroup, tradition: Tradition, rng: np.random.Generator) -> Speaker:
     """A random speaker of a group, within a tradition of expressing emotions.
 
     F0 spreads by two semitones, the formants by 4 % (Hillenbrand et al. 1995); jitter and shimmer
     are those of healthy voices (Klatt & Klatt 1990; Juslin & Laukka 2003).
     """
-    own = draw_habits(HABIT_SPREAD, rng)
+    own = _draw_habits(HABIT_SPREAD, rng)
     return Speaker(
         group=group,
         f0_hz=group.f0_hz * 2 ** (rng.normal(0, 2.0) / 12),
@@ -140,5 +172,6 @@ def draw_speaker(group: VoiceGroup, tradition: Habits, rng: np.random.Generator)
         jitter=0.006 * 2 ** rng.normal(0, 0.3),
         shimmer_db=0.3 * 2 ** rng.normal(0, 0.3),
         breathiness_db=group.breathiness_db + rng.normal(0, 1.5),
-        habits=tuple(t * h for t, h in zip(tradition, own, strict=True)),
+        setting=tradition.setting,
+        habits=tuple(t * h for t, h in zip(tradition.habits, own, strict=True)),
     )

@@ -9,9 +9,8 @@ from scipy.signal import lfilter
 from scipy.signal.windows import hann
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
+from voxaffect.simulation.levels import Samples, factor, rms
 from voxaffect.simulation.phones import Friction
-
-Samples = NDArray[np.float64]
 
 BANDWIDTHS_HZ = np.array([70.0, 90.0, 140.0, 200.0])
 """Bandwidths of F1 to F4 in vowels (Klatt 1980, rounded)."""
@@ -23,9 +22,9 @@ TOP_HZ = 0.96 * SAMPLE_RATE_HZ / 2
 """A short tract lifts its highest formants out of the band: those above this are left out."""
 
 
-RING_SAMPLES = 1024
-"""Samples for which a frame is followed: after its 10 ms, 54 ms in which a formant 70 Hz wide
-decays by 100 dB."""
+RING_SAMPLES = 768
+"""Samples for which a frame is followed: after its 10 ms, 38 ms in which a formant 70 Hz wide
+decays by 72 dB."""
 
 
 def resonators(
@@ -86,8 +85,10 @@ def _response(cascade: NDArray[np.float64]) -> NDArray[np.complex128]:
     order = 2 * cascade.shape[-2]
     short = 2 * order  # points enough that the product of polynomials does not wrap around
     polynomial = np.fft.irfft(np.prod(np.fft.rfft(cascade, short), axis=-2), short)
-    gain = polynomial[..., : order + 1].sum(axis=-1, keepdims=True)
-    return gain / np.fft.rfft(polynomial[..., : order + 1], RING_SAMPLES)
+    polynomial = polynomial[..., : order + 1]
+    gain = polynomial.sum(axis=-1, keepdims=True)
+    response: NDArray[np.complex128] = gain / np.fft.rfft(polynomial, RING_SAMPLES)
+    return response
 
 
 def _windowed(samples: Samples, hop: int) -> NDArray[np.float64]:
@@ -117,7 +118,7 @@ def friction_noise(friction: Friction, n_samples: int, rng: np.random.Generator)
     white = np.diff(rng.normal(size=n_samples - start), prepend=0.0)  # radiation: 6 dB an octave
     cavity = resonators(np.array(friction.centre_hz), np.array(friction.bandwidth_hz))
     noise = lfilter([1.0], cavity, white)
-    noise *= 10 ** (friction.level_db / 20) / np.sqrt(np.mean(noise**2))
+    noise *= factor(friction.level_db) / rms(noise)
     return np.concatenate([np.zeros(start), noise * _fade(noise.size)])
 
 

@@ -18,7 +18,7 @@ from voxaffect.errors import ConfigError, CorpusError
 from voxaffect.files import write_atomically, write_text
 from voxaffect.simulation.plans import PLANS, Slot, TreePlan
 from voxaffect.simulation.prosody import Sentence, draw_sentence
-from voxaffect.simulation.speakers import TRADITION_SPREAD, Speaker, draw_habits, draw_speaker
+from voxaffect.simulation.speakers import Speaker, draw_speaker, draw_tradition
 from voxaffect.simulation.voice import synthesize
 
 STAND_IN = (
@@ -31,7 +31,7 @@ STAND_IN = (
 NOTICE = "SIMULATED.txt"
 """File in each tree's root that says what it is."""
 
-SYLLABLES = (5, 9)
+SYLLABLES = (6, 10)
 """Fewest and most syllables of a sentence."""
 
 
@@ -126,7 +126,7 @@ def write_take(root: Path, take: Take, seed: int) -> None:
 def take_speaker(take: Take, seed: int) -> Speaker:
     """The speaker of a take, the same in all takes of that code."""
     group = take.plan.cast[take.speaker].group
-    tradition = draw_habits(TRADITION_SPREAD, stream(seed, take.plan.corpus, "tradition"))
+    tradition = draw_tradition(stream(seed, take.plan.corpus, "tradition"))
     return draw_speaker(group, tradition, stream(seed, take.plan.corpus, "speaker", take.speaker))
 
 

@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.simulation.expressions import Delivery, Expression, Style, deliver
 from voxaffect.simulation.glottis import glottal_source
+from voxaffect.simulation.levels import Samples, factor, rms, within_full_scale
 from voxaffect.simulation.prosody import (
     CONTROL_S,
     Sentence,
@@ -23,12 +24,10 @@ from voxaffect.simulation.prosody import (
 from voxaffect.simulation.speakers import Speaker
 from voxaffect.simulation.tract import friction_noise, vocal_tract
 
-Samples = NDArray[np.float64]
-
 CONTROL_SAMPLES = round(CONTROL_S * SAMPLE_RATE_HZ)
 """Samples of a control frame."""
 
-NEUTRAL_RMS = 10 ** (-32 / 20)
+NEUTRAL_RMS = factor(-32.0)
 """Level of neutral speech before the channel, -32 dB of full scale: shouting fits above it."""
 
 AUDIBLE_VOICING = 0.1
@@ -72,7 +71,7 @@ def speak(sentence: Sentence, delivery: Delivery, rng: np.random.Generator) -> S
         source, formants(timeline, delivery), _smooth(damping), delivery.formant_scale
     )
     samples = at_level(resonant, voicing) + _friction(timeline, rng)
-    samples *= NEUTRAL_RMS * 10 ** (delivery.intensity_db / 20)
+    samples *= NEUTRAL_RMS * factor(delivery.intensity_db)
     f0_hz[voicing < AUDIBLE_VOICING] = 0.0
     return Synthesis(
         within_full_scale(samples).astype(np.float32), f0_hz.astype(np.float32), delivery
@@ -87,13 +86,7 @@ def upsample(track: NDArray[np.float64]) -> Samples:
 
 def at_level(samples: Samples, voicing: Samples) -> Samples:
     """The samples with unit RMS where they are voiced."""
-    voiced = samples[voicing >= AUDIBLE_VOICING]
-    return samples / np.sqrt(np.mean(voiced**2))
-
-
-def within_full_scale(samples: Samples, peak: float = 0.95) -> Samples:
-    """The samples turned down, if they must be, so that none exceeds a peak."""
-    return samples * min(1.0, peak / float(np.abs(samples).max()))
+    return samples / rms(samples[voicing >= AUDIBLE_VOICING])
 
 
 def _smooth(track: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,213 @@
+"""How fast the 32 descriptors are, beside other extractors on the same samples in memory.
+
+    python benchmarks/features.py [CORPORA] [--quick]
+
+CORPORA is a folder that holds `emodb`, by default the environment's VOXAFFECT_CORPORA. Every
+extractor has one thread and is timed in processor seconds, so a busy machine changes little. Both
+loads are EmoDB: its utterances one by one, and the same speech repeated to an hour in one piece.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from voxaffect.audio.decode import decode
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
+from voxaffect.features.layout import Layout
+from voxaffect.features.lld import CPU_BLOCK_FRAMES, LowLevelDescriptors
+
+Samples = NDArray[np.float32]
+Extractor = Callable[[Sequence[Samples]], object]
+
+BATCH = 64
+"""Utterances that ours computes at once."""
+
+OURS = "voxaffect, 32 descriptors"
+EMOBASE = "openSMILE emobase"
+GEMAPS = "openSMILE GeMAPSv01b"
+
+
+@dataclass(frozen=True)
+class Load:
+    """Speech to be worked on: what the table calls it, the samples, and how often to run."""
+
+    name: str
+    samples: Sequence[Samples]
+    repeats: int
+
+    @property
+    def seconds(self) -> float:
+        """Length of all samples."""
+        return sum(x.size for x in self.samples) / SAMPLE_RATE_HZ
+
+
+def ours() -> Extractor:
+    extractor = LowLevelDescriptors()
+
+    def run(samples: Sequence[Samples]) -> None:
+        for start in range(0, len(samples), BATCH):
+            extractor.extract([Waveform(x) for x in samples[start : start + BATCH]])
+
+    return run
+
+
+def opensmile(feature_set: str) -> Extractor:
+    library: Any = importlib.import_module("opensmile")
+    smile = library.Smile(
+        feature_set=library.FeatureSet[feature_set],
+        feature_level=library.FeatureLevel.LowLevelDescriptors,
+    )
+    return lambda samples: [smile.process_signal(x, SAMPLE_RATE_HZ) for x in samples]
+
+
+def praat_pitch() -> Extractor:
+    praat: Any = importlib.import_module("parselmouth")
+    return lambda samples: [
+        praat.Sound(x, SAMPLE_RATE_HZ).to_pitch_ac(time_step=0.01) for x in samples
+    ]
+
+
+def librosa_features() -> Extractor:
+    librosa: Any = importlib.import_module("librosa")
+
+    def one(x: Samples) -> tuple[object, ...]:
+        frames = {"hop_length": 160, "frame_length": 400}
+        spectral = {"n_fft": 512, "hop_length": 160, "win_length": 400, "n_mels": 26}
+        return (
+            librosa.feature.mfcc(y=x, sr=SAMPLE_RATE_HZ, n_mfcc=13, **spectral),
+            librosa.feature.zero_crossing_rate(x, **frames),
+            librosa.feature.rms(y=x, **frames),
+        )
+
+    return lambda samples: [one(x) for x in samples]
+
+
+def transform_alone() -> Extractor:
+    frames = torch.randn(CPU_BLOCK_FRAMES, 512)
+    n_block_samples = CPU_BLOCK_FRAMES * 160
+
+    def run(samples: Sequence[Samples]) -> None:
+        for _ in range(-(-sum(x.size for x in samples) // n_block_samples)):
+            torch.fft.rfft(frames)
+
+    return run
+
+
+EXTRACTORS: dict[str, Callable[[], Extractor]] = {
+    OURS: ours,
+    EMOBASE: lambda: opensmile("emobase"),
+    GEMAPS: lambda: opensmile("GeMAPSv01b"),
+    "Praat pitch, autocorrelation": praat_pitch,
+    "librosa MFCC, crossings, RMS": librosa_features,
+    "Fourier transforms alone": transform_alone,
+}
+
+
+def processor_seconds(work: Callable[[], object], repeats: int) -> float:
+    """Least time of several runs."""
+    times = []
+    for _ in range(repeats):
+        start = time.process_time()
+        work()
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def real_time_factors(load: Load, names: Sequence[str]) -> dict[str, float | None]:
+    """Seconds of speech a processor second, None where a package is not installed."""
+    factors: dict[str, float | None] = {}
+    for name in names:
+        try:
+            extract = EXTRACTORS[name]()
+        except ModuleNotFoundError:
+            factors[name] = None
+            continue
+        extract(load.samples[:1] if len(load.samples) > 1 else [load.samples[0][:32_000]])
+        seconds = processor_seconds(lambda e=extract: e(load.samples), load.repeats)  # type: ignore[misc]
+        factors[name] = load.seconds / seconds
+    return factors
+
+
+def comparison(load: Load, factors: dict[str, float | None]) -> Table:
+    table = Table(
+        "", "x real time", "ours is faster by", title=f"{load.name}, {load.seconds:.0f} s"
+    )
+    fastest = factors[OURS]
+    assert fastest is not None
+    for name, factor in factors.items():
+        if factor is None:
+            table.add_row(name, "not installed", "")
+        else:
+            table.add_row(name, f"{factor:,.0f}", f"{fastest / factor:.2f}")
+    return table
+
+
+def stages(load: Load) -> Table:
+    """Where our own time goes, in microseconds a frame."""
+    lld = LowLevelDescriptors()
+    lengths = np.array([x.size for x in load.samples[:BATCH]])
+    layout = Layout(lengths, lld.grid, CPU_BLOCK_FRAMES)
+    whole = layout.lay(load.samples[:BATCH])
+    short_time = lld._descriptors
+    space = short_time.workspace(CPU_BLOCK_FRAMES)
+    blocks = list(layout.blocks(whole))
+    frames = short_time.fill(space, blocks[0]).clone()
+    columns = torch.cat([lld._short_time(layout, whole), lld._pitch(layout, whole)], 1)
+    owners = torch.from_numpy(layout.owners())
+    work: dict[str, Callable[[], object]] = {
+        "lay end to end": lambda: layout.lay(load.samples[:BATCH]),
+        "pre-emphasis, window": lambda: [short_time.fill(space, b) for b in blocks],
+        "energy": lambda: [short_time.energy(frames) for _ in blocks],
+        "MFCC": lambda: [short_time.mfcc(frames) for _ in blocks],
+        "zero crossings": lambda: [short_time.zero_crossing_rate(b) for b in blocks],
+        "pitch": lambda: lld._pitch(layout, whole),
+        "smoothing, deltas": lambda: lld._over_time(columns, owners),
+    }
+    table = Table("", "us a frame", title="Where our time goes")
+    for name, run in work.items():
+        table.add_row(name, f"{processor_seconds(run, 5) / len(columns) * 1e6:.2f}")
+    return table
+
+
+def loads(corpora: Path, *, quick: bool) -> tuple[Load, Load]:
+    """EmoDB utterance by utterance, and one long piece made of it."""
+    paths = sorted(p for p in (corpora / "emodb" / "wav").iterdir() if p.is_file())
+    samples = [decode(path).normalised().samples for path in paths]
+    piece = np.resize(np.concatenate(samples), SAMPLE_RATE_HZ * (120 if quick else 3600))
+    utterances = samples[:: 8 if quick else 1]
+    return Load("utterances", utterances, 2), Load("one long piece", [piece], 2 if quick else 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument(
+        "corpora", type=Path, nargs="?", default=os.environ.get("VOXAFFECT_CORPORA")
+    )
+    parser.add_argument("--quick", action="store_true", help="an eighth of EmoDB, two minutes")
+    arguments = parser.parse_args()
+    if arguments.corpora is None:
+        parser.error("name the folder that holds emodb, or set VOXAFFECT_CORPORA")
+    torch.set_num_threads(1)
+    console = Console()
+    utterances, piece = loads(arguments.corpora, quick=arguments.quick)
+    with torch.inference_mode():
+        console.print(comparison(utterances, real_time_factors(utterances, [*EXTRACTORS])))
+        console.print(comparison(piece, real_time_factors(piece, [OURS, EMOBASE])))
+        console.print(stages(utterances))
+
+
+if __name__ == "__main__":
+    main()

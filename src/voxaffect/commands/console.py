@@ -1,0 +1,59 @@
+"""The terminal: one console, progress bars that a log file survives, and numbers of jobs."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+def effective_jobs(n_jobs: int) -> int:
+    """Number of processes: 0 means one a core."""
+    return n_jobs or os.cpu_count() or 1
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Progress]:
+    """A bar on standard error that shows what is done, what is left and how long it takes."""
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=errors, transient=False) as progress:
+        progress.add_task(title, total=None, note="")
+        yield progress
+
+
+@contextmanager
+def extraction_progress(n_utterances: int) -> Iterator[Callable[[int, float], None]]:
+    """A bar for feature extraction; tells audio hours and speed as a multiple of real time."""
+    started = time.perf_counter()
+    with progress_bar("features") as bar:
+        task = bar.task_ids[0]
+        bar.update(task, total=n_utterances)
+
+        def advance(n_done: int, audio_s: float) -> None:
+            speed = audio_s / max(time.perf_counter() - started, 1e-9)
+            note = f"{audio_s / 3600:.2f} h of audio, {speed:,.0f} x real time"
+            bar.update(task, completed=n_done, note=note)
+
+        yield advance

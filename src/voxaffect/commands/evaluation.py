@@ -1,0 +1,129 @@
+"""demo, simulate, extract, evaluate, report: experiments from corpora to pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.markdown import Markdown
+
+from voxaffect.commands.console import console, effective_jobs, progress_bar
+from voxaffect.commands.preparation import prepare_dataset
+from voxaffect.config import Settings, load_settings, make_settings
+from voxaffect.evaluation.experiment import Outcome, run
+from voxaffect.evaluation.run import Run, RunFolder
+from voxaffect.report.tables import terminal_markdown
+from voxaffect.report.write import write_report
+from voxaffect.simulation import trees
+from voxaffect.simulation.trees import STAND_IN
+
+DEMO_TRAINING: dict[str, Any] = {
+    "batch_size": 32,
+    "crop_frames": 100,
+    "max_epochs": 12,
+    "patience": 4,
+    "dnn": {"batch_size": 256, "batches_per_epoch": 40},
+}
+"""Small corpora need few, small batches; the rest is the paper's."""
+
+
+def demo(out: Path, *, n_jobs: int, seed: int, scale: float) -> None:
+    """The paper's experiment on simulated speech: trees, features, nets, report."""
+    n_jobs = effective_jobs(n_jobs)
+    console.print(f"[bold]{STAND_IN}[/bold]")
+    roots = simulate(out / "corpora", seed=seed, scale=scale, n_jobs=n_jobs)
+    plain = {
+        "corpora": {name: {"root": str(root)} for name, root in roots.items()},
+        "features": {"store": str(out / "features")},
+        "training": DEMO_TRAINING,
+        "evaluate": {"seeds": [seed], "dev": "utterances"},
+    }
+    _evaluate(make_settings(plain, "demo"), out, n_jobs, note=STAND_IN)
+
+
+def simulate(folder: Path, *, seed: int, scale: float, n_jobs: int) -> dict[str, Path]:
+    """Write the simulated trees; returns corpus -> root."""
+    with progress_bar("speech") as bar:
+        task = bar.task_ids[0]
+
+        def advance(n_done: int, n_all: int) -> None:
+            bar.update(task, completed=n_done, total=n_all)
+
+        return trees.simulate(
+            folder,
+            seed=seed,
+            scale=scale,
+            progress=advance,
+            n_jobs=effective_jobs(n_jobs),
+        )
+
+
+def extract(config: Path, *, n_jobs: int) -> None:
+    """Compute missing features and say what there is."""
+    settings = load_settings(config)
+    _, summaries = prepare_dataset(settings, effective_jobs(n_jobs))
+    for corpus in summaries:
+        hours = corpus.audio_s / 3600
+        console.print(f"{corpus.name}: {corpus.n_utterances} utterances, {hours:.2f} h of speech")
+
+
+def evaluate(
+    config: Path,
+    out: Path,
+    *,
+    protocols: list[str] | None,
+    systems: str | None,
+    seeds: str | None,
+    n_jobs: int,
+) -> None:
+    """Run what the settings ask for, with what the command line replaces of it."""
+    settings = load_settings(config)
+    stated: dict[str, Any] = {
+        "protocols": protocols,
+        "systems": systems.split(",") if systems else None,
+        "seeds": seeds.split(",") if seeds else None,
+    }
+    replaced = {key: value for key, value in stated.items() if value}
+    plain = settings.model_dump(mode="json")
+    plain["evaluate"] |= replaced
+    _evaluate(make_settings(plain, str(config)), out, effective_jobs(n_jobs))
+
+
+def report(folder: Path, out: Path) -> None:
+    """Write the report of a run that is there."""
+    _show(RunFolder(folder).load(), out)
+
+
+def _evaluate(settings: Settings, out: Path, n_jobs: int, note: str = "") -> None:
+    plan = settings.plan()
+    dataset, summaries = prepare_dataset(settings, n_jobs)
+    with progress_bar("folds") as bar:
+        task = bar.task_ids[0]
+
+        def planned(n_done: int, n_all: int) -> None:
+            bar.update(task, completed=n_done, total=n_all)
+
+        def ended(outcome: Outcome) -> None:
+            bar.update(task, advance=1, note=f"{outcome.system} on {outcome.fold}")
+            if outcome.failure is not None:
+                bar.console.print(f"failed: {outcome.system} on {outcome.fold}: {outcome.failure}")
+
+        finished = run(
+            plan,
+            dataset,
+            summaries,
+            RunFolder(out),
+            n_jobs=n_jobs,
+            note=note,
+            on_plan=planned,
+            on_outcome=ended,
+        )
+    _show(finished, out)
+
+
+def _show(finished: Run, out: Path) -> None:
+    written = write_report(finished, out)
+    console.print(Markdown(terminal_markdown(finished)))
+    for path in written:
+        if path.suffix in {".html", ".md"}:
+            console.print(f"wrote {path}")

@@ -1,0 +1,102 @@
+"""Tables of what a run was made from: corpora, settings, what sets share, what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from voxaffect.evaluation.run import CorpusSummary, Run
+from voxaffect.report.table import ABSENT, Cell, Table, count, whole
+from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
+
+
+def overview(corpora: Sequence[CorpusSummary]) -> Table:
+    """Table 1: what the corpora hold, in utterances."""
+    inventories = [_inventory(corpus) for corpus in corpora]
+    kinds = [kind for kind in KINDS if any(kind in held for held in inventories)]
+    rows = [
+        (
+            Cell(corpus.name),
+            Cell(corpus.language),
+            *(whole(held.get(kind, 0)) for kind in kinds),
+            _hours(corpus.audio_s),
+        )
+        for corpus, held in zip(corpora, inventories, strict=True)
+    ]
+    sums = (whole(sum(held.get(kind, 0) for held in inventories)) for kind in kinds)
+    total = (Cell("total"), Cell(""), *sums, _hours(sum(c.audio_s for c in corpora)))
+    return Table(
+        title="Corpora: utterances by emotion, gender and naturalness",
+        columns=("Corpus", "Language", *kinds, "hours"),
+        rows=(*rows, total),
+        notes=(f"{ABSENT} stands where a corpus has none of a kind.",),
+        n_last=1,
+        words=frozenset({0, 1}),
+    )
+
+
+KINDS = (
+    "speakers",
+    *EMOTION.classes,
+    *GENDER.classes,
+    "gender unknown",
+    *NATURALNESS.classes,
+    "style unknown",
+    "utterances",
+)
+
+
+def _inventory(corpus: CorpusSummary) -> dict[str, int]:
+    gender = {f"gender {k}" if k == "unknown" else k: n for k, n in corpus.gender.items()}
+    style = {f"style {k}" if k == "unknown" else k: n for k, n in corpus.naturalness.items()}
+    ends = {"speakers": corpus.n_speakers, "utterances": corpus.n_utterances}
+    return {**corpus.emotion, **gender, **style, **ends}
+
+
+def left_out(corpora: Sequence[CorpusSummary]) -> Table:
+    """What the corpora hold and the run did not use."""
+    rows = tuple(
+        (Cell(c.name), Cell(_counts(c.excluded)), Cell(_counts(c.problems))) for c in corpora
+    )
+    columns = ("Corpus", "Labels outside the four classes", "Files that could not be used")
+    return Table("Left out", columns, rows, words=frozenset(range(3)))
+
+
+def failures(run: Run) -> Table:
+    """Folds without a result, and why."""
+    keys = ("fold", "system", "seed", "reason")
+    rows = tuple(tuple(Cell(str(f.get(key, ABSENT))) for key in keys) for f in run.failures)
+    columns = tuple(key.capitalize() for key in keys)
+    return Table("Folds that could not be computed", columns, rows, words=frozenset(range(4)))
+
+
+def leakage(stated: Mapping[tuple[str, str, str], int]) -> Table:
+    """What the test sets have in common with the data that systems were made from."""
+    rows = tuple((*(Cell(t) for t in group), Cell(count(n))) for group, n in stated.items())
+    columns = ("Experiment", "Test set", "What its folds share", "Folds")
+    return Table(
+        "What training shares with the test sets", columns, rows, words=frozenset({0, 1, 2})
+    )
+
+
+def pairs(title: str, heads: tuple[str, str], values: Mapping[str, object]) -> Table:
+    """Names and what they are, such as settings and versions."""
+    rows = tuple((Cell(name), Cell(str(value))) for name, value in values.items())
+    return Table(title, heads, rows, words=frozenset({0, 1}))
+
+
+def provenance(corpora: Sequence[CorpusSummary]) -> Table:
+    """Which data exactly, under which terms, by whom."""
+    rows = tuple(
+        tuple(Cell(text) for text in (c.name, c.title, c.licence, c.citation, c.digest))
+        for c in corpora
+    )
+    columns = ("Corpus", "Title", "Licence", "Citation", "Metadata digest")
+    return Table("Where the data come from", columns, rows, words=frozenset(range(5)))
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count(n)}" for name, n in counts.items()) or "none"
+
+
+def _hours(seconds: float) -> Cell:
+    return Cell(f"{seconds / 3600:.2f}" if seconds else ABSENT)

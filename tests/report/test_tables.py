@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.report.runs import full_run, result, row
+from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.scores import score_table
+from voxaffect.evaluation.summary import Summary, summarise_run
+from voxaffect.report import tables
+from voxaffect.report.table import ABSENT, Table
+
+
+def accuracy(run: Run, protocol: str) -> Table:
+    summary = summarise_run(run)
+    found = summary.table(protocol)
+    assert found is not None
+    return tables.unweighted_accuracy(summary, found)
+
+
+def test_within_gives_mean_and_deviation_and_marks_the_best_and_the_significant() -> None:
+    table = accuracy(full_run(), "within")
+    emodb = row(table, "emodb")
+    assert emodb["dnn-stl"] == ".472 ± .035"
+    assert emodb["dnn-mtl"].endswith("*")
+    assert row(table, "urdu")["Chance"] == ".333"
+    assert row(table, "mean")["dnn-stl"] == ".436"
+    assert [cell.best for cell in table.rows[0]] == [False] * 6 + [True]
+    assert tables.TWIN in table.notes
+
+
+def test_cross_has_means_of_natural_of_acted_and_of_all() -> None:
+    table = accuracy(full_run(), "cross")
+    assert [cells[0].text for cells in table.foot] == ["mean of natural", "mean of acted", "mean"]
+    assert row(table, "mean of natural")["dnn-stl"] == ".363"
+    assert row(table, "mean")["dnn-stl"] == ".350"
+
+
+def test_what_is_missing_is_neither_zero_nor_a_mean_over_less() -> None:
+    run = full_run()
+    kept = tuple(
+        r
+        for r in run.results
+        if not (r.system == "svm" and r.fold in {"within/urdu/?", "within/emodb/a"})
+    )
+    table = accuracy(replace(run, results=kept), "within")
+    assert row(table, "urdu")["svm"] == ABSENT
+    assert row(table, "mean")["svm"] == ABSENT
+    assert "(7 of 8 folds)" in row(table, "emodb")["svm"]
+
+
+def test_confusions_are_shares_of_the_true_class() -> None:
+    scores = score_table([result("aggregated", "svm", (8, 5, -1, 10), protocol="aggregated")])
+    table = tables.confusion(scores, "svm")
+    assert table.title == "svm: UA .767"
+    assert list(row(table, "neutral").values()) == ["neutral", ".800", ".200", ".000", ".000", "10"]
+    assert set(list(row(table, "sad").values())[1:]) == {ABSENT}
+
+
+def test_too_few_folds_are_said_to_be_too_few() -> None:
+    summary = summarise_run(full_run())
+    verdicts = {cells[-1].text for cells in tables.comparisons(summary.compared("cross")).rows}
+    assert verdicts == {"4 folds cannot reach .05"}
+    assert any("One fold" in note for note in accuracy(full_run(), "aggregated").notes)
+
+
+def test_a_terminal_gets_note_tables_and_findings() -> None:
+    text = tables.terminal_markdown(full_run())
+    assert text.startswith("> Simulated speech stands in")
+    assert text.count("| ---: |") >= 3
+    assert "- Within each corpus, on speakers held out, svm came first" in text
+
+
+def test_one_system_on_one_fold_is_no_contest() -> None:
+    table = score_table([result("emodb/a", "svm", (5,) * 4)])
+    shown = tables.unweighted_accuracy(Summary((table,), (), {}), table)
+    assert [[cell.text for cell in cells] for cells in shown.rows] == [["emodb", ".250", ".500"]]
+    assert not any(cell.best for cells in shown.rows for cell in cells)

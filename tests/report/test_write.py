@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tests.report.runs import NOTE, full_run, result
+from voxaffect.evaluation.run import Run
+from voxaffect.report.write import results_csv, write_report
+
+VOID = {"meta", "br", "link", "img", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Collects what a page loads, and whether its elements nest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.loads: list[str] = []
+        self.ids: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        self.note(attrs)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.note(attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def note(self, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        self.loads += [str(v) for k, v in attrs if k in {"src", "href", "xlink:href", "data"}]
+        self.ids += [str(named["id"])] if "id" in named else []
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return write_report(full_run(), tmp_path_factory.mktemp("report") / "new")
+
+
+def test_all_files_are_there_and_nothing_else(written: list[Path]) -> None:
+    root = written[0].parent
+    assert [path.name for path in written[:3]] == ["report.html", "report.md", "results.csv"]
+    assert {p for p in root.rglob("*") if p.is_file()} == set(written)
+    assert {p.name for p in written[3:]} == {
+        "accuracy-within.svg",
+        "accuracy-cross.svg",
+        "accuracy-aggregated.svg",
+        "confusion.svg",
+        "high-level.svg",
+    }
+
+
+def test_the_page_parses_and_needs_nothing_else(written: list[Path]) -> None:
+    text = written[0].read_text("utf-8")
+    page = Page(text)
+    assert page.open == []
+    assert all(target.startswith("#") for target in page.loads)
+    assert {target[1:] for target in page.loads} <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids))
+    assert "<script" not in text
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+
+
+def test_the_note_stands_wherever_numbers_do(written: list[Path]) -> None:
+    page, page_md, rows = (path.read_text("utf-8") for path in written[:3])
+    assert page.count(f'<p class="note">{NOTE}</p>') == 6
+    assert page_md.count(f"> {NOTE}") == 6
+    assert all(NOTE in line for line in rows.splitlines()[1:])
+    assert all("Simulated speech" in path.read_text("utf-8") for path in written[3:])
+
+
+def test_what_failed_is_listed_and_escaped(written: list[Path]) -> None:
+    text = written[0].read_text("utf-8")
+    assert "cross/ldc" in text
+    assert "no &lt;audio&gt;" in text
+    assert "no \\<audio>" in written[1].read_text("utf-8")
+
+
+def test_the_card_names_digests_versions_and_time(written: list[Path]) -> None:
+    text = written[0].read_text("utf-8")
+    for part in ("fedcba9876543210", "2.13.0", "1 h 02 min", "evaluate.seeds", "no speaker with"):
+        assert part in text
+
+
+def test_every_figure_of_the_markdown_exists(written: list[Path]) -> None:
+    names = re.findall(r"\]\((figures/[^)]+)\)", written[1].read_text("utf-8"))
+    assert {written[0].parent / name for name in names} == set(written[3:])
+
+
+def test_one_system_one_fold_and_missing_protocols(tmp_path: Path) -> None:
+    run = replace(full_run(""), results=(result("emodb/a", "svm", (5,) * 4),), failures=())
+    page, page_md, *_ = (path.read_text("utf-8") for path in write_report(run, tmp_path))
+    assert page.count("This run has no results of this experiment.") == 2
+    assert 'class="note"' not in page
+    assert "nan" not in page_md.lower().split()
+
+
+def test_a_run_without_results_is_a_report_too(tmp_path: Path) -> None:
+    page, _, rows = write_report(Run({}, (), {}, (), note=NOTE), tmp_path)
+    assert "There are no results yet." in page.read_text("utf-8")
+    assert len(rows.read_text("utf-8").splitlines()) == 1
+
+
+def test_a_second_report_replaces_the_first(tmp_path: Path) -> None:
+    write_report(Run({}, (), {}, (), note="of yesterday"), tmp_path)
+    page, *_ = write_report(Run({}, (), {}, (), note="second"), tmp_path)
+    assert "of yesterday" not in page.read_text("utf-8")
+
+
+def test_the_csv_has_a_row_a_result_and_leaves_absent_recalls_empty() -> None:
+    (row,) = csv.DictReader(io.StringIO(results_csv([result("urdu/?", "svm", (5, 10, -1, 0))])))
+    assert (row["fold"], row["system"], row["seed"], row["n"]) == (
+        "within/urdu/?",
+        "svm",
+        "0",
+        "30",
+    )
+    assert (row["ua"], row["wa"]) == ("0.500000", "0.500000")
+    assert (row["recall_sad"], row["recall_angry"]) == ("", "0.000000")

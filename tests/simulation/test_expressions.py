@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.simulation.voices import MAN, WOMAN
+from voxaffect.simulation.expressions import (
+    ACTED,
+    ANGRY,
+    BOREDOM,
+    CALM,
+    DISGUST,
+    FEAR,
+    HAPPY,
+    NATURAL,
+    NEUTRAL,
+    SAD,
+    SURPRISE,
+    Delivery,
+    Expression,
+    Style,
+    apply_effect,
+    deliver,
+    draw_effect,
+)
+from voxaffect.simulation.speakers import N_EFFECTS, Effect, Speaker
+from voxaffect.taxonomy import NATURALNESS, WORDS
+
+EXPRESSIONS = (NEUTRAL, HAPPY, SAD, ANGRY, BOREDOM, DISGUST, FEAR, SURPRISE, CALM)
+
+
+def effects(expression: Expression, style: Style, speaker: Speaker = MAN) -> np.ndarray:
+    """Effects of 300 utterances, (300, D)."""
+    rng = np.random.default_rng(0)
+    return np.array([draw_effect(speaker, expression, style, rng).vector() for _ in range(300)])
+
+
+def test_labels_are_words_of_the_taxonomy_and_styles_its_classes() -> None:
+    assert len({e.label for e in EXPRESSIONS} & WORDS.keys()) == len(EXPRESSIONS)
+    assert {ACTED.naturalness, NATURAL.naturalness} == set(NATURALNESS.classes)
+
+
+def test_neutral_changes_nothing_on_average() -> None:
+    drawn = effects(NEUTRAL, ACTED)
+    assert (np.abs(drawn.mean(axis=0)) < 4 * drawn.std(axis=0) / np.sqrt(len(drawn))).all()
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS[1:], ids=lambda e: e.label)
+def test_emotions_move_a_voice_as_stated_and_more_so_when_acted(expression: Expression) -> None:
+    stated = expression.effect.vector()
+    acted, natural = (effects(expression, style).mean(axis=0) for style in (ACTED, NATURAL))
+    moved = stated != 0
+    assert (np.sign(acted) == np.sign(stated))[moved].all()
+    assert (np.abs(acted) > np.abs(natural))[moved].all()
+
+
+def test_literature_orders_the_emotions() -> None:
+    sad, neutral, happy, angry = (e.effect for e in (SAD, NEUTRAL, HAPPY, ANGRY))
+    assert sad.f0_st < neutral.f0_st < angry.f0_st < happy.f0_st
+    assert sad.rate_log2 < neutral.rate_log2 < happy.rate_log2 <= angry.rate_log2
+    assert sad.intensity_db < neutral.intensity_db < happy.intensity_db < angry.intensity_db
+    assert angry.tilt_db < happy.tilt_db < neutral.tilt_db < sad.tilt_db
+
+
+def test_natural_emotions_are_harder_to_tell_apart() -> None:
+    def separation(style: Style) -> float:
+        calm, hot = effects(NEUTRAL, style)[:, 0], effects(ANGRY, style)[:, 0]
+        return float((hot.mean() - calm.mean()) / np.hypot(hot.std(), calm.std()))
+
+    assert separation(NATURAL) < separation(ACTED)
+
+
+def test_habits_scale_each_dimension_and_the_setting_shifts_it() -> None:
+    habits = (0.0,) * N_EFFECTS
+    unmoved = Speaker(MAN.group, 120.0, setting=Effect(rate_log2=0.5), habits=habits)
+    drawn = effects(ANGRY, ACTED, unmoved).mean(axis=0)
+    np.testing.assert_allclose(drawn, Effect(rate_log2=0.5).vector(), atol=0.3)
+
+
+def test_no_effect_leaves_the_speaker() -> None:
+    voice = apply_effect(WOMAN, Effect(), ACTED)
+    assert voice.f0_hz == WOMAN.f0_hz
+    assert voice.tilt_db == WOMAN.tilt_db
+    assert voice.jitter == WOMAN.jitter
+    assert voice.rate == WOMAN.rate
+
+
+def test_twelve_semitones_are_an_octave_and_log2_one_doubles() -> None:
+    voice = apply_effect(MAN, Effect(f0_st=12, range_log2=1, rate_log2=0.5), ACTED)
+    assert voice.f0_hz == pytest.approx(2 * MAN.f0_hz)
+    assert voice.f0_range_st == pytest.approx(2 * MAN.f0_range_st)
+    assert voice.rate == pytest.approx(np.sqrt(2) * MAN.rate)
+
+
+@given(st.lists(st.floats(-30, 30), min_size=N_EFFECTS, max_size=N_EFFECTS))
+def test_no_effect_is_beyond_a_larynx(values: list[float]) -> None:
+    voice = apply_effect(MAN, Effect(*values), ACTED)
+    assert np.isfinite(astuple(voice)).all()
+    assert 65 <= voice.f0_hz <= 480
+    assert 0.3 <= voice.open_quotient <= 0.9
+    assert voice.tilt_db >= 0
+    assert voice.jitter <= 0.04
+
+
+def test_a_delivery_is_drawn_from_the_generator_alone() -> None:
+    def draw(seed: int) -> Delivery:
+        return deliver(WOMAN, SAD, NATURAL, np.random.default_rng(seed))
+
+    assert draw(3) == draw(3) != draw(4)

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from voxaffect.simulation.speakers import (
+    FEMALE,
+    FEMALE_CHILD,
+    MALE,
+    MALE_CHILD,
+    N_EFFECTS,
+    Effect,
+    Tradition,
+    VoiceGroup,
+    draw_speaker,
+    draw_tradition,
+)
+from voxaffect.taxonomy import GENDER
+
+GROUPS = (FEMALE, MALE, FEMALE_CHILD, MALE_CHILD)
+
+
+def test_groups_are_the_classes_of_gender() -> None:
+    assert tuple(group.gender for group in GROUPS) == GENDER.classes
+
+
+def test_children_speak_higher_from_shorter_tracts_than_women_and_women_than_men() -> None:
+    for child in (FEMALE_CHILD, MALE_CHILD):
+        assert child.f0_hz > FEMALE.f0_hz > MALE.f0_hz
+        assert child.formant_scale > FEMALE.formant_scale > MALE.formant_scale
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.gender)
+def test_speakers_gather_around_their_group(group: VoiceGroup) -> None:
+    rng = np.random.default_rng(0)
+    speakers = [draw_speaker(group, Tradition(), rng) for _ in range(400)]
+    octaves = np.log2([speaker.f0_hz / group.f0_hz for speaker in speakers])
+    assert abs(octaves.mean()) < 0.03
+    assert octaves.std() == pytest.approx(2 / 12, rel=0.15)
+    assert min(speaker.open_quotient for speaker in speakers) > 0.3
+
+
+def test_a_speaker_is_drawn_from_the_generator_alone() -> None:
+    first, again, other = (
+        draw_speaker(FEMALE, Tradition(), np.random.default_rng(seed)) for seed in (1, 1, 2)
+    )
+    assert first == again != other
+
+
+def test_speakers_share_their_tradition_and_keep_habits_of_their_own() -> None:
+    silent_pitch = Tradition(Effect(f0_st=2.0), (0.0, *(1.0,) * (N_EFFECTS - 1)))
+    speakers = [draw_speaker(MALE, silent_pitch, np.random.default_rng(i)) for i in range(5)]
+    assert all(speaker.setting == Effect(f0_st=2.0) for speaker in speakers)
+    assert all(speaker.habits[0] == 0.0 for speaker in speakers)
+    assert len({speaker.habits[1] for speaker in speakers}) == 5
+
+
+def test_no_habit_turns_an_emotion_around() -> None:
+    rng = np.random.default_rng(0)
+    assert min(min(draw_tradition(rng).habits) for _ in range(100)) == 0.0
