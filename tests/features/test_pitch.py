@@ -24,7 +24,8 @@ def track(samples: NDArray[np.floating]) -> PitchTrack:
 
 def harmonics(phase: NDArray[np.float64], numbers: range) -> NDArray[np.float64]:
     """Cosines of equal amplitude at multiples of a fundamental's phase, in cycles."""
-    return np.cos(2 * np.pi * np.outer(numbers, phase)).sum(axis=0, dtype=np.float64)
+    waves: NDArray[np.float64] = np.cos(2 * np.pi * np.outer(numbers, phase))
+    return np.asarray(waves.sum(axis=0))
 
 
 def assert_pitch(tracked: PitchTrack, f0_hz: NDArray[np.float64] | float) -> None:
@@ -105,7 +106,7 @@ def test_offset_clipping_and_gain_leave_the_pitch() -> None:
 def test_settings_choose_the_range() -> None:
     tone = np.sin(2 * np.pi * 50 * TIME_S).astype(np.float32)
     (low,) = PitchTracker(floor_hz=40, ceiling_hz=300).track([tone], GRID)
-    assert_pitch(low, 50)
+    np.testing.assert_allclose(low.f0_hz[3:-3].numpy(), 50, rtol=0.001)
     assert not track(tone).f0_hz.any()
 
 

@@ -3,9 +3,11 @@
 Directions and sizes come from the literature on vocal emotion:
 
 - BS96: Banse & Scherer (1996), acoustic profiles of fourteen portrayed emotions.
-- JL03: Juslin & Laukka (2003), Table 7, a review of 104 studies of vocal expression.
-- MA93: Murray & Arnott (1993), Table I, a review of human vocal emotion.
+- JL03: Juslin & Laukka (2003), a review of 104 studies of vocal expression.
+- MA93: Murray & Arnott (1993), a review of human vocal emotion.
 - BS00: Burkhardt & Sendlmeier (2000), synthesis settings that listeners recognised.
+
+Directions are theirs; sizes are rounded to the scales of `Effect` and then scaled by the style.
 
 An emotion is a shift from the speaker's own neutral voice. Between utterances its strength varies,
 and everyday variation is added to it, so that emotions overlap as they do in recordings.
@@ -181,10 +183,10 @@ class Style:
     pause_rate: float
 
 
-# The two scales are calibrated: with them, an SVM on functionals scores on simulated corpora about
-# as it does on real ones, far from chance and far from perfect, within a corpus and across.
-ACTED = Style("acted", effect_scale=1.6, spread_scale=1.0, articulation=1.0, pause_rate=0.01)
-NATURAL = Style("natural", effect_scale=1.0, spread_scale=1.25, articulation=0.75, pause_rate=0.08)
+# The two scales are calibrated so that an SVM on functionals scores on simulated corpora somewhat
+# as on real ones: well within a corpus, worse across corpora, far from chance and from perfect.
+ACTED = Style("acted", effect_scale=1.4, spread_scale=1.0, articulation=1.0, pause_rate=0.01)
+NATURAL = Style("natural", effect_scale=0.8, spread_scale=1.25, articulation=0.75, pause_rate=0.08)
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,11 +119,9 @@ def ravdess_slots(actor: str, label: str) -> tuple[Slot, ...]:
 
 def emovo_slots(speaker: str, label: str) -> tuple[Slot, ...]:
     """`EMOVO/f1/neu-f1-b1.wav`: emotion, speaker, one of fourteen phrases."""
-    phrases = [
-        f"{kind}{i}"
-        for kind, n in (("b", 3), ("l", 4), ("n", 5), ("d", 2))
-        for i in range(1, n + 1)
-    ]
+    short, long = ["b1", "b2", "b3"], ["l1", "l2", "l3", "l4"]
+    nonsense, questions = ["n1", "n2", "n3", "n4", "n5"], ["d1", "d2"]
+    phrases = [*short, *long, *nonsense, *questions]
     return tuple(Slot(f"EMOVO/{speaker}/{label}-{speaker}-{p}.wav", p) for p in phrases)
 
 

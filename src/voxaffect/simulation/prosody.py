@@ -193,7 +193,7 @@ def formants(timeline: Timeline, delivery: Delivery) -> NDArray[np.float64]:
     """F1 to F4 in Hz a control frame, (K, 4), gliding between targets.
 
     Undershoot draws targets towards schwa; loud speech opens the jaw, which lifts F1 by 3.5 Hz a
-    decibel (Lienard & Di Benedetto 1999).
+    decibel (Liénard & Di Benedetto 1999).
     """
     neutral = np.array(SCHWA.formants_hz)
     targets = neutral + delivery.articulation * (_targets(timeline) - neutral)

@@ -67,7 +67,7 @@ class VoiceGroup:
     breathiness_db: float
 
 
-# F0: Hillenbrand et al. (1995), their children being ten to twelve years old. Formant scale:
+# F0: near Hillenbrand et al. (1995), their children being ten to twelve years old. Formant scale:
 # Fant (1966) for women, Lee, Potamianos & Narayanan (1999) for that age. Source: Klatt & Klatt
 # (1990) and Hanson (1997), who find women's glottis open for longer, steeper and breathier.
 FEMALE = VoiceGroup("female", 215.0, 1.16, 0.62, 9.0, -22.0)

@@ -31,7 +31,7 @@ STAND_IN = (
 NOTICE = "SIMULATED.txt"
 """File in each tree's root that says what it is."""
 
-SYLLABLES = (6, 10)
+SYLLABLES = (5, 8)
 """Fewest and most syllables of a sentence."""
 
 

@@ -1,0 +1,161 @@
+"""How close training comes to the machine: one run, every figure beside the same matrix rate.
+
+The LSTM of the paper on padded batches against the matrix-product rate of the same threads, and
+against the same net fed by `pack_padded_sequence`; the DNN at its batch size; data alone.
+
+    python benchmarks/training.py [--seconds 5] [--threads 1]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from voxaffect.features.standardize import Standardizer
+from voxaffect.model.batches import Batch, Examples, FrameBank
+from voxaffect.model.losses import multitask_loss
+from voxaffect.model.multitask import MultiTaskNet
+from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
+
+N_FEATURES, BATCH = 32, 128
+WEIGHTS = {"emotion": 1.0, "gender": 0.1, "naturalness": 0.1}
+CLASSES = {"emotion": 4, "gender": 4, "naturalness": 2}
+BACKWARD = 3  # a backward pass costs twice the forward pass
+
+
+def rate(step: Callable[[], float], seconds: float) -> float:
+    """Units of work a second: the median over repeated steps, after one to warm up."""
+    step()
+    rates = []
+    ends = time.perf_counter() + seconds
+    while time.perf_counter() < ends or len(rates) < 3:
+        started = time.perf_counter()
+        work = step()
+        rates.append(work / (time.perf_counter() - started))
+    return float(np.median(rates))
+
+
+def matrix_rate(seconds: float, size: int = 1024) -> float:
+    """Floating-point operations a second of a float32 matrix product."""
+    a, b = torch.randn(size, size), torch.randn(size, size)
+
+    def step() -> float:
+        torch.mm(a, b)
+        return 2.0 * size**3
+
+    return rate(step, seconds)
+
+
+def make_bank(n_utterances: int = 512) -> FrameBank:
+    """Random utterances of 1 to 5 seconds, as long as those of the open corpora."""
+    rng = np.random.default_rng(0)
+    frames = [
+        rng.normal(size=(n, N_FEATURES)).astype(np.float32)
+        for n in rng.integers(100, 500, n_utterances)
+    ]
+    targets = {t: rng.integers(0, c, n_utterances).astype(np.int64) for t, c in CLASSES.items()}
+    return FrameBank(Examples(frames, targets), Standardizer.fit(frames))
+
+
+def train_step(net: MultiTaskNet, optimizer: torch.optim.Optimizer, batch: Batch) -> float:
+    """One step of training; the frames it learned from."""
+    logits = net(batch.x, batch.lengths)
+    loss = multitask_loss(logits, batch.targets, batch.lengths, WEIGHTS)
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    return float(batch.lengths.sum())
+
+
+def training_rate(net: MultiTaskNet, batches: list[Batch], seconds: float) -> float:
+    """Training frames a second over given batches in turn."""
+    optimizer = torch.optim.Adam(net.parameters(), 3e-3, fused=True)
+    position = 0
+
+    def step() -> float:
+        nonlocal position
+        position += 1
+        return train_step(net, optimizer, batches[position % len(batches)])
+
+    return rate(step, seconds)
+
+
+class PackedNet(MultiTaskNet):
+    """The same net as a newcomer would write it: packed sequences."""
+
+    def forward(self, x: torch.Tensor, lengths: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Logits (B, T, C) a task."""
+        for layer in self.trunk.directions:  # type: ignore[union-attr]
+            packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+            x, _ = pad_packed_sequence(layer[0](packed)[0], batch_first=True)  # type: ignore[index]
+            x = self.trunk.dropout(x)  # type: ignore[union-attr, operator]
+        return {task: head(x) for task, head in self.heads.items()}
+
+
+def operations(net: MultiTaskNet) -> float:
+    """Floating-point operations of training on one frame: every weight twice, three passes."""
+    weights = sum(p.numel() for p in net.parameters() if p.ndim == 2)
+    return 2.0 * BACKWARD * weights
+
+
+def build(trunk: TrunkSettings, kind: type[MultiTaskNet] = MultiTaskNet) -> MultiTaskNet:
+    """A net with the paper's three heads."""
+    torch.manual_seed(0)
+    return kind(trunk, N_FEATURES, CLASSES).train()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=5.0, help="time for each figure")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    asked = parser.parse_args()
+    torch.set_num_threads(asked.threads)
+    bank = make_bank()
+    order = torch.Generator().manual_seed(0)
+    sequences = list(bank.sequence_batches(BATCH, None, 0, order))
+    contexts = list(bank.frame_batches(BATCH, 200, 12, order))
+    lstm, dnn = build(LstmSettings()), build(DnnSettings())
+    peak = matrix_rate(asked.seconds)
+    padded = training_rate(lstm, sequences, asked.seconds)
+    packed = training_rate(build(LstmSettings(), PackedNet), sequences, asked.seconds)
+    feed = rate(lambda: _drain(bank, order), asked.seconds)
+    frames = training_rate(dnn, contexts, asked.seconds)
+    again = matrix_rate(asked.seconds)
+    peak = (peak + again) / 2
+    table = Table(
+        "what", "frames/s", "GFLOP/s", "share of matrix rate", title=_title(asked.threads)
+    )
+    table.add_row("matrix product 1024", "", f"{peak / 1e9:.0f}", "1.00")
+    for name, net, speed in (
+        ("LSTM, padded batches of 128", lstm, padded),
+        ("LSTM, pack_padded_sequence", lstm, packed),
+        ("DNN, batches of 128 frames", dnn, frames),
+    ):
+        achieved = speed * operations(net)
+        share = f"{achieved / peak:.2f}"
+        table.add_row(name, f"{speed:,.0f}", f"{achieved / 1e9:.1f}", share)
+    table.add_row("sequence batches alone, no net", f"{feed:,.0f}", "", "")
+    console = Console()
+    console.print(table)
+    console.print(f"padded over packed: {padded / packed:.1f} x; matrix rate before and after differ by "
+                  f"{abs(again - peak) / peak:.0%}")  # fmt: skip
+
+
+def _title(threads: int) -> str:
+    return f"training, {threads} thread(s), torch {torch.__version__}"
+
+
+def _drain(bank: FrameBank, order: torch.Generator) -> float:
+    return float(sum(int(b.lengths.sum()) for b in bank.sequence_batches(BATCH, None, 0, order)))
+
+
+if __name__ == "__main__":
+    main()
