@@ -44,7 +44,8 @@ class Answers:
     @property
     def classes(self) -> NDArray[np.int64]:
         """The decision for each utterance, int64 (N,)."""
-        return self.probabilities.argmax(axis=1)
+        decisions: NDArray[np.int64] = self.probabilities.argmax(axis=1)
+        return decisions
 
 
 class UtteranceClassifier(Protocol):

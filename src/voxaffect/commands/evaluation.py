@@ -8,7 +8,7 @@ from typing import Any
 from rich.markdown import Markdown
 
 from voxaffect.commands.console import console, effective_jobs, progress_bar
-from voxaffect.commands.preparation import prepare_dataset
+from voxaffect.commands.preparation import prepare_corpora
 from voxaffect.config import Settings, load_settings, make_settings
 from voxaffect.evaluation.experiment import Outcome, run
 from voxaffect.evaluation.run import Run, RunFolder
@@ -61,8 +61,7 @@ def simulate(folder: Path, *, seed: int, scale: float, n_jobs: int) -> dict[str,
 def extract(config: Path, *, n_jobs: int) -> None:
     """Compute missing features and say what there is."""
     settings = load_settings(config)
-    _, summaries = prepare_dataset(settings, effective_jobs(n_jobs))
-    for corpus in summaries:
+    for corpus in prepare_corpora(settings, effective_jobs(n_jobs)).corpora:
         hours = corpus.audio_s / 3600
         console.print(f"{corpus.name}: {corpus.n_utterances} utterances, {hours:.2f} h of speech")
 
@@ -96,7 +95,7 @@ def report(folder: Path, out: Path) -> None:
 
 def _evaluate(settings: Settings, out: Path, n_jobs: int, note: str = "") -> None:
     plan = settings.plan()
-    dataset, summaries = prepare_dataset(settings, n_jobs)
+    prepared = prepare_corpora(settings, n_jobs)
     with progress_bar("folds") as bar:
         task = bar.task_ids[0]
 
@@ -110,8 +109,8 @@ def _evaluate(settings: Settings, out: Path, n_jobs: int, note: str = "") -> Non
 
         finished = run(
             plan,
-            dataset,
-            summaries,
+            prepared.dataset,
+            prepared.corpora,
             RunFolder(out),
             n_jobs=n_jobs,
             note=note,

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
+
 from voxaffect.commands.console import errors, extraction_progress
 from voxaffect.config import Settings
-from voxaffect.corpora.corpus import Corpus
-from voxaffect.evaluation.dataset import Dataset, prepare
-from voxaffect.evaluation.run import CorpusSummary
+from voxaffect.corpora.corpus import Problem
+from voxaffect.evaluation.dataset import Prepared, prepare
 from voxaffect.features.lld import LowLevelDescriptors
 from voxaffect.features.store import FeatureStore
 
 MAX_NAMED = 5
 
 
-def prepare_dataset(settings: Settings, n_jobs: int) -> tuple[Dataset, tuple[CorpusSummary, ...]]:
+def prepare_corpora(settings: Settings, n_jobs: int) -> Prepared:
     """The dataset of the settings' corpora, and what of them entered it.
 
     Raises:
@@ -21,16 +23,23 @@ def prepare_dataset(settings: Settings, n_jobs: int) -> tuple[Dataset, tuple[Cor
     """
     corpora = settings.load_corpora()
     for corpus in corpora:
-        _tell_problems(corpus)
+        _tell(corpus.problems, f"{corpus.name}: ")
     store = FeatureStore(settings.features.store.expanduser(), LowLevelDescriptors())
-    n_utterances = sum(len(corpus.utterances) for corpus in corpora)
+    taxonomy = settings.make_taxonomy()
+    n_utterances = sum(taxonomy.emotion(u) is not None for c in corpora for u in c.utterances)
     with extraction_progress(n_utterances) as advance:
-        return prepare(corpora, settings.make_taxonomy(), store, n_jobs=n_jobs, progress=advance)
+        prepared = prepare(corpora, taxonomy, store, n_jobs=n_jobs, progress=advance)
+    _tell(prepared.problems)
+    return prepared
 
 
-def _tell_problems(corpus: Corpus) -> None:
-    for problem in corpus.problems[:MAX_NAMED]:
-        errors.print(f"{corpus.name}: {problem.path}: {problem.detail}", markup=False)
-    if len(corpus.problems) > MAX_NAMED:
-        n_more = len(corpus.problems) - MAX_NAMED
-        errors.print(f"{corpus.name}: {n_more} problems more; see voxaffect corpora check")
+def _tell(problems: Sequence[Problem], prefix: str = "") -> None:
+    """Name the first problems of every kind; none is dropped in silence."""
+    by_kind: dict[str, list[Problem]] = defaultdict(list)
+    for problem in problems:
+        by_kind[problem.kind].append(problem)
+    for kind, same in by_kind.items():
+        for problem in same[:MAX_NAMED]:
+            errors.print(f"{prefix}{problem.path}: {problem.detail}", markup=False)
+        if len(same) > MAX_NAMED:
+            errors.print(f"{prefix}{kind}: {len(same) - MAX_NAMED} more", markup=False)

@@ -13,7 +13,7 @@ from typing import Any
 from rich.table import Table
 
 from voxaffect.commands.console import console, effective_jobs, errors, progress_bar
-from voxaffect.commands.preparation import prepare_dataset
+from voxaffect.commands.preparation import prepare_corpora
 from voxaffect.config import find_system, load_settings
 from voxaffect.errors import AudioError, ConfigError
 from voxaffect.evaluation.folds import hold_out_dev
@@ -27,7 +27,8 @@ def train(config: Path, out: Path, *, system_name: str, seed: int, n_jobs: int) 
     """Train a system on all corpora but a tenth, which stops and calibrates it; save it."""
     settings = load_settings(config)
     system = _net_system(system_name)
-    dataset, summaries = prepare_dataset(settings, effective_jobs(n_jobs))
+    prepared = prepare_corpora(settings, effective_jobs(n_jobs))
+    dataset = prepared.dataset
     train_ids, dev_ids = hold_out_dev(
         dataset.utterances.values(),
         dataset.labels(),
@@ -36,7 +37,7 @@ def train(config: Path, out: Path, *, system_name: str, seed: int, n_jobs: int) 
     )
     card = {
         "system": system.name,
-        "corpora": [asdict(summary) for summary in summaries],
+        "corpora": [asdict(summary) for summary in prepared.corpora],
         "data_digest": dataset.digest,
     }
     recognizer = Recognizer(system.net_settings(settings.options()), card=card)

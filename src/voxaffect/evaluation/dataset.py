@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.corpora.corpus import Corpus, Utterance, utterances_digest
+from voxaffect.corpora.corpus import Corpus, Problem, Utterance, utterances_digest
 from voxaffect.errors import CorpusError
 from voxaffect.evaluation.run import CorpusSummary, summarise
 from voxaffect.features.store import FeatureStore, Progress
@@ -58,6 +58,21 @@ class Dataset:
         )
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What came of preparing corpora.
+
+    Args:
+        dataset: what experiments work on.
+        corpora: what of each corpus entered it.
+        problems: recordings refused and damaged shards, each with a sentence.
+    """
+
+    dataset: Dataset
+    corpora: tuple[CorpusSummary, ...]
+    problems: tuple[Problem, ...]
+
+
 def prepare(
     corpora: Sequence[Corpus],
     taxonomy: Taxonomy,
@@ -65,8 +80,15 @@ def prepare(
     *,
     n_jobs: int = 1,
     progress: Progress | None = None,
-) -> tuple[Dataset, tuple[CorpusSummary, ...]]:
+) -> Prepared:
     """Extract what is missing, leave out what has no class or no speech, and count both.
+
+    Args:
+        corpora: as they were found.
+        taxonomy: decides each utterance's class.
+        store: where features lie.
+        n_jobs: processes that extract.
+        progress: told of the extraction.
 
     Raises:
         CorpusError: a label is unknown, or a corpus has nothing left.
@@ -97,4 +119,5 @@ def prepare(
     settings = [dict(store.extractor.settings()), taxonomy.settings()]
     key = digest([utterances_digest(utterances.values()), settings])
     targets = {i: taxonomy.encode(u) for i, u in utterances.items()}
-    return Dataset(utterances, targets, extraction.features, key), summaries
+    dataset = Dataset(utterances, targets, extraction.features, key)
+    return Prepared(dataset, summaries, (*extraction.damaged, *extraction.refused))

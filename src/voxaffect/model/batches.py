@@ -146,7 +146,7 @@ class FrameBank:
         """
         order = torch.randperm(self.n_frames, generator=generator).to(self.values.device)
         ends = self.starts + self.lengths
-        for position in list(order.split(batch_size))[:n_batches]:
+        for position in torch.split(order, batch_size)[:n_batches]:
             rows = torch.searchsorted(ends, position, right=True)
             yield self.cut(rows, position - self.starts[rows], torch.ones_like(position), context)
 
@@ -164,7 +164,7 @@ def _buckets(
 ) -> Iterator[Tensor]:
     """Split a random order into batches of similar length, themselves in random order."""
     batches: list[Tensor] = []
-    for bucket in order.split(batch_size * BUCKET_BATCHES):
-        batches += bucket[torch.argsort(lengths[bucket], stable=True)].split(batch_size)
+    for bucket in torch.split(order, batch_size * BUCKET_BATCHES):
+        batches += torch.split(bucket[torch.argsort(lengths[bucket], stable=True)], batch_size)
     for i in torch.randperm(len(batches), generator=generator).tolist():
         yield batches[i]

@@ -25,11 +25,8 @@ class MultiTaskNet(nn.Module):
         super().__init__()
         self.trunk = trunk.build(n_features)
         self.heads = nn.ModuleDict(
-            {task: nn.Linear(self.trunk.n_hidden, n) for task, n in n_classes.items()}
+            {task: _head(self.trunk.n_hidden, n) for task, n in n_classes.items()}
         )
-        for head in self.heads.values():
-            nn.init.xavier_uniform_(head.weight)  # type: ignore[arg-type]
-            nn.init.zeros_(head.bias)  # type: ignore[arg-type]
 
     @property
     def context(self) -> int:
@@ -40,6 +37,14 @@ class MultiTaskNet(nn.Module):
         """Logits (B, T, C) a task, of frames (B, T + 2 r, F)."""
         hidden = self.trunk(x, lengths)
         return {task: head(hidden) for task, head in self.heads.items()}
+
+
+def _head(n_hidden: int, n_classes: int) -> nn.Linear:
+    """A linear layer of its own draw: heads that follow change nothing of those before them."""
+    head = nn.Linear(n_hidden, n_classes)
+    nn.init.xavier_uniform_(head.weight)
+    nn.init.zeros_(head.bias)
+    return head
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def fit(
         on_epoch: told of every epoch as it ends.
 
     Raises:
-        TrainingError: the loss is no finite number.
+        TrainingError: the loss is no finite number, or the processor cannot autocast.
     """
     devices = [train.values.device] if train.values.is_cuda else []
     with torch.random.fork_rng(devices=devices):
@@ -135,6 +135,7 @@ class _Trainer:
         settings: TrainingSettings,
         seed: int,
     ) -> None:
+        _refuse_unsupported_autocast(settings)
         self.net, self.train, self.settings = net, train, settings
         self.task_weights = task_weights
         self.class_weights = _class_weights(train, settings)
@@ -198,8 +199,17 @@ def evaluate(net: MultiTaskNet, dev: FrameBank) -> tuple[float, float]:
     means, target = means[known].double(), target[known]
     chosen = means.gather(1, target[:, None]).clamp(min=1e-12)
     hits = (means.argmax(dim=1) == target).double()
-    recalls = [hits[target == c].mean() for c in target.unique()]
+    recalls = [hits[target == c].mean() for c in set(target.tolist())]
     return float(-chosen.log().mean()), float(np.mean(recalls))
+
+
+def _refuse_unsupported_autocast(settings: TrainingSettings) -> None:
+    on_cpu = torch.device(settings.device).type == "cpu"
+    if settings.autocast and on_cpu and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        raise TrainingError(
+            "autocast = true: this processor has no bfloat16 arithmetic; set it to false or train "
+            "on another device"
+        )
 
 
 def _class_weights(train: FrameBank, settings: TrainingSettings) -> dict[str, Tensor]:

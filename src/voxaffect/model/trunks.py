@@ -168,9 +168,9 @@ def _initialise_lstm(module: nn.Module) -> None:
         if name.startswith("weight_ih"):
             nn.init.xavier_uniform_(value)
         elif name.startswith("weight_hh"):
-            for gate in value.data.split(hidden):
-                nn.init.orthogonal_(gate)
+            for gate in range(4):
+                nn.init.orthogonal_(value.data[gate * hidden : (gate + 1) * hidden])
         else:
             nn.init.zeros_(value)
-    for bias in (module.bias_ih_l0,):
-        bias.data[hidden : 2 * hidden] = 1.0
+        if name.startswith("bias_ih"):
+            value.data[hidden : 2 * hidden] = 1.0
