@@ -22,7 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("corpora", "simulation"),
     ("features",),
     ("model", "utterance"),
-    ("classifier", "baselines", "recognizer"),
+    ("artefact", "classifier", "baselines", "recognizer"),
     ("systems",),
     ("evaluation",),
     ("report",),
@@ -39,6 +39,7 @@ DOORS = {
     ("taxonomy", "errors"),
     ("simulation", "corpora"),
     ("baselines", "classifier"),
+    ("recognizer", "artefact"),
     ("recognizer", "classifier"),
 }
 

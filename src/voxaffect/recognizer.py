@@ -1,25 +1,19 @@
-"""The deployable thing: a recording in, a prediction out, and one folder on disk.
-
-A saved recogniser is `recognizer.json` (settings, taxonomy, feature settings, versions, card) and
-`weights.safetensors`. Loading runs no code, and refuses a file of which one byte has changed.
-"""
+"""The deployable thing: a recording in, a prediction out, and one folder on disk."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
 import torch
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 import voxaffect
+from voxaffect.artefact import plain, read_artefact, write_artefact
 from voxaffect.audio.decode import decode
 from voxaffect.audio.waveform import Waveform
 from voxaffect.classifier import NetClassifier, NetSettings, OnEpoch
@@ -27,13 +21,11 @@ from voxaffect.errors import ArtefactError
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.lld import LowLevelDescriptors
 from voxaffect.features.standardize import Standardizer
-from voxaffect.files import digest, write_atomically, write_text
 from voxaffect.model.batches import Examples
 from voxaffect.taxonomy import EMOTION, TASKS
 from voxaffect.utterance.calibration import TemperatureCalibration
 from voxaffect.utterance.elm import ExtremeLearningMachine
 
-FORMAT = 1
 CLIPPED_SHARE = 0.01
 SHORT_S = 0.5
 
@@ -132,9 +124,7 @@ class Recognizer:
 
     def save(self, folder: Path) -> None:
         """Write the recogniser; a reader sees the old one or the new one whole."""
-        weights = safetensors.numpy.save(self._arrays())
         header = {
-            "format": FORMAT,
             "voxaffect": voxaffect.__version__,
             "settings": self.settings.plain(),
             "features": dict(self.extractor.settings()),
@@ -142,13 +132,8 @@ class Recognizer:
             "classes": {task: TASKS[task].classes for task in self.settings.task_weights},
             "temperature": self.classifier.calibration_.temperature,
             "card": self.card,
-            "weights_sha256": hashlib.sha256(weights).hexdigest(),
         }
-        header = json.loads(json.dumps(header))
-        header["digest"] = digest(header)
-        with write_atomically(folder / "weights.safetensors") as file:
-            file.write(weights)
-        write_text(folder / "recognizer.json", json.dumps(header, indent=1) + "\n")
+        write_artefact(folder, header, self._arrays())
 
     @classmethod
     def load(cls, folder: Path, extractor: FrameExtractor | None = None) -> Recognizer:
@@ -162,11 +147,12 @@ class Recognizer:
             ArtefactError: a file is missing, changed, of another version, or does not fit the
                 extractor.
         """
-        header = _read_header(folder)
-        arrays = _read_weights(folder, header["weights_sha256"])
+        header, arrays = read_artefact(folder)
         extractor = extractor or LowLevelDescriptors()
-        own = json.loads(json.dumps(dict(extractor.settings())))
-        if own != header["features"] or list(extractor.names) != header["names"]:
+        if (
+            plain(extractor.settings()) != header["features"]
+            or list(extractor.names) != header["names"]
+        ):
             raise ArtefactError(
                 f"{folder}: was trained on other frame features than this version extracts; "
                 "train it again"
@@ -184,7 +170,7 @@ class Recognizer:
             "standardizer.mean": classifier.standardizer_.mean,
             "standardizer.scale": classifier.standardizer_.scale,
         }
-        return {k: np.ascontiguousarray(v) for k, v in {**net, **elm, **own}.items()}
+        return {**net, **elm, **own}
 
     def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], temperature: float) -> None:
         classifier = self.classifier
@@ -226,41 +212,6 @@ def _warnings(waveform: Waveform) -> tuple[str, ...]:
     if (share := waveform.clipped_share()) > CLIPPED_SHARE:
         found.append(f"clipped ({share:.0%} of samples at full scale)")
     return tuple(found)
-
-
-def _read_header(folder: Path) -> dict[str, Any]:
-    path = folder / "recognizer.json"
-    try:
-        header: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        stated = header.pop("digest")
-    except FileNotFoundError as fault:
-        raise ArtefactError(
-            f"{folder}: holds no recogniser; give the folder that train wrote"
-        ) from fault
-    except (OSError, ValueError, KeyError, AttributeError) as fault:
-        raise ArtefactError(f"{path}: damaged ({fault}); restore it or train again") from fault
-    if header.get("format") != FORMAT:
-        raise ArtefactError(
-            f"{path}: format {header.get('format')!r} where this version reads {FORMAT}; "
-            "train again or install the version that wrote it"
-        )
-    if digest(header) != stated:
-        raise ArtefactError(f"{path}: has changed since it was saved; restore it or train again")
-    return header
-
-
-def _read_weights(folder: Path, sha256: str) -> dict[str, NDArray[Any]]:
-    path = folder / "weights.safetensors"
-    try:
-        content = path.read_bytes()
-    except OSError as fault:
-        raise ArtefactError(
-            f"{path}: cannot be read ({fault}); restore it or train again"
-        ) from fault
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise ArtefactError(f"{path}: has changed since it was saved; restore it or train again")
-    arrays: dict[str, NDArray[Any]] = safetensors.numpy.load(content)
-    return arrays
 
 
 def _settings(folder: Path, plain: dict[str, Any]) -> NetSettings:

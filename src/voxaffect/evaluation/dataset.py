@@ -116,8 +116,7 @@ def prepare(
         )
         for whole, some, kept in zip(corpora, labelled, used, strict=True)
     )
-    settings = [dict(store.extractor.settings()), taxonomy.settings()]
-    key = digest([utterances_digest(utterances.values()), settings])
     targets = {i: taxonomy.encode(u) for i, u in utterances.items()}
+    key = digest([utterances_digest(utterances.values()), targets, store.settings])
     dataset = Dataset(utterances, targets, extraction.features, key)
     return Prepared(dataset, summaries, (*extraction.damaged, *extraction.refused))
