@@ -93,6 +93,20 @@ WORDS: dict[str, str | None] = {
     "fearful": None,
     "surprise": None,
     "surprised": None,
+    # Near to a class, yet words of their own where they are used: left out, not guessed.
+    "amused": None,
+    "anxious": None,
+    "apologetic": None,
+    "assertive": None,
+    "concerned": None,
+    "contempt": None,
+    "encouraging": None,
+    "excited": None,
+    "pleasant surprise": None,
+    "sleepiness": None,
+    # What annotators wrote where no class was theirs.
+    "no agreement": None,
+    "other": None,
 }
 
 

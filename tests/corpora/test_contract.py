@@ -14,6 +14,72 @@ from voxaffect.errors import CorpusError
 from voxaffect.taxonomy import GENDER, NATURALNESS, Taxonomy
 
 NAMES: dict[str, list[str]] = {
+    "ased": [
+        f"0kEmotion/{folder}/{folder[2].lower()}{folder[1]}-01-01-{sex}-{speaker}.wav"
+        for folder in ("01Neutral", "02Fearful", "03Happy", "04Sad", "05Angry")
+        for sex, speaker in (("01", "01"), ("02", "65"))
+    ],
+    "cafe": [
+        f"CaFE_48k/{folder}/{actor}-{folder[0]}-1-6.wav"
+        for folder in ("Colère", "D‚go–t", "Joie", "Neutre", "Peur", "Surprise", "Tristesse")
+        for actor in ("01", "12")
+    ],
+    "cremad": [
+        f"AudioWAV/{actor}_IEO_{code}_XX.wav"
+        for actor in ("1001", "1002")
+        for code in ("ANG", "DIS", "FEA", "HAP", "NEU", "SAD")
+    ],
+    "emovdb": [
+        f"EmoV-DB/{speaker}_{folder}/{word}_1-28_0001.wav"
+        for speaker in ("bea", "sam")
+        for folder, word in (
+            ("Amused", "amused"),
+            ("Angry", "anger"),
+            ("Disgusted", "Disgust"),
+            ("Neutral", "neutral"),
+            ("Sleepy", "sleepiness"),
+        )
+    ],
+    "esd": [
+        f"ESD/{speaker}/{folder}/{speaker}_{1 + 350 * block:06d}.wav"
+        for speaker in ("0011", "0015")
+        for block, folder in enumerate(("Neutral", "Angry", "Happy", "Sad", "Surprise"))
+    ],
+    "jl": [
+        f"JL(wav+txt)/{speaker}_{word}_1a_1.wav"
+        for speaker in ("female1", "male2")
+        for word in (
+            *("angry", "sad", "neutral", "happy", "excited"),
+            *("anxious", "apologetic", "assertive", "concerned", "encouraging"),
+        )
+    ],
+    "meld": [f"train/train_splits/dia{speaker}_utt{n}.wav" for speaker in (0, 1) for n in range(7)],
+    "msp_improv": [
+        f"session1/S01A/T/MSP-IMPROV-S01A-{speaker}-T-FM{turn:02d}.wav"
+        for speaker in ("F01", "M01")
+        for turn in range(6)
+    ],
+    "msp_podcast": [f"Audios/MSP-PODCAST_0001_{n:04d}.wav" for n in range(10)],
+    "nemo": [
+        f"samples/{speaker}_{word}_1.wav"
+        for speaker in ("EB0", "KS0")
+        for word in ("anger", "fear", "happiness", "neutral", "sadness", "surprised")
+    ],
+    "savee": [
+        f"ALL/{speaker}_{code}01.wav"
+        for speaker in ("DC", "KL")
+        for code in ("a", "d", "f", "h", "n", "sa", "su")
+    ],
+    "shemo": [
+        f"{folder}/{folder[0].upper()}01{code}01.wav"
+        for folder in ("female", "male")
+        for code in "AFHNSW"
+    ],
+    "tess": [
+        f"{speaker}_{code}/{speaker}_back_{code}.wav"
+        for speaker in ("OAF", "YAF")
+        for code in ("angry", "disgust", "fear", "happy", "neutral", "ps", "sad")
+    ],
     "emodb": [f"wav/{speaker}a01{code}a.wav" for speaker in ("03", "08") for code in "WLEAFTN"],
     "emovo": [
         f"EMOVO/{actor}/{code}-{actor}-b1.wav"
@@ -31,14 +97,71 @@ NAMES: dict[str, list[str]] = {
         for number, speaker in enumerate(("SM1", "SF10"))
     ],
 }
-"""A tiny tree of each corpus: every label, two speakers, both sexes."""
+"""A tiny tree of each corpus: every label, two speakers, both sexes where there are both."""
+
+MELD = ("neutral", "joy", "sadness", "anger", "disgust", "fear", "surprise")
+NEMO_SEXES = {"EB0": "female", "KS0": "male"}
+
+FILES: dict[str, dict[str, str]] = {
+    "cremad": {"VideoDemographics.csv": '"ActorID","Age","Sex"\n1001,51,Male\n1002,21,Female\n'},
+    "meld": {
+        f"{split}_sent_emo.csv": "Speaker,Emotion,Dialogue_ID,Utterance_ID\n" + rows
+        for split, rows in {
+            "train": "".join(
+                f"{speaker},{word},{dialogue},{n}\n"
+                for dialogue, speaker in enumerate(("Monica", "Ross"))
+                for n, word in enumerate(MELD)
+            ),
+            "dev": "",
+            "test": "",
+        }.items()
+    },
+    "msp_improv": {
+        "Evaluation.txt": "".join(
+            f"UTD-IMPROV-S01A-{speaker}-T-FM{turn:02d}.avi; {letter}; A:3.0; V:3.5; D:3.0 ; N:3.5;"
+            "\nrater-1; Neutral; ; A:3; V:3; D:3; N:3;\n\n"
+            for speaker in ("F01", "M01")
+            for turn, letter in enumerate("AHSNOX")
+        )
+    },
+    "msp_podcast": {
+        "Labels/labels_consensus.csv": "FileName,EmoClass,EmoAct,SpkrID,Gender,Split_Set\n"
+        + "".join(
+            f"MSP-PODCAST_0001_{n:04d}.wav,{letter},4.0,{n % 2},{sex},Train\n"
+            for n, letter in enumerate("AHSNUFDCOX")
+            for sex in [("Female", "Male")[n % 2]]
+        )
+    },
+    "nemo": {
+        "data.tsv": "file_id\temotion\traw_text\tnormalized_text\tspeaker_id\tgender\tage\n"
+        + "".join(
+            f"{name.split('/')[1]}\t{word}\tTo.\tto\t        {speaker}\t{NEMO_SEXES[speaker]}\t23\n"
+            for name in NAMES["nemo"]
+            for speaker, word, _ in [name.split("/")[1].split("_")]
+        )
+    },
+}
+"""Path -> text of the files that lie beside the recordings and tell labels or sexes."""
+
+SEXES: dict[str, set[str | None]] = {"savee": {"male"}, "tess": {"female"}}
+"""Where a corpus's tree does not hold both."""
+
+BY_FILE = {"meld", "msp_improv", "msp_podcast", "nemo"}
+"""Corpora whose labels lie above the recordings, so that a part of the tree has none."""
 
 EVERY = pytest.mark.parametrize("loader", CORPORA.values(), ids=CORPORA.keys())
 
 
+def plant(root: Path, name: str, recordings: list[str]) -> Path:
+    for path, text in FILES.get(name, {}).items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
+    return record_tree(root, recordings)
+
+
 @pytest.fixture
 def tree(loader: Loader, tmp_path: Path) -> Path:
-    return record_tree(tmp_path / "tree", NAMES[loader.card.name])
+    return plant(tmp_path / "tree", loader.card.name, NAMES[loader.card.name])
 
 
 def test_every_corpus_is_under_its_own_name() -> None:
@@ -51,9 +174,8 @@ def test_the_card_is_complete(loader: Loader) -> None:
     card = loader.card
     assert all([card.title, card.language, card.licence, card.citation])
     assert card.url.startswith("http")
-    assert card.n_speakers > 0
-    assert card.labels
-    assert min(card.labels.values()) > 0
+    assert card.n_speakers >= 0
+    assert all(n > 0 for n in card.labels.values())
     assert all(fault.endswith(".") for fault in card.faults)
 
 
@@ -64,8 +186,10 @@ def test_a_tree_is_read_whole(loader: Loader, tree: Path) -> None:
     assert not corpus.problems
     assert corpus.card is loader.card
     assert corpus.root == tree
-    assert {u.label for u in corpus.utterances} == set(loader.card.labels)
-    assert {u.gender for u in corpus.utterances} == {"female", "male"}
+    if loader.card.labels:
+        assert {u.label for u in corpus.utterances} == set(loader.card.labels)
+    sexes = SEXES.get(loader.card.name, {"female", "male"})
+    assert {u.gender for u in corpus.utterances} == sexes
     assert len(corpus.speakers) == 2
 
 
@@ -77,14 +201,15 @@ def test_utterances_know_whose_they_are(loader: Loader, tree: Path) -> None:
         assert utterance.path.is_file()
         assert utterance.id == f"{name}/{utterance.path.relative_to(tree).with_suffix('')}"
         assert utterance.speaker.startswith(f"{name}/")
-        assert utterance.language == loader.card.language
+        assert utterance.language
+        assert utterance.language in loader.card.language
 
 
 @EVERY
 def test_the_default_taxonomy_knows_every_label(loader: Loader, tree: Path) -> None:
     for utterance in loader.parse(tree).utterances:
         targets = Taxonomy().encode(utterance)
-        assert targets[GENDER.name] >= 0
+        assert (targets[GENDER.name] >= 0) == (utterance.gender is not None)
         assert targets[NATURALNESS.name] >= 0
 
 
@@ -107,6 +232,8 @@ def test_a_root_one_level_too_high_finds_the_same(loader: Loader, tree: Path) ->
 
 @EVERY
 def test_a_root_one_level_too_low_finds_its_part(loader: Loader, tree: Path) -> None:
+    if loader.card.name in BY_FILE:
+        pytest.skip("the labels are not below")
     below = sorted(path for path in tree.iterdir() if path.is_dir())[0]
     found = loader.parse(below).utterances
     assert len(found) == len(list(below.rglob("*.wav")))
@@ -117,7 +244,8 @@ def test_suffixes_of_other_formats_and_cases_are_read(loader: Loader, tmp_path: 
     names = NAMES[loader.card.name]
     suffixes = itertools.cycle([".flac", ".WAV", ".aiff"])
     renamed = [str(Path(n).with_suffix(s)) for n, s in zip(names, suffixes, strict=False)]
-    assert len(loader.parse(record_tree(tmp_path, renamed)).utterances) == len(names)
+    root = plant(tmp_path, loader.card.name, renamed)
+    assert len(loader.parse(root).utterances) == len(names)
 
 
 @EVERY
@@ -128,7 +256,7 @@ def test_planted_faults_are_found_and_counted(loader: Loader, tree: Path) -> Non
     linked.unlink()
     linked.symlink_to("nowhere.wav")
     record(tree / "take 2 (final).wav")
-    record(tree / "deep" / "down" / clean.utterances[2].path.name)
+    record(tree / "deep" / clean.utterances[2].path.relative_to(tree))
     (emptied.parent / f"._{emptied.name}").write_bytes(b"\0")
     record(tree / ".trash" / emptied.name)
     (tree / "readme.txt").write_text("not audio")

@@ -1,9 +1,9 @@
 """From a file, or from bytes, to a Waveform: open, read a span, downmix, resample to 16 kHz.
 
-libsndfile reads (WAV, FLAC, Ogg Vorbis and Opus, MP3, AIFF, AU, CAF, uncompressed SPHERE), soxr
-resamples. Both work block by block, so a recording costs the memory of its 16 kHz samples, whatever
-its own rate and channels are. `_read_sndfile` is all that knows libsndfile: a decoder for another
-container is one more function beside it, from an open stream to mono samples.
+libsndfile reads (WAV, FLAC, Ogg Vorbis and Opus, MP3, AIFF, AU, CAF, uncompressed SPHERE), or PyAV
+where the file is a film or a web recording; soxr resamples. All work block by block, so a recording
+costs the memory of its 16 kHz samples, whatever its own rate and channels are. Each decoder is one
+function from an open stream to mono samples, chosen by the file's first bytes.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ import soundfile as sf
 import soxr
 from numpy.typing import NDArray
 
+from voxaffect.audio.containers import CONTAINER_SUFFIXES, is_container, open_track
+from voxaffect.audio.sphere import check_sphere
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.errors import AudioError
 
-AUDIO_SUFFIXES = frozenset(
-    {".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".snd"}
-    | {".sph", ".w64", ".wav"}
-)
-"""Lower-case suffixes of the files that libsndfile reads; `Path.suffix.lower()` is looked up."""
+AUDIO_SUFFIXES = CONTAINER_SUFFIXES | {
+    *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".snd"),
+    *(".sph", ".w64", ".wav"),
+}
+"""Lower-case suffixes of the files that can be read; `Path.suffix.lower()` is looked up."""
 
 RATES_HZ = (1_000, 768_000)
 """Lowest and highest sample rate that is taken for a true one."""
@@ -104,7 +106,7 @@ def decode(
     called = name or (printable(source) if isinstance(source, Path) else "recording")
     with _open(source, called) as stream:
         _check_stream(stream, limits, called)
-        samples = _read_sndfile(stream, start_s, end_s, limits, called)
+        samples = _read(stream, start_s, end_s, limits, called)
     return Waveform(samples, called)
 
 
@@ -142,19 +144,53 @@ def _check_stream(stream: BinaryIO, limits: DecodeLimits, name: str) -> None:
         raise AudioError(f"{name}: is a Git LFS pointer, not the recording; run `git lfs pull`")
 
 
+def _read(
+    stream: BinaryIO, start_s: float, end_s: float | None, limits: DecodeLimits, name: str
+) -> NDArray[np.float32]:
+    """Mono samples (n_samples,) at 16 kHz of a span, by the decoder that the stream asks for."""
+    if is_container(stream):
+        return _read_container(stream, start_s, end_s, limits, name)
+    check_sphere(stream, name)
+    return _read_sndfile(stream, start_s, end_s, limits, name)
+
+
 def _read_sndfile(
     stream: BinaryIO, start_s: float, end_s: float | None, limits: DecodeLimits, name: str
 ) -> NDArray[np.float32]:
-    """Mono samples (n_samples,) at 16 kHz of a span of whatever libsndfile reads."""
+    """Whatever libsndfile reads; a span is sought."""
     with _open_sndfile(stream, name) as file:
         _check_header(file, limits, name)
-        start, stop = _span(file, start_s, end_s, name)
-        if stop - start > limits.max_duration_s * file.samplerate:
-            raise AudioError(
-                f"{name}: {(stop - start) / file.samplerate:.1f} s are more than the limit of "
-                f"{limits.max_duration_s:g} s; split it"
-            )
+        start, stop = _span(file.frames, file.samplerate, start_s, end_s, name)
+        _check_duration((stop - start) / file.samplerate, limits, name)
         return _to_16_khz(_mono_blocks(file, start, stop, name), file.samplerate)
+
+
+def _read_container(
+    stream: BinaryIO, start_s: float, end_s: float | None, limits: DecodeLimits, name: str
+) -> NDArray[np.float32]:
+    """Whatever PyAV reads, from its beginning: many containers tell neither length nor places."""
+    if end_s is not None:
+        _check_duration(end_s - start_s, limits, name)
+    until_s = start_s + limits.max_duration_s if end_s is None else end_s
+    with open_track(stream, name) as track:
+        _check_format(track.rate_hz, track.channels, limits, name)
+        blocks = _until(until_s * track.rate_hz, track.blocks)
+        samples = _to_16_khz(map(_downmix, blocks), track.rate_hz)
+    start, stop = _span(len(samples), SAMPLE_RATE_HZ, start_s, end_s, name)
+    _check_duration((stop - start) / SAMPLE_RATE_HZ, limits, name)
+    return samples[start:stop]
+
+
+def _until(
+    n_samples: float, blocks: Iterator[NDArray[np.float32]]
+) -> Iterator[NDArray[np.float32]]:
+    """Blocks (n, channels) as long as they are needed to exceed a number of samples."""
+    held = 0
+    for block in blocks:
+        yield block
+        held += len(block)
+        if held > n_samples:
+            return
 
 
 def _open_sndfile(stream: BinaryIO, name: str) -> sf.SoundFile:
@@ -168,17 +204,7 @@ def _open_sndfile(stream: BinaryIO, name: str) -> sf.SoundFile:
 
 
 def _check_header(file: sf.SoundFile, limits: DecodeLimits, name: str) -> None:
-    low, high = RATES_HZ
-    if not low <= file.samplerate <= high:
-        raise AudioError(
-            f"{name}: a sample rate of {file.samplerate} Hz is outside {low} to {high} Hz; "
-            "its header is damaged, export it again"
-        )
-    if file.channels > limits.max_channels:
-        raise AudioError(
-            f"{name}: has {file.channels} channels, more than the limit of "
-            f"{limits.max_channels}; pick those that hold speech"
-        )
+    _check_format(file.samplerate, file.channels, limits, name)
     if file.frames == UNKNOWN_FRAMES:
         raise AudioError(f"{name}: does not tell its length; encode it to a file, not to a pipe")
     for announced, held in ANNOUNCED.findall(file.extra_info):
@@ -189,16 +215,40 @@ def _check_header(file: sf.SoundFile, limits: DecodeLimits, name: str) -> None:
             )
 
 
-def _span(file: sf.SoundFile, start_s: float, end_s: float | None, name: str) -> tuple[int, int]:
-    """First frame of a segment, and the one past its last, at the file's own rate."""
-    length_s = file.frames / file.samplerate
+def _check_format(rate_hz: int, n_channels: int, limits: DecodeLimits, name: str) -> None:
+    low, high = RATES_HZ
+    if not low <= rate_hz <= high:
+        raise AudioError(
+            f"{name}: a sample rate of {rate_hz} Hz is outside {low} to {high} Hz; "
+            "its header is damaged, export it again"
+        )
+    if n_channels > limits.max_channels:
+        raise AudioError(
+            f"{name}: has {n_channels} channels, more than the limit of "
+            f"{limits.max_channels}; pick those that hold speech"
+        )
+
+
+def _check_duration(duration_s: float, limits: DecodeLimits, name: str) -> None:
+    if duration_s > limits.max_duration_s:
+        raise AudioError(
+            f"{name}: {duration_s:.1f} s are more than the limit of "
+            f"{limits.max_duration_s:g} s; split it"
+        )
+
+
+def _span(
+    n_frames: int, rate_hz: int, start_s: float, end_s: float | None, name: str
+) -> tuple[int, int]:
+    """First frame of a segment, and the one past its last, of a recording of `n_frames`."""
+    length_s = n_frames / rate_hz
     end_s = length_s if end_s is None else end_s
     if not 0 <= start_s <= end_s <= length_s + END_TOLERANCE_S:
         raise AudioError(
             f"{name}: holds no segment from {start_s:g} s to {end_s:g} s, only {length_s:.3f} s "
             "in all; correct the segment's times"
         )
-    start, stop = (min(round(at * file.samplerate), file.frames) for at in (start_s, end_s))
+    start, stop = (min(round(at * rate_hz), n_frames) for at in (start_s, end_s))
     return start, stop
 
 
@@ -214,12 +264,18 @@ def _mono_blocks(
             if len(block) == 0:
                 break
             at += len(block)
-            with np.errstate(invalid="ignore"):  # inf - inf; Waveform refuses the NaN by name
-                yield block.mean(axis=1, dtype=np.float64).astype(np.float32)
+            yield _downmix(block)
     except sf.LibsndfileError as fault:
         raise AudioError(_breaks_off(file, at, name)) from fault
     if at < stop and file.format != "MP3":  # an MP3's length is an estimate from its bit rate
         raise AudioError(_breaks_off(file, at, name))
+
+
+def _downmix(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of the channels: (n, channels) -> (n,)."""
+    with np.errstate(invalid="ignore"):  # inf - inf; Waveform refuses the NaN by name
+        mean: NDArray[np.float64] = block.mean(axis=1, dtype=np.float64)
+        return mean.astype(np.float32)
 
 
 def _breaks_off(file: sf.SoundFile, at: int, name: str) -> str:

@@ -9,7 +9,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from voxaffect.corpora import emodb, emovo, ravdess, urdu
+from voxaffect.corpora import (
+    ased,
+    cafe,
+    cremad,
+    emodb,
+    emovdb,
+    emovo,
+    esd,
+    jl,
+    meld,
+    msp_improv,
+    msp_podcast,
+    nemo,
+    ravdess,
+    savee,
+    shemo,
+    tess,
+    urdu,
+)
 from voxaffect.corpora.corpus import Corpus, CorpusCard
 
 
@@ -27,8 +45,21 @@ class Loader:
 
 
 CORPORA: dict[str, Loader] = {
+    "ased": Loader(ased.CARD, ased.parse),
+    "cafe": Loader(cafe.CARD, cafe.parse),
+    "cremad": Loader(cremad.CARD, cremad.parse),
     "emodb": Loader(emodb.CARD, emodb.parse),
+    "emovdb": Loader(emovdb.CARD, emovdb.parse),
     "emovo": Loader(emovo.CARD, emovo.parse),
+    "esd": Loader(esd.CARD, esd.parse),
+    "jl": Loader(jl.CARD, jl.parse),
+    "meld": Loader(meld.CARD, meld.parse),
+    "msp_improv": Loader(msp_improv.CARD, msp_improv.parse),
+    "msp_podcast": Loader(msp_podcast.CARD, msp_podcast.parse),
+    "nemo": Loader(nemo.CARD, nemo.parse),
     "ravdess": Loader(ravdess.CARD, ravdess.parse),
+    "savee": Loader(savee.CARD, savee.parse),
+    "shemo": Loader(shemo.CARD, shemo.parse),
+    "tess": Loader(tess.CARD, tess.parse),
     "urdu": Loader(urdu.CARD, urdu.parse),
 }

@@ -33,9 +33,9 @@ class CheckReport:
         n_utterances: utterances found.
         duration_s: seconds of speech in all that can be decoded.
         labels: raw label -> utterances found; every label of the card is there, be it with 0.
-        expected_labels: raw label -> utterances in the full distribution; empty for a table.
+        expected_labels: raw label -> utterances in the full distribution; empty if none is known.
         n_speakers: speakers found.
-        expected_speakers: speakers in the full distribution; 0 for a table.
+        expected_speakers: speakers in the full distribution; 0 if their number is not known.
         genders: gender -> utterances, `unknown` where the corpus does not say.
         naturalness: the same of acted and natural.
         problems: what the loader, the card and the recordings give rise to, in this order.
@@ -116,7 +116,7 @@ def _counts(values: Iterable[str | None]) -> dict[str, int]:
 
 
 def _against_card(card: CorpusCard, labels: Mapping[str, int], n_speakers: int) -> list[Problem]:
-    """Counts that differ from the card's; a card without labels promises nothing."""
+    """Counts that differ from the card's; a card without labels promises none."""
     if not card.labels:
         return []
     problems = [_label_problem(label, n, card.labels.get(label, 0)) for label, n in labels.items()]
@@ -133,7 +133,7 @@ def _label_problem(label: str, found: int, expected: int) -> Problem | None:
 
 
 def _speaker_problem(found: int, expected: int) -> Problem | None:
-    if found == expected:
+    if expected in {0, found}:
         return None
     detail = f"{found} speakers where the corpus has {expected}; compare with its distribution"
     return Problem("speaker count", ".", detail, is_fault=found > expected)

@@ -80,7 +80,7 @@ class CorpusCard:
         citation: authors, title, venue, year.
         url: where to read about it and ask for it.
         labels: raw label -> utterances in the full distribution; empty where none is promised.
-        n_speakers: speakers in the full distribution.
+        n_speakers: speakers in the full distribution; 0 where their number is not known.
         faults: known faults of the distribution, one sentence each.
     """
 

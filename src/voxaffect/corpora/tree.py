@@ -19,13 +19,18 @@ from voxaffect.errors import CorpusError
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What a file name says; the fields are those of `Utterance`, the speaker not yet qualified."""
+    """What a file name says; the fields are those of `Utterance`, the speaker not yet qualified.
+
+    Naturalness and language are the card's unless they are given.
+    """
 
     label: str
     speaker: str
     gender: str | None = None
     sentence: str | None = None
     session: str | None = None
+    naturalness: str | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +57,21 @@ class NameScheme:
     example: str
 
 
+Take = tuple[str, str | None, str]
+"""Speaker, session and stem, which tell one recording of a corpus from every other."""
+
+
 def corpus_from_names(card: CorpusCard, root: Path, scheme: NameScheme) -> Corpus:
     """Read a corpus off the names of the recordings anywhere below `root`.
 
-    Such names are unique within their corpus, so a second file of the same stem is a copy and is
-    left out, the one nearest to the root is used.
+    A speaker has no name twice in a session, so a second file of the same stem is a copy and is
+    left out; the one nearest to the root is used.
 
     Raises:
         CorpusError: `root` is no folder that can be read, or holds no recording of this corpus.
     """
     paths, problems = find_recordings(root)
-    used: dict[str, Path] = {}
+    used: dict[Take, Path] = {}
     utterances: list[Utterance] = []
     for path in paths:
         relative = path.relative_to(root)
@@ -70,7 +79,7 @@ def corpus_from_names(card: CorpusCard, root: Path, scheme: NameScheme) -> Corpu
         if isinstance(said, LeftOut):
             problems.append(Problem(said.kind, printable(relative), said.detail, said.is_fault))
         else:
-            used[path.stem] = relative
+            used[_take(path, said)] = relative
             utterances.append(_utterance(card, path, relative, said))
     if not utterances:
         raise CorpusError(_nothing_found(card, root, scheme, len(paths), problems))
@@ -78,7 +87,16 @@ def corpus_from_names(card: CorpusCard, root: Path, scheme: NameScheme) -> Corpu
 
 
 def find_recordings(root: Path) -> tuple[list[Path], list[Problem]]:
-    """All audio files below a folder, those nearest to it first, and what could not be read.
+    """All audio files below a folder, as `find_files` orders them, and what could not be read.
+
+    Raises:
+        CorpusError: `root` is missing, no folder, or cannot be read.
+    """
+    return find_files(root, lambda path: path.suffix.lower() in AUDIO_SUFFIXES)
+
+
+def find_files(root: Path, wanted: Callable[[Path], bool]) -> tuple[list[Path], list[Problem]]:
+    """Files below a folder, those nearest to it first, and what could not be read.
 
     Hidden files and folders, `._*` of macOS among them, are no part of a corpus. Linked folders
     are followed, each real folder once, so that a loop of links ends.
@@ -88,7 +106,7 @@ def find_recordings(root: Path) -> tuple[list[Path], list[Problem]]:
     """
     _check_root(root)
     refusals: list[OSError] = []
-    found = [path for path in _walk(root, refusals) if _is_audio(path)]
+    found = [path for path in _walk(root, refusals) if wanted(path)]
     problems = [_refused(root, refusal) for refusal in refusals]
     return sorted(found, key=lambda path: (len(path.parts), path)), problems
 
@@ -113,11 +131,7 @@ def _walk(root: Path, refusals: list[OSError]) -> Iterable[Path]:
             continue
         visited.add(real)
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        yield from (Path(folder, name) for name in names)
-
-
-def _is_audio(path: Path) -> bool:
-    return path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
+        yield from (Path(folder, name) for name in names if not name.startswith("."))
 
 
 def _refused(root: Path, refusal: OSError) -> Problem:
@@ -130,7 +144,7 @@ def _refused(root: Path, refusal: OSError) -> Problem:
 
 
 def _read_name(
-    path: Path, relative: Path, scheme: NameScheme, used: dict[str, Path]
+    path: Path, relative: Path, scheme: NameScheme, used: dict[Take, Path]
 ) -> Spoken | LeftOut:
     """What a file is, by its name and size; the samples are `check`'s business."""
     match = scheme.pattern.fullmatch(path.stem)
@@ -146,9 +160,14 @@ def _read_name(
         return LeftOut("unreadable file", detail, is_fault=True)
     if size == 0:
         return LeftOut("empty file", "has 0 bytes, left out; copy it again", is_fault=True)
-    if path.stem in used:
-        return LeftOut("duplicate", f"has the name of {printable(used[path.stem])}; left out")
+    original = used.get(_take(path, said))
+    if original is not None:
+        return LeftOut("duplicate", f"has the name of {printable(original)}; left out")
     return said
+
+
+def _take(path: Path, said: Spoken) -> Take:
+    return said.speaker, said.session, path.stem
 
 
 def _utterance(card: CorpusCard, path: Path, relative: Path, said: Spoken) -> Utterance:
@@ -159,8 +178,8 @@ def _utterance(card: CorpusCard, path: Path, relative: Path, said: Spoken) -> Ut
         label=said.label,
         speaker=f"{card.name}/{said.speaker}",
         gender=said.gender,
-        naturalness=None if card.elicitation == "mixed" else card.elicitation,
-        language=card.language,
+        naturalness=said.naturalness or (None if card.elicitation == "mixed" else card.elicitation),
+        language=said.language or card.language,
         sentence=said.sentence,
         session=said.session,
     )

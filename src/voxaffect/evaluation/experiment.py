@@ -245,14 +245,15 @@ def _is_done(job: Job, folder: RunFolder) -> bool:
 
 def _outcomes(jobs: Sequence[Job], folder: RunFolder, n_jobs: int) -> Iterator[Outcome]:
     """Outcomes as they come; processes only where there is more than one."""
-    n_threads = max(1, (os.cpu_count() or 1) // n_jobs)
+    n_threads = max(1, (os.cpu_count() or 1) // n_jobs) if n_jobs > 1 else None
     parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
     yield from parallel(joblib.delayed(_attempt)(job, folder, n_threads) for job in jobs)
 
 
-def _attempt(job: Job, folder: RunFolder, n_threads: int) -> Outcome:
-    """Compute a job and write its result, on this process's share of the cores."""
-    torch.set_num_threads(n_threads)
+def _attempt(job: Job, folder: RunFolder, n_threads: int | None) -> Outcome:
+    """Compute a job and write its result; one process of several keeps to its share of cores."""
+    if n_threads is not None:
+        torch.set_num_threads(n_threads)
     ended = Outcome(job.fold.name, job.system.name, job.seed)
     try:
         folder.write_result(job.compute())

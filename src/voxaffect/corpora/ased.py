@@ -1,0 +1,62 @@
+"""ASED: `0kEmotion/03Happy/h3-02-01-01-17.wav` is emotion, sentence, repetition, sex, speaker."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePath
+
+from voxaffect.corpora.corpus import Corpus, CorpusCard
+from voxaffect.corpora.tree import NameScheme, Spoken, corpus_from_names
+
+CARD = CorpusCard(
+    name="ased",
+    title="Amharic Speech Emotion Dataset (ASED)",
+    language="Amharic",
+    elicitation="acted",
+    licence="free for research",
+    citation="E. A. Retta, E. Almekhlafi, R. Sutcliffe, M. Mhamed, H. Ali, J. Feng: A New Amharic "
+    "Speech Emotion Dataset and Classification Benchmark. ACM TALLIP 22(1), 2023",
+    url="https://github.com/Ethio2021/ASED_V1",
+    labels={"neutral": 522, "happy": 486, "sad": 470, "angry": 486, "fearful": 510},
+    n_speakers=65,
+    faults=(
+        "Sentences 03 to 07 belong to one emotion each, so the words give the label away.",
+        "The sex of speakers 09, 15, 21, 23 and 25 differs from file to file; it is left open.",
+        "Four pairs of files hold the same recording.",
+        "One name of a sad recording begins with S4 in place of s4.",
+    ),
+)
+
+EMOTIONS = {"n": "neutral", "f": "fearful", "h": "happy", "s": "sad", "a": "angry"}
+SEXES = {"01": "female", "02": "male"}
+OF_TWO_SEXES = {"09", "15", "21", "23", "25"}
+
+
+def parse(root: Path) -> Corpus:
+    """Read the corpus below `root`.
+
+    Raises:
+        CorpusError: `root` is no folder or holds no ASED recording.
+    """
+    return corpus_from_names(CARD, root, SCHEME)
+
+
+def _read(name: re.Match[str], relative: PurePath) -> Spoken:  # noqa: ARG001
+    speaker = name["speaker"]
+    return Spoken(
+        label=EMOTIONS[name["emotion"].lower()],
+        speaker=speaker,
+        gender=None if speaker in OF_TWO_SEXES else SEXES[name["sex"]],
+        sentence=name["sentence"],
+    )
+
+
+SCHEME = NameScheme(
+    re.compile(
+        r"(?P<emotion>[nfhsa])[1-5]-(?P<sentence>\d\d)-(?P<repetition>\d\d)-(?P<sex>0[12])-"
+        r"(?P<speaker>\d\d)",
+        re.IGNORECASE,
+    ),
+    _read,
+    example="0kEmotion/03Happy/h3-02-01-01-17.wav",
+)

@@ -1,0 +1,71 @@
+"""EmoV-DB: `bea_Angry/anger_1-28_0001.wav` or `bea/Angry/...`; the folder is the speaker."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePath
+
+from voxaffect.corpora.corpus import Corpus, CorpusCard
+from voxaffect.corpora.tree import LeftOut, NameScheme, Spoken, corpus_from_names
+
+CARD = CorpusCard(
+    name="emovdb",
+    title="Emotional Voices Database (EmoV-DB)",
+    language="English",
+    elicitation="acted",
+    licence="non-commercial",
+    citation="A. Adigwe, N. Tits, K. El Haddad, S. Ostadabbas, T. Dutoit: The Emotional Voices "
+    "Database: Towards Controlling the Emotion Dimension in Voice Generation Systems. "
+    "arXiv:1806.09514, 2018",
+    url="https://www.openslr.org/115/",
+    labels={
+        "neutral": 1_585,
+        "anger": 1_308,
+        "amused": 1_330,
+        "disgust": 1_033,
+        "sleepiness": 1_744,
+    },
+    n_speakers=4,
+    faults=(
+        "Speaker josh has neither anger nor disgust.",
+        "Level and sample rate differ by speaker, so recordings tell their speaker.",
+        "Some recordings are 64-bit floating point.",
+    ),
+)
+
+GENDERS = {"bea": "female", "jenie": "female", "josh": "male", "sam": "male"}
+FOLDER = re.compile(rf"({'|'.join(GENDERS)})(?:_.*)?", re.IGNORECASE)
+
+
+def parse(root: Path) -> Corpus:
+    """Read the corpus below `root`, sorted into one folder or two.
+
+    Raises:
+        CorpusError: `root` is no folder or holds no recording below a speaker's folder.
+    """
+    return corpus_from_names(CARD, root, SCHEME)
+
+
+def _read(name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
+    folders = [match for part in relative.parts[:-1] if (match := FOLDER.fullmatch(part))]
+    if not folders:
+        detail = f"lies in no folder named {', '.join(GENDERS)}, so its speaker is not known"
+        return LeftOut("unknown speaker", f"{detail}; left out", is_fault=True)
+    speaker = folders[-1][1].lower()
+    return Spoken(
+        label=name["emotion"].lower(),
+        speaker=speaker,
+        gender=GENDERS[speaker],
+        sentence=name["sentence"],
+    )
+
+
+# The last number is the sentence of CMU Arctic, the two before it a range that the file is from.
+SCHEME = NameScheme(
+    re.compile(
+        r"(?P<emotion>amused|anger|disgust|neutral|sleepiness)_\d+[-_]\d+_(?P<sentence>\d{4})",
+        re.IGNORECASE,
+    ),
+    _read,
+    example="bea_Angry/anger_1-28_0001.wav",
+)

@@ -1,0 +1,67 @@
+"""ESD: `0011/Angry/0011_000351.wav`, in folders of speaker and emotion; the number tells both."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePath
+
+from voxaffect.corpora.corpus import Corpus, CorpusCard
+from voxaffect.corpora.tree import LeftOut, NameScheme, Spoken, corpus_from_names
+
+CARD = CorpusCard(
+    name="esd",
+    title="Emotional Speech Dataset (ESD)",
+    language="Mandarin and English",
+    elicitation="acted",
+    licence="research only",
+    citation="K. Zhou, B. Sisman, R. Liu, H. Li: Emotional Voice Conversion: Theory, Databases "
+    "and ESD. Speech Communication 137, 2022",
+    url="https://hltsingapore.github.io/ESD/",
+    labels={"neutral": 7_000, "happy": 7_000, "sad": 7_000, "angry": 7_000, "surprise": 7_000},
+    n_speakers=20,
+    faults=("Its transcripts are in four encodings; the recordings need none of them.",),
+)
+
+# A speaker says the same 350 sentences in each emotion, numbered on in this order.
+EMOTIONS = ("neutral", "angry", "happy", "sad", "surprise")
+N_SENTENCES = 350
+MALE = {4, 5, 6, 8, 10, 11, 12, 13, 14, 20}
+LAST_MANDARIN = 10
+
+
+def parse(root: Path) -> Corpus:
+    """Read the corpus below `root`, with or without the folders of its splits.
+
+    A recording whose folder contradicts its number is left out.
+
+    Raises:
+        CorpusError: `root` is no folder or holds no ESD recording.
+    """
+    return corpus_from_names(CARD, root, SCHEME)
+
+
+def _read(name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
+    speaker, number = int(name["speaker"]), int(name["number"])
+    block, sentence = divmod(number - 1, N_SENTENCES)
+    if not (1 <= speaker <= CARD.n_speakers and 0 <= block < len(EMOTIONS)):
+        return LeftOut("unmatched name", f"is not named like {SCHEME.example}; left out")
+    label = EMOTIONS[block]
+    folders = {part.lower() for part in relative.parts[:-1]} & {*EMOTIONS}
+    if folders - {label}:
+        detail = f"is {label} by its number, {min(folders - {label})} by its folder; left out"
+        return LeftOut("contradicting label", detail, is_fault=True)
+    language = "Mandarin" if speaker <= LAST_MANDARIN else "English"
+    return Spoken(
+        label=label,
+        speaker=name["speaker"],
+        gender="male" if speaker in MALE else "female",
+        sentence=f"{language} {sentence + 1}",
+        language=language,
+    )
+
+
+SCHEME = NameScheme(
+    re.compile(r"(?P<speaker>\d{4})_(?P<number>\d{6})"),
+    _read,
+    example="0011/Angry/0011_000351.wav",
+)

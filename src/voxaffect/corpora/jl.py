@@ -1,0 +1,53 @@
+"""JL-Corpus: `female1_angry_10a_1.wav` is speaker, emotion, sentence, repetition."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePath
+
+from voxaffect.corpora.corpus import Corpus, CorpusCard
+from voxaffect.corpora.tree import NameScheme, Spoken, corpus_from_names
+
+PRIMARY = ("neutral", "happy", "sad", "angry", "excited")
+SECONDARY = ("anxious", "apologetic", "assertive", "concerned", "encouraging")
+
+CARD = CorpusCard(
+    name="jl",
+    title="JL-Corpus of New Zealand English",
+    language="English",
+    elicitation="acted",
+    licence="CC0 1.0",
+    citation="J. James, L. Tian, C. I. Watson: An Open Source Emotional Speech Corpus for Human "
+    "Robot Interaction Applications. Interspeech 2018",
+    url="https://www.kaggle.com/datasets/tli725/jl-corpus",
+    labels=dict.fromkeys((*PRIMARY, *SECONDARY), 240),
+    n_speakers=4,
+)
+
+
+def parse(root: Path) -> Corpus:
+    """Read the corpus below `root`, primary and secondary emotions.
+
+    Raises:
+        CorpusError: `root` is no folder or holds no recording of the corpus.
+    """
+    return corpus_from_names(CARD, root, SCHEME)
+
+
+def _read(name: re.Match[str], relative: PurePath) -> Spoken:  # noqa: ARG001
+    return Spoken(
+        label=name["emotion"],
+        speaker=f"{name['gender']}{name['number']}",
+        gender=name["gender"],
+        sentence=name["sentence"],
+    )
+
+
+SCHEME = NameScheme(
+    re.compile(
+        r"(?P<gender>female|male)(?P<number>[12])_"
+        rf"(?P<emotion>{'|'.join((*PRIMARY, *SECONDARY))})_(?P<sentence>\d{{1,2}}[ab])_[12]"
+    ),
+    _read,
+    example="female1_angry_10a_1.wav",
+)

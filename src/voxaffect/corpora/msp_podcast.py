@@ -1,0 +1,84 @@
+"""MSP-Podcast: `Audios/MSP-PODCAST_0001_0008.wav`, labelled in `Labels/labels_consensus.csv`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+
+from voxaffect.corpora.corpus import UNKNOWN_SPEAKER, Corpus, CorpusCard
+from voxaffect.corpora.label_files import (
+    LineError,
+    corpus_from_labels,
+    look_up,
+    open_label_file,
+    read_table,
+)
+from voxaffect.corpora.tree import LeftOut, Spoken
+
+CARD = CorpusCard(
+    name="msp_podcast",
+    title="MSP-Podcast corpus",
+    language="English",
+    elicitation="natural",
+    licence="by request from the authors",
+    citation="R. Lotfian, C. Busso: Building Naturalistic Emotionally Balanced Speech Corpus by "
+    "Retrieving Emotional Speech from Existing Podcast Recordings. IEEE Transactions on Affective "
+    "Computing 10(4), 2019",
+    url="https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Podcast.html",
+    labels={},
+    n_speakers=0,
+    faults=(
+        "Every release holds more, so no counts are promised.",
+        "Early releases spell the label file `labels_concensus.csv`.",
+        "The speakers of some segments are not known; they go by one name, `?`.",
+        "A third test set is given without labels.",
+    ),
+)
+
+EMOTIONS = {
+    "A": "anger",
+    "C": "contempt",
+    "D": "disgust",
+    "F": "fear",
+    "H": "happiness",
+    "N": "neutral",
+    "O": "other",
+    "S": "sadness",
+    "U": "surprise",
+    "X": "no agreement",
+}
+GENDERS = {"Female": "female", "Male": "male", "Unknown": None, "": None}
+NAME = re.compile(r"MSP-PODCAST_(?P<podcast>\d+)_\d+(?:_\d+)?")
+UNLABELLED = LeftOut("no label", "has no emotion in the label file; left out")
+
+
+def parse(root: Path) -> Corpus:
+    """Read the segments and their consensus labels below `root`.
+
+    Raises:
+        CorpusError: `root` is no folder, the label file lacks a column, or no segment has a label.
+    """
+    file = open_label_file(root, "labels_consensus.csv", "labels_concensus.csv")
+    return corpus_from_labels(
+        CARD,
+        root,
+        read_table(file, ("filename", "emoclass", "spkrid", "gender"), _read_row),
+        pattern=NAME,
+        example="Audios/MSP-PODCAST_0001_0008.wav",
+    )
+
+
+def _read_row(row: Mapping[str, str]) -> tuple[str, Spoken | LeftOut]:
+    stem = PurePath(row["filename"]).stem
+    name = NAME.fullmatch(stem)
+    if name is None:
+        raise LineError(f"{row['filename']!r} is no name of a segment")
+    if not row["emoclass"]:
+        return stem, UNLABELLED
+    return stem, Spoken(
+        label=look_up(EMOTIONS, row["emoclass"], "emotion"),
+        speaker=UNKNOWN_SPEAKER if row["spkrid"] in {"Unknown", ""} else row["spkrid"],
+        gender=look_up(GENDERS, row["gender"], "gender"),
+        session=name["podcast"],
+    )

@@ -1,0 +1,70 @@
+"""nEMO: `samples/KD0_happiness_3.wav` is speaker, emotion, number; `data.tsv` says it, and more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+
+from voxaffect.corpora.corpus import Corpus, CorpusCard
+from voxaffect.corpora.label_files import (
+    LineError,
+    corpus_from_labels,
+    look_up,
+    open_label_file,
+    read_table,
+)
+from voxaffect.corpora.tree import Spoken
+
+CARD = CorpusCard(
+    name="nemo",
+    title="nEMO: Dataset of Emotional Speech in Polish",
+    language="Polish",
+    elicitation="acted",
+    licence="CC BY-NC-SA 4.0",
+    citation="I. Christop: nEMO: Dataset of Emotional Speech in Polish. LREC-COLING 2024",
+    url="https://github.com/amu-cai/nEMO",
+    labels={
+        "neutral": 809,
+        "happiness": 749,
+        "sadness": 769,
+        "anger": 749,
+        "fear": 736,
+        "surprised": 669,
+    },
+    n_speakers=9,
+    faults=("Speakers are padded with blanks in the table.",),
+)
+
+GENDERS = {"female": "female", "male": "male"}
+COLUMNS = ("file_id", "emotion", "normalized_text", "speaker_id", "gender")
+NAME = re.compile(rf"(?P<speaker>[A-Z]{{2}}\d)_(?P<emotion>{'|'.join(CARD.labels)})_\d+")
+
+
+def parse(root: Path) -> Corpus:
+    """Read the recordings and `data.tsv` below `root`.
+
+    Raises:
+        CorpusError: `root` is no folder, the table lacks a column, or no recording is in it.
+    """
+    return corpus_from_labels(
+        CARD,
+        root,
+        read_table(open_label_file(root, "data.tsv"), COLUMNS, _read_row, delimiter="\t"),
+        pattern=NAME,
+        example="samples/KD0_happiness_3.wav",
+    )
+
+
+def _read_row(row: Mapping[str, str]) -> tuple[str, Spoken]:
+    stem = PurePath(row["file_id"]).stem
+    name = NAME.fullmatch(stem)
+    if name is None or name.groups() != (row["speaker_id"], row["emotion"]):
+        said = f"{row['emotion']!r} of speaker {row['speaker_id']!r}"
+        raise LineError(f"{row['file_id']!r} is no name of {said}")
+    return stem, Spoken(
+        label=row["emotion"],
+        speaker=row["speaker_id"],
+        gender=look_up(GENDERS, row["gender"], "gender"),
+        sentence=row["normalized_text"] or None,
+    )

@@ -1,0 +1,66 @@
+"""SAVEE: `AudioData/DC/sa01.wav` or `ALL/DC_sa01.wav` is speaker, emotion, number."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePath
+
+from voxaffect.corpora.corpus import Corpus, CorpusCard
+from voxaffect.corpora.tree import LeftOut, NameScheme, Spoken, corpus_from_names
+
+CARD = CorpusCard(
+    name="savee",
+    title="Surrey Audio-Visual Expressed Emotion database (SAVEE)",
+    language="English",
+    elicitation="acted",
+    licence="research only, by request from the authors",
+    citation="S. Haq, P. J. B. Jackson: Speaker-Dependent Audio-Visual Emotion Recognition. "
+    "AVSP 2009",
+    url="http://kahlan.eps.surrey.ac.uk/savee/",
+    labels={
+        "neutral": 120,
+        "happiness": 60,
+        "sadness": 60,
+        "anger": 60,
+        "disgust": 60,
+        "fear": 60,
+        "surprise": 60,
+    },
+    n_speakers=4,
+    faults=("All four speakers are men.",),
+)
+
+EMOTIONS = {
+    "a": "anger",
+    "d": "disgust",
+    "f": "fear",
+    "h": "happiness",
+    "n": "neutral",
+    "sa": "sadness",
+    "su": "surprise",
+}
+SPEAKERS = ("DC", "JE", "JK", "KL")
+
+
+def parse(root: Path) -> Corpus:
+    """Read the corpus below `root`, in its own layout or in one flat folder.
+
+    Raises:
+        CorpusError: `root` is no folder or holds no SAVEE recording.
+    """
+    return corpus_from_names(CARD, root, SCHEME)
+
+
+def _read(name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
+    speaker = name["speaker"] or relative.parent.name
+    if speaker not in SPEAKERS:
+        detail = f"lies in no folder named {', '.join(SPEAKERS)}, so its speaker is not known"
+        return LeftOut("unknown speaker", f"{detail}; left out", is_fault=True)
+    return Spoken(label=EMOTIONS[name["emotion"]], speaker=speaker, gender="male")
+
+
+SCHEME = NameScheme(
+    re.compile(rf"(?:(?P<speaker>{'|'.join(SPEAKERS)})_?)?(?P<emotion>sa|su|[adfhn])\d\d"),
+    _read,
+    example="AudioData/DC/sa01.wav",
+)

@@ -1,0 +1,191 @@
+"""The commands as a user types them, on two simulated corpora."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from voxaffect.cli import main
+from voxaffect.simulation.trees import simulate
+from voxaffect.taxonomy import EMOTION
+
+SETTINGS = """
+[corpora]
+emodb = "trees/emodb"
+urdu = "trees/urdu"
+[features]
+store = "{store}"
+[training]
+max_epochs = 1
+[training.lstm]
+crop_frames = 20
+[training.dnn]
+batches_per_epoch = 5
+[evaluate]
+protocols = ["cross"]
+systems = ["svm", "dnn-mtl"]
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two corpora and a settings file."""
+    folder = tmp_path_factory.mktemp("project")
+    simulate(folder / "trees", seed=1, scale=0.25, corpora=("emodb", "urdu"))
+    (folder / "settings.toml").write_text(SETTINGS.format(store=folder / "store"))
+    return folder
+
+
+def voxaffect(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
+    """Exit status of the command."""
+    monkeypatch.setattr("sys.argv", ["voxaffect", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def model(project: Path) -> Path:
+    """A trained recogniser's folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        words = ("train", project / "settings.toml", "--system", "lstm-mtl", "-j", 1)
+        assert voxaffect(patch, *words, "--out", project / "model") == 0
+    return project / "model"
+
+
+def test_evaluate_writes_results_and_report_and_resumes(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = project / "run"
+    words = ("evaluate", project / "settings.toml", "--out", out, "-j", 1)
+    assert voxaffect(monkeypatch, *words) == 0
+    printed = capsys.readouterr().out
+    assert "report.html" in printed
+    assert "dnn-mtl" in printed
+    files = {path: path.stat().st_mtime_ns for path in out.glob("results/*/*.npz")}
+    assert len(files) == 4
+    assert voxaffect(monkeypatch, *words) == 0
+    assert {path: path.stat().st_mtime_ns for path in files} == files
+    (out / "report.html").unlink()
+    assert voxaffect(monkeypatch, "report", out) == 0
+    assert (out / "report.html").exists()
+
+
+def test_the_command_line_replaces_settings_of_the_file(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("evaluate", project / "settings.toml", "--out", project / "other", "-j", 1)
+    more = ("--protocol", "aggregated", "--systems", "svm", "--seeds", "3,4")
+    assert voxaffect(monkeypatch, *words, *more) == 0
+    names = sorted(path.name for path in (project / "other").glob("results/aggregated/*.npz"))
+    assert names == ["svm-3.npz", "svm-4.npz"]
+
+
+def test_predict_answers_in_three_forms(
+    project: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips = sorted((project / "trees/emodb/wav").glob("*.wav"))[:2]
+    words = ("predict", *clips, "--model", model)
+    assert voxaffect(monkeypatch, *words) == 0
+    assert "emotion" in capsys.readouterr().out
+    assert voxaffect(monkeypatch, *words, "--format", "json", "--timeline") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["file"] for line in lines] == [str(clip) for clip in clips]
+    assert set(lines[0]["probabilities"]) == set(EMOTION.classes)
+    assert set(lines[0]["subtasks"]) == {"gender", "naturalness"}
+    assert len(lines[0]["timeline"]) == len(lines[0]["times_s"])
+    assert voxaffect(monkeypatch, *words, "--format", "csv") == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["emotion"] for row in rows] == [line["emotion"] for line in lines]
+
+
+def test_one_bad_file_does_not_stop_the_rest(
+    project: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = project / "bad.wav"
+    bad.write_bytes(b"not audio")
+    clip = next((project / "trees/emodb/wav").glob("*.wav"))
+    assert voxaffect(monkeypatch, "predict", bad, clip, "-m", model, "-f", "json") == 1
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["file"] == str(clip)
+    assert "bad.wav" in printed.err
+
+
+def test_corpora_are_listed_shown_and_checked(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert voxaffect(monkeypatch, "corpora", "list") == 0
+    assert "emodb" in capsys.readouterr().out
+    assert voxaffect(monkeypatch, "corpora", "show", "ravdess") == 0
+    assert "CC BY-NC-SA" in capsys.readouterr().out
+    root = project / "trees/emodb"
+    assert voxaffect(monkeypatch, "corpora", "check", "emodb", root, "--json", "-j", 1) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["verdict"] == "faults"
+    assert voxaffect(monkeypatch, "corpora", "check", "emodb", root, "-j", 1) == 1
+    assert "verdict: faults" in capsys.readouterr().out
+
+
+def test_extract_counts_what_there_is(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert voxaffect(monkeypatch, "extract", project / "settings.toml", "-j", 1) == 0
+    assert "emodb: " in capsys.readouterr().out
+
+
+def test_the_demo_runs_the_whole_experiment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "voxaffect.commands.evaluation.DEMO_TRAINING",
+        {"max_epochs": 1, "lstm": {"crop_frames": 10}, "dnn": {"batches_per_epoch": 2}},
+    )
+    assert voxaffect(monkeypatch, "demo", "--out", tmp_path, "--scale", 0.1, "-j", 2) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "simulated" in printed
+    for table in ("Table 1", "Table 2", "Table 3", "Table 4"):
+        assert table in printed
+    assert "simulated" in (tmp_path / "report.html").read_text()
+    assert list((tmp_path / "figures").glob("*.svg"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("evaluate", "none.toml"), "none.toml: cannot be read"),
+        (("corpora", "show", "emdb"), "did you mean 'emodb'"),
+        (("corpora", "check", "emodb", "/nowhere"), "/nowhere"),
+        (("predict", "a.wav", "--model", "nothing"), "nothing: holds no recogniser"),
+        (("report", "nothing"), "nothing: holds no run.json"),
+        (("train", "none.toml", "-o", "x", "--system", "svm"), "none.toml"),
+    ],
+)
+def test_an_error_is_one_sentence_and_status_2(
+    words: tuple[str, ...],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert voxaffect(monkeypatch, *words) == 2
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert "Traceback" not in printed
+
+
+def test_a_baseline_cannot_be_saved_and_a_format_must_exist(
+    project: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("train", project / "settings.toml", "-o", project / "x", "--system", "svm")
+    assert voxaffect(monkeypatch, *words) == 2
+    assert "use lstm-mtl" in capsys.readouterr().err
+    assert voxaffect(monkeypatch, "predict", "a.wav", "-m", model, "-f", "xml") == 2
+    assert "'xml'" in capsys.readouterr().err
+
+
+def test_help_teaches(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert voxaffect(monkeypatch, "--help") == 0
+    assert "voxaffect demo" in capsys.readouterr().out

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from voxaffect.config import find_loader, find_system, load_settings
+from voxaffect.corpora.corpus import Utterance
+from voxaffect.errors import ConfigError, CorpusError
+from voxaffect.systems import SYSTEMS
+
+
+def written(tmp_path: Path, text: str, corpora: str = '[corpora]\nemodb = "trees/emodb"\n') -> Path:
+    path = tmp_path / "settings.toml"
+    path.write_text(corpora + text)
+    return path
+
+
+def test_a_file_says_only_what_differs_from_the_paper(tmp_path: Path) -> None:
+    settings = load_settings(written(tmp_path, ""))
+    options = settings.options()
+    assert (options.lstm.learning_rate, options.lstm.batch_size) == (3e-3, 128)
+    assert options.subtask_weight == 0.1
+    assert settings.corpora["emodb"].root == tmp_path / "trees/emodb"  # type: ignore[union-attr]
+    assert settings.plan().protocols == ("within", "cross", "aggregated")
+
+
+def test_settings_of_one_kind_of_net_go_before_those_of_all(tmp_path: Path) -> None:
+    text = (
+        "[training]\npatience = 2\nbatch_size = 16\nclass_weight = 'none'\n"
+        "[training.dnn]\nbatch_size = 512\n"
+    )
+    options = load_settings(written(tmp_path, text)).options()
+    assert (options.lstm.batch_size, options.lstm.patience) == (16, 2)
+    assert (options.dnn.batch_size, options.dnn.patience) == (512, 2)
+    assert options.dnn.class_weight is None
+    assert options.dnn.batches_per_epoch == 200
+
+
+def test_environment_variables_stand_in_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPEECH", "/data/speech")
+    path = written(tmp_path, "", '[corpora]\nurdu = "${SPEECH}/urdu"\n')
+    assert load_settings(path).corpora["urdu"].root == Path("/data/speech/urdu")  # type: ignore[union-attr]
+    monkeypatch.delenv("SPEECH")
+    with pytest.raises(ConfigError, match="environment variable SPEECH"):
+        load_settings(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[trainin]\n", ["'trainin'", "did you mean 'training'"]),
+        ("[training]\nlearnig_rate = 1\n", ["'learnig_rate'", "'learning_rate'"]),
+        ("[training.dnn]\nbatchsize = 1\n", ["'batchsize'", "[training.dnn]", "'batch_size'"]),
+        ("[elm]\nhidden = 3\n", ["'hidden'", "'n_hidden'"]),
+        ("[evaluate]\nsystem = ['svm']\n", ["'system'", "'systems'"]),
+        ("[evaluate]\nsystems = ['lstm-mlt']\n", ["'lstm-mlt'", "'lstm-mtl'"]),
+        ("[training]\nlearning_rate = -1\n", ["learning_rate", "-1", "greater than 0"]),
+        ("[training]\nbatch_size = 'many'\n", ["batch_size", "'many'"]),
+        ("[evaluate]\nprotocols = ['witin']\n", ["protocols", "'witin'", "within"]),
+        ("[taxonomy.ravdes]\ncalm = 'neutral'\n", ["'ravdes'", "taxonomy"]),
+        ("[taxonomy.emodb]\nboredom = 'netral'\n", ["'netral'", "'neutral'"]),
+        ("[elm]\nridge = 'gvc'\n", ["ridge", "gvc"]),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_is_near(
+    tmp_path: Path, text: str, words: list[str]
+) -> None:
+    def use() -> None:
+        settings = load_settings(written(tmp_path, text))
+        settings.make_taxonomy()
+        settings.plan()
+
+    with pytest.raises(ConfigError) as fault:
+        use()
+    for word in words:
+        assert word in str(fault.value)
+    assert "\n" not in str(fault.value)
+
+
+def test_files_that_are_no_settings_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_settings(tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match="is no TOML"):
+        load_settings(written(tmp_path, "[training"))
+    with pytest.raises(ConfigError, match=r"needs a \[corpora\] section"):
+        load_settings(written(tmp_path, "", ""))
+
+
+def test_an_unknown_corpus_or_system_is_named_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'emodb'"):
+        find_loader("emdb")
+    with pytest.raises(ConfigError, match="did you mean 'dnn-stl'"):
+        find_system("dnn-slt")
+
+
+def test_a_corpus_may_be_named_freely_when_its_loader_is_told(tmp_path: Path) -> None:
+    text = '[corpora.berlin]\nroot = "x"\nloader = "emodb"\n'
+    settings = load_settings(written(tmp_path, "", text))
+    with pytest.raises(CorpusError, match="x"):
+        settings.load_corpora()
+
+
+def test_labels_are_mapped_as_told(tmp_path: Path) -> None:
+    text = "[taxonomy.emodb]\nBoredom = 'neutral'\nanger = 'exclude'\n"
+    taxonomy = load_settings(written(tmp_path, text)).make_taxonomy()
+
+    def emotion(label: str, corpus: str) -> str | None:
+        return taxonomy.emotion(Utterance("u", corpus, Path("u"), label, f"{corpus}/1"))
+
+    assert emotion("boredom", "emodb") == "neutral"
+    assert emotion("anger", "emodb") is None
+    assert emotion("anger", "emovo") == "angry"
+    assert emotion("boredom", "emovo") is None
+
+
+def test_all_systems_can_be_asked_for(tmp_path: Path) -> None:
+    text = f"[evaluate]\nsystems = {list(SYSTEMS)}\n"
+    assert [s.name for s in load_settings(written(tmp_path, text)).systems()] == list(SYSTEMS)
