@@ -1,15 +1,24 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
 
 from tests.corpora.recordings import record, record_tree
 from voxaffect.corpora import emodb
-from voxaffect.corpora.tree import find_recordings
+from voxaffect.corpora.corpus import Elicitation
+from voxaffect.corpora.tree import (
+    NameScheme,
+    Spoken,
+    corpus_from_names,
+    find_files,
+    find_recordings,
+)
 from voxaffect.errors import CorpusError
 
 
@@ -18,6 +27,50 @@ def test_those_nearest_to_the_root_come_first(tmp_path: Path) -> None:
     found, problems = find_recordings(record_tree(tmp_path, reversed(names)))
     assert [path.relative_to(tmp_path).as_posix() for path in found] == names
     assert not problems
+
+
+def test_files_of_any_kind_are_found_but_not_hidden_ones(tmp_path: Path) -> None:
+    for name in ("b.txt", "a/a.txt", "a/.a.txt", ".git/c.txt", "a/d.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found, _ = find_files(tmp_path, lambda path: path.suffix == ".txt")
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == ["b.txt", "a/a.txt"]
+
+
+def test_a_sound_comes_before_the_film_it_is_from(tmp_path: Path) -> None:
+    names = ["b.wav", "a.avi", "b.avi", "x/c.wav"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found, _ = find_recordings(tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == names
+
+
+def test_a_name_is_a_copy_only_of_the_same_speaker_and_session(tmp_path: Path) -> None:
+    """Folders a/1 to b/2 tell speaker and session; under `copy` they are there again."""
+
+    def read(name: re.Match[str], relative: PurePath) -> Spoken:
+        speaker, session = relative.parts[-3:-1]
+        return Spoken("joy", speaker, session=session)
+
+    names = [f"{speaker}/{session}/x.wav" for speaker in "ab" for session in "12"]
+    root = record_tree(tmp_path, [*names, *(f"copy/{name}" for name in names)])
+    corpus = corpus_from_names(emodb.CARD, root, NameScheme(re.compile("x"), read, "a/1/x.wav"))
+    assert [u.path.relative_to(root).as_posix() for u in corpus.utterances] == names
+    assert [p.kind for p in corpus.problems] == ["duplicate"] * 4
+
+
+@pytest.mark.parametrize(
+    ("elicitation", "said", "expected"),
+    [("acted", None, "acted"), ("mixed", None, None), ("mixed", "natural", "natural")],
+)
+def test_naturalness_is_the_cards_unless_the_name_tells(
+    tmp_path: Path, elicitation: Elicitation, said: str | None, expected: str | None
+) -> None:
+    card = replace(emodb.CARD, elicitation=elicitation)
+    scheme = NameScheme(re.compile("x"), lambda *_: Spoken("joy", "1", naturalness=said), "x.wav")
+    (utterance,) = corpus_from_names(card, record_tree(tmp_path, ["x.wav"]), scheme).utterances
+    assert utterance.naturalness == expected
 
 
 def test_a_linked_folder_is_followed_once(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def check_sphere(stream: BinaryIO, name: str) -> None:
         size = _number(preamble[len(MAGIC) :].decode("latin-1"), name)
         fields = _fields(stream.read(max(size - PREAMBLE_BYTES, 0)))
         _check_coding(fields, name)
-        _check_length(fields, stream.seek(0, io.SEEK_END) - size, name)
+        _check_length(fields, max(stream.seek(0, io.SEEK_END) - size, 0), name)
     stream.seek(0)
 
 

@@ -12,19 +12,18 @@ from voxaffect.commands.preparation import prepare_corpora
 from voxaffect.config import Settings, load_settings, make_settings
 from voxaffect.evaluation.experiment import Outcome, run
 from voxaffect.evaluation.run import Run, RunFolder
-from voxaffect.report.tables import terminal_markdown
+from voxaffect.report.terminal import terminal_markdown
 from voxaffect.report.write import write_report
 from voxaffect.simulation import trees
 from voxaffect.simulation.trees import STAND_IN
 
 DEMO_TRAINING: dict[str, Any] = {
-    "batch_size": 32,
-    "crop_frames": 100,
-    "max_epochs": 12,
-    "patience": 4,
-    "dnn": {"batch_size": 256, "batches_per_epoch": 40},
+    "max_epochs": 8,
+    "patience": 3,
+    "lstm": {"batch_size": 16, "crop_frames": 50},
+    "dnn": {"batch_size": 256, "batches_per_epoch": 15},
 }
-"""Small corpora need few, small batches; the rest is the paper's."""
+"""What trains 31 folds of a hundred utterances in minutes; the rest is the paper's."""
 
 
 def demo(out: Path, *, n_jobs: int, seed: int, scale: float) -> None:

@@ -10,14 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voxaffect.corpora import (
+    aibo,
     ased,
     cafe,
     cremad,
     emodb,
     emovdb,
     emovo,
+    enterface,
     esd,
+    iemocap,
     jl,
+    ldc,
     meld,
     msp_improv,
     msp_podcast,
@@ -45,14 +49,18 @@ class Loader:
 
 
 CORPORA: dict[str, Loader] = {
+    "aibo": Loader(aibo.CARD, aibo.parse),
     "ased": Loader(ased.CARD, ased.parse),
     "cafe": Loader(cafe.CARD, cafe.parse),
     "cremad": Loader(cremad.CARD, cremad.parse),
     "emodb": Loader(emodb.CARD, emodb.parse),
     "emovdb": Loader(emovdb.CARD, emovdb.parse),
     "emovo": Loader(emovo.CARD, emovo.parse),
+    "enterface": Loader(enterface.CARD, enterface.parse),
     "esd": Loader(esd.CARD, esd.parse),
+    "iemocap": Loader(iemocap.CARD, iemocap.parse),
     "jl": Loader(jl.CARD, jl.parse),
+    "ldc": Loader(ldc.CARD, ldc.parse),
     "meld": Loader(meld.CARD, meld.parse),
     "msp_improv": Loader(msp_improv.CARD, msp_improv.parse),
     "msp_podcast": Loader(msp_podcast.CARD, msp_podcast.parse),

@@ -84,7 +84,8 @@ def open_label_file(root: Path, *names: str) -> LabelFile:
     except OSError as fault:
         raise CorpusError(f"{found[0]}: cannot be read ({fault.strerror}); check it") from fault
     name = printable(found[0].relative_to(root))
-    lines = ((f"{name} line {n}", line) for n, line in enumerate(text.split("\n"), start=1))
+    texts = text.replace("\r\n", "\n").split("\n")
+    lines = ((f"{name} line {n}", line) for n, line in enumerate(texts, start=1))
     return LabelFile(name, tuple(Line(at, text) for at, text in lines if text.strip()))
 
 

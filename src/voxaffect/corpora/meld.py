@@ -9,15 +9,14 @@ from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
 from voxaffect.corpora.label_files import (
-    Entries,
+    Labels,
     LineError,
     corpus_from_labels,
     joined,
-    look_up,
     open_label_file,
-    read_lines,
     read_table,
 )
+from voxaffect.corpora.speaker_genders import ADULTS, with_genders
 from voxaffect.corpora.tree import LeftOut, Spoken
 
 CARD = CorpusCard(
@@ -40,7 +39,7 @@ CARD = CorpusCard(
     },
     n_speakers=0,
     faults=(
-        "Of 13,708 labelled clips one is broken, one missing and three are cut minutes too long.",
+        "Of 13,708 labelled clips one is broken, one missing, and three run on past their lines.",
         "Dialogues are numbered anew in train, dev and test.",
         "The six leads are in all three splits, which therefore share speakers.",
         "Lines said together ('All', 'Joey and Ross') count as speakers of their own.",
@@ -49,7 +48,6 @@ CARD = CorpusCard(
 )
 
 SPLITS = ("train", "dev", "test")
-EMOTIONS = frozenset(CARD.labels)
 
 BROKEN = LeftOut("broken clip", "cannot be decoded as it is distributed; left out")
 CUT_WRONGLY = LeftOut("wrongly cut clip", "runs on far past its line; left out")
@@ -61,8 +59,7 @@ UNUSABLE = {
     "test/dia220_utt0": CUT_WRONGLY,
 }
 
-# The corpus tells no sexes. Those of the leads, who speak most lines, are known; a file
-# `speaker_genders.txt` of lines `name<TAB>f` or `name<TAB>m` adds others.
+# The corpus tells no sexes; these are known, and their owners speak most of the lines.
 LEADS = {
     "Chandler": "male",
     "Joey": "male",
@@ -71,7 +68,6 @@ LEADS = {
     "Rachel": "female",
     "Ross": "male",
 }
-SEXES = {"f": "female", "m": "male"}
 
 SAME_SPEAKER = {
     "A Waiter": "The Waiter",
@@ -81,21 +77,20 @@ SAME_SPEAKER = {
 
 
 def parse(root: Path) -> Corpus:
-    """Read the clips and the three label files below `root`.
+    """Read clips and labels below `root`, and sexes of minor parts from `speaker_genders.txt`.
 
     Raises:
         CorpusError: `root` is no folder, a label file lacks a column, or no clip has a label.
     """
-    genders = read_lines(open_label_file(root, "speaker_genders.txt"), _read_gender)
-    labels = joined(_read_split(root, split, LEADS | {**genders.found}) for split in SPLITS)
-    return corpus_from_labels(
+    corpus = corpus_from_labels(
         CARD,
         root,
-        Entries(labels.source, labels.found, labels.where, genders.problems + labels.problems),
+        joined(_read_split(root, split) for split in SPLITS),
         pattern=re.compile(r"dia(?P<dialogue>\d+)_utt(?P<utterance>\d+)"),
         example="train_splits/dia0_utt3.mp4",
         key=_key,
     )
+    return with_genders(corpus, ADULTS)
 
 
 def _key(name: re.Match[str], relative: PurePath) -> str:
@@ -105,23 +100,21 @@ def _key(name: re.Match[str], relative: PurePath) -> str:
     return f"{next(splits, 'no split')}/{name[0]}"
 
 
-def _read_split(root: Path, split: str, genders: Mapping[str, str]) -> Entries[Spoken | LeftOut]:
+def _read_split(root: Path, split: str) -> Labels:
     return read_table(
         open_label_file(root, f"{split}_sent_emo.csv"),
         ("speaker", "emotion", "dialogue_id", "utterance_id"),
-        partial(_read_row, split, genders),
+        partial(_read_row, split),
     )
 
 
-def _read_row(
-    split: str, genders: Mapping[str, str], row: Mapping[str, str]
-) -> tuple[str, Spoken | LeftOut]:
-    if row["emotion"] not in EMOTIONS:
+def _read_row(split: str, row: Mapping[str, str]) -> tuple[str, Spoken | LeftOut]:
+    if row["emotion"] not in CARD.labels:
         raise LineError(f"emotion {row['emotion']!r} is none of {', '.join(CARD.labels)}")
     dialogue = f"{split}/dia{row['dialogue_id']}"
     key = f"{dialogue}_utt{row['utterance_id']}"
     speaker = _speaker(row["speaker"])
-    said = Spoken(row["emotion"], speaker, genders.get(speaker), session=dialogue)
+    said = Spoken(row["emotion"], speaker, LEADS.get(speaker), session=dialogue)
     return key, UNUSABLE.get(key, said)
 
 
@@ -129,8 +122,3 @@ def _speaker(name: str) -> str:
     """One name a voice, or a set of voices: Ross and Joey are Joey and Ross."""
     voices = re.split(r",? and |, ", SAME_SPEAKER.get(name, name))
     return " and ".join(sorted(voices))
-
-
-def _read_gender(text: str) -> tuple[str, str]:
-    name, _, sex = text.rpartition("\t")
-    return _speaker(name.strip()), look_up(SEXES, sex.strip().lower(), "sex")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from voxaffect.audio.containers import CONTAINER_SUFFIXES
 from voxaffect.audio.decode import AUDIO_SUFFIXES, printable
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance, utterance_id
 from voxaffect.errors import CorpusError
@@ -87,12 +88,16 @@ def corpus_from_names(card: CorpusCard, root: Path, scheme: NameScheme) -> Corpu
 
 
 def find_recordings(root: Path) -> tuple[list[Path], list[Problem]]:
-    """All audio files below a folder, as `find_files` orders them, and what could not be read.
+    """All recordings below a folder, and what could not be read.
+
+    They are ordered as by `find_files`, films after sounds: a film's sound is often beside it.
 
     Raises:
         CorpusError: `root` is missing, no folder, or cannot be read.
     """
-    return find_files(root, lambda path: path.suffix.lower() in AUDIO_SUFFIXES)
+    found, problems = find_files(root, lambda path: path.suffix.lower() in AUDIO_SUFFIXES)
+    found.sort(key=lambda path: (len(path.parts), path.suffix.lower() in CONTAINER_SUFFIXES))
+    return found, problems
 
 
 def find_files(root: Path, wanted: Callable[[Path], bool]) -> tuple[list[Path], list[Problem]]:

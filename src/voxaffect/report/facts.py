@@ -25,7 +25,7 @@ def overview(corpora: Sequence[CorpusSummary]) -> Table:
     sums = (whole(sum(held.get(kind, 0) for held in inventories)) for kind in kinds)
     total = (Cell("total"), Cell(""), *sums, _hours(sum(c.audio_s for c in corpora)))
     return Table(
-        title="Corpora: utterances by emotion, gender and naturalness",
+        title="Table 1. Corpora: utterances by emotion, gender and naturalness",
         columns=("Corpus", "Language", *kinds, "hours"),
         rows=(*rows, total),
         notes=(f"{ABSENT} stands where a corpus has none of a kind.",),

@@ -9,23 +9,19 @@ import numpy as np
 from voxaffect.evaluation import metrics
 from voxaffect.evaluation.comparisons import Comparison
 from voxaffect.evaluation.metrics import Counts
-from voxaffect.evaluation.run import Run
 from voxaffect.evaluation.scores import Score, ScoreTable, shares
-from voxaffect.evaluation.summary import Summary, summarise_run
+from voxaffect.evaluation.summary import Summary
 from voxaffect.report.table import (
     ABSENT,
     Cell,
     Table,
     count,
     decimal,
-    escape,
-    markdown,
     p_value,
     plural,
     signed,
     whole,
 )
-from voxaffect.report.words import findings
 from voxaffect.taxonomy import EMOTION, NATURALNESS
 
 TWIN = (
@@ -52,10 +48,13 @@ def unweighted_accuracy(summary: Summary, table: ScoreTable) -> Table:
 
 
 TITLES = {
-    "within": "Within each corpus: UA, mean ± standard deviation over held-out speakers",
-    "cross": "Across corpora: UA on the corpus left out of training",
+    "within": "Table 2. Within each corpus: UA, mean ± standard deviation over held-out speakers",
+    "cross": "Table 3. Across corpora: UA on the corpus left out of training",
     "aggregated": "All corpora shuffled together: UA on the tenth held out",
 }
+
+
+CONFUSION = {"within": "", "cross": "", "aggregated": "Table 4. "}
 
 
 def secondary(table: ScoreTable) -> tuple[Table, ...]:
@@ -90,7 +89,7 @@ def confusion(table: ScoreTable, system: str) -> Table:
         for name, row, n in zip(EMOTION.classes, shares(counts), counts.sum(axis=1), strict=True)
     )
     return Table(
-        title=f"{system}: UA {decimal(table.mean(system))}",
+        title=f"{CONFUSION[table.protocol]}{system}: UA {decimal(table.mean(system))}",
         columns=("True class", *EMOTION.classes, "Answers"),
         rows=rows,
     )
@@ -136,15 +135,6 @@ def verdict(comparison: Comparison) -> str:
     if not comparison.reachable:
         return f"{plural(comparison.n_pairs, 'fold')} cannot reach .05"
     return "significant" if comparison.significant else "not significant"
-
-
-def terminal_markdown(run: Run) -> str:
-    """What a run came to, short enough for a terminal: note, findings and the UA tables."""
-    summary = summarise_run(run)
-    shown = [markdown(unweighted_accuracy(summary, table)) for table in summary.tables]
-    note = [f"> {escape(run.note)}"] if run.note else []
-    said = "\n".join(f"- {escape(text)}" for text in findings(run, summary))
-    return "\n\n".join([*note, *shown, said]) + "\n"
 
 
 def _means(summary: Summary, table: ScoreTable) -> Iterable[tuple[Cell, ...]]:

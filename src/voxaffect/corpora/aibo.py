@@ -1,0 +1,84 @@
+"""FAU AIBO in the package of the INTERSPEECH 2009 Emotion Challenge, its five classes.
+
+`wav/Mont_01_000_00.wav` is school, child, turn, chunk, labelled in `chunk_labels_5cl_corpus.txt`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePath
+
+from voxaffect.corpora.corpus import Corpus, CorpusCard
+from voxaffect.corpora.label_files import (
+    LineError,
+    corpus_from_labels,
+    look_up,
+    open_label_file,
+    read_lines,
+)
+from voxaffect.corpora.speaker_genders import CHILDREN, with_genders
+from voxaffect.corpora.tree import Spoken
+
+CARD = CorpusCard(
+    name="aibo",
+    title="FAU AIBO Emotion Corpus (INTERSPEECH 2009 Emotion Challenge)",
+    language="German",
+    elicitation="natural",
+    licence="by request from the authors",
+    citation="S. Steidl: Automatic Classification of Emotion-Related User States in Spontaneous "
+    "Children's Speech. Logos 2009; B. Schuller, S. Steidl, A. Batliner: The INTERSPEECH 2009 "
+    "Emotion Challenge. Interspeech 2009",
+    url="https://www5.cs.fau.de/en/our-team/steidl-stefan/fau-aibo-emotion-corpus/",
+    labels={
+        "neutral": 10_967,
+        "positive": 889,
+        "anger": 1_492,
+        "emphatic": 3_601,
+        "rest": 1_267,
+    },
+    n_speakers=51,
+    faults=(
+        "Child numbers repeat in the two schools: a child is school and number.",
+        "The sexes of the children are in the corpus's documentation, not in its labels.",
+        "Many chunks are shorter than a quarter of a second; the longest has 24 s.",
+    ),
+)
+
+# Anger is angry, touchy and reprimanding; positive is motherese and joyful.
+EMOTIONS = {"A": "anger", "E": "emphatic", "N": "neutral", "P": "positive", "R": "rest"}
+LABELS = "chunk_labels_5cl_corpus.txt"
+
+CHUNK = re.compile(r"(?P<turn>(?P<child>(?:Ohm|Mont)_\d{2})_\d{3})_\d{2}")
+
+
+def parse(root: Path) -> Corpus:
+    """Read chunks and labels below `root`, and the children's sexes from `speaker_genders.txt`.
+
+    Raises:
+        CorpusError: `root` is no folder or holds no labelled chunk.
+    """
+    corpus = corpus_from_labels(
+        CARD,
+        root,
+        read_lines(open_label_file(root, LABELS), _read_line),
+        pattern=CHUNK,
+        key=_key,
+        example="wav/Mont_01_000_00.wav",
+    )
+    return with_genders(corpus, CHILDREN)
+
+
+def _key(name: re.Match[str], relative: PurePath) -> str:  # noqa: ARG001
+    return name[0]
+
+
+def _read_line(text: str) -> tuple[str, Spoken]:
+    """Chunk, code, and the share of raters' words behind it."""
+    fields = text.split()
+    if len(fields) != 3:
+        raise LineError(f"has {len(fields)} fields, not chunk, class and confidence")
+    chunk = CHUNK.fullmatch(fields[0])
+    if chunk is None:
+        raise LineError(f"{fields[0]!r} is no chunk such as Mont_01_000_00")
+    label = look_up(EMOTIONS, fields[1], "class")
+    return chunk[0], Spoken(label, speaker=chunk["child"], session=chunk["turn"])

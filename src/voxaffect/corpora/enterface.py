@@ -1,0 +1,78 @@
+"""eNTERFACE'05: `subject 1/anger/sentence 1/s1_an_1.avi`, or its sound as `.wav`.
+
+Folders are right where file names are not: all files of subject 11 are named after subject 12.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePath
+
+from voxaffect.corpora.corpus import Corpus, CorpusCard
+from voxaffect.corpora.speaker_genders import ADULTS, with_genders
+from voxaffect.corpora.tree import LeftOut, NameScheme, Spoken, corpus_from_names
+
+CARD = CorpusCard(
+    name="enterface",
+    title="eNTERFACE'05 Audio-Visual Emotion Database",
+    language="English",
+    elicitation="acted",
+    licence="free for research",
+    citation="O. Martin, I. Kotsia, B. Macq, I. Pitas: The eNTERFACE'05 Audio-Visual Emotion "
+    "Database. ICDE Workshops 2006",
+    url="http://www.enterface.net/enterface05",
+    labels={
+        "anger": 215,
+        "disgust": 215,
+        "fear": 215,
+        "happiness": 212,
+        "sadness": 215,
+        "surprise": 215,
+    },
+    n_speakers=43,
+    faults=(
+        "Subject 6 is not cut into sentences and is left out.",
+        "The files of subject 11 are named s12; without their folders they pass for subject 12.",
+        "Subject 2 has anger sentences 1 and 2 in each other's folder; the folder is followed.",
+        "Subject 23 lacks happiness sentences 1 to 3.",
+        "Some files of subject 3 are named s_3, and one of subject 16 ends in 3avi.",
+        "It has no neutral class, and does not tell its subjects' sexes.",
+    ),
+)
+
+# Codes are the first two letters of the folders' names.
+EMOTIONS = {label[:2]: label for label in CARD.labels}
+
+
+def parse(root: Path) -> Corpus:
+    """Read the corpus below `root`, and the subjects' sexes from `speaker_genders.txt`.
+
+    Raises:
+        CorpusError: `root` is no folder or holds no eNTERFACE recording.
+    """
+    return with_genders(corpus_from_names(CARD, root, SCHEME), ADULTS)
+
+
+FILE = re.compile(
+    rf"s_?(?P<subject>\d+)_(?P<emotion>{'|'.join(EMOTIONS)})(?:_(?P<sentence>\d)(?:avi)?)?",
+    re.IGNORECASE,
+)
+FOLDER = re.compile(
+    rf"subject *(?P<subject>\d+)|(?P<emotion>{'|'.join(CARD.labels)})|sentence *(?P<sentence>\d)",
+    re.IGNORECASE,
+)
+
+
+def _read(name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
+    if name["sentence"] is None:
+        return LeftOut("unsegmented", "holds all sentences of an emotion in one; left out")
+    said = name.groupdict()
+    for folder in relative.parts[:-1]:
+        match = FOLDER.fullmatch(folder)
+        said |= {key: value for key, value in match.groupdict().items() if value} if match else {}
+    code = said["emotion"][:2].lower()
+    subject = str(int(said["subject"]))
+    return Spoken(EMOTIONS[code], speaker=subject, sentence=f"{code}{said['sentence']}")
+
+
+SCHEME = NameScheme(FILE, _read, example="subject 1/anger/sentence 1/s1_an_1.avi")

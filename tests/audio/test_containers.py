@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+from numpy.typing import NDArray
+
+from tests.audio.films import film, silent_film
+from voxaffect.audio.containers import CONTAINER_SUFFIXES, is_container
+from voxaffect.audio.decode import AUDIO_SUFFIXES, DecodeLimits, decode
+from voxaffect.errors import AudioError
+
+NOISE = np.random.default_rng(0).uniform(-0.5, 0.5, 40_000)
+
+
+def sine(rate_hz: int, duration_s: float = 1.0) -> NDArray[np.float64]:
+    return 0.5 * np.sin(2 * np.pi * 440 * np.arange(round(duration_s * rate_hz)) / rate_hz)
+
+
+class TestContainersHoldTheSameSound:
+    @pytest.mark.parametrize("container", ["avi", "mov", "matroska"])
+    def test_uncompressed_samples_pass_untouched(self, container: str) -> None:
+        heard = decode(film(NOISE, 16_000, container)).samples
+        wav = io.BytesIO()
+        sf.write(wav, np.round(NOISE * 32_767).astype(np.int16), 16_000, format="WAV")
+        assert np.array_equal(heard, decode(wav.getvalue()).samples)
+
+    @pytest.mark.parametrize("rate_hz", [8_000, 22_050, 44_100, 48_000])
+    def test_at_every_rate(self, rate_hz: int) -> None:
+        heard = decode(film(sine(rate_hz), rate_hz, "avi")).samples
+        assert heard.shape == (16_000,)
+        np.testing.assert_allclose(heard[800:-800], sine(16_000)[800:-800], atol=2e-4)
+
+    @pytest.mark.parametrize(
+        ("container", "coding"),
+        [("avi", "mp3"), ("mp4", "aac"), ("ipod", "aac"), ("webm", "libopus"), ("mov", "aac")],
+    )
+    def test_lossy_codings_keep_pitch_and_level(self, container: str, coding: str) -> None:
+        heard = decode(film(sine(48_000, 2.0), 48_000, container, coding))
+        assert heard.duration_s == pytest.approx(2.0, abs=0.06)
+        inner = heard.samples[8_000:-8_000]  # coders pad both ends; MP3 takes 5 % off
+        assert np.sqrt(np.mean(inner**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.06)
+        spectrum = np.abs(np.fft.rfft(heard.samples))
+        assert np.argmax(spectrum) / heard.duration_s == pytest.approx(440, abs=2)
+
+    def test_channels_are_averaged(self) -> None:
+        stereo = np.stack([sine(16_000), np.zeros(16_000)], axis=1)
+        heard = decode(film(stereo, 16_000, "avi")).samples
+        np.testing.assert_allclose(heard, sine(16_000) / 2, atol=1e-4)
+
+    def test_a_file_is_told_by_its_first_bytes_whatever_its_suffix(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.wav"
+        path.write_bytes(film(NOISE, 16_000, "avi"))
+        assert decode(path).samples.shape == NOISE.shape
+        assert not is_container(io.BytesIO(b"RIFF\x24\x00\x00\x00WAVEfmt "))
+
+    def test_loaders_see_films(self) -> None:
+        assert CONTAINER_SUFFIXES < AUDIO_SUFFIXES
+
+
+class TestSegments:
+    content = film(NOISE, 16_000, "avi")
+
+    @pytest.mark.parametrize(("start", "stop"), [(0, 16), (5_000, 9_000), (39_999, 40_000)])
+    def test_a_segment_is_the_slice_of_the_whole(self, start: int, stop: int) -> None:
+        part = decode(self.content, start_s=start / 16_000, end_s=stop / 16_000).samples
+        assert np.array_equal(part, decode(self.content).samples[start:stop])
+
+    @pytest.mark.parametrize(
+        ("start_s", "end_s"), [(-0.1, 1.0), (2.0, 1.0), (0.0, 2.7), (3.0, None), (np.nan, 1.0)]
+    )
+    def test_a_segment_outside_the_film_is_refused(
+        self, start_s: float, end_s: float | None
+    ) -> None:
+        with pytest.raises(AudioError, match="upload: holds no segment from"):
+            decode(self.content, start_s=start_s, end_s=end_s, name="upload")
+
+    def test_the_limit_is_on_the_length_of_the_segment(self) -> None:
+        limits = DecodeLimits(max_duration_s=1.0)
+        assert decode(self.content, start_s=1.0, end_s=2.0, limits=limits).duration_s == 1.0
+        for end_s in (None, 2.5):
+            with pytest.raises(AudioError, match="more than the limit of 1 s"):
+                decode(self.content, end_s=end_s, limits=limits)
+
+
+class TestBadContainers:
+    def refused(self, content: bytes, message: str) -> None:
+        with pytest.raises(AudioError, match=message) as refusal:
+            decode(content, name="film.avi")
+        assert str(refusal.value).startswith("film.avi: ")
+
+    def test_a_film_without_sound(self) -> None:
+        self.refused(silent_film(), "holds no sound")
+
+    @pytest.mark.parametrize("kept", [0.3, 0.95])
+    def test_an_avi_that_breaks_off(self, kept: float) -> None:
+        whole = film(NOISE, 16_000, "avi")
+        self.refused(whole[: int(kept * len(whole))], "is truncated, .* the header announces")
+
+    def test_an_avi_that_was_streamed_does_not_know_its_length(self) -> None:
+        whole = bytearray(film(NOISE, 16_000, "avi"))
+        whole[4:8] = struct.pack("<I", 0xFFFF_FFFF)
+        assert decode(bytes(whole)).samples.shape == NOISE.shape
+
+    def test_a_web_recording_that_breaks_off(self) -> None:
+        whole = film(sine(48_000, 2.0), 48_000, "webm", "libopus")
+        self.refused(whole[: len(whole) // 2], "breaks off near .* s of 2")
+
+    def test_an_mp4_that_lacks_its_index_at_the_end(self) -> None:
+        whole = film(sine(48_000), 48_000, "mp4", "aac")
+        self.refused(whole[: len(whole) // 2], "is a damaged container")
+
+    def test_a_rate_or_channels_beyond_the_limits(self) -> None:
+        self.refused(film(NOISE, 900, "avi"), "a sample rate of 900 Hz")
+        with pytest.raises(AudioError, match="has 2 channels, more than the limit of 1"):
+            decode(
+                film(np.stack([NOISE, NOISE], axis=1), 16_000, "avi"),
+                limits=DecodeLimits(max_channels=1),
+            )
+
+    def test_without_pyav_it_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "av", None)
+        self.refused(film(NOISE, 16_000, "avi"), r"install it with `pip install 'voxaffect\[video]")
+
+    @pytest.mark.parametrize(
+        ("container", "coding"),
+        [("avi", "pcm_s16le"), ("avi", "mp3"), ("mp4", "aac"), ("webm", "libopus")],
+    )
+    def test_damage_anywhere_is_an_audio_error_or_harmless(
+        self, container: str, coding: str
+    ) -> None:
+        rng = np.random.default_rng(0)
+        whole = film(NOISE[:9_600], 48_000, container, coding)
+        for _ in range(40):
+            damaged = bytearray(whole[: rng.integers(50, len(whole) + 1)])
+            damaged[rng.integers(len(damaged))] = rng.integers(256)
+            with contextlib.suppress(AudioError):
+                assert decode(bytes(damaged)).samples.size > 0
+
+
+def test_names_in_a_film_that_are_no_utf8_do_not_matter() -> None:
+    whole = film(NOISE, 16_000, "mov")
+    at = whole.index(b"Lavf")
+    assert decode(whole[:at] + b"\xf8\xff\xf8\xff" + whole[at + 4 :]).samples.shape == NOISE.shape

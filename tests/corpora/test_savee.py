@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.corpora.recordings import record_tree
+from voxaffect.corpora import savee
+
+
+@pytest.mark.parametrize("name", ["AudioData/JK/sa03.wav", "ALL/JK_sa03.wav", "JKsa03.wav"])
+def test_all_layouts_say_the_same(tmp_path: Path, name: str) -> None:
+    (utterance,) = savee.parse(record_tree(tmp_path, [name])).utterances
+    assert utterance.speaker == "savee/JK"
+    assert utterance.label == "sadness"
+    assert utterance.gender == "male"
+
+
+def test_one_name_of_two_speakers_is_no_copy(tmp_path: Path) -> None:
+    names = [f"AudioData/{speaker}/su01.wav" for speaker in ("DC", "JE", "JK", "KL")]
+    corpus = savee.parse(record_tree(tmp_path, names))
+    assert len(corpus.speakers) == 4
+    assert corpus.count(lambda u: u.label) == {"surprise": 4}
+    assert not corpus.problems
+
+
+def test_a_recording_of_nobody_is_a_fault(tmp_path: Path) -> None:
+    (problem,) = savee.parse(record_tree(tmp_path, ["DC/a01.wav", "a02.wav"])).problems
+    assert (problem.kind, problem.path, problem.is_fault) == ("unknown speaker", "a02.wav", True)
+
+
+def test_the_card_adds_up_to_the_whole_corpus() -> None:
+    assert sum(savee.CARD.labels.values()) == 480
