@@ -2,8 +2,8 @@
 
     python benchmarks/features.py [CORPORA] [--quick]
 
-CORPORA is a folder that holds `emodb`, by default the environment's VOXAFFECT_CORPORA. Every
-extractor has one thread and is timed in processor seconds, so a busy machine changes little. Both
+CORPORA is a folder that holds `emodb`, by default the environment's VOXAFFECT_CORPORA; without
+either, simulated speech takes its place. Every extractor has one thread and is timed in processor seconds, so a busy machine changes little. Both
 loads are EmoDB: its utterances one by one, and the same speech repeated to an hour in one piece.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from voxaffect.audio.decode import decode
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.features.layout import Layout
 from voxaffect.features.lld import CPU_BLOCK_FRAMES, LowLevelDescriptors
+from voxaffect.simulation.trees import simulate
 
 Samples = NDArray[np.float32]
 Extractor = Callable[[Sequence[Samples]], object]
@@ -198,11 +200,13 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="an eighth of EmoDB, two minutes")
     arguments = parser.parse_args()
-    if arguments.corpora is None:
-        parser.error("name the folder that holds emodb, or set VOXAFFECT_CORPORA")
     torch.set_num_threads(1)
     console = Console()
-    utterances, piece = loads(arguments.corpora, quick=arguments.quick)
+    with tempfile.TemporaryDirectory() as folder:
+        if arguments.corpora is None:
+            console.print("no VOXAFFECT_CORPORA: simulated speech takes the place of EmoDB")
+            simulate(Path(folder), seed=0, corpora=("emodb",))
+        utterances, piece = loads(arguments.corpora or Path(folder), quick=arguments.quick)
     with torch.inference_mode():
         console.print(comparison(utterances, real_time_factors(utterances, [*EXTRACTORS])))
         console.print(comparison(piece, real_time_factors(piece, [OURS, EMOBASE])))
