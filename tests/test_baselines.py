@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from tests.model.examples import make_examples
 from voxaffect.baselines import SvmClassifier, SvmSettings, descriptor_functionals
+from voxaffect.errors import TrainingError
 
 
 @given(n_frames=st.integers(3, 60), seed=st.integers(0, 1000))
@@ -44,3 +46,23 @@ def test_the_machine_recognises_and_never_names_an_unseen_class() -> None:
     answers = machine.answer(test.frames)
     assert answers.probabilities.shape == (40, 4)
     assert set(answers.classes) == {0, 1}
+
+
+@pytest.mark.parametrize("n_seen", [2, 3])
+def test_an_answer_does_not_depend_on_the_company(n_seen: int) -> None:
+    train, dev, test = (make_examples(n, seed=i) for i, n in enumerate((80, 20, 40)))
+    machine = SvmClassifier(SvmSettings())
+    seen = np.flatnonzero(train.targets["emotion"] < n_seen)
+    machine.fit(train.select(seen), dev, seed=0)
+    together = machine.answer(test.frames).probabilities
+    alone = [machine.answer([frames]).probabilities[0] for frames in test.frames]
+    np.testing.assert_allclose(alone, together, rtol=1e-9)
+    assert (together.argmax(axis=1) < n_seen).all()
+
+
+@pytest.mark.parametrize("part", [0, 1], ids=["train", "dev"])
+def test_an_utterance_without_emotion_is_refused(part: int) -> None:
+    train_and_dev = make_examples(16), make_examples(8)
+    train_and_dev[part].targets["emotion"][3] = -1
+    with pytest.raises(TrainingError, match="utterance 3 has no emotion"):
+        SvmClassifier(SvmSettings()).fit(*train_and_dev, seed=0)

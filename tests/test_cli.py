@@ -81,8 +81,8 @@ def test_the_command_line_replaces_settings_of_the_file(
     words = ("evaluate", project / "settings.toml", "--out", project / "other", "-j", 1)
     more = ("--protocol", "aggregated", "--systems", "svm", "--seeds", "3,4")
     assert voxaffect(monkeypatch, *words, *more) == 0
-    names = sorted(path.name for path in (project / "other").glob("results/aggregated/*.npz"))
-    assert names == ["svm-3.npz", "svm-4.npz"]
+    names = sorted(path.name[:5] for path in (project / "other").glob("results/aggregated/*.npz"))
+    assert names == ["svm-3", "svm-4"]
 
 
 def test_predict_answers_in_three_forms(
@@ -140,10 +140,11 @@ def test_extract_counts_what_there_is(
 def test_the_demo_runs_the_whole_experiment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(
-        "voxaffect.commands.evaluation.DEMO_TRAINING",
-        {"max_epochs": 1, "lstm": {"crop_frames": 10}, "dnn": {"batches_per_epoch": 2}},
-    )
+    quick = {
+        "training": {"max_epochs": 1, "dnn": {"batches_per_epoch": 2}},
+        "evaluate": {"systems": ["dnn-stl", "dnn-mtl", "svm"]},
+    }
+    monkeypatch.setattr("voxaffect.commands.evaluation.DEMO", quick)
     assert voxaffect(monkeypatch, "demo", "--out", tmp_path, "--scale", 0.1, "-j", 2) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert "simulated" in printed
@@ -174,6 +175,49 @@ def test_an_error_is_one_sentence_and_status_2(
     printed = capsys.readouterr().err
     assert message in printed
     assert "Traceback" not in printed
+
+
+def write_table(folder: Path, project: Path, emotion: str | None = None) -> Path:
+    """Settings for a table of simulated clips that names no speakers."""
+    clips = sorted((project / "trees/emodb/wav").glob("*.wav"))
+    words = {"N": "neutral", "F": "happy", "T": "sad", "W": "angry"}
+    rows = [f"{clip},{emotion or words[clip.stem[5]]}" for clip in clips if clip.stem[5] in words]
+    (folder / "clips.csv").write_text("\n".join(["path,emotion", *rows]) + "\n")
+    settings = folder / "table.toml"
+    settings.write_text(f'[corpora.mine]\ntable = "clips.csv"\n[features]\nstore = "{folder}"\n')
+    return settings
+
+
+def test_speakers_that_are_not_named_cost_only_what_needs_them(
+    project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = write_table(tmp_path, project)
+    words = ("evaluate", settings, "--systems", "svm", "--out", tmp_path / "run", "-j", 1)
+    assert voxaffect(monkeypatch, *words) == 1
+    assert "two or more" in capsys.readouterr().err
+    assert len(list((tmp_path / "run/results/aggregated").glob("*.npz"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("emotion", "message"),
+    [("sad", "all training data are sad"), ("anggry", "does not know the label 'anggry'")],
+)
+def test_one_class_or_an_unknown_label_is_one_sentence(
+    emotion: str,
+    message: str,
+    project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = write_table(tmp_path, project, emotion)
+    words = ("train", settings, "--out", tmp_path / "model", "-j", 1)
+    assert voxaffect(monkeypatch, *words) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not list(tmp_path.glob("model/*"))
 
 
 def test_a_baseline_cannot_be_saved_and_a_format_must_exist(

@@ -6,7 +6,7 @@ import pytest
 
 from voxaffect.config import find_loader, find_system, load_settings
 from voxaffect.corpora.corpus import Utterance
-from voxaffect.errors import ConfigError, CorpusError
+from voxaffect.errors import ConfigError
 from voxaffect.systems import SYSTEMS
 
 
@@ -63,6 +63,20 @@ def test_environment_variables_stand_in_paths(
         ("[taxonomy.ravdes]\ncalm = 'neutral'\n", ["'ravdes'", "taxonomy"]),
         ("[taxonomy.emodb]\nboredom = 'netral'\n", ["'netral'", "'neutral'"]),
         ("[elm]\nridge = 'gvc'\n", ["ridge", "gvc"]),
+        ("[elm]\nridge = -1\n", ["ridge", "-1"]),
+        ("[elm]\nn_hidden = 0\n", ["n_hidden", "0"]),
+        ("[elm]\nthreshold = 7\n", ["threshold", "7"]),
+        ("[svm]\npenalty = -1\n", ["penalty", "-1"]),
+        ("[svm]\nclass_weight = 'balancd'\n", ["class_weight", "'balancd'"]),
+        ("[training]\nlearning_rate = inf\n", ["learning_rate", "inf"]),
+        ("[training]\ndevice = 'cdua'\n", ["device", "'cdua'", "use cpu"]),
+        ("[evaluate]\nsystems = []\n", ["systems", "[]"]),
+        ("[evaluate]\nsystems = ['svm', 'svm']\n", ["systems", "twice"]),
+        ("[evaluate]\nseeds = [0, 0]\n", ["seeds", "twice"]),
+        ("[evaluate]\nsplit_style = ['emdb']\n", ["'emdb'", "'emodb'"]),
+        ("[corpora.mine]\ntabel = 'x.csv'\n", ["'tabel'", "'table'", "corpora.mine"]),
+        ("[corpora.mine]\ntable = 3\n", ["corpora.mine.table", "3"]),
+        ("[corpora.mine]\nloader = 'emodb'\n", ["corpora.mine", "root"]),
     ],
 )
 def test_what_is_wrong_is_named_with_what_is_near(
@@ -96,11 +110,34 @@ def test_an_unknown_corpus_or_system_is_named_with_the_nearest() -> None:
         find_system("dnn-slt")
 
 
+def write_emodb(root: Path, names: tuple[str, ...] = ("03a01Fa", "08a02La")) -> None:
+    root.mkdir(parents=True)
+    for name in names:
+        (root / f"{name}.wav").write_bytes(b"RIFF")
+
+
 def test_a_corpus_may_be_named_freely_when_its_loader_is_told(tmp_path: Path) -> None:
+    write_emodb(tmp_path / "x" / "wav")
     text = '[corpora.berlin]\nroot = "x"\nloader = "emodb"\n'
-    settings = load_settings(written(tmp_path, "", text))
-    with pytest.raises(CorpusError, match="x"):
+    mapped = "[taxonomy.berlin]\nboredom = 'sad'\n"
+    settings = load_settings(written(tmp_path, mapped, text))
+    corpus = settings.load_corpora()[0]
+    assert corpus.name == "berlin"
+    first, second = corpus.utterances
+    assert (first.id, first.corpus, first.speaker) == ("berlin/wav/03a01Fa", "berlin", "berlin/03")
+    assert settings.make_taxonomy().emotion(second) == "sad"
+
+
+def test_a_label_that_a_corpus_does_not_have_cannot_be_mapped(tmp_path: Path) -> None:
+    write_emodb(tmp_path / "trees/emodb/wav")
+    settings = load_settings(written(tmp_path, "[taxonomy.emodb]\nbordom = 'sad'\n"))
+    with pytest.raises(ConfigError, match=r"'bordom'.*did you mean 'boredom'"):
         settings.load_corpora()
+
+
+def test_relative_paths_are_those_of_the_file(tmp_path: Path) -> None:
+    settings = load_settings(written(tmp_path, "[features]\nstore = 'cache'\n"))
+    assert settings.features.store == tmp_path / "cache"
 
 
 def test_labels_are_mapped_as_told(tmp_path: Path) -> None:

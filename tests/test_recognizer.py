@@ -1,21 +1,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from voxaffect.artefact import read_artefact, write_artefact
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.classifier import NetSettings
-from voxaffect.errors import ArtefactError, AudioError
+from voxaffect.errors import ArtefactError, AudioError, CorpusError, TrainingError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld import LowLevelDescriptors
 from voxaffect.model.batches import Examples
 from voxaffect.model.training import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.recognizer import Recognizer
+from voxaffect.taxonomy import EMOTION, GENDER, MISSING
 
 TRUNKS: list[TrunkSettings] = [
     LstmSettings(hidden=8),
@@ -34,21 +37,22 @@ def tone(seed: int, seconds: float = 0.6) -> Waveform:
 
 
 def trained(trunk: TrunkSettings = TRUNKS[0]) -> Recognizer:
-    extractor = LowLevelDescriptors()
     settings = NetSettings(
         trunk,
         {"emotion": 1.0, "gender": 0.1},
         TrainingSettings(batch_size=8, max_epochs=3, patience=3),
     )
-    waveforms = [tone(i).normalised() for i in range(24)]
-    targets = {
-        "emotion": np.arange(24, dtype=np.int64) % 4,
-        "gender": np.arange(24, dtype=np.int64) % 2,
+    recognizer = Recognizer(settings, card={"note": "tones"})
+    train, dev = (labelled(recognizer, part) for part in (range(16), range(16, 24)))
+    return recognizer.fit(train, dev, seed=0)
+
+
+def labelled(recognizer: Recognizer, seeds: range) -> Examples:
+    labels = {
+        "emotion": [EMOTION.classes[seed % 4] for seed in seeds],
+        "gender": [GENDER.classes[seed % 2] for seed in seeds],
     }
-    examples = Examples(extractor.extract(waveforms), targets)
-    return Recognizer(settings, extractor, {"note": "tones"}).fit(
-        examples.select(np.arange(16)), examples.select(np.arange(16, 24)), seed=0
-    )
+    return recognizer.examples([tone(seed) for seed in seeds], labels)
 
 
 @pytest.fixture(scope="module")
@@ -135,24 +139,29 @@ def test_what_cannot_be_analysed_is_named(
     assert "clip 7" in str(fault.value)
 
 
-@pytest.mark.parametrize("name", ["recognizer.json", "weights.safetensors"])
+FILES = ["recognizer.json", "weights-*.safetensors"]
+
+
+@pytest.mark.parametrize("pattern", FILES)
 @pytest.mark.parametrize("where", [0.1, 0.5, 0.9])
-def test_a_changed_byte_is_refused(saved: Path, name: str, where: float) -> None:
-    content = bytearray((saved / name).read_bytes())
+def test_a_changed_byte_is_refused(saved: Path, pattern: str, where: float) -> None:
+    (path,) = saved.glob(pattern)
+    content = bytearray(path.read_bytes())
     place = int(where * len(content))
     content[place] = ord("7") if content[place] != ord("7") else ord("8")
-    (saved / name).write_bytes(content)
-    with pytest.raises(ArtefactError, match=name):
+    path.write_bytes(content)
+    with pytest.raises(ArtefactError, match=path.name):
         Recognizer.load(saved)
 
 
-@pytest.mark.parametrize("name", ["recognizer.json", "weights.safetensors"])
-def test_a_missing_or_cut_file_is_refused(saved: Path, name: str) -> None:
-    content = (saved / name).read_bytes()
-    (saved / name).write_bytes(content[: len(content) // 2])
-    with pytest.raises(ArtefactError):
+@pytest.mark.parametrize("pattern", FILES)
+def test_a_missing_or_cut_file_is_refused(saved: Path, pattern: str) -> None:
+    (path,) = saved.glob(pattern)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ArtefactError, match=path.name):
         Recognizer.load(saved)
-    (saved / name).unlink()
+    path.unlink()
     with pytest.raises(ArtefactError, match=str(saved)):
         Recognizer.load(saved)
 
@@ -168,3 +177,86 @@ def test_a_newer_format_is_refused(saved: Path) -> None:
     path.write_text(path.read_text().replace('"format": 1', '"format": 99'))
     with pytest.raises(ArtefactError, match="format 99"):
         Recognizer.load(saved)
+
+
+def resaved(saved: Path, **changes: object) -> Path:
+    """The recogniser with another header, sealed as if it had been trained so."""
+    header, arrays = read_artefact(saved)
+    write_artefact(saved, {**header, **changes}, arrays)
+    return saved
+
+
+def test_other_classes_and_another_level_are_refused(saved: Path) -> None:
+    header, _ = read_artefact(saved)
+    for task, classes in header["classes"].items():
+        turned = {**header["classes"], task: classes[::-1]}
+        with pytest.raises(ArtefactError, match="other classes"):
+            Recognizer.load(resaved(saved, classes=turned))
+    resaved(saved, classes=header["classes"])
+    with pytest.raises(ArtefactError, match=r"other target level.*0\.1"):
+        Recognizer.load(resaved(saved, target_rms=0.1))
+
+
+@pytest.mark.parametrize("trunk", TRUNKS, ids=str)
+def test_the_trunk_says_its_kind_and_unknown_keys_are_refused(
+    trunk: TrunkSettings, tmp_path: Path
+) -> None:
+    trained(trunk).save(tmp_path)
+    header, _ = read_artefact(tmp_path)
+    stated = header["settings"]
+    assert stated["trunk"]["kind"] == type(trunk).__name__.removesuffix("Settings").lower()
+    for wrong in (
+        {**stated, "trunk": {**stated["trunk"], "kind": "gru"}},
+        {**stated, "trunk": {**stated["trunk"], "attention": 4}},
+        {**stated, "trunk": {**stated["trunk"], "hidden": "many"}},
+        {**stated, "augmentation": True},
+        None,
+    ):
+        with pytest.raises(ArtefactError, match="settings"):
+            Recognizer.load(resaved(tmp_path, settings=wrong))
+
+
+def test_what_was_trained_on_another_device_answers_on_this_one(
+    recognizer: Recognizer, tmp_path: Path
+) -> None:
+    here = recognizer.settings
+    elsewhere = replace(here, training=replace(here.training, device="cuda"))
+    twin = Recognizer(elsewhere, recognizer.extractor)
+    twin.classifier = recognizer.classifier
+    twin.save(tmp_path)
+    loaded = Recognizer.load(tmp_path)
+    assert loaded.settings == here
+    answers = [r.predict([tone(30)])[0].probabilities for r in (recognizer, loaded)]
+    assert answers[0] == answers[1]
+
+
+def test_examples_are_decoded_levelled_and_labelled(recognizer: Recognizer, tmp_path: Path) -> None:
+    path = tmp_path / "tone.wav"
+    quiet = tone(1).samples * np.float32(0.01)
+    soundfile.write(path, quiet, SAMPLE_RATE_HZ, subtype="FLOAT")
+    examples = recognizer.examples([tone(0), path], {"emotion": ["sad", "angry"]})
+    frames = recognizer.extractor.extract([tone(0).normalised(), tone(1).normalised()])
+    for found, expected in zip(examples.frames, frames, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+    assert {task: target.tolist() for task, target in examples.targets.items()} == {
+        "emotion": [2, 3],
+        "gender": [MISSING, MISSING],
+    }
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ({"emotion": ["sad"]}, TrainingError, "1 labels of emotion for 2 recordings"),
+        ({"mood": ["sad", "sad"]}, TrainingError, "'mood' is no task"),
+        ({"emotion": ["sad", "wistful"]}, CorpusError, "'wistful' is no emotion"),
+    ],
+)
+def test_labels_that_do_not_fit_are_named(
+    recognizer: Recognizer,
+    labels: dict[str, list[str | None]],
+    error: type[Exception],
+    message: str,
+) -> None:
+    with pytest.raises(error, match=message):
+        recognizer.examples([tone(0), tone(1)], labels)

@@ -1,14 +1,19 @@
-"""A saved recogniser on disk: `recognizer.json` and `weights.safetensors` in one folder.
+"""A saved recogniser on disk: `recognizer.json` and `weights-<hash>.safetensors` in one folder.
 
-The header says what the weights are, and their hash; it is hashed itself. Reading runs no code, and
-refuses a file of which one byte has changed.
+The header names the weights and their hash, and carries a hash of its own; it has one spelling, so
+that a changed byte shows wherever it lies. Reading runs no code.
+
+Weights of another hash have another name: new ones never overwrite what the old header needs. The
+header comes last, and its renaming into place is the moment at which the new recogniser is there.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +25,9 @@ from voxaffect.errors import ArtefactError
 from voxaffect.files import digest, write_atomically, write_text
 
 FORMAT = 1
-HEADER, WEIGHTS = "recognizer.json", "weights.safetensors"
+HEADER = "recognizer.json"
+WEIGHTS_KEYS = {"weights", "weights_sha256"}
+HASH_DIGITS = 12
 
 Header = dict[str, Any]
 Arrays = dict[str, NDArray[Any]]
@@ -32,21 +39,37 @@ def plain(value: Mapping[str, Any]) -> Header:
     return header
 
 
+def ensure_writable(folder: Path) -> None:
+    """Make a folder and try it, so that nobody trains for hours and then cannot save.
+
+    Raises:
+        ArtefactError: the folder cannot be made, or takes no files.
+    """
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+
+
 def write_artefact(folder: Path, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
-    """Write both files, each whole or not at all.
+    """Write weights and header; killed at any moment, it leaves the old pair or the new one.
 
     Args:
         folder: made where it is missing.
         header: plain values.
         arrays: name -> array.
+
+    Raises:
+        ArtefactError: the folder cannot be written.
     """
     weights = safetensors.numpy.save({k: np.asarray(v, order="C") for k, v in arrays.items()})
     sha256 = hashlib.sha256(weights).hexdigest()
-    whole = plain({"format": FORMAT, **header, "weights_sha256": sha256})
-    with write_atomically(folder / WEIGHTS) as file:
-        file.write(weights)
-    text = json.dumps({**whole, "digest": digest(whole)}, indent=1)
-    write_text(folder / HEADER, text + "\n")
+    name = _weights_name(sha256[:HASH_DIGITS])
+    stated = plain({"format": FORMAT, **header, "weights": name, "weights_sha256": sha256})
+    with _writing(folder):
+        with write_atomically(folder / name) as file:
+            file.write(weights)
+        write_text(folder / HEADER, _sealed(stated))
+        _remove_other_weights(folder, name)
 
 
 def read_artefact(folder: Path) -> tuple[Header, Arrays]:
@@ -56,38 +79,75 @@ def read_artefact(folder: Path) -> tuple[Header, Arrays]:
         ArtefactError: a file is missing, changed or of another format.
     """
     header = _read_header(folder)
-    return header, _read_weights(folder / WEIGHTS, header["weights_sha256"])
+    return header, _read_weights(folder / header["weights"], header["weights_sha256"])
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
+        raise ArtefactError(
+            f"{folder}: cannot be written ({fault.strerror}); choose another folder"
+        ) from fault
+
+
+def _weights_name(digits: str) -> str:
+    return f"weights-{digits}.safetensors"
+
+
+def _remove_other_weights(folder: Path, name: str) -> None:
+    for path in folder.glob(_weights_name(HASH_DIGITS * "[0-9a-f]")):
+        if path.name != name:
+            path.unlink(missing_ok=True)
+
+
+def _sealed(header: Header) -> str:
+    """The one text of a header, its digest at the end."""
+    stated = {key: value for key, value in header.items() if key != "digest"}
+    return json.dumps({**stated, "digest": digest(stated)}, indent=1) + "\n"
 
 
 def _read_header(folder: Path) -> Header:
     path = folder / HEADER
+    content = _read_header_bytes(path)
     try:
-        header: Header = json.loads(path.read_text(encoding="utf-8"))
-        stated = header.pop("digest")
-    except FileNotFoundError as fault:
-        raise ArtefactError(
-            f"{folder}: holds no recogniser; give the folder that train wrote"
-        ) from fault
-    except (OSError, ValueError, KeyError, AttributeError) as fault:
+        header: Header = json.loads(content)
+        version = header["format"]
+        is_whole = _sealed(header).encode() == content and header.keys() >= WEIGHTS_KEYS
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as fault:
         raise ArtefactError(f"{path}: damaged ({fault}); restore it or train again") from fault
-    if header.get("format") != FORMAT:
+    if version != FORMAT:
         raise ArtefactError(
-            f"{path}: format {header.get('format')!r} where this version reads {FORMAT}; "
+            f"{path}: format {version!r} where this version reads {FORMAT}; "
             "train again or install the version that wrote it"
         )
-    if digest(header) != stated:
+    if not is_whole:
         raise ArtefactError(f"{path}: has changed since it was saved; restore it or train again")
     return header
+
+
+def _read_header_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as fault:
+        raise ArtefactError(
+            f"{path.parent}: holds no recogniser; give the folder that train wrote"
+        ) from fault
+    except OSError as fault:
+        raise _unreadable(path, fault) from fault
 
 
 def _read_weights(path: Path, sha256: str) -> Arrays:
     try:
         content = path.read_bytes()
     except OSError as fault:
-        raise ArtefactError(
-            f"{path}: cannot be read ({fault}); restore it or train again"
-        ) from fault
+        raise _unreadable(path, fault) from fault
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ArtefactError(f"{path}: has changed since it was saved; restore it or train again")
     arrays: Arrays = safetensors.numpy.load(content)
     return arrays
+
+
+def _unreadable(path: Path, fault: OSError) -> ArtefactError:
+    return ArtefactError(f"{path}: cannot be read ({fault.strerror}); restore it or train again")

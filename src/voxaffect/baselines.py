@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from voxaffect.classifier import Answers, OnEpoch
+from voxaffect.classifier import Answers, OnEpoch, known_emotions
 from voxaffect.model.batches import Examples
 from voxaffect.taxonomy import EMOTION
 from voxaffect.utterance.calibration import TemperatureCalibration
+
+UNSEEN_SCORE = -1.0
+"""Score of a class that training never saw. It never wins: the better of two classes scores at
+least 0, the best of three or more wins at least one duel and scores above 2/3."""
 
 
 def descriptor_functionals(frames: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -53,8 +58,8 @@ class SvmSettings:
         class_weight: "balanced" weighs utterances by inverse class frequency.
     """
 
-    penalty: float = 1.0
-    class_weight: str | None = "balanced"
+    penalty: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    class_weight: Literal["balanced"] | None = "balanced"
 
 
 class SvmClassifier:
@@ -74,15 +79,18 @@ class SvmClassifier:
         seed: int,
         on_epoch: OnEpoch | None = None,  # noqa: ARG002 a machine has no epochs
     ) -> None:
-        """Learn from `train`; `dev` calibrates, and nothing else."""
+        """Learn from `train`; `dev` calibrates, and nothing else.
+
+        Raises:
+            TrainingError: an utterance has no emotion.
+        """
+        target, dev_target = known_emotions(train), known_emotions(dev)
         machine = SVC(
             C=self.settings.penalty, class_weight=self.settings.class_weight, random_state=seed
         )
         self.machine_ = make_pipeline(StandardScaler(), machine)
-        self.machine_.fit(_table(train.frames), train.targets[EMOTION.name])
-        self.calibration_ = TemperatureCalibration.fit(
-            self._scores(dev.frames), dev.targets[EMOTION.name]
-        )
+        self.machine_.fit(_table(train.frames), target)
+        self.calibration_ = TemperatureCalibration.fit(self._scores(dev.frames), dev_target)
 
     def answer(self, frames: Sequence[NDArray[np.float32]]) -> Answers:
         """Answers for N utterances, each float32 (T, F)."""
@@ -94,11 +102,11 @@ class SvmClassifier:
         return {"temperature": self.calibration_.temperature}
 
     def _scores(self, frames: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
-        """Scores (N, C); a class that training never saw stays below all others."""
+        """Scores (N, C); each row is of its own utterance alone."""
         seen = self.machine_.decision_function(_table(frames))
         if seen.ndim == 1:  # two classes, one column
             seen = np.stack([-seen, seen], axis=1)
-        scores = np.full((len(seen), EMOTION.n_classes), seen.min() - 1.0)
+        scores = np.full((len(seen), EMOTION.n_classes), UNSEEN_SCORE)
         scores[:, self.machine_.classes_] = seen
         return scores
 

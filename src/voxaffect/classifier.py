@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 
 from voxaffect.errors import TrainingError
 from voxaffect.features.standardize import Standardizer
@@ -77,12 +78,12 @@ class ElmSettings:
         n_parts: parts of the training set for "out-of-fold".
     """
 
-    n_hidden: int = 120
-    ridge: float | Literal["gcv"] = "gcv"
+    n_hidden: Annotated[int, Field(ge=1)] = 120
+    ridge: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["gcv"] = "gcv"
     class_weight: Literal["balanced"] | None = "balanced"
-    threshold: float = 0.2
+    threshold: Annotated[float, Field(ge=0, lt=1)] = 0.2
     posteriors: Literal["in-fold", "out-of-fold"] = "in-fold"
-    n_parts: int = 5
+    n_parts: Annotated[int, Field(ge=2)] = 5
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ class NetClassifier:
         Raises:
             TrainingError: an utterance has no emotion, or the net diverges.
         """
-        target = _known_emotions(train)
+        target = known_emotions(train)
         self.standardizer_ = Standardizer.fit(train.frames)
         bank, dev_bank = self._bank(train), self._bank(dev)
         self.net_, self.history_ = self._fit_net(bank, dev_bank, seed, on_epoch)
@@ -149,7 +150,7 @@ class NetClassifier:
             random_state=seed,
         ).fit(high_level, target)
         dev_scores = self._scores(self._high_level(posteriors(self.net_, dev_bank)))
-        self.calibration_ = TemperatureCalibration.fit(dev_scores, _known_emotions(dev))
+        self.calibration_ = TemperatureCalibration.fit(dev_scores, known_emotions(dev))
 
     def answer(self, frames: Sequence[NDArray[np.float32]]) -> Answers:
         """Answers for N utterances, each float32 (T, F)."""
@@ -211,7 +212,12 @@ class NetClassifier:
         return self.elm_.class_scores(high_level, EMOTION.n_classes)
 
 
-def _known_emotions(examples: Examples) -> NDArray[np.int64]:
+def known_emotions(examples: Examples) -> NDArray[np.int64]:
+    """Emotion class of every utterance, int64 (N,).
+
+    Raises:
+        TrainingError: an utterance has none.
+    """
     target = examples.targets[EMOTION.name]
     if (target == MISSING).any():
         row = int(np.flatnonzero(target == MISSING)[0])

@@ -43,7 +43,7 @@ def demo(
     """
     from voxaffect.commands import evaluation
 
-    evaluation.demo(out, n_jobs=jobs, seed=seed, scale=scale)
+    raise typer.Exit(evaluation.demo(out, n_jobs=jobs, seed=seed, scale=scale))
 
 
 @app.command()
@@ -83,11 +83,15 @@ def evaluate(
     """Train and test systems on corpora; resumes where an earlier run of the same folder stopped.
 
     Writes every result as it ends, then report.html and report.md. Settings given here replace
-    those of the file.
+    those of the file. The exit status is 1 where a fold could not be computed.
     """
     from voxaffect.commands import evaluation
 
-    evaluation.evaluate(config, out, protocols=protocol, systems=systems, seeds=seeds, n_jobs=jobs)
+    raise typer.Exit(
+        evaluation.evaluate(
+            config, out, protocols=protocol, systems=systems, seeds=seeds, n_jobs=jobs
+        )
+    )
 
 
 @app.command()
@@ -117,7 +121,9 @@ def train(
 
 @app.command()
 def predict(
-    files: Annotated[list[Path], typer.Argument(help="Recordings in any format libsndfile reads.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Recordings: sound in any common format, or films.")
+    ],
     model: Annotated[Path, typer.Option("--model", "-m", help="Folder that train wrote.")],
     output: Annotated[str, typer.Option("--format", "-f", help="table, json or csv.")] = "table",
     timeline: Annotated[

@@ -13,9 +13,10 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+import torch
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from voxaffect.baselines import SvmSettings
 from voxaffect.classifier import ElmSettings
@@ -24,6 +25,7 @@ from voxaffect.corpora.corpus import Corpus
 from voxaffect.corpora.table import parse_table
 from voxaffect.errors import ConfigError
 from voxaffect.evaluation.experiment import Plan
+from voxaffect.evaluation.folds import Protocol
 from voxaffect.model.training import TrainingSettings
 from voxaffect.systems import SYSTEMS, Options, System
 from voxaffect.taxonomy import EMOTION, Taxonomy
@@ -33,6 +35,25 @@ EXCLUDE = "exclude"
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _usable_device(name: str) -> str:
+    """The name of a device that is here."""
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as fault:
+        raise ValueError(f"no such device here, use cpu ({fault})") from fault
+    return name
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("something is named twice")
+    return values
+
+
+_T = TypeVar("_T")
+_Several = Annotated[tuple[_T, ...], Field(min_length=1), AfterValidator(_distinct)]
 
 
 class TreeSource(_Strict):
@@ -56,16 +77,16 @@ class TableSource(_Strict):
 class Training(_Strict):
     """Training settings: those of all nets, and those of one kind that differ."""
 
-    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     batch_size: Annotated[int, Field(ge=1)] | None = None
     max_epochs: Annotated[int, Field(ge=1)] | None = None
     patience: Annotated[int, Field(ge=1)] | None = None
     batches_per_epoch: Annotated[int, Field(ge=1)] | None = None
     crop_frames: Annotated[int, Field(ge=1)] | None = None
-    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    clip_norm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     class_weight: Literal["balanced", "none"] | None = None
     autocast: bool | None = None
-    device: str | None = None
+    device: Annotated[str, AfterValidator(_usable_device)] | None = None
 
     def applied_to(self, settings: TrainingSettings) -> TrainingSettings:
         """The settings with what this section states."""
@@ -84,19 +105,15 @@ class TrainingSection(Training):
 
     dnn: Training = Training()
     lstm: Training = Training()
-    subtask_weight: Annotated[float, Field(ge=0)] = 0.1
+    subtask_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
 
 
 class EvaluateSection(_Strict):
     """`[evaluate]`: which questions are asked of which systems."""
 
-    protocols: tuple[Literal["within", "cross", "aggregated"], ...] = (
-        "within",
-        "cross",
-        "aggregated",
-    )
-    systems: tuple[str, ...] = ("dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl", "svm")
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
+    protocols: _Several[Protocol] = ("within", "cross", "aggregated")
+    systems: _Several[str] = ("dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl", "svm")
+    seeds: _Several[Annotated[int, Field(ge=0)]] = (0,)
     dev: Literal["utterances", "speakers"] = "utterances"
     split_style: tuple[str, ...] = ()
     split_seed: Annotated[int, Field(ge=0)] = 0
@@ -124,15 +141,22 @@ class Settings(_Strict):
 
         Raises:
             CorpusError: a tree or table cannot be used.
+        ConfigError: [taxonomy] maps a label that a corpus does not have.
         """
-        return [self._reader(name)() for name in self.corpora]
+        corpora = [self._reader(name)() for name in self.corpora]
+        for corpus in corpora:
+            seen = {u.label.lower() for u in corpus.utterances}
+            known = seen | {label.lower() for label in corpus.card.labels}
+            for label in self.taxonomy.get(corpus.name, {}):
+                _known(label.lower(), known, f"label of {corpus.name} under [taxonomy]")
+        return corpora
 
     def _reader(self, name: str) -> Callable[[], Corpus]:
         source = self.corpora[name]
         if isinstance(source, TableSource):
             return lambda: parse_table(source.table, name)
         loader = find_loader(source.loader or name)
-        return lambda: loader.parse(source.root)
+        return lambda: loader.parse(source.root).renamed(name)
 
     def make_taxonomy(self) -> Taxonomy:
         """The mapping from labels to classes."""
@@ -163,6 +187,8 @@ class Settings(_Strict):
     def plan(self) -> Plan:
         """What an evaluation computes."""
         asked = self.evaluate
+        for name in asked.split_style:
+            _known(name, self.corpora, "corpus under evaluate.split_style")
         return Plan(
             protocols=asked.protocols,
             systems=self.systems(),
@@ -208,7 +234,9 @@ def load_settings(path: Path) -> Settings:
         raise ConfigError(f"{path}: is no TOML ({fault})") from fault
     plain = _expand(plain, path)
     base = path.resolve().parent
-    plain["corpora"] = {k: _source(v, base) for k, v in _section(plain, "corpora", path).items()}
+    plain["corpora"] = {k: _source(k, v, path) for k, v in _section(plain, "corpora", path).items()}
+    if isinstance(store := _section_or_empty(plain, "features").get("store"), str):
+        plain["features"]["store"] = str(base / Path(store).expanduser())
     return make_settings(plain, str(path))
 
 
@@ -236,14 +264,26 @@ def _section(plain: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
     return section
 
 
-def _source(value: Any, base: Path) -> Any:
+def _section_or_empty(plain: dict[str, Any], name: str) -> dict[str, Any]:
+    section = plain.get(name)
+    return section if isinstance(section, dict) else {}
+
+
+def _source(name: str, value: Any, path: Path) -> dict[str, Any]:
     """A corpus given as a text is its root; paths become absolute."""
-    if isinstance(value, str):
-        value = {"root": value}
-    if not isinstance(value, dict):
-        return value
-    absolute = {k: str(base / Path(value[k]).expanduser()) for k in ("root", "table") if k in value}
-    return {**value, **absolute}
+    given = {"root": value} if isinstance(value, str) else value
+    sentence = f'{path}: corpora.{name} must be a folder, or a section with "root" or "table"'
+    if not isinstance(given, dict):
+        raise ConfigError(sentence)
+    for key, text in given.items():
+        _known(key, ("root", "loader", "table"), f"setting under [corpora.{name}]", str(path))
+        if not isinstance(text, str):
+            raise ConfigError(f"{path}: corpora.{name}.{key} = {text!r} must be a text")
+    if ("root" in given) == ("table" in given):
+        raise ConfigError(sentence)
+    base = path.resolve().parent
+    absolute = {k: str(base / Path(given[k]).expanduser()) for k in ("root", "table") if k in given}
+    return {**given, **absolute}
 
 
 def _expand(value: Any, path: Path) -> Any:

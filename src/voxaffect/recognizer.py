@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 import voxaffect
 from voxaffect.artefact import plain, read_artefact, write_artefact
 from voxaffect.audio.decode import decode
-from voxaffect.audio.waveform import Waveform
+from voxaffect.audio.waveform import TARGET_RMS, Waveform
 from voxaffect.classifier import NetClassifier, NetSettings, OnEpoch
-from voxaffect.errors import ArtefactError
+from voxaffect.errors import ArtefactError, TrainingError
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.lld import LowLevelDescriptors
 from voxaffect.features.standardize import Standardizer
 from voxaffect.model.batches import Examples
+from voxaffect.model.trunks import DnnSettings, LstmSettings
 from voxaffect.taxonomy import EMOTION, TASKS
 from voxaffect.utterance.calibration import TemperatureCalibration
 from voxaffect.utterance.elm import ExtremeLearningMachine
+
+Recording = Path | str | bytes | Waveform
+"""A file, an encoded file's bytes, or samples."""
+
+TRUNKS: Mapping[str, type[DnnSettings] | type[LstmSettings]] = {
+    "dnn": DnnSettings,
+    "lstm": LstmSettings,
+}
+"""What a saved recogniser calls the kinds of trunk."""
+
+ASSUMED = {
+    "features": "frame features",
+    "names": "names of frame features",
+    "classes": "classes",
+    "target_rms": "target level",
+}
+"""What weights take for granted of the program around them: key of the header -> its words."""
 
 CLIPPED_SHARE = 0.01
 SHORT_S = 0.5
@@ -75,22 +93,45 @@ class Recognizer:
     def fit(
         self, train: Examples, dev: Examples, *, seed: int, on_epoch: OnEpoch | None = None
     ) -> Recognizer:
-        """Learn from frames of this recogniser's own extractor."""
+        """Learn from frames of this recogniser's own extractor; `examples` makes them."""
         self.classifier.fit(train, dev, seed=seed, on_epoch=on_epoch)
         self.card = {**self.card, "seed": seed, **self.classifier.details()}
         return self
 
-    def predict(self, recordings: Sequence[Path | str | bytes | Waveform]) -> list[Prediction]:
+    def examples(
+        self, recordings: Sequence[Recording], labels: Mapping[str, Sequence[str | None]]
+    ) -> Examples:
+        """Labelled recordings as `fit` takes them, on the road that `predict` takes.
+
+        Args:
+            recordings: N files, encoded bytes or waveforms.
+            labels: task -> N class names, None where one is not known; a task that is left out
+                is not known of any.
+
+        Raises:
+            AudioError: a recording cannot be decoded, is silent or shorter than a frame.
+            CorpusError: a label is no class of its task.
+            TrainingError: there is no such task, or not one label a recording.
+        """
+        for task, names in labels.items():
+            _check_labels(task, len(names), len(recordings))
+        unknown = dict.fromkeys(self.settings.task_weights, [None] * len(recordings))
+        targets = {
+            task: np.array([TASKS[task].index(name) for name in names], np.int64)
+            for task, names in {**unknown, **labels}.items()
+        }
+        return Examples(self._frames(_waveforms(recordings)), targets)
+
+    def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
         """Predictions for files, encoded bytes or waveforms.
 
         Raises:
             AudioError: a recording cannot be decoded, is silent or shorter than a frame.
         """
-        waveforms = [r if isinstance(r, Waveform) else _decode(r) for r in recordings]
+        waveforms = _waveforms(recordings)
         if not waveforms:
             return []
-        frames = self.extractor.extract([w.normalised() for w in waveforms])
-        answers = self.classifier.answer(frames)
+        answers = self.classifier.answer(self._frames(waveforms))
         assert answers.posteriors is not None  # noqa: S101 a net always has them
         return [
             self._prediction(
@@ -102,6 +143,9 @@ class Recognizer:
     def predict_array(self, samples: NDArray[np.float32], name: str = "array") -> Prediction:
         """Prediction for mono samples at 16 kHz, float32 (n_samples,), full scale 1."""
         return self.predict([Waveform(np.ascontiguousarray(samples, np.float32), name)])[0]
+
+    def _frames(self, waveforms: Sequence[Waveform]) -> list[NDArray[np.float32]]:
+        return self.extractor.extract([waveform.normalised() for waveform in waveforms])
 
     def _prediction(
         self,
@@ -123,41 +167,40 @@ class Recognizer:
         )
 
     def save(self, folder: Path) -> None:
-        """Write the recogniser; a reader sees the old one or the new one whole."""
+        """Write the recogniser; killed at any moment, it leaves the old one or the new one.
+
+        Raises:
+            ArtefactError: the folder cannot be written.
+        """
         header = {
             "voxaffect": voxaffect.__version__,
-            "settings": self.settings.plain(),
-            "features": dict(self.extractor.settings()),
-            "names": list(self.extractor.names),
-            "classes": {task: TASKS[task].classes for task in self.settings.task_weights},
+            "settings": _plain_settings(self.settings),
+            **_assumed(self.extractor, self.settings.task_weights),
             "temperature": self.classifier.calibration_.temperature,
             "card": self.card,
         }
         write_artefact(folder, header, self._arrays())
 
     @classmethod
-    def load(cls, folder: Path, extractor: FrameExtractor | None = None) -> Recognizer:
+    def load(
+        cls, folder: Path, extractor: FrameExtractor | None = None, device: str = "cpu"
+    ) -> Recognizer:
         """Read a recogniser.
 
         Args:
             folder: what `save` wrote.
             extractor: how recordings become frames; the default one unless it was another.
+            device: where the net computes, wherever it was trained.
 
         Raises:
-            ArtefactError: a file is missing, changed, of another version, or does not fit the
-                extractor.
+            ArtefactError: a file is missing, changed or of another version, or the weights were
+                trained on features, classes or a level that are not this version's.
         """
         header, arrays = read_artefact(folder)
         extractor = extractor or LowLevelDescriptors()
-        if (
-            plain(extractor.settings()) != header["features"]
-            or list(extractor.names) != header["names"]
-        ):
-            raise ArtefactError(
-                f"{folder}: was trained on other frame features than this version extracts; "
-                "train it again"
-            )
-        settings = _settings(folder, header["settings"])
+        settings = _settings(folder, header.get("settings"))
+        _refuse_other_assumptions(folder, header, _assumed(extractor, settings.task_weights))
+        settings = replace(settings, training=replace(settings.training, device=device))
         recognizer = cls(settings, extractor, header["card"])
         recognizer._restore(folder, arrays, header["temperature"])
         return recognizer
@@ -189,8 +232,22 @@ class Recognizer:
         classifier.calibration_ = TemperatureCalibration(temperature)
 
 
+def _waveforms(recordings: Sequence[Recording]) -> list[Waveform]:
+    return [r if isinstance(r, Waveform) else _decode(r) for r in recordings]
+
+
 def _decode(recording: Path | str | bytes) -> Waveform:
     return decode(recording if isinstance(recording, bytes) else Path(recording))
+
+
+def _check_labels(task: str, n_labels: int, n_recordings: int) -> None:
+    if task not in TASKS:
+        raise TrainingError(f"{task!r} is no task; label one of {', '.join(TASKS)}")
+    if n_labels != n_recordings:
+        raise TrainingError(
+            f"{n_labels} labels of {task} for {n_recordings} recordings; give each recording one, "
+            "None where it is not known"
+        )
 
 
 def _row(by_task: dict[str, list[torch.Tensor]], row: int) -> dict[str, NDArray[np.float32]]:
@@ -214,8 +271,51 @@ def _warnings(waveform: Waveform) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _settings(folder: Path, plain: dict[str, Any]) -> NetSettings:
+def _assumed(extractor: FrameExtractor, tasks: Iterable[str]) -> dict[str, Any]:
+    """This version's own values of `ASSUMED`."""
+    return plain(
+        {
+            "features": dict(extractor.settings()),
+            "names": extractor.names,
+            "classes": {task: TASKS[task].classes for task in tasks if task in TASKS},
+            "target_rms": TARGET_RMS,
+        }
+    )
+
+
+def _refuse_other_assumptions(
+    folder: Path, header: Mapping[str, Any], assumed: Mapping[str, Any]
+) -> None:
+    for key, words in ASSUMED.items():
+        if header.get(key) != assumed[key]:
+            raise ArtefactError(
+                f"{folder}: was trained on other {words} than this version's ({header.get(key)!r} "
+                f"where it has {assumed[key]!r}); train it again"
+            )
+
+
+def _plain_settings(settings: NetSettings) -> dict[str, Any]:
+    """The settings as plain values, with the kind of the trunk said."""
+    (kind,) = (kind for kind, of in TRUNKS.items() if isinstance(settings.trunk, of))
+    return plain({**settings.plain(), "trunk": {"kind": kind, **asdict(settings.trunk)}})
+
+
+def _settings(folder: Path, stated: Any) -> NetSettings:
+    """The settings that `_plain_settings` gave; a key or value that it would not give is refused.
+
+    Raises:
+        ArtefactError: this version does not understand them.
+    """
     try:
-        return TypeAdapter(NetSettings).validate_python(plain)
-    except ValidationError as fault:
+        trunk = dict(stated["trunk"])
+        kind = TRUNKS[trunk.pop("kind")]
+        read = TypeAdapter(kind).validate_python(trunk)
+        settings = TypeAdapter(NetSettings).validate_python({**stated, "trunk": read})
+    except (KeyError, TypeError, ValueError) as fault:
         raise ArtefactError(f"{folder}: settings are not understood ({fault})") from fault
+    if _plain_settings(settings) != stated:
+        raise ArtefactError(
+            f"{folder}: settings hold what this version does not know; "
+            "install the version that wrote them or train again"
+        )
+    return settings

@@ -67,6 +67,7 @@ def test_two_columns_are_enough_but_speakers_are_missed(folder: Path) -> None:
         ("a.wav,,1,,,,,,,", "missing value", "has no emotion"),
         ("c.wav,sad,1,,,,,,,", "missing audio", "there is no file c.wav"),
         ("sub,sad,1,,,,,,,", "missing audio", "there is no file sub"),
+        (f"{400 * 'a'}.wav,sad,1,,,,,,,", "missing audio", "cannot look at aaa"),
         ("a.wav,sad,1,woman,,,,,,", "wrong gender", "'woman' is no gender, use one of female"),
         ("a.wav,sad,1,,staged,,,,,", "wrong naturalness", "use one of natural, acted"),
         ("a.wav,sad,1,,,,2,1,,", "wrong segment", "ends at 1 s, not after its start 2 s"),

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from tests.evaluation.data import make_dataset
+from voxaffect.baselines import SvmSettings
 from voxaffect.errors import ArtefactError, FoldError, TrainingError
 from voxaffect.evaluation.experiment import Job, Outcome, Plan, run
 from voxaffect.evaluation.results import FoldResult
-from voxaffect.evaluation.run import Run, RunFolder
+from voxaffect.evaluation.run import Run, RunFolder, result_name
 from voxaffect.model.training import TrainingSettings
 from voxaffect.model.trunks import DnnSettings
 from voxaffect.systems import NetSystem, Options, SvmSystem
@@ -97,18 +98,59 @@ def test_what_is_there_is_kept_and_what_is_damaged_is_computed_again(
     assert all(same(a, b) for a, b in zip(finished.results, again.results, strict=True))
 
 
-def test_other_settings_are_computed_anew(tmp_path: Path) -> None:
-    plan = Plan(("cross",), (NET,), options=Options(dnn=QUICK))
-    first = compute(tmp_path, plan)
-    changed = replace(plan, options=Options(dnn=replace(QUICK, learning_rate=0.02)))
-    second = compute(tmp_path, changed)
-    assert [r.settings_digest for r in first.results] != [r.settings_digest for r in second.results]
+def test_other_settings_and_other_audio_are_computed_anew(tmp_path: Path) -> None:
+    plan = Plan(("cross",), (SvmSystem(),))
+    compute(tmp_path, plan)
+    ended: list[Outcome] = []
+    changed = replace(plan, options=Options(svm=SvmSettings(penalty=0.5)))
+    run(changed, DATASET, (), RunFolder(tmp_path), on_outcome=ended.append)
+    assert len(ended) == 2
+    ended.clear()
+    louder = replace(DATASET, contents={**DATASET.contents, "north/0/happy0": "another"})
+    run(plan, louder, (), RunFolder(tmp_path), on_outcome=ended.append)
+    assert len(ended) == 2
 
 
-def test_a_run_holds_what_was_asked_for_alone(tmp_path: Path) -> None:
+def test_an_added_corpus_leaves_the_folds_within_the_others_as_they_are(tmp_path: Path) -> None:
+    plan = Plan(("within",), (SvmSystem(),))
+    compute(tmp_path, plan)
+    ended: list[Outcome] = []
+    wider = make_dataset(("north", "south", "west"))
+    run(plan, wider, (), RunFolder(tmp_path), on_outcome=ended.append)
+    assert {outcome.fold.split("/")[1] for outcome in ended} == {"west"}
+
+
+def test_a_run_holds_what_was_asked_for_last(tmp_path: Path) -> None:
     compute(tmp_path, Plan(("cross",), (SvmSystem(),)))
-    narrower = compute(tmp_path, Plan(("aggregated",), (SvmSystem(),)))
-    assert {r.protocol for r in narrower.results} == {"aggregated"}
+    compute(tmp_path, Plan(("aggregated",), (SvmSystem(),)))
+    assert {r.protocol for r in RunFolder(tmp_path).load().results} == {"aggregated"}
+
+
+def test_a_result_of_other_settings_never_stands_for_one_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = Plan(("cross",), (SvmSystem(),))
+    compute(tmp_path, plan)
+
+    def fail(job: Job) -> FoldResult:
+        raise TrainingError("diverged")
+
+    monkeypatch.setattr(Job, "compute", fail)
+    changed = replace(plan, options=Options(svm=SvmSettings(penalty=0.5)))
+    found = run(changed, DATASET, (), RunFolder(tmp_path))
+    assert found.results == ()
+    assert len(found.failures) == 2
+
+
+def test_names_that_look_alike_keep_their_own_results(tmp_path: Path) -> None:
+    dataset = make_dataset(("a", "a_0"), n_speakers=2)
+    utterances = {
+        i: replace(u, speaker=u.speaker.replace("a/0", "a/0_" + "x" * 300))
+        for i, u in dataset.utterances.items()
+    }
+    dataset = replace(dataset, utterances=utterances)
+    found = run(Plan(("within",), (SvmSystem(),)), dataset, (), RunFolder(tmp_path))
+    assert len(found.results) == 4
 
 
 LONGER = replace(PLAN, seeds=(0,), options=Options(dnn=replace(QUICK, max_epochs=30, patience=30)))
@@ -153,16 +195,29 @@ def test_a_fold_that_fails_is_reported_and_the_others_finish(
     assert "the loss became nan" in found.failures[0]["reason"]
 
 
-def test_a_protocol_that_the_corpora_do_not_allow_is_refused(tmp_path: Path) -> None:
+def test_what_the_corpora_do_not_allow_is_refused_or_told_beside_the_rest(tmp_path: Path) -> None:
     alone = make_dataset(("north",))
     with pytest.raises(FoldError, match="two or more"):
         run(Plan(("cross",), (SvmSystem(),)), alone, (), RunFolder(tmp_path))
     assert not list(tmp_path.glob("results/*"))
+    found = run(Plan(("cross", "within"), (SvmSystem(),)), alone, (), RunFolder(tmp_path))
+    assert {r.protocol for r in found.results} == {"within"}
+    assert "two or more" in found.failures[0]["reason"]
+
+
+def test_a_fold_with_one_class_is_told_and_the_others_are_computed(tmp_path: Path) -> None:
+    dataset = make_dataset(("north",), n_speakers=2)
+    kept = [i for i, u in dataset.utterances.items() if u.speaker == "north/0" or u.label == "sad"]
+    few = dataset.subset(kept)
+    found = run(Plan(("within",), (SvmSystem(),)), few, (), RunFolder(tmp_path))
+    assert [r.test_name for r in found.results] == ["north/1"]
+    assert "within/north/0: all training data are sad" in found.failures[0]["reason"]
 
 
 def test_a_run_reads_back_as_it_was(finished: Run, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    folder.write_header(finished)
+    names = [result_name(r.protocol, r.system, r.seed, r.settings_digest) for r in finished.results]
+    folder.write_header(finished, names)
     for result in reversed(finished.results):
         folder.write_result(result)
     loaded = folder.load()

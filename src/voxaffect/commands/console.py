@@ -17,8 +17,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+# Names of files and speakers may look like markup or emoji; colour comes by `style` alone.
+console = Console(highlight=False, markup=False, emoji=False)
+errors = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def effective_jobs(n_jobs: int) -> int:
@@ -30,13 +31,13 @@ def effective_jobs(n_jobs: int) -> int:
 def progress_bar(title: str) -> Iterator[Progress]:
     """A bar on standard error that shows what is done, what is left and how long it takes."""
     columns = (
-        TextColumn("[bold]{task.description}"),
+        TextColumn("{task.description}", style="bold", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(elapsed_when_finished=False),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=errors, transient=False) as progress:
         progress.add_task(title, total=None, note="")

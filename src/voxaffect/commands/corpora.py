@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from rich.table import Table
+from rich.text import Text
 
 from voxaffect.commands.console import console, effective_jobs
 from voxaffect.config import find_loader
@@ -17,6 +18,7 @@ from voxaffect.corpora.table import parse_table
 
 TABLE_SUFFIXES = {".csv", ".parquet"}
 MAX_NAMED = 20
+NOT_KNOWN = "not known"
 COLOURS: dict[Verdict, str] = {"ok": "green", "notes": "yellow", "faults": "red"}
 
 
@@ -25,10 +27,9 @@ def show_all() -> None:
     table = Table("name", "title", "language", "style", "speakers", "utterances", "licence")
     for name, loader in sorted(CORPORA.items()):
         card = loader.card
-        size = f"{sum(card.labels.values()):,}"
         table.add_row(
-            name, card.title, card.language, card.elicitation, str(card.n_speakers), size,
-            card.licence,
+            name, card.title, card.language, card.elicitation, _known(card.n_speakers),
+            _known(sum(card.labels.values())), card.licence,
         )  # fmt: skip
     console.print(table)
     console.print("Your own recordings: a CSV or Parquet table with the columns path and emotion.")
@@ -38,10 +39,11 @@ def show(name: str) -> None:
     """A corpus's card."""
     card = find_loader(name).card
     table = Table(title=card.title, show_header=False, title_justify="left")
-    for key in ("name", "language", "elicitation", "licence", "citation", "url", "n_speakers"):
-        table.add_row(key.removeprefix("n_"), str(getattr(card, key)))
+    for key in ("name", "language", "elicitation", "licence", "citation", "url"):
+        table.add_row(key, getattr(card, key))
+    table.add_row("speakers", _known(card.n_speakers))
     labels = ", ".join(f"{label} {n:,}" for label, n in card.labels.items())
-    table.add_row("labels", labels)
+    table.add_row("labels", labels or NOT_KNOWN)
     for fault in card.faults:
         table.add_row("known fault", fault)
     console.print(table)
@@ -70,14 +72,18 @@ def _print_report(report: CheckReport) -> None:
     table.add_row("hours", f"{report.duration_s / 3600:.2f}", "")
     console.print(table)
     for kind_name, n in report.kinds().items():
-        console.print(f"[bold]{kind_name}[/bold]: {n}")
+        console.print(Text.assemble((kind_name, "bold"), f": {n}"))
         same = [p for p in report.problems if p.kind == kind_name]
         for problem in same[:MAX_NAMED]:
-            console.print(f"  {problem.path}: {problem.detail}", markup=False)
+            console.print(f"  {problem.path}: {problem.detail}")
         if n > MAX_NAMED:
             console.print(f"  and {n - MAX_NAMED} more; --json names them all")
-    colour = COLOURS[report.verdict]
-    console.print(f"verdict: [{colour}]{report.verdict}[/{colour}]")
+    console.print(Text.assemble("verdict: ", (report.verdict, COLOURS[report.verdict])))
+
+
+def _known(number: int) -> str:
+    """A card's number; its 0 says that none is known."""
+    return f"{number:,}" if number else NOT_KNOWN
 
 
 def _expected(number: int | None) -> str:

@@ -40,6 +40,6 @@ def _tell(problems: Sequence[Problem], prefix: str = "") -> None:
         by_kind[problem.kind].append(problem)
     for kind, same in by_kind.items():
         for problem in same[:MAX_NAMED]:
-            errors.print(f"{prefix}{problem.path}: {problem.detail}", markup=False)
+            errors.print(f"{prefix}{problem.path}: {problem.detail}")
         if len(same) > MAX_NAMED:
-            errors.print(f"{prefix}{kind}: {len(same) - MAX_NAMED} more", markup=False)
+            errors.print(f"{prefix}{kind}: {len(same) - MAX_NAMED} more")

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Literal
 
@@ -139,6 +139,20 @@ class Corpus:
     def speakers(self) -> tuple[str, ...]:
         """Qualified speakers, sorted."""
         return tuple(sorted({u.speaker for u in self.utterances}))
+
+    def renamed(self, name: str) -> Corpus:
+        """The corpus under another name, which ids and speakers then carry."""
+        old = f"{self.name}/"
+        utterances = tuple(
+            replace(
+                u,
+                corpus=name,
+                id=f"{name}/{u.id.removeprefix(old)}",
+                speaker=f"{name}/{u.speaker.removeprefix(old)}",
+            )
+            for u in self.utterances
+        )
+        return replace(self, card=replace(self.card, name=name), utterances=utterances)
 
     def select(self, keep: Callable[[Utterance], bool]) -> Corpus:
         """The corpus with only the utterances for which `keep` is true."""

@@ -125,9 +125,7 @@ def _utterance(row: dict[str, str], root: Path, name: str) -> Utterance:
     for column in REQUIRED:
         if not row[column]:
             raise RowError("missing value", f"has no {column}")
-    file = root / row["path"]
-    if not file.is_file():
-        raise RowError("missing audio", f"there is no file {row['path']}")
+    file = _file(root, row["path"])
     start_s, end_s = _segment(row)
     relative = PurePath(os.path.relpath(file, root))
     return Utterance(
@@ -144,6 +142,17 @@ def _utterance(row: dict[str, str], root: Path, name: str) -> Utterance:
         start_s=start_s,
         end_s=end_s,
     )
+
+
+def _file(root: Path, relative: str) -> Path:
+    file = root / relative
+    try:
+        is_there = file.is_file()
+    except OSError as fault:  # such as a name longer than the file system allows
+        raise RowError("missing audio", f"cannot look at {relative} ({fault.strerror})") from fault
+    if not is_there:
+        raise RowError("missing audio", f"there is no file {relative}")
+    return file
 
 
 def _class(text: str, task: Task) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.corpora.corpus import Corpus, Problem, Utterance, utterances_digest
+from voxaffect.corpora.corpus import Corpus, Problem, Utterance
 from voxaffect.errors import CorpusError
 from voxaffect.evaluation.run import CorpusSummary, summarise
 from voxaffect.features.store import FeatureStore, Progress
@@ -25,13 +25,20 @@ class Dataset:
         utterances: id -> utterance, in the order of corpora and ids.
         targets: id -> task -> class index, MISSING where not known.
         features: id -> float32 (T, F), memory-mapped.
-        digest: hash of utterances, targets and feature settings.
+        contents: id -> hash of the audio behind the frames.
+        feature_settings: what the frames depend on beside the audio.
     """
 
     utterances: Mapping[str, Utterance]
     targets: Mapping[str, Mapping[str, int]]
     features: Mapping[str, NDArray[np.float32]]
-    digest: str
+    contents: Mapping[str, str]
+    feature_settings: Mapping[str, object]
+
+    def digest(self, ids: Iterable[str]) -> str:
+        """Hash of all that decides what is learned from and answered for some utterances."""
+        rows = [[i, self.contents[i], dict(self.targets[i])] for i in ids]
+        return digest([dict(self.feature_settings), rows])
 
     def examples(self, ids: Sequence[str]) -> Examples:
         """Frames and targets of the utterances of the given ids, in that order."""
@@ -55,6 +62,7 @@ class Dataset:
             self,
             utterances={i: self.utterances[i] for i in wanted},
             targets={i: self.targets[i] for i in wanted},
+            contents={i: self.contents[i] for i in wanted},
         )
 
 
@@ -117,6 +125,6 @@ def prepare(
         for whole, some, kept in zip(corpora, labelled, used, strict=True)
     )
     targets = {i: taxonomy.encode(u) for i, u in utterances.items()}
-    key = digest([utterances_digest(utterances.values()), targets, store.settings])
-    dataset = Dataset(utterances, targets, extraction.features, key)
+    contents = {i: extraction.features.content(i) for i in utterances}
+    dataset = Dataset(utterances, targets, extraction.features, contents, store.settings)
     return Prepared(dataset, summaries, (*extraction.damaged, *extraction.refused))

@@ -7,7 +7,9 @@ import platform
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from importlib.metadata import version
 from typing import Any
 
@@ -16,12 +18,20 @@ import torch
 
 import voxaffect
 from voxaffect.corpora.corpus import Utterance
-from voxaffect.errors import ArtefactError, VoxaffectError
+from voxaffect.errors import ArtefactError, FoldError, TrainingError, VoxaffectError
 from voxaffect.evaluation.dataset import Dataset
-from voxaffect.evaluation.folds import Dev, Fold, Protocol, aggregated, cross, within
+from voxaffect.evaluation.folds import (
+    Dev,
+    Fold,
+    Protocol,
+    Refused,
+    aggregated,
+    cross,
+    within,
+)
 from voxaffect.evaluation.leakage import leakage
 from voxaffect.evaluation.results import FoldResult, load_result
-from voxaffect.evaluation.run import CorpusSummary, Run, RunFolder
+from voxaffect.evaluation.run import CorpusSummary, Run, RunFolder, result_name
 from voxaffect.files import digest
 from voxaffect.systems import NetSystem, Options, System
 
@@ -56,32 +66,49 @@ class Plan:
         """The plan as plain values, for the report."""
         return {
             "protocols": list(self.protocols),
-            "systems": [system.name for system in self.systems],
+            "systems": {s.name: s.settings(self.options) for s in self.systems},
             "seeds": list(self.seeds),
             "dev": self.dev,
             "split_style": list(self.split_style),
             "split_seed": self.split_seed,
-            **asdict(self.options),
         }
 
-    def folds(self, dataset: Dataset) -> tuple[Fold, ...]:
-        """Every fold of every protocol.
+    def folds(self, dataset: Dataset, on_refused: Refused) -> tuple[Fold, ...]:
+        """Every fold of every protocol that the corpora allow.
+
+        Args:
+            dataset: the corpora's utterances.
+            on_refused: told of every fold or protocol that they do not allow.
 
         Raises:
-            FoldError: the corpora do not allow a protocol.
+            FoldError: there is no fold at all.
         """
-        labels = dataset.labels()
+        refused: list[FoldError] = []
+        folds: list[Fold] = []
+        for build in self._builders(dataset, refused.append):
+            try:
+                folds += build()
+            except FoldError as fault:
+                refused.append(fault)
+        if not folds:
+            raise refused[0]
+        for refusal in refused:
+            on_refused(refusal)
+        return tuple(folds)
+
+    def _builders(
+        self, dataset: Dataset, on_refused: Refused
+    ) -> Iterator[Callable[[], tuple[Fold, ...]]]:
+        labels, seed, dev = dataset.labels(), self.split_seed, self.dev
         everything = list(dataset.utterances.values())
-        builders: Mapping[Protocol, Callable[[], tuple[Fold, ...]]] = {
-            "within": lambda: tuple(
-                fold
-                for corpus in _by_corpus(everything)
-                for fold in within(corpus, labels, self.split_seed, self.dev)
-            ),
-            "cross": lambda: cross(everything, labels, self.split_seed, self.dev, self.split_style),
-            "aggregated": lambda: (aggregated(everything, labels, self.split_seed),),
-        }
-        return tuple(fold for protocol in self.protocols for fold in builders[protocol]())
+        if "within" in self.protocols:
+            for corpus in _by_corpus(everything):
+                yield partial(within, corpus, labels, seed, dev, on_refused=on_refused)
+        if "cross" in self.protocols:
+            split = self.split_style
+            yield partial(cross, everything, labels, seed, dev, split, on_refused=on_refused)
+        if "aggregated" in self.protocols:
+            yield lambda: (aggregated(everything, labels, seed),)
 
 
 @dataclass(frozen=True)
@@ -102,11 +129,17 @@ class Job:
     seed: int
     dataset: Dataset
 
+    @cached_property
     def settings_digest(self) -> str:
-        """Hash of everything that decides the result."""
-        fold = [self.fold.name, self.fold.train, self.fold.dev, self.fold.test]
-        settings = self.system.settings(self.options)
-        return digest([fold, settings, self.seed, self.dataset.digest])
+        """Hash of everything that decides the result: who, which audio, how, which seed."""
+        fold = self.fold
+        parts = [self.dataset.digest(ids) for ids in (fold.train, fold.dev, fold.test)]
+        return digest([fold.name, parts, self.system.settings(self.options), self.seed])
+
+    @property
+    def name(self) -> str:
+        """Name of the result."""
+        return result_name(self.fold.protocol, self.system.name, self.seed, self.settings_digest)
 
     def cost(self) -> float:
         """Expected work, in arbitrary units."""
@@ -132,7 +165,7 @@ class Job:
             test_name=fold.test_name,
             system=self.system.name,
             seed=self.seed,
-            settings_digest=self.settings_digest(),
+            settings_digest=self.settings_digest,
             ids=fold.test,
             y_true=data.emotions(fold.test),
             y_pred=answers.classes,
@@ -178,13 +211,15 @@ def run(
     *,
     n_jobs: int = 1,
     note: str = "",
+    context: Mapping[str, Any] | None = None,
     on_plan: Callable[[int, int], None] | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
 ) -> Run:
     """Compute what is missing of a plan and return the whole run.
 
-    Results that are already in the folder, made with the same settings on the same data, are kept;
-    a run that was interrupted at any moment ends with the same numbers as one that was not.
+    Results that are already in the folder, made with the same settings of the same audio, are kept;
+    a run that was interrupted at any moment ends with the same numbers as one that was not. (With
+    another number of processes a sum may be taken in another order, and end in another last bit.)
 
     Args:
         plan: what to compute.
@@ -193,37 +228,42 @@ def run(
         folder: where results lie.
         n_jobs: processes; each gets its share of the cores.
         note: a sentence to stand wherever a number is shown.
+        context: settings beyond the plan that the report should show.
         on_plan: told how many results are there already, and how many there will be.
         on_outcome: told of every job as it ends.
 
     Raises:
-        FoldError: the corpora do not allow a protocol of the plan.
+        FoldError: the corpora do not allow a single fold of the plan.
+        TrainingError: a process was killed.
     """
     started = time.perf_counter()
-    jobs = _jobs(plan, dataset)
+    failures: list[dict[str, str]] = []
+    jobs = _jobs(plan, dataset, lambda fault: failures.append(_refusal(fault)))
     missing = [job for job in jobs if not _is_done(job, folder)]
     if on_plan is not None:
         on_plan(len(jobs) - len(missing), len(jobs))
-    header = _header(plan, corpora, note, folder)
-    folder.write_header(header)
-    failures: list[dict[str, str]] = []
+    wanted = [job.name for job in jobs]
+    header = _header(plan, corpora, note, context or {}, _spent(folder, wanted))
+
+    def write_header() -> None:
+        wall_s = header.wall_s + time.perf_counter() - started
+        folder.write_header(replace(header, failures=tuple(failures), wall_s=wall_s), wanted)
+
+    write_header()
     for outcome in _outcomes(missing, folder, n_jobs):
         if outcome.failure is not None:
             failures.append(outcome.plain())
-        spent = header.wall_s + time.perf_counter() - started
-        folder.write_header(replace(header, failures=tuple(failures), wall_s=spent))
+        write_header()
         if on_outcome is not None:
             on_outcome(outcome)
-    wanted = {(job.fold.name, job.system.name, job.seed) for job in jobs}
-    whole = folder.load()
-    kept = tuple(r for r in whole.results if (r.fold, r.system, r.seed) in wanted)
-    return replace(whole, results=kept)
+    return folder.load()
 
 
-def _jobs(plan: Plan, dataset: Dataset) -> list[Job]:
+def _jobs(plan: Plan, dataset: Dataset, on_refused: Refused) -> list[Job]:
     """All jobs: seed by seed, and in each the longest first, so that no core waits at the end."""
     folds = [
-        (fold, dataset.subset([*fold.train, *fold.dev, *fold.test])) for fold in plan.folds(dataset)
+        (fold, dataset.subset([*fold.train, *fold.dev, *fold.test]))
+        for fold in plan.folds(dataset, on_refused)
     ]
     jobs = [
         Job(fold, system, plan.options, seed, part)
@@ -235,10 +275,10 @@ def _jobs(plan: Plan, dataset: Dataset) -> list[Job]:
 
 
 def _is_done(job: Job, folder: RunFolder) -> bool:
-    """Whether a sound result of the same settings is there; a damaged one is computed again."""
-    path = folder.path(job.fold.name, job.system.name, job.seed)
+    """Whether a sound result is there; a damaged one is computed again."""
+    path = folder.path(job.name)
     try:
-        return path.exists() and load_result(path).settings_digest == job.settings_digest()
+        return path.exists() and load_result(path).settings_digest == job.settings_digest
     except ArtefactError:
         return False
 
@@ -247,7 +287,13 @@ def _outcomes(jobs: Sequence[Job], folder: RunFolder, n_jobs: int) -> Iterator[O
     """Outcomes as they come; processes only where there is more than one."""
     n_threads = max(1, (os.cpu_count() or 1) // n_jobs) if n_jobs > 1 else None
     parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
-    yield from parallel(joblib.delayed(_attempt)(job, folder, n_threads) for job in jobs)
+    try:
+        yield from parallel(joblib.delayed(_attempt)(job, folder, n_threads) for job in jobs)
+    except BrokenProcessPool as fault:
+        raise TrainingError(
+            "a process was killed, often for lack of memory; finished results are kept: run the "
+            "same command again, with fewer --jobs"
+        ) from fault
 
 
 def _attempt(job: Job, folder: RunFolder, n_threads: int | None) -> Outcome:
@@ -257,20 +303,37 @@ def _attempt(job: Job, folder: RunFolder, n_threads: int | None) -> Outcome:
     ended = Outcome(job.fold.name, job.system.name, job.seed)
     try:
         folder.write_result(job.compute())
-    except (VoxaffectError, MemoryError, RuntimeError, ValueError) as fault:
+    except (VoxaffectError, MemoryError, OSError, RuntimeError) as fault:
+        # PyTorch reports a lack of memory as a RuntimeError.
         return replace(ended, failure=f"{type(fault).__name__}: {fault}")
     return ended
 
 
-def _header(plan: Plan, corpora: Sequence[CorpusSummary], note: str, folder: RunFolder) -> Run:
+def _refusal(fault: FoldError) -> dict[str, str]:
+    """A fold or protocol that the corpora do not allow, as the run's header keeps it."""
+    return {"fold": str(fault).partition(":")[0], "system": "", "seed": "", "reason": str(fault)}
+
+
+def _spent(folder: RunFolder, wanted: Sequence[str]) -> float:
+    """Wall time that earlier sessions of the same run have spent, in seconds."""
     earlier = folder.header()
+    return float(earlier["wall_s"]) if earlier and earlier.get("results") == wanted else 0.0
+
+
+def _header(
+    plan: Plan,
+    corpora: Sequence[CorpusSummary],
+    note: str,
+    context: Mapping[str, Any],
+    wall_s: float,
+) -> Run:
     return Run(
-        settings=plan.settings(),
+        settings={**plan.settings(), **context},
         corpora=tuple(corpora),
         versions=versions(),
         results=(),
         note=note,
-        wall_s=float(earlier["wall_s"]) if earlier else 0.0,
+        wall_s=wall_s,
     )
 
 

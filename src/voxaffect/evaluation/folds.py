@@ -20,6 +20,7 @@ from voxaffect.taxonomy import EMOTION
 
 Protocol = Literal["within", "cross", "aggregated"]
 Dev = Literal["utterances", "speakers"]
+Refused = Callable[[FoldError], None]
 
 GROUPINGS: dict[Dev, Callable[[Group, Mapping[str, int], str], list[Group]]] = {
     "utterances": deal,
@@ -70,7 +71,9 @@ class Fold:
         _refuse_overlap(self)
         _refuse_unknown(self, utterances)
         _refuse_broken_rule(self, utterances)
-        _refuse_single_class(self, label_of)
+        _refuse_single_class(self.name, self.train, label_of)
+        for i in (*self.dev, *self.test):
+            class_of(i, label_of)
 
 
 def make_fold(
@@ -106,6 +109,8 @@ def within(
     label_of: Mapping[str, int],
     seed: int,
     dev: Dev = "utterances",
+    *,
+    on_refused: Refused | None = None,
 ) -> tuple[Fold, ...]:
     """Leave one speaker out: a fold for every speaker of one corpus, sorted by speaker.
 
@@ -115,6 +120,7 @@ def within(
         seed: decides who is dev.
         dev: a tenth of the training utterances, drawn by class, as in the paper; or about a tenth
             of them in whole speakers, at least one.
+        on_refused: told of a single fold that cannot be built, which is then left out; None raises.
 
     Raises:
         FoldError: there are several corpora, fewer than two speakers, or unknown ones; as `Fold`.
@@ -129,7 +135,7 @@ def within(
             f"{speakers[0] if speakers else 'none'} only; leave this corpus out"
         )
     leave_out = partial(_leave_out, pool, _speaker, "within", label_of=label_of, seed=seed, dev=dev)
-    return tuple(leave_out(left_out=speaker) for speaker in speakers)
+    return _feasible(leave_out, speakers, on_refused)
 
 
 def cross(
@@ -138,6 +144,8 @@ def cross(
     seed: int,
     dev: Dev = "utterances",
     split_style: Collection[str] = (),
+    *,
+    on_refused: Refused | None = None,
 ) -> tuple[Fold, ...]:
     """Leave one corpus out: a fold for every corpus, sorted by name.
 
@@ -149,6 +157,7 @@ def cross(
         split_style: corpora whose natural and acted speech count as two test sets,
             `iemocap:natural` and `iemocap:acted`. As in the paper either trains on the other, and
             may share its speakers: the leakage statement says so.
+        on_refused: as in `within`.
 
     Raises:
         FoldError: there are fewer than two test sets; as `Fold`.
@@ -165,7 +174,7 @@ def cross(
             f"{parts[0] if parts else 'none'} only; add a corpus"
         )
     leave_out = partial(_leave_out, pool, part, "cross", label_of=label_of, seed=seed, dev=dev)
-    return tuple(leave_out(left_out=name) for name in parts)
+    return _feasible(leave_out, parts, on_refused)
 
 
 def aggregated(utterances: Iterable[Utterance], label_of: Mapping[str, int], seed: int) -> Fold:
@@ -208,12 +217,28 @@ def hold_out_dev(
         FoldError: there is too little to take a dev set from.
     """
     train, chosen = _hold_out(tuple(utterances), label_of, f"{seed} all", "all", dev)
+    _refuse_single_class("all", (u.id for u in train), label_of)
     return tuple(sorted(u.id for u in train)), tuple(sorted(u.id for u in chosen))
 
 
 def folds_digest(folds: Iterable[Fold]) -> str:
     """Hash of who trains, stops and is tested where, 16 hex digits; order does not count."""
     return digest(sorted([f.name, sorted(f.train), sorted(f.dev), sorted(f.test)] for f in folds))
+
+
+def _feasible(
+    leave_out: Callable[..., Fold], names: Iterable[str], on_refused: Refused | None
+) -> tuple[Fold, ...]:
+    """The fold of every name, but those that are refused."""
+    folds = []
+    for name in names:
+        try:
+            folds.append(leave_out(left_out=name))
+        except FoldError as fault:
+            if on_refused is None:
+                raise
+            on_refused(fault)
+    return tuple(folds)
 
 
 def _leave_out(
@@ -311,12 +336,10 @@ def _refuse_broken_rule(fold: Fold, utterances: Mapping[str, Utterance]) -> None
             raise FoldError(f"{fold.name}: {i} is under test but is not of {fold.test_name}")
 
 
-def _refuse_single_class(fold: Fold, label_of: Mapping[str, int]) -> None:
-    for i in (*fold.dev, *fold.test):
-        class_of(i, label_of)
-    classes = {class_of(i, label_of) for i in fold.train}
+def _refuse_single_class(name: str, ids: Iterable[str], label_of: Mapping[str, int]) -> None:
+    classes = {class_of(i, label_of) for i in ids}
     if len(classes) == 1:
         raise FoldError(
-            f"{fold.name}: all training data are {EMOTION.classes[classes.pop()]}; "
+            f"{name}: all training data are {EMOTION.classes[classes.pop()]}; "
             "training takes two classes or more, so drop this fold or add data"
         )

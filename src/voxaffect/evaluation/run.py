@@ -1,7 +1,8 @@
 """A run on disk: what was asked, of which corpora, and every fold's result.
 
-RUN_DIR/run.json            settings, corpora, versions
-RUN_DIR/results/<fold>/<system>-<seed>.npz
+`run.json` holds settings, corpora, versions and the list of results that belong to the run;
+`results/<protocol>/<system>-<seed>-<digest>.npz` each hold one, named by the digest of everything
+that decides it. So a result of other settings or of changed audio is never taken for this run's.
 """
 
 from __future__ import annotations
@@ -131,18 +132,20 @@ class RunFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def path(self, fold: str, system: str, seed: int) -> Path:
-        """File of one result; fold names become file names."""
-        return self.root / "results" / fold.replace("/", "_") / f"{system}-{seed}.npz"
+    def path(self, name: str) -> Path:
+        """File of the result of a name."""
+        return self.root / "results" / f"{name}.npz"
 
-    def write_header(self, run: Run) -> None:
-        """Write everything but the results."""
+    def write_header(self, run: Run, wanted: Sequence[str]) -> None:
+        """Write everything but the results, and the names of those that belong to the run."""
         header = {k: v for k, v in asdict(run).items() if k != "results"}
-        write_text(self.root / "run.json", json.dumps(header, indent=1, ensure_ascii=False) + "\n")
+        text = json.dumps({**header, "results": list(wanted)}, indent=1, ensure_ascii=False)
+        write_text(self.root / "run.json", text + "\n")
 
     def write_result(self, result: FoldResult) -> None:
         """Write one result, whole or not at all."""
-        save_result(result, self.path(result.fold, result.system, result.seed))
+        name = result_name(result.protocol, result.system, result.seed, result.settings_digest)
+        save_result(result, self.path(name))
 
     def header(self) -> dict[str, Any] | None:
         """The header as plain values, None where the folder holds no run yet.
@@ -175,15 +178,20 @@ class RunFolder:
         try:
             corpora = tuple(CorpusSummary(**c) for c in header.pop("corpora"))
             failures = tuple(header.pop("failures"))
-            results = sorted((self.root / "results").glob("*/*.npz"))
+            paths = [self.path(name) for name in header.pop("results")]
             return Run(
                 corpora=corpora,
                 failures=failures,
-                results=order([load_result(path) for path in results]),
+                results=order([load_result(path) for path in paths if path.exists()]),
                 **header,
             )
         except (KeyError, TypeError) as fault:
             raise ArtefactError(f"{self.root}/run.json: not a run's header ({fault})") from fault
+
+
+def result_name(protocol: str, system: str, seed: int, settings_digest: str) -> str:
+    """Name of a result: what it is of, and the digest of everything that decides it."""
+    return f"{protocol}/{system}-{seed}-{settings_digest}"
 
 
 PROTOCOLS = ("within", "cross", "aggregated")

@@ -63,6 +63,10 @@ class StoredFeatures(Mapping[str, NDArray[np.float32]]):
         """A copy in another process maps the shards itself."""
         return {**self.__dict__, "_mapped": {}}
 
+    def content(self, utterance_id: str) -> str:
+        """Hash of the audio behind an utterance's frames: the file's bytes and the borders."""
+        return bytes(self._index.records["key"][self._records[utterance_id]]).hex()
+
     @property
     def audio_s(self) -> float:
         """Seconds of audio behind all utterances."""
