@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from reprlib import repr as shorten
 from typing import Any
 
 import numpy as np
@@ -289,8 +290,8 @@ def _refuse_other_assumptions(
     for key, words in ASSUMED.items():
         if header.get(key) != assumed[key]:
             raise ArtefactError(
-                f"{folder}: was trained on other {words} than this version's ({header.get(key)!r} "
-                f"where it has {assumed[key]!r}); train it again"
+                f"{folder}: was trained on other {words} than this version's "
+                f"({shorten(header.get(key))} where it has {shorten(assumed[key])}); train it again"
             )
 
 

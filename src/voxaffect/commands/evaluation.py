@@ -32,7 +32,7 @@ DEMO: dict[str, Any] = {
 def demo(out: Path, *, n_jobs: int, seed: int, scale: float) -> int:
     """The paper's experiment on simulated speech: trees, features, nets, report."""
     n_jobs = effective_jobs(n_jobs)
-    console.print(f"[bold]{STAND_IN}[/bold]")
+    console.print(STAND_IN, style="bold")
     roots = simulate(out / "corpora", seed=seed, scale=scale, n_jobs=n_jobs)
     plain = {
         **DEMO,
