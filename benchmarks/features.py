@@ -3,8 +3,9 @@
     python benchmarks/features.py [CORPORA] [--quick]
 
 CORPORA is a folder that holds `emodb`, by default the environment's VOXAFFECT_CORPORA; without
-either, simulated speech takes its place. Every extractor has one thread and is timed in processor seconds, so a busy machine changes little. Both
-loads are EmoDB: its utterances one by one, and the same speech repeated to an hour in one piece.
+either, simulated speech takes its place. Every extractor has one thread and is timed in processor
+seconds, so a busy machine changes little. Both loads are EmoDB: its utterances one by one, and the
+same speech repeated to an hour in one piece.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from voxaffect.commands.preparation import prepare_corpora
 from voxaffect.config import find_system, load_settings
 from voxaffect.errors import AudioError, ConfigError
 from voxaffect.evaluation.folds import hold_out_dev
+from voxaffect.memory import keep_freed_memory
 from voxaffect.model.training import Epoch
 from voxaffect.recognizer import Prediction, Recognizer
 from voxaffect.systems import NetSystem
@@ -45,6 +46,7 @@ def train(config: Path, out: Path, *, system_name: str, seed: int, n_jobs: int) 
         "taxonomy": settings.make_taxonomy().settings(),
     }
     recognizer = Recognizer(system.net_settings(settings.options()), card=card)
+    keep_freed_memory()
     with progress_bar("epochs") as bar:
         task = bar.task_ids[0]
         bar.update(task, total=recognizer.settings.training.max_epochs)

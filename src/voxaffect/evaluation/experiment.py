@@ -33,6 +33,7 @@ from voxaffect.evaluation.leakage import leakage
 from voxaffect.evaluation.results import FoldResult, load_result
 from voxaffect.evaluation.run import CorpusSummary, Run, RunFolder, result_name
 from voxaffect.files import digest
+from voxaffect.memory import keep_freed_memory
 from voxaffect.systems import NetSystem, Options, System
 
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "soundfile", "soxr", "joblib")
@@ -300,6 +301,7 @@ def _attempt(job: Job, folder: RunFolder, n_threads: int | None) -> Outcome:
     """Compute a job and write its result; one process of several keeps to its share of cores."""
     if n_threads is not None:
         torch.set_num_threads(n_threads)
+        keep_freed_memory()
     ended = Outcome(job.fold.name, job.system.name, job.seed)
     try:
         folder.write_result(job.compute())
