@@ -5,11 +5,13 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.evaluation.data import make_dataset
 from voxaffect.baselines import SvmSettings
@@ -42,6 +44,15 @@ def same(first: FoldResult, second: FoldResult) -> bool:
         np.array_equal(getattr(first, name), getattr(second, name))
         for name in ("y_true", "y_pred", "probabilities", "high_level")
     )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Processes compute on one thread each, and another number of threads sums in another order."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +168,7 @@ LONGER = replace(PLAN, seeds=(0,), options=Options(dnn=replace(QUICK, max_epochs
 
 
 def _compute_longer(folder: Path) -> None:
+    torch.set_num_threads(1)
     compute(folder, LONGER)
 
 
