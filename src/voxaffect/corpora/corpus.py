@@ -35,6 +35,8 @@ class Utterance:
         session: identity of the recording session or dialogue, where there is one.
         start_s: beginning of the segment in the file, in seconds.
         end_s: end of the segment in seconds, None for the end of the file.
+        arousal: mean of its raters, from 0 (calm) to 1 (excited), or None.
+        valence: mean of its raters, from 0 (negative) to 1 (positive), or None.
     """
 
     id: str
@@ -49,6 +51,8 @@ class Utterance:
     session: str | None = None
     start_s: float = 0.0
     end_s: float | None = None
+    arousal: float | None = None
+    valence: float | None = None
 
 
 def utterance_id(
@@ -82,6 +86,9 @@ class CorpusCard:
         labels: raw label -> utterances in the full distribution; empty where none is promised.
         n_speakers: speakers in the full distribution; 0 where their number is not known.
         faults: known faults of the distribution, one sentence each.
+        speakers: speaker, not qualified -> utterances; empty where not known.
+        genders: class of `taxonomy.GENDER` -> utterances; empty where not known.
+        styles: class of `taxonomy.NATURALNESS` -> utterances; empty where not known.
     """
 
     name: str
@@ -94,6 +101,9 @@ class CorpusCard:
     labels: Mapping[str, int]
     n_speakers: int
     faults: tuple[str, ...] = ()
+    speakers: Mapping[str, int] = field(default_factory=dict)
+    genders: Mapping[str, int] = field(default_factory=dict)
+    styles: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ class Spoken:
     session: str | None = None
     naturalness: str | None = None
     language: str | None = None
+    arousal: float | None = None
+    valence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,8 @@ def _utterance(card: CorpusCard, path: Path, relative: Path, said: Spoken) -> Ut
         language=said.language or card.language,
         sentence=said.sentence,
         session=said.session,
+        arousal=said.arousal,
+        valence=said.valence,
     )
 
 
