@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -123,10 +122,6 @@ class TestBadContainers:
                 film(np.stack([NOISE, NOISE], axis=1), 16_000, "avi"),
                 limits=DecodeLimits(max_channels=1),
             )
-
-    def test_without_pyav_it_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sys.modules, "av", None)
-        self.refused(film(NOISE, 16_000, "avi"), r"install it with `pip install 'voxaffect\[video]")
 
     @pytest.mark.parametrize(
         ("container", "coding"),

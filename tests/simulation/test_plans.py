@@ -4,28 +4,36 @@ from itertools import product
 
 import pytest
 
-from voxaffect.simulation.plans import PLANS, URDU, TreePlan
+from voxaffect.simulation.plans import PLANS
+from voxaffect.simulation.plans.plan import TreePlan
+from voxaffect.simulation.plans.urdu import URDU
 from voxaffect.taxonomy import EMOTION, WORDS
 
+GAPS = {"aibo": {"sad"}, "enterface": {"neutral"}}
 EVERY = pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS.keys())
 
 
 @EVERY
 def test_no_two_slots_collide(plan: TreePlan) -> None:
-    paths = [s.path for who, what in product(plan.cast, plan.roles) for s in plan.slots(who, what)]
-    assert len(paths) == len(set(paths))
+    places = [
+        (slot.path, what, slot.sentence) if plan.corpus == "ldc" else slot.path
+        for who, what in product(plan.cast, plan.roles)
+        for slot in plan.slots(who, what)
+    ]
+    assert len(places) == len(set(places))
 
 
 @EVERY
 def test_every_class_is_planned_for_both_sexes(plan: TreePlan) -> None:
     labels = {WORDS[role.expression.label] for role in plan.roles.values()}
-    assert labels - {None} == set(EMOTION.classes)
-    assert {member.group.gender for member in plan.cast.values()} == {"female", "male"}
+    assert labels - {None} == set(EMOTION.classes) - GAPS.get(plan.corpus, set())
+    sexes = {member.group.gender.split()[0] for member in plan.cast.values()}
+    assert sexes == {"female", "male"}
 
 
 @EVERY
 def test_sizes_stay_small_and_grow_with_the_scale(plan: TreePlan) -> None:
-    assert 60 <= plan.size() <= 110
+    assert 60 <= plan.size() <= 120
     assert plan.size(0.01) == len(plan.cast) * len(plan.roles)
     assert plan.size(0.01) < plan.size() < plan.size(2.0)
 

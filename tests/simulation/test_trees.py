@@ -6,17 +6,31 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
+from voxaffect.audio.decode import decode
 from voxaffect.corpora import CORPORA
 from voxaffect.errors import ConfigError, CorpusError
-from voxaffect.simulation.plans import PLANS, TreePlan
-from voxaffect.simulation.trees import NOTICE, STAND_IN, plan_takes, simulate, stream, write_take
-from voxaffect.taxonomy import Taxonomy
+from voxaffect.simulation.formats import write_film
+from voxaffect.simulation.plans import PAPER, PLANS
+from voxaffect.simulation.plans.plan import TreePlan
+from voxaffect.simulation.trees import (
+    NOTICE,
+    STAND_IN,
+    plan_sessions,
+    plan_takes,
+    record,
+    simulate,
+    stream,
+)
+from voxaffect.taxonomy import EMOTION, Taxonomy
 
 EVERY = pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS.keys())
 SMALL = 0.01  # one take a speaker and label
+FORMATS = {"enterface": (".avi", None, 1), "ldc": (".sph", "NIST", 2)}
+"""Suffix, libsndfile's name and channels, where they are not those of a mono WAV file."""
 
 
 @pytest.fixture(scope="module")
@@ -26,17 +40,23 @@ def forest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def contents(root: Path) -> dict[str, str]:
-    """Hash of every recording below a folder by its path."""
+    """Hash of every file below a folder by its path."""
     return {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(root.rglob("*.wav"))
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
     }
+
+
+def recordings(root: Path) -> list[Path]:
+    """Every simulated recording below a folder."""
+    return sorted(path for path in root.rglob("*") if path.suffix in {".wav", ".avi", ".sph"})
 
 
 @EVERY
 def test_each_tree_is_read_by_its_loader(plan: TreePlan, forest: dict[str, Path]) -> None:
     corpus = CORPORA[plan.corpus].parse(forest[plan.corpus])
-    assert not corpus.problems
+    assert not [problem for problem in corpus.problems if problem.is_fault]
     takes = list(plan_takes(plan, seed=0, scale=SMALL))
     assert len(corpus.utterances) == len(takes) == plan.size(SMALL)
     emotion = Taxonomy().emotion
@@ -54,16 +74,63 @@ def test_speakers_gender_and_style_are_read_as_planned(
     genders = {u.speaker.removeprefix(f"{plan.corpus}/"): u.gender for u in corpus.utterances}
     assert len(genders) == len(plan.cast)
     assert Counter(genders.values()) == Counter(m.group.gender for m in plan.cast.values())
-    assert {u.naturalness for u in corpus.utterances} == {plan.style.naturalness}
+    planned = Counter(
+        plan.roles[take.label].style.naturalness for take in plan_takes(plan, 0, SMALL)
+    )
+    assert corpus.count(lambda u: u.naturalness) == planned
 
 
 @EVERY
-def test_files_are_16_bit_pcm_at_the_corpus_rate(plan: TreePlan, forest: dict[str, Path]) -> None:
-    for path in forest[plan.corpus].rglob("*.wav"):
-        info = soundfile.info(path)
-        assert (info.format, info.subtype, info.channels) == ("WAV", "PCM_16", 1)
-        assert info.samplerate == plan.sample_rate_hz
-        assert 0.6 < info.duration < 6.0
+def test_utterances_are_speech_of_a_few_seconds(plan: TreePlan, forest: dict[str, Path]) -> None:
+    for utterance in CORPORA[plan.corpus].parse(forest[plan.corpus]).utterances:
+        waveform = decode(utterance.path, start_s=utterance.start_s, end_s=utterance.end_s)
+        assert 0.4 < waveform.duration_s < 6.0
+        assert waveform.rms() > 0.001
+        assert waveform.clipped_share() < 0.001
+
+
+@EVERY
+def test_files_are_in_the_corpus_format(plan: TreePlan, forest: dict[str, Path]) -> None:
+    suffix, kind, n_channels = FORMATS.get(plan.corpus, (".wav", "WAV", 1))
+    for path in recordings(forest[plan.corpus]):
+        assert path.suffix == suffix
+        if kind is not None:
+            info = soundfile.info(path)
+            assert (info.format, info.subtype, info.channels) == (kind, "PCM_16", n_channels)
+            assert info.samplerate == plan.sample_rate_hz
+
+
+def test_films_hold_exactly_the_samples_that_were_recorded(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    samples = rng.integers(-20_000, 20_000, (16_000, 1), dtype=np.int16)
+    write_film(tmp_path / "a.avi", samples, 16_000)
+    write_film(tmp_path / "b.avi", samples, 16_000)
+    assert (tmp_path / "a.avi").read_bytes() == (tmp_path / "b.avi").read_bytes()
+    np.testing.assert_array_equal(decode(tmp_path / "a.avi").samples * 32_768, samples[:, 0])
+
+
+def test_a_session_holds_its_takes_where_its_transcript_says(forest: dict[str, Path]) -> None:
+    """Between the segments there is only the booth's noise."""
+    first = [u for u in CORPORA["ldc"].parse(forest["ldc"]).utterances if "cc_001" in u.id]
+    samples, rate = soundfile.read(first[0].path, dtype="float32")
+    spoken = np.zeros(len(samples), bool)
+    for u in first:
+        assert u.end_s is not None
+        spoken[round(u.start_s * rate) : round((u.end_s + 0.25) * rate)] = True  # with its echo
+    level = np.square(samples.mean(axis=1))
+    assert level[~spoken].mean() < 0.01 * level[spoken].mean()
+
+
+def test_the_paper_s_class_gaps_are_there(forest: dict[str, Path]) -> None:
+    emotion = Taxonomy().emotion
+    counts = {name: CORPORA[name].parse(forest[name]).count(emotion) for name in PAPER}
+    gaps = {
+        (name, emotion)
+        for name in PAPER
+        for emotion in EMOTION.classes
+        if not counts[name][emotion]
+    }
+    assert gaps == {("aibo", "sad"), ("enterface", "neutral")}
 
 
 def test_the_trees_say_what_they_are(forest: dict[str, Path]) -> None:
@@ -76,19 +143,19 @@ def test_bytes_depend_on_the_seed_alone(forest: dict[str, Path], tmp_path: Path)
     assert contents(alone["emodb"]) == expected
 
 
-def test_another_seed_makes_another_recording(forest: dict[str, Path], tmp_path: Path) -> None:
-    take = next(plan_takes(PLANS["emodb"], seed=0, scale=SMALL))
-    for seed in (0, 1):
-        write_take(tmp_path / str(seed), take, seed)
-    written = (forest["emodb"] / take.slot.path).read_bytes()
-    assert (tmp_path / "0" / take.slot.path).read_bytes() == written
-    assert (tmp_path / "1" / take.slot.path).read_bytes() != written
+def test_another_seed_makes_another_recording(forest: dict[str, Path]) -> None:
+    plan = PLANS["emodb"]
+    session = plan_sessions(plan, seed=0, scale=SMALL)[0]
+    again, other = (record(plan, session, seed).samples for seed in (0, 1))
+    written, _ = soundfile.read(forest["emodb"] / session[0].slot.path, dtype="int16")
+    np.testing.assert_array_equal(again[:, 0], written)
+    assert not np.array_equal(again, other)
 
 
 @EVERY
 def test_a_larger_scale_adds_takes_to_those_of_a_smaller(plan: TreePlan) -> None:
     planned = [
-        {take.slot.path for take in plan_takes(plan, seed=0, scale=scale)}
+        {(take.slot.path, take.label, take.slot.sentence) for take in plan_takes(plan, 0, scale)}
         for scale in (0.1, 0.5, 1.0, 2.0)
     ]
     assert all(small <= large for small, large in pairwise(planned))
@@ -97,7 +164,7 @@ def test_a_larger_scale_adds_takes_to_those_of_a_smaller(plan: TreePlan) -> None
 def test_an_interrupted_tree_is_completed(forest: dict[str, Path], tmp_path: Path) -> None:
     expected = contents(forest["urdu"])
     root = Path(shutil.copytree(forest["urdu"], tmp_path / "urdu"))
-    for path in list(root.rglob("*.wav"))[::2]:
+    for path in recordings(root)[::2]:
         path.unlink()
     simulate(tmp_path, seed=0, scale=SMALL, corpora=["urdu"])
     assert contents(root) == expected
@@ -107,7 +174,7 @@ def test_no_simulated_file_lands_among_real_ones(tmp_path: Path) -> None:
     (tmp_path / "emodb" / "wav").mkdir(parents=True)
     with pytest.raises(CorpusError, match="choose an empty folder"):
         simulate(tmp_path, seed=0, corpora=["emodb"])
-    assert not list(tmp_path.rglob("*.wav"))
+    assert not recordings(tmp_path)
 
 
 def test_two_seeds_are_not_mixed_in_one_tree(forest: dict[str, Path], tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Films and web recordings: the sound of AVI, MP4, M4A, MOV, WebM and Matroska, by PyAV.
 
-PyAV brings FFmpeg with it and is the optional extra `video`; it is imported where it is used.
+PyAV brings FFmpeg with it, which is slow to load: it is imported where it is used.
 """
 
 from __future__ import annotations
@@ -74,15 +74,10 @@ def open_track(stream: BinaryIO, name: str) -> Iterator[Track]:
         name: what errors call the recording.
 
     Raises:
-        AudioError: PyAV is not installed, or the container is damaged, truncated or silent film.
+        AudioError: the container is damaged, truncated or a silent film.
     """
-    try:
-        import av  # noqa: PLC0415  (optional)
-    except ImportError as fault:
-        raise AudioError(
-            f"{name}: is a film or web recording, which needs PyAV; install it with "
-            "`pip install 'voxaffect[video]'`, or convert the recording to WAV"
-        ) from fault
+    import av  # noqa: PLC0415  (slow to load)
+
     _check_riff(stream, name)
     try:
         with av.open(stream, "r", _format(stream), metadata_errors="replace") as file:

@@ -23,23 +23,25 @@ def prepare_corpora(settings: Settings, n_jobs: int) -> Prepared:
     """
     corpora = settings.load_corpora()
     for corpus in corpora:
-        _tell(corpus.problems, f"{corpus.name}: ")
+        tell(corpus.problems, f"{corpus.name}: ")
     store = FeatureStore(settings.features.store.expanduser(), LowLevelDescriptors())
     taxonomy = settings.make_taxonomy()
     n_utterances = sum(taxonomy.emotion(u) is not None for c in corpora for u in c.utterances)
     with extraction_progress(n_utterances) as advance:
         prepared = prepare(corpora, taxonomy, store, n_jobs=n_jobs, progress=advance)
-    _tell(prepared.problems)
+    tell(prepared.problems)
     return prepared
 
 
-def _tell(problems: Sequence[Problem], prefix: str = "") -> None:
-    """Name the first problems of every kind; none is dropped in silence."""
+def tell(problems: Sequence[Problem], prefix: str = "") -> None:
+    """Name the first faults of every kind and count the notes; none is dropped in silence."""
     by_kind: dict[str, list[Problem]] = defaultdict(list)
     for problem in problems:
         by_kind[problem.kind].append(problem)
     for kind, same in by_kind.items():
-        for problem in same[:MAX_NAMED]:
+        faults = [problem for problem in same if problem.is_fault]
+        for problem in faults[:MAX_NAMED]:
             errors.print(f"{prefix}{problem.path}: {problem.detail}")
-        if len(same) > MAX_NAMED:
-            errors.print(f"{prefix}{kind}: {len(same) - MAX_NAMED} more")
+        unnamed = len(same) - len(faults[:MAX_NAMED])
+        if unnamed:
+            errors.print(f"{prefix}{kind}: {unnamed}{' more' if faults else ''}")

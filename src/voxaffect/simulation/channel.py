@@ -65,8 +65,13 @@ class Channel:
         return noise * NEUTRAL_RMS * factor(-snr_db) / rms(noise)
 
 
-# A sound-treated studio, an anechoic chamber, a laboratory room and broadcast talk.
+# A sound-treated studio, an anechoic chamber, a laboratory room, broadcast talk; a class room with
+# a microphone worn on the head, a lecture room with a camera; a booth with two microphones.
 STUDIO = Channel(0.2, 14.0, 60.0, 7800.0, 2.0, 45.0, 2.0)
 ANECHOIC = Channel(0.05, 25.0, 40.0, 7800.0, 0.0, 50.0, 2.0, gain_db=4.0)
 LABORATORY = Channel(0.35, 8.0, 80.0, 7000.0, 6.0, 34.0, 3.0, gain_db=-4.0)
 BROADCAST = Channel(0.4, 9.0, 120.0, 6500.0, 4.0, 22.0, 4.0, gain_db=2.0, gain_spread_db=3.0)
+CLASSROOM = Channel(0.5, 12.0, 100.0, 7200.0, 3.0, 26.0, 4.0, gain_spread_db=3.0)
+LECTURE_ROOM = Channel(0.45, 10.0, 80.0, 7800.0, 3.0, 30.0, 4.0, gain_db=-2.0, gain_spread_db=2.0)
+BOOM = Channel(0.15, 12.0, 60.0, 7800.0, 1.0, 40.0, 2.0, gain_db=-3.0)
+HEADSET = Channel(0.15, 24.0, 80.0, 7800.0, 0.0, 44.0, 2.0)

@@ -144,6 +144,24 @@ CALM = Expression(
     ),
 )
 
+# Anger held down: BS96 find cold anger between neutral speech and hot anger in F0, level and rate.
+COLD_ANGER = Expression(
+    "cold anger",
+    Effect(f0_st=1.0, range_log2=0.2, rate_log2=0.1, intensity_db=4.0, tilt_db=-3.0, final_st=-2.0),
+)
+
+# Near to anger, weaker: listeners confuse the two more than any others (Busso et al. 2008).
+FRUSTRATED = Expression(
+    "frustrated",
+    Effect(f0_st=1.0, range_log2=0.3, intensity_db=3.0, tilt_db=-2.0, jitter_log2=0.3),
+)
+
+# "Pronounced, accentuated, sometimes hyper-articulated" to a robot (Batliner et al. 2008).
+EMPHATIC = Expression("emphatic", Effect(range_log2=0.4, rate_log2=-0.2, intensity_db=3.0))
+
+# What is left over of spontaneous speech: bored, surprised, helpless (Steidl 2009); no direction.
+REST = Expression("rest", Effect())
+
 # Variation between two utterances of one speaker in one emotion, standard deviations.
 SPREAD = Effect(
     f0_st=0.5,

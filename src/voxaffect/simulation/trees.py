@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import joblib
 import numpy as np
-import soundfile
 import soxr
 from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.errors import ConfigError, CorpusError
-from voxaffect.files import write_atomically, write_text
-from voxaffect.simulation.plans import PLANS, Slot, TreePlan
+from voxaffect.files import write_text
+from voxaffect.simulation.plans import PLANS
+from voxaffect.simulation.plans.plan import Recording, Take, TreePlan
 from voxaffect.simulation.prosody import Sentence, draw_sentence
 from voxaffect.simulation.speakers import Speaker, draw_speaker, draw_tradition
 from voxaffect.simulation.voice import synthesize
@@ -31,25 +31,8 @@ STAND_IN = (
 NOTICE = "SIMULATED.txt"
 """File in each tree's root that says what it is."""
 
-SYLLABLES = (5, 8)
-"""Fewest and most syllables of a sentence."""
-
-
-@dataclass(frozen=True)
-class Take:
-    """One utterance to be spoken and written.
-
-    Args:
-        plan: the corpus it belongs to.
-        speaker: code of its speaker.
-        label: code of its label.
-        slot: its file and its sentence.
-    """
-
-    plan: TreePlan
-    speaker: str
-    label: str
-    slot: Slot
+PAUSE_S = 0.5
+"""Silence before, between and after the takes of a session of several, in seconds."""
 
 
 def simulate(
@@ -63,17 +46,17 @@ def simulate(
 ) -> dict[str, Path]:
     """Write miniature corpora below a folder, one tree each.
 
-    Every random number is drawn from a stream of its own, named by the seed and by the file,
-    speaker or sentence it is for. So a file's bytes depend on the seed alone: not on the order of
-    writing, the number of jobs, the scale or the other corpora. A second call completes a tree
-    that was interrupted.
+    Every random number is drawn from a stream of its own, named by the seed and by the session,
+    take, speaker or sentence it is for. So a file's bytes depend on the seed and on the takes of
+    its session alone: not on the order of writing, the number of jobs or the other corpora. A
+    second call completes a tree that was interrupted.
 
     Args:
         root: folder that receives one folder a corpus.
         seed: not negative.
         scale: factor on the number of takes a speaker and label, within what the names allow.
         corpora: names in `PLANS`.
-        progress: called with the files written and the files planned after each file.
+        progress: called with the takes written and the takes planned after each session.
         n_jobs: processes, as joblib counts them.
 
     Returns:
@@ -88,52 +71,61 @@ def simulate(
     roots = {plan.corpus: root / plan.corpus for plan in plans}
     for folder in roots.values():
         _claim(folder, f"{STAND_IN}\nseed = {seed}, scale = {scale:g}\n")
-    takes = [take for plan in plans for take in plan_takes(plan, seed=seed, scale=scale)]
-    jobs = (joblib.delayed(write_take)(roots[t.plan.corpus], t, seed) for t in takes)
-    written = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
-    for n_written, _ in enumerate(written, start=1):
+    sessions = [(plan, takes) for plan in plans for takes in plan_sessions(plan, seed, scale)]
+    jobs = (joblib.delayed(_write)(roots[plan.corpus], plan, t, seed) for plan, t in sessions)
+    n_written, n_takes = 0, sum(len(takes) for _, takes in sessions)
+    for n in joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs):
+        n_written += n
         if progress is not None:
-            progress(n_written, len(takes))
+            progress(n_written, n_takes)
+    for plan in plans:
+        _write_documents(roots[plan.corpus], plan, tuple(plan_takes(plan, seed, scale)))
     return roots
 
 
-def plan_takes(plan: TreePlan, *, seed: int, scale: float) -> Iterator[Take]:
+def plan_takes(plan: TreePlan, seed: int, scale: float) -> Iterator[Take]:
     """The takes of a tree; a larger scale adds to those of a smaller one."""
     for speaker, label in product(plan.cast, plan.roles):
         slots = plan.slots(speaker, label)
         order = stream(seed, plan.corpus, "slots", speaker, label).permutation(len(slots))
         for i in order[: plan.n_takes(speaker, label, scale)]:
-            yield Take(plan, speaker, label, slots[i])
+            yield Take(speaker, label, slots[i])
 
 
-def write_take(root: Path, take: Take, seed: int) -> None:
-    """Speak, record and write one take as 16-bit PCM at the corpus's rate."""
-    rng = stream(seed, take.plan.corpus, "take", take.slot.path)
-    plan = take.plan
-    spoken = synthesize(
-        take_sentence(take, seed),
-        take_speaker(take, seed),
-        plan.roles[take.label].expression,
-        plan.style,
-        rng,
+def plan_sessions(plan: TreePlan, seed: int, scale: float) -> list[tuple[Take, ...]]:
+    """The takes of a tree by the session in which they are recorded."""
+    sessions: dict[str, list[Take]] = defaultdict(list)
+    for take in plan_takes(plan, seed, scale):
+        sessions[plan.session(take)].append(take)
+    return [tuple(takes) for takes in sessions.values()]
+
+
+def record(plan: TreePlan, takes: tuple[Take, ...], seed: int) -> Recording:
+    """Speak the takes of a session and record them, by one microphone or several."""
+    spoken = [_speak(plan, take, seed) for take in takes]
+    speech, spans = _in_a_row(spoken)
+    rng = stream(seed, plan.corpus, "session", plan.session(takes[0]))
+    tracks = [_pcm(channel.record(speech, rng), plan.sample_rate_hz) for channel in plan.channels]
+    ratio = plan.sample_rate_hz / SAMPLE_RATE_HZ
+    return Recording(
+        takes=takes,
+        samples=np.stack(tracks, axis=1),
+        rate_hz=plan.sample_rate_hz,
+        spans=tuple((round(start * ratio), round(stop * ratio)) for start, stop in spans),
     )
-    recorded = plan.channel.record(spoken.samples, rng)
-    samples = soxr.resample(recorded, SAMPLE_RATE_HZ, plan.sample_rate_hz)
-    with write_atomically(root / take.slot.path) as file:
-        soundfile.write(file, _pcm(samples), plan.sample_rate_hz, format="WAV", subtype="PCM_16")
 
 
-def take_speaker(take: Take, seed: int) -> Speaker:
+def take_speaker(plan: TreePlan, take: Take, seed: int) -> Speaker:
     """The speaker of a take, the same in all takes of that code."""
-    group = take.plan.cast[take.speaker].group
-    tradition = draw_tradition(stream(seed, take.plan.corpus, "tradition"))
-    return draw_speaker(group, tradition, stream(seed, take.plan.corpus, "speaker", take.speaker))
+    group = plan.cast[take.speaker].group
+    tradition = draw_tradition(stream(seed, plan.corpus, "tradition"))
+    return draw_speaker(group, tradition, stream(seed, plan.corpus, "speaker", take.speaker))
 
 
-def take_sentence(take: Take, seed: int) -> Sentence:
+def take_sentence(plan: TreePlan, take: Take, seed: int) -> Sentence:
     """The sentence of a take, the same in all takes of that sentence."""
-    rng = stream(seed, take.plan.corpus, "sentence", take.slot.sentence)
-    return draw_sentence(rng, int(rng.integers(*SYLLABLES, endpoint=True)))
+    rng = stream(seed, plan.corpus, "sentence", take.slot.sentence)
+    return draw_sentence(rng, int(rng.integers(*plan.syllables, endpoint=True)))
 
 
 def stream(seed: int, *names: str) -> np.random.Generator:
@@ -142,9 +134,48 @@ def stream(seed: int, *names: str) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
-def _pcm(samples: NDArray[np.float32]) -> NDArray[np.int16]:
-    """Samples within full scale as 16-bit integers; resampling may overshoot by a hair."""
-    return np.round(np.clip(samples, -1.0, 1.0) * 32767).astype(np.int16)
+def _speak(plan: TreePlan, take: Take, seed: int) -> NDArray[np.float32]:
+    """One take as it leaves the mouth, (n_samples,) at 16 kHz."""
+    slot, role = take.slot, plan.roles[take.label]
+    return synthesize(
+        take_sentence(plan, take, seed),
+        take_speaker(plan, take, seed),
+        role.expression,
+        role.style,
+        stream(seed, plan.corpus, "take", slot.path, take.label, slot.sentence),
+    ).samples
+
+
+def _in_a_row(
+    spoken: Sequence[NDArray[np.float32]],
+) -> tuple[NDArray[np.float32], list[tuple[int, int]]]:
+    """Takes one after another with pauses around them, and where each begins and ends."""
+    pause = np.zeros(round(PAUSE_S * SAMPLE_RATE_HZ) if len(spoken) > 1 else 0, np.float32)
+    parts = [pause]
+    spans = []
+    at = pause.size
+    for samples in spoken:
+        spans.append((at, at + samples.size))
+        parts += [samples, pause]
+        at += samples.size + pause.size
+    return np.concatenate(parts), spans
+
+
+def _pcm(samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.int16]:
+    """16-bit integers at a rate; resampling may overshoot full scale by a hair."""
+    resampled: NDArray[np.float32] = soxr.resample(samples, SAMPLE_RATE_HZ, rate_hz)
+    return np.round(np.clip(resampled, -1.0, 1.0) * 32767).astype(np.int16)
+
+
+def _write(root: Path, plan: TreePlan, takes: tuple[Take, ...], seed: int) -> int:
+    """Write a session; returns its number of takes."""
+    plan.write(root, record(plan, takes, seed))
+    return len(takes)
+
+
+def _write_documents(root: Path, plan: TreePlan, takes: Sequence[Take]) -> None:
+    for path, text in plan.documents(takes).items():
+        write_text(root / path, text)
 
 
 def _plan(name: str) -> TreePlan:
