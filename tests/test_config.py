@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.config import find_loader, find_system, load_settings
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ConfigError
@@ -48,9 +49,17 @@ def test_environment_variables_stand_in_paths(
         load_settings(path)
 
 
+def test_limits_of_recordings_are_settings(tmp_path: Path) -> None:
+    settings = load_settings(written(tmp_path, "[audio]\nmax_duration_s = 600\nmax_channels = 2\n"))
+    assert settings.audio.limits() == DecodeLimits(max_duration_s=600, max_channels=2)
+    assert load_settings(written(tmp_path, "")).audio.limits() == DEFAULT_LIMITS
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("[audio]\nmax_channels = 0\n", ["audio.max_channels = 0"]),
+        ("[audio]\nmax_duration = 9\n", ["'max_duration'", "'max_duration_s'"]),
         ("[trainin]\n", ["'trainin'", "did you mean 'training'"]),
         ("[training]\nlearnig_rate = 1\n", ["'learnig_rate'", "'learning_rate'"]),
         ("[training.dnn]\nbatchsize = 1\n", ["'batchsize'", "[training.dnn]", "'batch_size'"]),

@@ -9,8 +9,10 @@ import pytest
 import soundfile
 
 from voxaffect.artefact import read_artefact, write_artefact
+from voxaffect.audio.decode import DecodeLimits
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.classifier import NetSettings
+from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ArtefactError, AudioError, CorpusError, TrainingError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld import LowLevelDescriptors
@@ -18,6 +20,7 @@ from voxaffect.model.batches import Examples
 from voxaffect.model.training import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.recognizer import Recognizer
+from voxaffect.simulation.formats import write_film, write_sphere
 from voxaffect.taxonomy import EMOTION, GENDER, MISSING
 
 TRUNKS: list[TrunkSettings] = [
@@ -105,6 +108,36 @@ def test_a_file_its_bytes_and_its_samples_get_one_answer(
         recognizer.predict_array(tone(30).samples),
     ]
     assert answers[0].probabilities == answers[1].probabilities == answers[2].probabilities
+
+
+def test_a_film_and_a_segment_of_a_sphere_session_get_the_answer_of_their_samples(
+    recognizer: Recognizer, tmp_path: Path
+) -> None:
+    pcm = np.round(tone(30).samples * 32_768).astype(np.int16)[:, None]
+    write_film(tmp_path / "clip.avi", pcm, SAMPLE_RATE_HZ)
+    pause = np.zeros((8_000, 1), np.int16)
+    session = np.repeat(np.concatenate([pause, pcm, pause]), 2, axis=1)
+    write_sphere(tmp_path / "cc_001.sph", session, SAMPLE_RATE_HZ)
+    end_s = 0.5 + len(pcm) / SAMPLE_RATE_HZ
+    segment = Utterance(
+        "ldc/cc_001#0.500", "ldc", tmp_path / "cc_001.sph", "", "ldc/cc", start_s=0.5, end_s=end_s
+    )
+    film = recognizer.predict([tmp_path / "clip.avi"])[0]
+    spoken = recognizer.predict([segment])[0]
+    expected = recognizer.predict_array((pcm[:, 0] / 32_768).astype(np.float32))
+    assert film.probabilities == spoken.probabilities == expected.probabilities
+    assert spoken.name == segment.id
+
+
+def test_limits_of_the_recogniser_hold_for_files_and_segments(
+    recognizer: Recognizer, tmp_path: Path
+) -> None:
+    strict = replace(recognizer, limits=DecodeLimits(max_duration_s=0.5))
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, tone(30).samples, SAMPLE_RATE_HZ)
+    for recording in (path, path.read_bytes(), Utterance("c/tone", "c", path, "", "c/?")):
+        with pytest.raises(AudioError, match=r"more than the limit of 0\.5 s"):
+            strict.predict([recording])
 
 
 def test_gain_changes_nothing(recognizer: Recognizer) -> None:

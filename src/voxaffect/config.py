@@ -11,13 +11,14 @@ import os
 import re
 import tomllib
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import torch
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.baselines import SvmSettings
 from voxaffect.classifier import ElmSettings
 from voxaffect.corpora import CORPORA, Loader
@@ -119,6 +120,18 @@ class EvaluateSection(_Strict):
     split_seed: Annotated[int, Field(ge=0)] = 0
 
 
+class AudioSection(_Strict):
+    """`[audio]`: recordings beyond these limits are refused before any memory is spent on them."""
+
+    max_duration_s: Annotated[float, Field(gt=0)] = DEFAULT_LIMITS.max_duration_s
+    max_channels: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.max_channels
+    max_bytes: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.max_bytes
+
+    def limits(self) -> DecodeLimits:
+        """The limits as `decode` takes them."""
+        return DecodeLimits(**self.model_dump())
+
+
 class FeatureSection(_Strict):
     """`[features]`: where computed features are kept."""
 
@@ -130,6 +143,7 @@ class Settings(_Strict):
 
     corpora: dict[str, TreeSource | TableSource]
     taxonomy: dict[str, dict[str, str]] = {}
+    audio: AudioSection = AudioSection()
     features: FeatureSection = FeatureSection()
     training: TrainingSection = TrainingSection()
     elm: ElmSettings = ElmSettings()
@@ -141,7 +155,7 @@ class Settings(_Strict):
 
         Raises:
             CorpusError: a tree or table cannot be used.
-        ConfigError: [taxonomy] maps a label that a corpus does not have.
+            ConfigError: [taxonomy] maps a label that a corpus does not have.
         """
         corpora = [self._reader(name)() for name in self.corpora]
         for corpus in corpora:
@@ -246,7 +260,7 @@ def make_settings(plain: dict[str, Any], origin: str) -> Settings:
     Raises:
         ConfigError: a key is unknown or a value impossible; the message names it and `origin`.
     """
-    _refuse_unknown(plain, Settings, origin, ())
+    _refuse_unknown(plain, Settings, origin)
     try:
         return TypeAdapter(Settings).validate_python(plain)
     except ValidationError as fault:
@@ -304,30 +318,27 @@ def _expand(value: Any, path: Path) -> Any:
     return re.sub(r"\$\{(\w+)\}", variable, value)
 
 
-_NESTED: dict[tuple[str, ...], Any] = {
-    (): Settings,
-    ("features",): FeatureSection,
-    ("training",): TrainingSection,
-    ("training", "dnn"): Training,
-    ("training", "lstm"): Training,
-    ("elm",): ElmSettings,
-    ("svm",): SvmSettings,
-    ("evaluate",): EvaluateSection,
-}
-
-
-def _refuse_unknown(plain: dict[str, Any], model: Any, origin: str, where: tuple[str, ...]) -> None:
+def _refuse_unknown(
+    plain: dict[str, Any], section: Any, origin: str, where: tuple[str, ...] = ()
+) -> None:
     """Refuse keys that no section knows, with the nearest one that it does."""
-    known = (
-        set(model.model_fields)
-        if isinstance(model, type) and issubclass(model, BaseModel)
-        else {f.name for f in fields(model)}
-    )
+    known = _settings_of(section)
     for key, value in plain.items():
         _known(key, known, f"setting under [{'.'.join(where)}]" if where else "section", origin)
-        inside = _NESTED.get((*where, key))
-        if inside is not None and isinstance(value, dict):
-            _refuse_unknown(value, inside, origin, (*where, key))
+        if isinstance(value, dict) and known[key] is not None:
+            _refuse_unknown(value, known[key], origin, (*where, key))
+
+
+def _settings_of(section: Any) -> dict[str, Any]:
+    """Names of a section's settings, each with its own section where it is one."""
+    if is_dataclass(section):
+        return dict.fromkeys(f.name for f in fields(section))
+    within = {name: f.annotation for name, f in section.model_fields.items()}
+    return {name: kind if _is_section(kind) else None for name, kind in within.items()}
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and (issubclass(kind, BaseModel) or is_dataclass(kind))
 
 
 def _known(name: str, known: Any, kind: str, origin: str = "") -> str:

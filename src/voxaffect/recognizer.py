@@ -15,9 +15,10 @@ from pydantic import TypeAdapter
 
 import voxaffect
 from voxaffect.artefact import plain, read_artefact, write_artefact
-from voxaffect.audio.decode import decode
+from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits, decode
 from voxaffect.audio.waveform import TARGET_RMS, Waveform
 from voxaffect.classifier import NetClassifier, NetSettings, OnEpoch
+from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ArtefactError, TrainingError
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.lld import LowLevelDescriptors
@@ -28,8 +29,8 @@ from voxaffect.taxonomy import EMOTION, TASKS
 from voxaffect.utterance.calibration import TemperatureCalibration
 from voxaffect.utterance.elm import ExtremeLearningMachine
 
-Recording = Path | str | bytes | Waveform
-"""A file, an encoded file's bytes, or samples."""
+Recording = Path | str | bytes | Waveform | Utterance
+"""A file, an encoded file's bytes, samples, or an utterance, which may be a segment of a file."""
 
 TRUNKS: Mapping[str, type[DnnSettings] | type[LstmSettings]] = {
     "dnn": DnnSettings,
@@ -82,11 +83,13 @@ class Recognizer:
         settings: what the classifier is.
         extractor: how recordings become frames.
         card: what a reader should know: training corpora, seed, dev score.
+        limits: what is refused of recordings before any memory is spent on them.
     """
 
     settings: NetSettings = field(default_factory=NetSettings)
     extractor: FrameExtractor = field(default_factory=LowLevelDescriptors)
     card: dict[str, Any] = field(default_factory=dict)
+    limits: DecodeLimits = DEFAULT_LIMITS
 
     def __post_init__(self) -> None:
         self.classifier = NetClassifier(self.settings)
@@ -105,7 +108,7 @@ class Recognizer:
         """Labelled recordings as `fit` takes them, on the road that `predict` takes.
 
         Args:
-            recordings: N files, encoded bytes or waveforms.
+            recordings: N files, encoded bytes, waveforms or utterances.
             labels: task -> N class names, None where one is not known; a task that is left out
                 is not known of any.
 
@@ -121,15 +124,15 @@ class Recognizer:
             task: np.array([TASKS[task].index(name) for name in names], np.int64)
             for task, names in {**unknown, **labels}.items()
         }
-        return Examples(self._frames(_waveforms(recordings)), targets)
+        return Examples(self._frames(self._waveforms(recordings)), targets)
 
     def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
-        """Predictions for files, encoded bytes or waveforms.
+        """Predictions for files, encoded bytes, waveforms or utterances.
 
         Raises:
             AudioError: a recording cannot be decoded, is silent or shorter than a frame.
         """
-        waveforms = _waveforms(recordings)
+        waveforms = self._waveforms(recordings)
         if not waveforms:
             return []
         answers = self.classifier.answer(self._frames(waveforms))
@@ -144,6 +147,21 @@ class Recognizer:
     def predict_array(self, samples: NDArray[np.float32], name: str = "array") -> Prediction:
         """Prediction for mono samples at 16 kHz, float32 (n_samples,), full scale 1."""
         return self.predict([Waveform(np.ascontiguousarray(samples, np.float32), name)])[0]
+
+    def _waveforms(self, recordings: Sequence[Recording]) -> list[Waveform]:
+        return [r if isinstance(r, Waveform) else self._decode(r) for r in recordings]
+
+    def _decode(self, recording: Path | str | bytes | Utterance) -> Waveform:
+        if isinstance(recording, Utterance):
+            return decode(
+                recording.path,
+                start_s=recording.start_s,
+                end_s=recording.end_s,
+                limits=self.limits,
+                name=recording.id,
+            )
+        source = recording if isinstance(recording, bytes) else Path(recording)
+        return decode(source, limits=self.limits)
 
     def _frames(self, waveforms: Sequence[Waveform]) -> list[NDArray[np.float32]]:
         return self.extractor.extract([waveform.normalised() for waveform in waveforms])
@@ -231,14 +249,6 @@ class Recognizer:
         classifier.net_.to(self.settings.training.device).eval()
         classifier.elm_ = ExtremeLearningMachine.from_arrays(_part(arrays, "elm."))
         classifier.calibration_ = TemperatureCalibration(temperature)
-
-
-def _waveforms(recordings: Sequence[Recording]) -> list[Waveform]:
-    return [r if isinstance(r, Waveform) else _decode(r) for r in recordings]
-
-
-def _decode(recording: Path | str | bytes) -> Waveform:
-    return decode(recording if isinstance(recording, bytes) else Path(recording))
 
 
 def _check_labels(task: str, n_labels: int, n_recordings: int) -> None:

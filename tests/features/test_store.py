@@ -15,6 +15,7 @@ import soundfile as sf
 from numpy.typing import NDArray
 
 import voxaffect.features.chunks as chunks_module
+from voxaffect.audio.decode import DecodeLimits
 from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError, FeatureError
@@ -99,7 +100,6 @@ def test_a_second_run_computes_nothing_and_reads_no_audio(
     second = store.extract(utterances)
     assert len(seen(store)) == n_computed == len(utterances)
     assert same(first.features, second.features)
-    assert second.audio_s == pytest.approx(sum(sf.info(u.path).duration for u in utterances))
 
 
 def test_a_moved_corpus_is_recognised_by_its_content(
@@ -171,14 +171,25 @@ def test_what_cannot_be_used_is_refused_by_name_and_nothing_else_is_lost(
     assert told[-1] == len(utterances) + 4
 
 
+def test_a_recording_beyond_the_limits_is_refused_and_the_others_are_stored(
+    store: FeatureStore, utterances: list[Utterance]
+) -> None:
+    longest = max(utterances, key=lambda u: sf.info(u.path).duration)
+    limits = DecodeLimits(max_duration_s=sf.info(longest.path).duration - 0.001)
+    extraction = replace(store, limits=limits).extract(utterances)
+    assert [p.path for p in extraction.refused] == [longest.id]
+    assert "more than the limit" in extraction.refused[0].detail
+    assert len(extraction.features) == len(utterances) - 1
+
+
 def test_progress_rises_to_the_whole(
     store: FeatureStore, utterances: list[Utterance], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunks_module, "CHUNK_UTTERANCES", 2)
     told: list[tuple[int, float]] = []
-    extraction = store.extract(utterances, progress=lambda n, s: told.append((n, s)))
+    store.extract(utterances, progress=lambda n, s: told.append((n, s)))
     assert [n for n, _ in told] == [0, 2, 4, 6, 7]
-    assert told[-1][1] == pytest.approx(extraction.audio_s)
+    assert told[-1][1] == pytest.approx(sum(sf.info(u.path).duration for u in utterances))
     assert len(shards(store)) == 4
 
 

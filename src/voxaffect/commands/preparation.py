@@ -24,7 +24,9 @@ def prepare_corpora(settings: Settings, n_jobs: int) -> Prepared:
     corpora = settings.load_corpora()
     for corpus in corpora:
         tell(corpus.problems, f"{corpus.name}: ")
-    store = FeatureStore(settings.features.store.expanduser(), LowLevelDescriptors())
+    store = FeatureStore(
+        settings.features.store.expanduser(), LowLevelDescriptors(), settings.audio.limits()
+    )
     taxonomy = settings.make_taxonomy()
     n_utterances = sum(taxonomy.emotion(u) is not None for c in corpora for u in c.utterances)
     with extraction_progress(n_utterances) as advance:

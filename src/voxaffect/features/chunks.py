@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from voxaffect.audio.decode import decode
+from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits, decode
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError
@@ -72,7 +72,11 @@ def _bytes_of_audio(utterance: Utterance) -> float:
 
 
 def compute_chunk(
-    chunk: Chunk, extractor: FrameExtractor, folder: Path, n_threads: int
+    chunk: Chunk,
+    extractor: FrameExtractor,
+    folder: Path,
+    n_threads: int,
+    limits: DecodeLimits = DEFAULT_LIMITS,
 ) -> ChunkReport:
     """Compute the features of a chunk and store them as one shard.
 
@@ -81,11 +85,12 @@ def compute_chunk(
         extractor: what computes the features.
         folder: where the shard goes.
         n_threads: threads PyTorch may use.
+        limits: what is refused of recordings.
 
     Raises:
         FeatureError: the folder cannot be written, or the extractor returned what is no feature.
     """
-    prepared = {key: _attempt_decode(utterance) for key, utterance in chunk.items()}
+    prepared = {key: _attempt_decode(utterance, limits) for key, utterance in chunk.items()}
     waveforms = {key: w for key, w in prepared.items() if isinstance(w, Waveform)}
     with threads(n_threads):
         frames = attempt(extractor, list(waveforms.values()))
@@ -124,9 +129,10 @@ def threads(n_threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _attempt_decode(utterance: Utterance) -> Waveform | AudioError:
+def _attempt_decode(utterance: Utterance, limits: DecodeLimits) -> Waveform | AudioError:
+    start_s, end_s = utterance.start_s, utterance.end_s
     try:
-        return decode(utterance.path, start_s=utterance.start_s, end_s=utterance.end_s).normalised()
+        return decode(utterance.path, start_s=start_s, end_s=end_s, limits=limits).normalised()
     except AudioError as fault:
         return fault
 

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.audio.waveform import TARGET_RMS
 from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.errors import FeatureError
@@ -67,11 +68,6 @@ class StoredFeatures(Mapping[str, NDArray[np.float32]]):
         """Hash of the audio behind an utterance's frames: the file's bytes and the borders."""
         return bytes(self._index.records["key"][self._records[utterance_id]]).hex()
 
-    @property
-    def audio_s(self) -> float:
-        """Seconds of audio behind all utterances."""
-        return float(self._index.records["seconds"][list(self._records.values())].sum())
-
 
 @dataclass(frozen=True)
 class Extraction:
@@ -87,11 +83,6 @@ class Extraction:
     refused: tuple[Problem, ...]
     damaged: tuple[Problem, ...]
 
-    @property
-    def audio_s(self) -> float:
-        """Seconds of audio behind the features."""
-        return self.features.audio_s
-
 
 @dataclass(frozen=True)
 class FeatureStore:
@@ -100,10 +91,12 @@ class FeatureStore:
     Args:
         root: the folder; it is made when there is something to store.
         extractor: what computes the features.
+        limits: what is refused of the recordings that are still to be decoded.
     """
 
     root: Path
     extractor: FrameExtractor
+    limits: DecodeLimits = DEFAULT_LIMITS
 
     @property
     def settings(self) -> dict[str, object]:
@@ -192,7 +185,8 @@ class FeatureStore:
         n_threads = torch.get_num_threads() if n_jobs == 1 else 1
         task = joblib.delayed(compute_chunk)
         tasks = (
-            task(chunk, self.extractor, self.folder, n_threads) for chunk in chunks(missing, n_jobs)
+            task(chunk, self.extractor, self.folder, n_threads, self.limits)
+            for chunk in chunks(missing, n_jobs)
         )
         yield from joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(tasks)
 
