@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile as sf
 
-from tests.corpora.recordings import record, record_tree
+from tests.corpora.recordings import RATE_HZ, record, record_tree
 from voxaffect.corpora import CORPORA, Loader
 from voxaffect.corpora.check import check
+from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import CorpusError
 from voxaffect.taxonomy import GENDER, NATURALNESS, Taxonomy
 
@@ -72,6 +76,11 @@ NAMES: dict[str, list[str]] = {
         )
     ],
     "meld": [f"train/train_splits/dia{speaker}_utt{n}.wav" for speaker in (0, 1) for n in range(7)],
+    "mesd": [
+        f"Mexican Emotional Speech Database (MESD)/{word}_{voice}_A_basta_ya.wav"
+        for word in ("Anger", "Disgust", "Fear", "Happiness", "Neutral", "Sadness")
+        for voice in "FMC"
+    ],
     "msp_improv": [
         f"session1/S01A/T/MSP-IMPROV-S01A-{speaker}-T-FM{turn:02d}.wav"
         for speaker in ("F01", "M01")
@@ -92,6 +101,11 @@ NAMES: dict[str, list[str]] = {
         f"{folder}/{folder[0].upper()}01{code}01.wav"
         for folder in ("female", "male")
         for code in "AFHNSW"
+    ],
+    "subesco": [
+        f"SUBESCO/{speaker}_S_1_{word}_1.wav"
+        for speaker in ("F_01_OISHI", "M_01_BASHIR")
+        for word in ("ANGRY", "DISGUST", "FEAR", "HAPPY", "NEUTRAL", "SAD", "SURPRISE")
     ],
     "tess": [
         f"{speaker}_{code}/{speaker}_back_{code}.wav"
@@ -191,15 +205,53 @@ FILES: dict[str, dict[str, str]] = {
 
 SEXES: dict[str, set[str | None]] = {
     "aibo": {"female child", "male child"},
+    "mesd": {"female", "male", None},
     "savee": {"male"},
     "tess": {"female"},
 }
 """Where a corpus's tree does not hold women and men."""
 
+N_SPEAKERS = {"mesd": 1}
+"""Where a corpus's tree does not tell two speakers apart."""
+
 BY_FILE = {"meld", "msp_improv", "msp_podcast", "nemo"}
 """Corpora whose labels lie above the recordings, so that a part of the tree has none."""
 
+WITHOUT_LABELS = {
+    *("speaker_genders.txt", "VideoDemographics.csv"),
+    *("dev_sent_emo.csv", "test_sent_emo.csv"),
+}
+"""Files that hold no label of their tree, which is read whole without them."""
+
+ONLY_LABELS = {
+    *("chunk_labels_5cl_corpus.txt", "train_sent_emo.csv", "Evaluation.txt"),
+    *("labels_consensus.csv", "data.tsv"),
+}
+"""Files that alone hold all labels of their tree."""
+
+BROKEN = {
+    "iemocap": "[1.0 - 2.0]\tSes01F_impro01",
+    "ldc": "0.5 seconds of silence",
+    "msp_improv": "UTD-IMPROV-S01A",
+}
+"""Lines that should say something and do not, where it is not just a word."""
+
+UNLABELLED = {
+    "aibo": "IS2009EmotionChallenge/wav/Ohm_02_000_00.wav",
+    "iemocap": "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_M099.wav",
+    "ldc": "LDC2002S28/speech/mm_001.wav",
+    "meld": "train/train_splits/dia9_utt9.wav",
+    "msp_improv": "session1/S01A/T/MSP-IMPROV-S01A-F01-T-FM99.wav",
+    "msp_podcast": "Audios/MSP-PODCAST_0009_0009.wav",
+    "nemo": "samples/EB0_anger_9.wav",
+}
+"""A recording a corpus, of which its label files say nothing."""
+
 EVERY = pytest.mark.parametrize("loader", CORPORA.values(), ids=CORPORA.keys())
+LABELLED = pytest.mark.parametrize(
+    "loader", [CORPORA[name] for name in UNLABELLED], ids=UNLABELLED.keys()
+)
+WITH_FILES = pytest.mark.parametrize("loader", [CORPORA[name] for name in FILES], ids=FILES.keys())
 
 
 def plant(root: Path, name: str, recordings: list[str]) -> Path:
@@ -230,6 +282,30 @@ def test_the_card_is_complete(loader: Loader) -> None:
 
 
 @EVERY
+def test_the_counts_of_the_card_agree(loader: Loader) -> None:
+    card = loader.card
+    for counts in (card.speakers, card.genders, card.styles):
+        assert not counts or sum(counts.values()) == sum(card.labels.values())
+    assert len(card.speakers) in {0, card.n_speakers}
+    assert card.genders.keys() <= set(GENDER.classes)
+    assert card.styles.keys() <= set(NATURALNESS.classes)
+    if card.labels and card.elicitation != "mixed":
+        assert card.styles.keys() == {card.elicitation}
+
+
+@EVERY
+def test_speakers_have_the_names_of_the_card(loader: Loader, tree: Path) -> None:
+    corpus = loader.parse(tree)
+    if loader.card.speakers:
+        names = {speaker.partition("/")[2] for speaker in corpus.speakers}
+        assert names <= loader.card.speakers.keys()
+    if loader.card.genders:
+        assert {u.gender for u in corpus.utterances} == loader.card.genders.keys()
+    if loader.card.styles:
+        assert {u.naturalness for u in corpus.utterances} <= loader.card.styles.keys()
+
+
+@EVERY
 def test_a_tree_is_read_whole(loader: Loader, tree: Path) -> None:
     corpus = loader.parse(tree)
     assert len(corpus.utterances) == len(NAMES[loader.card.name])
@@ -240,7 +316,7 @@ def test_a_tree_is_read_whole(loader: Loader, tree: Path) -> None:
         assert {u.label for u in corpus.utterances} == set(loader.card.labels)
     sexes = SEXES.get(loader.card.name, {"female", "male"})
     assert {u.gender for u in corpus.utterances} == sexes
-    assert len(corpus.speakers) == 2
+    assert len(corpus.speakers) == N_SPEAKERS.get(loader.card.name, 2)
 
 
 @EVERY
@@ -325,6 +401,116 @@ def test_planted_faults_are_found_and_counted(loader: Loader, tree: Path) -> Non
     }
     assert all(problem.detail for problem in corpus.problems)
     assert check(corpus).verdict == "faults"
+
+
+def distort(utterances: tuple[Utterance, ...]) -> set[tuple[str, str]]:
+    """Spoil recordings of a tree, each in its own way; returns what `check` should find."""
+    gone, garbled, short, silent, clipped, copied, original, *_ = utterances
+    gone.path.unlink()
+    garbled.path.write_bytes(b"RIFF, and nothing of it")
+    record(short.path, duration_s=short.start_s + 0.01)
+    record(silent.path, level=0)
+    full_scale = np.sign(np.random.default_rng(0).normal(size=RATE_HZ // 10))
+    sf.write(clipped.path, full_scale, RATE_HZ)
+    shutil.copy(original.path, copied.path)
+    return {
+        ("missing", gone.id),
+        ("unreadable", garbled.id),
+        ("too short", short.id),
+        ("silent", silent.id),
+        ("clipped", clipped.id),
+        ("duplicated content", original.id),
+    }
+
+
+@EVERY
+def test_check_finds_a_planted_fault_of_each_kind(loader: Loader, tree: Path) -> None:
+    corpus = loader.parse(tree)
+    before = check(corpus).kinds()
+    planted = distort(corpus.utterances)
+    kinds = {kind for kind, _ in planted}
+    assert not before.keys() & kinds
+    assert {(p.kind, p.path) for p in check(corpus).problems if p.kind in kinds} == planted
+
+
+@EVERY
+def test_a_second_copy_within_the_tree_counts_nothing_twice(
+    loader: Loader, tree: Path, tmp_path: Path
+) -> None:
+    clean = loader.parse(tree)
+    shutil.copytree(tree, tmp_path / "copy")
+    (tmp_path / "copy").rename(tree / "copy")
+    corpus = loader.parse(tree)
+    assert corpus.utterances == clean.utterances
+    name = loader.card.name
+    copies = {f"copy/{path}" for path in (*NAMES[name], *FILES.get(name, {}))}
+    assert {(p.kind, p.path) for p in corpus.problems} == {("duplicate", path) for path in copies}
+    assert not any(p.is_fault for p in corpus.problems)
+
+
+@WITH_FILES
+def test_label_files_may_be_in_utf16(loader: Loader, tree: Path) -> None:
+    clean = loader.parse(tree)
+    for path, text in FILES[loader.card.name].items():
+        (tree / path).write_text(text, encoding="utf-16")
+    assert loader.parse(tree) == clean
+
+
+@WITH_FILES
+def test_a_byte_that_is_not_utf8_and_a_broken_line_spoil_nothing_else(
+    loader: Loader, tree: Path
+) -> None:
+    clean = loader.parse(tree)
+    line = BROKEN.get(loader.card.name, "broken").encode() + b" caf\xe9\n"
+    for path, text in FILES[loader.card.name].items():
+        (tree / path).write_bytes(text.encode() + line)
+    corpus = loader.parse(tree)
+    assert corpus.utterances == clean.utterances
+    found = {(p.kind, p.path.partition(" line ")[0], p.is_fault) for p in corpus.problems}
+    assert found == {
+        (kind, path, is_fault)
+        for path in FILES[loader.card.name]
+        for kind, is_fault in (("encoding", False), ("broken line", True))
+    }
+
+
+@WITH_FILES
+def test_a_label_file_that_cannot_be_read_is_named(loader: Loader, tree: Path) -> None:
+    clean = loader.parse(tree)
+    for path in FILES[loader.card.name]:
+        (tree / path).rename(tree / "aside")
+        (tree / path).symlink_to("nowhere")
+        if Path(path).name in ONLY_LABELS:
+            with pytest.raises(CorpusError, match=r"cannot be read \(No such file") as refusal:
+                loader.parse(tree)
+            assert str(refusal.value).startswith(f"{tree / path}: ")
+        else:
+            corpus = loader.parse(tree)
+            assert [p.path for p in corpus.problems if p.kind == "unreadable label file"] == [path]
+            lost = {u.id for u in clean.utterances} - {u.id for u in corpus.utterances}
+            assert bool(lost) == (Path(path).name not in WITHOUT_LABELS)
+            assert corpus.utterances
+        (tree / path).unlink()
+        (tree / "aside").rename(tree / path)
+
+
+@LABELLED
+def test_what_has_no_partner_is_named_and_the_rest_is_read(loader: Loader, tree: Path) -> None:
+    clean = loader.parse(tree)
+    name = loader.card.name
+    lost = clean.utterances[0]
+    lost.path.unlink()
+    record(tree / UNLABELLED[name])
+    corpus = loader.parse(tree)
+    assert corpus.utterances == clean.utterances[1:]
+    lone, unlabelled = sorted(
+        (p for p in corpus.problems if p.kind.startswith("no ") and p.kind != "no gender"),
+        key=lambda p: p.kind != "no recording",
+    )
+    assert lone.kind == "no recording"
+    assert lost.path.stem.removeprefix("MSP") in f"{lone.path} {lone.detail}"
+    assert unlabelled.kind in {"no label", "no transcript"}
+    assert unlabelled.path == UNLABELLED[name]
 
 
 @EVERY

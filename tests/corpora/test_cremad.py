@@ -53,5 +53,16 @@ def test_a_broken_line_of_the_demographics_is_reported(tmp_path: Path) -> None:
     assert kinds == ["broken line", "no gender"]
 
 
+def test_demographics_that_cannot_be_read_are_a_fault_and_stop_nothing(tmp_path: Path) -> None:
+    root = record_tree(tmp_path, ["1002_TIE_FEA_XX.wav"])
+    (root / "VideoDemographics.csv").write_text("Actor,Sex\n1002,Female\n")
+    corpus = cremad.parse(root)
+    assert len(corpus.utterances) == 1
+    unreadable, unknown = corpus.problems
+    assert (unreadable.kind, unreadable.is_fault) == ("unreadable label file", True)
+    assert "needs a column 'actorid'" in unreadable.detail
+    assert unknown.kind == "no gender"
+
+
 def test_the_card_adds_up_to_the_whole_corpus_less_one() -> None:
     assert sum(cremad.CARD.labels.values()) == 7_442 - 1

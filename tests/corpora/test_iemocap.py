@@ -13,9 +13,9 @@ from voxaffect.taxonomy import Taxonomy
 HEADING = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
 
 
-def block(turn: str, code: str) -> str:
+def block(turn: str, code: str, ratings: str = "[2.5000, 2.5000, 2.5000]") -> str:
     return (
-        f"[6.2901 - 8.2357]\t{turn}\t{code}\t[2.5000, 2.5000, 2.5000]\n"
+        f"[6.2901 - 8.2357]\t{turn}\t{code}\t{ratings}\n"
         "C-E2:\tNeutral;\t()\nC-E3:\tNeutral; Sadness;\t()\nC-F1:\tNeutral;\t(curious)\n"
         "A-E3:\tval 3; act 2; dom  2;\t()\nA-F1:\tval 3; act 2; dom  ;\t()\n\n"
     )
@@ -96,6 +96,45 @@ def test_excited_is_no_happy_turn_unless_mapped(tmp_path: Path) -> None:
     assert Taxonomy(per_corpus={"iemocap": {"excited": "happy"}}).emotion(turn) == "happy"
 
 
+@pytest.mark.parametrize(
+    ("ratings", "valence", "arousal"),
+    [
+        ("[1.5000, 4.0000, 4.5000]", 0.125, 0.75),
+        ("[1.0000, 5.0000, 3.0000]", 0.0, 1.0),
+        ("[4.0000, 2.0000, ]", 0.75, 0.25),
+        ("[4.0000, , 3.0000]", 0.75, None),
+        ("[ , , ]", None, None),
+        ("[NaN, NaN, NaN]", None, None),
+        ("[]", None, None),
+        ("", None, None),
+        ("[5.5000, 2.0000, 2.0000]", None, 0.25),
+    ],
+)
+def test_the_bracket_is_valence_activation_dominance(
+    tmp_path: Path, ratings: str, valence: float | None, arousal: float | None
+) -> None:
+    root = plant(tmp_path, ("Ses01F_impro01_F000", "neu"))
+    evaluation = root / "Session1" / "dialog" / "EmoEvaluation" / "Ses01F_impro01.txt"
+    evaluation.write_text(HEADING + block("Ses01F_impro01_F000", "neu", ratings))
+    corpus = iemocap.parse(root)
+    (utterance,) = corpus.utterances
+    assert (utterance.valence, utterance.arousal) == (valence, arousal)
+    assert not corpus.problems
+
+
+def test_one_evaluation_that_cannot_be_read_leaves_the_others(tmp_path: Path) -> None:
+    root = plant(tmp_path, ("Ses01F_impro01_F000", "neu"), ("Ses01F_impro02_F000", "neu"))
+    name = "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt"
+    (root / name).unlink()
+    (root / name).symlink_to("nowhere.txt")
+    corpus = iemocap.parse(root)
+    assert [u.session for u in corpus.utterances] == ["Ses01F_impro02"]
+    unreadable, unlabelled = corpus.problems
+    assert (unreadable.kind, unreadable.path) == ("unreadable label file", name)
+    assert unreadable.is_fault
+    assert (unlabelled.kind, Path(unlabelled.path).stem) == ("no label", "Ses01F_impro01_F000")
+
+
 def test_single_raters_files_and_mac_copies_are_not_read(tmp_path: Path) -> None:
     root = plant(tmp_path, ("Ses01F_impro01_F000", "neu"))
     folder = root / "Session1" / "dialog" / "EmoEvaluation"
@@ -141,7 +180,7 @@ def test_a_broken_line_is_reported(tmp_path: Path, line: str, detail: str) -> No
     evaluation.write_text(f"{evaluation.read_text()}{line}\n")
     (problem,) = iemocap.parse(root).problems
     assert problem.kind == "broken line"
-    assert problem.path.startswith("Ses01F_impro01.txt line ")
+    assert problem.path == "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt line 10"
     assert detail in problem.detail
 
 

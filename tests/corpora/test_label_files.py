@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.corpora.recordings import record_tree
 from voxaffect.corpora import msp_podcast, nemo
@@ -15,6 +18,8 @@ from voxaffect.corpora.label_files import (
     open_label_file,
     read_lines,
     read_table,
+    refuse_unread,
+    unit_interval,
 )
 from voxaffect.errors import CorpusError
 
@@ -59,13 +64,48 @@ def test_other_control_characters_and_bytes_end_no_line(tmp_path: Path) -> None:
     assert found == {"a": "so\u0085 it\u2028 goes\x0c", "b": r"\x92"}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_says_the_same_in_every_encoding_that_is_marked(
+    tmp_path: Path, encoding: str
+) -> None:
+    mark = "\ufeff" if encoding.endswith("e") else ""
+    (tmp_path / "t.txt").write_bytes(f"{mark}a ein\r\nb K\u00f6ln\u4e2d\n".encode(encoding))
+    entries = read_lines(open_label_file(tmp_path, "t.txt"), read)
+    assert entries.found == {"a": "ein", "b": "K\u00f6ln\u4e2d"}
+    assert not entries.problems
+
+
+@pytest.mark.parametrize(
+    ("content", "said", "place"),
+    [
+        (b"a Caf\xe9\nb two\n", r"Caf\xe9", "byte 5 is not utf-8;"),
+        ("\ufeffa one\nb two\n".encode("utf-16-le")[:-1], "one", "is not utf-16-le;"),
+    ],
+    ids=["latin-1", "cut off"],
+)
+def test_what_is_not_in_the_encoding_is_read_as_far_as_it_can_be_and_told(
+    tmp_path: Path, content: bytes, said: str, place: str
+) -> None:
+    (tmp_path / "t.txt").write_bytes(content)
+    entries = read_lines(open_label_file(tmp_path, "t.txt"), read)
+    assert entries.found["a"] == said
+    assert entries.found["b"].startswith("two")
+    (problem,) = entries.problems
+    assert (problem.kind, problem.path, problem.is_fault) == ("encoding", "t.txt", False)
+    assert place in problem.detail
+
+
 def test_the_file_nearest_to_the_root_is_read_in_any_case(tmp_path: Path) -> None:
     for folder, text in (("x/y", "a deep"), ("x", "a near")):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         (tmp_path / folder / "Other.TXT").write_text(text)
     file = open_label_file(tmp_path, "t.txt", "other.txt")
     assert file.name == "x/Other.TXT"
-    assert read_lines(file, read).found == {"a": "near"}
+    entries = read_lines(file, read)
+    assert entries.found == {"a": "near"}
+    (copy,) = entries.problems
+    assert (copy.kind, copy.path, copy.is_fault) == ("duplicate", "x/y/Other.TXT", False)
+    assert "x/Other.TXT is read" in copy.detail
 
 
 def test_a_file_that_is_not_there_has_no_entries(tmp_path: Path) -> None:
@@ -93,9 +133,108 @@ def test_a_broken_row_spoils_no_other(tmp_path: Path) -> None:
     assert "has 1 values for 2 columns" in entries.problems[0].detail
 
 
-def test_a_table_without_a_needed_column_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"t.csv: needs a column 'said'; its columns are: key, x"):
-        table(tmp_path, "key,x\n")
+def test_a_table_without_a_needed_column_cannot_be_read(tmp_path: Path) -> None:
+    entries = table(tmp_path, "key,x\na,b\n")
+    (problem,) = entries.problems
+    assert (problem.kind, problem.path, problem.is_fault) == (
+        "unreadable label file",
+        "t.csv",
+        True,
+    )
+    assert problem.detail == "needs a column 'said'; its columns are: key, x"
+    with pytest.raises(CorpusError, match=r"t.csv: needs a column 'said'"):
+        refuse_unread(tmp_path, entries)
+
+
+def lock(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forbid reading a file, to the superuser too."""
+    opened = Path.read_bytes
+
+    def guarded(asked: Path) -> bytes:
+        if asked == path:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(asked)
+
+    monkeypatch.setattr(Path, "read_bytes", guarded)
+
+
+def test_a_file_that_may_not_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "t.txt").write_text("a one\n")
+    lock(tmp_path / "t.txt", monkeypatch)
+    entries = read_lines(open_label_file(tmp_path, "t.txt"), read)
+    (problem,) = entries.problems
+    assert (problem.kind, problem.path, problem.is_fault) == (
+        "unreadable label file",
+        "t.txt",
+        True,
+    )
+    assert "Permission denied" in problem.detail
+    with pytest.raises(CorpusError, match=r"t\.txt: cannot be read \(Permission denied\)"):
+        refuse_unread(tmp_path, entries)
+
+
+def test_one_file_of_several_that_cannot_be_read_stops_nothing(tmp_path: Path) -> None:
+    for name in ("t.txt", "u.txt"):
+        (tmp_path / name).symlink_to(tmp_path / name)  # a loop
+    (tmp_path / "v.txt").write_text("a one\n")
+    files = (open_label_file(tmp_path, name) for name in ("t.txt", "v.txt", "u.txt"))
+    entries = joined(read_lines(file, read) for file in files)
+    refuse_unread(tmp_path, entries)
+    assert entries.found == {"a": "one"}
+    assert [(p.kind, p.path) for p in entries.problems] == [
+        ("unreadable label file", "t.txt"),
+        ("unreadable label file", "u.txt"),
+    ]
+
+
+def test_of_a_label_in_two_files_the_first_counts(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("a near\nb near\n")
+    (tmp_path / "u.txt").write_text("a far\nc far\n")
+    files = (open_label_file(tmp_path, name) for name in ("t.txt", "u.txt"))
+    entries = joined(read_lines(file, read) for file in files)
+    assert entries.found == {"a": "near", "b": "near", "c": "far"}
+    assert entries.where["a"] == "t.txt line 1"
+    (problem,) = entries.problems
+    assert (problem.kind, problem.path) == ("duplicate", "u.txt")
+    assert problem.detail.startswith("1 of its entries")
+
+
+def test_a_folder_of_labels_that_may_not_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_tree(tmp_path, ["Audios/MSP-PODCAST_0001_0001.wav"])
+    (tmp_path / "Labels").mkdir()
+    (tmp_path / "Labels" / "labels_consensus.csv").write_text(PODCAST)
+    scandir = os.scandir
+
+    def guarded(path: str | os.PathLike[str]) -> object:
+        if Path(path).name == "Labels":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    with pytest.raises(CorpusError, match=r"Labels cannot be read \(Permission denied\)"):
+        msp_podcast.parse(tmp_path)
+
+
+@given(n_points=st.integers(2, 9), share=st.floats(0, 1))
+def test_a_scale_is_moved_to_0_to_1(n_points: int, share: float) -> None:
+    value = unit_interval(f" {1 + share * (n_points - 1)} ", n_points)
+    assert value == pytest.approx(share)
+    assert unit_interval("1", n_points) == 0
+    assert unit_interval(str(n_points), n_points) == 1
+
+
+@pytest.mark.parametrize("nothing", [None, "", "  ", "NaN", "nan", "0.5", "5.5", "inf"])
+def test_where_there_is_no_rating_on_the_scale_there_is_none(nothing: str | None) -> None:
+    assert unit_interval(nothing, 5) is None
+
+
+def test_a_rating_that_is_no_number_breaks_its_line() -> None:
+    with pytest.raises(LineError, match="rating '3,5' is no number"):
+        unit_interval("3,5", 5)
 
 
 def test_an_unknown_word_is_named_with_those_that_are_known() -> None:

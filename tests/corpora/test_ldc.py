@@ -99,7 +99,7 @@ def test_every_speaker_has_a_sex(tmp_path: Path, speaker: str) -> None:
 def test_a_broken_line_is_a_fault(tmp_path: Path, line: str, detail: str) -> None:
     corpus = parse(tmp_path, f"1.0 1.2 A: pride, May first\n{line}\n")
     (problem,) = corpus.problems
-    assert (problem.kind, problem.path) == ("broken line", "cc_001.txt line 2")
+    assert (problem.kind, problem.path) == ("broken line", "LDC2002S28/transcr/cc_001.txt line 2")
     assert detail in problem.detail
     assert problem.is_fault
     assert len(corpus.utterances) == 1
@@ -124,6 +124,41 @@ def test_a_compressed_session_says_how_to_convert_it(tmp_path: Path) -> None:
     corpus.utterances[0].path.write_bytes(compressed)
     (problem, _) = [p for p in check(corpus).problems if p.kind == "unreadable"]
     assert "sph2pipe" in problem.detail
+
+
+def test_lines_without_times_may_repeat(tmp_path: Path) -> None:
+    text = "----\nA: (chat)\n----\n0.1 0.2 A: neutral, May first\n"
+    (problem,) = parse(tmp_path, text).problems
+    assert (problem.kind, problem.is_fault) == ("line without times", False)
+    assert problem.detail.startswith("3 lines")
+
+
+def test_names_are_read_in_any_case(tmp_path: Path) -> None:
+    corpus = ldc.parse(plant(tmp_path, stem="CC_001"))
+    assert {(u.speaker, u.session) for u in corpus.utterances} == {("ldc/cc", "cc_001")}
+
+
+def test_one_transcript_that_cannot_be_read_leaves_the_others(tmp_path: Path) -> None:
+    plant(plant(tmp_path), stem="gg_001")
+    name = "LDC2002S28/transcr/cc_001.txt"
+    (tmp_path / name).unlink()
+    (tmp_path / name).symlink_to("nowhere.txt")
+    corpus = ldc.parse(tmp_path)
+    assert corpus.speakers == ("ldc/gg",)
+    (unreadable,) = [p for p in corpus.problems if p.is_fault]
+    assert (unreadable.kind, unreadable.path) == ("unreadable label file", name)
+    (tmp_path / "LDC2002S28" / "transcr" / "gg_001.txt").unlink()
+    with pytest.raises(CorpusError, match=r"cc_001\.txt: cannot be read"):
+        ldc.parse(tmp_path)
+
+
+def test_of_two_copies_of_a_transcript_the_nearer_counts(tmp_path: Path) -> None:
+    plant(tmp_path, "0.1 0.2 A: shame, May\n")
+    (tmp_path / "cc_001.txt").write_text("0.3 0.4 A: pride, May\n")
+    corpus = ldc.parse(tmp_path)
+    assert [u.label for u in corpus.utterances] == ["pride"]
+    (copy,) = corpus.problems
+    assert (copy.kind, copy.path) == ("duplicate", "LDC2002S28/transcr/cc_001.txt")
 
 
 def test_transcripts_without_emotions_are_refused(tmp_path: Path) -> None:

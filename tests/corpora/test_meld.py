@@ -122,6 +122,25 @@ def test_a_side_file_tells_the_sexes_of_others(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("fault", ["unreadable", "without a column"])
+def test_one_table_that_cannot_be_read_leaves_the_others(tmp_path: Path, fault: str) -> None:
+    names = [f"{folder}/dia0_utt3.wav" for folder in FOLDERS.values()]
+    rows = row("Ross", "joy", 0, 3)
+    parse(tmp_path, *names, train=rows, dev=rows, test=rows)
+    table = tmp_path / "dev_sent_emo.csv"
+    table.unlink()
+    if fault == "unreadable":
+        table.symlink_to("nowhere.csv")
+    else:
+        table.write_text("Speaker,Feeling,Dialogue_ID,Utterance_ID\nRoss,joy,0,3\n")
+    corpus = meld.parse(tmp_path)
+    assert [u.session for u in corpus.utterances] == ["test/dia0", "train/dia0"]
+    unreadable, unlabelled = corpus.problems
+    assert (unreadable.kind, unreadable.path) == ("unreadable label file", "dev_sent_emo.csv")
+    assert unreadable.is_fault
+    assert (unlabelled.kind, unlabelled.path) == ("no label", names[1])
+
+
 def test_broken_rows_are_reported(tmp_path: Path) -> None:
     rows = row("Joey", "joy", 0, 0) + row("Joey", "glee", 0, 1) + "2,cut off,Joey\n"
     problems = parse(tmp_path, "train/dia0_utt0.wav", train=rows).problems

@@ -49,6 +49,33 @@ def test_read_speech_is_acted_and_the_rest_is_not(
     assert utterance.sentence == sentence
 
 
+@pytest.mark.parametrize(
+    ("ratings", "arousal", "valence"),
+    [
+        ("A:1.000000; V:5.000000; D:3.000000 ; N:2.000000;", 1.0, 1.0),
+        ("A:5.000000; V:1.000000; D:3.000000 ; N:2.000000;", 0.0, 0.0),
+        ("A:4.500000 ; V:3.500000 ;D:3.000000;N:2.000000;", 0.125, 0.625),
+        ("A:NaN; V:2.000000; D:NaN ; N:NaN;", None, 0.25),
+        ("A:2.000000; V:NaN; D:NaN ; N:NaN;", 0.75, None),
+        ("", None, None),
+    ],
+)
+def test_activation_is_turned_round_and_valence_is_not(
+    tmp_path: Path, ratings: str, arousal: float | None, valence: float | None
+) -> None:
+    turn = "S01A-F02-S-FM01"
+    corpus = parse(tmp_path, f"UTD-IMPROV-{turn}.avi; N; {ratings}\n", turns=[turn])
+    (utterance,) = corpus.utterances
+    assert (utterance.arousal, utterance.valence) == (arousal, valence)
+    assert not corpus.problems
+
+
+def test_the_n_of_a_rating_is_naturalness_and_of_a_letter_neutral(tmp_path: Path) -> None:
+    turn = "S01A-F02-S-FM01"
+    (utterance,) = parse(tmp_path, block(turn, "A"), turns=[turn]).utterances
+    assert utterance.label == "anger"  # of `A; ...; N:3.5`
+
+
 def test_the_perceived_emotion_counts_and_not_the_intended(tmp_path: Path) -> None:
     turns = [f"S03H-M01-T-FF{n:02d}" for n in range(6)]
     blocks = (block(turn, letter) for turn, letter in zip(turns, "AHNOSX", strict=True))

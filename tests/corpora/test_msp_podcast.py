@@ -35,6 +35,35 @@ def test_a_segment_is_what_its_row_says(tmp_path: Path, name: str, file: str) ->
     assert utterance.naturalness == "natural"
 
 
+@pytest.mark.parametrize(
+    ("act", "val", "arousal", "valence"),
+    [
+        ("1", "7", 0.0, 1.0),
+        ("4.0", "5.5", 0.5, 0.75),
+        ("", "4", None, 0.5),
+        ("nan", "4", None, 0.5),
+    ],
+)
+def test_ratings_are_on_seven_points(
+    tmp_path: Path, act: str, val: str, arousal: float | None, valence: float | None
+) -> None:
+    name = "MSP-PODCAST_0001_0001"
+    line = f"{name}.wav,H,{act},{val},4.0,97,Female,Test1\n"
+    (utterance,) = parse(tmp_path, line, names=[name]).utterances
+    assert (utterance.arousal, utterance.valence) == (arousal, valence)
+
+
+def test_a_release_without_ratings_has_none(tmp_path: Path) -> None:
+    name = "MSP-PODCAST_0001_0001"
+    root = record_tree(tmp_path, [f"Audios/{name}.wav"])
+    header = "FileName,EmoClass,SpkrID,Gender\n"
+    (root / "labels_consensus.csv").write_text(f"{header}{name}.wav,H,97,Female\n")
+    corpus = msp_podcast.parse(root)
+    (utterance,) = corpus.utterances
+    assert (utterance.arousal, utterance.valence) == (None, None)
+    assert not corpus.problems
+
+
 def test_unknown_speakers_go_by_one_name_without_a_sex(tmp_path: Path) -> None:
     names = ["MSP-PODCAST_0001_0001", "MSP-PODCAST_0002_0001"]
     rows = (row(name, speaker="Unknown", gender="Unknown") for name in names)

@@ -21,12 +21,16 @@ def corpus(tmp_path: Path) -> Corpus:
 
 
 def listed(corpus: Corpus, text: str) -> Corpus:
-    (corpus.root / "speaker_genders.txt").write_text(text)
+    (corpus.root / "speaker_genders.txt").write_text(text, encoding="utf-8")
     return with_genders(corpus, ADULTS)
 
 
 @pytest.mark.parametrize(
-    "text", ["03 f\n08 m\n", "03\tf\n\n08\tm", "03,F\r\n08, M\r\n", "03; female\n08; Male\n"]
+    "text",
+    [
+        *("03 f\n08 m\n", "03\tf\n\n08\tm", "03,F\r\n08, M\r\n", "03; female\n08; Male\n"),
+        "\ufeff03 f\n08 m\n",
+    ],
 )
 def test_a_line_is_a_speaker_and_a_sex(corpus: Corpus, text: str) -> None:
     found = listed(corpus, text)
@@ -46,6 +50,17 @@ def test_without_a_list_genders_are_unknown_and_counted_once(corpus: Corpus) -> 
     (problem,) = found.problems
     assert problem.detail.startswith("2 speakers have no gender (03 first)")
     assert not problem.is_fault
+
+
+def test_a_list_that_cannot_be_read_is_a_fault_and_stops_nothing(corpus: Corpus) -> None:
+    (corpus.root / "speaker_genders.txt").symlink_to("nowhere.txt")
+    found = with_genders(corpus, ADULTS)
+    assert [u.gender for u in found.utterances] == [None, None]
+    told = [(p.kind, p.path, p.is_fault) for p in found.problems]
+    assert told == [
+        ("unreadable label file", "speaker_genders.txt", True),
+        ("no gender", "speaker_genders.txt", False),
+    ]
 
 
 def test_what_is_known_stays_unless_the_list_says_otherwise(corpus: Corpus) -> None:

@@ -31,6 +31,5 @@ def test_a_folder_that_contradicts_the_name_is_a_fault(tmp_path: Path) -> None:
 def test_real_tree(real_corpora: Path) -> None:
     corpus = urdu.parse(real_corpora / "urdu")
     assert corpus.count(lambda u: u.label) == urdu.CARD.labels
-    assert corpus.count(lambda u: u.gender) == {"male": 344, "female": 56}
-    assert len(corpus.speakers) == 29
-    assert corpus.count(lambda u: u.speaker)["urdu/SM5"] == 80
+    assert corpus.count(lambda u: u.gender) == urdu.CARD.genders
+    assert corpus.count(lambda u: u.speaker.partition("/")[2]) == urdu.CARD.speakers

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
 from voxaffect.corpora.label_files import (
@@ -42,6 +42,7 @@ CARD = CorpusCard(
         "The sexes of the children are in the corpus's documentation, not in its labels.",
         "Many chunks are shorter than a quarter of a second; the longest has 24 s.",
     ),
+    styles={"natural": 18_216},
 )
 
 # Anger is angry, touchy and reprimanding; positive is motherese and joyful.
@@ -55,21 +56,16 @@ def parse(root: Path) -> Corpus:
     """Read chunks and labels below `root`, and the children's sexes from `speaker_genders.txt`.
 
     Raises:
-        CorpusError: `root` is no folder or holds no labelled chunk.
+        CorpusError: `root` is no folder, holds no labelled chunk, or its labels cannot be read.
     """
     corpus = corpus_from_labels(
         CARD,
         root,
         read_lines(open_label_file(root, LABELS), _read_line),
         pattern=CHUNK,
-        key=_key,
         example="wav/Mont_01_000_00.wav",
     )
     return with_genders(corpus, CHILDREN)
-
-
-def _key(name: re.Match[str], relative: PurePath) -> str:  # noqa: ARG001
-    return name[0]
 
 
 def _read_line(text: str) -> tuple[str, Spoken]:

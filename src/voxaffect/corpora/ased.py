@@ -25,6 +25,7 @@ CARD = CorpusCard(
         "Four pairs of files hold the same recording.",
         "One name of a sad recording begins with S4 in place of s4.",
     ),
+    styles={"acted": 2_474},
 )
 
 EMOTIONS = {"n": "neutral", "f": "fearful", "h": "happy", "s": "sad", "a": "angry"}

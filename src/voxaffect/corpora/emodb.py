@@ -8,6 +8,11 @@ from pathlib import Path, PurePath
 from voxaffect.corpora.corpus import Corpus, CorpusCard
 from voxaffect.corpora.tree import LeftOut, NameScheme, Spoken, corpus_from_names
 
+PER_SPEAKER = {
+    "03": 49, "08": 58, "09": 43, "10": 38, "11": 55,
+    "12": 35, "13": 61, "14": 69, "15": 56, "16": 71,
+}  # fmt: skip
+
 CARD = CorpusCard(
     name="emodb",
     title="Berlin Database of Emotional Speech (EmoDB)",
@@ -31,6 +36,9 @@ CARD = CorpusCard(
         "Speaker 08 has no disgust and 03 and 10 have one each, so its recall is undefined there.",
         "Version 2.0.0 adds laryngograph recordings and ambiguous utterances to the 535.",
     ),
+    speakers=PER_SPEAKER,
+    genders={"female": 302, "male": 233},
+    styles={"acted": 535},
 )
 
 # Wut, Langeweile, Ekel, Angst, Freude, Trauer, neutral.

@@ -27,6 +27,9 @@ CARD = CorpusCard(
         "sadness": 84,
     },
     n_speakers=6,
+    speakers=dict.fromkeys(("f1", "f2", "f3", "m1", "m2", "m3"), 98),
+    genders={"female": 294, "male": 294},
+    styles={"acted": 588},
 )
 
 # neutrale, disgusto, gioia, paura, rabbia, sorpresa, tristezza.

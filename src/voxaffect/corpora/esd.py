@@ -20,6 +20,9 @@ CARD = CorpusCard(
     labels={"neutral": 7_000, "happy": 7_000, "sad": 7_000, "angry": 7_000, "surprise": 7_000},
     n_speakers=20,
     faults=("Its transcripts are in four encodings; the recordings need none of them.",),
+    speakers={f"{speaker:04d}": 1_750 for speaker in range(1, 21)},
+    genders={"female": 17_500, "male": 17_500},
+    styles={"acted": 35_000},
 )
 
 # A speaker says the same 350 sentences in each emotion, numbered on in this order.

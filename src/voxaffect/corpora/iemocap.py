@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
 from voxaffect.corpora.label_files import (
@@ -18,8 +18,9 @@ from voxaffect.corpora.label_files import (
     corpus_from_labels,
     joined,
     look_up,
-    open_label_file,
+    read_label_file,
     read_lines,
+    unit_interval,
 )
 from voxaffect.corpora.tree import LeftOut, Spoken, find_files
 
@@ -50,7 +51,9 @@ CARD = CorpusCard(
     faults=(
         "The letter in front of a name is who wore the markers, not who speaks.",
         "Some papers count excited turns as happy; here they are excluded unless mapped.",
+        "Some turns lack a rating.",
     ),
+    styles={"natural": 4_784, "acted": 5_255},  # as its paper counts spontaneous and scripted turns
 )
 
 EMOTIONS = {
@@ -75,7 +78,12 @@ DIALOGUE = (
 )
 TURN = re.compile(rf"{DIALOGUE}_(?P<sex>[FM])\d{{3}}")
 FILE = re.compile(rf"{DIALOGUE}(?:_[FM]\d{{3}})?")
-EVALUATION = re.compile(r"\[\s*[\d.]+\s*-\s*[\d.]+\s*\]\s+(?P<turn>\w+)\s+(?P<emotion>\w+)\b.*")
+SCALE = 5
+# The means of the raters are in the order valence, activation, dominance.
+EVALUATION = re.compile(
+    r"\[\s*[\d.]+\s*-\s*[\d.]+\s*\]\s+(?P<turn>\w+)\s+(?P<emotion>\w+)\b"
+    r"(?:\s*\[(?P<valence>[^],]*),(?P<activation>[^],]*)[],])?.*"
+)
 
 WHOLE = LeftOut("whole dialogue", "is a dialogue, whose turns are read; left out")
 
@@ -84,35 +92,31 @@ def parse(root: Path) -> Corpus:
     """Read the turns and their evaluations below `root`.
 
     Raises:
-        CorpusError: `root` is no folder or holds no evaluated turn.
+        CorpusError: `root` is no folder, holds no evaluated turn, or no evaluation can be read.
     """
     return corpus_from_labels(
         CARD,
         root,
         _read_evaluations(root),
         pattern=FILE,
-        key=_key,
         example="Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_M003.wav",
     )
-
-
-def _key(name: re.Match[str], relative: PurePath) -> str:  # noqa: ARG001
-    return name[0]
 
 
 def _read_evaluations(root: Path) -> Labels:
     """Every `EmoEvaluation/<dialogue>.txt`; folders within hold the ratings of single raters."""
     paths, _ = find_files(root, _is_evaluation)
-    return replace(joined(map(_read_dialogue, paths)), source="any EmoEvaluation/*.txt")
+    dialogues = joined(_read_dialogue(root, path) for path in paths)
+    return replace(dialogues, source="any EmoEvaluation/*.txt")
 
 
 def _is_evaluation(path: Path) -> bool:
     return path.parent.name == "EmoEvaluation" and path.suffix.lower() == ".txt"
 
 
-def _read_dialogue(path: Path) -> Labels:
-    turns = read_lines(open_label_file(path.parent, path.name), _read_line)
-    return replace(turns, found={**turns.found, path.stem: WHOLE})
+def _read_dialogue(root: Path, path: Path) -> Labels:
+    turns = read_lines(read_label_file(root, path), _read_line)
+    return replace(turns, found={**turns.found, path.stem: WHOLE}) if turns.found else turns
 
 
 def _read_line(text: str) -> tuple[str, Spoken | LeftOut] | None:
@@ -131,4 +135,6 @@ def _read_line(text: str) -> tuple[str, Spoken | LeftOut] | None:
         sentence=turn["scene"] if is_scripted else None,  # the script, the same in every session
         session=turn["dialogue"],
         naturalness=NATURALNESS[turn["style"]],
+        arousal=unit_interval(line["activation"], SCALE),
+        valence=unit_interval(line["valence"], SCALE),
     )

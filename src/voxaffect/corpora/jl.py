@@ -22,6 +22,9 @@ CARD = CorpusCard(
     url="https://www.kaggle.com/datasets/tli725/jl-corpus",
     labels=dict.fromkeys((*PRIMARY, *SECONDARY), 240),
     n_speakers=4,
+    speakers=dict.fromkeys(("female1", "female2", "male1", "male2"), 600),
+    genders={"female": 1_200, "male": 1_200},
+    styles={"acted": 2_400},
 )
 
 

@@ -1,11 +1,12 @@
 """What corpora with label files share: lines to entries, and entries to recordings.
 
-A line that cannot be read, a label without a recording and a recording without a label are each
-reported; none of them stops the rest.
+A file or line that cannot be read, a label without a recording and a recording without a label are
+each reported; none of them stops the rest, unless there is nothing else.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -19,6 +20,11 @@ from voxaffect.corpora.tree import LeftOut, NameScheme, Spoken, corpus_from_name
 from voxaffect.errors import CorpusError
 
 T = TypeVar("T")
+
+UNREADABLE = "unreadable label file"
+
+# Files of other programs begin with a mark of their encoding; `utf-16` reads both byte orders.
+ENCODINGS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 class LineError(Exception):
@@ -39,11 +45,13 @@ class LabelFile:
 
     Args:
         name: what reports call it.
-        lines: those that are not blank; none where there is no such file.
+        lines: those that are not blank; none where the file is missing or cannot be read.
+        problems: what is wrong with the file as a whole.
     """
 
     name: str
     lines: tuple[Line, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class Entries(Generic[T]):
         source: the file's name, for reports.
         found: key -> what its line says.
         where: key -> where that line stands.
-        problems: lines that could not be used.
+        problems: what is wrong with the file, and lines that could not be used.
     """
 
     source: str
@@ -69,24 +77,39 @@ Labels = Entries[Spoken | LeftOut]
 def open_label_file(root: Path, *names: str) -> LabelFile:
     """Read the file of one of these names, in any case, that is nearest to the root.
 
-    Bytes that are not UTF-8 become escapes: they stand in transcripts, not in labels. Lines end at
-    a newline alone, since transcripts hold other control characters.
-
     Raises:
-        CorpusError: `root` is missing, no folder, or cannot be read, or the file cannot.
+        CorpusError: `root` is missing, no folder, or cannot be read.
     """
     wanted = {name.lower() for name in names}
     found, _ = find_files(root, lambda path: path.name.lower() in wanted)
     if not found:
         return LabelFile(f"{names[0]}, which is not below the root")
+    file = read_label_file(root, found[0])
+    copies = (
+        Problem("duplicate", printable(path.relative_to(root)), f"{file.name} is read; left out")
+        for path in found[1:]
+    )
+    return replace(file, problems=(*file.problems, *copies))
+
+
+def read_label_file(root: Path, path: Path) -> LabelFile:
+    """Read the lines of a file below the root.
+
+    A file is UTF-8 unless it begins with the mark of UTF-16. Bytes that are neither become escapes
+    and are reported: they stand in transcripts, not in labels. Lines end at a newline alone, since
+    transcripts hold other control characters.
+    """
+    name = printable(path.relative_to(root))
     try:
-        text = found[0].read_bytes().decode("utf-8-sig", "backslashreplace")
+        content = path.read_bytes()
     except OSError as fault:
-        raise CorpusError(f"{found[0]}: cannot be read ({fault.strerror}); check it") from fault
-    name = printable(found[0].relative_to(root))
-    texts = text.replace("\r\n", "\n").split("\n")
-    lines = ((f"{name} line {n}", line) for n, line in enumerate(texts, start=1))
-    return LabelFile(name, tuple(Line(at, text) for at, text in lines if text.strip()))
+        return _unreadable(name, f"cannot be read ({fault.strerror}); check its permissions")
+    encoding = ENCODINGS.get(content[:2], "utf-8-sig")
+    texts = content.decode(encoding, "backslashreplace").replace("\r\n", "\n").split("\n")
+    lines = (Line(f"{name} line {n}", text) for n, text in enumerate(texts, start=1))
+    return LabelFile(
+        name, tuple(line for line in lines if line.text.strip()), _escapes(name, content, encoding)
+    )
 
 
 def read_lines(file: LabelFile, read: Callable[[str], tuple[str, T] | None]) -> Entries[T]:
@@ -99,7 +122,7 @@ def read_lines(file: LabelFile, read: Callable[[str], tuple[str, T] | None]) -> 
     """
     found: dict[str, T] = {}
     where: dict[str, str] = {}
-    problems: list[Problem] = []
+    problems = [*file.problems]
     for line in file.lines:
         try:
             entry = read(line.text)
@@ -126,37 +149,53 @@ def read_table(
 ) -> Entries[T]:
     """Read a table with a header, row by row; a stray quote spoils its own row only.
 
+    A table that lacks a column is an unreadable file.
+
     Args:
         file: what to read.
         columns: names, lower case, of the columns that are needed.
         read: values by column -> as in `read_lines`.
         delimiter: what stands between values.
-
-    Raises:
-        CorpusError: the table lacks a column.
     """
     if not file.lines:
-        return Entries(file.name, {})
+        return Entries(file.name, {}, problems=file.problems)
     header = [name.strip(' "') for name in file.lines[0].text.lower().strip().split(delimiter)]
-    for name in columns:
-        if name not in header:
-            raise CorpusError(
-                f"{file.name}: needs a column {name!r}; its columns are: {', '.join(header)}"
-            )
-    rows = LabelFile(file.name, file.lines[1:])
+    missing = [name for name in columns if name not in header]
+    if missing:
+        detail = f"needs a column {missing[0]!r}; its columns are: {', '.join(header)}"
+        problems = (*file.problems, *_unreadable(file.name, detail).problems)
+        return Entries(file.name, {}, problems=problems)
+    rows = replace(file, lines=file.lines[1:])
     return read_lines(rows, lambda text: read(_by_column(header, _values(text, delimiter))))
 
 
 def joined(parts: Iterable[Entries[T]]) -> Entries[T]:
-    """The entries of several files whose keys differ."""
-    source, found, where = "", dict[str, T](), dict[str, str]()
+    """The entries of several files; of a key in two, such as in a copy, the first entry counts."""
+    sources: list[str] = []
+    found: dict[str, T] = {}
+    where: dict[str, str] = {}
     problems: list[Problem] = []
     for part in parts:
-        source = f"{source} or {part.source}" if source else part.source
-        found |= part.found
-        where |= part.where
+        sources.append(part.source)
         problems += part.problems
-    return Entries(source, found, where, tuple(problems))
+        n_repeated = len(found.keys() & part.found.keys())
+        if n_repeated:
+            detail = f"{n_repeated} of its entries are in a file before, which counts; left out"
+            problems.append(Problem("duplicate", part.source, detail))
+        found = {**part.found, **found}
+        where = {**part.where, **where}
+    return Entries(" or ".join(sources), found, where, tuple(problems))
+
+
+def refuse_unread(root: Path, entries: Entries[T]) -> None:
+    """Refuse label files of which none could be read.
+
+    Raises:
+        CorpusError: no file has an entry, and one of them is unreadable.
+    """
+    fault = next((p for p in entries.problems if p.kind == UNREADABLE), None)
+    if fault is not None and not entries.found:
+        raise CorpusError(f"{root / fault.path}: {fault.detail}")
 
 
 def corpus_from_labels(
@@ -183,8 +222,10 @@ def corpus_from_labels(
             another is given.
 
     Raises:
-        CorpusError: `root` is no folder that can be read, or holds no labelled recording.
+        CorpusError: `root` is no folder that can be read, no label file can be, or no recording
+            has a label.
     """
+    refuse_unread(root, labels)
     asked: set[str] = set()
 
     def read(name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
@@ -210,6 +251,25 @@ def look_up(table: Mapping[str, T], word: str, what: str) -> T:
     return table[word]
 
 
+def unit_interval(rating: str | None, n_points: int) -> float | None:
+    """A mean of ratings on a scale from 1 to `n_points`, moved to 0 to 1.
+
+    None where there is none: no text, a blank, NaN, or a value off the scale, as slips are.
+
+    >>> unit_interval("4", n_points=5)
+    0.75
+
+    Raises:
+        LineError: the rating is no number.
+    """
+    text = (rating or "").strip() or "nan"
+    try:
+        value = (float(text) - 1) / (n_points - 1)
+    except ValueError as fault:
+        raise LineError(f"rating {rating!r} is no number") from fault
+    return value if 0 <= value <= 1 else None
+
+
 def _without_recording(
     labels: Labels, asked: Collection[str], present: Collection[str]
 ) -> list[Problem]:
@@ -223,6 +283,20 @@ def _without_recording(
         for key, said in labels.found.items()
         if key not in asked and isinstance(said, Spoken)
     ]
+
+
+def _unreadable(name: str, detail: str) -> LabelFile:
+    return LabelFile(name, problems=(Problem(UNREADABLE, name, detail, is_fault=True),))
+
+
+def _escapes(name: str, content: bytes, encoding: str) -> tuple[Problem, ...]:
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError as fault:
+        where = f"byte {fault.start} is not {fault.encoding}"
+        detail = f"{where}; such bytes are read as escapes, save it as UTF-8 where they matter"
+        return (Problem("encoding", name, detail),)
+    return ()
 
 
 def _broken(line: Line, kind: str, detail: str) -> Problem:

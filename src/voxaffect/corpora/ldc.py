@@ -14,7 +14,14 @@ from pathlib import Path, PurePath
 
 from voxaffect.audio.decode import printable
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance, utterance_id
-from voxaffect.corpora.label_files import Entries, LineError, open_label_file, read_lines
+from voxaffect.corpora.label_files import (
+    Entries,
+    LineError,
+    joined,
+    read_label_file,
+    read_lines,
+    refuse_unread,
+)
 from voxaffect.corpora.tree import LeftOut, NameScheme, Spoken, corpus_from_names, find_files
 from voxaffect.errors import CorpusError
 
@@ -67,21 +74,34 @@ def parse(root: Path) -> Corpus:
     Raises:
         CorpusError: `root` is no folder or holds no transcribed session.
     """
-    paths, _ = find_files(root, _is_transcript)
-    paths.reverse()  # of two copies, the one nearer to the root comes last and is kept
-    transcripts = {path.stem.lower(): _read_transcript(root, path) for path in paths}
+    transcripts, copies = _read_transcripts(root)
     scheme = NameScheme(SESSION, partial(_read, transcripts), example="speech/cc_001.sph")
     sessions = corpus_from_names(CARD, root, scheme)
     utterances = [u for s in sessions.utterances for u in _cut(root, s, transcripts)]
     if not utterances:
+        refuse_unread(root, joined(transcripts.values()))
         raise CorpusError(f"{root}: its transcripts mark no utterance with an emotion; check them")
     problems = [problem for t in transcripts.values() for problem in _problems(t)]
     lone = _without_recording(transcripts, sessions)
     return replace(
         sessions,
         utterances=tuple(sorted(utterances, key=lambda u: u.id)),
-        problems=(*problems, *sessions.problems, *lone),
+        problems=(*problems, *copies, *sessions.problems, *lone),
     )
+
+
+def _read_transcripts(root: Path) -> tuple[dict[str, Transcript], list[Problem]]:
+    """Transcripts by session; of two copies, the one nearer to the root counts."""
+    paths, _ = find_files(root, _is_transcript)
+    transcripts: dict[str, Transcript] = {}
+    copies: list[Problem] = []
+    for path in paths:
+        transcript = _read_transcript(root, path)
+        original = transcripts.setdefault(path.stem.lower(), transcript)
+        if original is not transcript:
+            detail = f"{original.source} is read; left out"
+            copies.append(Problem("duplicate", transcript.source, detail))
+    return transcripts, copies
 
 
 def _is_transcript(path: Path) -> bool:
@@ -89,15 +109,20 @@ def _is_transcript(path: Path) -> bool:
 
 
 def _read_transcript(root: Path, path: Path) -> Transcript:
-    transcript = read_lines(open_label_file(path.parent, path.name), _read_line)
-    return replace(transcript, source=printable(path.relative_to(root)))
+    """The lines that begin with a number; others are counted."""
+    file = read_label_file(root, path)
+    timed = tuple(line for line in file.lines if line.text.lstrip()[0].isdigit())
+    transcript = read_lines(replace(file, lines=timed), _read_line)
+    if len(timed) == len(file.lines):
+        return transcript
+    detail = f"{len(file.lines) - len(timed)} lines are without times; left out"
+    untimed = Problem("line without times", file.name, detail)
+    return replace(transcript, problems=(*transcript.problems, untimed))
 
 
 def _read_line(text: str) -> tuple[str, Segment | LeftOut]:
-    """A segment by its times, or why it is none; lines that begin without a number are counted."""
+    """A segment by its times, or why it is none."""
     said = text.strip()
-    if not said[0].isdigit():
-        return said, LeftOut("line without times", "without times")
     line = SEGMENT.fullmatch(said)
     if line is None:
         raise LineError(f"{said[:60]!r} is no times, channel and text")

@@ -45,6 +45,7 @@ CARD = CorpusCard(
         "Lines said together ('All', 'Joey and Ross') count as speakers of their own.",
         "Sound and text are misaligned in many clips, and laughter covers others.",
     ),
+    styles={"acted": 13_703},
 )
 
 SPLITS = ("train", "dev", "test")
@@ -80,7 +81,7 @@ def parse(root: Path) -> Corpus:
     """Read clips and labels below `root`, and sexes of minor parts from `speaker_genders.txt`.
 
     Raises:
-        CorpusError: `root` is no folder, a label file lacks a column, or no clip has a label.
+        CorpusError: `root` is no folder, no label file can be read, or no clip has a label.
     """
     corpus = corpus_from_labels(
         CARD,

@@ -16,6 +16,7 @@ from voxaffect.corpora.label_files import (
     look_up,
     open_label_file,
     read_lines,
+    unit_interval,
 )
 from voxaffect.corpora.tree import Spoken
 
@@ -40,8 +41,11 @@ CARD = CorpusCard(
     n_speakers=12,
     faults=(
         "Some releases spell the label file `Evalution.txt`.",
-        "Its activation ratings, which are not read, run from high to low.",
+        "Its activation ratings run from high to low and are turned round.",
+        "N stands for neutral among its letters, and for naturalness among its ratings.",
     ),
+    # By scenario: 652 improvised target, 4,381 other improvised and 2,785 natural turns; 620 read.
+    styles={"natural": 7_818, "acted": 620},
 )
 
 EMOTIONS = {
@@ -61,14 +65,18 @@ TURN = re.compile(
     r"MSP-IMPROV-S(?P<sentence>\d\d)[AHNS]-(?P<speaker>(?P<sex>[FM])(?P<session>\d\d))-"
     r"(?P<scenario>[PRST])-[FM]{2}\d{2,3}"
 )
-LABEL = re.compile(r"(?:MSP|UTD)(?P<turn>-IMPROV-[^.;]+)\.(?:avi|wav)\s*;\s*(?P<emotion>\w)\s*;.*")
+SCALE = 5
+LABEL = re.compile(
+    r"(?:MSP|UTD)(?P<turn>-IMPROV-[^.;]+)\.(?:avi|wav)\s*;\s*(?P<emotion>\w)\s*;"
+    r"(?:\s*A:(?P<activation>[^;]*);\s*V:(?P<valence>[^;]*);)?.*"
+)
 
 
 def parse(root: Path) -> Corpus:
     """Read the turns and their labels below `root`.
 
     Raises:
-        CorpusError: `root` is no folder or holds no labelled turn.
+        CorpusError: `root` is no folder, holds no labelled turn, or its labels cannot be read.
     """
     return corpus_from_labels(
         CARD,
@@ -94,4 +102,12 @@ def _read_line(text: str) -> tuple[str, Spoken] | None:
         sentence=turn["sentence"] if turn["scenario"] in TARGET else None,
         session=turn["session"],
         naturalness=NATURALNESS[turn["scenario"]],
+        arousal=_arousal(line["activation"]),
+        valence=unit_interval(line["valence"], SCALE),
     )
+
+
+def _arousal(activation: str | None) -> float | None:
+    """The manikins of activation run from 1, very active, to 5: arousal is its 6 - A."""
+    calmness = unit_interval(activation, SCALE)
+    return None if calmness is None else 1 - calmness

@@ -13,6 +13,7 @@ from voxaffect.corpora.label_files import (
     look_up,
     open_label_file,
     read_table,
+    unit_interval,
 )
 from voxaffect.corpora.tree import LeftOut, Spoken
 
@@ -33,6 +34,7 @@ CARD = CorpusCard(
         "Early releases spell the label file `labels_concensus.csv`.",
         "The speakers of some segments are not known; they go by one name, `?`.",
         "A third test set is given without labels.",
+        "Releases differ in their columns; where there are no ratings, none are read.",
     ),
 )
 
@@ -49,6 +51,7 @@ EMOTIONS = {
     "X": "no agreement",
 }
 GENDERS = {"Female": "female", "Male": "male", "Unknown": None, "": None}
+SCALE = 7  # points of the self-assessment manikins, from 1: calm, or negative
 NAME = re.compile(r"MSP-PODCAST_(?P<podcast>\d+)_\d+(?:_\d+)?")
 UNLABELLED = LeftOut("no label", "has no emotion in the label file; left out")
 
@@ -57,7 +60,7 @@ def parse(root: Path) -> Corpus:
     """Read the segments and their consensus labels below `root`.
 
     Raises:
-        CorpusError: `root` is no folder, the label file lacks a column, or no segment has a label.
+        CorpusError: `root` is no folder, its labels cannot be read, or no segment has one.
     """
     file = open_label_file(root, "labels_consensus.csv", "labels_concensus.csv")
     return corpus_from_labels(
@@ -81,4 +84,6 @@ def _read_row(row: Mapping[str, str]) -> tuple[str, Spoken | LeftOut]:
         speaker=UNKNOWN_SPEAKER if row["spkrid"] in {"Unknown", ""} else row["spkrid"],
         gender=look_up(GENDERS, row["gender"], "gender"),
         session=name["podcast"],
+        arousal=unit_interval(row.get("emoact"), SCALE),
+        valence=unit_interval(row.get("emoval"), SCALE),
     )

@@ -34,6 +34,7 @@ CARD = CorpusCard(
     },
     n_speakers=9,
     faults=("Speakers are padded with blanks in the table.",),
+    styles={"acted": 4_481},
 )
 
 GENDERS = {"female": "female", "male": "male"}
@@ -45,7 +46,7 @@ def parse(root: Path) -> Corpus:
     """Read the recordings and `data.tsv` below `root`.
 
     Raises:
-        CorpusError: `root` is no folder, the table lacks a column, or no recording is in it.
+        CorpusError: `root` is no folder, the table cannot be read, or no recording is in it.
     """
     return corpus_from_labels(
         CARD,

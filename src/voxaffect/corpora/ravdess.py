@@ -33,6 +33,9 @@ CARD = CorpusCard(
         "Actor_07/03-01-03-01-02-01-07 and Actor_07/03-01-03-01-02-02-07 are the same recording.",
         "A few recordings are stereo.",
     ),
+    speakers={f"{actor:02d}": 60 for actor in range(1, 25)},
+    genders={"female": 720, "male": 720},
+    styles={"acted": 1_440},
 )
 
 EMOTIONS = {

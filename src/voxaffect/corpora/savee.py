@@ -28,6 +28,9 @@ CARD = CorpusCard(
     },
     n_speakers=4,
     faults=("All four speakers are men.",),
+    speakers=dict.fromkeys(("DC", "JE", "JK", "KL"), 120),
+    genders={"male": 480},
+    styles={"acted": 480},
 )
 
 EMOTIONS = {

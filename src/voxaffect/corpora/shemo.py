@@ -31,6 +31,7 @@ CARD = CorpusCard(
         "A common copy holds 2,838 of the 3,000 utterances, 360 of them sad.",
         "Fear is too rare for leave-one-speaker-out.",
     ),
+    styles={"acted": 3_000},
 )
 
 EMOTIONS = {

@@ -26,9 +26,6 @@ def with_genders(corpus: Corpus, classes: Mapping[str, str]) -> Corpus:
     Args:
         corpus: one whose speakers have no gender, or not all of them.
         classes: `ADULTS` or `CHILDREN`, word of the list -> class of `taxonomy.GENDER`.
-
-    Raises:
-        CorpusError: the list cannot be read.
     """
     genders = read_lines(open_label_file(corpus.root, GENDERS_FILE), _read_line)
     known = {speaker: classes[sex] for speaker, sex in genders.found.items()}

@@ -33,6 +33,9 @@ CARD = CorpusCard(
         "A common mirror holds the whole tree twice.",
         "OAF_food_fear is sampled at 96 kHz, the others at 24.4 kHz.",
     ),
+    speakers={"OAF": 1_400, "YAF": 1_400},
+    genders={"female": 2_800},
+    styles={"acted": 2_800},
 )
 
 EMOTIONS = {

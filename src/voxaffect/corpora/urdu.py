@@ -8,6 +8,13 @@ from pathlib import Path, PurePath
 from voxaffect.corpora.corpus import Corpus, CorpusCard
 from voxaffect.corpora.tree import LeftOut, NameScheme, Spoken, corpus_from_names
 
+PER_SPEAKER = {
+    "SF1": 12, "SF2": 2, "SF3": 2, "SF4": 4, "SF5": 4, "SF6": 14, "SF7": 6, "SF8": 2, "SF9": 4,
+    "SF10": 2, "SF11": 4, "SM1": 22, "SM2": 28, "SM3": 12, "SM4": 48, "SM5": 80, "SM6": 14,
+    "SM7": 28, "SM17": 2, "SM18": 2, "SM19": 2, "SM20": 10, "SM21": 4, "SM22": 2, "SM23": 6,
+    "SM24": 38, "SM25": 40, "SM26": 2, "SM27": 4,
+}  # fmt: skip
+
 CARD = CorpusCard(
     name="urdu",
     title="URDU-Dataset: emotional speech of Urdu talk shows",
@@ -23,6 +30,9 @@ CARD = CorpusCard(
         "Its description counts 38 speakers, its file names 29.",
         "Speakers are very uneven, 2 to 80 clips, and few are heard in all emotions.",
     ),
+    speakers=PER_SPEAKER,
+    genders={"female": 56, "male": 344},
+    styles={"natural": 400},
 )
 
 EMOTIONS = {"A": "angry", "H": "happy", "N": "neutral", "S": "sad"}

@@ -1,0 +1,69 @@
+"""MESD: `Anger_F_A_basta_ya.wav` is emotion, voice (female, male, child), word list, word or words.
+
+A name does not tell which of the women, men or children is heard, nor whether a child is a girl.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePath
+
+from voxaffect.corpora.corpus import UNKNOWN_SPEAKER, Corpus, CorpusCard
+from voxaffect.corpora.tree import NameScheme, Spoken, corpus_from_names
+
+CARD = CorpusCard(
+    name="mesd",
+    title="Mexican Emotional Speech Database (MESD)",
+    language="Spanish",
+    elicitation="acted",
+    licence="CC BY 4.0",
+    citation="M. M. Duville, L. M. Alonso-Valerdi, D. I. Ibarra-Zarate: Mexican Emotional Speech "
+    "Database Based on Semantic, Frequency, Familiarity, Concreteness, and Cultural Shaping of "
+    "Affective Prosody. Data 6(12), 130, 2021",
+    url="https://data.mendeley.com/datasets/cy34mh68j9/5",
+    labels={
+        "neutral": 143,
+        "happiness": 144,
+        "sadness": 144,
+        "anger": 143,
+        "disgust": 144,
+        "fear": 144,
+    },
+    n_speakers=0,
+    faults=(
+        "Its three women, two men and six children are not told apart; they go by one name, `?`.",
+        "It does not tell the sexes of the children.",
+        "Of 48 words in 6 emotions and 3 voices, one angry and one neutral recording are missing.",
+        "An utterance is a word or two, many of them shorter than half a second.",
+    ),
+    styles={"acted": 862},
+)
+
+VOICES = {"F": "female", "M": "male", "C": None}
+
+
+def parse(root: Path) -> Corpus:
+    """Read the corpus below `root`.
+
+    Raises:
+        CorpusError: `root` is no folder or holds no MESD recording.
+    """
+    return corpus_from_names(CARD, root, SCHEME)
+
+
+def _read(name: re.Match[str], relative: PurePath) -> Spoken:  # noqa: ARG001
+    return Spoken(
+        label=name["emotion"].lower(),
+        speaker=UNKNOWN_SPEAKER,
+        gender=VOICES[name["voice"]],
+        sentence=name["words"],
+    )
+
+
+SCHEME = NameScheme(
+    re.compile(
+        rf"(?P<emotion>{'|'.join(CARD.labels).title()})_(?P<voice>[FMC])_[AB]_(?P<words>\w+)"
+    ),
+    _read,
+    example="Anger_F_A_tarde.wav",
+)

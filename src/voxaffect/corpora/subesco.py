@@ -1,0 +1,67 @@
+"""SUBESCO: `F_02_MONIKA_S_1_NEUTRAL_5.wav` is speaker (F, M: the sex), sentence, emotion, take."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePath
+
+from voxaffect.corpora.corpus import Corpus, CorpusCard
+from voxaffect.corpora.tree import NameScheme, Spoken, corpus_from_names
+
+CARD = CorpusCard(
+    name="subesco",
+    title="SUST Bangla Emotional Speech Corpus (SUBESCO)",
+    language="Bengali",
+    elicitation="acted",
+    licence="CC BY 4.0",
+    citation="S. Sultana, M. S. Rahman, M. R. Selim, M. Z. Iqbal: SUST Bangla Emotional Speech "
+    "Corpus (SUBESCO): An audio-only emotional speech corpus for Bangla. PLoS ONE 16(4), "
+    "e0250173, 2021",
+    url="https://zenodo.org/records/4526477",
+    labels={
+        "neutral": 1_000,
+        "happy": 1_000,
+        "sad": 1_000,
+        "angry": 1_000,
+        "disgust": 1_000,
+        "fear": 1_000,
+        "surprise": 1_000,
+    },
+    n_speakers=20,
+    faults=(
+        "Numbers of speakers repeat in the two sexes: a speaker is sex and number.",
+        "Some recordings are sampled at 44.1 kHz, others at 48 kHz.",
+    ),
+    speakers={f"{sex}_{number:02d}": 350 for sex in "FM" for number in range(1, 11)},
+    genders={"female": 3_500, "male": 3_500},
+    styles={"acted": 7_000},
+)
+
+
+def parse(root: Path) -> Corpus:
+    """Read the corpus below `root`.
+
+    Raises:
+        CorpusError: `root` is no folder or holds no SUBESCO recording.
+    """
+    return corpus_from_names(CARD, root, SCHEME)
+
+
+def _read(name: re.Match[str], relative: PurePath) -> Spoken:  # noqa: ARG001
+    return Spoken(
+        label=name["emotion"].lower(),
+        speaker=name["speaker"],
+        gender="female" if name["speaker"].startswith("F") else "male",
+        sentence=name["sentence"],
+    )
+
+
+# A speaker is followed by the first name; S stands for sentence.
+SCHEME = NameScheme(
+    re.compile(
+        r"(?P<speaker>[FM]_(?:0[1-9]|10))_[A-Z]+_S_(?P<sentence>[1-9]|10)_"
+        rf"(?P<emotion>{'|'.join(CARD.labels).upper()})_[1-5]"
+    ),
+    _read,
+    example="F_02_MONIKA_S_1_NEUTRAL_5.wav",
+)
