@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
-from voxaffect.config import find_loader, find_system, load_settings
+from voxaffect.config import AudformatSource, find_loader, find_system, load_settings
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ConfigError
 from voxaffect.systems import SYSTEMS
@@ -123,6 +123,20 @@ def write_emodb(root: Path, names: tuple[str, ...] = ("03a01Fa", "08a02La")) -> 
     root.mkdir(parents=True)
     for name in names:
         (root / f"{name}.wav").write_bytes(b"RIFF")
+
+
+def test_a_database_is_a_source_with_its_table_and_column(tmp_path: Path) -> None:
+    text = '[corpora.studio]\naudformat = "db"\nlabels = "gold"\ncolumn = "felt"\n'
+    source = load_settings(written(tmp_path, "", text)).corpora["studio"]
+    assert source == AudformatSource(audformat=tmp_path / "db", labels="gold", column="felt")
+
+
+@pytest.mark.parametrize("place", ["root", "table", "audformat"])
+def test_a_source_lies_in_one_place(tmp_path: Path, place: str) -> None:
+    other = {"root": "table", "table": "audformat", "audformat": "root"}[place]
+    text = f'[corpora.mine]\n{place} = "a"\n{other} = "b"\n'
+    with pytest.raises(ConfigError, match=r"corpora.mine must be a folder"):
+        load_settings(written(tmp_path, "", text))
 
 
 def test_a_corpus_may_be_named_freely_when_its_loader_is_told(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -22,7 +23,9 @@ from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.baselines import SvmSettings
 from voxaffect.classifier import ElmSettings
 from voxaffect.corpora import CORPORA, Loader
+from voxaffect.corpora.audformat import is_database, parse_audformat
 from voxaffect.corpora.corpus import Corpus
+from voxaffect.corpora.rows import is_table
 from voxaffect.corpora.table import parse_table
 from voxaffect.errors import ConfigError
 from voxaffect.evaluation.experiment import Plan
@@ -73,6 +76,27 @@ class TableSource(_Strict):
     """A user's own corpus: a CSV or Parquet file with a row an utterance."""
 
     table: Path
+
+
+class AudformatSource(_Strict):
+    """A database in audformat.
+
+    Args:
+        audformat: its folder.
+        labels: table of the emotions, where there are several.
+        column: column of the emotions in it, where there are several.
+    """
+
+    audformat: Path
+    labels: str | None = None
+    column: str | None = None
+
+
+Source = TreeSource | TableSource | AudformatSource
+
+
+PLACES = ("root", "table", "audformat")
+SOURCE_KEYS = (*PLACES, "loader", "labels", "column")
 
 
 class Training(_Strict):
@@ -141,7 +165,7 @@ class FeatureSection(_Strict):
 class Settings(_Strict):
     """Everything that a settings file may say."""
 
-    corpora: dict[str, TreeSource | TableSource]
+    corpora: dict[str, Source]
     taxonomy: dict[str, dict[str, str]] = {}
     audio: AudioSection = AudioSection()
     features: FeatureSection = FeatureSection()
@@ -157,20 +181,13 @@ class Settings(_Strict):
             CorpusError: a tree or table cannot be used.
             ConfigError: [taxonomy] maps a label that a corpus does not have.
         """
-        corpora = [self._reader(name)() for name in self.corpora]
+        corpora = [read() for read in [_reader(*item) for item in self.corpora.items()]]
         for corpus in corpora:
             seen = {u.label.lower() for u in corpus.utterances}
             known = seen | {label.lower() for label in corpus.card.labels}
             for label in self.taxonomy.get(corpus.name, {}):
                 _known(label.lower(), known, f"label of {corpus.name} under [taxonomy]")
         return corpora
-
-    def _reader(self, name: str) -> Callable[[], Corpus]:
-        source = self.corpora[name]
-        if isinstance(source, TableSource):
-            return lambda: parse_table(source.table, name)
-        loader = find_loader(source.loader or name)
-        return lambda: loader.parse(source.root).renamed(name)
 
     def make_taxonomy(self) -> Taxonomy:
         """The mapping from labels to classes."""
@@ -212,6 +229,31 @@ class Settings(_Strict):
             split_style=asked.split_style,
             split_seed=asked.split_seed,
         )
+
+
+def _reader(name: str, source: Source) -> Callable[[], Corpus]:
+    """What reads a corpus; a loader that does not exist is refused before anything is read."""
+    if isinstance(source, TableSource):
+        return partial(parse_table, source.table, name)
+    if isinstance(source, AudformatSource):
+        where = {"table": source.labels, "column": source.column}
+        return partial(parse_audformat, source.audformat, name, **where)
+    loader = find_loader(source.loader or name)
+    return lambda: loader.parse(source.root).renamed(name)
+
+
+def read_corpus(name: str, place: Path) -> Corpus:
+    """A corpus from a table, from a database in audformat, or from its own tree.
+
+    Raises:
+        ConfigError: it is neither a table nor a database, and no loader has the name.
+        CorpusError: it cannot be read.
+    """
+    if is_table(place):
+        return parse_table(place, name)
+    if is_database(place):
+        return parse_audformat(place, name)
+    return find_loader(name).parse(place)
 
 
 def find_loader(name: str) -> Loader:
@@ -286,18 +328,20 @@ def _section_or_empty(plain: dict[str, Any], name: str) -> dict[str, Any]:
 def _source(name: str, value: Any, path: Path) -> dict[str, Any]:
     """A corpus given as a text is its root; paths become absolute."""
     given = {"root": value} if isinstance(value, str) else value
-    sentence = f'{path}: corpora.{name} must be a folder, or a section with "root" or "table"'
+    sentence = (
+        f'{path}: corpora.{name} must be a folder, or a section with "root", "table" or "audformat"'
+    )
     if not isinstance(given, dict):
         raise ConfigError(sentence)
     for key, text in given.items():
-        _known(key, ("root", "loader", "table"), f"setting under [corpora.{name}]", str(path))
+        _known(key, SOURCE_KEYS, f"setting under [corpora.{name}]", str(path))
         if not isinstance(text, str):
             raise ConfigError(f"{path}: corpora.{name}.{key} = {text!r} must be a text")
-    if ("root" in given) == ("table" in given):
+    places = [key for key in PLACES if key in given]
+    if len(places) != 1:
         raise ConfigError(sentence)
     base = path.resolve().parent
-    absolute = {k: str(base / Path(given[k]).expanduser()) for k in ("root", "table") if k in given}
-    return {**given, **absolute}
+    return {**given, places[0]: str(base / Path(given[places[0]]).expanduser())}
 
 
 def _expand(value: Any, path: Path) -> Any:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from voxaffect.corpora.rows import Rows, read_rows, write_rows
 from voxaffect.errors import CorpusError
 
-TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"])).map(str.strip)
+TEXT = st.text(st.characters(exclude_categories=["Cs"])).map(str.strip)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

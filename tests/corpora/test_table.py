@@ -1,19 +1,21 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.corpora.recordings import record, record_tree
+from tests.corpora.any_corpus import corpora, corpus_of, make_files
+from tests.corpora.recordings import record_tree
 from voxaffect.corpora import emodb
-from voxaffect.corpora.corpus import Corpus, CorpusCard, Utterance, utterance_id
+from voxaffect.corpora.corpus import Utterance
 from voxaffect.corpora.table import parse_table, write_table
 from voxaffect.errors import CorpusError
-from voxaffect.taxonomy import GENDER, NATURALNESS
 
 HEADER = "path,emotion,speaker,gender,naturalness,language,start_s,end_s,sentence,session"
+RATED = "path,emotion,speaker,arousal,valence"
 
 
 def table(folder: Path, *lines: str, header: str = HEADER) -> Path:
@@ -92,6 +94,28 @@ def test_a_fault_of_a_row_is_counted_and_the_rest_is_kept(
     assert problem.is_fault
 
 
+def test_ratings_are_read_where_there_are_any(folder: Path) -> None:
+    path = table(folder, "a.wav,joy,1,0.75,1", "sub/b.flac,sad,1,0,", header=RATED)
+    first, second = parse_table(path, "calls").utterances
+    assert (first.arousal, first.valence) == (0.75, 1.0)
+    assert (second.arousal, second.valence) == (0.0, None)
+
+
+@pytest.mark.parametrize("rating", ["1.01", "-0.5", "nan", "high"])
+@pytest.mark.parametrize("column", ["arousal", "valence"])
+def test_a_rating_outside_its_range_is_a_fault_of_its_row(
+    folder: Path, column: str, rating: str
+) -> None:
+    header = f"path,emotion,speaker,{column}"
+    path = table(folder, "sub/b.flac,joy,1,0.5", f"a.wav,sad,1,{rating}", header=header)
+    corpus = parse_table(path, "calls")
+    assert [u.label for u in corpus.utterances] == ["joy"]
+    (problem,) = corpus.problems
+    assert problem.kind == f"wrong {column}"
+    assert problem.detail == f"'{rating}' is no number from 0 to 1; left out"
+    assert problem.is_fault
+
+
 def test_a_misspelt_column_is_named_with_the_nearest_known_one(folder: Path) -> None:
     path = table(folder, "a.wav,joy,1,5", header="path,emotion,speaker,gendre")
     (problem,) = parse_table(path, "calls").problems
@@ -138,46 +162,30 @@ def test_a_loaded_corpus_survives_the_way_through_a_table(tmp_path: Path, suffix
     assert not again.problems
 
 
-WORDS = st.text(st.characters(categories=["L", "N", "P", "Zs"]), min_size=1).map(str.strip)
-TIMES = st.floats(0, 1e5).map(lambda seconds: round(seconds, 4))
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    label=WORDS.filter(bool),
-    speaker=WORDS,
-    gender=st.sampled_from([*GENDER.classes, None]),
-    naturalness=st.sampled_from([*NATURALNESS.classes, None]),
-    language=st.none() | WORDS.filter(bool),
-    times=st.just((0.0, None)) | st.tuples(TIMES, st.none()) | st.tuples(TIMES, TIMES),
-    suffix=st.sampled_from([".csv", ".parquet"]),
-)
-def test_any_utterance_survives_the_way_through_a_table(
-    tmp_path_factory: pytest.TempPathFactory,
-    *,
-    label: str,
-    speaker: str,
-    gender: str | None,
-    naturalness: str | None,
-    language: str | None,
-    times: tuple[float, float | None],
-    suffix: str,
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_any_corpus_survives_the_way_through_a_table(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, data: st.DataObject
 ) -> None:
-    root = tmp_path_factory.mktemp("table")
-    path = record(root / "a, b.wav")
-    start_s, end_s = times[0], times[1] if times[1] is None else times[0] + times[1] + 1
-    utterance = Utterance(
-        utterance_id("c", path.relative_to(root), start_s, end_s),
-        "c",
-        path,
-        label,
-        f"c/{speaker or '?'}",
-        gender,
-        naturalness,
-        language,
-        start_s=start_s,
-        end_s=end_s,
-    )
-    card = CorpusCard("c", "C", "Dutch", "mixed", "", "", "", {}, 0)
-    write_table(Corpus(card, root, (utterance,)), root / f"t{suffix}")
-    assert parse_table(root / f"t{suffix}", "c").utterances == (utterance,)
+    root = make_files(tmp_path_factory.mktemp("corpus"))
+    corpus = data.draw(corpora(root))
+    write_table(corpus, root / f"t{suffix}")
+    assert parse_table(root / f"t{suffix}", "c").utterances == corpus.utterances
+
+
+def test_a_table_elsewhere_points_at_the_audio(tmp_path: Path) -> None:
+    corpus = emodb.parse(record_tree(tmp_path / "emodb", ["wav/03a01Fa.wav"]))
+    path = tmp_path / "tables" / "emodb.csv"
+    write_table(corpus, path)
+    assert "../emodb/wav/03a01Fa.wav" in path.read_text()
+    (utterance,) = parse_table(path, "emodb").utterances
+    assert utterance.path.samefile(corpus.utterances[0].path)
+
+
+def test_a_recording_whose_name_is_no_text_cannot_be_in_a_table(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.wav"))
+    utterance = Utterance("c/x", "c", path, "joy", "c/1")
+    with pytest.raises(CorpusError, match=r"\\xff.wav: is no UTF-8 name; rename"):
+        write_table(corpus_of(tmp_path, [utterance]), tmp_path / "t.csv")
+    assert not list(tmp_path.iterdir())

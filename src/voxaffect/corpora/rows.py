@@ -29,6 +29,11 @@ class Rows:
     lines: tuple[tuple[str, ...], ...]
 
 
+def is_table(path: Path) -> bool:
+    """Whether a path names a table by its suffix, `.csv` or `.parquet`."""
+    return path.suffix.lower() in (CSV, PARQUET)
+
+
 def read_rows(path: Path) -> Rows:
     """Read a `.csv` (UTF-8, comma-separated, with a header) or `.parquet` file.
 
@@ -61,10 +66,9 @@ def write_rows(rows: Rows, path: Path) -> None:
 
 
 def _suffix(path: Path) -> str:
-    suffix = path.suffix.lower()
-    if suffix not in (CSV, PARQUET):
+    if not is_table(path):
         raise CorpusError(f"{path}: a table is a .csv or .parquet file; convert it")
-    return suffix
+    return path.suffix.lower()
 
 
 def _read_csv(path: Path) -> list[tuple[str, ...]]:
@@ -85,7 +89,7 @@ def _texts(column: pd.Series) -> list[str]:
 
 def _as_csv(rows: Rows) -> bytes:
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text)  # RFC 4180; under other line ends it leaves "\r" in values unquoted
     writer.writerows([rows.columns, *rows.lines])
     return text.getvalue().encode("utf-8")
 

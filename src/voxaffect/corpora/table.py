@@ -1,8 +1,9 @@
 """A user's own corpus: a table of one row an utterance, in CSV or Parquet.
 
 Columns `path` and `emotion` are needed; `speaker`, `gender`, `naturalness`, `language`, `start_s`,
-`end_s`, `sentence` and `session` are read where they are there. Paths are relative to the table's
-folder. A fault of a row leaves that row out and is reported; a fault of the table refuses it.
+`end_s`, `sentence`, `session`, `arousal` and `valence` (0 to 1) are read where they are there.
+Paths are relative to the table's folder. A fault of a row leaves that row out and is reported; a
+fault of the table refuses it.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import difflib
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePath
 
+from voxaffect.audio.decode import printable
 from voxaffect.corpora.corpus import (
     UNKNOWN_SPEAKER,
     Corpus,
@@ -27,8 +29,9 @@ from voxaffect.errors import CorpusError
 from voxaffect.taxonomy import GENDER, NATURALNESS, Task
 
 REQUIRED = ("path", "emotion")
-OPTIONAL = ("speaker", "gender", "naturalness", "language", "start_s", "end_s", "sentence")
-COLUMNS = (*REQUIRED, *OPTIONAL, "session")
+WHO_AND_WHEN = ("speaker", "gender", "naturalness", "language", "start_s", "end_s")
+WHAT = ("sentence", "session", "arousal", "valence")
+COLUMNS = (*REQUIRED, *WHO_AND_WHEN, *WHAT)
 
 
 class RowError(Exception):
@@ -51,11 +54,14 @@ def parse_table(path: Path, name: str) -> Corpus:
     """
     table = read_rows(path)
     _check_columns(path, table.columns)
-    utterances, faults = _read_utterances(path, table, name)
+    # A spreadsheet counts rows from 1, which is the header.
+    utterances, faults = read_utterances(
+        table, path.parent, name, where=lambda n: f"{path.name} row {n + 2}"
+    )
     problems = [
         *_unread_columns(path, table.columns),
         *faults,
-        *_missing_speakers(path, utterances, name),
+        *missing_speakers(path.name, utterances, name),
     ]
     if not utterances:
         why = f" ({faults[0].path}: {faults[0].detail})" if faults else ""
@@ -67,13 +73,89 @@ def parse_table(path: Path, name: str) -> Corpus:
 def write_table(corpus: Corpus, path: Path) -> None:
     """Write a corpus as a table that `parse_table` reads; the audio stays where it is.
 
-    Written into the corpus's root, the table gives back the same utterances.
+    Written into the corpus's root, the table gives back the same utterances; elsewhere, ids start
+    with the way from there to the audio.
 
     Raises:
-        CorpusError: the suffix of `path` is neither `.csv` nor `.parquet`.
+        CorpusError: the suffix of `path` is neither `.csv` nor `.parquet`, or the name of a
+            recording is no text.
     """
-    lines = tuple(_row(utterance, path.parent) for utterance in corpus.utterances)
-    write_rows(Rows(COLUMNS, lines), path)
+    lines = [row_of(utterance, path.parent) for utterance in corpus.utterances]
+    write_rows(Rows(COLUMNS, tuple(tuple(row[c] for c in COLUMNS) for row in lines)), path)
+
+
+def read_utterances(
+    table: Rows, root: Path, name: str, *, where: Callable[[int], str]
+) -> tuple[list[Utterance], list[Problem]]:
+    """The utterances of rows sorted by id, and a problem for each row that is none.
+
+    Args:
+        table: rows under the names of `COLUMNS`.
+        root: folder that paths are relative to.
+        name: name of the corpus.
+        where: index of a row -> how its problem names it.
+    """
+    found: dict[str, Utterance] = {}
+    faults: list[Problem] = []
+    for index, values in enumerate(table.lines):
+        if not any(values):
+            continue
+        try:
+            utterance = _utterance(_by_column(table.columns, values), root, name)
+            if utterance.id in found:
+                raise RowError("duplicate row", f"{utterance.id} is in a row above")
+            found[utterance.id] = utterance
+        except RowError as fault:
+            detail = f"{fault}; left out"
+            faults.append(Problem(fault.kind, where(index), detail, is_fault=True))
+    return [found[key] for key in sorted(found)], faults
+
+
+def row_of(utterance: Utterance, folder: Path) -> dict[str, str]:
+    """An utterance as text by the names of `COLUMNS`, its path relative to `folder`.
+
+    Raises:
+        CorpusError: the name of its recording is no text.
+    """
+    speaker = utterance.speaker.removeprefix(f"{utterance.corpus}/")
+    is_segment = utterance.start_s != 0 or utterance.end_s is not None
+    return {
+        "path": _relative(utterance.path, folder),
+        "emotion": utterance.label,
+        "speaker": "" if speaker == UNKNOWN_SPEAKER else speaker,
+        "gender": utterance.gender or "",
+        "naturalness": utterance.naturalness or "",
+        "language": utterance.language or "",
+        "start_s": str(utterance.start_s) if is_segment else "",
+        "end_s": _text(utterance.end_s),
+        "sentence": utterance.sentence or "",
+        "session": utterance.session or "",
+        "arousal": _text(utterance.arousal),
+        "valence": _text(utterance.valence),
+    }
+
+
+def missing_speakers(where: str, utterances: Iterable[Utterance], name: str) -> list[Problem]:
+    """A note where utterances name no speaker."""
+    n = sum(utterance.speaker == f"{name}/{UNKNOWN_SPEAKER}" for utterance in utterances)
+    detail = (
+        f"{n} rows name no speaker and count as one, {name}/{UNKNOWN_SPEAKER}; "
+        "protocols that keep speakers apart refuse them"
+    )
+    return [Problem("no speakers", where, detail)] if n else []
+
+
+def elicitation(utterances: Iterable[Utterance]) -> Elicitation:
+    """Acted or natural where all utterances are, else mixed."""
+    styles = {u.naturalness for u in utterances}
+    if styles == {"acted"}:
+        return "acted"
+    return "natural" if styles == {"natural"} else "mixed"
+
+
+def languages(utterances: Iterable[Utterance]) -> str:
+    """The languages of utterances, as a card writes them."""
+    return ", ".join(sorted({u.language for u in utterances if u.language})) or "not stated"
 
 
 def _check_columns(path: Path, columns: tuple[str, ...]) -> None:
@@ -94,24 +176,6 @@ def _unread_columns(path: Path, columns: tuple[str, ...]) -> list[Problem]:
 def _nearest(name: str) -> str:
     near = difflib.get_close_matches(name, COLUMNS, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _read_utterances(path: Path, table: Rows, name: str) -> tuple[list[Utterance], list[Problem]]:
-    """The utterances by id, and a problem for each row that is none."""
-    found: dict[str, Utterance] = {}
-    faults: list[Problem] = []
-    for number, values in enumerate(table.lines, start=2):  # as a spreadsheet counts: header is 1
-        if not any(values):
-            continue
-        try:
-            utterance = _utterance(_by_column(table.columns, values), path.parent, name)
-            if utterance.id in found:
-                raise RowError("duplicate row", f"{utterance.id} is in a row above")
-            found[utterance.id] = utterance
-        except RowError as fault:
-            where = f"{path.name} row {number}"
-            faults.append(Problem(fault.kind, where, f"{fault}; left out", is_fault=True))
-    return [found[key] for key in sorted(found)], faults
 
 
 def _by_column(columns: tuple[str, ...], values: tuple[str, ...]) -> dict[str, str]:
@@ -141,6 +205,8 @@ def _utterance(row: dict[str, str], root: Path, name: str) -> Utterance:
         session=row["session"] or None,
         start_s=start_s,
         end_s=end_s,
+        arousal=_share(row, "arousal"),
+        valence=_share(row, "valence"),
     )
 
 
@@ -171,32 +237,35 @@ def _segment(row: dict[str, str]) -> tuple[float, float | None]:
 
 
 def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
+    seconds = _number(text)
     if not 0 <= seconds < math.inf:
         raise RowError("wrong segment", f"{text!r} is no time in seconds")
     return seconds
 
 
-def _missing_speakers(path: Path, utterances: Iterable[Utterance], name: str) -> list[Problem]:
-    n = sum(utterance.speaker == f"{name}/{UNKNOWN_SPEAKER}" for utterance in utterances)
-    detail = (
-        f"{n} rows name no speaker and count as one, {name}/{UNKNOWN_SPEAKER}; "
-        "protocols that keep speakers apart refuse them"
-    )
-    return [Problem("no speakers", path.name, detail)] if n else []
+def _share(row: dict[str, str], column: str) -> float | None:
+    if not row[column]:
+        return None
+    share = _number(row[column])
+    if not 0 <= share <= 1:
+        raise RowError(f"wrong {column}", f"{row[column]!r} is no number from 0 to 1")
+    return share
 
 
-def _card(path: Path, name: str, utterances: Iterable[Utterance]) -> CorpusCard:
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _card(path: Path, name: str, utterances: Sequence[Utterance]) -> CorpusCard:
     """What the table says of itself; it promises no counts."""
-    languages = {u.language for u in utterances}
     return CorpusCard(
         name=name,
         title=f"{name} ({path.name})",
-        language=", ".join(sorted(filter(None, languages))) or "not stated",
-        elicitation=_elicitation({u.naturalness for u in utterances}),
+        language=languages(utterances),
+        elicitation=elicitation(utterances),
         licence="not stated",
         citation="",
         url="",
@@ -205,25 +274,15 @@ def _card(path: Path, name: str, utterances: Iterable[Utterance]) -> CorpusCard:
     )
 
 
-def _elicitation(styles: set[str | None]) -> Elicitation:
-    if styles == {"acted"}:
-        return "acted"
-    return "natural" if styles == {"natural"} else "mixed"
+def _relative(path: Path, folder: Path) -> str:
+    """A path from `folder`, with `/`; rows are read without the space around their values."""
+    relative = PurePath(os.path.relpath(path, folder)).as_posix()
+    try:
+        relative.encode()
+    except UnicodeEncodeError as fault:
+        raise CorpusError(f"{printable(path)}: is no UTF-8 name; rename the recording") from fault
+    return f"./{relative}" if relative[0].isspace() else relative
 
 
-def _row(utterance: Utterance, folder: Path) -> tuple[str, ...]:
-    speaker = utterance.speaker.partition("/")[2]
-    is_segment = utterance.start_s != 0 or utterance.end_s is not None
-    values = {
-        "path": PurePath(os.path.relpath(utterance.path, folder)).as_posix(),
-        "emotion": utterance.label,
-        "speaker": "" if speaker == UNKNOWN_SPEAKER else speaker,
-        "gender": utterance.gender,
-        "naturalness": utterance.naturalness,
-        "language": utterance.language,
-        "start_s": str(utterance.start_s) if is_segment else "",
-        "end_s": "" if utterance.end_s is None else str(utterance.end_s),
-        "sentence": utterance.sentence,
-        "session": utterance.session,
-    }
-    return tuple(values[column] or "" for column in COLUMNS)
+def _text(number: float | None) -> str:
+    return "" if number is None else str(number)

@@ -1,0 +1,62 @@
+"""Any corpus at all, for tests of what must survive being written and read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+from voxaffect.corpora.corpus import Corpus, CorpusCard, Utterance, utterance_id
+from voxaffect.taxonomy import GENDER, NATURALNESS
+
+FILES = ("a, b.wav", "NA.wav", "sub/ü.flac", "sub/\r.wav", " x/'null'.wav")
+
+NO_VALUES = st.sampled_from(["NA", "null", "nan", "1", "true", "=", "-", "None"])
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).map(str.strip)
+WORDS = (NO_VALUES | TEXT).filter(bool)
+TIMES = st.floats(0, 1e5).map(lambda seconds: round(seconds, 4))
+SHARES = st.none() | st.floats(0, 1)
+
+
+def make_files(root: Path) -> Path:
+    """Files that `corpora` may draw; a table asks only whether they are there."""
+    for name in FILES:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+@st.composite
+def utterances(draw: st.DrawFn, root: Path) -> Utterance:
+    path = root / draw(st.sampled_from(FILES))
+    start_s = draw(st.just(0.0) | TIMES)
+    end_s = draw(st.none() | TIMES.map(lambda seconds: round(start_s + seconds + 1, 4)))
+    return Utterance(
+        id=utterance_id("c", path.relative_to(root), start_s, end_s),
+        corpus="c",
+        path=path,
+        label=draw(WORDS),
+        speaker=f"c/{draw(WORDS | st.just('?'))}",
+        gender=draw(st.sampled_from([*GENDER.classes, None])),
+        naturalness=draw(st.sampled_from([*NATURALNESS.classes, None])),
+        language=draw(st.sampled_from(["Dutch", "Persian", "Mandarin and English", "Ga", None])),
+        sentence=draw(st.none() | WORDS),
+        session=draw(st.none() | WORDS),
+        start_s=start_s,
+        end_s=end_s,
+        arousal=draw(SHARES),
+        valence=draw(SHARES),
+    )
+
+
+def corpora(root: Path) -> st.SearchStrategy[Corpus]:
+    """Corpora of some of the files below `root`, whole or in parts."""
+    several = st.lists(utterances(root), min_size=1, max_size=8, unique_by=lambda u: u.id)
+    return several.map(lambda found: corpus_of(root, found))
+
+
+def corpus_of(root: Path, found: list[Utterance]) -> Corpus:
+    card = CorpusCard(
+        "c", "A corpus", "Dutch", "mixed", "CC BY 4.0", "A. Uthor, 2001", "https://c.org", {}, 0
+    )
+    return Corpus(card, root, tuple(sorted(found, key=lambda u: u.id)))
