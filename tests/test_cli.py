@@ -8,8 +8,11 @@ import json
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from voxaffect.cli import main
+from voxaffect.commands.evaluation import DEMO
+from voxaffect.corpora import CORPORA
 from voxaffect.simulation.trees import simulate
 from voxaffect.taxonomy import EMOTION
 
@@ -115,6 +118,50 @@ def test_one_bad_file_does_not_stop_the_rest(
     assert "bad.wav" in printed.err
 
 
+def answers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object
+) -> dict[str, dict[str, float]]:
+    """Probabilities that `predict` gives, by the name of the recording."""
+    capsys.readouterr()
+    assert voxaffect(monkeypatch, "predict", *words, "-f", "json") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return {line["file"]: line["probabilities"] for line in lines}
+
+
+def test_one_recogniser_answers_for_films_and_for_segments_of_sphere_sessions(
+    project: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Films of a folder by their path, segments of a table by their id; each as if cut out."""
+    trees = project / "trees"
+    names = ("enterface", "ldc")
+    simulate(trees, seed=1, scale=0.01, corpora=names)
+    films = answers(monkeypatch, capsys, trees / "enterface", "-m", model)
+    assert sorted(films) == sorted(map(str, (trees / "enterface").rglob("*.avi")))
+
+    table = trees / "ldc" / "ldc.csv"
+    assert voxaffect(monkeypatch, "corpora", "export", "ldc", trees / "ldc", table) == 0
+    segments = answers(monkeypatch, capsys, table, "-m", model)
+    utterances = CORPORA["ldc"].parse(trees / "ldc").utterances
+    assert list(segments) == [u.id for u in utterances]
+
+    some = utterances[3]
+    assert some.end_s is not None
+    start, stop = (round(at * 22_050) for at in (some.start_s, some.end_s))
+    samples, _ = soundfile.read(some.path, start=start, stop=stop)
+    soundfile.write(project / "cut.wav", samples, 22_050)
+    (alone,) = answers(monkeypatch, capsys, project / "cut.wav", "-m", model).values()
+    assert segments[some.id] == pytest.approx(alone, abs=1e-4)
+
+
+def test_a_table_without_labels_may_be_answered(
+    project: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = next((project / "trees/emodb/wav").glob("*.wav"))
+    table = project / "calls.csv"
+    table.write_text(f"path,start_s,end_s\n{clip},0.1,0.7\n{clip},0.5,\n", "utf-8")
+    assert len(answers(monkeypatch, capsys, table, "-m", model)) == 2
+
+
 def test_corpora_are_listed_shown_and_checked(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -142,7 +189,7 @@ def test_the_demo_runs_the_whole_experiment(
 ) -> None:
     quick = {
         "training": {"max_epochs": 1, "dnn": {"batches_per_epoch": 2}},
-        "evaluate": {"systems": ["dnn-stl", "dnn-mtl", "svm"]},
+        "evaluate": {**DEMO["evaluate"], "systems": ["dnn-stl", "dnn-mtl", "svm"]},
     }
     monkeypatch.setattr("voxaffect.commands.evaluation.DEMO", quick)
     assert voxaffect(monkeypatch, "demo", "--out", tmp_path, "--scale", 0.1, "-j", 2) == 0
@@ -150,6 +197,8 @@ def test_the_demo_runs_the_whole_experiment(
     assert "simulated" in printed
     for table in ("Table 1", "Table 2", "Table 3", "Table 4"):
         assert table in printed
+    for test_set in ("aibo", "emodb", "enterface", "iemocap:acted", "iemocap:natural", "ldc"):
+        assert f" {test_set} " in printed
     assert "simulated" in (tmp_path / "report.html").read_text()
     assert list((tmp_path / "figures").glob("*.svg"))
 

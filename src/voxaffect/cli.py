@@ -26,6 +26,8 @@ Config = Annotated[Path, typer.Argument(help="Settings file (TOML), such as conf
 Jobs = Annotated[
     int, typer.Option("--jobs", "-j", min=0, help="Processes at once; 0 is one a core.")
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")]
+SOURCE = "Folder of the copy on disk, a table, or an audformat database."
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for results and the report.")]
 
 
@@ -38,8 +40,9 @@ def demo(
 ) -> None:
     """Run the paper's whole experiment on simulated corpora and write its report.
 
-    Speech is synthesised in the folder trees of four real corpora; every system is trained and
-    tested within corpora, across corpora and on all of them together. A few minutes, no downloads.
+    Speech is synthesised in the folder trees and file formats of the paper's five corpora; every
+    system is trained and tested within corpora, across corpora and on all of them together. A few
+    minutes, no downloads.
     """
     from voxaffect.commands import evaluation
 
@@ -51,12 +54,16 @@ def simulate(
     folder: Annotated[Path, typer.Argument(help="Folder to write the corpora's trees into.")],
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
     scale: Annotated[float, typer.Option(help="Number of utterances, relative to the demo.")] = 1.0,
+    corpora: Annotated[
+        str | None, typer.Option(help="Corpora to write, separated by commas; all if left out.")
+    ] = None,
     jobs: Jobs = 0,
 ) -> None:
     """Write simulated emotional speech in the trees of real corpora, for tests and trials."""
     from voxaffect.commands import evaluation
 
-    evaluation.simulate(folder, seed=seed, scale=scale, n_jobs=jobs)
+    names = corpora.split(",") if corpora else None
+    evaluation.simulate(folder, seed=seed, scale=scale, n_jobs=jobs, corpora=names)
 
 
 @app.command()
@@ -121,8 +128,9 @@ def train(
 
 @app.command()
 def predict(
-    files: Annotated[
-        list[Path], typer.Argument(help="Recordings: sound in any common format, or films.")
+    recordings: Annotated[
+        list[Path],
+        typer.Argument(help="Recordings (sound or film), folders, or tables of utterances."),
     ],
     model: Annotated[Path, typer.Option("--model", "-m", help="Folder that train wrote.")],
     output: Annotated[str, typer.Option("--format", "-f", help="table, json or csv.")] = "table",
@@ -132,12 +140,14 @@ def predict(
 ) -> None:
     """Say which emotion recordings express, and how sure that is.
 
-    A file that cannot be used is named on standard error; the others are answered all the same,
-    and the exit status is 1.
+    A folder stands for all recordings below it. A table (CSV or Parquet, as corpora export writes
+    it) stands for its rows, which may be segments of longer recordings: columns path, emotion,
+    start_s, end_s. What cannot be used is named on standard error; the rest is answered all the
+    same, and the exit status is 1.
     """
     from voxaffect.commands import recognition
 
-    raise typer.Exit(recognition.predict(files, model, output=output, timeline=timeline))
+    raise typer.Exit(recognition.predict(recordings, model, output=output, timeline=timeline))
 
 
 @corpora_app.command("list")
@@ -158,15 +168,47 @@ def corpora_show(name: Annotated[str, typer.Argument(help="Name in the list.")])
 
 @corpora_app.command("check")
 def corpora_check(
-    name: Annotated[str, typer.Argument(help="Name in the list.")],
-    root: Annotated[Path, typer.Argument(help="Folder of the copy on disk, or a table.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    name: Annotated[str, typer.Argument(help="Name in the list; any name for your own.")],
+    root: Annotated[Path, typer.Argument(help=SOURCE)],
+    as_json: AsJson = False,
+    headers: Annotated[
+        bool,
+        typer.Option("--headers", help="Read headers only: fast, but hears no silence or clipping"),
+    ] = False,
     jobs: Jobs = 0,
 ) -> None:
-    """Check a copy on disk against the corpus's card; the exit status is 1 where it has faults."""
+    """Check a copy on disk against the corpus's card; the exit status is 1 where it has faults.
+
+    Counts by class, speaker, gender and style stand beside those of the card. Recordings that are
+    missing, left over, unreadable, too short, silent, clipped or there twice are named.
+    """
     from voxaffect.commands import corpora
 
-    raise typer.Exit(corpora.check(name, root, as_json=as_json, n_jobs=jobs))
+    raise typer.Exit(corpora.check(name, root, as_json=as_json, n_jobs=jobs, headers_only=headers))
+
+
+@corpora_app.command("overlap")
+def corpora_overlap(config: Config, as_json: AsJson = False, jobs: Jobs = 0) -> None:
+    """Show what the corpora of a settings file bring, lack and share, before anything is trained.
+
+    Classes, genders, styles and languages of each corpus; what is left out and why; what leaving
+    one corpus out would train and test on; which corpora share speakers, sentences or recordings.
+    """
+    from voxaffect.commands import overlap
+
+    overlap.overlap(config, as_json=as_json, n_jobs=jobs)
+
+
+@corpora_app.command("export")
+def corpora_export(
+    name: Annotated[str, typer.Argument(help="Name in the list; any name for your own.")],
+    root: Annotated[Path, typer.Argument(help=SOURCE)],
+    out: Annotated[Path, typer.Argument(help="A .csv or .parquet file, or a new folder.")],
+) -> None:
+    """Write a corpus's utterances as a table, or as an audformat database; audio stays in place."""
+    from voxaffect.commands import exchange
+
+    exchange.export(name, root, out)
 
 
 def main() -> None:

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from voxaffect.audio.decode import DecodeLimits, decode, printable
+from tests.audio.films import film
+from voxaffect.audio.decode import DecodeLimits, decode, open_recording, printable
 from voxaffect.errors import AudioError
 
 RATES_HZ = (8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000, 192_000)
@@ -135,7 +136,8 @@ class TestSegments:
         assert np.array_equal(part, self.noise[144_000:])
 
     @pytest.mark.parametrize(
-        ("start_s", "end_s"), [(-0.1, 1.0), (2.0, 1.0), (0.0, 9.6), (10.0, None), (np.nan, 1.0)]
+        ("start_s", "end_s"),
+        [(-0.1, 1.0), (2.0, 1.0), (0.0, 9.6), (10.0, None), (np.nan, 1.0), (np.inf, None)],
     )
     def test_a_segment_outside_the_file_is_refused(
         self, start_s: float, end_s: float | None
@@ -146,6 +148,55 @@ class TestSegments:
     def test_a_segment_without_length_holds_nothing(self) -> None:
         with pytest.raises(AudioError, match="holds no samples"):
             decode(self.content, start_s=1.0, end_s=1.0)
+
+
+class TestOpenRecording:
+    """A recording at its own rate, in blocks."""
+
+    stereo = np.random.default_rng(2).uniform(-1, 1, (150_000, 2)).astype(np.float32)
+    content = encoded(stereo, 48_000, subtype="FLOAT")
+
+    def test_blocks_are_the_mean_of_the_channels_at_their_own_rate(self) -> None:
+        with open_recording(self.content, name="upload") as recording:
+            blocks = list(recording.blocks)
+        assert (recording.name, recording.rate_hz, recording.n_samples) == (
+            "upload",
+            48_000,
+            150_000,
+        )
+        assert len(blocks) > 2
+        np.testing.assert_allclose(np.concatenate(blocks), self.stereo.mean(axis=1), atol=1e-7)
+
+    @given(st.floats(0, 3), st.floats(0, 3))
+    @settings(max_examples=30, deadline=None)
+    def test_a_header_tells_as_many_samples_as_are_read(self, one_s: float, other_s: float) -> None:
+        start_s, end_s = sorted([one_s, other_s])
+        with open_recording(self.content, start_s=start_s, end_s=end_s) as recording:
+            assert sum(map(len, recording.blocks)) == recording.n_samples
+
+    @pytest.mark.parametrize(("start", "stop"), [(0, 150_000), (5, 70_000), (140_000, 150_000)])
+    def test_a_film_is_cut_at_its_own_rate(self, start: int, stop: int) -> None:
+        content = film(self.stereo[:, 0], 48_000, "avi")
+        with open_recording(content) as whole:
+            samples = np.concatenate(list(whole.blocks))
+        with open_recording(content, start_s=start / 48_000, end_s=stop / 48_000) as part:
+            assert part.n_samples is None
+            assert np.array_equal(np.concatenate(list(part.blocks)), samples[start:stop])
+
+    def test_a_header_is_refused_before_anything_is_read(self) -> None:
+        with (
+            pytest.raises(AudioError, match="upload: is truncated"),
+            open_recording(self.content[:-9], name="upload"),
+        ):
+            raise AssertionError("it was opened")
+
+    def test_a_sample_that_is_not_finite_is_found_when_it_is_read(self) -> None:
+        spoilt = self.stereo.copy()
+        spoilt[100_000] = np.nan
+        with open_recording(encoded(spoilt, 48_000, subtype="FLOAT")) as recording:
+            assert len(next(recording.blocks)) < 100_000
+            with pytest.raises(AudioError, match="sample 100000 is not a finite number"):
+                list(recording.blocks)
 
 
 class TestBadFiles:

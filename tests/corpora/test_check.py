@@ -1,15 +1,16 @@
 from __future__ import annotations
 
-import io
 import json
+from dataclasses import replace
 from pathlib import Path, PurePath
 
-import numpy as np
 import pytest
-import soundfile as sf
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.corpora.recordings import record
-from voxaffect.corpora.check import check
+from voxaffect.audio.decode import DecodeLimits
+from voxaffect.corpora.check import Count, Verdict, check
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance, utterance_id
 
 
@@ -18,7 +19,11 @@ def card(n_speakers: int = 1, **labels: int) -> CorpusCard:
 
 
 def utterance(
-    path: Path, speaker: str = "1", start_s: float = 0.0, end_s: float | None = None
+    path: Path,
+    speaker: str = "1",
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    gender: str | None = "female",
 ) -> Utterance:
     return Utterance(
         id=utterance_id("mine", PurePath(path.name), start_s, end_s),
@@ -26,7 +31,7 @@ def utterance(
         path=path,
         label="joy",
         speaker=f"mine/{speaker}",
-        gender="female",
+        gender=gender,
         start_s=start_s,
         end_s=end_s,
     )
@@ -36,18 +41,15 @@ def corpus(of: CorpusCard, *utterances: Utterance) -> Corpus:
     return Corpus(of, Path(), utterances)
 
 
-def write(path: Path, samples: object) -> Path:
-    sf.write(path, np.asarray(samples), 16_000, subtype="FLOAT")
-    return path
-
-
 class TestCounts:
     def test_a_corpus_that_is_what_its_card_says_is_ok(self, tmp_path: Path) -> None:
         report = check(corpus(card(joy=1), utterance(record(tmp_path / "a.wav"))))
         assert report.verdict == "ok"
-        assert report.labels == report.expected_labels == {"joy": 1}
-        assert report.genders == {"female": 1}
-        assert report.naturalness == {"unknown": 1}
+        assert report.by_label == (Count("joy", 1, 1, "ok"),)
+        assert report.speakers == Count("speakers", 1, 1, "ok")
+        assert report.by_speaker == (Count("1", 1, None, None),)
+        assert report.by_gender == (Count("female", 1, None, None),)
+        assert report.by_style == (Count("unknown", 1, None, None),)
         assert report.duration_s == pytest.approx(0.1)
 
     def test_a_label_that_is_wholly_absent_is_a_note(self, tmp_path: Path) -> None:
@@ -82,42 +84,114 @@ class TestCounts:
         assert check(Corpus(card(joy=1), tmp_path, (one,), (found,))).problems == (found,)
 
 
-class TestRecordings:
-    """One planted fault each, in a corpus that is otherwise as its card says."""
+class TestSpeakersGendersAndStyles:
+    """Two women and a man, of whom the card knows two, one and no more."""
 
-    def kinds(self, path: Path, start_s: float = 0.0) -> tuple[str, dict[str, int]]:
-        report = check(corpus(card(joy=1), utterance(path, start_s=start_s)))
-        return report.verdict, dict(report.kinds())
+    card = replace(
+        card(2, joy=3),
+        speakers={"1": 2, "2": 1},
+        genders={"female": 2, "male": 1},
+        styles={"acted": 3},
+    )
 
-    def test_missing(self, tmp_path: Path) -> None:
-        assert self.kinds(tmp_path / "gone.wav") == ("faults", {"missing": 1})
+    def whole(self, folder: Path) -> list[Utterance]:
+        said = [("1", "female"), ("1", "female"), ("2", "male")]
+        return [
+            replace(
+                utterance(record(folder / f"{n}.wav", n), speaker, gender=gender),
+                naturalness="acted",
+            )
+            for n, (speaker, gender) in enumerate(said)
+        ]
 
-    @pytest.mark.parametrize("content", [b"", b"version https://git-lfs", b"not audio" * 99])
-    def test_unreadable(self, tmp_path: Path, content: bytes) -> None:
-        path = tmp_path / "a.wav"
-        path.write_bytes(content)
-        assert self.kinds(path) == ("faults", {"unreadable": 1})
+    def verdicts(self, counts: tuple[Count, ...]) -> dict[str, Verdict | None]:
+        return {count.name: count.verdict for count in counts}
 
-    def test_segment_past_the_end(self, tmp_path: Path) -> None:
-        path = record(tmp_path / "a.wav")
-        assert self.kinds(path, start_s=3.0) == ("faults", {"unreadable": 1})
+    def test_a_whole_corpus_is_ok_in_each(self, tmp_path: Path) -> None:
+        report = check(corpus(self.card, *self.whole(tmp_path)))
+        assert report.by_speaker == (Count("1", 2, 2, "ok"), Count("2", 1, 1, "ok"))
+        assert report.by_gender == (Count("female", 2, 2, "ok"), Count("male", 1, 1, "ok"))
+        assert report.by_style == (Count("acted", 3, 3, "ok"),)
+        assert report.verdict == "ok"
 
-    @pytest.mark.parametrize(("n_samples", "is_short"), [(1, True), (399, True), (400, False)])
-    def test_shorter_than_a_frame(self, tmp_path: Path, n_samples: int, is_short: bool) -> None:
-        path = write(tmp_path / "a.wav", np.full(n_samples, 0.1))
-        assert self.kinds(path) == (("faults", {"too short": 1}) if is_short else ("ok", {}))
+    def test_another_count_of_any_is_a_fault_that_names_it(self, tmp_path: Path) -> None:
+        first, second, third = self.whole(tmp_path)
+        changed = replace(second, speaker="mine/2", gender="male", naturalness="natural")
+        report = check(corpus(self.card, first, changed, third))
+        faults = {(p.kind, p.path) for p in report.problems if p.is_fault}
+        assert faults == {
+            ("count by speaker", "1"),
+            ("count by speaker", "2"),
+            ("count by gender", "female"),
+            ("count by gender", "male"),
+            ("count by style", "acted"),
+            ("count by style", "natural"),
+        }
+        assert self.verdicts(report.by_style) == {"acted": "faults", "natural": "faults"}
 
-    @pytest.mark.parametrize(("level", "is_silent"), [(0.0, True), (9e-6, True), (2e-5, False)])
-    def test_silence(self, tmp_path: Path, level: float, is_silent: bool) -> None:
-        path = write(tmp_path / "a.wav", np.tile([level, -level], 800))
-        assert self.kinds(path) == (("faults", {"silent": 1}) if is_silent else ("ok", {}))
+    def test_a_speaker_that_the_card_does_not_have_is_a_fault(self, tmp_path: Path) -> None:
+        *others, last = self.whole(tmp_path)
+        report = check(corpus(self.card, *others, replace(last, speaker="mine/3")))
+        assert ("count by speaker", "3") in {(p.kind, p.path) for p in report.problems}
+        assert report.speakers.verdict == "ok"
+        assert report.verdict == "faults"
 
-    @pytest.mark.parametrize(("n_clipped", "is_clipped"), [(10, False), (11, True)])
-    def test_clipping_of_more_than_a_hundredth(
-        self, tmp_path: Path, n_clipped: int, is_clipped: bool
+    def test_a_speaker_who_is_absent_is_counted_and_not_named(self, tmp_path: Path) -> None:
+        report = check(corpus(replace(self.card, labels={"joy": 2}), *self.whole(tmp_path)[:2]))
+        assert report.speakers == Count("speakers", 1, 2, "notes")
+        assert self.verdicts(report.by_speaker) == {"1": "ok", "2": "notes"}
+        assert "count by speaker" not in report.kinds()
+        assert report.kinds()["speaker count"] == 1
+
+    def test_of_a_subset_of_classes_they_are_shown_and_not_compared(self, tmp_path: Path) -> None:
+        half = replace(self.card, labels={"joy": 2, "fear": 1})
+        report = check(corpus(half, *self.whole(tmp_path)[:2]))
+        shown = (*report.by_speaker, *report.by_gender, *report.by_style)
+        assert {(c.name, c.found, c.expected) for c in shown} == {
+            ("1", 2, 2),
+            ("2", 0, 1),
+            ("female", 2, 2),
+            ("male", 0, 1),
+            ("acted", 2, 3),
+        }
+        assert {count.verdict for count in shown} == {None}
+        assert report.kinds() == {"absent label": 1, "speaker count": 1}
+
+    def test_a_gender_that_is_not_told_is_a_note(self, tmp_path: Path) -> None:
+        first, *others = self.whole(tmp_path)
+        report = check(corpus(self.card, replace(first, gender=None), *others))
+        assert report.kinds() == {"gender unknown": 1}
+        assert report.verdict == "notes"
+        assert self.verdicts(report.by_gender) == {"female": None, "male": "ok", "unknown": "notes"}
+
+    def test_more_than_there_should_be_are_too_many_whatever_is_not_told(
+        self, tmp_path: Path
     ) -> None:
-        path = write(tmp_path / "a.wav", [1.0] * n_clipped + [0.1] * (1_000 - n_clipped))
-        assert self.kinds(path) == (("notes", {"clipped": 1}) if is_clipped else ("ok", {}))
+        first, second, third = self.whole(tmp_path)
+        genders = [replace(first, gender="male"), replace(second, gender=None), third]
+        report = check(corpus(self.card, *genders))
+        assert {p.path for p in report.problems if p.is_fault} == {"male"}
+
+    def test_a_label_named_unknown_is_a_label(self, tmp_path: Path) -> None:
+        one = replace(self.whole(tmp_path)[0], label="unknown")
+        assert check(corpus(card(unknown=1), one)).verdict == "ok"
+        assert check(corpus(card(unknown=2), one)).kinds() == {"label count": 1}
+
+    @given(st.lists(st.sampled_from(["female", "male", None]), min_size=1, max_size=6))
+    def test_every_utterance_is_counted_once_in_each_group(self, genders: list[str | None]) -> None:
+        gone = Path("gone.wav")
+        of = replace(self.card, genders={"female": 3, "male": 3})
+        report = check(corpus(of, *(utterance(gone, gender=g) for g in genders)))
+        groups = (report.by_label, report.by_speaker, report.by_gender, report.by_style)
+        assert {sum(count.found for count in group) for group in groups} == {len(genders)}
+
+
+class TestRecordings:
+    """What `examine` finds is in the report; the rest of its truths are told with it."""
+
+    def test_a_recording_that_is_gone(self, tmp_path: Path) -> None:
+        report = check(corpus(card(joy=1), utterance(tmp_path / "gone.wav")))
+        assert (report.verdict, report.kinds()) == ("faults", {"missing": 1})
 
     def test_the_same_samples_in_two_formats_are_duplicates(self, tmp_path: Path) -> None:
         paths = [record(tmp_path / "a.wav"), record(tmp_path / "b.flac")]
@@ -127,19 +201,24 @@ class TestRecordings:
         assert "mine/a" in problem.detail
         assert report.verdict == "notes"
 
-    def test_segments_are_judged_by_themselves(self, tmp_path: Path) -> None:
-        speech = record(tmp_path / "a.wav", duration_s=1.0).read_bytes()
-        samples, _ = sf.read(io.BytesIO(speech))
-        path = write(tmp_path / "b.wav", np.concatenate([samples, np.zeros(16_000)]))
-        halves = [utterance(path, end_s=1.0), utterance(path, start_s=1.0, end_s=2.0)]
-        report = check(corpus(card(joy=2), *halves))
-        assert [(p.kind, p.path) for p in report.problems] == [("silent", halves[1].id)]
+    @pytest.mark.parametrize("samples", [True, False])
+    def test_every_copy_after_the_first_is_named(self, tmp_path: Path, samples: bool) -> None:
+        paths = [record(tmp_path / f"{name}.wav") for name in "abc"]
+        report = check(corpus(card(joy=3), *map(utterance, paths)), samples=samples)
+        assert [p.path for p in report.problems] == ["mine/b", "mine/c"]
+        assert all("mine/a" in p.detail for p in report.problems)
 
+    def test_headers_hear_no_silence_and_the_report_says_so(self, tmp_path: Path) -> None:
+        silent = corpus(card(joy=1), utterance(record(tmp_path / "a.wav", level=0.0)))
+        assert check(silent).kinds() == {"silent": 1}
+        report = check(silent, samples=False)
+        assert report.verdict == "ok"
+        assert not report.samples
+        assert report.duration_s == pytest.approx(0.1)
 
-def test_threads_change_nothing(tmp_path: Path) -> None:
-    all_of_them = [utterance(record(tmp_path / f"{n}.wav", n % 7)) for n in range(20)]
-    some = corpus(card(joy=20), *all_of_them)
-    assert check(some, n_jobs=2) == check(some, n_jobs=1)
+    def test_limits_are_passed_on(self, tmp_path: Path) -> None:
+        one = corpus(card(joy=1), utterance(record(tmp_path / "a.wav")))
+        assert check(one, limits=DecodeLimits(max_bytes=99)).kinds() == {"unreadable": 1}
 
 
 def test_a_report_is_plain_values(tmp_path: Path) -> None:
@@ -147,4 +226,7 @@ def test_a_report_is_plain_values(tmp_path: Path) -> None:
     plain = json.loads(json.dumps(report.to_dict()))
     assert plain["verdict"] == "notes"
     assert plain["problems"][0]["kind"] == "absent label"
-    assert plain["labels"] == {"joy": 1, "fear": 0}
+    assert plain["by_label"] == [
+        {"name": "joy", "found": 1, "expected": 1, "verdict": "ok"},
+        {"name": "fear", "found": 0, "expected": 2, "verdict": "notes"},
+    ]

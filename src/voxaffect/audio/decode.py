@@ -3,15 +3,18 @@
 libsndfile reads (WAV, FLAC, Ogg Vorbis and Opus, MP3, AIFF, AU, CAF, uncompressed SPHERE), or PyAV
 where the file is a film or a web recording; soxr resamples. All work block by block, so a recording
 costs the memory of its 16 kHz samples, whatever its own rate and channels are. Each decoder is one
-function from an open stream to mono samples, chosen by the file's first bytes.
+function from an open stream to an open `Recording`, chosen by the file's first bytes.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import os
 import re
+import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -21,7 +24,7 @@ import soundfile as sf
 import soxr
 from numpy.typing import NDArray
 
-from voxaffect.audio.containers import CONTAINER_SUFFIXES, is_container, open_track
+from voxaffect.audio.containers import CONTAINER_SUFFIXES, Track, is_container, open_track
 from voxaffect.audio.sphere import check_sphere
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.errors import AudioError
@@ -75,6 +78,24 @@ class DecodeLimits:
 DEFAULT_LIMITS = DecodeLimits()
 
 
+@dataclass(frozen=True)
+class Recording:
+    """A recording, or a segment of it, while it is open.
+
+    Args:
+        name: what errors call it.
+        rate_hz: its own sample rate.
+        n_samples: samples of it by the file's header; None where only reading tells, as in films.
+        blocks: the mean of its channels from its beginning, float32 (n,) each and finite; a block
+            that cannot be read raises `AudioError`.
+    """
+
+    name: str
+    rate_hz: int
+    n_samples: int | None
+    blocks: Iterator[NDArray[np.float32]]
+
+
 def decode(
     source: Path | bytes,
     *,
@@ -103,11 +124,36 @@ def decode(
         AudioError: the recording is missing, empty, truncated, no audio, beyond a limit, not
             finite, or does not hold the segment.
     """
+    with open_recording(
+        source, start_s=start_s, end_s=end_s, limits=limits, name=name
+    ) as recording:
+        return Waveform(_to_16_khz(recording.blocks, recording.rate_hz), recording.name)
+
+
+@contextmanager
+def open_recording(
+    source: Path | bytes,
+    *,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    limits: DecodeLimits = DEFAULT_LIMITS,
+    name: str | None = None,
+) -> Iterator[Recording]:
+    """Open a recording, or a segment of it, at its own rate; its samples are read on demand.
+
+    The arguments are those of `decode`. What the header gives away is refused at once, what only
+    the samples tell when they are read: a block that breaks off, is not finite, or, in a film,
+    lies past a limit or the end.
+
+    Raises:
+        AudioError: as `decode` does.
+    """
     called = name or (printable(source) if isinstance(source, Path) else "recording")
     with _open(source, called) as stream:
         _check_stream(stream, limits, called)
-        samples = _read(stream, start_s, end_s, limits, called)
-    return Waveform(samples, called)
+        opener = _open_container if is_container(stream) else _open_sndfile
+        with opener(stream, start_s, end_s, limits, called) as recording:
+            yield recording
 
 
 def printable(path: Path) -> str:
@@ -119,15 +165,19 @@ def _open(source: Path | bytes, name: str) -> BinaryIO:
     if isinstance(source, bytes):
         return io.BytesIO(source)
     try:
-        if source.is_dir():
-            raise AudioError(f"{name}: is a folder; name a recording in it")
-        if source.exists() and not source.is_file():
-            raise AudioError(f"{name}: is a pipe or device; save its sound to a file first")
+        _check_kind(source.stat().st_mode, name)
         return source.open("rb")
     except FileNotFoundError as fault:
         raise AudioError(f"{name}: there is no such file; check the path") from fault
     except OSError as fault:
         raise AudioError(f"{name}: cannot be opened ({fault.strerror}); check it") from fault
+
+
+def _check_kind(mode: int, name: str) -> None:
+    if stat.S_ISDIR(mode):
+        raise AudioError(f"{name}: is a folder; name a recording in it")
+    if not stat.S_ISREG(mode):
+        raise AudioError(f"{name}: is a pipe or device; save its sound to a file first")
 
 
 def _check_stream(stream: BinaryIO, limits: DecodeLimits, name: str) -> None:
@@ -144,58 +194,69 @@ def _check_stream(stream: BinaryIO, limits: DecodeLimits, name: str) -> None:
         raise AudioError(f"{name}: is a Git LFS pointer, not the recording; run `git lfs pull`")
 
 
-def _read(
+@contextmanager
+def _open_sndfile(
     stream: BinaryIO, start_s: float, end_s: float | None, limits: DecodeLimits, name: str
-) -> NDArray[np.float32]:
-    """Mono samples (n_samples,) at 16 kHz of a span, by the decoder that the stream asks for."""
-    if is_container(stream):
-        return _read_container(stream, start_s, end_s, limits, name)
-    check_sphere(stream, name)
-    return _read_sndfile(stream, start_s, end_s, limits, name)
-
-
-def _read_sndfile(
-    stream: BinaryIO, start_s: float, end_s: float | None, limits: DecodeLimits, name: str
-) -> NDArray[np.float32]:
+) -> Iterator[Recording]:
     """Whatever libsndfile reads; a span is sought."""
-    with _open_sndfile(stream, name) as file:
+    check_sphere(stream, name)
+    with _sound_file(stream, name) as file:
         _check_header(file, limits, name)
         start, stop = _span(file.frames, file.samplerate, start_s, end_s, name)
         _check_duration((stop - start) / file.samplerate, limits, name)
-        return _to_16_khz(_mono_blocks(file, start, stop, name), file.samplerate)
+        blocks = _mono_blocks(file, start, stop, name)
+        yield Recording(name, file.samplerate, stop - start, _finite(blocks, name))
 
 
-def _read_container(
+@contextmanager
+def _open_container(
     stream: BinaryIO, start_s: float, end_s: float | None, limits: DecodeLimits, name: str
-) -> NDArray[np.float32]:
+) -> Iterator[Recording]:
     """Whatever PyAV reads, from its beginning: many containers tell neither length nor places."""
+    _check_segment(start_s, end_s, math.inf, name)
     if end_s is not None:
         _check_duration(end_s - start_s, limits, name)
-    until_s = start_s + limits.max_duration_s if end_s is None else end_s
     with open_track(stream, name) as track:
         _check_format(track.rate_hz, track.channels, limits, name)
-        blocks = _until(until_s * track.rate_hz, track.blocks)
-        samples = _to_16_khz(map(_downmix, blocks), track.rate_hz)
-    start, stop = _span(len(samples), SAMPLE_RATE_HZ, start_s, end_s, name)
-    _check_duration((stop - start) / SAMPLE_RATE_HZ, limits, name)
-    return samples[start:stop]
+        blocks = _cut(track, start_s, end_s, limits, name)
+        yield Recording(name, track.rate_hz, None, _finite(blocks, name))
 
 
-def _until(
-    n_samples: float, blocks: Iterator[NDArray[np.float32]]
+def _cut(
+    track: Track, start_s: float, end_s: float | None, limits: DecodeLimits, name: str
 ) -> Iterator[NDArray[np.float32]]:
-    """Blocks (n, channels) as long as they are needed to exceed a number of samples."""
+    """The mean of the channels of a span, in blocks (n,); only the last tells if all was there."""
+    rate_hz = track.rate_hz
+    until_s = start_s + limits.max_duration_s if end_s is None else end_s
+    start, stop = round(start_s * rate_hz), round(until_s * rate_hz)
+    held = 0
+    for block in track.blocks:
+        yield _downmix(block[max(start - held, 0) : max(stop - held, 0)])
+        held += len(block)
+        if held > stop:
+            break
+    _span(held, rate_hz, start_s, end_s, name)
+    if end_s is None:
+        _check_duration(held / rate_hz - start_s, limits, name)
+
+
+def _finite(blocks: Iterator[NDArray[np.float32]], name: str) -> Iterator[NDArray[np.float32]]:
     held = 0
     for block in blocks:
-        yield block
+        is_finite = np.isfinite(block)
+        if not is_finite.all():
+            where = held + int(np.argmin(is_finite))
+            raise AudioError(
+                f"{name}: sample {where} is not a finite number; export the recording again"
+            )
         held += len(block)
-        if held > n_samples:
-            return
+        yield block
 
 
-def _open_sndfile(stream: BinaryIO, name: str) -> sf.SoundFile:
+def _sound_file(stream: BinaryIO, name: str) -> sf.SoundFile:
+    path = getattr(stream, "name", None)  # libsndfile reads a file faster than Python hands it on
     try:
-        return sf.SoundFile(stream)
+        return sf.SoundFile(stream if path is None else os.fsencode(path))
     except sf.LibsndfileError as fault:
         why = fault.error_string.rstrip(".")
         raise AudioError(f"{name}: is no audio that can be read ({why}); convert it") from fault
@@ -237,17 +298,24 @@ def _check_duration(duration_s: float, limits: DecodeLimits, name: str) -> None:
         )
 
 
+def _check_segment(start_s: float, end_s: float | None, length_s: float, name: str) -> None:
+    """Refuse a segment of negative length, or beyond a recording of `length_s`."""
+    end_s = length_s if end_s is None else end_s
+    if not (0 <= start_s < math.inf and start_s <= end_s <= length_s + END_TOLERANCE_S):
+        known = f", only {length_s:.3f} s in all" if math.isfinite(length_s) else ""
+        raise AudioError(
+            f"{name}: holds no segment from {start_s:g} s to {end_s:g} s{known}; "
+            "correct the segment's times"
+        )
+
+
 def _span(
     n_frames: int, rate_hz: int, start_s: float, end_s: float | None, name: str
 ) -> tuple[int, int]:
     """First frame of a segment, and the one past its last, of a recording of `n_frames`."""
     length_s = n_frames / rate_hz
+    _check_segment(start_s, end_s, length_s, name)
     end_s = length_s if end_s is None else end_s
-    if not 0 <= start_s <= end_s <= length_s + END_TOLERANCE_S:
-        raise AudioError(
-            f"{name}: holds no segment from {start_s:g} s to {end_s:g} s, only {length_s:.3f} s "
-            "in all; correct the segment's times"
-        )
     start, stop = (min(round(at * rate_hz), n_frames) for at in (start_s, end_s))
     return start, stop
 
@@ -273,7 +341,9 @@ def _mono_blocks(
 
 def _downmix(block: NDArray[np.float32]) -> NDArray[np.float32]:
     """The mean of the channels: (n, channels) -> (n,)."""
-    with np.errstate(invalid="ignore"):  # inf - inf; Waveform refuses the NaN by name
+    if block.shape[1] == 1:
+        return block[:, 0]
+    with np.errstate(invalid="ignore"):  # inf - inf; `_finite` refuses the NaN by name
         mean: NDArray[np.float64] = block.mean(axis=1, dtype=np.float64)
         return mean.astype(np.float32)
 

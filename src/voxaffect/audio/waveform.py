@@ -16,6 +16,9 @@ TARGET_RMS = 0.05
 """Root mean square after gain normalisation: -26 dB of full scale, the level that ITU-T P.56
 practice gives to speech."""
 
+FULL_SCALE = 0.999
+"""From here up a sample counts as clipped."""
+
 SILENCE_RMS = 1e-5
 """Below -100 dB of full scale, under the last bit of 16-bit audio, a recording holds no speech."""
 
@@ -56,8 +59,8 @@ class Waveform:
         return float(np.sqrt(np.mean(np.square(self.samples, dtype=np.float64))))
 
     def clipped_share(self) -> float:
-        """Share of samples at full scale, beyond 0.999."""
-        return float(np.mean(np.abs(self.samples) >= 0.999))
+        """Share of samples at full scale."""
+        return float(np.mean(np.abs(self.samples) >= FULL_SCALE))
 
     def normalised(self, target_rms: float = TARGET_RMS) -> Waveform:
         """The waveform at a given root mean square level.

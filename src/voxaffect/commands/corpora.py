@@ -4,35 +4,60 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from voxaffect.commands.console import console, effective_jobs
-from voxaffect.config import find_loader
+from voxaffect.commands.console import console, effective_jobs, progress_bar
+from voxaffect.config import find_loader, read_corpus
 from voxaffect.corpora import CORPORA
-from voxaffect.corpora.check import CheckReport, Verdict
+from voxaffect.corpora.check import CheckReport, Count, Verdict
 from voxaffect.corpora.check import check as check_corpus
-from voxaffect.corpora.table import parse_table
+from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem
 
-TABLE_SUFFIXES = {".csv", ".parquet"}
 MAX_NAMED = 20
+MAX_SPEAKERS = 12
+"""Most speakers that are told one by one."""
+
+INDENT = 13
 NOT_KNOWN = "not known"
 COLOURS: dict[Verdict, str] = {"ok": "green", "notes": "yellow", "faults": "red"}
+MARKS: dict[Verdict | None, Text] = {
+    "ok": Text("ok", "green"),
+    "notes": Text("note", "yellow"),
+    "faults": Text("fault", "bold red"),
+    None: Text(),
+}
 
 
 def show_all() -> None:
-    """One line a corpus."""
-    table = Table("name", "title", "language", "style", "speakers", "utterances", "licence")
+    """Three lines a corpus, which suit any width: its size, its title and terms, its place."""
+    console.print(_size("name", "language", "style", "speakers", "utterances", style="bold"))
     for name, loader in sorted(CORPORA.items()):
         card = loader.card
-        table.add_row(
-            name, card.title, card.language, card.elicitation, _known(card.n_speakers),
-            _known(sum(card.labels.values())), card.licence,
-        )  # fmt: skip
-    console.print(table)
-    console.print("Your own recordings: a CSV or Parquet table with the columns path and emotion.")
+        n_speakers, n_utterances = _known(card.n_speakers), _known(sum(card.labels.values()))
+        console.print(_size(name, card.language, card.elicitation, n_speakers, n_utterances))
+        console.print(_indented(f"{card.title}; {card.licence}"))
+        # A terminal may break an address, which can then still be copied whole; Rich must not.
+        console.print(Text(" " * INDENT + card.url, style="dim"), soft_wrap=True)
+    console.print(_size("table", "any", "any", "any", "any"))
+    console.print(
+        _indented("your own recordings; a CSV or Parquet file with path and emotion, or audformat")
+    )
+
+
+def _size(  # noqa: PLR0917  (the columns, in their order)
+    name: str, language: str, elicitation: str, speakers: str, utterances: str, style: str = ""
+) -> Text:
+    columns = f" {language:<20} {elicitation:<8} {speakers:>9} {utterances:>11}"
+    return Text.assemble((f"{name:<{INDENT - 1}}", "bold"), (columns, style))
+
+
+def _indented(text: str) -> Padding:
+    return Padding(Text(text), (0, 0, 0, INDENT))
 
 
 def show(name: str) -> None:
@@ -41,19 +66,51 @@ def show(name: str) -> None:
     table = Table(title=card.title, show_header=False, title_justify="left")
     for key in ("name", "language", "elicitation", "licence", "citation", "url"):
         table.add_row(key, getattr(card, key))
-    table.add_row("speakers", _known(card.n_speakers))
-    labels = ", ".join(f"{label} {n:,}" for label, n in card.labels.items())
-    table.add_row("labels", labels or NOT_KNOWN)
+    for what, said in _numbers(card):
+        table.add_row(what, said)
     for fault in card.faults:
         table.add_row("known fault", fault)
     console.print(table)
 
 
-def check(name: str, root: Path, *, as_json: bool, n_jobs: int) -> int:
-    """Print what a copy holds and lacks; returns the exit status, 1 where there are faults."""
-    is_table = root.suffix.lower() in TABLE_SUFFIXES
-    corpus = parse_table(root, name) if is_table else find_loader(name).parse(root)
-    report = check_corpus(corpus, n_jobs=effective_jobs(n_jobs))
+def _numbers(card: CorpusCard) -> Iterator[tuple[str, str]]:
+    """What the card says of numbers; of labels and speakers also that it does not know them."""
+    yield "utterances", _known(sum(card.labels.values()))
+    yield "labels", _listed(card.labels) or NOT_KNOWN
+    each = f", {_each(card.speakers.values())}" if card.speakers else ""
+    yield "speakers", _known(card.n_speakers) + each
+    if card.genders:
+        yield "genders", _listed(card.genders)
+    if card.styles:
+        yield "styles", _listed(card.styles)
+
+
+def _listed(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {n:,}" for name, n in numbers.items())
+
+
+def _each(numbers: Collection[int]) -> str:
+    """`12 to 700 utterances each`."""
+    low, high = min(numbers), max(numbers)
+    return f"{low:,} utterances each" if low == high else f"{low:,} to {high:,} utterances each"
+
+
+def check(name: str, root: Path, *, as_json: bool, n_jobs: int, headers_only: bool = False) -> int:
+    """Print what a copy holds and lacks; returns the exit status, 1 where there are faults.
+
+    Args:
+        name: name of the corpus.
+        root: its folder, a table, or a database in audformat.
+        as_json: print everything as JSON.
+        n_jobs: processes; 0 is one a core.
+        headers_only: read headers only.
+
+    Raises:
+        VoxaffectError: the corpus cannot be read.
+    """
+    report = _checked(
+        read_corpus(name, root), n_jobs=effective_jobs(n_jobs), samples=not headers_only
+    )
     if as_json:
         sys.stdout.write(json.dumps(report.to_dict(), indent=1, ensure_ascii=False) + "\n")
     else:
@@ -61,30 +118,74 @@ def check(name: str, root: Path, *, as_json: bool, n_jobs: int) -> int:
     return 1 if report.verdict == "faults" else 0
 
 
+def _checked(corpus: Corpus, *, n_jobs: int, samples: bool) -> CheckReport:
+    with progress_bar(f"checking {corpus.name}") as bar:
+
+        def advance(n_done: int, n_all: int) -> None:
+            bar.update(bar.task_ids[0], completed=n_done, total=n_all)
+
+        return check_corpus(corpus, samples=samples, n_jobs=n_jobs, progress=advance)
+
+
 def _print_report(report: CheckReport) -> None:
-    table = Table("what", "found", "expected", title=report.name, title_justify="left")
-    for label, found in report.labels.items():
-        table.add_row(label, f"{found:,}", _expected(report.expected_labels.get(label)))
-    table.add_row("speakers", str(report.n_speakers), _expected(report.expected_speakers or None))
-    for kind in (report.genders, report.naturalness):
-        for value, found in kind.items():
-            table.add_row(value, f"{found:,}", "")
-    table.add_row("hours", f"{report.duration_s / 3600:.2f}", "")
-    console.print(table)
-    for kind_name, n in report.kinds().items():
-        console.print(Text.assemble((kind_name, "bold"), f": {n}"))
-        same = [p for p in report.problems if p.kind == kind_name]
-        for problem in same[:MAX_NAMED]:
-            console.print(f"  {problem.path}: {problem.detail}")
-        if n > MAX_NAMED:
-            console.print(f"  and {n - MAX_NAMED} more; --json names them all")
+    console.print(_table(report))
+    if not report.samples:
+        console.print("Headers alone were read: what is silent or clipped was not looked for.")
+    for kind in report.kinds():
+        _print_problems(kind, [p for p in report.problems if p.kind == kind])
     console.print(Text.assemble("verdict: ", (report.verdict, COLOURS[report.verdict])))
+
+
+def _table(report: CheckReport) -> Table:
+    table = Table("what", title=report.name, title_justify="left")
+    for column in ("found", "expected"):
+        table.add_column(column, justify="right")
+    table.add_column("verdict")
+    _add_group(table, "classes", report.by_label)
+    table.add_row(*_cells(report.speakers), style="bold")
+    if len(report.by_speaker) <= MAX_SPEAKERS:
+        _add_rows(table, report.by_speaker)
+    else:
+        table.add_row(*_summary(report.by_speaker), end_section=True)
+    _add_group(table, "gender", report.by_gender)
+    _add_group(table, "style", report.by_style)
+    table.add_row("utterances", f"{report.n_utterances:,}", "", "")
+    table.add_row("hours", f"{report.duration_s / 3600:.2f}", "", "")
+    return table
+
+
+def _add_group(table: Table, title: str, counts: Sequence[Count]) -> None:
+    table.add_row(title, style="bold")
+    _add_rows(table, counts)
+
+
+def _add_rows(table: Table, counts: Sequence[Count]) -> None:
+    for count in counts:
+        table.add_row(*_cells(count, indent="  "), end_section=count is counts[-1])
+
+
+def _cells(count: Count, indent: str = "") -> tuple[str, str, str, Text]:
+    expected = "" if count.expected is None else f"{count.expected:,}"
+    return indent + count.name, f"{count.found:,}", expected, MARKS[count.verdict]
+
+
+def _summary(counts: Sequence[Count]) -> tuple[str, str, str, Text]:
+    """Many speakers in one row; its verdict is the worst of theirs."""
+    verdicts = {count.verdict for count in counts}
+    worst = next((v for v in ("faults", "notes", "ok") if v in verdicts), None)
+    each = _each([count.found for count in counts])
+    return f"  {len(counts):,} speakers, {each}", "", "", MARKS[worst]
+
+
+def _print_problems(kind: str, problems: Sequence[Problem]) -> None:
+    """Those of one kind; lines are not wrapped, so that names stay whole for other programs."""
+    console.print(Text.assemble((kind, "bold"), f": {len(problems)}"))
+    for problem in problems[:MAX_NAMED]:
+        console.print(f"  {problem.path}: {problem.detail}", soft_wrap=True)
+    if len(problems) > MAX_NAMED:
+        console.print(f"  and {len(problems) - MAX_NAMED} more; --json names them all")
 
 
 def _known(number: int) -> str:
     """A card's number; its 0 says that none is known."""
     return f"{number:,}" if number else NOT_KNOWN
-
-
-def _expected(number: int | None) -> str:
-    return "" if number is None else f"{number:,}"

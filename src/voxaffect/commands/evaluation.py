@@ -49,7 +49,7 @@ def demo(out: Path, *, n_jobs: int, seed: int, scale: float) -> int:
 
 
 def simulate(
-    folder: Path, *, seed: int, scale: float, n_jobs: int, corpora: Sequence[str] = tuple(PLANS)
+    folder: Path, *, seed: int, scale: float, n_jobs: int, corpora: Sequence[str] | None = None
 ) -> dict[str, Path]:
     """Write the simulated trees; returns corpus -> root."""
     with progress_bar("speech") as bar:
@@ -62,7 +62,7 @@ def simulate(
             folder,
             seed=seed,
             scale=scale,
-            corpora=corpora,
+            corpora=tuple(PLANS) if corpora is None else corpora,
             progress=advance,
             n_jobs=effective_jobs(n_jobs),
         )

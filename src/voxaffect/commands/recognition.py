@@ -15,9 +15,13 @@ from rich.table import Table
 
 from voxaffect.artefact import ensure_writable
 from voxaffect.commands.console import console, effective_jobs, errors, progress_bar
-from voxaffect.commands.preparation import prepare_corpora
+from voxaffect.commands.preparation import prepare_corpora, tell
 from voxaffect.config import find_system, load_settings
-from voxaffect.errors import AudioError, ConfigError
+from voxaffect.corpora.corpus import Problem, Utterance
+from voxaffect.corpora.rows import is_table
+from voxaffect.corpora.table import parse_table
+from voxaffect.corpora.tree import find_recordings
+from voxaffect.errors import AudioError, ConfigError, CorpusError
 from voxaffect.evaluation.folds import hold_out_dev
 from voxaffect.memory import keep_freed_memory
 from voxaffect.model.training import Epoch
@@ -65,29 +69,53 @@ def train(config: Path, out: Path, *, system_name: str, seed: int, n_jobs: int) 
     console.print(f"wrote {out}: {system.name}, {recognizer.classifier.summary()}")
 
 
-def predict(files: Sequence[Path], model: Path, *, output: str, timeline: bool) -> int:
-    """Answer for files, each as soon as it is analysed but in a table, whose widths need them all.
+def predict(sources: Sequence[Path], model: Path, *, output: str, timeline: bool) -> int:
+    """Answer for recordings, each as soon as it is analysed but in a table, which needs them all.
+
+    Args:
+        sources: recordings, folders of them, and tables whose rows are utterances.
+        model: a trained recogniser's folder.
+        output: table, json or csv.
+        timeline: whether the posterior of every frame is told.
 
     Returns:
-        the exit status, 1 where a file could not be used.
+        the exit status, 1 where something could not be used.
     """
     write = _writer(output, timeline=timeline)
     recognizer = Recognizer.load(model)
-    failed: list[Path] = []
-    write(_answers(recognizer, files, failed))
+    failed: list[str] = []
+    write(_answers(recognizer, _recordings(sources, failed), failed))
     return 1 if failed else 0
 
 
+def _recordings(sources: Iterable[Path], failed: list[str]) -> Iterator[Path | Utterance]:
+    """What is named, what lies in the folders, and the rows of the tables."""
+    for source in sources:
+        found: Sequence[Path | Utterance] = [source]
+        problems: Sequence[Problem] = ()
+        if source.is_dir():
+            found, problems = find_recordings(source)
+            if not found:
+                raise CorpusError(f"{source}: holds no recording; name one, or another folder")
+        elif is_table(source):
+            corpus = parse_table(source, source.stem, required=("path",))
+            found, problems = corpus.utterances, corpus.problems
+        faults = [problem for problem in problems if problem.is_fault]
+        tell(faults, f"{source}: ")
+        failed += [fault.path for fault in faults]
+        yield from found
+
+
 def _answers(
-    recognizer: Recognizer, files: Iterable[Path], failed: list[Path]
+    recognizer: Recognizer, recordings: Iterable[Path | Utterance], failed: list[str]
 ) -> Iterator[Prediction]:
-    """The answer for each file that can be used; the others are told, and added to `failed`."""
-    for path in files:
+    """The answer for each recording that can be used; the others are told, added to `failed`."""
+    for recording in recordings:
         try:
-            yield from recognizer.predict([path])
+            yield from recognizer.predict([recording])
         except AudioError as fault:
             errors.print(f"voxaffect: {fault}", style="red")
-            failed.append(path)
+            failed.append(str(recording))
 
 
 def _net_system(name: str) -> NetSystem:

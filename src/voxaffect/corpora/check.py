@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from joblib import Parallel, delayed
-
-from voxaffect.audio.decode import decode
-from voxaffect.audio.waveform import SILENCE_RMS, Waveform
+from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance
-from voxaffect.errors import AudioError
+from voxaffect.corpora.examine import Examined, Progress, examine
 
-MIN_DURATION_S = 0.025
-"""One analysis frame; a shorter recording has no features."""
+UNKNOWN = "unknown"
+"""Name under which utterances are counted that do not tell their gender or style."""
 
-MAX_CLIPPED_SHARE = 0.01
-"""Share of samples at full scale from which spectra, and with them descriptors, are distorted."""
+COMPARE = "compare with its distribution"
 
 Verdict = Literal["ok", "notes", "faults"]
+
+
+@dataclass(frozen=True)
+class Count:
+    """The utterances of one class, speaker, gender or style.
+
+    Args:
+        name: as the card calls it; of a speaker, without the corpus's name.
+        found: utterances that are there.
+        expected: utterances in the full distribution, None where the card does not say.
+        verdict: `ok` where both are equal, `notes` where none is there, else `faults`; None where
+            they cannot be compared.
+    """
+
+    name: str
+    found: int
+    expected: int | None
+    verdict: Verdict | None
 
 
 @dataclass(frozen=True)
@@ -30,27 +43,37 @@ class CheckReport:
 
     Args:
         name: name of the corpus.
+        samples: whether recordings were decoded, and not their headers read alone.
         n_utterances: utterances found.
-        duration_s: seconds of speech in all that can be decoded.
-        labels: raw label -> utterances found; every label of the card is there, be it with 0.
-        expected_labels: raw label -> utterances in the full distribution; empty if none is known.
-        n_speakers: speakers found.
-        expected_speakers: speakers in the full distribution; 0 if their number is not known.
-        genders: gender -> utterances, `unknown` where the corpus does not say.
-        naturalness: the same of acted and natural.
+        duration_s: seconds of speech in all that can be read.
+        by_label: utterances of every raw label; those of the card come first, be it with none.
+        speakers: how many speakers there are, instead of utterances.
+        by_speaker: utterances of every speaker, as of labels.
+        by_gender: the same of genders, `unknown` where the corpus does not say.
+        by_style: the same of acted and natural.
         problems: what the loader, the card and the recordings give rise to, in this order.
     """
 
     name: str
+    samples: bool
     n_utterances: int
     duration_s: float
-    labels: Mapping[str, int]
-    expected_labels: Mapping[str, int]
-    n_speakers: int
-    expected_speakers: int
-    genders: Mapping[str, int]
-    naturalness: Mapping[str, int]
+    by_label: tuple[Count, ...]
+    speakers: Count
+    by_speaker: tuple[Count, ...]
+    by_gender: tuple[Count, ...]
+    by_style: tuple[Count, ...]
     problems: tuple[Problem, ...]
+
+    @property
+    def labels(self) -> dict[str, int]:
+        """Raw label -> utterances found."""
+        return {count.name: count.found for count in self.by_label}
+
+    @property
+    def n_speakers(self) -> int:
+        """Number of speakers found."""
+        return self.speakers.found
 
     @property
     def verdict(self) -> Verdict:
@@ -68,114 +91,140 @@ class CheckReport:
         return {**asdict(self), "verdict": self.verdict}
 
 
-@dataclass(frozen=True)
-class Examined:
-    """What decoding an utterance tells: its samples' hash and length, where there are any."""
-
-    utterance: Utterance
-    problems: tuple[Problem, ...]
-    duration_s: float = 0.0
-    content: str | None = None
-
-
-def check(corpus: Corpus, *, n_jobs: int = 1) -> CheckReport:
-    """Decode every utterance of a corpus and compare what is there with its card.
+def check(
+    corpus: Corpus,
+    *,
+    samples: bool = True,
+    n_jobs: int = 1,
+    limits: DecodeLimits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
+) -> CheckReport:
+    """Examine every utterance of a corpus and compare what is there with its card.
 
     A label of the card that is wholly absent is a note, since corpora are handed on as subsets of
-    whole classes; one that is there in another number is a fault.
+    whole classes; one that is there in another number is a fault. Of a subset, the card's counts
+    by speaker, gender and style tell nothing; else they are compared likewise.
 
     Args:
         corpus: what a loader found.
-        n_jobs: threads; decoding releases Python's lock.
+        samples: decode the recordings; see `examine` for what their headers alone tell.
+        n_jobs: processes.
+        limits: what counts as unreadable.
+        progress: called with how many utterances are done, and how many there are.
     """
-    examine = Parallel(n_jobs=n_jobs, prefer="threads")
-    examined: list[Examined] = examine(delayed(_examine)(u) for u in corpus.utterances)
-    labels = dict.fromkeys(corpus.card.labels, 0) | _counts(u.label for u in corpus.utterances)
+    card, utterances = corpus.card, corpus.utterances
+    by_label = _counts((u.label for u in utterances), card.labels)
+    is_subset = any(count.verdict == "notes" for count in by_label)
+    speakers = _count_speakers(card, len(corpus.speakers))
+    prefix = f"{corpus.name}/"
+    by_speaker = _counts(
+        (u.speaker.removeprefix(prefix) for u in utterances), card.speakers, is_subset=is_subset
+    )
+    by_gender = _counts((u.gender for u in utterances), card.genders, is_subset=is_subset)
+    by_style = _counts((u.naturalness for u in utterances), card.styles, is_subset=is_subset)
+    examined = examine(utterances, samples=samples, n_jobs=n_jobs, limits=limits, progress=progress)
     return CheckReport(
         name=corpus.name,
-        n_utterances=len(corpus.utterances),
-        duration_s=sum(e.duration_s for e in examined),
-        labels=labels,
-        expected_labels=dict(corpus.card.labels),
-        n_speakers=len(corpus.speakers),
-        expected_speakers=corpus.card.n_speakers,
-        genders=_counts(u.gender for u in corpus.utterances),
-        naturalness=_counts(u.naturalness for u in corpus.utterances),
+        samples=samples,
+        n_utterances=len(utterances),
+        duration_s=sum(each.duration_s for each in examined),
+        by_label=by_label,
+        speakers=speakers,
+        by_speaker=by_speaker,
+        by_gender=by_gender,
+        by_style=by_style,
         problems=(
             *corpus.problems,
-            *_against_card(corpus.card, labels, len(corpus.speakers)),
-            *(problem for e in examined for problem in e.problems),
+            *_label_problems(by_label),
+            *_speaker_problems(speakers),
+            *_differences("speaker", by_speaker),
+            *_differences("gender", by_gender),
+            *_differences("style", by_style),
+            *(problem for each in examined for problem in each.problems),
             *_same_content(examined),
         ),
     )
 
 
-def _counts(values: Iterable[str | None]) -> dict[str, int]:
-    counts = Counter(value or "unknown" for value in values)
-    return dict(sorted(counts.items()))
+def _counts(
+    values: Iterable[str | None], expected: Mapping[str, int], *, is_subset: bool = False
+) -> tuple[Count, ...]:
+    """How often every value occurs, those that are expected first and None last."""
+    told = list(values)
+    n_unknown = told.count(None)
+    counter = Counter(value for value in told if value is not None)
+    found = dict.fromkeys(expected, 0) | dict(sorted(counter.items()))
+    can_compare = bool(expected) and not is_subset
+    counts = [
+        Count(
+            value,
+            n,
+            expected.get(value, 0) if expected else None,
+            _verdict(n, expected.get(value, 0), n_unknown) if can_compare else None,
+        )
+        for value, n in found.items()
+    ]
+    unknown = Count(UNKNOWN, n_unknown, None, "notes" if can_compare else None)
+    return (*counts, unknown) if n_unknown else tuple(counts)
 
 
-def _against_card(card: CorpusCard, labels: Mapping[str, int], n_speakers: int) -> list[Problem]:
-    """Counts that differ from the card's; a card without labels promises none."""
-    if not card.labels:
-        return []
-    problems = [_label_problem(label, n, card.labels.get(label, 0)) for label, n in labels.items()]
-    return [p for p in (*problems, _speaker_problem(n_speakers, card.n_speakers)) if p]
-
-
-def _label_problem(label: str, found: int, expected: int) -> Problem | None:
+def _verdict(found: int, expected: int, n_unknown: int) -> Verdict | None:
+    """Where some do not tell their gender, that fewer tell one of them means nothing."""
     if found == expected:
+        return "ok"
+    if found < expected and n_unknown:
         return None
-    if found == 0:
-        return Problem("absent label", label, f"none of {expected} utterances; this is a subset")
-    detail = f"{found} utterances where the corpus has {expected}; compare with its distribution"
-    return Problem("label count", label, detail, is_fault=True)
+    return "faults" if found else "notes"
 
 
-def _speaker_problem(found: int, expected: int) -> Problem | None:
-    if expected in {0, found}:
-        return None
-    detail = f"{found} speakers where the corpus has {expected}; compare with its distribution"
-    return Problem("speaker count", ".", detail, is_fault=found > expected)
+def _label_problems(by_label: Iterable[Count]) -> Iterator[Problem]:
+    for count in by_label:
+        if count.verdict == "notes":
+            absent = f"none of {count.expected} utterances; this is a subset"
+            yield Problem("absent label", count.name, absent)
+        if count.verdict == "faults":
+            yield _miscount("label count", count)
 
 
-def _examine(utterance: Utterance) -> Examined:
-    if not utterance.path.is_file():
-        gone = _fault(utterance, "missing", f"{utterance.path} is no longer there; restore it")
-        return Examined(utterance, (gone,))
-    try:
-        waveform = decode(utterance.path, start_s=utterance.start_s, end_s=utterance.end_s)
-    except AudioError as fault:
-        return Examined(utterance, (_fault(utterance, "unreadable", str(fault)),))
-    content = hashlib.sha256(waveform.samples.tobytes()).hexdigest()
-    return Examined(utterance, _level_problems(utterance, waveform), waveform.duration_s, content)
+def _count_speakers(card: CorpusCard, found: int) -> Count:
+    """Fewer speakers than the card's are a subset; a card without labels promises none."""
+    if not card.labels or not card.n_speakers:
+        return Count("speakers", found, card.n_speakers or None, None)
+    if found == card.n_speakers:
+        return Count("speakers", found, card.n_speakers, "ok")
+    return Count(
+        "speakers", found, card.n_speakers, "faults" if found > card.n_speakers else "notes"
+    )
 
 
-def _level_problems(utterance: Utterance, waveform: Waveform) -> tuple[Problem, ...]:
-    if waveform.duration_s < MIN_DURATION_S:
-        lasts = f"lasts {1000 * waveform.duration_s:.1f} ms, shorter than a frame; leave it out"
-        return (_fault(utterance, "too short", lasts),)
-    if waveform.rms() < SILENCE_RMS:
-        return (_fault(utterance, "silent", "is silent, below -100 dB; leave it out"),)
-    share = waveform.clipped_share()
-    if share > MAX_CLIPPED_SHARE:
-        return (Problem("clipped", utterance.id, f"{share:.1%} of its samples are at full scale"),)
-    return ()
+def _speaker_problems(speakers: Count) -> Iterator[Problem]:
+    if speakers.verdict in {"notes", "faults"}:
+        detail = f"{speakers.found} speakers where the corpus has {speakers.expected}; {COMPARE}"
+        yield Problem("speaker count", ".", detail, is_fault=speakers.verdict == "faults")
 
 
-def _fault(utterance: Utterance, kind: str, detail: str) -> Problem:
-    return Problem(kind, utterance.id, detail, is_fault=True)
+def _differences(what: str, counts: Iterable[Count]) -> Iterator[Problem]:
+    """Values in another number than expected, and how many tell none; absent ones are no fault."""
+    for count in counts:
+        if count.verdict == "faults":
+            yield _miscount(f"count by {what}", count)
+        if count.verdict == "notes" and count.expected is None:
+            untold = f"{count.found} utterances do not tell their {what}, which the corpus knows"
+            yield Problem(f"{what} unknown", ".", untold)
 
 
-def _same_content(examined: Iterable[Examined]) -> list[Problem]:
-    """Utterances whose decoded samples equal those of one before, whatever the files' format."""
+def _miscount(kind: str, count: Count) -> Problem:
+    detail = f"{count.found} utterances where the corpus has {count.expected}; {COMPARE}"
+    return Problem(kind, count.name, detail, is_fault=True)
+
+
+def _same_content(examined: Iterable[Examined]) -> Iterator[Problem]:
+    """Utterances that sound as one before them does."""
     first: dict[str, Utterance] = {}
-    problems = []
     for each in examined:
         if each.content is None:
             continue
         original = first.setdefault(each.content, each.utterance)
         if original is not each.utterance:
-            detail = f"has the same samples as {original.id}; keep both on one side of a split"
-            problems.append(Problem("duplicated content", each.utterance.id, detail))
-    return problems
+            detail = f"has the content of {original.id}; keep both on one side of a split"
+            yield Problem("duplicated content", each.utterance.id, detail)

@@ -42,21 +42,27 @@ class RowError(Exception):
         self.kind = kind
 
 
-def parse_table(path: Path, name: str) -> Corpus:
+def parse_table(path: Path, name: str, *, required: Sequence[str] = REQUIRED) -> Corpus:
     """Read a corpus from a table.
 
     Args:
         path: a `.csv` (UTF-8, comma-separated, with a header) or `.parquet` file.
         name: name of the corpus, the prefix of ids and speakers.
+        required: columns that must be there with a value in every row; `path` alone where
+            recordings are not labelled yet.
 
     Raises:
         CorpusError: the table cannot be read, lacks a needed column, or has no usable row.
     """
     table = read_rows(path)
-    _check_columns(path, table.columns)
+    _check_columns(path, table.columns, required)
     # A spreadsheet counts rows from 1, which is the header.
     utterances, faults = read_utterances(
-        table, path.parent, name, where=lambda n: f"{path.name} row {n + 2}"
+        table,
+        path.parent,
+        name,
+        where=lambda n: f"{path.name} row {n + 2}",
+        required=required,
     )
     problems = [
         *_unread_columns(path, table.columns),
@@ -85,7 +91,12 @@ def write_table(corpus: Corpus, path: Path) -> None:
 
 
 def read_utterances(
-    table: Rows, root: Path, name: str, *, where: Callable[[int], str]
+    table: Rows,
+    root: Path,
+    name: str,
+    *,
+    where: Callable[[int], str],
+    required: Sequence[str] = REQUIRED,
 ) -> tuple[list[Utterance], list[Problem]]:
     """The utterances of rows sorted by id, and a problem for each row that is none.
 
@@ -94,6 +105,7 @@ def read_utterances(
         root: folder that paths are relative to.
         name: name of the corpus.
         where: index of a row -> how its problem names it.
+        required: columns without which a row is no utterance.
     """
     found: dict[str, Utterance] = {}
     faults: list[Problem] = []
@@ -101,7 +113,9 @@ def read_utterances(
         if not any(values):
             continue
         try:
-            utterance = _utterance(_by_column(table.columns, values), root, name)
+            row = _by_column(table.columns, values)
+            _check_values(row, required)
+            utterance = _utterance(row, root, name)
             if utterance.id in found:
                 raise RowError("duplicate row", f"{utterance.id} is in a row above")
             found[utterance.id] = utterance
@@ -158,8 +172,8 @@ def languages(utterances: Iterable[Utterance]) -> str:
     return ", ".join(sorted({u.language for u in utterances if u.language})) or "not stated"
 
 
-def _check_columns(path: Path, columns: tuple[str, ...]) -> None:
-    for name in REQUIRED:
+def _check_columns(path: Path, columns: tuple[str, ...], required: Sequence[str]) -> None:
+    for name in required:
         if name not in columns:
             found = ", ".join(filter(None, columns)) or "none"
             raise CorpusError(f"{path}: needs a column {name!r}; its columns are: {found}")
@@ -185,10 +199,13 @@ def _by_column(columns: tuple[str, ...], values: tuple[str, ...]) -> dict[str, s
     return dict.fromkeys(COLUMNS, "") | dict(zip(columns, values, strict=True))
 
 
-def _utterance(row: dict[str, str], root: Path, name: str) -> Utterance:
-    for column in REQUIRED:
+def _check_values(row: dict[str, str], required: Sequence[str]) -> None:
+    for column in required:
         if not row[column]:
             raise RowError("missing value", f"has no {column}")
+
+
+def _utterance(row: dict[str, str], root: Path, name: str) -> Utterance:
     file = _file(root, row["path"])
     start_s, end_s = _segment(row)
     relative = PurePath(os.path.relpath(file, root))

@@ -82,7 +82,6 @@ def corpus_from_names(card: CorpusCard, root: Path, scheme: NameScheme) -> Corpu
         if isinstance(said, LeftOut):
             problems.append(Problem(said.kind, printable(relative), said.detail, said.is_fault))
         else:
-            used[_take(path, said)] = relative
             utterances.append(_utterance(card, path, relative, said))
     if not utterances:
         raise CorpusError(_nothing_found(card, root, scheme, len(paths), problems))
@@ -115,7 +114,7 @@ def find_files(root: Path, wanted: Callable[[Path], bool]) -> tuple[list[Path], 
     refusals: list[OSError] = []
     found = [path for path in _walk(root, refusals) if wanted(path)]
     problems = [_refused(root, refusal) for refusal in refusals]
-    return sorted(found, key=lambda path: (len(path.parts), path)), problems
+    return sorted(found, key=lambda path: (len(path.parts), path.parts)), problems
 
 
 def _check_root(root: Path) -> None:
@@ -138,7 +137,8 @@ def _walk(root: Path, refusals: list[OSError]) -> Iterable[Path]:
             continue
         visited.add(real)
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        yield from (Path(folder, name) for name in names if not name.startswith("."))
+        here = Path(folder)
+        yield from (here / name for name in names if not name.startswith("."))
 
 
 def _refused(root: Path, refusal: OSError) -> Problem:
@@ -153,7 +153,7 @@ def _refused(root: Path, refusal: OSError) -> Problem:
 def _read_name(
     path: Path, relative: Path, scheme: NameScheme, used: dict[Take, Path]
 ) -> Spoken | LeftOut:
-    """What a file is, by its name and size; the samples are `check`'s business."""
+    """What a file is, by its name and size, noted in `used`; the samples are `check`'s business."""
     match = scheme.pattern.fullmatch(path.stem)
     if match is None:
         return LeftOut("unmatched name", f"is not named like {scheme.example}; left out")
@@ -167,19 +167,16 @@ def _read_name(
         return LeftOut("unreadable file", detail, is_fault=True)
     if size == 0:
         return LeftOut("empty file", "has 0 bytes, left out; copy it again", is_fault=True)
-    original = used.get(_take(path, said))
-    if original is not None:
+    original = used.setdefault((said.speaker, said.session, match.string), relative)
+    if original is not relative:
         return LeftOut("duplicate", f"has the name of {printable(original)}; left out")
     return said
 
 
-def _take(path: Path, said: Spoken) -> Take:
-    return said.speaker, said.session, path.stem
-
-
 def _utterance(card: CorpusCard, path: Path, relative: Path, said: Spoken) -> Utterance:
+    name = printable(relative)
     return Utterance(
-        id=utterance_id(card.name, PurePath(printable(relative))),
+        id=utterance_id(card.name, relative if name == str(relative) else PurePath(name)),
         corpus=card.name,
         path=path,
         label=said.label,

@@ -1,0 +1,87 @@
+"""corpora overlap: what the corpora of a settings file bring, lack and share, before any run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.table import Table as Grid
+
+from voxaffect.audio.decode import DecodeLimits
+from voxaffect.commands.console import console, effective_jobs, progress_bar
+from voxaffect.config import load_settings
+from voxaffect.corpora.corpus import Problem, Utterance
+from voxaffect.corpora.examine import Examined, examine
+from voxaffect.evaluation.overlap import overlaps
+from voxaffect.report.overlap import tables
+from voxaffect.report.table import Table
+
+
+def overlap(config: Path, *, as_json: bool, n_jobs: int) -> int:
+    """Print what the corpora of a settings file bring, lack and share; returns 0.
+
+    Every recording that has a class is decoded: copies are found by their samples.
+
+    Raises:
+        VoxaffectError: the settings are wrong, or a corpus cannot be read.
+    """
+    settings = load_settings(config)
+    plan, taxonomy = settings.plan(), settings.make_taxonomy()
+    corpora = settings.load_corpora()
+    labelled = [u for c in corpora for u in c.utterances if taxonomy.emotion(u) is not None]
+    examined = _examine(labelled, settings.audio.limits(), effective_jobs(n_jobs))
+    found = overlaps(
+        corpora,
+        taxonomy,
+        contents={e.utterance.id: e.content for e in examined if e.content is not None},
+        unusable={e.utterance.id: fault for e in examined if (fault := _fault(e))},
+        seed=plan.split_seed,
+        dev=plan.dev,
+        split_style=plan.split_style,
+    )
+    if as_json:
+        sys.stdout.write(json.dumps(found.to_dict(), indent=1, ensure_ascii=False) + "\n")
+        return 0
+    for table in tables(found):
+        _print(table)
+    return 0
+
+
+def _examine(utterances: Sequence[Utterance], limits: DecodeLimits, n_jobs: int) -> list[Examined]:
+    with progress_bar("recordings") as bar:
+        task = bar.task_ids[0]
+
+        def advance(n_done: int, n_all: int) -> None:
+            bar.update(task, completed=n_done, total=n_all)
+
+        return examine(utterances, n_jobs=n_jobs, limits=limits, progress=advance)
+
+
+def _fault(examined: Examined) -> Problem | None:
+    """Why no feature can be computed of a recording, None where they can."""
+    return next((problem for problem in examined.problems if problem.is_fault), None)
+
+
+def _print(table: Table) -> None:
+    console.print(table.title, style="bold")
+    if table.rows:
+        console.print(_grid(table))
+    for note in table.notes:
+        console.print(note, style="dim")
+    console.print()
+
+
+def _grid(table: Table) -> Grid:
+    """The rows for a terminal, whose words wrap where they must, but neither names nor numbers."""
+    grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    for i, name in enumerate(table.columns):
+        if i in table.words:
+            grid.add_column(name, no_wrap=i == 0, overflow="fold")
+        else:
+            grid.add_column(name.replace(" ", "\n"), justify="right", no_wrap=True)
+    for row in table.rows:
+        grid.add_row(*(cell.text for cell in row))
+    return grid
