@@ -44,9 +44,7 @@ def show_all() -> None:
         # A terminal may break an address, which can then still be copied whole; Rich must not.
         console.print(Text(" " * INDENT + card.url, style="dim"), soft_wrap=True)
     console.print(_size("table", "any", "any", "any", "any"))
-    console.print(
-        _indented("your own recordings; a CSV or Parquet file with path and emotion, or audformat")
-    )
+    console.print(_indented("your own recordings; a table in CSV or Parquet, or audformat"))
 
 
 def _size(  # noqa: PLR0917  (the columns, in their order)
