@@ -22,7 +22,6 @@ from voxaffect.evaluation.folds import (
     Protocol,
     aggregated,
     cross,
-    folds_digest,
     make_fold,
     within,
 )
@@ -168,14 +167,6 @@ def test_seeds_change_dev_and_folds_draw_apart() -> None:
     utterances, labels = corpus_of("a")
     assert within(utterances, labels, 0)[0].dev != within(utterances, labels, 1)[0].dev
     assert within(utterances, labels, 0)[0].test == within(utterances, labels, 1)[0].test
-
-
-def test_digest_knows_every_place_but_no_order() -> None:
-    utterances, labels = corpus_of("a")
-    folds = within(utterances, labels, 0)
-    assert folds_digest(folds) == folds_digest(folds[::-1])
-    assert folds_digest(folds) != folds_digest(within(utterances, labels, 1))
-    assert folds_digest(folds) != folds_digest(folds[1:])
 
 
 def test_folds_travel_to_other_processes() -> None:

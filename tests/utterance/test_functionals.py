@@ -12,28 +12,10 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from voxaffect.errors import FeatureError
-from voxaffect.taxonomy import EMOTION
-from voxaffect.utterance.functionals import (
-    FUNCTIONALS,
-    batch_functionals,
-    functional_names,
-    functionals,
-)
+from voxaffect.utterance.functionals import FUNCTIONALS, functionals
 
 Posteriors = NDArray[np.float32]
 unit = st.floats(0, 1, width=32)
-
-
-@st.composite
-def padded_batches(draw: st.DrawFn) -> tuple[Posteriors, NDArray[np.int64]]:
-    """Posteriors (B, T, C) whose padding may hold anything, and lengths (B,)."""
-    shape = draw(st.tuples(st.integers(1, 4), st.integers(1, 12), st.integers(1, 4)))
-    batch = draw(arrays(np.float32, shape, elements=unit))
-    lengths = draw(arrays(np.int64, shape[0], elements=st.integers(1, shape[1])))
-    padding = draw(st.sampled_from([0.0, 1.0, -7.0, np.nan, np.inf]))
-    for row, n in zip(batch, lengths, strict=True):
-        row[n:] = padding
-    return batch, lengths
 
 
 def test_four_numbers_a_class_by_hand() -> None:
@@ -41,29 +23,6 @@ def test_four_numbers_a_class_by_hand() -> None:
     # columns: max, min, mean, share above 0.2 (0.2 itself does not exceed it)
     expected = [[0.9, 0.2, 0.5, 0.75], [0.8, 0.1, 0.5, 0.75]]
     np.testing.assert_allclose(functionals(posteriors).reshape(2, 4), expected, rtol=1e-6)
-
-
-def test_names_are_in_the_order_of_the_numbers() -> None:
-    posteriors = np.array([[0.1, 0.3, 0.25, 0.35]], dtype=np.float32)
-    by_name = dict(
-        zip(functional_names(EMOTION.classes), functionals(posteriors).tolist(), strict=True)
-    )
-    assert len(by_name) == 16
-    assert by_name["neutral max"] == pytest.approx(0.1)
-    assert by_name["neutral share"] == 0
-    assert by_name["angry mean"] == pytest.approx(0.35)
-    assert by_name["angry share"] == 1
-
-
-@settings(deadline=None)
-@given(padded_batches())
-def test_a_batch_gives_each_utterance_its_own_numbers_whatever_the_padding(
-    case: tuple[Posteriors, NDArray[np.int64]],
-) -> None:
-    batch, lengths = case
-    together = batch_functionals(batch, lengths)
-    alone = [functionals(p[:n]) for p, n in zip(batch, lengths, strict=True)]
-    np.testing.assert_array_equal(together, np.stack(alone))
 
 
 @settings(deadline=None)
@@ -91,17 +50,7 @@ def test_single_and_double_precision_agree() -> None:
     )
 
 
-def test_a_batch_of_nobody_has_no_rows() -> None:
-    assert batch_functionals(np.zeros((0, 5, 4), np.float32), []).shape == (0, 16)
-
-
 @pytest.mark.parametrize("posteriors", [np.zeros((0, 4)), np.zeros(4), np.full((3, 4), np.nan)])
 def test_no_frames_or_no_numbers_are_refused(posteriors: NDArray[np.float64]) -> None:
     with pytest.raises(FeatureError, match="at least one frame"):
         functionals(posteriors)
-
-
-@pytest.mark.parametrize("lengths", [[0, 3], [3, 6], [3]])
-def test_impossible_lengths_are_refused(lengths: list[int]) -> None:
-    with pytest.raises(FeatureError, match="2 numbers from 1 to 5"):
-        batch_functionals(np.zeros((2, 5, 4), np.float32), lengths)

@@ -23,7 +23,7 @@ DEMO: dict[str, Any] = {
     "training": {
         "max_epochs": 8,
         "patience": 3,
-        "lstm": {"batch_size": 16, "crop_frames": 50},
+        "lstm": {"batch_size": 16, "crop_frames": 50, "batches_per_epoch": 15},
         "dnn": {"batch_size": 256, "batches_per_epoch": 15},
     },
     "evaluate": {

@@ -15,7 +15,6 @@ from typing import Literal
 from voxaffect.corpora.corpus import UNKNOWN_SPEAKER, Utterance
 from voxaffect.errors import FoldError
 from voxaffect.evaluation.draws import Group, by_speaker, class_of, deal, draw_tenth
-from voxaffect.files import digest
 from voxaffect.taxonomy import EMOTION
 
 Protocol = Literal["within", "cross", "aggregated"]
@@ -162,10 +161,7 @@ def cross(
     Raises:
         FoldError: there are fewer than two test sets; as `Fold`.
     """
-
-    def part(u: Utterance) -> str:
-        return _style(u) if u.corpus in split_style else u.corpus
-
+    part = partial(part_of, split_style=split_style)
     pool = tuple(utterances)
     parts = sorted({part(u) for u in pool})
     if len(parts) < 2:
@@ -175,6 +171,11 @@ def cross(
         )
     leave_out = partial(_leave_out, pool, part, "cross", label_of=label_of, seed=seed, dev=dev)
     return _feasible(leave_out, parts, on_refused)
+
+
+def part_of(u: Utterance, split_style: Collection[str]) -> str:
+    """Name under which `cross` leaves an utterance out, `emodb` or `iemocap:natural`."""
+    return _style(u) if u.corpus in split_style else u.corpus
 
 
 def aggregated(utterances: Iterable[Utterance], label_of: Mapping[str, int], seed: int) -> Fold:
@@ -219,11 +220,6 @@ def hold_out_dev(
     train, chosen = _hold_out(tuple(utterances), label_of, f"{seed} all", "all", dev)
     _refuse_single_class("all", (u.id for u in train), label_of)
     return tuple(sorted(u.id for u in train)), tuple(sorted(u.id for u in chosen))
-
-
-def folds_digest(folds: Iterable[Fold]) -> str:
-    """Hash of who trains, stops and is tested where, 16 hex digits; order does not count."""
-    return digest(sorted([f.name, sorted(f.train), sorted(f.dev), sorted(f.test)] for f in folds))
 
 
 def _feasible(

@@ -14,7 +14,7 @@ from typing import Any
 
 from voxaffect.corpora.corpus import Corpus, Problem, Utterance
 from voxaffect.errors import FoldError
-from voxaffect.evaluation.folds import LEFT_OUT, Dev, Fold, cross
+from voxaffect.evaluation.folds import Dev, Fold, cross, part_of
 from voxaffect.evaluation.leakage import LeakageStatement, leakage
 from voxaffect.evaluation.pairs import Group, Pair, compare, repeats
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS, Task, Taxonomy
@@ -198,8 +198,7 @@ def _groups(corpus: Corpus, split_style: Collection[str]) -> list[Group]:
     """The parts of a corpus by name; one that is empty where nothing of it is used."""
     parts: dict[str, list[Utterance]] = defaultdict(list)
     for u in corpus.utterances:
-        whole, style = LEFT_OUT["cross"](u)
-        parts[style if corpus.name in split_style else whole].append(u)
+        parts[part_of(u, split_style)].append(u)
     named = sorted(parts.items()) or [(corpus.name, [])]
     return [Group(name, corpus.name, corpus.card.title, tuple(us)) for name, us in named]
 

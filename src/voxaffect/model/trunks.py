@@ -8,25 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-
-
-class Trunk(Protocol):
-    """What a trunk offers beside being an `nn.Module`."""
-
-    @property
-    def context(self) -> int:
-        """Frames of context r that the input carries on both sides."""
-
-    @property
-    def n_hidden(self) -> int:
-        """Size H of a hidden state."""
-
-    def __call__(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Hidden states (B, T, H) of frames (B, T + 2 r, F)."""
 
 
 @dataclass(frozen=True)
