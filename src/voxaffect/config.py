@@ -27,6 +27,7 @@ from voxaffect.corpora.audformat import is_database, parse_audformat
 from voxaffect.corpora.corpus import Corpus
 from voxaffect.corpora.rows import is_table
 from voxaffect.corpora.table import parse_table
+from voxaffect.corpora.tree import find_recordings
 from voxaffect.errors import ConfigError
 from voxaffect.evaluation.experiment import Plan
 from voxaffect.evaluation.folds import Protocol
@@ -147,9 +148,11 @@ class EvaluateSection(_Strict):
 class AudioSection(_Strict):
     """`[audio]`: recordings beyond these limits are refused before any memory is spent on them."""
 
-    max_duration_s: Annotated[float, Field(gt=0)] = DEFAULT_LIMITS.max_duration_s
-    max_channels: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.max_channels
-    max_bytes: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.max_bytes
+    max_duration_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = (
+        DEFAULT_LIMITS.max_duration_s
+    )
+    max_channels: Annotated[int, Field(ge=1, strict=True)] = DEFAULT_LIMITS.max_channels
+    max_bytes: Annotated[int, Field(ge=1, strict=True)] = DEFAULT_LIMITS.max_bytes
 
     def limits(self) -> DecodeLimits:
         """The limits as `decode` takes them."""
@@ -238,12 +241,17 @@ def _reader(name: str, source: Source) -> Callable[[], Corpus]:
     if isinstance(source, AudformatSource):
         where = {"table": source.labels, "column": source.column}
         return partial(parse_audformat, source.audformat, name, **where)
+    if source.loader is None and is_database(source.root):
+        return partial(read_corpus, name, source.root)
     loader = find_loader(source.loader or name)
     return lambda: loader.parse(source.root).renamed(name)
 
 
 def read_corpus(name: str, place: Path) -> Corpus:
-    """A corpus from a table, from a database in audformat, or from its own tree.
+    """A corpus from a table, from its own tree, or from a database in audformat.
+
+    A folder that holds recordings beside a database's header is a tree under a loader's name, and
+    a database under any other.
 
     Raises:
         ConfigError: it is neither a table nor a database, and no loader has the name.
@@ -251,7 +259,7 @@ def read_corpus(name: str, place: Path) -> Corpus:
     """
     if is_table(place):
         return parse_table(place, name)
-    if is_database(place):
+    if is_database(place) and (name not in CORPORA or not find_recordings(place)[0]):
         return parse_audformat(place, name)
     return find_loader(name).parse(place)
 

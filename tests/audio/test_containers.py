@@ -115,6 +115,12 @@ class TestBadContainers:
         whole = film(sine(48_000), 48_000, "mp4", "aac")
         self.refused(whole[: len(whole) // 2], "is a damaged container")
 
+    def test_times_beyond_any_film(self) -> None:
+        whole = film(NOISE, 16_000, "avi")
+        with pytest.raises(AudioError, match="holds no segment from 1e.308 s"):
+            decode(whole, start_s=1e308)
+        assert decode(whole, limits=DecodeLimits(max_duration_s=1e308)).samples.size == NOISE.size
+
     def test_a_rate_or_channels_beyond_the_limits(self) -> None:
         self.refused(film(NOISE, 900, "avi"), "a sample rate of 900 Hz")
         with pytest.raises(AudioError, match="has 2 channels, more than the limit of 1"):

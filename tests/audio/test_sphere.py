@@ -52,6 +52,11 @@ def test_a_damaged_header_is_refused(right: bytes, wrong: bytes) -> None:
     refused(WHOLE.replace(right, wrong), "has a damaged SPHERE header, '[14].*' is no number")
 
 
+def test_a_number_of_thousands_of_digits_is_refused() -> None:
+    header = b"NIST_1A\n" + b"9" * 8 + b"sample_count -i " + b"9" * 5_000 + b"\nend_head\n"
+    refused(header, "has a damaged SPHERE header, '9{18}' is no number")
+
+
 @pytest.mark.parametrize(
     ("n_bytes", "message"),
     [(8, "damaged SPHERE header"), (12, "no audio that can be read"), (400, "truncated, 0 bytes")],

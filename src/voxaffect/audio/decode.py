@@ -62,7 +62,7 @@ class DecodeLimits:
         max_bytes: largest file or upload.
 
     Raises:
-        AudioError: a limit is not positive.
+        AudioError: a limit is not a positive number.
     """
 
     max_duration_s: float = 4 * 3600.0
@@ -71,8 +71,8 @@ class DecodeLimits:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if not value > 0:
-                raise AudioError(f"{name} = {value} lets nothing through; choose a positive limit")
+            if not 0 < value < math.inf:
+                raise AudioError(f"{name} = {value} is no limit; choose a positive number")
 
 
 DEFAULT_LIMITS = DecodeLimits()
@@ -228,10 +228,11 @@ def _cut(
     """The mean of the channels of a span, in blocks (n,); only the last tells if all was there."""
     rate_hz = track.rate_hz
     until_s = start_s + limits.max_duration_s if end_s is None else end_s
-    start, stop = round(start_s * rate_hz), round(until_s * rate_hz)
+    start, stop = start_s * rate_hz, until_s * rate_hz  # too great for an integer, where in error
     held = 0
     for block in track.blocks:
-        yield _downmix(block[max(start - held, 0) : max(stop - held, 0)])
+        first, end = (round(min(max(at - held, 0), len(block))) for at in (start, stop))
+        yield _downmix(block[first:end])
         held += len(block)
         if held > stop:
             break

@@ -15,6 +15,7 @@ from voxaffect.errors import AudioError
 
 MAGIC = b"NIST_1A\n"
 PREAMBLE_BYTES = 16  # the magic and the header's size, `   1024` and a newline
+MAX_DIGITS = 18  # of a number that may be meant
 SAMPLE_BYTES = ("channel_count", "sample_count", "sample_n_bytes")  # whose product is their size
 
 
@@ -64,9 +65,9 @@ def _check_length(fields: Mapping[str, str], held: int, name: str) -> None:
 
 
 def _number(text: str, name: str) -> int:
-    if not text.strip().isdecimal():
+    if not text.strip().isdecimal() or len(text) > MAX_DIGITS:
+        said = text.strip()[:MAX_DIGITS]
         raise AudioError(
-            f"{name}: has a damaged SPHERE header, {text.strip()!r} is no number; copy or "
-            "download it again"
+            f"{name}: has a damaged SPHERE header, {said!r} is no number; copy or download it again"
         )
     return int(text)

@@ -69,12 +69,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Exclusion:
-    """What a corpus holds and no experiment uses, for one reason.
+    """What a corpus holds and no experiment uses, for one reason, or what its loader notes.
 
     Args:
         corpus: name of the corpus.
         why: the reason: which rule of the taxonomy, or which kind of problem.
-        n: utterances, or files and lines where it is the loader that found them of no use.
+        n: utterances, or the loader's findings of that kind, each of a file or of lines in one.
         labels: raw label -> utterances, where it is the taxonomy that excludes them.
         example: the first file or line concerned and what is wrong with it, or empty.
     """

@@ -113,8 +113,8 @@ def excluded(exclusions: Sequence[Exclusion]) -> Table:
         for e in exclusions
     )
     return Table(
-        "What is left out and why",
-        ("Corpus", "Why", "number", "What, or the first of them"),
+        "What is left out, or noted by a loader, and why",
+        ("Corpus", "Why", "count", "What, or the first of them"),
         rows,
         () if rows else ("Nothing is left out.",),
         words=frozenset({0, 1, 3}),
