@@ -220,6 +220,12 @@ def main() -> None:
     except VoxaffectError as fault:
         typer.secho(f"voxaffect: {fault}", err=True, fg=typer.colors.RED)
         sys.exit(2)
+    except OSError as fault:  # of the file system: a full disk, a path that cannot be
+        where = f"{fault.filename}: " if fault.filename else ""
+        why = fault.strerror or str(fault)
+        said = f"voxaffect: {where}{why}; check the path, its permissions and the space left"
+        typer.secho(said, err=True, fg=typer.colors.RED)
+        sys.exit(2)
     except KeyboardInterrupt:
         typer.secho("voxaffect: stopped; finished results are kept", err=True)
         sys.exit(130)

@@ -63,7 +63,7 @@ def test_several_languages_are_counted_each() -> None:
 
 def test_what_is_left_out_is_counted_by_reason() -> None:
     (cells,) = (row(overlap.excluded(FOUND.excluded), "emodb"),)
-    assert (cells["Why"], cells["number"]) == ("no class by default", "3")
+    assert (cells["Why"], cells["count"]) == ("no class by default", "3")
     assert cells["What, or the first of them"] == "fear 3"
     strays = [Exclusion("a", "unmatched name", 2, {}, "x.wav: is no name")]
     assert row(overlap.excluded(strays), "a")["What, or the first of them"] == "x.wav: is no name"
