@@ -142,7 +142,7 @@ def test_one_recogniser_answers_for_films_and_for_segments_of_sphere_sessions(
     assert voxaffect(monkeypatch, "corpora", "export", "ldc", trees / "ldc", table) == 0
     segments = answers(monkeypatch, capsys, table, "-m", model)
     utterances = CORPORA["ldc"].parse(trees / "ldc").utterances
-    assert list(segments) == [u.id for u in utterances]
+    assert list(segments) == [u.id for u in utterances]  # as they are in the table
 
     some = utterances[3]
     assert some.end_s is not None
@@ -151,6 +151,29 @@ def test_one_recogniser_answers_for_films_and_for_segments_of_sphere_sessions(
     soundfile.write(project / "cut.wav", samples, 22_050)
     (alone,) = answers(monkeypatch, capsys, project / "cut.wav", "-m", model).values()
     assert segments[some.id] == pytest.approx(alone, abs=1e-4)
+
+
+def test_a_longer_recording_than_is_permitted_is_refused(
+    project: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = next((project / "trees/emodb/wav").glob("*.wav"))
+    words = ("predict", clip, "-m", model, "--max-hours", 0.1 / 3600)
+    assert voxaffect(monkeypatch, *words) == 1
+    assert clip.name in capsys.readouterr().err
+
+
+def test_a_check_counts_what_is_longer_than_permitted(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = project / "trees/emodb"
+    check = ("corpora", "check", "emodb", root, "--json", "-j", 1)
+    n_unreadable = []
+    for more in ((), ("--max-hours", 0.1 / 3600)):
+        voxaffect(monkeypatch, *check, *more)
+        report = json.loads(capsys.readouterr().out)
+        n_unreadable.append(sum(p["kind"] == "unreadable" for p in report["problems"]))
+    assert n_unreadable[0] == 0
+    assert n_unreadable[1] > 0
 
 
 def test_a_table_without_labels_may_be_answered(

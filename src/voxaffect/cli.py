@@ -27,6 +27,9 @@ Jobs = Annotated[
     int, typer.Option("--jobs", "-j", min=0, help="Processes at once; 0 is one a core.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")]
+MaxHours = Annotated[
+    float, typer.Option("--max-hours", help="Longest recording or segment that is read, in hours.")
+]
 SOURCE = "Folder of the copy on disk, a table, or an audformat database."
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for results and the report.")]
 
@@ -130,24 +133,31 @@ def train(
 def predict(
     recordings: Annotated[
         list[Path],
-        typer.Argument(help="Recordings (sound or film), folders, or tables of utterances."),
+        typer.Argument(
+            help="Recordings (sound or film), folders, tables of utterances, audformat databases."
+        ),
     ],
     model: Annotated[Path, typer.Option("--model", "-m", help="Folder that train wrote.")],
     output: Annotated[str, typer.Option("--format", "-f", help="table, json or csv.")] = "table",
     timeline: Annotated[
         bool, typer.Option("--timeline", help="Also the posterior of every frame (json only).")
     ] = False,
+    max_hours: MaxHours = 4.0,
 ) -> None:
     """Say which emotion recordings express, and how sure that is.
 
     A folder stands for all recordings below it. A table (CSV or Parquet, as corpora export writes
-    it) stands for its rows, which may be segments of longer recordings: columns path, emotion,
-    start_s, end_s. What cannot be used is named on standard error; the rest is answered all the
-    same, and the exit status is 1.
+    it) stands for its rows, which may be segments of longer recordings: columns path, start_s,
+    end_s; so does an audformat database. What cannot be used is named on standard error; the rest
+    is answered all the same, and the exit status is 1.
     """
+    from voxaffect.audio.decode import DecodeLimits
     from voxaffect.commands import recognition
 
-    raise typer.Exit(recognition.predict(recordings, model, output=output, timeline=timeline))
+    limits = DecodeLimits(max_duration_s=max_hours * 3600)
+    raise typer.Exit(
+        recognition.predict(recordings, model, output=output, timeline=timeline, limits=limits)
+    )
 
 
 @corpora_app.command("list")
@@ -176,15 +186,20 @@ def corpora_check(
         typer.Option("--headers", help="Read headers only: fast, but hears no silence or clipping"),
     ] = False,
     jobs: Jobs = 0,
+    max_hours: MaxHours = 4.0,
 ) -> None:
     """Check a copy on disk against the corpus's card; the exit status is 1 where it has faults.
 
     Counts by class, speaker, gender and style stand beside those of the card. Recordings that are
     missing, left over, unreadable, too short, silent, clipped or there twice are named.
     """
+    from voxaffect.audio.decode import DecodeLimits
     from voxaffect.commands import corpora
 
-    raise typer.Exit(corpora.check(name, root, as_json=as_json, n_jobs=jobs, headers_only=headers))
+    limits = DecodeLimits(max_duration_s=max_hours * 3600)
+    raise typer.Exit(
+        corpora.check(name, root, as_json=as_json, n_jobs=jobs, headers_only=headers, limits=limits)
+    )
 
 
 @corpora_app.command("overlap")

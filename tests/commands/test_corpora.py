@@ -10,6 +10,7 @@ import pytest
 import soundfile as sf
 
 from tests.corpora.recordings import record
+from voxaffect.audio.decode import DecodeLimits
 from voxaffect.commands import corpora
 from voxaffect.corpora import CORPORA, Loader, emodb
 from voxaffect.corpora.check import Count
@@ -179,6 +180,11 @@ class TestCheck:
         assert corpora.check("emodb", root, as_json=False, n_jobs=1, headers_only=True) == 0
         assert "Headers alone were read" in capsys.readouterr().out
 
+    def test_limits_are_passed_on(self, root: Path, capsys: Captured) -> None:
+        limits = DecodeLimits(max_bytes=99)
+        assert corpora.check("emodb", root, as_json=False, n_jobs=1, limits=limits) == 1
+        assert "unreadable: 14" in capsys.readouterr().out
+
     def test_json_holds_everything_and_nothing_else(self, root: Path, capsys: Captured) -> None:
         assert corpora.check("emodb", root, as_json=True, n_jobs=2) == 0
         printed = capsys.readouterr()
@@ -202,6 +208,18 @@ class TestCheck:
         assert "13 speakers, 1 to 2 utterances each" in printed
         assert corpora.check("calls", table, as_json=True, n_jobs=1) == 0
         assert len(json.loads(capsys.readouterr().out)["by_speaker"]) == 13
+
+    def test_speakers_who_differ_have_a_row_beyond_any_number(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+    ) -> None:
+        monkeypatch.setattr(corpora, "MAX_SPEAKERS", 1)
+        for path in root.glob("wav/08*.wav"):
+            path.unlink()
+        corpora.check("emodb", root, as_json=False, n_jobs=1)
+        printed = capsys.readouterr().out
+        assert "2 speakers, 0 to 7 utterances each" in printed
+        assert cells("08", printed) == ["0", "7", "note"]
+        assert "  08: none of 7 utterances" in printed
 
     def test_labels_and_files_that_look_like_markup_are_printed_as_they_are(
         self, tmp_path: Path, capsys: Captured

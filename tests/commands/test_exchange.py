@@ -62,6 +62,15 @@ def test_an_unknown_corpus_is_refused(root: Path) -> None:
         export("emdb", root, root / "table.csv")
 
 
+@pytest.mark.parametrize("place", ["table.csv", "wav/03a01Fa.wav/table.csv", "wav/03a01Fa.wav/db"])
+def test_where_nothing_can_be_written_is_one_sentence(root: Path, place: str) -> None:
+    (root / "table.csv").mkdir()
+    with pytest.raises(CorpusError, match="cannot be written") as refusal:
+        export("emodb", root, root / place)
+    assert str(refusal.value).startswith(f"{root / place}: ")
+    assert not list(root.glob(".*"))
+
+
 def test_nothing_is_written_over_a_corpus(root: Path) -> None:
     with pytest.raises(CorpusError, match="name a new folder"):
         export("emodb", root, root)

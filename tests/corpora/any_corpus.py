@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import strategies as st
 
-from voxaffect.corpora.corpus import Corpus, CorpusCard, Utterance, utterance_id
+from voxaffect.corpora.corpus import Corpus, CorpusCard, Utterance, distinct_ids
 from voxaffect.taxonomy import GENDER, NATURALNESS
 
-FILES = ("a, b.wav", "NA.wav", "sub/ü.flac", "sub/\r.wav", " x/'null'.wav")
+FILES = ("a, b.wav", "NA.wav", "NA.flac", "sub/ü.flac", "sub/\r.wav", " x/'null'.wav")
 
 NO_VALUES = st.sampled_from(["NA", "null", "nan", "1", "true", "=", "-", "None"])
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).map(str.strip)
+# An audformat header is YAML, whose writer folds its further line breaks into spaces.
+FURTHER_BREAKS = "\x85\u2028\u2029"
+CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters=FURTHER_BREAKS)
+TEXT = st.text(CHARACTERS, min_size=1).map(str.strip)
 WORDS = (NO_VALUES | TEXT).filter(bool)
-TIMES = st.floats(0, 1e5).map(lambda seconds: round(seconds, 4))
+TIMES = st.floats(0, 1e5).map(lambda seconds: round(seconds, 4)) | st.sampled_from([1e-4, 2e-4])
 SHARES = st.none() | st.floats(0, 1)
 
 
@@ -32,7 +37,7 @@ def utterances(draw: st.DrawFn, root: Path) -> Utterance:
     start_s = draw(st.just(0.0) | TIMES)
     end_s = draw(st.none() | TIMES.map(lambda seconds: round(start_s + seconds + 1, 4)))
     return Utterance(
-        id=utterance_id("c", path.relative_to(root), start_s, end_s),
+        id="",
         corpus="c",
         path=path,
         label=draw(WORDS),
@@ -51,8 +56,20 @@ def utterances(draw: st.DrawFn, root: Path) -> Utterance:
 
 def corpora(root: Path) -> st.SearchStrategy[Corpus]:
     """Corpora of some of the files below `root`, whole or in parts."""
-    several = st.lists(utterances(root), min_size=1, max_size=8, unique_by=lambda u: u.id)
-    return several.map(lambda found: corpus_of(root, found))
+    several = st.lists(
+        utterances(root),
+        min_size=1,
+        max_size=8,
+        unique_by=lambda u: (u.path, u.start_s, u.end_s),
+    )
+    return several.map(lambda found: corpus_of(root, with_ids(root, found)))
+
+
+def with_ids(root: Path, found: Sequence[Utterance]) -> list[Utterance]:
+    """The utterances under the ids that they have among each other."""
+    stretches = [(u.path.relative_to(root), u.start_s, u.end_s) for u in found]
+    ids = distinct_ids("c", stretches)
+    return [replace(u, id=ids[stretch]) for u, stretch in zip(found, stretches, strict=True)]
 
 
 def corpus_of(root: Path, found: list[Utterance]) -> Corpus:

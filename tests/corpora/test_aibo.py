@@ -102,7 +102,9 @@ def test_a_broken_label_line_is_reported(tmp_path: Path, line: str, detail: str)
 
 
 def test_a_tree_without_labels_says_which_file_it_lacks(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"no line in chunk_labels_5cl_corpus\.txt, which is not"):
+    with pytest.raises(
+        CorpusError, match=r"no label in chunk_labels_5cl_corpus\.txt, which is not"
+    ):
         aibo.parse(record(tmp_path / "wav" / "Ohm_01_012_03.wav").parent)
 
 

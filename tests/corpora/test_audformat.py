@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.corpora.any_corpus import corpora, corpus_of, make_files
 from tests.corpora.recordings import record_tree
 from voxaffect.corpora import emodb
-from voxaffect.corpora.audformat import parse_audformat, write_audformat
+from voxaffect.corpora.audformat import list_audformat, parse_audformat, write_audformat
 from voxaffect.corpora.corpus import Corpus, Utterance
 from voxaffect.errors import CorpusError
 
@@ -146,6 +146,17 @@ def test_segments_are_read_and_one_without_an_end_lasts_as_long_as_its_file(fold
     assert corpus.card.licence == "research use"
 
 
+def test_a_database_is_listed_in_the_order_of_its_labels(folder: Path) -> None:
+    save(segmented([0.06, 0, 0.03], [None, 0.03, 0.06]), folder)
+    rows, problems = list_audformat(folder, "calls")
+    assert [(u.id, row["path"], row["start_s"]) for u, row in rows] == [
+        ("calls/wav/03a01Fa#0.060-", RECORDINGS[0], "0.06"),
+        ("calls/wav/03a01Fa#0.000-0.030", RECORDINGS[0], ""),
+        ("calls/wav/03a01Fa#0.030-0.060", RECORDINGS[0], "0.03"),
+    ]
+    assert not problems
+
+
 def test_a_segment_that_ends_before_it_starts_is_a_fault(folder: Path) -> None:
     database = segmented([0, 0.05], [0.03, 0.02])
     corpus = parse_audformat(save(database, folder), "calls")
@@ -200,13 +211,12 @@ def test_what_cannot_be_used_is_told(folder: Path) -> None:
     }
 
 
-def test_names_that_collide_are_told(tmp_path: Path) -> None:
+def test_recordings_of_one_stem_are_all_kept(tmp_path: Path) -> None:
     files = ("a.wav", "a.flac")
     folder = save(berlin(files), record_tree(tmp_path, files))
     corpus = parse_audformat(folder, "c")
-    assert [u.id for u in corpus.utterances] == ["c/a"]
-    (fault,) = corpus.problems
-    assert (fault.kind, fault.path) == ("duplicate row", "a.flac")
+    assert [u.id for u in corpus.utterances] == ["c/a.flac", "c/a.wav"]
+    assert not corpus.problems
 
 
 def test_voices_that_nobody_tells_apart_count_as_one(folder: Path) -> None:

@@ -75,6 +75,13 @@ class TestCounts:
     def test_a_card_that_does_not_know_its_speakers_expects_any(self, tmp_path: Path) -> None:
         assert check(corpus(card(0, joy=1), utterance(record(tmp_path / "a.wav")))).verdict == "ok"
 
+    @pytest.mark.parametrize(("expected", "verdict"), [(1, "faults"), (2, "ok"), (3, "notes")])
+    def test_speakers_are_compared_though_labels_are_not_known(
+        self, tmp_path: Path, expected: int, verdict: str
+    ) -> None:
+        both = [utterance(record(tmp_path / f"{n}.wav", n), speaker=str(n)) for n in range(2)]
+        assert check(corpus(card(expected), *both)).verdict == verdict
+
     def test_a_card_without_labels_expects_nothing(self, tmp_path: Path) -> None:
         assert check(corpus(card(0), utterance(record(tmp_path / "a.wav")))).verdict == "ok"
 
@@ -136,14 +143,19 @@ class TestSpeakersGendersAndStyles:
         assert report.speakers.verdict == "ok"
         assert report.verdict == "faults"
 
-    def test_a_speaker_who_is_absent_is_counted_and_not_named(self, tmp_path: Path) -> None:
+    def test_a_speaker_who_is_absent_is_named_and_no_fault(self, tmp_path: Path) -> None:
         report = check(corpus(replace(self.card, labels={"joy": 2}), *self.whole(tmp_path)[:2]))
         assert report.speakers == Count("speakers", 1, 2, "notes")
         assert self.verdicts(report.by_speaker) == {"1": "ok", "2": "notes"}
         assert "count by speaker" not in report.kinds()
         assert report.kinds()["speaker count"] == 1
+        (absent,) = [p for p in report.problems if p.kind == "absent speaker"]
+        assert (absent.path, absent.is_fault) == ("2", False)
+        assert absent.detail.startswith("none of 1 utterances")
 
-    def test_of_a_subset_of_classes_they_are_shown_and_not_compared(self, tmp_path: Path) -> None:
+    def test_of_a_subset_of_classes_only_a_speaker_who_is_absent_is_noted(
+        self, tmp_path: Path
+    ) -> None:
         half = replace(self.card, labels={"joy": 2, "fear": 1})
         report = check(corpus(half, *self.whole(tmp_path)[:2]))
         shown = (*report.by_speaker, *report.by_gender, *report.by_style)
@@ -154,8 +166,8 @@ class TestSpeakersGendersAndStyles:
             ("male", 0, 1),
             ("acted", 2, 3),
         }
-        assert {count.verdict for count in shown} == {None}
-        assert report.kinds() == {"absent label": 1, "speaker count": 1}
+        assert {count.name for count in shown if count.verdict} == {"2"}
+        assert report.kinds() == {"absent label": 1, "speaker count": 1, "absent speaker": 1}
 
     def test_a_gender_that_is_not_told_is_a_note(self, tmp_path: Path) -> None:
         first, *others = self.whole(tmp_path)

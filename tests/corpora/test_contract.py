@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -230,11 +231,32 @@ ONLY_LABELS = {
 """Files that alone hold all labels of their tree."""
 
 BROKEN = {
-    "iemocap": "[1.0 - 2.0]\tSes01F_impro01",
-    "ldc": "0.5 seconds of silence",
-    "msp_improv": "UTD-IMPROV-S01A",
+    "iemocap": (
+        "[1.0 - 2.0]\tSes01F_impro01",
+        " (1.0 - 2.0]\tSes01F_impro01_F099\tneu\t[2.5, 2.5, 2.5]",
+        "1.0 - 2.0\tSes01F_impro01_F099\tneu",
+        "Ses01F_impro01_F099\tneu",
+        "broken",
+    ),
+    "ldc": (
+        "0.5 seconds of silence",
+        "O.50 2.54 A: neutral, March first",
+        "(0.50 2.54 A: neutral, March first",
+        "A: neutral, March first",
+        " 0.50-2.54 neutral",
+    ),
+    "msp_improv": (
+        "UTD-IMPROV-S01A",
+        "UTD_IMPROV-S01A-F01-T-FM99.avi; N; A:3.0; V:3.5; D:3.0 ; N:3.5;",
+        " UTD-IMPROV-S01A-F01-T-FM99; N; A:3.0; V:3.5; D:3.0 ; N:3.5;",
+        "UTD-IMPR0V-S01A-F01-T-FM99.avi; N; A:3.0; V:3.5; D:3.0 ; N:3.5;",
+        "broken",
+    ),
 }
 """Lines that should say something and do not, where it is not just a word."""
+
+UNLABELLED_BY_DESIGN = {"meld", "msp_podcast"}
+"""Corpora whose distribution holds recordings without a label."""
 
 UNLABELLED = {
     "aibo": "IS2009EmotionChallenge/wav/Ohm_02_000_00.wav",
@@ -361,7 +383,9 @@ def test_a_root_one_level_too_high_finds_the_same(loader: Loader, tree: Path) ->
 def test_a_root_one_level_too_low_finds_its_part(loader: Loader, tree: Path) -> None:
     below = sorted(path for path in tree.iterdir() if path.is_dir())[0]
     if loader.card.name in BY_FILE:
-        with pytest.raises(CorpusError, match=r"no line in .*, which is not below the root"):
+        with pytest.raises(
+            CorpusError, match=r"there is no label in .*, which is not below the root"
+        ):
             loader.parse(below)
         return
     found = loader.parse(below).utterances
@@ -461,9 +485,10 @@ def test_a_byte_that_is_not_utf8_and_a_broken_line_spoil_nothing_else(
     loader: Loader, tree: Path
 ) -> None:
     clean = loader.parse(tree)
-    line = BROKEN.get(loader.card.name, "broken").encode() + b" caf\xe9\n"
+    broken = BROKEN.get(loader.card.name, ("broken",))
+    lines = b"".join(line.encode() + b" caf\xe9\n" for line in broken)
     for path, text in FILES[loader.card.name].items():
-        (tree / path).write_bytes(text.encode() + line)
+        (tree / path).write_bytes(text.encode() + lines)
     corpus = loader.parse(tree)
     assert corpus.utterances == clean.utterances
     found = {(p.kind, p.path.partition(" line ")[0], p.is_fault) for p in corpus.problems}
@@ -472,6 +497,30 @@ def test_a_byte_that_is_not_utf8_and_a_broken_line_spoil_nothing_else(
         for path in FILES[loader.card.name]
         for kind, is_fault in (("encoding", False), ("broken line", True))
     }
+    n_broken = Counter(p.path.partition(" line ")[0] for p in corpus.problems if p.is_fault)
+    assert n_broken == dict.fromkeys(FILES[loader.card.name], len(broken))
+
+
+@WITH_FILES
+def test_blanks_before_and_after_a_line_change_nothing(loader: Loader, tree: Path) -> None:
+    clean = loader.parse(tree)
+    for path, text in FILES[loader.card.name].items():
+        lines = (f"  {line}  " for line in text.split("\n"))
+        (tree / path).write_text("\n".join(lines), encoding="utf-8")
+    assert loader.parse(tree) == clean
+
+
+@WITH_FILES
+def test_an_empty_label_file_is_named(loader: Loader, tree: Path) -> None:
+    for path, text in FILES[loader.card.name].items():
+        (tree / path).write_text("")
+        if Path(path).name in ONLY_LABELS:
+            with pytest.raises(CorpusError, match="is empty") as refusal:
+                loader.parse(tree)
+            assert str(refusal.value).startswith(f"{tree / path}: ")
+        else:
+            assert path in {p.path for p in loader.parse(tree).problems if p.is_fault}
+        (tree / path).write_text(text, encoding="utf-8")
 
 
 @WITH_FILES
@@ -511,6 +560,7 @@ def test_what_has_no_partner_is_named_and_the_rest_is_read(loader: Loader, tree:
     assert lost.path.stem.removeprefix("MSP") in f"{lone.path} {lone.detail}"
     assert unlabelled.kind in {"no label", "no transcript"}
     assert unlabelled.path == UNLABELLED[name]
+    assert unlabelled.is_fault == (name not in UNLABELLED_BY_DESIGN)
 
 
 @EVERY

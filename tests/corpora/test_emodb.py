@@ -6,6 +6,7 @@ import pytest
 
 from tests.corpora.recordings import record_tree
 from voxaffect.corpora import emodb
+from voxaffect.errors import CorpusError
 
 # Speaker -> sex, as the corpus's authors list them.
 SPEAKERS = ["03", "08", "09", "10", "11", "12", "13", "14", "15", "16"]
@@ -33,6 +34,21 @@ def test_laryngograph_recordings_are_left_out_and_counted(tmp_path: Path) -> Non
     corpus = emodb.parse(root)
     assert [u.id for u in corpus.utterances] == ["emodb/wav/03a01Fa"]
     assert [p.kind for p in corpus.problems] == ["laryngograph", "laryngograph"]
+
+
+def test_a_root_of_laryngograph_recordings_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="is no microphone recording"):
+        emodb.parse(record_tree(tmp_path / "laryngo", ["03a01Fa.wav"]))
+
+
+def test_the_ambiguous_recordings_of_version_2_are_left_out_by_its_table(tmp_path: Path) -> None:
+    root = record_tree(tmp_path, ["wav/03a01Fa.wav", "wav/03a01Wa.wav"])
+    table = "file,emotion,emotion.confidence\nwav/03a01Wa.wav,anger,0.6\n"
+    (root / "db.emotion.categories.ambiguous.csv").write_text(table)
+    corpus = emodb.parse(root)
+    assert [u.id for u in corpus.utterances] == ["emodb/wav/03a01Fa"]
+    (problem,) = corpus.problems
+    assert (problem.kind, problem.path, problem.is_fault) == ("ambiguous", "wav/03a01Wa.wav", False)
 
 
 def test_a_speaker_the_corpus_does_not_have_is_no_match(tmp_path: Path) -> None:

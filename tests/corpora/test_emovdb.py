@@ -19,6 +19,11 @@ def test_the_folder_is_the_speaker_in_both_layouts(tmp_path: Path, folder: str) 
     assert utterance.sentence == "0127"
 
 
+def test_the_root_may_be_the_speakers_folder(tmp_path: Path) -> None:
+    root = record_tree(tmp_path / "bea_Angry", ["anger_1-28_0001.wav"])
+    assert emovdb.parse(root).speakers == ("emovdb/bea",)
+
+
 def test_one_name_of_two_speakers_and_one_sentence_of_two_names_are_no_copies(
     tmp_path: Path,
 ) -> None:

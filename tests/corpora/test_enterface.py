@@ -62,6 +62,24 @@ def test_subjects_11_and_12_have_the_same_names_and_are_two(tmp_path: Path) -> N
     assert [p.kind for p in corpus.problems] == ["no gender"]
 
 
+@pytest.mark.parametrize("depth", range(4))
+def test_however_low_the_root_its_own_folders_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, depth: int
+) -> None:
+    names = ["subject 11", "anger", "sentence 1", "s12_an_2.wav"]
+    record(tmp_path.joinpath(*names))
+    monkeypatch.chdir(tmp_path.joinpath(*names[:depth]))
+    (utterance,) = enterface.parse(Path()).utterances
+    assert utterance.speaker == "enterface/11"
+    assert utterance.sentence == "an1"
+
+
+def test_a_folder_higher_up_that_only_sounds_alike_does_not_count(tmp_path: Path) -> None:
+    root = record_tree(tmp_path / "anger" / "corpora", ["s12_fe_2.wav"])
+    (utterance,) = enterface.parse(root).utterances
+    assert utterance.label == "fear"
+
+
 def test_subject_6_is_left_out_and_counted(tmp_path: Path) -> None:
     names = ["subject 6/anger/s6_an.avi", "subject 6/fear/s6_fe.wav"]
     root = record_tree(tmp_path, ["subject 5/fear/sentence 1/s5_fe_1.wav", names[1]])

@@ -161,6 +161,7 @@ def test_what_has_no_partner_is_reported(tmp_path: Path) -> None:
     record(turns / "Ses01F_impro01_F009.wav")
     unlabelled, missing = iemocap.parse(root).problems
     assert (unlabelled.kind, Path(unlabelled.path).stem) == ("no label", "Ses01F_impro01_F009")
+    assert unlabelled.is_fault
     assert "no line in any EmoEvaluation/*.txt" in unlabelled.detail
     assert (missing.kind, missing.is_fault) == ("no recording", True)
     assert "Ses01F_impro01_F002" in missing.detail
@@ -172,6 +173,9 @@ def test_what_has_no_partner_is_reported(tmp_path: Path) -> None:
         ("[1.0 - 2.0]\tSes01F_impro01_F001\tjoy\t[2, 2, 2]", "emotion 'joy' is none of ang"),
         ("[1.0 - 2.0]\tSes01F_impro01_MX01\tneu\t[2, 2, 2]", "is no times, turn and emotion"),
         ("[1.0 - 2.0]\tSes01F_impro01_F001", "is no times, turn and emotion"),
+        ("(1.0 - 2.0]\tSes01F_impro01_F001\tneu\t[2, 2, 2]", "is no times, turn and emotion"),
+        ("Ses01F_impro01_F001\tneu\t[2, 2, 2]", "is no times, turn and emotion"),
+        ("see the other file", "is no times, turn and emotion"),
     ],
 )
 def test_a_broken_line_is_reported(tmp_path: Path, line: str, detail: str) -> None:
@@ -184,8 +188,16 @@ def test_a_broken_line_is_reported(tmp_path: Path, line: str, detail: str) -> No
     assert detail in problem.detail
 
 
+def test_a_line_may_be_indented(tmp_path: Path) -> None:
+    root = plant(tmp_path, ("Ses01F_impro01_F000", "neu"))
+    clean = iemocap.parse(root)
+    evaluation = root / "Session1" / "dialog" / "EmoEvaluation" / "Ses01F_impro01.txt"
+    evaluation.write_text(evaluation.read_text().replace("\n", "\n \t"))
+    assert iemocap.parse(root) == clean
+
+
 def test_a_tree_without_evaluations_says_so(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="no line in any EmoEvaluation"):
+    with pytest.raises(CorpusError, match="there is no label in any EmoEvaluation"):
         iemocap.parse(record_tree(tmp_path, ["Ses01F_impro01/Ses01F_impro01_F000.wav"]))
 
 

@@ -113,6 +113,26 @@ def test_a_file_that_is_not_there_has_no_entries(tmp_path: Path) -> None:
     assert read_table(file, ("key",), row) == Entries("t.csv, which is not below the root", {})
 
 
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\n \n"])
+def test_an_empty_file_is_a_fault_and_alone_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "t.txt").write_bytes(content)
+    entries = read_lines(open_label_file(tmp_path, "t.txt"), read)
+    (problem,) = entries.problems
+    assert (problem.kind, problem.path, problem.is_fault) == (
+        "unreadable label file",
+        "t.txt",
+        True,
+    )
+    with pytest.raises(CorpusError, match=r"t\.txt: is empty; copy it again"):
+        refuse_unread(tmp_path, entries)
+
+
+def test_a_label_file_that_is_a_loop_of_links_is_no_matter_of_permissions(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").symlink_to(tmp_path / "t.txt")
+    (problem,) = open_label_file(tmp_path, "t.txt").problems
+    assert problem.detail.endswith("; check it")
+
+
 def test_a_root_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="no such folder"):
         open_label_file(tmp_path / "gone", "t.csv")
@@ -281,5 +301,15 @@ def test_a_class_without_any_recording_is_a_subset_and_no_fault(tmp_path: Path) 
 
 def test_recordings_without_a_label_file_are_refused_with_its_name(tmp_path: Path) -> None:
     record_tree(tmp_path, ["Audios/MSP-PODCAST_0001_0001.wav"])
-    with pytest.raises(CorpusError, match=r"labels_consensus\.csv, which is not below the root"):
+    first = r": there is no label in labels_consensus\.csv, which is not below the root; it holds"
+    with pytest.raises(CorpusError, match=first):
+        msp_podcast.parse(tmp_path)
+
+
+def test_recordings_with_a_table_of_no_rows_are_refused_with_its_name(tmp_path: Path) -> None:
+    record_tree(tmp_path, ["Audios/MSP-PODCAST_0001_0001.wav"])
+    (tmp_path / "labels_consensus.csv").write_text(PODCAST)
+    with pytest.raises(
+        CorpusError, match=r": there is no label in labels_consensus\.csv; it holds"
+    ):
         msp_podcast.parse(tmp_path)

@@ -9,7 +9,7 @@ from tests.audio.spheres import pcm, sphere
 from tests.corpora.recordings import record
 from voxaffect.audio.decode import decode
 from voxaffect.corpora import ldc
-from voxaffect.corpora.check import check
+from voxaffect.corpora.check import Count, check
 from voxaffect.corpora.corpus import Corpus
 from voxaffect.errors import CorpusError
 from voxaffect.taxonomy import Taxonomy
@@ -94,6 +94,9 @@ def test_every_speaker_has_a_sex(tmp_path: Path, speaker: str) -> None:
         ("0.1 0.2 A: joy, May first", "emotion 'joy' is none of anxiety"),
         ("0.2 0.1 A: panic, May first", "ends at 0.1 s, not after its start 0.2 s"),
         ("0.2 A: panic, May first", "is no times, channel and text"),
+        ("O.50 2.54 A: neutral, May first", "is no times, channel and text"),
+        ("(0.50 2.54 A: neutral, May first", "is no times, channel and text"),
+        ("A: neutral, May first", "is no times, channel and text"),
     ],
 )
 def test_a_broken_line_is_a_fault(tmp_path: Path, line: str, detail: str) -> None:
@@ -127,10 +130,29 @@ def test_a_compressed_session_says_how_to_convert_it(tmp_path: Path) -> None:
 
 
 def test_lines_without_times_may_repeat(tmp_path: Path) -> None:
-    text = "----\nA: (chat)\n----\n0.1 0.2 A: neutral, May first\n"
+    text = "----\n(chat)\n----\n0.1 0.2 A: neutral, May first\n"
     (problem,) = parse(tmp_path, text).problems
     assert (problem.kind, problem.is_fault) == ("line without times", False)
     assert problem.detail.startswith("3 lines")
+
+
+def test_a_comment_is_no_broken_line(tmp_path: Path) -> None:
+    (problem,) = parse(tmp_path, "# cc_001, A: boom\n0.1 0.2 A: neutral, May first\n").problems
+    assert problem.kind == "line without times"
+
+
+def test_a_speaker_alone_is_noted(tmp_path: Path) -> None:
+    report = check(parse(tmp_path))
+    assert report.speakers == Count("speakers", 1, 7, "notes")
+    assert report.kinds()["speaker count"] == 1
+
+
+def test_a_session_in_two_spellings_is_read_once(tmp_path: Path) -> None:
+    clean = parse(tmp_path)
+    record(tmp_path / "x" / "y" / "CC_001.wav")
+    corpus = ldc.parse(tmp_path)
+    assert corpus.utterances == clean.utterances
+    assert "duplicate" in {p.kind for p in corpus.problems}
 
 
 def test_names_are_read_in_any_case(tmp_path: Path) -> None:

@@ -89,6 +89,10 @@ def test_the_perceived_emotion_counts_and_not_the_intended(tmp_path: Path) -> No
         (block("S01A-F02-S-FM02", "Q"), "emotion 'Q' is none of A, H, N"),
         (block("S01A-F02-Z-FM02"), "is no turn and its emotion"),
         ("UTD-IMPROV-S01A-F02-S-FM02.avi\n", "is no turn and its emotion"),
+        ("UTD_IMPROV-S01A-F02-S-FM02.avi; N; A:3.0;\n", "is no turn and its emotion"),
+        ("UTD-IMPROV-S01A-F02-S-FM02; N; A:3.0;\n", "is no turn and its emotion"),
+        ("S01A-F02-S-FM02.avi; N; A:3.0;\n", "is no turn and its emotion"),
+        ("see the other file\n", "is no turn and its emotion"),
     ],
 )
 def test_broken_lines_are_reported(tmp_path: Path, broken: str, detail: str) -> None:
@@ -96,6 +100,13 @@ def test_broken_lines_are_reported(tmp_path: Path, broken: str, detail: str) -> 
     (problem,) = parse(tmp_path, block(turn), broken, turns=[turn]).problems
     assert (problem.kind, problem.path) == ("broken line", "Evaluation.txt line 5")
     assert detail in problem.detail
+
+
+def test_a_line_may_be_indented(tmp_path: Path) -> None:
+    turn = "S01A-F02-S-FM01"
+    corpus = parse(tmp_path, block(turn).replace("UTD", " \tUTD"), turns=[turn])
+    assert len(corpus.utterances) == 1
+    assert not corpus.problems
 
 
 def test_the_card_adds_up_to_the_whole_corpus() -> None:

@@ -35,7 +35,7 @@ def test_the_second_copy_of_the_mirror_is_left_out(tmp_path: Path) -> None:
     assert {p.kind for p in corpus.problems} == {"duplicate"}
     assert len(corpus.problems) == 3
     assert not any(p.is_fault for p in corpus.problems)
-    assert "has the name of Actor_01/03-01-05-02-01-01-01.wav" in corpus.problems[0].detail
+    assert "is the same take as Actor_01/03-01-05-02-01-01-01.wav" in corpus.problems[0].detail
 
 
 def test_songs_and_films_are_left_out_and_counted(tmp_path: Path) -> None:

@@ -31,6 +31,18 @@ def test_one_name_of_two_speakers_is_no_copy(tmp_path: Path) -> None:
     assert not corpus.problems
 
 
+def test_both_layouts_at_once_count_nothing_twice(tmp_path: Path) -> None:
+    names = ["ALL/DC_a01.wav", "AudioData/DC/a01.wav", "AudioData/JE/a01.wav", "DCa01.wav"]
+    corpus = savee.parse(record_tree(tmp_path, names))
+    assert [u.id for u in corpus.utterances] == ["savee/AudioData/JE/a01", "savee/DCa01"]
+    assert [p.kind for p in corpus.problems] == ["duplicate", "duplicate"]
+
+
+def test_a_root_that_is_a_speakers_folder_tells_the_speaker(tmp_path: Path) -> None:
+    root = record_tree(tmp_path / "AudioData" / "KL", ["a01.wav"])
+    assert savee.parse(root).speakers == ("savee/KL",)
+
+
 def test_a_recording_of_nobody_is_a_fault(tmp_path: Path) -> None:
     (problem,) = savee.parse(record_tree(tmp_path, ["DC/a01.wav", "a02.wav"])).problems
     assert (problem.kind, problem.path, problem.is_fault) == ("unknown speaker", "a02.wav", True)

@@ -11,7 +11,7 @@ from tests.corpora.any_corpus import corpora, corpus_of, make_files
 from tests.corpora.recordings import record_tree
 from voxaffect.corpora import emodb
 from voxaffect.corpora.corpus import Utterance
-from voxaffect.corpora.table import parse_table, write_table
+from voxaffect.corpora.table import list_table, parse_table, write_table
 from voxaffect.errors import CorpusError
 
 HEADER = "path,emotion,speaker,gender,naturalness,language,start_s,end_s,sentence,session"
@@ -79,8 +79,11 @@ def test_two_columns_are_enough_but_speakers_are_missed(folder: Path) -> None:
         ("a.wav,sad,1,,,,,nan,,", "wrong segment", "'nan' is no time in seconds"),
         ("a.wav,sad,1,,,,,inf,,", "wrong segment", "'inf' is no time in seconds"),
         ("a.wav,sad", "wrong number of values", "has 2 values for 10 columns"),
-        ("sub/b.flac,sad,1,,,,,,,", "duplicate row", "calls/sub/b is in a row above"),
-        ("sub/../sub/b.flac,sad,1,,,,,,,", "duplicate row", "calls/sub/b is in a row above"),
+        ("a.wav,sad,1,,,,1e308,,,", "wrong segment", "'1e308' is no time in seconds"),
+        ("a.wav,sad,1,,,,0,1e7,,", "wrong segment", "'1e7' is no time in seconds"),
+        ('a.wav,"sad,1,,,,,,,', "broken row", "is no row of a table (unexpected end of data)"),
+        ("sub/b.flac,sad,1,,,,,,,", "duplicate row", "is of the same speech as calls.csv row 2"),
+        ("sub/../sub/b.flac,sad,1,,,,0,,,", "duplicate row", "the same speech as calls.csv row 2"),
     ],
 )
 def test_a_fault_of_a_row_is_counted_and_the_rest_is_kept(
@@ -151,6 +154,64 @@ def test_segments_of_one_recording_have_ids_of_their_own(folder: Path) -> None:
         "calls/a#0.030-0.060",
         "calls/a#0.060-",
     ]
+
+
+def test_recordings_of_one_stem_and_segments_of_one_millisecond_are_all_kept(
+    tmp_path: Path,
+) -> None:
+    names = ("two.au", "two.flac", "two.au.wav", "one.wav")
+    record_tree(tmp_path, names)
+    lines = [f"{name},joy,1,,,,,,," for name in names]
+    lines += [f"one.wav,joy,1,,,,{start},1,," for start in ("0.0001", "0.0002", "0.5")]
+    for order in (lines, lines[::-1]):
+        corpus = parse_table(table(tmp_path, *order), "calls")
+        assert not corpus.problems
+        assert {(u.id, u.path.name) for u in corpus.utterances} == {
+            ("calls/two.au", "two.au"),
+            ("calls/two.flac", "two.flac"),
+            ("calls/two.au.wav", "two.au.wav"),  # for `calls/two.au` is taken
+            ("calls/one", "one.wav"),
+            ("calls/one.wav#0.0001-1.0", "one.wav"),
+            ("calls/one.wav#0.0002-1.0", "one.wav"),
+            ("calls/one#0.500-1.000", "one.wav"),
+        }
+
+
+def test_a_table_is_listed_in_its_own_order_as_it_was_written(folder: Path) -> None:
+    lines = ["sub/../sub/b.flac,0.50,", "c.wav,,", "a.wav,,", "sub/b.flac,,0.5"]
+    rows, problems = list_table(
+        table(folder, *lines, header="path,start_s,end_s"), "calls", required=("path",)
+    )
+    assert [(u.id, row["path"], row["start_s"], row["end_s"]) for u, row in rows] == [
+        ("calls/sub/b#0.500-", "sub/../sub/b.flac", "0.50", ""),
+        ("calls/a", "a.wav", "", ""),
+        ("calls/sub/b#0.000-0.500", "sub/b.flac", "", "0.5"),
+    ]
+    (fault,) = problems  # and nothing of speakers, whom nobody asked for
+    assert fault.path == "calls.csv row 3"
+
+
+def test_one_byte_or_quote_does_not_refuse_a_table(folder: Path) -> None:
+    path = folder / "calls.csv"
+    lines = [
+        b"path,emotion,speaker,sentence",
+        b"a.wav,joy,1,\xfcber",
+        b'a.wav,"joy,1,',
+        b"c.wav,,,",
+    ]
+    path.write_bytes(b"\r\n".join([*lines, b'sub/b.flac,sad,1,"two', b'lines"']))
+    corpus = parse_table(path, "calls")
+    assert [(u.id, u.sentence) for u in corpus.utterances] == [
+        ("calls/a", "\\xfcber"),
+        ("calls/sub/b", "two\r\nlines"),
+    ]
+    kinds = [(p.kind, p.path, p.is_fault) for p in corpus.problems]
+    assert kinds == [
+        ("encoding", "calls.csv", False),
+        ("broken row", "calls.csv row 3", True),
+        ("missing value", "calls.csv row 4", True),
+    ]
+    assert "save it as UTF-8" in corpus.problems[0].detail
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

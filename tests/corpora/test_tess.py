@@ -21,6 +21,19 @@ def test_the_misspelt_name_is_of_the_older_speaker(tmp_path: Path) -> None:
     assert not corpus.problems
 
 
+def test_the_case_of_a_name_tells_nothing(tmp_path: Path) -> None:
+    (utterance,) = tess.parse(record_tree(tmp_path, ["yaf_Back_ANGRY.wav"])).utterances
+    assert (utterance.speaker, utterance.label) == ("tess/YAF", "angry")
+    assert utterance.sentence == "back"
+
+
+def test_a_copy_under_another_spelling_is_a_copy(tmp_path: Path) -> None:
+    names = ["OA_bite_neutral.wav", "x/OAF_bite_neutral.wav", "x/oaf_bite_Neutral.wav"]
+    corpus = tess.parse(record_tree(tmp_path, names))
+    assert len(corpus.utterances) == 1
+    assert [p.kind for p in corpus.problems] == ["duplicate", "duplicate"]
+
+
 def test_the_second_copy_of_the_mirror_is_left_out(tmp_path: Path) -> None:
     names = [f"TESS/{folder}/OAF_back_sad.wav" for folder in ("OAF_Sad", "TESS/OAF_Sad")]
     corpus = tess.parse(record_tree(tmp_path, names))

@@ -18,6 +18,7 @@ from voxaffect.corpora.tree import (
     corpus_from_names,
     find_files,
     find_recordings,
+    folders_above,
 )
 from voxaffect.errors import CorpusError
 
@@ -44,6 +45,16 @@ def test_a_sound_comes_before_the_film_it_is_from(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     found, _ = find_recordings(tmp_path)
     assert [path.relative_to(tmp_path).as_posix() for path in found] == names
+
+
+def test_a_take_under_another_name_is_a_copy(tmp_path: Path) -> None:
+    def read(name: re.Match[str], relative: PurePath) -> Spoken:
+        return Spoken("joy", "1", take=name[1])
+
+    scheme = NameScheme(re.compile(r".(\d)"), read, "a1.wav")
+    corpus = corpus_from_names(emodb.CARD, record_tree(tmp_path, ["a1.wav", "b1.wav"]), scheme)
+    (copy,) = corpus.problems
+    assert (copy.kind, copy.path) == ("duplicate", "b1.wav")
 
 
 def test_a_name_is_a_copy_only_of_the_same_speaker_and_session(tmp_path: Path) -> None:
@@ -87,6 +98,33 @@ def test_a_root_that_links_to_itself_is_refused(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(CorpusError, match="loop: cannot be read"):
         find_recordings(tmp_path / "loop")
+
+
+@pytest.mark.parametrize(
+    ("target", "remedy"), [("gone.wav", "fetch it"), ("03a01Wa.wav", "check it")]
+)
+def test_a_recording_that_cannot_be_read_has_its_remedy(
+    tmp_path: Path, target: str, remedy: str
+) -> None:
+    record(tmp_path / "03a01Fa.wav")
+    (tmp_path / "03a01Wa.wav").symlink_to(target)
+    (problem,) = emodb.parse(tmp_path).problems
+    assert (problem.kind, problem.is_fault) == ("unreadable file", True)
+    assert problem.detail.endswith(f"; {remedy}")
+
+
+@pytest.mark.parametrize(
+    ("folders", "expected"),
+    [("a1/x/a2/a3", ["a2", "a3"]), ("a1/x", []), ("x/a1", ["a1"])],
+)
+def test_folders_above_are_those_that_fit_without_a_gap(
+    tmp_path: Path, folders: str, expected: list[str]
+) -> None:
+    root = tmp_path / folders
+    root.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(root, target_is_directory=True)
+    assert folders_above(root, re.compile(r"a\d")) == expected
+    assert folders_above(tmp_path / "link", re.compile(r"a\d")) == expected
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.commands.console import console, effective_jobs, progress_bar
 from voxaffect.config import find_loader, read_corpus
 from voxaffect.corpora import CORPORA
@@ -20,7 +21,7 @@ from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem
 
 MAX_NAMED = 20
 MAX_SPEAKERS = 12
-"""Most speakers that are told one by one."""
+"""Most speakers that have a row each in a table; problems name all that differ."""
 
 INDENT = 13
 NOT_KNOWN = "not known"
@@ -93,7 +94,15 @@ def _each(numbers: Collection[int]) -> str:
     return f"{low:,} utterances each" if low == high else f"{low:,} to {high:,} utterances each"
 
 
-def check(name: str, root: Path, *, as_json: bool, n_jobs: int, headers_only: bool = False) -> int:
+def check(
+    name: str,
+    root: Path,
+    *,
+    as_json: bool,
+    n_jobs: int,
+    headers_only: bool = False,
+    limits: DecodeLimits = DEFAULT_LIMITS,
+) -> int:
     """Print what a copy holds and lacks; returns the exit status, 1 where there are faults.
 
     Args:
@@ -102,12 +111,16 @@ def check(name: str, root: Path, *, as_json: bool, n_jobs: int, headers_only: bo
         as_json: print everything as JSON.
         n_jobs: processes; 0 is one a core.
         headers_only: read headers only.
+        limits: what counts as unreadable.
 
     Raises:
         VoxaffectError: the corpus cannot be read.
     """
     report = _checked(
-        read_corpus(name, root), n_jobs=effective_jobs(n_jobs), samples=not headers_only
+        read_corpus(name, root),
+        n_jobs=effective_jobs(n_jobs),
+        samples=not headers_only,
+        limits=limits,
     )
     if as_json:
         sys.stdout.write(json.dumps(report.to_dict(), indent=1, ensure_ascii=False) + "\n")
@@ -116,13 +129,13 @@ def check(name: str, root: Path, *, as_json: bool, n_jobs: int, headers_only: bo
     return 1 if report.verdict == "faults" else 0
 
 
-def _checked(corpus: Corpus, *, n_jobs: int, samples: bool) -> CheckReport:
+def _checked(corpus: Corpus, *, n_jobs: int, samples: bool, limits: DecodeLimits) -> CheckReport:
     with progress_bar(f"checking {corpus.name}") as bar:
 
         def advance(n_done: int, n_all: int) -> None:
             bar.update(bar.task_ids[0], completed=n_done, total=n_all)
 
-        return check_corpus(corpus, samples=samples, n_jobs=n_jobs, progress=advance)
+        return check_corpus(corpus, samples=samples, n_jobs=n_jobs, limits=limits, progress=advance)
 
 
 def _print_report(report: CheckReport) -> None:
@@ -144,7 +157,7 @@ def _table(report: CheckReport) -> Table:
     if len(report.by_speaker) <= MAX_SPEAKERS:
         _add_rows(table, report.by_speaker)
     else:
-        table.add_row(*_summary(report.by_speaker), end_section=True)
+        _add_summary(table, report.by_speaker)
     _add_group(table, "gender", report.by_gender)
     _add_group(table, "style", report.by_style)
     table.add_row("utterances", f"{report.n_utterances:,}", "", "")
@@ -167,12 +180,16 @@ def _cells(count: Count, indent: str = "") -> tuple[str, str, str, Text]:
     return indent + count.name, f"{count.found:,}", expected, MARKS[count.verdict]
 
 
-def _summary(counts: Sequence[Count]) -> tuple[str, str, str, Text]:
-    """Many speakers in one row; its verdict is the worst of theirs."""
+def _add_summary(table: Table, counts: Sequence[Count]) -> None:
+    """Many speakers in one row with the worst of their verdicts; below it, whoever differs."""
     verdicts = {count.verdict for count in counts}
     worst = next((v for v in ("faults", "notes", "ok") if v in verdicts), None)
     each = _each([count.found for count in counts])
-    return f"  {len(counts):,} speakers, {each}", "", "", MARKS[worst]
+    differing = [count for count in counts if count.verdict in {"faults", "notes"}]
+    table.add_row(
+        f"  {len(counts):,} speakers, {each}", "", "", MARKS[worst], end_section=not differing
+    )
+    _add_rows(table, differing[:MAX_SPEAKERS])
 
 
 def _print_problems(kind: str, problems: Sequence[Problem]) -> None:

@@ -10,6 +10,7 @@ from voxaffect.config import read_corpus
 from voxaffect.corpora.audformat import write_audformat
 from voxaffect.corpora.rows import is_table
 from voxaffect.corpora.table import write_table
+from voxaffect.errors import CorpusError
 
 
 def export(name: str, root: Path, out: Path) -> None:
@@ -21,5 +22,9 @@ def export(name: str, root: Path, out: Path) -> None:
     corpus = read_corpus(name, root)
     tell(corpus.problems, f"{name}: ")
     write = write_table if is_table(out) else write_audformat
-    write(corpus, out)
+    try:
+        write(corpus, out)
+    except OSError as fault:
+        why = fault.strerror or fault
+        raise CorpusError(f"{out}: cannot be written ({why}); choose another place") from fault
     console.print(f"{out}: {len(corpus.utterances):,} utterances of {name}")

@@ -26,18 +26,19 @@ from voxaffect.corpora.audformat_rows import (
     HEADER,
     SEGMENTS,
     Place,
-    Row,
     database_of,
     rows_of_labels,
 )
-from voxaffect.corpora.corpus import Corpus, CorpusCard, Utterance
+from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance
 from voxaffect.corpora.rows import Rows
 from voxaffect.corpora.table import (
     COLUMNS,
+    Row,
     elicitation,
     languages,
     missing_speakers,
     read_utterances,
+    sorted_by_id,
 )
 from voxaffect.errors import CorpusError
 
@@ -82,7 +83,26 @@ def parse_audformat(
             its labels are, or no row can be used.
     """
     database = _open(folder)
-    labels = _find_labels(folder, database, table, column)
+    rows, problems = _list(database, folder, name, _find_labels(folder, database, table, column))
+    utterances = sorted_by_id(utterance for utterance, _ in rows)
+    notes = missing_speakers(HEADER, utterances, name)
+    card = _card(database, name, utterances)
+    return Corpus(card, _root(folder, database), utterances, (*problems, *notes))
+
+
+def list_audformat(folder: Path, name: str) -> tuple[list[tuple[Utterance, Row]], list[Problem]]:
+    """The utterances of a database in the order of its labels, each with what the row says.
+
+    Raises:
+        CorpusError: as by `parse_audformat`.
+    """
+    database = _open(folder)
+    return _list(database, folder, name, _find_labels(folder, database, None, None))
+
+
+def _list(
+    database: Any, folder: Path, name: str, labels: Place
+) -> tuple[list[tuple[Utterance, Row]], list[Problem]]:
     rows, notes = rows_of_labels(database, labels)
     root = _root(folder, database)
     located = Rows(COLUMNS, tuple(_located(row, folder.resolve(), root) for row in rows))
@@ -90,8 +110,7 @@ def parse_audformat(
     if not utterances:
         why = f" ({faults[0].path}: {faults[0].detail})" if faults else ""
         raise CorpusError(f"{folder}: table {labels[0]} has no row that can be used{why}")
-    problems = (*notes, *faults, *missing_speakers(HEADER, utterances, name))
-    return Corpus(_card(database, name, utterances), root, tuple(utterances), problems)
+    return [(utterance, rows[n]) for n, utterance in utterances.items()], [*notes, *faults]
 
 
 def write_audformat(corpus: Corpus, folder: Path) -> None:

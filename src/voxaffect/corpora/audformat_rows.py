@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from voxaffect.corpora.corpus import Corpus, Problem, Utterance
-from voxaffect.corpora.table import row_of
+from voxaffect.corpora.table import Row, row_of
 from voxaffect.taxonomy import GENDER, NATURALNESS
 
 HEADER = "db.yaml"
@@ -31,9 +31,6 @@ GENDERS = {"f": "female", "m": "male", **{word: word for word in GENDER.classes}
 STYLES = {"spontaneous": "natural", "posed": "acted", **{w: w for w in NATURALNESS.classes}}
 LANGUAGE_CODE = re.compile(r"[a-z]{2,3}")
 NS_PER_S = 10**9
-
-Row = dict[str, str]
-"""Text by the names of `table.COLUMNS`."""
 
 Place = tuple[str, str]
 """A table and a column of it."""

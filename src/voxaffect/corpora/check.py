@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
@@ -101,9 +101,9 @@ def check(
 ) -> CheckReport:
     """Examine every utterance of a corpus and compare what is there with its card.
 
-    A label of the card that is wholly absent is a note, since corpora are handed on as subsets of
-    whole classes; one that is there in another number is a fault. Of a subset, the card's counts
-    by speaker, gender and style tell nothing; else they are compared likewise.
+    A label or speaker of the card that is wholly absent is a note, since corpora are handed on as
+    subsets of whole classes; one that is there in another number is a fault. Of a subset, the
+    card's counts by speaker, gender and style tell no more; else they are compared likewise.
 
     Args:
         corpus: what a loader found.
@@ -117,8 +117,10 @@ def check(
     is_subset = any(count.verdict == "notes" for count in by_label)
     speakers = _count_speakers(card, len(corpus.speakers))
     prefix = f"{corpus.name}/"
-    by_speaker = _counts(
-        (u.speaker.removeprefix(prefix) for u in utterances), card.speakers, is_subset=is_subset
+    by_speaker = _with_absences(
+        _counts(
+            (u.speaker.removeprefix(prefix) for u in utterances), card.speakers, is_subset=is_subset
+        )
     )
     by_gender = _counts((u.gender for u in utterances), card.genders, is_subset=is_subset)
     by_style = _counts((u.naturalness for u in utterances), card.styles, is_subset=is_subset)
@@ -137,6 +139,7 @@ def check(
             *corpus.problems,
             *_label_problems(by_label),
             *_speaker_problems(speakers),
+            *_absences("speaker", by_speaker),
             *_differences("speaker", by_speaker),
             *_differences("gender", by_gender),
             *_differences("style", by_style),
@@ -168,6 +171,11 @@ def _counts(
     return (*counts, unknown) if n_unknown else tuple(counts)
 
 
+def _with_absences(counts: Iterable[Count]) -> tuple[Count, ...]:
+    """Whoever is wholly absent is so of a subset too."""
+    return tuple(replace(c, verdict="notes") if c.expected and not c.found else c for c in counts)
+
+
 def _verdict(found: int, expected: int, n_unknown: int) -> Verdict | None:
     """Where some do not tell their gender, that fewer tell one of them means nothing."""
     if found == expected:
@@ -178,18 +186,24 @@ def _verdict(found: int, expected: int, n_unknown: int) -> Verdict | None:
 
 
 def _label_problems(by_label: Iterable[Count]) -> Iterator[Problem]:
-    for count in by_label:
-        if count.verdict == "notes":
-            absent = f"none of {count.expected} utterances; this is a subset"
-            yield Problem("absent label", count.name, absent)
+    counts = tuple(by_label)
+    yield from _absences("label", counts)
+    for count in counts:
         if count.verdict == "faults":
             yield _miscount("label count", count)
 
 
+def _absences(what: str, counts: Iterable[Count]) -> Iterator[Problem]:
+    for count in counts:
+        if count.verdict == "notes" and count.expected is not None:
+            absent = f"none of {count.expected} utterances; this is a subset"
+            yield Problem(f"absent {what}", count.name, absent)
+
+
 def _count_speakers(card: CorpusCard, found: int) -> Count:
-    """Fewer speakers than the card's are a subset; a card without labels promises none."""
-    if not card.labels or not card.n_speakers:
-        return Count("speakers", found, card.n_speakers or None, None)
+    """Fewer speakers than the card's are a subset."""
+    if not card.n_speakers:
+        return Count("speakers", found, None, None)
     if found == card.n_speakers:
         return Count("speakers", found, card.n_speakers, "ok")
     return Count(

@@ -23,7 +23,8 @@ class Utterance:
 
     Args:
         id: corpus and path below the corpus root without suffix, `emodb/wav/03a01Fa`; a segment
-            of a longer recording appends `#start-end` in seconds. No two utterances collide.
+            of a longer recording appends `#start-end` in seconds. No two utterances collide: where
+            they would, as `a.avi` beside `a.wav`, suffixes are kept (`distinct_ids`).
         corpus: name of the corpus.
         path: file that holds the speech.
         label: emotion as the corpus's annotators wrote it; `Taxonomy` maps it to a class.
@@ -55,6 +56,10 @@ class Utterance:
     valence: float | None = None
 
 
+Stretch = tuple[PurePath, float, float | None]
+"""A file below the corpus root, and start and end in it in seconds; None for the file's own end."""
+
+
 def utterance_id(
     corpus: str, relative: PurePath, start_s: float = 0.0, end_s: float | None = None
 ) -> str:
@@ -69,6 +74,37 @@ def utterance_id(
     if start_s == 0 and end_s is None:
         return name
     return f"{name}#{start_s:.3f}-{'' if end_s is None else f'{end_s:.3f}'}"
+
+
+def distinct_ids(corpus: str, stretches: Iterable[Stretch]) -> dict[Stretch, str]:
+    """An id for each of several stretches of speech, whatever their order.
+
+    It is that of `utterance_id` wherever this is the stretch's alone. Recordings that differ in
+    their suffix only, and segments that do in less than a millisecond, keep suffix and decimals.
+
+    >>> film, sound, other = (PurePath(name) for name in ("two.avi", "two.flac", "one.wav"))
+    >>> list(distinct_ids("calls", [(f, 0.0, None) for f in (film, sound, other)]).values())
+    ['calls/two.avi', 'calls/two.flac', 'calls/one']
+    """
+    ids = {stretch: utterance_id(corpus, *stretch) for stretch in stretches}
+    exact: set[Stretch] = set()
+    while alike := _alike(ids) - exact:  # `two.avi` may also be the short id of a `two.avi.wav`
+        ids |= {stretch: _exact_id(corpus, *stretch) for stretch in alike}
+        exact |= alike
+    return ids
+
+
+def _alike(ids: Mapping[Stretch, str]) -> set[Stretch]:
+    n_of = Counter(ids.values())
+    return {stretch for stretch, name in ids.items() if n_of[name] > 1}
+
+
+def _exact_id(corpus: str, relative: PurePath, start_s: float, end_s: float | None) -> str:
+    """No two stretches have the same; `#` in a file's name is written as in an address."""
+    name = f"{corpus}/{relative.as_posix().replace('%', '%25').replace('#', '%23')}"
+    if start_s == 0 and end_s is None:
+        return name
+    return f"{name}#{start_s}-{'' if end_s is None else end_s}"
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.tree import LeftOut, NameScheme, Spoken, corpus_from_names
+from voxaffect.corpora.label_files import open_label_file, read_table
+from voxaffect.corpora.tree import (
+    LeftOut,
+    NameScheme,
+    Spoken,
+    corpus_from_names,
+    folders_above,
+)
 
 PER_SPEAKER = {
     "03": 49, "08": 58, "09": 43, "10": 38, "11": 55,
@@ -34,7 +44,8 @@ CARD = CorpusCard(
     n_speakers=10,
     faults=(
         "Speaker 08 has no disgust and 03 and 10 have one each, so its recall is undefined there.",
-        "Version 2.0.0 adds laryngograph recordings and ambiguous utterances to the 535.",
+        "Version 2.0.0 adds laryngograph recordings and 281 ambiguous utterances to the 535.",
+        "Only db.emotion.categories.ambiguous.csv tells those 281; without it all 816 are counted.",
     ),
     speakers=PER_SPEAKER,
     genders={"female": 302, "male": 233},
@@ -51,22 +62,41 @@ EMOTIONS = {
     "T": "sadness",
     "N": "neutral",
 }
+AMBIGUOUS = "db.emotion.categories.ambiguous.csv"
+LARYNGOGRAPH = re.compile("laryngo", re.IGNORECASE)
 MALE = {"03", "10", "11", "12", "15"}
 FEMALE = {"08", "09", "13", "14", "16"}
 
 
 def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`; laryngograph recordings are left out.
+    """Read the corpus below `root`; laryngograph and ambiguous recordings are left out.
 
     Raises:
         CorpusError: `root` is no folder or holds no EmoDB recording.
     """
-    return corpus_from_names(CARD, root, SCHEME)
+    ambiguous = read_table(open_label_file(root, AMBIGUOUS), ("file",), _read_ambiguous)
+    read = partial(_read, folders_above(root, LARYNGOGRAPH), ambiguous.found)
+    corpus = corpus_from_names(CARD, root, NameScheme(PATTERN, read, example="wav/03a01Fa.wav"))
+    return replace(corpus, problems=(*ambiguous.problems, *corpus.problems))
 
 
-def _read(name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
-    if any("laryngo" in part.lower() for part in relative.parts):
+PATTERN = re.compile(
+    rf"(?P<speaker>{'|'.join(sorted(MALE | FEMALE))})(?P<sentence>[ab]\d\d)"
+    r"(?P<emotion>[WLEAFTN])[a-f]"
+)
+
+
+def _read_ambiguous(row: Mapping[str, str]) -> tuple[str, str]:
+    return PurePath(row["file"]).stem, row["file"]
+
+
+def _read(
+    above: Sequence[str], ambiguous: Collection[str], name: re.Match[str], relative: PurePath
+) -> Spoken | LeftOut:
+    if above or any("laryngo" in part.lower() for part in relative.parts):
         return LeftOut("laryngograph", "is no microphone recording; left out")
+    if name[0] in ambiguous:
+        return LeftOut("ambiguous", "is one whose emotion listeners did not agree on; left out")
     speaker = name["speaker"]
     return Spoken(
         label=EMOTIONS[name["emotion"]],
@@ -74,13 +104,3 @@ def _read(name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
         gender="male" if speaker in MALE else "female",
         sentence=name["sentence"],
     )
-
-
-SCHEME = NameScheme(
-    re.compile(
-        rf"(?P<speaker>{'|'.join(sorted(MALE | FEMALE))})(?P<sentence>[ab]\d\d)"
-        r"(?P<emotion>[WLEAFTN])[a-f]"
-    ),
-    _read,
-    example="wav/03a01Fa.wav",
-)

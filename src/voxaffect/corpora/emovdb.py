@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.tree import LeftOut, NameScheme, Spoken, corpus_from_names
+from voxaffect.corpora.tree import (
+    LeftOut,
+    NameScheme,
+    Spoken,
+    corpus_from_names,
+    folders_above,
+)
 
 CARD = CorpusCard(
     name="emovdb",
@@ -46,11 +54,20 @@ def parse(root: Path) -> Corpus:
     Raises:
         CorpusError: `root` is no folder or holds no recording below a speaker's folder.
     """
-    return corpus_from_names(CARD, root, SCHEME)
+    read = partial(_read, folders_above(root, FOLDER))
+    return corpus_from_names(CARD, root, NameScheme(FILE, read, "bea_Angry/anger_1-28_0001.wav"))
 
 
-def _read(name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
-    folders = [match for part in relative.parts[:-1] if (match := FOLDER.fullmatch(part))]
+# The last number is the sentence of CMU Arctic, the two before it a range that the file is from.
+FILE = re.compile(
+    r"(?P<emotion>amused|anger|disgust|neutral|sleepiness)_\d+[-_]\d+_(?P<sentence>\d{4})",
+    re.IGNORECASE,
+)
+
+
+def _read(above: Sequence[str], name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
+    parts = (*above, *relative.parts[:-1])
+    folders = [match for part in parts if (match := FOLDER.fullmatch(part))]
     if not folders:
         detail = f"lies in no folder named {', '.join(GENDERS)}, so its speaker is not known"
         return LeftOut("unknown speaker", f"{detail}; left out", is_fault=True)
@@ -61,14 +78,3 @@ def _read(name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
         gender=GENDERS[speaker],
         sentence=name["sentence"],
     )
-
-
-# The last number is the sentence of CMU Arctic, the two before it a range that the file is from.
-SCHEME = NameScheme(
-    re.compile(
-        r"(?P<emotion>amused|anger|disgust|neutral|sleepiness)_\d+[-_]\d+_(?P<sentence>\d{4})",
-        re.IGNORECASE,
-    ),
-    _read,
-    example="bea_Angry/anger_1-28_0001.wav",
-)

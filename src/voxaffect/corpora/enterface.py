@@ -6,11 +6,19 @@ Folders are right where file names are not: all files of subject 11 are named af
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
 from voxaffect.corpora.speaker_genders import ADULTS, with_genders
-from voxaffect.corpora.tree import LeftOut, NameScheme, Spoken, corpus_from_names
+from voxaffect.corpora.tree import (
+    LeftOut,
+    NameScheme,
+    Spoken,
+    corpus_from_names,
+    folders_above,
+)
 
 CARD = CorpusCard(
     name="enterface",
@@ -52,7 +60,9 @@ def parse(root: Path) -> Corpus:
     Raises:
         CorpusError: `root` is no folder or holds no eNTERFACE recording.
     """
-    return with_genders(corpus_from_names(CARD, root, SCHEME), ADULTS)
+    read = partial(_read, folders_above(root, FOLDER))
+    scheme = NameScheme(FILE, read, example="subject 1/anger/sentence 1/s1_an_1.avi")
+    return with_genders(corpus_from_names(CARD, root, scheme), ADULTS)
 
 
 FILE = re.compile(
@@ -65,16 +75,13 @@ FOLDER = re.compile(
 )
 
 
-def _read(name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
+def _read(above: Sequence[str], name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
     if name["sentence"] is None:
         return LeftOut("unsegmented", "holds all sentences of an emotion in one; left out")
     said = name.groupdict()
-    for folder in relative.parts[:-1]:
+    for folder in (*above, *relative.parts[:-1]):
         match = FOLDER.fullmatch(folder)
         said |= {key: value for key, value in match.groupdict().items() if value} if match else {}
     code = said["emotion"][:2].lower()
     subject = str(int(said["subject"]))
     return Spoken(EMOTIONS[code], speaker=subject, sentence=f"{code}{said['sentence']}")
-
-
-SCHEME = NameScheme(FILE, _read, example="subject 1/anger/sentence 1/s1_an_1.avi")

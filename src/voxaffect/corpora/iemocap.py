@@ -85,6 +85,9 @@ EVALUATION = re.compile(
     r"(?:\s*\[(?P<valence>[^],]*),(?P<activation>[^],]*)[],])?.*"
 )
 
+# Before the turns stands a heading; after each, what single raters said: `C-E2:`, `A-F1:`.
+OTHER_LINE = re.compile(r"%.*|[AC]-\w+:.*")
+
 WHOLE = LeftOut("whole dialogue", "is a dialogue, whose turns are read; left out")
 
 
@@ -121,12 +124,13 @@ def _read_dialogue(root: Path, path: Path) -> Labels:
 
 def _read_line(text: str) -> tuple[str, Spoken | LeftOut] | None:
     """The consensus of a turn, `[6.29 - 8.23]<TAB>turn<TAB>code<TAB>...`; raters' lines follow."""
-    if not text.startswith("["):
+    said = text.strip()
+    if OTHER_LINE.fullmatch(said):
         return None
-    line = EVALUATION.fullmatch(text.strip())
+    line = EVALUATION.fullmatch(said)
     turn = TURN.fullmatch(line["turn"]) if line else None
     if line is None or turn is None:
-        raise LineError(f"{text.strip()[:60]!r} is no times, turn and emotion")
+        raise LineError(f"{said[:60]!r} is no times, turn and emotion")
     is_scripted = turn["style"] == "script"
     return turn[0], Spoken(
         label=look_up(EMOTIONS, line["emotion"], "emotion"),

@@ -16,7 +16,14 @@ from typing import Generic, TypeVar
 
 from voxaffect.audio.decode import printable
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem
-from voxaffect.corpora.tree import LeftOut, NameScheme, Spoken, corpus_from_names, find_files
+from voxaffect.corpora.tree import (
+    LeftOut,
+    NameScheme,
+    Spoken,
+    corpus_from_names,
+    find_files,
+    remedy,
+)
 from voxaffect.errors import CorpusError
 
 T = TypeVar("T")
@@ -97,19 +104,20 @@ def read_label_file(root: Path, path: Path) -> LabelFile:
 
     A file is UTF-8 unless it begins with the mark of UTF-16. Bytes that are neither become escapes
     and are reported: they stand in transcripts, not in labels. Lines end at a newline alone, since
-    transcripts hold other control characters.
+    transcripts hold other control characters. An empty file counts as one that cannot be read.
     """
     name = printable(path.relative_to(root))
     try:
         content = path.read_bytes()
     except OSError as fault:
-        return _unreadable(name, f"cannot be read ({fault.strerror}); check its permissions")
+        return _unreadable(name, f"cannot be read ({fault.strerror}); {remedy(fault)}")
     encoding = ENCODINGS.get(content[:2], "utf-8-sig")
     texts = content.decode(encoding, "backslashreplace").replace("\r\n", "\n").split("\n")
-    lines = (Line(f"{name} line {n}", text) for n, text in enumerate(texts, start=1))
-    return LabelFile(
-        name, tuple(line for line in lines if line.text.strip()), _escapes(name, content, encoding)
-    )
+    numbered = (Line(f"{name} line {n}", text) for n, text in enumerate(texts, start=1))
+    lines = tuple(line for line in numbered if line.text.strip())
+    if not lines:
+        return _unreadable(name, "is empty; copy it again")
+    return LabelFile(name, lines, _escapes(name, content, encoding))
 
 
 def read_lines(file: LabelFile, read: Callable[[str], tuple[str, T] | None]) -> Entries[T]:
@@ -206,11 +214,13 @@ def corpus_from_labels(
     pattern: re.Pattern[str],
     example: str,
     key: Callable[[re.Match[str], PurePath], str] = lambda name, _: name[0],
+    labels_all: bool = True,
 ) -> Corpus:
     """Join recordings and labels.
 
     A label without a recording is a fault, unless no recording of its class is there: corpora are
-    handed on as subsets of whole classes.
+    handed on as subsets of whole classes. A recording without a label is a fault too, unless the
+    distribution has such recordings.
 
     Args:
         card: what the corpus should be.
@@ -220,6 +230,7 @@ def corpus_from_labels(
         example: a path that fits, shown where nothing was found.
         key: a fitting name and its path below the root -> the key of its label; the stem, unless
             another is given.
+        labels_all: whether the corpus labels all its recordings.
 
     Raises:
         CorpusError: `root` is no folder that can be read, no label file can be, or no recording
@@ -232,10 +243,16 @@ def corpus_from_labels(
         wanted = key(name, relative)
         asked.add(wanted)
         return labels.found.get(wanted) or LeftOut(
-            "no label", f"has no line in {labels.source}; left out"
+            "no label", f"has no line in {labels.source}; left out", is_fault=labels_all
         )
 
-    corpus = corpus_from_names(card, root, NameScheme(pattern, read, example))
+    try:
+        corpus = corpus_from_names(card, root, NameScheme(pattern, read, example))
+    except CorpusError as fault:
+        if labels.found or not asked:
+            raise
+        rest = str(fault).removeprefix(f"{root}: ")
+        raise CorpusError(f"{root}: there is no label in {labels.source}; it {rest}") from fault
     lone = _without_recording(labels, asked, {u.label for u in corpus.utterances})
     return replace(corpus, problems=(*labels.problems, *corpus.problems, *lone))
 

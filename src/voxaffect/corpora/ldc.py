@@ -53,6 +53,9 @@ FEMALE = {"gg", "jg", "mk", "mm"}
 SESSION = re.compile(rf"(?P<speaker>{'|'.join(sorted(MALE | FEMALE))})_\d{{3}}", re.IGNORECASE)
 SEGMENT = re.compile(r"(?P<start>\d+(?:\.\d+)?)\s+(?P<end>\d+(?:\.\d+)?)\s+[AB]:\s*(?P<text>.*)")
 
+# A comment, or a line with neither a number nor a channel, is no segment that lost its times.
+UNTIMED = re.compile(r"\s*#.*|(?!.*(?:\d|\b[AB]:)).*")
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -109,9 +112,9 @@ def _is_transcript(path: Path) -> bool:
 
 
 def _read_transcript(root: Path, path: Path) -> Transcript:
-    """The lines that begin with a number; others are counted."""
+    """The lines that are segments, or should be; others are counted."""
     file = read_label_file(root, path)
-    timed = tuple(line for line in file.lines if line.text.lstrip()[0].isdigit())
+    timed = tuple(line for line in file.lines if not UNTIMED.fullmatch(line.text))
     transcript = read_lines(replace(file, lines=timed), _read_line)
     if len(timed) == len(file.lines):
         return transcript
@@ -165,6 +168,7 @@ def _read(
         speaker=speaker,
         gender="male" if speaker in MALE else "female",
         session=name[0].lower(),
+        take=name[0].lower(),
     )
 
 

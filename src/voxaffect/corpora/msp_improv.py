@@ -71,6 +71,9 @@ LABEL = re.compile(
     r"(?:\s*A:(?P<activation>[^;]*);\s*V:(?P<valence>[^;]*);)?.*"
 )
 
+# What a single rater said begins with the rater, where the label of a turn has a file's name.
+RATER = re.compile(r"(?!.*IMPROV)[^.;]+;.*", re.IGNORECASE)
+
 
 def parse(root: Path) -> Corpus:
     """Read the turns and their labels below `root`.
@@ -89,12 +92,13 @@ def parse(root: Path) -> Corpus:
 
 def _read_line(text: str) -> tuple[str, Spoken] | None:
     """The consensus of a turn; the lines of single raters that follow it say nothing here."""
-    if not text.startswith(("MSP-IMPROV-", "UTD-IMPROV-")):
+    said = text.strip()
+    if RATER.fullmatch(said):
         return None
-    line = LABEL.fullmatch(text.strip())
+    line = LABEL.fullmatch(said)
     turn = TURN.fullmatch(f"MSP{line['turn']}") if line else None
     if line is None or turn is None:
-        raise LineError(f"{text[:60]!r} is no turn and its emotion")
+        raise LineError(f"{said[:60]!r} is no turn and its emotion")
     return turn[0], Spoken(
         label=look_up(EMOTIONS, line["emotion"], "emotion"),
         speaker=turn["speaker"],

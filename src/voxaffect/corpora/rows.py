@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from voxaffect.corpora.corpus import Problem
+from voxaffect.corpora.label_files import ENCODINGS
 from voxaffect.errors import CorpusError
 from voxaffect.files import write_atomically
 
@@ -22,11 +25,13 @@ class Rows:
 
     Args:
         columns: names, lower case, each once.
-        lines: the rows below the header; an empty string is no value.
+        lines: the rows below the header; an empty string is no value, a broken row has none.
+        problems: broken rows, and bytes that are no text.
     """
 
     columns: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
+    problems: tuple[Problem, ...] = ()
 
 
 def is_table(path: Path) -> bool:
@@ -35,23 +40,30 @@ def is_table(path: Path) -> bool:
 
 
 def read_rows(path: Path) -> Rows:
-    """Read a `.csv` (UTF-8, comma-separated, with a header) or `.parquet` file.
+    """Read a `.csv` (comma-separated, with a header) or `.parquet` file.
+
+    A CSV is UTF-8 unless it begins with the mark of UTF-16; bytes that are neither become escapes
+    and are reported. A stray quote spoils its own row only.
 
     Raises:
         CorpusError: the file is missing, damaged, of another kind, or names a column twice.
     """
     is_parquet = _suffix(path) == PARQUET
     try:
-        header, *lines = _read_parquet(path) if is_parquet else _read_csv(path)
+        rows = _read_parquet(path) if is_parquet else _read_csv(path)
     except FileNotFoundError as fault:
         raise CorpusError(f"{path}: there is no such table; check the path") from fault
     except (OSError, ValueError, csv.Error) as fault:
         raise CorpusError(f"{path}: cannot be read as a table ({fault}); save it again") from fault
-    columns = tuple(name.lower() for name in header)
-    for name in columns:
-        if name and columns.count(name) > 1:
+    for name in rows.columns:
+        if name and rows.columns.count(name) > 1:
             raise CorpusError(f"{path}: has two columns named {name!r}; rename or remove one")
-    return Rows(columns, tuple(lines))
+    return rows
+
+
+def row_name(path: Path, index: int) -> str:
+    """How problems call a row; a spreadsheet counts rows from 1, which is the header."""
+    return f"{path.name} row {index + 2}"
 
 
 def write_rows(rows: Rows, path: Path) -> None:
@@ -71,16 +83,60 @@ def _suffix(path: Path) -> str:
     return path.suffix.lower()
 
 
-def _read_csv(path: Path) -> list[tuple[str, ...]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = [tuple(value.strip() for value in line) for line in csv.reader(file, strict=True)]
-    return lines or [()]
+def _read_csv(path: Path) -> Rows:
+    text, problems = _decoded(path)
+    records = _records(list(io.StringIO(text, newline="")))
+    header = next(records, ())
+    if isinstance(header, csv.Error):
+        raise header
+    lines: list[tuple[str, ...]] = []
+    for index, record in enumerate(records):
+        if isinstance(record, csv.Error):
+            detail = f"is no row of a table ({record}); left out"
+            problems.append(Problem("broken row", row_name(path, index), detail, is_fault=True))
+        lines.append(() if isinstance(record, csv.Error) else record)
+    return Rows(_names(header), tuple(lines), tuple(problems))
 
 
-def _read_parquet(path: Path) -> list[tuple[str, ...]]:
+def _decoded(path: Path) -> tuple[str, list[Problem]]:
+    content = path.read_bytes()
+    encoding = ENCODINGS.get(content[:2], "utf-8-sig")
+    try:
+        return content.decode(encoding), []
+    except UnicodeDecodeError as fault:
+        where = f"byte {fault.start} is not {fault.encoding}"
+        detail = f"{where}; such bytes are read as escapes, save it as UTF-8 where they matter"
+        escaped = content.decode(encoding, "backslashreplace")
+        return escaped, [Problem("encoding", path.name, detail)]
+
+
+def _records(lines: Sequence[str]) -> Iterator[tuple[str, ...] | csv.Error]:
+    """The rows of a CSV's lines, of which a quoted value may span several.
+
+    A line with a quote that is wrong, or never closed, is a row of its own and yields the fault.
+    """
+    begin = 0
+    while begin < len(lines):
+        reader = csv.reader((lines[n] for n in range(begin, len(lines))), strict=True)
+        n_read = 0
+        try:
+            for values in reader:
+                n_read = reader.line_num
+                yield tuple(value.strip() for value in values)
+        except csv.Error as fault:
+            yield fault
+            n_read += 1
+        begin += n_read
+
+
+def _read_parquet(path: Path) -> Rows:
     frame = pd.read_parquet(path, dtype_backend="pyarrow")  # keeps 3 from becoming 3.0 beside null
     columns = [_texts(frame[name]) for name in frame.columns]
-    return [tuple(str(name).strip() for name in frame.columns), *zip(*columns, strict=True)]
+    return Rows(_names(frame.columns), tuple(zip(*columns, strict=True)))
+
+
+def _names(header: Iterable[object]) -> tuple[str, ...]:
+    return tuple(str(name).strip().lower() for name in header)
 
 
 def _texts(column: pd.Series) -> list[str]:

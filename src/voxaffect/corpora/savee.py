@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.tree import LeftOut, NameScheme, Spoken, corpus_from_names
+from voxaffect.corpora.tree import (
+    LeftOut,
+    NameScheme,
+    Spoken,
+    corpus_from_names,
+    folders_above,
+)
 
 CARD = CorpusCard(
     name="savee",
@@ -51,19 +59,18 @@ def parse(root: Path) -> Corpus:
     Raises:
         CorpusError: `root` is no folder or holds no SAVEE recording.
     """
-    return corpus_from_names(CARD, root, SCHEME)
+    read = partial(_read, folders_above(root, FOLDER))
+    return corpus_from_names(CARD, root, NameScheme(FILE, read, "AudioData/DC/sa01.wav"))
 
 
-def _read(name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
-    speaker = name["speaker"] or relative.parent.name
+FOLDER = re.compile("|".join(SPEAKERS))
+FILE = re.compile(rf"(?:(?P<speaker>{FOLDER.pattern})_?)?(?P<take>(?P<emotion>sa|su|[adfhn])\d\d)")
+
+
+def _read(above: Sequence[str], name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
+    """The speaker is in the name or its folder; the code is the same in both layouts."""
+    speaker = name["speaker"] or ("", *above, *relative.parts[:-1])[-1]
     if speaker not in SPEAKERS:
         detail = f"lies in no folder named {', '.join(SPEAKERS)}, so its speaker is not known"
         return LeftOut("unknown speaker", f"{detail}; left out", is_fault=True)
-    return Spoken(label=EMOTIONS[name["emotion"]], speaker=speaker, gender="male")
-
-
-SCHEME = NameScheme(
-    re.compile(rf"(?:(?P<speaker>{'|'.join(SPEAKERS)})_?)?(?P<emotion>sa|su|[adfhn])\d\d"),
-    _read,
-    example="AudioData/DC/sa01.wav",
-)
+    return Spoken(EMOTIONS[name["emotion"]], speaker, gender="male", take=name["take"])

@@ -12,6 +12,7 @@ import difflib
 import math
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 from voxaffect.audio.decode import printable
@@ -21,10 +22,12 @@ from voxaffect.corpora.corpus import (
     CorpusCard,
     Elicitation,
     Problem,
+    Stretch,
     Utterance,
+    distinct_ids,
     utterance_id,
 )
-from voxaffect.corpora.rows import Rows, read_rows, write_rows
+from voxaffect.corpora.rows import Rows, read_rows, row_name, write_rows
 from voxaffect.errors import CorpusError
 from voxaffect.taxonomy import GENDER, NATURALNESS, Task
 
@@ -32,6 +35,12 @@ REQUIRED = ("path", "emotion")
 WHO_AND_WHEN = ("speaker", "gender", "naturalness", "language", "start_s", "end_s")
 WHAT = ("sentence", "session", "arousal", "valence")
 COLUMNS = (*REQUIRED, *WHO_AND_WHEN, *WHAT)
+
+MAX_TIME_S = 1e6
+"""Eleven days: a time beyond it is in no recording."""
+
+Row = dict[str, str]
+"""Text by the names of `COLUMNS`, as it was written."""
 
 
 class RowError(Exception):
@@ -42,11 +51,29 @@ class RowError(Exception):
         self.kind = kind
 
 
-def parse_table(path: Path, name: str, *, required: Sequence[str] = REQUIRED) -> Corpus:
+def parse_table(path: Path, name: str) -> Corpus:
     """Read a corpus from a table.
 
     Args:
         path: a `.csv` (UTF-8, comma-separated, with a header) or `.parquet` file.
+        name: name of the corpus, the prefix of ids and speakers.
+
+    Raises:
+        CorpusError: the table cannot be read, lacks a needed column, or has no usable row.
+    """
+    rows, problems = list_table(path, name)
+    utterances = sorted_by_id(utterance for utterance, _ in rows)
+    notes = missing_speakers(path.name, utterances, name)
+    return Corpus(_card(path, name, utterances), path.parent, utterances, (*problems, *notes))
+
+
+def list_table(
+    path: Path, name: str, *, required: Sequence[str] = REQUIRED
+) -> tuple[list[tuple[Utterance, Row]], list[Problem]]:
+    """The utterances of a table in its own order, each with the row that tells of it.
+
+    Args:
+        path: a `.csv` or `.parquet` file.
         name: name of the corpus, the prefix of ids and speakers.
         required: columns that must be there with a value in every row; `path` alone where
             recordings are not labelled yet.
@@ -56,24 +83,15 @@ def parse_table(path: Path, name: str, *, required: Sequence[str] = REQUIRED) ->
     """
     table = read_rows(path)
     _check_columns(path, table.columns, required)
-    # A spreadsheet counts rows from 1, which is the header.
     utterances, faults = read_utterances(
-        table,
-        path.parent,
-        name,
-        where=lambda n: f"{path.name} row {n + 2}",
-        required=required,
+        table, path.parent, name, where=lambda n: row_name(path, n), required=required
     )
-    problems = [
-        *_unread_columns(path, table.columns),
-        *faults,
-        *missing_speakers(path.name, utterances, name),
-    ]
+    problems = [*_unread_columns(path, table.columns), *table.problems, *faults]
     if not utterances:
-        why = f" ({faults[0].path}: {faults[0].detail})" if faults else ""
+        why = next((f" ({p.path}: {p.detail})" for p in problems if p.is_fault), "")
         raise CorpusError(f"{path}: has no row that can be used{why}; add or correct its rows")
-    card = _card(path, name, utterances)
-    return Corpus(card, path.parent, tuple(utterances), tuple(problems))
+    rows = [(u, _by_column(table.columns, table.lines[n])) for n, u in utterances.items()]
+    return rows, problems
 
 
 def write_table(corpus: Corpus, path: Path) -> None:
@@ -97,8 +115,8 @@ def read_utterances(
     *,
     where: Callable[[int], str],
     required: Sequence[str] = REQUIRED,
-) -> tuple[list[Utterance], list[Problem]]:
-    """The utterances of rows sorted by id, and a problem for each row that is none.
+) -> tuple[dict[int, Utterance], list[Problem]]:
+    """The utterances of rows by the rows' indices, in order, and a problem for each unfit row.
 
     Args:
         table: rows under the names of `COLUMNS`.
@@ -107,7 +125,8 @@ def read_utterances(
         where: index of a row -> how its problem names it.
         required: columns without which a row is no utterance.
     """
-    found: dict[str, Utterance] = {}
+    found: dict[int, Utterance] = {}
+    first: dict[Stretch, int] = {}
     faults: list[Problem] = []
     for index, values in enumerate(table.lines):
         if not any(values):
@@ -115,17 +134,25 @@ def read_utterances(
         try:
             row = _by_column(table.columns, values)
             _check_values(row, required)
-            utterance = _utterance(row, root, name)
-            if utterance.id in found:
-                raise RowError("duplicate row", f"{utterance.id} is in a row above")
-            found[utterance.id] = utterance
+            file = _file(root, row["path"])
+            stretch = (_relative(file, root), *_segment(row))
+            utterance = _utterance(row, name, file, stretch)
+            if first.setdefault(stretch, index) != index:
+                raise RowError("duplicate row", f"is of the same speech as {where(first[stretch])}")
+            found[index] = utterance
         except RowError as fault:
             detail = f"{fault}; left out"
             faults.append(Problem(fault.kind, where(index), detail, is_fault=True))
-    return [found[key] for key in sorted(found)], faults
+    ids = distinct_ids(name, first)
+    return {n: replace(found[n], id=ids[stretch]) for stretch, n in first.items()}, faults
 
 
-def row_of(utterance: Utterance, folder: Path) -> dict[str, str]:
+def sorted_by_id(utterances: Iterable[Utterance]) -> tuple[Utterance, ...]:
+    """Utterances in the order of a corpus."""
+    return tuple(sorted(utterances, key=lambda utterance: utterance.id))
+
+
+def row_of(utterance: Utterance, folder: Path) -> Row:
     """An utterance as text by the names of `COLUMNS`, its path relative to `folder`.
 
     Raises:
@@ -134,7 +161,7 @@ def row_of(utterance: Utterance, folder: Path) -> dict[str, str]:
     speaker = utterance.speaker.removeprefix(f"{utterance.corpus}/")
     is_segment = utterance.start_s != 0 or utterance.end_s is not None
     return {
-        "path": _relative(utterance.path, folder),
+        "path": _path_text(utterance.path, folder),
         "emotion": utterance.label,
         "speaker": "" if speaker == UNKNOWN_SPEAKER else speaker,
         "gender": utterance.gender or "",
@@ -192,25 +219,23 @@ def _nearest(name: str) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def _by_column(columns: tuple[str, ...], values: tuple[str, ...]) -> dict[str, str]:
+def _by_column(columns: tuple[str, ...], values: tuple[str, ...]) -> Row:
     if len(values) != len(columns):
         detail = f"has {len(values)} values for {len(columns)} columns"
         raise RowError("wrong number of values", detail)
     return dict.fromkeys(COLUMNS, "") | dict(zip(columns, values, strict=True))
 
 
-def _check_values(row: dict[str, str], required: Sequence[str]) -> None:
+def _check_values(row: Row, required: Sequence[str]) -> None:
     for column in required:
         if not row[column]:
             raise RowError("missing value", f"has no {column}")
 
 
-def _utterance(row: dict[str, str], root: Path, name: str) -> Utterance:
-    file = _file(root, row["path"])
-    start_s, end_s = _segment(row)
-    relative = PurePath(os.path.relpath(file, root))
+def _utterance(row: Row, name: str, file: Path, stretch: Stretch) -> Utterance:
+    _, start_s, end_s = stretch
     return Utterance(
-        id=utterance_id(name, relative, start_s, end_s),
+        id=utterance_id(name, *stretch),
         corpus=name,
         path=file,
         label=row["emotion"],
@@ -245,7 +270,7 @@ def _class(text: str, task: Task) -> str | None:
     return text or None
 
 
-def _segment(row: dict[str, str]) -> tuple[float, float | None]:
+def _segment(row: Row) -> tuple[float, float | None]:
     start_s = _seconds(row["start_s"] or "0")
     end_s = _seconds(row["end_s"]) if row["end_s"] else None
     if end_s is not None and end_s <= start_s:
@@ -255,12 +280,12 @@ def _segment(row: dict[str, str]) -> tuple[float, float | None]:
 
 def _seconds(text: str) -> float:
     seconds = _number(text)
-    if not 0 <= seconds < math.inf:
-        raise RowError("wrong segment", f"{text!r} is no time in seconds")
+    if not 0 <= seconds <= MAX_TIME_S:
+        raise RowError("wrong segment", f"{text!r} is no time in seconds that a recording has")
     return seconds
 
 
-def _share(row: dict[str, str], column: str) -> float | None:
+def _share(row: Row, column: str) -> float | None:
     if not row[column]:
         return None
     share = _number(row[column])
@@ -291,9 +316,13 @@ def _card(path: Path, name: str, utterances: Sequence[Utterance]) -> CorpusCard:
     )
 
 
-def _relative(path: Path, folder: Path) -> str:
+def _relative(path: Path, folder: Path) -> PurePath:
+    return PurePath(os.path.relpath(path, folder))
+
+
+def _path_text(path: Path, folder: Path) -> str:
     """A path from `folder`, with `/`; rows are read without the space around their values."""
-    relative = PurePath(os.path.relpath(path, folder)).as_posix()
+    relative = _relative(path, folder).as_posix()
     try:
         relative.encode()
     except UnicodeEncodeError as fault:

@@ -59,11 +59,13 @@ def parse(root: Path) -> Corpus:
 
 
 def _read(name: re.Match[str], relative: PurePath) -> Spoken:  # noqa: ARG001
+    word, emotion = name["word"].lower(), name["emotion"].lower()
     return Spoken(
-        label=EMOTIONS[name["emotion"].lower()],
-        speaker="YAF" if name["speaker"] == "YAF" else "OAF",
+        label=EMOTIONS[emotion],
+        speaker="YAF" if name["speaker"].upper() == "YAF" else "OAF",
         gender="female",
-        sentence=name["word"].lower(),
+        sentence=word,
+        take=f"{word}_{emotion}",
     )
 
 

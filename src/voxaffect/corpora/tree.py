@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path, PurePath
 
 from voxaffect.audio.containers import CONTAINER_SUFFIXES
@@ -22,7 +23,8 @@ from voxaffect.errors import CorpusError
 class Spoken:
     """What a file name says; the fields are those of `Utterance`, the speaker not yet qualified.
 
-    Naturalness and language are the card's unless they are given.
+    Naturalness and language are the card's unless they are given. `take` tells a recording from the
+    others of its speaker and session; it is the stem of the name unless it is given.
     """
 
     label: str
@@ -34,6 +36,7 @@ class Spoken:
     language: str | None = None
     arousal: float | None = None
     valence: float | None = None
+    take: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,13 @@ class NameScheme:
 
 
 Take = tuple[str, str | None, str]
-"""Speaker, session and stem, which tell one recording of a corpus from every other."""
+"""Speaker, session and take, which tell one recording of a corpus from every other."""
 
 
 def corpus_from_names(card: CorpusCard, root: Path, scheme: NameScheme) -> Corpus:
     """Read a corpus off the names of the recordings anywhere below `root`.
 
-    A speaker has no name twice in a session, so a second file of the same stem is a copy and is
+    A speaker has no take twice in a session, so a second file of the same take is a copy and is
     left out; the one nearest to the root is used.
 
     Raises:
@@ -86,6 +89,22 @@ def corpus_from_names(card: CorpusCard, root: Path, scheme: NameScheme) -> Corpu
     if not utterances:
         raise CorpusError(_nothing_found(card, root, scheme, len(paths), problems))
     return Corpus(card, root, tuple(sorted(utterances, key=lambda u: u.id)), tuple(problems))
+
+
+def folders_above(root: Path, pattern: re.Pattern[str]) -> list[str]:
+    """Names of the root and the folders it is in, as far up as they fit, outermost first.
+
+    Where folders tell what names do not, a root one level too low must not lose them.
+    """
+    upwards = reversed(Path(os.path.realpath(root)).parts)
+    return [*takewhile(pattern.fullmatch, upwards)][::-1]
+
+
+def remedy(refusal: OSError) -> str:
+    """What to do about a file or folder that cannot be read."""
+    if isinstance(refusal, FileNotFoundError):
+        return "fetch it"  # a link that leads nowhere
+    return "check its permissions" if isinstance(refusal, PermissionError) else "check it"
 
 
 def find_recordings(root: Path) -> tuple[list[Path], list[Problem]]:
@@ -145,7 +164,7 @@ def _refused(root: Path, refusal: OSError) -> Problem:
     return Problem(
         "unreadable folder",
         printable(Path(refusal.filename).relative_to(root)),
-        f"cannot be read ({refusal.strerror}), what it holds is missing; check its permissions",
+        f"cannot be read ({refusal.strerror}), what it holds is missing; {remedy(refusal)}",
         is_fault=True,
     )
 
@@ -163,13 +182,13 @@ def _read_name(
     try:
         size = path.stat().st_size
     except OSError as fault:
-        detail = f"cannot be read ({fault.strerror}), left out; fetch it or check its permissions"
+        detail = f"cannot be read ({fault.strerror}), left out; {remedy(fault)}"
         return LeftOut("unreadable file", detail, is_fault=True)
     if size == 0:
         return LeftOut("empty file", "has 0 bytes, left out; copy it again", is_fault=True)
-    original = used.setdefault((said.speaker, said.session, match.string), relative)
+    original = used.setdefault((said.speaker, said.session, said.take or match.string), relative)
     if original is not relative:
-        return LeftOut("duplicate", f"has the name of {printable(original)}; left out")
+        return LeftOut("duplicate", f"is the same take as {printable(original)}; left out")
     return said
 
 
