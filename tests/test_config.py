@@ -6,19 +6,24 @@ from pathlib import Path
 import pytest
 
 from tests.corpora.recordings import record_tree
-
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.config import (
     AudformatSource,
     find_loader,
     find_system,
     load_settings,
+    make_settings,
     read_corpus,
 )
 from voxaffect.corpora import CORPORA
 from voxaffect.corpora.audformat import write_audformat
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ConfigError
+from voxaffect.features.encoder import Encoder
+from voxaffect.features.frames import FrameExtractor
+from voxaffect.features.lld import LowLevelDescriptors
+from voxaffect.features.log_mel import LogMel
+from voxaffect.features.open_smile import OpenSmile
 from voxaffect.systems import SYSTEMS
 
 
@@ -60,6 +65,27 @@ def test_environment_variables_stand_in_paths(
         load_settings(path)
 
 
+def test_the_set_of_frame_features_is_a_setting(tmp_path: Path) -> None:
+    def chosen(text: str) -> FrameExtractor:
+        return load_settings(written(tmp_path, text)).features.extractor()
+
+    assert chosen("") == chosen("[features]\nset = 'lld'\n") == LowLevelDescriptors()
+    mel = "[features]\nset = 'log-mel'\n[features.log-mel]\nn_mels = 23\nhigh_hz = 4000\n"
+    assert chosen(mel) == LogMel(n_mels=23, high_hz=4000.0)
+    smile = "[features]\nset = 'opensmile'\n[features.opensmile]\nname = 'ComParE_2016'\n"
+    assert chosen(smile) == OpenSmile("ComParE_2016")
+    encoder = "[features]\nset = 'encoder'\n[features.encoder]\nfolder = 'wavlm'\nlayer = 9\n"
+    assert chosen(encoder) == Encoder(tmp_path / "wavlm", 9)
+    with pytest.raises(ConfigError, match=r"\[features\.encoder\] with the folder of a model"):
+        chosen("[features]\nset = 'encoder'\n")
+
+
+def test_settings_that_are_written_out_are_settings(tmp_path: Path) -> None:
+    text = "[features.log-mel]\nn_mels = 23\n"
+    settings = load_settings(written(tmp_path, text))
+    assert make_settings(settings.model_dump(mode="json"), "again") == settings
+
+
 def test_limits_of_recordings_are_settings(tmp_path: Path) -> None:
     settings = load_settings(written(tmp_path, "[audio]\nmax_duration_s = 600\nmax_channels = 2\n"))
     assert settings.audio.limits() == DecodeLimits(max_duration_s=600, max_channels=2)
@@ -96,6 +122,13 @@ def test_limits_of_recordings_are_settings(tmp_path: Path) -> None:
         ("[evaluate]\nsystems = ['svm', 'svm']\n", ["systems", "twice"]),
         ("[evaluate]\nseeds = [0, 0]\n", ["seeds", "twice"]),
         ("[evaluate]\nsplit_style = ['emdb']\n", ["'emdb'", "'emodb'"]),
+        ("[features]\nset = 'log_mel'\n", ["features.set", "'log_mel'", "'log-mel'"]),
+        ("[features.logmel]\nn_mels = 8\n", ["'logmel'", "'log-mel'"]),
+        ("[features.log-mel]\nmels = 8\n", ["'mels'", "[features.log-mel]", "'n_mels'"]),
+        ("[features.log-mel]\nn_mels = 0\n", ["features.log-mel.n_mels", "0"]),
+        ("[features.opensmile]\nname = 'eGeMAPS'\n", ["name", "'eGeMAPS'", "eGeMAPSv02"]),
+        ("[features.encoder]\nlayer = 'lats'\n", ["features.encoder.layer", "'lats'", "'last'"]),
+        ("[features.encoder]\nlayer = -1\n", ["features.encoder.layer", "-1"]),
         ("[corpora.mine]\ntabel = 'x.csv'\n", ["'tabel'", "'table'", "corpora.mine"]),
         ("[corpora.mine]\ntable = 3\n", ["corpora.mine.table", "3"]),
         ("[corpora.mine]\nloader = 'emodb'\n", ["corpora.mine", "root"]),

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import torch
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -31,6 +31,12 @@ from voxaffect.corpora.tree import find_recordings
 from voxaffect.errors import ConfigError
 from voxaffect.evaluation.experiment import Plan
 from voxaffect.evaluation.folds import Protocol
+from voxaffect.features.encoder import Encoder
+from voxaffect.features.encoder_kinds import Layer
+from voxaffect.features.frames import FrameExtractor
+from voxaffect.features.lld import LowLevelDescriptors
+from voxaffect.features.log_mel import LogMel
+from voxaffect.features.open_smile import OpenSmile, SetName
 from voxaffect.model.training import TrainingSettings
 from voxaffect.systems import SYSTEMS, Options, System
 from voxaffect.taxonomy import EMOTION, Taxonomy
@@ -159,10 +165,80 @@ class AudioSection(_Strict):
         return DecodeLimits(**self.model_dump())
 
 
+class LogMelSection(_Strict):
+    """`[features.log-mel]`: how many bands between which frequencies."""
+
+    n_mels: Annotated[int, Field(ge=1)] = LogMel.n_mels
+    low_hz: Annotated[float, Field(ge=0)] = LogMel.low_hz
+    high_hz: Annotated[float, Field(gt=0)] = LogMel.high_hz
+
+    def extractor(self) -> LogMel:
+        """What the section describes."""
+        return LogMel(**self.model_dump())
+
+
+class OpenSmileSection(_Strict):
+    """`[features.opensmile]`: which of openSMILE's sets."""
+
+    name: SetName = OpenSmile.name
+
+    def extractor(self) -> OpenSmile:
+        """What the section describes."""
+        return OpenSmile(self.name)
+
+
+def _layer(layer: int | str) -> int | str:
+    if layer in {"last", "mean"} or (isinstance(layer, int) and layer >= 0):
+        return layer
+    raise ValueError("use a number from 0, 'last' or 'mean'")
+
+
+class EncoderSection(_Strict):
+    """`[features.encoder]`: a self-supervised encoder in a local folder, and which layer of it."""
+
+    folder: Path | None = None
+    layer: Annotated[int | str, AfterValidator(_layer)] = Encoder.layer
+    device: Annotated[str, AfterValidator(_usable_device)] = Encoder.device
+
+    def extractor(self) -> Encoder:
+        """What the section describes.
+
+        Raises:
+            ConfigError: no folder is given.
+        """
+        if self.folder is None:
+            raise ConfigError(
+                'features.set = "encoder" needs a section [features.encoder] with the folder of a '
+                'model, like folder = "models/wavlm-base"'
+            )
+        return Encoder(self.folder, cast("Layer", self.layer), self.device)
+
+
 class FeatureSection(_Strict):
-    """`[features]`: where computed features are kept."""
+    """`[features]`: which numbers a frame, and where computed ones are kept."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     store: Path = Path("~/.cache/voxaffect/features")
+    set: Literal["lld", "log-mel", "opensmile", "encoder"] = "lld"
+    log_mel: LogMelSection = Field(default=LogMelSection(), alias="log-mel")
+    opensmile: OpenSmileSection = OpenSmileSection()
+    encoder: EncoderSection = EncoderSection()
+
+    def extractor(self) -> FrameExtractor:
+        """What computes the frames.
+
+        Raises:
+            ConfigError: the set needs what its section does not say.
+            FeatureError: the section asks for what cannot be.
+        """
+        sets: dict[str, Callable[[], FrameExtractor]] = {
+            "lld": LowLevelDescriptors,
+            "log-mel": self.log_mel.extractor,
+            "opensmile": self.opensmile.extractor,
+            "encoder": self.encoder.extractor,
+        }
+        return sets[self.set]()
 
 
 class Settings(_Strict):
@@ -299,8 +375,9 @@ def load_settings(path: Path) -> Settings:
     plain = _expand(plain, path)
     base = path.resolve().parent
     plain["corpora"] = {k: _source(k, v, path) for k, v in _section(plain, "corpora", path).items()}
-    if isinstance(store := _section_or_empty(plain, "features").get("store"), str):
-        plain["features"]["store"] = str(base / Path(store).expanduser())
+    features = _section_or_empty(plain, "features")
+    _make_absolute(features, "store", base)
+    _make_absolute(_section_or_empty(features, "encoder"), "folder", base)
     return make_settings(plain, str(path))
 
 
@@ -316,8 +393,9 @@ def make_settings(plain: dict[str, Any], origin: str) -> Settings:
     except ValidationError as fault:
         first = fault.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
+        reason = first["msg"][:1].lower() + first["msg"][1:]
         raise ConfigError(
-            f"{origin}: {where} = {first['input']!r} is impossible: {first['msg'].lower()}"
+            f"{origin}: {where} = {first['input']!r} is impossible: {reason}"
         ) from fault
 
 
@@ -331,6 +409,11 @@ def _section(plain: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
 def _section_or_empty(plain: dict[str, Any], name: str) -> dict[str, Any]:
     section = plain.get(name)
     return section if isinstance(section, dict) else {}
+
+
+def _make_absolute(section: dict[str, Any], key: str, base: Path) -> None:
+    if isinstance(path := section.get(key), str):
+        section[key] = str(base / Path(path).expanduser())
 
 
 def _source(name: str, value: Any, path: Path) -> dict[str, Any]:
@@ -385,7 +468,7 @@ def _settings_of(section: Any) -> dict[str, Any]:
     """Names of a section's settings, each with its own section where it is one."""
     if is_dataclass(section):
         return dict.fromkeys(f.name for f in fields(section))
-    within = {name: f.annotation for name, f in section.model_fields.items()}
+    within = {f.alias or name: f.annotation for name, f in section.model_fields.items()}
     return {name: kind if _is_section(kind) else None for name, kind in within.items()}
 
 

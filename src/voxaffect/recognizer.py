@@ -22,6 +22,7 @@ from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ArtefactError, TrainingError
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.lld import LowLevelDescriptors
+from voxaffect.features.sets import extractor_of, whereabouts
 from voxaffect.features.standardize import Standardizer
 from voxaffect.model.batches import Examples
 from voxaffect.model.trunks import DnnSettings, LstmSettings
@@ -97,7 +98,14 @@ class Recognizer:
     def fit(
         self, train: Examples, dev: Examples, *, seed: int, on_epoch: OnEpoch | None = None
     ) -> Recognizer:
-        """Learn from frames of this recogniser's own extractor; `examples` makes them."""
+        """Learn from frames of this recogniser's own extractor; `examples` makes them.
+
+        Raises:
+            TrainingError: frames are those of another extractor, an utterance has no emotion, or
+                the net diverges.
+        """
+        for examples in (train, dev):
+            _check_columns(examples.frames, self.extractor.names)
         self.classifier.fit(train, dev, seed=seed, on_epoch=on_epoch)
         self.card = {**self.card, "seed": seed, **self.classifier.details()}
         return self
@@ -196,7 +204,7 @@ class Recognizer:
             "settings": _plain_settings(self.settings),
             **_assumed(self.extractor, self.settings.task_weights),
             "temperature": self.classifier.calibration_.temperature,
-            "card": self.card,
+            "card": {**self.card, **whereabouts(self.extractor)},
         }
         write_artefact(folder, header, self._arrays())
 
@@ -208,15 +216,17 @@ class Recognizer:
 
         Args:
             folder: what `save` wrote.
-            extractor: how recordings become frames; the default one unless it was another.
-            device: where the net computes, wherever it was trained.
+            extractor: how recordings become frames; the one that the recogniser names unless given.
+                A function of one's own must be given, and an encoder that has moved.
+            device: where the net and an encoder compute, wherever it was trained.
 
         Raises:
             ArtefactError: a file is missing, changed or of another version, or the weights were
                 trained on features, classes or a level that are not this version's.
+            FeatureError: a library that its features need is missing.
         """
         header, arrays = read_artefact(folder)
-        extractor = extractor or LowLevelDescriptors()
+        extractor = extractor or _extractor(folder, header, device)
         settings = _settings(folder, header.get("settings"))
         _refuse_other_assumptions(folder, header, _assumed(extractor, settings.task_weights))
         settings = replace(settings, training=replace(settings.training, device=device))
@@ -249,6 +259,24 @@ class Recognizer:
         classifier.net_.to(self.settings.training.device).eval()
         classifier.elm_ = ExtremeLearningMachine.from_arrays(_part(arrays, "elm."))
         classifier.calibration_ = TemperatureCalibration(temperature)
+
+
+def _check_columns(frames: Sequence[NDArray[np.float32]], names: Sequence[str]) -> None:
+    for values in frames:
+        if values.shape[1] != len(names):
+            raise TrainingError(
+                f"frames have {values.shape[1]} columns where the recogniser's extractor gives "
+                f"{len(names)}; give it the extractor that made them"
+            )
+
+
+def _extractor(folder: Path, header: Mapping[str, Any], device: str) -> FrameExtractor:
+    """The extractor that a header names."""
+    features = header.get("features")
+    try:
+        return extractor_of(features if isinstance(features, dict) else {}, header["card"], device)
+    except ArtefactError as fault:
+        raise ArtefactError(f"{folder}: {fault}") from fault
 
 
 def _check_labels(task: str, n_labels: int, n_recordings: int) -> None:

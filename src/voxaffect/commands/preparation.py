@@ -9,7 +9,6 @@ from voxaffect.commands.console import errors, extraction_progress
 from voxaffect.config import Settings
 from voxaffect.corpora.corpus import Problem
 from voxaffect.evaluation.dataset import Prepared, prepare
-from voxaffect.features.lld import LowLevelDescriptors
 from voxaffect.features.store import FeatureStore
 
 MAX_NAMED = 5
@@ -21,12 +20,11 @@ def prepare_corpora(settings: Settings, n_jobs: int) -> Prepared:
     Raises:
         VoxaffectError: a corpus cannot be read, or features cannot be stored.
     """
+    extractor = settings.features.extractor()
     corpora = settings.load_corpora()
     for corpus in corpora:
         tell(corpus.problems, f"{corpus.name}: ")
-    store = FeatureStore(
-        settings.features.store.expanduser(), LowLevelDescriptors(), settings.audio.limits()
-    )
+    store = FeatureStore(settings.features.store.expanduser(), extractor, settings.audio.limits())
     taxonomy = settings.make_taxonomy()
     n_utterances = sum(taxonomy.emotion(u) is not None for c in corpora for u in c.utterances)
     with extraction_progress(n_utterances) as advance:

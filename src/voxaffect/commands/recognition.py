@@ -60,7 +60,8 @@ def train(config: Path, out: Path, *, system_name: str, seed: int, n_jobs: int) 
         "data_digest": dataset.digest(sorted(dataset.utterances)),
         "taxonomy": settings.make_taxonomy().settings(),
     }
-    recognizer = Recognizer(system.net_settings(settings.options()), card=card)
+    extractor = settings.features.extractor()
+    recognizer = Recognizer(system.net_settings(settings.options()), extractor, card)
     keep_freed_memory()
     with progress_bar("epochs") as bar:
         task = bar.task_ids[0]

@@ -1,0 +1,76 @@
+"""Tiny encoders with random weights, saved as published ones are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+TINY: dict[str, Any] = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "conv_dim": (8,) * 7,
+    "num_conv_pos_embeddings": 8,
+    "num_conv_pos_embedding_groups": 2,
+    "vocab_size": 8,
+}
+BY_LAYER = {"feat_extract_norm": "layer", "do_stable_layer_norm": True}
+RAW: dict[str, tuple[str, dict[str, Any]]] = {
+    "wav2vec2": ("Wav2Vec2", BY_LAYER),
+    "wav2vec2, group norm": ("Wav2Vec2", {}),
+    "hubert": ("Hubert", BY_LAYER),
+    "hubert, group norm": ("Hubert", {}),
+    "wavlm": ("WavLM", BY_LAYER),
+    "wavlm, group norm": ("WavLM", {}),
+    "data2vec-audio": ("Data2VecAudio", {}),
+}
+WHISPER = {
+    "d_model": 16,
+    "encoder_layers": 2,
+    "decoder_layers": 1,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 24,
+    "decoder_ffn_dim": 24,
+    "max_source_positions": 50,
+    "num_mel_bins": 20,
+    "vocab_size": 20,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "decoder_start_token_id": 1,
+    "suppress_tokens": None,
+    "begin_suppress_tokens": None,
+}
+KIND_NAMES = (*RAW, "whisper")
+
+
+def save_encoder(kind: str, folder: Path, seed: int = 0) -> Path:
+    """A tiny model of a kind, and what prepares samples for it."""
+    transformers.utils.logging.disable_progress_bar()
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = _whisper() if kind == "whisper" else _raw(kind)
+    model.save_pretrained(folder)
+    hearing = (
+        transformers.WhisperFeatureExtractor(feature_size=20, chunk_length=1)
+        if kind == "whisper"
+        else transformers.Wav2Vec2FeatureExtractor()
+    )
+    hearing.save_pretrained(folder)
+    return folder
+
+
+def _raw(kind: str) -> Any:
+    name, more = RAW[kind]
+    config = getattr(transformers, f"{name}Config")(**TINY, **more)
+    return getattr(transformers, f"{name}Model")(config)
+
+
+def _whisper() -> Any:
+    config = transformers.WhisperConfig(**WHISPER)
+    return transformers.WhisperForConditionalGeneration(config)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from voxaffect.audio.waveform import Waveform
+from voxaffect.errors import AudioError, FeatureError
+from voxaffect.features.frames import FrameGrid
+from voxaffect.features.own import OwnFeatures
+
+GRID = FrameGrid()
+
+
+def level_and_peak(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    frames = np.lib.stride_tricks.sliding_window_view(samples, 400)[::160]
+    return np.stack([frames.std(axis=1), np.abs(frames).max(axis=1)], axis=1)
+
+
+def own(function: Callable[..., Any]) -> OwnFeatures:
+    return OwnFeatures(function, ("level", "peak"), GRID, "1")
+
+
+def noise(n_samples: int) -> Waveform:
+    x = np.random.default_rng(0).normal(0, 0.1, n_samples).astype(np.float32)
+    return Waveform(x, "clip 7")
+
+
+def test_a_function_is_a_feature_set() -> None:
+    waveforms = [noise(4000), noise(5000)]
+    values = own(level_and_peak).extract(waveforms)
+    for waveform, one in zip(waveforms, values, strict=True):
+        np.testing.assert_array_equal(one, level_and_peak(waveform.samples))
+        assert one.shape == (GRID.n_frames(waveform.samples.size), 2)
+
+
+def test_what_the_function_does_to_its_samples_stays_with_it() -> None:
+    def rude(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        values = level_and_peak(samples)
+        samples[:] = 0
+        return values
+
+    waveform = noise(4000)
+    own(rude).extract([waveform])
+    assert waveform.samples.any()
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        (None, "a NoneType"),
+        ([[1.0, 2.0]], "a list"),
+        (np.zeros((3, 2)), "float64 numbers"),
+        (np.zeros(6, np.float32), r"shape \(6,\)"),
+        (np.zeros((3, 5), np.float32), r"shape \(3, 5\)"),
+        (np.zeros((0, 2), np.float32), r"shape \(0, 2\)"),
+        (np.array([[0, 1], [0, np.nan]], np.float32), "nan in frame 1, column 'peak'"),
+    ],
+)
+def test_what_is_no_feature_is_one_sentence(returned: object, words: str) -> None:
+    with pytest.raises(FeatureError, match=words) as fault:
+        own(lambda samples: returned).extract([noise(4000)])
+    assert "clip 7" in str(fault.value)
+    assert "version '1'" in str(fault.value)
+    assert "\n" not in str(fault.value)
+
+
+def test_another_version_is_another_set() -> None:
+    one = own(level_and_peak)
+    other = OwnFeatures(level_and_peak, ("level", "peak"), GRID, "2")
+    assert one.settings() != other.settings()
+    assert one.settings() == own(lambda samples: samples).settings()
+
+
+def test_less_than_a_frame_is_refused() -> None:
+    with pytest.raises(AudioError, match="clip 7"):
+        own(level_and_peak).extract([noise(100)])
+
+
+@pytest.mark.parametrize(("names", "version"), [((), "1"), (("a", "a"), "1"), (("a",), "")])
+def test_names_and_a_version_are_needed(names: tuple[str, ...], version: str) -> None:
+    with pytest.raises(FeatureError):
+        OwnFeatures(level_and_peak, names, GRID, version)
