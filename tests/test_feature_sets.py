@@ -11,7 +11,8 @@ import pytest
 from voxaffect.commands.evaluation import evaluate
 from voxaffect.commands.preparation import prepare_corpora
 from voxaffect.commands.recognition import predict, train
-from voxaffect.config import Settings, load_settings
+from voxaffect.config.file import load_settings
+from voxaffect.config.settings import Settings
 from voxaffect.errors import ArtefactError, TrainingError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.log_mel import LogMel

@@ -10,7 +10,7 @@ import pytest
 
 from tests.corpora.recordings import record
 from voxaffect.commands.overlap import overlap
-from voxaffect.config import load_settings
+from voxaffect.config.file import load_settings
 from voxaffect.corpora.examine import examine
 from voxaffect.errors import ConfigError
 from voxaffect.evaluation.overlap import overlaps

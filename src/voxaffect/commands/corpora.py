@@ -13,7 +13,7 @@ from rich.text import Text
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.commands.console import console, effective_jobs, progress_bar
-from voxaffect.config import find_loader, read_corpus
+from voxaffect.config.sources import find_loader, read_corpus
 from voxaffect.corpora import CORPORA
 from voxaffect.corpora.check import CheckReport, Count, Verdict
 from voxaffect.corpora.check import check as check_corpus

@@ -10,7 +10,8 @@ from rich.markdown import Markdown
 
 from voxaffect.commands.console import console, effective_jobs, errors, progress_bar
 from voxaffect.commands.preparation import prepare_corpora
-from voxaffect.config import Settings, load_settings, make_settings
+from voxaffect.config.file import load_settings, make_settings
+from voxaffect.config.settings import Settings
 from voxaffect.evaluation.experiment import Outcome, run
 from voxaffect.evaluation.run import Run, RunFolder
 from voxaffect.report.terminal import terminal_markdown

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from voxaffect.commands.console import console
 from voxaffect.commands.preparation import tell
-from voxaffect.config import read_corpus
+from voxaffect.config.sources import read_corpus
 from voxaffect.corpora.audformat import write_audformat
 from voxaffect.corpora.rows import is_table
 from voxaffect.corpora.table import write_table

@@ -12,7 +12,7 @@ from rich.table import Table as Grid
 
 from voxaffect.audio.decode import DecodeLimits
 from voxaffect.commands.console import console, effective_jobs, progress_bar
-from voxaffect.config import load_settings
+from voxaffect.config.file import load_settings
 from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.corpora.examine import Examined, examine
 from voxaffect.evaluation.overlap import overlaps

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from voxaffect.commands.console import errors, extraction_progress
-from voxaffect.config import Settings
+from voxaffect.config.settings import Settings
 from voxaffect.corpora.corpus import Problem
 from voxaffect.evaluation.dataset import Prepared, prepare
 from voxaffect.features.store import FeatureStore

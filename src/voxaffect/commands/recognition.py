@@ -17,7 +17,8 @@ from voxaffect.artefact import ensure_writable
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.commands.console import console, effective_jobs, errors, progress_bar
 from voxaffect.commands.preparation import prepare_corpora
-from voxaffect.config import find_system, load_settings
+from voxaffect.config.file import load_settings
+from voxaffect.config.settings import find_system
 from voxaffect.corpora.audformat import is_database, list_audformat
 from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.corpora.rows import is_table

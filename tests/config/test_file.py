@@ -1,22 +1,13 @@
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.corpora.recordings import record_tree
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
-from voxaffect.config import (
-    AudformatSource,
-    find_loader,
-    find_system,
-    load_settings,
-    make_settings,
-    read_corpus,
-)
-from voxaffect.corpora import CORPORA
-from voxaffect.corpora.audformat import write_audformat
+from voxaffect.config.file import load_settings, make_settings
+from voxaffect.config.settings import find_system
+from voxaffect.config.sources import AudformatSource, find_loader
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ConfigError
 from voxaffect.features.encoder import Encoder
@@ -225,20 +216,3 @@ def test_labels_are_mapped_as_told(tmp_path: Path) -> None:
 def test_all_systems_can_be_asked_for(tmp_path: Path) -> None:
     text = f"[evaluate]\nsystems = {list(SYSTEMS)}\n"
     assert [s.name for s in load_settings(written(tmp_path, text)).systems()] == list(SYSTEMS)
-
-
-def test_a_tree_with_a_database_beside_it_is_the_loader_s_under_its_name_only(
-    tmp_path: Path,
-) -> None:
-    """As audEERING hands EmoDB on; a database without recordings of its own is always one."""
-    pytest.importorskip("audformat")
-    root = record_tree(tmp_path / "root", ["wav/03a01Fa.wav", "wav/08a01Wa.wav"])
-    write_audformat(CORPORA["emodb"].parse(root), tmp_path / "exported")
-    for file in (tmp_path / "exported").iterdir():
-        shutil.copy(file, root)
-    assert read_corpus("emodb", root).card is CORPORA["emodb"].card
-    assert read_corpus("berlin", root).card.labels == {}  # a database promises no counts
-    exported = read_corpus("emodb", tmp_path / "exported")
-    assert [u.id for u in exported.utterances] == ["emodb/wav/03a01Fa", "emodb/wav/08a01Wa"]
-    tree = load_settings(written(tmp_path, "", f'[corpora]\nemodb = "{root}"\n'))
-    assert tree.load_corpora()[0].card is CORPORA["emodb"].card

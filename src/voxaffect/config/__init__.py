@@ -1,0 +1,1 @@
+"""Settings: names become objects here, once; below, nobody reads files or the environment."""

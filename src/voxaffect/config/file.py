@@ -1,0 +1,121 @@
+"""One TOML file becomes settings: the only place that reads such files, or the environment.
+
+An unknown key is an error that names the nearest known one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from voxaffect.config.names import known_name
+from voxaffect.config.settings import Settings
+from voxaffect.config.sources import plain_source
+from voxaffect.errors import ConfigError
+
+
+def load_settings(path: Path) -> Settings:
+    """Read a settings file; `${NAME}` stands for an environment variable in any text.
+
+    Relative paths are relative to the file's folder.
+
+    Raises:
+        ConfigError: the file is missing, is no TOML, or says something unknown or impossible.
+    """
+    try:
+        plain = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as fault:
+        raise ConfigError(f"{path}: cannot be read ({fault.strerror}); give a TOML file") from fault
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise ConfigError(f"{path}: is no TOML ({fault})") from fault
+    plain = _expand(plain, path)
+    base = path.resolve().parent
+    plain["corpora"] = {
+        k: plain_source(k, v, path) for k, v in _section(plain, "corpora", path).items()
+    }
+    features = _section_or_empty(plain, "features")
+    _make_absolute(features, "store", base)
+    _make_absolute(_section_or_empty(features, "encoder"), "folder", base)
+    return make_settings(plain, str(path))
+
+
+def make_settings(plain: dict[str, Any], origin: str) -> Settings:
+    """Settings from plain values.
+
+    Raises:
+        ConfigError: a key is unknown or a value impossible; the message names it and `origin`.
+    """
+    _refuse_unknown(plain, Settings, origin)
+    try:
+        return TypeAdapter(Settings).validate_python(plain)
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        reason = first["msg"][:1].lower() + first["msg"][1:]
+        raise ConfigError(
+            f"{origin}: {where} = {first['input']!r} is impossible: {reason}"
+        ) from fault
+
+
+def _section(plain: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
+    section = plain.get(name)
+    if not isinstance(section, dict) or not section:
+        raise ConfigError(f'{path}: needs a [{name}] section with lines like emodb = "/data/emodb"')
+    return section
+
+
+def _section_or_empty(plain: dict[str, Any], name: str) -> dict[str, Any]:
+    section = plain.get(name)
+    return section if isinstance(section, dict) else {}
+
+
+def _make_absolute(section: dict[str, Any], key: str, base: Path) -> None:
+    if isinstance(path := section.get(key), str):
+        section[key] = str(base / Path(path).expanduser())
+
+
+def _expand(value: Any, path: Path) -> Any:
+    """Replace `${NAME}` by the environment variable NAME in every text."""
+    if isinstance(value, dict):
+        return {k: _expand(v, path) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_expand(v, path) for v in value]
+    if not isinstance(value, str):
+        return value
+
+    def variable(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in os.environ:
+            raise ConfigError(f"{path}: {value!r} needs the environment variable {name}; set it")
+        return os.environ[name]
+
+    return re.sub(r"\$\{(\w+)\}", variable, value)
+
+
+def _refuse_unknown(
+    plain: dict[str, Any], section: Any, origin: str, where: tuple[str, ...] = ()
+) -> None:
+    """Refuse keys that no section knows, with the nearest one that it does."""
+    known = _settings_of(section)
+    for key, value in plain.items():
+        known_name(key, known, f"setting under [{'.'.join(where)}]" if where else "section", origin)
+        if isinstance(value, dict) and known[key] is not None:
+            _refuse_unknown(value, known[key], origin, (*where, key))
+
+
+def _settings_of(section: Any) -> dict[str, Any]:
+    """Names of a section's settings, each with its own section where it is one."""
+    if is_dataclass(section):
+        return dict.fromkeys(f.name for f in fields(section))
+    within = {f.alias or name: f.annotation for name, f in section.model_fields.items()}
+    return {name: kind if _is_section(kind) else None for name, kind in within.items()}
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and (issubclass(kind, BaseModel) or is_dataclass(kind))

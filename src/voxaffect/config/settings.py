@@ -1,0 +1,107 @@
+"""Everything that a settings file may say, checked and frozen, and the objects that it names."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from voxaffect.baselines import SvmSettings
+from voxaffect.classifier import ElmSettings
+from voxaffect.config.names import known_name
+from voxaffect.config.sections import (
+    AudioSection,
+    EvaluateSection,
+    FeatureSection,
+    Strict,
+    TrainingSection,
+)
+from voxaffect.config.sources import Source, reader
+from voxaffect.corpora.corpus import Corpus
+from voxaffect.evaluation.experiment import Plan
+from voxaffect.systems import SYSTEMS, Options, System
+from voxaffect.taxonomy import EMOTION, Taxonomy
+
+EXCLUDE = "exclude"
+
+
+class Settings(Strict):
+    """Everything that a settings file may say."""
+
+    corpora: dict[str, Source]
+    taxonomy: dict[str, dict[str, str]] = Field(default_factory=dict)
+    audio: AudioSection = AudioSection()
+    features: FeatureSection = FeatureSection()
+    training: TrainingSection = TrainingSection()
+    elm: ElmSettings = ElmSettings()
+    svm: SvmSettings = SvmSettings()
+    evaluate: EvaluateSection = EvaluateSection()
+
+    def load_corpora(self) -> list[Corpus]:
+        """Every corpus, read from disk.
+
+        Raises:
+            CorpusError: a tree or table cannot be used.
+            ConfigError: [taxonomy] maps a label that a corpus does not have.
+        """
+        corpora = [read() for read in [reader(*item) for item in self.corpora.items()]]
+        for corpus in corpora:
+            seen = {u.label.lower() for u in corpus.utterances}
+            known = seen | {label.lower() for label in corpus.card.labels}
+            for label in self.taxonomy.get(corpus.name, {}):
+                known_name(label.lower(), known, f"label of {corpus.name} under [taxonomy]")
+        return corpora
+
+    def make_taxonomy(self) -> Taxonomy:
+        """The mapping from labels to classes."""
+        for name in self.taxonomy:
+            known_name(name, self.corpora, "corpus under [taxonomy]")
+        return Taxonomy(
+            per_corpus={
+                corpus: {label.lower(): _emotion(corpus, name) for label, name in labels.items()}
+                for corpus, labels in self.taxonomy.items()
+            }
+        )
+
+    def options(self) -> Options:
+        """Settings that all systems share."""
+        default = Options()
+        return Options(
+            dnn=self.training.dnn.applied_to(self.training.applied_to(default.dnn)),
+            lstm=self.training.lstm.applied_to(self.training.applied_to(default.lstm)),
+            elm=self.elm,
+            subtask_weight=self.training.subtask_weight,
+            svm=self.svm,
+        )
+
+    def systems(self) -> tuple[System, ...]:
+        """The systems to compare."""
+        return tuple(find_system(name) for name in self.evaluate.systems)
+
+    def plan(self) -> Plan:
+        """What an evaluation computes."""
+        asked = self.evaluate
+        for name in asked.split_style:
+            known_name(name, self.corpora, "corpus under evaluate.split_style")
+        return Plan(
+            protocols=asked.protocols,
+            systems=self.systems(),
+            seeds=asked.seeds,
+            options=self.options(),
+            dev=asked.dev,
+            split_style=asked.split_style,
+            split_seed=asked.split_seed,
+        )
+
+
+def find_system(name: str) -> System:
+    """The system of a name.
+
+    Raises:
+        ConfigError: there is none; the nearest name is told.
+    """
+    return SYSTEMS[known_name(name, SYSTEMS, "system")]
+
+
+def _emotion(corpus: str, name: str) -> str | None:
+    if name == EXCLUDE:
+        return None
+    return known_name(name, (*EMOTION.classes, EXCLUDE), f"emotion class under [taxonomy.{corpus}]")
