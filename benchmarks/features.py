@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,19 @@ from rich.table import Table
 
 from voxaffect.audio.decode import decode
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
+from voxaffect.features.chunks import CHUNK_UTTERANCES
+from voxaffect.features.frames import FrameGrid
 from voxaffect.features.layout import Layout
 from voxaffect.features.lld import CPU_BLOCK_FRAMES, LowLevelDescriptors
+from voxaffect.features.pitch import PitchTracker
+from voxaffect.memory import keep_freed_memory
 from voxaffect.simulation.trees import simulate
 
 Samples = NDArray[np.float32]
 Extractor = Callable[[Sequence[Samples]], object]
 
-BATCH = 64
-"""Utterances that ours computes at once."""
+BATCH = CHUNK_UTTERANCES
+"""Utterances that ours computes at once, as the store does."""
 
 OURS = "voxaffect, 32 descriptors"
 EMOBASE = "openSMILE emobase"
@@ -63,6 +68,16 @@ def ours() -> Extractor:
     def run(samples: Sequence[Samples]) -> None:
         for start in range(0, len(samples), BATCH):
             extractor.extract([Waveform(x) for x in samples[start : start + BATCH]])
+
+    return run
+
+
+def our_pitch() -> Extractor:
+    tracker, grid = PitchTracker(), FrameGrid()
+
+    def run(samples: Sequence[Samples]) -> None:
+        for start in range(0, len(samples), BATCH):
+            tracker.track(samples[start : start + BATCH], grid)
 
     return run
 
@@ -113,35 +128,41 @@ EXTRACTORS: dict[str, Callable[[], Extractor]] = {
     OURS: ours,
     EMOBASE: lambda: opensmile("emobase"),
     GEMAPS: lambda: opensmile("GeMAPSv01b"),
+    "voxaffect, pitch alone": our_pitch,
     "Praat pitch, autocorrelation": praat_pitch,
     "librosa MFCC, crossings, RMS": librosa_features,
     "Fourier transforms alone": transform_alone,
 }
 
 
-def processor_seconds(work: Callable[[], object], repeats: int) -> float:
-    """Least time of several runs."""
-    times = []
+def processor_seconds(work: Sequence[Callable[[], object]], repeats: int) -> list[float]:
+    """Least time of each of several works, which take turns: the machine's speed drifts."""
+    least = [float("inf")] * len(work)
     for _ in range(repeats):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return min(times)
+        for number, run in enumerate(work):
+            start = time.process_time()
+            run()
+            least[number] = min(least[number], time.process_time() - start)
+    return least
+
+
+def extractor(name: str) -> Extractor | None:
+    """The extractor of that name, None where its package is not installed."""
+    try:
+        return EXTRACTORS[name]()
+    except ModuleNotFoundError:
+        return None
 
 
 def real_time_factors(load: Load, names: Sequence[str]) -> dict[str, float | None]:
     """Seconds of speech a processor second, None where a package is not installed."""
-    factors: dict[str, float | None] = {}
-    for name in names:
-        try:
-            extract = EXTRACTORS[name]()
-        except ModuleNotFoundError:
-            factors[name] = None
-            continue
-        extract(load.samples[:1] if len(load.samples) > 1 else [load.samples[0][:32_000]])
-        seconds = processor_seconds(lambda e=extract: e(load.samples), load.repeats)  # type: ignore[misc]
-        factors[name] = load.seconds / seconds
-    return factors
+    extractors = {name: extractor(name) for name in names}
+    installed = {name: extract for name, extract in extractors.items() if extract is not None}
+    for extract in installed.values():
+        extract([load.samples[0][:32_000]])
+    work = [partial(extract, load.samples) for extract in installed.values()]
+    seconds = dict(zip(installed, processor_seconds(work, load.repeats), strict=True))
+    return {name: load.seconds / seconds[name] if name in seconds else None for name in names}
 
 
 def comparison(load: Load, factors: dict[str, float | None]) -> Table:
@@ -180,8 +201,8 @@ def stages(load: Load) -> Table:
         "smoothing, deltas": lambda: lld._over_time(columns, owners),
     }
     table = Table("", "us a frame", title="Where our time goes")
-    for name, run in work.items():
-        table.add_row(name, f"{processor_seconds(run, 5) / len(columns) * 1e6:.2f}")
+    for name, seconds in zip(work, processor_seconds([*work.values()], 10), strict=True):
+        table.add_row(name, f"{seconds / len(columns) * 1e6:.2f}")
     return table
 
 
@@ -191,7 +212,7 @@ def loads(corpora: Path, *, quick: bool) -> tuple[Load, Load]:
     samples = [decode(path).normalised().samples for path in paths]
     piece = np.resize(np.concatenate(samples), SAMPLE_RATE_HZ * (120 if quick else 3600))
     utterances = samples[:: 8 if quick else 1]
-    return Load("utterances", utterances, 2), Load("one long piece", [piece], 2 if quick else 1)
+    return Load("utterances", utterances, 5), Load("one long piece", [piece], 5 if quick else 2)
 
 
 def main() -> None:
@@ -202,6 +223,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="an eighth of EmoDB, two minutes")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()
     console = Console()
     with tempfile.TemporaryDirectory() as folder:
         if arguments.corpora is None:

@@ -117,7 +117,7 @@ class TestBadContainers:
 
     def test_times_beyond_any_film(self) -> None:
         whole = film(NOISE, 16_000, "avi")
-        with pytest.raises(AudioError, match="holds no segment from 1e.308 s"):
+        with pytest.raises(AudioError, match=r"holds no segment from 1e\+308 s"):
             decode(whole, start_s=1e308)
         assert decode(whole, limits=DecodeLimits(max_duration_s=1e308)).samples.size == NOISE.size
 

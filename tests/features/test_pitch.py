@@ -137,12 +137,18 @@ def test_a_batch_is_its_members(sizes: list[int], seed: int) -> None:
         {"ceiling_hz": 5000.0},
         {"periods_per_window": 1.0},
         {"n_candidates": 0},
+        {"n_candidates": 60},
         {"silence_threshold": 0.0},
     ],
 )
 def test_impossible_settings_are_refused(impossible: dict[str, float]) -> None:
     with pytest.raises(FeatureError, match=next(iter(impossible.values())).__format__("g")[:3]):
         PitchTracker(**impossible)  # type: ignore[arg-type]
+
+
+def test_an_odd_hop_is_refused() -> None:
+    with pytest.raises(FeatureError, match="161 samples"):
+        PitchTracker().track([], FrameGrid(hop_s=161 / 16_000))
 
 
 def praat(samples: Samples) -> NDArray[np.float64]:
@@ -166,6 +172,6 @@ def test_agrees_with_praat_on_real_speech(oracle: Path, real_corpora: Path) -> N
     ours, theirs = ours[~np.isnan(theirs)], theirs[~np.isnan(theirs)]
     both = (ours > 0) & (theirs > 0)
     deviation = np.abs(ours[both] / theirs[both] - 1)
-    assert np.mean((ours > 0) != (theirs > 0)) < 0.05
-    assert np.mean(deviation > 0.2) < 0.01
+    assert np.mean((ours > 0) != (theirs > 0)) < 0.04
+    assert np.mean(deviation > 0.2) < 0.006
     assert np.median(deviation) < 0.003

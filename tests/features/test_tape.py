@@ -18,6 +18,9 @@ def test_every_frame_sees_its_own_waveform_and_zeros(sizes: list[int], window: i
     tape = Tape.lay(waves, grid, window, block=8)
     assert tape.lengths == [grid.n_frames(n) for n in sizes]
     assert tape.rows.shape[0] % 8 == 0
+    assert all(len(block) == 8 * grid.hop_samples + window for block in tape.blocks())
+    rows_of_blocks = [b.unfold(0, window, grid.hop_samples)[:8] for b in tape.blocks()]
+    assert torch.equal(torch.cat(rows_of_blocks), tape.rows)
     rows = iter(zip(tape.rows[tape.frames], tape.inside, strict=True))
     for wave, length in zip(waves, tape.lengths, strict=True):
         for frame in range(length):
@@ -35,6 +38,6 @@ def test_every_frame_sees_its_own_waveform_and_zeros(sizes: list[int], window: i
 def test_only_windows_that_reach_outside_are_cut_off() -> None:
     tape = Tape.lay([torch.randn(16_000)] * 2, FrameGrid(), 640, block=1)
     assert tape.cut_off().tolist() == [0, 97, 98, 195]
-    mask = tape.mask(tape.cut_off())
+    mask = tape.covers(tape.cut_off(), torch.arange(640))
     assert mask[0].tolist() == [False] * 120 + [True] * 520
     assert mask[1].tolist() == [True] * 600 + [False] * 40

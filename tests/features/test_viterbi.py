@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from voxaffect.features import viterbi
 from voxaffect.features.viterbi import BLOCK_STEPS, Transitions, best_paths
 
 LENGTHS = st.sampled_from(
@@ -76,6 +77,17 @@ def test_neighbours_change_nothing() -> None:
         strict=True,
     ):
         assert torch.equal(best_paths(s, p, [n], transitions), path)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 50, 1000])
+def test_where_the_blocks_are_cut_does_not_matter(
+    steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = [120, 1, 7, 2]
+    score, position, transitions = random_lattice(1, sum(lengths), 4)
+    expected = best_paths(score, position, lengths, transitions)
+    monkeypatch.setattr(viterbi, "BLOCK_STEPS", steps)
+    assert torch.equal(best_paths(score, position, lengths, transitions), expected)
 
 
 def test_a_dear_transition_keeps_the_path_where_it_is() -> None:

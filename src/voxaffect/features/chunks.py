@@ -18,6 +18,7 @@ from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError
 from voxaffect.features.frames import FrameExtractor, FrameFeatures
 from voxaffect.features.shards import Entry, write_shard
+from voxaffect.memory import keep_freed_memory
 
 CHUNK_UTTERANCES = 256
 CHUNK_BYTES = 16 << 20
@@ -90,6 +91,7 @@ def compute_chunk(
     Raises:
         FeatureError: the folder cannot be written, or the extractor returned what is no feature.
     """
+    keep_freed_memory()
     prepared = {key: _attempt_decode(utterance, limits) for key, utterance in chunk.items()}
     waveforms = {key: w for key, w in prepared.items() if isinstance(w, Waveform)}
     with threads(n_threads):

@@ -31,10 +31,10 @@ from voxaffect.features.short_time import ShortTime
 DESCRIPTORS = (*ShortTime.names, "voice_probability", "f0")
 NAMES = (*DESCRIPTORS, *(f"delta_{name}" for name in DESCRIPTORS))
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a definition changes, so that stored features are computed anew."""
 
-CPU_BLOCK_FRAMES = 256
+CPU_BLOCK_FRAMES = 512
 GPU_BLOCK_FRAMES = 1 << 15
 
 

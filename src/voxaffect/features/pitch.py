@@ -25,22 +25,24 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.errors import FeatureError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.periodicity import (
-    SINC_REACH,
+    REACH,
+    TAPS,
     PeakFinder,
     Window,
+    halve,
+    halving_filter,
     hann,
+    interpolation,
     normalised_autocorrelation,
-    sinc_table,
-    voice_band,
 )
 from voxaffect.features.tape import Tape
 from voxaffect.features.viterbi import Transitions, best_paths
 
-BLOCK_FRAMES = 256
+BLOCK_FRAMES = 512
 """Frames analysed at once: they stay in the processor's cache, and memory is bounded."""
 
-LAG_RATE_HZ = SAMPLE_RATE_HZ / 2
-"""The autocorrelation is known at every second lag."""
+RATE_HZ = SAMPLE_RATE_HZ // 2
+"""Pitch is sought at half the sample rate."""
 
 COST_INTERVAL_S = 0.010
 """Distance of the frames between which a transition costs what the settings say."""
@@ -96,8 +98,8 @@ class PitchTracker:
         floor_hz: lowest fundamental.
         ceiling_hz: highest fundamental.
         periods_per_window: length of the window in periods of the floor; 3 of 75 Hz are 40 ms.
-        n_candidates: the most peaks K that a frame may offer. A tone at the ceiling has as many as
-            the ceiling has multiples of the floor.
+        n_candidates: ranges K between floor and ceiling, equally wide in octaves, each of which
+            offers its highest peak.
         silence_threshold: share of the recording's peak below which a frame is taken for silence.
         voicing_threshold: strength of the unvoiced candidate where there is no silence.
         octave_cost: strength that a candidate gains with each octave; of a tone's period and its
@@ -112,7 +114,7 @@ class PitchTracker:
     floor_hz: float = 75.0
     ceiling_hz: float = 600.0
     periods_per_window: float = 3.0
-    n_candidates: int = 8
+    n_candidates: int = 6
     silence_threshold: float = 0.03
     voicing_threshold: float = 0.5
     octave_cost: float = 0.01
@@ -131,9 +133,10 @@ class PitchTracker:
                 f"periods_per_window = {self.periods_per_window} is too short to see a period "
                 "repeat; choose 2 or more"
             )
-        if not 1 <= self.n_candidates <= len(self._lags):
+        if self.n_candidates < 1 or not all(self._lag_ranges):
             raise FeatureError(
-                f"n_candidates = {self.n_candidates}; choose from 1 to {len(self._lags)}"
+                f"n_candidates = {self.n_candidates}; choose 1 or more, and so few that every one "
+                f"has a range of lags at {RATE_HZ} Hz to itself"
             )
         if self.silence_threshold <= 0:
             raise FeatureError(
@@ -154,11 +157,19 @@ class PitchTracker:
 
         Returns:
             A track of T = grid.n_frames(n_samples) frames for each, on the waveforms' device.
+
+        Raises:
+            FeatureError: the grid's hop is an odd number of samples.
         """
+        if grid.hop_samples % 2:
+            raise FeatureError(
+                f"hop_s = {grid.hop_s} is {grid.hop_samples} samples, but pitch is sought at half "
+                "the sample rate; choose an even number of samples"
+            )
         if not waveforms:
             return []
         signals = [torch.as_tensor(w) for w in waveforms]
-        tape = Tape.lay(signals, grid, self._window_samples, BLOCK_FRAMES)
+        tape = Tape.lay(signals, grid, 2 * self._window_samples + TAPS - 2, BLOCK_FRAMES)
         candidates = self._candidates(self._observe(tape))
         f0_hz = self._choose(candidates, tape.lengths, grid)
         probability = candidates.voice_probability
@@ -166,50 +177,67 @@ class PitchTracker:
         return [PitchTrack(f0_hz[a:b], probability[a:b]) for a, b in pairwise(ends)]
 
     @property
-    def _window_samples(self) -> int:
-        return round(self.periods_per_window * SAMPLE_RATE_HZ / self.floor_hz)
+    def _n_lags(self) -> int:
+        """Lags M that the interpolation of the longest period needs."""
+        return self._lag_ranges[-1].stop + REACH
 
     @property
-    def _lags(self) -> range:
-        """Lags from the ceiling's period to the floor's, outward to whole samples."""
-        shortest, longest = LAG_RATE_HZ / self.ceiling_hz, LAG_RATE_HZ / self.floor_hz
-        return range(math.floor(shortest), math.ceil(longest) + 1)
+    def _taper_samples(self) -> int:
+        """Length of the window at half the sample rate."""
+        return 2 * round(self.periods_per_window * RATE_HZ / self.floor_hz / 2)
+
+    @property
+    def _window_samples(self) -> int:
+        """The same with zeros at its ends, W: as long as the Fourier transform."""
+        return 1 << (self._taper_samples + self._n_lags - 1).bit_length()
+
+    @property
+    def _lag_ranges(self) -> list[range]:
+        """K ranges of lags, from the ceiling's period to the floor's, outward to whole samples."""
+        shortest, longest = RATE_HZ / self.ceiling_hz, RATE_HZ / self.floor_hz
+        inner = [
+            round(shortest * (longest / shortest) ** (k / self.n_candidates))
+            for k in range(1, self.n_candidates)
+        ]
+        borders = [math.floor(shortest), *inner, math.ceil(longest) + 1]
+        return [range(a, b) for a, b in pairwise(borders)]
 
     def _observe(self, tape: Tape) -> _Observed:
         """Peaks and loudness of every frame of a tape, the frames with cut-off windows anew."""
-        device = tape.rows.device
-        lag = torch.arange(self._lags.start, self._lags.stop, device=device)
-        preference = -self.octave_cost * torch.log2(lag)
-        finder = PeakFinder(self._lags, self.n_candidates, preference, sinc_table(device))
-        n_lags = self._lags.stop + SINC_REACH
-        voice = voice_band(self._window_samples + 2 * n_lags, device)
-        window = Window.of(hann(self._window_samples, device), n_lags)
+        device = tape.samples.device
+        ranges, size = self._lag_ranges, self._window_samples
+        lag = torch.arange(ranges[0].start, ranges[-1].stop, device=device)
+        preference = -self.octave_cost * torch.log2(lag).unsqueeze(1)
+        finder = PeakFinder(ranges, preference, interpolation(device))
+        low_pass = halving_filter(device)
+        window = Window.of(hann(self._taper_samples, size, device), self._n_lags)
 
         def observe(frames: Tensor, window: Window) -> _Observed:
-            lag, height = finder(normalised_autocorrelation(frames, window, voice))
-            return _Observed(lag, height, self._loudness(frames))
+            lag, height = finder(normalised_autocorrelation(frames, window))
+            return _Observed(lag.T, height.T, self._loudness(frames))
 
         blocks = [
-            observe(tape.rows[first : first + BLOCK_FRAMES], window)
-            for first in range(0, len(tape.rows), BLOCK_FRAMES)
+            observe(halve(block, low_pass).unfold(0, size, tape.hop // 2)[: tape.block], window)
+            for block in tape.blocks()
         ]
         observed = _Observed(*(torch.cat(p)[tape.frames] for p in zip(*blocks, strict=True)))
         cut_off = tape.cut_off()
         if len(cut_off):
-            partial = Window.of(window.weights * tape.mask(cut_off), n_lags)
-            anew = observe(tape.rows[tape.frames[cut_off]], partial)
+            time = 2 * torch.arange(size, device=device) + (TAPS - 1) / 2
+            partial = Window.of(window.weights * tape.covers(cut_off, time), self._n_lags)
+            anew = observe(halve(tape.rows[tape.frames[cut_off]], low_pass), partial)
             for of_all, of_some in zip(observed, anew, strict=True):
                 of_all[cut_off] = of_some
         return observed
 
     def _loudness(self, frames: Tensor) -> Tensor:
         """Greatest amplitude (R,) in the middle period of the frames, relative to the recording."""
-        period = round(SAMPLE_RATE_HZ / self.floor_hz)
+        period = round(RATE_HZ / self.floor_hz)
         return frames.narrow(1, (frames.shape[1] - period) // 2, period).abs().amax(1)
 
     def _candidates(self, observed: _Observed) -> _Candidates:
         """What the frames offer, with the strengths that Boersma gives to pitch and to none."""
-        octave = torch.log2(LAG_RATE_HZ / self.floor_hz / observed.lag)
+        octave = torch.log2(RATE_HZ / self.floor_hz / observed.lag)
         in_range = (octave >= 0.0) & (octave <= math.log2(self.ceiling_hz / self.floor_hz))
         height = observed.height.masked_fill(~in_range, -torch.inf)
         loudness = observed.loudness.unsqueeze(1) / self.silence_threshold

@@ -40,8 +40,8 @@ class ShortTime(nn.Module):
         self.n_fft = 1 << (grid.window_samples - 1).bit_length()
         window = torch.hamming_window(grid.window_samples, periodic=False, dtype=torch.float64)
         self.register_buffer("window", window.float())
-        self.register_buffer("bands", torch.from_numpy(mel_bands(self.n_fft)).float())
-        self.register_buffer("cosines", torch.from_numpy(cepstral_transform()).float())
+        self.register_buffer("bands", torch.from_numpy(mel_bands(self.n_fft).T.copy()).float())
+        self.register_buffer("cosines", torch.from_numpy(cepstral_transform().T.copy()).float())
 
     def forward(self, samples: Tensor, workspace: Tensor) -> Tensor:
         """Energy, MFCC 1 to 12 and zero-crossing rate.
@@ -81,8 +81,9 @@ class ShortTime(nn.Module):
 
     def mfcc(self, frames: Tensor) -> Tensor:
         """Cepstral coefficients 1 to 12 of windowed frames, float32 (T, 12)."""
-        logarithms = (magnitudes(frames) @ self.bands).clamp_min_(LOG_FLOOR).log_()
-        return logarithms @ self.cosines
+        # Frames innermost: matrix products like their longest axis there.
+        logarithms = (self.bands @ magnitudes(frames).T).clamp_min_(LOG_FLOOR).log_()
+        return (self.cosines @ logarithms).T
 
     def zero_crossing_rate(self, samples: Tensor) -> Tensor:
         """Crossings inside a frame over its number of samples, float32 (T, 1).
@@ -92,10 +93,12 @@ class ShortTime(nn.Module):
         """
         sign = torch.sign(samples).to(torch.int8)
         before, here, after = sign[:-2], sign[1:-1], sign[2:]
-        flipped = -before * here
-        through_zero = (1 - here.abs()) * (1 - (before * after).clamp_(min=0))
-        crossings = torch.maximum(flipped, through_zero).float()
-        counts = self._frames(crossings, self.grid.window_samples - 2).sum(dim=1, keepdim=True)
+        # `stays` is 0 at a crossing, else 1: here * here is 0 at a zero, before * after is 1 where
+        # its neighbours lie on one side.
+        same_side = torch.maximum(here * here, before * after)
+        stays = torch.minimum(before * here + 1, same_side).float()
+        n_inner = self.grid.window_samples - 2
+        counts = n_inner - self._frames(stays, n_inner).sum(dim=1, keepdim=True)
         return counts / self.grid.window_samples
 
     def _frames(self, signal: Tensor, length: int) -> Tensor:
@@ -106,9 +109,7 @@ class ShortTime(nn.Module):
 def magnitudes(frames: Tensor) -> Tensor:
     """Magnitudes of the Fourier transform of real frames (T, n), float32 (T, n / 2 + 1).
 
-    Squares of the interleaved parts are added pairwise: `abs` of a complex tensor takes seven times
-    as long.
+    From its parts: `abs` of a complex tensor takes several times as long.
     """
-    parts = torch.view_as_real(torch.fft.rfft(frames)).flatten(start_dim=1)
-    squares = parts.square_()
-    return torch.add(squares[:, 0::2], squares[:, 1::2]).sqrt_()
+    real, imaginary = torch.view_as_real(torch.fft.rfft(frames)).square_().unbind(2)
+    return torch.add(real, imaginary).sqrt_()
