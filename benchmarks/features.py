@@ -26,6 +26,7 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from threadpoolctl import threadpool_limits
 
 from voxaffect.audio.decode import decode
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
@@ -223,6 +224,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="an eighth of EmoDB, two minutes")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    threadpool_limits(1)  # a second thread of BLAS or OpenMP would spin and be counted
     keep_freed_memory()
     console = Console()
     with tempfile.TemporaryDirectory() as folder:
