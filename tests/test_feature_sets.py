@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.features.encoders import save_encoder
 from voxaffect.commands.evaluation import evaluate
 from voxaffect.commands.preparation import prepare_corpora
 from voxaffect.commands.recognition import predict, train
@@ -20,11 +21,6 @@ from voxaffect.features.own import OwnFeatures
 from voxaffect.recognizer import Recognizer
 from voxaffect.simulation.trees import simulate
 from voxaffect.systems import SYSTEMS, NetSystem
-
-pytest.importorskip("transformers")
-pytest.importorskip("opensmile")
-
-from tests.features.encoders import save_encoder
 
 SETTINGS = """
 [corpora]

@@ -3,8 +3,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import pytest
-
 from tests.corpora.recordings import record_tree
 from voxaffect.config.sources import TreeSource, read_corpus, reader
 from voxaffect.corpora import CORPORA
@@ -15,7 +13,6 @@ def test_a_tree_with_a_database_beside_it_is_the_loader_s_under_its_name_only(
     tmp_path: Path,
 ) -> None:
     """As audEERING hands EmoDB on; a database without recordings of its own is always one."""
-    pytest.importorskip("audformat")
     root = record_tree(tmp_path / "root", ["wav/03a01Fa.wav", "wav/08a01Wa.wav"])
     write_audformat(CORPORA["emodb"].parse(root), tmp_path / "exported")
     for file in (tmp_path / "exported").iterdir():

@@ -11,14 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from tests.features.encoders import KIND_NAMES, save_encoder
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError, FeatureError
 from voxaffect.features.encoder import Encoder
 from voxaffect.features.encoder_kinds import BATCH_SAMPLES, batches
-
-pytest.importorskip("transformers")
-
-from tests.features.encoders import KIND_NAMES, save_encoder
 
 
 @pytest.fixture(scope="module")

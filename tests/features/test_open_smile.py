@@ -14,8 +14,6 @@ from voxaffect.errors import AudioError, FeatureError
 from voxaffect.features.open_smile import WINDOW_S, OpenSmile, SetName
 from voxaffect.features.store import FeatureStore
 
-pytest.importorskip("opensmile")
-
 SIZES: dict[SetName, int] = {"eGeMAPSv02": 25, "GeMAPSv01b": 18, "ComParE_2016": 65, "emobase": 26}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.features.encoders import save_encoder
 from voxaffect.errors import ArtefactError
 from voxaffect.features.encoder import Encoder
 from voxaffect.features.frames import FrameExtractor, FrameGrid
@@ -16,11 +17,6 @@ from voxaffect.features.open_smile import OpenSmile
 from voxaffect.features.own import OwnFeatures
 from voxaffect.features.pitch import PitchTracker
 from voxaffect.features.sets import extractor_of, whereabouts
-
-pytest.importorskip("transformers")
-pytest.importorskip("opensmile")
-
-from tests.features.encoders import save_encoder
 
 
 @pytest.fixture(scope="module")

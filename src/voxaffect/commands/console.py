@@ -45,6 +45,18 @@ def progress_bar(title: str) -> Iterator[Progress]:
 
 
 @contextmanager
+def counting_progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar that is told how many are done, and how many there are."""
+    with progress_bar(title) as bar:
+        task = bar.task_ids[0]
+
+        def advance(n_done: int, n_all: int) -> None:
+            bar.update(task, completed=n_done, total=n_all)
+
+        yield advance
+
+
+@contextmanager
 def extraction_progress(n_utterances: int) -> Iterator[Callable[[int, float], None]]:
     """A bar for feature extraction; tells audio hours and speed as a multiple of real time."""
     started = time.perf_counter()

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
-from voxaffect.commands.console import console, effective_jobs, progress_bar
+from voxaffect.commands.console import console, counting_progress, effective_jobs
 from voxaffect.config.sources import find_loader, read_corpus
 from voxaffect.corpora import CORPORA
 from voxaffect.corpora.check import CheckReport, Count, Verdict
@@ -130,11 +130,7 @@ def check(
 
 
 def _checked(corpus: Corpus, *, n_jobs: int, samples: bool, limits: DecodeLimits) -> CheckReport:
-    with progress_bar(f"checking {corpus.name}") as bar:
-
-        def advance(n_done: int, n_all: int) -> None:
-            bar.update(bar.task_ids[0], completed=n_done, total=n_all)
-
+    with counting_progress(f"checking {corpus.name}") as advance:
         return check_corpus(corpus, samples=samples, n_jobs=n_jobs, limits=limits, progress=advance)
 
 

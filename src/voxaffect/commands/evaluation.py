@@ -8,7 +8,13 @@ from typing import Any
 
 from rich.markdown import Markdown
 
-from voxaffect.commands.console import console, effective_jobs, errors, progress_bar
+from voxaffect.commands.console import (
+    console,
+    counting_progress,
+    effective_jobs,
+    errors,
+    progress_bar,
+)
 from voxaffect.commands.preparation import prepare_corpora
 from voxaffect.config.file import load_settings, make_settings
 from voxaffect.config.settings import Settings
@@ -53,12 +59,7 @@ def simulate(
     folder: Path, *, seed: int, scale: float, n_jobs: int, corpora: Sequence[str] | None = None
 ) -> dict[str, Path]:
     """Write the simulated trees; returns corpus -> root."""
-    with progress_bar("speech") as bar:
-        task = bar.task_ids[0]
-
-        def advance(n_done: int, n_all: int) -> None:
-            bar.update(task, completed=n_done, total=n_all)
-
+    with counting_progress("speech") as advance:
         return trees.simulate(
             folder,
             seed=seed,

@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table as Grid
 
 from voxaffect.audio.decode import DecodeLimits
-from voxaffect.commands.console import console, effective_jobs, progress_bar
+from voxaffect.commands.console import console, counting_progress, effective_jobs
 from voxaffect.config.file import load_settings
 from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.corpora.examine import Examined, examine
@@ -51,12 +51,7 @@ def overlap(config: Path, *, as_json: bool, n_jobs: int) -> int:
 
 
 def _examine(utterances: Sequence[Utterance], limits: DecodeLimits, n_jobs: int) -> list[Examined]:
-    with progress_bar("recordings") as bar:
-        task = bar.task_ids[0]
-
-        def advance(n_done: int, n_all: int) -> None:
-            bar.update(task, completed=n_done, total=n_all)
-
+    with counting_progress("recordings") as advance:
         return examine(utterances, n_jobs=n_jobs, limits=limits, progress=advance)
 
 

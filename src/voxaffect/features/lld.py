@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from voxaffect.audio.waveform import Waveform
-from voxaffect.errors import AudioError
 from voxaffect.features.deltas import Neighbours
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.layout import Layout
+from voxaffect.features.lengths import refuse_short
 from voxaffect.features.pitch import PitchTracker
 from voxaffect.features.short_time import ShortTime
 
@@ -82,8 +82,7 @@ class LowLevelDescriptors:
         Raises:
             AudioError: a waveform is shorter than one frame.
         """
-        for waveform in waveforms:
-            self._check_length(waveform)
+        refuse_short(waveforms, self.grid)
         if not waveforms:
             return []
         lengths = np.array([waveform.samples.size for waveform in waveforms])
@@ -93,13 +92,6 @@ class LowLevelDescriptors:
         columns = torch.cat([self._short_time(layout, whole), self._pitch(layout, whole)], dim=1)
         values = self._over_time(columns, owners).cpu().numpy()
         return np.split(values, np.cumsum(layout.n_frames)[:-1])
-
-    def _check_length(self, waveform: Waveform) -> None:
-        if self.grid.n_frames(waveform.samples.size) == 0:
-            raise AudioError(
-                f"{waveform.name}: lasts {waveform.duration_s * 1000:.1f} ms, but one frame takes "
-                f"at least {self.grid.window_s * 1000:g} ms; remove it or record it again"
-            )
 
     @property
     def _block_frames(self) -> int:

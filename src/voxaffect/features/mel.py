@@ -1,12 +1,20 @@
-"""Triangular bands on the mel scale, any number of them between any two frequencies."""
+"""The mel scale, and triangular bands on it, any number of them between any two frequencies."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
-from voxaffect.features.mfcc import mel
+
+
+def mel(frequency_hz: ArrayLike) -> NDArray[np.float64]:
+    """Mel scale `1127 ln(1 + f / 700)`.
+
+    >>> float(mel(1000.0).round(2))
+    999.99
+    """
+    return np.asarray(1127.0 * np.log1p(np.asarray(frequency_hz, np.float64) / 700.0))
 
 
 def mel_triangles(n_fft: int, n_mels: int, low_hz: float, high_hz: float) -> NDArray[np.float64]:

@@ -6,22 +6,14 @@ Source: S. Young et al., The HTK Book, version 3.4 (2006), sections 5.4 and 5.6.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
+from voxaffect.features.mel import mel_triangles
 
 N_BANDS = 26
 N_COEFFICIENTS = 12
 LIFTER = 22
-
-
-def mel(frequency_hz: ArrayLike) -> NDArray[np.float64]:
-    """Mel scale `1127 ln(1 + f / 700)`.
-
-    >>> float(mel(1000.0).round(2))
-    999.99
-    """
-    return np.asarray(1127.0 * np.log1p(np.asarray(frequency_hz, np.float64) / 700.0))
 
 
 def mel_bands(n_fft: int) -> NDArray[np.float64]:
@@ -33,10 +25,7 @@ def mel_bands(n_fft: int) -> NDArray[np.float64]:
     Returns:
         (n_fft / 2 + 1, 26), a column a band.
     """
-    bins = mel(np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE_HZ))
-    centres, spacing = np.linspace(0.0, bins[-1], N_BANDS + 2, retstep=True)
-    distance = np.abs(bins[:, None] - centres[1:-1]) / spacing
-    return np.asarray(np.maximum(0.0, 1.0 - distance))
+    return mel_triangles(n_fft, N_BANDS, 0.0, SAMPLE_RATE_HZ / 2)
 
 
 def cepstral_transform() -> NDArray[np.float64]:
