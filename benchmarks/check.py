@@ -26,9 +26,9 @@ from rich.table import Table
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.commands.console import effective_jobs
-from voxaffect.corpora import emovdb
 from voxaffect.corpora.corpus import Corpus
 from voxaffect.corpora.examine import examine
+from voxaffect.corpora.loaders import emovdb
 
 T = TypeVar("T")
 

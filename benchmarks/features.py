@@ -30,11 +30,11 @@ from threadpoolctl import threadpool_limits
 
 from voxaffect.audio.decode import decode
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
-from voxaffect.features.chunks import CHUNK_UTTERANCES
+from voxaffect.features.descriptors.layout import Layout
+from voxaffect.features.descriptors.lld import CPU_BLOCK_FRAMES, LowLevelDescriptors
+from voxaffect.features.descriptors.pitch import PitchTracker
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.layout import Layout
-from voxaffect.features.lld import CPU_BLOCK_FRAMES, LowLevelDescriptors
-from voxaffect.features.pitch import PitchTracker
+from voxaffect.features.store.chunks import CHUNK_UTTERANCES
 from voxaffect.memory import keep_freed_memory
 from voxaffect.simulation.trees import simulate
 

@@ -12,7 +12,7 @@ import soundfile
 
 from voxaffect.cli import main
 from voxaffect.commands.evaluation import DEMO
-from voxaffect.corpora import CORPORA
+from voxaffect.corpora.loaders import CORPORA
 from voxaffect.simulation.trees import simulate
 from voxaffect.taxonomy import EMOTION
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.features.encoders import save_encoder
+from tests.features.encoders.tiny import save_encoder
 from voxaffect.commands.evaluation import evaluate
 from voxaffect.commands.preparation import prepare_corpora
 from voxaffect.commands.recognition import predict, train

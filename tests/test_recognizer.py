@@ -14,8 +14,8 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.classifier import NetSettings
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ArtefactError, AudioError, CorpusError, TrainingError
+from voxaffect.features.descriptors.lld import LowLevelDescriptors
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.lld import LowLevelDescriptors
 from voxaffect.model.batches import Examples
 from voxaffect.model.training import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings

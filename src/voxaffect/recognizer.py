@@ -20,8 +20,8 @@ from voxaffect.audio.waveform import TARGET_RMS, Waveform
 from voxaffect.classifier import NetClassifier, NetSettings, OnEpoch
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ArtefactError, TrainingError
+from voxaffect.features.descriptors.lld import LowLevelDescriptors
 from voxaffect.features.frames import FrameExtractor
-from voxaffect.features.lld import LowLevelDescriptors
 from voxaffect.features.sets import extractor_of, whereabouts
 from voxaffect.features.standardize import Standardizer
 from voxaffect.model.batches import Examples

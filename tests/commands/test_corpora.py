@@ -12,9 +12,9 @@ import soundfile as sf
 from tests.corpora.recordings import record
 from voxaffect.audio.decode import DecodeLimits
 from voxaffect.commands import corpora
-from voxaffect.corpora import CORPORA, Loader, emodb
 from voxaffect.corpora.check import Count
 from voxaffect.corpora.corpus import Corpus
+from voxaffect.corpora.loaders import CORPORA, Loader, emodb
 
 UNCOUNTED = [name for name, loader in CORPORA.items() if not loader.card.n_speakers]
 UNLABELLED = [name for name, loader in CORPORA.items() if not loader.card.labels]

@@ -6,8 +6,8 @@ import pytest
 
 from tests.corpora.recordings import record_tree
 from voxaffect.commands.exchange import export
-from voxaffect.corpora import emodb
 from voxaffect.corpora.audformat import parse_audformat
+from voxaffect.corpora.loaders import emodb
 from voxaffect.corpora.table import parse_table
 from voxaffect.errors import ConfigError, CorpusError
 

@@ -10,9 +10,9 @@ from voxaffect.config.settings import find_system
 from voxaffect.config.sources import AudformatSource, find_loader
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ConfigError
-from voxaffect.features.encoder import Encoder
+from voxaffect.features.descriptors.lld import LowLevelDescriptors
+from voxaffect.features.encoders.encoder import Encoder
 from voxaffect.features.frames import FrameExtractor
-from voxaffect.features.lld import LowLevelDescriptors
 from voxaffect.features.log_mel import LogMel
 from voxaffect.features.open_smile import OpenSmile
 from voxaffect.systems import SYSTEMS

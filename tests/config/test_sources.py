@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tests.corpora.recordings import record_tree
 from voxaffect.config.sources import TreeSource, read_corpus, reader
-from voxaffect.corpora import CORPORA
 from voxaffect.corpora.audformat import write_audformat
+from voxaffect.corpora.loaders import CORPORA
 
 
 def test_a_tree_with_a_database_beside_it_is_the_loader_s_under_its_name_only(

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from tests.corpora.any_corpus import corpora, corpus_of, make_files
 from tests.corpora.recordings import record_tree
-from voxaffect.corpora import emodb
 from voxaffect.corpora.audformat import list_audformat, parse_audformat, write_audformat
 from voxaffect.corpora.corpus import Corpus, Utterance
+from voxaffect.corpora.loaders import emodb
 from voxaffect.errors import CorpusError
 
 # What pandas 3 tells the authors of audformat; tests here call the library as its users do.

@@ -12,9 +12,9 @@ import pytest
 import soundfile as sf
 
 from tests.corpora.recordings import RATE_HZ, record, record_tree
-from voxaffect.corpora import CORPORA, Loader
 from voxaffect.corpora.check import check
 from voxaffect.corpora.corpus import Utterance
+from voxaffect.corpora.loaders import CORPORA, Loader
 from voxaffect.errors import CorpusError
 from voxaffect.taxonomy import GENDER, NATURALNESS, Taxonomy
 

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.corpora.recordings import record_tree
-from voxaffect.corpora import msp_podcast, nemo
 from voxaffect.corpora.label_files import (
     Entries,
     LineError,
@@ -21,6 +20,7 @@ from voxaffect.corpora.label_files import (
     refuse_unread,
     unit_interval,
 )
+from voxaffect.corpora.loaders import msp_podcast, nemo
 from voxaffect.errors import CorpusError
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.corpora.recordings import record_tree
-from voxaffect.corpora import emodb
 from voxaffect.corpora.corpus import Corpus
+from voxaffect.corpora.loaders import emodb
 from voxaffect.corpora.speaker_genders import ADULTS, CHILDREN, with_genders
 
 NAMES = ["wav/03a01Fa.wav", "wav/08a01Fa.wav"]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.corpora.any_corpus import corpora, corpus_of, make_files
 from tests.corpora.recordings import record_tree
-from voxaffect.corpora import emodb
 from voxaffect.corpora.corpus import Utterance
+from voxaffect.corpora.loaders import emodb
 from voxaffect.corpora.table import list_table, parse_table, write_table
 from voxaffect.errors import CorpusError
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.corpora.recordings import record, record_tree
-from voxaffect.corpora import emodb
 from voxaffect.corpora.corpus import Elicitation
+from voxaffect.corpora.loaders import emodb
 from voxaffect.corpora.tree import (
     NameScheme,
     Spoken,

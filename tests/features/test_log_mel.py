@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError, FeatureError
+from voxaffect.features.descriptors.mfcc import mel_bands
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.log_mel import LogMel
 from voxaffect.features.mel import mel, mel_triangles
-from voxaffect.features.mfcc import mel_bands
 
 LOG_MEL = LogMel()
 

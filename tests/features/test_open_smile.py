@@ -12,7 +12,7 @@ from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError, FeatureError
 from voxaffect.features.open_smile import WINDOW_S, OpenSmile, SetName
-from voxaffect.features.store import FeatureStore
+from voxaffect.features.store.store import FeatureStore
 
 SIZES: dict[SetName, int] = {"eGeMAPSv02": 25, "GeMAPSv01b": 18, "ComParE_2016": 65, "emobase": 26}
 

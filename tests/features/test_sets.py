@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.features.encoders import save_encoder
+from tests.features.encoders.tiny import save_encoder
 from voxaffect.errors import ArtefactError
-from voxaffect.features.encoder import Encoder
+from voxaffect.features.descriptors.lld import LowLevelDescriptors
+from voxaffect.features.descriptors.pitch import PitchTracker
+from voxaffect.features.encoders.encoder import Encoder
 from voxaffect.features.frames import FrameExtractor, FrameGrid
-from voxaffect.features.lld import LowLevelDescriptors
 from voxaffect.features.log_mel import LogMel
 from voxaffect.features.open_smile import OpenSmile
 from voxaffect.features.own import OwnFeatures
-from voxaffect.features.pitch import PitchTracker
 from voxaffect.features.sets import extractor_of, whereabouts
 
 

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from voxaffect.audio.decode import decode
-from voxaffect.corpora import CORPORA
+from voxaffect.corpora.loaders import CORPORA
 from voxaffect.errors import ConfigError, CorpusError
 from voxaffect.simulation.formats import write_film
 from voxaffect.simulation.plans import PAPER, PLANS

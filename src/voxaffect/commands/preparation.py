@@ -9,7 +9,7 @@ from voxaffect.commands.console import errors, extraction_progress
 from voxaffect.config.settings import Settings
 from voxaffect.corpora.corpus import Problem
 from voxaffect.evaluation.dataset import Prepared, prepare
-from voxaffect.features.store import FeatureStore
+from voxaffect.features.store.store import FeatureStore
 
 MAX_NAMED = 5
 

@@ -13,10 +13,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.errors import ConfigError
 from voxaffect.evaluation.folds import Protocol
-from voxaffect.features.encoder import Encoder
-from voxaffect.features.encoder_kinds import Layer
+from voxaffect.features.descriptors.lld import LowLevelDescriptors
+from voxaffect.features.encoders.encoder import Encoder
+from voxaffect.features.encoders.kinds import Layer
 from voxaffect.features.frames import FrameExtractor
-from voxaffect.features.lld import LowLevelDescriptors
 from voxaffect.features.log_mel import LogMel
 from voxaffect.features.open_smile import OpenSmile, SetName
 from voxaffect.model.training import TrainingSettings

@@ -9,9 +9,9 @@ from typing import Any
 
 from voxaffect.config.names import known_name
 from voxaffect.config.sections import Strict
-from voxaffect.corpora import CORPORA, Loader
 from voxaffect.corpora.audformat import is_database, parse_audformat
 from voxaffect.corpora.corpus import Corpus
+from voxaffect.corpora.loaders import CORPORA, Loader
 from voxaffect.corpora.rows import is_table
 from voxaffect.corpora.table import parse_table
 from voxaffect.corpora.tree import find_recordings

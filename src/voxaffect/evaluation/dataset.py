@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from voxaffect.corpora.corpus import Corpus, Problem, Utterance
 from voxaffect.errors import CorpusError
 from voxaffect.evaluation.run import CorpusSummary, summarise
-from voxaffect.features.store import FeatureStore, Progress
+from voxaffect.features.store.store import FeatureStore, Progress
 from voxaffect.files import digest
 from voxaffect.model.batches import Examples
 from voxaffect.taxonomy import EMOTION, TASKS, Taxonomy

@@ -1,1 +1,1 @@
-"""Numbers a frame: the grid of frames, the 32 descriptors, their statistics and their store."""
+"""Numbers a frame: their grid, the 32 descriptors, other sets, statistics and the store."""

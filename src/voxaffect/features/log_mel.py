@@ -12,12 +12,12 @@ from torch import Tensor
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.errors import FeatureError
+from voxaffect.features.descriptors.layout import Layout
+from voxaffect.features.descriptors.lld import CPU_BLOCK_FRAMES, GPU_BLOCK_FRAMES
+from voxaffect.features.descriptors.short_time import magnitudes
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.layout import Layout
 from voxaffect.features.lengths import refuse_short
-from voxaffect.features.lld import CPU_BLOCK_FRAMES, GPU_BLOCK_FRAMES
 from voxaffect.features.mel import mel_triangles
-from voxaffect.features.short_time import magnitudes
 
 VERSION = 1
 """Raised whenever a definition changes, so that stored features are computed anew."""

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from voxaffect.errors import ArtefactError
-from voxaffect.features.encoder import Encoder
+from voxaffect.features.descriptors.lld import LowLevelDescriptors
+from voxaffect.features.descriptors.pitch import PitchTracker
+from voxaffect.features.encoders.encoder import Encoder
 from voxaffect.features.frames import FrameExtractor, FrameGrid
-from voxaffect.features.lld import LowLevelDescriptors
 from voxaffect.features.log_mel import LogMel
 from voxaffect.features.open_smile import OpenSmile
-from voxaffect.features.pitch import PitchTracker
 
 Settings = Mapping[str, Any]
 

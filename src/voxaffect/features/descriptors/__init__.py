@@ -1,0 +1,1 @@
+"""The 32 descriptors of the paper, pitch among them."""

@@ -1,0 +1,1 @@
+"""Self-supervised encoders from a local folder."""

@@ -1,0 +1,1 @@
+"""Features on disk: shards, their index, and the work that fills them."""

@@ -1,0 +1,225 @@
+"""Frame features on disk: computed once for a content and settings, then memory-mapped.
+
+A key is made of the file's content and the segment's borders; extractor settings and level name
+the folder. So features survive a moved corpus, and a changed setting never meets stale ones.
+Utterances are computed in chunks, and every chunk becomes a shard as soon as it is done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
+from voxaffect.audio.waveform import TARGET_RMS
+from voxaffect.corpora.corpus import Problem, Utterance
+from voxaffect.errors import FeatureError
+from voxaffect.features.frames import FrameExtractor
+from voxaffect.features.store.chunks import Chunk, ChunkReport, chunks, compute_chunk
+from voxaffect.features.store.file_digests import FileDigests
+from voxaffect.features.store.keys import key_of
+from voxaffect.features.store.shards import ShardIndex, open_shards, storing
+from voxaffect.files import digest, write_text
+
+FORMAT = 1
+"""Version of what is stored beside the values; a new one begins new folders."""
+
+Progress = Callable[[int, float], None]
+
+
+class StoredFeatures(Mapping[str, NDArray[np.float32]]):
+    """Frames by utterance id, float32 (T, F), read-only views of memory-mapped shards."""
+
+    def __init__(self, index: ShardIndex, records: Mapping[str, int]) -> None:
+        """Args: the index, and the record of every utterance id."""
+        self._index = index
+        self._records = dict(records)
+        self._mapped: dict[int, NDArray[np.float32]] = {}
+
+    def __getitem__(self, utterance_id: str) -> NDArray[np.float32]:
+        place = self._records[utterance_id]
+        number, record = int(self._index.shard_of[place]), self._index.records[place]
+        if number not in self._mapped:
+            self._mapped[number] = self._index.shards[number].values()
+        return self._mapped[number][record["row"] : record["row"] + record["n_frames"]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __contains__(self, utterance_id: object) -> bool:
+        return utterance_id in self._records  # the inherited test would map the values
+
+    def __getstate__(self) -> dict[str, object]:
+        """A copy in another process maps the shards itself."""
+        return {**self.__dict__, "_mapped": {}}
+
+    def content(self, utterance_id: str) -> str:
+        """Hash of the audio behind an utterance's frames: the file's bytes and the borders."""
+        return bytes(self._index.records["key"][self._records[utterance_id]]).hex()
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What came of asking a store for utterances.
+
+    Args:
+        features: frames of all utterances that have some.
+        refused: utterances whose recording cannot be used, and why.
+        damaged: shards that were found damaged, removed and computed again.
+    """
+
+    features: StoredFeatures
+    refused: tuple[Problem, ...]
+    damaged: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """Features of any corpora under one folder.
+
+    Args:
+        root: the folder; it is made when there is something to store.
+        extractor: what computes the features.
+        limits: what is refused of the recordings that are still to be decoded.
+    """
+
+    root: Path
+    extractor: FrameExtractor
+    limits: DecodeLimits = DEFAULT_LIMITS
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """Everything beside the audio that the values depend on."""
+        return {
+            "format": FORMAT,
+            "level_rms": TARGET_RMS,
+            "names": list(self.extractor.names),
+            "extractor": dict(self.extractor.settings()),
+        }
+
+    @property
+    def folder(self) -> Path:
+        """Where features with these settings lie."""
+        return self.root / digest(self.settings)
+
+    def extract(
+        self, utterances: Sequence[Utterance], *, n_jobs: int = 1, progress: Progress | None = None
+    ) -> Extraction:
+        """Features of utterances: those stored are mapped, the others computed and stored.
+
+        Args:
+            utterances: their ids must differ.
+            n_jobs: processes that compute at once, -1 for all cores; where they run is up to
+                joblib's backend.
+            progress: told how many utterances are done, and the seconds of audio behind them.
+
+        Raises:
+            FeatureError: two utterances share an id, or the folder cannot be written.
+        """
+        _check_ids(utterances)
+        n_jobs = joblib.effective_n_jobs(n_jobs)
+        keys, refused = self._keys(utterances, n_jobs)
+        work = {keys[u.id]: u for u in utterances if u.id in keys}
+        index, damaged = self._open(work)
+        stored = index.seconds(work)
+        tally = _Tally(Counter(keys.values()), progress, n_done=len(refused))
+        tally.add(stored)
+        missing = {key: u for key, u in work.items() if key not in stored}
+        for report in self._compute(missing, n_jobs):
+            refused |= {id_: report.refused[k] for id_, k in keys.items() if k in report.refused}
+            tally.add({**report.seconds, **dict.fromkeys(report.refused, 0.0)})
+        if missing:
+            index, _ = self._open(())
+        features = StoredFeatures(index, index.places(keys))
+        return Extraction(features, tuple(_refusals(refused)), tuple(damaged))
+
+    def _keys(
+        self, utterances: Sequence[Utterance], n_jobs: int
+    ) -> tuple[dict[str, bytes], dict[str, str]]:
+        """Key of every utterance whose file can be read, and why the others cannot, by id."""
+        contents = FileDigests(self.root / "files").of((u.path for u in utterances), n_jobs)
+        keys, refused = {}, {}
+        for u in utterances:
+            content = contents[u.path]
+            if isinstance(content, OSError):
+                refused[u.id] = f"{u.path}: cannot be read ({content.strerror}); check the corpus"
+            else:
+                keys[u.id] = key_of(content, float(u.start_s), u.end_s and float(u.end_s))
+        return keys, refused
+
+    def _open(self, wanted: Collection[bytes]) -> tuple[ShardIndex, list[Problem]]:
+        """All whole shards, and the damaged, which are removed.
+
+        Args:
+            wanted: keys whose values are read and checked.
+        """
+        shards, faults = open_shards(self.folder)
+        index = ShardIndex.of(shards)
+        faults |= index.damage(wanted)
+        for path in faults:
+            with storing(self.folder):
+                path.unlink(missing_ok=True)
+        whole = ShardIndex.of([s for s in shards if s.path not in faults]) if faults else index
+        return whole, [
+            Problem("damaged shard", path.name, f"{sentence}; it is removed and computed again")
+            for path, sentence in faults.items()
+        ]
+
+    def _compute(self, missing: Chunk, n_jobs: int) -> Iterator[ChunkReport]:
+        """Store the features of missing utterances, chunk by chunk."""
+        if not missing:
+            return
+        with storing(self.folder):
+            write_text(self.folder / "settings.json", json.dumps(self.settings, indent=2) + "\n")
+        n_threads = torch.get_num_threads() if n_jobs == 1 else 1
+        task = joblib.delayed(compute_chunk)
+        tasks = (
+            task(chunk, self.extractor, self.folder, n_threads, self.limits)
+            for chunk in chunks(missing, n_jobs)
+        )
+        yield from joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(tasks)
+
+
+class _Tally:
+    """Counts what is done and tells whoever wants to know.
+
+    Args:
+        copies: utterances that share a key.
+        progress: who is told.
+        n_done: utterances that are done with from the beginning.
+    """
+
+    def __init__(self, copies: Counter[bytes], progress: Progress | None, n_done: int) -> None:
+        self._copies = copies
+        self._progress = progress
+        self._n_done = n_done
+        self._seconds = 0.0
+
+    def add(self, seconds: Mapping[bytes, float]) -> None:
+        """Count keys that are done, and the length of their audio."""
+        self._n_done += sum(self._copies[key] for key in seconds)
+        self._seconds += sum(self._copies[key] * length for key, length in seconds.items())
+        if self._progress is not None:
+            self._progress(self._n_done, self._seconds)
+
+
+def _check_ids(utterances: Sequence[Utterance]) -> None:
+    twice = [id_ for id_, n in Counter(u.id for u in utterances).items() if n > 1]
+    if twice:
+        raise FeatureError(f"{twice[0]}: two utterances have this id; give every one its own")
+
+
+def _refusals(refused: Mapping[str, str]) -> Iterator[Problem]:
+    for utterance_id, sentence in sorted(refused.items()):
+        yield Problem("refused recording", utterance_id, sentence)

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from voxaffect.audio.waveform import Waveform
+from voxaffect.errors import AudioError
+from voxaffect.features.descriptors.deltas import Neighbours
+from voxaffect.features.descriptors.layout import Layout
+from voxaffect.features.descriptors.lld import DESCRIPTORS, NAMES, LowLevelDescriptors
+from voxaffect.features.frames import FrameGrid
+
+LLD = LowLevelDescriptors()
+PITCH = [14, 15, 30, 31]
+NOT_PITCH = [c for c in range(32) if c not in PITCH]
+ENERGY = [0, 16]
+
+Array = NDArray[np.float64]
+
+
+def reference(x: Array) -> Array:
+    """All columns but pitch (T, 28), frame by frame in float64, from the definitions."""
+    n = np.arange(400)
+    window = 0.54 - 0.46 * np.cos(2 * np.pi * n / 399)
+    spectral = [_reference_frame(x[i : i + 400], window) for i in range(0, len(x) - 399, 160)]
+    padded = np.pad(spectral, ((1, 1), (0, 0)), mode="edge")
+    smooth = (padded[:-2] + padded[1:-1] + padded[2:]) / 3
+    p = np.pad(smooth, ((2, 2), (0, 0)), mode="edge")
+    delta = (p[3:-1] - p[1:-3] + 2 * (p[4:] - p[:-4])) / 10
+    return np.hstack([smooth, delta])
+
+
+def _reference_frame(x: Array, window: Array) -> list[float]:
+    y = window * np.concatenate([[x[0] * (1 - 0.97)], x[1:] - 0.97 * x[:-1]])
+    magnitude = np.abs(np.fft.rfft(y, 512))
+    mel = 1127 * np.log(1 + np.arange(257) * 31.25 / 700)
+    edges = np.linspace(0, mel[-1], 28)
+    logs = []
+    for low, centre, high in zip(edges, edges[1:], edges[2:], strict=False):
+        rise, fall = (mel - low) / (centre - low), (high - mel) / (high - centre)
+        logs.append(np.log(max(magnitude @ np.clip(np.minimum(rise, fall), 0, None), 2.0**-15)))
+    j = np.arange(26) + 0.5
+    mfcc = [
+        (1 + 11 * np.sin(np.pi * k / 22)) * np.sqrt(2 / 26) * (np.cos(np.pi * k * j / 26) @ logs)
+        for k in range(1, 13)
+    ]
+    crossings = sum(
+        x[i - 1] * x[i] < 0 or (x[i] == 0 and x[i - 1] * x[i + 1] <= 0) for i in range(1, 399)
+    )
+    return [np.sqrt(np.mean(y**2)), *mfcc, crossings / 400]
+
+
+def noise(n_samples: int, seed: int = 0) -> NDArray[np.float32]:
+    """16-bit pink-ish noise with exact zeros in it."""
+    x = np.cumsum(np.random.default_rng(seed).normal(size=n_samples)) * 0.01
+    return np.asarray(np.round((x - x.mean()) * 3000) / 32768, np.float32)
+
+
+def extract(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    return LLD.extract([Waveform(x)])[0]
+
+
+def test_names_are_descriptors_and_their_deltas() -> None:
+    assert len(NAMES) == 32
+    assert NAMES[:16] == DESCRIPTORS
+    assert NAMES[0] == "energy"
+    assert NAMES[13:16] == ("zero_crossing_rate", "voice_probability", "f0")
+    assert NAMES[31] == "delta_f0"
+
+
+def test_agrees_with_opensmile(oracle: Path, real_corpora: Path) -> None:
+    reference_file = np.load(oracle)
+    paths = [key for key in reference_file.files if key != "names"]
+    waveforms = [Waveform(sf.read(real_corpora / p, dtype="float32")[0], p) for p in paths]
+    ours = [frames[:-4] for frames in LLD.extract(waveforms)]
+    theirs = [reference_file[p][: len(frames)] for p, frames in zip(paths, ours, strict=True)]
+    a, b = np.concatenate(ours), np.concatenate(theirs)
+    a[:, ENERGY] *= 32768 / 32767  # openSMILE's scale of 16-bit samples
+    worst = np.abs(a - b).max(axis=0) / b.std(axis=0)
+    assert worst[NOT_PITCH].max() < 1e-4
+
+
+@settings(max_examples=10, deadline=None)
+@given(n_samples=st.integers(400, 6000), seed=st.integers(0, 2**31))
+def test_agrees_with_the_definitions(n_samples: int, seed: int) -> None:
+    x = noise(n_samples, seed)
+    expected = reference(x.astype(np.float64))
+    ours = extract(x)[:, NOT_PITCH]
+    assert ours.shape == expected.shape
+    np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=2e-3)
+
+
+@settings(max_examples=10, deadline=None)
+@given(lengths=st.lists(st.integers(400, 50_000), min_size=2, max_size=6), seed=st.integers(0, 99))
+def test_neighbours_in_the_batch_do_not_matter(lengths: list[int], seed: int) -> None:
+    waveforms = [Waveform(noise(n, seed + i)) for i, n in enumerate(lengths)]
+    together = LLD.extract(waveforms)
+    backwards = LLD.extract(waveforms[::-1])[::-1]
+    for waveform, one, other in zip(waveforms, together, backwards, strict=True):
+        alone = LLD.extract([waveform])[0]
+        np.testing.assert_array_equal(one[:, NOT_PITCH], alone[:, NOT_PITCH])
+        np.testing.assert_array_equal(one[:, NOT_PITCH], other[:, NOT_PITCH])
+        np.testing.assert_allclose(one[:, PITCH], alone[:, PITCH], rtol=1e-4, atol=1e-4)
+
+
+def test_the_number_of_threads_does_not_matter() -> None:
+    waveform = Waveform(noise(100_000))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = LLD.extract([waveform])[0]
+        torch.set_num_threads(2)
+        two = LLD.extract([waveform])[0]
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(one[:, NOT_PITCH], two[:, NOT_PITCH])
+    np.testing.assert_allclose(one[:, PITCH], two[:, PITCH], rtol=1e-4, atol=1e-4)
+
+
+def test_gain_scales_energy_and_leaves_mfcc_and_crossings() -> None:
+    x = noise(8000)
+    soft, loud = extract(x), extract(2 * x)
+    np.testing.assert_allclose(loud[:, 0], 2 * soft[:, 0], rtol=1e-6)
+    np.testing.assert_allclose(loud[:, 1:13], soft[:, 1:13], atol=2e-3)
+    np.testing.assert_array_equal(loud[:, 13], soft[:, 13])
+
+
+def test_crossings_of_a_tone() -> None:
+    tone = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000 + 0.1).astype(np.float32)
+    np.testing.assert_allclose(extract(tone)[:, 13], 2000 / 16_000, atol=0.005)
+
+
+def test_a_pitch_that_stands_still_has_no_slope() -> None:
+    pulses = np.zeros(16_000, np.float32)
+    pulses[::128] = 0.5  # 125 Hz
+    f0, delta = extract(pulses)[10:-10, [15, 31]].T
+    np.testing.assert_allclose(f0, 125, rtol=0.01)
+    np.testing.assert_allclose(delta, 0, atol=0.1)
+
+
+def test_f0_does_not_mix_with_the_zeros_beside_it() -> None:
+    t = np.arange(8000) / 16_000
+    tone = sum(np.sin(2 * np.pi * 150 * k * t) / k for k in range(1, 6))
+    x = np.concatenate([np.zeros(8000), 0.2 * tone, np.zeros(8000)]).astype(np.float32)
+    f0 = extract(x)[:, 15]
+    assert (f0 == 0).any()
+    assert (f0 > 0).any()
+    assert f0[f0 > 0].min() > 75
+
+
+def test_one_frame_stands_still() -> None:
+    values = extract(noise(400))
+    assert values.shape == (1, 32)
+    np.testing.assert_array_equal(values[:, 16:], 0)
+
+
+@pytest.mark.parametrize("n_samples", [1, 160, 399])
+def test_less_than_a_frame_is_refused_by_name(n_samples: int) -> None:
+    short = Waveform(np.ones(n_samples, np.float32), "short.wav")
+    with pytest.raises(AudioError, match=r"short\.wav: lasts .* ms, .* at least 25 ms"):
+        LLD.extract([Waveform(noise(800)), short])
+
+
+def test_nothing_gives_nothing() -> None:
+    assert LLD.extract([]) == []
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.zeros(4000),
+        np.full(4000, 0.5),
+        np.sign(np.sin(np.arange(4000) * 0.05)),
+        np.full(4000, 1e-41) * (-1.0) ** np.arange(4000),
+        np.r_[1.0, np.zeros(3999)],
+    ],
+    ids=["silence", "constant", "clipped", "denormals", "impulse"],
+)
+def test_odd_signals_have_finite_descriptors(x: Array) -> None:
+    values = extract(x.astype(np.float32))
+    assert values.dtype == np.float32
+    assert np.isfinite(values).all()
+
+
+def test_silence_is_flat() -> None:
+    values = extract(np.zeros(4000, np.float32))
+    np.testing.assert_array_equal(values[:, 0], 0)
+    np.testing.assert_allclose(values[:, 1:13], 0, atol=1e-3)
+    np.testing.assert_allclose(values[:, 13], 398 / 400)  # a zero between zeros counts
+    np.testing.assert_array_equal(values[:, 15], 0)
+
+
+def test_signs_of_denormals_cross_zero() -> None:
+    x = (np.full(4000, 1e-41) * (-1.0) ** np.arange(4000)).astype(np.float32)
+    np.testing.assert_allclose(extract(x)[:, 13], 398 / 400)
+
+
+def test_settings_tell_what_changes_the_values() -> None:
+    assert LowLevelDescriptors(device="cpu").settings() == LLD.settings()
+    assert LowLevelDescriptors(FrameGrid(hop_s=0.02)).settings() != LLD.settings()
+
+
+def test_another_grid_gives_its_frames() -> None:
+    grid = FrameGrid(window_s=0.032, hop_s=0.016)
+    values = LowLevelDescriptors(grid).extract([Waveform(noise(5000))])[0]
+    assert values.shape == (grid.n_frames(5000), 32)
+
+
+@given(st.lists(st.integers(400, 3000), min_size=1, max_size=8), st.integers(1, 64))
+@settings(deadline=None)
+def test_layout_keeps_the_frames_of_every_utterance(lengths: list[int], block: int) -> None:
+    layout = Layout(np.array(lengths), FrameGrid(), block)
+    signals = [np.full(n, i + 1, np.float32) for i, n in enumerate(lengths)]
+    whole = layout.lay(signals)
+    frames = torch.cat([b.unfold(0, 400, 160) for b in layout.blocks(whole)])
+    kept = frames[torch.from_numpy(layout.kept_frames())]
+    owners = torch.from_numpy(layout.owners())
+    assert len(frames) == layout.n_blocks * block
+    assert layout.n_frames.tolist() == [FrameGrid().n_frames(n) for n in lengths]
+    assert torch.equal(kept, (owners + 1.0)[:, None].expand_as(kept))
+
+
+def test_the_delta_of_a_ramp_is_its_slope_and_no_border_is_crossed() -> None:
+    labels = torch.tensor([0] * 8 + [1] * 8)
+    ramp = torch.cat([3.0 * torch.arange(8), 100 - torch.arange(8)])[:, None]
+    near = Neighbours.within(labels)
+    delta = near.deltas(ramp)[:, 0]
+    np.testing.assert_allclose(delta[2:6], 3)
+    np.testing.assert_allclose(delta[10:14], -1)
+    assert delta.abs().max() <= 3
+    smooth = near.smooth(ramp)[:, 0]
+    np.testing.assert_allclose(smooth[1:7], ramp[1:7, 0])
+    np.testing.assert_allclose(smooth[7:9], [20, 100 - 1 / 3], rtol=1e-6)
