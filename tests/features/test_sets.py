@@ -10,7 +10,7 @@ import pytest
 from tests.features.encoders.tiny import save_encoder
 from voxaffect.errors import ArtefactError
 from voxaffect.features.descriptors.lld import LowLevelDescriptors
-from voxaffect.features.descriptors.pitch import PitchTracker
+from voxaffect.features.descriptors.pitch_settings import PitchSettings
 from voxaffect.features.encoders.encoder import Encoder
 from voxaffect.features.frames import FrameExtractor, FrameGrid
 from voxaffect.features.log_mel import LogMel
@@ -34,7 +34,7 @@ def read_back(extractor: FrameExtractor) -> FrameExtractor:
     "extractor",
     [
         LowLevelDescriptors(),
-        LowLevelDescriptors(FrameGrid(0.03, 0.015), PitchTracker(floor_hz=60.0)),
+        LowLevelDescriptors(FrameGrid(0.03, 0.015), PitchSettings(floor_hz=60.0), log_f0=True),
         LogMel(n_mels=23),
         OpenSmile("emobase"),
     ],

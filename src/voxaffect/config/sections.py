@@ -14,6 +14,7 @@ from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.errors import ConfigError
 from voxaffect.evaluation.folds import Protocol
 from voxaffect.features.descriptors.lld import LowLevelDescriptors
+from voxaffect.features.descriptors.pitch_settings import PitchSettings
 from voxaffect.features.encoders.encoder import Encoder
 from voxaffect.features.encoders.kinds import Layer
 from voxaffect.features.frames import FrameExtractor
@@ -106,6 +107,24 @@ class AudioSection(Strict):
         return DecodeLimits(**self.model_dump())
 
 
+class LldSection(Strict):
+    """`[features.lld]`: between which frequencies pitch is sought, how F0 is told, and where."""
+
+    floor_hz: Annotated[float, Field(gt=0)] = PitchSettings.floor_hz
+    ceiling_hz: Annotated[float, Field(gt=0)] = PitchSettings.ceiling_hz
+    log_f0: bool = LowLevelDescriptors.log_f0
+    device: Annotated[str, AfterValidator(_usable_device)] = LowLevelDescriptors.device
+
+    def extractor(self) -> LowLevelDescriptors:
+        """What the section describes.
+
+        Raises:
+            FeatureError: the frequencies cannot be.
+        """
+        pitch = PitchSettings(floor_hz=self.floor_hz, ceiling_hz=self.ceiling_hz)
+        return LowLevelDescriptors(pitch=pitch, log_f0=self.log_f0, device=self.device)
+
+
 class LogMelSection(Strict):
     """`[features.log-mel]`: how many bands between which frequencies."""
 
@@ -162,6 +181,7 @@ class FeatureSection(Strict):
 
     store: Path = Path("~/.cache/voxaffect/features")
     set: Literal["lld", "log-mel", "opensmile", "encoder"] = "lld"
+    lld: LldSection = LldSection()
     log_mel: LogMelSection = Field(default=LogMelSection(), alias="log-mel")
     opensmile: OpenSmileSection = OpenSmileSection()
     encoder: EncoderSection = EncoderSection()
@@ -174,7 +194,7 @@ class FeatureSection(Strict):
             FeatureError: the section asks for what cannot be.
         """
         sets: dict[str, Callable[[], FrameExtractor]] = {
-            "lld": LowLevelDescriptors,
+            "lld": self.lld.extractor,
             "log-mel": self.log_mel.extractor,
             "opensmile": self.opensmile.extractor,
             "encoder": self.encoder.extractor,

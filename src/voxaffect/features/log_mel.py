@@ -8,16 +8,14 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.errors import FeatureError
-from voxaffect.features.descriptors.layout import Layout
-from voxaffect.features.descriptors.lld import CPU_BLOCK_FRAMES, GPU_BLOCK_FRAMES
-from voxaffect.features.descriptors.short_time import magnitudes
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lengths import refuse_short
 from voxaffect.features.mel import mel_triangles
+from voxaffect.features.spectra import power_spectrum
+from voxaffect.features.tape import Tape, gather
 
 VERSION = 1
 """Raised whenever a definition changes, so that stored features are computed anew."""
@@ -99,24 +97,24 @@ class LogMel:
             AudioError: a waveform is shorter than one frame.
         """
         refuse_short(waveforms, self.grid)
-        if not waveforms:
-            return []
-        lengths = np.array([waveform.samples.size for waveform in waveforms])
-        layout = Layout(lengths, self.grid, self._block_frames)
-        whole = layout.lay([waveform.samples for waveform in waveforms]).to(self.device)
-        values = self._spectra(layout, whole)[layout.kept_frames()]
-        return np.split(values, np.cumsum(layout.n_frames)[:-1])
+        recordings = [waveform.samples for waveform in waveforms]
+        parts: list[list[NDArray[np.float32]]] = [[] for _ in waveforms]
+        for together in gather(recordings, self.grid, 0, self.device):
+            tape = Tape.lay([stretch for _, stretch in together], self.grid, 0, self.device)
+            values = self._spectra(tape)
+            for (number, _), rows in zip(together, tape.parts, strict=True):
+                parts[number].append(values[rows])
+        return [np.concatenate(part) for part in parts]
 
-    def _spectra(self, layout: Layout, whole: Tensor) -> NDArray[np.float32]:
-        """Log powers of all frames of all blocks, float32 (n_blocks block_frames, n_mels)."""
+    def _spectra(self, tape: Tape) -> NDArray[np.float32]:
+        """Log powers of all rows of a tape, float32 (rows, n_mels)."""
         window = torch.hann_window(self.grid.window_samples, device=self.device)
         bands = torch.from_numpy(self._bands()).float().to(self.device)
-        frames = torch.zeros(layout.block_frames, self._n_fft, device=self.device)
-        inner = frames[:, : self.grid.window_samples]
         parts = []
-        for block in layout.blocks(whole):
-            torch.mul(block.unfold(0, inner.shape[1], self.grid.hop_samples), window, out=inner)
-            power = magnitudes(frames).square_() @ bands
+        for rows in tape.blocks():
+            samples = tape.frame_samples(rows)
+            frames = samples.unfold(0, self.grid.window_samples, self.grid.hop_samples)
+            power = power_spectrum(frames * window, self._n_fft) @ bands
             parts.append(power.clamp_min_(POWER_FLOOR).log_().cpu())
         return torch.cat(parts).numpy()
 
@@ -126,7 +124,3 @@ class LogMel:
     @property
     def _n_fft(self) -> int:
         return 1 << (self.grid.window_samples - 1).bit_length()
-
-    @property
-    def _block_frames(self) -> int:
-        return CPU_BLOCK_FRAMES if self.device == "cpu" else GPU_BLOCK_FRAMES

@@ -8,7 +8,7 @@ from typing import Any
 
 from voxaffect.errors import ArtefactError
 from voxaffect.features.descriptors.lld import LowLevelDescriptors
-from voxaffect.features.descriptors.pitch import PitchTracker
+from voxaffect.features.descriptors.pitch_settings import PitchSettings
 from voxaffect.features.encoders.encoder import Encoder
 from voxaffect.features.frames import FrameExtractor, FrameGrid
 from voxaffect.features.log_mel import LogMel
@@ -55,7 +55,9 @@ def extractor_of(settings: Settings, card: Settings, device: str = "cpu") -> Fra
 
 
 def _descriptors(settings: Settings) -> LowLevelDescriptors:
-    return LowLevelDescriptors(FrameGrid(**settings["grid"]), PitchTracker(**settings["pitch"]))
+    return LowLevelDescriptors(
+        FrameGrid(**settings["grid"]), PitchSettings(**settings["pitch"]), log_f0=settings["log_f0"]
+    )
 
 
 SETS: Mapping[str, Callable[[Settings], FrameExtractor]] = {

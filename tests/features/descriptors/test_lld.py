@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,8 @@ from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError
-from voxaffect.features.descriptors.deltas import Neighbours
-from voxaffect.features.descriptors.layout import Layout
-from voxaffect.features.descriptors.lld import DESCRIPTORS, NAMES, LowLevelDescriptors
+from voxaffect.features.descriptors.history import DESCRIPTORS
+from voxaffect.features.descriptors.lld import NAMES, LowLevelDescriptors
 from voxaffect.features.frames import FrameGrid
 
 LLD = LowLevelDescriptors()
@@ -63,6 +63,13 @@ def noise(n_samples: int, seed: int = 0) -> NDArray[np.float32]:
     return np.asarray(np.round((x - x.mean()) * 3000) / 32768, np.float32)
 
 
+def assert_same(one: NDArray[np.float32], other: NDArray[np.float32]) -> None:
+    """Equal to 1e-6 of what a column varies by; on most machines bit for bit."""
+    assert one.shape == other.shape
+    scale = np.maximum(other.std(axis=0), 1e-3)
+    assert np.abs((one - other) / scale).max(initial=0) <= 1e-6
+
+
 def extract(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return LLD.extract([Waveform(x)])[0]
 
@@ -105,9 +112,8 @@ def test_neighbours_in_the_batch_do_not_matter(lengths: list[int], seed: int) ->
     backwards = LLD.extract(waveforms[::-1])[::-1]
     for waveform, one, other in zip(waveforms, together, backwards, strict=True):
         alone = LLD.extract([waveform])[0]
-        np.testing.assert_array_equal(one[:, NOT_PITCH], alone[:, NOT_PITCH])
-        np.testing.assert_array_equal(one[:, NOT_PITCH], other[:, NOT_PITCH])
-        np.testing.assert_allclose(one[:, PITCH], alone[:, PITCH], rtol=1e-4, atol=1e-4)
+        assert_same(one, alone)
+        assert_same(one, other)
 
 
 def test_the_number_of_threads_does_not_matter() -> None:
@@ -120,8 +126,7 @@ def test_the_number_of_threads_does_not_matter() -> None:
         two = LLD.extract([waveform])[0]
     finally:
         torch.set_num_threads(before)
-    np.testing.assert_array_equal(one[:, NOT_PITCH], two[:, NOT_PITCH])
-    np.testing.assert_allclose(one[:, PITCH], two[:, PITCH], rtol=1e-4, atol=1e-4)
+    assert_same(one, two)
 
 
 def test_gain_scales_energy_and_leaves_mfcc_and_crossings() -> None:
@@ -213,28 +218,29 @@ def test_another_grid_gives_its_frames() -> None:
     assert values.shape == (grid.n_frames(5000), 32)
 
 
-@given(st.lists(st.integers(400, 3000), min_size=1, max_size=8), st.integers(1, 64))
-@settings(deadline=None)
-def test_layout_keeps_the_frames_of_every_utterance(lengths: list[int], block: int) -> None:
-    layout = Layout(np.array(lengths), FrameGrid(), block)
-    signals = [np.full(n, i + 1, np.float32) for i, n in enumerate(lengths)]
-    whole = layout.lay(signals)
-    frames = torch.cat([b.unfold(0, 400, 160) for b in layout.blocks(whole)])
-    kept = frames[torch.from_numpy(layout.kept_frames())]
-    owners = torch.from_numpy(layout.owners())
-    assert len(frames) == layout.n_blocks * block
-    assert layout.n_frames.tolist() == [FrameGrid().n_frames(n) for n in lengths]
-    assert torch.equal(kept, (owners + 1.0)[:, None].expand_as(kept))
+def test_log_f0_takes_the_place_of_f0() -> None:
+    t = np.arange(16_000) / 16_000
+    tone = sum(np.sin(2 * np.pi * 150 * k * t) / k for k in range(1, 6))
+    x = np.concatenate([0.2 * tone, np.zeros(8000)]).astype(np.float32)
+    log_lld = LowLevelDescriptors(log_f0=True)
+    (values,) = log_lld.extract([Waveform(x)])
+    plain = extract(x)
+    assert log_lld.names[15] == "log_f0"
+    assert log_lld.names[31] == "delta_log_f0"
+    assert log_lld.settings() != LLD.settings()
+    np.testing.assert_array_equal(values[:, :15], plain[:, :15])
+    np.testing.assert_array_equal(values[:, 15] == 0, plain[:, 15] == 0)
+    voiced = plain[:, 15] > 0
+    np.testing.assert_allclose(values[voiced, 15], np.log(plain[voiced, 15]), rtol=1e-4)
 
 
-def test_the_delta_of_a_ramp_is_its_slope_and_no_border_is_crossed() -> None:
-    labels = torch.tensor([0] * 8 + [1] * 8)
-    ramp = torch.cat([3.0 * torch.arange(8), 100 - torch.arange(8)])[:, None]
-    near = Neighbours.within(labels)
-    delta = near.deltas(ramp)[:, 0]
-    np.testing.assert_allclose(delta[2:6], 3)
-    np.testing.assert_allclose(delta[10:14], -1)
-    assert delta.abs().max() <= 3
-    smooth = near.smooth(ramp)[:, 0]
-    np.testing.assert_allclose(smooth[1:7], ramp[1:7, 0])
-    np.testing.assert_allclose(smooth[7:9], [20, 100 - 1 / 3], rtol=1e-6)
+def test_a_long_recording_takes_little_memory() -> None:
+    """Pieces of a recording are worked on one after the other."""
+    minutes = Waveform(np.tile(noise(160_000), 60))
+    LLD.extract([Waveform(noise(16_000))])
+    tracemalloc.start()
+    LLD.extract([minutes])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    n_bytes = 4 * 32 * minutes.samples.size / 160
+    assert peak < 4 * n_bytes + 30e6

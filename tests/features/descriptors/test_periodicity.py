@@ -1,46 +1,38 @@
+from __future__ import annotations
+
+import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from voxaffect.features.descriptors.periodicity import (
     HALVED_AT_ONCE,
-    REACH,
+    HIGH_PASS_HZ,
     TAPS,
-    PeakFinder,
-    Window,
-    autocorrelation,
+    Autocorrelator,
     halve,
     halving_filter,
     hann,
-    interpolation,
+    high_pass,
     inverse_transform,
-    normalised_autocorrelation,
 )
+from voxaffect.features.spectra import power_spectrum
 
-CPU = torch.device("cpu")
-SIZE, TAPER, N_LAGS = 512, 320, 120
-RANGES = [range(13, 19), range(19, 38), range(38, 75), range(75, 108)]
-
-
-def cosine(frequency_hz: float) -> torch.Tensor:
-    """A frame (1, W) at 8 kHz about its middle."""
-    time_s = (torch.arange(SIZE, dtype=torch.float64) - SIZE / 2) / 8000
-    return torch.cos(2 * torch.pi * frequency_hz * time_s).float().unsqueeze(0)
+TAPER, N_LAGS, HOP, RATE_HZ = 320, 120, 160, 8000
+AUTOCORRELATOR = Autocorrelator.of(TAPER, N_LAGS, RATE_HZ, "cpu")
+SIZE = len(AUTOCORRELATOR.window)
+LOW_PASS = halving_filter().float()
 
 
-def finder(ranges: list[range] = RANGES) -> PeakFinder:
-    n_lags = ranges[-1].stop - ranges[0].start
-    return PeakFinder(ranges, torch.zeros(n_lags, 1), interpolation(CPU))
+def samples_of(n_rows: int, frequency_hz: float) -> Tensor:
+    """A tone at 16 kHz that covers so many rows, in float32."""
+    time_s = torch.arange(n_rows * HOP + 2 * SIZE + TAPS - 2, dtype=torch.float64) / 16_000
+    return torch.cos(2 * torch.pi * frequency_hz * time_s).float()
 
 
-def column(values: torch.Tensor) -> torch.Tensor:
-    """Autocorrelation of a single frame, (M, 1)."""
-    return values.float().unsqueeze(1)
-
-
-def halved_tone(frequency_hz: float) -> torch.Tensor:
+def halved_tone(frequency_hz: float) -> Tensor:
     sample = torch.arange(20 * HALVED_AT_ONCE + TAPS - 2, dtype=torch.float64)
-    tone = torch.cos(2 * torch.pi * frequency_hz / 16_000 * sample).float()
-    return halve(tone, halving_filter(CPU))
+    return halve(torch.cos(2 * torch.pi * frequency_hz / 16_000 * sample).float(), LOW_PASS)
 
 
 @pytest.mark.parametrize("frequency_hz", [0.0, 75.0, 600.0, 2000.0])
@@ -57,77 +49,63 @@ def test_halving_leaves_nothing_to_fold(frequency_hz: float) -> None:
 
 def test_halving_takes_many_rows() -> None:
     rows = torch.randn(3, 4 * HALVED_AT_ONCE + TAPS - 2)
-    low_pass = halving_filter(CPU)
-    expected = torch.stack([halve(row, low_pass) for row in rows])
-    torch.testing.assert_close(halve(rows, low_pass), expected)
+    expected = torch.stack([halve(row, LOW_PASS) for row in rows])
+    torch.testing.assert_close(halve(rows, LOW_PASS), expected)
 
 
-def test_autocorrelation_is_its_definition() -> None:
-    signal = (hann(TAPER, SIZE, CPU) * (cosine(300.0) + cosine(1000.0))).squeeze(0)
+def test_the_transforms_give_the_autocorrelation_of_the_definition() -> None:
+    signal = hann(TAPER, SIZE) * torch.randn(SIZE, dtype=torch.float64)
     lagged = [float(signal[: SIZE - lag] @ signal[lag:]) for lag in range(N_LAGS)]
-    inverse = inverse_transform(SIZE, N_LAGS, CPU)
-    measured = autocorrelation(signal.unsqueeze(0), inverse)
-    torch.testing.assert_close(measured, column(torch.tensor(lagged)), atol=1e-3, rtol=0)
+    measured = power_spectrum(signal) @ inverse_transform(SIZE, N_LAGS)
+    torch.testing.assert_close(measured, torch.tensor(lagged, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("frequency_hz", [150.0, 400.0, 1000.0, 2000.0])
+def test_the_window_has_its_length_and_lies_in_the_middle() -> None:
+    window = hann(TAPER, SIZE)
+    assert int((window > 0).sum()) == TAPER
+    torch.testing.assert_close(window, window.flip(0))
+
+
+def test_the_high_pass_takes_drift_and_leaves_voices() -> None:
+    weight = high_pass(512, RATE_HZ)
+    hz = RATE_HZ / 512 * torch.arange(257)
+    assert weight[0] == 0
+    np.testing.assert_allclose(np.interp(HIGH_PASS_HZ, hz, weight), 0.5, atol=0.02)
+    assert float(weight[hz > 600].min()) > 0.99
+
+
+@pytest.mark.parametrize("frequency_hz", [400.0, 1000.0, 2000.0])
 def test_compensation_undoes_the_window(frequency_hz: float) -> None:
-    window = Window.of(hann(TAPER, SIZE, CPU), N_LAGS)
-    measured = normalised_autocorrelation(cosine(frequency_hz), window)[:108, 0]
-    expected = torch.cos(2 * torch.pi * frequency_hz * torch.arange(108) / 8000)
+    found = AUTOCORRELATOR.whole(samples_of(16, frequency_hz), 16, HOP)
+    lags = torch.arange(100)
+    expected = torch.cos(2 * torch.pi * frequency_hz * lags / RATE_HZ).expand(16, -1)
+    measured = found.at_lag[:, :100] / found.at_lag[:, :1]
     torch.testing.assert_close(measured, expected, atol=0.06, rtol=0)
+    torch.testing.assert_close(found.at_lag[:, 0], torch.full((16,), 0.5), atol=0.02, rtol=0)
 
 
-def test_a_frame_without_power_has_no_correlation() -> None:
-    window = Window.of(hann(TAPER, SIZE, CPU), N_LAGS)
-    for frame in (torch.zeros(1, SIZE), torch.ones(1, SIZE)):
-        correlation = normalised_autocorrelation(frame, window)
-        assert not finder()(correlation)[1].clamp_min(0.0).gt(1e-2).any()
-
-
-@pytest.mark.parametrize("period", [13.2, 20.5, 33.3, 50.0, 71.9])
-def test_peaks_lie_between_samples(period: float) -> None:
-    lags = torch.arange(108 + REACH)
-    lag, height = finder()(column(0.9 * torch.cos(2 * torch.pi * lags / period)))
-    there = height > 0.0
-    multiples = lag[there] / period
-    assert there.any()
-    torch.testing.assert_close(multiples, multiples.round(), atol=2e-3, rtol=0)
+def test_an_offset_is_taken_off() -> None:
+    tone = samples_of(16, 400)
+    plain, offset = (AUTOCORRELATOR.whole(tone + by, 16, HOP) for by in (0.0, 3.0))
     torch.testing.assert_close(
-        height[there], torch.full_like(height[there], 0.9), atol=2e-3, rtol=0
+        offset.offset - plain.offset, torch.full((16,), 3.0), atol=0.02, rtol=0
     )
+    torch.testing.assert_close(offset.at_lag, plain.at_lag, atol=1e-4, rtol=0)
 
 
-def test_every_range_offers_its_highest_peak() -> None:
-    values = torch.zeros(108 + REACH)
-    values[[15, 17, 30, 100]] = torch.tensor([0.3, 0.5, 0.4, 0.9])
-    values[74] = 0.8  # the last lag of its range
-    lag, height = finder()(column(values))
-    assert lag.flatten().round().tolist() == [17, 30, 74, 100]
-    torch.testing.assert_close(
-        height.flatten(), torch.tensor([0.5, 0.4, 0.8, 0.9]), atol=0.02, rtol=0
-    )
+def test_a_window_that_is_not_cut_off_is_whole() -> None:
+    samples = torch.randn(HOP * 16 + 2 * SIZE + TAPS - 2)
+    rows = samples.unfold(0, 2 * SIZE + TAPS - 2, HOP)[:16]
+    whole = AUTOCORRELATOR.whole(samples, 16, HOP)
+    cut = AUTOCORRELATOR.cut_off(rows, torch.ones_like(rows, dtype=torch.bool))
+    torch.testing.assert_close(cut.at_lag, whole.at_lag, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(cut.offset, whole.offset, atol=1e-5, rtol=1e-4)
 
 
-def test_a_slope_is_no_peak() -> None:
-    falling = torch.linspace(1.0, 0.0, 108 + REACH)
-    assert finder()(column(falling))[1].isneginf().all()
-
-
-def test_frames_do_not_touch() -> None:
-    correlation = torch.rand(108 + REACH, 7)
-    lag, height = finder()(correlation)
-    for frame in range(7):
-        alone = finder()(correlation[:, frame : frame + 1].contiguous())
-        torch.testing.assert_close((lag[:, frame], height[:, frame]), tuple(x[:, 0] for x in alone))
-
-
-def test_a_height_above_one_counts_against_a_peak() -> None:
-    lags = torch.arange(108 + REACH)
-    correlation = column(1.25 * torch.cos(2 * torch.pi * lags / 50))
-    assert float(finder([range(40, 60)])(correlation)[1]) == pytest.approx(0.8, abs=1e-3)
-
-
-def test_level_ground_is_interpolated_as_level() -> None:
-    points = interpolation(CPU) @ torch.ones(2 * REACH + 1)
-    torch.testing.assert_close(points, torch.ones_like(points))
+def test_a_cut_off_window_sees_what_is_inside() -> None:
+    rows = samples_of(1, 400.0)[None, : 2 * SIZE + TAPS - 2]
+    inside = torch.arange(rows.shape[1])[None] >= SIZE + TAPS // 2  # the second half
+    found = AUTOCORRELATOR.cut_off(rows * inside, inside)
+    measured = (found.at_lag / found.at_lag[:, :1])[0, :80]
+    expected = torch.cos(2 * torch.pi * 400 * torch.arange(80) / RATE_HZ)
+    torch.testing.assert_close(measured, expected, atol=0.15, rtol=0)

@@ -1,51 +1,80 @@
-"""Smoothing and derivatives over time that never look across a border.
+"""Smoothing and derivatives over time, of recordings that come piece by piece.
 
-Rows are frames of many utterances, one after the other. A border is wherever a frame's label
-differs from its neighbour's; beyond a border the last value before it repeats.
+Beyond the ends of a recording its edge frames repeat. A column may be kept to stretches of frames:
+then what repeats beyond a stretch's ends is the stretch's own edge value.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import numpy as np
+from numpy.typing import NDArray
 
-import torch
-from torch import Tensor
+from voxaffect.features.compiled import compiled
+
+LOOK_AHEAD = 3
+"""Frames after one that its slope depends on: two for the slope, and one for the means."""
+
+Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Neighbours:
-    """Row of the frame before and after every frame, its own row where a border lies between.
+class OverTime:
+    """Means and slopes of F columns, of which the last is kept to its voiced stretches."""
 
-    Args:
-        before: int64 (T,).
-        after: int64 (T,).
-    """
+    def __init__(self) -> None:
+        self._columns: Floats | None = None  # the frames still needed
+        self._n_done = 0  # of these, how many are only neighbours
 
-    before: Tensor
-    after: Tensor
+    def advance(self, columns: Floats, *, ended: bool) -> Floats:
+        """Means over three frames and slopes over five of these.
 
-    @classmethod
-    def within(cls, labels: Tensor) -> Neighbours:
-        """Neighbours that share a label.
+        The slope is that of the regression line, `sum over n = 1, 2 of n (c[t + n] - c[t - n]) /
+        10`: The HTK Book (2006), section 5.6.2.
 
         Args:
-            labels: (T,), such as the number of the utterance that a frame belongs to.
+            columns: float32 (T, F), of the next frames; the last is voiced where it is above 0.
+            ended: nothing follows.
+
+        Returns:
+            float32 (n, 2 F), of the frames whose neighbours are all known by now, following on
+            those of the last call.
         """
-        row = torch.arange(len(labels), device=labels.device)
-        border = torch.ones(1, dtype=torch.bool, device=labels.device)
-        change = labels[1:] != labels[:-1]
-        begins, ends = torch.cat([border, change]), torch.cat([change, border])
-        return cls(torch.where(begins, row, row - 1), torch.where(ends, row, row + 1))
+        if self._columns is not None:
+            columns = np.concatenate([self._columns, columns])
+        stop = len(columns) if ended else max(self._n_done, len(columns) - LOOK_AHEAD)
+        n_columns = columns.shape[1]
+        values = np.empty((stop - self._n_done, 2 * n_columns), np.float32)
+        alike = np.ones(len(columns), np.bool_)
+        for some, kind in ((slice(-1), alike), (slice(-1, None), columns[:, -1] > 0)):
+            means, slopes = values[:, :n_columns][:, some], values[:, n_columns:][:, some]
+            _fill(columns[:, some], kind, self._n_done, means, slopes)
+        kept = max(0, stop - LOOK_AHEAD)
+        self._columns, self._n_done = columns[kept:], stop - kept
+        return values
 
-    def smooth(self, values: Tensor) -> Tensor:
-        """Mean of a frame and its two neighbours, (T, F)."""
-        return (values + values[self.before] + values[self.after]) / 3
 
-    def deltas(self, values: Tensor) -> Tensor:
-        """Slope a frame of the regression line over five frames, (T, F).
+@compiled
+def _fill(
+    columns: Floats, kind: NDArray[np.bool_], first: int, means: Floats, slopes: Floats
+) -> None:
+    """Fill in the frames from `first` on; neighbours are only frames of one kind."""
+    n_columns = columns.shape[1]
+    smooth = np.empty(columns.shape, np.float32)
+    for t in range(len(columns)):
+        before, after = _next(kind, t, -1), _next(kind, t, 1)
+        for c in range(n_columns):
+            smooth[t, c] = (columns[t, c] + columns[before, c] + columns[after, c]) / 3
+    for n in range(len(means)):
+        t = first + n
+        before, after = _next(kind, t, -1), _next(kind, t, 1)
+        far_before, far_after = _next(kind, before, -1), _next(kind, after, 1)
+        for c in range(n_columns):
+            near = smooth[after, c] - smooth[before, c]
+            far = smooth[far_after, c] - smooth[far_before, c]
+            means[n, c], slopes[n, c] = smooth[t, c], (near + 2 * far) / 10
 
-        `sum over n = 1, 2 of n (c[t + n] - c[t - n]) / 10`: The HTK Book (2006), section 5.6.2.
-        """
-        near = values[self.after] - values[self.before]
-        far = values[self.after[self.after]] - values[self.before[self.before]]
-        return near.add_(far, alpha=2) / 10
+
+@compiled
+def _next(kind: NDArray[np.bool_], t: int, by: int) -> int:
+    """The neighbour of a frame, itself where that lies beyond an end or is of another kind."""
+    there = t + by
+    return there if 0 <= there < len(kind) and kind[there] == kind[t] else t

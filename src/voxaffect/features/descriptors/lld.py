@@ -16,61 +16,59 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from voxaffect.audio.waveform import Waveform
-from voxaffect.features.descriptors.deltas import Neighbours
-from voxaffect.features.descriptors.layout import Layout
-from voxaffect.features.descriptors.pitch import PitchTracker
-from voxaffect.features.descriptors.short_time import ShortTime
+from voxaffect.features.descriptors.history import DESCRIPTORS, History
+from voxaffect.features.descriptors.observer import FrameObserver
+from voxaffect.features.descriptors.pitch_settings import PitchSettings
+from voxaffect.features.descriptors.stream import DescriptorStream
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lengths import refuse_short
+from voxaffect.features.tape import gather
 
-DESCRIPTORS = (*ShortTime.names, "voice_probability", "f0")
 NAMES = (*DESCRIPTORS, *(f"delta_{name}" for name in DESCRIPTORS))
 
-VERSION = 2
+VERSION = 3
 """Raised whenever a definition changes, so that stored features are computed anew."""
 
-CPU_BLOCK_FRAMES = 512
-GPU_BLOCK_FRAMES = 1 << 15
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class LowLevelDescriptors:
-    """Computes the 32 descriptors of many utterances at once.
+    """Computes the 32 descriptors of many recordings at once.
 
-    A frame's values depend on its own utterance alone, bit for bit: blocks always have the same
-    number of frames, whatever else is in the batch.
+    A recording's values do not depend, bit for bit, on what else is computed with it.
 
     Args:
         grid: where the frames lie.
         pitch: how F0 and the probability of voicing are found.
+        log_f0: give the natural logarithm of F0, 0 where unvoiced, in the place of F0.
         device: where PyTorch computes, `cpu` or `cuda`.
     """
 
     grid: FrameGrid = FrameGrid()
-    pitch: PitchTracker = PitchTracker()
+    pitch: PitchSettings = PitchSettings()
+    log_f0: bool = False
     device: str = "cpu"
 
     @property
     def names(self) -> tuple[str, ...]:
         """The 16 descriptors, then `delta_` of each."""
-        return NAMES
+        return tuple(n.replace("f0", "log_f0") for n in NAMES) if self.log_f0 else NAMES
 
     def settings(self) -> Mapping[str, object]:
-        """Everything that changes the values: neither device nor block size do."""
+        """Everything that changes the values; the device does not."""
         return {
             "extractor": "low-level descriptors",
             "version": VERSION,
             "grid": asdict(self.grid),
             "pitch": asdict(self.pitch),
+            "log_f0": self.log_f0,
         }
 
-    @torch.inference_mode()
-    def extract(self, waveforms: Sequence[Waveform]) -> list[NDArray[np.float32]]:
+    def extract(self, waveforms: Sequence[Waveform]) -> list[Floats]:
         """The descriptors of every waveform.
 
         Args:
@@ -83,49 +81,22 @@ class LowLevelDescriptors:
             AudioError: a waveform is shorter than one frame.
         """
         refuse_short(waveforms, self.grid)
-        if not waveforms:
-            return []
-        lengths = np.array([waveform.samples.size for waveform in waveforms])
-        layout = Layout(lengths, self.grid, self._block_frames)
-        whole = layout.lay([waveform.samples for waveform in waveforms]).to(self.device)
-        owners = torch.from_numpy(layout.owners()).to(self.device)
-        columns = torch.cat([self._short_time(layout, whole), self._pitch(layout, whole)], dim=1)
-        values = self._over_time(columns, owners).cpu().numpy()
-        return np.split(values, np.cumsum(layout.n_frames)[:-1])
+        histories = [self._history() for _ in waveforms]
+        parts: list[list[Floats]] = [[] for _ in waveforms]
+        recordings = [waveform.samples for waveform in waveforms]
+        for together in gather(recordings, self.grid, self._observer.reach, self.device):
+            observed = self._observer.observe([stretch for _, stretch in together])
+            for (number, stretch), frames in zip(together, observed, strict=True):
+                parts[number].append(histories[number].advance(frames, ended=stretch.ended))
+        return [np.concatenate(part) for part in parts]
 
-    @property
-    def _block_frames(self) -> int:
-        return CPU_BLOCK_FRAMES if self.device == "cpu" else GPU_BLOCK_FRAMES
+    def stream(self) -> DescriptorStream:
+        """The same for one recording while it lasts, at its own gain."""
+        return DescriptorStream(self.grid, self._observer, self._history())
 
     @cached_property
-    def _descriptors(self) -> ShortTime:
-        return ShortTime(self.grid).to(self.device)
+    def _observer(self) -> FrameObserver:
+        return FrameObserver(self.grid, self.pitch, self.device)
 
-    def _short_time(self, layout: Layout, whole: Tensor) -> Tensor:
-        """Energy, MFCC and zero-crossing rate of all frames, float32 (sum of T, 14)."""
-        workspace = self._descriptors.workspace(layout.block_frames)
-        blocks = [self._descriptors(block, workspace) for block in layout.blocks(whole)]
-        return torch.cat(blocks)[torch.from_numpy(layout.kept_frames()).to(self.device)]
-
-    def _pitch(self, layout: Layout, whole: Tensor) -> Tensor:
-        """Probability of voicing and F0 of all frames, float32 (sum of T, 2)."""
-        tracks = self.pitch.track(layout.utterances(whole), self.grid)
-        voicing = torch.cat([track.voice_probability for track in tracks])
-        f0_hz = torch.cat([track.f0_hz for track in tracks])
-        return torch.stack([voicing, f0_hz], dim=1)
-
-    def _over_time(self, columns: Tensor, owners: Tensor) -> Tensor:
-        """Smoothed descriptors and their deltas, float32 (sum of T, 32).
-
-        Args:
-            columns: float32 (sum of T, 16), F0 last.
-            owners: number of the utterance of every frame, int64 (sum of T,).
-        """
-        voiced = columns[:, -1] > 0
-        parts = [
-            (columns[:, :-1], Neighbours.within(owners)),
-            (columns[:, -1:], Neighbours.within(2 * owners + voiced)),
-        ]
-        smoothed = [(near.smooth(values), near) for values, near in parts]
-        deltas = [near.deltas(values) for values, near in smoothed]
-        return torch.cat([*(values for values, _ in smoothed), *deltas], dim=1)
+    def _history(self) -> History:
+        return History(self.pitch, self.grid.hop_s, log_f0=self.log_f0)

@@ -1,21 +1,22 @@
-"""How periodic a frame is, and with which periods: peaks of its normalised autocorrelation.
+"""How a frame resembles itself a little later: its compensated autocorrelation.
 
 A window tapers the autocorrelation of what it is laid over, which favours short periods. Dividing
 by the window's own autocorrelation undoes this: Boersma (1993), Accurate short-term analysis of the
 fundamental frequency and the harmonics-to-noise ratio of a sampled sound.
 
-Letters: R frames, W samples of a window, M lags, K peaks. Frames are the innermost axis of all that
-is known of lags and peaks, along which PyTorch vectorises.
+Letters: R frames, W samples of a window at half the sample rate, M lags.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from voxaffect.features.spectra import power_spectrum
 
 TAPS = 24
 """Length of the filter that halves the sample rate, in samples of the higher rate."""
@@ -27,30 +28,97 @@ left near 4 kHz, where samples say least about what lies between them."""
 HALVED_AT_ONCE = 16
 """Samples of the lower rate that one row of a matrix product yields."""
 
-REACH = 3
-"""Samples of the autocorrelation on either side of a peak that interpolate it."""
-
-POINTS_A_SAMPLE = 2
-"""Points a sample at which it is interpolated, before a parabola finds the top."""
-
-NO_PEAK = 1e3
-"""What is taken from the height of a sample that is no peak: more than any peak has."""
-
-NOISE_FLOOR = 1e-10
-"""Power of the white noise that every frame is taken to hold, relative to the recording's peak.
-100 dB under the peak, it leaves speech alone and keeps rounding errors in silence from periods."""
-
-DRIFT_BINS = 3
-"""Lowest bins of the spectrum, below 40 Hz: they hold offset and drift, and no voice."""
+HIGH_PASS_HZ = 60.0
+"""Where a first-order high-pass halves the power: hum and drift have periods, too."""
 
 LEAST_OVERLAP = 0.05
 """Share of a window's power below which a lag has too little of it left to compensate by."""
 
 
-def halving_filter(device: torch.device) -> Tensor:
+class Autocorrelation(NamedTuple):
+    """Of R frames, as if no window had been laid over them.
+
+    Args:
+        at_lag: float32 (R, M), at lags 0, 1, 2 ... samples; at 0 it is the frame's power.
+        offset: float32 (R,), the mean that was taken off the frame.
+    """
+
+    at_lag: Tensor
+    offset: Tensor
+
+
+@dataclass(frozen=True)
+class Autocorrelator:
+    """Computes the autocorrelation of frames at half their sample rate.
+
+    Args:
+        low_pass: from `halving_filter`.
+        window: float32 (W,), with M zeros or more at its ends, since the transform is periodic.
+        inverse: float32 (W / 2 + 1, M), from `inverse_transform`.
+        weight: float32 (W / 2 + 1,), of the spectrum, from `high_pass`.
+        compensated: float32 (W / 2 + 1, M), weighted, over the window's own autocorrelation.
+    """
+
+    low_pass: Tensor
+    window: Tensor
+    inverse: Tensor
+    weight: Tensor
+    compensated: Tensor
+
+    @classmethod
+    def of(cls, n_taper: int, n_lags: int, rate_hz: int, device: str) -> Autocorrelator:
+        """One with a Hann window of `n_taper` samples at a rate, which is the halved one."""
+        size = 1 << (n_taper + n_lags - 1).bit_length()
+        window, inverse = hann(n_taper, size), inverse_transform(size, n_lags)
+        weight = high_pass(size, rate_hz)
+        compensated = weight.unsqueeze(1) * inverse / _taper(window, inverse)
+        tables = halving_filter(), window, inverse, weight, compensated
+        return cls(*(table.float().to(device) for table in tables))
+
+    @property
+    def reach(self) -> int:
+        """Samples at the full rate from a frame's middle to the last that counts."""
+        n_taper = int(torch.count_nonzero(self.window))
+        return n_taper + TAPS // 2
+
+    @property
+    def lead(self) -> int:
+        """Samples at the full rate from a frame's middle to the beginning of its row."""
+        return len(self.window) + TAPS // 2 - 1
+
+    def whole(self, samples: Tensor, n_rows: int, hop: int) -> Autocorrelation:
+        """Of frames that lie inside their recordings.
+
+        Args:
+            samples: float32 (n_rows hop + 2 W + TAPS - 2,), from `lead` before the first middle on.
+            n_rows: R.
+            hop: samples between two frames, an even number.
+        """
+        size = len(self.window)
+        rows = halve(samples, self.low_pass).unfold(0, size, hop // 2)[:n_rows]
+        offset = rows @ (self.window / self.window.sum())
+        frames = torch.sub(rows, offset.unsqueeze(1)).mul_(self.window)
+        return Autocorrelation(power_spectrum(frames) @ self.compensated, offset)
+
+    def cut_off(self, rows: Tensor, inside: Tensor) -> Autocorrelation:
+        """Of frames that reach beyond their recordings: from what they have of the window.
+
+        Args:
+            rows: float32 (R, 2 W + TAPS - 2), from `lead` before the middles on.
+            inside: bool (R, 2 W + TAPS - 2), which of these are of the recording.
+        """
+        middle = slice(TAPS // 2 - 1, TAPS // 2 - 1 + 2 * len(self.window), 2)
+        window = self.window * inside[:, middle]
+        halved = halve(rows, self.low_pass)
+        offset = (halved * window).sum(1) / window.sum(1).clamp_min(1e-9)
+        spectrum = power_spectrum((halved - offset.unsqueeze(1)) * window) * self.weight
+        return Autocorrelation(spectrum @ self.inverse / _taper(window, self.inverse), offset)
+
+
+def halving_filter() -> Tensor:
     """Hann-windowed sinc for `halve`, a column for each sample that a row yields."""
-    sample = torch.arange(2 * HALVED_AT_ONCE - 2 + TAPS, device=device)
-    middle = 2 * torch.arange(HALVED_AT_ONCE, device=device) + (TAPS - 1) / 2
+    sample = torch.arange(2 * HALVED_AT_ONCE - 2 + TAPS, dtype=torch.float64)
+    middle = 2 * torch.arange(HALVED_AT_ONCE) + (TAPS - 1) / 2
     distance = sample.unsqueeze(1) - middle
     taper = torch.cos((math.pi / TAPS * distance).clamp_(-math.pi / 2, math.pi / 2)).square()
     return torch.sinc(CUT_OFF / 2 * distance) * CUT_OFF / 2 * taper
@@ -72,143 +140,32 @@ def halve(samples: Tensor, low_pass: Tensor) -> Tensor:
     return (around @ low_pass).flatten(-2)
 
 
-def hann(n_samples: int, size: int, device: torch.device) -> Tensor:
+def hann(n_samples: int, size: int) -> Tensor:
     """Symmetric Hann window of n_samples in the middle of `size` samples, zeros on either side."""
-    distance = torch.arange(size, dtype=torch.float64, device=device) - (size - 1) / 2
-    phase = (math.pi / n_samples * distance).clamp_(-math.pi / 2, math.pi / 2)
-    return torch.cos(phase).square().float()
+    distance = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
+    inside = distance.abs() < n_samples / 2
+    return torch.cos(math.pi / n_samples * distance).square() * inside
 
 
-def inverse_transform(size: int, n_lags: int, device: torch.device) -> Tensor:
-    """Matrix (M, W / 2 + 1) from the power spectrum of W = `size` samples to M lags.
+def inverse_transform(size: int, n_lags: int) -> Tensor:
+    """Matrix (W / 2 + 1, M) from the power spectrum of W = `size` samples to M lags.
 
     A few lags of many frames are cheaper by a product than by the whole inverse transform.
     """
-    lag = torch.arange(n_lags, dtype=torch.float64, device=device).unsqueeze(1)
-    cosines = torch.cos(2 * math.pi / size * lag * torch.arange(size // 2 + 1, device=device))
-    cosines[:, 1:-1] *= 2  # bins that stand for their mirror images too
-    return (cosines / size).float()
+    lag = torch.arange(n_lags, dtype=torch.float64)
+    frequency = 2 * math.pi / size * torch.arange(size // 2 + 1, dtype=torch.float64)
+    cosines = torch.cos(frequency.unsqueeze(1) * lag)
+    cosines[1:-1] *= 2  # bins that stand for their mirror images too
+    return cosines / size
 
 
-def autocorrelation(signal: Tensor, inverse: Tensor) -> Tensor:
-    """Autocorrelation by the theorem of Wiener and Khinchin.
-
-    Args:
-        signal: (R, W), with at least M zeros at its ends, since the transform is periodic.
-        inverse: from `inverse_transform` for W samples, whose bins may be weighted.
-
-    Returns:
-        (M, R), at lags 0, 1, 2 ... samples.
-    """
-    real, imaginary = torch.view_as_real(torch.fft.rfft(signal)).square_().unbind(2)
-    return inverse @ (real + imaginary).T
+def high_pass(size: int, rate_hz: int) -> Tensor:
+    """What a first-order high-pass leaves of the power in each bin of W = `size`, (W / 2 + 1,)."""
+    squared_hz = (rate_hz / size * torch.arange(size // 2 + 1, dtype=torch.float64)).square()
+    return squared_hz / (squared_hz + HIGH_PASS_HZ**2)
 
 
-@dataclass(frozen=True)
-class Window:
-    """A window and what its taper does to an autocorrelation.
-
-    Args:
-        weights: (W,), or (R, W) where each frame has its own, with M zeros or more at the ends.
-        taper: (M, 1) or (M, R), its autocorrelation, bounded from below to divide by.
-        inverse: (M, W / 2 + 1), from `inverse_transform`, without the bins of drift.
-    """
-
-    weights: Tensor
-    taper: Tensor
-    inverse: Tensor
-
-    @classmethod
-    def of(cls, weights: Tensor, n_lags: int) -> Window:
-        """A window with the taper of its first M lags."""
-        inverse = inverse_transform(weights.shape[-1], n_lags, weights.device)
-        taper = autocorrelation(weights.view(-1, weights.shape[-1]), inverse)
-        inverse[:, :DRIFT_BINS] = 0.0
-        return cls(weights, torch.maximum(taper, LEAST_OVERLAP * taper[0]), inverse)
-
-
-def normalised_autocorrelation(frames: Tensor, window: Window) -> Tensor:
-    """Autocorrelation over that at lag 0, as if no window had been laid over the frames.
-
-    Args:
-        frames: (R, W), relative to the recording's peak.
-        window: of W samples.
-
-    Returns:
-        (M, R), 1 at lag 0, or 0 for a frame without power. Peaks may exceed 1 where the amplitude
-        changes fast.
-    """
-    correlation = autocorrelation(frames * window.weights, window.inverse)
-    power = correlation[0] / window.taper[0] + NOISE_FLOOR
-    return correlation.div_(power * window.taper)
-
-
-@dataclass(frozen=True)
-class PeakFinder:
-    """Finds the highest peak in each of several ranges of lags, between the samples.
-
-    Args:
-        ranges: K ranges of lags in samples, each of which begins where the last one ends.
-        preference: (lags, 1), added to the heights among which the highest are chosen.
-        between: from `interpolation`.
-    """
-
-    ranges: Sequence[range]
-    preference: Tensor
-    between: Tensor
-
-    def __call__(self, correlation: Tensor) -> tuple[Tensor, Tensor]:
-        """Lags in samples and heights at most 1 of the peaks of (M, R), each (K, R).
-
-        `REACH` lags beyond the last are known. A peak that is missing has the height -inf.
-        """
-        start, stop = self.ranges[0].start, self.ranges[-1].stop
-        before, at, after = (correlation[start + d : stop + d] for d in (-1, 0, 1))
-        # 1 where a neighbour is higher. PyTorch is slow at everything boolean.
-        no_peak = torch.maximum(before, after).sub_(at).sign_().clamp_min_(0.0)
-        ranked = torch.add(at, no_peak, alpha=-NO_PEAK).add_(self.preference)
-        highest = [part.max(0) for part in torch.split(ranked, [len(r) for r in self.ranges])]
-        lag = torch.stack([h.indices + r.start for h, r in zip(highest, self.ranges, strict=True)])
-        missing = torch.stack([h.values for h in highest]) < -NO_PEAK / 2
-        shift, height = self._interpolate(correlation, lag)
-        # A compensated peak above 1 is the less credible the higher it is (Boersma).
-        height = torch.where(height > 1.0, height.reciprocal(), height)
-        return lag + shift, height.masked_fill_(missing, -torch.inf)
-
-    def _interpolate(self, correlation: Tensor, lag: Tensor) -> tuple[Tensor, Tensor]:
-        """Shift in samples and height, (K, R) each, of the tops near the sampled peaks (K, R)."""
-        reach = torch.arange(-REACH, REACH + 1, device=lag.device).view(-1, 1, 1)
-        n_frames = lag.shape[1]
-        around = (lag + reach).abs_().mul_(n_frames)  # an autocorrelation is even
-        around += torch.arange(n_frames, device=lag.device)
-        sampled = correlation.flatten().index_select(0, around.flatten()).view(len(reach), -1)
-        points = (self.between @ sampled).view(-1, *lag.shape)  # (points from -1 to 1 sample, K, R)
-        first = points[1:-1].max(0, keepdim=True).indices
-        left, middle, right = points.gather(0, torch.cat([first, first + 1, first + 2]))
-        # A parabola through three points has its top at its slope over its curvature.
-        slope, curvature = (right - left) / 2, (2 * middle - left - right).clamp_min_(1e-12)
-        offset = (slope / curvature).clamp_(-1.0, 1.0)
-        return (first[0] + 1 + offset) / POINTS_A_SAMPLE - 1, middle + slope * offset / 2
-
-
-def interpolation(device: torch.device) -> Tensor:
-    """Matrix from 2 REACH + 1 samples to the points from -1 to 1 sample about their middle.
-
-    Of all weights it has those of least mean squared error for signals whose power spectrum falls
-    to the end of the band as the fourth power of a cosine, as that of filtered speech about does:
-    Wiener (1949), Extrapolation, Interpolation, and Smoothing of Stationary Time Series.
-    """
-    sample = torch.arange(-REACH, REACH + 1, dtype=torch.float64, device=device)
-    steps = torch.arange(-POINTS_A_SAMPLE, POINTS_A_SAMPLE + 1, device=device)
-    frequency = torch.linspace(0.0, math.pi, 257, dtype=torch.float64, device=device)
-    power = torch.cos(frequency / 2) ** 4 + 1e-6
-
-    def covariance(distance: Tensor) -> Tensor:
-        expected: Tensor = torch.cos(frequency * distance.unsqueeze(-1)) @ power
-        return expected
-
-    known = covariance(sample.unsqueeze(1) - sample)
-    sought = covariance(sample.unsqueeze(1) - steps / POINTS_A_SAMPLE)
-    weights: Tensor = torch.linalg.solve(known, sought)
-    weights /= weights.sum(0)  # level ground stays level
-    return weights.T.float().contiguous()
+def _taper(window: Tensor, inverse: Tensor) -> Tensor:
+    """What windows (..., W) leave of an autocorrelation (..., M), bounded to divide by."""
+    taper = power_spectrum(window) @ inverse
+    return torch.maximum(taper, LEAST_OVERLAP * taper[..., :1])

@@ -1,0 +1,54 @@
+"""What the frames of one recording become when they are seen in their order."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxaffect.features.descriptors.deltas import LOOK_AHEAD, OverTime
+from voxaffect.features.descriptors.observer import Observed
+from voxaffect.features.descriptors.pitch import PitchPath
+from voxaffect.features.descriptors.pitch_settings import PitchSettings
+from voxaffect.features.descriptors.short_time import ShortTime
+
+DESCRIPTORS = (*ShortTime.names, "voice_probability", "f0")
+N_COLUMNS = 2 * len(DESCRIPTORS)
+
+
+class History:
+    """Turns what the frames of one recording show into its descriptors, piece by piece.
+
+    Args:
+        pitch: the settings of pitch.
+        hop_s: distance of the frames in seconds.
+        log_f0: the logarithm of F0 takes the place of F0.
+    """
+
+    def __init__(self, pitch: PitchSettings, hop_s: float, *, log_f0: bool) -> None:
+        self._log_f0 = log_f0
+        self._path = PitchPath(pitch, hop_s)
+        self._over_time = OverTime()
+        self._undecided = np.zeros((0, len(ShortTime.names)), np.float32)
+
+    @property
+    def delay(self) -> int:
+        """Frames that are seen before one is done with."""
+        return self._path.delay + LOOK_AHEAD
+
+    def advance(self, observed: Observed, *, ended: bool) -> NDArray[np.float32]:
+        """The descriptors of the frames that are done with now, following on the last call's.
+
+        Args:
+            observed: what the next frames show.
+            ended: nothing follows, so all frames are done with.
+
+        Returns:
+            float32 (n, 32).
+        """
+        track = self._path.advance(observed.peaks, ended=ended)
+        short_time = np.concatenate([self._undecided, observed.short_time])
+        n_decided = len(track.f0_hz)
+        self._undecided = short_time[n_decided:]
+        f0 = track.log_f0 if self._log_f0 else track.f0_hz
+        columns = np.column_stack([short_time[:n_decided], track.voice_probability, f0])
+        return self._over_time.advance(columns, ended=ended)

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from tests.features.descriptors.test_lld import assert_same
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
+from voxaffect.errors import FeatureError
+from voxaffect.features.descriptors.lld import LowLevelDescriptors
+from voxaffect.features.frames import FrameGrid
+
+LLD = LowLevelDescriptors()
+Floats = NDArray[np.float32]
+
+
+def voice(n_samples: int, seed: int = 0) -> Floats:
+    """Harmonics of a wandering F0 in noise, with pauses."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(n_samples) / SAMPLE_RATE_HZ
+    phase = 2 * np.pi * (160 * t + 8 * np.sin(3 * t) + rng.random())
+    sound = sum(np.sin(k * phase) / k for k in range(1, 12)) * (np.sin(5 * t) > -0.4)
+    return np.asarray(0.1 * sound + 0.005 * rng.standard_normal(n_samples), np.float32)
+
+
+def streamed(samples: Floats, borders: list[int]) -> Floats:
+    stream = LLD.stream()
+    pieces = np.split(samples, borders)
+    return np.concatenate([*(stream.push(piece) for piece in pieces), stream.finish()])
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(400, 30_000), st.lists(st.integers(0, 30_000), max_size=8))
+def test_any_pieces_give_the_frames_of_the_file(n_samples: int, borders: list[int]) -> None:
+    samples = voice(n_samples)
+    (whole,) = LLD.extract([Waveform(samples)])
+    assert_same(streamed(samples, sorted(min(b, n_samples) for b in borders)), whole)
+
+
+@pytest.mark.parametrize("size", [1, 7, 160, 161, 16_000])
+def test_pieces_of_one_size_give_the_frames_of_the_file(size: int) -> None:
+    samples = voice(8000 if size < 100 else 40_000)
+    (whole,) = LLD.extract([Waveform(samples)])
+    assert_same(streamed(samples, list(range(size, len(samples), size))), whole)
+
+
+def test_minutes_at_once_give_the_frames_of_the_file() -> None:
+    samples = voice(60 * SAMPLE_RATE_HZ)
+    (whole,) = LLD.extract([Waveform(samples)])
+    assert_same(streamed(samples, []), whole)
+
+
+@pytest.mark.parametrize("log_f0", [False, True])
+def test_another_grid_is_streamed_as_well(log_f0: bool) -> None:
+    lld = LowLevelDescriptors(FrameGrid(window_s=0.032, hop_s=0.016), log_f0=log_f0)
+    samples = voice(20_000)
+    stream = lld.stream()
+    parts = [stream.push(piece) for piece in np.split(samples, range(1000, 20_000, 1000))]
+    frames = np.concatenate([*parts, stream.finish()])
+    assert_same(frames, lld.extract([Waveform(samples)])[0])
+
+
+def test_frames_come_as_late_as_is_stated_and_no_later() -> None:
+    samples, stream, n_frames = voice(30_000), LLD.stream(), 0
+    grid = LLD.grid
+    look_ahead = round(stream.look_ahead_s * SAMPLE_RATE_HZ)
+    assert 0.1 < stream.look_ahead_s < 0.6
+    for known in range(500, 30_001, 500):
+        n_frames += len(stream.push(samples[known - 500 : known]))
+        assert n_frames == grid.n_frames(max(0, known - look_ahead))
+
+
+def test_what_is_kept_does_not_grow() -> None:
+    stream, samples = LLD.stream(), voice(16_000)
+    stream.push(samples)
+    tracemalloc.start()
+    stream.push(samples)
+    before, _ = tracemalloc.get_traced_memory()
+    for _ in range(50):
+        stream.push(samples)
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after < before + 100_000  # 51 s are 3 MB
+
+
+def test_many_streams_do_not_touch() -> None:
+    voices = [voice(12_000, seed) for seed in range(3)]
+    streams = [LLD.stream() for _ in voices]
+    parts: list[list[Floats]] = [[] for _ in voices]
+    for start in range(0, 12_000, 800):
+        for samples, stream, part in zip(voices, streams, parts, strict=True):
+            part.append(stream.push(samples[start : start + 800]))
+    for samples, stream, part in zip(voices, streams, parts, strict=True):
+        frames = np.concatenate([*part, stream.finish()])
+        assert_same(frames, LLD.extract([Waveform(samples)])[0])
+
+
+@pytest.mark.parametrize("n_samples", [0, 1, 399])
+def test_less_than_a_frame_gives_no_frames(n_samples: int) -> None:
+    assert streamed(voice(n_samples), []).shape == (0, 32)
+
+
+@pytest.mark.parametrize(
+    ("samples", "complaint"),
+    [
+        (np.zeros(10), "float64"),
+        (np.zeros((2, 10), np.float32), r"\(2, 10\)"),
+        (np.array([0, np.nan], np.float32), "sample 1 of a push is not a finite number"),
+    ],
+    ids=["type", "shape", "NaN"],
+)
+def test_what_is_no_sound_is_refused_and_the_stream_goes_on(
+    samples: Floats, complaint: str
+) -> None:
+    sound, stream = voice(4000), LLD.stream()
+    first = stream.push(sound[:2000])
+    with pytest.raises(FeatureError, match=complaint):
+        stream.push(samples)
+    frames = np.concatenate([first, stream.push(sound[2000:]), stream.finish()])
+    assert_same(frames, LLD.extract([Waveform(sound)])[0])
+
+
+def test_an_ended_stream_takes_nothing_more() -> None:
+    stream = LLD.stream()
+    stream.finish()
+    with pytest.raises(FeatureError, match="has ended"):
+        stream.push(voice(100))
+    with pytest.raises(FeatureError, match="has ended"):
+        stream.finish()
