@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.features.descriptors import reference
 from voxaffect.errors import FeatureError
 from voxaffect.features.descriptors.pitch import PitchTrack, track
 from voxaffect.features.descriptors.pitch_settings import PitchSettings
@@ -183,3 +184,25 @@ def test_agrees_with_praat_on_real_speech(oracle: Path, real_corpora: Path) -> N
     assert np.mean((ours > 0) != (theirs > 0)) < 0.06
     assert np.mean(deviation > 0.2) < 0.01
     assert np.median(deviation) < 0.003
+
+
+def test_agrees_with_float64_frame_by_frame() -> None:
+    rng = np.random.default_rng(3)
+    phase = 170 * TIME_S + 2 * np.sin(4 * TIME_S)
+    voice = harmonics(phase, range(1, 16)) * (np.sin(9 * TIME_S) > -0.5) * (1.2 - TIME_S) / 30
+    samples = voice + 0.004 * rng.standard_normal(TIME_S.size)
+    samples = samples.astype(np.float32)
+    ours = pitch_of(samples)
+    f0_hz, probability = reference.pitch(samples.astype(np.float64), PitchSettings())
+    np.testing.assert_allclose(ours.voice_probability, probability, atol=1e-5)
+    np.testing.assert_allclose(ours.f0_hz, f0_hz, rtol=1e-5)
+
+
+def test_log_f0_is_its_logarithm_and_0_where_unvoiced() -> None:
+    tone = np.concatenate([harmonics(200 * TIME_S, range(1, 5)), 0 * TIME_S])
+    tracked = pitch_of(tone)
+    voiced = tracked.f0_hz > 0
+    assert voiced.any()
+    assert not voiced.all()
+    np.testing.assert_allclose(tracked.log_f0[voiced], np.log(tracked.f0_hz[voiced]), rtol=1e-6)
+    assert not tracked.log_f0[~voiced].any()

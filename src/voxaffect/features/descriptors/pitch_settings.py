@@ -51,13 +51,13 @@ class PitchSettings:
     ceiling_hz: float = 600.0
     periods_per_window: float = 3.0
     n_candidates: int = 6
-    voicing_threshold: float = 0.38
+    voicing_threshold: float = 0.37
     softness_cost: float = 0.13
     silence_threshold: float = 0.03
     loudness_decay_db: float = 2.0
     loudness_ahead_s: float = 0.3
-    octave_cost: float = 0.01
-    octave_jump_cost: float = 0.35
+    octave_cost: float = 0.012
+    octave_jump_cost: float = 0.45
     voiced_unvoiced_cost: float = 0.2
     path_ahead_s: float = 0.15
 
