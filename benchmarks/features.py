@@ -47,6 +47,7 @@ BATCH = CHUNK_UTTERANCES
 OURS = "voxaffect, 32 descriptors"
 EMOBASE = "openSMILE emobase"
 GEMAPS = "openSMILE GeMAPSv01b"
+PYIN = "librosa pitch, pyin"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,10 @@ class Load:
     def seconds(self) -> float:
         """Length of all samples."""
         return sum(x.size for x in self.samples) / SAMPLE_RATE_HZ
+
+    def some(self, n_utterances: int) -> Load:
+        """The first utterances, run twice, for what is slow."""
+        return Load(self.name, self.samples[:n_utterances], 2)
 
 
 def ours() -> Extractor:
@@ -114,6 +119,12 @@ def librosa_features() -> Extractor:
     return lambda samples: [one(x) for x in samples]
 
 
+def librosa_pitch() -> Extractor:
+    librosa: Any = importlib.import_module("librosa")
+    settings = {"fmin": 75, "fmax": 600, "frame_length": 1024, "hop_length": 160}
+    return lambda samples: [librosa.pyin(x, sr=SAMPLE_RATE_HZ, **settings) for x in samples]
+
+
 def transform_alone() -> Extractor:
     frames = torch.randn(BLOCK_FRAMES, 512)
     n_block_samples = BLOCK_FRAMES * 160
@@ -132,6 +143,7 @@ EXTRACTORS: dict[str, Callable[[], Extractor]] = {
     "voxaffect, pitch alone": our_pitch,
     "Praat pitch, autocorrelation": praat_pitch,
     "librosa MFCC, crossings, RMS": librosa_features,
+    PYIN: librosa_pitch,
     "Fourier transforms alone": transform_alone,
 }
 
@@ -238,7 +250,9 @@ def main() -> None:
             simulate(Path(folder), seed=0, corpora=("emodb",))
         utterances, piece = loads(arguments.corpora or Path(folder), quick=arguments.quick)
     with torch.inference_mode():
-        console.print(comparison(utterances, real_time_factors(utterances, [*EXTRACTORS])))
+        fast = real_time_factors(utterances, [name for name in EXTRACTORS if name != PYIN])
+        slow = real_time_factors(utterances.some(8), [PYIN])
+        console.print(comparison(utterances, {**fast, **slow}))
         console.print(comparison(piece, real_time_factors(piece, [OURS, EMOBASE])))
         console.print(stages(utterances))
 

@@ -127,7 +127,8 @@ def decode(
     with open_recording(
         source, start_s=start_s, end_s=end_s, limits=limits, name=name
     ) as recording:
-        return Waveform(_to_16_khz(recording.blocks, recording.rate_hz), recording.name)
+        samples = np.concatenate([np.empty(0, np.float32), *at_16_khz(recording)])
+        return Waveform(samples, recording.name)
 
 
 @contextmanager
@@ -154,6 +155,25 @@ def open_recording(
         opener = _open_container if is_container(stream) else _open_sndfile
         with opener(stream, start_s, end_s, limits, called) as recording:
             yield recording
+
+
+def at_16_khz(recording: Recording) -> Iterator[NDArray[np.float32]]:
+    """The samples of an open recording at 16 kHz, in blocks (n,).
+
+    soxr's band-limited resampling at high quality: a recording costs the memory of a block.
+
+    Raises:
+        AudioError: a block cannot be read.
+    """
+    if recording.rate_hz == SAMPLE_RATE_HZ:
+        yield from recording.blocks
+        return
+    resampler = soxr.ResampleStream(
+        recording.rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ"
+    )
+    for block in recording.blocks:
+        yield resampler.resample_chunk(block)
+    yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
 
 
 def printable(path: Path) -> str:
@@ -355,14 +375,3 @@ def _breaks_off(file: sf.SoundFile, at: int, name: str) -> str:
         f"{name}: is truncated or damaged, it breaks off near {at / rate:.2f} s of "
         f"{file.frames / rate:.2f} s; copy or download it again"
     )
-
-
-def _to_16_khz(blocks: Iterator[NDArray[np.float32]], rate_hz: int) -> NDArray[np.float32]:
-    """One array (n_samples,) at 16 kHz: soxr's band-limited resampling at high quality."""
-    parts = [np.empty(0, np.float32)]
-    if rate_hz == SAMPLE_RATE_HZ:
-        return np.concatenate([*parts, *blocks])
-    resampler = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
-    parts += [resampler.resample_chunk(block) for block in blocks]
-    parts.append(resampler.resample_chunk(np.empty(0, np.float32), last=True))
-    return np.concatenate(parts)

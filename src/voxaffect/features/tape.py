@@ -105,6 +105,7 @@ class Tape:
         grid: where the frames lie.
         lead: samples before the first row's frame.
         host: the same samples in the computer's own memory.
+        n_rows: rows, straddling ones too.
         parts: rows of each stretch's frames.
         before: samples of each stretch that lie before its first frame.
         after: samples of each stretch from its first frame on.
@@ -114,6 +115,7 @@ class Tape:
     grid: FrameGrid
     lead: int
     host: NDArray[np.float32]
+    n_rows: int
     parts: list[slice]
     before: list[int]
     after: list[int]
@@ -143,13 +145,7 @@ class Tape:
             place[start : start + len(stretch.samples)] = stretch.samples
         parts = [slice(row, row + s.n_frames) for s, row in zip(stretches, first, strict=False)]
         before = [s.before for s in stretches]
-        return cls(samples.to(device), grid, lead, place, parts, before, after)
-
-    @property
-    def n_rows(self) -> int:
-        """Rows, straddling ones too."""
-        usable = len(self.samples) - 2 * self.lead - self.grid.window_samples
-        return usable // self.grid.hop_samples
+        return cls(samples.to(device), grid, lead, place, n_rows, parts, before, after)
 
     def blocks(self) -> Iterator[range]:
         """The rows, so many as are worked on at once."""

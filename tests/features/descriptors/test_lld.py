@@ -244,3 +244,13 @@ def test_a_long_recording_takes_little_memory() -> None:
     tracemalloc.stop()
     n_bytes = 4 * 32 * minutes.samples.size / 160
     assert peak < 4 * n_bytes + 30e6
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_gives_what_the_processor_gives() -> None:
+    waveforms = [Waveform(noise(n, n)) for n in (400, 9000, 40_000)]
+    on_gpu = LowLevelDescriptors(device="cuda").extract(waveforms)
+    for one, other in zip(on_gpu, LLD.extract(waveforms), strict=True):
+        scale = np.maximum(other[:, NOT_PITCH].std(axis=0), 1e-3)
+        assert np.abs((one - other)[:, NOT_PITCH] / scale).max() <= 1e-5
+        np.testing.assert_allclose(one[:, PITCH], other[:, PITCH], rtol=1e-4, atol=1e-4)
