@@ -68,8 +68,15 @@ class Waveform:
         Raises:
             AudioError: the waveform is silent, so no gain brings it to any level.
         """
-        rms = self.rms()
-        if rms < SILENCE_RMS:
-            raise AudioError(f"{self.name}: is silent (all samples below -100 dB); record it again")
-        gain = np.float32(target_rms / rms)
-        return Waveform(self.samples * gain, self.name)
+        return Waveform(self.samples * gain(self.rms(), self.name, target_rms), self.name)
+
+
+def gain(rms: float, name: str, target_rms: float = TARGET_RMS) -> np.float32:
+    """The factor that brings a recording of some root mean square to a given one.
+
+    Raises:
+        AudioError: the recording is silent, so no gain brings it to any level.
+    """
+    if rms < SILENCE_RMS:
+        raise AudioError(f"{name}: is silent (all samples below -100 dB); record it again")
+    return np.float32(target_rms / rms)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,3 +117,21 @@ class FrameExtractor(Protocol):
         Raises:
             AudioError: a waveform is shorter than one frame.
         """
+
+
+class FrameStream(Protocol):
+    """Frames of one recording while it lasts."""
+
+    def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take samples (n_samples,) and give the frames (n, F) that are certain by now."""
+
+    def finish(self) -> NDArray[np.float32]:
+        """The frames that are left, (n, F)."""
+
+
+@runtime_checkable
+class StreamingExtractor(FrameExtractor, Protocol):
+    """An extractor that can also hear a recording piece by piece, with the same result."""
+
+    def stream(self) -> FrameStream:
+        """A stream for one recording."""
