@@ -127,8 +127,7 @@ def decode(
     with open_recording(
         source, start_s=start_s, end_s=end_s, limits=limits, name=name
     ) as recording:
-        samples = np.concatenate([np.empty(0, np.float32), *at_16_khz(recording)])
-        return Waveform(samples, recording.name)
+        return read(recording)
 
 
 @contextmanager
@@ -155,6 +154,16 @@ def open_recording(
         opener = _open_container if is_container(stream) else _open_sndfile
         with opener(stream, start_s, end_s, limits, called) as recording:
             yield recording
+
+
+def read(recording: Recording) -> Waveform:
+    """All of an open recording.
+
+    Raises:
+        AudioError: a block cannot be read, or it holds no samples.
+    """
+    samples = np.concatenate([np.empty(0, np.float32), *at_16_khz(recording)])
+    return Waveform(samples, recording.name)
 
 
 def at_16_khz(recording: Recording) -> Iterator[NDArray[np.float32]]:

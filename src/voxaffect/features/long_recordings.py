@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,17 +29,19 @@ def is_long(recording: Recording) -> bool:
     return recording.n_samples is not None and recording.n_samples > LONG_S * recording.rate_hz
 
 
-def extract_long(
-    opener: Opener, extractor: StreamingExtractor
-) -> tuple[NDArray[np.float32], float]:
-    """The frames of a recording at the level of all others, and its length in seconds.
+class Extracted(NamedTuple):
+    """What a recording became: frames, float32 (T, F), and its length in seconds."""
+
+    frames: NDArray[np.float32]
+    seconds: float
+
+
+def extract_long(opener: Opener, extractor: StreamingExtractor) -> Extracted:
+    """The frames of a recording at the level of all others.
 
     Args:
         opener: opens the recording anew each time.
         extractor: what computes the frames.
-
-    Returns:
-        float32 (T, F), and seconds.
 
     Raises:
         AudioError: the recording cannot be decoded, or is silent.
@@ -53,7 +56,7 @@ def extract_long(
     frames = np.concatenate(parts)
     if len(frames) == 0:
         raise AudioError(f"{name}: holds no whole frame; remove it or record it again")
-    return frames, n_samples / SAMPLE_RATE_HZ
+    return Extracted(frames, n_samples / SAMPLE_RATE_HZ)
 
 
 def _level(recording: Recording) -> tuple[float, int]:

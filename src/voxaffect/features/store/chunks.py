@@ -6,33 +6,40 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits, decode
+from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits, open_recording, read
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError
-from voxaffect.features.frames import FrameExtractor, FrameFeatures
-from voxaffect.features.store.shards import Entry, write_shard
+from voxaffect.features.frames import FrameExtractor, FrameFeatures, StreamingExtractor
+from voxaffect.features.long_recordings import Extracted, extract_long, is_long
+from voxaffect.features.store.journal import new_shard
+from voxaffect.features.store.shards import Entry
 from voxaffect.memory import keep_freed_memory
 
 CHUNK_UTTERANCES = 256
 CHUNK_BYTES = 16 << 20
-"""Most utterances and bytes of audio in a chunk: about a second of work, which a kill can cost."""
+"""Most utterances and bytes of audio in a chunk: about a second of work."""
 
-CHUNKS_A_JOB = 4
+CHUNKS_A_JOB = 8
 LEAST_UTTERANCES = 32
-"""Where there is less work than that, chunks are smaller, so that all workers end together; but
-not so small that frames are computed by the handful."""
+"""Where there is less work than that, chunks are smaller, so that all workers end together."""
+
+GROUP_S = 10.0
+"""Seconds of audio that are extracted at once, and lost if the process is killed: extractors are
+slower with less."""
 
 BYTES_A_SECOND = 2 * SAMPLE_RATE_HZ
 """Of 16-bit audio, for segments, whose share of their file is not known."""
 
 Chunk = Mapping[bytes, Utterance]
+Prepared = Waveform | Extracted | AudioError
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,19 @@ class ChunkReport:
     """
 
     seconds: Mapping[bytes, float]
+    refused: Mapping[bytes, str]
+
+
+@dataclass(frozen=True)
+class Group:
+    """What became of a few utterances of a chunk.
+
+    Args:
+        entries: those that have frames.
+        refused: why a recording could not be used, by key.
+    """
+
+    entries: list[Entry]
     refused: Mapping[bytes, str]
 
 
@@ -79,7 +99,7 @@ def compute_chunk(
     n_threads: int,
     limits: DecodeLimits = DEFAULT_LIMITS,
 ) -> ChunkReport:
-    """Compute the features of a chunk and store them as one shard.
+    """Compute the features of a chunk and store them as one shard, group by group.
 
     Args:
         chunk: utterances by the key to store them under.
@@ -92,28 +112,70 @@ def compute_chunk(
         FeatureError: the folder cannot be written, or the extractor returned what is no feature.
     """
     keep_freed_memory()
-    prepared = {key: _attempt_decode(utterance, limits) for key, utterance in chunk.items()}
-    waveforms = {key: w for key, w in prepared.items() if isinstance(w, Waveform)}
-    with threads(n_threads):
-        frames = attempt(extractor, list(waveforms.values()))
-    results = {**prepared, **dict(zip(waveforms, frames, strict=True))}
-    entries = [
-        Entry(key, _valid(values, extractor, chunk[key]), waveforms[key].duration_s)
-        for key, values in results.items()
-        if isinstance(values, np.ndarray)
-    ]
-    if entries:
-        write_shard(folder, entries)
-    faults = {key: str(fault) for key, fault in results.items() if isinstance(fault, AudioError)}
-    return ChunkReport({entry.key: entry.seconds for entry in entries}, faults)
+    seconds: dict[bytes, float] = {}
+    refused: dict[bytes, str] = {}
+    with threads(n_threads), new_shard(folder, len(extractor.names)) as journal:
+        for group in compute_groups(chunk, extractor, limits):
+            journal.append(group.entries)
+            seconds |= {entry.key: entry.seconds for entry in group.entries}
+            refused |= group.refused
+    return ChunkReport(seconds, refused)
 
 
-def attempt(
-    extractor: FrameExtractor, waveforms: list[Waveform]
-) -> list[NDArray[np.float32] | AudioError]:
+def compute_groups(
+    chunk: Chunk, extractor: FrameExtractor, limits: DecodeLimits
+) -> Iterator[Group]:
+    """Features of a chunk's utterances in their order, about GROUP_S of audio at a time."""
+    for group in _prepare(chunk, extractor, limits):
+        waveforms = {key: w for key, w in group.items() if isinstance(w, Waveform)}
+        extracted = dict(zip(waveforms, attempt(extractor, [*waveforms.values()]), strict=True))
+        results = {key: extracted.get(key, prepared) for key, prepared in group.items()}
+        entries = [
+            Entry(key, _valid(result.frames, extractor, chunk[key]), result.seconds)
+            for key, result in results.items()
+            if isinstance(result, Extracted)
+        ]
+        faults = {key: str(why) for key, why in results.items() if isinstance(why, AudioError)}
+        yield Group(entries, faults)
+
+
+def _prepare(
+    chunk: Chunk, extractor: FrameExtractor, limits: DecodeLimits
+) -> Iterator[Mapping[bytes, Prepared]]:
+    """Recordings at their level, or why they are refused, about GROUP_S at a time.
+
+    Long ones are extracted at once, where the extractor can do so piece by piece.
+    """
+    group: dict[bytes, Prepared] = {}
+    seconds = 0.0
+    for key, utterance in chunk.items():
+        group[key] = prepared = _prepare_one(utterance, extractor, limits)
+        if isinstance(prepared, Waveform):
+            seconds += prepared.duration_s
+        if seconds >= GROUP_S or isinstance(prepared, Extracted):
+            yield group
+            group, seconds = {}, 0.0
+    if group:
+        yield group
+
+
+def _prepare_one(utterance: Utterance, extractor: FrameExtractor, limits: DecodeLimits) -> Prepared:
+    start_s, end_s = utterance.start_s, utterance.end_s
+    opener = partial(open_recording, utterance.path, start_s=start_s, end_s=end_s, limits=limits)
+    try:
+        with opener() as recording:
+            if not (isinstance(extractor, StreamingExtractor) and is_long(recording)):
+                return read(recording).normalised()
+        return extract_long(opener, extractor)
+    except AudioError as fault:
+        return fault
+
+
+def attempt(extractor: FrameExtractor, waveforms: list[Waveform]) -> list[Extracted | AudioError]:
     """Frames of every waveform, or why it has none; one bad waveform spoils no other."""
     try:
-        return [*extractor.extract(waveforms)]
+        frames = extractor.extract(waveforms)
+        return [Extracted(f, w.duration_s) for f, w in zip(frames, waveforms, strict=True)]
     except AudioError as fault:
         if len(waveforms) == 1:
             return [fault]
@@ -129,14 +191,6 @@ def threads(n_threads: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _attempt_decode(utterance: Utterance, limits: DecodeLimits) -> Waveform | AudioError:
-    start_s, end_s = utterance.start_s, utterance.end_s
-    try:
-        return decode(utterance.path, start_s=start_s, end_s=end_s, limits=limits).normalised()
-    except AudioError as fault:
-        return fault
 
 
 def _valid(

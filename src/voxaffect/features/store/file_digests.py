@@ -1,7 +1,7 @@
-"""Content digests of files, remembered so that an unchanged corpus is not read again.
+"""Content digests of files, remembered so that an unchanged file is not read again.
 
-A file that kept its path, size and time of change kept its content. What is remembered lies in
-small immutable files beside the features; losing one only costs reading the recordings again.
+A file that kept its path, size and times of change kept its content. What is remembered lies in
+small files that only grow, each written by one process; losing one only costs reading again.
 """
 
 from __future__ import annotations
@@ -11,21 +11,25 @@ import hashlib
 import os
 import stat
 import uuid
-import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.features.store.keys import KEY, KEY_BYTES, KeyIndex, key_of, stack_keys
-from voxaffect.files import write_atomically
+from voxaffect.features.store.keys import KEY_BYTES, KeyIndex, Keys, key_of, split_keys, stack_keys
 
 SUFFIX = ".digests"
-PAIR = np.dtype([("stamp", KEY), ("content", KEY)])
-CRC_BYTES = 4
+WORD = np.dtype("<u8")
+WORDS = 5  # two of a file's stamp, two of its content's digest, and one that makes them whole:
+PARITY = np.frombuffer(b"voxaffct", WORD)  # what exclusive or makes of the five
+
+AT_ONCE = 16
+"""Files that a thread takes at a time."""
 
 
 @dataclass(frozen=True)
@@ -49,44 +53,61 @@ class FileDigests:
         faults = {path: stamp for path, stamp in stamps.items() if isinstance(stamp, OSError)}
         present = {path: stamp for path, stamp in stamps.items() if isinstance(stamp, bytes)}
         known = self._look_up(present)
-        unknown = [path for path in present if path not in known]
-        with ThreadPoolExecutor(n_jobs) as pool:
-            read = dict(
-                zip(unknown, pool.map(lambda p: _attempt(_digest, p), unknown), strict=True)
-            )
-        fresh = {path: content for path, content in read.items() if isinstance(content, bytes)}
-        self._remember([(present[path], content) for path, content in fresh.items()])
-        return {**faults, **known, **read}
+        unknown = {path: stamp for path, stamp in present.items() if path not in known}
+        return {**faults, **known, **self._read(unknown, n_jobs)}
 
     def _look_up(self, stamps: Mapping[Path, bytes]) -> dict[Path, bytes]:
-        pairs = np.concatenate(
-            [np.zeros(0, PAIR), *map(_read_pairs, sorted(self.folder.glob(f"*{SUFFIX}")))]
-        )
-        found = KeyIndex(pairs["stamp"]).find(stack_keys(stamps.values()))
-        return {
-            path: pairs["content"][place].tobytes()
-            for path, place in zip(stamps, found, strict=True)
-            if place >= 0
-        }
+        parts = map(_recall, sorted(self.folder.glob(f"*{SUFFIX}")))
+        pairs = np.concatenate([np.zeros((0, WORDS), WORD), *parts])
+        found = KeyIndex(pairs[:, :2]).find(stack_keys(stamps.values()))
+        known = [path for path, place in zip(stamps, found, strict=True) if place >= 0]
+        return dict(zip(known, split_keys(pairs[found[found >= 0], 2:4]), strict=True))
 
-    def _remember(self, pairs: list[tuple[bytes, bytes]]) -> None:
-        if not pairs:
-            return
-        body = b"".join(stamp + content for stamp, content in pairs)
-        # A folder that cannot be written must not keep stored features from being read.
-        with (
-            contextlib.suppress(OSError),
-            write_atomically(self.folder / f"{uuid.uuid4().hex}{SUFFIX}") as file,
-        ):
-            file.write(body + zlib.crc32(body).to_bytes(CRC_BYTES, "little"))
+    def _read(self, stamps: Mapping[Path, bytes], n_jobs: int) -> dict[Path, bytes | OSError]:
+        """Digests of files that are not known, each remembered as soon as it is there."""
+        if not stamps:
+            return {}
+        paths = [*stamps]
+        parts = [paths[at : at + AT_ONCE] for at in range(0, len(paths), AT_ONCE)]
+        with self._begin() as memory, ThreadPoolExecutor(n_jobs) as pool:
+            read = pool.map(partial(_read_part, stamps, memory), parts)
+            return {path: content for part in read for path, content in part.items()}
+
+    def _begin(self) -> BinaryIO:
+        """A new file to remember in; nowhere, if the folder cannot be written."""
+        with contextlib.suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return (self.folder / f"{uuid.uuid4().hex}{SUFFIX}").open("ab", buffering=0)
+        return Path(os.devnull).open("ab", buffering=0)
 
 
-def _read_pairs(path: Path) -> NDArray[np.void]:
-    """Pairs of a remembered file; none if it is damaged."""
-    content = path.read_bytes()
-    body, crc = content[:-CRC_BYTES], content[-CRC_BYTES:]
-    whole = zlib.crc32(body).to_bytes(CRC_BYTES, "little") == crc
-    return np.frombuffer(body if whole else b"", PAIR)
+def _read_part(
+    stamps: Mapping[Path, bytes], memory: BinaryIO, paths: Sequence[Path]
+) -> dict[Path, bytes | OSError]:
+    contents = {}
+    for path in paths:
+        contents[path] = content = _attempt(digest_file, path)
+        if isinstance(content, bytes):
+            _remember(memory, stamps[path], content)
+    return contents
+
+
+def _remember(memory: BinaryIO, stamp: bytes, content: bytes) -> None:
+    words = np.frombuffer(stamp + content, WORD)
+    last = np.bitwise_xor.reduce(words) ^ PARITY
+    with contextlib.suppress(OSError):  # a full disk must not keep stored features from being read
+        memory.write(words.tobytes() + last.tobytes())
+
+
+def _recall(path: Path) -> Keys:
+    """Whole pairs of a file (N, 5); none if it cannot be read."""
+    content = b""
+    with contextlib.suppress(OSError):
+        content = path.read_bytes()
+    n_pairs = len(content) // (WORDS * WORD.itemsize)
+    pairs = np.frombuffer(content, WORD, n_pairs * WORDS).reshape(-1, WORDS)
+    whole: NDArray[np.uint64] = pairs[np.bitwise_xor.reduce(pairs, axis=1) == PARITY]
+    return whole
 
 
 def _attempt(function: Callable[[Path], bytes], path: Path) -> bytes | OSError:
@@ -97,12 +118,19 @@ def _attempt(function: Callable[[Path], bytes], path: Path) -> bytes | OSError:
 
 
 def _stamp(path: Path) -> bytes:
+    """What is another one when the content is: the time of the last change cannot be set back."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise OSError(0, "is no regular file")
-    return key_of(os.fsencode(path.absolute()), status.st_size, status.st_mtime_ns)
+    times = status.st_mtime_ns, status.st_ctime_ns
+    return key_of(os.fsencode(path.absolute()), status.st_size, *times)
 
 
-def _digest(path: Path) -> bytes:
+def digest_file(path: Path) -> bytes:
+    """128 bits of the SHA-256 of a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()[:KEY_BYTES]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +16,8 @@ KEY_BYTES = 16
 KEY = np.dtype(("<u8", 2))
 """A key as two numbers; the first alone tells nearly all keys apart."""
 
+SEGMENT = struct.Struct("<16sdd")
+
 Keys = NDArray[np.uint64]
 
 
@@ -22,9 +26,27 @@ def key_of(*parts: object) -> bytes:
     return hashlib.sha256(repr(parts).encode()).digest()[:KEY_BYTES]
 
 
+def segment_key(content: bytes, start_s: float, end_s: float | None) -> bytes:
+    """Key of a stretch of a recording.
+
+    Args:
+        content: digest of its file, 16 bytes.
+        start_s: beginning of the stretch in seconds.
+        end_s: its end in seconds, None for the end of the file.
+    """
+    end_s = math.inf if end_s is None else end_s
+    return hashlib.sha256(SEGMENT.pack(content, start_s, end_s)).digest()[:KEY_BYTES]
+
+
 def stack_keys(keys: Iterable[bytes]) -> Keys:
     """Keys as an array (N, 2)."""
     return np.frombuffer(b"".join(keys), dtype="<u8").reshape(-1, 2)
+
+
+def split_keys(keys: Keys) -> list[bytes]:
+    """Keys of an array (N, 2)."""
+    joined = keys.tobytes()
+    return [joined[at : at + KEY_BYTES] for at in range(0, len(joined), KEY_BYTES)]
 
 
 @dataclass(frozen=True)
@@ -39,7 +61,7 @@ class KeyIndex:
 
     @cached_property
     def _order(self) -> NDArray[np.intp]:
-        return np.lexsort((self.keys[:, 1], self.keys[:, 0]))
+        return np.argsort(self.keys[:, 0])
 
     @cached_property
     def _first_halves(self) -> Keys:

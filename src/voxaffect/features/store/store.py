@@ -2,7 +2,7 @@
 
 A key is made of the file's content and the segment's borders; extractor settings and level name
 the folder. So features survive a moved corpus, and a changed setting never meets stale ones.
-Utterances are computed in chunks, and every chunk becomes a shard as soon as it is done.
+Utterances are computed in chunks; every chunk is a journal while it is at work, and then a shard.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ from voxaffect.errors import FeatureError
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.store.chunks import Chunk, ChunkReport, chunks, compute_chunk
 from voxaffect.features.store.file_digests import FileDigests
-from voxaffect.features.store.keys import key_of
-from voxaffect.features.store.shards import ShardIndex, open_shards, storing
+from voxaffect.features.store.index import ShardIndex, open_index
+from voxaffect.features.store.journal import salvage
+from voxaffect.features.store.keys import segment_key, stack_keys
+from voxaffect.features.store.shards import MappedShard, storing
 from voxaffect.files import digest, write_text
 
-FORMAT = 1
+FORMAT = 2
 """Version of what is stored beside the values; a new one begins new folders."""
 
 Progress = Callable[[int, float], None]
@@ -42,14 +44,19 @@ class StoredFeatures(Mapping[str, NDArray[np.float32]]):
         """Args: the index, and the record of every utterance id."""
         self._index = index
         self._records = dict(records)
-        self._mapped: dict[int, NDArray[np.float32]] = {}
+        self._mapped: dict[int, MappedShard] = {}
+
+    @classmethod
+    def of(cls, index: ShardIndex, keys: Mapping[str, bytes]) -> StoredFeatures:
+        """Those utterances, by their keys, that an index holds."""
+        found = index.keys.find(stack_keys(keys.values())).tolist()
+        return cls(index, {i: n for i, n in zip(keys, found, strict=True) if n >= 0})
 
     def __getitem__(self, utterance_id: str) -> NDArray[np.float32]:
-        place = self._records[utterance_id]
-        number, record = int(self._index.shard_of[place]), self._index.records[place]
-        if number not in self._mapped:
-            self._mapped[number] = self._index.shards[number].values()
-        return self._mapped[number][record["row"] : record["row"] + record["n_frames"]]
+        shard, number = self._index.place(self._records[utterance_id])
+        if shard not in self._mapped:
+            self._mapped[shard] = self._index.map(shard)
+        return self._mapped[shard].frames(number)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._records)
@@ -131,18 +138,19 @@ class FeatureStore:
         n_jobs = joblib.effective_n_jobs(n_jobs)
         keys, refused = self._keys(utterances, n_jobs)
         work = {keys[u.id]: u for u in utterances if u.id in keys}
-        index, damaged = self._open(work)
+        salvage(self.folder)
+        index, faults = open_index(self.folder, n_jobs)
         stored = index.seconds(work)
         tally = _Tally(Counter(keys.values()), progress, n_done=len(refused))
         tally.add(stored)
-        missing = {key: u for key, u in work.items() if key not in stored}
-        for report in self._compute(missing, n_jobs):
-            refused |= {id_: report.refused[k] for id_, k in keys.items() if k in report.refused}
-            tally.add({**report.seconds, **dict.fromkeys(report.refused, 0.0)})
-        if missing:
-            index, _ = self._open(())
-        features = StoredFeatures(index, index.places(keys))
-        return Extraction(features, tuple(_refusals(refused)), tuple(damaged))
+        if missing := {key: u for key, u in work.items() if key not in stored}:
+            unusable = self._compute(missing, n_jobs, tally)
+            refused |= {id_: unusable[key] for id_, key in keys.items() if key in unusable}
+            index, new_faults = open_index(self.folder, n_jobs)
+            faults |= new_faults
+        features = StoredFeatures.of(index, keys)
+        self._check_complete(keys.keys() - refused.keys() - features.keys())
+        return Extraction(features, tuple(_refusals(refused)), tuple(_damage(faults)))
 
     def _keys(
         self, utterances: Sequence[Utterance], n_jobs: int
@@ -155,40 +163,39 @@ class FeatureStore:
             if isinstance(content, OSError):
                 refused[u.id] = f"{u.path}: cannot be read ({content.strerror}); check the corpus"
             else:
-                keys[u.id] = key_of(content, float(u.start_s), u.end_s and float(u.end_s))
+                keys[u.id] = segment_key(content, u.start_s, u.end_s)
         return keys, refused
 
-    def _open(self, wanted: Collection[bytes]) -> tuple[ShardIndex, list[Problem]]:
-        """All whole shards, and the damaged, which are removed.
-
-        Args:
-            wanted: keys whose values are read and checked.
-        """
-        shards, faults = open_shards(self.folder)
-        index = ShardIndex.of(shards)
-        faults |= index.damage(wanted)
-        for path in faults:
-            with storing(self.folder):
-                path.unlink(missing_ok=True)
-        whole = ShardIndex.of([s for s in shards if s.path not in faults]) if faults else index
-        return whole, [
-            Problem("damaged shard", path.name, f"{sentence}; it is removed and computed again")
-            for path, sentence in faults.items()
-        ]
-
-    def _compute(self, missing: Chunk, n_jobs: int) -> Iterator[ChunkReport]:
-        """Store the features of missing utterances, chunk by chunk."""
-        if not missing:
-            return
+    def _compute(self, missing: Chunk, n_jobs: int, tally: _Tally) -> dict[bytes, str]:
+        """Store the features of missing utterances; returns why some have none, by key."""
+        note = self.folder / "settings.json"
         with storing(self.folder):
-            write_text(self.folder / "settings.json", json.dumps(self.settings, indent=2) + "\n")
+            if not note.exists():
+                write_text(note, json.dumps(self.settings, indent=2) + "\n")
+        refused: dict[bytes, str] = {}
+        for report in self._reports(missing, n_jobs):
+            refused |= report.refused
+            tally.add({**report.seconds, **dict.fromkeys(report.refused, 0.0)})
+        return refused
+
+    def _reports(self, missing: Chunk, n_jobs: int) -> Iterator[ChunkReport]:
+        """Work, chunk by chunk, in whatever order they are done."""
         n_threads = torch.get_num_threads() if n_jobs == 1 else 1
         task = joblib.delayed(compute_chunk)
         tasks = (
             task(chunk, self.extractor, self.folder, n_threads, self.limits)
             for chunk in chunks(missing, n_jobs)
         )
-        yield from joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(tasks)
+        parallel = joblib.Parallel(n_jobs, batch_size=1, return_as="generator_unordered")
+        yield from parallel(tasks)
+
+    def _check_complete(self, absent: Collection[str]) -> None:
+        """What was stored a moment ago must be there."""
+        if absent:
+            raise FeatureError(
+                f"{self.folder}: the features of {min(absent)} were written there, but are gone or "
+                "damaged; check the disk"
+            )
 
 
 class _Tally:
@@ -223,3 +230,9 @@ def _check_ids(utterances: Sequence[Utterance]) -> None:
 def _refusals(refused: Mapping[str, str]) -> Iterator[Problem]:
     for utterance_id, sentence in sorted(refused.items()):
         yield Problem("refused recording", utterance_id, sentence)
+
+
+def _damage(faults: Mapping[Path, str]) -> Iterator[Problem]:
+    for path, sentence in faults.items():
+        what_happens = "it is removed, and computed again where it is used"
+        yield Problem("damaged shard", path.name, f"{sentence}; {what_happens}")

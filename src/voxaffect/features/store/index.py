@@ -1,0 +1,99 @@
+"""The index of a store: which utterances its whole shards hold, without reading their values."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxaffect.features.store.file_digests import FileDigests, digest_file
+from voxaffect.features.store.keys import KeyIndex, stack_keys
+from voxaffect.features.store.shards import RECORD, SUFFIX, MappedShard, Records, read_records
+
+CHECKED = "checked"
+"""Folder beside the shards that remembers which were read and found whole."""
+
+
+@dataclass(frozen=True, eq=False)
+class ShardIndex:
+    """All records of some whole shards, one shard after the other.
+
+    Args:
+        paths: the shards, S of them.
+        ends: int64 (S,), how many records there are up to the end of each shard.
+        records: of type RECORD (N,).
+        keys: finds a record by its key.
+    """
+
+    paths: tuple[Path, ...]
+    ends: NDArray[np.int64]
+    records: Records
+    keys: KeyIndex
+
+    @classmethod
+    def of(cls, paths: Sequence[Path]) -> ShardIndex:
+        """The index of shards, which are taken to be whole."""
+        parts = [read_records(path) for path in paths]
+        records = np.frombuffer(b"".join(parts), RECORD)
+        ends = np.cumsum([len(part) // RECORD.itemsize for part in parts], dtype=np.int64)
+        return cls(tuple(paths), ends, records, KeyIndex(records["key"]))
+
+    def seconds(self, keys: Collection[bytes]) -> dict[bytes, float]:
+        """Length of the audio behind every key that is stored."""
+        found = self.keys.find(stack_keys(keys))
+        stored = [key for key, place in zip(keys, found, strict=True) if place >= 0]
+        return dict(zip(stored, self.records["seconds"][found[found >= 0]].tolist(), strict=True))
+
+    def place(self, record: int) -> tuple[int, int]:
+        """Number of a record's shard, and of the record in it."""
+        shard = int(np.searchsorted(self.ends, record, "right"))
+        return shard, record - self._begin(shard)
+
+    def map(self, shard: int) -> MappedShard:
+        """The shard of a number.
+
+        Raises:
+            FeatureError: its file is gone.
+        """
+        records = self.records[self._begin(shard) : self.ends[shard]]
+        return MappedShard(self.paths[shard], records)
+
+    def _begin(self, shard: int) -> int:
+        return int(self.ends[shard - 1]) if shard else 0
+
+
+def open_index(folder: Path, n_jobs: int = 1) -> tuple[ShardIndex, dict[Path, str]]:
+    """The whole shards of a folder, and what is wrong with the others, which are removed.
+
+    A shard is read when it is new or has changed, and then never again.
+
+    Args:
+        folder: where they lie.
+        n_jobs: shards that are read at once.
+    """
+    paths = sorted(folder.glob(f"*{SUFFIX}"))
+    contents = FileDigests(folder / CHECKED).of(paths, n_jobs)
+    gone = {path for path, content in contents.items() if isinstance(content, FileNotFoundError)}
+    verdicts = {path: _fault(path, contents[path]) for path in paths if path not in gone}
+    faults = {path: fault for path, fault in verdicts.items() if fault}
+    for path in faults:
+        _remove_damaged(path)
+    return ShardIndex.of([path for path in verdicts if path not in faults]), faults
+
+
+def _fault(path: Path, content: bytes | OSError) -> str:
+    """What is wrong with a shard of some content, in words; empty if nothing is."""
+    if isinstance(content, OSError):
+        return f"{path}: cannot be read ({content.strerror})"
+    return "" if content.hex() == path.stem else f"{path}: its content is not what was written"
+
+
+def _remove_damaged(path: Path) -> None:
+    """Remove a shard, unless another process has built it anew since it was read."""
+    with contextlib.suppress(OSError):
+        if _fault(path, digest_file(path)):
+            path.unlink()
