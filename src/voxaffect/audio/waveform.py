@@ -19,6 +19,9 @@ practice gives to speech."""
 FULL_SCALE = 0.999
 """From here up a sample counts as clipped."""
 
+GREATEST = 1e6
+"""Beyond this a number is no sample, whatever its scale was meant to be."""
+
 SILENCE_RMS = 1e-5
 """Below -100 dB of full scale, under the last bit of 16-bit audio, a recording holds no speech."""
 
@@ -43,11 +46,8 @@ class Waveform:
             raise AudioError(f"{self.name}: {self.samples.ndim} axes where mono samples have one")
         if self.samples.size == 0:
             raise AudioError(f"{self.name}: holds no samples; remove it or record it again")
-        if not np.isfinite(self.samples).all():
-            where = int(np.flatnonzero(~np.isfinite(self.samples))[0])
-            raise AudioError(
-                f"{self.name}: sample {where} is not a finite number; export the recording again"
-            )
+        if fault := sample_fault(self.samples):
+            raise AudioError(f"{self.name}: {fault}; export the recording again")
 
     @property
     def duration_s(self) -> float:
@@ -69,6 +69,17 @@ class Waveform:
             AudioError: the waveform is silent, so no gain brings it to any level.
         """
         return Waveform(self.samples * gain(self.rms(), self.name, target_rms), self.name)
+
+
+def sample_fault(samples: NDArray[np.float32]) -> str:
+    """What is wrong with the first sample that is none, in words; empty if all are well."""
+    if samples.size == 0 or -GREATEST <= samples.min() <= samples.max() <= GREATEST:
+        return ""
+    where = int(np.argmin(np.abs(samples) <= GREATEST))
+    value = samples[where]
+    if not np.isfinite(value):
+        return f"sample {where} is not a finite number"
+    return f"sample {where} is {value:g} where full scale is 1"
 
 
 def gain(rms: float, name: str, target_rms: float = TARGET_RMS) -> np.float32:

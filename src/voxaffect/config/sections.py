@@ -30,10 +30,10 @@ class Strict(BaseModel):
 
 
 def _usable_device(name: str) -> str:
-    """The name of a device that is here."""
+    """The name of a device that is here, and that holds values (`meta` does not)."""
     try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as fault:
+        torch.empty(1, device=name).tolist()
+    except (RuntimeError, AssertionError, NotImplementedError) as fault:
         raise ValueError(f"no such device here, use cpu ({fault})") from fault
     return name
 
@@ -131,6 +131,7 @@ class LogMelSection(Strict):
     n_mels: Annotated[int, Field(ge=1)] = LogMel.n_mels
     low_hz: Annotated[float, Field(ge=0)] = LogMel.low_hz
     high_hz: Annotated[float, Field(gt=0)] = LogMel.high_hz
+    device: Annotated[str, AfterValidator(_usable_device)] = LogMel.device
 
     def extractor(self) -> LogMel:
         """What the section describes."""

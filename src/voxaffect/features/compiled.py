@@ -15,7 +15,8 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Let Numba compile a function of arrays and numbers, and keep the result on disk.
 
     Where neither the package's folder nor the user's cache can be written, every process compiles
-    anew, which takes a second or two.
+    anew, which takes some seconds. Constants of other files must come as arguments: what is kept
+    does not notice when they change.
     """
     kept: Callable[P, R]
     try:

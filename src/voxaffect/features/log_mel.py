@@ -28,8 +28,7 @@ POWER_FLOOR = 1e-6
 class LogMel:
     """Computes log-mel spectra of many utterances at once.
 
-    A frame's values depend on its own utterance alone, bit for bit: blocks always have the same
-    number of frames, whatever else is in the batch.
+    A frame's values depend on its own utterance alone, whatever else is in the batch.
 
     Args:
         grid: where the frames lie.

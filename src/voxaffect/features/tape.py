@@ -17,6 +17,9 @@ from voxaffect.features.frames import FrameGrid
 BLOCK_FRAMES = 512
 """Rows worked on at once: they stay in a processor's cache, and memory is bounded."""
 
+GPU_BLOCK_FRAMES = 1 << 13
+"""The same on a GPU, which needs more to be busy."""
+
 ROWS_TOGETHER = 16
 """Rows are a multiple of this: then a row's results do not depend, bit for bit, on how many others
 are computed with it. Matrix products treat the last few rows of another number in other ways."""
@@ -45,20 +48,18 @@ class Stretch(NamedTuple):
     ended: bool
 
 
-def cut(
-    samples: NDArray[np.float32], grid: FrameGrid, reach: int, most_frames: int
-) -> Iterator[Stretch]:
+def cut(samples: NDArray[np.float32], grid: FrameGrid, reach: int, most: int) -> Iterator[Stretch]:
     """A recording as stretches, views of it.
 
     Args:
         samples: float32 (n_samples,).
         grid: where the frames lie.
         reach: samples beyond a frame, on either side, that a stretch must hold.
-        most_frames: frames of a stretch at most.
+        most: frames of a stretch at most.
     """
     n_frames, hop = grid.n_frames(len(samples)), grid.hop_samples
-    for first in range(0, n_frames, most_frames):
-        n = min(most_frames, n_frames - first)
+    for first in range(0, n_frames, most):
+        n = min(most, n_frames - first)
         before = min(reach, first * hop)
         end = (first + n - 1) * hop + grid.window_samples + reach
         ended = first + n == n_frames
@@ -98,7 +99,7 @@ class Tape:
     """Stretches one after the other, with silence between them.
 
     Row r is the frame that begins at sample `lead + r hop`. The few rows that straddle two
-    stretches belong to no frame: that costs one row in a hundred and saves a loop.
+    stretches belong to no frame: that costs three rows a stretch and saves a loop.
 
     Args:
         samples: float32, as many as the rows cover, `lead` before and `lead` or more after them.
@@ -138,18 +139,19 @@ class Tape:
         spans = [-(-(n + gap) // hop) for n, gap in zip(after, gaps, strict=True)]  # in rows
         first = list(accumulate(spans, initial=0))
         n_rows = -(-first[-1] // ROWS_TOGETHER) * ROWS_TOGETHER
-        samples = torch.zeros(2 * lead + n_rows * hop + grid.window_samples)
-        place = samples.numpy()
+        place = np.zeros(2 * lead + n_rows * hop + grid.window_samples, np.float32)
         for stretch, row in zip(stretches, first, strict=False):
             start = lead + row * hop - stretch.before
             place[start : start + len(stretch.samples)] = stretch.samples
         parts = [slice(row, row + s.n_frames) for s, row in zip(stretches, first, strict=False)]
         before = [s.before for s in stretches]
-        return cls(samples.to(device), grid, lead, place, n_rows, parts, before, after)
+        return cls(
+            torch.from_numpy(place).to(device), grid, lead, place, n_rows, parts, before, after
+        )
 
     def blocks(self) -> Iterator[range]:
         """The rows, so many as are worked on at once."""
-        most = BLOCK_FRAMES if self.samples.device.type == "cpu" else self.n_rows
+        most = BLOCK_FRAMES if self.samples.device.type == "cpu" else GPU_BLOCK_FRAMES
         for first in range(0, self.n_rows, most):
             yield range(first, min(first + most, self.n_rows))
 

@@ -63,7 +63,7 @@ def _halved(x: Array, time: float) -> float:
 
 def _peaks(r: Array, s: PitchSettings) -> list[tuple[float, float]]:
     """The highest peak of each range of lags."""
-    borders = s.borders
+    borders = [13, 19, 27, 38, 53, 75, 108]  # half octaves from 8000 / 600 to 8000 / 75
     found = []
     for start, stop in itertools.pairwise(borders):
         lags = [k for k in range(start, stop) if r[k] >= max(r[k - 1], r[k + 1])]
@@ -95,7 +95,7 @@ def _offer(
     peaks: list[tuple[float, float]], power: float, loudest: float, s: PitchSettings
 ) -> list[tuple[float, float]]:
     """Strength and F0 of every state, the unvoiced first."""
-    share = power / max(loudest, 1e-20)
+    share = power / max(loudest, power, 1e-20)
     below_db = min(-10 * np.log10(max(share, 1e-9)), 30)
     silence = max(0.0, 2 - np.sqrt(share) / s.silence_threshold * (1 + s.voicing_threshold))
     unvoiced = s.voicing_threshold + s.softness_cost * below_db / 10 + silence

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
-import tracemalloc
+import copy
+import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +14,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import Waveform
-from voxaffect.errors import AudioError
+from voxaffect.errors import AudioError, FeatureError
 from voxaffect.features.descriptors.history import DESCRIPTORS
 from voxaffect.features.descriptors.lld import NAMES, LowLevelDescriptors
 from voxaffect.features.frames import FrameGrid
+from voxaffect.features.tape import Tape
 
 LLD = LowLevelDescriptors()
 PITCH = [14, 15, 30, 31]
@@ -101,7 +104,8 @@ def test_agrees_with_the_definitions(n_samples: int, seed: int) -> None:
     expected = reference(x.astype(np.float64))
     ours = extract(x)[:, NOT_PITCH]
     assert ours.shape == expected.shape
-    np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=2e-3)
+    size = np.abs(expected).max(axis=0)  # of each column
+    assert (np.abs(ours - expected) / (size + 1e-6)).max() < 2e-4
 
 
 @settings(max_examples=10, deadline=None)
@@ -234,16 +238,34 @@ def test_log_f0_takes_the_place_of_f0() -> None:
     np.testing.assert_allclose(values[voiced, 15], np.log(plain[voiced, 15]), rtol=1e-4)
 
 
-def test_a_long_recording_takes_little_memory() -> None:
-    """Pieces of a recording are worked on one after the other."""
-    minutes = Waveform(np.tile(noise(160_000), 60))
-    LLD.extract([Waveform(noise(16_000))])
-    tracemalloc.start()
-    LLD.extract([minutes])
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    n_bytes = 4 * 32 * minutes.samples.size / 160
-    assert peak < 4 * n_bytes + 30e6
+def test_a_long_recording_is_laid_on_short_tapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    n_samples: list[int] = []
+    lay = Tape.lay
+
+    def spy(*arguments: Any) -> Tape:
+        laid = lay(*arguments)
+        n_samples.append(len(laid.samples))
+        return laid
+
+    monkeypatch.setattr(Tape, "lay", spy)
+    LLD.extract([Waveform(np.tile(noise(160_000), 30))])
+    assert len(n_samples) > 5
+    assert max(n_samples) < 60 * 16_000
+
+
+@pytest.mark.parametrize(
+    ("grid", "complaint"),
+    [(FrameGrid(hop_s=161 / 16_000), "161 samples"), (FrameGrid(window_s=0.002), "mel bands")],
+)
+def test_impossible_grids_are_refused(grid: FrameGrid, complaint: str) -> None:
+    with pytest.raises(FeatureError, match=complaint):
+        LowLevelDescriptors(grid)
+
+
+def test_a_used_extractor_travels_light() -> None:
+    extract(noise(4000))
+    assert len(pickle.dumps(LLD)) < 2000
+    assert copy.copy(LLD) == LLD
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -253,4 +275,5 @@ def test_a_gpu_gives_what_the_processor_gives() -> None:
     for one, other in zip(on_gpu, LLD.extract(waveforms), strict=True):
         scale = np.maximum(other[:, NOT_PITCH].std(axis=0), 1e-3)
         assert np.abs((one - other)[:, NOT_PITCH] / scale).max() <= 1e-5
-        np.testing.assert_allclose(one[:, PITCH], other[:, PITCH], rtol=1e-4, atol=1e-4)
+        near = np.isclose(one[:, PITCH], other[:, PITCH], rtol=1e-4, atol=1e-4).all(axis=1)
+        assert near.mean() > 0.98  # noise has near ties

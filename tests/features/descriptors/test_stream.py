@@ -54,14 +54,27 @@ def test_minutes_at_once_give_the_frames_of_the_file() -> None:
     assert_same(streamed(samples, []), whole)
 
 
-@pytest.mark.parametrize("log_f0", [False, True])
-def test_another_grid_is_streamed_as_well(log_f0: bool) -> None:
-    lld = LowLevelDescriptors(FrameGrid(window_s=0.032, hop_s=0.016), log_f0=log_f0)
-    samples = voice(20_000)
-    stream = lld.stream()
-    parts = [stream.push(piece) for piece in np.split(samples, range(1000, 20_000, 1000))]
+@pytest.mark.parametrize("size", [50, 160, 1000, 20_000])
+@pytest.mark.parametrize(
+    ("window_s", "hop_s"), [(0.032, 0.016), (0.1, 0.01), (0.025, 0.1), (0.02, 1.0)]
+)
+def test_other_grids_are_streamed_as_well(window_s: float, hop_s: float, size: int) -> None:
+    lld = LowLevelDescriptors(FrameGrid(window_s, hop_s), log_f0=True)
+    samples, stream = voice(20_000), lld.stream()
+    parts = [stream.push(piece) for piece in np.split(samples, range(size, 20_000, size))]
     frames = np.concatenate([*parts, stream.finish()])
     assert_same(frames, lld.extract([Waveform(samples)])[0])
+
+
+def test_a_stream_that_lost_frames_does_not_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = LLD.stream()
+    stream.push(voice(2000))
+    with monkeypatch.context() as broken:
+        broken.setattr(stream._observer, "observe", lambda stretches: [][0])
+        with pytest.raises(IndexError):
+            stream.push(voice(2000))
+    with pytest.raises(FeatureError, match="ended or failed"):
+        stream.push(voice(2000))
 
 
 def test_frames_come_as_late_as_is_stated_and_no_later() -> None:
@@ -102,6 +115,9 @@ def test_many_streams_do_not_touch() -> None:
 @pytest.mark.parametrize("n_samples", [0, 1, 399])
 def test_less_than_a_frame_gives_no_frames(n_samples: int) -> None:
     assert streamed(voice(n_samples), []).shape == (0, 32)
+    long_window = LowLevelDescriptors(FrameGrid(window_s=0.1)).stream()
+    assert long_window.push(voice(n_samples)).shape == (0, 32)
+    assert long_window.finish().shape == (0, 32)
 
 
 @pytest.mark.parametrize(
@@ -109,9 +125,10 @@ def test_less_than_a_frame_gives_no_frames(n_samples: int) -> None:
     [
         (np.zeros(10), "float64"),
         (np.zeros((2, 10), np.float32), r"\(2, 10\)"),
-        (np.array([0, np.nan], np.float32), "sample 1 of a push is not a finite number"),
+        (np.array([0, np.nan], np.float32), "in a push, sample 1 is not a finite number"),
+        (np.array([0, 1e25], np.float32), r"sample 1 is 1e\+25 where full scale is 1"),
     ],
-    ids=["type", "shape", "NaN"],
+    ids=["type", "shape", "NaN", "absurd"],
 )
 def test_what_is_no_sound_is_refused_and_the_stream_goes_on(
     samples: Floats, complaint: str

@@ -19,14 +19,15 @@ def zero_crossing_rates(samples: Floats, n_frames: int, grid: FrameGrid) -> Floa
 
     Args:
         samples: float32 (n_samples,), from the first frame's first on.
-        n_frames: how many frames, at least one.
+        n_frames: how many frames.
         grid: where they lie.
 
     Returns:
         float32 (n_frames,).
     """
     rates = np.empty(n_frames, np.float32)
-    _fill(samples, grid.hop_samples, grid.window_samples, rates)
+    if n_frames:
+        _fill(samples, grid.hop_samples, grid.window_samples, rates)
     return rates
 
 

@@ -44,9 +44,8 @@ class OverTime:
         n_columns = columns.shape[1]
         values = np.empty((stop - self._n_done, 2 * n_columns), np.float32)
         alike = np.ones(len(columns), np.bool_)
-        for some, kind in ((slice(-1), alike), (slice(-1, None), columns[:, -1] > 0)):
-            means, slopes = values[:, :n_columns][:, some], values[:, n_columns:][:, some]
-            _fill(columns[:, some], kind, self._n_done, means, slopes)
+        _fill(columns, (0, n_columns - 1), alike, self._n_done, values)
+        _fill(columns, (n_columns - 1, n_columns), columns[:, -1] > 0, self._n_done, values)
         kept = max(0, stop - LOOK_AHEAD)
         self._columns, self._n_done = columns[kept:], stop - kept
         return values
@@ -54,23 +53,23 @@ class OverTime:
 
 @compiled
 def _fill(
-    columns: Floats, kind: NDArray[np.bool_], first: int, means: Floats, slopes: Floats
+    columns: Floats, some: tuple[int, int], kind: NDArray[np.bool_], first: int, values: Floats
 ) -> None:
-    """Fill in the frames from `first` on; neighbours are only frames of one kind."""
+    """Fill some columns of the frames from `first` on; neighbours are only frames of one kind."""
     n_columns = columns.shape[1]
     smooth = np.empty(columns.shape, np.float32)
     for t in range(len(columns)):
         before, after = _next(kind, t, -1), _next(kind, t, 1)
-        for c in range(n_columns):
+        for c in range(some[0], some[1]):
             smooth[t, c] = (columns[t, c] + columns[before, c] + columns[after, c]) / 3
-    for n in range(len(means)):
+    for n in range(len(values)):
         t = first + n
         before, after = _next(kind, t, -1), _next(kind, t, 1)
         far_before, far_after = _next(kind, before, -1), _next(kind, after, 1)
-        for c in range(n_columns):
+        for c in range(some[0], some[1]):
             near = smooth[after, c] - smooth[before, c]
             far = smooth[far_after, c] - smooth[far_before, c]
-            means[n, c], slopes[n, c] = smooth[t, c], (near + 2 * far) / 10
+            values[n, c], values[n, n_columns + c] = smooth[t, c], (near + 2 * far) / 10
 
 
 @compiled

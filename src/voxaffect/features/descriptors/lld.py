@@ -12,7 +12,7 @@ the zero of an unvoiced frame says no more than the probability of voicing does 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 from voxaffect.audio.waveform import Waveform
 from voxaffect.features.descriptors.history import DESCRIPTORS, History
 from voxaffect.features.descriptors.observer import FrameObserver
+from voxaffect.features.descriptors.pitch_observer import refuse_odd_hop
 from voxaffect.features.descriptors.pitch_settings import PitchSettings
+from voxaffect.features.descriptors.short_time import refuse_narrow_bands
 from voxaffect.features.descriptors.stream import DescriptorStream
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lengths import refuse_short
@@ -39,19 +41,31 @@ Floats = NDArray[np.float32]
 class LowLevelDescriptors:
     """Computes the 32 descriptors of many recordings at once.
 
-    A recording's values do not depend, bit for bit, on what else is computed with it.
+    A recording's values do not depend on what else is computed with it.
 
     Args:
         grid: where the frames lie.
         pitch: how F0 and the probability of voicing are found.
         log_f0: give the natural logarithm of F0, 0 where unvoiced, in the place of F0.
         device: where PyTorch computes, `cpu` or `cuda`.
+
+    Raises:
+        FeatureError: the grid's hop is an odd number of samples, or its window is too short for the
+            mel bands of MFCC.
     """
 
     grid: FrameGrid = FrameGrid()
     pitch: PitchSettings = PitchSettings()
     log_f0: bool = False
     device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        refuse_odd_hop(self.grid)
+        refuse_narrow_bands(self.grid)
+
+    def __getstate__(self) -> dict[str, object]:
+        """A copy in another process makes its own tables."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -64,7 +78,7 @@ class LowLevelDescriptors:
             "extractor": "low-level descriptors",
             "version": VERSION,
             "grid": asdict(self.grid),
-            "pitch": asdict(self.pitch),
+            "pitch": self.pitch.plain(),
             "log_f0": self.log_f0,
         }
 

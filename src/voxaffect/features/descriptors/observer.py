@@ -30,7 +30,7 @@ class Observed(NamedTuple):
 
 
 class FrameObserver:
-    """Observes frames of many recordings at once, each independent of all others, bit for bit.
+    """Observes frames of many recordings at once, each independent of all others.
 
     Args:
         grid: where the frames lie.

@@ -4,7 +4,8 @@ The method is Boersma's (1993), Accurate short-term analysis of the fundamental 
 harmonics-to-noise ratio of a sampled sound: the peaks of the window-compensated autocorrelation are
 a frame's candidates, having no pitch is one more, and the best path chooses among them. Nothing is
 asked of a recording as a whole: a frame is silent beside the loudest of late, and the path is
-committed with a bounded delay. So gain changes nothing, and a stream is heard like a file.
+committed with a bounded delay. So gain changes nothing above -200 dB, and a stream is heard like a
+file.
 
 Letters: T frames, K voiced candidates, S = K + 1 states, of which 0 is unvoiced.
 """
@@ -102,7 +103,7 @@ def track(
 
 
 class _Scale(NamedTuple):
-    """Settings by which candidates are weighed."""
+    """Settings by which candidates are weighed, and constants of other files (see `compiled`)."""
 
     floor_hz: float
     ceiling_hz: float
@@ -110,6 +111,8 @@ class _Scale(NamedTuple):
     silence_threshold: float
     voicing_threshold: float
     softness_cost: float
+    rate_hz: float = RATE_HZ
+    least_power: float = SILENCE
 
 
 class _Candidates(NamedTuple):
@@ -156,6 +159,7 @@ class PitchPath:
             settings.softness_cost,
         )
         self._decay = 10 ** (-settings.loudness_decay_db / 10 * hop_s)  # of a power in a hop
+        self._greatest = 0.0  # power until the last frame seen
         # Of the frames that are not weighed: the peaks, and the greatest power until each.
         self._peaks = Peaks.empty(0, settings.n_candidates)
         self._loudest = np.zeros(0)
@@ -180,8 +184,9 @@ class PitchPath:
 
     def _offer(self, peaks: Peaks, *, ended: bool) -> _Candidates:
         """The candidates of the frames after which enough is known of the loudness."""
-        before = self._loudest[-1] if len(self._loudest) else 0.0
-        loudest = np.concatenate([self._loudest, _greatest(peaks.power, before, self._decay)])
+        greatest = _greatest(peaks.power, self._greatest, self._decay)
+        self._greatest = float(greatest[-1]) if len(greatest) else self._greatest
+        loudest = np.concatenate([self._loudest, greatest])
         peaks = Peaks(*map(np.concatenate, zip(self._peaks, peaks, strict=True)))
         n = len(loudest) if ended else max(0, len(loudest) - self._look_ahead)
         ahead = np.minimum(np.arange(n) + self._look_ahead, len(loudest) - 1)
@@ -209,10 +214,10 @@ def _weigh(peaks: Peaks, loudest: NDArray[np.float64], scale: _Scale, offered: _
     """
     for t in range(len(loudest)):
         power = max(float(peaks.power[t]), 0.0)
-        heard = power / (power + NOISE_FLOOR * loudest[t] + SILENCE)
+        heard = power / (power + NOISE_FLOOR * loudest[t] + scale.least_power)
         highest = 0.0
         for k in range(peaks.lag.shape[1]):
-            hz = RATE_HZ / peaks.lag[t, k]
+            hz = scale.rate_hz / peaks.lag[t, k]
             octave = math.log2(hz / scale.floor_hz)
             strength = -np.inf
             if scale.floor_hz <= hz <= scale.ceiling_hz and peaks.height[t, k] > 0:
@@ -220,7 +225,7 @@ def _weigh(peaks: Peaks, loudest: NDArray[np.float64], scale: _Scale, offered: _
                 highest = max(highest, strength)
             offered.score[t, k + 1] = strength + scale.octave_cost * octave
             offered.octave[t, k + 1], offered.f0_hz[t, k + 1] = octave, hz
-        offered.score[t, 0] = _unvoiced(power / max(loudest[t], SILENCE), scale)
+        offered.score[t, 0] = _unvoiced(power / max(loudest[t], power, scale.least_power), scale)
         offered.octave[t, 0], offered.f0_hz[t, 0] = 0.0, 0.0
         offered.probability[t] = min(highest, 1.0)
 

@@ -14,6 +14,19 @@ from voxaffect.features.frames import FrameGrid
 from voxaffect.features.tape import ROWS_TOGETHER, Tape
 
 
+def refuse_odd_hop(grid: FrameGrid) -> None:
+    """Refuse grids whose frames do not lie on samples of half the rate.
+
+    Raises:
+        FeatureError: the grid's hop is an odd number of samples.
+    """
+    if grid.hop_samples % 2:
+        raise FeatureError(
+            f"hop_s = {grid.hop_s} is {grid.hop_samples} samples, but pitch is sought at half "
+            "the sample rate; choose an even number of samples"
+        )
+
+
 class PitchObserver:
     """Finds the peaks of frames.
 
@@ -30,11 +43,7 @@ class PitchObserver:
     """
 
     def __init__(self, settings: PitchSettings, grid: FrameGrid, device: str = "cpu") -> None:
-        if grid.hop_samples % 2:
-            raise FeatureError(
-                f"hop_s = {grid.hop_s} is {grid.hop_samples} samples, but pitch is sought at half "
-                "the sample rate; choose an even number of samples"
-            )
+        refuse_odd_hop(grid)
         self._borders = np.array(settings.borders)
         n_lags = settings.borders[-1] + REACH
         self._autocorrelator = Autocorrelator.of(settings.taper_samples, n_lags, RATE_HZ, device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +14,23 @@ from voxaffect.features.descriptors.path import Transitions
 
 RATE_HZ = SAMPLE_RATE_HZ // 2
 """Pitch is sought at half the sample rate."""
+
+RANGES = {
+    "floor_hz": (20.0, 1000.0),
+    "ceiling_hz": (50.0, SAMPLE_RATE_HZ / 8),
+    "periods_per_window": (2.0, 10.0),
+    "n_candidates": (1, 100),
+    "voicing_threshold": (0.0, 2.0),
+    "softness_cost": (0.0, 2.0),
+    "silence_threshold": (1e-6, 1.0),
+    "loudness_decay_db": (0.0, 60.0),
+    "loudness_ahead_s": (0.0, 10.0),
+    "octave_cost": (0.0, 1.0),
+    "octave_jump_cost": (0.0, 10.0),
+    "voiced_unvoiced_cost": (0.0, 10.0),
+    "path_ahead_s": (0.0, 10.0),
+}
+"""What each setting may be."""
 
 COST_INTERVAL_S = 0.010
 """Distance of the frames between which a transition costs what the settings say."""
@@ -62,29 +79,23 @@ class PitchSettings:
     path_ahead_s: float = 0.15
 
     def __post_init__(self) -> None:
-        highest = SAMPLE_RATE_HZ / 8
-        if not 0 < self.floor_hz < self.ceiling_hz <= highest:
+        for name, (low, high) in RANGES.items():
+            if not low <= getattr(self, name) <= high:
+                raise FeatureError(f"{name} = {getattr(self, name)}; choose {low:g} to {high:g}")
+        if self.floor_hz >= self.ceiling_hz:
             raise FeatureError(
-                f"pitch from {self.floor_hz} to {self.ceiling_hz} Hz cannot be tracked; choose "
-                f"0 < floor_hz < ceiling_hz <= {highest:g}"
+                f"pitch from floor_hz = {self.floor_hz} to ceiling_hz = {self.ceiling_hz} cannot "
+                "be tracked; choose a lower floor"
             )
-        if self.periods_per_window < 2:
+        if not isinstance(self.n_candidates, int) or any(a >= b for a, b in pairwise(self.borders)):
             raise FeatureError(
-                f"periods_per_window = {self.periods_per_window} is too short to see a period "
-                "repeat; choose 2 or more"
+                f"n_candidates = {self.n_candidates}; choose a whole number, and so few that every "
+                f"one has a range of lags at {RATE_HZ} Hz to itself"
             )
-        if self.n_candidates < 1 or any(a >= b for a, b in pairwise(self.borders)):
-            raise FeatureError(
-                f"n_candidates = {self.n_candidates}; choose 1 or more, and so few that every one "
-                f"has a range of lags at {RATE_HZ} Hz to itself"
-            )
-        if self.silence_threshold <= 0:
-            raise FeatureError(
-                f"silence_threshold = {self.silence_threshold}; choose a share above 0"
-            )
-        for name in ("loudness_decay_db", "loudness_ahead_s", "path_ahead_s"):
-            if not 0 <= getattr(self, name) <= 60:
-                raise FeatureError(f"{name} = {getattr(self, name)}; choose 0 to 60")
+
+    def plain(self) -> dict[str, float]:
+        """All settings by name; equal ones are written alike."""
+        return {**{k: float(v) for k, v in asdict(self).items()}, "n_candidates": self.n_candidates}
 
     @property
     def borders(self) -> list[int]:

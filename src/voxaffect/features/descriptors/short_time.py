@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from voxaffect.errors import FeatureError
 from voxaffect.features.descriptors.crossings import zero_crossing_rates
 from voxaffect.features.descriptors.mfcc import N_COEFFICIENTS, cepstral_transform, mel_bands
 from voxaffect.features.frames import FrameGrid
@@ -24,6 +25,23 @@ PRE_EMPHASIS = 0.97
 LOG_FLOOR = 2.0**-15
 """Least magnitude of a mel band whose logarithm is taken: HTK's floor of 1 at the scale of 16-bit
 samples. Silence stays finite, its MFCC are zero to rounding."""
+
+
+def refuse_narrow_bands(grid: FrameGrid) -> None:
+    """Refuse windows so short that a mel band holds no bin of their spectrum.
+
+    Raises:
+        FeatureError: there is such a band.
+    """
+    if not mel_bands(n_points(grid)).any(axis=0).all():
+        raise FeatureError(
+            f"window_s = {grid.window_s} is too short for the mel bands of MFCC; choose more"
+        )
+
+
+def n_points(grid: FrameGrid) -> int:
+    """Length of the Fourier transform: the next power of two."""
+    return 1 << (grid.window_samples - 1).bit_length()
 
 
 class ShortTime(nn.Module):
@@ -41,7 +59,7 @@ class ShortTime(nn.Module):
     def __init__(self, grid: FrameGrid) -> None:
         super().__init__()
         self.grid = grid
-        self.n_fft = 1 << (grid.window_samples - 1).bit_length()
+        self.n_fft = n_points(grid)
         window = torch.hamming_window(grid.window_samples, periodic=False, dtype=torch.float64)
         self.register_buffer("window", window.float())
         self.register_buffer("bands", torch.from_numpy(mel_bands(self.n_fft).T.copy()).float())
@@ -50,7 +68,7 @@ class ShortTime(nn.Module):
     def observe(self, tape: Tape) -> NDArray[np.float32]:
         """Energy, MFCC 1 to 12 and zero-crossing rate of all rows of a tape, float32 (rows, 14)."""
         values = np.empty((tape.n_rows, len(self.names)), np.float32)
-        workspace = self.window.new_zeros(max(map(len, tape.blocks())), self.n_fft)
+        workspace = self.window.new_zeros(max(map(len, tape.blocks()), default=0), self.n_fft)
         for rows in tape.blocks():
             frames = self.fill(workspace[: len(rows)], tape.frame_samples(rows))
             some = torch.from_numpy(values[rows.start : rows.stop])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, sample_fault
 from voxaffect.errors import FeatureError
 from voxaffect.features.descriptors.history import N_COLUMNS, History
 from voxaffect.features.descriptors.observer import FrameObserver
@@ -33,6 +33,7 @@ class DescriptorStream:
         self._history = history
         self._samples = np.zeros(0, np.float32)  # from as far before the next frame as is needed
         self._before = 0  # samples of these that lie before the next frame
+        self._n_to_skip = 0  # samples between frames that lie far apart
         self._ended = False
 
     @property
@@ -54,11 +55,16 @@ class DescriptorStream:
             FeatureError: the samples are not as stated, or the stream has ended.
         """
         self._check(samples)
-        most = most_frames("cpu") * self._grid.hop_samples
+        self._ended = True  # unless all goes well: a stream that lost frames must not go on
         given = [np.zeros((0, N_COLUMNS), np.float32)]
+        most = most_frames("cpu") * self._grid.hop_samples
         for start in range(0, len(samples), most):
-            self._samples = np.concatenate([self._samples, samples[start : start + most]])
+            piece = samples[start : start + most]
+            n_skipped = min(self._n_to_skip, len(piece))
+            self._n_to_skip -= n_skipped
+            self._samples = np.concatenate([self._samples, piece[n_skipped:]])
             given.append(self._advance(self._observer.reach, ended=False))
+        self._ended = False
         return np.concatenate(given)
 
     def finish(self) -> Floats:
@@ -77,11 +83,11 @@ class DescriptorStream:
         n_frames = self._grid.n_frames(len(self._samples) - self._before - beyond)
         if n_frames == 0 and not ended:
             return np.zeros((0, N_COLUMNS), np.float32)
-        (observed,) = self._observer.observe(
-            [Stretch(self._samples, self._before, n_frames, ended)]
-        )
+        stretch = Stretch(self._samples, self._before, n_frames, ended)
+        (observed,) = self._observer.observe([stretch])
         following = self._before + n_frames * hop
         self._before = min(reach, following)
+        self._n_to_skip = max(0, following - self._before - len(self._samples))
         self._samples = self._samples[following - self._before :].copy()
         return self._history.advance(observed, ended=ended)
 
@@ -92,12 +98,9 @@ class DescriptorStream:
                 f"a push of shape {samples.shape} and type {samples.dtype}; push float32 samples "
                 "(n_samples,) at 16 kHz"
             )
-        if not np.isfinite(samples).all():
-            where = int(np.flatnonzero(~np.isfinite(samples))[0])
-            raise FeatureError(
-                f"sample {where} of a push is not a finite number; leave it out or mend its source"
-            )
+        if fault := sample_fault(samples):
+            raise FeatureError(f"in a push, {fault}; leave it out or mend its source")
 
     def _refuse_ended(self) -> None:
         if self._ended:
-            raise FeatureError("this stream has ended; begin a new one for another recording")
+            raise FeatureError("this stream has ended or failed; begin a new one")
