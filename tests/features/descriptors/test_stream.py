@@ -12,7 +12,9 @@ from tests.features.descriptors.test_lld import assert_same
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.errors import FeatureError
 from voxaffect.features.descriptors.lld import LowLevelDescriptors
+from voxaffect.features.descriptors.observer import Observed
 from voxaffect.features.frames import FrameGrid
+from voxaffect.features.tape import Stretch
 
 LLD = LowLevelDescriptors()
 Floats = NDArray[np.float32]
@@ -69,9 +71,13 @@ def test_other_grids_are_streamed_as_well(window_s: float, hop_s: float, size: i
 def test_a_stream_that_lost_frames_does_not_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = LLD.stream()
     stream.push(voice(2000))
+
+    def fail(stretches: list[Stretch]) -> list[Observed]:
+        raise MemoryError
+
     with monkeypatch.context() as broken:
-        broken.setattr(stream._observer, "observe", lambda stretches: [][0])
-        with pytest.raises(IndexError):
+        broken.setattr(stream._observer, "observe", fail)
+        with pytest.raises(MemoryError):
             stream.push(voice(2000))
     with pytest.raises(FeatureError, match="ended or failed"):
         stream.push(voice(2000))
