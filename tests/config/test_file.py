@@ -9,8 +9,9 @@ from voxaffect.config.file import load_settings, make_settings
 from voxaffect.config.settings import find_system
 from voxaffect.config.sources import AudformatSource, find_loader
 from voxaffect.corpora.corpus import Utterance
-from voxaffect.errors import ConfigError
+from voxaffect.errors import ConfigError, FeatureError
 from voxaffect.features.descriptors.lld import LowLevelDescriptors
+from voxaffect.features.descriptors.pitch_settings import PitchSettings
 from voxaffect.features.encoders.encoder import Encoder
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.log_mel import LogMel
@@ -61,6 +62,11 @@ def test_the_set_of_frame_features_is_a_setting(tmp_path: Path) -> None:
         return load_settings(written(tmp_path, text)).features.extractor()
 
     assert chosen("") == chosen("[features]\nset = 'lld'\n") == LowLevelDescriptors()
+    lld = "[features.lld]\nfloor_hz = 60\nceiling_hz = 400\nlog_f0 = true\n"
+    pitch = PitchSettings(floor_hz=60.0, ceiling_hz=400.0)
+    assert chosen(lld) == LowLevelDescriptors(pitch=pitch, log_f0=True)
+    with pytest.raises(FeatureError, match=r"floor_hz = 0\.1; choose 20"):
+        chosen("[features.lld]\nfloor_hz = 0.1\n")
     mel = "[features]\nset = 'log-mel'\n[features.log-mel]\nn_mels = 23\nhigh_hz = 4000\n"
     assert chosen(mel) == LogMel(n_mels=23, high_hz=4000.0)
     smile = "[features]\nset = 'opensmile'\n[features.opensmile]\nname = 'ComParE_2016'\n"
@@ -116,6 +122,7 @@ def test_limits_of_recordings_are_settings(tmp_path: Path) -> None:
         ("[features]\nset = 'log_mel'\n", ["features.set", "'log_mel'", "'log-mel'"]),
         ("[features.logmel]\nn_mels = 8\n", ["'logmel'", "'log-mel'"]),
         ("[features.log-mel]\nmels = 8\n", ["'mels'", "[features.log-mel]", "'n_mels'"]),
+        ("[features.lld]\ndevice = 'meta'\n", ["features.lld.device", "'meta'", "use cpu"]),
         ("[features.log-mel]\nn_mels = 0\n", ["features.log-mel.n_mels", "0"]),
         ("[features.opensmile]\nname = 'eGeMAPS'\n", ["name", "'eGeMAPS'", "eGeMAPSv02"]),
         ("[features.encoder]\nlayer = 'lats'\n", ["features.encoder.layer", "'lats'", "'last'"]),
