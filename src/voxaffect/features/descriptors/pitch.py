@@ -12,28 +12,19 @@ Letters: T frames, K voiced candidates, S = K + 1 states, of which 0 is unvoiced
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.features.compiled import compiled
+from voxaffect.features.descriptors.candidates import Candidates, Scale, greatest_power, weigh
 from voxaffect.features.descriptors.path import LatticeSearch
-from voxaffect.features.descriptors.peaks import SILENCE, Peaks
+from voxaffect.features.descriptors.peaks import Peaks
 from voxaffect.features.descriptors.pitch_observer import PitchObserver
-from voxaffect.features.descriptors.pitch_settings import RATE_HZ, PitchSettings
+from voxaffect.features.descriptors.pitch_settings import PitchSettings
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.tape import Tape, gather
-
-NOISE_FLOOR = 1e-10
-"""Power of the noise that every frame is taken to hold, relative to the loudest frame of late: 100
-dB under it, where there is no speech, only what is left of it."""
-
-MOST_BELOW_DB = 30.0
-"""How far a frame may be below the loudest and still count as softer."""
 
 Floats = NDArray[np.float32]
 
@@ -102,41 +93,6 @@ def track(
     return [PitchTrack.join(part) for part in parts]
 
 
-class _Scale(NamedTuple):
-    """Settings by which candidates are weighed, and constants of other files (see `compiled`)."""
-
-    floor_hz: float
-    ceiling_hz: float
-    octave_cost: float
-    silence_threshold: float
-    voicing_threshold: float
-    softness_cost: float
-    rate_hz: float = RATE_HZ
-    least_power: float = SILENCE
-
-
-class _Candidates(NamedTuple):
-    """What T frames offer.
-
-    Args:
-        score: float32 (T, S), strength, -inf where there is no peak.
-        octave: float32 (T, S), octaves above the floor.
-        f0_hz: float32 (T, S), 0 for the unvoiced.
-        probability: float32 (T,), of voicing.
-    """
-
-    score: Floats
-    octave: Floats
-    f0_hz: Floats
-    probability: Floats
-
-    @classmethod
-    def empty(cls, n_frames: int, n_states: int) -> _Candidates:
-        """Room for what so many frames offer."""
-        score, octave, f0_hz = np.empty((3, n_frames, n_states), np.float32)
-        return cls(score, octave, f0_hz, np.empty(n_frames, np.float32))
-
-
 class PitchPath:
     """Decides the pitch of one recording's frames, which come piece by piece.
 
@@ -150,14 +106,7 @@ class PitchPath:
         lag = round(settings.path_ahead_s / hop_s)
         self.delay = self._look_ahead + lag
         self._search = LatticeSearch(settings.transitions(hop_s), lag)
-        self._scale = _Scale(
-            settings.floor_hz,
-            settings.ceiling_hz,
-            settings.octave_cost,
-            settings.silence_threshold,
-            settings.voicing_threshold,
-            settings.softness_cost,
-        )
+        self._scale = Scale.of(settings)
         self._decay = 10 ** (-settings.loudness_decay_db / 10 * hop_s)  # of a power in a hop
         self._greatest = 0.0  # power until the last frame seen
         # Of the frames that are not weighed: the peaks, and the greatest power until each.
@@ -182,57 +131,15 @@ class PitchPath:
         self._f0_hz, self._probability = f0_hz[n:], probability[n:]
         return PitchTrack(f0_hz[np.arange(n), states], probability[:n])
 
-    def _offer(self, peaks: Peaks, *, ended: bool) -> _Candidates:
+    def _offer(self, peaks: Peaks, *, ended: bool) -> Candidates:
         """The candidates of the frames after which enough is known of the loudness."""
-        greatest = _greatest(peaks.power, self._greatest, self._decay)
+        greatest = greatest_power(peaks.power, self._greatest, self._decay)
         self._greatest = float(greatest[-1]) if len(greatest) else self._greatest
         loudest = np.concatenate([self._loudest, greatest])
         peaks = Peaks(*map(np.concatenate, zip(self._peaks, peaks, strict=True)))
         n = len(loudest) if ended else max(0, len(loudest) - self._look_ahead)
         ahead = np.minimum(np.arange(n) + self._look_ahead, len(loudest) - 1)
-        offered = _Candidates.empty(n, peaks.lag.shape[1] + 1)
-        _weigh(peaks.of(slice(n)), loudest[ahead], self._scale, offered)
+        offered = Candidates.empty(n, peaks.lag.shape[1] + 1)
+        weigh(peaks.of(slice(n)), loudest[ahead], self._scale, offered)
         self._peaks, self._loudest = peaks.of(slice(n, None)), loudest[n:]
         return offered
-
-
-@compiled
-def _greatest(power: Floats, before: float, decay: float) -> NDArray[np.float64]:
-    """The greatest power until each frame, where a hop leaves the share `decay` of it."""
-    greatest = np.empty(len(power))
-    for t in range(len(power)):
-        before = max(float(power[t]), before * decay)
-        greatest[t] = before
-    return greatest
-
-
-@compiled
-def _weigh(peaks: Peaks, loudest: NDArray[np.float64], scale: _Scale, offered: _Candidates) -> None:
-    """Fill in what frames offer, beside the loudest frame of late.
-
-    The strength of voiced candidates and of silence is Boersma's.
-    """
-    for t in range(len(loudest)):
-        power = max(float(peaks.power[t]), 0.0)
-        heard = power / (power + NOISE_FLOOR * loudest[t] + scale.least_power)
-        highest = 0.0
-        for k in range(peaks.lag.shape[1]):
-            hz = scale.rate_hz / peaks.lag[t, k]
-            octave = math.log2(hz / scale.floor_hz)
-            strength = -np.inf
-            if scale.floor_hz <= hz <= scale.ceiling_hz and peaks.height[t, k] > 0:
-                strength = peaks.height[t, k] * heard
-                highest = max(highest, strength)
-            offered.score[t, k + 1] = strength + scale.octave_cost * octave
-            offered.octave[t, k + 1], offered.f0_hz[t, k + 1] = octave, hz
-        offered.score[t, 0] = _unvoiced(power / max(loudest[t], power, scale.least_power), scale)
-        offered.octave[t, 0], offered.f0_hz[t, 0] = 0.0, 0.0
-        offered.probability[t] = min(highest, 1.0)
-
-
-@compiled
-def _unvoiced(share: float, scale: _Scale) -> float:
-    """Strength of having no pitch, of a frame with a share of the loudest frame's power."""
-    below_db = min(-10 * math.log10(max(share, 1e-9)), MOST_BELOW_DB)
-    loudness = math.sqrt(share) / scale.silence_threshold * (1 + scale.voicing_threshold)
-    return scale.voicing_threshold + scale.softness_cost * below_db / 10 + max(0.0, 2 - loudness)
