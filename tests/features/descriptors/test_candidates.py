@@ -19,9 +19,9 @@ SCALE = Scale.of(SETTINGS)
 
 def offered(f0_hz: float, height: float, power: float = 1.0, loudest: float = 1.0) -> Candidates:
     """What a frame of a single peak offers."""
-    lag, heights = np.float32([[RATE_HZ / f0_hz]]), np.float32([[height]])
+    lag, heights = np.array([[RATE_HZ / f0_hz]], np.float32), np.array([[height]], np.float32)
     room = Candidates.empty(1, 2)
-    weigh(Peaks(lag, heights, np.float32([power])), np.array([loudest]), SCALE, room)
+    weigh(Peaks(lag, heights, np.array([power], np.float32)), np.array([loudest]), SCALE, room)
     return room
 
 
@@ -71,7 +71,7 @@ def test_silence_offers_nothing() -> None:
 
 
 def test_the_loudest_frame_is_forgotten_by_decibels() -> None:
-    power = np.float32([1, 0, 0, 0.9, 0])
+    power = np.array([1, 0, 0, 0.9, 0], np.float32)
     found = greatest_power(power, 0.0, 0.5)
     np.testing.assert_allclose(found, [1, 0.5, 0.25, 0.9, 0.45], rtol=1e-6)
     np.testing.assert_allclose(greatest_power(power[1:3], 8.0, 0.5), [4, 2])
