@@ -293,3 +293,16 @@ def test_labels_that_do_not_fit_are_named(
 ) -> None:
     with pytest.raises(error, match=message):
         recognizer.examples([tone(0), tone(1)], labels)
+
+
+def test_an_untrained_recogniser_says_so(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="never trained"):
+        Recognizer().predict([tone(0)])
+    with pytest.raises(TrainingError, match="never trained"):
+        Recognizer().save(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_device_that_is_not_here_is_named(saved: Path) -> None:
+    with pytest.raises(ArtefactError, match=r"no device 'cdua' here .* device='cpu'"):
+        Recognizer.load(saved, device="cdua")

@@ -139,7 +139,9 @@ class Recognizer:
 
         Raises:
             AudioError: a recording cannot be decoded, is silent or shorter than a frame.
+            TrainingError: the recogniser was never trained.
         """
+        self._refuse_untrained()
         waveforms = self._waveforms(recordings)
         if not waveforms:
             return []
@@ -155,6 +157,10 @@ class Recognizer:
     def predict_array(self, samples: NDArray[np.float32], name: str = "array") -> Prediction:
         """Prediction for mono samples at 16 kHz, float32 (n_samples,), full scale 1."""
         return self.predict([Waveform(np.ascontiguousarray(samples, np.float32), name)])[0]
+
+    def _refuse_untrained(self) -> None:
+        if not hasattr(self.classifier, "net_"):
+            raise TrainingError("this recogniser was never trained; fit it, or load a trained one")
 
     def _waveforms(self, recordings: Sequence[Recording]) -> list[Waveform]:
         return [r if isinstance(r, Waveform) else self._decode(r) for r in recordings]
@@ -198,7 +204,9 @@ class Recognizer:
 
         Raises:
             ArtefactError: the folder cannot be written.
+            TrainingError: the recogniser was never trained.
         """
+        self._refuse_untrained()
         header = {
             "voxaffect": voxaffect.__version__,
             "settings": _plain_settings(self.settings),
@@ -221,11 +229,13 @@ class Recognizer:
             device: where the net and an encoder compute, wherever it was trained.
 
         Raises:
-            ArtefactError: a file is missing, changed or of another version, or the weights were
-                trained on features, classes or a level that are not this version's.
+            ArtefactError: a file is missing, changed or of another version, the weights were
+                trained on features, classes or a level that are not this version's, or the device
+                is not here.
             FeatureError: a library that its features need is missing.
         """
         header, arrays = read_artefact(folder)
+        _refuse_device(folder, device)
         extractor = extractor or _extractor(folder, header, device)
         settings = _settings(folder, header.get("settings"))
         _refuse_other_assumptions(folder, header, _assumed(extractor, settings.task_weights))
@@ -259,6 +269,15 @@ class Recognizer:
         classifier.net_.to(self.settings.training.device).eval()
         classifier.elm_ = ExtremeLearningMachine.from_arrays(_part(arrays, "elm."))
         classifier.calibration_ = TemperatureCalibration(temperature)
+
+
+def _refuse_device(folder: Path, device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as fault:
+        raise ArtefactError(
+            f"{folder}: no device {device!r} here ({fault}); load it with device='cpu'"
+        ) from fault
 
 
 def _check_columns(frames: Sequence[NDArray[np.float32]], names: Sequence[str]) -> None:
