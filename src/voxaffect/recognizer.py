@@ -141,8 +141,8 @@ class Recognizer:
             AudioError: a recording cannot be decoded, is silent or shorter than a frame.
             TrainingError: the recogniser was never trained.
         """
-        self._refuse_untrained()
         waveforms = self._waveforms(recordings)
+        self._refuse_untrained()
         if not waveforms:
             return []
         answers = self.classifier.answer(self._frames(waveforms))
