@@ -22,7 +22,8 @@ def pitch(x: Array, s: PitchSettings) -> tuple[Array, Array]:
     loudest = power.copy()
     for t in range(1, len(power)):
         loudest[t] = max(power[t], loudest[t - 1] * decay)
-    ahead = np.minimum(np.arange(len(power)) + round(s.loudness_ahead_s / HOP_S), len(power) - 1)
+    ahead = np.arange(len(power)) + round(s.loudness_ahead_s / HOP_S)
+    ahead = np.clip(ahead, round(s.loudness_start_s / HOP_S), None).clip(max=len(power) - 1)
     offers = [_offer(peaks, p, loudest[a], s) for (peaks, p), a in zip(frames, ahead, strict=True)]
     lag = round(s.path_ahead_s / HOP_S)
     states = [_state(offers, t, min(t + lag, len(offers) - 1), s) for t in range(len(offers))]

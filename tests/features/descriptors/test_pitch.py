@@ -212,9 +212,16 @@ def test_agrees_with_float64_frame_by_frame() -> None:
 
 
 @pytest.mark.parametrize("loudness_ahead_s", [0.0, 0.3])
+@pytest.mark.parametrize("loudness_start_s", [0.0, 0.5, 2.0])
 @pytest.mark.parametrize("path_ahead_s", [0.0, 0.15])
-def test_pieces_are_decided_as_the_whole(loudness_ahead_s: float, path_ahead_s: float) -> None:
-    settings = PitchSettings(loudness_ahead_s=loudness_ahead_s, path_ahead_s=path_ahead_s)
+def test_pieces_are_decided_as_the_whole(
+    loudness_ahead_s: float, loudness_start_s: float, path_ahead_s: float
+) -> None:
+    settings = PitchSettings(
+        loudness_ahead_s=loudness_ahead_s,
+        loudness_start_s=loudness_start_s,
+        path_ahead_s=path_ahead_s,
+    )
     tone = harmonics(170 * TIME_S, range(1, 9)) * (1.1 - TIME_S)
     sound = tone + np.random.default_rng(0).standard_normal(TIME_S.size)
     observer = PitchObserver(settings, GRID)

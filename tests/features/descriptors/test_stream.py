@@ -84,13 +84,14 @@ def test_a_stream_that_lost_frames_does_not_go_on(monkeypatch: pytest.MonkeyPatc
 
 
 def test_frames_come_as_late_as_is_stated_and_no_later() -> None:
-    samples, stream, n_frames = voice(30_000), LLD.stream(), 0
-    grid = LLD.grid
-    look_ahead = round(stream.look_ahead_s * SAMPLE_RATE_HZ)
+    samples, stream, n_frames = voice(40_000), LLD.stream(), 0
+    start, look_ahead = (round(s * SAMPLE_RATE_HZ) for s in (stream.start_s, stream.look_ahead_s))
     assert 0.1 < stream.look_ahead_s < 0.6
-    for known in range(500, 30_001, 500):
-        n_frames += len(stream.push(samples[known - 500 : known]))
-        assert n_frames == grid.n_frames(max(0, known - look_ahead))
+    assert stream.start_s < 1.2
+    for known in range(160, 40_001, 160):
+        n_frames += len(stream.push(samples[known - 160 : known]))
+        certain = LLD.grid.n_frames(max(0, known - look_ahead))
+        assert n_frames == (certain if known >= start else 0)
 
 
 def test_what_is_kept_does_not_grow() -> None:

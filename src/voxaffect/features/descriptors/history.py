@@ -32,8 +32,13 @@ class History:
 
     @property
     def delay(self) -> int:
-        """Frames that are seen before one is done with."""
+        """Frames after one that are seen before it is done with."""
         return self._path.delay + LOOK_AHEAD
+
+    @property
+    def start(self) -> int:
+        """Number of the frame that is seen before any is done with."""
+        return self._path.start
 
     def advance(self, observed: Observed, *, ended: bool) -> NDArray[np.float32]:
         """The descriptors of the frames that are done with now, following on the last call's.

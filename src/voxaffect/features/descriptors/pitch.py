@@ -96,6 +96,9 @@ def track(
 class PitchPath:
     """Decides the pitch of one recording's frames, which come piece by piece.
 
+    A frame is decided when `delay` others after it are known, and no frame before the one numbered
+    `start` is.
+
     Args:
         settings: of the pitch tracker.
         hop_s: distance of the frames in seconds.
@@ -103,12 +106,14 @@ class PitchPath:
 
     def __init__(self, settings: PitchSettings, hop_s: float) -> None:
         self._look_ahead = round(settings.loudness_ahead_s / hop_s)
+        self.start = round(settings.loudness_start_s / hop_s)
         lag = round(settings.path_ahead_s / hop_s)
         self.delay = self._look_ahead + lag
         self._search = LatticeSearch(settings.transitions(hop_s), lag)
         self._scale = Scale.of(settings)
         self._decay = 10 ** (-settings.loudness_decay_db / 10 * hop_s)  # of a power in a hop
         self._greatest = 0.0  # power until the last frame seen
+        self._n_weighed = 0
         # Of the frames that are not weighed: the peaks, and the greatest power until each.
         self._peaks = Peaks.empty(0, settings.n_candidates)
         self._loudest = np.zeros(0)
@@ -137,8 +142,11 @@ class PitchPath:
         self._greatest = float(greatest[-1]) if len(greatest) else self._greatest
         loudest = np.concatenate([self._loudest, greatest])
         peaks = Peaks(*map(np.concatenate, zip(self._peaks, peaks, strict=True)))
-        n = len(loudest) if ended else max(0, len(loudest) - self._look_ahead)
-        ahead = np.minimum(np.arange(n) + self._look_ahead, len(loudest) - 1)
+        until = np.arange(len(loudest)) + self._look_ahead
+        until = np.maximum(until, self.start - self._n_weighed)
+        n = len(loudest) if ended else int(np.searchsorted(until, len(loudest)))
+        self._n_weighed += n
+        ahead = np.minimum(until[:n], len(loudest) - 1)
         offered = Candidates.empty(n, peaks.lag.shape[1] + 1)
         weigh(peaks.of(slice(n)), loudest[ahead], self._scale, offered)
         self._peaks, self._loudest = peaks.of(slice(n, None)), loudest[n:]

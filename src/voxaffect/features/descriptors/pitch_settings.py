@@ -25,6 +25,7 @@ RANGES = {
     "silence_threshold": (1e-6, 1.0),
     "loudness_decay_db": (0.0, 60.0),
     "loudness_ahead_s": (0.0, 10.0),
+    "loudness_start_s": (0.0, 10.0),
     "octave_cost": (0.0, 1.0),
     "octave_jump_cost": (0.0, 10.0),
     "voiced_unvoiced_cost": (0.0, 10.0),
@@ -53,6 +54,8 @@ class PitchSettings:
             which a frame is taken for silence.
         loudness_decay_db: by how many decibels a second the loudest frame is forgotten.
         loudness_ahead_s: how much of what follows a frame tells, too, whether it is soft.
+        loudness_start_s: how much of a recording's beginning tells so of all frames in it: before a
+            voice is heard, the room is the loudest there is.
         octave_cost: strength that a candidate gains with each octave; of a tone's period and its
             multiples, equally high, it prefers the period.
         octave_jump_cost: cost of each octave between neighbouring frames.
@@ -73,6 +76,7 @@ class PitchSettings:
     silence_threshold: float = 0.03
     loudness_decay_db: float = 2.0
     loudness_ahead_s: float = 0.3
+    loudness_start_s: float = 1.0
     octave_cost: float = 0.012
     octave_jump_cost: float = 0.45
     voiced_unvoiced_cost: float = 0.2

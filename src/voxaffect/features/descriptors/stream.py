@@ -38,9 +38,15 @@ class DescriptorStream:
 
     @property
     def look_ahead_s(self) -> float:
-        """Seconds of sound after a frame's end that must be heard before the frame is given."""
+        """Seconds of sound after a frame's end that must be heard before it is given."""
         samples = self._observer.reach + self._history.delay * self._grid.hop_samples
         return samples / SAMPLE_RATE_HZ
+
+    @property
+    def start_s(self) -> float:
+        """Seconds of a recording's beginning that must be heard before any frame is given."""
+        start = self._history.start * self._grid.hop_samples
+        return (start + self._grid.window_samples + self._observer.reach) / SAMPLE_RATE_HZ
 
     def push(self, samples: Floats) -> Floats:
         """Take the next samples.
