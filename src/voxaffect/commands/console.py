@@ -16,6 +16,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 # Names of files and speakers may look like markup or emoji; colour comes by `style` alone.
 console = Console(highlight=False, markup=False, emoji=False)
@@ -32,11 +33,11 @@ def progress_bar(title: str) -> Iterator[Progress]:
     """A bar on standard error that shows what is done, what is left and how long it takes."""
     columns = (
         TextColumn("{task.description}", style="bold", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
+        BarColumn(),  # alone gives way where the terminal is narrow
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TimeElapsedColumn(table_column=Column(no_wrap=True)),
         TextColumn("left"),
-        TimeRemainingColumn(elapsed_when_finished=False),
+        TimeRemainingColumn(elapsed_when_finished=False, table_column=Column(no_wrap=True)),
         TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=errors, transient=False) as progress:
@@ -66,7 +67,7 @@ def extraction_progress(n_utterances: int) -> Iterator[Callable[[int, float], No
 
         def advance(n_done: int, audio_s: float) -> None:
             speed = audio_s / max(time.perf_counter() - started, 1e-9)
-            note = f"{audio_s / 3600:.2f} h of audio, {speed:,.0f} x real time"
+            note = f"{audio_s / 3600:.2f} h audio, {speed:,.0f} x real time"
             bar.update(task, completed=n_done, note=note)
 
         yield advance

@@ -16,6 +16,7 @@ from voxaffect.features.lengths import refuse_short
 from voxaffect.features.mel import mel_triangles
 from voxaffect.features.spectra import power_spectrum
 from voxaffect.features.tape import Tape, gather
+from voxaffect.features.threads import threads
 
 VERSION = 1
 """Raised whenever a definition changes, so that stored features are computed anew."""
@@ -100,7 +101,8 @@ class LogMel:
         parts: list[list[NDArray[np.float32]]] = [[] for _ in waveforms]
         for together in gather(recordings, self.grid, 0, self.device):
             tape = Tape.lay([stretch for _, stretch in together], self.grid, 0, self.device)
-            values = self._spectra(tape)
+            with threads(1):
+                values = self._spectra(tape)
             for (number, _), rows in zip(together, tape.parts, strict=True):
                 parts[number].append(values[rows])
         return [np.concatenate(part) for part in parts]

@@ -15,6 +15,7 @@ from voxaffect.features.descriptors.pitch_settings import PitchSettings
 from voxaffect.features.descriptors.short_time import ShortTime
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.tape import Stretch, Tape
+from voxaffect.features.threads import threads
 
 
 class Observed(NamedTuple):
@@ -56,5 +57,6 @@ class FrameObserver:
     def observe(self, stretches: Sequence[Stretch]) -> list[Observed]:
         """What the frames of stretches show, at least one of them."""
         tape = Tape.lay(stretches, self._grid, self._pitch.lead, self._device)
-        short_time, peaks = self._short_time.observe(tape), self._pitch.observe(tape)
+        with threads(1):
+            short_time, peaks = self._short_time.observe(tape), self._pitch.observe(tape)
         return [Observed(short_time[rows], peaks.of(rows)) for rows in tape.parts]

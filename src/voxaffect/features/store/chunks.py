@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits, open_recording, read
@@ -21,6 +19,7 @@ from voxaffect.features.frames import FrameExtractor, FrameFeatures, StreamingEx
 from voxaffect.features.long_recordings import Extracted, extract_long, is_long
 from voxaffect.features.store.journal import new_shard
 from voxaffect.features.store.shards import Entry
+from voxaffect.features.threads import threads
 from voxaffect.memory import keep_freed_memory
 
 CHUNK_UTTERANCES = 256
@@ -180,17 +179,6 @@ def attempt(extractor: FrameExtractor, waveforms: list[Waveform]) -> list[Extrac
         if len(waveforms) == 1:
             return [fault]
     return [result for one in waveforms for result in attempt(extractor, [one])]
-
-
-@contextmanager
-def threads(n_threads: int) -> Iterator[None]:
-    """Let PyTorch use so many threads, and restore what was."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n_threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _valid(
