@@ -14,8 +14,8 @@ from voxaffect.errors import FeatureError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lengths import refuse_short
 from voxaffect.features.mel import mel_triangles
-from voxaffect.features.spectra import power_spectrum
-from voxaffect.features.tape import Tape, gather
+from voxaffect.features.spectra import power_spectrum, transform_size
+from voxaffect.features.tape import Stretch, Tape, observe_all
 from voxaffect.features.threads import threads
 
 VERSION = 1
@@ -99,29 +99,28 @@ class LogMel:
         refuse_short(waveforms, self.grid)
         recordings = [waveform.samples for waveform in waveforms]
         parts: list[list[NDArray[np.float32]]] = [[] for _ in waveforms]
-        for together in gather(recordings, self.grid, 0, self.device):
-            tape = Tape.lay([stretch for _, stretch in together], self.grid, 0, self.device)
-            with threads(1):
-                values = self._spectra(tape)
-            for (number, _), rows in zip(together, tape.parts, strict=True):
-                parts[number].append(values[rows])
+        for number, _, values in observe_all(recordings, self.grid, 0, self.device, self._spectra):
+            parts[number].append(values)
         return [np.concatenate(part) for part in parts]
 
-    def _spectra(self, tape: Tape) -> NDArray[np.float32]:
-        """Log powers of all rows of a tape, float32 (rows, n_mels)."""
+    def _spectra(self, stretches: Sequence[Stretch]) -> list[NDArray[np.float32]]:
+        """Log powers of the frames of stretches, float32 (T, n_mels) each."""
+        tape = Tape.lay(stretches, self.grid, 0, self.device)
         window = torch.hann_window(self.grid.window_samples, device=self.device)
         bands = torch.from_numpy(self._bands()).float().to(self.device)
         parts = []
-        for rows in tape.blocks():
-            samples = tape.frame_samples(rows)
-            frames = samples.unfold(0, self.grid.window_samples, self.grid.hop_samples)
-            power = power_spectrum(frames * window, self._n_fft) @ bands
-            parts.append(power.clamp_min_(POWER_FLOOR).log_().cpu())
-        return torch.cat(parts).numpy()
+        with threads(1):
+            for rows in tape.blocks():
+                samples = tape.frame_samples(rows)
+                frames = samples.unfold(0, self.grid.window_samples, self.grid.hop_samples)
+                power = power_spectrum(frames * window, self._n_fft) @ bands
+                parts.append(power.clamp_min_(POWER_FLOOR).log_().cpu())
+        values = torch.cat(parts).numpy()
+        return [values[rows] for rows in tape.parts]
 
     def _bands(self) -> NDArray[np.float64]:
         return mel_triangles(self._n_fft, self.n_mels, self.low_hz, self.high_hz)
 
     @property
     def _n_fft(self) -> int:
-        return 1 << (self.grid.window_samples - 1).bit_length()
+        return transform_size(self.grid.window_samples)

@@ -6,6 +6,11 @@ import torch
 from torch import Tensor
 
 
+def transform_size(n_samples: int) -> int:
+    """Points of the Fourier transform of so many samples: the next power of two."""
+    return 1 << (n_samples - 1).bit_length()
+
+
 def power_spectrum(frames: Tensor, n_points: int | None = None) -> Tensor:
     """Squared magnitudes of the Fourier transform, float32 (..., n / 2 + 1).
 

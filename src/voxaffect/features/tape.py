@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from voxaffect.features.frames import FrameGrid
+
+T = TypeVar("T")
 
 BLOCK_FRAMES = 512
 """Rows worked on at once: they stay in a processor's cache, and memory is bounded."""
@@ -92,6 +94,31 @@ def gather(
             n_frames += stretch.n_frames
     if together:
         yield together
+
+
+def observe_all(
+    recordings: Sequence[NDArray[np.float32]],
+    grid: FrameGrid,
+    reach: int,
+    device: str,
+    observe: Callable[[list[Stretch]], Sequence[T]],
+) -> Iterator[tuple[int, bool, T]]:
+    """What the stretches of all recordings show, in order, so many at a time as is efficient.
+
+    Args:
+        recordings: float32 (n_samples,) each.
+        grid: where the frames lie.
+        reach: samples beyond a frame, on either side, that a stretch must hold.
+        device: where they are worked on.
+        observe: tells what each of some stretches shows.
+
+    Yields:
+        The number of a recording, whether it ends here, and what its stretch shows.
+    """
+    for together in gather(recordings, grid, reach, device):
+        shown = observe([stretch for _, stretch in together])
+        for (number, stretch), one in zip(together, shown, strict=True):
+            yield number, stretch.ended, one
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import parselmouth
 import pytest
 import soundfile
 from hypothesis import given, settings
@@ -175,7 +176,6 @@ def test_an_odd_hop_is_refused() -> None:
 
 def praat(samples: Samples) -> NDArray[np.float64]:
     """F0 of Praat's frame nearest to each of ours, nan beyond its first and last."""
-    parselmouth = pytest.importorskip("parselmouth")
     sound = parselmouth.Sound(samples.astype(np.float64), 16_000)
     pitch = sound.to_pitch_ac(time_step=0.01, pitch_floor=75, pitch_ceiling=600)
     f0_hz, start_s = pitch.selected_array["frequency"], pitch.xs()[0]

@@ -27,7 +27,7 @@ from voxaffect.features.descriptors.short_time import refuse_narrow_bands
 from voxaffect.features.descriptors.stream import DescriptorStream
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lengths import refuse_short
-from voxaffect.features.tape import gather
+from voxaffect.features.tape import observe_all
 
 NAMES = (*DESCRIPTORS, *(f"delta_{name}" for name in DESCRIPTORS))
 
@@ -98,10 +98,11 @@ class LowLevelDescriptors:
         histories = [self._history() for _ in waveforms]
         parts: list[list[Floats]] = [[] for _ in waveforms]
         recordings = [waveform.samples for waveform in waveforms]
-        for together in gather(recordings, self.grid, self._observer.reach, self.device):
-            observed = self._observer.observe([stretch for _, stretch in together])
-            for (number, stretch), frames in zip(together, observed, strict=True):
-                parts[number].append(histories[number].advance(frames, ended=stretch.ended))
+        observer = self._observer
+        for number, ended, frames in observe_all(
+            recordings, self.grid, observer.reach, self.device, observer.observe
+        ):
+            parts[number].append(histories[number].advance(frames, ended=ended))
         return [np.concatenate(part) for part in parts]
 
     def stream(self) -> DescriptorStream:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from voxaffect.features.spectra import power_spectrum
+from voxaffect.features.spectra import power_spectrum, transform_size
 
 TAPS = 24
 """Length of the filter that halves the sample rate, in samples of the higher rate."""
@@ -68,7 +68,7 @@ class Autocorrelator:
     @classmethod
     def of(cls, n_taper: int, n_lags: int, rate_hz: int, device: str) -> Autocorrelator:
         """One with a Hann window of `n_taper` samples at a rate, which is the halved one."""
-        size = 1 << (n_taper + n_lags - 1).bit_length()
+        size = transform_size(n_taper + n_lags)
         window, inverse = hann(n_taper, size), inverse_transform(size, n_lags)
         weight = high_pass(size, rate_hz)
         compensated = weight.unsqueeze(1) * inverse / _taper(window, inverse)
@@ -85,6 +85,11 @@ class Autocorrelator:
     def lead(self) -> int:
         """Samples at the full rate from a frame's middle to the beginning of its row."""
         return len(self.window) + TAPS // 2 - 1
+
+    @property
+    def span(self) -> int:
+        """Samples at the full rate of a row."""
+        return 2 * len(self.window) + TAPS - 2
 
     def whole(self, samples: Tensor, n_rows: int, hop: int) -> Autocorrelation:
         """Of frames that lie inside their recordings.

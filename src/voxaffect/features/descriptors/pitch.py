@@ -24,7 +24,7 @@ from voxaffect.features.descriptors.peaks import Peaks
 from voxaffect.features.descriptors.pitch_observer import PitchObserver
 from voxaffect.features.descriptors.pitch_settings import PitchSettings
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.tape import Tape, gather
+from voxaffect.features.tape import Stretch, Tape, observe_all
 
 Floats = NDArray[np.float32]
 
@@ -85,11 +85,14 @@ def track(
     observer = PitchObserver(settings, grid)
     paths = [PitchPath(settings, grid.hop_s) for _ in waveforms]
     parts: list[list[PitchTrack]] = [[PitchTrack.empty()] for _ in waveforms]
-    for together in gather(waveforms, grid, observer.reach, "cpu"):
-        tape = Tape.lay([stretch for _, stretch in together], grid, observer.lead)
+
+    def observe(stretches: Sequence[Stretch]) -> list[Peaks]:
+        tape = Tape.lay(stretches, grid, observer.lead)
         peaks = observer.observe(tape)
-        for (number, stretch), rows in zip(together, tape.parts, strict=True):
-            parts[number].append(paths[number].advance(peaks.of(rows), ended=stretch.ended))
+        return [peaks.of(rows) for rows in tape.parts]
+
+    for number, ended, peaks in observe_all(waveforms, grid, observer.reach, "cpu", observe):
+        parts[number].append(paths[number].advance(peaks, ended=ended))
     return [PitchTrack.join(part) for part in parts]
 
 

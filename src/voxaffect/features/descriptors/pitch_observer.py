@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from voxaffect.errors import FeatureError
 from voxaffect.features.descriptors.peaks import REACH, Peaks, find_peaks
-from voxaffect.features.descriptors.periodicity import TAPS, Autocorrelation, Autocorrelator
+from voxaffect.features.descriptors.periodicity import Autocorrelation, Autocorrelator
 from voxaffect.features.descriptors.pitch_settings import RATE_HZ, PitchSettings
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.tape import ROWS_TOGETHER, Tape
@@ -51,7 +51,7 @@ class PitchObserver:
         self._preference = (-settings.octave_cost * octaves).astype(np.float32)
         self._hop = grid.hop_samples
         self._begin = self._autocorrelator.lead - grid.window_samples // 2
-        self._size = 2 * len(self._autocorrelator.window) + TAPS - 2
+        self._size = self._autocorrelator.span
         self.reach = max(0, self._autocorrelator.reach - grid.window_samples // 2)
         self.lead = max(0, self._begin + 1)
 

@@ -17,7 +17,7 @@ from voxaffect.errors import FeatureError
 from voxaffect.features.descriptors.crossings import zero_crossing_rates
 from voxaffect.features.descriptors.mfcc import N_COEFFICIENTS, cepstral_transform, mel_bands
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.spectra import power_spectrum
+from voxaffect.features.spectra import power_spectrum, transform_size
 from voxaffect.features.tape import Tape
 
 PRE_EMPHASIS = 0.97
@@ -33,15 +33,10 @@ def refuse_narrow_bands(grid: FrameGrid) -> None:
     Raises:
         FeatureError: there is such a band.
     """
-    if not mel_bands(n_points(grid)).any(axis=0).all():
+    if not mel_bands(transform_size(grid.window_samples)).any(axis=0).all():
         raise FeatureError(
             f"window_s = {grid.window_s} is too short for the mel bands of MFCC; choose more"
         )
-
-
-def n_points(grid: FrameGrid) -> int:
-    """Length of the Fourier transform: the next power of two."""
-    return 1 << (grid.window_samples - 1).bit_length()
 
 
 class ShortTime(nn.Module):
@@ -59,7 +54,7 @@ class ShortTime(nn.Module):
     def __init__(self, grid: FrameGrid) -> None:
         super().__init__()
         self.grid = grid
-        self.n_fft = n_points(grid)
+        self.n_fft = transform_size(grid.window_samples)
         window = torch.hamming_window(grid.window_samples, periodic=False, dtype=torch.float64)
         self.register_buffer("window", window.float())
         self.register_buffer("bands", torch.from_numpy(mel_bands(self.n_fft).T.copy()).float())

@@ -145,10 +145,11 @@ def _prepare(
 
     Long ones are extracted at once, where the extractor can do so piece by piece.
     """
+    streaming = extractor if isinstance(extractor, StreamingExtractor) else None
     group: dict[bytes, Prepared] = {}
     seconds = 0.0
     for key, utterance in chunk.items():
-        group[key] = prepared = _prepare_one(utterance, extractor, limits)
+        group[key] = prepared = _prepare_one(utterance, streaming, limits)
         if isinstance(prepared, Waveform):
             seconds += prepared.duration_s
         if seconds >= GROUP_S or isinstance(prepared, Extracted):
@@ -158,14 +159,16 @@ def _prepare(
         yield group
 
 
-def _prepare_one(utterance: Utterance, extractor: FrameExtractor, limits: DecodeLimits) -> Prepared:
+def _prepare_one(
+    utterance: Utterance, streaming: StreamingExtractor | None, limits: DecodeLimits
+) -> Prepared:
     start_s, end_s = utterance.start_s, utterance.end_s
     opener = partial(open_recording, utterance.path, start_s=start_s, end_s=end_s, limits=limits)
     try:
         with opener() as recording:
-            if not (isinstance(extractor, StreamingExtractor) and is_long(recording)):
+            if streaming is None or not is_long(recording):
                 return read(recording).normalised()
-        return extract_long(opener, extractor)
+        return extract_long(opener, streaming)
     except AudioError as fault:
         return fault
 

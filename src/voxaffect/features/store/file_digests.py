@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -133,4 +134,9 @@ def digest_file(path: Path) -> bytes:
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()[:KEY_BYTES]
+        return digest_open(file)
+
+
+def digest_open(file: BufferedReader | FileIO) -> bytes:
+    """The same of a file that is open, from where it stands."""
+    return hashlib.file_digest(file, "sha256").digest()[:KEY_BYTES]

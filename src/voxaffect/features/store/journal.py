@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import uuid
 from collections.abc import Iterable, Iterator
@@ -20,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from voxaffect.features.store import shards
-from voxaffect.features.store.keys import KEY_BYTES
+from voxaffect.features.store.file_digests import digest_open
 from voxaffect.features.store.shards import HEAD, RECORD, VALUE, Entry, is_whole, storing
 
 SUFFIX = ".journal"
@@ -143,8 +142,7 @@ def _seal(file: FileIO, path: Path, records: bytes) -> None:
     _write(file, shards.pack_list(records))
     os.fsync(file.fileno())
     file.seek(0)
-    content = hashlib.file_digest(file, "sha256").digest()[:KEY_BYTES]
-    path.rename(path.with_name(content.hex() + shards.SUFFIX))
+    path.rename(path.with_name(digest_open(file).hex() + shards.SUFFIX))
 
 
 def _write(file: FileIO, data: bytes | memoryview) -> None:
