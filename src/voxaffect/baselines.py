@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from voxaffect.classifier import Answers, OnEpoch, known_emotions
-from voxaffect.model.batches import Examples
+from voxaffect.model.examples import Examples
 from voxaffect.taxonomy import EMOTION
 from voxaffect.utterance.calibration import TemperatureCalibration
 

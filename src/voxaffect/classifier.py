@@ -10,15 +10,18 @@ from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from voxaffect.errors import TrainingError
+from voxaffect.errors import TrainingError, VoxaffectError
 from voxaffect.features.standardize import Standardizer
-from voxaffect.model.batches import Examples, FrameBank
-from voxaffect.model.multitask import MultiTaskNet, Posteriors, posteriors
-from voxaffect.model.training import Epoch, History, TrainingSettings, fit
+from voxaffect.model.bank import Parts, banks
+from voxaffect.model.examples import Examples
+from voxaffect.model.inference import Posteriors, each_utterance, posteriors
+from voxaffect.model.learner import Lesson, Trained
+from voxaffect.model.multitask import MultiTaskNet, NetShape
+from voxaffect.model.settings import Epoch, History, TrainingSettings
+from voxaffect.model.training import fit
 from voxaffect.model.trunks import LstmSettings, TrunkSettings
 from voxaffect.taxonomy import EMOTION, MISSING, TASKS
 from voxaffect.utterance.calibration import TemperatureCalibration
@@ -34,7 +37,8 @@ class Answers:
 
     Args:
         probabilities: float64 (N, C), of the emotion classes.
-        high_level: float32 (N, 4 C), functionals of the posteriors; (N, 0) where there are none.
+        high_level: float32 (N, 4 C), functionals of the posteriors, of the subtasks' too where the
+            utterance level sees them; (N, 0) where there are none.
         posteriors: posteriors a frame and task, None where a classifier has none.
     """
 
@@ -76,6 +80,8 @@ class ElmSettings:
         posteriors: "in-fold" trains on posteriors of the net's own training utterances, as the
             paper; "out-of-fold" on posteriors from nets that have not seen them.
         n_parts: parts of the training set for "out-of-fold".
+        subtasks: whether the utterance level also sees the posteriors of the subtasks: four
+            functionals for each class of every task that the net learns.
     """
 
     n_hidden: Annotated[int, Field(ge=1)] = 120
@@ -84,6 +90,7 @@ class ElmSettings:
     threshold: Annotated[float, Field(ge=0, lt=1)] = 0.2
     posteriors: Literal["in-fold", "out-of-fold"] = "in-fold"
     n_parts: Annotated[int, Field(ge=2)] = 5
+    subtasks: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,12 +102,14 @@ class NetSettings:
         task_weights: task -> weight in the loss; emotion alone is the single-task net.
         training: how the net is trained.
         elm: how the utterance level is learned.
+        private_layers: layers of each task's own between trunk and class scores.
     """
 
     trunk: TrunkSettings = LstmSettings()
     task_weights: Mapping[str, float] = field(default_factory=lambda: {EMOTION.name: 1.0})
     training: TrainingSettings = TrainingSettings()
     elm: ElmSettings = ElmSettings()
+    private_layers: int = 0
 
     def plain(self) -> dict[str, Any]:
         """The settings as plain values, for digests and saved recognisers."""
@@ -135,27 +144,19 @@ class NetClassifier:
         Raises:
             TrainingError: an utterance has no emotion, or the net diverges.
         """
-        target = known_emotions(train)
-        self.standardizer_ = Standardizer.fit(train.frames)
-        bank, dev_bank = self._bank(train), self._bank(dev)
-        self.net_, self.history_ = self._fit_net(bank, dev_bank, seed, on_epoch)
-        if self.settings.elm.posteriors == "out-of-fold":
-            high_level = self._out_of_fold(train, dev_bank, seed)
-        else:
-            high_level = self._high_level(posteriors(self.net_, bank))
-        self.elm_ = ExtremeLearningMachine(
-            n_hidden=self.settings.elm.n_hidden,
-            ridge=self.settings.elm.ridge,
-            class_weight=self.settings.elm.class_weight,
-            random_state=seed,
-        ).fit(high_level, target)
-        dev_scores = self._scores(self._high_level(posteriors(self.net_, dev_bank)))
-        self.calibration_ = TemperatureCalibration.fit(dev_scores, known_emotions(dev))
+        (failure,) = fit_together([self], [Material(train, dev, seed)], on_epoch=on_epoch)
+        if failure is not None:
+            raise failure
 
     def answer(self, frames: Sequence[NDArray[np.float32]]) -> Answers:
         """Answers for N utterances, each float32 (T, F)."""
-        by_frame = posteriors(self.net_, self._bank(Examples(frames)))
-        high_level = self._high_level(by_frame)
+        by_frame = posteriors(self.net_, self._parts(Examples(frames)))
+        high_level = np.stack(
+            [
+                self._functionals({task: by_frame[task][i] for task in by_frame.by_task})
+                for i in range(len(frames))
+            ]
+        )
         probabilities = self.calibration_.transform(self._scores(high_level))
         return Answers(probabilities, high_level, by_frame)
 
@@ -172,44 +173,151 @@ class NetClassifier:
         best = self.history_.epochs[self.history_.best - 1]
         return f"best epoch {best.number} of {len(self.history_.epochs)}, dev UA {best.dev_ua:.3f}"
 
-    def new_net(self, n_features: int) -> MultiTaskNet:
-        """The untrained net; its weights come from PyTorch's current generator."""
+    def shape(self, n_features: int) -> NetShape:
+        """The net's shape for F features a frame."""
         n_classes = {task: TASKS[task].n_classes for task in self.settings.task_weights}
-        return MultiTaskNet(self.settings.trunk, n_features, n_classes)
+        return NetShape(self.settings.trunk, n_features, n_classes, self.settings.private_layers)
 
-    def _fit_net(
-        self, train: FrameBank, dev: FrameBank, seed: int, on_epoch: OnEpoch | None
-    ) -> tuple[MultiTaskNet, History]:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            net = self.new_net(train.values.shape[1]).to(train.values.device)
-        settings = self.settings
-        history = fit(
-            net, train, dev, settings.task_weights, settings.training, seed=seed, on_epoch=on_epoch
-        )
-        return net, history
+    def _lesson(self, train: Parts, dev: Parts, seed: int) -> Lesson:
+        net = MultiTaskNet.drawn(self.shape(train.examples.frames[0].shape[1]), seed)
+        return Lesson(net, train, dev, self.settings.task_weights, seed)
 
-    def _out_of_fold(self, train: Examples, dev: FrameBank, seed: int) -> NDArray[np.float32]:
+    def _finish(self, trained: Trained, lesson: Lesson, material: Material) -> None:
+        """Learn the utterance level, and how sure to be."""
+        self.net_, self.history_ = trained.net, trained.history
+        if self.settings.elm.posteriors == "out-of-fold":
+            high_level = self._out_of_fold(material, lesson.dev)
+        else:
+            high_level = self._high_level(self.net_, lesson.train)
+        self.elm_ = ExtremeLearningMachine(
+            n_hidden=self.settings.elm.n_hidden,
+            ridge=self.settings.elm.ridge,
+            class_weight=self.settings.elm.class_weight,
+            random_state=material.seed,
+        ).fit(high_level, known_emotions(material.train))
+        dev_scores = self._scores(self._high_level(self.net_, lesson.dev))
+        self.calibration_ = TemperatureCalibration.fit(dev_scores, known_emotions(material.dev))
+
+    def _out_of_fold(self, material: Material, dev: Parts) -> NDArray[np.float32]:
         """High-level features of each training utterance from a net that has not seen it."""
-        part = np.random.default_rng(seed).permutation(len(train)) % self.settings.elm.n_parts
-        high_level = np.empty((len(train), 4 * EMOTION.n_classes), np.float32)
-        for k in range(self.settings.elm.n_parts):
-            inside, outside = np.flatnonzero(part == k), np.flatnonzero(part != k)
-            net, _ = self._fit_net(self._bank(train.select(outside)), dev, seed + k + 1, None)
-            high_level[inside] = self._high_level(posteriors(net, self._bank(train.select(inside))))
+        train, seed, n_parts = material.train, material.seed, self.settings.elm.n_parts
+        part = np.random.default_rng(seed).permutation(len(train)) % n_parts
+        high_level = np.empty((len(train), 4 * self._n_posteriors), np.float32)
+        for k in range(n_parts):
+            outside = self._parts(train.select(np.flatnonzero(part != k)))
+            (trained,) = fit([self._lesson(outside, dev, seed + k + 1)], self.settings.training)
+            if isinstance(trained, TrainingError):
+                raise trained
+            inside = np.flatnonzero(part == k)
+            high_level[inside] = self._high_level(trained.net, self._parts(train.select(inside)))
         return high_level
 
-    def _bank(self, examples: Examples) -> FrameBank:
-        return FrameBank(examples, self.standardizer_, self.settings.training.device)
+    def _parts(self, examples: Examples) -> Parts:
+        training = self.settings.training
+        return Parts(examples, self.standardizer_, training.device, training.resident_bytes)
 
-    def _high_level(self, by_frame: Posteriors) -> NDArray[np.float32]:
+    @property
+    def _n_posteriors(self) -> int:
+        """Posteriors a frame that the utterance level sees."""
+        return sum(TASKS[task].n_classes for task in self._tasks)
+
+    @property
+    def _tasks(self) -> tuple[str, ...]:
+        """Tasks whose posteriors the utterance level sees."""
+        return tuple(self.settings.task_weights) if self.settings.elm.subtasks else (EMOTION.name,)
+
+    def _high_level(self, net: MultiTaskNet, parts: Parts) -> NDArray[np.float32]:
+        """High-level features of N utterances, of which one batch's posteriors are in memory."""
+        high_level = np.empty((len(parts.examples), 4 * self._n_posteriors), np.float32)
+        for row, by_task in each_utterance(net, parts):
+            high_level[row] = self._functionals(by_task)
+        return high_level
+
+    def _functionals(self, by_task: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        """High-level features of one utterance, (4 C,) or, with subtasks, those of all tasks."""
         threshold = self.settings.elm.threshold
-        rows = [functionals(p.numpy(), threshold) for p in by_frame[EMOTION.name]]
-        return np.stack(rows)
+        return np.concatenate([functionals(by_task[task], threshold) for task in self._tasks])
 
     def _scores(self, high_level: NDArray[np.float32]) -> NDArray[np.float64]:
         """ELM scores (N, C), whichever classes the training set held."""
         return self.elm_.class_scores(high_level, EMOTION.n_classes)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What one classifier learns from.
+
+    Args:
+        train: utterances to learn from.
+        dev: utterances that choose the epoch and calibrate.
+        seed: of all its random choices.
+    """
+
+    train: Examples
+    dev: Examples
+    seed: int
+
+
+def fit_together(
+    classifiers: Sequence[NetClassifier],
+    materials: Sequence[Material],
+    *,
+    on_epoch: OnEpoch | None = None,
+) -> list[VoxaffectError | None]:
+    """Fit classifiers whose nets train as one stack, each as if it were alone.
+
+    Args:
+        classifiers: S of them, with the same trunk and training settings.
+        materials: S of them; their frames must fit into memory together unless S is one.
+        on_epoch: told of every epoch of every net.
+
+    Returns:
+        for each classifier why it could not be fitted, None where it was.
+
+    Raises:
+        TrainingError: an utterance has no emotion.
+    """
+    for classifier, material in zip(classifiers, materials, strict=True):
+        known_emotions(material.train)
+        known_emotions(material.dev)
+        classifier.standardizer_ = Standardizer.fit(material.train.frames)
+    lessons = [
+        classifier._lesson(train, dev, material.seed)
+        for classifier, train, dev, material in zip(
+            classifiers,
+            _in_memory(classifiers, [m.train for m in materials]),
+            _in_memory(classifiers, [m.dev for m in materials]),
+            materials,
+            strict=True,
+        )
+    ]
+    told = None if on_epoch is None else lambda _, epoch: on_epoch(epoch)
+    outcomes = fit(lessons, classifiers[0].settings.training, on_epoch=told)
+    failures: list[VoxaffectError | None] = []
+    for classifier, trained, lesson, material in zip(
+        classifiers, outcomes, lessons, materials, strict=True
+    ):
+        if isinstance(trained, TrainingError):
+            failures.append(trained)
+            continue
+        try:
+            classifier._finish(trained, lesson, material)
+            failures.append(None)
+        except VoxaffectError as fault:
+            failures.append(fault)
+    return failures
+
+
+def _in_memory(classifiers: Sequence[NetClassifier], several: Sequence[Examples]) -> list[Parts]:
+    """Examples of each classifier; those of two or more on one pool."""
+    if len(classifiers) == 1:
+        return [classifiers[0]._parts(several[0])]
+    standardizers = [classifier.standardizer_ for classifier in classifiers]
+    device = classifiers[0].settings.training.device
+    return [
+        Parts.of_bank(bank, examples)
+        for bank, examples in zip(banks(several, standardizers, device), several, strict=True)
+    ]
 
 
 def known_emotions(examples: Examples) -> NDArray[np.int64]:

@@ -24,7 +24,8 @@ from voxaffect.features.descriptors.lld import LowLevelDescriptors
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.sets import extractor_of, whereabouts
 from voxaffect.features.standardize import Standardizer
-from voxaffect.model.batches import Examples
+from voxaffect.model.examples import Examples
+from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.trunks import DnnSettings, LstmSettings
 from voxaffect.taxonomy import EMOTION, TASKS
 from voxaffect.utterance.calibration import TemperatureCalibration
@@ -246,7 +247,7 @@ class Recognizer:
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         classifier = self.classifier
-        net = {f"net.{k}": v.cpu().numpy() for k, v in classifier.net_.state_dict().items()}
+        net = {f"net.{k}": v[0].cpu().numpy() for k, v in classifier.net_.state_dict().items()}
         elm = {f"elm.{k}": np.asarray(v) for k, v in classifier.elm_.to_arrays().items()}
         own = {
             "standardizer.mean": classifier.standardizer_.mean,
@@ -260,9 +261,9 @@ class Recognizer:
             classifier.standardizer_ = Standardizer(
                 arrays["standardizer.mean"], arrays["standardizer.scale"]
             )
-            classifier.net_ = classifier.new_net(len(self.extractor.names))
+            classifier.net_ = MultiTaskNet(classifier.shape(len(self.extractor.names)))
             classifier.net_.load_state_dict(
-                {k: torch.from_numpy(v) for k, v in _part(arrays, "net.").items()}
+                {k: torch.from_numpy(v)[None] for k, v in _part(arrays, "net.").items()}
             )
         except (KeyError, RuntimeError) as fault:
             raise ArtefactError(f"{folder}: weights do not fit the settings ({fault})") from fault
@@ -308,8 +309,8 @@ def _check_labels(task: str, n_labels: int, n_recordings: int) -> None:
         )
 
 
-def _row(by_task: dict[str, list[torch.Tensor]], row: int) -> dict[str, NDArray[np.float32]]:
-    return {task: values[row].numpy() for task, values in by_task.items()}
+def _row(by_task: dict[str, list[NDArray[np.float32]]], row: int) -> dict[str, NDArray[np.float32]]:
+    return {task: values[row] for task, values in by_task.items()}
 
 
 def _named(task: str, values: NDArray[Any]) -> dict[str, float]:

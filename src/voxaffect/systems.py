@@ -8,7 +8,7 @@ from typing import Any
 
 from voxaffect.baselines import SvmClassifier, SvmSettings
 from voxaffect.classifier import ElmSettings, NetClassifier, NetSettings, UtteranceClassifier
-from voxaffect.model.training import TrainingSettings
+from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
 
@@ -22,6 +22,8 @@ class Options:
         lstm: how recurrent nets are trained.
         elm: how the utterance level is learned.
         subtask_weight: weight of each subtask in the loss; the paper's is 0.1.
+        private_layers: layers of each task's own, between trunk and class scores; the
+            paper has none.
         svm: the baseline's settings.
     """
 
@@ -29,6 +31,7 @@ class Options:
     lstm: TrainingSettings = TrainingSettings()
     elm: ElmSettings = ElmSettings()
     subtask_weight: float = 0.1
+    private_layers: int = 0
     svm: SvmSettings = SvmSettings()
 
 
@@ -55,7 +58,7 @@ class NetSystem:
         """Settings of this system's classifier."""
         weights = {EMOTION.name: 1.0} | dict.fromkeys(self.subtasks, options.subtask_weight)
         training = options.lstm if self.recurrent else options.dnn
-        return NetSettings(self.trunk, weights, training, options.elm)
+        return NetSettings(self.trunk, weights, training, options.elm, options.private_layers)
 
     def classifier(self, options: Options) -> NetClassifier:
         """A new, untrained classifier."""

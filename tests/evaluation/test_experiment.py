@@ -19,7 +19,7 @@ from voxaffect.errors import ArtefactError, FoldError, TrainingError
 from voxaffect.evaluation.experiment import Job, Outcome, Plan, run
 from voxaffect.evaluation.results import FoldResult
 from voxaffect.evaluation.run import Run, RunFolder, result_name
-from voxaffect.model.training import TrainingSettings
+from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings
 from voxaffect.systems import NetSystem, Options, SvmSystem
 

@@ -27,7 +27,7 @@ from voxaffect.corpora.tree import find_recordings
 from voxaffect.errors import AudioError, ConfigError, CorpusError
 from voxaffect.evaluation.folds import hold_out_dev
 from voxaffect.memory import keep_freed_memory
-from voxaffect.model.training import Epoch
+from voxaffect.model.settings import Epoch
 from voxaffect.recognizer import Prediction, Recognizer
 from voxaffect.systems import NetSystem
 from voxaffect.taxonomy import EMOTION

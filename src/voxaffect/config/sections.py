@@ -20,7 +20,9 @@ from voxaffect.features.encoders.kinds import Layer
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.log_mel import LogMel
 from voxaffect.features.open_smile import OpenSmile, SetName
-from voxaffect.model.training import TrainingSettings
+from voxaffect.model.settings import TrainingSettings
+from voxaffect.model.weighting import Kind
+from voxaffect.taxonomy import TASKS
 
 
 class Strict(BaseModel):
@@ -48,10 +50,21 @@ _T = TypeVar("_T")
 _Several = Annotated[tuple[_T, ...], Field(min_length=1), AfterValidator(_distinct)]
 
 
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _tasks(rates: dict[str, float]) -> dict[str, float]:
+    """Learning rates of tasks that there are."""
+    for name in rates:
+        if name not in TASKS:
+            raise ValueError(f"{name!r} is no task; use {', '.join(TASKS)}")
+    return rates
+
+
 class Training(Strict):
     """Training settings: those of all nets, and those of one kind that differ."""
 
-    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    learning_rate: Rate | None = None
     batch_size: Annotated[int, Field(ge=1)] | None = None
     max_epochs: Annotated[int, Field(ge=1)] | None = None
     patience: Annotated[int, Field(ge=1)] | None = None
@@ -61,6 +74,10 @@ class Training(Strict):
     class_weight: Literal["balanced", "none"] | None = None
     autocast: bool | None = None
     device: Annotated[str, AfterValidator(_usable_device)] | None = None
+    task_learning_rates: Annotated[dict[str, Rate], AfterValidator(_tasks)] | None = None
+    task_weighting: Kind | None = None
+    gradnorm_asymmetry: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    resident_gib: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
     def applied_to(self, settings: TrainingSettings) -> TrainingSettings:
         """The settings with what this section states."""
@@ -80,6 +97,7 @@ class TrainingSection(Training):
     dnn: Training = Training()
     lstm: Training = Training()
     subtask_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
+    private_layers: Annotated[int, Field(ge=0)] = 0
 
 
 class EvaluateSection(Strict):

@@ -69,6 +69,7 @@ class Settings(Strict):
             lstm=self.training.lstm.applied_to(self.training.applied_to(default.lstm)),
             elm=self.elm,
             subtask_weight=self.training.subtask_weight,
+            private_layers=self.training.private_layers,
             svm=self.svm,
         )
 

@@ -13,7 +13,7 @@ from voxaffect.errors import CorpusError
 from voxaffect.evaluation.run import CorpusSummary, summarise
 from voxaffect.features.store.store import FeatureStore, Progress
 from voxaffect.files import digest
-from voxaffect.model.batches import Examples
+from voxaffect.model.examples import Examples
 from voxaffect.taxonomy import EMOTION, TASKS, Taxonomy
 
 

@@ -1,170 +1,192 @@
-"""Frames of many utterances in one tensor, and the batches cut from it.
+"""Batches of a stack of nets: which frames, in which order, gathered in one go.
 
-Letters: N utterances, M frames of all of them, B batch, T frames, F features, C classes, r context
-radius. A batch is one gather, `values[index]`: the index clamps to the utterance's own frames, so
-context beyond an edge and padding behind an end both repeat the edge frame, and no utterance ever
-sees another.
+Letters: S nets, B rows a batch, T frames, r frames of context on both sides, F features. A batch is
+one gather from the pool. The index clamps to the utterance's own frames, so context beyond an edge
+and padding behind an end both repeat the edge frame, and no utterance ever sees another.
+
+What is drawn for a net depends on its bank and its generator alone, never on the stack around it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from voxaffect.errors import TrainingError
-from voxaffect.features.standardize import Standardizer
+from voxaffect.model.bank import FrameBank
+from voxaffect.taxonomy import MISSING
 
 BUCKET_BATCHES = 8
 """Batches sorted by length together: enough to pad little, few enough to keep the order random."""
 
 INFERENCE_FRAMES = 16_384
-"""Frames, padding included, that one batch without gradients holds at most."""
+"""Frames, padding included, that one net's batch without gradients holds at most."""
 
 
 @dataclass(frozen=True)
-class Examples:
-    """Utterances as a model sees them.
+class Pick:
+    """Stretches of some utterances of one bank.
 
     Args:
-        frames: N arrays float32 (T, F); may be memory-mapped.
-        targets: task -> int64 (N,) class indices, MISSING (-1) where a label is not known.
+        rows: int64 (B,), which utterances of the bank.
+        first: int64 (B,), first frame of each.
+        n_frames: int64 (B,), frames of each.
     """
 
-    frames: Sequence[NDArray[np.float32]]
-    targets: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    rows: Tensor
+    first: Tensor
+    n_frames: Tensor
 
-    def __len__(self) -> int:
-        return len(self.frames)
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Longest stretch and number of rows, (T, B)."""
+        return int(self.n_frames.max()) if len(self.rows) else 0, len(self.rows)
 
-    def select(self, rows: NDArray[np.int64]) -> Examples:
-        """The examples at the given rows, in their order."""
-        return Examples(
-            [self.frames[row] for row in rows],
-            {task: target[rows] for task, target in self.targets.items()},
-        )
+    def share(self, rank: int, world: int) -> Pick:
+        """Every `world`-th row, from `rank` on: what one of several processes computes."""
+        return Pick(self.rows[rank::world], self.first[rank::world], self.n_frames[rank::world])
+
+
+NOTHING = Pick(*(torch.empty(0, dtype=torch.int64) for _ in range(3)))
+"""For a net that has no batch left while others of its stack have."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Part of the examples, padded to one length.
+    """What a stack of nets sees at once, padded to one length.
 
     Args:
-        x: float32 (B, T + 2 r, F), r frames of context before and behind the T frames.
-        lengths: int64 (B,), frames of each row that are no padding.
-        targets: task -> int64 (B,).
-        rows: int64 (B,), which utterances these are.
+        x: float32 (T + 2 r, S, B, F). Its memory is in the order in which the trunk reads it.
+        lengths: int64 (S, B), frames of each row that are no padding; 0 where a net has fewer rows.
+        targets: task -> int64 (S, B), MISSING where a net has fewer rows.
+        picks: S of them, what each net's rows are.
     """
 
     x: Tensor
     lengths: Tensor
     targets: Mapping[str, Tensor]
-    rows: Tensor
+    picks: tuple[Pick, ...]
 
 
-class FrameBank:
-    """Standardised frames of N utterances end to end in one tensor.
+def cut(
+    banks: Sequence[FrameBank], picks: Sequence[Pick], *, context: int, time_first: bool
+) -> Batch:
+    """Gather what each net picked of its bank, with context around.
 
     Args:
-        examples: the utterances; at least one.
-        standardizer: statistics of the training frames.
-        device: where the tensor lives.
-
-    Raises:
-        TrainingError: there are no examples.
+        banks: S banks on one pool.
+        picks: S picks.
+        context: frames of context r on both sides.
+        time_first: whether a net's memory is laid out frame by frame, as recurrent trunks read it,
+            or row by row with a row's frames side by side, as feed-forward trunks do.
     """
-
-    def __init__(
-        self, examples: Examples, standardizer: Standardizer, device: str | torch.device = "cpu"
-    ) -> None:
-        if len(examples) == 0:
-            raise TrainingError("there are no utterances to learn from; check the fold's parts")
-        lengths = [len(frames) for frames in examples.frames]
-        flat = standardizer.transform(np.concatenate(list(examples.frames)))
-        self.values = torch.from_numpy(flat).to(device)  # (M, F)
-        self.lengths = torch.tensor(lengths, device=device)  # (N,)
-        self.starts = torch.cumsum(self.lengths, 0) - self.lengths  # (N,)
-        self.targets = {
-            task: torch.from_numpy(target).to(device) for task, target in examples.targets.items()
-        }
-
-    @property
-    def n_frames(self) -> int:
-        """Frames of all utterances, M."""
-        return len(self.values)
-
-    def cut(self, rows: Tensor, first: Tensor, n_frames: Tensor, context: int) -> Batch:
-        """Frames `first ... first + n_frames` of the given utterances, with context around.
-
-        Args:
-            rows: int64 (B,), which utterances.
-            first: int64 (B,), first frame of each.
-            n_frames: int64 (B,), frames of each.
-            context: frames of context r on both sides.
-        """
-        longest = int(n_frames.max())
-        offsets = torch.arange(-context, longest + context, device=rows.device)  # (T + 2 r,)
-        frame = first[:, None] + offsets  # (B, T + 2 r)
-        frame = torch.minimum(frame.clamp_(min=0), self.lengths[rows, None] - 1)
-        x = self.values[self.starts[rows, None] + frame]
-        return Batch(x, n_frames, {t: v[rows] for t, v in self.targets.items()}, rows)
-
-    def sequence_batches(
-        self, batch_size: int, crop: int | None, context: int, generator: torch.Generator
-    ) -> Iterator[Batch]:
-        """One pass over the utterances in random order, in batches of similar length.
-
-        Args:
-            batch_size: utterances a batch.
-            crop: longest stretch of an utterance to show, chosen at random; None shows all.
-            context: frames of context on both sides.
-            generator: source of the order and of the crops.
-        """
-        shown = self.lengths if crop is None else self.lengths.clamp(max=crop)
-        order = torch.randperm(len(self.lengths), generator=generator).to(self.lengths.device)
-        for rows in _buckets(order, shown, batch_size, generator):
-            n_frames = shown[rows]
-            spare = self.lengths[rows] - n_frames
-            chance = torch.rand(len(rows), generator=generator).to(spare.device)
-            first = (chance * (spare + 1)).long()
-            yield self.cut(rows, first, n_frames, context)
-
-    def frame_batches(
-        self, batch_size: int, n_batches: int | None, context: int, generator: torch.Generator
-    ) -> Iterator[Batch]:
-        """Single frames of all utterances in random order, each with its context.
-
-        Args:
-            batch_size: frames a batch.
-            n_batches: batches to draw at most; None draws every frame once.
-            context: frames of context on both sides.
-            generator: source of the order.
-        """
-        order = torch.randperm(self.n_frames, generator=generator).to(self.values.device)
-        ends = self.starts + self.lengths
-        for position in torch.split(order, batch_size)[:n_batches]:
-            rows = torch.searchsorted(ends, position, right=True)
-            yield self.cut(rows, position - self.starts[rows], torch.ones_like(position), context)
-
-    def inference_batches(self, context: int) -> Iterator[Batch]:
-        """Every utterance once, whole, the longest first, padded to at most INFERENCE_FRAMES."""
-        order = torch.argsort(self.lengths, descending=True, stable=True)
-        while len(order):
-            n_rows = max(1, INFERENCE_FRAMES // int(self.lengths[order[0]]))
-            rows, order = order[:n_rows], order[n_rows:]
-            yield self.cut(rows, torch.zeros_like(rows), self.lengths[rows], context)
+    pool = banks[0].pool
+    n_rows = max(len(pick.rows) for pick in picks)
+    places = [_places(bank, pick, n_rows) for bank, pick in zip(banks, picks, strict=True)]
+    start, end, first, n_frames = torch.stack(places, 1).to(pool.values.device)  # (S, B) each
+    longest = max(pick.extent[0] for pick in picks)
+    offsets = torch.arange(-context, longest + context, device=first.device)  # (W,)
+    axis = 1 if time_first else 2  # of W, in (S, W, B) or (S, B, W)
+    index = first.unsqueeze(axis) + (offsets[:, None] if time_first else offsets)
+    index = torch.maximum(index, start.unsqueeze(axis))
+    index = torch.minimum(index, end.unsqueeze(axis) - 1)
+    x = pool.values.index_select(0, index.flatten()).view(*index.shape, -1)
+    x.sub_(torch.stack([bank.mean for bank in banks])[:, None, None])
+    x.div_(torch.stack([bank.scale for bank in banks])[:, None, None])
+    return Batch(
+        x.permute(1, 0, 2, 3) if time_first else x.permute(2, 0, 1, 3),
+        n_frames,
+        _targets(banks, picks, n_rows, first.device),
+        tuple(picks),
+    )
 
 
-def _buckets(
-    order: Tensor, lengths: Tensor, batch_size: int, generator: torch.Generator
-) -> Iterator[Tensor]:
-    """Split a random order into batches of similar length, themselves in random order."""
+def _places(bank: FrameBank, pick: Pick, n_rows: int) -> Tensor:
+    """Start and end of each row's utterance in the pool, its first frame there, its frames: (4, B).
+
+    Rows that the net does not have are its first utterance, zero frames long.
+    """
+    rows = bank.rows[pick.rows]
+    start, length = bank.pool.starts[rows], bank.pool.lengths[rows]
+    places = torch.stack([start, start + length, start + pick.first, pick.n_frames])
+    missing = n_rows - len(rows)
+    if not missing:
+        return places
+    begin, size = bank.pool.starts[bank.rows[0]], bank.pool.lengths[bank.rows[0]]
+    filler = torch.stack([begin, begin + size, begin, torch.zeros_like(begin)])
+    return torch.cat([places, filler[:, None].expand(4, missing)], 1)
+
+
+def _targets(
+    banks: Sequence[FrameBank], picks: Sequence[Pick], n_rows: int, device: torch.device
+) -> dict[str, Tensor]:
+    tasks = {task for bank in banks for task in bank.targets}
+    found = {task: torch.full((len(banks), n_rows), MISSING) for task in sorted(tasks)}
+    for s, (bank, pick) in enumerate(zip(banks, picks, strict=True)):
+        for task, target in bank.targets.items():
+            found[task][s, : len(pick.rows)] = target[pick.rows]
+    return {task: target.to(device) for task, target in found.items()}
+
+
+def sequence_picks(
+    bank: FrameBank, batch_size: int, crop: int | None, generator: torch.Generator, epoch: int = 0
+) -> Iterator[Pick]:
+    """One pass over the utterances in random order, in batches of similar length.
+
+    Args:
+        bank: the utterances.
+        batch_size: utterances a batch.
+        crop: longest stretch of an utterance to show, chosen at random; None shows all.
+        generator: source of the order and of the crops.
+        epoch: decides when long and when short batches come. It is not drawn from the generator:
+            nets of a stack see batches of like length at a time, and pad little.
+    """
+    lengths = bank.lengths
+    shown = lengths if crop is None else lengths.clamp(max=crop)
+    order = torch.randperm(len(lengths), generator=generator)
+    for rows in _buckets(order, shown, batch_size, epoch):
+        n_frames = shown[rows]
+        chance = torch.rand(len(rows), generator=generator)
+        first = (chance * (lengths[rows] - n_frames + 1)).long()
+        yield Pick(rows, first, n_frames)
+
+
+def frame_picks(
+    bank: FrameBank, batch_size: int, n_batches: int | None, generator: torch.Generator
+) -> Iterator[Pick]:
+    """Single frames of all utterances in random order.
+
+    Args:
+        bank: the utterances.
+        batch_size: frames a batch.
+        n_batches: batches to draw at most; None draws every frame once.
+        generator: source of the order.
+    """
+    ends = torch.cumsum(bank.lengths, 0)
+    starts = ends - bank.lengths
+    order = torch.randperm(int(ends[-1]), generator=generator)
+    for position in torch.split(order, batch_size)[:n_batches]:
+        rows = torch.searchsorted(ends, position, right=True)
+        yield Pick(rows, position - starts[rows], torch.ones_like(position))
+
+
+def inference_picks(bank: FrameBank) -> Iterator[Pick]:
+    """Every utterance once, whole, the longest first, padded to at most INFERENCE_FRAMES."""
+    lengths = bank.lengths
+    order = torch.argsort(lengths, descending=True, stable=True)
+    while len(order):
+        n_rows = max(1, INFERENCE_FRAMES // int(lengths[order[0]]))
+        rows, order = order[:n_rows], order[n_rows:]
+        yield Pick(rows, torch.zeros_like(rows), lengths[rows])
+
+
+def _buckets(order: Tensor, lengths: Tensor, batch_size: int, epoch: int) -> Iterator[Tensor]:
+    """Split a random order into batches of similar length, themselves in an order of the epoch."""
     batches: list[Tensor] = []
     for bucket in torch.split(order, batch_size * BUCKET_BATCHES):
         batches += torch.split(bucket[torch.argsort(lengths[bucket], stable=True)], batch_size)
-    for i in torch.randperm(len(batches), generator=generator).tolist():
+    times = torch.rand(len(batches), generator=torch.Generator().manual_seed(epoch))
+    for i in torch.argsort(times).tolist():
         yield batches[i]

@@ -1,75 +1,94 @@
-"""The multi-task loss: cross-entropy frame by frame, every frame bearing its utterance's labels."""
+"""The multi-task loss: cross-entropy frame by frame, every frame bearing its utterance's labels.
+
+Letters: S nets, B rows, T frames, C classes. Nets of a stack never mix: every loss has S values.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from voxaffect.taxonomy import MISSING
 
 
-def frame_targets(targets: Tensor, lengths: Tensor, n_frames: int) -> Tensor:
-    """Targets of every frame: the utterance's own, MISSING on padding.
+def row_weights(targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
+    """What a frame of each row counts, float32 (S, B): 0 where the target is MISSING.
 
     Args:
-        targets: int64 (B,).
-        lengths: int64 (B,).
-        n_frames: T.
-
-    Returns:
-        int64 (B, T).
+        targets: int64 (S, B).
+        class_weights: (S, C), the weight of a frame of each class; 1 unless given.
     """
-    time = torch.arange(n_frames, device=targets.device)
-    return torch.where(time < lengths[:, None], targets[:, None], MISSING)
+    known = (targets != MISSING).float()
+    if class_weights is None:
+        return known
+    return known * class_weights.gather(1, targets.clamp(min=0))
+
+
+def frame_mass(weights: Tensor, lengths: Tensor) -> Tensor:
+    """Weight of all frames, (S,): what a mean over them is divided by.
+
+    Args:
+        weights: what a frame of each row counts, (S, B).
+        lengths: int64 (S, B), frames of each row.
+    """
+    return (weights * lengths).sum(1)
+
+
+def inside(lengths: Tensor, n_frames: int) -> Tensor:
+    """1 for the frames of a row that are no padding, else 0: float32 (S, T, B).
+
+    Args:
+        lengths: int64 (S, B).
+        n_frames: T.
+    """
+    time = torch.arange(n_frames, device=lengths.device)[:, None]
+    return (time < lengths[:, None]).float()
 
 
 def masked_cross_entropy(
-    logits: Tensor, targets: Tensor, class_weights: Tensor | None = None
+    logits: Tensor, targets: Tensor, weights: Tensor, mass: Tensor, counted: Tensor
 ) -> Tensor:
-    """Mean cross-entropy over the frames whose target is known; 0 where none is.
+    """Mean cross-entropy over the frames whose target is known, (S,); 0 where none is.
 
     Args:
-        logits: (B, T, C).
-        targets: int64 (B, T), MISSING frames do not count.
-        class_weights: (C,), the weight of a frame of each class; the mean is weighted too.
+        logits: (S, T, B, C).
+        targets: int64 (S, B).
+        weights: what a frame of each row counts, (S, B).
+        mass: weight of all frames, (S,).
+        counted: which frames are no padding, (S, T, B).
     """
-    flat = targets.flatten()
-    known = flat != MISSING
-    total = cross_entropy(
-        logits.flatten(0, 1).float(), flat, class_weights, ignore_index=MISSING, reduction="sum"
-    )
-    if class_weights is None:
-        mass = known.sum()
-    else:
-        mass = (class_weights[flat.clamp(min=0)] * known).sum()
-    return total / mass.clamp(min=torch.finfo(torch.float32).tiny)
+    share = weights / mass.clamp(min=torch.finfo(torch.float32).tiny)[:, None]
+    chosen = targets.clamp(min=0)[:, None, :, None].expand(*logits.shape[:3], 1)
+    found = logits.float().log_softmax(3).gather(3, chosen).squeeze(3)
+    return -(found * (counted * share[:, None])).sum((1, 2))
 
 
-def multitask_loss(
+def task_losses(
     logits: Mapping[str, Tensor],
     targets: Mapping[str, Tensor],
     lengths: Tensor,
-    task_weights: Mapping[str, float],
     class_weights: Mapping[str, Tensor] | None = None,
+    over_processes: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """Sum over tasks of weight times masked cross-entropy: the paper's equation (1).
+    """Masked cross-entropy of every task, (S, K), in the order of the logits.
 
     Args:
-        logits: task -> (B, T, C).
-        targets: task -> int64 (B,).
-        lengths: int64 (B,).
-        task_weights: task -> weight; 1 for emotion and 0.1 for each subtask in the paper.
-        class_weights: task -> (C,), optional.
+        logits: task -> (S, T, B, C), K tasks.
+        targets: task -> int64 (S, B), MISSING rows do not count.
+        lengths: int64 (S, B), frames behind these do not count.
+        class_weights: task -> (S, C), for tasks that have some; the mean is weighted too.
+        over_processes: adds up the masses of all processes that hold rows of the batch.
     """
-    total = lengths.new_zeros((), dtype=torch.float32)
-    for task, weight in task_weights.items():
-        wanted = frame_targets(targets[task], lengths, logits[task].shape[1])
-        own = (class_weights or {}).get(task)
-        total = total + weight * masked_cross_entropy(logits[task], wanted, own)
-    return total
+    counted = inside(lengths, next(iter(logits.values())).shape[1])
+    losses = []
+    for task, scores in logits.items():
+        weights = row_weights(targets[task], (class_weights or {}).get(task))
+        mass = frame_mass(weights, lengths)
+        mass = mass if over_processes is None else over_processes(mass)
+        losses.append(masked_cross_entropy(scores, targets[task], weights, mass, counted))
+    return torch.stack(losses, 1)
 
 
 def balanced_weights(targets: Tensor, frames: Tensor, n_classes: int) -> Tensor:

@@ -1,79 +1,121 @@
-"""The multi-task net: one trunk, one linear head a task."""
+"""The multi-task net: one trunk, one head a task; S nets of one shape are one stack."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
-from voxaffect.model.batches import FrameBank
-from voxaffect.model.trunks import TrunkSettings
+from voxaffect.model.dropout import Dropout
+from voxaffect.model.seeds import Stream, generator
+from voxaffect.model.trunks import Linear, TrunkSettings, draw_last, draw_rectified
 
 
-class MultiTaskNet(nn.Module):
-    """Class scores of every frame in every task.
+@dataclass(frozen=True)
+class NetShape:
+    """What nets must have in common to be one stack.
 
     Args:
         trunk: settings of the shared part.
         n_features: features a frame F.
-        n_classes: task -> number of classes; the single-task net has one entry.
+        n_classes: task -> number of classes; a net that does not learn a task lets its head lie.
+        private_layers: rectified layers of each task's own, between trunk and class scores.
+        private_units: units of each of these.
     """
 
-    def __init__(self, trunk: TrunkSettings, n_features: int, n_classes: Mapping[str, int]) -> None:
-        super().__init__()
-        self.trunk = trunk.build(n_features)
-        self.heads = nn.ModuleDict(
-            {task: _head(self.trunk.n_hidden, n) for task, n in n_classes.items()}
-        )
-
-    @property
-    def context(self) -> int:
-        """Frames of context that a batch must carry on both sides."""
-        return self.trunk.context
-
-    def forward(self, x: Tensor, lengths: Tensor) -> dict[str, Tensor]:
-        """Logits (B, T, C) a task, of frames (B, T + 2 r, F)."""
-        hidden = self.trunk(x, lengths)
-        return {task: head(hidden) for task, head in self.heads.items()}
+    trunk: TrunkSettings
+    n_features: int
+    n_classes: Mapping[str, int]
+    private_layers: int = 0
+    private_units: int = 128
 
 
-def _head(n_hidden: int, n_classes: int) -> nn.Linear:
-    """A linear layer of its own draw: heads that follow change nothing of those before them."""
-    head = nn.Linear(n_hidden, n_classes)
-    nn.init.xavier_uniform_(head.weight)
-    nn.init.zeros_(head.bias)
-    return head
-
-
-@dataclass(frozen=True)
-class Posteriors:
-    """Class probabilities of every frame of N utterances.
+class MultiTaskNet(nn.Module):
+    """Class scores of every frame in every task, of S nets at once.
 
     Args:
-        by_task: task -> N tensors float32 (T, C), on the CPU; rows sum to 1.
+        shape: what the nets have in common.
+        n_nets: S; one unless given.
     """
 
-    by_task: dict[str, list[Tensor]]
+    def __init__(self, shape: NetShape, n_nets: int = 1) -> None:
+        super().__init__()
+        self.shape, self.n_nets = shape, n_nets
+        self.trunk = shape.trunk.build(shape.n_features, n_nets)
+        self.heads = nn.ModuleDict(
+            {
+                task: Head(shape, n_nets, self.trunk.n_hidden, n)
+                for task, n in shape.n_classes.items()
+            }
+        )
 
-    def __getitem__(self, task: str) -> list[Tensor]:
-        return self.by_task[task]
+    @classmethod
+    def drawn(cls, shape: NetShape, seed: int) -> MultiTaskNet:
+        """One net with fresh weights. Heads that follow change nothing of those before them."""
+        net, stream = cls(shape), generator(seed, Stream.WEIGHTS)
+        net.trunk.draw(0, stream)
+        for head in net.heads.values():
+            head.draw(0, stream)  # type: ignore[operator]
+        return net
+
+    @classmethod
+    def stacked(cls, nets: Sequence[MultiTaskNet], shape: NetShape) -> MultiTaskNet:
+        """Nets of one shape as a stack; heads that a net does not have are zero and lie idle."""
+        stack = cls(shape, len(nets))
+        parts = [dict(net.named_parameters()) for net in nets]
+        with torch.no_grad():
+            for name, values in stack.named_parameters():
+                for s, part in enumerate(parts):
+                    if name in part:
+                        values[s] = part[name][0]
+        return stack
+
+    def single(self, net: int, tasks: Iterable[str]) -> MultiTaskNet:
+        """One net of the stack, with the heads of its own tasks, as a copy."""
+        kept = {task: n for task, n in self.shape.n_classes.items() if task in set(tasks)}
+        shape = NetShape(**{**vars(self.shape), "n_classes": kept})
+        alone, own = MultiTaskNet(shape), dict(self.named_parameters())
+        with torch.no_grad():
+            for name, values in alone.named_parameters():
+                values[0] = own[name][net].cpu()
+        return alone.to(next(iter(own.values())).device)
+
+    def forward(
+        self, x: Tensor, lengths: Tensor, dropout: Dropout | None = None
+    ) -> dict[str, Tensor]:
+        """Logits (S, T, B, C) a task, of frames (T + 2 r, S, B, F)."""
+        hidden = self.trunk(x, lengths, dropout)
+        return {task: head(hidden, dropout) for task, head in self.heads.items()}
 
 
-@torch.inference_mode()
-def posteriors(net: MultiTaskNet, bank: FrameBank) -> Posteriors:
-    """Softmax of every head on every frame of every utterance, padding removed.
+class Head(nn.Module):
+    """From hidden states to class scores of one task, perhaps through layers of its own."""
 
-    The result of an utterance does not depend on its neighbours in the batch.
-    """
-    net.eval()
-    n_utterances = len(bank.lengths)
-    by_task = {task: [torch.empty(0)] * n_utterances for task in net.heads}
-    for batch in bank.inference_batches(net.context):
-        lengths = batch.lengths.tolist()
-        for task, logits in net(batch.x, batch.lengths).items():
-            softmax = logits.float().softmax(dim=2).cpu()
-            for row, length, values in zip(batch.rows.tolist(), lengths, softmax, strict=True):
-                by_task[task][row] = values[:length].clone()
-    return Posteriors(by_task)
+    def __init__(self, shape: NetShape, n_nets: int, n_hidden: int, n_classes: int) -> None:
+        super().__init__()
+        self.dropout = shape.trunk.dropout
+        inputs = [n_hidden] + [shape.private_units] * shape.private_layers
+        self.private = nn.ModuleList(
+            Linear(n_nets, width, shape.private_units) for width in inputs[:-1]
+        )
+        self.scores = Linear(n_nets, inputs[-1], n_classes)
+
+    def draw(self, net: int, generator: Generator) -> None:
+        """Draw one net's weights."""
+        for layer in self.private:
+            draw_rectified(layer, net, generator)  # type: ignore[arg-type]
+        draw_last(self.scores, net, generator)
+
+    def forward(self, hidden: Tensor, dropout: Dropout | None) -> Tensor:
+        """Logits (S, T, B, C) of hidden states (T, S, B, H)."""
+        n_frames, n_nets, n_rows, _ = hidden.shape
+        by_net = hidden.movedim(0, 1).flatten(1, 2)  # (S, T B, H)
+        for layer in self.private:
+            by_net = layer(by_net).relu_()
+            if dropout is not None:
+                by_frame = by_net.view(n_nets, n_frames, n_rows, -1).movedim(0, 1)
+                by_net = dropout(by_frame, self.dropout).movedim(0, 1).flatten(1, 2)
+        scores: Tensor = self.scores(by_net)
+        return scores.view(n_nets, n_frames, n_rows, -1)

@@ -1,219 +1,195 @@
-"""Fitting a net to frames, with early stopping on a dev set. Knows no corpus."""
+"""Fitting nets to frames, with early stopping on a dev set. Knows no corpus.
+
+Nets of one trunk train together as a stack: S folds, seeds or systems, each with its own data,
+order, dropout, number of epochs and end. A net comes out as if it had been trained alone.
+"""
 
 from __future__ import annotations
 
-import copy
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
-from typing import Literal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import zip_longest
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from voxaffect.errors import TrainingError
-from voxaffect.model.batches import Batch, FrameBank
-from voxaffect.model.losses import balanced_weights, multitask_loss
-from voxaffect.model.multitask import MultiTaskNet, posteriors
-from voxaffect.taxonomy import EMOTION, MISSING
+from voxaffect.model import distributed
+from voxaffect.model.adam import Group, StackAdam
+from voxaffect.model.bank import FrameBank
+from voxaffect.model.batches import NOTHING, Batch, Pick, cut
+from voxaffect.model.dropout import Dropout
+from voxaffect.model.inference import evaluate
+from voxaffect.model.learner import Learner, Lesson, Trained
+from voxaffect.model.losses import task_losses
+from voxaffect.model.multitask import MultiTaskNet
+from voxaffect.model.settings import Epoch, TrainingSettings
+from voxaffect.model.weighting import TaskWeighting, weighting
+from voxaffect.taxonomy import EMOTION, TASKS
 
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How a net is trained. The values of the paper are the defaults where it states one.
-
-    Args:
-        learning_rate: of Adam, fixed.
-        batch_size: frames a batch for a DNN, utterances for an LSTM.
-        max_epochs: passes over the training data at most.
-        patience: epochs without a better dev score before training stops.
-        batches_per_epoch: batches between two looks at the dev set at most; None means all. A DNN
-            sees thousands of batches a pass, far more than it needs between two looks.
-        crop_frames: longest stretch of an utterance in an LSTM batch, drawn anew each epoch; None
-            shows utterances whole. Every frame bears its utterance's labels, so a crop is valid.
-        clip_norm: largest norm of the gradient; None leaves it.
-        class_weight: "balanced" weighs emotion frames by inverse class frequency, None does not.
-        autocast: run matrix products in bfloat16.
-        device: "cpu", "cuda" or another name that PyTorch knows.
-    """
-
-    learning_rate: float = 3e-3
-    batch_size: int = 128
-    max_epochs: int = 50
-    patience: int = 8
-    batches_per_epoch: int | None = None
-    crop_frames: int | None = None
-    clip_norm: float | None = 1.0
-    class_weight: Literal["balanced"] | None = "balanced"
-    autocast: bool = False
-    device: str = "cpu"
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch came to.
-
-    Args:
-        number: counted from 1.
-        train_loss: mean multi-task loss over the epoch's batches.
-        dev_loss: emotion cross-entropy a dev utterance, of its mean posterior.
-        dev_ua: unweighted accuracy of dev utterances, by the largest mean posterior.
-        frames_per_s: training frames a second, padding not counted.
-    """
-
-    number: int
-    train_loss: float
-    dev_loss: float
-    dev_ua: float
-    frames_per_s: float
-
-
-@dataclass(frozen=True)
-class History:
-    """All epochs of a training, and the one whose weights were kept."""
-
-    epochs: tuple[Epoch, ...]
-    best: int
+OnEpoch = Callable[[int, Epoch], None]
+"""Told of a lesson's number and of its epoch."""
 
 
 def fit(
-    net: MultiTaskNet,
-    train: FrameBank,
-    dev: FrameBank,
-    task_weights: Mapping[str, float],
-    settings: TrainingSettings,
-    *,
-    seed: int,
-    on_epoch: Callable[[Epoch], None] | None = None,
-) -> History:
-    """Train a net in place and leave it with the weights of its best epoch on the dev set.
+    lessons: Sequence[Lesson], settings: TrainingSettings, *, on_epoch: OnEpoch | None = None
+) -> list[Trained | TrainingError]:
+    """Train nets of one trunk together, each until its own end.
 
-    The best epoch has the highest dev UA, and among equals the lowest dev loss.
+    The best epoch of a net has the highest dev UA, and among equals the lowest dev loss.
 
     Args:
-        net: the net, on the banks' device.
-        train: frames to learn from.
-        dev: frames that choose the epoch.
-        task_weights: task -> weight in the loss.
+        lessons: S of them. Where there are two or more, all training banks share one pool, and all
+            dev banks one.
         settings: how to train.
-        seed: of data order, crops and dropout; initial weights are the caller's.
-        on_epoch: told of every epoch as it ends.
+        on_epoch: told of every lesson's epochs as they end.
+
+    Returns:
+        for each lesson its trained net, or why there is none: its loss became no finite number.
 
     Raises:
-        TrainingError: the loss is no finite number, or the processor cannot autocast.
+        TrainingError: the processor cannot autocast, or the settings need one process.
     """
-    devices = [train.values.device] if train.values.is_cuda else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
-        trainer = _Trainer(net, train, task_weights, settings, seed)
-        epochs: list[Epoch] = []
-        best, best_score, best_weights = 0, (-math.inf, -math.inf), net.state_dict()
-        while len(epochs) < settings.max_epochs and len(epochs) - best < settings.patience:
-            loss, frames_per_s = trainer.epoch()
-            dev_loss, dev_ua = evaluate(net, dev)
-            epochs.append(Epoch(len(epochs) + 1, loss, dev_loss, dev_ua, frames_per_s))
-            if (dev_ua, -dev_loss) > best_score:
-                best, best_score = len(epochs), (dev_ua, -dev_loss)
-                best_weights = copy.deepcopy(net.state_dict())
-            if on_epoch is not None:
-                on_epoch(epochs[-1])
-    net.load_state_dict(best_weights)
-    return History(tuple(epochs), best)
+    _refuse_impossible(settings)
+    learners = [Learner(i, lesson, settings) for i, lesson in enumerate(lessons)]
+    stack: _Stack | None = _Stack.of_beginners(learners, settings)
+    while stack is not None:
+        stack.epoch(on_epoch)
+        stack = stack.of_those_left()
+    return [learner.outcome() for learner in learners]
 
 
-class _Trainer:
-    """A net, its optimiser and the data it learns from, one epoch at a time."""
+class _Stack:
+    """Nets that train side by side.
+
+    Args:
+        learners: S of them.
+        net: S nets.
+        weights: how much each task counts.
+        settings: how to train.
+        before: the optimiser of a larger stack, and which of its nets these are.
+    """
 
     def __init__(
         self,
+        learners: Sequence[Learner],
         net: MultiTaskNet,
-        train: FrameBank,
-        task_weights: Mapping[str, float],
+        weights: TaskWeighting,
         settings: TrainingSettings,
-        seed: int,
+        before: tuple[StackAdam, list[int]] | None = None,
     ) -> None:
-        _refuse_unsupported_autocast(settings)
-        self.net, self.train, self.settings = net, train, settings
-        self.task_weights = task_weights
-        self.class_weights = _class_weights(train, settings)
-        self.optimizer = torch.optim.Adam(net.parameters(), settings.learning_rate, fused=True)
-        self.generator = torch.Generator().manual_seed(seed)
+        self.learners, self.net, self.weights, self.settings = learners, net, weights, settings
+        groups = _groups(net, weights, settings)
+        self.adam = StackAdam(groups) if before is None else before[0].narrowed(groups, before[1])
+        self.model = distributed.shared(net)
+        class_weights = torch.stack([learner.class_weights for learner in learners])
+        self.class_weights = {EMOTION.name: class_weights.to(settings.device)}
 
-    def epoch(self) -> tuple[float, float]:
-        """Mean loss over an epoch's batches, and training frames a second."""
-        self.net.train()
+    @classmethod
+    def of_beginners(cls, learners: Sequence[Learner], settings: TrainingSettings) -> _Stack:
+        """All nets side by side, with the heads that any of them has."""
+        shapes = [learner.lesson.net.shape for learner in learners]
+        classes = {task: n for shape in shapes for task, n in shape.n_classes.items()}
+        in_order = {task: classes[task] for task in TASKS if task in classes}
+        net = MultiTaskNet.stacked(
+            [learner.lesson.net for learner in learners], replace(shapes[0], n_classes=in_order)
+        )
+        given = [[x.lesson.task_weights.get(task, 0.0) for task in in_order] for x in learners]
+        weights = weighting(
+            settings.task_weighting, torch.tensor(given), settings.gradnorm_asymmetry
+        )
+        return cls(learners, net.to(settings.device), weights.to(settings.device), settings)
+
+    def of_those_left(self) -> _Stack | None:
+        """The stack of the nets that go on, None where none does."""
+        left = [row for row, learner in enumerate(self.learners) if not learner.is_done]
+        if len(left) == len(self.learners):
+            return self
+        if not left:
+            return None
+        net = MultiTaskNet(self.net.shape, len(left)).to(self.settings.device)
+        learners, weights = [self.learners[row] for row in left], self.weights.narrowed(left)
+        return _Stack(learners, net, weights, self.settings, (self.adam, left))
+
+    def epoch(self, on_epoch: OnEpoch | None) -> None:
+        """One pass over the training data of each, then a look at each one's dev set."""
         started = time.perf_counter()
-        losses, frames = [], []
-        for batch in batches(self.net, self.train, self.settings, self.generator):
-            losses.append(self._step(batch))
-            frames.append(batch.lengths.sum())
-        mean, n_frames = torch.stack(losses).mean().item(), int(torch.stack(frames).sum())
-        if not math.isfinite(mean):
-            raise TrainingError(
-                f"the training loss became {mean}; lower learning_rate "
-                f"(it is {self.settings.learning_rate})"
+        losses, n_frames = self._learn()
+        trained = time.perf_counter()
+        scores = evaluate(self.net, [learner.lesson.dev for learner in self.learners])
+        ended = time.perf_counter()
+        speed, seconds = n_frames / (trained - started), ended - started
+        for row, learner in enumerate(self.learners):
+            epoch = Epoch(learner.n_epochs + 1, losses[row], *scores[row], speed, seconds)
+            learner.end_epoch(epoch, self.net, row)
+            if on_epoch is not None:
+                on_epoch(learner.number, epoch)
+
+    def _learn(self) -> tuple[list[float], int]:
+        """Each net's mean loss over its batches, and the frames of all nets together."""
+        total = torch.zeros(len(self.learners), device=self.settings.device)
+        n_batches = torch.zeros(len(self.learners))
+        n_frames = 0
+        for banks, picks in self._picks():
+            is_active = [len(pick.rows) > 0 for pick in picks]
+            total += self._step(banks, picks, is_active)
+            n_batches += torch.tensor(is_active)
+            n_frames += sum(int(pick.n_frames.sum()) for pick in picks)
+        means: list[float] = (distributed.summed(total).cpu() / n_batches).tolist()
+        return means, n_frames
+
+    def _picks(self) -> Iterator[tuple[list[FrameBank], list[Pick]]]:
+        """Steps of an epoch: as many as the net with the most batches has."""
+        for step in zip_longest(*(learner.batches() for learner in self.learners)):
+            banks = [found[0] for found in step if found is not None]
+            yield (
+                [banks[0] if found is None else found[0] for found in step],
+                [NOTHING if found is None else found[1] for found in step],
             )
-        return mean, n_frames / (time.perf_counter() - started)
 
-    def _step(self, batch: Batch) -> Tensor:
-        """Learn from one batch; its loss, left on the device so that nothing waits for it."""
-        autocast = torch.autocast(
-            batch.x.device.type, torch.bfloat16, enabled=self.settings.autocast
-        )
-        with autocast:
-            logits = self.net(batch.x, batch.lengths)
-        loss = multitask_loss(
-            logits, batch.targets, batch.lengths, self.task_weights, self.class_weights
-        )
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self.settings.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip_norm)
-        self.optimizer.step()
-        return loss.detach()
+    def _step(
+        self, banks: Sequence[FrameBank], picks: Sequence[Pick], is_active: Sequence[bool]
+    ) -> Tensor:
+        """Learn from one batch; losses (S,), left on the device so that nothing waits for them."""
+        rank, world = distributed.place()
+        own = picks if world == 1 else [pick.share(rank, world) for pick in picks]
+        trunk = self.net.trunk
+        batch = cut(banks, own, context=trunk.context, time_first=trunk.time_first)
+        noise = [learner.noise for learner in self.learners]
+        dropout = Dropout(noise, [pick.extent for pick in picks], rank, world)
+        self.adam.zero_grad()
+        losses = self.weights(self._task_losses(batch, dropout, world), trunk.last_weights)
+        (losses.sum() * world).backward()  # the mean over processes follows
+        self.adam.step(is_active, self.settings.clip_norm)
+        self.weights.settle()
+        return losses.detach()  # type: ignore[no-any-return]
 
-
-def batches(
-    net: MultiTaskNet, bank: FrameBank, settings: TrainingSettings, generator: torch.Generator
-) -> Iterator[Batch]:
-    """One epoch of the batches that suit the net: frames with context, or whole sequences."""
-    size, limit = settings.batch_size, settings.batches_per_epoch
-    if net.context:
-        return bank.frame_batches(size, limit, net.context, generator)
-    return islice(bank.sequence_batches(size, settings.crop_frames, 0, generator), limit)
+    def _task_losses(self, batch: Batch, dropout: Dropout, world: int) -> Tensor:
+        """The loss of each net's tasks, (S, K): this process's part of it."""
+        kind = batch.lengths.device.type
+        with torch.autocast(kind, torch.bfloat16, enabled=self.settings.autocast):
+            logits = self.model(batch.x, batch.lengths, dropout)
+        summed = None if world == 1 else distributed.summed
+        return task_losses(logits, batch.targets, batch.lengths, self.class_weights, summed)
 
 
-def evaluate(net: MultiTaskNet, dev: FrameBank) -> tuple[float, float]:
-    """Loss and unweighted accuracy of utterances by their mean posterior.
-
-    Returns:
-        mean negative log of the true class's mean posterior, and mean recall over the classes
-        present.
-    """
-    means = torch.stack([p.mean(dim=0) for p in posteriors(net, dev)[EMOTION.name]])
-    target = dev.targets[EMOTION.name].cpu()
-    known = target != MISSING
-    means, target = means[known].double(), target[known]
-    chosen = means.gather(1, target[:, None]).clamp(min=1e-12)
-    hits = (means.argmax(dim=1) == target).double()
-    recalls = [hits[target == c].mean() for c in set(target.tolist())]
-    return float(-chosen.log().mean()), float(np.mean(recalls))
+def _groups(net: MultiTaskNet, weights: TaskWeighting, settings: TrainingSettings) -> list[Group]:
+    """Everything that is learned, with its learning rate; the net's gradient alone is clipped."""
+    usual, rates = settings.learning_rate, settings.task_learning_rates
+    heads = [Group(head, rates.get(task, usual)) for task, head in net.heads.items()]
+    return [Group(net.trunk, usual), *heads, Group(weights, usual, is_clipped=False)]
 
 
-def _refuse_unsupported_autocast(settings: TrainingSettings) -> None:
+def _refuse_impossible(settings: TrainingSettings) -> None:
     on_cpu = torch.device(settings.device).type == "cpu"
     if settings.autocast and on_cpu and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         raise TrainingError(
             "autocast = true: this processor has no bfloat16 arithmetic; set it to false or train "
             "on another device"
         )
-
-
-def _class_weights(train: FrameBank, settings: TrainingSettings) -> dict[str, Tensor]:
-    if settings.class_weight is None:
-        return {}
-    target = train.targets[EMOTION.name]
-    return {EMOTION.name: balanced_weights(target, train.lengths, EMOTION.n_classes)}
+    if settings.task_weighting != "fixed" and distributed.place()[1] > 1:
+        raise TrainingError(
+            f'task_weighting = "{settings.task_weighting}" is learned by one process; set it to '
+            '"fixed" or start one'
+        )

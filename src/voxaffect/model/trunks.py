@@ -1,16 +1,20 @@
-"""The shared part of the net: frames in, hidden states out.
+"""The shared part of the net: frames in, hidden states out; S nets of one shape at once.
 
 The paper's two: a DNN of 3 x 256 on 250 ms of context (Han, Yu, Tashev 2014) and an LSTM of
-2 x 256 (Lee & Tashev 2015); the LSTM also in two directions.
+2 x 256 (Lee & Tashev 2015); the LSTM also in two directions. Every parameter has a leading axis of
+S nets: products over it are batched, and one net is a stack of one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
+
+from voxaffect.model.dropout import Dropout
+from voxaffect.model.recurrence import LstmWeights, lstm
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,9 @@ class DnnSettings:
     context: int = 12
     dropout: float = 0.5
 
-    def build(self, n_features: int) -> DnnTrunk:
-        """The trunk for F features, with fresh weights."""
-        return DnnTrunk(self, n_features)
+    def build(self, n_features: int, n_nets: int = 1) -> DnnTrunk:
+        """The trunk for F features, its weights not drawn yet."""
+        return DnnTrunk(self, n_features, n_nets)
 
 
 @dataclass(frozen=True)
@@ -50,111 +54,183 @@ class LstmSettings:
     bidirectional: bool = False
     dropout: float = 0.5
 
-    def build(self, n_features: int) -> LstmTrunk:
-        """The trunk for F features, with fresh weights."""
-        return LstmTrunk(self, n_features)
+    def build(self, n_features: int, n_nets: int = 1) -> LstmTrunk:
+        """The trunk for F features, its weights not drawn yet."""
+        return LstmTrunk(self, n_features, n_nets)
 
 
 TrunkSettings = DnnSettings | LstmSettings
 
 
+class Linear(nn.Module):
+    """S linear layers side by side: weight (S, out, in), bias (S, out)."""
+
+    def __init__(self, n_nets: int, n_inputs: int, n_outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(n_nets, n_outputs, n_inputs))
+        self.bias = nn.Parameter(torch.zeros(n_nets, n_outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(S, N, out) of (S, N, in)."""
+        if len(self.weight) == 1:  # a tenth faster than a batched product of one
+            weight, bias = self.weight.squeeze(0), self.bias.squeeze(0)
+            return nn.functional.linear(x.squeeze(0), weight, bias).unsqueeze(0)
+        return torch.baddbmm(self.bias[:, None], x, self.weight.mT)
+
+
 class DnnTrunk(nn.Module):
     """Hidden layers on each frame and its context."""
 
-    def __init__(self, settings: DnnSettings, n_features: int) -> None:
+    time_first = False
+
+    def __init__(self, settings: DnnSettings, n_features: int, n_nets: int) -> None:
         super().__init__()
         self.context = settings.context
         self.n_hidden = settings.hidden
-        layers: list[nn.Module] = []
-        width = n_features * (2 * settings.context + 1)
-        for _ in range(settings.layers):
-            layers += [nn.Linear(width, settings.hidden), nn.ReLU(), nn.Dropout(settings.dropout)]
-            width = settings.hidden
-        self.layers = nn.Sequential(*layers)
-        self.apply(_initialise_linear)
+        self.dropout = settings.dropout
+        self._n_inputs = n_features * (2 * settings.context + 1)
+        inputs = [self._n_inputs] + [settings.hidden] * (settings.layers - 1)
+        self.layers = nn.ModuleList(Linear(n_nets, width, settings.hidden) for width in inputs)
 
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # noqa: ARG002 a frame needs no length
-        """Hidden states (B, T, H) of frames (B, T + 2 r, F)."""
-        width = 2 * self.context + 1
-        windows = x.unfold(1, width, 1).transpose(2, 3)  # (B, T, 2 r + 1, F), a view
-        hidden: Tensor = self.layers(windows.flatten(2))
-        return hidden
+    @property
+    def last_weights(self) -> tuple[nn.Parameter, ...]:
+        """Weights of the last layer that all tasks share."""
+        return (self.layers[-1].weight,)  # type: ignore[return-value]
+
+    def draw(self, net: int, generator: Generator) -> None:
+        """Draw one net's weights: variance kept through rectified layers (He et al. 2015)."""
+        for layer in self.layers:
+            draw_rectified(layer, net, generator)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> Tensor:  # noqa: ARG002 a frame needs no length
+        """Hidden states (T, S, B, H) of frames (T + 2 r, S, B, F)."""
+        _, n_nets, n_rows, _ = x.shape
+        windows = x.permute(1, 2, 0, 3).unfold(2, 2 * self.context + 1, 1)  # (S, B, T, F, 2 r + 1)
+        hidden = windows.transpose(3, 4).reshape(n_nets, -1, self._n_inputs)
+        for layer in self.layers:
+            hidden = layer(hidden).relu_()
+            if dropout is not None:
+                by_frame = hidden.view(n_nets, n_rows, -1, self.n_hidden).permute(2, 0, 1, 3)
+                hidden = dropout(by_frame, self.dropout).permute(1, 2, 0, 3).flatten(1, 2)
+        return hidden.view(n_nets, n_rows, -1, self.n_hidden).permute(2, 0, 1, 3)
 
 
 class LstmTrunk(nn.Module):
     """Recurrent layers on whole padded sequences; padding never reaches a frame that counts."""
 
+    time_first = True
     context = 0
 
-    def __init__(self, settings: LstmSettings, n_features: int) -> None:
+    def __init__(self, settings: LstmSettings, n_features: int, n_nets: int) -> None:
         super().__init__()
-        directions = 2 if settings.bidirectional else 1
-        self.n_hidden = settings.hidden * directions
-        self.dropout = nn.Dropout(settings.dropout)
-        self.directions = nn.ModuleList(
-            nn.ModuleList(
-                nn.LSTM(width, settings.hidden, batch_first=True) for _ in range(directions)
-            )
-            for width in [n_features] + [self.n_hidden] * (settings.layers - 1)
+        n_directions = 2 if settings.bidirectional else 1
+        self.n_hidden = settings.hidden * n_directions
+        self.dropout = settings.dropout
+        inputs = [n_features] + [self.n_hidden] * (settings.layers - 1)
+        self.layers = nn.ModuleList(
+            LstmLayer(n_nets, n_inputs, settings.hidden, n_directions) for n_inputs in inputs
         )
-        self.apply(_initialise_lstm)
 
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Hidden states (B, T, H) of frames (B, T, F)."""
-        for layer in self.directions:
-            outputs = [read(lstm, x, lengths) for read, lstm in zip(_READERS, layer, strict=False)]  # type: ignore[call-overload]
-            x = self.dropout(torch.cat(outputs, dim=2) if len(outputs) > 1 else outputs[0])
+    @property
+    def last_weights(self) -> tuple[nn.Parameter, ...]:
+        """Weights of the last layer that all tasks share."""
+        return tuple(direction.recurrent for direction in self._layers()[-1].each())
+
+    def draw(self, net: int, generator: Generator) -> None:
+        """Draw one net's weights."""
+        for layer in self._layers():
+            for direction in layer.each():
+                direction.draw(net, generator)
+
+    def forward(self, x: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> Tensor:
+        """Hidden states (T, S, B, H) of frames (T, S, B, F)."""
+        for layer in self._layers():
+            x = layer(x, lengths)
+            x = x if dropout is None else dropout(x, self.dropout)
         return x
 
-
-def _forwards(lstm: nn.LSTM, x: Tensor, lengths: Tensor) -> Tensor:  # noqa: ARG001
-    """Padding lies behind the end, where a forward pass has already left."""
-    return lstm(x)[0]  # type: ignore[no-any-return]
+    def _layers(self) -> list[LstmLayer]:
+        return cast("list[LstmLayer]", list(self.layers))
 
 
-def _backwards(lstm: nn.LSTM, x: Tensor, lengths: Tensor) -> Tensor:
-    """Read each sequence from its own last frame to its first."""
-    return reverse(lstm(reverse(x, lengths))[0], lengths)
+class LstmLayer(nn.Module):
+    """One layer of S nets: cells that read forwards, and perhaps others that read backwards."""
+
+    def __init__(self, n_nets: int, n_inputs: int, n_hidden: int, n_directions: int) -> None:
+        super().__init__()
+        self.directions = nn.ModuleList(
+            Recurrence(n_nets, n_inputs, n_hidden, is_backward=bool(direction))
+            for direction in range(n_directions)
+        )
+
+    def each(self) -> list[Recurrence]:
+        """The directions."""
+        return cast("list[Recurrence]", list(self.directions))
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Hidden states of all directions, (T, S, B, H), of (T, S, B, F)."""
+        outputs = [direction(x, lengths) for direction in self.each()]
+        return torch.cat(outputs, dim=3) if len(outputs) > 1 else cast("Tensor", outputs[0])
 
 
-_READERS: tuple[Callable[[nn.LSTM, Tensor, Tensor], Tensor], ...] = (_forwards, _backwards)
+class Recurrence(nn.Module):
+    """One layer of LSTM cells of S nets, in one direction; gates in PyTorch's order i, f, g, o."""
+
+    def __init__(self, n_nets: int, n_inputs: int, n_hidden: int, *, is_backward: bool) -> None:
+        super().__init__()
+        self.is_backward = is_backward
+        self.input = nn.Parameter(torch.zeros(n_nets, 4 * n_hidden, n_inputs))
+        self.recurrent = nn.Parameter(torch.zeros(n_nets, 4 * n_hidden, n_hidden))
+        self.input_bias = nn.Parameter(torch.zeros(n_nets, 4 * n_hidden))
+        self.recurrent_bias = nn.Parameter(torch.zeros(n_nets, 4 * n_hidden))
+
+    @torch.no_grad()
+    def draw(self, net: int, generator: Generator) -> None:
+        """Glorot input weights, orthogonal recurrence (Saxe et al. 2014), open forget gates.
+
+        A forget bias of 1 lets gradients through from the start (Jozefowicz et al. 2015).
+        """
+        nn.init.xavier_uniform_(self.input[net], generator=generator)
+        for gate in self.recurrent[net].chunk(4):
+            nn.init.orthogonal_(gate, generator=generator)
+        for bias in (self.input_bias[net], self.recurrent_bias[net]):
+            bias.zero_()
+        self.input_bias[net].chunk(4)[1].fill_(1.0)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Hidden states (T, S, B, H) of (T, S, B, F).
+
+        Padding lies behind the end, where a forward pass has already left; backwards, each
+        sequence is read from its own last frame to its first.
+        """
+        weights = LstmWeights(self.input, self.recurrent, self.input_bias, self.recurrent_bias)
+        if not self.is_backward:
+            return lstm(x, weights)
+        return reverse(lstm(reverse(x, lengths), weights), lengths)
 
 
 def reverse(x: Tensor, lengths: Tensor) -> Tensor:
     """Reverse each sequence within its own length; padding stays where it is.
 
     Args:
-        x: (B, T, H).
-        lengths: int64 (B,).
+        x: (T, S, B, H).
+        lengths: int64 (S, B).
     """
-    time = torch.arange(x.shape[1], device=x.device)
-    mirrored = lengths[:, None] - 1 - time  # (B, T)
+    time = torch.arange(len(x), device=x.device)[:, None, None]
+    mirrored = lengths - 1 - time  # (T, S, B)
     index = torch.where(mirrored >= 0, mirrored, time)
-    return x.gather(1, index[:, :, None].expand_as(x))
+    return x.gather(0, index[..., None].expand_as(x))
 
 
-def _initialise_linear(module: nn.Module) -> None:
-    """He et al. 2015: variance kept through rectified layers."""
-    if isinstance(module, nn.Linear):
-        nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
-        nn.init.zeros_(module.bias)
+@torch.no_grad()
+def draw_rectified(layer: Linear, net: int, generator: Generator) -> None:
+    """Draw the weights of a layer that a rectifier follows (He et al. 2015)."""
+    nn.init.kaiming_uniform_(layer.weight[net], nonlinearity="relu", generator=generator)
+    layer.bias[net].zero_()
 
 
-def _initialise_lstm(module: nn.Module) -> None:
-    """Glorot input weights, orthogonal recurrence (Saxe et al. 2014), open forget gates.
-
-    A forget bias of 1 lets gradients through from the start (Jozefowicz et al. 2015).
-    """
-    if not isinstance(module, nn.LSTM):
-        return
-    hidden = module.hidden_size
-    for name, value in module.named_parameters():
-        if name.startswith("weight_ih"):
-            nn.init.xavier_uniform_(value)
-        elif name.startswith("weight_hh"):
-            for gate in range(4):
-                nn.init.orthogonal_(value.data[gate * hidden : (gate + 1) * hidden])
-        else:
-            nn.init.zeros_(value)
-        if name.startswith("bias_ih"):
-            value.data[hidden : 2 * hidden] = 1.0
+@torch.no_grad()
+def draw_last(layer: Linear, net: int, generator: Generator) -> None:
+    """Draw the weights of a layer whose outputs are class scores (Glorot and Bengio 2010)."""
+    nn.init.xavier_uniform_(layer.weight[net], generator=generator)
+    layer.bias[net].zero_()

@@ -1,0 +1,85 @@
+"""How nets are trained, and what one epoch of it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from voxaffect.model.weighting import Kind
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a net is trained. The values of the paper are the defaults where it states one.
+
+    Args:
+        learning_rate: of Adam, fixed.
+        task_learning_rates: task -> learning rate of its head and private layers, where it is to
+            be another.
+        task_weighting: "fixed" keeps the weights given, "uncertainty" (Kendall et al. 2018) and
+            "gradnorm" (Chen et al. 2018) begin at them and learn.
+        gradnorm_asymmetry: how hard GradNorm pulls slow tasks forward.
+        batch_size: frames a batch for a DNN, utterances for an LSTM.
+        max_epochs: passes over the training data at most.
+        patience: epochs without a better dev score before training stops.
+        batches_per_epoch: batches between two looks at the dev set at most; None means all. A DNN
+            sees thousands of batches a pass, far more than it needs between two looks.
+        crop_frames: longest stretch of an utterance in an LSTM batch, drawn anew each epoch; None
+            shows utterances whole. Every frame bears its utterance's labels, so a crop is valid.
+        clip_norm: largest norm of the gradient; None leaves it.
+        class_weight: "balanced" weighs emotion frames by inverse class frequency, None does not.
+        autocast: run matrix products in bfloat16.
+        device: "cpu", "cuda" or another name that PyTorch knows.
+        resident_gib: frames of a training set that are held in memory at most; a larger set is read
+            in random parts of this size, again in every epoch.
+    """
+
+    learning_rate: float = 3e-3
+    task_learning_rates: Mapping[str, float] = field(default_factory=dict)
+    task_weighting: Kind = "fixed"
+    gradnorm_asymmetry: float = 1.5
+    batch_size: int = 128
+    max_epochs: int = 50
+    patience: int = 8
+    batches_per_epoch: int | None = None
+    crop_frames: int | None = None
+    clip_norm: float | None = 1.0
+    class_weight: Literal["balanced"] | None = "balanced"
+    autocast: bool = False
+    device: str = "cpu"
+    resident_gib: float = 4.0
+
+    @property
+    def resident_bytes(self) -> float:
+        """Bytes of frames that are held in memory at most."""
+        return self.resident_gib * 2**30
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to.
+
+    Args:
+        number: counted from 1.
+        train_loss: mean multi-task loss over the epoch's batches.
+        dev_loss: emotion cross-entropy a dev utterance, of its mean posterior.
+        dev_ua: unweighted accuracy of dev utterances, by the largest mean posterior.
+        frames_per_s: training frames a second, padding not counted; of all nets of the stack.
+        seconds: wall time, dev set included.
+    """
+
+    number: int
+    train_loss: float
+    dev_loss: float
+    dev_ua: float
+    frames_per_s: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class History:
+    """All epochs of a training, and the one whose weights were kept."""
+
+    epochs: tuple[Epoch, ...]
+    best: int
