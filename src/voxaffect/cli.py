@@ -30,6 +30,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the findings as JSON
 MaxHours = Annotated[
     float, typer.Option("--max-hours", help="Longest recording or segment that is read, in hours.")
 ]
+Tensorboard = Annotated[
+    bool,
+    typer.Option(
+        "--tensorboard", help="Also write TensorBoard events below --out (extra tensorboard)."
+    ),
+]
 SOURCE = "Folder of the copy on disk, a table, or an audformat database."
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for results and the report.")]
 
@@ -108,11 +114,12 @@ def evaluate(
 def report(
     run: Annotated[Path, typer.Argument(help="The --out folder of evaluate or demo.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write it.")] = None,
+    tensorboard: Tensorboard = False,
 ) -> None:
     """Write the report of a run again: tables and figures, as one page and as Markdown."""
     from voxaffect.commands import evaluation
 
-    evaluation.report(run, out or run)
+    evaluation.report(run, out or run, tensorboard=tensorboard)
 
 
 @app.command()
@@ -121,12 +128,30 @@ def train(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the trained recogniser.")],
     system: Annotated[str, typer.Option(help="Which system to train.")] = "lstm-mtl",
     seed: Annotated[int, typer.Option(help="Seed of weights, order and dropout.")] = 0,
+    tensorboard: Tensorboard = False,
     jobs: Jobs = 0,
 ) -> None:
-    """Train a recogniser on all corpora of a settings file and save it."""
-    from voxaffect.commands import recognition
+    """Train a recogniser on all corpora of a settings file and save it.
 
-    recognition.train(config, out, system_name=system, seed=seed, n_jobs=jobs)
+    A tenth of the data stops the training and calibrates it. The folder's training.csv gets a line
+    as each epoch ends: loss, dev UA, frames a second.
+    """
+    from voxaffect.commands import training
+
+    training.train(config, out, system_name=system, seed=seed, n_jobs=jobs, tensorboard=tensorboard)
+
+
+@app.command()
+def inspect(
+    model: Annotated[Path, typer.Argument(help="Folder that train wrote.")], as_json: AsJson = False
+) -> None:
+    """Show what a recogniser is: system, corpora, seed, dev UA, settings, versions.
+
+    With --json also every epoch, and which label of its corpora is which class.
+    """
+    from voxaffect.commands import inspection
+
+    inspection.inspect(model, as_json=as_json)
 
 
 @app.command()

@@ -27,6 +27,7 @@ from voxaffect.features.standardize import Standardizer
 from voxaffect.model.examples import Examples
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.trunks import DnnSettings, LstmSettings
+from voxaffect.provenance import arithmetic, versions
 from voxaffect.taxonomy import EMOTION, TASKS
 from voxaffect.utterance.calibration import TemperatureCalibration
 from voxaffect.utterance.elm import ExtremeLearningMachine
@@ -47,6 +48,10 @@ ASSUMED = {
     "target_rms": "target level",
 }
 """What weights take for granted of the program around them: key of the header -> its words."""
+
+MEASURED = ("frames_per_s", "seconds")
+"""What of an epoch is measured by the clock: it belongs to a log, and no saved recogniser holds it,
+so that the same seed on the same machine gives the same bytes."""
 
 CLIPPED_SHARE = 0.01
 SHORT_S = 0.5
@@ -84,7 +89,8 @@ class Recognizer:
     Args:
         settings: what the classifier is.
         extractor: how recordings become frames.
-        card: what a reader should know: training corpora, seed, dev score.
+        card: what a reader should know: training corpora and how they were split; `fit` adds the
+            seed, what every epoch came to, versions and threads.
         limits: what is refused of recordings before any memory is spent on them.
     """
 
@@ -108,8 +114,17 @@ class Recognizer:
         for examples in (train, dev):
             _check_columns(examples.frames, self.extractor.names)
         self.classifier.fit(train, dev, seed=seed, on_epoch=on_epoch)
-        self.card = {**self.card, "seed": seed, **self.classifier.details()}
+        self.card = {**self.card, "seed": seed, **self._learned()}
         return self
+
+    def _learned(self) -> dict[str, Any]:
+        """What training came to and what its numbers rest on, without a time."""
+        details = plain(self.classifier.details())
+        for epoch in details["history"]["epochs"]:
+            for name in MEASURED:
+                del epoch[name]
+        made_with = {**versions(), **arithmetic(self.settings.training.device)}
+        return {**details, "made_with": made_with}
 
     def examples(
         self, recordings: Sequence[Recording], labels: Mapping[str, Sequence[str | None]]

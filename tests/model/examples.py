@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from voxaffect.features.standardize import Standardizer
-from voxaffect.model.batches import Examples, FrameBank
+from voxaffect.model.bank import FrameBank
+from voxaffect.model.examples import Examples
 
 N_FEATURES = 6
 
@@ -29,4 +30,4 @@ def make_examples(n_utterances: int = 40, seed: int = 0, noise: float = 1.0) -> 
 
 def make_bank(examples: Examples) -> FrameBank:
     """The examples on their own statistics."""
-    return FrameBank(examples, Standardizer.fit(examples.frames))
+    return FrameBank.of(examples, Standardizer.fit(examples.frames))

@@ -20,6 +20,7 @@ from voxaffect.config.file import load_settings, make_settings
 from voxaffect.config.settings import Settings
 from voxaffect.evaluation.experiment import Outcome, run
 from voxaffect.evaluation.run import Run, RunFolder
+from voxaffect.report.events import write_events
 from voxaffect.report.terminal import terminal_markdown
 from voxaffect.report.write import write_report
 from voxaffect.simulation import trees
@@ -100,9 +101,12 @@ def evaluate(
     return _evaluate(make_settings(plain, str(config)), out, effective_jobs(n_jobs))
 
 
-def report(folder: Path, out: Path) -> None:
-    """Write the report of a run that is there."""
-    _show(RunFolder(folder).load(), out)
+def report(folder: Path, out: Path, *, tensorboard: bool = False) -> None:
+    """Write the report of a run that is there, and the events of its trainings if asked."""
+    finished = RunFolder(folder).load()
+    if tensorboard:
+        console.print(f"wrote {write_events(finished.results, out)}")
+    _show(finished, out)
 
 
 def _evaluate(settings: Settings, out: Path, n_jobs: int, note: str = "") -> int:

@@ -1,4 +1,4 @@
-"""train and predict: a recogniser from corpora, and its answers for files."""
+"""predict: a recogniser's answers for files."""
 
 from __future__ import annotations
 
@@ -6,30 +6,21 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from voxaffect.artefact import ensure_writable
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
-from voxaffect.commands.console import console, effective_jobs, errors, progress_bar
-from voxaffect.commands.preparation import prepare_corpora
-from voxaffect.config.file import load_settings
-from voxaffect.config.settings import find_system
+from voxaffect.commands.console import console, errors
 from voxaffect.corpora.audformat import is_database, list_audformat
 from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.corpora.rows import is_table
 from voxaffect.corpora.table import list_table
 from voxaffect.corpora.tree import find_recordings
 from voxaffect.errors import AudioError, ConfigError, CorpusError
-from voxaffect.evaluation.folds import hold_out_dev
-from voxaffect.memory import keep_freed_memory
-from voxaffect.model.settings import Epoch
 from voxaffect.recognizer import Prediction, Recognizer
-from voxaffect.systems import NetSystem
 from voxaffect.taxonomy import EMOTION
 
 PLACE = ("path", "start_s", "end_s")
@@ -40,46 +31,6 @@ Place = Mapping[str, str]
 
 Asked = tuple[Path | Utterance, Place]
 Answer = tuple[Prediction, Place]
-
-
-def train(config: Path, out: Path, *, system_name: str, seed: int, n_jobs: int) -> None:
-    """Train a system on all corpora but a tenth, which stops and calibrates it; save it."""
-    settings = load_settings(config)
-    system = _net_system(system_name)
-    ensure_writable(out)
-    prepared = prepare_corpora(settings, effective_jobs(n_jobs))
-    dataset = prepared.dataset
-    train_ids, dev_ids = hold_out_dev(
-        dataset.utterances.values(),
-        dataset.labels(),
-        settings.evaluate.split_seed,
-        settings.evaluate.dev,
-    )
-    card = {
-        "system": system.name,
-        "corpora": [asdict(summary) for summary in prepared.corpora],
-        "data_digest": dataset.digest(sorted(dataset.utterances)),
-        "taxonomy": settings.make_taxonomy().settings(),
-    }
-    extractor = settings.features.extractor()
-    recognizer = Recognizer(system.net_settings(settings.options()), extractor, card)
-    keep_freed_memory()
-    with progress_bar("epochs") as bar:
-        task = bar.task_ids[0]
-        bar.update(task, total=recognizer.settings.training.max_epochs)
-
-        def ended(epoch: Epoch) -> None:
-            note = (
-                f"loss {epoch.train_loss:.3f}, dev UA {epoch.dev_ua:.3f}, "
-                f"{epoch.frames_per_s:,.0f} frames/s"
-            )
-            bar.update(task, advance=1, note=note)
-
-        recognizer.fit(
-            dataset.examples(train_ids), dataset.examples(dev_ids), seed=seed, on_epoch=ended
-        )
-    recognizer.save(out)
-    console.print(f"wrote {out}: {system.name}, {recognizer.classifier.summary()}")
 
 
 def predict(
@@ -160,13 +111,6 @@ def _answers(
 
 def _tell_refused(fault: Exception) -> None:
     errors.print(f"voxaffect: {fault}", style="red", soft_wrap=True)
-
-
-def _net_system(name: str) -> NetSystem:
-    system = find_system(name)
-    if not isinstance(system, NetSystem):
-        raise ConfigError(f"{name} is a baseline for experiments and cannot be saved; use lstm-mtl")
-    return system
 
 
 Writer = Callable[[Iterable[Answer]], None]

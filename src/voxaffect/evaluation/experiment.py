@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import platform
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from importlib.metadata import version
 from typing import Any
 
 import joblib
 import torch
 
-import voxaffect
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ArtefactError, FoldError, TrainingError, VoxaffectError
 from voxaffect.evaluation.dataset import Dataset
@@ -34,9 +31,9 @@ from voxaffect.evaluation.results import FoldResult, load_result
 from voxaffect.evaluation.run import CorpusSummary, Run, RunFolder, result_name
 from voxaffect.files import digest
 from voxaffect.memory import keep_freed_memory
+from voxaffect.provenance import versions
 from voxaffect.systems import NetSystem, Options, System
 
-LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "soundfile", "soxr", "joblib")
 LSTM_COST = 8.0
 """Time that an LSTM takes for a frame, relative to the other systems; only orders the work."""
 
@@ -337,16 +334,6 @@ def _header(
         note=note,
         wall_s=wall_s,
     )
-
-
-def versions() -> dict[str, str]:
-    """Versions of this program and of what its numbers rest on, and the machine."""
-    return {
-        "voxaffect": voxaffect.__version__,
-        "python": platform.python_version(),
-        **{name: version(name) for name in LIBRARIES},
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-    }
 
 
 def _by_corpus(utterances: Sequence[Utterance]) -> list[list[Utterance]]:

@@ -10,7 +10,7 @@ from voxaffect.evaluation.scores import ScoreTable
 from voxaffect.evaluation.summary import Summary
 from voxaffect.files import digest
 from voxaffect.report import facts, tables, words
-from voxaffect.report.figures import Picture
+from voxaffect.report.figures.style import Picture
 from voxaffect.report.table import Table, count, duration, listing
 
 

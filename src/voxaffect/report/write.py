@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from voxaffect.evaluation import metrics
+from voxaffect.evaluation.curves import history_of
 from voxaffect.evaluation.results import FoldResult
 from voxaffect.evaluation.run import Run
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.files import write_text
-from voxaffect.report.figures import draw_all
+from voxaffect.model.settings import Epoch
+from voxaffect.report.figures.draw import draw_all
 from voxaffect.report.page import html_page, markdown_page
 from voxaffect.report.sections import sections
 from voxaffect.report.words import findings
@@ -29,7 +31,8 @@ def write_report(run: Run, out: Path) -> list[Path]:
         out: folder; files of an earlier report in it are replaced.
 
     Returns:
-        The files, `report.html` first, then `report.md`, `results.csv` and `figures/*.svg`.
+        The files, `report.html` first, then `report.md`, `results.csv`, `curves.csv` and
+        `figures/*.svg`.
     """
     summary = summarise_run(run)
     pictures = draw_all(run, summary)
@@ -38,6 +41,7 @@ def write_report(run: Run, out: Path) -> list[Path]:
         "report.html": html_page(run, said, parts),
         "report.md": markdown_page(run, said, parts),
         "results.csv": results_csv(run.results, run.note),
+        "curves.csv": curves_csv(run.results, run.note),
         **{f"figures/{picture.name}.svg": picture.svg for picture in pictures},
     }
     for name, text in texts.items():
@@ -56,6 +60,27 @@ def results_csv(results: Iterable[FoldResult], note: str = "") -> str:
     return file.getvalue()
 
 
+def curves_csv(results: Iterable[FoldResult], note: str = "") -> str:
+    """One row for each epoch of each training; `kept` is 1 where its weights were used."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow((*TRAINING, "epoch", *OF_AN_EPOCH, "kept", "note"))
+    for result in results:
+        for epoch, kept in _epochs(result):
+            training = (getattr(result, name) for name in TRAINING)
+            numbers = (f"{getattr(epoch, name):.6g}" for name in OF_AN_EPOCH)
+            writer.writerow((*training, epoch.number, *numbers, int(kept), note))
+    return file.getvalue()
+
+
+def _epochs(result: FoldResult) -> Iterator[tuple[Epoch, bool]]:
+    """Every epoch behind a result, and whether its weights were kept."""
+    if history := history_of(result):
+        yield from ((epoch, epoch.number == history.best) for epoch in history.epochs)
+
+
+TRAINING = ("protocol", "fold", "system", "seed")
+OF_AN_EPOCH = ("train_loss", "dev_loss", "dev_ua", "frames_per_s")
 IDENTITY = ("protocol", "fold", "test_name", "system", "seed", "settings_digest")
 
 

@@ -6,7 +6,7 @@ Sources: Huang, Zhu, Siew, "Extreme learning machine: theory and applications", 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -19,7 +19,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from voxaffect.errors import ArtefactError
-from voxaffect.utterance.ridge import decompose
+from voxaffect.utterance.ridge import decompose_blocks
 
 Floats = NDArray[np.float64]
 
@@ -28,6 +28,9 @@ UNSEEN_SCORE = -1.0
 
 The scores of the C classes seen sum to 2 - C, as their targets do in every row, so that the best of
 them is at least 2 / C - 1, and an unseen class never wins."""
+
+BLOCK_ROWS = 1024
+"""Utterances whose hidden layer is in memory at once while fitting."""
 
 ARRAYS = ("classes", "mean", "scale", "hidden_weights", "hidden_bias", "coef", "intercept")
 
@@ -94,7 +97,14 @@ class ExtremeLearningMachine(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         self.mean_, self.scale_ = scaler.mean_, scaler.scale_
         self._draw_hidden_layer(inputs.shape[1])
         weights = weights * self._class_factors(codes, weights)[codes]
-        problem = decompose(self._hidden(inputs), _targets(codes, self.classes_.size), weights)
+        targets = _targets(codes, self.classes_.size)
+
+        def rows() -> Iterator[tuple[Floats, Floats, Floats]]:
+            for begin in range(0, len(inputs), BLOCK_ROWS):
+                block = slice(begin, begin + BLOCK_ROWS)
+                yield self._hidden(inputs[block]), targets[block], weights[block]
+
+        problem = decompose_blocks(rows)
         self.ridge_ = problem.best_ridge() if self.ridge == "gcv" else float(self.ridge)
         self.coef_, self.intercept_ = problem.solve(self.ridge_)
         return self

@@ -13,12 +13,14 @@ fitted values: tr A = 1 + sum s^2 / (s^2 + ridge), the 1 being the intercept's.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Rows = Callable[[], Iterator[tuple[Floats, Floats, Floats]]]
 
 GRID = np.logspace(-8, 2, 41)
 """Ridges that generalised cross-validation tries, for a unit of weight: one row is one unit."""
@@ -78,12 +80,28 @@ def decompose(inputs: Floats, targets: Floats, weights: Floats) -> RidgeProblem:
         targets: (N, K).
         weights: (N,), positive.
     """
-    mean = np.average(inputs, axis=0, weights=weights)
-    target_mean = np.average(targets, axis=0, weights=weights)
-    root = np.sqrt(weights)[:, None]
-    centred, y = root * (inputs - mean), root * (targets - target_mean)
-    u, s, vt = np.linalg.svd(centred, full_matrices=False)
-    kept = s > s[0] * max(inputs.shape) * np.finfo(np.float64).eps
+    return decompose_blocks(lambda: iter([(inputs, targets, weights)]))
+
+
+def decompose_blocks(rows: Rows) -> RidgeProblem:
+    """`decompose` of rows that come block by block, of which one is in memory.
+
+    A block's rows take part as the triangle of a QR decomposition, stacked on that of all rows
+    before them: it has the same singular values and right singular vectors as the rows themselves.
+
+    Args:
+        rows: gives inputs (n, L), targets (n, K) and weights (n,) of each block; called twice.
+    """
+    mean, target_mean, weight, n_rows = _means(rows)
+    n_inputs = mean.size
+    triangle = np.empty((0, n_inputs + target_mean.size))
+    for inputs, targets, weights in rows():
+        root = np.sqrt(weights)[:, None]
+        block = root * np.hstack([inputs - mean, targets - target_mean])
+        triangle = np.linalg.qr(np.vstack([triangle, block]), mode="r")
+    y = triangle[:, n_inputs:]
+    u, s, vt = np.linalg.svd(triangle[:, :n_inputs], full_matrices=False)
+    kept = s > s[0] * max(n_rows, n_inputs) * np.finfo(np.float64).eps
     uty = u[:, kept].T @ y
     outside = y - u[:, kept] @ uty
     return RidgeProblem(
@@ -93,6 +111,13 @@ def decompose(inputs: Floats, targets: Floats, weights: Floats) -> RidgeProblem:
         vt=vt[kept],
         uty=uty,
         rss=float(np.sum(outside**2)),
-        n=max(float(weights.sum()), float(weights.size)),
-        weight=float(weights.sum()),
+        n=max(weight, float(n_rows)),
+        weight=weight,
     )
+
+
+def _means(rows: Rows) -> tuple[Floats, Floats, float, int]:
+    """Weighted means of inputs (L,) and targets (K,), sum of the weights, number of rows."""
+    sums = [(weights @ x, weights @ y, weights.sum(), weights.size) for x, y, weights in rows()]
+    inputs, targets, weight, n_rows = (sum(part) for part in zip(*sums, strict=True))
+    return inputs / weight, targets / weight, float(weight), int(n_rows)

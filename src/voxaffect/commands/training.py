@@ -1,0 +1,120 @@
+"""train: a recogniser from corpora, and how its training went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from voxaffect.artefact import ensure_writable
+from voxaffect.classifier import NetSettings, OnEpoch
+from voxaffect.commands.console import console, effective_jobs
+from voxaffect.commands.preparation import prepare_corpora
+from voxaffect.commands.training_progress import training_progress
+from voxaffect.config.file import load_settings
+from voxaffect.config.settings import Settings, find_system
+from voxaffect.errors import ConfigError
+from voxaffect.evaluation.dataset import Prepared
+from voxaffect.evaluation.folds import hold_out_dev
+from voxaffect.memory import keep_freed_memory
+from voxaffect.model.course import Course
+from voxaffect.model.events import EventLog, summary_writer
+from voxaffect.model.log import TrainingLog
+from voxaffect.model.settings import Epoch
+from voxaffect.recognizer import Recognizer
+from voxaffect.systems import NetSystem
+
+LOG, EVENTS = "training.csv", "tensorboard"
+
+
+def train(
+    config: Path, out: Path, *, system_name: str, seed: int, n_jobs: int, tensorboard: bool = False
+) -> None:
+    """Train a system on all corpora but a tenth, which stops and calibrates it; save it.
+
+    Args:
+        config: a settings file.
+        out: folder of the recogniser, of `training.csv` and, if asked for, of `tensorboard/`.
+        system_name: one that is a net.
+        seed: of all random choices.
+        n_jobs: processes that extract features; 0 is one a core.
+        tensorboard: whether to write events for TensorBoard.
+    """
+    settings = load_settings(config)
+    system = _net_system(system_name)
+    ensure_writable(out)
+    if tensorboard:
+        summary_writer()
+    prepared = prepare_corpora(settings, effective_jobs(n_jobs))
+    dataset = prepared.dataset
+    train_ids, dev_ids = hold_out_dev(
+        dataset.utterances.values(),
+        dataset.labels(),
+        settings.evaluate.split_seed,
+        settings.evaluate.dev,
+    )
+    card = {
+        "system": system.name,
+        **_origin(settings, prepared),
+        "n_train": len(train_ids),
+        "n_dev": len(dev_ids),
+    }
+    extractor = settings.features.extractor()
+    recognizer = Recognizer(system.net_settings(settings.options()), extractor, card)
+    keep_freed_memory()
+    with _followed(recognizer.settings, out, tensorboard=tensorboard) as ended:
+        recognizer.fit(
+            dataset.examples(train_ids), dataset.examples(dev_ids), seed=seed, on_epoch=ended
+        )
+    recognizer.save(out)
+    console.print(f"wrote {out}: {system.name}, {recognizer.classifier.summary()}")
+
+
+def _net_system(name: str) -> NetSystem:
+    system = find_system(name)
+    if not isinstance(system, NetSystem):
+        raise ConfigError(f"{name} is a baseline for experiments and cannot be saved; use lstm-mtl")
+    return system
+
+
+def _origin(settings: Settings, prepared: Prepared) -> dict[str, Any]:
+    """What is learned from: which data exactly, with which classes, read and split how.
+
+    No path of this machine is told: the digests say which data they were.
+    """
+    dataset, asked = prepared.dataset, settings.evaluate
+    return {
+        "corpora": [asdict(summary) for summary in prepared.corpora],
+        "data_digest": dataset.digest(sorted(dataset.utterances)),
+        "taxonomy": settings.make_taxonomy().settings(),
+        "audio": settings.audio.model_dump(),
+        "split": {"dev": asked.dev, "split_seed": asked.split_seed},
+    }
+
+
+@contextmanager
+def _followed(settings: NetSettings, out: Path, *, tensorboard: bool) -> Iterator[OnEpoch]:
+    """What is to be told of every epoch: it is logged in the folder, and shown."""
+    course = Course(settings.training.max_epochs, settings.training.patience)
+    log = TrainingLog(out / LOG)
+    with ExitStack() as stack:
+        events = stack.enter_context(EventLog(out / EVENTS)) if tensorboard else None
+        tell = stack.enter_context(training_progress(course, _sequel(settings)))
+
+        def ended(epoch: Epoch) -> None:
+            course.add(epoch)
+            log.write(epoch, best=course.best == epoch.number)
+            if events is not None:
+                events.write(epoch)
+            tell()
+
+        yield ended
+
+
+def _sequel(settings: NetSettings) -> str:
+    """What follows the epochs and takes as long as they do, if anything does."""
+    if settings.elm.posteriors == "in-fold":
+        return ""
+    return f"; {settings.elm.n_parts} more such nets follow, for the utterance level"

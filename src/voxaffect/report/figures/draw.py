@@ -1,0 +1,38 @@
+"""Every figure of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import matplotlib as mpl
+
+from voxaffect.evaluation.curves import learning_curves
+from voxaffect.evaluation.run import PROTOCOLS, Run
+from voxaffect.evaluation.summary import Summary
+from voxaffect.report.figures import accuracy, confusions, curves, high_level
+from voxaffect.report.figures.style import STYLE, Picture, picture
+
+
+def draw_all(run: Run, summary: Summary) -> tuple[Picture, ...]:
+    """Every figure that the results of a run allow."""
+    with mpl.rc_context(STYLE):
+        return tuple(_figures(run, summary))
+
+
+def _figures(run: Run, summary: Summary) -> Iterator[Picture]:
+    for table in summary.tables:
+        name, drawn = f"accuracy-{table.protocol}", accuracy.accuracy(table)
+        yield picture(name, table.protocol, accuracy.CAPTION, drawn, run.note)
+    aggregated = summary.table("aggregated")
+    if aggregated:
+        drawn = confusions.confusions(aggregated)
+        yield picture("confusion", "aggregated", confusions.CAPTION, drawn, run.note)
+    samples = high_level.high_level_samples(run)
+    if samples:
+        drawn = high_level.high_level(samples)
+        yield picture("high-level", "aggregated", high_level.CAPTION, drawn, run.note)
+    for protocol in PROTOCOLS:
+        learned = learning_curves([r for r in run.results if r.protocol == protocol])
+        if learned:
+            name, drawn = f"learning-{protocol}", curves.learning(learned)
+            yield picture(name, protocol, curves.caption(learned), drawn, run.note)

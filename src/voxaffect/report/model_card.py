@@ -1,0 +1,79 @@
+"""Tables of what a saved recogniser is and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxaffect.report.facts import pairs
+from voxaffect.report.table import ABSENT, Cell, Table, count, decimal
+from voxaffect.report.words import flat
+
+Card = Mapping[str, Any]
+
+SETTINGS = ("split", "audio")
+ELSEWHERE = ("history", "corpora", "made_with", "taxonomy", *SETTINGS)
+"""What of the card stands elsewhere; which label is which class is too much for a table."""
+
+
+def model_card(header: Card, arrays: Mapping[str, NDArray[Any]]) -> tuple[Table, ...]:
+    """What a recogniser is, what it learned from, and how.
+
+    Args:
+        header: as a saved recogniser's header reads.
+        arrays: its weights by name.
+    """
+    card = header["card"]
+    settings = {
+        **header["settings"],
+        "features": header["features"],
+        **{key: card[key] for key in SETTINGS if key in card},
+    }
+    return (
+        pairs("Recogniser", ("What", ""), dict(_facts(header, arrays))),
+        _corpora(card.get("corpora", ())),
+        pairs("Settings", ("Setting", "Value"), flat(settings)),
+        pairs("Made with", ("Library or machine", "Version"), card.get("made_with", {})),
+    )
+
+
+def _facts(header: Card, arrays: Mapping[str, NDArray[Any]]) -> Iterator[tuple[str, str]]:
+    card = header["card"]
+    yield from flat({key: value for key, value in card.items() if key not in ELSEWHERE}).items()
+    yield from _training(card.get("history"))
+    for task, classes in header["classes"].items():
+        yield task, ", ".join(classes)
+    yield "numbers in the weights", count(sum(int(np.size(values)) for values in arrays.values()))
+    yield "weights", header["weights"]
+    yield "written by voxaffect", header["voxaffect"]
+
+
+def _training(history: Card | None) -> Iterator[tuple[str, str]]:
+    if not history:
+        return
+    best = history["epochs"][history["best"] - 1]
+    yield "epoch kept", f"{history['best']} of {len(history['epochs'])}"
+    yield "dev UA", decimal(best["dev_ua"])
+    yield "dev loss", decimal(best["dev_loss"])
+
+
+def _corpora(corpora: list[Card]) -> Table:
+    rows = tuple(
+        (
+            Cell(corpus["name"]),
+            Cell(corpus["language"]),
+            Cell(count(sum(corpus["emotion"].values()))),
+            Cell(count(corpus["n_speakers"])),
+            Cell(corpus["digest"]),
+        )
+        for corpus in corpora
+    )
+    return Table(
+        "Learned from",
+        ("Corpus", "Language", "Utterances", "Speakers", "Metadata digest"),
+        rows or ((Cell("not told"), *(Cell(ABSENT) for _ in range(4))),),
+        words=frozenset({0, 1, 4}),
+    )

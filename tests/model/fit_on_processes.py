@@ -1,0 +1,57 @@
+"""One net, trained by however many processes `torchrun` has started; the first writes it down.
+
+torchrun --nproc-per-node 2 -m tests.model.fit_on_processes KIND OUT
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from tests.model.examples import N_FEATURES, make_examples
+from voxaffect.features.standardize import Standardizer
+from voxaffect.model import distributed
+from voxaffect.model.bank import Parts
+from voxaffect.model.learner import Lesson, Trained
+from voxaffect.model.multitask import MultiTaskNet, NetShape
+from voxaffect.model.settings import TrainingSettings
+from voxaffect.model.training import fit
+from voxaffect.model.trunks import DnnSettings, LstmSettings
+
+TRUNKS = {"dnn": DnnSettings(hidden=16, context=2), "lstm": LstmSettings(hidden=16)}
+WEIGHTS = {"emotion": 1.0, "gender": 0.1, "naturalness": 0.1}
+CLASSES = {"emotion": 4, "gender": 4, "naturalness": 2}
+SETTINGS = TrainingSettings(batch_size=10, max_epochs=3, crop_frames=20)
+
+
+def train(kind: str) -> Trained:
+    """The net of a kind, with dropout, crops and a last batch that does not divide by two."""
+    examples, dev = make_examples(37), make_examples(16, seed=1)
+    standardizer = Standardizer.fit(examples.frames)
+    net = MultiTaskNet.drawn(NetShape(TRUNKS[kind], N_FEATURES, CLASSES), seed=5)
+    parts, dev_parts = Parts(examples, standardizer), Parts(dev, standardizer)
+    (trained,) = fit([Lesson(net, parts, dev_parts, WEIGHTS, seed=5)], SETTINGS)
+    assert isinstance(trained, Trained)
+    return trained
+
+
+def plain(trained: Trained) -> dict[str, object]:
+    """Weights and history as JSON can hold them."""
+    weights = {name: value.tolist() for name, value in trained.net.state_dict().items()}
+    return {"weights": weights, "history": asdict(trained.history)}
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    with distributed.process_group("cpu"):
+        trained, (rank, world) = train(sys.argv[1]), distributed.place()
+    if rank == 0:
+        Path(sys.argv[2]).write_text(json.dumps({"world": world, **plain(trained)}))
+
+
+if __name__ == "__main__":
+    main()
