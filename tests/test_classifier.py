@@ -9,8 +9,8 @@ import torch
 from tests.model.examples import make_examples
 from voxaffect.classifier import ElmSettings, NetClassifier, NetSettings
 from voxaffect.errors import TrainingError
-from voxaffect.model.batches import Examples
-from voxaffect.model.training import TrainingSettings
+from voxaffect.model.examples import Examples
+from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings
 from voxaffect.taxonomy import EMOTION
 from voxaffect.utterance.functionals import functionals

@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import soundfile
 
+from tests.model.events import read_events
 from voxaffect.cli import main
 from voxaffect.commands.evaluation import DEMO
 from voxaffect.corpora.loaders import CORPORA
@@ -60,6 +64,44 @@ def model(project: Path) -> Path:
     return project / "model"
 
 
+def test_the_same_command_in_another_process_writes_the_same_recogniser(
+    project: Path, model: Path, tmp_path: Path
+) -> None:
+    words = ("train", project / "settings.toml", "--system", "lstm-mtl", "-j", 1, "--out", tmp_path)
+    command = [sys.executable, "-m", "voxaffect", *map(str, words)]
+    environment = {**os.environ, "PYTHONHASHSEED": "7"}
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+    files = {path.name for path in model.iterdir()}
+    assert files == {path.name for path in tmp_path.iterdir()}
+    for name in files - {"training.csv"}:  # which tells times
+        assert (tmp_path / name).read_bytes() == (model / name).read_bytes()
+
+
+def test_a_training_is_logged_and_the_recogniser_says_what_it_is(
+    project: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (model / "training.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert (row["epoch"], row["best"]) == ("1", "1")
+    assert voxaffect(monkeypatch, "inspect", model, "--json") == 0
+    card = json.loads(capsys.readouterr().out)["card"]
+    assert (card["system"], card["seed"]) == ("lstm-mtl", 0)
+    assert [corpus["name"] for corpus in card["corpora"]] == ["emodb", "urdu"]
+    assert all(corpus["digest"] for corpus in card["corpora"])
+    assert card["history"]["epochs"][0]["train_loss"] == float(row["train_loss"])
+    assert str(project) not in (model / "recognizer.json").read_text()
+    assert voxaffect(monkeypatch, "inspect", model) == 0
+    assert card["data_digest"] in capsys.readouterr().out
+
+
+def test_events_are_written_where_they_are_asked_for(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train", project / "settings.toml", "--system", "dnn-stl", "-j", 1)
+    assert voxaffect(monkeypatch, *words, "--out", tmp_path, "--tensorboard") == 0
+    assert len(read_events(tmp_path / "tensorboard")["ua/dev"]) == 1
+
+
 def test_evaluate_writes_results_and_report_and_resumes(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -74,8 +116,9 @@ def test_evaluate_writes_results_and_report_and_resumes(
     assert voxaffect(monkeypatch, *words) == 0
     assert {path: path.stat().st_mtime_ns for path in files} == files
     (out / "report.html").unlink()
-    assert voxaffect(monkeypatch, "report", out) == 0
+    assert voxaffect(monkeypatch, "report", out, "--tensorboard") == 0
     assert (out / "report.html").exists()
+    assert len(list(out.glob("tensorboard/cross/*/dnn-mtl-0"))) == 2
 
 
 def test_the_command_line_replaces_settings_of_the_file(
@@ -233,6 +276,7 @@ def test_the_demo_runs_the_whole_experiment(
         (("corpora", "show", "emdb"), "did you mean 'emodb'"),
         (("corpora", "check", "emodb", "/nowhere"), "/nowhere"),
         (("predict", "a.wav", "--model", "nothing"), "nothing: holds no recogniser"),
+        (("inspect", "nothing"), "nothing: holds no recogniser"),
         (("report", "nothing"), "nothing: holds no run.json"),
         (("train", "none.toml", "-o", "x", "--system", "svm"), "none.toml"),
     ],

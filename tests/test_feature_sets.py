@@ -11,7 +11,8 @@ import pytest
 from tests.features.encoders.tiny import save_encoder
 from voxaffect.commands.evaluation import evaluate
 from voxaffect.commands.preparation import prepare_corpora
-from voxaffect.commands.recognition import predict, train
+from voxaffect.commands.recognition import predict
+from voxaffect.commands.training import train
 from voxaffect.config.file import load_settings
 from voxaffect.config.settings import Settings
 from voxaffect.errors import ArtefactError, TrainingError

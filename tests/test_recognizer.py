@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from voxaffect.artefact import read_artefact, write_artefact
+from voxaffect.artefact import FORMAT, read_artefact, write_artefact
 from voxaffect.audio.decode import DecodeLimits
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.classifier import NetSettings
@@ -16,9 +16,10 @@ from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ArtefactError, AudioError, CorpusError, TrainingError
 from voxaffect.features.descriptors.lld import LowLevelDescriptors
 from voxaffect.features.frames import FrameGrid
-from voxaffect.model.batches import Examples
-from voxaffect.model.training import TrainingSettings
+from voxaffect.model.examples import Examples
+from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
+from voxaffect.provenance import arithmetic, versions
 from voxaffect.recognizer import Recognizer
 from voxaffect.simulation.formats import write_film, write_sphere
 from voxaffect.taxonomy import EMOTION, GENDER, MISSING
@@ -207,7 +208,7 @@ def test_other_frame_features_are_refused(saved: Path) -> None:
 
 def test_a_newer_format_is_refused(saved: Path) -> None:
     path = saved / "recognizer.json"
-    path.write_text(path.read_text().replace('"format": 1', '"format": 99'))
+    path.write_text(path.read_text().replace(f'"format": {FORMAT}', '"format": 99'))
     with pytest.raises(ArtefactError, match="format 99"):
         Recognizer.load(saved)
 
@@ -261,6 +262,16 @@ def test_what_was_trained_on_another_device_answers_on_this_one(
     assert loaded.settings == here
     answers = [r.predict([tone(30)])[0].probabilities for r in (recognizer, loaded)]
     assert answers[0] == answers[1]
+
+
+def test_the_card_tells_how_it_was_made_and_no_time(saved: Path) -> None:
+    header, _ = read_artefact(saved)
+    card = header["card"]
+    assert (card["note"], card["seed"]) == ("tones", 0)
+    assert card["made_with"] == {**versions(), **arithmetic()}
+    (names,) = {tuple(epoch) for epoch in card["history"]["epochs"]}
+    assert names == ("number", "train_loss", "dev_loss", "dev_ua")
+    assert 1 <= card["history"]["best"] <= len(card["history"]["epochs"])
 
 
 def test_examples_are_decoded_levelled_and_labelled(recognizer: Recognizer, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from voxaffect.baselines import SvmClassifier
-from voxaffect.model.training import TrainingSettings
+from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings
 from voxaffect.systems import SYSTEMS, NetSystem, Options
 

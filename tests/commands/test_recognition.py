@@ -11,11 +11,10 @@ import pytest
 
 from tests.corpora.recordings import record_tree
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits, decode
-from voxaffect.commands import recognition
 from voxaffect.commands.exchange import export
-from voxaffect.commands.recognition import predict, train
+from voxaffect.commands.recognition import predict
 from voxaffect.corpora.corpus import Utterance
-from voxaffect.errors import ArtefactError, ConfigError
+from voxaffect.errors import ConfigError
 from voxaffect.recognizer import Prediction, Recognizer
 from voxaffect.taxonomy import EMOTION
 
@@ -179,13 +178,3 @@ def test_a_timeline_where_none_can_be_is_refused(output: str) -> None:
 def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(ConfigError, match="'xml' is unknown"):
         answer("a.wav", output="xml")
-
-
-def test_training_tries_its_folder_before_anything_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = tmp_path / "settings.toml"
-    settings.write_text('[corpora]\nemodb = "nowhere"\n')
-    monkeypatch.setattr(recognition, "prepare_corpora", lambda *_: pytest.fail("came too far"))
-    with pytest.raises(ArtefactError, match=r"settings\.toml: cannot be written"):
-        train(settings, settings, system_name="lstm-mtl", seed=0, n_jobs=1)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
+import torch
 
 from voxaffect.features.standardize import Standardizer
-from voxaffect.model.bank import FrameBank
+from voxaffect.model.bank import FrameBank, Parts
 from voxaffect.model.examples import Examples
+from voxaffect.model.learner import Lesson
+from voxaffect.model.multitask import MultiTaskNet, NetShape
+from voxaffect.model.trunks import TrunkSettings
+from voxaffect.taxonomy import TASKS
 
 N_FEATURES = 6
 
@@ -28,6 +36,52 @@ def make_examples(n_utterances: int = 40, seed: int = 0, noise: float = 1.0) -> 
     return Examples(frames, targets)
 
 
+def numbered(lengths: Sequence[int]) -> Examples:
+    """Every frame holds its utterance and its own number; the emotion is the utterance too."""
+    frames = [
+        np.stack([np.full(n, u), np.arange(n)], axis=1).astype(np.float32)
+        for u, n in enumerate(lengths)
+    ]
+    return Examples(frames, {"emotion": np.arange(len(lengths), dtype=np.int64)})
+
+
+def identity(n_features: int = 2) -> Standardizer:
+    """Leaves frames as they are."""
+    return Standardizer(np.zeros(n_features, np.float32), np.ones(n_features, np.float32))
+
+
 def make_bank(examples: Examples) -> FrameBank:
     """The examples on their own statistics."""
     return FrameBank.of(examples, Standardizer.fit(examples.frames))
+
+
+def make_parts(examples: Examples, n_bytes: float = float("inf")) -> Parts:
+    """The examples on their own statistics, part by part if they are many."""
+    return Parts(examples, Standardizer.fit(examples.frames), n_bytes=n_bytes)
+
+
+def make_shape(trunk: TrunkSettings, *tasks: str, private_layers: int = 0) -> NetShape:
+    """A net on the examples' features."""
+    n_classes = {task: TASKS[task].n_classes for task in tasks or ("emotion",)}
+    return NetShape(trunk, N_FEATURES, n_classes, private_layers, private_units=5)
+
+
+def make_lesson(
+    shape: NetShape, train: Examples, dev: Examples, weights: dict[str, float], seed: int
+) -> Lesson:
+    """A lesson for a net alone: training statistics, fresh weights."""
+    net, standardizer = MultiTaskNet.drawn(shape, seed), Standardizer.fit(train.frames)
+    own = [Parts(examples, standardizer) for examples in (train, dev)]
+    return Lesson(net, own[0], own[1], weights, seed)
+
+
+def utterance(bank: FrameBank, row: int) -> torch.Tensor:
+    """Frames (T, F) of an utterance of a bank, as the pool holds them."""
+    place = bank.rows[row]
+    start, length = int(bank.pool.starts[place]), int(bank.pool.lengths[place])
+    return bank.pool.values[start : start + length]
+
+
+def without_dropout(trunk: TrunkSettings) -> TrunkSettings:
+    """The same trunk that drops nothing."""
+    return replace(trunk, dropout=0.0)

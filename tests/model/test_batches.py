@@ -5,11 +5,22 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from tests.model.examples import make_bank, make_examples
-from voxaffect.errors import TrainingError
+from tests.model.examples import identity, make_bank, make_examples, numbered
 from voxaffect.features.standardize import Standardizer
-from voxaffect.model.batches import Examples, FrameBank
+from voxaffect.model.bank import FrameBank, banks
+from voxaffect.model.batches import (
+    INFERENCE_FRAMES,
+    NOTHING,
+    Pick,
+    cut,
+    frame_picks,
+    inference_picks,
+    sequence_picks,
+)
+from voxaffect.model.examples import Examples
+from voxaffect.taxonomy import MISSING
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -17,15 +28,85 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def numbered_bank(lengths: list[int]) -> FrameBank:
-    """Every frame holds its utterance and its own number."""
-    frames = [
-        np.stack([np.full(n, u), np.arange(n)], axis=1).astype(np.float32)
-        for u, n in enumerate(lengths)
-    ]
-    identity = Standardizer(np.zeros(2, np.float32), np.ones(2, np.float32))
-    return FrameBank(
-        Examples(frames, {"emotion": np.arange(len(lengths), dtype=np.int64)}), identity
+    return FrameBank.of(numbered(lengths), identity())
+
+
+@st.composite
+def picks(draw: st.DrawFn, lengths: list[int]) -> Pick:
+    """Any stretches of any utterances, perhaps none."""
+    rows = draw(st.lists(st.integers(0, len(lengths) - 1), max_size=5))
+    first = [draw(st.integers(0, lengths[row] - 1)) for row in rows]
+    n_frames = [draw(st.integers(1, lengths[r] - f)) for r, f in zip(rows, first, strict=True)]
+    return Pick(*(torch.tensor(column, dtype=torch.int64) for column in (rows, first, n_frames)))
+
+
+def gathered(
+    examples: Examples, statistics: Standardizer, pick: Pick, context: int, longest: int
+) -> list[NDArray[np.float32]]:
+    """What a batch shows of each row, (T + 2 r, F), utterance by utterance."""
+    shown = []
+    for row, first in zip(pick.rows.tolist(), pick.first.tolist(), strict=True):
+        frames = examples.frames[row]
+        index = np.arange(first - context, first + longest + context).clip(0, len(frames) - 1)
+        shown.append(statistics.transform(frames[index]))
+    return shown
+
+
+@given(data=st.data(), n_nets=st.integers(1, 3), context=st.integers(0, 4), time_first=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_a_batch_is_what_each_net_would_gather_alone(
+    data: st.DataObject, n_nets: int, context: int, time_first: bool
+) -> None:
+    every = make_examples(9)
+    several = [every.select(np.arange(9)[s : s + 6]) for s in range(n_nets)]
+    statistics = [Standardizer.fit(examples.frames) for examples in several]
+    chosen = [data.draw(picks([len(f) for f in own.frames])) for own in several[1:]]
+    chosen.insert(0, data.draw(picks([len(f) for f in several[0].frames]).filter(has_rows)))
+    batch = cut(banks(several, statistics), chosen, context=context, time_first=time_first)
+    longest, n_rows = (max(sizes) for sizes in zip(*(p.extent for p in chosen), strict=True))
+    assert batch.x.shape == (longest + 2 * context, n_nets, n_rows, 6)
+    for s, (own, stats, pick) in enumerate(zip(several, statistics, chosen, strict=True)):
+        missing = n_rows - len(pick.rows)
+        assert batch.lengths[s].tolist() == pick.n_frames.tolist() + [0] * missing
+        for task, target in own.targets.items():
+            known = target[pick.rows.numpy()].tolist()
+            assert batch.targets[task][s].tolist() == known + [MISSING] * missing
+        for b, expected in enumerate(gathered(own, stats, pick, context, longest)):
+            np.testing.assert_allclose(batch.x[:, s, b], expected, rtol=1e-6, atol=1e-6)
+
+
+def has_rows(pick: Pick) -> bool:
+    return len(pick.rows) > 0
+
+
+@pytest.mark.parametrize("time_first", [True, False])
+def test_memory_lies_as_the_trunk_reads_it(time_first: bool) -> None:
+    bank = make_bank(make_examples(8))
+    pick = next(sequence_picks(bank, 4, None, generator()))
+    x = cut([bank, bank], [pick, pick], context=0 if time_first else 2, time_first=time_first).x
+    net_by_net = x.transpose(0, 1) if time_first else x.permute(1, 2, 0, 3)
+    assert net_by_net.is_contiguous()
+
+
+def test_a_net_without_a_batch_has_no_frames_and_no_labels() -> None:
+    bank = numbered_bank([3, 5])
+    pick = next(sequence_picks(bank, 2, None, generator()))
+    batch = cut([bank, bank], [pick, NOTHING], context=0, time_first=True)
+    assert batch.lengths[1].tolist() == [0, 0]
+    assert batch.targets["emotion"][1].tolist() == [MISSING, MISSING]
+    assert torch.equal(batch.x[:, 0], cut([bank], [pick], context=0, time_first=True).x[:, 0])
+
+
+def test_a_task_that_only_a_neighbour_has_is_missing() -> None:
+    first, second = numbered([3]), numbered([4])
+    both = Examples(second.frames, {**second.targets, "gender": np.array([1])})
+    batch = cut(
+        banks([first, both], [identity(), identity()]),
+        [Pick(*(torch.tensor([k]) for k in (0, 0, 3)))] * 2,
+        context=0,
+        time_first=True,
     )
+    assert batch.targets["gender"].tolist() == [[MISSING], [1]]
 
 
 @given(
@@ -40,45 +121,84 @@ def test_an_epoch_shows_every_utterance_once_and_no_frame_of_another(
 ) -> None:
     bank = numbered_bank(lengths)
     seen: list[int] = []
-    for batch in bank.sequence_batches(batch_size, crop, context, generator()):
-        seen += batch.rows.tolist()
-        assert torch.equal(batch.x[:, :, 0], batch.rows[:, None].expand(batch.x.shape[:2]).float())
-        for x, row, n in zip(batch.x, batch.rows, batch.lengths, strict=True):
+    for pick in sequence_picks(bank, batch_size, crop, generator()):
+        batch = cut([bank], [pick], context=context, time_first=True)
+        seen += pick.rows.tolist()
+        assert 1 <= len(pick.rows) <= batch_size
+        x = batch.x[:, 0]  # (W, B, 2)
+        assert torch.equal(x[:, :, 0], pick.rows.expand(x.shape[:2]).float())
+        for row, values, n in zip(pick.rows, x[:, :, 1].T, batch.lengths[0], strict=True):
             assert n == min(lengths[row], crop or lengths[row])
-            middle = x[context : context + n, 1]
+            middle = values[context : context + n]
             assert torch.equal(middle.diff(), torch.ones(n - 1))
             before = (middle[0] - torch.arange(context, 0, -1)).clamp(min=0)
-            assert torch.equal(x[:context, 1], before)
+            assert torch.equal(values[:context], before)
     assert sorted(seen) == list(range(len(lengths)))
+
+
+def test_a_crop_may_begin_anywhere() -> None:
+    bank, order = numbered_bank([10]), generator()
+    begins = {int(p.first) for _ in range(200) for p in sequence_picks(bank, 1, 7, order)}
+    assert begins == {0, 1, 2, 3}
 
 
 def test_frame_batches_show_every_frame_once_with_its_targets() -> None:
     bank = numbered_bank([3, 1, 7])
     seen = []
-    for batch in bank.frame_batches(4, None, 2, generator()):
-        assert batch.x.shape[1] == 5
-        assert torch.equal(batch.targets["emotion"], batch.rows)
-        seen += [tuple(v.tolist()) for v in batch.x[:, 2]]
+    for pick in frame_picks(bank, 4, None, generator()):
+        batch = cut([bank], [pick], context=2, time_first=False)
+        assert len(batch.x) == 5
+        assert torch.equal(batch.targets["emotion"][0], pick.rows)
+        seen += [tuple(v.tolist()) for v in batch.x[2, 0]]
     assert sorted(seen) == [(u, f) for u, n in enumerate([3, 1, 7]) for f in range(n)]
 
 
-def test_inference_batches_hold_whole_utterances() -> None:
-    bank = numbered_bank([5, 30_000, 2, 9])
-    rows = [batch.rows.tolist() for batch in bank.inference_batches(0)]
-    assert rows[0] == [1]
-    assert sorted(row for batch in rows for row in batch) == [0, 1, 2, 3]
+def test_frame_batches_are_as_many_as_asked_for() -> None:
+    bank = numbered_bank([30, 30])
+    assert [len(pick.rows) for pick in frame_picks(bank, 8, 3, generator())] == [8, 8, 8]
+    assert len(list(frame_picks(bank, 8, 100, generator()))) == 8
+
+
+@given(lengths=st.lists(st.integers(1, 20_000), min_size=1, max_size=8))
+@settings(max_examples=40, deadline=None)
+def test_inference_batches_hold_whole_utterances(lengths: list[int]) -> None:
+    bank = numbered_bank(lengths)
+    seen: list[int] = []
+    for pick in inference_picks(bank):
+        assert pick.first.eq(0).all()
+        assert pick.n_frames.tolist() == [lengths[row] for row in pick.rows.tolist()]
+        n_frames, n_rows = pick.extent
+        assert n_rows == 1 or n_frames * n_rows <= INFERENCE_FRAMES
+        seen += pick.rows.tolist()
+    assert sorted(seen) == list(range(len(lengths)))
+    assert [lengths[row] for row in seen] == sorted(lengths, reverse=True)
+
+
+def orders(bank: FrameBank, seed: int, epoch: int = 0) -> list[list[int]]:
+    return [p.rows.tolist() for p in sequence_picks(bank, 8, 10, generator(seed), epoch)]
 
 
 def test_the_generator_decides_the_order() -> None:
     bank = make_bank(make_examples())
-    orders = [
-        [batch.rows.tolist() for batch in bank.sequence_batches(8, 10, 0, generator(seed))]
-        for seed in (1, 1, 2)
-    ]
-    assert orders[0] == orders[1] != orders[2]
+    assert orders(bank, 1) == orders(bank, 1) != orders(bank, 2)
+    frames = [[p.rows.tolist() for p in frame_picks(bank, 8, 3, generator(s))] for s in (1, 1, 2)]
+    assert frames[0] == frames[1] != frames[2]
 
 
-def test_no_utterances_are_refused() -> None:
-    identity = Standardizer(np.zeros(2, np.float32), np.ones(2, np.float32))
-    with pytest.raises(TrainingError, match="no utterances"):
-        FrameBank(Examples([]), identity)
+def test_the_epoch_decides_when_long_batches_come_whatever_the_net() -> None:
+    bank = numbered_bank(list(range(1, 33)))
+    times = [[max(rows) // 8 for rows in orders(bank, seed, epoch=3)] for seed in (1, 2)]
+    assert times[0] == times[1]
+    assert len({tuple(map(max, orders(bank, 1, epoch))) for epoch in range(6)}) > 1
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_the_shares_of_all_processes_are_the_batch(world: int) -> None:
+    bank = numbered_bank([4, 9, 2, 7, 5])
+    (pick,) = sequence_picks(bank, 5, 3, generator())
+    shares = [pick.share(rank, world) for rank in range(world)]
+    for name in ("rows", "first", "n_frames"):
+        whole = torch.empty_like(getattr(pick, name))
+        for rank, share in enumerate(shares):
+            whole[rank::world] = getattr(share, name)
+        assert torch.equal(whole, getattr(pick, name))

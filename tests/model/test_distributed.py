@@ -20,7 +20,9 @@ def test_two_processes_reach_the_net_that_one_does(kind: str, tmp_path: Path) ->
     out = tmp_path / "net.json"
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     apart = ["--standalone", "-m", "tests.model.fit_on_processes", kind, str(out)]
-    ended = subprocess.run([*launcher, *apart], cwd=ROOT, capture_output=True, text=True)
+    ended = subprocess.run(
+        [*launcher, *apart], check=False, cwd=ROOT, capture_output=True, text=True
+    )
     assert ended.returncode == 0, ended.stderr
     shared = json.loads(out.read_text())
     assert shared["world"] == 2

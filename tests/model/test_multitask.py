@@ -1,39 +1,158 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
+from torch import Tensor
 
-from tests.model.examples import N_FEATURES, make_bank, make_examples
-from voxaffect.model.multitask import MultiTaskNet, posteriors
+from tests.model.examples import N_FEATURES, make_shape
+from voxaffect.model.dropout import Dropout
+from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 
-TASKS = {"emotion": 4, "gender": 4}
-TRUNKS: list[TrunkSettings] = [
-    DnnSettings(hidden=8, context=3),
-    LstmSettings(hidden=8, bidirectional=True),
-]
+DNN = DnnSettings(hidden=8, context=2)
+LSTM = LstmSettings(hidden=8)
+TRUNKS: list[TrunkSettings] = [DNN, LSTM, LstmSettings(hidden=8, bidirectional=True)]
+TASKS = ("emotion", "gender", "naturalness")
+
+
+def frames(net: MultiTaskNet, n_frames: int = 5, n_rows: int = 2) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(3)
+    shape = (n_frames + 2 * net.trunk.context, net.n_nets, n_rows, N_FEATURES)
+    lengths = torch.full((net.n_nets, n_rows), n_frames)
+    return torch.randn(*shape, generator=generator), lengths
+
+
+def parameters(net: torch.nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach() for name, value in net.named_parameters()}
+
+
+@pytest.mark.parametrize("private_layers", [0, 1, 2])
+@pytest.mark.parametrize("trunk", TRUNKS, ids=str)
+def test_subtasks_share_the_trunk_and_nothing_else(
+    trunk: TrunkSettings, private_layers: int
+) -> None:
+    net = MultiTaskNet.drawn(make_shape(trunk, *TASKS, private_layers=private_layers), 0)
+    net(*frames(net))["gender"].square().sum().backward()
+    assert all(p.grad is not None for p in net.trunk.parameters())
+    assert all(p.grad is not None for p in net.heads["gender"].parameters())
+    for task in ("emotion", "naturalness"):
+        assert all(p.grad is None for p in net.heads[task].parameters())
+
+
+@pytest.mark.parametrize("private_layers", [0, 1, 2])
+def test_private_layers_are_as_many_and_as_wide_as_asked_for(private_layers: int) -> None:
+    net = MultiTaskNet.drawn(make_shape(LSTM, *TASKS, private_layers=private_layers), 0)
+    for task, n_classes in zip(TASKS, (4, 4, 2), strict=True):
+        own = [tuple(p.shape[1:]) for p in net.heads[task].parameters() if p.dim() == 3]
+        widths = [8, *[5] * private_layers, n_classes]
+        assert own == list(zip(widths[1:], widths[:-1], strict=True))
+        assert net(*frames(net))[task].shape == (1, 5, 2, n_classes)
+
+
+def test_private_layers_are_rectified_layers_before_the_scores() -> None:
+    net = MultiTaskNet.drawn(make_shape(LSTM, "emotion", private_layers=1), 0)
+    x, lengths = frames(net)
+    hidden = net.trunk(x, lengths)[:, 0].detach()
+    head = parameters(net.heads["emotion"])
+    inner = (hidden @ head["private.0.weight"][0].T + head["private.0.bias"][0]).relu()
+    expected = inner @ head["scores.weight"][0].T + head["scores.bias"][0]
+    torch.testing.assert_close(net(x, lengths)["emotion"][0], expected)
+
+
+def test_private_layers_drop_units_as_the_trunk_does() -> None:
+    trunk = replace(LSTM, dropout=0.5)
+    net = MultiTaskNet.drawn(make_shape(trunk, "emotion", private_layers=1), 0)
+    hidden = 1 + torch.rand(3, 1, 2, 8)
+    seen: list[tuple[Tensor, float]] = []
+
+    class Watched(Dropout):
+        def __call__(self, hidden: Tensor, probability: float) -> Tensor:
+            seen.append((hidden, probability))
+            return torch.zeros_like(hidden)
+
+    head = net.heads["emotion"]
+    scores = head(hidden, Watched([torch.Generator()], [(3, 2)]))
+    ((dropped, probability),) = seen
+    assert (dropped.shape, probability) == ((3, 1, 2, 5), 0.5)
+    assert torch.equal(scores, head.scores.bias.expand_as(scores))  # type: ignore[union-attr,operator]
 
 
 @pytest.mark.parametrize("trunk", TRUNKS, ids=str)
-def test_posteriors_are_those_of_each_utterance_alone(trunk: TrunkSettings) -> None:
-    torch.manual_seed(0)
-    net = MultiTaskNet(trunk, N_FEATURES, TASKS)
-    examples = make_examples(12)
-    bank = make_bank(examples)
-    together = posteriors(net, bank)
-    for i, frames in enumerate(examples.frames):
-        first = int(bank.starts[i])
-        margin = net.context
-        index = torch.arange(-margin, len(frames) + margin).clamp(0, len(frames) - 1)
-        logits = net(bank.values[first + index][None], torch.tensor([len(frames)]))
-        for task in TASKS:
-            torch.testing.assert_close(together[task][i], logits[task][0].softmax(dim=1))
-            assert together[task][i].shape == (len(frames), 4)
+def test_heads_that_follow_change_nothing_of_those_before(trunk: TrunkSettings) -> None:
+    alone = parameters(MultiTaskNet.drawn(make_shape(trunk, "emotion"), 4))
+    with_others = parameters(MultiTaskNet.drawn(make_shape(trunk, *TASKS), 4))
+    assert all(torch.equal(value, with_others[name]) for name, value in alone.items())
 
 
-def test_subtasks_share_the_trunk() -> None:
-    net = MultiTaskNet(LstmSettings(hidden=8), N_FEATURES, TASKS)
-    logits = net(torch.randn(2, 5, N_FEATURES), torch.tensor([5, 5]))
-    logits["gender"].sum().backward()
-    assert all(p.grad is not None for p in net.trunk.parameters())
-    assert net.heads["emotion"].weight.grad is None
+def test_the_seed_decides_the_weights_and_the_global_stream_is_left_alone() -> None:
+    before = torch.random.get_rng_state()
+    first, second, other = (
+        parameters(MultiTaskNet.drawn(make_shape(LSTM, *TASKS), seed)) for seed in (1, 1, 2)
+    )
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+CHOICES = (("emotion",), ("emotion", "gender"), TASKS, ("emotion", "naturalness"))
+
+
+def nets_and_stack(
+    trunk: TrunkSettings, private_layers: int = 0
+) -> tuple[list[MultiTaskNet], MultiTaskNet]:
+    shapes = [make_shape(trunk, *tasks, private_layers=private_layers) for tasks in CHOICES]
+    nets = [MultiTaskNet.drawn(shape, seed) for seed, shape in enumerate(shapes)]
+    return nets, MultiTaskNet.stacked(nets, shapes[2])
+
+
+@pytest.mark.parametrize("private_layers", [0, 1])
+@pytest.mark.parametrize("trunk", TRUNKS, ids=str)
+def test_a_net_goes_into_a_stack_and_comes_out_the_same(
+    trunk: TrunkSettings, private_layers: int
+) -> None:
+    nets, stack = nets_and_stack(trunk, private_layers)
+    for s, net in enumerate(nets):
+        back = stack.single(s, net.heads)
+        assert back.shape == net.shape
+        found, expected = parameters(back), parameters(net)
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_heads_that_a_net_does_not_have_lie_idle() -> None:
+    _, stack = nets_and_stack(LSTM, private_layers=1)
+    for parameter in stack.heads["gender"].parameters():
+        assert [bool(parameter[s].any()) for s in (0, 3)] == [False, False]
+
+
+def test_a_net_that_is_taken_out_is_a_copy() -> None:
+    nets, stack = nets_and_stack(LSTM)
+    single = stack.single(1, nets[1].heads)
+    with torch.no_grad():
+        for parameter in stack.parameters():
+            parameter.zero_()
+    expected = parameters(nets[1])
+    assert all(torch.equal(value, expected[name]) for name, value in parameters(single).items())
+
+
+@pytest.mark.parametrize("private_layers", [0, 1])
+@pytest.mark.parametrize("trunk", TRUNKS, ids=str)
+def test_a_stack_scores_as_its_nets_do_with_dropout_too(
+    trunk: TrunkSettings, private_layers: int
+) -> None:
+    nets, stack = nets_and_stack(trunk, private_layers)
+    x, lengths = frames(stack)
+
+    def noise(*seeds: int) -> Dropout:
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        return Dropout(generators, [(5, 2)] * len(seeds))
+
+    # Private layers draw task by task, so a net's masks are its own where it has all the heads.
+    for dropout in (None, noise(0, 1, 2, 3)):
+        together = stack(x, lengths, dropout)
+        for s, net in enumerate(nets):
+            alone = net(x[:, s : s + 1], lengths[s : s + 1], noise(s) if dropout else None)
+            for task, scores in alone.items():
+                torch.testing.assert_close(together[task][s], scores[0], rtol=1e-5, atol=1e-6)

@@ -28,6 +28,7 @@ def result(
     """A result with `right[c]` of `of` utterances of each class c recognised.
 
     The wrong answers name the next class. A class with a negative count is not in the test set.
+    Every system but svm has learned by epochs: three with an odd seed, else four.
     """
     classes = [c for c, n in enumerate(right) if n >= 0]
     y_true = np.repeat(classes, of)
@@ -39,7 +40,10 @@ def result(
     fold = protocol if protocol == "aggregated" else f"{protocol}/{test_name}"
     settled = {
         "high_level": np.abs(np.repeat(given, 4, axis=1) + rng.normal(0, 0.05, (y_true.size, 16))),
-        "details": {"leakage": f"{fold}: the test set shares no speaker with the training data."},
+        "details": {
+            "leakage": f"{fold}: the test set shares no speaker with the training data.",
+            "history": None if system == "svm" else plain_history(3 if seed % 2 else 4),
+        },
         **more,
     }
     return FoldResult(
@@ -57,6 +61,22 @@ def result(
         seconds=1.5,
         **settled,
     )
+
+
+def plain_history(n_epochs: int, best: int = 2) -> dict[str, Any]:
+    """Epochs as a result keeps them: the loss halves, dev UA gains a tenth."""
+    epochs = [
+        {
+            "number": number,
+            "train_loss": 2.0**-number,
+            "dev_loss": 1.0 / number,
+            "dev_ua": 0.3 + number / 10,
+            "frames_per_s": 1000.0 * number,
+            "seconds": 0.5,
+        }
+        for number in range(1, n_epochs + 1)
+    ]
+    return {"epochs": epochs, "best": best}
 
 
 def corpus(name: str, style: dict[str, int], **more: Any) -> CorpusSummary:

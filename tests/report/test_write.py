@@ -11,7 +11,7 @@ import pytest
 
 from tests.report.runs import NOTE, full_run, result
 from voxaffect.evaluation.run import Run
-from voxaffect.report.write import results_csv, write_report
+from voxaffect.report.write import curves_csv, results_csv, write_report
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 
@@ -50,14 +50,18 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def test_all_files_are_there_and_nothing_else(written: list[Path]) -> None:
     root = written[0].parent
-    assert [path.name for path in written[:3]] == ["report.html", "report.md", "results.csv"]
+    names = ["report.html", "report.md", "results.csv", "curves.csv"]
+    assert [path.name for path in written[:4]] == names
     assert {p for p in root.rglob("*") if p.is_file()} == set(written)
-    assert {p.name for p in written[3:]} == {
+    assert {p.name for p in written[4:]} == {
         "accuracy-within.svg",
         "accuracy-cross.svg",
         "accuracy-aggregated.svg",
         "confusion.svg",
         "high-level.svg",
+        "learning-within.svg",
+        "learning-cross.svg",
+        "learning-aggregated.svg",
     }
 
 
@@ -74,11 +78,11 @@ def test_the_page_parses_and_needs_nothing_else(written: list[Path]) -> None:
 
 
 def test_the_note_stands_wherever_numbers_do(written: list[Path]) -> None:
-    page, page_md, rows = (path.read_text("utf-8") for path in written[:3])
+    page, page_md, rows, epochs = (path.read_text("utf-8") for path in written[:4])
     assert page.count(f'<p class="note">{NOTE}</p>') == 6
     assert page_md.count(f"> {NOTE}") == 6
-    assert all(NOTE in line for line in rows.splitlines()[1:])
-    assert all("Simulated speech" in path.read_text("utf-8") for path in written[3:])
+    assert all(NOTE in line for line in (rows + epochs).splitlines() if "0." in line)
+    assert all("Simulated speech" in path.read_text("utf-8") for path in written[4:])
 
 
 def test_what_failed_is_listed_and_escaped(written: list[Path]) -> None:
@@ -96,7 +100,7 @@ def test_the_card_names_digests_versions_and_time(written: list[Path]) -> None:
 
 def test_every_figure_of_the_markdown_exists(written: list[Path]) -> None:
     names = re.findall(r"\]\((figures/[^)]+)\)", written[1].read_text("utf-8"))
-    assert {written[0].parent / name for name in names} == set(written[3:])
+    assert {written[0].parent / name for name in names} == set(written[4:])
 
 
 def test_one_system_one_fold_and_missing_protocols(tmp_path: Path) -> None:
@@ -108,9 +112,9 @@ def test_one_system_one_fold_and_missing_protocols(tmp_path: Path) -> None:
 
 
 def test_a_run_without_results_is_a_report_too(tmp_path: Path) -> None:
-    page, _, rows = write_report(Run({}, (), {}, (), note=NOTE), tmp_path)
+    page, _, *tables = write_report(Run({}, (), {}, (), note=NOTE), tmp_path)
     assert "There are no results yet." in page.read_text("utf-8")
-    assert len(rows.read_text("utf-8").splitlines()) == 1
+    assert [len(rows.read_text("utf-8").splitlines()) for rows in tables] == [1, 1]
 
 
 def test_a_second_report_replaces_the_first(tmp_path: Path) -> None:
@@ -129,3 +133,13 @@ def test_the_csv_has_a_row_a_result_and_leaves_absent_recalls_empty() -> None:
     )
     assert (row["ua"], row["wa"]) == ("0.500000", "0.500000")
     assert (row["recall_sad"], row["recall_angry"]) == ("", "0.000000")
+
+
+def test_the_curves_have_a_row_an_epoch_and_say_which_was_kept() -> None:
+    results = [result("emodb/a", system, (5,) * 4, seed=1) for system in ("dnn-mtl", "svm")]
+    rows = list(csv.DictReader(io.StringIO(curves_csv(results))))
+    assert [row["kept"] for row in rows] == ["0", "1", "0"]
+    assert list(rows[1].values()) == [
+        *("within", "within/emodb/a", "dnn-mtl", "1", "2"),
+        *("0.25", "0.5", "0.5", "2000", "1", ""),
+    ]

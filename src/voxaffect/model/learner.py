@@ -97,10 +97,10 @@ class Learner:
             row: which of them this is.
         """
         self.n_epochs = epoch.number
-        if not math.isfinite(epoch.train_loss):
+        if not math.isfinite(epoch.train_loss + epoch.dev_loss):
             self._failure = TrainingError(
-                f"the training loss became {epoch.train_loss}; lower learning_rate "
-                f"(it is {self.settings.learning_rate})"
+                f"the training loss became {epoch.train_loss} and the dev loss {epoch.dev_loss}; "
+                f"lower learning_rate (it is {self.settings.learning_rate})"
             )
             return
         self._epochs.append(epoch)

@@ -62,7 +62,7 @@ class UncertaintyWeighting(TaskWeighting):
     def forward(self, losses: Tensor, shared: Sequence[Tensor]) -> Tensor:  # noqa: ARG002 as above
         """As `TaskWeighting.forward`."""
         weighted = (-self.log_variance).exp() * losses + self.log_variance / 2
-        counted = (self.initial > 0) & (losses.detach() > 0)
+        counted = (self.initial > 0) & (losses.detach() != 0)  # a loss that is no number counts
         return torch.where(counted, weighted, 0.0).sum(1)
 
 

@@ -9,7 +9,9 @@ import pytest
 from tests.report.runs import NOTE, full_run, result
 from voxaffect.evaluation.run import Run
 from voxaffect.evaluation.summary import summarise_run
-from voxaffect.report.figures import Picture, draw_all, high_level_samples
+from voxaffect.report.figures.draw import draw_all
+from voxaffect.report.figures.high_level import high_level_samples
+from voxaffect.report.figures.style import Picture
 
 
 def draw(run: Run) -> dict[str, Picture]:
@@ -21,23 +23,29 @@ def small(n_hit: int = 3, **more: object) -> Run:
     return Run({}, (), {}, (replace(one, **more),), note="costs $5 & more_or_less")  # type: ignore[arg-type]
 
 
-def test_a_small_aggregated_run_has_three_pictures_that_parse_and_carry_the_note() -> None:
+def test_a_small_aggregated_run_has_four_pictures_that_parse_and_carry_the_note() -> None:
     pictures = draw(small())
-    assert set(pictures) == {"accuracy-aggregated", "confusion", "high-level"}
+    assert set(pictures) == {
+        "accuracy-aggregated",
+        "confusion",
+        "high-level",
+        "learning-aggregated",
+    }
     for picture in pictures.values():
         root = ET.fromstring(picture.svg)  # noqa: S314
         assert "costs $5 & more_or_less" in " ".join(root.itertext())
         assert "dnn-mtl" in " ".join(root.itertext())
 
 
-def test_ids_of_a_picture_begin_with_its_name_and_all_references_hit() -> None:
-    picture = draw(small())["confusion"]
+@pytest.mark.parametrize("name", ["confusion", "learning-aggregated"])
+def test_ids_of_a_picture_begin_with_its_name_and_all_references_hit(name: str) -> None:
+    picture = draw(small())[name]
     root = ET.fromstring(picture.svg)  # noqa: S314
     ids = {element.get("id") for element in root.iter() if element.get("id")}
     used = {
         value[1:] for e in root.iter() for key, value in e.attrib.items() if key.endswith("href")
     }
-    assert all(str(name).startswith("confusion-") for name in ids)
+    assert all(str(some).startswith(f"{name}-") for some in ids)
     assert used <= ids
 
 
@@ -60,3 +68,8 @@ def test_figure_two_shows_the_four_systems_of_the_paper_in_one_seed() -> None:
 
 def test_no_results_no_pictures() -> None:
     assert draw(Run({}, (), {}, (), note=NOTE)) == {}
+
+
+def test_systems_without_epochs_have_no_learning_curves() -> None:
+    run = Run({}, (), {}, (result("emodb/a", "svm", (5,) * 4),))
+    assert set(draw(run)) == {"accuracy-within"}

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from voxaffect.model.adam import Group, StackAdam
+
+RATES = (3e-3, 3e-3, 1e-2, 1e-3)
+S = 3
+
+
+class Weights(nn.Module):
+    """Two parameters of S nets."""
+
+    def __init__(self, *shapes: tuple[int, ...], n_nets: int = S, seed: int = 0) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        drawn = [torch.randn(n_nets, *shape, generator=generator) for shape in shapes]
+        self.values = nn.ParameterList([nn.Parameter(values) for values in drawn])
+
+
+def make_groups(n_nets: int = S, rates: Sequence[float] = RATES) -> list[Group]:
+    """A trunk, two heads and something that is not clipped."""
+    shapes = [[(4, 3), (4,)], [(2, 4), (2,)], [(5, 4)], [(6,)]]
+    modules = [Weights(*own, n_nets=n_nets, seed=i) for i, own in enumerate(shapes)]
+    return [
+        Group(module, rate, is_clipped=i < 3)
+        for i, (module, rate) in enumerate(zip(modules, rates, strict=True))
+    ]
+
+
+def parameters(groups: Sequence[Group]) -> list[nn.Parameter]:
+    return [parameter for group in groups for parameter in group.module.parameters()]
+
+
+class Reference:
+    """One net and PyTorch's own optimiser."""
+
+    def __init__(self, groups: Sequence[Group], net: int) -> None:
+        own = [
+            [nn.Parameter(p[net].detach().clone()) for p in group.module.parameters()]
+            for group in groups
+        ]
+        self.parameters = [p for group in own for p in group]
+        self._clipped = [
+            p for group, ps in zip(groups, own, strict=True) if group.is_clipped for p in ps
+        ]
+        options = [
+            {"params": ps, "lr": g.learning_rate} for g, ps in zip(groups, own, strict=True)
+        ]
+        self._adam = torch.optim.Adam(options)
+
+    def step(self, grads: Sequence[Tensor], clip_norm: float | None) -> None:
+        for parameter, grad in zip(self.parameters, grads, strict=True):
+            parameter.grad = grad.clone()
+        if clip_norm is not None:
+            nn.utils.clip_grad_norm_(self._clipped, clip_norm)
+        self._adam.step()
+
+
+def give_gradients(groups: Sequence[Group], generator: torch.Generator) -> list[Tensor]:
+    """Of very different sizes, so that clipping bites some nets and not others."""
+    grads = []
+    for parameter in parameters(groups):
+        scale = torch.logspace(-2, 1, S)[: len(parameter)].view(-1, *[1] * (parameter.dim() - 1))
+        parameter.grad = scale * torch.randn(parameter.shape, generator=generator)
+        grads.append(parameter.grad.clone())
+    return grads
+
+
+def check_equal(groups: Sequence[Group], references: Sequence[Reference]) -> None:
+    for s, reference in enumerate(references):
+        for ours, theirs in zip(parameters(groups), reference.parameters, strict=True):
+            torch.testing.assert_close(ours[s], theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
+@pytest.mark.parametrize("rates", [RATES, (3e-3,) * 4], ids=["several rates", "one rate"])
+def test_each_net_is_updated_as_by_an_optimiser_of_its_own(
+    rates: Sequence[float], clip_norm: float | None
+) -> None:
+    groups = make_groups(rates=rates)
+    references = [Reference(groups, s) for s in range(S)]
+    adam, generator = StackAdam(groups), torch.Generator().manual_seed(1)
+    pattern = [[True] * S, [True, False, True], [False, True, True], [True, True, False]] * 3
+    for active in pattern:
+        adam.zero_grad()
+        grads = give_gradients(groups, generator)
+        adam.step(active, clip_norm)
+        for s in range(S):
+            if active[s]:
+                references[s].step([grad[s] for grad in grads], clip_norm)
+        check_equal(groups, references)
+
+
+def test_a_net_without_a_batch_is_left_as_it_is() -> None:
+    groups, generator = make_groups(), torch.Generator().manual_seed(1)
+    adam = StackAdam(groups)
+    give_gradients(groups, generator)
+    adam.step([True] * S, 1.0)
+    before = adam.values.clone()
+    give_gradients(groups, generator)
+    adam.step([True, False, True], 1.0)
+    changed = (adam.values != before).all(1)
+    assert changed.tolist() == [True, False, True]
+    assert torch.equal(adam.values[1], before[1])
+
+
+def test_parameters_are_views_of_one_block() -> None:
+    groups = make_groups()
+    before = torch.cat([p.detach().flatten(1) for p in parameters(groups)], 1)
+    adam = StackAdam(groups)
+    assert torch.equal(adam.values, before)
+    adam.values.zero_()
+    assert all(not parameter.any() for parameter in parameters(groups))
+
+
+def test_a_parameter_without_a_gradient_counts_as_nought() -> None:
+    groups = make_groups()
+    adam, first = StackAdam(groups), parameters(groups)[0]
+    before = adam.values.clone()
+    adam.zero_grad()
+    assert all(parameter.grad is None for parameter in parameters(groups))
+    first.grad = torch.ones_like(first)
+    adam.step([True] * S, 1.0)
+    n_own = first[0].numel()
+    assert (adam.values[:, :n_own] != before[:, :n_own]).all()
+    assert torch.equal(adam.values[:, n_own:], before[:, n_own:])
+
+
+def test_a_net_that_is_no_number_spoils_no_other() -> None:
+    groups, generator = make_groups(), torch.Generator().manual_seed(1)
+    references = [Reference(groups, s) for s in range(S)]
+    adam = StackAdam(groups)
+    grads = give_gradients(groups, generator)
+    for parameter in parameters(groups):
+        assert parameter.grad is not None
+        parameter.grad[1] = float("nan")
+    adam.step([True] * S, 1.0)
+    for s in (0, 2):
+        references[s].step([grad[s] for grad in grads], 1.0)
+    assert adam.values[1].isnan().all()
+    for s in (0, 2):
+        for ours, theirs in zip(parameters(groups), references[s].parameters, strict=True):
+            torch.testing.assert_close(ours[s], theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_fewer_nets_go_on_exactly_where_more_were() -> None:
+    kept = [0, 2]
+    generators = [torch.Generator().manual_seed(1) for _ in range(2)]
+    whole, cut_down = make_groups(), make_groups()
+    one, other = StackAdam(whole), StackAdam(cut_down)
+    for adam, groups, generator in zip(
+        (one, other), (whole, cut_down), generators, strict=True
+    ):
+        for active in ([True, True, True], [True, True, False]):
+            give_gradients(groups, generator)
+            adam.step(active, 1.0)
+    fewer = make_groups(n_nets=2)
+    other = other.narrowed(fewer, kept)
+    for _ in range(3):
+        grads = give_gradients(whole, generators[0])
+        for parameter, grad in zip(parameters(fewer), grads, strict=True):
+            parameter.grad = grad[kept]
+        one.step([True] * S, 1.0)
+        other.step([True, True], 1.0)
+    assert torch.equal(other.values, one.values[kept])
+
+
+def test_nets_can_stop_before_the_first_step() -> None:
+    groups = make_groups()
+    adam = StackAdam(groups)
+    fewer = make_groups(n_nets=1)
+    narrowed = adam.narrowed(fewer, [1])
+    assert torch.equal(narrowed.values, adam.values[1:2])
+    assert torch.equal(parameters(fewer)[0], parameters(groups)[0][1:2])
