@@ -174,8 +174,8 @@ def test_inference_batches_hold_whole_utterances(lengths: list[int]) -> None:
     assert [lengths[row] for row in seen] == sorted(lengths, reverse=True)
 
 
-def orders(bank: FrameBank, seed: int, epoch: int = 0) -> list[list[int]]:
-    return [p.rows.tolist() for p in sequence_picks(bank, 8, 10, generator(seed), epoch)]
+def orders(bank: FrameBank, seed: int) -> list[list[int]]:
+    return [p.rows.tolist() for p in sequence_picks(bank, 8, 10, generator(seed))]
 
 
 def test_the_generator_decides_the_order() -> None:
@@ -187,9 +187,14 @@ def test_the_generator_decides_the_order() -> None:
 
 def test_the_epoch_decides_when_long_batches_come_whatever_the_net() -> None:
     bank = numbered_bank(list(range(1, 33)))
-    times = [[max(rows) // 8 for rows in orders(bank, seed, epoch=3)] for seed in (1, 2)]
-    assert times[0] == times[1]
-    assert len({tuple(map(max, orders(bank, 1, epoch))) for epoch in range(6)}) > 1
+
+    def longest(seed: int, epoch: int) -> list[int]:
+        found = sequence_picks(bank, 8, None, generator(seed), epoch)
+        return [pick.extent[0] for pick in found]
+
+    assert longest(1, 3) == longest(2, 3)
+    assert sorted(longest(1, 3)) == [8, 16, 24, 32]
+    assert len({tuple(longest(1, epoch)) for epoch in range(6)}) > 1
 
 
 @pytest.mark.parametrize("world", [1, 2, 3])

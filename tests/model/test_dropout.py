@@ -77,6 +77,18 @@ def test_a_net_without_a_batch_draws_nothing() -> None:
     assert torch.equal(idle.get_state(), before)
 
 
+def test_a_net_draws_for_the_layers_of_its_own_tasks_alone() -> None:
+    tasks = [{"emotion"}, {"emotion", "gender"}]
+    noise, x = generators(0, 1), hidden(3, 2, 2)
+    before = [generator.get_state() for generator in noise]
+    dropout = Dropout(noise, [(3, 2)] * 2, tasks=tasks)
+    dropout.of("gender")(x, 0.5)
+    moved = [not torch.equal(g.get_state(), b) for g, b in zip(noise, before, strict=True)]
+    assert moved == [False, True]
+    first = Dropout(generators(0), [(3, 2)])(x[:, :1], 0.5)
+    assert torch.equal(dropout.of("emotion")(x, 0.5)[:, :1], first)
+
+
 @pytest.mark.parametrize("world", [2, 3])
 def test_processes_take_their_rows_of_the_whole_mask(world: int) -> None:
     x = hidden(6, 1, 7)

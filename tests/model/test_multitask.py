@@ -147,9 +147,9 @@ def test_a_stack_scores_as_its_nets_do_with_dropout_too(
 
     def noise(*seeds: int) -> Dropout:
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        return Dropout(generators, [(5, 2)] * len(seeds))
+        tasks = [CHOICES[seed] for seed in seeds]
+        return Dropout(generators, [(5, 2)] * len(seeds), tasks=tasks)
 
-    # Private layers draw task by task, so a net's masks are its own where it has all the heads.
     for dropout in (None, noise(0, 1, 2, 3)):
         together = stack(x, lengths, dropout)
         for s, net in enumerate(nets):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from voxaffect.artefact import ensure_writable
 from voxaffect.classifier import NetSettings, OnEpoch
-from voxaffect.commands.console import console, effective_jobs
+from voxaffect.commands.console import console, effective_jobs, errors
 from voxaffect.commands.preparation import prepare_corpora
 from voxaffect.commands.training_progress import training_progress
 from voxaffect.config.file import load_settings
@@ -20,7 +20,9 @@ from voxaffect.evaluation.dataset import Prepared
 from voxaffect.evaluation.folds import hold_out_dev
 from voxaffect.memory import keep_freed_memory
 from voxaffect.model.course import Course
+from voxaffect.model.distributed import first_goes_first, place, process_group
 from voxaffect.model.events import EventLog, summary_writer
+from voxaffect.model.examples import Examples
 from voxaffect.model.log import TrainingLog
 from voxaffect.model.settings import Epoch
 from voxaffect.recognizer import Recognizer
@@ -33,6 +35,8 @@ def train(
     config: Path, out: Path, *, system_name: str, seed: int, n_jobs: int, tensorboard: bool = False
 ) -> None:
     """Train a system on all corpora but a tenth, which stops and calibrates it; save it.
+
+    Started by `torchrun`, several processes train the one net, and the first of them tells of it.
 
     Args:
         config: a settings file.
@@ -47,7 +51,26 @@ def train(
     ensure_writable(out)
     if tensorboard:
         summary_writer()
-    prepared = prepare_corpora(settings, effective_jobs(n_jobs))
+    net_settings = system.net_settings(settings.options())
+    with process_group(net_settings.training.device):
+        is_first = place()[0] == 0
+        console.quiet = errors.quiet = not is_first
+        recognizer, train_set, dev_set = _beginning(settings, system, net_settings, n_jobs)
+        keep_freed_memory()
+        told = _followed(net_settings, out, tensorboard=tensorboard) if is_first else nullcontext()
+        with told as ended:
+            recognizer.fit(train_set, dev_set, seed=seed, on_epoch=ended)
+    if is_first:
+        recognizer.save(out)
+        console.print(f"wrote {out}: {system.name}, {recognizer.classifier.summary()}")
+
+
+def _beginning(
+    settings: Settings, system: NetSystem, net_settings: NetSettings, n_jobs: int
+) -> tuple[Recognizer, Examples, Examples]:
+    """An untrained recogniser, and what it is to learn from and be stopped by."""
+    with first_goes_first():
+        prepared = prepare_corpora(settings, effective_jobs(n_jobs))
     dataset = prepared.dataset
     train_ids, dev_ids = hold_out_dev(
         dataset.utterances.values(),
@@ -61,15 +84,8 @@ def train(
         "n_train": len(train_ids),
         "n_dev": len(dev_ids),
     }
-    extractor = settings.features.extractor()
-    recognizer = Recognizer(system.net_settings(settings.options()), extractor, card)
-    keep_freed_memory()
-    with _followed(recognizer.settings, out, tensorboard=tensorboard) as ended:
-        recognizer.fit(
-            dataset.examples(train_ids), dataset.examples(dev_ids), seed=seed, on_epoch=ended
-        )
-    recognizer.save(out)
-    console.print(f"wrote {out}: {system.name}, {recognizer.classifier.summary()}")
+    recognizer = Recognizer(net_settings, settings.features.extractor(), card)
+    return recognizer, dataset.examples(train_ids), dataset.examples(dev_ids)
 
 
 def _net_system(name: str) -> NetSystem:

@@ -23,6 +23,8 @@ def process_group(device: str) -> Iterator[None]:
         yield
         return
     is_cuda = torch.device(device).type == "cuda"
+    if is_cuda:
+        torch.cuda.set_device(distributed.get_node_local_rank())
     distributed.init_process_group("nccl" if is_cuda else "gloo")
     try:
         yield
@@ -37,9 +39,14 @@ def place() -> tuple[int, int]:
     return 0, 1
 
 
-def wait_for_all() -> None:
-    """Go on when every process has come here."""
-    if place()[1] > 1:
+@contextmanager
+def first_goes_first() -> Iterator[None]:
+    """The first process does what follows; the others when it is done, and find its work there."""
+    rank, world = place()
+    if world > 1 and rank > 0:
+        distributed.barrier()
+    yield
+    if world > 1 and rank == 0:
         distributed.barrier()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ class Dropout:
         extents: frames and rows (T, B) that each net's batch has; a net draws for these alone.
         rank: which rows of the batch this process computes: every `world`-th from `rank` on.
         world: processes that share the batch. Each draws the masks of all rows.
+        tasks: tasks that each net learns; None where all learn the same.
     """
 
     def __init__(
@@ -28,9 +29,20 @@ class Dropout:
         extents: Sequence[tuple[int, int]],
         rank: int = 0,
         world: int = 1,
+        tasks: Sequence[Container[str]] | None = None,
     ) -> None:
         self._generators, self._extents = generators, extents
-        self._rank, self._world = rank, world
+        self._rank, self._world, self._tasks = rank, world, tasks
+
+    def of(self, task: str) -> Dropout:
+        """The masks of a task's own layers, for which a net without the task draws nothing."""
+        if self._tasks is None:
+            return self
+        extents = [
+            extent if task in own else (0, 0)
+            for extent, own in zip(self._extents, self._tasks, strict=True)
+        ]
+        return Dropout(self._generators, extents, self._rank, self._world)
 
     def __call__(self, hidden: Tensor, probability: float) -> Tensor:
         """Hidden states (T, S, B, H), some set to 0 and the others scaled up for them."""

@@ -87,7 +87,10 @@ class MultiTaskNet(nn.Module):
     ) -> dict[str, Tensor]:
         """Logits (S, T, B, C) a task, of frames (T + 2 r, S, B, F)."""
         hidden = self.trunk(x, lengths, dropout)
-        return {task: head(hidden, dropout) for task, head in self.heads.items()}
+        return {
+            task: head(hidden, None if dropout is None else dropout.of(task))
+            for task, head in self.heads.items()
+        }
 
 
 class Head(nn.Module):

@@ -98,7 +98,7 @@ def decompose_blocks(rows: Rows) -> RidgeProblem:
     for inputs, targets, weights in rows():
         root = np.sqrt(weights)[:, None]
         block = root * np.hstack([inputs - mean, targets - target_mean])
-        triangle = np.linalg.qr(np.vstack([triangle, block]), mode="r")
+        triangle = np.asarray(np.linalg.qr(np.vstack([triangle, block]), mode="r"))
     y = triangle[:, n_inputs:]
     u, s, vt = np.linalg.svd(triangle[:, :n_inputs], full_matrices=False)
     kept = s > s[0] * max(n_rows, n_inputs) * np.finfo(np.float64).eps
