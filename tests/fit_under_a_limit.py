@@ -22,7 +22,7 @@ from voxaffect.features.store.index import open_index
 from voxaffect.features.store.journal import new_shard
 from voxaffect.features.store.keys import key_of
 from voxaffect.features.store.shards import Entry
-from voxaffect.features.store.store import StoredFeatures
+from voxaffect.features.store.stored import StoredFeatures
 from voxaffect.model.examples import Examples
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import LstmSettings

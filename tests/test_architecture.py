@@ -17,7 +17,7 @@ PACKAGE = "voxaffect"
 
 # A room is a file or a folder of the package; floors from the ground up.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "errors", "files", "memory", "provenance", "taxonomy"),
+    ("__init__", "errors", "files", "memory", "parallel", "provenance", "taxonomy"),
     ("audio",),
     ("corpora", "simulation"),
     ("features",),
@@ -36,6 +36,7 @@ FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 # Doors between rooms of one floor, each one way only.
 DOORS = {
     ("files", "errors"),
+    ("parallel", "errors"),
     ("provenance", "__init__"),
     ("taxonomy", "errors"),
     ("simulation", "corpora"),

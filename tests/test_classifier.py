@@ -1,17 +1,28 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
 
 from tests.model.examples import make_examples
-from voxaffect.classifier import ElmSettings, NetClassifier, NetSettings
+from voxaffect import classifier as classifier_module
+from voxaffect.classifier import (
+    ElmSettings,
+    Material,
+    NetClassifier,
+    NetSettings,
+    fit_together,
+)
 from voxaffect.errors import TrainingError
 from voxaffect.model.examples import Examples
+from voxaffect.model.learner import Lesson, Trained
 from voxaffect.model.settings import TrainingSettings
-from voxaffect.model.trunks import DnnSettings, LstmSettings
+from voxaffect.model.training import fit
+from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.taxonomy import EMOTION
 from voxaffect.utterance.functionals import functionals
 
@@ -48,7 +59,7 @@ def test_an_answer_does_not_depend_on_the_company() -> None:
 def test_high_level_features_are_the_functionals_of_the_posteriors() -> None:
     answers = fitted(DNN).answer(make_examples(5, seed=2).frames)
     assert answers.posteriors is not None
-    expected = [functionals(p.numpy(), 0.2) for p in answers.posteriors[EMOTION.name]]
+    expected = [functionals(p, 0.2) for p in answers.posteriors[EMOTION.name]]
     np.testing.assert_array_equal(answers.high_level, expected)
     assert answers.high_level.shape == (5, 16)
 
@@ -93,13 +104,12 @@ def test_out_of_fold_posteriors_come_from_nets_that_have_not_seen_the_utterance(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[int] = []
-    original = NetClassifier._fit_net
 
-    def spy(self, train, dev, seed, on_epoch):  # type: ignore[no-untyped-def]
-        seen.append(len(train.lengths))
-        return original(self, train, dev, seed, on_epoch)
+    def spy(lessons: Sequence[Lesson], *args: Any, **kwargs: Any) -> list[Trained | TrainingError]:
+        seen.extend(len(lesson.train.examples) for lesson in lessons)
+        return fit(lessons, *args, **kwargs)
 
-    monkeypatch.setattr(NetClassifier, "_fit_net", spy)
+    monkeypatch.setattr(classifier_module, "fit", spy)
     elm = ElmSettings(posteriors="out-of-fold", n_parts=3)
     settings = replace(LSTM, elm=elm, training=replace(QUICK, max_epochs=2))
     classifier = fitted(settings)
@@ -112,6 +122,85 @@ def test_out_of_fold_posteriors_come_from_nets_that_have_not_seen_the_utterance(
         )
     )
     assert (classifier.elm_.coef_ != in_fold.elm_.coef_).any()
+
+
+@pytest.mark.parametrize("posteriors", ["in-fold", "out-of-fold"])
+def test_the_extended_representation_adds_the_functionals_of_all_subtasks(
+    posteriors: Literal["in-fold", "out-of-fold"],
+) -> None:
+    training = replace(QUICK, max_epochs=2)
+    elm = ElmSettings(posteriors=posteriors, n_parts=2)
+    usual = replace(LSTM, task_weights=WEIGHTS, training=training, elm=elm)
+    extended = replace(usual, elm=replace(elm, subtasks=True))
+    frames = make_examples(5, seed=2).frames
+    one, other = (fitted(settings).answer(frames) for settings in (usual, extended))
+    assert other.posteriors is not None
+    assert one.high_level.shape == (5, 4 * 4)
+    assert other.high_level.shape == (5, 4 * (4 + 4 + 2))
+    np.testing.assert_array_equal(other.high_level[:, :16], one.high_level)
+    for row, high_level in enumerate(other.high_level):
+        by_task = [functionals(other.posteriors[task][row], 0.2) for task in WEIGHTS]
+        np.testing.assert_array_equal(high_level, np.concatenate(by_task))
+    assert (one.probabilities != other.probabilities).any()
+
+
+def test_alone_the_extended_representation_is_the_usual_one() -> None:
+    frames = make_examples(5, seed=2).frames
+    elm = ElmSettings(subtasks=True)
+    answers = [fitted(settings).answer(frames) for settings in (LSTM, replace(LSTM, elm=elm))]
+    np.testing.assert_array_equal(answers[0].probabilities, answers[1].probabilities)
+
+
+def test_a_training_set_that_memory_cannot_hold_is_learned_and_answered_by_parts() -> None:
+    gib = make_examples(60, seed=0).n_bytes / 4 / 2**30
+    settings = replace(LSTM, training=replace(QUICK, learning_rate=1e-2, resident_gib=gib))
+    test = make_examples(40, seed=2)
+    assert (fitted(settings).answer(test.frames).classes == test.targets["emotion"]).mean() > 0.9
+
+
+@pytest.mark.parametrize("trunk", [LSTM.trunk, DNN.trunk], ids=["lstm", "dnn"])
+def test_classifiers_fitted_together_answer_as_if_fitted_alone(trunk: TrunkSettings) -> None:
+    """Folds of the same utterances, other systems, other seeds."""
+    every, frames = make_examples(60, seed=0), make_examples(12, seed=2).frames
+    fold = np.arange(60) // 4 % 3
+    materials = [
+        Material(
+            every.select(np.flatnonzero(fold != k)), every.select(np.flatnonzero(fold == k)), k
+        )
+        for k in range(3)
+    ]
+    weights = [WEIGHTS, {"emotion": 1.0}, {"emotion": 1.0, "gender": 0.1}]
+    training = replace(QUICK, max_epochs=3)
+    settings = [NetSettings(trunk, own, training, ElmSettings(subtasks=True)) for own in weights]
+    together = [NetClassifier(own) for own in settings]
+    assert fit_together(together, materials) == [None] * 3
+    for own, classifier, material in zip(settings, together, materials, strict=True):
+        alone = NetClassifier(own)
+        alone.fit(material.train, material.dev, seed=material.seed)
+        found, expected = classifier.answer(frames), alone.answer(frames)
+        np.testing.assert_allclose(found.high_level, expected.high_level, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            found.probabilities, expected.probabilities, rtol=1e-3, atol=1e-4
+        )
+
+
+def test_a_classifier_that_cannot_be_fitted_fails_alone() -> None:
+    train, dev, test = (make_examples(n, seed=i) for i, n in enumerate((40, 16, 12)))
+    ill = Examples([frames.copy() for frames in dev.frames], dev.targets)
+    ill.frames[3][0] = np.nan
+    settings = replace(LSTM, training=replace(QUICK, max_epochs=2))
+    together = [NetClassifier(settings) for _ in range(3)]
+    failures = fit_together(together, [Material(train, own, 0) for own in (dev, ill, dev)])
+    assert failures[0] is failures[2] is None
+    assert isinstance(failures[1], TrainingError)
+    alone = NetClassifier(settings)
+    alone.fit(train, dev, seed=0)
+    expected = alone.answer(test.frames).probabilities
+    for k in (0, 2):
+        found = together[k].answer(test.frames).probabilities
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+    with pytest.raises(TrainingError, match="learning_rate"):
+        NetClassifier(settings).fit(train, ill, seed=0)
 
 
 def test_a_class_that_training_lacks_is_never_answered() -> None:

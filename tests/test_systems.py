@@ -3,9 +3,12 @@ from __future__ import annotations
 import pytest
 
 from voxaffect.baselines import SvmClassifier
+from voxaffect.classifier import NetClassifier
+from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings
 from voxaffect.systems import SYSTEMS, NetSystem, Options
+from voxaffect.taxonomy import TASKS
 
 OPTIONS = Options(dnn=TrainingSettings(batch_size=3), lstm=TrainingSettings(batch_size=5))
 
@@ -45,6 +48,28 @@ def test_defaults_are_the_papers() -> None:
     assert isinstance(dnn, NetSystem)
     assert dnn.trunk == DnnSettings(hidden=256, layers=3, context=12, dropout=0.5)
     assert (settings.elm.n_hidden, settings.elm.threshold) == (120, 0.2)
+
+
+@pytest.mark.parametrize("name", [name for name in SYSTEMS if name != "svm"])
+def test_what_the_paper_leaves_open_is_left_out_unless_asked_for(name: str) -> None:
+    system = SYSTEMS[name]
+    assert isinstance(system, NetSystem)
+    settings = system.net_settings(Options())
+    assert settings.training.task_weighting == "fixed"
+    assert settings.training.task_learning_rates == {}
+    assert settings.private_layers == 0
+    assert not settings.elm.subtasks
+    shape = NetClassifier(settings).shape(32)
+    n_heads = sum(p.numel() for p in MultiTaskNet(shape).heads.parameters())
+    n_classes = sum(TASKS[task].n_classes for task in settings.task_weights)
+    assert n_heads == n_classes * (MultiTaskNet(shape).trunk.n_hidden + 1)
+
+
+def test_private_layers_are_given_to_every_net() -> None:
+    for system in SYSTEMS.values():
+        if isinstance(system, NetSystem):
+            settings = system.net_settings(Options(private_layers=2))
+            assert NetClassifier(settings).shape(32).private_layers == 2
 
 
 def test_settings_tell_systems_apart() -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 import warnings
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from voxaffect.errors import VoxaffectError
+
+INTERRUPTED = 130
+"""Exit status that Typer makes of Ctrl-C, in silence."""
 
 app = typer.Typer(
     name="voxaffect",
@@ -25,6 +29,22 @@ app.add_typer(corpora_app, name="corpora", no_args_is_help=True)
 Config = Annotated[Path, typer.Argument(help="Settings file (TOML), such as configs/open.toml.")]
 Jobs = Annotated[
     int, typer.Option("--jobs", "-j", min=0, help="Processes at once; 0 is one a core.")
+]
+
+
+class Backend(StrEnum):
+    """Where work runs; the names that `voxaffect.parallel.clusters` knows."""
+
+    loky = "loky"
+    ray = "ray"
+    dask = "dask"
+
+
+On = Annotated[
+    Backend, typer.Option("--backend", help="Processes here (loky), or a Ray or Dask cluster.")
+]
+Address = Annotated[
+    str | None, typer.Option("--address", help="Of the cluster: host:port of its head.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")]
 MaxHours = Annotated[
@@ -76,11 +96,13 @@ def simulate(
 
 
 @app.command()
-def extract(config: Config, jobs: Jobs = 0) -> None:
+def extract(
+    config: Config, jobs: Jobs = 0, backend: On = Backend.loky, address: Address = None
+) -> None:
     """Compute the frame features of every corpus of a settings file, once."""
     from voxaffect.commands import evaluation
 
-    evaluation.extract(config, n_jobs=jobs)
+    evaluation.extract(config, n_jobs=jobs, backend=backend, address=address)
 
 
 @app.command()
@@ -95,6 +117,8 @@ def evaluate(
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas.")] = None,
     jobs: Jobs = 0,
+    backend: On = Backend.loky,
+    address: Address = None,
 ) -> None:
     """Train and test systems on corpora; resumes where an earlier run of the same folder stopped.
 
@@ -105,7 +129,14 @@ def evaluate(
 
     raise typer.Exit(
         evaluation.evaluate(
-            config, out, protocols=protocol, systems=systems, seeds=seeds, n_jobs=jobs
+            config,
+            out,
+            protocols=protocol,
+            systems=systems,
+            seeds=seeds,
+            n_jobs=jobs,
+            backend=backend,
+            address=address,
         )
     )
 
@@ -266,6 +297,7 @@ def main() -> None:
         said = f"voxaffect: {where}{why}; check the path, its permissions and the space left"
         typer.secho(said, err=True, fg=typer.colors.RED)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.secho("voxaffect: stopped; finished results are kept", err=True)
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            typer.secho("voxaffect: stopped; finished results are kept", err=True)
+        raise

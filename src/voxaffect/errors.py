@@ -33,5 +33,9 @@ class TrainingError(VoxaffectError):
     """A model cannot be trained on what it was given, or did not converge to finite weights."""
 
 
+class ClusterError(VoxaffectError):
+    """A cluster does not answer, or cannot do the work."""
+
+
 class ArtefactError(VoxaffectError):
     """A saved recogniser or result is damaged, foreign or of another version."""

@@ -16,7 +16,7 @@ from voxaffect.features.encoders.encoder import Encoder
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.log_mel import LogMel
 from voxaffect.features.open_smile import OpenSmile
-from voxaffect.systems import SYSTEMS
+from voxaffect.systems import SYSTEMS, Options
 
 
 def written(tmp_path: Path, text: str, corpora: str = '[corpora]\nemodb = "trees/emodb"\n') -> Path:
@@ -44,6 +44,22 @@ def test_settings_of_one_kind_of_net_go_before_those_of_all(tmp_path: Path) -> N
     assert (options.dnn.batch_size, options.dnn.patience) == (512, 2)
     assert options.dnn.class_weight is None
     assert options.dnn.batches_per_epoch == 200
+
+
+def test_what_the_paper_leaves_open_is_a_setting(tmp_path: Path) -> None:
+    text = (
+        "[training]\ntask_weighting = 'gradnorm'\ngradnorm_asymmetry = 0.5\nresident_gib = 0.5\n"
+        "private_layers = 2\n[training.task_learning_rates]\ngender = 1e-4\n"
+        "[training.dnn]\ntask_weighting = 'uncertainty'\n"
+        "[elm]\nsubtasks = true\n"
+    )
+    options = load_settings(written(tmp_path, text)).options()
+    assert (options.lstm.task_weighting, options.dnn.task_weighting) == ("gradnorm", "uncertainty")
+    assert options.dnn.gradnorm_asymmetry == 0.5
+    assert options.lstm.task_learning_rates == {"gender": 1e-4}
+    assert options.lstm.resident_bytes == 2**29
+    assert (options.private_layers, options.elm.subtasks) == (2, True)
+    assert load_settings(written(tmp_path, "")).options() == Options()
 
 
 def test_environment_variables_stand_in_paths(
@@ -115,6 +131,18 @@ def test_limits_of_recordings_are_settings(tmp_path: Path) -> None:
         ("[svm]\nclass_weight = 'balancd'\n", ["class_weight", "'balancd'"]),
         ("[training]\nlearning_rate = inf\n", ["learning_rate", "inf"]),
         ("[training]\ndevice = 'cdua'\n", ["device", "'cdua'", "use cpu"]),
+        ("[training]\ntask_weighting = 'gradnrm'\n", ["task_weighting", "'gradnrm'", "'gradnorm'"]),
+        ("[training]\ntask_weightng = 'fixed'\n", ["'task_weightng'", "'task_weighting'"]),
+        ("[training]\ngradnorm_asymmetry = -1\n", ["gradnorm_asymmetry", "-1"]),
+        ("[training]\nresident_gib = 0\n", ["resident_gib", "0"]),
+        ("[training]\nprivate_layers = -1\n", ["private_layers", "-1"]),
+        (
+            "[training.task_learning_rates]\ngendr = 1\n",
+            ["task_learning_rates", "'gendr' is no task", "gender"],
+        ),
+        ("[training.task_learning_rates]\ngender = 0\n", ["task_learning_rates.gender", "0"]),
+        ("[training]\ntask_learning_rates = 0.1\n", ["task_learning_rates", "0.1"]),
+        ("[elm]\nsubtasks = 'perhaps'\n", ["elm.subtasks", "'perhaps'"]),
         ("[evaluate]\nsystems = []\n", ["systems", "[]"]),
         ("[evaluate]\nsystems = ['svm', 'svm']\n", ["systems", "twice"]),
         ("[evaluate]\nseeds = [0, 0]\n", ["seeds", "twice"]),

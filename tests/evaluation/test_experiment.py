@@ -16,7 +16,9 @@ import torch
 from tests.evaluation.data import make_dataset
 from voxaffect.baselines import SvmSettings
 from voxaffect.errors import ArtefactError, FoldError, TrainingError
-from voxaffect.evaluation.experiment import Job, Outcome, Plan, run
+from voxaffect.evaluation.experiment import run
+from voxaffect.evaluation.job import Job, Outcome
+from voxaffect.evaluation.plan import Plan
 from voxaffect.evaluation.results import FoldResult
 from voxaffect.evaluation.run import Run, RunFolder, result_name
 from voxaffect.model.settings import TrainingSettings
@@ -201,7 +203,7 @@ def test_a_fold_that_fails_is_reported_and_the_others_finish(
     original = Job.compute
 
     def compute_or_fail(job: Job) -> FoldResult:
-        if job.fold.name == "cross/north":
+        if job.data.fold == "cross/north":
             raise TrainingError("the loss became nan")
         return original(job)
 
@@ -225,7 +227,11 @@ def test_what_the_corpora_do_not_allow_is_refused_or_told_beside_the_rest(tmp_pa
 def test_a_fold_with_one_class_is_told_and_the_others_are_computed(tmp_path: Path) -> None:
     dataset = make_dataset(("north",), n_speakers=2)
     kept = [i for i, u in dataset.utterances.items() if u.speaker == "north/0" or u.label == "sad"]
-    few = dataset.subset(kept)
+    few = replace(
+        dataset,
+        utterances={i: dataset.utterances[i] for i in kept},
+        targets={i: dataset.targets[i] for i in kept},
+    )
     found = run(Plan(("within",), (SvmSystem(),)), few, (), RunFolder(tmp_path))
     assert [r.test_name for r in found.results] == ["north/1"]
     assert "within/north/0: all training data are sad" in found.failures[0]["reason"]

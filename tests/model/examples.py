@@ -63,7 +63,7 @@ def make_parts(examples: Examples, n_bytes: float = float("inf")) -> Parts:
 def make_shape(trunk: TrunkSettings, *tasks: str, private_layers: int = 0) -> NetShape:
     """A net on the examples' features."""
     n_classes = {task: TASKS[task].n_classes for task in tasks or ("emotion",)}
-    return NetShape(trunk, N_FEATURES, n_classes, private_layers, private_units=5)
+    return NetShape(trunk, N_FEATURES, n_classes, private_layers, private_units=12)
 
 
 def make_lesson(

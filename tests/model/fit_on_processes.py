@@ -20,9 +20,12 @@ from voxaffect.model.learner import Lesson, Trained
 from voxaffect.model.multitask import MultiTaskNet, NetShape
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.training import fit
-from voxaffect.model.trunks import DnnSettings, LstmSettings
+from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 
-TRUNKS = {"dnn": DnnSettings(hidden=16, context=2), "lstm": LstmSettings(hidden=16)}
+TRUNKS: dict[str, TrunkSettings] = {
+    "dnn": DnnSettings(hidden=16, context=2),
+    "lstm": LstmSettings(hidden=16),
+}
 WEIGHTS = {"emotion": 1.0, "gender": 0.1, "naturalness": 0.1}
 CLASSES = {"emotion": 4, "gender": 4, "naturalness": 2}
 SETTINGS = TrainingSettings(batch_size=10, max_epochs=3, crop_frames=20)

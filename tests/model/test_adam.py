@@ -15,17 +15,17 @@ S = 3
 class Weights(nn.Module):
     """Two parameters of S nets."""
 
-    def __init__(self, *shapes: tuple[int, ...], n_nets: int = S, seed: int = 0) -> None:
+    def __init__(self, shapes: Sequence[Sequence[int]], n_nets: int, seed: int) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
-        drawn = [torch.randn(n_nets, *shape, generator=generator) for shape in shapes]
+        drawn = [torch.randn((n_nets, *shape), generator=generator) for shape in shapes]
         self.values = nn.ParameterList([nn.Parameter(values) for values in drawn])
 
 
 def make_groups(n_nets: int = S, rates: Sequence[float] = RATES) -> list[Group]:
     """A trunk, two heads and something that is not clipped."""
-    shapes = [[(4, 3), (4,)], [(2, 4), (2,)], [(5, 4)], [(6,)]]
-    modules = [Weights(*own, n_nets=n_nets, seed=i) for i, own in enumerate(shapes)]
+    shapes: list[list[tuple[int, ...]]] = [[(4, 3), (4,)], [(2, 4), (2,)], [(5, 4)], [(6,)]]
+    modules = [Weights(own, n_nets, seed=i) for i, own in enumerate(shapes)]
     return [
         Group(module, rate, is_clipped=i < 3)
         for i, (module, rate) in enumerate(zip(modules, rates, strict=True))
@@ -48,9 +48,7 @@ class Reference:
         self._clipped = [
             p for group, ps in zip(groups, own, strict=True) if group.is_clipped for p in ps
         ]
-        options = [
-            {"params": ps, "lr": g.learning_rate} for g, ps in zip(groups, own, strict=True)
-        ]
+        options = [{"params": ps, "lr": g.learning_rate} for g, ps in zip(groups, own, strict=True)]
         self._adam = torch.optim.Adam(options)
 
     def step(self, grads: Sequence[Tensor], clip_norm: float | None) -> None:
@@ -153,9 +151,7 @@ def test_fewer_nets_go_on_exactly_where_more_were() -> None:
     generators = [torch.Generator().manual_seed(1) for _ in range(2)]
     whole, cut_down = make_groups(), make_groups()
     one, other = StackAdam(whole), StackAdam(cut_down)
-    for adam, groups, generator in zip(
-        (one, other), (whole, cut_down), generators, strict=True
-    ):
+    for adam, groups, generator in zip((one, other), (whole, cut_down), generators, strict=True):
         for active in ([True, True, True], [True, True, False]):
             give_gradients(groups, generator)
             adam.step(active, 1.0)

@@ -52,7 +52,9 @@ def gathered(
     return shown
 
 
-@given(data=st.data(), n_nets=st.integers(1, 3), context=st.integers(0, 4), time_first=st.booleans())
+@given(
+    data=st.data(), n_nets=st.integers(1, 3), context=st.integers(0, 4), time_first=st.booleans()
+)
 @settings(max_examples=60, deadline=None)
 def test_a_batch_is_what_each_net_would_gather_alone(
     data: st.DataObject, n_nets: int, context: int, time_first: bool
@@ -164,7 +166,7 @@ def test_frame_batches_are_as_many_as_asked_for() -> None:
 def test_inference_batches_hold_whole_utterances(lengths: list[int]) -> None:
     bank = numbered_bank(lengths)
     seen: list[int] = []
-    for pick in inference_picks(bank):
+    for (pick,) in inference_picks([bank]):
         assert pick.first.eq(0).all()
         assert pick.n_frames.tolist() == [lengths[row] for row in pick.rows.tolist()]
         n_frames, n_rows = pick.extent

@@ -87,6 +87,8 @@ def test_a_net_draws_for_the_layers_of_its_own_tasks_alone() -> None:
     assert moved == [False, True]
     first = Dropout(generators(0), [(3, 2)])(x[:, :1], 0.5)
     assert torch.equal(dropout.of("emotion")(x, 0.5)[:, :1], first)
+    alone = Dropout(generators(0), [(3, 2)], tasks=tasks[:1])
+    assert not alone.of("gender")(x[:, :1], 0.5).any()
 
 
 @pytest.mark.parametrize("world", [2, 3])

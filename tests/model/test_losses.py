@@ -13,9 +13,7 @@ from voxaffect.model.losses import balanced_weights, frame_mass, inside, row_wei
 from voxaffect.taxonomy import MISSING
 
 
-def loss(
-    logits: Tensor, targets: Tensor, lengths: Tensor, weights: Tensor | None = None
-) -> Tensor:
+def loss(logits: Tensor, targets: Tensor, lengths: Tensor, weights: Tensor | None = None) -> Tensor:
     """The loss (S,) of one task."""
     of_class = None if weights is None else {"emotion": weights}
     return task_losses({"emotion": logits}, {"emotion": targets}, lengths, of_class)[:, 0]

@@ -46,7 +46,7 @@ def test_private_layers_are_as_many_and_as_wide_as_asked_for(private_layers: int
     net = MultiTaskNet.drawn(make_shape(LSTM, *TASKS, private_layers=private_layers), 0)
     for task, n_classes in zip(TASKS, (4, 4, 2), strict=True):
         own = [tuple(p.shape[1:]) for p in net.heads[task].parameters() if p.dim() == 3]
-        widths = [8, *[5] * private_layers, n_classes]
+        widths = [8, *[12] * private_layers, n_classes]
         assert own == list(zip(widths[1:], widths[:-1], strict=True))
         assert net(*frames(net))[task].shape == (1, 5, 2, n_classes)
 
@@ -75,7 +75,7 @@ def test_private_layers_drop_units_as_the_trunk_does() -> None:
     head = net.heads["emotion"]
     scores = head(hidden, Watched([torch.Generator()], [(3, 2)]))
     ((dropped, probability),) = seen
-    assert (dropped.shape, probability) == ((3, 1, 2, 5), 0.5)
+    assert (dropped.shape, probability) == ((3, 1, 2, 12), 0.5)
     assert torch.equal(scores, head.scores.bias.expand_as(scores))  # type: ignore[union-attr,operator]
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -29,7 +28,7 @@ from voxaffect.model.weighting import Kind
 
 DNN, LSTM = DnnSettings(hidden=16, context=2), LstmSettings(hidden=16)
 QUICK = TrainingSettings(batch_size=16, max_epochs=5, patience=5)
-LONGER = replace(QUICK, learning_rate=1e-2, max_epochs=12, patience=12)
+LONGER = replace(QUICK, learning_rate=1e-2, max_epochs=10, patience=10)
 WEIGHTS = {"emotion": 1.0, "gender": 0.1}
 LEARNED: list[Kind] = ["uncertainty", "gradnorm"]
 both_trunks = pytest.mark.parametrize("trunk", [DNN, LSTM], ids=["dnn", "lstm"])
@@ -118,7 +117,7 @@ def test_an_epoch_of_one_batch_is_one_step_as_pytorch_alone_would_take_it() -> N
     for _ in range(n_epochs):
         adam.zero_grad()
         logits = torch.cat([plain(values) for values in frames])
-        nn.functional.cross_entropy(logits, labels.repeat_interleave(lengths)).backward()
+        nn.functional.cross_entropy(logits, labels.repeat_interleave(lengths)).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(plain.parameters(), 1.0)
         adam.step()
     for found, expected in zip(net.parameters(), plain.parameters(), strict=True):
@@ -127,7 +126,7 @@ def test_an_epoch_of_one_batch_is_one_step_as_pytorch_alone_would_take_it() -> N
 
 def test_the_kept_weights_are_those_of_the_best_epoch() -> None:
     own = lesson()
-    net, history = train(own, replace(QUICK, learning_rate=0.05, max_epochs=10, patience=10))
+    net, history = train(own, replace(QUICK, learning_rate=0.05, max_epochs=8, patience=8))
     best = max(history.epochs, key=lambda e: (e.dev_ua, -e.dev_loss))
     assert history.best == best.number
     ((loss, ua),) = evaluate(net, [own.dev])
@@ -188,7 +187,8 @@ def test_learned_task_weights_change_what_is_learned(kind: Kind) -> None:
     quick = replace(QUICK, max_epochs=2)
     fixed, _ = train(lesson(), quick)
     learned, _ = train(lesson(), replace(quick, task_weighting=kind))
-    assert not torch.equal(*(net.heads["gender"].scores.weight for net in (fixed, learned)))  # type: ignore[union-attr]
+    head = "heads.gender.scores.weight"
+    assert not torch.equal(weights_of(fixed)[head], weights_of(learned)[head])
 
 
 def test_a_weight_learned_is_no_part_of_the_net() -> None:
@@ -230,9 +230,7 @@ def test_private_layers_learn() -> None:
 def test_a_set_too_large_for_memory_is_learned_part_by_part(trunk: TrunkSettings) -> None:
     own = lesson(trunk)
     examples = own.train.examples
-    by_part = Parts(
-        examples, Standardizer.fit(examples.frames), n_bytes=examples.n_bytes / 5
-    )
+    by_part = Parts(examples, Standardizer.fit(examples.frames), n_bytes=examples.n_bytes / 5)
     assert by_part.whole is None
     _, history = train(replace(own, train=by_part), LONGER)
     assert history.epochs[history.best - 1].dev_ua > 0.9
@@ -273,12 +271,11 @@ def spoilt(examples: Examples, row: int) -> Examples:
 
 
 @pytest.mark.parametrize("kind", ["fixed", "uncertainty", "gradnorm"])
-@pytest.mark.parametrize("part", ["train", "dev"])
-def test_a_loss_that_is_no_number_is_the_outcome(kind: Kind, part: str) -> None:
-    own = lesson()
-    parts = Parts(spoilt(make_examples(16), 3), Standardizer.fit(make_examples(16).frames))
+def test_a_loss_that_is_no_number_is_the_outcome(kind: Kind) -> None:
+    own, examples = lesson(), make_examples(16)
+    ill = Parts(spoilt(examples, 3), Standardizer.fit(examples.frames))
     settings = replace(QUICK, max_epochs=1, task_weighting=kind)
-    (failure,) = fit([replace(own, **{part: parts})], settings)
-    assert isinstance(failure, TrainingError)
-    assert "learning_rate" in str(failure)
-    assert np.isnan(np.concatenate(list(parts.examples.frames))).any()
+    for taught in (replace(own, train=ill), replace(own, dev=ill)):
+        (failure,) = fit([taught], settings)
+        assert isinstance(failure, TrainingError)
+        assert "learning_rate" in str(failure)

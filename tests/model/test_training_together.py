@@ -22,11 +22,11 @@ from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.model.weighting import Kind
 
 TRUNKS: dict[str, TrunkSettings] = {
-    "dnn": DnnSettings(hidden=10, layers=2, context=2),
+    "dnn": DnnSettings(hidden=16, layers=2, context=2),
     "lstm": LstmSettings(hidden=8),
     "blstm": LstmSettings(hidden=5, bidirectional=True),
 }
-RATES = {"emotion": 1e-2, "gender": 1e-3}
+RATES = {"emotion": 2e-2, "gender": 1e-3}
 WAYS = {
     "fixed": (TrainingSettings(), 0),
     "uncertainty, private layers": (TrainingSettings(task_weighting="uncertainty"), 1),
@@ -53,23 +53,23 @@ class Task:
 
 def speech() -> Examples:
     """With some labels of naturalness."""
-    examples = make_examples(60, noise=1.5)
+    examples = make_examples(40)
     return Examples(
-        examples.frames, {**examples.targets, "naturalness": (np.arange(60) % 3 - 1).astype(int)}
+        examples.frames, {**examples.targets, "naturalness": (np.arange(40) % 3 - 1).astype(int)}
     )
 
 
 def tasks() -> list[Task]:
-    """Folds of different size over the same utterances; the dev labels of the first are turned.
+    """Folds of different size over the same utterances.
 
-    It gets worse by them the more it learns, and so stops long before the others.
+    The first is tested on a class that it never sees: it gets worse the more it learns, and so
+    stops before the others.
     """
     every, found = speech(), []
     for k, weights in enumerate(SYSTEMS):
-        inside = np.arange(60 - 8 * k)
-        train, dev = (every.select(inside[(inside % 5 == k) == held]) for held in (False, True))
-        if k == 0:
-            dev = Examples(dev.frames, {**dev.targets, "emotion": 3 - dev.targets["emotion"]})
+        inside = np.arange(40 - 5 * k)
+        is_held = inside % 5 == k if k else every.targets["emotion"] == 3
+        train, dev = (every.select(inside[is_held == held]) for held in (False, True))
         found.append(Task(train, dev, weights, seed=7 + k))
     return found
 
@@ -100,8 +100,9 @@ def on_one_pool(lessons: Sequence[Lesson], clean: Sequence[Task]) -> list[Lesson
 
 
 def settings_for(trunk: TrunkSettings, way: TrainingSettings) -> TrainingSettings:
-    batch_size = 128 if isinstance(trunk, DnnSettings) else 8
-    return replace(way, batch_size=batch_size, crop_frames=20, max_epochs=4, patience=2)
+    batch_size = 100 if isinstance(trunk, DnnSettings) else 8
+    quick = replace(way, learning_rate=1e-2, max_epochs=4, patience=2)
+    return replace(quick, batch_size=batch_size, crop_frames=20)
 
 
 def check_equal(found: Trained | TrainingError, expected: Trained | TrainingError) -> None:
@@ -132,7 +133,7 @@ def test_a_stack_gives_the_nets_that_training_one_by_one_gives(
         check_equal(found, expected)
         assert isinstance(found, Trained)
         lengths.add(len(found.history.epochs))
-    assert min(lengths) < max(lengths) == 4  # some stopped before others
+    assert min(lengths) < max(lengths)  # the first stopped before another
 
 
 @pytest.mark.parametrize("kind", ["fixed", "uncertainty", "gradnorm"])

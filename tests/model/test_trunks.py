@@ -82,7 +82,7 @@ def test_the_dnn_sees_exactly_its_context() -> None:
 def test_the_dnns_window_is_frame_after_frame() -> None:
     net, x = drawn(DnnSettings(hidden=8, layers=1, context=2)), noise(5, 3)
     (layer,) = net.layers
-    expected = (layer.weight[0] @ x.flatten() + layer.bias[0]).relu()  # type: ignore[operator,index]
+    expected = (layer.weight[0] @ x.flatten() + layer.bias[0]).relu()  # type: ignore[index]
     torch.testing.assert_close(alone(net, x)[0], expected)
 
 

@@ -103,7 +103,8 @@ class Tasks:
 
     def losses(self, values: Tensor) -> Tensor:
         """Losses of given values, and of the sizes of gradient."""
-        return values + (self._slopes * self.shared[:, None]).sum(2)
+        found: Tensor = values + (self._slopes * self.shared[:, None]).sum(2)
+        return found
 
 
 def pull(made: GradNormWeighting, tasks: Tasks, values: Tensor) -> Tensor:
@@ -168,7 +169,9 @@ def test_gradnorm_brings_the_norms_together_and_keeps_the_sum() -> None:
         assert made.weights[1, 1] == 0
     norms = made.weights.detach() * tasks.sizes
     for s, k in ((0, [0, 1, 2]), (1, [0, 2])):
-        torch.testing.assert_close(norms[s, k] / norms[s, k].mean(), torch.ones(len(k)), rtol=0.05, atol=0)
+        torch.testing.assert_close(
+            norms[s, k] / norms[s, k].mean(), torch.ones(len(k)), rtol=0.05, atol=0
+        )
 
 
 def test_gradnorm_leaves_out_tasks_without_labels_or_weight() -> None:

@@ -18,8 +18,10 @@ from voxaffect.commands.console import (
 from voxaffect.commands.preparation import prepare_corpora
 from voxaffect.config.file import load_settings, make_settings
 from voxaffect.config.settings import Settings
-from voxaffect.evaluation.experiment import Outcome, run
+from voxaffect.evaluation.experiment import run
+from voxaffect.evaluation.job import Outcome
 from voxaffect.evaluation.run import Run, RunFolder
+from voxaffect.parallel.clusters import LOCAL, workers
 from voxaffect.report.events import write_events
 from voxaffect.report.terminal import terminal_markdown
 from voxaffect.report.write import write_report
@@ -44,7 +46,6 @@ DEMO: dict[str, Any] = {
 
 def demo(out: Path, *, n_jobs: int, seed: int, scale: float) -> int:
     """The paper's experiment on simulated speech: trees, features, nets, report."""
-    n_jobs = effective_jobs(n_jobs)
     console.print(STAND_IN, style="bold")
     roots = simulate(out / "corpora", seed=seed, scale=scale, n_jobs=n_jobs, corpora=PAPER)
     plain = {
@@ -53,7 +54,8 @@ def demo(out: Path, *, n_jobs: int, seed: int, scale: float) -> int:
         "features": {"store": str(out / "features")},
         "evaluate": {**DEMO["evaluate"], "seeds": [seed]},
     }
-    return _evaluate(make_settings(plain, "demo"), out, n_jobs, note=STAND_IN)
+    with workers(LOCAL, None, n_jobs) as n_here:
+        return _evaluate(make_settings(plain, "demo"), out, n_here, note=STAND_IN)
 
 
 def simulate(
@@ -71,10 +73,12 @@ def simulate(
         )
 
 
-def extract(config: Path, *, n_jobs: int) -> None:
+def extract(config: Path, *, n_jobs: int, backend: str = LOCAL, address: str | None = None) -> None:
     """Compute missing features and say what there is."""
     settings = load_settings(config)
-    for corpus in prepare_corpora(settings, effective_jobs(n_jobs)).corpora:
+    with workers(backend, address, n_jobs) as n_there:
+        corpora = prepare_corpora(settings, n_there).corpora
+    for corpus in corpora:
         hours = corpus.audio_s / 3600
         console.print(f"{corpus.name}: {corpus.n_utterances} utterances, {hours:.2f} h of speech")
 
@@ -87,6 +91,8 @@ def evaluate(
     systems: str | None,
     seeds: str | None,
     n_jobs: int,
+    backend: str = LOCAL,
+    address: str | None = None,
 ) -> int:
     """Run what the settings ask for, with what the command line replaces of it."""
     settings = load_settings(config)
@@ -98,7 +104,9 @@ def evaluate(
     replaced = {key: value for key, value in stated.items() if value}
     plain = settings.model_dump(mode="json")
     plain["evaluate"] |= replaced
-    return _evaluate(make_settings(plain, str(config)), out, effective_jobs(n_jobs))
+    settings = make_settings(plain, str(config))
+    with workers(backend, address, n_jobs) as n_there:
+        return _evaluate(settings, out, n_there)
 
 
 def report(folder: Path, out: Path, *, tensorboard: bool = False) -> None:

@@ -98,6 +98,7 @@ class TrainingSection(Training):
     lstm: Training = Training()
     subtask_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
     private_layers: Annotated[int, Field(ge=0)] = 0
+    stack: Annotated[int, Field(ge=1)] | None = None
 
 
 class EvaluateSection(Strict):

@@ -16,7 +16,7 @@ from voxaffect.config.sections import (
 )
 from voxaffect.config.sources import Source, reader
 from voxaffect.corpora.corpus import Corpus
-from voxaffect.evaluation.experiment import Plan
+from voxaffect.evaluation.plan import Plan
 from voxaffect.systems import SYSTEMS, Options, System
 from voxaffect.taxonomy import EMOTION, Taxonomy
 
@@ -71,6 +71,7 @@ class Settings(Strict):
             subtask_weight=self.training.subtask_weight,
             private_layers=self.training.private_layers,
             svm=self.svm,
+            stack=self.training.stack,
         )
 
     def systems(self) -> tuple[System, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from voxaffect.corpora.corpus import Corpus, Problem, Utterance
 from voxaffect.errors import CorpusError
 from voxaffect.evaluation.run import CorpusSummary, summarise
 from voxaffect.features.store.store import FeatureStore, Progress
+from voxaffect.features.store.stored import StoredFeatures
 from voxaffect.files import digest
 from voxaffect.model.examples import Examples
 from voxaffect.taxonomy import EMOTION, TASKS, Taxonomy
@@ -43,9 +44,15 @@ class Dataset:
     def examples(self, ids: Sequence[str]) -> Examples:
         """Frames and targets of the utterances of the given ids, in that order."""
         return Examples(
-            [self.features[i] for i in ids],
+            self._frames(ids),
             {task: np.array([self.targets[i][task] for i in ids], np.int64) for task in TASKS},
         )
+
+    def _frames(self, ids: Sequence[str]) -> Sequence[NDArray[np.float32]]:
+        """Frames in the order of ids; stored ones as what any process can read them by."""
+        if isinstance(self.features, StoredFeatures):
+            return self.features.select(ids)
+        return [self.features[i] for i in ids]
 
     def labels(self) -> dict[str, int]:
         """Emotion class of every utterance, by id."""
@@ -54,16 +61,6 @@ class Dataset:
     def emotions(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """Emotion classes of the utterances of the given ids."""
         return np.array([self.targets[i][EMOTION.name] for i in ids], np.int64)
-
-    def subset(self, ids: Iterable[str]) -> Dataset:
-        """The dataset with only the given ids: what a process needs of it."""
-        wanted = list(ids)
-        return replace(
-            self,
-            utterances={i: self.utterances[i] for i in wanted},
-            targets={i: self.targets[i] for i in wanted},
-            contents={i: self.contents[i] for i in wanted},
-        )
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,7 @@ def prepare(
             kept,
             taxonomy,
             n_refused=len(some.utterances) - len(kept.utterances),
-            speech_s=sum(len(extraction.features[u.id]) for u in kept.utterances) / rate,
+            speech_s=_n_frames(extraction.features, kept) / rate,
         )
         for whole, some, kept in zip(corpora, labelled, used, strict=True)
     )
@@ -128,3 +125,7 @@ def prepare(
     contents = {i: extraction.features.content(i) for i in utterances}
     dataset = Dataset(utterances, targets, extraction.features, contents, store.settings)
     return Prepared(dataset, summaries, (*extraction.damaged, *extraction.refused))
+
+
+def _n_frames(features: StoredFeatures, corpus: Corpus) -> int:
+    return int(features.select(u.id for u in corpus.utterances).lengths.sum())

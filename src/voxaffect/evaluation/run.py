@@ -7,7 +7,9 @@ that decides it. So a result of other settings or of changed audio is never take
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,6 +21,9 @@ from voxaffect.errors import ArtefactError
 from voxaffect.evaluation.results import FoldResult, load_result, save_result
 from voxaffect.files import write_text
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS, Taxonomy
+
+UNFINISHED_S = 3600.0
+"""Age of a file that nobody writes any more; a result takes a moment."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +151,14 @@ class RunFolder:
         """Write one result, whole or not at all."""
         name = result_name(result.protocol, result.system, result.seed, result.settings_digest)
         save_result(result, self.path(name))
+
+    def remove_unfinished(self) -> None:
+        """Remove what a killed process had begun to write, and nobody writes any more."""
+        found = (*self.root.glob(".run.json.*"), *self.root.glob("results/*/.*.npz.*"))
+        for path in found:
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > UNFINISHED_S:
+                    path.unlink()
 
     def header(self) -> dict[str, Any] | None:
         """The header as plain values, None where the folder holds no run yet.

@@ -131,7 +131,8 @@ class Parts:
 
     All of them are one bank, kept, where they fit; else each pass reads them part by part, from
     memory-mapped files if that is where they lie. A part is drawn at random among all utterances,
-    so that a pass in random order stays one, up to the size of a part.
+    so that a pass in random order stays one, up to the size of a part, which is half of what memory
+    may hold.
 
     Args:
         examples: the utterances; at least one.
@@ -187,7 +188,8 @@ class Parts:
         begin = 0
         while begin < len(order):
             used = sizes[begin - 1] if begin else 0
-            end = max(begin + 1, int(np.searchsorted(sizes, used + self._n_bytes, "right")))
+            half = self._n_bytes / 2  # one part is read while the one before is still there
+            end = max(begin + 1, int(np.searchsorted(sizes, used + half, "right")))
             yield order[begin:end], self._bank(order[begin:end])
             begin = end
 

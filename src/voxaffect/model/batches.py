@@ -22,7 +22,7 @@ BUCKET_BATCHES = 8
 """Batches sorted by length together: enough to pad little, few enough to keep the order random."""
 
 INFERENCE_FRAMES = 16_384
-"""Frames, padding included, that one net's batch without gradients holds at most."""
+"""Frames, padding included, that a batch without gradients holds at most, of all nets together."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,10 @@ def cut(
             or row by row with a row's frames side by side, as feed-forward trunks do.
     """
     pool = banks[0].pool
-    n_rows = max(len(pick.rows) for pick in picks)
+    n_rows = max(1, *(len(pick.rows) for pick in picks))  # a process may have none of the rows
     places = [_places(bank, pick, n_rows) for bank, pick in zip(banks, picks, strict=True)]
     start, end, first, n_frames = torch.stack(places, 1).to(pool.values.device)  # (S, B) each
-    longest = max(pick.extent[0] for pick in picks)
+    longest = max(1, *(pick.extent[0] for pick in picks))
     offsets = torch.arange(-context, longest + context, device=first.device)  # (W,)
     axis = 1 if time_first else 2  # of W, in (S, W, B) or (S, B, W)
     index = first.unsqueeze(axis) + (offsets[:, None] if time_first else offsets)
@@ -172,14 +172,23 @@ def frame_picks(
         yield Pick(rows, position - starts[rows], torch.ones_like(position))
 
 
-def inference_picks(bank: FrameBank) -> Iterator[Pick]:
-    """Every utterance once, whole, the longest first, padded to at most INFERENCE_FRAMES."""
-    lengths = bank.lengths
-    order = torch.argsort(lengths, descending=True, stable=True)
-    while len(order):
-        n_rows = max(1, INFERENCE_FRAMES // int(lengths[order[0]]))
-        rows, order = order[:n_rows], order[n_rows:]
-        yield Pick(rows, torch.zeros_like(rows), lengths[rows])
+def inference_picks(banks: Sequence[FrameBank]) -> Iterator[tuple[Pick, ...]]:
+    """Every utterance of each bank once, whole, the longest first.
+
+    Nets take the same number of rows at a time, so many that all of them together are at most
+    INFERENCE_FRAMES with their padding; a net that has no more picks nothing.
+    """
+    orders = [torch.argsort(bank.lengths, descending=True, stable=True) for bank in banks]
+    while any(len(order) for order in orders):
+        heads = [bank.lengths[order[:1]] for bank, order in zip(banks, orders, strict=True)]
+        longest = int(torch.cat(heads).max())
+        n_rows = max(1, INFERENCE_FRAMES // (longest * len(banks)))
+        rows = [order[:n_rows] for order in orders]
+        orders = [order[n_rows:] for order in orders]
+        yield tuple(
+            Pick(own, torch.zeros_like(own), bank.lengths[own])
+            for bank, own in zip(banks, rows, strict=True)
+        )
 
 
 def _buckets(order: Tensor, lengths: Tensor, batch_size: int, epoch: int) -> Iterator[Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ class Dropout:
         extents: Sequence[tuple[int, int]],
         rank: int = 0,
         world: int = 1,
-        tasks: Sequence[Container[str]] | None = None,
+        tasks: Sequence[Iterable[str]] | None = None,
     ) -> None:
         self._generators, self._extents = generators, extents
         self._rank, self._world, self._tasks = rank, world, tasks
@@ -53,7 +53,7 @@ class Dropout:
             self._mask(generator, extent, hidden, kept)
             for generator, extent in zip(self._generators, self._extents, strict=True)
         ]
-        if len(masks) == 1:
+        if len(masks) == 1 and masks[0].numel() == hidden.numel():
             mask = masks[0][:, None]
         else:
             mask = hidden.new_zeros(hidden.shape)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from voxaffect.model.bank import FrameBank, Parts
-from voxaffect.model.batches import NOTHING, Batch, Pick, cut, inference_picks
+from voxaffect.model.batches import Batch, cut, inference_picks
 from voxaffect.model.losses import inside
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.taxonomy import EMOTION, MISSING
@@ -64,10 +63,7 @@ def answers(
     net: MultiTaskNet, several: Sequence[FrameBank]
 ) -> Iterator[tuple[Batch, dict[str, Tensor]]]:
     """Batches over all utterances of each net's bank, and the logits float32 (S, T, B, C)."""
-    picks: Iterator[tuple[Pick, ...]] = zip_longest(
-        *(inference_picks(bank) for bank in several), fillvalue=NOTHING
-    )
-    for step in picks:
+    for step in inference_picks(several):
         with torch.inference_mode():
             batch = cut(several, step, context=net.trunk.context, time_first=net.trunk.time_first)
             scores = net(batch.x, batch.lengths)

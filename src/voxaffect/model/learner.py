@@ -13,6 +13,7 @@ from torch import Tensor
 from voxaffect.errors import TrainingError
 from voxaffect.model.bank import FrameBank, Parts
 from voxaffect.model.batches import Pick, frame_picks, sequence_picks
+from voxaffect.model.course import Course
 from voxaffect.model.losses import balanced_weights
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.seeds import Stream, generator
@@ -64,19 +65,20 @@ class Learner:
         self.number, self.lesson, self.settings = number, lesson, settings
         self.noise = generator(lesson.seed, Stream.DROPOUT, settings.device)
         self.class_weights = _class_weights(lesson.train, settings)
-        self.n_epochs = 0
         self._order = generator(lesson.seed, Stream.ORDER)
-        self._epochs: list[Epoch] = []
-        self._best, self._best_score = 0, (-math.inf, -math.inf)
+        self._course = Course(settings.max_epochs, settings.patience)
         self._best_net: MultiTaskNet | None = None
         self._failure: TrainingError | None = None
 
     @property
     def is_done(self) -> bool:
         """Whether it has failed, or has no epoch or no patience left."""
-        is_last = self.n_epochs >= self.settings.max_epochs
-        waited = self.n_epochs - self._best
-        return self._failure is not None or is_last or waited >= self.settings.patience
+        return self._failure is not None or not self._course.left_at_least
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs that have ended."""
+        return len(self._course.epochs)
 
     def batches(self) -> Iterator[tuple[FrameBank, Pick]]:
         """One epoch: frames with context, or whole sequences."""
@@ -96,16 +98,14 @@ class Learner:
             stack: the nets that train together.
             row: which of them this is.
         """
-        self.n_epochs = epoch.number
         if not math.isfinite(epoch.train_loss + epoch.dev_loss):
             self._failure = TrainingError(
                 f"the training loss became {epoch.train_loss} and the dev loss {epoch.dev_loss}; "
                 f"lower learning_rate (it is {self.settings.learning_rate})"
             )
             return
-        self._epochs.append(epoch)
-        if (epoch.dev_ua, -epoch.dev_loss) > self._best_score:
-            self._best, self._best_score = epoch.number, (epoch.dev_ua, -epoch.dev_loss)
+        self._course.add(epoch)
+        if self._course.best == epoch.number:
             self._best_net = stack.single(row, self.lesson.net.heads)
 
     def outcome(self) -> Trained | TrainingError:
@@ -113,7 +113,7 @@ class Learner:
         if self._failure is not None:
             return self._failure
         assert self._best_net is not None  # noqa: S101 the first epoch beats minus infinity
-        return Trained(self._best_net, History(tuple(self._epochs), self._best))
+        return Trained(self._best_net, History(tuple(self._course.epochs), self._course.best))
 
     def _picks(self, bank: FrameBank) -> Iterator[Pick]:
         settings = self.settings

@@ -157,7 +157,8 @@ class _Stack:
         trunk = self.net.trunk
         batch = cut(banks, own, context=trunk.context, time_first=trunk.time_first)
         noise = [learner.noise for learner in self.learners]
-        dropout = Dropout(noise, [pick.extent for pick in picks], rank, world)
+        tasks = [learner.lesson.net.heads for learner in self.learners]
+        dropout = Dropout(noise, [pick.extent for pick in picks], rank, world, tasks)
         self.adam.zero_grad()
         losses = self.weights(self._task_losses(batch, dropout, world), trunk.last_weights)
         (losses.sum() * world).backward()  # the mean over processes follows

@@ -9,8 +9,9 @@ from voxaffect.errors import FeatureError
 from voxaffect.features.store import file_digests
 from voxaffect.features.store.index import open_index
 from voxaffect.features.store.journal import new_shard
-from voxaffect.features.store.keys import key_of, stack_keys
+from voxaffect.features.store.keys import key_of
 from voxaffect.features.store.shards import Entry
+from voxaffect.features.store.stored import StoredFeatures
 
 
 def entry(n: int) -> Entry:
@@ -31,9 +32,9 @@ def test_every_utterance_of_every_shard_is_found_with_its_own_frames(tmp_path: P
     write_shards(tmp_path, range(10), range(10, 11), range(11, 40))
     index, faults = open_index(tmp_path)
     assert faults == {}
-    for n, place in enumerate(index.keys.find(stack_keys(key_of(n) for n in range(40)))):
-        shard, number = index.place(int(place))
-        np.testing.assert_array_equal(index.map(shard).frames(number), entry(n).values)
+    features = StoredFeatures.of(index, {str(n): key_of(n) for n in range(40)})
+    for n in range(40):
+        np.testing.assert_array_equal(features[str(n)], entry(n).values)
     assert index.seconds([key_of(7), key_of(99), key_of(12)]) == {key_of(7): 7, key_of(12): 12}
 
 
@@ -96,7 +97,7 @@ def test_a_shard_that_was_built_anew_meanwhile_is_not_removed(
 
 def test_a_shard_that_is_gone_is_told_where_it_is_read(tmp_path: Path) -> None:
     (path,) = write_shards(tmp_path, range(3))
-    index, _ = open_index(tmp_path)
+    features = StoredFeatures.of(open_index(tmp_path)[0], {"some": key_of(1)})
     path.unlink()
     with pytest.raises(FeatureError, match="features cannot be read"):
-        index.map(0)
+        features["some"]

@@ -14,6 +14,7 @@ from voxaffect.features.store.index import ShardIndex, open_index
 from voxaffect.features.store.journal import new_shard, salvage
 from voxaffect.features.store.keys import key_of, split_keys
 from voxaffect.features.store.shards import HEAD, RECORD, Entry
+from voxaffect.features.store.stored import StoredFeatures
 
 ENTRIES = [Entry(key_of(n), np.full((n, 2), n, np.float32), n / 100) for n in (3, 1, 2)]
 SIZES = [RECORD.itemsize + entry.values.nbytes for entry in ENTRIES]
@@ -37,10 +38,12 @@ def stored(folder: Path) -> list[Entry]:
     """What the only shard of a folder holds."""
     index, faults = open_index(folder)
     assert faults == {}
-    (shard,) = (index.map(n) for n in range(len(index.paths)))
-    frames = [shard.frames(n) for n in range(len(index.records))]
+    assert len(index.paths) == 1
+    keys = split_keys(index.records["key"])
+    features = StoredFeatures.of(index, {key.hex(): key for key in keys})
+    frames = [features[key.hex()] for key in keys]
     seconds = index.records["seconds"].tolist()
-    return [*map(Entry, split_keys(index.records["key"]), frames, seconds)]
+    return [*map(Entry, keys, frames, seconds)]
 
 
 def assert_same(found: list[Entry], expected: list[Entry]) -> None:

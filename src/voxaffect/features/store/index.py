@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,31 @@ from numpy.typing import NDArray
 
 from voxaffect.features.store.file_digests import FileDigests, digest_file
 from voxaffect.features.store.keys import KeyIndex, stack_keys
-from voxaffect.features.store.shards import RECORD, SUFFIX, MappedShard, Records, read_records
+from voxaffect.features.store.shards import RECORD, SUFFIX, Records, read_records
 
 CHECKED = "checked"
 """Folder beside the shards that remembers which were read and found whole."""
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where the frames of M utterances lie.
+
+    Args:
+        shard: (M,), number of each one's shard.
+        entry: (M,), its number in the shard.
+        frames_before: (M,), frames of the shard's utterances before it.
+        n_frames: (M,), its own frames.
+    """
+
+    shard: NDArray[np.integer]
+    entry: NDArray[np.integer]
+    frames_before: NDArray[np.integer]
+    n_frames: NDArray[np.integer]
+
+    def of_shard(self, row: int) -> tuple[int, int, int]:
+        """Place of one utterance in its shard, as `MappedShard.frames` takes it."""
+        return int(self.entry[row]), int(self.frames_before[row]), int(self.n_frames[row])
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,22 +70,18 @@ class ShardIndex:
         stored = [key for key, place in zip(keys, found, strict=True) if place >= 0]
         return dict(zip(stored, self.records["seconds"][found[found >= 0]].tolist(), strict=True))
 
-    def place(self, record: int) -> tuple[int, int]:
-        """Number of a record's shard, and of the record in it."""
-        shard = int(np.searchsorted(self.ends, record, "right"))
-        return shard, record - self._begin(shard)
+    def places(self, records: NDArray[np.int64]) -> Places:
+        """Where the frames of records (M,) lie."""
+        shard = np.searchsorted(self.ends, records, "right")
+        begin = np.concatenate([[0], self.ends])[shard]  # first record of each one's shard
+        before = self._frames_before
+        n_frames = self.records["n_frames"][records]
+        return Places(shard, records - begin, before[records] - before[begin], n_frames)
 
-    def map(self, shard: int) -> MappedShard:
-        """The shard of a number.
-
-        Raises:
-            FeatureError: its file is gone.
-        """
-        records = self.records[self._begin(shard) : self.ends[shard]]
-        return MappedShard(self.paths[shard], records)
-
-    def _begin(self, shard: int) -> int:
-        return int(self.ends[shard - 1]) if shard else 0
+    @cached_property
+    def _frames_before(self) -> NDArray[np.int64]:
+        """Frames of all records before each, int64 (N + 1,)."""
+        return np.concatenate([[0], np.cumsum(self.records["n_frames"], dtype=np.int64)])
 
 
 def open_index(folder: Path, n_jobs: int = 1) -> tuple[ShardIndex, dict[Path, str]]:

@@ -15,11 +15,13 @@ Head and entries alone are a journal (`journal.py`), a shard in the making.
 from __future__ import annotations
 
 import os
+import socket
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -91,29 +93,61 @@ def read_records(path: Path) -> bytes:
 
 
 class MappedShard:
-    """A whole shard as a memory map."""
+    """A whole shard, mapped into memory when it is first looked into; in each process anew.
 
-    def __init__(self, path: Path, records: Records) -> None:
-        """Args: the file, and its records.
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __getstate__(self) -> dict[str, object]:
+        """The path alone travels to other processes."""
+        return {"_path": self._path}
+
+    def frames(self, entry: int, frames_before: int, n_frames: int) -> NDArray[np.float32]:
+        """Frames of one utterance, float32 (T, F), read-only.
+
+        Args:
+            entry: its number in the shard.
+            frames_before: frames of the shard's utterances before it.
+            n_frames: its own, T.
 
         Raises:
-            FeatureError: the file is gone.
+            FeatureError: the file is gone, or not there on this machine.
         """
-        try:
-            self._values = np.asarray(np.memmap(path, VALUE, "r"))
-        except OSError as fault:
-            raise FeatureError(
-                f"{path}: features cannot be read ({fault.strerror}); run again to compute them"
-            ) from fault
         head, record = (part.itemsize // VALUE.itemsize for part in (HEAD, RECORD))
-        self._n_columns = int(self._values[:head].view(HEAD)["n_columns"][0])
-        self._n_frames = records["n_frames"].astype(np.int64)
-        self._ends = head + np.cumsum(record + self._n_frames * self._n_columns)
+        begin = head + (entry + 1) * record + frames_before * self._n_columns
+        return self._values[begin : begin + n_frames * self._n_columns].reshape(n_frames, -1)
 
-    def frames(self, number: int) -> NDArray[np.float32]:
-        """Frames of the shard's utterance of that number, float32 (T, F), read-only."""
-        n_frames, end = int(self._n_frames[number]), int(self._ends[number])
-        return self._values[end - n_frames * self._n_columns : end].reshape(n_frames, -1)
+    @cached_property
+    def _values(self) -> NDArray[np.float32]:
+        try:
+            return np.asarray(np.memmap(self._path, VALUE, "r"))
+        except OSError as fault:
+            refuse_unshared(self._path.parent)
+            raise FeatureError(
+                f"{self._path}: features cannot be read ({fault.strerror}); run again to compute "
+                "them"
+            ) from fault
+
+    @cached_property
+    def _n_columns(self) -> int:
+        return int(self._values[: HEAD.itemsize // VALUE.itemsize].view(HEAD)["n_columns"][0])
+
+
+def refuse_unshared(folder: Path) -> None:
+    """Say which machine does not have a store's folder, if this is one.
+
+    Raises:
+        FeatureError: the folder is not there.
+    """
+    if not folder.is_dir():
+        raise FeatureError(
+            f"{folder}: there is no such folder on {socket.gethostname()}; put the feature store "
+            "on a path that all machines share"
+        )
 
 
 @contextmanager

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import joblib
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.audio.waveform import TARGET_RMS
@@ -25,55 +25,19 @@ from voxaffect.errors import FeatureError
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.store.chunks import Chunk, ChunkReport, chunks, compute_chunk
 from voxaffect.features.store.file_digests import FileDigests
-from voxaffect.features.store.index import ShardIndex, open_index
+from voxaffect.features.store.index import open_index
 from voxaffect.features.store.journal import salvage
-from voxaffect.features.store.keys import segment_key, stack_keys
-from voxaffect.features.store.shards import MappedShard, storing
+from voxaffect.features.store.keys import segment_key
+from voxaffect.features.store.shards import refuse_unshared, storing
+from voxaffect.features.store.stored import StoredFeatures
 from voxaffect.files import digest, write_text
+from voxaffect.parallel.clusters import cores_here, threads_a_job
+from voxaffect.parallel.work import Lost, compute_all
 
 FORMAT = 2
 """Version of what is stored beside the values; a new one begins new folders."""
 
 Progress = Callable[[int, float], None]
-
-
-class StoredFeatures(Mapping[str, NDArray[np.float32]]):
-    """Frames by utterance id, float32 (T, F), read-only views of memory-mapped shards."""
-
-    def __init__(self, index: ShardIndex, records: Mapping[str, int]) -> None:
-        """Args: the index, and the record of every utterance id."""
-        self._index = index
-        self._records = dict(records)
-        self._mapped: dict[int, MappedShard] = {}
-
-    @classmethod
-    def of(cls, index: ShardIndex, keys: Mapping[str, bytes]) -> StoredFeatures:
-        """Those utterances, by their keys, that an index holds."""
-        found = index.keys.find(stack_keys(keys.values())).tolist()
-        return cls(index, {i: n for i, n in zip(keys, found, strict=True) if n >= 0})
-
-    def __getitem__(self, utterance_id: str) -> NDArray[np.float32]:
-        shard, number = self._index.place(self._records[utterance_id])
-        if shard not in self._mapped:
-            self._mapped[shard] = self._index.map(shard)
-        return self._mapped[shard].frames(number)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._records)
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    def __contains__(self, utterance_id: object) -> bool:
-        return utterance_id in self._records  # the inherited test would map the values
-
-    def __getstate__(self) -> dict[str, object]:
-        """A copy in another process maps the shards itself."""
-        return {**self.__dict__, "_mapped": {}}
-
-    def content(self, utterance_id: str) -> str:
-        """Hash of the audio behind an utterance's frames: the file's bytes and the borders."""
-        return bytes(self._index.records["key"][self._records[utterance_id]]).hex()
 
 
 @dataclass(frozen=True)
@@ -135,18 +99,18 @@ class FeatureStore:
             FeatureError: two utterances share an id, or the folder cannot be written.
         """
         _check_ids(utterances)
-        n_jobs = joblib.effective_n_jobs(n_jobs)
+        n_jobs = n_jobs if n_jobs > 0 else joblib.effective_n_jobs(n_jobs)
         keys, refused = self._keys(utterances, n_jobs)
         work = {keys[u.id]: u for u in utterances if u.id in keys}
         salvage(self.folder)
-        index, faults = open_index(self.folder, n_jobs)
+        index, faults = open_index(self.folder, cores_here(n_jobs))
         stored = index.seconds(work)
         tally = _Tally(Counter(keys.values()), progress, n_done=len(refused))
         tally.add(stored)
         if missing := {key: u for key, u in work.items() if key not in stored}:
             unusable = self._compute(missing, n_jobs, tally)
             refused |= {id_: unusable[key] for id_, key in keys.items() if key in unusable}
-            index, new_faults = open_index(self.folder, n_jobs)
+            index, new_faults = open_index(self.folder, cores_here(n_jobs))
             faults |= new_faults
         features = StoredFeatures.of(index, keys)
         self._check_complete(keys.keys() - refused.keys() - features.keys())
@@ -156,7 +120,8 @@ class FeatureStore:
         self, utterances: Sequence[Utterance], n_jobs: int
     ) -> tuple[dict[str, bytes], dict[str, str]]:
         """Key of every utterance whose file can be read, and why the others cannot, by id."""
-        contents = FileDigests(self.root / "files").of((u.path for u in utterances), n_jobs)
+        n_here = cores_here(n_jobs)
+        contents = FileDigests(self.root / "files").of((u.path for u in utterances), n_here)
         keys, refused = {}, {}
         for u in utterances:
             content = contents[u.path]
@@ -180,22 +145,40 @@ class FeatureStore:
 
     def _reports(self, missing: Chunk, n_jobs: int) -> Iterator[ChunkReport]:
         """Work, chunk by chunk, in whatever order they are done."""
-        n_threads = torch.get_num_threads() if n_jobs == 1 else 1
-        task = joblib.delayed(compute_chunk)
-        tasks = (
-            task(chunk, self.extractor, self.folder, n_threads, self.limits)
-            for chunk in chunks(missing, n_jobs)
-        )
-        parallel = joblib.Parallel(n_jobs, batch_size=1, return_as="generator_unordered")
-        yield from parallel(tasks)
+        n_threads = torch.get_num_threads() if threads_a_job(n_jobs) is None else 1
+        there = replace(self, root=self.root.absolute())
+        work = partial(_compute_chunk, store=there, n_threads=n_threads)
+        lost: list[Chunk] = []
+        with closing(compute_all(work, chunks(missing, n_jobs), n_jobs)) as reports:
+            for chunk, report in reports:
+                if isinstance(report, Lost):
+                    lost.append(chunk)
+                else:
+                    yield report
+        _refuse_lost(lost)
 
     def _check_complete(self, absent: Collection[str]) -> None:
         """What was stored a moment ago must be there."""
         if absent:
             raise FeatureError(
                 f"{self.folder}: the features of {min(absent)} were written there, but are gone or "
-                "damaged; check the disk"
+                "damaged; check the disk, and that all machines which computed share it"
             )
+
+
+def _compute_chunk(chunk: Chunk, store: FeatureStore, n_threads: int) -> ChunkReport:
+    """Compute a chunk on whichever machine this is."""
+    refuse_unshared(store.folder)
+    return compute_chunk(chunk, store.extractor, store.folder, n_threads, store.limits)
+
+
+def _refuse_lost(chunks_lost: Sequence[Chunk]) -> None:
+    for utterances in (tuple(chunk.values()) for chunk in chunks_lost):
+        raise FeatureError(
+            f"{utterances[0].id} and the {len(utterances) - 1} after it: every process that "
+            "extracted their features was killed, most often for lack of memory; the others are "
+            "stored: run the same command again with fewer --jobs, or leave these out"
+        )
 
 
 class _Tally:

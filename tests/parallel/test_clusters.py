@@ -1,0 +1,161 @@
+"""Work on real clusters on this machine, some of whose processes and nodes are killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.evaluation.data import make_dataset
+from tests.features.store.levels import Levels, files, make_utterances, same
+from tests.parallel.test_work import die, fail, square
+from tests.processes import start, wait_for
+from voxaffect.errors import ClusterError, TrainingError
+from voxaffect.evaluation.experiment import run
+from voxaffect.evaluation.job import Outcome
+from voxaffect.evaluation.plan import Plan
+from voxaffect.evaluation.run import Run, RunFolder
+from voxaffect.features.store.store import FeatureStore
+from voxaffect.model.settings import TrainingSettings
+from voxaffect.model.trunks import DnnSettings
+from voxaffect.parallel.clusters import workers
+from voxaffect.parallel.work import Lost, compute_all
+from voxaffect.systems import NetSystem, Options, SvmSystem
+
+pytestmark = pytest.mark.timeout(240)
+
+PLAN = Plan(
+    protocols=("within", "cross"),
+    systems=(SvmSystem(), NetSystem("dnn-stl", DnnSettings(hidden=8, context=1))),
+    options=Options(dnn=TrainingSettings(batch_size=32, max_epochs=3, patience=3)),
+)
+DATASET = make_dataset()
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The run of one process."""
+    return run(PLAN, DATASET, (), RunFolder(tmp_path_factory.mktemp("plain")))
+
+
+def assert_equal(found: Run, expected: Run) -> None:
+    assert found.failures == ()
+    for a, b in zip(found.results, expected.results, strict=True):
+        assert (a.fold, a.system, a.ids) == (b.fold, b.system, b.ids)
+        np.testing.assert_array_equal(a.y_pred, b.y_pred)
+        # Other threads for linear algebra may end in another last bit.
+        np.testing.assert_allclose(a.probabilities, b.probabilities, rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def ray_cluster() -> Iterator[Any]:
+    """Two nodes of one core each."""
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'voxaffect[ray]'")
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 80 << 20}
+    cluster = Cluster(initialize_head=True, head_node_args=node)
+    cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
+    yield cluster
+    cluster.shutdown()
+
+
+def test_ray_does_the_work_and_its_deaths_are_survived(ray_cluster: Any, tmp_path: Path) -> None:
+    work = partial(die, deadly=2, folder=tmp_path, times=99)
+    with workers("ray", ray_cluster.address, 0) as n_jobs:
+        assert n_jobs == 2
+        results = dict(compute_all(work, range(5), n_jobs))
+        assert isinstance(results.pop(2), Lost)
+        assert results == {n: n * n for n in range(5) if n != 2}
+        with pytest.raises(TrainingError, match="three is refused"):
+            [*compute_all(fail, range(7), n_jobs)]
+        assert dict(compute_all(square, [3], 1)) == {3: 9}
+
+
+def test_ray_extracts_and_loses_a_node_half_way(
+    ray_cluster: Any, plain: Run, tmp_path: Path
+) -> None:
+    ended: list[Outcome] = []
+    (node,) = (n for n in ray_cluster.list_all_nodes() if n is not ray_cluster.head_node)
+
+    def lose_a_node(outcome: Outcome) -> None:
+        ended.append(outcome)
+        if len(ended) == 3:
+            threading.Thread(target=ray_cluster.remove_node, args=(node, False)).start()
+
+    with workers("ray", ray_cluster.address, 0) as n_jobs:
+        found = run(PLAN, DATASET, (), RunFolder(tmp_path), n_jobs=n_jobs, on_outcome=lose_a_node)
+        assert_equal(found, plain)
+        assert len(ended) == len(plain.results)
+        assert_extracts(tmp_path, n_jobs)
+
+
+def assert_extracts(folder: Path, n_jobs: int) -> None:
+    """The workers fill a store as this process would."""
+    utterances = make_utterances(folder / "audio", 40)
+    there = FeatureStore(folder / "there", Levels())
+    here = FeatureStore(folder / "here", Levels())
+    assert same(
+        there.extract(utterances, n_jobs=n_jobs).features, here.extract(utterances).features
+    )
+    assert len(files(there, ".shard")) == 2
+    assert there.extractor.seen == []  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def dask_cluster(tmp_path: Path) -> Iterator[tuple[str, list[Any]]]:
+    """Address of a scheduler, and its two workers."""
+    distributed = pytest.importorskip(
+        "distributed", reason="Dask is missing: pip install 'voxaffect[dask]'"
+    )
+    note = tmp_path / "scheduler.json"
+    options = ("--scheduler-file", note, "--no-dashboard")
+    scheduler = start("-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1",
+                      "--port", 0, *options)  # fmt: skip
+    wait_for(note.exists)
+    own = ("--nthreads", 1, "--no-nanny", "--local-directory", tmp_path / "dask")
+    found = [start("-m", "distributed.cli.dask_worker", *options, *own) for _ in range(2)]
+    address = json.loads(note.read_text())["address"]
+    with distributed.Client(address, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+    yield address, found
+    for process in (*found, scheduler):
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def test_dask_does_the_work_and_loses_a_worker_half_way(
+    dask_cluster: tuple[str, list[Any]], plain: Run, tmp_path: Path
+) -> None:
+    address, processes = dask_cluster
+    ended: list[Outcome] = []
+
+    def lose_a_worker(outcome: Outcome) -> None:
+        ended.append(outcome)
+        if len(ended) == 3:
+            processes[0].kill()
+
+    with workers("dask", address, 0) as n_jobs:
+        assert dict(compute_all(square, range(9), n_jobs)) == {n: n * n for n in range(9)}
+        with pytest.raises(TrainingError, match="three is refused"):
+            [*compute_all(fail, range(7), n_jobs)]
+        found = run(PLAN, DATASET, (), RunFolder(tmp_path), n_jobs=n_jobs, on_outcome=lose_a_worker)
+        assert_equal(found, plain)
+        assert len(ended) == len(plain.results)
+        assert_extracts(tmp_path, n_jobs)
+
+
+def test_dask_workers_with_threads_are_refused(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="Dask is missing: pip install 'voxaffect[dask]'")
+    from voxaffect.parallel.dask_cluster import _refuse_threads
+
+    with pytest.raises(ClusterError, match="--nworkers 4 --nthreads 1"):
+        _refuse_threads({"tcp://10.0.0.2:41": 1, "tcp://10.0.0.3:42": 4})

@@ -1,0 +1,60 @@
+"""Real processes that tests start, watch and kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def start(*words: object) -> subprocess.Popen[str]:
+    """Python with such arguments, in a process group of its own, which Ctrl-C can reach."""
+    return subprocess.Popen(
+        [sys.executable, *map(str, words)],
+        cwd=REPOSITORY,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=_hear_interrupts,  # noqa: PLW1509  (one call into the C library, no lock)
+    )
+
+
+def _hear_interrupts() -> None:
+    """Whatever started the tests may have set this signal to be ignored, which is inherited."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def wait_for(what: Callable[[], object], timeout_s: float = 60.0) -> None:
+    """Until something is true.
+
+    Raises:
+        TimeoutError: it does not become true.
+    """
+    end = time.monotonic() + timeout_s
+    while not what():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {timeout_s:g} s")
+        time.sleep(0.05)
+
+
+def alive(group: int, words: str = "") -> list[int]:
+    """Ids of the processes of a group whose command has some words in it; none is a zombie."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, in_group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+            command = (folder / "cmdline").read_text().replace("\0", " ")
+        except OSError:  # it has ended
+            continue
+        if int(in_group) == group and state != "Z" and words in command:
+            found.append(int(folder.name))
+    return found
