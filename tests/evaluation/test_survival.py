@@ -90,7 +90,7 @@ def test_kills_of_workers_of_the_main_process_and_of_all_change_no_number(tmp_pa
     assert ended.failures == ()
     for a, b in zip(ended.results, undisturbed.results, strict=True):
         assert (a.fold, a.system, a.seed, a.ids) == (b.fold, b.system, b.seed, b.ids)
-        for name in ("y_true", "y_pred", "probabilities", "high_level"):
+        for name in ("y_true", "y_pred", "high_level", "probabilities"):
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
 
 
