@@ -278,9 +278,20 @@ def main() -> None:
 def stacks(data: Examples, usual: TrainingSettings, n_nets: int) -> Table:
     """Nets one by one and as a stack, at full batches and at those of small corpora."""
     table = Table("net", "batch", "one, frames/s", f"{n_nets} as a stack, frames/s", "ratio")
+    whole = (
+        ()
+        if usual.device == "cpu"
+        else (  # gigabytes a net
+            ("LSTM", LstmSettings(), replace(usual, batches_per_epoch=4)),
+        )
+    )
     for name, trunk, settings in (
-        ("LSTM", LstmSettings(), replace(usual, batches_per_epoch=4)),
-        ("LSTM", LstmSettings(), replace(usual, batch_size=32, crop_frames=60)),
+        *whole,
+        (
+            "LSTM",
+            LstmSettings(),
+            replace(usual, batch_size=32, crop_frames=60, batches_per_epoch=12),
+        ),
         ("DNN", DnnSettings(), replace(usual, batches_per_epoch=100)),
         ("DNN", DnnSettings(), replace(usual, batch_size=256, batches_per_epoch=100)),
     ):

@@ -14,7 +14,9 @@ from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
 
-STACK_ON_A_CARD, STACK_ON_A_PROCESSOR = 64, 8
+STACK_ON_A_CARD = 64
+STEP_ON_A_PROCESSOR = 512
+"""Frames of a stack's step beyond which more nets gain nothing on a processor, as measured."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +73,15 @@ class NetSystem:
         """Nets that train as one where that is faster than one by one, as measured.
 
         On a graphics card a small net's time goes into launching kernels, which a stack shares. On
-        a processor eight feed-forward nets share what a step costs beside its products; recurrent
-        ones are as fast alone.
+        a processor feed-forward nets share what a step costs beside its products, up to some
+        hundred frames; recurrent ones are as fast alone.
         """
         if options.stack is not None:
             return options.stack
         training = self.net_settings(options).training
         if torch.device(training.device).type != "cpu":
             return STACK_ON_A_CARD
-        return 1 if self.recurrent else STACK_ON_A_PROCESSOR
+        return 1 if self.recurrent else max(1, STEP_ON_A_PROCESSOR // training.batch_size)
 
     def classifier(self, options: Options) -> NetClassifier:
         """A new, untrained classifier."""

@@ -103,13 +103,21 @@ def test_a_bug_is_not_hidden(plant: Callable[[Exception, int], Attempts]) -> Non
         ends([(job,) for job in JOBS])
 
 
-def test_a_batch_that_fails_is_taken_apart_and_its_seeds_are_kept(
-    plant: Callable[[Exception, int], Attempts],
+def test_a_stack_that_fails_is_taken_apart_and_its_seeds_are_kept(
+    plant: Callable[[Exception, int], Attempts], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    attempts = plant(TrainingError("the loss became nan"), 1)
+    attempts = plant(TrainingError("unused"), 0)
+    stacks: list[int] = []
+
+    def fail(classifiers: list[object], materials: list[object]) -> None:
+        stacks.append(len(materials))
+        raise TrainingError("the loss became nan")
+
+    monkeypatch.setattr("voxaffect.evaluation.job.fit_together", fail)
     ended = ends([tuple(JOBS)])
+    assert stacks == [len(JOBS)]
     assert all(isinstance(end, FoldResult) for end in ended.values())
-    assert {seed for _, seed in attempts} == {5}
+    assert sorted(attempts) == sorted((data.fold, 5) for data in FOLDS)
 
 
 def test_a_restart_is_the_same_whenever_it_happens(

@@ -51,8 +51,8 @@ def assert_equal(found: Run, expected: Run) -> None:
     for a, b in zip(found.results, expected.results, strict=True):
         assert (a.fold, a.system, a.ids) == (b.fold, b.system, b.ids)
         np.testing.assert_array_equal(a.y_pred, b.y_pred)
-        # Other threads for linear algebra may end in another last bit.
-        np.testing.assert_allclose(a.probabilities, b.probabilities, rtol=1e-6)
+        # Other stacks of nets, and other threads for linear algebra, may end in another last bit.
+        np.testing.assert_allclose(a.probabilities, b.probabilities, rtol=1e-4, atol=1e-6)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from math import ceil
@@ -60,16 +60,18 @@ def run(
     failures: list[dict[str, str]] = []
     jobs = _jobs(plan, dataset, lambda fault: failures.append(_refusal(fault)))
     folder.remove_unfinished()
-    missing = [job for job in jobs if not _is_done(job, folder)]
+    missing = {job.name for job in jobs if not _is_done(job, folder)}
     if on_plan is not None:
         on_plan(len(jobs) - len(missing), len(jobs))
     header = Run({**plan.settings(), **(context or {})}, tuple(corpora), versions(), (), note)
     wanted = [job.name for job in jobs]
     with (
         closing(_Header(folder, header, wanted, failures)) as kept,
-        closing(Schedule(_batches(missing, n_jobs), n_jobs).ends()) as ends,
+        closing(Schedule(_unfinished(_batches(jobs, n_jobs), missing), n_jobs).ends()) as ends,
     ):
         for job, end in ends:
+            if job.name not in missing:
+                continue
             outcome = Outcome(job.data.fold, job.system.name, job.seed)
             if isinstance(end, Failure):
                 outcome = replace(outcome, failure=end.reason)
@@ -107,6 +109,11 @@ def _batches(jobs: Sequence[Job], n_jobs: int) -> list[Batch]:
         size = min(jobs[group[0]].stack_size, ceil(len(group) / n_jobs))
         batches += [group[i : i + size] for i in range(0, len(group), size)]
     return [tuple(jobs[number] for number in batch) for batch in sorted(batches)]
+
+
+def _unfinished(batches: Sequence[Batch], missing: Collection[str]) -> list[Batch]:
+    """Batches that lack a result: whole, since nets of a stack differ in a last bit by company."""
+    return [batch for batch in batches if any(job.name in missing for job in batch)]
 
 
 def _is_done(job: Job, folder: RunFolder) -> bool:
