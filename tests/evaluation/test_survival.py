@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from threadpoolctl import threadpool_limits
+import pytest
 
 from tests.evaluation.data import make_dataset
-from tests.processes import alive, start, wait_for
+from tests.processes import ENVIRONMENT, alive, start, wait_for
 from voxaffect.classifier import NetClassifier
 from voxaffect.evaluation.experiment import run
 from voxaffect.evaluation.plan import Plan
@@ -54,19 +53,23 @@ def results(folder: Path) -> list[Path]:
 
 
 def compute(folder: Path) -> tuple[Run, tuple[int, int]]:
-    """The run, in this process and on one thread as its workers have; what was there, and all."""
+    """The run, with as many processes as were killed; what was there, and what there is to be."""
     told: list[tuple[int, int]] = []
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        found = run(
-            plan(0), make_dataset(), (), RunFolder(folder), on_plan=lambda *n: told.append(n)
-        )
-    torch.set_num_threads(n_threads)
+    found = run(
+        plan(0),
+        make_dataset(),
+        (),
+        RunFolder(folder),
+        n_jobs=2,
+        on_plan=lambda *n: told.append(n),
+    )
     return found, told[0]
 
 
-def test_kills_of_workers_of_the_main_process_and_of_all_change_no_number(tmp_path: Path) -> None:
+def test_kills_of_workers_of_the_main_process_and_of_all_change_no_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", ENVIRONMENT["OMP_NUM_THREADS"])  # sums in one order
     folder = tmp_path / "killed"
     first = start("-m", __spec__.name, folder)
     wait_for(lambda: len(results(folder)) >= 2)

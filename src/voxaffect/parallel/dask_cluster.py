@@ -12,6 +12,9 @@ from voxaffect.parallel.backend import ClusterBackend
 ANSWER_S = 10
 """How long a scheduler may take to answer."""
 
+FETCH_S = 30
+"""How long a result may take that is done: it lies with its worker, and may be lost with it."""
+
 
 class DaskBackend(ClusterBackend):
     """Every task runs on one thread of a worker that has no other.
@@ -36,10 +39,10 @@ class DaskBackend(ClusterBackend):
     def result(self, future: Any) -> Any:
         """The result of a future that is done, or what the task raised."""
         self._tasks.discard(future)
-        return future.result()
+        return future.result(timeout=FETCH_S)
 
     def deaths(self) -> tuple[type[Exception], ...]:
-        """What a future raises whose task has killed several workers, or was cancelled."""
+        """What a future raises whose task has killed several workers, or whose result is gone."""
         return self._lost
 
     def abort_everything(self, ensure_ready: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 joblib's
@@ -72,7 +75,7 @@ def dask_workers(address: str) -> Iterator[DaskBackend]:
         ) from fault
     with client:
         _refuse_threads(client.ncores())
-        yield DaskBackend(client, (KilledWorker, CancelledError))
+        yield DaskBackend(client, (KilledWorker, CancelledError, TimeoutError))
 
 
 def _refuse_threads(n_threads: dict[str, int]) -> None:
