@@ -1,8 +1,7 @@
-"""The terminal: one console, progress bars that a log file survives, and numbers of jobs."""
+"""The terminal: one console, and progress bars that a log file survives."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,11 +20,6 @@ from rich.table import Column
 # Names of files and speakers may look like markup or emoji; colour comes by `style` alone.
 console = Console(highlight=False, markup=False, emoji=False)
 errors = Console(stderr=True, highlight=False, markup=False, emoji=False)
-
-
-def effective_jobs(n_jobs: int) -> int:
-    """Number of processes: 0 means one a core."""
-    return n_jobs or os.cpu_count() or 1
 
 
 @contextmanager

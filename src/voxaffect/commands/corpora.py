@@ -12,12 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
-from voxaffect.commands.console import console, counting_progress, effective_jobs
+from voxaffect.commands.console import console, counting_progress
 from voxaffect.config.sources import find_loader, read_corpus
 from voxaffect.corpora.check import CheckReport, Count, Verdict
 from voxaffect.corpora.check import check as check_corpus
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem
 from voxaffect.corpora.loaders import CORPORA
+from voxaffect.parallel.clusters import effective_jobs
 
 MAX_NAMED = 20
 MAX_SPEAKERS = 12

@@ -11,7 +11,6 @@ from rich.markdown import Markdown
 from voxaffect.commands.console import (
     console,
     counting_progress,
-    effective_jobs,
     errors,
     progress_bar,
 )
@@ -21,7 +20,7 @@ from voxaffect.config.settings import Settings
 from voxaffect.evaluation.experiment import run
 from voxaffect.evaluation.job import Outcome
 from voxaffect.evaluation.run import Run, RunFolder
-from voxaffect.parallel.clusters import LOCAL, workers
+from voxaffect.parallel.clusters import LOCAL, effective_jobs, workers
 from voxaffect.report.events import write_events
 from voxaffect.report.terminal import terminal_markdown
 from voxaffect.report.write import write_report

@@ -11,11 +11,12 @@ from rich import box
 from rich.table import Table as Grid
 
 from voxaffect.audio.decode import DecodeLimits
-from voxaffect.commands.console import console, counting_progress, effective_jobs
+from voxaffect.commands.console import console, counting_progress
 from voxaffect.config.file import load_settings
 from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.corpora.examine import Examined, examine
 from voxaffect.evaluation.overlap import overlaps
+from voxaffect.parallel.clusters import effective_jobs
 from voxaffect.report.overlap import tables
 from voxaffect.report.table import Table
 

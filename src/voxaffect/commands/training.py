@@ -10,7 +10,7 @@ from typing import Any
 
 from voxaffect.artefact import ensure_writable
 from voxaffect.classifier import NetSettings, OnEpoch
-from voxaffect.commands.console import console, effective_jobs, errors
+from voxaffect.commands.console import console, errors
 from voxaffect.commands.preparation import prepare_corpora
 from voxaffect.commands.training_progress import training_progress
 from voxaffect.config.file import load_settings
@@ -25,6 +25,7 @@ from voxaffect.model.events import EventLog, summary_writer
 from voxaffect.model.examples import Examples
 from voxaffect.model.log import TrainingLog
 from voxaffect.model.settings import Epoch
+from voxaffect.parallel.clusters import effective_jobs
 from voxaffect.recognizer import Recognizer
 from voxaffect.systems import NetSystem
 

@@ -83,6 +83,8 @@ class _Stack:
         groups = _groups(net, weights, settings)
         self.adam = StackAdam(groups) if before is None else before[0].narrowed(groups, before[1])
         self.model = distributed.shared(net)
+        self.noise = [learner.noise for learner in learners]
+        self.tasks = [learner.lesson.net.heads for learner in learners]
         class_weights = torch.stack([learner.class_weights for learner in learners])
         self.class_weights = {EMOTION.name: class_weights.to(settings.device)}
 
@@ -156,9 +158,8 @@ class _Stack:
         own = picks if world == 1 else [pick.share(rank, world) for pick in picks]
         trunk = self.net.trunk
         batch = cut(banks, own, context=trunk.context, time_first=trunk.time_first)
-        noise = [learner.noise for learner in self.learners]
-        tasks = [learner.lesson.net.heads for learner in self.learners]
-        dropout = Dropout(noise, [pick.extent for pick in picks], rank, world, tasks)
+        extents = [pick.extent for pick in picks]
+        dropout = Dropout(self.noise, extents, rank, world, self.tasks)
         self.adam.zero_grad()
         losses = self.weights(self._task_losses(batch, dropout, world), trunk.last_weights)
         (losses.sum() * world).backward()  # the mean over processes follows

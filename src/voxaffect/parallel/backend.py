@@ -7,6 +7,7 @@ and waits for it.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -56,14 +57,14 @@ class ClusterBackend(ParallelBackendBase):
             ((_, (number, *_), _),) = batch.items
             return [(number, Lost(f"the worker that computed it died ({type(fault).__name__})"))]
 
+    @abstractmethod
     def start(self, batch: Any) -> Any:
         """Submit a batch; returns its future."""
-        raise NotImplementedError
 
     def result(self, future: Any) -> Any:
         """The result of a future that is done, or what the task raised."""
         return future.result()
 
+    @abstractmethod
     def deaths(self) -> tuple[type[Exception], ...]:
         """What a future raises whose task was lost with its worker."""
-        raise NotImplementedError

@@ -23,6 +23,11 @@ CLUSTERS: Mapping[str, Callable[[str], AbstractContextManager[ClusterBackend]]] 
 }
 
 
+def effective_jobs(n_jobs: int) -> int:
+    """Number of processes on this machine: 0 means one a core."""
+    return n_jobs or os.cpu_count() or 1
+
+
 @contextmanager
 def workers(backend: str, address: str | None, n_jobs: int) -> Iterator[int]:
     """Let all work run where it is asked to; yields how many items are at work at once.
@@ -37,7 +42,7 @@ def workers(backend: str, address: str | None, n_jobs: int) -> Iterator[int]:
         ClusterError: there is no such cluster, or it has no workers.
     """
     if backend == LOCAL and address is None:
-        yield n_jobs or os.cpu_count() or 1
+        yield effective_jobs(n_jobs)
         return
     if backend not in CLUSTERS or address is None:
         raise ConfigError(_refusal(backend, address))
@@ -64,9 +69,9 @@ def threads_a_job(n_jobs: int) -> int | None:
     backend, _ = get_active_backend()
     if isinstance(backend, ClusterBackend):
         return 1
-    return max(1, (os.cpu_count() or 1) // n_jobs) if n_jobs > 1 else None
+    return max(1, effective_jobs(0) // n_jobs) if n_jobs > 1 else None
 
 
 def cores_here(n_jobs: int) -> int:
     """How many of so many jobs can be at work on this machine, wherever work runs."""
-    return min(n_jobs, os.cpu_count() or 1)
+    return min(n_jobs, effective_jobs(0))
