@@ -15,7 +15,7 @@ from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
 
 STACK_ON_A_CARD = 64
-STEP_ON_A_PROCESSOR = 512
+STEP_ON_A_PROCESSOR = 1024
 """Frames of a stack's step beyond which more nets gain nothing on a processor, as measured."""
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -47,7 +48,7 @@ def test_private_layers_are_as_many_and_as_wide_as_asked_for(private_layers: int
     for task, n_classes in zip(TASKS, (4, 4, 2), strict=True):
         own = [tuple(p.shape[1:]) for p in net.heads[task].parameters() if p.dim() == 3]
         widths = [8, *[12] * private_layers, n_classes]
-        assert own == list(zip(widths[1:], widths[:-1], strict=True))
+        assert own == list(pairwise(widths))
         assert net(*frames(net))[task].shape == (1, 5, 2, n_classes)
 
 
@@ -56,8 +57,8 @@ def test_private_layers_are_rectified_layers_before_the_scores() -> None:
     x, lengths = frames(net)
     hidden = net.trunk(x, lengths)[:, 0].detach()
     head = parameters(net.heads["emotion"])
-    inner = (hidden @ head["private.0.weight"][0].T + head["private.0.bias"][0]).relu()
-    expected = inner @ head["scores.weight"][0].T + head["scores.bias"][0]
+    inner = (hidden @ head["private.0.weight"][0] + head["private.0.bias"][0]).relu()
+    expected = inner @ head["scores.weight"][0] + head["scores.bias"][0]
     torch.testing.assert_close(net(x, lengths)["emotion"][0], expected)
 
 

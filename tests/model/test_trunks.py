@@ -72,7 +72,7 @@ def test_padding_and_neighbours_change_nothing(
 
 
 def test_the_dnn_sees_exactly_its_context() -> None:
-    net, x = drawn(DNN), noise(11, 3)
+    net, x = drawn(DnnSettings(hidden=64, context=2)), noise(11, 3)
     changed = x.clone()
     changed[8] += 1.0
     differs = (alone(net, x) != alone(net, changed)).any(dim=1)
@@ -82,7 +82,7 @@ def test_the_dnn_sees_exactly_its_context() -> None:
 def test_the_dnns_window_is_frame_after_frame() -> None:
     net, x = drawn(DnnSettings(hidden=8, layers=1, context=2)), noise(5, 3)
     (layer,) = net.layers
-    expected = (layer.weight[0] @ x.flatten() + layer.bias[0]).relu()  # type: ignore[index]
+    expected = (x.flatten() @ layer.weight[0] + layer.bias[0]).relu()  # type: ignore[index]
     torch.testing.assert_close(alone(net, x)[0], expected)
 
 
@@ -157,7 +157,7 @@ def test_linear_layers_side_by_side_are_each_its_own() -> None:
     for s, out in enumerate(layers(x)):
         single = Linear(1, 5, 4)
         single.load_state_dict({k: v[s : s + 1] for k, v in layers.state_dict().items()})
-        expected = torch.nn.functional.linear(x[s], layers.weight[s], layers.bias[s])
+        expected = torch.nn.functional.linear(x[s], layers.weight[s].T, layers.bias[s])
         torch.testing.assert_close(out, expected)
         torch.testing.assert_close(single(x[s : s + 1])[0], expected)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import prod
 
 import torch
 from torch import Tensor
@@ -49,27 +50,29 @@ class Dropout:
         kept = LEVELS - round(LEVELS * probability)
         if kept == LEVELS:
             return hidden
-        masks = [
-            self._mask(generator, extent, hidden, kept)
-            for generator, extent in zip(self._generators, self._extents, strict=True)
-        ]
-        if len(masks) == 1 and masks[0].numel() == hidden.numel():
-            mask = masks[0][:, None]
-        else:
-            mask = hidden.new_zeros(hidden.shape)
-            for s, own in enumerate(masks):
-                mask[: own.shape[0], s, : own.shape[1]] = own
+        # A comparison of signed bytes that answers in numbers: the way without slow conversions.
+        mask = torch.lt(
+            self._draws(hidden), kept - LEVELS // 2, out=torch.empty_like(hidden.detach())
+        )
         return hidden * mask.mul_(LEVELS / max(kept, 1))
 
-    def _mask(
-        self, generator: torch.Generator, extent: tuple[int, int], hidden: Tensor, kept: int
-    ) -> Tensor:
-        """1 for the units of one net that stay, else 0: (T, B, H)."""
-        n_frames, n_rows = extent
-        n_units = n_frames * n_rows * hidden.shape[-1]
-        words = torch.empty(-(-n_units // 8), dtype=torch.int64, device=hidden.device)
-        words.random_(-(2**63), None, generator=generator)
-        # A comparison of signed bytes that answers in numbers: the way without slow conversions.
-        draws = words.view(torch.int8)[:n_units].view(n_frames, n_rows, hidden.shape[-1])
-        mask = torch.lt(draws, kept - LEVELS // 2, out=hidden.new_empty(draws.shape))
-        return mask[: hidden.shape[0], self._rank :: self._world]
+    def _draws(self, hidden: Tensor) -> Tensor:
+        """A random byte a unit, int8 (T, S, B, H); the largest where a net has no such unit."""
+        n_frames, n_nets, n_rows, n_units = hidden.shape
+        shape = n_nets, n_frames, n_rows, n_units
+        draws = hidden.new_full(shape, LEVELS // 2 - 1, dtype=torch.int8)
+        for own, generator, extent in zip(draws, self._generators, self._extents, strict=True):
+            fresh = _random_bytes((*extent, n_units), generator, hidden.device)
+            fresh = fresh[:n_frames, self._rank :: self._world]
+            own[: fresh.shape[0], : fresh.shape[1]] = fresh
+        return draws.movedim(0, 1)
+
+
+def _random_bytes(
+    shape: tuple[int, ...], generator: torch.Generator, device: torch.device
+) -> Tensor:
+    """Signed bytes, all equally likely."""
+    n_bytes = prod(shape)
+    words = torch.empty(-(-n_bytes // 8), dtype=torch.int64, device=device)
+    words.random_(-(2**63), None, generator=generator)
+    return words.view(torch.int8)[:n_bytes].view(shape)

@@ -116,7 +116,7 @@ class Head(nn.Module):
         n_frames, n_nets, n_rows, _ = hidden.shape
         by_net = hidden.movedim(0, 1).flatten(1, 2)  # (S, T B, H)
         for layer in self.private:
-            by_net = layer(by_net).relu_()
+            by_net = layer(by_net).relu()
             if dropout is not None:
                 by_frame = by_net.view(n_nets, n_frames, n_rows, -1).movedim(0, 1)
                 by_net = dropout(by_frame, self.dropout).movedim(0, 1).flatten(1, 2)

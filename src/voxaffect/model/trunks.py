@@ -63,19 +63,23 @@ TrunkSettings = DnnSettings | LstmSettings
 
 
 class Linear(nn.Module):
-    """S linear layers side by side: weight (S, out, in), bias (S, out)."""
+    """S linear layers side by side: weight (S, in, out), bias (S, out).
+
+    The other way round, a batched product would leave each gradient transposed, to be copied: a
+    fifth of a stack's step.
+    """
 
     def __init__(self, n_nets: int, n_inputs: int, n_outputs: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(n_nets, n_outputs, n_inputs))
+        self.weight = nn.Parameter(torch.zeros(n_nets, n_inputs, n_outputs))
         self.bias = nn.Parameter(torch.zeros(n_nets, n_outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         """(S, N, out) of (S, N, in)."""
         if len(self.weight) == 1:  # a tenth faster than a batched product of one
             weight, bias = self.weight.squeeze(0), self.bias.squeeze(0)
-            return nn.functional.linear(x.squeeze(0), weight, bias).unsqueeze(0)
-        return torch.baddbmm(self.bias[:, None], x, self.weight.mT)
+            return torch.addmm(bias, x.squeeze(0), weight).unsqueeze(0)
+        return torch.baddbmm(self.bias[:, None], x, self.weight)
 
 
 class DnnTrunk(nn.Module):
@@ -108,7 +112,7 @@ class DnnTrunk(nn.Module):
         windows = x.permute(1, 2, 0, 3).unfold(2, 2 * self.context + 1, 1)  # (S, B, T, F, 2 r + 1)
         hidden = windows.transpose(3, 4).reshape(n_nets, -1, self._n_inputs)
         for layer in self.layers:
-            hidden = layer(hidden).relu_()
+            hidden = layer(hidden).relu()
             if dropout is not None:
                 by_frame = hidden.view(n_nets, n_rows, -1, self.n_hidden).permute(2, 0, 1, 3)
                 hidden = dropout(by_frame, self.dropout).permute(1, 2, 0, 3).flatten(1, 2)
@@ -225,12 +229,12 @@ def reverse(x: Tensor, lengths: Tensor) -> Tensor:
 @torch.no_grad()
 def draw_rectified(layer: Linear, net: int, generator: Generator) -> None:
     """Draw the weights of a layer that a rectifier follows (He et al. 2015)."""
-    nn.init.kaiming_uniform_(layer.weight[net], nonlinearity="relu", generator=generator)
+    nn.init.kaiming_uniform_(layer.weight[net].T, nonlinearity="relu", generator=generator)
     layer.bias[net].zero_()
 
 
 @torch.no_grad()
 def draw_last(layer: Linear, net: int, generator: Generator) -> None:
     """Draw the weights of a layer whose outputs are class scores (Glorot and Bengio 2010)."""
-    nn.init.xavier_uniform_(layer.weight[net], generator=generator)
+    nn.init.xavier_uniform_(layer.weight[net].T, generator=generator)
     layer.bias[net].zero_()
