@@ -99,7 +99,7 @@ class Newcomers(nn.Module):
                 parameter.copy_(values[0])
 
     def in_our_order(self) -> list[Tensor]:
-        """Views of the parameters with the axes of ours: the head's weight from inputs to outputs."""
+        """Views of the parameters with the axes of ours: of the head, inputs first."""
         return [*self.lstm.parameters(), self.head.weight.T, self.head.bias]
 
     def forward(self, x: Tensor) -> Tensor:
