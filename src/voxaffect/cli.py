@@ -161,15 +161,27 @@ def train(
     seed: Annotated[int, typer.Option(help="Seed of weights, order and dropout.")] = 0,
     tensorboard: Tensorboard = False,
     jobs: Jobs = 0,
+    backend: On = Backend.loky,
+    address: Address = None,
 ) -> None:
     """Train a recogniser on all corpora of a settings file and save it.
 
     A tenth of the data stops the training and calibrates it. The folder's training.csv gets a line
-    as each epoch ends: loss, dev UA, frames a second.
+    as each epoch ends: loss, dev UA, frames a second. A cluster (--backend) extracts the features;
+    the net is trained here, or by every process that torchrun starts.
     """
     from voxaffect.commands import training
 
-    training.train(config, out, system_name=system, seed=seed, n_jobs=jobs, tensorboard=tensorboard)
+    training.train(
+        config,
+        out,
+        system_name=system,
+        seed=seed,
+        n_jobs=jobs,
+        tensorboard=tensorboard,
+        backend=backend,
+        address=address,
+    )
 
 
 @app.command()

@@ -58,6 +58,7 @@ def test_ctrl_c_stops_at_once_with_one_sentence_and_keeps_what_is_done(project: 
     assert not [path for path in out.rglob(".*") if path.is_file()]
 
 
+@pytest.mark.parametrize("command", [("extract",), ("train", "--out", "models/new")])
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -68,14 +69,16 @@ def test_ctrl_c_stops_at_once_with_one_sentence_and_keeps_what_is_done(project: 
     ],
 )
 def test_a_cluster_that_does_not_answer_is_one_sentence(
+    command: tuple[str, ...],
     words: tuple[str, ...],
     message: str,
     project: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    command = ["voxaffect", "extract", str(project / "settings.toml"), *words]
-    monkeypatch.setattr("sys.argv", command)
+    name, *options = command
+    monkeypatch.chdir(project)
+    monkeypatch.setattr("sys.argv", ["voxaffect", name, "settings.toml", *options, *words])
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2

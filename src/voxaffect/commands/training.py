@@ -25,7 +25,7 @@ from voxaffect.model.events import EventLog, summary_writer
 from voxaffect.model.examples import Examples
 from voxaffect.model.log import TrainingLog
 from voxaffect.model.settings import Epoch
-from voxaffect.parallel.clusters import effective_jobs
+from voxaffect.parallel.clusters import LOCAL, workers
 from voxaffect.recognizer import Recognizer
 from voxaffect.systems import NetSystem
 
@@ -33,7 +33,15 @@ LOG, EVENTS = "training.csv", "tensorboard"
 
 
 def train(
-    config: Path, out: Path, *, system_name: str, seed: int, n_jobs: int, tensorboard: bool = False
+    config: Path,
+    out: Path,
+    *,
+    system_name: str,
+    seed: int,
+    n_jobs: int,
+    tensorboard: bool = False,
+    backend: str = LOCAL,
+    address: str | None = None,
 ) -> None:
     """Train a system on all corpora but a tenth, which stops and calibrates it; save it.
 
@@ -46,6 +54,8 @@ def train(
         seed: of all random choices.
         n_jobs: processes that extract features; 0 is one a core.
         tensorboard: whether to write events for TensorBoard.
+        backend: where features are extracted; the net is trained here.
+        address: of the cluster, where that is one.
     """
     settings = load_settings(config)
     system = _net_system(system_name)
@@ -56,7 +66,8 @@ def train(
     with process_group(net_settings.training.device):
         is_first = place()[0] == 0
         console.quiet = errors.quiet = not is_first
-        recognizer, train_set, dev_set = _beginning(settings, system, net_settings, n_jobs)
+        with workers(backend, address, n_jobs) as n_there:
+            recognizer, train_set, dev_set = _beginning(settings, system, net_settings, n_there)
         keep_freed_memory()
         told = _followed(net_settings, out, tensorboard=tensorboard) if is_first else nullcontext()
         with told as ended:
@@ -71,7 +82,7 @@ def _beginning(
 ) -> tuple[Recognizer, Examples, Examples]:
     """An untrained recogniser, and what it is to learn from and be stopped by."""
     with first_goes_first():
-        prepared = prepare_corpora(settings, effective_jobs(n_jobs))
+        prepared = prepare_corpora(settings, n_jobs)
     dataset = prepared.dataset
     train_ids, dev_ids = hold_out_dev(
         dataset.utterances.values(),
