@@ -236,10 +236,16 @@ def main() -> None:
     lstm, dnn = LstmSettings(), DnnSettings()
     few = replace(usual, batches_per_epoch=10)
     many = replace(usual, batches_per_epoch=300)
+    few_steps = replace(usual, batches_per_epoch=max(20, 300 // asked.nets))
     peak = [matrix_rate(asked.seconds, asked.device)]
     found = {"LSTM, batches of 128 utterances": (lstm, fitted(lstm, few, data))}
     peak.append(matrix_rate(asked.seconds, asked.device))
     found["DNN, batches of 128 frames"] = (dnn, fitted(dnn, many, data))
+    peak.append(matrix_rate(asked.seconds, asked.device))
+    found[f"DNN, batches of 128 frames, {asked.nets} nets as a stack"] = (
+        dnn,
+        fitted(dnn, few_steps, data, asked.nets),
+    )
     peak.append(matrix_rate(asked.seconds, asked.device))
     best = float(np.mean(peak))
     title = f"training, {asked.threads} thread(s), {asked.device}, torch {torch.__version__}"
@@ -292,8 +298,8 @@ def stacks(data: Examples, usual: TrainingSettings, n_nets: int) -> Table:
             LstmSettings(),
             replace(usual, batch_size=32, crop_frames=60, batches_per_epoch=12),
         ),
-        ("DNN", DnnSettings(), replace(usual, batches_per_epoch=100)),
-        ("DNN", DnnSettings(), replace(usual, batch_size=256, batches_per_epoch=100)),
+        ("DNN", DnnSettings(), replace(usual, batches_per_epoch=40)),
+        ("DNN", DnnSettings(), replace(usual, batch_size=256, batches_per_epoch=40)),
     ):
         alone = fitted(trunk, settings, data).frames_per_s
         together = fitted(trunk, settings, data, n_nets).frames_per_s
