@@ -90,7 +90,7 @@ def test_seeds_are_averaged_not_counted() -> None:
 def test_other_folds_cannot_be_paired(
     first: dict[str, list[float]], second: dict[str, list[float]]
 ) -> None:
-    with pytest.raises(FoldError, match="same folds"):
+    with pytest.raises(FoldError, match="same folds, speakers or corpora"):
         wilcoxon(first, second)
 
 
