@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from voxaffect.evaluation.comparisons import Comparison, compare_all
+from voxaffect.evaluation.bootstrap import Interval, intervals
+from voxaffect.evaluation.comparisons import Comparison, compare_all, compare_by_other_units
 from voxaffect.evaluation.run import PROTOCOLS, CorpusSummary, Run
 from voxaffect.evaluation.scores import ScoreTable, score_table
+from voxaffect.evaluation.tallies import known_speakers, tallies
 from voxaffect.taxonomy import NATURALNESS
 
 
@@ -18,12 +20,17 @@ class Summary:
     Args:
         tables: one for each protocol that has results, in the protocols' order.
         comparisons: of each protocol, over all its folds and for each test set.
+        by_other_units: the same over all folds, where something else can be paired too.
+        intervals: (protocol, test set, system) -> interval of the pooled UA; the test set None is
+            the mean over all. Absent where speakers are too few or not known.
         styles: test set -> `natural` or `acted`; a test set that mixes both is absent.
     """
 
     tables: tuple[ScoreTable, ...]
     comparisons: tuple[Comparison, ...]
     styles: Mapping[str, str]
+    by_other_units: tuple[Comparison, ...] = ()
+    intervals: Mapping[tuple[str, str | None, str], Interval] = field(default_factory=dict)
 
     def table(self, protocol: str) -> ScoreTable | None:
         """Scores of a protocol, None where it was not run."""
@@ -36,12 +43,27 @@ class Summary:
 
 def summarise_run(run: Run) -> Summary:
     """All numbers that a report shows."""
+    speaker_of = known_speakers(run.results, _stated_speakers(run))
     by_protocol = [[r for r in run.results if r.protocol == name] for name in PROTOCOLS]
-    tables = tuple(score_table(results) for results in by_protocol if results)
-    comparisons = tuple(c for table in tables for c in compare_all(table))
+    found = [(score_table(rs), tallies(rs, speaker_of)) for rs in by_protocol if rs]
+    tables = tuple(table for table, _ in found)
     tests = {test for table in tables for test in table.tests}
-    styles = {test: style for test in sorted(tests) if (style := style_of(test, run.corpora))}
-    return Summary(tables, comparisons, styles)
+    return Summary(
+        tables=tables,
+        comparisons=tuple(c for pair in found for c in compare_all(*pair)),
+        styles={test: style for test in sorted(tests) if (style := style_of(test, run.corpora))},
+        by_other_units=tuple(c for pair in found for c in compare_by_other_units(*pair)),
+        intervals={
+            (table.protocol, *cell): interval
+            for table, counted in found
+            for cell, interval in intervals(counted, table.tests).items()
+        },
+    )
+
+
+def _stated_speakers(run: Run) -> dict[str, str]:
+    """Id -> speaker, as the run's corpora say; a run of an earlier version does not keep them."""
+    return {i: facts.speaker for i, facts in getattr(run, "utterances", {}).items()}
 
 
 def style_of(test: str, corpora: Iterable[CorpusSummary]) -> str | None:
