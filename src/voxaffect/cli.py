@@ -154,6 +154,28 @@ def report(
 
 
 @app.command()
+def compare(
+    run_a: Annotated[Path, typer.Argument(help="The --out folder of evaluate or demo.")],
+    run_b: Annotated[Path, typer.Argument(help="Another; gains are this run's.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where to write comparison.md and .json.")
+    ] = None,
+    systems: Annotated[
+        str | None,
+        typer.Option(help="Pairs a:b of systems, separated by commas; all of both if left out."),
+    ] = None,
+) -> None:
+    """Compare two runs on the folds and test utterances that both have.
+
+    Says which those are and what differs in settings, corpora, seeds and versions; then each
+    system's gain, its 95 % interval over speakers, and whether chance could have done it.
+    """
+    from voxaffect.commands import comparison
+
+    comparison.compare(run_a, run_b, out=out, systems=systems)
+
+
+@app.command()
 def train(
     config: Config,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the trained recogniser.")],

@@ -6,7 +6,7 @@ from tests.report.runs import full_run, result, row
 from voxaffect.evaluation.run import Run
 from voxaffect.evaluation.scores import score_table
 from voxaffect.evaluation.summary import summarise_run
-from voxaffect.report import tables
+from voxaffect.report import paired, tables
 from voxaffect.report.table import ABSENT, Table
 
 
@@ -58,6 +58,6 @@ def test_confusions_are_shares_of_the_true_class() -> None:
 
 def test_too_few_folds_are_said_to_be_too_few() -> None:
     summary = summarise_run(full_run())
-    verdicts = {cells[-1].text for cells in tables.comparisons(summary.compared("cross")).rows}
+    verdicts = {cells[-1].text for cells in paired.comparisons(summary.compared("cross")).rows}
     assert verdicts == {"4 folds cannot reach .05"}
     assert any("One fold" in note for note in accuracy(full_run(), "aggregated").notes)

@@ -30,6 +30,8 @@ class Comparison:
         n_pairs: units that both have answered.
         n_better: units on which `system` has the higher UA.
         n_worse: units on which it has the lower UA.
+        below: UA of `reference`, mean over units.
+        above: UA of `system`, mean over units.
         difference: mean over units of UA of `system` minus that of `reference`.
         effect: matched-pairs rank-biserial correlation, from 1 (`system` is ahead on every unit
             that differs) to -1; 0 where none differs.
@@ -50,6 +52,8 @@ class Comparison:
     n_pairs: int
     n_better: int
     n_worse: int
+    below: float
+    above: float
     difference: float
     effect: float
     p: float
@@ -69,28 +73,39 @@ class Comparison:
         return self.reference == _twin(self.system)
 
 
-def compare_all(table: ScoreTable, tallies: Tallies) -> tuple[Comparison, ...]:
-    """Every pair of interest, over all of a protocol and for each test set, by its first unit.
+Pairs = Sequence[tuple[str, str]]
+"""Systems to compare: reference, system."""
+
+
+def compare_all(
+    table: ScoreTable, tallies: Tallies, asked: Pairs | None = None
+) -> tuple[Comparison, ...]:
+    """Pairs of systems over all of a protocol and for each test set, by the first unit of each.
 
     Args:
         table: scores of the protocol.
         tallies: of its results; empty where no speaker is known.
+        asked: pairs of systems; None for those of `pairs`.
     """
+    asked = pairs(table.systems) if asked is None else asked
     tests = [None, *(table.tests if len(table.tests) > 1 else ())]
     return tuple(
         comparison
         for test in tests
         for unit in units(table, tallies, test)[:1]
-        for comparison in compare(table, tallies, test, unit, pairs(table.systems))
+        for comparison in compare(table, tallies, test, unit, asked)
     )
 
 
-def compare_by_other_units(table: ScoreTable, tallies: Tallies) -> tuple[Comparison, ...]:
-    """The same pairs over all of a protocol, by what else can be paired."""
+def compare_by_other_units(
+    table: ScoreTable, tallies: Tallies, asked: Pairs | None = None
+) -> tuple[Comparison, ...]:
+    """The same pairs over all of a protocol, by what else can be paired; arguments as above."""
+    asked = pairs(table.systems) if asked is None else asked
     return tuple(
         comparison
         for unit in units(table, tallies, None)[1:]
-        for comparison in compare(table, tallies, None, unit, pairs(table.systems))
+        for comparison in compare(table, tallies, None, unit, asked)
     )
 
 
@@ -99,7 +114,7 @@ def compare(
     tallies: Tallies,
     test: str | None,
     unit: Unit,
-    asked: Sequence[tuple[str, str]],
+    asked: Pairs,
 ) -> list[Comparison]:
     """Comparisons that make one family; a pair without a fold in common is left out.
 
@@ -179,6 +194,8 @@ def _comparison(
         n_pairs=paired.n_pairs,
         n_better=int((gains > 0).sum()),
         n_worse=int((gains < 0).sum()),
+        below=fmean(fmean(seeds) for seeds in below.values()),
+        above=fmean(fmean(seeds) for seeds in above.values()),
         difference=float(gains.mean()),
         effect=paired.rank_biserial,
         p=paired.p_value,

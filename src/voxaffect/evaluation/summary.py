@@ -9,7 +9,7 @@ from voxaffect.evaluation.bootstrap import Interval, intervals
 from voxaffect.evaluation.comparisons import Comparison, compare_all, compare_by_other_units
 from voxaffect.evaluation.run import PROTOCOLS, CorpusSummary, Run
 from voxaffect.evaluation.scores import ScoreTable, score_table
-from voxaffect.evaluation.tallies import known_speakers, tallies
+from voxaffect.evaluation.tallies import known_speakers, stated_speakers, tallies
 from voxaffect.taxonomy import NATURALNESS
 
 
@@ -40,10 +40,18 @@ class Summary:
         """Comparisons on a test set of a protocol, or on all of it."""
         return tuple(c for c in self.comparisons if (c.protocol, c.test) == (protocol, test))
 
+    def intervals_of(self, protocol: str) -> dict[tuple[str | None, str], Interval]:
+        """(Test set, None for the mean; system) -> interval, of one protocol."""
+        return {
+            (test, system): interval
+            for (where, test, system), interval in self.intervals.items()
+            if where == protocol
+        }
+
 
 def summarise_run(run: Run) -> Summary:
     """All numbers that a report shows."""
-    speaker_of = known_speakers(run.results, _stated_speakers(run))
+    speaker_of = known_speakers(run.results, stated_speakers(run))
     by_protocol = [[r for r in run.results if r.protocol == name] for name in PROTOCOLS]
     found = [(score_table(rs), tallies(rs, speaker_of)) for rs in by_protocol if rs]
     tables = tuple(table for table, _ in found)
@@ -59,11 +67,6 @@ def summarise_run(run: Run) -> Summary:
             for cell, interval in intervals(counted, table.tests).items()
         },
     )
-
-
-def _stated_speakers(run: Run) -> dict[str, str]:
-    """Id -> speaker, as the run's corpora say; a run of an earlier version does not keep them."""
-    return {i: facts.speaker for i, facts in getattr(run, "utterances", {}).items()}
 
 
 def style_of(test: str, corpora: Iterable[CorpusSummary]) -> str | None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from voxaffect.evaluation.folds import UNKNOWN
 from voxaffect.evaluation.results import FoldResult
+from voxaffect.evaluation.run import Run
 from voxaffect.taxonomy import EMOTION
 
 Floats = NDArray[np.float64]
@@ -31,6 +32,11 @@ class Cell(NamedTuple):
 
 Tallies = Mapping[Cell, Mapping[str, Fold]]
 """Cell -> fold -> tallies. A cell with an utterance whose speaker is not known is absent."""
+
+
+def stated_speakers(run: Run) -> dict[str, str]:
+    """Id -> speaker, as the run's corpora say; a run of an earlier version does not keep them."""
+    return {i: facts.speaker for i, facts in getattr(run, "utterances", {}).items()}
 
 
 def known_speakers(results: Iterable[FoldResult], stated: Mapping[str, str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from voxaffect.evaluation.run import PROTOCOLS, Run
 from voxaffect.evaluation.scores import ScoreTable
 from voxaffect.evaluation.summary import Summary
 from voxaffect.files import digest
-from voxaffect.report import facts, tables, words
+from voxaffect.report import facts, paired, tables, words
 from voxaffect.report.figures.style import Picture
 from voxaffect.report.table import Table, count, duration, listing
 
@@ -84,19 +84,24 @@ def _protocol(name: str, summary: Summary, pictures: Sequence[Picture]) -> Secti
 
 def _first(table: ScoreTable, summary: Summary) -> Iterator[Table]:
     yield tables.unweighted_accuracy(summary, table)
+    if summary.intervals_of(table.protocol):
+        yield tables.pooled_accuracy(summary, table)
     found = [c for c in summary.compared(table.protocol) if c.n_pairs > 1]
     if found:
-        yield tables.comparisons(found)
+        yield paired.comparisons(found)
 
 
 def _more(table: ScoreTable, summary: Summary) -> Iterator[Table]:
+    if not summary.intervals_of(table.protocol):
+        yield tables.pooled_accuracy(summary, table)
     yield from tables.secondary(table)
     yield tables.class_recalls(table)
     if table.protocol == "aggregated":
         yield from (tables.confusion(table, system) for system in table.systems)
+    others = [c for c in summary.by_other_units if c.protocol == table.protocol]
     single = [c for test in table.tests for c in summary.compared(table.protocol, test)]
-    if single:
-        yield tables.comparisons(single)
+    if others or single:
+        yield paired.comparisons([*others, *single])
 
 
 def _making(run: Run) -> Section:
