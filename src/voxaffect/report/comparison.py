@@ -161,8 +161,9 @@ def _left_out(found: RunsCompared) -> Iterator[str]:
 def _incomplete(answered: Answered, n_folds: int) -> str:
     of_a, of_b = answered.systems
     return (
-        f"{_name(of_a, of_b)} is compared on {count(answered.n_both)} of {plural(n_folds, 'shared fold')}: "
-        f"A has results of {count(answered.n_a)}, B of {count(answered.n_b)}."
+        f"{_name(of_a, of_b)} is compared on {count(answered.n_both)} of "
+        f"{plural(n_folds, 'shared fold')}: A has results of {count(answered.n_a)}, B of "
+        f"{count(answered.n_b)}."
     )
 
 
