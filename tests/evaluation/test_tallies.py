@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tests.report.runs import result
 from voxaffect.evaluation import metrics
+from voxaffect.evaluation.run import Run
 from voxaffect.evaluation.scores import score
 from voxaffect.evaluation.tallies import (
     Cell,
@@ -16,7 +17,6 @@ from voxaffect.evaluation.tallies import (
     total,
     unweighted_accuracy,
 )
-from voxaffect.evaluation.run import Run
 
 
 def speakers_by_turns(ids: tuple[str, ...], n: int) -> dict[str, str]:

@@ -124,7 +124,7 @@ class RunsCompared:
         return {
             "matching": matching,
             "differences": [asdict(difference) for difference in self.differences],
-            "answered": [asdict(answered) for answered in self.answered],
+            "answered": [{**asdict(a), "systems": list(a.systems)} for a in self.answered],
             "alone": {run: list(systems) for run, systems in self.alone.items()},
             "comparisons": [{**asdict(c), "significant": c.significant} for c in self.comparisons],
         }
@@ -172,8 +172,13 @@ def match(a: Sequence[FoldResult], b: Sequence[FoldResult]) -> Matching:
 
 
 def _truths(results: Sequence[FoldResult]) -> dict[str, dict[str, int]]:
-    """Fold -> id -> true class."""
-    return {r.fold: dict(zip(r.ids, r.y_true.tolist(), strict=True)) for r in results}
+    """Fold -> id -> true class, of utterances that every result of the fold is about."""
+    truths: dict[str, dict[str, int]] = {}
+    for r in results:
+        found = dict(zip(r.ids, r.y_true.tolist(), strict=True))
+        held = truths.get(r.fold, found)
+        truths[r.fold] = {i: truth for i, truth in held.items() if found.get(i) == truth}
+    return truths
 
 
 def _shared(name: str, a: Mapping[str, int], b: Mapping[str, int]) -> SharedFold:

@@ -132,10 +132,11 @@ def _sure(c: Comparison) -> str:
 
 
 def _interval(c: Comparison) -> str:
-    """Where the gain of all answers together could lie, with other speakers."""
+    """The gain of all answers together, and where it could lie with other speakers."""
     if c.pooled is None:
         return ""
-    return f"; pooled 95{NO_BREAK}% interval {signed(c.pooled.low)} to {signed(c.pooled.high)}"
+    value, low, high = (signed(x) for x in (c.pooled.value, c.pooled.low, c.pooled.high))
+    return f"; pooled {value}, 95{NO_BREAK}% interval {low} to {high}"
 
 
 def _p(value: float) -> str:
