@@ -10,7 +10,8 @@ import pytest
 
 from tests.report.runs import full_run, result
 from voxaffect.errors import ConfigError, FoldError
-from voxaffect.evaluation.compare_runs import compare_runs, match
+from voxaffect.evaluation.compare_runs import compare_runs
+from voxaffect.evaluation.matching import match
 from voxaffect.evaluation.results import FoldResult
 from voxaffect.evaluation.run import Run
 
