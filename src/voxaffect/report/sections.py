@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from voxaffect.evaluation.run import PROTOCOLS, Run
 from voxaffect.evaluation.scores import ScoreTable
 from voxaffect.evaluation.summary import Summary
-from voxaffect.files import digest
-from voxaffect.report import facts, paired, tables, words
+from voxaffect.report import facts, paired, tables
 from voxaffect.report.figures.style import Picture
-from voxaffect.report.table import Table, count, duration, listing
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the report.
-
-    Args:
-        key: its anchor.
-        title: its heading.
-        lead: sentences that open it.
-        tables: shown at once.
-        pictures: shown at once.
-        more: tables for those who want to know more, folded away where that is possible.
-        more_title: what those are.
-    """
-
-    key: str
-    title: str
-    lead: tuple[str, ...] = ()
-    tables: tuple[Table, ...] = ()
-    pictures: tuple[Picture, ...] = ()
-    more: tuple[Table, ...] = ()
-    more_title: str = ""
-
+from voxaffect.report.making import making
+from voxaffect.report.per_fold import per_fold
+from voxaffect.report.section import Section
+from voxaffect.report.table import Table
 
 TITLES = {
     "within": "Within each corpus",
@@ -53,18 +30,14 @@ ASKED = {
 
 
 def sections(run: Run, summary: Summary, pictures: Sequence[Picture]) -> tuple[Section, ...]:
-    """All sections of a report."""
-    return (
+    """All sections of a report: a line each, None where a run has nothing for one."""
+    found: tuple[Section | None, ...] = (
         *(_protocol(name, summary, pictures) for name in PROTOCOLS),
-        Section(
-            key="corpora",
-            title="The corpora",
-            tables=(facts.overview(run.corpora), facts.left_out(run.corpora)),
-            more=(facts.provenance(run.corpora),),
-            more_title="Titles, licences, citations and digests",
-        ),
-        _making(run),
+        _corpora(run),
+        per_fold(run),
+        making(run),
     )
+    return tuple(section for section in found if section is not None)
 
 
 def _protocol(name: str, summary: Summary, pictures: Sequence[Picture]) -> Section:
@@ -104,28 +77,11 @@ def _more(table: ScoreTable, summary: Summary) -> Iterator[Table]:
         yield paired.comparisons([*others, *single])
 
 
-def _making(run: Run) -> Section:
-    """The protocol card: what a reader needs to do it again, or to doubt it."""
-    settings = facts.pairs("Settings", ("Setting", "Value"), words.flat(run.settings))
-    versions = facts.pairs("Made with", ("Library or machine", "Version"), run.versions)
-    shared = facts.leakage(words.leakage(run.results))
-    failed = (facts.failures(run),) if run.failures else ()
+def _corpora(run: Run) -> Section:
     return Section(
-        key="making",
-        title="How it was run",
-        tables=(*failed, facts.pairs("Protocol card", ("Run", ""), _card(run))),
-        more=(shared, settings, versions),
-        more_title="What training shares with the test sets, settings and versions",
+        key="corpora",
+        title="The corpora",
+        tables=(facts.overview(run.corpora), facts.left_out(run.corpora)),
+        more=(facts.provenance(run.corpora),),
+        more_title="Titles, licences, citations and digests",
     )
-
-
-def _card(run: Run) -> dict[str, str]:
-    return {
-        "Results": count(len(run.results)),
-        "Folds": count(len({r.fold for r in run.results})),
-        "Results that failed": count(len(run.failures)),
-        "Seeds": listing([str(seed) for seed in sorted({r.seed for r in run.results})]) or "none",
-        "Settings digest": digest(run.settings),
-        "Wall time": duration(run.wall_s),
-        "Training and testing, all results": duration(sum(r.seconds for r in run.results)),
-    }
