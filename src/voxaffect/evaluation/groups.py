@@ -13,15 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from voxaffect.evaluation.by_system import by_system
-from voxaffect.evaluation.folds import UNKNOWN as UNKNOWN_VOICE
-from voxaffect.evaluation.group_kinds import UNKNOWN, Kind, kinds_of, speakers_of
-from voxaffect.evaluation.run import Run
-from voxaffect.evaluation.tally import Answers, Tally
+from voxaffect.evaluation.group_kinds import UNKNOWN, Kind
+from voxaffect.evaluation.tally import Tally
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 MIN_UTTERANCES = 10
 MIN_CLASSES = 2
@@ -104,145 +102,69 @@ class Grouping:
     gap: Gap | None
 
 
-@dataclass(frozen=True)
-class SpeakerSpread:
-    """How evenly one system serves its speakers.
+def grouping(protocol: str, system: str, kind: Kind, tally: Tally, weights: Floats) -> Grouping:
+    """Scores of one system's groups, and their gap.
 
     Args:
-        protocol: `within`, `cross` or `aggregated`.
+        protocol: where it was tested.
         system: its name.
-        n_speakers: speakers who are told apart.
-        accuracies: speaker -> UA, of those with enough utterances, best first.
-        gini: Gini coefficient of these; None where fewer than two are compared.
-        interval: of the coefficient.
+        kind: how utterances are sorted.
+        tally: its answers, counted by the groups of the kind.
+        weights: float64 (B, S), speakers drawn anew (`draw_speakers`).
     """
-
-    protocol: str
-    system: str
-    n_speakers: int
-    accuracies: Mapping[str, float]
-    gini: float | None
-    interval: Interval | None
-
-
-@dataclass(frozen=True)
-class GroupScores:
-    """Everything about the groups of a run, by protocol and system.
-
-    Args:
-        groupings: those with more than one group.
-        speakers: one a protocol and system.
-    """
-
-    groupings: tuple[Grouping, ...]
-    speakers: tuple[SpeakerSpread, ...]
-
-
-def group_scores(run: Run) -> GroupScores | None:
-    """Scores of all groups, None where a run has no results or does not know its utterances.
-
-    Raises:
-        ArtefactError: a result is of an utterance that the run does not describe.
-    """
-    if not run.utterances or not run.results:
-        return None
-    facts = list(run.utterances.values())
-    row_of = {id_: row for row, id_ in enumerate(run.utterances)}
-    kinds, speakers = kinds_of(facts), speakers_of(facts)
-    groupings: list[Grouping] = []
-    spreads: list[SpeakerSpread] = []
-    for (protocol, system), results in by_system(run.results).items():
-        answers = Answers.of(results, row_of)
-        weights = draw_speakers(np.unique(speakers.members[answers.rows]).size)
-        groupings += (
-            _grouping(protocol, system, kind, Tally.of(answers, speakers.members, kind), weights)
-            for kind in kinds
-            if np.unique(kind.members[answers.rows]).size > 1
-        )
-        spreads.append(_spread(protocol, system, speakers, answers))
-    return GroupScores(tuple(groupings), tuple(spreads))
-
-
-def _grouping(protocol: str, system: str, kind: Kind, tally: Tally, weights: Floats) -> Grouping:
     draws = tally.resampled(weights)  # (B, G)
-    accuracies, recalls = tally.accuracies(), tally.recalls()
-    several = tally.n_speakers > 1
-    compared = _comparable(tally) & (np.array(kind.groups) != UNKNOWN)
-    groups = tuple(
-        Group(
-            name=name,
-            n_utterances=int(tally.n_utterances[g]),
-            n_speakers=int(tally.n_speakers[g]),
-            n_classes=int(tally.n_classes[g]),
-            ua=float(accuracies[g]),
-            interval=interval(draws[:, g]) if several[g] else None,
-            recalls=recalls[g],
-            compared=bool(compared[g]),
-        )
-        for g, name in enumerate(kind.groups)
-        if tally.n_utterances[g]
-    )
-    gap = _gap(kind.groups, np.where(compared, accuracies, np.nan), draws, several)
-    return Grouping(protocol, system, kind.name, groups, gap)
+    known = np.array([name != UNKNOWN for name in kind.groups])
+    groups = groups_of(kind.groups, tally, large_enough(tally) & known, draws)
+    return Grouping(protocol, system, kind.name, tuple(groups.values()), _gap(groups, draws))
 
 
-def _comparable(tally: Tally) -> NDArray[np.bool_]:
-    enough: NDArray[np.bool_] = tally.n_utterances >= MIN_UTTERANCES
+def large_enough(tally: Tally) -> Flags:
+    """Whether each group has what it takes to be compared, bool (G,)."""
+    enough: Flags = tally.n_utterances >= MIN_UTTERANCES
     return enough & (tally.n_classes >= MIN_CLASSES)
 
 
-def _gap(
-    names: Sequence[str], accuracies: Floats, draws: Floats, several: NDArray[np.bool_]
-) -> Gap | None:
-    """The gap among groups whose accuracy (G,) is not NaN."""
-    if np.count_nonzero(~np.isnan(accuracies)) < 2:
-        return None
-    worst = int(np.nanargmin(accuracies))
-    others = np.where(np.arange(len(names)) == worst, np.nan, accuracies)
-    best = int(np.nanargmax(others))  # another group than the worst, also where all are equal
-    both = several[best] and several[worst]
-    return Gap(
-        best=names[best],
-        worst=names[worst],
-        ua=float(accuracies[best] - accuracies[worst]),
-        interval=interval(draws[:, best] - draws[:, worst]) if both else None,
-    )
-
-
-def _spread(protocol: str, system: str, speakers: Kind, answers: Answers) -> SpeakerSpread:
-    tally = Tally.of(answers, np.zeros_like(speakers.members), speakers)  # voices are the groups
-    told_apart = np.array([not name.endswith(UNKNOWN_VOICE) for name in speakers.groups])
-    rows = np.flatnonzero(_comparable(tally) & told_apart)
-    accuracies = tally.accuracies()
-    found = {speakers.groups[row]: float(accuracies[row]) for row in rows}
-    return SpeakerSpread(
-        protocol=protocol,
-        system=system,
-        n_speakers=int(np.count_nonzero(told_apart & (tally.n_utterances > 0))),
-        accuracies=dict(sorted(found.items(), key=lambda item: -item[1])),
-        gini=gini(accuracies[rows]) if rows.size > 1 else None,
-        interval=_gini_interval(accuracies[rows]) if rows.size > 1 else None,
-    )
-
-
-def _gini_interval(accuracies: Floats) -> Interval | None:
-    rng = np.random.default_rng(SEED)
-    draws = (gini(rng.choice(accuracies, accuracies.size)) for _ in range(N_DRAWS))
-    return interval(np.fromiter(draws, np.float64))
-
-
-def gini(values: ArrayLike) -> float:
-    """Gini coefficient: mean difference between two of n values, over twice their mean.
-
-    0 where all are equal (also where all are 0), (n - 1) / n where one has everything.
+def groups_of(
+    names: Sequence[str], tally: Tally, compared: Flags, draws: Floats | None = None
+) -> dict[int, Group]:
+    """Groups that have answers, by their number.
 
     Args:
-        values: (n,), n >= 1, none below 0.
+        names: G of them.
+        tally: answers counted by group.
+        compared: bool (G,).
+        draws: float64 (B, G), UA of each group in each draw; None where speakers are the groups.
     """
-    ordered = np.sort(np.asarray(values, np.float64))
-    n, total = ordered.size, ordered.sum()
-    ranks = 2 * np.arange(1, n + 1) - n - 1
-    return float(ranks @ ordered / (n * total)) if total > 0 else 0.0
+    accuracies, recalls = tally.accuracies(), tally.recalls()
+    n_speakers, n_classes = tally.n_speakers, tally.n_classes
+    return {
+        g: Group(
+            name=names[g],
+            n_utterances=int(tally.n_utterances[g]),
+            n_speakers=int(n_speakers[g]),
+            n_classes=int(n_classes[g]),
+            ua=float(accuracies[g]),
+            interval=None if draws is None or n_speakers[g] == 1 else interval(draws[:, g]),
+            recalls=recalls[g],
+            compared=bool(compared[g]),
+        )
+        for g in np.flatnonzero(tally.n_utterances).tolist()
+    }
+
+
+def _gap(groups: Mapping[int, Group], draws: Floats) -> Gap | None:
+    compared = [g for g, group in groups.items() if group.compared]
+    if len(compared) < 2:
+        return None
+    worst = min(compared, key=lambda g: groups[g].ua)
+    best = max((g for g in compared if g != worst), key=lambda g: groups[g].ua)
+    several = min(groups[best].n_speakers, groups[worst].n_speakers) > 1
+    return Gap(
+        best=groups[best].name,
+        worst=groups[worst].name,
+        ua=groups[best].ua - groups[worst].ua,
+        interval=interval(draws[:, best] - draws[:, worst]) if several else None,
+    )
 
 
 def draw_speakers(n_speakers: int) -> Floats:

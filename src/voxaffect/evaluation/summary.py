@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from voxaffect.evaluation.comparisons import Comparison, compare_all
+from voxaffect.evaluation.group_scores import GroupScores, group_scores
+from voxaffect.evaluation.reliability import Reliability, reliabilities
 from voxaffect.evaluation.run import PROTOCOLS, CorpusSummary, Run
 from voxaffect.evaluation.scores import ScoreTable, score_table
 from voxaffect.taxonomy import NATURALNESS
@@ -19,11 +22,23 @@ class Summary:
         tables: one for each protocol that has results, in the protocols' order.
         comparisons: of each protocol, over all its folds and for each test set.
         styles: test set -> `natural` or `acted`; a test set that mixes both is absent.
+        run: what they are of.
     """
 
     tables: tuple[ScoreTable, ...]
     comparisons: tuple[Comparison, ...]
     styles: Mapping[str, str]
+    run: Run
+
+    @cached_property
+    def groups(self) -> GroupScores | None:
+        """For whom the systems work; worked out when it is asked for, as the next."""
+        return group_scores(self.run)
+
+    @cached_property
+    def reliabilities(self) -> tuple[Reliability, ...]:
+        """How far confidences can be trusted."""
+        return reliabilities(self.run)
 
     def table(self, protocol: str) -> ScoreTable | None:
         """Scores of a protocol, None where it was not run."""
@@ -41,7 +56,7 @@ def summarise_run(run: Run) -> Summary:
     comparisons = tuple(c for table in tables for c in compare_all(table))
     tests = {test for table in tables for test in table.tests}
     styles = {test: style for test in sorted(tests) if (style := style_of(test, run.corpora))}
-    return Summary(tables, comparisons, styles)
+    return Summary(tables, comparisons, styles, run)
 
 
 def style_of(test: str, corpora: Iterable[CorpusSummary]) -> str | None:

@@ -8,7 +8,7 @@ from voxaffect.evaluation.run import PROTOCOLS, Run
 from voxaffect.evaluation.scores import ScoreTable
 from voxaffect.evaluation.summary import Summary
 from voxaffect.files import digest
-from voxaffect.report import facts, tables, words
+from voxaffect.report import facts, groups, reliability, tables, words
 from voxaffect.report.figures.style import Picture
 from voxaffect.report.section import Section
 from voxaffect.report.table import Table, count, duration, listing
@@ -32,6 +32,7 @@ def sections(run: Run, summary: Summary, pictures: Sequence[Picture]) -> tuple[S
     """All sections of a report."""
     return (
         *(_protocol(name, summary, pictures) for name in PROTOCOLS),
+        *_asked_of_all(summary, pictures),
         Section(
             key="corpora",
             title="The corpora",
@@ -41,6 +42,13 @@ def sections(run: Run, summary: Summary, pictures: Sequence[Picture]) -> tuple[S
         ),
         _making(run),
     )
+
+
+def _asked_of_all(summary: Summary, pictures: Sequence[Picture]) -> Iterator[Section]:
+    """Questions to all experiments alike, where a run can answer them."""
+    for section in (groups.section(summary, pictures), reliability.section(summary, pictures)):
+        if section is not None:
+            yield section
 
 
 def _protocol(name: str, summary: Summary, pictures: Sequence[Picture]) -> Section:

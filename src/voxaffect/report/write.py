@@ -12,11 +12,13 @@ import numpy as np
 from voxaffect.evaluation import metrics
 from voxaffect.evaluation.curves import history_of
 from voxaffect.evaluation.results import FoldResult
-from voxaffect.evaluation.run import Run
-from voxaffect.evaluation.summary import summarise_run
+from voxaffect.evaluation.run import FACTS, Run
+from voxaffect.evaluation.summary import Summary, summarise_run
+from voxaffect.evaluation.utterance_facts import facts_csv
 from voxaffect.files import write_text
 from voxaffect.model.settings import Epoch
 from voxaffect.report.figures.draw import draw_all
+from voxaffect.report.groups import groups_csv
 from voxaffect.report.page import html_page, markdown_page
 from voxaffect.report.sections import sections
 from voxaffect.report.words import findings
@@ -31,7 +33,8 @@ def write_report(run: Run, out: Path) -> list[Path]:
         out: folder; files of an earlier report in it are replaced.
 
     Returns:
-        The files, `report.html` first, then `report.md`, `results.csv`, `curves.csv` and
+        The files, `report.html` first, then `report.md`, `results.csv`, `curves.csv`,
+        `utterances.csv` and `groups.csv` where a run describes its utterances, and
         `figures/*.svg`.
     """
     summary = summarise_run(run)
@@ -42,11 +45,19 @@ def write_report(run: Run, out: Path) -> list[Path]:
         "report.md": markdown_page(run, said, parts),
         "results.csv": results_csv(run.results, run.note),
         "curves.csv": curves_csv(run.results, run.note),
+        **_of_utterances(run, summary),
         **{f"figures/{picture.name}.svg": picture.svg for picture in pictures},
     }
     for name, text in texts.items():
         write_text(out / name, text)
     return [out / name for name in texts]
+
+
+def _of_utterances(run: Run, summary: Summary) -> dict[str, str]:
+    """Facts of the utterances, and the scores of their groups; nothing of a run without facts."""
+    if summary.groups is None:
+        return {}
+    return {FACTS: facts_csv(run.utterances), "groups.csv": groups_csv(summary.groups, run.note)}
 
 
 def results_csv(results: Iterable[FoldResult], note: str = "") -> str:
