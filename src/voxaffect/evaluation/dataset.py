@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from voxaffect.corpora.corpus import Corpus, Problem, Utterance
 from voxaffect.errors import CorpusError
 from voxaffect.evaluation.run import CorpusSummary, summarise
+from voxaffect.features.frames import FrameGrid
 from voxaffect.features.store.store import FeatureStore, Progress
 from voxaffect.features.store.stored import StoredFeatures
 from voxaffect.files import digest
@@ -28,6 +29,7 @@ class Dataset:
         features: id -> float32 (T, F), memory-mapped.
         contents: id -> hash of the audio behind the frames.
         feature_settings: what the frames depend on beside the audio.
+        grid: where the frames lie in time.
     """
 
     utterances: Mapping[str, Utterance]
@@ -35,6 +37,7 @@ class Dataset:
     features: Mapping[str, NDArray[np.float32]]
     contents: Mapping[str, str]
     feature_settings: Mapping[str, object]
+    grid: FrameGrid = FrameGrid()
 
     def digest(self, ids: Iterable[str]) -> str:
         """Hash of all that decides what is learned from and answered for some utterances."""
@@ -110,20 +113,20 @@ def prepare(
                 f"check the folder and [taxonomy.{corpus.name}]"
             )
     utterances = {u.id: u for corpus in used for u in corpus.utterances}
-    rate = store.extractor.grid.frames_per_s
+    grid = store.extractor.grid
     summaries = tuple(
         summarise(
             whole,
             kept,
             taxonomy,
             n_refused=len(some.utterances) - len(kept.utterances),
-            speech_s=_n_frames(extraction.features, kept) / rate,
+            speech_s=_n_frames(extraction.features, kept) / grid.frames_per_s,
         )
         for whole, some, kept in zip(corpora, labelled, used, strict=True)
     )
     targets = {i: taxonomy.encode(u) for i, u in utterances.items()}
     contents = {i: extraction.features.content(i) for i in utterances}
-    dataset = Dataset(utterances, targets, extraction.features, contents, store.settings)
+    dataset = Dataset(utterances, targets, extraction.features, contents, store.settings, grid)
     return Prepared(dataset, summaries, (*extraction.damaged, *extraction.refused))
 
 

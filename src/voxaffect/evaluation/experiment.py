@@ -12,6 +12,7 @@ from typing import Any
 
 from voxaffect.errors import ArtefactError, FoldError
 from voxaffect.evaluation.dataset import Dataset
+from voxaffect.evaluation.described import facts_of
 from voxaffect.evaluation.fold_data import FoldData
 from voxaffect.evaluation.folds import Refused
 from voxaffect.evaluation.job import Batch, Failure, Job, Outcome
@@ -60,6 +61,7 @@ def run(
     failures: list[dict[str, str]] = []
     jobs = _jobs(plan, dataset, lambda fault: failures.append(_refusal(fault)))
     folder.remove_unfinished()
+    folder.write_utterances(facts_of(dataset, corpora))
     missing = {job.name for job in jobs if not _is_done(job, folder)}
     if on_plan is not None:
         on_plan(len(jobs) - len(missing), len(jobs))

@@ -62,10 +62,11 @@ class FoldData:
             test=test,
             digests=tuple(dataset.digest(ids) for ids in sets),
             leakage=leakage(fold, dataset.utterances).sentence(),
-            n_train_frames=int(_lengths(train).sum()),
+            n_train_frames=int(lengths_of(train).sum()),
         )
 
 
-def _lengths(examples: Examples) -> NDArray[np.integer]:
+def lengths_of(examples: Examples) -> NDArray[np.integer]:
+    """Frames of every example (N,); no stored frame is looked into."""
     frames = examples.frames
     return frames.lengths if isinstance(frames, StoredFrames) else np.array([*map(len, frames)])

@@ -1,6 +1,7 @@
 """A run on disk: what was asked, of which corpora, and every fold's result.
 
 `run.json` holds settings, corpora, versions and the list of results that belong to the run;
+`utterances.csv` has a row for each utterance that was used;
 `results/<protocol>/<system>-<seed>-<digest>.npz` each hold one, named by the digest of everything
 that decides it. So a result of other settings or of changed audio is never taken for this run's.
 """
@@ -11,7 +12,7 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,19 @@ from typing import Any
 from voxaffect.corpora.corpus import Corpus
 from voxaffect.errors import ArtefactError
 from voxaffect.evaluation.results import FoldResult, load_result, save_result
+from voxaffect.evaluation.utterance_facts import UtteranceFacts, facts_csv, read_facts
 from voxaffect.files import write_text
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS, Taxonomy
 
 UNFINISHED_S = 3600.0
 """Age of a file that nobody writes any more; a result takes a moment."""
+
+
+FACTS = "utterances.csv"
+"""Who speaks, how, and how long, a row an utterance."""
+
+APART = ("results", "utterances")
+"""What lies beside the header, in files of its own."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +125,7 @@ class Run:
         note: a sentence to stand wherever a number is shown, such as that speech was simulated.
         failures: folds that could not be computed: fold, system, seed, reason.
         wall_s: wall time of all sessions of the run together, in seconds.
+        utterances: facts of every utterance by id; runs of earlier versions have none.
     """
 
     settings: dict[str, Any]
@@ -125,6 +135,7 @@ class Run:
     note: str = ""
     failures: tuple[dict[str, str], ...] = ()
     wall_s: float = 0.0
+    utterances: Mapping[str, UtteranceFacts] = field(default_factory=dict)
 
 
 class RunFolder:
@@ -143,7 +154,7 @@ class RunFolder:
 
     def write_header(self, run: Run, wanted: Sequence[str]) -> None:
         """Write everything but the results, and the names of those that belong to the run."""
-        header = {k: v for k, v in asdict(run).items() if k != "results"}
+        header = {k: v for k, v in asdict(run).items() if k not in APART}
         text = json.dumps({**header, "results": list(wanted)}, indent=1, ensure_ascii=False)
         write_text(self.root / "run.json", text + "\n")
 
@@ -152,10 +163,14 @@ class RunFolder:
         name = result_name(result.protocol, result.system, result.seed, result.settings_digest)
         save_result(result, self.path(name))
 
+    def write_utterances(self, utterances: Mapping[str, UtteranceFacts]) -> None:
+        """Write the facts of all utterances, whole or not at all."""
+        write_text(self.root / FACTS, facts_csv(utterances))
+
     def remove_unfinished(self) -> None:
         """Remove what a killed process had begun to write, and nobody writes any more."""
-        found = (*self.root.glob(".run.json.*"), *self.root.glob("results/*/.*.npz.*"))
-        for path in found:
+        patterns = (".run.json.*", f".{FACTS}.*", "results/*/.*.npz.*")
+        for path in (path for pattern in patterns for path in self.root.glob(pattern)):
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > UNFINISHED_S:
                     path.unlink()
@@ -196,6 +211,7 @@ class RunFolder:
                 corpora=corpora,
                 failures=failures,
                 results=order([load_result(path) for path in paths if path.exists()]),
+                utterances=read_facts(self.root / FACTS),
                 **header,
             )
         except (KeyError, TypeError) as fault:

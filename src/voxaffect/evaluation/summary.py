@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from voxaffect.evaluation.bootstrap import Interval, intervals
 from voxaffect.evaluation.comparisons import Comparison, compare_all, compare_by_other_units
+from voxaffect.evaluation.group_scores import GroupScores, group_scores
+from voxaffect.evaluation.reliability import Reliability, reliabilities
 from voxaffect.evaluation.run import PROTOCOLS, CorpusSummary, Run
 from voxaffect.evaluation.scores import ScoreTable, score_table
 from voxaffect.evaluation.tallies import known_speakers, stated_speakers, tallies
@@ -24,13 +27,25 @@ class Summary:
         intervals: (protocol, test set, system) -> interval of the pooled UA; the test set None is
             the mean over all. Absent where speakers are too few or not known.
         styles: test set -> `natural` or `acted`; a test set that mixes both is absent.
+        run: what they are of.
     """
 
     tables: tuple[ScoreTable, ...]
     comparisons: tuple[Comparison, ...]
     styles: Mapping[str, str]
+    run: Run
     by_other_units: tuple[Comparison, ...] = ()
     intervals: Mapping[tuple[str, str | None, str], Interval] = field(default_factory=dict)
+
+    @cached_property
+    def groups(self) -> GroupScores | None:
+        """For whom the systems work; worked out when it is asked for, as the next."""
+        return group_scores(self.run)
+
+    @cached_property
+    def reliabilities(self) -> tuple[Reliability, ...]:
+        """How far confidences can be trusted."""
+        return reliabilities(self.run)
 
     def table(self, protocol: str) -> ScoreTable | None:
         """Scores of a protocol, None where it was not run."""
@@ -60,6 +75,7 @@ def summarise_run(run: Run) -> Summary:
         tables=tables,
         comparisons=tuple(c for pair in found for c in compare_all(*pair)),
         styles={test: style for test in sorted(tests) if (style := style_of(test, run.corpora))},
+        run=run,
         by_other_units=tuple(c for pair in found for c in compare_by_other_units(*pair)),
         intervals={
             (table.protocol, *cell): interval

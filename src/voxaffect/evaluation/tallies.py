@@ -35,8 +35,8 @@ Tallies = Mapping[Cell, Mapping[str, Fold]]
 
 
 def stated_speakers(run: Run) -> dict[str, str]:
-    """Id -> speaker, as the run's corpora say; a run of an earlier version does not keep them."""
-    return {i: facts.speaker for i, facts in getattr(run, "utterances", {}).items()}
+    """Id -> speaker, as the run's corpora say; empty where a run of an earlier version does not keep them."""
+    return {i: facts.speaker for i, facts in run.utterances.items()}
 
 
 def known_speakers(results: Iterable[FoldResult], stated: Mapping[str, str]) -> dict[str, str]:

@@ -9,7 +9,14 @@ import matplotlib as mpl
 from voxaffect.evaluation.curves import learning_curves
 from voxaffect.evaluation.run import PROTOCOLS, Run
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report.figures import accuracy, confusions, curves, high_level
+from voxaffect.report.figures import (
+    accuracy,
+    confusions,
+    curves,
+    groups,
+    high_level,
+    reliability,
+)
 from voxaffect.report.figures.style import STYLE, Picture, picture
 
 
@@ -36,3 +43,23 @@ def _figures(run: Run, summary: Summary) -> Iterator[Picture]:
         if learned:
             name, drawn = f"learning-{protocol}", curves.learning(learned)
             yield picture(name, protocol, curves.caption(learned), drawn, run.note)
+    yield from _of_groups(run, summary)
+    yield from _of_confidences(run, summary)
+
+
+def _of_groups(run: Run, summary: Summary) -> Iterator[Picture]:
+    if summary.groups is None:
+        return
+    for protocol in PROTOCOLS:
+        scores = summary.groups.of(protocol)
+        if scores.speakers:
+            name, drawn = f"groups-{protocol}", groups.groups(scores)
+            yield picture(name, "groups", groups.CAPTION, drawn, run.note)
+
+
+def _of_confidences(run: Run, summary: Summary) -> Iterator[Picture]:
+    for protocol in PROTOCOLS:
+        found = [r for r in summary.reliabilities if r.protocol == protocol]
+        if found:
+            name, drawn = f"reliability-{protocol}", reliability.reliability(found)
+            yield picture(name, "reliability", reliability.CAPTION, drawn, run.note)
