@@ -116,6 +116,8 @@ class Run:
         note: a sentence to stand wherever a number is shown, such as that speech was simulated.
         failures: folds that could not be computed: fold, system, seed, reason.
         wall_s: wall time of all sessions of the run together, in seconds.
+        leakage: fold -> what its sets share, in numbers (`LeakageStatement.plain`); runs of
+            earlier versions have a sentence in their results only.
     """
 
     settings: dict[str, Any]
@@ -125,6 +127,7 @@ class Run:
     note: str = ""
     failures: tuple[dict[str, str], ...] = ()
     wall_s: float = 0.0
+    leakage: dict[str, Any] = field(default_factory=dict)
 
 
 class RunFolder:
