@@ -28,7 +28,8 @@ def recordings(n: int = 30) -> dict[str, Frames]:
 
 def with_noise(frames: Frames, level: float) -> Frames:
     noise = np.random.default_rng(99).normal(size=frames.shape)
-    return (frames + level * frames.std(axis=0) * noise).astype(np.float32)
+    coded: Frames = (frames + level * frames.std(axis=0) * noise).astype(np.float32)
+    return coded
 
 
 @pytest.mark.parametrize(

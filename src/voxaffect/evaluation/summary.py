@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from voxaffect.evaluation.comparisons import Comparison, compare_all
+from voxaffect.evaluation.exposure import Exposure, exposures
 from voxaffect.evaluation.run import PROTOCOLS, CorpusSummary, Run
 from voxaffect.evaluation.scores import ScoreTable, score_table
 from voxaffect.taxonomy import NATURALNESS
@@ -19,15 +20,21 @@ class Summary:
         tables: one for each protocol that has results, in the protocols' order.
         comparisons: of each protocol, over all its folds and for each test set.
         styles: test set -> `natural` or `acted`; a test set that mixes both is absent.
+        exposures: what the folds of each protocol share with their training data.
     """
 
     tables: tuple[ScoreTable, ...]
     comparisons: tuple[Comparison, ...]
     styles: Mapping[str, str]
+    exposures: tuple[Exposure, ...] = ()
 
     def table(self, protocol: str) -> ScoreTable | None:
         """Scores of a protocol, None where it was not run."""
         return next((table for table in self.tables if table.protocol == protocol), None)
+
+    def exposure(self, protocol: str) -> Exposure | None:
+        """What the folds of a protocol share, None where it was not run."""
+        return next((found for found in self.exposures if found.protocol == protocol), None)
 
     def compared(self, protocol: str, test: str | None = None) -> tuple[Comparison, ...]:
         """Comparisons on a test set of a protocol, or on all of it."""
@@ -41,7 +48,7 @@ def summarise_run(run: Run) -> Summary:
     comparisons = tuple(c for table in tables for c in compare_all(table))
     tests = {test for table in tables for test in table.tests}
     styles = {test: style for test in sorted(tests) if (style := style_of(test, run.corpora))}
-    return Summary(tables, comparisons, styles)
+    return Summary(tables, comparisons, styles, exposures(run))
 
 
 def style_of(test: str, corpora: Iterable[CorpusSummary]) -> str | None:

@@ -8,7 +8,7 @@ from voxaffect.evaluation.run import PROTOCOLS, Run
 from voxaffect.evaluation.scores import ScoreTable
 from voxaffect.evaluation.summary import Summary
 from voxaffect.files import digest
-from voxaffect.report import facts, tables, words
+from voxaffect.report import facts, leakage, tables, words
 from voxaffect.report.figures.style import Picture
 from voxaffect.report.section import Section
 from voxaffect.report.table import Table, count, duration, listing
@@ -39,8 +39,15 @@ def sections(run: Run, summary: Summary, pictures: Sequence[Picture]) -> tuple[S
             more=(facts.provenance(run.corpora),),
             more_title="Titles, licences, citations and digests",
         ),
+        *_topics(run, summary),
         _making(run),
     )
+
+
+def _topics(run: Run, summary: Summary) -> Iterator[Section]:
+    """Sections that stand only where the run has something for them."""
+    found = (leakage.section(run, summary),)
+    yield from (section for section in found if section is not None)
 
 
 def _protocol(name: str, summary: Summary, pictures: Sequence[Picture]) -> Section:
@@ -79,14 +86,13 @@ def _making(run: Run) -> Section:
     """The protocol card: what a reader needs to do it again, or to doubt it."""
     settings = facts.pairs("Settings", ("Setting", "Value"), words.flat(run.settings))
     versions = facts.pairs("Made with", ("Library or machine", "Version"), run.versions)
-    shared = facts.leakage(words.leakage(run.results))
     failed = (facts.failures(run),) if run.failures else ()
     return Section(
         key="making",
         title="How it was run",
         tables=(*failed, facts.pairs("Protocol card", ("Run", ""), _card(run))),
-        more=(shared, settings, versions),
-        more_title="What training shares with the test sets, settings and versions",
+        more=(settings, versions),
+        more_title="Settings and versions",
     )
 
 
