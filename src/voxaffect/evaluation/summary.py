@@ -8,6 +8,7 @@ from functools import cached_property
 
 from voxaffect.evaluation.bootstrap import Interval, intervals
 from voxaffect.evaluation.comparisons import Comparison, compare_all, compare_by_other_units
+from voxaffect.evaluation.exposure import Exposure, exposures
 from voxaffect.evaluation.group_scores import GroupScores, group_scores
 from voxaffect.evaluation.reliability import Reliability, reliabilities
 from voxaffect.evaluation.run import PROTOCOLS, CorpusSummary, Run
@@ -47,9 +48,18 @@ class Summary:
         """How far confidences can be trusted."""
         return reliabilities(self.run)
 
+    @cached_property
+    def exposures(self) -> tuple[Exposure, ...]:
+        """What the folds of each protocol share with their training data."""
+        return exposures(self.run)
+
     def table(self, protocol: str) -> ScoreTable | None:
         """Scores of a protocol, None where it was not run."""
         return next((table for table in self.tables if table.protocol == protocol), None)
+
+    def exposure(self, protocol: str) -> Exposure | None:
+        """What the folds of a protocol share, None where it was not run."""
+        return next((found for found in self.exposures if found.protocol == protocol), None)
 
     def compared(self, protocol: str, test: str | None = None) -> tuple[Comparison, ...]:
         """Comparisons on a test set of a protocol, or on all of it."""

@@ -35,7 +35,7 @@ Tallies = Mapping[Cell, Mapping[str, Fold]]
 
 
 def stated_speakers(run: Run) -> dict[str, str]:
-    """Id -> speaker, as the run's corpora say; empty where a run of an earlier version does not keep them."""
+    """Id -> speaker, as the run's corpora say; a run of an earlier version keeps none."""
     return {i: facts.speaker for i, facts in run.utterances.items()}
 
 

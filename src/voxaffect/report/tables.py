@@ -13,6 +13,7 @@ from voxaffect.evaluation.comparisons import Comparison
 from voxaffect.evaluation.metrics import Counts
 from voxaffect.evaluation.scores import Score, ScoreTable, shares
 from voxaffect.evaluation.summary import Summary
+from voxaffect.report import leakage
 from voxaffect.report.paired import NO_INTERVAL, bracketed, lost_classes
 from voxaffect.report.table import (
     ABSENT,
@@ -207,6 +208,8 @@ def _marks(found: Iterable[Comparison]) -> dict[str, str]:
 
 
 def _accuracy_notes(summary: Summary, table: ScoreTable) -> Iterable[str]:
+    if shared := leakage.note(summary, table.protocol):
+        yield shared
     found = [c for c in summary.comparisons if c.protocol == table.protocol]
     if any(c.with_twin and c.significant for c in found):
         yield TWIN
