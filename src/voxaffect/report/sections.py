@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from voxaffect.evaluation.run import PROTOCOLS, Run
 from voxaffect.evaluation.scores import ScoreTable
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report import facts, groups, leakage, paired, reliability, tables
+from voxaffect.report import facts, groups, leakage, paired, published, reliability, tables
 from voxaffect.report.figures.style import Picture
 from voxaffect.report.making import making
 from voxaffect.report.per_fold import per_fold
@@ -33,6 +33,7 @@ def sections(run: Run, summary: Summary, pictures: Sequence[Picture]) -> tuple[S
     """All sections of a report: a line each, None where a run has nothing for one."""
     found: tuple[Section | None, ...] = (
         *(_protocol(name, summary, pictures) for name in PROTOCOLS),
+        published.section(run, summary),
         groups.section(summary, pictures),
         reliability.section(summary, pictures),
         _corpora(run),
