@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from voxaffect import __version__
 from voxaffect.evaluation.run import Run
 from voxaffect.report.figures.style import INK, PAPER, RULE, Picture
-from voxaffect.report.sections import Section
+from voxaffect.report.section import Section
 from voxaffect.report.table import escape, markdown
 
 TITLE = "Speech emotion recognition across corpora"

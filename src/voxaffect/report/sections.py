@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from voxaffect.evaluation.run import PROTOCOLS, Run
 from voxaffect.evaluation.scores import ScoreTable
@@ -11,31 +10,8 @@ from voxaffect.evaluation.summary import Summary
 from voxaffect.files import digest
 from voxaffect.report import facts, tables, words
 from voxaffect.report.figures.style import Picture
+from voxaffect.report.section import Section
 from voxaffect.report.table import Table, count, duration, listing
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the report.
-
-    Args:
-        key: its anchor.
-        title: its heading.
-        lead: sentences that open it.
-        tables: shown at once.
-        pictures: shown at once.
-        more: tables for those who want to know more, folded away where that is possible.
-        more_title: what those are.
-    """
-
-    key: str
-    title: str
-    lead: tuple[str, ...] = ()
-    tables: tuple[Table, ...] = ()
-    pictures: tuple[Picture, ...] = ()
-    more: tuple[Table, ...] = ()
-    more_title: str = ""
-
 
 TITLES = {
     "within": "Within each corpus",
