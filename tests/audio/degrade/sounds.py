@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-
 from numpy.typing import NDArray
 
 from tests.simulation.voices import PLAIN, sentence

@@ -41,17 +41,18 @@ def test_every_degradation_is_a_frozen_value_that_is_heard_and_repeats_itself(na
     assert first.size < before.size or np.abs(first - before).max() > 1e-3
     assert is_dataclass(degradation)
     with pytest.raises((FrozenInstanceError, AttributeError)):
-        degradation.severity = "other"  # type: ignore[misc]
+        degradation.severity = "other"
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
 def test_short_recordings_are_degraded_and_silent_ones_too_or_refused(name: str) -> None:
     short = Waveform(speech().samples[4000:5600], "short")
     assert 1 <= ready(DEGRADATIONS[name]).apply(short, 0).samples.size <= 1600
-    try:
+    if DEGRADATIONS[name].group in {"noise", "truncation"}:  # which go by the level of speech
+        with pytest.raises(AudioError, match="silence: is silent"):
+            ready(DEGRADATIONS[name]).apply(silence(0.1), 0)
+    else:
         assert ready(DEGRADATIONS[name]).apply(silence(0.1), 0).rms() < 1e-4
-    except AudioError as fault:
-        assert "silence: is silent" in str(fault)
 
 
 def test_names_and_settings_tell_all_of_them_apart() -> None:
