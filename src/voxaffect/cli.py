@@ -142,6 +142,37 @@ def evaluate(
 
 
 @app.command()
+def robustness(
+    config: Config,
+    out: Out = Path("runs/evaluation"),
+    protocol: Annotated[
+        str, typer.Option(help="Who trains on whom: within, cross or aggregated.")
+    ] = "cross",
+    systems: Annotated[
+        str | None, typer.Option(help="Systems to compare, separated by commas.")
+    ] = None,
+    conditions: Annotated[
+        str | None,
+        typer.Option(help="Conditions or groups of them, separated by commas; all if left out."),
+    ] = None,
+    jobs: Jobs = 0,
+) -> None:
+    """Train systems on clean speech and test them in noise, rooms, on lines, through codecs, cut.
+
+    Writes robustness.json, .csv and .md; the report of a run in the same folder gets a section.
+    Resumes where an earlier run of the same folder stopped. Groups: noise, room, telephone, codec,
+    clipping, truncation, gain. The exit status is 1 where a fold could not be computed.
+    """
+    from voxaffect.commands import robustness as wild
+
+    raise typer.Exit(
+        wild.robustness(
+            config, out, protocol=protocol, systems=systems, conditions=conditions, n_jobs=jobs
+        )
+    )
+
+
+@app.command()
 def report(
     run: Annotated[Path, typer.Argument(help="The --out folder of evaluate or demo.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write it.")] = None,

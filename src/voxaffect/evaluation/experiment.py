@@ -14,6 +14,7 @@ from voxaffect.errors import ArtefactError, FoldError
 from voxaffect.evaluation.dataset import Dataset
 from voxaffect.evaluation.described import facts_of
 from voxaffect.evaluation.fold_data import FoldData
+from voxaffect.evaluation.folds import Fold
 from voxaffect.evaluation.job import Batch, Failure, Job, Outcome
 from voxaffect.evaluation.leakage import Ledger
 from voxaffect.evaluation.plan import Plan
@@ -37,6 +38,7 @@ def run(
     context: Mapping[str, Any] | None = None,
     on_plan: Callable[[int, int], None] | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
+    data_of: Callable[[Fold, Dataset, str], FoldData] = FoldData.of,
 ) -> Run:
     """Compute what is missing of a plan and return the whole run.
 
@@ -54,6 +56,7 @@ def run(
         context: settings beyond the plan that the report should show.
         on_plan: told how many results are there already, and how many there will be.
         on_outcome: told of every job as it ends.
+        data_of: what a fold is computed from; another one asks about other test sets.
 
     Raises:
         FoldError: the corpora do not allow a single fold of the plan.
@@ -62,7 +65,7 @@ def run(
     folds = plan.folds(dataset, lambda fault: failures.append(_refusal(fault)))
     ledger = Ledger.of(dataset.utterances, dataset.features, dataset.contents)
     stated = {fold.name: ledger.statement(fold) for fold in folds}
-    jobs = _jobs(plan, [FoldData.of(f, dataset, stated[f.name].sentence()) for f in folds])
+    jobs = _jobs(plan, [data_of(f, dataset, stated[f.name].sentence()) for f in folds])
     folder.remove_unfinished()
     folder.write_utterances(facts_of(dataset, corpora))
     missing = {job.name for job in jobs if not _is_done(job, folder)}
