@@ -10,7 +10,7 @@ from dataclasses import replace
 from math import ceil
 from typing import Any
 
-from voxaffect.errors import ArtefactError, FoldError
+from voxaffect.errors import ArtefactError, FeatureError, FoldError
 from voxaffect.evaluation.dataset import Dataset
 from voxaffect.evaluation.fold_data import FoldData
 from voxaffect.evaluation.folds import Refused
@@ -33,6 +33,7 @@ def run(
     *,
     n_jobs: int = 1,
     note: str = "",
+    others: Mapping[str, Dataset] | None = None,
     context: Mapping[str, Any] | None = None,
     on_plan: Callable[[int, int], None] | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
@@ -50,15 +51,19 @@ def run(
         folder: where results lie; only this process writes there.
         n_jobs: jobs at once; where they run is up to joblib's backend.
         note: a sentence to stand wherever a number is shown.
+        others: name of a feature set that some systems need -> the same utterances with it.
         context: settings beyond the plan that the report should show.
         on_plan: told how many results are there already, and how many there will be.
         on_outcome: told of every job as it ends.
 
     Raises:
         FoldError: the corpora do not allow a single fold of the plan.
+        FeatureError: a system needs a feature set that is not among the others, or that is of
+            other utterances.
     """
     failures: list[dict[str, str]] = []
-    jobs = _jobs(plan, dataset, lambda fault: failures.append(_refusal(fault)))
+    datasets = {None: dataset} | dict(others or {})
+    jobs = _jobs(plan, datasets, lambda fault: failures.append(_refusal(fault)))
     folder.remove_unfinished()
     missing = {job.name for job in jobs if not _is_done(job, folder)}
     if on_plan is not None:
@@ -84,16 +89,37 @@ def run(
     return folder.load()
 
 
-def _jobs(plan: Plan, dataset: Dataset, on_refused: Refused) -> list[Job]:
-    """All jobs: seed by seed, and in each the longest first, so that no core waits at the end."""
-    folds = [FoldData.of(fold, dataset) for fold in plan.folds(dataset, on_refused)]
+def _jobs(plan: Plan, datasets: Mapping[str | None, Dataset], on_refused: Refused) -> list[Job]:
+    """All jobs: seed by seed, and in each the longest first, so that no core waits at the end.
+
+    Folds are those of the run's own dataset (None); a system's features are those that it needs.
+    """
+    _refuse_unlike(plan, datasets)
+    folds = plan.folds(datasets[None], on_refused)
+    needed = {system.features for system in plan.systems}
+    data = {name: [FoldData.of(fold, datasets[name]) for fold in folds] for name in needed}
     jobs = [
-        Job(data, system, plan.options, seed)
+        Job(data[system.features][number], system, plan.options, seed)
         for seed in plan.seeds
-        for data in folds
+        for number in range(len(folds))
         for system in plan.systems
     ]
     return sorted(jobs, key=lambda job: (plan.seeds.index(job.seed), -job.cost()))
+
+
+def _refuse_unlike(plan: Plan, datasets: Mapping[str | None, Dataset]) -> None:
+    """Every system's features must be there, and of the utterances that the folds are made of."""
+    for system in plan.systems:
+        if system.features not in datasets:
+            raise FeatureError(
+                f"{system.name} needs the features {system.features!r}, which were not prepared; "
+                "prepare them, or leave it out"
+            )
+        if datasets[system.features].utterances.keys() != datasets[None].utterances.keys():
+            raise FeatureError(
+                f"the features {system.features!r} of {system.name} are of other utterances than "
+                "the run's own; prepare both together, so that all systems have the same folds"
+            )
 
 
 def _batches(jobs: Sequence[Job], n_jobs: int) -> list[Batch]:

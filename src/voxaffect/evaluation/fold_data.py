@@ -29,6 +29,7 @@ class FoldData:
         digests: of train, dev and test: hashes of all that decides what is learned and answered.
         leakage: what the sets share, in a sentence.
         n_train_frames: frames that are learned from.
+        train_share: share of the protocol's training set that is learned from.
     """
 
     fold: str
@@ -41,6 +42,7 @@ class FoldData:
     digests: tuple[str, ...]
     leakage: str
     n_train_frames: int
+    train_share: float = 1.0
 
     @property
     def n_train_bytes(self) -> int:
@@ -63,6 +65,7 @@ class FoldData:
             digests=tuple(dataset.digest(ids) for ids in sets),
             leakage=leakage(fold, dataset.utterances).sentence(),
             n_train_frames=int(_lengths(train).sum()),
+            train_share=fold.train_share,
         )
 
 

@@ -11,7 +11,7 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,12 @@ class CorpusSummary:
 
 
 def summarise(
-    whole: Corpus, used: Corpus, taxonomy: Taxonomy, *, n_refused: int, speech_s: float
+    whole: Corpus,
+    used: Corpus,
+    taxonomy: Taxonomy,
+    *,
+    refused: Mapping[str, int],
+    speech_s: float,
 ) -> CorpusSummary:
     """Summary of a corpus, of which only some utterances entered the run.
 
@@ -75,13 +80,11 @@ def summarise(
         whole: the corpus as it was found.
         used: the utterances with a class and with frames.
         taxonomy: decides what is excluded.
-        n_refused: utterances with a class whose recording could not be used.
+        refused: kind of refusal -> utterances with a class whose recording could not be used.
         speech_s: seconds of speech in the utterances used.
     """
     excluded = Counter(u.label for u in whole.utterances if taxonomy.emotion(u) is None)
-    problems = Counter(p.kind for p in whole.problems)
-    if n_refused:
-        problems["recording refused"] = n_refused
+    problems = Counter(p.kind for p in whole.problems) + Counter(refused)
     emotion = used.count(taxonomy.emotion)
     gender = used.count(lambda u: u.gender or "unknown")
     naturalness = used.count(lambda u: u.naturalness or "unknown")
@@ -116,6 +119,7 @@ class Run:
         note: a sentence to stand wherever a number is shown, such as that speech was simulated.
         failures: folds that could not be computed: fold, system, seed, reason.
         wall_s: wall time of all sessions of the run together, in seconds.
+        thinned: results of folds with a share of their training set; no score table shows them.
     """
 
     settings: dict[str, Any]
@@ -125,6 +129,7 @@ class Run:
     note: str = ""
     failures: tuple[dict[str, str], ...] = ()
     wall_s: float = 0.0
+    thinned: tuple[FoldResult, ...] = ()
 
 
 class RunFolder:
@@ -143,7 +148,7 @@ class RunFolder:
 
     def write_header(self, run: Run, wanted: Sequence[str]) -> None:
         """Write everything but the results, and the names of those that belong to the run."""
-        header = {k: v for k, v in asdict(run).items() if k != "results"}
+        header = {k: v for k, v in asdict(run).items() if k not in {"results", "thinned"}}
         text = json.dumps({**header, "results": list(wanted)}, indent=1, ensure_ascii=False)
         write_text(self.root / "run.json", text + "\n")
 
@@ -192,10 +197,12 @@ class RunFolder:
             corpora = tuple(CorpusSummary(**c) for c in header.pop("corpora"))
             failures = tuple(header.pop("failures"))
             paths = [self.path(name) for name in header.pop("results")]
+            found = order([load_result(path) for path in paths if path.exists()])
             return Run(
                 corpora=corpora,
                 failures=failures,
-                results=order([load_result(path) for path in paths if path.exists()]),
+                results=tuple(r for r in found if r.train_share == 1),
+                thinned=tuple(r for r in found if r.train_share < 1),
                 **header,
             )
         except (KeyError, TypeError) as fault:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from voxaffect.evaluation.amounts import by_amount
 from voxaffect.evaluation.run import PROTOCOLS, Run
 from voxaffect.evaluation.scores import ScoreTable
 from voxaffect.evaluation.summary import Summary
 from voxaffect.files import digest
-from voxaffect.report import facts, tables, words
+from voxaffect.report import amounts, facts, tables, words
 from voxaffect.report.figures.style import Picture
 from voxaffect.report.section import Section
 from voxaffect.report.table import Table, count, duration, listing
@@ -32,6 +33,7 @@ def sections(run: Run, summary: Summary, pictures: Sequence[Picture]) -> tuple[S
     """All sections of a report."""
     return (
         *(_protocol(name, summary, pictures) for name in PROTOCOLS),
+        *([less] if (less := amounts.section(by_amount(run), pictures)) else []),
         Section(
             key="corpora",
             title="The corpora",

@@ -31,8 +31,8 @@ def write_report(run: Run, out: Path) -> list[Path]:
         out: folder; files of an earlier report in it are replaced.
 
     Returns:
-        The files, `report.html` first, then `report.md`, `results.csv`, `curves.csv` and
-        `figures/*.svg`.
+        The files, `report.html` first, then `report.md`, `results.csv`, `curves.csv`, `amounts.csv`
+        where training sets were thinned, and `figures/*.svg`.
     """
     summary = summarise_run(run)
     pictures = draw_all(run, summary)
@@ -42,6 +42,7 @@ def write_report(run: Run, out: Path) -> list[Path]:
         "report.md": markdown_page(run, said, parts),
         "results.csv": results_csv(run.results, run.note),
         "curves.csv": curves_csv(run.results, run.note),
+        **({"amounts.csv": results_csv(run.thinned, run.note)} if run.thinned else {}),
         **{f"figures/{picture.name}.svg": picture.svg for picture in pictures},
     }
     for name, text in texts.items():

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import matplotlib as mpl
 
+from voxaffect.evaluation.amounts import by_amount
 from voxaffect.evaluation.curves import learning_curves
 from voxaffect.evaluation.run import PROTOCOLS, Run
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report.figures import accuracy, confusions, curves, high_level
+from voxaffect.report.figures import accuracy, amounts, confusions, curves, high_level
 from voxaffect.report.figures.style import STYLE, Picture, picture
 
 
@@ -36,3 +37,7 @@ def _figures(run: Run, summary: Summary) -> Iterator[Picture]:
         if learned:
             name, drawn = f"learning-{protocol}", curves.learning(learned)
             yield picture(name, protocol, curves.caption(learned), drawn, run.note)
+    if found := by_amount(run):
+        for protocol in found.protocols:
+            drawn = amounts.amounts(found, protocol)
+            yield picture(f"amounts-{protocol}", amounts.KEY, amounts.CAPTION, drawn, run.note)
