@@ -57,6 +57,14 @@ Tensorboard = Annotated[
     ),
 ]
 SOURCE = "Folder of the copy on disk, a table, or an audformat database."
+SYSTEMS = (
+    "dnn-stl, lstm-stl, dnn-mtl, lstm-mtl, dnn-gender, lstm-gender, dnn-naturalness, "
+    "lstm-naturalness, blstm-stl, blstm-mtl, dnn-mtl-rates, lstm-mtl-rates, dnn-mtl-private, "
+    "lstm-mtl-private, dnn-mtl-extended, lstm-mtl-extended, dnn-mtl-uncertainty, "
+    "lstm-mtl-uncertainty, dnn-mtl-gradnorm, lstm-mtl-gradnorm, dnn-mean, lstm-mean, svm, "
+    "logistic, egemaps-svm, egemaps-logistic, compare-svm, compare-logistic, majority"
+)
+"""The names that `voxaffect.systems` knows."""
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for results and the report.")]
 
 
@@ -113,7 +121,7 @@ def evaluate(
         list[str] | None, typer.Option(help="within, cross or aggregated; may be repeated.")
     ] = None,
     systems: Annotated[
-        str | None, typer.Option(help="Systems to compare, separated by commas.")
+        str | None, typer.Option(help=f"Systems to compare, separated by commas: {SYSTEMS}.")
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas.")] = None,
     jobs: Jobs = 0,

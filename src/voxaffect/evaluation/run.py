@@ -31,7 +31,7 @@ UNFINISHED_S = 3600.0
 FACTS = "utterances.csv"
 """Who speaks, how, and how long, a row an utterance."""
 
-APART = ("results", "utterances")
+APART = ("results", "thinned", "utterances")
 """What lies beside the header, in files of its own."""
 
 
@@ -76,7 +76,12 @@ class CorpusSummary:
 
 
 def summarise(
-    whole: Corpus, used: Corpus, taxonomy: Taxonomy, *, n_refused: int, speech_s: float
+    whole: Corpus,
+    used: Corpus,
+    taxonomy: Taxonomy,
+    *,
+    refused: Mapping[str, int],
+    speech_s: float,
 ) -> CorpusSummary:
     """Summary of a corpus, of which only some utterances entered the run.
 
@@ -84,13 +89,11 @@ def summarise(
         whole: the corpus as it was found.
         used: the utterances with a class and with frames.
         taxonomy: decides what is excluded.
-        n_refused: utterances with a class whose recording could not be used.
+        refused: kind of refusal -> utterances with a class whose recording could not be used.
         speech_s: seconds of speech in the utterances used.
     """
     excluded = Counter(u.label for u in whole.utterances if taxonomy.emotion(u) is None)
-    problems = Counter(p.kind for p in whole.problems)
-    if n_refused:
-        problems["recording refused"] = n_refused
+    problems = Counter(p.kind for p in whole.problems) + Counter(refused)
     emotion = used.count(taxonomy.emotion)
     gender = used.count(lambda u: u.gender or "unknown")
     naturalness = used.count(lambda u: u.naturalness or "unknown")
@@ -128,6 +131,7 @@ class Run:
         utterances: facts of every utterance by id; runs of earlier versions have none.
         leakage: fold -> what its sets share, in numbers (`LeakageStatement.plain`); runs of
             earlier versions have a sentence in their results only.
+        thinned: results of folds with a share of their training set; no score table shows them.
     """
 
     settings: dict[str, Any]
@@ -139,6 +143,7 @@ class Run:
     wall_s: float = 0.0
     utterances: Mapping[str, UtteranceFacts] = field(default_factory=dict)
     leakage: dict[str, Any] = field(default_factory=dict)
+    thinned: tuple[FoldResult, ...] = ()
 
 
 class RunFolder:
@@ -210,10 +215,12 @@ class RunFolder:
             corpora = tuple(CorpusSummary(**c) for c in header.pop("corpora"))
             failures = tuple(header.pop("failures"))
             paths = [self.path(name) for name in header.pop("results")]
+            found = order([load_result(path) for path in paths if path.exists()])
             return Run(
                 corpora=corpora,
                 failures=failures,
-                results=order([load_result(path) for path in paths if path.exists()]),
+                results=tuple(r for r in found if r.train_share == 1),
+                thinned=tuple(r for r in found if r.train_share < 1),
                 utterances=read_facts(self.root / FACTS),
                 **header,
             )

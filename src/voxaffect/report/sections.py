@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from voxaffect.evaluation.amounts import by_amount
 from voxaffect.evaluation.run import PROTOCOLS, Run
 from voxaffect.evaluation.scores import ScoreTable
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report import facts, groups, leakage, paired, published, reliability, tables
+from voxaffect.report import (
+    amounts,
+    facts,
+    groups,
+    leakage,
+    paired,
+    published,
+    reliability,
+    tables,
+)
 from voxaffect.report.figures.style import Picture
 from voxaffect.report.making import making
 from voxaffect.report.per_fold import per_fold
@@ -34,6 +44,7 @@ def sections(run: Run, summary: Summary, pictures: Sequence[Picture]) -> tuple[S
     found: tuple[Section | None, ...] = (
         *(_protocol(name, summary, pictures) for name in PROTOCOLS),
         published.section(run, summary),
+        amounts.section(by_amount(run), pictures),
         groups.section(summary, pictures),
         reliability.section(summary, pictures),
         _corpora(run),

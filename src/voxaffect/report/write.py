@@ -39,7 +39,7 @@ def write_report(run: Run, out: Path) -> list[Path]:
     Returns:
         The files, `report.html` first, then `report.md`, `curves.csv`, `results.csv`,
         `report.json`, `tables.tex`, `utterances.csv` and `groups.csv` where a run describes its
-        utterances, and `figures/*.svg`.
+        utterances, `amounts.csv` where training sets were thinned, and `figures/*.svg`.
     """
     summary = summarise_run(run)
     pictures = draw_all(run, summary)
@@ -51,6 +51,7 @@ def write_report(run: Run, out: Path) -> list[Path]:
         "curves.csv": curves_csv(run.results, run.note),
         **{download.name: download.text for download in carried},
         **_of_utterances(run, summary),
+        **({"amounts.csv": results_csv(run.thinned, run.note)} if run.thinned else {}),
         **{f"figures/{picture.name}.svg": picture.svg for picture in pictures},
     }
     for name, text in texts.items():

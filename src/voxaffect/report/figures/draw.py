@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import matplotlib as mpl
 
+from voxaffect.evaluation.amounts import by_amount
 from voxaffect.evaluation.curves import learning_curves
 from voxaffect.evaluation.run import PROTOCOLS, Run
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.figures import (
     accuracy,
+    amounts,
     confusions,
     curves,
     groups,
@@ -45,6 +47,10 @@ def _figures(run: Run, summary: Summary) -> Iterator[Picture]:
             yield picture(name, protocol, curves.caption(learned), drawn, run.note)
     yield from _of_groups(run, summary)
     yield from _of_confidences(run, summary)
+    if found := by_amount(run):
+        for protocol in found.protocols:
+            drawn = amounts.amounts(found, protocol)
+            yield picture(f"amounts-{protocol}", amounts.KEY, amounts.CAPTION, drawn, run.note)
 
 
 def _of_groups(run: Run, summary: Summary) -> Iterator[Picture]:
