@@ -19,6 +19,7 @@ from voxaffect.config.file import load_settings, make_settings
 from voxaffect.config.settings import Settings
 from voxaffect.evaluation.experiment import run
 from voxaffect.evaluation.job import Outcome
+from voxaffect.evaluation.robustness import Robustness, load_robustness
 from voxaffect.evaluation.run import Run, RunFolder
 from voxaffect.parallel.clusters import LOCAL, effective_jobs, workers
 from voxaffect.report.events import write_events
@@ -113,7 +114,7 @@ def report(folder: Path, out: Path, *, tensorboard: bool = False) -> None:
     finished = RunFolder(folder).load()
     if tensorboard:
         console.print(f"wrote {write_events(finished.results, out)}")
-    _show(finished, out)
+    _show(finished, out, load_robustness(folder))
 
 
 def _evaluate(settings: Settings, out: Path, n_jobs: int, note: str = "") -> int:
@@ -145,14 +146,14 @@ def _evaluate(settings: Settings, out: Path, n_jobs: int, note: str = "") -> int
             on_plan=planned,
             on_outcome=ended,
         )
-    _show(finished, out)
+    _show(finished, out, load_robustness(out))
     for failure in finished.failures:
         errors.print(f"no result: {failure['reason']}", style="red")
     return 1 if finished.failures else 0
 
 
-def _show(finished: Run, out: Path) -> None:
-    written = write_report(finished, out)
+def _show(finished: Run, out: Path, robustness: Robustness | None) -> None:
+    written = write_report(finished, out, robustness)
     console.print(Markdown(terminal_markdown(finished)))
     for path in written:
         if path.suffix in {".html", ".md"}:

@@ -20,17 +20,26 @@ def prepare_corpora(settings: Settings, n_jobs: int) -> Prepared:
     Raises:
         VoxaffectError: a corpus cannot be read, or features cannot be stored.
     """
-    extractor = settings.features.extractor()
+    store = feature_store(settings)
     corpora = settings.load_corpora()
     for corpus in corpora:
         tell(corpus.problems, f"{corpus.name}: ")
-    store = FeatureStore(settings.features.store.expanduser(), extractor, settings.audio.limits())
     taxonomy = settings.make_taxonomy()
     n_utterances = sum(taxonomy.emotion(u) is not None for c in corpora for u in c.utterances)
     with extraction_progress(n_utterances) as advance:
         prepared = prepare(corpora, taxonomy, store, n_jobs=n_jobs, progress=advance)
     tell(prepared.problems)
     return prepared
+
+
+def feature_store(settings: Settings) -> FeatureStore:
+    """Where the settings keep their features.
+
+    Raises:
+        VoxaffectError: the features cannot be.
+    """
+    extractor = settings.features.extractor()
+    return FeatureStore(settings.features.store.expanduser(), extractor, settings.audio.limits())
 
 
 def tell(problems: Sequence[Problem], prefix: str = "") -> None:

@@ -14,8 +14,9 @@ from voxaffect.errors import ArtefactError, FoldError
 from voxaffect.evaluation.dataset import Dataset
 from voxaffect.evaluation.described import facts_of
 from voxaffect.evaluation.fold_data import FoldData
-from voxaffect.evaluation.folds import Refused
+from voxaffect.evaluation.folds import Fold
 from voxaffect.evaluation.job import Batch, Failure, Job, Outcome
+from voxaffect.evaluation.leakage import Ledger
 from voxaffect.evaluation.plan import Plan
 from voxaffect.evaluation.results import load_result
 from voxaffect.evaluation.run import CorpusSummary, Run, RunFolder
@@ -37,6 +38,7 @@ def run(
     context: Mapping[str, Any] | None = None,
     on_plan: Callable[[int, int], None] | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
+    data_of: Callable[[Fold, Dataset, str], FoldData] = FoldData.of,
 ) -> Run:
     """Compute what is missing of a plan and return the whole run.
 
@@ -54,18 +56,29 @@ def run(
         context: settings beyond the plan that the report should show.
         on_plan: told how many results are there already, and how many there will be.
         on_outcome: told of every job as it ends.
+        data_of: what a fold is computed from; another one asks about other test sets.
 
     Raises:
         FoldError: the corpora do not allow a single fold of the plan.
     """
     failures: list[dict[str, str]] = []
-    jobs = _jobs(plan, dataset, lambda fault: failures.append(_refusal(fault)))
+    folds = plan.folds(dataset, lambda fault: failures.append(_refusal(fault)))
+    ledger = Ledger.of(dataset.utterances, dataset.features, dataset.contents)
+    stated = {fold.name: ledger.statement(fold) for fold in folds}
+    jobs = _jobs(plan, [data_of(f, dataset, stated[f.name].sentence()) for f in folds])
     folder.remove_unfinished()
     folder.write_utterances(facts_of(dataset, corpora))
     missing = {job.name for job in jobs if not _is_done(job, folder)}
     if on_plan is not None:
         on_plan(len(jobs) - len(missing), len(jobs))
-    header = Run({**plan.settings(), **(context or {})}, tuple(corpora), versions(), (), note)
+    header = Run(
+        settings={**plan.settings(), **(context or {})},
+        corpora=tuple(corpora),
+        versions=versions(),
+        results=(),
+        note=note,
+        leakage={name: statement.plain() for name, statement in stated.items()},
+    )
     wanted = [job.name for job in jobs]
     with (
         closing(_Header(folder, header, wanted, failures)) as kept,
@@ -86,9 +99,8 @@ def run(
     return folder.load()
 
 
-def _jobs(plan: Plan, dataset: Dataset, on_refused: Refused) -> list[Job]:
+def _jobs(plan: Plan, folds: Sequence[FoldData]) -> list[Job]:
     """All jobs: seed by seed, and in each the longest first, so that no core waits at the end."""
-    folds = [FoldData.of(fold, dataset) for fold in plan.folds(dataset, on_refused)]
     jobs = [
         Job(data, system, plan.options, seed)
         for seed in plan.seeds

@@ -126,6 +126,8 @@ class Run:
         failures: folds that could not be computed: fold, system, seed, reason.
         wall_s: wall time of all sessions of the run together, in seconds.
         utterances: facts of every utterance by id; runs of earlier versions have none.
+        leakage: fold -> what its sets share, in numbers (`LeakageStatement.plain`); runs of
+            earlier versions have a sentence in their results only.
     """
 
     settings: dict[str, Any]
@@ -136,6 +138,7 @@ class Run:
     failures: tuple[dict[str, str], ...] = ()
     wall_s: float = 0.0
     utterances: Mapping[str, UtteranceFacts] = field(default_factory=dict)
+    leakage: dict[str, Any] = field(default_factory=dict)
 
 
 class RunFolder:

@@ -70,9 +70,18 @@ class Score:
 
     def pooled(self, measure: Callable[[Counts], float]) -> float:
         """A measure of all folds' answers together, mean over seeds."""
-        seeds = sorted({seed for fold in self.matrices.values() for seed in fold})
         folds = self.matrices.values()
-        return fmean(measure(_total(f[seed] for f in folds if seed in f)) for seed in seeds)
+        return fmean(measure(_total(f[seed] for f in folds if seed in f)) for seed in self.seeds)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of any fold, in ascending order."""
+        return tuple(sorted({seed for fold in self.matrices.values() for seed in fold}))
+
+    @property
+    def n_utterances(self) -> int:
+        """Utterances tested, each counted once whatever the seeds."""
+        return sum(int(next(iter(seeds.values())).sum()) for seeds in self.matrices.values())
 
     @property
     def n_seeds(self) -> int:

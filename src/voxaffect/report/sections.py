@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from voxaffect.evaluation.run import PROTOCOLS, Run
 from voxaffect.evaluation.scores import ScoreTable
 from voxaffect.evaluation.summary import Summary
-from voxaffect.files import digest
-from voxaffect.report import facts, groups, reliability, tables, words
+from voxaffect.report import facts, groups, leakage, paired, published, reliability, tables
 from voxaffect.report.figures.style import Picture
+from voxaffect.report.making import making
+from voxaffect.report.per_fold import per_fold
 from voxaffect.report.section import Section
-from voxaffect.report.table import Table, count, duration, listing
+from voxaffect.report.table import Table
 
 TITLES = {
     "within": "Within each corpus",
@@ -29,26 +30,18 @@ ASKED = {
 
 
 def sections(run: Run, summary: Summary, pictures: Sequence[Picture]) -> tuple[Section, ...]:
-    """All sections of a report."""
-    return (
+    """All sections of a report: a line each, None where a run has nothing for one."""
+    found: tuple[Section | None, ...] = (
         *(_protocol(name, summary, pictures) for name in PROTOCOLS),
-        *_asked_of_all(summary, pictures),
-        Section(
-            key="corpora",
-            title="The corpora",
-            tables=(facts.overview(run.corpora), facts.left_out(run.corpora)),
-            more=(facts.provenance(run.corpora),),
-            more_title="Titles, licences, citations and digests",
-        ),
-        _making(run),
+        published.section(run, summary),
+        groups.section(summary, pictures),
+        reliability.section(summary, pictures),
+        _corpora(run),
+        leakage.section(run, summary),
+        per_fold(run),
+        making(run),
     )
-
-
-def _asked_of_all(summary: Summary, pictures: Sequence[Picture]) -> Iterator[Section]:
-    """Questions to all experiments alike, where a run can answer them."""
-    for section in (groups.section(summary, pictures), reliability.section(summary, pictures)):
-        if section is not None:
-            yield section
+    return tuple(section for section in found if section is not None)
 
 
 def _protocol(name: str, summary: Summary, pictures: Sequence[Picture]) -> Section:
@@ -68,43 +61,31 @@ def _protocol(name: str, summary: Summary, pictures: Sequence[Picture]) -> Secti
 
 def _first(table: ScoreTable, summary: Summary) -> Iterator[Table]:
     yield tables.unweighted_accuracy(summary, table)
+    if summary.intervals_of(table.protocol):
+        yield tables.pooled_accuracy(summary, table)
     found = [c for c in summary.compared(table.protocol) if c.n_pairs > 1]
     if found:
-        yield tables.comparisons(found)
+        yield paired.comparisons(found)
 
 
 def _more(table: ScoreTable, summary: Summary) -> Iterator[Table]:
+    if not summary.intervals_of(table.protocol):
+        yield tables.pooled_accuracy(summary, table)
     yield from tables.secondary(table)
     yield tables.class_recalls(table)
     if table.protocol == "aggregated":
         yield from (tables.confusion(table, system) for system in table.systems)
+    others = [c for c in summary.by_other_units if c.protocol == table.protocol]
     single = [c for test in table.tests for c in summary.compared(table.protocol, test)]
-    if single:
-        yield tables.comparisons(single)
+    if others or single:
+        yield paired.comparisons([*others, *single])
 
 
-def _making(run: Run) -> Section:
-    """The protocol card: what a reader needs to do it again, or to doubt it."""
-    settings = facts.pairs("Settings", ("Setting", "Value"), words.flat(run.settings))
-    versions = facts.pairs("Made with", ("Library or machine", "Version"), run.versions)
-    shared = facts.leakage(words.leakage(run.results))
-    failed = (facts.failures(run),) if run.failures else ()
+def _corpora(run: Run) -> Section:
     return Section(
-        key="making",
-        title="How it was run",
-        tables=(*failed, facts.pairs("Protocol card", ("Run", ""), _card(run))),
-        more=(shared, settings, versions),
-        more_title="What training shares with the test sets, settings and versions",
+        key="corpora",
+        title="The corpora",
+        tables=(facts.overview(run.corpora), facts.left_out(run.corpora)),
+        more=(facts.provenance(run.corpora),),
+        more_title="Titles, licences, citations and digests",
     )
-
-
-def _card(run: Run) -> dict[str, str]:
-    return {
-        "Results": count(len(run.results)),
-        "Folds": count(len({r.fold for r in run.results})),
-        "Results that failed": count(len(run.failures)),
-        "Seeds": listing([str(seed) for seed in sorted({r.seed for r in run.results})]) or "none",
-        "Settings digest": digest(run.settings),
-        "Wall time": duration(run.wall_s),
-        "Training and testing, all results": duration(sum(r.seconds for r in run.results)),
-    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,13 @@ from voxaffect.evaluation.summary import Summary, summarise_run
 from voxaffect.evaluation.utterance_facts import facts_csv
 from voxaffect.files import write_text
 from voxaffect.model.settings import Epoch
+from voxaffect.report.data import report_json
+from voxaffect.report.downloads import Download
 from voxaffect.report.figures.draw import draw_all
 from voxaffect.report.groups import groups_csv
+from voxaffect.report.latex import latex_document
 from voxaffect.report.page import html_page, markdown_page
+from voxaffect.report.section import Section, named_tables
 from voxaffect.report.sections import sections
 from voxaffect.report.words import findings
 from voxaffect.taxonomy import EMOTION
@@ -33,24 +37,39 @@ def write_report(run: Run, out: Path) -> list[Path]:
         out: folder; files of an earlier report in it are replaced.
 
     Returns:
-        The files, `report.html` first, then `report.md`, `results.csv`, `curves.csv`,
-        `utterances.csv` and `groups.csv` where a run describes its utterances, and
-        `figures/*.svg`.
+        The files, `report.html` first, then `report.md`, `curves.csv`, `results.csv`,
+        `report.json`, `tables.tex`, `utterances.csv` and `groups.csv` where a run describes its
+        utterances, and `figures/*.svg`.
     """
     summary = summarise_run(run)
     pictures = draw_all(run, summary)
     said, parts = findings(run, summary), sections(run, summary, pictures)
+    carried = downloads(run, summary, said, parts)
     texts = {
-        "report.html": html_page(run, said, parts),
+        "report.html": html_page(run, said, parts, carried),
         "report.md": markdown_page(run, said, parts),
-        "results.csv": results_csv(run.results, run.note),
         "curves.csv": curves_csv(run.results, run.note),
+        **{download.name: download.text for download in carried},
         **_of_utterances(run, summary),
         **{f"figures/{picture.name}.svg": picture.svg for picture in pictures},
     }
     for name, text in texts.items():
         write_text(out / name, text)
     return [out / name for name in texts]
+
+
+def downloads(
+    run: Run, summary: Summary, said: Sequence[str], parts: Sequence[Section]
+) -> tuple[Download, ...]:
+    """Files for other programs, which the page carries with it."""
+    csv_text = results_csv(run.results, run.note)
+    json_text = report_json(run, summary, said, parts)
+    tex_text = latex_document(named_tables(parts), run.note)
+    return (
+        Download("results.csv", "a row for every result", "text/csv", csv_text),
+        Download("report.json", "every table and score", "application/json", json_text),
+        Download("tables.tex", "every table as LaTeX", "application/x-tex", tex_text),
+    )
 
 
 def _of_utterances(run: Run, summary: Summary) -> dict[str, str]:
