@@ -186,7 +186,7 @@ def report(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write it.")] = None,
     tensorboard: Tensorboard = False,
 ) -> None:
-    """Write the report of a run again: tables and figures, as one page and as Markdown."""
+    """Write the report of a run again: one page, Markdown, LaTeX, JSON, CSV and figures."""
     from voxaffect.commands import evaluation
 
     evaluation.report(run, out or run, tensorboard=tensorboard)

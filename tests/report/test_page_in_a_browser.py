@@ -174,6 +174,15 @@ def test_all_text_stands_out_from_its_ground(open_page: Open, report: Path, sche
     assert page.evaluate(FAINT_TEXTS) == []
 
 
+def test_faint_and_wide_elements_would_be_found(open_page: Open, tmp_path: Path) -> None:
+    path = made_page(tmp_path, SORTED)
+    planted = "<p style='color: #888'>faint</p><p style='min-width: 101vw'>wide</p></main>"
+    path.write_text(path.read_text("utf-8").replace("</main>", planted), "utf-8")
+    page = open_page(path)
+    assert [text for _, text in page.evaluate(FAINT_TEXTS)] == ["faint"]
+    assert [element[-8:] for element in page.evaluate(OUTSIDE)] == ["wide</p>"]
+
+
 def test_every_link_has_its_target_and_the_contents_name_every_section(
     open_page: Open, report: Path
 ) -> None:
