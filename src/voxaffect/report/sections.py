@@ -8,7 +8,7 @@ from voxaffect.evaluation.run import PROTOCOLS, Run
 from voxaffect.evaluation.scores import ScoreTable
 from voxaffect.evaluation.summary import Summary
 from voxaffect.files import digest
-from voxaffect.report import facts, leakage, published, tables, words
+from voxaffect.report import class_gains, facts, leakage, published, tables, words
 from voxaffect.report.figures.style import Picture
 from voxaffect.report.section import Section
 from voxaffect.report.table import Table, count, duration, listing
@@ -39,14 +39,18 @@ def sections(run: Run, summary: Summary, pictures: Sequence[Picture]) -> tuple[S
             more=(facts.provenance(run.corpora),),
             more_title="Titles, licences, citations and digests",
         ),
-        *_topics(run, summary),
+        *_topics(run, summary, pictures),
         _making(run),
     )
 
 
-def _topics(run: Run, summary: Summary) -> Iterator[Section]:
+def _topics(run: Run, summary: Summary, pictures: Sequence[Picture]) -> Iterator[Section]:
     """Sections that stand only where the run has something for them."""
-    found = (published.section(run, summary), leakage.section(run, summary))
+    found = (
+        class_gains.section(summary, pictures),
+        published.section(run, summary),
+        leakage.section(run, summary),
+    )
     yield from (section for section in found if section is not None)
 
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import matplotlib as mpl
 
+from voxaffect.evaluation import class_gains
 from voxaffect.evaluation.curves import learning_curves
 from voxaffect.evaluation.run import PROTOCOLS, Run
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.figures import accuracy, confusions, curves, high_level
+from voxaffect.report.figures import class_gains as gain_figures
 from voxaffect.report.figures.style import STYLE, Picture, picture
 
 
@@ -23,6 +25,10 @@ def _figures(run: Run, summary: Summary) -> Iterator[Picture]:
     for table in summary.tables:
         name, drawn = f"accuracy-{table.protocol}", accuracy.accuracy(table)
         yield picture(name, table.protocol, accuracy.CAPTION, drawn, run.note)
+        if found := class_gains.class_gains(table):
+            name, drawn = f"{gain_figures.KEY}-{table.protocol}", gain_figures.gains(found)
+            said = gain_figures.caption(table.protocol)
+            yield picture(name, gain_figures.KEY, said, drawn, run.note)
     aggregated = summary.table("aggregated")
     if aggregated:
         drawn = confusions.confusions(aggregated)
