@@ -25,6 +25,9 @@ from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS, Taxonomy
 UNFINISHED_S = 3600.0
 """Age of a file that nobody writes any more; a result takes a moment."""
 
+REFUSED = "recording refused"
+"""Kind of the problems of utterances that have a class but no features."""
+
 
 @dataclass(frozen=True)
 class CorpusSummary:
@@ -65,6 +68,12 @@ class CorpusSummary:
         """Utterances used."""
         return sum(self.emotion.values())
 
+    @property
+    def n_found(self) -> int:
+        """Utterances that the corpus holds: used, excluded by their label, or refused."""
+        excluded = sum(self.excluded.values())
+        return self.n_utterances + excluded + self.problems.get(REFUSED, 0)
+
 
 def summarise(
     whole: Corpus, used: Corpus, taxonomy: Taxonomy, *, n_refused: int, speech_s: float
@@ -81,7 +90,7 @@ def summarise(
     excluded = Counter(u.label for u in whole.utterances if taxonomy.emotion(u) is None)
     problems = Counter(p.kind for p in whole.problems)
     if n_refused:
-        problems["recording refused"] = n_refused
+        problems[REFUSED] = n_refused
     emotion = used.count(taxonomy.emotion)
     gender = used.count(lambda u: u.gender or "unknown")
     naturalness = used.count(lambda u: u.naturalness or "unknown")
