@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from voxaffect.corpora.corpus import Problem, Utterance
+from voxaffect.evaluation.run import REFUSED
 from voxaffect.features.store.store import Extraction, FeatureStore, Progress
 
 OWN = ""
@@ -34,7 +35,7 @@ class Extractions:
     def refused(self, utterances: Iterable[Utterance]) -> dict[str, int]:
         """Kind of refusal -> utterances, for a corpus's summary."""
         refusers = Counter(self.refuser(u.id) for u in utterances)
-        kinds = {OWN: "recording refused"} | {n: f"refused by {n}" for n in self.by_set if n}
+        kinds = {OWN: REFUSED} | {n: f"{REFUSED} by {n}" for n in self.by_set if n}
         return {kind: n for name, kind in kinds.items() if (n := refusers[name])}
 
     def problems(self) -> Iterator[Problem]:

@@ -27,6 +27,8 @@ from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS, Taxonomy
 UNFINISHED_S = 3600.0
 """Age of a file that nobody writes any more; a result takes a moment."""
 
+REFUSED = "recording refused"
+"""Begins the kind of the problems of utterances that have a class but no features."""
 
 FACTS = "utterances.csv"
 """Who speaks, how, and how long, a row an utterance."""
@@ -73,6 +75,13 @@ class CorpusSummary:
     def n_utterances(self) -> int:
         """Utterances used."""
         return sum(self.emotion.values())
+
+    @property
+    def n_found(self) -> int:
+        """Utterances that the corpus holds: used, excluded by their label, or refused."""
+        excluded = sum(self.excluded.values())
+        refused = sum(n for kind, n in self.problems.items() if kind.startswith(REFUSED))
+        return self.n_utterances + excluded + refused
 
 
 def summarise(

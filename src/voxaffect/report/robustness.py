@@ -166,9 +166,11 @@ def comparisons(found: Robustness) -> Table:
         ),
         rows=rows,
         notes=(
-            "p: two-sided Wilcoxon signed-rank test of the degraded UA over folds, seeds averaged "
-            "first; corrected by Holm for all pairs. Intervals draw the same speakers for both "
-            "systems, and are not corrected.",
+            (
+                "p: two-sided Wilcoxon signed-rank test of the degraded UA over folds, seeds averaged "
+                "first; corrected by Holm for all pairs. Intervals draw the same speakers for both "
+                "systems, and are not corrected."
+            ),
         ),
         words=frozenset({0, 1, 7}),
     )

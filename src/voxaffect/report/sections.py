@@ -10,6 +10,7 @@ from voxaffect.evaluation.scores import ScoreTable
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report import (
     amounts,
+    class_gains,
     facts,
     groups,
     leakage,
@@ -43,6 +44,7 @@ def sections(run: Run, summary: Summary, pictures: Sequence[Picture]) -> tuple[S
     """All sections of a report: a line each, None where a run has nothing for one."""
     found: tuple[Section | None, ...] = (
         *(_protocol(name, summary, pictures) for name in PROTOCOLS),
+        class_gains.section(summary, pictures),
         published.section(run, summary),
         amounts.section(by_amount(run), pictures),
         groups.section(summary, pictures),

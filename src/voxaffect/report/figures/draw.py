@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import matplotlib as mpl
 
+from voxaffect.evaluation import class_gains
 from voxaffect.evaluation.amounts import by_amount
 from voxaffect.evaluation.curves import learning_curves
 from voxaffect.evaluation.run import PROTOCOLS, Run
@@ -19,6 +20,7 @@ from voxaffect.report.figures import (
     high_level,
     reliability,
 )
+from voxaffect.report.figures import class_gains as gain_figures
 from voxaffect.report.figures.style import STYLE, Picture, picture
 
 
@@ -32,6 +34,10 @@ def _figures(run: Run, summary: Summary) -> Iterator[Picture]:
     for table in summary.tables:
         name, drawn = f"accuracy-{table.protocol}", accuracy.accuracy(table)
         yield picture(name, table.protocol, accuracy.CAPTION, drawn, run.note)
+        if found := class_gains.class_gains(table):
+            name, drawn = f"{gain_figures.KEY}-{table.protocol}", gain_figures.gains(found)
+            said = gain_figures.caption(table.protocol)
+            yield picture(name, gain_figures.KEY, said, drawn, run.note)
     aggregated = summary.table("aggregated")
     if aggregated:
         drawn = confusions.confusions(aggregated)
