@@ -28,10 +28,13 @@ ASKED = {
 }
 
 
-def sections(run: Run, summary: Summary, pictures: Sequence[Picture]) -> tuple[Section, ...]:
-    """All sections of a report."""
+def sections(
+    run: Run, summary: Summary, pictures: Sequence[Picture], *more: Section | None
+) -> tuple[Section, ...]:
+    """All sections of a report; `more` stand behind the experiments."""
     return (
         *(_protocol(name, summary, pictures) for name in PROTOCOLS),
+        *(section for section in more if section is not None),
         Section(
             key="corpora",
             title="The corpora",

@@ -12,23 +12,26 @@ import numpy as np
 from voxaffect.evaluation import metrics
 from voxaffect.evaluation.curves import history_of
 from voxaffect.evaluation.results import FoldResult
+from voxaffect.evaluation.robustness import Robustness
 from voxaffect.evaluation.run import Run
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.files import write_text
 from voxaffect.model.settings import Epoch
 from voxaffect.report.figures.draw import draw_all
 from voxaffect.report.page import html_page, markdown_page
+from voxaffect.report.robustness import robustness_section
 from voxaffect.report.sections import sections
 from voxaffect.report.words import findings
 from voxaffect.taxonomy import EMOTION
 
 
-def write_report(run: Run, out: Path) -> list[Path]:
+def write_report(run: Run, out: Path, robustness: Robustness | None = None) -> list[Path]:
     """Write a run's report.
 
     Args:
         run: the run, complete or not; what is missing is said.
         out: folder; files of an earlier report in it are replaced.
+        robustness: what the run's systems make of degraded speech, where that was asked.
 
     Returns:
         The files, `report.html` first, then `report.md`, `results.csv`, `curves.csv` and
@@ -36,7 +39,9 @@ def write_report(run: Run, out: Path) -> list[Path]:
     """
     summary = summarise_run(run)
     pictures = draw_all(run, summary)
-    said, parts = findings(run, summary), sections(run, summary, pictures)
+    wild = robustness_section(robustness)
+    said, parts = findings(run, summary), sections(run, summary, pictures, wild)
+    pictures = (*pictures, *(wild.pictures if wild else ()))
     texts = {
         "report.html": html_page(run, said, parts),
         "report.md": markdown_page(run, said, parts),
