@@ -25,7 +25,8 @@ from voxaffect.evaluation.run import Run, RunFolder
 from voxaffect.features.store.degraded import DegradedStore
 from voxaffect.files import write_text
 from voxaffect.parallel.clusters import LOCAL, workers
-from voxaffect.report.robustness import robustness_csv, robustness_markdown
+from voxaffect.report.robustness import robustness_csv, robustness_markdown, summary
+from voxaffect.report.table import markdown
 from voxaffect.report.write import write_report
 
 SEED = 0
@@ -57,7 +58,7 @@ def robustness(
     with workers(LOCAL, None, n_jobs) as n_here:
         prepared = prepare_corpora(settings, n_here)
         tests = _degrade(settings, prepared, degradations, n_here)
-        finished = _answer(settings, prepared, tests, degradations, RunFolder(out), n_here)
+        finished = _answer(settings, prepared, tests, RunFolder(out), n_here)
     for failure in finished.failures:
         errors.print(f"no result: {failure['reason']}", style="red")
     found = score(
@@ -115,7 +116,6 @@ def _answer(
     settings: Settings,
     prepared: Prepared,
     tests: DegradedTests,
-    degradations: Sequence[Degradation],
     folder: RunFolder,
     n_jobs: int,
 ) -> Run:
@@ -140,7 +140,7 @@ def _answer(
             context={
                 "taxonomy": settings.make_taxonomy().settings(),
                 "features": dict(prepared.dataset.feature_settings),
-                "degradations": {d.name: plain(d) for d in degradations},
+                "degradations": {name: plain(DEGRADATIONS[name]) for name in tests.conditions[1:]},
                 "codecs": f"PyAV {version('av')}",
             },
             on_plan=planned,
@@ -164,6 +164,6 @@ def _write(found: Robustness, out: Path) -> None:
     folder = RunFolder(out)
     if folder.header() is not None:
         written += [p for p in write_report(folder.load(), out, found) if p.name == "report.html"]
-    console.print(Markdown(text))
+    console.print(Markdown(markdown(summary(found))))
     for path in written:
         console.print(f"wrote {path}")

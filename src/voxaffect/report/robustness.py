@@ -47,6 +47,12 @@ MADE = (
     "cuts count from the onset of speech."
 )
 
+METHOD = (
+    "p: two-sided Wilcoxon signed-rank test of the degraded UA over folds, seeds averaged first; "
+    "corrected by Holm for all pairs. Intervals draw the same speakers for both systems, and are "
+    "not corrected."
+)
+
 
 def robustness_section(found: Robustness | None) -> Section | None:
     """The section, None where nobody has asked for it."""
@@ -84,9 +90,9 @@ def _tables(found: Robustness) -> Iterator[Table]:
 
 def _lead(found: Robustness) -> Iterator[str]:
     yield (
-        f"Does a system still recognise what noise, rooms, lines and codecs have left? Each was "
-        f"trained once a fold and seed on clean speech ({TRAINED[found.protocol]}) and answered "
-        f"the same {plural(found.n_utterances, 'utterance')} clean and under "
+        "Does a system still recognise what noise, rooms, lines and codecs have left? Each system "
+        f"was trained once a fold and seed on clean speech ({TRAINED[found.protocol]}) and "
+        f"answered the same {plural(found.n_utterances, 'utterance')} clean and under "
         f"{plural(len(found.conditions) - 1, 'condition')}."
     )
     if found.scored_groups:
@@ -165,13 +171,7 @@ def comparisons(found: Robustness) -> Table:
             *("Folds", "p", "p (Holm)", ""),
         ),
         rows=rows,
-        notes=(
-            (
-                "p: two-sided Wilcoxon signed-rank test of the degraded UA over folds, seeds averaged "
-                "first; corrected by Holm for all pairs. Intervals draw the same speakers for both "
-                "systems, and are not corrected."
-            ),
-        ),
+        notes=(METHOD,),
         words=frozenset({0, 1, 7}),
     )
 

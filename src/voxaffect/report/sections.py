@@ -40,8 +40,17 @@ ASKED = {
 }
 
 
-def sections(run: Run, summary: Summary, pictures: Sequence[Picture]) -> tuple[Section, ...]:
-    """All sections of a report: a line each, None where a run has nothing for one."""
+def sections(
+    run: Run, summary: Summary, pictures: Sequence[Picture], *more: Section | None
+) -> tuple[Section, ...]:
+    """All sections of a report: a line each, None where a run has nothing for one.
+
+    Args:
+        run: what was run.
+        summary: its numbers.
+        pictures: its figures.
+        more: sections from beside the run; they stand behind the questions to all experiments.
+    """
     found: tuple[Section | None, ...] = (
         *(_protocol(name, summary, pictures) for name in PROTOCOLS),
         class_gains.section(summary, pictures),
@@ -49,6 +58,7 @@ def sections(run: Run, summary: Summary, pictures: Sequence[Picture]) -> tuple[S
         amounts.section(by_amount(run), pictures),
         groups.section(summary, pictures),
         reliability.section(summary, pictures),
+        *more,
         _corpora(run),
         leakage.section(run, summary),
         per_fold(run),

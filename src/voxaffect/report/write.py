@@ -12,6 +12,7 @@ import numpy as np
 from voxaffect.evaluation import metrics
 from voxaffect.evaluation.curves import history_of
 from voxaffect.evaluation.results import FoldResult
+from voxaffect.evaluation.robustness import Robustness
 from voxaffect.evaluation.run import FACTS, Run
 from voxaffect.evaluation.summary import Summary, summarise_run
 from voxaffect.evaluation.utterance_facts import facts_csv
@@ -23,18 +24,20 @@ from voxaffect.report.figures.draw import draw_all
 from voxaffect.report.groups import groups_csv
 from voxaffect.report.latex import latex_document
 from voxaffect.report.page import html_page, markdown_page
+from voxaffect.report.robustness import robustness_section
 from voxaffect.report.section import Section, named_tables
 from voxaffect.report.sections import sections
 from voxaffect.report.words import findings
 from voxaffect.taxonomy import EMOTION
 
 
-def write_report(run: Run, out: Path) -> list[Path]:
+def write_report(run: Run, out: Path, robustness: Robustness | None = None) -> list[Path]:
     """Write a run's report.
 
     Args:
         run: the run, complete or not; what is missing is said.
         out: folder; files of an earlier report in it are replaced.
+        robustness: what the run's systems make of degraded speech, where that was asked.
 
     Returns:
         The files, `report.html` first, then `report.md`, `curves.csv`, `results.csv`,
@@ -43,7 +46,9 @@ def write_report(run: Run, out: Path) -> list[Path]:
     """
     summary = summarise_run(run)
     pictures = draw_all(run, summary)
-    said, parts = findings(run, summary), sections(run, summary, pictures)
+    wild = robustness_section(robustness)
+    said, parts = findings(run, summary), sections(run, summary, pictures, wild)
+    pictures = (*pictures, *(wild.pictures if wild else ()))
     carried = downloads(run, summary, said, parts)
     texts = {
         "report.html": html_page(run, said, parts, carried),

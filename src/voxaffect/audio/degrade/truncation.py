@@ -61,7 +61,7 @@ class FirstShare:
     @property
     def name(self) -> str:
         """Its name in the catalogue."""
-        return f"first-{100 * self.share:g}pct"
+        return f"part-{100 * self.share:g}pct"
 
     @property
     def group(self) -> str:

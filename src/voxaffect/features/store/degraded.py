@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import torch
 
@@ -38,11 +36,8 @@ CHUNK_SCENES = 8
 """Recordings that a process is given at a time: some seconds of work."""
 
 
-class Progress(Protocol):
-    """Whoever wants to know how far it is."""
-
-    def __call__(self, n_done: int, n_all: int) -> None:
-        """Told how many are done, and how many there are."""
+Progress = Callable[[int, int], None]
+"""Told how many are done, and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +107,13 @@ class DegradedStore:
         }
         salvage(self.folder)
         stored = open_index(self.folder, cores_here(n_jobs))[0].seconds(keys.values())
-        told = partial(progress, n_all=len(keys)) if progress else None
-        wanted = [*self._wanted(scenes, degradations, stored)]
-        refused = self._compute(wanted, n_jobs, told, n_done=len(stored))
+        n_done = len(stored)
+        refused: dict[bytes, str] = {}
+        for chunk, faults in self._compute([*self._wanted(scenes, degradations, stored)], n_jobs):
+            refused |= faults
+            n_done += sum(len(wanted.degradations) for wanted in chunk)
+            if progress is not None:
+                progress(n_done, len(keys))
         index, _ = open_index(self.folder, cores_here(n_jobs))
         problems = (
             Problem("refused when degraded", name, refused[key])
@@ -139,13 +138,9 @@ class DegradedStore:
                 yield Wanted(scene, missing)
 
     def _compute(
-        self,
-        wanted: Sequence[Wanted],
-        n_jobs: int,
-        told: Callable[[int], None] | None,
-        n_done: int,
-    ) -> dict[bytes, str]:
-        """Store what is wanted; returns why some cannot be, by key."""
+        self, wanted: Sequence[Wanted], n_jobs: int
+    ) -> Iterator[tuple[Chunk, dict[bytes, str]]]:
+        """Store what is wanted, chunk by chunk, each with why some of it cannot be, by key."""
         n_threads = torch.get_num_threads() if threads_a_job(n_jobs) is None else 1
         clean = self.clean
         store = DegradedShards(
@@ -153,16 +148,11 @@ class DegradedStore:
         )
         with storing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        refused: dict[bytes, str] = {}
         with closing(compute_all(store.compute, _chunks(wanted), n_jobs)) as reports:
             for chunk, report in reports:
                 if isinstance(report, Lost):
                     raise FeatureError(_killed(chunk))
-                refused |= report
-                n_done += sum(len(one.degradations) for one in chunk)
-                if told is not None:
-                    told(n_done)
-        return refused
+                yield chunk, report
 
 
 def _chunks(wanted: Sequence[Wanted]) -> Iterator[Chunk]:

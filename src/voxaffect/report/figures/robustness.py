@@ -35,28 +35,28 @@ def robustness(found: Robustness) -> Figure:
     size = (max(4.0, INCHES_A_CONDITION * sum(widths) + 0.9), 4.0)
     figure = Figure(figsize=size, layout="constrained")
     ratios = {"width_ratios": widths}
-    panels = figure.subplots(1, len(groups), squeeze=False, sharey=True, gridspec_kw=ratios).flat
+    figure.subplots(1, len(groups), squeeze=False, sharey=True, gridspec_kw=ratios)
+    panels = figure.axes
     for panel, group in zip(panels, groups, strict=True):
         panel.axhline(found.chance, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
         for place, system in enumerate(found.systems):
             _line(panel, system, group, place)
         _dress(panel, group)
-    panels = figure.axes
     panels[0].set_ylabel("UA")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside upper left", ncols=min(5, len(labels)), frameon=False
-    )
+    columns = min(5, len(labels))
+    figure.legend(handles, labels, loc="outside upper left", ncols=columns, frameon=False)
     return figure
 
 
 def _line(panel: Axes, system: SystemRobustness, group: Sequence[Condition], place: int) -> None:
     colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
-    style = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.2}
-    panel.plot([0], [system.clean.value], label=system.system, **style)
-    for kind in _kinds(group):
-        at = [1 + group.index(c) for c in kind]
-        panel.plot(at, [system.ua[c.name].value for c in kind], **style)
+    runs = [([0], [CLEAN])]
+    runs += [([1 + group.index(c) for c in kind], [c.name for c in kind]) for kind in _kinds(group)]
+    for at, names in runs:
+        ua = np.array([system.ua[name].value for name in names], float)
+        label = system.system if names == [CLEAN] else None
+        panel.plot(at, ua, color=colour, marker=marker, markersize=4, linewidth=1.2, label=label)
 
 
 def _kinds(group: Sequence[Condition]) -> list[list[Condition]]:
