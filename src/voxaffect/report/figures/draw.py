@@ -53,9 +53,9 @@ def _figures(run: Run, summary: Summary) -> Iterator[Picture]:
             yield picture(name, protocol, curves.caption(learned), drawn, run.note)
     yield from _of_groups(run, summary)
     yield from _of_confidences(run, summary)
-    if found := by_amount(run):
-        for protocol in found.protocols:
-            drawn = amounts.amounts(found, protocol)
+    if less := by_amount(run):
+        for protocol in less.protocols:
+            drawn = amounts.amounts(less, protocol)
             yield picture(f"amounts-{protocol}", amounts.KEY, amounts.CAPTION, drawn, run.note)
 
 
