@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from voxaffect.baselines import SvmClassifier
+from voxaffect.baselines.svm import SvmClassifier
 from voxaffect.classifier import NetClassifier
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.settings import TrainingSettings

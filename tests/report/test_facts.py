@@ -16,8 +16,17 @@ def test_the_overview_counts_and_sums_and_says_what_is_absent() -> None:
 
 
 def test_left_out_labels_and_files_are_counted() -> None:
-    table = facts.left_out([corpus("a", {}, excluded={}, problems={"duplicate": 2})])
-    assert [cell.text for cell in table.rows[0]] == ["a", "none", "duplicate 2"]
+    refused = {"duplicate": 2, "recording refused": 1}
+    table = facts.left_out(
+        [
+            corpus("a", {}, excluded={}, problems={"duplicate": 2}),
+            corpus("b", {}, problems=refused),
+        ]
+    )
+    assert [[cell.text for cell in cells] for cells in table.rows] == [
+        ["a", "40", "40", "none", "duplicate 2"],
+        ["b", "44", "40", "boredom 3", "duplicate 2, recording refused 1"],
+    ]
 
 
 def test_the_same_statement_on_leakage_stands_once() -> None:

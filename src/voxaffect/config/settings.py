@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from voxaffect.baselines import SvmSettings
+from voxaffect.baselines.linear import LinearSvmSettings, LogisticSettings
+from voxaffect.baselines.svm import SvmSettings
 from voxaffect.classifier import ElmSettings
 from voxaffect.config.names import known_name
 from voxaffect.config.sections import (
@@ -33,6 +34,8 @@ class Settings(Strict):
     training: TrainingSection = TrainingSection()
     elm: ElmSettings = ElmSettings()
     svm: SvmSettings = SvmSettings()
+    linear_svm: LinearSvmSettings = LinearSvmSettings()
+    logistic: LogisticSettings = LogisticSettings()
     evaluate: EvaluateSection = EvaluateSection()
 
     def load_corpora(self) -> list[Corpus]:
@@ -71,12 +74,18 @@ class Settings(Strict):
             subtask_weight=self.training.subtask_weight,
             private_layers=self.training.private_layers,
             svm=self.svm,
+            linear_svm=self.linear_svm,
+            logistic=self.logistic,
             stack=self.training.stack,
         )
 
     def systems(self) -> tuple[System, ...]:
         """The systems to compare."""
         return tuple(find_system(name) for name in self.evaluate.systems)
+
+    def feature_sets(self) -> tuple[str, ...]:
+        """Sets that some of the systems need instead of the run's own frames, each once."""
+        return tuple(dict.fromkeys(s.features for s in self.systems() if s.features is not None))
 
     def plan(self) -> Plan:
         """What an evaluation computes."""
@@ -91,6 +100,7 @@ class Settings(Strict):
             dev=asked.dev,
             split_style=asked.split_style,
             split_seed=asked.split_seed,
+            train_shares=asked.train_shares,
         )
 
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from voxaffect.evaluation.dataset import Dataset
 from voxaffect.evaluation.folds import Fold, Protocol
-from voxaffect.evaluation.leakage import leakage
 from voxaffect.features.store.stored import StoredFrames
 from voxaffect.model.examples import Examples
 
@@ -29,6 +28,7 @@ class FoldData:
         digests: of train, dev and test: hashes of all that decides what is learned and answered.
         leakage: what the sets share, in a sentence.
         n_train_frames: frames that are learned from.
+        train_share: share of the protocol's training set that is learned from.
     """
 
     fold: str
@@ -41,6 +41,7 @@ class FoldData:
     digests: tuple[str, ...]
     leakage: str
     n_train_frames: int
+    train_share: float = 1.0
 
     @property
     def n_train_bytes(self) -> int:
@@ -48,8 +49,8 @@ class FoldData:
         return self.n_train_frames * self.train.frames[0][:1].nbytes
 
     @classmethod
-    def of(cls, fold: Fold, dataset: Dataset) -> FoldData:
-        """The data of a fold."""
+    def of(cls, fold: Fold, dataset: Dataset, leakage: str = "") -> FoldData:
+        """The data of a fold; its leakage statement comes from who knows the whole dataset."""
         sets = (fold.train, fold.dev, fold.test)
         train, dev, test = (dataset.examples(ids) for ids in sets)
         return cls(
@@ -61,11 +62,13 @@ class FoldData:
             dev=dev,
             test=test,
             digests=tuple(dataset.digest(ids) for ids in sets),
-            leakage=leakage(fold, dataset.utterances).sentence(),
-            n_train_frames=int(_lengths(train).sum()),
+            leakage=leakage,
+            n_train_frames=int(lengths_of(train).sum()),
+            train_share=fold.train_share,
         )
 
 
-def _lengths(examples: Examples) -> NDArray[np.integer]:
+def lengths_of(examples: Examples) -> NDArray[np.integer]:
+    """Frames of every example (N,); no stored frame is looked into."""
     frames = examples.frames
     return frames.lengths if isinstance(frames, StoredFrames) else np.array([*map(len, frames)])

@@ -186,7 +186,7 @@ def overlaps(
         parts=tuple(_part(group, taxonomy, contents) for group in groups),
         excluded=tuple(e for corpus in corpora for e in _excluded(corpus, taxonomy, unusable)),
         left_out=tuple(
-            _left_out(fold, pool, taxonomy)
+            _left_out(fold, pool, taxonomy, contents)
             for fold in sorted(folds, key=lambda fold: order.index(fold.test_name))
         ),
         refused=(*_empty(used), *refused),
@@ -284,7 +284,12 @@ def _empty(used: Iterable[Corpus]) -> Iterator[str]:
             )
 
 
-def _left_out(fold: Fold, pool: Mapping[str, Utterance], taxonomy: Taxonomy) -> LeftOutPart:
+def _left_out(
+    fold: Fold,
+    pool: Mapping[str, Utterance],
+    taxonomy: Taxonomy,
+    contents: Mapping[str, str],
+) -> LeftOutPart:
     train, dev, test = (
         _inventory([pool[i] for i in ids], taxonomy) for ids in (fold.train, fold.dev, fold.test)
     )
@@ -300,7 +305,7 @@ def _left_out(fold: Fold, pool: Mapping[str, Utterance], taxonomy: Taxonomy) -> 
             languages=_lacking(train.languages, test.languages),
         ),
         untested=_lacking(test.emotions, train.emotions),
-        leakage=leakage(fold, pool),
+        leakage=leakage(fold, pool, contents),
     )
 
 

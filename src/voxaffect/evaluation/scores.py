@@ -21,6 +21,14 @@ SINGLE_TASK = "stl"
 VARIANTS = (SINGLE_TASK, "mtl", "gender", "naturalness")
 """What follows the trunk in the name of a system, in the order of the paper's tables."""
 
+BEYOND = (
+    *("mtl-rates", "mtl-private", "mtl-extended", "mtl-uncertainty", "mtl-gradnorm"),
+    *("mean", "svm", "logistic", "egemaps-svm", "egemaps-logistic"),
+    *("compare-svm", "compare-logistic", "majority"),
+)
+"""What the paper's systems are compared with: variants, then baselines, by what follows
+the trunk in their name, or by their name."""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -174,11 +182,13 @@ def shares(counts: Counts) -> NDArray[np.float64]:
 
 
 def display_order(systems: Iterable[str]) -> tuple[str, ...]:
-    """Systems in the order of the paper's tables, whatever else there is behind them."""
+    """Systems in the order of the paper's tables, then variants, baselines, and all others."""
+    kinds = (*VARIANTS, *BEYOND)
 
     def place(system: str) -> tuple[int, str]:
-        variant = system.rpartition("-")[2]
-        return (VARIANTS.index(variant) if variant in VARIANTS else len(VARIANTS), system)
+        after_trunk = system.partition("-")[2]
+        kind = system if system in kinds else after_trunk
+        return kinds.index(kind) if kind in kinds else len(kinds), system
 
     return tuple(sorted(systems, key=place))
 

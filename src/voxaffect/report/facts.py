@@ -52,13 +52,38 @@ def _inventory(corpus: CorpusSummary) -> dict[str, int]:
     return {**corpus.emotion, **gender, **style, **ends}
 
 
+FOUND = (
+    "Found: utterances with a label and a file. A label is left out where the taxonomy, which "
+    "stands among the settings, gives it none of the four classes."
+)
+UNUSABLE = (
+    "Files: what the corpus's loader could not use, by kind, and recordings of which no feature "
+    "can be computed, as they are silent, too short or unreadable. The commands `corpora check` "
+    "and `corpora overlap` name each of them."
+)
+
+
 def left_out(corpora: Sequence[CorpusSummary]) -> Table:
-    """What the corpora hold and the run did not use."""
+    """What the corpora hold and the run did not use, and why."""
     rows = tuple(
-        (Cell(c.name), Cell(_counts(c.excluded)), Cell(_counts(c.problems))) for c in corpora
+        (
+            Cell(c.name),
+            Cell(count(c.n_found)),
+            Cell(count(c.n_utterances)),
+            Cell(_counts(c.excluded)),
+            Cell(_counts(c.problems)),
+        )
+        for c in corpora
     )
-    columns = ("Corpus", "Labels outside the four classes", "Files that could not be used")
-    return Table("Left out", columns, rows, words=frozenset(range(3)))
+    columns = (
+        "Corpus",
+        "Found",
+        "Used",
+        "Labels outside the four classes",
+        "Files that could not be used",
+    )
+    notes = (FOUND, UNUSABLE)
+    return Table("Left out, and why", columns, rows, notes, words=frozenset({0, 3, 4}))
 
 
 def failures(run: Run) -> Table:

@@ -24,11 +24,10 @@ def making(run: Run) -> Section:
         title="How it was run",
         tables=(*failed, card(protocol_card(run)), utterances(run.corpora)),
         more=(
-            facts.leakage(words.leakage(run.results)),
             facts.pairs("Settings", ("Setting", "Value"), words.flat(run.settings)),
             facts.pairs("Made with", ("Library or machine", "Version"), run.versions),
         ),
-        more_title="What training shares with the test sets, settings and versions",
+        more_title="Settings and versions",
     )
 
 

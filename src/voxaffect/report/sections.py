@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from voxaffect.evaluation.amounts import by_amount
 from voxaffect.evaluation.run import PROTOCOLS, Run
 from voxaffect.evaluation.scores import ScoreTable
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report import facts, tables
+from voxaffect.report import (
+    amounts,
+    class_gains,
+    facts,
+    groups,
+    leakage,
+    paired,
+    published,
+    reliability,
+    tables,
+)
 from voxaffect.report.figures.style import Picture
 from voxaffect.report.making import making
 from voxaffect.report.per_fold import per_fold
@@ -29,11 +40,27 @@ ASKED = {
 }
 
 
-def sections(run: Run, summary: Summary, pictures: Sequence[Picture]) -> tuple[Section, ...]:
-    """All sections of a report: a line each, None where a run has nothing for one."""
+def sections(
+    run: Run, summary: Summary, pictures: Sequence[Picture], *more: Section | None
+) -> tuple[Section, ...]:
+    """All sections of a report: a line each, None where a run has nothing for one.
+
+    Args:
+        run: what was run.
+        summary: its numbers.
+        pictures: its figures.
+        more: sections from beside the run; they stand behind the questions to all experiments.
+    """
     found: tuple[Section | None, ...] = (
         *(_protocol(name, summary, pictures) for name in PROTOCOLS),
+        class_gains.section(summary, pictures),
+        published.section(run, summary),
+        amounts.section(by_amount(run), pictures),
+        groups.section(summary, pictures),
+        reliability.section(summary, pictures),
+        *more,
         _corpora(run),
+        leakage.section(run, summary),
         per_fold(run),
         making(run),
     )
@@ -57,19 +84,24 @@ def _protocol(name: str, summary: Summary, pictures: Sequence[Picture]) -> Secti
 
 def _first(table: ScoreTable, summary: Summary) -> Iterator[Table]:
     yield tables.unweighted_accuracy(summary, table)
+    if summary.intervals_of(table.protocol):
+        yield tables.pooled_accuracy(summary, table)
     found = [c for c in summary.compared(table.protocol) if c.n_pairs > 1]
     if found:
-        yield tables.comparisons(found)
+        yield paired.comparisons(found)
 
 
 def _more(table: ScoreTable, summary: Summary) -> Iterator[Table]:
+    if not summary.intervals_of(table.protocol):
+        yield tables.pooled_accuracy(summary, table)
     yield from tables.secondary(table)
     yield tables.class_recalls(table)
     if table.protocol == "aggregated":
         yield from (tables.confusion(table, system) for system in table.systems)
+    others = [c for c in summary.by_other_units if c.protocol == table.protocol]
     single = [c for test in table.tests for c in summary.compared(table.protocol, test)]
-    if single:
-        yield tables.comparisons(single)
+    if others or single:
+        yield paired.comparisons([*others, *single])
 
 
 def _corpora(run: Run) -> Section:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tests.report.runs import NOTE, full_run, result
-from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.published import FOUR
+from voxaffect.evaluation.run import Run, order
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report.figures.draw import draw_all
 from voxaffect.report.figures.high_level import high_level_samples
@@ -30,6 +31,7 @@ def test_a_small_aggregated_run_has_four_pictures_that_parse_and_carry_the_note(
         "confusion",
         "high-level",
         "learning-aggregated",
+        "reliability-aggregated",
     }
     for picture in pictures.values():
         root = ET.fromstring(picture.svg)  # noqa: S314
@@ -66,10 +68,25 @@ def test_figure_two_shows_the_four_systems_of_the_paper_in_one_seed() -> None:
     assert {r.seed for r in samples} == {0}
 
 
+def test_figure_two_has_its_four_systems_whatever_else_was_run() -> None:
+    """Two-way nets and single subtasks take no panel from them."""
+    others = ("blstm-mtl", "blstm-stl", "dnn-gender")
+    more = tuple(result("aggregated", s, (5,) * 4, protocol="aggregated") for s in others)
+    run = full_run()
+    everything = replace(run, results=order((*run.results, *more)))
+    assert [r.system for r in high_level_samples(everything)] == list(FOUR)
+    without = replace(run, results=order(more))
+    assert [r.system for r in high_level_samples(without)] == [
+        "blstm-stl",
+        "blstm-mtl",
+        "dnn-gender",
+    ]
+
+
 def test_no_results_no_pictures() -> None:
     assert draw(Run({}, (), {}, (), note=NOTE)) == {}
 
 
 def test_systems_without_epochs_have_no_learning_curves() -> None:
     run = Run({}, (), {}, (result("emodb/a", "svm", (5,) * 4),))
-    assert set(draw(run)) == {"accuracy-within"}
+    assert set(draw(run)) == {"accuracy-within", "reliability-within"}

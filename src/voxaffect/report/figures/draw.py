@@ -6,10 +6,21 @@ from collections.abc import Iterator
 
 import matplotlib as mpl
 
+from voxaffect.evaluation import class_gains
+from voxaffect.evaluation.amounts import by_amount
 from voxaffect.evaluation.curves import learning_curves
 from voxaffect.evaluation.run import PROTOCOLS, Run
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report.figures import accuracy, confusions, curves, high_level
+from voxaffect.report.figures import (
+    accuracy,
+    amounts,
+    confusions,
+    curves,
+    groups,
+    high_level,
+    reliability,
+)
+from voxaffect.report.figures import class_gains as gain_figures
 from voxaffect.report.figures.style import STYLE, Picture, picture
 
 
@@ -23,6 +34,10 @@ def _figures(run: Run, summary: Summary) -> Iterator[Picture]:
     for table in summary.tables:
         name, drawn = f"accuracy-{table.protocol}", accuracy.accuracy(table)
         yield picture(name, table.protocol, accuracy.CAPTION, drawn, run.note)
+        if found := class_gains.class_gains(table):
+            name, drawn = f"{gain_figures.KEY}-{table.protocol}", gain_figures.gains(found)
+            said = gain_figures.caption(table.protocol)
+            yield picture(name, gain_figures.KEY, said, drawn, run.note)
     aggregated = summary.table("aggregated")
     if aggregated:
         drawn = confusions.confusions(aggregated)
@@ -36,3 +51,27 @@ def _figures(run: Run, summary: Summary) -> Iterator[Picture]:
         if learned:
             name, drawn = f"learning-{protocol}", curves.learning(learned)
             yield picture(name, protocol, curves.caption(learned), drawn, run.note)
+    yield from _of_groups(run, summary)
+    yield from _of_confidences(run, summary)
+    if less := by_amount(run):
+        for protocol in less.protocols:
+            drawn = amounts.amounts(less, protocol)
+            yield picture(f"amounts-{protocol}", amounts.KEY, amounts.CAPTION, drawn, run.note)
+
+
+def _of_groups(run: Run, summary: Summary) -> Iterator[Picture]:
+    if summary.groups is None:
+        return
+    for protocol in PROTOCOLS:
+        scores = summary.groups.of(protocol)
+        if scores.speakers:
+            name, drawn = f"groups-{protocol}", groups.groups(scores)
+            yield picture(name, "groups", groups.CAPTION, drawn, run.note)
+
+
+def _of_confidences(run: Run, summary: Summary) -> Iterator[Picture]:
+    for protocol in PROTOCOLS:
+        found = [r for r in summary.reliabilities if r.protocol == protocol]
+        if found:
+            name, drawn = f"reliability-{protocol}", reliability.reliability(found)
+            yield picture(name, "reliability", reliability.CAPTION, drawn, run.note)

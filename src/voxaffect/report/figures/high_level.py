@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from voxaffect.evaluation.embedding import embed
+from voxaffect.evaluation.published import FOUR
 from voxaffect.evaluation.results import FoldResult
 from voxaffect.evaluation.run import Run
 from voxaffect.evaluation.scores import display_order
@@ -21,26 +22,33 @@ CLASS_COLOURS = dict(
 )
 CLASS_MARKERS = dict(zip(EMOTION.classes, ("o", "^", "s", "D"), strict=True))
 CAPTION = (
-    "The 16 high-level features of the aggregated test utterances in two dimensions (t-SNE, one "
-    "model each). Axes have no unit; nearness is what counts."
+    "Figure 2. The 16 high-level features of the aggregated test utterances in two dimensions "
+    "(t-SNE, one model each; the paper shows the utterances trained on as well). Axes have no "
+    "unit; nearness is what counts."
 )
 
 
 def high_level_samples(run: Run) -> list[FoldResult]:
-    """The aggregated results to show: the first four systems that have such features, one seed."""
+    """The aggregated results to show, each system's lowest seed.
+
+    The paper's four panels, as far as the run has them; of a run that has none of those systems
+    the first four that have such features.
+    """
     found = {
         r.system: r
         for r in reversed(run.results)
         if r.protocol == "aggregated" and r.high_level.shape[1] > 0
     }
-    return [found[system] for system in display_order(found)[:4]]
+    papers = [system for system in FOUR if system in found]
+    return [found[system] for system in papers or display_order(found)[:4]]
 
 
 def high_level(samples: Sequence[FoldResult]) -> Figure:
     """Figure 2: one panel a system, a point an utterance, coloured by its true class."""
     figure, panels = grid(len(samples), 2, 3.4, 2.9)
     for panel, result in zip(panels, samples, strict=True):
-        panel.set_title(result.system, loc="left", fontweight="bold")
+        title = f"{result.system}, seed {result.seed}"
+        panel.set_title(title, loc="left", fontweight="bold")
         panel.set(xticks=[], yticks=[])
         panel.spines[:].set_color(RULE)
         _scatter(panel, result)

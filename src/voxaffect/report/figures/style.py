@@ -48,7 +48,7 @@ class Picture:
 
     Args:
         name: of its file, without suffix.
-        protocol: the experiment it belongs to.
+        protocol: the experiment it belongs to, or the key of another section.
         caption: what it shows, in a sentence or two.
         svg: the drawing, whose ids begin with `name`.
     """

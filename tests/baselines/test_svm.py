@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tests.model.examples import make_examples
-from voxaffect.baselines import SvmClassifier, SvmSettings, descriptor_functionals
+from voxaffect.baselines.summaries import descriptor_functionals
+from voxaffect.baselines.svm import SvmClassifier, SvmSettings
 from voxaffect.errors import TrainingError
 
 

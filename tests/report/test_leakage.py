@@ -1,0 +1,138 @@
+"""The sentence below a table says who is heard on both sides, and what is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from tests.report.runs import full_run, result, row
+from voxaffect.evaluation.run import Run, order
+from voxaffect.evaluation.summary import summarise_run
+from voxaffect.report import leakage
+from voxaffect.report.table import ABSENT, Table
+from voxaffect.report.tables import unweighted_accuracy
+
+BY_DEV = "the dev set chose the epoch and the temperature of the probabilities"
+Shares = Mapping[str, list[int]]
+CLEAN = {
+    "speakers": [0, 1],
+    "sentences": [0, 0],
+    "sessions": [0, 0],
+    "corpora": [1, 1],
+    "files": [0, 40],
+    "duplicates": [0, 40],
+    "near_duplicates": [0, 40],
+    "unnamed": [0, 40],
+}
+
+
+def run_of(protocol: str, folds: Mapping[str, Shares]) -> Run:
+    results = [result(test, "svm", (5,) * 4, protocol=protocol) for test in folds]
+    stated = {
+        made.fold: {"test": {**CLEAN, **shares}, "dev": CLEAN}
+        for made, shares in zip(results, folds.values(), strict=True)
+    }
+    return Run({}, (), {}, order(results), leakage=stated)
+
+
+def note(protocol: str, folds: Mapping[str, Shares]) -> str:
+    return leakage.note(summarise_run(run_of(protocol, folds)), protocol)
+
+
+def test_folds_that_share_no_speaker_are_counted() -> None:
+    assert note("within", {"emodb/03": {}, "emodb/08": {}}) == (
+        "No speaker of a test set is in its training data (2 of 2 folds). "
+        "No tested recording, nor one nearly the same, is in the training data (2 of 2 folds). "
+        "No sentence, session or file is known to be shared."
+    )
+
+
+def test_the_papers_parts_of_iemocap_are_said_to_be_speaker_dependent() -> None:
+    said = note(
+        "cross",
+        {
+            "emodb": {},
+            "iemocap:acted": {"speakers": [10, 10]},
+            "iemocap:natural": {"speakers": [9, 10], "sentences": [2, 8]},
+        },
+    )
+    assert said.startswith(
+        "Speaker-dependent: iemocap:acted shares all 10 speakers and iemocap:natural shares 9 of "
+        "its 10 speakers with training. 1 other test set shared none."
+    )
+    assert said.endswith("Shared with training: sentences in 1 of 3 folds.")
+
+
+def test_copies_are_counted_with_the_folds_they_are_in() -> None:
+    said = note("cross", {"a": {"duplicates": [2, 40]}, "b": {"near_duplicates": [1, 40]}})
+    assert (
+        "Also in the training data: 2 tested recordings in 1 of 2 folds and 1 nearly in 1 of 2 "
+        "folds." in said
+    )
+
+
+def test_speakers_of_unknown_name_are_told() -> None:
+    assert "40 tested utterances have speakers of unknown name" in note(
+        "cross", {"a": {"unnamed": [40, 40]}, "b": {}}
+    )
+
+
+def test_an_older_run_says_that_copies_were_not_looked_for() -> None:
+    old = (
+        "the test set shares 57 speakers, 1 corpus with the training and dev data; the dev set "
+        "shares 53 speakers, 1 corpus with the training data."
+    )
+    made = result("aggregated", "svm", (5,) * 4, protocol="aggregated", details={"leakage": old})
+    run = Run({}, (), {}, (made,))
+    said = leakage.note(summarise_run(run), "aggregated")
+    assert said.startswith("Speaker-dependent: the test set shares 57 speakers with training.")
+    assert leakage.NOT_LOOKED_FOR in said
+    table = first_table(run)
+    shown = row(table, "aggregated")
+    assert (shown["Speakers"], shown["Same recording"]) == ("57", ABSENT)
+
+
+def test_a_run_without_any_statement_is_shown_without_one() -> None:
+    summary = summarise_run(full_run())
+    assert leakage.note(summary, "within") == ""
+    assert leakage.section(full_run(), summary) is not None
+    empty = Run({}, (), {}, ())
+    assert leakage.section(empty, summarise_run(empty)) is None
+
+
+def test_the_note_stands_below_the_table_of_scores() -> None:
+    summary = summarise_run(run_of("within", {"emodb/03": {}, "emodb/08": {}}))
+    notes = unweighted_accuracy(summary, summary.tables[0]).notes
+    assert notes[0].startswith("No speaker of a test set")
+
+
+def test_a_table_gives_ranges_over_folds() -> None:
+    run = run_of("within", {"a/1": {"sentences": [3, 5]}, "a/2": {"sentences": [5, 5]}})
+    shown = row(first_table(run), "within")
+    assert shown["Sentences"] == "3\N{EN DASH}5 of 5"
+    assert (shown["Speakers"], shown["Sessions"], shown["Folds"]) == ("0 of 1", ABSENT, "2")
+
+
+@pytest.mark.parametrize(
+    ("systems", "said"),
+    [
+        (
+            {"a": {"elm": {"ridge": "gcv"}}, "b": {"elm": {"ridge": "gcv"}}},
+            f"a and b: {BY_DEV}; {leakage.GCV} chose the ridge of the extreme learning machine.",
+        ),
+        (
+            {"svm": {"penalty": 1.0}},
+            "svm: the settings fixed the penalty; the dev set chose the temperature alone.",
+        ),
+    ],
+)
+def test_who_chose_is_read_off_the_settings(systems: Mapping[str, object], said: str) -> None:
+    assert leakage.choices(systems) == (said,)
+    assert leakage.choices({"new": {"other": 1}}) == ()
+
+
+def first_table(run: Run) -> Table:
+    section = leakage.section(run, summarise_run(run))
+    assert section is not None
+    return section.tables[0]
