@@ -115,7 +115,7 @@ def test_dev_labels_change_c_and_temperature_alone() -> None:
         machine = linear_svm(1e-3)
         machine.fit(TRAIN, dev, seed=0)
         answers.append(machine.answer(TEST.frames).classes)
-    np.testing.assert_array_equal(*answers)
+    np.testing.assert_array_equal(answers[0], answers[1])
 
 
 def test_more_columns_than_utterances_are_learned_and_nothing_but_training_rows_scales() -> None:
