@@ -48,6 +48,9 @@ def test_all_files_are_there_and_nothing_else(written: list[Path]) -> None:
     assert [path.name for path in written[:6]] == TEXTS
     assert {p for p in root.rglob("*") if p.is_file()} == set(written)
     assert {p.name for p in written[6:]} == {
+        "class-gains-within.svg",
+        "class-gains-cross.svg",
+        "class-gains-aggregated.svg",
         "accuracy-within.svg",
         "accuracy-cross.svg",
         "accuracy-aggregated.svg",
