@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -74,8 +74,8 @@ class NetSystem:
     name: str
     trunk: TrunkSettings
     subtasks: tuple[str, ...] = ()
-    variant: Variant | None = None
-    mean_pooled: bool = False
+    variant: Variant | None = field(default=None, kw_only=True)
+    mean_pooled: bool = field(default=False, kw_only=True)
 
     @property
     def features(self) -> None:
@@ -230,7 +230,7 @@ BEYOND: tuple[System, ...] = (
     NetSystem("blstm-stl", _BLSTM),
     NetSystem("blstm-mtl", _BLSTM, _BOTH),
     *(
-        NetSystem(f"{trunk}-mtl-{name}", settings, _BOTH, variant)
+        NetSystem(f"{trunk}-mtl-{name}", settings, _BOTH, variant=variant)
         for name, variant in VARIANTS.items()
         for trunk, settings in (("dnn", _DNN), ("lstm", _LSTM))
     ),

@@ -15,15 +15,15 @@ from voxaffect.taxonomy import EMOTION
 
 Variant = Callable[[NetSettings], NetSettings]
 
-SUBTASK_RATE = 0.1
-"""Learning rate of a subtask's head, relative to the net's: the weight that the paper gives its
-loss. Adam's steps are as long whatever a loss is multiplied by, so that the weight alone slows no
-head down, and only a rate of its own does."""
+SLOWER = 10
+"""How much slower a subtask's head learns than the rest, as much as the paper's 0.1 weighs its loss
+less. Adam's steps are as long whatever a loss is multiplied by, so that the weight slows no head
+down, and only a rate of its own does."""
 
 
 def with_rates(base: NetSettings) -> NetSettings:
     """Subtask heads learn at a tenth of the rate of trunk and emotion head."""
-    slow = SUBTASK_RATE * base.training.learning_rate
+    slow = base.training.learning_rate / SLOWER
     rates = {task: slow for task in base.task_weights if task != EMOTION.name}
     return replace(base, training=replace(base.training, task_learning_rates=rates))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pydantic import Field
 
 from voxaffect.baselines.linear import LinearSvmSettings, LogisticSettings
@@ -17,6 +19,7 @@ from voxaffect.config.sections import (
 )
 from voxaffect.config.sources import Source, reader
 from voxaffect.corpora.corpus import Corpus
+from voxaffect.errors import ConfigError
 from voxaffect.evaluation.plan import Plan
 from voxaffect.systems import SYSTEMS, Options, System
 from voxaffect.taxonomy import EMOTION, Taxonomy
@@ -88,8 +91,13 @@ class Settings(Strict):
         return tuple(dict.fromkeys(s.features for s in self.systems() if s.features is not None))
 
     def plan(self) -> Plan:
-        """What an evaluation computes."""
+        """What an evaluation computes.
+
+        Raises:
+            ConfigError: a corpus is unknown, or two systems are one with these settings.
+        """
         asked = self.evaluate
+        _refuse_twins(self.systems(), self.options())
         for name in asked.split_style:
             known_name(name, self.corpora, "corpus under evaluate.split_style")
         return Plan(
@@ -111,6 +119,19 @@ def find_system(name: str) -> System:
         ConfigError: there is none; the nearest name is told.
     """
     return SYSTEMS[known_name(name, SYSTEMS, "system")]
+
+
+def _refuse_twins(systems: Iterable[System], options: Options) -> None:
+    """Refuse a variant whose one change is made for all systems already."""
+    names: dict[str, str] = {}
+    for system in systems:
+        rest = str({k: v for k, v in system.settings(options).items() if k != "system"})
+        if rest in names:
+            raise ConfigError(
+                f"{system.name} is {names[rest]} with these settings of [training] and [elm]; "
+                "leave one of them out of evaluate.systems"
+            )
+        names[rest] = system.name
 
 
 def _emotion(corpus: str, name: str) -> str | None:
