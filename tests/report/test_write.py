@@ -48,12 +48,12 @@ def test_all_files_are_there_and_nothing_else(written: list[Path]) -> None:
     assert [path.name for path in written[:6]] == TEXTS
     assert {p for p in root.rglob("*") if p.is_file()} == set(written)
     assert {p.name for p in written[6:]} == {
-        "accuracy-within.svg",
-        "accuracy-cross.svg",
-        "accuracy-aggregated.svg",
         "class-gains-within.svg",
         "class-gains-cross.svg",
         "class-gains-aggregated.svg",
+        "accuracy-within.svg",
+        "accuracy-cross.svg",
+        "accuracy-aggregated.svg",
         "confusion.svg",
         "high-level.svg",
         "learning-within.svg",
