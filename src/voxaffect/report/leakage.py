@@ -56,7 +56,7 @@ def section(run: Run, summary: Summary) -> Section | None:
     return Section(
         key="leakage",
         title="What training shares with the test sets",
-        lead=(SPLIT, *choices(run.settings.get("systems", {}))),
+        lead=(SPLIT, *choices(run.settings.get("systems", {})), *_dev(summary.exposures)),
         tables=(_table("test", summary.exposures),),
         more=(_table("dev", summary.exposures), facts.leakage(words.leakage(run.results))),
         more_title="The dev sets, and the statement of each fold",
@@ -82,6 +82,19 @@ def _chosen(settings: Mapping[str, Any]) -> str:
     if "penalty" in settings:
         return "the settings fixed the penalty; the dev set chose the temperature alone."
     return ""
+
+
+def _dev(exposures: Sequence[Exposure]) -> tuple[str, ...]:
+    """Whether what chose the epoch was heard in training."""
+    shares = [share for exposure in exposures for share in exposure.dev_shares("speakers")]
+    n, folds = sum(share.n > 0 for share in shares), plural(len(shares), "fold")
+    if not shares:
+        return ()
+    said = f"No dev set shares a speaker with its training set ({folds})."
+    if n:
+        said = f"The dev sets of {count(n)} of {folds} share speakers with their training sets: "
+        said += "as in the paper, what chose the epoch is no new voice."
+    return (said,)
 
 
 def _speakers(exposure: Exposure) -> str:
