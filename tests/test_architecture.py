@@ -22,7 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("corpora", "simulation"),
     ("features",),
     ("model", "utterance"),
-    ("artefact", "classifier", "baselines", "recognizer"),
+    ("artefact", "classifier", "baselines", "recognizer", "variants"),
     ("systems",),
     ("evaluation",),
     ("report",),
@@ -41,6 +41,7 @@ DOORS = {
     ("taxonomy", "errors"),
     ("simulation", "corpora"),
     ("baselines", "classifier"),
+    ("variants", "classifier"),
     ("recognizer", "artefact"),
     ("recognizer", "classifier"),
 }

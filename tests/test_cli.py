@@ -14,10 +14,12 @@ import pytest
 import soundfile
 
 from tests.model.events import read_events
+from voxaffect import cli
 from voxaffect.cli import main
 from voxaffect.commands.evaluation import DEMO
 from voxaffect.corpora.loaders import CORPORA
 from voxaffect.simulation.trees import simulate
+from voxaffect.systems import SYSTEMS
 from voxaffect.taxonomy import EMOTION
 
 SETTINGS = """
@@ -349,3 +351,7 @@ def test_a_baseline_cannot_be_saved_and_a_format_must_exist(
 def test_help_teaches(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert voxaffect(monkeypatch, "--help") == 0
     assert "voxaffect demo" in capsys.readouterr().out
+
+
+def test_the_help_of_evaluate_names_every_system() -> None:
+    assert cli.SYSTEMS.split(", ") == list(SYSTEMS)

@@ -1,41 +1,70 @@
 from __future__ import annotations
 
+from multiprocessing.reduction import ForkingPickler
+
 import pytest
 
-from voxaffect.baselines import SvmClassifier
+from voxaffect.baselines.linear import (
+    LinearSvmClassifier,
+    LinearSvmSettings,
+    LogisticClassifier,
+    LogisticSettings,
+)
+from voxaffect.baselines.majority import MajorityClassifier
+from voxaffect.baselines.mean_pool import MeanPoolClassifier
+from voxaffect.baselines.svm import SvmClassifier, SvmSettings
 from voxaffect.classifier import NetClassifier
+from voxaffect.features.open_smile_functionals import UTTERANCE_SETS
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings
 from voxaffect.systems import SYSTEMS, NetSystem, Options
 from voxaffect.taxonomy import TASKS
+from voxaffect.variants import VARIANTS
 
 OPTIONS = Options(dnn=TrainingSettings(batch_size=3), lstm=TrainingSettings(batch_size=5))
 
 
-def test_all_systems_of_the_paper_and_the_baseline_are_there() -> None:
-    assert set(SYSTEMS) == {
-        "dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl", "dnn-gender", "lstm-gender",
-        "dnn-naturalness", "lstm-naturalness", "blstm-stl", "blstm-mtl", "svm",
-    }  # fmt: skip
+TRUNKS = ("dnn", "lstm", "blstm")
+LEARNED = {
+    "stl": (), "mean": (), "gender": ("gender",), "naturalness": ("naturalness",),
+    "mtl": ("gender", "naturalness"),
+}  # fmt: skip
+NETS = {name: system for name, system in SYSTEMS.items() if isinstance(system, NetSystem)}
+PLAIN = [name for name, system in NETS.items() if system.variant is None]
+FEATURES = {
+    "egemaps-svm": "egemaps", "egemaps-logistic": "egemaps",
+    "compare-svm": "compare", "compare-logistic": "compare",
+}  # fmt: skip
+
+
+def test_all_systems_are_there() -> None:
+    paper = [f"{trunk}-{kind}" for trunk in TRUNKS[:2] for kind in LEARNED if kind != "mean"]
+    variants = [f"{trunk}-mtl-{name}" for trunk in TRUNKS[:2] for name in VARIANTS]
+    means = [f"{trunk}-mean" for trunk in TRUNKS[:2]]
+    others = ["blstm-stl", "blstm-mtl", "majority", "svm", "logistic", *FEATURES]
+    assert sorted(SYSTEMS) == sorted([*paper, *variants, *means, *others])
     assert all(name == system.name for name, system in SYSTEMS.items())
 
 
-@pytest.mark.parametrize("name", [name for name in SYSTEMS if name != "svm"])
+@pytest.mark.parametrize("name", NETS)
 def test_a_name_says_what_a_system_is(name: str) -> None:
-    system = SYSTEMS[name]
-    assert isinstance(system, NetSystem)
-    trunk, learns = name.split("-")
-    settings = system.net_settings(OPTIONS)
-    subtasks = {
-        "stl": set(), "gender": {"gender"}, "naturalness": {"naturalness"},
-        "mtl": {"gender", "naturalness"},
-    }[learns]  # fmt: skip
-    assert settings.task_weights == {"emotion": 1.0} | dict.fromkeys(subtasks, 0.1)
+    trunk, learns, *_ = name.split("-")
+    settings = NETS[name].net_settings(OPTIONS)
+    assert settings.task_weights == {"emotion": 1.0} | dict.fromkeys(LEARNED[learns], 0.1)
     assert isinstance(settings.trunk, DnnSettings if trunk == "dnn" else LstmSettings)
     assert settings.training.batch_size == (3 if trunk == "dnn" else 5)
+    assert NETS[name].mean_pooled == (learns == "mean")
     if isinstance(settings.trunk, LstmSettings):
         assert settings.trunk.bidirectional == (trunk == "blstm")
+
+
+@pytest.mark.parametrize("name", [name for name in NETS if name not in PLAIN])
+def test_a_variant_is_its_base_with_one_change(name: str) -> None:
+    base, _, change = name.rpartition("-")
+    expected = VARIANTS[change](NETS[base].net_settings(OPTIONS))
+    assert NETS[name].net_settings(OPTIONS) == expected
+    assert expected != NETS[base].net_settings(OPTIONS)
 
 
 def test_defaults_are_the_papers() -> None:
@@ -50,7 +79,7 @@ def test_defaults_are_the_papers() -> None:
     assert (settings.elm.n_hidden, settings.elm.threshold) == (120, 0.2)
 
 
-@pytest.mark.parametrize("name", [name for name in SYSTEMS if name != "svm"])
+@pytest.mark.parametrize("name", PLAIN)
 def test_what_the_paper_leaves_open_is_left_out_unless_asked_for(name: str) -> None:
     system = SYSTEMS[name]
     assert isinstance(system, NetSystem)
@@ -66,10 +95,9 @@ def test_what_the_paper_leaves_open_is_left_out_unless_asked_for(name: str) -> N
 
 
 def test_private_layers_are_given_to_every_net() -> None:
-    for system in SYSTEMS.values():
-        if isinstance(system, NetSystem):
-            settings = system.net_settings(Options(private_layers=2))
-            assert NetClassifier(settings).shape(32).private_layers == 2
+    for name in PLAIN:
+        settings = NETS[name].net_settings(Options(private_layers=2))
+        assert NetClassifier(settings).shape(32).private_layers == 2
 
 
 def test_settings_tell_systems_apart() -> None:
@@ -77,5 +105,35 @@ def test_settings_tell_systems_apart() -> None:
     assert len(set(settings)) == len(SYSTEMS)
 
 
-def test_the_baseline_is_no_net() -> None:
-    assert isinstance(SYSTEMS["svm"].classifier(OPTIONS), SvmClassifier)
+def test_baselines_are_what_they_are_called() -> None:
+    kinds = {name: type(SYSTEMS[name].classifier(OPTIONS)) for name in SYSTEMS if name not in NETS}
+    assert kinds == {
+        "svm": SvmClassifier, "egemaps-svm": SvmClassifier, "compare-svm": LinearSvmClassifier,
+        "logistic": LogisticClassifier, "egemaps-logistic": LogisticClassifier,
+        "compare-logistic": LogisticClassifier, "majority": MajorityClassifier,
+    }  # fmt: skip
+    assert type(SYSTEMS["lstm-mean"].classifier(OPTIONS)) is MeanPoolClassifier
+
+
+def test_a_system_says_which_features_it_needs() -> None:
+    assert {n: s.features for n, s in SYSTEMS.items() if s.features is not None} == FEATURES
+    assert set(FEATURES.values()) == set(UTTERANCE_SETS)
+    for name, features in FEATURES.items():
+        assert SYSTEMS[name].settings(OPTIONS)["features"] == features
+
+
+def test_options_reach_the_machine_that_they_are_for() -> None:
+    options = Options(
+        svm=SvmSettings(penalty=3.0),
+        linear_svm=LinearSvmSettings((4.0,)),
+        logistic=LogisticSettings((5.0,)),
+    )
+    assert SYSTEMS["egemaps-svm"].settings(options)["penalty"] == 3.0
+    assert SYSTEMS["compare-svm"].settings(options)["penalties"] == (4.0,)
+    assert SYSTEMS["compare-logistic"].settings(options)["penalties"] == (5.0,)
+    assert SYSTEMS["majority"].settings(options) == {"system": "majority"}
+
+
+def test_systems_travel_to_other_processes() -> None:
+    for system in SYSTEMS.values():
+        assert ForkingPickler.loads(ForkingPickler.dumps(system)) == system

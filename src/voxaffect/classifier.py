@@ -185,6 +185,12 @@ class NetClassifier:
     def _finish(self, trained: Trained, lesson: Lesson, material: Material) -> None:
         """Learn the utterance level, and how sure to be."""
         self.net_, self.history_ = trained.net, trained.history
+        self._fit_utterance_level(lesson, material)
+        dev_scores = self._scores(self._high_level(self.net_, lesson.dev))
+        self.calibration_ = TemperatureCalibration.fit(dev_scores, known_emotions(material.dev))
+
+    def _fit_utterance_level(self, lesson: Lesson, material: Material) -> None:
+        """Learn what makes scores of an utterance's high-level features."""
         if self.settings.elm.posteriors == "out-of-fold":
             high_level = self._out_of_fold(material, lesson.dev)
         else:
@@ -195,8 +201,6 @@ class NetClassifier:
             class_weight=self.settings.elm.class_weight,
             random_state=material.seed,
         ).fit(high_level, known_emotions(material.train))
-        dev_scores = self._scores(self._high_level(self.net_, lesson.dev))
-        self.calibration_ = TemperatureCalibration.fit(dev_scores, known_emotions(material.dev))
 
     def _out_of_fold(self, material: Material, dev: Parts) -> NDArray[np.float32]:
         """High-level features of each training utterance from a net that has not seen it."""

@@ -57,6 +57,14 @@ Tensorboard = Annotated[
     ),
 ]
 SOURCE = "Folder of the copy on disk, a table, or an audformat database."
+SYSTEMS = (
+    "dnn-stl, lstm-stl, dnn-mtl, lstm-mtl, dnn-gender, lstm-gender, dnn-naturalness, "
+    "lstm-naturalness, blstm-stl, blstm-mtl, dnn-mtl-rates, lstm-mtl-rates, dnn-mtl-private, "
+    "lstm-mtl-private, dnn-mtl-extended, lstm-mtl-extended, dnn-mtl-uncertainty, "
+    "lstm-mtl-uncertainty, dnn-mtl-gradnorm, lstm-mtl-gradnorm, dnn-mean, lstm-mean, svm, "
+    "logistic, egemaps-svm, egemaps-logistic, compare-svm, compare-logistic, majority"
+)
+"""The names that `voxaffect.systems` knows."""
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for results and the report.")]
 
 
@@ -113,7 +121,7 @@ def evaluate(
         list[str] | None, typer.Option(help="within, cross or aggregated; may be repeated.")
     ] = None,
     systems: Annotated[
-        str | None, typer.Option(help="Systems to compare, separated by commas.")
+        str | None, typer.Option(help=f"Systems to compare, separated by commas: {SYSTEMS}.")
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas.")] = None,
     jobs: Jobs = 0,
@@ -142,15 +150,68 @@ def evaluate(
 
 
 @app.command()
+def robustness(
+    config: Config,
+    out: Out = Path("runs/evaluation"),
+    protocol: Annotated[
+        str, typer.Option(help="Who trains on whom: within, cross or aggregated.")
+    ] = "cross",
+    systems: Annotated[
+        str | None, typer.Option(help="Systems to compare, separated by commas.")
+    ] = None,
+    conditions: Annotated[
+        str | None,
+        typer.Option(help="Conditions or groups of them, separated by commas; all if left out."),
+    ] = None,
+    jobs: Jobs = 0,
+) -> None:
+    """Train systems on clean speech and test them in noise, rooms, on lines, through codecs, cut.
+
+    Writes robustness.json, .csv and .md; the report of a run in the same folder gets a section.
+    Resumes where an earlier run of the same folder stopped. Groups: noise, room, telephone, codec,
+    clipping, truncation, gain. The exit status is 1 where a fold could not be computed.
+    """
+    from voxaffect.commands import robustness as wild
+
+    raise typer.Exit(
+        wild.robustness(
+            config, out, protocol=protocol, systems=systems, conditions=conditions, n_jobs=jobs
+        )
+    )
+
+
+@app.command()
 def report(
     run: Annotated[Path, typer.Argument(help="The --out folder of evaluate or demo.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write it.")] = None,
     tensorboard: Tensorboard = False,
 ) -> None:
-    """Write the report of a run again: tables and figures, as one page and as Markdown."""
+    """Write the report of a run again: one page, Markdown, LaTeX, JSON, CSV and figures."""
     from voxaffect.commands import evaluation
 
     evaluation.report(run, out or run, tensorboard=tensorboard)
+
+
+@app.command()
+def compare(
+    run_a: Annotated[Path, typer.Argument(help="The --out folder of evaluate or demo.")],
+    run_b: Annotated[Path, typer.Argument(help="Another; gains are this run's.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where to write comparison.md and .json.")
+    ] = None,
+    systems: Annotated[
+        str | None,
+        typer.Option(help="Pairs a:b of systems, separated by commas; all of both if left out."),
+    ] = None,
+) -> None:
+    """Compare two runs on the folds and test utterances that both have.
+
+    Says which those are and what differs in settings, corpora, seeds and versions; then each
+    system's gain, its 95 % interval over speakers, and whether chance could have done it.
+    """
+    from voxaffect.commands import comparison
+
+    comparison.compare(run_a, run_b, out=out, systems=systems)
 
 
 @app.command()

@@ -1,18 +1,29 @@
-"""The systems compared, by the paper's names, as plain values."""
+"""The systems compared, by the paper's names: its own, what it leaves open, and baselines."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 
-from voxaffect.baselines import SvmClassifier, SvmSettings
+from voxaffect.baselines.linear import (
+    LinearSvmClassifier,
+    LinearSvmSettings,
+    LogisticClassifier,
+    LogisticSettings,
+)
+from voxaffect.baselines.majority import MajorityClassifier
+from voxaffect.baselines.mean_pool import MeanPoolClassifier, plain_settings
+from voxaffect.baselines.summaries import Summary, descriptor_functionals, only_row
+from voxaffect.baselines.svm import SvmClassifier, SvmSettings
 from voxaffect.classifier import ElmSettings, NetClassifier, NetSettings, UtteranceClassifier
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
+from voxaffect.variants import VARIANTS, Variant
 
 STACK_ON_A_CARD = 64
 STEP_ON_A_PROCESSOR = 1024
@@ -30,7 +41,9 @@ class Options:
         subtask_weight: weight of each subtask in the loss; the paper's is 0.1.
         private_layers: layers of each task's own, between trunk and class scores; the
             paper has none.
-        svm: the baseline's settings.
+        svm: of the baselines with a radial kernel.
+        linear_svm: of those without one.
+        logistic: of the logistic regressions.
         stack: nets that train as one; None leaves it to the trunk and the device. It changes no
             net beyond rounding.
     """
@@ -41,6 +54,8 @@ class Options:
     subtask_weight: float = 0.1
     private_layers: int = 0
     svm: SvmSettings = SvmSettings()
+    linear_svm: LinearSvmSettings = LinearSvmSettings()
+    logistic: LogisticSettings = LogisticSettings()
     stack: int | None = None
 
 
@@ -52,11 +67,20 @@ class NetSystem:
         name: as the paper and the tables call it.
         trunk: the shared part of the net.
         subtasks: tasks learned beside emotion.
+        variant: what is changed of the settings, None for the paper's system.
+        mean_pooled: whether mean posteriors decide, in the place of functionals and ELM.
     """
 
     name: str
     trunk: TrunkSettings
     subtasks: tuple[str, ...] = ()
+    variant: Variant | None = field(default=None, kw_only=True)
+    mean_pooled: bool = field(default=False, kw_only=True)
+
+    @property
+    def features(self) -> None:
+        """Nets learn from the run's own frames."""
+        return None
 
     @property
     def recurrent(self) -> bool:
@@ -67,7 +91,8 @@ class NetSystem:
         """Settings of this system's classifier."""
         weights = {EMOTION.name: 1.0} | dict.fromkeys(self.subtasks, options.subtask_weight)
         training = options.lstm if self.recurrent else options.dnn
-        return NetSettings(self.trunk, weights, training, options.elm, options.private_layers)
+        usual = NetSettings(self.trunk, weights, training, options.elm, options.private_layers)
+        return usual if self.variant is None else self.variant(usual)
 
     def stack_size(self, options: Options) -> int:
         """Nets that train as one where that is faster than one by one, as measured.
@@ -85,46 +110,141 @@ class NetSystem:
 
     def classifier(self, options: Options) -> NetClassifier:
         """A new, untrained classifier."""
-        return NetClassifier(self.net_settings(options))
+        kind = MeanPoolClassifier if self.mean_pooled else NetClassifier
+        return kind(self.net_settings(options))
 
     def settings(self, options: Options) -> dict[str, Any]:
         """Everything that shapes this system's results, as plain values."""
-        return {"system": self.name, **self.net_settings(options).plain()}
+        net = self.net_settings(options)
+        return {"system": self.name, **(plain_settings(net) if self.mean_pooled else net.plain())}
 
 
 @dataclass(frozen=True)
-class SvmSystem:
-    """The baseline on functionals of descriptors."""
+class MajoritySystem:
+    """The commonest class of the training set."""
+
+    name: str = "majority"
+
+    @property
+    def features(self) -> None:
+        """It hears nothing, so that any features will do."""
+        return None
+
+    def classifier(self, options: Options) -> UtteranceClassifier:  # noqa: ARG002 has no settings
+        """A new, untrained classifier."""
+        return MajorityClassifier()
+
+    def settings(self, options: Options) -> dict[str, Any]:  # noqa: ARG002 has none but its name
+        """Everything that shapes this system's results, as plain values."""
+        return {"system": self.name}
+
+
+@dataclass(frozen=True)
+class MachineSystem(ABC):
+    """A baseline that learns from one row of numbers an utterance.
+
+    Args:
+        name: as the tables call it.
+        features: key of `voxaffect.features.open_smile_functionals.UTTERANCE_SETS`, whose row it
+            takes as it is; None takes 12 functionals of each of the run's own descriptors.
+    """
+
+    name: str
+    features: str | None = None
+
+    @property
+    def summarise(self) -> Summary:
+        """What makes a row of an utterance's frames."""
+        return descriptor_functionals if self.features is None else only_row
+
+    @abstractmethod
+    def classifier(self, options: Options) -> UtteranceClassifier:
+        """A new, untrained classifier."""
+
+    def settings(self, options: Options) -> dict[str, Any]:
+        """Everything that shapes this system's results, as plain values."""
+        other = {} if self.features is None else {"features": self.features}
+        return {"system": self.name, **asdict(self._machine(options)), **other}
+
+    @abstractmethod
+    def _machine(self, options: Options) -> SvmSettings | LinearSvmSettings | LogisticSettings:
+        """The part of the options that is this machine's."""
+
+
+@dataclass(frozen=True)
+class SvmSystem(MachineSystem):
+    """A support vector machine with a radial kernel."""
 
     name: str = "svm"
 
     def classifier(self, options: Options) -> UtteranceClassifier:
         """A new, untrained classifier."""
-        return SvmClassifier(options.svm)
+        return SvmClassifier(options.svm, self.summarise)
 
-    def settings(self, options: Options) -> dict[str, Any]:
-        """Everything that shapes this system's results, as plain values."""
-        return {"system": self.name, **asdict(options.svm)}
+    def _machine(self, options: Options) -> SvmSettings:
+        return options.svm
 
 
-System = NetSystem | SvmSystem
+@dataclass(frozen=True)
+class LinearSvmSystem(MachineSystem):
+    """A linear support vector machine, for rows longer than the training set."""
+
+    def classifier(self, options: Options) -> UtteranceClassifier:
+        """A new, untrained classifier."""
+        return LinearSvmClassifier(options.linear_svm, self.summarise)
+
+    def _machine(self, options: Options) -> LinearSvmSettings:
+        return options.linear_svm
+
+
+@dataclass(frozen=True)
+class LogisticSystem(MachineSystem):
+    """Logistic regression."""
+
+    name: str = "logistic"
+
+    def classifier(self, options: Options) -> UtteranceClassifier:
+        """A new, untrained classifier."""
+        return LogisticClassifier(options.logistic, self.summarise)
+
+    def _machine(self, options: Options) -> LogisticSettings:
+        return options.logistic
+
+
+System = NetSystem | MajoritySystem | MachineSystem
 
 _DNN, _LSTM, _BLSTM = DnnSettings(), LstmSettings(), LstmSettings(bidirectional=True)
 _BOTH = (GENDER.name, NATURALNESS.name)
 
-SYSTEMS: Mapping[str, System] = {
-    system.name: system
-    for system in (
-        NetSystem("dnn-stl", _DNN),
-        NetSystem("lstm-stl", _LSTM),
-        NetSystem("dnn-mtl", _DNN, _BOTH),
-        NetSystem("lstm-mtl", _LSTM, _BOTH),
-        NetSystem("dnn-gender", _DNN, (GENDER.name,)),
-        NetSystem("lstm-gender", _LSTM, (GENDER.name,)),
-        NetSystem("dnn-naturalness", _DNN, (NATURALNESS.name,)),
-        NetSystem("lstm-naturalness", _LSTM, (NATURALNESS.name,)),
-        NetSystem("blstm-stl", _BLSTM),
-        NetSystem("blstm-mtl", _BLSTM, _BOTH),
-        SvmSystem(),
-    )
-}
+PAPER: tuple[System, ...] = (
+    NetSystem("dnn-stl", _DNN),
+    NetSystem("lstm-stl", _LSTM),
+    NetSystem("dnn-mtl", _DNN, _BOTH),
+    NetSystem("lstm-mtl", _LSTM, _BOTH),
+    NetSystem("dnn-gender", _DNN, (GENDER.name,)),
+    NetSystem("lstm-gender", _LSTM, (GENDER.name,)),
+    NetSystem("dnn-naturalness", _DNN, (NATURALNESS.name,)),
+    NetSystem("lstm-naturalness", _LSTM, (NATURALNESS.name,)),
+)
+BEYOND: tuple[System, ...] = (
+    NetSystem("blstm-stl", _BLSTM),
+    NetSystem("blstm-mtl", _BLSTM, _BOTH),
+    *(
+        NetSystem(f"{trunk}-mtl-{name}", settings, _BOTH, variant=variant)
+        for name, variant in VARIANTS.items()
+        for trunk, settings in (("dnn", _DNN), ("lstm", _LSTM))
+    ),
+)
+BASELINES: tuple[System, ...] = (
+    NetSystem("dnn-mean", _DNN, mean_pooled=True),
+    NetSystem("lstm-mean", _LSTM, mean_pooled=True),
+    SvmSystem(),
+    LogisticSystem(),
+    SvmSystem("egemaps-svm", "egemaps"),
+    LogisticSystem("egemaps-logistic", "egemaps"),
+    LinearSvmSystem("compare-svm", "compare"),
+    LogisticSystem("compare-logistic", "compare"),
+    MajoritySystem(),
+)
+
+SYSTEMS: Mapping[str, System] = {system.name: system for system in (*PAPER, *BEYOND, *BASELINES)}

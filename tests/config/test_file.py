@@ -18,6 +18,8 @@ from voxaffect.features.log_mel import LogMel
 from voxaffect.features.open_smile import OpenSmile
 from voxaffect.systems import SYSTEMS, Options
 
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
 
 def written(tmp_path: Path, text: str, corpora: str = '[corpora]\nemodb = "trees/emodb"\n') -> Path:
     path = tmp_path / "settings.toml"
@@ -251,3 +253,69 @@ def test_labels_are_mapped_as_told(tmp_path: Path) -> None:
 def test_all_systems_can_be_asked_for(tmp_path: Path) -> None:
     text = f"[evaluate]\nsystems = {list(SYSTEMS)}\n"
     assert [s.name for s in load_settings(written(tmp_path, text)).systems()] == list(SYSTEMS)
+
+
+def test_baselines_have_settings_of_their_own(tmp_path: Path) -> None:
+    text = "[logistic]\npenalties = [0.5]\n[linear_svm]\nclass_weight = 'balanced'\n"
+    options = load_settings(written(tmp_path, text)).options()
+    assert options.logistic.penalties == (0.5,)
+    assert options.linear_svm == Options().linear_svm
+    with pytest.raises(ConfigError, match=r"'penalty' is no setting under.* 'penalties'"):
+        load_settings(written(tmp_path, "[logistic]\npenalty = 1.0\n"))
+    with pytest.raises(ConfigError, match=r"logistic.penalties"):
+        load_settings(written(tmp_path, "[logistic]\npenalties = []\n"))
+
+
+def test_train_shares_are_shares_with_all_among_them(tmp_path: Path) -> None:
+    assert load_settings(written(tmp_path, "")).plan().train_shares == (1.0,)
+    text = "[evaluate]\ntrain_shares = "
+    asked = load_settings(written(tmp_path, f"{text}[0.1, 0.25, 0.5, 1.0]\n")).plan()
+    assert asked.train_shares == (0.1, 0.25, 0.5, 1.0)
+    for wrong, why in (
+        ("[0.1, 0.5]", r"1.0, all of the training data, must be among them"),
+        ("[0.0, 1.0]", "greater than 0"),
+        ("[1.0, 1.5]", "less than or equal to 1"),
+        ("[1.0, 1.0]", "named twice"),
+        ("[]", "at least 1"),
+    ):
+        with pytest.raises(ConfigError, match=why):
+            load_settings(written(tmp_path, f"{text}{wrong}\n"))
+
+
+def test_feature_sets_are_those_that_systems_need(tmp_path: Path) -> None:
+    text = '[evaluate]\nsystems = ["svm", "compare-svm", "egemaps-svm", "compare-logistic"]\n'
+    assert load_settings(written(tmp_path, text)).feature_sets() == ("compare", "egemaps")
+
+
+def test_a_variant_that_all_systems_are_already_is_refused(tmp_path: Path) -> None:
+    text = '[evaluate]\nsystems = ["lstm-mtl", "lstm-mtl-extended"]\n[elm]\nsubtasks = true\n'
+    with pytest.raises(ConfigError, match="lstm-mtl-extended is lstm-mtl with these settings"):
+        load_settings(written(tmp_path, text)).plan()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("egemap-svm", "egemaps-svm"),
+        ("lstm-mtl-grad", "lstm-mtl-gradnorm"),
+        ("majorty", "majority"),
+        ("logistics", "logistic"),
+    ],
+)
+def test_a_misspelt_system_is_told_the_nearest(wrong: str, right: str) -> None:
+    with pytest.raises(ConfigError, match=f"{wrong!r} is no system; did you mean '{right}'"):
+        find_system(wrong)
+
+
+def test_the_settings_that_are_handed_on_are_sound_and_train_the_same_nets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VOXAFFECT_CORPORA", "/data")
+    usual, wider = (
+        load_settings(CONFIGS / name).plan() for name in ("open.toml", "open_baselines.toml")
+    )
+    shared = set(usual.systems) & set(wider.systems)
+    assert {s.name for s in shared} == {"dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl", "svm"}
+    for system in shared:
+        assert system.settings(usual.options) == system.settings(wider.options)
+    assert (usual.seeds, usual.dev, usual.split_seed) == (wider.seeds, wider.dev, wider.split_seed)

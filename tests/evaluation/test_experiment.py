@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from tests.evaluation.data import make_dataset
-from voxaffect.baselines import SvmSettings
+from voxaffect.baselines.svm import SvmSettings
 from voxaffect.errors import ArtefactError, FoldError, TrainingError
 from voxaffect.evaluation.experiment import run
 from voxaffect.evaluation.job import Job, Outcome

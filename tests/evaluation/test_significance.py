@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxaffect.errors import FoldError
-from voxaffect.evaluation.significance import PairedTest, holm, wilcoxon
+from voxaffect.evaluation.significance import EXACT_PAIRS, PairedTest, holm, wilcoxon
 
 coarse = st.lists(st.integers(-4, 4), min_size=1, max_size=9)  # few values: zeros and ties abound
 
@@ -50,6 +50,7 @@ def test_p_value_is_the_share_of_all_signs_that_are_as_extreme(values: list[int]
 @given(coarse)
 def test_swapping_the_systems_turns_the_sign_and_nothing_else(values: list[int]) -> None:
     one, other = test_of([float(v) for v in values]), test_of([float(-v) for v in values])
+    assert one.rank_biserial == -other.rank_biserial
     assert (one.statistic, one.p_value) == (other.statistic, other.p_value)
     assert one.median_difference == -other.median_difference
 
@@ -64,6 +65,35 @@ def test_systems_that_agree_everywhere_do_not_differ() -> None:
     same = test_of([0.0] * 8)
     assert (same.p_value, same.statistic, same.n_pairs, same.n_nonzero) == (1, 0, 8, 0)
     assert not same.reachable
+    assert same.least_p == 1
+    assert same.rank_biserial == 0
+
+
+@pytest.mark.parametrize("n", [4, 30])
+def test_the_effect_is_what_scipys_rank_sums_say(n: int) -> None:
+    differences = np.random.default_rng(n).normal(0.2, 1, n)
+    positive = scipy.stats.wilcoxon(differences, alternative="greater").statistic
+    share = positive / (n * (n + 1) / 2)
+    assert test_of(list(differences)).rank_biserial == pytest.approx(2 * share - 1)
+
+
+def test_kerbys_extremes_and_a_tie_of_ranks() -> None:
+    assert test_of([0.1, 0.2, 0.3]).rank_biserial == 1
+    assert test_of([-0.1, -0.2, 0.0]).rank_biserial == -1
+    assert test_of([0.1, -0.1]).rank_biserial == 0
+    assert test_of([0.1, 0.2, -0.3]).rank_biserial == 0
+    assert test_of([0.2, 0.3, -0.1]).rank_biserial == pytest.approx(4 / 6)
+
+
+def test_beyond_some_hundred_pairs_the_normal_distribution_takes_over_without_a_step() -> None:
+    differences = np.random.default_rng(1).integers(-8, 10, EXACT_PAIRS + 40) / 10
+    signed = differences[differences != 0]
+    exact = test_of(list(signed[:EXACT_PAIRS]))
+    more = scipy.stats.wilcoxon(np.tile(signed, 2), method="approx")
+    assert exact.p_value == pytest.approx(
+        scipy.stats.wilcoxon(signed[:EXACT_PAIRS], method="approx").pvalue, abs=1e-3
+    )
+    assert test_of(list(np.tile(signed, 2))).p_value == pytest.approx(more.pvalue)
 
 
 def test_noise_of_summation_is_no_difference() -> None:
@@ -90,7 +120,7 @@ def test_seeds_are_averaged_not_counted() -> None:
 def test_other_folds_cannot_be_paired(
     first: dict[str, list[float]], second: dict[str, list[float]]
 ) -> None:
-    with pytest.raises(FoldError, match="same folds"):
+    with pytest.raises(FoldError, match="same folds, speakers or corpora"):
         wilcoxon(first, second)
 
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from tests.report.runs import full_run, result, row
 from voxaffect.evaluation.run import Run
 from voxaffect.evaluation.scores import score_table
 from voxaffect.evaluation.summary import summarise_run
-from voxaffect.report import tables
+from voxaffect.report import paired, tables
 from voxaffect.report.table import ABSENT, Table
 
 
@@ -15,6 +16,13 @@ def accuracy(run: Run, protocol: str) -> Table:
     found = summary.table(protocol)
     assert found is not None
     return tables.unweighted_accuracy(summary, found)
+
+
+def pooled(run: Run, protocol: str) -> Table:
+    summary = summarise_run(run)
+    found = summary.table(protocol)
+    assert found is not None
+    return tables.pooled_accuracy(summary, found)
 
 
 def test_within_gives_mean_and_deviation_and_marks_the_best_and_the_significant() -> None:
@@ -56,8 +64,25 @@ def test_confusions_are_shares_of_the_true_class() -> None:
     assert set(list(row(table, "sad").values())[1:]) == {ABSENT}
 
 
-def test_too_few_folds_are_said_to_be_too_few() -> None:
-    summary = summarise_run(full_run())
-    verdicts = {cells[-1].text for cells in tables.comparisons(summary.compared("cross")).rows}
-    assert verdicts == {"4 folds cannot reach .05"}
-    assert any("One fold" in note for note in accuracy(full_run(), "aggregated").notes)
+def test_one_pair_is_said_to_be_too_few() -> None:
+    assert any("One pair" in note for note in accuracy(full_run(), "aggregated").notes)
+
+
+def test_pooled_accuracy_has_intervals_where_speakers_are_known_and_enough() -> None:
+    table = pooled(full_run(), "within")
+    assert re.fullmatch(r"\.472 \[\.4\d\d, \.[45]\d\d\]", row(table, "emodb")["dnn-stl"])
+    assert row(table, "urdu")["dnn-stl"] == ".400"
+    assert row(table, "mean")["dnn-stl"] == ".436"
+    assert [cell.best for cell in table.rows[0]] == [False] * 5 + [True]
+    assert table.notes == (tables.INTERVAL, paired.NO_INTERVAL)
+
+
+def test_pooled_accuracy_of_a_missing_fold_is_of_what_there_is_and_of_a_missing_set_absent() -> (
+    None
+):
+    run = full_run()
+    lost = {("svm", "within/emodb/a"), ("dnn-stl", "within/urdu/?")}
+    kept = tuple(r for r in run.results if (r.system, r.fold) not in lost)
+    table = pooled(replace(run, results=kept), "within")
+    assert row(table, "emodb")["svm"].startswith(".6")
+    assert row(table, "urdu")["dnn-stl"] == row(table, "mean")["dnn-stl"] == ABSENT

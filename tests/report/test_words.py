@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.report.runs import full_run, result
-from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.run import Run, order
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report.words import findings, flat, leakage
 
@@ -16,9 +16,45 @@ def test_the_summary_says_what_was_compared_what_won_and_how_sure() -> None:
     compared, within, cross, _, failed = said(full_run())
     assert compared.startswith("5 systems (dnn-stl, lstm-stl, dnn-mtl, lstm-mtl and svm) on 3")
     assert "svm came first with a UA of .603 (chance .292), ahead of lstm-mtl with .561" in within
-    assert "dnn-mtl gained .096 (significant over 9 folds, p = .023)" in within
-    assert "4 folds cannot tell" in cross
+    assert "dnn-mtl gained .096 (significant over 9 speakers, p = .023)" in within
+    assert "3 corpora cannot tell" in cross
     assert failed.startswith("1 result could not be computed")
+
+
+def speakers_everywhere() -> Run:
+    """Two corpora of seven speakers; what `within` tests the other protocols test too."""
+    results = []
+    for skill, system in enumerate(("dnn-stl", "dnn-mtl")):
+        for corpus in "ab":
+            for n in range(7):
+                good = (3 + skill + n % 2,) * 4
+                results.append(result(f"{corpus}/{n}", system, good))
+            crossed = result(corpus, system, (3 + 3 * skill,) * 4, protocol="cross")
+            ids = tuple(f"{corpus}/{i % 7}/{i}" for i in range(40))
+            results.append(replace(crossed, ids=ids))
+        shuffled = result("aggregated", system, (3 + 2 * skill,) * 4, protocol="aggregated")
+        ids = tuple(f"{'ab'[i % 2]}/{i % 7}/{i}" for i in range(40))
+        results.append(replace(shuffled, ids=ids))
+    return replace(full_run(), results=order(results), failures=())
+
+
+def test_intervals_and_other_speakers_are_told_where_speakers_are_known() -> None:
+    within, cross, aggregated = said(speakers_everywhere())[1:]
+    gain = "significant over 14 speakers, p < .001; pooled +.100, 95 % interval +.100 to +.100"
+    assert f"dnn-mtl gained .100 ({gain})" in within
+    assert "dnn-mtl gained .300 (2 corpora cannot tell; pooled +.300, 95 % interval +.2" in cross
+    assert "Over the 14 speakers, which tells of other speakers and not of other corpora, " in cross
+    assert "other corpora, dnn-mtl gained .429 (significant over 14 speakers" in cross
+    assert "dnn-mtl gained .2" in aggregated
+    assert "over 14 speakers" in aggregated
+
+
+def test_equal_systems_are_called_equal() -> None:
+    results = tuple(
+        result(f"emodb/{n}", s, (5,) * 4) for s in ("dnn-stl", "dnn-mtl") for n in range(7)
+    )
+    (within,) = said(replace(full_run(), results=results, failures=()))[1:]
+    assert "dnn-mtl gained .000 (equal on 7 speakers; pooled +.000, 95 % interval" in within
 
 
 def test_one_system_reaches_but_does_not_win() -> None:

@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-import pytest
-
 from tests.report.runs import NOTE, full_run, result
 from voxaffect.evaluation.run import Run
 from voxaffect.report.write import curves_csv, results_csv, write_report
 
+TEXTS = ["report.html", "report.md", "curves.csv", "results.csv", "report.json", "tables.tex"]
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 
 
@@ -43,17 +43,11 @@ class Page(HTMLParser):
         self.ids += [str(named["id"])] if "id" in named else []
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return write_report(full_run(), tmp_path_factory.mktemp("report") / "new")
-
-
 def test_all_files_are_there_and_nothing_else(written: list[Path]) -> None:
     root = written[0].parent
-    names = ["report.html", "report.md", "results.csv", "curves.csv"]
-    assert [path.name for path in written[:4]] == names
+    assert [path.name for path in written[:6]] == TEXTS
     assert {p for p in root.rglob("*") if p.is_file()} == set(written)
-    assert {p.name for p in written[4:]} == {
+    assert {p.name for p in written[6:]} == {
         "accuracy-within.svg",
         "accuracy-cross.svg",
         "accuracy-aggregated.svg",
@@ -65,6 +59,9 @@ def test_all_files_are_there_and_nothing_else(written: list[Path]) -> None:
         "learning-within.svg",
         "learning-cross.svg",
         "learning-aggregated.svg",
+        "reliability-within.svg",
+        "reliability-cross.svg",
+        "reliability-aggregated.svg",
     }
 
 
@@ -75,18 +72,20 @@ def test_the_page_parses_and_needs_nothing_else(written: list[Path]) -> None:
     assert all(target.startswith("#") for target in page.loads)
     assert {target[1:] for target in page.loads} <= set(page.ids)
     assert len(page.ids) == len(set(page.ids))
-    assert "<script" not in text
+    assert "<script src" not in text
     assert "@import" not in text
     assert not re.search(r"url\((?!#)", text)
 
 
 def test_the_note_stands_wherever_numbers_do(written: list[Path]) -> None:
-    page, page_md, rows, epochs = (path.read_text("utf-8") for path in written[:4])
-    n_with_numbers = sum("<table" in part for part in page.split("<section")[1:])
+    page, page_md, epochs, rows, data, tex = (path.read_text("utf-8") for path in written[:6])
+    n_with_numbers = sum("<table" in part for part in page.split("<section ")[1:])
     assert page.count(f'<p class="note">{NOTE}</p>') == 1 + n_with_numbers  # one under the title
     assert page_md.count(f"> {NOTE}") == 1 + n_with_numbers
     assert all(NOTE in line for line in (rows + epochs).splitlines() if "0." in line)
-    assert all("Simulated speech" in path.read_text("utf-8") for path in written[4:])
+    assert json.loads(data)["note"] == NOTE
+    assert tex.count(NOTE) == tex.count("\\caption")
+    assert all("Simulated speech" in path.read_text("utf-8") for path in written[6:])
 
 
 def test_what_failed_is_listed_and_escaped(written: list[Path]) -> None:
@@ -104,7 +103,7 @@ def test_the_card_names_digests_versions_and_time(written: list[Path]) -> None:
 
 def test_every_figure_of_the_markdown_exists(written: list[Path]) -> None:
     names = re.findall(r"\]\((figures/[^)]+)\)", written[1].read_text("utf-8"))
-    assert {written[0].parent / name for name in names} == set(written[4:])
+    assert {written[0].parent / name for name in names} == set(written[6:])
 
 
 def test_one_system_one_fold_and_missing_protocols(tmp_path: Path) -> None:
@@ -116,9 +115,10 @@ def test_one_system_one_fold_and_missing_protocols(tmp_path: Path) -> None:
 
 
 def test_a_run_without_results_is_a_report_too(tmp_path: Path) -> None:
-    page, _, *tables = write_report(Run({}, (), {}, (), note=NOTE), tmp_path)
+    page, _, *texts = write_report(Run({}, (), {}, (), note=NOTE), tmp_path)
     assert "There are no results yet." in page.read_text("utf-8")
-    assert [len(rows.read_text("utf-8").splitlines()) for rows in tables] == [1, 1]
+    assert [len(rows.read_text("utf-8").splitlines()) for rows in texts[:2]] == [1, 1]
+    assert json.loads(texts[2].read_text("utf-8"))["scores"] == []
 
 
 def test_a_second_report_replaces_the_first(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -16,6 +17,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Column
+from rich.table import Table as Grid
+
+from voxaffect.report.table import Table
 
 # Names of files and speakers may look like markup or emoji; colour comes by `style` alone.
 console = Console(highlight=False, markup=False, emoji=False)
@@ -65,3 +69,26 @@ def extraction_progress(n_utterances: int) -> Iterator[Callable[[int, float], No
             bar.update(task, completed=n_done, note=note)
 
         yield advance
+
+
+def show(table: Table) -> None:
+    """Print a table: title, rows if there are any, notes."""
+    console.print(table.title, style="bold")
+    if table.rows:
+        console.print(_grid(table))
+    for note in table.notes:
+        console.print(note, style="dim")
+    console.print()
+
+
+def _grid(table: Table) -> Grid:
+    """The rows for a terminal, whose words wrap where they must, but neither names nor numbers."""
+    grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    for i, name in enumerate(table.columns):
+        if i in table.words:
+            grid.add_column(name, no_wrap=i == 0, overflow="fold")
+        else:
+            grid.add_column(name.replace(" ", "\n"), justify="right", no_wrap=True)
+    for row in table.rows:
+        grid.add_row(*(cell.text for cell in row))
+    return grid

@@ -17,8 +17,10 @@ from voxaffect.commands.console import (
 from voxaffect.commands.preparation import prepare_corpora
 from voxaffect.config.file import load_settings, make_settings
 from voxaffect.config.settings import Settings
+from voxaffect.evaluation.dataset import Prepared
 from voxaffect.evaluation.experiment import run
 from voxaffect.evaluation.job import Outcome
+from voxaffect.evaluation.robustness import Robustness, load_robustness
 from voxaffect.evaluation.run import Run, RunFolder
 from voxaffect.parallel.clusters import LOCAL, effective_jobs, workers
 from voxaffect.report.events import write_events
@@ -76,7 +78,7 @@ def extract(config: Path, *, n_jobs: int, backend: str = LOCAL, address: str | N
     """Compute missing features and say what there is."""
     settings = load_settings(config)
     with workers(backend, address, n_jobs) as n_there:
-        corpora = prepare_corpora(settings, n_there).corpora
+        corpora = prepare_corpora(settings, n_there, settings.feature_sets()).corpora
     for corpus in corpora:
         hours = corpus.audio_s / 3600
         console.print(f"{corpus.name}: {corpus.n_utterances} utterances, {hours:.2f} h of speech")
@@ -113,13 +115,13 @@ def report(folder: Path, out: Path, *, tensorboard: bool = False) -> None:
     finished = RunFolder(folder).load()
     if tensorboard:
         console.print(f"wrote {write_events(finished.results, out)}")
-    _show(finished, out)
+    _show(finished, out, load_robustness(folder))
 
 
 def _evaluate(settings: Settings, out: Path, n_jobs: int, note: str = "") -> int:
     """Compute and show; returns the exit status, 1 where a fold has no result."""
     plan = settings.plan()
-    prepared = prepare_corpora(settings, n_jobs)
+    prepared = prepare_corpora(settings, n_jobs, settings.feature_sets())
     with progress_bar("folds") as bar:
         task = bar.task_ids[0]
 
@@ -138,21 +140,32 @@ def _evaluate(settings: Settings, out: Path, n_jobs: int, note: str = "") -> int
             RunFolder(out),
             n_jobs=n_jobs,
             note=note,
-            context={
-                "taxonomy": settings.make_taxonomy().settings(),
-                "features": dict(prepared.dataset.feature_settings),
-            },
+            others=prepared.others,
+            context=_context(settings, prepared),
             on_plan=planned,
             on_outcome=ended,
         )
-    _show(finished, out)
+    _show(finished, out, load_robustness(out))
     for failure in finished.failures:
         errors.print(f"no result: {failure['reason']}", style="red")
     return 1 if finished.failures else 0
 
 
-def _show(finished: Run, out: Path) -> None:
-    written = write_report(finished, out)
+def _context(settings: Settings, prepared: Prepared) -> dict[str, Any]:
+    """What a run rests on beside its plan: classes and features, less thousands of their names."""
+    others = {
+        name: dict(dataset.feature_settings)["extractor"]
+        for name, dataset in prepared.others.items()
+    }
+    return {
+        "taxonomy": settings.make_taxonomy().settings(),
+        "features": dict(prepared.dataset.feature_settings),
+        **({"other_features": others} if others else {}),
+    }
+
+
+def _show(finished: Run, out: Path, robustness: Robustness | None) -> None:
+    written = write_report(finished, out, robustness)
     console.print(Markdown(terminal_markdown(finished)))
     for path in written:
         if path.suffix in {".html", ".md"}:

@@ -7,18 +7,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich import box
-from rich.table import Table as Grid
-
 from voxaffect.audio.decode import DecodeLimits
-from voxaffect.commands.console import console, counting_progress
+from voxaffect.commands.console import counting_progress, show
 from voxaffect.config.file import load_settings
 from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.corpora.examine import Examined, examine
 from voxaffect.evaluation.overlap import overlaps
 from voxaffect.parallel.clusters import effective_jobs
 from voxaffect.report.overlap import tables
-from voxaffect.report.table import Table
 
 
 def overlap(config: Path, *, as_json: bool, n_jobs: int) -> int:
@@ -47,7 +43,7 @@ def overlap(config: Path, *, as_json: bool, n_jobs: int) -> int:
         sys.stdout.write(json.dumps(found.to_dict(), indent=1, ensure_ascii=False) + "\n")
         return 0
     for table in tables(found):
-        _print(table)
+        show(table)
     return 0
 
 
@@ -59,25 +55,3 @@ def _examine(utterances: Sequence[Utterance], limits: DecodeLimits, n_jobs: int)
 def _fault(examined: Examined) -> Problem | None:
     """Why no feature can be computed of a recording, None where they can."""
     return next((problem for problem in examined.problems if problem.is_fault), None)
-
-
-def _print(table: Table) -> None:
-    console.print(table.title, style="bold")
-    if table.rows:
-        console.print(_grid(table))
-    for note in table.notes:
-        console.print(note, style="dim")
-    console.print()
-
-
-def _grid(table: Table) -> Grid:
-    """The rows for a terminal, whose words wrap where they must, but neither names nor numbers."""
-    grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-    for i, name in enumerate(table.columns):
-        if i in table.words:
-            grid.add_column(name, no_wrap=i == 0, overflow="fold")
-        else:
-            grid.add_column(name.replace(" ", "\n"), justify="right", no_wrap=True)
-    for row in table.rows:
-        grid.add_row(*(cell.text for cell in row))
-    return grid

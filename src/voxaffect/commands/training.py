@@ -102,7 +102,7 @@ def _beginning(
 
 def _net_system(name: str) -> NetSystem:
     system = find_system(name)
-    if not isinstance(system, NetSystem):
+    if not isinstance(system, NetSystem) or system.mean_pooled:
         raise ConfigError(f"{name} is a baseline for experiments and cannot be saved; use lstm-mtl")
     return system
 

@@ -101,6 +101,16 @@ class TrainingSection(Training):
     stack: Annotated[int, Field(ge=1)] | None = None
 
 
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+def _with_all(shares: tuple[float, ...]) -> tuple[float, ...]:
+    """Shares with the whole training set among them, by which systems are compared."""
+    if 1 not in shares:
+        raise ValueError("1.0, all of the training data, must be among them")
+    return shares
+
+
 class EvaluateSection(Strict):
     """`[evaluate]`: which questions are asked of which systems."""
 
@@ -110,6 +120,7 @@ class EvaluateSection(Strict):
     dev: Literal["utterances", "speakers"] = "utterances"
     split_style: tuple[str, ...] = ()
     split_seed: Annotated[int, Field(ge=0)] = 0
+    train_shares: Annotated[_Several[Share], AfterValidator(_with_all)] = (1.0,)
 
 
 class AudioSection(Strict):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pydantic import Field
 
-from voxaffect.baselines import SvmSettings
+from voxaffect.baselines.linear import LinearSvmSettings, LogisticSettings
+from voxaffect.baselines.svm import SvmSettings
 from voxaffect.classifier import ElmSettings
 from voxaffect.config.names import known_name
 from voxaffect.config.sections import (
@@ -16,6 +19,7 @@ from voxaffect.config.sections import (
 )
 from voxaffect.config.sources import Source, reader
 from voxaffect.corpora.corpus import Corpus
+from voxaffect.errors import ConfigError
 from voxaffect.evaluation.plan import Plan
 from voxaffect.systems import SYSTEMS, Options, System
 from voxaffect.taxonomy import EMOTION, Taxonomy
@@ -33,6 +37,8 @@ class Settings(Strict):
     training: TrainingSection = TrainingSection()
     elm: ElmSettings = ElmSettings()
     svm: SvmSettings = SvmSettings()
+    linear_svm: LinearSvmSettings = LinearSvmSettings()
+    logistic: LogisticSettings = LogisticSettings()
     evaluate: EvaluateSection = EvaluateSection()
 
     def load_corpora(self) -> list[Corpus]:
@@ -71,6 +77,8 @@ class Settings(Strict):
             subtask_weight=self.training.subtask_weight,
             private_layers=self.training.private_layers,
             svm=self.svm,
+            linear_svm=self.linear_svm,
+            logistic=self.logistic,
             stack=self.training.stack,
         )
 
@@ -78,9 +86,18 @@ class Settings(Strict):
         """The systems to compare."""
         return tuple(find_system(name) for name in self.evaluate.systems)
 
+    def feature_sets(self) -> tuple[str, ...]:
+        """Sets that some of the systems need instead of the run's own frames, each once."""
+        return tuple(dict.fromkeys(s.features for s in self.systems() if s.features is not None))
+
     def plan(self) -> Plan:
-        """What an evaluation computes."""
+        """What an evaluation computes.
+
+        Raises:
+            ConfigError: a corpus is unknown, or two systems are one with these settings.
+        """
         asked = self.evaluate
+        _refuse_twins(self.systems(), self.options())
         for name in asked.split_style:
             known_name(name, self.corpora, "corpus under evaluate.split_style")
         return Plan(
@@ -91,6 +108,7 @@ class Settings(Strict):
             dev=asked.dev,
             split_style=asked.split_style,
             split_seed=asked.split_seed,
+            train_shares=asked.train_shares,
         )
 
 
@@ -101,6 +119,19 @@ def find_system(name: str) -> System:
         ConfigError: there is none; the nearest name is told.
     """
     return SYSTEMS[known_name(name, SYSTEMS, "system")]
+
+
+def _refuse_twins(systems: Iterable[System], options: Options) -> None:
+    """Refuse a variant whose one change is made for all systems already."""
+    names: dict[str, str] = {}
+    for system in systems:
+        rest = str({k: v for k, v in system.settings(options).items() if k != "system"})
+        if rest in names:
+            raise ConfigError(
+                f"{system.name} is {names[rest]} with these settings of [training] and [elm]; "
+                "leave one of them out of evaluate.systems"
+            )
+        names[rest] = system.name
 
 
 def _emotion(corpus: str, name: str) -> str | None:

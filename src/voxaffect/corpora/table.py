@@ -39,6 +39,9 @@ COLUMNS = (*REQUIRED, *WHO_AND_WHEN, *WHAT)
 MAX_TIME_S = 1e6
 """Eleven days: a time beyond it is in no recording."""
 
+NOT_STATED = "not stated"
+"""Language on the card of a table that does not say."""
+
 Row = dict[str, str]
 """Text by the names of `COLUMNS`, as it was written."""
 
@@ -196,7 +199,7 @@ def elicitation(utterances: Iterable[Utterance]) -> Elicitation:
 
 def languages(utterances: Iterable[Utterance]) -> str:
     """The languages of utterances, as a card writes them."""
-    return ", ".join(sorted({u.language for u in utterances if u.language})) or "not stated"
+    return ", ".join(sorted({u.language for u in utterances if u.language})) or NOT_STATED
 
 
 def _check_columns(path: Path, columns: tuple[str, ...], required: Sequence[str]) -> None:

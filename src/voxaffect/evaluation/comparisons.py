@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
 
+from voxaffect.evaluation.bootstrap import Interval
+from voxaffect.evaluation.pairing import Meeting, Scores, Unit, units
 from voxaffect.evaluation.scores import SINGLE_TASK, VARIANTS, ScoreTable
-from voxaffect.evaluation.significance import DECIMALS, LEVEL, holm, wilcoxon
+from voxaffect.evaluation.significance import DECIMALS, LEVEL, PairedTest, holm, wilcoxon
+from voxaffect.evaluation.tallies import Tallies
 
 BASELINE = "svm"
 
@@ -23,26 +26,41 @@ class Comparison:
         test: the test set, None for all of the protocol together.
         reference: the system compared with.
         system: the system compared.
-        n_pairs: folds that both have answered.
-        n_better: folds on which `system` has the higher UA.
-        n_worse: folds on which it has the lower UA.
-        difference: mean over folds of UA of `system` minus that of `reference`.
+        unit: what is paired.
+        n_pairs: units that both have answered.
+        n_better: units on which `system` has the higher UA.
+        n_worse: units on which it has the lower UA.
+        below: UA of `reference`, mean over units.
+        above: UA of `system`, mean over units.
+        difference: mean over units of UA of `system` minus that of `reference`.
+        effect: matched-pairs rank-biserial correlation, from 1 (`system` is ahead on every unit
+            that differs) to -1; 0 where none differs.
         p: two-sided, Wilcoxon signed-rank.
-        p_holm: the same, corrected for all comparisons on the same test set.
-        reachable: whether so few differing pairs could have given p <= .05 at all.
+        p_holm: the same, corrected for the family.
+        n_family: comparisons corrected for together: all on the same test set by the same unit.
+        reachable: whether p_holm could be <= .05 at all, had all units that differ agreed in every
+            comparison of the family.
+        pooled: difference of UA of pooled answers, mean over test sets, and its interval over
+            speakers; None where speakers are too few or not known.
     """
 
     protocol: str
     test: str | None
     reference: str
     system: str
+    unit: Unit
     n_pairs: int
     n_better: int
     n_worse: int
+    below: float
+    above: float
     difference: float
+    effect: float
     p: float
     p_holm: float
+    n_family: int
     reachable: bool
+    pooled: Interval | None
 
     @property
     def significant(self) -> bool:
@@ -55,11 +73,94 @@ class Comparison:
         return self.reference == _twin(self.system)
 
 
-def compare_all(table: ScoreTable) -> tuple[Comparison, ...]:
-    """Every pair of interest, over all folds of a protocol and for each test set with several."""
-    several = [test for test in table.tests if table.n_folds(test) > 1]
-    tests = [None, *(several if len(table.tests) > 1 else [])]
-    return tuple(c for test in tests for c in _compare(table, test))
+Pairs = Sequence[tuple[str, str]]
+"""Systems to compare: reference, system."""
+
+
+def compare_all(
+    table: ScoreTable, tallies: Tallies, asked: Pairs | None = None
+) -> tuple[Comparison, ...]:
+    """Pairs of systems over all of a protocol and for each test set, by the first unit of each.
+
+    Args:
+        table: scores of the protocol.
+        tallies: of its results; empty where no speaker is known.
+        asked: pairs of systems; None for those of `pairs`.
+    """
+    asked = pairs(table.systems) if asked is None else asked
+    tests = [None, *(table.tests if len(table.tests) > 1 else ())]
+    return tuple(
+        comparison
+        for test in tests
+        for unit in units(table, tallies, test)[:1]
+        for comparison in compare(table, tallies, test, unit, asked)
+    )
+
+
+def compare_by_other_units(
+    table: ScoreTable, tallies: Tallies, asked: Pairs | None = None
+) -> tuple[Comparison, ...]:
+    """The same pairs over all of a protocol, by what else can be paired; arguments as above."""
+    asked = pairs(table.systems) if asked is None else asked
+    return tuple(
+        comparison
+        for unit in units(table, tallies, None)[1:]
+        for comparison in compare(table, tallies, None, unit, asked)
+    )
+
+
+def compare(
+    table: ScoreTable,
+    tallies: Tallies,
+    test: str | None,
+    unit: Unit,
+    asked: Pairs,
+) -> list[Comparison]:
+    """Comparisons that make one family; a pair without a fold in common is left out.
+
+    Args:
+        table: scores of a protocol.
+        tallies: of the same results.
+        test: the test set, None for all.
+        unit: what is paired.
+        asked: pairs (reference, system).
+    """
+    meetings = [Meeting(table, tallies, test, *pair) for pair in asked]
+    tested = [
+        (meeting, scores, wilcoxon(*scores))
+        for meeting in meetings
+        if meeting.folds
+        for scores in [meeting.paired(unit)]
+    ]
+    family = Family.of([paired for *_, paired in tested])
+    return [
+        _comparison(meeting, unit, scores, paired, corrected)
+        for (meeting, scores, paired), corrected in zip(tested, family, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class Family:
+    """What correction makes of one comparison of several.
+
+    Args:
+        size: comparisons in the family.
+        p_holm: p-value after Holm's correction.
+        reachable: whether it could have been at or below LEVEL: Holm's correction of the least
+            p-values possible is a bound, as it never falls where a p-value rises.
+    """
+
+    size: int
+    p_holm: float
+    reachable: bool
+
+    @classmethod
+    def of(cls, tests: Sequence[PairedTest]) -> Iterator[Family]:
+        """The correction of each test."""
+        corrected = holm([test.p_value for test in tests])
+        least = holm([test.least_p for test in tests])
+        for p, bound in zip(corrected, least, strict=True):
+            yield cls(len(tests), float(p), bool(bound <= LEVEL))
 
 
 def pairs(systems: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -75,36 +176,31 @@ def _twin(system: str) -> str:
     return f"{trunk}-{SINGLE_TASK}" if variant in VARIANTS else system
 
 
-def _compare(table: ScoreTable, test: str | None) -> list[Comparison]:
-    found = [
-        comparison
-        for reference, system in pairs(table.systems)
-        if (comparison := _compare_two(table, test, reference, system)) is not None
-    ]
-    corrected = holm([comparison.p for comparison in found])
-    return [replace(c, p_holm=float(p)) for c, p in zip(found, corrected, strict=True)]
-
-
-def _compare_two(
-    table: ScoreTable, test: str | None, reference: str, system: str
-) -> Comparison | None:
-    """Comparison on the folds that both have, None where there are none; not yet corrected."""
-    below, above = table.by_fold(reference, test), table.by_fold(system, test)
-    shared = sorted(above.keys() & below.keys())
-    if not shared:
-        return None
-    paired = wilcoxon({f: above[f] for f in shared}, {f: below[f] for f in shared})
-    gains = np.round([fmean(above[f]) - fmean(below[f]) for f in shared], DECIMALS)
+def _comparison(
+    meeting: Meeting,
+    unit: Unit,
+    scores: tuple[Scores, Scores],
+    paired: PairedTest,
+    corrected: Family,
+) -> Comparison:
+    above, below = scores
+    gains = np.round([fmean(above[name]) - fmean(below[name]) for name in above], DECIMALS)
     return Comparison(
-        protocol=table.protocol,
-        test=test,
-        reference=reference,
-        system=system,
+        protocol=meeting.table.protocol,
+        test=meeting.test,
+        reference=meeting.reference,
+        system=meeting.system,
+        unit=unit,
         n_pairs=paired.n_pairs,
         n_better=int((gains > 0).sum()),
         n_worse=int((gains < 0).sum()),
+        below=fmean(fmean(seeds) for seeds in below.values()),
+        above=fmean(fmean(seeds) for seeds in above.values()),
         difference=float(gains.mean()),
+        effect=paired.rank_biserial,
         p=paired.p_value,
-        p_holm=paired.p_value,
-        reachable=paired.reachable,
+        p_holm=corrected.p_holm,
+        n_family=corrected.size,
+        reachable=corrected.reachable,
+        pooled=meeting.pooled_gain(),
     )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.corpora.corpus import Corpus, Problem, Utterance
 from voxaffect.errors import CorpusError
+from voxaffect.evaluation.extractions import OWN, extract_all
 from voxaffect.evaluation.run import CorpusSummary, summarise
+from voxaffect.features.frames import FrameGrid
 from voxaffect.features.store.store import FeatureStore, Progress
 from voxaffect.features.store.stored import StoredFeatures
 from voxaffect.files import digest
@@ -28,6 +30,7 @@ class Dataset:
         features: id -> float32 (T, F), memory-mapped.
         contents: id -> hash of the audio behind the frames.
         feature_settings: what the frames depend on beside the audio.
+        grid: where the frames lie in time.
     """
 
     utterances: Mapping[str, Utterance]
@@ -35,6 +38,7 @@ class Dataset:
     features: Mapping[str, NDArray[np.float32]]
     contents: Mapping[str, str]
     feature_settings: Mapping[str, object]
+    grid: FrameGrid = FrameGrid()
 
     def digest(self, ids: Iterable[str]) -> str:
         """Hash of all that decides what is learned from and answered for some utterances."""
@@ -71,11 +75,13 @@ class Prepared:
         dataset: what experiments work on.
         corpora: what of each corpus entered it.
         problems: recordings refused and damaged shards, each with a sentence.
+        others: name of a feature set -> the same utterances with its features.
     """
 
     dataset: Dataset
     corpora: tuple[CorpusSummary, ...]
     problems: tuple[Problem, ...]
+    others: Mapping[str, Dataset] = field(default_factory=dict)
 
 
 def prepare(
@@ -83,15 +89,19 @@ def prepare(
     taxonomy: Taxonomy,
     store: FeatureStore,
     *,
+    others: Mapping[str, FeatureStore] | None = None,
     n_jobs: int = 1,
     progress: Progress | None = None,
 ) -> Prepared:
     """Extract what is missing, leave out what has no class or no speech, and count both.
 
+    An utterance that one feature set refuses is left out of all.
+
     Args:
         corpora: as they were found.
         taxonomy: decides each utterance's class.
         store: where features lie.
+        others: name of a feature set that some systems need instead -> where it lies.
         n_jobs: processes that extract.
         progress: told of the extraction.
 
@@ -99,10 +109,10 @@ def prepare(
         CorpusError: a label is unknown, or a corpus has nothing left.
     """
     labelled = [corpus.select(lambda u: taxonomy.emotion(u) is not None) for corpus in corpora]
-    extraction = store.extract(
-        [u for corpus in labelled for u in corpus.utterances], n_jobs=n_jobs, progress=progress
-    )
-    used = [corpus.select(lambda u: u.id in extraction.features) for corpus in labelled]
+    stores = {OWN: store, **(others or {})}
+    everything = [u for corpus in labelled for u in corpus.utterances]
+    found = extract_all(stores, everything, n_jobs=n_jobs, progress=progress)
+    used = [corpus.select(lambda u: found.refuser(u.id) is None) for corpus in labelled]
     for corpus in used:
         if not corpus.utterances:
             raise CorpusError(
@@ -110,21 +120,31 @@ def prepare(
                 f"check the folder and [taxonomy.{corpus.name}]"
             )
     utterances = {u.id: u for corpus in used for u in corpus.utterances}
-    rate = store.extractor.grid.frames_per_s
+    grid = store.extractor.grid
     summaries = tuple(
         summarise(
             whole,
             kept,
             taxonomy,
-            n_refused=len(some.utterances) - len(kept.utterances),
-            speech_s=_n_frames(extraction.features, kept) / rate,
+            refused=found.refused(some.utterances),
+            speech_s=_n_frames(found.by_set[OWN].features, kept) / grid.frames_per_s,
         )
         for whole, some, kept in zip(corpora, labelled, used, strict=True)
     )
     targets = {i: taxonomy.encode(u) for i, u in utterances.items()}
-    contents = {i: extraction.features.content(i) for i in utterances}
-    dataset = Dataset(utterances, targets, extraction.features, contents, store.settings)
-    return Prepared(dataset, summaries, (*extraction.damaged, *extraction.refused))
+    datasets = {}
+    for name, extraction in found.by_set.items():
+        features = extraction.features
+        contents = {i: features.content(i) for i in utterances}
+        datasets[name] = Dataset(
+            utterances,
+            targets,
+            features,
+            contents,
+            stores[name].settings,
+            stores[name].extractor.grid,
+        )
+    return Prepared(datasets.pop(OWN), summaries, tuple(found.problems()), datasets)
 
 
 def _n_frames(features: StoredFeatures, corpus: Corpus) -> int:

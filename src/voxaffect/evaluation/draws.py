@@ -55,6 +55,29 @@ def deal(pool: Iterable[Utterance], label_of: Mapping[str, int], key: str) -> li
     return [tuple(cards[i::TENTHS]) for i in range(min(TENTHS, len(cards)))]
 
 
+def draw_share(
+    pool: Iterable[Utterance], share: float, label_of: Mapping[str, int], key: str
+) -> Group:
+    """A share of every corpus's every class, rounded to whole utterances, one at least.
+
+    Draws with one key are nested: a smaller share's utterances are among a larger one's.
+
+    Args:
+        pool: the utterances.
+        share: above 0, at most 1.
+        label_of: id -> emotion class.
+        key: what the draw hangs on.
+
+    Raises:
+        FoldError: an utterance has no class.
+    """
+    strata: dict[tuple[str, int], list[Utterance]] = {}
+    for u in sorted(pool, key=lambda u: _hash(key, u.id)):
+        strata.setdefault((u.corpus, class_of(u.id, label_of)), []).append(u)
+    kept = {stratum: max(1, int(share * len(group) + 0.5)) for stratum, group in strata.items()}
+    return tuple(u for stratum, group in strata.items() for u in group[: kept[stratum]])
+
+
 def by_speaker(pool: Iterable[Utterance]) -> list[Group]:
     """The utterances of each speaker, speakers and utterances sorted by name."""
     speakers: dict[str, list[Utterance]] = {}

@@ -10,9 +10,11 @@ from dataclasses import replace
 from math import ceil
 from typing import Any
 
-from voxaffect.errors import ArtefactError, FoldError
+from voxaffect.errors import ArtefactError, FeatureError, FoldError
 from voxaffect.evaluation.dataset import Dataset
+from voxaffect.evaluation.described import facts_of
 from voxaffect.evaluation.fold_data import FoldData
+from voxaffect.evaluation.folds import Fold
 from voxaffect.evaluation.job import Batch, Failure, Job, Outcome
 from voxaffect.evaluation.leakage import Ledger
 from voxaffect.evaluation.plan import Plan
@@ -33,9 +35,11 @@ def run(
     *,
     n_jobs: int = 1,
     note: str = "",
+    others: Mapping[str, Dataset] | None = None,
     context: Mapping[str, Any] | None = None,
     on_plan: Callable[[int, int], None] | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
+    data_of: Callable[[Fold, Dataset, str], FoldData] = FoldData.of,
 ) -> Run:
     """Compute what is missing of a plan and return the whole run.
 
@@ -50,19 +54,32 @@ def run(
         folder: where results lie; only this process writes there.
         n_jobs: jobs at once; where they run is up to joblib's backend.
         note: a sentence to stand wherever a number is shown.
+        others: name of a feature set that some systems need -> the same utterances with it.
         context: settings beyond the plan that the report should show.
         on_plan: told how many results are there already, and how many there will be.
         on_outcome: told of every job as it ends.
+        data_of: what a fold is computed from; another one asks about other test sets.
 
     Raises:
         FoldError: the corpora do not allow a single fold of the plan.
+        FeatureError: a system needs a feature set that is not among the others, or that is of
+            other utterances.
     """
     failures: list[dict[str, str]] = []
+    datasets = {None: dataset} | dict(others or {})
+    _refuse_unlike(plan, datasets)
     folds = plan.folds(dataset, lambda fault: failures.append(_refusal(fault)))
     ledger = Ledger.of(dataset.utterances, dataset.features, dataset.contents)
     stated = {fold.name: ledger.statement(fold) for fold in folds}
-    jobs = _jobs(plan, [FoldData.of(f, dataset, stated[f.name].sentence()) for f in folds])
+    jobs = _jobs(
+        plan,
+        {
+            name: [data_of(f, datasets[name], stated[f.name].sentence()) for f in folds]
+            for name in {system.features for system in plan.systems}
+        },
+    )
     folder.remove_unfinished()
+    folder.write_utterances(facts_of(dataset, corpora))
     missing = {job.name for job in jobs if not _is_done(job, folder)}
     if on_plan is not None:
         on_plan(len(jobs) - len(missing), len(jobs))
@@ -94,15 +111,36 @@ def run(
     return folder.load()
 
 
-def _jobs(plan: Plan, folds: Sequence[FoldData]) -> list[Job]:
-    """All jobs: seed by seed, and in each the longest first, so that no core waits at the end."""
+def _jobs(plan: Plan, data: Mapping[str | None, Sequence[FoldData]]) -> list[Job]:
+    """All jobs: seed by seed, and in each the longest first, so that no core waits at the end.
+
+    Args:
+        plan: what is asked for.
+        data: feature set -> data of every fold; None is the run's own.
+    """
+    n_folds = len(next(iter(data.values())))
     jobs = [
-        Job(data, system, plan.options, seed)
+        Job(data[system.features][number], system, plan.options, seed)
         for seed in plan.seeds
-        for data in folds
+        for number in range(n_folds)
         for system in plan.systems
     ]
     return sorted(jobs, key=lambda job: (plan.seeds.index(job.seed), -job.cost()))
+
+
+def _refuse_unlike(plan: Plan, datasets: Mapping[str | None, Dataset]) -> None:
+    """Every system's features must be there, and of the utterances that the folds are made of."""
+    for system in plan.systems:
+        if system.features not in datasets:
+            raise FeatureError(
+                f"{system.name} needs the features {system.features!r}, which were not prepared; "
+                "prepare them, or leave it out"
+            )
+        if datasets[system.features].utterances.keys() != datasets[None].utterances.keys():
+            raise FeatureError(
+                f"the features {system.features!r} of {system.name} are of other utterances than "
+                "the run's own; prepare both together, so that all systems have the same folds"
+            )
 
 
 def _batches(jobs: Sequence[Job], n_jobs: int) -> list[Batch]:

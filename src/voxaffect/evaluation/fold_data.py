@@ -28,6 +28,7 @@ class FoldData:
         digests: of train, dev and test: hashes of all that decides what is learned and answered.
         leakage: what the sets share, in a sentence.
         n_train_frames: frames that are learned from.
+        train_share: share of the protocol's training set that is learned from.
     """
 
     fold: str
@@ -40,6 +41,7 @@ class FoldData:
     digests: tuple[str, ...]
     leakage: str
     n_train_frames: int
+    train_share: float = 1.0
 
     @property
     def n_train_bytes(self) -> int:
@@ -61,10 +63,12 @@ class FoldData:
             test=test,
             digests=tuple(dataset.digest(ids) for ids in sets),
             leakage=leakage,
-            n_train_frames=int(_lengths(train).sum()),
+            n_train_frames=int(lengths_of(train).sum()),
+            train_share=fold.train_share,
         )
 
 
-def _lengths(examples: Examples) -> NDArray[np.integer]:
+def lengths_of(examples: Examples) -> NDArray[np.integer]:
+    """Frames of every example (N,); no stored frame is looked into."""
     frames = examples.frames
     return frames.lengths if isinstance(frames, StoredFrames) else np.array([*map(len, frames)])

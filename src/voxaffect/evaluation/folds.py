@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import InitVar, dataclass
+from dataclasses import InitVar, dataclass, replace
 from functools import partial
 from typing import Literal
 
 from voxaffect.corpora.corpus import UNKNOWN_SPEAKER, Utterance
 from voxaffect.errors import FoldError
-from voxaffect.evaluation.draws import Group, by_speaker, class_of, deal, draw_tenth
+from voxaffect.evaluation.draws import Group, by_speaker, class_of, deal, draw_share, draw_tenth
 from voxaffect.taxonomy import EMOTION
 
 Protocol = Literal["within", "cross", "aggregated"]
@@ -40,7 +40,8 @@ class Fold:
     aggregated: no utterance is in two sets.
 
     Args:
-        name: `within/emodb/03`, `cross/emodb`, `aggregated`.
+        name: `within/emodb/03`, `cross/emodb`, `aggregated`; `cross/emodb@0.1` where a share of the
+            training set is left.
         protocol: whose rule holds.
         test_name: what is left out, `emodb/03`, `emodb`, `iemocap:natural`; or `aggregated`.
         train: ids to train on, sorted.
@@ -48,6 +49,7 @@ class Fold:
         test: ids to be scored on, sorted.
         utterances: id -> utterance; read to check the rule, not kept.
         label_of: id -> emotion class; read, not kept.
+        train_share: share of the protocol's training set that `train` is.
 
     Raises:
         FoldError: a set is empty, sets overlap, an utterance is unknown or has no class, the rule
@@ -62,6 +64,7 @@ class Fold:
     test: tuple[str, ...]
     utterances: InitVar[Mapping[str, Utterance]]
     label_of: InitVar[Mapping[str, int]]
+    train_share: float = 1.0
 
     def __post_init__(
         self, utterances: Mapping[str, Utterance], label_of: Mapping[str, int]
@@ -198,6 +201,41 @@ def aggregated(utterances: Iterable[Utterance], label_of: Mapping[str, int], see
     dev = draw_tenth(left, label_of, f"{seed} aggregated dev")
     train = _without(_without(pool, test), dev)
     return make_fold("aggregated", "aggregated", train, dev, test, label_of=label_of)
+
+
+def thinned(
+    fold: Fold,
+    share: float,
+    utterances: Mapping[str, Utterance],
+    label_of: Mapping[str, int],
+    seed: int,
+) -> Fold:
+    """A fold with a share of its training set; dev and test stay.
+
+    Shares of one fold are nested, and every corpus and class keeps its part (`draw_share`).
+
+    Args:
+        fold: with its whole training set.
+        share: above 0; 1 gives the fold itself.
+        utterances: id -> utterance of all its sets.
+        label_of: id -> emotion class.
+        seed: decides who is left.
+
+    Raises:
+        FoldError: as `Fold`.
+    """
+    if share == 1:
+        return fold
+    pool = [utterances[i] for i in fold.train]
+    left = draw_share(pool, share, label_of, f"{seed} {fold.name} share")
+    return replace(
+        fold,
+        name=f"{fold.name}@{share:g}",
+        train=tuple(sorted(u.id for u in left)),
+        train_share=share,
+        utterances=utterances,
+        label_of=label_of,
+    )
 
 
 def hold_out_dev(

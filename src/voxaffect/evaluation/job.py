@@ -22,7 +22,7 @@ from voxaffect.systems import NetSystem, Options, System
 from voxaffect.taxonomy import EMOTION
 
 LSTM_COST = 8.0
-"""Time that an LSTM takes for a frame, relative to the other systems; only orders the work."""
+"""Time that an LSTM takes for a byte of frames, relative to other systems; only orders the work."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ class Job:
         if not isinstance(self.system, NetSystem):
             return None
         settings = self.system.net_settings(self.options)
-        return repr((self.seed, settings.trunk, settings.training, settings.private_layers))
+        shape = (settings.trunk, settings.training, settings.private_layers)
+        return repr((self.seed, self.data.train_share, *shape))
 
     @property
     def stack_size(self) -> int:
@@ -81,7 +82,7 @@ class Job:
     def cost(self) -> float:
         """Expected work, in arbitrary units."""
         recurrent = isinstance(self.system, NetSystem) and self.system.recurrent
-        return self.data.n_train_frames * (LSTM_COST if recurrent else 1.0)
+        return self.data.n_train_bytes * (LSTM_COST if recurrent else 1.0)
 
     def compute(self) -> FoldResult:
         """Train and test.
@@ -104,6 +105,7 @@ class Job:
         data = self.data
         answers = classifier.answer(data.test.frames)
         restarted = {"restarted": self.restarted} if self.restarted else {}
+        thinned = {"train_share": data.train_share} if data.train_share < 1 else {}
         return FoldResult(
             protocol=data.protocol,
             fold=data.fold,
@@ -121,6 +123,7 @@ class Job:
                 "n_train": len(data.train),
                 "n_dev": len(data.dev),
                 "leakage": data.leakage,
+                **thinned,
                 **restarted,
                 **classifier.details(),
             },

@@ -11,7 +11,16 @@ from typing import Any
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import FoldError
 from voxaffect.evaluation.dataset import Dataset
-from voxaffect.evaluation.folds import Dev, Fold, Protocol, Refused, aggregated, cross, within
+from voxaffect.evaluation.folds import (
+    Dev,
+    Fold,
+    Protocol,
+    Refused,
+    aggregated,
+    cross,
+    thinned,
+    within,
+)
 from voxaffect.systems import Options, System
 
 
@@ -26,7 +35,10 @@ class Plan:
         options: settings that the systems share.
         dev: whether the dev set shares speakers with the training set.
         split_style: corpora whose natural and acted parts are left out in turn.
-        split_seed: decides who is dev, and who is test when all corpora are shuffled.
+        split_seed: decides who is dev, who is test when all corpora are shuffled, and who is left
+            where training sets are thinned.
+        train_shares: shares of the training sets that are learned from, each in folds of its own;
+            1 is all.
     """
 
     protocols: tuple[Protocol, ...]
@@ -36,9 +48,11 @@ class Plan:
     dev: Dev = "utterances"
     split_style: tuple[str, ...] = ()
     split_seed: int = 0
+    train_shares: tuple[float, ...] = (1.0,)
 
     def settings(self) -> dict[str, Any]:
         """The plan as plain values, for the report."""
+        thinned = {} if self.train_shares == (1.0,) else {"train_shares": [*self.train_shares]}
         return {
             "protocols": list(self.protocols),
             "systems": {s.name: s.settings(self.options) for s in self.systems},
@@ -46,10 +60,11 @@ class Plan:
             "dev": self.dev,
             "split_style": list(self.split_style),
             "split_seed": self.split_seed,
+            **thinned,
         }
 
     def folds(self, dataset: Dataset, on_refused: Refused) -> tuple[Fold, ...]:
-        """Every fold of every protocol that the corpora allow.
+        """Every fold of every protocol that the corpora allow, with every share of its training.
 
         Args:
             dataset: the corpora's utterances.
@@ -69,7 +84,13 @@ class Plan:
             raise refused[0]
         for refusal in refused:
             on_refused(refusal)
-        return tuple(folds)
+        return tuple(self._thinned(folds, dataset))
+
+    def _thinned(self, folds: Sequence[Fold], dataset: Dataset) -> Iterator[Fold]:
+        people, labels, seed = dataset.utterances, dataset.labels(), self.split_seed
+        for share in self.train_shares:
+            for fold in folds:
+                yield thinned(fold, share, people, labels, seed)
 
     def _builders(
         self, dataset: Dataset, on_refused: Refused

@@ -60,6 +60,11 @@ class FoldResult:
         """The corpus under test, `emodb`; `aggregated` where all corpora are mixed."""
         return self.test_name.split("/")[0]
 
+    @property
+    def train_share(self) -> float:
+        """Share of the fold's training set that was learned from; 1 for all of it."""
+        return float(self.details.get("train_share", 1.0))
+
 
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error)
 

@@ -1,6 +1,7 @@
 """A run on disk: what was asked, of which corpora, and every fold's result.
 
 `run.json` holds settings, corpora, versions and the list of results that belong to the run;
+`utterances.csv` has a row for each utterance that was used;
 `results/<protocol>/<system>-<seed>-<digest>.npz` each hold one, named by the digest of everything
 that decides it. So a result of other settings or of changed audio is never taken for this run's.
 """
@@ -11,7 +12,7 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 from voxaffect.corpora.corpus import Corpus
 from voxaffect.errors import ArtefactError
 from voxaffect.evaluation.results import FoldResult, load_result, save_result
+from voxaffect.evaluation.utterance_facts import UtteranceFacts, facts_csv, read_facts
 from voxaffect.files import write_text
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS, Taxonomy
 
@@ -26,7 +28,13 @@ UNFINISHED_S = 3600.0
 """Age of a file that nobody writes any more; a result takes a moment."""
 
 REFUSED = "recording refused"
-"""Kind of the problems of utterances that have a class but no features."""
+"""Begins the kind of the problems of utterances that have a class but no features."""
+
+FACTS = "utterances.csv"
+"""Who speaks, how, and how long, a row an utterance."""
+
+APART = ("results", "thinned", "utterances")
+"""What lies beside the header, in files of its own."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +80,17 @@ class CorpusSummary:
     def n_found(self) -> int:
         """Utterances that the corpus holds: used, excluded by their label, or refused."""
         excluded = sum(self.excluded.values())
-        return self.n_utterances + excluded + self.problems.get(REFUSED, 0)
+        refused = sum(n for kind, n in self.problems.items() if kind.startswith(REFUSED))
+        return self.n_utterances + excluded + refused
 
 
 def summarise(
-    whole: Corpus, used: Corpus, taxonomy: Taxonomy, *, n_refused: int, speech_s: float
+    whole: Corpus,
+    used: Corpus,
+    taxonomy: Taxonomy,
+    *,
+    refused: Mapping[str, int],
+    speech_s: float,
 ) -> CorpusSummary:
     """Summary of a corpus, of which only some utterances entered the run.
 
@@ -84,13 +98,11 @@ def summarise(
         whole: the corpus as it was found.
         used: the utterances with a class and with frames.
         taxonomy: decides what is excluded.
-        n_refused: utterances with a class whose recording could not be used.
+        refused: kind of refusal -> utterances with a class whose recording could not be used.
         speech_s: seconds of speech in the utterances used.
     """
     excluded = Counter(u.label for u in whole.utterances if taxonomy.emotion(u) is None)
-    problems = Counter(p.kind for p in whole.problems)
-    if n_refused:
-        problems[REFUSED] = n_refused
+    problems = Counter(p.kind for p in whole.problems) + Counter(refused)
     emotion = used.count(taxonomy.emotion)
     gender = used.count(lambda u: u.gender or "unknown")
     naturalness = used.count(lambda u: u.naturalness or "unknown")
@@ -125,8 +137,10 @@ class Run:
         note: a sentence to stand wherever a number is shown, such as that speech was simulated.
         failures: folds that could not be computed: fold, system, seed, reason.
         wall_s: wall time of all sessions of the run together, in seconds.
+        utterances: facts of every utterance by id; runs of earlier versions have none.
         leakage: fold -> what its sets share, in numbers (`LeakageStatement.plain`); runs of
             earlier versions have a sentence in their results only.
+        thinned: results of folds with a share of their training set; no score table shows them.
     """
 
     settings: dict[str, Any]
@@ -136,7 +150,9 @@ class Run:
     note: str = ""
     failures: tuple[dict[str, str], ...] = ()
     wall_s: float = 0.0
+    utterances: Mapping[str, UtteranceFacts] = field(default_factory=dict)
     leakage: dict[str, Any] = field(default_factory=dict)
+    thinned: tuple[FoldResult, ...] = ()
 
 
 class RunFolder:
@@ -155,7 +171,7 @@ class RunFolder:
 
     def write_header(self, run: Run, wanted: Sequence[str]) -> None:
         """Write everything but the results, and the names of those that belong to the run."""
-        header = {k: v for k, v in asdict(run).items() if k != "results"}
+        header = {k: v for k, v in asdict(run).items() if k not in APART}
         text = json.dumps({**header, "results": list(wanted)}, indent=1, ensure_ascii=False)
         write_text(self.root / "run.json", text + "\n")
 
@@ -164,10 +180,14 @@ class RunFolder:
         name = result_name(result.protocol, result.system, result.seed, result.settings_digest)
         save_result(result, self.path(name))
 
+    def write_utterances(self, utterances: Mapping[str, UtteranceFacts]) -> None:
+        """Write the facts of all utterances, whole or not at all."""
+        write_text(self.root / FACTS, facts_csv(utterances))
+
     def remove_unfinished(self) -> None:
         """Remove what a killed process had begun to write, and nobody writes any more."""
-        found = (*self.root.glob(".run.json.*"), *self.root.glob("results/*/.*.npz.*"))
-        for path in found:
+        patterns = (".run.json.*", f".{FACTS}.*", "results/*/.*.npz.*")
+        for path in (path for pattern in patterns for path in self.root.glob(pattern)):
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > UNFINISHED_S:
                     path.unlink()
@@ -204,10 +224,13 @@ class RunFolder:
             corpora = tuple(CorpusSummary(**c) for c in header.pop("corpora"))
             failures = tuple(header.pop("failures"))
             paths = [self.path(name) for name in header.pop("results")]
+            found = order([load_result(path) for path in paths if path.exists()])
             return Run(
                 corpora=corpora,
                 failures=failures,
-                results=order([load_result(path) for path in paths if path.exists()]),
+                results=tuple(r for r in found if r.train_share == 1),
+                thinned=tuple(r for r in found if r.train_share < 1),
+                utterances=read_facts(self.root / FACTS),
                 **header,
             )
         except (KeyError, TypeError) as fault:

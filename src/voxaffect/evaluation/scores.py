@@ -21,6 +21,14 @@ SINGLE_TASK = "stl"
 VARIANTS = (SINGLE_TASK, "mtl", "gender", "naturalness")
 """What follows the trunk in the name of a system, in the order of the paper's tables."""
 
+BEYOND = (
+    *("mtl-rates", "mtl-private", "mtl-extended", "mtl-uncertainty", "mtl-gradnorm"),
+    *("mean", "svm", "logistic", "egemaps-svm", "egemaps-logistic"),
+    *("compare-svm", "compare-logistic", "majority"),
+)
+"""What the paper's systems are compared with: variants, then baselines, by what follows
+the trunk in their name, or by their name."""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -70,9 +78,18 @@ class Score:
 
     def pooled(self, measure: Callable[[Counts], float]) -> float:
         """A measure of all folds' answers together, mean over seeds."""
-        seeds = sorted({seed for fold in self.matrices.values() for seed in fold})
         folds = self.matrices.values()
-        return fmean(measure(_total(f[seed] for f in folds if seed in f)) for seed in seeds)
+        return fmean(measure(_total(f[seed] for f in folds if seed in f)) for seed in self.seeds)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of any fold, in ascending order."""
+        return tuple(sorted({seed for fold in self.matrices.values() for seed in fold}))
+
+    @property
+    def n_utterances(self) -> int:
+        """Utterances tested, each counted once whatever the seeds."""
+        return sum(int(next(iter(seeds.values())).sum()) for seeds in self.matrices.values())
 
     @property
     def n_seeds(self) -> int:
@@ -165,11 +182,13 @@ def shares(counts: Counts) -> NDArray[np.float64]:
 
 
 def display_order(systems: Iterable[str]) -> tuple[str, ...]:
-    """Systems in the order of the paper's tables, whatever else there is behind them."""
+    """Systems in the order of the paper's tables, then variants, baselines, and all others."""
+    kinds = (*VARIANTS, *BEYOND)
 
     def place(system: str) -> tuple[int, str]:
-        variant = system.rpartition("-")[2]
-        return (VARIANTS.index(variant) if variant in VARIANTS else len(VARIANTS), system)
+        after_trunk = system.partition("-")[2]
+        kind = system if system in kinds else after_trunk
+        return kinds.index(kind) if kind in kinds else len(kinds), system
 
     return tuple(sorted(systems, key=place))
 

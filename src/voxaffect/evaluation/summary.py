@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
-from voxaffect.evaluation.comparisons import Comparison, compare_all
+from voxaffect.evaluation.bootstrap import Interval, intervals
+from voxaffect.evaluation.comparisons import Comparison, compare_all, compare_by_other_units
 from voxaffect.evaluation.exposure import Exposure, exposures
+from voxaffect.evaluation.group_scores import GroupScores, group_scores
+from voxaffect.evaluation.reliability import Reliability, reliabilities
 from voxaffect.evaluation.run import PROTOCOLS, CorpusSummary, Run
 from voxaffect.evaluation.scores import ScoreTable, score_table
+from voxaffect.evaluation.tallies import known_speakers, stated_speakers, tallies
 from voxaffect.taxonomy import NATURALNESS
 
 
@@ -19,14 +24,34 @@ class Summary:
     Args:
         tables: one for each protocol that has results, in the protocols' order.
         comparisons: of each protocol, over all its folds and for each test set.
+        by_other_units: the same over all folds, where something else can be paired too.
+        intervals: (protocol, test set, system) -> interval of the pooled UA; the test set None is
+            the mean over all. Absent where speakers are too few or not known.
         styles: test set -> `natural` or `acted`; a test set that mixes both is absent.
-        exposures: what the folds of each protocol share with their training data.
+        run: what they are of.
     """
 
     tables: tuple[ScoreTable, ...]
     comparisons: tuple[Comparison, ...]
     styles: Mapping[str, str]
-    exposures: tuple[Exposure, ...] = ()
+    run: Run
+    by_other_units: tuple[Comparison, ...] = ()
+    intervals: Mapping[tuple[str, str | None, str], Interval] = field(default_factory=dict)
+
+    @cached_property
+    def groups(self) -> GroupScores | None:
+        """For whom the systems work; worked out when it is asked for, as the next."""
+        return group_scores(self.run)
+
+    @cached_property
+    def reliabilities(self) -> tuple[Reliability, ...]:
+        """How far confidences can be trusted."""
+        return reliabilities(self.run)
+
+    @cached_property
+    def exposures(self) -> tuple[Exposure, ...]:
+        """What the folds of each protocol share with their training data."""
+        return exposures(self.run)
 
     def table(self, protocol: str) -> ScoreTable | None:
         """Scores of a protocol, None where it was not run."""
@@ -40,15 +65,34 @@ class Summary:
         """Comparisons on a test set of a protocol, or on all of it."""
         return tuple(c for c in self.comparisons if (c.protocol, c.test) == (protocol, test))
 
+    def intervals_of(self, protocol: str) -> dict[tuple[str | None, str], Interval]:
+        """(Test set, None for the mean; system) -> interval, of one protocol."""
+        return {
+            (test, system): interval
+            for (where, test, system), interval in self.intervals.items()
+            if where == protocol
+        }
+
 
 def summarise_run(run: Run) -> Summary:
     """All numbers that a report shows."""
+    speaker_of = known_speakers(run.results, stated_speakers(run))
     by_protocol = [[r for r in run.results if r.protocol == name] for name in PROTOCOLS]
-    tables = tuple(score_table(results) for results in by_protocol if results)
-    comparisons = tuple(c for table in tables for c in compare_all(table))
+    found = [(score_table(rs), tallies(rs, speaker_of)) for rs in by_protocol if rs]
+    tables = tuple(table for table, _ in found)
     tests = {test for table in tables for test in table.tests}
-    styles = {test: style for test in sorted(tests) if (style := style_of(test, run.corpora))}
-    return Summary(tables, comparisons, styles, exposures(run))
+    return Summary(
+        tables=tables,
+        comparisons=tuple(c for pair in found for c in compare_all(*pair)),
+        styles={test: style for test in sorted(tests) if (style := style_of(test, run.corpora))},
+        run=run,
+        by_other_units=tuple(c for pair in found for c in compare_by_other_units(*pair)),
+        intervals={
+            (table.protocol, *cell): interval
+            for table, counted in found
+            for cell, interval in intervals(counted, table.tests).items()
+        },
+    )
 
 
 def style_of(test: str, corpora: Iterable[CorpusSummary]) -> str | None:

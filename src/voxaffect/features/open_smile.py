@@ -83,7 +83,7 @@ class OpenSmile:
             "extractor": "opensmile",
             "version": VERSION,
             "set": self.name,
-            "library": str(_library().__version__),
+            "library": str(opensmile_library().__version__),
         }
 
     @classmethod
@@ -115,14 +115,19 @@ class OpenSmile:
         return np.ascontiguousarray(values)
 
     def _smile(self) -> Any:
-        library = _library()
+        library = opensmile_library()
         return library.Smile(
             feature_set=library.FeatureSet[self.name],
             feature_level=library.FeatureLevel.LowLevelDescriptors,
         )
 
 
-def _library() -> Any:
+def opensmile_library() -> Any:
+    """The library itself, which is imported here alone.
+
+    Raises:
+        FeatureError: it is not installed.
+    """
     try:
         import opensmile  # noqa: PLC0415
     except ImportError as fault:

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from voxaffect.evaluation.amounts import by_amount
 from voxaffect.evaluation.run import PROTOCOLS, Run
 from voxaffect.evaluation.scores import ScoreTable
 from voxaffect.evaluation.summary import Summary
-from voxaffect.files import digest
-from voxaffect.report import class_gains, facts, leakage, published, tables, words
+from voxaffect.report import (
+    amounts,
+    class_gains,
+    facts,
+    groups,
+    leakage,
+    paired,
+    published,
+    reliability,
+    tables,
+)
 from voxaffect.report.figures.style import Picture
+from voxaffect.report.making import making
+from voxaffect.report.per_fold import per_fold
 from voxaffect.report.section import Section
-from voxaffect.report.table import Table, count, duration, listing
+from voxaffect.report.table import Table
 
 TITLES = {
     "within": "Within each corpus",
@@ -28,30 +40,31 @@ ASKED = {
 }
 
 
-def sections(run: Run, summary: Summary, pictures: Sequence[Picture]) -> tuple[Section, ...]:
-    """All sections of a report."""
-    return (
+def sections(
+    run: Run, summary: Summary, pictures: Sequence[Picture], *more: Section | None
+) -> tuple[Section, ...]:
+    """All sections of a report: a line each, None where a run has nothing for one.
+
+    Args:
+        run: what was run.
+        summary: its numbers.
+        pictures: its figures.
+        more: sections from beside the run; they stand behind the questions to all experiments.
+    """
+    found: tuple[Section | None, ...] = (
         *(_protocol(name, summary, pictures) for name in PROTOCOLS),
-        Section(
-            key="corpora",
-            title="The corpora",
-            tables=(facts.overview(run.corpora), facts.left_out(run.corpora)),
-            more=(facts.provenance(run.corpora),),
-            more_title="Titles, licences, citations and digests",
-        ),
-        *_topics(run, summary, pictures),
-        _making(run),
-    )
-
-
-def _topics(run: Run, summary: Summary, pictures: Sequence[Picture]) -> Iterator[Section]:
-    """Sections that stand only where the run has something for them."""
-    found = (
         class_gains.section(summary, pictures),
         published.section(run, summary),
+        amounts.section(by_amount(run), pictures),
+        groups.section(summary, pictures),
+        reliability.section(summary, pictures),
+        *more,
+        _corpora(run),
         leakage.section(run, summary),
+        per_fold(run),
+        making(run),
     )
-    yield from (section for section in found if section is not None)
+    return tuple(section for section in found if section is not None)
 
 
 def _protocol(name: str, summary: Summary, pictures: Sequence[Picture]) -> Section:
@@ -71,42 +84,31 @@ def _protocol(name: str, summary: Summary, pictures: Sequence[Picture]) -> Secti
 
 def _first(table: ScoreTable, summary: Summary) -> Iterator[Table]:
     yield tables.unweighted_accuracy(summary, table)
+    if summary.intervals_of(table.protocol):
+        yield tables.pooled_accuracy(summary, table)
     found = [c for c in summary.compared(table.protocol) if c.n_pairs > 1]
     if found:
-        yield tables.comparisons(found)
+        yield paired.comparisons(found)
 
 
 def _more(table: ScoreTable, summary: Summary) -> Iterator[Table]:
+    if not summary.intervals_of(table.protocol):
+        yield tables.pooled_accuracy(summary, table)
     yield from tables.secondary(table)
     yield tables.class_recalls(table)
     if table.protocol == "aggregated":
         yield from (tables.confusion(table, system) for system in table.systems)
+    others = [c for c in summary.by_other_units if c.protocol == table.protocol]
     single = [c for test in table.tests for c in summary.compared(table.protocol, test)]
-    if single:
-        yield tables.comparisons(single)
+    if others or single:
+        yield paired.comparisons([*others, *single])
 
 
-def _making(run: Run) -> Section:
-    """The protocol card: what a reader needs to do it again, or to doubt it."""
-    settings = facts.pairs("Settings", ("Setting", "Value"), words.flat(run.settings))
-    versions = facts.pairs("Made with", ("Library or machine", "Version"), run.versions)
-    failed = (facts.failures(run),) if run.failures else ()
+def _corpora(run: Run) -> Section:
     return Section(
-        key="making",
-        title="How it was run",
-        tables=(*failed, facts.pairs("Protocol card", ("Run", ""), _card(run))),
-        more=(settings, versions),
-        more_title="Settings and versions",
+        key="corpora",
+        title="The corpora",
+        tables=(facts.overview(run.corpora), facts.left_out(run.corpora)),
+        more=(facts.provenance(run.corpora),),
+        more_title="Titles, licences, citations and digests",
     )
-
-
-def _card(run: Run) -> dict[str, str]:
-    return {
-        "Results": count(len(run.results)),
-        "Folds": count(len({r.fold for r in run.results})),
-        "Results that failed": count(len(run.failures)),
-        "Seeds": listing([str(seed) for seed in sorted({r.seed for r in run.results})]) or "none",
-        "Settings digest": digest(run.settings),
-        "Wall time": duration(run.wall_s),
-        "Training and testing, all results": duration(sum(r.seconds for r in run.results)),
-    }

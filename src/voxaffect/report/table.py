@@ -93,6 +93,11 @@ def p_value(value: float) -> str:
     return "< .001" if value < 0.001 else decimal(value)
 
 
+def percent(share: float) -> str:
+    """`10 %`, `2.5 %`."""
+    return f"{100 * share:g} %"
+
+
 def count(value: int) -> str:
     """`10,967`."""
     return f"{value:,}"

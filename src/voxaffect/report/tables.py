@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import fmean
 
 import numpy as np
 
 from voxaffect.evaluation import metrics
+from voxaffect.evaluation.bootstrap import N_RESAMPLES, Interval
 from voxaffect.evaluation.comparisons import Comparison
 from voxaffect.evaluation.metrics import Counts
 from voxaffect.evaluation.scores import Score, ScoreTable, shares
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report import leakage
+from voxaffect.report.paired import NO_INTERVAL, bracketed, lost_classes
 from voxaffect.report.table import (
     ABSENT,
     Cell,
     Table,
     count,
     decimal,
-    p_value,
-    plural,
-    signed,
     whole,
 )
 from voxaffect.taxonomy import EMOTION, NATURALNESS
@@ -28,9 +28,10 @@ from voxaffect.taxonomy import EMOTION, NATURALNESS
 TWIN = (
     "* differs from its single-task twin on the same folds (Wilcoxon signed-rank, Holm, p ≤ .05)."
 )
-METHOD = (
-    "Wilcoxon signed-rank test, two-sided, over folds; seeds averaged first. Holm's correction "
-    "counts the comparisons on the same test set."
+INTERVAL = (
+    f"95 % bootstrap intervals: {count(N_RESAMPLES)} resamples of whole speakers, drawn within "
+    "each corpus; seeds averaged first. They say how far other speakers of the same corpora could "
+    "move a UA; corpora, training data and seeds stay as they are."
 )
 TEST_SET = {"within": "Corpus", "cross": "Corpus left out", "aggregated": "Test set"}
 
@@ -58,10 +59,24 @@ TITLES = {
 CONFUSION = {"within": "", "cross": "", "aggregated": "Table 4. "}
 
 
+def pooled_accuracy(summary: Summary, table: ScoreTable) -> Table:
+    """UA of the answers of all folds together, with its interval over speakers."""
+    known = summary.intervals_of(table.protocol)
+    rows = [_pooled_row(table, test, [test], known) for test in table.tests]
+    if several := len(table.tests) > 1:
+        rows.append(_pooled_row(table, None, table.tests, known))
+    return Table(
+        title="UA of the pooled answers of all folds, with 95 % intervals over speakers",
+        columns=(TEST_SET[table.protocol], *table.systems),
+        rows=tuple(rows),
+        notes=tuple(_interval_notes(known, len(rows) * len(table.systems))),
+        n_last=int(several),
+    )
+
+
 def secondary(table: ScoreTable) -> tuple[Table, ...]:
     """The same test sets by other measures, over the pooled answers of all folds."""
     measures = {
-        "UA of the pooled answers of all folds": metrics.unweighted_accuracy,
         "Weighted accuracy: share of right answers": metrics.weighted_accuracy,
         "Macro F1": metrics.macro_f1,
     }
@@ -96,46 +111,31 @@ def confusion(table: ScoreTable, system: str) -> Table:
     )
 
 
-def comparisons(found: Sequence[Comparison]) -> Table:
-    """Systems paired on the same folds."""
-    rows = tuple(
-        (
-            Cell(c.system),
-            Cell(c.reference),
-            Cell(c.test or "all"),
-            Cell(count(c.n_pairs)),
-            Cell(signed(c.difference)),
-            Cell(f"{c.n_better} : {c.n_worse}"),
-            Cell(p_value(c.p)),
-            Cell(p_value(c.p_holm)),
-            Cell(verdict(c)),
-        )
-        for c in found
-    )
-    return Table(
-        title="Compared on the same folds",
-        columns=(
-            "System",
-            "Against",
-            "Tested on",
-            "Folds",
-            "UA gained",
-            "Better : worse",
-            "p",
-            "p (Holm)",
-            "",
-        ),
-        rows=rows,
-        notes=(METHOD,),
-        words=frozenset({0, 1, 2, 8}),
-    )
+def _pooled_row(
+    table: ScoreTable,
+    test: str | None,
+    tests: Sequence[str],
+    known: Mapping[tuple[str | None, str], Interval],
+) -> tuple[Cell, ...]:
+    """Pooled UA of each system, mean over some test sets, with the interval where there is one."""
+    values, texts = [], []
+    for system in table.systems:
+        scores = [table.get(name, system) for name in tests]
+        pooled = [score.pooled(metrics.unweighted_accuracy) for score in scores if score]
+        value = fmean(pooled) if len(pooled) == len(tests) else None
+        interval = known.get((test, system))
+        values.append(interval.value if interval else value)
+        texts.append(bracketed(interval) if interval else decimal(value))
+    return (Cell(test or "mean"), *_with_best(texts, values))
 
 
-def verdict(comparison: Comparison) -> str:
-    """What a comparison allows to be said."""
-    if not comparison.reachable:
-        return f"{plural(comparison.n_pairs, 'fold')} cannot reach .05"
-    return "significant" if comparison.significant else "not significant"
+def _interval_notes(
+    known: Mapping[tuple[str | None, str], Interval], n_cells: int
+) -> Iterable[str]:
+    yield INTERVAL
+    if len(known) < n_cells:
+        yield NO_INTERVAL
+    yield from lost_classes(known.values())
 
 
 def _means(summary: Summary, table: ScoreTable) -> Iterable[tuple[Cell, ...]]:
@@ -214,7 +214,7 @@ def _accuracy_notes(summary: Summary, table: ScoreTable) -> Iterable[str]:
     if any(c.with_twin and c.significant for c in found):
         yield TWIN
     if any(c.n_pairs == 1 for c in found):
-        yield "One fold cannot reach p ≤ .05, whatever the difference: no system is tested on it."
+        yield "One pair cannot reach p ≤ .05, whatever the difference: no system is tested on it."
     n_seeds = max(score.n_seeds for score in table.scores.values())
     if n_seeds > 1:
         yield f"Averaged over {n_seeds} seeds within each fold."

@@ -7,17 +7,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from voxaffect.evaluation.comparisons import Comparison
+from voxaffect.evaluation.pairing import Unit
 from voxaffect.evaluation.results import FoldResult
 from voxaffect.evaluation.run import Run
 from voxaffect.evaluation.scores import ScoreTable, display_order
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report.table import decimal, listing, p_value, plural
+from voxaffect.report.table import decimal, listing, p_value, plural, signed
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 WHERE = {
     "within": "Within each corpus, on speakers held out",
     "cross": "Across corpora, on a corpus held out",
     "aggregated": "On a tenth held out of all corpora together",
+}
+
+UNIT: dict[Unit, tuple[str, str]] = {
+    "folds": ("fold", "folds"),
+    "speakers": ("speaker", "speakers"),
+    "corpora": ("corpus", "corpora"),
 }
 
 
@@ -32,7 +39,8 @@ def _findings(run: Run, summary: Summary) -> Iterator[str]:
         yield "There are no results yet."
     for table in summary.tables:
         found = summary.compared(table.protocol)
-        yield f"{winner(table, found)} {certainty(found)}".strip()
+        said = (winner(table, found), certainty(found), for_other_speakers(summary, found))
+        yield " ".join(sentence for sentence in said if sentence)
     if run.failures:
         n = len(run.failures)
         yield f"{plural(n, 'result')} could not be computed; the reasons stand at the end."
@@ -73,19 +81,62 @@ def winner(table: ScoreTable, found: Sequence[Comparison]) -> str:
 def certainty(found: Sequence[Comparison]) -> str:
     """What the subtasks changed, and whether chance could have done it."""
     twins = [c for c in found if c.with_twin]
-    return f"Against its single-task twin {listing([_gain(c) for c in twins])}." if twins else ""
+    return f"Against its single-task twin {listing([_twin(c) for c in twins])}." if twins else ""
 
 
-def _gain(c: Comparison) -> str:
+def for_other_speakers(summary: Summary, found: Sequence[Comparison]) -> str:
+    """What speakers tell of the subtasks where corpora are too few to tell anything."""
+    untold = {(c.protocol, c.system) for c in found if c.with_twin and not c.reachable}
+    told = [
+        c
+        for c in summary.by_other_units
+        if c.unit == "speakers" and c.with_twin and (c.protocol, c.system) in untold
+    ]
+    if not told:
+        return ""
+    clear = listing([_twin(c) for c in told if c.significant]) or "no such difference is certain"
+    pairs = number_of_pairs(told[0])
+    return f"Over the {pairs}, which tells of other speakers and not of other corpora, {clear}."
+
+
+def number_of_pairs(c: Comparison) -> str:
+    """`69 speakers`, `4 corpora`."""
+    return plural(c.n_pairs, *UNIT[c.unit])
+
+
+def too_few(c: Comparison) -> str:
+    """The pairs that could not have shown any difference, `4 corpora`; empty where they could."""
+    n_differ = c.n_better + c.n_worse
+    if c.reachable or n_differ == 0:
+        return ""
+    return number_of_pairs(c) if n_differ == c.n_pairs else f"{n_differ} of {number_of_pairs(c)}"
+
+
+def gained(c: Comparison) -> str:
+    """`gained .014 (not significant over 69 speakers, p = .310; …)`."""
     moved = "gained" if c.difference >= 0 else "lost"
-    return f"{c.system} {moved} {decimal(abs(c.difference))} ({_sure(c)})"
+    return f"{moved} {decimal(abs(c.difference))} ({_sure(c)}{_interval(c)})"
+
+
+def _twin(c: Comparison) -> str:
+    return f"{c.system} {gained(c)}"
 
 
 def _sure(c: Comparison) -> str:
-    folds = plural(c.n_pairs, "fold")
-    if not c.reachable:
-        return f"{folds} cannot tell"
-    return f"{'' if c.significant else 'not '}significant over {folds}, p{NO_BREAK}{_p(c.p_holm)}"
+    if c.n_better + c.n_worse == 0:
+        return f"equal on {number_of_pairs(c)}"
+    if few := too_few(c):
+        return f"{few} cannot tell"
+    significant = f"{'' if c.significant else 'not '}significant"
+    return f"{significant} over {number_of_pairs(c)}, p{NO_BREAK}{_p(c.p_holm)}"
+
+
+def _interval(c: Comparison) -> str:
+    """The gain of all answers together, and where it could lie with other speakers."""
+    if c.pooled is None:
+        return ""
+    value, low, high = (signed(x) for x in (c.pooled.value, c.pooled.low, c.pooled.high))
+    return f"; pooled {value}, 95{NO_BREAK}% interval {low} to {high}"
 
 
 def _p(value: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,41 +12,77 @@ import numpy as np
 from voxaffect.evaluation import metrics
 from voxaffect.evaluation.curves import history_of
 from voxaffect.evaluation.results import FoldResult
-from voxaffect.evaluation.run import Run
-from voxaffect.evaluation.summary import summarise_run
+from voxaffect.evaluation.robustness import Robustness
+from voxaffect.evaluation.run import FACTS, Run
+from voxaffect.evaluation.summary import Summary, summarise_run
+from voxaffect.evaluation.utterance_facts import facts_csv
 from voxaffect.files import write_text
 from voxaffect.model.settings import Epoch
+from voxaffect.report.data import report_json
+from voxaffect.report.downloads import Download
 from voxaffect.report.figures.draw import draw_all
+from voxaffect.report.groups import groups_csv
+from voxaffect.report.latex import latex_document
 from voxaffect.report.page import html_page, markdown_page
+from voxaffect.report.robustness import robustness_section
+from voxaffect.report.section import Section, named_tables
 from voxaffect.report.sections import sections
 from voxaffect.report.words import findings
 from voxaffect.taxonomy import EMOTION
 
 
-def write_report(run: Run, out: Path) -> list[Path]:
+def write_report(run: Run, out: Path, robustness: Robustness | None = None) -> list[Path]:
     """Write a run's report.
 
     Args:
         run: the run, complete or not; what is missing is said.
         out: folder; files of an earlier report in it are replaced.
+        robustness: what the run's systems make of degraded speech, where that was asked.
 
     Returns:
-        The files, `report.html` first, then `report.md`, `results.csv`, `curves.csv` and
-        `figures/*.svg`.
+        The files, `report.html` first, then `report.md`, `curves.csv`, `results.csv`,
+        `report.json`, `tables.tex`, `utterances.csv` and `groups.csv` where a run describes its
+        utterances, `amounts.csv` where training sets were thinned, and `figures/*.svg`.
     """
     summary = summarise_run(run)
     pictures = draw_all(run, summary)
-    said, parts = findings(run, summary), sections(run, summary, pictures)
+    wild = robustness_section(robustness)
+    said, parts = findings(run, summary), sections(run, summary, pictures, wild)
+    pictures = (*pictures, *(wild.pictures if wild else ()))
+    carried = downloads(run, summary, said, parts)
     texts = {
-        "report.html": html_page(run, said, parts),
+        "report.html": html_page(run, said, parts, carried),
         "report.md": markdown_page(run, said, parts),
-        "results.csv": results_csv(run.results, run.note),
         "curves.csv": curves_csv(run.results, run.note),
+        **{download.name: download.text for download in carried},
+        **_of_utterances(run, summary),
+        **({"amounts.csv": results_csv(run.thinned, run.note)} if run.thinned else {}),
         **{f"figures/{picture.name}.svg": picture.svg for picture in pictures},
     }
     for name, text in texts.items():
         write_text(out / name, text)
     return [out / name for name in texts]
+
+
+def downloads(
+    run: Run, summary: Summary, said: Sequence[str], parts: Sequence[Section]
+) -> tuple[Download, ...]:
+    """Files for other programs, which the page carries with it."""
+    csv_text = results_csv(run.results, run.note)
+    json_text = report_json(run, summary, said, parts)
+    tex_text = latex_document(named_tables(parts), run.note)
+    return (
+        Download("results.csv", "a row for every result", "text/csv", csv_text),
+        Download("report.json", "every table and score", "application/json", json_text),
+        Download("tables.tex", "every table as LaTeX", "application/x-tex", tex_text),
+    )
+
+
+def _of_utterances(run: Run, summary: Summary) -> dict[str, str]:
+    """Facts of the utterances, and the scores of their groups; nothing of a run without facts."""
+    if summary.groups is None:
+        return {}
+    return {FACTS: facts_csv(run.utterances), "groups.csv": groups_csv(summary.groups, run.note)}
 
 
 def results_csv(results: Iterable[FoldResult], note: str = "") -> str:

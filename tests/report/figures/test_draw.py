@@ -31,6 +31,7 @@ def test_a_small_aggregated_run_has_four_pictures_that_parse_and_carry_the_note(
         "confusion",
         "high-level",
         "learning-aggregated",
+        "reliability-aggregated",
     }
     for picture in pictures.values():
         root = ET.fromstring(picture.svg)  # noqa: S314
@@ -88,4 +89,4 @@ def test_no_results_no_pictures() -> None:
 
 def test_systems_without_epochs_have_no_learning_curves() -> None:
     run = Run({}, (), {}, (result("emodb/a", "svm", (5,) * 4),))
-    assert set(draw(run)) == {"accuracy-within"}
+    assert set(draw(run)) == {"accuracy-within", "reliability-within"}

@@ -14,6 +14,10 @@ from voxaffect.report.table import decimal
 from voxaffect.taxonomy import EMOTION
 
 SHADES = LinearSegmentedColormap.from_list("shades", ["#f4f8fb", "#08519c"])
+DARK = 0.76
+"""The share from which white is easier to read than black; both have a contrast of 4.5 there."""
+NEAR_WHITE = "#fefefe"
+"""White itself is the paper, which is dark in the page's dark scheme."""
 CAPTION = "Confusion matrices on the aggregated corpora: share of the answers to each true class."
 
 
@@ -31,12 +35,16 @@ def _matrix(panel: Axes, matrix: NDArray[np.float64], *, named: bool) -> None:
     panel.pcolormesh(matrix, cmap=SHADES, vmin=0, vmax=1, edgecolor=PAPER, linewidth=1.5)
     for (row, column), value in np.ndenumerate(matrix):
         if not np.isnan(value):
-            tone = "#f8fbff" if value > 0.5 else "#101820"
             at = (column + 0.5, row + 0.5)
-            panel.text(*at, decimal(value), ha="center", va="center", color=tone)
+            panel.text(*at, decimal(value), ha="center", va="center", color=tone(float(value)))
     ticks = np.arange(n) + 0.5
     panel.set_xticks(ticks, EMOTION.classes)
     panel.set_yticks(ticks, EMOTION.classes if named else [])
     panel.set(ylim=(n, 0), aspect="equal")
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
+
+
+def tone(share: float) -> str:
+    """The colour in which a share is written on its shade."""
+    return NEAR_WHITE if share > DARK else "black"

@@ -7,10 +7,19 @@ from collections.abc import Iterator
 import matplotlib as mpl
 
 from voxaffect.evaluation import class_gains
+from voxaffect.evaluation.amounts import by_amount
 from voxaffect.evaluation.curves import learning_curves
 from voxaffect.evaluation.run import PROTOCOLS, Run
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report.figures import accuracy, confusions, curves, high_level
+from voxaffect.report.figures import (
+    accuracy,
+    amounts,
+    confusions,
+    curves,
+    groups,
+    high_level,
+    reliability,
+)
 from voxaffect.report.figures import class_gains as gain_figures
 from voxaffect.report.figures.style import STYLE, Picture, picture
 
@@ -42,3 +51,27 @@ def _figures(run: Run, summary: Summary) -> Iterator[Picture]:
         if learned:
             name, drawn = f"learning-{protocol}", curves.learning(learned)
             yield picture(name, protocol, curves.caption(learned), drawn, run.note)
+    yield from _of_groups(run, summary)
+    yield from _of_confidences(run, summary)
+    if less := by_amount(run):
+        for protocol in less.protocols:
+            drawn = amounts.amounts(less, protocol)
+            yield picture(f"amounts-{protocol}", amounts.KEY, amounts.CAPTION, drawn, run.note)
+
+
+def _of_groups(run: Run, summary: Summary) -> Iterator[Picture]:
+    if summary.groups is None:
+        return
+    for protocol in PROTOCOLS:
+        scores = summary.groups.of(protocol)
+        if scores.speakers:
+            name, drawn = f"groups-{protocol}", groups.groups(scores)
+            yield picture(name, "groups", groups.CAPTION, drawn, run.note)
+
+
+def _of_confidences(run: Run, summary: Summary) -> Iterator[Picture]:
+    for protocol in PROTOCOLS:
+        found = [r for r in summary.reliabilities if r.protocol == protocol]
+        if found:
+            name, drawn = f"reliability-{protocol}", reliability.reliability(found)
+            yield picture(name, "reliability", reliability.CAPTION, drawn, run.note)

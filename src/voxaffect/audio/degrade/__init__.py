@@ -1,0 +1,1 @@
+"""What becomes of speech on its way to a recogniser: noise, rooms, lines, codecs, levels, cuts."""

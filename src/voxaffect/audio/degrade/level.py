@@ -1,0 +1,75 @@
+"""Levels: a recording that is too quiet or too loud, and one that was cut off at the top."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from voxaffect.audio.degrade.degradation import heard
+from voxaffect.audio.waveform import Waveform
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Another level, and nothing else: samples beyond full scale stay as they are.
+
+    What a recogniser hears is set to one level first, so that this changes no answer: a control.
+
+    Args:
+        gain_db: positive is louder.
+    """
+
+    gain_db: float
+
+    @property
+    def name(self) -> str:
+        """Its name in the catalogue."""
+        return f"{'louder' if self.gain_db > 0 else 'quieter'}-{abs(self.gain_db):g}db"
+
+    @property
+    def group(self) -> str:
+        """What it is a kind of."""
+        return "gain"
+
+    @property
+    def severity(self) -> str:
+        """How strong it is."""
+        return f"{self.gain_db:+g} dB"
+
+    def apply(self, waveform: Waveform, seed: int) -> Waveform:  # noqa: ARG002 nothing is random
+        """Speech at another level."""
+        return heard(waveform.samples * 10 ** (self.gain_db / 20), waveform)
+
+
+@dataclass(frozen=True)
+class Clipping:
+    """Hard clipping at whatever level cuts a share of the samples, pauses counted.
+
+    Args:
+        share: of the samples that are cut, above 0 and below 1.
+    """
+
+    share: float
+
+    @property
+    def name(self) -> str:
+        """Its name in the catalogue."""
+        return f"clipped-{100 * self.share:g}pct"
+
+    @property
+    def group(self) -> str:
+        """What it is a kind of."""
+        return "clipping"
+
+    @property
+    def severity(self) -> str:
+        """How strong it is."""
+        return f"{100 * self.share:g} % of the samples"
+
+    def apply(self, waveform: Waveform, seed: int) -> Waveform:  # noqa: ARG002 nothing is random
+        """Speech whose largest samples are all alike."""
+        magnitudes = np.sort(np.abs(waveform.samples))
+        first_cut = min(round((1 - self.share) * magnitudes.size), magnitudes.size - 1)
+        limit = magnitudes[first_cut]
+        return heard(np.clip(waveform.samples, -limit, limit), waveform)

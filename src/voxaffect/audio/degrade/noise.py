@@ -1,0 +1,137 @@
+"""Noise that is added to speech: white, pink, traffic; `babble.py` adds voices.
+
+The signal-to-noise ratio is that of the active speech level (`activity.py`) to the mean power of
+the noise over the whole recording, both over the full band of 8 kHz.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.polynomial.polynomial import polyval
+from numpy.typing import NDArray
+
+from voxaffect.audio.degrade.activity import speech_activity
+from voxaffect.audio.degrade.degradation import Samples, heard
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
+from voxaffect.errors import AudioError
+
+Kind = Literal["white", "pink", "traffic"]
+
+LOWEST_HZ = 20.0
+"""Below it nothing is heard, and a falling spectrum would hold most of its power there."""
+
+LEAST_SAMPLES = round(SAMPLE_RATE_HZ / LOWEST_HZ)
+"""A period of it: what is shorter has no such spectrum, and is cut from noise of that length."""
+
+ENGINE_HZ = (40.0, 70.0)
+"""Firing frequencies of engines at idle and in slow traffic."""
+
+N_HARMONICS = 20
+PASSING_S = 4.0
+"""How long a vehicle takes to pass, about."""
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Noise of a machine or a place.
+
+    Args:
+        kind: `white`, equal power a hertz; `pink`, equal power an octave; `traffic`, the rumble
+            of vehicles that pass with the harmonics of their engines.
+        snr_db: active speech level above the noise.
+    """
+
+    kind: Kind
+    snr_db: float
+
+    @property
+    def name(self) -> str:
+        """Its name in the catalogue."""
+        return f"{self.kind}-{self.snr_db:g}db"
+
+    @property
+    def group(self) -> str:
+        """What it is a kind of."""
+        return "noise"
+
+    @property
+    def severity(self) -> str:
+        """How strong it is."""
+        return f"{self.snr_db:g} dB SNR"
+
+    def apply(self, waveform: Waveform, seed: int) -> Waveform:
+        """Speech and noise.
+
+        Raises:
+            AudioError: the recording is silent.
+        """
+        n_samples = waveform.samples.size
+        noise = KINDS[self.kind](max(n_samples, LEAST_SAMPLES), np.random.default_rng(seed))
+        return add(waveform, noise[:n_samples], self.snr_db)
+
+
+def add(waveform: Waveform, noise: Samples, snr_db: float) -> Waveform:
+    """Speech with noise (n_samples,) at a signal-to-noise ratio.
+
+    Raises:
+        AudioError: speech or noise are silent.
+    """
+    level_db = speech_activity(waveform).level_db
+    rms = float(np.sqrt(np.mean(np.square(noise, dtype=np.float64))))
+    if rms == 0:
+        raise AudioError(f"{waveform.name}: the noise to be added is silent; choose another")
+    return heard(waveform.samples + noise * 10 ** ((level_db - snr_db) / 20) / rms, waveform)
+
+
+def white(n_samples: int, rng: np.random.Generator) -> Samples:
+    """Equal power a hertz, (n_samples,)."""
+    return rng.standard_normal(n_samples)
+
+
+def pink(n_samples: int, rng: np.random.Generator) -> Samples:
+    """Equal power an octave from 20 Hz up, (n_samples,): power falls with 1 / f."""
+    return _falling(white(n_samples, rng), exponent=0.5)
+
+
+def traffic(n_samples: int, rng: np.random.Generator) -> Samples:
+    """Vehicles that pass, (n_samples,): power falls with 1 / f^2, swells, and hums.
+
+    Tyres and wind are noise whose power falls with 6 dB an octave, engines the harmonics of one
+    firing frequency, 10 dB below; both swell by up to 6 dB as a vehicle passes.
+    """
+    rumble = _falling(white(n_samples, rng), exponent=1.0)
+    time = np.arange(n_samples) / SAMPLE_RATE_HZ
+    hum = _harmonics(time, rng.uniform(*ENGINE_HZ), rng)
+    passing = 1 + np.sin(2 * np.pi * (time / PASSING_S + rng.uniform())) / 3
+    mixed: Samples = passing * (rumble / rumble.std() + 10 ** (-10 / 20) * hum / hum.std())
+    return mixed
+
+
+def _harmonics(time: NDArray[np.float64], f0_hz: float, rng: np.random.Generator) -> Samples:
+    """Harmonics of a frequency, amplitudes falling with their number, (n_samples,)."""
+    number = np.arange(1, N_HARMONICS + 1)
+    phases = rng.uniform(0, 2 * np.pi, N_HARMONICS)
+    amplitudes = np.exp(1j * phases) / number
+    # A polynomial in one complex oscillation: N_HARMONICS sums over time, not as many sines.
+    turn = np.exp(2j * np.pi * f0_hz * time)
+    hum: NDArray[np.complex128] = polyval(turn, np.concatenate([[0], amplitudes]))
+    return hum.real
+
+
+def _falling(noise: Samples, exponent: float) -> Samples:
+    """Noise whose amplitude falls with frequency to an exponent from LOWEST_HZ up."""
+    spectrum = np.fft.rfft(noise)
+    frequency = np.fft.rfftfreq(noise.size, 1 / SAMPLE_RATE_HZ)
+    spectrum *= np.where(frequency < LOWEST_HZ, 0, np.maximum(frequency, LOWEST_HZ) ** -exponent)
+    return np.fft.irfft(spectrum, noise.size)
+
+
+KINDS: Mapping[Kind, Callable[[int, np.random.Generator], Samples]] = {
+    "white": white,
+    "pink": pink,
+    "traffic": traffic,
+}

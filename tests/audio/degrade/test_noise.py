@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.audio.degrade.sounds import Sound, band_db, joined, power_db, silence, speech
+from voxaffect.audio.degrade.activity import speech_activity
+from voxaffect.audio.degrade.babble import Babble
+from voxaffect.audio.degrade.noise import KINDS, Kind, Noise, add, pink, traffic, white
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
+from voxaffect.errors import AudioError
+
+OTHERS = tuple(speech(seed) for seed in range(1, 7))
+
+
+def added(degradation: Noise | Babble, waveform: Waveform, seed: int = 0) -> Sound:
+    return degradation.apply(waveform, seed).samples.astype(np.float64) - waveform.samples
+
+
+@pytest.mark.parametrize("snr_db", [20, 10, 0, -5])
+@pytest.mark.parametrize("kind", [*KINDS, "babble"])
+def test_the_ratio_is_reached_whatever_the_pauses(kind: str, snr_db: float) -> None:
+    babble = Babble(snr_db).among(OTHERS)
+    degradation = babble if kind == "babble" else Noise(cast("Kind", kind), snr_db)
+    for spoken in (speech(), joined(silence(1.5), speech())):
+        noise_db = power_db(added(degradation, spoken))
+        assert speech_activity(spoken).level_db - noise_db == pytest.approx(snr_db, abs=0.1)
+
+
+def test_severities_are_the_same_noise_at_other_levels() -> None:
+    mild, severe = (added(Noise("pink", snr_db), speech()) for snr_db in (20, 0))
+    np.testing.assert_allclose(severe, 10 * mild, atol=2e-6)
+
+
+def octaves(samples: Sound) -> list[float]:
+    return [band_db(samples, low, 2 * low) for low in (62.5, 125, 250, 500, 1000, 2000)]
+
+
+def test_spectra_fall_as_they_are_said_to() -> None:
+    rng, n = np.random.default_rng(0), 20 * SAMPLE_RATE_HZ
+    np.testing.assert_allclose(np.diff(octaves(white(n, rng))), 3.01, atol=0.5)
+    np.testing.assert_allclose(np.diff(octaves(pink(n, rng))), 0.0, atol=0.5)
+    np.testing.assert_allclose(np.diff(octaves(traffic(n, rng)))[2:], -3.01, atol=1.0)
+    assert band_db(pink(n, rng), 0, 19) < band_db(pink(n, rng), 20, 40) - 100
+
+
+def test_traffic_swells_and_hums() -> None:
+    noise = traffic(8 * SAMPLE_RATE_HZ, np.random.default_rng(3))
+    levels = [power_db(part) for part in noise.reshape(16, -1)]
+    assert 3 < max(levels) - min(levels) < 12
+    power = np.abs(np.fft.rfft(noise)) ** 2
+    below_200 = power[: 200 * 8]
+    assert below_200.max() > 100 * np.median(below_200)
+
+
+@given(n_samples=st.integers(2, 2000), kind=st.sampled_from([*KINDS]), seed=st.integers(0, 2**64))
+@settings(max_examples=50, deadline=None)
+def test_any_length_works_and_equal_seeds_give_equal_bits(
+    n_samples: int, kind: Kind, seed: int
+) -> None:
+    waveform = Waveform(np.full(n_samples, 0.05, np.float32))
+    first, again = (Noise(kind, 10).apply(waveform, seed).samples for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert first.shape == (n_samples,)
+    assert not np.array_equal(first, Noise(kind, 10).apply(waveform, seed + 1).samples)
+
+
+def test_babble_gives_every_voice_the_same_weight() -> None:
+    quiet = [Waveform(w.samples * np.float32(0.01 * (i + 1))) for i, w in enumerate(OTHERS)]
+    same = [Babble(0).among(who).apply(speech(), 5).samples for who in (OTHERS, quiet)]
+    np.testing.assert_allclose(same[0], same[1], atol=1e-5)
+
+
+def test_a_short_voice_speaks_again_and_nobody_is_an_error() -> None:
+    short = Waveform(speech(1).samples[8000:9600], "short")
+    noise = added(Babble(10).among([short]), speech())
+    np.testing.assert_allclose(noise[1600:3200], noise[:1600], atol=1e-6)
+    with pytest.raises(AudioError, match="speech 0: babble takes recordings of other speakers"):
+        Babble(10).apply(speech(), 0)
+
+
+def test_no_ratio_to_silence_is_made_up() -> None:
+    with pytest.raises(AudioError, match="is silent"):
+        Noise("white", 10).apply(silence(1), 0)
+    with pytest.raises(AudioError, match="noise to be added is silent"):
+        add(speech(), np.zeros(speech().samples.size), 10)
+
+
+def test_nothing_is_clipped() -> None:
+    loud = Waveform(speech().samples / np.abs(speech().samples).max())
+    assert np.abs(Noise("white", 0).apply(loud, 0).samples).max() > 1

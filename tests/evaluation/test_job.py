@@ -1,0 +1,100 @@
+"""What a result's name hangs on: the same before and after whatever was built beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from tests.evaluation.data import make_dataset
+from voxaffect.evaluation.dataset import Dataset
+from voxaffect.evaluation.experiment import _jobs
+from voxaffect.evaluation.fold_data import FoldData
+from voxaffect.evaluation.job import Job
+from voxaffect.evaluation.plan import Plan
+from voxaffect.files import digest
+from voxaffect.model.examples import Examples
+from voxaffect.systems import SYSTEMS, Options
+
+# As they were before variants, further baselines and thinned training sets were built.
+BEFORE: Mapping[str, str] = {
+    "dnn-stl": "a696f46607cbff40",
+    "lstm-stl": "6af74320163cac3e",
+    "dnn-mtl": "e7aa108117651a79",
+    "lstm-mtl": "d2d83b90e3d91d93",
+    "dnn-gender": "097570b78082b67b",
+    "lstm-gender": "ba04dac9b3e2ab87",
+    "dnn-naturalness": "9c67ceb344da7d35",
+    "lstm-naturalness": "c2a22a9e2a7ed16e",
+    "blstm-stl": "88162438fb5c8868",
+    "blstm-mtl": "be55f602ca5b025b",
+    "svm": "fb279ac89b7536f2",
+}
+JOBS_BEFORE = "18d59378e199c239"
+
+NOBODY = Examples([])
+DATA = FoldData(
+    fold="cross/emodb",
+    protocol="cross",
+    test_name="emodb",
+    ids=("emodb/a",),
+    train=NOBODY,
+    dev=NOBODY,
+    test=NOBODY,
+    digests=("1", "2", "3"),
+    leakage="",
+    n_train_frames=0,
+)
+PLAN = Plan(
+    protocols=("within", "cross", "aggregated"),
+    systems=tuple(SYSTEMS[name] for name in BEFORE),
+    seeds=(0, 1),
+    split_style=("north",),
+)
+
+
+def dataset() -> Dataset:
+    """Utterances whose audio has a hash that no library's arithmetic can change."""
+    made = make_dataset()
+    return replace(made, contents={i: i for i in made.contents})
+
+
+def names(plan: Plan) -> list[str]:
+    return [job.name for job in _jobs(plan, {None: dataset()}, lambda fault: None)]
+
+
+@pytest.mark.parametrize("name", BEFORE)
+def test_digests_of_the_systems_that_were_there_are_what_they_were(name: str) -> None:
+    assert Job(DATA, SYSTEMS[name], Options(), 3).settings_digest == BEFORE[name]
+
+
+def test_digests_of_all_systems_differ() -> None:
+    found = {Job(DATA, system, Options(), 3).settings_digest for system in SYSTEMS.values()}
+    assert len(found) == len(SYSTEMS)
+
+
+def test_jobs_are_those_that_they_were_in_their_order() -> None:
+    """In their order, since it decides which nets train as one stack."""
+    assert digest(names(PLAN)) == JOBS_BEFORE
+
+
+def test_shares_and_systems_are_added_and_change_no_other_job() -> None:
+    few = replace(PLAN, systems=(SYSTEMS["svm"], SYSTEMS["dnn-stl"]))
+    thinned = replace(few, train_shares=(0.25, 1.0))
+    more = replace(few, systems=(*few.systems, SYSTEMS["dnn-mean"], SYSTEMS["majority"]))
+    assert set(names(few)) < set(names(thinned))
+    assert len(set(names(thinned))) == 2 * len(names(few))
+    assert set(names(few)) < set(names(more))
+
+
+def test_a_header_is_what_it_was_unless_training_sets_are_thinned() -> None:
+    assert "train_shares" not in PLAN.settings()
+    assert replace(PLAN, train_shares=(0.5, 1.0)).settings()["train_shares"] == [0.5, 1.0]
+
+
+def test_nets_that_learn_from_other_shares_do_not_train_as_one() -> None:
+    job = Job(DATA, SYSTEMS["dnn-stl"], Options(), 0)
+    thinned = replace(job, data=replace(DATA, train_share=0.5))
+    assert job.stack_key != thinned.stack_key
+    assert job.stack_key == replace(job, system=SYSTEMS["dnn-mean"]).stack_key

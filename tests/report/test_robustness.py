@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.evaluation.wild import ASKED, MANY, answers, hits, speaker_of
+from tests.report.runs import NOTE, full_run, result, row
+from tests.report.test_write import Page
+from voxaffect.evaluation.robustness import Robustness
+from voxaffect.evaluation.robustness_scores import robustness
+from voxaffect.report.robustness import (
+    by_condition,
+    comparisons,
+    retained,
+    robustness_csv,
+    robustness_markdown,
+    robustness_section,
+    summary,
+)
+from voxaffect.report.table import ABSENT
+from voxaffect.report.write import write_report
+
+
+@pytest.fixture(scope="module")
+def found() -> Robustness:
+    """A good system, and one that guesses clean speech."""
+    results = [
+        answers(hits(8, 6, 4, 5), "svm", speakers=MANY),
+        *(answers(hits(2, 4, 4, 4), "dnn-stl", speakers=MANY, seed=seed) for seed in (0, 1)),
+    ]
+    scored = robustness(results, ASKED, speaker_of(results), n_refused={"room-800ms": 2}, note=NOTE)
+    assert scored is not None
+    return scored
+
+
+def test_nothing_asked_is_no_section() -> None:
+    assert robustness_section(None) is None
+
+
+def test_every_row_has_a_cell_for_every_column(found: Robustness) -> None:
+    section = robustness_section(found)
+    assert section is not None
+    for table in (*section.tables, *section.more):
+        assert {len(cells) for cells in table.rows} == {len(table.columns)}
+        assert max(table.words) < len(table.columns)
+
+
+def test_the_number_stands_beside_what_it_is_made_of(found: Robustness) -> None:
+    table = summary(found)
+    degraded = ((0.6 + 0.4) / 2 + 0.5) / 2
+    assert row(table, "svm") == {
+        "System": "svm",
+        "Clean UA": ".800 [.800, .800]",
+        "Degraded UA": f".{1000 * degraded:.0f} [.500, .500]",
+        "Robustness": f".{1000 * (degraded - 0.25) / 0.55:.0f} [.455, .455]",
+    }
+    assert row(table, "dnn-stl")["Robustness"] == ABSENT
+    notes = " ".join(table.notes)
+    for said in ("Chance is .250", "8 speakers", "2 seeds", "not recognised above chance"):
+        assert said in notes
+    assert "room-800ms: 2 utterances could not be heard, and count as wrong." in notes
+
+
+def test_conditions_and_means_of_groups_are_told_apart(found: Robustness) -> None:
+    table = by_condition(found)
+    assert [cells[0].text for cells in table.body][:2] == ["clean", "white-20db"]
+    assert [cells[0].text for cells in table.foot] == ["mean of noise", "mean of room"]
+    assert row(table, "mean of noise")["svm"] == ".500"
+    assert "quieter-20db: controls" in table.notes[0]
+    assert row(retained(found), "quieter-20db")["svm"] == "1.000"
+
+
+def test_too_few_folds_and_speakers_are_said(found: Robustness) -> None:
+    assert row(comparisons(found), "dnn-stl")[""] == "1 fold cannot reach .05"
+    results = [answers(hits(8, 6, 4, 5))]
+    alone = robustness(results, ASKED, speaker_of(results))
+    assert alone is not None
+    assert "No intervals: 1 speaker of 1 corpus are too few" in " ".join(summary(alone).notes)
+    section = robustness_section(alone)
+    assert section is not None
+    assert len(section.tables) == 1
+
+
+def test_rows_for_other_programs(found: Robustness) -> None:
+    rows = list(csv.DictReader(io.StringIO(robustness_csv(found))))
+    assert len(rows) == 2 * (len(found.conditions) + 1)
+    assert rows[0]["condition"] == "clean"
+    assert all(cells["note"] == NOTE for cells in rows)
+    (last,) = [r for r in rows if (r["system"], r["condition"]) == ("dnn-stl", "all")]
+    assert (last["ua"], last["retained"]) == ("0.400000", "")
+
+
+def test_the_markdown_names_its_figure(found: Robustness) -> None:
+    text, picture = robustness_markdown(found)
+    assert f"](figures/{picture.name}.svg)" in text
+    assert f"> {NOTE}" in text
+
+
+def test_the_report_takes_it_up(found: Robustness, tmp_path: Path) -> None:
+    small = replace(full_run(), results=(result("emodb/a", "svm", (5,) * 4),))
+    written = write_report(small, tmp_path, found)
+    text = written[0].read_text("utf-8")
+    page = Page(text)
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    assert page.ids.index("aggregated") < page.ids.index("robustness") < page.ids.index("corpora")
+    assert text.count(f'<p class="note">{NOTE}</p>') == 5
+    assert tmp_path / "figures" / "robustness.svg" in written
+    assert "## In the wild" in written[1].read_text("utf-8")
+
+
+def test_a_note_that_is_empty_leaves_no_trace(found: Robustness) -> None:
+    assert "> " not in robustness_markdown(replace(found, note=""))[0]
