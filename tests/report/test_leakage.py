@@ -13,8 +13,9 @@ from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report import leakage
 from voxaffect.report.table import ABSENT, Table
 from voxaffect.report.tables import unweighted_accuracy
+from voxaffect.systems import SYSTEMS, Options
 
-BY_DEV = "the dev set chose the epoch and the temperature of the probabilities"
+RIDGE = "the ridge of the extreme learning machine"
 Shares = Mapping[str, list[int]]
 CLEAN = {
     "speakers": [0, 1],
@@ -128,7 +129,7 @@ def test_a_table_gives_ranges_over_folds() -> None:
     [
         (
             {"a": {"elm": {"ridge": "gcv"}}, "b": {"elm": {"ridge": "gcv"}}},
-            f"a and b: {BY_DEV}; {leakage.GCV} chose the ridge of the extreme learning machine.",
+            f"a and b: {leakage.BY_DEV}; {leakage.GCV} chose {RIDGE}.",
         ),
         (
             {"svm": {"penalty": 1.0}},
@@ -139,6 +140,16 @@ def test_a_table_gives_ranges_over_folds() -> None:
 def test_who_chose_is_read_off_the_settings(systems: Mapping[str, object], said: str) -> None:
     assert leakage.choices(systems) == (said,)
     assert leakage.choices({"new": {"other": 1}}) == ()
+
+
+def test_every_system_tells_who_chose_but_the_one_that_chooses_nothing() -> None:
+    settings = {name: system.settings(Options()) for name, system in SYSTEMS.items()}
+    silent = [name for name in settings if not leakage.choices({name: settings[name]})]
+    assert silent == ["majority"]
+    (said,) = leakage.choices({"logistic": settings["logistic"]})
+    assert said == (
+        "logistic: the dev set chose the penalty and the temperature of the probabilities."
+    )
 
 
 def lead(run: Run) -> tuple[str, ...]:

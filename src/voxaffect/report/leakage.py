@@ -30,14 +30,15 @@ COPIES = (
     "short cut or another coding (mean concordance of .85 or more); a copy through a telephone or "
     "in audible noise is not found. Files: recordings of which both have a stretch."
 )
+BY_DEV = "the dev set chose the epoch and the temperature of the probabilities"
 GCV = "generalised cross-validation on the training set"
 NOT_LOOKED_FOR = (
     "Copies of recordings were not looked for, as the run is of an earlier version: evaluate it "
     "again, which keeps its results and looks."
 )
 SPLIT = (
-    "The test set decides nothing: it is answered for once, when all is chosen. Frames are "
-    "standardised by the mean and deviation of the fold's training frames."
+    "The test set decides nothing: it is answered for once, when all is chosen. The mean and "
+    "deviation by which a system standardises what it hears are those of the fold's training set."
 )
 
 
@@ -73,13 +74,15 @@ def choices(systems: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _chosen(settings: Mapping[str, Any]) -> str:
+    """Of a net, of a machine with a penalty; empty for what has neither."""
     if "elm" in settings:
         by = GCV if settings["elm"]["ridge"] == "gcv" else "the settings"
-        return (
-            f"the dev set chose the epoch and the temperature of the probabilities; {by} chose the "
-            "ridge of the extreme learning machine."
-        )
-    if "penalty" in settings:
+        return f"{BY_DEV}; {by} chose the ridge of the extreme learning machine."
+    if "training" in settings:
+        return f"{BY_DEV}."
+    if len(settings.get("penalties", ())) > 1:
+        return "the dev set chose the penalty and the temperature of the probabilities."
+    if {"penalty", "penalties"} & settings.keys():
         return "the settings fixed the penalty; the dev set chose the temperature alone."
     return ""
 
