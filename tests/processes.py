@@ -33,7 +33,7 @@ def _hear_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def wait_for(what: Callable[[], object], timeout_s: float = 60.0) -> None:
+def wait_for(what: Callable[[], object], timeout_s: float = 180.0) -> None:
     """Until something is true.
 
     Raises:

@@ -54,7 +54,7 @@ def test_a_number_that_does_not_exist_is_null() -> None:
     nobody = np.zeros(0, np.int64)
     untested = replace(result("emodb/a", "svm", (5,) * 4), ids=(), y_true=nobody, y_pred=nobody)
     run = Run({"note": None}, (), {}, (untested,))
-    data = json.loads(report_json(run, Summary((), (), {}), (), ()))
+    data = json.loads(report_json(run, Summary((), (), {}, run), (), ()))
     assert data["folds"][0]["ua"] == {"0": None}
     assert data["settings"] == {"note": None}
 
