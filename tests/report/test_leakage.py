@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -12,8 +13,9 @@ from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report import leakage
 from voxaffect.report.table import ABSENT, Table
 from voxaffect.report.tables import unweighted_accuracy
+from voxaffect.systems import SYSTEMS, Options
 
-BY_DEV = "the dev set chose the epoch and the temperature of the probabilities"
+RIDGE = "the ridge of the extreme learning machine"
 Shares = Mapping[str, list[int]]
 CLEAN = {
     "speakers": [0, 1],
@@ -101,6 +103,14 @@ def test_a_run_without_any_statement_is_shown_without_one() -> None:
     assert leakage.section(empty, summarise_run(empty)) is None
 
 
+def test_dev_sets_that_share_speakers_are_told() -> None:
+    run = run_of("within", {"emodb/03": {}, "emodb/08": {}})
+    assert "No dev set shares a speaker with its training set (2 folds)." in lead(run)
+    known = run.leakage["within/emodb/03"] | {"dev": {**CLEAN, "speakers": [8, 8]}}
+    some = replace(run, leakage={**run.leakage, "within/emodb/03": known})
+    assert any("The dev sets of 1 of 2 folds share speakers" in text for text in lead(some))
+
+
 def test_the_note_stands_below_the_table_of_scores() -> None:
     summary = summarise_run(run_of("within", {"emodb/03": {}, "emodb/08": {}}))
     notes = unweighted_accuracy(summary, summary.tables[0]).notes
@@ -119,7 +129,7 @@ def test_a_table_gives_ranges_over_folds() -> None:
     [
         (
             {"a": {"elm": {"ridge": "gcv"}}, "b": {"elm": {"ridge": "gcv"}}},
-            f"a and b: {BY_DEV}; {leakage.GCV} chose the ridge of the extreme learning machine.",
+            f"a and b: {leakage.BY_DEV}; {leakage.GCV} chose {RIDGE}.",
         ),
         (
             {"svm": {"penalty": 1.0}},
@@ -130,6 +140,22 @@ def test_a_table_gives_ranges_over_folds() -> None:
 def test_who_chose_is_read_off_the_settings(systems: Mapping[str, object], said: str) -> None:
     assert leakage.choices(systems) == (said,)
     assert leakage.choices({"new": {"other": 1}}) == ()
+
+
+def test_every_system_tells_who_chose_but_the_one_that_chooses_nothing() -> None:
+    settings = {name: system.settings(Options()) for name, system in SYSTEMS.items()}
+    silent = [name for name in settings if not leakage.choices({name: settings[name]})]
+    assert silent == ["majority"]
+    (said,) = leakage.choices({"logistic": settings["logistic"]})
+    assert said == (
+        "logistic: the dev set chose the penalty and the temperature of the probabilities."
+    )
+
+
+def lead(run: Run) -> tuple[str, ...]:
+    section = leakage.section(run, summarise_run(run))
+    assert section is not None
+    return section.lead
 
 
 def first_table(run: Run) -> Table:

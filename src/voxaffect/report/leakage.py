@@ -30,14 +30,15 @@ COPIES = (
     "short cut or another coding (mean concordance of .85 or more); a copy through a telephone or "
     "in audible noise is not found. Files: recordings of which both have a stretch."
 )
+BY_DEV = "the dev set chose the epoch and the temperature of the probabilities"
 GCV = "generalised cross-validation on the training set"
 NOT_LOOKED_FOR = (
     "Copies of recordings were not looked for, as the run is of an earlier version: evaluate it "
     "again, which keeps its results and looks."
 )
 SPLIT = (
-    "The test set decides nothing: it is answered for once, when all is chosen. Frames are "
-    "standardised by the mean and deviation of the fold's training frames."
+    "The test set decides nothing: it is answered for once, when all is chosen. The mean and "
+    "deviation by which a system standardises what it hears are those of the fold's training set."
 )
 
 
@@ -56,7 +57,7 @@ def section(run: Run, summary: Summary) -> Section | None:
     return Section(
         key="leakage",
         title="What training shares with the test sets",
-        lead=(SPLIT, *choices(run.settings.get("systems", {}))),
+        lead=(SPLIT, *choices(run.settings.get("systems", {})), *_dev(summary.exposures)),
         tables=(_table("test", summary.exposures),),
         more=(_table("dev", summary.exposures), facts.leakage(words.leakage(run.results))),
         more_title="The dev sets, and the statement of each fold",
@@ -73,15 +74,30 @@ def choices(systems: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _chosen(settings: Mapping[str, Any]) -> str:
+    """Of a net, of a machine with a penalty; empty for what has neither."""
     if "elm" in settings:
         by = GCV if settings["elm"]["ridge"] == "gcv" else "the settings"
-        return (
-            f"the dev set chose the epoch and the temperature of the probabilities; {by} chose the "
-            "ridge of the extreme learning machine."
-        )
-    if "penalty" in settings:
+        return f"{BY_DEV}; {by} chose the ridge of the extreme learning machine."
+    if "training" in settings:
+        return f"{BY_DEV}."
+    if len(settings.get("penalties", ())) > 1:
+        return "the dev set chose the penalty and the temperature of the probabilities."
+    if {"penalty", "penalties"} & settings.keys():
         return "the settings fixed the penalty; the dev set chose the temperature alone."
     return ""
+
+
+def _dev(exposures: Sequence[Exposure]) -> tuple[str, ...]:
+    """Whether what chose the epoch was heard in training."""
+    shares = [share for exposure in exposures for share in exposure.dev_shares("speakers")]
+    n, folds = sum(share.n > 0 for share in shares), plural(len(shares), "fold")
+    if not shares:
+        return ()
+    said = f"No dev set shares a speaker with its training set ({folds})."
+    if n:
+        said = f"The dev sets of {count(n)} of {folds} share speakers with their training sets: "
+        said += "as in the paper, what chose the epoch is no new voice."
+    return (said,)
 
 
 def _speakers(exposure: Exposure) -> str:
