@@ -39,5 +39,5 @@ def _figures(run: Run, summary: Summary) -> Iterator[Picture]:
             yield picture(name, protocol, curves.caption(learned), drawn, run.note)
     if found := by_amount(run):
         for protocol in found.protocols:
-            drawn = amounts.amounts(found, protocol)
-            yield picture(f"amounts-{protocol}", amounts.KEY, amounts.CAPTION, drawn, run.note)
+            name, drawn = f"amounts-{protocol}", amounts.amounts(found, protocol)
+            yield picture(name, amounts.KEY, amounts.caption(found, protocol), drawn, run.note)
