@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tests.evaluation.data import make_dataset
 from voxaffect.evaluation.dataset import Dataset
-from voxaffect.evaluation.experiment import _jobs
+from voxaffect.evaluation.experiment import _jobs, run
 from voxaffect.evaluation.fold_data import FoldData
 from voxaffect.evaluation.job import Job
 from voxaffect.evaluation.plan import Plan
+from voxaffect.evaluation.run import RunFolder
 from voxaffect.files import digest
 from voxaffect.model.examples import Examples
+from voxaffect.model.settings import TrainingSettings
 from voxaffect.systems import SYSTEMS, Options
 
 # As they were before variants, further baselines and thinned training sets were built.
@@ -61,7 +64,8 @@ def dataset() -> Dataset:
 
 
 def names(plan: Plan) -> list[str]:
-    return [job.name for job in _jobs(plan, {None: dataset()}, lambda fault: None)]
+    data = [FoldData.of(fold, dataset()) for fold in plan.folds(dataset(), lambda fault: None)]
+    return [job.name for job in _jobs(plan, {None: data})]
 
 
 @pytest.mark.parametrize("name", BEFORE)
@@ -98,3 +102,16 @@ def test_nets_that_learn_from_other_shares_do_not_train_as_one() -> None:
     thinned = replace(job, data=replace(DATA, train_share=0.5))
     assert job.stack_key != thinned.stack_key
     assert job.stack_key == replace(job, system=SYSTEMS["dnn-mean"]).stack_key
+
+
+def test_every_kind_of_net_comes_to_a_result_also_in_a_stack(tmp_path: Path) -> None:
+    quick = TrainingSettings(batch_size=32, max_epochs=1, patience=1, batches_per_epoch=2)
+    nets = tuple(s for s in SYSTEMS.values() if s.name.startswith("dnn-"))
+    plan = Plan(("aggregated",), nets, options=Options(dnn=quick), train_shares=(0.5, 1.0))
+    found = run(plan, make_dataset(), (), RunFolder(tmp_path))
+    assert found.failures == ()
+    for results in (found.results, found.thinned):
+        assert {r.system for r in results} == {s.name for s in nets}
+        widths = {r.system: r.high_level.shape[1] for r in results}
+        assert widths.pop("dnn-mtl-extended") == 4 * (4 + 4 + 2)
+        assert set(widths.values()) == {16}

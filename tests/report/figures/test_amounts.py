@@ -8,7 +8,7 @@ import pytest
 from tests.evaluation.amounts import at_share, run_of, thinned_run
 from voxaffect.evaluation.amounts import by_amount
 from voxaffect.evaluation.summary import summarise_run
-from voxaffect.report.figures.amounts import amounts
+from voxaffect.report.figures.amounts import amounts, caption
 from voxaffect.report.figures.draw import draw_all
 
 
@@ -31,6 +31,7 @@ def test_without_a_twin_there_is_one_panel() -> None:
     found = by_amount(run)
     assert found is not None
     assert len(amounts(found, "within").axes) == 1
+    assert "Right" not in caption(found, "within")
 
 
 @pytest.mark.parametrize("word", ["dnn-stl", "dnn-mtl", "10 %", "Gain from subtasks"])

@@ -19,12 +19,17 @@ Style = Mapping[str, Any]
 KEY = "amounts"
 """The section of the report that these figures belong to."""
 
-CAPTION = (
-    "Left: unweighted accuracy against the share of the training set, seeds, folds and test sets "
-    "averaged. Right: what each multi-task net has over its single-task twin at the same share, "
-    "mean over folds and its standard error. Folds share most of their training data, so that the "
-    "error says how well the mean is known for these folds, not for other speakers."
+SCORES = "Unweighted accuracy by share of the training set; seeds, folds and test sets averaged."
+GAINS = (
+    " Right: what each multi-task net has over its single-task twin at the same share, mean over "
+    "folds and its standard error. Folds share most of their training data, so that the error says "
+    "how well the mean is known for these folds, not for other speakers."
 )
+
+
+def caption(found: Amounts, protocol: str) -> str:
+    """What the figure of a protocol shows."""
+    return SCORES + (GAINS if found.gains_of(protocol) else "")
 
 
 def amounts(found: Amounts, protocol: str) -> Figure:

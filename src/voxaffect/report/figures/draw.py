@@ -55,8 +55,8 @@ def _figures(run: Run, summary: Summary) -> Iterator[Picture]:
     yield from _of_confidences(run, summary)
     if less := by_amount(run):
         for protocol in less.protocols:
-            drawn = amounts.amounts(less, protocol)
-            yield picture(f"amounts-{protocol}", amounts.KEY, amounts.CAPTION, drawn, run.note)
+            name, drawn = f"amounts-{protocol}", amounts.amounts(less, protocol)
+            yield picture(name, amounts.KEY, amounts.caption(less, protocol), drawn, run.note)
 
 
 def _of_groups(run: Run, summary: Summary) -> Iterator[Picture]:
