@@ -56,6 +56,17 @@ def test_pairs_are_twins_and_everything_against_the_baseline() -> None:
     )
 
 
+def test_variants_meet_what_they_vary_and_nets_meet_those_without_the_elm() -> None:
+    found = pairs(
+        ("lstm-stl", "lstm-mtl", "lstm-mtl-rates", "lstm-mean", "egemaps-svm", "majority")
+    )
+    assert found == (
+        ("lstm-stl", "lstm-mtl"),
+        ("lstm-mtl", "lstm-mtl-rates"),
+        ("lstm-mean", "lstm-stl"),
+    )
+
+
 def test_six_folds_that_all_gain_have_p_one_in_thirty_two() -> None:
     table = score_table(
         [*folds("dnn-stl", [1, 2, 3, 4, 5, 6]), *folds("dnn-mtl", [2, 4, 6, 8, 10, 10])]

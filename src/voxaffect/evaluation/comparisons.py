@@ -14,7 +14,7 @@ from voxaffect.evaluation.scores import SINGLE_TASK, VARIANTS, ScoreTable
 from voxaffect.evaluation.significance import DECIMALS, LEVEL, PairedTest, holm, wilcoxon
 from voxaffect.evaluation.tallies import Tallies
 
-BASELINE = "svm"
+BASELINE, MEAN = "svm", "mean"
 
 
 @dataclass(frozen=True)
@@ -164,10 +164,19 @@ class Family:
 
 
 def pairs(systems: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Pairs (reference, system): each net with its single-task twin, each system with the SVM."""
+    """Pairs (reference, system), of those that are there.
+
+    Each net with its single-task twin; each variant with what it varies, `lstm-mtl-rates` with
+    `lstm-mtl`; each single-task net with the one without an extreme learning machine; each system
+    with the SVM.
+    """
     twins = [(_twin(system), system) for system in systems if system != _twin(system)]
+    varied = [(system.rpartition("-")[0], system) for system in systems]
+    trunks = [system.partition("-")[0] for system in systems]
+    pooled = [(f"{trunk}-{MEAN}", f"{trunk}-{SINGLE_TASK}") for trunk in trunks]
     above = [(BASELINE, system) for system in systems if system != BASELINE]
-    return tuple((a, b) for a, b in (*twins, *above) if a in systems)
+    asked = dict.fromkeys((*twins, *varied, *pooled, *above))
+    return tuple((a, b) for a, b in asked if a in systems and b in systems)
 
 
 def _twin(system: str) -> str:
