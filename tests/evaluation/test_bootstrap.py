@@ -16,6 +16,7 @@ from voxaffect.evaluation.bootstrap import (
     pool,
     resample,
 )
+from voxaffect.evaluation.resampling import strata
 from voxaffect.evaluation.tallies import Cell, Floats, unweighted_accuracy
 
 
@@ -77,9 +78,9 @@ def test_a_resample_is_what_a_loop_over_speakers_adds_up(
     for drawn, weight in zip(resample(pooled, seed, 7), weights, strict=True):
         looped = sum(w * pooled.counts[:, s] for s, w in enumerate(weight))
         np.testing.assert_allclose(drawn, looped)
-    for stratum in pooled.strata:
-        np.testing.assert_allclose(weights[:, stratum].sum(axis=1), stratum.size)
-        times = weights[:, stratum] * max(1, stratum.size - 1) / stratum.size
+    for stratum in strata(pooled.speakers).values():
+        np.testing.assert_allclose(weights[:, stratum].sum(axis=1), len(stratum))
+        times = weights[:, stratum] * max(1, len(stratum) - 1) / len(stratum)
         np.testing.assert_allclose(times, np.rint(times))
 
 

@@ -11,7 +11,6 @@ from voxaffect.evaluation.condition_tallies import (
     Tally,
     accuracies,
     chance,
-    corpora,
     resample,
     tally,
 )
@@ -87,13 +86,8 @@ def test_chance_is_of_the_classes_that_are_there() -> None:
     assert chance([two, four], *ones(two, four))[0] == pytest.approx((0.5 + 0.25) / 2)
 
 
-def test_draws_keep_the_size_of_every_corpus_and_spread_like_a_mean() -> None:
-    speakers = [*MANY, "urdu/1", "emovo/1", "emovo/2"]
-    weights = resample(speakers, 4000, seed=0)
+def test_the_first_draw_has_everybody_once() -> None:
+    weights = resample(MANY, 5, seed=0)
+    assert weights.shape == (6, len(MANY))
     assert (weights[0] == 1).all()
-    for members in corpora(speakers).values():
-        np.testing.assert_allclose(weights[:, members].sum(axis=1), len(members))
-    assert (weights[:, speakers.index("urdu/1")] == 1).all()
-    values = np.arange(8.0)
-    spread = (weights[1:, :8] @ values / 8).std()
-    assert spread == pytest.approx(values.std(ddof=1) / np.sqrt(8), rel=0.05)
+    assert (weights[1:] != 1).any()

@@ -12,7 +12,7 @@ from tests.report.runs import result
 from voxaffect.errors import ArtefactError
 from voxaffect.evaluation import metrics
 from voxaffect.evaluation.group_scores import group_scores
-from voxaffect.evaluation.groups import Group, Grouping, draw_speakers, interval
+from voxaffect.evaluation.groups import Group, Grouping, interval
 from voxaffect.evaluation.results import FoldResult
 from voxaffect.evaluation.run import Run
 
@@ -167,14 +167,6 @@ def test_protocols_and_systems_are_kept_apart() -> None:
     assert scores is not None
     keys = {(g.protocol, g.system) for g in scores.of("cross").groupings}
     assert keys == {("cross", s) for s in ("dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl", "svm")}
-
-
-def test_every_draw_holds_as_many_speakers_as_there_are() -> None:
-    weights = draw_speakers(7)
-    assert np.all(weights.sum(axis=1) == 7)
-    assert np.all(weights >= 0)
-    np.testing.assert_array_equal(weights, draw_speakers(7))
-    np.testing.assert_allclose(weights.mean(axis=0), 1, atol=0.15)
 
 
 def test_an_interval_is_the_middle_of_the_draws() -> None:

@@ -1,12 +1,7 @@
 """How far a pooled UA could lie from what other speakers of the same corpora would give.
 
-Utterances of one speaker resemble each other, so whole speakers are drawn, never utterances. The
-speakers of each corpus are drawn by themselves, as corpora are fixed: of n speakers n - 1, with
-replacement, so that the spread over resamples is that of a mean over n (Rao and Wu, "Resampling
-inference with complex survey data", JASA 83, 1988). The interval lies between percentiles of the
-resamples, taken as far out as Student's t of so few speakers demands (Hesterberg, "What teachers
-should know about the bootstrap", The American Statistician 69, 2015). Seeds of nets are averaged in
-every tally, so they never count as samples.
+Speakers are drawn as in `resampling.py`. Seeds of nets are averaged in every tally, so they never
+count as samples.
 
 What is defined where data are thin: with fewer than `MIN_FREEDOM` there is no interval. A class
 that a resample lost is left out of its mean over classes, as UA leaves out any class that a test
@@ -19,19 +14,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import ndtr, stdtrit
 
+from voxaffect.evaluation.resampling import MIN_FREEDOM, freedom, speaker_weights, tail
 from voxaffect.evaluation.tallies import Cell, Floats, Tallies, total, unweighted_accuracy
 
-LEVEL = 0.95
-"""Share of such intervals that hold what they are for."""
-
 N_RESAMPLES = 4000
-
-MIN_FREEDOM = 5
-"""Speakers less corpora below which there is no interval: n values reach to both sides of their
-population's median with probability 1 - 2^(1 - n), which is 95 % from six values on."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +58,9 @@ class Pool:
     counts: Floats
 
     @property
-    def strata(self) -> list[NDArray[np.intp]]:
-        """Indices of the speakers of each corpus."""
-        corpora = np.array([speaker.split("/")[0] for speaker in self.speakers])
-        return [np.flatnonzero(corpora == corpus) for corpus in np.unique(corpora)]
-
-    @property
     def freedom(self) -> int:
         """Degrees of freedom: speakers less corpora."""
-        return len(self.speakers) - len(self.strata)
+        return freedom(self.speakers)
 
     def accuracy(self) -> float:
         """Pooled UA, mean over test sets."""
@@ -167,22 +148,8 @@ def resample(pooled: Pool, seed: int, n_resamples: int) -> Floats:
         seed: with the same speakers, the same seed draws the same.
         n_resamples: B.
     """
-    rng = np.random.default_rng(seed)
-    groups, _, *rest = pooled.counts.shape
-    drawn = np.zeros((n_resamples, groups, *rest))
-    for stratum in pooled.strata:
-        weights = _weights(rng, stratum.size, n_resamples)
-        drawn += np.tensordot(weights, pooled.counts[:, stratum], axes=(1, 1))
-    return drawn
-
-
-def _weights(rng: np.random.Generator, n: int, n_resamples: int) -> Floats:
-    """How much each of n speakers weighs in each resample (B, n): n - 1 draws, summing up to n."""
-    if n == 1:
-        return np.ones((n_resamples, 1))
-    drawn = rng.integers(n, size=(n_resamples, n - 1)) + n * np.arange(n_resamples)[:, None]
-    times = np.bincount(drawn.ravel(), minlength=n_resamples * n).reshape(n_resamples, n)
-    return times.astype(np.float64) * (n / (n - 1))
+    weights = speaker_weights(pooled.speakers, n_resamples, seed)
+    return np.tensordot(weights, pooled.counts, axes=(1, 1))
 
 
 def _accuracies(drawn: Floats) -> Floats:
@@ -200,6 +167,6 @@ def _share_lost(pooled: Pool, drawn: Floats) -> float:
 
 def _interval(value: float, resampled: Floats, pooled: Pool, lost: float) -> Interval:
     """Percentiles of the resamples, at the normal distribution's tail beyond Student's quantile."""
-    tail = float(ndtr(stdtrit(pooled.freedom, (1 - LEVEL) / 2)))
-    low, high = np.quantile(resampled, [tail, 1 - tail])
+    beyond = tail(pooled.freedom)
+    low, high = np.quantile(resampled, [beyond, 1 - beyond])
     return Interval(value, float(low), float(high), len(pooled.speakers), lost)

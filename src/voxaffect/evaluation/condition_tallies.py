@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from voxaffect.evaluation.resampling import speaker_weights
 from voxaffect.evaluation.results import FoldResult
 from voxaffect.features.store.degraded import parted
 from voxaffect.taxonomy import EMOTION
@@ -106,28 +107,8 @@ def chance(tallies: Sequence[Tally], weights: Floats, speakers: Sequence[str]) -
 
 
 def resample(speakers: Sequence[str], n_draws: int, seed: int) -> Floats:
-    """How much each speaker weighs (n_draws + 1, S): as much as any at first, then at random.
-
-    The speakers of each corpus are drawn by themselves, as corpora are fixed: of n speakers n - 1,
-    with replacement, so that the spread over draws is that of a mean over n (Rao & Wu, "Resampling
-    inference with complex survey data", JASA 83, 1988). The only speaker of a corpus is in all.
-    """
-    rng = np.random.default_rng(seed)
-    weights = np.ones((n_draws + 1, len(speakers)))
-    for members in corpora(speakers).values():
-        n = len(members)
-        if n > 1:
-            drawn = rng.multinomial(n - 1, np.full(n, 1 / n), size=n_draws)
-            weights[1:, members] = drawn * (n / (n - 1))
-    return weights
-
-
-def corpora(speakers: Sequence[str]) -> dict[str, list[int]]:
-    """Places of the speakers of each corpus, whose name a speaker's begins with."""
-    found: dict[str, list[int]] = {}
-    for place, speaker in enumerate(speakers):
-        found.setdefault(speaker.partition("/")[0], []).append(place)
-    return found
+    """How much each speaker weighs (n_draws + 1, S): as much as any at first, then at random."""
+    return np.concatenate([np.ones((1, len(speakers))), speaker_weights(speakers, n_draws, seed)])
 
 
 def _over_tests(

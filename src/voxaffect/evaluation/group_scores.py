@@ -8,7 +8,8 @@ import numpy as np
 
 from voxaffect.evaluation.by_system import by_system
 from voxaffect.evaluation.group_kinds import kinds_of, speakers_of
-from voxaffect.evaluation.groups import Grouping, draw_speakers, grouping
+from voxaffect.evaluation.groups import N_DRAWS, SEED, Grouping, grouping
+from voxaffect.evaluation.resampling import speaker_weights
 from voxaffect.evaluation.run import Run
 from voxaffect.evaluation.speakers import SpeakerSpread, speaker_spread
 from voxaffect.evaluation.tally import Answers, Tally
@@ -49,7 +50,8 @@ def group_scores(run: Run) -> GroupScores | None:
     spreads: list[SpeakerSpread] = []
     for (protocol, system), results in by_system(run.results).items():
         answers = Answers.of(results, row_of)
-        weights = draw_speakers(np.unique(speakers.members[answers.rows]).size)
+        voices = [speakers.groups[g] for g in np.unique(speakers.members[answers.rows])]
+        weights = speaker_weights(voices, N_DRAWS, SEED)
         groupings += (
             grouping(protocol, system, kind, Tally.of(answers, speakers.members, kind), weights)
             for kind in kinds

@@ -1,10 +1,9 @@
 """For whom a recogniser works: accuracies of groups of utterances, and gaps between them.
 
 Every number is the mean over seeds of a value that joins the answers of all folds of a protocol.
-Intervals are percentiles over draws of as many speakers as there are, with replacement: utterances
-of one voice are alike and would promise too much. Source: Efron and Tibshirani, "An introduction
-to the bootstrap", 1993, chapter 13; of whole clusters, Davison and Hinkley, "Bootstrap methods and
-their application", 1997, section 3.8. With fewer than about ten speakers they are too narrow.
+Intervals are percentiles over speakers drawn anew (`resampling.py`; Efron and Tibshirani, "An
+introduction to the bootstrap", 1993, chapter 13). With fewer than about ten speakers they are too
+narrow.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.evaluation.group_kinds import UNKNOWN, Kind
+from voxaffect.evaluation.resampling import LEVEL
 from voxaffect.evaluation.tally import Tally
 
 Floats = NDArray[np.float64]
@@ -26,7 +26,6 @@ MIN_CLASSES = 2
 """Groups of fewer utterances or classes are shown but not compared."""
 
 N_DRAWS = 1000
-CONFIDENCE = 0.95
 SEED = 0
 
 
@@ -110,7 +109,7 @@ def grouping(protocol: str, system: str, kind: Kind, tally: Tally, weights: Floa
         system: its name.
         kind: how utterances are sorted.
         tally: its answers, counted by the groups of the kind.
-        weights: float64 (B, S), speakers drawn anew (`draw_speakers`).
+        weights: float64 (B, S), speakers drawn anew.
     """
     draws = tally.resampled(weights)  # (B, G)
     known = np.array([name != UNKNOWN for name in kind.groups])
@@ -167,18 +166,11 @@ def _gap(groups: Mapping[int, Group], draws: Floats) -> Gap | None:
     )
 
 
-def draw_speakers(n_speakers: int) -> Floats:
-    """How often each of the draws holds each speaker, (N_DRAWS, S); the same at every call."""
-    rng = np.random.default_rng(SEED)
-    shares = np.full(n_speakers, 1 / n_speakers)
-    return rng.multinomial(n_speakers, shares, N_DRAWS).astype(np.float64)
-
-
 def interval(draws: Floats) -> Interval | None:
     """The middle 95 % of draws (B,), NaN left out; None where nothing is left."""
     known = draws[~np.isnan(draws)]
     if known.size == 0:
         return None
-    tail = (1 - CONFIDENCE) / 2
+    tail = (1 - LEVEL) / 2
     low, high = np.quantile(known, [tail, 1 - tail])
     return Interval(float(low), float(high))

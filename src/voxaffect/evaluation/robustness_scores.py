@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, stdtrit
 
 from voxaffect.audio.degrade.catalogue import CONTROLS
 from voxaffect.audio.degrade.degradation import CLEAN, Clean, Degradation
@@ -17,6 +16,7 @@ from voxaffect.evaluation import condition_tallies as tallies
 from voxaffect.evaluation.comparisons import pairs
 from voxaffect.evaluation.condition_tallies import Floats, Tally
 from voxaffect.evaluation.folds import UNKNOWN
+from voxaffect.evaluation.resampling import MIN_FREEDOM, freedom, strata, tail
 from voxaffect.evaluation.results import FoldResult
 from voxaffect.evaluation.robustness import (
     Compared,
@@ -30,10 +30,6 @@ from voxaffect.evaluation.significance import DECIMALS, holm, wilcoxon
 
 N_DRAWS = 2000
 DRAW_SEED = 0
-
-MIN_FREEDOM = 5
-"""Speakers less corpora below which there is no interval: n values reach to both sides of their
-population's median with probability 1 - 2^(1 - n), which is 95 % from six values on."""
 
 
 def robustness(
@@ -78,7 +74,7 @@ def robustness(
         n_folds=len(folds),
         n_left_out=len({r.fold for r in results}) - len(folds),
         n_seeds=max(len(t.right) for of in kept.values() for t in of),
-        n_speakers={c: len(them) for c, them in tallies.corpora(draws.speakers).items()},
+        n_speakers={c: len(them) for c, them in strata(draws.speakers).items()},
         n_utterances=int(sum(t.n.sum() for t in some)),
         seed=seed,
         note=note,
@@ -151,15 +147,14 @@ class Draws:
 
 
 def _tail(speakers: Sequence[str]) -> float | None:
-    """Percentile of a 95 % interval, as far out as Student's t of so few speakers demands.
+    """Share of the draws beyond each end of an interval.
 
-    Source: Hesterberg, "What teachers should know about the bootstrap", The American Statistician
-    69, 2015. None for fewer than MIN_FREEDOM, or where voices are not told apart.
+    None for fewer than MIN_FREEDOM, or where voices are not told apart.
     """
-    freedom = len(speakers) - len(tallies.corpora(speakers))
-    if freedom < MIN_FREEDOM or any(speaker.endswith(UNKNOWN) for speaker in speakers):
+    degrees = freedom(speakers)
+    if degrees < MIN_FREEDOM or any(speaker.endswith(UNKNOWN) for speaker in speakers):
         return None
-    return float(ndtr(stdtrit(freedom, 0.025)))
+    return tail(degrees)
 
 
 @dataclass(frozen=True, eq=False)
