@@ -102,7 +102,7 @@ def test_every_set_has_the_utterances_that_all_have(corpus: Corpus) -> None:
 def test_what_is_refused_is_counted_once_and_told_with_its_set(corpus: Corpus) -> None:
     found = prepared(corpus)
     (summary,) = found.corpora
-    assert summary.problems == {"recording refused": 1, "refused by wide": 1}
+    assert summary.problems == {"recording refused": 1, "recording refused by wide": 1}
     assert summary.n_utterances == 6
     told = {(p.path, p.detail.partition(": ")[0] == "wide") for p in found.problems}
     assert told == {("c/0", False), ("c/0", True), ("c/3", True)}
