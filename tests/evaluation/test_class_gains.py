@@ -12,13 +12,13 @@ from scipy import stats
 
 from tests.report.runs import full_run, result
 from voxaffect.evaluation.class_gains import (
-    CONFIDENCE,
     FEWEST_FOLDS,
     ClassGains,
     Gain,
     bootstrap,
     class_gains,
 )
+from voxaffect.evaluation.resampling import LEVEL
 from voxaffect.evaluation.results import FoldResult
 from voxaffect.evaluation.scores import score_table
 
@@ -97,7 +97,7 @@ def test_nets_without_a_twin_and_the_svm_are_not_there() -> None:
 def test_the_interval_is_scipys_percentile_bootstrap() -> None:
     values = np.random.default_rng(5).normal(0.05, 0.1, 40)
     theirs = stats.bootstrap(
-        (values,), np.mean, confidence_level=CONFIDENCE, method="percentile", n_resamples=9999
+        (values,), np.mean, confidence_level=LEVEL, method="percentile", n_resamples=9999
     ).confidence_interval
     np.testing.assert_allclose(bootstrap(values, 0), (theirs.low, theirs.high), atol=0.004)
 

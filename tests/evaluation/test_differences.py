@@ -68,4 +68,4 @@ def test_training_sets_of_another_size_are_told_once() -> None:
 
 def test_flat_names_are_dotted() -> None:
     nested = {"a": {"b": {"c": 1}, "d": [1, 2]}, "e": None, "f": {}}
-    assert flatten(nested) == {"a.b.c": 1, "a.d": [1, 2], "e": None}
+    assert flatten(nested) == {"a.b.c": 1, "a.d": [1, 2], "e": None, "f": {}}

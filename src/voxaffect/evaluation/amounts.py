@@ -13,14 +13,11 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from statistics import fmean
 
-import numpy as np
-
-from voxaffect.evaluation.metrics import confusion, unweighted_accuracy
+from voxaffect.evaluation.metrics import unweighted_accuracy
 from voxaffect.evaluation.results import FoldResult
 from voxaffect.evaluation.run import PROTOCOLS, Run
-from voxaffect.evaluation.scores import SINGLE_TASK, display_order
-from voxaffect.evaluation.significance import DECIMALS, holm, wilcoxon
-from voxaffect.taxonomy import EMOTION
+from voxaffect.evaluation.scores import display_order, twin_of
+from voxaffect.evaluation.significance import holm, wilcoxon
 
 MULTI_TASK = "mtl"
 
@@ -148,7 +145,7 @@ class _Grid:
 
     def uas(self, share: float, fold: str) -> list[float]:
         """Unweighted accuracy on a fold, one a seed."""
-        return [_ua(result) for result in self.cells[share, fold]]
+        return [unweighted_accuracy(result.matrix) for result in self.cells[share, fold]]
 
 
 def _systems(results: Sequence[FoldResult]) -> tuple[str, ...]:
@@ -175,8 +172,7 @@ def _gains(protocol: str, grids: Mapping[str, _Grid]) -> list[Gain]:
     found = [
         gain
         for system, grid in grids.items()
-        if system.endswith(f"-{MULTI_TASK}")
-        and (twin := f"{system.removesuffix(MULTI_TASK)}{SINGLE_TASK}") in grids
+        if system.endswith(f"-{MULTI_TASK}") and (twin := twin_of(system)) in grids
         for gain in _gains_over(protocol, (system, grid), (twin, grids[twin]))
     ]
     corrected = holm([gain.p_holm for gain in found])
@@ -199,24 +195,20 @@ def _gain(
     folds: Sequence[str],
 ) -> Gain:
     (system, grid), (twin, other) = above, below
-    ours = {fold: grid.uas(share, fold) for fold in folds}
-    theirs = {fold: other.uas(share, fold) for fold in folds}
-    paired = wilcoxon(ours, theirs)
-    gains = np.round([fmean(ours[f]) - fmean(theirs[f]) for f in folds], DECIMALS)
+    paired = wilcoxon(
+        {fold: grid.uas(share, fold) for fold in folds},
+        {fold: other.uas(share, fold) for fold in folds},
+    )
     return Gain(
         protocol=protocol,
         system=system,
         reference=twin,
         share=share,
         n_folds=paired.n_pairs,
-        n_better=int((gains > 0).sum()),
-        n_worse=int((gains < 0).sum()),
-        difference=float(gains.mean()),
-        error=float(gains.std(ddof=1) / np.sqrt(gains.size)) if gains.size > 1 else None,
+        n_better=paired.n_better,
+        n_worse=paired.n_worse,
+        difference=paired.mean_difference,
+        error=paired.error,
         p_holm=paired.p_value,
         reachable=paired.reachable,
     )
-
-
-def _ua(result: FoldResult) -> float:
-    return unweighted_accuracy(confusion(result.y_true, result.y_pred, EMOTION.n_classes))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from voxaffect.evaluation.means import mean_known
 from voxaffect.evaluation.resampling import MIN_FREEDOM, freedom, speaker_weights, tail
 from voxaffect.evaluation.tallies import Cell, Floats, Tallies, total, unweighted_accuracy
 
@@ -154,9 +155,7 @@ def resample(pooled: Pool, seed: int, n_resamples: int) -> Floats:
 
 def _accuracies(drawn: Floats) -> Floats:
     """Pooled UA of each resample (B,): mean over the test sets that it has."""
-    each = unweighted_accuracy(drawn)
-    known = ~np.isnan(each)
-    return np.asarray(np.where(known, each, 0.0).sum(axis=1) / known.sum(axis=1))
+    return mean_known(unweighted_accuracy(drawn))
 
 
 def _share_lost(pooled: Pool, drawn: Floats) -> float:

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.evaluation.metrics import recalls
-from voxaffect.evaluation.scores import SINGLE_TASK, ScoreTable
+from voxaffect.evaluation.resampling import LEVEL
+from voxaffect.evaluation.scores import ScoreTable, twin_of
 from voxaffect.evaluation.significance import DECIMALS
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
 
 Floats = NDArray[np.float64]
 
-CONFIDENCE = 0.95
 N_RESAMPLES = 4000
 
 FEWEST_FOLDS = 6
@@ -94,9 +94,8 @@ def class_gains(table: ScoreTable, *, seed: int = 0) -> tuple[ClassGains, ...]:
 def _pairs(table: ScoreTable) -> Iterator[tuple[str, str]]:
     """Each multi-task net with its single-task twin."""
     for system in table.systems:
-        trunk, _, variant = system.rpartition("-")
-        reference = f"{trunk}-{SINGLE_TASK}"
-        if variant in SUBTASKS and reference in table.systems:
+        reference = twin_of(system)
+        if reference != system and reference in table.systems:
             yield system, reference
 
 
@@ -138,6 +137,6 @@ def bootstrap(values: Floats, seed: int) -> tuple[float, float]:
     """Percentile interval of the mean of values (D,), resampled R times with replacement."""
     rng = np.random.default_rng(seed)
     drawn = rng.integers(values.size, size=(N_RESAMPLES, values.size))  # (R, D)
-    tail = (1 - CONFIDENCE) / 2
+    tail = (1 - LEVEL) / 2
     low, high = np.quantile(values[drawn].mean(axis=1), [tail, 1 - tail])
     return round(float(low), DECIMALS), round(float(high), DECIMALS)

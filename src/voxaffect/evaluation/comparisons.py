@@ -6,12 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-import numpy as np
-
 from voxaffect.evaluation.bootstrap import Interval
 from voxaffect.evaluation.pairing import Meeting, Scores, Unit, units
-from voxaffect.evaluation.scores import SINGLE_TASK, VARIANTS, ScoreTable
-from voxaffect.evaluation.significance import DECIMALS, LEVEL, PairedTest, holm, wilcoxon
+from voxaffect.evaluation.scores import SINGLE_TASK, ScoreTable, twin_of
+from voxaffect.evaluation.significance import LEVEL, PairedTest, holm, wilcoxon
 from voxaffect.evaluation.tallies import Tallies
 
 BASELINE, MEAN = "svm", "mean"
@@ -70,7 +68,7 @@ class Comparison:
     @property
     def with_twin(self) -> bool:
         """Whether a multi-task net is compared with the single-task net of the same trunk."""
-        return self.reference == _twin(self.system)
+        return self.reference == twin_of(self.system)
 
 
 Pairs = Sequence[tuple[str, str]]
@@ -170,19 +168,13 @@ def pairs(systems: Sequence[str]) -> tuple[tuple[str, str], ...]:
     `lstm-mtl`; each single-task net with the one without an extreme learning machine; each system
     with the SVM.
     """
-    twins = [(_twin(system), system) for system in systems if system != _twin(system)]
+    twins = [(twin_of(system), system) for system in systems if system != twin_of(system)]
     varied = [(system.rpartition("-")[0], system) for system in systems]
     trunks = [system.partition("-")[0] for system in systems]
     pooled = [(f"{trunk}-{MEAN}", f"{trunk}-{SINGLE_TASK}") for trunk in trunks]
     above = [(BASELINE, system) for system in systems if system != BASELINE]
     asked = dict.fromkeys((*twins, *varied, *pooled, *above))
     return tuple((a, b) for a, b in asked if a in systems and b in systems)
-
-
-def _twin(system: str) -> str:
-    """The single-task net of the same trunk; a system without variants is its own twin."""
-    trunk, _, variant = system.rpartition("-")
-    return f"{trunk}-{SINGLE_TASK}" if variant in VARIANTS else system
 
 
 def _comparison(
@@ -193,7 +185,6 @@ def _comparison(
     corrected: Family,
 ) -> Comparison:
     above, below = scores
-    gains = np.round([fmean(above[name]) - fmean(below[name]) for name in above], DECIMALS)
     return Comparison(
         protocol=meeting.table.protocol,
         test=meeting.test,
@@ -201,11 +192,11 @@ def _comparison(
         system=meeting.system,
         unit=unit,
         n_pairs=paired.n_pairs,
-        n_better=int((gains > 0).sum()),
-        n_worse=int((gains < 0).sum()),
+        n_better=paired.n_better,
+        n_worse=paired.n_worse,
         below=fmean(fmean(seeds) for seeds in below.values()),
         above=fmean(fmean(seeds) for seeds in above.values()),
-        difference=float(gains.mean()),
+        difference=paired.mean_difference,
         effect=paired.rank_biserial,
         p=paired.p_value,
         p_holm=corrected.p_holm,

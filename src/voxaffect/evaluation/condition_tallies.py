@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from voxaffect.evaluation.means import mean_known, ratio
 from voxaffect.evaluation.resampling import speaker_weights
 from voxaffect.evaluation.results import FoldResult
 from voxaffect.features.store.degraded import parted
@@ -47,17 +48,12 @@ class Tally:
         Args:
             weights: how much each speaker counts in every draw (B, S).
         """
-        n = (weights @ self.n)[None, :, None]  # (1, B, 1, C)
-        right = np.einsum("bs,nksc->nbkc", weights, self.right)
-        recalls: Floats = np.divide(right, n, out=np.zeros_like(right), where=n > 0)
-        return weighted_mean(recalls, (n > 0).astype(np.float64))
+        n = (weights @ self.n)[:, None]  # (B, 1, C)
+        return mean_known(ratio(np.einsum("bs,nksc->nbkc", weights, self.right), n))
 
     def chance(self, weights: Floats) -> Floats:
         """Accuracy of guessing among the classes that have weight (B,), NaN where there is none."""
-        n_present = np.count_nonzero(weights @ self.n, axis=1).astype(np.float64)
-        nothing = np.full(len(weights), np.nan)
-        guess: Floats = np.divide(1, n_present, out=nothing, where=n_present > 0)
-        return guess
+        return ratio(1, np.count_nonzero(weights @ self.n, axis=1))
 
 
 def tally(
@@ -143,16 +139,4 @@ class Mean:
 
     def values(self) -> Floats:
         """The mean so far, NaN where nothing has had any weight."""
-        nothing = np.full(self.total.shape, np.nan)
-        mean: Floats = np.divide(self.total, self.weight, out=nothing, where=self.weight > 0)
-        return mean
-
-
-def weighted_mean(values: Floats, weights: Floats) -> Floats:
-    """Mean over the last axis, NaN where no weight is left; values without weight may be NaN."""
-    weights = np.broadcast_to(weights, values.shape)
-    total = weights.sum(axis=-1)
-    known: Floats = np.where(weights > 0, values, 0.0)
-    sums = (known * weights).sum(axis=-1)
-    mean: Floats = np.divide(sums, total, out=np.full(sums.shape, np.nan), where=total > 0)
-    return mean
+        return ratio(self.total, self.weight)

@@ -54,12 +54,17 @@ def differences(
 
 
 def flatten(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Nested values under dotted names, `training.dropout`."""
+    """Nested values under dotted names, `training.dropout`; what is empty is a value, too."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
-        nested = isinstance(value, Mapping)
+        nested = isinstance(value, Mapping) and value
         flat |= flatten(value, f"{above}{name}.") if nested else {f"{above}{name}": value}
     return flat
+
+
+def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same without what is empty: it says no more than what is absent."""
+    return {name: value for name, value in flatten(values).items() if value != {}}
 
 
 def _differ(kind: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[Difference]:
@@ -71,13 +76,13 @@ def _differ(kind: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[D
 
 
 def _shared_settings(run: Run) -> dict[str, Any]:
-    return flatten({k: v for k, v in run.settings.items() if k not in SAID_ELSEWHERE})
+    return _filled({k: v for k, v in run.settings.items() if k not in SAID_ELSEWHERE})
 
 
 def _of_systems(a: Run, b: Run, of_a: str, of_b: str) -> Iterator[Difference]:
     label = _label(of_a, of_b)
     one, other = ({label: _settings_of(run, name)} for run, name in ((a, of_a), (b, of_b)))
-    yield from _differ("settings", flatten(one), flatten(other))
+    yield from _differ("settings", _filled(one), _filled(other))
 
 
 def _label(of_a: str, of_b: str) -> str:

@@ -9,13 +9,13 @@ Floats = NDArray[np.float64]
 
 
 def ratio(part: ArrayLike, whole: ArrayLike) -> Floats:
-    """Part by whole, NaN where the whole is nothing."""
-    total = np.asarray(whole, np.float64)
-    found: Floats = np.divide(part, total, out=np.full_like(total, np.nan), where=total > 0)
+    """Part by whole, broadcast to one shape; NaN where the whole is nothing."""
+    parts, total = np.broadcast_arrays(part, np.asarray(whole, np.float64))
+    found: Floats = np.divide(parts, total, out=np.full(total.shape, np.nan), where=total > 0)
     return found
 
 
-def mean_known(values: Floats, axis: int) -> Floats:
+def mean_known(values: Floats, axis: int = -1) -> Floats:
     """Mean along an axis of the numbers that are no NaN."""
     known = ~np.isnan(values)
     total = np.where(known, values, 0.0).sum(axis=axis)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from voxaffect.errors import ArtefactError
+from voxaffect.evaluation.means import Floats, mean_known, ratio
 
-Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 
@@ -39,7 +39,7 @@ def confusion(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> Counts:
 
 def recalls(matrix: Counts) -> Floats:
     """Recall of every class (C,), NaN for a class without utterances."""
-    return _ratio(np.diagonal(matrix), matrix.sum(axis=1))
+    return ratio(np.diagonal(matrix), matrix.sum(axis=1))
 
 
 def unweighted_accuracy(matrix: Counts) -> float:
@@ -47,29 +47,16 @@ def unweighted_accuracy(matrix: Counts) -> float:
 
     Applied to the sum of several folds' matrices it is the pooled UA.
     """
-    return _mean(recalls(matrix))
+    return float(mean_known(recalls(matrix)))
 
 
 def weighted_accuracy(matrix: Counts) -> float:
     """Share of right answers: every class weighs as much as it has utterances."""
-    return float(_ratio(np.trace(matrix), matrix.sum()))
+    return float(ratio(np.trace(matrix), matrix.sum()))
 
 
 def macro_f1(matrix: Counts) -> float:
     """Mean F1 over the classes present, F1 = 2 right / (utterances + answers) of a class."""
     true, answers = matrix.sum(axis=1), matrix.sum(axis=0)
-    f1 = _ratio(2 * np.diagonal(matrix), true + answers)
-    return _mean(np.where(true > 0, f1, np.nan))
-
-
-def _ratio(part: ArrayLike, whole: ArrayLike) -> Floats:
-    """Part by whole, NaN where the whole is nothing."""
-    total = np.asarray(whole, np.float64)
-    ratio: Floats = np.divide(part, total, out=np.full_like(total, np.nan), where=total > 0)
-    return ratio
-
-
-def _mean(values: Floats) -> float:
-    """Mean of the numbers that are there, NaN where there is none."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else float("nan")
+    f1 = ratio(2 * np.diagonal(matrix), true + answers)
+    return float(mean_known(np.where(true > 0, f1, np.nan)))

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from voxaffect.evaluation.curves import history_of
-from voxaffect.evaluation.metrics import confusion, unweighted_accuracy
+from voxaffect.evaluation.metrics import unweighted_accuracy
 from voxaffect.evaluation.results import FoldResult
 from voxaffect.evaluation.run import PROTOCOLS
 from voxaffect.evaluation.scores import display_order
-from voxaffect.taxonomy import EMOTION
 
 
 @dataclass(frozen=True)
@@ -79,17 +78,13 @@ def _fold_score(results: Iterable[FoldResult]) -> FoldScore:
         system=first.system,
         n=len(first.ids),
         n_dev=first.details.get("n_dev"),
-        ua={r.seed: _ua(r) for r in seeds},
+        ua={r.seed: unweighted_accuracy(r.matrix) for r in seeds},
         trainings={
             r.seed: Training(history.best, len(history.epochs))
             for r in seeds
             if (history := history_of(r))
         },
     )
-
-
-def _ua(result: FoldResult) -> float:
-    return unweighted_accuracy(confusion(result.y_true, result.y_pred, EMOTION.n_classes))
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

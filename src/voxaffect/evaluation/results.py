@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.errors import ArtefactError
+from voxaffect.evaluation.metrics import Counts, confusion
 from voxaffect.files import write_atomically
+from voxaffect.taxonomy import EMOTION
 
 FORMAT = 1
 
@@ -54,6 +56,11 @@ class FoldResult:
     high_level: NDArray[np.float32]
     seconds: float
     details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def matrix(self) -> Counts:
+        """Confusion matrix (C, C), rows are the true classes."""
+        return confusion(self.y_true, self.y_pred, EMOTION.n_classes)
 
     @property
     def corpus(self) -> str:

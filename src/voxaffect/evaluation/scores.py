@@ -13,7 +13,8 @@ from statistics import fmean, stdev
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.evaluation.metrics import Counts, confusion, unweighted_accuracy
+from voxaffect.evaluation.means import ratio
+from voxaffect.evaluation.metrics import Counts, unweighted_accuracy
 from voxaffect.evaluation.results import FoldResult
 from voxaffect.taxonomy import EMOTION
 
@@ -168,17 +169,13 @@ def score(results: Iterable[FoldResult]) -> Score:
     """Score of one system's results on one test set."""
     matrices: dict[str, dict[int, Counts]] = {}
     for r in results:
-        matrix = confusion(r.y_true, r.y_pred, EMOTION.n_classes)
-        matrices.setdefault(r.fold, {})[r.seed] = matrix
+        matrices.setdefault(r.fold, {})[r.seed] = r.matrix
     return Score(matrices)
 
 
 def shares(counts: Counts) -> NDArray[np.float64]:
     """Rows of a confusion matrix (C, C) as shares of the true class, NaN where there is none."""
-    totals = counts.sum(axis=1, keepdims=True)
-    rows: NDArray[np.float64] = np.full(counts.shape, np.nan)
-    np.divide(counts, totals, out=rows, where=totals > 0)
-    return rows
+    return ratio(counts, counts.sum(axis=1, keepdims=True))
 
 
 def display_order(systems: Iterable[str]) -> tuple[str, ...]:
@@ -191,6 +188,12 @@ def display_order(systems: Iterable[str]) -> tuple[str, ...]:
         return kinds.index(kind) if kind in kinds else len(kinds), system
 
     return tuple(sorted(systems, key=place))
+
+
+def twin_of(system: str) -> str:
+    """The single-task net of the same trunk; a system without variants is its own twin."""
+    trunk, _, variant = system.rpartition("-")
+    return f"{trunk}-{SINGLE_TASK}" if variant in VARIANTS else system
 
 
 def _total(matrices: Iterable[Counts]) -> Counts:

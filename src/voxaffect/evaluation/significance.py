@@ -16,7 +16,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
-from scipy.stats import rankdata
+from scipy.stats import rankdata, sem
 
 from voxaffect.errors import FoldError
 
@@ -41,7 +41,10 @@ class PairedTest:
         statistic: the smaller of the rank sums of positive and of negative differences.
         p_value: probability of a statistic as small or smaller if signs were random.
         n_pairs: pairs compared.
-        n_nonzero: pairs that differ; the others say nothing and are left out.
+        n_better: pairs in which the first is ahead.
+        n_worse: pairs in which it is behind; where the two are equal a pair says nothing.
+        mean_difference: mean over all pairs, positive where the first is better.
+        error: standard error of that mean, None of a single pair.
         median_difference: median over all pairs, positive where the first is better.
         rank_biserial: matched-pairs rank-biserial correlation (Kerby 2014), the effect size: the
             rank sum in favour of the first less that against it, as a share of both; from 1, all
@@ -51,9 +54,17 @@ class PairedTest:
     statistic: float
     p_value: float
     n_pairs: int
-    n_nonzero: int
+    n_better: int
+    n_worse: int
+    mean_difference: float
+    error: float | None
     median_difference: float
     rank_biserial: float
+
+    @property
+    def n_nonzero(self) -> int:
+        """Pairs that differ."""
+        return self.n_better + self.n_worse
 
     @property
     def least_p(self) -> float:
@@ -100,7 +111,10 @@ def wilcoxon(
         statistic=statistic,
         p_value=min(1.0, 2 * _tail(ranks, statistic)),
         n_pairs=differences.size,
-        n_nonzero=signed.size,
+        n_better=int((signed > 0).sum()),
+        n_worse=int((signed < 0).sum()),
+        mean_difference=float(differences.mean()),
+        error=float(sem(differences)) if differences.size > 1 else None,
         median_difference=float(np.median(differences)),
         rank_biserial=(better - worse) / (better + worse) if signed.size else 0.0,
     )

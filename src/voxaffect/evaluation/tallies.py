@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.evaluation.folds import UNKNOWN
+from voxaffect.evaluation.means import mean_known, ratio
 from voxaffect.evaluation.results import FoldResult
 from voxaffect.evaluation.run import Run
 from voxaffect.taxonomy import EMOTION
@@ -83,12 +84,7 @@ def total(folds: Iterable[Fold]) -> dict[str, Floats]:
 
 def unweighted_accuracy(tally: Floats) -> Floats:
     """UA of tallies (..., 2, C): mean recall over the classes present, NaN where there is none."""
-    recognised, there = tally[..., 0, :], tally[..., 1, :]
-    recalls = np.divide(recognised, there, out=np.zeros_like(there), where=there > 0)
-    n_classes = np.count_nonzero(there > 0, axis=-1).astype(np.float64)
-    empty = np.full_like(n_classes, np.nan)
-    accuracy: Floats = np.divide(recalls.sum(axis=-1), n_classes, out=empty, where=n_classes > 0)
-    return accuracy
+    return mean_known(ratio(tally[..., 0, :], tally[..., 1, :]))
 
 
 def _fold(seeds: Sequence[FoldResult], speaker_of: Mapping[str, str]) -> dict[str, Floats]:

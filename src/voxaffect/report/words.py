@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from voxaffect.evaluation.comparisons import Comparison
+from voxaffect.evaluation.differences import flatten
 from voxaffect.evaluation.pairing import Unit
 from voxaffect.evaluation.results import FoldResult
 from voxaffect.evaluation.run import Run
@@ -155,15 +156,9 @@ def _shared(result: FoldResult) -> str:
     return text.removeprefix(f"{result.fold}: ")
 
 
-def flat(values: Mapping[str, Any], above: str = "") -> dict[str, str]:
-    """Nested settings under dotted names, `evaluate.seeds`."""
-    lines: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping) and value:
-            lines |= flat(value, f"{above}{name}.")
-        else:
-            lines[f"{above}{name}"] = _plain(value)
-    return lines
+def flat(values: Mapping[str, Any]) -> dict[str, str]:
+    """Nested settings under dotted names, `evaluate.seeds`, in words."""
+    return {name: _plain(value) for name, value in flatten(values).items()}
 
 
 def _plain(value: Any) -> str:
