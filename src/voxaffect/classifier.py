@@ -6,7 +6,7 @@ frames -> standardised -> net -> posteriors a frame -> functionals -> ELM -> cal
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
@@ -110,6 +110,11 @@ class NetSettings:
     training: TrainingSettings = TrainingSettings()
     elm: ElmSettings = ElmSettings()
     private_layers: int = 0
+
+    @property
+    def net(self) -> NetSettings:
+        """What of them decides the net: all but the utterance level, which learns from it."""
+        return replace(self, elm=ElmSettings())
 
     def plain(self) -> dict[str, Any]:
         """The settings as plain values, for digests and saved recognisers."""
@@ -270,9 +275,12 @@ def fit_together(
 ) -> list[VoxaffectError | None]:
     """Fit classifiers whose nets train as one stack, each as if it were alone.
 
+    Classifiers that learn from one and the same material, and differ in nothing before the
+    utterance level, share a net that is trained once.
+
     Args:
         classifiers: S of them, with the same trunk and training settings.
-        materials: S of them; their frames must fit into memory together unless S is one.
+        materials: S of them; the frames of different nets must fit into memory together.
         on_epoch: told of every epoch of every net.
 
     Returns:
@@ -281,35 +289,58 @@ def fit_together(
     Raises:
         TrainingError: an utterance has no emotion.
     """
+    alike = _alike(classifiers, materials)
+    first = [group[0] for group in alike]
+    lessons = _lessons([classifiers[i] for i in first], [materials[i] for i in first])
+    told = None if on_epoch is None else lambda _, epoch: on_epoch(epoch)
+    outcomes = fit(lessons, classifiers[0].settings.training, on_epoch=told)
+    failures: dict[int, VoxaffectError | None] = {}
+    for group, lesson, outcome in zip(alike, lessons, outcomes, strict=True):
+        for i in group:
+            classifiers[i].standardizer_ = classifiers[group[0]].standardizer_
+            failures[i] = _finished(classifiers[i], outcome, lesson, materials[i])
+    return [failures[i] for i in range(len(classifiers))]
+
+
+def _alike(classifiers: Sequence[NetClassifier], materials: Sequence[Material]) -> list[list[int]]:
+    """Numbers of the classifiers that have each net."""
+    groups: dict[tuple[int, str], list[int]] = {}
+    for i, (classifier, material) in enumerate(zip(classifiers, materials, strict=True)):
+        groups.setdefault((id(material), repr(classifier.settings.net)), []).append(i)
+    return list(groups.values())
+
+
+def _lessons(classifiers: Sequence[NetClassifier], materials: Sequence[Material]) -> list[Lesson]:
+    """What each classifier's net learns from, by the statistics of its own training frames.
+
+    Raises:
+        TrainingError: an utterance has no emotion.
+    """
     for classifier, material in zip(classifiers, materials, strict=True):
         known_emotions(material.train)
         known_emotions(material.dev)
         classifier.standardizer_ = Standardizer.fit(material.train.frames)
-    lessons = [
+    trains = _in_memory(classifiers, [m.train for m in materials])
+    devs = _in_memory(classifiers, [m.dev for m in materials])
+    return [
         classifier._lesson(train, dev, material.seed)
         for classifier, train, dev, material in zip(
-            classifiers,
-            _in_memory(classifiers, [m.train for m in materials]),
-            _in_memory(classifiers, [m.dev for m in materials]),
-            materials,
-            strict=True,
+            classifiers, trains, devs, materials, strict=True
         )
     ]
-    told = None if on_epoch is None else lambda _, epoch: on_epoch(epoch)
-    outcomes = fit(lessons, classifiers[0].settings.training, on_epoch=told)
-    failures: list[VoxaffectError | None] = []
-    for classifier, trained, lesson, material in zip(
-        classifiers, outcomes, lessons, materials, strict=True
-    ):
-        if isinstance(trained, TrainingError):
-            failures.append(trained)
-            continue
-        try:
-            classifier._finish(trained, lesson, material)
-            failures.append(None)
-        except VoxaffectError as fault:
-            failures.append(fault)
-    return failures
+
+
+def _finished(
+    classifier: NetClassifier, outcome: Trained | TrainingError, lesson: Lesson, material: Material
+) -> VoxaffectError | None:
+    """Why a classifier has no utterance level, None where it has."""
+    if isinstance(outcome, TrainingError):
+        return outcome
+    try:
+        classifier._finish(outcome, lesson, material)
+    except VoxaffectError as fault:
+        return fault
+    return None
 
 
 def _in_memory(classifiers: Sequence[NetClassifier], several: Sequence[Examples]) -> list[Parts]:

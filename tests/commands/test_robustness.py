@@ -17,8 +17,8 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.commands import evaluation
 from voxaffect.commands.robustness import chosen, robustness
 from voxaffect.errors import ConfigError
-from voxaffect.evaluation.robustness import load_robustness
-from voxaffect.evaluation.run import RunFolder
+from voxaffect.evaluation.experiment.run import RunFolder
+from voxaffect.evaluation.robustness.robustness import load_robustness
 
 SETTINGS = """
 [corpora]

@@ -11,9 +11,9 @@ import pytest
 
 from tests.evaluation.people import described_run, facts_for, heard, run_of
 from tests.report.runs import full_run, row
-from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.experiment.utterance_facts import facts_csv
 from voxaffect.evaluation.summary import summarise_run
-from voxaffect.evaluation.utterance_facts import facts_csv
 from voxaffect.report.groups import findings, gaps, groups, groups_csv, section, speakers
 from voxaffect.report.section import Section
 from voxaffect.report.table import ABSENT, signed

@@ -10,8 +10,8 @@ import pytest
 from tests.evaluation.wild import ASKED, MANY, answers, hits, speaker_of
 from tests.report.runs import NOTE, full_run, result, row
 from tests.report.test_write import Page
-from voxaffect.evaluation.robustness import Robustness
-from voxaffect.evaluation.robustness_scores import robustness
+from voxaffect.evaluation.robustness.robustness import Robustness
+from voxaffect.evaluation.robustness.scores import robustness
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report.robustness import (
     by_condition,

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from tests.report.runs import NOTE, full_run, result
-from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report.write import curves_csv, results_csv, write_report
 

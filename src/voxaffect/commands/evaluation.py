@@ -13,9 +13,9 @@ from voxaffect.commands.folds import context, folds_progress, tell_missing
 from voxaffect.commands.preparation import prepare_corpora
 from voxaffect.config.file import load_settings, make_settings
 from voxaffect.config.settings import Settings
-from voxaffect.evaluation.experiment import run
-from voxaffect.evaluation.robustness import Robustness, load_robustness
-from voxaffect.evaluation.run import Run, RunFolder
+from voxaffect.evaluation.experiment.experiment import run
+from voxaffect.evaluation.experiment.run import Run, RunFolder
+from voxaffect.evaluation.robustness.robustness import Robustness, load_robustness
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.parallel.clusters import LOCAL, effective_jobs, workers
 from voxaffect.report.events import write_events

@@ -8,9 +8,9 @@ from typing import Any
 
 from voxaffect.commands.console import errors, progress_bar
 from voxaffect.config.settings import Settings
-from voxaffect.evaluation.dataset import Prepared
-from voxaffect.evaluation.job import Outcome
-from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.experiment.dataset import Prepared
+from voxaffect.evaluation.experiment.job import Outcome
+from voxaffect.evaluation.experiment.run import Run
 
 OnPlan = Callable[[int, int], None]
 OnOutcome = Callable[[Outcome], None]

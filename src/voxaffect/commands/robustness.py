@@ -17,12 +17,12 @@ from voxaffect.config.file import load_settings, make_settings
 from voxaffect.config.names import known_name
 from voxaffect.config.settings import Settings
 from voxaffect.errors import ConfigError
-from voxaffect.evaluation.conditions import DegradedTests, degrade_tests
-from voxaffect.evaluation.dataset import Prepared
-from voxaffect.evaluation.experiment import run
-from voxaffect.evaluation.robustness import Robustness, save_robustness
-from voxaffect.evaluation.robustness_scores import robustness as score
-from voxaffect.evaluation.run import Run, RunFolder
+from voxaffect.evaluation.experiment.dataset import Prepared
+from voxaffect.evaluation.experiment.experiment import run
+from voxaffect.evaluation.experiment.run import Run, RunFolder
+from voxaffect.evaluation.robustness.conditions import DegradedTests, degrade_tests
+from voxaffect.evaluation.robustness.robustness import Robustness, save_robustness
+from voxaffect.evaluation.robustness.scores import robustness as score
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.features.store.degraded import DegradedStore
 from voxaffect.files import write_text

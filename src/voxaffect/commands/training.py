@@ -16,8 +16,8 @@ from voxaffect.commands.training_progress import training_progress
 from voxaffect.config.file import load_settings
 from voxaffect.config.settings import Settings, find_system
 from voxaffect.errors import ConfigError
-from voxaffect.evaluation.dataset import Prepared
-from voxaffect.evaluation.folds import hold_out_dev
+from voxaffect.evaluation.experiment.dataset import Prepared
+from voxaffect.evaluation.protocol.folds import hold_out_dev
 from voxaffect.memory import keep_freed_memory
 from voxaffect.model.course import Course
 from voxaffect.model.distributed import first_goes_first, place, process_group

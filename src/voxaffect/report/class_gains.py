@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from voxaffect.evaluation.class_gains import FEWEST_FOLDS, ClassGains, Gain
+from voxaffect.evaluation.scores.class_gains import FEWEST_FOLDS, ClassGains, Gain
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.figures.class_gains import KEY
 from voxaffect.report.figures.style import Picture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from voxaffect.evaluation.run import PROTOCOLS, Run
-from voxaffect.evaluation.scores import ScoreTable
+from voxaffect.evaluation.experiment.run import PROTOCOLS, Run
+from voxaffect.evaluation.scores.tables import ScoreTable
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report import (
     amounts,

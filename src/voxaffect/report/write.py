@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from voxaffect.evaluation import metrics
-from voxaffect.evaluation.curves import history_of
-from voxaffect.evaluation.results import FoldResult
-from voxaffect.evaluation.robustness import Robustness
-from voxaffect.evaluation.run import FACTS, Run
+from voxaffect.evaluation.experiment.results import FoldResult
+from voxaffect.evaluation.experiment.run import FACTS, Run
+from voxaffect.evaluation.experiment.utterance_facts import facts_csv
+from voxaffect.evaluation.measures import metrics
+from voxaffect.evaluation.robustness.robustness import Robustness
+from voxaffect.evaluation.scores.curves import history_of
 from voxaffect.evaluation.summary import Summary
-from voxaffect.evaluation.utterance_facts import facts_csv
 from voxaffect.files import write_text
 from voxaffect.model.settings import Epoch
 from voxaffect.report.data import report_json

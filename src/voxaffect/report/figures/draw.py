@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import matplotlib as mpl
 
-from voxaffect.evaluation.curves import learning_curves
-from voxaffect.evaluation.run import PROTOCOLS, Run
+from voxaffect.evaluation.experiment.run import PROTOCOLS, Run
+from voxaffect.evaluation.scores.curves import learning_curves
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.figures import (
     accuracy,
