@@ -22,7 +22,16 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("corpora", "simulation"),
     ("features",),
     ("model", "utterance"),
-    ("artefact", "classifier", "baselines", "prediction", "recognizer", "recording", "variants"),
+    (
+        "adaptation",
+        "artefact",
+        "classifier",
+        "baselines",
+        "prediction",
+        "recognizer",
+        "recording",
+        "variants",
+    ),
     ("systems", "listening"),
     ("evaluation",),
     ("report",),
@@ -48,6 +57,8 @@ INNER_FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 
 # Doors between rooms of one floor, each one way only.
 DOORS = {
+    ("adaptation", "classifier"),
+    ("adaptation", "recognizer"),
     ("files", "errors"),
     ("parallel", "errors"),
     ("provenance", "__init__"),

@@ -155,14 +155,14 @@ class NetClassifier:
 
     def answer(self, frames: Sequence[NDArray[np.float32]]) -> Answers:
         """Answers for N utterances, each float32 (T, F)."""
-        by_frame = posteriors(self.net_, self._parts(Examples(frames)))
+        by_frame = posteriors(self.net_, self.parts(Examples(frames)))
         high_level = np.stack(
             [
                 self._functionals({task: by_frame[task][i] for task in by_frame.by_task})
                 for i in range(len(frames))
             ]
         )
-        probabilities = self.calibration_.transform(self._scores(high_level))
+        probabilities = self.calibration_.transform(self.scores(high_level))
         return Answers(probabilities, high_level, by_frame)
 
     def details(self) -> dict[str, Any]:
@@ -191,7 +191,7 @@ class NetClassifier:
         """Learn the utterance level, and how sure to be."""
         self.net_, self.history_ = trained.net, trained.history
         self._fit_utterance_level(lesson, material)
-        dev_scores = self._scores(self._high_level(self.net_, lesson.dev))
+        dev_scores = self.scores(self.high_level(self.net_, lesson.dev))
         self.calibration_ = TemperatureCalibration.fit(dev_scores, known_emotions(material.dev))
 
     def _fit_utterance_level(self, lesson: Lesson, material: Material) -> None:
@@ -201,7 +201,7 @@ class NetClassifier:
         if self.settings.elm.posteriors == "out-of-fold":
             high_level = self._out_of_fold(material, lesson.dev)
         else:
-            high_level = self._high_level(self.net_, lesson.train)
+            high_level = self.high_level(self.net_, lesson.train)
         elm = ExtremeLearningMachine(
             n_hidden=self.settings.elm.n_hidden,
             ridge=self.settings.elm.ridge,
@@ -216,15 +216,16 @@ class NetClassifier:
         part = np.random.default_rng(seed).permutation(len(train)) % n_parts
         high_level = np.empty((len(train), 4 * self._n_posteriors), np.float32)
         for k in range(n_parts):
-            outside = self._parts(train.select(np.flatnonzero(part != k)))
+            outside = self.parts(train.select(np.flatnonzero(part != k)))
             (trained,) = fit([self._lesson(outside, dev, seed + k + 1)], self.settings.training)
             if isinstance(trained, TrainingError):
                 raise trained
             inside = np.flatnonzero(part == k)
-            high_level[inside] = self._high_level(trained.net, self._parts(train.select(inside)))
+            high_level[inside] = self.high_level(trained.net, self.parts(train.select(inside)))
         return high_level
 
-    def _parts(self, examples: Examples) -> Parts:
+    def parts(self, examples: Examples) -> Parts:
+        """Examples as the net takes them: standardised, on its device."""
         training = self.settings.training
         return Parts(examples, self.standardizer_, training.device, training.resident_bytes)
 
@@ -238,7 +239,7 @@ class NetClassifier:
         """Tasks whose posteriors the utterance level sees."""
         return tuple(self.settings.task_weights) if self.settings.elm.subtasks else (EMOTION.name,)
 
-    def _high_level(self, net: MultiTaskNet, parts: Parts) -> NDArray[np.float32]:
+    def high_level(self, net: MultiTaskNet, parts: Parts) -> NDArray[np.float32]:
         """High-level features of N utterances, of which one batch's posteriors are in memory."""
         high_level = np.empty((len(parts.examples), 4 * self._n_posteriors), np.float32)
         for row, by_task in each_utterance(net, parts):
@@ -250,8 +251,8 @@ class NetClassifier:
         threshold = self.settings.elm.threshold
         return np.concatenate([functionals(by_task[task], threshold) for task in self._tasks])
 
-    def _scores(self, high_level: NDArray[np.float32]) -> NDArray[np.float64]:
-        """ELM scores (N, C), whichever classes the training set held."""
+    def scores(self, high_level: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Scores (N, C) of high-level features, whichever classes the training set held."""
         return self.elm_.class_scores(high_level, EMOTION.n_classes)
 
 
@@ -349,7 +350,7 @@ def _finished(
 def _in_memory(classifiers: Sequence[NetClassifier], several: Sequence[Examples]) -> list[Parts]:
     """Examples of each classifier; those of two or more on one pool."""
     if len(classifiers) == 1:
-        return [classifiers[0]._parts(several[0])]
+        return [classifiers[0].parts(several[0])]
     standardizers = [classifier.standardizer_ for classifier in classifiers]
     device = classifiers[0].settings.training.device
     return [

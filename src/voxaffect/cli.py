@@ -218,7 +218,13 @@ def compare(
 def train(
     config: Config,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the trained recogniser.")],
-    system: Annotated[str, typer.Option(help="Which system to train.")] = "lstm-mtl",
+    system: Annotated[
+        str | None, typer.Option(help="Which system to train; lstm-mtl if left out.")
+    ] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option("--from", help="A trained recogniser that is to be adapted to the corpora."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and dropout.")] = 0,
     tensorboard: Tensorboard = False,
     jobs: Jobs = 0,
@@ -230,13 +236,25 @@ def train(
     A tenth of the data stops the training and calibrates it. The folder's training.csv gets a line
     as each epoch ends: loss, dev UA, frames a second. A cluster (--backend) extracts the features;
     the net is trained here, or by every process that torchrun starts.
+
+    With --from a recogniser goes on learning from a few hundred recordings of your own. What that
+    changes is shown for speakers who were held out, before and after.
     """
+    if base is not None:
+        refused = {"--system": system, "--address": address, "--tensorboard": tensorboard or None}
+        for option, value in refused.items():
+            if value is not None:
+                raise typer.BadParameter(f"{option} has no place beside --from; leave it out")
+        from voxaffect.commands import adaptation
+
+        adaptation.adapt_to(config, base, out, seed=seed, n_jobs=jobs)
+        return
     from voxaffect.commands import training
 
     training.train(
         config,
         out,
-        system_name=system,
+        system_name=system or "lstm-mtl",
         seed=seed,
         n_jobs=jobs,
         tensorboard=tensorboard,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.evaluation.corpora import corpus_of, ragged, utterance
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import FoldError
-from voxaffect.evaluation.protocol.draws import by_speaker, deal, draw_tenth
+from voxaffect.evaluation.protocol.draws import by_speaker, deal, deal_speakers, draw_tenth
 
 Case = tuple[list[Utterance], dict[str, int]]
 
@@ -90,3 +90,20 @@ def test_a_single_utterance_of_a_class_stays_with_the_rest() -> None:
 def test_an_utterance_without_a_class_is_refused(labels: dict[str, int]) -> None:
     with pytest.raises(FoldError, match="a/01-0000: has no emotion class"):
         deal([utterance("a", "01")], labels, "key")
+
+
+@settings(max_examples=50, deadline=None)
+@given(ragged(), st.randoms(use_true_random=False), st.integers(1, 7))
+def test_speakers_are_dealt_whole_and_evenly_whatever_the_order(
+    case: Case, random: Random, n_parts: int
+) -> None:
+    utterances, _ = case
+    shuffled = random.sample(utterances, len(utterances))
+    parts = deal_speakers(shuffled, n_parts)
+    assert parts == deal_speakers(utterances, n_parts)
+    assert sorted(u.id for part in parts for u in part) == sorted(u.id for u in utterances)
+    speakers = [{u.speaker for u in part} for part in parts]
+    assert sum(map(len, speakers)) == len(set().union(*speakers))
+    assert len(parts) == min(n_parts, len(set().union(*speakers)))
+    largest = max(Counter(u.speaker for u in utterances).values())
+    assert max(map(len, parts)) - min(map(len, parts)) <= largest

@@ -86,6 +86,20 @@ def by_speaker(pool: Iterable[Utterance]) -> list[Group]:
     return [tuple(group) for group in speakers.values()]
 
 
+def deal_speakers(pool: Iterable[Utterance], n_parts: int) -> list[Group]:
+    """Parts of whole speakers and of nearly one size: each goes where there is least so far.
+
+    Args:
+        pool: the utterances; fewer speakers than parts make a part each.
+        n_parts: parts at most.
+    """
+    speakers = sorted(by_speaker(pool), key=lambda group: (-len(group), group[0].speaker))
+    parts: list[list[Utterance]] = [[] for _ in range(min(n_parts, len(speakers)))]
+    for group in speakers:
+        min(parts, key=len).extend(group)
+    return [tuple(part) for part in parts]
+
+
 def draw_tenth(groups: Sequence[Group], label_of: Mapping[str, int], key: str) -> Group:
     """Whole groups that hold about a tenth of all utterances, one group at least, never all.
 
