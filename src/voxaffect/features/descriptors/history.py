@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,3 +59,14 @@ class History:
         f0 = track.log_f0 if self._log_f0 else track.f0_hz
         columns = np.column_stack([short_time[:n_decided], track.voice_probability, f0])
         return self._over_time.advance(columns, ended=ended)
+
+    def peek(self, observed: Observed) -> NDArray[np.float32]:
+        """The descriptors of all frames that are not done with, as they were if the recording ended.
+
+        Args:
+            observed: what the frames show that are left.
+
+        Returns:
+            float32 (n, 32); the history itself goes on as if it had not been asked.
+        """
+        return copy.deepcopy(self).advance(observed, ended=True)
