@@ -69,4 +69,6 @@ class History:
         Returns:
             float32 (n, 32); the history itself goes on as if it had not been asked.
         """
-        return copy.deepcopy(self).advance(observed, ended=True)
+        twin = copy.copy(self)  # arrays are shared, as they are replaced, not changed
+        twin._path, twin._over_time = self._path.fork(), copy.copy(self._over_time)
+        return twin.advance(observed, ended=True)
