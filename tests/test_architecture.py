@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("features",),
     ("model", "utterance"),
     ("artefact", "classifier", "baselines", "recognizer", "variants"),
-    ("systems",),
+    ("systems", "listening"),
     ("evaluation",),
     ("report",),
     ("config",),

@@ -246,8 +246,8 @@ class NetClassifier:
 
     def _functionals(self, by_task: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         """High-level features of one utterance, (4 C,) or, with subtasks, those of all tasks."""
-        threshold = self.settings.elm.threshold
-        return np.concatenate([functionals(by_task[task], threshold) for task in self.utterance_tasks])
+        threshold, tasks = self.settings.elm.threshold, self.utterance_tasks
+        return np.concatenate([functionals(by_task[task], threshold) for task in tasks])
 
     def _scores(self, high_level: NDArray[np.float32]) -> NDArray[np.float64]:
         """ELM scores (N, C), whichever classes the training set held."""

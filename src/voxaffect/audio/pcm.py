@@ -39,16 +39,15 @@ class PcmFormat:
         low, high = RATES_HZ
         if not low <= self.rate_hz <= high:
             raise AudioError(
-                f"a sample rate of {self.rate_hz} Hz is outside {low} to {high} Hz; name the true one"
+                f"a sample rate of {self.rate_hz} Hz is outside {low} to {high} Hz; "
+                "name the true one"
             )
         if self.encoding not in ENCODINGS:
             raise AudioError(
                 f"PCM of the format {self.encoding!r} is unknown; use {' or '.join(ENCODINGS)}"
             )
         if not 1 <= self.channels <= DEFAULT_LIMITS.max_channels:
-            raise AudioError(
-                f"{self.channels} channels; choose 1 to {DEFAULT_LIMITS.max_channels}"
-            )
+            raise AudioError(f"{self.channels} channels; choose 1 to {DEFAULT_LIMITS.max_channels}")
 
     @property
     def frame_bytes(self) -> int:

@@ -32,7 +32,7 @@ class Memory(NamedTuple):
 
 @dataclass
 class Progress:
-    """One utterance so far: where its frames come from, and the memory of those that are certain."""
+    """One utterance so far: the memory of its certain frames, and where they come from."""
 
     memory: Memory
     source: Source = field(default_factory=Source)
@@ -59,9 +59,7 @@ class CausalHearing:
     def advance(self, turns: Sequence[Turn]) -> list[Verdict | None]:
         """Hear what is new of some utterances."""
         told = {
-            row: news
-            for row, news in enumerate(self._frontend.advance(turns))
-            if news is not None
+            row: news for row, news in enumerate(self._frontend.advance(turns)) if news is not None
         }
         heard = self._listen([turns[row].progress for row in told], list(told.values()))
         verdicts = dict(zip(told, self._decided(heard), strict=True))

@@ -2,8 +2,8 @@
 
 The rules are those of a file's timeline, as far as they need not know what is to come: a frame is
 active if its energy stands well above the floor of the last seconds, or a little where it is
-voiced. A pause as long as the hangover ends an utterance. The sound of a pause is held back until it
-is known whether it is one. Decisions fall every tenth of a second and depend on no push's size.
+voiced. A pause as long as the hangover ends an utterance. The sound of a pause is held back until
+it is known whether it is one. Decisions fall every tenth of a second, whatever is pushed at a time.
 """
 
 from __future__ import annotations
@@ -143,14 +143,16 @@ class Endpointer:
         return passages
 
     def finish(self) -> list[Passage]:
-        """End the stream, and the utterance that is open."""
-        if not self._is_open:
-            return []
-        assert self._candidate is not None  # noqa: S101 it is the one that is open
-        return self._end(self._candidate.end)
+        """End the stream, and the utterance that is open; nothing can be pushed after that."""
+        (rest,) = self._observer.observe([self._feed.rest()])
+        frames = np.concatenate([self._waiting, _seen(rest)])
+        passages = [*self._tick(*frames.T)] if len(frames) else []
+        if self._is_open and self._candidate is not None:
+            passages += self._end(self._candidate, self._held.end)
+        return passages
 
     def _tick(self, level_db: Floats, voicing: Floats) -> Iterator[Passage]:
-        """Decide by the next frames, (TICK_FRAMES,) each."""
+        """Decide by level and voicing of the next frames, (n,) each."""
         active = self._active(level_db, voicing)
         if active.any():
             voiced = int((active & (voicing >= self._settings.voicing)).sum())
@@ -159,7 +161,7 @@ class Endpointer:
             self._candidate = _Candidate(
                 before.start, int(places[-1]) + 1, before.n_voiced + voiced
             )
-        self._n_frames += TICK_FRAMES
+        self._n_frames += len(level_db)
         if self._candidate is None:
             self._forget(self._n_frames)
         else:
@@ -188,9 +190,9 @@ class Endpointer:
                 self._candidate = None
             self._hold_less(candidate)
         elif is_over or self._n_frames - candidate.start >= self._frames(settings.longest_s):
-            yield from self._end(candidate.end)
+            yield from self._end(candidate, self._sample(self._n_frames))
         else:
-            yield from self._give(candidate, candidate.end, ended=False)
+            yield from self._give(candidate, self._sample(self._n_frames), ended=False)
 
     def _hold_less(self, candidate: _Candidate) -> None:
         """A noise that goes on is no utterance until somebody speaks in it."""
@@ -201,19 +203,16 @@ class Endpointer:
             self._candidate = candidate._replace(start=earliest)
             self._forget(earliest)
 
-    def _end(self, end: int) -> list[Passage]:
-        """The rest of the open utterance, which ends at a frame."""
-        assert self._candidate is not None  # noqa: S101 it is the one that is open
-        passages = [*self._give(self._candidate, end, ended=True)]
+    def _end(self, candidate: _Candidate, heard: int) -> list[Passage]:
+        """The rest of the open utterance."""
         self._candidate, self._is_open = None, False
-        return passages
+        return [*self._give(candidate, heard, ended=True)]
 
-    def _give(self, candidate: _Candidate, end: int, *, ended: bool) -> Iterator[Passage]:
-        """Give the utterance's sound until a frame and an edge after it, as far as it was heard."""
+    def _give(self, candidate: _Candidate, heard: int, *, ended: bool) -> Iterator[Passage]:
+        """The utterance's sound that was not given, and an edge after it, of the samples heard."""
         self._held.drop_until(self._sample(candidate.start) - self._edge)
         first = self._held.first
-        until = min(self._sample(end) + self._edge, self._sample(self._n_frames))
-        samples = self._held.take_until(until)
+        samples = self._held.take_until(min(self._sample(candidate.end) + self._edge, heard))
         if len(samples) or ended:
             yield Passage(samples, first / SAMPLE_RATE_HZ, ended)
 
@@ -255,6 +254,11 @@ class _Held:
     def __init__(self) -> None:
         self.first = 0
         self._samples = np.zeros(0, np.float32)
+
+    @property
+    def end(self) -> int:
+        """Number of the sample after the last."""
+        return self.first + len(self._samples)
 
     def add(self, samples: Floats) -> None:
         """Hold the next samples."""

@@ -1,9 +1,9 @@
 """Frames of utterances while they last, gain normalisation included.
 
-The gain is that of the utterance so far, and it moves. Of the 32 descriptors a gain only multiplies
+The gain is that of the utterance so far, and it moves. Of the 32 descriptors a gain multiplies
 those of `LEVELS`; MFCC depend on it where a band meets its floor. So frames are computed once, at a
-level near the target, and brought to the gain of the moment by a factor. When the gain has moved too
-far from that level, all frames are computed anew, at the gain of then.
+level near the target, and brought to the gain of the moment by a factor. When the gain has moved
+too far from that level, all frames are computed anew, at the gain of then.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ class Frontend:
         some = [turns[row] for row in audible]
         again = [self._begin_again(turn) for turn in some]
         streams = [turn.progress.source.descriptors for turn in some]
-        frames = push_together(streams, [_levelled(*pair) for pair in zip(some, again, strict=True)])
+        samples = [_levelled(turn, again=anew) for turn, anew in zip(some, again, strict=True)]
+        frames = push_together(streams, samples)
         tails = peek_together(streams) if self._provisional else [NO_FRAMES] * len(some)
         news: list[News | None] = [None] * len(turns)
         for i, (row, turn) in enumerate(zip(audible, some, strict=True)):
@@ -107,7 +108,7 @@ class Frontend:
         return begins
 
 
-def _levelled(turn: Turn, again: bool) -> Floats:  # noqa: FBT001 one of a pair
+def _levelled(turn: Turn, *, again: bool) -> Floats:
     """The samples that the source lacks, at its level."""
     samples = np.concatenate(turn.so_far) if again else turn.samples
     level: np.float32 = turn.progress.source.level

@@ -31,4 +31,3 @@ class RunningGain:
     def factor(self) -> np.float32 | None:
         """The gain so far; None while all is silent, as no gain brings silence to any level."""
         return None if self.rms < SILENCE_RMS else gain(self.rms, "the utterance so far")
-

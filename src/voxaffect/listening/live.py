@@ -37,7 +37,7 @@ from voxaffect.taxonomy import EMOTION, TASKS
 Floats = NDArray[np.float32]
 
 
-class UtteranceTooLong(ListeningError):
+class TooLongError(ListeningError):
     """A push would make an utterance longer than is kept."""
 
 
@@ -141,8 +141,7 @@ class LiveRecognizer:
         with ExitStack() as stack, threads(1):
             for stream in ordered:  # in one order everywhere, so that no two wait for each other
                 stack.enter_context(stream._heard_by_one)
-            live = [stream for stream in ordered if not stream.has_ended]
-            self._hear(live)
+            self._hear([s for s in ordered if s.unheard_s > 0 and not s.has_ended])
             return [stream.latest for stream in streams]
 
     def _hear(self, streams: Sequence[LiveStream]) -> None:
@@ -180,9 +179,7 @@ class LiveStream:
         latest: the last answer that was given.
     """
 
-    def __init__(
-        self, live: LiveRecognizer, hearing: Hearing[Any], number: int, name: str
-    ) -> None:
+    def __init__(self, live: LiveRecognizer, hearing: Hearing[Any], number: int, name: str) -> None:
         self.number, self.name = number, name
         self.latest = LiveAnswer()
         self._live, self._hearing = live, hearing
@@ -225,14 +222,14 @@ class LiveStream:
 
         Raises:
             FeatureError: the samples are not as stated; none is taken.
-            UtteranceTooLong: there are more than fit; none is taken.
+            TooLongError: there are more than fit; none is taken.
             ListeningError: the stream has ended.
         """
         refuse_no_samples(samples)
         with self._taking:
             self._refuse_ended()
             if self._n_samples + len(samples) > self._most:
-                raise UtteranceTooLong(
+                raise TooLongError(
                     f"{self.name}: {self.pushed_s:.1f} s and {len(samples)} samples more pass the "
                     f"limit of {self._live.settings.longest_s:g} s; finish it and open another"
                 )

@@ -61,7 +61,7 @@ class Tally(NamedTuple):
     @classmethod
     def stack(cls, tallies: Sequence[Tally]) -> Tally:
         """The utterances of several tallies as one."""
-        return cls(*(np.concatenate(parts) for parts in zip(*tallies, strict=True)))  # type: ignore[arg-type]
+        return cls(*(np.concatenate(parts) for parts in zip(*tallies, strict=True)))
 
     def rows(self) -> list[Tally]:
         """Each utterance by itself, as a copy that keeps none of the others in memory."""

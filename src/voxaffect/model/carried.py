@@ -174,7 +174,7 @@ class WindowNet:
         ended: bool,
     ) -> Heard:
         """Posteriors of the frames whose windows are whole."""
-        new = torch.from_numpy(frames).to(self._place.device).split(counts.tolist())
+        new = torch.split(torch.from_numpy(frames).to(self._place.device), counts.tolist())
         runs = [self._run(*pair, ended=ended) for pair in zip(carried, new, strict=True)]
         lengths = np.array([len(run) for run in runs])
         answered = np.maximum(0, lengths - 2 * self._context)
@@ -206,7 +206,8 @@ def _starts(lengths: NDArray[np.int64], answered: NDArray[np.int64]) -> NDArray[
     """Where windows begin on runs laid end to end, (M,)."""
     first = np.cumsum(lengths) - lengths
     within = np.arange(answered.sum()) - np.repeat(np.cumsum(answered) - answered, answered)
-    return np.repeat(first, answered) + within
+    starts: NDArray[np.int64] = np.repeat(first, answered) + within
+    return starts
 
 
 def _posteriors(net: MultiTaskNet, hidden: Tensor) -> NDArray[np.float32]:

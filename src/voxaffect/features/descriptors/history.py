@@ -61,7 +61,7 @@ class History:
         return self._over_time.advance(columns, ended=ended)
 
     def peek(self, observed: Observed) -> NDArray[np.float32]:
-        """The descriptors of all frames that are not done with, as they were if the recording ended.
+        """Descriptors of the frames that are not done with, as they were if the recording ended.
 
         Args:
             observed: what the frames show that are left.

@@ -99,9 +99,7 @@ class DescriptorStream:
             raise FeatureError("this stream has ended or failed; begin a new one")
 
 
-def push_together(
-    streams: Sequence[DescriptorStream], several: Sequence[Floats]
-) -> list[Floats]:
+def push_together(streams: Sequence[DescriptorStream], several: Sequence[Floats]) -> list[Floats]:
     """`push` of many streams at once, to the same frames at less cost.
 
     Args:
