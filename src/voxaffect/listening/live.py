@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from threading import Lock
@@ -135,8 +135,13 @@ class LiveRecognizer:
         after the other. The answers are the same, but for rounding.
 
         Args:
-            streams: of this recogniser; for one that has ended, its last answer is given again.
+            streams: opened here; for one that has ended, its last answer is given again.
+
+        Raises:
+            ListeningError: a stream is another recogniser's.
         """
+        if any(stream._live is not self for stream in streams):
+            raise ListeningError("a stream of another recogniser; ask that one for its answer")
         ordered = sorted(set(streams), key=lambda stream: stream.number)
         with ExitStack() as stack, threads(1):
             for stream in ordered:  # in one order everywhere, so that no two wait for each other
@@ -146,9 +151,9 @@ class LiveRecognizer:
 
     def _hear(self, streams: Sequence[LiveStream]) -> None:
         with _again_unless_well(streams):
-            turns, pushed = zip(*(s._turn() for s in streams), strict=True) if streams else ((), ())
-            verdicts = self._hearing.advance(turns) if turns else []
-            for stream, verdict, n_samples in zip(streams, verdicts, pushed, strict=True):
+            taken = [(stream, *news) for stream in streams if (news := stream._turn()) is not None]
+            verdicts = self._hearing.advance([turn for _, turn, _ in taken])
+            for (stream, _, n_samples), verdict in zip(taken, verdicts, strict=True):
                 stream.latest = self._answer(verdict, n_samples)
 
     def _answer(self, verdict: Verdict | None, n_samples: int) -> LiveAnswer:
@@ -254,7 +259,7 @@ class LiveStream:
 
     def drop(self) -> None:
         """End the utterance without a prediction; one that has ended stays so."""
-        if not self._ended:
+        with suppress(ListeningError):
             self._end()
 
     def _end(self) -> Floats:
@@ -266,9 +271,11 @@ class LiveStream:
         self._live._forget(self)
         return np.concatenate([np.zeros(0, np.float32), *pieces])
 
-    def _turn(self) -> tuple[Turn, int]:
-        """What is new since the last turn, and how many samples there are in all."""
+    def _turn(self) -> tuple[Turn, int] | None:
+        """What is new since the last turn, and how many samples in all; None once it has ended."""
         with self._taking:
+            if self._ended:
+                return None
             new = self._pieces[self._n_heard :]
             self._n_heard, self._n_samples_heard = len(self._pieces), self._n_samples
             samples = np.concatenate([np.zeros(0, np.float32), *new])
