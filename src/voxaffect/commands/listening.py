@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,9 +47,9 @@ def listen(model: Path, source: Source, *, pause_s: float, longest_s: float, as_
     listener = Listener(live, Endpointer(endpoints) if endpoints else None)
     _warm_up(live)
     view, watch = view_of(as_json=as_json), Watch()
-    with until_interrupted() as stop, source() as blocks:
+    with until_interrupted() as stop, source(stop) as blocks:
         with view:
-            _follow(listener, _until(blocks, stop), view, watch)
+            _follow(listener, blocks, view, watch)
         for utterance in listener.finish():
             view.utterance(utterance)
     return 1 if watch.n_dropped else 0
@@ -65,12 +64,6 @@ def _warm_up(live: LiveRecognizer) -> None:
     stream.push(hiss[: round(stream.left_s * SAMPLE_RATE_HZ)])
     stream.answer()
     stream.finish()
-
-
-def _until(blocks: Iterator[Block], stop: Event) -> Iterator[Block]:
-    """Blocks until the user stops."""
-    while not stop.is_set() and (block := next(blocks, None)) is not None:
-        yield block
 
 
 def _follow(listener: Listener, blocks: Iterator[Block], view: View, watch: Watch) -> None:

@@ -75,7 +75,7 @@ class JsonLines(nullcontext[None]):
         if (answer := moment.answer) is not None:
             _write(
                 final=False,
-                start_s=round(moment.start_s, 3),
+                start_s=round(moment.start_s, 6),
                 heard_s=round(answer.heard_s, 3),
                 emotion=answer.label,
                 probabilities=answer.probabilities,
@@ -85,7 +85,7 @@ class JsonLines(nullcontext[None]):
 
     def utterance(self, utterance: Utterance) -> None:
         """A final answer, or why there is none."""
-        times = {"start_s": round(utterance.start_s, 3), "end_s": round(utterance.end_s, 3)}
+        times = {"start_s": round(utterance.start_s, 6), "end_s": round(utterance.end_s, 6)}
         outcome = utterance.outcome
         if isinstance(outcome, AudioError):
             _write(final=True, **times, error=str(outcome))
