@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def raw(samples: NDArray[np.float64], encoding: str) -> bytes:
 
 def streamed(form: PcmFormat, data: bytes, borders: list[int]) -> NDArray[np.float32]:
     stream, cuts = PcmStream(form), [0, *sorted(borders), len(data)]
-    pieces = [data[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+    pieces = [data[a:b] for a, b in pairwise(cuts)]
     return np.concatenate([*(stream.push(piece) for piece in pieces), stream.finish()])
 
 

@@ -42,7 +42,7 @@ class Block(NamedTuple):
 
 
 Source = Callable[[Event], AbstractContextManager[Iterator[Block]]]
-"""Opens sound that comes until it ends or the event is set; what has come by then is still given."""
+"""Opens sound that comes until it ends or the event is set; what has come by then is given."""
 
 
 def standard_input(form: PcmFormat) -> Source:
