@@ -1,0 +1,10 @@
+"""What the inputs and outputs of an exported recogniser are called; each subtask by its own name."""
+
+SAMPLES = "samples"
+"""Input: float32 (n_samples,), 16 kHz mono as decoded, full scale 1."""
+
+PROBABILITIES = "probabilities"
+"""Output: float32 (C,), of the emotion classes."""
+
+TIMELINE = "timeline"
+"""Output: float32 (T, C), posterior of each emotion class in each frame."""
