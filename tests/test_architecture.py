@@ -22,8 +22,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("corpora", "simulation"),
     ("features",),
     ("model", "utterance"),
-    ("artefact", "classifier", "baselines", "recognizer", "variants"),
-    ("systems",),
+    ("artefact", "classifier", "baselines", "prediction", "recognizer", "variants"),
+    ("systems", "listening"),
     ("evaluation",),
     ("report",),
     ("config",),
@@ -44,6 +44,7 @@ DOORS = {
     ("variants", "classifier"),
     ("recognizer", "artefact"),
     ("recognizer", "classifier"),
+    ("recognizer", "prediction"),
 }
 
 IMPORT_NAME = {"scikit-learn": "sklearn"}  # where it differs from the distribution's

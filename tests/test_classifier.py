@@ -121,7 +121,7 @@ def test_out_of_fold_posteriors_come_from_nets_that_have_not_seen_the_utterance(
             classifier.net_.state_dict().values(), in_fold.net_.state_dict().values(), strict=True
         )
     )
-    assert (classifier.elm_.coef_ != in_fold.elm_.coef_).any()
+    assert (classifier.elm_.coef != in_fold.elm_.coef).any()
 
 
 @pytest.mark.parametrize("posteriors", ["in-fold", "out-of-fold"])

@@ -156,8 +156,8 @@ def test_short_and_clipped_recordings_are_answered_with_a_warning(recognizer: Re
     short, clipped = recognizer.predict(
         [tone(30, 0.2), Waveform(np.clip(9 * tone(30).samples, -1, 1), "loud")]
     )
-    assert "short" in short.warnings[0]
-    assert "clipped" in clipped.warnings[0]
+    assert "short" in {caveat.code for caveat in short.warnings}
+    assert "clipped" in {caveat.code for caveat in clipped.warnings}
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_what_was_trained_on_another_device_answers_on_this_one(
     here = recognizer.settings
     elsewhere = replace(here, training=replace(here.training, device="cuda"))
     twin = Recognizer(elsewhere, recognizer.extractor)
-    twin.classifier = recognizer.classifier
+    twin.classifier, twin.novelty_ = recognizer.classifier, recognizer.novelty_
     twin.save(tmp_path)
     loaded = Recognizer.load(tmp_path)
     assert loaded.settings == here

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from voxaffect.errors import ArtefactError
 from voxaffect.files import digest, write_atomically, write_text
 
-FORMAT = 3
+FORMAT = 4
 HEADER = "recognizer.json"
 WEIGHTS_KEYS = {"weights", "weights_sha256"}
 HASH_DIGITS = 12

@@ -25,7 +25,7 @@ from voxaffect.model.training import fit
 from voxaffect.model.trunks import LstmSettings, TrunkSettings
 from voxaffect.taxonomy import EMOTION, MISSING, TASKS
 from voxaffect.utterance.calibration import TemperatureCalibration
-from voxaffect.utterance.elm import ExtremeLearningMachine
+from voxaffect.utterance.elm_scores import ElmScores
 from voxaffect.utterance.functionals import functionals
 
 OnEpoch = Callable[[Epoch], None]
@@ -122,14 +122,14 @@ class NetClassifier:
     Attributes:
         standardizer_: statistics of the training frames.
         net_: the trained net.
-        elm_: the trained extreme learning machine.
+        elm_: what the extreme learning machine has learned.
         calibration_: temperature fitted on the dev set.
         history_: the net's training.
     """
 
     standardizer_: Standardizer
     net_: MultiTaskNet
-    elm_: ExtremeLearningMachine
+    elm_: ElmScores
     calibration_: TemperatureCalibration
     history_: History | None = None
 
@@ -191,16 +191,19 @@ class NetClassifier:
 
     def _fit_utterance_level(self, lesson: Lesson, material: Material) -> None:
         """Learn what makes scores of an utterance's high-level features."""
+        from voxaffect.utterance.elm import ExtremeLearningMachine  # noqa: PLC0415 (slow to load)
+
         if self.settings.elm.posteriors == "out-of-fold":
             high_level = self._out_of_fold(material, lesson.dev)
         else:
             high_level = self._high_level(self.net_, lesson.train)
-        self.elm_ = ExtremeLearningMachine(
+        elm = ExtremeLearningMachine(
             n_hidden=self.settings.elm.n_hidden,
             ridge=self.settings.elm.ridge,
             class_weight=self.settings.elm.class_weight,
             random_state=material.seed,
-        ).fit(high_level, known_emotions(material.train))
+        )
+        self.elm_ = elm.fit(high_level, known_emotions(material.train)).learned()
 
     def _out_of_fold(self, material: Material, dev: Parts) -> NDArray[np.float32]:
         """High-level features of each training utterance from a net that has not seen it."""

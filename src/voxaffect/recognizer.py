@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 import voxaffect
 from voxaffect.artefact import plain, read_artefact, write_artefact
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits, decode
+from voxaffect.audio.quality import caveats
 from voxaffect.audio.waveform import TARGET_RMS, Waveform
 from voxaffect.classifier import NetClassifier, NetSettings, OnEpoch
 from voxaffect.corpora.corpus import Utterance
@@ -27,10 +28,14 @@ from voxaffect.features.standardize import Standardizer
 from voxaffect.model.examples import Examples
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.trunks import DnnSettings, LstmSettings
+from voxaffect.prediction import Prediction, unfamiliar
 from voxaffect.provenance import arithmetic, versions
 from voxaffect.taxonomy import EMOTION, TASKS
 from voxaffect.utterance.calibration import TemperatureCalibration
-from voxaffect.utterance.elm import ExtremeLearningMachine
+from voxaffect.utterance.elm_scores import ElmScores
+from voxaffect.utterance.novelty import Novelty
+
+__all__ = ["Prediction", "Recognizer", "Recording"]
 
 Recording = Path | str | bytes | Waveform | Utterance
 """A file, an encoded file's bytes, samples, or an utterance, which may be a segment of a file."""
@@ -53,34 +58,6 @@ MEASURED = ("frames_per_s", "seconds")
 """What of an epoch is measured by the clock: it belongs to a log, and no saved recogniser holds it,
 so that the same seed on the same machine gives the same bytes."""
 
-CLIPPED_SHARE = 0.01
-SHORT_S = 0.5
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the recogniser says of one recording.
-
-    Args:
-        name: the recording.
-        label: the emotion class of the highest probability.
-        probabilities: emotion class -> probability.
-        subtasks: task -> class -> mean posterior, for the subtasks that the net has learned.
-        timeline: float32 (T, C), posterior of each emotion class in each frame.
-        times_s: float64 (T,), middle of each frame.
-        duration_s: length of the recording.
-        warnings: reasons to trust the answer less, one phrase each.
-    """
-
-    name: str
-    label: str
-    probabilities: dict[str, float]
-    subtasks: dict[str, dict[str, float]]
-    timeline: NDArray[np.float32]
-    times_s: NDArray[np.float64]
-    duration_s: float
-    warnings: tuple[str, ...] = ()
-
 
 @dataclass
 class Recognizer:
@@ -92,6 +69,9 @@ class Recognizer:
         card: what a reader should know: training corpora and how they were split; `fit` adds the
             seed, what every epoch came to, versions and threads.
         limits: what is refused of recordings before any memory is spent on them.
+
+    Attributes:
+        novelty_: how far utterances lie from those of the training.
     """
 
     settings: NetSettings = field(default_factory=NetSettings)
@@ -114,6 +94,7 @@ class Recognizer:
         for examples in (train, dev):
             _check_columns(examples.frames, self.extractor.names)
         self.classifier.fit(train, dev, seed=seed, on_epoch=on_epoch)
+        self.novelty_ = Novelty.fit(train.frames, self.classifier.standardizer_, seed)
         self.card = {**self.card, "seed": seed, **self._learned()}
         return self
 
@@ -161,13 +142,14 @@ class Recognizer:
         self._refuse_untrained()
         if not waveforms:
             return []
-        answers = self.classifier.answer(self._frames(waveforms))
+        frames = self._frames(waveforms)
+        answers = self.classifier.answer(frames)
         assert answers.posteriors is not None  # noqa: S101 a net always has them
         return [
             self._prediction(
-                waveform, answers.probabilities[i], _row(answers.posteriors.by_task, i)
+                waveforms[i], frames[i], answers.probabilities[i], _row(answers.posteriors.by_task, i)
             )
-            for i, waveform in enumerate(waveforms)
+            for i in range(len(waveforms))
         ]
 
     def predict_array(self, samples: NDArray[np.float32], name: str = "array") -> Prediction:
@@ -199,11 +181,13 @@ class Recognizer:
     def _prediction(
         self,
         waveform: Waveform,
+        frames: NDArray[np.float32],
         probabilities: NDArray[np.float64],
         by_frame: dict[str, NDArray[np.float32]],
     ) -> Prediction:
         timeline = by_frame.pop(EMOTION.name)
         grid = self.extractor.grid
+        novelty = self.novelty_.of(self.classifier.standardizer_.transform(frames))
         return Prediction(
             name=waveform.name,
             label=EMOTION.classes[int(probabilities.argmax())],
@@ -212,7 +196,8 @@ class Recognizer:
             timeline=timeline,
             times_s=np.array([grid.centre_s(i) for i in range(len(timeline))]),
             duration_s=waveform.duration_s,
-            warnings=_warnings(waveform),
+            warnings=(*caveats(waveform), *unfamiliar(novelty)),
+            novelty=novelty,
         )
 
     def save(self, folder: Path) -> None:
@@ -228,6 +213,7 @@ class Recognizer:
             "settings": _plain_settings(self.settings),
             **_assumed(self.extractor, self.settings.task_weights),
             "temperature": self.classifier.calibration_.temperature,
+            "false_alarms": self.novelty_.false_alarms,
             "card": {**self.card, **whereabouts(self.extractor)},
         }
         write_artefact(folder, header, self._arrays())
@@ -258,6 +244,7 @@ class Recognizer:
         settings = replace(settings, training=replace(settings.training, device=device))
         recognizer = cls(settings, extractor, header["card"])
         recognizer._restore(folder, arrays, header["temperature"])
+        recognizer.novelty_ = _novelty(folder, header, arrays, len(extractor.names))
         return recognizer
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
@@ -268,7 +255,8 @@ class Recognizer:
             "standardizer.mean": classifier.standardizer_.mean,
             "standardizer.scale": classifier.standardizer_.scale,
         }
-        return {**net, **elm, **own}
+        novelty = {f"novelty.{k}": v for k, v in self.novelty_.to_arrays().items()}
+        return {**net, **elm, **own, **novelty}
 
     def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], temperature: float) -> None:
         classifier = self.classifier
@@ -283,7 +271,7 @@ class Recognizer:
         except (KeyError, RuntimeError) as fault:
             raise ArtefactError(f"{folder}: weights do not fit the settings ({fault})") from fault
         classifier.net_.to(self.settings.training.device).eval()
-        classifier.elm_ = ExtremeLearningMachine.from_arrays(_part(arrays, "elm."))
+        classifier.elm_ = ElmScores.from_arrays(_part(arrays, "elm."))
         classifier.calibration_ = TemperatureCalibration(temperature)
 
 
@@ -314,6 +302,16 @@ def _extractor(folder: Path, header: Mapping[str, Any], device: str) -> FrameExt
         raise ArtefactError(f"{folder}: {fault}") from fault
 
 
+def _novelty(
+    folder: Path, header: Mapping[str, Any], arrays: dict[str, NDArray[Any]], n_features: int
+) -> Novelty:
+    try:
+        own = _part(arrays, "novelty.")
+        return Novelty.from_arrays(own, header.get("false_alarms"), n_features)
+    except ArtefactError as fault:
+        raise ArtefactError(f"{folder}: {fault}") from fault
+
+
 def _check_labels(task: str, n_labels: int, n_recordings: int) -> None:
     if task not in TASKS:
         raise TrainingError(f"{task!r} is no task; label one of {', '.join(TASKS)}")
@@ -334,15 +332,6 @@ def _named(task: str, values: NDArray[Any]) -> dict[str, float]:
 
 def _part(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
     return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-
-
-def _warnings(waveform: Waveform) -> tuple[str, ...]:
-    found = []
-    if waveform.duration_s < SHORT_S:
-        found.append(f"short ({waveform.duration_s:.2f} s)")
-    if (share := waveform.clipped_share()) > CLIPPED_SHARE:
-        found.append(f"clipped ({share:.0%} of samples at full scale)")
-    return tuple(found)
 
 
 def _assumed(extractor: FrameExtractor, tasks: Iterable[str]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from voxaffect.errors import ArtefactError
-from voxaffect.utterance.elm import UNSEEN_SCORE, ExtremeLearningMachine
+from voxaffect.utterance.elm import ExtremeLearningMachine
+from voxaffect.utterance.elm_scores import UNSEEN_SCORE
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -116,7 +116,7 @@ def test_a_class_never_seen_never_wins(classes: set[int], n: int) -> None:
     X, y = clusters(n, sorted(classes))
     elm = ExtremeLearningMachine(25, random_state=0).fit(X, y)
     anywhere = np.random.default_rng(n).normal(scale=10, size=(50, 16))
-    scores = elm.class_scores(anywhere, 4)
+    scores = elm.learned().class_scores(anywhere, 4)
     unseen = sorted(set(range(4)) - classes)
     assert (scores[:, unseen] == UNSEEN_SCORE).all()
     np.testing.assert_allclose(scores[:, sorted(classes)].sum(axis=1), 2 - len(classes), atol=1e-6)
@@ -126,7 +126,7 @@ def test_a_class_never_seen_never_wins(classes: set[int], n: int) -> None:
 def test_scores_need_classes_that_are_indices() -> None:
     X, y = clusters(30, [0, 5])
     with pytest.raises(ValueError, match=r"\[0, 5\] are no indices below 4"):
-        ExtremeLearningMachine(random_state=0).fit(X, y).class_scores(X, 4)
+        ExtremeLearningMachine(random_state=0).fit(X, y).learned().class_scores(X, 4)
 
 
 def test_what_cannot_be_learned_is_refused() -> None:
@@ -139,22 +139,3 @@ def test_what_cannot_be_learned_is_refused() -> None:
         ExtremeLearningMachine().fit(X, y, sample_weight=-np.ones(20))
     with pytest.raises(ValueError, match="n_hidden = 0"):
         ExtremeLearningMachine(n_hidden=0).fit(X, y)
-
-
-@pytest.mark.parametrize("classes", [[0, 2], [0, 1, 3]])
-def test_arrays_carry_the_whole_classifier(classes: list[int]) -> None:
-    X, y = clusters(50, classes)
-    elm = ExtremeLearningMachine(random_state=0).fit(X, y)
-    again = ExtremeLearningMachine.from_arrays(elm.to_arrays())
-    np.testing.assert_array_equal(again.class_scores(X, 4), elm.class_scores(X, 4))
-    np.testing.assert_array_equal(again.predict(X), elm.predict(X))
-    assert again.ridge_ == elm.ridge_
-
-
-def test_damaged_arrays_are_refused() -> None:
-    X, y = clusters(50, [0, 1, 2])
-    arrays = ExtremeLearningMachine(random_state=0).fit(X, y).to_arrays()
-    with pytest.raises(ArtefactError, match="lacks coef"):
-        ExtremeLearningMachine.from_arrays({k: v for k, v in arrays.items() if k != "coef"})
-    with pytest.raises(ArtefactError, match=r"coef has shape \(120, 2\)"):
-        ExtremeLearningMachine.from_arrays({**arrays, "coef": arrays["coef"][:, :2]})

@@ -7,13 +7,15 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from voxaffect.corpora.corpus import Problem
 from voxaffect.corpora.label_files import ENCODINGS
 from voxaffect.errors import CorpusError
 from voxaffect.files import write_atomically
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CSV = ".csv"
 PARQUET = ".parquet"
@@ -130,6 +132,8 @@ def _records(lines: Sequence[str]) -> Iterator[tuple[str, ...] | csv.Error]:
 
 
 def _read_parquet(path: Path) -> Rows:
+    import pandas as pd  # noqa: PLC0415 (slow to load)
+
     frame = pd.read_parquet(path, dtype_backend="pyarrow")  # keeps 3 from becoming 3.0 beside null
     columns = [_texts(frame[name]) for name in frame.columns]
     return Rows(_names(frame.columns), tuple(zip(*columns, strict=True)))
@@ -140,6 +144,8 @@ def _names(header: Iterable[object]) -> tuple[str, ...]:
 
 
 def _texts(column: pd.Series) -> list[str]:
+    import pandas as pd  # noqa: PLC0415 (slow to load)
+
     return ["" if pd.isna(value) else str(value).strip() for value in column]
 
 
@@ -151,5 +157,7 @@ def _as_csv(rows: Rows) -> bytes:
 
 
 def _as_parquet(rows: Rows) -> bytes:
+    import pandas as pd  # noqa: PLC0415 (slow to load)
+
     frame = pd.DataFrame(list(rows.lines), columns=list(rows.columns), dtype="string")
     return frame.to_parquet(None, index=False)

@@ -44,6 +44,8 @@ def _facts(header: Card, arrays: Mapping[str, NDArray[Any]]) -> Iterator[tuple[s
     card = header["card"]
     yield from flat({key: value for key, value in card.items() if key not in ELSEWHERE}).items()
     yield from _training(card.get("history"))
+    if "false_alarms" in header:
+        yield "false alarms of novelty", f"{header['false_alarms']:.1%}"
     for task, classes in header["classes"].items():
         yield task, ", ".join(classes)
     yield "numbers in the weights", count(sum(int(np.size(values)) for values in arrays.values()))

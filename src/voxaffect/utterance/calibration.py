@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from voxaffect.errors import TrainingError
@@ -51,6 +50,8 @@ class TemperatureCalibration:
         Raises:
             TrainingError: shapes, scores or classes are not as stated.
         """
+        from scipy.optimize import minimize_scalar  # noqa: PLC0415 (slow to load)
+
         known, classes = _checked(scores, y)
         if classes.size == 0:
             return cls()

@@ -7,32 +7,26 @@ Sources: Huang, Zhu, Siew, "Extreme learning machine: theory and applications", 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from voxaffect.errors import ArtefactError
+from voxaffect.utterance.elm_scores import ElmScores, hidden_layer
 from voxaffect.utterance.ridge import decompose_blocks
 
 Floats = NDArray[np.float64]
 
-UNSEEN_SCORE = -1.0
-"""Score of a class that training never saw: what regression on its constant target -1 would give.
-
-The scores of the C classes seen sum to 2 - C, as their targets do in every row, so that the best of
-them is at least 2 / C - 1, and an unseen class never wins."""
-
 BLOCK_ROWS = 1024
 """Utterances whose hidden layer is in memory at once while fitting."""
 
-ARRAYS = ("classes", "mean", "scale", "hidden_weights", "hidden_bias", "coef", "intercept")
+ARRAYS = tuple(field.name for field in fields(ElmScores))
 
 
 class ExtremeLearningMachine(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -113,7 +107,7 @@ class ExtremeLearningMachine(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         """Scores (N, C) around -1 and 1; for two classes (N,), positive for the second."""
         check_is_fitted(self)
         inputs = validate_data(self, X, dtype=np.float64, reset=False)
-        scores: Floats = self._hidden(inputs) @ self.coef_ + self.intercept_
+        scores = self.learned().outputs(inputs)
         return scores[:, 0] if self.classes_.size == 2 else scores
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -122,45 +116,10 @@ class ExtremeLearningMachine(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         answers: NDArray[Any] = self.classes_[best]
         return answers
 
-    def class_scores(self, X: ArrayLike, n_classes: int) -> Floats:
-        """Scores (N, n_classes) where classes are indices; a row's maximum is what `predict` says.
-
-        A class that training never saw scores `UNSEEN_SCORE`. Two classes score as two opposite
-        columns, the two regressions' own results.
-
-        Raises:
-            ValueError: a class seen in training is not an index from 0 to n_classes - 1.
-        """
-        seen = _columns(self.decision_function(X))
-        if not np.isin(self.classes_, np.arange(n_classes)).all():
-            raise ValueError(f"classes {self.classes_.tolist()} are no indices below {n_classes}")
-        scores = np.full((seen.shape[0], n_classes), UNSEEN_SCORE)
-        scores[:, self.classes_.astype(np.intp)] = seen
-        return scores
-
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Everything that prediction needs, as plain arrays."""
+    def learned(self) -> ElmScores:
+        """Everything that scoring needs, without scikit-learn."""
         check_is_fitted(self)
-        return {name: np.asarray(getattr(self, f"{name}_")) for name in (*ARRAYS, "ridge")}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """The classifier that `to_arrays` described; it predicts the same.
-
-        Raises:
-            ArtefactError: an array is missing, or shapes contradict one another.
-        """
-        missing = [name for name in (*ARRAYS, "ridge") if name not in arrays]
-        if missing:
-            raise ArtefactError(f"the ELM lacks {', '.join(missing)}; save the recogniser again")
-        _refuse_contradiction(arrays)
-        ridge = float(arrays["ridge"])
-        elm = cls(n_hidden=arrays["hidden_bias"].size, ridge=ridge)
-        for name in ARRAYS:
-            setattr(elm, f"{name}_", np.array(arrays[name]))
-        elm.ridge_ = ridge
-        elm.n_features_in_ = arrays["mean"].size
-        return elm
+        return ElmScores(**{name: np.asarray(getattr(self, f"{name}_")) for name in ARRAYS})
 
     def _draw_hidden_layer(self, n_features: int) -> None:
         rng = check_random_state(self.random_state)
@@ -168,9 +127,7 @@ class ExtremeLearningMachine(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         self.hidden_bias_ = rng.uniform(-1, 1, self.n_hidden)
 
     def _hidden(self, X: Floats) -> Floats:
-        standardised = (X - self.mean_) / self.scale_
-        hidden: Floats = expit(standardised @ self.hidden_weights_ + self.hidden_bias_)
-        return hidden
+        return hidden_layer(X, self.mean_, self.scale_, self.hidden_weights_, self.hidden_bias_)
 
     def _class_factors(self, codes: NDArray[np.intp], weights: Floats) -> Floats:
         """Factor (C,) of every class's rows; balanced classes come to equal total weight."""
@@ -206,20 +163,3 @@ def _targets(codes: NDArray[np.intp], n_classes: int) -> Floats:
 def _columns(scores: Floats) -> Floats:
     """Scores with one column a class, also for two classes."""
     return np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores
-
-
-def _refuse_contradiction(arrays: Mapping[str, NDArray[Any]]) -> None:
-    n_features, n_hidden = arrays["mean"].size, arrays["hidden_bias"].size
-    n_outputs = 1 if arrays["classes"].size == 2 else arrays["classes"].size
-    expected = {
-        "scale": (n_features,),
-        "hidden_weights": (n_features, n_hidden),
-        "coef": (n_hidden, n_outputs),
-        "intercept": (n_outputs,),
-    }
-    for name, shape in expected.items():
-        if arrays[name].shape != shape:
-            raise ArtefactError(
-                f"the ELM's {name} has shape {arrays[name].shape} where {shape} is expected; "
-                "save the recogniser again"
-            )

@@ -1,0 +1,49 @@
+"""What a recogniser says of one recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxaffect.audio.quality import Caveat
+
+UNFAMILIAR = 1.0
+"""Novelty from which an answer is given with a warning; the recogniser states how many utterances
+like those of its training corpora are beyond it."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the recogniser says of one recording.
+
+    Args:
+        name: the recording.
+        label: the emotion class of the highest probability.
+        probabilities: emotion class -> probability.
+        subtasks: task -> class -> mean posterior, for the subtasks that the net has learned.
+        timeline: float32 (T, C), posterior of each emotion class in each frame.
+        times_s: float64 (T,), middle of each frame.
+        duration_s: length of the recording.
+        warnings: reasons to trust the answer less.
+        novelty: distance from the training corpora, 1 at the limit of what is familiar; None where
+            nothing tells.
+    """
+
+    name: str
+    label: str
+    probabilities: dict[str, float]
+    subtasks: dict[str, dict[str, float]]
+    timeline: NDArray[np.float32]
+    times_s: NDArray[np.float64]
+    duration_s: float
+    warnings: tuple[Caveat, ...] = ()
+    novelty: float | None = None
+
+
+def unfamiliar(novelty: float) -> tuple[Caveat, ...]:
+    """A caveat where an utterance lies beyond the limit of what is familiar."""
+    if novelty <= UNFAMILIAR:
+        return ()
+    return (Caveat("unfamiliar", f"unlike the training corpora ({novelty:.1f} x the limit)"),)

@@ -1,0 +1,119 @@
+"""What an Extreme Learning Machine has learned, and its scores: arrays and products, no library.
+
+`voxaffect.utterance.elm` learns them as a scikit-learn estimator, which takes longer to load than
+a recording takes to be answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+
+from voxaffect.errors import ArtefactError
+
+Floats = NDArray[np.float64]
+
+UNSEEN_SCORE = -1.0
+"""Score of a class that training never saw: what regression on its constant target -1 would give.
+
+The scores of the C classes seen sum to 2 - C, as their targets do in every row, so that the best of
+them is at least 2 / C - 1, and an unseen class never wins."""
+
+
+@dataclass(frozen=True, eq=False)
+class ElmScores:
+    """Scores of a fitted Extreme Learning Machine; the arrays are those of the estimator.
+
+    Args:
+        classes: (C,), the classes seen in training, sorted.
+        mean: (F,), mean of the inputs.
+        scale: (F,), deviation of the inputs.
+        hidden_weights: (F, L).
+        hidden_bias: (L,).
+        coef: (L, K), output weights; K is C, or 1 for two classes.
+        intercept: (K,).
+        ridge: (), the penalty that was used.
+
+    Raises:
+        ArtefactError: shapes contradict one another.
+    """
+
+    classes: NDArray[np.generic]
+    mean: Floats
+    scale: Floats
+    hidden_weights: Floats
+    hidden_bias: Floats
+    coef: Floats
+    intercept: Floats
+    ridge: Floats
+
+    def __post_init__(self) -> None:
+        n_features, n_hidden = self.mean.size, self.hidden_bias.size
+        n_outputs = 1 if self.classes.size == 2 else self.classes.size
+        expected = {
+            "scale": (n_features,),
+            "hidden_weights": (n_features, n_hidden),
+            "coef": (n_hidden, n_outputs),
+            "intercept": (n_outputs,),
+        }
+        for name, shape in expected.items():
+            if getattr(self, name).shape != shape:
+                raise ArtefactError(
+                    f"the ELM's {name} has shape {getattr(self, name).shape} where {shape} is "
+                    "expected; save the recogniser again"
+                )
+
+    def outputs(self, inputs: Floats) -> Floats:
+        """Scores (N, K) of inputs (N, F), around -1 and 1."""
+        hidden = hidden_layer(
+            inputs, self.mean, self.scale, self.hidden_weights, self.hidden_bias
+        )
+        scores: Floats = hidden @ self.coef + self.intercept
+        return scores
+
+    def class_scores(self, inputs: ArrayLike, n_classes: int) -> Floats:
+        """Scores (N, n_classes) where classes are indices; the decision is a row's maximum.
+
+        A class that training never saw scores `UNSEEN_SCORE`. Two classes score as two opposite
+        columns, the two regressions' own results.
+
+        Raises:
+            ValueError: a class seen in training is not an index from 0 to n_classes - 1.
+        """
+        if not np.isin(self.classes, np.arange(n_classes)).all():
+            raise ValueError(f"classes {self.classes.tolist()} are no indices below {n_classes}")
+        seen = self.outputs(np.asarray(inputs, np.float64))
+        if self.classes.size == 2:
+            seen = np.concatenate([-seen, seen], axis=1)
+        scores = np.full((seen.shape[0], n_classes), UNSEEN_SCORE)
+        scores[:, self.classes.astype(np.intp)] = seen
+        return scores
+
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Everything that scores need, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> ElmScores:
+        """What `to_arrays` described; it scores the same.
+
+        Raises:
+            ArtefactError: an array is missing, or shapes contradict one another.
+        """
+        names = [field.name for field in fields(cls)]
+        missing = [name for name in names if name not in arrays]
+        if missing:
+            raise ArtefactError(f"the ELM lacks {', '.join(missing)}; save the recogniser again")
+        return cls(**{name: np.array(arrays[name]) for name in names})
+
+
+def hidden_layer(
+    inputs: Floats, mean: Floats, scale: Floats, weights: Floats, bias: Floats
+) -> Floats:
+    """Sigmoids (N, L) of random projections of standardised inputs (N, F)."""
+    hidden: Floats = expit((inputs - mean) / scale @ weights + bias)
+    return hidden

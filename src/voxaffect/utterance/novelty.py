@@ -1,0 +1,159 @@
+"""How far an utterance lies from those that a recogniser has learned from.
+
+An utterance is the mean and the spread of its standardised frames; its distance is Mahalanobis'
+from the mean of the training utterances, with the covariance shrunk towards a sphere as Ledoit and
+Wolf ("A well-conditioned estimator for large-dimensional covariance matrices", 2004) do. Distance 1
+is the one that a stated share of utterances like the training's exceed: the false alarms. It is
+read off training utterances that the covariance at hand has not seen, part by part. They share
+speakers and rooms with the others: a new voice in a new room exceeds it more often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxaffect.errors import ArtefactError, TrainingError
+from voxaffect.features.standardize import Standardizer
+
+FALSE_ALARMS = 0.01
+N_PARTS = 10
+LEAST_SPREAD = 0.01
+"""Standard deviation, relative to that of all training frames, that counts as none: a sine's."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Novelty:
+    """Distance of utterances from the training's; 1 is the limit.
+
+    Args:
+        mean: float32 (K,), of the training utterances' vectors, K = 2 F.
+        whitening: float32 (K, K): vectors less the mean, times it, have the identity for a
+            covariance, over the limit.
+        false_alarms: share of utterances like the training's beyond the limit.
+
+    Raises:
+        ArtefactError: shapes contradict one another, or a value is none.
+    """
+
+    mean: Floats
+    whitening: Floats
+    false_alarms: float
+
+    def __post_init__(self) -> None:
+        k = self.mean.size
+        if self.mean.shape != (k,) or self.whitening.shape != (k, k):
+            raise ArtefactError(
+                f"novelty has a mean of shape {self.mean.shape} and a whitening of "
+                f"{self.whitening.shape}; save the recogniser again"
+            )
+        is_finite = np.isfinite(self.mean).all() and np.isfinite(self.whitening).all()
+        if not (is_finite and 0 < self.false_alarms <= 1):
+            raise ArtefactError(
+                f"novelty has values that are none, or {self.false_alarms} false alarms; "
+                "save the recogniser again"
+            )
+
+    @classmethod
+    def fit(cls, frames: Sequence[Floats], standardizer: Standardizer, seed: int) -> Novelty:
+        """Learn from N training utterances, one of which is in memory at a time.
+
+        Args:
+            frames: N arrays float32 (T, F), N >= 2; few utterances cannot vouch for few false
+                alarms, and the share that they can vouch for is stated.
+            standardizer: of these frames.
+            seed: of the division into parts.
+
+        Raises:
+            TrainingError: there are fewer than two utterances.
+        """
+        if len(frames) < 2:
+            raise TrainingError(f"{len(frames)} training utterances; two or more are needed")
+        vectors = np.stack([summary(standardizer.transform(np.asarray(f))) for f in frames])
+        limit, false_alarms = _limit(_unseen_distances(vectors, seed))
+        mean, whitening = _whitened(vectors)
+        return cls(
+            mean.astype(np.float32), (whitening / limit).astype(np.float32), false_alarms
+        )
+
+    def of(self, standardised: Floats) -> float:
+        """Novelty of an utterance by its standardised frames (T, F): above 1 it is unfamiliar."""
+        offset = summary(standardised) - self.mean
+        return float(np.linalg.norm(offset @ self.whitening.astype(np.float64)))
+
+    def to_arrays(self) -> dict[str, Floats]:
+        """The arrays, by name."""
+        return {"mean": self.mean, "whitening": self.whitening}
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], false_alarms: object, n_features: int
+    ) -> Novelty:
+        """What `to_arrays` described.
+
+        Args:
+            arrays: by name.
+            false_alarms: as a header holds them.
+            n_features: F of the frames that are to be judged.
+
+        Raises:
+            ArtefactError: an array is missing or of another shape, or a value is none.
+        """
+        missing = [name for name in ("mean", "whitening") if name not in arrays]
+        if missing or not isinstance(false_alarms, float):
+            raise ArtefactError(
+                f"novelty lacks {', '.join(missing) or 'false alarms'}; save the recogniser again"
+            )
+        novelty = cls(arrays["mean"], arrays["whitening"], false_alarms)
+        if novelty.mean.size != 2 * n_features:
+            raise ArtefactError(
+                f"novelty was learned from {novelty.mean.size // 2} features where the recogniser "
+                f"has {n_features}; save the recogniser again"
+            )
+        return novelty
+
+
+def summary(standardised: Floats) -> NDArray[np.float64]:
+    """Mean and log standard deviation of each column of frames (T, F), float64 (2 F,)."""
+    frames = standardised.astype(np.float64)
+    spread = np.log(np.maximum(frames.std(axis=0), LEAST_SPREAD))
+    return np.concatenate([frames.mean(axis=0), spread])
+
+
+def _unseen_distances(vectors: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """Distance (N,) of each utterance by the covariance of those in other parts."""
+    n_parts = min(N_PARTS, len(vectors))
+    part = np.random.default_rng(seed).permutation(len(vectors)) % n_parts
+    distances = np.empty(len(vectors))
+    for k in range(n_parts):
+        mean, whitening = _whitened(vectors[part != k])
+        distances[part == k] = np.linalg.norm((vectors[part == k] - mean) @ whitening, axis=1)
+    return distances
+
+
+def _limit(distances: NDArray[np.float64]) -> tuple[float, float]:
+    """The distance that so many more exceed, and how many that are.
+
+    Of N + 1 utterances drawn alike, the last lies beyond the r-th smallest of the others with a
+    probability of at most 1 - r / (N + 1), as in conformal prediction.
+    """
+    n = distances.size
+    rank = min(n, ceil((n + 1) * (1 - FALSE_ALARMS)))
+    return float(np.sort(distances)[rank - 1]), 1 - rank / (n + 1)
+
+
+def _whitened(vectors: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean (K,) of vectors (N, K), and the matrix (K, K) that makes their covariance one."""
+    from sklearn.covariance import ledoit_wolf  # noqa: PLC0415 (slow to load)
+
+    mean = vectors.mean(axis=0)
+    covariance, _ = ledoit_wolf(vectors - mean, assume_centered=True)
+    values, directions = np.linalg.eigh(covariance)
+    return mean, directions / np.sqrt(np.maximum(values, np.finfo(np.float32).eps))
