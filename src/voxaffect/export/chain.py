@@ -10,8 +10,9 @@ from voxaffect.export.decision import decide, mean
 from voxaffect.export.descriptors import features
 from voxaffect.export.graph import Input, Op, Value, build
 from voxaffect.export.level import levelled
-from voxaffect.export.names import PROBABILITIES, SAMPLES, TIMELINE
-from voxaffect.export.net import posteriors
+from voxaffect.export.names import NOVELTY, PROBABILITIES, SAMPLES, TIMELINE
+from voxaffect.export.net import posteriors, standardised
+from voxaffect.export.novelty import novelty
 from voxaffect.recognizer import Recognizer
 from voxaffect.taxonomy import EMOTION
 
@@ -20,8 +21,8 @@ def graph_of(recognizer: Recognizer) -> bytes:
     """The bytes of an ONNX file that answers as a trained recogniser does.
 
     It takes `samples`, float32 (n_samples,), 16 kHz mono as decoded, and gives `probabilities`
-    (C,) of the emotion classes, `timeline` (T, C), posteriors of each frame, and of every subtask,
-    called by its name, the mean posteriors of its classes: all float32. What Python refuses is
+    (C,) of the emotion classes, `timeline` (T, C), posteriors of each frame, `novelty` (), and of
+    every subtask, called by its name, the mean posteriors of its classes: all float32. What Python refuses is
     answered by NaN.
 
     Raises:
@@ -38,7 +39,8 @@ def graph_of(recognizer: Recognizer) -> bytes:
 def _answers(op: Op, frames: Value, recognizer: Recognizer) -> dict[str, Value]:
     """All outputs by name, of frames float32 (T, F)."""
     classifier, elm = recognizer.classifier, recognizer.settings.elm
-    by_task = posteriors(op, frames, classifier.standardizer_, classifier.net_)
+    x = standardised(op, frames, classifier.standardizer_)
+    by_task = posteriors(op, x, classifier.net_)
     probabilities = decide(
         op,
         list(by_task.values()) if elm.subtasks else [by_task[EMOTION.name]],
@@ -49,4 +51,9 @@ def _answers(op: Op, frames: Value, recognizer: Recognizer) -> dict[str, Value]:
     )
     timeline = by_task.pop(EMOTION.name)
     subtasks = {task: op.Squeeze(mean(op, values), [0]) for task, values in by_task.items()}
-    return {PROBABILITIES: probabilities, TIMELINE: timeline, **subtasks}
+    return {
+        PROBABILITIES: probabilities,
+        TIMELINE: timeline,
+        NOVELTY: novelty(op, x, recognizer.novelty_),
+        **subtasks,
+    }

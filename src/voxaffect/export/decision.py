@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.export.graph import DOUBLE, FLOAT, Op, Value, part, table
-from voxaffect.utterance.elm import UNSEEN_SCORE, ExtremeLearningMachine
+from voxaffect.utterance.elm_scores import UNSEEN_SCORE, ElmScores
 
 
 def functionals(op: Op, posteriors: Value, threshold: float) -> Value:
@@ -35,7 +35,7 @@ def mean(op: Op, by_frame: Value) -> Value:
 def decide(
     op: Op,
     posteriors: Sequence[Value],
-    elm: ExtremeLearningMachine,
+    elm: ElmScores,
     n_classes: int,
     *,
     threshold: float,
@@ -65,7 +65,7 @@ def _named(op: Op, number: int, posteriors: Value, threshold: float) -> Value:
         return functionals(op, posteriors, threshold)
 
 
-def _scores(op: Op, high_level: Value, elm: ExtremeLearningMachine, n_classes: int) -> Value:
+def _scores(op: Op, high_level: Value, elm: ElmScores, n_classes: int) -> Value:
     """Scores of the classes, float64 (n_classes,)."""
     arrays = elm.to_arrays()
     coef, intercept = _all_classes(arrays, n_classes)

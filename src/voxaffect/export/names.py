@@ -8,3 +8,6 @@ PROBABILITIES = "probabilities"
 
 TIMELINE = "timeline"
 """Output: float32 (T, C), posterior of each emotion class in each frame."""
+
+NOVELTY = "novelty"
+"""Output: float32 (), distance from the training corpora, above 1 unfamiliar."""

@@ -22,14 +22,18 @@ Weights = Mapping[str, NDArray[np.float32]]
 """Parameters of one net by their names, without the axis of nets."""
 
 
-def posteriors(
-    op: Op, frames: Value, standardizer: Standardizer, net: MultiTaskNet
-) -> dict[str, Value]:
-    """Class probabilities of every frame, task -> float32 (T, C), of frames float32 (T, F)."""
-    weights = {name: values[0].cpu().numpy() for name, values in net.state_dict().items()}
+def standardised(op: Op, frames: Value, by: Standardizer) -> Value:
+    """Frames (T, F) less the mean, over the scale."""
     with part(op, "standardizer"):
-        centred = op.Sub(frames, table(op, standardizer.mean, "mean"))
-        x = op.Div(centred, table(op, standardizer.scale, "scale"))
+        centred = op.Sub(frames, table(op, by.mean, "mean"))
+        return op.Div(centred, table(op, by.scale, "scale"))
+
+
+def posteriors(
+    op: Op, x: Value, net: MultiTaskNet
+) -> dict[str, Value]:
+    """Class probabilities of every frame, task -> float32 (T, C), of standardised frames (T, F)."""
+    weights = {name: values[0].cpu().numpy() for name, values in net.state_dict().items()}
     with part(op, "trunk"):
         hidden = trunk(op, x, net.shape.trunk, weights)
     by_task = {}
