@@ -22,7 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("corpora", "simulation"),
     ("features",),
     ("model", "utterance"),
-    ("artefact", "classifier", "baselines", "prediction", "recognizer", "variants"),
+    ("artefact", "classifier", "baselines", "prediction", "recognizer", "recording", "variants"),
     ("systems", "listening"),
     ("evaluation",),
     ("report",),
@@ -45,6 +45,7 @@ DOORS = {
     ("recognizer", "artefact"),
     ("recognizer", "classifier"),
     ("recognizer", "prediction"),
+    ("recognizer", "recording"),
 }
 
 IMPORT_NAME = {"scikit-learn": "sklearn"}  # where it differs from the distribution's

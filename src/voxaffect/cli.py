@@ -260,16 +260,41 @@ def inspect(
 
 @app.command()
 def predict(
-    recordings: Annotated[
-        list[Path],
-        typer.Argument(
-            help="Recordings (sound or film), folders, tables of utterances, audformat databases."
-        ),
-    ],
     model: Annotated[Path, typer.Option("--model", "-m", help="Folder that train wrote.")],
-    output: Annotated[str, typer.Option("--format", "-f", help="table, json or csv.")] = "table",
+    recordings: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Recordings (sound or film), folders, patterns such as 'calls/*.wav', tables of "
+            "utterances, audformat databases; - is a recording on standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        str,
+        typer.Option("--format", "-f", help="table, json (a line each), csv, audacity or vtt."),
+    ] = "table",
     timeline: Annotated[
-        bool, typer.Option("--timeline", help="Also the posterior of every frame (json only).")
+        bool,
+        typer.Option("--timeline", help="Cut recordings at pauses and answer for each utterance."),
+    ] = False,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--picture", help="With --timeline: draw it into this .svg or .png file."),
+    ] = None,
+    abstain: Annotated[
+        float | None,
+        typer.Option("--abstain", metavar="P", help="Say unsure below this probability."),
+    ] = None,
+    from_list: Annotated[
+        Path | None,
+        typer.Option("--from-list", help="File with one source a line; - is standard input."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for audacity or vtt files, one a recording."),
+    ] = None,
+    frames: Annotated[
+        bool, typer.Option("--frames", help="Also the posterior of every frame (json only).")
     ] = False,
     max_hours: MaxHours = 4.0,
 ) -> None:
@@ -277,16 +302,31 @@ def predict(
 
     A folder stands for all recordings below it. A table (CSV or Parquet, as corpora export writes
     it) stands for its rows, which may be segments of longer recordings: columns path, start_s,
-    end_s; so does an audformat database. What cannot be used is named on standard error; the rest
-    is answered all the same, and the exit status is 1.
+    end_s; so does an audformat database.
+
+      voxaffect predict -m models/open clip.wav
+      voxaffect predict -m models/open meeting.mp4 --timeline --picture meeting.svg
+      voxaffect predict -m models/open calls/ --format csv --abstain 0.6 > calls.csv
+      curl -s https://example.org/a.ogg | voxaffect predict -m models/open -
+
+    Warnings say what makes an answer doubtful: short, clipped, noisy, music, narrow-band, or
+    unfamiliar, which is far from all that was trained on. What cannot be used is named on standard
+    error; the rest is answered all the same, and the exit status is 1.
     """
     from voxaffect.audio.decode import DecodeLimits
     from voxaffect.commands import recognition
+    from voxaffect.commands.request import Request
 
-    limits = DecodeLimits(max_duration_s=max_hours * 3600)
-    raise typer.Exit(
-        recognition.predict(recordings, model, output=output, timeline=timeline, limits=limits)
+    request = Request(
+        output=output,
+        timeline=timeline,
+        frames=frames,
+        abstain=abstain,
+        picture=picture,
+        out=out,
+        limits=DecodeLimits(max_duration_s=max_hours * 3600),
     )
+    raise typer.Exit(recognition.predict(recordings or [], model, request, listed_in=from_list))
 
 
 @corpora_app.command("list")

@@ -15,11 +15,10 @@ from pydantic import TypeAdapter
 
 import voxaffect
 from voxaffect.artefact import plain, read_artefact, write_artefact
-from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits, decode
+from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.audio.quality import caveats
 from voxaffect.audio.waveform import TARGET_RMS, Waveform
 from voxaffect.classifier import NetClassifier, NetSettings, OnEpoch
-from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ArtefactError, TrainingError
 from voxaffect.features.descriptors.lld import LowLevelDescriptors
 from voxaffect.features.frames import FrameExtractor
@@ -30,15 +29,13 @@ from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.trunks import DnnSettings, LstmSettings
 from voxaffect.prediction import Prediction, unfamiliar
 from voxaffect.provenance import arithmetic, versions
+from voxaffect.recording import Recording, waveform_of
 from voxaffect.taxonomy import EMOTION, TASKS
 from voxaffect.utterance.calibration import TemperatureCalibration
 from voxaffect.utterance.elm_scores import ElmScores
 from voxaffect.utterance.novelty import Novelty
 
 __all__ = ["Prediction", "Recognizer", "Recording"]
-
-Recording = Path | str | bytes | Waveform | Utterance
-"""A file, an encoded file's bytes, samples, or an utterance, which may be a segment of a file."""
 
 TRUNKS: Mapping[str, type[DnnSettings] | type[LstmSettings]] = {
     "dnn": DnnSettings,
@@ -147,7 +144,10 @@ class Recognizer:
         assert answers.posteriors is not None  # noqa: S101 a net always has them
         return [
             self._prediction(
-                waveforms[i], frames[i], answers.probabilities[i], _row(answers.posteriors.by_task, i)
+                waveforms[i],
+                frames[i],
+                answers.probabilities[i],
+                _row(answers.posteriors.by_task, i),
             )
             for i in range(len(waveforms))
         ]
@@ -161,19 +161,7 @@ class Recognizer:
             raise TrainingError("this recogniser was never trained; fit it, or load a trained one")
 
     def _waveforms(self, recordings: Sequence[Recording]) -> list[Waveform]:
-        return [r if isinstance(r, Waveform) else self._decode(r) for r in recordings]
-
-    def _decode(self, recording: Path | str | bytes | Utterance) -> Waveform:
-        if isinstance(recording, Utterance):
-            return decode(
-                recording.path,
-                start_s=recording.start_s,
-                end_s=recording.end_s,
-                limits=self.limits,
-                name=recording.id,
-            )
-        source = recording if isinstance(recording, bytes) else Path(recording)
-        return decode(source, limits=self.limits)
+        return [waveform_of(recording, self.limits) for recording in recordings]
 
     def _frames(self, waveforms: Sequence[Waveform]) -> list[NDArray[np.float32]]:
         return self.extractor.extract([waveform.normalised() for waveform in waveforms])

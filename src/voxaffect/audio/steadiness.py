@@ -76,4 +76,5 @@ def _fine_structure(spectra: Floats) -> Floats:
     fine = levels - envelope
     fine -= fine.mean(axis=1, keepdims=True)
     fine /= np.linalg.norm(fine, axis=1, keepdims=True) + 1e-9
-    return fine.astype(np.float32)
+    standing: Floats = fine.astype(np.float32)
+    return standing

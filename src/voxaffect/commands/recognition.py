@@ -1,174 +1,215 @@
-"""predict: a recogniser's answers for files."""
+"""predict: a recogniser's answers for recordings."""
 
 from __future__ import annotations
 
-import csv
-import json
+import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from rich.table import Table
-
-from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
+from voxaffect.audio.decode import DecodeLimits, open_recording
 from voxaffect.commands.console import console, errors
-from voxaffect.corpora.audformat import is_database, list_audformat
-from voxaffect.corpora.corpus import Problem, Utterance
-from voxaffect.corpora.rows import is_table
-from voxaffect.corpora.table import list_table
-from voxaffect.corpora.tree import find_recordings
-from voxaffect.errors import AudioError, ConfigError, CorpusError
-from voxaffect.recognizer import Prediction, Recognizer
-from voxaffect.taxonomy import EMOTION
+from voxaffect.commands.request import Request
+from voxaffect.commands.sources import Refusals, Source, list_sources
+from voxaffect.corpora.corpus import Utterance
+from voxaffect.errors import AudioError
+from voxaffect.files import write_atomically, write_text
+from voxaffect.listening.recordings import answer_all
+from voxaffect.report.answers.answer import UNSURE, Answer, label_of
+from voxaffect.report.answers.json_lines import json_line
+from voxaffect.report.answers.table import table
 
-PLACE = ("path", "start_s", "end_s")
-"""Columns by which the answers for a table's rows can be joined to the table."""
+if TYPE_CHECKING:
+    from voxaffect.listening.activity import Track
+    from voxaffect.listening.answering import Answering
 
-Place = Mapping[str, str]
-"""What a row says under `PLACE`, as it is written there; of a file that is no row's, nothing."""
+STRIP_COLUMNS = 72
 
-Asked = tuple[Path | Utterance, Place]
-Answer = tuple[Prediction, Place]
+
+@dataclass(frozen=True)
+class Told:
+    """What is said of one recording.
+
+    Args:
+        source: the recording.
+        answers: one, or one an utterance.
+        track: its energy over time, where it was cut into utterances.
+    """
+
+    source: Source
+    answers: Sequence[Answer]
+    track: Track | None = None
 
 
 def predict(
-    sources: Sequence[Path],
-    model: Path,
-    *,
-    output: str,
-    timeline: bool,
-    limits: DecodeLimits = DEFAULT_LIMITS,
+    sources: Sequence[Path], model: Path, request: Request, *, listed_in: Path | None = None
 ) -> int:
     """Answer for recordings, each as soon as it is analysed but in a table, which needs them all.
 
+    What cannot be used is told on standard error and the rest is answered all the same; a last line
+    there counts both.
+
     Args:
-        sources: recordings, folders of them, and tables and audformat databases, whose rows are
-            utterances.
+        sources: recordings, folders, patterns, tables, databases, or `-` for standard input.
         model: a trained recogniser's folder.
-        output: table, json or csv.
-        timeline: whether the posterior of every frame is told.
-        limits: what is refused of recordings.
+        request: what to tell, and how.
+        listed_in: a file of names, one a line, that are sources too.
 
     Returns:
         the exit status, 1 where something could not be used.
-    """
-    write = _writer(output, timeline=timeline)
-    recognizer = Recognizer.load(model)
-    recognizer.limits = limits
-    failed: list[str] = []
-    write(_answers(recognizer, _recordings(sources, failed), failed))
-    return 1 if failed else 0
-
-
-def _recordings(sources: Iterable[Path], failed: list[str]) -> Iterator[Asked]:
-    """All that the sources stand for; what cannot be used is told, added to `failed`."""
-    for source in sources:
-        try:
-            found, problems = _found(source)
-        except (CorpusError, OSError) as fault:  # such as a name longer than can be looked up
-            _tell_refused(fault)
-            failed.append(str(source))
-            continue
-        for problem in problems:
-            errors.print(f"{source}: {problem.path}: {problem.detail}", soft_wrap=True)
-        failed += [problem.path for problem in problems if problem.is_fault]
-        yield from found
-
-
-def _found(source: Path) -> tuple[Sequence[Asked], Sequence[Problem]]:
-    """A recording itself, what lies in a folder, or the rows of a table or database, in order.
 
     Raises:
-        CorpusError: it holds none, or cannot be read.
+        VoxaffectError: what is asked for is impossible, or there is no such recogniser.
     """
-    if is_database(source):
-        return list_audformat(source, source.resolve().name)
-    if source.is_dir():
-        paths, problems = find_recordings(source)
-        if not paths:
-            raise CorpusError(f"{source}: holds no recording; name one, or another folder")
-        return [(path, {}) for path in paths], problems
-    if is_table(source):
-        return list_table(source, source.stem, required=("path",))
-    return [(source, {})], ()
+    refusals = Refusals()
+    found = list_sources(sources, listed_in, refusals, request.limits)
+    request.check(found)
+    given: list[Answer] = []
+    if found:
+        recognizer = _load(model, request.limits)
+        answer = _timelines if request.timeline else _wholes
+        _write(_noted(answer(recognizer, found, request, refusals), given), request)
+    errors.print(_end_line(given, len(refusals.names), request), soft_wrap=True)
+    return 1 if refusals.names else 0
 
 
-def _answers(
-    recognizer: Recognizer, recordings: Iterable[Asked], failed: list[str]
-) -> Iterator[Answer]:
-    """The answer for each recording that can be used; the others are told, added to `failed`."""
-    for recording, place in recordings:
-        try:
-            (prediction,) = recognizer.predict([recording])
-        except AudioError as fault:
-            _tell_refused(fault)
-            failed.append(str(recording))
+def _load(model: Path, limits: DecodeLimits) -> Answering:
+    from voxaffect.recognizer import Recognizer  # noqa: PLC0415 (slow to load)
+
+    recognizer = Recognizer.load(model)
+    recognizer.limits = limits
+    return recognizer
+
+
+def _wholes(
+    recognizer: Answering, sources: Sequence[Source], request: Request, refusals: Refusals
+) -> Iterator[Told]:
+    """Each recording as one utterance."""
+    recordings = [source.recording for source in sources]
+    outcomes = answer_all(recognizer, recordings, n_threads=_n_cores(), prepare=_one_thread)
+    for source, outcome in zip(sources, outcomes, strict=True):
+        if isinstance(outcome, AudioError):
+            refusals.tell(source.name, outcome)
         else:
-            yield prediction, place
+            label = label_of(outcome, request.abstain)
+            yield Told(source, [Answer(source.name, label, outcome, place=source.place)])
 
 
-def _tell_refused(fault: Exception) -> None:
-    errors.print(f"voxaffect: {fault}", style="red", soft_wrap=True)
+def _timelines(
+    recognizer: Answering, sources: Sequence[Source], request: Request, refusals: Refusals
+) -> Iterator[Told]:
+    """The utterances of each recording."""
+    from voxaffect.listening.timeline import timeline  # noqa: PLC0415 (slow to load)
+
+    for source in sources:
+        assert not isinstance(source.recording, Utterance)  # noqa: S101 the request was checked
+        opener = partial(open_recording, source.recording, limits=request.limits, name=source.name)
+        tell = partial(refusals.tell, source.name)
+        try:
+            found = timeline(recognizer, opener, on_fault=tell)
+        except AudioError as fault:
+            tell(fault)
+            continue
+        answers = [
+            Answer(source.name, label_of(s.prediction, request.abstain), s.prediction, *s.span)
+            for s in found.utterances
+        ]
+        yield Told(source, answers, found.track)
 
 
-Writer = Callable[[Iterable[Answer]], None]
+def _n_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
-def _writer(output: str, *, timeline: bool) -> Writer:
-    writers: dict[str, Writer] = {
-        "table": _table,
-        "json": partial(_json, timeline=timeline),
-        "csv": _csv,
-    }
-    if output not in writers:
-        raise ConfigError(f"--format {output!r} is unknown; use one of {', '.join(writers)}")
-    if timeline and output != "json":
-        raise ConfigError(f"--timeline has no place in --format {output}; add --format json")
-    return writers[output]
+def _one_thread() -> None:
+    """One thread of PyTorch's for each of ours, where PyTorch is what computes."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)
 
 
-def _table(answers: Iterable[Answer]) -> None:
-    table = Table("file", "emotion", *EMOTION.classes, "subtasks", "warnings")
-    for p, _ in answers:
-        shares = [f"{p.probabilities[name]:.2f}" for name in EMOTION.classes]
-        subtasks = [max(classes, key=lambda c: classes[c]) for classes in p.subtasks.values()]
-        table.add_row(p.name, p.label, *shares, ", ".join(subtasks), "; ".join(p.warnings))
-    if table.row_count:
-        console.print(table)
+def _noted(all_told: Iterable[Told], given: list[Answer]) -> Iterator[Told]:
+    for told in all_told:
+        given += told.answers
+        yield told
 
 
-def _json(answers: Iterable[Answer], *, timeline: bool) -> None:
-    """One JSON object a line."""
-    for p, place in answers:
-        line: dict[str, Any] = {
-            "file": p.name,
-            **_plain(place),
-            "emotion": p.label,
-            "probabilities": p.probabilities,
-            "subtasks": p.subtasks,
-            "duration_s": round(p.duration_s, 3),
-            "warnings": list(p.warnings),
-        }
-        if timeline:
-            line["times_s"] = p.times_s.round(4).tolist()
-            line["timeline"] = p.timeline.round(4).tolist()
-        sys.stdout.write(json.dumps(line) + "\n")
+def _write(all_told: Iterator[Told], request: Request) -> None:
+    if request.picture is not None:
+        all_told = _drawn(all_told, request.picture)
+    if request.format is None:
+        (_timeline_tables if request.timeline else _table)(all_told)
+    elif request.out is not None:
+        _files(all_told, request, request.out)
+    else:
+        _stream(all_told, request)
+
+
+def _stream(all_told: Iterable[Told], request: Request) -> None:
+    """Every answer on standard output as soon as it is there."""
+    assert request.format is not None  # noqa: S101 a table is no stream
+    entry = partial(json_line, frames=True) if request.frames else request.format.entry
+    sys.stdout.write(request.format.begin())
+    for told in all_told:
+        for answer in told.answers:
+            sys.stdout.write(entry(answer))
         sys.stdout.flush()
 
 
-def _plain(place: Place) -> dict[str, Any]:
-    """The path and, as numbers or null, the times of a row."""
-    times = {key: float(text) if text else None for key, text in place.items() if key in PLACE[1:]}
-    return {"path": place["path"], **times} if place else {}
+def _files(all_told: Iterable[Told], request: Request, out: Path) -> None:
+    """A file for each recording, named like it; those of one name are numbered."""
+    assert request.format is not None  # noqa: S101 a table is no file
+    n_named: dict[str, int] = {}
+    for told in all_told:
+        stem = Path(told.source.name).stem
+        n_named[stem] = n = n_named.get(stem, 0) + 1
+        path = out / f"{stem}{f'-{n}' if n > 1 else ''}{request.format.suffix}"
+        entries = map(request.format.entry, told.answers)
+        write_text(path, request.format.begin() + "".join(entries))
 
 
-def _csv(answers: Iterable[Answer]) -> None:
-    writer = csv.writer(sys.stdout)
-    writer.writerow(["file", *PLACE, "emotion", *EMOTION.classes, "warnings"])
-    for p, place in answers:
-        where = [place.get(column, "") for column in PLACE]
-        shares = [f"{p.probabilities[name]:.4f}" for name in EMOTION.classes]
-        writer.writerow([p.name, *where, p.label, *shares, "; ".join(p.warnings)])
-        sys.stdout.flush()
+def _table(all_told: Iterable[Told]) -> None:
+    answers = [answer for told in all_told for answer in told.answers]
+    if answers:
+        console.print(table(answers))
+
+
+def _timeline_tables(all_told: Iterable[Told]) -> None:
+    """For each recording a strip of letters and a table of its utterances."""
+    from voxaffect.report.answers.strip import strip  # noqa: PLC0415 only here
+
+    for told in all_told:
+        assert told.track is not None  # noqa: S101 a timeline has one
+        console.print(told.source.name, style="bold", soft_wrap=True)
+        width = max(20, min(console.width, STRIP_COLUMNS))
+        console.print(strip(told.answers, told.track.duration_s, width))
+        console.print(table(told.answers, title=told.source.name))
+
+
+def _drawn(all_told: Iterable[Told], path: Path) -> Iterator[Told]:
+    """The same, drawn into a file on the way."""
+    from voxaffect.report.figures.timeline import draw_timeline  # noqa: PLC0415 (slow to load)
+
+    for told in all_told:
+        assert told.track is not None  # noqa: S101 a timeline has one
+        level_db, duration_s = told.track.level_db, told.track.duration_s
+        drawing = draw_timeline(
+            told.source.name, told.answers, level_db, duration_s, path.suffix.lower()
+        )
+        with write_atomically(path) as file:
+            file.write(drawing)
+        yield told
+
+
+def _end_line(given: Sequence[Answer], n_refused: int, request: Request) -> str:
+    """How many were answered, refused, doubted."""
+    what = "utterances" if request.timeline else "recordings"
+    n_warned = sum(bool(answer.prediction.warnings) for answer in given)
+    unsure = "" if request.abstain is None else f", {sum(a.label == UNSURE for a in given)} unsure"
+    return f"{len(given)} {what} answered, {n_refused} refused, {n_warned} with warnings{unsure}"

@@ -69,9 +69,7 @@ class ElmScores:
 
     def outputs(self, inputs: Floats) -> Floats:
         """Scores (N, K) of inputs (N, F), around -1 and 1."""
-        hidden = hidden_layer(
-            inputs, self.mean, self.scale, self.hidden_weights, self.hidden_bias
-        )
+        hidden = hidden_layer(inputs, self.mean, self.scale, self.hidden_weights, self.hidden_bias)
         scores: Floats = hidden @ self.coef + self.intercept
         return scores
 

@@ -79,9 +79,7 @@ class Novelty:
         vectors = np.stack([summary(standardizer.transform(np.asarray(f))) for f in frames])
         limit, false_alarms = _limit(_unseen_distances(vectors, seed))
         mean, whitening = _whitened(vectors)
-        return cls(
-            mean.astype(np.float32), (whitening / limit).astype(np.float32), false_alarms
-        )
+        return cls(mean.astype(np.float32), (whitening / limit).astype(np.float32), false_alarms)
 
     def of(self, standardised: Floats) -> float:
         """Novelty of an utterance by its standardised frames (T, F): above 1 it is unfamiliar."""

@@ -12,14 +12,10 @@ from voxaffect.evaluation.published import FOUR
 from voxaffect.evaluation.results import FoldResult
 from voxaffect.evaluation.run import Run
 from voxaffect.evaluation.scores import display_order
+from voxaffect.report.colours import CLASS_COLOURS
 from voxaffect.report.figures.style import RULE, grid
 from voxaffect.taxonomy import EMOTION
 
-# The paper's green, orange, blue and red, in the Okabe-Ito tones that most colour-blind readers
-# tell apart; the markers do the rest.
-CLASS_COLOURS = dict(
-    zip(EMOTION.classes, ("#009e73", "#e69f00", "#0072b2", "#d55e00"), strict=True)
-)
 CLASS_MARKERS = dict(zip(EMOTION.classes, ("o", "^", "s", "D"), strict=True))
 CAPTION = (
     "Figure 2. The 16 high-level features of the aggregated test utterances in two dimensions "

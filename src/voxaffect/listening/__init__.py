@@ -1,0 +1,1 @@
+"""Recordings and streams become answers in time."""

@@ -1,0 +1,14 @@
+"""Colours of the emotion classes, the same wherever they are drawn.
+
+Okabe and Ito's (2008), which most colour-blind readers tell apart; the paper's green, orange, blue
+and red come nearest. Colour is never alone: letters, names or marks stand beside it.
+"""
+
+from __future__ import annotations
+
+from voxaffect.taxonomy import EMOTION
+
+CLASS_COLOURS = dict(
+    zip(EMOTION.classes, ("#009e73", "#e69f00", "#0072b2", "#d55e00"), strict=True)
+)
+UNSURE_COLOUR = "#999999"

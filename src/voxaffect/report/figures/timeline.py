@@ -1,0 +1,110 @@
+"""A recording's utterances drawn over time: its loudness, what each was taken for, how surely."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from voxaffect.report.answers.answer import UNSURE, Answer, visible
+from voxaffect.report.colours import CLASS_COLOURS, UNSURE_COLOUR
+from voxaffect.report.figures.style import INK, NO_METADATA, PAPER, RULE, STYLE
+from voxaffect.taxonomy import EMOTION
+
+INCHES = (9.0, 4.2)
+MOST_POINTS = 2000
+"""Points of the envelope: more than a page has dots from left to right."""
+
+LINES = dict(zip(EMOTION.classes, ("-", "--", ":", "-."), strict=True))
+COLOURS = {**CLASS_COLOURS, UNSURE: UNSURE_COLOUR}
+LETTERS = {**{name: name[0] for name in EMOTION.classes}, UNSURE: "?"}
+
+Levels = NDArray[np.floating]
+
+
+def draw_timeline(
+    name: str, answers: Sequence[Answer], level_db: Levels, duration_s: float, suffix: str
+) -> bytes:
+    """A picture of a recording.
+
+    Args:
+        name: of the recording.
+        answers: its utterances in their order.
+        level_db: (T,), energy of its frames, which lie at equal distances over all of it.
+        duration_s: its length.
+        suffix: ".svg" or ".png".
+
+    Returns:
+        the file's bytes.
+    """
+    with mpl.rc_context({**STYLE, "svg.hashsalt": "timeline"}):
+        figure = Figure(figsize=INCHES, layout="constrained")
+        loudness, certainty = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.3))
+        _loudness(loudness, answers, level_db, duration_s)
+        _certainty(certainty, answers, duration_s)
+        loudness.set_title(visible(name), loc="left")
+        return _bytes(figure, suffix)
+
+
+def _bytes(figure: Figure, suffix: str) -> bytes:
+    file = io.BytesIO()
+    if suffix == ".svg":
+        figure.savefig(file, format="svg", metadata=NO_METADATA)
+    else:
+        figure.savefig(file, format="png", dpi=160)
+    return file.getvalue()
+
+
+def _loudness(panel: Axes, answers: Sequence[Answer], level_db: Levels, duration_s: float) -> None:
+    """The envelope, grey where nobody speaks, in the colour and under the letter of each label."""
+    times, amplitude = envelope(level_db, duration_s)
+    panel.fill_between(times, -amplitude, amplitude, color=RULE, linewidth=0)
+    for answer in answers:
+        start_s, end_s = answer.interval_s
+        panel.fill_between(
+            times,
+            -amplitude,
+            amplitude,
+            where=[bool(start_s <= at <= end_s) for at in times],
+            color=COLOURS[answer.label],
+            linewidth=0,
+        )
+        panel.text((start_s + end_s) / 2, 1.02, LETTERS[answer.label], ha="center", va="bottom")
+    panel.set_ylim(-1, 1.35)
+    panel.set_yticks([])
+    panel.set_ylabel("loudness")
+    panel.spines[["top", "right", "left"]].set_visible(False)
+
+
+def envelope(level_db: Levels, duration_s: float) -> tuple[Levels, Levels]:
+    """Times and amplitudes, 1 for the loudest, of at most `MOST_POINTS` points."""
+    amplitude = 10 ** (np.asarray(level_db, np.float64) / 20)
+    of_each = -(-amplitude.size // MOST_POINTS)
+    padded = np.pad(amplitude, (0, -amplitude.size % of_each))
+    greatest = padded.reshape(-1, of_each).max(axis=1)
+    middles = (np.arange(greatest.size) + 0.5) * of_each * duration_s / amplitude.size
+    return np.minimum(middles, duration_s), greatest / max(greatest.max(), 1e-12)
+
+
+def _certainty(panel: Axes, answers: Sequence[Answer], duration_s: float) -> None:
+    """Probability of each class while somebody speaks, and of none between."""
+    for name in EMOTION.classes:
+        times, shares = [], []
+        for answer in answers:
+            share = answer.prediction.probabilities[name]
+            times += [*answer.interval_s, answer.interval_s[1]]
+            shares += [share, share, np.nan]
+        label = f"{LETTERS[name]}  {name}"
+        panel.plot(times, shares, LINES[name], color=COLOURS[name], linewidth=2, label=label)
+    panel.set_xlim(0, duration_s)
+    panel.set_ylim(0, 1)
+    panel.set_xlabel("time in seconds", color=INK)
+    panel.set_ylabel("probability")
+    panel.grid(axis="y", color=RULE, linewidth=0.5)
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, facecolor=PAPER)
