@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("features",),
     ("model", "utterance"),
     ("artefact", "classifier", "baselines", "prediction", "recognizer", "recording", "variants"),
-    ("systems", "listening"),
+    ("systems", "listening", "export"),
     ("evaluation",),
     ("report",),
     ("config",),

@@ -260,7 +260,10 @@ def inspect(
 
 @app.command()
 def predict(
-    model: Annotated[Path, typer.Option("--model", "-m", help="Folder that train wrote.")],
+    model: Annotated[
+        Path,
+        typer.Option("--model", "-m", help="Folder that train wrote, or file that export did."),
+    ],
     recordings: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -327,6 +330,20 @@ def predict(
         limits=DecodeLimits(max_duration_s=max_hours * 3600),
     )
     raise typer.Exit(recognition.predict(recordings or [], model, request, listed_in=from_list))
+
+
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(help="Folder that train wrote.")],
+    out: Annotated[Path, typer.Argument(help="An .onnx file; a .json is written beside it.")],
+) -> None:
+    """Write a recogniser as one ONNX file, from samples to probabilities, with a JSON beside it.
+
+    predict --model OUT.onnx runs it without PyTorch, and so does any program with onnxruntime.
+    """
+    from voxaffect.commands import exporting
+
+    exporting.export(model, out)
 
 
 @corpora_app.command("list")
@@ -408,6 +425,12 @@ def main() -> None:
         where = f"{fault.filename}: " if fault.filename else ""
         why = fault.strerror or str(fault)
         said = f"voxaffect: {where}{why}; check the path, its permissions and the space left"
+        typer.secho(said, err=True, fg=typer.colors.RED)
+        sys.exit(2)
+    except ModuleNotFoundError as fault:  # as where only exported recognisers are to run
+        if not fault.name or fault.name.startswith("voxaffect"):
+            raise
+        said = f"voxaffect: this needs the library {fault.name}; run pip install voxaffect"
         typer.secho(said, err=True, fg=typer.colors.RED)
         sys.exit(2)
     except SystemExit as ended:

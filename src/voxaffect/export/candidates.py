@@ -62,9 +62,7 @@ def weigh(op: Op, peaks: Peaks, loudest: Value, settings: PitchSettings) -> Cand
         )
 
 
-def _strength(
-    op: Op, peaks: Peaks, heard: Value, hz: Value, settings: PitchSettings
-) -> Value:
+def _strength(op: Op, peaks: Peaks, heard: Value, hz: Value, settings: PitchSettings) -> Value:
     """Strengths of the voiced candidates, float64 (T, K), -inf where there is none."""
     in_range = op.And(
         op.GreaterOrEqual(hz, float(settings.floor_hz)),

@@ -22,8 +22,8 @@ def graph_of(recognizer: Recognizer) -> bytes:
 
     It takes `samples`, float32 (n_samples,), 16 kHz mono as decoded, and gives `probabilities`
     (C,) of the emotion classes, `timeline` (T, C), posteriors of each frame, `novelty` (), and of
-    every subtask, called by its name, the mean posteriors of its classes: all float32. What Python refuses is
-    answered by NaN.
+    every subtask, called by its name, the mean posteriors of its classes: all float32. What Python
+    refuses is answered by NaN.
 
     Raises:
         ExportError: the recogniser's features cannot become ONNX, or onnxscript is missing.

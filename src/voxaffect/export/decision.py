@@ -5,7 +5,8 @@ Letters: T frames, C classes, L hidden units, K classes seen in training.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,9 +78,9 @@ def _scores(op: Op, high_level: Value, elm: ElmScores, n_classes: int) -> Value:
 
 
 def _all_classes(
-    arrays: dict[str, NDArray[np.float64]], n_classes: int
+    arrays: Mapping[str, NDArray[Any]], n_classes: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Output weights (L, n_classes) and biases: two classes are opposite, one unseen is constant."""
+    """Output weights (L, n_classes) and biases: two classes are opposite, one unseen constant."""
     seen, learned = arrays["classes"].astype(int), (arrays["coef"], arrays["intercept"])
     coef, intercept = (
         np.concatenate([-part, part], axis=-1) if len(seen) == 2 else part for part in learned

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from voxaffect.export.graph import DOUBLE, FLOAT, Op, Value, columns, length, numbers, part, rows
+from voxaffect.export.graph import (
+    DOUBLE,
+    END,
+    FLOAT,
+    INT64,
+    Op,
+    Value,
+    columns,
+    length,
+    numbers,
+    part,
+    rows,
+)
 
 
 def over_time(op: Op, values: Value) -> Value:
@@ -19,7 +29,7 @@ def over_time(op: Op, values: Value) -> Value:
         float32 (T, 2 F): means, then slopes.
     """
     with part(op, "over_time"):
-        others, f0 = columns(op, values, 0, -1), columns(op, values, -1, np.iinfo(np.int64).max)
+        others, f0 = columns(op, values, 0, -1), columns(op, values, -1, END)
         voiced = op.Greater(op.Squeeze(f0, [1]), 0.0)
         alike = op.Or(voiced, op.Not(voiced))
         parts = [_of_one_kind(op, others, alike), _of_one_kind(op, f0, voiced)]
@@ -34,9 +44,7 @@ def _of_one_kind(op: Op, values: Value, kind: Value) -> tuple[Value, Value]:
     smooth = op.Div(near, 3.0)
     slope = op.Add(
         _difference(op, smooth, before, after),
-        op.Mul(
-            _difference(op, smooth, op.Gather(before, before), op.Gather(after, after)), 2.0
-        ),
+        op.Mul(_difference(op, smooth, op.Gather(before, before), op.Gather(after, after)), 2.0),
     )
     return smooth, op.Cast(op.Div(slope, 10.0), to=FLOAT)
 
@@ -47,7 +55,7 @@ def _difference(op: Op, smooth: Value, before: Value, after: Value) -> Value:
 
 
 def _neighbours(op: Op, kind: Value) -> tuple[Value, Value]:
-    """The frames before and after each, itself where those lie beyond an end or are of another kind.
+    """Frames before and after each, itself where they lie beyond an end or are of another kind.
 
     Args:
         op: the builder.
@@ -57,7 +65,7 @@ def _neighbours(op: Op, kind: Value) -> tuple[Value, Value]:
         int64 (T,) each.
     """
     frame = numbers(op, length(op, kind))
-    changes = op.Cast(op.Xor(rows(op, kind, 1, np.iinfo(np.int64).max), rows(op, kind, 0, -1)), to=7)
+    changes = op.Cast(op.Xor(rows(op, kind, 1, END), rows(op, kind, 0, -1)), to=INT64)
     same = op.Sub(1, changes)
     before = op.Sub(frame, op.Pad(same, [1, 0]))
     return before, op.Add(frame, op.Pad(same, [0, 1]))

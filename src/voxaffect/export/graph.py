@@ -16,6 +16,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from voxaffect.errors import ExportError
 
+END = np.iinfo(np.int64).max
+"""The end of an axis, for slices that go on to it."""
+
 OPSET = 18
 """Version of ONNX's operators: the first whose reductions all take their axes alike."""
 
@@ -193,8 +196,8 @@ def _libraries() -> tuple[Any, Any]:
         ExportError: they are missing.
     """
     try:
-        import onnx_ir
-        import onnxscript
+        import onnx_ir  # noqa: PLC0415 (optional)
+        import onnxscript  # noqa: PLC0415 (optional)
     except ImportError as fault:
         raise ExportError(
             f"a recogniser becomes ONNX by the library {fault.name}, which is not installed; "

@@ -1,4 +1,4 @@
-"""What the inputs and outputs of an exported recogniser are called; each subtask by its own name."""
+"""What an exported recogniser takes and gives is called; a subtask by its own name."""
 
 SAMPLES = "samples"
 """Input: float32 (n_samples,), 16 kHz mono as decoded, full scale 1."""

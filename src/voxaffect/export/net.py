@@ -29,9 +29,7 @@ def standardised(op: Op, frames: Value, by: Standardizer) -> Value:
         return op.Div(centred, table(op, by.scale, "scale"))
 
 
-def posteriors(
-    op: Op, x: Value, net: MultiTaskNet
-) -> dict[str, Value]:
+def posteriors(op: Op, x: Value, net: MultiTaskNet) -> dict[str, Value]:
     """Class probabilities of every frame, task -> float32 (T, C), of standardised frames (T, F)."""
     weights = {name: values[0].cpu().numpy() for name, values in net.state_dict().items()}
     with part(op, "trunk"):

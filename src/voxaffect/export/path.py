@@ -60,7 +60,9 @@ def _costs(op: Op, position: Value, transitions: Transitions) -> Value:
     """Cost of state i (last axis) before state j (middle axis), float64 (T, S, S); first, none."""
     before = op.Unsqueeze(_one_later(op, position), [1])
     distance = op.Abs(op.Sub(before, op.Unsqueeze(position, [2])))
-    slope, fixed = (values.T.astype(np.float64) for values in (transitions.slope, transitions.fixed))
+    slope, fixed = (
+        values.T.astype(np.float64) for values in (transitions.slope, transitions.fixed)
+    )
     cost = op.Add(op.Mul(distance, table(op, slope, "slope")), table(op, fixed, "fixed"))
     is_first = op.Equal(numbers(op, length(op, position)), 0)
     return op.Where(op.Unsqueeze(is_first, [1, 2]), 0.0, cost)

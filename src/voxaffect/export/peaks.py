@@ -65,9 +65,7 @@ def _scale(op: Op, power: Value, offset: Value) -> Value:
     return op.Reciprocal(op.Max(op.Add(op.Cast(power, to=DOUBLE), noise), SILENCE))
 
 
-def _highest(
-    op: Op, at_lag: Value, scale: Value, settings: PitchSettings
-) -> tuple[Value, Value]:
+def _highest(op: Op, at_lag: Value, scale: Value, settings: PitchSettings) -> tuple[Value, Value]:
     """Lag of the preferred peak in each range, int64 (T, K), and whether there is one."""
     first, end = settings.borders[0], settings.borders[-1]
     before, here, after = (columns(op, at_lag, first + by, end + by) for by in (-1, 0, 1))
@@ -90,7 +88,9 @@ def _top(op: Op, at_lag: Value, at: Value) -> tuple[Value, Value]:
     middle = op.Add(op.ArgMax(columns(op, points, 1, -1, axis=2), axis=2, keepdims=1), 1)
     beside = op.Add(middle, table(op, np.array([-1, 0, 1]), "beside"))
     three = op.GatherElements(points, beside, axis=2)
-    left, top, right = (op.Squeeze(x, [2]) for x in op.Split(three, axis=2, num_outputs=3, _outputs=3))
+    left, top, right = (
+        op.Squeeze(x, [2]) for x in op.Split(three, axis=2, num_outputs=3, _outputs=3)
+    )
     # A parabola through three points has its top at its slope over its curvature.
     slope = op.Div(op.Sub(right, left), 2.0)
     curvature = op.Sub(op.Sub(op.Mul(top, 2.0), left), right)
@@ -109,4 +109,3 @@ def _interpolated(op: Op, at_lag: Value, at: Value) -> Value:
     samples = op.Reshape(op.GatherElements(at_lag, flat, axis=1), op.Shape(around))
     products = op.Mul(op.Unsqueeze(samples, [2]), table(op, INTERPOLATION, "interpolation"))
     return op.ReduceSum(op.Cast(products, to=DOUBLE), [3], keepdims=0)
-

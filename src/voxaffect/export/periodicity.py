@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from voxaffect.export.framing import frames
 from voxaffect.export.graph import (
+    END,
     FLOAT,
     Op,
     Value,
     columns,
     length,
-    numbers,
     part,
     rows,
     table,
@@ -50,15 +50,14 @@ class Geometry:
     def from_settings(cls, settings: PitchSettings, grid: FrameGrid) -> Geometry:
         """The geometry that `PitchObserver` makes of the same settings."""
         n_lags = settings.borders[-1] + REACH
-        return cls(
-            Autocorrelator.of(settings.taper_samples, n_lags, RATE_HZ, "cpu"), grid, n_lags
-        )
+        return cls(Autocorrelator.of(settings.taper_samples, n_lags, RATE_HZ, "cpu"), grid, n_lags)
 
     @property
     def window(self) -> NDArray[np.float32]:
         """The taper without the zeros about it, (W,): a shift changes no power spectrum."""
         whole: NDArray[np.float32] = self.of.window.numpy()
-        return whole[whole != 0]
+        kept: NDArray[np.float32] = whole[whole != 0]
+        return kept
 
     @property
     def n_points(self) -> int:
@@ -125,10 +124,8 @@ def _halved(op: Op, samples: Value, n_frames: Value, geometry: Geometry) -> Valu
     missing = op.Max(op.Sub(needed, length(op, samples)), 0)
     before = max(0, geometry.lead)
     padded = op.Pad(samples, op.Concat([before], op.Reshape(missing, [1]), axis=0))
-    heard = rows(op, padded, before - geometry.lead, np.iinfo(np.int64).max)
-    filtered = op.Conv(
-        op.Unsqueeze(heard, [0, 1]), table(op, low_pass, "low_pass"), strides=[2]
-    )
+    heard = rows(op, padded, before - geometry.lead, END)
+    filtered = op.Conv(op.Unsqueeze(heard, [0, 1]), table(op, low_pass, "low_pass"), strides=[2])
     return op.Squeeze(filtered, [0, 1])
 
 

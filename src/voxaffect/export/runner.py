@@ -13,21 +13,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits, decode
+from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.audio.quality import caveats
-from voxaffect.audio.waveform import Waveform
+from voxaffect.audio.waveform import Waveform, gain
 from voxaffect.errors import ArtefactError, ExportError
 from voxaffect.export.names import NOVELTY, PROBABILITIES, SAMPLES, TIMELINE
 from voxaffect.export.side_car import LONGEST_S, REMEDY, SideCar, read_pair
 from voxaffect.features.lengths import refuse_short
 from voxaffect.prediction import Prediction, unfamiliar
+from voxaffect.recording import Recording, waveform_of
 from voxaffect.taxonomy import EMOTION
 
-Sound = Path | str | bytes | Waveform
-"""A file, an encoded file's bytes, or samples."""
 
-
-@dataclass(frozen=True)
+@dataclass
 class OnnxRecognizer:
     """Answers as the recogniser does that it was exported from.
 
@@ -39,11 +37,19 @@ class OnnxRecognizer:
 
     session: Any
     about: SideCar
-    limits: DecodeLimits = replace(DEFAULT_LIMITS, max_duration_s=LONGEST_S)
+    limits: DecodeLimits = DEFAULT_LIMITS
+
+    def __post_init__(self) -> None:
+        longest = min(self.limits.max_duration_s, LONGEST_S)
+        self.limits = replace(self.limits, max_duration_s=longest)
 
     @classmethod
-    def load(cls, path: Path) -> OnnxRecognizer:
+    def load(cls, path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> OnnxRecognizer:
         """Read an exported recogniser; its operators are ONNX's own, so this runs no code.
+
+        Args:
+            path: the ONNX file; its side car lies beside it.
+            limits: what is refused of recordings; no more than `LONGEST_S` is taken.
 
         Raises:
             ArtefactError: a file is missing, changed, of another format or no such recogniser.
@@ -56,33 +62,22 @@ class OnnxRecognizer:
         )
         if inputs != {SAMPLES} or outputs != set(about.outputs):
             raise ArtefactError(f"{path}: takes or gives what its side car does not say; {REMEDY}")
-        return cls(session, about)
+        return cls(session, about, limits)
 
-    def within(self, limits: DecodeLimits) -> OnnxRecognizer:
-        """The same with other limits, of which this way's own length stays one."""
-        longest = min(limits.max_duration_s, LONGEST_S)
-        return replace(self, limits=replace(limits, max_duration_s=longest))
-
-    def predict(self, recordings: Sequence[Sound]) -> list[Prediction]:
-        """Predictions for files, encoded bytes or waveforms.
+    def predict(self, recordings: Sequence[Recording], /) -> list[Prediction]:
+        """Predictions for files, encoded bytes, waveforms or utterances.
 
         Raises:
             AudioError: a recording cannot be decoded, is silent, shorter than a frame or too long.
         """
-        return [self._answer(self._waveform(recording)) for recording in recordings]
+        return [self._answer(waveform_of(recording, self.limits)) for recording in recordings]
 
     def predict_array(self, samples: NDArray[np.float32], name: str = "array") -> Prediction:
         """Prediction for mono samples at 16 kHz, float32 (n_samples,), full scale 1."""
         return self.predict([Waveform(np.ascontiguousarray(samples, np.float32), name)])[0]
 
-    def _waveform(self, recording: Sound) -> Waveform:
-        if isinstance(recording, Waveform):
-            return recording
-        source = recording if isinstance(recording, bytes) else Path(recording)
-        return decode(source, limits=self.limits)
-
     def _answer(self, waveform: Waveform) -> Prediction:
-        waveform.normalised()  # refuses silence
+        gain(waveform.rms(), waveform.name)  # the file's own; here it refuses silence
         refuse_short([waveform], self.about.grid)
         names = list(self.about.outputs)
         given = self.session.run(names, {SAMPLES: waveform.samples})
@@ -112,7 +107,7 @@ def _named(classes: Sequence[str], values: NDArray[np.float32]) -> dict[str, flo
 
 
 def _session(path: Path, content: bytes) -> Any:
-    """onnxruntime's session of a file's bytes.
+    """Onnxruntime's session of a file's bytes.
 
     Raises:
         ArtefactError: onnxruntime cannot read it.
@@ -120,6 +115,9 @@ def _session(path: Path, content: bytes) -> Any:
     """
     try:
         import onnxruntime  # noqa: PLC0415 (optional)
+        from onnxruntime.capi import (  # noqa: PLC0415 (optional)
+            onnxruntime_pybind11_state as faults,
+        )
     except ImportError as fault:
         raise ExportError(
             f"{path}: an exported recogniser runs on the library onnxruntime, which is not "
@@ -127,5 +125,12 @@ def _session(path: Path, content: bytes) -> Any:
         ) from fault
     try:
         return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    except FAULTS as fault:
+    except (
+        faults.Fail,
+        faults.InvalidArgument,
+        faults.InvalidGraph,
+        faults.InvalidProtobuf,
+        faults.NotImplemented,
+        faults.RuntimeException,
+    ) as fault:
         raise ArtefactError(f"{path}: onnxruntime cannot read it ({fault}); {REMEDY}") from fault

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from voxaffect.export.framing import frames
-from voxaffect.export.graph import FLOAT, INT64, Op, Value, numbers, part, rows, table
+from voxaffect.export.graph import END, FLOAT, INT64, Op, Value, numbers, part, rows, table
 from voxaffect.export.spectra import power_spectrum, waves
 from voxaffect.features.descriptors.short_time import LOG_FLOOR, PRE_EMPHASIS, ShortTime
 from voxaffect.features.frames import FrameGrid
@@ -35,7 +35,7 @@ def short_time(op: Op, samples: Value, n_frames: Value, grid: FrameGrid) -> Valu
 
 
 def _emphasised(op: Op, samples: Value, n_frames: Value, of: ShortTime) -> Value:
-    """Pre-emphasised, windowed frames (T, window); a frame's first sample is its own predecessor."""
+    """Pre-emphasised, windowed frames (T, window); the first sample is its own predecessor."""
     grid = of.grid
     before = op.Concat([0.0], rows(op, samples, 0, -1), axis=0)
     emphasised = op.Sub(samples, op.Mul(before, PRE_EMPHASIS))
@@ -71,7 +71,7 @@ def _crosses(op: Op, samples: Value) -> Value:
     """Whether each sample but the first and last counts, int64 (n_samples - 2,)."""
     sign = op.Sign(samples)
     before, here = rows(op, sign, 0, -2), rows(op, sign, 1, -1)
-    after = rows(op, sign, 2, np.iinfo(np.int64).max)
+    after = rows(op, sign, 2, END)
     turns = op.Equal(op.Mul(before, here), -1.0)
     one_side = op.Equal(op.Mul(before, after), 1.0)
     rests = op.And(op.Equal(here, 0.0), op.Not(one_side))

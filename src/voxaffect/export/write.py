@@ -6,7 +6,7 @@ from pathlib import Path
 
 from voxaffect.artefact import plain
 from voxaffect.audio.waveform import TARGET_RMS
-from voxaffect.errors import ArtefactError, ExportError, TrainingError
+from voxaffect.errors import ArtefactError, TrainingError
 from voxaffect.export.chain import graph_of
 from voxaffect.export.side_car import SideCar, side_car_path
 from voxaffect.files import write_atomically, write_text
@@ -25,7 +25,9 @@ def export(recognizer: Recognizer, out: Path) -> None:
         TrainingError: the recogniser was never trained.
     """
     if out.suffix != ".onnx":
-        raise ArtefactError(f"{out}: an exported recogniser's name ends in .onnx; choose such a one")
+        raise ArtefactError(
+            f"{out}: an exported recogniser's name ends in .onnx; choose such a one"
+        )
     if not hasattr(recognizer.classifier, "net_"):
         raise TrainingError("this recogniser was never trained; fit it, or load a trained one")
     graph = graph_of(recognizer)
