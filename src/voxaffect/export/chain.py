@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,11 +11,11 @@ from voxaffect.export.decision import decide, mean
 from voxaffect.export.descriptors import features
 from voxaffect.export.graph import Input, Op, Value, build
 from voxaffect.export.level import levelled
-from voxaffect.export.names import NOVELTY, PROBABILITIES, SAMPLES, TIMELINE
+from voxaffect.export.names import NOVELTY, PROBABILITIES, SAMPLES, TIMELINE, output_shapes
 from voxaffect.export.net import posteriors, standardised
 from voxaffect.export.novelty import novelty
 from voxaffect.recognizer import Recognizer
-from voxaffect.taxonomy import EMOTION
+from voxaffect.taxonomy import EMOTION, TASKS
 
 
 def graph_of(recognizer: Recognizer) -> bytes:
@@ -30,10 +31,14 @@ def graph_of(recognizer: Recognizer) -> bytes:
     """
 
     def stages(op: Op, samples: Value) -> Mapping[str, Value]:
-        level = levelled(op, samples, recognizer.extractor.grid.window_samples)
-        return _answers(op, features(op, level, recognizer.extractor), recognizer)
+        level, usable = levelled(op, samples, recognizer.extractor.grid.window_samples)
+        answers = _answers(op, features(op, level, recognizer.extractor), recognizer)
+        return {name: op.Where(usable, value, math.nan) for name, value in answers.items()}
 
-    return build(stages, [Input(SAMPLES, np.float32, ["n_samples"])])
+    shapes = output_shapes(
+        {task: TASKS[task].n_classes for task in recognizer.settings.task_weights}
+    )
+    return build(stages, [Input(SAMPLES, np.float32, ["n_samples"])], shapes)
 
 
 def _answers(op: Op, frames: Value, recognizer: Recognizer) -> dict[str, Value]:

@@ -37,37 +37,45 @@ Value = Any
 Stage = Callable[..., Mapping[str, Value]]
 
 
+Shape = Sequence[int | str]
+"""A number, or the name of one that only a call tells, for each axis."""
+
+
 class Input(NamedTuple):
     """What a graph is given.
 
     Args:
         name: as the caller says it.
         dtype: of the elements.
-        shape: a number, or the name of one that only the call tells, for each axis.
+        shape: of its axes.
     """
 
     name: str
     dtype: DTypeLike
-    shape: Sequence[int | str]
+    shape: Shape
 
 
-def build(stage: Stage, inputs: Sequence[Input], name: str = "voxaffect") -> bytes:
+def build(
+    stage: Stage, inputs: Sequence[Input], shapes: Mapping[str, Shape] | None = None
+) -> bytes:
     """A graph as the bytes of an ONNX file, the same bytes each time.
 
     Args:
         stage: adds the nodes and names the outputs.
         inputs: of the stage, in its order.
-        name: of the graph.
+        shapes: of float32 outputs, where the file is to tell them.
 
     Raises:
         ExportError: onnxscript is missing.
     """
     ir, onnxscript = _libraries()
-    graph = ir.Graph([], [], nodes=[], name=name, opset_imports={"": OPSET})
+    graph = ir.Graph([], [], nodes=[], name="voxaffect", opset_imports={"": OPSET})
     builder = onnxscript.GraphBuilder(graph)
     values = [builder.input(i.name, _element(i.dtype), list(i.shape)) for i in inputs]
     for output, value in stage(builder.op, *values).items():
         builder.add_output(value, output)
+        if shapes is not None:
+            value.type, value.shape = ir.TensorType(ir.DataType(FLOAT)), ir.Shape(shapes[output])
     proto = ir.to_proto(ir.Model(graph, ir_version=IR_VERSION, producer_name="voxaffect"))
     _forget_making(proto.graph)
     content: bytes = proto.SerializeToString(deterministic=True)

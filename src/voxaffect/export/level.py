@@ -1,18 +1,16 @@
-"""Gain normalisation in the graph, and NaN for what Python refuses."""
+"""Gain normalisation in the graph, and what Python refuses."""
 
 from __future__ import annotations
-
-import math
 
 from voxaffect.audio.waveform import GREATEST, SILENCE_RMS, TARGET_RMS
 from voxaffect.export.graph import DOUBLE, FLOAT, Op, Value, length, part
 
 
-def levelled(op: Op, samples: Value, shortest: int) -> Value:
+def levelled(op: Op, samples: Value, shortest: int) -> tuple[Value, Value]:
     """Samples at the level of all others, as `Waveform.normalised` gives them.
 
-    What `Waveform` and the extractor refuse, a graph cannot: what is shorter than a frame, silent,
-    not finite or far beyond full scale becomes NaN, and so do all answers.
+    A graph cannot refuse, so it tells whether Python would: `Waveform` and the extractor do so with
+    what is shorter than a frame, silent, not finite or far beyond full scale.
 
     Args:
         op: the builder.
@@ -20,7 +18,8 @@ def levelled(op: Op, samples: Value, shortest: int) -> Value:
         shortest: samples of a frame; fewer are padded to as many, so that there is one.
 
     Returns:
-        float32 (max(n_samples, shortest),).
+        float32 (max(n_samples, shortest),), and whether they can be analysed, bool (); those that
+        cannot are zeros.
     """
     with part(op, "level"):
         n_samples = length(op, samples)
@@ -35,4 +34,4 @@ def levelled(op: Op, samples: Value, shortest: int) -> Value:
             op.LessOrEqual(highest, GREATEST),
         )
         gain = op.Cast(op.Div(TARGET_RMS, rms), to=FLOAT)
-        return op.Mul(samples, op.Where(usable, gain, math.nan))
+        return op.Where(usable, op.Mul(samples, gain), 0.0), usable

@@ -2,7 +2,8 @@
 
 Only what a frame needs of the one before it goes frame by frame, by ONNX's Scan: what the best path
 to each state has earned. Costs before that, and after it where each path came from, are computed of
-all frames at once. The sums are those of Python, in its order.
+all frames at once. The sums are those of Python, in its order where, as in pitch, a pair of states
+has one of its two costs.
 
 Letters: T frames, S states.
 """

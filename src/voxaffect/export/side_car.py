@@ -16,10 +16,9 @@ from typing import Any
 import voxaffect
 from voxaffect.audio.waveform import GREATEST, SAMPLE_RATE_HZ, SILENCE_RMS
 from voxaffect.errors import ArtefactError, FeatureError
-from voxaffect.export.names import NOVELTY, PROBABILITIES, SAMPLES, TIMELINE
+from voxaffect.export.names import SAMPLES, output_shapes
 from voxaffect.features.frames import FrameGrid
 from voxaffect.files import sealed
-from voxaffect.taxonomy import EMOTION
 
 FORMAT = 1
 
@@ -54,14 +53,7 @@ class SideCar:
     @property
     def outputs(self) -> dict[str, tuple[int | str, ...]]:
         """Shape of each output of the file."""
-        n_classes = {task: len(names) for task, names in self.classes.items()}
-        n_emotions = n_classes.pop(EMOTION.name)
-        answers: dict[str, tuple[int | str, ...]] = {
-            PROBABILITIES: (n_emotions,),
-            TIMELINE: ("n_frames", n_emotions),
-            NOVELTY: (),
-        }
-        return {**answers, **{task: (n,) for task, n in n_classes.items()}}
+        return output_shapes({task: len(names) for task, names in self.classes.items()})
 
     def text(self, onnx: bytes) -> str:
         """The side car of a file with these bytes."""
