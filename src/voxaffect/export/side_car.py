@@ -140,7 +140,7 @@ def _side_car(path: Path, stated: Mapping[str, Any]) -> SideCar:
         return SideCar(
             classes={task: tuple(names) for task, names in stated["classes"].items()},
             features=tuple(stated["features"]),
-            grid=FrameGrid(**stated["grid"]),
+            grid=FrameGrid(stated["grid"]["window_s"], stated["grid"]["hop_s"]),
             target_rms=float(stated["target_rms"]),
             false_alarms=float(stated["false_alarms"]),
             card=dict(stated["card"]),
