@@ -32,7 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "recording",
         "variants",
     ),
-    ("systems", "listening"),
+    ("systems", "listening", "export"),
     ("evaluation",),
     ("report",),
     ("config",),

@@ -22,7 +22,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from voxaffect.errors import ArtefactError
-from voxaffect.files import digest, write_atomically, write_text
+from voxaffect.files import sealed, write_atomically, write_text
 
 FORMAT = 4
 HEADER = "recognizer.json"
@@ -68,7 +68,7 @@ def write_artefact(folder: Path, header: Mapping[str, Any], arrays: Mapping[str,
     with _writing(folder):
         with write_atomically(folder / name) as file:
             file.write(weights)
-        write_text(folder / HEADER, _sealed(stated))
+        write_text(folder / HEADER, sealed(stated))
         _remove_other_weights(folder, name)
 
 
@@ -102,19 +102,13 @@ def _remove_other_weights(folder: Path, name: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def _sealed(header: Header) -> str:
-    """The one text of a header, its digest at the end."""
-    stated = {key: value for key, value in header.items() if key != "digest"}
-    return json.dumps({**stated, "digest": digest(stated)}, indent=1) + "\n"
-
-
 def _read_header(folder: Path) -> Header:
     path = folder / HEADER
     content = _read_header_bytes(path)
     try:
         header: Header = json.loads(content)
         version = header["format"]
-        is_whole = _sealed(header).encode() == content and header.keys() >= WEIGHTS_KEYS
+        is_whole = sealed(header).encode() == content and header.keys() >= WEIGHTS_KEYS
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as fault:
         raise ArtefactError(f"{path}: damaged ({fault}); restore it or train again") from fault
     if version != FORMAT:

@@ -278,7 +278,10 @@ def inspect(
 
 @app.command()
 def predict(
-    model: Annotated[Path, typer.Option("--model", "-m", help="Folder that train wrote.")],
+    model: Annotated[
+        Path,
+        typer.Option("--model", "-m", help="Folder that train wrote, or file that export did."),
+    ],
     recordings: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -402,6 +405,20 @@ def listen(
     )
 
 
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(help="Folder that train wrote.")],
+    out: Annotated[Path, typer.Argument(help="An .onnx file; a .json is written beside it.")],
+) -> None:
+    """Write a recogniser as one ONNX file, from samples to probabilities, with a JSON beside it.
+
+    predict --model OUT.onnx runs it without PyTorch, and so does any program with onnxruntime.
+    """
+    from voxaffect.commands import exporting
+
+    exporting.export(model, out)
+
+
 @corpora_app.command("list")
 def corpora_list() -> None:
     """List the corpora that can be read, with language, style and licence."""
@@ -481,6 +498,12 @@ def main() -> None:
         where = f"{fault.filename}: " if fault.filename else ""
         why = fault.strerror or str(fault)
         said = f"voxaffect: {where}{why}; check the path, its permissions and the space left"
+        typer.secho(said, err=True, fg=typer.colors.RED)
+        sys.exit(2)
+    except ModuleNotFoundError as fault:  # as where only exported recognisers are to run
+        if not fault.name or fault.name.startswith("voxaffect"):
+            raise
+        said = f"voxaffect: this needs the library {fault.name}; run pip install voxaffect"
         typer.secho(said, err=True, fg=typer.colors.RED)
         sys.exit(2)
     except SystemExit as ended:

@@ -43,3 +43,7 @@ class ClusterError(VoxaffectError):
 
 class ArtefactError(VoxaffectError):
     """A saved recogniser or result is damaged, foreign or of another version."""
+
+
+class ExportError(VoxaffectError):
+    """A recogniser cannot become a file of another runtime."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -42,6 +42,12 @@ def digest(value: Any) -> str:
     """SHA-256 of a plain value by its canonical JSON, 16 hex digits."""
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def sealed(values: Mapping[str, Any]) -> str:
+    """The one text of plain values, their digest at the end: a changed byte shows."""
+    stated = {key: value for key, value in values.items() if key != "digest"}
+    return json.dumps({**stated, "digest": digest(stated)}, indent=1) + "\n"
 
 
 def _umask() -> int:

@@ -74,9 +74,15 @@ def open_track(stream: BinaryIO, name: str) -> Iterator[Track]:
         name: what errors call the recording.
 
     Raises:
-        AudioError: the container is damaged, truncated or a silent film.
+        AudioError: the container is damaged, truncated or a silent film, or PyAV is missing.
     """
-    import av  # noqa: PLC0415  (slow to load)
+    try:
+        import av  # noqa: PLC0415  (slow to load)
+    except ImportError as fault:
+        raise AudioError(
+            f"{name}: is a film or web recording, which the library av reads; run pip install av, "
+            "or convert its sound to WAV"
+        ) from fault
 
     _check_riff(stream, name)
     try:

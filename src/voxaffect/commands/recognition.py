@@ -56,7 +56,7 @@ def predict(
 
     Args:
         sources: recordings, folders, patterns, tables, databases, or `-` for standard input.
-        model: a trained recogniser's folder.
+        model: a trained recogniser's folder, or an exported one's file.
         request: what to tell, and how.
         listed_in: a file of names, one a line, that are sources too.
 
@@ -82,6 +82,10 @@ def predict(
 
 
 def _load(model: Path, limits: DecodeLimits) -> Answering:
+    if model.suffix == ".onnx":
+        from voxaffect.export.runner import OnnxRecognizer  # noqa: PLC0415 only where asked for
+
+        return OnnxRecognizer.load(model, limits)
     from voxaffect.recognizer import Recognizer  # noqa: PLC0415 (slow to load)
 
     recognizer = Recognizer.load(model)

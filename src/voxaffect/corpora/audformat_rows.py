@@ -12,13 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from voxaffect.corpora.corpus import Corpus, Problem, Utterance
 from voxaffect.corpora.table import Row, row_of
 from voxaffect.taxonomy import GENDER, NATURALNESS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HEADER = "db.yaml"
 EMOTION = "emotion"
@@ -118,6 +119,8 @@ def database_of(library: Any, corpus: Corpus, base: Path) -> Any:
         corpus: what to write.
         base: resolved folder of the database, from which files are named.
     """
+    import pandas as pd  # noqa: PLC0415 (slow to load)
+
     card = corpus.card
     root = Path(os.path.relpath(corpus.root.resolve(), base))
     database = library.Database(
@@ -242,6 +245,8 @@ def _nanoseconds(times: pd.TimedeltaIndex) -> list[int | None]:
 
 
 def _text(value: Any) -> str:
+    import pandas as pd  # noqa: PLC0415 (slow to load)
+
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return ""
     is_whole = isinstance(value, float) and value.is_integer()  # a number beside no value
@@ -274,10 +279,14 @@ def _index(library: Any, utterances: Sequence[Utterance], files: Sequence[Path])
 
 
 def _duration(seconds: float | None) -> pd.Timedelta | None:
+    import pandas as pd  # noqa: PLC0415 (slow to load)
+
     return None if seconds is None else pd.Timedelta(round(seconds * NS_PER_S), unit="ns")
 
 
 def _set_column(library: Any, database: Any, place: Place, words: pd.Series) -> None:
+    import pandas as pd  # noqa: PLC0415 (slow to load)
+
     table, column = place
     if table not in database:
         database[table] = library.Table(words.index)

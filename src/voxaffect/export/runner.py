@@ -1,0 +1,136 @@
+"""The light way: an exported recogniser answers by onnxruntime, without PyTorch.
+
+What this file imports needs numpy, soundfile and soxr, and PyAV where a recording is a film.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
+from voxaffect.audio.quality import caveats
+from voxaffect.audio.waveform import Waveform, gain
+from voxaffect.errors import ArtefactError, ExportError
+from voxaffect.export.names import NOVELTY, PROBABILITIES, SAMPLES, TIMELINE
+from voxaffect.export.side_car import LONGEST_S, REMEDY, SideCar, read_pair
+from voxaffect.features.lengths import refuse_short
+from voxaffect.prediction import Prediction, unfamiliar
+from voxaffect.recording import Recording, waveform_of
+from voxaffect.taxonomy import EMOTION
+
+
+@dataclass
+class OnnxRecognizer:
+    """Answers as the recogniser does that it was exported from.
+
+    Args:
+        session: onnxruntime's, of the file.
+        about: its side car.
+        limits: what is refused of recordings before any memory is spent on them.
+    """
+
+    session: Any
+    about: SideCar
+    limits: DecodeLimits = DEFAULT_LIMITS
+
+    def __post_init__(self) -> None:
+        longest = min(self.limits.max_duration_s, LONGEST_S)
+        self.limits = replace(self.limits, max_duration_s=longest)
+
+    @classmethod
+    def load(cls, path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> OnnxRecognizer:
+        """Read an exported recogniser; its operators are ONNX's own, so this runs no code.
+
+        Args:
+            path: the ONNX file; its side car lies beside it.
+            limits: what is refused of recordings; no more than `LONGEST_S` is taken.
+
+        Raises:
+            ArtefactError: a file is missing, changed, of another format or no such recogniser.
+            ExportError: onnxruntime is missing.
+        """
+        about, content = read_pair(path)
+        session = _session(path, content)
+        inputs, outputs = (
+            {node.name for node in nodes} for nodes in (session.get_inputs(), session.get_outputs())
+        )
+        if inputs != {SAMPLES} or outputs != set(about.outputs):
+            raise ArtefactError(f"{path}: takes or gives what its side car does not say; {REMEDY}")
+        return cls(session, about, limits)
+
+    def predict(self, recordings: Sequence[Recording], /) -> list[Prediction]:
+        """Predictions for files, encoded bytes, waveforms or utterances.
+
+        Raises:
+            AudioError: a recording cannot be decoded, is silent, shorter than a frame or too long.
+        """
+        return [self._answer(waveform_of(recording, self.limits)) for recording in recordings]
+
+    def predict_array(self, samples: NDArray[np.float32], name: str = "array") -> Prediction:
+        """Prediction for mono samples at 16 kHz, float32 (n_samples,), full scale 1."""
+        return self.predict([Waveform(np.ascontiguousarray(samples, np.float32), name)])[0]
+
+    def _answer(self, waveform: Waveform) -> Prediction:
+        gain(waveform.rms(), waveform.name)  # the file's own; here it refuses silence
+        refuse_short([waveform], self.about.grid)
+        names = list(self.about.outputs)
+        given = self.session.run(names, {SAMPLES: waveform.samples})
+        return self._prediction(waveform, dict(zip(names, given, strict=True)))
+
+    def _prediction(
+        self, waveform: Waveform, given: Mapping[str, NDArray[np.float32]]
+    ) -> Prediction:
+        classes = self.about.classes
+        novelty, timeline = float(given[NOVELTY]), given[TIMELINE]
+        probabilities = _named(classes[EMOTION.name], given[PROBABILITIES])
+        return Prediction(
+            name=waveform.name,
+            label=max(probabilities, key=lambda name: probabilities[name]),
+            probabilities=probabilities,
+            subtasks={t: _named(classes[t], given[t]) for t in classes if t != EMOTION.name},
+            timeline=timeline,
+            times_s=np.array([self.about.grid.centre_s(i) for i in range(len(timeline))]),
+            duration_s=waveform.duration_s,
+            warnings=(*caveats(waveform), *unfamiliar(novelty)),
+            novelty=novelty,
+        )
+
+
+def _named(classes: Sequence[str], values: NDArray[np.float32]) -> dict[str, float]:
+    return {name: float(value) for name, value in zip(classes, values, strict=True)}
+
+
+def _session(path: Path, content: bytes) -> Any:
+    """Onnxruntime's session of a file's bytes.
+
+    Raises:
+        ArtefactError: onnxruntime cannot read it.
+        ExportError: onnxruntime is missing.
+    """
+    try:
+        import onnxruntime  # noqa: PLC0415 (optional)
+        from onnxruntime.capi import (  # noqa: PLC0415 (optional)
+            onnxruntime_pybind11_state as faults,
+        )
+    except ImportError as fault:
+        raise ExportError(
+            f"{path}: an exported recogniser runs on the library onnxruntime, which is not "
+            "installed; run pip install 'voxaffect[onnx]'"
+        ) from fault
+    try:
+        return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    except (
+        faults.Fail,
+        faults.InvalidArgument,
+        faults.InvalidGraph,
+        faults.InvalidProtobuf,
+        faults.NotImplemented,
+        faults.RuntimeException,
+    ) as fault:
+        raise ArtefactError(f"{path}: onnxruntime cannot read it ({fault}); {REMEDY}") from fault

@@ -1,0 +1,33 @@
+"""One exported recogniser and one recording that several tests read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from tests.export.recognizers import trained
+from tests.export.sounds import speech
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ
+from voxaffect.export.write import export
+from voxaffect.recognizer import Recognizer
+
+
+@pytest.fixture(scope="session")
+def recognizer() -> Recognizer:
+    return trained("lstm")
+
+
+@pytest.fixture(scope="session")
+def exported(recognizer: Recognizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("exported") / "model.onnx"
+    export(recognizer, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clips") / "clip.wav"
+    soundfile.write(path, speech(1), SAMPLE_RATE_HZ)
+    return path
