@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.audio.test_steadiness import SCALE
 from tests.speech import notes, takes
@@ -21,7 +22,7 @@ def planted(fault: str) -> Waveform:
     (take,) = takes(1)
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 2 * take.rms(), take.samples.size)
-    made = {
+    made: dict[str, NDArray[np.floating]] = {
         "short": take.samples[8_000:14_000],
         "clipped": np.clip(take.samples * 40, -1, 1),
         "noisy": take.samples + noise,
