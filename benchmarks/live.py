@@ -5,15 +5,17 @@
 
 Simulated clients push sound at the pace of real time, each at a time of its own within the interval
 of pushes. A delay is the time from a push to the answer that includes the frames that it completed.
-After 5 s a client ends its utterance, which is answered as a file, and begins another. The cores'
+After 10 s a client ends its utterance, which is answered as a file, and begins another. The cores'
 share is processor time over wall time, clients and all; it includes what ends utterances. The cost
-of a single stream stands beside it. Run it with nothing else: a busy core doubles every delay.
+of a single stream and the rate of a matrix product stand beside it. Run it with nothing else:
+delays on busy cores say nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import queue
 import threading
 import time
 from collections import deque
@@ -32,7 +34,7 @@ from voxaffect.listening.live import LiveAnswer, LiveRecognizer, LiveSettings, L
 from voxaffect.listening.pacer import Pacer
 from voxaffect.recognizer import Recognizer
 
-UTTERANCE_S = 5.0
+UTTERANCE_S = 10.0
 WARM_UP_S = 3.0
 
 console = Console(highlight=False)
@@ -77,6 +79,7 @@ class Load:
         # As far into their utterances as clients are that did not all begin at once.
         for n, client in enumerate(self.clients):
             self._say(client, round(n / n_streams * UTTERANCE_S * SAMPLE_RATE_HZ), at=None)
+        live.answers([client.stream for client in self.clients])
 
     def tell(self, streams: Sequence[LiveStream], answers: Sequence[LiveAnswer]) -> None:
         """Note the delays that end with these answers."""
@@ -84,24 +87,28 @@ class Load:
         with self._guard:
             self.record.n_answers += len(answers)
             for stream, answer in zip(streams, answers, strict=True):
-                waiting = self._by_number[stream.number].waiting
-                while waiting and waiting[0][0] <= answer.pushed_s and not stream.has_ended:
+                client = self._by_number[stream.number]
+                waiting = client.waiting if client.stream is stream else deque()
+                while waiting and waiting[0][0] <= answer.pushed_s:
                     self.record.delays.append(now - waiting.popleft()[1])
 
     def speak(self, seconds: float, push_s: float) -> None:
         """Push at the pace of real time; end utterances."""
         n, size = len(self.clients), round(push_s * SAMPLE_RATE_HZ)
         began = time.monotonic()
+        over: queue.SimpleQueue[tuple[LiveStream, float] | None] = queue.SimpleQueue()
         with ThreadPoolExecutor(1) as finisher:
+            finisher.submit(self._finish, over)
             for turn in range(round(seconds / push_s) * n):
                 due = began + turn * push_s / n
                 time.sleep(max(0.0, due - time.monotonic()))
                 self.record.late_pushes.append(time.monotonic() - due)
                 client = self.clients[turn % n]
                 if client.stream.pushed_s >= UTTERANCE_S:
-                    finisher.submit(self._finish, client.stream, time.monotonic())
+                    over.put((client.stream, time.monotonic()))
                     self._renew(client)
                 self._say(client, size, at=time.monotonic())
+            over.put(None)
 
     def _say(self, client: Client, n_samples: int, at: float | None) -> None:
         places = np.arange(client.at, client.at + n_samples) % len(client.sound)
@@ -117,11 +124,16 @@ class Load:
             client.stream, client.waiting = self._live.open(), deque()
             self._by_number[client.stream.number] = client
 
-    def _finish(self, stream: LiveStream, asked: float) -> None:
-        with self._guard:
-            self._by_number[stream.number] = Client(stream, np.zeros(1, np.float32), 0)
-        stream.finish()
-        self.record.finishes.append(time.monotonic() - asked)
+    def _finish(self, over: queue.SimpleQueue[tuple[LiveStream, float] | None]) -> None:
+        """Finish utterances, as many together as have ended since the last ones were."""
+        while (first := over.get()) is not None:
+            together = [first]
+            while over.qsize() > 1:  # the last may say that there are no more
+                another = over.get()
+                assert another is not None
+                together.append(another)
+            self._live.finish([stream for stream, _ in together])
+            self.record.finishes += [time.monotonic() - asked for _, asked in together]
 
 
 def percentiles(seconds: Sequence[float]) -> str:
@@ -141,6 +153,15 @@ def one_stream(recognizer: Recognizer, speech: Floats, *, provisional: bool) -> 
     return (time.process_time() - began) / 10
 
 
+def matrix_rate(size: int = 1024) -> float:
+    """Floating-point operations of a matrix product on one thread, in a second of wall time."""
+    a, b = torch.randn(2, size, size)
+    n, began = 20, time.monotonic()
+    for _ in range(n):
+        torch.mm(a, b)
+    return 2.0 * n * size**3 / (time.monotonic() - began)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trunk", choices=TRUNKS, default="lstm")
@@ -156,6 +177,7 @@ def main() -> None:
     waveforms = [waveform.normalised() for waveform, _ in simulated(0.2)]
     speech = np.concatenate([waveform.samples for waveform in waveforms])
     recognizer = Recognizer.load(asked.model) if asked.model else drawn(asked.trunk, waveforms)
+    rate = matrix_rate()
     single = one_stream(recognizer, speech, provisional=asked.provisional)
     live = LiveRecognizer(recognizer, LiveSettings(provisional=asked.provisional))
     load = Load(live, speech, asked.streams)
@@ -175,6 +197,7 @@ def main() -> None:
     console.print(f"answers a second and stream: {record.n_answers / wall / asked.streams:.1f}")
     console.print(f"cores busy: {processor / wall:.2f} of {n_cores}")
     console.print(f"one stream alone: {single:.3f} cores, with 4 answers a second")
+    console.print(f"a matrix product, one thread: {rate / 1e9:.0f} GFLOP/s")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from tests.audio.fake_microphone import FakeDevice
 from tests.listening.recognisers import LSTM, drawn, voice
 from tests.listening.test_endpoint import RATE, talk
 from voxaffect.audio.pcm import Resampling
+from voxaffect.audio.quality import Caveat
 from voxaffect.audio.waveform import Waveform
 from voxaffect.cli import main
 from voxaffect.commands import live_view
@@ -163,7 +164,7 @@ def test_blocks_that_do_not_fit_are_counted() -> None:
     assert [block.n_dropped for block in rest] == [0] * (HELD_BLOCKS - 1) + [8, 1]
 
 
-def utterance(label: str = "sad", *warnings: str) -> Utterance:
+def utterance(label: str = "sad", *warnings: Caveat) -> Utterance:
     shares = dict(zip(EMOTION.classes, (0.1, 0.1, 0.7, 0.1), strict=True))
     timeline, times = np.full((2, 4), 0.25, np.float32), np.array([0.0125, 0.0225])
     said = Prediction("live", label, shares, {}, timeline, times, 1.5, warnings)
@@ -173,7 +174,7 @@ def utterance(label: str = "sad", *warnings: str) -> Utterance:
 def test_a_final_line_says_when_what_and_what_is_wrong() -> None:
     assert final_line(utterance()).split()[:5] == ["3.00", "s", "to", "4.50", "s"]
     assert "sad 0.70" in final_line(utterance())
-    assert final_line(utterance("sad", "[short]")).endswith("  [short]")
+    assert final_line(utterance("sad", Caveat("short", "[short]"))).endswith("  [short]")
     assert "no answer: it is silent" in final_line(Utterance(0, 1, AudioError("it is silent")))
 
 

@@ -323,3 +323,26 @@ def test_causal_trunks_hear_a_frame_once(monkeypatch: pytest.MonkeyPatch) -> Non
         stream.push(samples[start : start + 4000])
         stream.answer()
     assert sum(heard) == round((stream.latest.heard_s - 0.015) * 100)
+
+
+@pytest.mark.parametrize("kind", RECOGNISERS)
+def test_several_are_finished_together_and_faults_are_told_in_their_places(kind: str) -> None:
+    recognizer = RECOGNISERS[kind]
+    live, sounds = LiveRecognizer(recognizer), [voice(0.5 + 0.2 * n, n) for n in range(3)]
+    sounds[1:1] = [np.zeros(0, np.float32), np.zeros(9000, np.float32), voice(0.01)]
+    streams = [live.open(f"number {n}") for n in range(len(sounds))]
+    for stream, sound in zip(streams, sounds, strict=True):
+        stream.push(sound)
+    outcomes = live.finish(streams)
+    for outcome, stream, sound in zip(outcomes, streams, sounds, strict=True):
+        assert stream.has_ended
+        if isinstance(outcome, AudioError):
+            assert stream.name in str(outcome)
+        else:
+            (expected,) = recognizer.predict([Waveform(sound)])
+            assert outcome.name == stream.name
+            assert outcome.probabilities == pytest.approx(expected.probabilities, abs=1e-5)
+    assert [isinstance(o, AudioError) for o in outcomes] == [False, True, True, True, False, False]
+    assert live.finish([]) == []
+    with pytest.raises(ListeningError, match="ended"):
+        live.finish(streams)

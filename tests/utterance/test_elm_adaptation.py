@@ -8,21 +8,22 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from tests.utterance.test_elm import clusters
+from tests.utterance.test_elm import Floats, Labels, clusters
 from voxaffect.errors import TrainingError
 from voxaffect.utterance.elm import ExtremeLearningMachine
 from voxaffect.utterance.elm_adaptation import adapt_elm
 from voxaffect.utterance.elm_scores import ElmScores, hidden_layer
 
 
-def fitted(classes: list[int], n: int = 200) -> tuple[ElmScores, np.ndarray, np.ndarray]:
+def fitted(classes: list[int], n: int = 200) -> tuple[ElmScores, Floats, Labels]:
     inputs, labels = clusters(n, classes)
     elm = ExtremeLearningMachine(30, class_weight="balanced", random_state=0)
     return elm.fit(inputs, labels).learned(), inputs, labels
 
 
-def answers(elm: ElmScores, inputs: np.ndarray) -> np.ndarray:
-    return elm.class_scores(inputs, 5).argmax(axis=1)
+def answers(elm: ElmScores, inputs: Floats) -> Labels:
+    found: Labels = np.argmax(elm.class_scores(inputs, 5), axis=1)
+    return found
 
 
 def test_the_change_is_the_ridge_regression_of_what_is_left() -> None:

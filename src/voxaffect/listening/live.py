@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
-from voxaffect.errors import ListeningError, TrainingError
+from voxaffect.errors import AudioError, ListeningError, TrainingError
 from voxaffect.features.descriptors.feed import refuse_no_samples
 from voxaffect.features.descriptors.lld import LowLevelDescriptors
 from voxaffect.features.threads import threads
@@ -148,6 +148,31 @@ class LiveRecognizer:
                 stack.enter_context(stream._heard_by_one)
             self._hear([s for s in ordered if s.unheard_s > 0 and not s.has_ended])
             return [stream.latest for stream in streams]
+
+    def finish(self, streams: Sequence[LiveStream]) -> list[Prediction | AudioError]:
+        """End several utterances, and predict them together at less than half the cost.
+
+        The predictions are those of each stream's own `finish` but for rounding.
+
+        Returns:
+            for each its prediction, or why there is none: it is silent, or shorter than a frame.
+
+        Raises:
+            ListeningError: a stream has ended before; those before it in order have ended now.
+        """
+        ended = [(stream._end(), stream.name) for stream in streams]
+        heard = [_waveform(samples, name) for samples, name in ended]
+        predictions = iter(self._predict([one for one in heard if isinstance(one, Waveform)]))
+        return [next(predictions) if isinstance(one, Waveform) else one for one in heard]
+
+    def _predict(self, waveforms: Sequence[Waveform]) -> list[Prediction | AudioError]:
+        """Together; if one of them is silent or too short, each by itself."""
+        try:
+            return [*self.recognizer.predict(waveforms)]
+        except AudioError as fault:
+            if len(waveforms) == 1:
+                return [fault]
+        return [outcome for waveform in waveforms for outcome in self._predict([waveform])]
 
     def _hear(self, streams: Sequence[LiveStream]) -> None:
         with _again_unless_well(streams):
@@ -304,6 +329,13 @@ def choose(recognizer: Recognizer, settings: LiveSettings) -> Hearing[Any]:
     if net is None:
         return WholeHearing(frontend, classifier)
     return CausalHearing(frontend, classifier, net)
+
+
+def _waveform(samples: Floats, name: str) -> Waveform | AudioError:
+    try:
+        return Waveform(samples, name)
+    except AudioError as fault:
+        return fault
 
 
 @contextmanager
