@@ -27,3 +27,12 @@ def faults(call: str) -> int:
 
 def test_kept_memory_faults_less_than_half_as_often() -> None:
     assert faults("keep_freed_memory()") * 2 < faults("")
+
+
+def test_loading_looks_for_no_garbage_and_leaves_things_as_they_were() -> None:
+    code = (
+        "import gc; from voxaffect.memory import loading\n"
+        "with loading(): assert not gc.isenabled()\n"
+        "assert gc.isenabled() and gc.get_freeze_count()"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -141,6 +141,34 @@ def test_limits_of_the_recogniser_hold_for_files_and_segments(
             strict.predict([recording])
 
 
+def test_what_is_far_from_training_is_answered_with_a_warning(
+    recognizer: Recognizer, saved: Path
+) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
+    familiar, strange = recognizer.predict([tone(30), Waveform(noise, "noise")])
+    assert familiar.novelty is not None
+    assert familiar.novelty < 1
+    assert strange.novelty is not None
+    assert strange.novelty > 1
+    assert [("unfamiliar" in {c.code for c in p.warnings}) for p in (familiar, strange)] == [
+        False,
+        True,
+    ]
+    assert Recognizer.load(saved).predict([tone(30)])[0].novelty == familiar.novelty
+
+
+def test_novelty_that_does_not_fit_is_refused(saved: Path, tmp_path: Path) -> None:
+    header, arrays = read_artefact(saved)
+    for damaged, rate, message in (
+        ({k: v for k, v in arrays.items() if k != "novelty.mean"}, 0.01, "novelty lacks mean"),
+        (arrays, 7.0, "7.0 false alarms"),
+        (arrays, None, "novelty lacks false alarms"),
+    ):
+        write_artefact(tmp_path / "damaged", {**header, "false_alarms": rate}, damaged)
+        with pytest.raises(ArtefactError, match=message):
+            Recognizer.load(tmp_path / "damaged")
+
+
 def test_gain_changes_nothing(recognizer: Recognizer) -> None:
     quiet = Waveform(tone(30).samples * np.float32(0.01), "quiet")
     one, other = recognizer.predict([tone(30), quiet])

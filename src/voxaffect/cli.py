@@ -307,10 +307,10 @@ def predict(
     it) stands for its rows, which may be segments of longer recordings: columns path, start_s,
     end_s; so does an audformat database.
 
-      voxaffect predict -m models/open clip.wav
-      voxaffect predict -m models/open meeting.mp4 --timeline --picture meeting.svg
-      voxaffect predict -m models/open calls/ --format csv --abstain 0.6 > calls.csv
-      curl -s https://example.org/a.ogg | voxaffect predict -m models/open -
+      voxaffect predict -m MODEL clip.wav
+      voxaffect predict -m MODEL talk.mp4 --timeline --picture talk.svg
+      voxaffect predict -m MODEL calls/ -f csv --abstain 0.6 > calls.csv
+      curl -s https://example.org/a.ogg | voxaffect predict -m MODEL -
 
     Warnings say what makes an answer doubtful: short, clipped, noisy, music, narrow-band, or
     unfamiliar, which is far from all that was trained on. What cannot be used is named on standard

@@ -3,58 +3,76 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from tests.corpora.recordings import record_tree
-from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits, decode
+from tests.listening.recordings import Listener, with_pauses
+from voxaffect.audio.decode import DecodeLimits, decode
+from voxaffect.audio.quality import Caveat
+from voxaffect.audio.waveform import Waveform
 from voxaffect.commands.exchange import export
 from voxaffect.commands.recognition import predict
+from voxaffect.commands.request import Request
 from voxaffect.corpora.corpus import Utterance
-from voxaffect.errors import ConfigError
-from voxaffect.recognizer import Prediction, Recognizer
+from voxaffect.listening import answering, recordings
+from voxaffect.recognizer import Prediction, Recognizer, Recording
 from voxaffect.taxonomy import EMOTION
 
-ODD = "[/a].wav"
-GONE = Path("[/gone].wav")
+ODD = "[a].wav"
+GONE = Path("[gone].wav")
 STOP = Path("stop")
 
 
-class FakeRecognizer:
-    """Answers without listening; a file called `stop` is the user's Ctrl-C."""
+class FakeRecognizer(Listener):
+    """Answers for whatever there is, or need not be; a file called `stop` is the user's Ctrl-C."""
 
-    limits = DEFAULT_LIMITS
-
-    def predict(self, recordings: Sequence[Path | Utterance]) -> list[Prediction]:
-        (path,) = recordings
-        name = path.id if isinstance(path, Utterance) else str(path)
-        if path == STOP:
-            raise KeyboardInterrupt
-        if path == GONE:
-            decode(path)
+    def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
         shares = dict(zip(EMOTION.classes, (0.1, 0.2, 0.3, 0.4), strict=True))
         timeline, times = np.full((2, 4), 0.25, np.float32), np.array([0.0125, 0.0225])
-        return [Prediction(name, "angry", shares, {}, timeline, times, 0.045, ("[/short]",))]
+        reasons = (Caveat("short", "[/short]"),)
+        names = [r.name for r in recordings if isinstance(r, Waveform)]
+        return [
+            Prediction(name, "angry", shares, {}, timeline, times, 0.045, reasons) for name in names
+        ]
+
+
+def heard(recording: Recording, limits: DecodeLimits) -> Waveform:
+    """Something, of whatever is called; nothing of what is gone."""
+    if recording == STOP:
+        raise KeyboardInterrupt
+    name = recording.id if isinstance(recording, Utterance) else str(recording)
+    if recording == GONE:
+        decode(GONE, limits=limits)
+    return Waveform(np.ones(720, np.float32), name)
 
 
 @pytest.fixture(autouse=True)
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRecognizer:
     recognizer = FakeRecognizer()
     monkeypatch.setattr(Recognizer, "load", lambda folder: recognizer)
+    monkeypatch.setattr(answering, "waveform_of", heard)
     return recognizer
 
 
-def answer(*files: str | Path, output: str = "json", timeline: bool = False) -> int:
-    return predict([Path(f) for f in files], Path("model"), output=output, timeline=timeline)
+def answer(*files: str | Path, **request: Any) -> int:
+    asked = Request(**{"output": "json", **request})
+    return predict([Path(f) for f in files], Path("model"), asked)
 
 
 @pytest.mark.parametrize("output", ["table", "json", "csv"])
 def test_names_that_look_like_markup_are_printed_as_they_are(
-    output: str, capsys: pytest.CaptureFixture[str]
+    output: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(ODD).touch()
     assert answer(ODD, ":smile:.wav", GONE, output=output) == 1
     printed = capsys.readouterr()
     assert ODD in printed.out
@@ -64,8 +82,9 @@ def test_names_that_look_like_markup_are_printed_as_they_are(
 
 @pytest.mark.parametrize("output", ["json", "csv"])
 def test_a_stop_loses_no_answer_that_was_there(
-    output: str, capsys: pytest.CaptureFixture[str]
+    output: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(recordings, "TOGETHER", 1)
     with pytest.raises(KeyboardInterrupt):
         answer("one.wav", "two.wav", STOP, "four.wav", output=output)
     one, two = capsys.readouterr().out.splitlines()[-2:]
@@ -117,8 +136,8 @@ def test_all_that_a_table_says_in_vain_is_told(
     unread = "calls.csv: calls.csv: column 'start' is not read; did you mean 'start_s'?"
     assert told[0].endswith(unread)
     assert "column 'end' is not read" in told[1]
-    assert [line for line in told if "there is no file" in line] == told[2:]
-    assert len(told) == 2 + len(gone)  # and nothing of speakers, who make no difference here
+    assert [line for line in told if "there is no file" in line] == told[2:-1]
+    assert len(told) == 3 + len(gone)  # and nothing of speakers, who make no difference here
 
 
 def test_columns_that_are_not_read_are_no_failure(
@@ -136,7 +155,7 @@ def test_a_source_that_cannot_be_used_does_not_stop_the_rest(
     assert answer("one.wav", *bad, "two.wav") == 1
     printed = capsys.readouterr()
     assert [json.loads(line)["file"] for line in printed.out.splitlines()] == ["one.wav", "two.wav"]
-    told = printed.err.splitlines()
+    told = printed.err.splitlines()[:-1]
     assert all(str(source) in line for source, line in zip(bad, told, strict=True))
 
 
@@ -156,12 +175,12 @@ def test_the_rows_of_a_database_are_answered(
 
 def test_limits_reach_the_recogniser(fake: FakeRecognizer) -> None:
     limits = DecodeLimits(max_duration_s=5)
-    predict([Path("a.wav")], Path("model"), output="csv", timeline=False, limits=limits)
+    answer("a.wav", limits=limits)
     assert fake.limits == limits
 
 
 def test_every_format_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    assert answer("a.wav", timeline=True) == 0
+    assert answer("a.wav", frames=True) == 0
     line = json.loads(capsys.readouterr().out)
     assert (line["file"], line["emotion"], line["times_s"]) == ("a.wav", "angry", [0.0125, 0.0225])
     assert answer("a.wav", output="csv") == 0
@@ -169,12 +188,73 @@ def test_every_format_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert (row["file"], row["emotion"], row["happy"]) == ("a.wav", "angry", "0.2000")
 
 
-@pytest.mark.parametrize("output", ["table", "csv"])
-def test_a_timeline_where_none_can_be_is_refused(output: str) -> None:
-    with pytest.raises(ConfigError, match=f"--timeline .* --format {output}; add --format json"):
-        answer("a.wav", output=output, timeline=True)
+@pytest.mark.parametrize("output", ["table", "json", "csv", "audacity", "vtt"])
+def test_whoever_abstains_says_so_in_every_format(
+    output: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert answer("a.wav", output=output, abstain=0.41) == 0
+    printed = capsys.readouterr()
+    assert "unsure" in printed.out
+    assert printed.err.endswith("1 recording answered, 0 refused, 1 with warnings, 1 unsure\n")
 
 
-def test_an_unknown_format_is_refused() -> None:
-    with pytest.raises(ConfigError, match="'xml' is unknown"):
-        answer("a.wav", output="xml")
+def test_the_last_line_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer("a.wav", "b.wav", GONE) == 1
+    assert capsys.readouterr().err.endswith("2 recordings answered, 1 refused, 2 with warnings\n")
+    assert answer(Path("nowhere") / "*.wav") == 1
+    assert capsys.readouterr().err.endswith("0 recordings answered, 1 refused, 0 with warnings\n")
+
+
+def test_labels_of_several_recordings_are_files_of_their_own(tmp_path: Path) -> None:
+    assert answer("x/a.wav", "y/a.wav", "b.ogg", output="vtt", out=tmp_path / "labels") == 0
+    written = sorted((tmp_path / "labels").iterdir())
+    assert [path.name for path in written] == ["a-2.vtt", "a.vtt", "b.vtt"]
+    assert all("angry 40%" in path.read_text() for path in written)
+
+
+@pytest.fixture
+def meeting(tmp_path: Path) -> Path:
+    path = tmp_path / "meeting.wav"
+    soundfile.write(path, with_pauses(3, pause_s=1.0)[0], 16_000)
+    return path
+
+
+def test_a_timeline_tells_and_draws_each_utterance(
+    meeting: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(answering, "waveform_of", lambda recording, limits: recording)
+    picture = meeting.with_suffix(".svg")
+    assert answer(meeting, output="table", timeline=True, picture=picture) == 0
+    printed = capsys.readouterr()
+    assert "aaa" in printed.out
+    assert printed.out.count("angry") >= 3
+    assert printed.err.endswith("3 utterances answered, 0 refused, 3 with warnings\n")
+    assert "n  neutral" in picture.read_text()
+    assert answer(meeting, timeline=True) == 0
+    lines = json_lines(capsys)
+    assert [line["file"] for line in lines] == 3 * [str(meeting)]
+    assert [line["duration_s"] for line in lines] == 3 * [0.045]
+
+
+def test_a_recording_without_speech_does_not_stop_the_rest(
+    meeting: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(answering, "waveform_of", lambda recording, limits: recording)
+    silent = meeting.with_name("silent.wav")
+    soundfile.write(silent, np.zeros(48_000), 16_000)
+    assert answer(silent, meeting, timeline=True) == 1
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 3
+    assert "silent.wav: holds no speech" in printed.err
+
+
+def test_a_cold_answer_loads_no_library_that_it_does_not_need() -> None:
+    slow = {"pandas", "pyarrow", "sklearn", "scipy.optimize", "scipy.stats", "matplotlib", "joblib"}
+    code = (
+        "import sys, voxaffect.recognizer, voxaffect.commands.recognition\n"
+        f"sys.exit(' '.join(sorted({slow!r} & sys.modules.keys())))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True
+    )
+    assert ended.stderr.strip() == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -19,7 +20,8 @@ from rich.progress import (
 from rich.table import Column
 from rich.table import Table as Grid
 
-from voxaffect.report.table import Table
+if TYPE_CHECKING:
+    from voxaffect.report.table import Table
 
 # Names of files and speakers may look like markup or emoji; colour comes by `style` alone.
 console = Console(highlight=False, markup=False, emoji=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError
 from voxaffect.files import write_atomically, write_text
 from voxaffect.listening.recordings import answer_all
+from voxaffect.memory import loading
 from voxaffect.report.answers.answer import UNSURE, Answer, label_of
 from voxaffect.report.answers.json_lines import json_line
 from voxaffect.report.answers.table import table
@@ -69,9 +71,12 @@ def predict(
     request.check(found)
     given: list[Answer] = []
     if found:
-        recognizer = _load(model, request.limits)
-        answer = _timelines if request.timeline else _wholes
-        _write(_noted(answer(recognizer, found, request, refusals), given), request)
+        with ExitStack() as until_first_answer:
+            until_first_answer.enter_context(loading())
+            recognizer = _load(model, request.limits)
+            answer = _timelines if request.timeline else _wholes
+            all_told = answer(recognizer, found, request, refusals)
+            _write(_noted(all_told, given, until_first_answer.close), request)
     errors.print(_end_line(given, len(refusals.names), request), soft_wrap=True)
     return 1 if refusals.names else 0
 
@@ -138,8 +143,12 @@ def _one_thread() -> None:
         torch.set_num_threads(1)
 
 
-def _noted(all_told: Iterable[Told], given: list[Answer]) -> Iterator[Told]:
+def _noted(
+    all_told: Iterable[Told], given: list[Answer], on_answer: Callable[[], None]
+) -> Iterator[Told]:
+    """The same, added to `given` on the way."""
     for told in all_told:
+        on_answer()
         given += told.answers
         yield told
 
@@ -213,7 +222,8 @@ def _drawn(all_told: Iterable[Told], path: Path) -> Iterator[Told]:
 
 def _end_line(given: Sequence[Answer], n_refused: int, request: Request) -> str:
     """How many were answered, refused, doubted."""
-    what = "utterances" if request.timeline else "recordings"
+    what = "utterance" if request.timeline else "recording"
+    what += "" if len(given) == 1 else "s"
     n_warned = sum(bool(answer.prediction.warnings) for answer in given)
     unsure = "" if request.abstain is None else f", {sum(a.label == UNSURE for a in given)} unsure"
     return f"{len(given)} {what} answered, {n_refused} refused, {n_warned} with warnings{unsure}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from voxaffect.report.answers.answer import Answer, visible
 from voxaffect.taxonomy import EMOTION
@@ -18,7 +18,13 @@ def table(answers: Iterable[Answer], *, title: str | None = None) -> Table:
         title: the recording whose utterances they are; else each row names its own.
     """
     where = "file" if title is None else "time"
-    grid = Table(where, "emotion", *EMOTION.classes, "subtasks", "warnings")
+    grid = Table(
+        Column(where, overflow="fold", no_wrap=title is not None),
+        "emotion",
+        *EMOTION.classes,
+        "subtasks",
+        "warnings",
+    )
     for answer in answers:
         p = answer.prediction
         subtasks = [max(classes, key=lambda c: classes[c]) for classes in p.subtasks.values()]

@@ -20,6 +20,9 @@ INCHES = (9.0, 4.2)
 MOST_POINTS = 2000
 """Points of the envelope: more than a page has dots from left to right."""
 
+MOST_LETTERS = 100
+"""Letters that fit side by side; of a shorter utterance the lines below tell the class."""
+
 LINES = dict(zip(EMOTION.classes, ("-", "--", ":", "-."), strict=True))
 COLOURS = {**CLASS_COLOURS, UNSURE: UNSURE_COLOUR}
 LETTERS = {**{name: name[0] for name in EMOTION.classes}, UNSURE: "?"}
@@ -74,7 +77,8 @@ def _loudness(panel: Axes, answers: Sequence[Answer], level_db: Levels, duration
             color=COLOURS[answer.label],
             linewidth=0,
         )
-        panel.text((start_s + end_s) / 2, 1.02, LETTERS[answer.label], ha="center", va="bottom")
+        if end_s - start_s > duration_s / MOST_LETTERS:
+            panel.text((start_s + end_s) / 2, 1.02, LETTERS[answer.label], ha="center")
     panel.set_ylim(-1, 1.35)
     panel.set_yticks([])
     panel.set_ylabel("loudness")

@@ -1,0 +1,33 @@
+"""Answers that tests of several formats tell."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from voxaffect.audio.quality import Caveat
+from voxaffect.prediction import Prediction
+from voxaffect.report.answers.answer import Answer
+from voxaffect.taxonomy import EMOTION
+
+SHARES = dict(zip(EMOTION.classes, (0.1, 0.2, 0.15, 0.55), strict=True))
+
+
+def answer(
+    file: str = "a.wav",
+    label: str = "angry",
+    start_s: float | None = None,
+    end_s: float | None = None,
+    place: dict[str, str] | None = None,
+) -> Answer:
+    prediction = Prediction(
+        file,
+        "angry",
+        SHARES,
+        {"gender": {"female": 0.7, "male": 0.1, "female child": 0.1, "male child": 0.1}},
+        np.full((2, 4), 0.25, np.float32),
+        np.array([0.0125, 0.0225]),
+        3.5,
+        (Caveat("clipped", "clipped (3% of samples at full scale)"), Caveat("noisy", "noisy")),
+        1.25,
+    )
+    return Answer(file, label, prediction, start_s, end_s, place or {})

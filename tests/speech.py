@@ -1,0 +1,35 @@
+"""Simulated takes that several tests listen to."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from voxaffect.audio.waveform import Waveform
+from voxaffect.simulation.plans import PLANS
+from voxaffect.simulation.trees import plan_takes, record
+
+
+@cache
+def takes(n: int, seed: int = 0) -> tuple[Waveform, ...]:
+    """Takes of the plan of EmoDB, of all its speakers and labels: 16 kHz, full scale 1."""
+    plan = PLANS["emodb"]
+    planned = list(plan_takes(plan, seed, 4.0))
+    chosen = np.random.default_rng(seed).permutation(len(planned))[:n]
+    recordings = [record(plan, (planned[i],), seed) for i in chosen]
+    return tuple(
+        Waveform(r.samples[:, 0].astype(np.float32) / 32_768, f"take {i}")
+        for i, r in enumerate(recordings)
+    )
+
+
+def notes(frequencies_hz: tuple[float, ...], seconds: float) -> np.ndarray:
+    """A melody of plucked strings, float32."""
+    time = np.arange(round(16_000 * seconds)) / 16_000
+    pluck = np.exp(-2 * time) * np.minimum(1, time / 0.01)
+    parts = [
+        pluck * sum(np.sin(2 * np.pi * f * k * time) / k for k in range(1, 7))
+        for f in frequencies_hz
+    ]
+    return (0.1 * np.concatenate(parts)).astype(np.float32)

@@ -1,0 +1,101 @@
+"""The stated share of speech like the training's is beyond the limit, and what is no speech is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import soxr
+from numpy.typing import NDArray
+
+from tests.speech import notes, takes
+from voxaffect.audio.waveform import Waveform
+from voxaffect.errors import ArtefactError, TrainingError
+from voxaffect.features.descriptors.lld import LowLevelDescriptors
+from voxaffect.features.standardize import Standardizer
+from voxaffect.utterance.novelty import Novelty
+
+N_LEARNED, N_FRESH = 100, 40
+Frames = list[NDArray[np.float32]]
+
+
+def frames_of(*several: NDArray[np.float32]) -> Frames:
+    return LowLevelDescriptors().extract([Waveform(s).normalised() for s in several])
+
+
+@pytest.fixture(scope="module")
+def frames() -> Frames:
+    return frames_of(*(take.samples for take in takes(N_LEARNED + N_FRESH)))
+
+
+@pytest.fixture(scope="module")
+def standardizer(frames: Frames) -> Standardizer:
+    return Standardizer.fit(frames[:N_LEARNED])
+
+
+@pytest.fixture(scope="module")
+def novelty(frames: Frames, standardizer: Standardizer) -> Novelty:
+    return Novelty.fit(frames[:N_LEARNED], standardizer, seed=0)
+
+
+def test_fresh_speech_is_seldom_beyond_the_limit(
+    novelty: Novelty, standardizer: Standardizer, frames: Frames
+) -> None:
+    assert novelty.false_alarms == pytest.approx(0.01, abs=0.002)
+    found = np.array([novelty.of(standardizer.transform(f)) for f in frames[N_LEARNED:]])
+    # Of 40, three or more have a chance of one in 130 where one in a hundred is beyond.
+    assert (found > 1).sum() <= 2
+    assert 0.3 < np.median(found) < 0.9
+
+
+def test_what_is_no_such_speech_is_far_beyond(novelty: Novelty, standardizer: Standardizer) -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 0.1, 32_000).astype(np.float32)
+    sine = np.sin(2 * np.pi * 200 * np.arange(32_000) / 16_000).astype(np.float32)
+    fast = [soxr.resample(take.samples, 32_000, 16_000) for take in takes(6)]
+    for frames in frames_of(noise, sine, notes((262.0, 330.0, 392.0, 523.0), 0.5), *fast):
+        assert novelty.of(standardizer.transform(frames)) > 1.5
+
+
+def test_the_rate_holds_whatever_the_directions_in_which_utterances_differ() -> None:
+    rng = np.random.default_rng(0)
+    mixing = rng.normal(size=(3, 3))
+
+    def draw(n: int) -> Frames:
+        means = rng.normal(size=(n, 1, 3)) @ mixing
+        return [*(means + rng.normal(size=(n, 50, 3))).astype(np.float32)]
+
+    learned, fresh = draw(400), draw(400)
+    standardizer = Standardizer.fit(learned)
+    novelty = Novelty.fit(learned, standardizer, seed=0)
+    found = np.array([novelty.of(standardizer.transform(f)) for f in fresh])
+    assert (found > 1).mean() == pytest.approx(0.01, abs=0.015)
+
+
+def test_few_utterances_vouch_for_no_more_than_they_can() -> None:
+    rng = np.random.default_rng(0)
+    frames = [rng.normal(size=(20, 2)).astype(np.float32) for _ in range(9)]
+    assert Novelty.fit(frames, Standardizer.fit(frames), 0).false_alarms == pytest.approx(0.1)
+    with pytest.raises(TrainingError, match="1 training utterances"):
+        Novelty.fit(frames[:1], Standardizer.fit(frames), 0)
+
+
+def test_arrays_carry_all_of_it(
+    novelty: Novelty, standardizer: Standardizer, frames: Frames
+) -> None:
+    again = Novelty.from_arrays(novelty.to_arrays(), novelty.false_alarms, 32)
+    some = standardizer.transform(frames[0])
+    assert again.of(some) == novelty.of(some)
+
+
+def test_damaged_arrays_are_refused(novelty: Novelty) -> None:
+    arrays = novelty.to_arrays()
+    for damaged, rate, n_features, message in (
+        ({"mean": arrays["mean"]}, 0.01, 32, "lacks whitening"),
+        (arrays, None, 32, "lacks false alarms"),
+        (arrays, 0.0, 32, "or 0.0 false alarms"),
+        (arrays, 0.01, 16, "32 features where the recogniser has 16"),
+        ({**arrays, "mean": arrays["mean"][:3]}, 0.01, 32, r"mean of shape \(3,\)"),
+        ({**arrays, "mean": arrays["mean"] * np.nan}, 0.01, 32, "values that are none"),
+    ):
+        with pytest.raises(ArtefactError, match=message):
+            Novelty.from_arrays(damaged, rate, n_features)
