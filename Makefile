@@ -10,8 +10,9 @@ PINS := pyproject.toml constraints.txt
 demo: .venv/installed
 	$(BIN)/voxaffect demo --out demo
 
+# A process a core, each with one thread: files of tests are spread over them.
 test: .venv/installed-dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -27,10 +27,10 @@ from threadpoolctl import threadpool_limits
 from voxaffect.audio.decode import AUDIO_SUFFIXES
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.corpora.loaders import CORPORA
-from voxaffect.evaluation.dataset import Dataset
-from voxaffect.evaluation.fold_data import FoldData
-from voxaffect.evaluation.folds import aggregated
-from voxaffect.evaluation.job import Job
+from voxaffect.evaluation.experiment.dataset import Dataset
+from voxaffect.evaluation.experiment.fold_data import FoldData
+from voxaffect.evaluation.experiment.job import Job
+from voxaffect.evaluation.protocol.folds import aggregated
 from voxaffect.features.descriptors.lld import LowLevelDescriptors
 from voxaffect.features.store.store import FeatureStore
 from voxaffect.simulation.plans import PAPER

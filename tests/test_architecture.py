@@ -22,7 +22,16 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("corpora", "simulation"),
     ("features",),
     ("model", "utterance"),
-    ("artefact", "classifier", "baselines", "prediction", "recognizer", "recording", "variants"),
+    (
+        "adaptation",
+        "artefact",
+        "classifier",
+        "baselines",
+        "prediction",
+        "recognizer",
+        "recording",
+        "variants",
+    ),
     ("systems", "listening", "export"),
     ("evaluation",),
     ("report",),
@@ -33,8 +42,23 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 
+# Floors within a room, where its parts are rooms themselves.
+INNER_FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "evaluation": (
+        ("measures",),
+        ("protocol",),
+        ("experiment",),
+        ("scores",),
+        ("groups", "robustness", "two_runs"),
+        ("summary",),
+        ("paper",),
+    ),
+}
+
 # Doors between rooms of one floor, each one way only.
 DOORS = {
+    ("adaptation", "classifier"),
+    ("adaptation", "recognizer"),
     ("files", "errors"),
     ("parallel", "errors"),
     ("provenance", "__init__"),
@@ -108,6 +132,19 @@ def forbidden_arrows(modules: Modules) -> list[str]:
         and FLOOR[room(imported)] >= FLOOR[room(importer)]
         and (room(importer), room(imported)) not in DOORS
     )
+
+
+def forbidden_inside(modules: Modules) -> list[str]:
+    """Imports between parts of one room that do not run down."""
+    found = []
+    for whole, floors in INNER_FLOORS.items():
+        level = {part: number for number, parts in enumerate(floors) for part in parts}
+        for importer, imported in arrows(modules):
+            if {room(importer), room(imported)} == {whole}:
+                here, there = (name.split(".")[2] for name in (importer, imported))
+                if here != there and level[there] >= level[here]:
+                    found.append(f"{importer} imports {imported}")
+    return sorted(found)
 
 
 def cycles(modules: Modules) -> list[str]:
@@ -205,6 +242,19 @@ def test_no_arrow_runs_up(modules: Modules) -> None:
     assert forbidden_arrows(modules) == []
 
 
+def test_no_arrow_runs_up_or_sideways_inside_a_room(modules: Modules) -> None:
+    assert forbidden_inside(modules) == []
+
+
+def test_planted_arrows_inside_a_room_are_found(modules: Modules) -> None:
+    for part, code in (
+        ("protocol", "import voxaffect.evaluation.experiment.run"),
+        ("groups", "import voxaffect.evaluation.two_runs.matching"),
+    ):
+        name = f"voxaffect.evaluation.{part}.planted"
+        assert len(about(name, forbidden_inside(planted(modules, name, code)))) == 1
+
+
 def test_no_cycles(modules: Modules) -> None:
     assert cycles(modules) == []
 
@@ -220,11 +270,11 @@ def test_no_pickle_and_no_print(modules: Modules) -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "from voxaffect.evaluation.results import FoldResult",
-        "from voxaffect.evaluation import results",
-        "import voxaffect.evaluation.results",
+        "from voxaffect.evaluation.experiment.results import FoldResult",
+        "from voxaffect.evaluation.experiment import results",
+        "import voxaffect.evaluation.experiment.results",
         "from ..evaluation import results",
-        "def late():\n    from voxaffect.evaluation import results",
+        "def late():\n    from voxaffect.evaluation.experiment import results",
         "from voxaffect.corpora.corpus import Corpus",
     ],
     ids=["from", "package", "plain", "relative", "inside a function", "next floor"],

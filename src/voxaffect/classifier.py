@@ -6,7 +6,7 @@ frames -> standardised -> net -> posteriors a frame -> functionals -> ELM -> cal
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
@@ -111,6 +111,11 @@ class NetSettings:
     elm: ElmSettings = ElmSettings()
     private_layers: int = 0
 
+    @property
+    def net(self) -> NetSettings:
+        """What of them decides the net: all but the utterance level, which learns from it."""
+        return replace(self, elm=ElmSettings())
+
     def plain(self) -> dict[str, Any]:
         """The settings as plain values, for digests and saved recognisers."""
         return asdict(self)
@@ -150,15 +155,22 @@ class NetClassifier:
 
     def answer(self, frames: Sequence[NDArray[np.float32]]) -> Answers:
         """Answers for N utterances, each float32 (T, F)."""
-        by_frame = posteriors(self.net_, self._parts(Examples(frames)))
+        by_frame = posteriors(self.net_, self.parts(Examples(frames)))
         high_level = np.stack(
             [
                 self._functionals({task: by_frame[task][i] for task in by_frame.by_task})
                 for i in range(len(frames))
             ]
         )
-        probabilities = self.calibration_.transform(self._scores(high_level))
-        return Answers(probabilities, high_level, by_frame)
+        return Answers(self.decide(high_level), high_level, by_frame)
+
+    def decide(self, high_level: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probabilities (N, C) of the emotion classes by utterances' high-level features (N, 4 C).
+
+        Args:
+            high_level: functionals of the posteriors of `utterance_tasks`, task after task.
+        """
+        return self.calibration_.transform(self.scores(high_level))
 
     def details(self) -> dict[str, Any]:
         """Epochs and temperature, as plain values."""
@@ -186,7 +198,7 @@ class NetClassifier:
         """Learn the utterance level, and how sure to be."""
         self.net_, self.history_ = trained.net, trained.history
         self._fit_utterance_level(lesson, material)
-        dev_scores = self._scores(self._high_level(self.net_, lesson.dev))
+        dev_scores = self.scores(self.high_level(self.net_, lesson.dev))
         self.calibration_ = TemperatureCalibration.fit(dev_scores, known_emotions(material.dev))
 
     def _fit_utterance_level(self, lesson: Lesson, material: Material) -> None:
@@ -196,7 +208,7 @@ class NetClassifier:
         if self.settings.elm.posteriors == "out-of-fold":
             high_level = self._out_of_fold(material, lesson.dev)
         else:
-            high_level = self._high_level(self.net_, lesson.train)
+            high_level = self.high_level(self.net_, lesson.train)
         elm = ExtremeLearningMachine(
             n_hidden=self.settings.elm.n_hidden,
             ridge=self.settings.elm.ridge,
@@ -211,29 +223,30 @@ class NetClassifier:
         part = np.random.default_rng(seed).permutation(len(train)) % n_parts
         high_level = np.empty((len(train), 4 * self._n_posteriors), np.float32)
         for k in range(n_parts):
-            outside = self._parts(train.select(np.flatnonzero(part != k)))
+            outside = self.parts(train.select(np.flatnonzero(part != k)))
             (trained,) = fit([self._lesson(outside, dev, seed + k + 1)], self.settings.training)
             if isinstance(trained, TrainingError):
                 raise trained
             inside = np.flatnonzero(part == k)
-            high_level[inside] = self._high_level(trained.net, self._parts(train.select(inside)))
+            high_level[inside] = self.high_level(trained.net, self.parts(train.select(inside)))
         return high_level
 
-    def _parts(self, examples: Examples) -> Parts:
+    def parts(self, examples: Examples) -> Parts:
+        """Examples as the net takes them: standardised, on its device."""
         training = self.settings.training
         return Parts(examples, self.standardizer_, training.device, training.resident_bytes)
 
     @property
     def _n_posteriors(self) -> int:
         """Posteriors a frame that the utterance level sees."""
-        return sum(TASKS[task].n_classes for task in self._tasks)
+        return sum(TASKS[task].n_classes for task in self.utterance_tasks)
 
     @property
-    def _tasks(self) -> tuple[str, ...]:
+    def utterance_tasks(self) -> tuple[str, ...]:
         """Tasks whose posteriors the utterance level sees."""
         return tuple(self.settings.task_weights) if self.settings.elm.subtasks else (EMOTION.name,)
 
-    def _high_level(self, net: MultiTaskNet, parts: Parts) -> NDArray[np.float32]:
+    def high_level(self, net: MultiTaskNet, parts: Parts) -> NDArray[np.float32]:
         """High-level features of N utterances, of which one batch's posteriors are in memory."""
         high_level = np.empty((len(parts.examples), 4 * self._n_posteriors), np.float32)
         for row, by_task in each_utterance(net, parts):
@@ -242,11 +255,11 @@ class NetClassifier:
 
     def _functionals(self, by_task: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         """High-level features of one utterance, (4 C,) or, with subtasks, those of all tasks."""
-        threshold = self.settings.elm.threshold
-        return np.concatenate([functionals(by_task[task], threshold) for task in self._tasks])
+        threshold, tasks = self.settings.elm.threshold, self.utterance_tasks
+        return np.concatenate([functionals(by_task[task], threshold) for task in tasks])
 
-    def _scores(self, high_level: NDArray[np.float32]) -> NDArray[np.float64]:
-        """ELM scores (N, C), whichever classes the training set held."""
+    def scores(self, high_level: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Scores (N, C) of high-level features, whichever classes the training set held."""
         return self.elm_.class_scores(high_level, EMOTION.n_classes)
 
 
@@ -273,9 +286,12 @@ def fit_together(
 ) -> list[VoxaffectError | None]:
     """Fit classifiers whose nets train as one stack, each as if it were alone.
 
+    Classifiers that learn from one and the same material, and differ in nothing before the
+    utterance level, share a net that is trained once.
+
     Args:
         classifiers: S of them, with the same trunk and training settings.
-        materials: S of them; their frames must fit into memory together unless S is one.
+        materials: S of them; the frames of different nets must fit into memory together.
         on_epoch: told of every epoch of every net.
 
     Returns:
@@ -284,41 +300,64 @@ def fit_together(
     Raises:
         TrainingError: an utterance has no emotion.
     """
+    alike = _alike(classifiers, materials)
+    first = [group[0] for group in alike]
+    lessons = _lessons([classifiers[i] for i in first], [materials[i] for i in first])
+    told = None if on_epoch is None else lambda _, epoch: on_epoch(epoch)
+    outcomes = fit(lessons, classifiers[0].settings.training, on_epoch=told)
+    failures: dict[int, VoxaffectError | None] = {}
+    for group, lesson, outcome in zip(alike, lessons, outcomes, strict=True):
+        for i in group:
+            classifiers[i].standardizer_ = classifiers[group[0]].standardizer_
+            failures[i] = _finished(classifiers[i], outcome, lesson, materials[i])
+    return [failures[i] for i in range(len(classifiers))]
+
+
+def _alike(classifiers: Sequence[NetClassifier], materials: Sequence[Material]) -> list[list[int]]:
+    """Numbers of the classifiers that have each net."""
+    groups: dict[tuple[int, str], list[int]] = {}
+    for i, (classifier, material) in enumerate(zip(classifiers, materials, strict=True)):
+        groups.setdefault((id(material), repr(classifier.settings.net)), []).append(i)
+    return list(groups.values())
+
+
+def _lessons(classifiers: Sequence[NetClassifier], materials: Sequence[Material]) -> list[Lesson]:
+    """What each classifier's net learns from, by the statistics of its own training frames.
+
+    Raises:
+        TrainingError: an utterance has no emotion.
+    """
     for classifier, material in zip(classifiers, materials, strict=True):
         known_emotions(material.train)
         known_emotions(material.dev)
         classifier.standardizer_ = Standardizer.fit(material.train.frames)
-    lessons = [
+    trains = _in_memory(classifiers, [m.train for m in materials])
+    devs = _in_memory(classifiers, [m.dev for m in materials])
+    return [
         classifier._lesson(train, dev, material.seed)
         for classifier, train, dev, material in zip(
-            classifiers,
-            _in_memory(classifiers, [m.train for m in materials]),
-            _in_memory(classifiers, [m.dev for m in materials]),
-            materials,
-            strict=True,
+            classifiers, trains, devs, materials, strict=True
         )
     ]
-    told = None if on_epoch is None else lambda _, epoch: on_epoch(epoch)
-    outcomes = fit(lessons, classifiers[0].settings.training, on_epoch=told)
-    failures: list[VoxaffectError | None] = []
-    for classifier, trained, lesson, material in zip(
-        classifiers, outcomes, lessons, materials, strict=True
-    ):
-        if isinstance(trained, TrainingError):
-            failures.append(trained)
-            continue
-        try:
-            classifier._finish(trained, lesson, material)
-            failures.append(None)
-        except VoxaffectError as fault:
-            failures.append(fault)
-    return failures
+
+
+def _finished(
+    classifier: NetClassifier, outcome: Trained | TrainingError, lesson: Lesson, material: Material
+) -> VoxaffectError | None:
+    """Why a classifier has no utterance level, None where it has."""
+    if isinstance(outcome, TrainingError):
+        return outcome
+    try:
+        classifier._finish(outcome, lesson, material)
+    except VoxaffectError as fault:
+        return fault
+    return None
 
 
 def _in_memory(classifiers: Sequence[NetClassifier], several: Sequence[Examples]) -> list[Parts]:
     """Examples of each classifier; those of two or more on one pool."""
     if len(classifiers) == 1:
-        return [classifiers[0]._parts(several[0])]
+        return [classifiers[0].parts(several[0])]
     standardizers = [classifier.standardizer_ for classifier in classifiers]
     device = classifiers[0].settings.training.device
     return [

@@ -91,6 +91,15 @@ class Recognizer:
         for examples in (train, dev):
             _check_columns(examples.frames, self.extractor.names)
         self.classifier.fit(train, dev, seed=seed, on_epoch=on_epoch)
+        return self.conclude(train, seed=seed)
+
+    def conclude(self, train: Examples, *, seed: int) -> Recognizer:
+        """What follows from a classifier that has learned: what is familiar to it, and its card.
+
+        Args:
+            train: what it has learned from.
+            seed: of all random choices.
+        """
         self.novelty_ = Novelty.fit(train.frames, self.classifier.standardizer_, seed)
         self.card = {**self.card, "seed": seed, **self._learned()}
         return self

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.model.examples import make_examples
 from voxaffect.baselines.majority import MajorityClassifier
 from voxaffect.errors import TrainingError
-from voxaffect.evaluation.metrics import confusion, unweighted_accuracy
+from voxaffect.evaluation.measures.metrics import confusion, unweighted_accuracy
 from voxaffect.model.examples import Examples
 from voxaffect.taxonomy import EMOTION
 

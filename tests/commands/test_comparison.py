@@ -12,7 +12,7 @@ from tests.report.runs import full_run
 from voxaffect.cli import main
 from voxaffect.commands.comparison import compare, pairs
 from voxaffect.errors import ArtefactError, ConfigError
-from voxaffect.evaluation.run import Run, RunFolder, result_name
+from voxaffect.evaluation.experiment.run import Run, RunFolder, result_name
 
 
 def written(run: Run, root: Path) -> Path:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.processes import alive, start, wait_for
 from voxaffect.cli import main
-from voxaffect.evaluation.run import RunFolder
+from voxaffect.evaluation.experiment.run import RunFolder
 from voxaffect.simulation.trees import simulate
 
 SETTINGS = """

@@ -13,7 +13,7 @@ from voxaffect.commands.overlap import overlap
 from voxaffect.config.file import load_settings
 from voxaffect.corpora.examine import examine
 from voxaffect.errors import ConfigError
-from voxaffect.evaluation.overlap import overlaps
+from voxaffect.evaluation.protocol.overlap import overlaps
 from voxaffect.report.table import ABSENT
 
 EMODB = [f"{who}a0{text}{code}a" for who in ("03", "08") for text in (1, 2) for code in "FNTWL"]

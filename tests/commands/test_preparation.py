@@ -11,7 +11,7 @@ from voxaffect.commands.evaluation import evaluate
 from voxaffect.commands.preparation import prepare_corpora
 from voxaffect.config.file import load_settings
 from voxaffect.errors import FeatureError
-from voxaffect.evaluation.run import RunFolder
+from voxaffect.evaluation.experiment.run import RunFolder
 from voxaffect.simulation.trees import simulate
 
 SETTINGS = """

@@ -17,8 +17,8 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.commands import evaluation
 from voxaffect.commands.robustness import chosen, robustness
 from voxaffect.errors import ConfigError
-from voxaffect.evaluation.robustness import load_robustness
-from voxaffect.evaluation.run import RunFolder
+from voxaffect.evaluation.experiment.run import RunFolder
+from voxaffect.evaluation.robustness.robustness import load_robustness
 
 SETTINGS = """
 [corpora]
@@ -59,12 +59,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def wild(project: Path, out: str = "run", conditions: str = CONDITIONS) -> int:
+def wild(
+    project: Path, out: str = "run", conditions: str = CONDITIONS, systems: str | None = None
+) -> int:
     return robustness(
         project / "settings.toml",
         project / out,
         protocol="cross",
-        systems=None,
+        systems=systems,
         conditions=conditions,
         n_jobs=1,
     )
@@ -146,3 +148,9 @@ def test_conditions_are_chosen_by_name_or_group_in_the_order_of_the_catalogue() 
     ]
     with pytest.raises(ConfigError, match="did you mean 'telephone'"):
         chosen("telefone")
+
+
+def test_systems_that_hear_other_features_are_named_before_anything_is_done(project: Path) -> None:
+    with pytest.raises(ConfigError, match=r"egemaps-svm: hears other features .* --systems"):
+        wild(project, "deaf", systems="svm,egemaps-svm")
+    assert not (project / "deaf").exists()

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tests.report.runs import plain_history, result
-from voxaffect.evaluation.results import FoldResult
-from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.experiment.results import FoldResult
+from voxaffect.evaluation.experiment.run import Run
 
 
 def at_share(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from voxaffect.corpora.corpus import Utterance
-from voxaffect.evaluation.dataset import Dataset
+from voxaffect.evaluation.experiment.dataset import Dataset
 from voxaffect.taxonomy import EMOTION, Taxonomy
 
 N_FEATURES = 5

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.report.runs import corpus, full_run
-from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.summary import style_of, summarise_run
 
 

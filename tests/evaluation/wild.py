@@ -8,7 +8,7 @@ import numpy as np
 
 from voxaffect.audio.degrade.catalogue import DEGRADATIONS
 from voxaffect.audio.degrade.degradation import CLEAN, Degradation
-from voxaffect.evaluation.results import FoldResult
+from voxaffect.evaluation.experiment.results import FoldResult
 from voxaffect.features.store.degraded import condition_id
 
 ASKED: tuple[Degradation, ...] = tuple(

@@ -19,10 +19,10 @@ from tests.features.store.levels import Levels, files, make_utterances, same
 from tests.parallel.test_work import die, fail, square
 from tests.processes import start, wait_for
 from voxaffect.errors import ClusterError, TrainingError
-from voxaffect.evaluation.experiment import run
-from voxaffect.evaluation.job import Outcome
-from voxaffect.evaluation.plan import Plan
-from voxaffect.evaluation.run import Run, RunFolder
+from voxaffect.evaluation.experiment.experiment import run
+from voxaffect.evaluation.experiment.job import Outcome
+from voxaffect.evaluation.experiment.plan import Plan
+from voxaffect.evaluation.experiment.run import Run, RunFolder
 from voxaffect.features.store.store import FeatureStore
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings

@@ -6,7 +6,7 @@ import pytest
 
 from tests.evaluation.amounts import at_share, run_of, thinned_run
 from tests.report.runs import full_run, row
-from voxaffect.evaluation.amounts import by_amount
+from voxaffect.evaluation.scores.amounts import by_amount
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report.amounts import FEW, section
 from voxaffect.report.figures.draw import draw_all

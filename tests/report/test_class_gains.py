@@ -6,8 +6,8 @@ from dataclasses import replace
 import matplotlib as mpl
 
 from tests.report.runs import NOTE, full_run, result, row
-from voxaffect.evaluation.class_gains import class_gains as class_gains_of
-from voxaffect.evaluation.run import Run, order
+from voxaffect.evaluation.experiment.run import Run, order
+from voxaffect.evaluation.scores.class_gains import class_gains as class_gains_of
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report import class_gains
 from voxaffect.report.figures.class_gains import KEY, caption, gains

@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.report.runs import NOTE, full_run, result, row
-from voxaffect.evaluation.compare_runs import RunsCompared, compare_runs
-from voxaffect.evaluation.results import FoldResult
-from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.experiment.results import FoldResult
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.two_runs.compare import RunsCompared, compare_runs
 from voxaffect.report.comparison import brief, comparison_markdown, differing, full, sentences
 
 NAMES = ("runs/one", "runs/two")

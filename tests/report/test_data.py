@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.report.runs import NOTE, full_run, result
-from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.summary import Summary, summarise_run
 from voxaffect.report.data import SCHEMA, report_json
 from voxaffect.report.sections import sections

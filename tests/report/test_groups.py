@@ -11,9 +11,9 @@ import pytest
 
 from tests.evaluation.people import described_run, facts_for, heard, run_of
 from tests.report.runs import full_run, row
-from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.experiment.utterance_facts import facts_csv
 from voxaffect.evaluation.summary import summarise_run
-from voxaffect.evaluation.utterance_facts import facts_csv
 from voxaffect.report.groups import findings, gaps, groups, groups_csv, section, speakers
 from voxaffect.report.section import Section
 from voxaffect.report.table import ABSENT, signed
@@ -115,7 +115,7 @@ def test_the_csv_has_every_group_and_speaker_with_recalls() -> None:
 
 def test_a_run_without_facts_has_no_section_and_no_files(tmp_path: Path) -> None:
     assert section(summarise_run(full_run()), ()) is None
-    names = {path.name for path in write_report(made_one_without_facts(), tmp_path)}
+    names = {path.name for path in write_report(summarise_run(made_one_without_facts()), tmp_path)}
     assert not names & {"utterances.csv", "groups.csv", "groups-within.svg"}
 
 
@@ -126,7 +126,7 @@ def made_one_without_facts() -> Run:
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    write_report(made(), folder)
+    write_report(summarise_run(made()), folder)
     return folder
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.report.runs import full_run, result, row
-from voxaffect.evaluation.run import Run, order
+from voxaffect.evaluation.experiment.run import Run, order
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report import leakage
 from voxaffect.report.table import ABSENT, Table

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.evaluation.corpora import utterance
 from tests.report.runs import row
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem
-from voxaffect.evaluation.overlap import Exclusion, overlaps
+from voxaffect.evaluation.protocol.overlap import Exclusion, overlaps
 from voxaffect.report import overlap
 from voxaffect.report.table import ABSENT
 from voxaffect.taxonomy import Taxonomy

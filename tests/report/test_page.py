@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.report.runs import corpus, full_run, result
-from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report.page import counts, html_page, markdown_page
 from voxaffect.report.section import Section

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from tests.report.runs import NOTE, full_run
-from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report.latex import latex
 from voxaffect.report.page import html_page

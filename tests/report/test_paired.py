@@ -3,8 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.report.runs import full_run, row
-from voxaffect.evaluation.bootstrap import Interval
-from voxaffect.evaluation.comparisons import Comparison
+from voxaffect.evaluation.scores.bootstrap import Interval
+from voxaffect.evaluation.scores.comparisons import Comparison
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report import paired
 from voxaffect.report.table import ABSENT

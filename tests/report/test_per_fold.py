@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.report.runs import full_run, result
-from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.experiment.run import Run
 from voxaffect.report.per_fold import per_fold
 from voxaffect.report.table import ABSENT
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from tests.report.runs import corpus, full_run, result
 from voxaffect.corpora.loaders import CORPORA
-from voxaffect.evaluation.results import FoldResult
-from voxaffect.evaluation.run import Run, order
+from voxaffect.evaluation.experiment.results import FoldResult
+from voxaffect.evaluation.experiment.run import Run, order
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report import published
 from voxaffect.report.section import Section

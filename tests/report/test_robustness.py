@@ -10,8 +10,9 @@ import pytest
 from tests.evaluation.wild import ASKED, MANY, answers, hits, speaker_of
 from tests.report.runs import NOTE, full_run, result, row
 from tests.report.test_write import Page
-from voxaffect.evaluation.robustness import Robustness
-from voxaffect.evaluation.robustness_scores import robustness
+from voxaffect.evaluation.robustness.robustness import Robustness
+from voxaffect.evaluation.robustness.scores import robustness
+from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report.robustness import (
     by_condition,
     comparisons,
@@ -102,7 +103,7 @@ def test_the_markdown_names_its_figure(found: Robustness) -> None:
 
 def test_the_report_takes_it_up(found: Robustness, tmp_path: Path) -> None:
     small = replace(full_run(), results=(result("emodb/a", "svm", (5,) * 4),))
-    written = write_report(small, tmp_path, found)
+    written = write_report(summarise_run(small), tmp_path, found)
     text = written[0].read_text("utf-8")
     page = Page(text)
     assert page.open == []

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tests.report.runs import full_run
-from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report.sections import sections
 from voxaffect.report.table import Table

@@ -4,8 +4,8 @@ import re
 from dataclasses import replace
 
 from tests.report.runs import full_run, result, row
-from voxaffect.evaluation.run import Run
-from voxaffect.evaluation.scores import score_table
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.scores.tables import score_table
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report import paired, tables
 from voxaffect.report.table import ABSENT, Table
@@ -54,6 +54,8 @@ def test_what_is_missing_is_neither_zero_nor_a_mean_over_less() -> None:
     assert row(table, "urdu")["svm"] == ABSENT
     assert row(table, "mean")["svm"] == ABSENT
     assert "(7 of 8 folds)" in row(table, "emodb")["svm"]
+    assert not any(cell.best for cells in table.body for cell in cells[-1:])
+    assert any("in no ranking" in note for note in table.notes)
 
 
 def test_confusions_are_shares_of_the_true_class() -> None:

@@ -3,8 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.report.runs import full_run, result
-from voxaffect.evaluation.run import Run, order
+from voxaffect.evaluation.experiment.run import Run, order
 from voxaffect.evaluation.summary import summarise_run
+from voxaffect.report.making import making
 from voxaffect.report.words import findings, flat, leakage
 
 
@@ -73,7 +74,31 @@ def test_equal_systems_share_the_first_place() -> None:
 def test_no_winner_among_systems_that_were_tested_on_different_corpora() -> None:
     results = (result("a/1", "svm", (5,) * 4), result("b/1", "dnn-stl", (5,) * 4))
     run = replace(full_run(), results=results, failures=())
-    assert "no system has a result on every test set" in said(run)[1]
+    assert "no system has all folds, so that none is ranked" in said(run)[1]
+
+
+def test_who_was_spared_the_hard_fold_has_not_won() -> None:
+    results = (
+        *(result(f"emodb/{n}", "svm", (5,) * 4) for n in "ab"),
+        *(result(f"emodb/{n}", "dnn-stl", (6, 6, 6, 6)) for n in "ab"),
+        result("emodb/a", "lstm-stl", (9,) * 4),
+    )
+    said_of_within = said(replace(full_run(), results=results, failures=()))[1]
+    assert "dnn-stl came first with a UA of .600 (chance .250), ahead of svm" in said_of_within
+    assert said_of_within.endswith("Not ranked, since they lack folds: lstm-stl.")
+
+
+def test_second_attempts_are_told_and_listed() -> None:
+    again = result("emodb/a", "dnn-stl", (5,) * 4, details={"restarted": "the loss became nan"})
+    run = replace(full_run(), results=(again,), failures=())
+    assert said(run)[-1] == "1 result came at a second attempt: the first net diverged."
+    (table, *_) = making(run).tables
+    assert [cell.text for cell in table.rows[0]] == [
+        "within/emodb/a",
+        "dnn-stl",
+        "0",
+        "the loss became nan",
+    ]
 
 
 def test_an_empty_run_says_so() -> None:

@@ -9,7 +9,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from tests.report.runs import NOTE, full_run, result
-from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report.write import curves_csv, results_csv, write_report
 
 TEXTS = ["report.html", "report.md", "curves.csv", "results.csv", "report.json", "tables.tex"]
@@ -108,22 +109,24 @@ def test_every_figure_of_the_markdown_exists(written: list[Path]) -> None:
 
 def test_one_system_one_fold_and_missing_protocols(tmp_path: Path) -> None:
     run = replace(full_run(""), results=(result("emodb/a", "svm", (5,) * 4),), failures=())
-    page, page_md, *_ = (path.read_text("utf-8") for path in write_report(run, tmp_path))
+    page, page_md, *_ = (
+        path.read_text("utf-8") for path in write_report(summarise_run(run), tmp_path)
+    )
     assert page.count("This run has no results of this experiment.") == 2
     assert 'class="note"' not in page
     assert "nan" not in page_md.lower().split()
 
 
 def test_a_run_without_results_is_a_report_too(tmp_path: Path) -> None:
-    page, _, *texts = write_report(Run({}, (), {}, (), note=NOTE), tmp_path)
+    page, _, *texts = write_report(summarise_run(Run({}, (), {}, (), note=NOTE)), tmp_path)
     assert "There are no results yet." in page.read_text("utf-8")
     assert [len(rows.read_text("utf-8").splitlines()) for rows in texts[:2]] == [1, 1]
     assert json.loads(texts[2].read_text("utf-8"))["scores"] == []
 
 
 def test_a_second_report_replaces_the_first(tmp_path: Path) -> None:
-    write_report(Run({}, (), {}, (), note="of yesterday"), tmp_path)
-    page, *_ = write_report(Run({}, (), {}, (), note="second"), tmp_path)
+    write_report(summarise_run(Run({}, (), {}, (), note="of yesterday")), tmp_path)
+    page, *_ = write_report(summarise_run(Run({}, (), {}, (), note="second")), tmp_path)
     assert "of yesterday" not in page.read_text("utf-8")
 
 

@@ -36,7 +36,8 @@ class MeanPoolClassifier(NetClassifier):
     def _fit_utterance_level(self, lesson: Lesson, material: Material) -> None:  # noqa: ARG002
         self.seen_ = np.unique(known_emotions(material.train))
 
-    def _scores(self, high_level: NDArray[np.float32]) -> NDArray[np.float64]:
+    def scores(self, high_level: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Logarithms of the mean posteriors, (N, C)."""
         means = high_level[:, MEANS].astype(np.float64)
         return of_all_classes(np.log(np.maximum(means[:, self.seen_], LEAST)), self.seen_)
 

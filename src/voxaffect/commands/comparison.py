@@ -7,8 +7,8 @@ from pathlib import Path
 
 from voxaffect.commands.console import console, show
 from voxaffect.errors import ConfigError
-from voxaffect.evaluation.compare_runs import compare_runs
-from voxaffect.evaluation.run import RunFolder
+from voxaffect.evaluation.experiment.run import RunFolder
+from voxaffect.evaluation.two_runs.compare import compare_runs
 from voxaffect.files import write_text
 from voxaffect.report.comparison import brief, comparison_markdown, differing, sentences
 

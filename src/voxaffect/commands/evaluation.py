@@ -8,20 +8,15 @@ from typing import Any
 
 from rich.markdown import Markdown
 
-from voxaffect.commands.console import (
-    console,
-    counting_progress,
-    errors,
-    progress_bar,
-)
+from voxaffect.commands.console import console, counting_progress
+from voxaffect.commands.folds import context, folds_progress, tell_missing
 from voxaffect.commands.preparation import prepare_corpora
 from voxaffect.config.file import load_settings, make_settings
 from voxaffect.config.settings import Settings
-from voxaffect.evaluation.dataset import Prepared
-from voxaffect.evaluation.experiment import run
-from voxaffect.evaluation.job import Outcome
-from voxaffect.evaluation.robustness import Robustness, load_robustness
-from voxaffect.evaluation.run import Run, RunFolder
+from voxaffect.evaluation.experiment.experiment import run
+from voxaffect.evaluation.experiment.run import Run, RunFolder
+from voxaffect.evaluation.robustness.robustness import Robustness, load_robustness
+from voxaffect.evaluation.summary import summarise_run
 from voxaffect.parallel.clusters import LOCAL, effective_jobs, workers
 from voxaffect.report.events import write_events
 from voxaffect.report.terminal import terminal_markdown
@@ -122,17 +117,7 @@ def _evaluate(settings: Settings, out: Path, n_jobs: int, note: str = "") -> int
     """Compute and show; returns the exit status, 1 where a fold has no result."""
     plan = settings.plan()
     prepared = prepare_corpora(settings, n_jobs, settings.feature_sets())
-    with progress_bar("folds") as bar:
-        task = bar.task_ids[0]
-
-        def planned(n_done: int, n_all: int) -> None:
-            bar.update(task, completed=n_done, total=n_all)
-
-        def ended(outcome: Outcome) -> None:
-            bar.update(task, advance=1, note=f"{outcome.system} on {outcome.fold}")
-            if outcome.failure is not None:
-                bar.console.print(f"failed: {outcome.system} on {outcome.fold}: {outcome.failure}")
-
+    with folds_progress() as (planned, ended):
         finished = run(
             plan,
             prepared.dataset,
@@ -141,32 +126,18 @@ def _evaluate(settings: Settings, out: Path, n_jobs: int, note: str = "") -> int
             n_jobs=n_jobs,
             note=note,
             others=prepared.others,
-            context=_context(settings, prepared),
+            context=context(settings, prepared),
             on_plan=planned,
             on_outcome=ended,
         )
     _show(finished, out, load_robustness(out))
-    for failure in finished.failures:
-        errors.print(f"no result: {failure['reason']}", style="red")
-    return 1 if finished.failures else 0
-
-
-def _context(settings: Settings, prepared: Prepared) -> dict[str, Any]:
-    """What a run rests on beside its plan: classes and features, less thousands of their names."""
-    others = {
-        name: dict(dataset.feature_settings)["extractor"]
-        for name, dataset in prepared.others.items()
-    }
-    return {
-        "taxonomy": settings.make_taxonomy().settings(),
-        "features": dict(prepared.dataset.feature_settings),
-        **({"other_features": others} if others else {}),
-    }
+    return tell_missing(finished)
 
 
 def _show(finished: Run, out: Path, robustness: Robustness | None) -> None:
-    written = write_report(finished, out, robustness)
-    console.print(Markdown(terminal_markdown(finished)))
+    summary = summarise_run(finished)
+    written = write_report(summary, out, robustness)
+    console.print(Markdown(terminal_markdown(summary)))
     for path in written:
         if path.suffix in {".html", ".md"}:
             console.print(f"wrote {path}")

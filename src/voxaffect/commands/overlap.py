@@ -12,7 +12,7 @@ from voxaffect.commands.console import counting_progress, show
 from voxaffect.config.file import load_settings
 from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.corpora.examine import Examined, examine
-from voxaffect.evaluation.overlap import overlaps
+from voxaffect.evaluation.protocol.overlap import overlaps
 from voxaffect.parallel.clusters import effective_jobs
 from voxaffect.report.overlap import tables
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from voxaffect.commands.console import errors, extraction_progress
 from voxaffect.config.settings import Settings
 from voxaffect.corpora.corpus import Problem
-from voxaffect.evaluation.dataset import Prepared, prepare
+from voxaffect.evaluation.experiment.dataset import Prepared, prepare
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.open_smile_functionals import UTTERANCE_SETS
 from voxaffect.features.store.store import FeatureStore

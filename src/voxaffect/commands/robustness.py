@@ -10,18 +10,20 @@ from rich.markdown import Markdown
 
 from voxaffect.audio.degrade.catalogue import DEGRADATIONS
 from voxaffect.audio.degrade.degradation import Degradation, plain
-from voxaffect.commands.console import console, counting_progress, errors, progress_bar
+from voxaffect.commands.console import console, counting_progress, errors
+from voxaffect.commands.folds import context, folds_progress, tell_missing
 from voxaffect.commands.preparation import feature_store, prepare_corpora, tell
 from voxaffect.config.file import load_settings, make_settings
 from voxaffect.config.names import known_name
 from voxaffect.config.settings import Settings
-from voxaffect.evaluation.conditions import DegradedTests, degrade_tests
-from voxaffect.evaluation.dataset import Prepared
-from voxaffect.evaluation.experiment import run
-from voxaffect.evaluation.job import Outcome
-from voxaffect.evaluation.robustness import Robustness, save_robustness
-from voxaffect.evaluation.robustness_scores import robustness as score
-from voxaffect.evaluation.run import Run, RunFolder
+from voxaffect.errors import ConfigError
+from voxaffect.evaluation.experiment.dataset import Prepared
+from voxaffect.evaluation.experiment.experiment import run
+from voxaffect.evaluation.experiment.run import Run, RunFolder
+from voxaffect.evaluation.robustness.conditions import DegradedTests, degrade_tests
+from voxaffect.evaluation.robustness.robustness import Robustness, save_robustness
+from voxaffect.evaluation.robustness.scores import robustness as score
+from voxaffect.evaluation.summary import summarise_run
 from voxaffect.features.store.degraded import DegradedStore
 from voxaffect.files import write_text
 from voxaffect.parallel.clusters import LOCAL, workers
@@ -59,8 +61,7 @@ def robustness(
         prepared = prepare_corpora(settings, n_here)
         tests = _degrade(settings, prepared, degradations, n_here)
         finished = _answer(settings, prepared, tests, RunFolder(out), n_here)
-    for failure in finished.failures:
-        errors.print(f"no result: {failure['reason']}", style="red")
+    status = tell_missing(finished)
     found = score(
         finished.results,
         degradations,
@@ -73,7 +74,7 @@ def robustness(
         errors.print("no fold was answered by every system", style="red")
         return 1
     _write(found, out)
-    return 1 if finished.failures else 0
+    return status
 
 
 def chosen(names: str | None) -> tuple[Degradation, ...]:
@@ -90,13 +91,24 @@ def chosen(names: str | None) -> tuple[Degradation, ...]:
 
 
 def _settings(config: Path, protocol: str, systems: str | None) -> Settings:
-    """The settings with what the command line replaces of them."""
+    """The settings with what the command line replaces of them.
+
+    Raises:
+        ConfigError: a system does not hear the run's own frames.
+    """
     settings = load_settings(config)
     asked = settings.model_dump(mode="json")
     asked["evaluate"]["protocols"] = [protocol]
     if systems:
         asked["evaluate"]["systems"] = systems.split(",")
-    return make_settings(asked, str(config))
+    found = make_settings(asked, str(config))
+    deaf = [system.name for system in found.systems() if system.features is not None]
+    if deaf:
+        raise ConfigError(
+            f"{', '.join(deaf)}: hears other features than the run's own frames, and only those "
+            "are computed of degraded speech; name the other systems with --systems"
+        )
+    return found
 
 
 def _degrade(
@@ -121,15 +133,7 @@ def _answer(
 ) -> Run:
     """Train on clean speech and answer all test sets; what is there already is kept."""
     earlier = folder.header() or {}
-    with progress_bar("folds") as bar:
-        task = bar.task_ids[0]
-
-        def planned(n_done: int, n_all: int) -> None:
-            bar.update(task, completed=n_done, total=n_all)
-
-        def ended(outcome: Outcome) -> None:
-            bar.update(task, advance=1, note=f"{outcome.system} on {outcome.fold}")
-
+    with folds_progress() as (planned, ended):
         return run(
             settings.plan(),
             prepared.dataset,
@@ -138,8 +142,7 @@ def _answer(
             n_jobs=n_jobs,
             note=str(earlier.get("note", "")),
             context={
-                "taxonomy": settings.make_taxonomy().settings(),
-                "features": dict(prepared.dataset.feature_settings),
+                **context(settings, prepared),
                 "degradations": {name: plain(DEGRADATIONS[name]) for name in tests.conditions[1:]},
                 "codecs": f"PyAV {version('av')}",
             },
@@ -163,7 +166,7 @@ def _write(found: Robustness, out: Path) -> None:
         written.append(out / name)
     folder = RunFolder(out)
     if folder.header() is not None:
-        written += [p for p in write_report(folder.load(), out, found) if p.name == "report.html"]
+        written.append(write_report(summarise_run(folder.load()), out, found)[0])
     console.print(Markdown(markdown(summary(found))))
     for path in written:
         console.print(f"wrote {path}")

@@ -16,8 +16,8 @@ from voxaffect.commands.training_progress import training_progress
 from voxaffect.config.file import load_settings
 from voxaffect.config.settings import Settings, find_system
 from voxaffect.errors import ConfigError
-from voxaffect.evaluation.dataset import Prepared
-from voxaffect.evaluation.folds import hold_out_dev
+from voxaffect.evaluation.experiment.dataset import Prepared
+from voxaffect.evaluation.protocol.folds import hold_out_dev
 from voxaffect.memory import keep_freed_memory
 from voxaffect.model.course import Course
 from voxaffect.model.distributed import first_goes_first, place, process_group
@@ -69,7 +69,7 @@ def train(
         with workers(backend, address, n_jobs) as n_there:
             recognizer, train_set, dev_set = _beginning(settings, system, net_settings, n_there)
         keep_freed_memory()
-        told = _followed(net_settings, out, tensorboard=tensorboard) if is_first else nullcontext()
+        told = followed(net_settings, out, tensorboard=tensorboard) if is_first else nullcontext()
         with told as ended:
             recognizer.fit(train_set, dev_set, seed=seed, on_epoch=ended)
     if is_first:
@@ -92,7 +92,7 @@ def _beginning(
     )
     card = {
         "system": system.name,
-        **_origin(settings, prepared),
+        **origin(settings, prepared),
         "n_train": len(train_ids),
         "n_dev": len(dev_ids),
     }
@@ -107,7 +107,7 @@ def _net_system(name: str) -> NetSystem:
     return system
 
 
-def _origin(settings: Settings, prepared: Prepared) -> dict[str, Any]:
+def origin(settings: Settings, prepared: Prepared) -> dict[str, Any]:
     """What is learned from: which data exactly, with which classes, read and split how.
 
     No path of this machine is told: the digests say which data they were.
@@ -123,7 +123,7 @@ def _origin(settings: Settings, prepared: Prepared) -> dict[str, Any]:
 
 
 @contextmanager
-def _followed(settings: NetSettings, out: Path, *, tensorboard: bool) -> Iterator[OnEpoch]:
+def followed(settings: NetSettings, out: Path, *, tensorboard: bool = False) -> Iterator[OnEpoch]:
     """What is to be told of every epoch: it is logged in the folder, and shown."""
     course = Course(settings.training.max_epochs, settings.training.patience)
     log = TrainingLog(out / LOG)

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.errors import ConfigError
-from voxaffect.evaluation.folds import Protocol
+from voxaffect.evaluation.protocol.folds import Protocol
 from voxaffect.features.descriptors.lld import LowLevelDescriptors
 from voxaffect.features.descriptors.pitch_settings import PitchSettings
 from voxaffect.features.encoders.encoder import Encoder

@@ -20,7 +20,7 @@ from voxaffect.config.sections import (
 from voxaffect.config.sources import Source, reader
 from voxaffect.corpora.corpus import Corpus
 from voxaffect.errors import ConfigError
-from voxaffect.evaluation.plan import Plan
+from voxaffect.evaluation.experiment.plan import Plan
 from voxaffect.systems import SYSTEMS, Options, System
 from voxaffect.taxonomy import EMOTION, Taxonomy
 

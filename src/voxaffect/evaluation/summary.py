@@ -6,14 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from voxaffect.evaluation.bootstrap import Interval, intervals
-from voxaffect.evaluation.comparisons import Comparison, compare_all, compare_by_other_units
-from voxaffect.evaluation.exposure import Exposure, exposures
-from voxaffect.evaluation.group_scores import GroupScores, group_scores
-from voxaffect.evaluation.reliability import Reliability, reliabilities
-from voxaffect.evaluation.run import PROTOCOLS, CorpusSummary, Run
-from voxaffect.evaluation.scores import ScoreTable, score_table
-from voxaffect.evaluation.tallies import known_speakers, stated_speakers, tallies
+from voxaffect.evaluation.experiment.run import PROTOCOLS, CorpusSummary, Run
+from voxaffect.evaluation.groups.scores import GroupScores, group_scores
+from voxaffect.evaluation.scores.amounts import Amounts, by_amount
+from voxaffect.evaluation.scores.bootstrap import Interval, intervals
+from voxaffect.evaluation.scores.class_gains import ClassGains, class_gains
+from voxaffect.evaluation.scores.comparisons import Comparison, compare_all, compare_by_other_units
+from voxaffect.evaluation.scores.exposure import Exposure, exposures
+from voxaffect.evaluation.scores.reliability import Reliability, reliabilities
+from voxaffect.evaluation.scores.tables import ScoreTable, score_table
+from voxaffect.evaluation.scores.tallies import known_speakers, stated_speakers, tallies
 from voxaffect.taxonomy import NATURALNESS
 
 
@@ -52,6 +54,17 @@ class Summary:
     def exposures(self) -> tuple[Exposure, ...]:
         """What the folds of each protocol share with their training data."""
         return exposures(self.run)
+
+    @cached_property
+    def class_gains(self) -> Mapping[str, tuple[ClassGains, ...]]:
+        """Protocol -> what subtasks do to the classes, where multi-task nets have twins."""
+        found = {table.protocol: class_gains(table) for table in self.tables}
+        return {protocol: gains for protocol, gains in found.items() if gains}
+
+    @cached_property
+    def amounts(self) -> Amounts | None:
+        """How scores grow with the amount of training data, None where that was not asked."""
+        return by_amount(self.run)
 
     def table(self, protocol: str) -> ScoreTable | None:
         """Scores of a protocol, None where it was not run."""

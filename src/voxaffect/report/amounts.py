@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from voxaffect.evaluation.amounts import Amount, Amounts, Gain, Line
+from voxaffect.evaluation.scores.amounts import Amount, Amounts, Gain, Line
 from voxaffect.report.figures.amounts import KEY
 from voxaffect.report.figures.style import Picture
 from voxaffect.report.section import Section

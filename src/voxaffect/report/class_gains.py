@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from voxaffect.evaluation.class_gains import FEWEST_FOLDS, ClassGains, Gain, class_gains
+from voxaffect.evaluation.scores.class_gains import FEWEST_FOLDS, ClassGains, Gain
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.figures.class_gains import KEY
 from voxaffect.report.figures.style import Picture
@@ -32,14 +32,14 @@ WHERE = {
 
 def section(summary: Summary, pictures: Sequence[Picture]) -> Section | None:
     """Gains by class in every experiment; None where no multi-task net meets its twin."""
-    found = [gains for table in summary.tables if (gains := class_gains(table))]
+    found = summary.class_gains
     if not found:
         return None
     return Section(
         key=KEY,
         title="What the subtasks do to each emotion",
         lead=(ASKED,),
-        tables=tuple(_table(gains) for gains in found),
+        tables=tuple(_table(gains) for gains in found.values()),
         pictures=tuple(p for p in pictures if p.protocol == KEY),
     )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from voxaffect.evaluation.compare_runs import Answered, RunsCompared
-from voxaffect.evaluation.comparisons import Comparison
+from voxaffect.evaluation.scores.comparisons import Comparison
+from voxaffect.evaluation.two_runs.compare import Answered, RunsCompared
 from voxaffect.report.paired import COMPARED, NO_INTERVAL, compared, interval_of, notes, verdict
 from voxaffect.report.table import (
     Cell,

@@ -9,12 +9,12 @@ from dataclasses import asdict
 from typing import Any
 
 from voxaffect import __version__
-from voxaffect.evaluation import metrics
-from voxaffect.evaluation.card import protocol_card
-from voxaffect.evaluation.comparisons import Comparison
-from voxaffect.evaluation.per_fold import FoldScore, fold_scores
-from voxaffect.evaluation.run import Run
-from voxaffect.evaluation.scores import Score, ScoreTable
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.measures import metrics
+from voxaffect.evaluation.scores.card import protocol_card
+from voxaffect.evaluation.scores.comparisons import Comparison
+from voxaffect.evaluation.scores.per_fold import FoldScore, fold_scores
+from voxaffect.evaluation.scores.tables import Score, ScoreTable
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.section import Section, named_tables
 from voxaffect.report.table import Table

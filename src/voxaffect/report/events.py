@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
-from voxaffect.evaluation.curves import history_of
-from voxaffect.evaluation.results import FoldResult
+from voxaffect.evaluation.experiment.results import FoldResult
+from voxaffect.evaluation.scores.curves import history_of
 from voxaffect.model.events import summary_writer, write_history
 
 

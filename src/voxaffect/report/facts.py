@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from voxaffect.evaluation.run import CorpusSummary, Run
+from voxaffect.evaluation.experiment.run import CorpusSummary, Run
 from voxaffect.report.table import ABSENT, Cell, Table, count, whole
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
 
@@ -92,6 +92,17 @@ def failures(run: Run) -> Table:
     rows = tuple(tuple(Cell(str(f.get(key, ABSENT))) for key in keys) for f in run.failures)
     columns = tuple(key.capitalize() for key in keys)
     return Table("Folds that could not be computed", columns, rows, words=frozenset(range(4)))
+
+
+def restarts(run: Run) -> Table | None:
+    """Results of nets that began again with another seed, and why; None where none did."""
+    begun = [r for r in run.results if r.restarted]
+    rows = tuple(
+        tuple(Cell(text) for text in (r.fold, r.system, str(r.seed), r.restarted)) for r in begun
+    )
+    columns = ("Fold", "System", "Seed", "Why the first attempt came to nothing")
+    title = "Results of a second attempt, with a seed that follows from the first"
+    return Table(title, columns, rows, words=frozenset(range(4))) if rows else None
 
 
 def leakage(stated: Mapping[tuple[str, str, str], int]) -> Table:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from voxaffect.evaluation.group_scores import GroupScores
-from voxaffect.evaluation.groups import (
+from voxaffect.evaluation.experiment.run import PROTOCOLS
+from voxaffect.evaluation.groups.groups import (
     MIN_CLASSES,
     MIN_UTTERANCES,
     N_DRAWS,
@@ -18,8 +18,8 @@ from voxaffect.evaluation.groups import (
     Grouping,
     Interval,
 )
-from voxaffect.evaluation.run import PROTOCOLS
-from voxaffect.evaluation.speakers import SpeakerSpread
+from voxaffect.evaluation.groups.scores import GroupScores
+from voxaffect.evaluation.groups.speakers import SpeakerSpread
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.figures.style import Picture
 from voxaffect.report.section import Section

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from voxaffect.evaluation.exposure import Exposure, Share
-from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.scores.exposure import Exposure, Share
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report import facts, words
 from voxaffect.report.section import Section

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from voxaffect.evaluation.card import ProtocolCard, protocol_card
-from voxaffect.evaluation.run import CorpusSummary, Run
+from voxaffect.evaluation.experiment.run import CorpusSummary, Run
+from voxaffect.evaluation.scores.card import ProtocolCard, protocol_card
 from voxaffect.report import facts, words
 from voxaffect.report.section import Section
 from voxaffect.report.table import Cell, Table, count, duration, listing
@@ -18,11 +18,12 @@ DIGESTS = (
 
 def making(run: Run) -> Section:
     """The protocol card: what a reader needs to do it again, or to doubt it."""
-    failed = (facts.failures(run),) if run.failures else ()
+    failed = facts.failures(run) if run.failures else None
+    first = [table for table in (failed, facts.restarts(run)) if table is not None]
     return Section(
         key="making",
         title="How it was run",
-        tables=(*failed, card(protocol_card(run)), utterances(run.corpora)),
+        tables=(*first, card(protocol_card(run)), utterances(run.corpora)),
         more=(
             facts.pairs("Settings", ("Setting", "Value"), words.flat(run.settings)),
             facts.pairs("Made with", ("Library or machine", "Version"), run.versions),

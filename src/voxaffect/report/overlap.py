@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from voxaffect.evaluation.overlap import UNKNOWN, Exclusion, Inventory, LeftOutPart, Overlaps
-from voxaffect.evaluation.pairs import Pair
+from voxaffect.evaluation.protocol.overlap import (
+    UNKNOWN,
+    Exclusion,
+    Inventory,
+    LeftOutPart,
+    Overlaps,
+)
+from voxaffect.evaluation.protocol.pairs import Pair
 from voxaffect.report.table import ABSENT, Cell, Table, count, plural, whole
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
 

@@ -11,8 +11,8 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from voxaffect import __version__
-from voxaffect.evaluation.card import protocol_card
-from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.scores.card import protocol_card
 from voxaffect.report.downloads import Download
 from voxaffect.report.figures.style import INK, PAPER, RULE, Picture
 from voxaffect.report.section import Section

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from voxaffect.evaluation.bootstrap import Interval
-from voxaffect.evaluation.comparisons import Comparison
-from voxaffect.evaluation.resampling import MIN_FREEDOM
+from voxaffect.evaluation.measures.resampling import MIN_FREEDOM
+from voxaffect.evaluation.scores.bootstrap import Interval
+from voxaffect.evaluation.scores.comparisons import Comparison
 from voxaffect.report.table import ABSENT, Cell, Table, decimal, p_value, plural, signed
 from voxaffect.report.words import number_of_pairs, too_few
 

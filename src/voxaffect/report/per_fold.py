@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from voxaffect.evaluation.per_fold import FoldScore, fold_scores
-from voxaffect.evaluation.run import PROTOCOLS, Run
+from voxaffect.evaluation.experiment.run import PROTOCOLS, Run
+from voxaffect.evaluation.scores.per_fold import FoldScore, fold_scores
 from voxaffect.report.section import Section
 from voxaffect.report.table import ABSENT, Cell, Table, count, decimal, plural
 

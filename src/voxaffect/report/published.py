@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from voxaffect.evaluation import published
-from voxaffect.evaluation.beside import Beside, BesideRow, BesideThePaper, beside_the_paper
-from voxaffect.evaluation.run import Run
-from voxaffect.evaluation.scores import display_order
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.paper import published
+from voxaffect.evaluation.paper.beside import Beside, BesideRow, BesideThePaper, beside_the_paper
+from voxaffect.evaluation.scores.tables import display_order
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.section import Section
 from voxaffect.report.table import ABSENT, Cell, Table, count, decimal, listing, signed

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.evaluation.reliability import COVERAGES, N_BINS, Reliability
-from voxaffect.evaluation.run import PROTOCOLS
+from voxaffect.evaluation.experiment.run import PROTOCOLS
+from voxaffect.evaluation.scores.reliability import COVERAGES, N_BINS, Reliability
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.figures.style import Picture
 from voxaffect.report.section import Section

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 
-from voxaffect.evaluation.robustness import (
+from voxaffect.evaluation.robustness.robustness import (
     Compared,
     Condition,
     Estimate,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from voxaffect.evaluation.amounts import by_amount
-from voxaffect.evaluation.run import PROTOCOLS, Run
-from voxaffect.evaluation.scores import ScoreTable
+from voxaffect.evaluation.experiment.run import PROTOCOLS, Run
+from voxaffect.evaluation.scores.tables import ScoreTable
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report import (
     amounts,
@@ -55,7 +54,7 @@ def sections(
         *(_protocol(name, summary, pictures) for name in PROTOCOLS),
         class_gains.section(summary, pictures),
         published.section(run, summary),
-        amounts.section(by_amount(run), pictures),
+        amounts.section(summary.amounts, pictures),
         groups.section(summary, pictures),
         reliability.section(summary, pictures),
         *more,

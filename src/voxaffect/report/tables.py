@@ -7,11 +7,11 @@ from statistics import fmean
 
 import numpy as np
 
-from voxaffect.evaluation import metrics
-from voxaffect.evaluation.bootstrap import N_RESAMPLES, Interval
-from voxaffect.evaluation.comparisons import Comparison
-from voxaffect.evaluation.metrics import Counts
-from voxaffect.evaluation.scores import Score, ScoreTable, shares
+from voxaffect.evaluation.measures import metrics
+from voxaffect.evaluation.measures.metrics import Counts
+from voxaffect.evaluation.scores.bootstrap import N_RESAMPLES, Interval
+from voxaffect.evaluation.scores.comparisons import Comparison
+from voxaffect.evaluation.scores.tables import Score, ScoreTable, shares
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report import leakage
 from voxaffect.report.paired import NO_INTERVAL, bracketed, lost_classes
@@ -124,9 +124,9 @@ def _pooled_row(
         pooled = [score.pooled(metrics.unweighted_accuracy) for score in scores if score]
         value = fmean(pooled) if len(pooled) == len(tests) else None
         interval = known.get((test, system))
-        values.append(interval.value if interval else value)
+        values.append(value)
         texts.append(bracketed(interval) if interval else decimal(value))
-    return (Cell(test or "mean"), *_with_best(texts, values))
+    return (Cell(test or "mean"), *_with_best(texts, _rivals(table, tests, values)))
 
 
 def _interval_notes(
@@ -152,13 +152,15 @@ def _means(summary: Summary, table: ScoreTable) -> Iterable[tuple[Cell, ...]]:
 def _mean_row(
     table: ScoreTable, name: str, tests: Sequence[str], marks: Mapping[str, str] | None = None
 ) -> tuple[Cell, ...]:
-    values = {s: v for s in table.systems if (v := table.mean(s, tests)) is not None}
-    marks = marks or {}
-    texts = [decimal(values.get(system)) + marks.get(system, "") for system in table.systems]
+    means = [table.mean(system, tests) for system in table.systems]
+    texts = [
+        decimal(mean) + (marks or {}).get(system, "")
+        for system, mean in zip(table.systems, means, strict=True)
+    ]
     return (
         Cell(name),
         Cell(decimal(table.chance(tests))),
-        *_with_best(texts, [values.get(system) for system in table.systems]),
+        *_with_best(texts, _rivals(table, tests, means)),
     )
 
 
@@ -171,7 +173,8 @@ def _accuracy_row(summary: Summary, table: ScoreTable, test: str) -> tuple[Cell,
         for system, score in zip(table.systems, scores, strict=True)
     ]
     values = [None if score is None else score.ua for score in scores]
-    return (Cell(test), Cell(decimal(table.chance([test]))), *_with_best(texts, values))
+    rivals = _rivals(table, [test], values)
+    return (Cell(test), Cell(decimal(table.chance([test]))), *_with_best(texts, rivals))
 
 
 def _accuracy(score: Score | None, n_expected: int) -> str:
@@ -188,8 +191,19 @@ def _pooled_table(table: ScoreTable, title: str, measure: Callable[[Counts], flo
     for test in table.tests:
         scores = [table.get(test, system) for system in table.systems]
         values = [None if score is None else score.pooled(measure) for score in scores]
-        rows.append((Cell(test), *_with_best([decimal(value) for value in values], values)))
+        rivals = _rivals(table, [test], values)
+        rows.append((Cell(test), *_with_best([decimal(value) for value in values], rivals)))
     return Table(title, (TEST_SET[table.protocol], *table.systems), tuple(rows))
+
+
+def _rivals(
+    table: ScoreTable, tests: Sequence[str], values: Sequence[float | None]
+) -> list[float | None]:
+    """Values of the systems that have every fold of some test sets; None for the others."""
+    return [
+        value if table.is_whole(system, tests) else None
+        for system, value in zip(table.systems, values, strict=True)
+    ]
 
 
 def _with_best(texts: Sequence[str], values: Sequence[float | None]) -> list[Cell]:
@@ -215,6 +229,8 @@ def _accuracy_notes(summary: Summary, table: ScoreTable) -> Iterable[str]:
         yield TWIN
     if any(c.n_pairs == 1 for c in found):
         yield "One pair cannot reach p ≤ .05, whatever the difference: no system is tested on it."
+    if not all(table.is_whole(system) for system in table.systems):
+        yield "Systems that lack folds are in no ranking: folds differ in how hard they are."
     n_seeds = max(score.n_seeds for score in table.scores.values())
     if n_seeds > 1:
         yield f"Averaged over {n_seeds} seeds within each fold."

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from voxaffect.evaluation.run import Run
-from voxaffect.evaluation.summary import summarise_run
+from voxaffect.evaluation.summary import Summary
 from voxaffect.report import facts, tables
 from voxaffect.report.table import escape, markdown
 from voxaffect.report.words import findings
 
 
-def terminal_markdown(run: Run) -> str:
+def terminal_markdown(summary: Summary) -> str:
     """Note, Tables 1 to 4 and what they say, as Markdown."""
-    summary = summarise_run(run)
+    run = summary.run
     shown = [
         facts.overview(run.corpora),
         *(tables.unweighted_accuracy(summary, table) for table in summary.tables),

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from voxaffect.evaluation.comparisons import Comparison
-from voxaffect.evaluation.pairing import Unit
-from voxaffect.evaluation.results import FoldResult
-from voxaffect.evaluation.run import Run
-from voxaffect.evaluation.scores import ScoreTable, display_order
+from voxaffect.evaluation.experiment.results import FoldResult
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.scores.comparisons import Comparison
+from voxaffect.evaluation.scores.pairing import Unit
+from voxaffect.evaluation.scores.tables import ScoreTable, display_order
 from voxaffect.evaluation.summary import Summary
+from voxaffect.evaluation.two_runs.differences import flatten
 from voxaffect.report.table import decimal, listing, p_value, plural, signed
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -44,6 +45,8 @@ def _findings(run: Run, summary: Summary) -> Iterator[str]:
     if run.failures:
         n = len(run.failures)
         yield f"{plural(n, 'result')} could not be computed; the reasons stand at the end."
+    if n := sum(bool(r.restarted) for r in run.results):
+        yield f"{plural(n, 'result')} came at a second attempt: the first net diverged."
 
 
 def compared(run: Run) -> str:
@@ -61,21 +64,23 @@ def compared(run: Run) -> str:
 
 def winner(table: ScoreTable, found: Sequence[Comparison]) -> str:
     """Which system came first in a protocol, by how much, and whether that was tested."""
-    means = {s: mean for s in table.systems if (mean := table.mean(s)) is not None}
+    means = {s: table.mean(s) or 0.0 for s in table.systems if table.is_whole(s)}
     if not means:
-        return f"{WHERE[table.protocol]}, no system has a result on every test set."
+        return f"{WHERE[table.protocol]}, no system has all folds, so that none is ranked."
     guess = decimal(table.chance())
     ranked = sorted(means, key=lambda s: -means[s])
     shown = decimal(means[ranked[0]])
     first = [s for s in ranked if decimal(means[s]) == shown]
     verb = "reached" if len(ranked) == 1 else "came first with"
     said = f"{WHERE[table.protocol]}, {listing(first)} {verb} a UA of {shown} (chance {guess})"
+    lacking = [s for s in table.systems if s not in means]
+    unranked = f" Not ranked, since they lack folds: {listing(lacking)}." if lacking else ""
     if len(first) == len(ranked):
-        return f"{said}."
+        return f"{said}.{unranked}"
     second = ranked[len(first)]
     gap = [_sure(c) for c in found if {c.reference, c.system} == {ranked[0], second}]
     tested = gap[0] if gap else "the gap was not tested"
-    return f"{said}, ahead of {second} with {decimal(means[second])} ({tested})."
+    return f"{said}, ahead of {second} with {decimal(means[second])} ({tested}).{unranked}"
 
 
 def certainty(found: Sequence[Comparison]) -> str:
@@ -155,15 +160,9 @@ def _shared(result: FoldResult) -> str:
     return text.removeprefix(f"{result.fold}: ")
 
 
-def flat(values: Mapping[str, Any], above: str = "") -> dict[str, str]:
-    """Nested settings under dotted names, `evaluate.seeds`."""
-    lines: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping) and value:
-            lines |= flat(value, f"{above}{name}.")
-        else:
-            lines[f"{above}{name}"] = _plain(value)
-    return lines
+def flat(values: Mapping[str, Any]) -> dict[str, str]:
+    """Nested settings under dotted names, `evaluate.seeds`, in words."""
+    return {name: _plain(value) for name, value in flatten(values).items()}
 
 
 def _plain(value: Any) -> str:

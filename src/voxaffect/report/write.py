@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from voxaffect.evaluation import metrics
-from voxaffect.evaluation.curves import history_of
-from voxaffect.evaluation.results import FoldResult
-from voxaffect.evaluation.robustness import Robustness
-from voxaffect.evaluation.run import FACTS, Run
-from voxaffect.evaluation.summary import Summary, summarise_run
-from voxaffect.evaluation.utterance_facts import facts_csv
+from voxaffect.evaluation.experiment.results import FoldResult
+from voxaffect.evaluation.experiment.run import FACTS, Run
+from voxaffect.evaluation.experiment.utterance_facts import facts_csv
+from voxaffect.evaluation.measures import metrics
+from voxaffect.evaluation.robustness.robustness import Robustness
+from voxaffect.evaluation.scores.curves import history_of
+from voxaffect.evaluation.summary import Summary
 from voxaffect.files import write_text
 from voxaffect.model.settings import Epoch
 from voxaffect.report.data import report_json
@@ -31,11 +31,11 @@ from voxaffect.report.words import findings
 from voxaffect.taxonomy import EMOTION
 
 
-def write_report(run: Run, out: Path, robustness: Robustness | None = None) -> list[Path]:
+def write_report(summary: Summary, out: Path, robustness: Robustness | None = None) -> list[Path]:
     """Write a run's report.
 
     Args:
-        run: the run, complete or not; what is missing is said.
+        summary: of a run, complete or not; what is missing is said.
         out: folder; files of an earlier report in it are replaced.
         robustness: what the run's systems make of degraded speech, where that was asked.
 
@@ -44,7 +44,7 @@ def write_report(run: Run, out: Path, robustness: Robustness | None = None) -> l
         `report.json`, `tables.tex`, `utterances.csv` and `groups.csv` where a run describes its
         utterances, `amounts.csv` where training sets were thinned, and `figures/*.svg`.
     """
-    summary = summarise_run(run)
+    run = summary.run
     pictures = draw_all(run, summary)
     wild = robustness_section(robustness)
     said, parts = findings(run, summary), sections(run, summary, pictures, wild)
@@ -125,7 +125,7 @@ def _identity(result: FoldResult) -> list[str]:
 
 
 def _measures(result: FoldResult) -> list[str]:
-    matrix = metrics.confusion(result.y_true, result.y_pred, EMOTION.n_classes)
+    matrix = result.matrix
     values = (
         metrics.unweighted_accuracy(matrix),
         metrics.weighted_accuracy(matrix),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.evaluation.amounts import at_share, run_of, thinned_run
-from voxaffect.evaluation.amounts import by_amount
+from voxaffect.evaluation.scores.amounts import by_amount
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report.figures.amounts import amounts, caption
 from voxaffect.report.figures.draw import draw_all

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.report.runs import full_run, plain_history, result
-from voxaffect.evaluation.curves import learning_curves
+from voxaffect.evaluation.scores.curves import learning_curves
 from voxaffect.report.figures.curves import caption, learning
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tests.report.runs import NOTE, full_run, result
-from voxaffect.evaluation.published import FOUR
-from voxaffect.evaluation.run import Run, order
+from voxaffect.evaluation.experiment.run import Run, order
+from voxaffect.evaluation.paper.published import FOUR
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report.figures.draw import draw_all
 from voxaffect.report.figures.high_level import high_level_samples

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from tests.evaluation.people import described_run, facts_for, heard, run_of
-from voxaffect.evaluation.group_scores import GroupScores, group_scores
-from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.groups.scores import GroupScores, group_scores
 from voxaffect.report.figures.groups import MOST, groups
 
 

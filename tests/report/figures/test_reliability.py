@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from tests.report.runs import full_run, result
-from voxaffect.evaluation.reliability import COVERAGES, reliabilities
-from voxaffect.evaluation.run import Run
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.scores.reliability import COVERAGES, reliabilities
 from voxaffect.report.figures.reliability import MOST, reliability
 
 

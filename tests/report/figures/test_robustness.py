@@ -5,8 +5,8 @@ import xml.etree.ElementTree as ET
 import numpy as np
 
 from tests.evaluation.wild import ASKED, MANY, answers, hits, speaker_of
-from voxaffect.evaluation.robustness import Robustness
-from voxaffect.evaluation.robustness_scores import robustness as score
+from voxaffect.evaluation.robustness.robustness import Robustness
+from voxaffect.evaluation.robustness.scores import robustness as score
 from voxaffect.report.figures.robustness import picture_of, robustness
 
 

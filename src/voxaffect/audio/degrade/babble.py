@@ -9,13 +9,13 @@ import numpy as np
 
 from voxaffect.audio.degrade.activity import speech_activity
 from voxaffect.audio.degrade.degradation import Samples
-from voxaffect.audio.degrade.noise import add
+from voxaffect.audio.degrade.noise import AtRatio, add
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError
 
 
 @dataclass(frozen=True)
-class Babble:
+class Babble(AtRatio):
     """Voices of other people, each at the same active speech level, their sum below the speech.
 
     Args:
@@ -33,16 +33,6 @@ class Babble:
     def name(self) -> str:
         """Its name in the catalogue."""
         return f"babble-{self.snr_db:g}db"
-
-    @property
-    def group(self) -> str:
-        """What it is a kind of."""
-        return "noise"
-
-    @property
-    def severity(self) -> str:
-        """How strong it is."""
-        return f"{self.snr_db:g} dB SNR"
 
     def among(self, talkers: Sequence[Waveform]) -> Babble:
         """The babble of some recordings."""

@@ -35,8 +35,24 @@ PASSING_S = 4.0
 """How long a vehicle takes to pass, about."""
 
 
+class AtRatio:
+    """What all degradations share that add noise at a signal-to-noise ratio `snr_db`."""
+
+    snr_db: float
+
+    @property
+    def group(self) -> str:
+        """What it is a kind of."""
+        return "noise"
+
+    @property
+    def severity(self) -> str:
+        """How strong it is."""
+        return f"{self.snr_db:g} dB SNR"
+
+
 @dataclass(frozen=True)
-class Noise:
+class Noise(AtRatio):
     """Noise of a machine or a place.
 
     Args:
@@ -52,16 +68,6 @@ class Noise:
     def name(self) -> str:
         """Its name in the catalogue."""
         return f"{self.kind}-{self.snr_db:g}db"
-
-    @property
-    def group(self) -> str:
-        """What it is a kind of."""
-        return "noise"
-
-    @property
-    def severity(self) -> str:
-        """How strong it is."""
-        return f"{self.snr_db:g} dB SNR"
 
     def apply(self, waveform: Waveform, seed: int) -> Waveform:
         """Speech and noise.

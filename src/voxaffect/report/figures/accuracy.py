@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from voxaffect.evaluation.scores import Score, ScoreTable
+from voxaffect.evaluation.scores.tables import Score, ScoreTable
 from voxaffect.report.figures.style import INK, PAPER, RULE, grid
 
 MEAN_COLOUR = "#2a7fb8"

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from voxaffect.evaluation.amounts import Amounts, Gain
+from voxaffect.evaluation.scores.amounts import Amounts, Gain
 from voxaffect.report.figures.curves import COLOURS, MARKERS
 from voxaffect.report.figures.style import INK, PAPER, RULE, grid
 from voxaffect.report.table import percent

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from voxaffect.evaluation.class_gains import ClassGains, Gain
+from voxaffect.evaluation.scores.class_gains import ClassGains, Gain
 from voxaffect.report.figures.style import INK, PAPER, RULE, grid
 from voxaffect.report.table import signed
 from voxaffect.taxonomy import EMOTION

@@ -8,7 +8,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from voxaffect.evaluation.scores import ScoreTable, shares
+from voxaffect.evaluation.scores.tables import ScoreTable, shares
 from voxaffect.report.figures.style import PAPER, grid
 from voxaffect.report.table import decimal
 from voxaffect.taxonomy import EMOTION

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from voxaffect.evaluation.curves import Curves
+from voxaffect.evaluation.scores.curves import Curves
 from voxaffect.report.figures.style import PAPER, RULE, grid
 from voxaffect.report.table import plural
 

@@ -6,21 +6,19 @@ from collections.abc import Iterator
 
 import matplotlib as mpl
 
-from voxaffect.evaluation import class_gains
-from voxaffect.evaluation.amounts import by_amount
-from voxaffect.evaluation.curves import learning_curves
-from voxaffect.evaluation.run import PROTOCOLS, Run
+from voxaffect.evaluation.experiment.run import PROTOCOLS, Run
+from voxaffect.evaluation.scores.curves import learning_curves
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.figures import (
     accuracy,
     amounts,
+    class_gains,
     confusions,
     curves,
     groups,
     high_level,
     reliability,
 )
-from voxaffect.report.figures import class_gains as gain_figures
 from voxaffect.report.figures.style import STYLE, Picture, picture
 
 
@@ -34,10 +32,10 @@ def _figures(run: Run, summary: Summary) -> Iterator[Picture]:
     for table in summary.tables:
         name, drawn = f"accuracy-{table.protocol}", accuracy.accuracy(table)
         yield picture(name, table.protocol, accuracy.CAPTION, drawn, run.note)
-        if found := class_gains.class_gains(table):
-            name, drawn = f"{gain_figures.KEY}-{table.protocol}", gain_figures.gains(found)
-            said = gain_figures.caption(table.protocol)
-            yield picture(name, gain_figures.KEY, said, drawn, run.note)
+        if found := summary.class_gains.get(table.protocol):
+            name, drawn = f"{class_gains.KEY}-{table.protocol}", class_gains.gains(found)
+            said = class_gains.caption(table.protocol)
+            yield picture(name, class_gains.KEY, said, drawn, run.note)
     aggregated = summary.table("aggregated")
     if aggregated:
         drawn = confusions.confusions(aggregated)
@@ -53,7 +51,7 @@ def _figures(run: Run, summary: Summary) -> Iterator[Picture]:
             yield picture(name, protocol, curves.caption(learned), drawn, run.note)
     yield from _of_groups(run, summary)
     yield from _of_confidences(run, summary)
-    if less := by_amount(run):
+    if less := summary.amounts:
         for protocol in less.protocols:
             name, drawn = f"amounts-{protocol}", amounts.amounts(less, protocol)
             yield picture(name, amounts.KEY, amounts.caption(less, protocol), drawn, run.note)

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from voxaffect.evaluation.group_scores import GroupScores
-from voxaffect.evaluation.groups import Group, Grouping
-from voxaffect.evaluation.speakers import SpeakerSpread
+from voxaffect.evaluation.groups.groups import Group, Grouping
+from voxaffect.evaluation.groups.scores import GroupScores
+from voxaffect.evaluation.groups.speakers import SpeakerSpread
 from voxaffect.report.figures.curves import COLOURS, MARKERS
 from voxaffect.report.figures.style import PAPER, RULE, grid
 

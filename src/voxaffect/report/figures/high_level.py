@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from voxaffect.evaluation.embedding import embed
-from voxaffect.evaluation.published import FOUR
-from voxaffect.evaluation.results import FoldResult
-from voxaffect.evaluation.run import Run
-from voxaffect.evaluation.scores import display_order
+from voxaffect.evaluation.experiment.results import FoldResult
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.paper.published import FOUR
+from voxaffect.evaluation.scores.embedding import embed
+from voxaffect.evaluation.scores.tables import display_order
 from voxaffect.report.colours import CLASS_COLOURS
 from voxaffect.report.figures.style import RULE, grid
 from voxaffect.taxonomy import EMOTION

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from voxaffect.evaluation.reliability import COVERAGES, N_BINS, Reliability
+from voxaffect.evaluation.scores.reliability import COVERAGES, N_BINS, Reliability
 from voxaffect.report.figures.curves import COLOURS, MARKERS
 from voxaffect.report.figures.style import INK, PAPER, RULE, grid
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from voxaffect.audio.degrade.degradation import CLEAN
-from voxaffect.evaluation.robustness import Condition, Robustness, SystemRobustness
+from voxaffect.evaluation.robustness.robustness import Condition, Robustness, SystemRobustness
 from voxaffect.report.figures.curves import COLOURS, MARKERS
 from voxaffect.report.figures.style import INK, RULE, STYLE, Picture, picture
 

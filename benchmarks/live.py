@@ -1,0 +1,181 @@
+"""How many live streams this machine hears at once, and how late their answers are.
+
+    python benchmarks/live.py [--trunk lstm] [--streams 200] [--seconds 20] [--push-ms 100]
+                              [--every-ms 100] [--threads 2] [--provisional] [--model DIR]
+
+Simulated clients push sound at the pace of real time, each at a time of its own within the interval
+of pushes. A delay is the time from a push to the answer that includes the frames that it completed.
+After 5 s a client ends its utterance, which is answered as a file, and begins another. The cores'
+share is processor time over wall time, clients and all; it includes what ends utterances. The cost
+of a single stream stands beside it. Run it with nothing else: a busy core doubles every delay.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from _live import TRUNKS, Floats, drawn, simulated
+from rich.console import Console
+
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ
+from voxaffect.listening.live import LiveAnswer, LiveRecognizer, LiveSettings, LiveStream
+from voxaffect.listening.pacer import Pacer
+from voxaffect.recognizer import Recognizer
+
+UTTERANCE_S = 5.0
+WARM_UP_S = 3.0
+
+console = Console(highlight=False)
+
+
+@dataclass
+class Client:
+    """One that speaks without end, in utterances.
+
+    Args:
+        stream: of its utterance.
+        sound: which it repeats.
+        at: sample that it says next.
+        waiting: pushes without an answer: seconds of the utterance they end at, and when they were.
+    """
+
+    stream: LiveStream
+    sound: Floats
+    at: int
+    waiting: deque[tuple[float, float]] = field(default_factory=deque)
+
+
+@dataclass
+class Record:
+    """What was measured: seconds."""
+
+    delays: list[float] = field(default_factory=list)
+    finishes: list[float] = field(default_factory=list)
+    late_pushes: list[float] = field(default_factory=list)
+    n_answers: int = 0
+
+
+class Load:
+    """Clients of one recogniser, and what they see."""
+
+    def __init__(self, live: LiveRecognizer, speech: Floats, n_streams: int) -> None:
+        self._live, self.record = live, Record()
+        starts = np.random.default_rng(0).integers(0, len(speech), n_streams)
+        self.clients = [Client(live.open(), speech, int(start)) for start in starts]
+        self._by_number = {client.stream.number: client for client in self.clients}
+        self._guard = threading.Lock()
+        # As far into their utterances as clients are that did not all begin at once.
+        for n, client in enumerate(self.clients):
+            self._say(client, round(n / n_streams * UTTERANCE_S * SAMPLE_RATE_HZ), at=None)
+
+    def tell(self, streams: Sequence[LiveStream], answers: Sequence[LiveAnswer]) -> None:
+        """Note the delays that end with these answers."""
+        now = time.monotonic()
+        with self._guard:
+            self.record.n_answers += len(answers)
+            for stream, answer in zip(streams, answers, strict=True):
+                waiting = self._by_number[stream.number].waiting
+                while waiting and waiting[0][0] <= answer.pushed_s and not stream.has_ended:
+                    self.record.delays.append(now - waiting.popleft()[1])
+
+    def speak(self, seconds: float, push_s: float) -> None:
+        """Push at the pace of real time; end utterances."""
+        n, size = len(self.clients), round(push_s * SAMPLE_RATE_HZ)
+        began = time.monotonic()
+        with ThreadPoolExecutor(1) as finisher:
+            for turn in range(round(seconds / push_s) * n):
+                due = began + turn * push_s / n
+                time.sleep(max(0.0, due - time.monotonic()))
+                self.record.late_pushes.append(time.monotonic() - due)
+                client = self.clients[turn % n]
+                if client.stream.pushed_s >= UTTERANCE_S:
+                    finisher.submit(self._finish, client.stream, time.monotonic())
+                    self._renew(client)
+                self._say(client, size, at=time.monotonic())
+
+    def _say(self, client: Client, n_samples: int, at: float | None) -> None:
+        places = np.arange(client.at, client.at + n_samples) % len(client.sound)
+        client.at += n_samples
+        with self._guard:
+            if at is not None:
+                pushed_s = client.stream.pushed_s + n_samples / SAMPLE_RATE_HZ
+                client.waiting.append((pushed_s, at))
+            client.stream.push(client.sound[places])
+
+    def _renew(self, client: Client) -> None:
+        with self._guard:
+            client.stream, client.waiting = self._live.open(), deque()
+            self._by_number[client.stream.number] = client
+
+    def _finish(self, stream: LiveStream, asked: float) -> None:
+        with self._guard:
+            self._by_number[stream.number] = Client(stream, np.zeros(1, np.float32), 0)
+        stream.finish()
+        self.record.finishes.append(time.monotonic() - asked)
+
+
+def percentiles(seconds: Sequence[float]) -> str:
+    if not seconds:
+        return "none"
+    shares = np.percentile(seconds, (50, 95, 99, 100)) * 1000
+    return "median {:.0f} ms, 95 % {:.0f}, 99 % {:.0f}, greatest {:.0f}".format(*shares)
+
+
+def one_stream(recognizer: Recognizer, speech: Floats, *, provisional: bool) -> float:
+    """Processor seconds of a second of one stream, an answer every quarter of it."""
+    stream = LiveRecognizer(recognizer, LiveSettings(provisional=provisional)).open()
+    began, size = time.process_time(), SAMPLE_RATE_HZ // 4
+    for start in range(0, 10 * SAMPLE_RATE_HZ, size):
+        stream.push(speech[start : start + size])
+        stream.answer()
+    return (time.process_time() - began) / 10
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trunk", choices=TRUNKS, default="lstm")
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--streams", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--push-ms", type=float, default=100.0)
+    parser.add_argument("--every-ms", type=float, default=100.0)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--provisional", action="store_true")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    waveforms = [waveform.normalised() for waveform, _ in simulated(0.2)]
+    speech = np.concatenate([waveform.samples for waveform in waveforms])
+    recognizer = Recognizer.load(asked.model) if asked.model else drawn(asked.trunk, waveforms)
+    single = one_stream(recognizer, speech, provisional=asked.provisional)
+    live = LiveRecognizer(recognizer, LiveSettings(provisional=asked.provisional))
+    load = Load(live, speech, asked.streams)
+    every_s, push_s = asked.every_ms / 1000, asked.push_ms / 1000
+    with Pacer(live, load.tell, every_s=every_s, n_threads=asked.threads):
+        load.speak(WARM_UP_S, push_s)
+        load.record = Record()
+        wall, processor = time.monotonic(), time.process_time()
+        load.speak(asked.seconds, push_s)
+        wall, processor = time.monotonic() - wall, time.process_time() - processor
+    record, n_cores = load.record, len(os.sched_getaffinity(0))
+    console.print(f"{asked.streams} streams, {asked.trunk}, provisional: {asked.provisional}")
+    console.print(f"pushes of {asked.push_ms:g} ms, a pass every {asked.every_ms:g} ms")
+    console.print(f"delay of an answer: {percentiles(record.delays)}")
+    console.print(f"delay of the last answer: {percentiles(record.finishes)}")
+    console.print(f"pushes later than due: {percentiles(record.late_pushes)}")
+    console.print(f"answers a second and stream: {record.n_answers / wall / asked.streams:.1f}")
+    console.print(f"cores busy: {processor / wall:.2f} of {n_cores}")
+    console.print(f"one stream alone: {single:.3f} cores, with 4 answers a second")
+
+
+if __name__ == "__main__":
+    main()

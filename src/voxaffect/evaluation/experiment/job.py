@@ -1,0 +1,246 @@
+"""The unit of an experiment's work: one system on one fold with one seed, and how it may fail."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from voxaffect.classifier import Material, NetClassifier, UtteranceClassifier, fit_together
+from voxaffect.errors import FeatureError, TrainingError, VoxaffectError
+from voxaffect.evaluation.experiment.fold_data import FoldData
+from voxaffect.evaluation.experiment.results import FoldResult
+from voxaffect.evaluation.experiment.run import result_name
+from voxaffect.files import digest
+from voxaffect.memory import keep_freed_memory
+from voxaffect.systems import NetSystem, Options, System
+from voxaffect.taxonomy import EMOTION
+
+LSTM_COST = 8.0
+"""Time that an LSTM takes for a byte of frames, relative to other systems; only orders the work."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One system on one fold with one seed.
+
+    Args:
+        data: who trains, stops and is tested.
+        system: what is trained.
+        options: settings that the systems share.
+        seed: seed of all its random choices.
+        restarted: why a first attempt came to nothing, if this one has to begin otherwise.
+    """
+
+    data: FoldData
+    system: System
+    options: Options
+    seed: int
+    restarted: str = ""
+
+    @cached_property
+    def settings_digest(self) -> str:
+        """Hash of everything that decides the result: who, which audio, how, which seed."""
+        parts = [*self.data.digests]
+        return digest([self.data.fold, parts, self.system.settings(self.options), self.seed])
+
+    @property
+    def name(self) -> str:
+        """Name of the result."""
+        return result_name(self.data.protocol, self.system.name, self.seed, self.settings_digest)
+
+    @property
+    def training_seed(self) -> int:
+        """The seed, or the one that follows from it where training with it diverged."""
+        if not self.restarted:
+            return self.seed
+        return int(np.random.SeedSequence([self.seed, 1]).generate_state(1)[0])
+
+    @property
+    def stack_key(self) -> Hashable:
+        """What nets must have in common to train as one; None for what is no net."""
+        if not isinstance(self.system, NetSystem):
+            return None
+        settings = self.system.net_settings(self.options)
+        shape = (settings.trunk, settings.training, settings.private_layers)
+        return repr((self.seed, self.data.train_share, *shape))
+
+    @cached_property
+    def net_key(self) -> Hashable:
+        """What jobs have in common that rest on one and the same net; of others the name.
+
+        Systems that differ in their utterance level alone do, such as `lstm-stl`, `lstm-mean`.
+        """
+        if not isinstance(self.system, NetSystem):
+            return self.name
+        net = self.system.net_settings(self.options).net
+        return digest([self.data.fold, [*self.data.digests], repr(net), self.training_seed])
+
+    @property
+    def stack_size(self) -> int:
+        """How many nets like this one's may train as one."""
+        if not isinstance(self.system, NetSystem):
+            return 1
+        training = self.system.net_settings(self.options).training
+        fit = training.resident_bytes // self.data.n_train_bytes
+        return max(1, min(self.system.stack_size(self.options), int(fit)))
+
+    def cost(self) -> float:
+        """Expected work, in arbitrary units."""
+        recurrent = isinstance(self.system, NetSystem) and self.system.recurrent
+        return self.data.n_train_bytes * (LSTM_COST if recurrent else 1.0)
+
+    def compute(self) -> FoldResult:
+        """Train and test.
+
+        Raises:
+            VoxaffectError: the fold's data or the training do not allow a result.
+        """
+        started = time.perf_counter()
+        classifier = self.system.classifier(self.options)
+        classifier.fit(self.data.train, self.data.dev, seed=self.training_seed)
+        return self.result(classifier, started)
+
+    def result(self, classifier: UtteranceClassifier, started: float) -> FoldResult:
+        """Answers of a trained classifier for the test set.
+
+        Args:
+            classifier: fitted to the fold's training and dev data.
+            started: when its training began, by `time.perf_counter`.
+        """
+        data = self.data
+        answers = classifier.answer(data.test.frames)
+        restarted = {"restarted": self.restarted} if self.restarted else {}
+        thinned = {"train_share": data.train_share} if data.train_share < 1 else {}
+        return FoldResult(
+            protocol=data.protocol,
+            fold=data.fold,
+            test_name=data.test_name,
+            system=self.system.name,
+            seed=self.seed,
+            settings_digest=self.settings_digest,
+            ids=data.ids,
+            y_true=data.test.targets[EMOTION.name],
+            y_pred=answers.classes,
+            probabilities=answers.probabilities,
+            high_level=answers.high_level,
+            seconds=time.perf_counter() - started,
+            details={
+                "n_train": len(data.train),
+                "n_dev": len(data.dev),
+                "leakage": data.leakage,
+                **thinned,
+                **restarted,
+                **classifier.details(),
+            },
+        )
+
+
+class Remedy(Enum):
+    """What may help a job that failed."""
+
+    NONE = auto()
+    AGAIN = auto()  # a file system that was away
+    ALONE = auto()  # memory that neighbours took
+    OTHER_SEED = auto()  # weights that diverged: the same seed gives the same, and diverges again
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why jobs have no result.
+
+    Args:
+        reason: in a sentence.
+        remedy: what may help.
+    """
+
+    reason: str
+    remedy: Remedy = Remedy.NONE
+
+
+REMEDIES: tuple[tuple[tuple[type[Exception], ...], Remedy], ...] = (
+    ((TrainingError, np.linalg.LinAlgError), Remedy.OTHER_SEED),
+    ((MemoryError, RuntimeError), Remedy.ALONE),  # PyTorch's lack of memory is a RuntimeError
+    ((FeatureError, OSError), Remedy.AGAIN),
+    ((VoxaffectError,), Remedy.NONE),
+)
+EXPECTED = tuple(kind for kinds, _ in REMEDIES for kind in kinds)
+
+Batch = tuple[Job, ...]
+"""Jobs that are computed together, such as nets that train as one stack; mostly one."""
+
+
+def compute(batch: Batch) -> list[FoldResult]:
+    """Results of the jobs of a batch.
+
+    Raises:
+        VoxaffectError: a job has none.
+    """
+    if len(batch) == 1:
+        return [batch[0].compute()]
+    started = time.perf_counter()
+    classifiers = [job.system.classifier(job.options) for job in batch]
+    by_net: dict[Hashable, Material] = {}
+    for job in batch:
+        if job.net_key not in by_net:
+            by_net[job.net_key] = Material(job.data.train, job.data.dev, job.training_seed)
+    materials = [by_net[job.net_key] for job in batch]
+    nets = [classifier for classifier in classifiers if isinstance(classifier, NetClassifier)]
+    for failure in fit_together(nets, materials):
+        if failure is not None:
+            raise failure
+    share = (time.perf_counter() - started) / len(batch)
+    return [
+        job.result(classifier, time.perf_counter() - share)
+        for job, classifier in zip(batch, nets, strict=True)
+    ]
+
+
+def attempt(batch: Batch, n_threads: int | None) -> list[FoldResult] | Failure:
+    """Compute a batch in a process that has a share of the cores.
+
+    Args:
+        batch: the jobs.
+        n_threads: threads that the process may use; None leaves it as it is.
+    """
+    if n_threads is not None:
+        torch.set_num_threads(n_threads)
+        keep_freed_memory()
+    try:
+        return compute(batch)
+    except EXPECTED as fault:
+        remedy = next(remedy for kinds, remedy in REMEDIES if isinstance(fault, kinds))
+        return Failure(f"{type(fault).__name__}: {fault}", remedy)
+
+
+def restart(job: Job, failure: Failure) -> Job:
+    """The job as it is tried once more."""
+    other = failure.remedy is Remedy.OTHER_SEED
+    return replace(job, restarted=failure.reason) if other else job
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: a result on disk, or a reason why there is none.
+
+    Args:
+        fold: name of the fold.
+        system: name of the system.
+        seed: the seed.
+        failure: why there is no result; None where there is one.
+    """
+
+    fold: str
+    system: str
+    seed: int
+    failure: str | None = None
+
+    def plain(self) -> dict[str, str]:
+        """The failure as the run's header keeps it."""
+        named = {"fold": self.fold, "system": self.system, "seed": str(self.seed)}
+        return {**named, "reason": self.failure or ""}

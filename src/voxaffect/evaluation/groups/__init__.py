@@ -1,0 +1,1 @@
+"""For whom a system works, and for whom not."""

@@ -1,0 +1,1 @@
+"""Pure numbers: from counts and pairs to accuracies, intervals and tests."""

@@ -1,0 +1,1 @@
+"""The paper's own figures, and a run's beside them."""

@@ -1,0 +1,1 @@
+"""Who may train on whom, and what is shared all the same."""

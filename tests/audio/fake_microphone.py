@@ -1,0 +1,80 @@
+"""A stand-in for the library sounddevice: a device that plays given samples."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Thread
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+
+class PortAudioError(Exception):
+    """What sounddevice raises of a device."""
+
+
+@dataclass
+class FakeDevice:
+    """Plays samples (n,) at its rate, then falls silent for ever.
+
+    Args:
+        samples: what it hears.
+        rate_hz: its own rate.
+        overflows: numbers of blocks before which the driver lost sound.
+        then: called when all was played.
+    """
+
+    samples: NDArray[np.float32]
+    rate_hz: int = 16_000
+    overflows: tuple[int, ...] = ()
+    then: Callable[[], None] = lambda: None
+
+    def stream(self, *, blocksize: int, callback: Callable[..., None], **asked: Any) -> FakeStream:
+        assert asked == {
+            "device": None,
+            "samplerate": self.rate_hz,
+            "channels": 1,
+            "dtype": "float32",
+        }
+        return FakeStream(self, blocksize, callback)
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        module: Any = ModuleType("sounddevice")
+        module.PortAudioError = PortAudioError
+        module.query_devices = self.query
+        module.InputStream = self.stream
+        monkeypatch.setitem(sys.modules, "sounddevice", module)
+
+    def query(self, device: str | int | None, kind: str) -> dict[str, Any]:
+        if device is not None or kind != "input":
+            raise ValueError(f"No {kind} device matching {device!r}")
+        return {"name": "fake", "default_samplerate": float(self.rate_hz)}
+
+
+class FakeStream:
+    """Calls back from a thread of its own, as PortAudio does."""
+
+    def __init__(self, device: FakeDevice, size: int, callback: Callable[..., None]) -> None:
+        self._device, self._size, self._callback = device, size, callback
+        self._thread = Thread(target=self._play)
+
+    def __enter__(self) -> FakeStream:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        self._thread.join()
+
+    def _play(self) -> None:
+        buffer = np.empty((self._size, 1), np.float32)
+        for number, start in enumerate(range(0, len(self._device.samples), self._size)):
+            block = self._device.samples[start : start + self._size]
+            buffer[: len(block), 0] = block  # the driver's own memory, used again
+            status = SimpleNamespace(input_overflow=number in self._device.overflows)
+            self._callback(buffer[: len(block)], len(block), None, status)
+        self._device.then()

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from voxaffect.audio.decode import decode
+from voxaffect.audio.pcm import ENCODINGS, PcmFormat, PcmStream
+from voxaffect.errors import AudioError
+
+SUBTYPES = {"s16le": "PCM_16", "f32le": "FLOAT"}
+
+
+def sound(n_samples: int, channels: int) -> NDArray[np.float64]:
+    return np.random.default_rng(0).uniform(-0.5, 0.5, (n_samples, channels))
+
+
+def raw(samples: NDArray[np.float64], encoding: str) -> bytes:
+    dtype, scale = ENCODINGS[encoding]
+    return (samples / scale).round(0 if dtype == "<i2" else 9).astype(dtype).tobytes()
+
+
+def streamed(form: PcmFormat, data: bytes, borders: list[int]) -> NDArray[np.float32]:
+    stream, cuts = PcmStream(form), [0, *sorted(borders), len(data)]
+    pieces = [data[a:b] for a, b in pairwise(cuts)]
+    return np.concatenate([*(stream.push(piece) for piece in pieces), stream.finish()])
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize(
+    ("rate_hz", "channels"), [(16_000, 1), (16_000, 3), (44_100, 2), (8000, 1)]
+)
+def test_a_stream_is_heard_as_the_file_of_its_samples(
+    rate_hz: int, channels: int, encoding: str, tmp_path: Path
+) -> None:
+    samples, form = sound(9000, channels), PcmFormat(rate_hz, encoding, channels)
+    path = tmp_path / "same.wav"
+    values = np.frombuffer(raw(samples, encoding), ENCODINGS[encoding][0]).reshape(-1, channels)
+    written = values if encoding == "s16le" else values.astype(np.float32)
+    soundfile.write(path, written, rate_hz, subtype=SUBTYPES[encoding])
+    found = streamed(form, raw(samples, encoding), list(range(777, 18_000, 777)))
+    np.testing.assert_allclose(found, decode(path).samples, atol=1e-6)
+    if rate_hz == 16_000:
+        np.testing.assert_array_equal(found, decode(path).samples)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 4000), max_size=8), st.sampled_from([16_000, 22_050]))
+def test_bytes_may_be_cut_anywhere(borders: list[int], rate_hz: int) -> None:
+    form, data = PcmFormat(rate_hz, "s16le", 2), raw(sound(1000, 2), "s16le")
+    np.testing.assert_allclose(streamed(form, data, borders), streamed(form, data, []), atol=1e-6)
+
+
+def test_bytes_of_a_frame_that_was_cut_off_are_no_sound() -> None:
+    data = raw(sound(100, 2), "s16le")
+    found = streamed(PcmFormat(channels=2), data[:-3], [])
+    np.testing.assert_array_equal(found, streamed(PcmFormat(channels=2), data, [])[:-1])
+
+
+def test_what_is_no_number_is_refused() -> None:
+    data = np.array([0, 0.5, np.nan], "<f4").tobytes()
+    with pytest.raises(AudioError, match="stdin: sample 2 is not a finite number; check the form"):
+        PcmStream(PcmFormat(encoding="f32le"), "stdin").push(data)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"rate_hz": 100}, "100 Hz is outside 1000 to 768000"),
+        ({"encoding": "mp3"}, "'mp3' is unknown; use s16le or f32le"),
+        ({"channels": 0}, "0 channels; choose 1 to 16"),
+        ({"channels": 99}, "99 channels"),
+    ],
+)
+def test_formats_that_are_none_are_named(wrong: dict[str, int], message: str) -> None:
+    with pytest.raises(AudioError, match=message):
+        PcmFormat(**wrong)  # type: ignore[arg-type]

@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.evaluation.data import make_dataset
+from voxaffect.baselines.svm import SvmSettings
+from voxaffect.errors import ArtefactError, FoldError, TrainingError
+from voxaffect.evaluation.experiment.experiment import run
+from voxaffect.evaluation.experiment.job import Job, Outcome
+from voxaffect.evaluation.experiment.plan import Plan
+from voxaffect.evaluation.experiment.results import FoldResult
+from voxaffect.evaluation.experiment.run import Run, RunFolder, result_name
+from voxaffect.model.settings import TrainingSettings
+from voxaffect.model.trunks import DnnSettings
+from voxaffect.systems import NetSystem, Options, SvmSystem
+
+QUICK = TrainingSettings(batch_size=32, max_epochs=2, patience=2)
+NET = NetSystem("dnn-mtl", DnnSettings(hidden=8, context=1), ("gender", "naturalness"))
+PLAN = Plan(
+    protocols=("within", "cross", "aggregated"),
+    systems=(SvmSystem(), NET),
+    seeds=(0, 1),
+    options=Options(dnn=QUICK),
+)
+N_FOLDS = 6 + 2 + 1
+DATASET = make_dataset()
+
+
+def compute(folder: Path, plan: Plan = PLAN, n_jobs: int = 1) -> Run:
+    return run(plan, DATASET, (), RunFolder(folder), n_jobs=n_jobs, note="made up")
+
+
+def same(first: FoldResult, second: FoldResult) -> bool:
+    return first.ids == second.ids and all(
+        np.array_equal(getattr(first, name), getattr(second, name))
+        for name in ("y_true", "y_pred", "probabilities", "high_level")
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Processes compute on one thread each, and another number of threads sums in another order."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return compute(tmp_path_factory.mktemp("run"))
+
+
+def test_every_fold_system_and_seed_has_a_result(finished: Run) -> None:
+    assert len(finished.results) == N_FOLDS * 2 * 2
+    names = {(r.fold, r.system, r.seed) for r in finished.results}
+    assert len(names) == len(finished.results)
+    assert finished.note == "made up"
+    assert finished.failures == ()
+    assert finished.wall_s > 0
+
+
+def test_results_are_of_the_fold_alone(finished: Run) -> None:
+    for result in finished.results:
+        speakers = {DATASET.utterances[i].speaker for i in result.ids}
+        corpora = {DATASET.utterances[i].corpus for i in result.ids}
+        if result.protocol == "within":
+            assert speakers == {result.test_name}
+        if result.protocol == "cross":
+            assert corpora == {result.test_name}
+        np.testing.assert_array_equal(result.y_true, DATASET.emotions(result.ids))
+        assert result.details["leakage"]
+
+
+def test_what_can_be_learned_is_learned(finished: Run) -> None:
+    svm = [r for r in finished.results if r.system == "svm" and r.protocol == "within"]
+    assert np.mean([(r.y_true == r.y_pred).mean() for r in svm]) > 0.9
+
+
+def test_processes_change_no_number(finished: Run, tmp_path: Path) -> None:
+    plan = replace(PLAN, seeds=(0,))
+    parallel = compute(tmp_path, plan, n_jobs=2)
+    alone = [r for r in finished.results if r.seed == 0]
+    for a, b in zip(alone, parallel.results, strict=True):
+        assert a.ids == b.ids
+        np.testing.assert_array_equal(a.y_pred, b.y_pred)
+        # Other stacks of nets, and other threads for linear algebra, may end in another last bit.
+        np.testing.assert_allclose(a.high_level, b.high_level, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(a.probabilities, b.probabilities, rtol=1e-4, atol=1e-6)
+
+
+def test_what_is_there_is_kept_and_what_is_damaged_is_computed_again(
+    finished: Run, tmp_path: Path
+) -> None:
+    compute(tmp_path)
+    folder = RunFolder(tmp_path)
+    files = sorted((tmp_path / "results").glob("*/*.npz"))
+    files[0].unlink()
+    files[1].write_bytes(files[1].read_bytes()[:100])
+    before = {path: path.stat().st_mtime_ns for path in files[2:]}
+    ended: list[Outcome] = []
+    again = run(PLAN, DATASET, (), folder, on_outcome=ended.append)
+    assert len(ended) == 2
+    assert {path: path.stat().st_mtime_ns for path in files[2:]} == before
+    assert all(same(a, b) for a, b in zip(finished.results, again.results, strict=True))
+
+
+def test_other_settings_and_other_audio_are_computed_anew(tmp_path: Path) -> None:
+    plan = Plan(("cross",), (SvmSystem(),))
+    compute(tmp_path, plan)
+    ended: list[Outcome] = []
+    changed = replace(plan, options=Options(svm=SvmSettings(penalty=0.5)))
+    run(changed, DATASET, (), RunFolder(tmp_path), on_outcome=ended.append)
+    assert len(ended) == 2
+    ended.clear()
+    louder = replace(DATASET, contents={**DATASET.contents, "north/0/happy0": "another"})
+    run(plan, louder, (), RunFolder(tmp_path), on_outcome=ended.append)
+    assert len(ended) == 2
+
+
+def test_an_added_corpus_leaves_the_folds_within_the_others_as_they_are(tmp_path: Path) -> None:
+    plan = Plan(("within",), (SvmSystem(),))
+    compute(tmp_path, plan)
+    ended: list[Outcome] = []
+    wider = make_dataset(("north", "south", "west"))
+    run(plan, wider, (), RunFolder(tmp_path), on_outcome=ended.append)
+    assert {outcome.fold.split("/")[1] for outcome in ended} == {"west"}
+
+
+def test_a_run_holds_what_was_asked_for_last(tmp_path: Path) -> None:
+    compute(tmp_path, Plan(("cross",), (SvmSystem(),)))
+    compute(tmp_path, Plan(("aggregated",), (SvmSystem(),)))
+    assert {r.protocol for r in RunFolder(tmp_path).load().results} == {"aggregated"}
+
+
+def test_a_result_of_other_settings_never_stands_for_one_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = Plan(("cross",), (SvmSystem(),))
+    compute(tmp_path, plan)
+
+    def fail(job: Job) -> FoldResult:
+        raise TrainingError("diverged")
+
+    monkeypatch.setattr(Job, "compute", fail)
+    changed = replace(plan, options=Options(svm=SvmSettings(penalty=0.5)))
+    found = run(changed, DATASET, (), RunFolder(tmp_path))
+    assert found.results == ()
+    assert len(found.failures) == 2
+
+
+def test_names_that_look_alike_keep_their_own_results(tmp_path: Path) -> None:
+    dataset = make_dataset(("a", "a_0"), n_speakers=2)
+    utterances = {
+        i: replace(u, speaker=u.speaker.replace("a/0", "a/0_" + "x" * 300))
+        for i, u in dataset.utterances.items()
+    }
+    dataset = replace(dataset, utterances=utterances)
+    found = run(Plan(("within",), (SvmSystem(),)), dataset, (), RunFolder(tmp_path))
+    assert len(found.results) == 4
+
+
+LONGER = replace(PLAN, seeds=(0,), options=Options(dnn=replace(QUICK, max_epochs=30, patience=30)))
+
+
+def _compute_longer(folder: Path) -> None:
+    torch.set_num_threads(1)
+    compute(folder, LONGER)
+
+
+def test_a_killed_run_resumes_and_ends_with_the_same_numbers(tmp_path: Path) -> None:
+    process = multiprocessing.get_context("spawn").Process(
+        target=_compute_longer, args=(tmp_path / "killed",)
+    )
+    process.start()
+    while len(list((tmp_path / "killed").glob("results/*/*.npz"))) < 3:
+        assert process.is_alive()
+        time.sleep(0.05)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    ended: list[Outcome] = []
+    resumed = run(LONGER, DATASET, (), RunFolder(tmp_path / "killed"), on_outcome=ended.append)
+    assert 0 < len(ended) <= N_FOLDS * 2 - 3
+    undisturbed = compute(tmp_path / "undisturbed", LONGER)
+    assert all(same(a, b) for a, b in zip(resumed.results, undisturbed.results, strict=True))
+
+
+def test_a_fold_that_fails_is_reported_and_the_others_finish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Job.compute
+
+    def compute_or_fail(job: Job) -> FoldResult:
+        if job.data.fold == "cross/north":
+            raise TrainingError("the loss became nan")
+        return original(job)
+
+    monkeypatch.setattr(Job, "compute", compute_or_fail)
+    found = compute(tmp_path, Plan(("cross", "aggregated"), (SvmSystem(),)))
+    assert {r.fold for r in found.results} == {"cross/south", "aggregated"}
+    assert [f["fold"] for f in found.failures] == ["cross/north"]
+    assert "the loss became nan" in found.failures[0]["reason"]
+
+
+def test_what_the_corpora_do_not_allow_is_refused_or_told_beside_the_rest(tmp_path: Path) -> None:
+    alone = make_dataset(("north",))
+    with pytest.raises(FoldError, match="two or more"):
+        run(Plan(("cross",), (SvmSystem(),)), alone, (), RunFolder(tmp_path))
+    assert not list(tmp_path.glob("results/*"))
+    found = run(Plan(("cross", "within"), (SvmSystem(),)), alone, (), RunFolder(tmp_path))
+    assert {r.protocol for r in found.results} == {"within"}
+    assert "two or more" in found.failures[0]["reason"]
+
+
+def test_a_fold_with_one_class_is_told_and_the_others_are_computed(tmp_path: Path) -> None:
+    dataset = make_dataset(("north",), n_speakers=2)
+    kept = [i for i, u in dataset.utterances.items() if u.speaker == "north/0" or u.label == "sad"]
+    few = replace(
+        dataset,
+        utterances={i: dataset.utterances[i] for i in kept},
+        targets={i: dataset.targets[i] for i in kept},
+    )
+    found = run(Plan(("within",), (SvmSystem(),)), few, (), RunFolder(tmp_path))
+    assert [r.test_name for r in found.results] == ["north/1"]
+    assert "within/north/0: all training data are sad" in found.failures[0]["reason"]
+
+
+def test_a_run_reads_back_as_it_was(finished: Run, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    names = [result_name(r.protocol, r.system, r.seed, r.settings_digest) for r in finished.results]
+    folder.write_header(finished, names)
+    for result in reversed(finished.results):
+        folder.write_result(result)
+    loaded = folder.load()
+    assert json.dumps(loaded.settings) == json.dumps(finished.settings)
+    assert [(r.fold, r.system, r.seed) for r in loaded.results] == [
+        (r.fold, r.system, r.seed) for r in finished.results
+    ]
+
+
+def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match=str(tmp_path)):
+        RunFolder(tmp_path).load()
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(ArtefactError, match="damaged"):
+        RunFolder(tmp_path).load()
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(ArtefactError, match="not a run"):
+        RunFolder(tmp_path).load()

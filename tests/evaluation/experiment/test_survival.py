@@ -1,0 +1,112 @@
+"""Experiments that are killed, at any moment, end with the numbers of one that was not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.evaluation.data import make_dataset
+from tests.processes import ENVIRONMENT, alive, start, wait_for
+from voxaffect.classifier import NetClassifier
+from voxaffect.evaluation.experiment.experiment import run
+from voxaffect.evaluation.experiment.plan import Plan
+from voxaffect.evaluation.experiment.run import Run, RunFolder
+from voxaffect.model.settings import TrainingSettings
+from voxaffect.model.trunks import DnnSettings
+from voxaffect.systems import NetSystem, Options
+
+
+@dataclass(frozen=True)
+class Slow(NetSystem):
+    """A net that takes its time, so that there is some to kill it in."""
+
+    wait_s: float = 0.0
+
+    def classifier(self, options: Options) -> NetClassifier:
+        time.sleep(self.wait_s)
+        return super().classifier(options)
+
+
+def plan(wait_s: float) -> Plan:
+    net = DnnSettings(hidden=8, context=1)
+    return Plan(
+        protocols=("within", "cross"),
+        systems=(Slow("slow", net, ("gender",), wait_s), Slow("slower", net, wait_s=wait_s)),
+        seeds=(0, 1),
+        options=Options(dnn=TrainingSettings(batch_size=32, max_epochs=2, patience=2)),
+    )
+
+
+N_JOBS = (6 + 2) * 2 * 2
+WORKER = "loky.backend.popen"
+
+
+def results(folder: Path) -> list[Path]:
+    return sorted(folder.glob("results/*/[!.]*.npz"))
+
+
+def compute(folder: Path) -> tuple[Run, tuple[int, int]]:
+    """The run, with as many processes as were killed; what was there, and what there is to be."""
+    told: list[tuple[int, int]] = []
+    found = run(
+        plan(0),
+        make_dataset(),
+        (),
+        RunFolder(folder),
+        n_jobs=2,
+        on_plan=lambda *n: told.append(n),
+    )
+    return found, told[0]
+
+
+def test_kills_of_workers_of_the_main_process_and_of_all_change_no_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", ENVIRONMENT["OMP_NUM_THREADS"])  # sums in one order
+    folder = tmp_path / "killed"
+    first = start("-m", __spec__.name, folder)
+    wait_for(lambda: len(results(folder)) >= 2)
+    os.kill(alive(first.pid, WORKER)[0], signal.SIGKILL)
+    wait_for(lambda: len(results(folder)) >= 5)  # it goes on
+    first.kill()
+    wait_for(lambda: not alive(first.pid), 10)  # and its workers with it
+
+    n_kept = len(results(folder))
+    second = start("-m", __spec__.name, folder)
+    wait_for(lambda: len(results(folder)) >= n_kept + 2)
+    os.killpg(second.pid, signal.SIGKILL)
+    for process in (first, second):
+        process.communicate()
+
+    n_kept = len(results(folder))
+    assert n_kept < N_JOBS
+    ended, n_before = compute(folder)
+    assert n_before == (n_kept, N_JOBS)
+    undisturbed, _ = compute(tmp_path / "undisturbed")
+    assert ended.failures == ()
+    for a, b in zip(ended.results, undisturbed.results, strict=True):
+        assert (a.fold, a.system, a.seed, a.ids) == (b.fold, b.system, b.seed, b.ids)
+        for name in ("y_true", "y_pred", "high_level", "probabilities"):
+            np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+
+
+def test_what_a_killed_process_had_begun_to_write_is_removed_later(tmp_path: Path) -> None:
+    old, new = tmp_path / ".run.json.abc", tmp_path / "results/within/.svm-0-x.npz.def"
+    new.parent.mkdir(parents=True)
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (0, 0))
+    RunFolder(tmp_path).remove_unfinished()
+    assert not old.exists()
+    assert new.exists()  # another process may be writing it
+
+
+if __name__ == "__main__":
+    run(plan(0.5), make_dataset(), (), RunFolder(Path(sys.argv[1])), n_jobs=2)

@@ -1,0 +1,120 @@
+"""Training sets of which a share is left: stratified, nested, and nothing else changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.evaluation.corpora import corpus_of, ragged, several
+from tests.evaluation.data import make_dataset
+from voxaffect.corpora.corpus import Utterance
+from voxaffect.evaluation.experiment.experiment import run
+from voxaffect.evaluation.experiment.plan import Plan
+from voxaffect.evaluation.experiment.run import Run, RunFolder
+from voxaffect.evaluation.protocol.draws import draw_share
+from voxaffect.evaluation.protocol.folds import Fold, aggregated, cross, thinned, within
+from voxaffect.evaluation.summary import summarise_run
+from voxaffect.systems import SYSTEMS, SvmSystem
+
+Case = tuple[list[Utterance], dict[str, int]]
+SHARES = st.floats(0.01, 1.0)
+
+
+def strata(pool: list[Utterance], labels: dict[str, int]) -> Counter[tuple[str, int]]:
+    return Counter((u.corpus, labels[u.id]) for u in pool)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ragged(), SHARES, st.randoms(use_true_random=False))
+def test_every_corpus_and_class_keeps_its_share_to_half_an_utterance_and_one_at_least(
+    case: Case, share: float, random: Random
+) -> None:
+    pool, labels = case
+    left = draw_share(pool, share, labels, "key")
+    before, after = strata(pool, labels), strata(list(left), labels)
+    assert before.keys() == after.keys()
+    for stratum, n in before.items():
+        assert after[stratum] == 1 or abs(after[stratum] - share * n) <= 0.5 + 1e-9
+    shuffled = list(pool)
+    random.shuffle(shuffled)
+    assert set(draw_share(shuffled, share, labels, "key")) == set(left)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ragged(), SHARES, SHARES)
+def test_a_smaller_share_is_part_of_a_larger_one(case: Case, one: float, other: float) -> None:
+    pool, labels = case
+    small, large = (draw_share(pool, s, labels, "key") for s in sorted((one, other)))
+    assert set(small) <= set(large)
+    assert set(draw_share(pool, 1.0, labels, "key")) == set(pool)
+
+
+def test_seeds_leave_others() -> None:
+    pool, labels = corpus_of("a", 10)
+    assert len({frozenset(draw_share(pool, 0.1, labels, f"{seed}")) for seed in range(9)}) == 9
+
+
+def folds() -> list[tuple[Fold, dict[str, Utterance], dict[str, int]]]:
+    utterances, labels = several("a", "b", "c")
+    by_id = {u.id: u for u in utterances}
+    own = [u for u in utterances if u.corpus == "a"]
+    built = (*within(own, labels, 0), *cross(utterances, labels, 0))
+    return [(f, by_id, labels) for f in (*built, aggregated(utterances, labels, 0))]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.5])
+def test_dev_and_test_stay_and_the_protocol_s_rule_holds(share: float) -> None:
+    for fold, by_id, labels in folds():
+        left = thinned(fold, share, by_id, labels, seed=0)
+        assert (left.dev, left.test, left.test_name) == (fold.dev, fold.test, fold.test_name)
+        assert set(left.train) < set(fold.train)
+        assert left.name == f"{fold.name}@{share}"
+        assert left.train_share == share
+
+
+def test_all_of_it_is_the_fold_itself() -> None:
+    for fold, by_id, labels in folds():
+        assert thinned(fold, 1.0, by_id, labels, seed=0) is fold
+
+
+def test_shares_of_a_fold_are_nested() -> None:
+    for fold, by_id, labels in folds():
+        shares = [set(thinned(fold, s, by_id, labels, seed=0).train) for s in (0.1, 0.25, 0.5)]
+        assert shares[0] < shares[1] < shares[2] < set(fold.train)
+
+
+def scores(found: Run) -> list[dict[tuple[str, str], dict[str, float]]]:
+    """Every cell of every score table, by test set and system."""
+    tables = summarise_run(found).tables
+    return [{cell: score.fold_ua for cell, score in table.scores.items()} for table in tables]
+
+
+def test_a_run_keeps_thinned_results_apart_and_its_tables_as_they_are(tmp_path: Path) -> None:
+    dataset = make_dataset(n_takes=6)
+    plan = Plan(("within", "cross", "aggregated"), (SvmSystem(), SYSTEMS["majority"]))
+    usual = run(plan, dataset, (), RunFolder(tmp_path / "usual"))
+    found = run(
+        replace(plan, train_shares=(0.25, 1.0)), dataset, (), RunFolder(tmp_path / "thinned")
+    )
+    assert [r.settings_digest for r in found.results] == [r.settings_digest for r in usual.results]
+    assert all(
+        np.array_equal(a.probabilities, b.probabilities)
+        for a, b in zip(found.results, usual.results, strict=True)
+    )
+    assert scores(found) == scores(usual)
+    assert usual.thinned == ()
+    assert len(found.thinned) == len(found.results)
+    for whole, part in zip(found.results, found.thinned, strict=True):
+        assert (part.test_name, part.system, part.ids) == (whole.test_name, whole.system, whole.ids)
+        assert part.fold == f"{whole.fold}@0.25"
+        assert (part.train_share, whole.train_share) == (0.25, 1.0)
+        assert part.details["n_train"] < whole.details["n_train"] / 2
+        assert part.details["n_dev"] == whole.details["n_dev"]
+        assert "train_share" not in whole.details

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.evaluation.wild import ASKED, MANY, answers, hits, speaker_of
+from voxaffect.errors import ArtefactError
+from voxaffect.evaluation.experiment.results import FoldResult
+from voxaffect.evaluation.robustness.robustness import (
+    FILE,
+    Robustness,
+    load_robustness,
+    save_robustness,
+)
+from voxaffect.evaluation.robustness.scores import robustness
+
+
+def scored(*results: FoldResult, **more: Any) -> Robustness:
+    found = robustness(results, ASKED, speaker_of(results), **more)
+    assert found is not None
+    return found
+
+
+def test_the_number_is_the_share_above_chance_with_groups_of_one_weight() -> None:
+    found = scored(answers(hits(10, 8, 4, 7), speakers=MANY))
+    (system,) = found.systems
+    degraded = ((0.8 + 0.4) / 2 + 0.7) / 2
+    assert found.chance == 0.25
+    assert system.clean.value == 1.0
+    assert system.groups["noise"].value == pytest.approx(0.6)
+    assert system.degraded.value == pytest.approx(degraded)
+    assert system.robustness.value == pytest.approx((degraded - 0.25) / 0.75)
+    assert system.retained["white-0db"].value == pytest.approx((0.4 - 0.25) / 0.75)
+
+
+def test_an_answer_that_nothing_changes_scores_one_and_guessing_scores_nothing() -> None:
+    same = scored(answers(hits(7, 7, 7, 7))).systems[0]
+    assert same.robustness.value == pytest.approx(1)
+    guess = scored(answers(hits(10, 5, 5, 5), n_classes=2)).systems[0]
+    assert guess.robustness.value == pytest.approx(0)
+
+
+def test_controls_are_shown_and_not_scored() -> None:
+    one, other = (scored(answers(hits(8, 6, 4, 5, quieter))).systems[0] for quieter in (8, 0))
+    assert one.robustness == other.robustness
+    assert other.ua["quieter-20db"].value == 0
+    assert scored(answers(hits(8, 6, 4, 5))).scored_groups == ("noise", "room")
+
+
+@pytest.mark.parametrize("n_right", [2, 0])
+def test_without_accuracy_above_chance_there_is_nothing_to_keep(n_right: int) -> None:
+    (system,) = scored(answers(hits(n_right, 5, 5, 5), speakers=MANY)).systems
+    assert system.robustness.value is None
+    assert system.retained["room-800ms"].value is None
+    assert system.degraded.value == pytest.approx(0.5)
+
+
+def test_controls_alone_score_nothing() -> None:
+    results = [answers({"clean": 8, "quieter-20db": 8}, s, speakers=MANY) for s in ("svm", "x-mtl")]
+    found = robustness(results, ASKED[3:], speaker_of(results))
+    assert found is not None
+    assert found.systems[0].degraded.value is None
+    assert found.comparisons == ()
+
+
+def test_intervals_hold_the_value_and_take_six_speakers() -> None:
+    (system,) = scored(answers(hits(6, 4, 2, 3), speakers=MANY)).systems
+    ends = [system.degraded.low, system.degraded.high]
+    assert ends == pytest.approx([system.degraded.value] * 2)
+    (system,) = scored(answers(hits(3, 2, 1, 1), speakers=MANY, easier=1)).systems
+    for estimate in (system.clean, system.degraded, system.robustness):
+        assert estimate.value is not None
+        assert estimate.low is not None
+        assert estimate.high is not None
+        assert estimate.low < estimate.value < estimate.high
+    (system,) = scored(answers(hits(3, 2, 1, 1), speakers=MANY[:5], easier=1)).systems
+    assert system.clean.low is None
+    (system,) = scored(answers(hits(3, 2, 1, 1), speakers=[*MANY, "emodb/?"])).systems
+    assert system.clean.low is None
+
+
+def test_a_ratio_whose_base_may_be_chance_has_no_interval() -> None:
+    (system,) = scored(answers(hits(1, 2, 1, 1), speakers=MANY, easier=1)).systems
+    assert system.robustness.value is not None
+    assert system.robustness.low is None
+    assert system.degraded.low is not None
+
+
+def within(system: str, right: dict[str, int], seed: int = 0) -> list[FoldResult]:
+    return [answers(right, system, fold=f"within/{who}", speakers=[who], seed=seed) for who in MANY]
+
+
+def test_systems_are_paired_on_the_same_folds_with_seeds_averaged() -> None:
+    nets = [r for seed in (0, 1, 2) for r in within("dnn-stl", hits(8, 5 + seed, 4, 6), seed)]
+    found = scored(*nets, *within("svm", hits(8, 4, 4, 4)))
+    (pair,) = found.comparisons
+    assert (pair.system, pair.reference, pair.n_pairs) == ("dnn-stl", "svm", 8)
+    assert pair.degraded.value == pytest.approx(((0.6 + 0.4) / 2 + 0.6) / 2 - 0.4)
+    assert pair.p == pytest.approx(2 / 2**8)
+    assert pair.significant
+    assert found.n_seeds == 3
+    alike = scored(*within("dnn-stl", hits(8, 4, 4, 4)), *within("svm", hits(8, 4, 4, 4)))
+    assert alike.comparisons[0].p == 1
+    assert not alike.comparisons[0].reachable
+
+
+def test_too_few_folds_are_told() -> None:
+    results = [answers(hits(8, n, 4, 4), s, speakers=MANY) for s, n in (("svm", 4), ("x-mtl", 8))]
+    (pair,) = scored(*results).comparisons
+    assert not pair.reachable
+    assert pair.degraded.value == pytest.approx(0.1)
+    assert pair.degraded.low is not None
+
+
+def test_folds_that_a_system_lacks_are_left_out_for_all() -> None:
+    found = scored(*within("svm", hits(8, 4, 4, 4)), *within("dnn-stl", hits(9, 4, 4, 4))[2:])
+    assert (found.n_folds, found.n_left_out) == (6, 2)
+    assert found.n_utterances == 6 * 40
+    assert found.n_speakers == {"emodb": 6}
+    nothing = [within("svm", hits(8, 4, 4, 4))[0], within("dnn-stl", hits(8, 4, 4, 4))[1]]
+    assert robustness(nothing, ASKED, speaker_of(nothing)) is None
+    assert robustness([], ASKED, {}) is None
+
+
+def test_what_could_not_be_heard_is_counted() -> None:
+    found = scored(answers(hits(8, 4, 4, 4)), n_refused={"room-800ms": 3}, note="made up")
+    assert {c.name: c.n_refused for c in found.conditions}["room-800ms"] == 3
+    assert found.note == "made up"
+
+
+def test_it_reads_back_as_it_was_and_damage_is_told(tmp_path: Path) -> None:
+    found = scored(*within("svm", hits(8, 4, 4, 4)), *within("dnn-stl", hits(2, 4, 4, 5)))
+    assert load_robustness(tmp_path) is None
+    save_robustness(found, tmp_path)
+    assert load_robustness(tmp_path) == found
+    assert load_robustness(tmp_path) != replace(found, seed=1)
+    for text in ("{", "{}", "[]", '{"systems": 3}'):
+        (tmp_path / FILE).write_text(text)
+        with pytest.raises(ArtefactError, match="damaged"):
+            load_robustness(tmp_path)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from tests.listening.recognisers import DNN, drawn, voice
+from voxaffect.errors import ListeningError
+from voxaffect.listening.live import LiveAnswer, LiveRecognizer, LiveStream
+from voxaffect.listening.pacer import Pacer
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_every_stream_is_told_of_all_that_was_pushed(n_threads: int) -> None:
+    live, told = LiveRecognizer(drawn(DNN)), {}
+
+    def tell(streams: Sequence[LiveStream], answers: Sequence[LiveAnswer]) -> None:
+        told.update({s.number: a.pushed_s for s, a in zip(streams, answers, strict=True)})
+
+    with Pacer(live, tell, every_s=0.01, n_threads=n_threads):
+        streams = [live.open() for _ in range(5)]
+        for seconds in (0.2, 0.4):
+            for stream in streams:
+                stream.push(voice(0.2))
+            wait_until(lambda: told == {s.number: seconds for s in streams})  # noqa: B023
+        assert live.due() == []
+
+
+def test_what_stops_a_thread_is_raised() -> None:
+    live = LiveRecognizer(drawn(DNN))
+
+    def tell(streams: Sequence[LiveStream], answers: Sequence[LiveAnswer]) -> None:
+        raise ConnectionError("nobody there")
+
+    stream = live.open()
+    stream.push(voice(0.2))
+    pacer = Pacer(live, tell, every_s=0.01)
+    with pytest.raises(ConnectionError, match="nobody there"), pacer:
+        wait_until(lambda: bool(pacer._failures))
+
+
+@pytest.mark.parametrize("wrong", [{"every_s": 0.0}, {"every_s": float("inf")}, {"n_threads": 0}])
+def test_impossible_paces_are_named(wrong: dict[str, float]) -> None:
+    with pytest.raises(ListeningError, match="choose positive numbers"):
+        Pacer(LiveRecognizer(drawn(DNN)), lambda *_: None, **wrong)  # type: ignore[arg-type]
