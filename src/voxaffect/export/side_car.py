@@ -23,7 +23,7 @@ from voxaffect.files import sealed
 FORMAT = 1
 
 LONGEST_S = 600.0
-"""Longest recording that the light way answers: the file takes about 1.2 MB a second of it."""
+"""Longest recording that the light way answers: the file takes about 1 MB a second of it."""
 
 REMEDY = "export the recogniser again"
 
