@@ -12,6 +12,7 @@ from tests.features.encoders.tiny import save_encoder
 from voxaffect.commands.evaluation import evaluate
 from voxaffect.commands.preparation import prepare_corpora
 from voxaffect.commands.recognition import predict
+from voxaffect.commands.request import Request
 from voxaffect.commands.training import train
 from voxaffect.config.file import load_settings
 from voxaffect.config.settings import Settings
@@ -147,5 +148,5 @@ def test_a_set_goes_from_the_settings_through_train_to_predict(
     assert Recognizer.load(tmp_path).extractor == LogMel(n_mels=32)
     clip = next((project / "trees/emodb/wav").glob("*.wav"))
     capsys.readouterr()
-    assert predict([clip], tmp_path, output="json", timeline=False) == 0
+    assert predict([clip], tmp_path, Request(output="json")) == 0
     assert json.loads(capsys.readouterr().out)["file"] == str(clip)
