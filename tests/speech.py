@@ -19,7 +19,7 @@ def takes(n: int, seed: int = 0) -> tuple[Waveform, ...]:
     chosen = np.random.default_rng(seed).permutation(len(planned))[:n]
     recordings = [record(plan, (planned[i],), seed) for i in chosen]
     return tuple(
-        Waveform(r.samples[:, 0].astype(np.float32) / 32_768, f"take {i}")
+        Waveform(r.samples[:, 0].astype(np.float32) / np.float32(32_768), f"take {i}")
         for i, r in enumerate(recordings)
     )
 

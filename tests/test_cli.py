@@ -140,12 +140,12 @@ def test_predict_answers_in_three_forms(
     words = ("predict", *clips, "--model", model)
     assert voxaffect(monkeypatch, *words) == 0
     assert "emotion" in capsys.readouterr().out
-    assert voxaffect(monkeypatch, *words, "--format", "json", "--timeline") == 0
+    assert voxaffect(monkeypatch, *words, "--format", "json", "--frames") == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["file"] for line in lines] == [str(clip) for clip in clips]
     assert set(lines[0]["probabilities"]) == set(EMOTION.classes)
     assert set(lines[0]["subtasks"]) == {"gender", "naturalness"}
-    assert len(lines[0]["timeline"]) == len(lines[0]["times_s"])
+    assert len(lines[0]["posteriors"]) == len(lines[0]["times_s"])
     assert voxaffect(monkeypatch, *words, "--format", "csv") == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["emotion"] for row in rows] == [line["emotion"] for line in lines]

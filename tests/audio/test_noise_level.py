@@ -32,7 +32,9 @@ def test_more_noise_is_a_lower_ratio_and_a_gain_is_none() -> None:
         assert found == sorted(found, reverse=True)
         assert found[0] > 20
         assert found[-2] < 8
-        assert signal_to_noise_db(mixed[1] / 64) == pytest.approx(found[2], abs=1e-3)
+        assert signal_to_noise_db(mixed[1] * take.samples.dtype.type(1 / 64)) == pytest.approx(
+            found[2], abs=1e-3
+        )
 
 
 def test_digital_silence_between_words_is_no_noise() -> None:

@@ -254,7 +254,6 @@ def test_a_cold_answer_loads_no_library_that_it_does_not_need() -> None:
         "import sys, voxaffect.recognizer, voxaffect.commands.recognition\n"
         f"sys.exit(' '.join(sorted({slow!r} & sys.modules.keys())))"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], check=False, capture_output=True, text=True
-    )
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
     assert ended.stderr.strip() == ""

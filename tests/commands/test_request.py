@@ -17,10 +17,7 @@ from voxaffect.errors import ConfigError
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
-        (
-            {"output": "xml"},
-            "--format 'xml' is unknown; use one of table, json, csv, audacity, vtt",
-        ),
+        ({"output": "xml"}, "'xml' is unknown; use one of table, json, csv, audacity, vtt"),
         ({"frames": True}, "--frames has no place in --format table; use json"),
         ({"abstain": 0.0}, "--abstain 0.0 is no probability"),
         ({"abstain": 1.01}, "--abstain 1.01 is no probability"),

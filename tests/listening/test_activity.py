@@ -33,8 +33,8 @@ def noise(n: int, colour: str) -> Samples:
     spectrum = np.fft.rfft(np.random.default_rng(3).normal(size=n))
     if colour == "pink":
         spectrum /= np.sqrt(np.maximum(np.fft.rfftfreq(n, 1 / 16_000), 50))
-    sound = np.fft.irfft(spectrum, n)
-    return sound / sound.std()
+    sound: Samples = np.fft.irfft(spectrum, n)
+    return sound / np.float64(sound.std())
 
 
 @pytest.mark.parametrize("colour", ["white", "pink"])

@@ -26,7 +26,8 @@ from voxaffect.report.answers.table import table
 
 if TYPE_CHECKING:
     from voxaffect.listening.activity import Track
-    from voxaffect.listening.answering import Answering
+    from voxaffect.listening.answering import Answering, Outcome
+    from voxaffect.recording import Recording
 
 STRIP_COLUMNS = 72
 
@@ -97,8 +98,7 @@ def _wholes(
     recognizer: Answering, sources: Sequence[Source], request: Request, refusals: Refusals
 ) -> Iterator[Told]:
     """Each recording as one utterance."""
-    recordings = [source.recording for source in sources]
-    outcomes = answer_all(recognizer, recordings, n_threads=_n_cores(), prepare=_one_thread)
+    outcomes = _answer_all(recognizer)([source.recording for source in sources])
     for source, outcome in zip(sources, outcomes, strict=True):
         if isinstance(outcome, AudioError):
             refusals.tell(source.name, outcome)
@@ -118,7 +118,7 @@ def _timelines(
         opener = partial(open_recording, source.recording, limits=request.limits, name=source.name)
         tell = partial(refusals.tell, source.name)
         try:
-            found = timeline(recognizer, opener, on_fault=tell)
+            found = timeline(_answer_all(recognizer), opener, on_fault=tell)
         except AudioError as fault:
             tell(fault)
             continue
@@ -127,6 +127,11 @@ def _timelines(
             for s in found.utterances
         ]
         yield Told(source, answers, found.track)
+
+
+def _answer_all(recognizer: Answering) -> Callable[[Sequence[Recording]], Iterator[Outcome]]:
+    """Answers on all cores."""
+    return partial(answer_all, recognizer, n_threads=_n_cores(), prepare=_one_thread)
 
 
 def _n_cores() -> int:

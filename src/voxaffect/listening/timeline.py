@@ -27,11 +27,11 @@ from voxaffect.listening.activity import (
     Track,
     find_speech,
 )
-from voxaffect.listening.answering import Answering, answer_each
+from voxaffect.listening.answering import Outcome
 from voxaffect.prediction import Prediction
 
-TOGETHER = 16
-"""Utterances that are answered in one go: at most four minutes of samples."""
+TOGETHER = 64
+"""Utterances that are in memory at once: mostly three minutes of samples, at most sixteen."""
 
 PIECE_SAMPLES = 30 * SAMPLE_RATE_HZ
 """Samples that are pushed at once: a stream takes few long pieces at less cost than many."""
@@ -39,6 +39,7 @@ PIECE_SAMPLES = 30 * SAMPLE_RATE_HZ
 Floats = NDArray[np.float32]
 Opener = Callable[[], AbstractContextManager[Recording]]
 OnFault = Callable[[AudioError], None]
+Answer = Callable[[Sequence[Waveform]], Iterable[Outcome]]
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Timeline:
 
 
 def timeline(
-    recognizer: Answering,
+    answer: Answer,
     opener: Opener,
     *,
     on_fault: OnFault,
@@ -79,7 +80,8 @@ def timeline(
     """Find a recording's utterances and answer for each.
 
     Args:
-        recognizer: answers for utterances.
+        answer: a prediction for each of some utterances, or why there is none: `answer_each` or
+            `answer_all` with a recogniser.
         opener: opens the recording anew each time.
         on_fault: told of an utterance that cannot be answered for, such as one that is silent.
         settings: what counts as speech.
@@ -95,7 +97,7 @@ def timeline(
             f"{name}: holds no speech that could be found; have it answered as one utterance"
         )
     with opener() as recording:
-        spoken = tuple(_answered(recognizer, cut_out(recording, spans), spans, on_fault))
+        spoken = tuple(_answered(answer, cut_out(recording, spans), spans, on_fault))
     return Timeline(name, track, spoken)
 
 
@@ -158,16 +160,16 @@ class _Reader:
 
 
 def _answered(
-    recognizer: Answering, waveforms: Iterator[Waveform], spans: Sequence[Span], on_fault: OnFault
+    answer: Answer, waveforms: Iterator[Waveform], spans: Sequence[Span], on_fault: OnFault
 ) -> Iterator[Spoken]:
     each = zip(spans, waveforms, strict=True)
     while together := list(islice(each, TOGETHER)):
-        answers = answer_each(recognizer, [waveform for _, waveform in together])
-        for (span, _), answer in zip(together, answers, strict=True):
-            if isinstance(answer, AudioError):
-                on_fault(answer)
+        outcomes = answer([waveform for _, waveform in together])
+        for (span, _), outcome in zip(together, outcomes, strict=True):
+            if isinstance(outcome, AudioError):
+                on_fault(outcome)
             else:
-                yield Spoken(span, answer)
+                yield Spoken(span, outcome)
 
 
 def _pieces(blocks: Iterator[Floats]) -> Iterator[Floats]:

@@ -21,7 +21,7 @@ from voxaffect.report.answers.json_lines import json_line
 from voxaffect.report.answers.web_vtt import vtt_cue, vtt_header
 
 CUE = re.compile(r"\n(\d\d:\d\d:\d\d\.\d{3}) --> (\d\d:\d\d:\d\d\.\d{3})\n([^\n\r]+)\n")
-names = st.text(st.characters(exclude_categories=("Cs",)), min_size=1)
+names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 
 @given(names)
