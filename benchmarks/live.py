@@ -1,11 +1,12 @@
 """How many live streams this machine hears at once, and how late their answers are.
 
     python benchmarks/live.py [--trunk lstm] [--streams 200] [--seconds 20] [--push-ms 100]
-                              [--every-ms 100] [--threads 2] [--provisional] [--model DIR]
+                              [--every-ms 100] [--threads 2] [--utterance-s 10] [--provisional]
+                              [--model DIR]
 
 Simulated clients push sound at the pace of real time, each at a time of its own within the interval
 of pushes. A delay is the time from a push to the answer that includes the frames that it completed.
-After 10 s a client ends its utterance, which is answered as a file, and begins another. The cores'
+After a while a client ends its utterance, which is answered as a file, and begins another. The cores'
 share is processor time over wall time, clients and all; it includes what ends utterances. The cost
 of a single stream and the rate of a matrix product stand beside it. Run it with nothing else:
 delays on busy cores say nothing.
@@ -34,7 +35,6 @@ from voxaffect.listening.live import LiveAnswer, LiveRecognizer, LiveSettings, L
 from voxaffect.listening.pacer import Pacer
 from voxaffect.recognizer import Recognizer
 
-UTTERANCE_S = 10.0
 WARM_UP_S = 3.0
 
 console = Console(highlight=False)
@@ -70,15 +70,17 @@ class Record:
 class Load:
     """Clients of one recogniser, and what they see."""
 
-    def __init__(self, live: LiveRecognizer, speech: Floats, n_streams: int) -> None:
-        self._live, self.record = live, Record()
+    def __init__(
+        self, live: LiveRecognizer, speech: Floats, n_streams: int, utterance_s: float
+    ) -> None:
+        self._live, self._utterance_s, self.record = live, utterance_s, Record()
         starts = np.random.default_rng(0).integers(0, len(speech), n_streams)
         self.clients = [Client(live.open(), speech, int(start)) for start in starts]
         self._by_number = {client.stream.number: client for client in self.clients}
         self._guard = threading.Lock()
         # As far into their utterances as clients are that did not all begin at once.
         for n, client in enumerate(self.clients):
-            self._say(client, round(n / n_streams * UTTERANCE_S * SAMPLE_RATE_HZ), at=None)
+            self._say(client, round(n / n_streams * utterance_s * SAMPLE_RATE_HZ), at=None)
         live.answers([client.stream for client in self.clients])
 
     def tell(self, streams: Sequence[LiveStream], answers: Sequence[LiveAnswer]) -> None:
@@ -104,7 +106,7 @@ class Load:
                 time.sleep(max(0.0, due - time.monotonic()))
                 self.record.late_pushes.append(time.monotonic() - due)
                 client = self.clients[turn % n]
-                if client.stream.pushed_s >= UTTERANCE_S:
+                if client.stream.pushed_s >= self._utterance_s:
                     over.put((client.stream, time.monotonic()))
                     self._renew(client)
                 self._say(client, size, at=time.monotonic())
@@ -171,6 +173,7 @@ def main() -> None:
     parser.add_argument("--push-ms", type=float, default=100.0)
     parser.add_argument("--every-ms", type=float, default=100.0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--utterance-s", type=float, default=10.0)
     parser.add_argument("--provisional", action="store_true")
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -180,7 +183,7 @@ def main() -> None:
     rate = matrix_rate()
     single = one_stream(recognizer, speech, provisional=asked.provisional)
     live = LiveRecognizer(recognizer, LiveSettings(provisional=asked.provisional))
-    load = Load(live, speech, asked.streams)
+    load = Load(live, speech, asked.streams, asked.utterance_s)
     every_s, push_s = asked.every_ms / 1000, asked.push_ms / 1000
     with Pacer(live, load.tell, every_s=every_s, n_threads=asked.threads):
         load.speak(WARM_UP_S, push_s)

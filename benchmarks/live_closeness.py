@@ -22,7 +22,8 @@ from rich.progress import track
 from rich.table import Table
 
 from voxaffect.audio.waveform import Waveform
-from voxaffect.listening import frames
+from voxaffect.listening import live as live_module
+from voxaffect.listening.frames import Frontend
 from voxaffect.listening.hearing import Turn
 from voxaffect.listening.live import LiveAnswer, LiveRecognizer, LiveSettings
 from voxaffect.recognizer import Prediction, Recognizer
@@ -39,7 +40,7 @@ SETTINGS = {
 console = Console(highlight=False)
 
 
-class Counting(frames.Frontend):
+class Counting(Frontend):
     """Counts the samples that were brought to frames."""
 
     n_samples = 0
@@ -97,7 +98,7 @@ def main() -> None:
     found = [waveform for waveform, _ in labelled[: asked.n]]
     speech = recorded(asked.recordings, asked.n) if asked.recordings else found
     expected = [files(recognizer, waveform) for waveform in track(speech, "files")]
-    total, frames.Frontend = sum(len(waveform.samples) for waveform in speech), Counting
+    total, live_module.Frontend = sum(len(waveform.samples) for waveform in speech), Counting
     table = Table("gain tolerance", "mean", "95 %", "greatest", "labels alike", "frames computed")
     for name, settings in SETTINGS.items():
         Counting.n_samples = 0
