@@ -162,8 +162,15 @@ class NetClassifier:
                 for i in range(len(frames))
             ]
         )
-        probabilities = self.calibration_.transform(self.scores(high_level))
-        return Answers(probabilities, high_level, by_frame)
+        return Answers(self.decide(high_level), high_level, by_frame)
+
+    def decide(self, high_level: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probabilities (N, C) of the emotion classes by utterances' high-level features (N, 4 C).
+
+        Args:
+            high_level: functionals of the posteriors of `utterance_tasks`, task after task.
+        """
+        return self.calibration_.transform(self.scores(high_level))
 
     def details(self) -> dict[str, Any]:
         """Epochs and temperature, as plain values."""
@@ -232,10 +239,10 @@ class NetClassifier:
     @property
     def _n_posteriors(self) -> int:
         """Posteriors a frame that the utterance level sees."""
-        return sum(TASKS[task].n_classes for task in self._tasks)
+        return sum(TASKS[task].n_classes for task in self.utterance_tasks)
 
     @property
-    def _tasks(self) -> tuple[str, ...]:
+    def utterance_tasks(self) -> tuple[str, ...]:
         """Tasks whose posteriors the utterance level sees."""
         return tuple(self.settings.task_weights) if self.settings.elm.subtasks else (EMOTION.name,)
 
@@ -248,8 +255,8 @@ class NetClassifier:
 
     def _functionals(self, by_task: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         """High-level features of one utterance, (4 C,) or, with subtasks, those of all tasks."""
-        threshold = self.settings.elm.threshold
-        return np.concatenate([functionals(by_task[task], threshold) for task in self._tasks])
+        threshold, tasks = self.settings.elm.threshold, self.utterance_tasks
+        return np.concatenate([functionals(by_task[task], threshold) for task in tasks])
 
     def scores(self, high_level: NDArray[np.float32]) -> NDArray[np.float64]:
         """Scores (N, C) of high-level features, whichever classes the training set held."""

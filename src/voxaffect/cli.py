@@ -347,6 +347,61 @@ def predict(
     raise typer.Exit(recognition.predict(recordings or [], model, request, listed_in=from_list))
 
 
+@app.command()
+def listen(
+    model: Annotated[Path, typer.Option("--model", "-m", help="Folder that train wrote.")],
+    stdin: Annotated[
+        bool, typer.Option("--stdin", help="Raw PCM on standard input, not a microphone.")
+    ] = False,
+    rate: Annotated[int, typer.Option(help="Sample rate of the PCM in Hz.")] = 16_000,
+    encoding: Annotated[
+        str, typer.Option("--format", help="A sample of the PCM: s16le or f32le.")
+    ] = "s16le",
+    channels: Annotated[
+        int, typer.Option(help="Interleaved channels of the PCM; they are averaged.")
+    ] = 1,
+    device: Annotated[
+        str | None, typer.Option(help="Microphone, by number or a part of its name.")
+    ] = None,
+    pause: Annotated[
+        float, typer.Option(help="Pause in seconds that ends an utterance; 0 takes all as one.")
+    ] = 0.6,
+    longest: Annotated[
+        float, typer.Option(help="Longest utterance in seconds; one that goes on is cut.")
+    ] = 30.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="JSON lines: final is false meanwhile, true at the end.")
+    ] = False,
+) -> None:
+    """Say which emotion is heard while somebody speaks, five times a second.
+
+    From a microphone, with the extra mic (pip install 'voxaffect[mic]'):
+
+        voxaffect listen -m models/open
+
+    From any program that writes raw PCM, such as arecord or ffmpeg:
+
+        arecord -q -t raw -f S16_LE -r 16000 | voxaffect listen -m models/open --stdin
+
+        ffmpeg -i call.mp4 -f s16le -ar 16000 -ac 1 - | voxaffect listen -m models/open --stdin
+
+    A pause ends an utterance; its final answer is that of voxaffect predict for its samples. Ctrl-C
+    ends the utterance, prints its answer and stops. Sound that was lost, and a computer that is too
+    slow, are told on standard error; the exit status is 1 where sound was lost.
+    """
+    from voxaffect.audio.pcm import PcmFormat
+    from voxaffect.commands import listening, sound_source
+
+    source = (
+        sound_source.standard_input(PcmFormat(rate, encoding, channels))
+        if stdin
+        else sound_source.recording(int(device) if device and device.isdigit() else device)
+    )
+    raise typer.Exit(
+        listening.listen(model, source, pause_s=pause, longest_s=longest, as_json=as_json)
+    )
+
+
 @corpora_app.command("list")
 def corpora_list() -> None:
     """List the corpora that can be read, with language, style and licence."""

@@ -21,6 +21,10 @@ class FeatureError(VoxaffectError):
     """Frame features are missing, damaged or of the wrong kind."""
 
 
+class ListeningError(VoxaffectError):
+    """A live stream is used after its end, given more than it takes, or has no source."""
+
+
 class FoldError(VoxaffectError):
     """A split of the data breaks the rule of its protocol."""
 

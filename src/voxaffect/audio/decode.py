@@ -261,7 +261,7 @@ def _cut(
     held = 0
     for block in track.blocks:
         first, end = (round(min(max(at - held, 0), len(block))) for at in (start, stop))
-        yield _downmix(block[first:end])
+        yield downmix(block[first:end])
         held += len(block)
         if held > stop:
             break
@@ -362,14 +362,14 @@ def _mono_blocks(
             if len(block) == 0:
                 break
             at += len(block)
-            yield _downmix(block)
+            yield downmix(block)
     except sf.LibsndfileError as fault:
         raise AudioError(_breaks_off(file, at, name)) from fault
     if at < stop and file.format != "MP3":  # an MP3's length is an estimate from its bit rate
         raise AudioError(_breaks_off(file, at, name))
 
 
-def _downmix(block: NDArray[np.float32]) -> NDArray[np.float32]:
+def downmix(block: NDArray[np.float32]) -> NDArray[np.float32]:
     """The mean of the channels: (n, channels) -> (n,)."""
     if block.shape[1] == 1:
         return block[:, 0]

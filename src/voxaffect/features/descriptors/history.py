@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,3 +59,16 @@ class History:
         f0 = track.log_f0 if self._log_f0 else track.f0_hz
         columns = np.column_stack([short_time[:n_decided], track.voice_probability, f0])
         return self._over_time.advance(columns, ended=ended)
+
+    def peek(self, observed: Observed) -> NDArray[np.float32]:
+        """Descriptors of the frames that are not done with, as they were if the recording ended.
+
+        Args:
+            observed: what the frames show that are left.
+
+        Returns:
+            float32 (n, 32); the history itself goes on as if it had not been asked.
+        """
+        twin = copy.copy(self)  # arrays are shared, as they are replaced, not changed
+        twin._path, twin._over_time = self._path.fork(), copy.copy(self._over_time)
+        return twin.advance(observed, ended=True)

@@ -31,6 +31,10 @@ from voxaffect.features.tape import observe_all
 
 NAMES = (*DESCRIPTORS, *(f"delta_{name}" for name in DESCRIPTORS))
 
+LEVELS = ("energy", "delta_energy")
+"""Columns that a gain multiplies. It leaves all others alone, but MFCC where a band is so soft that
+it meets its floor."""
+
 VERSION = 3
 """Raised whenever a definition changes, so that stored features are computed anew."""
 

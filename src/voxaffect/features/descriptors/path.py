@@ -11,6 +11,7 @@ Letters: T frames, S states.
 
 from __future__ import annotations
 
+import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -65,6 +66,12 @@ class LatticeSearch:
         self._has_begun = False
         # Of the frames that are not committed.
         self._open = Survivors(np.zeros((0, n_states), np.int8), np.zeros(0, np.int8))
+
+    def fork(self) -> LatticeSearch:
+        """A twin that goes its own way; only what a search changes in place is copied."""
+        twin = copy.copy(self)
+        twin._last = self._last.copy()
+        return twin
 
     def advance(self, score: Floats, position: Floats, *, ended: bool) -> States:
         """States of the frames that are committed now, following on those of the last call.

@@ -12,6 +12,7 @@ Letters: T frames, K voiced candidates, S = K + 1 states, of which 0 is unvoiced
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -123,6 +124,12 @@ class PitchPath:
         # Of the frames that are not decided.
         self._f0_hz = np.zeros((0, settings.n_candidates + 1), np.float32)
         self._probability = np.zeros(0, np.float32)
+
+    def fork(self) -> PitchPath:
+        """A twin that goes its own way; arrays are shared, as they are replaced, not changed."""
+        twin = copy.copy(self)
+        twin._search = self._search.fork()
+        return twin
 
     def advance(self, peaks: Peaks, *, ended: bool) -> PitchTrack:
         """Pitch of the frames that are decided now, following on those of the last call.

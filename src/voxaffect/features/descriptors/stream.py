@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ, sample_fault
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.errors import FeatureError
+from voxaffect.features.descriptors.feed import Feed, observe_feeds, refuse_no_samples
 from voxaffect.features.descriptors.history import N_COLUMNS, History
 from voxaffect.features.descriptors.observer import FrameObserver
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.tape import Stretch, most_frames
 
 Floats = NDArray[np.float32]
 
@@ -31,9 +34,7 @@ class DescriptorStream:
         self._grid = grid
         self._observer = observer
         self._history = history
-        self._samples = np.zeros(0, np.float32)  # from as far before the next frame as is needed
-        self._before = 0  # samples of these that lie before the next frame
-        self._n_to_skip = 0  # samples between frames that lie far apart
+        self._feed = Feed(grid, observer.reach)
         self._ended = False
 
     @property
@@ -60,18 +61,23 @@ class DescriptorStream:
         Raises:
             FeatureError: the samples are not as stated, or the stream has ended.
         """
-        self._check(samples)
-        self._ended = True  # unless all goes well: a stream that lost frames must not go on
-        given = [np.zeros((0, N_COLUMNS), np.float32)]
-        most = most_frames("cpu") * self._grid.hop_samples
-        for start in range(0, len(samples), most):
-            piece = samples[start : start + most]
-            n_skipped = min(self._n_to_skip, len(piece))
-            self._n_to_skip -= n_skipped
-            self._samples = np.concatenate([self._samples, piece[n_skipped:]])
-            given.append(self._advance(self._observer.reach, ended=False))
-        self._ended = False
-        return np.concatenate(given)
+        (frames,) = push_together([self], [samples])
+        return frames
+
+    def peek(self) -> Floats:
+        """The frames that are not certain yet, as they were if the recording ended here.
+
+        With those given before they are the frames of `extract` for the samples so far. Nothing
+        changes by it.
+
+        Returns:
+            float32 (n, 32), following on the last that were given.
+
+        Raises:
+            FeatureError: the stream has ended.
+        """
+        (frames,) = peek_together([self])
+        return frames
 
     def finish(self) -> Floats:
         """The frames that are left, float32 (n, 32); nothing can be pushed after that.
@@ -81,32 +87,62 @@ class DescriptorStream:
         """
         self._refuse_ended()
         self._ended = True
-        return self._advance(0, ended=True)
-
-    def _advance(self, beyond: int, *, ended: bool) -> Floats:
-        """What becomes certain by the frames behind which so many samples are known."""
-        hop, reach = self._grid.hop_samples, self._observer.reach
-        n_frames = self._grid.n_frames(len(self._samples) - self._before - beyond)
-        if n_frames == 0 and not ended:
-            return np.zeros((0, N_COLUMNS), np.float32)
-        stretch = Stretch(self._samples, self._before, n_frames, ended)
-        (observed,) = self._observer.observe([stretch])
-        following = self._before + n_frames * hop
-        self._before = min(reach, following)
-        self._n_to_skip = max(0, following - self._before - len(self._samples))
-        self._samples = self._samples[following - self._before :].copy()
-        return self._history.advance(observed, ended=ended)
+        (observed,) = self._observer.observe([self._feed.rest()])
+        return self._history.advance(observed, ended=True)
 
     def _check(self, samples: Floats) -> None:
         self._refuse_ended()
-        if samples.ndim != 1 or samples.dtype != np.float32:
-            raise FeatureError(
-                f"a push of shape {samples.shape} and type {samples.dtype}; push float32 samples "
-                "(n_samples,) at 16 kHz"
-            )
-        if fault := sample_fault(samples):
-            raise FeatureError(f"in a push, {fault}; leave it out or mend its source")
+        refuse_no_samples(samples)
 
     def _refuse_ended(self) -> None:
         if self._ended:
             raise FeatureError("this stream has ended or failed; begin a new one")
+
+
+def push_together(streams: Sequence[DescriptorStream], several: Sequence[Floats]) -> list[Floats]:
+    """`push` of many streams at once, to the same frames at less cost.
+
+    Args:
+        streams: N different ones of one extractor.
+        several: N times float32 (n_samples,) at 16 kHz, finite.
+
+    Returns:
+        N times float32 (n, 32), the frames that are certain now.
+
+    Raises:
+        FeatureError: samples are not as stated, or a stream has ended; then none has taken any.
+    """
+    for stream, samples in zip(streams, several, strict=True):
+        stream._check(samples)
+    if not streams:
+        return []
+    given = [[np.zeros((0, N_COLUMNS), np.float32)] for _ in streams]
+    feeds = [stream._feed for stream in streams]
+    with _ended_unless_well(streams):
+        for number, observed in observe_feeds(streams[0]._observer, feeds, several):
+            given[number].append(streams[number]._history.advance(observed, ended=False))
+    return [np.concatenate(frames) for frames in given]
+
+
+def peek_together(streams: Sequence[DescriptorStream]) -> list[Floats]:
+    """`peek` of many streams of one extractor at once, to the same frames at less cost.
+
+    Raises:
+        FeatureError: a stream has ended.
+    """
+    if not streams:
+        return []
+    for stream in streams:
+        stream._refuse_ended()
+    left = streams[0]._observer.observe([stream._feed.rest() for stream in streams])
+    return [s._history.peek(observed) for s, observed in zip(streams, left, strict=True)]
+
+
+@contextmanager
+def _ended_unless_well(streams: Sequence[DescriptorStream]) -> Iterator[None]:
+    """Streams that lost frames must not go on."""
+    for stream in streams:
+        stream._ended = True
+    yield
+    for stream in streams:
+        stream._ended = False
