@@ -57,6 +57,11 @@ def serve(app: FastAPI, taken: socket.socket, started: Callable[[], None]) -> No
         taken: what `listen_at` gives; it is closed.
         started: called once requests are taken.
     """
+    server_of(app, started).run([taken])
+
+
+def server_of(app: FastAPI, started: Callable[[], None]) -> uvicorn.Server:
+    """A server that is not started yet, for whoever runs it otherwise, such as in a thread."""
     service: Service = app.state.service
     config = uvicorn.Config(
         app,
@@ -71,7 +76,7 @@ def serve(app: FastAPI, taken: socket.socket, started: Callable[[], None]) -> No
         forwarded_allow_ips="127.0.0.1,::1",
         timeout_graceful_shutdown=CLOSE_S,
     )
-    _Server(config, service, started).run([taken])
+    return _Server(config, service, started)
 
 
 class _Server(uvicorn.Server):

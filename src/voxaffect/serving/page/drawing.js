@@ -1,9 +1,10 @@
 // What the page draws: bars, waveforms, what is heard when. Nothing is computed but places.
 
-const SUM_RATE = 8000;
+const DRAWN_RATE = 8000;
+const NAME_WIDTH = 64; // pixels that a class's name needs; narrower stretches show its letter
 
 export const colour = (name) => `var(--${name.replaceAll(" ", "-")}, var(--wave))`;
-export const percent = (value) => `${Math.round(100 * value)} %`;
+export const percent = (value) => `${Math.round(100 * value)}\u00a0%`;
 
 export function clock(seconds) {
   const tenths = Math.round(10 * seconds);
@@ -37,11 +38,10 @@ export function drawBars(place, probabilities) {
 
 function bar(name) {
   const fill = element("span", { class: "fill" });
-  const row = element("div", { class: "bar", "data-name": name, own: name },
+  return element("div", { class: "bar", "data-name": name, own: name },
     element("span", { class: "name" }, name),
     element("span", { class: "rail", "aria-hidden": "true" }, fill),
     element("span", { class: "value" }));
-  return row;
 }
 
 /** A canvas with as many points as the screen has. */
@@ -62,7 +62,7 @@ function ink(canvas, variable) {
 /** The samples of a file, if the browser can decode it. */
 export async function decoded(file) {
   try {
-    const context = new OfflineAudioContext(1, 1, SUM_RATE);
+    const context = new OfflineAudioContext(1, 1, DRAWN_RATE);
     const buffer = await context.decodeAudioData(await file.arrayBuffer());
     return buffer.getChannelData(0);
   } catch {
@@ -102,13 +102,12 @@ export function drawLevels(canvas, levels) {
 }
 
 /** Posteriors of every frame, stacked. */
-export function drawFrames(canvas, times, posteriors, names, duration) {
+export function drawFrames(canvas, posteriors, names) {
   const context = prepared(canvas);
   const { width, height } = canvas;
-  if (!times.length) return;
-  for (let x = 0; x < width; x += 1) {
-    const first = Math.floor(x / width * times.length);
-    const last = Math.max(first + 1, Math.floor((x + 1) / width * times.length));
+    for (let x = 0; x < width; x += 1) {
+    const first = Math.floor(x / width * posteriors.length);
+    const last = Math.max(first + 1, Math.floor((x + 1) / width * posteriors.length));
     const rows = posteriors.slice(first, last);
     let top = 0;
     names.forEach((name, c) => {
@@ -124,7 +123,7 @@ export function drawFrames(canvas, times, posteriors, names, duration) {
 export function drawStrip(place, utterances, duration) {
   place.replaceChildren(...utterances.map(({ start_s: start, end_s: end, emotion }) => {
     const stretch = element("span", { own: emotion, ...(emotion === "sad" && { class: "deep" }) },
-      (end - start) / duration > 0.08 ? emotion : emotion[0]);
+      (end - start) / duration * place.clientWidth > NAME_WIDTH ? emotion : emotion[0]);
     stretch.style.left = `${100 * start / duration}%`;
     stretch.style.width = `${100 * (end - start) / duration}%`;
     return stretch;

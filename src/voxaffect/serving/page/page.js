@@ -111,7 +111,7 @@ function drawTime() {
   const names = Object.keys(shown.utterances[0].probabilities);
   at("frames").hidden = shown.whole === null;
   if (shown.whole !== null) {
-    drawFrames(at("frames"), shown.whole.times_s, shown.whole.posteriors, names);
+    drawFrames(at("frames"), shown.whole.posteriors, names);
   }
   drawLegend(at("legend"), names);
 }
@@ -157,7 +157,8 @@ addEventListener("resize", drawTime);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawTime);
 
 function showTable(utterances) {
-  const head = ["From", "To", "Emotion", "Probability", "Warnings"];
+  const warned = utterances.some(({ warnings }) => warnings.length);
+  const head = ["From", "To", "Emotion", "Probability", ...(warned ? ["Warnings"] : [])];
   const rows = utterances.map((utterance) => {
     const from = element("button", { type: "button" }, clock(utterance.start_s));
     from.setAttribute("aria-label", `Go to ${clock(utterance.start_s)}`);
@@ -167,7 +168,7 @@ function showTable(utterances) {
       element("td", {}, clock(utterance.end_s)),
       element("td", { class: "swatch" }, utterance.emotion),
       element("td", {}, percent(best(utterance))),
-      element("td", {}, utterance.warnings.map(({ text }) => text).join("; ")));
+      ...(warned ? [element("td", {}, utterance.warnings.map(({ text }) => text).join("; "))] : []));
   });
   at("said").replaceChildren(element("table", {},
     element("thead", {}, element("tr", {}, ...head.map((name) => element("th", { scope: "col" }, name)))),
