@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +18,6 @@ from voxaffect.listening.endpoint import Endpointer
 from voxaffect.listening.listener import Listener
 from voxaffect.listening.live import LiveAnswer, LiveRecognizer, LiveSettings, LiveStream
 from voxaffect.listening.pacer import Pacer
-from voxaffect.prediction import Prediction
 from voxaffect.recognizer import Recognizer
 from voxaffect.serving.admission import Gate, Rates
 from voxaffect.serving.asking import (
@@ -39,6 +39,7 @@ ANSWER_EVERY_S = 0.2
 
 Told = Callable[[LiveAnswer], None]
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 
 class Service:
@@ -167,14 +168,13 @@ class Service:
 
     async def _warm_up(self) -> None:
         """Answer a probe on each of the ways, so that all is loaded and compiled."""
-        self._probe = await asyncio.wrap_future(self._batcher.submit(Waveform(_hiss(), "probe")))
-        await self.computed(_listen, self.live)
-        self._is_warm = True
-
-    @property
-    def probe(self) -> Prediction:
-        """What the model says of a hiss; told only that it does."""
-        return self._probe
+        try:
+            await asyncio.wrap_future(self._batcher.submit(Waveform(_hiss(), "probe")))
+            await self.computed(_listen, self.live)
+        except Exception:
+            logger.exception("the model does not answer; this service will never be ready")
+        else:
+            self._is_warm = True
 
     def _watch(self) -> None:
         watch = self.metrics.watch
@@ -201,7 +201,7 @@ def _listen(live: LiveRecognizer) -> None:
     listener.push(_hiss())
     listener.finish()
     stream = live.open("probe")
-    stream.push(_hiss())
+    stream.push(_hiss()[: round(stream.left_s * SAMPLE_RATE_HZ)])
     stream.answer()
     stream.finish()
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO, cast
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from voxaffect.report.answers.answer import visible
 from voxaffect.serving.refusal import Refusal
@@ -34,6 +35,9 @@ WRITE_BYTES = 1 << 18
 
 ENVELOPE_BYTES = 1 << 16
 """What borders and headers of the parts of a form may take."""
+
+DISCARD_S = 1.0
+"""How long what comes beyond the limit is read and thrown away."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +134,11 @@ async def _chunks(request: Request, limits: Limits, most: int) -> AsyncGenerator
     """A body as it comes, for as long and as far as it may."""
     loop = asyncio.get_running_loop()
     until = loop.time() + limits.upload_s
-    _refuse_size(_announced(request), most, limits)
     stream, held = request.stream(), 0
+    if _announced(request) > most:
+        if "expect" not in request.headers:  # else nothing comes before it is asked for
+            await _discard(stream)
+        raise _too_large(limits)
     while True:
         left_s = until - loop.time()
         try:
@@ -142,8 +149,18 @@ async def _chunks(request: Request, limits: Limits, most: int) -> AsyncGenerator
         if chunk is None:
             return
         held += len(chunk)
-        _refuse_size(held, most, limits)
+        if held > most:
+            await _discard(stream)
+            raise _too_large(limits)
         yield chunk
+
+
+async def _discard(stream: AsyncGenerator[bytes, None]) -> None:
+    """Let a client say a little more: one that is cut off while it speaks may not hear why."""
+    with suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(DISCARD_S):
+            async for _ in stream:
+                pass
 
 
 def _announced(request: Request) -> int:
@@ -151,13 +168,13 @@ def _announced(request: Request) -> int:
     return int(length) if length.isascii() and length.isdigit() else 0
 
 
-def _refuse_size(size: int, most: int, limits: Limits) -> None:
-    if size > most:
-        raise Refusal(
-            413,
-            "body_too_large",
-            f"the body has more than {limits.max_bytes} bytes; compress the recording or split it",
-        )
+def _too_large(limits: Limits) -> Refusal:
+    return Refusal(
+        413,
+        "body_too_large",
+        f"the body has more than {limits.max_bytes} bytes; compress the recording or split it",
+        {"Connection": "close"},
+    )
 
 
 def _too_slow(limits: Limits) -> Refusal:
