@@ -424,7 +424,8 @@ def serve(
         typer.Option("--allow-host", help="Name it is called by, too; may be repeated."),
     ] = None,
     behind_proxy: Annotated[
-        bool, typer.Option("--behind-proxy", help="A proxy on this machine tells who the client is.")
+        bool,
+        typer.Option("--behind-proxy", help="A proxy on this machine tells who the client is."),
     ] = False,
     max_megabytes: Annotated[float, typer.Option(help="Largest request.")] = 64.0,
     max_minutes: Annotated[float, typer.Option(help="Longest recording, and live stream.")] = 60.0,

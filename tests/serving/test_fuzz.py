@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from benchmarks._mutations import fuzz_decoder, mutated, seeds
 from hypothesis import HealthCheck, given, settings
 from starlette.testclient import TestClient
 
-from benchmarks.serving import fuzz_decoder, mutated, seeds
 from tests.serving.conftest import Open
 from voxaffect.serving.settings import Limits
 

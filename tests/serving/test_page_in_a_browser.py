@@ -102,7 +102,7 @@ def shown(page: Page, place: str = "#bars") -> dict[str, str]:
 
 
 def _value(text: str) -> str:
-    return text.split("\n")[-1].replace("\N{NO-BREAK SPACE}", "")
+    return text.rsplit("\n", maxsplit=1)[-1].replace("\N{NO-BREAK SPACE}", "")
 
 
 def until(page: Page, expression: str) -> None:

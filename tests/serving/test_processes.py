@@ -32,7 +32,9 @@ def model(recognizer: Recognizer, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @contextmanager
-def program(model: Path, folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def program(
+    model: Path, folder: Path, *options: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`voxaffect serve` on any port, and its address; its temporary files lie in the folder."""
     command = [sys.executable, "-m", "voxaffect", "serve", "-m", str(model), "--port", "0"]
     process = subprocess.Popen(

@@ -21,6 +21,7 @@ from voxaffect.serving.routes.page import page_router
 from voxaffect.serving.service import Service
 from voxaffect.serving.settings import ServingSettings
 
+
 def application(recognizer: Recognizer, settings: ServingSettings | None = None) -> FastAPI:
     """A service for one recogniser, to be run by any ASGI server, such as `server.serve`.
 

@@ -22,9 +22,7 @@ from voxaffect.serving.settings import ServingSettings, is_loopback
 
 logger = logging.getLogger(__name__)
 
-FAULT = Refusal(
-    500, "fault", "the service has a fault; tell whoever runs it to look into its log"
-)
+FAULT = Refusal(500, "fault", "the service has a fault; tell whoever runs it to look into its log")
 API = "/v1/"
 LIVE = "/v1/live"
 GUARDED = (API, "/metrics")

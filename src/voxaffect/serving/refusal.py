@@ -13,7 +13,7 @@ AGAIN_S = 1
 """Seconds after which a client that was refused for want of room may come again."""
 
 
-class Refusal(VoxaffectError):
+class Refusal(VoxaffectError):  # noqa: N818 a client is refused, nothing failed
     """A request that is not answered.
 
     Args:

@@ -178,7 +178,9 @@ class Service:
 
     def _watch(self) -> None:
         watch = self.metrics.watch
-        watch("requests_inside", "Requests that wait for their answer.", lambda: self.requests.inside)
+        watch(
+            "requests_inside", "Requests that wait for their answer.", lambda: self.requests.inside
+        )
         watch("live_streams", "Live streams that are open.", lambda: self.streams.inside)
         watch("queue", "Recordings that wait for a batch.", lambda: len(self._batcher))
 

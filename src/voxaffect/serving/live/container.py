@@ -50,7 +50,9 @@ class ContainerStream:
         self._ended = self._dropped = False
         self._is_hungry = False
         self._fault: AudioError | None = None
-        self._thread = threading.Thread(target=self._decode, name="voxaffect-container", daemon=True)
+        self._thread = threading.Thread(
+            target=self._decode, name="voxaffect-container", daemon=True
+        )
         self._thread.start()
 
     def push(self, data: bytes) -> Floats:
@@ -169,7 +171,9 @@ class ContainerStream:
             return "mov"
         if not head or self._dropped:
             return None
-        raise AudioError(f"{self._name}: is no WebM, Matroska, Ogg or MP4; record it as one of them")
+        raise AudioError(
+            f"{self._name}: is no WebM, Matroska, Ogg or MP4; record it as one of them"
+        )
 
     def _put(self, samples: Floats) -> None:
         if fault := sample_fault(samples):

@@ -22,7 +22,7 @@ async def healthz() -> Status:
 
 @router.get("/readyz", responses=refusals(503))
 async def readyz(request: Request) -> Status:
-    """Whether it takes work: the model is loaded and has answered, and nobody has told it to stop."""
+    """Whether it takes work: the model has answered, and nobody has told it to stop."""
     service = cast(Service, request.app.state.service)
     service.refuse_unless_ready()
     service.refuse_failed()

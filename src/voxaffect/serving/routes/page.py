@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -73,7 +74,7 @@ def colours() -> str:
     return ":root {" + "".join(f" --{name}: {colour};" for name, colour in named.items()) + " }\n"
 
 
-def _giving(asset: Asset):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _giving(asset: Asset) -> Callable[[Request], Awaitable[Response]]:
     async def give(request: Request) -> Response:
         return asset.response(request)
 
