@@ -36,6 +36,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("evaluation",),
     ("report",),
     ("config",),
+    ("serving",),
     ("commands",),
     ("cli",),
     ("__main__",),
@@ -71,6 +72,9 @@ DOORS = {
     ("recognizer", "prediction"),
     ("recognizer", "recording"),
 }
+
+# Rooms that need an extra as a whole; whoever opens their door looks whether it is there.
+EXTRA_ROOMS = {"serving": {"fastapi", "h11", "prometheus_client", "starlette", "uvicorn"}}
 
 IMPORT_NAME = {"scikit-learn": "sklearn"}  # where it differs from the distribution's
 SERIALISERS = {"pickle", "cloudpickle", "dill", "shelve", "marshal"}
@@ -191,7 +195,7 @@ def optional_at_import(modules: Modules) -> list[str]:
         f"{name} imports {target} at module level"
         for name, tree in modules.items()
         for target in imported_names(name, runs_at_import(tree))
-        if target.split(".")[0] not in known
+        if target.split(".")[0] not in known | EXTRA_ROOMS.get(room(name), set())
     )
 
 

@@ -419,6 +419,74 @@ def export(
     exporting.export(model, out)
 
 
+@app.command()
+def serve(
+    model: Annotated[Path, typer.Option("--model", "-m", help="Folder that train wrote.")],
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; this machine only unless you say otherwise.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 is any that is free.")] = 8000,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file", help="File with the token clients must show; or VOXAFFECT_TOKEN."
+        ),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option("--allow-origin", help="Web page elsewhere that may ask; may be repeated."),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", help="Name it is called by, too; may be repeated."),
+    ] = None,
+    behind_proxy: Annotated[
+        bool,
+        typer.Option("--behind-proxy", help="A proxy on this machine tells who the client is."),
+    ] = False,
+    max_megabytes: Annotated[float, typer.Option(help="Largest request.")] = 64.0,
+    max_minutes: Annotated[float, typer.Option(help="Longest recording, and live stream.")] = 60.0,
+    max_requests: Annotated[int, typer.Option(help="Requests at a time.")] = 64,
+    max_streams: Annotated[int, typer.Option(help="Live streams at a time.")] = 256,
+    rate: Annotated[float, typer.Option(help="Requests a second of one client.")] = 20.0,
+    workers: Annotated[int, typer.Option(min=0, help="Threads that compute; 0 is one a core.")] = 0,
+) -> None:
+    """Serve a recogniser over HTTP and WebSocket, with a page to try it in the browser.
+
+    Needs the extra serve: pip install 'voxaffect[serve]'
+
+        voxaffect serve -m models/open
+
+        curl -s --data-binary @clip.wav http://localhost:8000/v1/predict
+
+    Then open http://localhost:8000 to drop a file or to speak. Nothing that is sent is kept. Ctrl-C
+    or SIGTERM stops it: what it has taken is answered, what comes then is refused.
+
+    Others can reach it only with --host, and then it should have a token and a proxy that encrypts;
+    docs/serving.md tells how, and all limits.
+    """
+    from voxaffect.commands import serving
+
+    serving.serve(
+        model,
+        host=host,
+        port=port,
+        token_file=token_file,
+        origins=allow_origin or [],
+        hosts=allow_host or [],
+        behind_proxy=behind_proxy,
+        n_workers=workers,
+        limits={
+            "max_bytes": round(max_megabytes * 1024**2),
+            "recording_s": max_minutes * 60,
+            "live_s": max_minutes * 60,
+            "requests": max_requests,
+            "live_streams": max_streams,
+            "rate_per_s": rate,
+        },
+    )
+
+
 @corpora_app.command("list")
 def corpora_list() -> None:
     """List the corpora that can be read, with language, style and licence."""

@@ -17,12 +17,20 @@ class AudioError(VoxaffectError):
     """A recording cannot be decoded, or holds nothing that can be analysed."""
 
 
+class RecordingLimitError(AudioError):
+    """A recording is longer or larger than is allowed here."""
+
+
 class FeatureError(VoxaffectError):
     """Frame features are missing, damaged or of the wrong kind."""
 
 
 class ListeningError(VoxaffectError):
     """A live stream is used after its end, given more than it takes, or has no source."""
+
+
+class ServingError(VoxaffectError):
+    """A service cannot be started as it was asked for."""
 
 
 class FoldError(VoxaffectError):

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from voxaffect.audio.containers import CONTAINER_SUFFIXES, Track, is_container, open_track
 from voxaffect.audio.sphere import check_sphere
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
-from voxaffect.errors import AudioError
+from voxaffect.errors import AudioError, RecordingLimitError
 
 AUDIO_SUFFIXES = CONTAINER_SUFFIXES | {
     *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".snd"),
@@ -218,7 +218,9 @@ def _check_stream(stream: BinaryIO, limits: DecodeLimits, name: str) -> None:
     if size == 0:
         raise AudioError(f"{name}: is empty (0 bytes); copy or download it again")
     if size > limits.max_bytes:
-        raise AudioError(f"{name}: has {size} bytes, more than the limit of {limits.max_bytes}")
+        raise RecordingLimitError(
+            f"{name}: has {size} bytes, more than the limit of {limits.max_bytes}"
+        )
     if head == LFS_STUB:
         raise AudioError(f"{name}: is a Git LFS pointer, not the recording; run `git lfs pull`")
 
@@ -314,7 +316,7 @@ def _check_format(rate_hz: int, n_channels: int, limits: DecodeLimits, name: str
             "its header is damaged, export it again"
         )
     if n_channels > limits.max_channels:
-        raise AudioError(
+        raise RecordingLimitError(
             f"{name}: has {n_channels} channels, more than the limit of "
             f"{limits.max_channels}; pick those that hold speech"
         )
@@ -322,7 +324,7 @@ def _check_format(rate_hz: int, n_channels: int, limits: DecodeLimits, name: str
 
 def _check_duration(duration_s: float, limits: DecodeLimits, name: str) -> None:
     if duration_s > limits.max_duration_s:
-        raise AudioError(
+        raise RecordingLimitError(
             f"{name}: {duration_s:.1f} s are more than the limit of "
             f"{limits.max_duration_s:g} s; split it"
         )

@@ -51,6 +51,11 @@ class Listener:
         """Where the utterance that is heard now began."""
         return self._start_s
 
+    @property
+    def stream(self) -> LiveStream | None:
+        """The utterance that is heard now; None between utterances."""
+        return self._stream
+
     def push(self, samples: Floats) -> list[Utterance]:
         """Take samples, float32 (n_samples,) at 16 kHz.
 

@@ -1,0 +1,121 @@
+"""serve: a recogniser over HTTP and WebSocket, and its page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from voxaffect.commands.console import errors
+from voxaffect.errors import ServingError
+
+LIBRARIES = ("fastapi", "multipart", "prometheus_client", "uvicorn", "websockets")
+"""What the extra `serve` installs, as it is imported."""
+
+VARIABLE = "VOXAFFECT_TOKEN"
+BURST_S = 3
+"""Seconds of a client's rate that it may use at once."""
+
+
+def serve(
+    model: Path,
+    *,
+    host: str,
+    port: int,
+    token_file: Path | None,
+    origins: Sequence[str],
+    hosts: Sequence[str],
+    behind_proxy: bool,
+    n_workers: int,
+    limits: Mapping[str, Any],
+) -> None:
+    """Serve a recogniser until it is told to stop.
+
+    Args:
+        model: a trained recogniser's folder.
+        host: address to listen at.
+        port: of it.
+        token_file: holds what clients must show; else the environment may.
+        origins: pages elsewhere that may ask.
+        hosts: names by which it may be called.
+        behind_proxy: whether a proxy tells who the client is.
+        n_workers: threads that compute, 0 for one a core.
+        limits: some of `Limits`, by name.
+
+    Raises:
+        ServingError: the extra is missing, a setting is impossible, or the address is taken.
+        ArtefactError: there is no such recogniser.
+    """
+    refuse_missing()
+    from voxaffect.serving.settings import Limits, ServingSettings, n_cores  # noqa: PLC0415
+
+    burst = max(1, round(BURST_S * min(limits["rate_per_s"], 1e6)))
+    settings = ServingSettings(
+        host=host,
+        port=port,
+        token=token_of(token_file, os.environ),
+        hosts=tuple(name.lower() for name in hosts),
+        origins=tuple(origin.rstrip("/") for origin in origins),
+        behind_proxy=behind_proxy,
+        n_workers=n_workers or n_cores(),
+        limits=Limits(**limits, burst=burst),
+    )
+    from voxaffect.recognizer import Recognizer  # noqa: PLC0415 (slow to load)
+    from voxaffect.serving.app import application  # noqa: PLC0415
+    from voxaffect.serving.server import listen_at  # noqa: PLC0415
+    from voxaffect.serving.server import serve as serve_on  # noqa: PLC0415
+
+    with listen_at(settings) as taken:
+        app = application(Recognizer.load(model), settings)
+        where = _url(settings.host, taken.getsockname()[1])
+        serve_on(app, taken, lambda: _tell(where, is_open=_is_open(settings)))
+
+
+def refuse_missing() -> None:
+    """Name the extra where it is not installed.
+
+    Raises:
+        ServingError: a library is missing.
+    """
+    missing = [name for name in LIBRARIES if find_spec(name) is None]
+    if missing:
+        raise ServingError(
+            f"serving needs {', '.join(missing)}: install it with pip install 'voxaffect[serve]'"
+        )
+
+
+def token_of(file: Path | None, environment: Mapping[str, str]) -> str | None:
+    """What clients must show: of the file, else of the environment; None for nothing.
+
+    Raises:
+        ServingError: the file cannot be read.
+    """
+    if file is None:
+        return environment.get(VARIABLE) or None
+    try:
+        return file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise ServingError(
+            f"{file}: the token cannot be read ({fault}); write it into that file, on one line"
+        ) from fault
+
+
+def _is_open(settings: Any) -> bool:
+    return not settings.is_local and settings.token is None
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _tell(where: str, *, is_open: bool) -> None:
+    errors.print(f"serving at {where} (Ctrl-C stops)", soft_wrap=True)
+    if is_open:
+        errors.print(
+            "whoever reaches this address can use it, since there is no token: set one with "
+            f"--token-file or {VARIABLE}",
+            style="yellow",
+            soft_wrap=True,
+        )

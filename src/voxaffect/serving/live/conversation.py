@@ -1,0 +1,171 @@
+"""One client's live stream: sound comes in, answers go out, and neither side outruns the other."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from voxaffect.errors import AudioError
+from voxaffect.listening.listener import Utterance
+from voxaffect.listening.live import LiveAnswer, LiveStream
+from voxaffect.prediction import Prediction
+from voxaffect.serving.live import words
+from voxaffect.serving.live.ear import Ear
+from voxaffect.serving.live.hello import Hello
+from voxaffect.serving.refusal import Refusal, of_recording
+from voxaffect.serving.service import Service
+
+AHEAD_S = 5.0
+"""Sound that may have come and not been heard: a client that sends faster has to wait."""
+
+END = {"type": "end"}
+"""The message by which a client ends its sound and asks for the last answer."""
+
+
+class Gone(Exception):  # noqa: N818 no fault of anyone
+    """The client is not there any more."""
+
+
+class Conversation:
+    """Hears one client and answers.
+
+    Args:
+        service: hears with.
+        websocket: of the client, accepted.
+        hello: what it said.
+    """
+
+    def __init__(self, service: Service, websocket: WebSocket, hello: Hello) -> None:
+        self._service, self._websocket = service, websocket
+        self._limits = service.settings.limits
+        self._ear = Ear(service.live, hello, self._limits.live_s)
+        self._followed: LiveStream | None = None
+        self._latest: LiveAnswer | None = None  # the newest is told, those that it overtook are not
+        self._news = asyncio.Event()
+        self._speaking = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Hear until the client has said all, leaves, says too much, or the service is to stop.
+
+        Raises:
+            Refusal: the client did what it may not.
+            Gone: it left.
+        """
+        teller = asyncio.create_task(self._tell_interims())
+        try:
+            await self._say(words.ready())
+            await self._hear()
+            await self._conclude()
+        except AudioError as fault:
+            raise of_recording(fault) from fault
+        finally:
+            teller.cancel()
+            self._follow(None)
+            self._ear.drop()
+            await asyncio.wait([teller])
+
+    async def _hear(self) -> None:
+        stopping = asyncio.create_task(self._service.draining.wait())
+        try:
+            while (data := await self._next(stopping)) is not None:
+                await self._say_finals(await self._service.computed(self._ear.push, data))
+                self._follow(self._ear.stream)
+                await self._keep_up()
+                if self._ear.is_full:
+                    return
+        finally:
+            stopping.cancel()
+
+    async def _next(self, stopping: asyncio.Task[bool]) -> bytes | None:
+        """The next bytes; None where no more come, or no more are heard."""
+        coming = asyncio.ensure_future(self._websocket.receive())
+        await asyncio.wait(
+            {coming, stopping}, timeout=self._limits.idle_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not coming.done():
+            coming.cancel()
+            if stopping.done():
+                return None
+            raise Refusal(
+                408, "idle", f"nothing came for {self._limits.idle_s:g} s; send sound, or the end"
+            )
+        return _sound(coming.result())
+
+    async def _keep_up(self) -> None:
+        while self._followed is not None and self._followed.unheard_s > AHEAD_S:
+            self._service.refuse_failed()
+            await asyncio.sleep(0.02)
+
+    async def _conclude(self) -> None:
+        """Say the last answers, and why there will be no more where the client wanted more."""
+        self._follow(None)
+        await self._say_finals(await self._service.computed(self._ear.finish))
+        if self._ear.is_full:
+            most = self._limits.live_s
+            raise Refusal(413, "too_long", f"{most:g} s were heard, no more are; connect anew")
+        if self._service.draining.is_set():
+            raise Refusal(503, "stopping", "the service is to stop; connect when it runs anew")
+        await self._say(words.end())
+
+    async def _say_finals(self, ended: Sequence[Utterance]) -> None:
+        for utterance in ended:
+            if isinstance(utterance.outcome, Prediction):
+                self._service.metrics.audio("/v1/live", utterance.outcome.duration_s)
+            await self._say(words.final(utterance))
+
+    def _follow(self, stream: LiveStream | None) -> None:
+        if stream is self._followed:
+            return
+        if self._followed is not None:
+            self._service.leave(self._followed)
+        self._followed, self._latest = stream, None
+        if stream is not None:
+            self._service.follow(stream, self._note)
+
+    def _note(self, answer: LiveAnswer) -> None:
+        self._latest = answer
+        self._news.set()
+
+    async def _tell_interims(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            if self._latest is not None:
+                await self._say(words.interim(self._ear.start_s, self._latest))
+
+    async def _say(self, text: str) -> None:
+        """Send a message to a client that reads."""
+        try:
+            async with self._speaking, asyncio.timeout(self._limits.idle_s):
+                await self._websocket.send_text(text)
+        except (TimeoutError, WebSocketDisconnect, RuntimeError) as fault:
+            raise Gone from fault
+
+
+def _sound(message: dict[str, object]) -> bytes | None:
+    """The bytes of a message, None if it is the end.
+
+    Raises:
+        Refusal: it is neither.
+        Gone: it says that the client left.
+    """
+    if message["type"] == "websocket.disconnect":
+        raise Gone
+    data, text = message.get("bytes"), message.get("text")
+    if isinstance(data, bytes):
+        return data
+    if isinstance(text, str) and _is_end(text):
+        return None
+    raise Refusal(
+        422, "bad_message", 'after the hello send binary messages, or {"type": "end"} at the end'
+    )
+
+
+def _is_end(text: str) -> bool:
+    try:
+        return bool(json.loads(text) == END)
+    except ValueError:
+        return False

@@ -1,0 +1,135 @@
+// What the page draws: bars, waveforms, what is heard when. Nothing is computed but places.
+
+const DRAWN_RATE = 8000;
+const NAME_WIDTH = 64; // pixels that a class's name needs; narrower stretches show its letter
+
+export const colour = (name) => `var(--${name.replaceAll(" ", "-")}, var(--wave))`;
+export const percent = (value) => `${Math.round(100 * value)}\u00a0%`;
+
+export function clock(seconds) {
+  const tenths = Math.round(10 * seconds);
+  return `${Math.floor(tenths / 600)}:${String(Math.floor(tenths / 10) % 60).padStart(2, "0")}.${tenths % 10}`;
+}
+
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "own") made.style.setProperty("--own", colour(value));
+    else made.setAttribute(name, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+/** A bar for each class; bars that are there already move. */
+export function drawBars(place, probabilities) {
+  const best = Math.max(...Object.values(probabilities));
+  const names = Object.keys(probabilities);
+  if ([...place.children].map((bar) => bar.dataset.name).join() !== names.join()) {
+    place.replaceChildren(...names.map(bar));
+  }
+  for (const row of place.children) {
+    const value = probabilities[row.dataset.name];
+    row.classList.toggle("first", value === best && value > 0);
+    row.querySelector(".fill").style.transform = `scaleX(${value})`;
+    row.querySelector(".value").textContent = percent(value);
+  }
+}
+
+function bar(name) {
+  const fill = element("span", { class: "fill" });
+  return element("div", { class: "bar", "data-name": name, own: name },
+    element("span", { class: "name" }, name),
+    element("span", { class: "rail", "aria-hidden": "true" }, fill),
+    element("span", { class: "value" }));
+}
+
+/** A canvas with as many points as the screen has. */
+function prepared(canvas) {
+  const scale = devicePixelRatio || 1;
+  canvas.width = Math.max(1, Math.round(canvas.clientWidth * scale));
+  canvas.height = Math.max(1, Math.round(canvas.clientHeight * scale));
+  return canvas.getContext("2d");
+}
+
+const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function ink(canvas, variable) {
+  canvas.style.color = `var(${variable})`; // light-dark() is resolved where it is used
+  return getComputedStyle(canvas).color;
+}
+
+/** The samples of a file, if the browser can decode it. */
+export async function decoded(file) {
+  try {
+    const context = new OfflineAudioContext(1, 1, DRAWN_RATE);
+    const buffer = await context.decodeAudioData(await file.arrayBuffer());
+    return buffer.getChannelData(0);
+  } catch {
+    return null;
+  }
+}
+
+/** A waveform: the least and the greatest sample of each column. */
+export function drawWave(canvas, samples) {
+  const context = prepared(canvas);
+  const { width, height } = canvas;
+  context.fillStyle = ink(canvas, "--wave");
+  const peak = samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 1e-4);
+  const step = samples.length / width;
+  for (let x = 0; x < width; x += 1) {
+    let [low, high] = [0, 0];
+    for (let i = Math.floor(x * step); i < (x + 1) * step && i < samples.length; i += 1) {
+      low = Math.min(low, samples[i]);
+      high = Math.max(high, samples[i]);
+    }
+    const [top, bottom] = [high, low].map((value) => (1 - 0.94 * value / peak) * height / 2);
+    context.fillRect(x, top, 1, Math.max(1, bottom - top));
+  }
+}
+
+/** Levels of the last blocks, the newest at the right. */
+export function drawLevels(canvas, levels) {
+  const context = prepared(canvas);
+  const { width, height } = canvas;
+  const bar = 4 * (devicePixelRatio || 1);
+  context.fillStyle = ink(canvas, "--wave");
+  const seen = levels.slice(-Math.floor(width / bar));
+  seen.forEach((level, i) => {
+    const size = Math.max(2, Math.min(1, 3 * Math.sqrt(level)) * height);
+    context.fillRect(width - (seen.length - i) * bar, (height - size) / 2, bar - 2, size);
+  });
+}
+
+/** Posteriors of every frame, stacked. */
+export function drawFrames(canvas, posteriors, names) {
+  const context = prepared(canvas);
+  const { width, height } = canvas;
+    for (let x = 0; x < width; x += 1) {
+    const first = Math.floor(x / width * posteriors.length);
+    const last = Math.max(first + 1, Math.floor((x + 1) / width * posteriors.length));
+    const rows = posteriors.slice(first, last);
+    let top = 0;
+    names.forEach((name, c) => {
+      const mean = rows.reduce((sum, row) => sum + row[c], 0) / rows.length;
+      context.fillStyle = style(`--${name}`);
+      context.fillRect(x, top * height, 1, mean * height + 1);
+      top += mean;
+    });
+  }
+}
+
+/** A coloured stretch for each utterance. */
+export function drawStrip(place, utterances, duration) {
+  place.replaceChildren(...utterances.map(({ start_s: start, end_s: end, emotion }) => {
+    const stretch = element("span", { own: emotion, ...(emotion === "sad" && { class: "deep" }) },
+      (end - start) / duration * place.clientWidth > NAME_WIDTH ? emotion : emotion[0]);
+    stretch.style.left = `${100 * start / duration}%`;
+    stretch.style.width = `${100 * (end - start) / duration}%`;
+    return stretch;
+  }));
+}
+
+export function drawLegend(place, names) {
+  place.replaceChildren(...names.map((name) => element("li", { own: name }, name)));
+}

@@ -1,0 +1,213 @@
+"""What all requests share: one model, its workers, who is inside, and how far its life has come."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any, TypeVar
+
+import numpy as np
+
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
+from voxaffect.errors import AudioError
+from voxaffect.listening.endpoint import Endpointer
+from voxaffect.listening.listener import Listener
+from voxaffect.listening.live import LiveAnswer, LiveRecognizer, LiveSettings, LiveStream
+from voxaffect.listening.pacer import Pacer
+from voxaffect.recognizer import Recognizer
+from voxaffect.serving.admission import Gate, Rates
+from voxaffect.serving.asking import (
+    Question,
+    timeline_of_upload,
+    timeline_text,
+    waveform_of_upload,
+    whole_text,
+)
+from voxaffect.serving.batching import Batcher
+from voxaffect.serving.deadline import Deadline
+from voxaffect.serving.metrics import Metrics
+from voxaffect.serving.refusal import Refusal, busy, of_recording
+from voxaffect.serving.settings import ServingSettings
+from voxaffect.serving.uploads import Upload
+
+ANSWER_EVERY_S = 0.2
+"""Time between two answers of a live stream: five a second."""
+
+Told = Callable[[LiveAnswer], None]
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+
+class Service:
+    """A recogniser at work for many clients. All methods are called by the event loop's thread.
+
+    Args:
+        recognizer: a trained one.
+        settings: how much is taken.
+
+    Attributes:
+        draining: set once nothing new is taken.
+        requests: requests for an answer that are inside.
+        streams: live streams that are inside.
+    """
+
+    def __init__(self, recognizer: Recognizer, settings: ServingSettings) -> None:
+        limits = settings.limits
+        self.recognizer, self.settings, self.metrics = recognizer, settings, Metrics()
+        self.requests = Gate(limits.requests, "requests")
+        self.streams = Gate(limits.live_streams, "live streams")
+        self.rates = Rates(limits.rate_per_s, limits.burst, time.monotonic)
+        self.live = LiveRecognizer(recognizer, LiveSettings(longest_s=limits.utterance_s))
+        self.draining = asyncio.Event()
+        self._is_warm = False
+        self._followers: dict[LiveStream, Told] = {}
+        self._stack = ExitStack()
+
+    def start(self) -> None:
+        """Start the workers, and warm them up meanwhile."""
+        n = self.settings.n_workers
+        self._loop = asyncio.get_running_loop()
+        self._batcher = Batcher(self.recognizer, n, self.metrics.batch)
+        self._stack.callback(self._batcher.close)
+        self._pacer = Pacer(self.live, self._tell, every_s=ANSWER_EVERY_S, n_threads=n)
+        self._stack.enter_context(self._pacer)
+        # Timelines wait for batches, so they have threads of their own: decoding goes on meanwhile.
+        self._decoders, self._cutters, self._ears = (
+            self._stack.enter_context(ThreadPoolExecutor(n, f"voxaffect-{name}"))
+            for name in ("decode", "timeline", "live")
+        )
+        self._watch()
+        self._warming = asyncio.create_task(self._warm_up())
+
+    async def stop(self) -> None:
+        """Take nothing more, and end the workers."""
+        self.draining.set()
+        await asyncio.wait([self._warming])
+        await asyncio.to_thread(self._stack.close)
+
+    async def drained(self) -> None:
+        """Take nothing more, and wait until all are answered that were taken, but not for ever."""
+        self.draining.set()
+        until = Deadline.after(self.settings.limits.shutdown_s)
+        while self.requests.inside + self.streams.inside and until.left_s:
+            await asyncio.sleep(0.02)
+
+    def refuse_unless_ready(self) -> None:
+        """Whether an answer can be given.
+
+        Raises:
+            Refusal: the service is starting or is to stop, or a part of it has failed.
+        """
+        if self.draining.is_set():
+            raise busy("stopping", "the service is to stop; try again when it runs anew")
+        if not self._is_warm:
+            raise busy("starting", "the service is starting; try again in some seconds")
+
+    async def answer(self, upload: Upload, question: Question) -> str:
+        """The text of the answer for an upload, which is closed when nobody needs it any more.
+
+        Raises:
+            Refusal: the recording cannot be used, or there is no answer in time.
+        """
+        deadline = Deadline.after(self.settings.limits.answer_s)
+        work = self._timeline if question.timeline else self._whole
+        try:
+            async with asyncio.timeout(deadline.within_s):
+                return await work(upload, question, deadline)
+        except AudioError as fault:
+            raise of_recording(fault) from fault
+        except TimeoutError:
+            raise deadline.missed() from None
+
+    async def _whole(self, upload: Upload, question: Question, deadline: Deadline) -> str:
+        limits = self.settings.limits
+        waveform = await self._with(
+            upload, self._decoders.submit(waveform_of_upload, upload, limits, deadline)
+        )
+        self.metrics.audio("/v1/predict", waveform.duration_s)
+        prediction = await asyncio.wrap_future(self._batcher.submit(waveform))
+        return await self.computed(whole_text, question, upload.name, prediction)
+
+    async def _timeline(self, upload: Upload, question: Question, deadline: Deadline) -> str:
+        limits = self.settings.limits
+        found, faults = await self._with(
+            upload,
+            self._cutters.submit(timeline_of_upload, upload, self._batcher, limits, deadline),
+        )
+        self.metrics.audio("/v1/predict", found.track.duration_s)
+        return await self.computed(timeline_text, question, upload.name, found, faults)
+
+    async def _with(self, upload: Upload, work: Future[T]) -> T:
+        """What a thread makes of an upload; it is closed by the thread, whoever still waits."""
+        work.add_done_callback(lambda _: upload.close())
+        return await asyncio.wrap_future(work)
+
+    async def computed(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What a thread makes of something; the event loop goes on meanwhile."""
+        return await self._loop.run_in_executor(self._ears, work, *arguments)
+
+    def follow(self, stream: LiveStream, told: Told) -> None:
+        """Have somebody told of a live stream's new answers, in the event loop's thread."""
+        self._followers[stream] = told
+
+    def leave(self, stream: LiveStream) -> None:
+        """Have nobody told of it any more."""
+        self._followers.pop(stream, None)
+
+    def _tell(self, streams: Sequence[LiveStream], answers: Sequence[LiveAnswer]) -> None:
+        self._loop.call_soon_threadsafe(self._pass_on, list(zip(streams, answers, strict=True)))
+
+    def _pass_on(self, news: Sequence[tuple[LiveStream, LiveAnswer]]) -> None:
+        for stream, answer in news:
+            if stream in self._followers:
+                self._followers[stream](answer)
+
+    async def _warm_up(self) -> None:
+        """Answer a probe on each of the ways, so that all is loaded and compiled."""
+        try:
+            await asyncio.wrap_future(self._batcher.submit(Waveform(_hiss(), "probe")))
+            await self.computed(_listen, self.live)
+        except Exception:
+            logger.exception("the model does not answer; this service will never be ready")
+        else:
+            self._is_warm = True
+
+    def _watch(self) -> None:
+        watch = self.metrics.watch
+        watch(
+            "requests_inside", "Requests that wait for their answer.", lambda: self.requests.inside
+        )
+        watch("live_streams", "Live streams that are open.", lambda: self.streams.inside)
+        watch("queue", "Recordings that wait for a batch.", lambda: len(self._batcher))
+
+    def refuse_failed(self) -> None:
+        """Whether all its parts work.
+
+        Raises:
+            Refusal: the thread that hears live streams has failed.
+        """
+        try:
+            self._pacer.refuse_failed()
+        except Exception as failure:
+            raise Refusal(503, "failed", "live streams are not heard; restart the service") from (
+                failure
+            )
+
+
+def _listen(live: LiveRecognizer) -> None:
+    listener = Listener(live, Endpointer())
+    listener.push(_hiss())
+    listener.finish()
+    stream = live.open("probe")
+    stream.push(_hiss()[: round(stream.left_s * SAMPLE_RATE_HZ)])
+    stream.answer()
+    stream.finish()
+
+
+def _hiss() -> np.ndarray[Any, np.dtype[np.float32]]:
+    noise = np.random.default_rng(0).normal(scale=0.01, size=2 * SAMPLE_RATE_HZ)
+    return noise.astype(np.float32)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.serving.speech import learned
+from voxaffect.recognizer import Recognizer
+from voxaffect.serving.app import application
+from voxaffect.serving.settings import Limits, ServingSettings
+
+Open = Callable[..., TestClient]
+
+
+@pytest.fixture(scope="session")
+def recognizer() -> Recognizer:
+    return learned()
+
+
+@pytest.fixture
+def serve(recognizer: Recognizer) -> Iterator[Open]:
+    """Opens services with settings and limits of their own; each is ready."""
+    with ExitStack() as stack:
+
+        def opened(limits: Limits | None = None, **settings: object) -> TestClient:
+            made = ServingSettings(limits=limits or Limits(burst=10_000), **settings)  # type: ignore[arg-type]
+            app = application(recognizer, made)
+            client = TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
+            return stack.enter_context(ready(client))
+
+        yield opened
+
+
+@contextmanager
+def ready(client: TestClient) -> Iterator[TestClient]:
+    """A service that is running and warm."""
+    with client:
+        until = time.monotonic() + 60
+        while client.get("/readyz").status_code != 200:
+            assert time.monotonic() < until, "never ready"
+            time.sleep(0.02)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def client(recognizer: Recognizer) -> Iterator[TestClient]:
+    """One service for tests that do not change it."""
+    app = application(recognizer, ServingSettings(limits=Limits(burst=10_000)))
+    with ready(TestClient(app, base_url="http://localhost")) as opened:
+        yield opened

@@ -1,0 +1,40 @@
+"""A service on a port of its own, in a thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+
+from voxaffect.recognizer import Recognizer
+from voxaffect.serving.app import application
+from voxaffect.serving.server import listen_at, server_of
+from voxaffect.serving.settings import ServingSettings
+
+
+@contextmanager
+def running(recognizer: Recognizer, settings: ServingSettings) -> Iterator[str]:
+    """Its address, once it is ready."""
+    started = threading.Event()
+    server = server_of(application(recognizer, settings), started.set)
+    with listen_at(settings) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        thread = threading.Thread(target=server.run, args=([taken],), daemon=True)
+        thread.start()
+        try:
+            assert started.wait(30)
+            await_ready(url)
+            yield url
+        finally:
+            server.should_exit = True
+            thread.join(30)
+
+
+def await_ready(url: str) -> None:
+    until = time.monotonic() + 60
+    while httpx2.get(f"{url}/readyz").status_code != 200:
+        assert time.monotonic() < until, "never ready"
+        time.sleep(0.05)

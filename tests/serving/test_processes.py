@@ -1,0 +1,95 @@
+"""The service as a program of its own: stopped while it works, killed while it works."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import numpy as np
+import pytest
+
+from tests.serving.running import await_ready
+from tests.serving.speech import clip, wav
+from voxaffect.recognizer import Recognizer
+
+LONG = wav(np.resize(clip(41).samples, 250 * 16_000))
+
+
+@pytest.fixture(scope="module")
+def model(recognizer: Recognizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    recognizer.save(folder)
+    return folder
+
+
+@contextmanager
+def program(
+    model: Path, folder: Path, *options: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`voxaffect serve` on any port, and its address; its temporary files lie in the folder."""
+    command = [sys.executable, "-m", "voxaffect", "serve", "-m", str(model), "--port", "0"]
+    process = subprocess.Popen(
+        [*command, *options],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(folder)},
+    )
+    try:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        assert said.startswith("serving at http://127.0.0.1:"), said
+        url = said.split()[2]
+        await_ready(url)
+        yield process, url
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def post(url: str, body: bytes = LONG) -> int:
+    return httpx2.post(f"{url}/v1/predict", content=body, timeout=60).status_code
+
+
+def inside(url: str) -> int:
+    lines = httpx2.get(f"{url}/metrics").text.splitlines()
+    (line,) = [one for one in lines if one.startswith("voxaffect_requests_inside ")]
+    return round(float(line.split()[1]))
+
+
+def test_sigterm_finishes_what_was_taken_and_kill_leaves_nothing(
+    model: Path, tmp_path: Path
+) -> None:
+    with program(model, tmp_path) as (process, url), ThreadPoolExecutor(2) as pool:
+        taken = pool.submit(post, url)
+        while not inside(url) and not taken.done():
+            time.sleep(0.005)
+        process.send_signal(signal.SIGTERM)
+        assert taken.result() == 200
+        assert process.wait(30) == -signal.SIGTERM
+    with program(model, tmp_path) as (process, url), ThreadPoolExecutor(4) as pool:
+        taken_by_many = [pool.submit(post, url) for _ in range(4)]
+        while not inside(url):
+            time.sleep(0.005)
+        process.kill()
+        for one in taken_by_many:
+            with pytest.raises(httpx2.TransportError):
+                one.result()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_that_is_taken_is_named(model: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "voxaffect", "serve", "-m", str(model), "--port", port]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert f"127.0.0.1:{port} is not to be had" in ended.stderr

@@ -1,0 +1,101 @@
+"""Clients that are slow, vanish or lie, on real sockets."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+
+from tests.serving.running import running
+from tests.serving.speech import clip, wav
+from voxaffect.recognizer import Recognizer
+from voxaffect.serving import slow_heads
+from voxaffect.serving.settings import Limits, ServingSettings
+
+HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def url(recognizer: Recognizer) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slow_heads, "HEAD_S", 0.5)
+        limits = Limits(idle_s=0.5, upload_s=1.0, burst=1000)
+        with running(recognizer, ServingSettings(port=0, limits=limits)) as address:
+            yield address
+
+
+def connect(url: str) -> socket.socket:
+    parts = urlsplit(url)
+    return socket.create_connection((parts.hostname, parts.port), timeout=10)
+
+
+def all_of(connection: socket.socket) -> bytes:
+    received = b""
+    while data := connection.recv(65_536):
+        received += data
+    return received
+
+
+def test_a_body_that_stands_still_is_given_up(url: str) -> None:
+    with connect(url) as connection:
+        connection.sendall(HEAD % 1000 + b"some")
+        response = all_of(connection)
+    assert b" 408 " in response.splitlines()[0]
+    assert b"upload_too_slow" in response
+
+
+def test_a_body_that_trickles_is_given_up(url: str) -> None:
+    with connect(url) as connection:
+        connection.sendall(HEAD % 1000)
+        connection.settimeout(0.2)
+        response = b""
+        until = time.monotonic() + 10
+        while not response and time.monotonic() < until:
+            connection.sendall(b"x")
+            try:
+                response = connection.recv(65_536)
+            except TimeoutError:
+                continue
+    assert b" 408 " in response.splitlines()[0]
+
+
+def test_a_head_that_does_not_come_is_given_up(url: str) -> None:
+    with connect(url) as connection:
+        assert all_of(connection) == b""
+    with connect(url) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
+        assert all_of(connection) == b""
+
+
+def test_an_endless_body_is_stopped_at_the_limit(recognizer: Recognizer) -> None:
+    limits = Limits(max_bytes=100_000)
+    with running(recognizer, ServingSettings(port=0, limits=limits)) as url, connect(url) as line:
+        line.sendall(HEAD.replace(b"Content-Length: %d", b"Transfer-Encoding: chunked"))
+        sent = 0
+        try:
+            while sent < 10**9:
+                line.sendall(b"4000\r\n" + bytes(0x4000) + b"\r\n")
+                sent += 0x4000
+        except OSError:  # the service has hung up
+            pass
+        assert sent < 10**9
+
+
+def test_a_client_that_leaves_frees_its_place(url: str) -> None:
+    for _ in range(5):
+        with connect(url) as connection:
+            connection.sendall(HEAD % 1000 + b"some")
+    until = time.monotonic() + 10
+    while "voxaffect_requests_inside 0.0" not in httpx2.get(f"{url}/metrics").text:
+        assert time.monotonic() < until
+    assert httpx2.post(f"{url}/v1/predict", content=wav(clip(41).samples)).status_code == 200
+
+
+def test_what_is_no_http_is_refused(url: str) -> None:
+    with connect(url) as connection:
+        connection.sendall(b"\x16\x03\x01 what a day\r\n\r\n")
+        assert all_of(connection).startswith(b"HTTP/1.1 400")
