@@ -6,9 +6,9 @@
 
 Simulated clients push sound at the pace of real time, each at a time of its own within the interval
 of pushes. A delay is the time from a push to the answer that includes the frames that it completed.
-After a while a client ends its utterance, which is answered as a file, and begins another. The cores'
-share is processor time over wall time, clients and all; it includes what ends utterances. The cost
-of a single stream and the rate of a matrix product stand beside it. Run it with nothing else:
+After a while a client ends its utterance, which is answered as a file, and begins another. The
+share of the cores is processor time over wall time, clients included, and what ends utterances. The
+cost of a single stream and the rate of a matrix product stand beside it. Run it with nothing else:
 delays on busy cores say nothing.
 """
 

@@ -16,6 +16,7 @@ from voxaffect.recognizer import Recognizer
 from voxaffect.taxonomy import EMOTION, TASKS
 from voxaffect.utterance.calibration import TemperatureCalibration
 from voxaffect.utterance.elm import ExtremeLearningMachine
+from voxaffect.utterance.novelty import Novelty
 
 Floats = NDArray[np.float32]
 
@@ -49,13 +50,13 @@ def drawn(
     settings = NetSettings(trunk, weights, elm=ElmSettings(n_hidden=20, subtasks=subtasks))
     recognizer = Recognizer(settings, extractor)
     classifier, rng = recognizer.classifier, np.random.default_rng(0)
-    classifier.standardizer_ = Standardizer.fit(
-        extractor.extract([Waveform(voice(1, seed)).normalised() for seed in range(3)])
-    )
+    frames = extractor.extract([Waveform(voice(1, seed)).normalised() for seed in range(3)])
+    classifier.standardizer_ = Standardizer.fit(frames)
+    recognizer.novelty_ = Novelty.fit(frames, classifier.standardizer_, seed=0)
     classifier.net_ = MultiTaskNet.drawn(classifier.shape(len(extractor.names)), seed=1).eval()
     n_seen = sum(TASKS[task].n_classes for task in classifier.utterance_tasks)
-    classifier.elm_ = ExtremeLearningMachine(20, ridge=0.1, random_state=0).fit(
-        rng.random((80, 4 * n_seen)), np.arange(80) % EMOTION.n_classes
-    )
+    elm = ExtremeLearningMachine(20, ridge=0.1, random_state=0)
+    elm.fit(rng.random((80, 4 * n_seen)), np.arange(80) % EMOTION.n_classes)
+    classifier.elm_ = elm.learned()
     classifier.calibration_ = TemperatureCalibration(0.5)
     return recognizer

@@ -56,7 +56,7 @@ def test_an_origin_can_be_allowed(serve: Open) -> None:
 )
 def test_without_the_token_nothing_is_answered(serve: Open, shown: str | None) -> None:
     client = serve(token=TOKEN)
-    headers = {} if shown is None else {"authorization": shown.encode("latin-1")}
+    headers = {} if shown is None else {b"authorization": shown.encode("latin-1")}
     for path in ("/v1/model", "/metrics"):
         response = client.get(path, headers=headers)
         assert fault(response) == (401, "no_token")
@@ -112,4 +112,4 @@ def test_impossible_settings_are_named(settings: dict[str, object], message: str
 def test_impossible_limits_are_named(name: str) -> None:
     for value in (0, -1, float("nan"), float("inf")):
         with pytest.raises(ServingError, match=name):
-            Limits(**{name: value})
+            Limits(**{name: value})  # type: ignore[arg-type]

@@ -44,7 +44,7 @@ def compare(run_a: Path, run_b: Path, *, out: Path | None, systems: str | None) 
         }
         for name, text in texts.items():
             write_text(out / name, text)
-            console.print(f"wrote {out / name}")
+            console.print(f"wrote {out / name}", soft_wrap=True)
 
 
 def pairs(text: str) -> list[tuple[str, str]]:

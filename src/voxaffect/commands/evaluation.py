@@ -109,7 +109,7 @@ def report(folder: Path, out: Path, *, tensorboard: bool = False) -> None:
     """Write the report of a run that is there, and the events of its trainings if asked."""
     finished = RunFolder(folder).load()
     if tensorboard:
-        console.print(f"wrote {write_events(finished.results, out)}")
+        console.print(f"wrote {write_events(finished.results, out)}", soft_wrap=True)
     _show(finished, out, load_robustness(folder))
 
 
@@ -140,4 +140,4 @@ def _show(finished: Run, out: Path, robustness: Robustness | None) -> None:
     console.print(Markdown(terminal_markdown(summary)))
     for path in written:
         if path.suffix in {".html", ".md"}:
-            console.print(f"wrote {path}")
+            console.print(f"wrote {path}", soft_wrap=True)

@@ -27,4 +27,4 @@ def export(name: str, root: Path, out: Path) -> None:
     except OSError as fault:
         why = fault.strerror or fault
         raise CorpusError(f"{out}: cannot be written ({why}); choose another place") from fault
-    console.print(f"{out}: {len(corpus.utterances):,} utterances of {name}")
+    console.print(f"{out}: {len(corpus.utterances):,} utterances of {name}", soft_wrap=True)

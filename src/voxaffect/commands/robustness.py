@@ -169,4 +169,4 @@ def _write(found: Robustness, out: Path) -> None:
         written.append(write_report(summarise_run(folder.load()), out, found)[0])
     console.print(Markdown(markdown(summary(found))))
     for path in written:
-        console.print(f"wrote {path}")
+        console.print(f"wrote {path}", soft_wrap=True)

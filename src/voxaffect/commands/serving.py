@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from voxaffect.commands.console import errors
 from voxaffect.errors import ServingError
+
+if TYPE_CHECKING:
+    from voxaffect.serving.settings import Limits, ServingSettings
 
 LIBRARIES = ("fastapi", "multipart", "prometheus_client", "uvicorn", "websockets")
 """What the extra `serve` installs, as it is imported."""
@@ -51,7 +55,6 @@ def serve(
     refuse_missing()
     from voxaffect.serving.settings import Limits, ServingSettings, n_cores  # noqa: PLC0415
 
-    burst = max(1, round(BURST_S * min(limits["rate_per_s"], 1e6)))
     settings = ServingSettings(
         host=host,
         port=port,
@@ -60,7 +63,7 @@ def serve(
         origins=tuple(origin.rstrip("/") for origin in origins),
         behind_proxy=behind_proxy,
         n_workers=n_workers or n_cores(),
-        limits=Limits(**limits, burst=burst),
+        limits=with_burst(Limits(**limits)),
     )
     from voxaffect.recognizer import Recognizer  # noqa: PLC0415 (slow to load)
     from voxaffect.serving.app import application  # noqa: PLC0415
@@ -71,6 +74,11 @@ def serve(
         app = application(Recognizer.load(model), settings)
         where = _url(settings.host, taken.getsockname()[1])
         serve_on(app, taken, lambda: _tell(where, is_open=_is_open(settings)))
+
+
+def with_burst(limits: Limits) -> Limits:
+    """Limits that let a client use some seconds of its rate at once."""
+    return replace(limits, burst=max(1, round(BURST_S * limits.rate_per_s)))
 
 
 def refuse_missing() -> None:
@@ -102,7 +110,7 @@ def token_of(file: Path | None, environment: Mapping[str, str]) -> str | None:
         ) from fault
 
 
-def _is_open(settings: Any) -> bool:
+def _is_open(settings: ServingSettings) -> bool:
     return not settings.is_local and settings.token is None
 
 

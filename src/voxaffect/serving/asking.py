@@ -12,7 +12,8 @@ from typing import Any
 from voxaffect.audio.decode import Recording, open_recording, read
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError
-from voxaffect.listening.answering import Answering
+from voxaffect.listening.activity import Span
+from voxaffect.listening.answering import Answering, answer_each
 from voxaffect.listening.timeline import Timeline, timeline
 from voxaffect.prediction import Prediction
 from voxaffect.report.answers.answer import Answer, label_of
@@ -47,9 +48,12 @@ class Question:
     abstain: float | None = None
     form: str = "json"
 
-    def answer(self, name: str, prediction: Prediction, *span: float) -> Answer:
+    def answer(self, name: str, prediction: Prediction, span: Span | None = None) -> Answer:
         """A prediction under the name of the recording, or of an utterance of it."""
-        return Answer(name, label_of(prediction, self.abstain), prediction, *span)
+        label = label_of(prediction, self.abstain)
+        if span is None:
+            return Answer(name, label, prediction)
+        return Answer(name, label, prediction, span.start_s, span.end_s)
 
 
 def waveform_of_upload(upload: Upload, limits: Limits, deadline: Deadline) -> Waveform:
@@ -81,7 +85,7 @@ def timeline_of_upload(
         faults.append(str(fault))
 
     opener = partial(_opened, upload, limits, deadline, whole=False)
-    return timeline(recognizer, opener, on_fault=note), faults
+    return timeline(partial(answer_each, recognizer), opener, on_fault=note), faults
 
 
 @contextmanager
@@ -105,7 +109,7 @@ def whole_text(question: Question, name: str, prediction: Prediction) -> str:
 
 def timeline_text(question: Question, name: str, found: Timeline, faults: list[str]) -> str:
     """The answers for a recording's utterances, in the form that was asked for."""
-    answers = [question.answer(name, s.prediction, *s.span) for s in found.utterances]
+    answers = [question.answer(name, s.prediction, s.span) for s in found.utterances]
     if question.form != "json":
         form = FORMATS[question.form]
         return form.begin() + "".join(map(form.entry, answers))

@@ -118,7 +118,7 @@ async def _from_form(request: Request, limits: Limits) -> Upload:
 
 def _on_disk(upload: UploadFile) -> BinaryIO:
     """What the form's parser kept in memory or on disk, on disk: it has a number then."""
-    file = cast(BinaryIO, upload.file)
+    file = upload.file
     file.fileno()
     file.flush()
     return file

@@ -100,6 +100,7 @@ def encoded(form: str, codec: str, options: dict[str, str]) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", form, options=options) as container:
         track = container.add_stream(codec, rate=48_000, layout="mono")
+        assert isinstance(track, av.AudioStream)
         held = np.repeat(CLIP.samples, 3)
         frame = av.AudioFrame.from_ndarray(held[None], "flt", "mono")
         frame.sample_rate = 48_000

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from voxaffect.errors import AudioError
@@ -145,7 +146,7 @@ class Conversation:
             raise Gone from fault
 
 
-def _sound(message: dict[str, object]) -> bytes | None:
+def _sound(message: Message) -> bytes | None:
     """The bytes of a message, None if it is the end.
 
     Raises:
