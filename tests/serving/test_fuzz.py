@@ -29,7 +29,7 @@ def test_mutated_files_are_answered_or_refused(client: TestClient) -> None:
     for i in range(60):
         data = mutated(rng, originals)
         how = {"content": data} if i % 2 else {"files": {"file": data}}
-        response = client.post("/v1/predict", params={"timeline": i % 3 == 0}, **how)  # type: ignore[arg-type]
+        response = client.post("/v1/predict", params={"timeline": i % 3 == 0}, **how)
         assert response.status_code in ANSWERS, data[:200]
 
 
