@@ -68,6 +68,7 @@ def server_of(app: FastAPI, started: Callable[[], None]) -> uvicorn.Server:
         http=PromptProtocol,
         ws="websockets-sansio",
         ws_max_size=MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # sound hardly shrinks, and unpacking costs the event loop
         backlog=BACKLOG,
         log_level=logging.WARNING,
         access_log=False,
