@@ -74,7 +74,9 @@ def train(
             recognizer.fit(train_set, dev_set, seed=seed, on_epoch=ended)
     if is_first:
         recognizer.save(out)
-        console.print(f"wrote {out}: {system.name}, {recognizer.classifier.summary()}", soft_wrap=True)
+        console.print(
+            f"wrote {out}: {system.name}, {recognizer.classifier.summary()}", soft_wrap=True
+        )
 
 
 def _beginning(
