@@ -84,6 +84,24 @@ def test_a_saved_recogniser_answers_the_same(trunk: TrunkSettings, tmp_path: Pat
         np.testing.assert_array_equal(before.timeline, after.timeline)
 
 
+@pytest.mark.parametrize("trunk", TRUNKS, ids=str)
+def test_half_precision_takes_half_the_space_and_moves_answers_little(
+    trunk: TrunkSettings, tmp_path: Path
+) -> None:
+    recognizer = trained(trunk)
+    heard = [tone(30), tone(31)]
+    sizes, answers = [], []
+    for half in (False, True):
+        recognizer.save(tmp_path / str(half), half=half)
+        (weights,) = (tmp_path / str(half)).glob("*.safetensors")
+        sizes.append(weights.stat().st_size)
+        loaded = Recognizer.load(tmp_path / str(half))
+        answers.append([list(p.probabilities.values()) for p in loaded.predict(heard)])
+    n_weights = sum(p.numel() for p in recognizer.classifier.net_.parameters())
+    assert sizes[0] - sizes[1] == pytest.approx(2 * n_weights, abs=64)
+    np.testing.assert_allclose(answers[0], answers[1], atol=0.01)
+
+
 def test_a_prediction_says_everything_once(recognizer: Recognizer) -> None:
     prediction = recognizer.predict([tone(30)])[0]
     assert prediction.label == max(

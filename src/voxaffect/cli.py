@@ -227,6 +227,9 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and dropout.")] = 0,
     tensorboard: Tensorboard = False,
+    half: Annotated[
+        bool, typer.Option("--half", help="Save weights in half precision, in half the space.")
+    ] = False,
     jobs: Jobs = 0,
     backend: On = Backend.loky,
     address: Address = None,
@@ -241,7 +244,8 @@ def train(
     changes is shown for speakers who were held out, before and after.
     """
     if base is not None:
-        refused = {"--system": system, "--address": address, "--tensorboard": tensorboard or None}
+        flags = {"--tensorboard": tensorboard or None, "--half": half or None}
+        refused = {"--system": system, "--address": address, **flags}
         for option, value in refused.items():
             if value is not None:
                 raise typer.BadParameter(f"{option} has no place beside --from; leave it out")
@@ -258,6 +262,7 @@ def train(
         seed=seed,
         n_jobs=jobs,
         tensorboard=tensorboard,
+        half=half,
         backend=backend,
         address=address,
     )

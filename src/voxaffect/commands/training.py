@@ -40,6 +40,7 @@ def train(
     seed: int,
     n_jobs: int,
     tensorboard: bool = False,
+    half: bool = False,
     backend: str = LOCAL,
     address: str | None = None,
 ) -> None:
@@ -54,6 +55,7 @@ def train(
         seed: of all random choices.
         n_jobs: processes that extract features; 0 is one a core.
         tensorboard: whether to write events for TensorBoard.
+        half: whether the net's weights are written in half precision.
         backend: where features are extracted; the net is trained here.
         address: of the cluster, where that is one.
     """
@@ -73,7 +75,7 @@ def train(
         with told as ended:
             recognizer.fit(train_set, dev_set, seed=seed, on_epoch=ended)
     if is_first:
-        recognizer.save(out)
+        recognizer.save(out, half=half)
         console.print(
             f"wrote {out}: {system.name}, {recognizer.classifier.summary()}", soft_wrap=True
         )
