@@ -231,6 +231,7 @@ class TestBadFiles:
                 "sample 0 is not a finite",
             ),
         ],
+        ids=lambda value: value if isinstance(value, str) else "file",  # bytes hold the time
     )
     def test_content(self, tmp_path: Path, content: bytes, message: str) -> None:
         path = tmp_path / "bad.wav"
