@@ -24,6 +24,7 @@ from voxaffect.simulation.trees import simulate
 from voxaffect.taxonomy import EMOTION, Taxonomy
 from voxaffect.utterance.calibration import TemperatureCalibration
 from voxaffect.utterance.elm import ExtremeLearningMachine
+from voxaffect.utterance.novelty import Novelty
 
 Floats = NDArray[np.float32]
 
@@ -59,8 +60,9 @@ def drawn(kind: str, speech: Sequence[Waveform]) -> Recognizer:
     classifier.net_ = MultiTaskNet.drawn(classifier.shape(frames[0].shape[1]), seed=0).eval()
     labels = np.arange(200) % EMOTION.n_classes
     high_level = rng.random((len(labels), 4 * EMOTION.n_classes))
-    classifier.elm_ = ExtremeLearningMachine(random_state=0).fit(high_level, labels)
+    classifier.elm_ = ExtremeLearningMachine(random_state=0).fit(high_level, labels).learned()
     classifier.calibration_ = TemperatureCalibration()
+    recognizer.novelty_ = Novelty.fit(frames, classifier.standardizer_, seed=0)
     return recognizer
 
 
