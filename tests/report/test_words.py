@@ -50,6 +50,24 @@ def test_intervals_and_other_speakers_are_told_where_speakers_are_known() -> Non
     assert "over 14 speakers" in aggregated
 
 
+def test_differences_that_chance_explains_are_told_together_where_they_are_many() -> None:
+    results = [result(f"emodb/{n}", "dnn-stl", (5, 5, 5, 5)) for n in range(14)]
+    for step, task in enumerate(("mtl", "gender", "naturalness"), start=1):
+        for n in range(14):  # every step-th speaker gains and loses in turn
+            moved = (-1) ** (n // step) if n % step == 0 else 0
+            results.append(result(f"emodb/{n}", f"dnn-{task}", (5, 5, 5, 5 + moved)))
+    run = replace(full_run(), results=order(results), failures=())
+    (within,) = said(run)[1:]
+    names = "dnn-mtl, dnn-gender and dnn-naturalness"
+    assert f"the 3 multi-task nets ({names}) moved by" in within
+    assert "(none significantly over 14 speakers, p ≥ " in within
+    results += [result(f"emodb/{n}", "lstm-stl", (5, 5, 5, 5)) for n in range(14)]
+    results += [result(f"emodb/{n}", "lstm-mtl", (6, 6, 6, 6)) for n in range(14)]
+    (within,) = said(replace(run, results=order(results)))[1:]
+    assert "Against its single-task twin lstm-mtl gained .100 (significant over 14" in within
+    assert f"the 3 other multi-task nets ({names}) moved by" in within
+
+
 def test_equal_systems_are_called_equal() -> None:
     results = tuple(
         result(f"emodb/{n}", s, (5,) * 4) for s in ("dnn-stl", "dnn-mtl") for n in range(7)

@@ -22,6 +22,9 @@ WHERE = {
     "aggregated": "On a tenth held out of all corpora together",
 }
 
+MANY = 3
+"""Differences that are not certain, from which on they are told together."""
+
 UNIT: dict[Unit, tuple[str, str]] = {
     "folds": ("fold", "folds"),
     "speakers": ("speaker", "speakers"),
@@ -84,9 +87,36 @@ def winner(table: ScoreTable, found: Sequence[Comparison]) -> str:
 
 
 def certainty(found: Sequence[Comparison]) -> str:
-    """What the subtasks changed, and whether chance could have done it."""
+    """What the subtasks changed, and whether chance could have done it.
+
+    Differences that are certain are told one by one, and so are the others where they are few.
+    """
     twins = [c for c in found if c.with_twin]
-    return f"Against its single-task twin {listing([_twin(c) for c in twins])}." if twins else ""
+    unsure = [c for c in twins if not c.significant]
+    many = unsure if len(unsure) >= MANY else []
+    singly = [c for c in twins if c not in many]
+    said = (
+        [f"Against its single-task twin {listing([_twin(c) for c in singly])}."] if singly else []
+    )
+    if many:
+        said.append(_many(many, "other multi-task nets" if singly else "multi-task nets"))
+    return " ".join(said)
+
+
+def _many(unsure: Sequence[Comparison], nets: str) -> str:
+    """How far they moved, from the least to the most, and why none of it is certain."""
+    low, high = (signed(end(c.difference for c in unsure)) for end in (min, max))
+    doubts = {too_few(c) for c in unsure}
+    if len(doubts) == 1 and (few := doubts.pop()):
+        doubt = f"{few} cannot tell"
+    else:
+        least = min(c.p_holm for c in unsure)
+        doubt = (
+            f"none significantly over {number_of_pairs(unsure[0])}, p{NO_BREAK}≥ {p_value(least)}"
+        )
+    names = listing([c.system for c in unsure])
+    which = f"the {len(unsure)} {nets} ({names})"
+    return f"Beside their single-task twins {which} moved by {low} to {high} ({doubt})."
 
 
 def for_other_speakers(summary: Summary, found: Sequence[Comparison]) -> str:
