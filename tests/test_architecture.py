@@ -17,7 +17,7 @@ PACKAGE = "voxaffect"
 
 # A room is a file or a folder of the package; floors from the ground up.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "errors", "files", "memory", "parallel", "provenance", "taxonomy"),
+    ("__init__", "errors", "files", "memory", "packaged", "parallel", "provenance", "taxonomy"),
     ("audio",),
     ("corpora", "simulation"),
     ("features",),

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from voxaffect.errors import VoxaffectError
+from voxaffect.packaged import WORD, located
 
 INTERRUPTED = 130
 """Exit status that Typer makes of Ctrl-C, in silence."""
@@ -50,6 +51,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the findings as JSON
 MaxHours = Annotated[
     float, typer.Option("--max-hours", help="Longest recording or segment that is read, in hours.")
 ]
+TRAINED = "Folder that train wrote; `packaged` is the recogniser that comes with voxaffect."
+Trained = Annotated[Path, typer.Option("--model", "-m", help=TRAINED, callback=located)]
+PACKAGED = Path(WORD)
 Tensorboard = Annotated[
     bool,
     typer.Option(
@@ -223,7 +227,11 @@ def train(
     ] = None,
     base: Annotated[
         Path | None,
-        typer.Option("--from", help="A trained recogniser that is to be adapted to the corpora."),
+        typer.Option(
+            "--from",
+            help="A trained recogniser that is to be adapted to the corpora, such as `packaged`.",
+            callback=lambda base: base and located(base),
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and dropout.")] = 0,
     tensorboard: Tensorboard = False,
@@ -270,7 +278,8 @@ def train(
 
 @app.command()
 def inspect(
-    model: Annotated[Path, typer.Argument(help="Folder that train wrote.")], as_json: AsJson = False
+    model: Annotated[Path, typer.Argument(help=TRAINED, callback=located)] = PACKAGED,
+    as_json: AsJson = False,
 ) -> None:
     """Show what a recogniser is: system, corpora, seed, dev UA, settings, versions.
 
@@ -283,10 +292,6 @@ def inspect(
 
 @app.command()
 def predict(
-    model: Annotated[
-        Path,
-        typer.Option("--model", "-m", help="Folder that train wrote, or file that export did."),
-    ],
     recordings: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -295,6 +300,16 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    model: Annotated[
+        Path,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Folder that train wrote, or file that export did; `packaged` is the recogniser "
+            "that comes with voxaffect.",
+            callback=located,
+        ),
+    ] = PACKAGED,
     output: Annotated[
         str,
         typer.Option("--format", "-f", help="table, json (a line each), csv, audacity or vtt."),
@@ -330,10 +345,10 @@ def predict(
     it) stands for its rows, which may be segments of longer recordings: columns path, start_s,
     end_s; so does an audformat database.
 
-      voxaffect predict -m MODEL clip.wav
-      voxaffect predict -m MODEL talk.mp4 --timeline --picture talk.svg
-      voxaffect predict -m MODEL calls/ -f csv --abstain 0.6 > calls.csv
-      curl -s https://example.org/a.ogg | voxaffect predict -m MODEL -
+      voxaffect predict clip.wav
+      voxaffect predict talk.mp4 --timeline --picture talk.svg
+      voxaffect predict calls/ -m models/mine -f csv --abstain 0.6 > calls.csv
+      curl -s https://example.org/a.ogg | voxaffect predict -
 
     Warnings say what makes an answer doubtful: short, clipped, noisy, music, narrow-band, or
     unfamiliar, which is far from all that was trained on. What cannot be used is named on standard
@@ -357,7 +372,7 @@ def predict(
 
 @app.command()
 def listen(
-    model: Annotated[Path, typer.Option("--model", "-m", help="Folder that train wrote.")],
+    model: Trained = PACKAGED,
     stdin: Annotated[
         bool, typer.Option("--stdin", help="Raw PCM on standard input, not a microphone.")
     ] = False,
@@ -385,13 +400,13 @@ def listen(
 
     From a microphone, with the extra mic (pip install 'voxaffect[mic]'):
 
-        voxaffect listen -m models/open
+        voxaffect listen
 
     From any program that writes raw PCM, such as arecord or ffmpeg:
 
-        arecord -q -t raw -f S16_LE -r 16000 | voxaffect listen -m models/open --stdin
+        arecord -q -t raw -f S16_LE -r 16000 | voxaffect listen --stdin
 
-        ffmpeg -i call.mp4 -f s16le -ar 16000 -ac 1 - | voxaffect listen -m models/open --stdin
+        ffmpeg -i call.mp4 -f s16le -ar 16000 -ac 1 - | voxaffect listen --stdin
 
     A pause ends an utterance; its final answer is that of voxaffect predict for its samples. Ctrl-C
     ends the utterance, prints its answer and stops. Sound that was lost, and a computer that is too
@@ -412,7 +427,7 @@ def listen(
 
 @app.command()
 def export(
-    model: Annotated[Path, typer.Argument(help="Folder that train wrote.")],
+    model: Annotated[Path, typer.Argument(help=TRAINED, callback=located)],
     out: Annotated[Path, typer.Argument(help="An .onnx file; a .json is written beside it.")],
 ) -> None:
     """Write a recogniser as one ONNX file, from samples to probabilities, with a JSON beside it.
@@ -426,7 +441,7 @@ def export(
 
 @app.command()
 def serve(
-    model: Annotated[Path, typer.Option("--model", "-m", help="Folder that train wrote.")],
+    model: Trained = PACKAGED,
     host: Annotated[
         str, typer.Option(help="Address to listen at; this machine only unless you say otherwise.")
     ] = "127.0.0.1",
@@ -460,7 +475,7 @@ def serve(
 
     Needs the extra serve: pip install 'voxaffect[serve]'
 
-        voxaffect serve -m models/open
+        voxaffect serve
 
         curl -s --data-binary @clip.wav http://localhost:8000/v1/predict
 

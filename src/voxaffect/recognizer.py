@@ -27,6 +27,7 @@ from voxaffect.features.standardize import Standardizer
 from voxaffect.model.examples import Examples
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.trunks import DnnSettings, LstmSettings
+from voxaffect.packaged import PACKAGED
 from voxaffect.prediction import Prediction, unfamiliar
 from voxaffect.provenance import arithmetic, versions
 from voxaffect.recording import Recording, waveform_of
@@ -222,12 +223,12 @@ class Recognizer:
 
     @classmethod
     def load(
-        cls, folder: Path, extractor: FrameExtractor | None = None, device: str = "cpu"
+        cls, folder: Path = PACKAGED, extractor: FrameExtractor | None = None, device: str = "cpu"
     ) -> Recognizer:
         """Read a recogniser.
 
         Args:
-            folder: what `save` wrote.
+            folder: what `save` wrote; the recogniser that comes with the package unless given.
             extractor: how recordings become frames; the one that the recogniser names unless given.
                 A function of one's own must be given, and an encoder that has moved.
             device: where the net and an encoder compute, wherever it was trained.
