@@ -1,7 +1,6 @@
 """The command line: parse, call, print. Everything it says is made elsewhere."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: Typer would have to evaluate the text of every option.
 import sys
 import warnings
 from enum import StrEnum
@@ -10,21 +9,30 @@ from typing import Annotated
 
 import typer
 
+from voxaffect.commands.plain_help import MOST_COLUMNS, PlainHelpGroup
 from voxaffect.errors import VoxaffectError
 
 INTERRUPTED = 130
 """Exit status that Typer makes of Ctrl-C, in silence."""
 
+EXPERIMENT, RECOGNISER, DATA = "Experiments", "A recogniser", "Recordings to learn from"
+"""Headings of the commands in the help."""
+
 app = typer.Typer(
     name="voxaffect",
     help="Speech emotion recognition that keeps working on voices, rooms and tasks it was not "
     "trained on. Begin with: voxaffect demo",
+    cls=PlainHelpGroup,
+    context_settings={"max_content_width": MOST_COLUMNS},
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
-corpora_app = typer.Typer(help="The corpora that can be read, and whether a copy on disk is whole.")
-app.add_typer(corpora_app, name="corpora", no_args_is_help=True)
+corpora_app = typer.Typer(
+    help="The corpora that can be read, and whether a copy on disk is whole.", cls=PlainHelpGroup
+)
+app.add_typer(corpora_app, name="corpora", no_args_is_help=True, rich_help_panel=DATA)
 
 Config = Annotated[Path, typer.Argument(help="Settings file (TOML), such as configs/open.toml.")]
 Jobs = Annotated[
@@ -68,7 +76,7 @@ SYSTEMS = (
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for results and the report.")]
 
 
-@app.command()
+@app.command(rich_help_panel=EXPERIMENT)
 def demo(
     out: Out = Path("demo"),
     jobs: Jobs = 0,
@@ -86,7 +94,7 @@ def demo(
     raise typer.Exit(evaluation.demo(out, n_jobs=jobs, seed=seed, scale=scale))
 
 
-@app.command()
+@app.command(rich_help_panel=DATA)
 def simulate(
     folder: Annotated[Path, typer.Argument(help="Folder to write the corpora's trees into.")],
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
@@ -103,7 +111,7 @@ def simulate(
     evaluation.simulate(folder, seed=seed, scale=scale, n_jobs=jobs, corpora=names)
 
 
-@app.command()
+@app.command(rich_help_panel=EXPERIMENT)
 def extract(
     config: Config, jobs: Jobs = 0, backend: On = Backend.loky, address: Address = None
 ) -> None:
@@ -113,7 +121,7 @@ def extract(
     evaluation.extract(config, n_jobs=jobs, backend=backend, address=address)
 
 
-@app.command()
+@app.command(rich_help_panel=EXPERIMENT)
 def evaluate(
     config: Config,
     out: Out = Path("runs/evaluation"),
@@ -149,7 +157,7 @@ def evaluate(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=EXPERIMENT)
 def robustness(
     config: Config,
     out: Out = Path("runs/evaluation"),
@@ -180,7 +188,7 @@ def robustness(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=EXPERIMENT)
 def report(
     run: Annotated[Path, typer.Argument(help="The --out folder of evaluate or demo.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write it.")] = None,
@@ -192,7 +200,7 @@ def report(
     evaluation.report(run, out or run, tensorboard=tensorboard)
 
 
-@app.command()
+@app.command(rich_help_panel=EXPERIMENT)
 def compare(
     run_a: Annotated[Path, typer.Argument(help="The --out folder of evaluate or demo.")],
     run_b: Annotated[Path, typer.Argument(help="Another; gains are this run's.")],
@@ -214,7 +222,7 @@ def compare(
     comparison.compare(run_a, run_b, out=out, systems=systems)
 
 
-@app.command()
+@app.command(rich_help_panel=RECOGNISER)
 def train(
     config: Config,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the trained recogniser.")],
@@ -268,7 +276,7 @@ def train(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=RECOGNISER)
 def inspect(
     model: Annotated[Path, typer.Argument(help="Folder that train wrote.")], as_json: AsJson = False
 ) -> None:
@@ -281,7 +289,7 @@ def inspect(
     inspection.inspect(model, as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=RECOGNISER)
 def predict(
     model: Annotated[
         Path,
@@ -355,7 +363,7 @@ def predict(
     raise typer.Exit(recognition.predict(recordings or [], model, request, listed_in=from_list))
 
 
-@app.command()
+@app.command(rich_help_panel=RECOGNISER)
 def listen(
     model: Annotated[Path, typer.Option("--model", "-m", help="Folder that train wrote.")],
     stdin: Annotated[
@@ -410,7 +418,7 @@ def listen(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=RECOGNISER)
 def export(
     model: Annotated[Path, typer.Argument(help="Folder that train wrote.")],
     out: Annotated[Path, typer.Argument(help="An .onnx file; a .json is written beside it.")],
@@ -424,7 +432,7 @@ def export(
     exporting.export(model, out)
 
 
-@app.command()
+@app.command(rich_help_panel=RECOGNISER)
 def serve(
     model: Annotated[Path, typer.Option("--model", "-m", help="Folder that train wrote.")],
     host: Annotated[
