@@ -353,6 +353,21 @@ def test_help_teaches(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     assert "voxaffect demo" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("voxaffect pre", "predict"), ("voxaffect extract --ba", "--backend")],
+)
+def test_a_shell_completes_commands_and_options(
+    words: str, offered: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_VOXAFFECT_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
+    with pytest.raises(SystemExit):
+        cli.app(prog_name="voxaffect")
+    assert capsys.readouterr().out.split() == [offered]
+
+
 HELP_LOADS = {"annotated_doc", "click", "colorama", "shellingham", "typer", "typing_extensions"}
 """Typer and what it brings; Rich and what checks the options of a command are not among them."""
 

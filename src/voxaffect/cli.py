@@ -25,7 +25,6 @@ app = typer.Typer(
     cls=PlainHelpGroup,
     context_settings={"max_content_width": MOST_COLUMNS},
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
