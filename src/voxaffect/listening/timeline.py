@@ -19,6 +19,7 @@ from voxaffect.audio.decode import BLOCK, Recording, at_16_khz, read
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.errors import AudioError
 from voxaffect.features.descriptors.lld import LowLevelDescriptors
+from voxaffect.features.long_recordings import in_pieces
 from voxaffect.listening.activity import (
     DEFAULT_ACTIVITY,
     SILENCE_DB,
@@ -32,9 +33,6 @@ from voxaffect.prediction import Prediction
 
 TOGETHER = 64
 """Utterances that are in memory at once: mostly three minutes of samples, at most sixteen."""
-
-PIECE_SAMPLES = 30 * SAMPLE_RATE_HZ
-"""Samples that are pushed at once: a stream takes few long pieces at less cost than many."""
 
 Floats = NDArray[np.float32]
 Opener = Callable[[], AbstractContextManager[Recording]]
@@ -111,7 +109,7 @@ def hear(recording: Recording) -> Track:
     columns = [descriptors.names.index(name) for name in ("energy", "voice_probability")]
     stream, n_samples = descriptors.stream(), 0
     parts = []
-    for piece in _pieces(at_16_khz(recording)):
+    for piece in in_pieces(at_16_khz(recording)):
         parts.append(stream.push(piece)[:, columns])
         n_samples += len(piece)
     parts.append(stream.finish()[:, columns])
@@ -170,15 +168,3 @@ def _answered(
                 on_fault(outcome)
             else:
                 yield Spoken(span, outcome)
-
-
-def _pieces(blocks: Iterator[Floats]) -> Iterator[Floats]:
-    """Blocks of samples as fewer and longer ones."""
-    held: list[Floats] = []
-    for block in blocks:
-        held.append(block)
-        if sum(map(len, held)) >= PIECE_SAMPLES:
-            yield np.concatenate(held)
-            held = []
-    if held:
-        yield np.concatenate(held)
