@@ -22,13 +22,13 @@ from voxaffect.features.descriptors.lld import LowLevelDescriptors
 from voxaffect.features.long_recordings import in_pieces
 from voxaffect.listening.activity import (
     DEFAULT_ACTIVITY,
-    SILENCE_DB,
     ActivitySettings,
     Span,
     Track,
     find_speech,
 )
 from voxaffect.listening.answering import Outcome
+from voxaffect.listening.standing_out import level_of
 from voxaffect.prediction import Prediction
 
 TOGETHER = 64
@@ -114,8 +114,7 @@ def hear(recording: Recording) -> Track:
         n_samples += len(piece)
     parts.append(stream.finish()[:, columns])
     energy, voicing = np.concatenate(parts).T
-    level_db = 20 * np.log10(np.maximum(energy, 10 ** (SILENCE_DB / 20)))
-    return Track(level_db, voicing, descriptors.grid, n_samples / SAMPLE_RATE_HZ)
+    return Track(level_of(energy), voicing, descriptors.grid, n_samples / SAMPLE_RATE_HZ)
 
 
 def cut_out(recording: Recording, spans: Iterable[Span]) -> Iterator[Waveform]:
