@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -20,6 +19,7 @@ from voxaffect.errors import AudioError
 from voxaffect.files import write_atomically, write_text
 from voxaffect.listening.recordings import answer_all
 from voxaffect.memory import loading
+from voxaffect.parallel.cores import n_cores
 from voxaffect.report.answers.answer import UNSURE, Answer, label_of
 from voxaffect.report.answers.json_lines import json_line
 from voxaffect.report.answers.table import table
@@ -131,14 +131,7 @@ def _timelines(
 
 def _answer_all(recognizer: Answering) -> Callable[[Sequence[Recording]], Iterator[Outcome]]:
     """Answers on all cores."""
-    return partial(answer_all, recognizer, n_threads=_n_cores(), prepare=_one_thread)
-
-
-def _n_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return partial(answer_all, recognizer, n_threads=n_cores(), prepare=_one_thread)
 
 
 def _one_thread() -> None:

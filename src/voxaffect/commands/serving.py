@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from voxaffect.commands.console import errors
 from voxaffect.errors import ServingError
+from voxaffect.parallel.cores import n_cores
 
 if TYPE_CHECKING:
     from voxaffect.serving.settings import Limits, ServingSettings
@@ -53,7 +54,7 @@ def serve(
         ArtefactError: there is no such recogniser.
     """
     refuse_missing()
-    from voxaffect.serving.settings import Limits, ServingSettings, n_cores  # noqa: PLC0415
+    from voxaffect.serving.settings import Limits, ServingSettings  # noqa: PLC0415
 
     settings = ServingSettings(
         host=host,
