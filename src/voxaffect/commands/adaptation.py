@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from voxaffect.adaptation import adapt
 from voxaffect.artefact import ensure_writable
 from voxaffect.classifier import OnEpoch
-from voxaffect.commands.console import console, counting_progress, errors, show
+from voxaffect.commands.console import console, counting_progress, errors, print_line, show
 from voxaffect.commands.preparation import prepare_corpora
 from voxaffect.commands.training import followed, origin
 from voxaffect.config.file import load_settings
@@ -67,10 +67,10 @@ def adapt_to(config: Path, base: Path, out: Path, *, seed: int, n_jobs: int) -> 
     for table in adaptation_tables(found):
         show(table)
     if shared := _learned_before(recognizer, prepared):
-        errors.print(f"note: {shared}", soft_wrap=True)
+        print_line(f"note: {shared}", to=errors)
     adapted = lesson.on_everybody(found, out)
     adapted.save(out)
-    console.print(f"wrote {out}: {adapted.classifier.summary()}", soft_wrap=True)
+    print_line(f"wrote {out}: {adapted.classifier.summary()}")
     if not adapted.card["net_moved"]:
         console.print("No epoch did better on the dev set than the net of before, which is kept.")
 

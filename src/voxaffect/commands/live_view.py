@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from voxaffect.commands.console import console, errors
+from voxaffect.commands.console import console, errors, print_line
 from voxaffect.errors import AudioError
 from voxaffect.listening.listener import Utterance
 from voxaffect.listening.live import LiveAnswer
@@ -57,7 +57,7 @@ class View(Protocol):
 
 def note(text: str) -> None:
     """Say what went wrong, on standard error; whatever the view, it is not hidden."""
-    errors.print(f"voxaffect: {text}", style="yellow", soft_wrap=True)
+    print_line(f"voxaffect: {text}", style="yellow", to=errors)
 
 
 def view_of(*, as_json: bool) -> View:
@@ -112,11 +112,11 @@ class PlainLines(nullcontext[None]):
         """An interim answer."""
         if (answer := moment.answer) is not None:
             heard = f"{moment.start_s:8.2f} s  +{answer.heard_s:5.2f} s"
-            console.print(f"{heard}  {said(answer.label, answer.probabilities)}", soft_wrap=True)
+            print_line(f"{heard}  {said(answer.label, answer.probabilities)}", to=console)
 
     def utterance(self, utterance: Utterance) -> None:
         """A final answer."""
-        console.print(final_line(utterance), soft_wrap=True)
+        print_line(final_line(utterance), to=console)
 
 
 class Panel:
@@ -137,7 +137,7 @@ class Panel:
 
     def utterance(self, utterance: Utterance) -> None:
         """A final answer."""
-        console.print(final_line(utterance), soft_wrap=True)
+        print_line(final_line(utterance), to=console)
 
 
 def panel(moment: Moment) -> Group:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxaffect.audio.decode import DecodeLimits, open_recording
-from voxaffect.commands.console import console, errors
+from voxaffect.commands.console import console, errors, print_line
 from voxaffect.commands.request import Request
 from voxaffect.commands.sources import Refusals, Source, list_sources
 from voxaffect.corpora.corpus import Utterance
@@ -78,7 +78,7 @@ def predict(
             answer = _timelines if request.timeline else _wholes
             all_told = answer(recognizer, found, request, refusals)
             _write(_noted(all_told, given, until_first_answer.close), request)
-    errors.print(_end_line(given, len(refusals.names), request), soft_wrap=True)
+    print_line(_end_line(given, len(refusals.names), request), to=errors)
     return 1 if refusals.names else 0
 
 
@@ -197,7 +197,7 @@ def _timeline_tables(all_told: Iterable[Told]) -> None:
 
     for told in all_told:
         assert told.track is not None  # noqa: S101 a timeline has one
-        console.print(told.source.name, style="bold", soft_wrap=True)
+        print_line(told.source.name, style="bold")
         width = max(20, min(console.width, STRIP_COLUMNS))
         console.print(strip(told.answers, told.track.duration_s, width))
         console.print(table(told.answers, title=told.source.name))

@@ -10,7 +10,7 @@ from typing import Any
 
 from voxaffect.artefact import ensure_writable
 from voxaffect.classifier import NetSettings, OnEpoch
-from voxaffect.commands.console import console, errors
+from voxaffect.commands.console import console, errors, print_line
 from voxaffect.commands.preparation import prepare_corpora
 from voxaffect.commands.training_progress import training_progress
 from voxaffect.config.file import load_settings
@@ -76,9 +76,7 @@ def train(
             recognizer.fit(train_set, dev_set, seed=seed, on_epoch=ended)
     if is_first:
         recognizer.save(out, half=half)
-        console.print(
-            f"wrote {out}: {system.name}, {recognizer.classifier.summary()}", soft_wrap=True
-        )
+        print_line(f"wrote {out}: {system.name}, {recognizer.classifier.summary()}")
 
 
 def _beginning(
