@@ -5,7 +5,7 @@ import sys
 import warnings
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -572,21 +572,22 @@ def main() -> None:
     try:
         app()
     except VoxaffectError as fault:
-        typer.secho(f"voxaffect: {fault}", err=True, fg=typer.colors.RED)
-        sys.exit(2)
+        _refuse(str(fault))
     except OSError as fault:  # of the file system: a full disk, a path that cannot be
         where = f"{fault.filename}: " if fault.filename else ""
         why = fault.strerror or str(fault)
-        said = f"voxaffect: {where}{why}; check the path, its permissions and the space left"
-        typer.secho(said, err=True, fg=typer.colors.RED)
-        sys.exit(2)
+        _refuse(f"{where}{why}; check the path, its permissions and the space left")
     except ModuleNotFoundError as fault:  # as where only exported recognisers are to run
         if not fault.name or fault.name.startswith("voxaffect"):
             raise
-        said = f"voxaffect: this needs the library {fault.name}; run pip install voxaffect"
-        typer.secho(said, err=True, fg=typer.colors.RED)
-        sys.exit(2)
+        _refuse(f"this needs the library {fault.name}; run pip install voxaffect")
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
             typer.secho("voxaffect: stopped; finished results are kept", err=True)
         raise
+
+
+def _refuse(why: str) -> NoReturn:
+    """Say in a sentence why it cannot be done, and end."""
+    typer.secho(f"voxaffect: {why}", err=True, fg=typer.colors.RED)
+    sys.exit(2)
