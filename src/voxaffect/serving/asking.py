@@ -23,14 +23,6 @@ from voxaffect.serving.deadline import Deadline
 from voxaffect.serving.settings import Limits
 from voxaffect.serving.uploads import Upload
 
-MEDIA_TYPES = {
-    "json": "application/json",
-    "csv": "text/csv; charset=utf-8; header=present",
-    "audacity": "text/plain; charset=utf-8",
-    "vtt": "text/vtt; charset=utf-8",
-}
-"""Of the formats' texts."""
-
 
 @dataclass(frozen=True)
 class Question:
