@@ -18,6 +18,7 @@ from voxaffect.commands.console import console, errors, print_line
 from voxaffect.errors import AudioError
 from voxaffect.listening.listener import Utterance
 from voxaffect.listening.live import LiveAnswer
+from voxaffect.report.answers.live_objects import final_object, interim_object
 from voxaffect.taxonomy import EMOTION
 
 QUIETEST_DB = -60.0
@@ -73,31 +74,12 @@ class JsonLines(nullcontext[None]):
     def moment(self, moment: Moment) -> None:
         """An interim answer; emotion is null where nothing was heard yet."""
         if (answer := moment.answer) is not None:
-            _write(
-                final=False,
-                start_s=round(moment.start_s, 6),
-                heard_s=round(answer.heard_s, 3),
-                emotion=answer.label,
-                probabilities=answer.probabilities,
-                subtasks=answer.subtasks,
-                level_db=round(moment.level_db, 1),
-            )
+            told = interim_object(moment.start_s, answer)
+            _write(final=False, **told, level_db=round(moment.level_db, 1))
 
     def utterance(self, utterance: Utterance) -> None:
-        """A final answer, or why there is none."""
-        times = {"start_s": round(utterance.start_s, 6), "end_s": round(utterance.end_s, 6)}
-        outcome = utterance.outcome
-        if isinstance(outcome, AudioError):
-            _write(final=True, **times, error=str(outcome))
-            return
-        _write(
-            final=True,
-            **times,
-            emotion=outcome.label,
-            probabilities=outcome.probabilities,
-            subtasks=outcome.subtasks,
-            warnings=[str(warning) for warning in outcome.warnings],
-        )
+        """A final answer, as predict gives it, or why there is none."""
+        _write(final=True, **final_object(utterance))
 
 
 def _write(**line: Any) -> None:
