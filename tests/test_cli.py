@@ -353,5 +353,57 @@ def test_help_teaches(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     assert "voxaffect demo" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("voxaffect pre", "predict"), ("voxaffect extract --ba", "--backend")],
+)
+def test_a_shell_completes_commands_and_options(
+    words: str, offered: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_VOXAFFECT_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
+    with pytest.raises(SystemExit):
+        cli.app(prog_name="voxaffect")
+    assert capsys.readouterr().out.split() == [offered]
+
+
+HELP_LOADS = {"annotated_doc", "click", "colorama", "shellingham", "typer", "typing_extensions"}
+"""Typer and what it brings; Rich and what checks the options of a command are not among them."""
+
+
+def test_help_loads_nothing_but_typer() -> None:
+    code = (
+        "import sys\n"
+        "before = set(sys.modules)\n"
+        "from voxaffect import cli\n"
+        "sys.argv = ['voxaffect', '--help']\n"
+        "try:\n    cli.main()\n"
+        "except SystemExit:\n    sys.exit(' '.join(set(sys.modules) - before))"
+    )
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert "Usage: voxaffect" in ended.stdout
+    loaded = {name for name in ended.stderr.split() if not name.startswith("_")}
+    libraries = {name.split(".")[0] for name in loaded} - sys.stdlib_module_names
+    assert libraries - {"voxaffect"} <= HELP_LOADS
+    assert not loaded & {"asyncio", "concurrent", "logging", "multiprocessing", "sqlite3"}
+    own = {name for name in loaded if name.split(".")[0] == "voxaffect"}
+    assert own == {
+        "voxaffect",
+        "voxaffect.cli",
+        "voxaffect.commands",
+        "voxaffect.commands.plain_help",
+        "voxaffect.errors",
+    }
+
+
+def test_options_are_read_without_evaluating_their_text() -> None:
+    callbacks = [command.callback for command in cli.app.registered_commands]
+    texts = [text for each in callbacks if each for text in each.__annotations__.values()]
+    assert texts
+    assert not [text for text in texts if text is not None and isinstance(text, str)]
+
+
 def test_the_help_of_evaluate_names_every_system() -> None:
     assert cli.SYSTEMS.split(", ") == list(SYSTEMS)

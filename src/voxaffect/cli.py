@@ -1,31 +1,38 @@
 """The command line: parse, call, print. Everything it says is made elsewhere."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: Typer would have to evaluate the text of every option.
 import sys
 import warnings
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
+from voxaffect.commands.plain_help import MOST_COLUMNS, PlainHelpGroup
 from voxaffect.errors import VoxaffectError
 from voxaffect.packaged import WORD, located
 
 INTERRUPTED = 130
 """Exit status that Typer makes of Ctrl-C, in silence."""
 
+EXPERIMENT, RECOGNISER, DATA = "Experiments", "A recogniser", "Recordings to learn from"
+"""Headings of the commands in the help."""
+
 app = typer.Typer(
     name="voxaffect",
     help="Speech emotion recognition that keeps working on voices, rooms and tasks it was not "
     "trained on. Begin with: voxaffect demo",
+    cls=PlainHelpGroup,
+    context_settings={"max_content_width": MOST_COLUMNS},
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
-corpora_app = typer.Typer(help="The corpora that can be read, and whether a copy on disk is whole.")
-app.add_typer(corpora_app, name="corpora", no_args_is_help=True)
+corpora_app = typer.Typer(
+    help="The corpora that can be read, and whether a copy on disk is whole.", cls=PlainHelpGroup
+)
+app.add_typer(corpora_app, name="corpora", no_args_is_help=True, rich_help_panel=DATA)
 
 Config = Annotated[Path, typer.Argument(help="Settings file (TOML), such as configs/open.toml.")]
 Jobs = Annotated[
@@ -72,7 +79,7 @@ SYSTEMS = (
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for results and the report.")]
 
 
-@app.command()
+@app.command(rich_help_panel=EXPERIMENT)
 def demo(
     out: Out = Path("demo"),
     jobs: Jobs = 0,
@@ -90,7 +97,7 @@ def demo(
     raise typer.Exit(evaluation.demo(out, n_jobs=jobs, seed=seed, scale=scale))
 
 
-@app.command()
+@app.command(rich_help_panel=DATA)
 def simulate(
     folder: Annotated[Path, typer.Argument(help="Folder to write the corpora's trees into.")],
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
@@ -107,7 +114,7 @@ def simulate(
     evaluation.simulate(folder, seed=seed, scale=scale, n_jobs=jobs, corpora=names)
 
 
-@app.command()
+@app.command(rich_help_panel=EXPERIMENT)
 def extract(
     config: Config, jobs: Jobs = 0, backend: On = Backend.loky, address: Address = None
 ) -> None:
@@ -117,7 +124,7 @@ def extract(
     evaluation.extract(config, n_jobs=jobs, backend=backend, address=address)
 
 
-@app.command()
+@app.command(rich_help_panel=EXPERIMENT)
 def evaluate(
     config: Config,
     out: Out = Path("runs/evaluation"),
@@ -153,7 +160,7 @@ def evaluate(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=EXPERIMENT)
 def robustness(
     config: Config,
     out: Out = Path("runs/evaluation"),
@@ -184,7 +191,7 @@ def robustness(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=EXPERIMENT)
 def report(
     run: Annotated[Path, typer.Argument(help="The --out folder of evaluate or demo.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write it.")] = None,
@@ -196,7 +203,7 @@ def report(
     evaluation.report(run, out or run, tensorboard=tensorboard)
 
 
-@app.command()
+@app.command(rich_help_panel=EXPERIMENT)
 def compare(
     run_a: Annotated[Path, typer.Argument(help="The --out folder of evaluate or demo.")],
     run_b: Annotated[Path, typer.Argument(help="Another; gains are this run's.")],
@@ -218,7 +225,7 @@ def compare(
     comparison.compare(run_a, run_b, out=out, systems=systems)
 
 
-@app.command()
+@app.command(rich_help_panel=RECOGNISER)
 def train(
     config: Config,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the trained recogniser.")],
@@ -276,7 +283,7 @@ def train(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=RECOGNISER)
 def inspect(
     model: Annotated[Path, typer.Argument(help=TRAINED, callback=located)] = PACKAGED,
     as_json: AsJson = False,
@@ -290,7 +297,7 @@ def inspect(
     inspection.inspect(model, as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=RECOGNISER)
 def predict(
     recordings: Annotated[
         list[Path] | None,
@@ -370,7 +377,7 @@ def predict(
     raise typer.Exit(recognition.predict(recordings or [], model, request, listed_in=from_list))
 
 
-@app.command()
+@app.command(rich_help_panel=RECOGNISER)
 def listen(
     model: Trained = PACKAGED,
     stdin: Annotated[
@@ -425,7 +432,7 @@ def listen(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=RECOGNISER)
 def export(
     model: Annotated[Path, typer.Argument(help=TRAINED, callback=located)],
     out: Annotated[Path, typer.Argument(help="An .onnx file; a .json is written beside it.")],
@@ -439,7 +446,7 @@ def export(
     exporting.export(model, out)
 
 
-@app.command()
+@app.command(rich_help_panel=RECOGNISER)
 def serve(
     model: Trained = PACKAGED,
     host: Annotated[
@@ -580,21 +587,22 @@ def main() -> None:
     try:
         app()
     except VoxaffectError as fault:
-        typer.secho(f"voxaffect: {fault}", err=True, fg=typer.colors.RED)
-        sys.exit(2)
+        _refuse(str(fault))
     except OSError as fault:  # of the file system: a full disk, a path that cannot be
         where = f"{fault.filename}: " if fault.filename else ""
         why = fault.strerror or str(fault)
-        said = f"voxaffect: {where}{why}; check the path, its permissions and the space left"
-        typer.secho(said, err=True, fg=typer.colors.RED)
-        sys.exit(2)
+        _refuse(f"{where}{why}; check the path, its permissions and the space left")
     except ModuleNotFoundError as fault:  # as where only exported recognisers are to run
         if not fault.name or fault.name.startswith("voxaffect"):
             raise
-        said = f"voxaffect: this needs the library {fault.name}; run pip install voxaffect"
-        typer.secho(said, err=True, fg=typer.colors.RED)
-        sys.exit(2)
+        _refuse(f"this needs the library {fault.name}; run pip install voxaffect")
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
             typer.secho("voxaffect: stopped; finished results are kept", err=True)
         raise
+
+
+def _refuse(why: str) -> NoReturn:
+    """Say in a sentence why it cannot be done, and end."""
+    typer.secho(f"voxaffect: {why}", err=True, fg=typer.colors.RED)
+    sys.exit(2)

@@ -29,6 +29,9 @@ from voxaffect.errors import ArtefactError, AudioError
 from voxaffect.listening.listener import Utterance
 from voxaffect.listening.live import LiveAnswer
 from voxaffect.recognizer import Prediction
+from voxaffect.report.answers.answer import Answer
+from voxaffect.report.answers.json_lines import json_line
+from voxaffect.serving.live.words import interim
 from voxaffect.taxonomy import EMOTION
 
 Floats = NDArray[np.float32]
@@ -176,6 +179,37 @@ def test_a_final_line_says_when_what_and_what_is_wrong() -> None:
     assert "sad 0.70" in final_line(utterance())
     assert final_line(utterance("sad", Caveat("short", "[short]"))).endswith("  [short]")
     assert "no answer: it is silent" in final_line(Utterance(0, 1, AudioError("it is silent")))
+
+
+def test_a_json_line_at_the_end_has_the_fields_of_predict(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = utterance("sad", Caveat("short", "0.2 s is short"))
+    assert isinstance(said.outcome, Prediction)
+    view = view_of(as_json=True)
+    with view:
+        view.utterance(said)
+        view.utterance(Utterance(0.0000625, 1.5, AudioError("it is silent")))
+    final, refused = map(json.loads, capsys.readouterr().out.splitlines())
+    predicted = json.loads(json_line(Answer("live", "sad", said.outcome, 3.0, 4.5)))
+    assert final == {"final": True, **predicted}
+    assert final["warnings"] == [{"code": "short", "text": "0.2 s is short"}]
+    error = {"code": "unusable_recording", "message": "it is silent"}
+    start_s = pytest.approx(0.0000625, abs=1e-6)
+    assert refused == {"final": True, "start_s": start_s, "end_s": 1.5, "error": error}
+
+
+def test_a_json_line_meanwhile_has_the_fields_of_a_live_connection(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answer = LiveAnswer("sad", {"sad": 1.0}, {}, 0.4, 0.5)
+    view_of(as_json=True).moment(Moment(1.0, answer, -30.04))
+    view_of(as_json=True).moment(Moment(1.0, None, -30.0))
+    (line,) = map(json.loads, capsys.readouterr().out.splitlines())
+    socket = json.loads(interim(1.0, answer))
+    assert line["emotion"] == "sad"
+    del socket["type"]
+    assert line == {"final": False, **socket, "level_db": -30.0}
 
 
 def test_the_panel_shows_bars_seconds_and_level() -> None:

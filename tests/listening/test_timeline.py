@@ -55,7 +55,7 @@ def test_an_utterance_is_heard_as_the_segment_of_its_times(
 def test_pieces_make_no_difference_to_what_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     samples, _ = with_pauses(2, pause_s=0.5)
     (frames,) = LowLevelDescriptors().extract([Waveform(samples.astype(np.float32))])
-    monkeypatch.setattr("voxaffect.listening.timeline.PIECE_SAMPLES", 5_000)
+    monkeypatch.setattr("voxaffect.features.long_recordings.PIECE_SAMPLES", 5_000)
     with opened(samples) as recording:
         track = hear(recording)
     np.testing.assert_allclose(track.voicing, frames[:, 14], atol=1e-4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from voxaffect.adaptation import adapt
 from voxaffect.artefact import ensure_writable
 from voxaffect.classifier import OnEpoch
-from voxaffect.commands.console import console, counting_progress, errors, show
+from voxaffect.commands.console import console, counting_progress, errors, print_line, show
 from voxaffect.commands.preparation import prepare_corpora
-from voxaffect.commands.training import followed, origin
+from voxaffect.commands.training import card_of, followed, split
 from voxaffect.config.file import load_settings
 from voxaffect.config.settings import Settings
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ConfigError, FoldError
 from voxaffect.evaluation.experiment.dataset import Prepared
 from voxaffect.evaluation.protocol.draws import deal_speakers
-from voxaffect.evaluation.protocol.folds import UNKNOWN, hold_out_dev
+from voxaffect.evaluation.protocol.folds import UNKNOWN
 from voxaffect.evaluation.scores.before_after import BeforeAfter, before_after
 from voxaffect.memory import keep_freed_memory
 from voxaffect.model.examples import Examples
@@ -67,10 +67,10 @@ def adapt_to(config: Path, base: Path, out: Path, *, seed: int, n_jobs: int) -> 
     for table in adaptation_tables(found):
         show(table)
     if shared := _learned_before(recognizer, prepared):
-        errors.print(f"note: {shared}", soft_wrap=True)
+        print_line(f"note: {shared}", to=errors)
     adapted = lesson.on_everybody(found, out)
     adapted.save(out)
-    console.print(f"wrote {out}: {adapted.classifier.summary()}", soft_wrap=True)
+    print_line(f"wrote {out}: {adapted.classifier.summary()}")
     if not adapted.card["net_moved"]:
         console.print("No epoch did better on the dev set than the net of before, which is kept.")
 
@@ -127,12 +127,10 @@ class _Lesson:
 
     def on_everybody(self, found: BeforeAfter, out: Path) -> Recognizer:
         """The recogniser that is handed on, and its log in a folder."""
-        train, dev = self._split(self.prepared.dataset.utterances.values())
+        train, dev = split(self.settings, self.prepared, self.prepared.dataset.utterances.values())
+        system = self.recognizer.card.get("system", "")
         card = {
-            "system": self.recognizer.card.get("system", ""),
-            **origin(self.settings, self.prepared),
-            "n_train": len(train),
-            "n_dev": len(dev),
+            **card_of(system, self.settings, self.prepared, (train, dev)),
             "held_out": {"n": found.n, "before": found.before, "after": found.after},
         }
         with followed(replace(self.recognizer.settings, training=self._training), out) as ended:
@@ -142,7 +140,7 @@ class _Lesson:
         """Answers for some speakers of a recogniser adapted to the others."""
         dataset, own = self.prepared.dataset, {u.speaker for u in part}
         others = [u for u in dataset.utterances.values() if u.speaker not in own]
-        adapted = self._adapted(*self._split(others))
+        adapted = self._adapted(*split(self.settings, self.prepared, others))
         return adapted.classifier.answer(dataset.examples([u.id for u in part]).frames).classes
 
     def _adapted(
@@ -168,12 +166,6 @@ class _Lesson:
         options = self.settings.options()
         recurrent = isinstance(self.recognizer.settings.trunk, LstmSettings)
         return options.lstm if recurrent else options.dnn
-
-    def _split(self, utterances: Iterable[Utterance]) -> tuple[Examples, Examples]:
-        """What to learn from, and what stops and calibrates."""
-        asked, dataset = self.settings.evaluate, self.prepared.dataset
-        train, dev = hold_out_dev(utterances, dataset.labels(), asked.split_seed, asked.dev)
-        return dataset.examples(train), dataset.examples(dev)
 
 
 def _learned_before(recognizer: Recognizer, prepared: Prepared) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from voxaffect.commands.console import console, show
+from voxaffect.commands.console import console, print_line, show
 from voxaffect.errors import ConfigError
 from voxaffect.evaluation.experiment.run import RunFolder
 from voxaffect.evaluation.two_runs.compare import compare_runs
@@ -44,7 +44,7 @@ def compare(run_a: Path, run_b: Path, *, out: Path | None, systems: str | None) 
         }
         for name, text in texts.items():
             write_text(out / name, text)
-            console.print(f"wrote {out / name}", soft_wrap=True)
+            print_line(f"wrote {out / name}")
 
 
 def pairs(text: str) -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from rich.progress import (
 )
 from rich.table import Column
 from rich.table import Table as Grid
+from rich.text import Text
 
 if TYPE_CHECKING:
     from voxaffect.report.table import Table
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 # Names of files and speakers may look like markup or emoji; colour comes by `style` alone.
 console = Console(highlight=False, markup=False, emoji=False)
 errors = Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def print_line(line: str | Text, *, to: Console = console, style: str | None = None) -> None:
+    """Print a line that only a terminal may break: names and paths can be copied whole."""
+    to.print(line, style=style, soft_wrap=True)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
-from voxaffect.commands.console import console, counting_progress
+from voxaffect.commands.console import console, counting_progress, print_line
 from voxaffect.config.sources import find_loader, read_corpus
 from voxaffect.corpora.check import CheckReport, Count, Verdict
 from voxaffect.corpora.check import check as check_corpus
@@ -44,7 +44,7 @@ def show_all() -> None:
         console.print(_size(name, card.language, card.elicitation, n_speakers, n_utterances))
         console.print(_indented(f"{card.title}; {card.licence}"))
         # A terminal may break an address, which can then still be copied whole; Rich must not.
-        console.print(Text(" " * INDENT + card.url, style="dim"), soft_wrap=True)
+        print_line(Text(" " * INDENT + card.url, style="dim"))
     console.print(_size("table", "any", "any", "any", "any"))
     console.print(_indented("your own recordings; a table in CSV or Parquet, or audformat"))
 
@@ -193,7 +193,7 @@ def _print_problems(kind: str, problems: Sequence[Problem]) -> None:
     """Those of one kind; lines are not wrapped, so that names stay whole for other programs."""
     console.print(Text.assemble((kind, "bold"), f": {len(problems)}"))
     for problem in problems[:MAX_NAMED]:
-        console.print(f"  {problem.path}: {problem.detail}", soft_wrap=True)
+        print_line(f"  {problem.path}: {problem.detail}")
     if len(problems) > MAX_NAMED:
         console.print(f"  and {len(problems) - MAX_NAMED} more; --json names them all")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.markdown import Markdown
 
-from voxaffect.commands.console import console, counting_progress
+from voxaffect.commands.console import console, counting_progress, print_line
 from voxaffect.commands.folds import context, folds_progress, tell_missing
 from voxaffect.commands.preparation import prepare_corpora
 from voxaffect.config.file import load_settings, make_settings
@@ -109,7 +109,7 @@ def report(folder: Path, out: Path, *, tensorboard: bool = False) -> None:
     """Write the report of a run that is there, and the events of its trainings if asked."""
     finished = RunFolder(folder).load()
     if tensorboard:
-        console.print(f"wrote {write_events(finished.results, out)}", soft_wrap=True)
+        print_line(f"wrote {write_events(finished.results, out)}")
     _show(finished, out, load_robustness(folder))
 
 
@@ -140,4 +140,4 @@ def _show(finished: Run, out: Path, robustness: Robustness | None) -> None:
     console.print(Markdown(terminal_markdown(summary)))
     for path in written:
         if path.suffix in {".html", ".md"}:
-            console.print(f"wrote {path}", soft_wrap=True)
+            print_line(f"wrote {path}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from voxaffect.commands.console import console
+from voxaffect.commands.console import print_line
 from voxaffect.commands.preparation import tell
 from voxaffect.config.sources import read_corpus
 from voxaffect.corpora.audformat import write_audformat
@@ -27,4 +27,4 @@ def export(name: str, root: Path, out: Path) -> None:
     except OSError as fault:
         why = fault.strerror or fault
         raise CorpusError(f"{out}: cannot be written ({why}); choose another place") from fault
-    console.print(f"{out}: {len(corpus.utterances):,} utterances of {name}", soft_wrap=True)
+    print_line(f"{out}: {len(corpus.utterances):,} utterances of {name}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from voxaffect.commands.console import console
+from voxaffect.commands.console import print_line
 from voxaffect.export.side_car import side_car_path
 from voxaffect.export.write import export as write
 from voxaffect.recognizer import Recognizer
@@ -19,4 +19,4 @@ def export(model: Path, out: Path) -> None:
     """
     write(Recognizer.load(model), out)
     size_mb = out.stat().st_size / 1e6
-    console.print(f"{out}: {size_mb:.1f} MB, described by {side_car_path(out).name}")
+    print_line(f"{out}: {size_mb:.1f} MB, described by {side_car_path(out).name}")

@@ -17,6 +17,7 @@ from voxaffect.commands.sound_source import Block, Source, until_interrupted
 from voxaffect.listening.endpoint import Endpointer, EndpointSettings
 from voxaffect.listening.listener import Listener
 from voxaffect.listening.live import LiveRecognizer, LiveSettings
+from voxaffect.listening.warm_up import warm_up
 from voxaffect.recognizer import Recognizer
 
 ANSWER_S = 0.2
@@ -45,7 +46,7 @@ def listen(model: Path, source: Source, *, pause_s: float, longest_s: float, as_
     endpoints = EndpointSettings(hangover_s=pause_s, longest_s=longest_s) if pause_s else None
     live = LiveRecognizer(Recognizer.load(model), LiveSettings(longest_s=longest_s))
     listener = Listener(live, Endpointer(endpoints) if endpoints else None)
-    _warm_up(live)
+    warm_up(live)
     view, watch = view_of(as_json=as_json), Watch()
     with until_interrupted() as stop, source(stop) as blocks:
         with view:
@@ -53,17 +54,6 @@ def listen(model: Path, source: Source, *, pause_s: float, longest_s: float, as_
         for utterance in listener.finish():
             view.utterance(utterance)
     return 1 if watch.n_dropped else 0
-
-
-def _warm_up(live: LiveRecognizer) -> None:
-    """Load and compile what the first answer needs, before the sound begins."""
-    hiss = np.random.default_rng(0).normal(scale=0.01, size=2 * SAMPLE_RATE_HZ).astype(np.float32)
-    listener = Listener(live, Endpointer())
-    stream = live.open("warm-up")
-    listener.push(hiss)
-    stream.push(hiss[: round(stream.left_s * SAMPLE_RATE_HZ)])
-    stream.answer()
-    stream.finish()
 
 
 def _follow(listener: Listener, blocks: Iterator[Block], view: View, watch: Watch) -> None:

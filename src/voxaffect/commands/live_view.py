@@ -14,10 +14,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from voxaffect.commands.console import console, errors
+from voxaffect.commands.console import console, errors, print_line
 from voxaffect.errors import AudioError
 from voxaffect.listening.listener import Utterance
 from voxaffect.listening.live import LiveAnswer
+from voxaffect.report.answers.live_objects import final_object, interim_object
 from voxaffect.taxonomy import EMOTION
 
 QUIETEST_DB = -60.0
@@ -57,7 +58,7 @@ class View(Protocol):
 
 def note(text: str) -> None:
     """Say what went wrong, on standard error; whatever the view, it is not hidden."""
-    errors.print(f"voxaffect: {text}", style="yellow", soft_wrap=True)
+    print_line(f"voxaffect: {text}", style="yellow", to=errors)
 
 
 def view_of(*, as_json: bool) -> View:
@@ -73,31 +74,12 @@ class JsonLines(nullcontext[None]):
     def moment(self, moment: Moment) -> None:
         """An interim answer; emotion is null where nothing was heard yet."""
         if (answer := moment.answer) is not None:
-            _write(
-                final=False,
-                start_s=round(moment.start_s, 6),
-                heard_s=round(answer.heard_s, 3),
-                emotion=answer.label,
-                probabilities=answer.probabilities,
-                subtasks=answer.subtasks,
-                level_db=round(moment.level_db, 1),
-            )
+            told = interim_object(moment.start_s, answer)
+            _write(final=False, **told, level_db=round(moment.level_db, 1))
 
     def utterance(self, utterance: Utterance) -> None:
-        """A final answer, or why there is none."""
-        times = {"start_s": round(utterance.start_s, 6), "end_s": round(utterance.end_s, 6)}
-        outcome = utterance.outcome
-        if isinstance(outcome, AudioError):
-            _write(final=True, **times, error=str(outcome))
-            return
-        _write(
-            final=True,
-            **times,
-            emotion=outcome.label,
-            probabilities=outcome.probabilities,
-            subtasks=outcome.subtasks,
-            warnings=[str(warning) for warning in outcome.warnings],
-        )
+        """A final answer, as predict gives it, or why there is none."""
+        _write(final=True, **final_object(utterance))
 
 
 def _write(**line: Any) -> None:
@@ -112,11 +94,11 @@ class PlainLines(nullcontext[None]):
         """An interim answer."""
         if (answer := moment.answer) is not None:
             heard = f"{moment.start_s:8.2f} s  +{answer.heard_s:5.2f} s"
-            console.print(f"{heard}  {said(answer.label, answer.probabilities)}", soft_wrap=True)
+            print_line(f"{heard}  {said(answer.label, answer.probabilities)}", to=console)
 
     def utterance(self, utterance: Utterance) -> None:
         """A final answer."""
-        console.print(final_line(utterance), soft_wrap=True)
+        print_line(final_line(utterance), to=console)
 
 
 class Panel:
@@ -137,7 +119,7 @@ class Panel:
 
     def utterance(self, utterance: Utterance) -> None:
         """A final answer."""
-        console.print(final_line(utterance), soft_wrap=True)
+        print_line(final_line(utterance), to=console)
 
 
 def panel(moment: Moment) -> Group:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from voxaffect.commands.console import errors, extraction_progress
+from voxaffect.commands.console import errors, extraction_progress, print_line
 from voxaffect.config.settings import Settings
 from voxaffect.corpora.corpus import Problem
 from voxaffect.evaluation.experiment.dataset import Prepared, prepare
@@ -72,7 +72,7 @@ def tell(problems: Sequence[Problem], prefix: str = "") -> None:
     for kind, same in by_kind.items():
         faults = [problem for problem in same if problem.is_fault]
         for problem in faults[:MAX_NAMED]:
-            errors.print(f"{prefix}{problem.path}: {problem.detail}")
+            print_line(f"{prefix}{problem.path}: {problem.detail}", to=errors)
         unnamed = len(same) - len(faults[:MAX_NAMED])
         if unnamed:
             errors.print(f"{prefix}{kind}: {unnamed}{' more' if faults else ''}")

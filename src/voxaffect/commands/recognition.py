@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxaffect.audio.decode import DecodeLimits, open_recording
-from voxaffect.commands.console import console, errors
+from voxaffect.commands.console import console, errors, print_line
 from voxaffect.commands.request import Request
 from voxaffect.commands.sources import Refusals, Source, list_sources
 from voxaffect.corpora.corpus import Utterance
@@ -20,6 +19,7 @@ from voxaffect.errors import AudioError
 from voxaffect.files import write_atomically, write_text
 from voxaffect.listening.recordings import answer_all
 from voxaffect.memory import loading
+from voxaffect.parallel.cores import n_cores
 from voxaffect.report.answers.answer import UNSURE, Answer, label_of
 from voxaffect.report.answers.json_lines import json_line
 from voxaffect.report.answers.table import table
@@ -78,7 +78,7 @@ def predict(
             answer = _timelines if request.timeline else _wholes
             all_told = answer(recognizer, found, request, refusals)
             _write(_noted(all_told, given, until_first_answer.close), request)
-    errors.print(_end_line(given, len(refusals.names), request), soft_wrap=True)
+    print_line(_end_line(given, len(refusals.names), request), to=errors)
     return 1 if refusals.names else 0
 
 
@@ -131,14 +131,7 @@ def _timelines(
 
 def _answer_all(recognizer: Answering) -> Callable[[Sequence[Recording]], Iterator[Outcome]]:
     """Answers on all cores."""
-    return partial(answer_all, recognizer, n_threads=_n_cores(), prepare=_one_thread)
-
-
-def _n_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return partial(answer_all, recognizer, n_threads=n_cores(), prepare=_one_thread)
 
 
 def _one_thread() -> None:
@@ -204,7 +197,7 @@ def _timeline_tables(all_told: Iterable[Told]) -> None:
 
     for told in all_told:
         assert told.track is not None  # noqa: S101 a timeline has one
-        console.print(told.source.name, style="bold", soft_wrap=True)
+        print_line(told.source.name, style="bold")
         width = max(20, min(console.width, STRIP_COLUMNS))
         console.print(strip(told.answers, told.track.duration_s, width))
         console.print(table(told.answers, title=told.source.name))

@@ -10,7 +10,7 @@ from rich.markdown import Markdown
 
 from voxaffect.audio.degrade.catalogue import DEGRADATIONS
 from voxaffect.audio.degrade.degradation import Degradation, plain
-from voxaffect.commands.console import console, counting_progress, errors
+from voxaffect.commands.console import console, counting_progress, errors, print_line
 from voxaffect.commands.folds import context, folds_progress, tell_missing
 from voxaffect.commands.preparation import feature_store, prepare_corpora, tell
 from voxaffect.config.file import load_settings, make_settings
@@ -169,4 +169,4 @@ def _write(found: Robustness, out: Path) -> None:
         written.append(write_report(summarise_run(folder.load()), out, found)[0])
     console.print(Markdown(markdown(summary(found))))
     for path in written:
-        console.print(f"wrote {path}", soft_wrap=True)
+        print_line(f"wrote {path}")

@@ -9,8 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from voxaffect.commands.console import errors
+from voxaffect.commands.console import errors, print_line
 from voxaffect.errors import ServingError
+from voxaffect.parallel.cores import n_cores
 
 if TYPE_CHECKING:
     from voxaffect.serving.settings import Limits, ServingSettings
@@ -53,7 +54,7 @@ def serve(
         ArtefactError: there is no such recogniser.
     """
     refuse_missing()
-    from voxaffect.serving.settings import Limits, ServingSettings, n_cores  # noqa: PLC0415
+    from voxaffect.serving.settings import Limits, ServingSettings  # noqa: PLC0415
 
     settings = ServingSettings(
         host=host,
@@ -119,11 +120,11 @@ def _url(host: str, port: int) -> str:
 
 
 def _tell(where: str, *, is_open: bool) -> None:
-    errors.print(f"serving at {where} (Ctrl-C stops)", soft_wrap=True)
+    print_line(f"serving at {where} (Ctrl-C stops)", to=errors)
     if is_open:
-        errors.print(
+        print_line(
             "whoever reaches this address can use it, since there is no token: set one with "
             f"--token-file or {VARIABLE}",
             style="yellow",
-            soft_wrap=True,
+            to=errors,
         )

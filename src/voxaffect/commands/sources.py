@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from voxaffect.audio.decode import DecodeLimits, printable
-from voxaffect.commands.console import errors
+from voxaffect.commands.console import errors, print_line
 from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.corpora.rows import is_table
 from voxaffect.corpora.table import list_table
@@ -55,13 +55,13 @@ class Refusals:
 
     def tell(self, name: str, fault: Exception) -> None:
         """Name one."""
-        errors.print(f"voxaffect: {fault}", style="red", soft_wrap=True)
+        print_line(f"voxaffect: {fault}", style="red", to=errors)
         self.names.append(name)
 
     def tell_problems(self, source: Path, problems: Sequence[Problem]) -> None:
         """Name what of a folder or table cannot be used."""
         for problem in problems:
-            errors.print(f"{source}: {problem.path}: {problem.detail}", soft_wrap=True)
+            print_line(f"{source}: {problem.path}: {problem.detail}", to=errors)
         self.names += [problem.path for problem in problems if problem.is_fault]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -10,11 +10,12 @@ from typing import Any
 
 from voxaffect.artefact import ensure_writable
 from voxaffect.classifier import NetSettings, OnEpoch
-from voxaffect.commands.console import console, errors
+from voxaffect.commands.console import console, errors, print_line
 from voxaffect.commands.preparation import prepare_corpora
 from voxaffect.commands.training_progress import training_progress
 from voxaffect.config.file import load_settings
 from voxaffect.config.settings import Settings, find_system
+from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ConfigError
 from voxaffect.evaluation.experiment.dataset import Prepared
 from voxaffect.evaluation.protocol.folds import hold_out_dev
@@ -76,9 +77,7 @@ def train(
             recognizer.fit(train_set, dev_set, seed=seed, on_epoch=ended)
     if is_first:
         recognizer.save(out, half=half)
-        console.print(
-            f"wrote {out}: {system.name}, {recognizer.classifier.summary()}", soft_wrap=True
-        )
+        print_line(f"wrote {out}: {system.name}, {recognizer.classifier.summary()}")
 
 
 def _beginning(
@@ -87,21 +86,9 @@ def _beginning(
     """An untrained recogniser, and what it is to learn from and be stopped by."""
     with first_goes_first():
         prepared = prepare_corpora(settings, n_jobs)
-    dataset = prepared.dataset
-    train_ids, dev_ids = hold_out_dev(
-        dataset.utterances.values(),
-        dataset.labels(),
-        settings.evaluate.split_seed,
-        settings.evaluate.dev,
-    )
-    card = {
-        "system": system.name,
-        **origin(settings, prepared),
-        "n_train": len(train_ids),
-        "n_dev": len(dev_ids),
-    }
-    recognizer = Recognizer(net_settings, settings.features.extractor(), card)
-    return recognizer, dataset.examples(train_ids), dataset.examples(dev_ids)
+    train_set, dev_set = split(settings, prepared, prepared.dataset.utterances.values())
+    card = card_of(system.name, settings, prepared, (train_set, dev_set))
+    return Recognizer(net_settings, settings.features.extractor(), card), train_set, dev_set
 
 
 def _net_system(name: str) -> NetSystem:
@@ -111,18 +98,39 @@ def _net_system(name: str) -> NetSystem:
     return system
 
 
-def origin(settings: Settings, prepared: Prepared) -> dict[str, Any]:
-    """What is learned from: which data exactly, with which classes, read and split how.
+def split(
+    settings: Settings, prepared: Prepared, utterances: Iterable[Utterance]
+) -> tuple[Examples, Examples]:
+    """Of some utterances, those to learn from, and those that stop and calibrate."""
+    asked, dataset = settings.evaluate, prepared.dataset
+    train, dev = hold_out_dev(utterances, dataset.labels(), asked.split_seed, asked.dev)
+    return dataset.examples(train), dataset.examples(dev)
+
+
+def card_of(
+    system: str, settings: Settings, prepared: Prepared, parts: tuple[Examples, Examples]
+) -> dict[str, Any]:
+    """What a reader should know: which system, which data exactly, with which classes, split how.
 
     No path of this machine is told: the digests say which data they were.
+
+    Args:
+        system: its name.
+        settings: that it was trained by.
+        prepared: all data.
+        parts: train and dev set.
     """
     dataset, asked = prepared.dataset, settings.evaluate
+    train_set, dev_set = parts
     return {
+        "system": system,
         "corpora": [asdict(summary) for summary in prepared.corpora],
         "data_digest": dataset.digest(sorted(dataset.utterances)),
         "taxonomy": settings.make_taxonomy().settings(),
         "audio": settings.audio.model_dump(),
         "split": {"dev": asked.dev, "split_seed": asked.split_seed},
+        "n_train": len(train_set),
+        "n_dev": len(dev_set),
     }
 
 

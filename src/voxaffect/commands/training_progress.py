@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from voxaffect.commands.console import errors
+from voxaffect.commands.console import errors, print_line
 from voxaffect.model.course import Course
 
 
@@ -29,7 +29,7 @@ def training_progress(course: Course, sequel: str = "") -> Iterator[Callable[[],
         what is to be called when an epoch was added.
     """
     if not errors.is_interactive:
-        yield lambda: errors.print(_line(course, sequel), soft_wrap=True)
+        yield lambda: print_line(_line(course, sequel), to=errors)
         return
     bar = TrainingBar(course, sequel)
     with Live(bar, console=errors):

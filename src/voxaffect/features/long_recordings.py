@@ -6,7 +6,7 @@ as a whole: an hour of samples takes 230 MB, its 32 descriptors 46 MB.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ LONG_S = 120.0
 """From here up a recording is long: reading it twice costs less than its samples' memory."""
 
 PIECE_SAMPLES = 30 * SAMPLE_RATE_HZ
+"""Samples that a stream is given at once, at least."""
 
 Opener = Callable[[], AbstractContextManager[Recording]]
 
@@ -36,6 +37,18 @@ class Extracted(NamedTuple):
 
     frames: NDArray[np.float32]
     seconds: float
+
+
+def in_pieces(blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+    """Blocks of samples as fewer and longer ones: a stream takes those at less cost."""
+    held: list[NDArray[np.float32]] = []
+    for block in blocks:
+        held.append(block)
+        if sum(map(len, held)) >= PIECE_SAMPLES:
+            yield np.concatenate(held)
+            held = []
+    if held:
+        yield np.concatenate(held)
 
 
 def extract_long(opener: Opener, extractor: StreamingExtractor) -> Extracted:
@@ -53,24 +66,12 @@ def extract_long(opener: Opener, extractor: StreamingExtractor) -> Extracted:
         rms, n_samples = _level(recording)
     factor, stream = gain(rms, name), extractor.stream()
     with opener() as recording:
-        parts = [stream.push(piece * factor) for piece in _pieces(at_16_khz(recording))]
+        parts = [stream.push(piece * factor) for piece in in_pieces(at_16_khz(recording))]
     parts.append(stream.finish())
     frames = np.concatenate(parts)
     if len(frames) == 0:
         raise AudioError(f"{name}: holds no whole frame; remove it or record it again")
     return Extracted(frames, n_samples / SAMPLE_RATE_HZ)
-
-
-def _pieces(blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-    """Blocks of samples as fewer and longer ones: a stream takes those at less cost."""
-    held: list[NDArray[np.float32]] = []
-    for block in blocks:
-        held.append(block)
-        if sum(map(len, held)) >= PIECE_SAMPLES:
-            yield np.concatenate(held)
-            held = []
-    if held:
-        yield np.concatenate(held)
 
 
 def _level(recording: Recording) -> tuple[float, int]:

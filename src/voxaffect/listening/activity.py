@@ -1,7 +1,8 @@
 """Where in a recording somebody speaks: stretches between pauses, by energy and voicing.
 
 A frame is active if its energy stands well above the floor of its neighbourhood, or a little where
-it is voiced: in noise, voices are told by their period long before they are told by their energy.
+it is voiced (`standing_out`): in noise, voices are told by their period long before they are told
+by their energy.
 Active frames with pauses between them that are no longer than the hangover are one stretch; a
 stretch without enough voiced frames is a noise, and one that is too short is dropped. What is too
 long is cut where it is weakest. Letters: T frames.
@@ -19,60 +20,29 @@ from numpy.typing import NDArray
 
 from voxaffect.errors import ConfigError
 from voxaffect.features.frames import FrameGrid
+from voxaffect.listening.standing_out import LOUD, QUIET, Levels, SpeechSettings
 
-Levels = NDArray[np.float32]
 Frames = NDArray[np.int64]
-
-SILENCE_DB = -100.0
-"""Level, relative to full scale, that digital silence is given."""
 
 BLOCK_S = 1.0
 """Stretches of time whose quiet and loud levels stand for them."""
-
-QUIET, LOUD = 10, 95
-"""Percentiles of a block's levels that are its floor and its speech, if it holds any."""
 
 SMOOTH_FRAMES = 9
 """Frames over which a level is averaged before its weakest is looked for."""
 
 
 @dataclass(frozen=True)
-class ActivitySettings:
-    """What counts as speech, and what as a pause.
+class ActivitySettings(SpeechSettings):
+    """What counts as speech in a file: `neighbourhood_s` is before and after a frame.
 
-    Args:
-        margin_db: how far an active frame stands above the floor.
-        voiced_margin_db: the same of a voiced frame; a hum that never ends is its own floor.
-        range_db: how far below the loud level of its neighbourhood it may lie, where the floor is
-            lower than that: breath and rustle between words are no speech.
-        neighbourhood_s: how far the floor and the loud level of a frame are looked for, before and
-            after it.
-        voicing: probability from which a frame counts as voiced.
-        voiced_s: voiced time that a stretch needs.
-        hangover_s: the longest pause that ends no stretch: plosives close for less.
-        edge_s: what is kept before and after a stretch, up to half of the pause: breath, onsets.
-        shortest_s: shortest stretch.
-        longest_s: longest stretch.
+    Edges reach no further than the middle of a pause; what is longer than `longest_s` is cut.
 
     Raises:
         ConfigError: a setting is not positive, or a stretch cannot be cut as it must.
     """
 
-    margin_db: float = 6.0
-    voiced_margin_db: float = 1.0
-    range_db: float = 35.0
-    neighbourhood_s: float = 8.0
-    voicing: float = 0.5
-    voiced_s: float = 0.08
-    hangover_s: float = 0.4
-    edge_s: float = 0.15
-    shortest_s: float = 0.25
-    longest_s: float = 15.0
-
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not 0 < value < np.inf:
-                raise ConfigError(f"{name} = {value} finds no speech; choose a positive number")
+        super().__post_init__()
         if self.longest_s < 4 * self.shortest_s:
             raise ConfigError(
                 f"longest_s = {self.longest_s} leaves no room to cut utterances of at least "
@@ -111,10 +81,9 @@ def find_speech(track: Track, settings: ActivitySettings = DEFAULT_ACTIVITY) -> 
     if track.level_db.size == 0:
         return []
     per_s = track.grid.frames_per_s
-    voiced = track.voicing >= settings.voicing
-    active = _active(track, voiced, settings)
+    active = settings.stands_out(track.level_db, track.voicing, *_surroundings(track, settings))
     starts, ends = _joined(*_runs(active), gap=round(settings.hangover_s * per_s))
-    n_voiced = np.concatenate([[0], np.cumsum(active & voiced)])
+    n_voiced = np.concatenate([[0], np.cumsum(active & (track.voicing >= settings.voicing))])
     kept = (n_voiced[ends] - n_voiced[starts] >= settings.voiced_s * per_s) & (
         ends - starts >= settings.shortest_s * per_s
     )
@@ -127,17 +96,6 @@ def find_speech(track: Track, settings: ActivitySettings = DEFAULT_ACTIVITY) -> 
         for piece in _cut(track, start, end, settings)
     ]
     return [_span(track, start, end) for start, end in pieces]
-
-
-def _active(
-    track: Track, voiced: NDArray[np.bool_], settings: ActivitySettings
-) -> NDArray[np.bool_]:
-    """Which of the frames (T,) stand out enough."""
-    floor_db, loud_db = _surroundings(track, settings)
-    margin_db = np.where(voiced, settings.voiced_margin_db, settings.margin_db)
-    limit_db = np.maximum(floor_db + margin_db, loud_db - settings.range_db)
-    active: NDArray[np.bool_] = track.level_db > limit_db
-    return active
 
 
 def _surroundings(

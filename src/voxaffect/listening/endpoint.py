@@ -21,6 +21,7 @@ from voxaffect.features.descriptors.feed import Feed, observe_feeds, refuse_no_s
 from voxaffect.features.descriptors.observer import FrameObserver, Observed
 from voxaffect.features.descriptors.pitch_settings import PitchSettings
 from voxaffect.features.frames import FrameGrid
+from voxaffect.listening.standing_out import LOUD, QUIET, SpeechSettings, level_of
 
 Floats = NDArray[np.float32]
 
@@ -30,12 +31,6 @@ TICK_FRAMES = 10
 BLOCK_FRAMES = 100
 """Stretches whose quiet and loud levels stand for them, 1 s."""
 
-QUIET, LOUD = 10, 95
-"""Percentiles of a block's levels that are its floor and its speech, if it holds any."""
-
-SILENCE_DB = -100.0
-"""Level, relative to full scale, that digital silence is given."""
-
 FIRST_FLOOR_DB = -50.0
 """The floor is not above this before a block was heard: a stream may begin with speech."""
 
@@ -44,40 +39,19 @@ HOLD_S = 2.0
 
 
 @dataclass(frozen=True)
-class EndpointSettings:
-    """What counts as speech, and what as a pause that ends an utterance.
+class EndpointSettings(SpeechSettings):
+    """What counts as speech in a stream: `neighbourhood_s` is how long levels are remembered.
 
-    Args:
-        margin_db: how far an active frame stands above the floor.
-        voiced_margin_db: the same of a voiced frame.
-        range_db: how far below the loud level of the last seconds it may lie.
-        neighbourhood_s: how long the floor and the loud level are remembered.
-        voicing: probability from which a frame counts as voiced.
-        voiced_s: voiced time that an utterance needs.
-        hangover_s: the pause that ends an utterance.
-        edge_s: what is kept of the sound before and after an utterance.
-        shortest_s: shortest utterance, edges not counted.
-        longest_s: where an utterance is ended even without a pause.
+    A pause of `hangover_s` ends an utterance, and so does `longest_s` without one.
 
     Raises:
         ConfigError: a setting is impossible.
     """
 
-    margin_db: float = 6.0
-    voiced_margin_db: float = 1.0
-    range_db: float = 35.0
-    neighbourhood_s: float = 8.0
-    voicing: float = 0.5
-    voiced_s: float = 0.08
     hangover_s: float = 0.6
-    edge_s: float = 0.15
-    shortest_s: float = 0.25
-    longest_s: float = 15.0
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not 0 < value < np.inf:
-                raise ConfigError(f"{name} = {value} finds no speech; choose a positive number")
+        super().__post_init__()
         if not 0.1 <= self.hangover_s <= HOLD_S:
             raise ConfigError(
                 f"hangover_s = {self.hangover_s} ends no utterance well; choose 0.1 to {HOLD_S:g}"
@@ -153,7 +127,8 @@ class Endpointer:
 
     def _tick(self, level_db: Floats, voicing: Floats) -> Iterator[Passage]:
         """Decide by level and voicing of the next frames, (n,) each."""
-        active = self._active(level_db, voicing)
+        surroundings = self._surroundings.after(level_db)
+        active = self._settings.stands_out(level_db, voicing, *surroundings)
         if active.any():
             voiced = int((active & (voicing >= self._settings.voicing)).sum())
             places = self._n_frames + np.flatnonzero(active)
@@ -166,15 +141,6 @@ class Endpointer:
             self._forget(self._n_frames)
         else:
             yield from self._decide(self._candidate)
-
-    def _active(self, level_db: Floats, voicing: Floats) -> NDArray[np.bool_]:
-        """Which of some frames stand out enough."""
-        settings = self._settings
-        floor_db, loud_db = self._surroundings.after(level_db)
-        voiced = voicing >= settings.voicing
-        margin_db = np.where(voiced, settings.voiced_margin_db, settings.margin_db)
-        limit_db = np.maximum(floor_db + margin_db, loud_db - settings.range_db)
-        return np.asarray(level_db > limit_db)
 
     def _decide(self, candidate: _Candidate) -> Iterator[Passage]:
         """What becomes of the candidate after a tick."""
@@ -302,6 +268,5 @@ class _Surroundings:
 
 def _seen(observed: Observed) -> Floats:
     """Level in dB of full scale and voicing of frames, float32 (T, 2)."""
-    energy = np.maximum(observed.short_time[:, 0], 10 ** (SILENCE_DB / 20))
     voicing = observed.peaks.height.max(axis=1).clip(0, 1)
-    return np.column_stack([20 * np.log10(energy), voicing]).astype(np.float32)
+    return np.column_stack([level_of(observed.short_time[:, 0]), voicing]).astype(np.float32)

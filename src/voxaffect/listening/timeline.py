@@ -19,22 +19,20 @@ from voxaffect.audio.decode import BLOCK, Recording, at_16_khz, read
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.errors import AudioError
 from voxaffect.features.descriptors.lld import LowLevelDescriptors
+from voxaffect.features.long_recordings import in_pieces
 from voxaffect.listening.activity import (
     DEFAULT_ACTIVITY,
-    SILENCE_DB,
     ActivitySettings,
     Span,
     Track,
     find_speech,
 )
 from voxaffect.listening.answering import Outcome
+from voxaffect.listening.standing_out import level_of
 from voxaffect.prediction import Prediction
 
 TOGETHER = 64
 """Utterances that are in memory at once: mostly three minutes of samples, at most sixteen."""
-
-PIECE_SAMPLES = 30 * SAMPLE_RATE_HZ
-"""Samples that are pushed at once: a stream takes few long pieces at less cost than many."""
 
 Floats = NDArray[np.float32]
 Opener = Callable[[], AbstractContextManager[Recording]]
@@ -111,13 +109,12 @@ def hear(recording: Recording) -> Track:
     columns = [descriptors.names.index(name) for name in ("energy", "voice_probability")]
     stream, n_samples = descriptors.stream(), 0
     parts = []
-    for piece in _pieces(at_16_khz(recording)):
+    for piece in in_pieces(at_16_khz(recording)):
         parts.append(stream.push(piece)[:, columns])
         n_samples += len(piece)
     parts.append(stream.finish()[:, columns])
     energy, voicing = np.concatenate(parts).T
-    level_db = 20 * np.log10(np.maximum(energy, 10 ** (SILENCE_DB / 20)))
-    return Track(level_db, voicing, descriptors.grid, n_samples / SAMPLE_RATE_HZ)
+    return Track(level_of(energy), voicing, descriptors.grid, n_samples / SAMPLE_RATE_HZ)
 
 
 def cut_out(recording: Recording, spans: Iterable[Span]) -> Iterator[Waveform]:
@@ -170,15 +167,3 @@ def _answered(
                 on_fault(outcome)
             else:
                 yield Spoken(span, outcome)
-
-
-def _pieces(blocks: Iterator[Floats]) -> Iterator[Floats]:
-    """Blocks of samples as fewer and longer ones."""
-    held: list[Floats] = []
-    for block in blocks:
-        held.append(block)
-        if sum(map(len, held)) >= PIECE_SAMPLES:
-            yield np.concatenate(held)
-            held = []
-    if held:
-        yield np.concatenate(held)

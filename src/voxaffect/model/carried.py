@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from voxaffect.model.multitask import MultiTaskNet
+from voxaffect.model.recurrence import library_layer
 from voxaffect.model.trunks import DnnTrunk, LstmLayer, LstmTrunk
 
 WINDOWS_TOGETHER = 4096
@@ -123,18 +124,8 @@ class RecurrentNet:
     def _read(self, x: Tensor, states: Tensor) -> Tensor:
         """Hidden states (T, rows, H) of frames (T, rows, F); brings `states` up to them."""
         for weights, own in zip(self._weights, states, strict=True):
-            x, last, cells = torch.lstm(
-                x,
-                (own[:1].contiguous(), own[1:].contiguous()),
-                weights,
-                has_biases=True,
-                num_layers=1,
-                dropout=0.0,
-                train=False,
-                bidirectional=False,
-                batch_first=False,
-            )
-            own[0], own[1] = last[0], cells[0]
+            state = own[:1].contiguous(), own[1:].contiguous()
+            x, own[:1], own[1:] = library_layer(x, weights, *state)
         return x
 
 

@@ -56,9 +56,9 @@ def lstm(x: Tensor, weights: LstmWeights) -> Tensor:
 def one_by_one(x: Tensor, weights: LstmWeights) -> Tensor:
     """`lstm` by the library's own layer, net after net; of a single net nothing is copied."""
     if x.shape[1] == 1:
-        return _library_layer(x.squeeze(1), [weight.squeeze(0) for weight in weights]).unsqueeze(1)
+        return _from_zero(x.squeeze(1), [weight.squeeze(0) for weight in weights]).unsqueeze(1)
     nets = zip(*(weight.unbind(0) for weight in weights), strict=True)
-    hidden = [_library_layer(own, list(net)) for own, net in zip(x.unbind(1), nets, strict=True)]
+    hidden = [_from_zero(own, list(net)) for own, net in zip(x.unbind(1), nets, strict=True)]
     return torch.stack(hidden).transpose(0, 1)
 
 
@@ -86,12 +86,29 @@ def _product_type(weight: Tensor) -> torch.dtype:
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
 
 
-def _library_layer(x: Tensor, weights: list[Tensor]) -> Tensor:
-    """Hidden states (T, B, H) of one net on (T, B, F)."""
+def _from_zero(x: Tensor, weights: list[Tensor]) -> Tensor:
+    """Hidden states (T, B, H) of one net on (T, B, F), from an initial state of zero."""
     zero = x.new_zeros(1, x.shape[1], weights[1].shape[1])  # (1, B, H)
-    hidden, _, _ = torch.lstm(
+    return library_layer(x, weights, zero, zero)[0]
+
+
+def library_layer(
+    x: Tensor, weights: list[Tensor], hidden: Tensor, cells: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The library's own layer of one net.
+
+    Args:
+        x: (T, B, F).
+        weights: the four of `LstmWeights`, of this net.
+        hidden: (1, B, H), from before the first frame.
+        cells: likewise.
+
+    Returns:
+        hidden states (T, B, H) of all frames; hidden state and cells (1, B, H) after the last.
+    """
+    return torch.lstm(
         x,
-        (zero, zero),
+        (hidden, cells),
         weights,
         has_biases=True,
         num_layers=1,
@@ -100,7 +117,6 @@ def _library_layer(x: Tensor, weights: list[Tensor]) -> Tensor:
         bidirectional=False,
         batch_first=False,
     )
-    return hidden
 
 
 class _Unrolled(torch.autograd.Function):

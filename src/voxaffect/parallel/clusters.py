@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
@@ -11,6 +10,7 @@ from joblib.parallel import get_active_backend
 
 from voxaffect.errors import ClusterError, ConfigError
 from voxaffect.parallel.backend import ClusterBackend
+from voxaffect.parallel.cores import n_cores
 from voxaffect.parallel.dask_cluster import dask_workers
 from voxaffect.parallel.ray_cluster import ray_workers
 
@@ -25,7 +25,7 @@ CLUSTERS: Mapping[str, Callable[[str], AbstractContextManager[ClusterBackend]]] 
 
 def effective_jobs(n_jobs: int) -> int:
     """Number of processes on this machine: 0 means one a core."""
-    return n_jobs or os.cpu_count() or 1
+    return n_jobs or n_cores()
 
 
 @contextmanager
@@ -69,9 +69,9 @@ def threads_a_job(n_jobs: int) -> int | None:
     backend, _ = get_active_backend()
     if isinstance(backend, ClusterBackend):
         return 1
-    return max(1, effective_jobs(0) // n_jobs) if n_jobs > 1 else None
+    return max(1, n_cores() // n_jobs) if n_jobs > 1 else None
 
 
 def cores_here(n_jobs: int) -> int:
     """How many of so many jobs can be at work on this machine, wherever work runs."""
-    return min(n_jobs, effective_jobs(0))
+    return min(n_jobs, n_cores())

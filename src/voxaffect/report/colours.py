@@ -1,4 +1,4 @@
-"""Colours of the emotion classes, the same wherever they are drawn.
+"""Colours and letters of the emotion classes, the same wherever they are drawn.
 
 Okabe and Ito's (2008), which most colour-blind readers tell apart; the paper's green, orange, blue
 and red come nearest. Colour is never alone: letters, names or marks stand beside it.
@@ -6,9 +6,12 @@ and red come nearest. Colour is never alone: letters, names or marks stand besid
 
 from __future__ import annotations
 
+from voxaffect.report.answers.answer import UNSURE
 from voxaffect.taxonomy import EMOTION
 
 CLASS_COLOURS = dict(
     zip(EMOTION.classes, ("#009e73", "#e69f00", "#0072b2", "#d55e00"), strict=True)
 )
-UNSURE_COLOUR = "#999999"
+LABEL_COLOURS = {**CLASS_COLOURS, UNSURE: "#999999"}
+LETTERS = {**{name: name[0] for name in EMOTION.classes}, UNSURE: "?"}
+"""Of every label: a letter stands where there is no room for the name."""

@@ -18,18 +18,10 @@ from voxaffect.listening.timeline import Timeline, timeline
 from voxaffect.prediction import Prediction
 from voxaffect.report.answers.answer import Answer, label_of
 from voxaffect.report.answers.formats import FORMATS
-from voxaffect.report.answers.json_lines import json_line
+from voxaffect.report.answers.json_lines import json_line, json_object
 from voxaffect.serving.deadline import Deadline
 from voxaffect.serving.settings import Limits
 from voxaffect.serving.uploads import Upload
-
-MEDIA_TYPES = {
-    "json": "application/json",
-    "csv": "text/csv; charset=utf-8; header=present",
-    "audacity": "text/plain; charset=utf-8",
-    "vtt": "text/vtt; charset=utf-8",
-}
-"""Of the formats' texts."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +108,7 @@ def timeline_text(question: Question, name: str, found: Timeline, faults: list[s
     whole: dict[str, Any] = {
         "file": name,
         "duration_s": round(found.track.duration_s, 3),
-        "utterances": [json.loads(json_line(a, frames=question.frames)) for a in answers],
+        "utterances": [json_object(a, frames=question.frames) for a in answers],
         "refused": faults,
     }
     return json.dumps(whole) + "\n"

@@ -10,14 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
-import numpy as np
-
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
+from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError
-from voxaffect.listening.endpoint import Endpointer
-from voxaffect.listening.listener import Listener
 from voxaffect.listening.live import LiveAnswer, LiveRecognizer, LiveSettings, LiveStream
 from voxaffect.listening.pacer import Pacer
+from voxaffect.listening.warm_up import hiss, warm_up
 from voxaffect.recognizer import Recognizer
 from voxaffect.serving.admission import Gate, Rates
 from voxaffect.serving.asking import (
@@ -169,8 +166,8 @@ class Service:
     async def _warm_up(self) -> None:
         """Answer a probe on each of the ways, so that all is loaded and compiled."""
         try:
-            await asyncio.wrap_future(self._batcher.submit(Waveform(_hiss(), "probe")))
-            await self.computed(_listen, self.live)
+            await asyncio.wrap_future(self._batcher.submit(Waveform(hiss(), "warm-up")))
+            await self.computed(warm_up, self.live)
         except Exception:
             logger.exception("the model does not answer; this service will never be ready")
         else:
@@ -196,18 +193,3 @@ class Service:
             raise Refusal(503, "failed", "live streams are not heard; restart the service") from (
                 failure
             )
-
-
-def _listen(live: LiveRecognizer) -> None:
-    listener = Listener(live, Endpointer())
-    listener.push(_hiss())
-    listener.finish()
-    stream = live.open("probe")
-    stream.push(_hiss()[: round(stream.left_s * SAMPLE_RATE_HZ)])
-    stream.answer()
-    stream.finish()
-
-
-def _hiss() -> np.ndarray[Any, np.dtype[np.float32]]:
-    noise = np.random.default_rng(0).normal(scale=0.01, size=2 * SAMPLE_RATE_HZ)
-    return noise.astype(np.float32)

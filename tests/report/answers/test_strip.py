@@ -6,8 +6,9 @@ import pytest
 
 from tests.report.answers.made import answer
 from voxaffect.report.answers.answer import UNSURE
-from voxaffect.report.answers.strip import LETTERS, PAUSE, strip
+from voxaffect.report.answers.strip import PAUSE, strip
 from voxaffect.report.answers.table import clock
+from voxaffect.report.colours import LETTERS
 
 
 def test_letters_stand_where_somebody_speaks() -> None:

@@ -19,18 +19,20 @@ class Format:
     Args:
         begin: what comes before them.
         entry: one of them.
+        media_type: of the text.
         suffix: of files that hold the answers of one recording each, since they cannot tell more
             than one apart; None where they can.
     """
 
     begin: Callable[[], str]
     entry: Callable[[Answer], str]
+    media_type: str
     suffix: str | None = None
 
 
 FORMATS: Mapping[str, Format] = {
-    "json": Format(str, json_line),
-    "csv": Format(csv_header, csv_row),
-    "audacity": Format(str, audacity_label, ".txt"),
-    "vtt": Format(vtt_header, vtt_cue, ".vtt"),
+    "json": Format(str, json_line, "application/json"),
+    "csv": Format(csv_header, csv_row, "text/csv; charset=utf-8; header=present"),
+    "audacity": Format(str, audacity_label, "text/plain; charset=utf-8", ".txt"),
+    "vtt": Format(vtt_header, vtt_cue, "text/vtt; charset=utf-8", ".vtt"),
 }

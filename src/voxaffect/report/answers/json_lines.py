@@ -9,6 +9,11 @@ from voxaffect.report.answers.answer import PLACE, Answer
 
 
 def json_line(answer: Answer, *, frames: bool = False) -> str:
+    """One answer as a line; arguments as of `json_object`."""
+    return json.dumps(json_object(answer, frames=frames)) + "\n"
+
+
+def json_object(answer: Answer, *, frames: bool = False) -> dict[str, Any]:
     """One answer.
 
     Args:
@@ -29,7 +34,7 @@ def json_line(answer: Answer, *, frames: bool = False) -> str:
     if frames:
         line["times_s"] = (p.times_s + answer.interval_s[0]).round(4).tolist()
         line["posteriors"] = p.timeline.round(4).tolist()
-    return json.dumps(line) + "\n"
+    return line
 
 
 def _where(answer: Answer) -> dict[str, Any]:

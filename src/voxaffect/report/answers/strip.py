@@ -6,14 +6,11 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from voxaffect.report.answers.answer import UNSURE, Answer
+from voxaffect.report.answers.answer import Answer
 from voxaffect.report.answers.table import clock
-from voxaffect.report.colours import CLASS_COLOURS, UNSURE_COLOUR
-from voxaffect.taxonomy import EMOTION
+from voxaffect.report.colours import LABEL_COLOURS, LETTERS
 
 PAUSE = "·"
-LETTERS = {**{name: name[0] for name in EMOTION.classes}, UNSURE: "?"}
-COLOURS = {**CLASS_COLOURS, UNSURE: UNSURE_COLOUR}
 
 
 def strip(answers: Sequence[Answer], duration_s: float, width: int) -> Text:
@@ -27,7 +24,7 @@ def strip(answers: Sequence[Answer], duration_s: float, width: int) -> Text:
     labels = _columns(answers, duration_s, width)
     text = Text()
     for label in labels:
-        style = f"black on {COLOURS[label]}" if label else "dim"
+        style = f"black on {LABEL_COLOURS[label]}" if label else "dim"
         text.append(LETTERS[label] if label else PAUSE, style)
     text.append(f"\n{clock(0)}{clock(duration_s):>{width - len(clock(0))}}\n", "dim")
     text.append_text(_legend())
@@ -52,6 +49,6 @@ def _columns(answers: Sequence[Answer], duration_s: float, width: int) -> list[s
 def _legend() -> Text:
     text = Text()
     for label, letter in LETTERS.items():
-        text.append(letter, f"black on {COLOURS[label]}")
+        text.append(letter, f"black on {LABEL_COLOURS[label]}")
         text.append(f" {label}  ")
     return text.append(f"{PAUSE} nobody speaks", "dim")

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from voxaffect.report.answers.answer import UNSURE, Answer, visible
-from voxaffect.report.colours import CLASS_COLOURS, UNSURE_COLOUR
+from voxaffect.report.answers.answer import Answer, visible
+from voxaffect.report.colours import LABEL_COLOURS, LETTERS
 from voxaffect.report.figures.style import INK, NO_METADATA, PAPER, RULE, STYLE
 from voxaffect.taxonomy import EMOTION
 
@@ -24,8 +24,6 @@ MOST_LETTERS = 100
 """Letters that fit side by side; of a shorter utterance the lines below tell the class."""
 
 LINES = dict(zip(EMOTION.classes, ("-", "--", ":", "-."), strict=True))
-COLOURS = {**CLASS_COLOURS, UNSURE: UNSURE_COLOUR}
-LETTERS = {**{name: name[0] for name in EMOTION.classes}, UNSURE: "?"}
 
 Levels = NDArray[np.floating]
 
@@ -74,7 +72,7 @@ def _loudness(panel: Axes, answers: Sequence[Answer], level_db: Levels, duration
             -amplitude,
             amplitude,
             where=[bool(start_s <= at <= end_s) for at in times],
-            color=COLOURS[answer.label],
+            color=LABEL_COLOURS[answer.label],
             linewidth=0,
         )
         if end_s - start_s > duration_s / MOST_LETTERS:
@@ -104,7 +102,7 @@ def _certainty(panel: Axes, answers: Sequence[Answer], duration_s: float) -> Non
             times += [*answer.interval_s, answer.interval_s[1]]
             shares += [share, share, np.nan]
         label = f"{LETTERS[name]}  {name}"
-        panel.plot(times, shares, LINES[name], color=COLOURS[name], linewidth=2, label=label)
+        panel.plot(times, shares, LINES[name], color=LABEL_COLOURS[name], linewidth=2, label=label)
     panel.set_xlim(0, duration_s)
     panel.set_ylim(0, 1)
     panel.set_xlabel("time in seconds", color=INK)

@@ -7,12 +7,8 @@ from typing import Any
 
 from voxaffect.listening.listener import Utterance
 from voxaffect.listening.live import LiveAnswer
-from voxaffect.prediction import Prediction
-from voxaffect.report.answers.answer import Answer
-from voxaffect.report.answers.json_lines import json_line
+from voxaffect.report.answers.live_objects import final_object, interim_object
 from voxaffect.serving.refusal import Refusal
-
-NAME = "live"
 
 
 def ready() -> str:
@@ -22,28 +18,13 @@ def ready() -> str:
 
 def interim(start_s: float, answer: LiveAnswer) -> str:
     """What is said of the utterance so far; `emotion` is null where nothing was heard yet."""
-    return json.dumps(
-        {
-            "type": "interim",
-            "start_s": round(start_s, 3),
-            "heard_s": round(answer.heard_s, 3),
-            "pushed_s": round(answer.pushed_s, 3),
-            "emotion": answer.label,
-            "probabilities": answer.probabilities,
-            "subtasks": answer.subtasks,
-        }
-    )
+    return _plain("interim", **interim_object(start_s, answer))
 
 
 def final(utterance: Utterance) -> str:
     """What is said of an utterance that has ended, as predict says it; or why nothing can be."""
-    start_s, end_s = round(utterance.start_s, 3), round(utterance.end_s, 3)
-    outcome = utterance.outcome
-    if isinstance(outcome, Prediction):
-        told = json.loads(json_line(Answer(NAME, outcome.label, outcome, start_s, end_s)))
-        return json.dumps({"type": "final", **told})
-    error = {"code": "unusable_recording", "message": str(outcome)}
-    return _plain("refused", start_s=start_s, end_s=end_s, error=error)
+    told = final_object(utterance)
+    return _plain("refused" if "error" in told else "final", **told)
 
 
 def end() -> str:

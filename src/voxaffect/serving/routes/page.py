@@ -10,8 +10,7 @@ from importlib.resources import files
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from voxaffect.report.answers.answer import UNSURE
-from voxaffect.report.colours import CLASS_COLOURS, UNSURE_COLOUR
+from voxaffect.report.colours import LABEL_COLOURS
 
 MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",
@@ -70,8 +69,8 @@ def assets() -> dict[str, Asset]:
 
 def colours() -> str:
     """The classes' colours as the reports draw them, as variables of CSS."""
-    named = {**CLASS_COLOURS, UNSURE: UNSURE_COLOUR}
-    return ":root {" + "".join(f" --{name}: {colour};" for name, colour in named.items()) + " }\n"
+    variables = (f" --{label}: {colour};" for label, colour in LABEL_COLOURS.items())
+    return ":root {" + "".join(variables) + " }\n"
 
 
 def _giving(asset: Asset) -> Callable[[Request], Awaitable[Response]]:

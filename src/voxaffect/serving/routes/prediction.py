@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from voxaffect.serving.asking import MEDIA_TYPES, Question
+from voxaffect.report.answers.formats import FORMATS
+from voxaffect.serving.asking import Question
 from voxaffect.serving.refusal import Refusal
 from voxaffect.serving.service import Service
 from voxaffect.serving.shapes import Told, ToldInTime, refusals
@@ -34,12 +35,13 @@ BODY: dict[str, Any] = {
         },
     }
 }
+OTHERS = [form.media_type for name, form in FORMATS.items() if name != "json"]
 TEXT: dict[str, Any] = {"schema": {"type": "string"}}
 ANSWERED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "What is said of the recording, in the form that was asked for.",
         "model": Told | ToldInTime,
-        "content": {kind.partition(";")[0]: TEXT for kind in list(MEDIA_TYPES.values())[1:]},
+        "content": {kind.partition(";")[0]: TEXT for kind in OTHERS},
     },
     **refusals(401, 408, 413, 415, 422, 429, 503),
 }
@@ -76,4 +78,4 @@ async def predict(
         except ClientDisconnect:
             raise Refusal(408, "gone", "the client left before the body was here") from None
         text = await service.answer(upload, question)
-    return Response(text, media_type=MEDIA_TYPES[form])
+    return Response(text, media_type=FORMATS[form].media_type)
