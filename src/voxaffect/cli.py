@@ -22,7 +22,7 @@ EXPERIMENT, RECOGNISER, DATA = "Experiments", "A recogniser", "Recordings to lea
 app = typer.Typer(
     name="voxaffect",
     help="Speech emotion recognition that keeps working on voices, rooms and tasks it was not "
-    "trained on. Begin with: voxaffect demo",
+    "trained on. Begin with voxaffect predict and a recording, or with voxaffect demo.",
     cls=PlainHelpGroup,
     context_settings={"max_content_width": MOST_COLUMNS},
     no_args_is_help=True,
