@@ -271,10 +271,10 @@ def test_a_push_does_not_wait_for_the_net(monkeypatch: pytest.MonkeyPatch) -> No
         def begin(self) -> object:
             return hearing.begin()
 
-        def advance(self, turns: list[Turn]) -> list[Verdict | None]:
+        def advance(self, turns: list[Turn], *, provisional: bool) -> list[Verdict | None]:
             began.set()
             assert go_on.wait(60)
-            return hearing.advance(turns)
+            return hearing.advance(turns, provisional=provisional)
 
     monkeypatch.setattr(live, "_hearing", Slow())
     stream.push(voice(0.4))
