@@ -1,15 +1,15 @@
 """How many live streams this machine hears at once, and how late their answers are.
 
     python benchmarks/live.py [--trunk lstm] [--streams 200] [--seconds 20] [--push-ms 100]
-                              [--every-ms 100] [--threads 2] [--utterance-s 10] [--provisional]
+                              [--every-ms 100] [--threads 1] [--utterance-s 10] [--provisional]
                               [--model DIR]
 
 Simulated clients push sound at the pace of real time, each at a time of its own within the interval
 of pushes. A delay is the time from when a push is due to the answer that includes the frames that
 it completed. After a while a client ends its utterance, which is answered as a file, and begins
-another. The share of the cores is processor time over wall time, clients included, and what ends utterances. The
-cost of a single stream and the rate of a matrix product stand beside it. Run it with nothing else:
-delays on busy cores say nothing.
+another. The share of the cores is processor time over wall time, clients included, and what ends
+utterances. The cost of a single stream and the rate of a matrix product stand beside it. Run it
+with nothing else: delays on busy cores say nothing.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--push-ms", type=float, default=100.0)
     parser.add_argument("--every-ms", type=float, default=100.0)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--utterance-s", type=float, default=10.0)
     parser.add_argument("--provisional", action="store_true")
     asked = parser.parse_args()
