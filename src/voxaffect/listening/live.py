@@ -134,7 +134,7 @@ class LiveRecognizer:
             return [stream.latest for stream in streams]
 
     def finish(self, streams: Sequence[LiveStream]) -> list[Outcome]:
-        """End several utterances, and predict them together at less than half the cost.
+        """End several utterances, and predict them together, which costs an LSTM about half.
 
         The predictions are those of each stream's own `finish` but for rounding.
 
