@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,3 +49,8 @@ def unfamiliar(novelty: float) -> tuple[Caveat, ...]:
     if novelty <= UNFAMILIAR:
         return ()
     return (Caveat("unfamiliar", f"unlike the training corpora ({novelty:.1f} x the limit)"),)
+
+
+def named(classes: Sequence[str], values: NDArray[Any]) -> dict[str, float]:
+    """Values (C,) of some classes by the classes' names."""
+    return dict(zip(classes, values.tolist(), strict=True))

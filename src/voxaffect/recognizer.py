@@ -28,7 +28,7 @@ from voxaffect.model.examples import Examples
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.trunks import DnnSettings, LstmSettings
 from voxaffect.packaged import PACKAGED
-from voxaffect.prediction import Prediction, unfamiliar
+from voxaffect.prediction import Prediction, named, unfamiliar
 from voxaffect.provenance import arithmetic, versions
 from voxaffect.recording import Recording, waveform_of
 from voxaffect.taxonomy import EMOTION, TASKS
@@ -189,8 +189,11 @@ class Recognizer:
         return Prediction(
             name=waveform.name,
             label=EMOTION.classes[int(probabilities.argmax())],
-            probabilities=_named(EMOTION.name, probabilities),
-            subtasks={task: _named(task, values.mean(axis=0)) for task, values in by_frame.items()},
+            probabilities=named(EMOTION.classes, probabilities),
+            subtasks={
+                task: named(TASKS[task].classes, values.mean(axis=0))
+                for task, values in by_frame.items()
+            },
             timeline=timeline,
             times_s=np.array([grid.centre_s(i) for i in range(len(timeline))]),
             duration_s=waveform.duration_s,
@@ -328,10 +331,6 @@ def _check_labels(task: str, n_labels: int, n_recordings: int) -> None:
 
 def _row(by_task: dict[str, list[NDArray[np.float32]]], row: int) -> dict[str, NDArray[np.float32]]:
     return {task: values[row] for task, values in by_task.items()}
-
-
-def _named(task: str, values: NDArray[Any]) -> dict[str, float]:
-    return {name: float(v) for name, v in zip(TASKS[task].classes, values, strict=True)}
 
 
 def _part(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

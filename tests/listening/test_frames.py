@@ -22,7 +22,9 @@ class Progress:
     source: Source = field(default_factory=Source)
 
 
-def heard(samples: Floats, size: int, frontend: Frontend) -> tuple[Floats, int]:
+def heard(
+    samples: Floats, size: int, frontend: Frontend, *, provisional: bool = True
+) -> tuple[Floats, int]:
     """All frames of a recording in pieces, at its gain, and how often they were begun anew."""
     progress, running = Progress(), RunningGain()
     pieces: list[Floats] = []
@@ -31,7 +33,8 @@ def heard(samples: Floats, size: int, frontend: Frontend) -> tuple[Floats, int]:
     for start in range(0, len(samples), size):
         pieces.append(samples[start : start + size])
         running.add(pieces[-1])
-        (news,) = frontend.advance([Turn(progress, pieces[-1], pieces, running.factor)])
+        turn = Turn(progress, pieces[-1], pieces, running.factor)
+        (news,) = frontend.advance([turn], provisional=provisional)
         if news is not None:
             frames = [news.frames] if news.again else [*frames, news.frames]
             n_begun += news.again
@@ -51,7 +54,7 @@ def test_a_gain_multiplies_the_level_columns_and_leaves_the_others(gain: float) 
     (frames,), (after,) = (
         LLD.extract([Waveform(s)]) for s in (samples, samples * np.float32(gain))
     )
-    scaled = Frontend(LLD, 1, provisional=True).scaled(frames, np.full(len(frames), gain, "f4"))
+    scaled = Frontend(LLD, 1).scaled(frames, np.full(len(frames), gain, "f4"))
     assert deviation(scaled, after).max() < 1e-3
     changed = np.abs(frames - after).max(axis=0) > 0.01 * frames.std(axis=0)
     assert {name for name, c in zip(LLD.names, changed, strict=True) if c} == set(LEVELS)
@@ -61,7 +64,7 @@ def test_a_gain_multiplies_the_level_columns_and_leaves_the_others(gain: float) 
 @pytest.mark.parametrize("size", [700, 4000])
 def test_frames_in_pieces_are_those_of_the_levelled_file(size: int, tolerance_db: float) -> None:
     samples = np.concatenate([np.zeros(3000, np.float32), hiss(0.3), voice(1.5)])
-    frames, n_begun = heard(samples, size, Frontend(LLD, tolerance_db, provisional=True))
+    frames, n_begun = heard(samples, size, Frontend(LLD, tolerance_db))
     (expected,) = LLD.extract([Waveform(samples).normalised()])
     assert frames.shape == expected.shape
     # MFCC of digital silence rest on the floor, whose distance is the gain's.
@@ -71,7 +74,7 @@ def test_frames_in_pieces_are_those_of_the_levelled_file(size: int, tolerance_db
 
 
 def test_without_the_provisional_frames_the_last_half_second_waits() -> None:
-    frames, _ = heard(voice(2), 1600, Frontend(LLD, 3.0, provisional=False))
+    frames, _ = heard(voice(2), 1600, Frontend(LLD, 3.0), provisional=False)
     assert len(frames) == LLD.grid.n_frames(32_000) - round(LLD.stream().look_ahead_s * 100)
 
 
@@ -79,5 +82,5 @@ def test_samples_that_came_while_all_was_silent_are_not_lost() -> None:
     """A long silence may take a recording's mean below what counts as silent, for a while."""
     click, pause = voice(0.05, level=2e-4), np.zeros(160_000, np.float32)
     samples = np.concatenate([click, pause, voice(1)])
-    frames, _ = heard(samples, 8000, Frontend(LLD, 3.0, provisional=True))
+    frames, _ = heard(samples, 8000, Frontend(LLD, 3.0))
     assert len(frames) == LLD.grid.n_frames(len(samples))

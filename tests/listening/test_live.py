@@ -96,6 +96,17 @@ def test_without_what_is_uncertain_answers_rest_on_half_a_second_less() -> None:
     assert stream.answer().heard_s == pytest.approx(2 - 0.49, abs=0.02)
 
 
+def test_what_is_provisional_may_be_left_out_of_some_answers() -> None:
+    live = LiveRecognizer(RECOGNISERS["dnn"], EXACT)
+    stream, samples = live.open(), voice(2)
+    for n, provisional in enumerate((None, False, True)):
+        stream.push(np.split(samples, [9600, 25_600])[n])
+        (answer,) = live.answers([stream], provisional=provisional)
+    (prediction,) = live.recognizer.predict([Waveform(samples)])
+    assert_close(answer, prediction, 1e-4)
+    assert answer.heard_s == pytest.approx(2, abs=0.011)
+
+
 @pytest.mark.parametrize("kind", RECOGNISERS)
 def test_many_streams_are_answered_as_each_alone(kind: str) -> None:
     live = LiveRecognizer(RECOGNISERS[kind])
@@ -271,10 +282,10 @@ def test_a_push_does_not_wait_for_the_net(monkeypatch: pytest.MonkeyPatch) -> No
         def begin(self) -> object:
             return hearing.begin()
 
-        def advance(self, turns: list[Turn]) -> list[Verdict | None]:
+        def advance(self, turns: list[Turn], *, provisional: bool) -> list[Verdict | None]:
             began.set()
             assert go_on.wait(60)
-            return hearing.advance(turns)
+            return hearing.advance(turns, provisional=provisional)
 
     monkeypatch.setattr(live, "_hearing", Slow())
     stream.push(voice(0.4))

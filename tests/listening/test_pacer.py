@@ -7,7 +7,7 @@ import pytest
 
 from tests.listening.recognisers import DNN, drawn, voice
 from voxaffect.errors import ListeningError
-from voxaffect.listening.live import LiveAnswer, LiveRecognizer, LiveStream
+from voxaffect.listening.live import LiveAnswer, LiveRecognizer, LiveSettings, LiveStream
 from voxaffect.listening.pacer import Pacer
 
 
@@ -45,6 +45,40 @@ def test_what_stops_a_thread_is_raised() -> None:
     pacer = Pacer(live, tell, every_s=0.01)
     with pytest.raises(ConnectionError, match="nobody there"), pacer:
         wait_until(lambda: bool(pacer._failures))
+
+
+class Paced(LiveRecognizer):
+    """Says what its last answers were; the first time it takes longer than a pass may."""
+
+    def __init__(self, *, provisional: bool) -> None:
+        super().__init__(drawn(DNN), LiveSettings(provisional=provisional))
+        self.asked: list[bool | None] = []
+
+    def answers(
+        self, streams: Sequence[LiveStream], *, provisional: bool | None = None
+    ) -> list[LiveAnswer]:
+        self.asked.append(provisional)
+        if len(self.asked) == 1:
+            time.sleep(0.11)
+        return [stream.latest for stream in streams]
+
+
+def test_a_pacer_that_is_late_leaves_out_what_is_provisional_until_there_is_time() -> None:
+    live = Paced(provisional=True)
+    stream = live.open()
+    stream.push(voice(0.2))
+    with Pacer(live, lambda *_: None, every_s=0.1):
+        wait_until(lambda: len(live.asked) > 2 and live.asked[-1] is True)
+    assert live.asked[:2] == [True, False]
+
+
+def test_a_pacer_gives_nothing_provisional_that_nobody_wants() -> None:
+    live = Paced(provisional=False)
+    stream = live.open()
+    stream.push(voice(0.2))
+    with Pacer(live, lambda *_: None, every_s=0.01):
+        wait_until(lambda: len(live.asked) > 4)
+    assert not any(live.asked)
 
 
 @pytest.mark.parametrize("wrong", [{"every_s": 0.0}, {"every_s": float("inf")}, {"n_threads": 0}])

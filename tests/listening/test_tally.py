@@ -34,12 +34,13 @@ def test_each_utterance_gets_its_own_frames(counts: list[int]) -> None:
     assert tally.n_frames.tolist() == counts
     for number, (count, row) in enumerate(zip(counts, tally.rows(), strict=True)):
         expected = [number, number % 2] if count else [-np.inf, -np.inf]
-        assert row.highest.tolist() == [expected]
-        assert row.above.tolist() == [[count * (number > 0), count * (number % 2)]]
+        one = Tally.of_rows([row])
+        assert one.highest.tolist() == [expected]
+        assert one.above.tolist() == [[count * (number > 0), count * (number % 2)]]
 
 
-def test_rows_stack_to_what_they_were() -> None:
+def test_rows_become_what_they_were() -> None:
     posteriors = np.random.default_rng(0).random((7, 3)).astype(np.float32)
     tally = Tally.of(posteriors, np.array([3, 0, 4]), 0.2)
-    for one, other in zip(tally, Tally.stack(tally.rows()), strict=True):
+    for one, other in zip(tally, Tally.of_rows(tally.rows()), strict=True):
         np.testing.assert_array_equal(one, other)

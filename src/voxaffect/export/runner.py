@@ -20,7 +20,7 @@ from voxaffect.errors import ArtefactError, ExportError
 from voxaffect.export.names import NOVELTY, PROBABILITIES, SAMPLES, TIMELINE
 from voxaffect.export.side_car import LONGEST_S, REMEDY, SideCar, read_pair
 from voxaffect.features.lengths import refuse_short
-from voxaffect.prediction import Prediction, unfamiliar
+from voxaffect.prediction import Prediction, named, unfamiliar
 from voxaffect.recording import Recording, waveform_of
 from voxaffect.taxonomy import EMOTION
 
@@ -88,22 +88,18 @@ class OnnxRecognizer:
     ) -> Prediction:
         classes = self.about.classes
         novelty, timeline = float(given[NOVELTY]), given[TIMELINE]
-        probabilities = _named(classes[EMOTION.name], given[PROBABILITIES])
+        probabilities = named(classes[EMOTION.name], given[PROBABILITIES])
         return Prediction(
             name=waveform.name,
             label=max(probabilities, key=lambda name: probabilities[name]),
             probabilities=probabilities,
-            subtasks={t: _named(classes[t], given[t]) for t in classes if t != EMOTION.name},
+            subtasks={t: named(classes[t], given[t]) for t in classes if t != EMOTION.name},
             timeline=timeline,
             times_s=np.array([self.about.grid.centre_s(i) for i in range(len(timeline))]),
             duration_s=waveform.duration_s,
             warnings=(*caveats(waveform), *unfamiliar(novelty)),
             novelty=novelty,
         )
-
-
-def _named(classes: Sequence[str], values: NDArray[np.float32]) -> dict[str, float]:
-    return {name: float(value) for name, value in zip(classes, values, strict=True)}
 
 
 def _session(path: Path, content: bytes) -> Any:

@@ -30,7 +30,11 @@ class Answering(Protocol):
 
 def answer_each(recognizer: Answering, recordings: Sequence[Recording]) -> list[Outcome]:
     """Answers for recordings in their order, computed together but for the faulty ones."""
-    heard = [_heard(recording, recognizer.limits) for recording in recordings]
+    return answer_those(recognizer, [_heard(one, recognizer.limits) for one in recordings])
+
+
+def answer_those(recognizer: Answering, heard: Sequence[Waveform | AudioError]) -> list[Outcome]:
+    """Answers for waveforms, computed together; a fault in a waveform's place is its answer."""
     sound = [waveform for waveform in heard if isinstance(waveform, Waveform)]
     answers = iter(_together(recognizer, sound))
     return [next(answers) if isinstance(one, Waveform) else one for one in heard]

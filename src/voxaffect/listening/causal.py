@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from voxaffect.classifier import NetClassifier
+from voxaffect.features.ragged import counts_of
 from voxaffect.listening.frames import Frontend, News, Source
 from voxaffect.listening.hearing import Turn, Verdict
-from voxaffect.listening.tally import Tally
-from voxaffect.model.carried import CausalNet
+from voxaffect.listening.tally import Row, Tally
+from voxaffect.model.carried import Carried, CausalNet
 from voxaffect.taxonomy import EMOTION, TASKS
 
 FRAMES_TOGETHER = 1 << 14
@@ -26,8 +26,8 @@ Floats = NDArray[np.float32]
 class Memory(NamedTuple):
     """What is known of one utterance: what the trunk carries, and the posteriors' tally."""
 
-    carried: Tensor
-    tally: Tally
+    carried: Carried
+    tally: Row
 
 
 @dataclass
@@ -56,16 +56,15 @@ class CausalHearing:
         """An utterance of which nothing is known."""
         return Progress(self._nothing())
 
-    def advance(self, turns: Sequence[Turn]) -> list[Verdict | None]:
+    def advance(self, turns: Sequence[Turn], *, provisional: bool) -> list[Verdict | None]:
         """Hear what is new of some utterances."""
-        told = {
-            row: news for row, news in enumerate(self._frontend.advance(turns)) if news is not None
-        }
+        several = self._frontend.advance(turns, provisional=provisional)
+        told = {row: news for row, news in enumerate(several) if news is not None}
         heard = self._listen([turns[row].progress for row in told], list(told.values()))
         verdicts = dict(zip(told, self._decided(heard), strict=True))
         return [verdicts.get(row) for row in range(len(turns))]
 
-    def _listen(self, several: Sequence[Progress], news: Sequence[News]) -> list[Tally]:
+    def _listen(self, several: Sequence[Progress], news: Sequence[News]) -> list[Row]:
         """Tallies of utterances with their news, tails included, which are not remembered."""
         factors = [one.factor for one in news]
         before = [
@@ -80,7 +79,8 @@ class CausalHearing:
         return [memory.tally for memory in heard]
 
     def _nothing(self) -> Memory:
-        return Memory(self._net.start(), Tally.nothing(1, self._n_classes))
+        (tally,) = Tally.nothing(1, self._n_classes).rows()
+        return Memory(self._net.start(), tally)
 
     def _hear(
         self,
@@ -93,7 +93,7 @@ class CausalHearing:
         """The memories of utterances after their next frames."""
         after: list[Memory] = []
         for some in _groups([len(own) for own in frames]):
-            counts = np.array([len(own) for own in frames[some]])
+            counts = counts_of(frames[some])
             scale = np.repeat(np.array(factors[some]), counts)
             scaled = self._frontend.scaled(np.concatenate(frames[some]), scale)
             x = self._classifier.standardizer_.transform(scaled)
@@ -101,22 +101,23 @@ class CausalHearing:
             heard = self._net.hear(x, counts, carried, ended=ended)
             threshold = self._classifier.settings.elm.threshold
             latest = Tally.of(heard.posteriors, heard.counts, threshold)
-            before = Tally.stack([memory.tally for memory in memories[some]])
+            before = Tally.of_rows([memory.tally for memory in memories[some]])
             after += map(Memory, heard.carried, before.merged(latest).rows())
         return after
 
-    def _decided(self, tallies: Sequence[Tally]) -> list[Verdict | None]:
+    def _decided(self, rows: Sequence[Row]) -> list[Verdict | None]:
         """What is said by tallies; nothing by one without a frame."""
-        rows = [row for row, tally in enumerate(tallies) if tally.n_frames[0]]
-        verdicts: list[Verdict | None] = [None] * len(tallies)
-        if not rows:
+        heard = [number for number, row in enumerate(rows) if row[-1]]
+        verdicts: list[Verdict | None] = [None] * len(rows)
+        if not heard:
             return verdicts
-        heard = Tally.stack([tallies[row] for row in rows])
+        tally = Tally.of_rows([rows[number] for number in heard])
         seen = np.concatenate([self._columns[t] for t in self._classifier.utterance_tasks])
-        probabilities, mean = self._classifier.decide(heard.functionals(seen)), heard.mean
-        for i, row in enumerate(rows):
-            subtasks = {t: mean[i, c] for t, c in self._columns.items() if t != EMOTION.name}
-            verdicts[row] = Verdict(probabilities[i], subtasks, int(heard.n_frames[i]))
+        probabilities, mean = self._classifier.decide(tally.functionals(seen)), tally.mean
+        others = {task: c for task, c in self._columns.items() if task != EMOTION.name}
+        for i, number in enumerate(heard):
+            subtasks = {task: mean[i, columns] for task, columns in others.items()}
+            verdicts[number] = Verdict(probabilities[i], subtasks, int(tally.n_frames[i]))
         return verdicts
 
 

@@ -107,7 +107,7 @@ class Endpointer:
         refuse_no_samples(samples)
         self._held.add(samples)
         for _, observed in observe_feeds(self._observer, [self._feed], [samples]):
-            self._waiting = np.concatenate([self._waiting, _seen(observed)])
+            self._waiting = np.concatenate([self._waiting, *map(_seen, observed)])
         n_ticks, ticks = divmod(len(self._waiting), TICK_FRAMES)
         ready = self._waiting[: n_ticks * TICK_FRAMES]
         self._waiting = self._waiting[len(self._waiting) - ticks :]

@@ -61,25 +61,26 @@ class Frontend:
     Args:
         extractor: whose frames they are.
         tolerance_db: how far the gain may move from the level that frames are computed at.
-        provisional: whether frames are given whose pitch is not certain.
     """
 
-    def __init__(
-        self, extractor: LowLevelDescriptors, tolerance_db: float, *, provisional: bool
-    ) -> None:
-        self._extractor = extractor
-        self._tolerance_db, self._provisional = tolerance_db, provisional
+    def __init__(self, extractor: LowLevelDescriptors, tolerance_db: float) -> None:
+        self._extractor, self._tolerance_db = extractor, tolerance_db
         self._columns = np.array([extractor.names.index(name) for name in LEVELS])
 
-    def advance(self, turns: Sequence[Turn]) -> list[News | None]:
-        """New frames of some utterances; None where all is silent."""
+    def advance(self, turns: Sequence[Turn], *, provisional: bool) -> list[News | None]:
+        """New frames of some utterances; None where all is silent.
+
+        Args:
+            turns: of the utterances.
+            provisional: whether frames are given whose pitch is not certain.
+        """
         audible = [row for row, turn in enumerate(turns) if self._is_audible(turn)]
         some = [turns[row] for row in audible]
         again = [self._begin_again(turn) for turn in some]
         streams = [turn.progress.source.descriptors for turn in some]
         samples = [_levelled(turn, again=anew) for turn, anew in zip(some, again, strict=True)]
         frames = push_together(streams, samples)
-        tails = peek_together(streams) if self._provisional else [NO_FRAMES] * len(some)
+        tails = peek_together(streams) if provisional else [NO_FRAMES] * len(some)
         news: list[News | None] = [None] * len(turns)
         for i, (row, turn) in enumerate(zip(audible, some, strict=True)):
             factor = np.float32(turn.gain / turn.progress.source.level)

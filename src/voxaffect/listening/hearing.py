@@ -50,5 +50,13 @@ class Hearing(Protocol[P_co]):
     def begin(self) -> P_co:
         """What is kept of a new utterance."""
 
-    def advance(self, turns: Sequence[Turn]) -> list[Verdict | None]:
-        """Hear what is new of some utterances, each another; None where nothing can be said."""
+    def advance(self, turns: Sequence[Turn], *, provisional: bool) -> list[Verdict | None]:
+        """Hear what is new of some utterances.
+
+        Args:
+            turns: of utterances, each another.
+            provisional: whether the verdicts rest also on what is not certain yet.
+
+        Returns:
+            None where nothing can be said.
+        """

@@ -2,16 +2,16 @@
 
 One rule for threads: any thread may call anything. `push` only takes samples and never waits for
 the net; what is asked of a stream is answered one call after the other, and calls for different
-streams do not wait for each other. So a service pushes where samples arrive, and hears its streams
-in as many threads as there are cores, each stream always in the same one.
+streams do not wait for each other. So a service pushes where samples arrive, hears all its streams
+in one thread, whose batches are the larger for it, and ends utterances in another.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import count
 from threading import Lock
 from typing import Any
@@ -20,25 +20,21 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
+from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError, ListeningError, TrainingError
-from voxaffect.features.descriptors.feed import refuse_no_samples
 from voxaffect.features.descriptors.lld import LowLevelDescriptors
 from voxaffect.features.threads import threads
+from voxaffect.listening.answer import LiveAnswer, answer_of
+from voxaffect.listening.answering import Outcome, answer_those
 from voxaffect.listening.causal import CausalHearing
 from voxaffect.listening.frames import Frontend
-from voxaffect.listening.gain import RunningGain
-from voxaffect.listening.hearing import Hearing, Turn, Verdict
+from voxaffect.listening.hearing import Hearing
+from voxaffect.listening.stream import LiveStream, TooLongError
 from voxaffect.listening.whole import RepeatedHearing, WholeHearing
 from voxaffect.model.carried import causal_net
-from voxaffect.recognizer import Prediction, Recognizer
-from voxaffect.taxonomy import EMOTION, TASKS
+from voxaffect.recognizer import Recognizer
 
-Floats = NDArray[np.float32]
-
-
-class TooLongError(ListeningError):
-    """A push would make an utterance longer than is kept."""
+__all__ = ["LiveAnswer", "LiveRecognizer", "LiveSettings", "LiveStream", "TooLongError", "choose"]
 
 
 @dataclass(frozen=True)
@@ -72,26 +68,6 @@ class LiveSettings:
             )
 
 
-@dataclass(frozen=True)
-class LiveAnswer:
-    """What is said of an utterance so far.
-
-    Args:
-        label: the emotion class of the highest probability; None where nothing was heard yet: all
-            samples are silent, or there are too few.
-        probabilities: emotion class -> probability; empty where nothing was heard.
-        subtasks: task -> class -> mean posterior, for the subtasks that the net has learned.
-        heard_s: seconds of the utterance that the answer rests on.
-        pushed_s: seconds of it that had been pushed.
-    """
-
-    label: str | None = None
-    probabilities: dict[str, float] = field(default_factory=dict)
-    subtasks: dict[str, dict[str, float]] = field(default_factory=dict)
-    heard_s: float = 0.0
-    pushed_s: float = 0.0
-
-
 class LiveRecognizer:
     """Hears many utterances at once with one recogniser.
 
@@ -118,7 +94,9 @@ class LiveRecognizer:
             name: what its prediction and errors call it.
         """
         with self._registry:
-            stream = LiveStream(self, self._hearing, next(self._numbers), name)
+            stream = LiveStream(
+                self, self._hearing, next(self._numbers), name, self.settings.longest_s
+            )
             self._open[stream.number] = stream
         return stream
 
@@ -128,7 +106,9 @@ class LiveRecognizer:
             streams = list(self._open.values())
         return [stream for stream in streams if stream.unheard_s > seconds]
 
-    def answers(self, streams: Sequence[LiveStream]) -> list[LiveAnswer]:
+    def answers(
+        self, streams: Sequence[LiveStream], *, provisional: bool | None = None
+    ) -> list[LiveAnswer]:
         """Hear what was pushed to some streams, and answer for each.
 
         The frames of all of them go through the net together, which costs far less than one stream
@@ -136,21 +116,25 @@ class LiveRecognizer:
 
         Args:
             streams: opened here; for one that has ended, its last answer is given again.
+            provisional: whether these answers rest also on what is not certain yet; as the settings
+                say unless given.
 
         Raises:
             ListeningError: a stream is another recogniser's.
         """
-        if any(stream._live is not self for stream in streams):
+        if any(stream._home is not self for stream in streams):
             raise ListeningError("a stream of another recogniser; ask that one for its answer")
+        provisional = self.settings.provisional if provisional is None else provisional
         ordered = sorted(set(streams), key=lambda stream: stream.number)
         with ExitStack() as stack, threads(1):
             for stream in ordered:  # in one order everywhere, so that no two wait for each other
                 stack.enter_context(stream._heard_by_one)
-            self._hear([s for s in ordered if s.unheard_s > 0 and not s.has_ended])
+            new = [s for s in ordered if s.unheard_s > 0 and not s.has_ended]
+            self._hear(new, provisional=provisional)
             return [stream.latest for stream in streams]
 
-    def finish(self, streams: Sequence[LiveStream]) -> list[Prediction | AudioError]:
-        """End several utterances, and predict them together at less than half the cost.
+    def finish(self, streams: Sequence[LiveStream]) -> list[Outcome]:
+        """End several utterances, and predict them together, which costs an LSTM about half.
 
         The predictions are those of each stream's own `finish` but for rounding.
 
@@ -161,161 +145,21 @@ class LiveRecognizer:
             ListeningError: a stream has ended before; those before it in order have ended now.
         """
         ended = [(stream._end(), stream.name) for stream in streams]
-        heard = [_waveform(samples, name) for samples, name in ended]
-        predictions = iter(self._predict([one for one in heard if isinstance(one, Waveform)]))
-        return [next(predictions) if isinstance(one, Waveform) else one for one in heard]
+        return answer_those(self.recognizer, [_waveform(*one) for one in ended])
 
-    def _predict(self, waveforms: Sequence[Waveform]) -> list[Prediction | AudioError]:
-        """Together; if one of them is silent or too short, each by itself."""
-        try:
-            return [*self.recognizer.predict(waveforms)]
-        except AudioError as fault:
-            if len(waveforms) == 1:
-                return [fault]
-        return [outcome for waveform in waveforms for outcome in self._predict([waveform])]
-
-    def _hear(self, streams: Sequence[LiveStream]) -> None:
-        with _again_unless_well(streams):
-            taken = [(stream, *news) for stream in streams if (news := stream._turn()) is not None]
-            verdicts = self._hearing.advance([turn for _, turn, _ in taken])
-            for (stream, _, n_samples), verdict in zip(taken, verdicts, strict=True):
-                stream.latest = self._answer(verdict, n_samples)
-
-    def _answer(self, verdict: Verdict | None, n_samples: int) -> LiveAnswer:
-        pushed_s = n_samples / SAMPLE_RATE_HZ
-        if verdict is None:
-            return LiveAnswer(pushed_s=pushed_s)
-        grid = self.recognizer.extractor.grid
-        heard = (verdict.n_frames - 1) * grid.hop_samples + grid.window_samples
-        return LiveAnswer(
-            EMOTION.classes[int(verdict.probabilities.argmax())],
-            _named(EMOTION.name, verdict.probabilities),
-            {task: _named(task, values) for task, values in verdict.subtasks.items()},
-            heard / SAMPLE_RATE_HZ,
-            pushed_s,
-        )
-
-    def _forget(self, stream: LiveStream) -> None:
+    def forget(self, stream: LiveStream) -> None:
+        """Count a stream as open no longer."""
         with self._registry:
             self._open.pop(stream.number, None)
 
-
-class LiveStream:
-    """One utterance while it lasts; `LiveRecognizer.open` makes them.
-
-    Attributes:
-        number: of the stream, counted by its recogniser.
-        name: what its prediction and errors call it.
-        latest: the last answer that was given.
-    """
-
-    def __init__(self, live: LiveRecognizer, hearing: Hearing[Any], number: int, name: str) -> None:
-        self.number, self.name = number, name
-        self.latest = LiveAnswer()
-        self._live, self._hearing = live, hearing
-        self._most = round(live.settings.longest_s * SAMPLE_RATE_HZ)
-        self._heard_by_one = Lock()  # guards progress; taken before the other where both are
-        self._progress = hearing.begin()
-        self._taking = Lock()  # guards all below
-        self._pieces: list[Floats] = []  # all samples
-        self._n_heard = 0  # pieces of these
-        self._n_samples = self._n_samples_heard = 0
-        self._gain = RunningGain()
-        self._ended = False
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether it was finished or dropped."""
-        return self._ended
-
-    @property
-    def pushed_s(self) -> float:
-        """Seconds that were pushed."""
-        return self._n_samples / SAMPLE_RATE_HZ
-
-    @property
-    def unheard_s(self) -> float:
-        """Seconds of these that no answer rests on."""
-        return (self._n_samples - self._n_samples_heard) / SAMPLE_RATE_HZ
-
-    @property
-    def left_s(self) -> float:
-        """Seconds that can still be pushed."""
-        return (self._most - self._n_samples) / SAMPLE_RATE_HZ
-
-    def push(self, samples: Floats) -> None:
-        """Take the next samples; nothing is computed.
-
-        Args:
-            samples: float32 (n_samples,) at 16 kHz, mono, full scale 1, finite; from none to any
-                number. They are copied.
-
-        Raises:
-            FeatureError: the samples are not as stated; none is taken.
-            TooLongError: there are more than fit; none is taken.
-            ListeningError: the stream has ended.
-        """
-        refuse_no_samples(samples)
-        with self._taking:
-            self._refuse_ended()
-            if self._n_samples + len(samples) > self._most:
-                raise TooLongError(
-                    f"{self.name}: {self.pushed_s:.1f} s and {len(samples)} samples more pass the "
-                    f"limit of {self._live.settings.longest_s:g} s; finish it and open another"
-                )
-            self._pieces.append(samples.copy())
-            self._n_samples += len(samples)
-            self._gain.add(samples)
-
-    def answer(self) -> LiveAnswer:
-        """Hear what was pushed, and say what the utterance so far comes to."""
-        (answer,) = self._live.answers([self])
-        return answer
-
-    def finish(self) -> Prediction:
-        """End the utterance; its prediction is `Recognizer.predict` of all its samples.
-
-        Raises:
-            AudioError: all of it is silent or shorter than a frame; it has ended all the same.
-            ListeningError: the stream has ended before.
-        """
-        (prediction,) = self._live.recognizer.predict([Waveform(self._end(), self.name)])
-        return prediction
-
-    def drop(self) -> None:
-        """End the utterance without a prediction; one that has ended stays so."""
-        with suppress(ListeningError):
-            self._end()
-
-    def _end(self) -> Floats:
-        """Let nothing more in, and give all samples away."""
-        with self._taking:
-            self._refuse_ended()
-            self._ended = True
-            pieces, self._pieces = self._pieces, []
-        self._live._forget(self)
-        return np.concatenate([np.zeros(0, np.float32), *pieces])
-
-    def _turn(self) -> tuple[Turn, int] | None:
-        """What is new since the last turn, and how many samples in all; None once it has ended."""
-        with self._taking:
-            if self._ended:
-                return None
-            new = self._pieces[self._n_heard :]
-            self._n_heard, self._n_samples_heard = len(self._pieces), self._n_samples
-            samples = np.concatenate([np.zeros(0, np.float32), *new])
-            turn = Turn(self._progress, samples, list(self._pieces), self._gain.factor)
-            return turn, self._n_samples
-
-    def _hear_again(self) -> None:
-        """Forget what was computed: the next turn brings all samples."""
-        with self._taking:
-            self._progress = self._hearing.begin()
-            self._n_heard = self._n_samples_heard = 0
-
-    def _refuse_ended(self) -> None:
-        if self._ended:
-            raise ListeningError(f"{self.name}: has ended; open another stream")
+    def _hear(self, streams: Sequence[LiveStream], *, provisional: bool) -> None:
+        grid = self.recognizer.extractor.grid
+        with _again_unless_well(streams):
+            taken = [(stream, *news) for stream in streams if (news := stream._turn()) is not None]
+            turns = [turn for _, turn, _ in taken]
+            verdicts = self._hearing.advance(turns, provisional=provisional)
+            for (stream, _, n_samples), verdict in zip(taken, verdicts, strict=True):
+                stream.latest = answer_of(verdict, n_samples, grid)
 
 
 def choose(recognizer: Recognizer, settings: LiveSettings) -> Hearing[Any]:
@@ -323,15 +167,14 @@ def choose(recognizer: Recognizer, settings: LiveSettings) -> Hearing[Any]:
     extractor, classifier = recognizer.extractor, recognizer.classifier
     if not isinstance(extractor, LowLevelDescriptors):
         return RepeatedHearing(extractor, classifier)
-    tolerance_db, provisional = settings.gain_tolerance_db, settings.provisional
-    frontend = Frontend(extractor, tolerance_db, provisional=provisional)
+    frontend = Frontend(extractor, settings.gain_tolerance_db)
     net = causal_net(classifier.net_)
     if net is None:
         return WholeHearing(frontend, classifier)
     return CausalHearing(frontend, classifier, net)
 
 
-def _waveform(samples: Floats, name: str) -> Waveform | AudioError:
+def _waveform(samples: NDArray[np.float32], name: str) -> Waveform | AudioError:
     try:
         return Waveform(samples, name)
     except AudioError as fault:
@@ -341,14 +184,9 @@ def _waveform(samples: Floats, name: str) -> Waveform | AudioError:
 @contextmanager
 def _again_unless_well(streams: Sequence[LiveStream]) -> Iterator[None]:
     """A pass that breaks off has lost frames of any of its streams: these are heard again."""
-    went_well = False
     try:
         yield
-        went_well = True
-    finally:
-        for stream in () if went_well else streams:
+    except BaseException:
+        for stream in streams:
             stream._hear_again()
-
-
-def _named(task: str, values: NDArray[np.float64]) -> dict[str, float]:
-    return {name: float(v) for name, v in zip(TASKS[task].classes, values, strict=True)}
+        raise

@@ -16,12 +16,18 @@ Tell = Callable[[Sequence[LiveStream], Sequence[LiveAnswer]], None]
 """Told of streams and their new answers, by the thread that computed them; it must not block."""
 
 
+WITHOUT_PROVISIONAL = 0.2
+"""Share of its time that a pass without provisional frames may take for the next to hear them: with
+them it takes three to four times as long."""
+
+
 class Pacer:
     """Hears what has come in, at regular times, all streams that have news in one go.
 
     Used in a `with` statement. Each of the threads looks after its own share of the streams. One
     that falls behind does not queue: its next pass takes all that has come, in larger batches,
-    which cost less a frame. A thread that fails is not replaced; the error is raised at the end of
+    which cost less a frame; and it leaves out what is provisional until there is time again, which
+    is most of the work. A thread that fails is not replaced; the error is raised at the end of
     the `with` statement and by `refuse_failed`.
 
     Args:
@@ -73,14 +79,22 @@ class Pacer:
 
     def _attend(self, share: int, n_shares: int) -> None:
         try:
+            provisional = self._live.settings.provisional
             while not self._stop.is_set():
                 began = time.monotonic()
-                self._pass(share, n_shares)
-                self._stop.wait(max(0.0, self._every_s - (time.monotonic() - began)))
+                self._pass(share, n_shares, provisional=provisional)
+                took_s = time.monotonic() - began
+                provisional = self._has_time(took_s, provisional=provisional)
+                self._stop.wait(max(0.0, self._every_s - took_s))
         except Exception as failure:  # noqa: BLE001 raised where the pacer is waited for
             self._failures.append(failure)
 
-    def _pass(self, share: int, n_shares: int) -> None:
+    def _has_time(self, took_s: float, *, provisional: bool) -> bool:
+        """Whether the next pass hears what is provisional, by how long the last one took."""
+        share = 1.0 if provisional else WITHOUT_PROVISIONAL
+        return self._live.settings.provisional and took_s < share * self._every_s
+
+    def _pass(self, share: int, n_shares: int, *, provisional: bool) -> None:
         streams = [s for s in self._live.due() if s.number % n_shares == share]
         if streams:
-            self._tell(streams, self._live.answers(streams))
+            self._tell(streams, self._live.answers(streams, provisional=provisional))

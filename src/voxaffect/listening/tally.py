@@ -11,6 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+Row = NDArray[np.float64]
+"""One utterance's five, side by side: float64 (4 C + 1,) holds each of them exactly."""
+
 
 class Tally(NamedTuple):
     """What the functionals of U utterances are made of (`voxaffect.utterance.functionals`).
@@ -58,15 +61,22 @@ class Tally(NamedTuple):
             tally.n_frames[some] = counts[some]
         return tally
 
-    @classmethod
-    def stack(cls, tallies: Sequence[Tally]) -> Tally:
-        """The utterances of several tallies as one."""
-        return cls(*(np.concatenate(parts) for parts in zip(*tallies, strict=True)))
-
-    def rows(self) -> list[Tally]:
+    def rows(self) -> list[Row]:
         """Each utterance by itself, as a copy that keeps none of the others in memory."""
-        parts = (np.split(values.copy(), len(values)) for values in self)
-        return [Tally(*(p.copy() for p in row)) for row in zip(*parts, strict=True)]
+        return [row.copy() for row in np.column_stack(self)]
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[Row]) -> Tally:
+        """The utterances of some rows."""
+        table = np.stack(rows)
+        highest, lowest, total, above = np.split(table[:, :-1], 4, axis=1)
+        return cls(
+            highest.astype(np.float32),
+            lowest.astype(np.float32),
+            total,
+            above.astype(np.int64),
+            table[:, -1].astype(np.int64),
+        )
 
     def merged(self, following: Tally) -> Tally:
         """With the frames that follow in each utterance."""

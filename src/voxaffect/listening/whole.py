@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import Waveform
-from voxaffect.classifier import Answers, NetClassifier
+from voxaffect.classifier import NetClassifier
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.listening.frames import Frontend, News, Source
 from voxaffect.listening.hearing import Turn, Verdict
@@ -46,18 +46,17 @@ class WholeHearing:
         """An utterance of which nothing is known."""
         return Frames()
 
-    def advance(self, turns: Sequence[Turn]) -> list[Verdict | None]:
+    def advance(self, turns: Sequence[Turn], *, provisional: bool) -> list[Verdict | None]:
         """Hear some utterances so far."""
-        known: dict[int, Floats] = {}
-        for row, news in enumerate(self._frontend.advance(turns)):
-            if news is not None:
-                known[row] = self._all(turns[row].progress, news)
+        several = self._frontend.advance(turns, provisional=provisional)
+        known = {
+            row: self._all(turns[row].progress, news)
+            for row, news in enumerate(several)
+            if news is not None
+        }
         known = {row: frames for row, frames in known.items() if len(frames)}
-        answers = self._classifier.answer(list(known.values())) if known else None
-        verdicts: list[Verdict | None] = [None] * len(turns)
-        for i, row in enumerate(known):
-            verdicts[row] = verdict(answers, i)
-        return verdicts
+        said = dict(zip(known, verdicts(self._classifier, list(known.values())), strict=True))
+        return [said.get(row) for row in range(len(turns))]
 
     def _all(self, progress: Frames, news: News) -> Floats:
         """All frames of an utterance, at its gain."""
@@ -80,7 +79,12 @@ class RepeatedHearing:
     def begin(self) -> None:
         """Nothing is kept."""
 
-    def advance(self, turns: Sequence[Turn]) -> list[Verdict | None]:
+    def advance(
+        self,
+        turns: Sequence[Turn],
+        *,
+        provisional: bool,  # noqa: ARG002 all is as if the utterance ended here
+    ) -> list[Verdict | None]:
         """Hear some utterances so far, one after the other."""
         return [self._one(turn) for turn in turns]
 
@@ -89,14 +93,22 @@ class RepeatedHearing:
         if turn.gain is None or self._extractor.grid.n_frames(len(samples)) == 0:
             return None
         frames = self._extractor.extract([Waveform(samples * turn.gain, "the utterance so far")])
-        return verdict(self._classifier.answer(frames), 0)
+        (verdict,) = verdicts(self._classifier, frames)
+        return verdict
 
 
-def verdict(answers: Answers | None, row: int) -> Verdict:
-    """What a classifier that has heard whole utterances says of one."""
-    assert answers is not None  # noqa: S101 the utterance is one of them
+def verdicts(classifier: NetClassifier, several: Sequence[Floats]) -> list[Verdict]:
+    """What a classifier says of utterances that it hears as a whole, float32 (T, F) each."""
+    if not several:
+        return []
+    answers = classifier.answer(several)
     assert answers.posteriors is not None  # noqa: S101 a net always has them
-    by_task = {task: values[row] for task, values in answers.posteriors.by_task.items()}
-    n_frames = len(by_task.pop(EMOTION.name))
-    subtasks = {task: values.mean(axis=0, dtype=np.float64) for task, values in by_task.items()}
-    return Verdict(answers.probabilities[row], subtasks, n_frames)
+    means = {
+        task: [values.mean(axis=0, dtype=np.float64) for values in by_utterance]
+        for task, by_utterance in answers.posteriors.by_task.items()
+        if task != EMOTION.name
+    }
+    return [
+        Verdict(probabilities, {task: mean[i] for task, mean in means.items()}, len(several[i]))
+        for i, probabilities in enumerate(answers.probabilities)
+    ]

@@ -19,12 +19,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from voxaffect.features.ragged import Ragged, counts_of
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.recurrence import library_layer
 from voxaffect.model.trunks import DnnTrunk, LstmLayer, LstmTrunk
 
 WINDOWS_TOGETHER = 4096
 """Windows of a feed-forward trunk that are in memory at once: each repeats 2 r frames."""
+
+
+Carried = NDArray[np.float32]
+"""What an utterance carries, in the computer's own memory: hundreds of them are gathered in one go,
+and a copy of each costs a fraction of what an operation of PyTorch does."""
 
 
 class Heard(NamedTuple):
@@ -38,20 +44,20 @@ class Heard(NamedTuple):
 
     posteriors: NDArray[np.float32]
     counts: NDArray[np.int64]
-    carried: list[Tensor]
+    carried: list[Carried]
 
 
 class CausalNet(Protocol):
     """A net whose posteriors of a frame depend on no more than a few frames after it."""
 
-    def start(self) -> Tensor:
+    def start(self) -> Carried:
         """What an utterance carries before its first frame."""
 
     def hear(
         self,
         frames: NDArray[np.float32],
         counts: NDArray[np.int64],
-        carried: Sequence[Tensor],
+        carried: Sequence[Carried],
         *,
         ended: bool,
     ) -> Heard:
@@ -95,30 +101,32 @@ class RecurrentNet:
             for way in layer.each()
         ]
 
-    def start(self) -> Tensor:
+    def start(self) -> Carried:
         """Zeros."""
-        recurrent = self._weights[0][1]
-        return recurrent.new_zeros(len(self._weights), 2, recurrent.shape[1]).detach()
+        n_hidden = self._weights[0][1].shape[1]
+        return np.zeros((len(self._weights), 2, n_hidden), np.float32)
 
     @torch.inference_mode()
     def hear(
         self,
         frames: NDArray[np.float32],
         counts: NDArray[np.int64],
-        carried: Sequence[Tensor],
+        carried: Sequence[Carried],
         *,
         ended: bool,  # noqa: ARG002 no frame waits for another
     ) -> Heard:
         """Posteriors of all the frames."""
         order = np.argsort(-counts, kind="stable")
-        states = torch.stack([carried[row] for row in order], 2)  # (L, 2, U, H)
-        x = torch.from_numpy(frames).to(states.device)
+        device = self._weights[0][0].device
+        before = np.stack([carried[row] for row in order], 2)  # (L, 2, U, H)
+        states, x = (torch.from_numpy(values).to(device) for values in (before, frames))
         hidden = states.new_empty(len(frames), states.shape[3])
         first = (np.cumsum(counts) - counts)[order]
         for begin, end, n_rows in _levels(counts[order]):
             place = torch.from_numpy(first[:n_rows] + np.arange(begin, end)[:, None])  # (T, rows)
             hidden[place] = self._read(x[place], states[:, :, :n_rows])
-        back = [states[:, :, row].clone() for row in np.argsort(order)]
+        after = states.permute(2, 0, 1, 3).cpu().numpy()
+        back = [after[row].copy() for row in np.argsort(order)]
         return Heard(_posteriors(self._net, hidden), counts, back)
 
     def _read(self, x: Tensor, states: Tensor) -> Tensor:
@@ -138,7 +146,7 @@ def _levels(counts: NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
 
 
 class WindowNet:
-    """Layers on windows; carried are the last frames that coming windows reach back to, (n, F).
+    """Layers on windows; carried are the last 2 r frames, (n, F), fewer near the beginning.
 
     Beyond an utterance's ends its edge frame repeats.
 
@@ -151,60 +159,48 @@ class WindowNet:
         self._context = net.trunk.context
         self._place = next(net.parameters())
 
-    def start(self) -> Tensor:
+    def start(self) -> Carried:
         """No frames."""
-        return self._place.new_zeros(0, self._net.shape.n_features).detach()
+        return np.zeros((0, self._net.shape.n_features), np.float32)
 
     @torch.inference_mode()
     def hear(
         self,
         frames: NDArray[np.float32],
         counts: NDArray[np.int64],
-        carried: Sequence[Tensor],
+        carried: Sequence[Carried],
         *,
         ended: bool,
     ) -> Heard:
         """Posteriors of the frames whose windows are whole."""
-        new = torch.split(torch.from_numpy(frames).to(self._place.device), counts.tolist())
-        runs = [self._run(*pair, ended=ended) for pair in zip(carried, new, strict=True)]
-        lengths = np.array([len(run) for run in runs])
-        answered = np.maximum(0, lengths - 2 * self._context)
-        hidden = self._hidden(torch.cat(runs), _starts(lengths, answered))
-        kept = [run[max(0, len(run) - 2 * self._context) :].clone() for run in runs]
-        return Heard(_posteriors(self._net, hidden), answered, kept)
+        r = self._context
+        known = Ragged.following(carried, Ragged(frames, counts).split())
+        first = np.maximum(0, counts_of(carried) - r)  # those before it were answered
+        n = np.maximum(0, known.counts - (0 if ended else r) - first)
+        hidden = self._hidden(known, known.places(first, n), n)
+        kept = known.tails(np.minimum(known.counts, 2 * r))
+        return Heard(_posteriors(self._net, hidden), n, kept)
 
-    def _run(self, carried: Tensor, new: Tensor, *, ended: bool) -> Tensor:
-        """All frames that windows can be laid on now, the repeated ones at the ends among them."""
-        known = torch.cat([carried, new])
-        if len(known) == 0:
-            return known
-        before = 0 if len(carried) else self._context
-        after = self._context if ended else 0
-        return torch.cat([known[:1].expand(before, -1), known, known[-1:].expand(after, -1)])
-
-    def _hidden(self, frames: Tensor, starts: NDArray[np.int64]) -> Tensor:
-        """Hidden states (M, H) of the windows that begin at some of the frames (n, F)."""
-        hidden = self._place.new_empty(len(starts), self._net.trunk.n_hidden)
-        for some in range(0, len(starts), WINDOWS_TOGETHER):
-            chosen = torch.from_numpy(starts[some : some + WINDOWS_TOGETHER])
-            windows = frames.unfold(0, 2 * self._context + 1, 1)[chosen]  # (M, F, 2 r + 1)
-            rows = windows.permute(2, 0, 1).unsqueeze(1)  # each window a row of its own
-            hidden[some : some + len(chosen)] = self._net.trunk(rows, torch.ones(1, 1))[0, 0]
+    def _hidden(self, known: Ragged, middles: NDArray[np.int64], n: NDArray[np.int64]) -> Tensor:
+        """Hidden states (M, H) of the windows about some frames, n of each utterance."""
+        frames = torch.from_numpy(known.rows).to(self._place.device)
+        ends = np.cumsum(known.counts)
+        edges = np.repeat(np.stack([ends - known.counts, ends - 1]), n, axis=1)[..., None]
+        hidden = self._place.new_empty(len(middles), self._net.trunk.n_hidden)
+        offsets = np.arange(-self._context, self._context + 1)
+        for begin in range(0, len(middles), WINDOWS_TOGETHER):
+            some = slice(begin, begin + WINDOWS_TOGETHER)
+            places = np.clip(middles[some, None] + offsets, edges[0, some], edges[1, some])
+            windows = frames[torch.from_numpy(places)]  # (M, 2 r + 1, F)
+            rows = windows.transpose(0, 1).unsqueeze(1)  # each window a row of its own
+            hidden[some] = self._net.trunk(rows, torch.ones(1, 1))[0, 0]
         return hidden
-
-
-def _starts(lengths: NDArray[np.int64], answered: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where windows begin on runs laid end to end, (M,)."""
-    first = np.cumsum(lengths) - lengths
-    within = np.arange(answered.sum()) - np.repeat(np.cumsum(answered) - answered, answered)
-    starts: NDArray[np.int64] = np.repeat(first, answered) + within
-    return starts
 
 
 def _posteriors(net: MultiTaskNet, hidden: Tensor) -> NDArray[np.float32]:
     """Softmax of every head on hidden states (M, H), side by side: float32 (M, C)."""
     if len(hidden) == 0:
         return np.zeros((0, sum(net.shape.n_classes.values())), np.float32)
-    x = hidden[:, None, None]  # as a net's own frames: (T, S, B, H)
-    scores = [head(x, None)[0, :, 0].softmax(1) for head in net.heads.values()]
+    x = hidden[None, None]  # as a net's own frames, (T, S, B, H): in one product, rows are B
+    scores = [head(x, None)[0, 0].softmax(1) for head in net.heads.values()]
     return torch.cat(scores, 1).float().cpu().numpy()

@@ -70,7 +70,9 @@ class Service:
         self._loop = asyncio.get_running_loop()
         self._batcher = Batcher(self.recognizer, n, self.metrics.batch)
         self._stack.callback(self._batcher.close)
-        self._pacer = Pacer(self.live, self._tell, every_s=ANSWER_EVERY_S, n_threads=n)
+        # Few threads have large batches; the other cores end utterances and answer uploads.
+        n_hearing = max(1, n // 2)
+        self._pacer = Pacer(self.live, self._tell, every_s=ANSWER_EVERY_S, n_threads=n_hearing)
         self._stack.enter_context(self._pacer)
         # Timelines wait for batches, so they have threads of their own: decoding goes on meanwhile.
         self._decoders, self._cutters, self._ears = (

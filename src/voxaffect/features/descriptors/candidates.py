@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from voxaffect.features.compiled import compiled
 from voxaffect.features.descriptors.peaks import SILENCE, Peaks
 from voxaffect.features.descriptors.pitch_settings import RATE_HZ, PitchSettings
+from voxaffect.features.ragged import Counts
 
 NOISE_FLOOR = 1e-10
 """Power of the noise that every frame is taken to hold, relative to the loudest frame of late: 100
@@ -74,6 +75,74 @@ class Candidates(NamedTuple):
         """Room for what so many frames offer."""
         score, octave, f0_hz = np.empty((3, n_frames, n_states), np.float32)
         return cls(score, octave, f0_hz, np.empty(n_frames, np.float32))
+
+
+class Extents(NamedTuple):
+    """Where the frames of U recordings lie that are end to end.
+
+    Args:
+        waiting: int64 (U,), frames whose loudness is known from before.
+        known: int64 (U,), these and the new ones.
+        weighed: int64 (U,), how many of these are weighed now.
+        begin: int64 (U,), the frame that is known before any is weighed.
+    """
+
+    waiting: Counts
+    known: Counts
+    weighed: Counts
+    begin: Counts
+
+
+class Loudness(NamedTuple):
+    """How loud U recordings were of late.
+
+    Args:
+        until: float64 (M,), the greatest power until each frame.
+        last: float64 (U,), the same until the last frame of each.
+        decay: share of it that a hop leaves.
+        look_ahead: frames after one that count beside it.
+    """
+
+    until: NDArray[np.float64]
+    last: NDArray[np.float64]
+    decay: float
+    look_ahead: int
+
+
+@compiled
+def weigh_each(
+    peaks: Peaks, loudness: Loudness, extents: Extents, scale: Scale, offered: Candidates
+) -> None:
+    """Fill in what frames of recordings end to end offer.
+
+    Args:
+        peaks: of M frames.
+        loudness: until the frames that are known from before; brought up to the new ones.
+        extents: of the recordings.
+        scale: to weigh by.
+        offered: room for all that are weighed.
+    """
+    loudest, last, decay, look_ahead = loudness
+    first, out = 0, 0
+    for u in range(len(extents.known)):
+        end, new = first + extents.known[u], first + extents.waiting[u]
+        if new < end:
+            loudest[new:end] = greatest_power(peaks.power[new:end], last[u], decay)
+            last[u] = loudest[end - 1]
+        n, full = extents.weighed[u], out + extents.weighed[u]
+        beside = np.empty(n)
+        for t in range(n):
+            until = max(t + look_ahead, extents.begin[u])
+            beside[t] = loudest[first + min(until, extents.known[u] - 1)]
+        own = Peaks(peaks.lag[first:end], peaks.height[first:end], peaks.power[first:end])
+        room = Candidates(
+            offered.score[out:full],
+            offered.octave[out:full],
+            offered.f0_hz[out:full],
+            offered.probability[out:full],
+        )
+        weigh(own, beside, scale, room)
+        first, out = end, full
 
 
 @compiled

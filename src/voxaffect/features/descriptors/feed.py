@@ -66,7 +66,7 @@ class Feed:
 
 def observe_feeds(
     observer: FrameObserver, feeds: Sequence[Feed], several: Sequence[Floats]
-) -> Iterator[tuple[int, Observed]]:
+) -> Iterator[tuple[list[int], list[Observed]]]:
     """What the frames show that new samples of many recordings complete, each in its order.
 
     A call of the observer costs more than some frames do: frames of many recordings share one.
@@ -77,7 +77,7 @@ def observe_feeds(
         several: N times the next samples, float32 (n_samples,).
 
     Yields:
-        The number of a recording, and what its next frames show.
+        The numbers of some recordings, each another, and what the next frames of each show.
     """
     numbered = (
         (number, stretch)
@@ -85,20 +85,22 @@ def observe_feeds(
         for stretch in feed.stretches(samples)
     )
     for together in _batches(numbered):
-        numbers, stretches = zip(*together, strict=True)
-        yield from zip(numbers, observer.observe(stretches), strict=True)
+        yield (
+            [number for number, _ in together],
+            observer.observe([stretch for _, stretch in together]),
+        )
 
 
 def _batches(numbered: Iterable[tuple[int, Stretch]]) -> Iterator[list[tuple[int, Stretch]]]:
-    """Stretches in lists of about as many frames as a tape takes."""
+    """Stretches of different recordings, in lists of about as many frames as a tape takes."""
     together: list[tuple[int, Stretch]] = []
     n_frames = 0
     for number, stretch in numbered:
-        together.append((number, stretch))
-        n_frames += stretch.n_frames
-        if n_frames >= most_frames("cpu"):
+        if together and (number == together[-1][0] or n_frames >= most_frames("cpu")):
             yield together
             together, n_frames = [], 0
+        together.append((number, stretch))
+        n_frames += stretch.n_frames
     if together:
         yield together
 

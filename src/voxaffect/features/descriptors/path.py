@@ -12,12 +12,14 @@ Letters: T frames, S states.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.features.compiled import compiled
+from voxaffect.features.ragged import Counts, Ragged
 
 Floats = NDArray[np.float32]
 States = NDArray[np.int8]
@@ -49,6 +51,41 @@ class Survivors(NamedTuple):
     best: States
 
 
+class Lattices(NamedTuple):
+    """The next frames of U lattices end to end.
+
+    Args:
+        score: float32 (M, S).
+        position: float32 (M, S).
+        new: int64 (U,), frames of each.
+        known: int64 (U,), these and those that were not committed before.
+        committed: int64 (U,), how many of them are committed now.
+        begun: bool (U,), whether any frame came before.
+    """
+
+    score: Floats
+    position: Floats
+    new: Counts
+    known: Counts
+    committed: Counts
+    begun: NDArray[np.bool_]
+
+
+class Paths(NamedTuple):
+    """The best paths through U lattices.
+
+    Args:
+        last: float64 (U, 2, S), what the best path to each state of the last frame has earned, and
+            where it is.
+        survivors: of all frames that were not committed before, lattice after lattice.
+        states: int8, of the frames that are committed now.
+    """
+
+    last: NDArray[np.float64]
+    survivors: Survivors
+    states: States
+
+
 class LatticeSearch:
     """Searches one lattice that comes piece by piece.
 
@@ -68,10 +105,8 @@ class LatticeSearch:
         self._open = Survivors(np.zeros((0, n_states), np.int8), np.zeros(0, np.int8))
 
     def fork(self) -> LatticeSearch:
-        """A twin that goes its own way; only what a search changes in place is copied."""
-        twin = copy.copy(self)
-        twin._last = self._last.copy()
-        return twin
+        """A twin that goes its own way; arrays are shared, as they are replaced, not changed."""
+        return copy.copy(self)
 
     def advance(self, score: Floats, position: Floats, *, ended: bool) -> States:
         """States of the frames that are committed now, following on those of the last call.
@@ -85,19 +120,56 @@ class LatticeSearch:
         Returns:
             int8 (frames,).
         """
-        new = Survivors(np.zeros(score.shape, np.int8), np.zeros(len(score), np.int8))
-        first = 0
-        if len(score) and not self._has_begun:
-            self._last[:] = score[0] - score[0].max(), position[0]
-            new.best[0] = score[0].argmax()
-            self._has_begun, first = True, 1
-        _forward(score[first:], position[first:], self._transitions, self._last, new)
-        into, best = (np.concatenate(pair) for pair in zip(self._open, new, strict=True))
-        n_committed = len(best) if ended else max(0, len(best) - self._lag)
-        states = np.empty(n_committed, np.int8)
-        _trace(Survivors(into, best), self._lag, states)
-        self._open = Survivors(into[n_committed:], best[n_committed:])
-        return states
+        n = np.array([len(score)])
+        return search_together([self], Ragged(score, n), position, ended=ended).rows
+
+
+def search_together(
+    searches: Sequence[LatticeSearch], score: Ragged, position: Floats, *, ended: bool
+) -> Ragged:
+    """`LatticeSearch.advance` of U lattices that differ in nothing else, at less cost.
+
+    Args:
+        searches: the lattices.
+        score: float32 rows (M, S).
+        position: float32 (M, S).
+        ended: nothing follows, of none of them.
+
+    Returns:
+        int8 rows: the states that are committed now.
+    """
+    lag, open_before = searches[0]._lag, [search._open for search in searches]
+    into = Ragged.with_room([survivors.into for survivors in open_before], score.counts)
+    best = Ragged.with_room([survivors.best for survivors in open_before], score.counts)
+    n = best.counts if ended else np.maximum(0, best.counts - lag)
+    begun = np.array([search._has_begun for search in searches])
+    lattices = Lattices(score.rows, position, score.counts, best.counts, n, begun)
+    last = np.stack([search._last for search in searches])
+    paths = Paths(last, Survivors(into.rows, best.rows), np.empty(n.sum(), np.int8))
+    _search_each(lattices, searches[0]._transitions, lag, paths)
+    left = zip(into.tails(best.counts - n), best.tails(best.counts - n), strict=True)
+    for u, (search, own) in enumerate(zip(searches, left, strict=True)):
+        search._open, search._last = Survivors(*own), last[u].copy()
+        search._has_begun = search._has_begun or bool(score.counts[u])
+    return Ragged(paths.states, n)
+
+
+@compiled
+def _search_each(lattices: Lattices, transitions: Transitions, lag: int, paths: Paths) -> None:
+    """Search lattices end to end; brings `last` up to them and fills in the rest."""
+    score, position, last = lattices.score, lattices.position, paths.last
+    begin, first, out = 0, 0, 0
+    for u in range(len(lattices.new)):
+        end, stop = begin + lattices.new[u], first + lattices.known[u]
+        full = out + lattices.committed[u]
+        own = Survivors(paths.survivors.into[first:stop], paths.survivors.best[first:stop])
+        if begin < end and not lattices.begun[u]:
+            last[u, 0], last[u, 1] = score[begin] - score[begin].max(), position[begin]
+            own.best[0] = score[begin].argmax()
+            begin += 1
+        _forward(score[begin:end], position[begin:end], transitions, last[u], own)
+        _trace(own, lag, paths.states[out:full])
+        begin, first, out = end, stop, full
 
 
 @compiled

@@ -19,12 +19,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.features.descriptors.candidates import Candidates, Scale, greatest_power, weigh
-from voxaffect.features.descriptors.path import LatticeSearch
+from voxaffect.features.descriptors.candidates import (
+    Candidates,
+    Extents,
+    Loudness,
+    Scale,
+    weigh_each,
+)
+from voxaffect.features.descriptors.path import LatticeSearch, search_together
 from voxaffect.features.descriptors.peaks import Peaks
 from voxaffect.features.descriptors.pitch_observer import PitchObserver
 from voxaffect.features.descriptors.pitch_settings import PitchSettings
 from voxaffect.features.frames import FrameGrid
+from voxaffect.features.ragged import Counts, Ragged, counts_of
 from voxaffect.features.tape import Stretch, Tape, observe_all
 
 Floats = NDArray[np.float32]
@@ -138,26 +145,68 @@ class PitchPath:
             peaks: of the next frames.
             ended: nothing follows, so all frames are decided.
         """
-        offered = self._offer(peaks, ended=ended)
-        f0_hz = np.concatenate([self._f0_hz, offered.f0_hz])
-        probability = np.concatenate([self._probability, offered.probability])
-        states = self._search.advance(offered.score, offered.octave, ended=ended)
-        n = len(states)
-        self._f0_hz, self._probability = f0_hz[n:], probability[n:]
-        return PitchTrack(f0_hz[np.arange(n), states], probability[:n])
+        track, _ = decide_together([self], [peaks], ended=ended)
+        return track
 
-    def _offer(self, peaks: Peaks, *, ended: bool) -> Candidates:
-        """The candidates of the frames after which enough is known of the loudness."""
-        greatest = greatest_power(peaks.power, self._greatest, self._decay)
-        self._greatest = float(greatest[-1]) if len(greatest) else self._greatest
-        loudest = np.concatenate([self._loudest, greatest])
-        peaks = Peaks(*map(np.concatenate, zip(self._peaks, peaks, strict=True)))
-        until = np.arange(len(loudest)) + self._look_ahead
-        until = np.maximum(until, self.start - self._n_weighed)
-        n = len(loudest) if ended else int(np.searchsorted(until, len(loudest)))
-        self._n_weighed += n
-        ahead = np.minimum(until[:n], len(loudest) - 1)
-        offered = Candidates.empty(n, peaks.lag.shape[1] + 1)
-        weigh(peaks.of(slice(n)), loudest[ahead], self._scale, offered)
-        self._peaks, self._loudest = peaks.of(slice(n, None)), loudest[n:]
-        return offered
+
+def decide_together(
+    paths: Sequence[PitchPath], several: Sequence[Peaks], *, ended: bool
+) -> tuple[PitchTrack, Counts]:
+    """`PitchPath.advance` of U recordings, to the same values at less cost.
+
+    Args:
+        paths: the recordings, tracked by the same settings.
+        several: U times the peaks of the next frames.
+        ended: nothing follows, of none of them.
+
+    Returns:
+        the pitch of the frames that are decided now, recording after recording, and how many of
+        each these are.
+    """
+    offered, n_offered = _offer_together(paths, several, ended=ended)
+    borders = np.cumsum(n_offered)[:-1]
+    f0_hz = Ragged.following([p._f0_hz for p in paths], np.split(offered.f0_hz, borders))
+    probability = Ragged.following(
+        [p._probability for p in paths], np.split(offered.probability, borders)
+    )
+    searches = [path._search for path in paths]
+    score = Ragged(offered.score, n_offered)
+    states, n = search_together(searches, score, offered.octave, ended=ended)
+    left = zip(f0_hz.tails(f0_hz.counts - n), probability.tails(f0_hz.counts - n), strict=True)
+    for path, own in zip(paths, left, strict=True):
+        path._f0_hz, path._probability = own
+    decided = f0_hz.heads(n)[np.arange(n.sum()), states]
+    return PitchTrack(decided, probability.heads(n)), n
+
+
+def _offer_together(
+    paths: Sequence[PitchPath], several: Sequence[Peaks], *, ended: bool
+) -> tuple[Candidates, Counts]:
+    """The candidates of the frames after which enough is known of the loudness, end to end."""
+    fields = zip(*(path._peaks for path in paths), strict=True), zip(*several, strict=True)
+    waiting = [Ragged.following(kept, new) for kept, new in zip(*fields, strict=True)]
+    peaks = Peaks(*(part.rows for part in waiting))
+    known_before = [path._loudest for path in paths]
+    loudest = Ragged.with_room(known_before, counts_of([new.power for new in several]))
+    last, one = np.array([path._greatest for path in paths]), paths[0]
+    begin = np.array([path.start - path._n_weighed for path in paths])
+    n = loudest.counts if ended else _enough(loudest.counts, begin, one._look_ahead)
+    offered = Candidates.empty(int(n.sum()), peaks.lag.shape[1] + 1)
+    extents = Extents(counts_of(known_before), loudest.counts, n, begin)
+    loudness = Loudness(loudest.rows, last, one._decay, one._look_ahead)
+    weigh_each(peaks, loudness, extents, one._scale, offered)
+    n_left = loudest.counts - n
+    parts = zip(*(part.tails(n_left) for part in [*waiting, loudest]), strict=True)
+    for u, (path, own) in enumerate(zip(paths, parts, strict=True)):
+        path._peaks, path._loudest = Peaks(*own[:-1]), own[-1]
+        path._greatest, path._n_weighed = float(last[u]), path._n_weighed + int(n[u])
+    return offered, n
+
+
+def _enough(n_known: Counts, begin: Counts, look_ahead: int) -> Counts:
+    """Of so many frames, those beside which the loudness of `look_ahead` more is known.
+
+    None is before the one numbered `begin` is known.
+    """
+    enough: Counts = np.where(begin < n_known, np.maximum(0, n_known - look_ahead), 0)
+    return enough

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.errors import FeatureError
 from voxaffect.features.descriptors.feed import Feed, observe_feeds, refuse_no_samples
-from voxaffect.features.descriptors.history import N_COLUMNS, History
+from voxaffect.features.descriptors.history import N_COLUMNS, History, advance_together
 from voxaffect.features.descriptors.observer import FrameObserver
 from voxaffect.features.frames import FrameGrid
 
@@ -119,8 +119,11 @@ def push_together(streams: Sequence[DescriptorStream], several: Sequence[Floats]
     given = [[np.zeros((0, N_COLUMNS), np.float32)] for _ in streams]
     feeds = [stream._feed for stream in streams]
     with _ended_unless_well(streams):
-        for number, observed in observe_feeds(streams[0]._observer, feeds, several):
-            given[number].append(streams[number]._history.advance(observed, ended=False))
+        for numbers, observed in observe_feeds(streams[0]._observer, feeds, several):
+            histories = [streams[number]._history for number in numbers]
+            frames = advance_together(histories, observed, ended=False).split()
+            for number, own in zip(numbers, frames, strict=True):
+                given[number].append(own)
     return [np.concatenate(frames) for frames in given]
 
 
@@ -135,7 +138,8 @@ def peek_together(streams: Sequence[DescriptorStream]) -> list[Floats]:
     for stream in streams:
         stream._refuse_ended()
     left = streams[0]._observer.observe([stream._feed.rest() for stream in streams])
-    return [s._history.peek(observed) for s, observed in zip(streams, left, strict=True)]
+    twins = [stream._history.fork() for stream in streams]
+    return advance_together(twins, left, ended=True).split()
 
 
 @contextmanager
