@@ -184,7 +184,6 @@ class Recognizer:
         by_frame: dict[str, NDArray[np.float32]],
     ) -> Prediction:
         timeline = by_frame.pop(EMOTION.name)
-        grid = self.extractor.grid
         novelty = self.novelty_.of(self.classifier.standardizer_.transform(frames))
         return Prediction(
             name=waveform.name,
@@ -195,7 +194,7 @@ class Recognizer:
                 for task, values in by_frame.items()
             },
             timeline=timeline,
-            times_s=np.array([grid.centre_s(i) for i in range(len(timeline))]),
+            times_s=self.extractor.grid.centres_s(len(timeline)),
             duration_s=waveform.duration_s,
             warnings=(*caveats(waveform), *unfamiliar(novelty)),
             novelty=novelty,

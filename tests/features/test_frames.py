@@ -12,8 +12,9 @@ from voxaffect.features.frames import FrameFeatures, FrameGrid
 def test_the_default_grid_is_25_ms_every_10_ms() -> None:
     grid = FrameGrid()
     assert (grid.window_samples, grid.hop_samples, grid.frames_per_s) == (400, 160, 100)
-    assert grid.centre_s(0) == 0.0125
-    assert grid.centre_s(100) == pytest.approx(1.0125)
+    centres_s = grid.centres_s(101)
+    assert centres_s[0] == 0.0125
+    assert centres_s[100] == pytest.approx(1.0125)
 
 
 @given(st.integers(0, 100_000), st.integers(1, 60), st.integers(1, 60))

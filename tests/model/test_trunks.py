@@ -170,3 +170,13 @@ def test_the_last_weights_are_those_before_the_heads(trunk: TrunkSettings) -> No
     assert all(slope.shape[0] == 2 and slope.any() for slope in slopes)
     last = {id(p) for p in net.layers[-1].parameters()}
     assert {id(p) for p in net.last_weights} <= last
+
+
+def test_windows_in_pieces_are_those_of_all_at_once() -> None:
+    trunk = drawn(DnnSettings(hidden=8), n_nets=2)
+    x = noise(900 + 2 * trunk.context, 2, 3, 3)
+    lengths = torch.full((2, 3), 900)
+    with torch.inference_mode():
+        in_pieces = trunk(x, lengths)
+    assert in_pieces.shape == (900, 2, 3, 8)
+    torch.testing.assert_close(in_pieces, trunk(x, lengths))

@@ -95,7 +95,7 @@ class OnnxRecognizer:
             probabilities=probabilities,
             subtasks={t: named(classes[t], given[t]) for t in classes if t != EMOTION.name},
             timeline=timeline,
-            times_s=np.array([self.about.grid.centre_s(i) for i in range(len(timeline))]),
+            times_s=self.about.grid.centres_s(len(timeline)),
             duration_s=waveform.duration_s,
             warnings=(*caveats(waveform), *unfamiliar(novelty)),
             novelty=novelty,

@@ -64,7 +64,7 @@ def test_glides_of_an_octave_a_second_and_more(
 ) -> None:
     ratio = end_hz / start_hz
     phase = start_hz * (ratio**TIME_S - 1) / np.log(ratio)
-    centre_s = np.array([GRID.centre_s(i) for i in range(GRID.n_frames(TIME_S.size))])
+    centre_s = GRID.centres_s(GRID.n_frames(TIME_S.size))
     glide = pitch_of(harmonics(phase, range(1, n_harmonics + 1)))
     assert_pitch(glide, start_hz * ratio**centre_s, 0.025 if n_harmonics == 1 else 0.01)
 
@@ -179,7 +179,7 @@ def praat(samples: Samples) -> NDArray[np.float64]:
     sound = parselmouth.Sound(samples.astype(np.float64), 16_000)
     pitch = sound.to_pitch_ac(time_step=0.01, pitch_floor=75, pitch_ceiling=600)
     f0_hz, start_s = pitch.selected_array["frequency"], pitch.xs()[0]
-    centre_s = np.array([GRID.centre_s(i) for i in range(GRID.n_frames(samples.size))])
+    centre_s = GRID.centres_s(GRID.n_frames(samples.size))
     frame = np.round((centre_s - start_s) / 0.01).astype(int)
     there = (frame >= 0) & (frame < f0_hz.size)
     return np.where(there, f0_hz[np.clip(frame, 0, f0_hz.size - 1)], np.nan)
