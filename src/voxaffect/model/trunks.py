@@ -119,7 +119,8 @@ class DnnTrunk(nn.Module):
         if torch.is_grad_enabled() or x.is_cuda:  # a graphics card is the faster the more there is
             return self._hidden(windows, dropout)
         n_frames = max(1, CACHED_WINDOWS // (windows.shape[0] * windows.shape[1]))
-        return torch.cat([self._hidden(some, dropout) for some in windows.split(n_frames, 2)])
+        pieces = torch.split(windows, n_frames, dim=2)
+        return torch.cat([self._hidden(some, dropout) for some in pieces])
 
     def _hidden(self, windows: Tensor, dropout: Dropout | None) -> Tensor:
         """Hidden states (T, S, B, H) of windows (S, B, T, F, 2 r + 1), which are copied here."""
