@@ -395,6 +395,7 @@ def test_help_loads_nothing_but_typer() -> None:
         "voxaffect.commands",
         "voxaffect.commands.plain_help",
         "voxaffect.errors",
+        "voxaffect.packaged",
     }
 
 

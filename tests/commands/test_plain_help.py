@@ -50,7 +50,7 @@ def test_commands_stand_below_their_headings() -> None:
 
 def test_an_example_is_one_line_that_can_be_copied() -> None:
     text = help_of("predict")
-    assert "\n    voxaffect predict -m MODEL talk.mp4 --timeline --picture talk.svg\n" in text
+    assert "\n    voxaffect predict talk.mp4 --timeline --picture talk.svg\n" in text
 
 
 def test_only_indented_paragraphs_are_kept_as_written() -> None:
