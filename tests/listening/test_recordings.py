@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +17,15 @@ from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError, FeatureError
 from voxaffect.listening import recordings as module
+from voxaffect.listening.answering import Answering, Outcome
+from voxaffect.listening.crew import threads
 from voxaffect.listening.recordings import answer_all, batches, n_bytes
 from voxaffect.prediction import Prediction
+from voxaffect.recording import Recording
 
-ask = partial(answer_all, n_threads=2, prepare=lambda: None)
+
+def ask(recognizer: Answering, recordings: Sequence[Recording]) -> Iterator[Outcome]:
+    return answer_all(threads(recognizer, 2), recordings, prepare=lambda: None)
 
 
 def waveforms(n: int) -> list[Waveform]:
@@ -62,9 +66,8 @@ def test_each_thread_is_prepared_and_none_is_left_when_nobody_listens() -> None:
     prepared: list[str] = []
     before = threading.active_count()
     answers = answer_all(
-        Listener(),
+        threads(Listener(), 2),
         waveforms(40),
-        n_threads=2,
         prepare=lambda: prepared.append(threading.current_thread().name),
     )
     next(answers)

@@ -180,3 +180,16 @@ def test_windows_in_pieces_are_those_of_all_at_once() -> None:
         in_pieces = trunk(x, lengths)
     assert in_pieces.shape == (900, 2, 3, 8)
     torch.testing.assert_close(in_pieces, trunk(x, lengths))
+
+
+def test_windows_of_padding_are_not_computed() -> None:
+    trunk = drawn(DnnSettings(hidden=8), n_nets=2)
+    x = noise(900 + 2 * trunk.context, 2, 3, 3)
+    lengths = torch.tensor([[900, 5, 300], [900, 700, 0]])
+    all_of_them = trunk(x, lengths)
+    with torch.inference_mode():
+        found = trunk(x, lengths)
+    counts = torch.arange(900)[:, None, None] < lengths
+    torch.testing.assert_close(found[counts], all_of_them[counts])
+    assert not found[400:, :, 2].any()
+    assert not found[-1, :, 1].any()

@@ -6,11 +6,11 @@ clean studio speech keeps quiet; `docs/predict.md` tells how often each speaks u
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from voxaffect.audio.bandwidth import upper_edge_hz
 from voxaffect.audio.noise_level import signal_to_noise_db
+from voxaffect.audio.power import power_spectra
 from voxaffect.audio.steadiness import held_share
 from voxaffect.audio.waveform import Waveform
 
@@ -46,48 +46,42 @@ def caveats(waveform: Waveform) -> tuple[Caveat, ...]:
     Args:
         waveform: not silent; what is silent is refused elsewhere.
     """
-    found = (check(waveform) for check in CHECKS)
+    spectra = power_spectra(waveform.samples)
+    found = (
+        _short(waveform.duration_s),
+        _clipped(waveform.clipped_share()),
+        _noisy(signal_to_noise_db(waveform.samples)),
+        _music(held_share(spectra)),
+        _narrow_band(upper_edge_hz(spectra)),
+    )
     return tuple(caveat for caveat in found if caveat is not None)
 
 
-def _short(waveform: Waveform) -> Caveat | None:
-    if waveform.duration_s >= SHORT_S:
+def _short(duration_s: float) -> Caveat | None:
+    if duration_s >= SHORT_S:
         return None
-    return Caveat("short", f"short ({waveform.duration_s:.2f} s)")
+    return Caveat("short", f"short ({duration_s:.2f} s)")
 
 
-def _clipped(waveform: Waveform) -> Caveat | None:
-    share = waveform.clipped_share()
+def _clipped(share: float) -> Caveat | None:
     if share <= CLIPPED_SHARE:
         return None
     return Caveat("clipped", f"clipped ({share:.0%} of samples at full scale)")
 
 
-def _noisy(waveform: Waveform) -> Caveat | None:
-    ratio_db = signal_to_noise_db(waveform.samples)
+def _noisy(ratio_db: float) -> Caveat | None:
     if ratio_db >= NOISY_DB:
         return None
     return Caveat("noisy", f"noisy (speech about {ratio_db:.0f} dB above noise)")
 
 
-def _music(waveform: Waveform) -> Caveat | None:
-    share = held_share(waveform.samples)
+def _music(share: float) -> Caveat | None:
     if share <= HELD_SHARE:
         return None
     return Caveat("music", f"music-like (tones are held in {share:.0%} of it)")
 
 
-def _narrow_band(waveform: Waveform) -> Caveat | None:
-    edge_hz = upper_edge_hz(waveform.samples)
+def _narrow_band(edge_hz: float) -> Caveat | None:
     if edge_hz > NARROW_HZ:
         return None
     return Caveat("narrow-band", f"narrow band (nothing above {edge_hz / 1000:.1f} kHz)")
-
-
-CHECKS: tuple[Callable[[Waveform], Caveat | None], ...] = (
-    _short,
-    _clipped,
-    _noisy,
-    _music,
-    _narrow_band,
-)

@@ -8,14 +8,12 @@ is thus held from gliding; drums alone, noise and rap are not found, and a chant
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ
+from voxaffect.audio.power import BIN_HZ
 
-WINDOW = HOP = 1024
 LAG = 2
-"""Hops between the spectra that are compared, 128 ms: longer than a window, shorter than most
+"""Windows between the spectra that are compared, 128 ms: longer than a window, shorter than most
 notes and most stretches in which a voice keeps its pitch."""
 
 RANGE_HZ = (200, 4000)
@@ -35,38 +33,37 @@ FEWEST = 5
 Floats = NDArray[np.float32]
 
 
-def held_share(samples: Floats) -> float:
+def held_share(spectra: Floats) -> float:
     """Share of the loud windows whose fine structure is the same 128 ms later.
 
     Args:
-        samples: float32 (n_samples,) at 16 kHz.
+        spectra: power spectra (n_windows, 513) of windows of 64 ms, one after another.
 
     Returns:
         0 to 1; 0 for what is too short to tell.
     """
-    if samples.size < WINDOW + HOP * (LAG + FEWEST):
+    n_compared = len(spectra) - LAG
+    if n_compared < FEWEST:
         return 0.0
-    windows = sliding_window_view(samples, WINDOW)[::HOP]
-    starts = range(0, len(windows) - LAG, BLOCK_WINDOWS)
-    parts = [_compared(windows[at : at + BLOCK_WINDOWS + LAG]) for at in starts]
+    starts = range(0, n_compared, BLOCK_WINDOWS)
+    parts = [_compared(spectra[at : at + BLOCK_WINDOWS + LAG]) for at in starts]
     likeness, power = (np.concatenate(part) for part in zip(*parts, strict=True))
     loud = power > power.max() * 10 ** (-LOUD_DB / 10)
     return float((likeness[loud] > ALIKE).mean()) if loud.sum() >= FEWEST else 0.0
 
 
-def _compared(windows: Floats) -> tuple[Floats, Floats]:
+def _compared(spectra: Floats) -> tuple[Floats, Floats]:
     """Of each window but the last LAG: likeness to the one LAG later, and the lesser power."""
-    taper = np.hanning(WINDOW).astype(np.float32)
-    low, high = (round(edge * WINDOW / SAMPLE_RATE_HZ) for edge in RANGE_HZ)
-    spectra = np.abs(np.fft.rfft(windows * taper)[:, low:high]).astype(np.float32)
-    power = np.square(spectra).sum(axis=1)
-    fine = _fine_structure(spectra)
+    low, high = (round(edge / BIN_HZ) for edge in RANGE_HZ)
+    band = spectra[:, low:high]
+    power = band.sum(axis=1)
+    fine = _fine_structure(np.sqrt(band))
     likeness = np.einsum("tk,tk->t", fine[:-LAG], fine[LAG:])
     return likeness, np.minimum(power[:-LAG], power[LAG:])
 
 
 def _fine_structure(spectra: Floats) -> Floats:
-    """Log spectra (T, K) less their moving mean over frequency, each of mean 0 and length 1."""
+    """Log magnitudes (T, K) less their moving mean over frequency, each of mean 0 and length 1."""
     floor = np.float32(1e-3) * spectra.max(initial=np.float32(1e-12))
     levels = np.log(spectra + floor / np.float32(np.sqrt(spectra.shape[1])))
     half = SMOOTHING_BINS // 2

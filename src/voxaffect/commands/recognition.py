@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,8 @@ from voxaffect.commands.sources import Refusals, Source, list_sources
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError
 from voxaffect.files import write_atomically, write_text
-from voxaffect.listening.recordings import answer_all
+from voxaffect.listening.crew import Crew, processes, threads
+from voxaffect.listening.recordings import answer_all, n_bytes
 from voxaffect.memory import loading
 from voxaffect.parallel.cores import n_cores
 from voxaffect.report.answers.answer import UNSURE, Answer, label_of
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from voxaffect.recording import Recording
 
 STRIP_COLUMNS = 72
+
+MUCH = 32 << 20
+"""Bytes of recordings that are worth a process beside this one: half an hour as FLAC."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,10 @@ def predict(
     if found:
         with ExitStack() as until_first_answer:
             until_first_answer.enter_context(loading())
-            recognizer = _load(model, request.limits)
             answer = _timelines if request.timeline else _wholes
-            all_told = answer(recognizer, found, request, refusals)
-            _write(_noted(all_told, given, until_first_answer.close), request)
+            with _crew(model, found, request.limits) as crew:
+                all_told = answer(crew, found, request, refusals)
+                _write(_noted(all_told, given, until_first_answer.close), request)
     print_line(_end_line(given, len(refusals.names), request), to=errors)
     return 1 if refusals.names else 0
 
@@ -95,10 +99,10 @@ def _load(model: Path, limits: DecodeLimits) -> Answering:
 
 
 def _wholes(
-    recognizer: Answering, sources: Sequence[Source], request: Request, refusals: Refusals
+    crew: Crew, sources: Sequence[Source], request: Request, refusals: Refusals
 ) -> Iterator[Told]:
     """Each recording as one utterance."""
-    outcomes = _answer_all(recognizer)([source.recording for source in sources])
+    outcomes = _answer_all(crew)([source.recording for source in sources])
     for source, outcome in zip(sources, outcomes, strict=True):
         if isinstance(outcome, AudioError):
             refusals.tell(source.name, outcome)
@@ -108,7 +112,7 @@ def _wholes(
 
 
 def _timelines(
-    recognizer: Answering, sources: Sequence[Source], request: Request, refusals: Refusals
+    crew: Crew, sources: Sequence[Source], request: Request, refusals: Refusals
 ) -> Iterator[Told]:
     """The utterances of each recording."""
     from voxaffect.listening.timeline import timeline  # noqa: PLC0415 (slow to load)
@@ -118,7 +122,7 @@ def _timelines(
         opener = partial(open_recording, source.recording, limits=request.limits, name=source.name)
         tell = partial(refusals.tell, source.name)
         try:
-            found = timeline(_answer_all(recognizer), opener, on_fault=tell)
+            found = timeline(_answer_all(crew), opener, on_fault=tell)
         except AudioError as fault:
             tell(fault)
             continue
@@ -129,9 +133,35 @@ def _timelines(
         yield Told(source, answers, found.track)
 
 
-def _answer_all(recognizer: Answering) -> Callable[[Sequence[Recording]], Iterator[Outcome]]:
-    """Answers on all cores."""
-    return partial(answer_all, recognizer, n_threads=n_cores(), prepare=_one_thread)
+def _crew(
+    model: Path, sources: Sequence[Source], limits: DecodeLimits
+) -> AbstractContextManager[Crew]:
+    """Who answers on all cores.
+
+    Two threads of PyTorch's pass the interpreter between many small operations, and gain a quarter
+    over one; two processes double it, once the second has started, which takes seconds.
+    """
+    recognizer = _load(model, limits)
+    n_together = n_cores()
+    if model.suffix == ".onnx" or n_together == 1 or _n_bytes(sources) < MUCH:
+        return nullcontext(threads(recognizer, n_together))
+    return processes(recognizer, partial(_load_beside, model, limits), n_together)
+
+
+def _n_bytes(sources: Sequence[Source]) -> int:
+    return sum(n_bytes(source.recording) for source in sources)
+
+
+def _load_beside(model: Path, limits: DecodeLimits) -> Answering:
+    """The recogniser, in a process that computes on one core."""
+    recognizer = _load(model, limits)
+    _one_thread()
+    return recognizer
+
+
+def _answer_all(crew: Crew) -> Callable[[Sequence[Recording]], Iterator[Outcome]]:
+    """Answers of a crew, whose threads take a core each."""
+    return partial(answer_all, crew, prepare=_one_thread)
 
 
 def _one_thread() -> None:

@@ -1,8 +1,7 @@
 """Answers for many recordings: computed side by side, given in the order of asking.
 
-Recordings of similar length are answered together, since a batch takes as long as its longest.
-Threads suffice: decoders, compiled loops and tensors release the interpreter, and each thread
-computes a batch of its own from file to answer, so that none waits for another.
+Recordings of similar length are answered together, since a batch takes as long as its longest. Each
+member of a crew computes a batch of its own from file to answer, so that none waits for another.
 """
 
 from __future__ import annotations
@@ -15,7 +14,8 @@ from pathlib import Path
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.corpora.corpus import Utterance
-from voxaffect.listening.answering import Answering, Outcome, answer_each
+from voxaffect.listening.answering import Outcome
+from voxaffect.listening.crew import Crew
 from voxaffect.recording import Recording
 
 WINDOW = 256
@@ -34,33 +34,28 @@ Batch = tuple[list[int], Future[list[Outcome]]]
 
 
 def answer_all(
-    recognizer: Answering,
-    recordings: Sequence[Recording],
-    *,
-    n_threads: int,
-    prepare: Callable[[], None],
+    crew: Crew, recordings: Sequence[Recording], *, prepare: Callable[[], None]
 ) -> Iterator[Outcome]:
     """Answers for recordings, each as soon as it and all before it are there.
 
     Args:
-        recognizer: may be asked by several threads at once.
+        crew: who answers. A single recording is answered without a thread.
         recordings: N of them; two windows of them are at work at a time.
-        n_threads: batches at once. Of a single recording none is started.
-        prepare: called by each thread at its beginning.
+        prepare: called at its beginning by each thread that asks a member.
 
     Yields:
         N predictions, or why there can be none.
     """
     if len(recordings) == 1:
-        yield from answer_each(recognizer, recordings)
+        yield from crew.answer(recordings)
         return
-    with _workers(n_threads, prepare) as pool:
+    with _workers(crew.n_members, prepare) as pool:
         at_work: deque[list[Batch]] = deque()
         for first in range(0, len(recordings), WINDOW):
             window = recordings[first : first + WINDOW]
             at_work.append(
                 [
-                    (rows, pool.submit(answer_each, recognizer, [window[row] for row in rows]))
+                    (rows, pool.submit(crew.answer, [window[row] for row in rows]))
                     for rows in batches([n_bytes(recording) for recording in window])
                 ]
             )

@@ -193,7 +193,7 @@ class WindowNet:
             places = np.clip(middles[some, None] + offsets, edges[0, some], edges[1, some])
             windows = frames[torch.from_numpy(places)]  # (M, 2 r + 1, F)
             rows = windows.transpose(0, 1).unsqueeze(1)  # each window a row of its own
-            hidden[some] = self._net.trunk(rows, torch.ones(1, 1))[0, 0]
+            hidden[some] = self._net.trunk(rows, torch.ones(1, rows.shape[2]))[0, 0]
         return hidden
 
 

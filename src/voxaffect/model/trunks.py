@@ -113,14 +113,24 @@ class DnnTrunk(nn.Module):
         for layer in self.layers:
             draw_rectified(layer, net, generator)  # type: ignore[arg-type]
 
-    def forward(self, x: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> Tensor:  # noqa: ARG002 a frame needs no length
-        """Hidden states (T, S, B, H) of frames (T + 2 r, S, B, F)."""
+    def forward(self, x: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> Tensor:
+        """Hidden states (T, S, B, H) of frames (T + 2 r, S, B, F).
+
+        Where nothing is kept for a gradient those of padding are not computed, and are zero or what
+        the net makes of repeated frames.
+        """
         windows = x.permute(1, 2, 0, 3).unfold(2, 2 * self.context + 1, 1)  # (S, B, T, F, 2 r + 1)
         if torch.is_grad_enabled() or x.is_cuda:  # a graphics card is the faster the more there is
             return self._hidden(windows, dropout)
-        n_frames = max(1, CACHED_WINDOWS // (windows.shape[0] * windows.shape[1]))
-        pieces = torch.split(windows, n_frames, dim=2)
-        return torch.cat([self._hidden(some, dropout) for some in pieces])
+        n_nets, n_rows, n_frames = windows.shape[:3]
+        hidden = windows.new_zeros(n_frames, n_nets, n_rows, self.n_hidden)
+        n_together = max(1, CACHED_WINDOWS // (n_nets * n_rows))
+        for first in range(0, n_frames, n_together):
+            some = slice(first, first + n_together)
+            rows = slice(_n_until_last(lengths > first))
+            if rows.stop:
+                hidden[some, :, rows] = self._hidden(windows[:, rows, some], dropout)
+        return hidden
 
     def _hidden(self, windows: Tensor, dropout: Dropout | None) -> Tensor:
         """Hidden states (T, S, B, H) of windows (S, B, T, F, 2 r + 1), which are copied here."""
@@ -226,6 +236,12 @@ class Recurrence(nn.Module):
         if not self.is_backward:
             return lstm(x, weights)
         return reverse(lstm(reverse(x, lengths), weights), lengths)
+
+
+def _n_until_last(wanted: Tensor) -> int:
+    """Columns of a mask (S, B) up to the last that any row wants."""
+    columns = wanted.any(0).nonzero()
+    return int(columns[-1]) + 1 if len(columns) else 0
 
 
 def reverse(x: Tensor, lengths: Tensor) -> Tensor:
