@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -15,6 +16,8 @@ import numpy as np
 import pytest
 
 from tests.evaluation.data import make_dataset
+from tests.evaluation.experiment.test_survival import N_JOBS, results
+from tests.evaluation.experiment.test_survival import plan as slow_plan
 from tests.features.store.levels import Levels, files, make_utterances, same
 from tests.parallel.test_work import die, fail, square
 from tests.processes import start, wait_for
@@ -30,7 +33,7 @@ from voxaffect.parallel.clusters import workers
 from voxaffect.parallel.work import Lost, compute_all
 from voxaffect.systems import NetSystem, Options, SvmSystem
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(480)
 
 PLAN = Plan(
     protocols=("within", "cross"),
@@ -80,6 +83,11 @@ def test_ray_does_the_work_and_its_deaths_are_survived(ray_cluster: Any, tmp_pat
         assert dict(compute_all(square, [3], 1)) == {3: 9}
 
 
+def test_ray_outlives_a_main_process(ray_cluster: Any, tmp_path: Path) -> None:
+    address = ray_cluster.address
+    assert_outlives_its_main_process("ray", address, tmp_path, signal.SIGKILL)
+
+
 def test_ray_extracts_and_loses_a_node_half_way(
     ray_cluster: Any, plain: Run, tmp_path: Path
 ) -> None:
@@ -96,6 +104,24 @@ def test_ray_extracts_and_loses_a_node_half_way(
         assert_equal(found, plain)
         assert len(ended) == len(plain.results)
         assert_extracts(tmp_path, n_jobs)
+
+
+def assert_outlives_its_main_process(
+    kind: str, address: str, folder: Path, *signs: signal.Signals
+) -> None:
+    """A run whose main process gets signals that end it, and that runs again after each."""
+    there = RunFolder(folder / "there")
+    for sign in signs:
+        n_before = len(results(there.root))
+        main = start("-m", __spec__.name, kind, address, there.root)
+        wait_for(lambda n=n_before: len(results(there.root)) >= n + 2)
+        os.kill(main.pid, sign)
+        main.communicate(timeout=60)
+        assert main.returncode != 0
+    assert len(results(there.root)) < N_JOBS
+    with workers(kind, address, 0) as n_jobs:
+        found = run(slow_plan(0), DATASET, (), there, n_jobs=n_jobs)
+    assert_equal(found, run(slow_plan(0), DATASET, (), RunFolder(folder / "here")))
 
 
 def assert_extracts(folder: Path, n_jobs: int) -> None:
@@ -153,9 +179,19 @@ def test_dask_does_the_work_and_loses_a_worker_half_way(
         assert_extracts(tmp_path, n_jobs)
 
 
+def test_dask_outlives_a_main_process(dask_cluster: tuple[str, list[Any]], tmp_path: Path) -> None:
+    address, _ = dask_cluster
+    assert_outlives_its_main_process("dask", address, tmp_path, signal.SIGKILL, signal.SIGINT)
+
+
 def test_dask_workers_with_threads_are_refused(tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="Dask is missing: pip install 'voxaffect[dask]'")
     from voxaffect.parallel.dask_cluster import _refuse_threads
 
     with pytest.raises(ClusterError, match="--nworkers 4 --nthreads 1"):
         _refuse_threads({"tcp://10.0.0.2:41": 1, "tcp://10.0.0.3:42": 4})
+
+
+if __name__ == "__main__":
+    with workers(sys.argv[1], sys.argv[2], 0) as n_at_once:
+        run(slow_plan(0.5), DATASET, (), RunFolder(Path(sys.argv[3])), n_jobs=n_at_once)
