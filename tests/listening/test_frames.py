@@ -84,3 +84,28 @@ def test_samples_that_came_while_all_was_silent_are_not_lost() -> None:
     samples = np.concatenate([click, pause, voice(1)])
     frames, _ = heard(samples, 8000, Frontend(LLD, 3.0))
     assert len(frames) == LLD.grid.n_frames(len(samples))
+
+
+@pytest.mark.parametrize(("provisional", "begun"), [(True, [1, 1, 1]), (False, [1, 0, 0])])
+def test_a_hurried_pass_hears_the_shortest_again_and_leaves_the_others(
+    provisional: bool, begun: list[int]
+) -> None:
+    frontend, new = Frontend(LLD, 3.0), 1600
+    so_far = [voice(seconds) for seconds in (0.5, 1.0, 2.0)]
+    progresses = [Progress() for _ in so_far]
+    whole = [
+        Turn(progress, samples, [samples], np.float32(1.0))
+        for progress, samples in zip(progresses, so_far, strict=True)
+    ]
+    assert all(
+        news is not None and news.again for news in frontend.advance(whole, provisional=False)
+    )
+    louder = [
+        Turn(progress, samples[:new], [samples, samples[:new]], np.float32(2.0))
+        for progress, samples in zip(progresses, so_far, strict=True)
+    ]
+    found = frontend.advance(louder, provisional=provisional)
+    assert [news.again for news in found if news is not None] == begun
+    later = frontend.advance(louder, provisional=True)
+    assert [news.again for news in later if news is not None] == [not one for one in begun]
+    assert all(news is not None and news.factor == 1 for news in later)

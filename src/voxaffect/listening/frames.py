@@ -3,7 +3,8 @@
 The gain is that of the utterance so far, and it moves. Of the 32 descriptors a gain multiplies
 those of `LEVELS`; MFCC depend on it where a band meets its floor. So frames are computed once, at a
 level near the target, and brought to the gain of the moment by a factor. When the gain has moved
-too far from that level, all frames are computed anew, at the gain of then.
+too far from that level, all frames are computed anew, at the gain of then. A hurried pass over many
+utterances computes few anew, the shortest first, and leaves the others for another pass.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ from voxaffect.features.descriptors.stream import DescriptorStream, peek_togethe
 from voxaffect.listening.hearing import Turn
 
 Floats = NDArray[np.float32]
+
+HURRIED_SHARE = 0.25
+"""Of what is new to a pass without provisional frames: what it may hear again besides. Where gains
+move often, as where voices change, it would be as much as what is new, and come in bursts."""
 
 NO_FRAMES = np.zeros((0, N_COLUMNS), np.float32)
 
@@ -72,11 +77,12 @@ class Frontend:
 
         Args:
             turns: of the utterances.
-            provisional: whether frames are given whose pitch is not certain.
+            provisional: whether frames are given whose pitch is not certain; without them the pass
+                is hurried.
         """
         audible = [row for row, turn in enumerate(turns) if self._is_audible(turn)]
         some = [turns[row] for row in audible]
-        again = [self._begin_again(turn) for turn in some]
+        again = self._begun_again(some, hurried=not provisional)
         streams = [turn.progress.source.descriptors for turn in some]
         samples = [_levelled(turn, again=anew) for turn, anew in zip(some, again, strict=True)]
         frames = push_together(streams, samples)
@@ -99,14 +105,34 @@ class Frontend:
             turn.progress.source.descriptors = None
         return turn.gain is not None
 
-    def _begin_again(self, turn: Turn) -> bool:
-        source: Source = turn.progress.source
+    def _begun_again(self, turns: Sequence[Turn], *, hurried: bool) -> list[bool]:
+        """Which utterances are heard from their first sample, at the gain of now."""
+        again = [turn.progress.source.descriptors is None for turn in turns]
+        moved = [row for row, turn in enumerate(turns) if not again[row] and self._has_moved(turn)]
+        for row in _cheapest(turns, moved) if hurried else moved:
+            again[row] = True
+        for turn, anew in zip(turns, again, strict=True):
+            if anew:
+                source: Source = turn.progress.source
+                source.descriptors, source.level = self._extractor.stream(), turn.gain
+        return again
+
+    def _has_moved(self, turn: Turn) -> bool:
         assert turn.gain is not None  # noqa: S101 asked of audible ones
-        moved_db = abs(20 * math.log10(turn.gain / source.level))
-        begins = source.descriptors is None or moved_db > self._tolerance_db
-        if begins:
-            source.descriptors, source.level = self._extractor.stream(), turn.gain
-        return begins
+        moved_db = 20 * math.log10(turn.gain / turn.progress.source.level)
+        return abs(moved_db) > self._tolerance_db
+
+
+def _cheapest(turns: Sequence[Turn], rows: Sequence[int]) -> list[int]:
+    """Of some utterances the shortest, as many as a hurried pass hears again; at least one."""
+    ordered = sorted(rows, key=lambda row: _n_samples(turns[row]))
+    most = HURRIED_SHARE * sum(len(turn.samples) for turn in turns)
+    n_samples = np.cumsum([_n_samples(turns[row]) for row in ordered])
+    return ordered[: max(1, int(np.searchsorted(n_samples, most, "right")))]
+
+
+def _n_samples(turn: Turn) -> int:
+    return sum(map(len, turn.so_far))
 
 
 def _levelled(turn: Turn, *, again: bool) -> Floats:
