@@ -1,15 +1,16 @@
 """How many live streams this machine hears at once, and how late their answers are.
 
     python benchmarks/live.py [--trunk lstm] [--streams 200] [--seconds 20] [--push-ms 100]
-                              [--every-ms 100] [--threads 1] [--utterance-s 10] [--provisional]
-                              [--model DIR]
+                              [--every-ms 100] [--threads 1] [--processes 1] [--utterance-s 10]
+                              [--provisional] [--model DIR]
 
 Simulated clients push sound at the pace of real time, each at a time of its own within the interval
 of pushes. A delay is the time from when a push is due to the answer that includes the frames that
-it completed. After a while a client ends its utterance, which is answered as a file, and begins
-another. The share of the cores is processor time over wall time, clients included, and what ends
-utterances. The cost of a single stream and the rate of a matrix product stand beside it. Run it
-with nothing else: delays on busy cores say nothing.
+it completed. After a while a client ends its utterance, which is answered as a file by a thread
+that steps back, and begins another. The share of the cores is processor time over wall time,
+clients included, and what ends utterances. Several processes share the streams and begin together;
+each tells its own. The cost of a single stream and the rate of a matrix product stand beside it.
+Run it with nothing else: delays on busy cores say nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier as Begin
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +36,7 @@ from rich.console import Console
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.listening.live import LiveAnswer, LiveRecognizer, LiveSettings, LiveStream
 from voxaffect.listening.pacer import Pacer
+from voxaffect.parallel.gentle import step_back
 from voxaffect.recognizer import Recognizer
 
 WARM_UP_S = 3.0
@@ -102,7 +106,7 @@ class Load:
         n, size = len(self.clients), round(push_s * SAMPLE_RATE_HZ)
         began = time.monotonic()
         over: queue.SimpleQueue[tuple[LiveStream, float] | None] = queue.SimpleQueue()
-        with ThreadPoolExecutor(1) as finisher:
+        with ThreadPoolExecutor(1, initializer=step_back) as finisher:
             finisher.submit(self._finish, over)
             turn, n_turns = 0, round(seconds / push_s) * n
             while turn < n_turns:
@@ -178,6 +182,39 @@ def matrix_rate(size: int = 1024) -> float:
     return 2.0 * n * size**3 / (time.monotonic() - began)
 
 
+def measure(asked: argparse.Namespace, n_streams: int, begin: Begin) -> None:
+    """Load one process with some streams, and tell."""
+    torch.set_num_threads(1)
+    waveforms = [waveform.normalised() for waveform, _ in simulated(0.2)]
+    speech = np.concatenate([waveform.samples for waveform in waveforms])
+    recognizer = Recognizer.load(asked.model) if asked.model else drawn(asked.trunk, waveforms)
+    rate = matrix_rate()
+    single = one_stream(recognizer, speech, provisional=asked.provisional)
+    live = LiveRecognizer(recognizer, LiveSettings(provisional=asked.provisional))
+    load = Load(live, speech, n_streams, asked.utterance_s)
+    every_s, push_s = asked.every_ms / 1000, asked.push_ms / 1000
+    begin.wait()
+    with Pacer(live, load.tell, every_s=every_s, n_threads=asked.threads):
+        load.speak(WARM_UP_S, push_s)
+        load.record = Record()
+        wall, processor = time.monotonic(), time.process_time()
+        load.speak(asked.seconds, push_s)
+        wall, processor = time.monotonic() - wall, time.process_time() - processor
+    record, n_cores = load.record, len(os.sched_getaffinity(0))
+    lines = (
+        f"{n_streams} streams, {asked.trunk}, provisional: {asked.provisional}",
+        f"pushes of {asked.push_ms:g} ms, a pass every {asked.every_ms:g} ms",
+        f"delay of an answer: {percentiles(record.delays)}",
+        f"delay of the last answer: {percentiles(record.finishes)}",
+        f"pushes later than due: {percentiles(record.late_pushes)}",
+        f"answers a second and stream: {record.n_answers / wall / n_streams:.1f}",
+        f"cores busy: {processor / wall:.2f} of {n_cores}",
+        f"one stream alone: {single:.3f} cores, with 4 answers a second",
+        f"a matrix product, one thread: {rate / 1e9:.0f} GFLOP/s",
+    )
+    console.print("\n".join(lines))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trunk", choices=TRUNKS, default="lstm")
@@ -187,34 +224,18 @@ def main() -> None:
     parser.add_argument("--push-ms", type=float, default=100.0)
     parser.add_argument("--every-ms", type=float, default=100.0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--utterance-s", type=float, default=10.0)
     parser.add_argument("--provisional", action="store_true")
     asked = parser.parse_args()
-    torch.set_num_threads(1)
-    waveforms = [waveform.normalised() for waveform, _ in simulated(0.2)]
-    speech = np.concatenate([waveform.samples for waveform in waveforms])
-    recognizer = Recognizer.load(asked.model) if asked.model else drawn(asked.trunk, waveforms)
-    rate = matrix_rate()
-    single = one_stream(recognizer, speech, provisional=asked.provisional)
-    live = LiveRecognizer(recognizer, LiveSettings(provisional=asked.provisional))
-    load = Load(live, speech, asked.streams, asked.utterance_s)
-    every_s, push_s = asked.every_ms / 1000, asked.push_ms / 1000
-    with Pacer(live, load.tell, every_s=every_s, n_threads=asked.threads):
-        load.speak(WARM_UP_S, push_s)
-        load.record = Record()
-        wall, processor = time.monotonic(), time.process_time()
-        load.speak(asked.seconds, push_s)
-        wall, processor = time.monotonic() - wall, time.process_time() - processor
-    record, n_cores = load.record, len(os.sched_getaffinity(0))
-    console.print(f"{asked.streams} streams, {asked.trunk}, provisional: {asked.provisional}")
-    console.print(f"pushes of {asked.push_ms:g} ms, a pass every {asked.every_ms:g} ms")
-    console.print(f"delay of an answer: {percentiles(record.delays)}")
-    console.print(f"delay of the last answer: {percentiles(record.finishes)}")
-    console.print(f"pushes later than due: {percentiles(record.late_pushes)}")
-    console.print(f"answers a second and stream: {record.n_answers / wall / asked.streams:.1f}")
-    console.print(f"cores busy: {processor / wall:.2f} of {n_cores}")
-    console.print(f"one stream alone: {single:.3f} cores, with 4 answers a second")
-    console.print(f"a matrix product, one thread: {rate / 1e9:.0f} GFLOP/s")
+    context = get_context("spawn")
+    begin = context.Barrier(asked.processes)
+    shares = [len(share) for share in np.array_split(np.arange(asked.streams), asked.processes)]
+    loaded = [context.Process(target=measure, args=(asked, n, begin)) for n in shares]
+    for process in loaded:
+        process.start()
+    for process in loaded:
+        process.join()
 
 
 if __name__ == "__main__":

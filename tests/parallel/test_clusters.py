@@ -83,6 +83,10 @@ def test_ray_does_the_work_and_its_deaths_are_survived(ray_cluster: Any, tmp_pat
         assert dict(compute_all(square, [3], 1)) == {3: 9}
 
 
+def _has_more(folder: RunFolder, n_results: int) -> bool:
+    return len(results(folder.root)) >= n_results
+
+
 def test_ray_outlives_a_main_process(ray_cluster: Any, tmp_path: Path) -> None:
     address = ray_cluster.address
     assert_outlives_its_main_process("ray", address, tmp_path, signal.SIGKILL)
@@ -114,7 +118,7 @@ def assert_outlives_its_main_process(
     for sign in signs:
         n_before = len(results(there.root))
         main = start("-m", __spec__.name, kind, address, there.root)
-        wait_for(lambda n=n_before: len(results(there.root)) >= n + 2)
+        wait_for(partial(_has_more, there, n_before + 2))
         os.kill(main.pid, sign)
         main.communicate(timeout=60)
         assert main.returncode != 0

@@ -114,6 +114,7 @@ class Frontend:
         for turn, anew in zip(turns, again, strict=True):
             if anew:
                 source: Source = turn.progress.source
+                assert turn.gain is not None  # noqa: S101 asked of audible ones
                 source.descriptors, source.level = self._extractor.stream(), turn.gain
         return again
 
