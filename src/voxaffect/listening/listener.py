@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.errors import AudioError
+from voxaffect.listening.answering import Answering
 from voxaffect.listening.endpoint import Endpointer, Passage
 from voxaffect.listening.live import LiveAnswer, LiveRecognizer, LiveStream
 from voxaffect.recognizer import Prediction
@@ -38,10 +39,16 @@ class Listener:
         live: hears them.
         endpointer: finds where they begin and end. Without one all is one utterance, or several
             where it is longer than the longest that is heard.
+        answering: who answers for utterances that have ended; the recogniser unless given.
     """
 
-    def __init__(self, live: LiveRecognizer, endpointer: Endpointer | None) -> None:
-        self._live, self._endpointer = live, endpointer
+    def __init__(
+        self,
+        live: LiveRecognizer,
+        endpointer: Endpointer | None,
+        answering: Answering | None = None,
+    ) -> None:
+        self._live, self._endpointer, self._answering = live, endpointer, answering
         self._stream: LiveStream | None = None
         self._start_s = 0.0
         self._n_samples = 0
@@ -113,6 +120,6 @@ class Listener:
         self._stream = None
         end_s = self._start_s + stream.pushed_s
         try:
-            return Utterance(self._start_s, end_s, stream.finish())
+            return Utterance(self._start_s, end_s, stream.finish(self._answering))
         except AudioError as fault:
             return Utterance(self._start_s, end_s, fault)

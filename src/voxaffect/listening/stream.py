@@ -14,6 +14,7 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.errors import ListeningError
 from voxaffect.features.descriptors.feed import refuse_no_samples
 from voxaffect.listening.answer import LiveAnswer
+from voxaffect.listening.answering import Answering
 from voxaffect.listening.gain import RunningGain
 from voxaffect.listening.hearing import Hearing, Turn
 from voxaffect.recognizer import Prediction, Recognizer
@@ -111,14 +112,18 @@ class LiveStream:
         (answer,) = self._home.answers([self])
         return answer
 
-    def finish(self) -> Prediction:
+    def finish(self, answering: Answering | None = None) -> Prediction:
         """End the utterance; its prediction is `Recognizer.predict` of all its samples.
+
+        Args:
+            answering: who answers; the recogniser that has heard it unless given.
 
         Raises:
             AudioError: all of it is silent or shorter than a frame; it has ended all the same.
             ListeningError: the stream has ended before.
         """
-        (prediction,) = self._home.recognizer.predict([Waveform(self._end(), self.name)])
+        answering = answering or self._home.recognizer
+        (prediction,) = answering.predict([Waveform(self._end(), self.name)])
         return prediction
 
     def drop(self) -> None:

@@ -17,6 +17,7 @@ import torch
 from voxaffect.audio.decode import DecodeLimits
 from voxaffect.audio.waveform import Waveform
 from voxaffect.listening.answering import Answering, Outcome, answer_each
+from voxaffect.parallel.gentle import step_back
 from voxaffect.prediction import Prediction
 from voxaffect.recording import Recording, waveform_of
 
@@ -89,6 +90,7 @@ class Batcher:
 
     def _work(self) -> None:
         torch.set_num_threads(1)  # of this thread: there are as many threads as cores
+        step_back()  # for live streams, whose sound does not wait
         while batch := self._next():
             self._note(len(batch))
             self._answer(batch)

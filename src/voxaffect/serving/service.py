@@ -34,6 +34,10 @@ from voxaffect.serving.uploads import Upload
 ANSWER_EVERY_S = 0.2
 """Time between two answers of a live stream: five a second."""
 
+ENDING = 32
+"""Utterances of live streams whose last answers are waited for at a time; their batches are as
+large, and more wait for a thread."""
+
 Told = Callable[[LiveAnswer], None]
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -68,16 +72,17 @@ class Service:
         """Start the workers, and warm them up meanwhile."""
         n = self.settings.n_workers
         self._loop = asyncio.get_running_loop()
-        self._batcher = Batcher(self.recognizer, n, self.metrics.batch)
-        self._stack.callback(self._batcher.close)
+        self.batcher = Batcher(self.recognizer, n, self.metrics.batch)
+        self._stack.callback(self.batcher.close)
         # Few threads have large batches; the other cores end utterances and answer uploads.
         n_hearing = max(1, n // 2)
         self._pacer = Pacer(self.live, self._tell, every_s=ANSWER_EVERY_S, n_threads=n_hearing)
         self._stack.enter_context(self._pacer)
-        # Timelines wait for batches, so they have threads of their own: decoding goes on meanwhile.
+        # Timelines and ends wait for batches, so they have threads of their own: decoding goes on
+        # meanwhile, and streams are heard on while so many others end.
         self._decoders, self._cutters, self._ears = (
-            self._stack.enter_context(ThreadPoolExecutor(n, f"voxaffect-{name}"))
-            for name in ("decode", "timeline", "live")
+            self._stack.enter_context(ThreadPoolExecutor(n_threads, f"voxaffect-{name}"))
+            for name, n_threads in (("decode", n), ("timeline", n), ("live", n + ENDING))
         )
         self._watch()
         self._warming = asyncio.create_task(self._warm_up())
@@ -128,14 +133,14 @@ class Service:
             upload, self._decoders.submit(waveform_of_upload, upload, limits, deadline)
         )
         self.metrics.audio("/v1/predict", waveform.duration_s)
-        prediction = await asyncio.wrap_future(self._batcher.submit(waveform))
+        prediction = await asyncio.wrap_future(self.batcher.submit(waveform))
         return await self.computed(whole_text, question, upload.name, prediction)
 
     async def _timeline(self, upload: Upload, question: Question, deadline: Deadline) -> str:
         limits = self.settings.limits
         found, faults = await self._with(
             upload,
-            self._cutters.submit(timeline_of_upload, upload, self._batcher, limits, deadline),
+            self._cutters.submit(timeline_of_upload, upload, self.batcher, limits, deadline),
         )
         self.metrics.audio("/v1/predict", found.track.duration_s)
         return await self.computed(timeline_text, question, upload.name, found, faults)
@@ -168,7 +173,7 @@ class Service:
     async def _warm_up(self) -> None:
         """Answer a probe on each of the ways, so that all is loaded and compiled."""
         try:
-            await asyncio.wrap_future(self._batcher.submit(Waveform(hiss(), "warm-up")))
+            await asyncio.wrap_future(self.batcher.submit(Waveform(hiss(), "warm-up")))
             await self.computed(warm_up, self.live)
         except Exception:
             logger.exception("the model does not answer; this service will never be ready")
@@ -181,7 +186,7 @@ class Service:
             "requests_inside", "Requests that wait for their answer.", lambda: self.requests.inside
         )
         watch("live_streams", "Live streams that are open.", lambda: self.streams.inside)
-        watch("queue", "Recordings that wait for a batch.", lambda: len(self._batcher))
+        watch("queue", "Recordings that wait for a batch.", lambda: len(self.batcher))
 
     def refuse_failed(self) -> None:
         """Whether all its parts work.

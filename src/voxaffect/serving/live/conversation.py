@@ -42,7 +42,7 @@ class Conversation:
     def __init__(self, service: Service, websocket: WebSocket, hello: Hello) -> None:
         self._service, self._websocket = service, websocket
         self._limits = service.settings.limits
-        self._ear = Ear(service.live, hello, self._limits.live_s)
+        self._ear = Ear(service.live, hello, self._limits.live_s, service.batcher)
         self._followed: LiveStream | None = None
         self._latest: LiveAnswer | None = None  # the newest is told, those that it overtook are not
         self._news = asyncio.Event()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from voxaffect.audio.pcm import PcmStream
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
+from voxaffect.listening.answering import Answering
 from voxaffect.listening.endpoint import Endpointer
 from voxaffect.listening.listener import Listener, Utterance
 from voxaffect.listening.live import LiveRecognizer, LiveStream
@@ -35,12 +36,15 @@ class Ear:
         live: hears utterances.
         hello: what the client said first.
         longest_s: seconds that are heard; the rest is not.
+        answering: answers for utterances that have ended.
     """
 
-    def __init__(self, live: LiveRecognizer, hello: Hello, longest_s: float) -> None:
+    def __init__(
+        self, live: LiveRecognizer, hello: Hello, longest_s: float, answering: Answering
+    ) -> None:
         in_container = hello.encoding == "container"
         self._sound: Sound = ContainerStream() if in_container else PcmStream(hello.pcm())
-        self._listener = Listener(live, Endpointer() if hello.utterances else None)
+        self._listener = Listener(live, Endpointer() if hello.utterances else None, answering)
         self._left = round(longest_s * SAMPLE_RATE_HZ)
 
     @property
