@@ -476,7 +476,12 @@ def serve(
     max_requests: Annotated[int, typer.Option(help="Requests at a time.")] = 64,
     max_streams: Annotated[int, typer.Option(help="Live streams at a time.")] = 256,
     rate: Annotated[float, typer.Option(help="Requests a second of one client.")] = 20.0,
-    workers: Annotated[int, typer.Option(min=0, help="Threads that compute; 0 is one a core.")] = 0,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Processes at one address, one a core for live streams.")
+    ] = 1,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Threads of each that compute; 0: one a core in all.")
+    ] = 0,
 ) -> None:
     """Serve a recogniser over HTTP and WebSocket, with a page to try it in the browser.
 
@@ -502,6 +507,7 @@ def serve(
         origins=allow_origin or [],
         hosts=allow_host or [],
         behind_proxy=behind_proxy,
+        n_processes=processes,
         n_workers=workers,
         limits={
             "max_bytes": round(max_megabytes * 1024**2),

@@ -17,6 +17,7 @@ import httpx2
 import numpy as np
 import pytest
 
+from tests.processes import wait_for
 from tests.serving.running import await_ready
 from tests.serving.speech import clip, wav
 from voxaffect.recognizer import Recognizer
@@ -93,3 +94,63 @@ def test_an_address_that_is_taken_is_named(model: Path) -> None:
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert f"127.0.0.1:{port} is not to be had" in ended.stderr
+
+
+def counted(url: str, name: str) -> float:
+    """The sum of a metric."""
+    lines = httpx2.get(f"{url}/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+
+def children(process: subprocess.Popen[str]) -> list[int]:
+    """Processes that serve; the one that multiprocessing keeps for itself is none."""
+    found = []
+    for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        found += [int(pid)] if b"spawn_main" in command else []
+    return found
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux deals connections out")
+
+
+@linux
+def test_processes_share_the_work_and_count_together(model: Path, tmp_path: Path) -> None:
+    body, n = wav(clip(41).samples), 12
+    with program(model, tmp_path, "--processes", "2") as (process, url):
+        first = children(process)
+        assert len(first) == 2
+        assert [post(url, body) for _ in range(n)] == [200] * n
+        answered = 'voxaffect_requests_total{endpoint="/v1/predict",status="200"}'
+        assert counted(url, answered) == n  # whichever process tells
+        assert counted(url, answered) == n
+
+        os.kill(first[0], signal.SIGKILL)
+        wait_for(lambda: len(children(process)) == 2 and first[0] not in children(process))
+        assert [post(url, body) for _ in range(n)] == [200] * n
+
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == -signal.SIGTERM
+        assert process.stderr is not None
+        assert "another takes its place" in process.stderr.read()
+    assert list(tmp_path.iterdir()) == []
+
+
+@linux
+def test_processes_end_with_the_one_that_started_them(model: Path, tmp_path: Path) -> None:
+    with program(model, tmp_path, "--processes", "2") as (process, _):
+        left = children(process)
+        process.kill()
+        process.wait()
+        wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in left), 20)
+
+
+@linux
+def test_processes_that_cannot_begin_say_why(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "voxaffect", "serve", "-m", str(tmp_path / "none")]
+    ended = subprocess.run(
+        [*command, "--port", "0", "--processes", "2"], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert str(tmp_path / "none") in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ def serve(
     origins: Sequence[str],
     hosts: Sequence[str],
     behind_proxy: bool,
+    n_processes: int,
     n_workers: int,
     limits: Mapping[str, Any],
 ) -> None:
@@ -46,7 +48,8 @@ def serve(
         origins: pages elsewhere that may ask.
         hosts: names by which it may be called.
         behind_proxy: whether a proxy tells who the client is.
-        n_workers: threads that compute, 0 for one a core.
+        n_processes: how many share the address.
+        n_workers: threads of each that compute, 0 for all of them together one a core.
         limits: some of `Limits`, by name.
 
     Raises:
@@ -63,18 +66,29 @@ def serve(
         hosts=tuple(name.lower() for name in hosts),
         origins=tuple(origin.rstrip("/") for origin in origins),
         behind_proxy=behind_proxy,
-        n_workers=n_workers or n_cores(),
+        n_workers=n_workers or max(1, n_cores() // n_processes),
         limits=with_burst(Limits(**limits)),
     )
+    tell = partial(_tell, settings)
+    if n_processes > 1:
+        from voxaffect.serving.fleet import serve_together  # noqa: PLC0415
+
+        serve_together(model, settings, n_processes, tell)
+    else:
+        _serve_alone(model, settings, tell)
+
+
+def _serve_alone(model: Path, settings: ServingSettings, tell: Callable[[int], None]) -> None:
+    """Serve in this process."""
     from voxaffect.recognizer import Recognizer  # noqa: PLC0415 (slow to load)
+    from voxaffect.serving.address import listen_at  # noqa: PLC0415
     from voxaffect.serving.app import application  # noqa: PLC0415
-    from voxaffect.serving.server import listen_at  # noqa: PLC0415
     from voxaffect.serving.server import serve as serve_on  # noqa: PLC0415
 
     with listen_at(settings) as taken:
         app = application(Recognizer.load(model), settings)
-        where = _url(settings.host, taken.getsockname()[1])
-        serve_on(app, taken, lambda: _tell(where, is_open=_is_open(settings)))
+        port = int(taken.getsockname()[1])
+        serve_on(app, taken, partial(tell, port))
 
 
 def with_burst(limits: Limits) -> Limits:
@@ -111,17 +125,14 @@ def token_of(file: Path | None, environment: Mapping[str, str]) -> str | None:
         ) from fault
 
 
-def _is_open(settings: ServingSettings) -> bool:
-    return not settings.is_local and settings.token is None
-
-
 def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _tell(where: str, *, is_open: bool) -> None:
-    print_line(f"serving at {where} (Ctrl-C stops)", to=errors)
-    if is_open:
+def _tell(settings: ServingSettings, port: int) -> None:
+    """Where it serves, and whom."""
+    print_line(f"serving at {_url(settings.host, port)} (Ctrl-C stops)", to=errors)
+    if not settings.is_local and settings.token is None:
         print_line(
             "whoever reaches this address can use it, since there is no token: set one with "
             f"--token-file or {VARIABLE}",

@@ -63,7 +63,7 @@ def application(recognizer: Recognizer, settings: ServingSettings | None = None)
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    app.state.service.start()
+    await app.state.service.start()
     try:
         yield
     finally:

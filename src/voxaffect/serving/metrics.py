@@ -1,20 +1,29 @@
-"""What a service counts of itself, as Prometheus reads it."""
+"""What a service counts of itself, as Prometheus reads it; several processes add theirs up."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from voxaffect.serving.settings import COUNTS
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 BATCHES = (1, 2, 4, 8, 16, 32)
 
 
 class Metrics:
-    """Counters of one service; none of them is shared with another in the same process."""
+    """Counters of one service; none of them is shared with another in the same process.
+
+    Where the environment names a folder for processes to add them up (`COUNTS`), any of these
+    tells of all.
+    """
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
+        self._levels: list[tuple[Gauge, Callable[[], float]]] = []
         self._requests = Counter(
             "voxaffect_requests",
             "Requests that were answered.",
@@ -55,9 +64,22 @@ class Metrics:
         self._batches.observe(size)
 
     def watch(self, name: str, words: str, level: Callable[[], float]) -> None:
-        """Tell a level that goes up and down whenever it is asked for."""
-        Gauge(f"voxaffect_{name}", words, registry=self._registry).set_function(level)
+        """Tell a level that goes up and down."""
+        gauge = Gauge(
+            f"voxaffect_{name}", words, registry=self._registry, multiprocess_mode="livesum"
+        )
+        self._levels.append((gauge, level))
+
+    def note_levels(self) -> None:
+        """See where they stand."""
+        for gauge, level in self._levels:
+            gauge.set(level())
 
     def text(self) -> bytes:
-        """All of them."""
-        return generate_latest(self._registry)
+        """All of them, as they stand now; other processes' levels as they last noted them."""
+        self.note_levels()
+        if COUNTS not in os.environ:
+            return generate_latest(self._registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        return generate_latest(together)

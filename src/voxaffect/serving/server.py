@@ -11,9 +11,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from voxaffect.errors import ServingError
 from voxaffect.serving.service import Service
-from voxaffect.serving.settings import ServingSettings
 from voxaffect.serving.slow_heads import PromptProtocol
 
 BACKLOG = 512
@@ -24,37 +22,12 @@ CLOSE_S = 3
 """How long connections may take to close after the last answer."""
 
 
-def listen_at(settings: ServingSettings) -> socket.socket:
-    """Take the address.
-
-    Raises:
-        ServingError: it is not to be had.
-    """
-    try:
-        family, _, _, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        taken = socket.socket(family, socket.SOCK_STREAM)
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            taken.bind(address)
-        except OSError:
-            taken.close()
-            raise
-    except OSError as fault:
-        raise ServingError(
-            f"{settings.host}:{settings.port} is not to be had ({fault.strerror}); "
-            "choose another with --host and --port"
-        ) from fault
-    return taken
-
-
 def serve(app: FastAPI, taken: socket.socket, started: Callable[[], None]) -> None:
     """Serve until SIGTERM or Ctrl-C; a second one does not wait for what was taken.
 
     Args:
         app: what `application` gives.
-        taken: what `listen_at` gives; it is closed.
+        taken: what `address.listen_at` gives; it is closed.
         started: called once requests are taken.
     """
     server_of(app, started).run([taken])

@@ -34,6 +34,9 @@ from voxaffect.serving.uploads import Upload
 ANSWER_EVERY_S = 0.2
 """Time between two answers of a live stream: five a second."""
 
+LEVELS_S = 1.0
+"""Time between two notes of what stands at some level."""
+
 ENDING = 32
 """Utterances of live streams whose last answers are waited for at a time; their batches are as
 large, and more wait for a thread."""
@@ -68,8 +71,8 @@ class Service:
         self._followers: dict[LiveStream, Told] = {}
         self._stack = ExitStack()
 
-    def start(self) -> None:
-        """Start the workers, and warm them up meanwhile."""
+    async def start(self) -> None:
+        """Start the workers, and warm them up: meanwhile, or first where the settings say so."""
         n = self.settings.n_workers
         self._loop = asyncio.get_running_loop()
         self.batcher = Batcher(self.recognizer, n, self.metrics.batch)
@@ -86,11 +89,15 @@ class Service:
         )
         self._watch()
         self._warming = asyncio.create_task(self._warm_up())
+        self._noting = asyncio.create_task(self._note_levels())
+        if self.settings.warm_first:
+            await self._warming
 
     async def stop(self) -> None:
         """Take nothing more, and end the workers."""
         self.draining.set()
-        await asyncio.wait([self._warming])
+        self._noting.cancel()
+        await asyncio.wait([self._warming, self._noting])
         await asyncio.to_thread(self._stack.close)
 
     async def drained(self) -> None:
@@ -187,6 +194,12 @@ class Service:
         )
         watch("live_streams", "Live streams that are open.", lambda: self.streams.inside)
         watch("queue", "Recordings that wait for a batch.", lambda: len(self.batcher))
+
+    async def _note_levels(self) -> None:
+        """Keep what stands at some level up to date for whoever tells of all processes."""
+        while True:
+            self.metrics.note_levels()
+            await asyncio.sleep(LEVELS_S)
 
     def refuse_failed(self) -> None:
         """Whether all its parts work.

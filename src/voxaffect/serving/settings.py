@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from voxaffect.audio.decode import DecodeLimits
 from voxaffect.errors import ServingError
 
+COUNTS = "PROMETHEUS_MULTIPROC_DIR"
+"""Variable by which prometheus_client is told where processes add up what they count."""
+
 TOKEN_CHARACTERS = 16
 """A shorter token could be guessed."""
 
@@ -77,6 +80,8 @@ class ServingSettings:
         behind_proxy: whether a reverse proxy on this machine tells who the client is.
         n_workers: threads that decode, and as many that compute answers.
         limits: how much is taken.
+        warm_first: whether it listens only once its model has answered a probe, as it should where
+            others listen at the same address.
 
     Raises:
         ServingError: a setting is impossible.
@@ -90,6 +95,7 @@ class ServingSettings:
     behind_proxy: bool = False
     n_workers: int = 2
     limits: Limits = field(default_factory=Limits)
+    warm_first: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.port < 1 << 16:
