@@ -6,7 +6,7 @@ from tests.report.runs import full_run, result
 from voxaffect.evaluation.experiment.run import Run, order
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report.making import making
-from voxaffect.report.words import findings, flat, leakage
+from voxaffect.report.words import at_least, findings, flat, leakage
 
 
 def said(run: Run) -> list[str]:
@@ -60,7 +60,7 @@ def test_differences_that_chance_explains_are_told_together_where_they_are_many(
     (within,) = said(run)[1:]
     names = "dnn-mtl, dnn-gender and dnn-naturalness"
     assert f"the 3 multi-task nets ({names}) moved by" in within
-    assert "(none significantly over 14 speakers, p ≥ " in within
+    assert f"(none significantly over 14 speakers, p{NO_BREAK}= 1.000)" in within
     results += [result(f"emodb/{n}", "lstm-stl", (5, 5, 5, 5)) for n in range(14)]
     results += [result(f"emodb/{n}", "lstm-mtl", (6, 6, 6, 6)) for n in range(14)]
     (within,) = said(replace(run, results=order(results)))[1:]
@@ -139,3 +139,11 @@ def test_settings_are_flat_and_plain() -> None:
         "model.lr": "none",
         "extra": "none",
     }
+
+
+def test_no_p_is_said_to_be_more_than_one() -> None:
+    assert [at_least(p).replace(NO_BREAK, " ") for p in (0.7741, 0.9996, 1.0)] == [
+        "≥ .774",
+        "= 1.000",
+        "= 1.000",
+    ]

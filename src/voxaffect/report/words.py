@@ -110,10 +110,8 @@ def _many(unsure: Sequence[Comparison], nets: str) -> str:
     if len(doubts) == 1 and (few := doubts.pop()):
         doubt = f"{few} cannot tell"
     else:
-        least = min(c.p_holm for c in unsure)
-        doubt = (
-            f"none significantly over {number_of_pairs(unsure[0])}, p{NO_BREAK}≥ {p_value(least)}"
-        )
+        pairs, least = number_of_pairs(unsure[0]), min(c.p_holm for c in unsure)
+        doubt = f"none significantly over {pairs}, p{NO_BREAK}{at_least(least)}"
     names = listing([c.system for c in unsure])
     which = f"the {len(unsure)} {nets} ({names})"
     return f"Beside their single-task twins {which} moved by {low} to {high} ({doubt})."
@@ -179,6 +177,11 @@ def _p(value: float) -> str:
     return (text if text.startswith("<") else f"= {text}").replace(" ", NO_BREAK)
 
 
+def at_least(p: float) -> str:
+    """From which on some p are; a p is no more than 1."""
+    return f"{'=' if p_value(p) == p_value(1.0) else '≥'} {p_value(p)}"
+
+
 def leakage(results: Iterable[FoldResult]) -> dict[tuple[str, str, str], int]:
     """Protocol, test set and what its folds share with their training data -> number of folds."""
     said = {(r.fold, (r.protocol, r.corpus, _shared(r))) for r in results}
@@ -201,3 +204,4 @@ def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{k} {_plain(v)}" for k, v in value.items()) or "none"
     return "none" if value is None else str(value)
+
