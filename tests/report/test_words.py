@@ -6,7 +6,7 @@ from tests.report.runs import full_run, result
 from voxaffect.evaluation.experiment.run import Run, order
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report.making import making
-from voxaffect.report.words import at_least, findings, flat, leakage
+from voxaffect.report.words import NO_BREAK, at_least, findings, flat, leakage
 
 
 def said(run: Run) -> list[str]:
