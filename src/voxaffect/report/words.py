@@ -179,7 +179,8 @@ def _p(value: float) -> str:
 
 def at_least(p: float) -> str:
     """From which on some p are; a p is no more than 1."""
-    return f"{'=' if p_value(p) == p_value(1.0) else '≥'} {p_value(p)}"
+    sign = "=" if p_value(p) == p_value(1.0) else "≥"
+    return f"{sign}{NO_BREAK}{p_value(p)}"
 
 
 def leakage(results: Iterable[FoldResult]) -> dict[tuple[str, str, str], int]:
@@ -204,4 +205,3 @@ def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{k} {_plain(v)}" for k, v in value.items()) or "none"
     return "none" if value is None else str(value)
-
