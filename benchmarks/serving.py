@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ def service(model: Path, *options: str) -> Iterator[tuple[str, int]]:
     try:
         assert process.stderr is not None
         url = process.stderr.readline().decode().split()[2]
+        # Decoders complain of mutated files there; a full pipe would stop the service.
+        threading.Thread(target=process.stderr.read, daemon=True).start()
         while httpx2.get(f"{url}/readyz").status_code != 200:
             time.sleep(0.1)
         yield url, process.pid

@@ -21,6 +21,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
 
 from voxaffect.artefact import HEADER
 from voxaffect.classifier import Material, NetClassifier, fit_together
@@ -96,8 +98,13 @@ def dev_scores(name: str, settings: Settings, materials: Sequence[Material]) -> 
 
 
 def trained(folder: Path) -> list[Path]:
-    """Train the chosen system into a folder; the files of the recogniser."""
-    train(CONFIG, folder, system_name=CHOSEN, seed=0, n_jobs=0, half=True)
+    """Train the chosen system into a folder; the files of the recogniser.
+
+    On one thread, whatever the machine has: sums of more end in other last bits.
+    """
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        train(CONFIG, folder, system_name=CHOSEN, seed=0, n_jobs=0, half=True)
     return [folder / HEADER, *folder.glob("weights-*.safetensors")]
 
 
