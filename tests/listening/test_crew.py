@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.listening.recordings import Listener, tone
+from tests.processes import wait_for
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import FeatureError
 from voxaffect.listening.answering import Answering, Outcome
@@ -67,9 +68,7 @@ def test_a_fault_that_ends_all_leaves_the_crew_whole() -> None:
 
 def test_a_process_beside_answers_once_it_is_ready() -> None:
     with processes(Placed(), Placed, 2) as crew:
-        until = time.monotonic() + READY_S
-        while crew.n_idle < 2 and time.monotonic() < until:
-            time.sleep(0.01)
+        wait_for(lambda: crew.n_idle == 2, READY_S)
         assert crew.n_idle == 2
         outcomes = list(answer_all(crew, waveforms(100), prepare=lambda: None))
         places = {o.name for o in outcomes if isinstance(o, Prediction)}

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
-from voxaffect.parallel.work import follow_main_process
+from voxaffect.parallel.following import follow_main_process
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

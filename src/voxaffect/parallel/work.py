@@ -7,9 +7,6 @@ Where processes run is up to joblib's backend: on this machine, or on the cluste
 from __future__ import annotations
 
 import os
-import signal
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
@@ -19,6 +16,8 @@ from typing import Any, TypeVar
 
 import joblib
 
+from voxaffect.parallel.following import follow_main_process
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -27,9 +26,6 @@ SUSPECT = 2
 it, so that its neighbours are safe, and have the memory to themselves."""
 
 KILLED = "the process that computed it was killed, most often for lack of memory"
-
-LOOK_S = 1.0
-"""How often a process on this machine looks whether the one that started it is still there."""
 
 
 @dataclass(frozen=True)
@@ -109,21 +105,3 @@ def _at_once(
 
 def _numbered(number: int, function: Callable[[Item], Result], item: Item) -> tuple[int, Result]:
     return number, function(item)
-
-
-def follow_main_process(main_process: int) -> None:
-    """Make this process leave Ctrl-C to the one that started it, and end when that has ended.
-
-    Without it a process whose starter was killed would finish its work for nobody, then wait.
-
-    Args:
-        main_process: its id.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(main_process,), daemon=True).start()
-
-
-def _end_with(main_process: int) -> None:
-    while os.getppid() == main_process:
-        time.sleep(LOOK_S)
-    os.kill(os.getpid(), signal.SIGKILL)

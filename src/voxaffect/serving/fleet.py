@@ -10,8 +10,6 @@ import logging
 import os
 import signal
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,11 +23,9 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 
 from voxaffect.errors import ServingError, VoxaffectError
+from voxaffect.parallel.following import end_with
 from voxaffect.serving.address import listen_at
 from voxaffect.serving.settings import COUNTS, Limits, ServingSettings
-
-LOOK_S = 1.0
-"""How often a process looks whether the one that started it is still there."""
 
 logger = logging.getLogger(__name__)
 Serve = Callable[[Connection], None]
@@ -192,7 +188,7 @@ def _told(stop: Callable[[], None]) -> Iterator[list[int]]:
 def _serve_one(model: Path, settings: ServingSettings, news: Connection) -> None:
     """Serve in this process, until it is told to stop or the one that started it has ended."""
     os.setsid()  # Ctrl-C is for the process that started this one, and comes from there
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    end_with(os.getppid(), signal.SIGTERM)
     from voxaffect.recognizer import Recognizer  # noqa: PLC0415 (slow to load)
     from voxaffect.serving.app import application  # noqa: PLC0415
     from voxaffect.serving.server import serve  # noqa: PLC0415
@@ -203,9 +199,3 @@ def _serve_one(model: Path, settings: ServingSettings, news: Connection) -> None
             serve(app, taken, lambda: news.send(""))
     except VoxaffectError as fault:
         news.send(str(fault))
-
-
-def _end_with(main_process: int) -> None:
-    while os.getppid() == main_process:
-        time.sleep(LOOK_S)
-    os.kill(os.getpid(), signal.SIGTERM)

@@ -54,6 +54,7 @@ class Service:
         settings: how much is taken.
 
     Attributes:
+        batcher: answers for recordings of all clients, once it has started.
         draining: set once nothing new is taken.
         requests: requests for an answer that are inside.
         streams: live streams that are inside.
