@@ -149,10 +149,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--n", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=1, help="of the service")
     asked = parser.parse_args()
     if asked.what == "fuzz":
         say(f"decoder: {dict(fuzz_decoder(asked.n, asked.seed))}")
-    with service(asked.model) as (url, pid):
+    with service(asked.model, "--processes", str(asked.processes)) as (url, pid):
         if asked.what == "load":
             asyncio.run(load(url, asked.clients, asked.seconds))
         elif asked.what == "live":

@@ -36,6 +36,7 @@ from voxaffect.evaluation.measures.metrics import confusion, unweighted_accuracy
 from voxaffect.evaluation.protocol.folds import hold_out_dev
 from voxaffect.memory import keep_freed_memory
 from voxaffect.packaged import PACKAGED
+from voxaffect.parallel.cores import n_cores
 from voxaffect.systems import NetSystem
 from voxaffect.taxonomy import EMOTION
 
@@ -55,7 +56,7 @@ Score = tuple[int, int, int, float, float]
 def choose() -> None:
     """Train every candidate on every split, tell its dev scores and keep them in a table."""
     settings = load_settings(CONFIG)
-    dataset = prepare_corpora(settings, 0).dataset
+    dataset = prepare_corpora(settings, n_cores()).dataset
     keep_freed_memory()
     materials = [material(dataset, settings, seed) for seed in SPLITS]
     SCORES.parent.mkdir(parents=True, exist_ok=True)

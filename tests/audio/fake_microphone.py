@@ -27,12 +27,14 @@ class FakeDevice:
         rate_hz: its own rate.
         overflows: numbers of blocks before which the driver lost sound.
         then: called when all was played.
+        is_connected: whether it is there.
     """
 
     samples: NDArray[np.float32]
     rate_hz: int = 16_000
     overflows: tuple[int, ...] = ()
     then: Callable[[], None] = lambda: None
+    is_connected: bool = True
 
     def stream(self, *, blocksize: int, callback: Callable[..., None], **asked: Any) -> FakeStream:
         assert asked == {
@@ -50,10 +52,14 @@ class FakeDevice:
         module.InputStream = self.stream
         monkeypatch.setitem(sys.modules, "sounddevice", module)
 
-    def query(self, device: str | int | None, kind: str) -> dict[str, Any]:
-        if device is not None or kind != "input":
+    def query(self, device: str | int | None = None, kind: str | None = None) -> Any:
+        own = {"default_samplerate": float(self.rate_hz), "max_input_channels": 1, "name": "fake"}
+        if kind is None:
+            speaker = {**own, "max_input_channels": 0, "name": "loud speaker"}
+            return [speaker, own] if self.is_connected else [speaker]
+        if device is not None or kind != "input" or not self.is_connected:
             raise ValueError(f"No {kind} device matching {device!r}")
-        return {"name": "fake", "default_samplerate": float(self.rate_hz)}
+        return own
 
 
 class FakeStream:

@@ -24,11 +24,22 @@ def test_blocks_come_in_order_with_what_was_lost(monkeypatch: pytest.MonkeyPatch
     assert [lost for _, lost in blocks] == [False, True, False, False, False]
 
 
-def test_a_device_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_that_is_not_there_is_named_and_those_that_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     FakeDevice(SOUND).install(monkeypatch)
     with (
-        pytest.raises(AudioError, match=r"microphone 'loft' cannot record .* --device"),
+        pytest.raises(AudioError, match=r"microphone 'loft' cannot record .* --device: 1 fake$"),
         microphone("loft", lambda *_: None),
+    ):
+        pass
+
+
+def test_a_computer_without_a_microphone_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeDevice(SOUND, is_connected=False).install(monkeypatch)
+    with (
+        pytest.raises(AudioError, match="default microphone cannot record .*; no microphone is"),
+        microphone(None, lambda *_: None),
     ):
         pass
 

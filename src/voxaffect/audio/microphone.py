@@ -48,11 +48,21 @@ def microphone(device: str | int | None, on_block: OnBlock) -> Iterator[float]:
         )
     except (sound.PortAudioError, ValueError) as fault:
         called = "the default microphone" if device is None else f"microphone {device!r}"
-        raise AudioError(
-            f"{called} cannot record ({fault}); connect one or choose another with --device"
-        ) from fault
+        raise AudioError(f"{called} cannot record ({fault}); {_choice(sound)}") from fault
     with recording:
         yield rate_hz
+
+
+def _choice(sound: Any) -> str:
+    """What can be done where a device cannot record."""
+    there_are = [
+        f"{number} {device['name']}"
+        for number, device in enumerate(sound.query_devices())
+        if device["max_input_channels"]
+    ]
+    if not there_are:
+        return "no microphone is connected: connect one"
+    return f"choose another with --device: {', '.join(there_are)}"
 
 
 def _sounddevice() -> Any:
