@@ -38,7 +38,7 @@ def test_a_device_that_is_not_there_is_named_and_those_that_are(
 def test_a_computer_without_a_microphone_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     FakeDevice(SOUND, is_connected=False).install(monkeypatch)
     with (
-        pytest.raises(AudioError, match="default microphone cannot record .*; no microphone is"),
+        pytest.raises(AudioError, match=r"default microphone cannot record .*; no microphone is"),
         microphone(None, lambda *_: None),
     ):
         pass

@@ -17,7 +17,7 @@ from voxaffect.errors import FeatureError
 from voxaffect.features.descriptors.crossings import zero_crossing_rates
 from voxaffect.features.descriptors.mfcc import N_COEFFICIENTS, cepstral_transform, mel_bands
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.spectra import power_spectrum, transform_size
+from voxaffect.features.spectra import magnitude_spectrum, transform_size
 from voxaffect.features.tape import Tape
 
 PRE_EMPHASIS = 0.97
@@ -98,5 +98,5 @@ class ShortTime(nn.Module):
     def mfcc(self, frames: Tensor) -> Tensor:
         """Cepstral coefficients 1 to 12 of windowed frames, float32 (T, 12)."""
         # Frames innermost: matrix products like their longest axis there.
-        logarithms = (self.bands @ power_spectrum(frames).sqrt_().T).clamp_min_(LOG_FLOOR).log_()
+        logarithms = (self.bands @ magnitude_spectrum(frames).T).clamp_min_(LOG_FLOOR).log_()
         return (self.cosines @ logarithms).T

@@ -45,6 +45,7 @@ class Conversation:
         self._ear = Ear(service.live, hello, self._limits.live_s, service.batcher)
         self._followed: LiveStream | None = None
         self._latest: LiveAnswer | None = None  # the newest is told, those that it overtook are not
+        self._patience: asyncio.Timeout | None = None  # while the next bytes are waited for
         self._news = asyncio.Event()
         self._speaking = asyncio.Lock()
 
@@ -69,10 +70,10 @@ class Conversation:
             await asyncio.wait([teller])
 
     async def _hear(self) -> None:
-        stopping = asyncio.create_task(self._service.draining.wait())
+        stopping = asyncio.create_task(self._stop_waiting())
         try:
-            while (data := await self._next(stopping)) is not None:
-                await self._say_finals(await self._service.computed(self._ear.push, data))
+            while (data := await self._next()) is not None:
+                await self._say_finals(await self._pushed(data))
                 self._follow(self._ear.stream)
                 await self._keep_up()
                 if self._ear.is_full:
@@ -80,20 +81,34 @@ class Conversation:
         finally:
             stopping.cancel()
 
-    async def _next(self, stopping: asyncio.Task[bool]) -> bytes | None:
+    async def _next(self) -> bytes | None:
         """The next bytes; None where no more come, or no more are heard."""
-        coming = asyncio.ensure_future(self._websocket.receive())
-        await asyncio.wait(
-            {coming, stopping}, timeout=self._limits.idle_s, return_when=asyncio.FIRST_COMPLETED
-        )
-        if not coming.done():
-            coming.cancel()
-            if stopping.done():
+        draining = self._service.draining
+        if draining.is_set():
+            return None
+        try:
+            async with asyncio.timeout(self._limits.idle_s) as self._patience:
+                return _sound(await self._websocket.receive())
+        except TimeoutError:
+            if draining.is_set():
                 return None
             raise Refusal(
                 408, "idle", f"nothing came for {self._limits.idle_s:g} s; send sound, or the end"
-            )
-        return _sound(coming.result())
+            ) from None
+        finally:
+            self._patience = None
+
+    async def _stop_waiting(self) -> None:
+        """Wait no longer for a client's next bytes once the service is to stop."""
+        await self._service.draining.wait()
+        if self._patience is not None and not self._patience.expired():
+            self._patience.reschedule(asyncio.get_running_loop().time())
+
+    async def _pushed(self, data: bytes) -> list[Utterance]:
+        """Utterances that end with some bytes, which a thread takes unless they are a moment's."""
+        if self._ear.takes_at_once(data):
+            return self._ear.push(data)
+        return await self._service.computed(self._ear.push, data)
 
     async def _keep_up(self) -> None:
         while self._followed is not None and self._followed.unheard_s > AHEAD_S:

@@ -18,6 +18,12 @@ from voxaffect.serving.live.hello import Hello
 
 Floats = NDArray[np.float32]
 
+LITTLE_BYTES = 1 << 14
+"""Half a second at 16 kHz: taking so much costs less than handing it to a thread."""
+
+FAR_S = 30.0
+"""An utterance that has so much time left does not end with a little more PCM of any rate."""
+
 
 class Sound(Protocol):
     """Takes bytes as they come and gives samples."""
@@ -45,6 +51,7 @@ class Ear:
         in_container = hello.encoding == "container"
         self._sound: Sound = ContainerStream() if in_container else PcmStream(hello.pcm())
         self._listener = Listener(live, Endpointer() if hello.utterances else None, answering)
+        self._is_plain = not (in_container or hello.utterances)
         self._left = round(longest_s * SAMPLE_RATE_HZ)
 
     @property
@@ -61,6 +68,14 @@ class Ear:
     def is_full(self) -> bool:
         """Whether nothing more is heard."""
         return not self._left
+
+    def takes_at_once(self, data: bytes) -> bool:
+        """Whether to push these bytes is a moment's work, in which no utterance ends."""
+        return (
+            self._is_plain
+            and len(data) <= LITTLE_BYTES
+            and (self.stream is None or self.stream.left_s > FAR_S)
+        )
 
     def push(self, data: bytes) -> list[Utterance]:
         """Hear some more bytes; the utterances that ended in them.
