@@ -82,7 +82,7 @@ async def load(url: str, n_clients: int, seconds: float) -> None:
 
 
 async def live(url: str, n_streams: int, seconds: float) -> None:
-    """Streams in real time; a delay is from sending sound to an answer that rests on it."""
+    """Streams in real time; a message's delay is until the first answer that rests on it."""
     delays: list[float] = []
     data = (sound(seconds) * 32_767).astype("<i2").tobytes()
     size = round(MESSAGE_S * RATE_HZ) * 2
@@ -90,7 +90,7 @@ async def live(url: str, n_streams: int, seconds: float) -> None:
     async def speak(i: int) -> int:
         await asyncio.sleep(i / n_streams * 2)
         sent_at: dict[int, float] = {}
-        n_answers = 0
+        n_answers = n_heard = 0
         async with connect(f"{url.replace('http', 'ws')}/v1/live", max_queue=None) as socket:
             await socket.send(json.dumps({"encoding": "pcm_s16le", "rate": RATE_HZ}))
 
@@ -107,7 +107,9 @@ async def live(url: str, n_streams: int, seconds: float) -> None:
                 told = json.loads(message)
                 if told["type"] == "interim":
                     n_answers += 1
-                    delays.append(time.monotonic() - sent_at[round(told["pushed_s"] / MESSAGE_S)])
+                    heard = range(n_heard + 1, round(told["pushed_s"] / MESSAGE_S) + 1)
+                    delays.extend(time.monotonic() - sent_at[k] for k in heard)
+                    n_heard = heard.stop - 1
                 if told["type"] in {"end", "error"}:
                     break
             await sending
@@ -115,7 +117,7 @@ async def live(url: str, n_streams: int, seconds: float) -> None:
 
     counts = await asyncio.gather(*(speak(i) for i in range(n_streams)))
     say(f"{n_streams} streams of {seconds:g} s: {np.mean(counts) / seconds:.1f} answers/s each")
-    say(percentiles("delay of an answer after its last sound was sent", delays))
+    say(percentiles("delay of a message's first answer", delays))
 
 
 def fuzz_service(url: str, pid: int, n: int, seed: int) -> Counter[str]:

@@ -31,8 +31,8 @@ from voxaffect.serving.refusal import Refusal, busy, of_recording
 from voxaffect.serving.settings import ServingSettings
 from voxaffect.serving.uploads import Upload
 
-ANSWER_EVERY_S = 0.15
-"""Time between two answers of a live stream: six a second."""
+ANSWER_EVERY_S = 0.12
+"""Time between two answers of a live stream: eight a second."""
 
 LEVELS_S = 1.0
 """Time between two notes of what stands at some level."""
