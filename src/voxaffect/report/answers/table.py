@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from rich.table import Column, Table
 
@@ -10,20 +10,21 @@ from voxaffect.report.answers.answer import Answer, visible
 from voxaffect.taxonomy import EMOTION
 
 
-def table(answers: Iterable[Answer], *, title: str | None = None) -> Table:
-    """A row an answer.
+def table(answers: Sequence[Answer], *, title: str | None = None) -> Table:
+    """A row an answer; nobody's warnings take no room.
 
     Args:
         answers: to be told.
         title: the recording whose utterances they are; else each row names its own.
     """
     where = "file" if title is None else "time"
+    some_warn = any(answer.prediction.warnings for answer in answers)
     grid = Table(
         Column(where, overflow="fold", no_wrap=title is not None),
         "emotion",
         *EMOTION.classes,
         "subtasks",
-        "warnings",
+        *(["warnings"] if some_warn else []),
     )
     for answer in answers:
         p = answer.prediction
@@ -33,7 +34,7 @@ def table(answers: Iterable[Answer], *, title: str | None = None) -> Table:
             answer.label,
             *(f"{p.probabilities[name]:.2f}" for name in EMOTION.classes),
             ", ".join(subtasks),
-            "; ".join(map(str, p.warnings)),
+            *(["; ".join(map(str, p.warnings))] if some_warn else []),
         )
     return grid
 
