@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from tests.speech import takes
+from tests.test_results import numerals
 from voxaffect.artefact import read_artefact
 from voxaffect.packaged import PACKAGED, WORD, located
 from voxaffect.recognizer import Recognizer
 from voxaffect.taxonomy import EMOTION
 
 MOST_BYTES = 4 * 2**20
+RESULTS = Path(__file__).parents[1] / "docs" / "results" / "packaged"
 
 
 def test_it_is_whole_small_and_told_of() -> None:
@@ -27,6 +29,18 @@ def test_it_is_whole_small_and_told_of() -> None:
     assert header["card"]["system"] in card
     assert all(corpus["name"] in card for corpus in header["card"]["corpora"])
     assert all(corpus["digest"] in card for corpus in header["card"]["corpora"])
+
+
+def test_every_score_on_its_card_stands_in_the_results_that_it_names() -> None:
+    card = (PACKAGED / "CARD.md").read_text(encoding="utf-8")
+    _, scores = card.split("## How well it does")
+    scores, _ = scores.split("## What it must not be used for")
+    header, _ = read_artefact(PACKAGED)
+    history = header["card"]["history"]
+    own = f"{history['epochs'][history['best'] - 1]['dev_ua']:.3f}".lstrip("0")
+    shown = numerals((RESULTS / "report.md").read_text(encoding="utf-8")) | {own, ".25"}
+    assert len(numerals(scores)) > 30
+    assert numerals(scores) <= shown
 
 
 def test_it_answers_and_no_path_of_who_trained_it_is_in_it() -> None:
