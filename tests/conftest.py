@@ -15,7 +15,7 @@ def real_corpora() -> Path:
     """Root of the four real corpora; skips where there are none."""
     for root in (os.environ.get("VOXAFFECT_CORPORA"), BESIDE / "corpora"):
         if root and Path(root).is_dir():
-            return Path(root)
+            return Path(root).resolve()
     pytest.skip("no real corpora: set VOXAFFECT_CORPORA to the folder that holds them")
 
 
