@@ -1,6 +1,6 @@
 """The recogniser that comes with the package: which system it is, and how it is trained again.
 
-    python scripts/packaged_recogniser.py choose    # dev scores of the candidates: an hour
+    python scripts/packaged_recogniser.py choose    # dev scores of the candidates: 15 minutes
     python scripts/packaged_recogniser.py train     # into src/voxaffect/packaged: some minutes
     python scripts/packaged_recogniser.py check     # trained again, is it the same?
 
