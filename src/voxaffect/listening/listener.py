@@ -63,6 +63,11 @@ class Listener:
         """The utterance that is heard now; None between utterances."""
         return self._stream
 
+    @property
+    def left_s(self) -> float:
+        """Seconds until an utterance must end: the one that is heard now, or else the next."""
+        return self._live.settings.longest_s if self._stream is None else self._stream.left_s
+
     def push(self, samples: Floats) -> list[Utterance]:
         """Take samples, float32 (n_samples,) at 16 kHz.
 

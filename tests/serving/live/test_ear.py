@@ -15,14 +15,26 @@ from voxaffect.serving.live.hello import Hello
 LIVE = LiveRecognizer(drawn(DNN), LiveSettings(longest_s=FAR_S + 5))
 
 
-def ear(hello: Hello) -> Ear:
-    return Ear(LIVE, hello, 3600.0, LIVE.recognizer)
+def ear(hello: Hello, live: LiveRecognizer = LIVE) -> Ear:
+    return Ear(live, hello, 3600.0, live.recognizer)
 
 
 def test_a_little_pcm_is_taken_at_once_and_much_is_not() -> None:
     hearing = ear(Hello(encoding="pcm_s16le"))
     assert hearing.takes_at_once(bytes(LITTLE_BYTES))
     assert not hearing.takes_at_once(bytes(LITTLE_BYTES + 1))
+
+
+def test_nothing_is_taken_at_once_where_utterances_are_short() -> None:
+    """The first piece, too, may end one, though none has begun."""
+    hearing = ear(
+        Hello(encoding="pcm_s16le", rate=1_000),
+        LiveRecognizer(LIVE.recognizer, LiveSettings(longest_s=5)),
+    )
+    piece = b"\1\0" * (LITTLE_BYTES // 2)
+    assert not hearing.takes_at_once(piece)
+    assert hearing.push(piece)
+    hearing.drop()
 
 
 @pytest.mark.parametrize(

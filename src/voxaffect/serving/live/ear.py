@@ -71,11 +71,7 @@ class Ear:
 
     def takes_at_once(self, data: bytes) -> bool:
         """Whether to push these bytes is a moment's work, in which no utterance ends."""
-        return (
-            self._is_plain
-            and len(data) <= LITTLE_BYTES
-            and (self.stream is None or self.stream.left_s > FAR_S)
-        )
+        return self._is_plain and len(data) <= LITTLE_BYTES and self._listener.left_s > FAR_S
 
     def push(self, data: bytes) -> list[Utterance]:
         """Hear some more bytes; the utterances that ended in them.
