@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from voxaffect.audio.decode import decode
 from voxaffect.audio.waveform import Waveform
-from voxaffect.classifier import NetSettings
+from voxaffect.corpora.filename_parsing import find_recordings
 from voxaffect.corpora.loaders import CORPORA
-from voxaffect.corpora.tree import find_recordings
 from voxaffect.features.standardize import Standardizer
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
-from voxaffect.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import Recognizer
 from voxaffect.simulation.trees import simulate
+from voxaffect.systems.classifier import NetSettings
 from voxaffect.taxonomy import EMOTION, Taxonomy
 from voxaffect.utterance.calibration import TemperatureCalibration
 from voxaffect.utterance.elm import ExtremeLearningMachine

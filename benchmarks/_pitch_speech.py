@@ -17,8 +17,6 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.features.frames import FrameGrid
 from voxaffect.simulation import expressions
 from voxaffect.simulation.expressions import ACTED, NATURAL, Delivery, deliver
-from voxaffect.simulation.glottis import jittered_cycles, rosenberg_pulse, tilt
-from voxaffect.simulation.levels import Samples, factor, rms
 from voxaffect.simulation.prosody import (
     Sentence,
     amplitude,
@@ -36,15 +34,21 @@ from voxaffect.simulation.speakers import (
     draw_speaker,
     draw_tradition,
 )
-from voxaffect.simulation.tract import vocal_tract
 from voxaffect.simulation.trees import stream
 from voxaffect.simulation.voice import (
     AUDIBLE_VOICING,
     NEUTRAL_RMS,
+    Samples,
     Synthesis,
     at_level,
+    factor,
+    jittered_cycles,
+    rms,
+    rosenberg_pulse,
     speak,
+    tilt,
     upsample,
+    vocal_tract,
 )
 
 T = TypeVar("T")

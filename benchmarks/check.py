@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.table import Table
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
+from voxaffect.corpora.check import examine
 from voxaffect.corpora.corpus import Corpus
-from voxaffect.corpora.examine import examine
 from voxaffect.corpora.loaders import emovdb
 from voxaffect.parallel.clusters import effective_jobs
 

@@ -28,14 +28,14 @@ from rich.table import Table
 
 from voxaffect.audio.decode import AUDIO_SUFFIXES, decode
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
-from voxaffect.classifier import NetSettings
 from voxaffect.corpora.loaders import emodb
 from voxaffect.export.runner import OnnxRecognizer
 from voxaffect.export.write import export
 from voxaffect.model.settings import TrainingSettings
-from voxaffect.prediction import Prediction
-from voxaffect.recognizer import Recognizer
+from voxaffect.recognizer.prediction import Prediction
+from voxaffect.recognizer.recognizer import Recognizer
 from voxaffect.simulation.trees import simulate
+from voxaffect.systems.classifier import NetSettings
 from voxaffect.taxonomy import Taxonomy
 
 LONG_S = (60, 600)

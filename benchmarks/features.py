@@ -30,12 +30,12 @@ from threadpoolctl import threadpool_limits
 
 from voxaffect.audio.decode import decode
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
-from voxaffect.features.descriptors.lld import LowLevelDescriptors
-from voxaffect.features.descriptors.pitch import track
+from voxaffect.features.cache.cache import CHUNK_UTTERANCES
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.store.chunks import CHUNK_UTTERANCES
-from voxaffect.features.tape import BLOCK_FRAMES, Tape, gather
-from voxaffect.memory import keep_freed_memory
+from voxaffect.features.lld.extractor import LowLevelDescriptors
+from voxaffect.features.lld.pitch import track
+from voxaffect.features.packing import BLOCK_FRAMES, Tape, gather
+from voxaffect.parallel.processes import keep_freed_memory
 from voxaffect.simulation.trees import simulate
 
 Samples = NDArray[np.float32]

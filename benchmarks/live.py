@@ -34,10 +34,10 @@ from _live import TRUNKS, Floats, drawn, simulated
 from rich.console import Console
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
-from voxaffect.listening.live import LiveAnswer, LiveRecognizer, LiveSettings, LiveStream
-from voxaffect.listening.pacer import Pacer
-from voxaffect.parallel.gentle import step_back
-from voxaffect.recognizer import Recognizer
+from voxaffect.parallel.processes import step_back
+from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveSettings, LiveStream
+from voxaffect.streaming.scheduler import Pacer
 
 WARM_UP_S = 3.0
 

@@ -22,11 +22,11 @@ from rich.progress import track
 from rich.table import Table
 
 from voxaffect.audio.waveform import Waveform
-from voxaffect.listening import live as live_module
-from voxaffect.listening.frames import Frontend
-from voxaffect.listening.hearing import Turn
-from voxaffect.listening.live import LiveAnswer, LiveRecognizer, LiveSettings
-from voxaffect.recognizer import Prediction, Recognizer
+from voxaffect.recognizer.recognizer import Prediction, Recognizer
+from voxaffect.streaming import online as live_module
+from voxaffect.streaming.decoder import Turn
+from voxaffect.streaming.frontend import Frontend
+from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveSettings
 
 STEP = 4000
 """Samples of a push, a quarter of a second."""

@@ -37,12 +37,11 @@ from rich.table import Table
 from scipy.ndimage import uniform_filter1d
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
-from voxaffect.features.descriptors import pitch
-from voxaffect.features.descriptors.pitch_settings import PitchSettings
 from voxaffect.features.frames import FrameGrid
-from voxaffect.simulation.levels import Samples
+from voxaffect.features.lld import pitch
+from voxaffect.features.lld.pitch_settings import PitchSettings
 from voxaffect.simulation.trees import stream
-from voxaffect.simulation.voice import Synthesis
+from voxaffect.simulation.voice import Samples, Synthesis
 
 GRID = FrameGrid()
 FLOOR_HZ, CEILING_HZ = 75.0, 600.0

@@ -26,8 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
-from voxaffect.commands.recognition import predict
-from voxaffect.commands.request import Request
+from voxaffect.cli.predict import Request, predict
 from voxaffect.simulation.plans import PLANS
 from voxaffect.simulation.trees import plan_takes, record
 

@@ -28,14 +28,13 @@ from voxaffect.audio.decode import AUDIO_SUFFIXES
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.corpora.loaders import CORPORA
 from voxaffect.evaluation.experiment.dataset import Dataset
-from voxaffect.evaluation.experiment.fold_data import FoldData
-from voxaffect.evaluation.experiment.job import Job
-from voxaffect.evaluation.protocol.folds import aggregated
-from voxaffect.features.descriptors.lld import LowLevelDescriptors
-from voxaffect.features.store.store import FeatureStore
+from voxaffect.evaluation.experiment.job import FoldData, Job
+from voxaffect.evaluation.splits.folds import aggregated
+from voxaffect.features.cache.cache import FeatureStore
+from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.simulation.plans import PAPER
 from voxaffect.simulation.trees import simulate
-from voxaffect.systems import SYSTEMS, NetSystem, Options
+from voxaffect.systems.systems import SYSTEMS, NetSystem, Options
 from voxaffect.taxonomy import EMOTION, Taxonomy
 
 T = TypeVar("T")

@@ -36,11 +36,11 @@ from threadpoolctl import threadpool_limits
 from voxaffect.audio.decode import AUDIO_SUFFIXES, decode
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.corpora.corpus import Utterance
-from voxaffect.features.descriptors.lld import LowLevelDescriptors
-from voxaffect.features.store.index import open_index
-from voxaffect.features.store.keys import KEY_BYTES
-from voxaffect.features.store.shards import RECORD, SUFFIX, VALUE, pack_head, pack_list
-from voxaffect.features.store.store import FeatureStore
+from voxaffect.features.cache.cache import FeatureStore
+from voxaffect.features.cache.file_digests import KEY_BYTES
+from voxaffect.features.cache.index import open_index
+from voxaffect.features.cache.shards import RECORD, SHARD_SUFFIX, VALUE, pack_head, pack_list
+from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.simulation.trees import simulate
 
 T = TypeVar("T")
@@ -138,7 +138,7 @@ def write_store(folder: Path, n_utterances: int) -> bytes:
         entries["record"]["n_frames"] = 1
         content = pack_head(1) + entries.tobytes() + pack_list(entries["record"].tobytes())
         name = hashlib.sha256(content).hexdigest()[: 2 * KEY_BYTES]
-        (folder / f"{name}{SUFFIX}").write_bytes(content)
+        (folder / f"{name}{SHARD_SUFFIX}").write_bytes(content)
     return b"".join(keys)
 
 

@@ -24,15 +24,13 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 from voxaffect.features.standardize import Standardizer
-from voxaffect.memory import keep_freed_memory
 from voxaffect.model import training
-from voxaffect.model.bank import Parts, banks
-from voxaffect.model.batches import cut, frame_picks, sequence_picks
-from voxaffect.model.examples import Examples
-from voxaffect.model.learner import Lesson
+from voxaffect.model.data import Examples, Parts, banks, cut, frame_picks, sequence_picks
 from voxaffect.model.multitask import MultiTaskNet, NetShape
 from voxaffect.model.settings import Epoch, TrainingSettings
+from voxaffect.model.training import Lesson
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
+from voxaffect.parallel.processes import keep_freed_memory
 
 N_FEATURES, BATCH = 32, 128
 WEIGHTS = {"emotion": 1.0, "gender": 0.1, "naturalness": 0.1}

@@ -17,15 +17,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from voxaffect.classifier import NetClassifier, NetSettings
-from voxaffect.features.store.index import open_index
-from voxaffect.features.store.journal import new_shard
-from voxaffect.features.store.keys import key_of
-from voxaffect.features.store.shards import Entry
-from voxaffect.features.store.stored import StoredFeatures
-from voxaffect.model.examples import Examples
+from voxaffect.features.cache.file_digests import key_of
+from voxaffect.features.cache.index import StoredFeatures, open_index
+from voxaffect.features.cache.shards import Entry, new_shard
+from voxaffect.model.data import Examples
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import LstmSettings
+from voxaffect.systems.classifier import NetClassifier, NetSettings
 
 LIMIT = 24 * 2**20
 N_SHARDS, N_UTTERANCES, N_FRAMES, N_FEATURES = 24, 512, 320, 32

@@ -17,27 +17,18 @@ PACKAGE = "voxaffect"
 
 # A room is a file or a folder of the package; floors from the ground up.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "errors", "files", "memory", "packaged", "parallel", "provenance", "taxonomy"),
+    ("__init__", "errors", "files", "parallel", "provenance", "taxonomy"),
     ("audio",),
     ("corpora", "simulation"),
     ("features",),
     ("model", "utterance"),
-    (
-        "adaptation",
-        "artefact",
-        "classifier",
-        "baselines",
-        "prediction",
-        "recognizer",
-        "recording",
-        "variants",
-    ),
-    ("systems", "listening", "export"),
+    ("systems",),
+    ("recognizer",),
+    ("streaming", "export"),
     ("evaluation",),
     ("report",),
     ("config",),
     ("serving",),
-    ("commands",),
     ("cli",),
     ("__main__",),
 )
@@ -46,31 +37,27 @@ FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 # Floors within a room, where its parts are rooms themselves.
 INNER_FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "evaluation": (
-        ("measures",),
-        ("protocol",),
+        ("metrics",),
+        ("splits",),
         ("experiment",),
-        ("scores",),
-        ("groups", "robustness", "two_runs"),
+        ("significance",),
+        ("intervals",),
+        ("results",),
+        ("comparisons", "card", "calibration", "curves"),
+        ("class_gains", "learning_curve"),
+        ("fairness", "robustness", "compare_runs"),
         ("summary",),
-        ("paper",),
+        ("reference_results",),
     ),
 }
 
 # Doors between rooms of one floor, each one way only.
 DOORS = {
-    ("adaptation", "classifier"),
-    ("adaptation", "recognizer"),
     ("files", "errors"),
     ("parallel", "errors"),
     ("provenance", "__init__"),
     ("taxonomy", "errors"),
     ("simulation", "corpora"),
-    ("baselines", "classifier"),
-    ("variants", "classifier"),
-    ("recognizer", "artefact"),
-    ("recognizer", "classifier"),
-    ("recognizer", "prediction"),
-    ("recognizer", "recording"),
 }
 
 # Rooms that need an extra as a whole; whoever opens their door looks whether it is there.
@@ -252,8 +239,8 @@ def test_no_arrow_runs_up_or_sideways_inside_a_room(modules: Modules) -> None:
 
 def test_planted_arrows_inside_a_room_are_found(modules: Modules) -> None:
     for part, code in (
-        ("protocol", "import voxaffect.evaluation.experiment.run"),
-        ("groups", "import voxaffect.evaluation.two_runs.matching"),
+        ("splits", "import voxaffect.evaluation.experiment.run"),
+        ("fairness", "import voxaffect.evaluation.compare_runs"),
     ):
         name = f"voxaffect.evaluation.{part}.planted"
         assert len(about(name, forbidden_inside(planted(modules, name, code)))) == 1
@@ -274,9 +261,9 @@ def test_no_pickle_and_no_print(modules: Modules) -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "from voxaffect.evaluation.experiment.results import FoldResult",
+        "from voxaffect.evaluation.experiment.run import FoldResult",
         "from voxaffect.evaluation.experiment import results",
-        "import voxaffect.evaluation.experiment.results",
+        "import voxaffect.evaluation.experiment.run",
         "from ..evaluation import results",
         "def late():\n    from voxaffect.evaluation.experiment import results",
         "from voxaffect.corpora.corpus import Corpus",

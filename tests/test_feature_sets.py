@@ -8,21 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.features.encoders.tiny import save_encoder
-from voxaffect.commands.evaluation import evaluate
-from voxaffect.commands.preparation import prepare_corpora
-from voxaffect.commands.recognition import predict
-from voxaffect.commands.request import Request
-from voxaffect.commands.training import train
+from tests.features.tiny_encoders import save_encoder
+from voxaffect.cli.experiment import evaluate, prepare_corpora
+from voxaffect.cli.predict import Request, predict
+from voxaffect.cli.train import train
 from voxaffect.config.file import load_settings
 from voxaffect.config.settings import Settings
 from voxaffect.errors import ArtefactError, TrainingError
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.log_mel import LogMel
-from voxaffect.features.own import OwnFeatures
-from voxaffect.recognizer import Recognizer
+from voxaffect.features.registry import OwnFeatures
+from voxaffect.features.spectra import LogMel
+from voxaffect.recognizer.recognizer import Recognizer
 from voxaffect.simulation.trees import simulate
-from voxaffect.systems import SYSTEMS, NetSystem
+from voxaffect.systems.systems import SYSTEMS, NetSystem
 
 SETTINGS = """
 [corpora]

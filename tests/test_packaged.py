@@ -10,9 +10,9 @@ import pytest
 
 from tests.speech import takes
 from tests.test_results import numerals
-from voxaffect.artefact import read_artefact
-from voxaffect.packaged import PACKAGED, WORD, located
-from voxaffect.recognizer import Recognizer
+from voxaffect.recognizer.packaged import PACKAGED, WORD, located
+from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.recognizer.serialization import read_artefact
 from voxaffect.taxonomy import EMOTION
 
 MOST_BYTES = 4 * 2**20

@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from tests.model.examples import N_FEATURES, make_examples
-from voxaffect.artefact import read_artefact
-from voxaffect.classifier import NetSettings
-from voxaffect.features.log_mel import LogMel
+from voxaffect.features.spectra import LogMel
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
-from voxaffect.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.recognizer.serialization import read_artefact
+from voxaffect.systems.classifier import NetSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 TRUNKS: dict[str, TrunkSettings] = {

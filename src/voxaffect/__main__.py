@@ -1,6 +1,6 @@
 """`python -m voxaffect`: the command line."""
 
-from voxaffect.cli import main
+from voxaffect.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -7,16 +7,147 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soxr
 from numpy.typing import NDArray
+from scipy.signal import stft
 
-from tests.audio.test_steadiness import SCALE
 from tests.speech import notes, takes
 from voxaffect.audio.decode import decode
-from voxaffect.audio.degrade.band import Telephone
-from voxaffect.audio.power import power_spectra
-from voxaffect.audio.quality import HELD_SHARE, caveats
-from voxaffect.audio.steadiness import held_share
+from voxaffect.audio.degrade.channel import Telephone
+from voxaffect.audio.quality import (
+    DIFFERENCES,
+    HELD_SHARE,
+    RATIOS_DB,
+    SHAPE,
+    WINDOW,
+    caveats,
+    held_share,
+    power_spectra,
+    signal_to_noise_db,
+    upper_edge_hz,
+)
 from voxaffect.audio.waveform import Waveform
+
+
+def edge_hz(samples: NDArray[np.float32]) -> float:
+    return upper_edge_hz(power_spectra(samples))
+
+
+@pytest.mark.parametrize("rate_hz", [6_000, 8_000, 11_025])
+def test_the_edge_lies_at_half_the_rate_that_was(rate_hz: int) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 32_000).astype(np.float32)
+    narrow = soxr.resample(soxr.resample(noise, 16_000, rate_hz), rate_hz, 16_000)
+    assert edge_hz(narrow) == pytest.approx(rate_hz / 2, abs=250)
+
+
+@pytest.mark.parametrize("companded", [False, True])
+def test_a_telephone_is_told_from_a_microphone(companded: bool) -> None:
+    for take in takes(6):
+        assert edge_hz(take.samples) > 6_000
+        assert edge_hz(Telephone(companded).apply(take, 0).samples) <= 4_250
+
+
+def test_what_is_shorter_than_a_window_is_not_judged() -> None:
+    assert edge_hz(np.ones(1023, np.float32)) == 8_000
+
+
+@pytest.mark.parametrize("ratio_db", [-5.0, 5.0, 15.0, 30.0])
+def test_the_table_is_what_gamma_speech_in_gaussian_noise_comes_to(ratio_db: float) -> None:
+    rng = np.random.default_rng(0)
+    n = 1_000_000
+    speech = rng.gamma(SHAPE, 1 / np.sqrt(SHAPE * (SHAPE + 1)), n) * rng.choice([-1, 1], n)
+    mixed = np.abs(speech * 10 ** (ratio_db / 20) + rng.normal(size=n))
+    difference = np.log(mixed.mean()) - np.log(mixed).mean()
+    assert np.interp(ratio_db, RATIOS_DB, DIFFERENCES) == pytest.approx(difference, abs=0.005)
+
+
+def test_the_table_rises() -> None:
+    assert (np.diff(DIFFERENCES) > 0).all()
+
+
+def test_more_noise_is_a_lower_ratio_and_a_gain_is_none() -> None:
+    rng = np.random.default_rng(1)
+    for take in takes(4):
+        noise = rng.normal(size=take.samples.size).astype(np.float32) * np.float32(take.rms())
+        mixed = [take.samples + noise * np.float32(10 ** (-db / 20)) for db in (30, 15, 5, -5)]
+        found = [signal_to_noise_db(samples) for samples in (take.samples, *mixed)]
+        assert found == sorted(found, reverse=True)
+        assert found[0] > 20
+        assert found[-2] < 8
+        assert signal_to_noise_db(mixed[1] * take.samples.dtype.type(1 / 64)) == pytest.approx(
+            found[2], abs=1e-3
+        )
+
+
+def test_digital_silence_between_words_is_no_noise() -> None:
+    (take,) = takes(1)
+    with_pauses = np.concatenate([take.samples, np.zeros(16_000, np.float32)])
+    assert signal_to_noise_db(with_pauses) == 50
+
+
+def test_they_are_scipys_spectrograms() -> None:
+    (take,) = takes(1)
+    taper = np.hanning(WINDOW)
+    _, _, transforms = stft(  # type: ignore[call-overload]  # no boundary is documented
+        take.samples.astype(np.float64),
+        window=taper,
+        nperseg=WINDOW,
+        noverlap=0,
+        boundary=None,
+        padded=False,
+        scaling="spectrum",
+    )
+    power = np.square(np.abs(transforms * taper.sum())).T
+    np.testing.assert_allclose(power_spectra(take.samples), power, rtol=1e-3, atol=1e-7)
+
+
+def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    (take,) = takes(1)
+    whole = power_spectra(take.samples)
+    monkeypatch.setattr("voxaffect.audio.quality.BLOCK_WINDOWS", 7)
+    np.testing.assert_array_equal(power_spectra(take.samples), whole)
+
+
+def test_what_is_shorter_than_a_window_has_none() -> None:
+    assert power_spectra(np.ones(WINDOW - 1, np.float32)).shape == (0, WINDOW // 2 + 1)
+    assert power_spectra(np.ones(WINDOW, np.float32)).shape == (1, WINDOW // 2 + 1)
+
+
+SCALE = (262.0, 294.0, 330.0, 349.0, 392.0, 440.0, 494.0, 523.0)
+
+
+def share(samples: NDArray[np.floating]) -> float:
+    return held_share(power_spectra(samples.astype(np.float32)))
+
+
+@pytest.mark.parametrize("seconds", [0.4, 0.8])
+def test_a_melody_is_held(seconds: float) -> None:
+    assert share(notes(SCALE, seconds)) > 0.5
+
+
+def test_chords_and_a_sine_are_held() -> None:
+    chord = sum(notes((f,), 2.0) for f in (262.0, 330.0, 392.0))
+    assert isinstance(chord, np.ndarray)
+    sine = np.sin(2 * np.pi * 300 * np.arange(32_000) / 16_000).astype(np.float32)
+    assert share(chord) > 0.8
+    assert share(sine) > 0.9
+
+
+def test_speech_and_noise_are_not() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 32_000).astype(np.float32)
+    assert share(noise) < 0.05
+    assert max(share(take.samples) for take in takes(20)) < 0.3
+
+
+def test_blocks_make_no_difference_steadiness(monkeypatch: pytest.MonkeyPatch) -> None:
+    melody = notes(SCALE, 0.3)
+    whole = share(melody)
+    monkeypatch.setattr("voxaffect.audio.quality.BLOCK_WINDOWS", 5)
+    assert share(melody) == pytest.approx(whole, abs=0.05)
+
+
+def test_what_is_too_short_is_not_judged() -> None:
+    assert share(notes((262.0,), 0.3)) == 0.0
 
 
 def planted(fault: str) -> Waveform:
@@ -53,7 +184,12 @@ def test_clean_speech_has_none() -> None:
     assert [caveats(take) for take in takes(20)] == [()] * 20
 
 
+SET_ON = ("emodb", "emovo", "ravdess", "urdu")
+
+
 def test_music_is_hardly_ever_heard_in_real_speech(real_corpora: Path) -> None:
-    paths = sorted(real_corpora.rglob("*.flac"))[::15]
-    shares = np.array([held_share(power_spectra(decode(path).samples)) for path in paths])
-    assert (shares > HELD_SHARE).mean() < 0.01
+    """The threshold was set on the first four; the others hold single words and long vowels."""
+    for names, at_most in ((SET_ON, 0.01), (("ased", "turev"), 0.03)):
+        paths = [path for name in names for path in sorted((real_corpora / name).rglob("*.flac"))]
+        shares = np.array([held_share(power_spectra(decode(path).samples)) for path in paths[::15]])
+        assert not len(shares) or (shares > HELD_SHARE).mean() < at_most

@@ -5,18 +5,18 @@ from pathlib import Path
 import pytest
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
+from voxaffect.config.corpora import AudformatSource, find_loader
 from voxaffect.config.file import load_settings, make_settings
 from voxaffect.config.settings import find_system
-from voxaffect.config.sources import AudformatSource, find_loader
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ConfigError, FeatureError
-from voxaffect.features.descriptors.lld import LowLevelDescriptors
-from voxaffect.features.descriptors.pitch_settings import PitchSettings
-from voxaffect.features.encoders.encoder import Encoder
 from voxaffect.features.frames import FrameExtractor
-from voxaffect.features.log_mel import LogMel
-from voxaffect.features.open_smile import OpenSmile
-from voxaffect.systems import SYSTEMS, Options
+from voxaffect.features.lld.extractor import LowLevelDescriptors
+from voxaffect.features.lld.pitch_settings import PitchSettings
+from voxaffect.features.opensmile import OpenSmile
+from voxaffect.features.spectra import LogMel
+from voxaffect.features.ssl import Encoder
+from voxaffect.systems.systems import SYSTEMS, Options
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 

@@ -585,6 +585,10 @@ def test_roots_that_hold_no_corpus_are_refused_by_name(loader: Loader, tmp_path:
         assert str(refusal.value).startswith(f"{root}: ")
 
 
+MISSING_SPEAKERS = {"ased": 1}
+"""Speakers of the whole corpus whose every recording is of a class that the copy here lacks."""
+
+
 @EVERY
 def test_the_real_corpus_has_the_counts_of_its_card(loader: Loader, real_corpora: Path) -> None:
     root = real_corpora / loader.card.name
@@ -592,7 +596,9 @@ def test_the_real_corpus_has_the_counts_of_its_card(loader: Loader, real_corpora
         pytest.skip(f"no {loader.card.name} among the real corpora")
     report = check(loader.parse(root))
     assert report.verdict != "faults"
-    assert set(report.kinds()) <= {"absent label", "duplicated content"}
-    assert report.n_speakers == loader.card.n_speakers
+    missing = loader.card.n_speakers - report.n_speakers
+    assert missing == MISSING_SPEAKERS.get(loader.card.name, 0)
+    allowed = {"absent label", "duplicated content"} | ({"speaker count"} if missing else set())
+    assert set(report.kinds()) <= allowed
     present = {label: n for label, n in report.labels.items() if n}
     assert present.items() <= dict(loader.card.labels).items()

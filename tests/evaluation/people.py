@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from tests.report.runs import full_run, result
-from voxaffect.evaluation.experiment.results import FoldResult
-from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.experiment.run import FoldResult, Run
 from voxaffect.evaluation.experiment.utterance_facts import UtteranceFacts
 
 SOMEBODY = UtteranceFacts("north", "north/a", "female", "German", "acted", 1.0, 20.0, "00ff")

@@ -11,7 +11,7 @@ from tests.export.recognizers import trained
 from tests.export.sounds import speech
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.export.write import export
-from voxaffect.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import Recognizer
 
 
 @pytest.fixture(scope="session")

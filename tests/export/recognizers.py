@@ -6,14 +6,14 @@ from functools import lru_cache
 
 from tests.export.sounds import speech
 from voxaffect.audio.waveform import Waveform
-from voxaffect.classifier import ElmSettings, NetSettings
-from voxaffect.features.descriptors.lld import LowLevelDescriptors
-from voxaffect.features.descriptors.pitch_settings import PitchSettings
 from voxaffect.features.frames import FrameExtractor, FrameGrid
-from voxaffect.features.log_mel import LogMel
+from voxaffect.features.lld.extractor import LowLevelDescriptors
+from voxaffect.features.lld.pitch_settings import PitchSettings
+from voxaffect.features.spectra import LogMel
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
-from voxaffect.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.systems.classifier import ElmSettings, NetSettings
 from voxaffect.taxonomy import EMOTION, GENDER
 
 OTHER_GRID = FrameGrid(0.032, 0.008)

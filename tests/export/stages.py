@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from voxaffect.export.graph import Input, Op, Value, build
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.tape import Stretch, Tape
+from voxaffect.features.packing import Stretch, Tape
 
 Array = NDArray[Any]
 Stage = Callable[..., Any]
@@ -54,7 +54,7 @@ SAMPLES = (("n_samples",), "float32")
 @lru_cache(maxsize=8)
 def on_frames(stage: Stage, grid: FrameGrid = FrameGrid()) -> Runner:  # noqa: B008 frozen
     """A stage of samples and the number of frames, as a function of samples alone."""
-    from voxaffect.export.framing import count_frames
+    from voxaffect.export.short_time import count_frames
 
     return Runner(lambda op, x: stage(op, x, count_frames(op, x, grid), grid), SAMPLES)
 

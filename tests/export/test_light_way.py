@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from voxaffect.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import Recognizer
 
 ROOT = Path(__file__).resolve().parents[2]
 LIGHT = ROOT / "requirements-light.txt"

@@ -1,15 +1,140 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.export.sounds import noise, silence, speech, tone
 from tests.export.stages import SAMPLES, Array, Runner
-from voxaffect.export.framing import count_frames
-from voxaffect.export.pitch import log_f0, pitch
-from voxaffect.features.descriptors.pitch import PitchTrack, track
-from voxaffect.features.descriptors.pitch_settings import PitchSettings
+from voxaffect.export.graph import length
+from voxaffect.export.pitch import Peaks as InGraph
+from voxaffect.export.pitch import best_path, find_peaks, log_f0, loudest_of_late, pitch, weigh
+from voxaffect.export.short_time import count_frames
 from voxaffect.features.frames import FrameGrid
+from voxaffect.features.lld import autocorrelation as autocorrelation_in_python
+from voxaffect.features.lld import pitch as pitch_in_python
+from voxaffect.features.lld.autocorrelation import REACH, Peaks
+from voxaffect.features.lld.pitch import Candidates, PitchPath, PitchTrack, Scale, track
+from voxaffect.features.lld.pitch_settings import PitchSettings
+from voxaffect.features.lld.viterbi import LatticeSearch
+
+OTHER = PitchSettings(voicing_threshold=0.5, silence_threshold=0.1, octave_cost=0.05)
+
+
+@pytest.mark.parametrize("settings", [PitchSettings(), OTHER], ids=["default", "other"])
+def test_candidates_weigh_as_in_python(settings: PitchSettings) -> None:
+    rng = np.random.default_rng(0)
+    lag = rng.uniform(5, 120, (200, 6)).astype(np.float32)
+    height = np.where(rng.random((200, 6)) < 0.2, -np.inf, rng.normal(0.5, 0.4, (200, 6)))
+    power = (10.0 ** rng.uniform(-25, 2, 200)).astype(np.float32)
+    power[:5] = 0, -1e-9, 1e-20, 0, 0
+    loudest = np.maximum(power, 10.0 ** rng.uniform(-25, 2, 200)).astype(np.float64)
+    peaks = Peaks(lag, height.astype(np.float32), power)
+    expected = Candidates.empty(200, 7)
+    pitch_in_python.weigh(peaks, loudest, Scale.of(settings), expected)
+    in_graph = Runner(
+        lambda op, lag, height, power, loudest: tuple(
+            weigh(op, InGraph(lag, height, power), loudest, settings)
+        ),
+        (("T", 6), "float32"),
+        (("T", 6), "float32"),
+        (("T", 1), "float32"),
+        (("T", 1), "float64"),
+    )
+    given = in_graph(lag, peaks.height, power[:, None], loudest[:, None])
+    for name, one in zip(Candidates._fields[:3], given, strict=False):
+        np.testing.assert_allclose(one, getattr(expected, name), rtol=1e-6, err_msg=name)
+    np.testing.assert_allclose(given[3][:, 0], expected.probability, rtol=1e-6)
+
+
+@pytest.mark.parametrize("n_frames", [1, 20, 400])
+def test_the_loudest_of_late_is_that_of_python(n_frames: int) -> None:
+    settings = replace(PitchSettings(), loudness_decay_db=20.0)
+    power = (10.0 ** np.random.default_rng(n_frames).uniform(-9, 0, n_frames)).astype(np.float32)
+    found = Runner(
+        lambda op, p: loudest_of_late(op, p, length(op, p), settings, 0.01), (("T", 1), "float32")
+    )
+    path = PitchPath(settings, 0.01)
+    greatest = pitch_in_python.greatest_power(power, 0.0, path._decay)
+    ahead = np.maximum(np.arange(n_frames) + 30, 100).clip(max=n_frames - 1)
+    np.testing.assert_array_equal(found(power[:, None])[0][:, 0], greatest[ahead])
+
+
+TRANSITIONS = PitchSettings(n_candidates=2).transitions(0.01)
+
+
+def search(lag: int) -> Runner:
+    lattice = (("T", 3), "float32")
+    return Runner(lambda op, s, p: best_path(op, s, p, TRANSITIONS, lag), lattice, lattice)
+
+
+RUNNERS = {lag: search(lag) for lag in (0, 1, 4)}
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 30), st.sampled_from([0, 1, 4]), st.booleans())
+def test_paths_are_those_of_python(seed: int, n_frames: int, lag: int, ties: bool) -> None:
+    rng = np.random.default_rng(seed)
+    score, position = rng.random((2, n_frames, 3))
+    if ties:  # whole numbers: many paths earn alike
+        score, position = score.round(), position.round()
+    forbidden = rng.random((n_frames, 3)) < 0.3
+    forbidden[:, 0] = False
+    score = np.where(forbidden, -np.inf, score).astype(np.float32)
+    position = position.astype(np.float32)
+    expected = LatticeSearch(TRANSITIONS, lag).advance(score, position, ended=True)
+    np.testing.assert_array_equal(RUNNERS[lag](score, position)[0], expected)
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 1_000])
+def test_any_number_of_frames_has_a_path(n_frames: int) -> None:
+    score = np.zeros((n_frames, 3), np.float32)
+    score[:, 2] = 1
+    assert (RUNNERS[4](score, np.zeros_like(score))[0] == 2).all()
+
+
+SETTINGS_PEAKS = PitchSettings()
+N_LAGS = SETTINGS_PEAKS.borders[-1] + REACH
+
+find = Runner(
+    lambda op, a, o: tuple(find_peaks(op, a, o, SETTINGS_PEAKS)),
+    (("T", N_LAGS), "float32"),
+    (("T", 1), "float32"),
+)
+
+
+def peaks_in_python(at_lag: np.ndarray, offset: np.ndarray) -> Peaks:
+    preference = -SETTINGS_PEAKS.octave_cost * np.log2(np.arange(N_LAGS).clip(1))
+    found = Peaks.empty(len(at_lag), SETTINGS_PEAKS.n_candidates)
+    borders = np.array(SETTINGS_PEAKS.borders)
+    autocorrelation_in_python.find_peaks(
+        at_lag, offset[:, 0], borders, preference.astype(np.float32), found
+    )
+    return found
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 2**32), st.sampled_from([0.0, 1e-6, 1.0, 1e6]), st.integers(0, 1))
+def test_peaks_are_those_of_python(seed: int, scale: float, places: int) -> None:
+    rng = np.random.default_rng(seed)
+    level = rng.normal(size=(9, N_LAGS)).round(places)  # rounded: neighbours are often equal
+    at_lag, offset = (scale * level).astype(np.float32), rng.normal(size=(9, 1)).astype(np.float32)
+    expected = peaks_in_python(at_lag, offset)
+    lag, height, power = find(at_lag, offset)
+    np.testing.assert_allclose(lag, expected.lag, rtol=1e-6)
+    np.testing.assert_allclose(height, expected.height, rtol=1e-5, atol=1e-9)
+    np.testing.assert_array_equal(power[:, 0], expected.power)
+
+
+def test_a_slope_has_no_peak() -> None:
+    at_lag = np.linspace(1, 0, N_LAGS, dtype=np.float32)[None]
+    lag, height, _ = find(at_lag, np.zeros((1, 1), np.float32))
+    assert lag[0].tolist() == SETTINGS_PEAKS.borders[:-1]
+    assert np.isneginf(height).all()
+
 
 SETTINGS = {
     "default": (FrameGrid(), PitchSettings()),

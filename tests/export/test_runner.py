@@ -21,9 +21,8 @@ from voxaffect.errors import ArtefactError, AudioError, ExportError
 from voxaffect.export.runner import OnnxRecognizer
 from voxaffect.export.side_car import LONGEST_S, side_car_path
 from voxaffect.files import sealed
-from voxaffect.prediction import Prediction
-from voxaffect.recognizer import Recognizer
-from voxaffect.recording import Recording
+from voxaffect.recognizer.prediction import Prediction, Recording
+from voxaffect.recognizer.recognizer import Recognizer
 
 HEAVY = "torch pandas pyarrow matplotlib sklearn scipy numba safetensors pydantic joblib av onnx"
 

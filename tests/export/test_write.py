@@ -1,15 +1,217 @@
+"""The whole file answers as Python does."""
+
 from __future__ import annotations
 
 import builtins
+import json
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from tests.export.recognizers import KINDS, trained
+from tests.export.sounds import noise, silence, speech, tone, waveforms
+from tests.export.stages import Array, session
+from voxaffect.audio.decode import decode
+from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import ArtefactError, ExportError, TrainingError
-from voxaffect.export.side_car import read_pair, side_car_path
-from voxaffect.export.write import export
-from voxaffect.recognizer import Recognizer
+from voxaffect.export.runner import OnnxRecognizer
+from voxaffect.export.side_car import FORMAT, read_pair, side_car_path
+from voxaffect.export.write import export, graph_of
+from voxaffect.features.frames import FrameGrid
+from voxaffect.features.registry import OwnFeatures
+from voxaffect.files import sealed
+from voxaffect.recognizer.recognizer import Recognizer
+
+TOLERANCE = 1e-4
+
+
+class Pair:
+    """A recogniser and the file made of it."""
+
+    def __init__(self, kind: str) -> None:
+        self.recognizer = trained(kind)
+        self.content = graph_of(self.recognizer)
+        self._session = session(self.content)
+
+    def in_graph(self, samples: Array) -> dict[str, Array]:
+        names = [output.name for output in self._session.get_outputs()]
+        return dict(zip(names, self._session.run(None, {"samples": samples}), strict=True))
+
+    def assert_equal(self, waveform: Waveform) -> None:
+        (expected,) = self.recognizer.predict([waveform])
+        given = self.in_graph(waveform.samples)
+        assert_close(given["timeline"], expected.timeline)
+        assert_close(given["probabilities"], values(expected.probabilities))
+        for task, classes in expected.subtasks.items():
+            assert_close(given[task], values(classes))
+        assert float(given["novelty"]) == pytest.approx(expected.novelty, rel=1e-3)
+
+
+def values(by_name: Mapping[str, float]) -> Array:
+    return np.array(list(by_name.values()))
+
+
+def assert_close(given: Array, expected: Array) -> None:
+    np.testing.assert_allclose(given, expected, rtol=0, atol=TOLERANCE)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def pair(request: pytest.FixtureRequest) -> Pair:
+    return Pair(request.param)
+
+
+@pytest.fixture(scope="module")
+def lstm() -> Pair:
+    return Pair("lstm")
+
+
+@pytest.mark.parametrize("waveform", waveforms(), ids=lambda waveform: waveform.name)
+def test_answers_are_those_of_python(pair: Pair, waveform: Waveform) -> None:
+    shortest = pair.recognizer.extractor.grid.window_samples
+    missing = max(0, shortest - len(waveform.samples))
+    pair.assert_equal(Waveform(np.pad(waveform.samples, (0, missing), mode="reflect")))
+
+
+PIECES = st.one_of(
+    st.builds(noise, st.integers(0, 99), st.integers(1, 4_000)),
+    st.builds(lambda f0_hz, n: 0.1 * tone(f0_hz, n), st.floats(60, 700), st.integers(1, 4_000)),
+    st.builds(silence, st.integers(1, 4_000)),
+    st.builds(
+        lambda seed, n: speech(seed, 2)[3_000 : 3_000 + n], st.integers(0, 7), st.integers(1, 9_000)
+    ),
+)
+
+
+@settings(deadline=None, max_examples=25, derandomize=True)
+@given(st.lists(PIECES, min_size=1, max_size=5), st.integers(0, 99), st.floats(0.01, 1))
+def test_whatever_is_joined_is_answered_alike(
+    lstm: Pair, pieces: list[Array], seed: int, level: float
+) -> None:
+    joined = np.concatenate([noise(seed, 400), *pieces])
+    lstm.assert_equal(Waveform((level * joined).astype(np.float32)))
+
+
+def test_real_speech_is_answered_alike(lstm: Pair, real_corpora: Path) -> None:
+    files = sorted(path for path in real_corpora.rglob("*") if path.suffix in {".flac", ".wav"})
+    for path in files[:: len(files) // 20]:
+        lstm.assert_equal(decode(path))
+
+
+@pytest.mark.parametrize("samples", [[], 399 * [0.1], 16_000 * [0.0], [np.nan, *400 * [0.1]]])
+def test_what_python_refuses_is_not_a_number(lstm: Pair, samples: list[float]) -> None:
+    given = lstm.in_graph(np.array(samples, np.float32))
+    assert all(np.isnan(values).all() for values in given.values())
+
+
+def test_the_file_is_onnx_without_foreign_operators(lstm: Pair) -> None:
+    model = onnx.load_from_string(lstm.content)
+    onnx.checker.check_model(model, full_check=True)
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 18)]
+    assert not model.functions
+    assert {node.domain for node in model.graph.node} == {""}
+
+
+def test_the_same_recogniser_is_the_same_bytes(lstm: Pair) -> None:
+    assert graph_of(lstm.recognizer) == lstm.content
+
+
+def test_features_that_no_graph_repeats_are_refused() -> None:
+    own = OwnFeatures(lambda samples: samples[:, None], ("sample",), FrameGrid(), "1")
+    recognizer = Recognizer(extractor=own)
+    with pytest.raises(ExportError, match=r"'own' cannot become ONNX; export a recogniser trained"):
+        graph_of(recognizer)
+
+
+@pytest.fixture
+def copied(exported: Path, tmp_path: Path) -> Path:
+    for path in (exported, side_car_path(exported)):
+        shutil.copy(path, tmp_path)
+    return tmp_path / exported.name
+
+
+def resealed(onnx: Path, **changes: object) -> None:
+    """Write the side car anew, as if it had been exported so."""
+    path = side_car_path(onnx)
+    path.write_text(sealed({**json.loads(path.read_text()), **changes}))
+
+
+def test_the_side_car_says_what_the_file_takes_and_gives(
+    copied: Path, recognizer: Recognizer
+) -> None:
+    about, content = read_pair(copied)
+    assert content == copied.read_bytes()
+    assert about.features == recognizer.extractor.names
+    assert about.grid == recognizer.extractor.grid
+    assert about.card["note"] == "simulated speech"
+    stated = json.loads(side_car_path(copied).read_text())
+    assert stated["input"]["sample_rate_hz"] == 16_000
+    assert stated["limits"]["shortest_samples"] == 400
+    assert stated["outputs"]["timeline"] == ["n_frames", 4]
+    assert list(stated["classes"]) == ["emotion", "gender"]
+
+
+@pytest.mark.parametrize("suffix", ["", ".json"], ids=["onnx", "side car"])
+@pytest.mark.parametrize("where", [0.0, 0.1, 0.5, 0.9, 0.9999])
+def test_a_changed_byte_is_refused(copied: Path, suffix: str, where: float) -> None:
+    path = copied.with_name(copied.name + suffix)
+    content = bytearray(path.read_bytes())
+    place = int(where * len(content))
+    content[place] = ord("7") if content[place] != ord("7") else ord("8")
+    path.write_bytes(content)
+    with pytest.raises(ArtefactError, match=rf"{path.name}: .*; export the recogniser again"):
+        OnnxRecognizer.load(copied)
+
+
+@pytest.mark.parametrize("suffix", ["", ".json"], ids=["onnx", "side car"])
+def test_a_missing_or_cut_file_is_refused(copied: Path, suffix: str) -> None:
+    path = copied.with_name(copied.name + suffix)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ArtefactError, match=path.name):
+        OnnxRecognizer.load(copied)
+    path.unlink()
+    with pytest.raises(ArtefactError, match=rf"{path.name}: is missing; .* copy both"):
+        OnnxRecognizer.load(copied)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").mkdir()
+    with pytest.raises(ArtefactError, match=r"model\.onnx: cannot be read"):
+        OnnxRecognizer.load(tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": FORMAT + 1}, f"format {FORMAT + 1} where this version reads {FORMAT}"),
+        ({"grid": {"window_s": 0.025}}, "is not understood"),
+        ({"grid": {"window_s": -1, "hop_s": 0.01}}, "is not understood"),
+        ({"classes": 4}, "is not understood"),
+        ({"features": None}, "is not understood"),
+        ({"card": 7}, "is not understood"),
+        ({"classes": {"emotion": ["sad"]}}, "takes or gives what its side car does not say"),
+    ],
+)
+def test_what_another_version_may_have_written_is_refused(
+    copied: Path, changes: dict[str, object], message: str
+) -> None:
+    resealed(copied, **changes)
+    with pytest.raises(ArtefactError, match=message):
+        OnnxRecognizer.load(copied)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "7", '{"format": 1}', "\N{SNOWMAN}", "[" * 100_000])
+def test_a_side_car_that_is_none_is_refused(copied: Path, text: str) -> None:
+    side_car_path(copied).write_text(text, "utf-8")
+    with pytest.raises(ArtefactError, match=r"model\.onnx\.json: .*; export the recogniser again"):
+        OnnxRecognizer.load(copied)
 
 
 def test_a_saved_recogniser_is_exported_to_the_same_bytes(

@@ -9,10 +9,9 @@ import numpy as np
 import torch
 
 from voxaffect.features.standardize import Standardizer
-from voxaffect.model.bank import FrameBank, Parts
-from voxaffect.model.examples import Examples
-from voxaffect.model.learner import Lesson
+from voxaffect.model.data import Examples, FrameBank, Parts
 from voxaffect.model.multitask import MultiTaskNet, NetShape
+from voxaffect.model.training import Lesson
 from voxaffect.model.trunks import TrunkSettings
 from voxaffect.taxonomy import TASKS
 

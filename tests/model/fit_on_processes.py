@@ -14,12 +14,11 @@ import torch
 
 from tests.model.examples import N_FEATURES, make_examples
 from voxaffect.features.standardize import Standardizer
-from voxaffect.model import distributed
-from voxaffect.model.bank import Parts
-from voxaffect.model.learner import Lesson, Trained
+from voxaffect.model import training
+from voxaffect.model.data import Parts
 from voxaffect.model.multitask import MultiTaskNet, NetShape
 from voxaffect.model.settings import TrainingSettings
-from voxaffect.model.training import fit
+from voxaffect.model.training import Lesson, Trained, fit
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 
 TRUNKS: dict[str, TrunkSettings] = {
@@ -31,7 +30,7 @@ CLASSES = {"emotion": 4, "gender": 4, "naturalness": 2}
 SETTINGS = TrainingSettings(batch_size=10, max_epochs=3, crop_frames=20)
 
 
-def train(kind: str) -> Trained:
+def train_in_processes(kind: str) -> Trained:
     """The net of a kind, with dropout, crops and a last batch that does not divide by two."""
     examples, dev = make_examples(37), make_examples(16, seed=1)
     standardizer = Standardizer.fit(examples.frames)
@@ -50,8 +49,8 @@ def plain(trained: Trained) -> dict[str, object]:
 
 def main() -> None:
     torch.set_num_threads(1)
-    with distributed.process_group("cpu"):
-        trained, (rank, world) = train(sys.argv[1]), distributed.place()
+    with training.process_group("cpu"):
+        trained, (rank, world) = train_in_processes(sys.argv[1]), training.place()
     if rank == 0:
         Path(sys.argv[2]).write_text(json.dumps({"world": world, **plain(trained)}))
 

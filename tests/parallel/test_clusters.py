@@ -18,20 +18,40 @@ import pytest
 from tests.evaluation.data import make_dataset
 from tests.evaluation.experiment.test_survival import N_JOBS, results
 from tests.evaluation.experiment.test_survival import plan as slow_plan
-from tests.features.store.levels import Levels, files, make_utterances, same
-from tests.parallel.test_work import die, fail, square
+from tests.features.cache.levels import Levels, files, make_utterances, same
+from tests.parallel.test_processes import die, fail, square
 from tests.processes import start, wait_for
 from voxaffect.errors import ClusterError, TrainingError
-from voxaffect.evaluation.experiment.experiment import run
+from voxaffect.evaluation.experiment.experiment import Plan, run
 from voxaffect.evaluation.experiment.job import Outcome
-from voxaffect.evaluation.experiment.plan import Plan
 from voxaffect.evaluation.experiment.run import Run, RunFolder
-from voxaffect.features.store.store import FeatureStore
+from voxaffect.features.cache.cache import FeatureStore
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings
-from voxaffect.parallel.clusters import workers
+from voxaffect.parallel.clusters import cores_here, effective_jobs, workers
+from voxaffect.parallel.processes import n_cores
 from voxaffect.parallel.work import Lost, compute_all
-from voxaffect.systems import NetSystem, Options, SvmSystem
+from voxaffect.systems.systems import NetSystem, Options, SvmSystem
+
+
+def test_a_confined_process_counts_the_cores_that_it_may_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 8}, raising=False)
+    assert n_cores() == effective_jobs(0) == cores_here(10) == 3
+    assert effective_jobs(10) == 10
+    assert cores_here(2) == 2
+
+
+@pytest.mark.parametrize(("told", "expected"), [(4, 4), (None, 1)])
+def test_where_nothing_tells_of_confinement_all_cores_count(
+    told: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: told)
+    assert n_cores() == expected
+
 
 pytestmark = pytest.mark.timeout(480)
 
@@ -190,7 +210,7 @@ def test_dask_outlives_a_main_process(dask_cluster: tuple[str, list[Any]], tmp_p
 
 def test_dask_workers_with_threads_are_refused(tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="Dask is missing: pip install 'voxaffect[dask]'")
-    from voxaffect.parallel.dask_cluster import _refuse_threads
+    from voxaffect.parallel.clusters import _refuse_threads
 
     with pytest.raises(ClusterError, match="--nworkers 4 --nthreads 1"):
         _refuse_threads({"tcp://10.0.0.2:41": 1, "tcp://10.0.0.3:42": 4})

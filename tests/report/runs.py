@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from voxaffect.evaluation.experiment.results import FoldResult
-from voxaffect.evaluation.experiment.run import CorpusSummary, Run, order
+from voxaffect.evaluation.experiment.run import CorpusSummary, FoldResult, Run, order
 from voxaffect.report.table import Table
 
 NOTE = "Simulated speech stands in for recordings: these figures say nothing about people."

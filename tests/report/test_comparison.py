@@ -3,9 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.report.runs import NOTE, full_run, result, row
-from voxaffect.evaluation.experiment.results import FoldResult
-from voxaffect.evaluation.experiment.run import Run
-from voxaffect.evaluation.two_runs.compare import RunsCompared, compare_runs
+from voxaffect.evaluation.compare_runs import RunsCompared, compare_runs
+from voxaffect.evaluation.experiment.run import FoldResult, Run
 from voxaffect.report.comparison import brief, comparison_markdown, differing, full, sentences
 
 NAMES = ("runs/one", "runs/two")

@@ -1,17 +1,103 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.report.runs import NOTE, full_run, result
 from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.summary import Summary, summarise_run
-from voxaffect.report.data import SCHEMA, report_json
-from voxaffect.report.sections import sections
+from voxaffect.report.data import LONG, SCHEMA, escape, latex, latex_document, report_json
+from voxaffect.report.page import sections
+from voxaffect.report.table import ABSENT, Cell, Table, named_tables
+
+SPECIAL = re.compile(r"(?<!\\)[&%$#_{}~^<>|]")
+KNOWN = re.compile(r"\\[a-z]+\{\}|\\[&%$#_{}]|\$(<|>|-|\\[a-zA-Z]+)\$|\{\[\}|~")
+ENDS = re.compile(r"\\(begin|end)\{(\w+)\}")
+
+SMALL = Table(
+    title="Table 2. Shares of 50 % & more",
+    columns=("Name_1", "UA", "What"),
+    rows=(
+        (Cell("a_b"), Cell(".5 ± .1", best=True), Cell("x" * 40)),
+        (Cell("mean"), Cell(ABSENT), Cell("")),
+    ),
+    notes=("p ≤ .05.",),
+    n_last=1,
+    words=frozenset({0, 2}),
+)
+
+
+def assert_well_formed(text: str) -> None:
+    """Environments nest, braces pair, and every row has a cell for every column."""
+    open_ones: list[str] = []
+    for kind, name in ENDS.findall(text):
+        if kind == "begin":
+            open_ones.append(name)
+        else:
+            assert open_ones.pop() == name
+    assert open_ones == []
+    plain = re.sub(r"\\[{}]", "", text)
+    assert plain.count("{") == plain.count("}")
+    columns = re.search(r"\\begin\{(?:tabular|longtable)\}\{((?:[lr]|p\{[^}]*\})+)\}\n", text)
+    assert columns is not None
+    n_columns = len(re.sub(r"\{[^}]*\}", "", columns[1]))
+    for line in text.splitlines():
+        if line.endswith(r" \\"):
+            assert len(re.findall(r"(?<!\\)&", line)) == n_columns - 1, line
+
+
+def test_a_table_reads_as_booktabs_has_it() -> None:
+    assert latex("x-1", SMALL, "Of simulated speech.").splitlines() == [
+        r"\begin{table}[htbp]",
+        r"\centering",
+        r"\caption{Shares of 50 \% \& more. Of simulated speech.}\label{tab:x-1}",
+        r"\begin{tabular}{lrp{0.80\linewidth}}",
+        r"\toprule",
+        r"Name\_1 & UA & What \\",
+        r"\midrule",
+        r"a\_b & \textbf{.5 $\pm$ .1} & " + "x" * 40 + r" \\",
+        r"\midrule",
+        r"mean & -- &  \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\par\smallskip{\footnotesize p $\leq$ .05.\par}",
+        r"\end{table}",
+    ]
+
+
+def test_a_table_longer_than_a_page_breaks() -> None:
+    rows = tuple((Cell(str(n)), Cell(".5")) for n in range(LONG + 1))
+    text = latex("long", Table("Long", ("Fold", "UA"), rows))
+    assert r"\begin{longtable}{lr}" in text
+    assert_well_formed(text)
+
+
+def test_every_table_of_a_report_is_well_formed_and_a_block_of_its_own() -> None:
+    run = full_run()
+    named = list(named_tables(sections(run, summarise_run(run), ())))
+    _, *blocks = latex_document(named, run.note).split("\n\n")
+    assert len(blocks) == len(named)
+    for (name, _), block in zip(named, blocks, strict=True):
+        assert_well_formed(block)
+        assert f"\\label{{tab:{name}}}" in block
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])))
+def test_nothing_that_latex_reads_is_left_in_a_text(text: str) -> None:
+    rest = KNOWN.sub("", escape(text))
+    assert not SPECIAL.search(rest)
+    assert "\\" not in rest
+
+
+def test_white_space_is_one_space_and_never_a_paragraph() -> None:
+    assert escape(" a\n\n b\tc ") == "a b c"
 
 
 def data_of(run: Run) -> dict[str, Any]:

@@ -15,8 +15,7 @@ from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.experiment.utterance_facts import facts_csv
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report.groups import findings, gaps, groups, groups_csv, section, speakers
-from voxaffect.report.section import Section
-from voxaffect.report.table import ABSENT, signed
+from voxaffect.report.table import ABSENT, Section, signed
 from voxaffect.report.write import write_report
 
 RIGHTS = {

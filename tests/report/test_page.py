@@ -1,16 +1,59 @@
 from __future__ import annotations
 
+import base64
+import gzip
 from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.report.runs import corpus, full_run, result
 from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.summary import summarise_run
-from voxaffect.report.page import counts, html_page, markdown_page
-from voxaffect.report.section import Section
-from voxaffect.report.sections import sections
-from voxaffect.report.table import Cell, Table
-from voxaffect.report.words import findings
+from voxaffect.report.findings import findings
+from voxaffect.report.page import Download, counts, html_page, markdown_page, sections
+from voxaffect.report.table import Cell, Section, Table
 from voxaffect.report.write import downloads
+
+
+def packed(text: str) -> str:
+    return Download("a.csv", "rows", "text/csv", text).packed
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_what_is_packed_comes_out_again_and_is_no_markup(text: str) -> None:
+    assert gzip.decompress(base64.b64decode(packed(text))).decode("utf-8") == text
+    assert not set(packed(text)) & set("<>&\"'-")
+
+
+def test_packing_tells_no_time_and_is_small() -> None:
+    rows = "".join(f"within/emodb/{n:02d},dnn-stl,0.{n:06d}\n" for n in range(2000))
+    assert packed(rows) == packed(rows)
+    assert len(packed(rows)) < len(rows) / 3
+
+
+def tables_of(run: Run) -> list[Table]:
+    parts = sections(run, summarise_run(run), ())
+    return [table for part in parts for table in (*part.tables, *part.more)]
+
+
+def test_every_row_has_a_cell_for_every_column() -> None:
+    for run in (full_run(), Run({}, (), {}, ())):
+        for table in tables_of(run):
+            assert {len(row) for row in table.rows} <= {len(table.columns)}, table.title
+            assert max(table.words) < len(table.columns)
+
+
+def test_missing_protocols_keep_their_place() -> None:
+    parts = sections(Run({}, (), {}, ()), summarise_run(Run({}, (), {}, ())), ())
+    assert [part.key for part in parts] == ["within", "cross", "aggregated", "corpora", "making"]
+    assert all("no results" in part.lead[0] for part in parts[:3])
+
+
+def test_failures_come_first_where_the_run_is_described() -> None:
+    titles = [table.title for table in tables_of(full_run())]
+    assert titles.index("Folds that could not be computed") < titles.index("Protocol card")
+
 
 MEGABYTE = 1_000_000
 

@@ -6,12 +6,10 @@ from dataclasses import replace
 
 from tests.report.runs import corpus, full_run, result
 from voxaffect.corpora.loaders import CORPORA
-from voxaffect.evaluation.experiment.results import FoldResult
-from voxaffect.evaluation.experiment.run import Run, order
+from voxaffect.evaluation.experiment.run import FoldResult, Run, order
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report import published
-from voxaffect.report.section import Section
-from voxaffect.report.table import ABSENT, Table
+from voxaffect.report.table import ABSENT, Section, Table
 
 PAPERS = {
     name: replace(corpus(name, {"acted": 40}), title=CORPORA[name].card.title)

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from tests.report.runs import full_run, result, row
-from voxaffect.evaluation.experiment.results import FoldResult
-from voxaffect.evaluation.experiment.run import Run
-from voxaffect.evaluation.scores.reliability import reliabilities
+from voxaffect.evaluation.calibration import reliabilities
+from voxaffect.evaluation.experiment.run import FoldResult, Run
 from voxaffect.evaluation.summary import summarise_run
 from voxaffect.report.reliability import coverage, findings, measures, section
 

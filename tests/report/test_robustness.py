@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.evaluation.wild import ASKED, MANY, answers, hits, speaker_of
+from tests.evaluation.degraded import ASKED, MANY, answers, hits, speaker_of
 from tests.report.runs import NOTE, full_run, result, row
 from tests.report.test_write import Page
 from voxaffect.evaluation.robustness.robustness import Robustness

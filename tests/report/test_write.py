@@ -8,10 +8,45 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+from tests.model.events import read_events
 from tests.report.runs import NOTE, full_run, result
 from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.summary import summarise_run
-from voxaffect.report.write import curves_csv, results_csv, write_report
+from voxaffect.report.write import (
+    curves_csv,
+    results_csv,
+    terminal_markdown,
+    write_events,
+    write_report,
+)
+
+
+def test_every_training_has_a_folder_and_its_epochs(tmp_path: Path) -> None:
+    results = [r for r in full_run().results if r.protocol == "aggregated"]
+    folder = write_events(results, tmp_path)
+    names = {path.relative_to(folder).as_posix() for path in folder.glob("*/*")}
+    systems = ("dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl")
+    assert names == {f"aggregated/{system}-{seed}" for system in systems for seed in (0, 1)}
+    found = read_events(folder / "aggregated" / "dnn-stl-1")
+    assert [event[:2] for event in found["loss/train"]] == [(1, 0.5), (2, 0.25), (3, 0.125)]
+
+
+def test_names_of_speakers_lead_nowhere_else(tmp_path: Path) -> None:
+    names = ("mine/..", "mine/.", "mine/?", "a:b/c d")
+    folder = write_events([result(name, "dnn-stl", (5,) * 4) for name in names], tmp_path / "out")
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"]
+    found = {path.parent.relative_to(folder).as_posix() for path in folder.rglob("dnn-stl-0")}
+    parts = {"mine/%2E%2E", "mine/%2E", "mine/%3F", "a%3Ab/c d"}
+    assert found == {f"within/{part}" for part in parts}
+
+
+def test_a_terminal_gets_note_tables_and_findings() -> None:
+    text = terminal_markdown(summarise_run(full_run()))
+    assert text.startswith("> Simulated speech stands in")
+    for number in (1, 2, 3, 4):
+        assert f"Table {number}. " in text
+    assert "- Within each corpus, on speakers held out, svm came first" in text
+
 
 TEXTS = ["report.html", "report.md", "curves.csv", "results.csv", "report.json", "tables.tex"]
 VOID = {"meta", "br", "link", "img", "hr", "input"}

@@ -8,8 +8,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.serving.speech import learned
-from voxaffect.recognizer import Recognizer
-from voxaffect.serving.app import application
+from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.serving.server import application
 from voxaffect.serving.settings import Limits, ServingSettings
 
 Open = Callable[..., TestClient]

@@ -9,10 +9,8 @@ from contextlib import contextmanager
 
 import httpx2
 
-from voxaffect.recognizer import Recognizer
-from voxaffect.serving.address import listen_at
-from voxaffect.serving.app import application
-from voxaffect.serving.server import server_of
+from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.serving.server import application, listen_at, server_of
 from voxaffect.serving.settings import ServingSettings
 
 

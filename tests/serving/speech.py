@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from tests.simulation.voices import MAN, WOMAN, sentence
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
-from voxaffect.classifier import NetSettings
-from voxaffect.model.examples import Examples
+from voxaffect.model.data import Examples
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import LstmSettings
-from voxaffect.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import Recognizer
 from voxaffect.simulation.expressions import ACTED, ANGRY, HAPPY, NEUTRAL, SAD
 from voxaffect.simulation.voice import synthesize
+from voxaffect.systems.classifier import NetSettings
 from voxaffect.taxonomy import EMOTION, GENDER
 
 Floats = NDArray[np.float32]

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from starlette.testclient import TestClient
 
 from tests.serving.running import running
-from voxaffect.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import Recognizer
 from voxaffect.serving.settings import Limits, ServingSettings
 
 ANSWERS = {200, 413, 422}

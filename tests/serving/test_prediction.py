@@ -12,9 +12,9 @@ from starlette.testclient import TestClient
 
 from tests.serving.conftest import Open
 from tests.serving.speech import clip, wav
-from voxaffect.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import Recognizer
 from voxaffect.report.answers.answer import Answer
-from voxaffect.report.answers.json_lines import json_line
+from voxaffect.report.answers.formats import json_line
 from voxaffect.serving.settings import Limits
 
 CLIP = clip(41)

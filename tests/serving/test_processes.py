@@ -20,7 +20,7 @@ import pytest
 from tests.processes import wait_for
 from tests.serving.running import await_ready
 from tests.serving.speech import clip, wav
-from voxaffect.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import Recognizer
 
 LONG = wav(np.resize(clip(41).samples, 250 * 16_000))
 

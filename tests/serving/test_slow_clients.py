@@ -12,8 +12,8 @@ import pytest
 
 from tests.serving.running import running
 from tests.serving.speech import clip, wav
-from voxaffect.recognizer import Recognizer
-from voxaffect.serving import slow_heads
+from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.serving import server
 from voxaffect.serving.settings import Limits, ServingSettings
 
 HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
@@ -22,7 +22,7 @@ HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\
 @pytest.fixture(scope="module")
 def url(recognizer: Recognizer) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slow_heads, "HEAD_S", 0.5)
+        patch.setattr(server, "HEAD_S", 0.5)
         limits = Limits(idle_s=0.5, upload_s=1.0, burst=1000)
         with running(recognizer, ServingSettings(port=0, limits=limits)) as address:
             yield address

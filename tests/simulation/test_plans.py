@@ -4,9 +4,8 @@ from itertools import product
 
 import pytest
 
-from voxaffect.simulation.plans import PLANS
-from voxaffect.simulation.plans.plan import TreePlan
-from voxaffect.simulation.plans.urdu import URDU
+from voxaffect.simulation.plan import TreePlan
+from voxaffect.simulation.plans import PLANS, URDU
 from voxaffect.taxonomy import EMOTION, WORDS
 
 GAPS = {"aibo": {"sad"}, "enterface": {"neutral"}}

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.simulation.voices import PLAIN, sentence
-from voxaffect.simulation.phones import CONSONANTS, PAUSE, SCHWA, VOWELS
 from voxaffect.simulation.prosody import (
     CONTROL_S,
     Sentence,
@@ -20,6 +19,7 @@ from voxaffect.simulation.prosody import (
     formants,
     lay_out,
 )
+from voxaffect.simulation.speakers import CONSONANTS, PAUSE, SCHWA, VOWELS
 
 FLUENT = replace(PLAIN, pause_rate=0.0)
 

@@ -13,9 +13,8 @@ import soundfile
 from voxaffect.audio.decode import decode
 from voxaffect.corpora.loaders import CORPORA
 from voxaffect.errors import ConfigError, CorpusError
-from voxaffect.simulation.formats import write_film
+from voxaffect.simulation.plan import TreePlan, write_film
 from voxaffect.simulation.plans import PAPER, PLANS
-from voxaffect.simulation.plans.plan import TreePlan
 from voxaffect.simulation.trees import (
     NOTICE,
     STAND_IN,

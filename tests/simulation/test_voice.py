@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.signal import find_peaks, lfilter
 
 from tests.simulation.voices import MAN, PLAIN, WOMAN, autocorrelation_f0, power_spectrum, sentence
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.simulation.expressions import (
     ACTED,
     ANGRY,
@@ -18,11 +21,263 @@ from voxaffect.simulation.expressions import (
     Delivery,
     apply_effect,
 )
-from voxaffect.simulation.levels import rms
-from voxaffect.simulation.phones import VOWELS
 from voxaffect.simulation.prosody import Sentence, Syllable
-from voxaffect.simulation.speakers import Effect
-from voxaffect.simulation.voice import NEUTRAL_RMS, Synthesis, speak, synthesize, upsample
+from voxaffect.simulation.speakers import VOWELS, Effect, Friction, Phone
+from voxaffect.simulation.voice import (
+    ANECHOIC,
+    BANDWIDTHS_HZ,
+    BROADCAST,
+    LABORATORY,
+    NEUTRAL_RMS,
+    STUDIO,
+    Channel,
+    Synthesis,
+    factor,
+    friction_noise,
+    glottal_source,
+    jittered_cycles,
+    resonators,
+    rms,
+    rosenberg_pulse,
+    speak,
+    synthesize,
+    tilt,
+    upsample,
+    vocal_tract,
+    within_full_scale,
+)
+
+CHANNELS = (STUDIO, ANECHOIC, LABORATORY, BROADCAST)
+SILENCE = np.zeros(SAMPLE_RATE_HZ, np.float32)
+
+
+def speech() -> np.ndarray:
+    return speak(sentence(), PLAIN, np.random.default_rng(0)).samples
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_recordings_are_as_long_as_speech_finite_and_within_full_scale(channel: Channel) -> None:
+    recorded = channel.record(speech(), np.random.default_rng(0))
+    assert recorded.shape == speech().shape
+    assert recorded.dtype == np.float32
+    assert np.abs(recorded).max() < 0.96
+
+
+def test_a_clean_channel_changes_little() -> None:
+    clean = Channel(0.01, 80.0, 20.0, 7900.0, 0.0, 90.0)
+    spoken = speech()
+    recorded = clean.record(spoken, np.random.default_rng(0))
+    assert np.corrcoef(spoken, recorded)[0, 1] > 0.98
+
+
+def test_a_room_decays_by_sixty_decibels_in_its_time() -> None:
+    room = replace(LABORATORY, rt60_s=1.0).impulse_response(np.random.default_rng(0))[1:]
+    level_db = 10 * np.log10(np.mean(room.reshape(10, -1) ** 2, axis=1))
+    slope, _ = np.polyfit(np.arange(10) / 10, level_db, 1)
+    assert slope == pytest.approx(-60, rel=0.05)
+
+
+def test_a_room_has_its_share_of_energy() -> None:
+    direct, *room = LABORATORY.impulse_response(np.random.default_rng(0))
+    ratio_db = 10 * np.log10(direct**2 / np.sum(np.square(room)))
+    assert ratio_db == pytest.approx(LABORATORY.direct_to_reverberant_db)
+
+
+def test_noise_lies_below_neutral_speech_by_the_ratio() -> None:
+    wide = Channel(0.1, 20.0, 5.0, 7990.0, 0.0, 20.0)
+    noise = wide.record(SILENCE, np.random.default_rng(0))
+    assert 20 * np.log10(NEUTRAL_RMS / rms(noise)) == pytest.approx(20.0, abs=0.5)
+
+
+def test_the_band_ends_where_it_says_and_the_gain_is_a_level() -> None:
+    narrow = Channel(0.1, 20.0, 300.0, 3400.0, 0.0, 10.0)
+    loud = replace(narrow, gain_db=6.0206)
+    quiet, louder = (c.record(SILENCE, np.random.default_rng(0)) for c in (narrow, loud))
+    np.testing.assert_allclose(louder, 2 * quiet, rtol=1e-4)
+    frequency, power = power_spectrum(quiet)
+    inside = power[(frequency > 300) & (frequency < 3400)].sum()
+    assert inside > 0.9 * power.sum()
+
+
+def test_a_dull_microphone_takes_the_brightness() -> None:
+    wide = Channel(0.1, 20.0, 5.0, 7990.0, 0.0, 20.0)
+    bright, dull = (
+        power_spectrum(c.record(SILENCE, np.random.default_rng(0)))[1]
+        for c in (wide, replace(wide, dullness_db=9.0))
+    )
+    fall_db = 10 * np.log10(dull[2900:3100].sum() / bright[2900:3100].sum())
+    assert fall_db == pytest.approx(-9.0, abs=0.5)
+
+
+STEADY = replace(PLAIN, jitter=0.0, shimmer_db=0.0, tilt_db=0.0, breathiness_db=-60.0)
+
+
+def source(f0_hz: float = 120.0, **changes: float) -> np.ndarray:
+    voice = replace(STEADY, **changes)
+    return glottal_source(np.full(SAMPLE_RATE_HZ, f0_hz), voice, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("f0_hz", [70.0, 123.4, 250.0, 415.0])
+def test_the_source_repeats_at_f0(f0_hz: float) -> None:
+    assert autocorrelation_f0(source(f0_hz)) == pytest.approx(f0_hz, rel=2e-3)
+
+
+@pytest.mark.parametrize("open_quotient", [0.4, 0.6, 0.8])
+def test_the_glottis_is_open_for_the_open_quotient(open_quotient: float) -> None:
+    phase = np.arange(10_000) / 10_000
+    flow = rosenberg_pulse(phase, open_quotient)
+    assert (flow > 1e-9).mean() == pytest.approx(open_quotient, abs=1e-3)
+    assert flow.max() == pytest.approx(1.0)
+    assert phase[flow.argmax()] == pytest.approx(2 / 3 * open_quotient, abs=1e-3)
+    assert flow.min() >= -1e-12
+
+
+def test_jitter_is_the_mean_difference_of_successive_periods() -> None:
+    cycles = jittered_cycles(np.full(60 * SAMPLE_RATE_HZ, 100.0), 0.02, np.random.default_rng(0))
+    ends = np.interp(np.arange(1, 5900), cycles, np.arange(cycles.size))
+    periods = np.diff(ends)
+    jitter = np.abs(np.diff(periods)).mean() / periods.mean()
+    assert jitter == pytest.approx(0.02, rel=0.1)
+    assert periods.mean() == pytest.approx(SAMPLE_RATE_HZ / 100, rel=1e-3)
+
+
+def test_no_jitter_leaves_f0() -> None:
+    cycles = jittered_cycles(np.full(1600, 100.0), 0.0, np.random.default_rng(0))
+    np.testing.assert_allclose(cycles, np.arange(1, 1601) / 160)
+
+
+@pytest.mark.parametrize("tilt_db", [0.0, 3.0, 12.0])
+def test_tilt_is_exact_at_its_frequency(tilt_db: float) -> None:
+    impulse = np.zeros(SAMPLE_RATE_HZ)
+    impulse[0] = 1.0
+    response = np.abs(np.fft.rfft(tilt(impulse, tilt_db)))
+    assert response[0] == pytest.approx(1.0, rel=1e-6)
+    assert 20 * np.log10(response[3000]) == pytest.approx(-tilt_db, abs=1e-3)
+
+
+def test_a_tense_voice_is_bright() -> None:
+    def brightness(samples: np.ndarray) -> float:
+        frequency, power = power_spectrum(samples)
+        return float(power[frequency > 2000].sum() / power.sum())
+
+    assert brightness(source(tilt_db=12.0)) < brightness(source(tilt_db=3.0))
+    assert brightness(source(open_quotient=0.8)) < brightness(source(open_quotient=0.4))
+
+
+def test_breath_fills_the_gaps_between_harmonics() -> None:
+    def noise(samples: np.ndarray) -> float:
+        return float(power_spectrum(samples)[1][np.arange(60, 3000, 120)].sum())
+
+    assert noise(source(breathiness_db=-40.0)) < noise(source(breathiness_db=-10.0)) / 100
+
+
+def test_shimmer_makes_amplitudes_uneven() -> None:
+    def unevenness(samples: np.ndarray) -> float:
+        peaks = np.abs(samples[160:-160].reshape(-1, 160)).max(axis=1)  # a period is 160 samples
+        return float(np.abs(np.diff(20 * np.log10(peaks))).mean())
+
+    assert unevenness(source(100.0)) < 0.05
+    assert unevenness(source(100.0, shimmer_db=1.0)) == pytest.approx(1.0, rel=0.3)
+
+
+SOUNDS = arrays(np.float64, st.integers(1, 50), elements=st.floats(-100, 100, width=32))
+
+
+@given(SOUNDS)
+def test_nothing_exceeds_the_peak_and_nothing_is_turned_up(samples: np.ndarray) -> None:
+    quieter = within_full_scale(samples)
+    assert np.abs(quieter).max() <= 0.95 + 1e-12
+    assert (np.abs(quieter) <= np.abs(samples)).all()
+
+
+def test_sound_within_full_scale_is_left_alone() -> None:
+    samples = np.array([0.3, -0.9])
+    np.testing.assert_array_equal(within_full_scale(samples), samples)
+
+
+def test_six_decibels_double() -> None:
+    assert factor(0.0) == 1.0
+    assert factor(20.0) == pytest.approx(10.0)
+    assert factor(6.0206) == pytest.approx(2.0, rel=1e-5)
+
+
+def test_a_sine_has_the_level_of_a_sine() -> None:
+    assert rms(np.sin(np.linspace(0, 20 * np.pi, 10_001))) == pytest.approx(2**-0.5, rel=1e-3)
+
+
+HOP = 80
+N_FRAMES = 200
+ONES = np.ones(N_FRAMES)
+
+
+def impulse() -> np.ndarray:
+    samples = np.zeros(N_FRAMES * HOP)
+    samples[4000] = 1.0
+    return samples
+
+
+def steady(phone: Phone) -> np.ndarray:
+    return np.tile(phone.formants_hz, (N_FRAMES, 1)).astype(float)
+
+
+@pytest.mark.parametrize("phone", VOWELS, ids=lambda phone: phone.symbol)
+def test_the_spectrum_peaks_at_the_formants(phone: Phone) -> None:
+    rung = vocal_tract(impulse(), steady(phone), ONES, 1.0)
+    power = np.abs(np.fft.rfft(rung)) ** 2  # one bin a hertz
+    peaks, _ = find_peaks(np.log(power[:4000]))
+    for formant in phone.formants_hz:
+        assert np.abs(peaks - formant).min() <= 0.04 * formant + 10
+
+
+def test_a_steady_tract_is_the_recursive_filter() -> None:
+    rng = np.random.default_rng(0)
+    source = rng.normal(size=N_FRAMES * HOP)
+    vowel = VOWELS[3]
+    expected = source
+    higher = np.array([4500.0, 5500.0, 6500.0, 7500.0])
+    formants = np.array([*vowel.formants_hz, *higher])
+    for section in resonators(formants, np.array([*BANDWIDTHS_HZ, *(0.06 * higher)])):
+        expected = lfilter([section.sum()], section, expected)
+    rung = vocal_tract(source, steady(vowel), ONES, 1.0)
+    inside = slice(2000, -2000)
+    error = rung[inside] - expected[inside]
+    assert np.sqrt(np.mean(error**2) / np.mean(expected[inside] ** 2)) < 1e-3
+
+
+def test_moving_formants_make_no_click() -> None:
+    """A filter that jumps would spray the band above 5 kHz, where this source has nothing."""
+    glide = np.linspace(VOWELS[0].formants_hz, VOWELS[3].formants_hz, N_FRAMES)
+    tone = np.sin(2 * np.pi * 200 * np.arange(N_FRAMES * HOP) / SAMPLE_RATE_HZ)
+    frequency, power = power_spectrum(vocal_tract(tone, glide, ONES, 1.0)[2000:-2000])
+    assert power[frequency > 5000].sum() < 1e-8 * power.sum()
+
+
+def test_resonators_pass_zero_hertz_unchanged_and_have_their_width() -> None:
+    section = resonators(np.array(1000.0), np.array(100.0))
+    unit = np.zeros(SAMPLE_RATE_HZ)
+    unit[0] = 1.0
+    response = np.abs(np.fft.rfft(lfilter([section.sum()], section, unit))) ** 2
+    assert response[0] == pytest.approx(1.0)
+    assert response.argmax() == pytest.approx(1000, abs=5)
+    assert (response > response.max() / 2).sum() == pytest.approx(100, abs=3)
+
+
+def test_damping_flattens_the_peaks() -> None:
+    def peak(damping: float) -> float:
+        rung = vocal_tract(impulse(), steady(VOWELS[3]), damping * ONES, 1.0)
+        return float(np.abs(np.fft.rfft(rung)).max())
+
+    assert peak(2.0) < peak(1.0)
+
+
+def test_friction_has_its_level_place_and_onset() -> None:
+    friction = Friction(centre_hz=5000, bandwidth_hz=800, level_db=-20, onset=0.5)
+    noise = friction_noise(friction, 16_000, np.random.default_rng(0))
+    assert not noise[:8000].any()
+    assert 20 * np.log10(np.std(noise[8000:])) == pytest.approx(-20, abs=0.5)
+    frequency, power = power_spectrum(noise[8000:])
+    assert (frequency * power).sum() / power.sum() == pytest.approx(5000, rel=0.1)
+
 
 LEVEL = replace(PLAIN, f0_range_st=0.5, final_st=0.0, rate=0.5, jitter=0.002)
 VOWEL = Sentence((Syllable((VOWELS[3],)),))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -10,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import expit
-from sklearn.linear_model import RidgeClassifier
+from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from voxaffect.utterance.elm import ExtremeLearningMachine
-from voxaffect.utterance.elm_scores import UNSEEN_SCORE
+from voxaffect.errors import ArtefactError, TrainingError
+from voxaffect.utterance.elm import ExtremeLearningMachine, adapt_elm
+from voxaffect.utterance.elm_scores import UNSEEN_SCORE, ElmScores, hidden_layer
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -139,3 +143,96 @@ def test_what_cannot_be_learned_is_refused() -> None:
         ExtremeLearningMachine().fit(X, y, sample_weight=-np.ones(20))
     with pytest.raises(ValueError, match="n_hidden = 0"):
         ExtremeLearningMachine(n_hidden=0).fit(X, y)
+
+
+def fitted(classes: list[int], n: int = 200) -> tuple[ElmScores, Floats, Labels]:
+    inputs, labels = clusters(n, classes)
+    elm = ExtremeLearningMachine(30, class_weight="balanced", random_state=0)
+    return elm.fit(inputs, labels).learned(), inputs, labels
+
+
+def answers(elm: ElmScores, inputs: Floats) -> Labels:
+    found: Labels = np.argmax(elm.class_scores(inputs, 5), axis=1)
+    return found
+
+
+def test_the_change_is_the_ridge_regression_of_what_is_left() -> None:
+    elm, inputs, labels = fitted([0, 1, 2, 3])
+    swapped = (labels + 1) % 4
+    adapted = adapt_elm(elm, inputs, swapped)
+    hidden = hidden_layer(inputs, elm.mean, elm.scale, elm.hidden_weights, elm.hidden_bias)
+    left = np.where(swapped[:, None] == np.arange(4), 1.0, -1.0) - elm.outputs(inputs)
+    weights = 200 / (4 * np.bincount(swapped))[swapped]
+    oracle = Ridge(alpha=float(adapted.ridge)).fit(hidden, left, sample_weight=weights)
+    np.testing.assert_allclose(adapted.coef - elm.coef, oracle.coef_.T, atol=1e-6)
+    np.testing.assert_allclose(adapted.intercept - elm.intercept, oracle.intercept_, atol=1e-6)
+
+
+@pytest.mark.parametrize("classes", [[0, 1], [0, 1, 2, 3]], ids=["two", "four"])
+def test_it_learns_what_the_new_data_call_things_and_leaves_the_old_machine_alone(
+    classes: list[int],
+) -> None:
+    elm, inputs, labels = fitted(classes)
+    before = {field.name: getattr(elm, field.name).copy() for field in fields(elm)}
+    swapped = (labels + 1) % len(classes)
+    adapted = adapt_elm(elm, inputs, swapped)
+    assert np.mean(answers(elm, inputs) == swapped) < 0.2
+    assert np.mean(answers(adapted, inputs) == swapped) > 0.8
+    for name, array in before.items():
+        np.testing.assert_array_equal(getattr(elm, name), array)
+
+
+def test_data_that_say_nothing_new_move_next_to_nothing() -> None:
+    elm, inputs, labels = fitted([0, 1, 2, 3])
+    adapted = adapt_elm(elm, inputs, labels)
+    assert np.abs(adapted.outputs(inputs) - elm.outputs(inputs)).max() < 0.1
+    np.testing.assert_array_equal(answers(adapted, inputs), answers(elm, inputs))
+
+
+def test_a_class_that_the_data_lack_keeps_its_weights() -> None:
+    elm, inputs, labels = fitted([0, 1, 2, 3])
+    kept = labels != 3
+    adapted = adapt_elm(elm, inputs[kept], labels[kept])
+    np.testing.assert_array_equal(adapted.coef[:, 3], elm.coef[:, 3])
+    assert adapted.intercept[3] == elm.intercept[3]
+
+
+@pytest.mark.parametrize("known", [[0, 1], [0, 1, 2]], ids=["of two", "of three"])
+def test_a_class_that_the_machine_lacked_can_be_answered(known: list[int]) -> None:
+    _, inputs, labels = fitted([0, 1, 2, 3])
+    seen = np.isin(labels, known)
+    elm = ExtremeLearningMachine(30, random_state=0).fit(inputs[seen], labels[seen]).learned()
+    adapted = adapt_elm(elm, inputs, labels)
+    assert adapted.classes.tolist() == [0, 1, 2, 3]
+    assert np.mean(answers(adapted, inputs)[labels == 3] == 3) > 0.8
+
+
+def test_a_single_class_is_refused() -> None:
+    elm, inputs, _ = fitted([0, 1])
+    with pytest.raises(TrainingError, match="hold 1 emotion class; two or more"):
+        adapt_elm(elm, inputs, np.zeros(len(inputs), np.int64))
+
+
+@pytest.mark.parametrize("classes", [[0, 2], [0, 1, 3]])
+def test_arrays_carry_the_whole_classifier(classes: list[int]) -> None:
+    X, y = clusters(50, classes)
+    elm = ExtremeLearningMachine(random_state=0).fit(X, y)
+    again = ElmScores.from_arrays(elm.learned().to_arrays())
+    scores = again.class_scores(X, 4)
+    np.testing.assert_array_equal(scores, elm.learned().class_scores(X, 4))
+    np.testing.assert_array_equal(scores.argmax(axis=1), elm.predict(X))
+    assert again.ridge == elm.ridge_
+
+
+def test_damaged_arrays_are_refused() -> None:
+    X, y = clusters(50, [0, 1, 2])
+    arrays = ExtremeLearningMachine(random_state=0).fit(X, y).learned().to_arrays()
+    with pytest.raises(ArtefactError, match="lacks coef"):
+        ElmScores.from_arrays({k: v for k, v in arrays.items() if k != "coef"})
+    with pytest.raises(ArtefactError, match=r"coef has shape \(120, 2\)"):
+        ElmScores.from_arrays({**arrays, "coef": arrays["coef"][:, :2]})
+
+
+def test_scoring_loads_no_library_of_learning() -> None:
+    code = "import sys, voxaffect.utterance.elm_scores; sys.exit('sklearn' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

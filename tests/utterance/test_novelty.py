@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tests.speech import notes, takes
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import ArtefactError, TrainingError
-from voxaffect.features.descriptors.lld import LowLevelDescriptors
+from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.standardize import Standardizer
 from voxaffect.utterance.novelty import Novelty
 

@@ -24,8 +24,13 @@ import soundfile as sf
 import soxr
 from numpy.typing import NDArray
 
-from voxaffect.audio.containers import CONTAINER_SUFFIXES, Track, is_container, open_track
-from voxaffect.audio.sphere import check_sphere
+from voxaffect.audio.containers import (
+    CONTAINER_SUFFIXES,
+    Track,
+    check_sphere,
+    is_container,
+    open_track,
+)
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.errors import AudioError, RecordingLimitError
 
@@ -79,7 +84,7 @@ DEFAULT_LIMITS = DecodeLimits()
 
 
 @dataclass(frozen=True)
-class Recording:
+class AudioStream:
     """A recording, or a segment of it, while it is open.
 
     Args:
@@ -138,7 +143,7 @@ def open_recording(
     end_s: float | None = None,
     limits: DecodeLimits = DEFAULT_LIMITS,
     name: str | None = None,
-) -> Iterator[Recording]:
+) -> Iterator[AudioStream]:
     """Open a recording, or a segment of it, at its own rate; its samples are read on demand.
 
     The arguments are those of `decode`. What the header gives away is refused at once, what only
@@ -156,7 +161,7 @@ def open_recording(
             yield recording
 
 
-def read(recording: Recording) -> Waveform:
+def read(recording: AudioStream) -> Waveform:
     """All of an open recording.
 
     Raises:
@@ -166,7 +171,7 @@ def read(recording: Recording) -> Waveform:
     return Waveform(samples, recording.name)
 
 
-def at_16_khz(recording: Recording) -> Iterator[NDArray[np.float32]]:
+def at_16_khz(recording: AudioStream) -> Iterator[NDArray[np.float32]]:
     """The samples of an open recording at 16 kHz, in blocks (n,).
 
     soxr's band-limited resampling at high quality: a recording costs the memory of a block.
@@ -228,7 +233,7 @@ def _check_stream(stream: BinaryIO, limits: DecodeLimits, name: str) -> None:
 @contextmanager
 def _open_sndfile(
     stream: BinaryIO, start_s: float, end_s: float | None, limits: DecodeLimits, name: str
-) -> Iterator[Recording]:
+) -> Iterator[AudioStream]:
     """Whatever libsndfile reads; a span is sought."""
     check_sphere(stream, name)
     with _sound_file(stream, name) as file:
@@ -236,13 +241,13 @@ def _open_sndfile(
         start, stop = _span(file.frames, file.samplerate, start_s, end_s, name)
         _check_duration((stop - start) / file.samplerate, limits, name)
         blocks = _mono_blocks(file, start, stop, name)
-        yield Recording(name, file.samplerate, stop - start, _finite(blocks, name))
+        yield AudioStream(name, file.samplerate, stop - start, _finite(blocks, name))
 
 
 @contextmanager
 def _open_container(
     stream: BinaryIO, start_s: float, end_s: float | None, limits: DecodeLimits, name: str
-) -> Iterator[Recording]:
+) -> Iterator[AudioStream]:
     """Whatever PyAV reads, from its beginning: many containers tell neither length nor places."""
     _check_segment(start_s, end_s, math.inf, name)
     if end_s is not None:
@@ -250,7 +255,7 @@ def _open_container(
     with open_track(stream, name) as track:
         _check_format(track.rate_hz, track.channels, limits, name)
         blocks = _cut(track, start_s, end_s, limits, name)
-        yield Recording(name, track.rate_hz, None, _finite(blocks, name))
+        yield AudioStream(name, track.rate_hz, None, _finite(blocks, name))
 
 
 def _cut(

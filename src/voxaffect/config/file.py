@@ -14,9 +14,8 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from voxaffect.config.names import known_name
+from voxaffect.config.corpora import known_name, plain_source
 from voxaffect.config.settings import Settings
-from voxaffect.config.sources import plain_source
 from voxaffect.errors import ConfigError
 
 

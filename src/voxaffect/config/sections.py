@@ -12,16 +12,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.errors import ConfigError
-from voxaffect.evaluation.protocol.folds import Protocol
-from voxaffect.features.descriptors.lld import LowLevelDescriptors
-from voxaffect.features.descriptors.pitch_settings import PitchSettings
-from voxaffect.features.encoders.encoder import Encoder
-from voxaffect.features.encoders.kinds import Layer
+from voxaffect.evaluation.splits.folds import Protocol
 from voxaffect.features.frames import FrameExtractor
-from voxaffect.features.log_mel import LogMel
-from voxaffect.features.open_smile import OpenSmile, SetName
+from voxaffect.features.lld.extractor import LowLevelDescriptors
+from voxaffect.features.lld.pitch_settings import PitchSettings
+from voxaffect.features.opensmile import OpenSmile, SetName
+from voxaffect.features.spectra import LogMel
+from voxaffect.features.ssl import Encoder, Layer
+from voxaffect.model.losses import Kind
 from voxaffect.model.settings import TrainingSettings
-from voxaffect.model.weighting import Kind
 from voxaffect.taxonomy import TASKS
 
 

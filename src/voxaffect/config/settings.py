@@ -6,10 +6,7 @@ from collections.abc import Iterable
 
 from pydantic import Field
 
-from voxaffect.baselines.linear import LinearSvmSettings, LogisticSettings
-from voxaffect.baselines.svm import SvmSettings
-from voxaffect.classifier import ElmSettings
-from voxaffect.config.names import known_name
+from voxaffect.config.corpora import Source, known_name, reader
 from voxaffect.config.sections import (
     AudioSection,
     EvaluateSection,
@@ -17,11 +14,16 @@ from voxaffect.config.sections import (
     Strict,
     TrainingSection,
 )
-from voxaffect.config.sources import Source, reader
 from voxaffect.corpora.corpus import Corpus
 from voxaffect.errors import ConfigError
-from voxaffect.evaluation.experiment.plan import Plan
-from voxaffect.systems import SYSTEMS, Options, System
+from voxaffect.evaluation.experiment.experiment import Plan
+from voxaffect.systems.baselines.sklearn_machines import (
+    LinearSvmSettings,
+    LogisticSettings,
+    SvmSettings,
+)
+from voxaffect.systems.classifier import ElmSettings
+from voxaffect.systems.systems import SYSTEMS, Options, System
 from voxaffect.taxonomy import EMOTION, Taxonomy
 
 EXCLUDE = "exclude"

@@ -30,10 +30,10 @@ from voxaffect.corpora.audformat_rows import (
     rows_of_labels,
 )
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance
-from voxaffect.corpora.rows import Rows
 from voxaffect.corpora.table import (
     COLUMNS,
     Row,
+    Rows,
     elicitation,
     languages,
     missing_speakers,

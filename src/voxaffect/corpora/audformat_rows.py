@@ -21,6 +21,7 @@ from voxaffect.taxonomy import GENDER, NATURALNESS
 if TYPE_CHECKING:
     import pandas as pd
 
+
 HEADER = "db.yaml"
 EMOTION = "emotion"
 FILES = "files"

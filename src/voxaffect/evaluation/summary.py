@@ -6,16 +6,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from voxaffect.evaluation.calibration import Reliability, reliabilities
+from voxaffect.evaluation.card import Exposure, exposures
+from voxaffect.evaluation.class_gains import ClassGains, class_gains
+from voxaffect.evaluation.comparisons import Comparison, compare_all, compare_by_other_units
 from voxaffect.evaluation.experiment.run import PROTOCOLS, CorpusSummary, Run
-from voxaffect.evaluation.groups.scores import GroupScores, group_scores
-from voxaffect.evaluation.scores.amounts import Amounts, by_amount
-from voxaffect.evaluation.scores.bootstrap import Interval, intervals
-from voxaffect.evaluation.scores.class_gains import ClassGains, class_gains
-from voxaffect.evaluation.scores.comparisons import Comparison, compare_all, compare_by_other_units
-from voxaffect.evaluation.scores.exposure import Exposure, exposures
-from voxaffect.evaluation.scores.reliability import Reliability, reliabilities
-from voxaffect.evaluation.scores.tables import ScoreTable, score_table
-from voxaffect.evaluation.scores.tallies import known_speakers, stated_speakers, tallies
+from voxaffect.evaluation.fairness.speakers import GroupScores, group_scores
+from voxaffect.evaluation.intervals import (
+    Interval,
+    intervals,
+    known_speakers,
+    stated_speakers,
+    tallies,
+)
+from voxaffect.evaluation.learning_curve import Amounts, by_amount
+from voxaffect.evaluation.results import ScoreTable, score_table
 from voxaffect.taxonomy import NATURALNESS
 
 

@@ -8,15 +8,148 @@ Letters: T frames, F features, H hidden, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.export.graph import Op, Value, length, numbers, part, table
+from voxaffect.audio.waveform import GREATEST, SILENCE_RMS, TARGET_RMS
+from voxaffect.export.graph import DOUBLE, FLOAT, Op, Value, length, numbers, part, table
 from voxaffect.features.standardize import Standardizer
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.trunks import DnnSettings, LstmSettings
+from voxaffect.utterance.elm_scores import UNSEEN_SCORE, ElmScores
+from voxaffect.utterance.novelty import LEAST_SPREAD, Novelty
+
+# From posteriors to one decision in the graph: functionals, extreme learning machine, temperature.
+#
+# Letters: T frames, C classes, L hidden units, K classes seen in training.
+
+
+def functionals(op: Op, posteriors: Value, threshold: float) -> Value:
+    """Maximum, minimum, mean and share above the threshold of each class, float32 (4 C,)."""
+    above = op.Greater(posteriors, threshold)
+    by_class = op.Concat(
+        op.ReduceMax(posteriors, [0], keepdims=1),
+        op.ReduceMin(posteriors, [0], keepdims=1),
+        mean(op, posteriors),
+        mean(op, op.Cast(above, to=FLOAT)),
+        axis=0,
+    )
+    return op.Reshape(op.Transpose(by_class, perm=[1, 0]), [-1])
+
+
+def mean(op: Op, by_frame: Value) -> Value:
+    """Mean over the frames, float32 (1, C), added up in float64."""
+    return op.Cast(op.ReduceMean(op.Cast(by_frame, to=DOUBLE), [0], keepdims=1), to=FLOAT)
+
+
+def decide(
+    op: Op,
+    posteriors: Sequence[Value],
+    elm: ElmScores,
+    n_classes: int,
+    *,
+    threshold: float,
+    temperature: float,
+) -> Value:
+    """Calibrated probabilities.
+
+    Args:
+        op: the builder.
+        posteriors: float32 (T, C) of each task that the utterance level sees.
+        elm: what makes scores of their functionals.
+        n_classes: classes of the answer.
+        threshold: of the functionals.
+        temperature: of the calibration.
+
+    Returns:
+        float32 (n_classes,).
+    """
+    with part(op, "decision"):
+        high_level = [_named(op, n, p, threshold) for n, p in enumerate(posteriors)]
+        scores = _scores(op, op.Concat(*high_level, axis=0), elm, n_classes)
+        return op.Cast(op.Softmax(op.Div(scores, temperature), axis=0), to=FLOAT)
+
+
+def _named(op: Op, number: int, posteriors: Value, threshold: float) -> Value:
+    with part(op, f"functionals_{number}"):
+        return functionals(op, posteriors, threshold)
+
+
+def _scores(op: Op, high_level: Value, elm: ElmScores, n_classes: int) -> Value:
+    """Scores of the classes, float64 (n_classes,)."""
+    arrays = elm.to_arrays()
+    coef, intercept = _all_classes(arrays, n_classes)
+    x = op.Sub(op.Cast(high_level, to=DOUBLE), table(op, arrays["mean"], "mean"))
+    x = op.Div(x, table(op, arrays["scale"], "scale"))
+    hidden = op.MatMul(x, table(op, arrays["hidden_weights"], "hidden_weights"))
+    hidden = op.Sigmoid(op.Add(hidden, table(op, arrays["hidden_bias"], "hidden_bias")))
+    return op.Add(op.MatMul(hidden, table(op, coef, "coef")), table(op, intercept, "intercept"))
+
+
+def _all_classes(
+    arrays: Mapping[str, NDArray[Any]], n_classes: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Output weights (L, n_classes) and biases: two classes are opposite, one unseen constant."""
+    seen, learned = arrays["classes"].astype(int), (arrays["coef"], arrays["intercept"])
+    coef, intercept = (
+        np.concatenate([-part, part], axis=-1) if len(seen) == 2 else part for part in learned
+    )
+    whole = np.zeros((len(coef), n_classes)), np.full(n_classes, UNSEEN_SCORE)
+    whole[0][:, seen], whole[1][seen] = coef, intercept
+    return whole
+
+
+def levelled(op: Op, samples: Value, shortest: int) -> tuple[Value, Value]:
+    """Samples at the level of all others, as `Waveform.normalised` gives them.
+
+    A graph cannot refuse, so it tells whether Python would: `Waveform` and the extractor do so with
+    what is shorter than a frame, silent, not finite or far beyond full scale.
+
+    Args:
+        op: the builder.
+        samples: float32 (n_samples,), full scale is 1.
+        shortest: samples of a frame; fewer are padded to as many, so that there is one.
+
+    Returns:
+        float32 (max(n_samples, shortest),), and whether they can be analysed, bool (); those that
+        cannot are zeros.
+    """
+    with part(op, "level"):
+        n_samples = length(op, samples)
+        missing = op.Max(op.Sub(shortest, n_samples), 0)
+        samples = op.Pad(samples, op.Concat([0], op.Reshape(missing, [1]), axis=0))
+        precise = op.Cast(samples, to=DOUBLE)
+        power = op.ReduceSum(op.Mul(precise, precise), [0], keepdims=0)
+        rms = op.Sqrt(op.Div(power, op.Cast(n_samples, to=DOUBLE)))
+        highest = op.ReduceMax(op.Abs(samples), [0], keepdims=0)
+        usable = op.And(
+            op.And(op.GreaterOrEqual(n_samples, shortest), op.GreaterOrEqual(rms, SILENCE_RMS)),
+            op.LessOrEqual(highest, GREATEST),
+        )
+        gain = op.Cast(op.Div(TARGET_RMS, rms), to=FLOAT)
+        return op.Where(usable, op.Mul(samples, gain), 0.0), usable
+
+
+def novelty(op: Op, standardised: Value, of: Novelty) -> Value:
+    """Novelty of an utterance by its standardised frames (T, F): float32 (), above 1 unfamiliar."""
+    with part(op, "novelty"):
+        offset = op.Sub(_summary(op, standardised), table(op, of.mean.astype(np.float64), "mean"))
+        whitening = table(op, of.whitening.astype(np.float64), "whitening")
+        return op.Cast(op.ReduceL2(op.MatMul(offset, whitening), keepdims=0), to=FLOAT)
+
+
+def _summary(op: Op, standardised: Value) -> Value:
+    """Mean and log standard deviation of each column, float64 (2 F,)."""
+    frames = op.Cast(standardised, to=DOUBLE)
+    mean = op.ReduceMean(frames, [0], keepdims=1)
+    offset = op.Sub(frames, mean)
+    spread = op.Sqrt(op.ReduceMean(op.Mul(offset, offset), [0], keepdims=0))
+    logarithm = op.Log(op.Max(spread, LEAST_SPREAD))
+    return op.Concat(op.Squeeze(mean, [0]), logarithm, axis=0)
+
 
 Weights = Mapping[str, NDArray[np.float32]]
 """Parameters of one net by their names, without the axis of nets."""

@@ -17,11 +17,18 @@ from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.audio.quality import caveats
 from voxaffect.audio.waveform import Waveform, gain
 from voxaffect.errors import ArtefactError, ExportError
-from voxaffect.export.names import NOVELTY, PROBABILITIES, SAMPLES, TIMELINE
-from voxaffect.export.side_car import LONGEST_S, REMEDY, SideCar, read_pair
-from voxaffect.features.lengths import refuse_short
-from voxaffect.prediction import Prediction, named, unfamiliar
-from voxaffect.recording import Recording, waveform_of
+from voxaffect.export.side_car import (
+    LONGEST_S,
+    NOVELTY,
+    PROBABILITIES,
+    REMEDY,
+    SAMPLES,
+    TIMELINE,
+    SideCar,
+    read_pair,
+)
+from voxaffect.features.frames import refuse_short
+from voxaffect.recognizer.prediction import Prediction, Recording, named, unfamiliar, waveform_of
 from voxaffect.taxonomy import EMOTION
 
 

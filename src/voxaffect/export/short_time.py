@@ -6,11 +6,136 @@ import math
 
 import numpy as np
 
-from voxaffect.export.framing import frames
-from voxaffect.export.graph import END, FLOAT, INT64, Op, Value, numbers, part, rows, table
-from voxaffect.export.spectra import power_spectrum, waves
-from voxaffect.features.descriptors.short_time import LOG_FLOOR, PRE_EMPHASIS, ShortTime
+from voxaffect.export.graph import (
+    DOUBLE,
+    END,
+    FLOAT,
+    INT64,
+    Op,
+    Value,
+    columns,
+    length,
+    numbers,
+    part,
+    rows,
+    table,
+)
 from voxaffect.features.frames import FrameGrid
+from voxaffect.features.lld.short_time import LOG_FLOOR, PRE_EMPHASIS, ShortTime
+
+
+def over_time(op: Op, values: Value) -> Value:
+    """Means over three frames and slopes over five of these; the last column is F0.
+
+    Args:
+        op: the builder.
+        values: float32 (T, F); the last column is voiced where it is above 0, and its neighbours
+            are only frames as voiced as itself.
+
+    Returns:
+        float32 (T, 2 F): means, then slopes.
+    """
+    with part(op, "over_time"):
+        others, f0 = columns(op, values, 0, -1), columns(op, values, -1, END)
+        voiced = op.Greater(op.Squeeze(f0, [1]), 0.0)
+        alike = op.Or(voiced, op.Not(voiced))
+        parts = [_of_one_kind(op, others, alike), _of_one_kind(op, f0, voiced)]
+        means, slopes = zip(*parts, strict=True)
+        return op.Concat(*means, *slopes, axis=1)
+
+
+def _of_one_kind(op: Op, values: Value, kind: Value) -> tuple[Value, Value]:
+    """Means and slopes of columns, where neighbours are only frames of one kind."""
+    before, after = _neighbours(op, kind)
+    near = op.Add(op.Add(values, op.Gather(values, before)), op.Gather(values, after))
+    smooth = op.Div(near, 3.0)
+    slope = op.Add(
+        _difference(op, smooth, before, after),
+        op.Mul(_difference(op, smooth, op.Gather(before, before), op.Gather(after, after)), 2.0),
+    )
+    return smooth, op.Cast(op.Div(slope, 10.0), to=FLOAT)
+
+
+def _difference(op: Op, smooth: Value, before: Value, after: Value) -> Value:
+    """Values of some frames less those of others, to float32, then more precise."""
+    return op.Cast(op.Sub(op.Gather(smooth, after), op.Gather(smooth, before)), to=DOUBLE)
+
+
+def _neighbours(op: Op, kind: Value) -> tuple[Value, Value]:
+    """Frames before and after each, itself where they lie beyond an end or are of another kind.
+
+    Args:
+        op: the builder.
+        kind: bool (T,).
+
+    Returns:
+        int64 (T,) each.
+    """
+    frame = numbers(op, length(op, kind))
+    changes = op.Cast(op.Xor(rows(op, kind, 1, END), rows(op, kind, 0, -1)), to=INT64)
+    same = op.Sub(1, changes)
+    before = op.Sub(frame, op.Pad(same, [1, 0]))
+    return before, op.Add(frame, op.Pad(same, [0, 1]))
+
+
+def count_frames(op: Op, samples: Value, grid: FrameGrid) -> Value:
+    """Frames that lie whole inside the samples, int64 (); there is at least one."""
+    beyond = op.Sub(length(op, samples), grid.window_samples)
+    return op.Add(op.Div(beyond, grid.hop_samples), 1)
+
+
+def frames(op: Op, samples: Value, n_frames: Value, size: int, hop: int) -> Value:
+    """Frames that begin every `hop` samples.
+
+    Samples are gathered by the longest pieces that all frames are made of, 80 at a time where a
+    frame takes 400 and a hop 160: copying one by one takes many times as long.
+
+    Args:
+        op: the builder.
+        samples: float32 (n_samples,), (T - 1) hop + size of them or more.
+        n_frames: T, int64 ().
+        size: samples a frame.
+        hop: samples between two frames.
+
+    Returns:
+        float32 (T, size).
+    """
+    piece = math.gcd(size, hop)
+    n_used = op.Add(op.Mul(op.Sub(n_frames, 1), hop), size)
+    pieces = op.Reshape(rows(op, samples, 0, n_used), [-1, piece])
+    first = op.Mul(op.Unsqueeze(numbers(op, n_frames), [1]), hop // piece)
+    within = table(op, np.arange(size // piece), f"pieces_of_{size}")
+    return op.Reshape(op.Gather(pieces, op.Add(first, within)), [-1, size])
+
+
+# Power spectra in the graph, by a matrix product.
+#
+# ONNX has a Fourier transform, but for frames so short a product by cosines and sines takes a fifth
+# of its time, and runs wherever products run.
+
+
+def waves(op: Op, size: int, n_points: int) -> Value:
+    """Cosines, then sines, of the n / 2 + 1 frequencies of n points, float32 (size, n + 2)."""
+    turns = np.outer(np.arange(size), np.arange(n_points // 2 + 1)) % n_points  # exact
+    phase = 2 * np.pi / n_points * turns
+    both = np.concatenate([np.cos(phase), np.sin(phase)], axis=1)
+    return table(op, both.astype(np.float32), "waves")
+
+
+def power_spectrum(op: Op, frames: Value, waves: Value) -> Value:
+    """Squared magnitudes of the Fourier transform.
+
+    Args:
+        op: the builder.
+        frames: float32 (..., size).
+        waves: of as many samples, and of the transform's n points.
+
+    Returns:
+        float32 (..., n / 2 + 1).
+    """
+    products = op.MatMul(frames, waves)
+    real, imaginary = op.Split(op.Mul(products, products), axis=-1, num_outputs=2, _outputs=2)
+    return op.Add(real, imaginary)
 
 
 def short_time(op: Op, samples: Value, n_frames: Value, grid: FrameGrid) -> Value:

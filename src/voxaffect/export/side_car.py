@@ -16,9 +16,36 @@ from typing import Any
 import voxaffect
 from voxaffect.audio.waveform import GREATEST, SAMPLE_RATE_HZ, SILENCE_RMS
 from voxaffect.errors import ArtefactError, FeatureError
-from voxaffect.export.names import SAMPLES, output_shapes
 from voxaffect.features.frames import FrameGrid
 from voxaffect.files import sealed
+from voxaffect.taxonomy import EMOTION
+
+SAMPLES = "samples"
+"""Input: float32 (n_samples,), 16 kHz mono as decoded, full scale 1."""
+
+PROBABILITIES = "probabilities"
+"""Output: float32 (C,), of the emotion classes."""
+
+TIMELINE = "timeline"
+"""Output: float32 (T, C), posterior of each emotion class in each frame."""
+
+NOVELTY = "novelty"
+"""Output: float32 (), distance from the training corpora, above 1 unfamiliar."""
+
+
+def output_shapes(n_classes: Mapping[str, int]) -> dict[str, tuple[int | str, ...]]:
+    """Shape of each output, of task -> number of classes; "n_frames" is what only a call tells."""
+    subtasks: dict[str, tuple[int | str, ...]] = {
+        task: (n,) for task, n in n_classes.items() if task != EMOTION.name
+    }
+    n_emotions = n_classes[EMOTION.name]
+    return {
+        PROBABILITIES: (n_emotions,),
+        TIMELINE: ("n_frames", n_emotions),
+        NOVELTY: (),
+        **subtasks,
+    }
+
 
 FORMAT = 1
 
@@ -103,7 +130,7 @@ def read_pair(onnx: Path) -> tuple[SideCar, bytes]:
     stated = _stated(path)
     if hashlib.sha256(content).hexdigest() != stated["onnx_sha256"]:
         raise ArtefactError(f"{onnx}: is not the file that {path.name} describes; {REMEDY}")
-    return _side_car(path, stated), content
+    return _parse_side_car(path, stated), content
 
 
 def _read(path: Path) -> bytes:
@@ -135,7 +162,7 @@ def _stated(path: Path) -> dict[str, Any]:
     return stated
 
 
-def _side_car(path: Path, stated: Mapping[str, Any]) -> SideCar:
+def _parse_side_car(path: Path, stated: Mapping[str, Any]) -> SideCar:
     try:
         return SideCar(
             classes={task: tuple(names) for task, names in stated["classes"].items()},

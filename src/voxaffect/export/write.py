@@ -2,16 +2,127 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 
-from voxaffect.artefact import plain
+import numpy as np
+import torch
+
 from voxaffect.audio.waveform import TARGET_RMS
-from voxaffect.errors import ArtefactError, TrainingError
-from voxaffect.export.chain import graph_of
-from voxaffect.export.side_car import SideCar, side_car_path
+from voxaffect.errors import ArtefactError, ExportError, TrainingError
+from voxaffect.export.graph import Input, Op, Value, build, part, table
+from voxaffect.export.net import decide, levelled, mean, novelty, posteriors, standardised
+from voxaffect.export.pitch import log_f0, pitch
+from voxaffect.export.short_time import (
+    count_frames,
+    frames,
+    over_time,
+    power_spectrum,
+    short_time,
+    waves,
+)
+from voxaffect.export.side_car import (
+    NOVELTY,
+    PROBABILITIES,
+    SAMPLES,
+    TIMELINE,
+    SideCar,
+    output_shapes,
+    side_car_path,
+)
+from voxaffect.features.frames import FrameExtractor
+from voxaffect.features.lld.extractor import LowLevelDescriptors
+from voxaffect.features.spectra import POWER_FLOOR, LogMel, mel_triangles, transform_size
 from voxaffect.files import write_atomically, write_text
-from voxaffect.recognizer import Recognizer
-from voxaffect.taxonomy import TASKS
+from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.recognizer.serialization import plain
+from voxaffect.taxonomy import EMOTION, TASKS
+
+
+def features(op: Op, samples: Value, extractor: FrameExtractor) -> Value:
+    """What an extractor makes of levelled samples, one frame of them or more: float32 (T, F).
+
+    Raises:
+        ExportError: the extractor is none that ONNX can repeat.
+    """
+    if isinstance(extractor, LowLevelDescriptors):
+        return _low_level(op, samples, extractor)
+    if isinstance(extractor, LogMel):
+        return _log_mel(op, samples, extractor)
+    kind = extractor.settings().get("extractor", type(extractor).__name__)
+    raise ExportError(
+        f"frame features of the kind {kind!r} cannot become ONNX; export a recogniser trained on "
+        "the low-level descriptors or on log-mel spectra"
+    )
+
+
+def _low_level(op: Op, samples: Value, extractor: LowLevelDescriptors) -> Value:
+    n_frames = count_frames(op, samples, extractor.grid)
+    by_itself = short_time(op, samples, n_frames, extractor.grid)
+    probability, f0_hz = pitch(op, samples, n_frames, extractor.grid, extractor.pitch)
+    f0 = log_f0(op, f0_hz) if extractor.log_f0 else f0_hz
+    return over_time(op, op.Concat(by_itself, probability, f0, axis=1))
+
+
+def _log_mel(op: Op, samples: Value, extractor: LogMel) -> Value:
+    size = extractor.grid.window_samples
+    n_frames = count_frames(op, samples, extractor.grid)
+    with part(op, "log_mel"):
+        one_by_one = frames(op, samples, n_frames, size, extractor.grid.hop_samples)
+        windowed = op.Mul(one_by_one, table(op, torch.hann_window(size).numpy(), "window"))
+        power = power_spectrum(op, windowed, waves(op, size, transform_size(size)))
+        triangles = mel_triangles(
+            transform_size(size), extractor.n_mels, extractor.low_hz, extractor.high_hz
+        )
+        bands = op.MatMul(power, table(op, triangles.astype(np.float32), "bands"))
+        return op.Log(op.Max(bands, POWER_FLOOR))
+
+
+def graph_of(recognizer: Recognizer) -> bytes:
+    """The bytes of an ONNX file that answers as a trained recogniser does.
+
+    It takes `samples`, float32 (n_samples,), 16 kHz mono as decoded, and gives `probabilities`
+    (C,) of the emotion classes, `timeline` (T, C), posteriors of each frame, `novelty` (), and of
+    every subtask, called by its name, the mean posteriors of its classes: all float32. What Python
+    refuses is answered by NaN.
+
+    Raises:
+        ExportError: the recogniser's features cannot become ONNX, or onnxscript is missing.
+    """
+
+    def stages(op: Op, samples: Value) -> Mapping[str, Value]:
+        level, usable = levelled(op, samples, recognizer.extractor.grid.window_samples)
+        answers = _answers(op, features(op, level, recognizer.extractor), recognizer)
+        return {name: op.Where(usable, value, math.nan) for name, value in answers.items()}
+
+    shapes = output_shapes(
+        {task: TASKS[task].n_classes for task in recognizer.settings.task_weights}
+    )
+    return build(stages, [Input(SAMPLES, np.float32, ["n_samples"])], shapes)
+
+
+def _answers(op: Op, frames: Value, recognizer: Recognizer) -> dict[str, Value]:
+    """All outputs by name, of frames float32 (T, F)."""
+    classifier, elm = recognizer.classifier, recognizer.settings.elm
+    x = standardised(op, frames, classifier.standardizer_)
+    by_task = posteriors(op, x, classifier.net_)
+    probabilities = decide(
+        op,
+        list(by_task.values()) if elm.subtasks else [by_task[EMOTION.name]],
+        classifier.elm_,
+        EMOTION.n_classes,
+        threshold=elm.threshold,
+        temperature=classifier.calibration_.temperature,
+    )
+    timeline = by_task.pop(EMOTION.name)
+    subtasks = {task: op.Squeeze(mean(op, values), [0]) for task, values in by_task.items()}
+    return {
+        PROBABILITIES: probabilities,
+        TIMELINE: timeline,
+        NOVELTY: novelty(op, x, recognizer.novelty_),
+        **subtasks,
+    }
 
 
 def export(recognizer: Recognizer, out: Path) -> None:

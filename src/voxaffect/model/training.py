@@ -6,27 +6,195 @@ order, dropout, number of epochs and end. A net comes out as if it had been trai
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from itertools import zip_longest
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice, zip_longest
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
+from torch.nn.parallel import DistributedDataParallel
 
 from voxaffect.errors import TrainingError
-from voxaffect.model import distributed
-from voxaffect.model.adam import Group, StackAdam
-from voxaffect.model.bank import FrameBank
-from voxaffect.model.batches import NOTHING, Batch, Pick, cut
-from voxaffect.model.dropout import Dropout
-from voxaffect.model.inference import evaluate
-from voxaffect.model.learner import Learner, Lesson, Trained
-from voxaffect.model.losses import task_losses
-from voxaffect.model.multitask import MultiTaskNet
-from voxaffect.model.settings import Epoch, TrainingSettings
-from voxaffect.model.weighting import TaskWeighting, weighting
+from voxaffect.model.data import (
+    NOTHING,
+    Batch,
+    FrameBank,
+    Parts,
+    Pick,
+    cut,
+    frame_picks,
+    sequence_picks,
+)
+from voxaffect.model.losses import TaskWeighting, balanced_weights, task_losses, weighting
+from voxaffect.model.multitask import MultiTaskNet, evaluate
+from voxaffect.model.optim import Dropout, Group, StackAdam, Stream, generator
+from voxaffect.model.settings import Course, Epoch, History, TrainingSettings
 from voxaffect.taxonomy import EMOTION, TASKS
+
+
+@contextmanager
+def process_group(device: str) -> Iterator[None]:
+    """Join the other processes while it lasts, if `torchrun` has started several.
+
+    Args:
+        device: where the net is trained; decides how gradients travel.
+    """
+    if not distributed.is_torchelastic_launched():
+        yield
+        return
+    is_cuda = torch.device(device).type == "cuda"
+    if is_cuda:
+        torch.cuda.set_device(distributed.get_node_local_rank())
+    distributed.init_process_group("nccl" if is_cuda else "gloo")
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
+def place() -> tuple[int, int]:
+    """This process's rank, and how many there are."""
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return 0, 1
+
+
+@contextmanager
+def first_goes_first() -> Iterator[None]:
+    """The first process does what follows; the others when it is done, and find its work there."""
+    rank, world = place()
+    if world > 1 and rank > 0:
+        distributed.barrier()
+    yield
+    if world > 1 and rank == 0:
+        distributed.barrier()
+
+
+def summed(value: Tensor) -> Tensor:
+    """Sum over all processes, without a gradient."""
+    if place()[1] > 1:
+        distributed.all_reduce(value)
+    return value
+
+
+def shared(net: MultiTaskNet) -> MultiTaskNet | DistributedDataParallel:
+    """The net, whose gradients become the mean over all processes if there are several."""
+    return DistributedDataParallel(net) if place()[1] > 1 else net
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What one net learns from.
+
+    Args:
+        net: with fresh weights; it stays as it is.
+        train: frames to learn from.
+        dev: frames that choose the epoch.
+        task_weights: task -> weight in the loss.
+        seed: of data order, crops and dropout.
+    """
+
+    net: MultiTaskNet
+    train: Parts
+    dev: Parts
+    task_weights: Mapping[str, float]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A net with the weights of its best epoch, and how it came to them."""
+
+    net: MultiTaskNet
+    history: History
+
+
+class Learner:
+    """A net at its lesson, from the first epoch to the last.
+
+    Args:
+        number: its place among those that began together.
+        lesson: what it learns from.
+        settings: how it is trained.
+
+    Attributes:
+        noise: source of its dropout.
+        class_weights: float32 (C,), the weight of a frame of each emotion.
+    """
+
+    def __init__(self, number: int, lesson: Lesson, settings: TrainingSettings) -> None:
+        self.number, self.lesson, self.settings = number, lesson, settings
+        self.noise = generator(lesson.seed, Stream.DROPOUT, settings.device)
+        self.class_weights = _class_weights(lesson.train, settings)
+        self._order = generator(lesson.seed, Stream.ORDER)
+        self._course = Course(settings.max_epochs, settings.patience)
+        self._best_net: MultiTaskNet | None = None
+        self._failure: TrainingError | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has failed, or has no epoch or no patience left."""
+        return self._failure is not None or not self._course.left_at_least
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs that have ended."""
+        return len(self._course.epochs)
+
+    def batches(self) -> Iterator[tuple[FrameBank, Pick]]:
+        """One epoch: frames with context, or whole sequences."""
+        limit = self.settings.batches_per_epoch
+        picks = (
+            (bank, pick)
+            for bank in self.lesson.train.shuffled(self._order)
+            for pick in self._picks(bank)
+        )
+        return islice(picks, limit)
+
+    def end_epoch(self, epoch: Epoch, stack: MultiTaskNet, row: int) -> None:
+        """Remember an epoch, and the weights where it is the best so far.
+
+        Args:
+            epoch: what it came to.
+            stack: the nets that train together.
+            row: which of them this is.
+        """
+        if not math.isfinite(epoch.train_loss + epoch.dev_loss):
+            self._failure = TrainingError(
+                f"the training loss became {epoch.train_loss} and the dev loss {epoch.dev_loss}; "
+                f"lower learning_rate (it is {self.settings.learning_rate})"
+            )
+            return
+        self._course.add(epoch)
+        if self._course.best == epoch.number:
+            self._best_net = stack.single(row, self.lesson.net.heads)
+
+    def outcome(self) -> Trained | TrainingError:
+        """The best net, or why there is none."""
+        if self._failure is not None:
+            return self._failure
+        assert self._best_net is not None  # noqa: S101 the first epoch beats minus infinity
+        return Trained(self._best_net, History(tuple(self._course.epochs), self._course.best))
+
+    def _picks(self, bank: FrameBank) -> Iterator[Pick]:
+        settings = self.settings
+        if self.lesson.net.trunk.time_first:
+            return sequence_picks(
+                bank, settings.batch_size, settings.crop_frames, self._order, self.n_epochs
+            )
+        return frame_picks(bank, settings.batch_size, settings.batches_per_epoch, self._order)
+
+
+def _class_weights(train: Parts, settings: TrainingSettings) -> Tensor:
+    if settings.class_weight is None:
+        return torch.ones(EMOTION.n_classes)
+    target = torch.from_numpy(train.examples.targets[EMOTION.name])
+    lengths = torch.tensor([len(frames) for frames in train.examples.frames])
+    return balanced_weights(target, lengths, EMOTION.n_classes)
+
 
 OnEpoch = Callable[[int, Epoch], None]
 """Told of a lesson's number and of its epoch."""
@@ -82,7 +250,7 @@ class _Stack:
         self.learners, self.net, self.weights, self.settings = learners, net, weights, settings
         groups = _groups(net, weights, settings)
         self.adam = StackAdam(groups) if before is None else before[0].narrowed(groups, before[1])
-        self.model = distributed.shared(net)
+        self.model = shared(net)
         self.noise = [learner.noise for learner in learners]
         self.tasks = [learner.lesson.net.heads for learner in learners]
         class_weights = torch.stack([learner.class_weights for learner in learners])
@@ -138,7 +306,7 @@ class _Stack:
             total += self._step(banks, picks, is_active)
             n_batches += torch.tensor(is_active)
             n_frames += sum(int(pick.n_frames.sum()) for pick in picks)
-        means: list[float] = (distributed.summed(total).cpu() / n_batches).tolist()
+        means: list[float] = (summed(total).cpu() / n_batches).tolist()
         return means, n_frames
 
     def _picks(self) -> Iterator[tuple[list[FrameBank], list[Pick]]]:
@@ -154,7 +322,7 @@ class _Stack:
         self, banks: Sequence[FrameBank], picks: Sequence[Pick], is_active: Sequence[bool]
     ) -> Tensor:
         """Learn from one batch; losses (S,), left on the device so that nothing waits for them."""
-        rank, world = distributed.place()
+        rank, world = place()
         own = picks if world == 1 else [pick.share(rank, world) for pick in picks]
         trunk = self.net.trunk
         batch = cut(banks, own, context=trunk.context, time_first=trunk.time_first)
@@ -172,8 +340,8 @@ class _Stack:
         kind = batch.lengths.device.type
         with torch.autocast(kind, torch.bfloat16, enabled=self.settings.autocast):
             logits = self.model(batch.x, batch.lengths, dropout)
-        summed = None if world == 1 else distributed.summed
-        return task_losses(logits, batch.targets, batch.lengths, self.class_weights, summed)
+        total = None if world == 1 else summed
+        return task_losses(logits, batch.targets, batch.lengths, self.class_weights, total)
 
 
 def _groups(net: MultiTaskNet, weights: TaskWeighting, settings: TrainingSettings) -> list[Group]:
@@ -190,7 +358,7 @@ def _refuse_impossible(settings: TrainingSettings) -> None:
             "autocast = true: this processor has no bfloat16 arithmetic; set it to false or train "
             "on another device"
         )
-    if settings.task_weighting != "fixed" and distributed.place()[1] > 1:
+    if settings.task_weighting != "fixed" and place()[1] > 1:
         raise TrainingError(
             f'task_weighting = "{settings.task_weighting}" is learned by one process; set it to '
             '"fixed" or start one'

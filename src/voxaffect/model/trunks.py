@@ -13,8 +13,8 @@ from typing import cast
 import torch
 from torch import Generator, Tensor, nn
 
-from voxaffect.model.dropout import Dropout
-from voxaffect.model.recurrence import LstmWeights, lstm
+from voxaffect.model.lstm import LstmWeights, lstm
+from voxaffect.model.optim import Dropout
 
 
 @dataclass(frozen=True)

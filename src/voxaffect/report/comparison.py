@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from voxaffect.evaluation.scores.comparisons import Comparison
-from voxaffect.evaluation.two_runs.compare import Answered, RunsCompared
-from voxaffect.report.paired import COMPARED, NO_INTERVAL, compared, interval_of, notes, verdict
+from voxaffect.evaluation.compare_runs import Answered, RunsCompared
+from voxaffect.evaluation.comparisons import Comparison
+from voxaffect.report.findings import WHERE, gained
+from voxaffect.report.result_tables import (
+    COMPARED,
+    NO_INTERVAL,
+    compared,
+    interval_of,
+    notes,
+    verdict,
+)
 from voxaffect.report.table import (
     Cell,
     Table,
@@ -19,7 +27,6 @@ from voxaffect.report.table import (
     plural,
     signed,
 )
-from voxaffect.report.words import WHERE, gained
 
 SHOWN = 6
 """Names that a sentence lists before it counts the rest."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from voxaffect.evaluation.experiment.run import PROTOCOLS
-from voxaffect.evaluation.groups.groups import (
+from voxaffect.evaluation.fairness.groups import (
     MIN_CLASSES,
     MIN_UTTERANCES,
     N_DRAWS,
@@ -18,13 +18,11 @@ from voxaffect.evaluation.groups.groups import (
     Grouping,
     Interval,
 )
-from voxaffect.evaluation.groups.scores import GroupScores
-from voxaffect.evaluation.groups.speakers import SpeakerSpread
+from voxaffect.evaluation.fairness.speakers import GroupScores, SpeakerSpread
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.figures.style import Picture
-from voxaffect.report.section import Section
-from voxaffect.report.table import ABSENT, Cell, Table, count, decimal, plural, signed
-from voxaffect.report.words import WHERE
+from voxaffect.report.findings import WHERE
+from voxaffect.report.table import ABSENT, Cell, Section, Table, count, decimal, plural, signed
 from voxaffect.taxonomy import EMOTION
 
 KEY = "groups"

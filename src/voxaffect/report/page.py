@@ -3,20 +3,146 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from html import escape as escape_html
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from voxaffect import __version__
-from voxaffect.evaluation.experiment.run import Run
-from voxaffect.evaluation.scores.card import protocol_card
-from voxaffect.report.downloads import Download
+from voxaffect.evaluation.card import protocol_card
+from voxaffect.evaluation.experiment.run import PROTOCOLS, Run
+from voxaffect.evaluation.results import ScoreTable
+from voxaffect.evaluation.summary import Summary
+from voxaffect.report import (
+    groups,
+    leakage,
+    learning_curve,
+    published,
+    reliability,
+    result_tables,
+    run_info,
+)
 from voxaffect.report.figures.style import INK, PAPER, RULE, Picture
-from voxaffect.report.section import Section
-from voxaffect.report.table import Table, escape, markdown, plural
+from voxaffect.report.result_tables import per_fold
+from voxaffect.report.run_info import making
+from voxaffect.report.table import Section, Table, escape, markdown, plural
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file beside the page and within it.
+
+    Args:
+        name: of the file, `results.csv`.
+        what: it holds, in a few words.
+        media_type: as browsers name it.
+        text: of the file.
+    """
+
+    name: str
+    what: str
+    media_type: str
+    text: str
+
+    @property
+    def packed(self) -> str:
+        """The text as base64 of gzip: a tenth of its size, and no mark that HTML would read."""
+        packed = gzip.compress(self.text.encode("utf-8"), compresslevel=9, mtime=0)
+        return base64.b64encode(packed).decode("ascii")
+
+
+SECTION_TITLES = {
+    "within": "Within each corpus",
+    "cross": "Across corpora",
+    "aggregated": "All corpora together",
+}
+ASKED = {
+    "within": "Does a system recognise speakers it has never heard, in a corpus it knows? Each "
+    "speaker in turn is left out of training.",
+    "cross": "Does a system recognise emotion in recordings of another kind? Each corpus in turn "
+    "is left out of training.",
+    "aggregated": "All corpora are shuffled; a tenth is held out. Speakers and rooms occur on both "
+    "sides, so these are not figures for new voices.",
+}
+
+
+def sections(
+    run: Run, summary: Summary, pictures: Sequence[Picture], *more: Section | None
+) -> tuple[Section, ...]:
+    """All sections of a report: a line each, None where a run has nothing for one.
+
+    Args:
+        run: what was run.
+        summary: its numbers.
+        pictures: its figures.
+        more: sections from beside the run; they stand behind the questions to all experiments.
+    """
+    found: tuple[Section | None, ...] = (
+        *(_protocol(name, summary, pictures) for name in PROTOCOLS),
+        learning_curve.class_gains_section(summary, pictures),
+        published.section(run, summary),
+        learning_curve.learning_curve_section(summary.amounts, pictures),
+        groups.section(summary, pictures),
+        reliability.section(summary, pictures),
+        *more,
+        _corpora(run),
+        leakage.section(run, summary),
+        per_fold(run),
+        making(run),
+    )
+    return tuple(section for section in found if section is not None)
+
+
+def _protocol(name: str, summary: Summary, pictures: Sequence[Picture]) -> Section:
+    table = summary.table(name)
+    if table is None:
+        return Section(name, SECTION_TITLES[name], ("This run has no results of this experiment.",))
+    return Section(
+        key=name,
+        title=SECTION_TITLES[name],
+        lead=(ASKED[name],),
+        tables=tuple(_first(table, summary)),
+        pictures=tuple(p for p in pictures if p.protocol == name),
+        more=tuple(_more(table, summary)),
+        more_title="Other measures, and the recall of each class",
+    )
+
+
+def _first(table: ScoreTable, summary: Summary) -> Iterator[Table]:
+    yield result_tables.unweighted_accuracy(summary, table)
+    if summary.intervals_of(table.protocol):
+        yield result_tables.pooled_accuracy(summary, table)
+    found = [c for c in summary.compared(table.protocol) if c.n_pairs > 1]
+    if found:
+        yield result_tables.comparisons(found)
+
+
+def _more(table: ScoreTable, summary: Summary) -> Iterator[Table]:
+    if not summary.intervals_of(table.protocol):
+        yield result_tables.pooled_accuracy(summary, table)
+    yield from result_tables.secondary(table)
+    yield result_tables.class_recalls(table)
+    if table.protocol == "aggregated":
+        yield from (result_tables.confusion(table, system) for system in table.systems)
+    others = [c for c in summary.by_other_units if c.protocol == table.protocol]
+    single = [c for test in table.tests for c in summary.compared(table.protocol, test)]
+    if others or single:
+        yield result_tables.comparisons([*others, *single])
+
+
+def _corpora(run: Run) -> Section:
+    return Section(
+        key="corpora",
+        title="The corpora",
+        tables=(run_info.overview(run.corpora), run_info.left_out(run.corpora)),
+        more=(run_info.provenance(run.corpora),),
+        more_title="Titles, licences, citations and digests",
+    )
+
 
 TITLE = "Speech emotion recognition across corpora"
 LONG = 40

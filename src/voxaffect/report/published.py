@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from voxaffect.evaluation import reference_results
 from voxaffect.evaluation.experiment.run import Run
-from voxaffect.evaluation.paper import published
-from voxaffect.evaluation.paper.beside import Beside, BesideRow, BesideThePaper, beside_the_paper
-from voxaffect.evaluation.scores.tables import display_order
+from voxaffect.evaluation.reference_results import (
+    Beside,
+    BesideRow,
+    BesideThePaper,
+    beside_the_paper,
+)
+from voxaffect.evaluation.results import display_order
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report.section import Section
-from voxaffect.report.table import ABSENT, Cell, Table, count, decimal, listing, signed
+from voxaffect.report.table import ABSENT, Cell, Section, Table, count, decimal, listing, signed
 
 Show = Callable[[Beside], tuple[str, str, str]]
 """Both figures and their difference, as they stand in a table."""
@@ -36,7 +40,7 @@ def section(run: Run, summary: Summary) -> Section | None:
         return None
     found = beside_the_paper(run, summary)
     if found is None:
-        names = listing(published.PAPER_CORPORA)
+        names = listing(reference_results.PAPER_CORPORA)
         return Section("paper", "Beside the paper", (f"{NONE} ({names}).",))
     return Section(
         key="paper",
@@ -47,7 +51,8 @@ def section(run: Run, summary: Summary) -> Section | None:
 
 
 def _lead(found: BesideThePaper, summary: Summary) -> Iterator[str]:
-    yield f"What {published.SOURCE} print for those corpora of this run that they used, too."
+    source = reference_results.SOURCE
+    yield f"What {source} print for those corpora of this run that they used, too."
     yield from _training(found)
     if found.unsplit:
         yield UNSPLIT
@@ -71,7 +76,9 @@ def _training(found: BesideThePaper) -> Iterator[str]:
 
 
 def _tables(found: BesideThePaper) -> Iterator[Table]:
-    remarks = tuple(text for name, text in published.REMARKS.items() if name in _names(found))
+    remarks = tuple(
+        text for name, text in reference_results.REMARKS.items() if name in _names(found)
+    )
     yield _table("Table 1 beside the paper's: utterances", "Corpus", found.counts, _count, remarks)
     titles = {
         "Table 2 beside the paper's: UA within each corpus": (found.within, "Corpus"),

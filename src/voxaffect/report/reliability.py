@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from voxaffect.evaluation.calibration import COVERAGES, N_BINS, Reliability
 from voxaffect.evaluation.experiment.run import PROTOCOLS
-from voxaffect.evaluation.scores.reliability import COVERAGES, N_BINS, Reliability
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.figures.style import Picture
-from voxaffect.report.section import Section
-from voxaffect.report.table import Cell, Table, decimal, signed
-from voxaffect.report.words import WHERE
+from voxaffect.report.findings import WHERE
+from voxaffect.report.table import Cell, Section, Table, decimal, signed
 
 KEY = "reliability"
 ASKED = (

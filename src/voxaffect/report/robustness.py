@@ -6,18 +6,13 @@ import csv
 import io
 from collections.abc import Iterator
 
-from voxaffect.evaluation.robustness.robustness import (
-    Compared,
-    Condition,
-    Estimate,
-    Robustness,
-)
-from voxaffect.report.figures.robustness import picture_of
+from voxaffect.evaluation.robustness.robustness import Compared, Condition, Estimate, Robustness
+from voxaffect.report.figures.curves import picture_of
 from voxaffect.report.figures.style import Picture
-from voxaffect.report.section import Section
 from voxaffect.report.table import (
     ABSENT,
     Cell,
+    Section,
     Table,
     count,
     decimal,

@@ -6,29 +6,73 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 
-from voxaffect.evaluation.experiment.results import FoldResult
-from voxaffect.evaluation.experiment.run import FACTS, Run
+from voxaffect.evaluation import metrics
+from voxaffect.evaluation.curves import history_of
+from voxaffect.evaluation.experiment.run import FACTS, FoldResult, Run
 from voxaffect.evaluation.experiment.utterance_facts import facts_csv
-from voxaffect.evaluation.measures import metrics
 from voxaffect.evaluation.robustness.robustness import Robustness
-from voxaffect.evaluation.scores.curves import history_of
 from voxaffect.evaluation.summary import Summary
 from voxaffect.files import write_text
+from voxaffect.model.logging import summary_writer, write_history
 from voxaffect.model.settings import Epoch
-from voxaffect.report.data import report_json
-from voxaffect.report.downloads import Download
+from voxaffect.report import result_tables, run_info
+from voxaffect.report.data import latex_document, report_json
 from voxaffect.report.figures.draw import draw_all
+from voxaffect.report.findings import findings
 from voxaffect.report.groups import groups_csv
-from voxaffect.report.latex import latex_document
-from voxaffect.report.page import html_page, markdown_page
+from voxaffect.report.page import Download, html_page, markdown_page, sections
 from voxaffect.report.robustness import robustness_section
-from voxaffect.report.section import Section, named_tables
-from voxaffect.report.sections import sections
-from voxaffect.report.words import findings
+from voxaffect.report.table import Section, escape, markdown, named_tables
 from voxaffect.taxonomy import EMOTION
+
+
+def write_events(results: Iterable[FoldResult], out: Path) -> Path:
+    """Write the epochs of every result whose system has them.
+
+    Args:
+        results: of any protocols, systems and seeds.
+        out: the report's folder.
+
+    Returns:
+        `tensorboard/` in it, which holds `<fold>/<system>-<seed>/` for each training.
+
+    Raises:
+        TrainingError: TensorBoard is not installed.
+    """
+    summary_writer()  # a run of which no system has epochs asks for it in vain, too
+    folder = out / "tensorboard"
+    for result in results:
+        if history := history_of(result):
+            fold = Path(*map(_folder_name, result.fold.split("/")))
+            write_history(history, folder / fold / f"{result.system}-{result.seed}")
+    return folder
+
+
+def _folder_name(part: str) -> str:
+    """Part of a fold's name as a folder: speakers may be called `..`, `?` or `a:b`."""
+    return quote(part, safe=" ") if part.strip(".") else "%2E" * len(part)
+
+
+def terminal_markdown(summary: Summary) -> str:
+    """Note, Tables 1 to 4 and what they say, as Markdown."""
+    run = summary.run
+    shown = [
+        run_info.overview(run.corpora),
+        *(result_tables.unweighted_accuracy(summary, table) for table in summary.tables),
+        *(
+            result_tables.confusion(table, system)
+            for table in summary.tables
+            if table.protocol == "aggregated"
+            for system in table.systems
+        ),
+    ]
+    note = [f"> {escape(run.note)}"] if run.note else []
+    said = "\n".join(f"- {escape(text)}" for text in findings(run, summary))
+    return "\n\n".join([*note, *map(markdown, shown), said]) + "\n"
 
 
 def write_report(summary: Summary, out: Path, robustness: Robustness | None = None) -> list[Path]:

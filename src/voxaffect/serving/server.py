@@ -5,14 +5,177 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
 from types import FrameType
 
+import h11
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
+import voxaffect
+from voxaffect.errors import ServingError
+from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.serving.routes import (
+    health_router,
+    model_router,
+    page_router,
+    prediction_router,
+    stream_router,
+)
+from voxaffect.serving.schemas import Refusal
+from voxaffect.serving.security import Guard
 from voxaffect.serving.service import Service
-from voxaffect.serving.slow_heads import PromptProtocol
+from voxaffect.serving.settings import ServingSettings
+
+
+def listen_at(settings: ServingSettings, *, shared: bool = False) -> socket.socket:
+    """Take the address.
+
+    Args:
+        settings: have it.
+        shared: whether other processes of this user may take it, too, and get some connections.
+
+    Raises:
+        ServingError: it is not to be had.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        taken = socket.socket(family, socket.SOCK_STREAM)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            taken.bind(address)
+        except OSError:
+            taken.close()
+            raise
+    except OSError as fault:
+        raise ServingError(
+            f"{settings.host}:{settings.port} is not to be had ({fault.strerror}); "
+            "choose another with --host and --port"
+        ) from fault
+    return taken
+
+
+def application(recognizer: Recognizer, settings: ServingSettings | None = None) -> FastAPI:
+    """A service for one recogniser, to be run by any ASGI server, such as `server.serve`.
+
+    Args:
+        recognizer: a trained one; it must not be trained again meanwhile.
+        settings: whom it lets in, and how much it takes.
+
+    Returns:
+        the application; its `state.service` is the `Service`.
+
+    Raises:
+        TrainingError: the recogniser was never trained.
+    """
+    service = Service(recognizer, settings or ServingSettings())
+    app = FastAPI(
+        title="voxaffect",
+        version=voxaffect.__version__,
+        description="Which emotion speech expresses, and how sure that is.",
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.service = service
+    for router in (prediction_router, stream_router, model_router, health_router, page_router()):
+        app.include_router(router)
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    if service.settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=service.settings.origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+        )
+    app.add_middleware(Guard, service=service)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    await app.state.service.start()
+    try:
+        yield
+    finally:
+        await app.state.service.stop()
+
+
+async def _refused(_: Request, fault: Exception) -> Response:
+    assert isinstance(fault, Refusal)  # noqa: S101 registered for it
+    return fault.response()
+
+
+async def _invalid(_: Request, fault: Exception) -> Response:
+    assert isinstance(fault, RequestValidationError)  # noqa: S101 registered for it
+    first = fault.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:])
+    message = f"the parameter {where} cannot be used ({first['msg']}); correct it"
+    return Refusal(422, "bad_parameter", message).response()
+
+
+async def _http(_: Request, fault: Exception) -> Response:
+    assert isinstance(fault, HTTPException)  # noqa: S101 registered for it
+    phrase = HTTPStatus(fault.status_code).phrase
+    code = phrase.lower().replace(" ", "_")
+    said = f"{phrase.lower()}; /openapi.json describes every path"
+    return Refusal(fault.status_code, code, said, fault.headers).response()
+
+
+HEAD_S = 10.0
+"""How long a head may take."""
+
+
+class PromptProtocol(H11Protocol):
+    """uvicorn's, with a time limit for heads, the first of a connection and all that follow."""
+
+    _waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has come."""
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """Something came."""
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        """Wait while no head is here; only the first byte of it starts the time."""
+        if self.conn.their_state is not h11.IDLE or self.transport.is_closing():
+            self._stop()
+        elif self._waiting is None:
+            self._waiting = self.loop.call_later(HEAD_S, self._give_up)
+
+    def _give_up(self) -> None:
+        self._waiting = None
+        if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
+            self.transport.close()
+
+    def _stop(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
 
 BACKLOG = 512
 MESSAGE_BYTES = 1 << 20

@@ -4,32 +4,107 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError
-from voxaffect.listening.live import LiveAnswer, LiveRecognizer, LiveSettings, LiveStream
-from voxaffect.listening.pacer import Pacer
-from voxaffect.listening.warm_up import hiss, warm_up
-from voxaffect.recognizer import Recognizer
-from voxaffect.serving.admission import Gate, Rates
-from voxaffect.serving.asking import (
+from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.serving.inference import (
+    Batcher,
+    Deadline,
     Question,
     timeline_of_upload,
     timeline_text,
     waveform_of_upload,
     whole_text,
 )
-from voxaffect.serving.batching import Batcher
-from voxaffect.serving.deadline import Deadline
 from voxaffect.serving.metrics import Metrics
-from voxaffect.serving.refusal import Refusal, busy, of_recording
+from voxaffect.serving.schemas import Refusal, busy, of_recording
 from voxaffect.serving.settings import ServingSettings
 from voxaffect.serving.uploads import Upload
+from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveSettings, LiveStream
+from voxaffect.streaming.scheduler import Pacer
+from voxaffect.streaming.session import hiss, warm_up
+
+CLIENTS = 10_000
+"""Clients whose last requests are remembered; of more, those that came least lately are not."""
+
+
+class Gate:
+    """Lets so many in at a time; what comes beyond them is refused, never queued.
+
+    Args:
+        most: how many.
+        what: they are, in words.
+
+    Attributes:
+        inside: how many are in.
+    """
+
+    def __init__(self, most: int, what: str) -> None:
+        self._most, self._what = most, what
+        self.inside = 0
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Be inside.
+
+        Raises:
+            Refusal: all places are taken.
+        """
+        if self.inside >= self._most:
+            raise busy("busy", f"{self._most} {self._what} are at work already; try again soon")
+        self.inside += 1
+        try:
+            yield
+        finally:
+            self.inside -= 1
+
+
+class Rates:
+    """A bucket of tokens for each client: one is taken a request, and they trickle back.
+
+    https://en.wikipedia.org/wiki/Token_bucket
+
+    Args:
+        per_s: tokens that come back in a second.
+        burst: tokens that a bucket holds.
+        clock: seconds that never go back.
+    """
+
+    def __init__(self, per_s: float, burst: int, clock: Callable[[], float]) -> None:
+        self._per_s, self._burst, self._clock = per_s, burst, clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, client: str) -> None:
+        """Count a request.
+
+        Raises:
+            Refusal: the client has made too many of late.
+        """
+        now = self._clock()
+        level, since = self._buckets.pop(client, (float(self._burst), now))
+        level = min(self._burst, level + (now - since) * self._per_s)
+        enough = level >= 1
+        self._buckets[client] = (level - 1 if enough else level, now)
+        if len(self._buckets) > CLIENTS:
+            self._buckets.popitem(last=False)
+        if not enough:
+            wait_s = math.ceil((1 - level) / self._per_s)
+            raise Refusal(
+                429,
+                "too_many_requests",
+                f"more than {self._per_s:g} requests a second from one client; "
+                f"wait {wait_s} s and ask less often",
+                {"Retry-After": str(wait_s)},
+            )
+
 
 ANSWER_EVERY_S = 0.12
 """Time between two answers of a live stream: eight a second."""

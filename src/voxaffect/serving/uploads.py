@@ -19,7 +19,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from voxaffect.report.answers.answer import visible
-from voxaffect.serving.refusal import Refusal
+from voxaffect.serving.schemas import Refusal
 from voxaffect.serving.settings import Limits
 
 FORM = "multipart/form-data"

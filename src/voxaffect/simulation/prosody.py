@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from voxaffect.simulation.expressions import Delivery
-from voxaffect.simulation.phones import CONSONANTS, PAUSE, SCHWA, VOWELS, Phone
+from voxaffect.simulation.speakers import CONSONANTS, PAUSE, SCHWA, VOWELS, Phone
 
 CONTROL_S = 0.005
 """Length of a control frame in seconds."""

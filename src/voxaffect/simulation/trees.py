@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.errors import ConfigError, CorpusError
 from voxaffect.files import write_text
+from voxaffect.simulation.plan import Recording, Take, TreePlan
 from voxaffect.simulation.plans import PLANS
-from voxaffect.simulation.plans.plan import Recording, Take, TreePlan
 from voxaffect.simulation.prosody import Sentence, draw_sentence
 from voxaffect.simulation.speakers import Speaker, draw_speaker, draw_tradition
 from voxaffect.simulation.voice import synthesize

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
+from scipy.signal import butter, fftconvolve, lfilter, sosfilt
+from scipy.signal.windows import hann
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.simulation.expressions import Delivery, Expression, Style, deliver
-from voxaffect.simulation.glottis import glottal_source
-from voxaffect.simulation.levels import Samples, factor, rms, within_full_scale
 from voxaffect.simulation.prosody import (
     CONTROL_S,
     Sentence,
@@ -21,8 +22,220 @@ from voxaffect.simulation.prosody import (
     formants,
     lay_out,
 )
-from voxaffect.simulation.speakers import Speaker
-from voxaffect.simulation.tract import friction_noise, vocal_tract
+from voxaffect.simulation.speakers import Friction, Speaker
+
+Samples = NDArray[np.float64]
+"""Sound at 16 kHz, (n_samples,)."""
+
+
+def factor(level_db: float) -> float:
+    """The factor on amplitude that a level in decibels stands for."""
+    return float(10 ** (level_db / 20))
+
+
+def rms(samples: NDArray[np.floating]) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
+
+
+def within_full_scale(samples: Samples, peak: float = 0.95) -> Samples:
+    """The samples turned down, if they must be, so that none exceeds a peak."""
+    loudest = float(np.abs(samples).max())
+    return samples * min(1.0, peak / loudest) if loudest > 0 else samples
+
+
+# The voice source: the air flow through a vibrating glottis.
+#
+# Rosenberg's (1971) pulse with the controls of Klatt & Klatt (1990): open quotient, spectral tilt,
+# aspiration. All on sample arrays; nothing loops over samples or periods.
+
+MEAN_DIFFERENCE = 2 / np.sqrt(np.pi)
+"""Mean absolute difference of two independent normal numbers of unit variance: what turns jitter
+and shimmer, which are defined by differences of neighbours, into standard deviations."""
+
+
+def glottal_source(f0_hz: Samples, delivery: Delivery, rng: np.random.Generator) -> Samples:
+    """Derivative of the glottal flow with aspiration, (n_samples,), unit RMS of the voiced part.
+
+    Taking the derivative here accounts for the radiation from the lips (Klatt 1980).
+
+    Args:
+        f0_hz: F0 a sample, (n_samples,).
+        delivery: jitter, shimmer, open quotient, tilt and breathiness.
+        rng: source of the irregularities and of the noise.
+    """
+    cycles = jittered_cycles(f0_hz, delivery.jitter, rng)
+    flow = rosenberg_pulse(cycles % 1, delivery.open_quotient) * _shimmer(cycles, delivery, rng)
+    voice = tilt(np.diff(flow, prepend=flow[0]), delivery.tilt_db)
+    return voice / rms(voice) + _aspiration(flow, delivery.breathiness_db, rng)
+
+
+def jittered_cycles(f0_hz: Samples, jitter: float, rng: np.random.Generator) -> Samples:
+    """Cycles since the beginning, a sample, (n_samples,), every period longer or shorter by chance.
+
+    The integral of F0 counts steady cycles; cycle i is made to last 1 + d_i of them.
+    """
+    steady = np.cumsum(f0_hz) / SAMPLE_RATE_HZ
+    n_cycles = 2 * int(steady[-1]) + 2  # more than enough, however short chance makes them
+    lasting = 1 + rng.normal(0, jitter / MEAN_DIFFERENCE, n_cycles)
+    ends = np.concatenate([[0.0], np.cumsum(lasting)])
+    cycles: Samples = np.interp(steady, ends, np.arange(n_cycles + 1.0))
+    return cycles
+
+
+def rosenberg_pulse(phase: Samples, open_quotient: float) -> Samples:
+    """Flow at a phase of the cycle in [0, 1): Rosenberg's (1971) polynomial pulse B.
+
+    The glottis opens over two thirds of the open phase and closes, faster, over the last third.
+    """
+    opening, closing = 2 / 3 * open_quotient, 1 / 3 * open_quotient
+    rise = np.clip(phase / opening, 0.0, 1.0)
+    fall = np.clip((phase - opening) / closing, 0.0, 1.0)
+    return 3 * rise**2 - 2 * rise**3 - fall**2
+
+
+def _shimmer(cycles: Samples, delivery: Delivery, rng: np.random.Generator) -> Samples:
+    """Gain of the cycle that each sample lies in, (n_samples,)."""
+    cycle = np.floor(cycles).astype(np.int64)
+    gain_db = rng.normal(0, delivery.shimmer_db / MEAN_DIFFERENCE, cycle[-1] + 1)
+    return np.asarray(10 ** (gain_db / 20))[cycle]
+
+
+def tilt(samples: Samples, tilt_db: float, at_hz: float = 3000.0) -> Samples:
+    """Low-pass by one pole, so that `at_hz` falls by `tilt_db` against 0 Hz.
+
+    With g the power gain at angular frequency w, the pole a solves
+    (1 - a)^2 = g (1 - 2 a cos w + a^2).
+    """
+    gain = 10 ** (-tilt_db / 10)
+    if gain == 1.0:
+        return samples
+    half = (1 - gain * np.cos(2 * np.pi * at_hz / SAMPLE_RATE_HZ)) / (1 - gain)
+    pole = half - np.sqrt(half**2 - 1)
+    return lfilter([1 - pole], [1, -pole], samples)
+
+
+def _aspiration(flow: Samples, level_db: float, rng: np.random.Generator) -> Samples:
+    """Noise of the air, strongest while the glottis is open, never quite gone (Klatt 1980)."""
+    noise = rng.normal(size=flow.size) * (0.3 + 0.7 * flow)
+    return noise * factor(level_db) / rms(noise)
+
+
+BANDWIDTHS_HZ = np.array([70.0, 90.0, 140.0, 200.0])
+"""Bandwidths of F1 to F4 in vowels (Klatt 1980, rounded)."""
+
+HIGHER_FORMANTS_HZ = np.array([4500.0, 5500.0, 6500.0, 7500.0])
+"""F5 and above of a uniform tube of 17.5 cm, odd multiples of c / 4 L."""
+
+TOP_HZ = 0.96 * SAMPLE_RATE_HZ / 2
+"""A short tract lifts its highest formants out of the band: those above this are left out."""
+
+
+RING_SAMPLES = 768
+"""Samples for which a frame is followed: after its 10 ms, 38 ms in which a formant 70 Hz wide
+decays by 72 dB."""
+
+
+def resonators(
+    frequencies_hz: NDArray[np.float64], bandwidths_hz: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Denominators 1 + a1 / z + a2 / z^2 of Klatt's (1980) resonators, (..., 3).
+
+    The numerator that gives unit gain at 0 Hz is their sum.
+
+    Args:
+        frequencies_hz: centre frequencies, any shape.
+        bandwidths_hz: widths between the half-power points, a shape that broadcasts.
+    """
+    f, b = np.broadcast_arrays(frequencies_hz, bandwidths_hz)
+    radius = np.exp(-np.pi * b / SAMPLE_RATE_HZ)
+    a1 = -2 * radius * np.cos(2 * np.pi * f / SAMPLE_RATE_HZ)
+    return np.stack([np.ones_like(a1), a1, radius**2], axis=-1)
+
+
+def vocal_tract(
+    source: Samples, formants_hz: NDArray[np.float64], damping: NDArray[np.float64], scale: float
+) -> Samples:
+    """Filter a source through formants that move.
+
+    Each control frame's share of the source, under a Hann window twice as long, rings through the
+    formants of its own frame; the sum glides from one filter to the next without a click, which a
+    recursive filter with changing coefficients would make.
+
+    Args:
+        source: (n_samples,), K whole control frames.
+        formants_hz: F1 to F4, (K, 4).
+        damping: factor on their bandwidths, (K,).
+        scale: formant scale of the speaker, which places the formants above F4.
+
+    Returns:
+        (n_samples,); what rings on after the last frame is cut off.
+    """
+    hop = source.size // len(formants_hz)
+    bandwidths = BANDWIDTHS_HZ * damping[:, None]
+    response = _response(resonators(formants_hz, bandwidths)) * _response(_higher(scale))
+    frames = _windowed(source, hop)
+    rung = np.fft.irfft(np.fft.rfft(frames, RING_SAMPLES) * response, RING_SAMPLES)
+    return _overlap_add(rung, hop)[hop // 2 : hop // 2 + source.size]
+
+
+def _higher(scale: float) -> NDArray[np.float64]:
+    """Resonators of the fixed formants above F4 that the band holds, (S, 3)."""
+    frequencies = HIGHER_FORMANTS_HZ * scale
+    frequencies = frequencies[frequencies < TOP_HZ]
+    return resonators(frequencies, 0.06 * frequencies)
+
+
+def _response(cascade: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """Frequency response of resonators in cascade, (..., S, 3) -> (..., RING_SAMPLES / 2 + 1).
+
+    Their polynomials are multiplied as short spectra, then evaluated as a long one.
+    """
+    order = 2 * cascade.shape[-2]
+    short = 2 * order  # points enough that the product of polynomials does not wrap around
+    polynomial = np.fft.irfft(np.prod(np.fft.rfft(cascade, short), axis=-2), short)
+    polynomial = polynomial[..., : order + 1]
+    gain = polynomial.sum(axis=-1, keepdims=True)
+    response: NDArray[np.complex128] = gain / np.fft.rfft(polynomial, RING_SAMPLES)
+    return response
+
+
+def _windowed(samples: Samples, hop: int) -> NDArray[np.float64]:
+    """Frames under periodic Hann windows of 2 hops that sum to one, (K, 2 hop).
+
+    Frame k is centred on control frame k; the ends are extended by half a hop of silence.
+    """
+    padded = np.pad(samples, hop // 2)
+    return sliding_window_view(padded, 2 * hop)[::hop] * hann(2 * hop, sym=False)
+
+
+def _overlap_add(frames: NDArray[np.float64], hop: int) -> Samples:
+    """Sum of frames each `hop` samples after the one before, (K, n) -> (K hop + n - hop,)."""
+    n_frames, length = frames.shape
+    total = np.zeros((n_frames + length // hop, hop))
+    for i, block in enumerate(np.split(frames[:, : length // hop * hop], length // hop, axis=1)):
+        total[i : i + n_frames] += block
+    return total.ravel()
+
+
+def friction_noise(friction: Friction, n_samples: int, rng: np.random.Generator) -> Samples:
+    """A phone's noise, (n_samples,), silent before its onset, its RMS after that at its level.
+
+    The noise fades over 3 ms at either end, so that no click is heard.
+    """
+    start = round(friction.onset * n_samples)
+    white = np.diff(rng.normal(size=n_samples - start), prepend=0.0)  # radiation: 6 dB an octave
+    cavity = resonators(np.array(friction.centre_hz), np.array(friction.bandwidth_hz))
+    noise = lfilter([1.0], cavity, white)
+    noise *= factor(friction.level_db) / rms(noise)
+    return np.concatenate([np.zeros(start), noise * _fade(noise.size)])
+
+
+def _fade(n_samples: int) -> Samples:
+    """A trapezium with flanks of 3 ms, (n_samples,)."""
+    distance = np.minimum(np.arange(n_samples), np.arange(n_samples)[::-1])
+    return np.minimum((distance + 1) / (0.003 * SAMPLE_RATE_HZ), 1.0)
+
 
 CONTROL_SAMPLES = round(CONTROL_S * SAMPLE_RATE_HZ)
 """Samples of a control frame."""
@@ -102,3 +315,66 @@ def _friction(timeline: Timeline, rng: np.random.Generator) -> Samples:
             here = slice(start * CONTROL_SAMPLES, (start + frames) * CONTROL_SAMPLES)
             noise[here] = friction_noise(phone.friction, frames * CONTROL_SAMPLES, rng)
     return noise
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A recording situation; each recording draws its own impulse response and noise.
+
+    Args:
+        rt60_s: time in which the room's sound decays by 60 dB.
+        direct_to_reverberant_db: energy of the direct sound against that of the room.
+        low_hz: lower band limit.
+        high_hz: upper band limit, below 8 kHz.
+        dullness_db: fall of the microphone's response at 3 kHz, at least 0.
+        snr_db: neutral speech against the noise; shouting stands further above it.
+        snr_spread_db: standard deviation of that between recordings.
+        gain_db: recording level.
+        gain_spread_db: standard deviation of that between recordings.
+    """
+
+    rt60_s: float
+    direct_to_reverberant_db: float
+    low_hz: float
+    high_hz: float
+    dullness_db: float
+    snr_db: float
+    snr_spread_db: float = 0.0
+    gain_db: float = 0.0
+    gain_spread_db: float = 0.0
+
+    def record(self, speech: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+        """Speech at 16 kHz as the channel delivers it, (n_samples,), within full scale."""
+        samples = fftconvolve(speech, self.impulse_response(rng))[: speech.size]
+        samples += self._noise(speech.size, rng)
+        band = butter(2, [self.low_hz, self.high_hz], "bandpass", fs=SAMPLE_RATE_HZ, output="sos")
+        gain = factor(rng.normal(self.gain_db, self.gain_spread_db))
+        heard = tilt(sosfilt(band, samples), self.dullness_db)
+        recorded = within_full_scale(heard * gain)
+        return recorded.astype(np.float32)
+
+    def impulse_response(self, rng: np.random.Generator) -> Samples:
+        """Direct sound, then noise that decays by 60 dB in `rt60_s` (Polack 1988)."""
+        n_samples = round(self.rt60_s * SAMPLE_RATE_HZ)
+        decay = 10 ** (-3 * np.arange(n_samples) / n_samples)
+        room = rng.normal(size=n_samples) * decay
+        room *= factor(-self.direct_to_reverberant_db) / np.linalg.norm(room)
+        return np.concatenate([[1.0], room])
+
+    def _noise(self, n_samples: int, rng: np.random.Generator) -> Samples:
+        """Noise that falls towards high frequencies, as that of rooms and machines does."""
+        noise = tilt(rng.normal(size=n_samples), 15.0)
+        snr_db = rng.normal(self.snr_db, self.snr_spread_db)
+        return noise * NEUTRAL_RMS * factor(-snr_db) / rms(noise)
+
+
+# A sound-treated studio, an anechoic chamber, a laboratory room, broadcast talk; a class room with
+# a microphone worn on the head, a lecture room with a camera; a booth with two microphones.
+STUDIO = Channel(0.2, 14.0, 60.0, 7800.0, 2.0, 45.0, 2.0)
+ANECHOIC = Channel(0.05, 25.0, 40.0, 7800.0, 0.0, 50.0, 2.0, gain_db=4.0)
+LABORATORY = Channel(0.35, 8.0, 80.0, 7000.0, 6.0, 34.0, 3.0, gain_db=-4.0)
+BROADCAST = Channel(0.4, 9.0, 120.0, 6500.0, 4.0, 22.0, 4.0, gain_db=2.0, gain_spread_db=3.0)
+CLASSROOM = Channel(0.5, 12.0, 100.0, 7200.0, 3.0, 26.0, 4.0, gain_spread_db=3.0)
+LECTURE_ROOM = Channel(0.45, 10.0, 80.0, 7800.0, 3.0, 30.0, 4.0, gain_db=-2.0, gain_spread_db=2.0)
+BOOM = Channel(0.15, 12.0, 60.0, 7800.0, 1.0, 40.0, 2.0, gain_db=-3.0)
+HEADSET = Channel(0.15, 24.0, 80.0, 7800.0, 0.0, 44.0, 2.0)

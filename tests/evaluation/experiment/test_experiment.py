@@ -14,16 +14,14 @@ import pytest
 import torch
 
 from tests.evaluation.data import make_dataset
-from voxaffect.baselines.svm import SvmSettings
 from voxaffect.errors import ArtefactError, FoldError, TrainingError
-from voxaffect.evaluation.experiment.experiment import run
+from voxaffect.evaluation.experiment.experiment import Plan, run
 from voxaffect.evaluation.experiment.job import Job, Outcome
-from voxaffect.evaluation.experiment.plan import Plan
-from voxaffect.evaluation.experiment.results import FoldResult
-from voxaffect.evaluation.experiment.run import Run, RunFolder, result_name
+from voxaffect.evaluation.experiment.run import FoldResult, Run, RunFolder, result_name
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings
-from voxaffect.systems import NetSystem, Options, SvmSystem
+from voxaffect.systems.baselines.sklearn_machines import SvmSettings
+from voxaffect.systems.systems import NetSystem, Options, SvmSystem
 
 QUICK = TrainingSettings(batch_size=32, max_epochs=2, patience=2)
 NET = NetSystem("dnn-mtl", DnnSettings(hidden=8, context=1), ("gender", "naturalness"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,189 @@ import numpy as np
 import pytest
 
 from tests.evaluation.data import make_dataset
+from tests.report.runs import corpus
+from voxaffect.errors import CorpusError, FeatureError, TrainingError
 from voxaffect.evaluation.experiment.dataset import Dataset
-from voxaffect.evaluation.experiment.experiment import _jobs, run
-from voxaffect.evaluation.experiment.fold_data import FoldData
-from voxaffect.evaluation.experiment.job import Job, compute
-from voxaffect.evaluation.experiment.plan import Plan
-from voxaffect.evaluation.experiment.run import RunFolder
+from voxaffect.evaluation.experiment.experiment import Plan, _jobs, run
+from voxaffect.evaluation.experiment.job import (
+    Batch,
+    Failure,
+    FoldData,
+    Job,
+    Schedule,
+    compute,
+    facts_of,
+)
+from voxaffect.evaluation.experiment.run import FoldResult, RunFolder
+from voxaffect.features.frames import FrameGrid
 from voxaffect.files import digest
-from voxaffect.model.examples import Examples
-from voxaffect.model.learner import Lesson
+from voxaffect.model.data import Examples
 from voxaffect.model.settings import TrainingSettings
-from voxaffect.model.training import fit
-from voxaffect.systems import SYSTEMS, Options
+from voxaffect.model.training import Lesson, fit
+from voxaffect.systems.systems import SYSTEMS, Options, SvmSystem
+
+DATASET = make_dataset()
+CORPORA = (corpus("north", {"acted": 1}), replace(corpus("south", {}), language="not stated"))
+
+
+def test_facts_are_those_of_the_utterance_in_its_order() -> None:
+    facts = facts_of(DATASET, CORPORA)
+    assert list(facts) == list(DATASET.utterances)
+    for id_, found in facts.items():
+        utterance = DATASET.utterances[id_]
+        assert (found.speaker, found.gender) == (utterance.speaker, utterance.gender)
+        assert (found.style, found.content) == (utterance.naturalness, DATASET.contents[id_])
+        assert found.snr_db is None
+
+
+def test_the_card_says_the_language_where_the_utterance_does_not() -> None:
+    first = next(iter(DATASET.utterances))
+    spoken = {**DATASET.utterances, first: replace(DATASET.utterances[first], language="Welsh")}
+    facts = facts_of(replace(DATASET, utterances=spoken), CORPORA)
+    by_corpus = {f.corpus: f.language for f in facts.values()}
+    assert facts[first].language == "Welsh"
+    assert by_corpus == {"north": "German", "south": None}
+
+
+@pytest.mark.parametrize("grid", [FrameGrid(), FrameGrid(0.025, 0.020)])
+def test_duration_is_the_time_that_frames_cover(grid: FrameGrid) -> None:
+    facts = facts_of(replace(DATASET, grid=grid), ())
+    for id_, frames in DATASET.features.items():
+        samples = grid.window_samples + (len(frames) - 1) * grid.hop_samples
+        assert facts[id_].duration_s == pytest.approx(samples / 16_000)
+
+
+def test_the_level_is_read_where_the_features_have_one() -> None:
+    settings = {
+        "names": [*"abcd", "energy"],
+        "extractor": {"extractor": "low-level descriptors"},
+    }
+    features = {i: np.abs(frames) for i, frames in DATASET.features.items()}
+    facts = facts_of(replace(DATASET, features=features, feature_settings=settings), ())
+    assert all(f.snr_db is not None and f.snr_db >= 0 for f in facts.values())
+
+
+def test_a_run_keeps_them_and_digests_stay_what_they_were(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    done = run(Plan(("within",), (SvmSystem(),)), DATASET, CORPORA, folder)
+    assert done.utterances.keys() == DATASET.utterances.keys()
+    assert {i for r in done.results for i in r.ids} <= done.utterances.keys()
+    ids = list(DATASET.utterances)
+    assert replace(DATASET, grid=FrameGrid(0.025, 0.020)).digest(ids) == DATASET.digest(ids)
+
+
+PLAN_SCHEDULE = Plan(("cross", "aggregated"), (SvmSystem(),))
+FOLDS = [FoldData.of(fold, DATASET) for fold in PLAN_SCHEDULE.folds(DATASET, print)]
+JOBS = [Job(data, SvmSystem(), Options(), seed=5) for data in FOLDS]
+BAD = "cross/north"
+
+Attempts = list[tuple[str, int]]
+
+
+@pytest.fixture
+def plant(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception, int], Attempts]:
+    """Lets one fold fail so many times; returns the attempts that are made, with their seeds."""
+    original = Job.compute
+
+    def planted(fault: Exception, times: int) -> Attempts:
+        attempts: Attempts = []
+
+        def compute(job: Job) -> FoldResult:
+            attempts.append((job.data.fold, job.training_seed))
+            if job.data.fold == BAD and [fold for fold, _ in attempts].count(BAD) <= times:
+                raise fault
+            return original(job)
+
+        monkeypatch.setattr(Job, "compute", compute)
+        return attempts
+
+    return planted
+
+
+def ends(batches: list[Batch]) -> dict[str, FoldResult | Failure]:
+    return {job.data.fold: end for job, end in Schedule(batches, n_jobs=1).ends()}
+
+
+@pytest.mark.parametrize(
+    "fault", [MemoryError(), RuntimeError("out of memory"), OSError("stale"), FeatureError("gone")]
+)
+def test_what_may_pass_is_tried_again_after_the_others_with_the_same_seed(
+    fault: Exception, plant: Callable[[Exception, int], Attempts]
+) -> None:
+    attempts = plant(fault, 1)
+    ended = ends([(job,) for job in JOBS])
+    assert not any(isinstance(end, Failure) for end in ended.values())
+    assert attempts[-1] == (BAD, 5)
+    assert len(attempts) == len(JOBS) + 1
+
+
+def test_a_net_that_diverges_begins_otherwise_and_its_result_says_so(
+    plant: Callable[[Exception, int], Attempts],
+) -> None:
+    attempts = plant(TrainingError("the loss became nan"), 1)
+    result = ends([(job,) for job in JOBS])[BAD]
+    assert isinstance(result, FoldResult)
+    assert result.seed == 5
+    assert result.details["restarted"] == "TrainingError: the loss became nan"
+    (_, other_seed) = attempts[-1]
+    assert other_seed != 5
+    assert (BAD, other_seed) == attempts[-1]
+    assert all(seed == 5 for _, seed in attempts[:-1])
+
+
+def test_what_fails_twice_is_reported_and_the_others_end(
+    plant: Callable[[Exception, int], Attempts],
+) -> None:
+    attempts = plant(MemoryError("4 GB"), 99)
+    ended = ends([(job,) for job in JOBS])
+    assert ended.pop(BAD) == Failure("MemoryError: 4 GB (tried twice)")
+    assert all(isinstance(end, FoldResult) for end in ended.values())
+    assert len(attempts) == len(JOBS) + 1
+
+
+def test_what_cannot_be_helped_is_tried_once(
+    plant: Callable[[Exception, int], Attempts],
+) -> None:
+    attempts = plant(CorpusError("no such label"), 99)
+    failure = ends([(job,) for job in JOBS])[BAD]
+    assert isinstance(failure, Failure)
+    assert failure.reason == "CorpusError: no such label"
+    assert len(attempts) == len(JOBS)
+
+
+def test_a_bug_is_not_hidden(plant: Callable[[Exception, int], Attempts]) -> None:
+    plant(KeyError("bug"), 1)
+    with pytest.raises(KeyError, match="bug"):
+        ends([(job,) for job in JOBS])
+
+
+def test_a_stack_that_fails_is_taken_apart_and_its_seeds_are_kept(
+    plant: Callable[[Exception, int], Attempts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = plant(TrainingError("unused"), 0)
+    stacks: list[int] = []
+
+    def fail(classifiers: list[object], materials: list[object]) -> None:
+        stacks.append(len(materials))
+        raise TrainingError("the loss became nan")
+
+    monkeypatch.setattr("voxaffect.evaluation.experiment.job.fit_together", fail)
+    ended = ends([tuple(JOBS)])
+    assert stacks == [len(JOBS)]
+    assert all(isinstance(end, FoldResult) for end in ended.values())
+    assert sorted(attempts) == sorted((data.fold, 5) for data in FOLDS)
+
+
+def test_a_restart_is_the_same_whenever_it_happens(
+    plant: Callable[[Exception, int], Attempts], tmp_path: Path
+) -> None:
+    runs = []
+    for name in ("one", "other"):
+        plant(TrainingError("the loss became nan"), 1)
+        runs.append(run(PLAN_SCHEDULE, DATASET, (), RunFolder(tmp_path / name)))
+    for a, b in zip(runs[0].results, runs[1].results, strict=True):
+        np.testing.assert_array_equal(a.probabilities, b.probabilities)
+
 
 # As they were before variants, further baselines and thinned training sets were built.
 BEFORE: Mapping[str, str] = {
@@ -126,7 +297,7 @@ def test_systems_that_differ_behind_the_net_share_one_and_come_out_as_if_alone(
         n_trained.append(len(lessons))
         return fit(lessons, *args, **options)
 
-    monkeypatch.setattr("voxaffect.classifier.fit", counted)
+    monkeypatch.setattr("voxaffect.systems.classifier.fit", counted)
     together = compute(tuple(jobs))
     assert n_trained == [3]
     for job, result in zip(jobs, together, strict=True):

@@ -14,13 +14,12 @@ import pytest
 
 from tests.evaluation.data import make_dataset
 from tests.processes import ENVIRONMENT, alive, start, wait_for
-from voxaffect.classifier import NetClassifier
-from voxaffect.evaluation.experiment.experiment import run
-from voxaffect.evaluation.experiment.plan import Plan
+from voxaffect.evaluation.experiment.experiment import Plan, run
 from voxaffect.evaluation.experiment.run import Run, RunFolder
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings
-from voxaffect.systems import NetSystem, Options
+from voxaffect.systems.classifier import NetClassifier
+from voxaffect.systems.systems import NetSystem, Options
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,12 @@ from hypothesis import strategies as st
 from tests.evaluation.corpora import corpus_of, ragged, several
 from tests.evaluation.data import make_dataset
 from voxaffect.corpora.corpus import Utterance
-from voxaffect.evaluation.experiment.experiment import run
-from voxaffect.evaluation.experiment.plan import Plan
+from voxaffect.evaluation.experiment.experiment import Plan, run
 from voxaffect.evaluation.experiment.run import Run, RunFolder
-from voxaffect.evaluation.protocol.draws import draw_share
-from voxaffect.evaluation.protocol.folds import Fold, aggregated, cross, thinned, within
+from voxaffect.evaluation.splits.draws import draw_share
+from voxaffect.evaluation.splits.folds import Fold, aggregated, cross, thinned, within
 from voxaffect.evaluation.summary import summarise_run
-from voxaffect.systems import SYSTEMS, SvmSystem
+from voxaffect.systems.systems import SYSTEMS, SvmSystem
 
 Case = tuple[list[Utterance], dict[str, int]]
 SHARES = st.floats(0.01, 1.0)

@@ -1,21 +1,108 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.evaluation.people import SOMEBODY
 from tests.report.runs import full_run
+from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import ArtefactError
 from voxaffect.evaluation.experiment.run import FACTS, RunFolder
 from voxaffect.evaluation.experiment.utterance_facts import (
     COLUMNS,
+    MOST_DB,
     UtteranceFacts,
     facts_csv,
     read_facts,
+    rms_column,
+    signal_to_noise_db,
 )
+from voxaffect.features.lld.extractor import LowLevelDescriptors
+
+LEVELS = st.lists(st.floats(0, 1, width=32), min_size=1, max_size=30)
+
+
+def column(levels: object) -> np.ndarray:
+    """Frames (T, 2) whose second column is the RMS."""
+    rms = np.asarray(levels, np.float32)
+    return np.column_stack([np.full_like(rms, 7.0), rms])
+
+
+def test_ten_times_the_level_is_twenty_decibels() -> None:
+    (found,) = signal_to_noise_db([column([0.01] * 30 + [0.1] * 70)], 1)
+    assert found == pytest.approx(20.0, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"), [([0.3] * 9, 0.0), ([0.2], 0.0), ([0.0, 0.5, 0.5, 0.5], MOST_DB)]
+)
+def test_even_levels_have_none_and_digital_silence_the_most(
+    levels: list[float], expected: float
+) -> None:
+    assert signal_to_noise_db([column(levels)], 1)[0] == pytest.approx(expected)
+
+
+def test_an_utterance_of_zeros_has_no_ratio() -> None:
+    assert np.isnan(signal_to_noise_db([column([0.0, -0.0])], 1)).all()
+
+
+def test_no_utterances_no_levels() -> None:
+    assert signal_to_noise_db([], 1).shape == (0,)
+
+
+@given(st.lists(LEVELS, min_size=1, max_size=6))
+def test_levels_are_order_statistics_of_each_utterance_alone(many: list[list[float]]) -> None:
+    found = signal_to_noise_db([column(levels) for levels in many], 1)
+    for levels, db in zip(many, found, strict=True):
+        quiet, loud = np.quantile(column(levels)[:, 1], [0.10, 0.95], method="lower").astype(float)
+        if loud == 0:
+            assert np.isnan(db)
+        else:
+            floor = loud * 10 ** (-MOST_DB / 20)
+            assert db == pytest.approx(20 * np.log10(loud / max(quiet, floor)), abs=1e-6)
+            assert 0 <= db <= MOST_DB + 1e-9
+
+
+def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    frames = [column(rng.uniform(0.001, 1, n)) for n in range(1, 12)]
+    whole = signal_to_noise_db(frames, 1)
+    monkeypatch.setattr("voxaffect.evaluation.experiment.utterance_facts.BLOCK", 3)
+    np.testing.assert_array_equal(signal_to_noise_db(frames, 1), whole)
+
+
+def test_our_descriptors_show_how_far_a_burst_stands_above_noise() -> None:
+    rng = np.random.default_rng(0)
+    samples = rng.normal(0, 0.001, 32_000).astype(np.float32)
+    samples[8_000:24_000] *= 30  # 29.5 dB
+    extractor = LowLevelDescriptors()
+    frames = extractor.extract([Waveform(samples), Waveform(samples * np.float32(5))])
+    place = rms_column({"names": list(extractor.names), "extractor": dict(extractor.settings())})
+    assert place is not None
+    quiet, loud = signal_to_noise_db(frames, place)
+    assert quiet == pytest.approx(29.5, abs=1.5)
+    assert loud == pytest.approx(quiet, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"extractor": "made up"},
+        {"names": ["energy"], "extractor": {"extractor": "own"}},
+        {"names": ["log_mel_1"], "extractor": {"extractor": "log-mel"}},
+        {"names": ["loudness"], "extractor": {"extractor": "opensmile"}},
+        {},
+    ],
+)
+def test_other_feature_sets_have_no_level(settings: Mapping[str, Any]) -> None:
+    assert rms_column(settings) is None
+
 
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1)
 FACT = st.builds(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from voxaffect.audio.quality import Caveat
-from voxaffect.prediction import Prediction
+from voxaffect.recognizer.prediction import Prediction
 from voxaffect.report.answers.answer import Answer
 from voxaffect.taxonomy import EMOTION
 

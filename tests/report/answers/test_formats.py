@@ -15,10 +15,15 @@ from hypothesis import strategies as st
 from tests.report.answers.made import SHARES, answer
 from voxaffect.audio.quality import Caveat
 from voxaffect.report.answers.answer import UNSURE, label_of, visible
-from voxaffect.report.answers.audacity import audacity_label
-from voxaffect.report.answers.comma_separated import COLUMNS, csv_header, csv_row
-from voxaffect.report.answers.json_lines import json_line
-from voxaffect.report.answers.web_vtt import vtt_cue, vtt_header
+from voxaffect.report.answers.formats import (
+    COLUMNS,
+    audacity_label,
+    csv_header,
+    csv_row,
+    json_line,
+    vtt_cue,
+    vtt_header,
+)
 
 CUE = re.compile(r"\n(\d\d:\d\d:\d\d\.\d{3}) --> (\d\d:\d\d:\d\d\.\d{3})\n([^\n\r]+)\n")
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)

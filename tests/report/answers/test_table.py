@@ -1,3 +1,5 @@
+"""A strip is as wide as asked, in the order of time, and needs no colour to be read."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -6,8 +8,40 @@ import pytest
 from rich.console import Console
 
 from tests.report.answers.made import answer
-from voxaffect.report.answers.answer import Answer
-from voxaffect.report.answers.table import table
+from voxaffect.report.answers.answer import UNSURE, Answer
+from voxaffect.report.answers.table import PAUSE, clock, strip, table
+from voxaffect.report.colors import LETTERS
+
+
+def test_letters_stand_where_somebody_speaks() -> None:
+    said = [answer(label="sad", start_s=0, end_s=2), answer(label=UNSURE, start_s=5, end_s=10)]
+    line, scale, legend = strip(said, 10.0, 20).plain.splitlines()
+    assert line == "ssss" + 6 * PAUSE + 10 * "?"
+    assert scale.startswith("0:00.0")
+    assert scale.endswith("0:10.0")
+    assert len(scale) == len(line) == 20
+    assert all(f"{letter} {name}" in legend for name, letter in LETTERS.items())
+
+
+def test_letters_differ() -> None:
+    assert len({*LETTERS.values(), PAUSE}) == len(LETTERS) + 1
+
+
+def test_a_column_is_whoever_fills_most_of_it() -> None:
+    said = [answer(label="sad", start_s=0, end_s=0.4), answer(label="happy", start_s=0.4, end_s=1)]
+    assert strip(said, 20.0, 20).plain[0] == "h"
+
+
+def test_a_short_utterance_is_never_lost() -> None:
+    assert "a" in strip([answer(start_s=500.0, end_s=500.3)], 3600.0, 72).plain.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00.0"), (59.96, "1:00.0"), (3725.5, "62:05.5")]
+)
+def test_clocks_carry(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
+
 
 WARNED = answer()
 QUIET = replace(WARNED, prediction=replace(WARNED.prediction, warnings=()))

@@ -1,11 +1,86 @@
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
+
 import numpy as np
 import pytest
 
+from tests.evaluation.degraded import ASKED, MANY, answers, hits, speaker_of
+from tests.evaluation.learning_curves import at_share, learning_curve_run, thinned_run
 from tests.report.runs import full_run, plain_history, result
-from voxaffect.evaluation.scores.curves import learning_curves
-from voxaffect.report.figures.curves import caption, learning
+from voxaffect.evaluation.curves import learning_curves
+from voxaffect.evaluation.learning_curve import by_amount
+from voxaffect.evaluation.robustness.robustness import Robustness
+from voxaffect.evaluation.robustness.scores import robustness as score
+from voxaffect.evaluation.summary import summarise_run
+from voxaffect.report.figures.curves import (
+    amounts,
+    caption,
+    learning,
+    learning_curve_caption,
+    picture_of,
+    robustness,
+)
+from voxaffect.report.figures.draw import draw_all
+
+
+def test_lines_are_the_scores_on_a_logarithmic_axis() -> None:
+    found = by_amount(thinned_run())
+    assert found is not None
+    scores, gains = amounts(found, "within").axes
+    assert scores.get_xscale() == gains.get_xscale() == "log"
+    stl, mtl = scores.lines
+    np.testing.assert_allclose(np.asarray(stl.get_xydata()), [[0.1, 0.2], [1.0, 0.6]])
+    np.testing.assert_allclose(np.asarray(mtl.get_ydata(), float), [25 / 60, 0.6])
+    assert [label.get_text() for label in scores.get_xticklabels()] == ["10 %", "100 %"]
+    drawn = gains.containers[0].lines[0]  # type: ignore[attr-defined]
+    np.testing.assert_allclose(np.asarray(drawn.get_ydata(), float), [1.3 / 6, 0.0], atol=1e-9)
+    assert drawn.get_color() == mtl.get_color()  # one system, one colour
+
+
+def test_without_a_twin_there_is_one_panel() -> None:
+    run = learning_curve_run([at_share(s, "a/1", "svm", 5, n_train=9) for s in (0.5, 1.0)])
+    found = by_amount(run)
+    assert found is not None
+    assert len(amounts(found, "within").axes) == 1
+    assert "Right" not in learning_curve_caption(found, "within")
+
+
+@pytest.mark.parametrize("word", ["dnn-stl", "dnn-mtl", "10 %", "Gain from subtasks"])
+def test_the_drawing_is_text_that_can_be_read(word: str) -> None:
+    run = thinned_run()
+    (picture,) = [p for p in draw_all(run, summarise_run(run)) if p.protocol == "amounts"]
+    root = ET.fromstring(picture.svg)  # noqa: S314
+    assert word in " ".join(root.itertext())
+
+
+def found() -> Robustness:
+    results = [
+        answers(hits(8, 6, 4, 5), "svm", speakers=MANY),
+        answers(hits(9, 7, 4, 5), "dnn-stl", speakers=MANY),
+    ]
+    scored = score(results, ASKED, speaker_of(results), note="made up")
+    assert scored is not None
+    return scored
+
+
+def test_a_panel_a_group_and_a_line_a_system_from_mild_to_severe() -> None:
+    noise, room, gain = robustness(found()).axes
+    assert [panel.get_title("left") for panel in (noise, room, gain)] == ["noise", "room", "gain"]
+    names = [label.get_text() for label in noise.get_xticklabels()]
+    assert names == ["clean", "white-20db", "white-0db"]
+    chance, clean, white, *_ = noise.lines  # dnn-stl comes first
+    assert np.asarray(chance.get_ydata()).tolist() == [0.25, 0.25]
+    np.testing.assert_allclose(np.asarray(clean.get_ydata(), float), [0.9])
+    np.testing.assert_allclose(np.asarray(white.get_xdata(), float), [1, 2])
+    np.testing.assert_allclose(np.asarray(white.get_ydata(), float), [0.7, 0.4])
+
+
+def test_the_drawing_keeps_its_text_and_its_note() -> None:
+    drawn = picture_of(found())
+    text = " ".join(ET.fromstring(drawn.svg).itertext())  # noqa: S314
+    for said in ("svm", "dnn-stl", "white-20db", "made up"):
+        assert said in text
 
 
 def test_one_line_a_system_which_is_the_mean_over_all_its_trainings() -> None:

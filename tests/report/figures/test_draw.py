@@ -5,14 +5,91 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.typing import ColorType
 
+from tests.evaluation.people import described_run, facts_for, heard, run_of
 from tests.report.runs import NOTE, full_run, result
+from voxaffect.evaluation.calibration import COVERAGES, reliabilities
 from voxaffect.evaluation.experiment.run import Run, order
-from voxaffect.evaluation.paper.published import FOUR
+from voxaffect.evaluation.fairness.speakers import GroupScores, group_scores
+from voxaffect.evaluation.reference_results import FOUR
 from voxaffect.evaluation.summary import summarise_run
-from voxaffect.report.figures.draw import draw_all
-from voxaffect.report.figures.high_level import high_level_samples
+from voxaffect.report.figures.draw import (
+    MOST,
+    SHADES,
+    draw_all,
+    groups,
+    high_level_samples,
+    reliability,
+    tone,
+)
 from voxaffect.report.figures.style import Picture
+
+
+def luminance(colour: ColorType) -> float:
+    """Relative luminance of sRGB, WCAG 2."""
+    rgb = np.array(to_rgb(colour), np.float64)
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize("share", np.linspace(0, 1, 101))
+def test_a_share_can_be_read_on_its_shade(share: float) -> None:
+    low, high = sorted((luminance(SHADES(share)), luminance(tone(share))))
+    assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+def scores_of(run: Run) -> GroupScores:
+    found = group_scores(run)
+    assert found is not None
+    return found
+
+
+def test_a_panel_a_kind_and_one_of_all_speakers() -> None:
+    scores = scores_of(described_run()).of("cross")
+    figure = groups(scores)
+    kinds = list(dict.fromkeys(g.kind for g in scores.groupings))
+    assert [panel.get_title(loc="left") for panel in figure.axes] == [*kinds, "each speaker"]
+    gender = figure.axes[0]
+    names = [label.get_text() for label in gender.get_yticklabels()]
+    assert names == ["female", "male", "unknown"]
+    assert len(gender.lines) == MOST * len(names)
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == MOST
+
+
+def test_marks_stand_at_the_accuracy_and_lines_are_the_interval() -> None:
+    rights = {"north/a": (9,) * 4, "north/b": (5,) * 4, "north/c": (3,) * 4}
+    results = heard(rights)
+    genders = {"north/a": "female", "north/b": "female", "north/c": "male"}
+    run = run_of(results, facts_for(results, gender=genders))
+    panel, each = groups(scores_of(run).of("within")).axes
+    x = [np.asarray(mark.get_offsets())[0][0] for mark in panel.collections[:2]]
+    np.testing.assert_allclose(x, [0.7, 0.3])
+    (line,) = panel.lines  # one speaker has no interval
+    np.testing.assert_allclose(np.asarray(line.get_xdata(), float), [0.5, 0.9])
+    np.testing.assert_allclose(np.asarray(each.collections[0].get_offsets())[:, 0], [0.9, 0.5, 0.3])
+
+
+def test_without_any_group_there_is_the_panel_of_speakers() -> None:
+    results = heard({"north/a": (9,) * 4})
+    figure = groups(scores_of(run_of(results, facts_for(results))).of("within"))
+    assert [panel.get_title(loc="left") for panel in figure.axes] == ["each speaker"]
+    assert figure.legends == []
+
+
+def test_a_line_a_system_in_each_panel_beside_the_diagonal() -> None:
+    found = [r for r in reliabilities(full_run()) if r.protocol == "within"]
+    diagram, accuracy, ua = reliability(found).axes
+    assert (len(diagram.lines), len(accuracy.lines), len(ua.lines)) == (1 + MOST, MOST, MOST)
+    np.testing.assert_array_equal(np.asarray(accuracy.lines[0].get_xdata()), COVERAGES)
+
+
+def test_an_empty_bin_leaves_no_mark() -> None:
+    run = Run({}, (), {}, (result("emodb/a", "svm", (4,) * 4),))  # one confidence, one bin
+    diagram, *_ = reliability(reliabilities(run)).axes
+    np.testing.assert_allclose(np.asarray(diagram.lines[1].get_xydata()), [[0.7, 0.4]])
 
 
 def draw(run: Run) -> dict[str, Picture]:

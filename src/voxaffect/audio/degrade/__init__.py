@@ -1,1 +1,36 @@
-"""What becomes of speech on its way to a recogniser: noise, rooms, lines, codecs, levels, cuts."""
+"""The degradations that recognisers are tried on, by name, each group from mild to severe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from voxaffect.audio.degrade.channel import Codec, Reverberation, Telephone
+from voxaffect.audio.degrade.degradation import Degradation
+from voxaffect.audio.degrade.level import Clipping, FirstSeconds, FirstShare, Gain
+from voxaffect.audio.degrade.noise import Babble, Noise
+
+CONTROLS = frozenset({"gain"})
+"""Groups that no recogniser of this program can be hurt by: they check it, and score nothing."""
+
+ALL: tuple[Degradation, ...] = (
+    *(Noise("white", snr_db) for snr_db in (20, 10, 0)),
+    *(Noise("pink", snr_db) for snr_db in (20, 10, 0)),
+    *(Babble(snr_db) for snr_db in (20, 10, 0)),
+    *(Noise("traffic", snr_db) for snr_db in (20, 10, 0)),
+    Reverberation(0.3, direct_to_reverberant_db=3),
+    Reverberation(0.8, direct_to_reverberant_db=-3),
+    Telephone(companded=False),
+    Telephone(companded=True),
+    *(Codec("opus", kbit_s) for kbit_s in (24, 12, 8)),
+    *(Codec("mp3", kbit_s) for kbit_s in (64, 32, 16)),
+    Clipping(0.01),
+    Clipping(0.1),
+    FirstSeconds(2),
+    FirstSeconds(1),
+    FirstSeconds(0.5),
+    FirstShare(0.5),
+    Gain(-20),
+    Gain(20),
+)
+
+DEGRADATIONS: Mapping[str, Degradation] = {degradation.name: degradation for degradation in ALL}

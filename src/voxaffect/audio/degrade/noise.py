@@ -6,18 +6,86 @@ the noise over the whole recording, both over the full band of 8 kHz.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.polynomial.polynomial import polyval
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
+from scipy.signal import lfilter
 
-from voxaffect.audio.degrade.activity import speech_activity
 from voxaffect.audio.degrade.degradation import Samples, heard
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, SILENCE_RMS, Waveform
 from voxaffect.errors import AudioError
+
+# When somebody speaks and how loud, by ITU-T Recommendation P.56 (2011), method B.
+#
+# Pauses would make the mean level of a recording depend on how much of it is silent. The active
+# speech level leaves them out: a sample is active if, within the hangover before it, a smoothed
+# envelope reached a threshold that lies 15.9 dB below the level of just the active samples.
+
+MARGIN_DB = 15.9
+SMOOTHING_S = 0.03
+HANGOVER_S = 0.2
+THRESHOLDS_DB = np.arange(-60.0, 20.0, 0.1)
+"""Relative to the mean level; the standard's are 6 dB apart and interpolated between."""
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Where a recording holds speech.
+
+    Args:
+        level_db: active speech level, in dB relative to a root mean square of 1.
+        active: bool (n_samples,).
+    """
+
+    level_db: float
+    active: NDArray[np.bool_]
+
+    @property
+    def onset(self) -> int:
+        """The first active sample."""
+        return int(self.active.argmax())
+
+
+def speech_activity(waveform: Waveform) -> Activity:
+    """Active speech level of a recording, and which samples are active.
+
+    Where no threshold lies the margin below its level, as in a single click, all of it is active.
+
+    Raises:
+        AudioError: the recording is silent, so that there is no level.
+    """
+    rms = waveform.rms()
+    if rms < SILENCE_RMS:
+        raise AudioError(f"{waveform.name}: is silent, so that no noise can be set in relation")
+    envelope = _held_envelope(waveform.samples / rms)
+    thresholds = 10 ** (THRESHOLDS_DB / 20)
+    n_active = envelope.size - np.searchsorted(np.sort(envelope), thresholds)
+    levels_db = 10 * np.log10(envelope.size / np.maximum(n_active, 1))
+    fits = (levels_db - THRESHOLDS_DB <= MARGIN_DB) & (n_active > 0)
+    mean_db = 20 * math.log10(rms)
+    if not fits.any():
+        return Activity(mean_db, np.ones(envelope.size, bool))
+    first = int(fits.argmax())
+    return Activity(mean_db + float(levels_db[first]), envelope >= thresholds[first])
+
+
+def _held_envelope(samples: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The magnitude smoothed twice, and held at its maximum over the hangover, (n_samples,)."""
+    decay = math.exp(-1 / (SMOOTHING_S * SAMPLE_RATE_HZ))
+    once = lfilter([1 - decay], [1, -decay], np.abs(samples, dtype=np.float64))
+    twice = lfilter([1 - decay], [1, -decay], once)
+    half = round(HANGOVER_S * SAMPLE_RATE_HZ) // 2
+    held: NDArray[np.float64] = maximum_filter1d(
+        twice, 2 * half + 1, mode="constant", cval=0.0, origin=half
+    )
+    return held
+
 
 Kind = Literal["white", "pink", "traffic"]
 
@@ -141,3 +209,50 @@ KINDS: Mapping[Kind, Callable[[int, np.random.Generator], Samples]] = {
     "pink": pink,
     "traffic": traffic,
 }
+
+
+@dataclass(frozen=True)
+class Babble(AtRatio):
+    """Voices of other people, each at the same active speech level, their sum below the speech.
+
+    Args:
+        snr_db: active speech level above the mean power of all voices together.
+        n_talkers: recordings that are mixed; six are no longer understood one by one.
+        talkers: recordings of other speakers, given by `among`; each begins anywhere, and again
+            when it has ended.
+    """
+
+    snr_db: float
+    n_talkers: int = 6
+    talkers: tuple[Waveform, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """Its name in the catalogue."""
+        return f"babble-{self.snr_db:g}db"
+
+    def among(self, talkers: Sequence[Waveform]) -> Babble:
+        """The babble of some recordings."""
+        return replace(self, talkers=tuple(talkers))
+
+    def apply(self, waveform: Waveform, seed: int) -> Waveform:
+        """Speech among voices.
+
+        Raises:
+            AudioError: a recording is silent, or there is nobody else to speak.
+        """
+        if not self.talkers:
+            raise AudioError(
+                f"{waveform.name}: babble takes recordings of other speakers, and there are none; "
+                "add a corpus, or leave babble out"
+            )
+        rng = np.random.default_rng(seed)
+        voices = [_voice(talker, waveform.samples.size, rng) for talker in self.talkers]
+        return add(waveform, np.sum(voices, axis=0), self.snr_db)
+
+
+def _voice(talker: Waveform, n_samples: int, rng: np.random.Generator) -> Samples:
+    """A recording at an active speech level of 0 dB, from anywhere on and round, (n_samples,)."""
+    begin = int(rng.integers(talker.samples.size))
+    here = np.arange(begin, begin + n_samples) % talker.samples.size
+    return talker.samples[here] * 10 ** (-speech_activity(talker).level_db / 20)

@@ -9,15 +9,16 @@ import re
 from pathlib import Path
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.label_files import (
+from voxaffect.corpora.filename_parsing import Spoken
+from voxaffect.corpora.label_parsing import (
+    CHILDREN,
     LineError,
     corpus_from_labels,
     look_up,
     open_label_file,
     read_lines,
+    with_genders,
 )
-from voxaffect.corpora.speaker_genders import CHILDREN, with_genders
-from voxaffect.corpora.tree import Spoken
 
 CARD = CorpusCard(
     name="aibo",

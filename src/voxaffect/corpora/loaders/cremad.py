@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem
-from voxaffect.corpora.label_files import Entries, look_up, open_label_file, read_table
-from voxaffect.corpora.tree import LeftOut, NameScheme, Spoken, corpus_from_names
+from voxaffect.corpora.filename_parsing import LeftOut, NameScheme, Spoken, corpus_from_names
+from voxaffect.corpora.label_parsing import Entries, look_up, open_label_file, read_table
 
 # The other actors have 82 recordings: 11 sentences in 6 emotions, and one whose 5 emotions other
 # than neutral have 3 intensities. 1076 has 81, one of which is without sound.

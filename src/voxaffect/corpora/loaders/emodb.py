@@ -9,14 +9,14 @@ from functools import partial
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.label_files import open_label_file, read_table
-from voxaffect.corpora.tree import (
+from voxaffect.corpora.filename_parsing import (
     LeftOut,
     NameScheme,
     Spoken,
     corpus_from_names,
     folders_above,
 )
+from voxaffect.corpora.label_parsing import open_label_file, read_table
 
 PER_SPEAKER = {
     "03": 49, "08": 58, "09": 43, "10": 38, "11": 55,

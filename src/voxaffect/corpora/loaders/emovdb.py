@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.tree import (
+from voxaffect.corpora.filename_parsing import (
     LeftOut,
     NameScheme,
     Spoken,

@@ -11,14 +11,14 @@ from functools import partial
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.speaker_genders import ADULTS, with_genders
-from voxaffect.corpora.tree import (
+from voxaffect.corpora.filename_parsing import (
     LeftOut,
     NameScheme,
     Spoken,
     corpus_from_names,
     folders_above,
 )
+from voxaffect.corpora.label_parsing import ADULTS, with_genders
 
 CARD = CorpusCard(
     name="enterface",

@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.label_files import (
+from voxaffect.corpora.filename_parsing import LeftOut, Spoken, find_files
+from voxaffect.corpora.label_parsing import (
     Labels,
     LineError,
     corpus_from_labels,
@@ -22,7 +23,6 @@ from voxaffect.corpora.label_files import (
     read_lines,
     unit_interval,
 )
-from voxaffect.corpora.tree import LeftOut, Spoken, find_files
 
 CARD = CorpusCard(
     name="iemocap",

@@ -14,7 +14,14 @@ from pathlib import Path, PurePath
 
 from voxaffect.audio.decode import printable
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance, utterance_id
-from voxaffect.corpora.label_files import (
+from voxaffect.corpora.filename_parsing import (
+    LeftOut,
+    NameScheme,
+    Spoken,
+    corpus_from_names,
+    find_files,
+)
+from voxaffect.corpora.label_parsing import (
     Entries,
     LineError,
     joined,
@@ -22,7 +29,6 @@ from voxaffect.corpora.label_files import (
     read_lines,
     refuse_unread,
 )
-from voxaffect.corpora.tree import LeftOut, NameScheme, Spoken, corpus_from_names, find_files
 from voxaffect.errors import CorpusError
 
 CARD = CorpusCard(

@@ -8,16 +8,17 @@ from functools import partial
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.label_files import (
+from voxaffect.corpora.filename_parsing import LeftOut, Spoken
+from voxaffect.corpora.label_parsing import (
+    ADULTS,
     Labels,
     LineError,
     corpus_from_labels,
     joined,
     open_label_file,
     read_table,
+    with_genders,
 )
-from voxaffect.corpora.speaker_genders import ADULTS, with_genders
-from voxaffect.corpora.tree import LeftOut, Spoken
 
 CARD = CorpusCard(
     name="meld",

@@ -10,7 +10,8 @@ import re
 from pathlib import Path
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.label_files import (
+from voxaffect.corpora.filename_parsing import Spoken
+from voxaffect.corpora.label_parsing import (
     LineError,
     corpus_from_labels,
     look_up,
@@ -18,7 +19,6 @@ from voxaffect.corpora.label_files import (
     read_lines,
     unit_interval,
 )
-from voxaffect.corpora.tree import Spoken
 
 CARD = CorpusCard(
     name="msp_improv",

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import UNKNOWN_SPEAKER, Corpus, CorpusCard
-from voxaffect.corpora.label_files import (
+from voxaffect.corpora.filename_parsing import LeftOut, Spoken
+from voxaffect.corpora.label_parsing import (
     LineError,
     corpus_from_labels,
     look_up,
@@ -15,7 +16,6 @@ from voxaffect.corpora.label_files import (
     read_table,
     unit_interval,
 )
-from voxaffect.corpora.tree import LeftOut, Spoken
 
 CARD = CorpusCard(
     name="msp_podcast",

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.label_files import (
+from voxaffect.corpora.filename_parsing import Spoken
+from voxaffect.corpora.label_parsing import (
     LineError,
     corpus_from_labels,
     look_up,
     open_label_file,
     read_table,
 )
-from voxaffect.corpora.tree import Spoken
 
 CARD = CorpusCard(
     name="nemo",

@@ -6,7 +6,7 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.tree import NameScheme, Spoken, corpus_from_names
+from voxaffect.corpora.filename_parsing import NameScheme, Spoken, corpus_from_names
 
 CARD = CorpusCard(
     name="shemo",

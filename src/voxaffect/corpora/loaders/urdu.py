@@ -6,7 +6,7 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.tree import LeftOut, NameScheme, Spoken, corpus_from_names
+from voxaffect.corpora.filename_parsing import LeftOut, NameScheme, Spoken, corpus_from_names
 
 PER_SPEAKER = {
     "SF1": 12, "SF2": 2, "SF3": 2, "SF4": 4, "SF5": 4, "SF6": 14, "SF7": 6, "SF8": 2, "SF9": 4,

@@ -3,23 +3,138 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable
+from collections.abc import Generator, Hashable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from functools import cached_property
+from functools import cached_property, partial
+from math import isnan
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from voxaffect.classifier import Material, NetClassifier, UtteranceClassifier, fit_together
+from voxaffect.corpora.table import NOT_STATED
 from voxaffect.errors import FeatureError, TrainingError, VoxaffectError
-from voxaffect.evaluation.experiment.fold_data import FoldData
-from voxaffect.evaluation.experiment.results import FoldResult
-from voxaffect.evaluation.experiment.run import result_name
+from voxaffect.evaluation.experiment.dataset import Dataset
+from voxaffect.evaluation.experiment.run import CorpusSummary, FoldResult, result_name
+from voxaffect.evaluation.experiment.utterance_facts import (
+    UtteranceFacts,
+    rms_column,
+    signal_to_noise_db,
+)
+from voxaffect.evaluation.splits.folds import Fold, Protocol
+from voxaffect.features.cache.index import StoredFrames
 from voxaffect.files import digest
-from voxaffect.memory import keep_freed_memory
-from voxaffect.systems import NetSystem, Options, System
+from voxaffect.model.data import Examples
+from voxaffect.parallel.clusters import threads_a_job
+from voxaffect.parallel.processes import keep_freed_memory
+from voxaffect.parallel.work import Lost, compute_all
+from voxaffect.systems.classifier import Material, NetClassifier, UtteranceClassifier, fit_together
+from voxaffect.systems.systems import NetSystem, Options, System
 from voxaffect.taxonomy import EMOTION
+
+
+@dataclass(frozen=True)
+class FoldData:
+    """What all systems and seeds need of a fold; of its frames only where they are stored.
+
+    Args:
+        fold: name of the fold.
+        protocol: whose rule it obeys.
+        test_name: what is left out.
+        ids: the test utterances.
+        train: what is learned from.
+        dev: what stops and calibrates.
+        test: what is answered for.
+        digests: of train, dev and test: hashes of all that decides what is learned and answered.
+        leakage: what the sets share, in a sentence.
+        n_train_frames: frames that are learned from.
+        train_share: share of the protocol's training set that is learned from.
+    """
+
+    fold: str
+    protocol: Protocol
+    test_name: str
+    ids: tuple[str, ...]
+    train: Examples
+    dev: Examples
+    test: Examples
+    digests: tuple[str, ...]
+    leakage: str
+    n_train_frames: int
+    train_share: float = 1.0
+
+    @property
+    def n_train_bytes(self) -> int:
+        """Memory that the frames to learn from take."""
+        return self.n_train_frames * self.train.frames[0][:1].nbytes
+
+    @classmethod
+    def of(cls, fold: Fold, dataset: Dataset, leakage: str = "") -> FoldData:
+        """The data of a fold; its leakage statement comes from who knows the whole dataset."""
+        sets = (fold.train, fold.dev, fold.test)
+        train, dev, test = (dataset.examples(ids) for ids in sets)
+        return cls(
+            fold=fold.name,
+            protocol=fold.protocol,
+            test_name=fold.test_name,
+            ids=fold.test,
+            train=train,
+            dev=dev,
+            test=test,
+            digests=tuple(dataset.digest(ids) for ids in sets),
+            leakage=leakage,
+            n_train_frames=int(lengths_of(train).sum()),
+            train_share=fold.train_share,
+        )
+
+
+def lengths_of(examples: Examples) -> NDArray[np.integer]:
+    """Frames of every example (N,); no stored frame is looked into."""
+    frames = examples.frames
+    return frames.lengths if isinstance(frames, StoredFrames) else np.array([*map(len, frames)])
+
+
+def facts_of(dataset: Dataset, corpora: Sequence[CorpusSummary]) -> dict[str, UtteranceFacts]:
+    """Facts of every utterance, by id.
+
+    Args:
+        dataset: utterances and frames.
+        corpora: say which language a corpus is in, where its utterances do not.
+    """
+    languages = {c.name: c.language for c in corpora if c.language != NOT_STATED}
+    examples = dataset.examples(list(dataset.utterances))
+    measured = zip(_durations(dataset, examples), _levels(dataset, examples), strict=True)
+    return {
+        u.id: UtteranceFacts(
+            corpus=u.corpus,
+            speaker=u.speaker,
+            gender=u.gender,
+            language=u.language or languages.get(u.corpus),
+            style=u.naturalness,
+            duration_s=duration_s,
+            snr_db=snr_db,
+            content=dataset.contents[u.id],
+        )
+        for u, (duration_s, snr_db) in zip(dataset.utterances.values(), measured, strict=True)
+    }
+
+
+def _durations(dataset: Dataset, examples: Examples) -> list[float]:
+    """From the beginning of the first frame to the end of the last, in seconds."""
+    grid = dataset.grid
+    seconds = grid.window_s + (lengths_of(examples).astype(np.float64) - 1) * grid.hop_s
+    return [float(value) for value in seconds]
+
+
+def _levels(dataset: Dataset, examples: Examples) -> list[float | None]:
+    column = rms_column(dataset.feature_settings)
+    if column is None:
+        return [None] * len(examples)
+    levels = signal_to_noise_db(examples.frames, column)
+    return [None if isnan(level) else level for level in levels.tolist()]
+
 
 LSTM_COST = 8.0
 """Time that an LSTM takes for a byte of frames, relative to other systems; only orders the work."""
@@ -244,3 +359,53 @@ class Outcome:
         """The failure as the run's header keeps it."""
         named = {"fold": self.fold, "system": self.system, "seed": str(self.seed)}
         return {**named, "reason": self.failure or ""}
+
+
+class Schedule:
+    """Computes batches of jobs; every job ends with a result or a failure.
+
+    A batch of several that fails is taken apart. A job that fails by itself is tried once more,
+    after all others, in the way that may help: again, with nothing beside it, or with another seed.
+
+    Args:
+        batches: in the order in which they begin.
+        n_jobs: batches at work at once.
+    """
+
+    def __init__(self, batches: Sequence[Batch], n_jobs: int) -> None:
+        self._n_jobs = n_jobs
+        self._beside_others: list[Batch] = [*batches]
+        self._alone: list[Batch] = []
+        self._tried_again: set[str] = set()
+
+    def ends(self) -> Generator[tuple[Job, FoldResult | Failure], None, None]:
+        """Every job as it ends."""
+        work = partial(attempt, n_threads=threads_a_job(self._n_jobs))
+        while self._beside_others or self._alone:
+            alone = not self._beside_others
+            batches, self._beside_others = self._beside_others, []
+            if alone:
+                batches, self._alone = self._alone, []
+            with closing(compute_all(work, batches, self._n_jobs, alone=alone)) as ended:
+                for batch, results in ended:
+                    yield from self._ends_of(batch, results)
+
+    def _ends_of(
+        self, batch: Batch, results: list[FoldResult] | Failure | Lost
+    ) -> Iterable[tuple[Job, FoldResult | Failure]]:
+        """What has ended of a batch; the rest of it is scheduled once more."""
+        if isinstance(results, list):
+            return zip(batch, results, strict=True)
+        if len(batch) > 1:
+            self._beside_others += [(job,) for job in batch]
+            return ()
+        failure = Failure(results.reason) if isinstance(results, Lost) else results
+        (job,) = batch
+        if failure.remedy is Remedy.NONE:
+            return [(job, failure)]
+        if job.name in self._tried_again:
+            return [(job, Failure(f"{failure.reason} (tried twice)"))]
+        self._tried_again.add(job.name)
+        queue = self._alone if failure.remedy is Remedy.ALONE else self._beside_others
+        queue.append((restart(job, failure),))
+        return ()

@@ -4,11 +4,81 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from voxaffect.errors import ArtefactError
+from voxaffect.evaluation.metrics import ratio
+
+# How far speech stands above its pauses, estimated from frames that are stored anyway.
+#
+# The level of a frame is its root mean square (RMS), which two feature sets keep as a column. The
+# estimate is the level that 95 % of the frames stay below over the one that 10 % stay below, in dB:
+# in most recordings some speech is as loud as the first, and a pause or closure as quiet as the
+# second. A recording without a pause shows less than it has, and noise alone about 0 dB. The RMS of
+# our own descriptors is of pre-emphasised, Hamming-windowed frames, averaged over three, so
+# that hum and rumble count little; gain normalisation does not change a ratio.
+
+RMS_COLUMNS = {"low-level descriptors": "energy", "opensmile": "pcm_RMSenergy_sma"}
+"""Extractor, as its settings name it -> its column of RMS. Other sets have none."""
+
+SHARES = np.array([0.10, 0.95])
+"""Shares of an utterance's frames below its quiet and below its loud level."""
+
+MOST_DB = 96.0
+"""Range of 16-bit samples: what pauses of digital silence come to."""
+
+BLOCK = 4096
+"""Utterances whose levels are sorted at once; their RMS takes some MB."""
+
+
+def rms_column(feature_settings: Mapping[str, Any]) -> int | None:
+    """Number of the column of RMS, None where a feature set has none.
+
+    Args:
+        feature_settings: of a store: `names` of the columns, and the settings of its `extractor`.
+    """
+    extractor = feature_settings.get("extractor")
+    kind = extractor.get("extractor") if isinstance(extractor, Mapping) else extractor
+    names = list(feature_settings.get("names", ()))
+    name = RMS_COLUMNS.get(str(kind))
+    return names.index(name) if name in names else None
+
+
+def signal_to_noise_db(frames: Sequence[NDArray[np.float32]], column: int) -> NDArray[np.float64]:
+    """Level of loud over quiet frames of every utterance.
+
+    Args:
+        frames: N arrays float32 (T, F), T >= 1; memory-mapped ones are read a block at a time.
+        column: which of the F is the RMS.
+
+    Returns:
+        float64 (N,) in dB, from 0 to MOST_DB; NaN for an utterance of zeros.
+    """
+    starts = range(0, len(frames), BLOCK)
+    blocks = ([some[:, column] for some in frames[at : at + BLOCK]] for at in starts)
+    levels = np.concatenate([np.zeros((0, 2)), *map(_quiet_and_loud, blocks)])
+    quiet, loud = np.maximum(levels, levels[:, 1:] * 10 ** (-MOST_DB / 20)).T
+    decibels: NDArray[np.float64] = 20 * np.log10(ratio(loud, quiet))
+    return decibels
+
+
+def _quiet_and_loud(levels: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+    """Two order statistics of each utterance's levels (N, 2), all sorted in one go."""
+    lengths = np.array([len(some) for some in levels])
+    owner = np.repeat(np.arange(len(levels), dtype=np.uint64), lengths)
+    # Floats from 0 up sort as their bits do; `abs` also clears the sign of -0.
+    bits = np.abs(np.concatenate(levels)).view(np.uint32)
+    ordered = np.sort(owner << np.uint64(32) | bits)
+    first = np.cumsum(lengths) - lengths
+    places = first[:, None] + (SHARES * (lengths[:, None] - 1)).astype(np.int64)
+    quiet_and_loud: NDArray[np.float32] = ordered[places].astype(np.uint32).view(np.float32)
+    return quiet_and_loud.astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,24 +7,55 @@ conditions, one condition after another, so that a job answers them like any tes
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from voxaffect.audio.degrade.babble import Babble
-from voxaffect.audio.degrade.degradation import Clean, Degradation
-from voxaffect.corpora.corpus import Problem
+from voxaffect.audio.degrade.degradation import Clean, Degradation, utterance_seed
+from voxaffect.audio.degrade.noise import Babble
+from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.evaluation.experiment.dataset import Dataset
-from voxaffect.evaluation.experiment.fold_data import FoldData
-from voxaffect.evaluation.protocol.folds import Fold
-from voxaffect.evaluation.robustness.talkers import by_speaker, talkers_of
-from voxaffect.features.store.degraded import DegradedStore, Progress, condition_id, parted
-from voxaffect.features.store.scenes import Scene
-from voxaffect.features.store.stored import StoredFeatures
+from voxaffect.evaluation.experiment.job import FoldData
+from voxaffect.evaluation.splits.folds import Fold
+from voxaffect.features.cache.degraded import DegradedStore, Progress, Scene, condition_id, parted
+from voxaffect.features.cache.index import StoredFeatures
 from voxaffect.files import digest
-from voxaffect.model.examples import Examples
+from voxaffect.model.data import Examples
 from voxaffect.taxonomy import TASKS
+
+BySpeaker = Mapping[str, Sequence[Utterance]]
+
+
+def by_speaker(utterances: Iterable[Utterance]) -> BySpeaker:
+    """The utterances of each speaker, speakers and utterances sorted by name."""
+    speakers: dict[str, list[Utterance]] = {}
+    for u in sorted(utterances, key=lambda u: (u.speaker, u.id)):
+        speakers.setdefault(u.speaker, []).append(u)
+    return speakers
+
+
+def talkers_of(
+    utterance: Utterance, speakers: BySpeaker, n_talkers: int, seed: int
+) -> tuple[Utterance, ...]:
+    """Recordings of other speakers of any corpus and emotion, of as many speakers as there are.
+
+    All corpora are drawn from, training data too: those voices carry no label. Speakers of unknown
+    name in the utterance's own corpus count as its own speaker, and never speak.
+
+    Args:
+        utterance: against whose speech they speak.
+        speakers: who may speak.
+        n_talkers: how many; none where there is no other speaker.
+        seed: decides who.
+    """
+    others = [name for name in speakers if name != utterance.speaker]
+    if not others:
+        return ()
+    rng = np.random.default_rng(utterance_seed(utterance.id, seed))
+    order = rng.permutation(len(others))
+    names = [others[order[k % len(others)]] for k in range(n_talkers)]
+    return tuple(speakers[name][int(rng.integers(len(speakers[name])))] for name in names)
 
 
 @dataclass(frozen=True)

@@ -10,23 +10,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voxaffect.audio.degrade.catalogue import CONTROLS
+from voxaffect.audio.degrade import CONTROLS
 from voxaffect.audio.degrade.degradation import CLEAN, Clean, Degradation
-from voxaffect.evaluation.experiment.results import FoldResult
-from voxaffect.evaluation.measures.resampling import MIN_FREEDOM, freedom, strata, tail
-from voxaffect.evaluation.measures.significance import DECIMALS, holm, wilcoxon
-from voxaffect.evaluation.protocol.folds import UNKNOWN
-from voxaffect.evaluation.robustness import tallies
+from voxaffect.evaluation.comparisons import pairs
+from voxaffect.evaluation.experiment.run import FoldResult
+from voxaffect.evaluation.intervals import MIN_FREEDOM, freedom, strata, tail
+from voxaffect.evaluation.results import display_order
+from voxaffect.evaluation.robustness import robustness as tallies
 from voxaffect.evaluation.robustness.robustness import (
     Compared,
     Condition,
     Estimate,
+    Floats,
     Robustness,
     SystemRobustness,
+    Tally,
 )
-from voxaffect.evaluation.robustness.tallies import Floats, Tally
-from voxaffect.evaluation.scores.comparisons import pairs
-from voxaffect.evaluation.scores.tables import display_order
+from voxaffect.evaluation.significance import DECIMALS, holm, wilcoxon
+from voxaffect.evaluation.splits.folds import UNKNOWN
 
 N_DRAWS = 2000
 DRAW_SEED = 0

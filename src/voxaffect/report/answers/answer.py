@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from voxaffect.prediction import Prediction
+from voxaffect.recognizer.prediction import Prediction
 
 UNSURE = "unsure"
 """Label of an answer whose highest probability is too low to count."""

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from voxaffect.report.answers.answer import Answer, visible
-from voxaffect.report.colours import LABEL_COLOURS, LETTERS
+from voxaffect.report.colors import LABEL_COLOURS, LETTERS
 from voxaffect.report.figures.style import INK, NO_METADATA, PAPER, RULE, STYLE
 from voxaffect.taxonomy import EMOTION
 

@@ -1,0 +1,103 @@
+"""The terminal: one console, and progress bars that a log file survives."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column
+from rich.table import Table as Grid
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from voxaffect.report.table import Table
+
+
+# Names of files and speakers may look like markup or emoji; colour comes by `style` alone.
+console = Console(highlight=False, markup=False, emoji=False)
+errors = Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def print_line(line: str | Text, *, to: Console = console, style: str | None = None) -> None:
+    """Print a line that only a terminal may break: names and paths can be copied whole."""
+    to.print(line, style=style, soft_wrap=True)
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Progress]:
+    """A bar on standard error that shows what is done, what is left and how long it takes."""
+    columns = (
+        TextColumn("{task.description}", style="bold", markup=False),
+        BarColumn(),  # alone gives way where the terminal is narrow
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TimeElapsedColumn(table_column=Column(no_wrap=True)),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=False, table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+    with Progress(*columns, console=errors, transient=False) as progress:
+        progress.add_task(title, total=None, note="")
+        yield progress
+
+
+@contextmanager
+def counting_progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar that is told how many are done, and how many there are."""
+    with progress_bar(title) as bar:
+        task = bar.task_ids[0]
+
+        def advance(n_done: int, n_all: int) -> None:
+            bar.update(task, completed=n_done, total=n_all)
+
+        yield advance
+
+
+@contextmanager
+def extraction_progress(n_utterances: int) -> Iterator[Callable[[int, float], None]]:
+    """A bar for feature extraction; tells audio hours and speed as a multiple of real time."""
+    started = time.perf_counter()
+    with progress_bar("features") as bar:
+        task = bar.task_ids[0]
+        bar.update(task, total=n_utterances)
+
+        def advance(n_done: int, audio_s: float) -> None:
+            speed = audio_s / max(time.perf_counter() - started, 1e-9)
+            note = f"{audio_s / 3600:.2f} h audio, {speed:,.0f} x real time"
+            bar.update(task, completed=n_done, note=note)
+
+        yield advance
+
+
+def show(table: Table) -> None:
+    """Print a table: title, rows if there are any, notes."""
+    console.print(table.title, style="bold")
+    if table.rows:
+        console.print(_grid(table))
+    for note in table.notes:
+        console.print(note, style="dim")
+    console.print()
+
+
+def _grid(table: Table) -> Grid:
+    """The rows for a terminal, whose words wrap where they must, but neither names nor numbers."""
+    grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    for i, name in enumerate(table.columns):
+        if i in table.words:
+            grid.add_column(name, no_wrap=i == 0, overflow="fold")
+        else:
+            grid.add_column(name.replace(" ", "\n"), justify="right", no_wrap=True)
+    for row in table.rows:
+        grid.add_row(*(cell.text for cell in row))
+    return grid

@@ -1,0 +1,268 @@
+"""corpora list, show and check: what can be read, and whether a copy on disk is whole."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
+from voxaffect.cli.console import console, counting_progress, print_line, show
+from voxaffect.cli.experiment import tell
+from voxaffect.config.corpora import find_loader, read_corpus
+from voxaffect.config.file import load_settings
+from voxaffect.corpora.audformat import write_audformat
+from voxaffect.corpora.check import CheckReport, Count, Examined, Verdict, examine
+from voxaffect.corpora.check import check as check_corpus
+from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance
+from voxaffect.corpora.loaders import CORPORA
+from voxaffect.corpora.table import is_table, write_table
+from voxaffect.errors import CorpusError
+from voxaffect.evaluation.splits.overlap import overlaps
+from voxaffect.parallel.clusters import effective_jobs
+from voxaffect.report.leakage import tables
+
+
+def export(name: str, root: Path, out: Path) -> None:
+    """Write a corpus as a table, or, where `out` is no `.csv` or `.parquet`, in audformat.
+
+    Raises:
+        VoxaffectError: the corpus cannot be read, or `out` cannot be written.
+    """
+    corpus = read_corpus(name, root)
+    tell(corpus.problems, f"{name}: ")
+    write = write_table if is_table(out) else write_audformat
+    try:
+        write(corpus, out)
+    except OSError as fault:
+        why = fault.strerror or fault
+        raise CorpusError(f"{out}: cannot be written ({why}); choose another place") from fault
+    print_line(f"{out}: {len(corpus.utterances):,} utterances of {name}")
+
+
+def overlap(config: Path, *, as_json: bool, n_jobs: int) -> int:
+    """Print what the corpora of a settings file bring, lack and share; returns 0.
+
+    Every recording that has a class is decoded: copies are found by their samples.
+
+    Raises:
+        VoxaffectError: the settings are wrong, or a corpus cannot be read.
+    """
+    settings = load_settings(config)
+    plan, taxonomy = settings.plan(), settings.make_taxonomy()
+    corpora = settings.load_corpora()
+    labelled = [u for c in corpora for u in c.utterances if taxonomy.emotion(u) is not None]
+    examined = _examine(labelled, settings.audio.limits(), effective_jobs(n_jobs))
+    found = overlaps(
+        corpora,
+        taxonomy,
+        contents={e.utterance.id: e.content for e in examined if e.content is not None},
+        unusable={e.utterance.id: fault for e in examined if (fault := _fault(e))},
+        seed=plan.split_seed,
+        dev=plan.dev,
+        split_style=plan.split_style,
+    )
+    if as_json:
+        sys.stdout.write(json.dumps(found.to_dict(), indent=1, ensure_ascii=False) + "\n")
+        return 0
+    for table in tables(found):
+        show(table)
+    return 0
+
+
+def _examine(utterances: Sequence[Utterance], limits: DecodeLimits, n_jobs: int) -> list[Examined]:
+    with counting_progress("recordings") as advance:
+        return examine(utterances, n_jobs=n_jobs, limits=limits, progress=advance)
+
+
+def _fault(examined: Examined) -> Problem | None:
+    """Why no feature can be computed of a recording, None where they can."""
+    return next((problem for problem in examined.problems if problem.is_fault), None)
+
+
+MAX_NAMED = 20
+MAX_SPEAKERS = 12
+"""Most speakers that have a row each in a table; problems name all that differ."""
+
+INDENT = 13
+NOT_KNOWN = "not known"
+COLOURS: dict[Verdict, str] = {"ok": "green", "notes": "yellow", "faults": "red"}
+MARKS: dict[Verdict | None, Text] = {
+    "ok": Text("ok", "green"),
+    "notes": Text("note", "yellow"),
+    "faults": Text("fault", "bold red"),
+    None: Text(),
+}
+
+
+def show_all() -> None:
+    """Three lines a corpus, which suit any width: its size, its title and terms, its place."""
+    console.print(_size("name", "language", "style", "speakers", "utterances", style="bold"))
+    for name, loader in sorted(CORPORA.items()):
+        card = loader.card
+        n_speakers, n_utterances = _known(card.n_speakers), _known(sum(card.labels.values()))
+        console.print(_size(name, card.language, card.elicitation, n_speakers, n_utterances))
+        console.print(_indented(f"{card.title}; {card.licence}"))
+        # A terminal may break an address, which can then still be copied whole; Rich must not.
+        print_line(Text(" " * INDENT + card.url, style="dim"))
+    console.print(_size("table", "any", "any", "any", "any"))
+    console.print(_indented("your own recordings; a table in CSV or Parquet, or audformat"))
+
+
+def _size(
+    name: str, language: str, elicitation: str, speakers: str, utterances: str, style: str = ""
+) -> Text:
+    columns = f" {language:<20} {elicitation:<8} {speakers:>9} {utterances:>11}"
+    return Text.assemble((f"{name:<{INDENT - 1}}", "bold"), (columns, style))
+
+
+def _indented(text: str) -> Padding:
+    return Padding(Text(text), (0, 0, 0, INDENT))
+
+
+def show_card(name: str) -> None:
+    """A corpus's card."""
+    card = find_loader(name).card
+    table = Table(title=card.title, show_header=False, title_justify="left")
+    for key in ("name", "language", "elicitation", "licence", "citation", "url"):
+        table.add_row(key, getattr(card, key))
+    for what, said in _numbers(card):
+        table.add_row(what, said)
+    for fault in card.faults:
+        table.add_row("known fault", fault)
+    console.print(table)
+
+
+def _numbers(card: CorpusCard) -> Iterator[tuple[str, str]]:
+    """What the card says of numbers; of labels and speakers also that it does not know them."""
+    yield "utterances", _known(sum(card.labels.values()))
+    yield "labels", _listed(card.labels) or NOT_KNOWN
+    each = f", {_each(card.speakers.values())}" if card.speakers else ""
+    yield "speakers", _known(card.n_speakers) + each
+    if card.genders:
+        yield "genders", _listed(card.genders)
+    if card.styles:
+        yield "styles", _listed(card.styles)
+
+
+def _listed(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {n:,}" for name, n in numbers.items())
+
+
+def _each(numbers: Collection[int]) -> str:
+    """`12 to 700 utterances each`."""
+    low, high = min(numbers), max(numbers)
+    return f"{low:,} utterances each" if low == high else f"{low:,} to {high:,} utterances each"
+
+
+def check(
+    name: str,
+    root: Path,
+    *,
+    as_json: bool,
+    n_jobs: int,
+    headers_only: bool = False,
+    limits: DecodeLimits = DEFAULT_LIMITS,
+) -> int:
+    """Print what a copy holds and lacks; returns the exit status, 1 where there are faults.
+
+    Args:
+        name: name of the corpus.
+        root: its folder, a table, or a database in audformat.
+        as_json: print everything as JSON.
+        n_jobs: processes; 0 is one a core.
+        headers_only: read headers only.
+        limits: what counts as unreadable.
+
+    Raises:
+        VoxaffectError: the corpus cannot be read.
+    """
+    report = _checked(
+        read_corpus(name, root),
+        n_jobs=effective_jobs(n_jobs),
+        samples=not headers_only,
+        limits=limits,
+    )
+    if as_json:
+        sys.stdout.write(json.dumps(report.to_dict(), indent=1, ensure_ascii=False) + "\n")
+    else:
+        _print_report(report)
+    return 1 if report.verdict == "faults" else 0
+
+
+def _checked(corpus: Corpus, *, n_jobs: int, samples: bool, limits: DecodeLimits) -> CheckReport:
+    with counting_progress(f"checking {corpus.name}") as advance:
+        return check_corpus(corpus, samples=samples, n_jobs=n_jobs, limits=limits, progress=advance)
+
+
+def _print_report(report: CheckReport) -> None:
+    console.print(_table(report))
+    if not report.samples:
+        console.print("Headers alone were read: what is silent or clipped was not looked for.")
+    for kind in report.kinds():
+        _print_problems(kind, [p for p in report.problems if p.kind == kind])
+    console.print(Text.assemble("verdict: ", (report.verdict, COLOURS[report.verdict])))
+
+
+def _table(report: CheckReport) -> Table:
+    table = Table("what", title=report.name, title_justify="left")
+    for column in ("found", "expected"):
+        table.add_column(column, justify="right")
+    table.add_column("verdict")
+    _add_group(table, "classes", report.by_label)
+    table.add_row(*_cells(report.speakers), style="bold")
+    if len(report.by_speaker) <= MAX_SPEAKERS:
+        _add_rows(table, report.by_speaker)
+    else:
+        _add_summary(table, report.by_speaker)
+    _add_group(table, "gender", report.by_gender)
+    _add_group(table, "style", report.by_style)
+    table.add_row("utterances", f"{report.n_utterances:,}", "", "")
+    table.add_row("hours", f"{report.duration_s / 3600:.2f}", "", "")
+    return table
+
+
+def _add_group(table: Table, title: str, counts: Sequence[Count]) -> None:
+    table.add_row(title, style="bold")
+    _add_rows(table, counts)
+
+
+def _add_rows(table: Table, counts: Sequence[Count]) -> None:
+    for count in counts:
+        table.add_row(*_cells(count, indent="  "), end_section=count is counts[-1])
+
+
+def _cells(count: Count, indent: str = "") -> tuple[str, str, str, Text]:
+    expected = "" if count.expected is None else f"{count.expected:,}"
+    return indent + count.name, f"{count.found:,}", expected, MARKS[count.verdict]
+
+
+def _add_summary(table: Table, counts: Sequence[Count]) -> None:
+    """Many speakers in one row with the worst of their verdicts; below it, whoever differs."""
+    verdicts = {count.verdict for count in counts}
+    worst = next((v for v in ("faults", "notes", "ok") if v in verdicts), None)
+    each = _each([count.found for count in counts])
+    differing = [count for count in counts if count.verdict in {"faults", "notes"}]
+    table.add_row(
+        f"  {len(counts):,} speakers, {each}", "", "", MARKS[worst], end_section=not differing
+    )
+    _add_rows(table, differing[:MAX_SPEAKERS])
+
+
+def _print_problems(kind: str, problems: Sequence[Problem]) -> None:
+    """Those of one kind; lines are not wrapped, so that names stay whole for other programs."""
+    console.print(Text.assemble((kind, "bold"), f": {len(problems)}"))
+    for problem in problems[:MAX_NAMED]:
+        print_line(f"  {problem.path}: {problem.detail}")
+    if len(problems) > MAX_NAMED:
+        console.print(f"  and {len(problems) - MAX_NAMED} more; --json names them all")
+
+
+def _known(number: int) -> str:
+    """A card's number; its 0 says that none is known."""
+    return f"{number:,}" if number else NOT_KNOWN

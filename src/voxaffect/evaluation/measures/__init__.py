@@ -1,1 +1,0 @@
-"""Pure numbers: from counts and pairs to accuracies, intervals and tests."""

@@ -1,1 +1,0 @@
-"""The paper's own figures, and a run's beside them."""

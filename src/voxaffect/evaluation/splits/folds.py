@@ -1,0 +1,386 @@
+"""Who may train on whom: folds, the rules of the three protocols, and the ways to build them.
+
+A fold that breaks its protocol's rule cannot be built. Every choice hangs on the seed and on the
+utterances alone, never on the order in which they are listed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import InitVar, dataclass, replace
+from functools import partial
+from typing import Literal
+
+from voxaffect.corpora.corpus import UNKNOWN_SPEAKER, Utterance
+from voxaffect.errors import FoldError
+from voxaffect.evaluation.splits.draws import (
+    Group,
+    by_speaker,
+    class_of,
+    deal,
+    draw_share,
+    draw_tenth,
+)
+from voxaffect.taxonomy import EMOTION
+
+Protocol = Literal["within", "cross", "aggregated"]
+Dev = Literal["utterances", "speakers"]
+Refused = Callable[[FoldError], None]
+
+GROUPINGS: dict[Dev, Callable[[Group, Mapping[str, int], str], list[Group]]] = {
+    "utterances": deal,
+    "speakers": lambda pool, *_: by_speaker(pool),
+}
+"""Kind of dev set -> the groups of training utterances that it takes or leaves whole."""
+
+UNKNOWN = f"/{UNKNOWN_SPEAKER}"
+"""End of the name of speakers whom a corpus does not tell apart: `mine/?`."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Three disjoint sets of utterances that obey the rule of their protocol.
+
+    within: the test set is one speaker, who is heard nowhere else.
+    cross: the test set is one corpus, or one style of it (`iemocap:natural`), found nowhere else.
+    aggregated: no utterance is in two sets.
+
+    Args:
+        name: `within/emodb/03`, `cross/emodb`, `aggregated`; `cross/emodb@0.1` where a share of the
+            training set is left.
+        protocol: whose rule holds.
+        test_name: what is left out, `emodb/03`, `emodb`, `iemocap:natural`; or `aggregated`.
+        train: ids to train on, sorted.
+        dev: ids to stop and calibrate on, sorted.
+        test: ids to be scored on, sorted.
+        utterances: id -> utterance; read to check the rule, not kept.
+        label_of: id -> emotion class; read, not kept.
+        train_share: share of the protocol's training set that `train` is.
+
+    Raises:
+        FoldError: a set is empty, sets overlap, an utterance is unknown or has no class, the rule
+            is broken, or the training set holds one class only.
+    """
+
+    name: str
+    protocol: Protocol
+    test_name: str
+    train: tuple[str, ...]
+    dev: tuple[str, ...]
+    test: tuple[str, ...]
+    utterances: InitVar[Mapping[str, Utterance]]
+    label_of: InitVar[Mapping[str, int]]
+    train_share: float = 1.0
+
+    def __post_init__(
+        self, utterances: Mapping[str, Utterance], label_of: Mapping[str, int]
+    ) -> None:
+        _refuse_empty(self)
+        _refuse_overlap(self)
+        _refuse_unknown(self, utterances)
+        _refuse_broken_rule(self, utterances)
+        _refuse_single_class(self.name, self.train, label_of)
+        for i in (*self.dev, *self.test):
+            class_of(i, label_of)
+
+
+def make_fold(
+    protocol: Protocol,
+    test_name: str,
+    train: Iterable[Utterance],
+    dev: Iterable[Utterance],
+    test: Iterable[Utterance],
+    *,
+    label_of: Mapping[str, int],
+) -> Fold:
+    """A fold made of utterances, named after its protocol and what it leaves out.
+
+    Raises:
+        FoldError: as `Fold`.
+    """
+    sets = [tuple(part) for part in (train, dev, test)]
+    train_ids, dev_ids, test_ids = (tuple(sorted(u.id for u in part)) for part in sets)
+    return Fold(
+        name=_fold_name(protocol, test_name),
+        protocol=protocol,
+        test_name=test_name,
+        train=train_ids,
+        dev=dev_ids,
+        test=test_ids,
+        utterances={u.id: u for part in sets for u in part},
+        label_of=label_of,
+    )
+
+
+def within(
+    utterances: Iterable[Utterance],
+    label_of: Mapping[str, int],
+    seed: int,
+    dev: Dev = "utterances",
+    *,
+    on_refused: Refused | None = None,
+) -> tuple[Fold, ...]:
+    """Leave one speaker out: a fold for every speaker of one corpus, sorted by speaker.
+
+    Args:
+        utterances: those of one corpus that have an emotion class.
+        label_of: id -> emotion class.
+        seed: decides who is dev.
+        dev: a tenth of the training utterances, drawn by class, as in the paper; or about a tenth
+            of them in whole speakers, at least one.
+        on_refused: told of a single fold that cannot be built, which is then left out; None raises.
+
+    Raises:
+        FoldError: there are several corpora, fewer than two speakers, or unknown ones; as `Fold`.
+    """
+    pool = tuple(utterances)
+    corpora, speakers = sorted({u.corpus for u in pool}), sorted({u.speaker for u in pool})
+    if len(corpora) > 1:
+        raise FoldError(f"within: takes one corpus at a time, not {', '.join(corpora)}")
+    if len(speakers) < 2:
+        raise FoldError(
+            f"within: leaving one speaker out takes two or more, but there is "
+            f"{speakers[0] if speakers else 'none'} only; leave this corpus out"
+        )
+    leave_out = partial(_leave_out, pool, _speaker, "within", label_of=label_of, seed=seed, dev=dev)
+    return _feasible(leave_out, speakers, on_refused)
+
+
+def cross(
+    utterances: Iterable[Utterance],
+    label_of: Mapping[str, int],
+    seed: int,
+    dev: Dev = "utterances",
+    split_style: Collection[str] = (),
+    *,
+    on_refused: Refused | None = None,
+) -> tuple[Fold, ...]:
+    """Leave one corpus out: a fold for every corpus, sorted by name.
+
+    Args:
+        utterances: those of all corpora that have an emotion class.
+        label_of: id -> emotion class.
+        seed: decides who is dev.
+        dev: as in `within`; drawn by corpus and class.
+        split_style: corpora whose natural and acted speech count as two test sets,
+            `iemocap:natural` and `iemocap:acted`. As in the paper either trains on the other, and
+            may share its speakers: the leakage statement says so.
+        on_refused: as in `within`.
+
+    Raises:
+        FoldError: there are fewer than two test sets; as `Fold`.
+    """
+    part = partial(part_of, split_style=split_style)
+    pool = tuple(utterances)
+    parts = sorted({part(u) for u in pool})
+    if len(parts) < 2:
+        raise FoldError(
+            f"cross: leaving one corpus out takes two or more, but there is "
+            f"{parts[0] if parts else 'none'} only; add a corpus"
+        )
+    leave_out = partial(_leave_out, pool, part, "cross", label_of=label_of, seed=seed, dev=dev)
+    return _feasible(leave_out, parts, on_refused)
+
+
+def part_of(u: Utterance, split_style: Collection[str]) -> str:
+    """Name under which `cross` leaves an utterance out, `emodb` or `iemocap:natural`."""
+    return _style(u) if u.corpus in split_style else u.corpus
+
+
+def aggregated(utterances: Iterable[Utterance], label_of: Mapping[str, int], seed: int) -> Fold:
+    """All corpora shuffled: 80 % training, 10 % dev, 10 % test, each by corpus and class.
+
+    Args:
+        utterances: those of all corpora that have an emotion class.
+        label_of: id -> emotion class.
+        seed: decides who is where.
+
+    Raises:
+        FoldError: there are fewer than three utterances; as `Fold`.
+    """
+    pool = tuple(utterances)
+    if len(pool) < 3:
+        raise FoldError(f"aggregated: {len(pool)} utterances cannot fill three sets; add a corpus")
+    tenths = deal(pool, label_of, f"{seed} aggregated")
+    test = draw_tenth(tenths, label_of, f"{seed} aggregated test")
+    left = [tenth for tenth in tenths if tenth != test]
+    dev = draw_tenth(left, label_of, f"{seed} aggregated dev")
+    train = _without(_without(pool, test), dev)
+    return make_fold("aggregated", "aggregated", train, dev, test, label_of=label_of)
+
+
+def thinned(
+    fold: Fold,
+    share: float,
+    utterances: Mapping[str, Utterance],
+    label_of: Mapping[str, int],
+    seed: int,
+) -> Fold:
+    """A fold with a share of its training set; dev and test stay.
+
+    Shares of one fold are nested, and every corpus and class keeps its part (`draw_share`).
+
+    Args:
+        fold: with its whole training set.
+        share: above 0; 1 gives the fold itself.
+        utterances: id -> utterance of all its sets.
+        label_of: id -> emotion class.
+        seed: decides who is left.
+
+    Raises:
+        FoldError: as `Fold`.
+    """
+    if share == 1:
+        return fold
+    pool = [utterances[i] for i in fold.train]
+    left = draw_share(pool, share, label_of, f"{seed} {fold.name} share")
+    return replace(
+        fold,
+        name=f"{fold.name}@{share:g}",
+        train=tuple(sorted(u.id for u in left)),
+        train_share=share,
+        utterances=utterances,
+        label_of=label_of,
+    )
+
+
+def hold_out_dev(
+    utterances: Iterable[Utterance],
+    label_of: Mapping[str, int],
+    seed: int,
+    dev: Dev = "utterances",
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Train and dev ids of a recogniser that is to be used, not scored: nothing is left out.
+
+    Args:
+        utterances: those of all corpora that have an emotion class.
+        label_of: id -> emotion class.
+        seed: decides who is dev.
+        dev: as in `within`.
+
+    Raises:
+        FoldError: there is too little to take a dev set from.
+    """
+    train, chosen = _hold_out(tuple(utterances), label_of, f"{seed} all", "all", dev)
+    _refuse_single_class("all", (u.id for u in train), label_of)
+    return tuple(sorted(u.id for u in train)), tuple(sorted(u.id for u in chosen))
+
+
+def _feasible(
+    leave_out: Callable[..., Fold], names: Iterable[str], on_refused: Refused | None
+) -> tuple[Fold, ...]:
+    """The fold of every name, but those that are refused."""
+    folds = []
+    for name in names:
+        try:
+            folds.append(leave_out(left_out=name))
+        except FoldError as fault:
+            if on_refused is None:
+                raise
+            on_refused(fault)
+    return tuple(folds)
+
+
+def _leave_out(
+    pool: Group,
+    part_of: Callable[[Utterance], str],
+    protocol: Protocol,
+    *,
+    left_out: str,
+    label_of: Mapping[str, int],
+    seed: int,
+    dev: Dev,
+) -> Fold:
+    """The fold whose test set is the part of the pool named `left_out`."""
+    name = _fold_name(protocol, left_out)
+    test = tuple(u for u in pool if part_of(u) == left_out)
+    rest = _without(pool, test)
+    train, chosen = _hold_out(rest, label_of, f"{seed} {name}", name, dev)
+    return make_fold(protocol, left_out, train, chosen, test, label_of=label_of)
+
+
+def _hold_out(
+    pool: Group, label_of: Mapping[str, int], key: str, name: str, dev: Dev
+) -> tuple[Group, Group]:
+    """The training and the dev part of a pool."""
+    groups = GROUPINGS[dev](pool, label_of, key)
+    if len(groups) < 2:
+        raise FoldError(
+            f"{name}: dev takes some of two or more {dev}, but the training data hold "
+            f'{len(groups)}; add data or choose dev = "utterances"'
+        )
+    chosen = draw_tenth(groups, label_of, f"{key} dev")
+    return _without(pool, chosen), chosen
+
+
+def _fold_name(protocol: Protocol, test_name: str) -> str:
+    return test_name if test_name == protocol else f"{protocol}/{test_name}"
+
+
+def _without(pool: Group, taken: Group) -> Group:
+    ids = {u.id for u in taken}
+    return tuple(u for u in pool if u.id not in ids)
+
+
+def _speaker(u: Utterance) -> str:
+    return u.speaker
+
+
+def _style(u: Utterance) -> str:
+    """Corpus and style, `iemocap:natural`."""
+    return f"{u.corpus}:{u.naturalness or 'unknown'}"
+
+
+LEFT_OUT: dict[str, Callable[[Utterance], Collection[str]]] = {
+    "within": lambda u: (u.speaker,),
+    "cross": lambda u: (u.corpus, _style(u)),
+}
+"""Protocol -> names under which an utterance may be left out; aggregated leaves out ids alone."""
+
+
+def _refuse_empty(fold: Fold) -> None:
+    for name, ids in (("training", fold.train), ("dev", fold.dev), ("test", fold.test)):
+        if not ids:
+            raise FoldError(f"{fold.name}: the {name} set is empty; add data or drop this fold")
+
+
+def _refuse_overlap(fold: Fold) -> None:
+    ids, times = Counter((*fold.train, *fold.dev, *fold.test)).most_common(1)[0]
+    if times > 1:
+        raise FoldError(f"{fold.name}: {ids} is used {times} times; every utterance has one place")
+
+
+def _refuse_unknown(fold: Fold, utterances: Mapping[str, Utterance]) -> None:
+    for i in (*fold.train, *fold.dev, *fold.test):
+        if i not in utterances:
+            raise FoldError(f"{fold.name}: {i} is no utterance of the corpora given")
+        if fold.protocol == "within" and utterances[i].speaker.endswith(UNKNOWN):
+            raise FoldError(
+                f"{fold.name}: the speaker of {i} is not known and could be the one under test; "
+                f"leave {utterances[i].corpus} out of the within protocol"
+            )
+
+
+def _refuse_broken_rule(fold: Fold, utterances: Mapping[str, Utterance]) -> None:
+    if fold.protocol not in LEFT_OUT:
+        return
+    names = LEFT_OUT[fold.protocol]
+    for i in (*fold.train, *fold.dev):
+        if fold.test_name in names(utterances[i]):
+            raise FoldError(
+                f"{fold.name}: {i} of {fold.test_name} is among the training or dev data; only "
+                "the test set may hold it"
+            )
+    for i in fold.test:
+        if fold.test_name not in names(utterances[i]):
+            raise FoldError(f"{fold.name}: {i} is under test but is not of {fold.test_name}")
+
+
+def _refuse_single_class(name: str, ids: Iterable[str], label_of: Mapping[str, int]) -> None:
+    classes = {class_of(i, label_of) for i in ids}
+    if len(classes) == 1:
+        raise FoldError(
+            f"{name}: all training data are {EMOTION.classes[classes.pop()]}; "
+            "training takes two classes or more, so drop this fold or add data"
+        )

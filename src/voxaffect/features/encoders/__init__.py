@@ -1,1 +1,0 @@
-"""Self-supervised encoders from a local folder."""

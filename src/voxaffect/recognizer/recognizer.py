@@ -1,0 +1,385 @@
+"""The deployable thing: a recording in, a prediction out, and one folder on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from reprlib import repr as shorten
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+import voxaffect
+from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
+from voxaffect.audio.quality import caveats
+from voxaffect.audio.waveform import TARGET_RMS, Waveform
+from voxaffect.errors import ArtefactError, TrainingError
+from voxaffect.features.frames import FrameExtractor
+from voxaffect.features.lld.extractor import LowLevelDescriptors
+from voxaffect.features.registry import extractor_of, whereabouts
+from voxaffect.features.standardize import Standardizer
+from voxaffect.model.data import Examples
+from voxaffect.model.multitask import MultiTaskNet
+from voxaffect.model.trunks import DnnSettings, LstmSettings
+from voxaffect.provenance import arithmetic, versions
+from voxaffect.recognizer.packaged import PACKAGED
+from voxaffect.recognizer.prediction import Prediction, Recording, named, unfamiliar, waveform_of
+from voxaffect.recognizer.serialization import plain, read_artefact, write_artefact
+from voxaffect.systems.classifier import NetClassifier, NetSettings, OnEpoch
+from voxaffect.taxonomy import EMOTION, TASKS
+from voxaffect.utterance.calibration import TemperatureCalibration
+from voxaffect.utterance.elm_scores import ElmScores
+from voxaffect.utterance.novelty import Novelty
+
+__all__ = ["Prediction", "Recognizer", "Recording"]
+
+TRUNKS: Mapping[str, type[DnnSettings] | type[LstmSettings]] = {
+    "dnn": DnnSettings,
+    "lstm": LstmSettings,
+}
+"""What a saved recogniser calls the kinds of trunk."""
+
+ASSUMED = {
+    "features": "frame features",
+    "names": "names of frame features",
+    "classes": "classes",
+    "target_rms": "target level",
+}
+"""What weights take for granted of the program around them: key of the header -> its words."""
+
+MEASURED = ("frames_per_s", "seconds")
+"""What of an epoch is measured by the clock: it belongs to a log, and no saved recogniser holds it,
+so that the same seed on the same machine gives the same bytes."""
+
+
+@dataclass
+class Recognizer:
+    """Feature extractor and classifier, trained and applied on one road.
+
+    Args:
+        settings: what the classifier is.
+        extractor: how recordings become frames.
+        card: what a reader should know: training corpora and how they were split; `fit` adds the
+            seed, what every epoch came to, versions and threads.
+        limits: what is refused of recordings before any memory is spent on them.
+
+    Attributes:
+        novelty_: how far utterances lie from those of the training.
+    """
+
+    settings: NetSettings = field(default_factory=NetSettings)
+    extractor: FrameExtractor = field(default_factory=LowLevelDescriptors)
+    card: dict[str, Any] = field(default_factory=dict)
+    limits: DecodeLimits = DEFAULT_LIMITS
+
+    def __post_init__(self) -> None:
+        self.classifier = NetClassifier(self.settings)
+
+    def fit(
+        self, train: Examples, dev: Examples, *, seed: int, on_epoch: OnEpoch | None = None
+    ) -> Recognizer:
+        """Learn from frames of this recogniser's own extractor; `examples` makes them.
+
+        Raises:
+            TrainingError: frames are those of another extractor, an utterance has no emotion, or
+                the net diverges.
+        """
+        for examples in (train, dev):
+            _check_columns(examples.frames, self.extractor.names)
+        self.classifier.fit(train, dev, seed=seed, on_epoch=on_epoch)
+        return self.conclude(train, seed=seed)
+
+    def conclude(self, train: Examples, *, seed: int) -> Recognizer:
+        """What follows from a classifier that has learned: what is familiar to it, and its card.
+
+        Args:
+            train: what it has learned from.
+            seed: of all random choices.
+        """
+        self.novelty_ = Novelty.fit(train.frames, self.classifier.standardizer_, seed)
+        self.card = {**self.card, "seed": seed, **self._learned()}
+        return self
+
+    def _learned(self) -> dict[str, Any]:
+        """What training came to and what its numbers rest on, without a time."""
+        details = plain(self.classifier.details())
+        for epoch in details["history"]["epochs"]:
+            for name in MEASURED:
+                del epoch[name]
+        made_with = {**versions(), **arithmetic(self.settings.training.device)}
+        return {**details, "made_with": made_with}
+
+    def examples(
+        self, recordings: Sequence[Recording], labels: Mapping[str, Sequence[str | None]]
+    ) -> Examples:
+        """Labelled recordings as `fit` takes them, on the road that `predict` takes.
+
+        Args:
+            recordings: N files, encoded bytes, waveforms or utterances.
+            labels: task -> N class names, None where one is not known; a task that is left out
+                is not known of any.
+
+        Raises:
+            AudioError: a recording cannot be decoded, is silent or shorter than a frame.
+            CorpusError: a label is no class of its task.
+            TrainingError: there is no such task, or not one label a recording.
+        """
+        for task, names in labels.items():
+            _check_labels(task, len(names), len(recordings))
+        unknown = dict.fromkeys(self.settings.task_weights, [None] * len(recordings))
+        targets = {
+            task: np.array([TASKS[task].index(name) for name in names], np.int64)
+            for task, names in {**unknown, **labels}.items()
+        }
+        return Examples(self._frames(self._waveforms(recordings)), targets)
+
+    def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
+        """Predictions for files, encoded bytes, waveforms or utterances.
+
+        Raises:
+            AudioError: a recording cannot be decoded, is silent or shorter than a frame.
+            TrainingError: the recogniser was never trained.
+        """
+        waveforms = self._waveforms(recordings)
+        self._refuse_untrained()
+        if not waveforms:
+            return []
+        frames = self._frames(waveforms)
+        answers = self.classifier.answer(frames)
+        assert answers.posteriors is not None  # noqa: S101 a net always has them
+        return [
+            self._prediction(
+                waveforms[i],
+                frames[i],
+                answers.probabilities[i],
+                _row(answers.posteriors.by_task, i),
+            )
+            for i in range(len(waveforms))
+        ]
+
+    def predict_array(self, samples: NDArray[np.float32], name: str = "array") -> Prediction:
+        """Prediction for mono samples at 16 kHz, float32 (n_samples,), full scale 1."""
+        return self.predict([Waveform(np.ascontiguousarray(samples, np.float32), name)])[0]
+
+    def _refuse_untrained(self) -> None:
+        if not hasattr(self.classifier, "net_"):
+            raise TrainingError("this recogniser was never trained; fit it, or load a trained one")
+
+    def _waveforms(self, recordings: Sequence[Recording]) -> list[Waveform]:
+        return [waveform_of(recording, self.limits) for recording in recordings]
+
+    def _frames(self, waveforms: Sequence[Waveform]) -> list[NDArray[np.float32]]:
+        return self.extractor.extract([waveform.normalised() for waveform in waveforms])
+
+    def _prediction(
+        self,
+        waveform: Waveform,
+        frames: NDArray[np.float32],
+        probabilities: NDArray[np.float64],
+        by_frame: dict[str, NDArray[np.float32]],
+    ) -> Prediction:
+        timeline = by_frame.pop(EMOTION.name)
+        novelty = self.novelty_.of(self.classifier.standardizer_.transform(frames))
+        return Prediction(
+            name=waveform.name,
+            label=EMOTION.classes[int(probabilities.argmax())],
+            probabilities=named(EMOTION.classes, probabilities),
+            subtasks={
+                task: named(TASKS[task].classes, values.mean(axis=0))
+                for task, values in by_frame.items()
+            },
+            timeline=timeline,
+            times_s=self.extractor.grid.centres_s(len(timeline)),
+            duration_s=waveform.duration_s,
+            warnings=(*caveats(waveform), *unfamiliar(novelty)),
+            novelty=novelty,
+        )
+
+    def save(self, folder: Path, *, half: bool = False) -> None:
+        """Write the recogniser; killed at any moment, it leaves the old one or the new one.
+
+        Args:
+            folder: made where it is missing.
+            half: write the net's weights in half precision: half the size, and probabilities that
+                move by about a thousandth.
+
+        Raises:
+            ArtefactError: the folder cannot be written.
+            TrainingError: the recogniser was never trained.
+        """
+        self._refuse_untrained()
+        header = {
+            "voxaffect": voxaffect.__version__,
+            "settings": _plain_settings(self.settings),
+            **_assumed(self.extractor, self.settings.task_weights),
+            "temperature": self.classifier.calibration_.temperature,
+            "false_alarms": self.novelty_.false_alarms,
+            "card": {**self.card, **whereabouts(self.extractor)},
+        }
+        write_artefact(folder, header, self._arrays(np.float16 if half else np.float32))
+
+    @classmethod
+    def load(
+        cls, folder: Path = PACKAGED, extractor: FrameExtractor | None = None, device: str = "cpu"
+    ) -> Recognizer:
+        """Read a recogniser.
+
+        Args:
+            folder: what `save` wrote; the recogniser that comes with the package unless given.
+            extractor: how recordings become frames; the one that the recogniser names unless given.
+                A function of one's own must be given, and an encoder that has moved.
+            device: where the net and an encoder compute, wherever it was trained.
+
+        Raises:
+            ArtefactError: a file is missing, changed or of another version, the weights were
+                trained on features, classes or a level that are not this version's, or the device
+                is not here.
+            FeatureError: a library that its features need is missing.
+        """
+        header, arrays = read_artefact(folder)
+        _refuse_device(folder, device)
+        extractor = extractor or _extractor(folder, header, device)
+        settings = _settings(folder, header.get("settings"))
+        _refuse_other_assumptions(folder, header, _assumed(extractor, settings.task_weights))
+        settings = replace(settings, training=replace(settings.training, device=device))
+        recognizer = cls(settings, extractor, header["card"])
+        recognizer._restore(folder, arrays, header["temperature"])
+        recognizer.novelty_ = _novelty(folder, header, arrays, len(extractor.names))
+        return recognizer
+
+    def _arrays(self, precision: type[np.floating]) -> dict[str, NDArray[Any]]:
+        classifier = self.classifier
+        weights = classifier.net_.state_dict()
+        net = {f"net.{k}": v[0].cpu().numpy().astype(precision) for k, v in weights.items()}
+        elm = {f"elm.{k}": np.asarray(v) for k, v in classifier.elm_.to_arrays().items()}
+        own = {
+            "standardizer.mean": classifier.standardizer_.mean,
+            "standardizer.scale": classifier.standardizer_.scale,
+        }
+        novelty = {f"novelty.{k}": v for k, v in self.novelty_.to_arrays().items()}
+        return {**net, **elm, **own, **novelty}
+
+    def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], temperature: float) -> None:
+        classifier = self.classifier
+        try:
+            classifier.standardizer_ = Standardizer(
+                arrays["standardizer.mean"], arrays["standardizer.scale"]
+            )
+            classifier.net_ = MultiTaskNet(classifier.shape(len(self.extractor.names)))
+            classifier.net_.load_state_dict(
+                {k: torch.from_numpy(v)[None] for k, v in _part(arrays, "net.").items()}
+            )
+        except (KeyError, RuntimeError) as fault:
+            raise ArtefactError(f"{folder}: weights do not fit the settings ({fault})") from fault
+        classifier.net_.to(self.settings.training.device).eval()
+        classifier.elm_ = ElmScores.from_arrays(_part(arrays, "elm."))
+        classifier.calibration_ = TemperatureCalibration(temperature)
+
+
+def _refuse_device(folder: Path, device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as fault:
+        raise ArtefactError(
+            f"{folder}: no device {device!r} here ({fault}); load it with device='cpu'"
+        ) from fault
+
+
+def _check_columns(frames: Sequence[NDArray[np.float32]], names: Sequence[str]) -> None:
+    for values in frames:
+        if values.shape[1] != len(names):
+            raise TrainingError(
+                f"frames have {values.shape[1]} columns where the recogniser's extractor gives "
+                f"{len(names)}; give it the extractor that made them"
+            )
+
+
+def _extractor(folder: Path, header: Mapping[str, Any], device: str) -> FrameExtractor:
+    """The extractor that a header names."""
+    features = header.get("features")
+    try:
+        return extractor_of(features if isinstance(features, dict) else {}, header["card"], device)
+    except ArtefactError as fault:
+        raise ArtefactError(f"{folder}: {fault}") from fault
+
+
+def _novelty(
+    folder: Path, header: Mapping[str, Any], arrays: dict[str, NDArray[Any]], n_features: int
+) -> Novelty:
+    try:
+        own = _part(arrays, "novelty.")
+        return Novelty.from_arrays(own, header.get("false_alarms"), n_features)
+    except ArtefactError as fault:
+        raise ArtefactError(f"{folder}: {fault}") from fault
+
+
+def _check_labels(task: str, n_labels: int, n_recordings: int) -> None:
+    if task not in TASKS:
+        raise TrainingError(f"{task!r} is no task; label one of {', '.join(TASKS)}")
+    if n_labels != n_recordings:
+        raise TrainingError(
+            f"{n_labels} labels of {task} for {n_recordings} recordings; give each recording one, "
+            "None where it is not known"
+        )
+
+
+def _row(by_task: dict[str, list[NDArray[np.float32]]], row: int) -> dict[str, NDArray[np.float32]]:
+    return {task: values[row] for task, values in by_task.items()}
+
+
+def _part(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+
+
+def _assumed(extractor: FrameExtractor, tasks: Iterable[str]) -> dict[str, Any]:
+    """This version's own values of `ASSUMED`."""
+    return plain(
+        {
+            "features": dict(extractor.settings()),
+            "names": extractor.names,
+            "classes": {task: TASKS[task].classes for task in tasks if task in TASKS},
+            "target_rms": TARGET_RMS,
+        }
+    )
+
+
+def _refuse_other_assumptions(
+    folder: Path, header: Mapping[str, Any], assumed: Mapping[str, Any]
+) -> None:
+    for key, words in ASSUMED.items():
+        if header.get(key) != assumed[key]:
+            raise ArtefactError(
+                f"{folder}: was trained on other {words} than this version's "
+                f"({shorten(header.get(key))} where it has {shorten(assumed[key])}); train it again"
+            )
+
+
+def _plain_settings(settings: NetSettings) -> dict[str, Any]:
+    """The settings as plain values, with the kind of the trunk said."""
+    (kind,) = (kind for kind, of in TRUNKS.items() if isinstance(settings.trunk, of))
+    return plain({**settings.plain(), "trunk": {"kind": kind, **asdict(settings.trunk)}})
+
+
+def _settings(folder: Path, stated: Any) -> NetSettings:
+    """The settings that `_plain_settings` gave; a key or value that it would not give is refused.
+
+    Raises:
+        ArtefactError: this version does not understand them.
+    """
+    try:
+        trunk = dict(stated["trunk"])
+        kind = TRUNKS[trunk.pop("kind")]
+        read = TypeAdapter(kind).validate_python(trunk)
+        settings = TypeAdapter(NetSettings).validate_python({**stated, "trunk": read})
+    except (KeyError, TypeError, ValueError) as fault:
+        raise ArtefactError(f"{folder}: settings are not understood ({fault})") from fault
+    if _plain_settings(settings) != stated:
+        raise ArtefactError(
+            f"{folder}: settings hold what this version does not know; "
+            "install the version that wrote them or train again"
+        )
+    return settings

@@ -1,0 +1,332 @@
+"""A support vector machine with a radial kernel: on few numbers an utterance, hard to beat."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from sklearn.base import ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import recall_score
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
+
+from voxaffect.errors import FeatureError, TrainingError
+from voxaffect.model.data import Examples
+from voxaffect.systems.classifier import Answers, OnEpoch, known_emotions
+from voxaffect.taxonomy import EMOTION
+from voxaffect.utterance.calibration import TemperatureCalibration
+
+Table = NDArray[np.float64]
+
+Summary = Callable[[NDArray[np.float32]], Table]
+"""Frames float32 (T, F) -> one row (K,)."""
+
+
+def descriptor_functionals(frames: NDArray[np.float32]) -> Table:
+    """The 12 functionals of the INTERSPEECH 2009 Emotion Challenge (Schuller et al. 2009).
+
+    Maximum, minimum, range, relative positions of both, mean, slope, offset and mean squared error
+    of a line, standard deviation, skewness and kurtosis.
+
+    Args:
+        frames: float32 (T, F).
+
+    Returns:
+        (12 F,), functional by functional; a constant column has skewness and kurtosis 0.
+    """
+    x = frames.astype(np.float64)
+    n_frames = len(x)
+    high, low, mean, deviation = x.max(0), x.min(0), x.mean(0), x.std(0)
+    time = np.arange(n_frames) - (n_frames - 1) / 2
+    slope = time @ x / max(float(time @ time), 1.0)
+    residual = x - mean - time[:, None] * slope
+    flat = deviation <= 1e-9 * np.maximum(1.0, np.abs(mean))
+    z = (x - mean) / np.where(flat, 1.0, deviation)
+    shape = [np.where(flat, 0.0, (z**3).mean(0)), np.where(flat, 0.0, (z**4).mean(0) - 3.0)]
+    position = [x.argmax(0) / n_frames, x.argmin(0) / n_frames]
+    line = [slope, mean - slope * (n_frames - 1) / 2, (residual**2).mean(0)]
+    return np.concatenate([high, low, high - low, *position, mean, *line, deviation, *shape])
+
+
+def only_row(frames: NDArray[np.float32]) -> Table:
+    """The one frame of features that describe an utterance as a whole, float32 (1, F) -> (F,).
+
+    Raises:
+        FeatureError: there are several frames.
+    """
+    if len(frames) != 1:
+        raise FeatureError(
+            f"an utterance has {len(frames)} frames where one row of functionals is expected; use "
+            "a feature set that describes utterances, or another system"
+        )
+    row: Table = frames[0].astype(np.float64)
+    return row
+
+
+def table(frames: Sequence[NDArray[np.float32]], summarise: Summary) -> Table:
+    """Rows (N, K) of N utterances."""
+    return np.stack([summarise(f) for f in frames])
+
+
+Classes = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Utterances as a machine sees them.
+
+    Args:
+        values: (N, K), a row an utterance.
+        target: int64 (N,), emotion classes.
+    """
+
+    values: Table
+    target: Classes
+
+
+class Machine(ABC):
+    """Learns from one row of numbers an utterance; dev calibrates its scores.
+
+    Args:
+        summarise: makes the row of an utterance's frames.
+    """
+
+    calibration_: TemperatureCalibration
+
+    def __init__(self, summarise: Summary = descriptor_functionals) -> None:
+        self._summarise = summarise
+
+    def fit(
+        self,
+        train: Examples,
+        dev: Examples,
+        *,
+        seed: int,
+        on_epoch: OnEpoch | None = None,  # noqa: ARG002 a machine has no epochs
+    ) -> None:
+        """Learn from `train`; `dev` chooses what the settings leave open and calibrates.
+
+        Raises:
+            TrainingError: an utterance has no emotion, or all training utterances have one.
+        """
+        train_rows, dev_rows = self._rows(train), self._rows(dev)
+        _refuse_single_class(train_rows.target)
+        self._learn(train_rows, dev_rows, seed)
+        self.calibration_ = TemperatureCalibration.fit(
+            self._scores(dev_rows.values), dev_rows.target
+        )
+
+    def answer(self, frames: Sequence[NDArray[np.float32]]) -> Answers:
+        """Answers for N utterances, each float32 (T, F)."""
+        scores = self._scores(table(frames, self._summarise))
+        return Answers(self.calibration_.transform(scores), np.empty((len(frames), 0), np.float32))
+
+    def details(self) -> dict[str, Any]:
+        """The calibration's temperature."""
+        return {"temperature": self.calibration_.temperature}
+
+    @abstractmethod
+    def _learn(self, train: Rows, dev: Rows, seed: int) -> None:
+        """Learn from `train`; `dev` may choose among settings, and nothing else."""
+
+    @abstractmethod
+    def _scores(self, values: Table) -> Table:
+        """Scores (N, C) of rows (N, K); each row is of its own utterance alone."""
+
+    def _rows(self, examples: Examples) -> Rows:
+        target = known_emotions(examples)
+        return Rows(table(examples.frames, self._summarise), target)
+
+
+def of_all_classes(scores: Table, seen: Classes) -> Table:
+    """Scores (N, C) of all classes; one that training never saw is 1 below the least of its row.
+
+    Args:
+        scores: (N, K), of the classes seen.
+        seen: (K,), these classes.
+    """
+    least = scores.min(axis=1, keepdims=True)
+    every = np.repeat(least - 1.0, EMOTION.n_classes, axis=1)
+    every[:, seen] = scores
+    return every
+
+
+def _refuse_single_class(target: Classes) -> None:
+    classes = np.unique(target)
+    if classes.size == 1:
+        raise TrainingError(
+            f"all {target.size} training utterances are {EMOTION.classes[classes[0]]}; this "
+            "machine takes two classes or more, so add data or compare with majority alone"
+        )
+
+
+# Linear baselines, whose C is chosen on the dev set: logistic regression, a linear SVM.
+#
+# On as many numbers as ComParE's 6,373 a plane parts nearly any training set, and what matters is
+# how hard it is held back: C. Standardised rows of K numbers have squared lengths about K, so
+# that the candidates are decades about C = 1 / K. A linear machine on ComParE's numbers with a C
+# chosen on dev is the baseline of the ComParE challenges (Schuller et al., Interspeech 2016).
+
+MAX_STEPS = 10_000
+"""Far beyond what the solvers need on standardised rows."""
+
+Penalties = Annotated[
+    tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], Field(min_length=1)
+]
+
+
+@dataclass(frozen=True)
+class LogisticSettings:
+    """A logistic regression with a squared penalty, multinomial.
+
+    Args:
+        penalties: values of C, of which the dev set chooses one; a single one is fixed.
+        class_weight: "balanced" weighs utterances by inverse class frequency.
+    """
+
+    penalties: Penalties = (1e-4, 1e-3, 1e-2, 1e-1)
+    class_weight: Literal["balanced"] | None = "balanced"
+
+
+@dataclass(frozen=True)
+class LinearSvmSettings:
+    """A linear support vector machine, one class against the rest.
+
+    Args:
+        penalties: values of C, of which the dev set chooses one; a single one is fixed.
+        class_weight: "balanced" weighs utterances by inverse class frequency.
+    """
+
+    penalties: Penalties = (1e-5, 1e-4, 1e-3)
+    class_weight: Literal["balanced"] | None = "balanced"
+
+
+class LinearMachine(Machine):
+    """Standardised rows and one plane a class.
+
+    Of several C the one with the highest UA on dev is taken, of equals the smallest: the one that
+    holds the planes back most.
+    """
+
+    scaler_: StandardScaler
+    planes_: ClassifierMixin
+    penalty_: float
+
+    def __init__(
+        self,
+        settings: LogisticSettings | LinearSvmSettings,
+        summarise: Summary = descriptor_functionals,
+    ) -> None:
+        super().__init__(summarise)
+        self.settings = settings
+
+    def details(self) -> dict[str, Any]:
+        """Temperature, and the C that dev chose."""
+        return {**super().details(), "penalty": self.penalty_}
+
+    @abstractmethod
+    def _planes(self, penalty: float, seed: int) -> ClassifierMixin:
+        """An estimator that is not fitted yet."""
+
+    def _learn(self, train: Rows, dev: Rows, seed: int) -> None:
+        self.scaler_ = StandardScaler().fit(train.values)
+        values, dev_values = (
+            self.scaler_.transform(train.values),
+            self.scaler_.transform(dev.values),
+        )
+        best = -1.0
+        for penalty in sorted(self.settings.penalties):
+            planes = self._planes(penalty, seed).fit(values, train.target)
+            reached = _unweighted_accuracy(dev.target, planes.predict(dev_values))
+            if reached > best:
+                best, self.planes_, self.penalty_ = reached, planes, penalty
+
+    def _scores(self, values: Table) -> Table:
+        seen = self.planes_.decision_function(self.scaler_.transform(values))
+        if seen.ndim == 1:  # two classes: log odds are shared between them
+            seen = np.stack([-seen, seen], axis=1) / 2
+        return of_all_classes(seen, self.planes_.classes_)
+
+
+class LogisticClassifier(LinearMachine):
+    """Logistic regression; at temperature 1 its scores are its own log-probabilities."""
+
+    def _planes(self, penalty: float, seed: int) -> ClassifierMixin:
+        return LogisticRegression(
+            C=penalty,
+            class_weight=self.settings.class_weight,
+            max_iter=MAX_STEPS,
+            random_state=seed,
+        )
+
+
+class LinearSvmClassifier(LinearMachine):
+    """Linear support vector machine; its scores are distances from the planes, calibrated."""
+
+    def _planes(self, penalty: float, seed: int) -> ClassifierMixin:
+        return LinearSVC(
+            C=penalty,
+            class_weight=self.settings.class_weight,
+            max_iter=MAX_STEPS,
+            random_state=seed,
+        )
+
+
+def _unweighted_accuracy(target: Classes, answers: Classes) -> float:
+    """Mean recall over the classes that dev holds."""
+    return float(recall_score(target, answers, labels=np.unique(target), average="macro"))
+
+
+UNSEEN_SCORE = -1.0
+"""Score of a class that training never saw. It never wins: the better of two classes scores at
+least 0, the best of three or more wins at least one duel and scores above 2/3."""
+
+
+@dataclass(frozen=True)
+class SvmSettings:
+    """A support vector machine with a radial kernel.
+
+    Args:
+        penalty: C of the machine.
+        class_weight: "balanced" weighs utterances by inverse class frequency.
+    """
+
+    penalty: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    class_weight: Literal["balanced"] | None = "balanced"
+
+
+class SvmClassifier(Machine):
+    """Support vector machine on 12 functionals of every descriptor, or on other rows.
+
+    Args:
+        settings: of the machine; dev decides nothing but the temperature.
+        summarise: makes the row of an utterance's frames.
+    """
+
+    machine_: Pipeline
+
+    def __init__(self, settings: SvmSettings, summarise: Summary = descriptor_functionals) -> None:
+        super().__init__(summarise)
+        self.settings = settings
+
+    def _learn(self, train: Rows, dev: Rows, seed: int) -> None:  # noqa: ARG002 nothing to choose
+        machine = SVC(
+            C=self.settings.penalty, class_weight=self.settings.class_weight, random_state=seed
+        )
+        self.machine_ = make_pipeline(StandardScaler(), machine)
+        self.machine_.fit(train.values, train.target)
+
+    def _scores(self, values: Table) -> Table:
+        seen = self.machine_.decision_function(values)
+        if seen.ndim == 1:  # two classes, one column
+            seen = np.stack([-seen, seen], axis=1)
+        scores = np.full((len(seen), EMOTION.n_classes), UNSEEN_SCORE)
+        scores[:, self.machine_.classes_] = seen
+        return scores

@@ -1,0 +1,315 @@
+"""The systems compared, by the paper's names: its own, what it leaves open, and baselines."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import torch
+
+from voxaffect.model.losses import Kind
+from voxaffect.model.settings import TrainingSettings
+from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
+from voxaffect.systems.baselines.simple import (
+    MajorityClassifier,
+    MeanPoolClassifier,
+    plain_settings,
+)
+from voxaffect.systems.baselines.sklearn_machines import (
+    LinearSvmClassifier,
+    LinearSvmSettings,
+    LogisticClassifier,
+    LogisticSettings,
+    Summary,
+    SvmClassifier,
+    SvmSettings,
+    descriptor_functionals,
+    only_row,
+)
+from voxaffect.systems.classifier import (
+    ElmSettings,
+    NetClassifier,
+    NetSettings,
+    UtteranceClassifier,
+)
+from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
+
+# What the paper leaves open, one change of a system at a time.
+#
+# A variant is a function of the settings of the system that it is a variant of, so that whatever
+# else a run sets holds for both.
+
+Variant = Callable[[NetSettings], NetSettings]
+
+SLOWER = 10
+"""How much slower a subtask's head learns than the rest, as much as the paper's 0.1 weighs its loss
+less. Adam's steps are as long whatever a loss is multiplied by, so that the weight slows no head
+down, and only a rate of its own does."""
+
+
+def with_rates(base: NetSettings) -> NetSettings:
+    """Subtask heads learn at a tenth of the rate of trunk and emotion head."""
+    slow = base.training.learning_rate / SLOWER
+    rates = {task: slow for task in base.task_weights if task != EMOTION.name}
+    return replace(base, training=replace(base.training, task_learning_rates=rates))
+
+
+def with_private_layers(base: NetSettings) -> NetSettings:
+    """One layer more of each task's own between the shared trunk and its class scores."""
+    return replace(base, private_layers=base.private_layers + 1)
+
+
+def with_extended_representation(base: NetSettings) -> NetSettings:
+    """The utterance level sees the posteriors of the subtasks, too."""
+    return replace(base, elm=replace(base.elm, subtasks=True))
+
+
+def with_uncertainty(base: NetSettings) -> NetSettings:
+    """Tasks are weighted by learned uncertainty (Kendall, Gal and Cipolla 2018)."""
+    return _weighted(base, "uncertainty")
+
+
+def with_gradnorm(base: NetSettings) -> NetSettings:
+    """Tasks are weighted by the norms of their gradients (GradNorm; Chen et al. 2018)."""
+    return _weighted(base, "gradnorm")
+
+
+def _weighted(base: NetSettings, kind: Kind) -> NetSettings:
+    return replace(base, training=replace(base.training, task_weighting=kind))
+
+
+VARIANTS: Mapping[str, Variant] = {
+    "rates": with_rates,
+    "private": with_private_layers,
+    "extended": with_extended_representation,
+    "uncertainty": with_uncertainty,
+    "gradnorm": with_gradnorm,
+}
+"""What follows the base in a variant's name, `lstm-mtl-rates` -> what is changed."""
+
+
+STACK_ON_A_CARD = 64
+STEP_ON_A_PROCESSOR = 1024
+"""Frames of a stack's step beyond which more nets gain nothing on a processor, as measured."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings that all systems of an experiment share.
+
+    Args:
+        dnn: how feed-forward nets are trained.
+        lstm: how recurrent nets are trained.
+        elm: how the utterance level is learned.
+        subtask_weight: weight of each subtask in the loss; the paper's is 0.1.
+        private_layers: layers of each task's own, between trunk and class scores; the
+            paper has none.
+        svm: of the baselines with a radial kernel.
+        linear_svm: of those without one.
+        logistic: of the logistic regressions.
+        stack: nets that train as one; None leaves it to the trunk and the device. It changes no
+            net beyond rounding.
+    """
+
+    dnn: TrainingSettings = TrainingSettings(batches_per_epoch=200)
+    lstm: TrainingSettings = TrainingSettings()
+    elm: ElmSettings = ElmSettings()
+    subtask_weight: float = 0.1
+    private_layers: int = 0
+    svm: SvmSettings = SvmSettings()
+    linear_svm: LinearSvmSettings = LinearSvmSettings()
+    logistic: LogisticSettings = LogisticSettings()
+    stack: int | None = None
+
+
+@dataclass(frozen=True)
+class NetSystem:
+    """A net with a trunk and some subtasks.
+
+    Args:
+        name: as the paper and the tables call it.
+        trunk: the shared part of the net.
+        subtasks: tasks learned beside emotion.
+        variant: what is changed of the settings, None for the paper's system.
+        mean_pooled: whether mean posteriors decide, in the place of functionals and ELM.
+    """
+
+    name: str
+    trunk: TrunkSettings
+    subtasks: tuple[str, ...] = ()
+    variant: Variant | None = field(default=None, kw_only=True)
+    mean_pooled: bool = field(default=False, kw_only=True)
+
+    @property
+    def features(self) -> None:
+        """Nets learn from the run's own frames."""
+        return None
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether its trunk reads sequences."""
+        return isinstance(self.trunk, LstmSettings)
+
+    def net_settings(self, options: Options) -> NetSettings:
+        """Settings of this system's classifier."""
+        weights = {EMOTION.name: 1.0} | dict.fromkeys(self.subtasks, options.subtask_weight)
+        training = options.lstm if self.recurrent else options.dnn
+        usual = NetSettings(self.trunk, weights, training, options.elm, options.private_layers)
+        return usual if self.variant is None else self.variant(usual)
+
+    def stack_size(self, options: Options) -> int:
+        """Nets that train as one where that is faster than one by one, as measured.
+
+        On a graphics card a small net's time goes into launching kernels, which a stack shares. On
+        a processor feed-forward nets share what a step costs beside its products, up to some
+        hundred frames; recurrent ones are as fast alone.
+        """
+        if options.stack is not None:
+            return options.stack
+        training = self.net_settings(options).training
+        if torch.device(training.device).type != "cpu":
+            return STACK_ON_A_CARD
+        return 1 if self.recurrent else max(1, STEP_ON_A_PROCESSOR // training.batch_size)
+
+    def classifier(self, options: Options) -> NetClassifier:
+        """A new, untrained classifier."""
+        kind = MeanPoolClassifier if self.mean_pooled else NetClassifier
+        return kind(self.net_settings(options))
+
+    def settings(self, options: Options) -> dict[str, Any]:
+        """Everything that shapes this system's results, as plain values."""
+        net = self.net_settings(options)
+        return {"system": self.name, **(plain_settings(net) if self.mean_pooled else net.plain())}
+
+
+@dataclass(frozen=True)
+class MajoritySystem:
+    """The commonest class of the training set."""
+
+    name: str = "majority"
+
+    @property
+    def features(self) -> None:
+        """It hears nothing, so that any features will do."""
+        return None
+
+    def classifier(self, options: Options) -> UtteranceClassifier:  # noqa: ARG002 has no settings
+        """A new, untrained classifier."""
+        return MajorityClassifier()
+
+    def settings(self, options: Options) -> dict[str, Any]:  # noqa: ARG002 has none but its name
+        """Everything that shapes this system's results, as plain values."""
+        return {"system": self.name}
+
+
+@dataclass(frozen=True)
+class MachineSystem(ABC):
+    """A baseline that learns from one row of numbers an utterance.
+
+    Args:
+        name: as the tables call it.
+        features: key of `voxaffect.features.opensmile.UTTERANCE_SETS`, whose row it
+            takes as it is; None takes 12 functionals of each of the run's own descriptors.
+    """
+
+    name: str
+    features: str | None = None
+
+    @property
+    def summarise(self) -> Summary:
+        """What makes a row of an utterance's frames."""
+        return descriptor_functionals if self.features is None else only_row
+
+    @abstractmethod
+    def classifier(self, options: Options) -> UtteranceClassifier:
+        """A new, untrained classifier."""
+
+    def settings(self, options: Options) -> dict[str, Any]:
+        """Everything that shapes this system's results, as plain values."""
+        other = {} if self.features is None else {"features": self.features}
+        return {"system": self.name, **asdict(self._machine(options)), **other}
+
+    @abstractmethod
+    def _machine(self, options: Options) -> SvmSettings | LinearSvmSettings | LogisticSettings:
+        """The part of the options that is this machine's."""
+
+
+@dataclass(frozen=True)
+class SvmSystem(MachineSystem):
+    """A support vector machine with a radial kernel."""
+
+    name: str = "svm"
+
+    def classifier(self, options: Options) -> UtteranceClassifier:
+        """A new, untrained classifier."""
+        return SvmClassifier(options.svm, self.summarise)
+
+    def _machine(self, options: Options) -> SvmSettings:
+        return options.svm
+
+
+@dataclass(frozen=True)
+class LinearSvmSystem(MachineSystem):
+    """A linear support vector machine, for rows longer than the training set."""
+
+    def classifier(self, options: Options) -> UtteranceClassifier:
+        """A new, untrained classifier."""
+        return LinearSvmClassifier(options.linear_svm, self.summarise)
+
+    def _machine(self, options: Options) -> LinearSvmSettings:
+        return options.linear_svm
+
+
+@dataclass(frozen=True)
+class LogisticSystem(MachineSystem):
+    """Logistic regression."""
+
+    name: str = "logistic"
+
+    def classifier(self, options: Options) -> UtteranceClassifier:
+        """A new, untrained classifier."""
+        return LogisticClassifier(options.logistic, self.summarise)
+
+    def _machine(self, options: Options) -> LogisticSettings:
+        return options.logistic
+
+
+System = NetSystem | MajoritySystem | MachineSystem
+
+_DNN, _LSTM, _BLSTM = DnnSettings(), LstmSettings(), LstmSettings(bidirectional=True)
+_BOTH = (GENDER.name, NATURALNESS.name)
+
+PAPER: tuple[System, ...] = (
+    NetSystem("dnn-stl", _DNN),
+    NetSystem("lstm-stl", _LSTM),
+    NetSystem("dnn-mtl", _DNN, _BOTH),
+    NetSystem("lstm-mtl", _LSTM, _BOTH),
+    NetSystem("dnn-gender", _DNN, (GENDER.name,)),
+    NetSystem("lstm-gender", _LSTM, (GENDER.name,)),
+    NetSystem("dnn-naturalness", _DNN, (NATURALNESS.name,)),
+    NetSystem("lstm-naturalness", _LSTM, (NATURALNESS.name,)),
+)
+BEYOND: tuple[System, ...] = (
+    NetSystem("blstm-stl", _BLSTM),
+    NetSystem("blstm-mtl", _BLSTM, _BOTH),
+    *(
+        NetSystem(f"{trunk}-mtl-{name}", settings, _BOTH, variant=variant)
+        for name, variant in VARIANTS.items()
+        for trunk, settings in (("dnn", _DNN), ("lstm", _LSTM))
+    ),
+)
+BASELINES: tuple[System, ...] = (
+    NetSystem("dnn-mean", _DNN, mean_pooled=True),
+    NetSystem("lstm-mean", _LSTM, mean_pooled=True),
+    SvmSystem(),
+    LogisticSystem(),
+    SvmSystem("egemaps-svm", "egemaps"),
+    LogisticSystem("egemaps-logistic", "egemaps"),
+    LinearSvmSystem("compare-svm", "compare"),
+    LogisticSystem("compare-logistic", "compare"),
+    MajoritySystem(),
+)
+
+SYSTEMS: Mapping[str, System] = {system.name: system for system in (*PAPER, *BEYOND, *BASELINES)}

@@ -1,0 +1,216 @@
+"""Feature sets that systems need beside the run's own: from the settings to a report."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.processes import alive, start, wait_for
+from tests.report.runs import full_run
+from voxaffect.cli.experiment import compare, evaluate, pairs, prepare_corpora
+from voxaffect.cli.main import main
+from voxaffect.config.file import load_settings
+from voxaffect.errors import ArtefactError, ConfigError, FeatureError
+from voxaffect.evaluation.experiment.run import Run, RunFolder, result_name
+from voxaffect.simulation.trees import simulate
+
+
+def written(run: Run, root: Path) -> Path:
+    """A run as evaluate leaves it."""
+    results = [replace(r, settings_digest=f"{i:016x}") for i, r in enumerate(run.results)]
+    names = [result_name(r.protocol, r.system, r.seed, r.settings_digest) for r in results]
+    RunFolder(root).write_header(replace(run, results=()), names)
+    for result in results:
+        RunFolder(root).write_result(result)
+    return root
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A run, and another of one seed that lacks a fold."""
+    folder = tmp_path_factory.mktemp("runs")
+    a = full_run()
+    kept = tuple(r for r in a.results if r.seed == 0 and r.fold != "within/emodb/h")
+    return written(a, folder / "one"), written(replace(a, results=kept), folder / "two")
+
+
+def test_terminal_and_files_say_what_matches_and_what_was_gained(
+    runs: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.argv", ["voxaffect", "compare", *map(str, runs), "-o", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Only A has 1 fold (within/emodb/h), not compared." in told
+    assert "seeds svm 0, 1 0" in told
+    plain = json.loads((tmp_path / "comparison.json").read_text("utf-8"))
+    assert (plain["a"], plain["b"]) == tuple(map(str, runs))
+    assert plain["matching"]["only_a"] == ["within/emodb/h"]
+    first = plain["comparisons"][0]
+    assert (first["system"], first["unit"], first["n_pairs"]) == ("B dnn-stl", "speakers", 8)
+    assert "# Two runs compared" in (tmp_path / "comparison.md").read_text("utf-8")
+
+
+def test_without_a_folder_nothing_is_written(
+    runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(runs[0].rglob("*"))
+    compare(*runs, out=None, systems="svm:lstm-mtl")
+    assert "lstm-mtl (A: svm)" in capsys.readouterr().out
+    assert sorted(runs[0].rglob("*")) == before
+
+
+def test_what_is_not_there_is_named(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match=r"holds no run\.json"):
+        compare(runs[0], tmp_path, out=None, systems=None)
+    with pytest.raises(ConfigError, match="the second run has no results of blstm"):
+        compare(*runs, out=None, systems="svm:blstm")
+
+
+@pytest.mark.parametrize("text", ["", "a:b:c", "a:", ":b", "svm,,dnn-stl"])
+def test_what_is_no_pair_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="no pair of systems"):
+        pairs(text)
+
+
+def test_pairs_of_systems() -> None:
+    assert pairs("svm, dnn-stl:dnn-mtl") == [("svm", "svm"), ("dnn-stl", "dnn-mtl")]
+
+
+SETTINGS = """
+[corpora]
+emodb = "trees/emodb"
+urdu = "trees/urdu"
+[features]
+store = "store"
+[training]
+max_epochs = 5000
+patience = 5000
+[training.dnn]
+batches_per_epoch = 2000
+[evaluate]
+protocols = ["cross"]
+systems = ["svm", "dnn-mtl"]
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two corpora, and settings that take hours."""
+    folder = tmp_path_factory.mktemp("project")
+    simulate(folder / "trees", seed=1, scale=0.25, corpora=("emodb", "urdu"))
+    (folder / "settings.toml").write_text(SETTINGS)
+    return folder
+
+
+def test_ctrl_c_stops_at_once_with_one_sentence_and_keeps_what_is_done(project: Path) -> None:
+    out = project / "stopped"
+    words = ("evaluate", project / "settings.toml", "--out", out, "-j", 2)
+    process = start("-m", "voxaffect", *words)
+    wait_for(lambda: len([*out.glob("results/*/svm*.npz")]) == 2)
+    os.killpg(process.pid, signal.SIGINT)
+    asked = time.monotonic()
+    _, said = process.communicate(timeout=30)
+    assert time.monotonic() - asked < 10  # a second or two, on a machine that has them
+    assert process.returncode == 130
+    assert said.count("stopped; finished results are kept") == 1
+    assert "Traceback" not in said
+    assert "Warning" not in said
+    wait_for(lambda: not alive(process.pid), 10)
+    assert len(RunFolder(out).load().results) == 2
+    assert not [path for path in out.rglob(".*") if path.is_file()]
+
+
+@pytest.mark.parametrize("command", [("extract",), ("train", "--out", "models/new")])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--backend", "ray"), "give --address"),
+        (("--address", "host:1"), "add --backend ray or dask"),
+        (("--backend", "ray", "--address", "127.0.0.1:1"), "no Ray cluster answers there"),
+        (("--backend", "dask", "--address", "127.0.0.1:1"), "no Dask scheduler answers there"),
+    ],
+)
+def test_a_cluster_that_does_not_answer_is_one_sentence(
+    command: tuple[str, ...],
+    words: tuple[str, ...],
+    message: str,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name, *options = command
+    monkeypatch.chdir(project)
+    monkeypatch.setattr("sys.argv", ["voxaffect", name, "settings.toml", *options, *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert "Traceback" not in printed
+
+
+SETTINGS_PREPARATION = """
+[corpora]
+emodb = "trees/emodb"
+[features]
+store = "store"
+[logistic]
+penalties = [0.01]
+[evaluate]
+protocols = ["aggregated"]
+systems = ["majority", "svm", "logistic", "egemaps-svm", "egemaps-logistic"]
+train_shares = [0.5, 1.0]
+"""
+
+
+@pytest.fixture(scope="module")
+def project_preparation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a corpus and settings."""
+    folder = tmp_path_factory.mktemp("project")
+    simulate(folder / "trees", seed=1, scale=0.25, corpora=("emodb",))
+    (folder / "settings.toml").write_text(SETTINGS_PREPARATION)
+    return folder
+
+
+def test_a_run_of_baselines_ends_in_a_report(project_preparation: Path, tmp_path: Path) -> None:
+    asked = {"protocols": None, "systems": None, "seeds": None}
+    assert evaluate(project_preparation / "settings.toml", tmp_path, n_jobs=1, **asked) == 0  # type: ignore[arg-type]
+    run = RunFolder(tmp_path).load()
+    assert len(run.results) == len(run.thinned) == 5
+    assert len({r.ids for r in (*run.results, *run.thinned)}) == 1
+    assert run.settings["other_features"]["egemaps"]["set"] == "eGeMAPSv02"
+    assert run.settings["train_shares"] == [0.5, 1.0]
+    assert run.settings["systems"]["logistic"]["penalties"] == [0.01]
+    said = (tmp_path / "report.md").read_text()
+    assert "## With less training data" in said
+    assert "egemaps-logistic" in said
+    assert (tmp_path / "amounts.csv").read_text().count("aggregated@0.5") == 5
+
+
+def test_only_sets_that_are_asked_for_are_extracted(project_preparation: Path) -> None:
+    settings = load_settings(project_preparation / "settings.toml")
+    assert settings.feature_sets() == ("egemaps",)
+    assert prepare_corpora(settings, n_jobs=1).others == {}
+    assert set(prepare_corpora(settings, 1, settings.feature_sets()).others) == {"egemaps"}
+
+
+def test_without_the_library_a_run_ends_before_anything_is_read(
+    project_preparation: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "opensmile", None)
+    settings = load_settings(project_preparation / "settings.toml")
+    monkeypatch.setattr(type(settings), "load_corpora", lambda self: pytest.fail("was read"))
+    with pytest.raises(FeatureError, match=r"pip install 'voxaffect\[opensmile\]'"):
+        prepare_corpora(settings, 1, settings.feature_sets())

@@ -1,0 +1,307 @@
+"""What makes no sense is refused in one sentence, before anything is loaded."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.corpora.recordings import record_tree
+from tests.streaming.recordings import Listener, with_pauses
+from voxaffect.audio.decode import DecodeLimits, decode
+from voxaffect.audio.quality import Caveat
+from voxaffect.audio.waveform import Waveform
+from voxaffect.cli.corpora import export
+from voxaffect.cli.predict import Request, predict
+from voxaffect.cli.sources import Source
+from voxaffect.corpora.corpus import Utterance
+from voxaffect.errors import ConfigError
+from voxaffect.recognizer.recognizer import Prediction, Recognizer, Recording
+from voxaffect.streaming import batch
+from voxaffect.streaming import batch as recordings
+from voxaffect.taxonomy import EMOTION
+
+ODD = "[a].wav"
+GONE = Path("[gone].wav")
+STOP = Path("stop")
+
+
+class FakeRecognizer(Listener):
+    """Answers for whatever there is, or need not be; a file called `stop` is the user's Ctrl-C."""
+
+    def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
+        shares = dict(zip(EMOTION.classes, (0.1, 0.2, 0.3, 0.4), strict=True))
+        timeline, times = np.full((2, 4), 0.25, np.float32), np.array([0.0125, 0.0225])
+        reasons = (Caveat("short", "[/short]"),)
+        names = [r.name for r in recordings if isinstance(r, Waveform)]
+        return [
+            Prediction(name, "angry", shares, {}, timeline, times, 0.045, reasons) for name in names
+        ]
+
+
+def heard(recording: Recording, limits: DecodeLimits) -> Waveform:
+    """Something, of whatever is called; nothing of what is gone."""
+    if recording == STOP:
+        raise KeyboardInterrupt
+    name = recording.id if isinstance(recording, Utterance) else str(recording)
+    if recording == GONE:
+        decode(GONE, limits=limits)
+    return Waveform(np.ones(720, np.float32), name)
+
+
+@pytest.fixture(autouse=True)
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRecognizer:
+    recognizer = FakeRecognizer()
+    monkeypatch.setattr(Recognizer, "load", lambda folder: recognizer)
+    monkeypatch.setattr(batch, "waveform_of", heard)
+    return recognizer
+
+
+def answer(*files: str | Path, **request: Any) -> int:
+    asked = Request(**{"output": "json", **request})
+    return predict([Path(f) for f in files], Path("model"), asked)
+
+
+@pytest.mark.parametrize("output", ["table", "json", "csv"])
+def test_names_that_look_like_markup_are_printed_as_they_are(
+    output: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(ODD).touch()
+    assert answer(ODD, ":smile:.wav", GONE, output=output) == 1
+    printed = capsys.readouterr()
+    assert ODD in printed.out
+    assert ":smile:.wav" in printed.out
+    assert str(GONE) in printed.err
+
+
+@pytest.mark.parametrize("output", ["json", "csv"])
+def test_a_stop_loses_no_answer_that_was_there(
+    output: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings, "TOGETHER", 1)
+    with pytest.raises(KeyboardInterrupt):
+        answer("one.wav", "two.wav", STOP, "four.wav", output=output)
+    one, two = capsys.readouterr().out.splitlines()[-2:]
+    assert "one.wav" in one
+    assert "two.wav" in two
+
+
+def write_table(folder: Path, *lines: str) -> Path:
+    table = folder / "calls.csv"
+    table.write_text("\n".join(lines), encoding="utf-8")
+    return table
+
+
+def json_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    return record_tree(tmp_path, ["b.flac", "a.wav"])
+
+
+def test_a_table_is_answered_row_by_row_and_joined_by_what_it_says(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ("./b.flac,,", "a.wav,0.50,1", "a.wav,,")
+    table = write_table(recorded, "path,start_s,end_s", *lines)
+    assert answer(table) == 0
+    given = [(p["file"], p["path"], p["start_s"], p["end_s"]) for p in json_lines(capsys)]
+    assert given == [
+        ("calls/b", "./b.flac", None, None),
+        ("calls/a#0.500-1.000", "a.wav", 0.5, 1),
+        ("calls/a", "a.wav", None, None),
+    ]
+    assert answer(table, "c.wav", output="csv") == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    given_texts = [",".join([row["path"], row["start_s"], row["end_s"]]) for row in rows]
+    assert given_texts == [*lines, ",,"]
+    assert rows[-1]["file"] == "c.wav"
+
+
+def test_all_that_a_table_says_in_vain_is_told(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = [f"gone{n}.wav,1,2" for n in range(9)]
+    table = write_table(recorded, "path,start,end", "a.wav,0.5,1", *gone)
+    assert answer(table) == 1
+    told = capsys.readouterr().err.splitlines()
+    unread = "calls.csv: calls.csv: column 'start' is not read; did you mean 'start_s'?"
+    assert told[0].endswith(unread)
+    assert "column 'end' is not read" in told[1]
+    assert [line for line in told if "there is no file" in line] == told[2:-1]
+    assert len(told) == 3 + len(gone)  # and nothing of speakers, who make no difference here
+
+
+def test_columns_that_are_not_read_are_no_failure(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert answer(write_table(recorded, "path,start", "a.wav,0.5")) == 0
+    assert "'start' is not read" in capsys.readouterr().err
+
+
+def test_a_source_that_cannot_be_used_does_not_stop_the_rest(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (recorded / "empty").mkdir()
+    bad = ("nope.csv", 400 * "a", recorded / "empty", write_table(recorded, "file", "a.wav"))
+    assert answer("one.wav", *bad, "two.wav") == 1
+    printed = capsys.readouterr()
+    assert [json.loads(line)["file"] for line in printed.out.splitlines()] == ["one.wav", "two.wav"]
+    told = printed.err.splitlines()[:-1]
+    assert all(str(source) in line for source, line in zip(bad, told, strict=True))
+
+
+def test_the_rows_of_a_database_are_answered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = record_tree(tmp_path / "emodb", ["wav/03a01Fa.wav", "wav/08b10Tc.wav"])
+    export("emodb", root, tmp_path / "db")
+    capsys.readouterr()
+    assert answer(tmp_path / "db") == 0
+    answers = [(line["file"], line["path"]) for line in json_lines(capsys)]
+    assert answers == [
+        ("db/wav/03a01Fa", "../emodb/wav/03a01Fa.wav"),
+        ("db/wav/08b10Tc", "../emodb/wav/08b10Tc.wav"),
+    ]
+
+
+def test_limits_reach_the_recogniser(fake: FakeRecognizer) -> None:
+    limits = DecodeLimits(max_duration_s=5)
+    answer("a.wav", limits=limits)
+    assert fake.limits == limits
+
+
+def test_every_format_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer("a.wav", frames=True) == 0
+    line = json.loads(capsys.readouterr().out)
+    assert (line["file"], line["emotion"], line["times_s"]) == ("a.wav", "angry", [0.0125, 0.0225])
+    assert answer("a.wav", output="csv") == 0
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert (row["file"], row["emotion"], row["happy"]) == ("a.wav", "angry", "0.2000")
+
+
+@pytest.mark.parametrize("output", ["table", "json", "csv", "audacity", "vtt"])
+def test_whoever_abstains_says_so_in_every_format(
+    output: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert answer("a.wav", output=output, abstain=0.41) == 0
+    printed = capsys.readouterr()
+    assert "unsure" in printed.out
+    assert printed.err.endswith("1 recording answered, 0 refused, 1 with warnings, 1 unsure\n")
+
+
+def test_the_last_line_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer("a.wav", "b.wav", GONE) == 1
+    assert capsys.readouterr().err.endswith("2 recordings answered, 1 refused, 2 with warnings\n")
+    assert answer(Path("nowhere") / "*.wav") == 1
+    assert capsys.readouterr().err.endswith("0 recordings answered, 1 refused, 0 with warnings\n")
+
+
+def test_labels_of_several_recordings_are_files_of_their_own(tmp_path: Path) -> None:
+    assert answer("x/a.wav", "y/a.wav", "b.ogg", output="vtt", out=tmp_path / "labels") == 0
+    written = sorted((tmp_path / "labels").iterdir())
+    assert [path.name for path in written] == ["a-2.vtt", "a.vtt", "b.vtt"]
+    assert all("angry 40%" in path.read_text() for path in written)
+
+
+@pytest.fixture
+def meeting(tmp_path: Path) -> Path:
+    path = tmp_path / "meeting.wav"
+    soundfile.write(path, with_pauses(3, pause_s=1.0)[0], 16_000)
+    return path
+
+
+def test_a_timeline_tells_and_draws_each_utterance(
+    meeting: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(batch, "waveform_of", lambda recording, limits: recording)
+    picture = meeting.with_suffix(".svg")
+    assert answer(meeting, output="table", timeline=True, picture=picture) == 0
+    printed = capsys.readouterr()
+    assert "aaa" in printed.out
+    assert printed.out.count("angry") >= 3
+    assert printed.err.endswith("3 utterances answered, 0 refused, 3 with warnings\n")
+    assert "n  neutral" in picture.read_text()
+    assert answer(meeting, timeline=True) == 0
+    lines = json_lines(capsys)
+    assert [line["file"] for line in lines] == 3 * [str(meeting)]
+    assert [line["duration_s"] for line in lines] == 3 * [0.045]
+
+
+def test_a_recording_without_speech_does_not_stop_the_rest(
+    meeting: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(batch, "waveform_of", lambda recording, limits: recording)
+    silent = meeting.with_name("silent.wav")
+    soundfile.write(silent, np.zeros(48_000), 16_000)
+    assert answer(silent, meeting, timeline=True) == 1
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 3
+    assert "silent.wav: holds no speech" in printed.err
+
+
+def test_a_cold_answer_loads_no_library_that_it_does_not_need() -> None:
+    slow = {"pandas", "pyarrow", "sklearn", "scipy.optimize", "scipy.stats", "matplotlib", "joblib"}
+    code = (
+        "import sys, voxaffect.recognizer.recognizer, voxaffect.cli.predict\n"
+        f"sys.exit(' '.join(sorted({slow!r} & sys.modules.keys())))"
+    )
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert ended.stderr.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"output": "xml"}, "'xml' is unknown; use one of table, json, csv, audacity, vtt"),
+        ({"frames": True}, "--frames has no place in --format table; use json"),
+        ({"abstain": 0.0}, "--abstain 0.0 is no probability"),
+        ({"abstain": 1.01}, "--abstain 1.01 is no probability"),
+        ({"abstain": math.nan}, "--abstain nan is no probability"),
+        ({"out": Path("x"), "output": "csv"}, "--format csv tells all recordings in one"),
+        ({"picture": Path("x.svg")}, "--picture draws a timeline; add --timeline"),
+        ({"picture": Path("x.gif"), "timeline": True}, r"x.gif: is drawn as .svg or .png"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(request_: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Request(**request_)
+
+
+ONE, TWO = Source(Path("a.wav")), Source(Path("b.wav"))
+ROW = Source(Utterance("t/a#0", "t", Path("a.wav"), "", "t/?"), {"path": "a.wav"})
+
+
+@pytest.mark.parametrize(
+    ("request_", "sources", "message"),
+    [
+        ({"timeline": True}, [ONE, ROW], "rows of a table are utterances already"),
+        ({"timeline": True, "picture": Path("a.svg")}, [ONE, TWO], "one recording and 2 are named"),
+        ({"output": "vtt"}, [ONE, TWO], "--format vtt tells of one recording and 2 are named"),
+    ],
+)
+def test_sources_that_do_not_go_with_it_are_refused(
+    request_: dict[str, Any], sources: list[Source], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Request(**request_).check(sources)
+
+
+def test_what_goes_together_is_not() -> None:
+    Request(output="vtt").check([ONE])
+    Request(output="audacity", out=Path("x")).check([ONE, ROW, TWO])
+    Request(timeline=True, output="json", frames=True, abstain=1.0).check([ONE, TWO])

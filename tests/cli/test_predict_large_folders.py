@@ -1,0 +1,59 @@
+"""Where there is much to answer, a process beside this one says what this one would say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from tests.processes import wait_for
+from tests.speech import takes
+from voxaffect.cli import predict as recognition
+from voxaffect.cli.predict import Request, predict
+from voxaffect.recognizer.packaged import PACKAGED
+from voxaffect.streaming import batch
+from voxaffect.streaming.batch import Answering, Crew, processes
+
+N_CLIPS = 40
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Clips, and a file that is none."""
+    for n, take in enumerate(takes(N_CLIPS)):
+        soundfile.write(tmp_path / f"{n:02d}.wav", take.samples, 16_000)
+    (tmp_path / "20-broken.wav").write_bytes(b"RIFF")
+    return tmp_path
+
+
+@contextmanager
+def all_ready(
+    recognizer: Answering, load: Callable[[], Answering], n_processes: int
+) -> Iterator[Crew]:
+    """A crew that begins when all have joined: else this process may have answered by then."""
+    with processes(recognizer, load, n_processes) as crew:
+        wait_for(lambda: crew.n_idle == n_processes)
+        yield crew
+
+
+def answers(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
+    assert predict([folder], PACKAGED, Request(output="json")) == 1
+    printed = capsys.readouterr()
+    return printed.out, printed.err
+
+
+def test_answers_are_the_same_and_in_order(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(batch, "TOGETHER", 4)
+    monkeypatch.setattr(recognition, "n_cores", lambda: 2)
+    by_threads = answers(folder, capsys)
+    monkeypatch.setattr(recognition, "MUCH", 0)
+    monkeypatch.setattr(recognition, "processes", all_ready)
+    by_processes = answers(folder, capsys)
+    assert by_processes == by_threads
+    assert by_threads[0].count("\n") == N_CLIPS
+    assert "20-broken.wav" in by_threads[1]

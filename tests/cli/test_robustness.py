@@ -1,0 +1,156 @@
+"""A whole experiment whose outcome is planted: one emotion is told by a tone that lines lose."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from tests.audio.degrade.sounds import speech, tone
+from voxaffect.audio.degrade import DEGRADATIONS
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ
+from voxaffect.cli import experiment
+from voxaffect.cli.robustness import chosen, robustness
+from voxaffect.errors import ConfigError
+from voxaffect.evaluation.experiment.run import RunFolder
+from voxaffect.evaluation.robustness.robustness import load_robustness
+
+SETTINGS = """
+[corpora]
+north = { table = "north.csv" }
+south = { table = "south.csv" }
+[features]
+store = "store"
+[evaluate]
+protocols = ["cross"]
+systems = ["svm"]
+"""
+CONDITIONS = "telephone,first-1000ms,babble-20db,quieter-20db"
+TONE_HZ = 5000
+"""Above the telephone's band."""
+
+
+def write_corpus(folder: Path, name: str, seed: int) -> None:
+    """Four speakers; who is angry whistles, and nothing else tells."""
+    rows = ["path,emotion,speaker"]
+    for speaker in range(4):
+        for take in range(4):
+            label = ("neutral", "angry")[take % 2]
+            samples = speech(seed + 4 * speaker + take).samples[4000:20_000].copy()
+            if label == "angry":
+                samples += tone(TONE_HZ, 1.0, amplitude=0.05).samples
+            path = f"{name}-{speaker}{take}.wav"
+            sf.write(folder / path, samples, SAMPLE_RATE_HZ, subtype="FLOAT")
+            rows.append(f"{path},{label},{speaker}")
+    (folder / f"{name}.csv").write_text("\n".join(rows) + "\n")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wild")
+    write_corpus(folder, "north", 0)
+    write_corpus(folder, "south", 100)
+    (folder / "settings.toml").write_text(SETTINGS)
+    return folder
+
+
+def wild(
+    project: Path, out: str = "run", conditions: str = CONDITIONS, systems: str | None = None
+) -> int:
+    return robustness(
+        project / "settings.toml",
+        project / out,
+        protocol="cross",
+        systems=systems,
+        conditions=conditions,
+        n_jobs=1,
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(project: Path) -> Path:
+    assert wild(project) == 0
+    return project / "run"
+
+
+def test_what_the_line_takes_away_is_lost_and_the_rest_is_not(finished: Path) -> None:
+    found = load_robustness(finished)
+    assert found is not None
+    (svm,) = found.systems
+    ua = {name: estimate.value for name, estimate in svm.ua.items()}
+    assert found.chance == 0.5
+    assert ua["clean"] == ua["quieter-20db"] == ua["first-1000ms"] == 1.0
+    assert ua["phone-band"] == pytest.approx(0.5, abs=0.15)
+    assert svm.retained["phone-mulaw"].value == pytest.approx(0.0, abs=0.3)
+    assert found.scored_groups == ("noise", "telephone", "truncation")
+    parts = [svm.retained[name].value or 0 for name in ("babble-20db", "first-1000ms")]
+    line = [svm.retained[name].value or 0 for name in ("phone-band", "phone-mulaw")]
+    assert svm.robustness.value == pytest.approx((sum(parts) + sum(line) / 2) / 3)
+
+
+def test_every_file_is_there_and_says_the_same(finished: Path) -> None:
+    plain = json.loads((finished / "robustness.json").read_text())
+    rows = list(csv.DictReader(io.StringIO((finished / "robustness.csv").read_text())))
+    assert [row["condition"] for row in rows] == [*(c["name"] for c in plain["conditions"]), "all"]
+    assert float(rows[0]["ua"]) == 1.0
+    assert float(rows[-1]["retained"]) == pytest.approx(
+        plain["systems"][0]["robustness"]["value"], abs=1e-6
+    )
+    text = (finished / "robustness.md").read_text()
+    assert "| svm |" in text
+    assert (finished / "figures" / "robustness.svg").is_file()
+
+
+def test_answers_to_clean_speech_are_those_of_an_evaluation(
+    project: Path, finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = project / "run"
+    options = {"protocols": None, "systems": None, "seeds": None, "n_jobs": 1}
+    assert experiment.evaluate(project / "settings.toml", out, **options) == 0  # type: ignore[arg-type]
+    plain = {r.fold: r for r in RunFolder(out).load().results}
+    for result in RunFolder(out / "robustness").load().results:
+        clean = [n for n, name in enumerate(result.ids) if name.startswith("clean:")]
+        assert [result.ids[n].partition(":")[2] for n in clean] == [*plain[result.fold].ids]
+        np.testing.assert_allclose(
+            result.probabilities[clean], plain[result.fold].probabilities, atol=1e-4
+        )
+    page = (out / "report.html").read_text("utf-8")
+    assert '<section id="robustness">' in page
+    assert "robustness-" in page  # the figure, inlined
+    experiment.report(out, project / "elsewhere")
+    assert "In the wild" in (project / "elsewhere" / "report.md").read_text("utf-8")
+    assert (project / "elsewhere" / "figures" / "robustness.svg").is_file()
+
+
+def test_a_run_resumes_and_ends_with_the_same_numbers(project: Path, finished: Path) -> None:
+    before = load_robustness(finished)
+    files = sorted((finished / "robustness" / "results").glob("*/*.npz"))
+    assert len(files) == 2
+    files[0].unlink()
+    kept = files[1].stat().st_mtime_ns
+    assert wild(project) == 0
+    assert files[0].is_file()
+    assert files[1].stat().st_mtime_ns == kept
+    assert load_robustness(finished) == before
+
+
+def test_conditions_are_chosen_by_name_or_group_in_the_order_of_the_catalogue() -> None:
+    assert chosen(None) == tuple(DEGRADATIONS.values())
+    assert [d.name for d in chosen("gain,white-0db")] == [
+        "white-0db",
+        "quieter-20db",
+        "louder-20db",
+    ]
+    with pytest.raises(ConfigError, match="did you mean 'telephone'"):
+        chosen("telefone")
+
+
+def test_systems_that_hear_other_features_are_named_before_anything_is_done(project: Path) -> None:
+    with pytest.raises(ConfigError, match=r"egemaps-svm: hears other features .* --systems"):
+        wild(project, "deaf", systems="svm,egemaps-svm")
+    assert not (project / "deaf").exists()

@@ -1,0 +1,191 @@
+"""The whole way from a table of recordings to a recogniser that has learned from them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile as sf
+from rich.console import Console
+
+from tests.recognizer.test_recognizer import tone, trained
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ
+from voxaffect.cli import train as training
+from voxaffect.cli.train import TrainingBar, adapt_to, train, training_progress
+from voxaffect.errors import ArtefactError, ConfigError, FoldError, TrainingError
+from voxaffect.model.settings import Course, Epoch
+from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.taxonomy import EMOTION
+
+SETTINGS = """
+[corpora]
+calls = {{ table = "calls.csv" }}
+[features]
+store = "store"
+{more}
+[training]
+learning_rate = 0.3
+batch_size = 8
+max_epochs = 3
+patience = 3
+"""
+
+
+def write_project(folder: Path, n_speakers: int = 7, more: str = "") -> Path:
+    """Tones that speakers call by other names than the recogniser has learned."""
+    rows = [("path", "emotion", "speaker")]
+    for seed in range(8 * n_speakers):
+        path = folder / f"{seed}.wav"
+        sf.write(path, tone(100 + seed).samples, SAMPLE_RATE_HZ)
+        rows.append((path.name, EMOTION.classes[(seed + 1) % 4], f"s{seed // 8}"))
+    with (folder / "calls.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    (folder / "settings.toml").write_text(SETTINGS.format(more=more))
+    return folder / "settings.toml"
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base")
+    trained().save(folder)
+    return folder
+
+
+def test_held_out_speakers_gain_and_the_new_recogniser_says_so(
+    base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (base / "recognizer.json").read_bytes()
+    adapt_to(write_project(tmp_path), base, tmp_path / "mine", seed=0, n_jobs=1)
+    said = capsys.readouterr().out
+    assert "Held-out speakers: 56 utterances" in said
+    assert "UA, all answers" in said
+    adapted = Recognizer.load(tmp_path / "mine")
+    held_out = adapted.card["held_out"]
+    assert held_out["n"] == 56
+    assert held_out["before"] < 0.4
+    assert held_out["after"] > 0.6
+    assert adapted.card["corpora"][0]["name"] == "calls"
+    assert adapted.card["adapted_from"]["seed"] == 0
+    assert str(tmp_path) not in json.dumps(adapted.card)
+    assert (tmp_path / "mine" / "training.csv").is_file()
+    assert (base / "recognizer.json").read_bytes() == before
+    adapt_to(tmp_path / "settings.toml", tmp_path / "mine", tmp_path / "more", seed=0, n_jobs=1)
+    assert "the recogniser has learned from calls before" in capsys.readouterr().err
+
+
+def test_a_single_speaker_cannot_be_held_out(base: Path, tmp_path: Path) -> None:
+    config = write_project(tmp_path, n_speakers=1)
+    with pytest.raises(FoldError, match="two or more speakers"):
+        adapt_to(config, base, tmp_path / "mine", seed=0, n_jobs=1)
+    assert not (tmp_path / "mine" / "recognizer.json").exists()
+
+
+def test_other_features_are_refused_before_anything_is_read(base: Path, tmp_path: Path) -> None:
+    config = write_project(tmp_path, 1, more='set = "log-mel"')
+    with pytest.raises(ConfigError, match="its features are not those of the recogniser"):
+        adapt_to(config, base, tmp_path / "mine", seed=0, n_jobs=1)
+    assert not (tmp_path / "store").exists()
+
+
+def test_the_folder_to_begin_with_is_not_written_over(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="choose another folder"):
+        adapt_to(write_project(tmp_path, 1), base, base, seed=0, n_jobs=1)
+
+
+def test_a_folder_without_a_recogniser_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="holds no recogniser"):
+        adapt_to(write_project(tmp_path, 1), tmp_path, tmp_path / "mine", seed=0, n_jobs=1)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Settings of a training that must not come as far as reading corpora."""
+    path = tmp_path / "settings.toml"
+    path.write_text('[corpora]\nemodb = "nowhere"\n')
+    monkeypatch.setattr(training, "prepare_corpora", lambda *_: pytest.fail("came too far"))
+    return path
+
+
+def test_training_tries_its_folder_before_anything_else(settings: Path) -> None:
+    with pytest.raises(ArtefactError, match=r"settings\.toml: cannot be written"):
+        train(settings, settings, system_name="lstm-mtl", seed=0, n_jobs=1)
+
+
+def test_training_asks_for_tensorboard_before_anything_else(
+    settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(TrainingError, match=r"voxaffect\[tensorboard\]"):
+        train(settings, tmp_path, system_name="lstm-mtl", seed=0, n_jobs=1, tensorboard=True)
+
+
+def show(course: Course, *dev_uas: float, sequel: str = "") -> None:
+    with training_progress(course, sequel) as tell:
+        for number, dev_ua in enumerate(dev_uas, 1):
+            course.add(Epoch(number, 0.8124, 1.0, dev_ua, 20_113.6, 2.0))
+            tell()
+
+
+def test_a_log_file_gets_a_line_an_epoch(capsys: pytest.CaptureFixture[str]) -> None:
+    show(Course(10, 3), 0.5, 0.625, 0.6)
+    first, second, third = capsys.readouterr().err.splitlines()
+    assert first == (
+        "epoch 1 of at most 10: loss 0.812, dev UA 0.500 (the best so far), 20,114 frames/s, "
+        "left 0:00:06 to 0:00:18"
+    )
+    assert "dev UA 0.625 (the best so far)" in second
+    assert third.endswith(
+        "dev UA 0.600 (best 0.625 in 2), 20,114 frames/s, left 0:00:04 to 0:00:14"
+    )
+
+
+def test_one_time_is_told_where_patience_cannot_end_it_sooner(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show(Course(3, 3), 0.5)
+    assert capsys.readouterr().err.endswith("frames/s, left 0:00:04\n")
+
+
+@pytest.mark.parametrize("dev_uas", [(0.5, 0.4), (0.5, 0.6, 0.7)])
+def test_the_last_epoch_says_so_and_what_follows(
+    dev_uas: tuple[float, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    show(Course(3, 1), *dev_uas, sequel="; 5 more such nets follow")
+    assert capsys.readouterr().err.endswith(", done; 5 more such nets follow\n")
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+def test_a_terminal_of_any_width_shows_every_word(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = io.StringIO()
+    monkeypatch.setenv("TERM", "xterm")
+    console = Console(file=file, force_terminal=True, width=width, color_system=None)
+    course = Course(10, 3)
+    course.add(Epoch(1, 0.8124, 1.0, 0.5, 20_113.6, 2.0))
+    console.print(TrainingBar(course))
+    lines = file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    text = " ".join(" ".join(lines).split())
+    for words in ("epoch 1", "loss 0.812,", "dev UA", "frames/s,", "left 0:00:06 to 0:00:18"):
+        assert words in text
+
+
+def test_the_time_left_runs_down_between_epochs_and_never_below_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    course = Course(10, 3)
+    bar = TrainingBar(course)
+    assert len(bar.__rich__().renderables) == 1  # before the first epoch nothing is known
+    course.add(Epoch(1, 0.8124, 1.0, 0.5, 20_113.6, 2.0))
+    bar.restart_clock()
+    said = []
+    for now[0] in (100.0, 101.0, 110.0):
+        said.append(str(bar.__rich__().renderables[1]).partition("left ")[2])
+    assert said == ["0:00:06 to 0:00:18", "0:00:05 to 0:00:17", "0:00:00 to 0:00:08"]

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import Any
+
+import pytest
+
+from tests.corpora.recordings import record, record_tree
+from voxaffect.corpora.corpus import Elicitation
+from voxaffect.corpora.filename_parsing import (
+    NameScheme,
+    Spoken,
+    corpus_from_names,
+    find_files,
+    find_recordings,
+    folders_above,
+)
+from voxaffect.corpora.loaders import emodb
+from voxaffect.errors import CorpusError
+
+
+def test_those_nearest_to_the_root_come_first(tmp_path: Path) -> None:
+    names = ["b.wav", "z.wav", "a/a.wav", "a/b/a.wav"]
+    found, problems = find_recordings(record_tree(tmp_path, reversed(names)))
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == names
+    assert not problems
+
+
+def test_files_of_any_kind_are_found_but_not_hidden_ones(tmp_path: Path) -> None:
+    for name in ("b.txt", "a/a.txt", "a/.a.txt", ".git/c.txt", "a/d.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found, _ = find_files(tmp_path, lambda path: path.suffix == ".txt")
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == ["b.txt", "a/a.txt"]
+
+
+def test_a_sound_comes_before_the_film_it_is_from(tmp_path: Path) -> None:
+    names = ["b.wav", "a.avi", "b.avi", "x/c.wav"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found, _ = find_recordings(tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == names
+
+
+def test_a_take_under_another_name_is_a_copy(tmp_path: Path) -> None:
+    def read(name: re.Match[str], relative: PurePath) -> Spoken:
+        return Spoken("joy", "1", take=name[1])
+
+    scheme = NameScheme(re.compile(r".(\d)"), read, "a1.wav")
+    corpus = corpus_from_names(emodb.CARD, record_tree(tmp_path, ["a1.wav", "b1.wav"]), scheme)
+    (copy,) = corpus.problems
+    assert (copy.kind, copy.path) == ("duplicate", "b1.wav")
+
+
+def test_a_name_is_a_copy_only_of_the_same_speaker_and_session(tmp_path: Path) -> None:
+    """Folders a/1 to b/2 tell speaker and session; under `copy` they are there again."""
+
+    def read(name: re.Match[str], relative: PurePath) -> Spoken:
+        speaker, session = relative.parts[-3:-1]
+        return Spoken("joy", speaker, session=session)
+
+    names = [f"{speaker}/{session}/x.wav" for speaker in "ab" for session in "12"]
+    root = record_tree(tmp_path, [*names, *(f"copy/{name}" for name in names)])
+    corpus = corpus_from_names(emodb.CARD, root, NameScheme(re.compile("x"), read, "a/1/x.wav"))
+    assert [u.path.relative_to(root).as_posix() for u in corpus.utterances] == names
+    assert [p.kind for p in corpus.problems] == ["duplicate"] * 4
+
+
+@pytest.mark.parametrize(
+    ("elicitation", "said", "expected"),
+    [("acted", None, "acted"), ("mixed", None, None), ("mixed", "natural", "natural")],
+)
+def test_naturalness_is_the_cards_unless_the_name_tells(
+    tmp_path: Path, elicitation: Elicitation, said: str | None, expected: str | None
+) -> None:
+    card = replace(emodb.CARD, elicitation=elicitation)
+    scheme = NameScheme(re.compile("x"), lambda *_: Spoken("joy", "1", naturalness=said), "x.wav")
+    (utterance,) = corpus_from_names(card, record_tree(tmp_path, ["x.wav"]), scheme).utterances
+    assert utterance.naturalness == expected
+
+
+def test_a_linked_folder_is_followed_once(tmp_path: Path) -> None:
+    record(tmp_path / "elsewhere" / "a.wav")
+    root = tmp_path / "root"
+    root.mkdir()
+    for link in ("one", "two"):
+        (root / link).symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    found, _ = find_recordings(root)
+    assert len(found) == 1
+
+
+def test_a_root_that_links_to_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(CorpusError, match="loop: cannot be read"):
+        find_recordings(tmp_path / "loop")
+
+
+@pytest.mark.parametrize(
+    ("target", "remedy"), [("gone.wav", "fetch it"), ("03a01Wa.wav", "check it")]
+)
+def test_a_recording_that_cannot_be_read_has_its_remedy(
+    tmp_path: Path, target: str, remedy: str
+) -> None:
+    record(tmp_path / "03a01Fa.wav")
+    (tmp_path / "03a01Wa.wav").symlink_to(target)
+    (problem,) = emodb.parse(tmp_path).problems
+    assert (problem.kind, problem.is_fault) == ("unreadable file", True)
+    assert problem.detail.endswith(f"; {remedy}")
+
+
+@pytest.mark.parametrize(
+    ("folders", "expected"),
+    [("a1/x/a2/a3", ["a2", "a3"]), ("a1/x", []), ("x/a1", ["a1"])],
+)
+def test_folders_above_are_those_that_fit_without_a_gap(
+    tmp_path: Path, folders: str, expected: list[str]
+) -> None:
+    root = tmp_path / folders
+    root.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(root, target_is_directory=True)
+    assert folders_above(root, re.compile(r"a\d")) == expected
+    assert folders_above(tmp_path / "link", re.compile(r"a\d")) == expected
+
+
+@pytest.fixture
+def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that may not be read, for the superuser too."""
+    folder = record(tmp_path / "tree" / "locked" / "03a01Fa.wav").parent
+    scandir = os.scandir
+
+    def guarded(path: str | os.PathLike[str]) -> Iterator[Any]:
+        if Path(path) == folder:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    return folder
+
+
+def test_a_folder_that_may_not_be_read_is_named(locked: Path) -> None:
+    record(locked.parent / "wav" / "03a01Wa.wav")
+    (problem,) = emodb.parse(locked.parent).problems
+    assert (problem.kind, problem.path) == ("unreadable folder", "locked")
+    assert "Permission denied" in problem.detail
+    assert problem.is_fault
+
+
+def test_a_tree_whose_only_folder_is_locked_says_so(locked: Path) -> None:
+    with pytest.raises(CorpusError, match="locked cannot be read"):
+        emodb.parse(locked.parent)
+
+
+def test_a_folder_whose_name_is_not_utf8_gives_an_id_that_is(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"K\xf6ln")
+    record(folder / "03a01Fa.wav")
+    (utterance,) = emodb.parse(tmp_path).utterances
+    assert utterance.id == r"emodb/K\xf6ln/03a01Fa"
+    assert utterance.path.is_file()

@@ -1,0 +1,80 @@
+"""Answers to clean and degraded speech, right as often as they are told to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from voxaffect.audio.degrade import DEGRADATIONS
+from voxaffect.audio.degrade.degradation import CLEAN, Degradation
+from voxaffect.evaluation.experiment.run import FoldResult
+from voxaffect.features.cache.degraded import condition_id
+
+ASKED: tuple[Degradation, ...] = tuple(
+    DEGRADATIONS[name] for name in ("white-20db", "white-0db", "room-800ms", "quieter-20db")
+)
+N_EACH = 10
+
+
+def answers(
+    right: Mapping[str, int],
+    system: str = "svm",
+    *,
+    fold: str = "cross/emodb",
+    speakers: Sequence[str] = ("emodb/1",),
+    seed: int = 0,
+    n_classes: int = 4,
+    easier: int = 0,
+) -> FoldResult:
+    """Of ten utterances of each class and speaker, so many right under each condition.
+
+    Args:
+        right: condition -> right ones; `clean` and every degradation that is asked about.
+        system: whose answers.
+        fold: name of the fold.
+        speakers: who is tested; each says the same.
+        seed: of the system.
+        n_classes: classes under test; a wrong answer is the next of them.
+        easier: more right ones of each further speaker.
+    """
+    ids, true, told = [], [], []
+    for condition, n_right in right.items():
+        for s, speaker in enumerate(speakers):
+            for c in range(n_classes):
+                for take in range(N_EACH):
+                    ids.append(condition_id(condition, f"{speaker}/{c}{take}"))
+                    true.append(c)
+                    told.append(c if take < n_right + s * easier else (c + 1) % n_classes)
+    protocol, _, test = fold.partition("/")
+    return FoldResult(
+        protocol=protocol,
+        fold=fold,
+        test_name=test or protocol,
+        system=system,
+        seed=seed,
+        settings_digest="0",
+        ids=tuple(ids),
+        y_true=np.array(true, np.int64),
+        y_pred=np.array(told, np.int64),
+        probabilities=np.zeros((len(ids), 4)),
+        high_level=np.zeros((len(ids), 0), np.float32),
+        seconds=1.0,
+    )
+
+
+def speaker_of(results: Sequence[FoldResult]) -> dict[str, str]:
+    """Utterance id -> speaker."""
+    ids = {name.partition(":")[2] for r in results for name in r.ids}
+    return {i: i.rpartition("/")[0] for i in ids}
+
+
+def hits(
+    clean: int, mild: int, severe: int, room: int, quieter: int | None = None
+) -> dict[str, int]:
+    """Right answers of ten, by condition."""
+    numbers = (clean, mild, severe, room, clean if quieter is None else quieter)
+    return dict(zip((CLEAN, *(d.name for d in ASKED)), numbers, strict=True))
+
+
+MANY = tuple(f"emodb/{n}" for n in range(8))

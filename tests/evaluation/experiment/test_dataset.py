@@ -1,0 +1,163 @@
+"""Feature sets side by side: what one refuses, none has, and every system has the same folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from tests.evaluation.data import make_dataset
+from voxaffect.audio.waveform import Waveform
+from voxaffect.corpora.corpus import Corpus, CorpusCard, Utterance
+from voxaffect.errors import AudioError, FeatureError
+from voxaffect.evaluation.experiment.dataset import Dataset, Prepared, prepare
+from voxaffect.evaluation.experiment.experiment import Plan, run
+from voxaffect.evaluation.experiment.run import RunFolder
+from voxaffect.features.cache.cache import FeatureStore
+from voxaffect.features.frames import FrameGrid
+from voxaffect.systems.systems import SYSTEMS, SvmSystem
+from voxaffect.taxonomy import EMOTION, Taxonomy
+
+
+@dataclass(frozen=True)
+class Levels:
+    """One frame an utterance, its peak; refuses recordings of some lengths."""
+
+    width: int
+    refused: tuple[int, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(f"peak {n}" for n in range(self.width))
+
+    @property
+    def grid(self) -> FrameGrid:
+        return FrameGrid()
+
+    def settings(self) -> Mapping[str, object]:
+        return {"extractor": "levels", "width": self.width, "refused": list(self.refused)}
+
+    def extract(self, waveforms: Sequence[Waveform]) -> list[NDArray[np.float32]]:
+        for waveform in waveforms:
+            if waveform.samples.size in self.refused:
+                raise AudioError(f"{waveform.name}: has an unlucky length")
+        return [np.full((1, self.width), abs(w.samples).max(), np.float32) for w in waveforms]
+
+
+CARD = CorpusCard(
+    name="c", title="c", language="German", elicitation="acted", licence="", citation="", url="",
+    labels={}, n_speakers=2,
+)  # fmt: skip
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Corpus:
+    """Eight recordings of 4000 to 4007 samples."""
+    utterances = []
+    for n in range(8):
+        path = tmp_path / f"{n}.wav"
+        noise = np.random.default_rng(n).normal(0, 0.1, 4000 + n)
+        soundfile.write(path, noise.astype(np.float32), 16_000)
+        label = EMOTION.classes[n % 4]
+        utterances.append(Utterance(f"c/{n}", "c", path, label, f"c/{n % 2}"))
+    return Corpus(CARD, tmp_path, tuple(utterances))
+
+
+def prepared(corpus: Corpus, told: list[tuple[int, float]] | None = None) -> Prepared:
+    root = corpus.root / "store"
+    return prepare(
+        [corpus],
+        Taxonomy(),
+        FeatureStore(root, Levels(2, refused=(4000,))),
+        others={
+            "wide": FeatureStore(root, Levels(5, refused=(4000, 4003))),
+            "narrow": FeatureStore(root, Levels(1)),
+        },
+        progress=None if told is None else lambda n, s: told.append((n, s)),
+    )
+
+
+def test_every_set_has_the_utterances_that_all_have(corpus: Corpus) -> None:
+    found = prepared(corpus)
+    expected = {f"c/{n}" for n in (1, 2, 4, 5, 6, 7)}
+    assert set(found.dataset.utterances) == expected
+    assert set(found.others) == {"wide", "narrow"}
+    for name, width in (("wide", 5), ("narrow", 1)):
+        other = found.others[name]
+        assert (other.utterances, other.targets) == (
+            found.dataset.utterances,
+            found.dataset.targets,
+        )
+        assert other.features["c/1"].shape == (1, width)
+        assert other.contents == found.dataset.contents
+        assert other.digest(["c/1"]) != found.dataset.digest(["c/1"])
+
+
+def test_what_is_refused_is_counted_once_and_told_with_its_set(corpus: Corpus) -> None:
+    found = prepared(corpus)
+    (summary,) = found.corpora
+    assert summary.problems == {"recording refused": 1, "recording refused by wide": 1}
+    assert summary.n_utterances == 6
+    told = {(p.path, p.detail.partition(": ")[0] == "wide") for p in found.problems}
+    assert told == {("c/0", False), ("c/0", True), ("c/3", True)}
+    (other,) = [p.detail for p in found.problems if p.path == "c/3"]
+    assert "no system hears it, so that all have the same folds" in other
+
+
+def test_without_other_sets_a_dataset_is_what_it_was(corpus: Corpus) -> None:
+    store = FeatureStore(corpus.root / "store", Levels(2))
+    alone = prepare([corpus], Taxonomy(), store)
+    beside = prepare([corpus], Taxonomy(), store, others={"narrow": replace(store)})
+    ids = sorted(alone.dataset.utterances)
+    assert alone.dataset.digest(ids) == beside.dataset.digest(ids)
+    assert alone.corpora == beside.corpora
+    assert alone.others == {}
+
+
+def test_progress_goes_on_from_set_to_set(corpus: Corpus) -> None:
+    told: list[tuple[int, float]] = []
+    prepared(corpus, told)
+    assert told == sorted(told)
+    assert told[-1][0] == 3 * 8
+
+
+def of_other_features(dataset: Dataset) -> Dataset:
+    """The classes alone, told plainly: one frame of four numbers an utterance."""
+    features = {
+        i: np.eye(4, dtype=np.float32)[[target["emotion"]]] + 0.01 * len(i)
+        for i, target in dataset.targets.items()
+    }
+    return replace(dataset, features=features, feature_settings={"extractor": "plain"})
+
+
+PLAN = Plan(("within", "cross"), (SvmSystem(), SYSTEMS["egemaps-svm"], SYSTEMS["majority"]))
+
+
+def test_every_system_hears_its_own_features_on_the_same_folds(tmp_path: Path) -> None:
+    dataset = make_dataset()
+    blind = replace(dataset, features={i: 0 * f for i, f in dataset.features.items()})
+    others = {"egemaps": of_other_features(dataset)}
+    found = run(PLAN, blind, (), RunFolder(tmp_path), others=others)
+    by_system = {s.name: [r for r in found.results if r.system == s.name] for s in PLAN.systems}
+    for one, other, third in zip(*by_system.values(), strict=True):
+        assert one.fold == other.fold == third.fold
+        assert one.ids == other.ids == third.ids
+    hits = {
+        name: np.mean([np.mean(r.y_true == r.y_pred) for r in rs]) for name, rs in by_system.items()
+    }
+    assert hits["egemaps-svm"] == 1
+    assert hits["svm"] == pytest.approx(1 / 4)
+
+
+def test_features_that_are_missing_or_of_other_utterances_are_refused(tmp_path: Path) -> None:
+    dataset = make_dataset()
+    with pytest.raises(FeatureError, match="egemaps-svm needs the features 'egemaps'"):
+        run(PLAN, dataset, (), RunFolder(tmp_path))
+    fewer = {"egemaps": of_other_features(make_dataset(n_takes=2))}
+    with pytest.raises(FeatureError, match="of other utterances than the run's own"):
+        run(PLAN, dataset, (), RunFolder(tmp_path), others=fewer)

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.evaluation.people import SOMEBODY, described_run, facts_for, heard, run_of
+from tests.report.runs import result
+from voxaffect.errors import ArtefactError
+from voxaffect.evaluation import metrics
+from voxaffect.evaluation.experiment.run import FoldResult, Run
+from voxaffect.evaluation.fairness.groups import (
+    UNKNOWN,
+    Group,
+    Grouping,
+    Kind,
+    interval,
+    kinds_of,
+    speakers_of,
+)
+from voxaffect.evaluation.fairness.speakers import group_scores
+
+
+def kind(name: str, field: str, values: Sequence[Any]) -> Kind:
+    facts = [replace(SOMEBODY, **{field: value}) for value in values]
+    return next(k for k in kinds_of(facts) if k.name == name)
+
+
+def test_names_stand_in_the_order_of_the_classes_and_the_unknown_last() -> None:
+    found = kind("gender", "gender", ["male", None, "female", "male"])
+    assert found.groups == ("female", "male", UNKNOWN)
+    assert found.members.tolist() == [1, 2, 0, 1]
+
+
+def test_groups_without_anybody_are_not_there() -> None:
+    assert kind("language", "language", ["Urdu", "German"]).groups == ("German", "Urdu")
+    assert kind("style", "style", [None]).groups == (UNKNOWN,)
+
+
+def test_thirds_are_named_by_their_borders() -> None:
+    found = kind("length", "duration_s", [6.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+    assert found.groups == ("up to 2.00 s", "2.00 s to 4.00 s", "over 4.00 s")
+    assert found.members.tolist() == [2, 0, 0, 1, 1, 2]
+
+
+def test_equal_values_are_one_group_and_unknown_ones_another() -> None:
+    assert kind("length", "duration_s", [2.0] * 5).groups == ("up to 2.00 s",)
+    found = kind("SNR", "snr_db", [None, 10.0, 20.0, 30.0])
+    assert found.groups == ("up to 10.0 dB", "10.0 dB to 20.0 dB", "over 20.0 dB", UNKNOWN)
+    assert found.members.tolist() == [3, 0, 1, 2]
+    assert kind("SNR", "snr_db", [None, None]).groups == (UNKNOWN,)
+
+
+@given(st.lists(st.floats(0.1, 100), min_size=3, max_size=40, unique=True))
+def test_thirds_of_different_values_have_nearly_one_size_and_rise(values: list[float]) -> None:
+    found = kind("length", "duration_s", values)
+    sizes = np.bincount(found.members)
+    assert sizes.size == 3
+    assert sizes.max() - sizes.min() <= 2
+    assert np.all(np.diff(found.members[np.argsort(values)]) >= 0)
+
+
+def test_every_speaker_is_a_group() -> None:
+    facts = [replace(SOMEBODY, speaker=s) for s in ("north/b", "north/a", "north/b")]
+    assert speakers_of(facts).groups[:2] == ("north/a", "north/b")
+    assert speakers_of(facts).members.tolist() == [1, 0, 1]
+
+
+TWO_AND_TWO = {
+    "north/a": (10, 10, 10, 10),
+    "north/b": (8, 10, 8, 10),
+    "north/c": (4, 4, 4, 4),
+    "north/d": (2, 6, 2, 6),
+}
+GENDER = {"north/a": "female", "north/b": "female", "north/c": "male", "north/d": "male"}
+
+
+def by_gender(results: Sequence[FoldResult], genders: Mapping[str, Any] = GENDER) -> Grouping:
+    scores = group_scores(run_of(results, facts_for(results, gender=genders)))
+    assert scores is not None
+    return next(g for g in scores.groupings if g.kind == "gender")
+
+
+def named(found: Grouping) -> dict[str, Group]:
+    return {group.name: group for group in found.groups}
+
+
+def test_a_group_pools_the_answers_of_its_speakers() -> None:
+    groups = named(by_gender(heard(TWO_AND_TWO)))
+    assert groups["female"].recalls.tolist() == [0.9, 1.0, 0.9, 1.0]
+    assert groups["female"].ua == pytest.approx(0.95)
+    assert groups["male"].ua == pytest.approx(0.4)
+    assert (groups["male"].n_utterances, groups["male"].n_speakers) == (80, 2)
+    assert groups["male"].n_classes == 4
+
+
+def test_the_gap_is_from_the_best_to_the_worst_and_its_interval_holds_it() -> None:
+    gap = by_gender(heard(TWO_AND_TWO)).gap
+    assert gap is not None
+    assert (gap.best, gap.worst) == ("female", "male")
+    assert gap.ua == pytest.approx(0.55)
+    assert gap.interval is not None
+    # Between the gaps of the nearest and of the farthest two speakers, whoever is drawn.
+    assert gap.interval.low >= 0.9 - 0.4 - 1e-9
+    assert gap.interval.high <= 1.0 - 0.4 + 1e-9
+
+
+def test_seeds_are_averaged_and_never_counted_as_utterances() -> None:
+    once = by_gender(heard(TWO_AND_TWO))
+    again = by_gender([*heard(TWO_AND_TWO), *heard(TWO_AND_TWO, seed=1)])
+    for one, two in zip(once.groups, again.groups, strict=True):
+        assert (one.ua, one.interval) == (two.ua, two.interval)
+        assert one.n_utterances == two.n_utterances
+    better = heard(dict.fromkeys(TWO_AND_TWO, (10, 10, 10, 10)), seed=1)
+    mixed = named(by_gender([*heard(TWO_AND_TWO), *better]))
+    assert mixed["male"].ua == pytest.approx((0.4 + 1) / 2)
+
+
+def test_a_group_is_scored_as_the_metrics_score_a_confusion_matrix() -> None:
+    run = described_run()
+    scores = group_scores(run)
+    assert scores is not None
+    for found in scores.groupings:
+        if found.kind == "gender":
+            for group in found.groups:
+                expected = [_ua(run, found, group.name, seed) for seed in (0, 1)]
+                assert group.ua == pytest.approx(np.mean(expected))
+
+
+def _ua(run: Run, found: Grouping, gender: str, seed: int) -> float:
+    matrix = np.zeros((4, 4), np.int64)
+    for r in run.results:
+        if (r.protocol, r.system, r.seed) == (found.protocol, found.system, seed):
+            own = np.array([(run.utterances[i].gender or "unknown") == gender for i in r.ids])
+            matrix += metrics.confusion(r.y_true[own], r.y_pred[own], 4)
+    return metrics.unweighted_accuracy(matrix)
+
+
+def test_a_gender_that_is_not_known_is_shown_and_not_compared() -> None:
+    found = by_gender(heard(TWO_AND_TWO), {**GENDER, "north/c": None, "north/d": None})
+    assert [(g.name, g.compared) for g in found.groups] == [("female", True), ("unknown", False)]
+    assert found.gap is None
+
+
+def test_a_small_group_is_shown_and_not_compared() -> None:
+    few = [*heard({"north/a": (1, 1, 1, 1), "north/b": (1, 1, 1, 1)}, of=1)]
+    many = heard({"north/c": (9, 9, 9, 9), "north/d": (5, 5, 5, 5)})
+    found = by_gender([*few, *many])
+    assert {name: g.compared for name, g in named(found).items()} == {"female": False, "male": True}
+    assert found.gap is None
+
+
+def test_one_class_alone_is_not_compared_and_lacking_one_is_said() -> None:
+    lone = heard({"north/a": (5, -1, -1, -1), "north/b": (5, -1, -1, -1)})
+    three = heard({"north/c": (10, 5, -1, 0), "north/d": (10, 5, -1, 0)})
+    groups = named(by_gender([*lone, *three]))
+    assert (groups["female"].compared, groups["female"].n_classes) == (False, 1)
+    assert (groups["male"].compared, groups["male"].n_classes) == (True, 3)
+    assert groups["male"].ua == pytest.approx(0.5)
+    assert np.isnan(groups["male"].recalls[2])
+
+
+def test_a_single_speaker_has_no_interval_and_neither_has_a_gap_to_him() -> None:
+    rights = {name: TWO_AND_TWO[name] for name in ("north/a", "north/b", "north/c")}
+    found = by_gender(heard(rights))
+    groups = named(found)
+    assert groups["male"].interval is None
+    assert groups["female"].interval is not None
+    assert found.gap is not None
+    assert found.gap.interval is None
+
+
+def test_groups_that_are_served_alike_have_a_gap_of_nothing() -> None:
+    gap = by_gender(heard(dict.fromkeys(TWO_AND_TWO, (7, 7, 7, 7)))).gap
+    assert gap is not None
+    assert gap.best != gap.worst
+    assert gap.ua == 0
+    assert gap.interval is not None
+    assert (gap.interval.low, gap.interval.high) == (0, 0)
+
+
+def test_all_answers_equal_is_chance_for_everyone() -> None:
+    results = [replace(r, y_pred=np.zeros_like(r.y_pred)) for r in heard(TWO_AND_TWO)]
+    assert [g.ua for g in by_gender(results).groups] == [0.25, 0.25]
+
+
+def test_what_has_one_group_only_is_no_grouping() -> None:
+    results = heard({"north/a": (5, 5, 5, 5)})
+    scores = group_scores(run_of(results, facts_for(results)))
+    assert scores is not None
+    assert scores.groupings == ()
+    assert [s.system for s in scores.speakers] == ["dnn-stl"]
+
+
+def test_speakers_who_are_not_told_apart_count_as_one_and_are_not_ranked() -> None:
+    results = heard({"north/?": (5, 5, 5, 5), "north/a": (5, 5, 5, 5), "north/b": (9, 9, 9, 9)})
+    scores = group_scores(run_of(results, facts_for(results)))
+    assert scores is not None
+    assert {s.name for s in scores.speakers[0].speakers} == {"north/a", "north/b"}
+
+
+def test_an_utterance_without_facts_is_refused() -> None:
+    results = heard(TWO_AND_TWO)
+    facts = facts_for(results[1:])
+    with pytest.raises(ArtefactError, match=r"within/north/a: utterance 'north/a/0'"):
+        group_scores(run_of(results, facts))
+
+
+def test_runs_without_facts_or_results_have_no_groups() -> None:
+    results = heard(TWO_AND_TWO)
+    assert group_scores(run_of(results, {})) is None
+    assert group_scores(run_of([], facts_for(results))) is None
+
+
+def test_protocols_and_systems_are_kept_apart() -> None:
+    scores = group_scores(described_run())
+    assert scores is not None
+    keys = {(g.protocol, g.system) for g in scores.of("cross").groupings}
+    assert keys == {("cross", s) for s in ("dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl", "svm")}
+
+
+def test_an_interval_is_the_middle_of_the_draws() -> None:
+    found = interval(np.append(np.arange(1001.0), np.nan))
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx((25.0, 975.0))
+    assert interval(np.array([np.nan])) is None
+
+
+def test_a_speaker_of_a_fold_of_many_is_told_by_the_facts() -> None:
+    (one,) = [result("north", "svm", (8, 8, 8, 8), protocol="cross")]
+    facts = facts_for([one], gender={"north": "male"})
+    facts = {i: replace(f, speaker=f"north/{n % 2}") for n, (i, f) in enumerate(facts.items())}
+    scores = group_scores(run_of([one], facts))
+    assert scores is not None
+    assert len(scores.speakers[0].compared) == 2

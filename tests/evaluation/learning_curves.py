@@ -1,0 +1,45 @@
+"""Runs whose training sets were thinned, with known scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from tests.report.runs import plain_history, result
+from voxaffect.evaluation.experiment.run import FoldResult, Run
+
+
+def at_share(
+    share: float, test_name: str, system: str, hits: int, *, n_train: int, **more: object
+) -> FoldResult:
+    """A result with `hits` of ten of every class right, after learning from a share."""
+    made = result(test_name, system, (hits,) * 4, **more)  # type: ignore[arg-type]
+    details = {"n_train": n_train, "history": plain_history(3), "leakage": f"{made.fold}: none."}
+    if share == 1:
+        return replace(made, details=details)
+    return replace(made, fold=f"{made.fold}@{share:g}", details={**details, "train_share": share})
+
+
+def learning_curve_run(results: Sequence[FoldResult]) -> Run:
+    """A run as it is loaded: thinned results apart."""
+    whole = tuple(r for r in results if r.train_share == 1)
+    return Run({}, (), {}, whole, thinned=tuple(r for r in results if r.train_share < 1))
+
+
+HITS: Mapping[str, Mapping[float, Sequence[int]]] = {
+    "dnn-stl": {0.1: (2, 2, 2, 2, 2, 2), 1.0: (6, 6, 6, 6, 6, 6)},
+    "dnn-mtl": {0.1: (4, 4, 4, 4, 4, 5), 1.0: (6, 6, 6, 5, 7, 6)},
+}
+"""System -> share -> right answers of ten, by speaker."""
+
+
+def thinned_run() -> Run:
+    """Six speakers at two shares: subtasks help where there is little, and nowhere else."""
+    return learning_curve_run(
+        [
+            at_share(share, f"emodb/{n}", system, hits, n_train=round(200 * share) + n)
+            for system, by_share in HITS.items()
+            for share, row in by_share.items()
+            for n, hits in enumerate(row)
+        ]
+    )

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.report.runs import full_run, plain_history, result
+from voxaffect.evaluation import curves
+from voxaffect.evaluation.curves import (
+    Curves,
+    Training,
+    embed,
+    fold_scores,
+    history_of,
+    learning_curves,
+)
+from voxaffect.evaluation.experiment.run import FoldResult
+from voxaffect.model.settings import History
+
+
+def clusters(n: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return np.repeat([[0.0] * 16, [1.0] * 16], n, axis=0).astype(np.float32) + rng.normal(
+        0, 0.02, (2 * n, 16)
+    ).astype(np.float32)
+
+
+def test_two_clusters_stay_apart_and_a_seed_decides_all() -> None:
+    placed = embed(clusters(12), seed=3)
+    assert placed is not None
+    rows, positions = placed
+    assert rows.tolist() == list(range(24))
+    left, right = positions[:12], positions[12:]
+    spread = max(np.linalg.norm(side - side.mean(axis=0), axis=1).mean() for side in (left, right))
+    assert np.linalg.norm(left.mean(axis=0) - right.mean(axis=0)) > 2 * spread
+    again = embed(clusters(12), seed=3)
+    assert again is not None
+    np.testing.assert_array_equal(positions, again[1])
+
+
+@pytest.mark.parametrize("features", [clusters(2), np.ones((9, 16), np.float32)])
+def test_too_few_or_equal_points_cannot_be_placed(features: np.ndarray) -> None:
+    assert embed(features) is None
+
+
+def test_many_points_are_sampled_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(curves, "MAX_POINTS", 10)
+    placed = embed(clusters(20))
+    assert placed is not None
+    rows, positions = placed
+    assert (len(rows), positions.shape) == (10, (10, 2))
+    assert (np.diff(rows) > 0).all()
+
+
+def test_seeds_of_a_fold_and_system_stand_in_one_row() -> None:
+    results = [
+        result("emodb/a", "dnn-stl", (n, 5, 5, 5), seed=seed) for seed, n in ((1, 9), (0, 5))
+    ]
+    (score,) = fold_scores(results)
+    assert score.ua == pytest.approx({0: 0.5, 1: 0.6})
+    assert list(score.ua) == [0, 1]
+    assert score.mean_ua == pytest.approx(0.55)
+    assert score.trainings == {0: Training(2, 4), 1: Training(2, 3)}
+    assert (score.n, score.n_dev) == (40, None)
+
+
+def test_every_result_is_in_one_row() -> None:
+    run = full_run()
+    scores = fold_scores(run.results)
+    assert sum(len(score.ua) for score in scores) == len(run.results)
+    assert len({(score.fold, score.system) for score in scores}) == len(scores)
+
+
+def test_rows_come_by_protocol_then_by_number_then_as_in_the_tables() -> None:
+    results = [
+        result("emodb", "svm", (5,) * 4, protocol="cross"),
+        *(result(f"emodb/{n}", "svm", (5,) * 4) for n in (10, 9)),
+        result("emodb/9", "dnn-stl", (5,) * 4),
+    ]
+    folds = [(score.fold, score.system) for score in fold_scores(results)]
+    assert folds == [
+        ("within/emodb/9", "dnn-stl"),
+        ("within/emodb/9", "svm"),
+        ("within/emodb/10", "svm"),
+        ("cross/emodb", "svm"),
+    ]
+
+
+def test_a_system_without_epochs_has_no_trainings_and_the_dev_set_is_told() -> None:
+    one = result("emodb/a", "svm", (5,) * 4)
+    (score,) = fold_scores([replace(one, details={**one.details, "n_dev": 7})])
+    assert (dict(score.trainings), score.n_dev) == ({}, 7)
+
+
+def trained(system: str, n_epochs: int, best: int = 2, seed: int = 0) -> FoldResult:
+    details = {"history": plain_history(n_epochs, best)}
+    return result("emodb/a", system, (5,) * 4, seed=seed, details=details)
+
+
+def two() -> Curves:
+    (curves,) = learning_curves([trained("dnn-stl", 2), trained("dnn-stl", 4, best=4, seed=1)])
+    return curves
+
+
+def test_a_training_that_stopped_stays_where_its_last_epoch_left_it() -> None:
+    values = two().values("dev_ua")
+    np.testing.assert_allclose(values, [[0.4, 0.5, 0.5, 0.5], [0.4, 0.5, 0.6, 0.7]])
+
+
+def test_every_training_runs_until_it_stops_and_keeps_one_epoch() -> None:
+    assert two().running().tolist() == [2, 2, 1, 1]
+    assert two().kept().tolist() == [0, 1, 0, 1]
+    assert two().kept().sum() == len(two().histories)
+
+
+def test_systems_stand_in_the_tables_order_and_those_without_epochs_are_left_out() -> None:
+    results = [trained(system, 3) for system in ("lstm-mtl", "dnn-stl")]
+    results.append(result("emodb/a", "svm", (5,) * 4))
+    assert [curves.system for curves in learning_curves(results)] == ["dnn-stl", "lstm-mtl"]
+    assert learning_curves(results[2:]) == ()
+
+
+@pytest.mark.parametrize("details", [{}, {"history": None}, {"history": {"epochs": [], "best": 0}}])
+def test_a_result_may_have_no_history(details: dict[str, object]) -> None:
+    assert history_of(result("emodb/a", "svm", (5,) * 4, details=details)) is None
+
+
+def test_results_of_an_earlier_version_say_nothing_of_time() -> None:
+    stated = plain_history(2)
+    for epoch in stated["epochs"]:
+        del epoch["seconds"]
+    found = history_of(result("emodb/a", "dnn-stl", (5,) * 4, details={"history": stated}))
+    assert isinstance(found, History)
+    assert [(epoch.number, epoch.seconds) for epoch in found.epochs] == [(1, 0.0), (2, 0.0)]

@@ -1,0 +1,87 @@
+"""A quick extractor, recordings for it, and processes that use both."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+from numpy.typing import NDArray
+
+from voxaffect.audio.waveform import Waveform
+from voxaffect.corpora.corpus import Utterance
+from voxaffect.errors import AudioError
+from voxaffect.features.cache.cache import FeatureStore
+from voxaffect.features.frames import FrameGrid
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True)
+class Levels:
+    """An extractor that is quick to run and remembers what it was asked for."""
+
+    power: int = 1
+    seen: list[str] = field(default_factory=list, compare=False)
+    names = ("level", "n")
+    grid = FrameGrid()
+
+    def settings(self) -> Mapping[str, object]:
+        return {"power": self.power}
+
+    def extract(self, waveforms: Sequence[Waveform]) -> list[NDArray[np.float32]]:
+        self.seen.extend(Path(w.name).stem for w in waveforms)
+        return [self._frames(w) for w in waveforms]
+
+    def _frames(self, waveform: Waveform) -> NDArray[np.float32]:
+        n_frames = self.grid.n_frames(waveform.samples.size)
+        if n_frames == 0:
+            raise AudioError(f"{waveform.name}: is too short")
+        level = np.abs(waveform.samples[: n_frames * 160 : 160]) ** self.power
+        return np.stack([level, np.arange(n_frames)], axis=1).astype(np.float32)
+
+
+def make_utterance(folder: Path, name: str, n_samples: int = 1600, seed: int = 0) -> Utterance:
+    path = folder / f"{name}.wav"
+    noise = np.random.default_rng([seed, len(name), *name.encode()]).normal(size=n_samples)
+    sf.write(path, 0.1 * np.tanh(noise), 16_000, subtype="PCM_16")
+    return Utterance(f"c/{name}", "c", path, "sad", "c/s")
+
+
+def make_utterances(folder: Path, n: int = 7) -> list[Utterance]:
+    """Several of different lengths, 0.1 s and more."""
+    folder.mkdir(exist_ok=True)
+    return [make_utterance(folder, f"u{i}", 1600 + 160 * i) for i in range(n)]
+
+
+def seen(store: FeatureStore) -> list[str]:
+    """Names of the recordings that a store's extractor was asked for."""
+    assert isinstance(store.extractor, Levels)
+    return store.extractor.seen
+
+
+def files(store: FeatureStore, suffix: str) -> list[Path]:
+    return sorted(store.folder.glob(f"*{suffix}"))
+
+
+def same(a: Mapping[str, NDArray[np.float32]], b: Mapping[str, NDArray[np.float32]]) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[k], b[k]) for k in a)
+
+
+def python(
+    code: str, *arguments: object, preexec: Callable[[], object] | None = None
+) -> subprocess.Popen[str]:
+    """A process of its own that runs code which may import these tests."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=preexec,  # noqa: PLW1509  (one call into the C library, no lock)
+    )

@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+import voxaffect.features.cache.cache as chunks_module
+import voxaffect.features.cache.cache as module
+from tests.features.cache.levels import Levels, files, make_utterance, same, seen
+from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
+from voxaffect.audio.waveform import Waveform
+from voxaffect.corpora.corpus import Utterance
+from voxaffect.errors import FeatureError
+from voxaffect.features import frames
+from voxaffect.features.cache.cache import (
+    FeatureStore,
+    Group,
+    chunks,
+    compute_chunk,
+    compute_groups,
+)
+from voxaffect.features.cache.file_digests import key_of
+from voxaffect.features.frames import FrameGrid
+from voxaffect.features.lld.extractor import LowLevelDescriptors
+
+UTTERANCE = Utterance("c/u", "c", Path("u.wav"), "sad", "c/s")
+
+
+def keyed(utterances: list[Utterance]) -> dict[bytes, Utterance]:
+    return {key_of(u.id): u for u in utterances}
+
+
+def groups(utterances: list[Utterance]) -> list[Group]:
+    return [*compute_groups(keyed(utterances), Levels(), DEFAULT_LIMITS)]
+
+
+@pytest.mark.parametrize(("n", "n_jobs"), [(1, 1), (100, 2), (5000, 2), (5000, 64)])
+def test_chunks_hold_all_work_in_order_and_leave_some_for_every_worker(n: int, n_jobs: int) -> None:
+    work = {key_of(i): replace(UTTERANCE, id=f"c/{i}", end_s=1.0) for i in range(n)}
+    cut = [*chunks(work, n_jobs)]
+    assert [item for chunk in cut for item in chunk.items()] == [*work.items()]
+    assert max(map(len, cut)) <= module.CHUNK_UTTERANCES
+    assert len(cut) >= min(n_jobs, n // module.LEAST_UTTERANCES)
+
+
+def test_long_recordings_make_small_chunks() -> None:
+    hours = {key_of(i): replace(UTTERANCE, end_s=3600.0) for i in range(5)}
+    assert [len(chunk) for chunk in chunks(hours, 1)] == [1] * 5
+
+
+def test_groups_hold_so_much_audio_and_their_utterances_in_order(
+    utterances: list[Utterance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GROUP_S", 0.3)
+    made = groups(utterances)
+    seconds = [sum(entry.seconds for entry in group.entries) for group in made]
+    assert all(length >= 0.3 for length in seconds[:-1])
+    assert all(
+        length - group.entries[-1].seconds < 0.3
+        for length, group in zip(seconds, made, strict=True)
+    )
+    assert [e.key for group in made for e in group.entries] == [*keyed(utterances)]
+
+
+def test_groups_change_no_value(
+    utterances: list[Utterance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (whole,) = groups(utterances)
+    monkeypatch.setattr(module, "GROUP_S", 0.0)
+    alone = [entry for group in groups(utterances) for entry in group.entries]
+    assert [e.values.tobytes() for e in alone] == [e.values.tobytes() for e in whole.entries]
+
+
+def test_one_bad_recording_spoils_no_other(utterances: list[Utterance], tmp_path: Path) -> None:
+    short = make_utterance(tmp_path, "short", 160)
+    missing = replace(short, id="c/missing", path=tmp_path / "missing.wav")
+    (group,) = groups([short, *utterances, missing])
+    assert len(group.entries) == len(utterances)
+    assert {*group.refused} == {key_of("c/short"), key_of("c/missing")}
+
+
+def test_a_chunk_of_refused_recordings_leaves_no_file(tmp_path: Path) -> None:
+    missing = replace(UTTERANCE, path=tmp_path / "missing.wav")
+    report = compute_chunk(keyed([missing]), Levels(), tmp_path / "store", 1)
+    assert [*report.refused] == [key_of("c/u")]
+    assert [*(tmp_path / "store").iterdir()] == []
+
+
+def test_what_is_no_feature_ends_the_work(
+    utterances: list[Utterance], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Levels, "names", ("level",))
+    with pytest.raises(FeatureError, match="c/u0: features of shape"):
+        compute_chunk(keyed(utterances), Levels(), tmp_path / "store", 1)
+
+
+def test_long_recordings_are_heard_piece_by_piece_and_give_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    utterances = []
+    for name, seconds in (("short", 0.5), ("long", 3.0), ("after", 0.5)):
+        path = tmp_path / f"{name}.wav"
+        sf.write(path, 0.1 * rng.standard_normal(round(16_000 * seconds)), 16_000)
+        utterances.append(Utterance(name, "c", path, "sad", "c/s"))
+    chunk = {bytes([n] * 16): utterance for n, utterance in enumerate(utterances)}
+    lld = LowLevelDescriptors()
+    whole = [*compute_groups(chunk, lld, DEFAULT_LIMITS)]
+    monkeypatch.setattr(frames, "LONG_S", 1.0)
+    pieces = [*compute_groups(chunk, lld, DEFAULT_LIMITS)]
+    assert [len(group.entries) for group in whole] == [3]
+    assert [len(group.entries) for group in pieces] == [2, 1]
+    for one, other in zip(whole[0].entries, [e for g in pieces for e in g.entries], strict=True):
+        assert one.key == other.key
+        assert one.seconds == other.seconds
+        np.testing.assert_allclose(one.values, other.values, rtol=1e-5, atol=1e-5)
+
+
+def test_features_are_those_of_the_levelled_waveform(
+    store: FeatureStore, utterances: list[Utterance]
+) -> None:
+    features = store.extract(utterances).features
+    samples, _ = sf.read(utterances[3].path, dtype="float32")
+    expected = store.extractor.extract([Waveform(samples).normalised()])[0]
+    assert list(features) == [u.id for u in utterances]
+    np.testing.assert_array_equal(features["c/u3"], expected)
+    assert not features["c/u3"].flags.writeable
+
+
+def test_a_second_run_computes_nothing_and_reads_no_audio(
+    store: FeatureStore, utterances: list[Utterance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = store.extract(utterances)
+    n_computed = len(seen(store))
+    monkeypatch.setattr("voxaffect.features.cache.file_digests.digest_file", None)
+    second = store.extract(utterances)
+    assert len(seen(store)) == n_computed == len(utterances)
+    assert same(first.features, second.features)
+
+
+def test_a_moved_corpus_is_recognised_by_its_content(
+    store: FeatureStore, utterances: list[Utterance], tmp_path: Path
+) -> None:
+    store.extract(utterances)
+    moved = tmp_path / "elsewhere"
+    (tmp_path / "audio").rename(moved)
+    store.extract([replace(u, path=moved / u.path.name) for u in utterances])
+    assert len(seen(store)) == len(utterances)
+
+
+def test_a_changed_file_is_computed_again(store: FeatureStore, utterances: list[Utterance]) -> None:
+    before = np.array(store.extract(utterances).features["c/u1"])
+    make_utterance(utterances[1].path.parent, "u1", 3200, seed=1)
+    after = store.extract(utterances).features["c/u1"]
+    assert len(after) != len(before)
+    assert len(seen(store)) == len(utterances) + 1
+
+
+def test_other_settings_have_their_own_features(
+    store: FeatureStore, utterances: list[Utterance]
+) -> None:
+    squared = replace(store, extractor=Levels(power=2))
+    a, b = store.extract(utterances).features, squared.extract(utterances).features
+    np.testing.assert_allclose(b["c/u0"][:, 0], a["c/u0"][:, 0] ** 2, rtol=1e-5)
+
+
+def test_segments_of_one_file_are_kept_apart(
+    store: FeatureStore, utterances: list[Utterance]
+) -> None:
+    whole = utterances[6]
+    half = replace(whole, id="c/u6#0-0.08", end_s=0.08)
+    features = store.extract([whole, half]).features
+    assert [len(f) for f in features.values()] == [FrameGrid().n_frames(n) for n in (2560, 1280)]
+
+
+def test_copies_of_one_content_are_computed_once(
+    store: FeatureStore, utterances: list[Utterance]
+) -> None:
+    told: list[tuple[int, float]] = []
+    twin = replace(utterances[0], id="c/twin")
+    extraction = store.extract([utterances[0], twin], progress=lambda n, s: told.append((n, s)))
+    assert len(seen(store)) == 1
+    assert told[-1][0] == 2
+    assert told[-1][1] == pytest.approx(0.2)
+    np.testing.assert_array_equal(extraction.features["c/twin"], extraction.features["c/u0"])
+
+
+def test_what_cannot_be_used_is_refused_by_name_and_nothing_else_is_lost(
+    store: FeatureStore, utterances: list[Utterance], tmp_path: Path
+) -> None:
+    folder = tmp_path / "audio"
+    short = make_utterance(folder, "short", 160)
+    sf.write(folder / "silent.wav", np.zeros(1600), 16_000)
+    (folder / "text.wav").write_text("no sound here")
+    others = [
+        replace(short, id=f"c/{name}", path=folder / f"{name}.wav")
+        for name in ("silent", "text", "missing")
+    ]
+    told: list[int] = []
+    extraction = store.extract([*utterances, short, *others], progress=lambda n, _: told.append(n))
+    assert list(extraction.features) == [u.id for u in utterances]
+    assert [p.path for p in extraction.refused] == ["c/missing", "c/short", "c/silent", "c/text"]
+    said = {p.path: p.detail for p in extraction.refused}
+    assert "missing.wav: cannot be read (No such file or directory)" in said["c/missing"]
+    assert "too short" in said["c/short"]
+    assert "silent" in said["c/silent"]
+    assert told[-1] == len(utterances) + 4
+
+
+def test_a_recording_beyond_the_limits_is_refused_and_the_others_are_stored(
+    store: FeatureStore, utterances: list[Utterance]
+) -> None:
+    longest = max(utterances, key=lambda u: sf.info(u.path).duration)
+    limits = DecodeLimits(max_duration_s=sf.info(longest.path).duration - 0.001)
+    extraction = replace(store, limits=limits).extract(utterances)
+    assert [p.path for p in extraction.refused] == [longest.id]
+    assert "more than the limit" in extraction.refused[0].detail
+    assert len(extraction.features) == len(utterances) - 1
+
+
+def test_progress_rises_to_the_whole(
+    store: FeatureStore, utterances: list[Utterance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks_module, "CHUNK_UTTERANCES", 2)
+    told: list[tuple[int, float]] = []
+    store.extract(utterances, progress=lambda n, s: told.append((n, s)))
+    assert [n for n, _ in told] == [0, 2, 4, 6, 7]
+    assert told[-1][1] == pytest.approx(sum(sf.info(u.path).duration for u in utterances))
+    assert len(files(store, ".shard")) == 4
+
+
+def test_two_processes_give_what_one_gives(
+    store: FeatureStore,
+    utterances: list[Utterance],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chunks_module, "CHUNK_UTTERANCES", 2)
+    other = FeatureStore(tmp_path / "parallel", Levels())
+    assert same(store.extract(utterances).features, other.extract(utterances, n_jobs=2).features)
+
+
+@pytest.mark.parametrize("place", [0, 10, 40, -5, -1], ids=str)
+def test_a_damaged_shard_is_named_and_computed_again(
+    store: FeatureStore, utterances: list[Utterance], place: int
+) -> None:
+    first = {k: np.array(v) for k, v in store.extract(utterances).features.items()}
+    (path,) = files(store, ".shard")
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0xFF
+    path.write_bytes(content)
+    extraction = store.extract(utterances)
+    assert [p.path for p in extraction.damaged] == [path.name]
+    assert same(first, extraction.features)
+    assert files(store, ".shard") == [path]  # the same work has the same name
+    assert store.extract(utterances).damaged == ()
+
+
+@pytest.mark.parametrize("length", [0, 5, 32, 100, -1], ids=str)
+def test_a_shard_cut_short_is_computed_again(
+    store: FeatureStore, utterances: list[Utterance], length: int
+) -> None:
+    first = {k: np.array(v) for k, v in store.extract(utterances).features.items()}
+    (path,) = files(store, ".shard")
+    path.write_bytes(path.read_bytes()[:length])
+    extraction = store.extract(utterances)
+    assert len(extraction.damaged) == 1
+    assert same(first, extraction.features)
+
+
+def test_a_folder_that_is_a_file_is_told(store: FeatureStore, utterances: list[Utterance]) -> None:
+    store.root.write_text("in the way")
+    with pytest.raises(FeatureError, match="features cannot be stored"):
+        store.extract(utterances)
+
+
+def test_two_utterances_of_one_id_are_refused(
+    store: FeatureStore, utterances: list[Utterance]
+) -> None:
+    with pytest.raises(FeatureError, match="c/u0: two utterances have this id"):
+        store.extract([utterances[0], utterances[0]])
+
+
+def test_features_travel_to_other_processes(
+    store: FeatureStore, utterances: list[Utterance]
+) -> None:
+    features = store.extract(utterances).features
+    assert same(features, copy.copy(features))

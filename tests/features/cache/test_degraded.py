@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from tests.audio.degrade.sounds import silence, speech
+from voxaffect.audio.decode import DEFAULT_LIMITS, decode
+from voxaffect.audio.degrade import DEGRADATIONS
+from voxaffect.audio.degrade.degradation import Clean, utterance_seed
+from voxaffect.audio.degrade.level import FirstSeconds, Gain
+from voxaffect.audio.degrade.noise import Babble, Noise
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
+from voxaffect.corpora.corpus import Utterance
+from voxaffect.features.cache.cache import FeatureStore
+from voxaffect.features.cache.degraded import (
+    DegradedShards,
+    DegradedStore,
+    Scene,
+    Wanted,
+    condition_id,
+    parted,
+)
+from voxaffect.features.cache.index import open_index
+from voxaffect.features.spectra import LogMel
+
+WHITE, CUT = Noise("white", 10), FirstSeconds(0.5)
+
+
+def write(path: Path, waveform: Waveform) -> Path:
+    sf.write(path, waveform.samples, SAMPLE_RATE_HZ, subtype="FLOAT")
+    return path
+
+
+@pytest.fixture
+def scenes(tmp_path: Path) -> list[Scene]:
+    """Three speakers, each in front of the two others."""
+    us = [
+        Utterance(f"c/{n}", "c", write(tmp_path / f"{n}.wav", speech(n)), "sad", f"c/{n}")
+        for n in range(3)
+    ]
+    return [Scene(u, u.id, {v.id: v for v in us if v is not u}) for u in us]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DegradedStore:
+    return DegradedStore(FeatureStore(tmp_path / "store", LogMel(n_mels=8)))
+
+
+def test_frames_are_those_of_the_degraded_recording(
+    store: DegradedStore, scenes: list[Scene]
+) -> None:
+    babble = Babble(0, n_talkers=2)
+    found = store.extract(scenes, (Clean(), WHITE, babble, CUT))
+    assert found.refused == ()
+    assert len(found.features) == 12
+    sounds = [decode(scene.utterance.path).normalised() for scene in scenes]
+    seed = utterance_seed("c/1", 0)
+    expected = {
+        "clean": sounds[1],
+        WHITE.name: WHITE.apply(sounds[1], seed),
+        babble.name: babble.among([sounds[0], sounds[2]]).apply(sounds[1], seed),
+        CUT.name: CUT.apply(sounds[1], seed),
+    }
+    for name, sound in expected.items():
+        (frames,) = store.clean.extractor.extract([sound.normalised()])
+        np.testing.assert_array_equal(found.features[condition_id(name, "c/1")], frames)
+
+
+def test_clean_frames_are_those_of_the_other_store(
+    store: DegradedStore, scenes: list[Scene]
+) -> None:
+    found = store.extract(scenes, (Clean(), Gain(-20)))
+    clean = store.clean.extract([scene.utterance for scene in scenes]).features
+    for name, frames in found.features.items():
+        np.testing.assert_allclose(frames, clean[parted(name)[1]], rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_stored_is_not_computed_again(store: DegradedStore, scenes: list[Scene]) -> None:
+    told: list[tuple[int, int]] = []
+    store.extract(scenes, (WHITE,), progress=lambda *n: told.append(n))
+    assert told == [(3, 3)]
+    told.clear()
+    store.extract(scenes, (WHITE,), progress=lambda *n: told.append(n))
+    assert told == []
+    store.extract(scenes, (WHITE, CUT), progress=lambda *n: told.append(n))
+    assert told == [(6, 6)]
+
+
+def test_whatever_decides_the_sound_decides_the_key(
+    store: DegradedStore, scenes: list[Scene]
+) -> None:
+    def content(store: DegradedStore, scene: Scene, degradation: Noise | Babble) -> str:
+        name = condition_id(degradation.name, scene.utterance.id)
+        return store.extract([scene], (degradation,)).features.content(name)
+
+    scene, others = scenes[0], scenes[0].talkers
+    alone = replace(scene, talkers=dict([*others.items()][:1]))
+    named = replace(scene, utterance=replace(scene.utterance, id="c/other"))
+    babble = Babble(10, n_talkers=2)
+    assert content(store, scene, WHITE) == content(store, alone, WHITE)
+    contents = {
+        content(store, scene, WHITE),
+        content(store, scene, Noise("white", 5)),
+        content(store, scene, babble),
+        content(store, alone, babble),
+        content(store, replace(scene, content="changed"), WHITE),
+        content(store, named, WHITE),
+        content(replace(store, seed=1), scene, WHITE),
+    }
+    assert len(contents) == 7
+
+
+def test_what_cannot_be_heard_is_named_and_spoils_nothing(
+    store: DegradedStore, scenes: list[Scene], tmp_path: Path
+) -> None:
+    quiet = Waveform(np.concatenate([silence(1).samples, speech().samples]))
+    short = Waveform(speech().samples[5000:5600], "short")  # 37 ms: one frame, its half is none
+    write(scenes[0].utterance.path, quiet)
+    write(scenes[1].utterance.path, short)
+    scenes[2].utterance.path.unlink()
+    alone = [replace(scene, talkers={}) for scene in scenes]
+    asked = (Clean(), DEGRADATIONS["part-50pct"], DEGRADATIONS["babble-0db"])
+    found = store.extract(alone, asked)
+    assert sorted(found.features) == ["clean:c/0", "clean:c/1", "part-50pct:c/0"]
+    reasons = {problem.path: problem.detail for problem in found.refused}
+    assert len(reasons) == 6
+    assert "one frame takes" in reasons["part-50pct:c/1"]
+    assert "there are none" in reasons["babble-0db:c/0"]
+    assert "no such file" in reasons["clean:c/2"]
+
+
+def test_the_work_travels_to_other_processes(
+    store: DegradedStore, scenes: list[Scene], tmp_path: Path
+) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    shards = DegradedShards(there, store.clean.extractor, DEFAULT_LIMITS, 0, n_threads=1)
+    chunk = (Wanted(scenes[0], {b"0" * 16: WHITE, b"1" * 16: Babble(0)}),)
+    compute, sent = pickle.loads(pickle.dumps((shards.compute, chunk)))  # noqa: S301
+    assert compute(sent) == {}
+    index, faults = open_index(there)
+    assert len(index.records) == 2
+    assert faults == {}
+
+
+def test_names_come_apart() -> None:
+    assert parted(condition_id("white-10db", "emodb/a:b")) == ("white-10db", "emodb/a:b")

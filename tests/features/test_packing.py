@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from voxaffect.features import packing as module
+from voxaffect.features.frames import FrameGrid
+from voxaffect.features.packing import ROWS_TOGETHER, Ragged, Tape, counts_of, cut, gather
+
+Rows = NDArray[np.int64]
+EXTENTS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=6)
+
+
+def rows(n: int, first: int) -> Rows:
+    return np.arange(first, first + 2 * n).reshape(n, 2)
+
+
+def parts(extents: list[tuple[int, int]]) -> tuple[list[Rows], list[Rows]]:
+    """What was kept of each recording, and its new rows, no two alike."""
+    kept = [rows(n, 100 * u) for u, (n, _) in enumerate(extents)]
+    return kept, [rows(n, 100 * u + 50) for u, (_, n) in enumerate(extents)]
+
+
+@given(EXTENTS)
+def test_new_rows_follow_on_what_was_kept_of_each(extents: list[tuple[int, int]]) -> None:
+    kept, new = parts(extents)
+    for own, *both in zip(Ragged.following(kept, new).split(), kept, new, strict=True):
+        np.testing.assert_array_equal(own, np.concatenate(both))
+
+
+@given(EXTENTS)
+def test_room_follows_on_what_was_kept_of_each(extents: list[tuple[int, int]]) -> None:
+    kept, new = parts(extents)
+    for own, *both in zip(Ragged.with_room(kept, counts_of(new)).split(), kept, new, strict=True):
+        np.testing.assert_array_equal(own, np.concatenate([both[0], np.zeros_like(both[1])]))
+
+
+@given(EXTENTS)
+def test_heads_and_tails_are_the_rows_at_either_end(extents: list[tuple[int, int]]) -> None:
+    heads, tails = parts(extents)
+    whole = Ragged.following(heads, tails)
+    np.testing.assert_array_equal(whole.heads(counts_of(heads)), np.concatenate(heads))
+    for own, tail in zip(whole.tails(counts_of(tails)), tails, strict=True):
+        np.testing.assert_array_equal(own, tail)
+        assert not np.shares_memory(own, whole.rows)
+
+
+GRID = FrameGrid()
+REACH, LEAD = 132, 324
+SIZES = st.lists(st.integers(400, 20_000), min_size=1, max_size=5)
+
+
+def recordings(sizes: list[int]) -> list[NDArray[np.float32]]:
+    """Every sample has a value of its own, none is 0."""
+    ends = np.cumsum([1, *sizes])
+    return [np.arange(a, b, dtype=np.float32) for a, b in itertools.pairwise(ends)]
+
+
+@settings(deadline=None, max_examples=50)
+@given(SIZES, st.sampled_from([1, 3, 64, 1000]))
+def test_stretches_hold_every_frame_once_and_what_it_needs(sizes: list[int], most: int) -> None:
+    for samples in recordings(sizes):
+        n_frames = 0
+        stretches = list(cut(samples, GRID, REACH, most))
+        assert [s.ended for s in stretches] == [False] * (len(stretches) - 1) + [True]
+        for stretch in stretches:
+            first = n_frames * GRID.hop_samples
+            assert stretch.before == min(REACH, first)
+            assert stretch.samples[stretch.before] == samples[first]
+            last = first + (stretch.n_frames - 1) * GRID.hop_samples
+            end = min(last + GRID.window_samples + REACH, len(samples))
+            assert stretch.samples[-1] == samples[-1 if stretch.ended else end - 1]
+            n_frames += stretch.n_frames
+        assert n_frames == GRID.n_frames(len(samples))
+
+
+@settings(deadline=None, max_examples=50)
+@given(SIZES, st.sampled_from([1, 7, 100]))
+def test_every_row_sees_its_own_recording_and_silence(sizes: list[int], most: int) -> None:
+    waves = recordings(sizes)
+    stretches = [s for wave in waves for s in cut(wave, GRID, REACH, most)]
+    tape = Tape.lay(stretches, GRID, LEAD)
+    assert tape.n_rows % ROWS_TOGETHER == 0
+    reached = GRID.window_samples + 2 * REACH
+    padded = {wave[0]: np.pad(wave, REACH) for wave in waves}
+    rows = [range(n, n + 1) for part in tape.parts for n in range(part.start, part.stop)]
+    seen = iter(tape.around(row, REACH, reached).numpy() for row in rows)
+    for wave in waves:
+        for frame in range(GRID.n_frames(len(wave))):
+            start = frame * GRID.hop_samples
+            expected = padded[wave[0]][start : start + reached]
+            np.testing.assert_array_equal(next(seen), expected)
+
+
+@settings(deadline=None, max_examples=50)
+@given(SIZES)
+def test_only_frames_at_the_ends_are_cut_off(sizes: list[int]) -> None:
+    waves = recordings(sizes)
+    tape = Tape.lay([s for wave in waves for s in cut(wave, GRID, REACH, 50)], GRID, LEAD)
+    rows, before, after = tape.cut_off(REACH)
+    expected = []
+    for wave in waves:
+        for frame in range(GRID.n_frames(len(wave))):
+            start = frame * GRID.hop_samples
+            if start < REACH or start + GRID.window_samples + REACH > len(wave):
+                expected.append((wave[start], start, len(wave) - start))
+    found = [float(tape.host[LEAD + row * GRID.hop_samples]) for row in rows]
+    assert found == [value for value, _, _ in expected]
+    for (_, start, rest), b, a in zip(expected, before, after, strict=True):
+        assert min(start, REACH) <= b <= start  # a stretch may hold more than is needed
+        assert a == rest if rest < GRID.window_samples + REACH else a >= GRID.window_samples + REACH
+
+
+@settings(deadline=None, max_examples=50)
+@given(SIZES)
+def test_recordings_are_gathered_in_order(sizes: list[int]) -> None:
+    waves = recordings(sizes)
+    together = list(gather(waves, GRID, REACH, "cpu"))
+    assert all(sum(s.n_frames for _, s in group) <= module.most_frames("cpu") for group in together)
+    numbers = [number for group in together for number, _ in group]
+    assert numbers == sorted(numbers)
+    assert set(numbers) == set(range(len(waves)))
+
+
+def test_a_long_recording_is_gathered_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "most_frames", lambda device: 64)
+    groups = list(gather(recordings([400 + 160 * 199]), GRID, REACH, "cpu"))
+    assert [s.n_frames for group in groups for _, s in group] == [64, 64, 64, 8]
+
+
+def test_blocks_cover_the_rows() -> None:
+    tape = Tape.lay(list(cut(recordings([200_000])[0], GRID, REACH, 10_000)), GRID, LEAD)
+    assert [row for block in tape.blocks() for row in block] == list(range(tape.n_rows))
+    for block in tape.blocks():
+        n_samples = (len(block) - 1) * GRID.hop_samples + GRID.window_samples
+        assert len(tape.frame_samples(block)) == n_samples

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.features.tiny_encoders import save_encoder
+from voxaffect.audio.waveform import Waveform
+from voxaffect.errors import ArtefactError, AudioError, FeatureError
+from voxaffect.features.frames import FrameExtractor, FrameGrid
+from voxaffect.features.lld.extractor import LowLevelDescriptors
+from voxaffect.features.lld.pitch_settings import PitchSettings
+from voxaffect.features.opensmile import OpenSmile
+from voxaffect.features.registry import OwnFeatures, extractor_of, whereabouts
+from voxaffect.features.spectra import LogMel
+from voxaffect.features.ssl import Encoder
+
+GRID = FrameGrid()
+
+
+def level_and_peak(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    frames = np.lib.stride_tricks.sliding_window_view(samples, 400)[::160]
+    return np.stack([frames.std(axis=1), np.abs(frames).max(axis=1)], axis=1)
+
+
+def own(function: Callable[..., Any]) -> OwnFeatures:
+    return OwnFeatures(function, ("level", "peak"), GRID, "1")
+
+
+def noise(n_samples: int) -> Waveform:
+    x = np.random.default_rng(0).normal(0, 0.1, n_samples).astype(np.float32)
+    return Waveform(x, "clip 7")
+
+
+def test_a_function_is_a_feature_set() -> None:
+    waveforms = [noise(4000), noise(5000)]
+    values = own(level_and_peak).extract(waveforms)
+    for waveform, one in zip(waveforms, values, strict=True):
+        np.testing.assert_array_equal(one, level_and_peak(waveform.samples))
+        assert one.shape == (GRID.n_frames(waveform.samples.size), 2)
+
+
+def test_what_the_function_does_to_its_samples_stays_with_it() -> None:
+    def rude(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        values = level_and_peak(samples)
+        samples[:] = 0
+        return values
+
+    waveform = noise(4000)
+    own(rude).extract([waveform])
+    assert waveform.samples.any()
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        (None, "a NoneType"),
+        ([[1.0, 2.0]], "a list"),
+        (np.zeros((3, 2)), "float64 numbers"),
+        (np.zeros(6, np.float32), r"shape \(6,\)"),
+        (np.zeros((3, 5), np.float32), r"shape \(3, 5\)"),
+        (np.zeros((0, 2), np.float32), r"shape \(0, 2\)"),
+        (np.array([[0, 1], [0, np.nan]], np.float32), "nan in frame 1, column 'peak'"),
+    ],
+)
+def test_what_is_no_feature_is_one_sentence(returned: object, words: str) -> None:
+    with pytest.raises(FeatureError, match=words) as fault:
+        own(lambda samples: returned).extract([noise(4000)])
+    assert "clip 7" in str(fault.value)
+    assert "version '1'" in str(fault.value)
+    assert "\n" not in str(fault.value)
+
+
+def test_another_version_is_another_set() -> None:
+    one = own(level_and_peak)
+    other = OwnFeatures(level_and_peak, ("level", "peak"), GRID, "2")
+    assert one.settings() != other.settings()
+    assert one.settings() == own(lambda samples: samples).settings()
+
+
+def test_less_than_a_frame_is_refused() -> None:
+    with pytest.raises(AudioError, match="clip 7"):
+        own(level_and_peak).extract([noise(100)])
+
+
+@pytest.mark.parametrize(("names", "version"), [((), "1"), (("a", "a"), "1"), (("a",), "")])
+def test_names_and_a_version_are_needed(names: tuple[str, ...], version: str) -> None:
+    with pytest.raises(FeatureError):
+        OwnFeatures(level_and_peak, names, GRID, version)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_encoder("hubert", tmp_path_factory.mktemp("encoder"))
+
+
+def read_back(extractor: FrameExtractor) -> FrameExtractor:
+    """What a header makes of an extractor."""
+    written = json.dumps([dict(extractor.settings()), whereabouts(extractor)])
+    return extractor_of(*json.loads(written))
+
+
+@pytest.mark.parametrize(
+    "extractor",
+    [
+        LowLevelDescriptors(),
+        LowLevelDescriptors(FrameGrid(0.03, 0.015), PitchSettings(floor_hz=60.0), log_f0=True),
+        LogMel(n_mels=23),
+        OpenSmile("emobase"),
+    ],
+    ids=str,
+)
+def test_settings_lead_back_to_their_extractor(extractor: FrameExtractor) -> None:
+    assert read_back(extractor) == extractor
+
+
+@pytest.mark.parametrize("layer", [1, "last", "mean"])
+def test_an_encoder_is_found_where_the_card_says(folder: Path, layer: int | str) -> None:
+    encoder = Encoder(folder, layer)  # type: ignore[arg-type]
+    assert read_back(encoder) == encoder
+    assert extractor_of(encoder.settings(), whereabouts(encoder), "cpu") == encoder
+
+
+def test_an_encoder_that_has_moved_or_changed_is_refused(folder: Path, tmp_path: Path) -> None:
+    encoder = Encoder(shutil.copytree(folder, tmp_path / "model"))
+    settings, card = dict(encoder.settings()), whereabouts(encoder)
+    with pytest.raises(ArtefactError, match=r"encoder that lay in None"):
+        extractor_of(settings, {})
+    shutil.rmtree(tmp_path / "model")
+    with pytest.raises(ArtefactError, match=r"is not there; load it with .*Encoder"):
+        extractor_of(settings, card)
+    save_encoder("hubert", tmp_path / "model", seed=1)
+    with pytest.raises(ArtefactError, match="another encoder than the one that lies in"):
+        extractor_of(settings, card)
+
+
+def test_a_function_of_ones_own_cannot_be_read_back() -> None:
+    own = OwnFeatures(lambda x: np.zeros((1, 1), np.float32), ("a",), FrameGrid(), "1")
+    with pytest.raises(ArtefactError, match=r"of the kind 'own', which no file holds"):
+        read_back(own)
+
+
+def test_settings_of_another_version_are_refused() -> None:
+    settings = {**LogMel().settings(), "warp": 1.1}
+    with pytest.raises(ArtefactError, match=r"other frame features .*warp"):
+        extractor_of(settings, {})

@@ -1,0 +1,363 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from voxaffect.audio.decode import DecodeLimits
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
+from voxaffect.corpora.corpus import Utterance
+from voxaffect.errors import ArtefactError, AudioError, CorpusError, TrainingError
+from voxaffect.features.frames import FrameGrid
+from voxaffect.features.lld.extractor import LowLevelDescriptors
+from voxaffect.model.data import Examples
+from voxaffect.model.settings import TrainingSettings
+from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
+from voxaffect.provenance import arithmetic, versions
+from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.recognizer.serialization import FORMAT, read_artefact, write_artefact
+from voxaffect.simulation.plan import write_film, write_sphere
+from voxaffect.systems.classifier import NetSettings
+from voxaffect.taxonomy import EMOTION, GENDER, MISSING
+
+TRUNKS: list[TrunkSettings] = [
+    LstmSettings(hidden=8),
+    LstmSettings(hidden=8, bidirectional=True),
+    DnnSettings(hidden=8, context=3),
+]
+
+
+def tone(seed: int, seconds: float = 0.6) -> Waveform:
+    """A noisy tone whose pitch depends on the seed's class."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    wave = np.sin(2 * np.pi * (120 + 60 * (seed % 4)) * time)
+    noisy = 0.3 * wave + 0.02 * rng.normal(size=time.size)
+    return Waveform(noisy.astype(np.float32), f"tone {seed}")
+
+
+def trained(trunk: TrunkSettings = TRUNKS[0]) -> Recognizer:
+    settings = NetSettings(
+        trunk,
+        {"emotion": 1.0, "gender": 0.1},
+        TrainingSettings(batch_size=8, max_epochs=3, patience=3),
+    )
+    recognizer = Recognizer(settings, card={"note": "tones"})
+    train, dev = (labelled(recognizer, part) for part in (range(16), range(16, 24)))
+    return recognizer.fit(train, dev, seed=0)
+
+
+def labelled(recognizer: Recognizer, seeds: range) -> Examples:
+    labels = {
+        "emotion": [EMOTION.classes[seed % 4] for seed in seeds],
+        "gender": [GENDER.classes[seed % 2] for seed in seeds],
+    }
+    return recognizer.examples([tone(seed) for seed in seeds], labels)
+
+
+@pytest.fixture(scope="module")
+def recognizer() -> Recognizer:
+    return trained()
+
+
+@pytest.fixture
+def saved(recognizer: Recognizer, tmp_path: Path) -> Path:
+    recognizer.save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+@pytest.mark.parametrize("trunk", TRUNKS, ids=str)
+def test_a_saved_recogniser_answers_the_same(trunk: TrunkSettings, tmp_path: Path) -> None:
+    recognizer = trained(trunk)
+    recognizer.save(tmp_path)
+    loaded = Recognizer.load(tmp_path)
+    assert loaded.settings == recognizer.settings
+    assert loaded.card == json.loads(json.dumps(recognizer.card))
+    for before, after in zip(
+        recognizer.predict([tone(30), tone(31)]), loaded.predict([tone(30), tone(31)]), strict=True
+    ):
+        assert before.probabilities == after.probabilities
+        np.testing.assert_array_equal(before.timeline, after.timeline)
+
+
+@pytest.mark.parametrize("trunk", TRUNKS, ids=str)
+def test_half_precision_takes_half_the_space_and_moves_answers_little(
+    trunk: TrunkSettings, tmp_path: Path
+) -> None:
+    recognizer = trained(trunk)
+    heard = [tone(30), tone(31)]
+    sizes, answers = [], []
+    for half in (False, True):
+        recognizer.save(tmp_path / str(half), half=half)
+        (weights,) = (tmp_path / str(half)).glob("*.safetensors")
+        sizes.append(weights.stat().st_size)
+        loaded = Recognizer.load(tmp_path / str(half))
+        answers.append([list(p.probabilities.values()) for p in loaded.predict(heard)])
+    n_weights = sum(p.numel() for p in recognizer.classifier.net_.parameters())
+    assert sizes[0] - sizes[1] == pytest.approx(2 * n_weights, abs=64)
+    np.testing.assert_allclose(answers[0], answers[1], atol=0.01)
+
+
+def test_a_prediction_says_everything_once(recognizer: Recognizer) -> None:
+    prediction = recognizer.predict([tone(30)])[0]
+    assert prediction.label == max(
+        prediction.probabilities, key=prediction.probabilities.__getitem__
+    )
+    assert sum(prediction.probabilities.values()) == pytest.approx(1.0)
+    assert list(prediction.subtasks) == ["gender"]
+    n_frames = FrameGrid().n_frames(tone(30).samples.size)
+    assert prediction.timeline.shape == (n_frames, 4)
+    np.testing.assert_allclose(prediction.timeline.sum(axis=1), 1.0, rtol=1e-5)
+    assert prediction.times_s[0] == pytest.approx(0.0125)
+    np.testing.assert_allclose(np.diff(prediction.times_s), 0.01)
+
+
+def test_a_file_its_bytes_and_its_samples_get_one_answer(
+    recognizer: Recognizer, tmp_path: Path
+) -> None:
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, tone(30).samples, SAMPLE_RATE_HZ, subtype="FLOAT")
+    answers = [
+        recognizer.predict([path])[0],
+        recognizer.predict([path.read_bytes()])[0],
+        recognizer.predict_array(tone(30).samples),
+    ]
+    assert answers[0].probabilities == answers[1].probabilities == answers[2].probabilities
+
+
+def test_a_film_and_a_segment_of_a_sphere_session_get_the_answer_of_their_samples(
+    recognizer: Recognizer, tmp_path: Path
+) -> None:
+    pcm = np.round(tone(30).samples * 32_768).astype(np.int16)[:, None]
+    write_film(tmp_path / "clip.avi", pcm, SAMPLE_RATE_HZ)
+    pause = np.zeros((8_000, 1), np.int16)
+    session = np.repeat(np.concatenate([pause, pcm, pause]), 2, axis=1)
+    write_sphere(tmp_path / "cc_001.sph", session, SAMPLE_RATE_HZ)
+    end_s = 0.5 + len(pcm) / SAMPLE_RATE_HZ
+    segment = Utterance(
+        "ldc/cc_001#0.500", "ldc", tmp_path / "cc_001.sph", "", "ldc/cc", start_s=0.5, end_s=end_s
+    )
+    film = recognizer.predict([tmp_path / "clip.avi"])[0]
+    spoken = recognizer.predict([segment])[0]
+    expected = recognizer.predict_array((pcm[:, 0] / 32_768).astype(np.float32))
+    assert film.probabilities == spoken.probabilities == expected.probabilities
+    assert spoken.name == segment.id
+
+
+def test_limits_of_the_recogniser_hold_for_files_and_segments(
+    recognizer: Recognizer, tmp_path: Path
+) -> None:
+    strict = replace(recognizer, limits=DecodeLimits(max_duration_s=0.5))
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, tone(30).samples, SAMPLE_RATE_HZ)
+    for recording in (path, path.read_bytes(), Utterance("c/tone", "c", path, "", "c/?")):
+        with pytest.raises(AudioError, match=r"more than the limit of 0\.5 s"):
+            strict.predict([recording])
+
+
+def test_what_is_far_from_training_is_answered_with_a_warning(
+    recognizer: Recognizer, saved: Path
+) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
+    familiar, strange = recognizer.predict([tone(30), Waveform(noise, "noise")])
+    assert familiar.novelty is not None
+    assert familiar.novelty < 1
+    assert strange.novelty is not None
+    assert strange.novelty > 1
+    assert "unfamiliar" not in {caveat.code for caveat in familiar.warnings}
+    assert "unfamiliar" in {caveat.code for caveat in strange.warnings}
+    assert Recognizer.load(saved).predict([tone(30)])[0].novelty == familiar.novelty
+
+
+def test_novelty_that_does_not_fit_is_refused(saved: Path, tmp_path: Path) -> None:
+    header, arrays = read_artefact(saved)
+    for damaged, rate, message in (
+        ({k: v for k, v in arrays.items() if k != "novelty.mean"}, 0.01, "novelty lacks mean"),
+        (arrays, 7.0, "7.0 false alarms"),
+        (arrays, None, "novelty lacks false alarms"),
+    ):
+        write_artefact(tmp_path / "damaged", {**header, "false_alarms": rate}, damaged)
+        with pytest.raises(ArtefactError, match=message):
+            Recognizer.load(tmp_path / "damaged")
+
+
+def test_gain_changes_nothing(recognizer: Recognizer) -> None:
+    quiet = Waveform(tone(30).samples * np.float32(0.01), "quiet")
+    one, other = recognizer.predict([tone(30), quiet])
+    for name, value in one.probabilities.items():
+        assert other.probabilities[name] == pytest.approx(value, abs=1e-3)
+
+
+def test_nothing_in_nothing_out(recognizer: Recognizer) -> None:
+    assert recognizer.predict([]) == []
+
+
+def test_short_and_clipped_recordings_are_answered_with_a_warning(recognizer: Recognizer) -> None:
+    short, clipped = recognizer.predict(
+        [tone(30, 0.2), Waveform(np.clip(9 * tone(30).samples, -1, 1), "loud")]
+    )
+    assert "short" in {caveat.code for caveat in short.warnings}
+    assert "clipped" in {caveat.code for caveat in clipped.warnings}
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [(np.zeros(16_000), "silent"), (tone(0, 0.01).samples, "25 ms")],
+    ids=["silence", "10 ms"],
+)
+def test_what_cannot_be_analysed_is_named(
+    recognizer: Recognizer, samples: np.ndarray, message: str
+) -> None:
+    with pytest.raises(AudioError, match=message) as fault:
+        recognizer.predict_array(samples.astype(np.float32), "clip 7")
+    assert "clip 7" in str(fault.value)
+
+
+FILES = ["recognizer.json", "weights-*.safetensors"]
+
+
+@pytest.mark.parametrize("pattern", FILES)
+@pytest.mark.parametrize("where", [0.1, 0.5, 0.9])
+def test_a_changed_byte_is_refused(saved: Path, pattern: str, where: float) -> None:
+    (path,) = saved.glob(pattern)
+    content = bytearray(path.read_bytes())
+    place = int(where * len(content))
+    content[place] = ord("7") if content[place] != ord("7") else ord("8")
+    path.write_bytes(content)
+    with pytest.raises(ArtefactError, match=path.name):
+        Recognizer.load(saved)
+
+
+@pytest.mark.parametrize("pattern", FILES)
+def test_a_missing_or_cut_file_is_refused(saved: Path, pattern: str) -> None:
+    (path,) = saved.glob(pattern)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ArtefactError, match=path.name):
+        Recognizer.load(saved)
+    path.unlink()
+    with pytest.raises(ArtefactError, match=str(saved)):
+        Recognizer.load(saved)
+
+
+def test_other_frame_features_are_refused(saved: Path) -> None:
+    other = LowLevelDescriptors(grid=FrameGrid(hop_s=0.02))
+    with pytest.raises(ArtefactError, match="other frame features"):
+        Recognizer.load(saved, other)
+
+
+def test_a_newer_format_is_refused(saved: Path) -> None:
+    path = saved / "recognizer.json"
+    path.write_text(path.read_text().replace(f'"format": {FORMAT}', '"format": 99'))
+    with pytest.raises(ArtefactError, match="format 99"):
+        Recognizer.load(saved)
+
+
+def resaved(saved: Path, **changes: object) -> Path:
+    """The recogniser with another header, sealed as if it had been trained so."""
+    header, arrays = read_artefact(saved)
+    write_artefact(saved, {**header, **changes}, arrays)
+    return saved
+
+
+def test_other_classes_and_another_level_are_refused(saved: Path) -> None:
+    header, _ = read_artefact(saved)
+    for task, classes in header["classes"].items():
+        turned = {**header["classes"], task: classes[::-1]}
+        with pytest.raises(ArtefactError, match="other classes"):
+            Recognizer.load(resaved(saved, classes=turned))
+    resaved(saved, classes=header["classes"])
+    with pytest.raises(ArtefactError, match=r"other target level.*0\.1"):
+        Recognizer.load(resaved(saved, target_rms=0.1))
+
+
+@pytest.mark.parametrize("trunk", TRUNKS, ids=str)
+def test_the_trunk_says_its_kind_and_unknown_keys_are_refused(
+    trunk: TrunkSettings, tmp_path: Path
+) -> None:
+    trained(trunk).save(tmp_path)
+    header, _ = read_artefact(tmp_path)
+    stated = header["settings"]
+    assert stated["trunk"]["kind"] == type(trunk).__name__.removesuffix("Settings").lower()
+    for wrong in (
+        {**stated, "trunk": {**stated["trunk"], "kind": "gru"}},
+        {**stated, "trunk": {**stated["trunk"], "attention": 4}},
+        {**stated, "trunk": {**stated["trunk"], "hidden": "many"}},
+        {**stated, "augmentation": True},
+        None,
+    ):
+        with pytest.raises(ArtefactError, match="settings"):
+            Recognizer.load(resaved(tmp_path, settings=wrong))
+
+
+def test_what_was_trained_on_another_device_answers_on_this_one(
+    recognizer: Recognizer, tmp_path: Path
+) -> None:
+    here = recognizer.settings
+    elsewhere = replace(here, training=replace(here.training, device="cuda"))
+    twin = Recognizer(elsewhere, recognizer.extractor)
+    twin.classifier, twin.novelty_ = recognizer.classifier, recognizer.novelty_
+    twin.save(tmp_path)
+    loaded = Recognizer.load(tmp_path)
+    assert loaded.settings == here
+    answers = [r.predict([tone(30)])[0].probabilities for r in (recognizer, loaded)]
+    assert answers[0] == answers[1]
+
+
+def test_the_card_tells_how_it_was_made_and_no_time(saved: Path) -> None:
+    header, _ = read_artefact(saved)
+    card = header["card"]
+    assert (card["note"], card["seed"]) == ("tones", 0)
+    assert card["made_with"] == {**versions(), **arithmetic()}
+    (names,) = {tuple(epoch) for epoch in card["history"]["epochs"]}
+    assert names == ("number", "train_loss", "dev_loss", "dev_ua")
+    assert 1 <= card["history"]["best"] <= len(card["history"]["epochs"])
+
+
+def test_examples_are_decoded_levelled_and_labelled(recognizer: Recognizer, tmp_path: Path) -> None:
+    path = tmp_path / "tone.wav"
+    quiet = tone(1).samples * np.float32(0.01)
+    soundfile.write(path, quiet, SAMPLE_RATE_HZ, subtype="FLOAT")
+    examples = recognizer.examples([tone(0), path], {"emotion": ["sad", "angry"]})
+    frames = recognizer.extractor.extract([tone(0).normalised(), tone(1).normalised()])
+    for found, expected in zip(examples.frames, frames, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+    assert {task: target.tolist() for task, target in examples.targets.items()} == {
+        "emotion": [2, 3],
+        "gender": [MISSING, MISSING],
+    }
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ({"emotion": ["sad"]}, TrainingError, "1 labels of emotion for 2 recordings"),
+        ({"mood": ["sad", "sad"]}, TrainingError, "'mood' is no task"),
+        ({"emotion": ["sad", "wistful"]}, CorpusError, "'wistful' is no emotion"),
+    ],
+)
+def test_labels_that_do_not_fit_are_named(
+    recognizer: Recognizer,
+    labels: dict[str, list[str | None]],
+    error: type[Exception],
+    message: str,
+) -> None:
+    with pytest.raises(error, match=message):
+        recognizer.examples([tone(0), tone(1)], labels)
+
+
+def test_an_untrained_recogniser_says_so(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="never trained"):
+        Recognizer().predict([tone(0)])
+    with pytest.raises(TrainingError, match="never trained"):
+        Recognizer().save(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_device_that_is_not_here_is_named(saved: Path) -> None:
+    with pytest.raises(ArtefactError, match=r"no device 'cdua' here .* device='cpu'"):
+        Recognizer.load(saved, device="cdua")

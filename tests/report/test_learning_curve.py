@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import matplotlib as mpl
+import pytest
+
+from tests.evaluation.learning_curves import at_share, learning_curve_run, thinned_run
+from tests.report.runs import NOTE, full_run, result, row
+from voxaffect.evaluation.class_gains import class_gains as class_gains_of
+from voxaffect.evaluation.experiment.run import Run, order
+from voxaffect.evaluation.learning_curve import by_amount
+from voxaffect.evaluation.summary import summarise_run
+from voxaffect.report import learning_curve
+from voxaffect.report.figures.draw import CLASS_GAINS_KEY, caption, draw_all, gains
+from voxaffect.report.figures.style import STYLE, Picture, picture
+from voxaffect.report.learning_curve import FEW, learning_curve_section
+from voxaffect.report.page import sections
+from voxaffect.report.table import ABSENT, Section
+
+
+def shown() -> Section:
+    run = thinned_run()
+    found = learning_curve_section(by_amount(run), draw_all(run, summarise_run(run)))
+    assert found is not None
+    return found
+
+
+def test_a_run_without_thinned_training_sets_has_no_such_section() -> None:
+    assert learning_curve_section(by_amount(full_run()), ()) is None
+    keys = [part.key for part in sections(full_run(), summarise_run(full_run()), ())]
+    assert "amounts" not in keys
+
+
+def test_a_row_a_share_with_its_n_and_the_best_system_marked() -> None:
+    table, _ = shown().tables
+    assert row(table, "10 %") == {
+        "Share": "10 %", "Utterances": "22", "Folds": "6", "Seeds": "1",
+        "dnn-stl": ".200", "dnn-mtl": ".417",
+    }  # fmt: skip
+    (whole,) = [cells for cells in table.rows if cells[0].text == "100 %"]
+    assert [cell.best for cell in whole[-2:]] == [True, True]
+
+
+def test_gains_say_where_too_few_folds_differ() -> None:
+    _, gains = shown().tables
+    cells = [[cell.text for cell in cells] for cells in gains.rows]
+    assert cells == [
+        ["within", "dnn-mtl over dnn-stl", "10 %", "6", "6", "0", "+.217", ".063"],
+        ["within", "dnn-mtl over dnn-stl", "100 %", "6", "1", "1", "+.000", ABSENT],
+    ]
+    assert FEW in gains.notes
+
+
+def test_systems_with_other_numbers_of_folds_are_told() -> None:
+    run = thinned_run()
+    extra = [at_share(s, "emodb/9", "dnn-stl", 4, n_train=900) for s in (0.1, 1.0)]
+    found = learning_curve_section(
+        by_amount(learning_curve_run([*run.results, *run.thinned, *extra])), ()
+    )
+    assert found is not None
+    assert row(found.tables[0], "100 %")["Folds"] == "6 to 7"
+    assert row(found.tables[0], "100 %")["Utterances"] == "202 to 302"
+
+
+def test_a_share_that_a_system_lacks_is_absent() -> None:
+    run = thinned_run()
+    other = [at_share(1.0, f"emodb/{n}", "svm", 9, n_train=200) for n in range(6)]
+    found = learning_curve_section(by_amount(replace(run, results=(*run.results, *other))), ())
+    assert found is not None
+    assert row(found.tables[0], "10 %")["svm"] == ABSENT
+    assert row(found.tables[0], "100 %")["svm"] == ".900"
+
+
+def test_its_place_is_behind_the_experiments_with_pictures_of_its_own() -> None:
+    run = thinned_run()
+    parts = sections(run, summarise_run(run), draw_all(run, summarise_run(run)))
+    keys = [part.key for part in parts]
+    assert keys.index("aggregated") < keys.index("amounts") < keys.index("making")
+    (own,) = [part for part in parts if part.key == "amounts"]
+    assert [picture.name for picture in own.pictures] == ["amounts-within"]
+    others = [picture.name for part in parts if part.key != "amounts" for picture in part.pictures]
+    assert not any(name.startswith("amounts") for name in others)
+
+
+@pytest.mark.parametrize("sentence", ["dev and test sets stayed", "smaller share is part of"])
+def test_the_lead_says_what_was_done(sentence: str) -> None:
+    assert sentence in " ".join(shown().lead)
+
+
+def run_of(n_folds: int, right: tuple[int, ...] = (5, 5, -1, 5)) -> Run:
+    better = tuple(n + 2 if n > 0 else n for n in right)
+    results = [
+        result(f"emodb/{n}", system, given)
+        for n in range(n_folds)
+        for system, given in (("dnn-stl", right), ("dnn-mtl", better))
+    ]
+    return Run({}, (), {}, order(results), note=NOTE)
+
+
+def test_a_cell_holds_gain_and_interval_and_is_bold_where_zero_is_left_out() -> None:
+    section = learning_curve.class_gains_section(summarise_run(run_of(8)), ())
+    assert section is not None
+    shown = row(section.tables[0], "dnn-mtl")
+    assert shown["happy"] == "+.200 [+.200, +.200]"
+    assert shown["sad"] == ABSENT
+    assert (shown["Against"], shown["Subtasks"], shown["Folds"]) == ("dnn-stl", "both", "8")
+    assert [cell.best for cell in section.tables[0].rows[0][-4:]] == [True, True, False, True]
+
+
+def test_too_few_folds_are_said_to_be_too_few() -> None:
+    section = learning_curve.class_gains_section(summarise_run(run_of(3)), ())
+    assert section is not None
+    assert row(section.tables[0], "dnn-mtl")["happy"] == "+.200"
+    assert learning_curve.TOO_FEW in section.tables[0].notes
+
+
+def test_every_experiment_has_a_table_and_the_pictures_of_the_section() -> None:
+    summary = summarise_run(full_run())
+    own, other = (Picture(key, key, "", "<svg/>") for key in (CLASS_GAINS_KEY, "within"))
+    section = learning_curve.class_gains_section(summary, (own, other))
+    assert section is not None
+    assert [table.title for table in section.tables] == list(learning_curve.WHERE.values())
+    assert section.pictures == (own,)
+
+
+def test_the_figure_names_classes_and_systems() -> None:
+    for run in (run_of(8), run_of(3), full_run()):
+        for table in summarise_run(run).tables:
+            with mpl.rc_context(STYLE):
+                found = class_gains_of(table)
+                drawn = picture(
+                    "gains", CLASS_GAINS_KEY, caption(table.protocol), gains(found), NOTE
+                )
+            texts = " ".join(ET.fromstring(drawn.svg).itertext())  # noqa: S314
+            assert all(word in texts for word in ("dnn-mtl", "neutral", "angry", "+"))
+
+
+def test_no_twins_no_section() -> None:
+    run = replace(run_of(3), results=(result("emodb/a", "svm", (5,) * 4),))
+    assert learning_curve.class_gains_section(summarise_run(run), ()) is None

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from tests.report.runs import full_run, result, row
+from voxaffect.evaluation.comparisons import Comparison
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.intervals import Interval
+from voxaffect.evaluation.results import score_table
+from voxaffect.evaluation.summary import summarise_run
+from voxaffect.report import result_tables
+from voxaffect.report.result_tables import per_fold
+from voxaffect.report.table import ABSENT, Table
+
+
+def compared(protocol: str = "within", test: str | None = "emodb") -> tuple[Comparison, ...]:
+    return summarise_run(full_run()).compared(protocol, test)
+
+
+def test_a_row_says_what_was_paired_gained_and_how_large_and_how_sure_that_is() -> None:
+    found = row(result_tables.comparisons(compared()[:1]), "dnn-mtl")
+    assert found["Against"] == "dnn-stl"
+    assert (found["Pairs"], found["UA gained"]) == ("8 speakers", "+.100")
+    assert (found["Better : worse"], found["Effect"]) == ("8 : 0", "+1.000")
+    assert (found["p"], found["p (Holm)"], found[""]) == (".008", ".047", "significant")
+    assert found["Pooled gain [95 %]"].startswith("+.100 [+.0")
+
+
+def test_too_few_pairs_are_said_to_be_too_few() -> None:
+    table = result_tables.comparisons(compared("cross", None))
+    assert {cells[-1].text for cells in table.rows} == {"3 corpora cannot reach .05"}
+    assert {cells[-2].text for cells in table.rows} == {ABSENT}
+    assert result_tables.NO_INTERVAL in table.notes
+    assert result_tables.POOLED not in table.notes
+
+
+def test_few_that_differ_among_many_and_none_at_all_are_told_apart() -> None:
+    few = replace(compared()[0], n_better=2, n_worse=1, reachable=False)
+    none = replace(few, n_better=0, n_worse=0)
+    assert result_tables.verdict(few) == "3 of 8 speakers cannot reach .05"
+    assert result_tables.verdict(none) == "equal on 8 speakers"
+    assert result_tables.verdict(replace(compared()[0], p_holm=0.2)) == "not significant"
+
+
+def test_notes_name_the_family_and_what_resamples_lost() -> None:
+    one, *_ = compared()
+    lost = replace(one, n_family=9, pooled=Interval(0.1, 0.0, 0.2, 8, 0.0213))
+    notes = result_tables.notes([one, lost])
+    assert "Holm's correction is for 6 to 9 comparisons at a time" in " ".join(notes)
+    assert "Up to 2.1 % of the resamples lost a class" in " ".join(notes)
+    assert result_tables.NO_INTERVAL not in notes
+    assert not any("lost a class" in note for note in result_tables.notes([one]))
+
+
+def test_a_row_has_every_seed_their_mean_and_what_chose_the_epochs() -> None:
+    one = result("emodb/a", "dnn-stl", (5,) * 4)
+    two = result("emodb/a", "dnn-stl", (6,) * 4, seed=1)
+    results = tuple(replace(r, details={**r.details, "n_dev": 64}) for r in (one, two))
+    section = per_fold(Run({}, (), {}, results))
+    assert section is not None
+    (table,) = section.more
+    assert table.columns == ("Fold", "System", "n", "Seed 0", "Seed 1", "Mean", "Dev", "Epochs")
+    texts = [cell.text for cell in table.rows[0]]
+    assert texts == ["emodb/a", "dnn-stl", "40", ".500", ".600", ".550", "64", "2/4, 2/3"]
+
+
+def test_one_seed_has_no_mean_and_what_is_missing_is_absent() -> None:
+    section = per_fold(Run({}, (), {}, (result("emodb/a", "svm", (5,) * 4),)))
+    assert section is not None
+    assert [cell.text for cell in section.more[0].rows[0]] == [
+        *("emodb/a", "svm", "40", ".500", ABSENT, ABSENT)
+    ]
+    gap = (result("emodb/a", "svm", (5,) * 4), result("emodb/b", "svm", (5,) * 4, seed=1))
+    section = per_fold(Run({}, (), {}, gap))
+    assert section is not None
+    shown = [[cell.text for cell in row[3:6]] for row in section.more[0].rows]
+    assert shown == [[".500", ABSENT, ".500"], [ABSENT, ".500", ".500"]]
+
+
+def test_every_protocol_has_a_table_and_no_results_no_section() -> None:
+    section = per_fold(full_run())
+    assert section is not None
+    assert [len(table.rows) for table in section.more] == [45, 20, 5]
+    assert per_fold(Run({}, (), {}, ())) is None
+
+
+def accuracy(run: Run, protocol: str) -> Table:
+    summary = summarise_run(run)
+    found = summary.table(protocol)
+    assert found is not None
+    return result_tables.unweighted_accuracy(summary, found)
+
+
+def pooled(run: Run, protocol: str) -> Table:
+    summary = summarise_run(run)
+    found = summary.table(protocol)
+    assert found is not None
+    return result_tables.pooled_accuracy(summary, found)
+
+
+def test_within_gives_mean_and_deviation_and_marks_the_best_and_the_significant() -> None:
+    table = accuracy(full_run(), "within")
+    emodb = row(table, "emodb")
+    assert emodb["dnn-stl"] == ".472 ± .035"
+    assert emodb["dnn-mtl"].endswith("*")
+    assert row(table, "urdu")["Chance"] == ".333"
+    assert row(table, "mean")["dnn-stl"] == ".436"
+    assert [cell.best for cell in table.rows[0]] == [False] * 6 + [True]
+    assert result_tables.TWIN in table.notes
+
+
+def test_cross_has_means_of_natural_of_acted_and_of_all() -> None:
+    table = accuracy(full_run(), "cross")
+    assert [cells[0].text for cells in table.foot] == ["mean of natural", "mean of acted", "mean"]
+    assert row(table, "mean of natural")["dnn-stl"] == ".363"
+    assert row(table, "mean")["dnn-stl"] == ".350"
+
+
+def test_what_is_missing_is_neither_zero_nor_a_mean_over_less() -> None:
+    run = full_run()
+    kept = tuple(
+        r
+        for r in run.results
+        if not (r.system == "svm" and r.fold in {"within/urdu/?", "within/emodb/a"})
+    )
+    table = accuracy(replace(run, results=kept), "within")
+    assert row(table, "urdu")["svm"] == ABSENT
+    assert row(table, "mean")["svm"] == ABSENT
+    assert "(7 of 8 folds)" in row(table, "emodb")["svm"]
+    assert not any(cell.best for cells in table.body for cell in cells[-1:])
+    assert any("in no ranking" in note for note in table.notes)
+
+
+def test_confusions_are_shares_of_the_true_class() -> None:
+    scores = score_table([result("aggregated", "svm", (8, 5, -1, 10), protocol="aggregated")])
+    table = result_tables.confusion(scores, "svm")
+    assert table.title == "Table 4. svm: UA .767"
+    assert list(row(table, "neutral").values()) == ["neutral", ".800", ".200", ".000", ".000", "10"]
+    assert set(list(row(table, "sad").values())[1:]) == {ABSENT}
+
+
+def test_one_pair_is_said_to_be_too_few() -> None:
+    assert any("One pair" in note for note in accuracy(full_run(), "aggregated").notes)
+
+
+def test_pooled_accuracy_has_intervals_where_speakers_are_known_and_enough() -> None:
+    table = pooled(full_run(), "within")
+    assert re.fullmatch(r"\.472 \[\.4\d\d, \.[45]\d\d\]", row(table, "emodb")["dnn-stl"])
+    assert row(table, "urdu")["dnn-stl"] == ".400"
+    assert row(table, "mean")["dnn-stl"] == ".436"
+    assert [cell.best for cell in table.rows[0]] == [False] * 5 + [True]
+    assert table.notes == (result_tables.INTERVAL, result_tables.NO_INTERVAL)
+
+
+def test_pooled_accuracy_of_a_missing_fold_is_of_what_there_is_and_of_a_missing_set_absent() -> (
+    None
+):
+    run = full_run()
+    lost = {("svm", "within/emodb/a"), ("dnn-stl", "within/urdu/?")}
+    kept = tuple(r for r in run.results if (r.system, r.fold) not in lost)
+    table = pooled(replace(run, results=kept), "within")
+    assert row(table, "emodb")["svm"].startswith(".6")
+    assert row(table, "urdu")["dnn-stl"] == row(table, "mean")["dnn-stl"] == ABSENT

@@ -1,0 +1,83 @@
+"""The script that trains the packaged recogniser, on a small corpus and from an empty store."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from voxaffect.recognizer.serialization import read_artefact
+from voxaffect.simulation.trees import simulate
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "packaged_recognizer.py"
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Settings of two short epochs on simulated speech, with a store of their own."""
+    root = tmp_path_factory.mktemp("small")
+    simulate(root, seed=3, scale=0.2, corpora=("emodb",))
+    path = root / "small.toml"
+    path.write_text(
+        f"""
+        [corpora]
+        emodb = "{root / "emodb"}"
+        [evaluate]
+        dev = "speakers"
+        [training]
+        max_epochs = 2
+        batches_per_epoch = 4
+        [training.dnn]
+        batch_size = 64
+        """
+    )
+    return path
+
+
+@pytest.fixture
+def script(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script, at work on that and below a folder of its own."""
+    spec = importlib.util.spec_from_file_location("packaged_recognizer", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    packaged = tmp_path / "packaged"
+    shutil.copytree(module.PACKAGED, packaged, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    scores = tmp_path / "scores" / "dev_scores.csv"
+    small = {"CONFIG": config, "PACKAGED": packaged, "SCORES": scores, "SEEDS": range(2)}
+    for name, value in small.items():
+        monkeypatch.setattr(module, name, value)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return module
+
+
+def test_it_is_the_same_again_and_of_its_seeds_the_one_that_dev_prefers(
+    script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("once", "again"):
+        (tmp_path / name).mkdir()
+    best = script.trained(tmp_path / "once")
+    assert script.dev_ua(best) == max(script.dev_ua(best.parent / str(seed)) for seed in (0, 1))
+    with pytest.raises(SystemExit, match="not the same again"):
+        script.check(best)  # what is packaged learned from other speech
+    script.renew(best)
+    assert len([*script.PACKAGED.glob("weights-*")]) == 1
+    assert read_artefact(script.PACKAGED)[0] == read_artefact(best)[0]
+    script.check(script.trained(tmp_path / "again"))
+    assert "the same again" in capsys.readouterr().out
+
+
+def test_candidates_are_scored_on_speakers_held_out(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(script, "CANDIDATES", ("dnn-stl", "dnn-mtl"))
+    script.choose()
+    with script.SCORES.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["system"] for row in rows] == ["dnn-stl"] * 3 + ["dnn-mtl"] * 3
+    assert all(0 <= float(row["UA"]) <= 1 and int(row["dev utterances"]) for row in rows)

@@ -1,0 +1,292 @@
+"""Live streams: what predict says at the end, answers meanwhile, and every way of being refused."""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from starlette.testclient import TestClient, WebSocketDenialResponse, WebSocketTestSession
+from starlette.websockets import WebSocketDisconnect
+
+from tests.serving.conftest import Open
+from tests.serving.speech import clip, wav
+from tests.serving.test_security import TOKEN
+from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.serving.settings import Limits
+
+URL = "ws://localhost/v1/live"
+CLIP = clip(41)
+PCM = CLIP.samples.tobytes()
+HELLO = {"encoding": "pcm_f32le", "rate": 16_000}
+END = {"type": "end"}
+
+
+def until_end(socket: WebSocketTestSession) -> list[dict[str, Any]]:
+    messages = [socket.receive_json()]
+    while messages[-1]["type"] not in {"end", "error"}:
+        messages.append(socket.receive_json())
+    return messages
+
+
+def told(client: TestClient, hello: dict[str, Any], *pieces: bytes) -> list[dict[str, Any]]:
+    """All that is said to a client that sends some pieces."""
+    with client.websocket_connect(URL) as socket:
+        socket.send_json(hello)
+        for piece in pieces:
+            socket.send_bytes(piece)
+        socket.send_json(END)
+        return until_end(socket)
+
+
+def finals(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [message for message in messages if message["type"] == "final"]
+
+
+def pieces(data: bytes, size: int) -> list[bytes]:
+    return [data[i : i + size] for i in range(0, len(data), size)]
+
+
+@pytest.mark.parametrize("size", [1_001, 6_400, 10**6])
+def test_the_last_answer_is_predict_s_of_the_same_samples(client: TestClient, size: int) -> None:
+    expected = client.post("/v1/predict", content=wav(CLIP.samples)).json()
+    messages = told(client, HELLO, *pieces(PCM, size))
+    assert messages[0] == {"type": "ready"}
+    (final,) = finals(messages)
+    assert final["probabilities"] == pytest.approx(expected["probabilities"], abs=1e-6)
+    keys = ("emotion", "warnings", "novelty", "duration_s")
+    assert [final[key] for key in keys] == [expected[key] for key in keys]
+    assert messages[-1] == END
+
+
+def test_integers_at_another_rate_and_two_channels(client: TestClient) -> None:
+    twice = np.repeat(np.round(CLIP.samples * 32_767).astype("<i2"), 3)  # 48 kHz, held
+    stereo = np.column_stack([twice, twice])
+    hello = {"encoding": "pcm_s16le", "rate": 48_000, "channels": 2}
+    (final,) = finals(told(client, hello, *pieces(stereo.tobytes(), 9_999)))
+    body = wav((stereo / 32_768).astype(np.float32), 48_000)
+    expected = client.post("/v1/predict", content=body).json()
+    assert final["probabilities"] == pytest.approx(expected["probabilities"], abs=1e-4)
+
+
+def test_answers_come_meanwhile(client: TestClient) -> None:
+    with client.websocket_connect(URL) as socket:
+        socket.send_json(HELLO)
+        assert socket.receive_json() == {"type": "ready"}
+        socket.send_bytes(PCM[: 4 * 16_000])
+        interim = socket.receive_json()
+        socket.send_json(END)
+        until_end(socket)
+    assert interim["type"] == "interim"
+    assert interim["emotion"] in interim["probabilities"]
+    assert sum(interim["probabilities"].values()) == pytest.approx(1)
+    assert interim["pushed_s"] == 1.0 >= interim["heard_s"] > 0.9
+
+
+def test_pauses_end_utterances_where_that_is_asked_for(client: TestClient) -> None:
+    pause = np.zeros(20_000, np.float32)
+    sound = np.concatenate([pause, clip(41).samples, pause, clip(43).samples, pause])
+    messages = told(client, {**HELLO, "utterances": True}, *pieces(sound.tobytes(), 12_800))
+    assert [final["emotion"] for final in finals(messages)] == ["happy", "angry"]
+    assert finals(messages)[1]["start_s"] > finals(messages)[0]["end_s"] > 1
+
+
+def encoded(form: str, codec: str, options: dict[str, str]) -> bytes:
+    """The clip as a browser's MediaRecorder writes it."""
+    file = io.BytesIO()
+    with av.open(file, "w", form, options=options) as container:
+        track = container.add_stream(codec, rate=48_000, layout="mono")
+        assert isinstance(track, av.AudioStream)
+        held = np.repeat(CLIP.samples, 3)
+        frame = av.AudioFrame.from_ndarray(held[None], "flt", "mono")
+        frame.sample_rate = 48_000
+        resampler = av.AudioResampler("s16" if codec == "libopus" else "fltp", "mono", 48_000, 960)
+        for part in [*resampler.resample(frame), *resampler.resample(None)]:
+            container.mux(track.encode(part))
+        container.mux(track.encode())
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("form", "codec", "options"),
+    [
+        ("webm", "libopus", {}),
+        ("ogg", "libopus", {}),
+        ("mp4", "aac", {"movflags": "frag_keyframe+empty_moov+default_base_moof"}),
+    ],
+)
+def test_a_browser_s_own_encoding_gets_the_answer_of_its_file(
+    client: TestClient, form: str, codec: str, options: dict[str, str]
+) -> None:
+    data = encoded(form, codec, options)
+    expected = client.post("/v1/predict", content=data).json()
+    (final,) = finals(told(client, {"encoding": "container"}, *pieces(data, 1_500)))
+    assert final["emotion"] == expected["emotion"] == "happy"
+    assert final["probabilities"] == pytest.approx(expected["probabilities"], abs=0.05)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x1aE\xdf\xa3", b"no container at all", b"OggS" * 99])
+def test_what_is_no_container_is_told(client: TestClient, data: bytes) -> None:
+    messages = told(client, {"encoding": "container"}, data)
+    assert finals(messages) == []
+    if data:
+        assert messages[-1]["error"]["code"] == "unusable_recording"
+
+
+@pytest.mark.parametrize(
+    "hello",
+    [
+        "",
+        "hello",
+        "[]",
+        "{}",
+        '{"encoding": "mp3"}',
+        '{"encoding": "pcm_s16le", "rate": 0}',
+        '{"encoding": "pcm_s16le", "rate": "16000"}',
+        '{"encoding": "pcm_s16le", "rate": 1e99}',
+        '{"encoding": "pcm_s16le", "channels": 0}',
+        '{"encoding": "pcm_s16le", "channels": 99}',
+        '{"encoding": "pcm_s16le", "colour": "red"}',
+        '{"encoding": "pcm_s16le", "utterances": "yes"}',
+    ],
+)
+def test_a_hello_that_means_nothing_is_refused(client: TestClient, hello: str) -> None:
+    with client.websocket_connect(URL) as socket:
+        socket.send_text(hello)
+        message = socket.receive_json()
+        assert message["error"]["code"] == "bad_hello"
+        with pytest.raises(WebSocketDisconnect) as closed:
+            socket.receive_json()
+    assert closed.value.code == 1008
+
+
+def test_a_binary_hello_and_words_after_it_are_refused(client: TestClient) -> None:
+    with client.websocket_connect(URL) as socket:
+        socket.send_bytes(PCM)
+        assert socket.receive_json()["error"]["code"] == "bad_hello"
+    with client.websocket_connect(URL) as socket:
+        socket.send_json(HELLO)
+        socket.send_text("what do you hear?")
+        assert until_end(socket)[-1]["error"]["code"] == "bad_message"
+
+
+def test_numbers_that_are_no_samples_are_told(client: TestClient) -> None:
+    noise = np.full(8_000, np.nan, np.float32).tobytes()
+    assert told(client, HELLO, noise)[-1]["error"]["code"] == "unusable_recording"
+
+
+def test_silence_and_nothing_get_no_answer_but_a_reason(client: TestClient) -> None:
+    silent = told(client, HELLO, bytes(64_000))
+    assert [m["type"] for m in silent if m["type"] != "interim"] == ["ready", "refused", "end"]
+    assert [m["type"] for m in told(client, HELLO)] == ["ready", "end"]
+
+
+def test_the_token_is_shown_in_the_hello_or_before_it(serve: Open) -> None:
+    client = serve(token=TOKEN)
+    assert finals(told(client, {**HELLO, "token": TOKEN}, PCM))
+    for hello in (HELLO, {**HELLO, "token": "wrong"}):
+        assert told(client, hello)[-1]["error"]["code"] == "no_token"
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    with client.websocket_connect(URL, headers=headers) as socket:
+        socket.send_json(HELLO)
+        assert socket.receive_json() == {"type": "ready"}
+    with pytest.raises(WebSocketDenialResponse) as denied:
+        client.websocket_connect(URL, headers={"authorization": "Bearer x"}).__enter__()
+    assert denied.value.status_code == 401
+
+
+def test_pages_of_other_origins_may_not_listen(client: TestClient) -> None:
+    with pytest.raises(WebSocketDenialResponse) as denied:
+        client.websocket_connect(URL, headers={"origin": "http://evil.example"}).__enter__()
+    assert denied.value.status_code == 403
+
+
+def test_so_many_streams_at_a_time(serve: Open) -> None:
+    client = serve(Limits(live_streams=1))
+    with client.websocket_connect(URL) as first:
+        first.send_json(HELLO)
+        assert first.receive_json() == {"type": "ready"}
+        assert told(client, HELLO)[-1]["error"]["code"] == "busy"
+        first.send_json(END)
+        until_end(first)
+    assert told(client, HELLO)[-1] == END
+
+
+def test_a_client_that_vanishes_frees_everything(serve: Open) -> None:
+    client = serve(Limits(live_streams=1))
+    service = client.app.state.service  # type: ignore[attr-defined]
+    for hello in (HELLO, {"encoding": "container"}):
+        with client.websocket_connect(URL) as socket:
+            socket.send_json(hello)
+            socket.send_bytes(PCM if hello is HELLO else b"OggS")
+            assert socket.receive_json() == {"type": "ready"}
+        until = time.monotonic() + 10
+        while service.streams.inside:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        assert service.live.due() == []
+        assert not service._followers
+
+
+def test_whoever_says_nothing_is_sent_away(serve: Open) -> None:
+    client = serve(Limits(idle_s=0.2))
+    with client.websocket_connect(URL) as socket:
+        assert socket.receive_json()["error"]["code"] == "no_hello"
+    with client.websocket_connect(URL) as socket:
+        socket.send_json(HELLO)
+        assert until_end(socket)[-1]["error"]["code"] == "idle"
+
+
+def test_a_stream_ends_at_its_limit_with_an_answer(serve: Open) -> None:
+    client = serve(Limits(live_s=1.0))
+    with client.websocket_connect(URL) as socket:
+        socket.send_json(HELLO)
+        socket.send_bytes(PCM)
+        messages = until_end(socket)
+    assert finals(messages)[0]["duration_s"] == 1.0
+    assert messages[-1]["error"]["code"] == "too_long"
+
+
+def test_a_long_stream_is_cut_into_utterances(serve: Open, recognizer: Recognizer) -> None:
+    client = serve(Limits(utterance_s=1.5))
+    cut = finals(told(client, HELLO, PCM))
+    assert [final["start_s"] for final in cut] == [0.0, 1.5]
+    first = recognizer.predict_array(CLIP.samples[:24_000])
+    assert cut[0]["probabilities"] == pytest.approx(first.probabilities, abs=1e-6)
+
+
+def test_a_service_that_stops_gives_the_last_answer(serve: Open) -> None:
+    client = serve()
+    service = client.app.state.service  # type: ignore[attr-defined]
+    with client.websocket_connect(URL) as socket:
+        socket.send_json(HELLO)
+        assert socket.receive_json() == {"type": "ready"}
+        socket.send_bytes(PCM)
+        assert socket.receive_json()["type"] == "interim"
+        client.portal.call(service.draining.set)  # type: ignore[union-attr]
+        messages = until_end(socket)
+    assert finals(messages)[0]["emotion"] == "happy"
+    assert messages[-1]["error"]["code"] == "stopping"
+    assert told(client, HELLO)[-1]["error"]["code"] == "stopping"
+
+
+def test_many_streams_are_heard_side_by_side(client: TestClient) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    expected = {
+        seed: client.post("/v1/predict", content=wav(clip(seed).samples)).json()["probabilities"]
+        for seed in range(40, 48)
+    }
+
+    def heard(seed: int) -> dict[str, float]:
+        data: NDArray[np.float32] = clip(seed).samples
+        (final,) = finals(told(client, HELLO, *pieces(data.tobytes(), 6_400)))
+        return dict(final["probabilities"])
+
+    with ThreadPoolExecutor(8) as pool:
+        for seed, found in zip(expected, pool.map(heard, expected), strict=True):
+            assert found == pytest.approx(expected[seed], abs=1e-6)

@@ -1,0 +1,62 @@
+"""Recognisers whose nets are drawn, not trained, and voices for them to hear."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
+from voxaffect.features.frames import FrameExtractor
+from voxaffect.features.lld.extractor import LowLevelDescriptors
+from voxaffect.features.standardize import Standardizer
+from voxaffect.model.multitask import MultiTaskNet
+from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
+from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.systems.classifier import ElmSettings, NetSettings
+from voxaffect.taxonomy import EMOTION, TASKS
+from voxaffect.utterance.calibration import TemperatureCalibration
+from voxaffect.utterance.elm import ExtremeLearningMachine
+from voxaffect.utterance.novelty import Novelty
+
+Floats = NDArray[np.float32]
+
+LSTM = LstmSettings(hidden=12)
+DNN = DnnSettings(hidden=16, context=4)
+BLSTM = LstmSettings(hidden=8, bidirectional=True)
+TRUNKS: list[TrunkSettings] = [LSTM, DNN, BLSTM]
+
+
+def voice(seconds: float, seed: int = 0, level: float = 0.1) -> Floats:
+    """Harmonics of a wandering F0 in noise, loud and soft by turns."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    phase = 2 * np.pi * ((130 + 20 * (seed % 5)) * t + 8 * np.sin(3 * t) + rng.random())
+    tones = sum(np.sin(k * phase) / k for k in range(1, 12)) * (1.2 + np.sin(7 * t + seed))
+    return np.asarray(level * (tones + 0.05 * rng.standard_normal(t.size)), np.float32)
+
+
+def hiss(seconds: float, seed: int = 0, level: float = 1e-3) -> Floats:
+    """White noise."""
+    noise = np.random.default_rng(seed).standard_normal(round(seconds * SAMPLE_RATE_HZ))
+    return np.asarray(level * noise, np.float32)
+
+
+def drawn(
+    trunk: TrunkSettings, extractor: FrameExtractor | None = None, *, subtasks: bool = False
+) -> Recognizer:
+    """A recogniser that answers at random, but always the same."""
+    extractor = extractor or LowLevelDescriptors()
+    weights = {"gender": 0.1, "emotion": 1.0}
+    settings = NetSettings(trunk, weights, elm=ElmSettings(n_hidden=20, subtasks=subtasks))
+    recognizer = Recognizer(settings, extractor)
+    classifier, rng = recognizer.classifier, np.random.default_rng(0)
+    frames = extractor.extract([Waveform(voice(1, seed)).normalised() for seed in range(3)])
+    classifier.standardizer_ = Standardizer.fit(frames)
+    recognizer.novelty_ = Novelty.fit(frames, classifier.standardizer_, seed=0)
+    classifier.net_ = MultiTaskNet.drawn(classifier.shape(len(extractor.names)), seed=1).eval()
+    n_seen = sum(TASKS[task].n_classes for task in classifier.utterance_tasks)
+    elm = ExtremeLearningMachine(20, ridge=0.1, random_state=0)
+    elm.fit(rng.random((80, 4 * n_seen)), np.arange(80) % EMOTION.n_classes)
+    classifier.elm_ = elm.learned()
+    classifier.calibration_ = TemperatureCalibration(0.5)
+    return recognizer

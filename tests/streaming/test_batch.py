@@ -1,0 +1,178 @@
+"""Every recording is answered once, in order, whatever its neighbours are."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.processes import wait_for
+from tests.streaming.recordings import Listener, tone
+from voxaffect.audio.waveform import Waveform
+from voxaffect.corpora.corpus import Utterance
+from voxaffect.errors import AudioError, FeatureError
+from voxaffect.recognizer.prediction import Prediction, Recording
+from voxaffect.streaming import batch as module
+from voxaffect.streaming.batch import (
+    Answering,
+    Crew,
+    Outcome,
+    answer_all,
+    batches,
+    n_bytes,
+    processes,
+    threads,
+)
+
+READY_S = 60.0
+
+
+def waveforms(n: int) -> list[Waveform]:
+    return [Waveform(tone(0.5).astype(np.float32), f"w{i}") for i in range(n)]
+
+
+class Placed(Listener):
+    """Names the process in which it answers."""
+
+    def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
+        return [replace(one, name=str(os.getpid())) for one in super().predict(recordings)]
+
+
+def slow() -> Answering:
+    """Takes long to load."""
+    time.sleep(READY_S)
+    return Listener()
+
+
+def test_who_has_died_is_not_asked_again() -> None:
+    asked: list[int] = []
+
+    def dies(recordings: Sequence[Recording]) -> list[Outcome]:
+        asked.append(len(recordings))
+        raise BrokenExecutor
+
+    crew = Crew(2)
+    crew.join(dies)
+    crew.join(threads(Listener(), 1).answer)
+    assert [len(crew.answer(waveforms(n))) for n in (3, 1, 2)] == [3, 1, 2]
+    assert asked == [3]
+
+
+def test_a_fault_that_ends_all_leaves_the_crew_whole() -> None:
+    def fails(_: Sequence[Recording]) -> list[Outcome]:
+        raise FeatureError("a library is missing")
+
+    crew = Crew(1)
+    crew.join(fails)
+    for _ in range(2):
+        with pytest.raises(FeatureError):
+            crew.answer(waveforms(1))
+
+
+def test_a_process_beside_answers_once_it_is_ready() -> None:
+    with processes(Placed(), Placed, 2) as crew:
+        wait_for(lambda: crew.n_idle == 2, READY_S)
+        assert crew.n_idle == 2
+        outcomes = list(answer_all(crew, waveforms(100), prepare=lambda: None))
+        places = {o.name for o in outcomes if isinstance(o, Prediction)}
+        assert len(outcomes) == 100
+        assert len(places) == 2
+        assert str(os.getpid()) in places
+
+
+def test_nobody_waits_for_a_process_that_is_slow_to_load() -> None:
+    began = time.monotonic()
+    with processes(Listener(), slow, 3) as crew:
+        assert len(list(answer_all(crew, waveforms(40), prepare=lambda: None))) == 40
+    assert time.monotonic() - began < READY_S / 2
+
+
+def test_a_crew_of_one_process_needs_no_other() -> None:
+    listener = Listener()
+    with processes(listener, slow, 1) as crew:
+        crew.answer(waveforms(2))
+    assert len(listener.heard) == 2
+
+
+def ask(recognizer: Answering, recordings: Sequence[Recording]) -> Iterator[Outcome]:
+    return answer_all(threads(recognizer, 2), recordings, prepare=lambda: None)
+
+
+def waveforms_recordings(n: int) -> list[Waveform]:
+    lengths = np.random.default_rng(0).integers(1_000, 20_000, n)
+    return [Waveform(tone(1.5)[:length].astype(np.float32), f"w{length}") for length in lengths]
+
+
+@pytest.mark.parametrize("n", [0, 1, 5, 70])
+def test_answers_come_in_the_order_of_asking(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WINDOW", 20)
+    monkeypatch.setattr(module, "TOGETHER", 6)
+    asked = waveforms_recordings(n)
+    outcomes = list(ask(Listener(), asked))
+    assert all(isinstance(outcome, Prediction) for outcome in outcomes)
+    assert [o.name for o in outcomes if isinstance(o, Prediction)] == [w.name for w in asked]
+
+
+def test_a_fault_is_the_answer_of_its_own_recording_alone(tmp_path: Path) -> None:
+    silent = Waveform(np.zeros(16_000, np.float32), "silent")
+    gone = tmp_path / "gone.wav"
+    first, second = waveforms_recordings(2)
+    outcomes = list(ask(Listener(), [first, silent, gone, second]))
+    assert [type(o) for o in outcomes] == [Prediction, AudioError, AudioError, Prediction]
+    assert "silent" in str(outcomes[1])
+    assert "gone.wav" in str(outcomes[2])
+
+
+def test_what_is_no_fault_of_a_recording_ends_it() -> None:
+    class Broken(Listener):
+        def predict(self, recordings: Sequence[object]) -> list[Prediction]:
+            raise FeatureError("a library is missing")
+
+    with pytest.raises(FeatureError, match="missing"):
+        list(ask(Broken(), waveforms_recordings(9)))
+
+
+def test_each_thread_is_prepared_and_none_is_left_when_nobody_listens() -> None:
+    prepared: list[str] = []
+    before = threading.active_count()
+    answers = answer_all(
+        threads(Listener(), 2),
+        waveforms_recordings(40),
+        prepare=lambda: prepared.append(threading.current_thread().name),
+    )
+    next(answers)
+    answers.close()  # type: ignore[attr-defined]
+    assert 1 <= len(set(prepared)) <= 2
+    assert threading.active_count() == before
+
+
+@given(st.lists(st.integers(0, 3 * module.BYTES_TOGETHER), max_size=100))
+def test_batches_hold_every_row_once_and_no_more_than_they_may(sizes: list[int]) -> None:
+    found = batches(sizes)
+    assert sorted(row for batch in found for row in batch) == list(range(len(sizes)))
+    for batch in found:
+        assert len(batch) <= module.TOGETHER
+        assert len(batch) == 1 or sum(sizes[row] for row in batch) <= module.BYTES_TOGETHER
+    assert not found or 0 in found[0]
+
+
+def test_sizes_are_those_of_what_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, tone(1.0), 16_000)
+    segment = Utterance("c/a#0", "c", path, "", "c/?", start_s=0.25, end_s=0.75)
+    whole = Utterance("c/a", "c", path, "", "c/?")
+    assert [n_bytes(r) for r in (path, whole, segment)] == [32_044, 32_044, 16_000]
+    assert [n_bytes(r) for r in (b"1234", waveforms_recordings(1)[0], tmp_path / "gone")][0::2] == [
+        4,
+        0,
+    ]

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.streaming.recognizers import hiss, voice
+from voxaffect.audio.waveform import Waveform, gain
+from voxaffect.features.lld.extractor import LEVELS, LowLevelDescriptors
+from voxaffect.streaming.decoder import Turn
+from voxaffect.streaming.frontend import Frontend, RunningGain, Source
+
+Floats = NDArray[np.float32]
+LLD = LowLevelDescriptors()
+
+
+@dataclass
+class Progress:
+    source: Source = field(default_factory=Source)
+
+
+def heard(
+    samples: Floats, size: int, frontend: Frontend, *, provisional: bool = True
+) -> tuple[Floats, int]:
+    """All frames of a recording in pieces, at its gain, and how often they were begun anew."""
+    progress, running = Progress(), RunningGain()
+    pieces: list[Floats] = []
+    frames: list[Floats] = []
+    n_begun = 0
+    for start in range(0, len(samples), size):
+        pieces.append(samples[start : start + size])
+        running.add(pieces[-1])
+        turn = Turn(progress, pieces[-1], pieces, running.factor)
+        (news,) = frontend.advance([turn], provisional=provisional)
+        if news is not None:
+            frames = [news.frames] if news.again else [*frames, news.frames]
+            n_begun += news.again
+    assert news is not None
+    whole = np.concatenate([*frames, news.tail])
+    return frontend.scaled(whole, np.full(len(whole), news.factor)), n_begun
+
+
+def deviation(frames: Floats, of: Floats) -> Floats:
+    """Greatest difference a column, in the column's own deviation."""
+    return np.asarray(np.abs(frames - of).max(axis=0) / of.std(axis=0))
+
+
+@pytest.mark.parametrize("gain", [0.02, 0.7, 30])
+def test_a_gain_multiplies_the_level_columns_and_leaves_the_others(gain: float) -> None:
+    samples = voice(1.5)
+    (frames,), (after,) = (
+        LLD.extract([Waveform(s)]) for s in (samples, samples * np.float32(gain))
+    )
+    scaled = Frontend(LLD, 1).scaled(frames, np.full(len(frames), gain, "f4"))
+    assert deviation(scaled, after).max() < 1e-3
+    changed = np.abs(frames - after).max(axis=0) > 0.01 * frames.std(axis=0)
+    assert {name for name, c in zip(LLD.names, changed, strict=True) if c} == set(LEVELS)
+
+
+@pytest.mark.parametrize("tolerance_db", [1e-3, 3.0, np.inf])
+@pytest.mark.parametrize("size", [700, 4000])
+def test_frames_in_pieces_are_those_of_the_levelled_file(size: int, tolerance_db: float) -> None:
+    samples = np.concatenate([np.zeros(3000, np.float32), hiss(0.3), voice(1.5)])
+    frames, n_begun = heard(samples, size, Frontend(LLD, tolerance_db))
+    (expected,) = LLD.extract([Waveform(samples).normalised()])
+    assert frames.shape == expected.shape
+    # MFCC of digital silence rest on the floor, whose distance is the gain's.
+    assert deviation(frames, expected)[[0, *range(13, 17)]].max() < 1e-3
+    assert deviation(frames[20:], expected[20:]).max() < 2e-3
+    assert (n_begun == 1) == np.isinf(tolerance_db)
+
+
+def test_without_the_provisional_frames_the_last_half_second_waits() -> None:
+    frames, _ = heard(voice(2), 1600, Frontend(LLD, 3.0), provisional=False)
+    assert len(frames) == LLD.grid.n_frames(32_000) - round(LLD.stream().look_ahead_s * 100)
+
+
+def test_samples_that_came_while_all_was_silent_are_not_lost() -> None:
+    """A long silence may take a recording's mean below what counts as silent, for a while."""
+    click, pause = voice(0.05, level=2e-4), np.zeros(160_000, np.float32)
+    samples = np.concatenate([click, pause, voice(1)])
+    frames, _ = heard(samples, 8000, Frontend(LLD, 3.0))
+    assert len(frames) == LLD.grid.n_frames(len(samples))
+
+
+@pytest.mark.parametrize(("provisional", "begun"), [(True, [1, 1, 1]), (False, [1, 0, 0])])
+def test_a_hurried_pass_hears_the_shortest_again_and_leaves_the_others(
+    provisional: bool, begun: list[int]
+) -> None:
+    frontend, new = Frontend(LLD, 3.0), 1600
+    so_far = [voice(seconds) for seconds in (0.5, 1.0, 2.0)]
+    progresses = [Progress() for _ in so_far]
+    whole = [
+        Turn(progress, samples, [samples], np.float32(1.0))
+        for progress, samples in zip(progresses, so_far, strict=True)
+    ]
+    assert all(
+        news is not None and news.again for news in frontend.advance(whole, provisional=False)
+    )
+    louder = [
+        Turn(progress, samples[:new], [samples, samples[:new]], np.float32(2.0))
+        for progress, samples in zip(progresses, so_far, strict=True)
+    ]
+    found = frontend.advance(louder, provisional=provisional)
+    assert [news.again for news in found if news is not None] == begun
+    later = frontend.advance(louder, provisional=True)
+    assert [news.again for news in later if news is not None] == [not one for one in begun]
+    assert all(news is not None and news.factor == 1 for news in later)
+
+
+def test_the_gain_so_far_is_that_of_a_file_that_ended_here() -> None:
+    running, samples = RunningGain(), voice(1)
+    for start in range(0, 16_000, 1600):
+        running.add(samples[start : start + 1600])
+        so_far = Waveform(samples[: start + 1600])
+        assert running.factor == pytest.approx(gain(so_far.rms(), "so far"))
+
+
+@pytest.mark.parametrize("samples", [np.zeros(0), np.zeros(500), np.full(500, 9e-6)])
+def test_silence_has_no_gain(samples: np.ndarray) -> None:
+    running = RunningGain()
+    running.add(samples.astype(np.float32))
+    assert running.factor is None

@@ -1,0 +1,359 @@
+from __future__ import annotations
+
+import gc
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.streaming.recognizers import BLSTM, DNN, LSTM, drawn, hiss, voice
+from voxaffect.audio.waveform import Waveform
+from voxaffect.errors import AudioError, FeatureError, ListeningError, TrainingError
+from voxaffect.features.spectra import LogMel
+from voxaffect.recognizer.recognizer import Prediction, Recognizer
+from voxaffect.streaming.decoder import Turn, Verdict
+from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveSettings, TooLongError
+
+Floats = NDArray[np.float32]
+
+RECOGNISERS = {
+    "lstm": drawn(LSTM),
+    "dnn": drawn(DNN),
+    "blstm": drawn(BLSTM),
+    "lstm on all tasks": drawn(LSTM, subtasks=True),
+    "dnn on log-mel": drawn(DNN, LogMel(n_mels=12)),
+}
+EXACT = LiveSettings(gain_tolerance_db=1e-6)
+"""Every change of the gain has the utterance heard again: interim answers are those of files."""
+
+QUIET_START = np.concatenate([np.zeros(2500, np.float32), hiss(0.2), voice(1.6)])
+
+
+@pytest.fixture(params=RECOGNISERS)
+def recognizer(request: pytest.FixtureRequest) -> Recognizer:
+    return RECOGNISERS[request.param]
+
+
+def same_bits(one: Prediction, other: Prediction) -> bool:
+    return (
+        one.probabilities == other.probabilities
+        and one.subtasks == other.subtasks
+        and np.array_equal(one.timeline, other.timeline)
+        and (one.label, one.duration_s, one.warnings)
+        == (other.label, other.duration_s, other.warnings)
+    )
+
+
+def assert_close(answer: LiveAnswer, prediction: Prediction, tolerance: float) -> None:
+    assert answer.probabilities == pytest.approx(prediction.probabilities, abs=tolerance)
+    assert answer.subtasks.keys() == prediction.subtasks.keys()
+    for task, values in answer.subtasks.items():
+        assert values == pytest.approx(prediction.subtasks[task], abs=tolerance)
+
+
+@pytest.mark.parametrize("size", [320, 7001])
+def test_the_last_answer_is_that_of_the_file_to_the_bit(recognizer: Recognizer, size: int) -> None:
+    stream = LiveRecognizer(recognizer).open("mine")
+    for start in range(0, len(QUIET_START), size):
+        stream.push(QUIET_START[start : start + size])
+        if start % (5 * size) == 0:
+            stream.answer()
+    last = stream.finish()
+    assert same_bits(last, recognizer.predict([Waveform(QUIET_START)])[0])
+    assert last.name == "mine"
+
+
+def test_answers_meanwhile_are_those_of_files_that_ended_there(recognizer: Recognizer) -> None:
+    stream = LiveRecognizer(recognizer, EXACT).open()
+    for end in range(4000, len(QUIET_START), 4000):
+        stream.push(QUIET_START[end - 4000 : end])
+        answer = stream.answer()
+        (prediction,) = recognizer.predict([Waveform(QUIET_START[:end])])
+        assert_close(answer, prediction, 1e-4)
+        assert answer.heard_s == pytest.approx(end / 16_000, abs=0.011)
+        assert answer.pushed_s == end / 16_000
+
+
+def test_where_the_gain_may_move_answers_stay_near(recognizer: Recognizer) -> None:
+    stream = LiveRecognizer(recognizer, LiveSettings(gain_tolerance_db=np.inf)).open()
+    samples = np.concatenate([voice(0.7, level=0.03), voice(0.9, seed=1)])
+    for end in range(4000, len(samples), 4000):
+        stream.push(samples[end - 4000 : end])
+        answer = stream.answer()
+    (prediction,) = recognizer.predict([Waveform(samples[:end])])
+    assert_close(answer, prediction, 0.05)
+
+
+def test_without_what_is_uncertain_answers_rest_on_half_a_second_less() -> None:
+    settings = LiveSettings(provisional=False, gain_tolerance_db=1e-6)
+    stream = LiveRecognizer(RECOGNISERS["lstm"], settings).open()
+    samples = voice(2)
+    stream.push(samples[:12_000])
+    assert stream.answer().label is None
+    stream.push(samples[12_000:])
+    assert stream.answer().heard_s == pytest.approx(2 - 0.49, abs=0.02)
+
+
+def test_what_is_provisional_may_be_left_out_of_some_answers() -> None:
+    live = LiveRecognizer(RECOGNISERS["dnn"], EXACT)
+    stream, samples = live.open(), voice(2)
+    for n, provisional in enumerate((None, False, True)):
+        stream.push(np.split(samples, [9600, 25_600])[n])
+        (answer,) = live.answers([stream], provisional=provisional)
+    (prediction,) = live.recognizer.predict([Waveform(samples)])
+    assert_close(answer, prediction, 1e-4)
+    assert answer.heard_s == pytest.approx(2, abs=0.011)
+
+
+@pytest.mark.parametrize("kind", RECOGNISERS)
+def test_many_streams_are_answered_as_each_alone(kind: str) -> None:
+    live = LiveRecognizer(RECOGNISERS[kind])
+    voices = [voice(0.3 + 0.4 * seed, seed) for seed in range(4)]
+    together, alone = ([live.open() for _ in voices] for _ in range(2))
+    for half in (0, 1):
+        for samples, *both in zip(voices, together, alone, strict=True):
+            for stream in both:
+                stream.push(np.split(samples, 2)[half])
+        answers = live.answers(together[::-1])[::-1]
+        for answer, stream in zip(answers, alone, strict=True):
+            single = stream.answer()
+            assert answer.probabilities == pytest.approx(single.probabilities, abs=1e-5)
+            assert (answer.heard_s, answer.pushed_s) == (single.heard_s, single.pushed_s)
+
+
+def test_more_frames_than_the_net_hears_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = []
+    for most in (1 << 14, 50):
+        monkeypatch.setattr("voxaffect.streaming.incremental.FRAMES_TOGETHER", most)
+        live = LiveRecognizer(RECOGNISERS["dnn"])
+        streams = [live.open() for _ in range(4)]
+        for seed, stream in enumerate(streams):
+            stream.push(voice(0.2 + 0.2 * seed, seed))
+        expected.append([answer.probabilities for answer in live.answers(streams)])
+    for one, other in zip(*expected, strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "samples", [np.zeros(0), np.zeros(9000), hiss(0.5, level=1e-6), voice(0.02)], ids=len
+)
+def test_of_silence_and_of_less_than_a_frame_nothing_is_heard(
+    recognizer: Recognizer, samples: Floats
+) -> None:
+    stream = LiveRecognizer(recognizer).open()
+    assert stream.answer() == LiveAnswer()
+    stream.push(samples.astype(np.float32))
+    assert stream.answer() == LiveAnswer(pushed_s=len(samples) / 16_000)
+    with pytest.raises(AudioError, match=r"silent|no samples|one frame"):
+        stream.finish()
+    with pytest.raises(ListeningError, match="ended"):
+        stream.finish()
+
+
+@pytest.mark.parametrize(
+    ("samples", "complaint"),
+    [
+        (np.zeros(9), "float64"),
+        (np.zeros((2, 9), np.float32), r"\(2, 9\)"),
+        (np.array([0, np.nan], np.float32), "sample 1 is not a finite number"),
+        ([0.0], "a list"),
+    ],
+    ids=["type", "shape", "NaN", "list"],
+)
+def test_what_is_no_sound_is_refused_and_the_stream_goes_on(
+    samples: Floats, complaint: str
+) -> None:
+    recognizer, sound = RECOGNISERS["lstm"], voice(0.6)
+    stream = LiveRecognizer(recognizer).open()
+    stream.push(sound[:5000])
+    stream.answer()
+    with pytest.raises(FeatureError, match=complaint):
+        stream.push(samples)
+    stream.push(sound[5000:])
+    assert same_bits(stream.finish(), recognizer.predict([Waveform(sound)])[0])
+
+
+def test_an_utterance_has_a_limit_and_what_fits_is_not_lost() -> None:
+    recognizer, sound = RECOGNISERS["dnn"], voice(1)
+    stream = LiveRecognizer(recognizer, LiveSettings(longest_s=1.0)).open("long one")
+    stream.push(sound[:10_000])
+    assert stream.left_s == pytest.approx(0.375)
+    with pytest.raises(TooLongError, match=r"long one: 0\.6 s and 6001 samples .* limit of 1 s"):
+        stream.push(np.zeros(6001, np.float32))
+    stream.push(sound[10_000:])
+    assert same_bits(stream.finish(), recognizer.predict([Waveform(sound)])[0])
+
+
+def test_a_stream_that_has_ended_takes_nothing_and_keeps_its_last_answer() -> None:
+    live = LiveRecognizer(RECOGNISERS["lstm"])
+    finished, dropped = live.open(), live.open()
+    for stream in (finished, dropped):
+        stream.push(voice(0.5))
+    said = live.answers([finished, dropped])
+    finished.finish()
+    dropped.drop()
+    dropped.drop()
+    for stream, answer in zip((finished, dropped), said, strict=True):
+        with pytest.raises(ListeningError, match="has ended; open another"):
+            stream.push(voice(0.1))
+        assert stream.has_ended
+        assert stream.answer() == answer
+    assert live.due() == []
+
+
+def test_samples_may_be_overwritten_after_a_push() -> None:
+    recognizer, sound = RECOGNISERS["lstm"], voice(0.5)
+    stream, buffer = LiveRecognizer(recognizer).open(), np.empty(1000, np.float32)
+    for start in range(0, 8000, 1000):
+        buffer[:] = sound[start : start + 1000]
+        stream.push(buffer)
+    assert same_bits(stream.finish(), recognizer.predict([Waveform(sound)])[0])
+
+
+def test_due_are_those_with_so_much_that_is_new() -> None:
+    live = LiveRecognizer(RECOGNISERS["dnn"])
+    one, two = live.open(), live.open()
+    one.push(voice(0.3))
+    two.push(voice(0.1))
+    assert set(live.due()) == {one, two}
+    assert live.due(0.2) == [one]
+    one.answer()
+    assert live.due() == [two]
+    del two
+    gc.collect()
+    assert live.due() == []
+
+
+def test_a_pass_that_fails_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    live = LiveRecognizer(RECOGNISERS["lstm"], EXACT)
+    stream, sound = live.open(), voice(1)
+    stream.push(sound[:8000])
+    stream.answer()
+    stream.push(sound[8000:])
+    with monkeypatch.context() as broken:
+
+        def fail(*args: object, **words: object) -> None:
+            raise MemoryError
+
+        broken.setattr(live._hearing._net, "hear", fail)  # type: ignore[attr-defined]
+        with pytest.raises(MemoryError):
+            stream.answer()
+    assert live.due() == [stream]
+    (prediction,) = live.recognizer.predict([Waveform(sound)])
+    assert_close(stream.answer(), prediction, 1e-4)
+
+
+def test_any_thread_may_push_answer_open_and_finish() -> None:
+    """Clients push and finish while two others hear whatever is due."""
+    recognizer = RECOGNISERS["lstm"]
+    live, done = LiveRecognizer(recognizer), Event()
+    sounds = [voice(0.5 + 0.05 * n, n) for n in range(12)]
+
+    def client(sound: Floats) -> Prediction:
+        stream = live.open()
+        for start in range(0, len(sound), 800):
+            stream.push(sound[start : start + 800])
+            if start % 3200 == 0:
+                stream.answer()
+        return stream.finish()
+
+    def hear() -> None:
+        while not done.is_set():
+            live.answers(live.due())
+
+    with ThreadPoolExecutor(8) as pool:
+        hearers = [pool.submit(hear) for _ in range(2)]
+        finished = list(pool.map(client, sounds))
+        done.set()
+        for hearer in hearers:
+            hearer.result()
+    for sound, prediction in zip(sounds, finished, strict=True):
+        assert same_bits(prediction, recognizer.predict([Waveform(sound)])[0])
+
+
+def test_a_push_does_not_wait_for_the_net(monkeypatch: pytest.MonkeyPatch) -> None:
+    live = LiveRecognizer(RECOGNISERS["lstm"])
+    stream, began, go_on = live.open(), Event(), Event()
+    hearing = live._hearing
+
+    class Slow:
+        def begin(self) -> object:
+            return hearing.begin()
+
+        def advance(self, turns: list[Turn], *, provisional: bool) -> list[Verdict | None]:
+            began.set()
+            assert go_on.wait(60)
+            return hearing.advance(turns, provisional=provisional)
+
+    monkeypatch.setattr(live, "_hearing", Slow())
+    stream.push(voice(0.4))
+    with ThreadPoolExecutor(1) as pool:
+        answering = pool.submit(stream.answer)
+        assert began.wait(60)
+        stream.push(voice(0.2))
+        assert stream.unheard_s == pytest.approx(0.2)
+        go_on.set()
+        assert answering.result().pushed_s == pytest.approx(0.4)
+    assert stream.answer().pushed_s == pytest.approx(0.6)
+
+
+def test_a_stream_of_another_recogniser_is_refused() -> None:
+    one, other = (LiveRecognizer(RECOGNISERS["lstm"]) for _ in range(2))
+    with pytest.raises(ListeningError, match="another recogniser"):
+        one.answers([other.open()])
+
+
+def test_an_untrained_recogniser_is_refused() -> None:
+    with pytest.raises(TrainingError, match="never trained"):
+        LiveRecognizer(Recognizer())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"longest_s": 0}, {"longest_s": np.inf}, {"gain_tolerance_db": -1.0}], ids=str
+)
+def test_settings_that_are_none_are_named(wrong: dict[str, float]) -> None:
+    (name,) = wrong
+    with pytest.raises(ListeningError, match=f"{name} = "):
+        LiveSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_causal_trunks_hear_a_frame_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a moving gain, what is new is all that the net hears."""
+    live = LiveRecognizer(RECOGNISERS["lstm"], LiveSettings(provisional=False))
+    heard, hear = [], live._hearing._net.hear  # type: ignore[attr-defined]
+
+    def counted(frames: Floats, *rest: object, **words: object) -> object:
+        heard.append(len(frames))
+        return hear(frames, *rest, **words)
+
+    monkeypatch.setattr(live._hearing._net, "hear", counted)  # type: ignore[attr-defined]
+    stream, samples = live.open(), voice(3)
+    for start in range(0, len(samples), 4000):
+        stream.push(samples[start : start + 4000])
+        stream.answer()
+    assert sum(heard) == round((stream.latest.heard_s - 0.015) * 100)
+
+
+@pytest.mark.parametrize("kind", RECOGNISERS)
+def test_several_are_finished_together_and_faults_are_told_in_their_places(kind: str) -> None:
+    recognizer = RECOGNISERS[kind]
+    live, sounds = LiveRecognizer(recognizer), [voice(0.5 + 0.2 * n, n) for n in range(3)]
+    sounds[1:1] = [np.zeros(0, np.float32), np.zeros(9000, np.float32), voice(0.01)]
+    streams = [live.open(f"number {n}") for n in range(len(sounds))]
+    for stream, sound in zip(streams, sounds, strict=True):
+        stream.push(sound)
+    outcomes = live.finish(streams)
+    for outcome, stream, sound in zip(outcomes, streams, sounds, strict=True):
+        assert stream.has_ended
+        if isinstance(outcome, AudioError):
+            assert stream.name in str(outcome)
+        else:
+            (expected,) = recognizer.predict([Waveform(sound)])
+            assert outcome.name == stream.name
+            assert outcome.probabilities == pytest.approx(expected.probabilities, abs=1e-5)
+    assert [isinstance(o, AudioError) for o in outcomes] == [False, True, True, True, False, False]
+    assert live.finish([]) == []
+    with pytest.raises(ListeningError, match="ended"):
+        live.finish(streams)

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from tests.streaming.recognizers import DNN, drawn, voice
+from voxaffect.errors import ListeningError
+from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveSettings, LiveStream
+from voxaffect.streaming.scheduler import Pacer
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_every_stream_is_told_of_all_that_was_pushed(n_threads: int) -> None:
+    live, told = LiveRecognizer(drawn(DNN)), {}
+
+    def tell(streams: Sequence[LiveStream], answers: Sequence[LiveAnswer]) -> None:
+        told.update({s.number: a.pushed_s for s, a in zip(streams, answers, strict=True)})
+
+    with Pacer(live, tell, every_s=0.01, n_threads=n_threads):
+        streams = [live.open() for _ in range(5)]
+        for seconds in (0.2, 0.4):
+            for stream in streams:
+                stream.push(voice(0.2))
+            wait_until(lambda: told == {s.number: seconds for s in streams})  # noqa: B023
+        assert live.due() == []
+
+
+def test_what_stops_a_thread_is_raised() -> None:
+    live = LiveRecognizer(drawn(DNN))
+
+    def tell(streams: Sequence[LiveStream], answers: Sequence[LiveAnswer]) -> None:
+        raise ConnectionError("nobody there")
+
+    stream = live.open()
+    stream.push(voice(0.2))
+    pacer = Pacer(live, tell, every_s=0.01)
+    with pytest.raises(ConnectionError, match="nobody there"), pacer:
+        wait_until(lambda: bool(pacer._failures))
+
+
+class Paced(LiveRecognizer):
+    """Says what its last answers were; the first time it takes longer than a pass may."""
+
+    def __init__(self, *, provisional: bool) -> None:
+        super().__init__(drawn(DNN), LiveSettings(provisional=provisional))
+        self.asked: list[bool | None] = []
+
+    def answers(
+        self, streams: Sequence[LiveStream], *, provisional: bool | None = None
+    ) -> list[LiveAnswer]:
+        self.asked.append(provisional)
+        if len(self.asked) == 1:
+            time.sleep(0.11)
+        return [stream.latest for stream in streams]
+
+
+def test_a_pacer_that_is_late_leaves_out_what_is_provisional_until_there_is_time() -> None:
+    live = Paced(provisional=True)
+    stream = live.open()
+    stream.push(voice(0.2))
+    with Pacer(live, lambda *_: None, every_s=0.1):
+        wait_until(lambda: len(live.asked) > 2 and live.asked[-1] is True)
+    assert live.asked[:2] == [True, False]
+
+
+def test_a_pacer_gives_nothing_provisional_that_nobody_wants() -> None:
+    live = Paced(provisional=False)
+    stream = live.open()
+    stream.push(voice(0.2))
+    with Pacer(live, lambda *_: None, every_s=0.01):
+        wait_until(lambda: len(live.asked) > 4)
+    assert not any(live.asked)
+
+
+@pytest.mark.parametrize("wrong", [{"every_s": 0.0}, {"every_s": float("inf")}, {"n_threads": 0}])
+def test_impossible_paces_are_named(wrong: dict[str, float]) -> None:
+    with pytest.raises(ListeningError, match="choose positive numbers"):
+        Pacer(LiveRecognizer(drawn(DNN)), lambda *_: None, **wrong)  # type: ignore[arg-type]

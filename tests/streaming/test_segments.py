@@ -1,0 +1,124 @@
+"""Utterances are heard as `predict` hears segments, and an hour takes the memory of minutes."""
+
+from __future__ import annotations
+
+import tracemalloc
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+from tests.streaming.recordings import Listener, opened, with_pauses
+from voxaffect.audio.decode import AudioStream, decode, open_recording
+from voxaffect.audio.waveform import Waveform
+from voxaffect.errors import AudioError
+from voxaffect.features.lld.extractor import LowLevelDescriptors
+from voxaffect.simulation.plan import write_film
+from voxaffect.streaming.batch import answer_each
+from voxaffect.streaming.segments import cut_out, hear, timeline
+from voxaffect.streaming.vad import Span
+
+
+def refuse(fault: AudioError) -> None:
+    raise AssertionError(fault)
+
+
+def written(path: Path, rate_hz: int) -> Path:
+    samples, _ = with_pauses(4, pause_s=1.0)
+    at_rate = soxr.resample(samples, 16_000, rate_hz)
+    if path.suffix == ".avi":
+        write_film(path, np.round(at_rate * 32_767).astype(np.int16)[:, None], rate_hz)
+    else:
+        soundfile.write(path, np.stack([at_rate, at_rate], axis=1), rate_hz)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "rate_hz"), [("a.wav", 16_000), ("a.flac", 44_100), ("a.avi", 22_050)]
+)
+def test_an_utterance_is_heard_as_the_segment_of_its_times(
+    tmp_path: Path, name: str, rate_hz: int
+) -> None:
+    path = written(tmp_path / name, rate_hz)
+    listener = Listener()
+    found = timeline(partial(answer_each, listener), partial(open_recording, path), on_fault=refuse)
+    assert len(found.utterances) == len(listener.heard) == 4
+    for spoken, heard in zip(found.utterances, listener.heard, strict=True):
+        segment = decode(path, start_s=spoken.span.start_s, end_s=spoken.span.end_s)
+        np.testing.assert_array_equal(heard.samples, segment.normalised().samples)
+
+
+def test_pieces_make_no_difference_to_what_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples, _ = with_pauses(2, pause_s=0.5)
+    (frames,) = LowLevelDescriptors().extract([Waveform(samples.astype(np.float32))])
+    monkeypatch.setattr("voxaffect.features.frames.PIECE_SAMPLES", 5_000)
+    with opened(samples) as recording:
+        track = hear(recording)
+    np.testing.assert_allclose(track.voicing, frames[:, 14], atol=1e-4)
+    np.testing.assert_allclose(
+        10 ** (track.level_db / 20), np.maximum(frames[:, 0], 1e-5), rtol=1e-3
+    )
+
+
+def test_spans_that_touch_or_share_a_block_are_cut_exactly() -> None:
+    samples = np.random.default_rng(0).normal(0, 0.1, 200_000).astype(np.float32)
+    spans = [Span(0.0, 1.0), Span(1.0, 4.5), Span(4.6, 4.7), Span(9.0, 12.5)]
+    with opened(samples) as recording:
+        for span, cut in zip(spans, cut_out(recording, spans), strict=True):
+            first, end = round(span.start_s * 16_000), round(span.end_s * 16_000)
+            np.testing.assert_array_equal(cut.samples, samples[first:end])
+
+
+def test_an_utterance_that_cannot_be_answered_does_not_stop_the_rest() -> None:
+    class Deaf(Listener):
+        def predict(self, recordings):  # type: ignore[no-untyped-def]
+            if any(recording.name.startswith("made#0.") for recording in recordings):
+                raise AudioError("made#0: is silent")
+            return super().predict(recordings)
+
+    samples, truth = with_pauses(3, pause_s=0.9)
+    faults: list[AudioError] = []
+    found = timeline(partial(answer_each, Deaf()), partial(opened, samples), on_fault=faults.append)
+    assert [str(fault) for fault in faults] == ["made#0: is silent"]
+    assert len(found.utterances) == len(truth) - 1
+
+
+def test_a_recording_without_speech_is_refused() -> None:
+    with pytest.raises(AudioError, match="made: holds no speech that could be found"):
+        timeline(
+            partial(answer_each, Listener()), partial(opened, np.zeros(80_000)), on_fault=refuse
+        )
+
+
+def test_memory_does_not_grow_with_the_recording() -> None:
+    samples, truth = with_pauses(4, pause_s=1.0)
+    n_times = 60  # a quarter of an hour; 60 MB of samples
+
+    @contextmanager
+    def tiled():  # type: ignore[no-untyped-def]
+        blocks = (samples.astype(np.float32) for _ in range(n_times))
+        yield AudioStream("tiled", 16_000, None, blocks)
+
+    class Forgetful(Listener):
+        def predict(self, recordings):  # type: ignore[no-untyped-def]
+            answers = super().predict(recordings)
+            self.heard.clear()
+            return answers
+
+    hear_once = partial(opened, samples)
+    timeline(
+        partial(answer_each, Forgetful()), hear_once, on_fault=refuse
+    )  # tables and compiled loops are made
+    tracemalloc.start()
+    try:
+        found = timeline(partial(answer_each, Forgetful()), tiled, on_fault=refuse)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found.utterances) == n_times * len(truth)
+    assert found.track.duration_s > 720
+    assert peak < 30e6

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.model.examples import make_examples
+from voxaffect.errors import TrainingError
+from voxaffect.evaluation.metrics import confusion, unweighted_accuracy
+from voxaffect.model.data import Examples
+from voxaffect.model.settings import TrainingSettings
+from voxaffect.model.trunks import DnnSettings, LstmSettings
+from voxaffect.systems.baselines.simple import (
+    LEAST,
+    MajorityClassifier,
+    MeanPoolClassifier,
+    plain_settings,
+)
+from voxaffect.systems.classifier import (
+    ElmSettings,
+    Material,
+    NetClassifier,
+    NetSettings,
+    fit_together,
+)
+from voxaffect.taxonomy import EMOTION
+
+SILENCE = np.zeros((1, 2), np.float32)
+
+
+def labelled(classes: list[int]) -> Examples:
+    return Examples([SILENCE] * len(classes), {"emotion": np.array(classes, np.int64)})
+
+
+def fitted(classes: list[int]) -> MajorityClassifier:
+    classifier = MajorityClassifier()
+    classifier.fit(labelled(classes), labelled([3]), seed=0)
+    return classifier
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=30))
+def test_every_answer_is_the_training_shares_and_the_commonest_class(classes: list[int]) -> None:
+    answers = fitted(classes).answer([SILENCE] * 3)
+    counts = [classes.count(c) for c in range(4)]
+    np.testing.assert_allclose(answers.probabilities, [np.array(counts) / len(classes)] * 3)
+    assert set(answers.classes) == {counts.index(max(counts))}  # the first of those that tie
+    assert answers.high_level.shape == (3, 0)
+
+
+def test_its_ua_is_chance() -> None:
+    test = make_examples(40)
+    answers = fitted([1, 1, 2]).answer(test.frames)
+    found = unweighted_accuracy(confusion(test.targets["emotion"], answers.classes, 4))
+    assert found == pytest.approx(1 / 4)
+
+
+def test_one_class_in_training_is_certain() -> None:
+    classifier = fitted([2, 2])
+    np.testing.assert_array_equal(classifier.answer([SILENCE]).probabilities, [[0, 0, 1, 0]])
+    assert classifier.details() == {
+        "shares": dict(zip(EMOTION.classes, (0.0, 0.0, 1.0, 0.0), strict=True))
+    }
+
+
+def test_an_utterance_without_emotion_is_refused() -> None:
+    with pytest.raises(TrainingError, match="utterance 1 has no emotion"):
+        fitted([0, -1])
+
+
+QUICK = TrainingSettings(learning_rate=1e-2, batch_size=16, max_epochs=4, patience=4)
+LSTM = NetSettings(LstmSettings(hidden=12), training=QUICK)
+DNN = NetSettings(DnnSettings(hidden=12, context=2), training=QUICK)
+TRAIN, DEV, TEST = (make_examples(n, seed=i) for i, n in enumerate((60, 20, 40)))
+
+
+def fitted_mean_pool(settings: NetSettings) -> MeanPoolClassifier:
+    classifier = MeanPoolClassifier(settings)
+    classifier.fit(TRAIN, DEV, seed=0)
+    return classifier
+
+
+@pytest.mark.parametrize("settings", [LSTM, DNN], ids=["lstm", "dnn"])
+def test_the_largest_mean_posterior_decides(settings: NetSettings) -> None:
+    classifier = fitted_mean_pool(settings)
+    answers = classifier.answer(TEST.frames)
+    assert answers.posteriors is not None
+    means = np.array([p.mean(axis=0, dtype=np.float64) for p in answers.posteriors[EMOTION.name]])
+    np.testing.assert_array_equal(answers.classes, means.argmax(axis=1))
+    assert (answers.classes == TEST.targets["emotion"]).mean() > 0.9
+    tempered = np.maximum(means, LEAST) ** (1 / classifier.details()["temperature"])
+    expected = tempered / tempered.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(answers.probabilities, expected, rtol=1e-4, atol=1e-9)
+
+
+def test_the_net_is_the_single_task_systems_to_the_bit() -> None:
+    """What differs in the scores of lstm-mean and lstm-stl is the utterance level alone."""
+    usual = NetClassifier(LSTM)
+    usual.fit(TRAIN, DEV, seed=0)
+    own = fitted_mean_pool(LSTM)
+    for a, b in zip(own.net_.parameters(), usual.net_.parameters(), strict=True):
+        assert torch.equal(a, b)
+    np.testing.assert_array_equal(
+        own.answer(TEST.frames).high_level, usual.answer(TEST.frames).high_level
+    )
+
+
+def test_it_stacks_with_nets_that_have_an_elm() -> None:
+    settings = replace(DNN, training=replace(QUICK, max_epochs=1))
+    together: list[NetClassifier] = [MeanPoolClassifier(settings), NetClassifier(settings)]
+    assert fit_together(together, [Material(TRAIN, DEV, 0)] * 2) == [None, None]
+    apart = MeanPoolClassifier(settings), NetClassifier(settings)
+    for found, expected in zip(together, apart, strict=True):
+        expected.fit(TRAIN, DEV, seed=0)
+        np.testing.assert_allclose(
+            found.answer(TEST.frames).probabilities,
+            expected.answer(TEST.frames).probabilities,
+            rtol=1e-3,
+            atol=1e-4,
+        )
+
+
+@pytest.mark.parametrize("seen", [(2,), (0, 1), (1, 2, 3)])
+def test_a_class_that_training_lacks_is_never_answered(seen: tuple[int, ...]) -> None:
+    classifier = MeanPoolClassifier(replace(DNN, training=replace(QUICK, max_epochs=1)))
+    some = TRAIN.select(np.flatnonzero(np.isin(TRAIN.targets["emotion"], seen)))
+    classifier.fit(some, DEV, seed=0)
+    answers = classifier.answer(TEST.frames)
+    assert answers.probabilities.shape == (40, 4)
+    assert set(answers.classes) <= set(seen)
+
+
+def test_settings_name_no_elm_but_the_threshold_of_what_is_kept() -> None:
+    plain = plain_settings(replace(LSTM, elm=ElmSettings(n_hidden=7, threshold=0.3)))
+    assert "elm" not in plain
+    assert plain["threshold"] == 0.3
+    assert plain == plain_settings(replace(LSTM, elm=ElmSettings(threshold=0.3)))
+    assert plain != plain_settings(replace(DNN, elm=ElmSettings(threshold=0.3)))
