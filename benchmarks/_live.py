@@ -1,4 +1,4 @@
-"""Recognisers and speech for the benchmarks of live recognition."""
+"""Recognizers and speech for the benchmarks of live recognition."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def recorded(folder: Path, n_recordings: int) -> list[Waveform]:
 
 
 def drawn(kind: str, speech: Sequence[Waveform]) -> Recognizer:
-    """A recogniser of the paper's size that answers at random: speed asks for no more."""
+    """A recognizer of the paper's size that answers at random: speed asks for no more."""
     recognizer = Recognizer(NetSettings(TRUNKS[kind], WEIGHTS))
     classifier, rng = recognizer.classifier, np.random.default_rng(0)
-    frames = recognizer.extractor.extract([waveform.normalised() for waveform in speech])
+    frames = recognizer.extractor.extract([waveform.normalized() for waveform in speech])
     classifier.standardizer_ = Standardizer.fit(frames)
     classifier.net_ = MultiTaskNet.drawn(classifier.shape(frames[0].shape[1]), seed=0).eval()
     labels = np.arange(200) % EMOTION.n_classes
@@ -67,12 +67,12 @@ def drawn(kind: str, speech: Sequence[Waveform]) -> Recognizer:
 
 
 def trained(kind: str, speech: Sequence[tuple[Waveform, str | None]]) -> Recognizer:
-    """A recogniser of the paper's size, trained for some passes over labelled speech."""
+    """A recognizer of the paper's size, trained for some passes over labeled speech."""
     training = TrainingSettings(batch_size=32 if kind != "dnn" else 256, max_epochs=4)
     training = TrainingSettings(**{**vars(training), "batches_per_epoch": 20, "crop_frames": 60})
     recognizer = Recognizer(NetSettings(TRUNKS[kind], {"emotion": 1.0}, training))
-    labelled = [(waveform, label) for waveform, label in speech if label is not None]
-    parts = [labelled[i::4] for i in range(4)]
+    labeled = [(waveform, label) for waveform, label in speech if label is not None]
+    parts = [labeled[i::4] for i in range(4)]
     train, dev = (
         recognizer.examples([w for w, _ in some], {"emotion": [label for _, label in some]})
         for some in ([*chain.from_iterable(parts[1:])], parts[0])

@@ -73,7 +73,7 @@ BABBLE_UTTERANCES = 20
 def speech(voice: Voice, name: str, seed: int, n_utterances: int) -> list[Synthesis]:
     """Utterances of one kind of voice, each by a new speaker, with pauses around them.
 
-    They last an odd number of half hops. Praat centres its frames, of an even number of half hops
+    They last an odd number of half hops. Praat centers its frames, of an even number of half hops
     too, on a recording; they then lie exactly on those of our grid, all but its first and last.
     """
     return [_framed(voice(stream(seed, name, str(i)))) for i in range(n_utterances)]

@@ -1,10 +1,10 @@
-"""How far an exported recogniser's answers lie from Python's, and how fast it is.
+"""How far an exported recognizer's answers lie from Python's, and how fast it is.
 
     python benchmarks/export.py [CORPORA] [--model DIR] [--files N]
 
 N recordings spread over all below CORPORA are decoded, then answered one at a time by a saved
-recogniser and by what `export` makes of it, each on one thread. CORPORA is VOXAFFECT_CORPORA unless
-given, simulated speech where there is neither; the recogniser is a full-sized LSTM that has seen
+recognizer and by what `export` makes of it, each on one thread. CORPORA is VOXAFFECT_CORPORA unless
+given, simulated speech where there is neither; the recognizer is a full-sized LSTM that has seen
 some of EmoDB for one epoch unless one is named. Speeds are seconds of sound per second of processor
 time. Memory is what the process gains by long recordings.
 """
@@ -62,7 +62,7 @@ class Differences:
 
 
 def trained(emodb_root: Path) -> Recognizer:
-    """A full-sized recogniser that knows little: rounding does not depend on that."""
+    """A full-sized recognizer that knows little: rounding does not depend on that."""
     recognizer = Recognizer(NetSettings(training=TrainingSettings(max_epochs=1)))
     known = [u for u in emodb.parse(emodb_root).utterances if Taxonomy().emotion(u)]
     parts = known[::8], known[4::8]
@@ -110,7 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     corpora = os.environ.get("VOXAFFECT_CORPORA")
     parser.add_argument("corpora", type=Path, nargs="?", default=corpora)
-    parser.add_argument("--model", type=Path, help="folder of a saved recogniser")
+    parser.add_argument("--model", type=Path, help="folder of a saved recognizer")
     parser.add_argument("--files", type=int, default=200)
     asked = parser.parse_args()
     torch.set_num_threads(1)

@@ -34,7 +34,7 @@ from voxaffect.features.cache.cache import CHUNK_UTTERANCES
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.lld.pitch import track
-from voxaffect.features.packing import BLOCK_FRAMES, Tape, gather
+from voxaffect.features.packing import BLOCK_FRAMES, PackedAudio, gather
 from voxaffect.parallel.processes import keep_freed_memory
 from voxaffect.simulation.trees import simulate
 
@@ -202,13 +202,13 @@ def stages(load: Load) -> Table:
         [stretch for _, stretch in group]
         for group in gather(recordings, lld.grid, observer.reach, "cpu")
     ]
-    tapes = [Tape.lay(group, lld.grid, lead) for group in groups]
+    tapes = [PackedAudio.lay(group, lld.grid, lead) for group in groups]
     observed = [frames for group in groups for frames in observer.observe(group)]
     n_frames = sum(len(frames.short_time) for frames in observed)
     transforms = transform_alone()
     work: dict[str, Callable[[], object]] = {
         "one Fourier transform": lambda: transforms(recordings),
-        "laying on tapes": lambda: [Tape.lay(group, lld.grid, lead) for group in groups],
+        "laying on tapes": lambda: [PackedAudio.lay(group, lld.grid, lead) for group in groups],
         "energy, MFCC, zero crossings": lambda: [short_time.observe(tape) for tape in tapes],
         "autocorrelation, peaks": lambda: [pitch.observe(tape) for tape in tapes],
         "path, smoothing, deltas": lambda: [
@@ -227,7 +227,7 @@ def stages(load: Load) -> Table:
 def loads(corpora: Path, *, quick: bool) -> tuple[Load, Load]:
     """EmoDB utterance by utterance, and one long piece made of it."""
     paths = sorted(p for p in (corpora / "emodb" / "wav").iterdir() if p.is_file())
-    samples = [decode(path).normalised().samples for path in paths]
+    samples = [decode(path).normalized().samples for path in paths]
     piece = np.resize(np.concatenate(samples), SAMPLE_RATE_HZ * (120 if quick else 3600))
     utterances = samples[:: 8 if quick else 1]
     return Load("utterances", utterances, 5), Load("one long piece", [piece], 5 if quick else 2)

@@ -37,7 +37,7 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.parallel.processes import step_back
 from voxaffect.recognizer.recognizer import Recognizer
 from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveSettings, LiveStream
-from voxaffect.streaming.scheduler import Pacer
+from voxaffect.streaming.scheduler import StreamScheduler
 
 WARM_UP_S = 3.0
 
@@ -75,7 +75,7 @@ class Record:
 
 
 class Load:
-    """Clients of one recogniser, and what they see."""
+    """Clients of one recognizer, and what they see."""
 
     def __init__(
         self, live: LiveRecognizer, speech: Floats, n_streams: int, utterance_s: float
@@ -185,7 +185,7 @@ def matrix_rate(size: int = 1024) -> float:
 def measure(asked: argparse.Namespace, n_streams: int, begin: Begin) -> None:
     """Load one process with some streams, and tell."""
     torch.set_num_threads(1)
-    waveforms = [waveform.normalised() for waveform, _ in simulated(0.2)]
+    waveforms = [waveform.normalized() for waveform, _ in simulated(0.2)]
     speech = np.concatenate([waveform.samples for waveform in waveforms])
     recognizer = Recognizer.load(asked.model) if asked.model else drawn(asked.trunk, waveforms)
     rate = matrix_rate()
@@ -194,7 +194,7 @@ def measure(asked: argparse.Namespace, n_streams: int, begin: Begin) -> None:
     load = Load(live, speech, n_streams, asked.utterance_s)
     every_s, push_s = asked.every_ms / 1000, asked.push_ms / 1000
     begin.wait()
-    with Pacer(live, load.tell, every_s=every_s, n_threads=asked.threads):
+    with StreamScheduler(live, load.tell, every_s=every_s, n_threads=asked.threads):
         load.speak(WARM_UP_S, push_s)
         load.record = Record()
         wall, processor = time.monotonic(), time.process_time()

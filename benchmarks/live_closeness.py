@@ -24,7 +24,7 @@ from rich.table import Table
 from voxaffect.audio.waveform import Waveform
 from voxaffect.recognizer.recognizer import Prediction, Recognizer
 from voxaffect.streaming import online as live_module
-from voxaffect.streaming.decoder import Turn
+from voxaffect.streaming.decoder import StreamInput
 from voxaffect.streaming.frontend import Frontend
 from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveSettings
 
@@ -45,7 +45,7 @@ class Counting(Frontend):
 
     n_samples = 0
 
-    def _begin_again(self, turn: Turn) -> bool:
+    def _begin_again(self, turn: StreamInput) -> bool:
         again = super()._begin_again(turn)
         Counting.n_samples += sum(map(len, turn.so_far)) if again else len(turn.samples)
         return again
@@ -91,11 +91,11 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=60)
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    labelled = simulated(1.0) if asked.model is None or asked.recordings is None else []
+    labeled = simulated(1.0) if asked.model is None or asked.recordings is None else []
     recognizer = (
-        Recognizer.load(asked.model) if asked.model else trained(asked.trunk, labelled[asked.n :])
+        Recognizer.load(asked.model) if asked.model else trained(asked.trunk, labeled[asked.n :])
     )
-    found = [waveform for waveform, _ in labelled[: asked.n]]
+    found = [waveform for waveform, _ in labeled[: asked.n]]
     speech = recorded(asked.recordings, asked.n) if asked.recordings else found
     expected = [files(recognizer, waveform) for waveform in track(speech, "files")]
     total, live_module.Frontend = sum(len(waveform.samples) for waveform in speech), Counting

@@ -3,7 +3,7 @@
     python benchmarks/pitch.py [--seeds 10 11 12] [--quick] [--markdown]
 
 F0 is known at every sample. Both trackers seek 75 to 600 Hz; Praat's is `to_pitch_ac`, its other
-settings its own. A frame is voiced in truth if F0 is above 0 at its centre. Voiced frames whose
+settings its own. A frame is voiced in truth if F0 is above 0 at its center. Voiced frames whose
 true F0 lies outside the range are left out. Errors are in percent:
 
 - gross: F0 is off by more than 20 %; of frames that truth and tracker call voiced and that have no
@@ -54,7 +54,7 @@ GROSS = 0.2
 """Deviation of F0, as a share of the truth, above which an error is gross."""
 
 CHANGE_S = 0.02
-"""Time before and after a frame's centre in which a change of voicing spoils its pitch."""
+"""Time before and after a frame's center in which a change of voicing spoils its pitch."""
 
 Track = NDArray[np.float64]
 """F0 of the frames of all utterances, (T,), 0 where unvoiced; an utterance's first and last frame,
@@ -80,14 +80,14 @@ class Truth:
     @classmethod
     def of(cls, spoken: Sequence[Synthesis]) -> Truth:
         """The truth of all utterances, one after the other."""
-        f0_hz = np.concatenate([_at_centres(s.f0_hz) for s in spoken]).astype(np.float64)
-        share = np.concatenate([_at_centres(_voiced_share(s.f0_hz)) for s in spoken])
+        f0_hz = np.concatenate([_at_centers(s.f0_hz) for s in spoken]).astype(np.float64)
+        share = np.concatenate([_at_centers(_voiced_share(s.f0_hz)) for s in spoken])
         in_range = (f0_hz >= FLOOR_HZ) & (f0_hz <= CEILING_HZ)
         return cls(f0_hz, in_range | (f0_hz == 0), np.isclose(share, share.round()))
 
 
-def _at_centres(values: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Values a sample at the frames' centres, without those of the first and last frame."""
+def _at_centers(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Values a sample at the frames' centers, without those of the first and last frame."""
     frames = np.arange(1, GRID.n_frames(values.size) - 1)
     return values[GRID.window_samples // 2 + GRID.hop_samples * frames]
 
@@ -139,7 +139,7 @@ def _praat(samples: NDArray[np.float32]) -> Track:
         time_step=GRID.hop_s, pitch_floor=FLOOR_HZ, pitch_ceiling=CEILING_HZ
     )
     frames = range(1, GRID.n_frames(samples.size) - 1)
-    np.testing.assert_allclose(pitch.xs(), [GRID.centre_s(i) for i in frames])
+    np.testing.assert_allclose(pitch.xs(), [GRID.center_s(i) for i in frames])
     f0_hz: Track = pitch.selected_array["frequency"]
     return f0_hz
 

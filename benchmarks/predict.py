@@ -2,7 +2,7 @@
 
     python benchmarks/predict.py MODEL [--clips N] [--minutes M] [--starts S] [--folder DIR]
 
-MODEL is a trained recogniser's folder. N clips of simulated speech and one recording of M minutes
+MODEL is a trained recognizer's folder. N clips of simulated speech and one recording of M minutes
 are written below DIR, by default the folder for temporary files; both are answered by the command's
 own code, in wall-clock time, and told as a multiple of real time. A cold `voxaffect predict` of one
 clip takes turns with `python -c "import torch"`, S times each, and the least of each counts.

@@ -28,7 +28,7 @@ from voxaffect.model import training
 from voxaffect.model.data import Examples, Parts, banks, cut, frame_picks, sequence_picks
 from voxaffect.model.multitask import MultiTaskNet, NetShape
 from voxaffect.model.settings import Epoch, TrainingSettings
-from voxaffect.model.training import Lesson
+from voxaffect.model.training import TrainingTask
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.parallel.processes import keep_freed_memory
 
@@ -90,7 +90,8 @@ def fitted(
     devs = [Parts.of_bank(b, dev) for b in _banks(dev, standardizer, settings, n_nets)]
     shape = NetShape(trunk, N_FEATURES, CLASSES)
     lessons = [
-        Lesson(MultiTaskNet.drawn(shape, s), own[s], devs[s], WEIGHTS, s) for s in range(n_nets)
+        TrainingTask(MultiTaskNet.drawn(shape, s), own[s], devs[s], WEIGHTS, s)
+        for s in range(n_nets)
     ]
     epochs: list[Epoch] = []
     with spent_inside() as inside:

@@ -1,4 +1,4 @@
-// What somebody's voice expresses, by an exported recogniser, in JavaScript.
+// What somebody's voice expresses, by an exported recognizer, in JavaScript.
 //
 //     npm install onnxruntime-web
 //     node onnx_node.mjs model.onnx clip.wav          (16 kHz, one channel, 16 bits)

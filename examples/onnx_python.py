@@ -1,4 +1,4 @@
-"""What somebody's voice expresses, by an exported recogniser: no voxaffect, no PyTorch.
+"""What somebody's voice expresses, by an exported recognizer: no voxaffect, no PyTorch.
 
 pip install onnxruntime soundfile
 python onnx_python.py model.onnx clip.wav          (16 kHz, one channel)
@@ -25,6 +25,6 @@ if rate_hz != about["input"]["sample_rate_hz"] or samples.ndim != 1:
 session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
 (probabilities,) = session.run(["probabilities"], {about["input"]["name"]: samples})
 if probabilities[0] != probabilities[0]:  # NaN: silent, or shorter than a frame
-    sys.exit(f"{clip}: cannot be analysed")
+    sys.exit(f"{clip}: cannot be analyzed")
 answer = dict(zip(about["classes"]["emotion"], map(float, probabilities), strict=True))
 sys.stdout.write(json.dumps(answer) + "\n")

@@ -1,4 +1,4 @@
-"""The recogniser that comes with the package: which system it is, and how it is trained again.
+"""The recognizer that comes with the package: which system it is, and how it is trained again.
 
     python scripts/packaged_recognizer.py choose    # dev scores of the candidates: 15 minutes
     python scripts/packaged_recognizer.py train     # src/voxaffect/recognizer/packaged: minutes
@@ -7,7 +7,7 @@
 VOXAFFECT_CORPORA is the folder of the corpora that configs/packaged.toml names. `choose` trains
 each candidate on several splits and scores it on the speakers who were held out as dev, who also
 chose its epoch and its temperature; no test set is read. The same weights are promised for the
-libraries that the recogniser names, on any x86-64 processor with AVX2: see `ARITHMETIC`.
+libraries that the recognizer names, on any x86-64 processor with AVX2: see `ARITHMETIC`.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from voxaffect.evaluation.splits.folds import hold_out_dev
 from voxaffect.parallel.clusters import n_cores
 from voxaffect.parallel.processes import keep_freed_memory
 from voxaffect.recognizer.packaged import PACKAGED
-from voxaffect.recognizer.serialization import HEADER, Header, read_artefact
-from voxaffect.systems.classifier import Material, NetClassifier, fit_together
+from voxaffect.recognizer.serialization import HEADER, Header, read_artifact
+from voxaffect.systems.classifier import NetClassifier, TrainDevSplit, fit_together
 from voxaffect.systems.systems import NetSystem
 from voxaffect.taxonomy import EMOTION
 
@@ -83,15 +83,17 @@ def choose() -> None:
             console.print(f"{name}: UA {ua:.3f} (net alone {net_ua:.3f})")
 
 
-def material(dataset: Dataset, settings: Settings, seed: int) -> Material:
+def material(dataset: Dataset, settings: Settings, seed: int) -> TrainDevSplit:
     """What one net learns from and is stopped by; the seed decides who is dev."""
     train_ids, dev_ids = hold_out_dev(
         dataset.utterances.values(), dataset.labels(), seed, settings.evaluate.dev
     )
-    return Material(dataset.examples(train_ids), dataset.examples(dev_ids), seed)
+    return TrainDevSplit(dataset.examples(train_ids), dataset.examples(dev_ids), seed)
 
 
-def dev_scores(name: str, settings: Settings, materials: Sequence[Material]) -> Iterator[Score]:
+def dev_scores(
+    name: str, settings: Settings, materials: Sequence[TrainDevSplit]
+) -> Iterator[Score]:
     """Split, dev utterances, epoch, UA by the net's mean posteriors, UA of the answers."""
     system = find_system(name)
     assert isinstance(system, NetSystem)
@@ -111,7 +113,7 @@ def dev_scores(name: str, settings: Settings, materials: Sequence[Material]) -> 
 
 
 def trained(folder: Path) -> Path:
-    """Train the chosen system below a folder; the recogniser's own folder.
+    """Train the chosen system below a folder; the recognizer's own folder.
 
     Of nets that differ in their seed alone the dev set takes one, as it takes the epoch of each.
     """
@@ -133,15 +135,15 @@ def trained_once(config: Path, out: Path, seed: int) -> Path:
 
 
 def dev_ua(folder: Path) -> float:
-    """UA that a recogniser's net had on its dev set in the epoch that was kept."""
-    history = read_artefact(folder)[0]["card"]["history"]
+    """UA that a recognizer's net had on its dev set in the epoch that was kept."""
+    history = read_artifact(folder)[0]["card"]["history"]
     ua: float = history["epochs"][history["best"] - 1]["dev_ua"]
     return ua
 
 
 def renew(folder: Path) -> None:
-    """Put a recogniser in the place of the one that the package holds."""
-    header = read_artefact(folder)[0]
+    """Put a recognizer in the place of the one that the package holds."""
+    header = read_artifact(folder)[0]
     for old in PACKAGED.glob("weights-*.safetensors"):
         old.unlink()
     for name in (HEADER, header["weights"]):
@@ -150,7 +152,7 @@ def renew(folder: Path) -> None:
 
 
 def check(folder: Path) -> None:
-    """Refuse a recogniser that differs from the one that the package holds in more than its makers.
+    """Refuse a recognizer that differs from the one that the package holds in more than its makers.
 
     The headers' digests of the weights, which reading has checked, stand for these.
     """
@@ -166,7 +168,7 @@ def check(folder: Path) -> None:
 
 def stated(folder: Path) -> tuple[Header, dict[str, object]]:
     """What a header says but for its own digest, and what made it."""
-    header = read_artefact(folder)[0]
+    header = read_artifact(folder)[0]
     del header["digest"]
     return header, header["card"].pop("made_with")
 

@@ -64,7 +64,7 @@ DOORS = {
 EXTRA_ROOMS = {"serving": {"fastapi", "h11", "prometheus_client", "starlette", "uvicorn"}}
 
 IMPORT_NAME = {"scikit-learn": "sklearn"}  # where it differs from the distribution's
-SERIALISERS = {"pickle", "cloudpickle", "dill", "shelve", "marshal"}
+SERIALIZERS = {"pickle", "cloudpickle", "dill", "shelve", "marshal"}
 UNSAFE_CALLS = {"print", "torch.load", "torch.save", "joblib.load", "joblib.dump"}
 
 Modules = Mapping[str, ast.Module]
@@ -193,7 +193,7 @@ def unsafe(modules: Modules) -> list[str]:
         found += [
             f"{name} imports {target}"
             for target in imported_names(name, tree)
-            if target.split(".")[0] in SERIALISERS
+            if target.split(".")[0] in SERIALIZERS
         ]
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
             allows = any(

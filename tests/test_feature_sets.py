@@ -14,9 +14,9 @@ from voxaffect.cli.predict import Request, predict
 from voxaffect.cli.train import train
 from voxaffect.config.file import load_settings
 from voxaffect.config.settings import Settings
-from voxaffect.errors import ArtefactError, TrainingError
+from voxaffect.errors import ArtifactError, TrainingError
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.registry import OwnFeatures
+from voxaffect.features.registry import CustomFeatures
 from voxaffect.features.spectra import LogMel
 from voxaffect.recognizer.recognizer import Recognizer
 from voxaffect.simulation.trees import simulate
@@ -57,7 +57,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def trained(settings: Settings) -> Recognizer:
-    """A recogniser of one epoch."""
+    """A recognizer of one epoch."""
     dataset = prepare_corpora(settings, n_jobs=1).dataset
     ids = sorted(dataset.utterances)
     system = SYSTEMS["lstm-stl"]
@@ -96,7 +96,7 @@ def test_an_encoder_that_has_moved_is_given_anew(project: Path, tmp_path: Path) 
     recognizer.save(tmp_path / "model")
     moved = (project / "encoder").rename(tmp_path / "moved")
     try:
-        with pytest.raises(ArtefactError, match=f"{tmp_path / 'model'}: was trained on the enc"):
+        with pytest.raises(ArtifactError, match=f"{tmp_path / 'model'}: was trained on the enc"):
             Recognizer.load(tmp_path / "model")
         encoder = type(recognizer.extractor)(moved, 1)  # type: ignore[call-arg]
         assert Recognizer.load(tmp_path / "model", encoder).extractor == encoder
@@ -111,7 +111,7 @@ def test_a_function_of_ones_own_trains_and_is_given_when_loaded(
         frames = np.lib.stride_tricks.sliding_window_view(samples, 400)[::160]
         return np.stack([frames.std(axis=1), np.abs(frames).max(axis=1)], axis=1)
 
-    own = OwnFeatures(levels, ("level", "peak"), FrameGrid(), "1")
+    own = CustomFeatures(levels, ("level", "peak"), FrameGrid(), "1")
     clips = sorted((project / "trees/emodb/wav").glob("*.wav"))[:8]
     settings = load_settings(project / "lld.toml")
     system = SYSTEMS["lstm-stl"]
@@ -119,7 +119,7 @@ def test_a_function_of_ones_own_trains_and_is_given_when_loaded(
     recognizer = Recognizer(system.net_settings(settings.options()), own)
     examples = recognizer.examples(clips, {"emotion": ["sad", "angry"] * 4})
     recognizer.fit(examples, examples, seed=0).save(tmp_path)
-    with pytest.raises(ArtefactError, match="of the kind 'own'"):
+    with pytest.raises(ArtifactError, match="of the kind 'own'"):
         Recognizer.load(tmp_path)
     (before,), (after,) = (
         recognizer.predict(clips[:1]),

@@ -12,7 +12,7 @@ from tests.speech import takes
 from tests.test_results import numerals
 from voxaffect.recognizer.packaged import PACKAGED, WORD, located
 from voxaffect.recognizer.recognizer import Recognizer
-from voxaffect.recognizer.serialization import read_artefact
+from voxaffect.recognizer.serialization import read_artifact
 from voxaffect.taxonomy import EMOTION
 
 MOST_BYTES = 4 * 2**20
@@ -20,7 +20,7 @@ RESULTS = Path(__file__).parents[1] / "docs" / "results" / "packaged"
 
 
 def test_it_is_whole_small_and_told_of() -> None:
-    header, arrays = read_artefact(PACKAGED)
+    header, arrays = read_artifact(PACKAGED)
     assert sum(path.stat().st_size for path in PACKAGED.glob("*.*")) < MOST_BYTES
     nets = [values for name, values in arrays.items() if name.startswith("net.")]
     assert nets
@@ -35,7 +35,7 @@ def test_every_score_on_its_card_stands_in_the_results_that_it_names() -> None:
     card = (PACKAGED / "CARD.md").read_text(encoding="utf-8")
     _, scores = card.split("## How well it does")
     scores, _ = scores.split("## What it must not be used for")
-    header, _ = read_artefact(PACKAGED)
+    header, _ = read_artifact(PACKAGED)
     history = header["card"]["history"]
     own = f"{history['epochs'][history['best'] - 1]['dev_ua']:.3f}".lstrip("0")
     shown = numerals((RESULTS / "report.md").read_text(encoding="utf-8")) | {own, ".25"}

@@ -16,7 +16,7 @@ from voxaffect.features.spectra import LogMel
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.recognizer.recognizer import Recognizer
-from voxaffect.recognizer.serialization import read_artefact
+from voxaffect.recognizer.serialization import read_artifact
 from voxaffect.systems.classifier import NetSettings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,7 +27,7 @@ TRUNKS: dict[str, TrunkSettings] = {
 
 
 def train_all(folder: Path, n_threads: int) -> None:
-    """A recogniser of each kind of trunk, trained anew."""
+    """A recognizer of each kind of trunk, trained anew."""
     before = torch.get_num_threads()
     torch.set_num_threads(n_threads)
     for name, trunk in TRUNKS.items():
@@ -79,6 +79,6 @@ def test_threads_move_the_first_epochs_by_less_than_is_stated(
 ) -> None:
     train_all(tmp_path, 2)
     for trunk in TRUNKS:
-        one, two = (read_artefact(root / trunk)[0]["card"] for root in (folders[0], tmp_path))
+        one, two = (read_artifact(root / trunk)[0]["card"] for root in (folders[0], tmp_path))
         assert losses(two) == pytest.approx(losses(one), rel=1e-3)
         assert [card["made_with"]["torch_threads"] for card in (one, two)] == [1, 2]

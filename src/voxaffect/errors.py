@@ -14,7 +14,7 @@ class CorpusError(VoxaffectError):
 
 
 class AudioError(VoxaffectError):
-    """A recording cannot be decoded, or holds nothing that can be analysed."""
+    """A recording cannot be decoded, or holds nothing that can be analyzed."""
 
 
 class RecordingLimitError(AudioError):
@@ -38,7 +38,7 @@ class FoldError(VoxaffectError):
 
 
 class ConfigError(VoxaffectError):
-    """A setting is unknown, misspelt or impossible."""
+    """A setting is unknown, misspelled or impossible."""
 
 
 class TrainingError(VoxaffectError):
@@ -49,9 +49,9 @@ class ClusterError(VoxaffectError):
     """A cluster does not answer, or cannot do the work."""
 
 
-class ArtefactError(VoxaffectError):
-    """A saved recogniser or result is damaged, foreign or of another version."""
+class ArtifactError(VoxaffectError):
+    """A saved recognizer or result is damaged, foreign or of another version."""
 
 
 class ExportError(VoxaffectError):
-    """A recogniser cannot become a file of another runtime."""
+    """A recognizer cannot become a file of another runtime."""

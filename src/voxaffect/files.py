@@ -14,7 +14,7 @@ from typing import IO, Any
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary neighbour of `path` for writing; rename it into place on success.
+    """Open a temporary neighbor of `path` for writing; rename it into place on success.
 
     A reader sees the old file or the new one, never half of it, whenever the writer is killed.
     """

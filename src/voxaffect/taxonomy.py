@@ -17,7 +17,7 @@ MISSING = -1
 """Target of an utterance whose label for a task is not known; the loss leaves it out."""
 
 
-class Labelled(Protocol):
+class Labeled(Protocol):
     """What the taxonomy reads of an utterance."""
 
     @property
@@ -43,7 +43,7 @@ class Labelled(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to be recognised.
+    """One thing to be recognized.
 
     Args:
         name: the task's name, also the name of its head and of its target.
@@ -146,7 +146,7 @@ class Taxonomy:
             for name in table.values():
                 EMOTION.index(name)
 
-    def emotion(self, utterance: Labelled) -> str | None:
+    def emotion(self, utterance: Labeled) -> str | None:
         """Emotion class of an utterance, None where its label is excluded.
 
         Raises:
@@ -159,7 +159,7 @@ class Taxonomy:
                 return table[label]
         raise CorpusError(self._unknown(utterance, label, {*own, *self.words}))
 
-    def encode(self, utterance: Labelled) -> dict[str, int]:
+    def encode(self, utterance: Labeled) -> dict[str, int]:
         """Class index of an utterance in every task, MISSING where a label is not known."""
         return {
             EMOTION.name: EMOTION.index(self.emotion(utterance)),
@@ -168,14 +168,14 @@ class Taxonomy:
         }
 
     def settings(self) -> dict[str, object]:
-        """The mapping as plain values, for digests and saved recognisers."""
+        """The mapping as plain values, for digests and saved recognizers."""
         return {
             "words": dict(sorted(self.words.items())),
             "per_corpus": {c: dict(sorted(t.items())) for c, t in sorted(self.per_corpus.items())},
         }
 
     @staticmethod
-    def _unknown(utterance: Labelled, label: str, known: set[str]) -> str:
+    def _unknown(utterance: Labeled, label: str, known: set[str]) -> str:
         near = difflib.get_close_matches(label, sorted(known), n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         return (

@@ -20,9 +20,9 @@ from voxaffect.audio.quality import (
     RATIOS_DB,
     SHAPE,
     WINDOW,
-    caveats,
     held_share,
     power_spectra,
+    quality_warnings,
     signal_to_noise_db,
     upper_edge_hz,
 )
@@ -175,13 +175,13 @@ def planted(fault: str) -> Waveform:
     ],
 )
 def test_a_planted_fault_is_told(fault: str, text: str) -> None:
-    found = {caveat.code: str(caveat) for caveat in caveats(planted(fault))}
+    found = {caveat.code: str(caveat) for caveat in quality_warnings(planted(fault))}
     assert fault in found
     assert re.fullmatch(text, found[fault])
 
 
 def test_clean_speech_has_none() -> None:
-    assert [caveats(take) for take in takes(20)] == [()] * 20
+    assert [quality_warnings(take) for take in takes(20)] == [()] * 20
 
 
 SET_ON = ("emodb", "emovo", "ravdess", "urdu")

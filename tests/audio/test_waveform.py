@@ -24,11 +24,11 @@ def test_clipped_share_counts_both_rails() -> None:
 
 
 @given(st.floats(-60.0, 40.0), st.integers(0, 2**32 - 1))
-def test_normalisation_forgets_the_gain(gain_db: float, seed: int) -> None:
+def test_normalization_forgets_the_gain(gain_db: float, seed: int) -> None:
     noise = np.random.default_rng(seed).standard_normal(1_000).astype(np.float32)
-    loud = Waveform(noise * np.float32(10 ** (gain_db / 20))).normalised()
+    loud = Waveform(noise * np.float32(10 ** (gain_db / 20))).normalized()
     assert loud.rms() == pytest.approx(TARGET_RMS, rel=1e-4)
-    np.testing.assert_allclose(loud.samples, Waveform(noise).normalised().samples, atol=1e-5)
+    np.testing.assert_allclose(loud.samples, Waveform(noise).normalized().samples, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ def test_what_is_no_mono_signal_is_refused(samples: np.ndarray, message: str) ->
 
 def test_silence_has_no_gain() -> None:
     with pytest.raises(AudioError, match=r"a\.wav: is silent"):
-        Waveform(np.zeros(400, np.float32), "a.wav").normalised()
+        Waveform(np.zeros(400, np.float32), "a.wav").normalized()

@@ -45,7 +45,7 @@ def test_every_command_is_listed_once_with_its_whole_sentence(columns: int) -> N
 
 def test_commands_stand_below_their_headings() -> None:
     headings = re.findall(r"^(\S.*):$", help_of(), flags=re.MULTILINE)
-    assert headings == ["Options", "Experiments", "Recordings to learn from", "A recogniser"]
+    assert headings == ["Options", "Experiments", "Recordings to learn from", "A recognizer"]
     assert "\nCommands:\n" in help_of("corpora")
 
 

@@ -212,7 +212,7 @@ def test_real_corpora_under_two_names(
 
 
 UNCOUNTED = [name for name, loader in CORPORA.items() if not loader.card.n_speakers]
-UNLABELLED = [name for name, loader in CORPORA.items() if not loader.card.labels]
+UNLABELED = [name for name, loader in CORPORA.items() if not loader.card.labels]
 
 Captured = pytest.CaptureFixture[str]
 
@@ -246,18 +246,18 @@ class TestList:
         for name, loader in CORPORA.items():
             card = loader.card
             assert re.search(rf"^{name} +{card.language} +{card.elicitation} ", printed, re.M)
-            assert f"{card.title}; {card.licence} {card.url}" in flowing
+            assert f"{card.title}; {card.license} {card.url}" in flowing
         addresses = {loader.card.url for loader in CORPORA.values()}
         others = [x for x in printed.splitlines() if x.strip() not in addresses]
         assert max(map(len, others)) <= columns
 
     def test_numbers_that_no_card_knows_are_not_given_as_zero(self, capsys: Captured) -> None:
         assert UNCOUNTED
-        assert UNLABELLED
+        assert UNLABELED
         corpora.show_all()
         printed = capsys.readouterr().out
         for name in CORPORA:
-            unknown = (name in UNCOUNTED) + (name in UNLABELLED)
+            unknown = (name in UNCOUNTED) + (name in UNLABELED)
             assert row(name, printed).count(corpora.NOT_KNOWN) == unknown
 
     def test_the_last_row_is_for_recordings_of_ones_own(self, capsys: Captured) -> None:
@@ -269,12 +269,12 @@ class TestList:
 
 @pytest.mark.usefixtures("_wide")
 class TestShow:
-    @pytest.mark.parametrize("name", sorted({*UNCOUNTED, *UNLABELLED}))
+    @pytest.mark.parametrize("name", sorted({*UNCOUNTED, *UNLABELED}))
     def test_a_card_says_what_is_not_known(self, name: str, capsys: Captured) -> None:
         corpora.show_card(name)
         printed = capsys.readouterr().out
         assert (corpora.NOT_KNOWN in row("speakers", printed)) == (name in UNCOUNTED)
-        assert (corpora.NOT_KNOWN in row("labels", printed)) == (name in UNLABELLED)
+        assert (corpora.NOT_KNOWN in row("labels", printed)) == (name in UNLABELED)
 
     def test_and_what_is(self, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
         card = replace(

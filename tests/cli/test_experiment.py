@@ -17,7 +17,7 @@ from tests.report.runs import full_run
 from voxaffect.cli.experiment import compare, evaluate, pairs, prepare_corpora
 from voxaffect.cli.main import main
 from voxaffect.config.file import load_settings
-from voxaffect.errors import ArtefactError, ConfigError, FeatureError
+from voxaffect.errors import ArtifactError, ConfigError, FeatureError
 from voxaffect.evaluation.experiment.run import Run, RunFolder, result_name
 from voxaffect.simulation.trees import simulate
 
@@ -72,7 +72,7 @@ def test_without_a_folder_nothing_is_written(
 
 
 def test_what_is_not_there_is_named(runs: tuple[Path, Path], tmp_path: Path) -> None:
-    with pytest.raises(ArtefactError, match=r"holds no run\.json"):
+    with pytest.raises(ArtifactError, match=r"holds no run\.json"):
         compare(runs[0], tmp_path, out=None, systems=None)
     with pytest.raises(ConfigError, match="the second run has no results of blstm"):
         compare(*runs, out=None, systems="svm:blstm")

@@ -18,7 +18,7 @@ from tests.audio.fake_microphone import FakeDevice
 from tests.streaming.recognizers import LSTM, drawn, voice
 from tests.streaming.test_endpointer import RATE, talk
 from voxaffect.audio.pcm import Resampling
-from voxaffect.audio.quality import Caveat
+from voxaffect.audio.quality import QualityWarning
 from voxaffect.audio.waveform import Waveform
 from voxaffect.cli import listen as live_view
 from voxaffect.cli.listen import (
@@ -35,13 +35,13 @@ from voxaffect.cli.listen import (
     view_of,
 )
 from voxaffect.cli.main import main
-from voxaffect.errors import ArtefactError, AudioError
+from voxaffect.errors import ArtifactError, AudioError
 from voxaffect.recognizer.recognizer import Prediction
 from voxaffect.report.answers.answer import Answer
 from voxaffect.report.answers.formats import json_line
 from voxaffect.serving.websocket import interim
 from voxaffect.streaming.online import LiveAnswer
-from voxaffect.streaming.session import Utterance
+from voxaffect.streaming.session import StreamedUtterance
 from voxaffect.taxonomy import EMOTION
 
 Floats = NDArray[np.float32]
@@ -177,29 +177,31 @@ def test_blocks_that_do_not_fit_are_counted() -> None:
     assert [block.n_dropped for block in rest] == [0] * (HELD_BLOCKS - 1) + [8, 1]
 
 
-def utterance(label: str = "sad", *warnings: Caveat) -> Utterance:
+def utterance(label: str = "sad", *warnings: QualityWarning) -> StreamedUtterance:
     shares = dict(zip(EMOTION.classes, (0.1, 0.1, 0.7, 0.1), strict=True))
     timeline, times = np.full((2, 4), 0.25, np.float32), np.array([0.0125, 0.0225])
     said = Prediction("live", label, shares, {}, timeline, times, 1.5, warnings)
-    return Utterance(3.0, 4.5, said)
+    return StreamedUtterance(3.0, 4.5, said)
 
 
 def test_a_final_line_says_when_what_and_what_is_wrong() -> None:
     assert final_line(utterance()).split()[:5] == ["3.00", "s", "to", "4.50", "s"]
     assert "sad 0.70" in final_line(utterance())
-    assert final_line(utterance("sad", Caveat("short", "[short]"))).endswith("  [short]")
-    assert "no answer: it is silent" in final_line(Utterance(0, 1, AudioError("it is silent")))
+    assert final_line(utterance("sad", QualityWarning("short", "[short]"))).endswith("  [short]")
+    assert "no answer: it is silent" in final_line(
+        StreamedUtterance(0, 1, AudioError("it is silent"))
+    )
 
 
 def test_a_json_line_at_the_end_has_the_fields_of_predict(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    said = utterance("sad", Caveat("short", "0.2 s is short"))
+    said = utterance("sad", QualityWarning("short", "0.2 s is short"))
     assert isinstance(said.outcome, Prediction)
     view = view_of(as_json=True)
     with view:
         view.utterance(said)
-        view.utterance(Utterance(0.0000625, 1.5, AudioError("it is silent")))
+        view.utterance(StreamedUtterance(0.0000625, 1.5, AudioError("it is silent")))
     final, refused = map(json.loads, capsys.readouterr().out.splitlines())
     predicted = json.loads(json_line(Answer("live", "sad", said.outcome, 3.0, 4.5)))
     assert final == {"final": True, **predicted}
@@ -274,9 +276,9 @@ def test_a_computer_that_is_too_slow_is_told_once(
     assert capsys.readouterr().err.count("hears slower than the sound comes") == 1
 
 
-def test_the_recogniser_is_loaded_before_the_microphone_opens(tmp_path: Path) -> None:
+def test_the_recognizer_is_loaded_before_the_microphone_opens(tmp_path: Path) -> None:
     def never(stop: Event) -> Any:
         raise AssertionError
 
-    with pytest.raises(ArtefactError, match=str(tmp_path)):
+    with pytest.raises(ArtifactError, match=str(tmp_path)):
         listen(tmp_path, never, pause_s=0.6, longest_s=30, as_json=True)

@@ -59,14 +59,14 @@ def voxaffect(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
 
 @pytest.fixture(scope="module")
 def model(project: Path) -> Path:
-    """A trained recogniser's folder."""
+    """A trained recognizer's folder."""
     with pytest.MonkeyPatch.context() as patch:
         words = ("train", project / "settings.toml", "--system", "lstm-mtl", "-j", 1)
         assert voxaffect(patch, *words, "--out", project / "model") == 0
     return project / "model"
 
 
-def test_the_same_command_in_another_process_writes_the_same_recogniser(
+def test_the_same_command_in_another_process_writes_the_same_recognizer(
     project: Path, model: Path, tmp_path: Path
 ) -> None:
     words = ("train", project / "settings.toml", "--system", "lstm-mtl", "-j", 1, "--out", tmp_path)
@@ -79,7 +79,7 @@ def test_the_same_command_in_another_process_writes_the_same_recogniser(
         assert (tmp_path / name).read_bytes() == (model / name).read_bytes()
 
 
-def test_a_training_is_logged_and_the_recogniser_says_what_it_is(
+def test_a_training_is_logged_and_the_recognizer_says_what_it_is(
     project: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (model / "training.csv").open() as file:
@@ -173,7 +173,7 @@ def answers(
     return {line["file"]: line["probabilities"] for line in lines}
 
 
-def test_one_recogniser_answers_for_films_and_for_segments_of_sphere_sessions(
+def test_one_recognizer_answers_for_films_and_for_segments_of_sphere_sessions(
     project: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Films of a folder by their path, segments of a table by their id; each as if cut out."""
@@ -277,8 +277,8 @@ def test_the_demo_runs_the_whole_experiment(
         (("evaluate", "none.toml"), "none.toml: cannot be read"),
         (("corpora", "show", "emdb"), "did you mean 'emodb'"),
         (("corpora", "check", "emodb", "/nowhere"), "/nowhere"),
-        (("predict", "a.wav", "--model", "nothing"), "nothing: holds no recogniser"),
-        (("inspect", "nothing"), "nothing: holds no recogniser"),
+        (("predict", "a.wav", "--model", "nothing"), "nothing: holds no recognizer"),
+        (("inspect", "nothing"), "nothing: holds no recognizer"),
         (("report", "nothing"), "nothing: holds no run.json"),
         (("train", "none.toml", "-o", "x", "--system", "svm"), "none.toml"),
     ],

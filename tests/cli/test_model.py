@@ -13,13 +13,13 @@ from tests.export.sounds import noise, speech
 from tests.report.test_model_card import HEADER
 from voxaffect.cli.main import app
 from voxaffect.cli.model import inspect
-from voxaffect.errors import ArtefactError
-from voxaffect.recognizer.serialization import write_artefact
+from voxaffect.errors import ArtifactError
+from voxaffect.recognizer.serialization import write_artifact
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Holds a saved recogniser, what `export` makes of it, and recordings."""
+    """Holds a saved recognizer, what `export` makes of it, and recordings."""
     folder = tmp_path_factory.mktemp("export")
     trained("lstm").save(folder / "model")
     soundfile.write(folder / "one.wav", speech(1), 16_000)
@@ -39,7 +39,7 @@ def call(*arguments: str | Path) -> str:
 
 
 @pytest.mark.parametrize("options", [(), ("--timeline",)], ids=["whole", "timeline"])
-def test_an_exported_recogniser_takes_a_saved_ones_place(
+def test_an_exported_recognizer_takes_a_saved_ones_place(
     folder: Path, options: tuple[str, ...]
 ) -> None:
     clips = folder / "one.wav", folder / "two.wav"
@@ -53,15 +53,15 @@ def test_an_exported_recogniser_takes_a_saved_ones_place(
         assert [given[key] for key in same] == [expected[key] for key in same]
 
 
-def test_a_folder_without_a_recogniser_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_a_recognizer_is_refused(tmp_path: Path) -> None:
     ran = CliRunner().invoke(app, ["export", str(tmp_path), str(tmp_path / "model.onnx")])
-    assert isinstance(ran.exception, ArtefactError)
+    assert isinstance(ran.exception, ArtifactError)
     assert not (tmp_path / "model.onnx").exists()
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    write_artefact(tmp_path, HEADER, {"net.a": np.zeros((3, 4))})
+    write_artifact(tmp_path, HEADER, {"net.a": np.zeros((3, 4))})
     return tmp_path
 
 
@@ -72,8 +72,8 @@ def test_tables_or_the_header_as_it_stands(model: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().out == (model / "recognizer.json").read_text()
 
 
-def test_a_changed_recogniser_is_not_shown(model: Path) -> None:
+def test_a_changed_recognizer_is_not_shown(model: Path) -> None:
     path = model / "recognizer.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "voxaffect": "9"}, indent=1) + "\n")
-    with pytest.raises(ArtefactError, match="has changed"):
+    with pytest.raises(ArtifactError, match="has changed"):
         inspect(model)

@@ -19,11 +19,11 @@ import soundfile
 from tests.corpora.recordings import record_tree
 from tests.streaming.recordings import Listener, with_pauses
 from voxaffect.audio.decode import DecodeLimits, decode
-from voxaffect.audio.quality import Caveat
+from voxaffect.audio.quality import QualityWarning
 from voxaffect.audio.waveform import Waveform
 from voxaffect.cli.corpora import export
 from voxaffect.cli.predict import Request, predict
-from voxaffect.cli.sources import Source
+from voxaffect.cli.sources import InputSource
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ConfigError
 from voxaffect.recognizer.recognizer import Prediction, Recognizer, Recording
@@ -42,7 +42,7 @@ class FakeRecognizer(Listener):
     def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
         shares = dict(zip(EMOTION.classes, (0.1, 0.2, 0.3, 0.4), strict=True))
         timeline, times = np.full((2, 4), 0.25, np.float32), np.array([0.0125, 0.0225])
-        reasons = (Caveat("short", "[/short]"),)
+        reasons = (QualityWarning("short", "[/short]"),)
         names = [r.name for r in recordings if isinstance(r, Waveform)]
         return [
             Prediction(name, "angry", shares, {}, timeline, times, 0.045, reasons) for name in names
@@ -178,7 +178,7 @@ def test_the_rows_of_a_database_are_answered(
     ]
 
 
-def test_limits_reach_the_recogniser(fake: FakeRecognizer) -> None:
+def test_limits_reach_the_recognizer(fake: FakeRecognizer) -> None:
     limits = DecodeLimits(max_duration_s=5)
     answer("a.wav", limits=limits)
     assert fake.limits == limits
@@ -282,8 +282,8 @@ def test_what_does_not_go_together_is_refused(request_: dict[str, Any], message:
         Request(**request_)
 
 
-ONE, TWO = Source(Path("a.wav")), Source(Path("b.wav"))
-ROW = Source(Utterance("t/a#0", "t", Path("a.wav"), "", "t/?"), {"path": "a.wav"})
+ONE, TWO = InputSource(Path("a.wav")), InputSource(Path("b.wav"))
+ROW = InputSource(Utterance("t/a#0", "t", Path("a.wav"), "", "t/?"), {"path": "a.wav"})
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ ROW = Source(Utterance("t/a#0", "t", Path("a.wav"), "", "t/?"), {"path": "a.wav"
     ],
 )
 def test_sources_that_do_not_go_with_it_are_refused(
-    request_: dict[str, Any], sources: list[Source], message: str
+    request_: dict[str, Any], sources: list[InputSource], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         Request(**request_).check(sources)

@@ -15,7 +15,7 @@ from voxaffect.cli import predict as recognition
 from voxaffect.cli.predict import Request, predict
 from voxaffect.recognizer.packaged import PACKAGED
 from voxaffect.streaming import batch
-from voxaffect.streaming.batch import Answering, Crew, processes
+from voxaffect.streaming.batch import Answering, WorkerPool, processes
 
 N_CLIPS = 40
 
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 @contextmanager
 def all_ready(
     recognizer: Answering, load: Callable[[], Answering], n_processes: int
-) -> Iterator[Crew]:
+) -> Iterator[WorkerPool]:
     """A crew that begins when all have joined: else this process may have answered by then."""
     with processes(recognizer, load, n_processes) as crew:
         wait_for(lambda: crew.n_idle == n_processes)

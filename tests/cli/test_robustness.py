@@ -139,7 +139,7 @@ def test_a_run_resumes_and_ends_with_the_same_numbers(project: Path, finished: P
     assert load_robustness(finished) == before
 
 
-def test_conditions_are_chosen_by_name_or_group_in_the_order_of_the_catalogue() -> None:
+def test_conditions_are_chosen_by_name_or_group_in_the_order_of_the_catalog() -> None:
     assert chosen(None) == tuple(DEGRADATIONS.values())
     assert [d.name for d in chosen("gain,white-0db")] == [
         "white-0db",

@@ -1,4 +1,4 @@
-"""The whole way from a table of recordings to a recogniser that has learned from them."""
+"""The whole way from a table of recordings to a recognizer that has learned from them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.recognizer.test_recognizer import tone, trained
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.cli import train as training
 from voxaffect.cli.train import TrainingBar, adapt_to, train, training_progress
-from voxaffect.errors import ArtefactError, ConfigError, FoldError, TrainingError
-from voxaffect.model.settings import Course, Epoch
+from voxaffect.errors import ArtifactError, ConfigError, FoldError, TrainingError
+from voxaffect.model.settings import EarlyStopping, Epoch
 from voxaffect.recognizer.recognizer import Recognizer
 from voxaffect.taxonomy import EMOTION
 
@@ -36,7 +36,7 @@ patience = 3
 
 
 def write_project(folder: Path, n_speakers: int = 7, more: str = "") -> Path:
-    """Tones that speakers call by other names than the recogniser has learned."""
+    """Tones that speakers call by other names than the recognizer has learned."""
     rows = [("path", "emotion", "speaker")]
     for seed in range(8 * n_speakers):
         path = folder / f"{seed}.wav"
@@ -55,7 +55,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_held_out_speakers_gain_and_the_new_recogniser_says_so(
+def test_held_out_speakers_gain_and_the_new_recognizer_says_so(
     base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = (base / "recognizer.json").read_bytes()
@@ -74,7 +74,7 @@ def test_held_out_speakers_gain_and_the_new_recogniser_says_so(
     assert (tmp_path / "mine" / "training.csv").is_file()
     assert (base / "recognizer.json").read_bytes() == before
     adapt_to(tmp_path / "settings.toml", tmp_path / "mine", tmp_path / "more", seed=0, n_jobs=1)
-    assert "the recogniser has learned from calls before" in capsys.readouterr().err
+    assert "the recognizer has learned from calls before" in capsys.readouterr().err
 
 
 def test_a_single_speaker_cannot_be_held_out(base: Path, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_single_speaker_cannot_be_held_out(base: Path, tmp_path: Path) -> None
 
 def test_other_features_are_refused_before_anything_is_read(base: Path, tmp_path: Path) -> None:
     config = write_project(tmp_path, 1, more='set = "log-mel"')
-    with pytest.raises(ConfigError, match="its features are not those of the recogniser"):
+    with pytest.raises(ConfigError, match="its features are not those of the recognizer"):
         adapt_to(config, base, tmp_path / "mine", seed=0, n_jobs=1)
     assert not (tmp_path / "store").exists()
 
@@ -96,8 +96,8 @@ def test_the_folder_to_begin_with_is_not_written_over(base: Path, tmp_path: Path
         adapt_to(write_project(tmp_path, 1), base, base, seed=0, n_jobs=1)
 
 
-def test_a_folder_without_a_recogniser_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ArtefactError, match="holds no recogniser"):
+def test_a_folder_without_a_recognizer_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="holds no recognizer"):
         adapt_to(write_project(tmp_path, 1), tmp_path, tmp_path / "mine", seed=0, n_jobs=1)
 
 
@@ -111,7 +111,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_training_tries_its_folder_before_anything_else(settings: Path) -> None:
-    with pytest.raises(ArtefactError, match=r"settings\.toml: cannot be written"):
+    with pytest.raises(ArtifactError, match=r"settings\.toml: cannot be written"):
         train(settings, settings, system_name="lstm-mtl", seed=0, n_jobs=1)
 
 
@@ -123,7 +123,7 @@ def test_training_asks_for_tensorboard_before_anything_else(
         train(settings, tmp_path, system_name="lstm-mtl", seed=0, n_jobs=1, tensorboard=True)
 
 
-def show(course: Course, *dev_uas: float, sequel: str = "") -> None:
+def show(course: EarlyStopping, *dev_uas: float, sequel: str = "") -> None:
     with training_progress(course, sequel) as tell:
         for number, dev_ua in enumerate(dev_uas, 1):
             course.add(Epoch(number, 0.8124, 1.0, dev_ua, 20_113.6, 2.0))
@@ -131,7 +131,7 @@ def show(course: Course, *dev_uas: float, sequel: str = "") -> None:
 
 
 def test_a_log_file_gets_a_line_an_epoch(capsys: pytest.CaptureFixture[str]) -> None:
-    show(Course(10, 3), 0.5, 0.625, 0.6)
+    show(EarlyStopping(10, 3), 0.5, 0.625, 0.6)
     first, second, third = capsys.readouterr().err.splitlines()
     assert first == (
         "epoch 1 of at most 10: loss 0.812, dev UA 0.500 (the best so far), 20,114 frames/s, "
@@ -146,7 +146,7 @@ def test_a_log_file_gets_a_line_an_epoch(capsys: pytest.CaptureFixture[str]) -> 
 def test_one_time_is_told_where_patience_cannot_end_it_sooner(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    show(Course(3, 3), 0.5)
+    show(EarlyStopping(3, 3), 0.5)
     assert capsys.readouterr().err.endswith("frames/s, left 0:00:04\n")
 
 
@@ -154,7 +154,7 @@ def test_one_time_is_told_where_patience_cannot_end_it_sooner(
 def test_the_last_epoch_says_so_and_what_follows(
     dev_uas: tuple[float, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show(Course(3, 1), *dev_uas, sequel="; 5 more such nets follow")
+    show(EarlyStopping(3, 1), *dev_uas, sequel="; 5 more such nets follow")
     assert capsys.readouterr().err.endswith(", done; 5 more such nets follow\n")
 
 
@@ -165,7 +165,7 @@ def test_a_terminal_of_any_width_shows_every_word(
     file = io.StringIO()
     monkeypatch.setenv("TERM", "xterm")
     console = Console(file=file, force_terminal=True, width=width, color_system=None)
-    course = Course(10, 3)
+    course = EarlyStopping(10, 3)
     course.add(Epoch(1, 0.8124, 1.0, 0.5, 20_113.6, 2.0))
     console.print(TrainingBar(course))
     lines = file.getvalue().splitlines()
@@ -180,7 +180,7 @@ def test_the_time_left_runs_down_between_epochs_and_never_below_nothing(
 ) -> None:
     now = [100.0]
     monkeypatch.setattr("time.perf_counter", lambda: now[0])
-    course = Course(10, 3)
+    course = EarlyStopping(10, 3)
     bar = TrainingBar(course)
     assert len(bar.__rich__().renderables) == 1  # before the first epoch nothing is known
     course.add(Epoch(1, 0.8124, 1.0, 0.5, 20_113.6, 2.0))

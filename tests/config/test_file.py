@@ -15,7 +15,7 @@ from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.lld.pitch_settings import PitchSettings
 from voxaffect.features.opensmile import OpenSmile
 from voxaffect.features.spectra import LogMel
-from voxaffect.features.ssl import Encoder
+from voxaffect.features.ssl import SpeechEncoder
 from voxaffect.systems.systems import SYSTEMS, Options
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -90,7 +90,7 @@ def test_the_set_of_frame_features_is_a_setting(tmp_path: Path) -> None:
     smile = "[features]\nset = 'opensmile'\n[features.opensmile]\nname = 'ComParE_2016'\n"
     assert chosen(smile) == OpenSmile("ComParE_2016")
     encoder = "[features]\nset = 'encoder'\n[features.encoder]\nfolder = 'wavlm'\nlayer = 9\n"
-    assert chosen(encoder) == Encoder(tmp_path / "wavlm", 9)
+    assert chosen(encoder) == SpeechEncoder(tmp_path / "wavlm", 9)
     with pytest.raises(ConfigError, match=r"\[features\.encoder\] with the folder of a model"):
         chosen("[features]\nset = 'encoder'\n")
 

@@ -107,7 +107,7 @@ def test_a_published_layout_becomes_a_corpus(folder: Path, storage_format: str) 
     assert corpus.count(lambda u: u.gender) == {"male": 2, "female": 2}
     card = corpus.card
     assert (card.title, card.language) == ("Berlin Database of Emotional Speech", "German")
-    assert (card.licence, card.citation) == ("CC0-1.0; unrestricted use", "F. Burkhardt")
+    assert (card.license, card.citation) == ("CC0-1.0; unrestricted use", "F. Burkhardt")
     assert card.url == "http://emodb.bilderbar.info"
 
 
@@ -143,7 +143,7 @@ def test_segments_are_read_and_one_without_an_end_lasts_as_long_as_its_file(fold
         ("calls/wav/03a01Fa#0.060-", 0.06, None),
     ]
     assert corpus.speakers == ("calls/anna",)  # what is told of a file is told of its segments
-    assert corpus.card.licence == "research use"
+    assert corpus.card.license == "research use"
 
 
 def test_a_database_is_listed_in_the_order_of_its_labels(folder: Path) -> None:

@@ -255,10 +255,10 @@ BROKEN = {
 }
 """Lines that should say something and do not, where it is not just a word."""
 
-UNLABELLED_BY_DESIGN = {"meld", "msp_podcast"}
+UNLABELED_BY_DESIGN = {"meld", "msp_podcast"}
 """Corpora whose distribution holds recordings without a label."""
 
-UNLABELLED = {
+UNLABELED = {
     "aibo": "IS2009EmotionChallenge/wav/Ohm_02_000_00.wav",
     "iemocap": "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_M099.wav",
     "ldc": "LDC2002S28/speech/mm_001.wav",
@@ -270,8 +270,8 @@ UNLABELLED = {
 """A recording a corpus, of which its label files say nothing."""
 
 EVERY = pytest.mark.parametrize("loader", CORPORA.values(), ids=CORPORA.keys())
-LABELLED = pytest.mark.parametrize(
-    "loader", [CORPORA[name] for name in UNLABELLED], ids=UNLABELLED.keys()
+LABELED = pytest.mark.parametrize(
+    "loader", [CORPORA[name] for name in UNLABELED], ids=UNLABELED.keys()
 )
 WITH_FILES = pytest.mark.parametrize("loader", [CORPORA[name] for name in FILES], ids=FILES.keys())
 
@@ -296,7 +296,7 @@ def test_every_corpus_is_under_its_own_name() -> None:
 @EVERY
 def test_the_card_is_complete(loader: Loader) -> None:
     card = loader.card
-    assert all([card.title, card.language, card.licence, card.citation])
+    assert all([card.title, card.language, card.license, card.citation])
     assert card.url.startswith("http")
     assert card.n_speakers >= 0
     assert all(n > 0 for n in card.labels.values())
@@ -543,24 +543,24 @@ def test_a_label_file_that_cannot_be_read_is_named(loader: Loader, tree: Path) -
         (tree / "aside").rename(tree / path)
 
 
-@LABELLED
+@LABELED
 def test_what_has_no_partner_is_named_and_the_rest_is_read(loader: Loader, tree: Path) -> None:
     clean = loader.parse(tree)
     name = loader.card.name
     lost = clean.utterances[0]
     lost.path.unlink()
-    record(tree / UNLABELLED[name])
+    record(tree / UNLABELED[name])
     corpus = loader.parse(tree)
     assert corpus.utterances == clean.utterances[1:]
-    lone, unlabelled = sorted(
+    lone, unlabeled = sorted(
         (p for p in corpus.problems if p.kind.startswith("no ") and p.kind != "no gender"),
         key=lambda p: p.kind != "no recording",
     )
     assert lone.kind == "no recording"
     assert lost.path.stem.removeprefix("MSP") in f"{lone.path} {lone.detail}"
-    assert unlabelled.kind in {"no label", "no transcript"}
-    assert unlabelled.path == UNLABELLED[name]
-    assert unlabelled.is_fault == (name not in UNLABELLED_BY_DESIGN)
+    assert unlabeled.kind in {"no label", "no transcript"}
+    assert unlabeled.path == UNLABELED[name]
+    assert unlabeled.is_fault == (name not in UNLABELED_BY_DESIGN)
 
 
 @EVERY

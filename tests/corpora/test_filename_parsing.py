@@ -13,7 +13,7 @@ from tests.corpora.recordings import record, record_tree
 from voxaffect.corpora.corpus import Elicitation
 from voxaffect.corpora.filename_parsing import (
     NameScheme,
-    Spoken,
+    ParsedName,
     corpus_from_names,
     find_files,
     find_recordings,
@@ -48,8 +48,8 @@ def test_a_sound_comes_before_the_film_it_is_from(tmp_path: Path) -> None:
 
 
 def test_a_take_under_another_name_is_a_copy(tmp_path: Path) -> None:
-    def read(name: re.Match[str], relative: PurePath) -> Spoken:
-        return Spoken("joy", "1", take=name[1])
+    def read(name: re.Match[str], relative: PurePath) -> ParsedName:
+        return ParsedName("joy", "1", take=name[1])
 
     scheme = NameScheme(re.compile(r".(\d)"), read, "a1.wav")
     corpus = corpus_from_names(emodb.CARD, record_tree(tmp_path, ["a1.wav", "b1.wav"]), scheme)
@@ -60,9 +60,9 @@ def test_a_take_under_another_name_is_a_copy(tmp_path: Path) -> None:
 def test_a_name_is_a_copy_only_of_the_same_speaker_and_session(tmp_path: Path) -> None:
     """Folders a/1 to b/2 tell speaker and session; under `copy` they are there again."""
 
-    def read(name: re.Match[str], relative: PurePath) -> Spoken:
+    def read(name: re.Match[str], relative: PurePath) -> ParsedName:
         speaker, session = relative.parts[-3:-1]
-        return Spoken("joy", speaker, session=session)
+        return ParsedName("joy", speaker, session=session)
 
     names = [f"{speaker}/{session}/x.wav" for speaker in "ab" for session in "12"]
     root = record_tree(tmp_path, [*names, *(f"copy/{name}" for name in names)])
@@ -79,7 +79,9 @@ def test_naturalness_is_the_cards_unless_the_name_tells(
     tmp_path: Path, elicitation: Elicitation, said: str | None, expected: str | None
 ) -> None:
     card = replace(emodb.CARD, elicitation=elicitation)
-    scheme = NameScheme(re.compile("x"), lambda *_: Spoken("joy", "1", naturalness=said), "x.wav")
+    scheme = NameScheme(
+        re.compile("x"), lambda *_: ParsedName("joy", "1", naturalness=said), "x.wav"
+    )
     (utterance,) = corpus_from_names(card, record_tree(tmp_path, ["x.wav"]), scheme).utterances
     assert utterance.naturalness == expected
 

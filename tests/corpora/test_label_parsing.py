@@ -14,7 +14,7 @@ from voxaffect.corpora.corpus import Corpus
 from voxaffect.corpora.label_parsing import (
     ADULTS,
     CHILDREN,
-    Entries,
+    LabelEntries,
     LineError,
     joined,
     look_up,
@@ -40,7 +40,7 @@ def row(values: Mapping[str, str]) -> tuple[str, str]:
     return values["key"], values["said"]
 
 
-def table(folder: Path, text: str) -> Entries[str]:
+def table(folder: Path, text: str) -> LabelEntries[str]:
     (folder / "t.csv").write_text(text, encoding="utf-8")
     return read_table(open_label_file(folder, "t.csv"), ("key", "said"), row)
 
@@ -115,7 +115,7 @@ def test_the_file_nearest_to_the_root_is_read_in_any_case(tmp_path: Path) -> Non
 
 def test_a_file_that_is_not_there_has_no_entries(tmp_path: Path) -> None:
     file = open_label_file(tmp_path, "t.csv", "other.csv")
-    assert read_table(file, ("key",), row) == Entries("t.csv, which is not below the root", {})
+    assert read_table(file, ("key",), row) == LabelEntries("t.csv, which is not below the root", {})
 
 
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\n \n"])
@@ -269,8 +269,10 @@ def test_an_unknown_word_is_named_with_those_that_are_known() -> None:
 
 
 def test_files_are_joined_with_their_names_and_problems(tmp_path: Path) -> None:
-    one = Entries("one", {"a": "x"}, {"a": "one line 1"})
-    two = Entries("two", {"b": "y"}, {"b": "two line 1"}, table(tmp_path, "key,said\nz\n").problems)
+    one = LabelEntries("one", {"a": "x"}, {"a": "one line 1"})
+    two = LabelEntries(
+        "two", {"b": "y"}, {"b": "two line 1"}, table(tmp_path, "key,said\nz\n").problems
+    )
     both = joined([one, two])
     assert (both.source, both.found) == ("one or two", {"a": "x", "b": "y"})
     assert both.where == {"a": "one line 1", "b": "two line 1"}

@@ -13,7 +13,7 @@ from tests.corpora.recordings import record_tree
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.corpora.loaders import emodb
 from voxaffect.corpora.table import (
-    Rows,
+    TableRows,
     list_table,
     parse_table,
     read_rows,
@@ -32,7 +32,7 @@ def test_what_is_written_is_read_back(
     suffix: str, lines: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("rows") / f"t{suffix}"
-    rows = Rows(("path", "emotion"), tuple(lines))
+    rows = TableRows(("path", "emotion"), tuple(lines))
     write_rows(rows, path)
     assert read_rows(path) == rows
 
@@ -40,14 +40,14 @@ def test_what_is_written_is_read_back(
 def test_a_spreadsheets_byte_order_mark_and_capitals_do_not_matter(tmp_path: Path) -> None:
     path = tmp_path / "t.CSV"
     path.write_bytes("\ufeffPath , Emotion\r\na.wav, ärger \r\n".encode())
-    assert read_rows(path) == Rows(("path", "emotion"), (("a.wav", "ärger"),))
+    assert read_rows(path) == TableRows(("path", "emotion"), (("a.wav", "ärger"),))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_spreadsheets_encodings_are_told_by_their_marks(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes("path,emotion\r\na.wav,ärger\r\n".encode(encoding))
-    assert read_rows(path) == Rows(("path", "emotion"), (("a.wav", "ärger"),))
+    assert read_rows(path) == TableRows(("path", "emotion"), (("a.wav", "ärger"),))
 
 
 def test_bytes_that_are_no_text_become_escapes_and_are_told(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_stray_quote_spoils_its_own_row_only(
     tmp_path: Path, broken: str, after: tuple[str, str]
 ) -> None:
     whole, broken_too = tmp_path / "whole.csv", tmp_path / "t.csv"
-    write_rows(Rows(("path", "emotion"), (("a.wav", "a\r\nb"), after)), whole)
+    write_rows(TableRows(("path", "emotion"), (("a.wav", "a\r\nb"), after)), whole)
     header, a, b, *rest = whole.read_bytes().split(b"\r\n")
     broken_too.write_bytes(b"\r\n".join([header, a, b, broken.encode(), *rest]))
     rows = read_rows(broken_too)
@@ -115,7 +115,7 @@ def test_a_table_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_a_table_is_not_written_in_a_format_nobody_reads(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"a table is a \.csv or \.parquet file"):
-        write_rows(Rows(("path",), ()), tmp_path / "t.xlsx")
+        write_rows(TableRows(("path",), ()), tmp_path / "t.xlsx")
     assert not list(tmp_path.iterdir())
 
 

@@ -18,7 +18,7 @@ def make_dataset(
 ) -> Dataset:
     """Every speaker says every class `n_takes` times; classes shift the features' mean."""
     rng = np.random.default_rng(0)
-    centres = np.random.default_rng(7).normal(size=(4, N_FEATURES))
+    centers = np.random.default_rng(7).normal(size=(4, N_FEATURES))
     utterances: dict[str, Utterance] = {}
     features = {}
     for number, corpus in enumerate(corpora):
@@ -37,7 +37,7 @@ def make_dataset(
                     )
                     n_frames = int(rng.integers(6, 15))
                     noise = rng.normal(size=(n_frames, N_FEATURES))
-                    features[id_] = (centres[c] + 0.3 * noise).astype(np.float32)
+                    features[id_] = (centers[c] + 0.3 * noise).astype(np.float32)
     taxonomy = Taxonomy()
     targets = {i: taxonomy.encode(u) for i, u in utterances.items()}
     contents = {i: str(frames.sum()) for i, frames in features.items()}

@@ -1,4 +1,4 @@
-"""Runs of made-up people: who says what, and whether it is recognised."""
+"""Runs of made-up people: who says what, and whether it is recognized."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def run_of(results: Sequence[FoldResult], facts: Mapping[str, UtteranceFacts]) -
 def heard(
     rights: Mapping[str, Sequence[int]], of: int = 10, seed: int = 0, system: str = "dnn-stl"
 ) -> list[FoldResult]:
-    """A fold a speaker `north/a`, with as many of each class recognised out of `of`."""
+    """A fold a speaker `north/a`, with as many of each class recognized out of `of`."""
     return [result(speaker, system, n, of=of, seed=seed) for speaker, n in rights.items()]
 
 

@@ -73,12 +73,12 @@ def test_only_shared_folds_are_compared_and_the_others_named() -> None:
 def test_only_shared_utterances_of_the_same_class_are_compared() -> None:
     (a,) = folds("svm", [10])
     b = without(a, 0, 1)
-    relabelled = b.y_true.copy()
-    relabelled[-1] = 0
-    b = replace(b, y_true=relabelled, ids=(*b.ids[:-2], "emodb/0/new", b.ids[-1]))
+    relabeled = b.y_true.copy()
+    relabeled[-1] = 0
+    b = replace(b, y_true=relabeled, ids=(*b.ids[:-2], "emodb/0/new", b.ids[-1]))
     found = compare_runs(run(a), run(b))
     (fold,) = found.matching.partial
-    assert (len(fold.shared), fold.n_only_a, fold.n_only_b, fold.n_relabelled) == (36, 3, 1, 1)
+    assert (len(fold.shared), fold.n_only_a, fold.n_only_b, fold.n_relabeled) == (36, 3, 1, 1)
     assert [(c.below, c.above) for c in found.comparisons] == [(1, 1)]
     assert found.matching.n_utterances == 36
 

@@ -9,14 +9,14 @@ from tests.report.runs import full_run, plain_history, result
 from voxaffect.evaluation import curves
 from voxaffect.evaluation.curves import (
     Curves,
-    Training,
+    TrainingCurve,
     embed,
     fold_scores,
     history_of,
     learning_curves,
 )
 from voxaffect.evaluation.experiment.run import FoldResult
-from voxaffect.model.settings import History
+from voxaffect.model.settings import TrainingHistory
 
 
 def clusters(n: int) -> np.ndarray:
@@ -61,7 +61,7 @@ def test_seeds_of_a_fold_and_system_stand_in_one_row() -> None:
     assert score.ua == pytest.approx({0: 0.5, 1: 0.6})
     assert list(score.ua) == [0, 1]
     assert score.mean_ua == pytest.approx(0.55)
-    assert score.trainings == {0: Training(2, 4), 1: Training(2, 3)}
+    assert score.trainings == {0: TrainingCurve(2, 4), 1: TrainingCurve(2, 3)}
     assert (score.n, score.n_dev) == (40, None)
 
 
@@ -131,5 +131,5 @@ def test_results_of_an_earlier_version_say_nothing_of_time() -> None:
     for epoch in stated["epochs"]:
         del epoch["seconds"]
     found = history_of(result("emodb/a", "dnn-stl", (5,) * 4, details={"history": stated}))
-    assert isinstance(found, History)
+    assert isinstance(found, TrainingHistory)
     assert [(epoch.number, epoch.seconds) for epoch in found.epochs] == [(1, 0.0), (2, 0.0)]

@@ -13,7 +13,7 @@ from tests.report.runs import result
 from voxaffect.evaluation import metrics
 from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.intervals import (
-    Cell,
+    ConfusionCell,
     Floats,
     Pool,
     freedom,
@@ -65,8 +65,8 @@ def test_a_tail_lies_as_far_out_as_students() -> None:
     assert tail(10**9) == pytest.approx(0.025)
 
 
-def tally(recognised: tuple[float, ...], there: tuple[float, ...]) -> Floats:
-    return np.array([recognised, there], np.float64)
+def tally(recognized: tuple[float, ...], there: tuple[float, ...]) -> Floats:
+    return np.array([recognized, there], np.float64)
 
 
 def one_class(shares: Floats, corpus: str = "a") -> Pool:
@@ -195,7 +195,7 @@ def test_a_class_that_one_speaker_has_may_be_lost_and_that_is_told() -> None:
     counts = np.zeros((1, 8, 2, 4))
     counts[0, :, 1, 0] = 10
     counts[0, :, 0, 0] = 5
-    counts[0, 3, :, 1] = 4  # the only one who says it, always recognised
+    counts[0, 3, :, 1] = 4  # the only one who says it, always recognized
     found = interval(Pool(tuple(f"a/{i}" for i in range(8)), counts), n_resamples=20_000)
     assert found is not None
     assert found.value == pytest.approx(0.75)
@@ -228,7 +228,11 @@ def test_speakers_of_two_test_sets_are_drawn_once() -> None:
 def test_the_mean_takes_every_test_set_or_is_absent() -> None:
     fold = {"f": {f"a/{i}": tally((1, 1, 1, 1), (2, 2, 2, 2)) for i in range(6)}}
     few = {"f": {"b/0": tally((1, 1, 1, 1), (2, 2, 2, 2))}}
-    cells = {Cell("a", "svm"): fold, Cell("b", "svm"): few, Cell("a", "dnn-stl"): fold}
+    cells = {
+        ConfusionCell("a", "svm"): fold,
+        ConfusionCell("b", "svm"): few,
+        ConfusionCell("a", "dnn-stl"): fold,
+    }
     found = intervals(cells, ["a", "b"])
     assert set(found) == {("a", "svm"), (None, "svm"), ("a", "dnn-stl")}
     assert found[None, "svm"].n_speakers == 7
@@ -238,9 +242,11 @@ def speakers_by_turns(ids: tuple[str, ...], n: int) -> dict[str, str]:
     return {id_: f"emodb/{i % n}" for i, id_ in enumerate(ids)}
 
 
-def test_a_tally_counts_what_was_recognised_above_what_there_is() -> None:
+def test_a_tally_counts_what_was_recognized_above_what_there_is() -> None:
     found = result("emodb", "svm", (2, 10, -1, 0), protocol="cross")
-    (fold,) = tallies([found], dict.fromkeys(found.ids, "emodb/03"))[Cell("emodb", "svm")].values()
+    (fold,) = tallies([found], dict.fromkeys(found.ids, "emodb/03"))[
+        ConfusionCell("emodb", "svm")
+    ].values()
     np.testing.assert_array_equal(fold["emodb/03"], [[2, 10, 0, 0], [10, 10, 0, 10]])
 
 
@@ -250,7 +256,7 @@ def test_ua_of_averaged_tallies_is_the_mean_of_the_seeds_ua(
     hits: list[tuple[int, ...]], n: int
 ) -> None:
     results = [result("emodb", "svm", h, seed=i, protocol="cross") for i, h in enumerate(hits)]
-    counted = tallies(results, speakers_by_turns(results[0].ids, n))[Cell("emodb", "svm")]
+    counted = tallies(results, speakers_by_turns(results[0].ids, n))[ConfusionCell("emodb", "svm")]
     pooled = sum(total(counted.values()).values())
     assert unweighted_accuracy(np.asarray(pooled)) == pytest.approx(
         score(results).pooled(metrics.unweighted_accuracy)
@@ -277,7 +283,7 @@ def test_within_knows_its_speakers_and_nobody_is_no_speaker() -> None:
 def test_one_unknown_speaker_leaves_its_test_set_without_tallies() -> None:
     known, unknown = (result(c, "svm", (5,) * 4, protocol="cross") for c in ("emodb", "urdu"))
     speaker_of = dict.fromkeys((*known.ids, *unknown.ids[1:]), "emodb/03")
-    assert set(tallies([known, unknown], speaker_of)) == {Cell("emodb", "svm")}
+    assert set(tallies([known, unknown], speaker_of)) == {ConfusionCell("emodb", "svm")}
 
 
 def test_a_run_of_an_earlier_version_states_no_speakers() -> None:

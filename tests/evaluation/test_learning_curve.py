@@ -8,10 +8,10 @@ import pytest
 from tests.evaluation.learning_curves import at_share, learning_curve_run, thinned_run
 from tests.report.runs import full_run
 from voxaffect.evaluation.experiment.run import Run
-from voxaffect.evaluation.learning_curve import Amounts, by_amount
+from voxaffect.evaluation.learning_curve import LearningCurves, by_amount
 
 
-def found_in(run: Run) -> Amounts:
+def found_in(run: Run) -> LearningCurves:
     found = by_amount(run)
     assert found is not None
     return found

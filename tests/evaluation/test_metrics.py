@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, recall_score
 
-from voxaffect.errors import ArtefactError
+from voxaffect.errors import ArtifactError
 from voxaffect.evaluation.metrics import (
     confusion,
     macro_f1,
@@ -90,5 +90,5 @@ def test_nobody_tested_has_no_accuracy() -> None:
     ],
 )
 def test_what_is_no_class_is_refused(y_true: list[int], y_pred: list[int], message: str) -> None:
-    with pytest.raises(ArtefactError, match=message):
+    with pytest.raises(ArtifactError, match=message):
         confusion(y_true, y_pred, 4)

@@ -25,11 +25,11 @@ from voxaffect.evaluation.reference_results import (
     WITHIN,
     WITHIN_MEANS,
     WITHIN_SD,
-    BesideRow,
-    BesideThePaper,
+    PaperComparison,
+    PublishedRow,
     beside_the_paper,
 )
-from voxaffect.evaluation.summary import summarise_run
+from voxaffect.evaluation.summary import summarize_run
 from voxaffect.systems.systems import SYSTEMS
 from voxaffect.taxonomy import EMOTION, NATURALNESS
 
@@ -42,15 +42,15 @@ def papers(name: str, of: str | None = None, **more: object) -> CorpusSummary:
     return replace(made, title=CORPORA[of or name].card.title)
 
 
-def compare(corpora: tuple[CorpusSummary, ...], *results: FoldResult) -> BesideThePaper:
+def compare(corpora: tuple[CorpusSummary, ...], *results: FoldResult) -> PaperComparison:
     run = Run({}, corpora, {}, order(results))
-    found = beside_the_paper(run, summarise_run(run))
+    found = beside_the_paper(run, summarize_run(run))
     assert found is not None
     return found
 
 
 def crossed(*tests: str) -> list[FoldResult]:
-    """Results across corpora: a share of .5 of every class is recognised."""
+    """Results across corpora: a share of .5 of every class is recognized."""
     return [
         result(test, s, (5,) * 4, protocol="cross")
         for test in tests
@@ -58,14 +58,14 @@ def crossed(*tests: str) -> list[FoldResult]:
     ]
 
 
-def row(rows: tuple[BesideRow, ...], name: str) -> BesideRow:
+def row(rows: tuple[PublishedRow, ...], name: str) -> PublishedRow:
     (found,) = [row for row in rows if row.name == name]
     return found
 
 
 def test_a_run_of_other_corpora_has_nothing_to_compare() -> None:
     run = Run({}, (corpus("emodb", {"acted": 40}),), {}, ())
-    assert beside_the_paper(run, summarise_run(run)) is None
+    assert beside_the_paper(run, summarize_run(run)) is None
 
 
 def test_a_corpus_is_known_by_its_title_whatever_it_is_called() -> None:

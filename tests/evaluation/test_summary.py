@@ -4,11 +4,11 @@ import pytest
 
 from tests.report.runs import corpus, full_run
 from voxaffect.evaluation.experiment.run import Run
-from voxaffect.evaluation.summary import style_of, summarise_run
+from voxaffect.evaluation.summary import style_of, summarize_run
 
 
 def test_every_protocol_has_its_table_and_its_comparisons() -> None:
-    summary = summarise_run(full_run())
+    summary = summarize_run(full_run())
     assert [table.protocol for table in summary.tables] == ["within", "cross", "aggregated"]
     within = summary.table("within")
     assert within is not None
@@ -33,7 +33,7 @@ def test_styles_come_from_the_part_or_from_an_unmixed_corpus() -> None:
 
 
 def test_means_over_a_style_take_its_test_sets_only() -> None:
-    summary = summarise_run(full_run())
+    summary = summarize_run(full_run())
     table = summary.table("cross")
     assert table is not None
     natural = [test for test in table.tests if summary.styles.get(test) == "natural"]
@@ -43,6 +43,6 @@ def test_means_over_a_style_take_its_test_sets_only() -> None:
 
 
 def test_a_run_without_results_has_no_tables() -> None:
-    summary = summarise_run(Run({}, (), {}, ()))
+    summary = summarize_run(Run({}, (), {}, ()))
     assert summary.tables == ()
     assert summary.table("within") is None

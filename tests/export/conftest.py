@@ -1,4 +1,4 @@
-"""One exported recogniser and one recording that several tests read."""
+"""One exported recognizer and one recording that several tests read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small recognisers trained on simulated speech, of every kind that can be exported."""
+"""Small recognizers trained on simulated speech, of every kind that can be exported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signals that an exported recogniser must hear as Python does, each at full precision."""
+"""Signals that an exported recognizer must hear as Python does, each at full precision."""
 
 from __future__ import annotations
 

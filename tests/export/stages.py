@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from voxaffect.export.graph import Input, Op, Value, build
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.packing import Stretch, Tape
+from voxaffect.features.packing import PackedAudio, Stretch
 
 Array = NDArray[Any]
 Stage = Callable[..., Any]
@@ -59,6 +59,6 @@ def on_frames(stage: Stage, grid: FrameGrid = FrameGrid()) -> Runner:  # noqa: B
     return Runner(lambda op, x: stage(op, x, count_frames(op, x, grid), grid), SAMPLES)
 
 
-def tape(samples: Array, grid: FrameGrid, lead: int = 0) -> Tape:
+def tape(samples: Array, grid: FrameGrid, lead: int = 0) -> PackedAudio:
     """Python's way to lay one recording out."""
-    return Tape.lay([Stretch(samples, 0, grid.n_frames(len(samples)), True)], grid, lead)
+    return PackedAudio.lay([Stretch(samples, 0, grid.n_frames(len(samples)), True)], grid, lead)

@@ -1,4 +1,4 @@
-"""An exported recogniser in an environment of its own, without PyTorch."""
+"""An exported recognizer in an environment of its own, without PyTorch."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.export.sounds import noise
 from tests.export.stages import SAMPLES, Runner
 from voxaffect.audio.waveform import Waveform
-from voxaffect.export.net import decide, functionals, levelled, novelty, posteriors, standardised
+from voxaffect.export.net import decide, functionals, leveled, novelty, posteriors, standardized
 from voxaffect.features.standardize import Standardizer
 from voxaffect.model.data import Examples, Parts
 from voxaffect.model.multitask import MultiTaskNet, NetShape
@@ -52,14 +52,14 @@ def test_decisions_are_those_of_python(seen: tuple[int, ...]) -> None:
         np.testing.assert_allclose(run(*pair)[0], row, atol=1e-6)
 
 
-level = Runner(lambda op, x: levelled(op, x, 400), SAMPLES)
+level = Runner(lambda op, x: leveled(op, x, 400), SAMPLES)
 
 
 @settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(400, 3_000), st.floats(1e-3, 1e5))
 def test_gain_is_that_of_python(seed: int, n_samples: int, factor: float) -> None:
     samples = noise(seed, n_samples) * np.float32(factor)
-    expected = Waveform(samples).normalised().samples
+    expected = Waveform(samples).normalized().samples
     given, usable = level(samples)
     np.testing.assert_allclose(given, expected, rtol=2e-7)
     assert usable
@@ -84,7 +84,7 @@ def spoilt(value: float) -> np.ndarray:
     ],
     ids=["empty", "short", "silent", "all but silent", "nan", "infinite", "no sample"],
 )
-def test_what_python_refuses_cannot_be_analysed(samples: np.ndarray) -> None:
+def test_what_python_refuses_cannot_be_analyzed(samples: np.ndarray) -> None:
     given, usable = level(samples.astype(np.float32))
     assert not usable
     np.testing.assert_array_equal(given, np.zeros(max(400, len(samples))))
@@ -121,7 +121,7 @@ def test_posteriors_are_those_of_python(trunk: TrunkSettings, private_layers: in
     rng = np.random.default_rng(0)
     by = Standardizer(rng.normal(size=5).astype(np.float32), np.arange(1, 6, dtype=np.float32))
     run = Runner(
-        lambda op, x: tuple(posteriors(op, standardised(op, x, by), net).values()),
+        lambda op, x: tuple(posteriors(op, standardized(op, x, by), net).values()),
         (("T", 5), "float32"),
     )
     for n_frames in (1, 3, 60):

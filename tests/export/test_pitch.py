@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from tests.export.sounds import noise, silence, speech, tone
 from tests.export.stages import SAMPLES, Array, Runner
 from voxaffect.export.graph import length
-from voxaffect.export.pitch import Peaks as InGraph
+from voxaffect.export.pitch import PeakTensors as InGraph
 from voxaffect.export.pitch import best_path, find_peaks, log_f0, loudest_of_late, pitch, weigh
 from voxaffect.export.short_time import count_frames
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld import autocorrelation as autocorrelation_in_python
 from voxaffect.features.lld import pitch as pitch_in_python
 from voxaffect.features.lld.autocorrelation import REACH, Peaks
-from voxaffect.features.lld.pitch import Candidates, PitchPath, PitchTrack, Scale, track
+from voxaffect.features.lld.pitch import PitchCandidates, PitchPath, PitchTrack, Scale, track
 from voxaffect.features.lld.pitch_settings import PitchSettings
 from voxaffect.features.lld.viterbi import LatticeSearch
 
@@ -33,7 +33,7 @@ def test_candidates_weigh_as_in_python(settings: PitchSettings) -> None:
     power[:5] = 0, -1e-9, 1e-20, 0, 0
     loudest = np.maximum(power, 10.0 ** rng.uniform(-25, 2, 200)).astype(np.float64)
     peaks = Peaks(lag, height.astype(np.float32), power)
-    expected = Candidates.empty(200, 7)
+    expected = PitchCandidates.empty(200, 7)
     pitch_in_python.weigh(peaks, loudest, Scale.of(settings), expected)
     in_graph = Runner(
         lambda op, lag, height, power, loudest: tuple(
@@ -45,7 +45,7 @@ def test_candidates_weigh_as_in_python(settings: PitchSettings) -> None:
         (("T", 1), "float64"),
     )
     given = in_graph(lag, peaks.height, power[:, None], loudest[:, None])
-    for name, one in zip(Candidates._fields[:3], given, strict=False):
+    for name, one in zip(PitchCandidates._fields[:3], given, strict=False):
         np.testing.assert_allclose(one, getattr(expected, name), rtol=1e-6, err_msg=name)
     np.testing.assert_allclose(given[3][:, 0], expected.probability, rtol=1e-6)
 
@@ -120,7 +120,7 @@ def peaks_in_python(at_lag: np.ndarray, offset: np.ndarray) -> Peaks:
 @given(st.integers(0, 2**32), st.sampled_from([0.0, 1e-6, 1.0, 1e6]), st.integers(0, 1))
 def test_peaks_are_those_of_python(seed: int, scale: float, places: int) -> None:
     rng = np.random.default_rng(seed)
-    level = rng.normal(size=(9, N_LAGS)).round(places)  # rounded: neighbours are often equal
+    level = rng.normal(size=(9, N_LAGS)).round(places)  # rounded: neighbors are often equal
     at_lag, offset = (scale * level).astype(np.float32), rng.normal(size=(9, 1)).astype(np.float32)
     expected = peaks_in_python(at_lag, offset)
     lag, height, power = find(at_lag, offset)

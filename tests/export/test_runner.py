@@ -17,7 +17,7 @@ from tests.export.sounds import noise, silence
 from voxaffect.audio.decode import DecodeLimits
 from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Utterance
-from voxaffect.errors import ArtefactError, AudioError, ExportError
+from voxaffect.errors import ArtifactError, AudioError, ExportError
 from voxaffect.export.runner import OnnxRecognizer
 from voxaffect.export.side_car import LONGEST_S, side_car_path
 from voxaffect.files import sealed
@@ -70,7 +70,7 @@ def test_every_kind_of_recording_is_answered_as_in_python(
     ],
     ids=["empty", "short", "short silence", "silence", "no samples", "two axes", "nan"],
 )
-def test_what_cannot_be_analysed_is_refused_in_the_same_words(
+def test_what_cannot_be_analyzed_is_refused_in_the_same_words(
     light: OnnxRecognizer, recognizer: Recognizer, samples: Any
 ) -> None:
     said = []
@@ -103,7 +103,7 @@ def pair(folder: Path, exported: Path, content: bytes, **changes: object) -> Pat
 def test_what_onnxruntime_cannot_read_is_refused(
     exported: Path, tmp_path: Path, content: bytes
 ) -> None:
-    with pytest.raises(ArtefactError, match=r"other\.onnx: onnxruntime cannot read it"):
+    with pytest.raises(ArtifactError, match=r"other\.onnx: onnxruntime cannot read it"):
         OnnxRecognizer.load(pair(tmp_path, exported, content))
 
 

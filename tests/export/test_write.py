@@ -20,12 +20,12 @@ from tests.export.sounds import noise, silence, speech, tone, waveforms
 from tests.export.stages import Array, session
 from voxaffect.audio.decode import decode
 from voxaffect.audio.waveform import Waveform
-from voxaffect.errors import ArtefactError, ExportError, TrainingError
+from voxaffect.errors import ArtifactError, ExportError, TrainingError
 from voxaffect.export.runner import OnnxRecognizer
 from voxaffect.export.side_car import FORMAT, read_pair, side_car_path
 from voxaffect.export.write import export, graph_of
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.registry import OwnFeatures
+from voxaffect.features.registry import CustomFeatures
 from voxaffect.files import sealed
 from voxaffect.recognizer.recognizer import Recognizer
 
@@ -33,7 +33,7 @@ TOLERANCE = 1e-4
 
 
 class Pair:
-    """A recogniser and the file made of it."""
+    """A recognizer and the file made of it."""
 
     def __init__(self, kind: str) -> None:
         self.recognizer = trained(kind)
@@ -118,14 +118,14 @@ def test_the_file_is_onnx_without_foreign_operators(lstm: Pair) -> None:
     assert {node.domain for node in model.graph.node} == {""}
 
 
-def test_the_same_recogniser_is_the_same_bytes(lstm: Pair) -> None:
+def test_the_same_recognizer_is_the_same_bytes(lstm: Pair) -> None:
     assert graph_of(lstm.recognizer) == lstm.content
 
 
 def test_features_that_no_graph_repeats_are_refused() -> None:
-    own = OwnFeatures(lambda samples: samples[:, None], ("sample",), FrameGrid(), "1")
+    own = CustomFeatures(lambda samples: samples[:, None], ("sample",), FrameGrid(), "1")
     recognizer = Recognizer(extractor=own)
-    with pytest.raises(ExportError, match=r"'own' cannot become ONNX; export a recogniser trained"):
+    with pytest.raises(ExportError, match=r"'own' cannot become ONNX; export a recognizer trained"):
         graph_of(recognizer)
 
 
@@ -165,7 +165,7 @@ def test_a_changed_byte_is_refused(copied: Path, suffix: str, where: float) -> N
     place = int(where * len(content))
     content[place] = ord("7") if content[place] != ord("7") else ord("8")
     path.write_bytes(content)
-    with pytest.raises(ArtefactError, match=rf"{path.name}: .*; export the recogniser again"):
+    with pytest.raises(ArtifactError, match=rf"{path.name}: .*; export the recognizer again"):
         OnnxRecognizer.load(copied)
 
 
@@ -174,16 +174,16 @@ def test_a_missing_or_cut_file_is_refused(copied: Path, suffix: str) -> None:
     path = copied.with_name(copied.name + suffix)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(ArtefactError, match=path.name):
+    with pytest.raises(ArtifactError, match=path.name):
         OnnxRecognizer.load(copied)
     path.unlink()
-    with pytest.raises(ArtefactError, match=rf"{path.name}: is missing; .* copy both"):
+    with pytest.raises(ArtifactError, match=rf"{path.name}: is missing; .* copy both"):
         OnnxRecognizer.load(copied)
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").mkdir()
-    with pytest.raises(ArtefactError, match=r"model\.onnx: cannot be read"):
+    with pytest.raises(ArtifactError, match=r"model\.onnx: cannot be read"):
         OnnxRecognizer.load(tmp_path / "model.onnx")
 
 
@@ -203,18 +203,18 @@ def test_what_another_version_may_have_written_is_refused(
     copied: Path, changes: dict[str, object], message: str
 ) -> None:
     resealed(copied, **changes)
-    with pytest.raises(ArtefactError, match=message):
+    with pytest.raises(ArtifactError, match=message):
         OnnxRecognizer.load(copied)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "7", '{"format": 1}', "\N{SNOWMAN}", "[" * 100_000])
 def test_a_side_car_that_is_none_is_refused(copied: Path, text: str) -> None:
     side_car_path(copied).write_text(text, "utf-8")
-    with pytest.raises(ArtefactError, match=r"model\.onnx\.json: .*; export the recogniser again"):
+    with pytest.raises(ArtifactError, match=r"model\.onnx\.json: .*; export the recognizer again"):
         OnnxRecognizer.load(copied)
 
 
-def test_a_saved_recogniser_is_exported_to_the_same_bytes(
+def test_a_saved_recognizer_is_exported_to_the_same_bytes(
     recognizer: Recognizer, exported: Path, tmp_path: Path
 ) -> None:
     recognizer.save(tmp_path / "model")
@@ -225,12 +225,12 @@ def test_a_saved_recogniser_is_exported_to_the_same_bytes(
 
 
 def test_what_cannot_be_written_is_refused(recognizer: Recognizer, tmp_path: Path) -> None:
-    with pytest.raises(ArtefactError, match=r"model\.tflite: .* ends in \.onnx"):
+    with pytest.raises(ArtifactError, match=r"model\.tflite: .* ends in \.onnx"):
         export(recognizer, tmp_path / "model.tflite")
     with pytest.raises(TrainingError, match="never trained"):
         export(Recognizer(), tmp_path / "model.onnx")
     (tmp_path / "file").touch()
-    with pytest.raises(ArtefactError, match="cannot be written"):
+    with pytest.raises(ArtifactError, match="cannot be written"):
         export(recognizer, tmp_path / "file" / "model.onnx")
 
 

@@ -38,13 +38,13 @@ def test_a_long_recording_has_the_frames_of_its_waveform(tmp_path: Path, rate_hz
     waveform = decode(path)
     frames, seconds = extract_long(partial(open_recording, path), LLD)
     assert seconds == waveform.duration_s
-    assert_same(frames, LLD.extract([waveform.normalised()])[0])
+    assert_same(frames, LLD.extract([waveform.normalized()])[0])
 
 
 def test_a_segment_is_extracted_as_such(tmp_path: Path) -> None:
     path = recorded(tmp_path / "talk.wav", voice(80_000), 16_000)
     frames, _ = extract_long(partial(open_recording, path, start_s=1.0, end_s=3.0), LLD)
-    waveform = decode(path, start_s=1.0, end_s=3.0).normalised()
+    waveform = decode(path, start_s=1.0, end_s=3.0).normalized()
     assert_same(frames, LLD.extract([waveform])[0])
 
 
@@ -78,9 +78,9 @@ def test_what_streams_says_so() -> None:
 def test_the_default_grid_is_25_ms_every_10_ms() -> None:
     grid = FrameGrid()
     assert (grid.window_samples, grid.hop_samples, grid.frames_per_s) == (400, 160, 100)
-    centres_s = grid.centres_s(101)
-    assert centres_s[0] == 0.0125
-    assert centres_s[100] == pytest.approx(1.0125)
+    centers_s = grid.centers_s(101)
+    assert centers_s[0] == 0.0125
+    assert centers_s[100] == pytest.approx(1.0125)
 
 
 @given(st.integers(0, 100_000), st.integers(1, 60), st.integers(1, 60))

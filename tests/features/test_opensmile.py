@@ -49,11 +49,11 @@ def test_frames_lie_where_the_grid_says() -> None:
     x[16_000:] *= 3000
     loudness = smile.extract([Waveform(x)])[0][:, smile.names.index("Loudness_sma3")]
     first_loud = int(np.flatnonzero(loudness > loudness.max() / 10)[0])
-    # a frame's spectrum is that of its first 20 ms, and a neighbour on either side is mixed in
+    # a frame's spectrum is that of its first 20 ms, and a neighbor on either side is mixed in
     assert 16_000 - 320 - 160 <= first_loud * smile.grid.hop_samples <= 16_000
 
 
-def test_neighbours_do_not_matter_and_it_travels_to_another_process() -> None:
+def test_neighbors_do_not_matter_and_it_travels_to_another_process() -> None:
     smile = OpenSmile("GeMAPSv01b")
     waveforms = [speech_like(n, n) for n in (4000, 9000, 2000)]
     together = smile.extract(waveforms)
@@ -118,7 +118,7 @@ def test_the_numbers_are_functionals_of_the_set_s_own_descriptors() -> None:
     assert mean == pytest.approx(loudness.mean(), rel=0.03)  # a frame or so apart at the end
 
 
-def test_neighbours_do_not_matter() -> None:
+def test_neighbors_do_not_matter() -> None:
     egemaps = UTTERANCE_SETS["egemaps"]
     waveforms = [speech_like(n, n) for n in (4000, 9000, 2000)]
     for waveform, row in zip(waveforms, egemaps.extract(waveforms), strict=True):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from voxaffect.features import packing as module
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.packing import ROWS_TOGETHER, Ragged, Tape, counts_of, cut, gather
+from voxaffect.features.packing import ROWS_TOGETHER, PackedAudio, Ragged, counts_of, cut, gather
 
 Rows = NDArray[np.int64]
 EXTENTS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=6)
@@ -84,7 +84,7 @@ def test_stretches_hold_every_frame_once_and_what_it_needs(sizes: list[int], mos
 def test_every_row_sees_its_own_recording_and_silence(sizes: list[int], most: int) -> None:
     waves = recordings(sizes)
     stretches = [s for wave in waves for s in cut(wave, GRID, REACH, most)]
-    tape = Tape.lay(stretches, GRID, LEAD)
+    tape = PackedAudio.lay(stretches, GRID, LEAD)
     assert tape.n_rows % ROWS_TOGETHER == 0
     reached = GRID.window_samples + 2 * REACH
     padded = {wave[0]: np.pad(wave, REACH) for wave in waves}
@@ -101,7 +101,7 @@ def test_every_row_sees_its_own_recording_and_silence(sizes: list[int], most: in
 @given(SIZES)
 def test_only_frames_at_the_ends_are_cut_off(sizes: list[int]) -> None:
     waves = recordings(sizes)
-    tape = Tape.lay([s for wave in waves for s in cut(wave, GRID, REACH, 50)], GRID, LEAD)
+    tape = PackedAudio.lay([s for wave in waves for s in cut(wave, GRID, REACH, 50)], GRID, LEAD)
     rows, before, after = tape.cut_off(REACH)
     expected = []
     for wave in waves:
@@ -134,7 +134,7 @@ def test_a_long_recording_is_gathered_in_pieces(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_blocks_cover_the_rows() -> None:
-    tape = Tape.lay(list(cut(recordings([200_000])[0], GRID, REACH, 10_000)), GRID, LEAD)
+    tape = PackedAudio.lay(list(cut(recordings([200_000])[0], GRID, REACH, 10_000)), GRID, LEAD)
     assert [row for block in tape.blocks() for row in block] == list(range(tape.n_rows))
     for block in tape.blocks():
         n_samples = (len(block) - 1) * GRID.hop_samples + GRID.window_samples

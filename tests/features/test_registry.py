@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from tests.features.tiny_encoders import save_encoder
 from voxaffect.audio.waveform import Waveform
-from voxaffect.errors import ArtefactError, AudioError, FeatureError
+from voxaffect.errors import ArtifactError, AudioError, FeatureError
 from voxaffect.features.frames import FrameExtractor, FrameGrid
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.lld.pitch_settings import PitchSettings
 from voxaffect.features.opensmile import OpenSmile
-from voxaffect.features.registry import OwnFeatures, extractor_of, whereabouts
+from voxaffect.features.registry import CustomFeatures, extractor_of, whereabouts
 from voxaffect.features.spectra import LogMel
-from voxaffect.features.ssl import Encoder
+from voxaffect.features.ssl import SpeechEncoder
 
 GRID = FrameGrid()
 
@@ -29,8 +29,8 @@ def level_and_peak(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.stack([frames.std(axis=1), np.abs(frames).max(axis=1)], axis=1)
 
 
-def own(function: Callable[..., Any]) -> OwnFeatures:
-    return OwnFeatures(function, ("level", "peak"), GRID, "1")
+def own(function: Callable[..., Any]) -> CustomFeatures:
+    return CustomFeatures(function, ("level", "peak"), GRID, "1")
 
 
 def noise(n_samples: int) -> Waveform:
@@ -79,7 +79,7 @@ def test_what_is_no_feature_is_one_sentence(returned: object, words: str) -> Non
 
 def test_another_version_is_another_set() -> None:
     one = own(level_and_peak)
-    other = OwnFeatures(level_and_peak, ("level", "peak"), GRID, "2")
+    other = CustomFeatures(level_and_peak, ("level", "peak"), GRID, "2")
     assert one.settings() != other.settings()
     assert one.settings() == own(lambda samples: samples).settings()
 
@@ -92,7 +92,7 @@ def test_less_than_a_frame_is_refused() -> None:
 @pytest.mark.parametrize(("names", "version"), [((), "1"), (("a", "a"), "1"), (("a",), "")])
 def test_names_and_a_version_are_needed(names: tuple[str, ...], version: str) -> None:
     with pytest.raises(FeatureError):
-        OwnFeatures(level_and_peak, names, GRID, version)
+        CustomFeatures(level_and_peak, names, GRID, version)
 
 
 @pytest.fixture(scope="module")
@@ -122,31 +122,31 @@ def test_settings_lead_back_to_their_extractor(extractor: FrameExtractor) -> Non
 
 @pytest.mark.parametrize("layer", [1, "last", "mean"])
 def test_an_encoder_is_found_where_the_card_says(folder: Path, layer: int | str) -> None:
-    encoder = Encoder(folder, layer)  # type: ignore[arg-type]
+    encoder = SpeechEncoder(folder, layer)  # type: ignore[arg-type]
     assert read_back(encoder) == encoder
     assert extractor_of(encoder.settings(), whereabouts(encoder), "cpu") == encoder
 
 
 def test_an_encoder_that_has_moved_or_changed_is_refused(folder: Path, tmp_path: Path) -> None:
-    encoder = Encoder(shutil.copytree(folder, tmp_path / "model"))
+    encoder = SpeechEncoder(shutil.copytree(folder, tmp_path / "model"))
     settings, card = dict(encoder.settings()), whereabouts(encoder)
-    with pytest.raises(ArtefactError, match=r"encoder that lay in None"):
+    with pytest.raises(ArtifactError, match=r"encoder that lay in None"):
         extractor_of(settings, {})
     shutil.rmtree(tmp_path / "model")
-    with pytest.raises(ArtefactError, match=r"is not there; load it with .*Encoder"):
+    with pytest.raises(ArtifactError, match=r"is not there; load it with .*Encoder"):
         extractor_of(settings, card)
     save_encoder("hubert", tmp_path / "model", seed=1)
-    with pytest.raises(ArtefactError, match="another encoder than the one that lies in"):
+    with pytest.raises(ArtifactError, match="another encoder than the one that lies in"):
         extractor_of(settings, card)
 
 
 def test_a_function_of_ones_own_cannot_be_read_back() -> None:
-    own = OwnFeatures(lambda x: np.zeros((1, 1), np.float32), ("a",), FrameGrid(), "1")
-    with pytest.raises(ArtefactError, match=r"of the kind 'own', which no file holds"):
+    own = CustomFeatures(lambda x: np.zeros((1, 1), np.float32), ("a",), FrameGrid(), "1")
+    with pytest.raises(ArtifactError, match=r"of the kind 'own', which no file holds"):
         read_back(own)
 
 
 def test_settings_of_another_version_are_refused() -> None:
     settings = {**LogMel().settings(), "warp": 1.1}
-    with pytest.raises(ArtefactError, match=r"other frame features .*warp"):
+    with pytest.raises(ArtifactError, match=r"other frame features .*warp"):
         extractor_of(settings, {})

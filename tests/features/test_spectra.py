@@ -64,7 +64,7 @@ def test_agrees_with_the_definitions(
 
 @settings(max_examples=10, deadline=None)
 @given(lengths=st.lists(st.integers(400, 60_000), min_size=2, max_size=6), seed=st.integers(0, 99))
-def test_neighbours_in_the_batch_do_not_matter(lengths: list[int], seed: int) -> None:
+def test_neighbors_in_the_batch_do_not_matter(lengths: list[int], seed: int) -> None:
     waveforms = [Waveform(noise(n, seed + i)) for i, n in enumerate(lengths)]
     together = LOG_MEL.extract(waveforms)
     backwards = LOG_MEL.extract(waveforms[::-1])[::-1]

@@ -14,7 +14,7 @@ import torch
 from tests.features.tiny_encoders import KIND_NAMES, save_encoder
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError, FeatureError
-from voxaffect.features.ssl import BATCH_SAMPLES, Encoder, batches
+from voxaffect.features.ssl import BATCH_SAMPLES, SpeechEncoder, batches
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +36,10 @@ def noise(n_samples: int, seed: int = 0) -> Waveform:
 
 @pytest.mark.parametrize("kind", KIND_NAMES)
 @pytest.mark.parametrize("layer", [0, 1, "last", "mean"])
-def test_padding_and_neighbours_change_nothing(
+def test_padding_and_neighbors_change_nothing(
     folders: dict[str, Path], kind: str, layer: int | str
 ) -> None:
-    encoder = Encoder(folders[kind], layer)  # type: ignore[arg-type]
+    encoder = SpeechEncoder(folders[kind], layer)  # type: ignore[arg-type]
     waveforms = [noise(n, n) for n in (4000, 12_000, 4000, 7321, 400 + 320)]
     together = encoder.extract(waveforms)
     for waveform, one in zip(waveforms, together, strict=True):
@@ -67,19 +67,19 @@ def test_layers_are_those_of_the_library(folders: dict[str, Path], kind: str) ->
         "mean": sum(output.hidden_states) / 3,
     }
     for layer, states in expected.items():
-        (values,) = Encoder(folders[kind], layer).extract([waveform])  # type: ignore[arg-type]
+        (values,) = SpeechEncoder(folders[kind], layer).extract([waveform])  # type: ignore[arg-type]
         np.testing.assert_allclose(values, states[0, : len(values)], rtol=1e-4, atol=1e-5)
 
 
 def test_frames_come_every_20_ms(folders: dict[str, Path]) -> None:
     for kind, folder in folders.items():
-        grid = Encoder(folder).grid
+        grid = SpeechEncoder(folder).grid
         assert grid.hop_samples == 320
         assert grid.window_samples == (320 if kind == "whisper" else 400)
 
 
 def test_whisper_hears_a_long_recording_in_stretches(folders: dict[str, Path]) -> None:
-    encoder = Encoder(folders["whisper"])  # its stretches last a second
+    encoder = SpeechEncoder(folders["whisper"])  # its stretches last a second
     long = noise(16_000 + 16_000 + 100)
     (values,) = encoder.extract([long])
     halves = [Waveform(long.samples[:16_000]), Waveform(long.samples[16_000:32_000])]
@@ -87,18 +87,18 @@ def test_whisper_hears_a_long_recording_in_stretches(folders: dict[str, Path]) -
 
 
 def test_the_model_counts_and_not_its_place(folders: dict[str, Path], tmp_path: Path) -> None:
-    here = Encoder(folders["hubert"])
-    moved = Encoder(shutil.copytree(folders["hubert"], tmp_path / "moved"))
-    other = Encoder(save_encoder("hubert", tmp_path / "other", seed=1))
+    here = SpeechEncoder(folders["hubert"])
+    moved = SpeechEncoder(shutil.copytree(folders["hubert"], tmp_path / "moved"))
+    other = SpeechEncoder(save_encoder("hubert", tmp_path / "other", seed=1))
     assert here.settings() == moved.settings()
     assert here.settings() != other.settings()
-    assert here.settings() != Encoder(folders["hubert"], 1).settings()
-    assert here.settings() == Encoder(folders["hubert"], device="meta").settings()
+    assert here.settings() != SpeechEncoder(folders["hubert"], 1).settings()
+    assert here.settings() == SpeechEncoder(folders["hubert"], device="meta").settings()
     assert str(folders["hubert"]) not in json.dumps(dict(here.settings()))
 
 
 def test_it_travels_to_another_process_without_its_weights(folders: dict[str, Path]) -> None:
-    encoder = Encoder(folders["wavlm"])
+    encoder = SpeechEncoder(folders["wavlm"])
     here = encoder.extract([noise(4000)])
     assert not any(isinstance(v, tuple) and len(v) == 2 for v in encoder.__getstate__().values())
     (there,) = joblib.Parallel(n_jobs=2)([joblib.delayed(encoder.extract)([noise(4000)])])
@@ -119,23 +119,23 @@ def test_batches_hold_all_once_and_stay_small() -> None:
 @pytest.mark.parametrize("layer", [-1, "first", 1.5])
 def test_layers_that_cannot_be_are_refused(layer: object) -> None:
     with pytest.raises(FeatureError, match=r"a number from 0, 'last' or 'mean'"):
-        Encoder(Path(), layer)  # type: ignore[arg-type]
+        SpeechEncoder(Path(), layer)  # type: ignore[arg-type]
 
 
 def test_a_layer_that_the_model_has_not_is_refused(folder: Path) -> None:
     with pytest.raises(FeatureError, match="has layers 0 to 2, but layer 3"):
-        Encoder(folder, 3).extract([noise(4000)])
+        SpeechEncoder(folder, 3).extract([noise(4000)])
 
 
 def test_less_than_a_frame_is_refused(folder: Path) -> None:
     with pytest.raises(AudioError, match=r"clip 0: .* at least 25 ms"):
-        Encoder(folder).extract([noise(399)])
+        SpeechEncoder(folder).extract([noise(399)])
 
 
 def test_pickled_weights_are_refused(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(FeatureError, match=r"pickles such as pytorch_model\.bin"):
-        Encoder(folder).settings()
+        SpeechEncoder(folder).settings()
 
 
 def test_the_network_is_never_asked(
@@ -148,16 +148,16 @@ def test_the_network_is_never_asked(
         monkeypatch.setattr(socket.socket, name, refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     for kind in ("wav2vec2", "whisper"):
-        Encoder(folders[kind]).extract([noise(4000)])
+        SpeechEncoder(folders[kind]).extract([noise(4000)])
     with pytest.raises(FeatureError, match=r"facebook/wav2vec2-base: holds no model"):
-        Encoder(Path("facebook/wav2vec2-base")).settings()
+        SpeechEncoder(Path("facebook/wav2vec2-base")).settings()
 
 
 def test_a_damaged_model_is_one_sentence(folder: Path) -> None:
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(FeatureError, match="cannot be read") as fault:
-        Encoder(folder).extract([noise(4000)])
+        SpeechEncoder(folder).extract([noise(4000)])
     assert "\n" not in str(fault.value)
 
 
@@ -168,25 +168,25 @@ def test_weights_of_which_some_are_missing_are_refused(folder: Path) -> None:
     del weights["encoder.layers.1.attention.k_proj.weight"]
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(FeatureError, match=r"weights lack .*layers\.1\.attention\.k_proj"):
-        Encoder(folder).extract([noise(4000)])
+        SpeechEncoder(folder).extract([noise(4000)])
 
 
 def test_a_model_without_its_preparation_is_refused(folder: Path) -> None:
     (folder / "preprocessor_config.json").unlink()
     with pytest.raises(FeatureError, match="cannot be read"):
-        Encoder(folder).extract([noise(4000)])
+        SpeechEncoder(folder).extract([noise(4000)])
 
 
 def test_a_foreign_preparation_is_refused(folder: Path, folders: dict[str, Path]) -> None:
     shutil.copy(folders["whisper"] / "preprocessor_config.json", folder)
     with pytest.raises(FeatureError, match="does not belong to the model"):
-        Encoder(folder).extract([noise(4000)])
+        SpeechEncoder(folder).extract([noise(4000)])
 
 
 def test_a_model_of_text_is_refused(folder: Path) -> None:
     (folder / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(FeatureError, match="kind 'bert'"):
-        Encoder(folder).settings()
+        SpeechEncoder(folder).settings()
 
 
 def test_without_the_library_one_sentence_says_what_to_install(
@@ -194,4 +194,4 @@ def test_without_the_library_one_sentence_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(FeatureError, match=r"pip install 'voxaffect\[ssl\]'"):
-        Encoder(folder).settings()
+        SpeechEncoder(folder).settings()

@@ -11,7 +11,7 @@ import torch
 from voxaffect.features.standardize import Standardizer
 from voxaffect.model.data import Examples, FrameBank, Parts
 from voxaffect.model.multitask import MultiTaskNet, NetShape
-from voxaffect.model.training import Lesson
+from voxaffect.model.training import TrainingTask
 from voxaffect.model.trunks import TrunkSettings
 from voxaffect.taxonomy import TASKS
 
@@ -21,10 +21,10 @@ N_FEATURES = 6
 def make_examples(n_utterances: int = 40, seed: int = 0, noise: float = 1.0) -> Examples:
     """Utterances of 5 to 40 frames whose class shifts the mean of the features."""
     rng = np.random.default_rng(seed)
-    centres = np.random.default_rng(99).normal(size=(4, N_FEATURES))
+    centers = np.random.default_rng(99).normal(size=(4, N_FEATURES))
     emotion = np.arange(n_utterances) % 4
     frames = [
-        (centres[c] + noise * rng.normal(size=(rng.integers(5, 41), N_FEATURES))).astype(np.float32)
+        (centers[c] + noise * rng.normal(size=(rng.integers(5, 41), N_FEATURES))).astype(np.float32)
         for c in emotion
     ]
     targets = {
@@ -67,11 +67,11 @@ def make_shape(trunk: TrunkSettings, *tasks: str, private_layers: int = 0) -> Ne
 
 def make_lesson(
     shape: NetShape, train: Examples, dev: Examples, weights: dict[str, float], seed: int
-) -> Lesson:
+) -> TrainingTask:
     """A lesson for a net alone: training statistics, fresh weights."""
     net, standardizer = MultiTaskNet.drawn(shape, seed), Standardizer.fit(train.frames)
     own = [Parts(examples, standardizer) for examples in (train, dev)]
-    return Lesson(net, own[0], own[1], weights, seed)
+    return TrainingTask(net, own[0], own[1], weights, seed)
 
 
 def utterance(bank: FrameBank, row: int) -> torch.Tensor:

@@ -18,7 +18,7 @@ from voxaffect.model import training
 from voxaffect.model.data import Parts
 from voxaffect.model.multitask import MultiTaskNet, NetShape
 from voxaffect.model.settings import TrainingSettings
-from voxaffect.model.training import Lesson, Trained, fit
+from voxaffect.model.training import TrainedNet, TrainingTask, fit
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 
 TRUNKS: dict[str, TrunkSettings] = {
@@ -30,18 +30,18 @@ CLASSES = {"emotion": 4, "gender": 4, "naturalness": 2}
 SETTINGS = TrainingSettings(batch_size=10, max_epochs=3, crop_frames=20)
 
 
-def train_in_processes(kind: str) -> Trained:
+def train_in_processes(kind: str) -> TrainedNet:
     """The net of a kind, with dropout, crops and a last batch that does not divide by two."""
     examples, dev = make_examples(37), make_examples(16, seed=1)
     standardizer = Standardizer.fit(examples.frames)
     net = MultiTaskNet.drawn(NetShape(TRUNKS[kind], N_FEATURES, CLASSES), seed=5)
     parts, dev_parts = Parts(examples, standardizer), Parts(dev, standardizer)
-    (trained,) = fit([Lesson(net, parts, dev_parts, WEIGHTS, seed=5)], SETTINGS)
-    assert isinstance(trained, Trained)
+    (trained,) = fit([TrainingTask(net, parts, dev_parts, WEIGHTS, seed=5)], SETTINGS)
+    assert isinstance(trained, TrainedNet)
     return trained
 
 
-def plain(trained: Trained) -> dict[str, object]:
+def plain(trained: TrainedNet) -> dict[str, object]:
     """Weights and history as JSON can hold them."""
     weights = {name: value.tolist() for name, value in trained.net.state_dict().items()}
     return {"weights": weights, "history": asdict(trained.history)}

@@ -224,7 +224,7 @@ def test_a_net_without_a_batch_has_no_frames_and_no_labels() -> None:
     assert torch.equal(batch.x[:, 0], cut([bank], [pick], context=0, time_first=True).x[:, 0])
 
 
-def test_a_task_that_only_a_neighbour_has_is_missing() -> None:
+def test_a_task_that_only_a_neighbor_has_is_missing() -> None:
     first, second = numbered([3]), numbered([4])
     both = Examples(second.frames, {**second.targets, "gender": np.array([1])})
     batch = cut(

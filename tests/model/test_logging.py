@@ -13,7 +13,7 @@ import pytest
 from tests.model.events import read_events
 from voxaffect.errors import TrainingError
 from voxaffect.model.logging import COLUMNS, EventLog, TrainingLog, summary_writer, write_history
-from voxaffect.model.settings import Epoch, History
+from voxaffect.model.settings import Epoch, TrainingHistory
 
 EPOCHS = tuple(Epoch(n, 2.0**-n, 1.0, n / 8, 1000.0 * n, 0.5) for n in (1, 2, 3))
 
@@ -32,14 +32,14 @@ def test_epochs_are_on_disk_as_they_end(tmp_path: Path) -> None:
 
 
 def test_a_history_tells_its_own_time(tmp_path: Path) -> None:
-    write_history(History(EPOCHS, 2), tmp_path)
+    write_history(TrainingHistory(EPOCHS, 2), tmp_path)
     assert [event[2] for event in read_events(tmp_path)["loss/train"]] == [0.5, 1.0, 1.5]
 
 
 def test_a_second_training_removes_the_events_of_the_first_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "events of mine").touch()
-    write_history(History(EPOCHS, 2), tmp_path)
-    write_history(History(EPOCHS[:1], 1), tmp_path)
+    write_history(TrainingHistory(EPOCHS, 2), tmp_path)
+    write_history(TrainingHistory(EPOCHS[:1], 1), tmp_path)
     assert len(read_events(tmp_path)["ua/dev"]) == 1
     assert len(list(tmp_path.iterdir())) == 2
 

@@ -69,11 +69,11 @@ def test_uncertainty_costs_and_slopes_are_those_of_the_formula() -> None:
 
 def test_uncertainty_settles_where_a_tasks_weight_is_half_its_losss_inverse() -> None:
     made = UncertaintyWeighting(PAPER)
-    optimiser = torch.optim.Adam(made.parameters(), lr=0.1)
+    optimizer = torch.optim.Adam(made.parameters(), lr=0.1)
     for _ in range(300):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         made(LOSSES, ()).sum().backward()
-        optimiser.step()
+        optimizer.step()
     weights = (-made.log_variance.detach()).exp()
     known = PAPER > 0
     torch.testing.assert_close(weights[known], 1 / (2 * LOSSES[known]), rtol=1e-2, atol=0)
@@ -168,10 +168,10 @@ def test_gradnorm_gives_a_slow_task_more_and_the_more_the_asymmetry() -> None:
 
 def test_gradnorm_brings_the_norms_together_and_keeps_the_sum() -> None:
     made, tasks = GradNormWeighting(PAPER.clone(), 1.5), Tasks([[2.0, 4.0, 1.0], [1.0, 9.0, 3.0]])
-    optimiser = torch.optim.Adam(made.parameters(), lr=2e-3)
+    optimizer = torch.optim.Adam(made.parameters(), lr=2e-3)
     for _ in range(400):
         pull(made, tasks, torch.ones(2, 3))
-        optimiser.step()
+        optimizer.step()
         made.settle()
         torch.testing.assert_close(made.weights.detach().sum(1), PAPER.sum(1))
         assert (made.weights[PAPER > 0] > 0).all()

@@ -83,7 +83,7 @@ def test_the_way_back_can_be_gone_twice_and_without_the_inputs_gradient() -> Non
 
 
 @both_ways
-def test_a_net_does_not_depend_on_its_neighbours(way: Way) -> None:
+def test_a_net_does_not_depend_on_its_neighbors(way: Way) -> None:
     weights, x = stack(make_nets(3, 5, 7)), make_input(6, 3, 4, 5)
     together = way(x, weights)
     for s in range(3):

@@ -7,7 +7,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from voxaffect.model.optim import LEVELS, Dropout, Group, StackAdam, Stream, generator
+from voxaffect.model.optim import (
+    LEVELS,
+    Dropout,
+    ParameterGroup,
+    RandomStream,
+    StackAdam,
+    generator,
+)
 
 RATES = (3e-3, 3e-3, 1e-2, 1e-3)
 S = 3
@@ -23,24 +30,24 @@ class Weights(nn.Module):
         self.values = nn.ParameterList([nn.Parameter(values) for values in drawn])
 
 
-def make_groups(n_nets: int = S, rates: Sequence[float] = RATES) -> list[Group]:
+def make_groups(n_nets: int = S, rates: Sequence[float] = RATES) -> list[ParameterGroup]:
     """A trunk, two heads and something that is not clipped."""
     shapes: list[list[tuple[int, ...]]] = [[(4, 3), (4,)], [(2, 4), (2,)], [(5, 4)], [(6,)]]
     modules = [Weights(own, n_nets, seed=i) for i, own in enumerate(shapes)]
     return [
-        Group(module, rate, is_clipped=i < 3)
+        ParameterGroup(module, rate, is_clipped=i < 3)
         for i, (module, rate) in enumerate(zip(modules, rates, strict=True))
     ]
 
 
-def parameters(groups: Sequence[Group]) -> list[nn.Parameter]:
+def parameters(groups: Sequence[ParameterGroup]) -> list[nn.Parameter]:
     return [parameter for group in groups for parameter in group.module.parameters()]
 
 
 class Reference:
-    """One net and PyTorch's own optimiser."""
+    """One net and PyTorch's own optimizer."""
 
-    def __init__(self, groups: Sequence[Group], net: int) -> None:
+    def __init__(self, groups: Sequence[ParameterGroup], net: int) -> None:
         own = [
             [nn.Parameter(p[net].detach().clone()) for p in group.module.parameters()]
             for group in groups
@@ -60,7 +67,7 @@ class Reference:
         self._adam.step()
 
 
-def give_gradients(groups: Sequence[Group], generator: torch.Generator) -> list[Tensor]:
+def give_gradients(groups: Sequence[ParameterGroup], generator: torch.Generator) -> list[Tensor]:
     """Of very different sizes, so that clipping bites some nets and not others."""
     grads = []
     for parameter in parameters(groups):
@@ -70,7 +77,7 @@ def give_gradients(groups: Sequence[Group], generator: torch.Generator) -> list[
     return grads
 
 
-def check_equal(groups: Sequence[Group], references: Sequence[Reference]) -> None:
+def check_equal(groups: Sequence[ParameterGroup], references: Sequence[Reference]) -> None:
     for s, reference in enumerate(references):
         for ours, theirs in zip(parameters(groups), reference.parameters, strict=True):
             torch.testing.assert_close(ours[s], theirs, rtol=1e-5, atol=1e-6)
@@ -78,7 +85,7 @@ def check_equal(groups: Sequence[Group], references: Sequence[Reference]) -> Non
 
 @pytest.mark.parametrize("clip_norm", [None, 1.0])
 @pytest.mark.parametrize("rates", [RATES, (3e-3,) * 4], ids=["several rates", "one rate"])
-def test_each_net_is_updated_as_by_an_optimiser_of_its_own(
+def test_each_net_is_updated_as_by_an_optimizer_of_its_own(
     rates: Sequence[float], clip_norm: float | None
 ) -> None:
     groups = make_groups(rates=rates)
@@ -200,7 +207,7 @@ def test_a_share_is_dropped_and_the_rest_scaled_so_that_the_mean_stays(probabili
 
 
 def test_units_fall_independently() -> None:
-    """Bytes of one word decide neighbouring units; every pair of them falls as often as two may."""
+    """Bytes of one word decide neighboring units; every pair of them falls as often as two may."""
     out = Dropout(generators(1), [(100, 100)])(torch.ones(100, 1, 100, 8), 0.5)
     dropped = (out == 0).float().view(-1, 8)
     together = dropped.T @ dropped / len(dropped)
@@ -228,7 +235,7 @@ def test_each_call_draws_anew_and_the_seed_decides() -> None:
     assert not torch.equal(masks[0], masks[3])
 
 
-def test_a_nets_mask_depends_neither_on_neighbours_nor_on_padding() -> None:
+def test_a_nets_mask_depends_neither_on_neighbors_nor_on_padding() -> None:
     extents = [(5, 2), (0, 0), (7, 4), (3, 6)]
     x = hidden(7, 4, 6)
     dropout = Dropout(generators(0, 1, 2, 3), extents)
@@ -278,21 +285,21 @@ def test_what_is_dropped_has_no_gradient() -> None:
     assert torch.equal(slope, torch.where(out == 0, 0.0, 2.0))
 
 
-def drawn(seed: int, stream: Stream) -> list[float]:
+def drawn(seed: int, stream: RandomStream) -> list[float]:
     return torch.rand(4, generator=generator(seed, stream)).tolist()
 
 
 def test_each_seed_and_each_purpose_has_a_stream_of_its_own() -> None:
     seeds = (0, 1, 2, 3, 2**40)
-    streams = [tuple(drawn(*which)) for which in itertools.product(seeds, Stream)]
-    assert len(set(streams)) == len(seeds) * len(Stream)
+    streams = [tuple(drawn(*which)) for which in itertools.product(seeds, RandomStream)]
+    assert len(set(streams)) == len(seeds) * len(RandomStream)
 
 
 def test_the_same_purpose_of_the_same_seed_is_the_same_stream() -> None:
-    assert all(drawn(7, stream) == drawn(7, stream) for stream in Stream)
+    assert all(drawn(7, stream) == drawn(7, stream) for stream in RandomStream)
 
 
 def test_the_global_stream_is_left_alone() -> None:
     before = torch.random.get_rng_state()
-    drawn(3, Stream.ORDER)
+    drawn(3, RandomStream.ORDER)
     assert torch.equal(before, torch.random.get_rng_state())

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.model.examples import make_examples
-from voxaffect.model.settings import Course, Epoch, TrainingSettings
+from voxaffect.model.settings import EarlyStopping, Epoch, TrainingSettings
 from voxaffect.model.trunks import DnnSettings
 from voxaffect.systems.classifier import NetClassifier, NetSettings
 
@@ -14,8 +14,8 @@ def epoch(number: int, dev_ua: float, dev_loss: float = 1.0, seconds: float = 2.
     return Epoch(number, 1.0, dev_loss, dev_ua, 1000.0, seconds)
 
 
-def course(*dev_uas: float, max_epochs: int = 10, patience: int = 3) -> Course:
-    found = Course(max_epochs, patience)
+def course(*dev_uas: float, max_epochs: int = 10, patience: int = 3) -> EarlyStopping:
+    found = EarlyStopping(max_epochs, patience)
     for number, dev_ua in enumerate(dev_uas, 1):
         found.add(epoch(number, dev_ua))
     return found
@@ -39,7 +39,7 @@ def test_nothing_is_left_once_training_has_stopped() -> None:
 
 
 def test_among_equal_accuracies_the_lower_loss_is_better() -> None:
-    found = Course(10, 3)
+    found = EarlyStopping(10, 3)
     for number, loss in enumerate((1.0, 0.9, 0.95), 1):
         found.add(epoch(number, 0.5, loss))
     assert found.best == 2
@@ -55,7 +55,7 @@ def test_at_least_is_never_more_than_at_most(dev_uas: list[float], patience: int
 def test_it_foretells_when_and_with_which_epoch_training_ends(patience: int) -> None:
     training = TrainingSettings(max_epochs=8, patience=patience, batches_per_epoch=2)
     classifier = NetClassifier(NetSettings(DnnSettings(hidden=4, context=1), training=training))
-    followed, left = Course(8, patience), []
+    followed, left = EarlyStopping(8, patience), []
 
     def ended(some: Epoch) -> None:
         followed.add(some)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from voxaffect.features.standardize import Standardizer
 from voxaffect.model.data import Examples, Parts
 from voxaffect.model.multitask import MultiTaskNet, NetShape, posteriors
-from voxaffect.model.streaming import CausalNet, causal_net
+from voxaffect.model.streaming import StreamingNet, causal_net
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 
 Floats = NDArray[np.float32]
@@ -39,7 +39,7 @@ def whole(net: MultiTaskNet, x: Floats) -> Floats:
     return np.concatenate([found["emotion"][0], found["gender"][0]], axis=1)
 
 
-def causal(net: MultiTaskNet) -> CausalNet:
+def causal(net: MultiTaskNet) -> StreamingNet:
     one = causal_net(net)
     assert one is not None
     return one

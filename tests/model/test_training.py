@@ -20,8 +20,8 @@ from voxaffect.model import training
 from voxaffect.model.data import Examples, Parts
 from voxaffect.model.losses import Kind
 from voxaffect.model.multitask import MultiTaskNet, evaluate
-from voxaffect.model.settings import Epoch, History, TrainingSettings
-from voxaffect.model.training import Learner, Lesson, Trained, fit
+from voxaffect.model.settings import Epoch, TrainingHistory, TrainingSettings
+from voxaffect.model.training import Learner, TrainedNet, TrainingTask, fit
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,7 +93,7 @@ def test_the_best_epochs_weights_are_kept(scores: list[tuple[float, float]], bes
     learner = make_learner()
     live(learner, scores)
     trained = learner.outcome()
-    assert isinstance(trained, Trained)
+    assert isinstance(trained, TrainedNet)
     assert trained.history.best == best
     assert [e.dev_ua for e in trained.history.epochs] == [ua for ua, _ in scores]
     assert all((parameter == best).all() for parameter in trained.net.parameters())
@@ -175,17 +175,19 @@ def lesson(
     weights: dict[str, float] = WEIGHTS,
     seed: int = 0,
     private_layers: int = 0,
-) -> Lesson:
+) -> TrainingTask:
     shape = make_shape(trunk, *weights, private_layers=private_layers)
     return make_lesson(shape, make_examples(40), make_examples(16, seed=1), weights, seed)
 
 
-def train(lesson: Lesson, settings: TrainingSettings = QUICK) -> tuple[MultiTaskNet, History]:
+def train(
+    lesson: TrainingTask, settings: TrainingSettings = QUICK
+) -> tuple[MultiTaskNet, TrainingHistory]:
     """The net after its lesson; a DNN sees four times as many frames as an LSTM utterances."""
     if isinstance(lesson.net.shape.trunk, DnnSettings):
         settings = replace(settings, batch_size=4 * settings.batch_size)
     (trained,) = fit([lesson], settings)
-    assert isinstance(trained, Trained), trained
+    assert isinstance(trained, TrainedNet), trained
     return trained.net, trained.history
 
 
@@ -290,7 +292,7 @@ def test_every_epoch_is_told_as_it_ends() -> None:
         on_epoch=lambda number, epoch: told.append((number, epoch)),
     )
     for number, trained in enumerate(outcomes):
-        assert isinstance(trained, Trained)
+        assert isinstance(trained, TrainedNet)
         assert tuple(epoch for n, epoch in told if n == number) == trained.history.epochs
     assert [epoch.number for _, epoch in told] == [1, 1, 2, 2, 3, 3]
 

@@ -16,7 +16,7 @@ from voxaffect.features.standardize import Standardizer
 from voxaffect.model.data import Examples, Parts, banks
 from voxaffect.model.losses import Kind
 from voxaffect.model.settings import TrainingSettings
-from voxaffect.model.training import Lesson, Trained, fit
+from voxaffect.model.training import TrainedNet, TrainingTask, fit
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 
 TRUNKS: dict[str, TrunkSettings] = {
@@ -72,7 +72,9 @@ def tasks() -> list[Task]:
     return found
 
 
-def lessons_alone(trunk: TrunkSettings, several: Sequence[Task], private: int) -> list[Lesson]:
+def lessons_alone(
+    trunk: TrunkSettings, several: Sequence[Task], private: int
+) -> list[TrainingTask]:
     return [
         make_lesson(
             make_shape(trunk, *task.weights, private_layers=private),
@@ -85,7 +87,7 @@ def lessons_alone(trunk: TrunkSettings, several: Sequence[Task], private: int) -
     ]
 
 
-def on_one_pool(lessons: Sequence[Lesson], clean: Sequence[Task]) -> list[Lesson]:
+def on_one_pool(lessons: Sequence[TrainingTask], clean: Sequence[Task]) -> list[TrainingTask]:
     """The lessons with all training frames in one pool, and all dev frames in another."""
     statistics = [Standardizer.fit(task.train.frames) for task in clean]
     train = [lesson.train.examples for lesson in lessons]
@@ -103,9 +105,9 @@ def settings_for(trunk: TrunkSettings, way: TrainingSettings) -> TrainingSetting
     return replace(quick, batch_size=batch_size, crop_frames=20)
 
 
-def check_equal(found: Trained | TrainingError, expected: Trained | TrainingError) -> None:
-    assert isinstance(found, Trained), found
-    assert isinstance(expected, Trained), expected
+def check_equal(found: TrainedNet | TrainingError, expected: TrainedNet | TrainingError) -> None:
+    assert isinstance(found, TrainedNet), found
+    assert isinstance(expected, TrainedNet), expected
     assert found.history.best == expected.history.best
     for one, other in zip(found.history.epochs, expected.history.epochs, strict=True):
         assert one.train_loss == pytest.approx(other.train_loss, rel=1e-5)
@@ -129,7 +131,7 @@ def test_a_stack_gives_the_nets_that_training_one_by_one_gives(
     for lesson, found in zip(alone, together, strict=True):
         (expected,) = fit([lesson], settings)
         check_equal(found, expected)
-        assert isinstance(found, Trained)
+        assert isinstance(found, TrainedNet)
         lengths.add(len(found.history.epochs))
     assert min(lengths) < max(lengths)  # the first stopped before another
 
@@ -158,6 +160,6 @@ def test_nets_of_other_seeds_on_the_same_data_differ() -> None:
     lessons = lessons_alone(TRUNKS["lstm"], several, private=0)
     settings = replace(settings_for(TRUNKS["lstm"], TrainingSettings()), max_epochs=1)
     first, second = fit(on_one_pool(lessons, several), settings)
-    assert isinstance(first, Trained)
-    assert isinstance(second, Trained)
+    assert isinstance(first, TrainedNet)
+    assert isinstance(second, TrainedNet)
     assert first.history.epochs[0].train_loss != second.history.epochs[0].train_loss

@@ -55,7 +55,7 @@ def test_reverse_mirrors_each_sequence_within_its_length() -> None:
 )
 @settings(max_examples=25, deadline=None)
 @pytest.mark.parametrize("trunk", TRUNKS, ids=str)
-def test_padding_and_neighbours_change_nothing(
+def test_padding_and_neighbors_change_nothing(
     trunk: TrunkSettings, lengths: list[int], padding: int, n_nets: int
 ) -> None:
     nets = drawn(trunk, n_nets)

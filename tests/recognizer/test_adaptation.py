@@ -1,4 +1,4 @@
-"""A recogniser of one kind of recordings, adapted to another in which labels mean other sounds."""
+"""A recognizer of one kind of recordings, adapted to another in which labels mean other sounds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.recognizer.test_recognizer import TRUNKS, labelled, tone, trained
+from tests.recognizer.test_recognizer import TRUNKS, labeled, tone, trained
 from voxaffect.errors import TrainingError
 from voxaffect.model.data import Examples
 from voxaffect.model.settings import TrainingSettings
@@ -50,7 +50,7 @@ def test_it_learns_the_new_names_and_the_base_stays_as_it_is(trunk: TrunkSetting
 
 
 def test_a_net_that_no_epoch_makes_better_keeps_its_weights(base: Recognizer) -> None:
-    train, dev = labelled(base, range(16)), labelled(base, range(16, 24))
+    train, dev = labeled(base, range(16)), labeled(base, range(16, 24))
     adapted = adapt(base, train, dev, seed=0, training=STILL)
     moved = adapted.card["net_moved"]
     same = all(
@@ -78,7 +78,7 @@ def test_it_says_where_it_comes_from_and_is_saved_like_any_other(
     assert answers[0] == answers[1]
 
 
-def test_the_same_seed_gives_the_same_recogniser(base: Recognizer) -> None:
+def test_the_same_seed_gives_the_same_recognizer(base: Recognizer) -> None:
     train, dev = renamed(base, range(16)), renamed(base, range(16, 24))
     one, other = (adapt(base, train, dev, seed=1, training=QUICK) for _ in range(2))
     assert one.predict([tone(50)])[0].probabilities == other.predict([tone(50)])[0].probabilities

@@ -11,7 +11,7 @@ import soundfile
 from voxaffect.audio.decode import DecodeLimits
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.corpora.corpus import Utterance
-from voxaffect.errors import ArtefactError, AudioError, CorpusError, TrainingError
+from voxaffect.errors import ArtifactError, AudioError, CorpusError, TrainingError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.model.data import Examples
@@ -19,7 +19,7 @@ from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.provenance import arithmetic, versions
 from voxaffect.recognizer.recognizer import Recognizer
-from voxaffect.recognizer.serialization import FORMAT, read_artefact, write_artefact
+from voxaffect.recognizer.serialization import FORMAT, read_artifact, write_artifact
 from voxaffect.simulation.plan import write_film, write_sphere
 from voxaffect.systems.classifier import NetSettings
 from voxaffect.taxonomy import EMOTION, GENDER, MISSING
@@ -47,11 +47,11 @@ def trained(trunk: TrunkSettings = TRUNKS[0]) -> Recognizer:
         TrainingSettings(batch_size=8, max_epochs=3, patience=3),
     )
     recognizer = Recognizer(settings, card={"note": "tones"})
-    train, dev = (labelled(recognizer, part) for part in (range(16), range(16, 24)))
+    train, dev = (labeled(recognizer, part) for part in (range(16), range(16, 24)))
     return recognizer.fit(train, dev, seed=0)
 
 
-def labelled(recognizer: Recognizer, seeds: range) -> Examples:
+def labeled(recognizer: Recognizer, seeds: range) -> Examples:
     labels = {
         "emotion": [EMOTION.classes[seed % 4] for seed in seeds],
         "gender": [GENDER.classes[seed % 2] for seed in seeds],
@@ -71,7 +71,7 @@ def saved(recognizer: Recognizer, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("trunk", TRUNKS, ids=str)
-def test_a_saved_recogniser_answers_the_same(trunk: TrunkSettings, tmp_path: Path) -> None:
+def test_a_saved_recognizer_answers_the_same(trunk: TrunkSettings, tmp_path: Path) -> None:
     recognizer = trained(trunk)
     recognizer.save(tmp_path)
     loaded = Recognizer.load(tmp_path)
@@ -148,7 +148,7 @@ def test_a_film_and_a_segment_of_a_sphere_session_get_the_answer_of_their_sample
     assert spoken.name == segment.id
 
 
-def test_limits_of_the_recogniser_hold_for_files_and_segments(
+def test_limits_of_the_recognizer_hold_for_files_and_segments(
     recognizer: Recognizer, tmp_path: Path
 ) -> None:
     strict = replace(recognizer, limits=DecodeLimits(max_duration_s=0.5))
@@ -174,14 +174,14 @@ def test_what_is_far_from_training_is_answered_with_a_warning(
 
 
 def test_novelty_that_does_not_fit_is_refused(saved: Path, tmp_path: Path) -> None:
-    header, arrays = read_artefact(saved)
+    header, arrays = read_artifact(saved)
     for damaged, rate, message in (
         ({k: v for k, v in arrays.items() if k != "novelty.mean"}, 0.01, "novelty lacks mean"),
         (arrays, 7.0, "7.0 false alarms"),
         (arrays, None, "novelty lacks false alarms"),
     ):
-        write_artefact(tmp_path / "damaged", {**header, "false_alarms": rate}, damaged)
-        with pytest.raises(ArtefactError, match=message):
+        write_artifact(tmp_path / "damaged", {**header, "false_alarms": rate}, damaged)
+        with pytest.raises(ArtifactError, match=message):
             Recognizer.load(tmp_path / "damaged")
 
 
@@ -209,7 +209,7 @@ def test_short_and_clipped_recordings_are_answered_with_a_warning(recognizer: Re
     [(np.zeros(16_000), "silent"), (tone(0, 0.01).samples, "25 ms")],
     ids=["silence", "10 ms"],
 )
-def test_what_cannot_be_analysed_is_named(
+def test_what_cannot_be_analyzed_is_named(
     recognizer: Recognizer, samples: np.ndarray, message: str
 ) -> None:
     with pytest.raises(AudioError, match=message) as fault:
@@ -228,7 +228,7 @@ def test_a_changed_byte_is_refused(saved: Path, pattern: str, where: float) -> N
     place = int(where * len(content))
     content[place] = ord("7") if content[place] != ord("7") else ord("8")
     path.write_bytes(content)
-    with pytest.raises(ArtefactError, match=path.name):
+    with pytest.raises(ArtifactError, match=path.name):
         Recognizer.load(saved)
 
 
@@ -237,41 +237,41 @@ def test_a_missing_or_cut_file_is_refused(saved: Path, pattern: str) -> None:
     (path,) = saved.glob(pattern)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(ArtefactError, match=path.name):
+    with pytest.raises(ArtifactError, match=path.name):
         Recognizer.load(saved)
     path.unlink()
-    with pytest.raises(ArtefactError, match=str(saved)):
+    with pytest.raises(ArtifactError, match=str(saved)):
         Recognizer.load(saved)
 
 
 def test_other_frame_features_are_refused(saved: Path) -> None:
     other = LowLevelDescriptors(grid=FrameGrid(hop_s=0.02))
-    with pytest.raises(ArtefactError, match="other frame features"):
+    with pytest.raises(ArtifactError, match="other frame features"):
         Recognizer.load(saved, other)
 
 
 def test_a_newer_format_is_refused(saved: Path) -> None:
     path = saved / "recognizer.json"
     path.write_text(path.read_text().replace(f'"format": {FORMAT}', '"format": 99'))
-    with pytest.raises(ArtefactError, match="format 99"):
+    with pytest.raises(ArtifactError, match="format 99"):
         Recognizer.load(saved)
 
 
 def resaved(saved: Path, **changes: object) -> Path:
-    """The recogniser with another header, sealed as if it had been trained so."""
-    header, arrays = read_artefact(saved)
-    write_artefact(saved, {**header, **changes}, arrays)
+    """The recognizer with another header, sealed as if it had been trained so."""
+    header, arrays = read_artifact(saved)
+    write_artifact(saved, {**header, **changes}, arrays)
     return saved
 
 
 def test_other_classes_and_another_level_are_refused(saved: Path) -> None:
-    header, _ = read_artefact(saved)
+    header, _ = read_artifact(saved)
     for task, classes in header["classes"].items():
         turned = {**header["classes"], task: classes[::-1]}
-        with pytest.raises(ArtefactError, match="other classes"):
+        with pytest.raises(ArtifactError, match="other classes"):
             Recognizer.load(resaved(saved, classes=turned))
     resaved(saved, classes=header["classes"])
-    with pytest.raises(ArtefactError, match=r"other target level.*0\.1"):
+    with pytest.raises(ArtifactError, match=r"other target level.*0\.1"):
         Recognizer.load(resaved(saved, target_rms=0.1))
 
 
@@ -280,7 +280,7 @@ def test_the_trunk_says_its_kind_and_unknown_keys_are_refused(
     trunk: TrunkSettings, tmp_path: Path
 ) -> None:
     trained(trunk).save(tmp_path)
-    header, _ = read_artefact(tmp_path)
+    header, _ = read_artifact(tmp_path)
     stated = header["settings"]
     assert stated["trunk"]["kind"] == type(trunk).__name__.removesuffix("Settings").lower()
     for wrong in (
@@ -290,7 +290,7 @@ def test_the_trunk_says_its_kind_and_unknown_keys_are_refused(
         {**stated, "augmentation": True},
         None,
     ):
-        with pytest.raises(ArtefactError, match="settings"):
+        with pytest.raises(ArtifactError, match="settings"):
             Recognizer.load(resaved(tmp_path, settings=wrong))
 
 
@@ -309,7 +309,7 @@ def test_what_was_trained_on_another_device_answers_on_this_one(
 
 
 def test_the_card_tells_how_it_was_made_and_no_time(saved: Path) -> None:
-    header, _ = read_artefact(saved)
+    header, _ = read_artifact(saved)
     card = header["card"]
     assert (card["note"], card["seed"]) == ("tones", 0)
     assert card["made_with"] == {**versions(), **arithmetic()}
@@ -318,12 +318,12 @@ def test_the_card_tells_how_it_was_made_and_no_time(saved: Path) -> None:
     assert 1 <= card["history"]["best"] <= len(card["history"]["epochs"])
 
 
-def test_examples_are_decoded_levelled_and_labelled(recognizer: Recognizer, tmp_path: Path) -> None:
+def test_examples_are_decoded_leveled_and_labeled(recognizer: Recognizer, tmp_path: Path) -> None:
     path = tmp_path / "tone.wav"
     quiet = tone(1).samples * np.float32(0.01)
     soundfile.write(path, quiet, SAMPLE_RATE_HZ, subtype="FLOAT")
     examples = recognizer.examples([tone(0), path], {"emotion": ["sad", "angry"]})
-    frames = recognizer.extractor.extract([tone(0).normalised(), tone(1).normalised()])
+    frames = recognizer.extractor.extract([tone(0).normalized(), tone(1).normalized()])
     for found, expected in zip(examples.frames, frames, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
     assert {task: target.tolist() for task, target in examples.targets.items()} == {
@@ -350,7 +350,7 @@ def test_labels_that_do_not_fit_are_named(
         recognizer.examples([tone(0), tone(1)], labels)
 
 
-def test_an_untrained_recogniser_says_so(tmp_path: Path) -> None:
+def test_an_untrained_recognizer_says_so(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="never trained"):
         Recognizer().predict([tone(0)])
     with pytest.raises(TrainingError, match="never trained"):
@@ -359,5 +359,5 @@ def test_an_untrained_recogniser_says_so(tmp_path: Path) -> None:
 
 
 def test_a_device_that_is_not_here_is_named(saved: Path) -> None:
-    with pytest.raises(ArtefactError, match=r"no device 'cdua' here .* device='cpu'"):
+    with pytest.raises(ArtifactError, match=r"no device 'cdua' here .* device='cpu'"):
         Recognizer.load(saved, device="cdua")

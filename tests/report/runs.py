@@ -24,7 +24,7 @@ def result(
     protocol: str = "within",
     **more: Any,
 ) -> FoldResult:
-    """A result with `right[c]` of `of` utterances of each class c recognised.
+    """A result with `right[c]` of `of` utterances of each class c recognized.
 
     The wrong answers name the next class. A class with a negative count is not in the test set.
     Every system but svm has learned by epochs: three with an odd seed, else four.
@@ -92,7 +92,7 @@ def corpus(name: str, style: dict[str, int], **more: Any) -> CorpusSummary:
         name=name,
         title=f"The {name} corpus",
         language="German",
-        licence="free for research",
+        license="free for research",
         citation="Author et al., A database, Interspeech 2005",
         digest="fedcba9876543210",
         n_speakers=4,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.report.runs import NOTE, full_run, result
 from voxaffect.evaluation.experiment.run import Run
-from voxaffect.evaluation.summary import Summary, summarise_run
+from voxaffect.evaluation.summary import Summary, summarize_run
 from voxaffect.report.data import LONG, SCHEMA, escape, latex, latex_document, report_json
 from voxaffect.report.page import sections
 from voxaffect.report.table import ABSENT, Cell, Table, named_tables
@@ -81,7 +81,7 @@ def test_a_table_longer_than_a_page_breaks() -> None:
 
 def test_every_table_of_a_report_is_well_formed_and_a_block_of_its_own() -> None:
     run = full_run()
-    named = list(named_tables(sections(run, summarise_run(run), ())))
+    named = list(named_tables(sections(run, summarize_run(run), ())))
     _, *blocks = latex_document(named, run.note).split("\n\n")
     assert len(blocks) == len(named)
     for (name, _), block in zip(named, blocks, strict=True):
@@ -101,7 +101,7 @@ def test_white_space_is_one_space_and_never_a_paragraph() -> None:
 
 
 def data_of(run: Run) -> dict[str, Any]:
-    summary = summarise_run(run)
+    summary = summarize_run(run)
     text = report_json(run, summary, ("A sentence.",), sections(run, summary, ()))
     loaded: dict[str, Any] = json.loads(text, parse_constant=pytest.fail)
     return loaded
@@ -109,7 +109,7 @@ def data_of(run: Run) -> dict[str, Any]:
 
 def test_scores_hold_the_numbers_of_the_tables() -> None:
     run = full_run()
-    summary, data = summarise_run(run), data_of(run)
+    summary, data = summarize_run(run), data_of(run)
     assert (data["schema"], data["note"], data["findings"]) == (SCHEMA, NOTE, ["A sentence."])
     assert len(data["scores"]) == sum(len(table.scores) for table in summary.tables)
     for stated in data["scores"]:
@@ -147,7 +147,7 @@ def test_a_number_that_does_not_exist_is_null() -> None:
 
 def test_a_record_stands_on_a_line_of_its_own() -> None:
     run = full_run()
-    summary = summarise_run(run)
+    summary = summarize_run(run)
     lines = report_json(run, summary, (), ()).splitlines()
     first = lines.index('"folds": [') + 1
     assert json.loads(lines[first].removesuffix(","))["fold"] == "within/emodb/a"

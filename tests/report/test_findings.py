@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from tests.report.runs import full_run, result
 from voxaffect.evaluation.experiment.run import Run, order
-from voxaffect.evaluation.summary import summarise_run
+from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report.findings import NO_BREAK, at_least, findings, flat, leakage
 from voxaffect.report.run_info import making
 
 
 def said(run: Run) -> list[str]:
-    return [text.replace("\N{NO-BREAK SPACE}", " ") for text in findings(run, summarise_run(run))]
+    return [text.replace("\N{NO-BREAK SPACE}", " ") for text in findings(run, summarize_run(run))]
 
 
 def test_the_summary_says_what_was_compared_what_won_and_how_sure() -> None:

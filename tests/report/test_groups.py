@@ -13,7 +13,7 @@ from tests.evaluation.people import described_run, facts_for, heard, run_of
 from tests.report.runs import full_run, row
 from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.experiment.utterance_facts import facts_csv
-from voxaffect.evaluation.summary import summarise_run
+from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report.groups import findings, gaps, groups, groups_csv, section, speakers
 from voxaffect.report.table import ABSENT, Section, signed
 from voxaffect.report.write import write_report
@@ -33,13 +33,13 @@ def made(rights: Mapping[str, Sequence[int]] = RIGHTS, **known: Mapping[str, Any
 
 
 def section_of(run: Run) -> Section:
-    found = section(summarise_run(run), ())
+    found = section(summarize_run(run), ())
     assert found is not None
     return found
 
 
 def test_the_largest_gap_is_told_in_plain_words() -> None:
-    scores = summarise_run(made()).groups
+    scores = summarize_run(made()).groups
     assert scores is not None
     first, second = findings(scores)
     assert first.startswith(
@@ -53,7 +53,7 @@ def test_the_largest_gap_is_told_in_plain_words() -> None:
 
 def test_a_gap_that_other_speakers_might_not_show_is_told_so() -> None:
     uneven = {"north/a": (9,) * 4, "north/b": (2,) * 4, "north/c": (8,) * 4, "north/d": (1,) * 4}
-    scores = summarise_run(made(uneven, gender=GENDER)).groups
+    scores = summarize_run(made(uneven, gender=GENDER)).groups
     assert scores is not None
     first, _ = findings(scores)
     assert f"by .100; 95 % interval {signed(-0.6)[0]}" in first
@@ -61,7 +61,7 @@ def test_a_gap_that_other_speakers_might_not_show_is_told_so() -> None:
 
 
 def test_one_speaker_against_others_is_told_so() -> None:
-    scores = summarise_run(made(gender={**GENDER, "north/d": "female"})).groups
+    scores = summarize_run(made(gender={**GENDER, "north/d": "female"})).groups
     assert scores is not None
     assert "how sure that is cannot be told" in next(iter(findings(scores)))
 
@@ -75,7 +75,7 @@ def test_nothing_to_compare_is_told() -> None:
 
 
 def test_tables_show_groups_their_sizes_and_intervals() -> None:
-    scores = summarise_run(made()).groups
+    scores = summarize_run(made()).groups
     assert scores is not None
     table = groups([g for g in scores.groupings if g.kind == "gender"])
     female = row(table, "female")
@@ -86,7 +86,7 @@ def test_tables_show_groups_their_sizes_and_intervals() -> None:
 
 
 def test_groups_that_are_not_compared_are_marked() -> None:
-    scores = summarise_run(made(gender={**GENDER, "north/d": None})).groups
+    scores = summarize_run(made(gender={**GENDER, "north/d": None})).groups
     assert scores is not None
     table = groups([g for g in scores.groupings if g.kind == "gender"])
     assert [cells[0].text for cells in table.rows] == ["female", "male", "unknown †"]
@@ -101,7 +101,7 @@ def test_every_table_of_a_full_run_has_a_cell_a_column() -> None:
 
 
 def test_the_csv_has_every_group_and_speaker_with_recalls() -> None:
-    scores = summarise_run(made(gender={**GENDER, "north/d": None})).groups
+    scores = summarize_run(made(gender={**GENDER, "north/d": None})).groups
     assert scores is not None
     rows = list(csv.DictReader(io.StringIO(groups_csv(scores, "made up"))))
     found = {(r["kind"], r["group"]): r for r in rows}
@@ -113,8 +113,8 @@ def test_the_csv_has_every_group_and_speaker_with_recalls() -> None:
 
 
 def test_a_run_without_facts_has_no_section_and_no_files(tmp_path: Path) -> None:
-    assert section(summarise_run(full_run()), ()) is None
-    names = {path.name for path in write_report(summarise_run(made_one_without_facts()), tmp_path)}
+    assert section(summarize_run(full_run()), ()) is None
+    names = {path.name for path in write_report(summarize_run(made_one_without_facts()), tmp_path)}
     assert not names & {"utterances.csv", "groups.csv", "groups-within.svg"}
 
 
@@ -125,7 +125,7 @@ def made_one_without_facts() -> Run:
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    write_report(summarise_run(made()), folder)
+    write_report(summarize_run(made()), folder)
     return folder
 
 

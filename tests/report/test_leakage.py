@@ -13,7 +13,7 @@ from tests.report.runs import full_run, result, row
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem
 from voxaffect.evaluation.experiment.run import Run, order
 from voxaffect.evaluation.splits.overlap import Exclusion, overlaps
-from voxaffect.evaluation.summary import summarise_run
+from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report import leakage
 from voxaffect.report.result_tables import unweighted_accuracy
 from voxaffect.report.table import ABSENT, Table
@@ -99,7 +99,7 @@ def test_untrained_untested_and_new_are_told_apart() -> None:
     assert list(row(table, "emodb").values()) == ["emodb", "sad", ABSENT, "male", ABSENT]
 
 
-def test_shares_say_what_they_were_recognised_by() -> None:
+def test_shares_say_what_they_were_recognized_by() -> None:
     again = EMODB.renamed("berlin")
     contents = {u.id: u.id.partition("/")[2] for u in (*EMODB.utterances, *again.utterances)}
     found = overlaps((EMODB, again, AIBO), Taxonomy(), contents=contents, unusable={})
@@ -151,7 +151,7 @@ def run_of(protocol: str, folds: Mapping[str, Shares]) -> Run:
 
 
 def note(protocol: str, folds: Mapping[str, Shares]) -> str:
-    return leakage.note(summarise_run(run_of(protocol, folds)), protocol)
+    return leakage.note(summarize_run(run_of(protocol, folds)), protocol)
 
 
 def test_folds_that_share_no_speaker_are_counted() -> None:
@@ -199,7 +199,7 @@ def test_an_older_run_says_that_copies_were_not_looked_for() -> None:
     )
     made = result("aggregated", "svm", (5,) * 4, protocol="aggregated", details={"leakage": old})
     run = Run({}, (), {}, (made,))
-    said = leakage.note(summarise_run(run), "aggregated")
+    said = leakage.note(summarize_run(run), "aggregated")
     assert said.startswith("Speaker-dependent: the test set shares 57 speakers with training.")
     assert leakage.NOT_LOOKED_FOR in said
     table = first_table(run)
@@ -208,11 +208,11 @@ def test_an_older_run_says_that_copies_were_not_looked_for() -> None:
 
 
 def test_a_run_without_any_statement_is_shown_without_one() -> None:
-    summary = summarise_run(full_run())
+    summary = summarize_run(full_run())
     assert leakage.note(summary, "within") == ""
     assert leakage.section(full_run(), summary) is not None
     empty = Run({}, (), {}, ())
-    assert leakage.section(empty, summarise_run(empty)) is None
+    assert leakage.section(empty, summarize_run(empty)) is None
 
 
 def test_dev_sets_that_share_speakers_are_told() -> None:
@@ -224,7 +224,7 @@ def test_dev_sets_that_share_speakers_are_told() -> None:
 
 
 def test_the_note_stands_below_the_table_of_scores() -> None:
-    summary = summarise_run(run_of("within", {"emodb/03": {}, "emodb/08": {}}))
+    summary = summarize_run(run_of("within", {"emodb/03": {}, "emodb/08": {}}))
     notes = unweighted_accuracy(summary, summary.tables[0]).notes
     assert notes[0].startswith("No speaker of a test set")
 
@@ -265,12 +265,12 @@ def test_every_system_tells_who_chose_but_the_one_that_chooses_nothing() -> None
 
 
 def lead(run: Run) -> tuple[str, ...]:
-    section = leakage.section(run, summarise_run(run))
+    section = leakage.section(run, summarize_run(run))
     assert section is not None
     return section.lead
 
 
 def first_table(run: Run) -> Table:
-    section = leakage.section(run, summarise_run(run))
+    section = leakage.section(run, summarize_run(run))
     assert section is not None
     return section.tables[0]

@@ -11,7 +11,7 @@ from tests.report.runs import NOTE, full_run, result, row
 from voxaffect.evaluation.class_gains import class_gains as class_gains_of
 from voxaffect.evaluation.experiment.run import Run, order
 from voxaffect.evaluation.learning_curve import by_amount
-from voxaffect.evaluation.summary import summarise_run
+from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report import learning_curve
 from voxaffect.report.figures.draw import CLASS_GAINS_KEY, caption, draw_all, gains
 from voxaffect.report.figures.style import STYLE, Picture, picture
@@ -22,14 +22,14 @@ from voxaffect.report.table import ABSENT, Section
 
 def shown() -> Section:
     run = thinned_run()
-    found = learning_curve_section(by_amount(run), draw_all(run, summarise_run(run)))
+    found = learning_curve_section(by_amount(run), draw_all(run, summarize_run(run)))
     assert found is not None
     return found
 
 
 def test_a_run_without_thinned_training_sets_has_no_such_section() -> None:
     assert learning_curve_section(by_amount(full_run()), ()) is None
-    keys = [part.key for part in sections(full_run(), summarise_run(full_run()), ())]
+    keys = [part.key for part in sections(full_run(), summarize_run(full_run()), ())]
     assert "amounts" not in keys
 
 
@@ -75,7 +75,7 @@ def test_a_share_that_a_system_lacks_is_absent() -> None:
 
 def test_its_place_is_behind_the_experiments_with_pictures_of_its_own() -> None:
     run = thinned_run()
-    parts = sections(run, summarise_run(run), draw_all(run, summarise_run(run)))
+    parts = sections(run, summarize_run(run), draw_all(run, summarize_run(run)))
     keys = [part.key for part in parts]
     assert keys.index("aggregated") < keys.index("amounts") < keys.index("making")
     (own,) = [part for part in parts if part.key == "amounts"]
@@ -100,7 +100,7 @@ def run_of(n_folds: int, right: tuple[int, ...] = (5, 5, -1, 5)) -> Run:
 
 
 def test_a_cell_holds_gain_and_interval_and_is_bold_where_zero_is_left_out() -> None:
-    section = learning_curve.class_gains_section(summarise_run(run_of(8)), ())
+    section = learning_curve.class_gains_section(summarize_run(run_of(8)), ())
     assert section is not None
     shown = row(section.tables[0], "dnn-mtl")
     assert shown["happy"] == "+.200 [+.200, +.200]"
@@ -110,14 +110,14 @@ def test_a_cell_holds_gain_and_interval_and_is_bold_where_zero_is_left_out() -> 
 
 
 def test_too_few_folds_are_said_to_be_too_few() -> None:
-    section = learning_curve.class_gains_section(summarise_run(run_of(3)), ())
+    section = learning_curve.class_gains_section(summarize_run(run_of(3)), ())
     assert section is not None
     assert row(section.tables[0], "dnn-mtl")["happy"] == "+.200"
     assert learning_curve.TOO_FEW in section.tables[0].notes
 
 
 def test_every_experiment_has_a_table_and_the_pictures_of_the_section() -> None:
-    summary = summarise_run(full_run())
+    summary = summarize_run(full_run())
     own, other = (Picture(key, key, "", "<svg/>") for key in (CLASS_GAINS_KEY, "within"))
     section = learning_curve.class_gains_section(summary, (own, other))
     assert section is not None
@@ -127,7 +127,7 @@ def test_every_experiment_has_a_table_and_the_pictures_of_the_section() -> None:
 
 def test_the_figure_names_classes_and_systems() -> None:
     for run in (run_of(8), run_of(3), full_run()):
-        for table in summarise_run(run).tables:
+        for table in summarize_run(run).tables:
             with mpl.rc_context(STYLE):
                 found = class_gains_of(table)
                 drawn = picture(
@@ -139,4 +139,4 @@ def test_the_figure_names_classes_and_systems() -> None:
 
 def test_no_twins_no_section() -> None:
     run = replace(run_of(3), results=(result("emodb/a", "svm", (5,) * 4),))
-    assert learning_curve.class_gains_section(summarise_run(run), ()) is None
+    assert learning_curve.class_gains_section(summarize_run(run), ()) is None

@@ -64,7 +64,7 @@ def test_corpora_settings_and_versions_have_tables() -> None:
     assert row(made_with, "torch")["Version"] == "2.13"
 
 
-def test_what_a_recogniser_of_ones_own_does_not_tell_is_absent() -> None:
+def test_what_a_recognizer_of_ones_own_does_not_tell_is_absent() -> None:
     tables = model_card({**HEADER, "card": {}}, ARRAYS)
     assert "not told" in "".join(map(markdown, tables))
     assert "dev UA" not in facts({**HEADER, "card": {}})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.report.runs import corpus, full_run, result
 from voxaffect.evaluation.experiment.run import Run
-from voxaffect.evaluation.summary import summarise_run
+from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report.findings import findings
 from voxaffect.report.page import Download, counts, html_page, markdown_page, sections
 from voxaffect.report.table import Cell, Section, Table
@@ -33,7 +33,7 @@ def test_packing_tells_no_time_and_is_small() -> None:
 
 
 def tables_of(run: Run) -> list[Table]:
-    parts = sections(run, summarise_run(run), ())
+    parts = sections(run, summarize_run(run), ())
     return [table for part in parts for table in (*part.tables, *part.more)]
 
 
@@ -45,7 +45,7 @@ def test_every_row_has_a_cell_for_every_column() -> None:
 
 
 def test_missing_protocols_keep_their_place() -> None:
-    parts = sections(Run({}, (), {}, ()), summarise_run(Run({}, (), {}, ())), ())
+    parts = sections(Run({}, (), {}, ()), summarize_run(Run({}, (), {}, ())), ())
     assert [part.key for part in parts] == ["within", "cross", "aggregated", "corpora", "making"]
     assert all("no results" in part.lead[0] for part in parts[:3])
 
@@ -69,7 +69,7 @@ def test_what_names_contain_is_text_in_the_page() -> None:
     section = Section("made", hostile, (hostile,), (table,))
     run = Run({}, (), {}, (), note=hostile)
     page = html_page(
-        run, (hostile,), (section,), downloads(run, summarise_run(run), (), (section,))
+        run, (hostile,), (section,), downloads(run, summarize_run(run), (), (section,))
     )
     assert "<img" not in page
     assert page.count("</script>") == 4
@@ -92,7 +92,7 @@ def test_two_thousand_results_stay_far_below_three_megabytes() -> None:
         for seed in range(3)
     )
     run = replace(full_run(""), results=results)
-    summary = summarise_run(run)
+    summary = summarize_run(run)
     said, parts = findings(run, summary), sections(run, summary, ())
     carried = downloads(run, summary, said, parts)
     assert len(results) > 2000

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_pla
 
 from tests.report.runs import NOTE, full_run
 from voxaffect.evaluation.experiment.run import Run
-from voxaffect.evaluation.summary import summarise_run
+from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report.data import latex
 from voxaffect.report.page import html_page, sections
 from voxaffect.report.table import ABSENT, Cell, Section, Table, named_tables
@@ -19,16 +19,16 @@ from voxaffect.report.table import ABSENT, Cell, Section, Table, named_tables
 WIDE, PHONE = 1280, 390
 Open = Callable[..., Page]
 
-# Elements with text of their own that stand on another colour than their contrast of 4.5 asks for.
+# Elements with text of their own that stand on another color than their contrast of 4.5 asks for.
 FAINT_TEXTS = """() => {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const over = (colour, below) => {
+  const over = (color, below) => {
     canvas.fillStyle = below; canvas.fillRect(0, 0, 1, 1);
-    canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1);
     return `rgb(${canvas.getImageData(0, 0, 1, 1).data.slice(0, 3).join()})`;
   };
-  const luminance = (colour) => {
-    const [r, g, b] = colour.match(/\\d+/g).map((c) => c / 255)
+  const luminance = (color) => {
+    const [r, g, b] = color.match(/\\d+/g).map((c) => c / 255)
       .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
@@ -256,7 +256,7 @@ def test_downloads_are_the_files_beside_the_page(open_page: Open, report: Path) 
 
 def test_latex_is_copied_or_shown_where_it_cannot_be(open_page: Open, report: Path) -> None:
     run = full_run()
-    name, table = next(named_tables(sections(run, summarise_run(run), ())))
+    name, table = next(named_tables(sections(run, summarize_run(run), ())))
     page = open_page(report, permissions=["clipboard-read", "clipboard-write"])
     page.locator(f"[data-latex={name}]").click()
     page.get_by_role("button", name="Copied").wait_for()
@@ -267,13 +267,13 @@ def test_latex_is_copied_or_shown_where_it_cannot_be(open_page: Open, report: Pa
     assert "\\label{tab:cross-1}" in page.evaluate("getSelection().toString()")
 
 
-def test_colours_are_the_system_s_until_they_are_chosen_and_again_when_reloaded(
+def test_colors_are_the_system_s_until_they_are_chosen_and_again_when_reloaded(
     open_page: Open, report: Path
 ) -> None:
     page = open_page(report, color_scheme="dark")
     ground = "getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(ground)
-    page.get_by_role("button", name="Show in light colours").click()
+    page.get_by_role("button", name="Show in light colors").click()
     assert page.evaluate(ground) == "rgb(255, 255, 255)" != dark
     page.reload()
     assert page.evaluate(ground) == dark

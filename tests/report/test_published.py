@@ -7,7 +7,7 @@ from dataclasses import replace
 from tests.report.runs import corpus, full_run, result
 from voxaffect.corpora.loaders import CORPORA
 from voxaffect.evaluation.experiment.run import FoldResult, Run, order
-from voxaffect.evaluation.summary import summarise_run
+from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report import published
 from voxaffect.report.table import ABSENT, Section, Table
 
@@ -20,7 +20,7 @@ PAPERS = {
 def section_of(*results: FoldResult, names: tuple[str, ...] = ("emodb",)) -> Section:
     corpora = (*(PAPERS[name] for name in names), corpus("urdu", {"natural": 40}))
     run = Run({}, corpora, {}, order(results))
-    made = published.section(run, summarise_run(run))
+    made = published.section(run, summarize_run(run))
     assert made is not None
     return made
 
@@ -31,12 +31,12 @@ def lines(table: Table) -> list[list[str]]:
 
 def test_no_corpus_of_the_paper_is_one_sentence() -> None:
     run = full_run()
-    made = published.section(run, summarise_run(run))
+    made = published.section(run, summarize_run(run))
     assert made is not None
     assert made.tables == ()
     assert len(made.lead) == 1
     assert published.NONE in made.lead[0]
-    assert published.section(Run({}, (), {}, ()), summarise_run(Run({}, (), {}, ()))) is None
+    assert published.section(Run({}, (), {}, ()), summarize_run(Run({}, (), {}, ()))) is None
 
 
 def test_the_paper_the_run_and_the_difference_stand_below_each_other() -> None:

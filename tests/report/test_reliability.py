@@ -8,7 +8,7 @@ import pytest
 from tests.report.runs import full_run, result, row
 from voxaffect.evaluation.calibration import reliabilities
 from voxaffect.evaluation.experiment.run import FoldResult, Run
-from voxaffect.evaluation.summary import summarise_run
+from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report.reliability import coverage, findings, measures, section
 
 
@@ -50,11 +50,11 @@ def test_tables_have_a_row_a_system() -> None:
 
 
 def test_the_section_says_on_what_probabilities_were_calibrated() -> None:
-    part = section(summarise_run(full_run()), ())
+    part = section(summarize_run(full_run()), ())
     assert part is not None
     assert "calibrated on dev sets" in part.lead[0]
     assert len(part.tables) == 3
 
 
 def test_no_results_no_section() -> None:
-    assert section(summarise_run(Run({}, (), {}, ())), ()) is None
+    assert section(summarize_run(Run({}, (), {}, ())), ()) is None

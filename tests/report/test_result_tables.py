@@ -8,14 +8,14 @@ from voxaffect.evaluation.comparisons import Comparison
 from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.intervals import Interval
 from voxaffect.evaluation.results import score_table
-from voxaffect.evaluation.summary import summarise_run
+from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report import result_tables
 from voxaffect.report.result_tables import per_fold
 from voxaffect.report.table import ABSENT, Table
 
 
 def compared(protocol: str = "within", test: str | None = "emodb") -> tuple[Comparison, ...]:
-    return summarise_run(full_run()).compared(protocol, test)
+    return summarize_run(full_run()).compared(protocol, test)
 
 
 def test_a_row_says_what_was_paired_gained_and_how_large_and_how_sure_that_is() -> None:
@@ -86,14 +86,14 @@ def test_every_protocol_has_a_table_and_no_results_no_section() -> None:
 
 
 def accuracy(run: Run, protocol: str) -> Table:
-    summary = summarise_run(run)
+    summary = summarize_run(run)
     found = summary.table(protocol)
     assert found is not None
     return result_tables.unweighted_accuracy(summary, found)
 
 
 def pooled(run: Run, protocol: str) -> Table:
-    summary = summarise_run(run)
+    summary = summarize_run(run)
     found = summary.table(protocol)
     assert found is not None
     return result_tables.pooled_accuracy(summary, found)

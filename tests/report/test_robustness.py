@@ -12,7 +12,7 @@ from tests.report.runs import NOTE, full_run, result, row
 from tests.report.test_write import Page
 from voxaffect.evaluation.robustness.robustness import Robustness
 from voxaffect.evaluation.robustness.scores import robustness
-from voxaffect.evaluation.summary import summarise_run
+from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report.robustness import (
     by_condition,
     comparisons,
@@ -61,7 +61,7 @@ def test_the_number_stands_beside_what_it_is_made_of(found: Robustness) -> None:
     }
     assert row(table, "dnn-stl")["Robustness"] == ABSENT
     notes = " ".join(table.notes)
-    for said in ("Chance is .250", "8 speakers", "2 seeds", "not recognised above chance"):
+    for said in ("Chance is .250", "8 speakers", "2 seeds", "not recognized above chance"):
         assert said in notes
     assert "room-800ms: 2 utterances could not be heard, and count as wrong." in notes
 
@@ -103,7 +103,7 @@ def test_the_markdown_names_its_figure(found: Robustness) -> None:
 
 def test_the_report_takes_it_up(found: Robustness, tmp_path: Path) -> None:
     small = replace(full_run(), results=(result("emodb/a", "svm", (5,) * 4),))
-    written = write_report(summarise_run(small), tmp_path, found)
+    written = write_report(summarize_run(small), tmp_path, found)
     text = written[0].read_text("utf-8")
     page = Page(text)
     assert page.open == []

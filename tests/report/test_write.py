@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.model.events import read_events
 from tests.report.runs import NOTE, full_run, result
 from voxaffect.evaluation.experiment.run import Run
-from voxaffect.evaluation.summary import summarise_run
+from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report.write import (
     curves_csv,
     results_csv,
@@ -41,7 +41,7 @@ def test_names_of_speakers_lead_nowhere_else(tmp_path: Path) -> None:
 
 
 def test_a_terminal_gets_note_tables_and_findings() -> None:
-    text = terminal_markdown(summarise_run(full_run()))
+    text = terminal_markdown(summarize_run(full_run()))
     assert text.startswith("> Simulated speech stands in")
     for number in (1, 2, 3, 4):
         assert f"Table {number}. " in text
@@ -145,7 +145,7 @@ def test_every_figure_of_the_markdown_exists(written: list[Path]) -> None:
 def test_one_system_one_fold_and_missing_protocols(tmp_path: Path) -> None:
     run = replace(full_run(""), results=(result("emodb/a", "svm", (5,) * 4),), failures=())
     page, page_md, *_ = (
-        path.read_text("utf-8") for path in write_report(summarise_run(run), tmp_path)
+        path.read_text("utf-8") for path in write_report(summarize_run(run), tmp_path)
     )
     assert page.count("This run has no results of this experiment.") == 2
     assert 'class="note"' not in page
@@ -153,15 +153,15 @@ def test_one_system_one_fold_and_missing_protocols(tmp_path: Path) -> None:
 
 
 def test_a_run_without_results_is_a_report_too(tmp_path: Path) -> None:
-    page, _, *texts = write_report(summarise_run(Run({}, (), {}, (), note=NOTE)), tmp_path)
+    page, _, *texts = write_report(summarize_run(Run({}, (), {}, (), note=NOTE)), tmp_path)
     assert "There are no results yet." in page.read_text("utf-8")
     assert [len(rows.read_text("utf-8").splitlines()) for rows in texts[:2]] == [1, 1]
     assert json.loads(texts[2].read_text("utf-8"))["scores"] == []
 
 
 def test_a_second_report_replaces_the_first(tmp_path: Path) -> None:
-    write_report(summarise_run(Run({}, (), {}, (), note="of yesterday")), tmp_path)
-    page, *_ = write_report(summarise_run(Run({}, (), {}, (), note="second")), tmp_path)
+    write_report(summarize_run(Run({}, (), {}, (), note="of yesterday")), tmp_path)
+    page, *_ = write_report(summarize_run(Run({}, (), {}, (), note="second")), tmp_path)
     assert "of yesterday" not in page.read_text("utf-8")
 
 

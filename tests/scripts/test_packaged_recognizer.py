@@ -1,4 +1,4 @@
-"""The script that trains the packaged recogniser, on a small corpus and from an empty store."""
+"""The script that trains the packaged recognizer, on a small corpus and from an empty store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from voxaffect.recognizer.serialization import read_artefact
+from voxaffect.recognizer.serialization import read_artifact
 from voxaffect.simulation.trees import simulate
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "packaged_recognizer.py"
@@ -67,7 +67,7 @@ def test_it_is_the_same_again_and_of_its_seeds_the_one_that_dev_prefers(
         script.check(best)  # what is packaged learned from other speech
     script.renew(best)
     assert len([*script.PACKAGED.glob("weights-*")]) == 1
-    assert read_artefact(script.PACKAGED)[0] == read_artefact(best)[0]
+    assert read_artifact(script.PACKAGED)[0] == read_artifact(best)[0]
     script.check(script.trained(tmp_path / "again"))
     assert "the same again" in capsys.readouterr().out
 

@@ -1,4 +1,4 @@
-"""Simulated clips whose emotions differ clearly, and a small recogniser that has learned them."""
+"""Simulated clips whose emotions differ clearly, and a small recognizer that has learned them."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ def wav(samples: Floats, rate_hz: int = SAMPLE_RATE_HZ) -> bytes:
 
 
 def learned() -> Recognizer:
-    """A recogniser of clips 0 to 39."""
+    """A recognizer of clips 0 to 39."""
     training = TrainingSettings(batch_size=8, max_epochs=12, patience=12)
     settings = NetSettings(LstmSettings(hidden=16), {"emotion": 1.0, "gender": 0.1}, training)
     recognizer = Recognizer(settings, card={"note": "simulated", "corpora": ["simulated"]})
-    train, dev = (_labelled(recognizer, part) for part in (range(32), range(32, 40)))
+    train, dev = (_labeled(recognizer, part) for part in (range(32), range(32, 40)))
     return recognizer.fit(train, dev, seed=0)
 
 
-def _labelled(recognizer: Recognizer, seeds: range) -> Examples:
+def _labeled(recognizer: Recognizer, seeds: range) -> Examples:
     labels = {
         "emotion": [EMOTION.classes[seed % 4] for seed in seeds],
         "gender": [GENDER.classes[1 - seed // 4 % 2] for seed in seeds],

@@ -150,7 +150,7 @@ def test_what_is_no_container_is_told(client: TestClient, data: bytes) -> None:
         '{"encoding": "pcm_s16le", "rate": 1e99}',
         '{"encoding": "pcm_s16le", "channels": 0}',
         '{"encoding": "pcm_s16le", "channels": 99}',
-        '{"encoding": "pcm_s16le", "colour": "red"}',
+        '{"encoding": "pcm_s16le", "color": "red"}',
         '{"encoding": "pcm_s16le", "utterances": "yes"}',
     ],
 )

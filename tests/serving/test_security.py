@@ -81,7 +81,7 @@ def test_the_page_s_files_are_its_own_and_no_path_leads_elsewhere(client: TestCl
     assert index.headers["content-type"] == "text/html; charset=utf-8"
     assert "://" not in index.text
     assert client.get("/", headers={"if-none-match": index.headers["etag"]}).status_code == 304
-    assert "--happy: #e69f00" in client.get("/page/colours.css").text
+    assert "--happy: #e69f00" in client.get("/page/colors.css").text
     for path in ("/page/../app.py", "/page/%2e%2e/app.py", "/page//etc/passwd", "/docs", "/redoc"):
         assert client.get(path).status_code == 404
 

@@ -12,7 +12,7 @@ from voxaffect.simulation.prosody import (
     CONTROL_S,
     Sentence,
     Syllable,
-    Timeline,
+    UtteranceTiming,
     amplitude,
     draw_sentence,
     f0_contour,
@@ -24,12 +24,12 @@ from voxaffect.simulation.speakers import CONSONANTS, PAUSE, SCHWA, VOWELS
 FLUENT = replace(PLAIN, pause_rate=0.0)
 
 
-def timeline(rate: float = 1.0, pause_rate: float = 0.0) -> Timeline:
+def timeline(rate: float = 1.0, pause_rate: float = 0.0) -> UtteranceTiming:
     voice = replace(PLAIN, rate=rate, pause_rate=pause_rate)
     return lay_out(sentence(n_syllables=20), voice, np.random.default_rng(1))
 
 
-def contour(**changes: float) -> tuple[Timeline, np.ndarray]:
+def contour(**changes: float) -> tuple[UtteranceTiming, np.ndarray]:
     voice = replace(FLUENT, **changes)
     when = timeline()
     return when, f0_contour(when, voice, np.random.default_rng(2))

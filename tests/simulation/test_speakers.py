@@ -14,9 +14,9 @@ from voxaffect.simulation.speakers import (
     PAUSE,
     SCHWA,
     VOWELS,
+    CorpusStyle,
     Effect,
     Phone,
-    Tradition,
     VoiceGroup,
     draw_speaker,
     draw_tradition,
@@ -42,7 +42,7 @@ def test_phones_are_physical(phone: Phone) -> None:
     assert 0 <= phone.voicing <= 1
     if phone.friction is not None:
         assert 0 <= phone.friction.onset < 1
-        assert phone.friction.centre_hz < SAMPLE_RATE_HZ / 2
+        assert phone.friction.center_hz < SAMPLE_RATE_HZ / 2
 
 
 def test_every_consonant_is_heard() -> None:
@@ -65,7 +65,7 @@ def test_children_speak_higher_from_shorter_tracts_than_women_and_women_than_men
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.gender)
 def test_speakers_gather_around_their_group(group: VoiceGroup) -> None:
     rng = np.random.default_rng(0)
-    speakers = [draw_speaker(group, Tradition(), rng) for _ in range(400)]
+    speakers = [draw_speaker(group, CorpusStyle(), rng) for _ in range(400)]
     octaves = np.log2([speaker.f0_hz / group.f0_hz for speaker in speakers])
     assert abs(octaves.mean()) < 0.03
     assert octaves.std() == pytest.approx(2 / 12, rel=0.15)
@@ -74,13 +74,13 @@ def test_speakers_gather_around_their_group(group: VoiceGroup) -> None:
 
 def test_a_speaker_is_drawn_from_the_generator_alone() -> None:
     first, again, other = (
-        draw_speaker(FEMALE, Tradition(), np.random.default_rng(seed)) for seed in (1, 1, 2)
+        draw_speaker(FEMALE, CorpusStyle(), np.random.default_rng(seed)) for seed in (1, 1, 2)
     )
     assert first == again != other
 
 
 def test_speakers_share_their_tradition_and_keep_habits_of_their_own() -> None:
-    silent_pitch = Tradition(Effect(f0_st=2.0), (0.0, *(1.0,) * (N_EFFECTS - 1)))
+    silent_pitch = CorpusStyle(Effect(f0_st=2.0), (0.0, *(1.0,) * (N_EFFECTS - 1)))
     speakers = [draw_speaker(MALE, silent_pitch, np.random.default_rng(i)) for i in range(5)]
     assert all(speaker.setting == Effect(f0_st=2.0) for speaker in speakers)
     assert all(speaker.habits[0] == 0.0 for speaker in speakers)

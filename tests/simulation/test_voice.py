@@ -271,7 +271,7 @@ def test_damping_flattens_the_peaks() -> None:
 
 
 def test_friction_has_its_level_place_and_onset() -> None:
-    friction = Friction(centre_hz=5000, bandwidth_hz=800, level_db=-20, onset=0.5)
+    friction = Friction(center_hz=5000, bandwidth_hz=800, level_db=-20, onset=0.5)
     noise = friction_noise(friction, 16_000, np.random.default_rng(0))
     assert not noise[:8000].any()
     assert 20 * np.log10(np.std(noise[8000:])) == pytest.approx(-20, abs=0.5)

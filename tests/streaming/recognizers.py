@@ -1,4 +1,4 @@
-"""Recognisers whose nets are drawn, not trained, and voices for them to hear."""
+"""Recognizers whose nets are drawn, not trained, and voices for them to hear."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def hiss(seconds: float, seed: int = 0, level: float = 1e-3) -> Floats:
 def drawn(
     trunk: TrunkSettings, extractor: FrameExtractor | None = None, *, subtasks: bool = False
 ) -> Recognizer:
-    """A recogniser that answers at random, but always the same."""
+    """A recognizer that answers at random, but always the same."""
     extractor = extractor or LowLevelDescriptors()
     weights = {"gender": 0.1, "emotion": 1.0}
     settings = NetSettings(trunk, weights, elm=ElmSettings(n_hidden=20, subtasks=subtasks))
     recognizer = Recognizer(settings, extractor)
     classifier, rng = recognizer.classifier, np.random.default_rng(0)
-    frames = extractor.extract([Waveform(voice(1, seed)).normalised() for seed in range(3)])
+    frames = extractor.extract([Waveform(voice(1, seed)).normalized() for seed in range(3)])
     classifier.standardizer_ = Standardizer.fit(frames)
     recognizer.novelty_ = Novelty.fit(frames, classifier.standardizer_, seed=0)
     classifier.net_ = MultiTaskNet.drawn(classifier.shape(len(extractor.names)), seed=1).eval()

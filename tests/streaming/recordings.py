@@ -1,4 +1,4 @@
-"""Recordings made of takes, pauses and tones, and a recogniser that remembers what it heard."""
+"""Recordings made of takes, pauses and tones, and a recognizer that remembers what it heard."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Listener:
     heard: list[Waveform] = field(default_factory=list)
 
     def predict(self, recordings: Sequence[Asked]) -> list[Prediction]:
-        waveforms = [waveform_of(recording, self.limits).normalised() for recording in recordings]
+        waveforms = [waveform_of(recording, self.limits).normalized() for recording in recordings]
         self.heard += waveforms
         return [self._said(waveform) for waveform in waveforms]
 

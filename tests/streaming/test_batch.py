@@ -1,4 +1,4 @@
-"""Every recording is answered once, in order, whatever its neighbours are."""
+"""Every recording is answered once, in order, whatever its neighbors are."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from voxaffect.recognizer.prediction import Prediction, Recording
 from voxaffect.streaming import batch as module
 from voxaffect.streaming.batch import (
     Answering,
-    Crew,
     Outcome,
+    WorkerPool,
     answer_all,
     batches,
     n_bytes,
@@ -61,7 +61,7 @@ def test_who_has_died_is_not_asked_again() -> None:
         asked.append(len(recordings))
         raise BrokenExecutor
 
-    crew = Crew(2)
+    crew = WorkerPool(2)
     crew.join(dies)
     crew.join(threads(Listener(), 1).answer)
     assert [len(crew.answer(waveforms(n))) for n in (3, 1, 2)] == [3, 1, 2]
@@ -72,7 +72,7 @@ def test_a_fault_that_ends_all_leaves_the_crew_whole() -> None:
     def fails(_: Sequence[Recording]) -> list[Outcome]:
         raise FeatureError("a library is missing")
 
-    crew = Crew(1)
+    crew = WorkerPool(1)
     crew.join(fails)
     for _ in range(2):
         with pytest.raises(FeatureError):

@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from tests.streaming.recognizers import hiss, voice
 from voxaffect.errors import ConfigError, FeatureError
-from voxaffect.streaming.endpointer import Endpointer, EndpointSettings, Passage
+from voxaffect.streaming.endpointer import DetectedUtterance, Endpointer, EndpointSettings
 
 Floats = NDArray[np.float32]
 RATE = 16_000
 
 
-def cut(samples: Floats, size: int, endpointer: Endpointer | None = None) -> list[Passage]:
+def cut(
+    samples: Floats, size: int, endpointer: Endpointer | None = None
+) -> list[DetectedUtterance]:
     """Utterances, each as one passage."""
     endpointer = endpointer or Endpointer()
     passages = []
@@ -25,15 +27,15 @@ def cut(samples: Floats, size: int, endpointer: Endpointer | None = None) -> lis
     return joined([*passages, *endpointer.finish()])
 
 
-def joined(passages: list[Passage]) -> list[Passage]:
-    utterances: list[Passage] = []
+def joined(passages: list[DetectedUtterance]) -> list[DetectedUtterance]:
+    utterances: list[DetectedUtterance] = []
     for passage in passages:
         if not utterances or utterances[-1].ended:
             utterances.append(passage)
         else:
             before = utterances[-1]
             samples = np.concatenate([before.samples, passage.samples])
-            utterances[-1] = Passage(samples, before.start_s, passage.ended)
+            utterances[-1] = DetectedUtterance(samples, before.start_s, passage.ended)
     return utterances
 
 
@@ -47,7 +49,7 @@ def talk(*parts: float, level: float = 0.1, noise: float = 1e-3) -> Floats:
     return samples + hiss(len(samples) / RATE, level=noise)
 
 
-def spans(passages: list[Passage]) -> list[tuple[float, float]]:
+def spans(passages: list[DetectedUtterance]) -> list[tuple[float, float]]:
     return [(p.start_s, p.start_s + len(p.samples) / RATE) for p in passages]
 
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from tests.streaming.recognizers import hiss, voice
 from voxaffect.audio.waveform import Waveform, gain
 from voxaffect.features.lld.extractor import LEVELS, LowLevelDescriptors
-from voxaffect.streaming.decoder import Turn
-from voxaffect.streaming.frontend import Frontend, RunningGain, Source
+from voxaffect.streaming.decoder import StreamInput
+from voxaffect.streaming.frontend import FrameSource, Frontend, RunningGain
 
 Floats = NDArray[np.float32]
 LLD = LowLevelDescriptors()
@@ -18,7 +18,7 @@ LLD = LowLevelDescriptors()
 
 @dataclass
 class Progress:
-    source: Source = field(default_factory=Source)
+    source: FrameSource = field(default_factory=FrameSource)
 
 
 def heard(
@@ -32,7 +32,7 @@ def heard(
     for start in range(0, len(samples), size):
         pieces.append(samples[start : start + size])
         running.add(pieces[-1])
-        turn = Turn(progress, pieces[-1], pieces, running.factor)
+        turn = StreamInput(progress, pieces[-1], pieces, running.factor)
         (news,) = frontend.advance([turn], provisional=provisional)
         if news is not None:
             frames = [news.frames] if news.again else [*frames, news.frames]
@@ -61,10 +61,10 @@ def test_a_gain_multiplies_the_level_columns_and_leaves_the_others(gain: float) 
 
 @pytest.mark.parametrize("tolerance_db", [1e-3, 3.0, np.inf])
 @pytest.mark.parametrize("size", [700, 4000])
-def test_frames_in_pieces_are_those_of_the_levelled_file(size: int, tolerance_db: float) -> None:
+def test_frames_in_pieces_are_those_of_the_leveled_file(size: int, tolerance_db: float) -> None:
     samples = np.concatenate([np.zeros(3000, np.float32), hiss(0.3), voice(1.5)])
     frames, n_begun = heard(samples, size, Frontend(LLD, tolerance_db))
-    (expected,) = LLD.extract([Waveform(samples).normalised()])
+    (expected,) = LLD.extract([Waveform(samples).normalized()])
     assert frames.shape == expected.shape
     # MFCC of digital silence rest on the floor, whose distance is the gain's.
     assert deviation(frames, expected)[[0, *range(13, 17)]].max() < 1e-3
@@ -93,14 +93,14 @@ def test_a_hurried_pass_hears_the_shortest_again_and_leaves_the_others(
     so_far = [voice(seconds) for seconds in (0.5, 1.0, 2.0)]
     progresses = [Progress() for _ in so_far]
     whole = [
-        Turn(progress, samples, [samples], np.float32(1.0))
+        StreamInput(progress, samples, [samples], np.float32(1.0))
         for progress, samples in zip(progresses, so_far, strict=True)
     ]
     assert all(
         news is not None and news.again for news in frontend.advance(whole, provisional=False)
     )
     louder = [
-        Turn(progress, samples[:new], [samples, samples[:new]], np.float32(2.0))
+        StreamInput(progress, samples[:new], [samples, samples[:new]], np.float32(2.0))
         for progress, samples in zip(progresses, so_far, strict=True)
     ]
     found = frontend.advance(louder, provisional=provisional)

@@ -13,12 +13,12 @@ from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError, FeatureError, ListeningError, TrainingError
 from voxaffect.features.spectra import LogMel
 from voxaffect.recognizer.recognizer import Prediction, Recognizer
-from voxaffect.streaming.decoder import Turn, Verdict
+from voxaffect.streaming.decoder import InterimPosterior, StreamInput
 from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveSettings, TooLongError
 
 Floats = NDArray[np.float32]
 
-RECOGNISERS = {
+RECOGNIZERS = {
     "lstm": drawn(LSTM),
     "dnn": drawn(DNN),
     "blstm": drawn(BLSTM),
@@ -31,9 +31,9 @@ EXACT = LiveSettings(gain_tolerance_db=1e-6)
 QUIET_START = np.concatenate([np.zeros(2500, np.float32), hiss(0.2), voice(1.6)])
 
 
-@pytest.fixture(params=RECOGNISERS)
+@pytest.fixture(params=RECOGNIZERS)
 def recognizer(request: pytest.FixtureRequest) -> Recognizer:
-    return RECOGNISERS[request.param]
+    return RECOGNIZERS[request.param]
 
 
 def same_bits(one: Prediction, other: Prediction) -> bool:
@@ -88,7 +88,7 @@ def test_where_the_gain_may_move_answers_stay_near(recognizer: Recognizer) -> No
 
 def test_without_what_is_uncertain_answers_rest_on_half_a_second_less() -> None:
     settings = LiveSettings(provisional=False, gain_tolerance_db=1e-6)
-    stream = LiveRecognizer(RECOGNISERS["lstm"], settings).open()
+    stream = LiveRecognizer(RECOGNIZERS["lstm"], settings).open()
     samples = voice(2)
     stream.push(samples[:12_000])
     assert stream.answer().label is None
@@ -97,7 +97,7 @@ def test_without_what_is_uncertain_answers_rest_on_half_a_second_less() -> None:
 
 
 def test_what_is_provisional_may_be_left_out_of_some_answers() -> None:
-    live = LiveRecognizer(RECOGNISERS["dnn"], EXACT)
+    live = LiveRecognizer(RECOGNIZERS["dnn"], EXACT)
     stream, samples = live.open(), voice(2)
     for n, provisional in enumerate((None, False, True)):
         stream.push(np.split(samples, [9600, 25_600])[n])
@@ -107,9 +107,9 @@ def test_what_is_provisional_may_be_left_out_of_some_answers() -> None:
     assert answer.heard_s == pytest.approx(2, abs=0.011)
 
 
-@pytest.mark.parametrize("kind", RECOGNISERS)
+@pytest.mark.parametrize("kind", RECOGNIZERS)
 def test_many_streams_are_answered_as_each_alone(kind: str) -> None:
-    live = LiveRecognizer(RECOGNISERS[kind])
+    live = LiveRecognizer(RECOGNIZERS[kind])
     voices = [voice(0.3 + 0.4 * seed, seed) for seed in range(4)]
     together, alone = ([live.open() for _ in voices] for _ in range(2))
     for half in (0, 1):
@@ -127,7 +127,7 @@ def test_more_frames_than_the_net_hears_in_one_go(monkeypatch: pytest.MonkeyPatc
     expected = []
     for most in (1 << 14, 50):
         monkeypatch.setattr("voxaffect.streaming.incremental.FRAMES_TOGETHER", most)
-        live = LiveRecognizer(RECOGNISERS["dnn"])
+        live = LiveRecognizer(RECOGNIZERS["dnn"])
         streams = [live.open() for _ in range(4)]
         for seed, stream in enumerate(streams):
             stream.push(voice(0.2 + 0.2 * seed, seed))
@@ -165,7 +165,7 @@ def test_of_silence_and_of_less_than_a_frame_nothing_is_heard(
 def test_what_is_no_sound_is_refused_and_the_stream_goes_on(
     samples: Floats, complaint: str
 ) -> None:
-    recognizer, sound = RECOGNISERS["lstm"], voice(0.6)
+    recognizer, sound = RECOGNIZERS["lstm"], voice(0.6)
     stream = LiveRecognizer(recognizer).open()
     stream.push(sound[:5000])
     stream.answer()
@@ -176,7 +176,7 @@ def test_what_is_no_sound_is_refused_and_the_stream_goes_on(
 
 
 def test_an_utterance_has_a_limit_and_what_fits_is_not_lost() -> None:
-    recognizer, sound = RECOGNISERS["dnn"], voice(1)
+    recognizer, sound = RECOGNIZERS["dnn"], voice(1)
     stream = LiveRecognizer(recognizer, LiveSettings(longest_s=1.0)).open("long one")
     stream.push(sound[:10_000])
     assert stream.left_s == pytest.approx(0.375)
@@ -187,7 +187,7 @@ def test_an_utterance_has_a_limit_and_what_fits_is_not_lost() -> None:
 
 
 def test_a_stream_that_has_ended_takes_nothing_and_keeps_its_last_answer() -> None:
-    live = LiveRecognizer(RECOGNISERS["lstm"])
+    live = LiveRecognizer(RECOGNIZERS["lstm"])
     finished, dropped = live.open(), live.open()
     for stream in (finished, dropped):
         stream.push(voice(0.5))
@@ -204,7 +204,7 @@ def test_a_stream_that_has_ended_takes_nothing_and_keeps_its_last_answer() -> No
 
 
 def test_samples_may_be_overwritten_after_a_push() -> None:
-    recognizer, sound = RECOGNISERS["lstm"], voice(0.5)
+    recognizer, sound = RECOGNIZERS["lstm"], voice(0.5)
     stream, buffer = LiveRecognizer(recognizer).open(), np.empty(1000, np.float32)
     for start in range(0, 8000, 1000):
         buffer[:] = sound[start : start + 1000]
@@ -213,7 +213,7 @@ def test_samples_may_be_overwritten_after_a_push() -> None:
 
 
 def test_due_are_those_with_so_much_that_is_new() -> None:
-    live = LiveRecognizer(RECOGNISERS["dnn"])
+    live = LiveRecognizer(RECOGNIZERS["dnn"])
     one, two = live.open(), live.open()
     one.push(voice(0.3))
     two.push(voice(0.1))
@@ -227,7 +227,7 @@ def test_due_are_those_with_so_much_that_is_new() -> None:
 
 
 def test_a_pass_that_fails_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    live = LiveRecognizer(RECOGNISERS["lstm"], EXACT)
+    live = LiveRecognizer(RECOGNIZERS["lstm"], EXACT)
     stream, sound = live.open(), voice(1)
     stream.push(sound[:8000])
     stream.answer()
@@ -247,7 +247,7 @@ def test_a_pass_that_fails_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_any_thread_may_push_answer_open_and_finish() -> None:
     """Clients push and finish while two others hear whatever is due."""
-    recognizer = RECOGNISERS["lstm"]
+    recognizer = RECOGNIZERS["lstm"]
     live, done = LiveRecognizer(recognizer), Event()
     sounds = [voice(0.5 + 0.05 * n, n) for n in range(12)]
 
@@ -274,7 +274,7 @@ def test_any_thread_may_push_answer_open_and_finish() -> None:
 
 
 def test_a_push_does_not_wait_for_the_net(monkeypatch: pytest.MonkeyPatch) -> None:
-    live = LiveRecognizer(RECOGNISERS["lstm"])
+    live = LiveRecognizer(RECOGNIZERS["lstm"])
     stream, began, go_on = live.open(), Event(), Event()
     hearing = live._hearing
 
@@ -282,7 +282,9 @@ def test_a_push_does_not_wait_for_the_net(monkeypatch: pytest.MonkeyPatch) -> No
         def begin(self) -> object:
             return hearing.begin()
 
-        def advance(self, turns: list[Turn], *, provisional: bool) -> list[Verdict | None]:
+        def advance(
+            self, turns: list[StreamInput], *, provisional: bool
+        ) -> list[InterimPosterior | None]:
             began.set()
             assert go_on.wait(60)
             return hearing.advance(turns, provisional=provisional)
@@ -299,13 +301,13 @@ def test_a_push_does_not_wait_for_the_net(monkeypatch: pytest.MonkeyPatch) -> No
     assert stream.answer().pushed_s == pytest.approx(0.6)
 
 
-def test_a_stream_of_another_recogniser_is_refused() -> None:
-    one, other = (LiveRecognizer(RECOGNISERS["lstm"]) for _ in range(2))
-    with pytest.raises(ListeningError, match="another recogniser"):
+def test_a_stream_of_another_recognizer_is_refused() -> None:
+    one, other = (LiveRecognizer(RECOGNIZERS["lstm"]) for _ in range(2))
+    with pytest.raises(ListeningError, match="another recognizer"):
         one.answers([other.open()])
 
 
-def test_an_untrained_recogniser_is_refused() -> None:
+def test_an_untrained_recognizer_is_refused() -> None:
     with pytest.raises(TrainingError, match="never trained"):
         LiveRecognizer(Recognizer())
 
@@ -321,7 +323,7 @@ def test_settings_that_are_none_are_named(wrong: dict[str, float]) -> None:
 
 def test_causal_trunks_hear_a_frame_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a moving gain, what is new is all that the net hears."""
-    live = LiveRecognizer(RECOGNISERS["lstm"], LiveSettings(provisional=False))
+    live = LiveRecognizer(RECOGNIZERS["lstm"], LiveSettings(provisional=False))
     heard, hear = [], live._hearing._net.hear  # type: ignore[attr-defined]
 
     def counted(frames: Floats, *rest: object, **words: object) -> object:
@@ -336,9 +338,9 @@ def test_causal_trunks_hear_a_frame_once(monkeypatch: pytest.MonkeyPatch) -> Non
     assert sum(heard) == round((stream.latest.heard_s - 0.015) * 100)
 
 
-@pytest.mark.parametrize("kind", RECOGNISERS)
+@pytest.mark.parametrize("kind", RECOGNIZERS)
 def test_several_are_finished_together_and_faults_are_told_in_their_places(kind: str) -> None:
-    recognizer = RECOGNISERS[kind]
+    recognizer = RECOGNIZERS[kind]
     live, sounds = LiveRecognizer(recognizer), [voice(0.5 + 0.2 * n, n) for n in range(3)]
     sounds[1:1] = [np.zeros(0, np.float32), np.zeros(9000, np.float32), voice(0.01)]
     streams = [live.open(f"number {n}") for n in range(len(sounds))]

@@ -8,7 +8,7 @@ import pytest
 from tests.streaming.recognizers import DNN, drawn, voice
 from voxaffect.errors import ListeningError
 from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveSettings, LiveStream
-from voxaffect.streaming.scheduler import Pacer
+from voxaffect.streaming.scheduler import StreamScheduler
 
 
 def wait_until(true: Callable[[], bool]) -> None:
@@ -25,7 +25,7 @@ def test_every_stream_is_told_of_all_that_was_pushed(n_threads: int) -> None:
     def tell(streams: Sequence[LiveStream], answers: Sequence[LiveAnswer]) -> None:
         told.update({s.number: a.pushed_s for s, a in zip(streams, answers, strict=True)})
 
-    with Pacer(live, tell, every_s=0.01, n_threads=n_threads):
+    with StreamScheduler(live, tell, every_s=0.01, n_threads=n_threads):
         streams = [live.open() for _ in range(5)]
         for seconds in (0.2, 0.4):
             for stream in streams:
@@ -42,7 +42,7 @@ def test_what_stops_a_thread_is_raised() -> None:
 
     stream = live.open()
     stream.push(voice(0.2))
-    pacer = Pacer(live, tell, every_s=0.01)
+    pacer = StreamScheduler(live, tell, every_s=0.01)
     with pytest.raises(ConnectionError, match="nobody there"), pacer:
         wait_until(lambda: bool(pacer._failures))
 
@@ -67,7 +67,7 @@ def test_a_pacer_that_is_late_leaves_out_what_is_provisional_until_there_is_time
     live = Paced(provisional=True)
     stream = live.open()
     stream.push(voice(0.2))
-    with Pacer(live, lambda *_: None, every_s=0.1):
+    with StreamScheduler(live, lambda *_: None, every_s=0.1):
         wait_until(lambda: len(live.asked) > 2 and live.asked[-1] is True)
     assert live.asked[:2] == [True, False]
 
@@ -76,7 +76,7 @@ def test_a_pacer_gives_nothing_provisional_that_nobody_wants() -> None:
     live = Paced(provisional=False)
     stream = live.open()
     stream.push(voice(0.2))
-    with Pacer(live, lambda *_: None, every_s=0.01):
+    with StreamScheduler(live, lambda *_: None, every_s=0.01):
         wait_until(lambda: len(live.asked) > 4)
     assert not any(live.asked)
 
@@ -84,4 +84,4 @@ def test_a_pacer_gives_nothing_provisional_that_nobody_wants() -> None:
 @pytest.mark.parametrize("wrong", [{"every_s": 0.0}, {"every_s": float("inf")}, {"n_threads": 0}])
 def test_impossible_paces_are_named(wrong: dict[str, float]) -> None:
     with pytest.raises(ListeningError, match="choose positive numbers"):
-        Pacer(LiveRecognizer(drawn(DNN)), lambda *_: None, **wrong)  # type: ignore[arg-type]
+        StreamScheduler(LiveRecognizer(drawn(DNN)), lambda *_: None, **wrong)  # type: ignore[arg-type]

@@ -49,7 +49,7 @@ def test_an_utterance_is_heard_as_the_segment_of_its_times(
     assert len(found.utterances) == len(listener.heard) == 4
     for spoken, heard in zip(found.utterances, listener.heard, strict=True):
         segment = decode(path, start_s=spoken.span.start_s, end_s=spoken.span.end_s)
-        np.testing.assert_array_equal(heard.samples, segment.normalised().samples)
+        np.testing.assert_array_equal(heard.samples, segment.normalized().samples)
 
 
 def test_pieces_make_no_difference_to_what_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:

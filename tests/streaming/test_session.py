@@ -11,13 +11,13 @@ from voxaffect.errors import AudioError
 from voxaffect.recognizer.recognizer import Prediction
 from voxaffect.streaming.endpointer import Endpointer
 from voxaffect.streaming.online import LiveRecognizer, LiveSettings
-from voxaffect.streaming.session import Listener, Utterance
+from voxaffect.streaming.session import StreamedUtterance, StreamSession
 
 RECOGNIZER = drawn(LSTM)
 Floats = NDArray[np.float32]
 
 
-def heard(listener: Listener, samples: Floats, size: int = 1600) -> list[Utterance]:
+def heard(listener: StreamSession, samples: Floats, size: int = 1600) -> list[StreamedUtterance]:
     utterances = []
     for start in range(0, len(samples), size):
         utterances += listener.push(samples[start : start + size])
@@ -25,7 +25,7 @@ def heard(listener: Listener, samples: Floats, size: int = 1600) -> list[Utteran
     return utterances + listener.finish()
 
 
-def assert_answered_as_a_file(utterance: Utterance, samples: Floats) -> None:
+def assert_answered_as_a_file(utterance: StreamedUtterance, samples: Floats) -> None:
     span = samples[round(utterance.start_s * RATE) : round(utterance.end_s * RATE)]
     assert isinstance(utterance.outcome, Prediction)
     (expected,) = RECOGNIZER.predict([Waveform(span)])
@@ -35,14 +35,14 @@ def assert_answered_as_a_file(utterance: Utterance, samples: Floats) -> None:
 
 def test_each_utterance_is_answered_as_the_file_of_its_samples() -> None:
     samples = talk(0.8, 1.0, 1.0, 0.7, 0.3)
-    utterances = heard(Listener(LiveRecognizer(RECOGNIZER), Endpointer()), samples)
+    utterances = heard(StreamSession(LiveRecognizer(RECOGNIZER), Endpointer()), samples)
     assert len(utterances) == 2
     for utterance in utterances:
         assert_answered_as_a_file(utterance, samples)
 
 
 def test_between_utterances_there_is_no_answer() -> None:
-    listener = Listener(LiveRecognizer(RECOGNIZER), Endpointer())
+    listener = StreamSession(LiveRecognizer(RECOGNIZER), Endpointer())
     listener.push(talk(1.0))
     assert listener.answer() is None
     listener.push(talk(0.0, 1.0))
@@ -55,11 +55,11 @@ def test_between_utterances_there_is_no_answer() -> None:
 @pytest.mark.parametrize("size", [1600, 80_000])
 def test_without_an_endpointer_all_is_one_utterance_up_to_the_limit(size: int) -> None:
     samples = talk(0.5, 1.0, 1.2, 0.7)
-    (one,) = heard(Listener(LiveRecognizer(RECOGNIZER), None), samples, size)
+    (one,) = heard(StreamSession(LiveRecognizer(RECOGNIZER), None), samples, size)
     assert (one.start_s, one.end_s) == (0.0, len(samples) / RATE)
     assert_answered_as_a_file(one, samples)
     live = LiveRecognizer(RECOGNIZER, LiveSettings(longest_s=1.5))
-    several = heard(Listener(live, None), samples, size)
+    several = heard(StreamSession(live, None), samples, size)
     assert [u.start_s for u in several] == [0.0, 1.5, 3.0]
     for utterance in several:
         assert_answered_as_a_file(utterance, samples)
@@ -67,7 +67,7 @@ def test_without_an_endpointer_all_is_one_utterance_up_to_the_limit(size: int) -
 
 
 def test_what_cannot_be_answered_for_is_said() -> None:
-    listener = Listener(LiveRecognizer(RECOGNIZER), None)
+    listener = StreamSession(LiveRecognizer(RECOGNIZER), None)
     (silent,) = heard(listener, np.zeros(8000, np.float32))
     assert isinstance(silent.outcome, AudioError)
     assert "utterance at 0.00 s: is silent" in str(silent.outcome)
@@ -75,5 +75,5 @@ def test_what_cannot_be_answered_for_is_said() -> None:
 
 
 def test_nothing_in_nothing_out() -> None:
-    assert Listener(LiveRecognizer(RECOGNIZER), Endpointer()).finish() == []
-    assert heard(Listener(LiveRecognizer(RECOGNIZER), None), np.zeros(0, np.float32)) == []
+    assert StreamSession(LiveRecognizer(RECOGNIZER), Endpointer()).finish() == []
+    assert heard(StreamSession(LiveRecognizer(RECOGNIZER), None), np.zeros(0, np.float32)) == []

@@ -17,7 +17,7 @@ from voxaffect.audio.decode import open_recording
 from voxaffect.errors import ConfigError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.streaming.segments import hear
-from voxaffect.streaming.vad import ActivitySettings, Span, Track, find_speech
+from voxaffect.streaming.vad import ActivitySettings, ActivityTrack, Span, find_speech
 
 SETTINGS = ActivitySettings()
 Samples = NDArray[np.floating]
@@ -28,22 +28,22 @@ def found_in(samples: Samples) -> list[Span]:
         return find_speech(hear(recording))
 
 
-def noise(n: int, colour: str) -> Samples:
+def noise(n: int, color: str) -> Samples:
     """White noise, or pink, of unit power."""
     spectrum = np.fft.rfft(np.random.default_rng(3).normal(size=n))
-    if colour == "pink":
+    if color == "pink":
         spectrum /= np.sqrt(np.maximum(np.fft.rfftfreq(n, 1 / 16_000), 50))
     sound: Samples = np.fft.irfft(spectrum, n)
     return sound / np.float64(sound.std())
 
 
-@pytest.mark.parametrize("colour", ["white", "pink"])
+@pytest.mark.parametrize("color", ["white", "pink"])
 @pytest.mark.parametrize(("snr_db", "within_s"), [(60, 0.15), (20, 0.2), (10, 0.3)])
-def test_planted_utterances_are_found(snr_db: int, within_s: float, colour: str) -> None:
+def test_planted_utterances_are_found(snr_db: int, within_s: float, color: str) -> None:
     samples, truth = with_pauses(6, pause_s=1.0)
     speech = np.concatenate([samples[round(a * 16_000) : round(b * 16_000)] for a, b in truth])
     level = np.sqrt(np.mean(speech**2)) * 10 ** (-snr_db / 20)
-    found = found_in(samples + level * noise(samples.size, colour))
+    found = found_in(samples + level * noise(samples.size, color))
     assert len(found) == len(truth)
     np.testing.assert_allclose(found, truth, atol=within_s)
 
@@ -76,9 +76,9 @@ def test_a_click_is_too_short_and_unvoiced() -> None:
     assert found_in(samples) == []
 
 
-def track_of(level_db: Samples, voicing: Samples) -> Track:
+def track_of(level_db: Samples, voicing: Samples) -> ActivityTrack:
     grid = FrameGrid()
-    return Track(
+    return ActivityTrack(
         level_db.astype(np.float32),
         voicing.astype(np.float32),
         grid,

@@ -12,14 +12,14 @@ from tests.model.examples import make_examples
 from voxaffect.errors import TrainingError
 from voxaffect.model.data import Examples
 from voxaffect.model.settings import TrainingSettings
-from voxaffect.model.training import Lesson, Trained, fit
+from voxaffect.model.training import TrainedNet, TrainingTask, fit
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.systems import classifier as classifier_module
 from voxaffect.systems.classifier import (
     ElmSettings,
-    Material,
     NetClassifier,
     NetSettings,
+    TrainDevSplit,
     fit_together,
 )
 from voxaffect.taxonomy import EMOTION
@@ -38,7 +38,7 @@ def fitted(settings: NetSettings, seed: int = 0) -> NetClassifier:
 
 
 @pytest.mark.parametrize("settings", [LSTM, DNN], ids=["lstm", "dnn"])
-def test_unseen_utterances_are_recognised(settings: NetSettings) -> None:
+def test_unseen_utterances_are_recognized(settings: NetSettings) -> None:
     test = make_examples(40, seed=2)
     answers = fitted(settings).answer(test.frames)
     assert (answers.classes == test.targets["emotion"]).mean() > 0.9
@@ -104,7 +104,9 @@ def test_out_of_fold_posteriors_come_from_nets_that_have_not_seen_the_utterance(
 ) -> None:
     seen: list[int] = []
 
-    def spy(lessons: Sequence[Lesson], *args: Any, **kwargs: Any) -> list[Trained | TrainingError]:
+    def spy(
+        lessons: Sequence[TrainingTask], *args: Any, **kwargs: Any
+    ) -> list[TrainedNet | TrainingError]:
         seen.extend(len(lesson.train.examples) for lesson in lessons)
         return fit(lessons, *args, **kwargs)
 
@@ -163,7 +165,7 @@ def test_classifiers_fitted_together_answer_as_if_fitted_alone(trunk: TrunkSetti
     every, frames = make_examples(60, seed=0), make_examples(12, seed=2).frames
     fold = np.arange(60) // 4 % 3
     materials = [
-        Material(
+        TrainDevSplit(
             every.select(np.flatnonzero(fold != k)), every.select(np.flatnonzero(fold == k)), k
         )
         for k in range(3)
@@ -189,7 +191,7 @@ def test_a_classifier_that_cannot_be_fitted_fails_alone() -> None:
     ill.frames[3][0] = np.nan
     settings = replace(LSTM, training=replace(QUICK, max_epochs=2))
     together = [NetClassifier(settings) for _ in range(3)]
-    failures = fit_together(together, [Material(train, own, 0) for own in (dev, ill, dev)])
+    failures = fit_together(together, [TrainDevSplit(train, own, 0) for own in (dev, ill, dev)])
     assert failures[0] is failures[2] is None
     assert isinstance(failures[1], TrainingError)
     alone = NetClassifier(settings)

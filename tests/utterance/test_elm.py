@@ -17,7 +17,7 @@ from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from voxaffect.errors import ArtefactError, TrainingError
+from voxaffect.errors import ArtifactError, TrainingError
 from voxaffect.utterance.elm import ExtremeLearningMachine, adapt_elm
 from voxaffect.utterance.elm_scores import UNSEEN_SCORE, ElmScores, hidden_layer
 
@@ -31,8 +31,8 @@ def clusters(n: int, classes: list[int], n_features: int = 16) -> tuple[Floats, 
     frequency = np.array([4.0] + [1.0] * (len(classes) - 1))
     y = rng.choice(classes, n, p=frequency / frequency.sum())
     y[: len(classes)] = classes
-    centres = rng.normal(size=(max(classes) + 1, n_features))
-    return centres[y] + rng.normal(size=(n, n_features)), y
+    centers = rng.normal(size=(max(classes) + 1, n_features))
+    return centers[y] + rng.normal(size=(n, n_features)), y
 
 
 @parametrize_with_checks(
@@ -53,8 +53,8 @@ def test_equals_ridge_classifier_on_the_same_hidden_layer(
     X, y = clusters(200, classes)
     elm = ExtremeLearningMachine(30, ridge=0.5, class_weight=class_weight, random_state=0)
     scores = elm.fit(X, y).decision_function(X)
-    standardised = StandardScaler().fit_transform(X)
-    hidden = expit(standardised @ elm.hidden_weights_ + elm.hidden_bias_)
+    standardized = StandardScaler().fit_transform(X)
+    hidden = expit(standardized @ elm.hidden_weights_ + elm.hidden_bias_)
     oracle = RidgeClassifier(alpha=0.5, class_weight=class_weight).fit(hidden, y)
     np.testing.assert_allclose(scores, oracle.decision_function(hidden), atol=1e-8)
     np.testing.assert_array_equal(elm.predict(X), oracle.predict(hidden))
@@ -227,9 +227,9 @@ def test_arrays_carry_the_whole_classifier(classes: list[int]) -> None:
 def test_damaged_arrays_are_refused() -> None:
     X, y = clusters(50, [0, 1, 2])
     arrays = ExtremeLearningMachine(random_state=0).fit(X, y).learned().to_arrays()
-    with pytest.raises(ArtefactError, match="lacks coef"):
+    with pytest.raises(ArtifactError, match="lacks coef"):
         ElmScores.from_arrays({k: v for k, v in arrays.items() if k != "coef"})
-    with pytest.raises(ArtefactError, match=r"coef has shape \(120, 2\)"):
+    with pytest.raises(ArtifactError, match=r"coef has shape \(120, 2\)"):
         ElmScores.from_arrays({**arrays, "coef": arrays["coef"][:, :2]})
 
 

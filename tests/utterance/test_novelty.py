@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tests.speech import notes, takes
 from voxaffect.audio.waveform import Waveform
-from voxaffect.errors import ArtefactError, TrainingError
+from voxaffect.errors import ArtifactError, TrainingError
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.standardize import Standardizer
 from voxaffect.utterance.novelty import Novelty
@@ -19,7 +19,7 @@ Frames = list[NDArray[np.float32]]
 
 
 def frames_of(*several: NDArray[np.float32]) -> Frames:
-    return LowLevelDescriptors().extract([Waveform(s).normalised() for s in several])
+    return LowLevelDescriptors().extract([Waveform(s).normalized() for s in several])
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +93,9 @@ def test_damaged_arrays_are_refused(novelty: Novelty) -> None:
         ({"mean": arrays["mean"]}, 0.01, 32, "lacks whitening"),
         (arrays, None, 32, "lacks false alarms"),
         (arrays, 0.0, 32, "or 0.0 false alarms"),
-        (arrays, 0.01, 16, "32 features where the recogniser has 16"),
+        (arrays, 0.01, 16, "32 features where the recognizer has 16"),
         ({**arrays, "mean": arrays["mean"][:3]}, 0.01, 32, r"mean of shape \(3,\)"),
         ({**arrays, "mean": arrays["mean"] * np.nan}, 0.01, 32, "values that are none"),
     ):
-        with pytest.raises(ArtefactError, match=message):
+        with pytest.raises(ArtifactError, match=message):
             Novelty.from_arrays(damaged, rate, n_features)

@@ -1,4 +1,4 @@
-"""The closed form against scikit-learn, and generalised cross-validation against its definition."""
+"""The closed form against scikit-learn, and generalized cross-validation against its definition."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ STREAMED_BYTES = 0x7FFF_0000  # from here up, a RIFF size says "written to a pip
 
 
 @dataclass(frozen=True)
-class Track:
+class AudioTrack:
     """The sound of a container while it is open.
 
     Args:
@@ -133,7 +133,7 @@ def _format(stream: BinaryIO) -> str | None:
 
 
 @contextmanager
-def open_track(stream: BinaryIO, name: str) -> Iterator[Track]:
+def open_track(stream: BinaryIO, name: str) -> Iterator[AudioTrack]:
     """Open the first sound track of a container; its blocks are read within the context.
 
     Args:
@@ -156,7 +156,7 @@ def open_track(stream: BinaryIO, name: str) -> Iterator[Track]:
         with av.open(stream, "r", _format(stream), metadata_errors="replace") as file:
             audio = _first_track(file, name)
             blocks = _blocks(file, audio, av.AudioResampler(format="fltp"), name)
-            yield Track(audio.rate or 0, audio.channels, blocks)
+            yield AudioTrack(audio.rate or 0, audio.channels, blocks)
     except av.FFmpegError as fault:
         why = fault.strerror or "not understood"
         raise AudioError(f"{name}: is a damaged container ({why}); copy it again") from fault

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from voxaffect.audio.containers import (
     CONTAINER_SUFFIXES,
-    Track,
+    AudioTrack,
     check_sphere,
     is_container,
     open_track,
@@ -259,7 +259,7 @@ def _open_container(
 
 
 def _cut(
-    track: Track, start_s: float, end_s: float | None, limits: DecodeLimits, name: str
+    track: AudioTrack, start_s: float, end_s: float | None, limits: DecodeLimits, name: str
 ) -> Iterator[NDArray[np.float32]]:
     """The mean of the channels of a span, in blocks (n,); only the last tells if all was there."""
     rate_hz = track.rate_hz

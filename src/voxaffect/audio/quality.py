@@ -184,7 +184,7 @@ NARROW_HZ = 4250.0
 
 
 @dataclass(frozen=True)
-class Caveat:
+class QualityWarning:
     """A reason to trust an answer less.
 
     Args:
@@ -199,7 +199,7 @@ class Caveat:
         return self.text
 
 
-def caveats(waveform: Waveform) -> tuple[Caveat, ...]:
+def quality_warnings(waveform: Waveform) -> tuple[QualityWarning, ...]:
     """All caveats of a recording as it was decoded, before any gain.
 
     Args:
@@ -216,31 +216,31 @@ def caveats(waveform: Waveform) -> tuple[Caveat, ...]:
     return tuple(caveat for caveat in found if caveat is not None)
 
 
-def _short(duration_s: float) -> Caveat | None:
+def _short(duration_s: float) -> QualityWarning | None:
     if duration_s >= SHORT_S:
         return None
-    return Caveat("short", f"short ({duration_s:.2f} s)")
+    return QualityWarning("short", f"short ({duration_s:.2f} s)")
 
 
-def _clipped(share: float) -> Caveat | None:
+def _clipped(share: float) -> QualityWarning | None:
     if share <= CLIPPED_SHARE:
         return None
-    return Caveat("clipped", f"clipped ({share:.0%} of samples at full scale)")
+    return QualityWarning("clipped", f"clipped ({share:.0%} of samples at full scale)")
 
 
-def _noisy(ratio_db: float) -> Caveat | None:
+def _noisy(ratio_db: float) -> QualityWarning | None:
     if ratio_db >= NOISY_DB:
         return None
-    return Caveat("noisy", f"noisy (speech about {ratio_db:.0f} dB above noise)")
+    return QualityWarning("noisy", f"noisy (speech about {ratio_db:.0f} dB above noise)")
 
 
-def _music(share: float) -> Caveat | None:
+def _music(share: float) -> QualityWarning | None:
     if share <= HELD_SHARE:
         return None
-    return Caveat("music", f"music-like (tones are held in {share:.0%} of it)")
+    return QualityWarning("music", f"music-like (tones are held in {share:.0%} of it)")
 
 
-def _narrow_band(edge_hz: float) -> Caveat | None:
+def _narrow_band(edge_hz: float) -> QualityWarning | None:
     if edge_hz > NARROW_HZ:
         return None
-    return Caveat("narrow-band", f"narrow band (nothing above {edge_hz / 1000:.1f} kHz)")
+    return QualityWarning("narrow-band", f"narrow band (nothing above {edge_hz / 1000:.1f} kHz)")

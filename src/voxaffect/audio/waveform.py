@@ -13,7 +13,7 @@ SAMPLE_RATE_HZ = 16_000
 """Every waveform past the decoder has this rate."""
 
 TARGET_RMS = 0.05
-"""Root mean square after gain normalisation: -26 dB of full scale, the level that ITU-T P.56
+"""Root mean square after gain normalization: -26 dB of full scale, the level that ITU-T P.56
 practice gives to speech."""
 
 FULL_SCALE = 0.999
@@ -62,7 +62,7 @@ class Waveform:
         """Share of samples at full scale."""
         return float(np.mean(np.abs(self.samples) >= FULL_SCALE))
 
-    def normalised(self, target_rms: float = TARGET_RMS) -> Waveform:
+    def normalized(self, target_rms: float = TARGET_RMS) -> Waveform:
         """The waveform at a given root mean square level.
 
         Raises:

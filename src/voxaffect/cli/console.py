@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from voxaffect.report.table import Table
 
 
-# Names of files and speakers may look like markup or emoji; colour comes by `style` alone.
+# Names of files and speakers may look like markup or emoji; color comes by `style` alone.
 console = Console(highlight=False, markup=False, emoji=False)
 errors = Console(stderr=True, highlight=False, markup=False, emoji=False)
 

@@ -56,8 +56,8 @@ def overlap(config: Path, *, as_json: bool, n_jobs: int) -> int:
     settings = load_settings(config)
     plan, taxonomy = settings.plan(), settings.make_taxonomy()
     corpora = settings.load_corpora()
-    labelled = [u for c in corpora for u in c.utterances if taxonomy.emotion(u) is not None]
-    examined = _examine(labelled, settings.audio.limits(), effective_jobs(n_jobs))
+    labeled = [u for c in corpora for u in c.utterances if taxonomy.emotion(u) is not None]
+    examined = _examine(labeled, settings.audio.limits(), effective_jobs(n_jobs))
     found = overlaps(
         corpora,
         taxonomy,
@@ -91,7 +91,7 @@ MAX_SPEAKERS = 12
 
 INDENT = 13
 NOT_KNOWN = "not known"
-COLOURS: dict[Verdict, str] = {"ok": "green", "notes": "yellow", "faults": "red"}
+COLORS: dict[Verdict, str] = {"ok": "green", "notes": "yellow", "faults": "red"}
 MARKS: dict[Verdict | None, Text] = {
     "ok": Text("ok", "green"),
     "notes": Text("note", "yellow"),
@@ -107,7 +107,7 @@ def show_all() -> None:
         card = loader.card
         n_speakers, n_utterances = _known(card.n_speakers), _known(sum(card.labels.values()))
         console.print(_size(name, card.language, card.elicitation, n_speakers, n_utterances))
-        console.print(_indented(f"{card.title}; {card.licence}"))
+        console.print(_indented(f"{card.title}; {card.license}"))
         # A terminal may break an address, which can then still be copied whole; Rich must not.
         print_line(Text(" " * INDENT + card.url, style="dim"))
     console.print(_size("table", "any", "any", "any", "any"))
@@ -129,7 +129,7 @@ def show_card(name: str) -> None:
     """A corpus's card."""
     card = find_loader(name).card
     table = Table(title=card.title, show_header=False, title_justify="left")
-    for key in ("name", "language", "elicitation", "licence", "citation", "url"):
+    for key in ("name", "language", "elicitation", "license", "citation", "url"):
         table.add_row(key, getattr(card, key))
     for what, said in _numbers(card):
         table.add_row(what, said)
@@ -206,7 +206,7 @@ def _print_report(report: CheckReport) -> None:
         console.print("Headers alone were read: what is silent or clipped was not looked for.")
     for kind in report.kinds():
         _print_problems(kind, [p for p in report.problems if p.kind == kind])
-    console.print(Text.assemble("verdict: ", (report.verdict, COLOURS[report.verdict])))
+    console.print(Text.assemble("verdict: ", (report.verdict, COLORS[report.verdict])))
 
 
 def _table(report: CheckReport) -> Table:

@@ -30,7 +30,7 @@ from voxaffect.evaluation.experiment.experiment import run
 from voxaffect.evaluation.experiment.job import Outcome
 from voxaffect.evaluation.experiment.run import Run, RunFolder
 from voxaffect.evaluation.robustness.robustness import Robustness, load_robustness
-from voxaffect.evaluation.summary import summarise_run
+from voxaffect.evaluation.summary import summarize_run
 from voxaffect.features.cache.cache import FeatureStore
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.opensmile import UTTERANCE_SETS
@@ -311,7 +311,7 @@ def _evaluate(settings: Settings, out: Path, n_jobs: int, note: str = "") -> int
 
 
 def _show(finished: Run, out: Path, robustness: Robustness | None) -> None:
-    summary = summarise_run(finished)
+    summary = summarize_run(finished)
     written = write_report(summary, out, robustness)
     console.print(Markdown(terminal_markdown(summary)))
     for path in written:

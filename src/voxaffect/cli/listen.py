@@ -1,4 +1,4 @@
-"""listen: a recogniser's running answer for a microphone, or for raw PCM on standard input."""
+"""listen: a recognizer's running answer for a microphone, or for raw PCM on standard input."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from voxaffect.recognizer.recognizer import Recognizer
 from voxaffect.report.answers.formats import final_object, interim_object
 from voxaffect.streaming.endpointer import Endpointer, EndpointSettings
 from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveSettings
-from voxaffect.streaming.session import Listener, Utterance, warm_up
+from voxaffect.streaming.session import StreamedUtterance, StreamSession, warm_up
 from voxaffect.taxonomy import EMOTION
 
 QUIETEST_DB = -60.0
@@ -66,7 +66,7 @@ class View(Protocol):
     def moment(self, moment: Moment) -> None:
         """Show what is said so far."""
 
-    def utterance(self, utterance: Utterance) -> None:
+    def utterance(self, utterance: StreamedUtterance) -> None:
         """Show what an utterance came to."""
 
 
@@ -91,7 +91,7 @@ class JsonLines(nullcontext[None]):
             told = interim_object(moment.start_s, answer)
             _write(final=False, **told, level_db=round(moment.level_db, 1))
 
-    def utterance(self, utterance: Utterance) -> None:
+    def utterance(self, utterance: StreamedUtterance) -> None:
         """A final answer, as predict gives it, or why there is none."""
         _write(final=True, **final_object(utterance))
 
@@ -110,7 +110,7 @@ class PlainLines(nullcontext[None]):
             heard = f"{moment.start_s:8.2f} s  +{answer.heard_s:5.2f} s"
             print_line(f"{heard}  {said(answer.label, answer.probabilities)}", to=console)
 
-    def utterance(self, utterance: Utterance) -> None:
+    def utterance(self, utterance: StreamedUtterance) -> None:
         """A final answer."""
         print_line(final_line(utterance), to=console)
 
@@ -131,7 +131,7 @@ class Panel:
         """An interim answer, or that nobody speaks."""
         self._live.update(panel(moment), refresh=True)
 
-    def utterance(self, utterance: Utterance) -> None:
+    def utterance(self, utterance: StreamedUtterance) -> None:
         """A final answer."""
         print_line(final_line(utterance), to=console)
 
@@ -160,7 +160,7 @@ def _state(moment: Moment) -> str:
     return f"{moment.answer.heard_s:.1f} s  {tasks}"
 
 
-def final_line(utterance: Utterance) -> str:
+def final_line(utterance: StreamedUtterance) -> str:
     """What an utterance came to, in a line."""
     times = f"{utterance.start_s:8.2f} s to {utterance.end_s:.2f} s"
     outcome = utterance.outcome
@@ -310,7 +310,7 @@ def listen(model: Path, source: Source, *, pause_s: float, longest_s: float, as_
     """Answer while sound comes, until it ends or Ctrl-C.
 
     Args:
-        model: a trained recogniser's folder.
+        model: a trained recognizer's folder.
         source: opens the sound.
         pause_s: the pause that ends an utterance; 0 takes all as one.
         longest_s: longest utterance.
@@ -321,7 +321,7 @@ def listen(model: Path, source: Source, *, pause_s: float, longest_s: float, as_
     """
     endpoints = EndpointSettings(hangover_s=pause_s, longest_s=longest_s) if pause_s else None
     live = LiveRecognizer(Recognizer.load(model), LiveSettings(longest_s=longest_s))
-    listener = Listener(live, Endpointer(endpoints) if endpoints else None)
+    listener = StreamSession(live, Endpointer(endpoints) if endpoints else None)
     warm_up(live)
     view, watch = view_of(as_json=as_json), Watch()
     with until_interrupted() as stop, source(stop) as blocks:
@@ -332,7 +332,7 @@ def listen(model: Path, source: Source, *, pause_s: float, longest_s: float, as_
     return 1 if watch.n_dropped else 0
 
 
-def _follow(listener: Listener, blocks: Iterator[Block], view: View, watch: Watch) -> None:
+def _follow(listener: StreamSession, blocks: Iterator[Block], view: View, watch: Watch) -> None:
     """Hear block after block, and answer as often as there is enough new sound."""
     recent: list[NDArray[np.float32]] = []
     for block in blocks:

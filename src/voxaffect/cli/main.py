@@ -18,7 +18,7 @@ from voxaffect.recognizer.packaged import WORD, located
 INTERRUPTED = 130
 """Exit status that Typer makes of Ctrl-C, in silence."""
 
-EXPERIMENT, RECOGNISER, DATA = "Experiments", "A recogniser", "Recordings to learn from"
+EXPERIMENT, RECOGNIZER, DATA = "Experiments", "A recognizer", "Recordings to learn from"
 """Headings of the commands in the help."""
 
 app = typer.Typer(
@@ -60,7 +60,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the findings as JSON
 MaxHours = Annotated[
     float, typer.Option("--max-hours", help="Longest recording or segment that is read, in hours.")
 ]
-TRAINED = "Folder that train wrote; `packaged` is the recogniser that comes with voxaffect."
+TRAINED = "Folder that train wrote; `packaged` is the recognizer that comes with voxaffect."
 Trained = Annotated[Path, typer.Option("--model", "-m", help=TRAINED, callback=located)]
 PACKAGED = Path(WORD)
 Tensorboard = Annotated[
@@ -90,7 +90,7 @@ def demo(
 ) -> None:
     """Run the paper's whole experiment on simulated corpora and write its report.
 
-    Speech is synthesised in the folder trees and file formats of the paper's five corpora; every
+    Speech is synthesized in the folder trees and file formats of the paper's five corpora; every
     system is trained and tested within corpora, across corpora and on all of them together. A few
     minutes, no downloads.
     """
@@ -227,10 +227,10 @@ def compare(
     experiment.compare(run_a, run_b, out=out, systems=systems)
 
 
-@app.command(rich_help_panel=RECOGNISER)
+@app.command(rich_help_panel=RECOGNIZER)
 def train(
     config: Config,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the trained recogniser.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the trained recognizer.")],
     system: Annotated[
         str | None, typer.Option(help="Which system to train; lstm-mtl if left out.")
     ] = None,
@@ -238,7 +238,7 @@ def train(
         Path | None,
         typer.Option(
             "--from",
-            help="A trained recogniser that is to be adapted to the corpora, such as `packaged`.",
+            help="A trained recognizer that is to be adapted to the corpora, such as `packaged`.",
             callback=lambda base: base and located(base),
         ),
     ] = None,
@@ -251,13 +251,13 @@ def train(
     backend: On = Backend.loky,
     address: Address = None,
 ) -> None:
-    """Train a recogniser on all corpora of a settings file and save it.
+    """Train a recognizer on all corpora of a settings file and save it.
 
     A tenth of the data stops the training and calibrates it. The folder's training.csv gets a line
     as each epoch ends: loss, dev UA, frames a second. A cluster (--backend) extracts the features;
     the net is trained here, or by every process that torchrun starts.
 
-    With --from a recogniser goes on learning from a few hundred recordings of your own. What that
+    With --from a recognizer goes on learning from a few hundred recordings of your own. What that
     changes is shown for speakers who were held out, before and after.
     """
     if base is not None:
@@ -285,12 +285,12 @@ def train(
     )
 
 
-@app.command(rich_help_panel=RECOGNISER)
+@app.command(rich_help_panel=RECOGNIZER)
 def inspect(
     model: Annotated[Path, typer.Argument(help=TRAINED, callback=located)] = PACKAGED,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a recogniser is: system, corpora, seed, dev UA, settings, versions.
+    """Show what a recognizer is: system, corpora, seed, dev UA, settings, versions.
 
     With --json also every epoch, and which label of its corpora is which class.
     """
@@ -299,7 +299,7 @@ def inspect(
     saved.inspect(model, as_json=as_json)
 
 
-@app.command(rich_help_panel=RECOGNISER)
+@app.command(rich_help_panel=RECOGNIZER)
 def predict(
     recordings: Annotated[
         list[Path] | None,
@@ -314,7 +314,7 @@ def predict(
         typer.Option(
             "--model",
             "-m",
-            help="Folder that train wrote, or file that export did; `packaged` is the recogniser "
+            help="Folder that train wrote, or file that export did; `packaged` is the recognizer "
             "that comes with voxaffect.",
             callback=located,
         ),
@@ -379,7 +379,7 @@ def predict(
     raise typer.Exit(recognition.predict(recordings or [], model, request, listed_in=from_list))
 
 
-@app.command(rich_help_panel=RECOGNISER)
+@app.command(rich_help_panel=RECOGNIZER)
 def listen(
     model: Trained = PACKAGED,
     stdin: Annotated[
@@ -435,12 +435,12 @@ def listen(
     )
 
 
-@app.command(rich_help_panel=RECOGNISER)
+@app.command(rich_help_panel=RECOGNIZER)
 def export(
     model: Annotated[Path, typer.Argument(help=TRAINED, callback=located)],
     out: Annotated[Path, typer.Argument(help="An .onnx file; a .json is written beside it.")],
 ) -> None:
-    """Write a recogniser as one ONNX file, from samples to probabilities, with a JSON beside it.
+    """Write a recognizer as one ONNX file, from samples to probabilities, with a JSON beside it.
 
     predict --model OUT.onnx runs it without PyTorch, and so does any program with onnxruntime.
     """
@@ -449,7 +449,7 @@ def export(
     saved.export(model, out)
 
 
-@app.command(rich_help_panel=RECOGNISER)
+@app.command(rich_help_panel=RECOGNIZER)
 def serve(
     model: Trained = PACKAGED,
     host: Annotated[
@@ -486,7 +486,7 @@ def serve(
         int, typer.Option(min=0, help="Threads of each that compute; 0: one a core in all.")
     ] = 0,
 ) -> None:
-    """Serve a recogniser over HTTP and WebSocket, with a page to try it in the browser.
+    """Serve a recognizer over HTTP and WebSocket, with a page to try it in the browser.
 
     Needs the extra serve: pip install 'voxaffect[serve]'
 
@@ -525,7 +525,7 @@ def serve(
 
 @corpora_app.command("list")
 def corpora_list() -> None:
-    """List the corpora that can be read, with language, style and licence."""
+    """List the corpora that can be read, with language, style and license."""
     from voxaffect.cli import corpora
 
     corpora.show_all()
@@ -601,7 +601,7 @@ def main() -> None:
         where = f"{fault.filename}: " if fault.filename else ""
         why = fault.strerror or str(fault)
         _refuse(f"{where}{why}; check the path, its permissions and the space left")
-    except ModuleNotFoundError as fault:  # as where only exported recognisers are to run
+    except ModuleNotFoundError as fault:  # as where only exported recognizers are to run
         if not fault.name or fault.name.startswith("voxaffect"):
             raise
         _refuse(f"this needs the library {fault.name}; run pip install voxaffect")

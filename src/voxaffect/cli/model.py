@@ -9,16 +9,16 @@ from pathlib import Path
 from rich.markdown import Markdown
 
 from voxaffect.cli.console import console, print_line
-from voxaffect.recognizer.serialization import read_artefact
+from voxaffect.recognizer.serialization import read_artifact
 from voxaffect.report.model_card import model_card
 from voxaffect.report.table import markdown
 
 
 def export(model: Path, out: Path) -> None:
-    """Write a saved recogniser as an ONNX file with its side car, and tell where.
+    """Write a saved recognizer as an ONNX file with its side car, and tell where.
 
     Raises:
-        VoxaffectError: there is no recogniser, it cannot become ONNX, or the files cannot be
+        VoxaffectError: there is no recognizer, it cannot become ONNX, or the files cannot be
             written.
     """
     from voxaffect.export.side_car import side_car_path
@@ -31,12 +31,12 @@ def export(model: Path, out: Path) -> None:
 
 
 def inspect(model: Path, *, as_json: bool = False) -> None:
-    """Show a recogniser's header, in tables or as it stands; none of its libraries is loaded.
+    """Show a recognizer's header, in tables or as it stands; none of its libraries is loaded.
 
     Raises:
-        ArtefactError: there is no recogniser, or a byte of it has changed.
+        ArtifactError: there is no recognizer, or a byte of it has changed.
     """
-    header, arrays = read_artefact(model)
+    header, arrays = read_artifact(model)
     if as_json:
         sys.stdout.write(json.dumps(header, indent=1) + "\n")
         return

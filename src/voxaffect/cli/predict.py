@@ -1,4 +1,4 @@
-"""predict: a recogniser's answers for recordings."""
+"""predict: a recognizer's answers for recordings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits, open_recording
 from voxaffect.cli.console import console, errors, print_line
-from voxaffect.cli.sources import Refusals, Source, list_sources
+from voxaffect.cli.sources import InputSource, Refusals, list_sources
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError, ConfigError
 from voxaffect.files import write_atomically, write_text
@@ -20,12 +20,12 @@ from voxaffect.parallel.processes import loading, n_cores
 from voxaffect.report.answers.answer import UNSURE, Answer, label_of
 from voxaffect.report.answers.formats import FORMATS, Format, json_line
 from voxaffect.report.answers.table import table
-from voxaffect.streaming.batch import Crew, answer_all, n_bytes, processes, threads
+from voxaffect.streaming.batch import WorkerPool, answer_all, n_bytes, processes, threads
 
 if TYPE_CHECKING:
     from voxaffect.recognizer.prediction import Recording
     from voxaffect.streaming.batch import Answering, Outcome
-    from voxaffect.streaming.vad import Track
+    from voxaffect.streaming.vad import ActivityTrack
 
 
 TABLE = "table"
@@ -80,7 +80,7 @@ class Request:
         if path.suffix.lower() not in PICTURES:
             raise ConfigError(f"--picture {path}: is drawn as .svg or .png; name such a file")
 
-    def check(self, sources: Sequence[Source]) -> None:
+    def check(self, sources: Sequence[InputSource]) -> None:
         """Refuse sources that do not go with what is asked for.
 
         Raises:
@@ -127,22 +127,22 @@ class Told:
         track: its energy over time, where it was cut into utterances.
     """
 
-    source: Source
+    source: InputSource
     answers: Sequence[Answer]
-    track: Track | None = None
+    track: ActivityTrack | None = None
 
 
 def predict(
     sources: Sequence[Path], model: Path, request: Request, *, listed_in: Path | None = None
 ) -> int:
-    """Answer for recordings, each as soon as it is analysed but in a table, which needs them all.
+    """Answer for recordings, each as soon as it is analyzed but in a table, which needs them all.
 
     What cannot be used is told on standard error and the rest is answered all the same; a last line
     there counts both.
 
     Args:
         sources: recordings, folders, patterns, tables, databases, or `-` for standard input.
-        model: a trained recogniser's folder, or an exported one's file.
+        model: a trained recognizer's folder, or an exported one's file.
         request: what to tell, and how.
         listed_in: a file of names, one a line, that are sources too.
 
@@ -150,7 +150,7 @@ def predict(
         the exit status, 1 where something could not be used.
 
     Raises:
-        VoxaffectError: what is asked for is impossible, or there is no such recogniser.
+        VoxaffectError: what is asked for is impossible, or there is no such recognizer.
     """
     refusals = Refusals()
     found = list_sources(sources, listed_in, refusals, request.limits)
@@ -181,7 +181,7 @@ def _load(model: Path, limits: DecodeLimits) -> Answering:
 
 
 def _wholes(
-    crew: Crew, sources: Sequence[Source], request: Request, refusals: Refusals
+    crew: WorkerPool, sources: Sequence[InputSource], request: Request, refusals: Refusals
 ) -> Iterator[Told]:
     """Each recording as one utterance."""
     outcomes = _answer_all(crew)([source.recording for source in sources])
@@ -194,7 +194,7 @@ def _wholes(
 
 
 def _timelines(
-    crew: Crew, sources: Sequence[Source], request: Request, refusals: Refusals
+    crew: WorkerPool, sources: Sequence[InputSource], request: Request, refusals: Refusals
 ) -> Iterator[Told]:
     """The utterances of each recording."""
     from voxaffect.streaming.segments import timeline
@@ -216,8 +216,8 @@ def _timelines(
 
 
 def _crew(
-    model: Path, sources: Sequence[Source], limits: DecodeLimits
-) -> AbstractContextManager[Crew]:
+    model: Path, sources: Sequence[InputSource], limits: DecodeLimits
+) -> AbstractContextManager[WorkerPool]:
     """Who answers on all cores.
 
     Two threads of PyTorch's pass the interpreter between many small operations, and gain a quarter
@@ -230,18 +230,18 @@ def _crew(
     return processes(recognizer, partial(_load_beside, model, limits), n_together)
 
 
-def _n_bytes(sources: Sequence[Source]) -> int:
+def _n_bytes(sources: Sequence[InputSource]) -> int:
     return sum(n_bytes(source.recording) for source in sources)
 
 
 def _load_beside(model: Path, limits: DecodeLimits) -> Answering:
-    """The recogniser, in a process that computes on one core."""
+    """The recognizer, in a process that computes on one core."""
     recognizer = _load(model, limits)
     _one_thread()
     return recognizer
 
 
-def _answer_all(crew: Crew) -> Callable[[Sequence[Recording]], Iterator[Outcome]]:
+def _answer_all(crew: WorkerPool) -> Callable[[Sequence[Recording]], Iterator[Outcome]]:
     """Answers of a crew, whose threads take a core each."""
     return partial(answer_all, crew, prepare=_one_thread)
 

@@ -29,7 +29,7 @@ from voxaffect.evaluation.experiment.run import Run, RunFolder
 from voxaffect.evaluation.robustness.conditions import DegradedTests, degrade_tests
 from voxaffect.evaluation.robustness.robustness import Robustness, save_robustness
 from voxaffect.evaluation.robustness.scores import robustness as score
-from voxaffect.evaluation.summary import summarise_run
+from voxaffect.evaluation.summary import summarize_run
 from voxaffect.features.cache.degraded import DegradedStore
 from voxaffect.files import write_text
 from voxaffect.parallel.clusters import LOCAL, workers
@@ -172,7 +172,7 @@ def _write(found: Robustness, out: Path) -> None:
         written.append(out / name)
     folder = RunFolder(out)
     if folder.header() is not None:
-        written.append(write_report(summarise_run(folder.load()), out, found)[0])
+        written.append(write_report(summarize_run(folder.load()), out, found)[0])
     console.print(Markdown(markdown(summary(found))))
     for path in written:
         print_line(f"wrote {path}")

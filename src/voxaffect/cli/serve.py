@@ -1,4 +1,4 @@
-"""serve: a recogniser over HTTP and WebSocket, and its page."""
+"""serve: a recognizer over HTTP and WebSocket, and its page."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def serve(
     n_workers: int,
     limits: Mapping[str, Any],
 ) -> None:
-    """Serve a recogniser until it is told to stop.
+    """Serve a recognizer until it is told to stop.
 
     Args:
-        model: a trained recogniser's folder.
+        model: a trained recognizer's folder.
         host: address to listen at.
         port: of it.
         token_file: holds what clients must show; else the environment may.
@@ -55,7 +55,7 @@ def serve(
 
     Raises:
         ServingError: the extra is missing, a setting is impossible, or the address is taken.
-        ArtefactError: there is no such recogniser.
+        ArtifactError: there is no such recognizer.
     """
     refuse_missing()
     from voxaffect.serving.settings import Limits, ServingSettings

@@ -27,7 +27,7 @@ Listed = Path | bytes | Utterance
 
 
 @dataclass(frozen=True)
-class Source:
+class InputSource:
     """A recording that is asked about.
 
     Args:
@@ -66,7 +66,7 @@ class Refusals:
 
 def list_sources(
     named: Sequence[Path], listed_in: Path | None, refusals: Refusals, limits: DecodeLimits
-) -> list[Source]:
+) -> list[InputSource]:
     """All recordings that the sources stand for, in their order.
 
     Args:
@@ -84,7 +84,7 @@ def list_sources(
         raise ConfigError("standard input can be read once; name - once")
     if not named and listed_in is None:
         raise ConfigError("no recording is named; name files, folders, tables or - for a pipe")
-    found: list[Source] = []
+    found: list[InputSource] = []
     for source in _expanded(named, refusals):
         found += [_piped(limits)] if source == Path(PIPE) else _usable(source, refusals)
     for source in _names(listed_in):
@@ -92,7 +92,7 @@ def list_sources(
     return found
 
 
-def _usable(source: Path, refusals: Refusals) -> list[Source]:
+def _usable(source: Path, refusals: Refusals) -> list[InputSource]:
     try:
         return _found(source, refusals)
     except (CorpusError, OSError) as fault:  # such as a name longer than can be looked up
@@ -126,7 +126,7 @@ def _names(listed_in: Path | None) -> list[Path]:
     return [Path(os.fsdecode(line)) for line in content.splitlines() if line.strip()]
 
 
-def _piped(limits: DecodeLimits) -> Source:
+def _piped(limits: DecodeLimits) -> InputSource:
     """The recording that is piped in.
 
     Raises:
@@ -135,10 +135,10 @@ def _piped(limits: DecodeLimits) -> Source:
     if sys.stdin.isatty():
         raise ConfigError("- stands for a recording that is piped in; pipe one, or name a file")
     # One byte more than the limit, so that the decoder says what is wrong with it.
-    return Source(sys.stdin.buffer.read(limits.max_bytes + 1))
+    return InputSource(sys.stdin.buffer.read(limits.max_bytes + 1))
 
 
-def _found(source: Path, refusals: Refusals) -> list[Source]:
+def _found(source: Path, refusals: Refusals) -> list[InputSource]:
     """A recording itself, what lies in a folder, or the rows of a table, in order.
 
     Raises:
@@ -147,21 +147,21 @@ def _found(source: Path, refusals: Refusals) -> list[Source]:
     if source.is_dir():
         return _in_folder(source, refusals)
     if not is_table(source):
-        return [Source(source)]
+        return [InputSource(source)]
     rows, problems = list_table(source, source.stem, required=("path",))
     refusals.tell_problems(source, problems)
-    return [Source(utterance, row) for utterance, row in rows]
+    return [InputSource(utterance, row) for utterance, row in rows]
 
 
-def _in_folder(source: Path, refusals: Refusals) -> list[Source]:
+def _in_folder(source: Path, refusals: Refusals) -> list[InputSource]:
     from voxaffect.corpora.audformat import is_database, list_audformat
 
     if is_database(source):
         rows, problems = list_audformat(source, source.resolve().name)
         refusals.tell_problems(source, problems)
-        return [Source(utterance, row) for utterance, row in rows]
+        return [InputSource(utterance, row) for utterance, row in rows]
     paths, faults = find_recordings(source)
     refusals.tell_problems(source, faults)
     if not paths:
         raise CorpusError(f"{source}: holds no recording; name one, or another folder")
-    return [Source(path) for path in paths]
+    return [InputSource(path) for path in paths]

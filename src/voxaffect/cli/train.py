@@ -1,4 +1,4 @@
-"""train --from: a recogniser adapted to recordings of one's own, and what that changes."""
+"""train --from: a recognizer adapted to recordings of one's own, and what that changes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from voxaffect.evaluation.splits.draws import deal_speakers
 from voxaffect.evaluation.splits.folds import UNKNOWN, hold_out_dev
 from voxaffect.model.data import Examples
 from voxaffect.model.logging import EventLog, TrainingLog, summary_writer
-from voxaffect.model.settings import Course, Epoch, TrainingSettings
+from voxaffect.model.settings import EarlyStopping, Epoch, TrainingSettings
 from voxaffect.model.training import first_goes_first, place, process_group
 from voxaffect.model.trunks import LstmSettings
 from voxaffect.parallel.clusters import LOCAL, workers
@@ -44,7 +44,7 @@ from voxaffect.systems.systems import NetSystem
 
 
 @contextmanager
-def training_progress(course: Course, sequel: str = "") -> Iterator[Callable[[], None]]:
+def training_progress(course: EarlyStopping, sequel: str = "") -> Iterator[Callable[[], None]]:
     """Show a training on standard error while it goes on.
 
     Args:
@@ -72,7 +72,7 @@ class TrainingBar:
         sequel: what follows the last epoch.
     """
 
-    def __init__(self, course: Course, sequel: str = "") -> None:
+    def __init__(self, course: EarlyStopping, sequel: str = "") -> None:
         self.course, self.sequel = course, sequel
         self.started = self.last_ended = time.perf_counter()
 
@@ -95,15 +95,15 @@ class TrainingBar:
         return Group(line, Text(said))
 
 
-def _line(course: Course, sequel: str) -> str:
+def _line(course: EarlyStopping, sequel: str) -> str:
     return f"{_place(course)}: {_numbers(course)}, {_left(course, sequel)}"
 
 
-def _place(course: Course) -> str:
+def _place(course: EarlyStopping) -> str:
     return f"epoch {len(course.epochs)} of at most {course.max_epochs}"
 
 
-def _numbers(course: Course) -> str:
+def _numbers(course: EarlyStopping) -> str:
     last, best = course.epochs[-1], course.epochs[course.best - 1]
     rank = "the best so far" if last is best else f"best {best.dev_ua:.3f} in {best.number}"
     return (
@@ -112,7 +112,7 @@ def _numbers(course: Course) -> str:
     )
 
 
-def _left(course: Course, sequel: str, since_s: float = 0.0) -> str:
+def _left(course: EarlyStopping, sequel: str, since_s: float = 0.0) -> str:
     """Time until early stopping if the dev set gets no better, and until the last epoch."""
     if not course.left_at_least:
         return f"done{sequel}"
@@ -147,7 +147,7 @@ def train(
 
     Args:
         config: a settings file.
-        out: folder of the recogniser, of `training.csv` and, if asked for, of `tensorboard/`.
+        out: folder of the recognizer, of `training.csv` and, if asked for, of `tensorboard/`.
         system_name: one that is a net.
         seed: of all random choices.
         n_jobs: processes that extract features; 0 is one a core.
@@ -179,7 +179,7 @@ def train(
 def _beginning(
     settings: Settings, system: NetSystem, net_settings: NetSettings, n_jobs: int
 ) -> tuple[Recognizer, Examples, Examples]:
-    """An untrained recogniser, and what it is to learn from and be stopped by."""
+    """An untrained recognizer, and what it is to learn from and be stopped by."""
     with first_goes_first():
         prepared = prepare_corpora(settings, n_jobs)
     train_set, dev_set = split(settings, prepared, prepared.dataset.utterances.values())
@@ -233,7 +233,7 @@ def card_of(
 @contextmanager
 def followed(settings: NetSettings, out: Path, *, tensorboard: bool = False) -> Iterator[OnEpoch]:
     """What is to be told of every epoch: it is logged in the folder, and shown."""
-    course = Course(settings.training.max_epochs, settings.training.patience)
+    course = EarlyStopping(settings.training.max_epochs, settings.training.patience)
     log = TrainingLog(out / LOG)
     with ExitStack() as stack:
         events = stack.enter_context(EventLog(out / EVENTS)) if tensorboard else None
@@ -261,21 +261,21 @@ N_PARTS = 5
 
 
 def adapt_to(config: Path, base: Path, out: Path, *, seed: int, n_jobs: int) -> None:
-    """Adapt a saved recogniser to the corpora of a settings file; show what it changes, save it.
+    """Adapt a saved recognizer to the corpora of a settings file; show what it changes, save it.
 
     What it changes is told by speakers who were held out: the speakers are dealt into five parts,
-    and for each part a recogniser is adapted to the others. The one that is saved has learned from
+    and for each part a recognizer is adapted to the others. The one that is saved has learned from
     all of them, but for a tenth of the utterances that stops and calibrates it.
 
     Args:
         config: a settings file, mostly of one table of recordings.
-        base: folder of the recogniser to begin with.
+        base: folder of the recognizer to begin with.
         out: folder of the new one.
         seed: of all random choices.
         n_jobs: processes that extract features; 0 is one a core.
 
     Raises:
-        VoxaffectError: the features of the settings are not the recogniser's, fewer than two
+        VoxaffectError: the features of the settings are not the recognizer's, fewer than two
             speakers are told apart, or there is too little to learn from.
     """
     settings = load_settings(config)
@@ -286,7 +286,7 @@ def adapt_to(config: Path, base: Path, out: Path, *, seed: int, n_jobs: int) -> 
     with workers(LOCAL, None, n_jobs) as n_here:
         prepared = prepare_corpora(settings, n_here)
     keep_freed_memory()
-    lesson = _Lesson(recognizer, settings, prepared, seed)
+    lesson = _TrainingProgress(recognizer, settings, prepared, seed)
     found = lesson.on_held_out_speakers()
     for table in adaptation_tables(found):
         show(table)
@@ -303,19 +303,19 @@ def _refuse_other_features(config: Path, settings: Settings, recognizer: Recogni
     asked = dict(settings.features.extractor().settings())
     if asked != dict(recognizer.extractor.settings()):
         raise ConfigError(
-            f"{config}: its features are not those of the recogniser; leave [features] as they "
+            f"{config}: its features are not those of the recognizer; leave [features] as they "
             "were when it was trained"
         )
 
 
 def _refuse_same_folder(base: Path, out: Path) -> None:
     if base.resolve() == out.resolve():
-        raise ConfigError(f"--out {out} is the recogniser to begin with; choose another folder")
+        raise ConfigError(f"--out {out} is the recognizer to begin with; choose another folder")
 
 
 @dataclass(frozen=True)
-class _Lesson:
-    """A recogniser and what it is to be adapted to."""
+class _TrainingProgress:
+    """A recognizer and what it is to be adapted to."""
 
     recognizer: Recognizer
     settings: Settings
@@ -323,7 +323,7 @@ class _Lesson:
     seed: int
 
     def on_held_out_speakers(self) -> BeforeAfter:
-        """Answers before and after for everybody, each by a recogniser adapted to others.
+        """Answers before and after for everybody, each by a recognizer adapted to others.
 
         Raises:
             FoldError: fewer than two speakers are told apart.
@@ -350,7 +350,7 @@ class _Lesson:
         )
 
     def on_everybody(self, found: BeforeAfter, out: Path) -> Recognizer:
-        """The recogniser that is handed on, and its log in a folder."""
+        """The recognizer that is handed on, and its log in a folder."""
         train, dev = split(self.settings, self.prepared, self.prepared.dataset.utterances.values())
         system = self.recognizer.card.get("system", "")
         card = {
@@ -361,7 +361,7 @@ class _Lesson:
             return self._adapted(train, dev, card, ended)
 
     def _answers_of_others(self, part: Sequence[Utterance]) -> NDArray[np.int64]:
-        """Answers for some speakers of a recogniser adapted to the others."""
+        """Answers for some speakers of a recognizer adapted to the others."""
         dataset, own = self.prepared.dataset, {u.speaker for u in part}
         others = [u for u in dataset.utterances.values() if u.speaker not in own]
         adapted = self._adapted(*split(self.settings, self.prepared, others))
@@ -386,19 +386,19 @@ class _Lesson:
 
     @property
     def _training(self) -> TrainingSettings:
-        """How nets of the recogniser's kind are trained by the settings."""
+        """How nets of the recognizer's kind are trained by the settings."""
         options = self.settings.options()
         recurrent = isinstance(self.recognizer.settings.trunk, LstmSettings)
         return options.lstm if recurrent else options.dnn
 
 
 def _learned_before(recognizer: Recognizer, prepared: Prepared) -> str:
-    """Which of the corpora the recogniser has learned from already, in a sentence; or nothing."""
+    """Which of the corpora the recognizer has learned from already, in a sentence; or nothing."""
     known = {corpus["digest"] for corpus in recognizer.card.get("corpora", ())}
     shared = [corpus.name for corpus in prepared.corpora if corpus.digest in known]
     if not shared:
         return ""
     return (
-        f"the recogniser has learned from {', '.join(shared)} before, so that its first score is "
+        f"the recognizer has learned from {', '.join(shared)} before, so that its first score is "
         "not of speakers that it had never heard"
     )

@@ -18,7 +18,7 @@ from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.lld.pitch_settings import PitchSettings
 from voxaffect.features.opensmile import OpenSmile, SetName
 from voxaffect.features.spectra import LogMel
-from voxaffect.features.ssl import Encoder, Layer
+from voxaffect.features.ssl import Layer, SpeechEncoder
 from voxaffect.model.losses import Kind
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.taxonomy import TASKS
@@ -60,7 +60,7 @@ def _tasks(rates: dict[str, float]) -> dict[str, float]:
     return rates
 
 
-class Training(Strict):
+class TrainerSection(Strict):
     """Training settings: those of all nets, and those of one kind that differ."""
 
     learning_rate: Rate | None = None
@@ -90,11 +90,11 @@ class Training(Strict):
         return replace(settings, **stated)
 
 
-class TrainingSection(Training):
+class TrainingSection(TrainerSection):
     """`[training]`, with `[training.dnn]` and `[training.lstm]` inside."""
 
-    dnn: Training = Training()
-    lstm: Training = Training()
+    dnn: TrainerSection = TrainerSection()
+    lstm: TrainerSection = TrainerSection()
     subtask_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
     private_layers: Annotated[int, Field(ge=0)] = 0
     stack: Annotated[int, Field(ge=1)] | None = None
@@ -187,10 +187,10 @@ class EncoderSection(Strict):
     """`[features.encoder]`: a self-supervised encoder in a local folder, and which layer of it."""
 
     folder: Path | None = None
-    layer: Annotated[int | str, AfterValidator(_layer)] = Encoder.layer
-    device: Annotated[str, AfterValidator(_usable_device)] = Encoder.device
+    layer: Annotated[int | str, AfterValidator(_layer)] = SpeechEncoder.layer
+    device: Annotated[str, AfterValidator(_usable_device)] = SpeechEncoder.device
 
-    def extractor(self) -> Encoder:
+    def extractor(self) -> SpeechEncoder:
         """What the section describes.
 
         Raises:
@@ -201,7 +201,7 @@ class EncoderSection(Strict):
                 'features.set = "encoder" needs a section [features.encoder] with the folder of a '
                 'model, like folder = "models/wavlm-base"'
             )
-        return Encoder(self.folder, cast("Layer", self.layer), self.device)
+        return SpeechEncoder(self.folder, cast("Layer", self.layer), self.device)
 
 
 class FeatureSection(Strict):

@@ -33,7 +33,7 @@ from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance
 from voxaffect.corpora.table import (
     COLUMNS,
     Row,
-    Rows,
+    TableRows,
     elicitation,
     languages,
     missing_speakers,
@@ -105,7 +105,7 @@ def _list(
 ) -> tuple[list[tuple[Utterance, Row]], list[Problem]]:
     rows, notes = rows_of_labels(database, labels)
     root = _root(folder, database)
-    located = Rows(COLUMNS, tuple(_located(row, folder.resolve(), root) for row in rows))
+    located = TableRows(COLUMNS, tuple(_located(row, folder.resolve(), root) for row in rows))
     utterances, faults = read_utterances(located, root, name, where=lambda n: _where(rows[n]))
     if not utterances:
         why = f" ({faults[0].path}: {faults[0].detail})" if faults else ""
@@ -267,7 +267,7 @@ def _card(database: Any, name: str, utterances: Sequence[Utterance]) -> CorpusCa
         title=database.description or database.name,
         language=languages(utterances),
         elicitation=elicitation(utterances),
-        licence="; ".join(str(term) for term in (database.license, permitted) if term)
+        license="; ".join(str(term) for term in (database.license, permitted) if term)
         or "not stated",
         citation=str(database.meta.get("citation", by_whom)),
         url=database.source,

@@ -103,13 +103,13 @@ def rows_of_labels(database: Any, labels: Place) -> tuple[list[Row], list[Proble
     """A row for every label, its path as the database has it, and notes of what is not in them."""
     emotions = _texts(database, labels, Field((EMOTION,)))
     columns: dict[str, dict[Segment, str]] = {}
-    notes = _unlabelled(database, {file for (file, _, _), _ in emotions})
+    notes = _unlabeled(database, {file for (file, _, _), _ in emotions})
     for name, field in FIELDS.items():
         told = _told(database, labels[0], field)
         ours = {word: field.read(word) for word in set(told.values())}
         columns[name] = {segment: ours[word] or "" for segment, word in told.items()}
         notes += _unknown(name, Counter(word for word in told.values() if ours[word] is None))
-    return [_row(database, columns, *labelled) for labelled in emotions], notes
+    return [_row(database, columns, *labeled) for labeled in emotions], notes
 
 
 def database_of(library: Any, corpus: Corpus, base: Path) -> Any:
@@ -130,7 +130,7 @@ def database_of(library: Any, corpus: Corpus, base: Path) -> Any:
         usage=library.define.Usage.OTHER,
         languages=_language_codes(corpus.utterances),
         description=card.title or None,
-        license=card.licence or None,
+        license=card.license or None,
         meta={"citation": card.citation, AUDIO_ROOT: root.as_posix()},
     )
     rows = [row_of(utterance, corpus.root) for utterance in corpus.utterances]
@@ -262,10 +262,10 @@ def _unknown(name: str, words: Counter[str]) -> list[Problem]:
     ]
 
 
-def _unlabelled(database: Any, labelled: set[str]) -> list[Problem]:
+def _unlabeled(database: Any, labeled: set[str]) -> list[Problem]:
     """A note of files that tables list and that have no row among the labels."""
     listed = {file for t in database.tables for file, *_ in _segments(database[t].df.index)}
-    n = len(listed - labelled)
+    n = len(listed - labeled)
     detail = f"{n} files are in other tables than that of the labels; left out"
     return [Problem("no label", HEADER, detail)] if n else []
 
@@ -297,7 +297,7 @@ def _set_column(library: Any, database: Any, place: Place, words: pd.Series) -> 
 
 
 def _schemes(library: Any, corpus: Corpus) -> dict[str, Any]:
-    """A scheme a column; classes are spelt as they are here, `female child` among them."""
+    """A scheme a column; classes are spelled as they are here, `female child` among them."""
     rating = {"dtype": "float", "minimum": 0, "maximum": 1}
     return {
         EMOTION: library.Scheme(labels=sorted({u.label for u in corpus.utterances})),

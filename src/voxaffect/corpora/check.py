@@ -1,4 +1,4 @@
-"""A corpus on disk against its card, and every recording against what can be analysed."""
+"""A corpus on disk against its card, and every recording against what can be analyzed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from voxaffect.audio.waveform import FULL_SCALE, SAMPLE_RATE_HZ, SILENCE_RMS
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance
 from voxaffect.errors import AudioError
 
-# Every recording against what can be analysed: readable, long enough, loud enough, not a copy.
+# Every recording against what can be analyzed: readable, long enough, loud enough, not a copy.
 #
 # A recording is heard at its own rate, block by block, so a check costs little memory and no
 # resampling. Where time matters more than certainty, its header alone is read.

@@ -19,7 +19,7 @@ no protocol takes them for many."""
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One labelled stretch of speech.
+    """One labeled stretch of speech.
 
     Args:
         id: corpus and path below the corpus root without suffix, `emodb/wav/03a01Fa`; a segment
@@ -116,7 +116,7 @@ class CorpusCard:
         title: the corpus's full name.
         language: English name of the language.
         elicitation: acted, natural, or mixed (the utterance says which).
-        licence: terms in a few words.
+        license: terms in a few words.
         citation: authors, title, venue, year.
         url: where to read about it and ask for it.
         labels: raw label -> utterances in the full distribution; empty where none is promised.
@@ -131,7 +131,7 @@ class CorpusCard:
     title: str
     language: str
     elicitation: Elicitation
-    licence: str
+    license: str
     citation: str
     url: str
     labels: Mapping[str, int]

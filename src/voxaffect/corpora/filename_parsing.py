@@ -1,7 +1,7 @@
 """What loaders share: finding the recordings of a tree, and reading a corpus off their names.
 
 A corpus whose file names say all there is to know gives a pattern and a function from a matched
-name to `Spoken`; the rest is the same for every one of them and lives here.
+name to `ParsedName`; the rest is the same for every one of them and lives here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from voxaffect.errors import CorpusError
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class ParsedName:
     """What a file name says; the fields are those of `Utterance`, the speaker not yet qualified.
 
     Naturalness and language are the card's unless they are given. `take` tells a recording from the
@@ -59,7 +59,7 @@ class NameScheme:
     """
 
     pattern: re.Pattern[str]
-    read: Callable[[re.Match[str], PurePath], Spoken | LeftOut]
+    read: Callable[[re.Match[str], PurePath], ParsedName | LeftOut]
     example: str
 
 
@@ -171,7 +171,7 @@ def _refused(root: Path, refusal: OSError) -> Problem:
 
 def _read_name(
     path: Path, relative: Path, scheme: NameScheme, used: dict[Take, Path]
-) -> Spoken | LeftOut:
+) -> ParsedName | LeftOut:
     """What a file is, by its name and size, noted in `used`; the samples are `check`'s business."""
     match = scheme.pattern.fullmatch(path.stem)
     if match is None:
@@ -192,7 +192,7 @@ def _read_name(
     return said
 
 
-def _utterance(card: CorpusCard, path: Path, relative: Path, said: Spoken) -> Utterance:
+def _utterance(card: CorpusCard, path: Path, relative: Path, said: ParsedName) -> Utterance:
     name = printable(relative)
     return Utterance(
         id=utterance_id(card.name, relative if name == str(relative) else PurePath(name)),

@@ -18,7 +18,7 @@ from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance
 from voxaffect.corpora.filename_parsing import (
     LeftOut,
     NameScheme,
-    Spoken,
+    ParsedName,
     corpus_from_names,
     find_files,
     remedy,
@@ -43,7 +43,7 @@ class LineError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LabelLine:
     """A line of a label file, and where it stands: `labels.csv line 7`."""
 
     where: str
@@ -61,12 +61,12 @@ class LabelFile:
     """
 
     name: str
-    lines: tuple[Line, ...] = ()
+    lines: tuple[LabelLine, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
-class Entries(Generic[T]):
+class LabelEntries(Generic[T]):
     """What the lines of a label file say, by the key of a recording or speaker.
 
     Args:
@@ -82,7 +82,7 @@ class Entries(Generic[T]):
     problems: tuple[Problem, ...] = ()
 
 
-Labels = Entries[Spoken | LeftOut]
+Labels = LabelEntries[ParsedName | LeftOut]
 
 
 def open_label_file(root: Path, *names: str) -> LabelFile:
@@ -117,14 +117,14 @@ def read_label_file(root: Path, path: Path) -> LabelFile:
         return _unreadable(name, f"cannot be read ({fault.strerror}); {remedy(fault)}")
     encoding = ENCODINGS.get(content[:2], "utf-8-sig")
     texts = content.decode(encoding, "backslashreplace").replace("\r\n", "\n").split("\n")
-    numbered = (Line(f"{name} line {n}", text) for n, text in enumerate(texts, start=1))
+    numbered = (LabelLine(f"{name} line {n}", text) for n, text in enumerate(texts, start=1))
     lines = tuple(line for line in numbered if line.text.strip())
     if not lines:
         return _unreadable(name, "is empty; copy it again")
     return LabelFile(name, lines, _escapes(name, content, encoding))
 
 
-def read_lines(file: LabelFile, read: Callable[[str], tuple[str, T] | None]) -> Entries[T]:
+def read_lines(file: LabelFile, read: Callable[[str], tuple[str, T] | None]) -> LabelEntries[T]:
     """Read a file line by line.
 
     Args:
@@ -149,7 +149,7 @@ def read_lines(file: LabelFile, read: Callable[[str], tuple[str, T] | None]) -> 
             problems.append(_broken(line, "repeated line", detail))
         else:
             found[key], where[key] = said, line.where
-    return Entries(file.name, found, where, tuple(problems))
+    return LabelEntries(file.name, found, where, tuple(problems))
 
 
 def read_table(
@@ -158,7 +158,7 @@ def read_table(
     read: Callable[[Mapping[str, str]], tuple[str, T] | None],
     *,
     delimiter: str = ",",
-) -> Entries[T]:
+) -> LabelEntries[T]:
     """Read a table with a header, row by row; a stray quote spoils its own row only.
 
     A table that lacks a column is an unreadable file.
@@ -170,18 +170,18 @@ def read_table(
         delimiter: what stands between values.
     """
     if not file.lines:
-        return Entries(file.name, {}, problems=file.problems)
+        return LabelEntries(file.name, {}, problems=file.problems)
     header = [name.strip(' "') for name in file.lines[0].text.lower().strip().split(delimiter)]
     missing = [name for name in columns if name not in header]
     if missing:
         detail = f"needs a column {missing[0]!r}; its columns are: {', '.join(header)}"
         problems = (*file.problems, *_unreadable(file.name, detail).problems)
-        return Entries(file.name, {}, problems=problems)
+        return LabelEntries(file.name, {}, problems=problems)
     rows = replace(file, lines=file.lines[1:])
     return read_lines(rows, lambda text: read(_by_column(header, _values(text, delimiter))))
 
 
-def joined(parts: Iterable[Entries[T]]) -> Entries[T]:
+def joined(parts: Iterable[LabelEntries[T]]) -> LabelEntries[T]:
     """The entries of several files; of a key in two, such as in a copy, the first entry counts."""
     sources: list[str] = []
     found: dict[str, T] = {}
@@ -196,10 +196,10 @@ def joined(parts: Iterable[Entries[T]]) -> Entries[T]:
             problems.append(Problem("duplicate", part.source, detail))
         found = {**part.found, **found}
         where = {**part.where, **where}
-    return Entries(" or ".join(sources), found, where, tuple(problems))
+    return LabelEntries(" or ".join(sources), found, where, tuple(problems))
 
 
-def refuse_unread(root: Path, entries: Entries[T]) -> None:
+def refuse_unread(root: Path, entries: LabelEntries[T]) -> None:
     """Refuse label files of which none could be read.
 
     Raises:
@@ -243,7 +243,7 @@ def corpus_from_labels(
     refuse_unread(root, labels)
     asked: set[str] = set()
 
-    def read(name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
+    def read(name: re.Match[str], relative: PurePath) -> ParsedName | LeftOut:
         wanted = key(name, relative)
         asked.add(wanted)
         return labels.found.get(wanted) or LeftOut(
@@ -302,7 +302,7 @@ def _without_recording(
             is_fault=said.label in present,
         )
         for key, said in labels.found.items()
-        if key not in asked and isinstance(said, Spoken)
+        if key not in asked and isinstance(said, ParsedName)
     ]
 
 
@@ -320,7 +320,7 @@ def _escapes(name: str, content: bytes, encoding: str) -> tuple[Problem, ...]:
     return ()
 
 
-def _broken(line: Line, kind: str, detail: str) -> Problem:
+def _broken(line: LabelLine, kind: str, detail: str) -> Problem:
     return Problem(kind, line.where, detail, is_fault=True)
 
 
@@ -374,8 +374,8 @@ def _name(speaker: str) -> str:
     return speaker.partition("/")[2]
 
 
-def _strangers(corpus: Corpus, genders: Entries[str]) -> list[Problem]:
-    """Listed speakers whom the corpus does not have, such as misspelt ones."""
+def _strangers(corpus: Corpus, genders: LabelEntries[str]) -> list[Problem]:
+    """Listed speakers whom the corpus does not have, such as misspelled ones."""
     present = {_name(speaker) for speaker in corpus.speakers}
     return [
         Problem("unknown speaker", where, f"{speaker!r} is no speaker of what is here; not used")

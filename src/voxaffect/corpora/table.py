@@ -44,7 +44,7 @@ PARQUET = ".parquet"
 
 
 @dataclass(frozen=True)
-class Rows:
+class TableRows:
     """A table as text.
 
     Args:
@@ -63,7 +63,7 @@ def is_table(path: Path) -> bool:
     return path.suffix.lower() in (CSV, PARQUET)
 
 
-def read_rows(path: Path) -> Rows:
+def read_rows(path: Path) -> TableRows:
     """Read a `.csv` (comma-separated, with a header) or `.parquet` file.
 
     A CSV is UTF-8 unless it begins with the mark of UTF-16; bytes that are neither become escapes
@@ -90,7 +90,7 @@ def row_name(path: Path, index: int) -> str:
     return f"{path.name} row {index + 2}"
 
 
-def write_rows(rows: Rows, path: Path) -> None:
+def write_rows(rows: TableRows, path: Path) -> None:
     """Write a table, atomically, in the format that the suffix of `path` names.
 
     Raises:
@@ -107,7 +107,7 @@ def _suffix(path: Path) -> str:
     return path.suffix.lower()
 
 
-def _read_csv(path: Path) -> Rows:
+def _read_csv(path: Path) -> TableRows:
     text, problems = _decoded(path)
     records = _records(list(io.StringIO(text, newline="")))
     header = next(records, ())
@@ -119,7 +119,7 @@ def _read_csv(path: Path) -> Rows:
             detail = f"is no row of a table ({record}); left out"
             problems.append(Problem("broken row", row_name(path, index), detail, is_fault=True))
         lines.append(() if isinstance(record, csv.Error) else record)
-    return Rows(_names(header), tuple(lines), tuple(problems))
+    return TableRows(_names(header), tuple(lines), tuple(problems))
 
 
 def _decoded(path: Path) -> tuple[str, list[Problem]]:
@@ -153,12 +153,12 @@ def _records(lines: Sequence[str]) -> Iterator[tuple[str, ...] | csv.Error]:
         begin += n_read
 
 
-def _read_parquet(path: Path) -> Rows:
+def _read_parquet(path: Path) -> TableRows:
     import pandas as pd  # noqa: PLC0415 (slow to load)
 
     frame = pd.read_parquet(path, dtype_backend="pyarrow")  # keeps 3 from becoming 3.0 beside null
     columns = [_texts(frame[name]) for name in frame.columns]
-    return Rows(_names(frame.columns), tuple(zip(*columns, strict=True)))
+    return TableRows(_names(frame.columns), tuple(zip(*columns, strict=True)))
 
 
 def _names(header: Iterable[object]) -> tuple[str, ...]:
@@ -171,14 +171,14 @@ def _texts(column: pd.Series) -> list[str]:
     return ["" if pd.isna(value) else str(value).strip() for value in column]
 
 
-def _as_csv(rows: Rows) -> bytes:
+def _as_csv(rows: TableRows) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)  # RFC 4180; under other line ends it leaves "\r" in values unquoted
     writer.writerows([rows.columns, *rows.lines])
     return text.getvalue().encode("utf-8")
 
 
-def _as_parquet(rows: Rows) -> bytes:
+def _as_parquet(rows: TableRows) -> bytes:
     import pandas as pd  # noqa: PLC0415 (slow to load)
 
     frame = pd.DataFrame(list(rows.lines), columns=list(rows.columns), dtype="string")
@@ -233,7 +233,7 @@ def list_table(
         path: a `.csv` or `.parquet` file.
         name: name of the corpus, the prefix of ids and speakers.
         required: columns that must be there with a value in every row; `path` alone where
-            recordings are not labelled yet.
+            recordings are not labeled yet.
 
     Raises:
         CorpusError: the table cannot be read, lacks a needed column, or has no usable row.
@@ -262,11 +262,11 @@ def write_table(corpus: Corpus, path: Path) -> None:
             recording is no text.
     """
     lines = [row_of(utterance, path.parent) for utterance in corpus.utterances]
-    write_rows(Rows(COLUMNS, tuple(tuple(row[c] for c in COLUMNS) for row in lines)), path)
+    write_rows(TableRows(COLUMNS, tuple(tuple(row[c] for c in COLUMNS) for row in lines)), path)
 
 
 def read_utterances(
-    table: Rows,
+    table: TableRows,
     root: Path,
     name: str,
     *,
@@ -465,7 +465,7 @@ def _card(path: Path, name: str, utterances: Sequence[Utterance]) -> CorpusCard:
         title=f"{name} ({path.name})",
         language=languages(utterances),
         elicitation=elicitation(utterances),
-        licence="not stated",
+        license="not stated",
         citation="",
         url="",
         labels={},

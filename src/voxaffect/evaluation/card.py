@@ -22,7 +22,7 @@ Classes = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class BeforeAfter:
-    """Answers of one recogniser before and after, for the same utterances.
+    """Answers of one recognizer before and after, for the same utterances.
 
     Args:
         n: utterances.
@@ -48,7 +48,7 @@ def before_after(
 
     Args:
         truth: (N,), emotion classes.
-        before: (N,), answers of the recogniser as it was.
+        before: (N,), answers of the recognizer as it was.
         after: (N,), answers of one adapted to other speakers than the utterance's.
         speakers: (N,), who speaks.
     """

@@ -150,19 +150,19 @@ class SharedFold:
         shared: ids under test in both runs, with the same class.
         n_only_a: test utterances of A alone.
         n_only_b: test utterances of B alone.
-        n_relabelled: test utterances of both, but of another class in each; not compared.
+        n_relabeled: test utterances of both, but of another class in each; not compared.
     """
 
     name: str
     shared: frozenset[str]
     n_only_a: int
     n_only_b: int
-    n_relabelled: int
+    n_relabeled: int
 
     @property
     def whole(self) -> bool:
         """Whether both runs test the same."""
-        return not (self.n_only_a or self.n_only_b or self.n_relabelled)
+        return not (self.n_only_a or self.n_only_b or self.n_relabeled)
 
     def to_dict(self) -> dict[str, Any]:
         """Its name and how many utterances are shared, and are not."""
@@ -222,7 +222,7 @@ def _shared(name: str, a: Mapping[str, int], b: Mapping[str, int]) -> SharedFold
         shared=same,
         n_only_a=len(a) - len(both),
         n_only_b=len(b) - len(both),
-        n_relabelled=len(both) - len(same),
+        n_relabeled=len(both) - len(same),
     )
 
 

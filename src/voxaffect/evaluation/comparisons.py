@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Literal
 
 from voxaffect.evaluation.intervals import (
-    Cell,
+    ConfusionCell,
     Interval,
     Pool,
     Tallies,
@@ -47,7 +47,9 @@ def units(table: ScoreTable, tallies: Tallies, test: str | None) -> tuple[Unit, 
     """
     tests = table.tests if test is None else (test,)
     within = table.protocol == "within"
-    known = all(Cell(name, system) in tallies for name in tests for system in table.on(name))
+    known = all(
+        ConfusionCell(name, system) in tallies for name in tests for system in table.on(name)
+    )
     if len({corpus_of(name) for name in tests}) > 1:
         if within:
             return ("speakers", "corpora")
@@ -63,7 +65,7 @@ def corpus_of(test: str) -> str:
 
 
 @dataclass(frozen=True)
-class Meeting:
+class PairedScores:
     """Two systems on one test set, or on all of a protocol, on the folds that both answered.
 
     Args:
@@ -121,7 +123,9 @@ class Meeting:
 
     def _by_speaker(self, system: str) -> Scores:
         """Speaker -> UA of all that the speaker says in the folds."""
-        each = total(self.tallies[Cell(test, system)][fold] for fold, test in self.folds.items())
+        each = total(
+            self.tallies[ConfusionCell(test, system)][fold] for fold, test in self.folds.items()
+        )
         return {speaker: [float(unweighted_accuracy(tally))] for speaker, tally in each.items()}
 
     def _pool(self, system: str) -> Pool | None:
@@ -129,9 +133,11 @@ class Meeting:
         folds: dict[str, list[str]] = defaultdict(list)
         for fold, test in self.folds.items():
             folds[test].append(fold)
-        if not folds or any(Cell(test, system) not in self.tallies for test in folds):
+        if not folds or any(ConfusionCell(test, system) not in self.tallies for test in folds):
             return None
-        cells = ((self.tallies[Cell(test, system)], names) for test, names in folds.items())
+        cells = (
+            (self.tallies[ConfusionCell(test, system)], names) for test, names in folds.items()
+        )
         return pool([total(cell[fold] for fold in names) for cell, names in cells])
 
 
@@ -246,7 +252,7 @@ def compare(
         unit: what is paired.
         asked: pairs (reference, system).
     """
-    meetings = [Meeting(table, tallies, test, *pair) for pair in asked]
+    meetings = [PairedScores(table, tallies, test, *pair) for pair in asked]
     tested = [
         (meeting, scores, wilcoxon(*scores))
         for meeting in meetings
@@ -301,7 +307,7 @@ def pairs(systems: Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 
 def _comparison(
-    meeting: Meeting,
+    meeting: PairedScores,
     unit: Unit,
     scores: tuple[Scores, Scores],
     paired: PairedTest,

@@ -18,7 +18,7 @@ from sklearn.manifold import TSNE
 from voxaffect.evaluation.experiment.run import PROTOCOLS, FoldResult
 from voxaffect.evaluation.metrics import unweighted_accuracy
 from voxaffect.evaluation.results import display_order
-from voxaffect.model.settings import Epoch, History
+from voxaffect.model.settings import Epoch, TrainingHistory
 
 MAX_POINTS = 2000
 PERPLEXITY = 30.0
@@ -30,13 +30,13 @@ def embed(
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]] | None:
     """Place utterances in the plane so that near ones stay near.
 
-    t-distributed stochastic neighbour embedding (van der Maaten & Hinton, JMLR 9, 2008). The
+    t-distributed stochastic neighbor embedding (van der Maaten & Hinton, JMLR 9, 2008). The
     perplexity is 30, less where there are fewer than 91 points. Of more than MAX_POINTS utterances
     a random subset is placed.
 
     Args:
         features: float32 (N, F), such as `FoldResult.high_level`.
-        seed: of the subset and of the optimisation.
+        seed: of the subset and of the optimization.
 
     Returns:
         Indices (M,) of the utterances placed, in order, and their positions (M, 2). None where
@@ -68,7 +68,7 @@ class Curves:
     """
 
     system: str
-    histories: tuple[History, ...]
+    histories: tuple[TrainingHistory, ...]
 
     @property
     def n_epochs(self) -> int:
@@ -98,25 +98,25 @@ class Curves:
 
 def learning_curves(results: Sequence[FoldResult]) -> tuple[Curves, ...]:
     """Curves of every system that learns by epochs, in the tables' order."""
-    found: dict[str, list[History]] = {}
+    found: dict[str, list[TrainingHistory]] = {}
     for result in results:
         if history := history_of(result):
             found.setdefault(result.system, []).append(history)
     return tuple(Curves(system, tuple(found[system])) for system in display_order(found))
 
 
-def history_of(result: FoldResult) -> History | None:
+def history_of(result: FoldResult) -> TrainingHistory | None:
     """The epochs behind a result, None where its system has none."""
     stated: Mapping[str, Any] | None = result.details.get("history")
     if not stated or not stated["epochs"]:
         return None
     # Results of earlier versions do not tell the wall time of an epoch.
     epochs = (Epoch(**{"seconds": 0.0, **epoch}) for epoch in stated["epochs"])
-    return History(tuple(epochs), stated["best"])
+    return TrainingHistory(tuple(epochs), stated["best"])
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingCurve:
     """How the training behind a result ended.
 
     Args:
@@ -148,7 +148,7 @@ class FoldScore:
     n: int
     n_dev: int | None
     ua: Mapping[int, float]
-    trainings: Mapping[int, Training]
+    trainings: Mapping[int, TrainingCurve]
 
     @property
     def mean_ua(self) -> float:
@@ -181,7 +181,7 @@ def _fold_score(results: Iterable[FoldResult]) -> FoldScore:
         n_dev=first.details.get("n_dev"),
         ua={r.seed: unweighted_accuracy(r.matrix) for r in seeds},
         trainings={
-            r.seed: Training(history.best, len(history.epochs))
+            r.seed: TrainingCurve(history.best, len(history.epochs))
             for r in seeds
             if (history := history_of(r))
         },

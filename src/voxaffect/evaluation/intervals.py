@@ -80,9 +80,9 @@ def tail(degrees: int) -> float:
     return float(ndtr(stdtrit(degrees, (1 - LEVEL) / 2)))
 
 
-# What each speaker said and a system recognised of it: what speakers are compared and drawn by.
+# What each speaker said and a system recognized of it: what speakers are compared and drawn by.
 #
-# A tally is float64 (2, C): utterances recognised of each class, averaged over seeds, above the
+# A tally is float64 (2, C): utterances recognized of each class, averaged over seeds, above the
 # utterances there are. A recall is the first by the second. As every seed answers for the same
 # utterances, UA of averaged tallies is the average of the seeds' UA: seeds never count as samples.
 
@@ -90,14 +90,14 @@ Fold = Mapping[str, Floats]
 """Speaker -> tally (2, C), of one fold's test set."""
 
 
-class Cell(NamedTuple):
+class ConfusionCell(NamedTuple):
     """A cell of a table: one system on one test set."""
 
     test: str
     system: str
 
 
-Tallies = Mapping[Cell, Mapping[str, Fold]]
+Tallies = Mapping[ConfusionCell, Mapping[str, Fold]]
 """Cell -> fold -> tallies. A cell with an utterance whose speaker is not known is absent."""
 
 
@@ -127,9 +127,9 @@ def tallies(results: Sequence[FoldResult], speaker_of: Mapping[str, str]) -> Tal
         results: of one protocol.
         speaker_of: id -> speaker.
     """
-    cells: dict[Cell, dict[str, list[FoldResult]]] = {}
+    cells: dict[ConfusionCell, dict[str, list[FoldResult]]] = {}
     for result in results:
-        folds = cells.setdefault(Cell(result.corpus, result.system), {})
+        folds = cells.setdefault(ConfusionCell(result.corpus, result.system), {})
         folds.setdefault(result.fold, []).append(result)
     unknown = {r.corpus for r in results if any(i not in speaker_of for i in r.ids)}
     return {
@@ -164,8 +164,8 @@ def _tally_each(result: FoldResult, speaker_of: Mapping[str, str]) -> dict[str, 
     shape = (names.size, EMOTION.n_classes)
     place = np.ravel_multi_index((who, result.y_true), shape)
     there = np.bincount(place, minlength=np.prod(shape))
-    recognised = np.bincount(place[result.y_true == result.y_pred], minlength=np.prod(shape))
-    counted = np.stack([recognised.reshape(shape), there.reshape(shape)], axis=1)
+    recognized = np.bincount(place[result.y_true == result.y_pred], minlength=np.prod(shape))
+    counted = np.stack([recognized.reshape(shape), there.reshape(shape)], axis=1)
     return dict(zip(names.tolist(), counted.astype(np.float64), strict=True))
 
 
@@ -283,7 +283,9 @@ def intervals(
     found: dict[tuple[str | None, str], Interval] = {}
     for system in sorted({cell.system for cell in cells}):
         for row, names in rows:
-            counted = [cells[cell] for name in names if (cell := Cell(name, system)) in cells]
+            counted = [
+                cells[cell] for name in names if (cell := ConfusionCell(name, system)) in cells
+            ]
             if len(counted) == len(names):
                 pooled = pool(total(folds.values()) for folds in counted)
                 if known := interval(pooled, seed=seed):

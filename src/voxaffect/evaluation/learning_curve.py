@@ -22,7 +22,7 @@ MULTI_TASK = "mtl"
 
 
 @dataclass(frozen=True)
-class Amount:
+class TrainingShare:
     """One system that has learned from a share of the training sets.
 
     Args:
@@ -42,12 +42,12 @@ class Amount:
 
 
 @dataclass(frozen=True)
-class Line:
+class LearningCurve:
     """One system at all shares, the smallest first."""
 
     protocol: str
     system: str
-    amounts: tuple[Amount, ...]
+    amounts: tuple[TrainingShare, ...]
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,10 @@ class LearningGain:
 
 
 @dataclass(frozen=True)
-class Amounts:
+class LearningCurves:
     """All that a run says of amounts of training data."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[LearningCurve, ...]
     gains: tuple[LearningGain, ...]
 
     @property
@@ -93,7 +93,7 @@ class Amounts:
         """Protocols that have a line, in their order."""
         return tuple(name for name in PROTOCOLS if any(x.protocol == name for x in self.lines))
 
-    def lines_of(self, protocol: str) -> tuple[Line, ...]:
+    def lines_of(self, protocol: str) -> tuple[LearningCurve, ...]:
         """Lines of one protocol, in the tables' order of systems."""
         return tuple(line for line in self.lines if line.protocol == protocol)
 
@@ -102,11 +102,11 @@ class Amounts:
         return tuple(gain for gain in self.gains if gain.protocol == protocol)
 
 
-def by_amount(run: Run) -> Amounts | None:
+def by_amount(run: Run) -> LearningCurves | None:
     """Scores against amount of training data, None where no training set was thinned."""
     if not run.thinned:
         return None
-    lines: list[Line] = []
+    lines: list[LearningCurve] = []
     gains: list[LearningGain] = []
     for protocol in PROTOCOLS:
         results = [r for r in (*run.results, *run.thinned) if r.protocol == protocol]
@@ -114,7 +114,7 @@ def by_amount(run: Run) -> Amounts | None:
         if any(len(grid.shares) > 1 for grid in grids.values()):
             lines += [_line(protocol, system, grid) for system, grid in grids.items() if grid.folds]
             gains += _gains(protocol, grids)
-    return Amounts(tuple(lines), tuple(gains))
+    return LearningCurves(tuple(lines), tuple(gains))
 
 
 @dataclass(frozen=True)
@@ -151,14 +151,14 @@ def _systems(results: Sequence[FoldResult]) -> tuple[str, ...]:
     return display_order({result.system for result in results})
 
 
-def _line(protocol: str, system: str, grid: _Grid) -> Line:
-    return Line(protocol, system, tuple(_amount(grid, share) for share in grid.shares))
+def _line(protocol: str, system: str, grid: _Grid) -> LearningCurve:
+    return LearningCurve(protocol, system, tuple(_amount(grid, share) for share in grid.shares))
 
 
-def _amount(grid: _Grid, share: float) -> Amount:
+def _amount(grid: _Grid, share: float) -> TrainingShare:
     by_fold = {fold: grid.cells[share, fold] for fold in grid.folds}
     by_test = groupby(grid.folds, lambda fold: by_fold[fold][0].corpus)
-    return Amount(
+    return TrainingShare(
         share=share,
         n_train=fmean(results[0].details["n_train"] for results in by_fold.values()),
         ua=fmean(fmean(fmean(grid.uas(share, fold)) for fold in folds) for _, folds in by_test),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from voxaffect.errors import ArtefactError
+from voxaffect.errors import ArtifactError
 
 Floats = NDArray[np.float64]
 
@@ -40,15 +40,15 @@ def confusion(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> Counts:
         n_classes: number of classes C.
 
     Raises:
-        ArtefactError: lengths differ, or an index is not within 0 and C - 1.
+        ArtifactError: lengths differ, or an index is not within 0 and C - 1.
     """
     true, answer = np.asarray(y_true, np.int64), np.asarray(y_pred, np.int64)
     if true.shape != answer.shape or true.ndim != 1:
-        raise ArtefactError(f"{true.size} true classes but {answer.size} answers; need as many")
+        raise ArtifactError(f"{true.size} true classes but {answer.size} answers; need as many")
     for name, values in (("true class", true), ("answer", answer)):
         outside = values[(values < 0) | (values >= n_classes)]
         if outside.size:
-            raise ArtefactError(f"{name} {outside[0]} is no index of {n_classes} classes")
+            raise ArtifactError(f"{name} {outside[0]} is no index of {n_classes} classes")
     cells = np.bincount(true * n_classes + answer, minlength=n_classes**2)
     return cells.reshape(n_classes, n_classes).astype(np.int64)
 

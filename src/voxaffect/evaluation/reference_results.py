@@ -206,7 +206,7 @@ PAPER_TITLES = {CORPORA[name].card.title: name for name in PAPER_CORPORA}
 
 
 @dataclass(frozen=True)
-class Beside:
+class PublishedAndMeasured:
     """One figure of the paper beside the run's.
 
     Args:
@@ -228,7 +228,7 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class BesideRow:
+class PublishedRow:
     """A line of a table of the paper.
 
     Args:
@@ -237,11 +237,11 @@ class BesideRow:
     """
 
     name: str
-    figures: Mapping[str, Beside]
+    figures: Mapping[str, PublishedAndMeasured]
 
 
 @dataclass(frozen=True)
-class BesideThePaper:
+class PaperComparison:
     """All that can be compared.
 
     Args:
@@ -260,10 +260,10 @@ class BesideThePaper:
     corpora: Mapping[str, str]
     others: tuple[str, ...]
     lacking: tuple[str, ...]
-    counts: tuple[BesideRow, ...]
-    within: tuple[BesideRow, ...]
-    cross: tuple[BesideRow, ...]
-    aggregated: tuple[BesideRow, ...]
+    counts: tuple[PublishedRow, ...]
+    within: tuple[PublishedRow, ...]
+    cross: tuple[PublishedRow, ...]
+    aggregated: tuple[PublishedRow, ...]
     unsplit: bool
 
     @property
@@ -277,7 +277,7 @@ class BesideThePaper:
         return not any(figure.difference for row in self.counts for figure in row.figures.values())
 
 
-def beside_the_paper(run: Run, summary: Summary) -> BesideThePaper | None:
+def beside_the_paper(run: Run, summary: Summary) -> PaperComparison | None:
     """The paper's figures beside a run's, None where no corpus of the run is the paper's."""
     known = {c.name: PAPER_TITLES[c.title] for c in run.corpora if c.title in PAPER_TITLES}
     if not known:
@@ -285,7 +285,7 @@ def beside_the_paper(run: Run, summary: Summary) -> BesideThePaper | None:
     others = tuple(c.name for c in run.corpora if c.name not in known)
     lacking = tuple(name for name in PAPER_CORPORA if name not in known.values())
     within, cross, aggregated = (summary.table(p) for p in ("within", "cross", "aggregated"))
-    return BesideThePaper(
+    return PaperComparison(
         corpora=known,
         others=others,
         lacking=lacking,
@@ -297,15 +297,15 @@ def beside_the_paper(run: Run, summary: Summary) -> BesideThePaper | None:
     )
 
 
-def _counts(corpus: CorpusSummary, name: str) -> BesideRow:
+def _counts(corpus: CorpusSummary, name: str) -> PublishedRow:
     held = {
         "speakers": corpus.n_speakers,
         **{emotion: corpus.emotion.get(emotion, 0) for emotion in EMOTION.classes},
         **{sex: _of_sex(corpus, sex) for sex in ("female", "male")},
         **{style: corpus.naturalness.get(style, 0) for style in NATURALNESS.classes},
     }
-    both = {kind: Beside(n, held[kind]) for kind, n in COUNTS[name].items()}
-    return BesideRow(corpus.name, both)
+    both = {kind: PublishedAndMeasured(n, held[kind]) for kind, n in COUNTS[name].items()}
+    return PublishedRow(corpus.name, both)
 
 
 def _of_sex(corpus: CorpusSummary, sex: str) -> int:
@@ -313,13 +313,13 @@ def _of_sex(corpus: CorpusSummary, sex: str) -> int:
     return sum(corpus.gender.get(kind, 0) for kind in GENDER.classes if kind.split()[0] == sex)
 
 
-def _within(table: ScoreTable, known: Mapping[str, str]) -> tuple[BesideRow, ...]:
+def _within(table: ScoreTable, known: Mapping[str, str]) -> tuple[PublishedRow, ...]:
     names = {test: known[test] for test in table.tests if test in known}
     rows = [_row(table, test, WITHIN[name], WITHIN_SD[name]) for test, name in names.items()]
     return (*rows, *_mean(rows, names.values(), WITHIN, WITHIN_MEANS, "mean"))
 
 
-def _cross(table: ScoreTable, known: Mapping[str, str]) -> tuple[BesideRow, ...]:
+def _cross(table: ScoreTable, known: Mapping[str, str]) -> tuple[PublishedRow, ...]:
     papers = {test: _papers_name(test, known) for test in table.tests}
     names = {test: name for test, name in papers.items() if name in CROSS}
     rows = {name: _row(table, test, CROSS[name]) for test, name in names.items()}
@@ -338,29 +338,29 @@ def _papers_name(test: str, known: Mapping[str, str]) -> str:
     return f"{known.get(corpus, '')}{colon}{style}"
 
 
-def _aggregated(table: ScoreTable) -> tuple[BesideRow, ...]:
+def _aggregated(table: ScoreTable) -> tuple[PublishedRow, ...]:
     (test,) = table.tests
     systems = {s: table.scores[test, s] for s in AGGREGATED if (test, s) in table.scores}
-    ua = {s: Beside(AGGREGATED[s].ua, score.ua) for s, score in systems.items()}
+    ua = {s: PublishedAndMeasured(AGGREGATED[s].ua, score.ua) for s, score in systems.items()}
     rows = [
-        BesideRow(f"recall of {emotion}", {s: _recall(s, systems[s], c) for s in systems})
+        PublishedRow(f"recall of {emotion}", {s: _recall(s, systems[s], c) for s in systems})
         for c, emotion in enumerate(EMOTION.classes)
     ]
-    return (BesideRow("UA", ua), *rows) if systems else ()
+    return (PublishedRow("UA", ua), *rows) if systems else ()
 
 
-def _recall(system: str, score: Score, c: int) -> Beside:
+def _recall(system: str, score: Score, c: int) -> PublishedAndMeasured:
     """Of class c, over all seeds; none of a class that is not tested."""
     ours = float(recalls(score.counts)[c])
-    return Beside(AGGREGATED[system].shares[c][c], None if isnan(ours) else ours)
+    return PublishedAndMeasured(AGGREGATED[system].shares[c][c], None if isnan(ours) else ours)
 
 
-def _row(table: ScoreTable, test: str, papers: Row, deviations: Row | None = None) -> BesideRow:
+def _row(table: ScoreTable, test: str, papers: Row, deviations: Row | None = None) -> PublishedRow:
     scores = {system: _whole(table, test, system) for system in papers}
-    return BesideRow(
+    return PublishedRow(
         test,
         {
-            system: Beside(
+            system: PublishedAndMeasured(
                 papers[system],
                 score.ua if score else None,
                 deviations[system] if deviations else None,
@@ -378,12 +378,12 @@ def _whole(table: ScoreTable, test: str, system: str) -> Score | None:
 
 
 def _mean(
-    rows: Sequence[BesideRow],
+    rows: Sequence[PublishedRow],
     names: Iterable[str],
     papers: Mapping[str, Row],
     printed: Mapping[str, Row],
     title: str,
-) -> list[BesideRow]:
+) -> list[PublishedRow]:
     """The mean over several rows; the paper's own, as printed, where the rows are all of its."""
     if len(rows) < 2:
         return []
@@ -393,5 +393,7 @@ def _mean(
         both = [row.figures[system] for row in rows]
         ours = [figure.ours for figure in both if figure.ours is not None]
         theirs = printed[title][system] if is_whole else fmean(f.published for f in both)
-        figures[system] = Beside(theirs, fmean(ours) if len(ours) == len(both) else None)
-    return [BesideRow(title, figures)]
+        figures[system] = PublishedAndMeasured(
+            theirs, fmean(ours) if len(ours) == len(both) else None
+        )
+    return [PublishedRow(title, figures)]

@@ -47,8 +47,8 @@ class PairedTest:
         error: standard error of that mean, None of a single pair.
         median_difference: median over all pairs, positive where the first is better.
         rank_biserial: matched-pairs rank-biserial correlation (Kerby 2014), the effect size: the
-            rank sum in favour of the first less that against it, as a share of both; from 1, all
-            pairs favour the first, to -1. It is 0 where no pair differs.
+            rank sum in favor of the first less that against it, as a share of both; from 1, all
+            pairs favor the first, to -1. It is 0 where no pair differs.
     """
 
     statistic: float

@@ -19,7 +19,7 @@ from voxaffect.evaluation.intervals import (
     stated_speakers,
     tallies,
 )
-from voxaffect.evaluation.learning_curve import Amounts, by_amount
+from voxaffect.evaluation.learning_curve import LearningCurves, by_amount
 from voxaffect.evaluation.results import ScoreTable, score_table
 from voxaffect.taxonomy import NATURALNESS
 
@@ -67,7 +67,7 @@ class Summary:
         return {protocol: gains for protocol, gains in found.items() if gains}
 
     @cached_property
-    def amounts(self) -> Amounts | None:
+    def amounts(self) -> LearningCurves | None:
         """How scores grow with the amount of training data, None where that was not asked."""
         return by_amount(self.run)
 
@@ -92,7 +92,7 @@ class Summary:
         }
 
 
-def summarise_run(run: Run) -> Summary:
+def summarize_run(run: Run) -> Summary:
     """All numbers that a report shows."""
     speaker_of = known_speakers(run.results, stated_speakers(run))
     by_protocol = [[r for r in run.results if r.protocol == name] for name in PROTOCOLS]

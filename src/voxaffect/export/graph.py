@@ -208,7 +208,7 @@ def _libraries() -> tuple[Any, Any]:
         import onnxscript  # noqa: PLC0415 (optional)
     except ImportError as fault:
         raise ExportError(
-            f"a recogniser becomes ONNX by the library {fault.name}, which is not installed; "
+            f"a recognizer becomes ONNX by the library {fault.name}, which is not installed; "
             "run pip install 'voxaffect[onnx]'"
         ) from fault
     return onnx_ir, onnxscript

@@ -1,6 +1,6 @@
-"""Standardiser and net in the graph: frames to posteriors of every task.
+"""Standardizer and net in the graph: frames to posteriors of every task.
 
-The net is asked through the names of its parameters, as a saved recogniser holds them; dropout has
+The net is asked through the names of its parameters, as a saved recognizer holds them; dropout has
 no part in answers.
 
 Letters: T frames, F features, H hidden, C classes.
@@ -102,8 +102,8 @@ def _all_classes(
     return whole
 
 
-def levelled(op: Op, samples: Value, shortest: int) -> tuple[Value, Value]:
-    """Samples at the level of all others, as `Waveform.normalised` gives them.
+def leveled(op: Op, samples: Value, shortest: int) -> tuple[Value, Value]:
+    """Samples at the level of all others, as `Waveform.normalized` gives them.
 
     A graph cannot refuse, so it tells whether Python would: `Waveform` and the extractor do so with
     what is shorter than a frame, silent, not finite or far beyond full scale.
@@ -114,7 +114,7 @@ def levelled(op: Op, samples: Value, shortest: int) -> tuple[Value, Value]:
         shortest: samples of a frame; fewer are padded to as many, so that there is one.
 
     Returns:
-        float32 (max(n_samples, shortest),), and whether they can be analysed, bool (); those that
+        float32 (max(n_samples, shortest),), and whether they can be analyzed, bool (); those that
         cannot are zeros.
     """
     with part(op, "level"):
@@ -133,17 +133,17 @@ def levelled(op: Op, samples: Value, shortest: int) -> tuple[Value, Value]:
         return op.Where(usable, op.Mul(samples, gain), 0.0), usable
 
 
-def novelty(op: Op, standardised: Value, of: Novelty) -> Value:
-    """Novelty of an utterance by its standardised frames (T, F): float32 (), above 1 unfamiliar."""
+def novelty(op: Op, standardized: Value, of: Novelty) -> Value:
+    """Novelty of an utterance by its standardized frames (T, F): float32 (), above 1 unfamiliar."""
     with part(op, "novelty"):
-        offset = op.Sub(_summary(op, standardised), table(op, of.mean.astype(np.float64), "mean"))
+        offset = op.Sub(_summary(op, standardized), table(op, of.mean.astype(np.float64), "mean"))
         whitening = table(op, of.whitening.astype(np.float64), "whitening")
         return op.Cast(op.ReduceL2(op.MatMul(offset, whitening), keepdims=0), to=FLOAT)
 
 
-def _summary(op: Op, standardised: Value) -> Value:
+def _summary(op: Op, standardized: Value) -> Value:
     """Mean and log standard deviation of each column, float64 (2 F,)."""
-    frames = op.Cast(standardised, to=DOUBLE)
+    frames = op.Cast(standardized, to=DOUBLE)
     mean = op.ReduceMean(frames, [0], keepdims=1)
     offset = op.Sub(frames, mean)
     spread = op.Sqrt(op.ReduceMean(op.Mul(offset, offset), [0], keepdims=0))
@@ -155,15 +155,15 @@ Weights = Mapping[str, NDArray[np.float32]]
 """Parameters of one net by their names, without the axis of nets."""
 
 
-def standardised(op: Op, frames: Value, by: Standardizer) -> Value:
+def standardized(op: Op, frames: Value, by: Standardizer) -> Value:
     """Frames (T, F) less the mean, over the scale."""
     with part(op, "standardizer"):
-        centred = op.Sub(frames, table(op, by.mean, "mean"))
-        return op.Div(centred, table(op, by.scale, "scale"))
+        centered = op.Sub(frames, table(op, by.mean, "mean"))
+        return op.Div(centered, table(op, by.scale, "scale"))
 
 
 def posteriors(op: Op, x: Value, net: MultiTaskNet) -> dict[str, Value]:
-    """Class probabilities of every frame, task -> float32 (T, C), of standardised frames (T, F)."""
+    """Class probabilities of every frame, task -> float32 (T, C), of standardized frames (T, F)."""
     weights = {name: values[0].cpu().numpy() for name, values in net.state_dict().items()}
     with part(op, "trunk"):
         hidden = trunk(op, x, net.shape.trunk, weights)
@@ -176,7 +176,7 @@ def posteriors(op: Op, x: Value, net: MultiTaskNet) -> dict[str, Value]:
 
 
 def trunk(op: Op, x: Value, settings: DnnSettings | LstmSettings, weights: Weights) -> Value:
-    """Hidden states (T, H) of standardised frames (T, F)."""
+    """Hidden states (T, H) of standardized frames (T, F)."""
     if isinstance(settings, DnnSettings):
         x = _in_context(op, x, settings.context)
         for layer in range(settings.layers):
@@ -188,7 +188,7 @@ def trunk(op: Op, x: Value, settings: DnnSettings | LstmSettings, weights: Weigh
 
 
 def _in_context(op: Op, x: Value, context: int) -> Value:
-    """Frames with their neighbours, (T, (2 r + 1) F); edge frames repeat beyond the ends."""
+    """Frames with their neighbors, (T, (2 r + 1) F); edge frames repeat beyond the ends."""
     frame = op.Unsqueeze(numbers(op, length(op, x)), [1])
     around = op.Add(frame, table(op, np.arange(-context, context + 1), "context"))
     inside = op.Max(op.Min(around, op.Sub(length(op, x), 1)), 0)

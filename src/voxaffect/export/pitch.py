@@ -57,7 +57,7 @@ def best_path(op: Op, score: Value, position: Value, transitions: Transitions, l
         op: the builder.
         score: float32 (T, S); -inf forbids a state, and every frame has one that is not forbidden.
         position: float32 (T, S), finite.
-        transitions: costs between neighbouring frames.
+        transitions: costs between neighboring frames.
         lag: frames after which a state is decided.
 
     Returns:
@@ -119,7 +119,7 @@ def _trace(op: Op, into: Value, best: Value, n_states: int, lag: int) -> Value:
 NONE = -np.inf
 
 
-class Peaks(NamedTuple):
+class PeakTensors(NamedTuple):
     """The highest peak of frames in each range of lags.
 
     Args:
@@ -133,7 +133,7 @@ class Peaks(NamedTuple):
     power: Value
 
 
-def find_peaks(op: Op, at_lag: Value, offset: Value, settings: PitchSettings) -> Peaks:
+def find_peaks(op: Op, at_lag: Value, offset: Value, settings: PitchSettings) -> PeakTensors:
     """Find the highest peak in each range of lags, between the samples.
 
     Args:
@@ -152,7 +152,7 @@ def find_peaks(op: Op, at_lag: Value, offset: Value, settings: PitchSettings) ->
         borders = table(op, np.array(settings.borders[:-1], float), "borders")
         lag = op.Where(is_peak, op.Add(op.Cast(at, to=DOUBLE), shift), borders)
         height = op.Where(is_peak, credible, NONE)
-        return Peaks(op.Cast(lag, to=FLOAT), op.Cast(height, to=FLOAT), power)
+        return PeakTensors(op.Cast(lag, to=FLOAT), op.Cast(height, to=FLOAT), power)
 
 
 def _scale(op: Op, power: Value, offset: Value) -> Value:
@@ -213,7 +213,7 @@ def _interpolated(op: Op, at_lag: Value, at: Value) -> Value:
 # Letters: T frames, K voiced candidates, S = K + 1 states, of which 0 is unvoiced.
 
 
-class Candidates(NamedTuple):
+class CandidateTensors(NamedTuple):
     """What frames offer.
 
     Args:
@@ -229,7 +229,7 @@ class Candidates(NamedTuple):
     probability: Value
 
 
-def weigh(op: Op, peaks: Peaks, loudest: Value, settings: PitchSettings) -> Candidates:
+def weigh(op: Op, peaks: PeakTensors, loudest: Value, settings: PitchSettings) -> CandidateTensors:
     """How likely each candidate is.
 
     Args:
@@ -250,7 +250,7 @@ def weigh(op: Op, peaks: Peaks, loudest: Value, settings: PitchSettings) -> Cand
         share = op.Div(power, op.Max(op.Max(loudest, power), SILENCE))
         unvoiced = _unvoiced(op, share, settings)
         nothing = op.Mul(power, 0.0)
-        return Candidates(
+        return CandidateTensors(
             _states(op, unvoiced, score),
             _states(op, nothing, octave),
             _states(op, nothing, hz),
@@ -258,7 +258,9 @@ def weigh(op: Op, peaks: Peaks, loudest: Value, settings: PitchSettings) -> Cand
         )
 
 
-def _strength(op: Op, peaks: Peaks, heard: Value, hz: Value, settings: PitchSettings) -> Value:
+def _strength(
+    op: Op, peaks: PeakTensors, heard: Value, hz: Value, settings: PitchSettings
+) -> Value:
     """Strengths of the voiced candidates, float64 (T, K), -inf where there is none."""
     in_range = op.And(
         op.GreaterOrEqual(hz, float(settings.floor_hz)),
@@ -376,7 +378,7 @@ def autocorrelation(
 
     Args:
         op: the builder.
-        samples: float32 (n_samples,), levelled.
+        samples: float32 (n_samples,), leveled.
         n_frames: T, int64 ().
         geometry: of the windows.
 
@@ -472,7 +474,7 @@ def pitch(
 
     Args:
         op: the builder.
-        samples: float32 (n_samples,), levelled.
+        samples: float32 (n_samples,), leveled.
         n_frames: T, int64 ().
         grid: where the frames lie.
         settings: of the pitch tracker.

@@ -1,4 +1,4 @@
-"""The light way: an exported recogniser answers by onnxruntime, without PyTorch.
+"""The light way: an exported recognizer answers by onnxruntime, without PyTorch.
 
 What this file imports needs numpy, soundfile and soxr, and PyAV where a recording is a film.
 """
@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
-from voxaffect.audio.quality import caveats
+from voxaffect.audio.quality import quality_warnings
 from voxaffect.audio.waveform import Waveform, gain
-from voxaffect.errors import ArtefactError, ExportError
+from voxaffect.errors import ArtifactError, ExportError
 from voxaffect.export.side_car import (
     LONGEST_S,
     NOVELTY,
@@ -34,7 +34,7 @@ from voxaffect.taxonomy import EMOTION
 
 @dataclass
 class OnnxRecognizer:
-    """Answers as the recogniser does that it was exported from.
+    """Answers as the recognizer does that it was exported from.
 
     Args:
         session: onnxruntime's, of the file.
@@ -52,14 +52,14 @@ class OnnxRecognizer:
 
     @classmethod
     def load(cls, path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> OnnxRecognizer:
-        """Read an exported recogniser; its operators are ONNX's own, so this runs no code.
+        """Read an exported recognizer; its operators are ONNX's own, so this runs no code.
 
         Args:
             path: the ONNX file; its side car lies beside it.
             limits: what is refused of recordings; no more than `LONGEST_S` is taken.
 
         Raises:
-            ArtefactError: a file is missing, changed, of another format or no such recogniser.
+            ArtifactError: a file is missing, changed, of another format or no such recognizer.
             ExportError: onnxruntime is missing.
         """
         about, content = read_pair(path)
@@ -68,7 +68,7 @@ class OnnxRecognizer:
             {node.name for node in nodes} for nodes in (session.get_inputs(), session.get_outputs())
         )
         if inputs != {SAMPLES} or outputs != set(about.outputs):
-            raise ArtefactError(f"{path}: takes or gives what its side car does not say; {REMEDY}")
+            raise ArtifactError(f"{path}: takes or gives what its side car does not say; {REMEDY}")
         return cls(session, about, limits)
 
     def predict(self, recordings: Sequence[Recording], /) -> list[Prediction]:
@@ -102,9 +102,9 @@ class OnnxRecognizer:
             probabilities=probabilities,
             subtasks={t: named(classes[t], given[t]) for t in classes if t != EMOTION.name},
             timeline=timeline,
-            times_s=self.about.grid.centres_s(len(timeline)),
+            times_s=self.about.grid.centers_s(len(timeline)),
             duration_s=waveform.duration_s,
-            warnings=(*caveats(waveform), *unfamiliar(novelty)),
+            warnings=(*quality_warnings(waveform), *unfamiliar(novelty)),
             novelty=novelty,
         )
 
@@ -113,7 +113,7 @@ def _session(path: Path, content: bytes) -> Any:
     """Onnxruntime's session of a file's bytes.
 
     Raises:
-        ArtefactError: onnxruntime cannot read it.
+        ArtifactError: onnxruntime cannot read it.
         ExportError: onnxruntime is missing.
     """
     try:
@@ -123,7 +123,7 @@ def _session(path: Path, content: bytes) -> Any:
         )
     except ImportError as fault:
         raise ExportError(
-            f"{path}: an exported recogniser runs on the library onnxruntime, which is not "
+            f"{path}: an exported recognizer runs on the library onnxruntime, which is not "
             "installed; run pip install 'voxaffect[onnx]'"
         ) from fault
     try:
@@ -136,4 +136,4 @@ def _session(path: Path, content: bytes) -> Any:
         faults.NotImplemented,
         faults.RuntimeException,
     ) as fault:
-        raise ArtefactError(f"{path}: onnxruntime cannot read it ({fault}); {REMEDY}") from fault
+        raise ArtifactError(f"{path}: onnxruntime cannot read it ({fault}); {REMEDY}") from fault

@@ -29,7 +29,7 @@ def over_time(op: Op, values: Value) -> Value:
 
     Args:
         op: the builder.
-        values: float32 (T, F); the last column is voiced where it is above 0, and its neighbours
+        values: float32 (T, F); the last column is voiced where it is above 0, and its neighbors
             are only frames as voiced as itself.
 
     Returns:
@@ -45,8 +45,8 @@ def over_time(op: Op, values: Value) -> Value:
 
 
 def _of_one_kind(op: Op, values: Value, kind: Value) -> tuple[Value, Value]:
-    """Means and slopes of columns, where neighbours are only frames of one kind."""
-    before, after = _neighbours(op, kind)
+    """Means and slopes of columns, where neighbors are only frames of one kind."""
+    before, after = _neighbors(op, kind)
     near = op.Add(op.Add(values, op.Gather(values, before)), op.Gather(values, after))
     smooth = op.Div(near, 3.0)
     slope = op.Add(
@@ -61,7 +61,7 @@ def _difference(op: Op, smooth: Value, before: Value, after: Value) -> Value:
     return op.Cast(op.Sub(op.Gather(smooth, after), op.Gather(smooth, before)), to=DOUBLE)
 
 
-def _neighbours(op: Op, kind: Value) -> tuple[Value, Value]:
+def _neighbors(op: Op, kind: Value) -> tuple[Value, Value]:
     """Frames before and after each, itself where they lie beyond an end or are of another kind.
 
     Args:
@@ -143,7 +143,7 @@ def short_time(op: Op, samples: Value, n_frames: Value, grid: FrameGrid) -> Valu
 
     Args:
         op: the builder.
-        samples: float32 (n_samples,), levelled.
+        samples: float32 (n_samples,), leveled.
         n_frames: T, int64 ().
         grid: where the frames lie.
 
@@ -152,19 +152,19 @@ def short_time(op: Op, samples: Value, n_frames: Value, grid: FrameGrid) -> Valu
     """
     of = ShortTime(grid)
     with part(op, "short_time"):
-        windowed = _emphasised(op, samples, n_frames, of)
+        windowed = _emphasized(op, samples, n_frames, of)
         squares = op.ReduceSum(op.Mul(windowed, windowed), [1], keepdims=1)
         energy = op.Div(op.Sqrt(squares), math.sqrt(grid.window_samples))
         rate = op.Unsqueeze(zero_crossing_rate(op, samples, n_frames, grid), [1])
         return op.Concat(energy, _mfcc(op, windowed, of), rate, axis=1)
 
 
-def _emphasised(op: Op, samples: Value, n_frames: Value, of: ShortTime) -> Value:
-    """Pre-emphasised, windowed frames (T, window); the first sample is its own predecessor."""
+def _emphasized(op: Op, samples: Value, n_frames: Value, of: ShortTime) -> Value:
+    """Pre-emphasized, windowed frames (T, window); the first sample is its own predecessor."""
     grid = of.grid
     before = op.Concat([0.0], rows(op, samples, 0, -1), axis=0)
-    emphasised = op.Sub(samples, op.Mul(before, PRE_EMPHASIS))
-    inner = frames(op, emphasised, n_frames, grid.window_samples, grid.hop_samples)
+    emphasized = op.Sub(samples, op.Mul(before, PRE_EMPHASIS))
+    inner = frames(op, emphasized, n_frames, grid.window_samples, grid.hop_samples)
     places = op.Mul(numbers(op, n_frames), grid.hop_samples)
     first = op.Mul(op.Unsqueeze(op.Gather(samples, places), [1]), 1 - PRE_EMPHASIS)
     is_first = table(op, np.arange(grid.window_samples) == 0, "is_first")

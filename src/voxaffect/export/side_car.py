@@ -1,7 +1,7 @@
-"""The JSON beside an exported recogniser: what its file takes and gives, and both files' digests.
+"""The JSON beside an exported recognizer: what its file takes and gives, and both files' digests.
 
 It lies beside `model.onnx` as `model.onnx.json`. It has one spelling, like the header of a saved
-recogniser, so that a changed byte shows wherever it lies. Nothing here knows PyTorch or ONNX.
+recognizer, so that a changed byte shows wherever it lies. Nothing here knows PyTorch or ONNX.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import voxaffect
 from voxaffect.audio.waveform import GREATEST, SAMPLE_RATE_HZ, SILENCE_RMS
-from voxaffect.errors import ArtefactError, FeatureError
+from voxaffect.errors import ArtifactError, FeatureError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.files import sealed
 from voxaffect.taxonomy import EMOTION
@@ -52,12 +52,12 @@ FORMAT = 1
 LONGEST_S = 600.0
 """Longest recording that the light way answers: the file takes about 1 MB a second of it."""
 
-REMEDY = "export the recogniser again"
+REMEDY = "export the recognizer again"
 
 
 @dataclass(frozen=True)
 class SideCar:
-    """What an exported recogniser takes and gives.
+    """What an exported recognizer takes and gives.
 
     Args:
         classes: task -> names of its classes, emotion among them.
@@ -65,7 +65,7 @@ class SideCar:
         grid: where the frames lie.
         target_rms: level that the file brings recordings to.
         false_alarms: share of utterances like the training's whose novelty is above 1.
-        card: the recogniser's: training corpora, seed, versions.
+        card: the recognizer's: training corpora, seed, versions.
         voxaffect: version that exported it.
     """
 
@@ -117,19 +117,19 @@ def side_car_path(onnx: Path) -> Path:
 
 
 def read_pair(onnx: Path) -> tuple[SideCar, bytes]:
-    """Side car and bytes of an exported recogniser.
+    """Side car and bytes of an exported recognizer.
 
     Args:
         onnx: the file; its side car lies beside it.
 
     Raises:
-        ArtefactError: a file is missing, changed or of another format.
+        ArtifactError: a file is missing, changed or of another format.
     """
     content = _read(onnx)
     path = side_car_path(onnx)
     stated = _stated(path)
     if hashlib.sha256(content).hexdigest() != stated["onnx_sha256"]:
-        raise ArtefactError(f"{onnx}: is not the file that {path.name} describes; {REMEDY}")
+        raise ArtifactError(f"{onnx}: is not the file that {path.name} describes; {REMEDY}")
     return _parse_side_car(path, stated), content
 
 
@@ -137,11 +137,11 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as fault:
-        raise ArtefactError(
-            f"{path}: is missing; an exported recogniser is two files, copy both"
+        raise ArtifactError(
+            f"{path}: is missing; an exported recognizer is two files, copy both"
         ) from fault
     except OSError as fault:
-        raise ArtefactError(f"{path}: cannot be read ({fault.strerror}); {REMEDY}") from fault
+        raise ArtifactError(f"{path}: cannot be read ({fault.strerror}); {REMEDY}") from fault
 
 
 def _stated(path: Path) -> dict[str, Any]:
@@ -152,13 +152,13 @@ def _stated(path: Path) -> dict[str, Any]:
         version = stated["format"]
         is_whole = sealed(stated).encode() == content and "onnx_sha256" in stated
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as fault:
-        raise ArtefactError(f"{path}: damaged ({fault}); {REMEDY}") from fault
+        raise ArtifactError(f"{path}: damaged ({fault}); {REMEDY}") from fault
     if version != FORMAT:
-        raise ArtefactError(
+        raise ArtifactError(
             f"{path}: format {version!r} where this version reads {FORMAT}; {REMEDY}"
         )
     if not is_whole:
-        raise ArtefactError(f"{path}: has changed since it was exported; {REMEDY}")
+        raise ArtifactError(f"{path}: has changed since it was exported; {REMEDY}")
     return stated
 
 
@@ -174,4 +174,4 @@ def _parse_side_car(path: Path, stated: Mapping[str, Any]) -> SideCar:
             voxaffect=str(stated["voxaffect"]),
         )
     except (LookupError, TypeError, ValueError, AttributeError, FeatureError) as fault:
-        raise ArtefactError(f"{path}: is not understood ({fault}); {REMEDY}") from fault
+        raise ArtifactError(f"{path}: is not understood ({fault}); {REMEDY}") from fault

@@ -1,4 +1,4 @@
-"""Writing a trained recogniser as an ONNX file with its side car."""
+"""Writing a trained recognizer as an ONNX file with its side car."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from voxaffect.audio.waveform import TARGET_RMS
-from voxaffect.errors import ArtefactError, ExportError, TrainingError
+from voxaffect.errors import ArtifactError, ExportError, TrainingError
 from voxaffect.export.graph import Input, Op, Value, build, part, table
-from voxaffect.export.net import decide, levelled, mean, novelty, posteriors, standardised
+from voxaffect.export.net import decide, leveled, mean, novelty, posteriors, standardized
 from voxaffect.export.pitch import log_f0, pitch
 from voxaffect.export.short_time import (
     count_frames,
@@ -41,7 +41,7 @@ from voxaffect.taxonomy import EMOTION, TASKS
 
 
 def features(op: Op, samples: Value, extractor: FrameExtractor) -> Value:
-    """What an extractor makes of levelled samples, one frame of them or more: float32 (T, F).
+    """What an extractor makes of leveled samples, one frame of them or more: float32 (T, F).
 
     Raises:
         ExportError: the extractor is none that ONNX can repeat.
@@ -52,7 +52,7 @@ def features(op: Op, samples: Value, extractor: FrameExtractor) -> Value:
         return _log_mel(op, samples, extractor)
     kind = extractor.settings().get("extractor", type(extractor).__name__)
     raise ExportError(
-        f"frame features of the kind {kind!r} cannot become ONNX; export a recogniser trained on "
+        f"frame features of the kind {kind!r} cannot become ONNX; export a recognizer trained on "
         "the low-level descriptors or on log-mel spectra"
     )
 
@@ -80,7 +80,7 @@ def _log_mel(op: Op, samples: Value, extractor: LogMel) -> Value:
 
 
 def graph_of(recognizer: Recognizer) -> bytes:
-    """The bytes of an ONNX file that answers as a trained recogniser does.
+    """The bytes of an ONNX file that answers as a trained recognizer does.
 
     It takes `samples`, float32 (n_samples,), 16 kHz mono as decoded, and gives `probabilities`
     (C,) of the emotion classes, `timeline` (T, C), posteriors of each frame, `novelty` (), and of
@@ -88,11 +88,11 @@ def graph_of(recognizer: Recognizer) -> bytes:
     refuses is answered by NaN.
 
     Raises:
-        ExportError: the recogniser's features cannot become ONNX, or onnxscript is missing.
+        ExportError: the recognizer's features cannot become ONNX, or onnxscript is missing.
     """
 
     def stages(op: Op, samples: Value) -> Mapping[str, Value]:
-        level, usable = levelled(op, samples, recognizer.extractor.grid.window_samples)
+        level, usable = leveled(op, samples, recognizer.extractor.grid.window_samples)
         answers = _answers(op, features(op, level, recognizer.extractor), recognizer)
         return {name: op.Where(usable, value, math.nan) for name, value in answers.items()}
 
@@ -105,7 +105,7 @@ def graph_of(recognizer: Recognizer) -> bytes:
 def _answers(op: Op, frames: Value, recognizer: Recognizer) -> dict[str, Value]:
     """All outputs by name, of frames float32 (T, F)."""
     classifier, elm = recognizer.classifier, recognizer.settings.elm
-    x = standardised(op, frames, classifier.standardizer_)
+    x = standardized(op, frames, classifier.standardizer_)
     by_task = posteriors(op, x, classifier.net_)
     probabilities = decide(
         op,
@@ -126,28 +126,28 @@ def _answers(op: Op, frames: Value, recognizer: Recognizer) -> dict[str, Value]:
 
 
 def export(recognizer: Recognizer, out: Path) -> None:
-    """Write a recogniser as `out`, an ONNX file, and its side car, `out` with `.json` behind it.
+    """Write a recognizer as `out`, an ONNX file, and its side car, `out` with `.json` behind it.
 
     Killed between the two, it leaves a pair that does not fit and is refused.
 
     Raises:
-        ArtefactError: the files cannot be written, or the name does not end in `.onnx`.
-        ExportError: the recogniser's features cannot become ONNX, or onnxscript is missing.
-        TrainingError: the recogniser was never trained.
+        ArtifactError: the files cannot be written, or the name does not end in `.onnx`.
+        ExportError: the recognizer's features cannot become ONNX, or onnxscript is missing.
+        TrainingError: the recognizer was never trained.
     """
     if out.suffix != ".onnx":
-        raise ArtefactError(
-            f"{out}: an exported recogniser's name ends in .onnx; choose such a one"
+        raise ArtifactError(
+            f"{out}: an exported recognizer's name ends in .onnx; choose such a one"
         )
     if not hasattr(recognizer.classifier, "net_"):
-        raise TrainingError("this recogniser was never trained; fit it, or load a trained one")
+        raise TrainingError("this recognizer was never trained; fit it, or load a trained one")
     graph = graph_of(recognizer)
     try:
         with write_atomically(out) as file:
             file.write(graph)
         write_text(side_car_path(out), _side_car(recognizer).text(graph))
     except OSError as fault:
-        raise ArtefactError(
+        raise ArtifactError(
             f"{out}: cannot be written ({fault.strerror}); choose another place"
         ) from fault
 

@@ -64,10 +64,10 @@ class FrameGrid:
             return 0
         return 1 + (n_samples - self.window_samples) // self.hop_samples
 
-    def centres_s(self, n_frames: int) -> NDArray[np.float64]:
+    def centers_s(self, n_frames: int) -> NDArray[np.float64]:
         """Times of the middles of the first T frames, float64 (T,) in seconds.
 
-        >>> FrameGrid().centres_s(2)
+        >>> FrameGrid().centers_s(2)
         array([0.0125, 0.0225])
         """
         return (np.arange(n_frames) * self.hop_samples + self.window_samples / 2) / SAMPLE_RATE_HZ

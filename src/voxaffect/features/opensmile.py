@@ -23,7 +23,7 @@ from voxaffect.features.frames import FrameExtractor, FrameGrid, refuse_short
 # Low-level descriptors of openSMILE's standard sets, computed by openSMILE itself.
 #
 # F. Eyben, M. Wöllmer, B. Schuller: openSMILE, the Munich versatile and fast open-source audio
-# feature extractor, 2010. The library is the extra `opensmile`; it has a licence of its own.
+# feature extractor, 2010. The library is the extra `opensmile`; it has a license of its own.
 
 SetName = Literal["eGeMAPSv02", "GeMAPSv01b", "ComParE_2016", "emobase"]
 

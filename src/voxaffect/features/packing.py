@@ -185,7 +185,7 @@ def observe_all(
 
 
 @dataclass(frozen=True)
-class Tape:
+class PackedAudio:
     """Stretches one after the other, with silence between them.
 
     Row r is the frame that begins at sample `lead + r hop`. The few rows that straddle two
@@ -214,7 +214,7 @@ class Tape:
     @classmethod
     def lay(
         cls, stretches: Sequence[Stretch], grid: FrameGrid, lead: int, device: str = "cpu"
-    ) -> Tape:
+    ) -> PackedAudio:
         """Lay stretches out.
 
         Args:

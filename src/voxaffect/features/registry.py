@@ -1,4 +1,4 @@
-"""The feature sets that a saved recogniser can name, and the way back from their settings."""
+"""The feature sets that a saved recognizer can name, and the way back from their settings."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import Waveform
-from voxaffect.errors import ArtefactError, FeatureError
+from voxaffect.errors import ArtifactError, FeatureError
 from voxaffect.features.frames import FrameExtractor, FrameGrid, refuse_short
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.lld.pitch_settings import PitchSettings
 from voxaffect.features.opensmile import OpenSmile
 from voxaffect.features.spectra import LogMel
-from voxaffect.features.ssl import Encoder
+from voxaffect.features.ssl import SpeechEncoder
 
 Function = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """float32 (n_samples,) at 16 kHz, full scale 1 -> float32 (T, F)."""
 
 
 @dataclass(frozen=True)
-class OwnFeatures:
+class CustomFeatures:
     """Frames computed by a function of the user's.
 
     Where a store computes in several processes, the function must be one that they can import, or
@@ -35,7 +35,7 @@ class OwnFeatures:
         names: the F column names.
         grid: where its frames lie.
         version: changed by the user whenever the function gives other values; stored features and
-            saved recognisers are kept apart by it.
+            saved recognizers are kept apart by it.
 
     Raises:
         FeatureError: there are no names, a name stands twice or the version is empty.
@@ -99,12 +99,14 @@ class OwnFeatures:
 Settings = Mapping[str, Any]
 
 FOLDER = "encoder_folder"
-"""Where a recogniser's card says that its encoder lay: settings tell what it is, not where."""
+"""Where a recognizer's card says that its encoder lay: settings tell what it is, not where."""
 
 
 def whereabouts(extractor: FrameExtractor) -> dict[str, str]:
     """What a card says beside an extractor's settings, so that it is found again."""
-    return {FOLDER: str(extractor.folder.absolute())} if isinstance(extractor, Encoder) else {}
+    return (
+        {FOLDER: str(extractor.folder.absolute())} if isinstance(extractor, SpeechEncoder) else {}
+    )
 
 
 def extractor_of(settings: Settings, card: Settings, device: str = "cpu") -> FrameExtractor:
@@ -112,11 +114,11 @@ def extractor_of(settings: Settings, card: Settings, device: str = "cpu") -> Fra
 
     Args:
         settings: as a header holds them.
-        card: the recogniser's, which says where an encoder lies.
+        card: the recognizer's, which says where an encoder lies.
         device: where an encoder computes.
 
     Raises:
-        ArtefactError: no set of this version has these settings, or the encoder is not where it
+        ArtifactError: no set of this version has these settings, or the encoder is not where it
             was, or is another one.
         FeatureError: a library that the set needs is missing.
     """
@@ -124,14 +126,14 @@ def extractor_of(settings: Settings, card: Settings, device: str = "cpu") -> Fra
     if name == "encoder":
         return _encoder(settings, card, device)
     if name not in SETS:
-        raise ArtefactError(
+        raise ArtifactError(
             f"was trained on features of the kind {name!r}, which no file holds; load it with "
             "Recognizer.load(folder, extractor=...) and the extractor that it was trained with"
         )
     try:
         return SETS[name](settings)
     except (KeyError, TypeError) as fault:
-        raise ArtefactError(
+        raise ArtifactError(
             f"was trained on other frame features than this version's ({fault}); train it again"
         ) from fault
 
@@ -150,16 +152,16 @@ SETS: Mapping[str, Callable[[Settings], FrameExtractor]] = {
 """By the name that an extractor's settings give it; an encoder needs its folder, too."""
 
 
-def _encoder(settings: Settings, card: Settings, device: str) -> Encoder:
+def _encoder(settings: Settings, card: Settings, device: str) -> SpeechEncoder:
     folder = Path(card.get(FOLDER, ""))
     if FOLDER not in card or not (folder / "config.json").is_file():
-        raise ArtefactError(
+        raise ArtifactError(
             f"was trained on the encoder that lay in {card.get(FOLDER)!r} and is not there; load "
             "it with Recognizer.load(folder, extractor=Encoder(Path(...)))"
         )
-    encoder = Encoder(folder, settings.get("layer", "last"), device)
+    encoder = SpeechEncoder(folder, settings.get("layer", "last"), device)
     if dict(encoder.settings()) != dict(settings):
-        raise ArtefactError(
+        raise ArtifactError(
             f"was trained on another encoder than the one that lies in {folder}; put that one back "
             "or load it with Recognizer.load(folder, extractor=Encoder(Path(...)))"
         )

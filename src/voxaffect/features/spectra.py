@@ -13,7 +13,7 @@ from torch import Tensor
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.errors import FeatureError
 from voxaffect.features.frames import FrameGrid, refuse_short
-from voxaffect.features.packing import Stretch, Tape, observe_all
+from voxaffect.features.packing import PackedAudio, Stretch, observe_all
 from voxaffect.features.runtime import threads
 
 
@@ -39,8 +39,8 @@ def mel_triangles(n_fft: int, n_mels: int, low_hz: float, high_hz: float) -> NDA
         (n_fft / 2 + 1, n_mels), a column a band.
     """
     bins = mel(np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE_HZ))
-    centres, spacing = np.linspace(mel(low_hz), mel(high_hz), n_mels + 2, retstep=True)
-    distance = np.abs(bins[:, None] - centres[1:-1]) / spacing
+    centers, spacing = np.linspace(mel(low_hz), mel(high_hz), n_mels + 2, retstep=True)
+    distance = np.abs(bins[:, None] - centers[1:-1]) / spacing
     return np.asarray(np.maximum(0.0, 1.0 - distance))
 
 
@@ -163,7 +163,7 @@ class LogMel:
 
     def _spectra(self, stretches: Sequence[Stretch]) -> list[NDArray[np.float32]]:
         """Log powers of the frames of stretches, float32 (T, n_mels) each."""
-        tape = Tape.lay(stretches, self.grid, 0, self.device)
+        tape = PackedAudio.lay(stretches, self.grid, 0, self.device)
         window = torch.hann_window(self.grid.window_samples, device=self.device)
         bands = torch.from_numpy(self._bands()).float().to(self.device)
         parts = []

@@ -163,7 +163,7 @@ WHISPER_HOP = 320
 """Samples a state: a hop of the spectrum, 160, times the stride of the second convolution."""
 
 
-class Kind(Protocol):
+class EncoderFamily(Protocol):
     """What differs between encoders; `config` and `hearing` are those of transformers."""
 
     def width(self, config: Any) -> int:
@@ -188,10 +188,10 @@ class Kind(Protocol):
 
 
 @dataclass(frozen=True)
-class RawKind:
+class WaveformEncoderFamily:
     """Convolutions on samples, then a transformer: wav2vec 2.0 and what came of it.
 
-    Padding behind a mask changes nothing, but for two designs: a normalisation over time in the
+    Padding behind a mask changes nothing, but for two designs: a normalization over time in the
     first convolution counts it, and stacked positional convolutions carry it over the border. There
     only utterances of one length share a batch.
 
@@ -257,7 +257,7 @@ class RawKind:
         return _chosen(output, layer)
 
 
-class WhisperKind:
+class WhisperEncoderFamily:
     """The encoder of Whisper, which hears stretches of 30 s, silence after their end.
 
     A longer recording is cut, and nothing is heard across a cut. State i lies in the middle of the
@@ -306,12 +306,12 @@ class WhisperKind:
 
 INPUT = "input_values"
 
-KINDS: Mapping[str, Kind] = {
-    "wav2vec2": RawKind(),
-    "hubert": RawKind(),
-    "wavlm": RawKind(),
-    "data2vec-audio": RawKind(stacked_positions=True),
-    "whisper": WhisperKind(),
+KINDS: Mapping[str, EncoderFamily] = {
+    "wav2vec2": WaveformEncoderFamily(),
+    "hubert": WaveformEncoderFamily(),
+    "wavlm": WaveformEncoderFamily(),
+    "data2vec-audio": WaveformEncoderFamily(stacked_positions=True),
+    "whisper": WhisperEncoderFamily(),
 }
 """By the name that `config.json` gives the kind of a model."""
 
@@ -354,10 +354,10 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Encoder:
+class SpeechEncoder:
     """Hidden states of one layer of a pretrained encoder, or their mean over all layers.
 
-    An utterance's states depend on its neighbours in a batch by rounding alone. Where a store
+    An utterance's states depend on its neighbors in a batch by rounding alone. Where a store
     computes in several processes, each of them loads the model.
 
     Args:
@@ -452,7 +452,7 @@ class Encoder:
         return config
 
     @property
-    def _kind(self) -> Kind:
+    def _kind(self) -> EncoderFamily:
         return KINDS[self._config.model_type]
 
     @cached_property

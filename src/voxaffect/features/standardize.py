@@ -37,7 +37,7 @@ class Standardizer:
                 "must have one value a column"
             )
         if not (np.isfinite(self.mean).all() and np.isfinite(self.scale).all()):
-            raise FeatureError("mean and scale must be finite; fit the standardiser again")
+            raise FeatureError("mean and scale must be finite; fit the standardizer again")
         if not (self.scale > 0).all():
             column = int(np.argmin(self.scale))
             raise FeatureError(
@@ -58,7 +58,7 @@ class Standardizer:
         for utterance in frames:
             moments = moments.merged(_Moments.of(utterance))
         if moments.count == 0:
-            raise FeatureError("no frames to standardise by; give at least one utterance")
+            raise FeatureError("no frames to standardize by; give at least one utterance")
         deviation = np.sqrt(moments.squares / moments.count)
         constant = deviation <= CONSTANT * np.abs(moments.mean)
         scale = np.where(constant | (deviation < np.finfo(np.float32).tiny), 1.0, deviation)
@@ -72,7 +72,7 @@ class Standardizer:
         """
         if values.shape[-1:] != self.mean.shape:
             raise FeatureError(
-                f"features of shape {values.shape} where the standardiser was fitted to "
+                f"features of shape {values.shape} where the standardizer was fitted to "
                 f"{self.mean.size} columns"
             )
         return ((values - self.mean) / self.scale).astype(np.float32, copy=False)
@@ -104,7 +104,7 @@ class _Moments:
         if self.mean.shape != other.mean.shape:
             raise FeatureError(
                 f"an utterance has {other.mean.size} columns, those before it {self.mean.size}; "
-                "features of one kind only can be standardised together"
+                "features of one kind only can be standardized together"
             )
         count = self.count + other.count
         shift = other.mean - self.mean

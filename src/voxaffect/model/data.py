@@ -53,7 +53,7 @@ class Examples:
 # Frames in memory, end to end in one tensor, and whose they are.
 #
 # Letters: N utterances, M frames of all of them, F features. A pool is shared: nets that learn from
-# overlapping parts of the same corpora keep each frame once, and standardise what they take.
+# overlapping parts of the same corpora keep each frame once, and standardize what they take.
 
 
 class FramePool:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from voxaffect.errors import TrainingError
 from voxaffect.files import write_text
-from voxaffect.model.settings import Epoch, History
+from voxaffect.model.settings import Epoch, TrainingHistory
 
 SCALARS = {
     "loss/train": "train_loss",
@@ -60,7 +60,7 @@ class EventLog:
         self.close()
 
 
-def write_history(history: History, folder: Path) -> None:
+def write_history(history: TrainingHistory, folder: Path) -> None:
     """Write the events of a training that has ended; their times count from its beginning."""
     spent_s = 0.0
     with EventLog(folder) as log:

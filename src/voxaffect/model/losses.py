@@ -93,7 +93,7 @@ class GradNormWeighting(TaskWeighting):
         self.register_buffer("first_losses", torch.zeros_like(weights))
 
     def forward(self, losses: Tensor, shared: Sequence[Tensor]) -> Tensor:
-        """As `TaskWeighting.forward`; leaves the weights' gradient where the optimiser looks."""
+        """As `TaskWeighting.forward`; leaves the weights' gradient where the optimizer looks."""
         counted = (self.initial > 0) & (losses.detach() > 0)
         with torch.no_grad():
             fresh = counted & (self.first_losses == 0)

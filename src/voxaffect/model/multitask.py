@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 
 from voxaffect.model.data import Batch, FrameBank, Parts, cut, inference_picks
 from voxaffect.model.losses import inside
-from voxaffect.model.optim import Dropout, Stream, generator
+from voxaffect.model.optim import Dropout, RandomStream, generator
 from voxaffect.model.trunks import Linear, TrunkSettings, draw_last, draw_rectified
 from voxaffect.taxonomy import EMOTION, MISSING
 
@@ -58,7 +58,7 @@ class MultiTaskNet(nn.Module):
     @classmethod
     def drawn(cls, shape: NetShape, seed: int) -> MultiTaskNet:
         """One net with fresh weights. Heads that follow change nothing of those before them."""
-        net, stream = cls(shape), generator(seed, Stream.WEIGHTS)
+        net, stream = cls(shape), generator(seed, RandomStream.WEIGHTS)
         net.trunk.draw(0, stream)
         for head in net.heads.values():
             head.draw(0, stream)  # type: ignore[operator]
@@ -153,7 +153,7 @@ def each_utterance(
 ) -> Iterator[tuple[int, dict[str, NDArray[np.float32]]]]:
     """Softmax of every head on every frame of each utterance, the longest first in each part.
 
-    The result of an utterance does not depend on its neighbours in the batch.
+    The result of an utterance does not depend on its neighbors in the batch.
 
     Yields:
         the utterance's row among the examples, and its posteriors (T, C) a task.

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
-class Group:
+class ParameterGroup:
     """Parameters that share a learning rate.
 
     Args:
@@ -45,7 +45,7 @@ class StackAdam:
         values: float32 (S, P), all parameters of each net.
     """
 
-    def __init__(self, groups: Sequence[Group]) -> None:
+    def __init__(self, groups: Sequence[ParameterGroup]) -> None:
         parameters = [list(group.module.parameters()) for group in groups]
         self._parameters = [parameter for own in parameters for parameter in own]
         self.values = torch.cat([p.detach().flatten(1) for p in self._parameters], 1)
@@ -88,8 +88,8 @@ class StackAdam:
                 view.grad = own[begin:end] if is_active else None
         self._adam.step()
 
-    def narrowed(self, groups: Sequence[Group], kept: Sequence[int]) -> StackAdam:
-        """The optimiser of some of the nets, which goes on where this one is.
+    def narrowed(self, groups: Sequence[ParameterGroup], kept: Sequence[int]) -> StackAdam:
+        """The optimizer of some of the nets, which goes on where this one is.
 
         Args:
             groups: as at first, of modules of as many nets; their weights are overwritten.
@@ -113,9 +113,9 @@ def _bind(parameters: Sequence[nn.Parameter], values: Tensor) -> None:
 
 
 def _merged(
-    groups: Sequence[Group], sizes: Sequence[int]
+    groups: Sequence[ParameterGroup], sizes: Sequence[int]
 ) -> tuple[list[float], list[tuple[int, int]]]:
-    """Learning rates, and the columns of each: neighbours of one rate are one update."""
+    """Learning rates, and the columns of each: neighbors of one rate are one update."""
     rates: list[float] = []
     ends: list[int] = []
     for group, end in zip(groups, accumulate(sizes), strict=True):
@@ -197,7 +197,7 @@ def _random_bytes(
     return words.view(torch.int8)[:n_bytes].view(shape)
 
 
-class Stream(IntEnum):
+class RandomStream(IntEnum):
     """What random numbers are for; each purpose of a seed has a stream of its own."""
 
     WEIGHTS = 0
@@ -205,7 +205,7 @@ class Stream(IntEnum):
     DROPOUT = 2
 
 
-def generator(seed: int, stream: Stream, device: str = "cpu") -> torch.Generator:
+def generator(seed: int, stream: RandomStream, device: str = "cpu") -> torch.Generator:
     """A generator for one purpose of a seed, on a device."""
     state = np.random.SeedSequence([seed, stream]).generate_state(1, np.uint64)[0]
     return torch.Generator(device).manual_seed(int(state) >> 1)

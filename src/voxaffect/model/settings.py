@@ -78,7 +78,7 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class History:
+class TrainingHistory:
     """All epochs of a training, and the one whose weights were kept."""
 
     epochs: tuple[Epoch, ...]
@@ -86,7 +86,7 @@ class History:
 
 
 @dataclass
-class Course:
+class EarlyStopping:
     """The epochs of a training so far, under the rule by which it stops early.
 
     Args:

@@ -33,7 +33,7 @@ Carried = NDArray[np.float32]
 and a copy of each costs a fraction of what an operation of PyTorch does."""
 
 
-class Heard(NamedTuple):
+class StreamOutput(NamedTuple):
     """What a net says of U stretches.
 
     Args:
@@ -47,7 +47,7 @@ class Heard(NamedTuple):
     carried: list[Carried]
 
 
-class CausalNet(Protocol):
+class StreamingNet(Protocol):
     """A net whose posteriors of a frame depend on no more than a few frames after it."""
 
     def start(self) -> Carried:
@@ -60,18 +60,18 @@ class CausalNet(Protocol):
         carried: Sequence[Carried],
         *,
         ended: bool,
-    ) -> Heard:
+    ) -> StreamOutput:
         """Hear the next frames of some utterances.
 
         Args:
-            frames: float32 (M, F), standardised, utterance after utterance.
+            frames: float32 (M, F), standardized, utterance after utterance.
             counts: int64 (U,), frames of each; 0 is none.
             carried: of each, from `start` or from its last stretch.
             ended: nothing follows, so frames that wait for others after them are answered too.
         """
 
 
-def causal_net(net: MultiTaskNet) -> CausalNet | None:
+def causal_net(net: MultiTaskNet) -> StreamingNet | None:
     """The net as one that carries what it has heard; None where its trunk reads backwards, too."""
     if isinstance(net.trunk, DnnTrunk):
         return WindowNet(net)
@@ -114,7 +114,7 @@ class RecurrentNet:
         carried: Sequence[Carried],
         *,
         ended: bool,  # noqa: ARG002 no frame waits for another
-    ) -> Heard:
+    ) -> StreamOutput:
         """Posteriors of all the frames."""
         order = np.argsort(-counts, kind="stable")
         device = self._weights[0][0].device
@@ -127,7 +127,7 @@ class RecurrentNet:
             hidden[place] = self._read(x[place], states[:, :, :n_rows])
         after = states.permute(2, 0, 1, 3).cpu().numpy()
         back = [after[row].copy() for row in np.argsort(order)]
-        return Heard(_posteriors(self._net, hidden), counts, back)
+        return StreamOutput(_posteriors(self._net, hidden), counts, back)
 
     def _read(self, x: Tensor, states: Tensor) -> Tensor:
         """Hidden states (T, rows, H) of frames (T, rows, F); brings `states` up to them."""
@@ -171,7 +171,7 @@ class WindowNet:
         carried: Sequence[Carried],
         *,
         ended: bool,
-    ) -> Heard:
+    ) -> StreamOutput:
         """Posteriors of the frames whose windows are whole."""
         r = self._context
         known = Ragged.following(carried, Ragged(frames, counts).split())
@@ -179,7 +179,7 @@ class WindowNet:
         n = np.maximum(0, known.counts - (0 if ended else r) - first)
         hidden = self._hidden(known, known.places(first, n), n)
         kept = known.tails(np.minimum(known.counts, 2 * r))
-        return Heard(_posteriors(self._net, hidden), n, kept)
+        return StreamOutput(_posteriors(self._net, hidden), n, kept)
 
     def _hidden(self, known: Ragged, middles: NDArray[np.int64], n: NDArray[np.int64]) -> Tensor:
         """Hidden states (M, H) of the windows about some frames, n of each utterance."""

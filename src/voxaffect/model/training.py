@@ -30,8 +30,8 @@ from voxaffect.model.data import (
 )
 from voxaffect.model.losses import TaskWeighting, balanced_weights, task_losses, weighting
 from voxaffect.model.multitask import MultiTaskNet, evaluate
-from voxaffect.model.optim import Dropout, Group, StackAdam, Stream, generator
-from voxaffect.model.settings import Course, Epoch, History, TrainingSettings
+from voxaffect.model.optim import Dropout, ParameterGroup, RandomStream, StackAdam, generator
+from voxaffect.model.settings import EarlyStopping, Epoch, TrainingHistory, TrainingSettings
 from voxaffect.taxonomy import EMOTION, TASKS
 
 
@@ -86,7 +86,7 @@ def shared(net: MultiTaskNet) -> MultiTaskNet | DistributedDataParallel:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingTask:
     """What one net learns from.
 
     Args:
@@ -105,11 +105,11 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedNet:
     """A net with the weights of its best epoch, and how it came to them."""
 
     net: MultiTaskNet
-    history: History
+    history: TrainingHistory
 
 
 class Learner:
@@ -125,12 +125,12 @@ class Learner:
         class_weights: float32 (C,), the weight of a frame of each emotion.
     """
 
-    def __init__(self, number: int, lesson: Lesson, settings: TrainingSettings) -> None:
+    def __init__(self, number: int, lesson: TrainingTask, settings: TrainingSettings) -> None:
         self.number, self.lesson, self.settings = number, lesson, settings
-        self.noise = generator(lesson.seed, Stream.DROPOUT, settings.device)
+        self.noise = generator(lesson.seed, RandomStream.DROPOUT, settings.device)
         self.class_weights = _class_weights(lesson.train, settings)
-        self._order = generator(lesson.seed, Stream.ORDER)
-        self._course = Course(settings.max_epochs, settings.patience)
+        self._order = generator(lesson.seed, RandomStream.ORDER)
+        self._course = EarlyStopping(settings.max_epochs, settings.patience)
         self._best_net: MultiTaskNet | None = None
         self._failure: TrainingError | None = None
 
@@ -172,12 +172,14 @@ class Learner:
         if self._course.best == epoch.number:
             self._best_net = stack.single(row, self.lesson.net.heads)
 
-    def outcome(self) -> Trained | TrainingError:
+    def outcome(self) -> TrainedNet | TrainingError:
         """The best net, or why there is none."""
         if self._failure is not None:
             return self._failure
         assert self._best_net is not None  # noqa: S101 the first epoch beats minus infinity
-        return Trained(self._best_net, History(tuple(self._course.epochs), self._course.best))
+        return TrainedNet(
+            self._best_net, TrainingHistory(tuple(self._course.epochs), self._course.best)
+        )
 
     def _picks(self, bank: FrameBank) -> Iterator[Pick]:
         settings = self.settings
@@ -201,8 +203,8 @@ OnEpoch = Callable[[int, Epoch], None]
 
 
 def fit(
-    lessons: Sequence[Lesson], settings: TrainingSettings, *, on_epoch: OnEpoch | None = None
-) -> list[Trained | TrainingError]:
+    lessons: Sequence[TrainingTask], settings: TrainingSettings, *, on_epoch: OnEpoch | None = None
+) -> list[TrainedNet | TrainingError]:
     """Train nets of one trunk together, each until its own end.
 
     The best epoch of a net has the highest dev UA, and among equals the lowest dev loss.
@@ -236,7 +238,7 @@ class _Stack:
         net: S nets.
         weights: how much each task counts.
         settings: how to train.
-        before: the optimiser of a larger stack, and which of its nets these are.
+        before: the optimizer of a larger stack, and which of its nets these are.
     """
 
     def __init__(
@@ -344,11 +346,17 @@ class _Stack:
         return task_losses(logits, batch.targets, batch.lengths, self.class_weights, total)
 
 
-def _groups(net: MultiTaskNet, weights: TaskWeighting, settings: TrainingSettings) -> list[Group]:
+def _groups(
+    net: MultiTaskNet, weights: TaskWeighting, settings: TrainingSettings
+) -> list[ParameterGroup]:
     """Everything that is learned, with its learning rate; the net's gradient alone is clipped."""
     usual, rates = settings.learning_rate, settings.task_learning_rates
-    heads = [Group(head, rates.get(task, usual)) for task, head in net.heads.items()]
-    return [Group(net.trunk, usual), *heads, Group(weights, usual, is_clipped=False)]
+    heads = [ParameterGroup(head, rates.get(task, usual)) for task, head in net.heads.items()]
+    return [
+        ParameterGroup(net.trunk, usual),
+        *heads,
+        ParameterGroup(weights, usual, is_clipped=False),
+    ]
 
 
 def _refuse_impossible(settings: TrainingSettings) -> None:

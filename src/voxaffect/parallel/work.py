@@ -75,7 +75,7 @@ def _answer(item: Any) -> Any:
 
 SUSPECT = 2
 """Times that an item may be at work when processes die; from then on it works with nothing beside
-it, so that its neighbours are safe, and have the memory to themselves."""
+it, so that its neighbors are safe, and have the memory to themselves."""
 
 KILLED = "the process that computed it was killed, most often for lack of memory"
 

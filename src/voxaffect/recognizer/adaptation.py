@@ -1,4 +1,4 @@
-"""A trained recogniser taught some recordings of another kind, from where it is."""
+"""A trained recognizer taught some recordings of another kind, from where it is."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from voxaffect.errors import TrainingError
 from voxaffect.model.data import Examples
 from voxaffect.model.multitask import evaluate
 from voxaffect.model.settings import TrainingSettings
-from voxaffect.model.training import Lesson, Trained, fit
+from voxaffect.model.training import TrainedNet, TrainingTask, fit
 from voxaffect.recognizer.recognizer import Recognizer
-from voxaffect.systems.classifier import Material, NetClassifier, OnEpoch, known_emotions
+from voxaffect.systems.classifier import NetClassifier, OnEpoch, TrainDevSplit, known_emotions
 from voxaffect.utterance.calibration import TemperatureCalibration
 from voxaffect.utterance.elm import adapt_elm
 
@@ -20,7 +20,7 @@ SLOWER = 0.1
 """Learning rate of a net that goes on learning, relative to that of one that begins."""
 
 TOLD = ("system", "seed", "corpora", "data_digest", "n_train", "adapted_from")
-"""What of the card of the recogniser before is kept."""
+"""What of the card of the recognizer before is kept."""
 
 
 def adapt(
@@ -33,16 +33,16 @@ def adapt(
     card: Mapping[str, Any] | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Recognizer:
-    """A recogniser that has gone on learning; the one it comes from stays as it is.
+    """A recognizer that has gone on learning; the one it comes from stays as it is.
 
-    Standardisation stays, since the net expects it. The net goes on with a tenth of the learning
+    Standardization stays, since the net expects it. The net goes on with a tenth of the learning
     rate and keeps its weights of before where no epoch does better on `dev`. The utterance level
     moves as far as `adapt_elm` lets it, and the temperature is fitted anew. What is familiar is
     from then on what `train` holds.
 
     Args:
         recognizer: trained.
-        train: utterances to learn from, frames of the recogniser's own extractor.
+        train: utterances to learn from, frames of the recognizer's own extractor.
         dev: utterances that choose the epoch and calibrate.
         seed: of order, crops and dropout.
         training: as if the net began.
@@ -56,7 +56,7 @@ def adapt(
     before = recognizer.classifier
     after = NetClassifier(replace(before.settings, training=slower))
     after.standardizer_ = before.standardizer_
-    moved = _learn(before, after, Material(train, dev, seed), on_epoch)
+    moved = _learn(before, after, TrainDevSplit(train, dev, seed), on_epoch)
     origin = {key: recognizer.card[key] for key in TOLD if key in recognizer.card}
     told = {**(card or {}), "adapted_from": origin, "net_moved": moved}
     adapted = Recognizer(after.settings, recognizer.extractor, told, recognizer.limits)
@@ -65,12 +65,12 @@ def adapt(
 
 
 def _learn(
-    before: NetClassifier, after: NetClassifier, material: Material, on_epoch: OnEpoch | None
+    before: NetClassifier, after: NetClassifier, material: TrainDevSplit, on_epoch: OnEpoch | None
 ) -> bool:
     """Net, utterance level and temperature; tells whether the net has moved."""
     classes, dev_classes = known_emotions(material.train), known_emotions(material.dev)
     train, dev = after.parts(material.train), after.parts(material.dev)
-    lesson = Lesson(before.net_, train, dev, after.settings.task_weights, material.seed)
+    lesson = TrainingTask(before.net_, train, dev, after.settings.task_weights, material.seed)
     told = None if on_epoch is None else lambda _, epoch: on_epoch(epoch)
     (trained,) = fit([lesson], after.settings.training, on_epoch=told)
     if isinstance(trained, TrainingError):
@@ -83,7 +83,7 @@ def _learn(
     return moved
 
 
-def _is_better(trained: Trained, lesson: Lesson) -> bool:
+def _is_better(trained: TrainedNet, lesson: TrainingTask) -> bool:
     """Whether the best epoch does better on the dev set than the net before the first."""
     ((loss, ua),) = evaluate(lesson.net, [lesson.dev])
     best = trained.history.epochs[trained.history.best - 1]

@@ -1,4 +1,4 @@
-"""What a recogniser says of one recording."""
+"""What a recognizer says of one recording."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.audio.decode import DecodeLimits, decode
-from voxaffect.audio.quality import Caveat
+from voxaffect.audio.quality import QualityWarning
 from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Utterance
 
@@ -40,13 +40,13 @@ def waveform_of(recording: Recording, limits: DecodeLimits) -> Waveform:
 
 
 UNFAMILIAR = 1.0
-"""Novelty from which an answer is given with a warning; the recogniser states how many utterances
+"""Novelty from which an answer is given with a warning; the recognizer states how many utterances
 like those of its training corpora are beyond it."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the recogniser says of one recording.
+    """What the recognizer says of one recording.
 
     Args:
         name: the recording.
@@ -68,15 +68,17 @@ class Prediction:
     timeline: NDArray[np.float32]
     times_s: NDArray[np.float64]
     duration_s: float
-    warnings: tuple[Caveat, ...] = ()
+    warnings: tuple[QualityWarning, ...] = ()
     novelty: float | None = None
 
 
-def unfamiliar(novelty: float) -> tuple[Caveat, ...]:
+def unfamiliar(novelty: float) -> tuple[QualityWarning, ...]:
     """A caveat where an utterance lies beyond the limit of what is familiar."""
     if novelty <= UNFAMILIAR:
         return ()
-    return (Caveat("unfamiliar", f"unlike the training corpora ({novelty:.1f} x the limit)"),)
+    return (
+        QualityWarning("unfamiliar", f"unlike the training corpora ({novelty:.1f} x the limit)"),
+    )
 
 
 def named(classes: Sequence[str], values: NDArray[Any]) -> dict[str, float]:

@@ -15,9 +15,9 @@ from pydantic import TypeAdapter
 
 import voxaffect
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
-from voxaffect.audio.quality import caveats
+from voxaffect.audio.quality import quality_warnings
 from voxaffect.audio.waveform import TARGET_RMS, Waveform
-from voxaffect.errors import ArtefactError, TrainingError
+from voxaffect.errors import ArtifactError, TrainingError
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.registry import extractor_of, whereabouts
@@ -28,7 +28,7 @@ from voxaffect.model.trunks import DnnSettings, LstmSettings
 from voxaffect.provenance import arithmetic, versions
 from voxaffect.recognizer.packaged import PACKAGED
 from voxaffect.recognizer.prediction import Prediction, Recording, named, unfamiliar, waveform_of
-from voxaffect.recognizer.serialization import plain, read_artefact, write_artefact
+from voxaffect.recognizer.serialization import plain, read_artifact, write_artifact
 from voxaffect.systems.classifier import NetClassifier, NetSettings, OnEpoch
 from voxaffect.taxonomy import EMOTION, TASKS
 from voxaffect.utterance.calibration import TemperatureCalibration
@@ -41,7 +41,7 @@ TRUNKS: Mapping[str, type[DnnSettings] | type[LstmSettings]] = {
     "dnn": DnnSettings,
     "lstm": LstmSettings,
 }
-"""What a saved recogniser calls the kinds of trunk."""
+"""What a saved recognizer calls the kinds of trunk."""
 
 ASSUMED = {
     "features": "frame features",
@@ -52,7 +52,7 @@ ASSUMED = {
 """What weights take for granted of the program around them: key of the header -> its words."""
 
 MEASURED = ("frames_per_s", "seconds")
-"""What of an epoch is measured by the clock: it belongs to a log, and no saved recogniser holds it,
+"""What of an epoch is measured by the clock: it belongs to a log, and no saved recognizer holds it,
 so that the same seed on the same machine gives the same bytes."""
 
 
@@ -82,7 +82,7 @@ class Recognizer:
     def fit(
         self, train: Examples, dev: Examples, *, seed: int, on_epoch: OnEpoch | None = None
     ) -> Recognizer:
-        """Learn from frames of this recogniser's own extractor; `examples` makes them.
+        """Learn from frames of this recognizer's own extractor; `examples` makes them.
 
         Raises:
             TrainingError: frames are those of another extractor, an utterance has no emotion, or
@@ -116,7 +116,7 @@ class Recognizer:
     def examples(
         self, recordings: Sequence[Recording], labels: Mapping[str, Sequence[str | None]]
     ) -> Examples:
-        """Labelled recordings as `fit` takes them, on the road that `predict` takes.
+        """Labeled recordings as `fit` takes them, on the road that `predict` takes.
 
         Args:
             recordings: N files, encoded bytes, waveforms or utterances.
@@ -142,7 +142,7 @@ class Recognizer:
 
         Raises:
             AudioError: a recording cannot be decoded, is silent or shorter than a frame.
-            TrainingError: the recogniser was never trained.
+            TrainingError: the recognizer was never trained.
         """
         waveforms = self._waveforms(recordings)
         self._refuse_untrained()
@@ -167,13 +167,13 @@ class Recognizer:
 
     def _refuse_untrained(self) -> None:
         if not hasattr(self.classifier, "net_"):
-            raise TrainingError("this recogniser was never trained; fit it, or load a trained one")
+            raise TrainingError("this recognizer was never trained; fit it, or load a trained one")
 
     def _waveforms(self, recordings: Sequence[Recording]) -> list[Waveform]:
         return [waveform_of(recording, self.limits) for recording in recordings]
 
     def _frames(self, waveforms: Sequence[Waveform]) -> list[NDArray[np.float32]]:
-        return self.extractor.extract([waveform.normalised() for waveform in waveforms])
+        return self.extractor.extract([waveform.normalized() for waveform in waveforms])
 
     def _prediction(
         self,
@@ -193,14 +193,14 @@ class Recognizer:
                 for task, values in by_frame.items()
             },
             timeline=timeline,
-            times_s=self.extractor.grid.centres_s(len(timeline)),
+            times_s=self.extractor.grid.centers_s(len(timeline)),
             duration_s=waveform.duration_s,
-            warnings=(*caveats(waveform), *unfamiliar(novelty)),
+            warnings=(*quality_warnings(waveform), *unfamiliar(novelty)),
             novelty=novelty,
         )
 
     def save(self, folder: Path, *, half: bool = False) -> None:
-        """Write the recogniser; killed at any moment, it leaves the old one or the new one.
+        """Write the recognizer; killed at any moment, it leaves the old one or the new one.
 
         Args:
             folder: made where it is missing.
@@ -208,8 +208,8 @@ class Recognizer:
                 move by about a thousandth.
 
         Raises:
-            ArtefactError: the folder cannot be written.
-            TrainingError: the recogniser was never trained.
+            ArtifactError: the folder cannot be written.
+            TrainingError: the recognizer was never trained.
         """
         self._refuse_untrained()
         header = {
@@ -220,27 +220,27 @@ class Recognizer:
             "false_alarms": self.novelty_.false_alarms,
             "card": {**self.card, **whereabouts(self.extractor)},
         }
-        write_artefact(folder, header, self._arrays(np.float16 if half else np.float32))
+        write_artifact(folder, header, self._arrays(np.float16 if half else np.float32))
 
     @classmethod
     def load(
         cls, folder: Path = PACKAGED, extractor: FrameExtractor | None = None, device: str = "cpu"
     ) -> Recognizer:
-        """Read a recogniser.
+        """Read a recognizer.
 
         Args:
-            folder: what `save` wrote; the recogniser that comes with the package unless given.
-            extractor: how recordings become frames; the one that the recogniser names unless given.
+            folder: what `save` wrote; the recognizer that comes with the package unless given.
+            extractor: how recordings become frames; the one that the recognizer names unless given.
                 A function of one's own must be given, and an encoder that has moved.
             device: where the net and an encoder compute, wherever it was trained.
 
         Raises:
-            ArtefactError: a file is missing, changed or of another version, the weights were
+            ArtifactError: a file is missing, changed or of another version, the weights were
                 trained on features, classes or a level that are not this version's, or the device
                 is not here.
             FeatureError: a library that its features need is missing.
         """
-        header, arrays = read_artefact(folder)
+        header, arrays = read_artifact(folder)
         _refuse_device(folder, device)
         extractor = extractor or _extractor(folder, header, device)
         settings = _settings(folder, header.get("settings"))
@@ -274,7 +274,7 @@ class Recognizer:
                 {k: torch.from_numpy(v)[None] for k, v in _part(arrays, "net.").items()}
             )
         except (KeyError, RuntimeError) as fault:
-            raise ArtefactError(f"{folder}: weights do not fit the settings ({fault})") from fault
+            raise ArtifactError(f"{folder}: weights do not fit the settings ({fault})") from fault
         classifier.net_.to(self.settings.training.device).eval()
         classifier.elm_ = ElmScores.from_arrays(_part(arrays, "elm."))
         classifier.calibration_ = TemperatureCalibration(temperature)
@@ -284,7 +284,7 @@ def _refuse_device(folder: Path, device: str) -> None:
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as fault:
-        raise ArtefactError(
+        raise ArtifactError(
             f"{folder}: no device {device!r} here ({fault}); load it with device='cpu'"
         ) from fault
 
@@ -293,7 +293,7 @@ def _check_columns(frames: Sequence[NDArray[np.float32]], names: Sequence[str]) 
     for values in frames:
         if values.shape[1] != len(names):
             raise TrainingError(
-                f"frames have {values.shape[1]} columns where the recogniser's extractor gives "
+                f"frames have {values.shape[1]} columns where the recognizer's extractor gives "
                 f"{len(names)}; give it the extractor that made them"
             )
 
@@ -303,8 +303,8 @@ def _extractor(folder: Path, header: Mapping[str, Any], device: str) -> FrameExt
     features = header.get("features")
     try:
         return extractor_of(features if isinstance(features, dict) else {}, header["card"], device)
-    except ArtefactError as fault:
-        raise ArtefactError(f"{folder}: {fault}") from fault
+    except ArtifactError as fault:
+        raise ArtifactError(f"{folder}: {fault}") from fault
 
 
 def _novelty(
@@ -313,8 +313,8 @@ def _novelty(
     try:
         own = _part(arrays, "novelty.")
         return Novelty.from_arrays(own, header.get("false_alarms"), n_features)
-    except ArtefactError as fault:
-        raise ArtefactError(f"{folder}: {fault}") from fault
+    except ArtifactError as fault:
+        raise ArtifactError(f"{folder}: {fault}") from fault
 
 
 def _check_labels(task: str, n_labels: int, n_recordings: int) -> None:
@@ -352,7 +352,7 @@ def _refuse_other_assumptions(
 ) -> None:
     for key, words in ASSUMED.items():
         if header.get(key) != assumed[key]:
-            raise ArtefactError(
+            raise ArtifactError(
                 f"{folder}: was trained on other {words} than this version's "
                 f"({shorten(header.get(key))} where it has {shorten(assumed[key])}); train it again"
             )
@@ -368,7 +368,7 @@ def _settings(folder: Path, stated: Any) -> NetSettings:
     """The settings that `_plain_settings` gave; a key or value that it would not give is refused.
 
     Raises:
-        ArtefactError: this version does not understand them.
+        ArtifactError: this version does not understand them.
     """
     try:
         trunk = dict(stated["trunk"])
@@ -376,9 +376,9 @@ def _settings(folder: Path, stated: Any) -> NetSettings:
         read = TypeAdapter(kind).validate_python(trunk)
         settings = TypeAdapter(NetSettings).validate_python({**stated, "trunk": read})
     except (KeyError, TypeError, ValueError) as fault:
-        raise ArtefactError(f"{folder}: settings are not understood ({fault})") from fault
+        raise ArtifactError(f"{folder}: settings are not understood ({fault})") from fault
     if _plain_settings(settings) != stated:
-        raise ArtefactError(
+        raise ArtifactError(
             f"{folder}: settings hold what this version does not know; "
             "install the version that wrote them or train again"
         )

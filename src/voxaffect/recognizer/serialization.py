@@ -1,10 +1,10 @@
-"""A saved recogniser on disk: `recognizer.json` and `weights-<hash>.safetensors` in one folder.
+"""A saved recognizer on disk: `recognizer.json` and `weights-<hash>.safetensors` in one folder.
 
 The header names the weights and their hash, and carries a hash of its own; it has one spelling, so
 that a changed byte shows wherever it lies. Reading runs no code.
 
 Weights of another hash have another name: new ones never overwrite what the old header needs. The
-header comes last, and its renaming into place is the moment at which the new recogniser is there.
+header comes last, and its renaming into place is the moment at which the new recognizer is there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from voxaffect.errors import ArtefactError
+from voxaffect.errors import ArtifactError
 from voxaffect.files import sealed, write_atomically, write_text
 
 FORMAT = 4
@@ -43,14 +43,14 @@ def ensure_writable(folder: Path) -> None:
     """Make a folder and try it, so that nobody trains for hours and then cannot save.
 
     Raises:
-        ArtefactError: the folder cannot be made, or takes no files.
+        ArtifactError: the folder cannot be made, or takes no files.
     """
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
 
 
-def write_artefact(folder: Path, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+def write_artifact(folder: Path, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
     """Write weights and header; killed at any moment, it leaves the old pair or the new one.
 
     Args:
@@ -59,7 +59,7 @@ def write_artefact(folder: Path, header: Mapping[str, Any], arrays: Mapping[str,
         arrays: name -> array.
 
     Raises:
-        ArtefactError: the folder cannot be written.
+        ArtifactError: the folder cannot be written.
     """
     weights = safetensors.numpy.save({k: np.asarray(v, order="C") for k, v in arrays.items()})
     sha256 = hashlib.sha256(weights).hexdigest()
@@ -72,11 +72,11 @@ def write_artefact(folder: Path, header: Mapping[str, Any], arrays: Mapping[str,
         _remove_other_weights(folder, name)
 
 
-def read_artefact(folder: Path) -> tuple[Header, Arrays]:
+def read_artifact(folder: Path) -> tuple[Header, Arrays]:
     """Header and arrays of a folder.
 
     Raises:
-        ArtefactError: a file is missing, changed or of another format.
+        ArtifactError: a file is missing, changed or of another format.
     """
     header = _read_header(folder)
     return header, _read_weights(folder / header["weights"], header["weights_sha256"])
@@ -87,7 +87,7 @@ def _writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as fault:
-        raise ArtefactError(
+        raise ArtifactError(
             f"{folder}: cannot be written ({fault.strerror}); choose another folder"
         ) from fault
 
@@ -110,14 +110,14 @@ def _read_header(folder: Path) -> Header:
         version = header["format"]
         is_whole = sealed(header).encode() == content and header.keys() >= WEIGHTS_KEYS
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as fault:
-        raise ArtefactError(f"{path}: damaged ({fault}); restore it or train again") from fault
+        raise ArtifactError(f"{path}: damaged ({fault}); restore it or train again") from fault
     if version != FORMAT:
-        raise ArtefactError(
+        raise ArtifactError(
             f"{path}: format {version!r} where this version reads {FORMAT}; "
             "train again or install the version that wrote it"
         )
     if not is_whole:
-        raise ArtefactError(f"{path}: has changed since it was saved; restore it or train again")
+        raise ArtifactError(f"{path}: has changed since it was saved; restore it or train again")
     return header
 
 
@@ -125,8 +125,8 @@ def _read_header_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as fault:
-        raise ArtefactError(
-            f"{path.parent}: holds no recogniser; give the folder that train wrote"
+        raise ArtifactError(
+            f"{path.parent}: holds no recognizer; give the folder that train wrote"
         ) from fault
     except OSError as fault:
         raise _unreadable(path, fault) from fault
@@ -138,10 +138,10 @@ def _read_weights(path: Path, sha256: str) -> Arrays:
     except OSError as fault:
         raise _unreadable(path, fault) from fault
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise ArtefactError(f"{path}: has changed since it was saved; restore it or train again")
+        raise ArtifactError(f"{path}: has changed since it was saved; restore it or train again")
     arrays: Arrays = safetensors.numpy.load(content)
     return arrays
 
 
-def _unreadable(path: Path, fault: OSError) -> ArtefactError:
-    return ArtefactError(f"{path}: cannot be read ({fault.strerror}); restore it or train again")
+def _unreadable(path: Path, fault: OSError) -> ArtifactError:
+    return ArtifactError(f"{path}: cannot be read ({fault.strerror}); restore it or train again")

@@ -144,15 +144,15 @@ def _matched(found: RunsCompared) -> Iterator[str]:
         if folds:
             yield f"Only {run} has {_named(folds, 'fold')}, not compared."
     if partial := matching.partial:
-        only_a, only_b, relabelled = (
+        only_a, only_b, relabeled = (
             count(sum(fold.n_only_a for fold in partial)),
             count(sum(fold.n_only_b for fold in partial)),
-            count(sum(fold.n_relabelled for fold in partial)),
+            count(sum(fold.n_relabeled for fold in partial)),
         )
         names = _named([fold.name for fold in partial], "fold")
         yield (
             f"Of {names} only what both runs test is compared; test utterances only in A: "
-            f"{only_a}, only in B: {only_b}, of another class in each: {relabelled}."
+            f"{only_a}, only in B: {only_b}, of another class in each: {relabeled}."
         )
 
 

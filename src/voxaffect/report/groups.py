@@ -13,10 +13,10 @@ from voxaffect.evaluation.fairness.groups import (
     MIN_CLASSES,
     MIN_UTTERANCES,
     N_DRAWS,
+    FairnessGroup,
     Gap,
-    Group,
     Grouping,
-    Interval,
+    GroupInterval,
 )
 from voxaffect.evaluation.fairness.speakers import GroupScores, SpeakerSpread
 from voxaffect.evaluation.summary import Summary
@@ -100,7 +100,7 @@ def _largest(where: str, found: Grouping, gap: Gap) -> str:
     )
 
 
-def _sure(found: Interval | None) -> str:
+def _sure(found: GroupInterval | None) -> str:
     if found is None:
         return "one of the two is a single speaker, so how sure that is cannot be told"
     doubt = ", so other speakers might have shown none" if found.low <= 0 else ""
@@ -187,7 +187,7 @@ def groups(groupings: Sequence[Grouping]) -> Table:
     )
 
 
-def _group_row(name: str, found: Sequence[Group | None]) -> tuple[Cell, ...]:
+def _group_row(name: str, found: Sequence[FairnessGroup | None]) -> tuple[Cell, ...]:
     """A group by each system; of its sizes the largest, since results of some may be missing."""
     known = [group for group in found if group is not None]
     sizes = [(group.n_utterances, group.n_speakers, group.n_classes) for group in known]
@@ -218,7 +218,7 @@ IDENTITY = ("protocol", "system", "kind", "group")
 SIZES = ("n_utterances", "n_speakers", "n_classes")
 
 
-def _values(group: Group) -> Iterator[str]:
+def _values(group: FairnessGroup) -> Iterator[str]:
     limits = (np.nan, np.nan) if group.interval is None else _limits(group.interval)
     yield group.name
     yield from (str(getattr(group, name)) for name in SIZES)
@@ -227,7 +227,7 @@ def _values(group: Group) -> Iterator[str]:
     yield str(int(group.compared))
 
 
-def _limits(found: Interval) -> tuple[float, float]:
+def _limits(found: GroupInterval) -> tuple[float, float]:
     return found.low, found.high
 
 
@@ -235,11 +235,11 @@ def _gap(gap: Gap | None) -> Cell:
     return Cell(ABSENT) if gap is None else _with(gap.ua, gap.interval)
 
 
-def _with(value: float, found: Interval | None) -> Cell:
+def _with(value: float, found: GroupInterval | None) -> Cell:
     return Cell(decimal(value) + ("" if found is None else f" ({_range(found)})"))
 
 
-def _range(found: Interval) -> str:
+def _range(found: GroupInterval) -> str:
     low = decimal(found.low) if found.low >= 0 else signed(found.low)
     return f"{low} to {decimal(found.high)}"
 

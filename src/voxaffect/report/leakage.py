@@ -183,11 +183,11 @@ def _shared_with_all(name: str, pairs: Sequence[Pair]) -> str:
 
 
 def shared(pairs: Sequence[Pair]) -> Table:
-    """What every two parts share, and what it was recognised by."""
+    """What every two parts share, and what it was recognized by."""
     sharing = [pair for pair in pairs if pair.rules()]
     return Table(
         "What each two corpora share",
-        ("Corpus", "and", "Recognised by", "speakers", "sentences", "sessions", "recordings"),
+        ("Corpus", "and", "Recognized by", "speakers", "sentences", "sessions", "recordings"),
         tuple(row for pair in sharing for row in _by_rule(pair)),
         (*_others(len(sharing), len(pairs)), COMPARED),
         words=frozenset({0, 1, 2}),
@@ -234,14 +234,14 @@ COPIES = (
     "in audible noise is not found. Files: recordings of which both have a stretch."
 )
 BY_DEV = "the dev set chose the epoch and the temperature of the probabilities"
-GCV = "generalised cross-validation on the training set"
+GCV = "generalized cross-validation on the training set"
 NOT_LOOKED_FOR = (
     "Copies of recordings were not looked for, as the run is of an earlier version: evaluate it "
     "again, which keeps its results and looks."
 )
 SPLIT = (
     "The test set decides nothing: it is answered for once, when all is chosen. The mean and "
-    "deviation by which a system standardises what it hears are those of the fold's training set."
+    "deviation by which a system standardizes what it hears are those of the fold's training set."
 )
 
 

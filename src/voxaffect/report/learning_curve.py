@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from voxaffect.evaluation.class_gains import FEWEST_FOLDS, ClassGain, ClassGains
-from voxaffect.evaluation.learning_curve import Amount, Amounts, LearningGain, Line
+from voxaffect.evaluation.learning_curve import (
+    LearningCurve,
+    LearningCurves,
+    LearningGain,
+    TrainingShare,
+)
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.figures.curves import LEARNING_CURVE_KEY
 from voxaffect.report.figures.draw import CLASS_GAINS_KEY
@@ -51,7 +56,9 @@ LEARNING_CURVE_METHOD = (
 FEW = f"p = {ABSENT}: too few folds differ for p ≤ .05, whatever the gain."
 
 
-def learning_curve_section(found: Amounts | None, pictures: Iterable[Picture]) -> Section | None:
+def learning_curve_section(
+    found: LearningCurves | None, pictures: Iterable[Picture]
+) -> Section | None:
     """The section, None where a run has thinned no training set."""
     if found is None or not found.protocols:
         return None
@@ -64,14 +71,14 @@ def learning_curve_section(found: Amounts | None, pictures: Iterable[Picture]) -
     )
 
 
-def _tables(found: Amounts) -> Iterator[Table]:
+def _tables(found: LearningCurves) -> Iterator[Table]:
     for protocol in found.protocols:
         yield _accuracy(protocol, found.lines_of(protocol))
     if found.gains:
         yield _gains(found.gains)
 
 
-def _accuracy(protocol: str, lines: Sequence[Line]) -> Table:
+def _accuracy(protocol: str, lines: Sequence[LearningCurve]) -> Table:
     shares = sorted({amount.share for line in lines for amount in line.amounts})
     return Table(
         title=TITLES[protocol],
@@ -81,7 +88,7 @@ def _accuracy(protocol: str, lines: Sequence[Line]) -> Table:
     )
 
 
-def _row(share: float, lines: Sequence[Line]) -> tuple[Cell, ...]:
+def _row(share: float, lines: Sequence[LearningCurve]) -> tuple[Cell, ...]:
     amounts = [next((a for a in line.amounts if a.share == share), None) for line in lines]
     known = [a for a in amounts if a is not None]
     best = max(decimal(a.ua) for a in known)
@@ -94,7 +101,7 @@ def _row(share: float, lines: Sequence[Line]) -> tuple[Cell, ...]:
     )
 
 
-def _score(amount: Amount | None, best: str) -> Cell:
+def _score(amount: TrainingShare | None, best: str) -> Cell:
     text = ABSENT if amount is None else decimal(amount.ua)
     return Cell(text, best=text == best)
 

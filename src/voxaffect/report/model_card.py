@@ -1,4 +1,4 @@
-"""Tables of what a saved recogniser is and where it comes from."""
+"""Tables of what a saved recognizer is and where it comes from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from voxaffect.report.run_info import pairs
 from voxaffect.report.table import ABSENT, Cell, Table, count, decimal, p_value, plural, signed
 
 METHOD = (
-    "Speakers are dealt into parts. Each part is answered by the recogniser as it was, and by one "
+    "Speakers are dealt into parts. Each part is answered by the recognizer as it was, and by one "
     "adapted to the other speakers: nobody is heard by what was adapted to them."
 )
 
@@ -70,10 +70,10 @@ ELSEWHERE = ("history", "corpora", "made_with", "taxonomy", *SETTINGS)
 
 
 def model_card(header: Card, arrays: Mapping[str, NDArray[Any]]) -> tuple[Table, ...]:
-    """What a recogniser is, what it learned from, and how.
+    """What a recognizer is, what it learned from, and how.
 
     Args:
-        header: as a saved recogniser's header reads.
+        header: as a saved recognizer's header reads.
         arrays: its weights by name.
     """
     card = header["card"]
@@ -83,7 +83,7 @@ def model_card(header: Card, arrays: Mapping[str, NDArray[Any]]) -> tuple[Table,
         **{key: card[key] for key in SETTINGS if key in card},
     }
     return (
-        pairs("Recogniser", ("What", ""), dict(_facts(header, arrays))),
+        pairs("Recognizer", ("What", ""), dict(_facts(header, arrays))),
         _corpora(card.get("corpora", ())),
         pairs("Settings", ("Setting", "Value"), flat(settings)),
         pairs("Made with", ("Library or machine", "Version"), card.get("made_with", {})),

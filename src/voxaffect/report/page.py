@@ -61,9 +61,9 @@ SECTION_TITLES = {
     "aggregated": "All corpora together",
 }
 ASKED = {
-    "within": "Does a system recognise speakers it has never heard, in a corpus it knows? Each "
+    "within": "Does a system recognize speakers it has never heard, in a corpus it knows? Each "
     "speaker in turn is left out of training.",
-    "cross": "Does a system recognise emotion in recordings of another kind? Each corpus in turn "
+    "cross": "Does a system recognize emotion in recordings of another kind? Each corpus in turn "
     "is left out of training.",
     "aggregated": "All corpora are shuffled; a tenth is held out. Speakers and rooms occur on both "
     "sides, so these are not figures for new voices.",
@@ -140,7 +140,7 @@ def _corpora(run: Run) -> Section:
         title="The corpora",
         tables=(run_info.overview(run.corpora), run_info.left_out(run.corpora)),
         more=(run_info.provenance(run.corpora),),
-        more_title="Titles, licences, citations and digests",
+        more_title="Titles, licenses, citations and digests",
     )
 
 
@@ -148,7 +148,7 @@ TITLE = "Speech emotion recognition across corpora"
 LONG = 40
 """Rows from which a table scrolls in a box of its own, and Markdown leaves it to the page."""
 
-# What the page's style sheet calls the colours of a drawing, in its light and its dark scheme.
+# What the page's style sheet calls the colors of a drawing, in its light and its dark scheme.
 SCHEME = {INK: "var(--ink)", RULE: "var(--rule)", PAPER: "var(--paper)"}
 
 
@@ -201,10 +201,10 @@ def counts(run: Run) -> str:
 
 
 def inline(picture: Picture) -> str:
-    """The drawing as an element of the page, in the page's colours."""
+    """The drawing as an element of the page, in the page's colors."""
     svg = picture.svg[picture.svg.index("<svg") :]
-    for colour, name in SCHEME.items():
-        svg = svg.replace(colour, name)
+    for color, name in SCHEME.items():
+        svg = svg.replace(color, name)
     label = escape_html(picture.caption)
     return svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
 

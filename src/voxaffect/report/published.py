@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from voxaffect.evaluation import reference_results
 from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.reference_results import (
-    Beside,
-    BesideRow,
-    BesideThePaper,
+    PaperComparison,
+    PublishedAndMeasured,
+    PublishedRow,
     beside_the_paper,
 )
 from voxaffect.evaluation.results import display_order
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.table import ABSENT, Cell, Section, Table, count, decimal, listing, signed
 
-Show = Callable[[Beside], tuple[str, str, str]]
+Show = Callable[[PublishedAndMeasured], tuple[str, str, str]]
 """Both figures and their difference, as they stand in a table."""
 
 NONE = "The paper's figures are not shown, as no corpus of this run is one of the paper's"
@@ -50,7 +50,7 @@ def section(run: Run, summary: Summary) -> Section | None:
     )
 
 
-def _lead(found: BesideThePaper, summary: Summary) -> Iterator[str]:
+def _lead(found: PaperComparison, summary: Summary) -> Iterator[str]:
     source = reference_results.SOURCE
     yield f"What {source} print for those corpora of this run that they used, too."
     yield from _training(found)
@@ -60,7 +60,7 @@ def _lead(found: BesideThePaper, summary: Summary) -> Iterator[str]:
         yield NOT_AGGREGATED
 
 
-def _training(found: BesideThePaper) -> Iterator[str]:
+def _training(found: PaperComparison) -> Iterator[str]:
     """How the training sets differ."""
     if found.same_corpora:
         yield "The corpora are the paper's, all of them and no other."
@@ -75,7 +75,7 @@ def _training(found: BesideThePaper) -> Iterator[str]:
         yield "Of the same corpora the paper counts other numbers of utterances: see Table 1."
 
 
-def _tables(found: BesideThePaper) -> Iterator[Table]:
+def _tables(found: PaperComparison) -> Iterator[Table]:
     remarks = tuple(
         text for name, text in reference_results.REMARKS.items() if name in _names(found)
     )
@@ -93,16 +93,16 @@ def _tables(found: BesideThePaper) -> Iterator[Table]:
 MEANS = "Means of the paper and of this run are over the same lines of this table."
 
 
-def _has_mean(rows: Sequence[BesideRow]) -> bool:
+def _has_mean(rows: Sequence[PublishedRow]) -> bool:
     return any(row.name.startswith("mean") for row in rows)
 
 
-def _names(found: BesideThePaper) -> set[str]:
+def _names(found: PaperComparison) -> set[str]:
     return set(found.corpora.values())
 
 
 def _table(
-    title: str, head: str, rows: Sequence[BesideRow], show: Show, notes: tuple[str, ...]
+    title: str, head: str, rows: Sequence[PublishedRow], show: Show, notes: tuple[str, ...]
 ) -> Table:
     """Three lines a row: the paper's figures, the run's, the difference."""
     columns = _columns(rows)
@@ -115,26 +115,26 @@ def _table(
     )
 
 
-def _columns(rows: Sequence[BesideRow]) -> tuple[str, ...]:
+def _columns(rows: Sequence[PublishedRow]) -> tuple[str, ...]:
     """Systems or kinds of which the run has a figure anywhere, in the tables' order."""
     kinds = [k for k in rows[0].figures if any(r.figures[k].ours is not None for r in rows)]
     return tuple(kinds) if "speakers" in kinds else display_order(kinds)
 
 
-def _lines(row: BesideRow, columns: Sequence[str], show: Show) -> Iterator[tuple[Cell, ...]]:
+def _lines(row: PublishedRow, columns: Sequence[str], show: Show) -> Iterator[tuple[Cell, ...]]:
     shown = [show(row.figures[column]) for column in columns]
     for n, line in enumerate(LINES):
         yield Cell(row.name), Cell(line), *(Cell(texts[n]) for texts in shown)
 
 
-def _count(figure: Beside) -> tuple[str, str, str]:
+def _count(figure: PublishedAndMeasured) -> tuple[str, str, str]:
     ours, difference = int(figure.ours or 0), int(figure.difference or 0)
     sign = "\N{MINUS SIGN}" if difference < 0 else "+"
     change = f"{sign}{count(abs(difference))}" if difference else "0"
     return count(int(figure.published)), count(ours), change
 
 
-def _accuracy(figure: Beside) -> tuple[str, str, str]:
+def _accuracy(figure: PublishedAndMeasured) -> tuple[str, str, str]:
     spread = "" if figure.published_sd is None else f" ± {_two(figure.published_sd)}"
     ours = "" if figure.ours_sd is None else f" ± {_two(figure.ours_sd)}"
     difference = ABSENT if figure.difference is None else signed(figure.difference)

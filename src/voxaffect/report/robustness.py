@@ -85,7 +85,7 @@ def _tables(found: Robustness) -> Iterator[Table]:
 
 def _lead(found: Robustness) -> Iterator[str]:
     yield (
-        "Does a system still recognise what noise, rooms, lines and codecs have left? Each system "
+        "Does a system still recognize what noise, rooms, lines and codecs have left? Each system "
         f"was trained once a fold and seed on clean speech ({TRAINED[found.protocol]}) and "
         f"answered the same {plural(found.n_utterances, 'utterance')} clean and under "
         f"{plural(len(found.conditions) - 1, 'condition')}."
@@ -122,7 +122,7 @@ def _notes(found: Robustness) -> Iterator[str]:
         yield f"{missing} that not every system has answered is left out."
     if any(s.robustness.value is None for s in found.systems):
         yield (
-            f"{ABSENT} stands where clean speech is not recognised above chance, so that there is "
+            f"{ABSENT} stands where clean speech is not recognized above chance, so that there is "
             "nothing to keep, or where no condition is scored."
         )
     refused = {c.name: c.n_refused for c in found.conditions if c.n_refused}

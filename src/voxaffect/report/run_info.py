@@ -125,10 +125,10 @@ def pairs(title: str, heads: tuple[str, str], values: Mapping[str, object]) -> T
 def provenance(corpora: Sequence[CorpusSummary]) -> Table:
     """Which data exactly, under which terms, by whom."""
     rows = tuple(
-        tuple(Cell(text) for text in (c.name, c.title, c.licence, c.citation, c.digest))
+        tuple(Cell(text) for text in (c.name, c.title, c.license, c.citation, c.digest))
         for c in corpora
     )
-    columns = ("Corpus", "Title", "Licence", "Citation", "Metadata digest")
+    columns = ("Corpus", "Title", "License", "Citation", "Metadata digest")
     return Table("Where the data come from", columns, rows, words=frozenset(range(5)))
 
 

@@ -59,7 +59,7 @@ class Table:
 
 
 def markdown(table: Table) -> str:
-    """The table as GitHub-flavoured Markdown, title and notes included."""
+    """The table as GitHub-flavored Markdown, title and notes included."""
     rule = ["---" if i in table.words else "---:" for i in range(len(table.columns))]
     lines = [_line(table.columns), _line(rule)]
     lines += [_line(_marked(cell) for cell in row) for row in table.rows]

@@ -91,7 +91,7 @@ class Batcher:
         return answer
 
     def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
-        """Answers as a recogniser gives them, waited for: other clients' go with them."""
+        """Answers as a recognizer gives them, waited for: other clients' go with them."""
         asked = [self.submit(waveform_of(recording, self.limits)) for recording in recordings]
         return [answer.result() for answer in asked]
 
@@ -184,7 +184,7 @@ class Deadline:
 
 
 @dataclass(frozen=True)
-class Question:
+class InferenceRequest:
     """How a recording is to be answered for.
 
     Args:
@@ -249,7 +249,7 @@ def _opened(
         yield replace(recording, blocks=deadline.over(recording.blocks))
 
 
-def whole_text(question: Question, name: str, prediction: Prediction) -> str:
+def whole_text(question: InferenceRequest, name: str, prediction: Prediction) -> str:
     """The answer for a recording as a whole, in the form that was asked for."""
     answer = question.answer(name, prediction)
     if question.form == "json":
@@ -258,7 +258,7 @@ def whole_text(question: Question, name: str, prediction: Prediction) -> str:
     return form.begin() + form.entry(answer)
 
 
-def timeline_text(question: Question, name: str, found: Timeline, faults: list[str]) -> str:
+def timeline_text(question: InferenceRequest, name: str, found: Timeline, faults: list[str]) -> str:
     """The answers for a recording's utterances, in the form that was asked for."""
     answers = [question.answer(name, s.prediction, s.span) for s in found.utterances]
     if question.form != "json":

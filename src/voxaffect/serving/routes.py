@@ -20,32 +20,45 @@ import voxaffect
 from voxaffect.recognizer.recognizer import Recognizer
 from voxaffect.recognizer.serialization import plain
 from voxaffect.report.answers.formats import FORMATS
-from voxaffect.report.colors import LABEL_COLOURS
+from voxaffect.report.colors import LABEL_COLORS
 from voxaffect.serving import websocket as words
-from voxaffect.serving.inference import Question
-from voxaffect.serving.schemas import Limit, Model, Refusal, Status, Told, ToldInTime, refusals
+from voxaffect.serving.inference import InferenceRequest
+from voxaffect.serving.schemas import (
+    LimitResponse,
+    ModelResponse,
+    PredictionResponse,
+    ServiceError,
+    StatusResponse,
+    TimelineResponse,
+    refusals,
+)
 from voxaffect.serving.security import FAULT, LIVE, check_token
 from voxaffect.serving.service import Service
 from voxaffect.serving.uploads import FIELD, FORM, receive
-from voxaffect.serving.websocket import Conversation, Gone, Hello, parse_hello
+from voxaffect.serving.websocket import (
+    ClientDisconnected,
+    StreamOptions,
+    WebSocketSession,
+    parse_hello,
+)
 from voxaffect.taxonomy import TASKS
 
 health_router = APIRouter(tags=["health"])
 
 
 @health_router.get("/healthz", responses=refusals())
-async def healthz() -> Status:
+async def healthz() -> StatusResponse:
     """Whether the process answers at all."""
-    return Status(status="alive")
+    return StatusResponse(status="alive")
 
 
 @health_router.get("/readyz", responses=refusals(503))
-async def readyz(request: Request) -> Status:
+async def readyz(request: Request) -> StatusResponse:
     """Whether it takes work: the model has answered, and nobody has told it to stop."""
     service = cast(Service, request.app.state.service)
     service.refuse_unless_ready()
     service.refuse_failed()
-    return Status(status="ready")
+    return StatusResponse(status="ready")
 
 
 @health_router.get(
@@ -79,33 +92,33 @@ async def live(websocket: WebSocket) -> None:
         service.refuse_unless_ready()
         with service.streams.entered():
             hello = await _hello(websocket, service)
-            await Conversation(service, websocket, hello).run()
+            await WebSocketSession(service, websocket, hello).run()
         await websocket.close(NORMAL)
-    except Refusal as refusal:
+    except ServiceError as refusal:
         await _close(websocket, refusal, CLOSINGS.get(refusal.status, VIOLATION))
-    except (Gone, WebSocketDisconnect):
+    except (ClientDisconnected, WebSocketDisconnect):
         return
     except Exception:
         logger.exception("a live stream failed")
         await _close(websocket, FAULT, BROKEN)
 
 
-async def _hello(websocket: WebSocket, service: Service) -> Hello:
+async def _hello(websocket: WebSocket, service: Service) -> StreamOptions:
     settings = service.settings
     try:
         async with asyncio.timeout(settings.limits.idle_s):
             message = await websocket.receive()
     except TimeoutError:
-        raise Refusal(408, "no_hello", "no hello came; say it first") from None
+        raise ServiceError(408, "no_hello", "no hello came; say it first") from None
     if message["type"] == "websocket.disconnect":
-        raise Gone
+        raise ClientDisconnected
     hello = parse_hello(message.get("text"))
     if "authorization" not in websocket.headers:  # else it was checked at the door
         check_token(hello.token or "", settings)
     return hello
 
 
-async def _close(websocket: WebSocket, refusal: Refusal, code: int) -> None:
+async def _close(websocket: WebSocket, refusal: ServiceError, code: int) -> None:
     """Say why, and close, if anyone is there."""
     if websocket.application_state is not WebSocketState.CONNECTED:
         return
@@ -117,28 +130,28 @@ async def _close(websocket: WebSocket, refusal: Refusal, code: int) -> None:
 
 
 TOLD = ("system", "seed", "split", "note", "made_with")
-"""What of a recogniser's card is told; the rest is for whoever has its folder."""
+"""What of a recognizer's card is told; the rest is for whoever has its folder."""
 
 model_router = APIRouter()
 
 
 @model_router.get("/v1/model", responses=refusals(401, 429), tags=["answers"])
-async def model(request: Request) -> Model:
-    """The recogniser: what it tells apart, what it learned from, how much it takes at once."""
+async def model(request: Request) -> ModelResponse:
+    """The recognizer: what it tells apart, what it learned from, how much it takes at once."""
     service = cast(Service, request.app.state.service)
     return summary(service.recognizer, service)
 
 
-def summary(recognizer: Recognizer, service: Service) -> Model:
-    """A recogniser and the limits of its service."""
+def summary(recognizer: Recognizer, service: Service) -> ModelResponse:
+    """A recognizer and the limits of its service."""
     limits, card = service.settings.limits, recognizer.card
-    return Model(
+    return ModelResponse(
         version=voxaffect.__version__,
         tasks={task: list(TASKS[task].classes) for task in recognizer.settings.task_weights},
         features=list(recognizer.extractor.names),
         corpora=_corpora(card),
         card=plain({key: card[key] for key in TOLD if key in card}),
-        limits=Limit(
+        limits=LimitResponse(
             max_bytes=limits.max_bytes,
             recording_s=limits.recording_s,
             utterance_s=limits.utterance_s,
@@ -204,13 +217,13 @@ def assets() -> dict[str, Asset]:
     """All files of the page by name."""
     folder = files("voxaffect.serving") / "page"
     read = {name: (folder / name).read_bytes() for name in FILES}
-    found = {**read, "colours.css": colours().encode()}
+    found = {**read, "colors.css": colors().encode()}
     return {name: Asset(raw, MEDIA_TYPES[name.split(".")[-1]]) for name, raw in found.items()}
 
 
-def colours() -> str:
-    """The classes' colours as the reports draw them, as variables of CSS."""
-    variables = (f" --{label}: {colour};" for label, colour in LABEL_COLOURS.items())
+def colors() -> str:
+    """The classes' colors as the reports draw them, as variables of CSS."""
+    variables = (f" --{label}: {color};" for label, color in LABEL_COLORS.items())
     return ":root {" + "".join(variables) + " }\n"
 
 
@@ -246,7 +259,7 @@ TEXT: dict[str, Any] = {"schema": {"type": "string"}}
 ANSWERED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "What is said of the recording, in the form that was asked for.",
-        "model": Told | ToldInTime,
+        "model": PredictionResponse | TimelineResponse,
         "content": {kind.partition(";")[0]: TEXT for kind in OTHERS},
     },
     **refusals(401, 408, 413, 415, 422, 429, 503),
@@ -277,11 +290,11 @@ async def predict(
     """
     service = cast(Service, request.app.state.service)
     service.refuse_unless_ready()
-    question = Question(timeline, frames, abstain, form)
+    question = InferenceRequest(timeline, frames, abstain, form)
     with service.requests.entered():
         try:
             upload = await receive(request, service.settings.limits)
         except ClientDisconnect:
-            raise Refusal(408, "gone", "the client left before the body was here") from None
+            raise ServiceError(408, "gone", "the client left before the body was here") from None
         text = await service.answer(upload, question)
     return Response(text, media_type=FORMATS[form].media_type)

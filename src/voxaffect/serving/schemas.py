@@ -16,7 +16,7 @@ AGAIN_S = 1
 """Seconds after which a client that was refused for want of room may come again."""
 
 
-class Refusal(VoxaffectError):  # noqa: N818 a client is refused, nothing failed
+class ServiceError(VoxaffectError):
     """A request that is not answered.
 
     Args:
@@ -42,32 +42,32 @@ class Refusal(VoxaffectError):  # noqa: N818 a client is refused, nothing failed
         return Response(self.as_json(), self.status, self.headers, "application/json")
 
 
-def of_recording(fault: AudioError) -> Refusal:
+def of_recording(fault: AudioError) -> ServiceError:
     """What is wrong with a recording."""
     if isinstance(fault, RecordingLimitError):
-        return Refusal(413, "recording_too_long", str(fault))
-    return Refusal(422, "unusable_recording", str(fault))
+        return ServiceError(413, "recording_too_long", str(fault))
+    return ServiceError(422, "unusable_recording", str(fault))
 
 
-def busy(code: str, message: str) -> Refusal:
+def busy(code: str, message: str) -> ServiceError:
     """There is no room now, and may be soon."""
-    return Refusal(503, code, message, {"Retry-After": str(AGAIN_S)})
+    return ServiceError(503, code, message, {"Retry-After": str(AGAIN_S)})
 
 
-class Shape(BaseModel):
+class ResponseModel(BaseModel):
     """Holds what it says and nothing else."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Warned(Shape):
+class WarningResponse(ResponseModel):
     """A reason to trust an answer less."""
 
     code: str
     text: str
 
 
-class Told(Shape):
+class PredictionResponse(ResponseModel):
     """What is said of a recording, or of one of its utterances; a line of predict's JSON lines."""
 
     file: str
@@ -78,40 +78,40 @@ class Told(Shape):
     subtasks: dict[str, dict[str, float]]
     duration_s: float
     novelty: float | None
-    warnings: list[Warned]
+    warnings: list[WarningResponse]
     times_s: list[float] | None = None
     posteriors: list[list[float]] | None = None
 
 
-class ToldInTime(Shape):
+class TimelineResponse(ResponseModel):
     """What is said of a recording that was cut at its pauses."""
 
     file: str
     duration_s: float
-    utterances: list[Told]
+    utterances: list[PredictionResponse]
     refused: list[str]
 
 
-class Fault(Shape):
+class ErrorDetail(ResponseModel):
     """Why there is no answer: for programs, and for people in one sentence."""
 
     code: str
     message: str
 
 
-class Refused(Shape):
+class ErrorResponse(ResponseModel):
     """The body of every response that is no answer."""
 
-    error: Fault
+    error: ErrorDetail
 
 
-class Status(Shape):
+class StatusResponse(ResponseModel):
     """How a service is."""
 
     status: str
 
 
-class Limit(Shape):
+class LimitResponse(ResponseModel):
     """How much is taken."""
 
     max_bytes: int
@@ -120,7 +120,7 @@ class Limit(Shape):
     live_s: float
 
 
-class Model(Shape):
+class ModelResponse(ResponseModel):
     """What is served."""
 
     version: str
@@ -129,7 +129,7 @@ class Model(Shape):
     features: list[str]
     corpora: list[str]
     card: dict[str, Any]
-    limits: Limit
+    limits: LimitResponse
 
 
 REASONS = {
@@ -152,5 +152,6 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Responses that are no answers, for the description of a path; every path may have some."""
     every = (421, 403, 500)
     return {
-        status: {"model": Refused, "description": REASONS[status]} for status in (*statuses, *every)
+        status: {"model": ErrorResponse, "description": REASONS[status]}
+        for status in (*statuses, *every)
     }

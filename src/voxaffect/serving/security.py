@@ -16,13 +16,15 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from voxaffect.serving.schemas import Refusal
+from voxaffect.serving.schemas import ServiceError
 from voxaffect.serving.service import Service
 from voxaffect.serving.settings import ServingSettings, is_loopback
 
 logger = logging.getLogger(__name__)
 
-FAULT = Refusal(500, "fault", "the service has a fault; tell whoever runs it to look into its log")
+FAULT = ServiceError(
+    500, "fault", "the service has a fault; tell whoever runs it to look into its log"
+)
 API = "/v1/"
 LIVE = "/v1/live"
 GUARDED = (API, "/metrics")
@@ -51,7 +53,7 @@ HEADERS: Mapping[str, str] = {
 }
 
 
-class Guard:
+class SecurityMiddleware:
     """Stands before the application.
 
     Args:
@@ -72,7 +74,7 @@ class Guard:
         try:
             self._check(scope, headers)
             await self._app(scope, receive, watched)
-        except Refusal as refusal:
+        except ServiceError as refusal:
             await refusal.response()(scope, receive, watched)
         except Exception:
             logger.exception("a request failed")
@@ -126,7 +128,7 @@ def check_host(headers: Headers, settings: ServingSettings) -> None:
     """
     name = _host_name(headers.get("host", ""))
     if settings.is_local and not (is_loopback(name) or name in settings.hosts):
-        raise Refusal(
+        raise ServiceError(
             421,
             "wrong_host",
             "this service answers to the names of its own machine only; "
@@ -144,7 +146,7 @@ def check_origin(headers: Headers, settings: ServingSettings) -> None:
     if origin is None or origin in settings.origins:
         return
     if urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
-        raise Refusal(
+        raise ServiceError(
             403,
             "wrong_origin",
             "a page of another origin may not ask this service; start it with --allow-origin",
@@ -159,7 +161,7 @@ def check_token(shown: str, settings: ServingSettings) -> None:
     """
     if settings.token is None or hmac.compare_digest(shown.encode(), settings.token.encode()):
         return
-    raise Refusal(
+    raise ServiceError(
         401,
         "no_token",
         "the token is missing or wrong; send it as Authorization: Bearer TOKEN",

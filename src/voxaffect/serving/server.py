@@ -29,8 +29,8 @@ from voxaffect.serving.routes import (
     prediction_router,
     stream_router,
 )
-from voxaffect.serving.schemas import Refusal
-from voxaffect.serving.security import Guard
+from voxaffect.serving.schemas import ServiceError
+from voxaffect.serving.security import SecurityMiddleware
 from voxaffect.serving.service import Service
 from voxaffect.serving.settings import ServingSettings
 
@@ -67,7 +67,7 @@ def listen_at(settings: ServingSettings, *, shared: bool = False) -> socket.sock
 
 
 def application(recognizer: Recognizer, settings: ServingSettings | None = None) -> FastAPI:
-    """A service for one recogniser, to be run by any ASGI server, such as `server.serve`.
+    """A service for one recognizer, to be run by any ASGI server, such as `server.serve`.
 
     Args:
         recognizer: a trained one; it must not be trained again meanwhile.
@@ -77,7 +77,7 @@ def application(recognizer: Recognizer, settings: ServingSettings | None = None)
         the application; its `state.service` is the `Service`.
 
     Raises:
-        TrainingError: the recogniser was never trained.
+        TrainingError: the recognizer was never trained.
     """
     service = Service(recognizer, settings or ServingSettings())
     app = FastAPI(
@@ -91,7 +91,7 @@ def application(recognizer: Recognizer, settings: ServingSettings | None = None)
     app.state.service = service
     for router in (prediction_router, stream_router, model_router, health_router, page_router()):
         app.include_router(router)
-    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(ServiceError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     if service.settings.origins:
@@ -101,7 +101,7 @@ def application(recognizer: Recognizer, settings: ServingSettings | None = None)
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"],
         )
-    app.add_middleware(Guard, service=service)
+    app.add_middleware(SecurityMiddleware, service=service)
     return app
 
 
@@ -115,7 +115,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _refused(_: Request, fault: Exception) -> Response:
-    assert isinstance(fault, Refusal)  # noqa: S101 registered for it
+    assert isinstance(fault, ServiceError)  # noqa: S101 registered for it
     return fault.response()
 
 
@@ -124,7 +124,7 @@ async def _invalid(_: Request, fault: Exception) -> Response:
     first = fault.errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:])
     message = f"the parameter {where} cannot be used ({first['msg']}); correct it"
-    return Refusal(422, "bad_parameter", message).response()
+    return ServiceError(422, "bad_parameter", message).response()
 
 
 async def _http(_: Request, fault: Exception) -> Response:
@@ -132,7 +132,7 @@ async def _http(_: Request, fault: Exception) -> Response:
     phrase = HTTPStatus(fault.status_code).phrase
     code = phrase.lower().replace(" ", "_")
     said = f"{phrase.lower()}; /openapi.json describes every path"
-    return Refusal(fault.status_code, code, said, fault.headers).response()
+    return ServiceError(fault.status_code, code, said, fault.headers).response()
 
 
 HEAD_S = 10.0

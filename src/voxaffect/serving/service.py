@@ -18,25 +18,25 @@ from voxaffect.recognizer.recognizer import Recognizer
 from voxaffect.serving.inference import (
     Batcher,
     Deadline,
-    Question,
+    InferenceRequest,
     timeline_of_upload,
     timeline_text,
     waveform_of_upload,
     whole_text,
 )
 from voxaffect.serving.metrics import Metrics
-from voxaffect.serving.schemas import Refusal, busy, of_recording
+from voxaffect.serving.schemas import ServiceError, busy, of_recording
 from voxaffect.serving.settings import ServingSettings
 from voxaffect.serving.uploads import Upload
 from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveSettings, LiveStream
-from voxaffect.streaming.scheduler import Pacer
+from voxaffect.streaming.scheduler import StreamScheduler
 from voxaffect.streaming.session import hiss, warm_up
 
 CLIENTS = 10_000
 """Clients whose last requests are remembered; of more, those that came least lately are not."""
 
 
-class Gate:
+class ConcurrencyLimit:
     """Lets so many in at a time; what comes beyond them is refused, never queued.
 
     Args:
@@ -67,7 +67,7 @@ class Gate:
             self.inside -= 1
 
 
-class Rates:
+class RateLimiter:
     """A bucket of tokens for each client: one is taken a request, and they trickle back.
 
     https://en.wikipedia.org/wiki/Token_bucket
@@ -97,7 +97,7 @@ class Rates:
             self._buckets.popitem(last=False)
         if not enough:
             wait_s = math.ceil((1 - level) / self._per_s)
-            raise Refusal(
+            raise ServiceError(
                 429,
                 "too_many_requests",
                 f"more than {self._per_s:g} requests a second from one client; "
@@ -122,7 +122,7 @@ logger = logging.getLogger(__name__)
 
 
 class Service:
-    """A recogniser at work for many clients. All methods are called by the event loop's thread.
+    """A recognizer at work for many clients. All methods are called by the event loop's thread.
 
     Args:
         recognizer: a trained one.
@@ -138,9 +138,9 @@ class Service:
     def __init__(self, recognizer: Recognizer, settings: ServingSettings) -> None:
         limits = settings.limits
         self.recognizer, self.settings, self.metrics = recognizer, settings, Metrics()
-        self.requests = Gate(limits.requests, "requests")
-        self.streams = Gate(limits.live_streams, "live streams")
-        self.rates = Rates(limits.rate_per_s, limits.burst, time.monotonic)
+        self.requests = ConcurrencyLimit(limits.requests, "requests")
+        self.streams = ConcurrencyLimit(limits.live_streams, "live streams")
+        self.rates = RateLimiter(limits.rate_per_s, limits.burst, time.monotonic)
         self.live = LiveRecognizer(recognizer, LiveSettings(longest_s=limits.utterance_s))
         self.draining = asyncio.Event()
         self._is_warm = False
@@ -155,7 +155,9 @@ class Service:
         self._stack.callback(self.batcher.close)
         # Few threads have large batches; the other cores end utterances and answer uploads.
         n_hearing = max(1, n // 2)
-        self._pacer = Pacer(self.live, self._tell, every_s=ANSWER_EVERY_S, n_threads=n_hearing)
+        self._pacer = StreamScheduler(
+            self.live, self._tell, every_s=ANSWER_EVERY_S, n_threads=n_hearing
+        )
         self._stack.enter_context(self._pacer)
         # Timelines and ends wait for batches, so they have threads of their own: decoding goes on
         # meanwhile, and streams are heard on while so many others end.
@@ -194,7 +196,7 @@ class Service:
         if not self._is_warm:
             raise busy("starting", "the service is starting; try again in some seconds")
 
-    async def answer(self, upload: Upload, question: Question) -> str:
+    async def answer(self, upload: Upload, question: InferenceRequest) -> str:
         """The text of the answer for an upload, which is closed when nobody needs it any more.
 
         Raises:
@@ -210,7 +212,7 @@ class Service:
         except TimeoutError:
             raise deadline.missed() from None
 
-    async def _whole(self, upload: Upload, question: Question, deadline: Deadline) -> str:
+    async def _whole(self, upload: Upload, question: InferenceRequest, deadline: Deadline) -> str:
         limits = self.settings.limits
         waveform = await self._with(
             upload, self._decoders.submit(waveform_of_upload, upload, limits, deadline)
@@ -219,7 +221,9 @@ class Service:
         prediction = await asyncio.wrap_future(self.batcher.submit(waveform))
         return await self.computed(whole_text, question, upload.name, prediction)
 
-    async def _timeline(self, upload: Upload, question: Question, deadline: Deadline) -> str:
+    async def _timeline(
+        self, upload: Upload, question: InferenceRequest, deadline: Deadline
+    ) -> str:
         limits = self.settings.limits
         found, faults = await self._with(
             upload,
@@ -286,6 +290,6 @@ class Service:
         try:
             self._pacer.refuse_failed()
         except Exception as failure:
-            raise Refusal(503, "failed", "live streams are not heard; restart the service") from (
-                failure
-            )
+            raise ServiceError(
+                503, "failed", "live streams are not heard; restart the service"
+            ) from (failure)

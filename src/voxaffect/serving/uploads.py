@@ -19,7 +19,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from voxaffect.report.answers.answer import visible
-from voxaffect.serving.schemas import Refusal
+from voxaffect.serving.schemas import ServiceError
 from voxaffect.serving.settings import Limits
 
 FORM = "multipart/form-data"
@@ -74,7 +74,7 @@ async def receive(request: Request, limits: Limits) -> Upload:
         return await _from_form(request, limits)
     if kind in BINARY or kind.startswith(KINDS):
         return await _raw(request, limits)
-    raise Refusal(
+    raise ServiceError(
         415,
         "unsupported_content_type",
         f"a body of the content type {visible(kind)[:NAME_CHARACTERS]!r} is no recording; send the "
@@ -104,13 +104,13 @@ async def _from_form(request: Request, limits: Limits) -> Upload:
     try:
         form = await MultiPartParser(request.headers, chunks, max_files=1, max_fields=8).parse()
     except MultiPartException as fault:
-        raise Refusal(
+        raise ServiceError(
             422, "bad_form", f"the form cannot be read ({fault.message}); send it again"
         ) from fault
     found = form.get(FIELD)
     if not isinstance(found, UploadFile):
         await form.close()
-        raise Refusal(
+        raise ServiceError(
             422, "no_file", f"the form holds no file in the field {FIELD!r}; name the field so"
         )
     return Upload(_on_disk(found), shown_name(found.filename or ""))
@@ -168,8 +168,8 @@ def _announced(request: Request) -> int:
     return int(length) if length.isascii() and length.isdigit() else 0
 
 
-def _too_large(limits: Limits) -> Refusal:
-    return Refusal(
+def _too_large(limits: Limits) -> ServiceError:
+    return ServiceError(
         413,
         "body_too_large",
         f"the body has more than {limits.max_bytes} bytes; compress the recording or split it",
@@ -177,8 +177,8 @@ def _too_large(limits: Limits) -> Refusal:
     )
 
 
-def _too_slow(limits: Limits) -> Refusal:
-    return Refusal(
+def _too_slow(limits: Limits) -> ServiceError:
+    return ServiceError(
         408,
         "upload_too_slow",
         f"the body stood still for {limits.idle_s:g} s or took more than {limits.upload_s:g} s; "

@@ -19,15 +19,15 @@ from voxaffect.errors import AudioError
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.report.answers.formats import final_object, interim_object
 from voxaffect.serving.container_stream import ContainerStream
-from voxaffect.serving.schemas import Refusal, of_recording
+from voxaffect.serving.schemas import ServiceError, of_recording
 from voxaffect.serving.service import Service
 from voxaffect.streaming.batch import Answering
 from voxaffect.streaming.endpointer import Endpointer
 from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveStream
-from voxaffect.streaming.session import Listener, Utterance
+from voxaffect.streaming.session import StreamedUtterance, StreamSession
 
 
-class Hello(BaseModel):
+class StreamOptions(BaseModel):
     """The first message of a live stream, a JSON object.
 
     Args:
@@ -57,25 +57,25 @@ class Hello(BaseModel):
         return PcmFormat(self.rate, self.encoding.removeprefix("pcm_"), self.channels)
 
 
-def parse_hello(text: str | None) -> Hello:
+def parse_hello(text: str | None) -> StreamOptions:
     """Read the first message.
 
     Raises:
         Refusal: it is none, or means nothing.
     """
     if text is None:
-        raise Refusal(422, "bad_hello", "the first message is binary; say hello in JSON first")
+        raise ServiceError(422, "bad_hello", "the first message is binary; say hello in JSON first")
     try:
-        hello = Hello.model_validate_json(text)
+        hello = StreamOptions.model_validate_json(text)
         if hello.encoding != "container":
             hello.pcm()
     except ValidationError as fault:
         first = fault.errors()[0]
         where = ".".join(map(str, first["loc"])) or "it"
         message = f"the hello cannot be used ({where}: {first['msg']}); correct it"
-        raise Refusal(422, "bad_hello", message) from fault
+        raise ServiceError(422, "bad_hello", message) from fault
     except AudioError as fault:
-        raise Refusal(422, "bad_hello", str(fault)) from fault
+        raise ServiceError(422, "bad_hello", str(fault)) from fault
     return hello
 
 
@@ -88,7 +88,7 @@ FAR_S = 30.0
 """An utterance that has so much time left does not end with a little more PCM of any rate."""
 
 
-class Sound(Protocol):
+class IncomingAudio(Protocol):
     """Takes bytes as they come and gives samples."""
 
     def push(self, data: bytes, /) -> Floats:
@@ -98,7 +98,7 @@ class Sound(Protocol):
         """What is left."""
 
 
-class Ear:
+class AudioDecoder:
     """Hears one client.
 
     Args:
@@ -109,11 +109,11 @@ class Ear:
     """
 
     def __init__(
-        self, live: LiveRecognizer, hello: Hello, longest_s: float, answering: Answering
+        self, live: LiveRecognizer, hello: StreamOptions, longest_s: float, answering: Answering
     ) -> None:
         in_container = hello.encoding == "container"
-        self._sound: Sound = ContainerStream() if in_container else PcmStream(hello.pcm())
-        self._listener = Listener(live, Endpointer() if hello.utterances else None, answering)
+        self._sound: IncomingAudio = ContainerStream() if in_container else PcmStream(hello.pcm())
+        self._listener = StreamSession(live, Endpointer() if hello.utterances else None, answering)
         self._is_plain = not (in_container or hello.utterances)
         self._left = round(longest_s * SAMPLE_RATE_HZ)
 
@@ -136,7 +136,7 @@ class Ear:
         """Whether to push these bytes is a moment's work, in which no utterance ends."""
         return self._is_plain and len(data) <= LITTLE_BYTES and self._listener.left_s > FAR_S
 
-    def push(self, data: bytes) -> list[Utterance]:
+    def push(self, data: bytes) -> list[StreamedUtterance]:
         """Hear some more bytes; the utterances that ended in them.
 
         Raises:
@@ -144,7 +144,7 @@ class Ear:
         """
         return self._hear(self._sound.push(data))
 
-    def finish(self) -> list[Utterance]:
+    def finish(self) -> list[StreamedUtterance]:
         """Hear what is left; the last utterances.
 
         Raises:
@@ -159,7 +159,7 @@ class Ear:
         if self.stream is not None:
             self.stream.drop()
 
-    def _hear(self, samples: Floats) -> list[Utterance]:
+    def _hear(self, samples: Floats) -> list[StreamedUtterance]:
         samples = samples[: self._left]
         self._left -= len(samples)
         return self._listener.push(samples)
@@ -175,7 +175,7 @@ def interim(start_s: float, answer: LiveAnswer) -> str:
     return _plain("interim", **interim_object(start_s, answer))
 
 
-def final(utterance: Utterance) -> str:
+def final(utterance: StreamedUtterance) -> str:
     """What is said of an utterance that has ended, as predict says it; or why nothing can be."""
     told = final_object(utterance)
     return _plain("refused" if "error" in told else "final", **told)
@@ -186,7 +186,7 @@ def end() -> str:
     return _plain("end")
 
 
-def error(refusal: Refusal) -> str:
+def error(refusal: ServiceError) -> str:
     """Why the service hears no more."""
     return _plain("error", error={"code": refusal.code, "message": refusal.message})
 
@@ -202,11 +202,11 @@ END = {"type": "end"}
 """The message by which a client ends its sound and asks for the last answer."""
 
 
-class Gone(Exception):  # noqa: N818 no fault of anyone
+class ClientDisconnected(Exception):  # noqa: N818 no fault of anyone
     """The client is not there any more."""
 
 
-class Conversation:
+class WebSocketSession:
     """Hears one client and answers.
 
     Args:
@@ -215,10 +215,10 @@ class Conversation:
         hello: what it said.
     """
 
-    def __init__(self, service: Service, websocket: WebSocket, hello: Hello) -> None:
+    def __init__(self, service: Service, websocket: WebSocket, hello: StreamOptions) -> None:
         self._service, self._websocket = service, websocket
         self._limits = service.settings.limits
-        self._ear = Ear(service.live, hello, self._limits.live_s, service.batcher)
+        self._ear = AudioDecoder(service.live, hello, self._limits.live_s, service.batcher)
         self._followed: LiveStream | None = None
         self._latest: LiveAnswer | None = None  # the newest is told, those that it overtook are not
         self._patience: asyncio.Timeout | None = None  # while the next bytes are waited for
@@ -268,7 +268,7 @@ class Conversation:
         except TimeoutError:
             if draining.is_set():
                 return None
-            raise Refusal(
+            raise ServiceError(
                 408, "idle", f"nothing came for {self._limits.idle_s:g} s; send sound, or the end"
             ) from None
         finally:
@@ -280,7 +280,7 @@ class Conversation:
         if self._patience is not None and not self._patience.expired():
             self._patience.reschedule(asyncio.get_running_loop().time())
 
-    async def _pushed(self, data: bytes) -> list[Utterance]:
+    async def _pushed(self, data: bytes) -> list[StreamedUtterance]:
         """Utterances that end with some bytes, which a thread takes unless they are a moment's."""
         if self._ear.takes_at_once(data):
             return self._ear.push(data)
@@ -297,12 +297,12 @@ class Conversation:
         await self._say_finals(await self._service.computed(self._ear.finish))
         if self._ear.is_full:
             most = self._limits.live_s
-            raise Refusal(413, "too_long", f"{most:g} s were heard, no more are; connect anew")
+            raise ServiceError(413, "too_long", f"{most:g} s were heard, no more are; connect anew")
         if self._service.draining.is_set():
-            raise Refusal(503, "stopping", "the service is to stop; connect when it runs anew")
+            raise ServiceError(503, "stopping", "the service is to stop; connect when it runs anew")
         await self._say(end())
 
-    async def _say_finals(self, ended: Sequence[Utterance]) -> None:
+    async def _say_finals(self, ended: Sequence[StreamedUtterance]) -> None:
         for utterance in ended:
             if isinstance(utterance.outcome, Prediction):
                 self._service.metrics.audio("/v1/live", utterance.outcome.duration_s)
@@ -334,7 +334,7 @@ class Conversation:
             async with self._speaking, asyncio.timeout(self._limits.idle_s):
                 await self._websocket.send_text(text)
         except (TimeoutError, WebSocketDisconnect, RuntimeError) as fault:
-            raise Gone from fault
+            raise ClientDisconnected from fault
 
 
 def _sound(message: Message) -> bytes | None:
@@ -345,13 +345,13 @@ def _sound(message: Message) -> bytes | None:
         Gone: it says that the client left.
     """
     if message["type"] == "websocket.disconnect":
-        raise Gone
+        raise ClientDisconnected
     data, text = message.get("bytes"), message.get("text")
     if isinstance(data, bytes):
         return data
     if isinstance(text, str) and _is_end(text):
         return None
-    raise Refusal(
+    raise ServiceError(
         422, "bad_message", 'after the hello send binary messages, or {"type": "end"} at the end'
     )
 

@@ -39,7 +39,7 @@ def serve_together(
     A process that dies is replaced; what it had taken is lost.
 
     Args:
-        model: a trained recogniser's folder.
+        model: a trained recognizer's folder.
         settings: of all processes together; they share `requests` and `live_streams` among them.
         n_processes: how many.
         started: called with the port once all are ready.
@@ -54,7 +54,7 @@ def serve_together(
         port = int(taken.getsockname()[1])
         limits = shared_out(settings.limits, n_processes)
         own = replace(settings, port=port, limits=limits, warm_first=True)
-        fleet = Fleet(partial(_serve_one, model, own), n_processes)
+        fleet = WorkerProcesses(partial(_serve_one, model, own), n_processes)
         with _told(fleet.stop) as signs:
             fleet.run(partial(started, port))
     if signs:
@@ -78,7 +78,7 @@ class _Member:
     news: Connection | None
 
 
-class Fleet:
+class WorkerProcesses:
     """Processes that are alike, kept at their number until they are told to stop.
 
     Args:

@@ -5,7 +5,7 @@ Directions and sizes come from the literature on vocal emotion:
 - BS96: Banse & Scherer (1996), acoustic profiles of fourteen portrayed emotions.
 - JL03: Juslin & Laukka (2003), a review of 104 studies of vocal expression.
 - MA93: Murray & Arnott (1993), a review of human vocal emotion.
-- BS00: Burkhardt & Sendlmeier (2000), synthesis settings that listeners recognised.
+- BS00: Burkhardt & Sendlmeier (2000), synthesis settings that listeners recognized.
 
 Directions are theirs; sizes are rounded to the scales of `Effect` and then scaled by the style.
 
@@ -108,7 +108,7 @@ DISGUST = Expression(
 )
 
 # "Very much higher", "much faster", irregular voicing: MA93; little F0 variability: JL03; F0 raised
-# by an octave and more, with falsetto, was still recognised: BS00.
+# by an octave and more, with falsetto, was still recognized: BS00.
 FEAR = Expression(
     "fear",
     Effect(

@@ -110,7 +110,7 @@ class Take:
 
 
 @dataclass(frozen=True)
-class Recording:
+class SimulatedRecording:
     """Takes that were recorded in one go, one after another.
 
     Args:
@@ -130,7 +130,7 @@ class Recording:
         return tuple((start / self.rate_hz, stop / self.rate_hz) for start, stop in self.spans)
 
 
-def write_takes(root: Path, recording: Recording) -> None:
+def write_takes(root: Path, recording: SimulatedRecording) -> None:
     """Write every take of a recording into its own WAV file."""
     for take, (start, stop) in zip(recording.takes, recording.spans, strict=True):
         write_wav(root / take.slot.path, recording.samples[start:stop], recording.rate_hz)
@@ -170,7 +170,7 @@ class TreePlan:
     roles: Mapping[str, Role]
     slots: Callable[[str, str], tuple[Slot, ...]]
     session: Callable[[Take], str] = by_file
-    write: Callable[[Path, Recording], None] = write_takes
+    write: Callable[[Path, SimulatedRecording], None] = write_takes
     documents: Callable[[Sequence[Take]], Mapping[str, str]] = no_documents
     syllables: tuple[int, int] = (5, 8)
 

@@ -27,8 +27,8 @@ from voxaffect.simulation.expressions import (
 )
 from voxaffect.simulation.plan import (
     Member,
-    Recording,
     Role,
+    SimulatedRecording,
     Slot,
     Take,
     TreePlan,
@@ -201,7 +201,7 @@ def _enterface_slots(subject: str, label: str) -> tuple[Slot, ...]:
     )
 
 
-def _write_enterface(root: Path, recording: Recording) -> None:
+def _write_enterface(root: Path, recording: SimulatedRecording) -> None:
     (take,) = recording.takes
     write_film(root / take.slot.path, recording.samples, recording.rate_hz)
 
@@ -280,7 +280,7 @@ def _dialogue(take: Take) -> str:
     return PurePath(take.slot.path).parent.name
 
 
-def _write_iemocap(root: Path, recording: Recording) -> None:
+def _write_iemocap(root: Path, recording: SimulatedRecording) -> None:
     write_takes(root, recording)
     path = PurePath(recording.takes[0].slot.path)
     evaluation = f"{path.parts[0]}/dialog/EmoEvaluation/{path.parent.name}.txt"
@@ -335,14 +335,14 @@ def _ldc_slots(speaker: str, label: str) -> tuple[Slot, ...]:  # noqa: ARG001
     return tuple(Slot(path, f"{month} {day}") for day, month in product(DAYS, MONTHS))
 
 
-def _write_ldc(root: Path, recording: Recording) -> None:
+def _write_ldc(root: Path, recording: SimulatedRecording) -> None:
     path = root / recording.takes[0].slot.path
     write_sphere(path, recording.samples, recording.rate_hz)
     transcript = root / LDC_FOLDER / "transcr" / f"{path.stem}.txt"
     write_text(transcript, "".join(f"{line}\n" for line in _lines(recording)))
 
 
-def _lines(recording: Recording) -> Iterator[str]:
+def _lines(recording: SimulatedRecording) -> Iterator[str]:
     """The transcript; an announcement falls into the pause before the first take of an emotion."""
     times = recording.times_s()
     yield f"0.00 {times[0][0] - 0.4:.2f} A: [MISC]"

@@ -1,7 +1,7 @@
 """When each phone is spoken, how high and how loud.
 
 Everything here runs on control frames of 5 ms, K of them in an utterance, the rate at which Klatt
-(1980) updates a formant synthesiser.
+(1980) updates a formant synthesizer.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Sentence:
 
 
 @dataclass(frozen=True)
-class Timeline:
+class UtteranceTiming:
     """Phones in time, P of them.
 
     Args:
@@ -90,7 +90,7 @@ def _draw_syllable(rng: np.random.Generator, *, stressed: bool) -> Syllable:
     return Syllable(phones, stressed)
 
 
-def lay_out(sentence: Sentence, delivery: Delivery, rng: np.random.Generator) -> Timeline:
+def lay_out(sentence: Sentence, delivery: Delivery, rng: np.random.Generator) -> UtteranceTiming:
     """Durations of all phones, with hesitations drawn between syllables.
 
     A stressed vowel lasts 1.3 times its inherent duration, the last syllable 1.4 times (Klatt
@@ -108,7 +108,7 @@ def lay_out(sentence: Sentence, delivery: Delivery, rng: np.random.Generator) ->
     longer = np.where(stressed, 1.3, 1.0) * np.where(final, 1.4, 1.0)
     varied_s = inherent_s * longer * np.exp2(rng.normal(0, 0.14, len(phones)))
     frames = np.round(np.maximum(varied_s / delivery.rate, MIN_PHONE_S) / CONTROL_S)
-    return Timeline(phones, frames.astype(np.int64), np.array(stressed, dtype=bool))
+    return UtteranceTiming(phones, frames.astype(np.int64), np.array(stressed, dtype=bool))
 
 
 def _hesitate(
@@ -128,7 +128,7 @@ def _hesitate(
 
 
 def f0_contour(
-    timeline: Timeline, delivery: Delivery, rng: np.random.Generator
+    timeline: UtteranceTiming, delivery: Delivery, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """F0 in Hz a control frame, (K,), defined through voiceless stretches too.
 
@@ -143,8 +143,8 @@ def f0_contour(
         + _drift(timeline.n_frames, rng)
     )
     voiced = timeline.hold(np.array([p.voicing for p in timeline.phones])) > 0.5
-    centred = semitones - np.average(semitones, weights=voiced)
-    return np.clip(delivery.f0_hz * np.exp2(centred / 12), 55.0, 600.0)
+    centered = semitones - np.average(semitones, weights=voiced)
+    return np.clip(delivery.f0_hz * np.exp2(centered / 12), 55.0, 600.0)
 
 
 def _declination(n_frames: int, range_st: float) -> NDArray[np.float64]:
@@ -152,7 +152,7 @@ def _declination(n_frames: int, range_st: float) -> NDArray[np.float64]:
     return np.linspace(0.25, -0.25, n_frames) * range_st
 
 
-def _accents(timeline: Timeline, rng: np.random.Generator) -> NDArray[np.float64]:
+def _accents(timeline: UtteranceTiming, rng: np.random.Generator) -> NDArray[np.float64]:
     """Bells of 70 ms standard deviation on the middles of stressed vowels, 0.6 to 1 high, (K,)."""
     middles = (timeline.starts + timeline.frames / 2)[timeline.stressed]
     heights = rng.uniform(0.6, 1.0, middles.size)
@@ -161,7 +161,7 @@ def _accents(timeline: Timeline, rng: np.random.Generator) -> NDArray[np.float64
     return accents
 
 
-def _final(timeline: Timeline) -> NDArray[np.float64]:
+def _final(timeline: UtteranceTiming) -> NDArray[np.float64]:
     """A ramp from 0 to 1 over the last 250 ms before the closing silence, (K,)."""
     end = timeline.starts[-1]
     before_end_s = (end - np.arange(timeline.n_frames)) * CONTROL_S
@@ -177,7 +177,7 @@ def _drift(n_frames: int, rng: np.random.Generator) -> NDArray[np.float64]:
     return 0.3 * gain * drift
 
 
-def amplitude(timeline: Timeline, delivery: Delivery) -> NDArray[np.float64]:
+def amplitude(timeline: UtteranceTiming, delivery: Delivery) -> NDArray[np.float64]:
     """Amplitude of voicing a control frame, (K,), about 1 in a stressed vowel.
 
     Unstressed vowels lie 2 to 5 dB lower, the more the wider the F0 range: accents of pitch and of
@@ -189,7 +189,7 @@ def amplitude(timeline: Timeline, delivery: Delivery) -> NDArray[np.float64]:
     return gaussian_filter1d(timeline.hold(voicing * relief), 0.008 / CONTROL_S)
 
 
-def formants(timeline: Timeline, delivery: Delivery) -> NDArray[np.float64]:
+def formants(timeline: UtteranceTiming, delivery: Delivery) -> NDArray[np.float64]:
     """F1 to F4 in Hz a control frame, (K, 4), gliding between targets.
 
     Undershoot draws targets towards schwa; loud speech opens the jaw, which lifts F1 by 3.5 Hz a
@@ -202,6 +202,6 @@ def formants(timeline: Timeline, delivery: Delivery) -> NDArray[np.float64]:
     return gaussian_filter1d(timeline.hold(scaled), 0.015 / CONTROL_S, axis=0)
 
 
-def _targets(timeline: Timeline) -> NDArray[np.float64]:
+def _targets(timeline: UtteranceTiming) -> NDArray[np.float64]:
     """Formants that each phone aims at, (P, 4)."""
     return np.array([phone.formants_hz for phone in timeline.phones])

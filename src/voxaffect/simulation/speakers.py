@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass, field, fields
 import numpy as np
 from numpy.typing import NDArray
 
-# The sounds that the simulated voice can make: the phone inventory of a formant synthesiser.
+# The sounds that the simulated voice can make: the phone inventory of a formant synthesizer.
 #
 # Formants of vowels are the means of adult men in Peterson & Barney (1952), F4 after Klatt (1980);
 # consonants follow the loci and friction spectra of Klatt (1980) and Stevens (1998); durations are
@@ -19,14 +19,14 @@ class Friction:
     """Noise made at a constriction.
 
     Args:
-        centre_hz: resonance of the cavity in front of the constriction.
+        center_hz: resonance of the cavity in front of the constriction.
         bandwidth_hz: width of that resonance.
         level_db: level against that of a vowel.
         onset: share of the phone after which the noise begins: 0 for a fricative, late for the
             burst that ends the closure of a plosive.
     """
 
-    centre_hz: float
+    center_hz: float
     bandwidth_hz: float
     level_db: float
     onset: float = 0.0
@@ -187,7 +187,7 @@ class Speaker:
 
 
 @dataclass(frozen=True, slots=True)
-class Tradition:
+class CorpusStyle:
     """What the speakers of one corpus share: a language, a culture, a director.
 
     Args:
@@ -219,10 +219,10 @@ HABIT_SPREAD = 0.15
 portray one emotion (Banse & Scherer 1996)."""
 
 
-def draw_tradition(rng: np.random.Generator) -> Tradition:
+def draw_tradition(rng: np.random.Generator) -> CorpusStyle:
     """The tradition of a random corpus."""
     setting = SETTING_SPREAD.vector() * rng.normal(size=N_EFFECTS)
-    return Tradition(Effect(*setting.tolist()), _draw_habits(TRADITION_SPREAD, rng))
+    return CorpusStyle(Effect(*setting.tolist()), _draw_habits(TRADITION_SPREAD, rng))
 
 
 def _draw_habits(spread: float, rng: np.random.Generator) -> Habits:
@@ -230,7 +230,7 @@ def _draw_habits(spread: float, rng: np.random.Generator) -> Habits:
     return tuple(rng.normal(1.0, spread, N_EFFECTS).clip(0.0).tolist())
 
 
-def draw_speaker(group: VoiceGroup, tradition: Tradition, rng: np.random.Generator) -> Speaker:
+def draw_speaker(group: VoiceGroup, tradition: CorpusStyle, rng: np.random.Generator) -> Speaker:
     """A random speaker of a group, within a tradition of expressing emotions.
 
     F0 spreads by two semitones, the formants by 4 % (Hillenbrand et al. 1995); jitter and shimmer

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.errors import ConfigError, CorpusError
 from voxaffect.files import write_text
-from voxaffect.simulation.plan import Recording, Take, TreePlan
+from voxaffect.simulation.plan import SimulatedRecording, Take, TreePlan
 from voxaffect.simulation.plans import PLANS
 from voxaffect.simulation.prosody import Sentence, draw_sentence
 from voxaffect.simulation.speakers import Speaker, draw_speaker, draw_tradition
@@ -24,7 +24,7 @@ from voxaffect.simulation.voice import synthesize
 STAND_IN = (
     "These recordings are simulated: they stand in for real corpora in tests and in the demo, and "
     "no number computed on them says anything about people or about how well emotions can be "
-    "recognised in real speech."
+    "recognized in real speech."
 )
 """The sentence that every report on simulated speech prints."""
 
@@ -100,14 +100,14 @@ def plan_sessions(plan: TreePlan, seed: int, scale: float) -> list[tuple[Take, .
     return [tuple(takes) for takes in sessions.values()]
 
 
-def record(plan: TreePlan, takes: tuple[Take, ...], seed: int) -> Recording:
+def record(plan: TreePlan, takes: tuple[Take, ...], seed: int) -> SimulatedRecording:
     """Speak the takes of a session and record them, by one microphone or several."""
     spoken = [_speak(plan, take, seed) for take in takes]
     speech, spans = _in_a_row(spoken)
     rng = stream(seed, plan.corpus, "session", plan.session(takes[0]))
     tracks = [_pcm(channel.record(speech, rng), plan.sample_rate_hz) for channel in plan.channels]
     ratio = plan.sample_rate_hz / SAMPLE_RATE_HZ
-    return Recording(
+    return SimulatedRecording(
         takes=takes,
         samples=np.stack(tracks, axis=1),
         rate_hz=plan.sample_rate_hz,

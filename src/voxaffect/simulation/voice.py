@@ -16,7 +16,7 @@ from voxaffect.simulation.expressions import Delivery, Expression, Style, delive
 from voxaffect.simulation.prosody import (
     CONTROL_S,
     Sentence,
-    Timeline,
+    UtteranceTiming,
     amplitude,
     f0_contour,
     formants,
@@ -51,7 +51,7 @@ def within_full_scale(samples: Samples, peak: float = 0.95) -> Samples:
 
 MEAN_DIFFERENCE = 2 / np.sqrt(np.pi)
 """Mean absolute difference of two independent normal numbers of unit variance: what turns jitter
-and shimmer, which are defined by differences of neighbours, into standard deviations."""
+and shimmer, which are defined by differences of neighbors, into standard deviations."""
 
 
 def glottal_source(f0_hz: Samples, delivery: Delivery, rng: np.random.Generator) -> Samples:
@@ -144,7 +144,7 @@ def resonators(
     The numerator that gives unit gain at 0 Hz is their sum.
 
     Args:
-        frequencies_hz: centre frequencies, any shape.
+        frequencies_hz: center frequencies, any shape.
         bandwidths_hz: widths between the half-power points, a shape that broadcasts.
     """
     f, b = np.broadcast_arrays(frequencies_hz, bandwidths_hz)
@@ -203,7 +203,7 @@ def _response(cascade: NDArray[np.float64]) -> NDArray[np.complex128]:
 def _windowed(samples: Samples, hop: int) -> NDArray[np.float64]:
     """Frames under periodic Hann windows of 2 hops that sum to one, (K, 2 hop).
 
-    Frame k is centred on control frame k; the ends are extended by half a hop of silence.
+    Frame k is centered on control frame k; the ends are extended by half a hop of silence.
     """
     padded = np.pad(samples, hop // 2)
     return sliding_window_view(padded, 2 * hop)[::hop] * hann(2 * hop, sym=False)
@@ -225,7 +225,7 @@ def friction_noise(friction: Friction, n_samples: int, rng: np.random.Generator)
     """
     start = round(friction.onset * n_samples)
     white = np.diff(rng.normal(size=n_samples - start), prepend=0.0)  # radiation: 6 dB an octave
-    cavity = resonators(np.array(friction.centre_hz), np.array(friction.bandwidth_hz))
+    cavity = resonators(np.array(friction.center_hz), np.array(friction.bandwidth_hz))
     noise = lfilter([1.0], cavity, white)
     noise *= factor(friction.level_db) / rms(noise)
     return np.concatenate([np.zeros(start), noise * _fade(noise.size)])
@@ -307,7 +307,7 @@ def _smooth(track: NDArray[np.float64]) -> NDArray[np.float64]:
     return gaussian_filter1d(track, 0.01 / CONTROL_S)
 
 
-def _friction(timeline: Timeline, rng: np.random.Generator) -> Samples:
+def _friction(timeline: UtteranceTiming, rng: np.random.Generator) -> Samples:
     """Noise of all fricatives and bursts in its place, (n_samples,)."""
     noise = np.zeros(timeline.n_frames * CONTROL_SAMPLES)
     for phone, start, frames in zip(timeline.phones, timeline.starts, timeline.frames, strict=True):

@@ -70,7 +70,7 @@ def _together(recognizer: Answering, waveforms: Sequence[Waveform]) -> list[Outc
 Ask = Callable[[Sequence[Recording]], list[Outcome]]
 
 
-class Crew:
+class WorkerPool:
     """Those who answer, each for one batch at a time.
 
     Args:
@@ -111,14 +111,14 @@ class Crew:
             return outcomes
 
 
-def threads(recognizer: Answering, n_threads: int) -> Crew:
+def threads(recognizer: Answering, n_threads: int) -> WorkerPool:
     """A crew within this process.
 
     Args:
         recognizer: may be asked by several threads at once.
         n_threads: members.
     """
-    crew = Crew(n_threads)
+    crew = WorkerPool(n_threads)
     for _ in range(n_threads):
         crew.join(partial(answer_each, recognizer))
     return crew
@@ -127,7 +127,7 @@ def threads(recognizer: Answering, n_threads: int) -> Crew:
 @contextmanager
 def processes(
     recognizer: Answering, load: Callable[[], Answering], n_processes: int
-) -> Iterator[Crew]:
+) -> Iterator[WorkerPool]:
     """A crew of this process and others, which join once they have loaded what this one has.
 
     Args:
@@ -137,7 +137,7 @@ def processes(
     """
     from voxaffect.parallel.work import Aside  # noqa: PLC0415 (only where there is much to do)
 
-    crew = Crew(n_processes)
+    crew = WorkerPool(n_processes)
     crew.join(partial(answer_each, recognizer))
     with ExitStack() as beside:
         for _ in range(n_processes - 1):
@@ -166,7 +166,7 @@ Batch = tuple[list[int], Future[list[Outcome]]]
 
 
 def answer_all(
-    crew: Crew, recordings: Sequence[Recording], *, prepare: Callable[[], None]
+    crew: WorkerPool, recordings: Sequence[Recording], *, prepare: Callable[[], None]
 ) -> Iterator[Outcome]:
     """Answers for recordings, each as soon as it and all before it are there.
 

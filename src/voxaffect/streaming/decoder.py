@@ -17,7 +17,7 @@ from voxaffect.taxonomy import EMOTION, TASKS
 Floats = NDArray[np.float32]
 
 
-class Turn(NamedTuple):
+class StreamInput(NamedTuple):
     """What is new of an utterance.
 
     Args:
@@ -33,7 +33,7 @@ class Turn(NamedTuple):
     gain: np.float32 | None
 
 
-class Verdict(NamedTuple):
+class InterimPosterior(NamedTuple):
     """What is said of an utterance so far.
 
     Args:
@@ -50,13 +50,15 @@ class Verdict(NamedTuple):
 P_co = TypeVar("P_co", covariant=True)
 
 
-class Hearing(Protocol[P_co]):
+class IncrementalDecoder(Protocol[P_co]):
     """One way of hearing utterances while they last."""
 
     def begin(self) -> P_co:
         """What is kept of a new utterance."""
 
-    def advance(self, turns: Sequence[Turn], *, provisional: bool) -> list[Verdict | None]:
+    def advance(
+        self, turns: Sequence[StreamInput], *, provisional: bool
+    ) -> list[InterimPosterior | None]:
         """Hear what is new of some utterances.
 
         Args:
@@ -88,7 +90,7 @@ class LiveAnswer:
     pushed_s: float = 0.0
 
 
-def answer_of(verdict: Verdict | None, n_samples: int, grid: FrameGrid) -> LiveAnswer:
+def answer_of(verdict: InterimPosterior | None, n_samples: int, grid: FrameGrid) -> LiveAnswer:
     """The answer for an utterance.
 
     Args:

@@ -20,7 +20,7 @@ from voxaffect.errors import ConfigError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.autocorrelation import FrameObserver, Observed
 from voxaffect.features.lld.pitch_settings import PitchSettings
-from voxaffect.features.lld.streaming import Feed, observe_feeds, refuse_no_samples
+from voxaffect.features.lld.streaming import FrameBuffer, observe_feeds, refuse_no_samples
 from voxaffect.streaming.vad import LOUD, QUIET, SpeechSettings, level_of
 
 Floats = NDArray[np.float32]
@@ -40,7 +40,7 @@ HOLD_S = 2.0
 
 @dataclass(frozen=True)
 class EndpointSettings(SpeechSettings):
-    """What counts as speech in a stream: `neighbourhood_s` is how long levels are remembered.
+    """What counts as speech in a stream: `neighborhood_s` is how long levels are remembered.
 
     A pause of `hangover_s` ends an utterance, and so does `longest_s` without one.
 
@@ -62,7 +62,7 @@ class EndpointSettings(SpeechSettings):
             )
 
 
-class Passage(NamedTuple):
+class DetectedUtterance(NamedTuple):
     """The next stretch of an utterance.
 
     Args:
@@ -87,15 +87,15 @@ class Endpointer:
         self._settings = settings or EndpointSettings()
         self._grid = FrameGrid()
         self._observer = FrameObserver(self._grid, PitchSettings(), "cpu")
-        self._feed = Feed(self._grid, self._observer.reach)
+        self._feed = FrameBuffer(self._grid, self._observer.reach)
         self._held = _Held()
-        self._surroundings = _Surroundings(self._frames(self._settings.neighbourhood_s))
+        self._surroundings = _Surroundings(self._frames(self._settings.neighborhood_s))
         self._waiting = np.zeros((0, 2), np.float32)  # level and voicing of frames without a tick
         self._n_frames = 0
         self._candidate: _Candidate | None = None
         self._is_open = False  # whether the candidate is an utterance
 
-    def push(self, samples: Floats) -> list[Passage]:
+    def push(self, samples: Floats) -> list[DetectedUtterance]:
         """Take the next samples, float32 (n_samples,) at 16 kHz.
 
         Returns:
@@ -111,12 +111,12 @@ class Endpointer:
         n_ticks, ticks = divmod(len(self._waiting), TICK_FRAMES)
         ready = self._waiting[: n_ticks * TICK_FRAMES]
         self._waiting = self._waiting[len(self._waiting) - ticks :]
-        passages: list[Passage] = []
+        passages: list[DetectedUtterance] = []
         for level_db, voicing in ready.reshape(n_ticks, TICK_FRAMES, 2).transpose(0, 2, 1):
             passages += self._tick(level_db, voicing)
         return passages
 
-    def finish(self) -> list[Passage]:
+    def finish(self) -> list[DetectedUtterance]:
         """End the stream, and the utterance that is open; nothing can be pushed after that."""
         (rest,) = self._observer.observe([self._feed.rest()])
         frames = np.concatenate([self._waiting, _seen(rest)])
@@ -125,7 +125,7 @@ class Endpointer:
             passages += self._end(self._candidate, self._held.end)
         return passages
 
-    def _tick(self, level_db: Floats, voicing: Floats) -> Iterator[Passage]:
+    def _tick(self, level_db: Floats, voicing: Floats) -> Iterator[DetectedUtterance]:
         """Decide by level and voicing of the next frames, (n,) each."""
         surroundings = self._surroundings.after(level_db)
         active = self._settings.stands_out(level_db, voicing, *surroundings)
@@ -142,7 +142,7 @@ class Endpointer:
         else:
             yield from self._decide(self._candidate)
 
-    def _decide(self, candidate: _Candidate) -> Iterator[Passage]:
+    def _decide(self, candidate: _Candidate) -> Iterator[DetectedUtterance]:
         """What becomes of the candidate after a tick."""
         settings = self._settings
         pause = self._n_frames - candidate.end
@@ -169,18 +169,20 @@ class Endpointer:
             self._candidate = candidate._replace(start=earliest)
             self._forget(earliest)
 
-    def _end(self, candidate: _Candidate, heard: int) -> list[Passage]:
+    def _end(self, candidate: _Candidate, heard: int) -> list[DetectedUtterance]:
         """The rest of the open utterance."""
         self._candidate, self._is_open = None, False
         return [*self._give(candidate, heard, ended=True)]
 
-    def _give(self, candidate: _Candidate, heard: int, *, ended: bool) -> Iterator[Passage]:
+    def _give(
+        self, candidate: _Candidate, heard: int, *, ended: bool
+    ) -> Iterator[DetectedUtterance]:
         """The utterance's sound that was not given, and an edge after it, of the samples heard."""
         self._held.drop_until(self._sample(candidate.start) - self._edge)
         first = self._held.first
         samples = self._held.take_until(min(self._sample(candidate.end) + self._edge, heard))
         if len(samples) or ended:
-            yield Passage(samples, first / SAMPLE_RATE_HZ, ended)
+            yield DetectedUtterance(samples, first / SAMPLE_RATE_HZ, ended)
 
     def _forget(self, frame: int) -> None:
         """Drop the sound before a frame, but the edge that an utterance may begin with."""

@@ -1,4 +1,4 @@
-"""The gain of an utterance so far: what `Waveform.normalised` would apply if it ended here."""
+"""The gain of an utterance so far: what `Waveform.normalized` would apply if it ended here."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from voxaffect.features.lld.streaming import (
     peek_together,
     push_together,
 )
-from voxaffect.streaming.decoder import Turn
+from voxaffect.streaming.decoder import StreamInput
 
-# Frames of utterances while they last, gain normalisation included.
+# Frames of utterances while they last, gain normalization included.
 #
 # The gain is that of the utterance so far, and it moves. Of the 32 descriptors a gain multiplies
 # those of `LEVELS`; MFCC depend on it where a band meets its floor. So frames are computed once,
@@ -39,7 +39,7 @@ NO_FRAMES = np.zeros((0, N_COLUMNS), np.float32)
 
 
 @dataclass
-class Source:
+class FrameSource:
     """Computes the frames of one utterance.
 
     Args:
@@ -51,7 +51,7 @@ class Source:
     level: np.float32 = np.float32(1)
 
 
-class News(NamedTuple):
+class FrameUpdate(NamedTuple):
     """New frames of one utterance.
 
     Args:
@@ -79,7 +79,9 @@ class Frontend:
         self._extractor, self._tolerance_db = extractor, tolerance_db
         self._columns = np.array([extractor.names.index(name) for name in LEVELS])
 
-    def advance(self, turns: Sequence[Turn], *, provisional: bool) -> list[News | None]:
+    def advance(
+        self, turns: Sequence[StreamInput], *, provisional: bool
+    ) -> list[FrameUpdate | None]:
         """New frames of some utterances; None where all is silent.
 
         Args:
@@ -91,13 +93,13 @@ class Frontend:
         some = [turns[row] for row in audible]
         again = self._begun_again(some, hurried=not provisional)
         streams = [turn.progress.source.descriptors for turn in some]
-        samples = [_levelled(turn, again=anew) for turn, anew in zip(some, again, strict=True)]
+        samples = [_leveled(turn, again=anew) for turn, anew in zip(some, again, strict=True)]
         frames = push_together(streams, samples)
         tails = peek_together(streams) if provisional else [NO_FRAMES] * len(some)
-        news: list[News | None] = [None] * len(turns)
+        news: list[FrameUpdate | None] = [None] * len(turns)
         for i, (row, turn) in enumerate(zip(audible, some, strict=True)):
             factor = np.float32(turn.gain / turn.progress.source.level)
-            news[row] = News(frames[i], tails[i], factor, again[i])
+            news[row] = FrameUpdate(frames[i], tails[i], factor, again[i])
         return news
 
     def scaled(self, frames: Floats, factors: Floats) -> Floats:
@@ -106,13 +108,13 @@ class Frontend:
         scaled[:, self._columns] *= factors[:, None]
         return scaled
 
-    def _is_audible(self, turn: Turn) -> bool:
+    def _is_audible(self, turn: StreamInput) -> bool:
         """Whether there is a gain; without one samples wait until all are heard from the first."""
         if turn.gain is None:
             turn.progress.source.descriptors = None
         return turn.gain is not None
 
-    def _begun_again(self, turns: Sequence[Turn], *, hurried: bool) -> list[bool]:
+    def _begun_again(self, turns: Sequence[StreamInput], *, hurried: bool) -> list[bool]:
         """Which utterances are heard from their first sample, at the gain of now."""
         again = [turn.progress.source.descriptors is None for turn in turns]
         moved = [row for row, turn in enumerate(turns) if not again[row] and self._has_moved(turn)]
@@ -120,18 +122,18 @@ class Frontend:
             again[row] = True
         for turn, anew in zip(turns, again, strict=True):
             if anew:
-                source: Source = turn.progress.source
+                source: FrameSource = turn.progress.source
                 assert turn.gain is not None  # noqa: S101 asked of audible ones
                 source.descriptors, source.level = self._extractor.stream(), turn.gain
         return again
 
-    def _has_moved(self, turn: Turn) -> bool:
+    def _has_moved(self, turn: StreamInput) -> bool:
         assert turn.gain is not None  # noqa: S101 asked of audible ones
         moved_db = 20 * math.log10(turn.gain / turn.progress.source.level)
         return abs(moved_db) > self._tolerance_db
 
 
-def _cheapest(turns: Sequence[Turn], rows: Sequence[int]) -> list[int]:
+def _cheapest(turns: Sequence[StreamInput], rows: Sequence[int]) -> list[int]:
     """Of some utterances the shortest, as many as a hurried pass hears again; at least one."""
     ordered = sorted(rows, key=lambda row: _n_samples(turns[row]))
     most = HURRIED_SHARE * sum(len(turn.samples) for turn in turns)
@@ -139,11 +141,11 @@ def _cheapest(turns: Sequence[Turn], rows: Sequence[int]) -> list[int]:
     return ordered[: max(1, int(np.searchsorted(n_samples, most, "right")))]
 
 
-def _n_samples(turn: Turn) -> int:
+def _n_samples(turn: StreamInput) -> int:
     return sum(map(len, turn.so_far))
 
 
-def _levelled(turn: Turn, *, again: bool) -> Floats:
+def _leveled(turn: StreamInput, *, again: bool) -> Floats:
     """The samples that the source lacks, at its level."""
     samples = np.concatenate(turn.so_far) if again else turn.samples
     level: np.float32 = turn.progress.source.level

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from voxaffect.audio.waveform import Waveform
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.packing import counts_of
-from voxaffect.model.streaming import Carried, CausalNet
-from voxaffect.streaming.decoder import Turn, Verdict
-from voxaffect.streaming.frontend import Frontend, News, Source
+from voxaffect.model.streaming import Carried, StreamingNet
+from voxaffect.streaming.decoder import InterimPosterior, StreamInput
+from voxaffect.streaming.frontend import FrameSource, FrameUpdate, Frontend
 from voxaffect.systems.classifier import NetClassifier
 from voxaffect.taxonomy import EMOTION, TASKS
 
@@ -31,7 +31,7 @@ Row = NDArray[np.float64]
 """One utterance's five, side by side: float64 (4 C + 1,) holds each of them exactly."""
 
 
-class Tally(NamedTuple):
+class RunningFunctionals(NamedTuple):
     """What the functionals of U utterances are made of (`voxaffect.utterance.functionals`).
 
     Args:
@@ -49,7 +49,7 @@ class Tally(NamedTuple):
     n_frames: NDArray[np.int64]
 
     @classmethod
-    def nothing(cls, n_utterances: int, n_classes: int) -> Tally:
+    def nothing(cls, n_utterances: int, n_classes: int) -> RunningFunctionals:
         """Of utterances without a frame."""
         shape = n_utterances, n_classes
         return cls(
@@ -63,7 +63,7 @@ class Tally(NamedTuple):
     @classmethod
     def of(
         cls, posteriors: NDArray[np.float32], counts: NDArray[np.int64], threshold: float
-    ) -> Tally:
+    ) -> RunningFunctionals:
         """Of posteriors (M, C), of which the first `counts[0]` are the first utterance's."""
         tally = cls.nothing(len(counts), posteriors.shape[1])
         some = np.flatnonzero(counts)
@@ -82,7 +82,7 @@ class Tally(NamedTuple):
         return [row.copy() for row in np.column_stack(self)]
 
     @classmethod
-    def of_rows(cls, rows: Sequence[Row]) -> Tally:
+    def of_rows(cls, rows: Sequence[Row]) -> RunningFunctionals:
         """The utterances of some rows."""
         table = np.stack(rows)
         highest, lowest, total, above = np.split(table[:, :-1], 4, axis=1)
@@ -94,9 +94,9 @@ class Tally(NamedTuple):
             table[:, -1].astype(np.int64),
         )
 
-    def merged(self, following: Tally) -> Tally:
+    def merged(self, following: RunningFunctionals) -> RunningFunctionals:
         """With the frames that follow in each utterance."""
-        return Tally(
+        return RunningFunctionals(
             np.maximum(self.highest, following.highest),
             np.minimum(self.lowest, following.lowest),
             self.total + following.total,
@@ -122,7 +122,7 @@ FRAMES_TOGETHER = 1 << 14
 Floats = NDArray[np.float32]
 
 
-class Memory(NamedTuple):
+class DecoderState(NamedTuple):
     """What is known of one utterance: what the trunk carries, and the posteriors' tally."""
 
     carried: Carried
@@ -133,11 +133,11 @@ class Memory(NamedTuple):
 class Progress:
     """One utterance so far: the memory of its certain frames, and where they come from."""
 
-    memory: Memory
-    source: Source = field(default_factory=Source)
+    memory: DecoderState
+    source: FrameSource = field(default_factory=FrameSource)
 
 
-class CausalHearing:
+class CausalDecoder:
     """Hears what is new of many utterances in one go, each with what it carries.
 
     Args:
@@ -146,7 +146,7 @@ class CausalHearing:
         net: the classifier's.
     """
 
-    def __init__(self, frontend: Frontend, classifier: NetClassifier, net: CausalNet) -> None:
+    def __init__(self, frontend: Frontend, classifier: NetClassifier, net: StreamingNet) -> None:
         self._frontend, self._classifier, self._net = frontend, classifier, net
         self._columns = _columns(tuple(classifier.settings.task_weights))
         self._n_classes = sum(len(columns) for columns in self._columns.values())
@@ -155,7 +155,9 @@ class CausalHearing:
         """An utterance of which nothing is known."""
         return Progress(self._nothing())
 
-    def advance(self, turns: Sequence[Turn], *, provisional: bool) -> list[Verdict | None]:
+    def advance(
+        self, turns: Sequence[StreamInput], *, provisional: bool
+    ) -> list[InterimPosterior | None]:
         """Hear what is new of some utterances."""
         several = self._frontend.advance(turns, provisional=provisional)
         told = {row: news for row, news in enumerate(several) if news is not None}
@@ -163,7 +165,7 @@ class CausalHearing:
         verdicts = dict(zip(told, self._decided(heard), strict=True))
         return [verdicts.get(row) for row in range(len(turns))]
 
-    def _listen(self, several: Sequence[Progress], news: Sequence[News]) -> list[Row]:
+    def _listen(self, several: Sequence[Progress], news: Sequence[FrameUpdate]) -> list[Row]:
         """Tallies of utterances with their news, tails included, which are not remembered."""
         factors = [one.factor for one in news]
         before = [
@@ -177,20 +179,20 @@ class CausalHearing:
         heard = self._hear(certain, tails, factors, ended=True) if any(map(len, tails)) else certain
         return [memory.tally for memory in heard]
 
-    def _nothing(self) -> Memory:
-        (tally,) = Tally.nothing(1, self._n_classes).rows()
-        return Memory(self._net.start(), tally)
+    def _nothing(self) -> DecoderState:
+        (tally,) = RunningFunctionals.nothing(1, self._n_classes).rows()
+        return DecoderState(self._net.start(), tally)
 
     def _hear(
         self,
-        memories: Sequence[Memory],
+        memories: Sequence[DecoderState],
         frames: Sequence[Floats],
         factors: Sequence[np.float32],
         *,
         ended: bool,
-    ) -> list[Memory]:
+    ) -> list[DecoderState]:
         """The memories of utterances after their next frames."""
-        after: list[Memory] = []
+        after: list[DecoderState] = []
         for some in _groups([len(own) for own in frames]):
             counts = counts_of(frames[some])
             scale = np.repeat(np.array(factors[some]), counts)
@@ -199,24 +201,24 @@ class CausalHearing:
             carried = [memory.carried for memory in memories[some]]
             heard = self._net.hear(x, counts, carried, ended=ended)
             threshold = self._classifier.settings.elm.threshold
-            latest = Tally.of(heard.posteriors, heard.counts, threshold)
-            before = Tally.of_rows([memory.tally for memory in memories[some]])
-            after += map(Memory, heard.carried, before.merged(latest).rows())
+            latest = RunningFunctionals.of(heard.posteriors, heard.counts, threshold)
+            before = RunningFunctionals.of_rows([memory.tally for memory in memories[some]])
+            after += map(DecoderState, heard.carried, before.merged(latest).rows())
         return after
 
-    def _decided(self, rows: Sequence[Row]) -> list[Verdict | None]:
+    def _decided(self, rows: Sequence[Row]) -> list[InterimPosterior | None]:
         """What is said by tallies; nothing by one without a frame."""
         heard = [number for number, row in enumerate(rows) if row[-1]]
-        verdicts: list[Verdict | None] = [None] * len(rows)
+        verdicts: list[InterimPosterior | None] = [None] * len(rows)
         if not heard:
             return verdicts
-        tally = Tally.of_rows([rows[number] for number in heard])
+        tally = RunningFunctionals.of_rows([rows[number] for number in heard])
         seen = np.concatenate([self._columns[t] for t in self._classifier.utterance_tasks])
         probabilities, mean = self._classifier.decide(tally.functionals(seen)), tally.mean
         others = {task: c for task, c in self._columns.items() if task != EMOTION.name}
         for i, number in enumerate(heard):
             subtasks = {task: mean[i, columns] for task, columns in others.items()}
-            verdicts[number] = Verdict(probabilities[i], subtasks, int(tally.n_frames[i]))
+            verdicts[number] = InterimPosterior(probabilities[i], subtasks, int(tally.n_frames[i]))
         return verdicts
 
 
@@ -247,10 +249,10 @@ class Frames:
     """One utterance so far: where its frames come from, and those that are certain, (n, F) each."""
 
     certain: list[Floats] = field(default_factory=list)
-    source: Source = field(default_factory=Source)
+    source: FrameSource = field(default_factory=FrameSource)
 
 
-class WholeHearing:
+class RecomputingDecoder:
     """Computes frames once and hears all of them each time.
 
     Args:
@@ -265,7 +267,9 @@ class WholeHearing:
         """An utterance of which nothing is known."""
         return Frames()
 
-    def advance(self, turns: Sequence[Turn], *, provisional: bool) -> list[Verdict | None]:
+    def advance(
+        self, turns: Sequence[StreamInput], *, provisional: bool
+    ) -> list[InterimPosterior | None]:
         """Hear some utterances so far."""
         several = self._frontend.advance(turns, provisional=provisional)
         known = {
@@ -277,14 +281,14 @@ class WholeHearing:
         said = dict(zip(known, verdicts(self._classifier, list(known.values())), strict=True))
         return [said.get(row) for row in range(len(turns))]
 
-    def _all(self, progress: Frames, news: News) -> Floats:
+    def _all(self, progress: Frames, news: FrameUpdate) -> Floats:
         """All frames of an utterance, at its gain."""
         progress.certain = [news.frames] if news.again else [*progress.certain, news.frames]
         frames = np.concatenate([*progress.certain, news.tail])
         return self._frontend.scaled(frames, np.full(len(frames), news.factor))
 
 
-class RepeatedHearing:
+class RepeatedDecoder:
     """Computes frames again and hears all of them each time.
 
     Args:
@@ -300,14 +304,14 @@ class RepeatedHearing:
 
     def advance(
         self,
-        turns: Sequence[Turn],
+        turns: Sequence[StreamInput],
         *,
         provisional: bool,  # noqa: ARG002 all is as if the utterance ended here
-    ) -> list[Verdict | None]:
+    ) -> list[InterimPosterior | None]:
         """Hear some utterances so far, one after the other."""
         return [self._one(turn) for turn in turns]
 
-    def _one(self, turn: Turn) -> Verdict | None:
+    def _one(self, turn: StreamInput) -> InterimPosterior | None:
         samples = np.concatenate([np.zeros(0, np.float32), *turn.so_far])
         if turn.gain is None or self._extractor.grid.n_frames(len(samples)) == 0:
             return None
@@ -316,7 +320,7 @@ class RepeatedHearing:
         return verdict
 
 
-def verdicts(classifier: NetClassifier, several: Sequence[Floats]) -> list[Verdict]:
+def verdicts(classifier: NetClassifier, several: Sequence[Floats]) -> list[InterimPosterior]:
     """What a classifier says of utterances that it hears as a whole, float32 (T, F) each."""
     if not several:
         return []
@@ -328,6 +332,8 @@ def verdicts(classifier: NetClassifier, several: Sequence[Floats]) -> list[Verdi
         if task != EMOTION.name
     }
     return [
-        Verdict(probabilities, {task: mean[i] for task, mean in means.items()}, len(several[i]))
+        InterimPosterior(
+            probabilities, {task: mean[i] for task, mean in means.items()}, len(several[i])
+        )
         for i, probabilities in enumerate(answers.probabilities)
     ]

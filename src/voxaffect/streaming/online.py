@@ -28,9 +28,9 @@ from voxaffect.features.runtime import threads
 from voxaffect.model.streaming import causal_net
 from voxaffect.recognizer.recognizer import Prediction, Recognizer
 from voxaffect.streaming.batch import Answering, Outcome, answer_those
-from voxaffect.streaming.decoder import Hearing, LiveAnswer, Turn, answer_of
+from voxaffect.streaming.decoder import IncrementalDecoder, LiveAnswer, StreamInput, answer_of
 from voxaffect.streaming.frontend import Frontend, RunningGain
-from voxaffect.streaming.incremental import CausalHearing, RepeatedHearing, WholeHearing
+from voxaffect.streaming.incremental import CausalDecoder, RecomputingDecoder, RepeatedDecoder
 
 Floats = NDArray[np.float32]
 
@@ -39,7 +39,7 @@ class TooLongError(ListeningError):
     """A push would make an utterance longer than is kept."""
 
 
-class Home(Protocol):
+class StreamHost(Protocol):
     """Whoever opens streams and hears them."""
 
     recognizer: Recognizer
@@ -55,13 +55,18 @@ class LiveStream:
     """One utterance while it lasts; `LiveRecognizer.open` makes them.
 
     Attributes:
-        number: of the stream, counted by its recogniser.
+        number: of the stream, counted by its recognizer.
         name: what its prediction and errors call it.
         latest: the last answer that was given.
     """
 
     def __init__(
-        self, home: Home, hearing: Hearing[Any], number: int, name: str, longest_s: float
+        self,
+        home: StreamHost,
+        hearing: IncrementalDecoder[Any],
+        number: int,
+        name: str,
+        longest_s: float,
     ) -> None:
         self.number, self.name = number, name
         self.latest = LiveAnswer()
@@ -129,7 +134,7 @@ class LiveStream:
         """End the utterance; its prediction is `Recognizer.predict` of all its samples.
 
         Args:
-            answering: who answers; the recogniser that has heard it unless given.
+            answering: who answers; the recognizer that has heard it unless given.
 
         Raises:
             AudioError: all of it is silent or shorter than a frame; it has ended all the same.
@@ -153,7 +158,7 @@ class LiveStream:
         self._home.forget(self)
         return np.concatenate([np.zeros(0, np.float32), *pieces])
 
-    def _turn(self) -> tuple[Turn, int] | None:
+    def _turn(self) -> tuple[StreamInput, int] | None:
         """What is new since the last turn, and how many samples in all; None once it has ended."""
         with self._taking:
             if self._ended:
@@ -161,7 +166,7 @@ class LiveStream:
             new = self._pieces[self._n_heard :]
             self._n_heard, self._n_samples_heard = len(self._pieces), self._n_samples
             samples = np.concatenate([np.zeros(0, np.float32), *new])
-            turn = Turn(self._progress, samples, list(self._pieces), self._gain.factor)
+            turn = StreamInput(self._progress, samples, list(self._pieces), self._gain.factor)
             return turn, self._n_samples
 
     def _hear_again(self) -> None:
@@ -210,19 +215,19 @@ class LiveSettings:
 
 
 class LiveRecognizer:
-    """Hears many utterances at once with one recogniser.
+    """Hears many utterances at once with one recognizer.
 
     Args:
         recognizer: a trained one; it must not be trained again meanwhile.
         settings: how utterances are heard while they last.
 
     Raises:
-        TrainingError: the recogniser was never trained.
+        TrainingError: the recognizer was never trained.
     """
 
     def __init__(self, recognizer: Recognizer, settings: LiveSettings | None = None) -> None:
         if not hasattr(recognizer.classifier, "net_"):
-            raise TrainingError("this recogniser was never trained; fit it, or load a trained one")
+            raise TrainingError("this recognizer was never trained; fit it, or load a trained one")
         self.recognizer, self.settings = recognizer, settings or LiveSettings()
         self._hearing = choose(recognizer, self.settings)
         self._numbers, self._registry = count(), Lock()
@@ -261,10 +266,10 @@ class LiveRecognizer:
                 say unless given.
 
         Raises:
-            ListeningError: a stream is another recogniser's.
+            ListeningError: a stream is another recognizer's.
         """
         if any(stream._home is not self for stream in streams):
-            raise ListeningError("a stream of another recogniser; ask that one for its answer")
+            raise ListeningError("a stream of another recognizer; ask that one for its answer")
         provisional = self.settings.provisional if provisional is None else provisional
         ordered = sorted(set(streams), key=lambda stream: stream.number)
         with ExitStack() as stack, threads(1):
@@ -303,16 +308,16 @@ class LiveRecognizer:
                 stream.latest = answer_of(verdict, n_samples, grid)
 
 
-def choose(recognizer: Recognizer, settings: LiveSettings) -> Hearing[Any]:
-    """The cheapest way of hearing utterances while they last that a recogniser allows."""
+def choose(recognizer: Recognizer, settings: LiveSettings) -> IncrementalDecoder[Any]:
+    """The cheapest way of hearing utterances while they last that a recognizer allows."""
     extractor, classifier = recognizer.extractor, recognizer.classifier
     if not isinstance(extractor, LowLevelDescriptors):
-        return RepeatedHearing(extractor, classifier)
+        return RepeatedDecoder(extractor, classifier)
     frontend = Frontend(extractor, settings.gain_tolerance_db)
     net = causal_net(classifier.net_)
     if net is None:
-        return WholeHearing(frontend, classifier)
-    return CausalHearing(frontend, classifier, net)
+        return RecomputingDecoder(frontend, classifier)
+    return CausalDecoder(frontend, classifier, net)
 
 
 def _waveform(samples: NDArray[np.float32], name: str) -> Waveform | AudioError:

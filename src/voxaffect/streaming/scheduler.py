@@ -21,7 +21,7 @@ WITHOUT_PROVISIONAL = 0.2
 them it takes three to four times as long."""
 
 
-class Pacer:
+class StreamScheduler:
     """Hears what has come in, at regular times, all streams that have news in one go.
 
     Used in a `with` statement. Each of the threads looks after its own share of the streams. One

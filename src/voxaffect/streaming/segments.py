@@ -25,8 +25,8 @@ from voxaffect.streaming.batch import Outcome
 from voxaffect.streaming.vad import (
     DEFAULT_ACTIVITY,
     ActivitySettings,
+    ActivityTrack,
     Span,
-    Track,
     find_speech,
     level_of,
 )
@@ -64,7 +64,7 @@ class Timeline:
     """
 
     name: str
-    track: Track
+    track: ActivityTrack
     utterances: tuple[Spoken, ...]
 
 
@@ -79,7 +79,7 @@ def timeline(
 
     Args:
         answer: a prediction for each of some utterances, or why there is none: `answer_each` or
-            `answer_all` with a recogniser.
+            `answer_all` with a recognizer.
         opener: opens the recording anew each time.
         on_fault: told of an utterance that cannot be answered for, such as one that is silent.
         settings: what counts as speech.
@@ -99,7 +99,7 @@ def timeline(
     return Timeline(name, track, spoken)
 
 
-def hear(recording: AudioStream) -> Track:
+def hear(recording: AudioStream) -> ActivityTrack:
     """Energy and voicing of every frame of a recording, in the memory of these two.
 
     Raises:
@@ -114,7 +114,7 @@ def hear(recording: AudioStream) -> Track:
         n_samples += len(piece)
     parts.append(stream.finish()[:, columns])
     energy, voicing = np.concatenate(parts).T
-    return Track(level_of(energy), voicing, descriptors.grid, n_samples / SAMPLE_RATE_HZ)
+    return ActivityTrack(level_of(energy), voicing, descriptors.grid, n_samples / SAMPLE_RATE_HZ)
 
 
 def cut_out(recording: AudioStream, spans: Iterable[Span]) -> Iterator[Waveform]:

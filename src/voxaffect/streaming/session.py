@@ -1,4 +1,4 @@
-"""What a recogniser needs for its first answer is loaded and compiled before anybody waits."""
+"""What a recognizer needs for its first answer is loaded and compiled before anybody waits."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.errors import AudioError
 from voxaffect.recognizer.recognizer import Prediction
 from voxaffect.streaming.batch import Answering
-from voxaffect.streaming.endpointer import Endpointer, Passage
+from voxaffect.streaming.endpointer import DetectedUtterance, Endpointer
 from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveStream
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Utterance:
+class StreamedUtterance:
     """One that has ended.
 
     Args:
@@ -32,14 +32,14 @@ class Utterance:
     outcome: Prediction | AudioError
 
 
-class Listener:
+class StreamSession:
     """Takes the samples of an endless stream and tells of its utterances.
 
     Args:
         live: hears them.
         endpointer: finds where they begin and end. Without one all is one utterance, or several
             where it is longer than the longest that is heard.
-        answering: who answers for utterances that have ended; the recogniser unless given.
+        answering: who answers for utterances that have ended; the recognizer unless given.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Listener:
         """Seconds until an utterance must end: the one that is heard now, or else the next."""
         return self._live.settings.longest_s if self._stream is None else self._stream.left_s
 
-    def push(self, samples: Floats) -> list[Utterance]:
+    def push(self, samples: Floats) -> list[StreamedUtterance]:
         """Take samples, float32 (n_samples,) at 16 kHz.
 
         Returns:
@@ -87,23 +87,23 @@ class Listener:
         """What is said of the utterance so far; None between utterances."""
         return None if self._stream is None else self._stream.answer()
 
-    def finish(self) -> list[Utterance]:
+    def finish(self) -> list[StreamedUtterance]:
         """End the stream, and the utterance that is heard now."""
         ended = []
         for passage in self._endpointer.finish() if self._endpointer else ():
             ended += self._take(passage.samples, passage.start_s, ended=passage.ended)
         return ended + ([] if self._stream is None else [self._end(self._stream)])
 
-    def _passages(self, samples: Floats) -> list[Passage]:
+    def _passages(self, samples: Floats) -> list[DetectedUtterance]:
         if self._endpointer is not None:
             return self._endpointer.push(samples)
         start_s = self._n_samples / SAMPLE_RATE_HZ
         self._n_samples += len(samples)
-        return [Passage(samples, start_s, ended=False)] if len(samples) else []
+        return [DetectedUtterance(samples, start_s, ended=False)] if len(samples) else []
 
-    def _take(self, samples: Floats, start_s: float, *, ended: bool) -> list[Utterance]:
+    def _take(self, samples: Floats, start_s: float, *, ended: bool) -> list[StreamedUtterance]:
         """Push a passage, in pieces where it is longer than an utterance may be."""
-        finished: list[Utterance] = []
+        finished: list[StreamedUtterance] = []
         while len(samples):
             stream = self._open(start_s)
             n = min(len(samples), round(stream.left_s * SAMPLE_RATE_HZ))
@@ -121,18 +121,18 @@ class Listener:
             self._stream = self._live.open(f"utterance at {start_s:.2f} s")
         return self._stream
 
-    def _end(self, stream: LiveStream) -> Utterance:
+    def _end(self, stream: LiveStream) -> StreamedUtterance:
         self._stream = None
         end_s = self._start_s + stream.pushed_s
         try:
-            return Utterance(self._start_s, end_s, stream.finish(self._answering))
+            return StreamedUtterance(self._start_s, end_s, stream.finish(self._answering))
         except AudioError as fault:
-            return Utterance(self._start_s, end_s, fault)
+            return StreamedUtterance(self._start_s, end_s, fault)
 
 
 def warm_up(live: LiveRecognizer) -> None:
     """Have a hiss heard, as an endless stream and as an utterance."""
-    listener = Listener(live, Endpointer())
+    listener = StreamSession(live, Endpointer())
     listener.push(hiss())
     listener.finish()
     stream = live.open("warm-up")

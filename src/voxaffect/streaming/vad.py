@@ -1,6 +1,6 @@
 """Where in a recording somebody speaks: stretches between pauses, by energy and voicing.
 
-A frame is active if its energy stands well above the floor of its neighbourhood, or a little where
+A frame is active if its energy stands well above the floor of its neighborhood, or a little where
 it is voiced (`standing_out`): in noise, voices are told by their period long before they are told
 by their energy.
 Active frames with pauses between them that are no longer than the hangover are one stretch; a
@@ -23,8 +23,8 @@ from voxaffect.features.frames import FrameGrid
 
 # Which frames stand out as speech, of a file as of an endless stream.
 #
-# A frame is active if its energy stands well above the floor of its neighbourhood, or a little
-# where it is voiced, and not too far below the loud level there. What the neighbourhood is, the
+# A frame is active if its energy stands well above the floor of its neighborhood, or a little
+# where it is voiced, and not too far below the loud level there. What the neighborhood is, the
 # caller says: a file's frames have one on both sides, a stream's only behind them.
 
 Levels = NDArray[np.float32]
@@ -43,9 +43,9 @@ class SpeechSettings:
     Args:
         margin_db: how far an active frame stands above the floor.
         voiced_margin_db: the same of a voiced frame; a hum that never ends is its own floor.
-        range_db: how far below the loud level of its neighbourhood it may lie, where the floor is
+        range_db: how far below the loud level of its neighborhood it may lie, where the floor is
             lower than that: breath and rustle between words are no speech.
-        neighbourhood_s: how far the floor and the loud level of a frame are looked for.
+        neighborhood_s: how far the floor and the loud level of a frame are looked for.
         voicing: probability from which a frame counts as voiced.
         voiced_s: voiced time that an utterance needs.
         hangover_s: the longest pause that ends no utterance: plosives close for less.
@@ -60,7 +60,7 @@ class SpeechSettings:
     margin_db: float = 6.0
     voiced_margin_db: float = 1.0
     range_db: float = 35.0
-    neighbourhood_s: float = 8.0
+    neighborhood_s: float = 8.0
     voicing: float = 0.5
     voiced_s: float = 0.08
     hangover_s: float = 0.4
@@ -109,7 +109,7 @@ SMOOTH_FRAMES = 9
 
 @dataclass(frozen=True)
 class ActivitySettings(SpeechSettings):
-    """What counts as speech in a file: `neighbourhood_s` is before and after a frame.
+    """What counts as speech in a file: `neighborhood_s` is before and after a frame.
 
     Edges reach no further than the middle of a pause; what is longer than `longest_s` is cut.
 
@@ -129,7 +129,7 @@ class ActivitySettings(SpeechSettings):
 DEFAULT_ACTIVITY = ActivitySettings()
 
 
-class Track(NamedTuple):
+class ActivityTrack(NamedTuple):
     """What activity is told by.
 
     Args:
@@ -152,7 +152,7 @@ class Span(NamedTuple):
     end_s: float
 
 
-def find_speech(track: Track, settings: ActivitySettings = DEFAULT_ACTIVITY) -> list[Span]:
+def find_speech(track: ActivityTrack, settings: ActivitySettings = DEFAULT_ACTIVITY) -> list[Span]:
     """Stretches of speech in their order; none overlap, adjoining ones were one that was cut."""
     if track.level_db.size == 0:
         return []
@@ -175,21 +175,21 @@ def find_speech(track: Track, settings: ActivitySettings = DEFAULT_ACTIVITY) -> 
 
 
 def _surroundings(
-    track: Track, settings: ActivitySettings
+    track: ActivityTrack, settings: ActivitySettings
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The floor and the loud level (T,) of each frame's neighbourhood."""
+    """The floor and the loud level (T,) of each frame's neighborhood."""
     block = round(BLOCK_S * track.grid.frames_per_s)
     n_blocks = -(-track.level_db.size // block)
     padded = np.pad(track.level_db, (0, n_blocks * block - track.level_db.size), mode="edge")
     quiet, loud = np.percentile(padded.reshape(n_blocks, block), (QUIET, LOUD), axis=1)
-    reach = round(settings.neighbourhood_s / BLOCK_S)
+    reach = round(settings.neighborhood_s / BLOCK_S)
     floor, loudest = -_greatest_near(-quiet, reach), _greatest_near(loud, reach)
     each = np.repeat(np.stack([floor, loudest]), block, axis=1)[:, : track.level_db.size]
     return each[0], each[1]
 
 
 def _greatest_near(values: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
-    """The greatest of each value and its neighbours, up to so many before and after it."""
+    """The greatest of each value and its neighbors, up to so many before and after it."""
     padded = np.pad(values, reach, constant_values=-np.inf)
     greatest: NDArray[np.float64] = sliding_window_view(padded, 2 * reach + 1).max(axis=1)
     return greatest
@@ -217,7 +217,7 @@ def _with_edges(starts: Frames, ends: Frames, edge: int, n: int) -> tuple[Frames
 
 
 def _cut(
-    track: Track, start: int, end: int, settings: ActivitySettings
+    track: ActivityTrack, start: int, end: int, settings: ActivitySettings
 ) -> Iterator[tuple[int, int]]:
     """A stretch in pieces that are not too long, each cut where the stretch is weakest."""
     per_s = track.grid.frames_per_s
@@ -232,7 +232,7 @@ def _cut(
     yield from _cut(track, weakest, end, settings)
 
 
-def _span(track: Track, start: int, end: int) -> Span:
+def _span(track: ActivityTrack, start: int, end: int) -> Span:
     """Frames as seconds: each stands for the hop around its middle, the outermost for more."""
     grid = track.grid
     lead_s = (grid.window_s - grid.hop_s) / 2

@@ -1,6 +1,6 @@
 """From the frames of an utterance to one decision: the paper's chain, learned and applied.
 
-frames -> standardised -> net -> posteriors a frame -> functionals -> ELM -> calibrated probability
+frames -> standardized -> net -> posteriors a frame -> functionals -> ELM -> calibrated probability
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from voxaffect.errors import TrainingError, VoxaffectError
 from voxaffect.features.standardize import Standardizer
 from voxaffect.model.data import Examples, Parts, banks
 from voxaffect.model.multitask import MultiTaskNet, NetShape, Posteriors, each_utterance, posteriors
-from voxaffect.model.settings import Epoch, History, TrainingSettings
-from voxaffect.model.training import Lesson, Trained, fit
+from voxaffect.model.settings import Epoch, TrainingHistory, TrainingSettings
+from voxaffect.model.training import TrainedNet, TrainingTask, fit
 from voxaffect.model.trunks import LstmSettings, TrunkSettings
 from voxaffect.taxonomy import EMOTION, MISSING, TASKS
 from voxaffect.utterance.calibration import TemperatureCalibration
@@ -29,7 +29,7 @@ OnEpoch = Callable[[Epoch], None]
 
 
 @dataclass(frozen=True)
-class Answers:
+class ClassifierOutput:
     """What a classifier says of N utterances.
 
     Args:
@@ -58,7 +58,7 @@ class UtteranceClassifier(Protocol):
     ) -> None:
         """Learn from `train`; `dev` chooses the epoch and calibrates, and nothing else."""
 
-    def answer(self, frames: Sequence[NDArray[np.float32]]) -> Answers:
+    def answer(self, frames: Sequence[NDArray[np.float32]]) -> ClassifierOutput:
         """Answers for N utterances, each float32 (T, F)."""
 
     def details(self) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class ElmSettings:
 
     Args:
         n_hidden: hidden units; Han et al. (2014) use 120.
-        ridge: "gcv" chooses the ridge by generalised cross-validation, a number fixes it.
+        ridge: "gcv" chooses the ridge by generalized cross-validation, a number fixes it.
         class_weight: "balanced" weighs utterances by inverse class frequency.
         threshold: posterior above which a frame counts in the fourth functional.
         posteriors: "in-fold" trains on posteriors of the net's own training utterances, as the
@@ -114,7 +114,7 @@ class NetSettings:
         return replace(self, elm=ElmSettings())
 
     def plain(self) -> dict[str, Any]:
-        """The settings as plain values, for digests and saved recognisers."""
+        """The settings as plain values, for digests and saved recognizers."""
         return asdict(self)
 
 
@@ -133,7 +133,7 @@ class NetClassifier:
     net_: MultiTaskNet
     elm_: ElmScores
     calibration_: TemperatureCalibration
-    history_: History | None = None
+    history_: TrainingHistory | None = None
 
     def __init__(self, settings: NetSettings) -> None:
         self.settings = settings
@@ -146,11 +146,11 @@ class NetClassifier:
         Raises:
             TrainingError: an utterance has no emotion, or the net diverges.
         """
-        (failure,) = fit_together([self], [Material(train, dev, seed)], on_epoch=on_epoch)
+        (failure,) = fit_together([self], [TrainDevSplit(train, dev, seed)], on_epoch=on_epoch)
         if failure is not None:
             raise failure
 
-    def answer(self, frames: Sequence[NDArray[np.float32]]) -> Answers:
+    def answer(self, frames: Sequence[NDArray[np.float32]]) -> ClassifierOutput:
         """Answers for N utterances, each float32 (T, F)."""
         by_frame = posteriors(self.net_, self.parts(Examples(frames)))
         high_level = np.stack(
@@ -159,7 +159,7 @@ class NetClassifier:
                 for i in range(len(frames))
             ]
         )
-        return Answers(self.decide(high_level), high_level, by_frame)
+        return ClassifierOutput(self.decide(high_level), high_level, by_frame)
 
     def decide(self, high_level: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities (N, C) of the emotion classes by utterances' high-level features (N, 4 C).
@@ -187,18 +187,18 @@ class NetClassifier:
         n_classes = {task: TASKS[task].n_classes for task in self.settings.task_weights}
         return NetShape(self.settings.trunk, n_features, n_classes, self.settings.private_layers)
 
-    def _lesson(self, train: Parts, dev: Parts, seed: int) -> Lesson:
+    def _lesson(self, train: Parts, dev: Parts, seed: int) -> TrainingTask:
         net = MultiTaskNet.drawn(self.shape(train.examples.frames[0].shape[1]), seed)
-        return Lesson(net, train, dev, self.settings.task_weights, seed)
+        return TrainingTask(net, train, dev, self.settings.task_weights, seed)
 
-    def _finish(self, trained: Trained, lesson: Lesson, material: Material) -> None:
+    def _finish(self, trained: TrainedNet, lesson: TrainingTask, material: TrainDevSplit) -> None:
         """Learn the utterance level, and how sure to be."""
         self.net_, self.history_ = trained.net, trained.history
         self._fit_utterance_level(lesson, material)
         dev_scores = self.scores(self.high_level(self.net_, lesson.dev))
         self.calibration_ = TemperatureCalibration.fit(dev_scores, known_emotions(material.dev))
 
-    def _fit_utterance_level(self, lesson: Lesson, material: Material) -> None:
+    def _fit_utterance_level(self, lesson: TrainingTask, material: TrainDevSplit) -> None:
         """Learn what makes scores of an utterance's high-level features."""
         from voxaffect.utterance.elm import ExtremeLearningMachine  # noqa: PLC0415 (slow to load)
 
@@ -214,7 +214,7 @@ class NetClassifier:
         )
         self.elm_ = elm.fit(high_level, known_emotions(material.train)).learned()
 
-    def _out_of_fold(self, material: Material, dev: Parts) -> NDArray[np.float32]:
+    def _out_of_fold(self, material: TrainDevSplit, dev: Parts) -> NDArray[np.float32]:
         """High-level features of each training utterance from a net that has not seen it."""
         train, seed, n_parts = material.train, material.seed, self.settings.elm.n_parts
         part = np.random.default_rng(seed).permutation(len(train)) % n_parts
@@ -229,7 +229,7 @@ class NetClassifier:
         return high_level
 
     def parts(self, examples: Examples) -> Parts:
-        """Examples as the net takes them: standardised, on its device."""
+        """Examples as the net takes them: standardized, on its device."""
         training = self.settings.training
         return Parts(examples, self.standardizer_, training.device, training.resident_bytes)
 
@@ -261,7 +261,7 @@ class NetClassifier:
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainDevSplit:
     """What one classifier learns from.
 
     Args:
@@ -277,7 +277,7 @@ class Material:
 
 def fit_together(
     classifiers: Sequence[NetClassifier],
-    materials: Sequence[Material],
+    materials: Sequence[TrainDevSplit],
     *,
     on_epoch: OnEpoch | None = None,
 ) -> list[VoxaffectError | None]:
@@ -310,7 +310,9 @@ def fit_together(
     return [failures[i] for i in range(len(classifiers))]
 
 
-def _alike(classifiers: Sequence[NetClassifier], materials: Sequence[Material]) -> list[list[int]]:
+def _alike(
+    classifiers: Sequence[NetClassifier], materials: Sequence[TrainDevSplit]
+) -> list[list[int]]:
     """Numbers of the classifiers that have each net."""
     groups: dict[tuple[int, str], list[int]] = {}
     for i, (classifier, material) in enumerate(zip(classifiers, materials, strict=True)):
@@ -318,7 +320,9 @@ def _alike(classifiers: Sequence[NetClassifier], materials: Sequence[Material]) 
     return list(groups.values())
 
 
-def _lessons(classifiers: Sequence[NetClassifier], materials: Sequence[Material]) -> list[Lesson]:
+def _lessons(
+    classifiers: Sequence[NetClassifier], materials: Sequence[TrainDevSplit]
+) -> list[TrainingTask]:
     """What each classifier's net learns from, by the statistics of its own training frames.
 
     Raises:
@@ -339,7 +343,10 @@ def _lessons(classifiers: Sequence[NetClassifier], materials: Sequence[Material]
 
 
 def _finished(
-    classifier: NetClassifier, outcome: Trained | TrainingError, lesson: Lesson, material: Material
+    classifier: NetClassifier,
+    outcome: TrainedNet | TrainingError,
+    lesson: TrainingTask,
+    material: TrainDevSplit,
 ) -> VoxaffectError | None:
     """Why a classifier has no utterance level, None where it has."""
     if isinstance(outcome, TrainingError):

@@ -205,7 +205,7 @@ class MajoritySystem:
 
 
 @dataclass(frozen=True)
-class MachineSystem(ABC):
+class SklearnSystem(ABC):
     """A baseline that learns from one row of numbers an utterance.
 
     Args:
@@ -218,7 +218,7 @@ class MachineSystem(ABC):
     features: str | None = None
 
     @property
-    def summarise(self) -> Summary:
+    def summarize(self) -> Summary:
         """What makes a row of an utterance's frames."""
         return descriptor_functionals if self.features is None else only_row
 
@@ -237,46 +237,46 @@ class MachineSystem(ABC):
 
 
 @dataclass(frozen=True)
-class SvmSystem(MachineSystem):
+class SvmSystem(SklearnSystem):
     """A support vector machine with a radial kernel."""
 
     name: str = "svm"
 
     def classifier(self, options: Options) -> UtteranceClassifier:
         """A new, untrained classifier."""
-        return SvmClassifier(options.svm, self.summarise)
+        return SvmClassifier(options.svm, self.summarize)
 
     def _machine(self, options: Options) -> SvmSettings:
         return options.svm
 
 
 @dataclass(frozen=True)
-class LinearSvmSystem(MachineSystem):
+class LinearSvmSystem(SklearnSystem):
     """A linear support vector machine, for rows longer than the training set."""
 
     def classifier(self, options: Options) -> UtteranceClassifier:
         """A new, untrained classifier."""
-        return LinearSvmClassifier(options.linear_svm, self.summarise)
+        return LinearSvmClassifier(options.linear_svm, self.summarize)
 
     def _machine(self, options: Options) -> LinearSvmSettings:
         return options.linear_svm
 
 
 @dataclass(frozen=True)
-class LogisticSystem(MachineSystem):
+class LogisticSystem(SklearnSystem):
     """Logistic regression."""
 
     name: str = "logistic"
 
     def classifier(self, options: Options) -> UtteranceClassifier:
         """A new, untrained classifier."""
-        return LogisticClassifier(options.logistic, self.summarise)
+        return LogisticClassifier(options.logistic, self.summarize)
 
     def _machine(self, options: Options) -> LogisticSettings:
         return options.logistic
 
 
-System = NetSystem | MajoritySystem | MachineSystem
+System = NetSystem | MajoritySystem | SklearnSystem
 
 _DNN, _LSTM, _BLSTM = DnnSettings(), LstmSettings(), LstmSettings(bidirectional=True)
 _BOTH = (GENDER.name, NATURALNESS.name)

@@ -29,7 +29,7 @@ def adapt_elm(elm: ElmScores, inputs: NDArray[np.floating], classes: Classes) ->
     """Scores that fit other data, held to those of before by a ridge on the change of the weights.
 
     Statistics of the inputs and the hidden layer stay. What the machine leaves of the targets is
-    fitted by ridge regression, its ridge chosen by generalised cross-validation: data that say
+    fitted by ridge regression, its ridge chosen by generalized cross-validation: data that say
     nothing new move little. A class that the data lack keeps its weights; one that the machine
     lacks begins at the score of a class never seen.
 
@@ -115,13 +115,13 @@ ARRAYS = tuple(field.name for field in fields(ElmScores))
 class ExtremeLearningMachine(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Classifier with one random sigmoid layer and ridge regression on targets of -1 and 1.
 
-    Inputs are standardised by the training data's mean and deviation. Hidden weights and biases are
+    Inputs are standardized by the training data's mean and deviation. Hidden weights and biases are
     uniform on [-1, 1] and never trained.
 
     Args:
         n_hidden: hidden units L.
         ridge: penalty on the squared output weights, against the weighted sum of squared errors;
-            "gcv" chooses it by generalised cross-validation (`voxaffect.utterance.ridge`).
+            "gcv" chooses it by generalized cross-validation (`voxaffect.utterance.ridge`).
         class_weight: "balanced" weights rows by the inverse frequency of their class, a mapping
             gives the factor of each class, None weights all classes alike.
         random_state: seed of the hidden layer.

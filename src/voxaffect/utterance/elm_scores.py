@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from voxaffect.errors import ArtefactError
+from voxaffect.errors import ArtifactError
 
 Floats = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ class ElmScores:
         ridge: (), the penalty that was used.
 
     Raises:
-        ArtefactError: shapes contradict one another.
+        ArtifactError: shapes contradict one another.
     """
 
     classes: NDArray[np.generic]
@@ -62,9 +62,9 @@ class ElmScores:
         }
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
-                raise ArtefactError(
+                raise ArtifactError(
                     f"the ELM's {name} has shape {getattr(self, name).shape} where {shape} is "
-                    "expected; save the recogniser again"
+                    "expected; save the recognizer again"
                 )
 
     def outputs(self, inputs: Floats) -> Floats:
@@ -100,18 +100,18 @@ class ElmScores:
         """What `to_arrays` described; it scores the same.
 
         Raises:
-            ArtefactError: an array is missing, or shapes contradict one another.
+            ArtifactError: an array is missing, or shapes contradict one another.
         """
         names = [field.name for field in fields(cls)]
         missing = [name for name in names if name not in arrays]
         if missing:
-            raise ArtefactError(f"the ELM lacks {', '.join(missing)}; save the recogniser again")
+            raise ArtifactError(f"the ELM lacks {', '.join(missing)}; save the recognizer again")
         return cls(**{name: np.array(arrays[name]) for name in names})
 
 
 def hidden_layer(
     inputs: Floats, mean: Floats, scale: Floats, weights: Floats, bias: Floats
 ) -> Floats:
-    """Sigmoids (N, L) of random projections of standardised inputs (N, F)."""
+    """Sigmoids (N, L) of random projections of standardized inputs (N, F)."""
     hidden: Floats = expit((inputs - mean) / scale @ weights + bias)
     return hidden

@@ -1,6 +1,6 @@
-"""How far an utterance lies from those that a recogniser has learned from.
+"""How far an utterance lies from those that a recognizer has learned from.
 
-An utterance is the mean and the spread of its standardised frames; its distance is Mahalanobis'
+An utterance is the mean and the spread of its standardized frames; its distance is Mahalanobis'
 from the mean of the training utterances, with the covariance shrunk towards a sphere as Ledoit and
 Wolf ("A well-conditioned estimator for large-dimensional covariance matrices", 2004) do. Distance 1
 is the one that a stated share of utterances like the training's exceed: the false alarms. It is
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.errors import ArtefactError, TrainingError
+from voxaffect.errors import ArtifactError, TrainingError
 from voxaffect.features.standardize import Standardizer
 
 FALSE_ALARMS = 0.01
@@ -40,7 +40,7 @@ class Novelty:
         false_alarms: share of utterances like the training's beyond the limit.
 
     Raises:
-        ArtefactError: shapes contradict one another, or a value is none.
+        ArtifactError: shapes contradict one another, or a value is none.
     """
 
     mean: Floats
@@ -50,15 +50,15 @@ class Novelty:
     def __post_init__(self) -> None:
         k = self.mean.size
         if self.mean.shape != (k,) or self.whitening.shape != (k, k):
-            raise ArtefactError(
+            raise ArtifactError(
                 f"novelty has a mean of shape {self.mean.shape} and a whitening of "
-                f"{self.whitening.shape}; save the recogniser again"
+                f"{self.whitening.shape}; save the recognizer again"
             )
         is_finite = np.isfinite(self.mean).all() and np.isfinite(self.whitening).all()
         if not (is_finite and 0 < self.false_alarms <= 1):
-            raise ArtefactError(
+            raise ArtifactError(
                 f"novelty has values that are none, or {self.false_alarms} false alarms; "
-                "save the recogniser again"
+                "save the recognizer again"
             )
 
     @classmethod
@@ -81,9 +81,9 @@ class Novelty:
         mean, whitening = _whitened(vectors)
         return cls(mean.astype(np.float32), (whitening / limit).astype(np.float32), false_alarms)
 
-    def of(self, standardised: Floats) -> float:
-        """Novelty of an utterance by its standardised frames (T, F): above 1 it is unfamiliar."""
-        offset = summary(standardised) - self.mean
+    def of(self, standardized: Floats) -> float:
+        """Novelty of an utterance by its standardized frames (T, F): above 1 it is unfamiliar."""
+        offset = summary(standardized) - self.mean
         return float(np.linalg.norm(offset @ self.whitening.astype(np.float64)))
 
     def to_arrays(self) -> dict[str, Floats]:
@@ -102,25 +102,25 @@ class Novelty:
             n_features: F of the frames that are to be judged.
 
         Raises:
-            ArtefactError: an array is missing or of another shape, or a value is none.
+            ArtifactError: an array is missing or of another shape, or a value is none.
         """
         missing = [name for name in ("mean", "whitening") if name not in arrays]
         if missing or not isinstance(false_alarms, float):
-            raise ArtefactError(
-                f"novelty lacks {', '.join(missing) or 'false alarms'}; save the recogniser again"
+            raise ArtifactError(
+                f"novelty lacks {', '.join(missing) or 'false alarms'}; save the recognizer again"
             )
         novelty = cls(arrays["mean"], arrays["whitening"], false_alarms)
         if novelty.mean.size != 2 * n_features:
-            raise ArtefactError(
-                f"novelty was learned from {novelty.mean.size // 2} features where the recogniser "
-                f"has {n_features}; save the recogniser again"
+            raise ArtifactError(
+                f"novelty was learned from {novelty.mean.size // 2} features where the recognizer "
+                f"has {n_features}; save the recognizer again"
             )
         return novelty
 
 
-def summary(standardised: Floats) -> NDArray[np.float64]:
+def summary(standardized: Floats) -> NDArray[np.float64]:
     """Mean and log standard deviation of each column of frames (T, F), float64 (2 F,)."""
-    frames = standardised.astype(np.float64)
+    frames = standardized.astype(np.float64)
     spread = np.log(np.maximum(frames.std(axis=0), LEAST_SPREAD))
     return np.concatenate([frames.mean(axis=0), spread])
 

@@ -1,12 +1,12 @@
-"""Weighted ridge regression in closed form, its penalty chosen by generalised cross-validation.
+"""Weighted ridge regression in closed form, its penalty chosen by generalized cross-validation.
 
-With rows h_i, targets y_i and weights w_i it minimises
+With rows h_i, targets y_i and weights w_i it minimizes
 
-    sum_i w_i |y_i - b - h_i B|^2 + ridge |B|^2        (the intercept b is not penalised).
+    sum_i w_i |y_i - b - h_i B|^2 + ridge |B|^2        (the intercept b is not penalized).
 
-Centring on weighted means removes b; rows times sqrt(w_i) remove the weights; one singular value
+Centering on weighted means removes b; rows times sqrt(w_i) remove the weights; one singular value
 decomposition U S V' of what is left then solves every ridge at once: B = V diag(s / (s^2 + ridge))
-U'Y. Generalised cross-validation (Golub, Heath, Wahba, Technometrics 21, 1979) takes the ridge of
+U'Y. Generalized cross-validation (Golub, Heath, Wahba, Technometrics 21, 1979) takes the ridge of
 least n RSS / (n - tr A)^2, where RSS is the weighted residual and A the matrix from targets to
 fitted values: tr A = 1 + sum s^2 / (s^2 + ridge), the 1 being the intercept's.
 """
@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 Rows = Callable[[], Iterator[tuple[Floats, Floats, Floats]]]
 
 GRID = np.logspace(-8, 2, 41)
-"""Ridges that generalised cross-validation tries, for a unit of weight: one row is one unit."""
+"""Ridges that generalized cross-validation tries, for a unit of weight: one row is one unit."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class RidgeProblem:
     Args:
         mean: (L,), weighted mean of the inputs.
         target_mean: (K,), weighted mean of the targets.
-        s: (R,), singular values of the centred and weighted inputs, all positive.
+        s: (R,), singular values of the centered and weighted inputs, all positive.
         vt: (R, L), right singular vectors.
-        uty: (R, K), centred and weighted targets along the left singular vectors.
+        uty: (R, K), centered and weighted targets along the left singular vectors.
         rss: what no ridge can explain: the squared targets outside the span of the inputs.
         n: rows, counted by weight.
         weight: sum of the weights.
@@ -57,7 +57,7 @@ class RidgeProblem:
         return coefficients, self.target_mean - self.mean @ coefficients
 
     def gcv(self, ridge: float) -> float:
-        """Generalised cross-validation score of a ridge, summed over the K targets."""
+        """Generalized cross-validation score of a ridge, summed over the K targets."""
         left = ridge / (self.s**2 + ridge)  # share of each direction that stays unexplained
         rss = self.rss + float(np.sum((left[:, None] * self.uty) ** 2))
         freedom = self.n - 1 - self.s.size + float(left.sum())  # n - tr A

@@ -18,7 +18,7 @@ Sound = NDArray[np.floating]
 def speech(seed: int = 0) -> Waveform:
     """A simulated sentence at the level at which degradations hear it."""
     spoken = speak(sentence(seed), PLAIN, np.random.default_rng(seed))
-    return Waveform(spoken.samples, f"speech {seed}").normalised()
+    return Waveform(spoken.samples, f"speech {seed}").normalized()
 
 
 def tone(hz: float, duration_s: float = 1.0, amplitude: float = 0.1) -> Waveform:

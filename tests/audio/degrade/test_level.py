@@ -43,14 +43,14 @@ def test_silence_never_begins() -> None:
 
 
 @pytest.mark.parametrize("gain_db", [-20, 20])
-def test_gain_is_gone_after_normalisation_and_clips_nothing(gain_db: float) -> None:
+def test_gain_is_gone_after_normalization_and_clips_nothing(gain_db: float) -> None:
     changed = Gain(gain_db).apply(speech(), 0)
     assert 20 * np.log10(changed.rms() / speech().rms()) == pytest.approx(gain_db, abs=1e-4)
-    np.testing.assert_allclose(changed.normalised().samples, speech().samples, rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(changed.normalized().samples, speech().samples, rtol=1e-5, atol=1e-9)
 
 
 def test_descriptors_do_not_hear_the_gain() -> None:
-    waveforms = [w.normalised() for w in (speech(), Gain(-20).apply(speech(), 0))]
+    waveforms = [w.normalized() for w in (speech(), Gain(-20).apply(speech(), 0))]
     plain, quiet = LowLevelDescriptors().extract(waveforms)
     np.testing.assert_allclose(quiet, plain, rtol=1e-3, atol=1e-3)
 

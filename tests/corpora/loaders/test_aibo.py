@@ -74,8 +74,8 @@ def test_labels_without_audio_and_audio_without_labels_are_reported(tmp_path: Pa
     names = ["wav/Mont_01_000_00.wav", "wav/Ohm_01_012_03.wav", "wav/Ohm_31_000_00.wav"]
     corpus = aibo.parse(plant(tmp_path, *names, labels=labels))
     assert len(corpus.utterances) == 2
-    unlabelled, missing, of_absent_class, _ = corpus.problems
-    assert (unlabelled.kind, unlabelled.path) == ("no label", "wav/Ohm_31_000_00.wav")
+    unlabeled, missing, of_absent_class, _ = corpus.problems
+    assert (unlabeled.kind, unlabeled.path) == ("no label", "wav/Ohm_31_000_00.wav")
     assert (missing.kind, missing.path) == ("no recording", f"{INSIDE} line 3")
     assert missing.is_fault
     assert of_absent_class.path == f"{INSIDE} line 4"

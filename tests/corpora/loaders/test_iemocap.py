@@ -129,10 +129,10 @@ def test_one_evaluation_that_cannot_be_read_leaves_the_others(tmp_path: Path) ->
     (root / name).symlink_to("nowhere.txt")
     corpus = iemocap.parse(root)
     assert [u.session for u in corpus.utterances] == ["Ses01F_impro02"]
-    unreadable, unlabelled = corpus.problems
+    unreadable, unlabeled = corpus.problems
     assert (unreadable.kind, unreadable.path) == ("unreadable label file", name)
     assert unreadable.is_fault
-    assert (unlabelled.kind, Path(unlabelled.path).stem) == ("no label", "Ses01F_impro01_F000")
+    assert (unlabeled.kind, Path(unlabeled.path).stem) == ("no label", "Ses01F_impro01_F000")
 
 
 def test_single_raters_files_and_mac_copies_are_not_read(tmp_path: Path) -> None:
@@ -159,10 +159,10 @@ def test_what_has_no_partner_is_reported(tmp_path: Path) -> None:
     turns = root / "Session1" / "sentences" / "wav" / "Ses01F_impro01"
     (turns / "Ses01F_impro01_F002.wav").unlink()
     record(turns / "Ses01F_impro01_F009.wav")
-    unlabelled, missing = iemocap.parse(root).problems
-    assert (unlabelled.kind, Path(unlabelled.path).stem) == ("no label", "Ses01F_impro01_F009")
-    assert unlabelled.is_fault
-    assert "no line in any EmoEvaluation/*.txt" in unlabelled.detail
+    unlabeled, missing = iemocap.parse(root).problems
+    assert (unlabeled.kind, Path(unlabeled.path).stem) == ("no label", "Ses01F_impro01_F009")
+    assert unlabeled.is_fault
+    assert "no line in any EmoEvaluation/*.txt" in unlabeled.detail
     assert (missing.kind, missing.is_fault) == ("no recording", True)
     assert "Ses01F_impro01_F002" in missing.detail
 

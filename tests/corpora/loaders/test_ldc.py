@@ -74,7 +74,7 @@ def test_what_is_no_utterance_is_left_out_and_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["cold-anger", "Cold Anger", "COLD  ANGER", " cold anger "])
-def test_emotions_are_read_however_they_are_spelt(tmp_path: Path, name: str) -> None:
+def test_emotions_are_read_however_they_are_spelled(tmp_path: Path, name: str) -> None:
     (utterance,) = parse(tmp_path, f"0.1 0.2 A: {name}, May first\r\n").utterances
     assert utterance.label == "cold anger"
 

@@ -30,7 +30,7 @@ def parse(root: Path, *names: str, train: str = "", dev: str = "", test: str = "
     return meld.parse(record_tree(root, names))
 
 
-def test_a_clip_is_labelled_by_its_split_dialogue_and_number(tmp_path: Path) -> None:
+def test_a_clip_is_labeled_by_its_split_dialogue_and_number(tmp_path: Path) -> None:
     corpus = parse(
         tmp_path,
         *(f"{folder}/dia0_utt3.wav" for folder in FOLDERS.values()),
@@ -135,10 +135,10 @@ def test_one_table_that_cannot_be_read_leaves_the_others(tmp_path: Path, fault: 
         table.write_text("Speaker,Feeling,Dialogue_ID,Utterance_ID\nRoss,joy,0,3\n")
     corpus = meld.parse(tmp_path)
     assert [u.session for u in corpus.utterances] == ["test/dia0", "train/dia0"]
-    unreadable, unlabelled = corpus.problems
+    unreadable, unlabeled = corpus.problems
     assert (unreadable.kind, unreadable.path) == ("unreadable label file", "dev_sent_emo.csv")
     assert unreadable.is_fault
-    assert (unlabelled.kind, unlabelled.path) == ("no label", names[1])
+    assert (unlabeled.kind, unlabeled.path) == ("no label", names[1])
 
 
 def test_broken_rows_are_reported(tmp_path: Path) -> None:

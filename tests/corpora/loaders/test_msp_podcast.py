@@ -72,7 +72,7 @@ def test_unknown_speakers_go_by_one_name_without_a_sex(tmp_path: Path) -> None:
     assert [u.gender for u in corpus.utterances] == [None, None]
 
 
-def test_a_segment_that_is_not_yet_labelled_is_reported(tmp_path: Path) -> None:
+def test_a_segment_that_is_not_yet_labeled_is_reported(tmp_path: Path) -> None:
     names = ["MSP-PODCAST_0001_0001", "MSP-PODCAST_0001_0002"]
     corpus = parse(tmp_path, row(names[0]), row(names[1], emotion=""), names=names)
     assert len(corpus.utterances) == 1

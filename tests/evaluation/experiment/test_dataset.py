@@ -50,7 +50,7 @@ class Levels:
 
 
 CARD = CorpusCard(
-    name="c", title="c", language="German", elicitation="acted", licence="", citation="", url="",
+    name="c", title="c", language="German", elicitation="acted", license="", citation="", url="",
     labels={}, n_speakers=2,
 )  # fmt: skip
 

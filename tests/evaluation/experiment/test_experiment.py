@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from tests.evaluation.data import make_dataset
-from voxaffect.errors import ArtefactError, FoldError, TrainingError
+from voxaffect.errors import ArtifactError, FoldError, TrainingError
 from voxaffect.evaluation.experiment.experiment import Plan, run
 from voxaffect.evaluation.experiment.job import Job, Outcome
 from voxaffect.evaluation.experiment.run import FoldResult, Run, RunFolder, result_name
@@ -249,11 +249,11 @@ def test_a_run_reads_back_as_it_was(finished: Run, tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ArtefactError, match=str(tmp_path)):
+    with pytest.raises(ArtifactError, match=str(tmp_path)):
         RunFolder(tmp_path).load()
     (tmp_path / "run.json").write_text("{")
-    with pytest.raises(ArtefactError, match="damaged"):
+    with pytest.raises(ArtifactError, match="damaged"):
         RunFolder(tmp_path).load()
     (tmp_path / "run.json").write_text("{}")
-    with pytest.raises(ArtefactError, match="not a run"):
+    with pytest.raises(ArtifactError, match="not a run"):
         RunFolder(tmp_path).load()

@@ -29,7 +29,7 @@ from voxaffect.features.frames import FrameGrid
 from voxaffect.files import digest
 from voxaffect.model.data import Examples
 from voxaffect.model.settings import TrainingSettings
-from voxaffect.model.training import Lesson, fit
+from voxaffect.model.training import TrainingTask, fit
 from voxaffect.systems.systems import SYSTEMS, Options, SvmSystem
 
 DATASET = make_dataset()
@@ -293,7 +293,7 @@ def test_systems_that_differ_behind_the_net_share_one_and_come_out_as_if_alone(
     assert len({job.net_key for job in jobs}) == 3
     n_trained = []
 
-    def counted(lessons: Sequence[Lesson], *args: Any, **options: Any) -> Any:
+    def counted(lessons: Sequence[TrainingTask], *args: Any, **options: Any) -> Any:
         n_trained.append(len(lessons))
         return fit(lessons, *args, **options)
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from voxaffect.errors import ArtefactError
+from voxaffect.errors import ArtifactError
 from voxaffect.evaluation.experiment.run import ARRAYS, FoldResult, load_result, save_result
 
 
@@ -63,7 +63,7 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, data: st.DataObject) -> Non
     save_result(result(), path)
     whole = path.read_bytes()
     path.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
-    with pytest.raises(ArtefactError, match="damaged result"):
+    with pytest.raises(ArtifactError, match="damaged result"):
         load_result(path)
 
 
@@ -71,15 +71,15 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, data: st.DataObject) -> Non
 def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "result.npz"
     path.write_bytes(content)
-    with pytest.raises(ArtefactError, match=r"result\.npz"):
+    with pytest.raises(ArtifactError, match=r"result\.npz"):
         load_result(path)
 
 
 def test_a_missing_file_and_a_missing_array_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArtefactError, match="nowhere"):
+    with pytest.raises(ArtifactError, match="nowhere"):
         load_result(tmp_path / "nowhere.npz")
     np.savez(tmp_path / "bare.npz", y_true=np.zeros(2))
-    with pytest.raises(ArtefactError, match="bare"):
+    with pytest.raises(ArtifactError, match="bare"):
         load_result(tmp_path / "bare.npz")
 
 
@@ -91,5 +91,5 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
     meta = json.loads(str(arrays["meta"]))
     arrays["meta"] = np.array(json.dumps({**meta, "format": 99}))
     np.savez(path, **arrays)
-    with pytest.raises(ArtefactError, match="another version"):
+    with pytest.raises(ArtifactError, match="another version"):
         load_result(path)

@@ -19,7 +19,7 @@ from voxaffect.evaluation.experiment.experiment import Plan, run
 from voxaffect.evaluation.experiment.run import Run, RunFolder
 from voxaffect.evaluation.splits.draws import draw_share
 from voxaffect.evaluation.splits.folds import Fold, aggregated, cross, thinned, within
-from voxaffect.evaluation.summary import summarise_run
+from voxaffect.evaluation.summary import summarize_run
 from voxaffect.systems.systems import SYSTEMS, SvmSystem
 
 Case = tuple[list[Utterance], dict[str, int]]
@@ -91,7 +91,7 @@ def test_shares_of_a_fold_are_nested() -> None:
 
 def scores(found: Run) -> list[dict[tuple[str, str], dict[str, float]]]:
     """Every cell of every score table, by test set and system."""
-    tables = summarise_run(found).tables
+    tables = summarize_run(found).tables
     return [{cell: score.fold_ua for cell, score in table.scores.items()} for table in tables]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.evaluation.people import SOMEBODY
 from tests.report.runs import full_run
 from voxaffect.audio.waveform import Waveform
-from voxaffect.errors import ArtefactError
+from voxaffect.errors import ArtifactError
 from voxaffect.evaluation.experiment.run import FACTS, RunFolder
 from voxaffect.evaluation.experiment.utterance_facts import (
     COLUMNS,
@@ -163,11 +163,11 @@ def test_the_header_does_not_repeat_the_facts(tmp_path: Path) -> None:
 )
 def test_a_damaged_table_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / FACTS).write_text(text, "utf-8")
-    with pytest.raises(ArtefactError, match=r"utterances\.csv: damaged"):
+    with pytest.raises(ArtifactError, match=r"utterances\.csv: damaged"):
         read_facts(tmp_path / FACTS)
 
 
 def test_bytes_that_are_no_text_are_damage_too(tmp_path: Path) -> None:
     (tmp_path / FACTS).write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ArtefactError, match="damaged"):
+    with pytest.raises(ArtifactError, match="damaged"):
         read_facts(tmp_path / FACTS)

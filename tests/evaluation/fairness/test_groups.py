@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from tests.evaluation.people import SOMEBODY, described_run, facts_for, heard, run_of
 from tests.report.runs import result
-from voxaffect.errors import ArtefactError
+from voxaffect.errors import ArtifactError
 from voxaffect.evaluation import metrics
 from voxaffect.evaluation.experiment.run import FoldResult, Run
 from voxaffect.evaluation.fairness.groups import (
     UNKNOWN,
-    Group,
+    FairnessGroup,
     Grouping,
-    Kind,
+    GroupKind,
     interval,
     kinds_of,
     speakers_of,
@@ -26,7 +26,7 @@ from voxaffect.evaluation.fairness.groups import (
 from voxaffect.evaluation.fairness.speakers import group_scores
 
 
-def kind(name: str, field: str, values: Sequence[Any]) -> Kind:
+def kind(name: str, field: str, values: Sequence[Any]) -> GroupKind:
     facts = [replace(SOMEBODY, **{field: value}) for value in values]
     return next(k for k in kinds_of(facts) if k.name == name)
 
@@ -86,7 +86,7 @@ def by_gender(results: Sequence[FoldResult], genders: Mapping[str, Any] = GENDER
     return next(g for g in scores.groupings if g.kind == "gender")
 
 
-def named(found: Grouping) -> dict[str, Group]:
+def named(found: Grouping) -> dict[str, FairnessGroup]:
     return {group.name: group for group in found.groups}
 
 
@@ -207,7 +207,7 @@ def test_speakers_who_are_not_told_apart_count_as_one_and_are_not_ranked() -> No
 def test_an_utterance_without_facts_is_refused() -> None:
     results = heard(TWO_AND_TWO)
     facts = facts_for(results[1:])
-    with pytest.raises(ArtefactError, match=r"within/north/a: utterance 'north/a/0'"):
+    with pytest.raises(ArtifactError, match=r"within/north/a: utterance 'north/a/0'"):
         group_scores(run_of(results, facts))
 
 

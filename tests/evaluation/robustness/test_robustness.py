@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from tests.evaluation.degraded import ASKED, MANY, answers, hits, speaker_of
 from voxaffect.audio.degrade.degradation import CLEAN
-from voxaffect.errors import ArtefactError
+from voxaffect.errors import ArtifactError
 from voxaffect.evaluation.experiment.run import FoldResult
 from voxaffect.evaluation.metrics import confusion, unweighted_accuracy
 from voxaffect.evaluation.robustness.robustness import (
     FILE,
+    ConditionCounts,
     Robustness,
-    Tally,
     accuracies,
     chance,
     load_robustness,
@@ -30,11 +30,11 @@ from voxaffect.evaluation.robustness.scores import robustness
 CONDITIONS = (CLEAN, *(d.name for d in ASKED))
 
 
-def counted(*results: FoldResult) -> Tally:
+def counted(*results: FoldResult) -> ConditionCounts:
     return tally(results, CONDITIONS, speaker_of(results))
 
 
-def ones(*tallies: Tally) -> tuple[np.ndarray, list[str]]:
+def ones(*tallies: ConditionCounts) -> tuple[np.ndarray, list[str]]:
     speakers = sorted({s for t in tallies for s in t.speakers})
     return np.ones((1, len(speakers))), speakers
 
@@ -224,5 +224,5 @@ def test_it_reads_back_as_it_was_and_damage_is_told(tmp_path: Path) -> None:
     assert load_robustness(tmp_path) != replace(found, seed=1)
     for text in ("{", "{}", "[]", '{"systems": 3}'):
         (tmp_path / FILE).write_text(text)
-        with pytest.raises(ArtefactError, match="damaged"):
+        with pytest.raises(ArtifactError, match="damaged"):
             load_robustness(tmp_path)

@@ -14,7 +14,7 @@ from voxaffect.corpora.corpus import Corpus, Utterance
 from voxaffect.corpora.loaders.iemocap import parse
 from voxaffect.errors import FoldError
 from voxaffect.evaluation.splits.folds import Fold, aggregated, cross, make_fold, within
-from voxaffect.evaluation.splits.leakage import Ledger, leakage
+from voxaffect.evaluation.splits.leakage import LeakageCounts, leakage
 from voxaffect.simulation.trees import simulate
 from voxaffect.taxonomy import EMOTION, Taxonomy
 
@@ -109,7 +109,7 @@ def test_a_near_copy_is_told_from_a_copy() -> None:
     fold, known = one_fold()
     contents = {i: i for i in known} | {fold.dev[0]: "same", fold.train[0]: "same"}
     copies = {fold.test[0]: 5, fold.train[1]: 5, fold.dev[0]: 0, fold.train[0]: 0}
-    statement = Ledger(known, contents, copies).statement(fold)
+    statement = LeakageCounts(known, contents, copies).statement(fold)
     assert (statement.test.duplicates, statement.test.near_duplicates) == ((), fold.test)
     assert (statement.dev.duplicates, statement.dev.near_duplicates) == (fold.dev, ())
     assert statement.plain()["test"]["near_duplicates"] == [1, 1]
@@ -137,7 +137,7 @@ def test_planted_copies_of_frames_are_found_through_the_whole_ledger() -> None:
     features = {i: rng.normal(size=(60, 4)).cumsum(axis=0).astype(np.float32) for i in known}
     features[fold.test[0]] = features[fold.train[2]][4:]
     contents = {i: i for i in known}
-    statement = Ledger.of(known, features, contents).statement(fold)
+    statement = LeakageCounts.of(known, features, contents).statement(fold)
     assert statement.test.near_duplicates == fold.test
     assert statement.test.duplicates == ()
 
@@ -155,7 +155,7 @@ def test_the_papers_two_parts_of_iemocap_depend_on_their_speakers(iemocap: Corpu
     labels = {u.id: EMOTION.index(taxonomy.emotion(u)) for u in used}
     folds = cross(used, labels, 0, split_style={"iemocap"})
     assert [fold.name for fold in folds] == ["cross/iemocap:acted", "cross/iemocap:natural"]
-    ledger = Ledger(by_id(used))
+    ledger = LeakageCounts(by_id(used))
     for fold in folds:
         plain = ledger.statement(fold).plain()["test"]
         assert plain["speakers"] == [len(iemocap.speakers), len(iemocap.speakers)]

@@ -47,7 +47,7 @@ def with_noise(frames: Frames, level: float) -> Frames:
         lambda frames: with_noise(frames, 0.1),
         lambda frames: np.round(frames, 2),
     ],
-    ids=["equal", "cut at both ends", "cut at the end", "silence before", "coded", "requantised"],
+    ids=["equal", "cut at both ends", "cut at the end", "silence before", "coded", "requantized"],
 )
 def test_a_planted_copy_is_found_and_nothing_else(copy: object) -> None:
     assert callable(copy)

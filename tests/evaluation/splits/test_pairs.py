@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from tests.evaluation.corpora import utterance
 from voxaffect.corpora.corpus import Utterance
-from voxaffect.evaluation.splits.pairs import Group, Match, Pair, Rule, compare, repeats
+from voxaffect.evaluation.splits.pairs import Match, Pair, Rule, UtteranceGroup, compare, repeats
 
 Contents = dict[str, str]
 
 
 def group(
     corpus: str, *speech: Utterance, title: str | None = None, name: str | None = None
-) -> Group:
-    return Group(name or corpus, corpus, title or f"The {corpus} corpus", speech)
+) -> UtteranceGroup:
+    return UtteranceGroup(name or corpus, corpus, title or f"The {corpus} corpus", speech)
 
 
 def mirrored(pair: Pair) -> Pair:
@@ -108,7 +108,7 @@ def test_repeats_name_the_first_of_their_kind() -> None:
 
 
 @st.composite
-def groups(draw: st.DrawFn) -> tuple[Group, Group, Contents]:
+def groups(draw: st.DrawFn) -> tuple[UtteranceGroup, UtteranceGroup, Contents]:
     """Two groups of few names, so that much is shared, and what their recordings hold."""
     names = st.sampled_from(["1", "2", "3"])
     said = st.sampled_from([None, "a01", "kids talk", "Kids talk."])
@@ -128,14 +128,16 @@ def groups(draw: st.DrawFn) -> tuple[Group, Group, Contents]:
 
 @settings(max_examples=60, deadline=None)
 @given(groups())
-def test_comparing_has_no_direction(case: tuple[Group, Group, Contents]) -> None:
+def test_comparing_has_no_direction(case: tuple[UtteranceGroup, UtteranceGroup, Contents]) -> None:
     first, second, contents = case
     assert compare(second, first, contents) == mirrored(compare(first, second, contents))
 
 
 @settings(max_examples=50, deadline=None)
 @given(groups())
-def test_the_order_of_utterances_is_no_matter(case: tuple[Group, Group, Contents]) -> None:
+def test_the_order_of_utterances_is_no_matter(
+    case: tuple[UtteranceGroup, UtteranceGroup, Contents],
+) -> None:
     first, second, contents = case
     shuffled = replace(first, utterances=first.utterances[::-1])
     assert compare(shuffled, second, contents) == compare(first, second, contents)
@@ -144,7 +146,9 @@ def test_the_order_of_utterances_is_no_matter(case: tuple[Group, Group, Contents
 
 @settings(max_examples=60, deadline=None)
 @given(groups())
-def test_recordings_equal_a_count_by_hand(case: tuple[Group, Group, Contents]) -> None:
+def test_recordings_equal_a_count_by_hand(
+    case: tuple[UtteranceGroup, UtteranceGroup, Contents],
+) -> None:
     first, second, contents = case
     heard = [{contents[u.id] for u in g.utterances if u.id in contents} for g in (first, second)]
     assert len(compare(first, second, contents).recordings) == len(heard[0] & heard[1])

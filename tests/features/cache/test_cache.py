@@ -17,8 +17,8 @@ from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import FeatureError
 from voxaffect.features import frames
 from voxaffect.features.cache.cache import (
+    ExtractionGroup,
     FeatureStore,
-    Group,
     chunks,
     compute_chunk,
     compute_groups,
@@ -34,7 +34,7 @@ def keyed(utterances: list[Utterance]) -> dict[bytes, Utterance]:
     return {key_of(u.id): u for u in utterances}
 
 
-def groups(utterances: list[Utterance]) -> list[Group]:
+def groups(utterances: list[Utterance]) -> list[ExtractionGroup]:
     return [*compute_groups(keyed(utterances), Levels(), DEFAULT_LIMITS)]
 
 
@@ -120,12 +120,12 @@ def test_long_recordings_are_heard_piece_by_piece_and_give_the_same(
         np.testing.assert_allclose(one.values, other.values, rtol=1e-5, atol=1e-5)
 
 
-def test_features_are_those_of_the_levelled_waveform(
+def test_features_are_those_of_the_leveled_waveform(
     store: FeatureStore, utterances: list[Utterance]
 ) -> None:
     features = store.extract(utterances).features
     samples, _ = sf.read(utterances[3].path, dtype="float32")
-    expected = store.extractor.extract([Waveform(samples).normalised()])[0]
+    expected = store.extractor.extract([Waveform(samples).normalized()])[0]
     assert list(features) == [u.id for u in utterances]
     np.testing.assert_array_equal(features["c/u3"], expected)
     assert not features["c/u3"].flags.writeable
@@ -142,7 +142,7 @@ def test_a_second_run_computes_nothing_and_reads_no_audio(
     assert same(first.features, second.features)
 
 
-def test_a_moved_corpus_is_recognised_by_its_content(
+def test_a_moved_corpus_is_recognized_by_its_content(
     store: FeatureStore, utterances: list[Utterance], tmp_path: Path
 ) -> None:
     store.extract(utterances)

@@ -58,7 +58,7 @@ def test_frames_are_those_of_the_degraded_recording(
     found = store.extract(scenes, (Clean(), WHITE, babble, CUT))
     assert found.refused == ()
     assert len(found.features) == 12
-    sounds = [decode(scene.utterance.path).normalised() for scene in scenes]
+    sounds = [decode(scene.utterance.path).normalized() for scene in scenes]
     seed = utterance_seed("c/1", 0)
     expected = {
         "clean": sounds[1],
@@ -67,7 +67,7 @@ def test_frames_are_those_of_the_degraded_recording(
         CUT.name: CUT.apply(sounds[1], seed),
     }
     for name, sound in expected.items():
-        (frames,) = store.clean.extractor.extract([sound.normalised()])
+        (frames,) = store.clean.extractor.extract([sound.normalized()])
         np.testing.assert_array_equal(found.features[condition_id(name, "c/1")], frames)
 
 

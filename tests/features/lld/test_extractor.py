@@ -18,7 +18,7 @@ from voxaffect.errors import AudioError, FeatureError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.extractor import NAMES, LowLevelDescriptors
 from voxaffect.features.lld.streaming import DESCRIPTORS
-from voxaffect.features.packing import Tape
+from voxaffect.features.packing import PackedAudio
 
 LLD = LowLevelDescriptors()
 PITCH = [14, 15, 30, 31]
@@ -46,8 +46,8 @@ def _reference_frame(x: Array, window: Array) -> list[float]:
     mel = 1127 * np.log(1 + np.arange(257) * 31.25 / 700)
     edges = np.linspace(0, mel[-1], 28)
     logs = []
-    for low, centre, high in zip(edges, edges[1:], edges[2:], strict=False):
-        rise, fall = (mel - low) / (centre - low), (high - mel) / (high - centre)
+    for low, center, high in zip(edges, edges[1:], edges[2:], strict=False):
+        rise, fall = (mel - low) / (center - low), (high - mel) / (high - center)
         logs.append(np.log(max(magnitude @ np.clip(np.minimum(rise, fall), 0, None), 2.0**-15)))
     j = np.arange(26) + 0.5
     mfcc = [
@@ -110,7 +110,7 @@ def test_agrees_with_the_definitions(n_samples: int, seed: int) -> None:
 
 @settings(max_examples=10, deadline=None)
 @given(lengths=st.lists(st.integers(400, 50_000), min_size=2, max_size=6), seed=st.integers(0, 99))
-def test_neighbours_in_the_batch_do_not_matter(lengths: list[int], seed: int) -> None:
+def test_neighbors_in_the_batch_do_not_matter(lengths: list[int], seed: int) -> None:
     waveforms = [Waveform(noise(n, seed + i)) for i, n in enumerate(lengths)]
     together = LLD.extract(waveforms)
     backwards = LLD.extract(waveforms[::-1])[::-1]
@@ -240,14 +240,14 @@ def test_log_f0_takes_the_place_of_f0() -> None:
 
 def test_a_long_recording_is_laid_on_short_tapes(monkeypatch: pytest.MonkeyPatch) -> None:
     n_samples: list[int] = []
-    lay = Tape.lay
+    lay = PackedAudio.lay
 
-    def spy(*arguments: Any) -> Tape:
+    def spy(*arguments: Any) -> PackedAudio:
         laid = lay(*arguments)
         n_samples.append(len(laid.samples))
         return laid
 
-    monkeypatch.setattr(Tape, "lay", spy)
+    monkeypatch.setattr(PackedAudio, "lay", spy)
     LLD.extract([Waveform(np.tile(noise(160_000), 30))])
     assert len(n_samples) > 5
     assert max(n_samples) < 60 * 16_000

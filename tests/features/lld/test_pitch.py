@@ -16,7 +16,7 @@ from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.autocorrelation import Peaks, PitchObserver
 from voxaffect.features.lld.pitch import (
     MOST_BELOW_DB,
-    Candidates,
+    PitchCandidates,
     PitchPath,
     PitchTrack,
     Scale,
@@ -25,16 +25,18 @@ from voxaffect.features.lld.pitch import (
     weigh,
 )
 from voxaffect.features.lld.pitch_settings import RATE_HZ, PitchSettings
-from voxaffect.features.packing import Tape, cut
+from voxaffect.features.packing import PackedAudio, cut
 
 SETTINGS = PitchSettings()
 SCALE = Scale.of(SETTINGS)
 
 
-def offered(f0_hz: float, height: float, power: float = 1.0, loudest: float = 1.0) -> Candidates:
+def offered(
+    f0_hz: float, height: float, power: float = 1.0, loudest: float = 1.0
+) -> PitchCandidates:
     """What a frame of a single peak offers."""
     lag, heights = np.array([[RATE_HZ / f0_hz]], np.float32), np.array([[height]], np.float32)
-    room = Candidates.empty(1, 2)
+    room = PitchCandidates.empty(1, 2)
     weigh(Peaks(lag, heights, np.array([power], np.float32)), np.array([loudest]), SCALE, room)
     return room
 
@@ -137,9 +139,9 @@ def test_glides_of_an_octave_a_second_and_more(
 ) -> None:
     ratio = end_hz / start_hz
     phase = start_hz * (ratio**TIME_S - 1) / np.log(ratio)
-    centre_s = GRID.centres_s(GRID.n_frames(TIME_S.size))
+    center_s = GRID.centers_s(GRID.n_frames(TIME_S.size))
     glide = pitch_of(harmonics(phase, range(1, n_harmonics + 1)))
-    assert_pitch(glide, start_hz * ratio**centre_s, 0.025 if n_harmonics == 1 else 0.01)
+    assert_pitch(glide, start_hz * ratio**center_s, 0.025 if n_harmonics == 1 else 0.01)
 
 
 def test_a_tone_between_silences_is_voiced_where_it_is() -> None:
@@ -252,8 +254,8 @@ def praat(samples: Samples) -> NDArray[np.float64]:
     sound = parselmouth.Sound(samples.astype(np.float64), 16_000)
     pitch = sound.to_pitch_ac(time_step=0.01, pitch_floor=75, pitch_ceiling=600)
     f0_hz, start_s = pitch.selected_array["frequency"], pitch.xs()[0]
-    centre_s = GRID.centres_s(GRID.n_frames(samples.size))
-    frame = np.round((centre_s - start_s) / 0.01).astype(int)
+    center_s = GRID.centers_s(GRID.n_frames(samples.size))
+    frame = np.round((center_s - start_s) / 0.01).astype(int)
     there = (frame >= 0) & (frame < f0_hz.size)
     return np.where(there, f0_hz[np.clip(frame, 0, f0_hz.size - 1)], np.nan)
 
@@ -299,7 +301,7 @@ def test_pieces_are_decided_as_the_whole(
     sound = tone + np.random.default_rng(0).standard_normal(TIME_S.size)
     observer = PitchObserver(settings, GRID)
     (stretch,) = cut(sound.astype(np.float32), GRID, observer.reach, 1000)
-    tape = Tape.lay([stretch], GRID, observer.lead)
+    tape = PackedAudio.lay([stretch], GRID, observer.lead)
     peaks = observer.observe(tape).of(tape.parts[0])
     whole = PitchPath(settings, GRID.hop_s).advance(peaks, ended=True)
     path = PitchPath(settings, GRID.hop_s)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from voxaffect.audio.quality import Caveat
+from voxaffect.audio.quality import QualityWarning
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.report.answers.answer import Answer
 from voxaffect.taxonomy import EMOTION
@@ -27,7 +27,10 @@ def answer(
         np.full((2, 4), 0.25, np.float32),
         np.array([0.0125, 0.0225]),
         3.5,
-        (Caveat("clipped", "clipped (3% of samples at full scale)"), Caveat("noisy", "noisy")),
+        (
+            QualityWarning("clipped", "clipped (3% of samples at full scale)"),
+            QualityWarning("noisy", "noisy"),
+        ),
         1.25,
     )
     return Answer(file, label, prediction, start_s, end_s, place or {})

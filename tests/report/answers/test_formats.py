@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.report.answers.made import SHARES, answer
-from voxaffect.audio.quality import Caveat
+from voxaffect.audio.quality import QualityWarning
 from voxaffect.report.answers.answer import UNSURE, label_of, visible
 from voxaffect.report.answers.formats import (
     COLUMNS,
@@ -48,7 +48,7 @@ def test_no_name_breaks_a_line_of_json_or_csv(name: str) -> None:
 @example("a\n\n00:00 --> 00:01\n<c>")
 def test_no_reason_breaks_a_label_or_a_cue(text: str) -> None:
     made = answer(start_s=1.5, end_s=2.0)
-    odd = replace(made, prediction=replace(made.prediction, warnings=(Caveat(text, ""),)))
+    odd = replace(made, prediction=replace(made.prediction, warnings=(QualityWarning(text, ""),)))
     start, end, label = audacity_label(odd).removesuffix("\n").split("\t")
     assert (float(start), float(end)) == (1.5, 2.0)
     assert "\n" not in label

@@ -1,4 +1,4 @@
-"""A strip is as wide as asked, in the order of time, and needs no colour to be read."""
+"""A strip is as wide as asked, in the order of time, and needs no color to be read."""
 
 from __future__ import annotations
 

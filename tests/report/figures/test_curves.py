@@ -12,7 +12,7 @@ from voxaffect.evaluation.curves import learning_curves
 from voxaffect.evaluation.learning_curve import by_amount
 from voxaffect.evaluation.robustness.robustness import Robustness
 from voxaffect.evaluation.robustness.scores import robustness as score
-from voxaffect.evaluation.summary import summarise_run
+from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report.figures.curves import (
     amounts,
     caption,
@@ -35,7 +35,7 @@ def test_lines_are_the_scores_on_a_logarithmic_axis() -> None:
     assert [label.get_text() for label in scores.get_xticklabels()] == ["10 %", "100 %"]
     drawn = gains.containers[0].lines[0]  # type: ignore[attr-defined]
     np.testing.assert_allclose(np.asarray(drawn.get_ydata(), float), [1.3 / 6, 0.0], atol=1e-9)
-    assert drawn.get_color() == mtl.get_color()  # one system, one colour
+    assert drawn.get_color() == mtl.get_color()  # one system, one color
 
 
 def test_without_a_twin_there_is_one_panel() -> None:
@@ -49,7 +49,7 @@ def test_without_a_twin_there_is_one_panel() -> None:
 @pytest.mark.parametrize("word", ["dnn-stl", "dnn-mtl", "10 %", "Gain from subtasks"])
 def test_the_drawing_is_text_that_can_be_read(word: str) -> None:
     run = thinned_run()
-    (picture,) = [p for p in draw_all(run, summarise_run(run)) if p.protocol == "amounts"]
+    (picture,) = [p for p in draw_all(run, summarize_run(run)) if p.protocol == "amounts"]
     root = ET.fromstring(picture.svg)  # noqa: S314
     assert word in " ".join(root.itertext())
 

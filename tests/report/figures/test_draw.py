@@ -14,7 +14,7 @@ from voxaffect.evaluation.calibration import COVERAGES, reliabilities
 from voxaffect.evaluation.experiment.run import Run, order
 from voxaffect.evaluation.fairness.speakers import GroupScores, group_scores
 from voxaffect.evaluation.reference_results import FOUR
-from voxaffect.evaluation.summary import summarise_run
+from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report.figures.draw import (
     MOST,
     SHADES,
@@ -27,9 +27,9 @@ from voxaffect.report.figures.draw import (
 from voxaffect.report.figures.style import Picture
 
 
-def luminance(colour: ColorType) -> float:
+def luminance(color: ColorType) -> float:
     """Relative luminance of sRGB, WCAG 2."""
-    rgb = np.array(to_rgb(colour), np.float64)
+    rgb = np.array(to_rgb(color), np.float64)
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
@@ -93,7 +93,7 @@ def test_an_empty_bin_leaves_no_mark() -> None:
 
 
 def draw(run: Run) -> dict[str, Picture]:
-    return {picture.name: picture for picture in draw_all(run, summarise_run(run))}
+    return {picture.name: picture for picture in draw_all(run, summarize_run(run))}
 
 
 def small(n_hit: int = 3, **more: object) -> Run:

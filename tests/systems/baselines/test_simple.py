@@ -22,9 +22,9 @@ from voxaffect.systems.baselines.simple import (
 )
 from voxaffect.systems.classifier import (
     ElmSettings,
-    Material,
     NetClassifier,
     NetSettings,
+    TrainDevSplit,
     fit_together,
 )
 from voxaffect.taxonomy import EMOTION
@@ -32,13 +32,13 @@ from voxaffect.taxonomy import EMOTION
 SILENCE = np.zeros((1, 2), np.float32)
 
 
-def labelled(classes: list[int]) -> Examples:
+def labeled(classes: list[int]) -> Examples:
     return Examples([SILENCE] * len(classes), {"emotion": np.array(classes, np.int64)})
 
 
 def fitted(classes: list[int]) -> MajorityClassifier:
     classifier = MajorityClassifier()
-    classifier.fit(labelled(classes), labelled([3]), seed=0)
+    classifier.fit(labeled(classes), labeled([3]), seed=0)
     return classifier
 
 
@@ -111,7 +111,7 @@ def test_the_net_is_the_single_task_systems_to_the_bit() -> None:
 def test_it_stacks_with_nets_that_have_an_elm() -> None:
     settings = replace(DNN, training=replace(QUICK, max_epochs=1))
     together: list[NetClassifier] = [MeanPoolClassifier(settings), NetClassifier(settings)]
-    assert fit_together(together, [Material(TRAIN, DEV, 0)] * 2) == [None, None]
+    assert fit_together(together, [TrainDevSplit(TRAIN, DEV, 0)] * 2) == [None, None]
     apart = MeanPoolClassifier(settings), NetClassifier(settings)
     for found, expected in zip(together, apart, strict=True):
         expected.fit(TRAIN, DEV, seed=0)

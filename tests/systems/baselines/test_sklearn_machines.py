@@ -16,7 +16,7 @@ from tests.model.examples import make_examples
 from voxaffect.errors import FeatureError, TrainingError
 from voxaffect.model.data import Examples
 from voxaffect.systems.baselines.sklearn_machines import (
-    LinearMachine,
+    LinearBaseline,
     LinearSvmClassifier,
     LinearSvmSettings,
     LogisticClassifier,
@@ -49,7 +49,7 @@ MACHINES = [logistic(1e-3, 1e-2), linear_svm(1e-3, 1e-2)]
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=["logistic", "svm"])
-def test_unseen_utterances_are_recognised_alone_and_in_company(machine: LinearMachine) -> None:
+def test_unseen_utterances_are_recognized_alone_and_in_company(machine: LinearBaseline) -> None:
     machine.fit(TRAIN, DEV, seed=0)
     answers = machine.answer(TEST.frames)
     assert (answers.classes == TEST.targets["emotion"]).mean() > 0.9
@@ -59,7 +59,7 @@ def test_unseen_utterances_are_recognised_alone_and_in_company(machine: LinearMa
     np.testing.assert_allclose(alone, answers.probabilities, rtol=1e-9)
 
 
-def test_logistic_regression_is_scikit_learns_on_standardised_functionals() -> None:
+def test_logistic_regression_is_scikit_learns_on_standardized_functionals() -> None:
     machine = logistic(1e-2)
     machine.fit(TRAIN, DEV, seed=0)
     scaler = StandardScaler().fit(table(TRAIN.frames, descriptor_functionals))
@@ -77,7 +77,7 @@ def test_logistic_regression_is_scikit_learns_on_standardised_functionals() -> N
 @pytest.mark.parametrize("machine", MACHINES, ids=["logistic", "svm"])
 @pytest.mark.parametrize("seen", [(0, 1), (1, 2, 3)])
 def test_a_class_that_training_lacks_is_never_answered(
-    machine: LinearMachine, seen: tuple[int, ...]
+    machine: LinearBaseline, seen: tuple[int, ...]
 ) -> None:
     machine.fit(of_classes(TRAIN, *seen), DEV, seed=0)  # dev holds all four
     answers = machine.answer(TEST.frames)
@@ -88,13 +88,13 @@ def test_a_class_that_training_lacks_is_never_answered(
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=["logistic", "svm"])
-def test_a_class_that_dev_lacks_does_no_harm(machine: LinearMachine) -> None:
+def test_a_class_that_dev_lacks_does_no_harm(machine: LinearBaseline) -> None:
     machine.fit(TRAIN, of_classes(DEV, 0, 3), seed=0)
     assert (machine.answer(TEST.frames).classes == TEST.targets["emotion"]).mean() > 0.9
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=["logistic", "svm"])
-def test_one_class_in_training_is_refused_in_a_sentence(machine: LinearMachine) -> None:
+def test_one_class_in_training_is_refused_in_a_sentence(machine: LinearBaseline) -> None:
     with pytest.raises(TrainingError, match=r"all 20 training utterances are sad.* majority"):
         machine.fit(of_classes(TRAIN, 2), DEV, seed=0)
 
@@ -129,11 +129,11 @@ def test_dev_labels_change_c_and_temperature_alone() -> None:
 
 def test_more_columns_than_utterances_are_learned_and_nothing_but_training_rows_scales() -> None:
     rng = np.random.default_rng(0)
-    centres = rng.normal(size=(4, 500))
+    centers = rng.normal(size=(4, 500))
 
     def rows(n: int) -> Examples:
         emotion = np.arange(n) % 4
-        frames = (centres[emotion] + rng.normal(size=(n, 500))).astype(np.float32)
+        frames = (centers[emotion] + rng.normal(size=(n, 500))).astype(np.float32)
         frames[:, 7] = 3.0  # a constant column
         return Examples(list(frames[:, None]), {"emotion": emotion})
 
@@ -201,7 +201,7 @@ def test_several_frames_are_no_row() -> None:
         only_row(np.zeros((2, 7), np.float32))
 
 
-def test_the_machine_recognises_and_never_names_an_unseen_class() -> None:
+def test_the_machine_recognizes_and_never_names_an_unseen_class() -> None:
     train, dev, test = (make_examples(n, seed=i) for i, n in enumerate((80, 20, 40)))
     machine = SvmClassifier(SvmSettings())
     machine.fit(train, dev, seed=0)

@@ -40,7 +40,7 @@ class Telephone:
 
     @property
     def name(self) -> str:
-        """Its name in the catalogue."""
+        """Its name in the catalog."""
         return "phone-mulaw" if self.companded else "phone-band"
 
     @property
@@ -80,7 +80,7 @@ Kind = Literal["opus", "mp3"]
 
 
 @dataclass(frozen=True)
-class Encoder:
+class CodecEncoder:
     """How FFmpeg is asked for a codec.
 
     Args:
@@ -96,9 +96,9 @@ class Encoder:
     options: Mapping[str, str]
 
 
-ENCODERS: Mapping[Kind, Encoder] = {
-    "opus": Encoder("libopus", "ogg", "flt", {"application": "voip"}),
-    "mp3": Encoder("libmp3lame", "mp3", "fltp", {}),
+ENCODERS: Mapping[Kind, CodecEncoder] = {
+    "opus": CodecEncoder("libopus", "ogg", "flt", {"application": "voip"}),
+    "mp3": CodecEncoder("libmp3lame", "mp3", "fltp", {}),
 }
 
 
@@ -116,7 +116,7 @@ class Codec:
 
     @property
     def name(self) -> str:
-        """Its name in the catalogue."""
+        """Its name in the catalog."""
         return f"{self.kind}-{self.kbit_s}k"
 
     @property
@@ -138,7 +138,7 @@ class Codec:
         return heard(samples, waveform)
 
 
-def encode(samples: NDArray[np.float32], encoder: Encoder, bit_rate: int) -> bytes:
+def encode(samples: NDArray[np.float32], encoder: CodecEncoder, bit_rate: int) -> bytes:
     """Samples (n_samples,) at 16 kHz as the bytes of a file.
 
     Args:
@@ -192,7 +192,7 @@ class Reverberation:
 
     @property
     def name(self) -> str:
-        """Its name in the catalogue."""
+        """Its name in the catalog."""
         return f"room-{1000 * self.rt60_s:g}ms"
 
     @property
@@ -214,7 +214,7 @@ class Reverberation:
         """Impulse response: the direct sound, 1, then noise that decays exponentially.
 
         Polack's model (1988) of the late part, taken for all of it: early reflections, which tell
-        one room of an RT60 from another, are not modelled.
+        one room of an RT60 from another, are not modeled.
         """
         n_samples = round(self.rt60_s * SAMPLE_RATE_HZ * DECAY_DB / 60)
         time_s = np.arange(n_samples) / SAMPLE_RATE_HZ

@@ -28,7 +28,7 @@ class Degradation(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name in the catalogue: what it is and how strong, `white-10db`."""
+        """Its name in the catalog: what it is and how strong, `white-10db`."""
 
     @property
     def group(self) -> str:
@@ -42,7 +42,7 @@ class Degradation(Protocol):
         """The recording degraded: the same bits for the same samples and seed.
 
         Args:
-            waveform: at the level of `Waveform.normalised`, on which companding depends.
+            waveform: at the level of `Waveform.normalized`, on which companding depends.
             seed: of all its random choices; `utterance_seed` gives every utterance its own.
 
         Raises:

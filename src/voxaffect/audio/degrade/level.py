@@ -28,7 +28,7 @@ class FirstSeconds:
 
     @property
     def name(self) -> str:
-        """Its name in the catalogue."""
+        """Its name in the catalog."""
         return f"first-{1000 * self.seconds:g}ms"
 
     @property
@@ -64,7 +64,7 @@ class FirstShare:
 
     @property
     def name(self) -> str:
-        """Its name in the catalogue."""
+        """Its name in the catalog."""
         return f"part-{100 * self.share:g}pct"
 
     @property
@@ -92,7 +92,7 @@ class FirstShare:
 class Gain:
     """Another level, and nothing else: samples beyond full scale stay as they are.
 
-    What a recogniser hears is set to one level first, so that this changes no answer: a control.
+    What a recognizer hears is set to one level first, so that this changes no answer: a control.
 
     Args:
         gain_db: positive is louder.
@@ -102,7 +102,7 @@ class Gain:
 
     @property
     def name(self) -> str:
-        """Its name in the catalogue."""
+        """Its name in the catalog."""
         return f"{'louder' if self.gain_db > 0 else 'quieter'}-{abs(self.gain_db):g}db"
 
     @property
@@ -132,7 +132,7 @@ class Clipping:
 
     @property
     def name(self) -> str:
-        """Its name in the catalogue."""
+        """Its name in the catalog."""
         return f"clipped-{100 * self.share:g}pct"
 
     @property

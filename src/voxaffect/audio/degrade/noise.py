@@ -134,7 +134,7 @@ class Noise(AtRatio):
 
     @property
     def name(self) -> str:
-        """Its name in the catalogue."""
+        """Its name in the catalog."""
         return f"{self.kind}-{self.snr_db:g}db"
 
     def apply(self, waveform: Waveform, seed: int) -> Waveform:
@@ -228,7 +228,7 @@ class Babble(AtRatio):
 
     @property
     def name(self) -> str:
-        """Its name in the catalogue."""
+        """Its name in the catalog."""
         return f"babble-{self.snr_db:g}db"
 
     def among(self, talkers: Sequence[Waveform]) -> Babble:

@@ -1,6 +1,6 @@
 """FAU AIBO in the package of the INTERSPEECH 2009 Emotion Challenge, its five classes.
 
-`wav/Mont_01_000_00.wav` is school, child, turn, chunk, labelled in `chunk_labels_5cl_corpus.txt`.
+`wav/Mont_01_000_00.wav` is school, child, turn, chunk, labeled in `chunk_labels_5cl_corpus.txt`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import Spoken
+from voxaffect.corpora.filename_parsing import ParsedName
 from voxaffect.corpora.label_parsing import (
     CHILDREN,
     LineError,
@@ -25,7 +25,7 @@ CARD = CorpusCard(
     title="FAU AIBO Emotion Corpus (INTERSPEECH 2009 Emotion Challenge)",
     language="German",
     elicitation="natural",
-    licence="by request from the authors",
+    license="by request from the authors",
     citation="S. Steidl: Automatic Classification of Emotion-Related User States in Spontaneous "
     "Children's Speech. Logos 2009; B. Schuller, S. Steidl, A. Batliner: The INTERSPEECH 2009 "
     "Emotion Challenge. Interspeech 2009",
@@ -57,7 +57,7 @@ def parse(root: Path) -> Corpus:
     """Read chunks and labels below `root`, and the children's sexes from `speaker_genders.txt`.
 
     Raises:
-        CorpusError: `root` is no folder, holds no labelled chunk, or its labels cannot be read.
+        CorpusError: `root` is no folder, holds no labeled chunk, or its labels cannot be read.
     """
     corpus = corpus_from_labels(
         CARD,
@@ -69,7 +69,7 @@ def parse(root: Path) -> Corpus:
     return with_genders(corpus, CHILDREN)
 
 
-def _read_line(text: str) -> tuple[str, Spoken]:
+def _read_line(text: str) -> tuple[str, ParsedName]:
     """Chunk, code, and the share of raters' words behind it."""
     fields = text.split()
     if len(fields) != 3:
@@ -78,4 +78,4 @@ def _read_line(text: str) -> tuple[str, Spoken]:
     if chunk is None:
         raise LineError(f"{fields[0]!r} is no chunk such as Mont_01_000_00")
     label = look_up(EMOTIONS, fields[1], "class")
-    return chunk[0], Spoken(label, speaker=chunk["child"], session=chunk["turn"])
+    return chunk[0], ParsedName(label, speaker=chunk["child"], session=chunk["turn"])

@@ -6,14 +6,14 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import NameScheme, Spoken, corpus_from_names
+from voxaffect.corpora.filename_parsing import NameScheme, ParsedName, corpus_from_names
 
 CARD = CorpusCard(
     name="ased",
     title="Amharic Speech Emotion Dataset (ASED)",
     language="Amharic",
     elicitation="acted",
-    licence="free for research",
+    license="free for research",
     citation="E. A. Retta, E. Almekhlafi, R. Sutcliffe, M. Mhamed, H. Ali, J. Feng: A New Amharic "
     "Speech Emotion Dataset and Classification Benchmark. ACM TALLIP 22(1), 2023",
     url="https://github.com/Ethio2021/ASED_V1",
@@ -42,9 +42,9 @@ def parse(root: Path) -> Corpus:
     return corpus_from_names(CARD, root, SCHEME)
 
 
-def _read(name: re.Match[str], relative: PurePath) -> Spoken:  # noqa: ARG001
+def _read(name: re.Match[str], relative: PurePath) -> ParsedName:  # noqa: ARG001
     speaker = name["speaker"]
-    return Spoken(
+    return ParsedName(
         label=EMOTIONS[name["emotion"].lower()],
         speaker=speaker,
         gender=None if speaker in OF_TWO_SEXES else SEXES[name["sex"]],

@@ -6,14 +6,14 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import NameScheme, Spoken, corpus_from_names
+from voxaffect.corpora.filename_parsing import NameScheme, ParsedName, corpus_from_names
 
 CARD = CorpusCard(
     name="cafe",
     title="Canadian French Emotional speech dataset (CaFE)",
     language="French",
     elicitation="acted",
-    licence="CC BY-NC-SA 4.0",
+    license="CC BY-NC-SA 4.0",
     citation="P. Gournay, O. Lahaie, R. Lefebvre: A Canadian French Emotional Speech Dataset. "
     "MMSys 2018",
     url="https://zenodo.org/records/1478765",
@@ -57,8 +57,8 @@ def parse(root: Path) -> Corpus:
     return corpus_from_names(CARD, root, SCHEME)
 
 
-def _read(name: re.Match[str], relative: PurePath) -> Spoken:  # noqa: ARG001
-    return Spoken(
+def _read(name: re.Match[str], relative: PurePath) -> ParsedName:  # noqa: ARG001
+    return ParsedName(
         label=EMOTIONS[name["emotion"]],
         speaker=name["actor"],
         gender="male" if int(name["actor"]) % 2 else "female",

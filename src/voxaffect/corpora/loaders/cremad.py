@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem
-from voxaffect.corpora.filename_parsing import LeftOut, NameScheme, Spoken, corpus_from_names
-from voxaffect.corpora.label_parsing import Entries, look_up, open_label_file, read_table
+from voxaffect.corpora.filename_parsing import LeftOut, NameScheme, ParsedName, corpus_from_names
+from voxaffect.corpora.label_parsing import LabelEntries, look_up, open_label_file, read_table
 
 # The other actors have 82 recordings: 11 sentences in 6 emotions, and one whose 5 emotions other
 # than neutral have 3 intensities. 1076 has 81, one of which is without sound.
@@ -21,7 +21,7 @@ CARD = CorpusCard(
     title="Crowd-sourced Emotional Multimodal Actors Dataset (CREMA-D)",
     language="English",
     elicitation="acted",
-    licence="Open Database License 1.0",
+    license="Open Database License 1.0",
     citation="H. Cao, D. G. Cooper, M. K. Keutmann, R. C. Gur, A. Nenkova, R. Verma: CREMA-D: "
     "Crowd-sourced Emotional Multimodal Actors Dataset. IEEE Transactions on Affective Computing "
     "5(4), 2014",
@@ -77,12 +77,14 @@ PATTERN = re.compile(
 )
 
 
-def _read(sexes: Mapping[str, str], name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
+def _read(
+    sexes: Mapping[str, str], name: re.Match[str], relative: PurePath
+) -> ParsedName | LeftOut:
     if relative.suffix.lower() == ".mp3":
         return LeftOut("MP3 copy", "is a copy of a WAV file, some are blank; left out")
     if relative.stem == SOUNDLESS:
         return LeftOut("no sound", "holds no sound; left out")
-    return Spoken(
+    return ParsedName(
         label=EMOTIONS[name["emotion"]],
         speaker=name["actor"],
         gender=sexes.get(name["actor"]),
@@ -94,7 +96,7 @@ def _read_actor(row: Mapping[str, str]) -> tuple[str, str]:
     return row["actorid"], look_up(SEXES, row["sex"], "sex")
 
 
-def _strangers(actors: Entries[str], corpus: Corpus) -> list[Problem]:
+def _strangers(actors: LabelEntries[str], corpus: Corpus) -> list[Problem]:
     """Actors of whom the demographics say nothing."""
     n = sum(utterance.gender is None for utterance in corpus.utterances)
     detail = f"{n} utterances have no gender, their actors are not in {actors.source}; put it there"

@@ -12,7 +12,7 @@ from voxaffect.corpora.corpus import Corpus, CorpusCard
 from voxaffect.corpora.filename_parsing import (
     LeftOut,
     NameScheme,
-    Spoken,
+    ParsedName,
     corpus_from_names,
     folders_above,
 )
@@ -28,7 +28,7 @@ CARD = CorpusCard(
     title="Berlin Database of Emotional Speech (EmoDB)",
     language="German",
     elicitation="acted",
-    licence="free for research",
+    license="free for research",
     citation="F. Burkhardt, A. Paeschke, M. Rolfes, W. F. Sendlmeier, B. Weiss: A Database of "
     "German Emotional Speech. Interspeech 2005",
     url="http://emodb.bilderbar.info",
@@ -92,13 +92,13 @@ def _read_ambiguous(row: Mapping[str, str]) -> tuple[str, str]:
 
 def _read(
     above: Sequence[str], ambiguous: Collection[str], name: re.Match[str], relative: PurePath
-) -> Spoken | LeftOut:
+) -> ParsedName | LeftOut:
     if above or any("laryngo" in part.lower() for part in relative.parts):
         return LeftOut("laryngograph", "is no microphone recording; left out")
     if name[0] in ambiguous:
         return LeftOut("ambiguous", "is one whose emotion listeners did not agree on; left out")
     speaker = name["speaker"]
-    return Spoken(
+    return ParsedName(
         label=EMOTIONS[name["emotion"]],
         speaker=speaker,
         gender="male" if speaker in MALE else "female",

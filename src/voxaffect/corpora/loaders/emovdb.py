@@ -11,7 +11,7 @@ from voxaffect.corpora.corpus import Corpus, CorpusCard
 from voxaffect.corpora.filename_parsing import (
     LeftOut,
     NameScheme,
-    Spoken,
+    ParsedName,
     corpus_from_names,
     folders_above,
 )
@@ -21,7 +21,7 @@ CARD = CorpusCard(
     title="Emotional Voices Database (EmoV-DB)",
     language="English",
     elicitation="acted",
-    licence="non-commercial",
+    license="non-commercial",
     citation="A. Adigwe, N. Tits, K. El Haddad, S. Ostadabbas, T. Dutoit: The Emotional Voices "
     "Database: Towards Controlling the Emotion Dimension in Voice Generation Systems. "
     "arXiv:1806.09514, 2018",
@@ -65,14 +65,14 @@ FILE = re.compile(
 )
 
 
-def _read(above: Sequence[str], name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
+def _read(above: Sequence[str], name: re.Match[str], relative: PurePath) -> ParsedName | LeftOut:
     parts = (*above, *relative.parts[:-1])
     folders = [match for part in parts if (match := FOLDER.fullmatch(part))]
     if not folders:
         detail = f"lies in no folder named {', '.join(GENDERS)}, so its speaker is not known"
         return LeftOut("unknown speaker", f"{detail}; left out", is_fault=True)
     speaker = folders[-1][1].lower()
-    return Spoken(
+    return ParsedName(
         label=name["emotion"].lower(),
         speaker=speaker,
         gender=GENDERS[speaker],

@@ -14,7 +14,7 @@ from voxaffect.corpora.corpus import Corpus, CorpusCard
 from voxaffect.corpora.filename_parsing import (
     LeftOut,
     NameScheme,
-    Spoken,
+    ParsedName,
     corpus_from_names,
     folders_above,
 )
@@ -25,7 +25,7 @@ CARD = CorpusCard(
     title="eNTERFACE'05 Audio-Visual Emotion Database",
     language="English",
     elicitation="acted",
-    licence="free for research",
+    license="free for research",
     citation="O. Martin, I. Kotsia, B. Macq, I. Pitas: The eNTERFACE'05 Audio-Visual Emotion "
     "Database. ICDE Workshops 2006",
     url="http://www.enterface.net/enterface05",
@@ -75,7 +75,7 @@ FOLDER = re.compile(
 )
 
 
-def _read(above: Sequence[str], name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
+def _read(above: Sequence[str], name: re.Match[str], relative: PurePath) -> ParsedName | LeftOut:
     if name["sentence"] is None:
         return LeftOut("unsegmented", "holds all sentences of an emotion in one; left out")
     said = name.groupdict()
@@ -84,4 +84,4 @@ def _read(above: Sequence[str], name: re.Match[str], relative: PurePath) -> Spok
         said |= {key: value for key, value in match.groupdict().items() if value} if match else {}
     code = said["emotion"][:2].lower()
     subject = str(int(said["subject"]))
-    return Spoken(EMOTIONS[code], speaker=subject, sentence=f"{code}{said['sentence']}")
+    return ParsedName(EMOTIONS[code], speaker=subject, sentence=f"{code}{said['sentence']}")

@@ -6,14 +6,14 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import LeftOut, NameScheme, Spoken, corpus_from_names
+from voxaffect.corpora.filename_parsing import LeftOut, NameScheme, ParsedName, corpus_from_names
 
 CARD = CorpusCard(
     name="esd",
     title="Emotional Speech Dataset (ESD)",
     language="Mandarin and English",
     elicitation="acted",
-    licence="research only",
+    license="research only",
     citation="K. Zhou, B. Sisman, R. Liu, H. Li: Emotional Voice Conversion: Theory, Databases "
     "and ESD. Speech Communication 137, 2022",
     url="https://hltsingapore.github.io/ESD/",
@@ -43,7 +43,7 @@ def parse(root: Path) -> Corpus:
     return corpus_from_names(CARD, root, SCHEME)
 
 
-def _read(name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
+def _read(name: re.Match[str], relative: PurePath) -> ParsedName | LeftOut:
     speaker, number = int(name["speaker"]), int(name["number"])
     block, sentence = divmod(number - 1, N_SENTENCES)
     if not (1 <= speaker <= CARD.n_speakers and 0 <= block < len(EMOTIONS)):
@@ -54,7 +54,7 @@ def _read(name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
         detail = f"is {label} by its number, {min(folders - {label})} by its folder; left out"
         return LeftOut("contradicting label", detail, is_fault=True)
     language = "Mandarin" if speaker <= LAST_MANDARIN else "English"
-    return Spoken(
+    return ParsedName(
         label=label,
         speaker=name["speaker"],
         gender="male" if speaker in MALE else "female",

@@ -1,4 +1,4 @@
-"""IEMOCAP: turns of acted and improvised dialogues, labelled in `EmoEvaluation`.
+"""IEMOCAP: turns of acted and improvised dialogues, labeled in `EmoEvaluation`.
 
 `Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_M003.wav` is session, who wore the markers,
 dialogue, and after the last underscore who speaks (F, M: the sex). Only that last letter tells the
@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import LeftOut, Spoken, find_files
+from voxaffect.corpora.filename_parsing import LeftOut, ParsedName, find_files
 from voxaffect.corpora.label_parsing import (
     Labels,
     LineError,
@@ -29,7 +29,7 @@ CARD = CorpusCard(
     title="Interactive Emotional Dyadic Motion Capture Database (IEMOCAP)",
     language="English",
     elicitation="mixed",
-    licence="by request from the authors",
+    license="by request from the authors",
     citation="C. Busso, M. Bulut, C.-C. Lee, A. Kazemzadeh, E. Mower, S. Kim, J. N. Chang, S. Lee, "
     "S. S. Narayanan: IEMOCAP: Interactive emotional dyadic motion capture database. Language "
     "Resources and Evaluation 42(4), 2008",
@@ -122,7 +122,7 @@ def _read_dialogue(root: Path, path: Path) -> Labels:
     return replace(turns, found={**turns.found, path.stem: WHOLE}) if turns.found else turns
 
 
-def _read_line(text: str) -> tuple[str, Spoken | LeftOut] | None:
+def _read_line(text: str) -> tuple[str, ParsedName | LeftOut] | None:
     """The consensus of a turn, `[6.29 - 8.23]<TAB>turn<TAB>code<TAB>...`; raters' lines follow."""
     said = text.strip()
     if OTHER_LINE.fullmatch(said):
@@ -132,7 +132,7 @@ def _read_line(text: str) -> tuple[str, Spoken | LeftOut] | None:
     if line is None or turn is None:
         raise LineError(f"{said[:60]!r} is no times, turn and emotion")
     is_scripted = turn["style"] == "script"
-    return turn[0], Spoken(
+    return turn[0], ParsedName(
         label=look_up(EMOTIONS, line["emotion"], "emotion"),
         speaker=f"{turn['session']}{turn['sex']}",
         gender="female" if turn["sex"] == "F" else "male",

@@ -6,7 +6,7 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import NameScheme, Spoken, corpus_from_names
+from voxaffect.corpora.filename_parsing import NameScheme, ParsedName, corpus_from_names
 
 PRIMARY = ("neutral", "happy", "sad", "angry", "excited")
 SECONDARY = ("anxious", "apologetic", "assertive", "concerned", "encouraging")
@@ -16,7 +16,7 @@ CARD = CorpusCard(
     title="JL-Corpus of New Zealand English",
     language="English",
     elicitation="acted",
-    licence="CC0 1.0",
+    license="CC0 1.0",
     citation="J. James, L. Tian, C. I. Watson: An Open Source Emotional Speech Corpus for Human "
     "Robot Interaction Applications. Interspeech 2018",
     url="https://www.kaggle.com/datasets/tli725/jl-corpus",
@@ -37,8 +37,8 @@ def parse(root: Path) -> Corpus:
     return corpus_from_names(CARD, root, SCHEME)
 
 
-def _read(name: re.Match[str], relative: PurePath) -> Spoken:  # noqa: ARG001
-    return Spoken(
+def _read(name: re.Match[str], relative: PurePath) -> ParsedName:  # noqa: ARG001
+    return ParsedName(
         label=name["emotion"],
         speaker=f"{name['gender']}{name['number']}",
         gender=name["gender"],

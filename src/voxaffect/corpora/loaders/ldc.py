@@ -17,12 +17,12 @@ from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance, utt
 from voxaffect.corpora.filename_parsing import (
     LeftOut,
     NameScheme,
-    Spoken,
+    ParsedName,
     corpus_from_names,
     find_files,
 )
 from voxaffect.corpora.label_parsing import (
-    Entries,
+    LabelEntries,
     LineError,
     joined,
     read_label_file,
@@ -36,14 +36,14 @@ CARD = CorpusCard(
     title="Emotional Prosody Speech and Transcripts (LDC2002S28)",
     language="English",
     elicitation="acted",
-    licence="by licence from the Linguistic Data Consortium",
+    license="by license from the Linguistic Data Consortium",
     citation="M. Liberman, K. Davis, M. Grossman, N. Martey, J. Bell: Emotional Prosody Speech "
     "and Transcripts. LDC2002S28, Linguistic Data Consortium 2002",
     url="https://catalog.ldc.upenn.edu/LDC2002S28",
     labels={},
     n_speakers=7,
     faults=(
-        "Its catalogue does not count the emotions, so no counts are expected.",
+        "Its catalog does not count the emotions, so no counts are expected.",
         "Sexes are inferred from the pitch of the voices; compare with doc/demographics.html.",
         "Two microphones are two channels of one voice, which are averaged.",
     ),
@@ -73,7 +73,7 @@ class Segment:
     end_s: float
 
 
-Transcript = Entries[Segment | LeftOut]
+Transcript = LabelEntries[Segment | LeftOut]
 """The segments of a session, and the lines that are none, by their two times."""
 
 
@@ -164,12 +164,12 @@ def _read(
     transcripts: Mapping[str, Transcript],
     name: re.Match[str],
     relative: PurePath,  # noqa: ARG001
-) -> Spoken | LeftOut:
+) -> ParsedName | LeftOut:
     if name[0].lower() not in transcripts:
         detail = f"has no transcript {name[0]}.txt, left out; copy it again"
         return LeftOut("no transcript", detail, is_fault=True)
     speaker = name["speaker"].lower()
-    return Spoken(
+    return ParsedName(
         label="",  # of the session as a whole; its segments have labels
         speaker=speaker,
         gender="male" if speaker in MALE else "female",

@@ -1,4 +1,4 @@
-"""MELD: `train_splits/dia0_utt3.mp4`, labelled in `train_sent_emo.csv`; so for dev and test."""
+"""MELD: `train_splits/dia0_utt3.mp4`, labeled in `train_sent_emo.csv`; so for dev and test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import LeftOut, Spoken
+from voxaffect.corpora.filename_parsing import LeftOut, ParsedName
 from voxaffect.corpora.label_parsing import (
     ADULTS,
     Labels,
@@ -25,7 +25,7 @@ CARD = CorpusCard(
     title="Multimodal EmotionLines Dataset (MELD)",
     language="English",
     elicitation="acted",
-    licence="GPL-3.0",
+    license="GPL-3.0",
     citation="S. Poria, D. Hazarika, N. Majumder, G. Naik, E. Cambria, R. Mihalcea: MELD: A "
     "Multimodal Multi-Party Dataset for Emotion Recognition in Conversations. ACL 2019",
     url="https://affective-meld.github.io",
@@ -40,7 +40,7 @@ CARD = CorpusCard(
     },
     n_speakers=0,
     faults=(
-        "Of 13,708 labelled clips one is broken, one missing, and three run on past their lines.",
+        "Of 13,708 labeled clips one is broken, one missing, and three run on past their lines.",
         "A few clips have no label and are left out.",
         "Dialogues are numbered anew in train, dev and test.",
         "The six leads are in all three splits, which therefore share speakers.",
@@ -112,13 +112,13 @@ def _read_split(root: Path, split: str) -> Labels:
     )
 
 
-def _read_row(split: str, row: Mapping[str, str]) -> tuple[str, Spoken | LeftOut]:
+def _read_row(split: str, row: Mapping[str, str]) -> tuple[str, ParsedName | LeftOut]:
     if row["emotion"] not in CARD.labels:
         raise LineError(f"emotion {row['emotion']!r} is none of {', '.join(CARD.labels)}")
     dialogue = f"{split}/dia{row['dialogue_id']}"
     key = f"{dialogue}_utt{row['utterance_id']}"
     speaker = _speaker(row["speaker"])
-    said = Spoken(row["emotion"], speaker, LEADS.get(speaker), session=dialogue)
+    said = ParsedName(row["emotion"], speaker, LEADS.get(speaker), session=dialogue)
     return key, UNUSABLE.get(key, said)
 
 

@@ -9,14 +9,14 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import UNKNOWN_SPEAKER, Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import NameScheme, Spoken, corpus_from_names
+from voxaffect.corpora.filename_parsing import NameScheme, ParsedName, corpus_from_names
 
 CARD = CorpusCard(
     name="mesd",
     title="Mexican Emotional Speech Database (MESD)",
     language="Spanish",
     elicitation="acted",
-    licence="CC BY 4.0",
+    license="CC BY 4.0",
     citation="M. M. Duville, L. M. Alonso-Valerdi, D. I. Ibarra-Zarate: Mexican Emotional Speech "
     "Database Based on Semantic, Frequency, Familiarity, Concreteness, and Cultural Shaping of "
     "Affective Prosody. Data 6(12), 130, 2021",
@@ -51,8 +51,8 @@ def parse(root: Path) -> Corpus:
     return corpus_from_names(CARD, root, SCHEME)
 
 
-def _read(name: re.Match[str], relative: PurePath) -> Spoken:  # noqa: ARG001
-    return Spoken(
+def _read(name: re.Match[str], relative: PurePath) -> ParsedName:  # noqa: ARG001
+    return ParsedName(
         label=name["emotion"].lower(),
         speaker=UNKNOWN_SPEAKER,
         gender=VOICES[name["voice"]],

@@ -1,4 +1,4 @@
-"""MSP-IMPROV: `session1/S01A/P/MSP-IMPROV-S01A-F01-P-FM01.wav`, labelled in `Evaluation.txt`.
+"""MSP-IMPROV: `session1/S01A/P/MSP-IMPROV-S01A-F01-P-FM01.wav`, labeled in `Evaluation.txt`.
 
 A name is sentence and intended emotion, speaker (F, M: the sex; then the session), scenario, and
 the two sexes and number of the turn. The label file calls the same turn `UTD-IMPROV-....avi`.
@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import Spoken
+from voxaffect.corpora.filename_parsing import ParsedName
 from voxaffect.corpora.label_parsing import (
     LineError,
     corpus_from_labels,
@@ -25,7 +25,7 @@ CARD = CorpusCard(
     title="MSP-IMPROV corpus of dyadic interactions",
     language="English",
     elicitation="mixed",
-    licence="by request from the authors",
+    license="by request from the authors",
     citation="C. Busso, S. Parthasarathy, A. Burmania, M. AbdelWahab, N. Sadoughi, E. Mower "
     "Provost: MSP-IMPROV: An Acted Corpus of Dyadic Interactions to Study Emotion Perception. "
     "IEEE Transactions on Affective Computing 8(1), 2017",
@@ -79,7 +79,7 @@ def parse(root: Path) -> Corpus:
     """Read the turns and their labels below `root`.
 
     Raises:
-        CorpusError: `root` is no folder, holds no labelled turn, or its labels cannot be read.
+        CorpusError: `root` is no folder, holds no labeled turn, or its labels cannot be read.
     """
     return corpus_from_labels(
         CARD,
@@ -90,7 +90,7 @@ def parse(root: Path) -> Corpus:
     )
 
 
-def _read_line(text: str) -> tuple[str, Spoken] | None:
+def _read_line(text: str) -> tuple[str, ParsedName] | None:
     """The consensus of a turn; the lines of single raters that follow it say nothing here."""
     said = text.strip()
     if RATER.fullmatch(said):
@@ -99,7 +99,7 @@ def _read_line(text: str) -> tuple[str, Spoken] | None:
     turn = TURN.fullmatch(f"MSP{line['turn']}") if line else None
     if line is None or turn is None:
         raise LineError(f"{said[:60]!r} is no turn and its emotion")
-    return turn[0], Spoken(
+    return turn[0], ParsedName(
         label=look_up(EMOTIONS, line["emotion"], "emotion"),
         speaker=turn["speaker"],
         gender="female" if turn["sex"] == "F" else "male",

@@ -1,4 +1,4 @@
-"""MSP-Podcast: `Audios/MSP-PODCAST_0001_0008.wav`, labelled in `Labels/labels_consensus.csv`."""
+"""MSP-Podcast: `Audios/MSP-PODCAST_0001_0008.wav`, labeled in `Labels/labels_consensus.csv`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import UNKNOWN_SPEAKER, Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import LeftOut, Spoken
+from voxaffect.corpora.filename_parsing import LeftOut, ParsedName
 from voxaffect.corpora.label_parsing import (
     LineError,
     corpus_from_labels,
@@ -22,7 +22,7 @@ CARD = CorpusCard(
     title="MSP-Podcast corpus",
     language="English",
     elicitation="natural",
-    licence="by request from the authors",
+    license="by request from the authors",
     citation="R. Lotfian, C. Busso: Building Naturalistic Emotionally Balanced Speech Corpus by "
     "Retrieving Emotional Speech from Existing Podcast Recordings. IEEE Transactions on Affective "
     "Computing 10(4), 2019",
@@ -53,7 +53,7 @@ EMOTIONS = {
 GENDERS = {"Female": "female", "Male": "male", "Unknown": None, "": None}
 SCALE = 7  # points of the self-assessment manikins, from 1: calm, or negative
 NAME = re.compile(r"MSP-PODCAST_(?P<podcast>\d+)_\d+(?:_\d+)?")
-UNLABELLED = LeftOut("no label", "has no emotion in the label file; left out")
+UNLABELED = LeftOut("no label", "has no emotion in the label file; left out")
 
 
 def parse(root: Path) -> Corpus:
@@ -73,14 +73,14 @@ def parse(root: Path) -> Corpus:
     )
 
 
-def _read_row(row: Mapping[str, str]) -> tuple[str, Spoken | LeftOut]:
+def _read_row(row: Mapping[str, str]) -> tuple[str, ParsedName | LeftOut]:
     stem = PurePath(row["filename"]).stem
     name = NAME.fullmatch(stem)
     if name is None:
         raise LineError(f"{row['filename']!r} is no name of a segment")
     if not row["emoclass"]:
-        return stem, UNLABELLED
-    return stem, Spoken(
+        return stem, UNLABELED
+    return stem, ParsedName(
         label=look_up(EMOTIONS, row["emoclass"], "emotion"),
         speaker=UNKNOWN_SPEAKER if row["spkrid"] in {"Unknown", ""} else row["spkrid"],
         gender=look_up(GENDERS, row["gender"], "gender"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import Spoken
+from voxaffect.corpora.filename_parsing import ParsedName
 from voxaffect.corpora.label_parsing import (
     LineError,
     corpus_from_labels,
@@ -21,7 +21,7 @@ CARD = CorpusCard(
     title="nEMO: Dataset of Emotional Speech in Polish",
     language="Polish",
     elicitation="acted",
-    licence="CC BY-NC-SA 4.0",
+    license="CC BY-NC-SA 4.0",
     citation="I. Christop: nEMO: Dataset of Emotional Speech in Polish. LREC-COLING 2024",
     url="https://github.com/amu-cai/nEMO",
     labels={
@@ -57,13 +57,13 @@ def parse(root: Path) -> Corpus:
     )
 
 
-def _read_row(row: Mapping[str, str]) -> tuple[str, Spoken]:
+def _read_row(row: Mapping[str, str]) -> tuple[str, ParsedName]:
     stem = PurePath(row["file_id"]).stem
     name = NAME.fullmatch(stem)
     if name is None or name.groups() != (row["speaker_id"], row["emotion"]):
         said = f"{row['emotion']!r} of speaker {row['speaker_id']!r}"
         raise LineError(f"{row['file_id']!r} is no name of {said}")
-    return stem, Spoken(
+    return stem, ParsedName(
         label=row["emotion"],
         speaker=row["speaker_id"],
         gender=look_up(GENDERS, row["gender"], "gender"),

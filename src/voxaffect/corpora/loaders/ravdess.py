@@ -6,14 +6,14 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import LeftOut, NameScheme, Spoken, corpus_from_names
+from voxaffect.corpora.filename_parsing import LeftOut, NameScheme, ParsedName, corpus_from_names
 
 CARD = CorpusCard(
     name="ravdess",
     title="Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS), speech",
     language="English",
     elicitation="acted",
-    licence="CC BY-NC-SA 4.0",
+    license="CC BY-NC-SA 4.0",
     citation="S. R. Livingstone, F. A. Russo: The Ryerson Audio-Visual Database of Emotional "
     "Speech and Song (RAVDESS). PLoS ONE 13(5), e0196391, 2018",
     url="https://zenodo.org/records/1188976",
@@ -61,12 +61,12 @@ def parse(root: Path) -> Corpus:
     return corpus_from_names(CARD, root, SCHEME)
 
 
-def _read(name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:  # noqa: ARG001
+def _read(name: re.Match[str], relative: PurePath) -> ParsedName | LeftOut:  # noqa: ARG001
     if name["channel"] != SPEECH:
         return LeftOut("song", "is sung; left out")
     if name["modality"] != AUDIO_ONLY:
         return LeftOut("film sound", "is the sound of a film that also exists as audio; left out")
-    return Spoken(
+    return ParsedName(
         label=EMOTIONS[name["emotion"]],
         speaker=name["actor"],
         gender="male" if int(name["actor"]) % 2 else "female",

@@ -11,7 +11,7 @@ from voxaffect.corpora.corpus import Corpus, CorpusCard
 from voxaffect.corpora.filename_parsing import (
     LeftOut,
     NameScheme,
-    Spoken,
+    ParsedName,
     corpus_from_names,
     folders_above,
 )
@@ -21,7 +21,7 @@ CARD = CorpusCard(
     title="Surrey Audio-Visual Expressed Emotion database (SAVEE)",
     language="English",
     elicitation="acted",
-    licence="research only, by request from the authors",
+    license="research only, by request from the authors",
     citation="S. Haq, P. J. B. Jackson: Speaker-Dependent Audio-Visual Emotion Recognition. "
     "AVSP 2009",
     url="http://kahlan.eps.surrey.ac.uk/savee/",
@@ -67,10 +67,10 @@ FOLDER = re.compile("|".join(SPEAKERS))
 FILE = re.compile(rf"(?:(?P<speaker>{FOLDER.pattern})_?)?(?P<take>(?P<emotion>sa|su|[adfhn])\d\d)")
 
 
-def _read(above: Sequence[str], name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
+def _read(above: Sequence[str], name: re.Match[str], relative: PurePath) -> ParsedName | LeftOut:
     """The speaker is in the name or its folder; the code is the same in both layouts."""
     speaker = name["speaker"] or ("", *above, *relative.parts[:-1])[-1]
     if speaker not in SPEAKERS:
         detail = f"lies in no folder named {', '.join(SPEAKERS)}, so its speaker is not known"
         return LeftOut("unknown speaker", f"{detail}; left out", is_fault=True)
-    return Spoken(EMOTIONS[name["emotion"]], speaker, gender="male", take=name["take"])
+    return ParsedName(EMOTIONS[name["emotion"]], speaker, gender="male", take=name["take"])

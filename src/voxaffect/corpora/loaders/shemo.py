@@ -6,14 +6,14 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import NameScheme, Spoken, corpus_from_names
+from voxaffect.corpora.filename_parsing import NameScheme, ParsedName, corpus_from_names
 
 CARD = CorpusCard(
     name="shemo",
     title="Sharif Emotional Speech Database (ShEMO)",
     language="Persian",
     elicitation="acted",
-    licence="by request from the authors",
+    license="by request from the authors",
     citation="O. Mohamad Nezami, P. Jamshid Lou, M. Karami: ShEMO: a large-scale validated "
     "database for Persian speech emotion detection. Language Resources and Evaluation 53, 2019",
     url="https://github.com/mansourehk/ShEMO",
@@ -53,8 +53,8 @@ def parse(root: Path) -> Corpus:
     return corpus_from_names(CARD, root, SCHEME)
 
 
-def _read(name: re.Match[str], relative: PurePath) -> Spoken:  # noqa: ARG001
-    return Spoken(
+def _read(name: re.Match[str], relative: PurePath) -> ParsedName:  # noqa: ARG001
+    return ParsedName(
         label=EMOTIONS[name["emotion"]],
         speaker=name["speaker"],
         gender="female" if name["speaker"].startswith("F") else "male",

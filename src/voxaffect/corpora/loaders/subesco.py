@@ -6,14 +6,14 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import NameScheme, Spoken, corpus_from_names
+from voxaffect.corpora.filename_parsing import NameScheme, ParsedName, corpus_from_names
 
 CARD = CorpusCard(
     name="subesco",
     title="SUST Bangla Emotional Speech Corpus (SUBESCO)",
     language="Bengali",
     elicitation="acted",
-    licence="CC BY 4.0",
+    license="CC BY 4.0",
     citation="S. Sultana, M. S. Rahman, M. R. Selim, M. Z. Iqbal: SUST Bangla Emotional Speech "
     "Corpus (SUBESCO): An audio-only emotional speech corpus for Bangla. PLoS ONE 16(4), "
     "e0250173, 2021",
@@ -47,8 +47,8 @@ def parse(root: Path) -> Corpus:
     return corpus_from_names(CARD, root, SCHEME)
 
 
-def _read(name: re.Match[str], relative: PurePath) -> Spoken:  # noqa: ARG001
-    return Spoken(
+def _read(name: re.Match[str], relative: PurePath) -> ParsedName:  # noqa: ARG001
+    return ParsedName(
         label=name["emotion"].lower(),
         speaker=name["speaker"],
         gender="female" if name["speaker"].startswith("F") else "male",

@@ -6,14 +6,14 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import NameScheme, Spoken, corpus_from_names
+from voxaffect.corpora.filename_parsing import NameScheme, ParsedName, corpus_from_names
 
 CARD = CorpusCard(
     name="tess",
     title="Toronto Emotional Speech Set (TESS)",
     language="English",
     elicitation="acted",
-    licence="CC BY-NC-ND 4.0",
+    license="CC BY-NC-ND 4.0",
     citation="M. K. Pichora-Fuller, K. Dupuis: Toronto emotional speech set (TESS). "
     "Scholars Portal Dataverse, 2020",
     url="https://doi.org/10.5683/SP2/E8H2MF",
@@ -58,9 +58,9 @@ def parse(root: Path) -> Corpus:
     return corpus_from_names(CARD, root, SCHEME)
 
 
-def _read(name: re.Match[str], relative: PurePath) -> Spoken:  # noqa: ARG001
+def _read(name: re.Match[str], relative: PurePath) -> ParsedName:  # noqa: ARG001
     word, emotion = name["word"].lower(), name["emotion"].lower()
-    return Spoken(
+    return ParsedName(
         label=EMOTIONS[emotion],
         speaker="YAF" if name["speaker"].upper() == "YAF" else "OAF",
         gender="female",

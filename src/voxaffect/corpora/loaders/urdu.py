@@ -6,7 +6,7 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import LeftOut, NameScheme, Spoken, corpus_from_names
+from voxaffect.corpora.filename_parsing import LeftOut, NameScheme, ParsedName, corpus_from_names
 
 PER_SPEAKER = {
     "SF1": 12, "SF2": 2, "SF3": 2, "SF4": 4, "SF5": 4, "SF6": 14, "SF7": 6, "SF8": 2, "SF9": 4,
@@ -20,7 +20,7 @@ CARD = CorpusCard(
     title="URDU-Dataset: emotional speech of Urdu talk shows",
     language="Urdu",
     elicitation="natural",
-    licence="research only",
+    license="research only",
     citation="S. Latif, A. Qayyum, M. Usman, J. Qadir: Cross Lingual Speech Emotion Recognition: "
     "Urdu vs. Western Languages. FIT 2018",
     url="https://github.com/siddiquelatif/URDU-Dataset",
@@ -47,14 +47,14 @@ def parse(root: Path) -> Corpus:
     return corpus_from_names(CARD, root, SCHEME)
 
 
-def _read(name: re.Match[str], relative: PurePath) -> Spoken | LeftOut:
+def _read(name: re.Match[str], relative: PurePath) -> ParsedName | LeftOut:
     label = EMOTIONS[name["emotion"]]
     folder = relative.parent.name.lower()
     if folder in EMOTIONS.values() and folder != label:
         detail = f"is {label} by its name, {folder} by its folder; left out"
         return LeftOut("contradicting label", detail, is_fault=True)
     sex = "male" if name["speaker"].startswith("SM") else "female"
-    return Spoken(label=label, speaker=name["speaker"], gender=sex)
+    return ParsedName(label=label, speaker=name["speaker"], gender=sex)
 
 
 SCHEME = NameScheme(

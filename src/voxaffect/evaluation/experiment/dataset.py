@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from voxaffect.corpora.corpus import Corpus, Problem, Utterance
 from voxaffect.errors import CorpusError
-from voxaffect.evaluation.experiment.run import REFUSED, CorpusSummary, summarise
+from voxaffect.evaluation.experiment.run import REFUSED, CorpusSummary, summarize
 from voxaffect.features.cache.cache import Extraction, FeatureStore, Progress
 from voxaffect.features.cache.index import StoredFeatures
 from voxaffect.features.frames import FrameGrid
@@ -197,11 +197,11 @@ def prepare(
     Raises:
         CorpusError: a label is unknown, or a corpus has nothing left.
     """
-    labelled = [corpus.select(lambda u: taxonomy.emotion(u) is not None) for corpus in corpora]
+    labeled = [corpus.select(lambda u: taxonomy.emotion(u) is not None) for corpus in corpora]
     stores = {OWN: store, **(others or {})}
-    everything = [u for corpus in labelled for u in corpus.utterances]
+    everything = [u for corpus in labeled for u in corpus.utterances]
     found = extract_all(stores, everything, n_jobs=n_jobs, progress=progress)
-    used = [corpus.select(lambda u: found.refuser(u.id) is None) for corpus in labelled]
+    used = [corpus.select(lambda u: found.refuser(u.id) is None) for corpus in labeled]
     for corpus in used:
         if not corpus.utterances:
             raise CorpusError(
@@ -211,14 +211,14 @@ def prepare(
     utterances = {u.id: u for corpus in used for u in corpus.utterances}
     grid = store.extractor.grid
     summaries = tuple(
-        summarise(
+        summarize(
             whole,
             kept,
             taxonomy,
             refused=found.refused(some.utterances),
             speech_s=_n_frames(found.by_set[OWN].features, kept) / grid.frames_per_s,
         )
-        for whole, some, kept in zip(corpora, labelled, used, strict=True)
+        for whole, some, kept in zip(corpora, labeled, used, strict=True)
     )
     targets = {i: taxonomy.encode(u) for i, u in utterances.items()}
     datasets = {}

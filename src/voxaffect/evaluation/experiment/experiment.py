@@ -13,7 +13,7 @@ from math import ceil
 from typing import Any
 
 from voxaffect.corpora.corpus import Utterance
-from voxaffect.errors import ArtefactError, FeatureError, FoldError
+from voxaffect.errors import ArtifactError, FeatureError, FoldError
 from voxaffect.evaluation.experiment.dataset import Dataset
 from voxaffect.evaluation.experiment.job import (
     Batch,
@@ -35,7 +35,7 @@ from voxaffect.evaluation.splits.folds import (
     thinned,
     within,
 )
-from voxaffect.evaluation.splits.leakage import Ledger
+from voxaffect.evaluation.splits.leakage import LeakageCounts
 from voxaffect.provenance import versions
 from voxaffect.systems.systems import Options, System
 
@@ -176,7 +176,7 @@ def run(
     datasets = {None: dataset} | dict(others or {})
     _refuse_unlike(plan, datasets)
     folds = plan.folds(dataset, lambda fault: failures.append(_refusal(fault)))
-    ledger = Ledger.of(dataset.utterances, dataset.features, dataset.contents)
+    ledger = LeakageCounts.of(dataset.utterances, dataset.features, dataset.contents)
     stated = {fold.name: ledger.statement(fold) for fold in folds}
     jobs = _jobs(
         plan,
@@ -277,7 +277,7 @@ def _is_done(job: Job, folder: RunFolder) -> bool:
     path = folder.path(job.name)
     try:
         return path.exists() and load_result(path).settings_digest == job.settings_digest
-    except ArtefactError:
+    except ArtifactError:
         return False
 
 

@@ -30,7 +30,12 @@ from voxaffect.model.data import Examples
 from voxaffect.parallel.clusters import threads_a_job
 from voxaffect.parallel.processes import keep_freed_memory
 from voxaffect.parallel.work import Lost, compute_all
-from voxaffect.systems.classifier import Material, NetClassifier, UtteranceClassifier, fit_together
+from voxaffect.systems.classifier import (
+    NetClassifier,
+    TrainDevSplit,
+    UtteranceClassifier,
+    fit_together,
+)
 from voxaffect.systems.systems import NetSystem, Options, System
 from voxaffect.taxonomy import EMOTION
 
@@ -256,12 +261,12 @@ class Job:
         )
 
 
-class Remedy(Enum):
+class RetryPolicy(Enum):
     """What may help a job that failed."""
 
     NONE = auto()
     AGAIN = auto()  # a file system that was away
-    ALONE = auto()  # memory that neighbours took
+    ALONE = auto()  # memory that neighbors took
     OTHER_SEED = auto()  # weights that diverged: the same seed gives the same, and diverges again
 
 
@@ -275,14 +280,14 @@ class Failure:
     """
 
     reason: str
-    remedy: Remedy = Remedy.NONE
+    remedy: RetryPolicy = RetryPolicy.NONE
 
 
-REMEDIES: tuple[tuple[tuple[type[Exception], ...], Remedy], ...] = (
-    ((TrainingError, np.linalg.LinAlgError), Remedy.OTHER_SEED),
-    ((MemoryError, RuntimeError), Remedy.ALONE),  # PyTorch's lack of memory is a RuntimeError
-    ((FeatureError, OSError), Remedy.AGAIN),
-    ((VoxaffectError,), Remedy.NONE),
+REMEDIES: tuple[tuple[tuple[type[Exception], ...], RetryPolicy], ...] = (
+    ((TrainingError, np.linalg.LinAlgError), RetryPolicy.OTHER_SEED),
+    ((MemoryError, RuntimeError), RetryPolicy.ALONE),  # PyTorch's lack of memory is a RuntimeError
+    ((FeatureError, OSError), RetryPolicy.AGAIN),
+    ((VoxaffectError,), RetryPolicy.NONE),
 )
 EXPECTED = tuple(kind for kinds, _ in REMEDIES for kind in kinds)
 
@@ -300,10 +305,10 @@ def compute(batch: Batch) -> list[FoldResult]:
         return [batch[0].compute()]
     started = time.perf_counter()
     classifiers = [job.system.classifier(job.options) for job in batch]
-    by_net: dict[Hashable, Material] = {}
+    by_net: dict[Hashable, TrainDevSplit] = {}
     for job in batch:
         if job.net_key not in by_net:
-            by_net[job.net_key] = Material(job.data.train, job.data.dev, job.training_seed)
+            by_net[job.net_key] = TrainDevSplit(job.data.train, job.data.dev, job.training_seed)
     materials = [by_net[job.net_key] for job in batch]
     nets = [classifier for classifier in classifiers if isinstance(classifier, NetClassifier)]
     for failure in fit_together(nets, materials):
@@ -335,7 +340,7 @@ def attempt(batch: Batch, n_threads: int | None) -> list[FoldResult] | Failure:
 
 def restart(job: Job, failure: Failure) -> Job:
     """The job as it is tried once more."""
-    other = failure.remedy is Remedy.OTHER_SEED
+    other = failure.remedy is RetryPolicy.OTHER_SEED
     return replace(job, restarted=failure.reason) if other else job
 
 
@@ -401,11 +406,11 @@ class Schedule:
             return ()
         failure = Failure(results.reason) if isinstance(results, Lost) else results
         (job,) = batch
-        if failure.remedy is Remedy.NONE:
+        if failure.remedy is RetryPolicy.NONE:
             return [(job, failure)]
         if job.name in self._tried_again:
             return [(job, Failure(f"{failure.reason} (tried twice)"))]
         self._tried_again.add(job.name)
-        queue = self._alone if failure.remedy is Remedy.ALONE else self._beside_others
+        queue = self._alone if failure.remedy is RetryPolicy.ALONE else self._beside_others
         queue.append((restart(job, failure),))
         return ()

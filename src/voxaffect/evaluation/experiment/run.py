@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.corpora.corpus import Corpus
-from voxaffect.errors import ArtefactError
+from voxaffect.errors import ArtifactError
 from voxaffect.evaluation.experiment.utterance_facts import UtteranceFacts, facts_csv, read_facts
 from voxaffect.evaluation.metrics import Counts, confusion
 from voxaffect.files import write_atomically, write_text
@@ -109,18 +109,18 @@ def load_result(path: Path) -> FoldResult:
     """Read a result.
 
     Raises:
-        ArtefactError: the file is damaged or of another format.
+        ArtifactError: the file is damaged or of another format.
     """
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             meta = json.loads(str(file["meta"]))
             arrays = {name: file[name] for name in ARRAYS}
         if meta.pop("format") != FORMAT:
-            raise ArtefactError(f"{path}: written by another version; delete it and run again")
+            raise ArtifactError(f"{path}: written by another version; delete it and run again")
         meta["ids"] = tuple(meta["ids"])
         return FoldResult(**meta, **arrays)
     except _DAMAGE as fault:
-        raise ArtefactError(f"{path}: damaged result ({fault}); delete it and run again") from fault
+        raise ArtifactError(f"{path}: damaged result ({fault}); delete it and run again") from fault
 
 
 UNFINISHED_S = 3600.0
@@ -144,7 +144,7 @@ class CorpusSummary:
         name: key of the corpus.
         title: full name.
         language: English name.
-        licence: terms in a few words.
+        license: terms in a few words.
         citation: authors, title, venue, year.
         digest: hash of the metadata of the utterances used.
         n_speakers: speakers among the utterances used.
@@ -159,7 +159,7 @@ class CorpusSummary:
     name: str
     title: str
     language: str
-    licence: str
+    license: str
     citation: str
     digest: str
     n_speakers: int
@@ -183,7 +183,7 @@ class CorpusSummary:
         return self.n_utterances + excluded + refused
 
 
-def summarise(
+def summarize(
     whole: Corpus,
     used: Corpus,
     taxonomy: Taxonomy,
@@ -209,7 +209,7 @@ def summarise(
         name=whole.name,
         title=whole.card.title,
         language=whole.card.language,
-        licence=whole.card.licence,
+        license=whole.card.license,
         citation=whole.card.citation,
         digest=used.digest(),
         n_speakers=len(used.speakers),
@@ -295,7 +295,7 @@ class RunFolder:
         """The header as plain values, None where the folder holds no run yet.
 
         Raises:
-            ArtefactError: the header is damaged.
+            ArtifactError: the header is damaged.
         """
         path = self.root / "run.json"
         try:
@@ -303,7 +303,7 @@ class RunFolder:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as fault:
-            raise ArtefactError(
+            raise ArtifactError(
                 f"{path}: damaged ({fault}); delete the run and repeat it"
             ) from fault
         return loaded
@@ -312,11 +312,11 @@ class RunFolder:
         """The whole run.
 
         Raises:
-            ArtefactError: there is no run, or a file of it is damaged.
+            ArtifactError: there is no run, or a file of it is damaged.
         """
         header = self.header()
         if header is None:
-            raise ArtefactError(
+            raise ArtifactError(
                 f"{self.root}: holds no run.json; give the --out folder of evaluate"
             )
         try:
@@ -333,7 +333,7 @@ class RunFolder:
                 **header,
             )
         except (KeyError, TypeError) as fault:
-            raise ArtefactError(f"{self.root}/run.json: not a run's header ({fault})") from fault
+            raise ArtifactError(f"{self.root}/run.json: not a run's header ({fault})") from fault
 
 
 def result_name(protocol: str, system: str, seed: int, settings_digest: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.errors import ArtefactError
+from voxaffect.errors import ArtifactError
 from voxaffect.evaluation.metrics import ratio
 
 # How far speech stands above its pauses, estimated from frames that are stored anyway.
@@ -21,8 +21,8 @@ from voxaffect.evaluation.metrics import ratio
 # estimate is the level that 95 % of the frames stay below over the one that 10 % stay below, in dB:
 # in most recordings some speech is as loud as the first, and a pause or closure as quiet as the
 # second. A recording without a pause shows less than it has, and noise alone about 0 dB. The RMS of
-# our own descriptors is of pre-emphasised, Hamming-windowed frames, averaged over three, so
-# that hum and rumble count little; gain normalisation does not change a ratio.
+# our own descriptors is of pre-emphasized, Hamming-windowed frames, averaged over three, so
+# that hum and rumble count little; gain normalization does not change a ratio.
 
 RMS_COLUMNS = {"low-level descriptors": "energy", "opensmile": "pcm_RMSenergy_sma"}
 """Extractor, as its settings name it -> its column of RMS. Other sets have none."""
@@ -122,7 +122,7 @@ def read_facts(path: Path) -> dict[str, UtteranceFacts]:
     """Facts by utterance id, nothing where the file is not there: older runs have none.
 
     Raises:
-        ArtefactError: the file is damaged.
+        ArtifactError: the file is damaged.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -130,7 +130,7 @@ def read_facts(path: Path) -> dict[str, UtteranceFacts]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, csv.Error) as fault:
-        raise ArtefactError(
+        raise ArtifactError(
             f"{path}: damaged ({fault}); delete it and repeat the run, which keeps its results"
         ) from fault
 

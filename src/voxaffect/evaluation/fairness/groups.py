@@ -1,4 +1,4 @@
-"""For whom a recogniser works: accuracies of groups of utterances, and gaps between them.
+"""For whom a recognizer works: accuracies of groups of utterances, and gaps between them.
 
 Every number is the mean over seeds of a value that joins the answers of all folds of a protocol.
 Intervals are percentiles over speakers drawn anew (`resampling.py`; Efron and Tibshirani, "An
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.errors import ArtefactError
+from voxaffect.errors import ArtifactError
 from voxaffect.evaluation.experiment.run import FoldResult
 from voxaffect.evaluation.experiment.utterance_facts import UtteranceFacts
 from voxaffect.evaluation.intervals import LEVEL
@@ -29,7 +29,7 @@ Facts = Sequence[UtteranceFacts]
 
 
 @dataclass(frozen=True, eq=False)
-class Kind:
+class GroupKind:
     """One way to sort utterances.
 
     Args:
@@ -43,7 +43,7 @@ class Kind:
     members: Rows
 
 
-def kinds_of(facts: Facts) -> tuple[Kind, ...]:
+def kinds_of(facts: Facts) -> tuple[GroupKind, ...]:
     """Every way to sort utterances whose groups hold more than one speaker as a rule."""
     return (
         _named("gender", [u.gender for u in facts], GENDER.classes),
@@ -55,12 +55,12 @@ def kinds_of(facts: Facts) -> tuple[Kind, ...]:
     )
 
 
-def speakers_of(facts: Facts) -> Kind:
+def speakers_of(facts: Facts) -> GroupKind:
     """Every speaker as a group."""
     return _named("speaker", [u.speaker for u in facts])
 
 
-def _named(name: str, values: Sequence[str | None], order: Sequence[str] = ()) -> Kind:
+def _named(name: str, values: Sequence[str | None], order: Sequence[str] = ()) -> GroupKind:
     """Groups by name: those of `order` first, the unknown last, empty ones not at all."""
     known = {value for value in values if value is not None}
     groups = (*(g for g in order if g in known), *sorted(known.difference(order)), UNKNOWN)
@@ -68,7 +68,9 @@ def _named(name: str, values: Sequence[str | None], order: Sequence[str] = ()) -
     return _kind(name, groups, [number[UNKNOWN if v is None else v] for v in values])
 
 
-def _thirds(name: str, values: Sequence[float | None], written: Callable[[float], str]) -> Kind:
+def _thirds(
+    name: str, values: Sequence[float | None], written: Callable[[float], str]
+) -> GroupKind:
     """Three groups of nearly one size; their borders are two of the values, and name them.
 
     What equals a border lies below it, so equal values share a group, however many there are.
@@ -84,10 +86,10 @@ def _thirds(name: str, values: Sequence[float | None], written: Callable[[float]
     return _kind(name, groups, np.where(np.isnan(numbers), 3, members).tolist())
 
 
-def _kind(name: str, groups: Sequence[str], members: Sequence[int]) -> Kind:
+def _kind(name: str, groups: Sequence[str], members: Sequence[int]) -> GroupKind:
     """The kind without its empty groups."""
     held, renumbered = np.unique(np.array(members, np.int64), return_inverse=True)
-    return Kind(name, tuple(groups[g] for g in held), renumbered.astype(np.int64))
+    return GroupKind(name, tuple(groups[g] for g in held), renumbered.astype(np.int64))
 
 
 def _numbers(names: Sequence[str]) -> Mapping[str, int]:
@@ -101,7 +103,7 @@ def _numbers(names: Sequence[str]) -> Mapping[str, int]:
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class GroupAnswers:
     """All answers of one system in one protocol, M of them, over folds and seeds.
 
     Args:
@@ -117,11 +119,11 @@ class Answers:
     right: Floats
 
     @classmethod
-    def of(cls, results: Sequence[FoldResult], row_of: Mapping[str, int]) -> Answers:
+    def of(cls, results: Sequence[FoldResult], row_of: Mapping[str, int]) -> GroupAnswers:
         """Answers of one system's results.
 
         Raises:
-            ArtefactError: an utterance has no row.
+            ArtifactError: an utterance has no row.
         """
         numbers = {seed: n for n, seed in enumerate(sorted({r.seed for r in results}))}
         return cls(
@@ -136,14 +138,14 @@ def _rows(result: FoldResult, row_of: Mapping[str, int]) -> Rows:
     try:
         return np.array([row_of[i] for i in result.ids], np.int64)
     except KeyError as fault:
-        raise ArtefactError(
+        raise ArtifactError(
             f"{result.fold}: utterance {fault} is not in the run's utterances.csv; repeat the run, "
             "which keeps its results"
         ) from fault
 
 
 @dataclass(frozen=True, eq=False)
-class Tally:
+class GroupCounts:
     """Answers counted.
 
     Args:
@@ -157,7 +159,7 @@ class Tally:
     n_utterances: Rows
 
     @classmethod
-    def of(cls, answers: Answers, speakers: Rows, kind: Kind) -> Tally:
+    def of(cls, answers: GroupAnswers, speakers: Rows, kind: GroupKind) -> GroupCounts:
         """Answers counted by the groups of a kind.
 
         Args:
@@ -231,7 +233,7 @@ SEED = 0
 
 
 @dataclass(frozen=True)
-class Interval:
+class GroupInterval:
     """Between which values 95 % of the draws lie."""
 
     low: float
@@ -239,7 +241,7 @@ class Interval:
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
+class FairnessGroup:
     """One system on the utterances of one group.
 
     Args:
@@ -258,7 +260,7 @@ class Group:
     n_speakers: int
     n_classes: int
     ua: float
-    interval: Interval | None
+    interval: GroupInterval | None
     recalls: Floats
     compared: bool
 
@@ -280,7 +282,7 @@ class Gap:
     best: str
     worst: str
     ua: float
-    interval: Interval | None
+    interval: GroupInterval | None
 
 
 @dataclass(frozen=True)
@@ -298,11 +300,13 @@ class Grouping:
     protocol: str
     system: str
     kind: str
-    groups: tuple[Group, ...]
+    groups: tuple[FairnessGroup, ...]
     gap: Gap | None
 
 
-def grouping(protocol: str, system: str, kind: Kind, tally: Tally, weights: Floats) -> Grouping:
+def grouping(
+    protocol: str, system: str, kind: GroupKind, tally: GroupCounts, weights: Floats
+) -> Grouping:
     """Scores of one system's groups, and their gap.
 
     Args:
@@ -318,15 +322,15 @@ def grouping(protocol: str, system: str, kind: Kind, tally: Tally, weights: Floa
     return Grouping(protocol, system, kind.name, tuple(groups.values()), _gap(groups, draws))
 
 
-def large_enough(tally: Tally) -> Flags:
+def large_enough(tally: GroupCounts) -> Flags:
     """Whether each group has what it takes to be compared, bool (G,)."""
     enough: Flags = tally.n_utterances >= MIN_UTTERANCES
     return enough & (tally.n_classes >= MIN_CLASSES)
 
 
 def groups_of(
-    names: Sequence[str], tally: Tally, compared: Flags, draws: Floats | None = None
-) -> dict[int, Group]:
+    names: Sequence[str], tally: GroupCounts, compared: Flags, draws: Floats | None = None
+) -> dict[int, FairnessGroup]:
     """Groups that have answers, by their number.
 
     Args:
@@ -338,7 +342,7 @@ def groups_of(
     accuracies, recalls = tally.accuracies(), tally.recalls()
     n_speakers, n_classes = tally.n_speakers, tally.n_classes
     return {
-        g: Group(
+        g: FairnessGroup(
             name=names[g],
             n_utterances=int(tally.n_utterances[g]),
             n_speakers=int(n_speakers[g]),
@@ -352,7 +356,7 @@ def groups_of(
     }
 
 
-def _gap(groups: Mapping[int, Group], draws: Floats) -> Gap | None:
+def _gap(groups: Mapping[int, FairnessGroup], draws: Floats) -> Gap | None:
     compared = [g for g, group in groups.items() if group.compared]
     if len(compared) < 2:
         return None
@@ -367,11 +371,11 @@ def _gap(groups: Mapping[int, Group], draws: Floats) -> Gap | None:
     )
 
 
-def interval(draws: Floats) -> Interval | None:
+def interval(draws: Floats) -> GroupInterval | None:
     """The middle 95 % of draws (B,), NaN left out; None where nothing is left."""
     known = draws[~np.isnan(draws)]
     if known.size == 0:
         return None
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(known, [tail, 1 - tail])
-    return Interval(float(low), float(high))
+    return GroupInterval(float(low), float(high))

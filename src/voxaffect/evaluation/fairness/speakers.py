@@ -1,4 +1,4 @@
-"""How evenly a recogniser serves its speakers: the worst of them, and their inequality.
+"""How evenly a recognizer serves its speakers: the worst of them, and their inequality.
 
 Few utterances a speaker spread by luck alone; what that comes to is worked out beside. Source of
 the coefficient: C. Gini, Variabilità e mutabilità, 1912; as computed here, P. M. Dixon et al.,
@@ -16,12 +16,12 @@ from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.fairness.groups import (
     N_DRAWS,
     SEED,
-    Answers,
-    Group,
+    FairnessGroup,
+    GroupAnswers,
+    GroupCounts,
     Grouping,
-    Interval,
-    Kind,
-    Tally,
+    GroupInterval,
+    GroupKind,
     grouping,
     groups_of,
     interval,
@@ -41,7 +41,7 @@ N_LUCKY = 200
 
 
 @dataclass(frozen=True)
-class Luck:
+class ExpectedByChance:
     """What would be measured, on average, if all speakers were served alike.
 
     Every answer is then right with the recall of its class over all speakers compared. Answers of
@@ -57,7 +57,7 @@ class Luck:
 
 
 @dataclass(frozen=True)
-class Evenness:
+class SpeakerVariation:
     """How evenly one system serves its speakers.
 
     Args:
@@ -67,8 +67,8 @@ class Evenness:
     """
 
     gini: float
-    interval: Interval | None
-    luck: Luck
+    interval: GroupInterval | None
+    luck: ExpectedByChance
 
 
 @dataclass(frozen=True)
@@ -84,16 +84,18 @@ class SpeakerSpread:
 
     protocol: str
     system: str
-    speakers: tuple[Group, ...]
-    evenness: Evenness | None
+    speakers: tuple[FairnessGroup, ...]
+    evenness: SpeakerVariation | None
 
     @property
-    def compared(self) -> tuple[Group, ...]:
+    def compared(self) -> tuple[FairnessGroup, ...]:
         """Speakers with enough utterances, the highest UA first."""
         return tuple(speaker for speaker in self.speakers if speaker.compared)
 
 
-def speaker_spread(protocol: str, system: str, speakers: Kind, answers: Answers) -> SpeakerSpread:
+def speaker_spread(
+    protocol: str, system: str, speakers: GroupKind, answers: GroupAnswers
+) -> SpeakerSpread:
     """Scores of one system on each speaker.
 
     Args:
@@ -102,7 +104,9 @@ def speaker_spread(protocol: str, system: str, speakers: Kind, answers: Answers)
         speakers: sorts all utterances by speaker.
         answers: of the system.
     """
-    tally = Tally.of(answers, np.zeros_like(speakers.members), speakers)  # voices are the groups
+    tally = GroupCounts.of(
+        answers, np.zeros_like(speakers.members), speakers
+    )  # voices are the groups
     told_apart = np.array([not name.endswith(UNKNOWN_VOICE) for name in speakers.groups])
     compared = told_apart & large_enough(tally)
     found = groups_of(speakers.groups, tally, compared)
@@ -112,27 +116,27 @@ def speaker_spread(protocol: str, system: str, speakers: Kind, answers: Answers)
     return SpeakerSpread(protocol, system, tuple(ranked), evenness)
 
 
-def _evenness(tally: Tally, rows: NDArray[np.int64]) -> Evenness:
+def _evenness(tally: GroupCounts, rows: NDArray[np.int64]) -> SpeakerVariation:
     """How evenly the speakers of some rows (n,) are served, n >= 2."""
     accuracies = tally.accuracies()[rows]
     rng = np.random.default_rng(SEED)
     draws = rng.choice(accuracies, (N_DRAWS, rows.size))
     n_answers = tally.total[0].max(axis=0)[rows]  # (n, C), of the seed that has most
     right, total = (counts[0, :, rows].sum(axis=(0, 1)) for counts in (tally.right, tally.total))
-    return Evenness(
+    return SpeakerVariation(
         gini=float(gini(accuracies)),
         interval=interval(gini(draws)),
         luck=_luck(n_answers.astype(np.int64), ratio(right, total)),
     )
 
 
-def _luck(n_answers: NDArray[np.int64], recalls: Floats) -> Luck:
+def _luck(n_answers: NDArray[np.int64], recalls: Floats) -> ExpectedByChance:
     """Luck of speakers with so many utterances of each class (n, C), at its recall (C,)."""
     rng = np.random.default_rng(SEED)
     chances = np.nan_to_num(recalls)  # a class that nobody has is not drawn
     hits = rng.binomial(n_answers, chances, (N_LUCKY, *n_answers.shape))
     accuracies = mean_known(ratio(hits, np.broadcast_to(n_answers, hits.shape)), axis=-1)
-    return Luck(float(accuracies.min(axis=1).mean()), float(gini(accuracies).mean()))
+    return ExpectedByChance(float(accuracies.min(axis=1).mean()), float(gini(accuracies).mean()))
 
 
 def gini(values: ArrayLike) -> Floats:
@@ -176,7 +180,7 @@ def group_scores(run: Run) -> GroupScores | None:
     """Scores of all groups, None where a run has no results or does not know its utterances.
 
     Raises:
-        ArtefactError: a result is of an utterance that the run does not describe.
+        ArtifactError: a result is of an utterance that the run does not describe.
     """
     if not run.utterances or not run.results:
         return None
@@ -186,11 +190,13 @@ def group_scores(run: Run) -> GroupScores | None:
     groupings: list[Grouping] = []
     spreads: list[SpeakerSpread] = []
     for (protocol, system), results in by_system(run.results).items():
-        answers = Answers.of(results, row_of)
+        answers = GroupAnswers.of(results, row_of)
         voices = [speakers.groups[g] for g in np.unique(speakers.members[answers.rows])]
         weights = speaker_weights(voices, N_DRAWS, SEED)
         groupings += (
-            grouping(protocol, system, kind, Tally.of(answers, speakers.members, kind), weights)
+            grouping(
+                protocol, system, kind, GroupCounts.of(answers, speakers.members, kind), weights
+            )
             for kind in kinds
             if np.unique(kind.members[answers.rows]).size > 1
         )

@@ -1,4 +1,4 @@
-"""How much of what a system recognises in clean speech it still recognises in the wild.
+"""How much of what a system recognizes in clean speech it still recognizes in the wild.
 
 The number to compare systems by, for the conditions k of the groups g (noise, room, ...):
 
@@ -6,12 +6,12 @@ The number to compare systems by, for the conditions k of the groups g (noise, r
     robustness  = (degraded UA - chance) / (clean UA - chance)
 
 Every group weighs the same, so that it does not matter how many kinds of noise and how few rooms a
-catalogue holds, and the ratio is of what is above chance, so that guessing scores 0 and an answer
-that nothing changes scores 1. It is undefined where clean speech is not recognised above chance.
+catalog holds, and the ratio is of what is above chance, so that guessing scores 0 and an answer
+that nothing changes scores 1. It is undefined where clean speech is not recognized above chance.
 It says nothing of how good a system is on clean speech: a weak one has little to lose. So it stands
 beside the degraded UA, on which systems are compared, too. Controls are shown and score nothing.
 
-Relative accuracy under a catalogue of corruptions goes back to Hendrycks & Dietterich,
+Relative accuracy under a catalog of corruptions goes back to Hendrycks & Dietterich,
 "Benchmarking neural network robustness to common corruptions and perturbations", ICLR 2019.
 """
 
@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.audio.degrade.degradation import CLEAN
-from voxaffect.errors import ArtefactError
+from voxaffect.errors import ArtifactError
 from voxaffect.evaluation.experiment.run import FoldResult
 from voxaffect.evaluation.intervals import speaker_weights
 from voxaffect.evaluation.metrics import mean_known, ratio
@@ -48,7 +48,7 @@ Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Tally:
+class ConditionCounts:
     """One system's answers on one fold.
 
     Args:
@@ -81,7 +81,7 @@ class Tally:
 
 def tally(
     results: Sequence[FoldResult], conditions: Sequence[str], speaker_of: Mapping[str, str]
-) -> Tally:
+) -> ConditionCounts:
     """Count one system's answers on one fold.
 
     Args:
@@ -104,10 +104,12 @@ def tally(
     np.add.at(total, (*cells, results[0].y_true), 1)
     for n, result in enumerate(results):
         np.add.at(right[n], (*cells, result.y_true), result.y_pred == result.y_true)
-    return Tally(results[0].fold, results[0].corpus, speakers, total[0], right)
+    return ConditionCounts(results[0].fold, results[0].corpus, speakers, total[0], right)
 
 
-def accuracies(tallies: Sequence[Tally], weights: Floats, speakers: Sequence[str]) -> Floats:
+def accuracies(
+    tallies: Sequence[ConditionCounts], weights: Floats, speakers: Sequence[str]
+) -> Floats:
     """UA of a system under every condition (B, K): mean over folds, then over test sets.
 
     Seeds are averaged within a fold. A fold counts as often as its speakers are drawn on average.
@@ -120,7 +122,7 @@ def accuracies(tallies: Sequence[Tally], weights: Floats, speakers: Sequence[str
     return _over_tests(tallies, weights, speakers, lambda t, w: t.accuracies(w).mean(axis=0))
 
 
-def chance(tallies: Sequence[Tally], weights: Floats, speakers: Sequence[str]) -> Floats:
+def chance(tallies: Sequence[ConditionCounts], weights: Floats, speakers: Sequence[str]) -> Floats:
     """UA of guessing (B,), averaged in the same way."""
     return _over_tests(tallies, weights, speakers, lambda t, w: t.chance(w)[:, None])[:, 0]
 
@@ -131,10 +133,10 @@ def resample(speakers: Sequence[str], n_draws: int, seed: int) -> Floats:
 
 
 def _over_tests(
-    tallies: Sequence[Tally],
+    tallies: Sequence[ConditionCounts],
     weights: Floats,
     speakers: Sequence[str],
-    measure: Callable[[Tally, Floats], Floats],
+    measure: Callable[[ConditionCounts, Floats], Floats],
 ) -> Floats:
     """Mean over folds, then over test sets, of what is measured of each fold (B, M)."""
     place = {speaker: s for s, speaker in enumerate(speakers)}
@@ -189,7 +191,7 @@ class Condition:
     """What speech was heard under.
 
     Args:
-        name: key of the catalogue, or `clean`.
+        name: key of the catalog, or `clean`.
         group: what it is a kind of.
         severity: how strong it is, in words.
         scored: whether it counts in the robustness; clean speech and controls do not.
@@ -342,7 +344,7 @@ def load_robustness(folder: Path) -> Robustness | None:
     """What a folder holds, None where that is nothing.
 
     Raises:
-        ArtefactError: the file is damaged.
+        ArtifactError: the file is damaged.
     """
     path = folder / FILE
     try:
@@ -350,4 +352,4 @@ def load_robustness(folder: Path) -> Robustness | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
-        raise ArtefactError(f"{path}: damaged ({fault}); delete it and run again") from fault
+        raise ArtifactError(f"{path}: damaged ({fault}); delete it and run again") from fault

@@ -20,11 +20,11 @@ from voxaffect.evaluation.robustness import robustness as tallies
 from voxaffect.evaluation.robustness.robustness import (
     Compared,
     Condition,
+    ConditionCounts,
     Estimate,
     Floats,
     Robustness,
     SystemRobustness,
-    Tally,
 )
 from voxaffect.evaluation.significance import DECIMALS, holm, wilcoxon
 from voxaffect.evaluation.splits.folds import UNKNOWN
@@ -90,7 +90,7 @@ def _condition(degradation: Degradation, n_refused: Mapping[str, int]) -> Condit
 
 def _tallies(
     results: Sequence[FoldResult], conditions: Sequence[str], speaker_of: Mapping[str, str]
-) -> dict[str, dict[str, Tally]]:
+) -> dict[str, dict[str, ConditionCounts]]:
     """System -> fold -> counts."""
     grouped: dict[str, dict[str, list[FoldResult]]] = {}
     for r in results:
@@ -118,7 +118,7 @@ class Draws:
     tail: float | None
 
     @classmethod
-    def of(cls, folds: Sequence[Tally]) -> Draws:
+    def of(cls, folds: Sequence[ConditionCounts]) -> Draws:
         """Draws of those under test on some folds."""
         speakers = tuple(sorted({speaker for t in folds for speaker in t.speakers}))
         weights = tallies.resample(speakers, N_DRAWS, DRAW_SEED)
@@ -175,7 +175,9 @@ class Measured:
     robustness: Floats
 
 
-def _measure(folds: Sequence[Tally], conditions: Sequence[Condition], draws: Draws) -> Measured:
+def _measure(
+    folds: Sequence[ConditionCounts], conditions: Sequence[Condition], draws: Draws
+) -> Measured:
     ua = tallies.accuracies(folds, draws.weights, draws.speakers)
     groups = {group: ua[:, places].mean(axis=1) for group, places in _scored(conditions).items()}
     degraded = _mean_of_groups(groups.values(), len(ua))
@@ -213,7 +215,7 @@ def _system(
 
 
 def _compare(
-    folds: Mapping[str, Sequence[Tally]],
+    folds: Mapping[str, Sequence[ConditionCounts]],
     measured: Mapping[str, Measured],
     conditions: Sequence[Condition],
     draws: Draws,
@@ -240,7 +242,7 @@ def _compare(
     )
 
 
-def _degraded(fold: Tally, conditions: Sequence[Condition]) -> list[float]:
+def _degraded(fold: ConditionCounts, conditions: Sequence[Condition]) -> list[float]:
     """Degraded UA of each seed on one fold."""
     ua = fold.accuracies(np.ones((1, len(fold.speakers))))[:, 0]  # (N, K)
     groups = [ua[:, places].mean(axis=1) for places in _scored(conditions).values()]

@@ -251,7 +251,7 @@ def hold_out_dev(
     seed: int,
     dev: Dev = "utterances",
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Train and dev ids of a recogniser that is to be used, not scored: nothing is left out.
+    """Train and dev ids of a recognizer that is to be used, not scored: nothing is left out.
 
     Args:
         utterances: those of all corpora that have an emotion class.

@@ -97,7 +97,7 @@ class LeakageStatement:
         return {"test": self.test.plain(), "dev": self.dev.plain()}
 
 
-class Ledger:
+class LeakageCounts:
     """Who and what every utterance of an experiment is, numbered so that folds are soon compared.
 
     Args:
@@ -129,7 +129,7 @@ class Ledger:
         utterances: Mapping[str, Utterance],
         features: Mapping[str, NDArray[np.float32]],
         contents: Mapping[str, str],
-    ) -> Ledger:
+    ) -> LeakageCounts:
         """The ledger of utterances whose frames are there: copies are looked for."""
         return cls(utterances, contents, near_copies(features, contents))
 
@@ -211,7 +211,7 @@ def leakage(
         utterances: id -> utterance of all its sets.
         contents: id -> hash of the audio.
     """
-    return Ledger(utterances, contents).statement(fold)
+    return LeakageCounts(utterances, contents).statement(fold)
 
 
 def _qualified(u: Utterance, name: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Recordings that are nearly the same: one cut, coded or requantised anew, under another name.
+"""Recordings that are nearly the same: one cut, coded or requantized anew, under another name.
 
 Hashes of files find none of them. Each utterance is told by the extremes of its columns, smoothed
 over three frames: they stay where a pause is cut off, and move little where a codec has been at
@@ -122,7 +122,7 @@ def _copies(ids: list[str], features: Mapping[str, Frames]) -> Iterator[tuple[st
     lengths = np.array([len(features[i]) for i in ids])
     order = np.argsort(lengths, kind="stable")
     extremes = np.stack([_extremes(features[ids[n]]) for n in order])  # (N, E)
-    for n, m in _likely(_standardised(extremes), lengths[order]):
+    for n, m in _likely(_standardized(extremes), lengths[order]):
         one, other = ids[order[n]], ids[order[m]]
         if concordance(features[one], features[other]) >= AGREEMENT:
             yield one, other
@@ -136,13 +136,13 @@ def _extremes(frames: Frames) -> Frames:
     return np.concatenate([smooth.max(axis=0), smooth.min(axis=0)])
 
 
-def _standardised(extremes: Frames) -> Frames:
+def _standardized(extremes: Frames) -> Frames:
     """In standard deviations over utterances, such that rows' distances are RMS differences."""
     deviation = extremes.std(axis=0)
     moves = deviation > 0
     n = max(1, int(moves.sum()))
-    centred = extremes[:, moves] - extremes[:, moves].mean(axis=0)
-    scaled: Frames = centred / (deviation[moves] * np.float32(np.sqrt(n)))
+    centered = extremes[:, moves] - extremes[:, moves].mean(axis=0)
+    scaled: Frames = centered / (deviation[moves] * np.float32(np.sqrt(n)))
     return scaled
 
 

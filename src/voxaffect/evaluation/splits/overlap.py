@@ -16,7 +16,7 @@ from voxaffect.corpora.corpus import Corpus, Problem, Utterance
 from voxaffect.errors import FoldError
 from voxaffect.evaluation.splits.folds import Dev, Fold, cross, part_of
 from voxaffect.evaluation.splits.leakage import LeakageStatement, leakage
-from voxaffect.evaluation.splits.pairs import Group, Pair, compare, repeats
+from voxaffect.evaluation.splits.pairs import Pair, UtteranceGroup, compare, repeats
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS, Task, Taxonomy
 
 UNKNOWN = "unknown"
@@ -87,7 +87,7 @@ class Exclusion:
 
 
 @dataclass(frozen=True)
-class Unheard:
+class MissingInTrain:
     """What a test set has and its training set lacks, in the order of classes and names.
 
     Args:
@@ -121,7 +121,7 @@ class LeftOutPart:
     train: Inventory
     dev: Inventory
     test: Inventory
-    unheard: Unheard
+    unheard: MissingInTrain
     untested: tuple[str, ...]
     leakage: LeakageStatement
 
@@ -194,16 +194,16 @@ def overlaps(
     )
 
 
-def _groups(corpus: Corpus, split_style: Collection[str]) -> list[Group]:
+def _groups(corpus: Corpus, split_style: Collection[str]) -> list[UtteranceGroup]:
     """The parts of a corpus by name; one that is empty where nothing of it is used."""
     parts: dict[str, list[Utterance]] = defaultdict(list)
     for u in corpus.utterances:
         parts[part_of(u, split_style)].append(u)
     named = sorted(parts.items()) or [(corpus.name, [])]
-    return [Group(name, corpus.name, corpus.card.title, tuple(us)) for name, us in named]
+    return [UtteranceGroup(name, corpus.name, corpus.card.title, tuple(us)) for name, us in named]
 
 
-def _part(group: Group, taxonomy: Taxonomy, contents: Mapping[str, str]) -> Part:
+def _part(group: UtteranceGroup, taxonomy: Taxonomy, contents: Mapping[str, str]) -> Part:
     holds = _inventory(group.utterances, taxonomy)
     return Part(group.name, group.corpus, group.title, holds, repeats(group, contents))
 
@@ -298,7 +298,7 @@ def _left_out(
         train=train,
         dev=dev,
         test=test,
-        unheard=Unheard(
+        unheard=MissingInTrain(
             emotions=_lacking(train.emotions, test.emotions),
             genders=_lacking(train.genders, test.genders),
             styles=_lacking(train.styles, test.styles),

@@ -29,7 +29,7 @@ Name = Callable[[Utterance], str | None]
 
 
 @dataclass(frozen=True)
-class Group:
+class UtteranceGroup:
     """Utterances of one corpus: all, or those of one style.
 
     Args:
@@ -52,7 +52,7 @@ class Match:
     Args:
         first: its name in the first group.
         second: its name in the second.
-        rules: what it was recognised by, one rule at least.
+        rules: what it was recognized by, one rule at least.
     """
 
     first: str
@@ -90,12 +90,12 @@ class Pair:
         }
 
     def rules(self) -> tuple[Rule, ...]:
-        """The rules by which anything was recognised, sorted; none where nothing is shared."""
+        """The rules by which anything was recognized, sorted; none where nothing is shared."""
         matches = (match for shared in self.kinds().values() for match in shared)
         return tuple(sorted({rule for match in matches for rule in match.rules}))
 
 
-def compare(first: Group, second: Group, contents: Mapping[str, str]) -> Pair:
+def compare(first: UtteranceGroup, second: UtteranceGroup, contents: Mapping[str, str]) -> Pair:
     """What two groups share.
 
     Args:
@@ -124,7 +124,7 @@ def compare(first: Group, second: Group, contents: Mapping[str, str]) -> Pair:
     )
 
 
-def repeats(group: Group, contents: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def repeats(group: UtteranceGroup, contents: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Ids of utterances whose samples equal those of one before, and the id of the first such."""
     original: dict[str, str] = {}
     found = []
@@ -135,7 +135,7 @@ def repeats(group: Group, contents: Mapping[str, str]) -> tuple[tuple[str, str],
     return tuple(found)
 
 
-def _origin(first: Group, second: Group) -> Rule | None:
+def _origin(first: UtteranceGroup, second: UtteranceGroup) -> Rule | None:
     """Why the groups call things alike, None where they need not."""
     if first.corpus == second.corpus:
         return "same corpus"
@@ -143,7 +143,7 @@ def _origin(first: Group, second: Group) -> Rule | None:
 
 
 def _matches(
-    first: Group, second: Group, name: Name, keys: Mapping[Rule, Name]
+    first: UtteranceGroup, second: UtteranceGroup, name: Name, keys: Mapping[Rule, Name]
 ) -> tuple[Match, ...]:
     """Names, one of each group, that some rule takes for one thing, sorted."""
     found: dict[tuple[str, str], list[Rule]] = defaultdict(list)
@@ -155,7 +155,7 @@ def _matches(
     return tuple(Match(*names, tuple(rules)) for names, rules in sorted(found.items()))
 
 
-def _names(group: Group, name: Name, key: Name) -> dict[str, set[str]]:
+def _names(group: UtteranceGroup, name: Name, key: Name) -> dict[str, set[str]]:
     """Key -> names of the utterances that have it."""
     names = defaultdict(set)
     for u in group.utterances:
@@ -165,7 +165,7 @@ def _names(group: Group, name: Name, key: Name) -> dict[str, set[str]]:
     return names
 
 
-def _recordings(first: Group, second: Group, content: Name) -> tuple[Match, ...]:
+def _recordings(first: UtteranceGroup, second: UtteranceGroup, content: Name) -> tuple[Match, ...]:
     """A match for everything that was recorded, however many copies of it a group holds."""
     here, there = _names(first, _id, content), _names(second, _id, content)
     same = sorted((min(here[k]), min(there[k])) for k in here.keys() & there.keys())

@@ -75,7 +75,7 @@ class ChunkReport:
 
 
 @dataclass(frozen=True)
-class Group:
+class ExtractionGroup:
     """What became of a few utterances of a chunk.
 
     Args:
@@ -143,7 +143,7 @@ def compute_chunk(
 
 def compute_groups(
     chunk: Chunk, extractor: FrameExtractor, limits: DecodeLimits
-) -> Iterator[Group]:
+) -> Iterator[ExtractionGroup]:
     """Features of a chunk's utterances in their order, about GROUP_S of audio at a time."""
     for group in _prepare(chunk, extractor, limits):
         waveforms = {key: w for key, w in group.items() if isinstance(w, Waveform)}
@@ -155,7 +155,7 @@ def compute_groups(
             if isinstance(result, Extracted)
         ]
         faults = {key: str(why) for key, why in results.items() if isinstance(why, AudioError)}
-        yield Group(entries, faults)
+        yield ExtractionGroup(entries, faults)
 
 
 def _prepare(
@@ -187,7 +187,7 @@ def _prepare_one(
     try:
         with opener() as recording:
             if streaming is None or not is_long(recording):
-                return read(recording).normalised()
+                return read(recording).normalized()
         return extract_long(opener, streaming)
     except AudioError as fault:
         return fault

@@ -142,12 +142,12 @@ def _with_talkers(wanted: Wanted, limits: DecodeLimits) -> dict[bytes, Degradati
 
 def _heard(utterance: Utterance, limits: DecodeLimits) -> Waveform:
     start_s, end_s = utterance.start_s, utterance.end_s
-    return decode(utterance.path, start_s=start_s, end_s=end_s, limits=limits).normalised()
+    return decode(utterance.path, start_s=start_s, end_s=end_s, limits=limits).normalized()
 
 
 def _attempt(degradation: Degradation, waveform: Waveform, seed: int) -> Waveform | AudioError:
     try:
-        return degradation.apply(waveform, seed).normalised()
+        return degradation.apply(waveform, seed).normalized()
     except AudioError as fault:
         return fault
 

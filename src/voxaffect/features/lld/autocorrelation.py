@@ -16,7 +16,7 @@ from voxaffect.errors import FeatureError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.pitch_settings import RATE_HZ, PitchSettings
 from voxaffect.features.lld.short_time import ShortTime
-from voxaffect.features.packing import ROWS_TOGETHER, Stretch, Tape
+from voxaffect.features.packing import ROWS_TOGETHER, PackedAudio, Stretch
 from voxaffect.features.runtime import compiled, threads
 from voxaffect.features.spectra import power_spectrum, transform_size
 
@@ -45,7 +45,7 @@ class Peaks(NamedTuple):
 
     Args:
         lag: float32 (R, K), in samples, positive even where there is no peak.
-        height: float32 (R, K), of the normalised autocorrelation, -inf where there is no peak.
+        height: float32 (R, K), of the normalized autocorrelation, -inf where there is no peak.
         power: float32 (R,), of the frames.
     """
 
@@ -98,7 +98,7 @@ def find_peaks(
 ) -> None:
     """Find the highest peak in each range of lags, between the samples.
 
-    Heights are relative to lag 0. One above 1 is an artefact of the compensation, the less credible
+    Heights are relative to lag 0. One above 1 is an artifact of the compensation, the less credible
     the higher it is: it counts as its reciprocal (Boersma 1993).
 
     Args:
@@ -156,7 +156,7 @@ def _top(row: Floats, at: int, points: NDArray[np.float64]) -> tuple[float, floa
 
 # How a frame resembles itself a little later: its compensated autocorrelation.
 #
-# A window tapers the autocorrelation of what it is laid over, which favours short periods.
+# A window tapers the autocorrelation of what it is laid over, which favors short periods.
 # Dividing by the window's own autocorrelation undoes this: Boersma (1993), Accurate short-term
 # analysis of the fundamental frequency and the harmonics-to-noise ratio of a sampled sound.
 #
@@ -361,7 +361,7 @@ class PitchObserver:
         self.reach = max(0, self._autocorrelator.reach - grid.window_samples // 2)
         self.lead = max(0, self._begin + 1)
 
-    def observe(self, tape: Tape) -> Peaks:
+    def observe(self, tape: PackedAudio) -> Peaks:
         """The peaks of all rows of a tape; those of no frame say nothing."""
         peaks = Peaks.empty(tape.n_rows, len(self._borders) - 1)
         for rows in tape.blocks():
@@ -376,7 +376,7 @@ class PitchObserver:
             peaks.replace(edges[0], some.of(slice(edges.shape[1])))
         return peaks
 
-    def _cut_off(self, tape: Tape, edges: NDArray[np.int64]) -> Peaks:
+    def _cut_off(self, tape: PackedAudio, edges: NDArray[np.int64]) -> Peaks:
         """The peaks of frames whose windows reach beyond their stretches, from `Tape.cut_off`."""
         row, before, after = torch.from_numpy(edges).unsqueeze(2)
         sample = torch.arange(self._size)
@@ -430,7 +430,7 @@ class FrameObserver:
     @torch.inference_mode()
     def observe(self, stretches: Sequence[Stretch]) -> list[Observed]:
         """What the frames of stretches show, at least one of them."""
-        tape = Tape.lay(stretches, self._grid, self._pitch.lead, self._device)
+        tape = PackedAudio.lay(stretches, self._grid, self._pitch.lead, self._device)
         with threads(1):
             short_time, peaks = self._short_time.observe(tape), self._pitch.observe(tape)
         return [Observed(short_time[rows], peaks.of(rows)) for rows in tape.parts]

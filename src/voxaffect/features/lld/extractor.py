@@ -23,7 +23,7 @@ from voxaffect.features.frames import FrameGrid, refuse_short
 from voxaffect.features.lld.autocorrelation import FrameObserver, refuse_odd_hop
 from voxaffect.features.lld.pitch_settings import PitchSettings
 from voxaffect.features.lld.short_time import refuse_narrow_bands
-from voxaffect.features.lld.streaming import DESCRIPTORS, DescriptorStream, History
+from voxaffect.features.lld.streaming import DESCRIPTORS, DescriptorStream, StreamingDescriptors
 from voxaffect.features.packing import observe_all
 
 NAMES = (*DESCRIPTORS, *(f"delta_{name}" for name in DESCRIPTORS))
@@ -114,5 +114,5 @@ class LowLevelDescriptors:
     def _observer(self) -> FrameObserver:
         return FrameObserver(self.grid, self.pitch, self.device)
 
-    def _history(self) -> History:
-        return History(self.pitch, self.grid.hop_s, log_f0=self.log_f0)
+    def _history(self) -> StreamingDescriptors:
+        return StreamingDescriptors(self.pitch, self.grid.hop_s, log_f0=self.log_f0)

@@ -25,7 +25,7 @@ from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.autocorrelation import SILENCE, Peaks, PitchObserver
 from voxaffect.features.lld.pitch_settings import RATE_HZ, PitchSettings
 from voxaffect.features.lld.viterbi import LatticeSearch, search_together
-from voxaffect.features.packing import Counts, Ragged, Stretch, Tape, counts_of, observe_all
+from voxaffect.features.packing import Counts, PackedAudio, Ragged, Stretch, counts_of, observe_all
 from voxaffect.features.runtime import compiled
 
 # What frames may be: voiced with one of several pitches, or unvoiced, and how likely each.
@@ -69,7 +69,7 @@ class Scale(NamedTuple):
         )
 
 
-class Candidates(NamedTuple):
+class PitchCandidates(NamedTuple):
     """What T frames offer.
 
     Args:
@@ -85,7 +85,7 @@ class Candidates(NamedTuple):
     probability: Floats
 
     @classmethod
-    def empty(cls, n_frames: int, n_states: int) -> Candidates:
+    def empty(cls, n_frames: int, n_states: int) -> PitchCandidates:
         """Room for what so many frames offer."""
         score, octave, f0_hz = np.empty((3, n_frames, n_states), np.float32)
         return cls(score, octave, f0_hz, np.empty(n_frames, np.float32))
@@ -125,7 +125,7 @@ class Loudness(NamedTuple):
 
 @compiled
 def weigh_each(
-    peaks: Peaks, loudness: Loudness, extents: Extents, scale: Scale, offered: Candidates
+    peaks: Peaks, loudness: Loudness, extents: Extents, scale: Scale, offered: PitchCandidates
 ) -> None:
     """Fill in what frames of recordings end to end offer.
 
@@ -149,7 +149,7 @@ def weigh_each(
             until = max(t + look_ahead, extents.begin[u])
             beside[t] = loudest[first + min(until, extents.known[u] - 1)]
         own = Peaks(peaks.lag[first:end], peaks.height[first:end], peaks.power[first:end])
-        room = Candidates(
+        room = PitchCandidates(
             offered.score[out:full],
             offered.octave[out:full],
             offered.f0_hz[out:full],
@@ -170,7 +170,9 @@ def greatest_power(power: Floats, before: float, decay: float) -> NDArray[np.flo
 
 
 @compiled
-def weigh(peaks: Peaks, loudest: NDArray[np.float64], scale: Scale, offered: Candidates) -> None:
+def weigh(
+    peaks: Peaks, loudest: NDArray[np.float64], scale: Scale, offered: PitchCandidates
+) -> None:
     """Fill in what frames offer.
 
     Args:
@@ -215,7 +217,7 @@ class PitchTrack:
     Args:
         f0_hz: float32 (T,), 0 where a frame is unvoiced.
         voice_probability: float32 (T,) in [0, 1], of unvoiced frames too: the height of the highest
-            peak of the frame's normalised autocorrelation.
+            peak of the frame's normalized autocorrelation.
     """
 
     f0_hz: Floats
@@ -244,7 +246,7 @@ class PitchTrack:
 def track(
     waveforms: Sequence[Floats], grid: FrameGrid, settings: PitchSettings | None = None
 ) -> list[PitchTrack]:
-    """Pitch at the centres of the grid's frames.
+    """Pitch at the centers of the grid's frames.
 
     Windows that reach beyond a recording see its part inside. A recording without any sound is
     unvoiced with probability 0; one shorter than a frame has T = 0.
@@ -266,7 +268,7 @@ def track(
     parts: list[list[PitchTrack]] = [[PitchTrack.empty()] for _ in waveforms]
 
     def observe(stretches: Sequence[Stretch]) -> list[Peaks]:
-        tape = Tape.lay(stretches, grid, observer.lead)
+        tape = PackedAudio.lay(stretches, grid, observer.lead)
         peaks = observer.observe(tape)
         return [peaks.of(rows) for rows in tape.parts]
 
@@ -352,7 +354,7 @@ def decide_together(
 
 def _offer_together(
     paths: Sequence[PitchPath], several: Sequence[Peaks], *, ended: bool
-) -> tuple[Candidates, Counts]:
+) -> tuple[PitchCandidates, Counts]:
     """The candidates of the frames after which enough is known of the loudness, end to end."""
     fields = zip(*(path._peaks for path in paths), strict=True), zip(*several, strict=True)
     waiting = [Ragged.following(kept, new) for kept, new in zip(*fields, strict=True)]
@@ -362,7 +364,7 @@ def _offer_together(
     last, one = np.array([path._greatest for path in paths]), paths[0]
     begin = np.array([path.start - path._n_weighed for path in paths])
     n = loudest.counts if ended else _enough(loudest.counts, begin, one._look_ahead)
-    offered = Candidates.empty(int(n.sum()), peaks.lag.shape[1] + 1)
+    offered = PitchCandidates.empty(int(n.sum()), peaks.lag.shape[1] + 1)
     extents = Extents(counts_of(known_before), loudest.counts, n, begin)
     loudness = Loudness(loudest.rows, last, one._decay, one._look_ahead)
     weigh_each(peaks, loudness, extents, one._scale, offered)

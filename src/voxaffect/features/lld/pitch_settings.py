@@ -58,7 +58,7 @@ class PitchSettings:
             voice is heard, the room is the loudest there is.
         octave_cost: strength that a candidate gains with each octave; of a tone's period and its
             multiples, equally high, it prefers the period.
-        octave_jump_cost: cost of each octave between neighbouring frames.
+        octave_jump_cost: cost of each octave between neighboring frames.
         voiced_unvoiced_cost: cost of a voice's beginning or end.
         path_ahead_s: how much of what follows a frame the path is searched through before the
             frame's pitch is decided.

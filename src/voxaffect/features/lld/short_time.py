@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.errors import FeatureError
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.packing import Counts, Ragged, Tape
+from voxaffect.features.packing import Counts, PackedAudio, Ragged
 from voxaffect.features.runtime import compiled
 from voxaffect.features.spectra import magnitude_spectrum, mel_triangles, transform_size
 
@@ -28,7 +28,7 @@ def zero_crossing_rates(samples: Floats, n_frames: int, grid: FrameGrid) -> Floa
     """Crossings inside each frame over its number of samples.
 
     A sample counts if its predecessor has the other sign, or if it is zero itself and its
-    neighbours do not lie on one side.
+    neighbors do not lie on one side.
 
     Args:
         samples: float32 (n_samples,), from the first frame's first on.
@@ -76,7 +76,7 @@ class OverTime:
 
     def __init__(self) -> None:
         self._columns: Floats | None = None  # the frames still needed
-        self._n_done = 0  # of these, how many are only neighbours
+        self._n_done = 0  # of these, how many are only neighbors
 
     def advance(self, columns: Floats, *, ended: bool) -> Floats:
         """Means over three frames and slopes over five of these.
@@ -89,7 +89,7 @@ class OverTime:
             ended: nothing follows.
 
         Returns:
-            float32 (n, 2 F), of the frames whose neighbours are all known by now, following on
+            float32 (n, 2 F), of the frames whose neighbors are all known by now, following on
             those of the last call.
         """
         return smooth_together([self], [columns], ended=ended).rows
@@ -143,7 +143,7 @@ def _fill_each(
 def _fill_deltas(
     columns: Floats, some: tuple[int, int], kind: NDArray[np.bool_], first: int, values: Floats
 ) -> None:
-    """Fill some columns of the frames from `first` on; neighbours are only frames of one kind."""
+    """Fill some columns of the frames from `first` on; neighbors are only frames of one kind."""
     n_columns = columns.shape[1]
     smooth = np.empty(columns.shape, np.float32)
     for t in range(len(columns)):
@@ -162,7 +162,7 @@ def _fill_deltas(
 
 @compiled
 def _next(kind: NDArray[np.bool_], t: int, by: int) -> int:
-    """The neighbour of a frame, itself where that lies beyond an end or is of another kind."""
+    """The neighbor of a frame, itself where that lies beyond an end or is of another kind."""
     there = t + by
     return there if 0 <= there < len(kind) and kind[there] == kind[t] else t
 
@@ -240,7 +240,7 @@ class ShortTime(nn.Module):
         self.register_buffer("bands", torch.from_numpy(mel_bands(self.n_fft).T.copy()).float())
         self.register_buffer("cosines", torch.from_numpy(cepstral_transform().T.copy()).float())
 
-    def observe(self, tape: Tape) -> NDArray[np.float32]:
+    def observe(self, tape: PackedAudio) -> NDArray[np.float32]:
         """Energy, MFCC 1 to 12 and zero-crossing rate of all rows of a tape, float32 (rows, 14)."""
         values = np.empty((tape.n_rows, len(self.names)), np.float32)
         workspace = self.window.new_zeros(max(map(len, tape.blocks()), default=0), self.n_fft)
@@ -252,7 +252,7 @@ class ShortTime(nn.Module):
         return values
 
     def fill(self, workspace: Tensor, samples: Tensor) -> Tensor:
-        """Pre-emphasised, Hamming-windowed frames in a workspace.
+        """Pre-emphasized, Hamming-windowed frames in a workspace.
 
         A frame's first sample has no predecessor inside the frame and stands for it.
 
@@ -262,10 +262,10 @@ class ShortTime(nn.Module):
                 transform.
             samples: float32 ((T - 1) hop + window,).
         """
-        emphasised = torch.sub(samples[1:], samples[:-1], alpha=PRE_EMPHASIS)
+        emphasized = torch.sub(samples[1:], samples[:-1], alpha=PRE_EMPHASIS)
         inner = workspace[:, 1 : self.grid.window_samples]
-        emphasised = emphasised.unfold(0, inner.shape[1], self.grid.hop_samples)
-        torch.mul(emphasised, self.window[1:], out=inner)
+        emphasized = emphasized.unfold(0, inner.shape[1], self.grid.hop_samples)
+        torch.mul(emphasized, self.window[1:], out=inner)
         first = samples[:: self.grid.hop_samples][: len(workspace)]
         torch.mul(first, (1 - PRE_EMPHASIS) * self.window[0], out=workspace[:, 0])
         return workspace

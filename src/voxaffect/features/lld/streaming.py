@@ -23,7 +23,7 @@ Floats = NDArray[np.float32]
 WANTED = f"float32 samples (n_samples,) at {SAMPLE_RATE_HZ // 1000} kHz"
 
 
-class Feed:
+class FrameBuffer:
     """Samples of one recording as they come; keeps those that the next frames need, and no more.
 
     Args:
@@ -70,7 +70,7 @@ class Feed:
 
 
 def observe_feeds(
-    observer: FrameObserver, feeds: Sequence[Feed], several: Sequence[Floats]
+    observer: FrameObserver, feeds: Sequence[FrameBuffer], several: Sequence[Floats]
 ) -> Iterator[tuple[list[int], list[Observed]]]:
     """What the frames show that new samples of many recordings complete, each in its order.
 
@@ -130,7 +130,7 @@ DESCRIPTORS = (*ShortTime.names, "voice_probability", "f0")
 N_COLUMNS = 2 * len(DESCRIPTORS)
 
 
-class History:
+class StreamingDescriptors:
     """Turns what the frames of one recording show into its descriptors, piece by piece.
 
     Args:
@@ -167,7 +167,7 @@ class History:
         """
         return advance_together([self], [observed], ended=ended).rows
 
-    def fork(self) -> History:
+    def fork(self) -> StreamingDescriptors:
         """A twin that goes its own way; arrays are shared, as they are replaced, not changed."""
         twin = copy.copy(self)
         twin._path, twin._over_time = self._path.fork(), copy.copy(self._over_time)
@@ -175,7 +175,7 @@ class History:
 
 
 def advance_together(
-    histories: Sequence[History], several: Sequence[Observed], *, ended: bool
+    histories: Sequence[StreamingDescriptors], several: Sequence[Observed], *, ended: bool
 ) -> Ragged:
     """`History.advance` of U recordings, to the same values at less cost.
 
@@ -211,11 +211,13 @@ class DescriptorStream:
         history: of this recording alone.
     """
 
-    def __init__(self, grid: FrameGrid, observer: FrameObserver, history: History) -> None:
+    def __init__(
+        self, grid: FrameGrid, observer: FrameObserver, history: StreamingDescriptors
+    ) -> None:
         self._grid = grid
         self._observer = observer
         self._history = history
-        self._feed = Feed(grid, observer.reach)
+        self._feed = FrameBuffer(grid, observer.reach)
         self._ended = False
 
     @property

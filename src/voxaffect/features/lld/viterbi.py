@@ -90,7 +90,7 @@ class LatticeSearch:
     """Searches one lattice that comes piece by piece.
 
     Args:
-        transitions: costs between neighbouring frames.
+        transitions: costs between neighboring frames.
         lag: frames after which a state is committed.
     """
 

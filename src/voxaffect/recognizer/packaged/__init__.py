@@ -1,4 +1,4 @@
-"""The recogniser that comes with the package, and its card: `CARD.md` in this folder.
+"""The recognizer that comes with the package, and its card: `CARD.md` in this folder.
 
 `scripts/packaged_recognizer.py` chose it and trains it again.
 """
@@ -11,11 +11,11 @@ PACKAGED = Path(__file__).parent
 """Its folder, as `Recognizer.load` takes it."""
 
 WORD = "packaged"
-"""What stands for it where a recogniser's folder is asked for."""
+"""What stands for it where a recognizer's folder is asked for."""
 
 
 def located(model: Path) -> Path:
-    """The folder or file of a recogniser that somebody named.
+    """The folder or file of a recognizer that somebody named.
 
     Args:
         model: a path, or the word `packaged`; a folder of that very name here goes first.

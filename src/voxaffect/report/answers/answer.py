@@ -62,7 +62,7 @@ def visible(text: str) -> str:
 
 
 def caption(answer: Answer) -> str:
-    """Label, its probability and the codes of warnings, for a few centimetres of a time line."""
+    """Label, its probability and the codes of warnings, for a few centimeters of a time line."""
     highest = max(answer.prediction.probabilities.values())
     codes = ", ".join(caveat.code for caveat in answer.prediction.warnings)
     return f"{answer.label} {highest:.0%}" + (f" ({codes})" if codes else "")

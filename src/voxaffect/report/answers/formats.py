@@ -15,7 +15,7 @@ from voxaffect.taxonomy import EMOTION, TASKS
 
 if TYPE_CHECKING:
     from voxaffect.streaming.online import LiveAnswer
-    from voxaffect.streaming.session import Utterance
+    from voxaffect.streaming.session import StreamedUtterance
 
 # Labels as Audacity imports them: start, end and text, with tabs between them, a line a label.
 #
@@ -154,7 +154,7 @@ def interim_object(start_s: float, answer: LiveAnswer) -> dict[str, Any]:
     }
 
 
-def final_object(utterance: Utterance) -> dict[str, Any]:
+def final_object(utterance: StreamedUtterance) -> dict[str, Any]:
     """What is said of an utterance that has ended, as of a file's; or `error`, why nothing is."""
     start_s, end_s = _to_the_sample(utterance.start_s), _to_the_sample(utterance.end_s)
     outcome = utterance.outcome

@@ -8,7 +8,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from voxaffect.report.answers.answer import Answer, visible
-from voxaffect.report.colors import LABEL_COLOURS, LETTERS
+from voxaffect.report.colors import LABEL_COLORS, LETTERS
 from voxaffect.taxonomy import EMOTION
 
 
@@ -67,7 +67,7 @@ def strip(answers: Sequence[Answer], duration_s: float, width: int) -> Text:
     labels = _columns(answers, duration_s, width)
     text = Text()
     for label in labels:
-        style = f"black on {LABEL_COLOURS[label]}" if label else "dim"
+        style = f"black on {LABEL_COLORS[label]}" if label else "dim"
         text.append(LETTERS[label] if label else PAUSE, style)
     text.append(f"\n{clock(0)}{clock(duration_s):>{width - len(clock(0))}}\n", "dim")
     text.append_text(_legend())
@@ -92,6 +92,6 @@ def _columns(answers: Sequence[Answer], duration_s: float, width: int) -> list[s
 def _legend() -> Text:
     text = Text()
     for label, letter in LETTERS.items():
-        text.append(letter, f"black on {LABEL_COLOURS[label]}")
+        text.append(letter, f"black on {LABEL_COLORS[label]}")
         text.append(f" {label}  ")
     return text.append(f"{PAUSE} nobody speaks", "dim")

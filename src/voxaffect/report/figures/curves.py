@@ -16,30 +16,30 @@ from numpy.typing import NDArray
 
 from voxaffect.audio.degrade.degradation import CLEAN
 from voxaffect.evaluation.curves import Curves
-from voxaffect.evaluation.learning_curve import Amounts, LearningGain
+from voxaffect.evaluation.learning_curve import LearningCurves, LearningGain
 from voxaffect.evaluation.robustness.robustness import Condition, Robustness, SystemRobustness
 from voxaffect.report.figures.style import INK, PAPER, RULE, STYLE, Picture, grid, picture
 from voxaffect.report.table import percent, plural
 
 # Okabe-Ito tones that show on light and on dark paper.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 HALF_BAND = 0.4
 """Half the height of a row, which is 1, that all trainings fill."""
 
 
 @dataclass(frozen=True)
-class Line:
+class CurveLine:
     """How one system is drawn.
 
     Args:
         curves: its trainings.
-        colour: of line, band and marks.
+        color: of line, band and marks.
         marker: of the epochs kept.
     """
 
     curves: Curves
-    colour: str
+    color: str
     marker: str
 
     @property
@@ -66,7 +66,7 @@ def learning(systems: Sequence[Curves]) -> Figure:
     height = max(2.3, 0.62 + 0.26 * len(systems))
     figure, (stops, loss, accuracy) = grid(3, 3, 2.6, height)
     lines = [
-        Line(curves, COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)])
+        CurveLine(curves, COLORS[place % len(COLORS)], MARKERS[place % len(MARKERS)])
         for place, curves in enumerate(systems)
     ]
     for row, line in enumerate(lines):
@@ -86,42 +86,42 @@ def learning(systems: Sequence[Curves]) -> Figure:
     return figure
 
 
-def _stops(panel: Axes, row: int, line: Line) -> None:
+def _stops(panel: Axes, row: int, line: CurveLine) -> None:
     """A band as high as the share of trainings that reached an epoch, marks where one was kept."""
     n_trainings = len(line.curves.histories)
     half = HALF_BAND * line.curves.running() / n_trainings
     kept = line.curves.kept()
     where = kept > 0
     panel.fill_between(
-        line.epochs, row - half, row + half, step="mid", color=line.colour, alpha=0.22, linewidth=0
+        line.epochs, row - half, row + half, step="mid", color=line.color, alpha=0.22, linewidth=0
     )
     panel.scatter(
         line.epochs[where],
         np.full(where.sum(), row),
         s=6 + 140 * kept[where] / n_trainings,
         marker=line.marker,
-        color=line.colour,
+        color=line.color,
         edgecolor=PAPER,
         linewidth=0.5,
     )
 
 
-def _mean(panel: Axes, name: str, line: Line) -> None:
+def _mean(panel: Axes, name: str, line: CurveLine) -> None:
     values = line.curves.values(name)
     mean = values.mean(axis=0)
     if len(values) > 1:
         error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
         panel.fill_between(
-            line.epochs, mean - error, mean + error, color=line.colour, alpha=0.15, linewidth=0
+            line.epochs, mean - error, mean + error, color=line.color, alpha=0.15, linewidth=0
         )
-    panel.plot(line.epochs, mean, color=line.colour, linewidth=1.3)
+    panel.plot(line.epochs, mean, color=line.color, linewidth=1.3)
     kept = float(np.median([history.best for history in line.curves.histories]))
     panel.scatter(
         [kept],
         [np.interp(kept, line.epochs, mean)],
         s=34,
         marker=line.marker,
-        color=line.colour,
+        color=line.color,
         edgecolor=PAPER,
         zorder=3,
     )
@@ -149,12 +149,12 @@ GAINS = (
 )
 
 
-def learning_curve_caption(found: Amounts, protocol: str) -> str:
+def learning_curve_caption(found: LearningCurves, protocol: str) -> str:
     """What the figure of a protocol shows."""
     return SCORES + (GAINS if found.gains_of(protocol) else "")
 
 
-def amounts(found: Amounts, protocol: str) -> Figure:
+def amounts(found: LearningCurves, protocol: str) -> Figure:
     """UA of every system of a protocol by share, and the gain of subtasks where there are some."""
     lines, gains = found.lines_of(protocol), found.gains_of(protocol)
     figure, panels = grid(2 if gains else 1, 2, 3.4, 2.6)
@@ -186,7 +186,7 @@ def _gains(panel: Axes, gains: Sequence[LearningGain], style: Style) -> None:
 
 def _style(place: int) -> Style:
     return {
-        "color": COLOURS[place % len(COLOURS)],
+        "color": COLORS[place % len(COLORS)],
         "marker": MARKERS[place % len(MARKERS)],
         "markeredgecolor": PAPER,
         "markersize": 6,
@@ -243,13 +243,13 @@ def robustness(found: Robustness) -> Figure:
 
 
 def _line(panel: Axes, system: SystemRobustness, group: Sequence[Condition], place: int) -> None:
-    colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
+    color, marker = COLORS[place % len(COLORS)], MARKERS[place % len(MARKERS)]
     runs = [([0], [CLEAN])]
     runs += [([1 + group.index(c) for c in kind], [c.name for c in kind]) for kind in _kinds(group)]
     for at, names in runs:
         ua = np.array([system.ua[name].value for name in names], float)
         label = system.system if names == [CLEAN] else None
-        panel.plot(at, ua, color=colour, marker=marker, markersize=4, linewidth=1.2, label=label)
+        panel.plot(at, ua, color=color, marker=marker, markersize=4, linewidth=1.2, label=label)
 
 
 def _kinds(group: Sequence[Condition]) -> list[list[Condition]]:

@@ -16,19 +16,19 @@ from voxaffect.evaluation.calibration import COVERAGES, N_BINS, Reliability
 from voxaffect.evaluation.class_gains import ClassGain, ClassGains
 from voxaffect.evaluation.curves import embed, learning_curves
 from voxaffect.evaluation.experiment.run import PROTOCOLS, FoldResult, Run
-from voxaffect.evaluation.fairness.groups import Group, Grouping
+from voxaffect.evaluation.fairness.groups import FairnessGroup, Grouping
 from voxaffect.evaluation.fairness.speakers import GroupScores, SpeakerSpread
 from voxaffect.evaluation.reference_results import FOUR
 from voxaffect.evaluation.results import Score, ScoreTable, display_order, shares
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report.colors import CLASS_COLOURS
+from voxaffect.report.colors import CLASS_COLORS
 from voxaffect.report.figures import curves
-from voxaffect.report.figures.curves import COLOURS, MARKERS
+from voxaffect.report.figures.curves import COLORS, MARKERS
 from voxaffect.report.figures.style import INK, PAPER, RULE, STYLE, Picture, grid, picture
 from voxaffect.report.table import decimal, signed
 from voxaffect.taxonomy import EMOTION
 
-MEAN_COLOUR = "#2a7fb8"
+MEAN_COLOR = "#2a7fb8"
 ACCURACY_CAPTION = (
     "Unweighted accuracy by test set and system. The diamond is the mean, small dots are single "
     "folds (single seeds where there is one fold), the dashed line is chance."
@@ -58,14 +58,14 @@ def _strip(panel: Axes, row: int, score: Score) -> None:
     folds = list(score.by_fold.values())
     dots = [fmean(seeds) for seeds in folds] if len(folds) > 1 else folds[0]
     offsets = np.linspace(-0.22, 0.22, len(dots)) if len(dots) > 1 else np.zeros(1)
-    panel.scatter(dots, row + offsets, s=7, color=MEAN_COLOUR, alpha=0.45, linewidth=0)
-    panel.scatter([score.ua], [row], s=34, marker="D", color=MEAN_COLOUR, edgecolor=PAPER, zorder=3)
+    panel.scatter(dots, row + offsets, s=7, color=MEAN_COLOR, alpha=0.45, linewidth=0)
+    panel.scatter([score.ua], [row], s=34, marker="D", color=MEAN_COLOR, edgecolor=PAPER, zorder=3)
 
 
 CLASS_GAINS_KEY = "class-gains"
 """Of the section that the figures stand in."""
 
-GAIN_COLOUR = "#2a7fb8"
+GAIN_COLOR = "#2a7fb8"
 WORDS = {
     "within": "within each corpus",
     "cross": "across corpora",
@@ -106,9 +106,9 @@ def _mark(panel: Axes, row: int, gain: ClassGain) -> None:
     if gain.mean is None:
         return
     if gain.low is not None and gain.high is not None:
-        panel.plot([gain.low, gain.high], [row, row], color=GAIN_COLOUR, linewidth=1.4)
-    face = GAIN_COLOUR if gain.clear else PAPER
-    panel.scatter([gain.mean], [row], s=26, color=face, edgecolor=GAIN_COLOUR, zorder=3)
+        panel.plot([gain.low, gain.high], [row, row], color=GAIN_COLOR, linewidth=1.4)
+    face = GAIN_COLOR if gain.clear else PAPER
+    panel.scatter([gain.mean], [row], s=26, color=face, edgecolor=GAIN_COLOR, zorder=3)
 
 
 def _dress_class_gains(panel: Axes, name: str, systems: Sequence[str], n_rows: int) -> None:
@@ -163,7 +163,7 @@ def _matrix(panel: Axes, matrix: NDArray[np.float64], *, named: bool) -> None:
 
 
 def tone(share: float) -> str:
-    """The colour in which a share is written on its shade."""
+    """The color in which a share is written on its shade."""
     return NEAR_WHITE if share > DARK else "black"
 
 
@@ -178,7 +178,7 @@ GROUPS_CAPTION = (
 
 
 def groups(scores: GroupScores) -> Figure:
-    """One panel a kind of group, one of all speakers; colour and mark tell the system.
+    """One panel a kind of group, one of all speakers; color and mark tell the system.
 
     Args:
         scores: of one protocol.
@@ -204,22 +204,22 @@ def _kind(panel: Axes, groupings: Sequence[Grouping], systems: Sequence[str]) ->
         offset = (place - (len(systems) - 1) / 2) * 0.8 / len(systems)
         for group in found.groups:
             _dot(panel, names.index(group.name) + offset, group, place)
-        panel.scatter([], [], s=26, color=COLOURS[place], marker=MARKERS[place], label=found.system)
+        panel.scatter([], [], s=26, color=COLORS[place], marker=MARKERS[place], label=found.system)
     _dress_groups(panel, groupings[0].kind, names)
 
 
-def _dot(panel: Axes, row: float, group: Group, place: int) -> None:
-    colour = COLOURS[place]
+def _dot(panel: Axes, row: float, group: FairnessGroup, place: int) -> None:
+    color = COLORS[place]
     if group.interval is not None:
         limits = [group.interval.low, group.interval.high]
-        panel.plot(limits, [row, row], color=colour, linewidth=1.1)
+        panel.plot(limits, [row, row], color=color, linewidth=1.1)
     panel.scatter(
         [group.ua],
         [row],
         s=26,
         marker=MARKERS[place],
-        color=colour if group.compared else PAPER,
-        edgecolor=PAPER if group.compared else colour,
+        color=color if group.compared else PAPER,
+        edgecolor=PAPER if group.compared else color,
         zorder=3,
     )
 
@@ -228,7 +228,7 @@ def _speakers(panel: Axes, spreads: Sequence[SpeakerSpread]) -> None:
     for row, spread in enumerate(spreads):
         values = [speaker.ua for speaker in spread.compared]
         offsets = np.linspace(-0.25, 0.25, len(values)) * (len(values) > 1)
-        panel.scatter(values, row + offsets, s=9, color=COLOURS[row], alpha=0.6, linewidth=0)
+        panel.scatter(values, row + offsets, s=9, color=COLORS[row], alpha=0.6, linewidth=0)
     _dress_groups(panel, "each speaker", [spread.system for spread in spreads])
 
 
@@ -267,7 +267,7 @@ def high_level_samples(run: Run) -> list[FoldResult]:
 
 
 def high_level(samples: Sequence[FoldResult]) -> Figure:
-    """Figure 2: one panel a system, a point an utterance, coloured by its true class."""
+    """Figure 2: one panel a system, a point an utterance, colored by its true class."""
     figure, panels = grid(len(samples), 2, 3.4, 2.9)
     for panel, result in zip(panels, samples, strict=True):
         title = f"{result.system}, seed {result.seed}"
@@ -295,7 +295,7 @@ def _scatter(panel: Axes, result: FoldResult) -> None:
             s=16,
             alpha=0.8,
             linewidth=0,
-            color=CLASS_COLOURS[name],
+            color=CLASS_COLORS[name],
             marker=CLASS_MARKERS[name],
             label=name,
         )
@@ -332,7 +332,7 @@ def _line(
     panel.plot(
         x[known],
         y[known],
-        color=COLOURS[place],
+        color=COLORS[place],
         linewidth=1.2,
         marker=MARKERS[place],
         markersize=4,

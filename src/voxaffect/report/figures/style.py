@@ -1,4 +1,4 @@
-"""What all figures share. Type is one size, and colour is never alone in telling things apart."""
+"""What all figures share. Type is one size, and color is never alone in telling things apart."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 INK, RULE, PAPER = "#1b2733", "#c9d1d9", "#ffffff"
-"""Text and axes, grid, background: the page gives them the colours of its light and dark scheme."""
+"""Text and axes, grid, background: the page gives them the colors of its light and dark scheme."""
 
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from voxaffect.report.answers.answer import Answer, visible
-from voxaffect.report.colors import LABEL_COLOURS, LETTERS
+from voxaffect.report.colors import LABEL_COLORS, LETTERS
 from voxaffect.report.figures.style import INK, NO_METADATA, PAPER, RULE, STYLE
 from voxaffect.taxonomy import EMOTION
 
@@ -62,7 +62,7 @@ def _bytes(figure: Figure, suffix: str) -> bytes:
 
 
 def _loudness(panel: Axes, answers: Sequence[Answer], level_db: Levels, duration_s: float) -> None:
-    """The envelope, grey where nobody speaks, in the colour and under the letter of each label."""
+    """The envelope, gray where nobody speaks, in the color and under the letter of each label."""
     times, amplitude = envelope(level_db, duration_s)
     panel.fill_between(times, -amplitude, amplitude, color=RULE, linewidth=0)
     for answer in answers:
@@ -72,7 +72,7 @@ def _loudness(panel: Axes, answers: Sequence[Answer], level_db: Levels, duration
             -amplitude,
             amplitude,
             where=[bool(start_s <= at <= end_s) for at in times],
-            color=LABEL_COLOURS[answer.label],
+            color=LABEL_COLORS[answer.label],
             linewidth=0,
         )
         if end_s - start_s > duration_s / MOST_LETTERS:
@@ -102,7 +102,7 @@ def _certainty(panel: Axes, answers: Sequence[Answer], duration_s: float) -> Non
             times += [*answer.interval_s, answer.interval_s[1]]
             shares += [share, share, np.nan]
         label = f"{LETTERS[name]}  {name}"
-        panel.plot(times, shares, LINES[name], color=LABEL_COLOURS[name], linewidth=2, label=label)
+        panel.plot(times, shares, LINES[name], color=LABEL_COLORS[name], linewidth=2, label=label)
     panel.set_xlim(0, duration_s)
     panel.set_ylim(0, 1)
     panel.set_xlabel("time in seconds", color=INK)

@@ -1,17 +1,17 @@
 "use strict";
-// Sorting, filtering, colours and downloads. The page reads without any of it and asks for nothing.
+// Sorting, filtering, colors and downloads. The page reads without any of it and asks for nothing.
 (() => {
   const all = (selector, root = document) => Array.from(root.querySelectorAll(selector));
   const say = (text) => { document.querySelector(".status").textContent = text; };
 
-  // Colours: the system's until the reader chooses; the choice lives as long as the page.
+  // Colors: the system's until the reader chooses; the choice lives as long as the page.
   const root = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)");
   const toggle = document.getElementById("scheme");
   const scheme = () => root.dataset.scheme || (system.matches ? "dark" : "light");
   const other = () => (scheme() === "dark" ? "light" : "dark");
   const label = () => { toggle.textContent = other() === "dark" ? "Dark" : "Light";
-    toggle.setAttribute("aria-label", `Show in ${other()} colours`); };
+    toggle.setAttribute("aria-label", `Show in ${other()} colors`); };
   toggle.addEventListener("click", () => { root.dataset.scheme = other(); label(); });
   system.addEventListener("change", label);
   label();

@@ -3,7 +3,7 @@
 const DRAWN_RATE = 8000;
 const NAME_WIDTH = 64; // pixels that a class's name needs; narrower stretches show its letter
 
-export const colour = (name) => `var(--${name.replaceAll(" ", "-")}, var(--wave))`;
+export const color = (name) => `var(--${name.replaceAll(" ", "-")}, var(--wave))`;
 export const percent = (value) => `${Math.round(100 * value)}\u00a0%`;
 
 export function clock(seconds) {
@@ -14,7 +14,7 @@ export function clock(seconds) {
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (name === "own") made.style.setProperty("--own", colour(value));
+    if (name === "own") made.style.setProperty("--own", color(value));
     else made.setAttribute(name, value);
   }
   made.append(...children);
@@ -119,7 +119,7 @@ export function drawFrames(canvas, posteriors, names) {
   }
 }
 
-/** A coloured stretch for each utterance. */
+/** A colored stretch for each utterance. */
 export function drawStrip(place, utterances, duration) {
   place.replaceChildren(...utterances.map(({ start_s: start, end_s: end, emotion }) => {
     const stretch = element("span", { own: emotion, ...(emotion === "sad" && { class: "deep" }) },

@@ -1,7 +1,7 @@
 // The page: a recording goes to the service, what it says is shown and can be played along with.
 
 import {
-  clock, colour, decoded, drawBars, drawFrames, drawLegend, drawLevels, drawStrip, drawWave,
+  clock, color, decoded, drawBars, drawFrames, drawLegend, drawLevels, drawStrip, drawWave,
   element, percent,
 } from "./drawing.js";
 import { openMicrophone } from "./recording.js";
@@ -72,7 +72,7 @@ function showAnswer({ file, whole, utterances, duration }) {
   const label = whole ? whole.emotion : `${utterances.length} utterances`;
   at("name").textContent = `${file.name}, ${clock(duration)}`;
   at("label").textContent = label;
-  at("label").style.setProperty("--own", whole ? colour(label) : "");
+  at("label").style.setProperty("--own", whole ? color(label) : "");
   at("sentence").textContent = whole ? sentence(whole)
     : "Too long to be answered as one; its utterances are below.";
   at("warnings").replaceChildren(

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.model.data import Examples
-from voxaffect.model.training import Lesson
+from voxaffect.model.training import TrainingTask
 from voxaffect.systems.baselines.sklearn_machines import of_all_classes
 from voxaffect.systems.classifier import (
-    Answers,
-    Material,
+    ClassifierOutput,
     NetClassifier,
     NetSettings,
     OnEpoch,
+    TrainDevSplit,
     known_emotions,
 )
 from voxaffect.taxonomy import EMOTION
@@ -52,10 +52,10 @@ class MajorityClassifier:
         counts = np.bincount(known_emotions(train), minlength=EMOTION.n_classes)
         self.shares_ = counts / counts.sum()
 
-    def answer(self, frames: Sequence[NDArray[np.float32]]) -> Answers:
+    def answer(self, frames: Sequence[NDArray[np.float32]]) -> ClassifierOutput:
         """The same answer for each of N utterances."""
         n = len(frames)
-        return Answers(np.tile(self.shares_, (n, 1)), np.empty((n, 0), np.float32))
+        return ClassifierOutput(np.tile(self.shares_, (n, 1)), np.empty((n, 0), np.float32))
 
     def details(self) -> dict[str, Any]:
         """Shares of the training classes, by name."""
@@ -73,7 +73,7 @@ MEANS = slice(FUNCTIONALS.index("mean"), N_FUNCTIONALS * EMOTION.n_classes, N_FU
 class MeanPoolClassifier(NetClassifier):
     """A net whose posteriors are averaged over an utterance's frames: the largest mean wins.
 
-    Standardisation, net, training and early stopping are those of `NetClassifier`; the temperature
+    Standardization, net, training and early stopping are those of `NetClassifier`; the temperature
     is fitted to the logarithms of the means. A class that training never saw is never answered.
 
     Attributes:
@@ -82,7 +82,7 @@ class MeanPoolClassifier(NetClassifier):
 
     seen_: NDArray[np.int64]
 
-    def _fit_utterance_level(self, lesson: Lesson, material: Material) -> None:  # noqa: ARG002
+    def _fit_utterance_level(self, lesson: TrainingTask, material: TrainDevSplit) -> None:  # noqa: ARG002
         self.seen_ = np.unique(known_emotions(material.train))
 
     def scores(self, high_level: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from voxaffect.errors import FeatureError, TrainingError
 from voxaffect.model.data import Examples
-from voxaffect.systems.classifier import Answers, OnEpoch, known_emotions
+from voxaffect.systems.classifier import ClassifierOutput, OnEpoch, known_emotions
 from voxaffect.taxonomy import EMOTION
 from voxaffect.utterance.calibration import TemperatureCalibration
 
@@ -70,16 +70,16 @@ def only_row(frames: NDArray[np.float32]) -> Table:
     return row
 
 
-def table(frames: Sequence[NDArray[np.float32]], summarise: Summary) -> Table:
+def table(frames: Sequence[NDArray[np.float32]], summarize: Summary) -> Table:
     """Rows (N, K) of N utterances."""
-    return np.stack([summarise(f) for f in frames])
+    return np.stack([summarize(f) for f in frames])
 
 
 Classes = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Rows:
+class FunctionalRows:
     """Utterances as a machine sees them.
 
     Args:
@@ -91,17 +91,17 @@ class Rows:
     target: Classes
 
 
-class Machine(ABC):
+class SklearnBaseline(ABC):
     """Learns from one row of numbers an utterance; dev calibrates its scores.
 
     Args:
-        summarise: makes the row of an utterance's frames.
+        summarize: makes the row of an utterance's frames.
     """
 
     calibration_: TemperatureCalibration
 
-    def __init__(self, summarise: Summary = descriptor_functionals) -> None:
-        self._summarise = summarise
+    def __init__(self, summarize: Summary = descriptor_functionals) -> None:
+        self._summarize = summarize
 
     def fit(
         self,
@@ -123,26 +123,28 @@ class Machine(ABC):
             self._scores(dev_rows.values), dev_rows.target
         )
 
-    def answer(self, frames: Sequence[NDArray[np.float32]]) -> Answers:
+    def answer(self, frames: Sequence[NDArray[np.float32]]) -> ClassifierOutput:
         """Answers for N utterances, each float32 (T, F)."""
-        scores = self._scores(table(frames, self._summarise))
-        return Answers(self.calibration_.transform(scores), np.empty((len(frames), 0), np.float32))
+        scores = self._scores(table(frames, self._summarize))
+        return ClassifierOutput(
+            self.calibration_.transform(scores), np.empty((len(frames), 0), np.float32)
+        )
 
     def details(self) -> dict[str, Any]:
         """The calibration's temperature."""
         return {"temperature": self.calibration_.temperature}
 
     @abstractmethod
-    def _learn(self, train: Rows, dev: Rows, seed: int) -> None:
+    def _learn(self, train: FunctionalRows, dev: FunctionalRows, seed: int) -> None:
         """Learn from `train`; `dev` may choose among settings, and nothing else."""
 
     @abstractmethod
     def _scores(self, values: Table) -> Table:
         """Scores (N, C) of rows (N, K); each row is of its own utterance alone."""
 
-    def _rows(self, examples: Examples) -> Rows:
+    def _rows(self, examples: Examples) -> FunctionalRows:
         target = known_emotions(examples)
-        return Rows(table(examples.frames, self._summarise), target)
+        return FunctionalRows(table(examples.frames, self._summarize), target)
 
 
 def of_all_classes(scores: Table, seen: Classes) -> Table:
@@ -170,12 +172,12 @@ def _refuse_single_class(target: Classes) -> None:
 # Linear baselines, whose C is chosen on the dev set: logistic regression, a linear SVM.
 #
 # On as many numbers as ComParE's 6,373 a plane parts nearly any training set, and what matters is
-# how hard it is held back: C. Standardised rows of K numbers have squared lengths about K, so
+# how hard it is held back: C. Standardized rows of K numbers have squared lengths about K, so
 # that the candidates are decades about C = 1 / K. A linear machine on ComParE's numbers with a C
 # chosen on dev is the baseline of the ComParE challenges (Schuller et al., Interspeech 2016).
 
 MAX_STEPS = 10_000
-"""Far beyond what the solvers need on standardised rows."""
+"""Far beyond what the solvers need on standardized rows."""
 
 Penalties = Annotated[
     tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], Field(min_length=1)
@@ -208,8 +210,8 @@ class LinearSvmSettings:
     class_weight: Literal["balanced"] | None = "balanced"
 
 
-class LinearMachine(Machine):
-    """Standardised rows and one plane a class.
+class LinearBaseline(SklearnBaseline):
+    """Standardized rows and one plane a class.
 
     Of several C the one with the highest UA on dev is taken, of equals the smallest: the one that
     holds the planes back most.
@@ -222,9 +224,9 @@ class LinearMachine(Machine):
     def __init__(
         self,
         settings: LogisticSettings | LinearSvmSettings,
-        summarise: Summary = descriptor_functionals,
+        summarize: Summary = descriptor_functionals,
     ) -> None:
-        super().__init__(summarise)
+        super().__init__(summarize)
         self.settings = settings
 
     def details(self) -> dict[str, Any]:
@@ -235,7 +237,7 @@ class LinearMachine(Machine):
     def _planes(self, penalty: float, seed: int) -> ClassifierMixin:
         """An estimator that is not fitted yet."""
 
-    def _learn(self, train: Rows, dev: Rows, seed: int) -> None:
+    def _learn(self, train: FunctionalRows, dev: FunctionalRows, seed: int) -> None:
         self.scaler_ = StandardScaler().fit(train.values)
         values, dev_values = (
             self.scaler_.transform(train.values),
@@ -255,7 +257,7 @@ class LinearMachine(Machine):
         return of_all_classes(seen, self.planes_.classes_)
 
 
-class LogisticClassifier(LinearMachine):
+class LogisticClassifier(LinearBaseline):
     """Logistic regression; at temperature 1 its scores are its own log-probabilities."""
 
     def _planes(self, penalty: float, seed: int) -> ClassifierMixin:
@@ -267,7 +269,7 @@ class LogisticClassifier(LinearMachine):
         )
 
 
-class LinearSvmClassifier(LinearMachine):
+class LinearSvmClassifier(LinearBaseline):
     """Linear support vector machine; its scores are distances from the planes, calibrated."""
 
     def _planes(self, penalty: float, seed: int) -> ClassifierMixin:
@@ -302,21 +304,21 @@ class SvmSettings:
     class_weight: Literal["balanced"] | None = "balanced"
 
 
-class SvmClassifier(Machine):
+class SvmClassifier(SklearnBaseline):
     """Support vector machine on 12 functionals of every descriptor, or on other rows.
 
     Args:
         settings: of the machine; dev decides nothing but the temperature.
-        summarise: makes the row of an utterance's frames.
+        summarize: makes the row of an utterance's frames.
     """
 
     machine_: Pipeline
 
-    def __init__(self, settings: SvmSettings, summarise: Summary = descriptor_functionals) -> None:
-        super().__init__(summarise)
+    def __init__(self, settings: SvmSettings, summarize: Summary = descriptor_functionals) -> None:
+        super().__init__(summarize)
         self.settings = settings
 
-    def _learn(self, train: Rows, dev: Rows, seed: int) -> None:  # noqa: ARG002 nothing to choose
+    def _learn(self, train: FunctionalRows, dev: FunctionalRows, seed: int) -> None:  # noqa: ARG002 nothing to choose
         machine = SVC(
             C=self.settings.penalty, class_weight=self.settings.class_weight, random_state=seed
         )
