@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.features.frames import FrameGrid
 from voxaffect.simulation import expressions
-from voxaffect.simulation.expressions import ACTED, NATURAL, Delivery, deliver
+from voxaffect.simulation.expressions import ACTED, NATURAL, VoiceParameters, draw_voice
 from voxaffect.simulation.prosody import (
     Sentence,
     amplitude,
     draw_sentence,
+    draw_timing,
     f0_contour,
     formants,
-    lay_out,
 )
 from voxaffect.simulation.speakers import (
     FEMALE,
@@ -31,22 +31,22 @@ from voxaffect.simulation.speakers import (
     MALE,
     MALE_CHILD,
     VoiceGroup,
+    draw_corpus_style,
     draw_speaker,
-    draw_tradition,
 )
-from voxaffect.simulation.trees import stream
+from voxaffect.simulation.trees import named_rng
 from voxaffect.simulation.voice import (
     AUDIBLE_VOICING,
     NEUTRAL_RMS,
     Samples,
     Synthesis,
-    at_level,
-    factor,
+    amplitude_ratio,
     jittered_cycles,
+    normalize_voiced,
+    render,
     rms,
     rosenberg_pulse,
-    speak,
-    tilt,
+    spectral_tilt,
     upsample,
     vocal_tract,
 )
@@ -76,7 +76,7 @@ def speech(voice: Voice, name: str, seed: int, n_utterances: int) -> list[Synthe
     They last an odd number of half hops. Praat centers its frames, of an even number of half hops
     too, on a recording; they then lie exactly on those of our grid, all but its first and last.
     """
-    return [_framed(voice(stream(seed, name, str(i)))) for i in range(n_utterances)]
+    return [_framed(voice(named_rng(seed, name, str(i)))) for i in range(n_utterances)]
 
 
 def _framed(spoken: Synthesis) -> Synthesis:
@@ -89,14 +89,14 @@ def _framed(spoken: Synthesis) -> Synthesis:
 
 def everyday(*groups: VoiceGroup) -> Voice:
     """Voices of these groups in any emotion and style."""
-    return lambda rng: speak(_sentence(rng), _delivery(groups, rng), rng)
+    return lambda rng: render(_sentence(rng), _delivery(groups, rng), rng)
 
 
 def glides(rng: np.random.Generator) -> Synthesis:
     """Accents of an octave and more, up in about 150 ms and down again in as much."""
     delivery = _delivery((MALE, FEMALE), rng)
     wide = replace(delivery, f0_hz=rng.uniform(120.0, 220.0), f0_range_st=20.0)
-    return speak(_sentence(rng), wide, rng)
+    return render(_sentence(rng), wide, rng)
 
 
 def creak(rng: np.random.Generator) -> Synthesis:
@@ -113,25 +113,25 @@ def creak(rng: np.random.Generator) -> Synthesis:
         jitter=rng.uniform(0.05, 0.10),
         shimmer_db=2.0,
     )
-    timeline = lay_out(_without_friction(_sentence(rng)), delivery, rng)
+    timeline = draw_timing(_without_friction(_sentence(rng)), delivery, rng)
     f0_hz = upsample(f0_contour(timeline, delivery, rng))
     voicing = upsample(amplitude(timeline, delivery))
     source = _creaky_source(f0_hz, delivery, rng) * voicing
     undamped = np.ones(timeline.n_frames)
     samples = vocal_tract(source, formants(timeline, delivery), undamped, delivery.formant_scale)
-    samples = at_level(samples, voicing) * NEUTRAL_RMS
+    samples = normalize_voiced(samples, voicing) * NEUTRAL_RMS
     f0_hz[voicing < AUDIBLE_VOICING] = 0.0
     return Synthesis(samples.astype(np.float32), f0_hz.astype(np.float32), delivery)
 
 
-def _creaky_source(f0_hz: Samples, delivery: Delivery, rng: np.random.Generator) -> Samples:
+def _creaky_source(f0_hz: Samples, delivery: VoiceParameters, rng: np.random.Generator) -> Samples:
     """Derivative of the flow of unequal pulses, (n_samples,)."""
     cycles = jittered_cycles(f0_hz, delivery.jitter, rng)
     number = cycles.astype(np.int64)
     gain_db = rng.normal(0.0, delivery.shimmer_db, number[-1] + 1)
     gain_db[::2] -= rng.uniform(0.0, 6.0)
     flow = rosenberg_pulse(cycles % 1, delivery.open_quotient) * 10 ** (gain_db[number] / 20)
-    return tilt(np.diff(flow, prepend=flow[0]), delivery.tilt_db)
+    return spectral_tilt(np.diff(flow, prepend=flow[0]), delivery.tilt_db)
 
 
 def _without_friction(sentence: Sentence) -> Sentence:
@@ -148,10 +148,10 @@ def _sentence(rng: np.random.Generator) -> Sentence:
     return draw_sentence(rng, int(rng.integers(6, 15)))
 
 
-def _delivery(groups: Sequence[VoiceGroup], rng: np.random.Generator) -> Delivery:
+def _delivery(groups: Sequence[VoiceGroup], rng: np.random.Generator) -> VoiceParameters:
     """A random speaker of the groups in a random emotion and style."""
-    speaker = draw_speaker(_one(groups, rng), draw_tradition(rng), rng)
-    return deliver(speaker, _one(EXPRESSIONS, rng), _one(STYLES, rng), rng)
+    speaker = draw_speaker(_one(groups, rng), draw_corpus_style(rng), rng)
+    return draw_voice(speaker, _one(EXPRESSIONS, rng), _one(STYLES, rng), rng)
 
 
 def _one(choices: Sequence[T], rng: np.random.Generator) -> T:
@@ -213,7 +213,7 @@ def add_noise(
     """
     ends = np.cumsum([s.samples.size for s in spoken])
     stretches = np.split(noise[: ends[-1]], ends[:-1])
-    levels = [rms(s.samples[s.f0_hz > 0]) / factor(snr_db) for s in spoken]
+    levels = [rms(s.samples[s.f0_hz > 0]) / amplitude_ratio(snr_db) for s in spoken]
     return [
         (s.samples + level / rms(stretch) * stretch).astype(np.float32)
         for s, level, stretch in zip(spoken, levels, stretches, strict=True)

@@ -34,7 +34,7 @@ from _live import TRUNKS, Floats, drawn, simulated
 from rich.console import Console
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
-from voxaffect.parallel.processes import step_back
+from voxaffect.parallel.processes import lower_thread_priority
 from voxaffect.recognizer.recognizer import Recognizer
 from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveSettings, LiveStream
 from voxaffect.streaming.scheduler import StreamScheduler
@@ -106,7 +106,7 @@ class Load:
         n, size = len(self.clients), round(push_s * SAMPLE_RATE_HZ)
         began = time.monotonic()
         over: queue.SimpleQueue[tuple[LiveStream, float] | None] = queue.SimpleQueue()
-        with ThreadPoolExecutor(1, initializer=step_back) as finisher:
+        with ThreadPoolExecutor(1, initializer=lower_thread_priority) as finisher:
             finisher.submit(self._finish, over)
             turn, n_turns = 0, round(seconds / push_s) * n
             while turn < n_turns:

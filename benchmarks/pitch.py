@@ -40,7 +40,7 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld import pitch
 from voxaffect.features.lld.pitch_settings import PitchSettings
-from voxaffect.simulation.trees import stream
+from voxaffect.simulation.trees import named_rng
 from voxaffect.simulation.voice import Samples, Synthesis
 
 GRID = FrameGrid()
@@ -157,7 +157,7 @@ def conditions(
     """Every voice clean and in every noise at every level."""
     speeches = {name: speech(voice, name, seed, n_utterances) for name, voice in VOICES.items()}
     n_samples = max(sum(s.samples.size for s in spoken) for spoken in speeches.values())
-    noises = {name: noise(n_samples, stream(seed, name)) for name, noise in NOISES.items()}
+    noises = {name: noise(n_samples, named_rng(seed, name)) for name, noise in NOISES.items()}
     for voice, spoken in speeches.items():
         truth = Truth.of(spoken)
         yield (voice, "clean"), [s.samples for s in spoken], truth

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 import voxaffect
-from voxaffect.provenance import arithmetic, versions
+from voxaffect.provenance import numeric_environment, versions
 
 
 def test_versions_are_those_of_the_libraries_that_run() -> None:
@@ -18,9 +18,9 @@ def test_threads_are_those_that_compute() -> None:
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
-        assert arithmetic()["torch_threads"] == 1
+        assert numeric_environment()["torch_threads"] == 1
     finally:
         torch.set_num_threads(before)
-    assert arithmetic()["torch_threads"] == before
-    assert int(arithmetic()["blas_threads"]) >= 1
-    assert arithmetic()["device"] == "cpu"
+    assert numeric_environment()["torch_threads"] == before
+    assert int(numeric_environment()["blas_threads"]) >= 1
+    assert numeric_environment()["device"] == "cpu"

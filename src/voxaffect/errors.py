@@ -25,7 +25,7 @@ class FeatureError(VoxaffectError):
     """Frame features are missing, damaged or of the wrong kind."""
 
 
-class ListeningError(VoxaffectError):
+class StreamingError(VoxaffectError):
     """A live stream is used after its end, given more than it takes, or has no source."""
 
 

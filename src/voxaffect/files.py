@@ -44,7 +44,7 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def sealed(values: Mapping[str, Any]) -> str:
+def json_with_digest(values: Mapping[str, Any]) -> str:
     """The one text of plain values, their digest at the end: a changed byte shows."""
     stated = {key: value for key, value in values.items() if key != "digest"}
     return json.dumps({**stated, "digest": digest(stated)}, indent=1) + "\n"

@@ -27,7 +27,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def arithmetic(device: str = "cpu") -> dict[str, str | int]:
+def numeric_environment(device: str = "cpu") -> dict[str, str | int]:
     """Who adds numbers up, and so in which order: it decides the last bits of a sum.
 
     Args:

@@ -12,8 +12,8 @@ from voxaffect.audio.degrade.degradation import (
     CLEAN,
     Clean,
     Degradation,
-    heard,
-    plain,
+    degradation_settings,
+    fit_length,
     utterance_seed,
 )
 from voxaffect.audio.degrade.noise import Babble
@@ -24,7 +24,7 @@ from voxaffect.errors import AudioError
 def ready(degradation: Degradation) -> Degradation:
     """Babble has somebody to speak."""
     return (
-        degradation.among([speech(1), speech(2)])
+        degradation.with_talkers([speech(1), speech(2)])
         if isinstance(degradation, Babble)
         else degradation
     )
@@ -57,7 +57,10 @@ def test_short_recordings_are_degraded_and_silent_ones_too_or_refused(name: str)
 
 def test_names_and_settings_tell_all_of_them_apart() -> None:
     assert len(DEGRADATIONS) == len(ALL)
-    told = {json.dumps(plain(degradation), sort_keys=True) for degradation in (Clean(), *ALL)}
+    told = {
+        json.dumps(degradation_settings(degradation), sort_keys=True)
+        for degradation in (Clean(), *ALL)
+    }
     assert len(told) == 1 + len(ALL)
     assert CLEAN not in DEGRADATIONS
     assert not any(set(name) & set(",: @") for name in DEGRADATIONS)
@@ -65,7 +68,9 @@ def test_names_and_settings_tell_all_of_them_apart() -> None:
 
 
 def test_the_talkers_of_babble_are_no_setting() -> None:
-    assert plain(Babble(10).among([speech()])) == plain(Babble(10))
+    assert degradation_settings(Babble(10).with_talkers([speech()])) == degradation_settings(
+        Babble(10)
+    )
 
 
 def test_seeds_hang_on_the_utterance_and_the_seed_alone() -> None:
@@ -76,6 +81,6 @@ def test_seeds_hang_on_the_utterance_and_the_seed_alone() -> None:
 
 def test_what_is_heard_has_the_length_of_what_was_said() -> None:
     sound = Waveform(np.ones(10, np.float32))
-    assert heard(np.ones(12), sound).samples.tolist() == [1] * 10
-    assert heard(np.ones(8), sound).samples.tolist() == [1] * 8 + [0] * 2
+    assert fit_length(np.ones(12), sound).samples.tolist() == [1] * 10
+    assert fit_length(np.ones(8), sound).samples.tolist() == [1] * 8 + [0] * 2
     assert Clean().apply(sound, 0) is sound

@@ -16,21 +16,21 @@ from voxaffect.audio.decode import decode
 from voxaffect.audio.degrade.channel import Telephone
 from voxaffect.audio.quality import (
     DIFFERENCES,
-    HELD_SHARE,
+    MUSIC_THRESHOLD,
     RATIOS_DB,
     SHAPE,
     WINDOW,
-    held_share,
+    bandwidth_hz,
+    estimate_snr_db,
+    music_likelihood,
     power_spectra,
     quality_warnings,
-    signal_to_noise_db,
-    upper_edge_hz,
 )
 from voxaffect.audio.waveform import Waveform
 
 
 def edge_hz(samples: NDArray[np.float32]) -> float:
-    return upper_edge_hz(power_spectra(samples))
+    return bandwidth_hz(power_spectra(samples))
 
 
 @pytest.mark.parametrize("rate_hz", [6_000, 8_000, 11_025])
@@ -70,11 +70,11 @@ def test_more_noise_is_a_lower_ratio_and_a_gain_is_none() -> None:
     for take in takes(4):
         noise = rng.normal(size=take.samples.size).astype(np.float32) * np.float32(take.rms())
         mixed = [take.samples + noise * np.float32(10 ** (-db / 20)) for db in (30, 15, 5, -5)]
-        found = [signal_to_noise_db(samples) for samples in (take.samples, *mixed)]
+        found = [estimate_snr_db(samples) for samples in (take.samples, *mixed)]
         assert found == sorted(found, reverse=True)
         assert found[0] > 20
         assert found[-2] < 8
-        assert signal_to_noise_db(mixed[1] * take.samples.dtype.type(1 / 64)) == pytest.approx(
+        assert estimate_snr_db(mixed[1] * take.samples.dtype.type(1 / 64)) == pytest.approx(
             found[2], abs=1e-3
         )
 
@@ -82,7 +82,7 @@ def test_more_noise_is_a_lower_ratio_and_a_gain_is_none() -> None:
 def test_digital_silence_between_words_is_no_noise() -> None:
     (take,) = takes(1)
     with_pauses = np.concatenate([take.samples, np.zeros(16_000, np.float32)])
-    assert signal_to_noise_db(with_pauses) == 50
+    assert estimate_snr_db(with_pauses) == 50
 
 
 def test_they_are_scipys_spectrograms() -> None:
@@ -117,7 +117,7 @@ SCALE = (262.0, 294.0, 330.0, 349.0, 392.0, 440.0, 494.0, 523.0)
 
 
 def share(samples: NDArray[np.floating]) -> float:
-    return held_share(power_spectra(samples.astype(np.float32)))
+    return music_likelihood(power_spectra(samples.astype(np.float32)))
 
 
 @pytest.mark.parametrize("seconds", [0.4, 0.8])
@@ -191,5 +191,7 @@ def test_music_is_hardly_ever_heard_in_real_speech(real_corpora: Path) -> None:
     """The threshold was set on the first four; the others hold single words and long vowels."""
     for names, at_most in ((SET_ON, 0.01), (("ased", "turev"), 0.03)):
         paths = [path for name in names for path in sorted((real_corpora / name).rglob("*.flac"))]
-        shares = np.array([held_share(power_spectra(decode(path).samples)) for path in paths[::15]])
-        assert not len(shares) or (shares > HELD_SHARE).mean() < at_most
+        shares = np.array(
+            [music_likelihood(power_spectra(decode(path).samples)) for path in paths[::15]]
+        )
+        assert not len(shares) or (shares > MUSIC_THRESHOLD).mean() < at_most

@@ -17,7 +17,7 @@ from rich.console import Console
 from tests.audio.fake_microphone import FakeDevice
 from tests.streaming.recognizers import LSTM, drawn, voice
 from tests.streaming.test_endpointer import RATE, talk
-from voxaffect.audio.pcm import Resampling
+from voxaffect.audio.pcm import StreamResampler
 from voxaffect.audio.quality import QualityWarning
 from voxaffect.audio.waveform import Waveform
 from voxaffect.cli import listen as live_view
@@ -167,7 +167,7 @@ def test_blocks_that_do_not_fit_are_counted() -> None:
     waiting, stop = Waiting(), Event()
     for number in range(HELD_BLOCKS + 7):
         waiting.put(np.full((10, 1), number, np.float32), False)
-    blocks = waiting.blocks(Resampling(16_000), stop)
+    blocks = waiting.blocks(StreamResampler(16_000), stop)
     assert next(blocks).samples[0] == 0
     waiting.put(np.full((10, 1), -1, np.float32), True)
     waiting.put(np.full((10, 1), -2, np.float32), False)

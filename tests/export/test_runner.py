@@ -20,7 +20,7 @@ from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ArtifactError, AudioError, ExportError
 from voxaffect.export.runner import OnnxRecognizer
 from voxaffect.export.side_car import LONGEST_S, side_car_path
-from voxaffect.files import sealed
+from voxaffect.files import json_with_digest
 from voxaffect.recognizer.prediction import Prediction, Recording
 from voxaffect.recognizer.recognizer import Recognizer
 
@@ -95,7 +95,7 @@ def pair(folder: Path, exported: Path, content: bytes, **changes: object) -> Pat
     path.write_bytes(content)
     stated: Mapping[str, Any] = json.loads(side_car_path(exported).read_text())
     sha256 = hashlib.sha256(content).hexdigest()
-    side_car_path(path).write_text(sealed({**stated, "onnx_sha256": sha256, **changes}))
+    side_car_path(path).write_text(json_with_digest({**stated, "onnx_sha256": sha256, **changes}))
     return path
 
 

@@ -26,7 +26,7 @@ from voxaffect.export.side_car import FORMAT, read_pair, side_car_path
 from voxaffect.export.write import export, graph_of
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.registry import CustomFeatures
-from voxaffect.files import sealed
+from voxaffect.files import json_with_digest
 from voxaffect.recognizer.recognizer import Recognizer
 
 TOLERANCE = 1e-4
@@ -139,7 +139,7 @@ def copied(exported: Path, tmp_path: Path) -> Path:
 def resealed(onnx: Path, **changes: object) -> None:
     """Write the side car anew, as if it had been exported so."""
     path = side_car_path(onnx)
-    path.write_text(sealed({**json.loads(path.read_text()), **changes}))
+    path.write_text(json_with_digest({**json.loads(path.read_text()), **changes}))
 
 
 def test_the_side_car_says_what_the_file_takes_and_gives(

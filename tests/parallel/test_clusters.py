@@ -28,9 +28,9 @@ from voxaffect.evaluation.experiment.run import Run, RunFolder
 from voxaffect.features.cache.cache import FeatureStore
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings
-from voxaffect.parallel.clusters import cores_here, effective_jobs, workers
+from voxaffect.parallel.clusters import effective_jobs, local_jobs, workers
 from voxaffect.parallel.processes import n_cores
-from voxaffect.parallel.work import Lost, compute_all
+from voxaffect.parallel.work import WorkerDied, compute_all
 from voxaffect.systems.systems import NetSystem, Options, SvmSystem
 
 
@@ -39,9 +39,9 @@ def test_a_confined_process_counts_the_cores_that_it_may_use(
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 8}, raising=False)
-    assert n_cores() == effective_jobs(0) == cores_here(10) == 3
+    assert n_cores() == effective_jobs(0) == local_jobs(10) == 3
     assert effective_jobs(10) == 10
-    assert cores_here(2) == 2
+    assert local_jobs(2) == 2
 
 
 @pytest.mark.parametrize(("told", "expected"), [(4, 4), (None, 1)])
@@ -96,7 +96,7 @@ def test_ray_does_the_work_and_its_deaths_are_survived(ray_cluster: Any, tmp_pat
     with workers("ray", ray_cluster.address, 0) as n_jobs:
         assert n_jobs == 2
         results = dict(compute_all(work, range(5), n_jobs))
-        assert isinstance(results.pop(2), Lost)
+        assert isinstance(results.pop(2), WorkerDied)
         assert results == {n: n * n for n in range(5) if n != 2}
         with pytest.raises(TrainingError, match="three is refused"):
             [*compute_all(fail, range(7), n_jobs)]

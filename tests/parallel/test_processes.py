@@ -18,8 +18,8 @@ import pytest
 
 from tests.processes import alive, start, wait_for
 from voxaffect.errors import FeatureError, TrainingError
-from voxaffect.parallel.processes import NICENESS, step_back
-from voxaffect.parallel.work import Aside, Lost, compute_all
+from voxaffect.parallel.processes import NICENESS, lower_thread_priority
+from voxaffect.parallel.work import WorkerDied, WorkerProcess, compute_all
 
 READY_S = 60.0
 
@@ -40,46 +40,46 @@ def not_made() -> Callable[[int], tuple[int, int]]:
 
 
 @contextmanager
-def beside(factor: int) -> Iterator[Aside[int, tuple[int, int]]]:
-    ready: Queue[Aside[int, tuple[int, int]]] = Queue()
-    aside = Aside(partial(made, factor), ready.put)
+def beside(factor: int) -> Iterator[WorkerProcess[int, tuple[int, int]]]:
+    ready: Queue[WorkerProcess[int, tuple[int, int]]] = Queue()
+    worker = WorkerProcess(partial(made, factor), ready.put)
     try:
-        assert ready.get(timeout=READY_S) is aside
-        yield aside
+        assert ready.get(timeout=READY_S) is worker
+        yield worker
     finally:
-        aside.close()
+        worker.close()
 
 
 def test_it_answers_elsewhere_with_what_it_made_and_goes_on_after_a_fault() -> None:
-    with beside(3) as aside:
-        answer, where = aside.ask(4)
+    with beside(3) as worker:
+        answer, where = worker.call(4)
         assert answer == 12
         assert where != os.getpid()
         with pytest.raises(FeatureError, match="-1 is less than nothing"):
-            aside.ask(-1)
-        assert aside.ask(5) == (15, where)
+            worker.call(-1)
+        assert worker.call(5) == (15, where)
 
 
 def test_its_death_is_told() -> None:
-    with beside(3) as aside:
-        os.kill(aside.ask(1)[1], signal.SIGKILL)
+    with beside(3) as worker:
+        os.kill(worker.call(1)[1], signal.SIGKILL)
         with pytest.raises(BrokenExecutor):
-            aside.ask(4)
+            worker.call(4)
 
 
 def test_no_process_is_left() -> None:
-    with beside(3) as aside:
-        where = aside.ask(1)[1]
+    with beside(3) as worker:
+        where = worker.call(1)[1]
     with pytest.raises(ProcessLookupError):
         os.kill(where, 0)
 
 
 def test_one_that_cannot_begin_is_never_ready() -> None:
-    ready: Queue[Aside[int, tuple[int, int]]] = Queue()
-    aside = Aside(not_made, ready.put)
+    ready: Queue[WorkerProcess[int, tuple[int, int]]] = Queue()
+    worker = WorkerProcess(not_made, ready.put)
     with pytest.raises(NameError):
-        aside.ask(1)
-    aside.close()
+        worker.call(1)
+    worker.close()
     assert ready.empty()
 
 
@@ -90,7 +90,10 @@ def niceness() -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no priorities here")
 def test_a_thread_steps_back_alone() -> None:
     before = niceness()
-    with ThreadPoolExecutor(1, initializer=step_back) as gentle, ThreadPoolExecutor(1) as other:
+    with (
+        ThreadPoolExecutor(1, initializer=lower_thread_priority) as gentle,
+        ThreadPoolExecutor(1) as other,
+    ):
         assert gentle.submit(niceness).result() == max(before, NICENESS)
         assert other.submit(niceness).result() == before
     assert niceness() == before
@@ -139,7 +142,7 @@ def test_killed_processes_cost_no_item(tmp_path: Path, times: int) -> None:
 def test_an_item_that_kills_every_process_is_lost_alone(tmp_path: Path) -> None:
     work = partial(die, deadly=2, folder=tmp_path, times=99)
     results = dict(compute_all(work, range(8), 2))
-    assert isinstance(results.pop(2), Lost)
+    assert isinstance(results.pop(2), WorkerDied)
     assert results == {n: n * n for n in range(8) if n != 2}
     assert len(list(tmp_path.iterdir())) == 3  # twice beside others, then alone
 
@@ -190,8 +193,8 @@ def test_kept_memory_faults_less_than_half_as_often() -> None:
 
 def test_loading_looks_for_no_garbage_and_leaves_things_as_they_were() -> None:
     code = (
-        "import gc; from voxaffect.parallel.processes import loading\n"
-        "with loading(): assert not gc.isenabled()\n"
+        "import gc; from voxaffect.parallel.processes import import_without_gc\n"
+        "with import_without_gc(): assert not gc.isenabled()\n"
         "assert gc.isenabled() and gc.get_freeze_count()"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -17,7 +17,7 @@ from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.model.data import Examples
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
-from voxaffect.provenance import arithmetic, versions
+from voxaffect.provenance import numeric_environment, versions
 from voxaffect.recognizer.recognizer import Recognizer
 from voxaffect.recognizer.serialization import FORMAT, read_artifact, write_artifact
 from voxaffect.simulation.plan import write_film, write_sphere
@@ -312,7 +312,7 @@ def test_the_card_tells_how_it_was_made_and_no_time(saved: Path) -> None:
     header, _ = read_artifact(saved)
     card = header["card"]
     assert (card["note"], card["seed"]) == ("tones", 0)
-    assert card["made_with"] == {**versions(), **arithmetic()}
+    assert card["made_with"] == {**versions(), **numeric_environment()}
     (names,) = {tuple(epoch) for epoch in card["history"]["epochs"]}
     assert names == ("number", "train_loss", "dev_loss", "dev_ua")
     assert 1 <= card["history"]["best"] <= len(card["history"]["epochs"])

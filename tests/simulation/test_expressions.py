@@ -20,12 +20,12 @@ from voxaffect.simulation.expressions import (
     NEUTRAL,
     SAD,
     SURPRISE,
-    Delivery,
     Expression,
     Style,
+    VoiceParameters,
     apply_effect,
-    deliver,
     draw_effect,
+    draw_voice,
 )
 from voxaffect.simulation.speakers import N_EFFECTS, Effect, Speaker
 from voxaffect.taxonomy import NATURALNESS, WORDS
@@ -107,7 +107,7 @@ def test_no_effect_is_beyond_a_larynx(values: list[float]) -> None:
 
 
 def test_a_delivery_is_drawn_from_the_generator_alone() -> None:
-    def draw(seed: int) -> Delivery:
-        return deliver(WOMAN, SAD, NATURAL, np.random.default_rng(seed))
+    def draw(seed: int) -> VoiceParameters:
+        return draw_voice(WOMAN, SAD, NATURAL, np.random.default_rng(seed))
 
     assert draw(3) == draw(3) != draw(4)

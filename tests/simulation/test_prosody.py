@@ -15,9 +15,9 @@ from voxaffect.simulation.prosody import (
     UtteranceTiming,
     amplitude,
     draw_sentence,
+    draw_timing,
     f0_contour,
     formants,
-    lay_out,
 )
 from voxaffect.simulation.speakers import CONSONANTS, PAUSE, SCHWA, VOWELS
 
@@ -26,7 +26,7 @@ FLUENT = replace(PLAIN, pause_rate=0.0)
 
 def timeline(rate: float = 1.0, pause_rate: float = 0.0) -> UtteranceTiming:
     voice = replace(PLAIN, rate=rate, pause_rate=pause_rate)
-    return lay_out(sentence(n_syllables=20), voice, np.random.default_rng(1))
+    return draw_timing(sentence(n_syllables=20), voice, np.random.default_rng(1))
 
 
 def contour(**changes: float) -> tuple[UtteranceTiming, np.ndarray]:
@@ -74,7 +74,7 @@ def test_stressed_and_final_vowels_are_longer() -> None:
     vowel = VOWELS[3]
     spoken = Sentence(tuple(Syllable((vowel,), stressed=i == 0) for i in range(3)))
     frames = np.mean(
-        [lay_out(spoken, FLUENT, np.random.default_rng(i)).frames for i in range(100)], axis=0
+        [draw_timing(spoken, FLUENT, np.random.default_rng(i)).frames for i in range(100)], axis=0
     )
     _, stressed, plain, final, _ = frames
     assert stressed / plain == pytest.approx(1.3, rel=0.1)
@@ -110,7 +110,7 @@ def test_f0_declines() -> None:
 def test_voicing_follows_the_phones() -> None:
     vowel, voiceless = VOWELS[3], next(p for p in CONSONANTS if p.symbol == "s")
     spoken = Sentence((Syllable((voiceless, vowel), stressed=True),))
-    when = lay_out(spoken, FLUENT, np.random.default_rng(0))
+    when = draw_timing(spoken, FLUENT, np.random.default_rng(0))
     middles = when.starts + when.frames // 2
     silent, hiss, loud, _ = amplitude(when, FLUENT)[middles]
     assert silent < 1e-3
@@ -132,7 +132,7 @@ def test_formants_scale_with_the_tract_and_shrink_towards_schwa() -> None:
 
 def test_loud_speech_lifts_the_first_formant_alone() -> None:
     vowel = Sentence((Syllable((VOWELS[3],)),))
-    when = lay_out(vowel, FLUENT, np.random.default_rng(0))
+    when = draw_timing(vowel, FLUENT, np.random.default_rng(0))
     middle = when.starts[1] + when.frames[1] // 2
     lift = (formants(when, replace(PLAIN, intensity_db=10.0)) - formants(when, PLAIN))[middle]
     assert lift[0] == pytest.approx(35.0, rel=0.05)

@@ -18,8 +18,8 @@ from voxaffect.simulation.speakers import (
     Effect,
     Phone,
     VoiceGroup,
+    draw_corpus_style,
     draw_speaker,
-    draw_tradition,
 )
 from voxaffect.taxonomy import GENDER
 
@@ -89,4 +89,4 @@ def test_speakers_share_their_tradition_and_keep_habits_of_their_own() -> None:
 
 def test_no_habit_turns_an_emotion_around() -> None:
     rng = np.random.default_rng(0)
-    assert min(min(draw_tradition(rng).habits) for _ in range(100)) == 0.0
+    assert min(min(draw_corpus_style(rng).habits) for _ in range(100)) == 0.0

@@ -17,12 +17,12 @@ from voxaffect.simulation.plan import TreePlan, write_film
 from voxaffect.simulation.plans import PAPER, PLANS
 from voxaffect.simulation.trees import (
     NOTICE,
-    STAND_IN,
+    SIMULATED_NOTICE,
+    named_rng,
     plan_sessions,
     plan_takes,
     record,
     simulate,
-    stream,
 )
 from voxaffect.taxonomy import EMOTION, Taxonomy
 
@@ -133,7 +133,7 @@ def test_the_paper_s_class_gaps_are_there(forest: dict[str, Path]) -> None:
 
 
 def test_the_trees_say_what_they_are(forest: dict[str, Path]) -> None:
-    assert all(STAND_IN in (root / NOTICE).read_text("utf-8") for root in forest.values())
+    assert all(SIMULATED_NOTICE in (root / NOTICE).read_text("utf-8") for root in forest.values())
 
 
 def test_bytes_depend_on_the_seed_alone(forest: dict[str, Path], tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_impossible_settings_write_nothing(
 
 def test_streams_of_different_names_differ() -> None:
     draws = [
-        stream(seed, *names).random()
+        named_rng(seed, *names).random()
         for seed in (0, 1)
         for names in (("a", "b"), ("a", "c"), ("ab",), ("a",))
     ]

@@ -18,7 +18,7 @@ from voxaffect.simulation.expressions import (
     NATURAL,
     NEUTRAL,
     SAD,
-    Delivery,
+    VoiceParameters,
     apply_effect,
 )
 from voxaffect.simulation.prosody import Sentence, Syllable
@@ -32,19 +32,19 @@ from voxaffect.simulation.voice import (
     STUDIO,
     Channel,
     Synthesis,
-    factor,
+    amplitude_ratio,
     friction_noise,
     glottal_source,
     jittered_cycles,
+    limit_peak,
+    render,
     resonators,
     rms,
     rosenberg_pulse,
-    speak,
+    spectral_tilt,
     synthesize,
-    tilt,
     upsample,
     vocal_tract,
-    within_full_scale,
 )
 
 CHANNELS = (STUDIO, ANECHOIC, LABORATORY, BROADCAST)
@@ -52,7 +52,7 @@ SILENCE = np.zeros(SAMPLE_RATE_HZ, np.float32)
 
 
 def speech() -> np.ndarray:
-    return speak(sentence(), PLAIN, np.random.default_rng(0)).samples
+    return render(sentence(), PLAIN, np.random.default_rng(0)).samples
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
@@ -150,7 +150,7 @@ def test_no_jitter_leaves_f0() -> None:
 def test_tilt_is_exact_at_its_frequency(tilt_db: float) -> None:
     impulse = np.zeros(SAMPLE_RATE_HZ)
     impulse[0] = 1.0
-    response = np.abs(np.fft.rfft(tilt(impulse, tilt_db)))
+    response = np.abs(np.fft.rfft(spectral_tilt(impulse, tilt_db)))
     assert response[0] == pytest.approx(1.0, rel=1e-6)
     assert 20 * np.log10(response[3000]) == pytest.approx(-tilt_db, abs=1e-3)
 
@@ -185,20 +185,20 @@ SOUNDS = arrays(np.float64, st.integers(1, 50), elements=st.floats(-100, 100, wi
 
 @given(SOUNDS)
 def test_nothing_exceeds_the_peak_and_nothing_is_turned_up(samples: np.ndarray) -> None:
-    quieter = within_full_scale(samples)
+    quieter = limit_peak(samples)
     assert np.abs(quieter).max() <= 0.95 + 1e-12
     assert (np.abs(quieter) <= np.abs(samples)).all()
 
 
 def test_sound_within_full_scale_is_left_alone() -> None:
     samples = np.array([0.3, -0.9])
-    np.testing.assert_array_equal(within_full_scale(samples), samples)
+    np.testing.assert_array_equal(limit_peak(samples), samples)
 
 
 def test_six_decibels_double() -> None:
-    assert factor(0.0) == 1.0
-    assert factor(20.0) == pytest.approx(10.0)
-    assert factor(6.0206) == pytest.approx(2.0, rel=1e-5)
+    assert amplitude_ratio(0.0) == 1.0
+    assert amplitude_ratio(20.0) == pytest.approx(10.0)
+    assert amplitude_ratio(6.0206) == pytest.approx(2.0, rel=1e-5)
 
 
 def test_a_sine_has_the_level_of_a_sine() -> None:
@@ -283,8 +283,8 @@ LEVEL = replace(PLAIN, f0_range_st=0.5, final_st=0.0, rate=0.5, jitter=0.002)
 VOWEL = Sentence((Syllable((VOWELS[3],)),))
 
 
-def say(delivery: Delivery, words: Sentence | None = None, seed: int = 0) -> Synthesis:
-    return speak(words or sentence(), delivery, np.random.default_rng(seed))
+def say(delivery: VoiceParameters, words: Sentence | None = None, seed: int = 0) -> Synthesis:
+    return render(words or sentence(), delivery, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("f0_hz", [95.0, 140.0, 230.0, 320.0])

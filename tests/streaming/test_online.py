@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tests.streaming.recognizers import BLSTM, DNN, LSTM, drawn, hiss, voice
 from voxaffect.audio.waveform import Waveform
-from voxaffect.errors import AudioError, FeatureError, ListeningError, TrainingError
+from voxaffect.errors import AudioError, FeatureError, StreamingError, TrainingError
 from voxaffect.features.spectra import LogMel
 from voxaffect.recognizer.recognizer import Prediction, Recognizer
 from voxaffect.streaming.decoder import InterimPosterior, StreamInput
@@ -148,7 +148,7 @@ def test_of_silence_and_of_less_than_a_frame_nothing_is_heard(
     assert stream.answer() == LiveAnswer(pushed_s=len(samples) / 16_000)
     with pytest.raises(AudioError, match=r"silent|no samples|one frame"):
         stream.finish()
-    with pytest.raises(ListeningError, match="ended"):
+    with pytest.raises(StreamingError, match="ended"):
         stream.finish()
 
 
@@ -196,7 +196,7 @@ def test_a_stream_that_has_ended_takes_nothing_and_keeps_its_last_answer() -> No
     dropped.drop()
     dropped.drop()
     for stream, answer in zip((finished, dropped), said, strict=True):
-        with pytest.raises(ListeningError, match="has ended; open another"):
+        with pytest.raises(StreamingError, match="has ended; open another"):
             stream.push(voice(0.1))
         assert stream.has_ended
         assert stream.answer() == answer
@@ -303,7 +303,7 @@ def test_a_push_does_not_wait_for_the_net(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_stream_of_another_recognizer_is_refused() -> None:
     one, other = (LiveRecognizer(RECOGNIZERS["lstm"]) for _ in range(2))
-    with pytest.raises(ListeningError, match="another recognizer"):
+    with pytest.raises(StreamingError, match="another recognizer"):
         one.answers([other.open()])
 
 
@@ -317,7 +317,7 @@ def test_an_untrained_recognizer_is_refused() -> None:
 )
 def test_settings_that_are_none_are_named(wrong: dict[str, float]) -> None:
     (name,) = wrong
-    with pytest.raises(ListeningError, match=f"{name} = "):
+    with pytest.raises(StreamingError, match=f"{name} = "):
         LiveSettings(**wrong)  # type: ignore[arg-type]
 
 
@@ -357,5 +357,5 @@ def test_several_are_finished_together_and_faults_are_told_in_their_places(kind:
             assert outcome.probabilities == pytest.approx(expected.probabilities, abs=1e-5)
     assert [isinstance(o, AudioError) for o in outcomes] == [False, True, True, True, False, False]
     assert live.finish([]) == []
-    with pytest.raises(ListeningError, match="ended"):
+    with pytest.raises(StreamingError, match="ended"):
         live.finish(streams)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from tests.streaming.recognizers import DNN, drawn, voice
-from voxaffect.errors import ListeningError
+from voxaffect.errors import StreamingError
 from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveSettings, LiveStream
 from voxaffect.streaming.scheduler import StreamScheduler
 
@@ -83,5 +83,5 @@ def test_a_pacer_gives_nothing_provisional_that_nobody_wants() -> None:
 
 @pytest.mark.parametrize("wrong", [{"every_s": 0.0}, {"every_s": float("inf")}, {"n_threads": 0}])
 def test_impossible_paces_are_named(wrong: dict[str, float]) -> None:
-    with pytest.raises(ListeningError, match="choose positive numbers"):
+    with pytest.raises(StreamingError, match="choose positive numbers"):
         StreamScheduler(LiveRecognizer(drawn(DNN)), lambda *_: None, **wrong)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ import soxr
 from numpy.typing import NDArray
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, RATES_HZ, downmix
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ, sample_fault
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, invalid_sample
 from voxaffect.errors import AudioError
 
 BLOCK_S = 0.05
@@ -139,7 +139,7 @@ class PcmFormat:
         return values.reshape(-1, self.channels)
 
 
-class Resampling:
+class StreamResampler:
     """Brings sound that comes block by block to mono at 16 kHz, as `decode` does with a file.
 
     Args:
@@ -178,7 +178,7 @@ class PcmStream:
 
     def __init__(self, form: PcmFormat, name: str = "PCM") -> None:
         self._form, self._name = form, name
-        self._resampling = Resampling(form.rate_hz)
+        self._resampling = StreamResampler(form.rate_hz)
         self._rest = b""
 
     def push(self, data: bytes) -> Floats:
@@ -194,7 +194,7 @@ class PcmStream:
         whole = len(data) - len(data) % self._form.frame_bytes
         self._rest = data[whole:]
         frames = self._form.samples(data[:whole])
-        if fault := sample_fault(frames.reshape(-1)):
+        if fault := invalid_sample(frames.reshape(-1)):
             raise AudioError(f"{self._name}: {fault}; check the format that was stated")
         return self._resampling.push(frames)
 

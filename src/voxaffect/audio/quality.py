@@ -38,7 +38,7 @@ FLOOR = 1e-4
 """Share of the mean magnitude below which a sample counts as that: digital silence has no log."""
 
 
-def signal_to_noise_db(samples: NDArray[np.float32]) -> float:
+def estimate_snr_db(samples: NDArray[np.float32]) -> float:
     """Ratio of speech to noise.
 
     Args:
@@ -86,7 +86,7 @@ BELOW_DB = 55.0
 below it, the stop bands of resamplers 60 and more, the last bit of 16-bit audio about 75."""
 
 
-def upper_edge_hz(spectra: NDArray[np.float32]) -> float:
+def bandwidth_hz(spectra: NDArray[np.float32]) -> float:
     """The upper edge of the highest band of 250 Hz that is not empty.
 
     Args:
@@ -129,7 +129,7 @@ FEWEST = 5
 """Pairs of windows that are worth a share."""
 
 
-def held_share(spectra: Floats) -> float:
+def music_likelihood(spectra: Floats) -> float:
     """Share of the loud windows whose fine structure is the same 128 ms later.
 
     Args:
@@ -178,7 +178,7 @@ SHORT_S = 0.5
 
 CLIPPED_SHARE = 0.01
 NOISY_DB = 5.0
-HELD_SHARE = 0.4
+MUSIC_THRESHOLD = 0.4
 NARROW_HZ = 4250.0
 """Telephone lines end at 3.4 kHz, and whatever was sampled at 8 kHz below 4 kHz."""
 
@@ -209,9 +209,9 @@ def quality_warnings(waveform: Waveform) -> tuple[QualityWarning, ...]:
     found = (
         _short(waveform.duration_s),
         _clipped(waveform.clipped_share()),
-        _noisy(signal_to_noise_db(waveform.samples)),
-        _music(held_share(spectra)),
-        _narrow_band(upper_edge_hz(spectra)),
+        _noisy(estimate_snr_db(waveform.samples)),
+        _music(music_likelihood(spectra)),
+        _narrow_band(bandwidth_hz(spectra)),
     )
     return tuple(caveat for caveat in found if caveat is not None)
 
@@ -235,7 +235,7 @@ def _noisy(ratio_db: float) -> QualityWarning | None:
 
 
 def _music(share: float) -> QualityWarning | None:
-    if share <= HELD_SHARE:
+    if share <= MUSIC_THRESHOLD:
         return None
     return QualityWarning("music", f"music-like (tones are held in {share:.0%} of it)")
 

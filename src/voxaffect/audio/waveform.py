@@ -19,7 +19,7 @@ practice gives to speech."""
 FULL_SCALE = 0.999
 """From here up a sample counts as clipped."""
 
-GREATEST = 1e6
+MAX_SAMPLE = 1e6
 """Beyond this a number is no sample, whatever its scale was meant to be."""
 
 SILENCE_RMS = 1e-5
@@ -46,7 +46,7 @@ class Waveform:
             raise AudioError(f"{self.name}: {self.samples.ndim} axes where mono samples have one")
         if self.samples.size == 0:
             raise AudioError(f"{self.name}: holds no samples; remove it or record it again")
-        if fault := sample_fault(self.samples):
+        if fault := invalid_sample(self.samples):
             raise AudioError(f"{self.name}: {fault}; export the recording again")
 
     @property
@@ -71,11 +71,11 @@ class Waveform:
         return Waveform(self.samples * gain(self.rms(), self.name, target_rms), self.name)
 
 
-def sample_fault(samples: NDArray[np.float32]) -> str:
+def invalid_sample(samples: NDArray[np.float32]) -> str:
     """What is wrong with the first sample that is none, in words; empty if all are well."""
-    if samples.size == 0 or -GREATEST <= samples.min() <= samples.max() <= GREATEST:
+    if samples.size == 0 or -MAX_SAMPLE <= samples.min() <= samples.max() <= MAX_SAMPLE:
         return ""
-    where = int(np.argmin(np.abs(samples) <= GREATEST))
+    where = int(np.argmin(np.abs(samples) <= MAX_SAMPLE))
     value = samples[where]
     if not np.isfinite(value):
         return f"sample {where} is not a finite number"

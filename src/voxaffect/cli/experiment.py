@@ -40,7 +40,7 @@ from voxaffect.report.comparison import brief, comparison_markdown, differing, s
 from voxaffect.report.write import terminal_markdown, write_events, write_report
 from voxaffect.simulation import trees
 from voxaffect.simulation.plans import PAPER, PLANS
-from voxaffect.simulation.trees import STAND_IN
+from voxaffect.simulation.trees import SIMULATED_NOTICE
 
 
 def compare(run_a: Path, run_b: Path, *, out: Path | None, systems: str | None) -> None:
@@ -218,7 +218,7 @@ DEMO: dict[str, Any] = {
 
 def demo(out: Path, *, n_jobs: int, seed: int, scale: float) -> int:
     """The paper's experiment on simulated speech: trees, features, nets, report."""
-    console.print(STAND_IN, style="bold")
+    console.print(SIMULATED_NOTICE, style="bold")
     roots = simulate(out / "corpora", seed=seed, scale=scale, n_jobs=n_jobs, corpora=PAPER)
     plain = {
         **DEMO,
@@ -227,7 +227,7 @@ def demo(out: Path, *, n_jobs: int, seed: int, scale: float) -> int:
         "evaluate": {**DEMO["evaluate"], "seeds": [seed]},
     }
     with workers(LOCAL, None, n_jobs) as n_here:
-        return _evaluate(make_settings(plain, "demo"), out, n_here, note=STAND_IN)
+        return _evaluate(make_settings(plain, "demo"), out, n_here, note=SIMULATED_NOTICE)
 
 
 def simulate(

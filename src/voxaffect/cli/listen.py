@@ -24,7 +24,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from voxaffect.audio.pcm import PcmFormat, PcmStream, Resampling, microphone
+from voxaffect.audio.pcm import PcmFormat, PcmStream, StreamResampler, microphone
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.cli.console import console, errors, print_line
 from voxaffect.errors import AudioError
@@ -242,7 +242,7 @@ def recording(device: str | int | None) -> Source:
     def opened(stop: Event) -> Iterator[Iterator[Block]]:
         waiting = Waiting()
         with microphone(device, waiting.put) as rate_hz:
-            yield waiting.blocks(Resampling(rate_hz), stop)
+            yield waiting.blocks(StreamResampler(rate_hz), stop)
 
     return opened
 
@@ -264,7 +264,7 @@ class Waiting:
         else:
             self._n_dropped = 0
 
-    def blocks(self, resampling: Resampling, stop: Event) -> Iterator[Block]:
+    def blocks(self, resampling: StreamResampler, stop: Event) -> Iterator[Block]:
         """What has come, at 16 kHz."""
         for samples, n_dropped in _taken(self._blocks, stop):
             yield Block(resampling.push(samples), n_dropped)

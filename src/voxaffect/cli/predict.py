@@ -16,7 +16,7 @@ from voxaffect.cli.sources import InputSource, Refusals, list_sources
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError, ConfigError
 from voxaffect.files import write_atomically, write_text
-from voxaffect.parallel.processes import loading, n_cores
+from voxaffect.parallel.processes import import_without_gc, n_cores
 from voxaffect.report.answers.answer import UNSURE, Answer, label_of
 from voxaffect.report.answers.formats import FORMATS, Format, json_line
 from voxaffect.report.answers.table import table
@@ -158,7 +158,7 @@ def predict(
     given: list[Answer] = []
     if found:
         with ExitStack() as until_first_answer:
-            until_first_answer.enter_context(loading())
+            until_first_answer.enter_context(import_without_gc())
             answer = _timelines if request.timeline else _wholes
             with _crew(model, found, request.limits) as crew:
                 all_told = answer(crew, found, request, refusals)

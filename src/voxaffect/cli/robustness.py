@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.markdown import Markdown
 
 from voxaffect.audio.degrade import DEGRADATIONS
-from voxaffect.audio.degrade.degradation import Degradation, plain
+from voxaffect.audio.degrade.degradation import Degradation, degradation_settings
 from voxaffect.cli.console import console, counting_progress, errors, print_line
 from voxaffect.cli.experiment import (
     context,
@@ -149,7 +149,9 @@ def _answer(
             note=str(earlier.get("note", "")),
             context={
                 **context(settings, prepared),
-                "degradations": {name: plain(DEGRADATIONS[name]) for name in tests.conditions[1:]},
+                "degradations": {
+                    name: degradation_settings(DEGRADATIONS[name]) for name in tests.conditions[1:]
+                },
                 "codecs": f"PyAV {version('av')}",
             },
             on_plan=planned,

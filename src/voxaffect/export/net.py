@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.audio.waveform import GREATEST, SILENCE_RMS, TARGET_RMS
+from voxaffect.audio.waveform import MAX_SAMPLE, SILENCE_RMS, TARGET_RMS
 from voxaffect.export.graph import DOUBLE, FLOAT, Op, Value, length, numbers, part, table
 from voxaffect.features.standardize import Standardizer
 from voxaffect.model.multitask import MultiTaskNet
@@ -127,7 +127,7 @@ def leveled(op: Op, samples: Value, shortest: int) -> tuple[Value, Value]:
         highest = op.ReduceMax(op.Abs(samples), [0], keepdims=0)
         usable = op.And(
             op.And(op.GreaterOrEqual(n_samples, shortest), op.GreaterOrEqual(rms, SILENCE_RMS)),
-            op.LessOrEqual(highest, GREATEST),
+            op.LessOrEqual(highest, MAX_SAMPLE),
         )
         gain = op.Cast(op.Div(TARGET_RMS, rms), to=FLOAT)
         return op.Where(usable, op.Mul(samples, gain), 0.0), usable

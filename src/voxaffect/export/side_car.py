@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import voxaffect
-from voxaffect.audio.waveform import GREATEST, SAMPLE_RATE_HZ, SILENCE_RMS
+from voxaffect.audio.waveform import MAX_SAMPLE, SAMPLE_RATE_HZ, SILENCE_RMS
 from voxaffect.errors import ArtifactError, FeatureError
 from voxaffect.features.frames import FrameGrid
-from voxaffect.files import sealed
+from voxaffect.files import json_with_digest
 from voxaffect.taxonomy import EMOTION
 
 SAMPLES = "samples"
@@ -85,7 +85,7 @@ class SideCar:
     def text(self, onnx: bytes) -> str:
         """The side car of a file with these bytes."""
         grid = self.grid
-        return sealed(
+        return json_with_digest(
             {
                 "format": FORMAT,
                 "voxaffect": self.voxaffect,
@@ -95,7 +95,7 @@ class SideCar:
                     "shortest_samples": grid.window_samples,
                     "longest_s": LONGEST_S,
                     "silence_rms": SILENCE_RMS,
-                    "greatest": GREATEST,
+                    "greatest": MAX_SAMPLE,
                 },
                 "outputs": self.outputs,
                 "classes": self.classes,
@@ -150,7 +150,7 @@ def _stated(path: Path) -> dict[str, Any]:
     try:
         stated: dict[str, Any] = json.loads(content)
         version = stated["format"]
-        is_whole = sealed(stated).encode() == content and "onnx_sha256" in stated
+        is_whole = json_with_digest(stated).encode() == content and "onnx_sha256" in stated
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as fault:
         raise ArtifactError(f"{path}: damaged ({fault}); {REMEDY}") from fault
     if version != FORMAT:

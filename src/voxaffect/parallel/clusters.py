@@ -15,7 +15,7 @@ from joblib.parallel import ParallelBackendBase, get_active_backend
 
 from voxaffect.errors import ClusterError, ConfigError
 from voxaffect.parallel.processes import n_cores
-from voxaffect.parallel.work import Lost
+from voxaffect.parallel.work import WorkerDied
 
 # A joblib backend on what every cluster has at its core: a task that is submitted, and its future.
 #
@@ -56,13 +56,15 @@ class ClusterBackend(ParallelBackendBase):
         return future
 
     def retrieve_result_callback(self, out: Any) -> Any:
-        """Its result; that of a task whose worker died is the task's number and `Lost`."""
+        """Its result; that of a task whose worker died is the task's number and `WorkerDied`."""
         batch, future = out
         try:
             return [*self.result(future)]
         except self.deaths() as fault:
             ((_, (number, *_), _),) = batch.items
-            return [(number, Lost(f"the worker that computed it died ({type(fault).__name__})"))]
+            return [
+                (number, WorkerDied(f"the worker that computed it died ({type(fault).__name__})"))
+            ]
 
     @abstractmethod
     def start(self, batch: Any) -> Any:
@@ -296,7 +298,7 @@ def _refusal(backend: str, address: str | None) -> str:
     return f"--backend {backend}: give --address, such as 10.0.0.1:6379, too"
 
 
-def threads_a_job(n_jobs: int) -> int | None:
+def threads_per_job(n_jobs: int) -> int | None:
     """Threads that each of so many jobs may use, so that all together use every core once.
 
     None where a single job in this very process may do as it likes.
@@ -307,6 +309,6 @@ def threads_a_job(n_jobs: int) -> int | None:
     return max(1, n_cores() // n_jobs) if n_jobs > 1 else None
 
 
-def cores_here(n_jobs: int) -> int:
+def local_jobs(n_jobs: int) -> int:
     """How many of so many jobs can be at work on this machine, wherever work runs."""
     return min(n_jobs, n_cores())

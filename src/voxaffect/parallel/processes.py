@@ -39,7 +39,7 @@ def keep_freed_memory() -> None:
 
 
 @contextmanager
-def loading() -> Iterator[None]:
+def import_without_gc() -> Iterator[None]:
     """Load libraries without looking for garbage among them, then or later.
 
     PyTorch alone makes half a million objects that stay. Python's collector would walk them again
@@ -58,7 +58,7 @@ LOOK_S = 1.0
 """How often a process looks whether the one that started it is still there."""
 
 
-def follow_main_process(main_process: int) -> None:
+def follow_parent_process(main_process: int) -> None:
     """Make this process leave Ctrl-C to the one that started it, and end when that has ended.
 
     Without it a process whose starter was killed would finish its work for nobody, then wait.
@@ -67,10 +67,10 @@ def follow_main_process(main_process: int) -> None:
         main_process: its id.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with(main_process, signal.SIGKILL)
+    exit_with_parent(main_process, signal.SIGKILL)
 
 
-def end_with(main_process: int, sign: signal.Signals) -> None:
+def exit_with_parent(main_process: int, sign: signal.Signals) -> None:
     """Have this process send itself a signal once the one that started it has ended.
 
     Args:
@@ -89,7 +89,7 @@ def _wait_for(main_process: int, sign: signal.Signals) -> None:
 NICENESS = 10
 
 
-def step_back() -> None:
+def lower_thread_priority() -> None:
     """Have this thread leave its core to others of this machine that want it; for ever.
 
     What can wait, such as the last answers of utterances that have ended, then does not delay what

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 import joblib
 from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
-from voxaffect.parallel.processes import follow_main_process
+from voxaffect.parallel.processes import follow_parent_process
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,7 +26,7 @@ _made: Callable[[Any], Any]
 """In the process beside: what answers."""
 
 
-class Aside(Generic[Item, Result]):
+class WorkerProcess(Generic[Item, Result]):
     """A process of its own, which ends when this one does.
 
     Args:
@@ -37,15 +37,15 @@ class Aside(Generic[Item, Result]):
     def __init__(
         self,
         make: Callable[[], Callable[[Item], Result]],
-        on_ready: Callable[[Aside[Item, Result]], None],
+        on_ready: Callable[[WorkerProcess[Item, Result]], None],
     ) -> None:
         self._pool = ProcessPoolExecutor(
-            1, initializer=follow_main_process, initargs=(os.getpid(),)
+            1, initializer=follow_parent_process, initargs=(os.getpid(),)
         )
         begun = self._pool.submit(_begin, make)
         begun.add_done_callback(lambda done: on_ready(self) if _succeeded(done) else None)
 
-    def ask(self, item: Item) -> Result:
+    def call(self, item: Item) -> Result:
         """The answer to an item.
 
         Raises:
@@ -81,7 +81,7 @@ KILLED = "the process that computed it was killed, most often for lack of memory
 
 
 @dataclass(frozen=True)
-class Lost:
+class WorkerDied:
     """What is left of an item on which one process after the other has died.
 
     Args:
@@ -97,7 +97,7 @@ def compute_all(
     n_jobs: int,
     *,
     alone: bool = False,
-) -> Generator[tuple[Item, Result | Lost], None, None]:
+) -> Generator[tuple[Item, Result | WorkerDied], None, None]:
     """Results of all items in the order in which they are done.
 
     One of joblib's local processes that is killed breaks the whole pool. What was not done goes on
@@ -120,7 +120,7 @@ def compute_all(
         crowd = [] if alone else [n for n in waiting if losses[n] < SUSPECT]
         chosen = crowd or [*islice(waiting, 1)]
         for n, result in _at_once(function, {n: waiting[n] for n in chosen}, n_jobs):
-            if crowd and isinstance(result, Lost):
+            if crowd and isinstance(result, WorkerDied):
                 losses[n] += 1
             else:
                 yield waiting.pop(n), result
@@ -128,7 +128,7 @@ def compute_all(
 
 def _at_once(
     function: Callable[[Item], Result], items: Mapping[int, Item], n_jobs: int
-) -> Iterator[tuple[int, Result | Lost]]:
+) -> Iterator[tuple[int, Result | WorkerDied]]:
     """Results by number until all are done or the pool breaks; then those at work are lost."""
     at_work: set[int] = set()
 
@@ -143,16 +143,16 @@ def _at_once(
         batch_size=1,
         pre_dispatch=n_jobs,  # no more than can be at work, so that few are suspected
         max_nbytes=None,
-        initializer=follow_main_process,
+        initializer=follow_parent_process,
         initargs=(os.getpid(),),
     )
     try:
-        results: Iterator[tuple[int, Result | Lost]] = pool(tasks())
+        results: Iterator[tuple[int, Result | WorkerDied]] = pool(tasks())
         for number, result in results:
             at_work.discard(number)
             yield number, result
     except BrokenProcessPool:
-        yield from ((number, Lost(KILLED)) for number in at_work)
+        yield from ((number, WorkerDied(KILLED)) for number in at_work)
 
 
 def _numbered(number: int, function: Callable[[Item], Result], item: Item) -> tuple[int, Result]:

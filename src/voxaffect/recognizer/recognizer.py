@@ -25,7 +25,7 @@ from voxaffect.features.standardize import Standardizer
 from voxaffect.model.data import Examples
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.trunks import DnnSettings, LstmSettings
-from voxaffect.provenance import arithmetic, versions
+from voxaffect.provenance import numeric_environment, versions
 from voxaffect.recognizer.packaged import PACKAGED
 from voxaffect.recognizer.prediction import Prediction, Recording, named, unfamiliar, waveform_of
 from voxaffect.recognizer.serialization import plain, read_artifact, write_artifact
@@ -110,7 +110,7 @@ class Recognizer:
         for epoch in details["history"]["epochs"]:
             for name in MEASURED:
                 del epoch[name]
-        made_with = {**versions(), **arithmetic(self.settings.training.device)}
+        made_with = {**versions(), **numeric_environment(self.settings.training.device)}
         return {**details, "made_with": made_with}
 
     def examples(

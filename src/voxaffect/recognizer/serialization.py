@@ -22,7 +22,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from voxaffect.errors import ArtifactError
-from voxaffect.files import sealed, write_atomically, write_text
+from voxaffect.files import json_with_digest, write_atomically, write_text
 
 FORMAT = 4
 HEADER = "recognizer.json"
@@ -68,7 +68,7 @@ def write_artifact(folder: Path, header: Mapping[str, Any], arrays: Mapping[str,
     with _writing(folder):
         with write_atomically(folder / name) as file:
             file.write(weights)
-        write_text(folder / HEADER, sealed(stated))
+        write_text(folder / HEADER, json_with_digest(stated))
         _remove_other_weights(folder, name)
 
 
@@ -108,7 +108,7 @@ def _read_header(folder: Path) -> Header:
     try:
         header: Header = json.loads(content)
         version = header["format"]
-        is_whole = sealed(header).encode() == content and header.keys() >= WEIGHTS_KEYS
+        is_whole = json_with_digest(header).encode() == content and header.keys() >= WEIGHTS_KEYS
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as fault:
         raise ArtifactError(f"{path}: damaged ({fault}); restore it or train again") from fault
     if version != FORMAT:

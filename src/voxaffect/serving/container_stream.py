@@ -11,8 +11,8 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.audio.pcm import Resampling
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ, sample_fault
+from voxaffect.audio.pcm import StreamResampler
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, invalid_sample
 from voxaffect.errors import AudioError
 
 HELD_BYTES = 1 << 20
@@ -155,9 +155,9 @@ class ContainerStream:
                 raise AudioError(f"{self._name}: holds no sound; record it with a sound track")
             audio = file.streams.audio[0]
             to_mono = av.AudioResampler(format="fltp", layout="mono")
-            resampling: Resampling | None = None
+            resampling: StreamResampler | None = None
             for frame in file.decode(audio):
-                resampling = resampling or Resampling(frame.sample_rate)
+                resampling = resampling or StreamResampler(frame.sample_rate)
                 for part in to_mono.resample(frame):
                     self._put(resampling.push(part.to_ndarray().astype(np.float32).T))
             if resampling is not None:
@@ -176,7 +176,7 @@ class ContainerStream:
         )
 
     def _put(self, samples: Floats) -> None:
-        if fault := sample_fault(samples):
+        if fault := invalid_sample(samples):
             raise AudioError(f"{self._name}: {fault}; record it again")
         with self._news:
             self._news.wait_for(lambda: self._n_samples < HELD_SAMPLES or self._dropped)

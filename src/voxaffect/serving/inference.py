@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from voxaffect.audio.decode import AudioStream, DecodeLimits, open_recording, read
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError
-from voxaffect.parallel.processes import step_back
+from voxaffect.parallel.processes import lower_thread_priority
 from voxaffect.recognizer.prediction import Prediction, Recording, waveform_of
 from voxaffect.report.answers.answer import Answer, label_of
 from voxaffect.report.answers.formats import FORMATS, json_line, json_object
@@ -105,7 +105,7 @@ class Batcher:
 
     def _work(self) -> None:
         torch.set_num_threads(1)  # of this thread: there are as many threads as cores
-        step_back()  # for live streams, whose sound does not wait
+        lower_thread_priority()  # for live streams, whose sound does not wait
         while batch := self._next():
             self._note(len(batch))
             self._answer(batch)

@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 
 from voxaffect.errors import ServingError, VoxaffectError
-from voxaffect.parallel.processes import end_with
+from voxaffect.parallel.processes import exit_with_parent
 from voxaffect.serving.server import listen_at
 from voxaffect.serving.settings import COUNTS, Limits, ServingSettings
 
@@ -188,7 +188,7 @@ def _told(stop: Callable[[], None]) -> Iterator[list[int]]:
 def _serve_one(model: Path, settings: ServingSettings, news: Connection) -> None:
     """Serve in this process, until it is told to stop or the one that started it has ended."""
     os.setsid()  # Ctrl-C is for the process that started this one, and comes from there
-    end_with(os.getppid(), signal.SIGTERM)
+    exit_with_parent(os.getppid(), signal.SIGTERM)
     from voxaffect.recognizer.recognizer import Recognizer  # noqa: PLC0415 (slow to load)
     from voxaffect.serving.server import application, serve  # noqa: PLC0415
 

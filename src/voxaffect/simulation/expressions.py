@@ -208,7 +208,7 @@ NATURAL = Style("natural", effect_scale=0.8, spread_scale=1.25, articulation=0.7
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class VoiceParameters:
     """The voice of one utterance; units as in `Speaker` and `Effect`.
 
     Args:
@@ -242,9 +242,9 @@ class Delivery:
     pause_rate: float
 
 
-def deliver(
+def draw_voice(
     speaker: Speaker, expression: Expression, style: Style, rng: np.random.Generator
-) -> Delivery:
+) -> VoiceParameters:
     """One utterance's voice: the speaker, moved by a random strength of the expression."""
     return apply_effect(speaker, draw_effect(speaker, expression, style, rng), style)
 
@@ -259,10 +259,10 @@ def draw_effect(
     return Effect(*(speaker.setting.vector() + emotion + variation).tolist())
 
 
-def apply_effect(speaker: Speaker, effect: Effect, style: Style) -> Delivery:
+def apply_effect(speaker: Speaker, effect: Effect, style: Style) -> VoiceParameters:
     """The speaker's neutral voice changed by an effect, within what a larynx can do."""
     irregularity = 2**effect.jitter_log2
-    return Delivery(
+    return VoiceParameters(
         f0_hz=float(np.clip(speaker.f0_hz * 2 ** (effect.f0_st / 12), 65.0, 480.0)),
         f0_range_st=float(np.clip(speaker.f0_range_st * 2**effect.range_log2, 0.5, 14.0)),
         final_st=effect.final_st,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from voxaffect.simulation.expressions import Delivery
+from voxaffect.simulation.expressions import VoiceParameters
 from voxaffect.simulation.speakers import CONSONANTS, PAUSE, SCHWA, VOWELS, Phone
 
 CONTROL_S = 0.005
@@ -90,7 +90,9 @@ def _draw_syllable(rng: np.random.Generator, *, stressed: bool) -> Syllable:
     return Syllable(phones, stressed)
 
 
-def lay_out(sentence: Sentence, delivery: Delivery, rng: np.random.Generator) -> UtteranceTiming:
+def draw_timing(
+    sentence: Sentence, delivery: VoiceParameters, rng: np.random.Generator
+) -> UtteranceTiming:
     """Durations of all phones, with hesitations drawn between syllables.
 
     A stressed vowel lasts 1.3 times its inherent duration, the last syllable 1.4 times (Klatt
@@ -128,7 +130,7 @@ def _hesitate(
 
 
 def f0_contour(
-    timeline: UtteranceTiming, delivery: Delivery, rng: np.random.Generator
+    timeline: UtteranceTiming, delivery: VoiceParameters, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """F0 in Hz a control frame, (K,), defined through voiceless stretches too.
 
@@ -177,7 +179,7 @@ def _drift(n_frames: int, rng: np.random.Generator) -> NDArray[np.float64]:
     return 0.3 * gain * drift
 
 
-def amplitude(timeline: UtteranceTiming, delivery: Delivery) -> NDArray[np.float64]:
+def amplitude(timeline: UtteranceTiming, delivery: VoiceParameters) -> NDArray[np.float64]:
     """Amplitude of voicing a control frame, (K,), about 1 in a stressed vowel.
 
     Unstressed vowels lie 2 to 5 dB lower, the more the wider the F0 range: accents of pitch and of
@@ -189,7 +191,7 @@ def amplitude(timeline: UtteranceTiming, delivery: Delivery) -> NDArray[np.float
     return gaussian_filter1d(timeline.hold(voicing * relief), 0.008 / CONTROL_S)
 
 
-def formants(timeline: UtteranceTiming, delivery: Delivery) -> NDArray[np.float64]:
+def formants(timeline: UtteranceTiming, delivery: VoiceParameters) -> NDArray[np.float64]:
     """F1 to F4 in Hz a control frame, (K, 4), gliding between targets.
 
     Undershoot draws targets towards schwa; loud speech opens the jaw, which lifts F1 by 3.5 Hz a

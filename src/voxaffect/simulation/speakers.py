@@ -219,7 +219,7 @@ HABIT_SPREAD = 0.15
 portray one emotion (Banse & Scherer 1996)."""
 
 
-def draw_tradition(rng: np.random.Generator) -> CorpusStyle:
+def draw_corpus_style(rng: np.random.Generator) -> CorpusStyle:
     """The tradition of a random corpus."""
     setting = SETTING_SPREAD.vector() * rng.normal(size=N_EFFECTS)
     return CorpusStyle(Effect(*setting.tolist()), _draw_habits(TRADITION_SPREAD, rng))

@@ -18,10 +18,10 @@ from voxaffect.files import write_text
 from voxaffect.simulation.plan import SimulatedRecording, Take, TreePlan
 from voxaffect.simulation.plans import PLANS
 from voxaffect.simulation.prosody import Sentence, draw_sentence
-from voxaffect.simulation.speakers import Speaker, draw_speaker, draw_tradition
+from voxaffect.simulation.speakers import Speaker, draw_corpus_style, draw_speaker
 from voxaffect.simulation.voice import synthesize
 
-STAND_IN = (
+SIMULATED_NOTICE = (
     "These recordings are simulated: they stand in for real corpora in tests and in the demo, and "
     "no number computed on them says anything about people or about how well emotions can be "
     "recognized in real speech."
@@ -70,7 +70,7 @@ def simulate(
     _check(seed, scale)
     roots = {plan.corpus: root / plan.corpus for plan in plans}
     for folder in roots.values():
-        _claim(folder, f"{STAND_IN}\nseed = {seed}, scale = {scale:g}\n")
+        _claim(folder, f"{SIMULATED_NOTICE}\nseed = {seed}, scale = {scale:g}\n")
     sessions = [(plan, takes) for plan in plans for takes in plan_sessions(plan, seed, scale)]
     jobs = (joblib.delayed(_write)(roots[plan.corpus], plan, t, seed) for plan, t in sessions)
     n_written, n_takes = 0, sum(len(takes) for _, takes in sessions)
@@ -87,7 +87,7 @@ def plan_takes(plan: TreePlan, seed: int, scale: float) -> Iterator[Take]:
     """The takes of a tree; a larger scale adds to those of a smaller one."""
     for speaker, label in product(plan.cast, plan.roles):
         slots = plan.slots(speaker, label)
-        order = stream(seed, plan.corpus, "slots", speaker, label).permutation(len(slots))
+        order = named_rng(seed, plan.corpus, "slots", speaker, label).permutation(len(slots))
         for i in order[: plan.n_takes(speaker, label, scale)]:
             yield Take(speaker, label, slots[i])
 
@@ -104,7 +104,7 @@ def record(plan: TreePlan, takes: tuple[Take, ...], seed: int) -> SimulatedRecor
     """Speak the takes of a session and record them, by one microphone or several."""
     spoken = [_speak(plan, take, seed) for take in takes]
     speech, spans = _in_a_row(spoken)
-    rng = stream(seed, plan.corpus, "session", plan.session(takes[0]))
+    rng = named_rng(seed, plan.corpus, "session", plan.session(takes[0]))
     tracks = [_pcm(channel.record(speech, rng), plan.sample_rate_hz) for channel in plan.channels]
     ratio = plan.sample_rate_hz / SAMPLE_RATE_HZ
     return SimulatedRecording(
@@ -118,17 +118,17 @@ def record(plan: TreePlan, takes: tuple[Take, ...], seed: int) -> SimulatedRecor
 def take_speaker(plan: TreePlan, take: Take, seed: int) -> Speaker:
     """The speaker of a take, the same in all takes of that code."""
     group = plan.cast[take.speaker].group
-    tradition = draw_tradition(stream(seed, plan.corpus, "tradition"))
-    return draw_speaker(group, tradition, stream(seed, plan.corpus, "speaker", take.speaker))
+    tradition = draw_corpus_style(named_rng(seed, plan.corpus, "tradition"))
+    return draw_speaker(group, tradition, named_rng(seed, plan.corpus, "speaker", take.speaker))
 
 
 def take_sentence(plan: TreePlan, take: Take, seed: int) -> Sentence:
     """The sentence of a take, the same in all takes of that sentence."""
-    rng = stream(seed, plan.corpus, "sentence", take.slot.sentence)
+    rng = named_rng(seed, plan.corpus, "sentence", take.slot.sentence)
     return draw_sentence(rng, int(rng.integers(*plan.syllables, endpoint=True)))
 
 
-def stream(seed: int, *names: str) -> np.random.Generator:
+def named_rng(seed: int, *names: str) -> np.random.Generator:
     """Random numbers of their own for everything that has a name."""
     key = tuple("/".join(names).encode())
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
@@ -142,7 +142,7 @@ def _speak(plan: TreePlan, take: Take, seed: int) -> NDArray[np.float32]:
         take_speaker(plan, take, seed),
         role.expression,
         role.style,
-        stream(seed, plan.corpus, "take", slot.path, take.label, slot.sentence),
+        named_rng(seed, plan.corpus, "take", slot.path, take.label, slot.sentence),
     ).samples
 
 

@@ -12,15 +12,15 @@ from scipy.signal import butter, fftconvolve, lfilter, sosfilt
 from scipy.signal.windows import hann
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
-from voxaffect.simulation.expressions import Delivery, Expression, Style, deliver
+from voxaffect.simulation.expressions import Expression, Style, VoiceParameters, draw_voice
 from voxaffect.simulation.prosody import (
     CONTROL_S,
     Sentence,
     UtteranceTiming,
     amplitude,
+    draw_timing,
     f0_contour,
     formants,
-    lay_out,
 )
 from voxaffect.simulation.speakers import Friction, Speaker
 
@@ -28,7 +28,7 @@ Samples = NDArray[np.float64]
 """Sound at 16 kHz, (n_samples,)."""
 
 
-def factor(level_db: float) -> float:
+def amplitude_ratio(level_db: float) -> float:
     """The factor on amplitude that a level in decibels stands for."""
     return float(10 ** (level_db / 20))
 
@@ -38,7 +38,7 @@ def rms(samples: NDArray[np.floating]) -> float:
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
 
 
-def within_full_scale(samples: Samples, peak: float = 0.95) -> Samples:
+def limit_peak(samples: Samples, peak: float = 0.95) -> Samples:
     """The samples turned down, if they must be, so that none exceeds a peak."""
     loudest = float(np.abs(samples).max())
     return samples * min(1.0, peak / loudest) if loudest > 0 else samples
@@ -54,7 +54,7 @@ MEAN_DIFFERENCE = 2 / np.sqrt(np.pi)
 and shimmer, which are defined by differences of neighbors, into standard deviations."""
 
 
-def glottal_source(f0_hz: Samples, delivery: Delivery, rng: np.random.Generator) -> Samples:
+def glottal_source(f0_hz: Samples, delivery: VoiceParameters, rng: np.random.Generator) -> Samples:
     """Derivative of the glottal flow with aspiration, (n_samples,), unit RMS of the voiced part.
 
     Taking the derivative here accounts for the radiation from the lips (Klatt 1980).
@@ -66,7 +66,7 @@ def glottal_source(f0_hz: Samples, delivery: Delivery, rng: np.random.Generator)
     """
     cycles = jittered_cycles(f0_hz, delivery.jitter, rng)
     flow = rosenberg_pulse(cycles % 1, delivery.open_quotient) * _shimmer(cycles, delivery, rng)
-    voice = tilt(np.diff(flow, prepend=flow[0]), delivery.tilt_db)
+    voice = spectral_tilt(np.diff(flow, prepend=flow[0]), delivery.tilt_db)
     return voice / rms(voice) + _aspiration(flow, delivery.breathiness_db, rng)
 
 
@@ -94,14 +94,14 @@ def rosenberg_pulse(phase: Samples, open_quotient: float) -> Samples:
     return 3 * rise**2 - 2 * rise**3 - fall**2
 
 
-def _shimmer(cycles: Samples, delivery: Delivery, rng: np.random.Generator) -> Samples:
+def _shimmer(cycles: Samples, delivery: VoiceParameters, rng: np.random.Generator) -> Samples:
     """Gain of the cycle that each sample lies in, (n_samples,)."""
     cycle = np.floor(cycles).astype(np.int64)
     gain_db = rng.normal(0, delivery.shimmer_db / MEAN_DIFFERENCE, cycle[-1] + 1)
     return np.asarray(10 ** (gain_db / 20))[cycle]
 
 
-def tilt(samples: Samples, tilt_db: float, at_hz: float = 3000.0) -> Samples:
+def spectral_tilt(samples: Samples, tilt_db: float, at_hz: float = 3000.0) -> Samples:
     """Low-pass by one pole, so that `at_hz` falls by `tilt_db` against 0 Hz.
 
     With g the power gain at angular frequency w, the pole a solves
@@ -118,7 +118,7 @@ def tilt(samples: Samples, tilt_db: float, at_hz: float = 3000.0) -> Samples:
 def _aspiration(flow: Samples, level_db: float, rng: np.random.Generator) -> Samples:
     """Noise of the air, strongest while the glottis is open, never quite gone (Klatt 1980)."""
     noise = rng.normal(size=flow.size) * (0.3 + 0.7 * flow)
-    return noise * factor(level_db) / rms(noise)
+    return noise * amplitude_ratio(level_db) / rms(noise)
 
 
 BANDWIDTHS_HZ = np.array([70.0, 90.0, 140.0, 200.0])
@@ -227,7 +227,7 @@ def friction_noise(friction: Friction, n_samples: int, rng: np.random.Generator)
     white = np.diff(rng.normal(size=n_samples - start), prepend=0.0)  # radiation: 6 dB an octave
     cavity = resonators(np.array(friction.center_hz), np.array(friction.bandwidth_hz))
     noise = lfilter([1.0], cavity, white)
-    noise *= factor(friction.level_db) / rms(noise)
+    noise *= amplitude_ratio(friction.level_db) / rms(noise)
     return np.concatenate([np.zeros(start), noise * _fade(noise.size)])
 
 
@@ -240,7 +240,7 @@ def _fade(n_samples: int) -> Samples:
 CONTROL_SAMPLES = round(CONTROL_S * SAMPLE_RATE_HZ)
 """Samples of a control frame."""
 
-NEUTRAL_RMS = factor(-32.0)
+NEUTRAL_RMS = amplitude_ratio(-32.0)
 """Level of neutral speech before the channel, -32 dB of full scale: shouting fits above it."""
 
 AUDIBLE_VOICING = 0.1
@@ -259,7 +259,7 @@ class Synthesis:
 
     samples: NDArray[np.float32]
     f0_hz: NDArray[np.float32]
-    delivery: Delivery
+    delivery: VoiceParameters
 
 
 def synthesize(
@@ -270,12 +270,12 @@ def synthesize(
     rng: np.random.Generator,
 ) -> Synthesis:
     """Let a speaker say a sentence with an emotion in a style; equal generators, equal takes."""
-    return speak(sentence, deliver(speaker, emotion, style, rng), rng)
+    return render(sentence, draw_voice(speaker, emotion, style, rng), rng)
 
 
-def speak(sentence: Sentence, delivery: Delivery, rng: np.random.Generator) -> Synthesis:
+def render(sentence: Sentence, delivery: VoiceParameters, rng: np.random.Generator) -> Synthesis:
     """Say a sentence with exactly the voice of a delivery."""
-    timeline = lay_out(sentence, delivery, rng)
+    timeline = draw_timing(sentence, delivery, rng)
     f0_hz = upsample(f0_contour(timeline, delivery, rng))
     voicing = upsample(amplitude(timeline, delivery))
     source = glottal_source(f0_hz, delivery, rng) * voicing
@@ -283,12 +283,10 @@ def speak(sentence: Sentence, delivery: Delivery, rng: np.random.Generator) -> S
     resonant = vocal_tract(
         source, formants(timeline, delivery), _smooth(damping), delivery.formant_scale
     )
-    samples = at_level(resonant, voicing) + _friction(timeline, rng)
-    samples *= NEUTRAL_RMS * factor(delivery.intensity_db)
+    samples = normalize_voiced(resonant, voicing) + _friction(timeline, rng)
+    samples *= NEUTRAL_RMS * amplitude_ratio(delivery.intensity_db)
     f0_hz[voicing < AUDIBLE_VOICING] = 0.0
-    return Synthesis(
-        within_full_scale(samples).astype(np.float32), f0_hz.astype(np.float32), delivery
-    )
+    return Synthesis(limit_peak(samples).astype(np.float32), f0_hz.astype(np.float32), delivery)
 
 
 def upsample(track: NDArray[np.float64]) -> Samples:
@@ -297,7 +295,7 @@ def upsample(track: NDArray[np.float64]) -> Samples:
     return np.interp(np.arange(track.size * CONTROL_SAMPLES), middles, track)
 
 
-def at_level(samples: Samples, voicing: Samples) -> Samples:
+def normalize_voiced(samples: Samples, voicing: Samples) -> Samples:
     """The samples with unit RMS where they are voiced."""
     return samples / rms(samples[voicing >= AUDIBLE_VOICING])
 
@@ -348,9 +346,9 @@ class Channel:
         samples = fftconvolve(speech, self.impulse_response(rng))[: speech.size]
         samples += self._noise(speech.size, rng)
         band = butter(2, [self.low_hz, self.high_hz], "bandpass", fs=SAMPLE_RATE_HZ, output="sos")
-        gain = factor(rng.normal(self.gain_db, self.gain_spread_db))
-        heard = tilt(sosfilt(band, samples), self.dullness_db)
-        recorded = within_full_scale(heard * gain)
+        gain = amplitude_ratio(rng.normal(self.gain_db, self.gain_spread_db))
+        heard = spectral_tilt(sosfilt(band, samples), self.dullness_db)
+        recorded = limit_peak(heard * gain)
         return recorded.astype(np.float32)
 
     def impulse_response(self, rng: np.random.Generator) -> Samples:
@@ -358,14 +356,14 @@ class Channel:
         n_samples = round(self.rt60_s * SAMPLE_RATE_HZ)
         decay = 10 ** (-3 * np.arange(n_samples) / n_samples)
         room = rng.normal(size=n_samples) * decay
-        room *= factor(-self.direct_to_reverberant_db) / np.linalg.norm(room)
+        room *= amplitude_ratio(-self.direct_to_reverberant_db) / np.linalg.norm(room)
         return np.concatenate([[1.0], room])
 
     def _noise(self, n_samples: int, rng: np.random.Generator) -> Samples:
         """Noise that falls towards high frequencies, as that of rooms and machines does."""
-        noise = tilt(rng.normal(size=n_samples), 15.0)
+        noise = spectral_tilt(rng.normal(size=n_samples), 15.0)
         snr_db = rng.normal(self.snr_db, self.snr_spread_db)
-        return noise * NEUTRAL_RMS * factor(-snr_db) / rms(noise)
+        return noise * NEUTRAL_RMS * amplitude_ratio(-snr_db) / rms(noise)
 
 
 # A sound-treated studio, an anechoic chamber, a laboratory room, broadcast talk; a class room with

@@ -135,13 +135,13 @@ def processes(
         load: loads its like there; importable.
         n_processes: members, this process among them.
     """
-    from voxaffect.parallel.work import Aside  # noqa: PLC0415 (only where there is much to do)
+    from voxaffect.parallel.work import WorkerProcess  # noqa: PLC0415 (only where there is much to do)
 
     crew = WorkerPool(n_processes)
     crew.join(partial(answer_each, recognizer))
     with ExitStack() as beside:
         for _ in range(n_processes - 1):
-            one = Aside(partial(_answerer, load), lambda ready: crew.join(ready.ask))
+            one = WorkerProcess(partial(_answerer, load), lambda ready: crew.join(ready.call))
             beside.callback(one.close)
         yield crew
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
-from voxaffect.errors import AudioError, ListeningError, TrainingError
+from voxaffect.errors import AudioError, StreamingError, TrainingError
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.lld.streaming import refuse_no_samples
 from voxaffect.features.runtime import threads
@@ -35,7 +35,7 @@ from voxaffect.streaming.incremental import CausalDecoder, RecomputingDecoder, R
 Floats = NDArray[np.float32]
 
 
-class TooLongError(ListeningError):
+class TooLongError(StreamingError):
     """A push would make an utterance longer than is kept."""
 
 
@@ -111,7 +111,7 @@ class LiveStream:
         Raises:
             FeatureError: the samples are not as stated; none is taken.
             TooLongError: there are more than fit; none is taken.
-            ListeningError: the stream has ended.
+            StreamingError: the stream has ended.
         """
         refuse_no_samples(samples)
         with self._taking:
@@ -138,7 +138,7 @@ class LiveStream:
 
         Raises:
             AudioError: all of it is silent or shorter than a frame; it has ended all the same.
-            ListeningError: the stream has ended before.
+            StreamingError: the stream has ended before.
         """
         answering = answering or self._home.recognizer
         (prediction,) = answering.predict([Waveform(self._end(), self.name)])
@@ -146,7 +146,7 @@ class LiveStream:
 
     def drop(self) -> None:
         """End the utterance without a prediction; one that has ended stays so."""
-        with suppress(ListeningError):
+        with suppress(StreamingError):
             self._end()
 
     def _end(self) -> Floats:
@@ -177,7 +177,7 @@ class LiveStream:
 
     def _refuse_ended(self) -> None:
         if self._ended:
-            raise ListeningError(f"{self.name}: has ended; open another stream")
+            raise StreamingError(f"{self.name}: has ended; open another stream")
 
 
 __all__ = ["LiveAnswer", "LiveRecognizer", "LiveSettings", "LiveStream", "TooLongError", "choose"]
@@ -198,7 +198,7 @@ class LiveSettings:
             heard again, at the gain of then; infinite, it never is.
 
     Raises:
-        ListeningError: a setting is impossible.
+        StreamingError: a setting is impossible.
     """
 
     longest_s: float = 60.0
@@ -207,9 +207,9 @@ class LiveSettings:
 
     def __post_init__(self) -> None:
         if not 0 < self.longest_s < math.inf:
-            raise ListeningError(f"longest_s = {self.longest_s}; choose a positive number")
+            raise StreamingError(f"longest_s = {self.longest_s}; choose a positive number")
         if not self.gain_tolerance_db > 0:
-            raise ListeningError(
+            raise StreamingError(
                 f"gain_tolerance_db = {self.gain_tolerance_db}; choose a positive number"
             )
 
@@ -266,10 +266,10 @@ class LiveRecognizer:
                 say unless given.
 
         Raises:
-            ListeningError: a stream is another recognizer's.
+            StreamingError: a stream is another recognizer's.
         """
         if any(stream._home is not self for stream in streams):
-            raise ListeningError("a stream of another recognizer; ask that one for its answer")
+            raise StreamingError("a stream of another recognizer; ask that one for its answer")
         provisional = self.settings.provisional if provisional is None else provisional
         ordered = sorted(set(streams), key=lambda stream: stream.number)
         with ExitStack() as stack, threads(1):
@@ -288,7 +288,7 @@ class LiveRecognizer:
             for each its prediction, or why there is none: it is silent, or shorter than a frame.
 
         Raises:
-            ListeningError: a stream has ended before; those before it in order have ended now.
+            StreamingError: a stream has ended before; those before it in order have ended now.
         """
         ended = [(stream._end(), stream.name) for stream in streams]
         return answer_those(self.recognizer, [_waveform(*one) for one in ended])

@@ -9,7 +9,7 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
-from voxaffect.errors import ListeningError
+from voxaffect.errors import StreamingError
 from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveStream
 
 Tell = Callable[[Sequence[LiveStream], Sequence[LiveAnswer]], None]
@@ -37,14 +37,14 @@ class StreamScheduler:
         n_threads: threads; no more than there are cores to spare.
 
     Raises:
-        ListeningError: a setting is impossible.
+        StreamingError: a setting is impossible.
     """
 
     def __init__(
         self, live: LiveRecognizer, tell: Tell, *, every_s: float = 0.1, n_threads: int = 1
     ) -> None:
         if not 0 < every_s < math.inf or n_threads < 1:
-            raise ListeningError(
+            raise StreamingError(
                 f"answers every {every_s} s from {n_threads} threads; choose positive numbers"
             )
         self._live, self._tell, self._every_s = live, tell, every_s

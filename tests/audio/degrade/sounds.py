@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tests.simulation.voices import PLAIN, sentence
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
-from voxaffect.simulation.voice import speak
+from voxaffect.simulation.voice import render
 
 Sound = NDArray[np.floating]
 
@@ -17,7 +17,7 @@ Sound = NDArray[np.floating]
 @cache
 def speech(seed: int = 0) -> Waveform:
     """A simulated sentence at the level at which degradations hear it."""
-    spoken = speak(sentence(seed), PLAIN, np.random.default_rng(seed))
+    spoken = render(sentence(seed), PLAIN, np.random.default_rng(seed))
     return Waveform(spoken.samples, f"speech {seed}").normalized()
 
 

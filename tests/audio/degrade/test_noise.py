@@ -15,7 +15,7 @@ from voxaffect.audio.degrade.noise import (
     Kind,
     Noise,
     _held_envelope,
-    add,
+    add_noise,
     pink,
     speech_activity,
     traffic,
@@ -92,7 +92,7 @@ def added(degradation: Noise | Babble, waveform: Waveform, seed: int = 0) -> Sou
 @pytest.mark.parametrize("snr_db", [20, 10, 0, -5])
 @pytest.mark.parametrize("kind", [*KINDS, "babble"])
 def test_the_ratio_is_reached_whatever_the_pauses(kind: str, snr_db: float) -> None:
-    babble = Babble(snr_db).among(OTHERS)
+    babble = Babble(snr_db).with_talkers(OTHERS)
     degradation = babble if kind == "babble" else Noise(cast("Kind", kind), snr_db)
     for spoken in (speech(), joined(silence(1.5), speech())):
         noise_db = power_db(added(degradation, spoken))
@@ -139,13 +139,13 @@ def test_any_length_works_and_equal_seeds_give_equal_bits(
 
 def test_babble_gives_every_voice_the_same_weight() -> None:
     quiet = [Waveform(w.samples * np.float32(0.01 * (i + 1))) for i, w in enumerate(OTHERS)]
-    same = [Babble(0).among(who).apply(speech(), 5).samples for who in (OTHERS, quiet)]
+    same = [Babble(0).with_talkers(who).apply(speech(), 5).samples for who in (OTHERS, quiet)]
     np.testing.assert_allclose(same[0], same[1], atol=1e-5)
 
 
 def test_a_short_voice_speaks_again_and_nobody_is_an_error() -> None:
     short = Waveform(speech(1).samples[8000:9600], "short")
-    noise = added(Babble(10).among([short]), speech())
+    noise = added(Babble(10).with_talkers([short]), speech())
     np.testing.assert_allclose(noise[1600:3200], noise[:1600], atol=1e-6)
     with pytest.raises(AudioError, match="speech 0: babble takes recordings of other speakers"):
         Babble(10).apply(speech(), 0)
@@ -155,7 +155,7 @@ def test_no_ratio_to_silence_is_made_up() -> None:
     with pytest.raises(AudioError, match="is silent"):
         Noise("white", 10).apply(silence(1), 0)
     with pytest.raises(AudioError, match="noise to be added is silent"):
-        add(speech(), np.zeros(speech().samples.size), 10)
+        add_noise(speech(), np.zeros(speech().samples.size), 10)
 
 
 def test_nothing_is_clipped() -> None:

@@ -63,7 +63,7 @@ def test_frames_are_those_of_the_degraded_recording(
     expected = {
         "clean": sounds[1],
         WHITE.name: WHITE.apply(sounds[1], seed),
-        babble.name: babble.among([sounds[0], sounds[2]]).apply(sounds[1], seed),
+        babble.name: babble.with_talkers([sounds[0], sounds[2]]).apply(sounds[1], seed),
         CUT.name: CUT.apply(sounds[1], seed),
     }
     for name, sound in expected.items():

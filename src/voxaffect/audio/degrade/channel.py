@@ -13,7 +13,7 @@ import soxr
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve, firwin
 
-from voxaffect.audio.degrade.degradation import Samples, heard
+from voxaffect.audio.degrade.degradation import Samples, fit_length
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Telephone:
         response = firwin(TAPS, BAND_HZ, pass_zero=False, fs=RATE_HZ)
         line = fftconvolve(narrow, response)[TAPS // 2 :][: narrow.size]
         received = mu_law(line) if self.companded else line
-        return heard(soxr.resample(received, RATE_HZ, SAMPLE_RATE_HZ), waveform)
+        return fit_length(soxr.resample(received, RATE_HZ, SAMPLE_RATE_HZ), waveform)
 
 
 def mu_law(samples: Samples) -> Samples:
@@ -135,7 +135,7 @@ class Codec:
         samples, rate_hz = decode_whole(encoded)
         if rate_hz != SAMPLE_RATE_HZ:  # Opus decodes to 48 kHz, whatever went in
             samples = soxr.resample(samples, rate_hz, SAMPLE_RATE_HZ)
-        return heard(samples, waveform)
+        return fit_length(samples, waveform)
 
 
 def encode(samples: NDArray[np.float32], encoder: CodecEncoder, bit_rate: int) -> bytes:
@@ -208,7 +208,7 @@ class Reverberation:
     def apply(self, waveform: Waveform, seed: int) -> Waveform:
         """Speech in the room, as long as it was; the direct sound stays where it was."""
         response = self.response(np.random.default_rng(seed))
-        return heard(fftconvolve(waveform.samples, response), waveform)
+        return fit_length(fftconvolve(waveform.samples, response), waveform)
 
     def response(self, rng: np.random.Generator) -> NDArray[np.float64]:
         """Impulse response: the direct sound, 1, then noise that decays exponentially.

@@ -63,7 +63,7 @@ class Clean:
         return waveform
 
 
-def plain(degradation: Degradation) -> dict[str, Any]:
+def degradation_settings(degradation: Degradation) -> dict[str, Any]:
     """Everything that decides what a degradation, a dataclass, does: plain values."""
     compared = [f.name for f in fields(cast("Any", degradation)) if f.compare]
     values = {name: getattr(degradation, name) for name in compared}
@@ -75,7 +75,7 @@ def utterance_seed(utterance_id: str, seed: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {utterance_id}".encode()).digest()[:8])
 
 
-def heard(samples: Samples, waveform: Waveform) -> Waveform:
+def fit_length(samples: Samples, waveform: Waveform) -> Waveform:
     """What has become of a recording, cut or filled with silence to its length."""
     n_samples = waveform.samples.size
     fitted = np.pad(samples[:n_samples], (0, max(0, n_samples - samples.size)))

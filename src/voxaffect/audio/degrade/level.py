@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voxaffect.audio.degrade.degradation import heard
+from voxaffect.audio.degrade.degradation import fit_length
 from voxaffect.audio.degrade.noise import speech_activity
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 
@@ -117,7 +117,7 @@ class Gain:
 
     def apply(self, waveform: Waveform, seed: int) -> Waveform:  # noqa: ARG002 nothing is random
         """Speech at another level."""
-        return heard(waveform.samples * 10 ** (self.gain_db / 20), waveform)
+        return fit_length(waveform.samples * 10 ** (self.gain_db / 20), waveform)
 
 
 @dataclass(frozen=True)
@@ -150,4 +150,4 @@ class Clipping:
         magnitudes = np.sort(np.abs(waveform.samples))
         first_cut = min(round((1 - self.share) * magnitudes.size), magnitudes.size - 1)
         limit = magnitudes[first_cut]
-        return heard(np.clip(waveform.samples, -limit, limit), waveform)
+        return fit_length(np.clip(waveform.samples, -limit, limit), waveform)

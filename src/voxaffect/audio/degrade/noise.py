@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 from scipy.signal import lfilter
 
-from voxaffect.audio.degrade.degradation import Samples, heard
+from voxaffect.audio.degrade.degradation import Samples, fit_length
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, SILENCE_RMS, Waveform
 from voxaffect.errors import AudioError
 
@@ -145,10 +145,10 @@ class Noise(AtRatio):
         """
         n_samples = waveform.samples.size
         noise = KINDS[self.kind](max(n_samples, LEAST_SAMPLES), np.random.default_rng(seed))
-        return add(waveform, noise[:n_samples], self.snr_db)
+        return add_noise(waveform, noise[:n_samples], self.snr_db)
 
 
-def add(waveform: Waveform, noise: Samples, snr_db: float) -> Waveform:
+def add_noise(waveform: Waveform, noise: Samples, snr_db: float) -> Waveform:
     """Speech with noise (n_samples,) at a signal-to-noise ratio.
 
     Raises:
@@ -158,7 +158,7 @@ def add(waveform: Waveform, noise: Samples, snr_db: float) -> Waveform:
     rms = float(np.sqrt(np.mean(np.square(noise, dtype=np.float64))))
     if rms == 0:
         raise AudioError(f"{waveform.name}: the noise to be added is silent; choose another")
-    return heard(waveform.samples + noise * 10 ** ((level_db - snr_db) / 20) / rms, waveform)
+    return fit_length(waveform.samples + noise * 10 ** ((level_db - snr_db) / 20) / rms, waveform)
 
 
 def white(n_samples: int, rng: np.random.Generator) -> Samples:
@@ -218,8 +218,8 @@ class Babble(AtRatio):
     Args:
         snr_db: active speech level above the mean power of all voices together.
         n_talkers: recordings that are mixed; six are no longer understood one by one.
-        talkers: recordings of other speakers, given by `among`; each begins anywhere, and again
-            when it has ended.
+        talkers: recordings of other speakers, given by `with_talkers`; each begins anywhere and
+            repeats when it has ended.
     """
 
     snr_db: float
@@ -231,7 +231,7 @@ class Babble(AtRatio):
         """Its name in the catalog."""
         return f"babble-{self.snr_db:g}db"
 
-    def among(self, talkers: Sequence[Waveform]) -> Babble:
+    def with_talkers(self, talkers: Sequence[Waveform]) -> Babble:
         """The babble of some recordings."""
         return replace(self, talkers=tuple(talkers))
 
@@ -248,7 +248,7 @@ class Babble(AtRatio):
             )
         rng = np.random.default_rng(seed)
         voices = [_voice(talker, waveform.samples.size, rng) for talker in self.talkers]
-        return add(waveform, np.sum(voices, axis=0), self.snr_db)
+        return add_noise(waveform, np.sum(voices, axis=0), self.snr_db)
 
 
 def _voice(talker: Waveform, n_samples: int, rng: np.random.Generator) -> Samples:

@@ -27,9 +27,9 @@ from voxaffect.evaluation.splits.folds import Fold, Protocol
 from voxaffect.features.cache.index import StoredFrames
 from voxaffect.files import digest
 from voxaffect.model.data import Examples
-from voxaffect.parallel.clusters import threads_a_job
+from voxaffect.parallel.clusters import threads_per_job
 from voxaffect.parallel.processes import keep_freed_memory
-from voxaffect.parallel.work import Lost, compute_all
+from voxaffect.parallel.work import WorkerDied, compute_all
 from voxaffect.systems.classifier import (
     NetClassifier,
     TrainDevSplit,
@@ -385,7 +385,7 @@ class Schedule:
 
     def ends(self) -> Generator[tuple[Job, FoldResult | Failure], None, None]:
         """Every job as it ends."""
-        work = partial(attempt, n_threads=threads_a_job(self._n_jobs))
+        work = partial(attempt, n_threads=threads_per_job(self._n_jobs))
         while self._beside_others or self._alone:
             alone = not self._beside_others
             batches, self._beside_others = self._beside_others, []
@@ -396,7 +396,7 @@ class Schedule:
                     yield from self._ends_of(batch, results)
 
     def _ends_of(
-        self, batch: Batch, results: list[FoldResult] | Failure | Lost
+        self, batch: Batch, results: list[FoldResult] | Failure | WorkerDied
     ) -> Iterable[tuple[Job, FoldResult | Failure]]:
         """What has ended of a batch; the rest of it is scheduled once more."""
         if isinstance(results, list):
@@ -404,7 +404,7 @@ class Schedule:
         if len(batch) > 1:
             self._beside_others += [(job,) for job in batch]
             return ()
-        failure = Failure(results.reason) if isinstance(results, Lost) else results
+        failure = Failure(results.reason) if isinstance(results, WorkerDied) else results
         (job,) = batch
         if failure.remedy is RetryPolicy.NONE:
             return [(job, failure)]

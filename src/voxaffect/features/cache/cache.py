@@ -38,9 +38,9 @@ from voxaffect.features.frames import (
 )
 from voxaffect.features.runtime import threads
 from voxaffect.files import digest, write_text
-from voxaffect.parallel.clusters import cores_here, threads_a_job
+from voxaffect.parallel.clusters import local_jobs, threads_per_job
 from voxaffect.parallel.processes import keep_freed_memory
-from voxaffect.parallel.work import Lost, compute_all
+from voxaffect.parallel.work import WorkerDied, compute_all
 
 CHUNK_UTTERANCES = 256
 CHUNK_BYTES = 16 << 20
@@ -279,14 +279,14 @@ class FeatureStore:
         keys, refused = self._keys(utterances, n_jobs)
         work = {keys[u.id]: u for u in utterances if u.id in keys}
         salvage(self.folder)
-        index, faults = open_index(self.folder, cores_here(n_jobs))
+        index, faults = open_index(self.folder, local_jobs(n_jobs))
         stored = index.seconds(work)
         tally = _Tally(Counter(keys.values()), progress, n_done=len(refused))
         tally.add(stored)
         if missing := {key: u for key, u in work.items() if key not in stored}:
             unusable = self._compute(missing, n_jobs, tally)
             refused |= {id_: unusable[key] for id_, key in keys.items() if key in unusable}
-            index, new_faults = open_index(self.folder, cores_here(n_jobs))
+            index, new_faults = open_index(self.folder, local_jobs(n_jobs))
             faults |= new_faults
         features = StoredFeatures.of(index, keys)
         self._check_complete(keys.keys() - refused.keys() - features.keys())
@@ -296,7 +296,7 @@ class FeatureStore:
         self, utterances: Sequence[Utterance], n_jobs: int
     ) -> tuple[dict[str, bytes], dict[str, str]]:
         """Key of every utterance whose file can be read, and why the others cannot, by id."""
-        n_here = cores_here(n_jobs)
+        n_here = local_jobs(n_jobs)
         contents = FileDigests(self.root / "files").of((u.path for u in utterances), n_here)
         keys, refused = {}, {}
         for u in utterances:
@@ -321,13 +321,13 @@ class FeatureStore:
 
     def _reports(self, missing: Chunk, n_jobs: int) -> Iterator[ChunkReport]:
         """Work, chunk by chunk, in whatever order they are done."""
-        n_threads = torch.get_num_threads() if threads_a_job(n_jobs) is None else 1
+        n_threads = torch.get_num_threads() if threads_per_job(n_jobs) is None else 1
         there = replace(self, root=self.root.absolute())
         work = partial(_compute_chunk, store=there, n_threads=n_threads)
         lost: list[Chunk] = []
         with closing(compute_all(work, chunks(missing, n_jobs), n_jobs)) as reports:
             for chunk, report in reports:
-                if isinstance(report, Lost):
+                if isinstance(report, WorkerDied):
                     lost.append(chunk)
                 else:
                     yield report

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from voxaffect.audio.decode import DecodeLimits, decode
-from voxaffect.audio.degrade.degradation import Degradation, plain, utterance_seed
+from voxaffect.audio.degrade.degradation import Degradation, degradation_settings, utterance_seed
 from voxaffect.audio.degrade.noise import Babble
 from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Problem, Utterance
@@ -27,9 +27,9 @@ from voxaffect.features.cache.shards import Entry, new_shard, refuse_unshared, s
 from voxaffect.features.frames import Extracted, FrameExtractor, FrameFeatures
 from voxaffect.features.runtime import threads
 from voxaffect.files import digest
-from voxaffect.parallel.clusters import cores_here, threads_a_job
+from voxaffect.parallel.clusters import local_jobs, threads_per_job
 from voxaffect.parallel.processes import keep_freed_memory
-from voxaffect.parallel.work import Lost, compute_all
+from voxaffect.parallel.work import WorkerDied, compute_all
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _with_talkers(wanted: Wanted, limits: DecodeLimits) -> dict[bytes, Degradati
         return dict(wanted.degradations)
     talkers = [_heard(talker, limits) for talker in wanted.scene.talkers.values()]
     return {
-        key: d.among(talkers[: d.n_talkers]) if isinstance(d, Babble) else d
+        key: d.with_talkers(talkers[: d.n_talkers]) if isinstance(d, Babble) else d
         for key, d in wanted.degradations.items()
     }
 
@@ -229,7 +229,7 @@ class DegradedStore:
             for d in degradations
         }
         salvage(self.folder)
-        stored = open_index(self.folder, cores_here(n_jobs))[0].seconds(keys.values())
+        stored = open_index(self.folder, local_jobs(n_jobs))[0].seconds(keys.values())
         n_done = len(stored)
         refused: dict[bytes, str] = {}
         for chunk, faults in self._compute([*self._wanted(scenes, degradations, stored)], n_jobs):
@@ -237,7 +237,7 @@ class DegradedStore:
             n_done += sum(len(wanted.degradations) for wanted in chunk)
             if progress is not None:
                 progress(n_done, len(keys))
-        index, _ = open_index(self.folder, cores_here(n_jobs))
+        index, _ = open_index(self.folder, local_jobs(n_jobs))
         problems = (
             Problem("refused when degraded", name, refused[key])
             for name, key in keys.items()
@@ -247,7 +247,7 @@ class DegradedStore:
 
     def _key(self, scene: Scene, degradation: Degradation) -> bytes:
         talkers = [*scene.talkers] if isinstance(degradation, Babble) else []
-        settings = sorted(plain(degradation).items())
+        settings = sorted(degradation_settings(degradation).items())
         return key_of(scene.content, scene.utterance.id, self.seed, settings, talkers)
 
     def _wanted(
@@ -264,7 +264,7 @@ class DegradedStore:
         self, wanted: Sequence[Wanted], n_jobs: int
     ) -> Iterator[tuple[Chunk, dict[bytes, str]]]:
         """Store what is wanted, chunk by chunk, each with why some of it cannot be, by key."""
-        n_threads = torch.get_num_threads() if threads_a_job(n_jobs) is None else 1
+        n_threads = torch.get_num_threads() if threads_per_job(n_jobs) is None else 1
         clean = self.clean
         store = DegradedShards(
             self.folder.absolute(), clean.extractor, clean.limits, self.seed, n_threads
@@ -273,7 +273,7 @@ class DegradedStore:
             self.folder.mkdir(parents=True, exist_ok=True)
         with closing(compute_all(store.compute, _chunks(wanted), n_jobs)) as reports:
             for chunk, report in reports:
-                if isinstance(report, Lost):
+                if isinstance(report, WorkerDied):
                     raise FeatureError(_killed(chunk))
                 yield chunk, report
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ, sample_fault
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, invalid_sample
 from voxaffect.errors import FeatureError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.autocorrelation import FrameObserver, Observed
@@ -122,7 +122,7 @@ def refuse_no_samples(samples: object) -> None:
         raise FeatureError(
             f"a push of shape {samples.shape} and type {samples.dtype}; push {WANTED}"
         )
-    if fault := sample_fault(samples):
+    if fault := invalid_sample(samples):
         raise FeatureError(f"in a push, {fault}; leave it out or mend its source")
 
 
