@@ -33,8 +33,8 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.features.cache.cache import CHUNK_UTTERANCES
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.extractor import LowLevelDescriptors
-from voxaffect.features.lld.pitch import track
-from voxaffect.features.packing import BLOCK_FRAMES, PackedAudio, gather
+from voxaffect.features.lld.pitch import track_pitch
+from voxaffect.features.packing import BLOCK_FRAMES, PackedAudio, batch_chunks
 from voxaffect.parallel.processes import keep_freed_memory
 from voxaffect.simulation.trees import simulate
 
@@ -83,7 +83,7 @@ def our_pitch() -> Extractor:
 
     def run(samples: Sequence[Samples]) -> None:
         for start in range(0, len(samples), BATCH):
-            track(samples[start : start + BATCH], grid)
+            track_pitch(samples[start : start + BATCH], grid)
 
     return run
 
@@ -195,22 +195,22 @@ def comparison(load: Load, factors: dict[str, float | None]) -> Table:
 def stages(load: Load) -> Table:
     """Where our own time goes, in microseconds a frame and in Fourier transforms of 512 points."""
     lld = LowLevelDescriptors()
-    observer = lld._observer
-    lead, short_time, pitch = observer._pitch.lead, observer._short_time, observer._pitch
+    analyzer = lld._analyzer
+    lead, short_time, pitch = analyzer._pitch.lead, analyzer._short_time, analyzer._pitch
     recordings = load.samples[:BATCH]
     groups = [
         [stretch for _, stretch in group]
-        for group in gather(recordings, lld.grid, observer.reach, "cpu")
+        for group in batch_chunks(recordings, lld.grid, analyzer.reach, "cpu")
     ]
-    tapes = [PackedAudio.lay(group, lld.grid, lead) for group in groups]
-    observed = [frames for group in groups for frames in observer.observe(group)]
+    tapes = [PackedAudio.pack(group, lld.grid, lead) for group in groups]
+    observed = [frames for group in groups for frames in analyzer.analyze(group)]
     n_frames = sum(len(frames.short_time) for frames in observed)
     transforms = transform_alone()
     work: dict[str, Callable[[], object]] = {
         "one Fourier transform": lambda: transforms(recordings),
-        "laying on tapes": lambda: [PackedAudio.lay(group, lld.grid, lead) for group in groups],
-        "energy, MFCC, zero crossings": lambda: [short_time.observe(tape) for tape in tapes],
-        "autocorrelation, peaks": lambda: [pitch.observe(tape) for tape in tapes],
+        "laying on tapes": lambda: [PackedAudio.pack(group, lld.grid, lead) for group in groups],
+        "energy, MFCC, zero crossings": lambda: [short_time.analyze(tape) for tape in tapes],
+        "autocorrelation, peaks": lambda: [pitch.analyze(tape) for tape in tapes],
         "path, smoothing, deltas": lambda: [
             lld._history().advance(frames, ended=True) for frames in observed
         ],

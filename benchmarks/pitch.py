@@ -126,7 +126,7 @@ class Errors:
 
 def ours(waveforms: Sequence[NDArray[np.float32]]) -> Track:
     settings = PitchSettings(floor_hz=FLOOR_HZ, ceiling_hz=CEILING_HZ)
-    tracks = pitch.track(waveforms, GRID, settings)
+    tracks = pitch.track_pitch(waveforms, GRID, settings)
     return np.concatenate([track.f0_hz[1:-1] for track in tracks]).astype(np.float64)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from voxaffect.export.graph import Input, Op, Value, build
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.packing import PackedAudio, Stretch
+from voxaffect.features.packing import AudioChunk, PackedAudio
 
 Array = NDArray[Any]
 Stage = Callable[..., Any]
@@ -61,4 +61,4 @@ def on_frames(stage: Stage, grid: FrameGrid = FrameGrid()) -> Runner:  # noqa: B
 
 def tape(samples: Array, grid: FrameGrid, lead: int = 0) -> PackedAudio:
     """Python's way to lay one recording out."""
-    return PackedAudio.lay([Stretch(samples, 0, grid.n_frames(len(samples)), True)], grid, lead)
+    return PackedAudio.pack([AudioChunk(samples, 0, grid.n_frames(len(samples)), True)], grid, lead)

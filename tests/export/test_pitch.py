@@ -17,9 +17,15 @@ from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld import autocorrelation as autocorrelation_in_python
 from voxaffect.features.lld import pitch as pitch_in_python
 from voxaffect.features.lld.autocorrelation import REACH, Peaks
-from voxaffect.features.lld.pitch import PitchCandidates, PitchPath, PitchTrack, Scale, track
+from voxaffect.features.lld.pitch import (
+    PitchCandidates,
+    PitchDecoder,
+    PitchTrack,
+    ScoringSettings,
+    track_pitch,
+)
 from voxaffect.features.lld.pitch_settings import PitchSettings
-from voxaffect.features.lld.viterbi import LatticeSearch
+from voxaffect.features.lld.viterbi import ViterbiDecoder
 
 OTHER = PitchSettings(voicing_threshold=0.5, silence_threshold=0.1, octave_cost=0.05)
 
@@ -34,7 +40,7 @@ def test_candidates_weigh_as_in_python(settings: PitchSettings) -> None:
     loudest = np.maximum(power, 10.0 ** rng.uniform(-25, 2, 200)).astype(np.float64)
     peaks = Peaks(lag, height.astype(np.float32), power)
     expected = PitchCandidates.empty(200, 7)
-    pitch_in_python.weigh(peaks, loudest, Scale.of(settings), expected)
+    pitch_in_python.score_candidates(peaks, loudest, ScoringSettings.of(settings), expected)
     in_graph = Runner(
         lambda op, lag, height, power, loudest: tuple(
             weigh(op, InGraph(lag, height, power), loudest, settings)
@@ -57,8 +63,8 @@ def test_the_loudest_of_late_is_that_of_python(n_frames: int) -> None:
     found = Runner(
         lambda op, p: loudest_of_late(op, p, length(op, p), settings, 0.01), (("T", 1), "float32")
     )
-    path = PitchPath(settings, 0.01)
-    greatest = pitch_in_python.greatest_power(power, 0.0, path._decay)
+    path = PitchDecoder(settings, 0.01)
+    greatest = pitch_in_python.running_max_power(power, 0.0, path._decay)
     ahead = np.maximum(np.arange(n_frames) + 30, 100).clip(max=n_frames - 1)
     np.testing.assert_array_equal(found(power[:, None])[0][:, 0], greatest[ahead])
 
@@ -85,7 +91,7 @@ def test_paths_are_those_of_python(seed: int, n_frames: int, lag: int, ties: boo
     forbidden[:, 0] = False
     score = np.where(forbidden, -np.inf, score).astype(np.float32)
     position = position.astype(np.float32)
-    expected = LatticeSearch(TRANSITIONS, lag).advance(score, position, ended=True)
+    expected = ViterbiDecoder(TRANSITIONS, lag).advance(score, position, ended=True)
     np.testing.assert_array_equal(RUNNERS[lag](score, position)[0], expected)
 
 
@@ -168,7 +174,7 @@ def test_pitch_is_that_of_python(
     tracker: tuple[Runner, FrameGrid, PitchSettings], name: str
 ) -> None:
     run, grid, settings = tracker
-    (expected,) = track([SOUNDS[name]], grid, settings)
+    (expected,) = track_pitch([SOUNDS[name]], grid, settings)
     probability, f0_hz = run(SOUNDS[name])
     np.testing.assert_allclose(probability[:, 0], expected.voice_probability, atol=2e-5)
     np.testing.assert_array_equal(f0_hz[:, 0] > 0, expected.f0_hz > 0)

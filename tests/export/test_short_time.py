@@ -18,7 +18,7 @@ from voxaffect.export.short_time import (
     zero_crossing_rate,
 )
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.lld.short_time import OverTime, ShortTime, zero_crossing_rates
+from voxaffect.features.lld.short_time import DeltaSmoother, ShortTime, zero_crossing_rates
 
 along = Runner(over_time, (("T", 4), "float32"))
 
@@ -29,7 +29,7 @@ def test_means_and_slopes_are_those_of_python(seed: int, n_frames: int, voiced: 
     rng = np.random.default_rng(seed)
     columns = (100 * rng.normal(size=(n_frames, 4))).astype(np.float32)
     columns[:, -1] = np.where(rng.random(n_frames) < voiced, np.abs(columns[:, -1]), 0)
-    expected = OverTime().advance(columns, ended=True)
+    expected = DeltaSmoother().advance(columns, ended=True)
     np.testing.assert_allclose(along(columns)[0], expected, rtol=1e-6, atol=1e-6)
 
 
@@ -69,7 +69,7 @@ GRIDS = [FrameGrid(), FrameGrid(0.032, 0.008), FrameGrid(0.0201875, 0.0125)]
     ids=["speech", "noise", "silence before", "short"],
 )
 def test_descriptors_are_those_of_python(samples: Array, grid: FrameGrid) -> None:
-    expected = ShortTime(grid).observe(tape(samples, grid))[: grid.n_frames(len(samples))]
+    expected = ShortTime(grid).analyze(tape(samples, grid))[: grid.n_frames(len(samples))]
     (given,) = on_frames(short_time, grid)(samples)
     np.testing.assert_allclose(given[:, :-1], expected[:, :-1], rtol=1e-5, atol=3e-3)
     np.testing.assert_allclose(given[:, 0], expected[:, 0], rtol=1e-6)

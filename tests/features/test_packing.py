@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from voxaffect.features import packing as module
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.packing import ROWS_TOGETHER, PackedAudio, Ragged, counts_of, cut, gather
+from voxaffect.features.packing import (
+    ROW_MULTIPLE,
+    PackedAudio,
+    Ragged,
+    batch_chunks,
+    lengths_of,
+    split_chunks,
+)
 
 Rows = NDArray[np.int64]
 EXTENTS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=6)
@@ -29,23 +36,25 @@ def parts(extents: list[tuple[int, int]]) -> tuple[list[Rows], list[Rows]]:
 @given(EXTENTS)
 def test_new_rows_follow_on_what_was_kept_of_each(extents: list[tuple[int, int]]) -> None:
     kept, new = parts(extents)
-    for own, *both in zip(Ragged.following(kept, new).split(), kept, new, strict=True):
+    for own, *both in zip(Ragged.concatenate(kept, new).split(), kept, new, strict=True):
         np.testing.assert_array_equal(own, np.concatenate(both))
 
 
 @given(EXTENTS)
 def test_room_follows_on_what_was_kept_of_each(extents: list[tuple[int, int]]) -> None:
     kept, new = parts(extents)
-    for own, *both in zip(Ragged.with_room(kept, counts_of(new)).split(), kept, new, strict=True):
+    for own, *both in zip(
+        Ragged.zero_padded(kept, lengths_of(new)).split(), kept, new, strict=True
+    ):
         np.testing.assert_array_equal(own, np.concatenate([both[0], np.zeros_like(both[1])]))
 
 
 @given(EXTENTS)
 def test_heads_and_tails_are_the_rows_at_either_end(extents: list[tuple[int, int]]) -> None:
     heads, tails = parts(extents)
-    whole = Ragged.following(heads, tails)
-    np.testing.assert_array_equal(whole.heads(counts_of(heads)), np.concatenate(heads))
-    for own, tail in zip(whole.tails(counts_of(tails)), tails, strict=True):
+    whole = Ragged.concatenate(heads, tails)
+    np.testing.assert_array_equal(whole.heads(lengths_of(heads)), np.concatenate(heads))
+    for own, tail in zip(whole.tails(lengths_of(tails)), tails, strict=True):
         np.testing.assert_array_equal(own, tail)
         assert not np.shares_memory(own, whole.rows)
 
@@ -66,7 +75,7 @@ def recordings(sizes: list[int]) -> list[NDArray[np.float32]]:
 def test_stretches_hold_every_frame_once_and_what_it_needs(sizes: list[int], most: int) -> None:
     for samples in recordings(sizes):
         n_frames = 0
-        stretches = list(cut(samples, GRID, REACH, most))
+        stretches = list(split_chunks(samples, GRID, REACH, most))
         assert [s.ended for s in stretches] == [False] * (len(stretches) - 1) + [True]
         for stretch in stretches:
             first = n_frames * GRID.hop_samples
@@ -83,13 +92,13 @@ def test_stretches_hold_every_frame_once_and_what_it_needs(sizes: list[int], mos
 @given(SIZES, st.sampled_from([1, 7, 100]))
 def test_every_row_sees_its_own_recording_and_silence(sizes: list[int], most: int) -> None:
     waves = recordings(sizes)
-    stretches = [s for wave in waves for s in cut(wave, GRID, REACH, most)]
-    tape = PackedAudio.lay(stretches, GRID, LEAD)
-    assert tape.n_rows % ROWS_TOGETHER == 0
+    stretches = [s for wave in waves for s in split_chunks(wave, GRID, REACH, most)]
+    tape = PackedAudio.pack(stretches, GRID, LEAD)
+    assert tape.n_rows % ROW_MULTIPLE == 0
     reached = GRID.window_samples + 2 * REACH
     padded = {wave[0]: np.pad(wave, REACH) for wave in waves}
     rows = [range(n, n + 1) for part in tape.parts for n in range(part.start, part.stop)]
-    seen = iter(tape.around(row, REACH, reached).numpy() for row in rows)
+    seen = iter(tape.samples_from(row, REACH, reached).numpy() for row in rows)
     for wave in waves:
         for frame in range(GRID.n_frames(len(wave))):
             start = frame * GRID.hop_samples
@@ -101,8 +110,10 @@ def test_every_row_sees_its_own_recording_and_silence(sizes: list[int], most: in
 @given(SIZES)
 def test_only_frames_at_the_ends_are_cut_off(sizes: list[int]) -> None:
     waves = recordings(sizes)
-    tape = PackedAudio.lay([s for wave in waves for s in cut(wave, GRID, REACH, 50)], GRID, LEAD)
-    rows, before, after = tape.cut_off(REACH)
+    tape = PackedAudio.pack(
+        [s for wave in waves for s in split_chunks(wave, GRID, REACH, 50)], GRID, LEAD
+    )
+    rows, before, after = tape.edge_frames(REACH)
     expected = []
     for wave in waves:
         for frame in range(GRID.n_frames(len(wave))):
@@ -120,8 +131,8 @@ def test_only_frames_at_the_ends_are_cut_off(sizes: list[int]) -> None:
 @given(SIZES)
 def test_recordings_are_gathered_in_order(sizes: list[int]) -> None:
     waves = recordings(sizes)
-    together = list(gather(waves, GRID, REACH, "cpu"))
-    assert all(sum(s.n_frames for _, s in group) <= module.most_frames("cpu") for group in together)
+    together = list(batch_chunks(waves, GRID, REACH, "cpu"))
+    assert all(sum(s.n_frames for _, s in group) <= module.max_frames("cpu") for group in together)
     numbers = [number for group in together for number, _ in group]
     assert numbers == sorted(numbers)
     assert set(numbers) == set(range(len(waves)))
@@ -129,12 +140,14 @@ def test_recordings_are_gathered_in_order(sizes: list[int]) -> None:
 
 def test_a_long_recording_is_gathered_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "most_frames", lambda device: 64)
-    groups = list(gather(recordings([400 + 160 * 199]), GRID, REACH, "cpu"))
+    groups = list(batch_chunks(recordings([400 + 160 * 199]), GRID, REACH, "cpu"))
     assert [s.n_frames for group in groups for _, s in group] == [64, 64, 64, 8]
 
 
 def test_blocks_cover_the_rows() -> None:
-    tape = PackedAudio.lay(list(cut(recordings([200_000])[0], GRID, REACH, 10_000)), GRID, LEAD)
+    tape = PackedAudio.pack(
+        list(split_chunks(recordings([200_000])[0], GRID, REACH, 10_000)), GRID, LEAD
+    )
     assert [row for block in tape.blocks() for row in block] == list(range(tape.n_rows))
     for block in tape.blocks():
         n_samples = (len(block) - 1) * GRID.hop_samples + GRID.window_samples

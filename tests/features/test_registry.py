@@ -17,7 +17,7 @@ from voxaffect.features.frames import FrameExtractor, FrameGrid
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.lld.pitch_settings import PitchSettings
 from voxaffect.features.opensmile import OpenSmile
-from voxaffect.features.registry import CustomFeatures, extractor_of, whereabouts
+from voxaffect.features.registry import CustomFeatures, checkpoint_paths, extractor_from_settings
 from voxaffect.features.spectra import LogMel
 from voxaffect.features.ssl import SpeechEncoder
 
@@ -102,8 +102,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def read_back(extractor: FrameExtractor) -> FrameExtractor:
     """What a header makes of an extractor."""
-    written = json.dumps([dict(extractor.settings()), whereabouts(extractor)])
-    return extractor_of(*json.loads(written))
+    written = json.dumps([dict(extractor.settings()), checkpoint_paths(extractor)])
+    return extractor_from_settings(*json.loads(written))
 
 
 @pytest.mark.parametrize(
@@ -124,20 +124,20 @@ def test_settings_lead_back_to_their_extractor(extractor: FrameExtractor) -> Non
 def test_an_encoder_is_found_where_the_card_says(folder: Path, layer: int | str) -> None:
     encoder = SpeechEncoder(folder, layer)  # type: ignore[arg-type]
     assert read_back(encoder) == encoder
-    assert extractor_of(encoder.settings(), whereabouts(encoder), "cpu") == encoder
+    assert extractor_from_settings(encoder.settings(), checkpoint_paths(encoder), "cpu") == encoder
 
 
 def test_an_encoder_that_has_moved_or_changed_is_refused(folder: Path, tmp_path: Path) -> None:
     encoder = SpeechEncoder(shutil.copytree(folder, tmp_path / "model"))
-    settings, card = dict(encoder.settings()), whereabouts(encoder)
+    settings, card = dict(encoder.settings()), checkpoint_paths(encoder)
     with pytest.raises(ArtifactError, match=r"encoder that lay in None"):
-        extractor_of(settings, {})
+        extractor_from_settings(settings, {})
     shutil.rmtree(tmp_path / "model")
     with pytest.raises(ArtifactError, match=r"is not there; load it with .*Encoder"):
-        extractor_of(settings, card)
+        extractor_from_settings(settings, card)
     save_encoder("hubert", tmp_path / "model", seed=1)
     with pytest.raises(ArtifactError, match="another encoder than the one that lies in"):
-        extractor_of(settings, card)
+        extractor_from_settings(settings, card)
 
 
 def test_a_function_of_ones_own_cannot_be_read_back() -> None:
@@ -149,4 +149,4 @@ def test_a_function_of_ones_own_cannot_be_read_back() -> None:
 def test_settings_of_another_version_are_refused() -> None:
     settings = {**LogMel().settings(), "warp": 1.1}
     with pytest.raises(ArtifactError, match=r"other frame features .*warp"):
-        extractor_of(settings, {})
+        extractor_from_settings(settings, {})

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tests.streaming.recognizers import hiss, voice
 from voxaffect.audio.waveform import Waveform, gain
-from voxaffect.features.lld.extractor import LEVELS, LowLevelDescriptors
+from voxaffect.features.lld.extractor import GAIN_COLUMNS, LowLevelDescriptors
 from voxaffect.streaming.decoder import StreamInput
 from voxaffect.streaming.frontend import FrameSource, Frontend, RunningGain
 
@@ -56,7 +56,7 @@ def test_a_gain_multiplies_the_level_columns_and_leaves_the_others(gain: float) 
     scaled = Frontend(LLD, 1).scaled(frames, np.full(len(frames), gain, "f4"))
     assert deviation(scaled, after).max() < 1e-3
     changed = np.abs(frames - after).max(axis=0) > 0.01 * frames.std(axis=0)
-    assert {name for name, c in zip(LLD.names, changed, strict=True) if c} == set(LEVELS)
+    assert {name for name, c in zip(LLD.names, changed, strict=True) if c} == set(GAIN_COLUMNS)
 
 
 @pytest.mark.parametrize("tolerance_db", [1e-3, 3.0, np.inf])

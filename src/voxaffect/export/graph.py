@@ -168,7 +168,7 @@ def length(op: Op, x: Value, axis: int = 0) -> Value:
     return op.Squeeze(op.Shape(x, start=axis, end=axis + 1), [0])
 
 
-def numbers(op: Op, n: Value) -> Value:
+def arange(op: Op, n: Value) -> Value:
     """0, 1 ... n - 1, int64 (n,), of n an int64 ()."""
     return op.Range(_scalar(op, 0), n, _scalar(op, 1))
 

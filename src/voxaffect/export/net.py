@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import MAX_SAMPLE, SILENCE_RMS, TARGET_RMS
-from voxaffect.export.graph import DOUBLE, FLOAT, Op, Value, length, numbers, part, table
+from voxaffect.export.graph import DOUBLE, FLOAT, Op, Value, arange, length, part, table
 from voxaffect.features.standardize import Standardizer
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.trunks import DnnSettings, LstmSettings
@@ -189,7 +189,7 @@ def trunk(op: Op, x: Value, settings: DnnSettings | LstmSettings, weights: Weigh
 
 def _in_context(op: Op, x: Value, context: int) -> Value:
     """Frames with their neighbors, (T, (2 r + 1) F); edge frames repeat beyond the ends."""
-    frame = op.Unsqueeze(numbers(op, length(op, x)), [1])
+    frame = op.Unsqueeze(arange(op, length(op, x)), [1])
     around = op.Add(frame, table(op, np.arange(-context, context + 1), "context"))
     inside = op.Max(op.Min(around, op.Sub(length(op, x), 1)), 0)
     return op.Flatten(op.Gather(x, inside), axis=1)

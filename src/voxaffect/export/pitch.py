@@ -15,9 +15,9 @@ from voxaffect.export.graph import (
     FLOAT,
     Op,
     Value,
+    arange,
     columns,
     length,
-    numbers,
     part,
     repeat,
     rows,
@@ -36,7 +36,7 @@ from voxaffect.features.lld.autocorrelation import (
     TAPS,
     Autocorrelator,
 )
-from voxaffect.features.lld.pitch import CANDIDATE_NOISE_FLOOR, MOST_BELOW_DB
+from voxaffect.features.lld.pitch import CANDIDATE_NOISE_FLOOR, MAX_BELOW_DB
 from voxaffect.features.lld.pitch_settings import RATE_HZ, PitchSettings
 from voxaffect.features.lld.viterbi import Transitions
 
@@ -88,7 +88,7 @@ def _costs(op: Op, position: Value, transitions: Transitions) -> Value:
         values.T.astype(np.float64) for values in (transitions.slope, transitions.fixed)
     )
     cost = op.Add(op.Mul(distance, table(op, slope, "slope")), table(op, fixed, "fixed"))
-    is_first = op.Equal(numbers(op, length(op, position)), 0)
+    is_first = op.Equal(arange(op, length(op, position)), 0)
     return op.Where(op.Unsqueeze(is_first, [1, 2]), 0.0, cost)
 
 
@@ -99,7 +99,7 @@ def _one_later(op: Op, values: Value) -> Value:
 
 def _trace(op: Op, into: Value, best: Value, n_states: int, lag: int) -> Value:
     """States of all frames at once, `lag` steps back from the best end known by then."""
-    frame = numbers(op, length(op, best))
+    frame = arange(op, length(op, best))
     last = op.Sub(length(op, best), 1)
     flat = op.Reshape(into, [-1])
 
@@ -274,7 +274,7 @@ def _strength(
 def _unvoiced(op: Op, share: Value, settings: PitchSettings) -> Value:
     """Strength of having no pitch, of frames with a share (T, 1) of the loudest frame's power."""
     decibels = op.Mul(op.Log(op.Max(share, 1e-9)), -10 / math.log(10))
-    softness = op.Div(op.Mul(op.Min(decibels, MOST_BELOW_DB), settings.softness_cost), 10.0)
+    softness = op.Div(op.Mul(op.Min(decibels, MAX_BELOW_DB), settings.softness_cost), 10.0)
     loudness = op.Mul(
         op.Div(op.Sqrt(share), settings.silence_threshold), 1 + settings.voicing_threshold
     )
@@ -310,7 +310,7 @@ def loudest_of_late(
             np.zeros(1),
             [(op.Cast(power, to=DOUBLE), [1])],
         )
-        until = op.Max(op.Add(numbers(op, n_frames), ahead), start)
+        until = op.Max(op.Add(arange(op, n_frames), ahead), start)
         return op.Gather(greatest, op.Min(until, op.Sub(n_frames, 1)))
 
 

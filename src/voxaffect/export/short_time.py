@@ -13,9 +13,9 @@ from voxaffect.export.graph import (
     INT64,
     Op,
     Value,
+    arange,
     columns,
     length,
-    numbers,
     part,
     rows,
     table,
@@ -71,7 +71,7 @@ def _neighbors(op: Op, kind: Value) -> tuple[Value, Value]:
     Returns:
         int64 (T,) each.
     """
-    frame = numbers(op, length(op, kind))
+    frame = arange(op, length(op, kind))
     changes = op.Cast(op.Xor(rows(op, kind, 1, END), rows(op, kind, 0, -1)), to=INT64)
     same = op.Sub(1, changes)
     before = op.Sub(frame, op.Pad(same, [1, 0]))
@@ -103,7 +103,7 @@ def frames(op: Op, samples: Value, n_frames: Value, size: int, hop: int) -> Valu
     piece = math.gcd(size, hop)
     n_used = op.Add(op.Mul(op.Sub(n_frames, 1), hop), size)
     pieces = op.Reshape(rows(op, samples, 0, n_used), [-1, piece])
-    first = op.Mul(op.Unsqueeze(numbers(op, n_frames), [1]), hop // piece)
+    first = op.Mul(op.Unsqueeze(arange(op, n_frames), [1]), hop // piece)
     within = table(op, np.arange(size // piece), f"pieces_of_{size}")
     return op.Reshape(op.Gather(pieces, op.Add(first, within)), [-1, size])
 
@@ -165,7 +165,7 @@ def _emphasized(op: Op, samples: Value, n_frames: Value, of: ShortTime) -> Value
     before = op.Concat([0.0], rows(op, samples, 0, -1), axis=0)
     emphasized = op.Sub(samples, op.Mul(before, PRE_EMPHASIS))
     inner = frames(op, emphasized, n_frames, grid.window_samples, grid.hop_samples)
-    places = op.Mul(numbers(op, n_frames), grid.hop_samples)
+    places = op.Mul(arange(op, n_frames), grid.hop_samples)
     first = op.Mul(op.Unsqueeze(op.Gather(samples, places), [1]), 1 - PRE_EMPHASIS)
     is_first = table(op, np.arange(grid.window_samples) == 0, "is_first")
     return op.Mul(op.Where(is_first, first, inner), table(op, of.window.numpy(), "window"))
@@ -186,7 +186,7 @@ def zero_crossing_rate(op: Op, samples: Value, n_frames: Value, grid: FrameGrid)
     """
     # The first count is of the second sample, since the first of a recording has no predecessor.
     counts = op.Pad(op.CumSum(_crosses(op, samples), table(op, np.int64(0), "time")), [1, 0])
-    begin = op.Mul(numbers(op, n_frames), grid.hop_samples)
+    begin = op.Mul(arange(op, n_frames), grid.hop_samples)
     end = op.Add(begin, grid.window_samples - 2)
     inside = op.Sub(op.Gather(counts, end), op.Gather(counts, begin))
     return op.Div(op.Cast(inside, to=FLOAT), float(grid.window_samples))

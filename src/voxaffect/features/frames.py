@@ -168,7 +168,7 @@ LONG_S = 120.0
 PIECE_SAMPLES = 30 * SAMPLE_RATE_HZ
 """Samples that a stream is given at once, at least."""
 
-Opener = Callable[[], AbstractContextManager[AudioStream]]
+OpenRecording = Callable[[], AbstractContextManager[AudioStream]]
 
 
 def is_long(recording: AudioStream) -> bool:
@@ -176,14 +176,14 @@ def is_long(recording: AudioStream) -> bool:
     return recording.n_samples is not None and recording.n_samples > LONG_S * recording.rate_hz
 
 
-class Extracted(NamedTuple):
+class ExtractedFrames(NamedTuple):
     """What a recording became: frames, float32 (T, F), and its length in seconds."""
 
     frames: NDArray[np.float32]
     seconds: float
 
 
-def in_pieces(blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+def merge_blocks(blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
     """Blocks of samples as fewer and longer ones: a stream takes those at less cost."""
     held: list[NDArray[np.float32]] = []
     for block in blocks:
@@ -195,7 +195,7 @@ def in_pieces(blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.floa
         yield np.concatenate(held)
 
 
-def extract_long(opener: Opener, extractor: StreamingExtractor) -> Extracted:
+def extract_long(opener: OpenRecording, extractor: StreamingExtractor) -> ExtractedFrames:
     """The frames of a recording at the level of all others.
 
     Args:
@@ -210,12 +210,12 @@ def extract_long(opener: Opener, extractor: StreamingExtractor) -> Extracted:
         rms, n_samples = _level(recording)
     factor, stream = gain(rms, name), extractor.stream()
     with opener() as recording:
-        parts = [stream.push(piece * factor) for piece in in_pieces(at_16_khz(recording))]
+        parts = [stream.push(piece * factor) for piece in merge_blocks(at_16_khz(recording))]
     parts.append(stream.finish())
     frames = np.concatenate(parts)
     if len(frames) == 0:
         raise AudioError(f"{name}: holds no whole frame; remove it or record it again")
-    return Extracted(frames, n_samples / SAMPLE_RATE_HZ)
+    return ExtractedFrames(frames, n_samples / SAMPLE_RATE_HZ)
 
 
 def _level(recording: AudioStream) -> tuple[float, int]:

@@ -33,15 +33,15 @@ class Ragged(NamedTuple):
     counts: Counts
 
     @classmethod
-    def following(cls, kept: Sequence[NDArray[Any]], new: Sequence[NDArray[Any]]) -> Ragged:
+    def concatenate(cls, kept: Sequence[NDArray[Any]], new: Sequence[NDArray[Any]]) -> Ragged:
         """What was kept of each recording, and its new rows after that."""
         pairs = [part for pair in zip(kept, new, strict=True) for part in pair]
-        return cls(np.concatenate(pairs), counts_of(kept) + counts_of(new))
+        return cls(np.concatenate(pairs), lengths_of(kept) + lengths_of(new))
 
     @classmethod
-    def with_room(cls, kept: Sequence[NDArray[Any]], n: Counts) -> Ragged:
+    def zero_padded(cls, kept: Sequence[NDArray[Any]], n: Counts) -> Ragged:
         """What was kept of each recording, and room for n rows, zeros, after that."""
-        n_kept = counts_of(kept)
+        n_kept = lengths_of(kept)
         known = np.concatenate(kept)
         room = cls(np.zeros((len(known) + n.sum(), *known.shape[1:]), known.dtype), n_kept + n)
         room.rows[room.places(np.zeros_like(n), n_kept)] = known
@@ -72,7 +72,7 @@ class Ragged(NamedTuple):
         return places
 
 
-def counts_of(parts: Sequence[NDArray[Any]]) -> Counts:
+def lengths_of(parts: Sequence[NDArray[Any]]) -> Counts:
     """Lengths of arrays, int64 (U,)."""
     return np.fromiter(map(len, parts), np.int64, len(parts))
 
@@ -85,17 +85,17 @@ BLOCK_FRAMES = 512
 GPU_BLOCK_FRAMES = 1 << 13
 """The same on a GPU, which needs more to be busy."""
 
-ROWS_TOGETHER = 16
+ROW_MULTIPLE = 16
 """Rows are a multiple of this: then a row's results do not depend, bit for bit, on how many others
 are computed with it. Matrix products treat the last few rows of another number in other ways."""
 
 
-def most_frames(device: str) -> int:
+def max_frames(device: str) -> int:
     """Frames on a tape: enough to be efficient, few enough to take little memory."""
     return 1 << 12 if device == "cpu" else 1 << 16
 
 
-class Stretch(NamedTuple):
+class AudioChunk(NamedTuple):
     """Frames of one recording, with the samples that they and their pitch are computed from.
 
     What a stretch does not hold is taken to lie beyond the recording.
@@ -113,7 +113,9 @@ class Stretch(NamedTuple):
     ended: bool
 
 
-def cut(samples: NDArray[np.float32], grid: FrameGrid, reach: int, most: int) -> Iterator[Stretch]:
+def split_chunks(
+    samples: NDArray[np.float32], grid: FrameGrid, reach: int, most: int
+) -> Iterator[AudioChunk]:
     """A recording as stretches, views of it.
 
     Args:
@@ -128,12 +130,12 @@ def cut(samples: NDArray[np.float32], grid: FrameGrid, reach: int, most: int) ->
         before = min(reach, first * hop)
         end = (first + n - 1) * hop + grid.window_samples + reach
         ended = first + n == n_frames
-        yield Stretch(samples[first * hop - before : None if ended else end], before, n, ended)
+        yield AudioChunk(samples[first * hop - before : None if ended else end], before, n, ended)
 
 
-def gather(
+def batch_chunks(
     recordings: Sequence[NDArray[np.float32]], grid: FrameGrid, reach: int, device: str
-) -> Iterator[list[tuple[int, Stretch]]]:
+) -> Iterator[list[tuple[int, AudioChunk]]]:
     """All recordings as lists of stretches that are worked on together, in order.
 
     Args:
@@ -145,11 +147,11 @@ def gather(
     Yields:
         Each stretch with the number of its recording.
     """
-    most = most_frames(device)
-    together: list[tuple[int, Stretch]] = []
+    most = max_frames(device)
+    together: list[tuple[int, AudioChunk]] = []
     n_frames = 0
     for number, samples in enumerate(recordings):
-        for stretch in cut(samples, grid, reach, most):
+        for stretch in split_chunks(samples, grid, reach, most):
             if together and n_frames + stretch.n_frames > most:
                 yield together
                 together, n_frames = [], 0
@@ -159,12 +161,12 @@ def gather(
         yield together
 
 
-def observe_all(
+def analyze_in_batches(
     recordings: Sequence[NDArray[np.float32]],
     grid: FrameGrid,
     reach: int,
     device: str,
-    observe: Callable[[list[Stretch]], Sequence[T]],
+    observe: Callable[[list[AudioChunk]], Sequence[T]],
 ) -> Iterator[tuple[int, bool, T]]:
     """What the stretches of all recordings show, in order, so many at a time as is efficient.
 
@@ -178,7 +180,7 @@ def observe_all(
     Yields:
         The number of a recording, whether it ends here, and what its stretch shows.
     """
-    for together in gather(recordings, grid, reach, device):
+    for together in batch_chunks(recordings, grid, reach, device):
         shown = observe([stretch for _, stretch in together])
         for (number, stretch), one in zip(together, shown, strict=True):
             yield number, stretch.ended, one
@@ -212,8 +214,8 @@ class PackedAudio:
     after: list[int]
 
     @classmethod
-    def lay(
-        cls, stretches: Sequence[Stretch], grid: FrameGrid, lead: int, device: str = "cpu"
+    def pack(
+        cls, stretches: Sequence[AudioChunk], grid: FrameGrid, lead: int, device: str = "cpu"
     ) -> PackedAudio:
         """Lay stretches out.
 
@@ -228,7 +230,7 @@ class PackedAudio:
         after = [len(s.samples) - s.before for s in stretches]
         spans = [-(-(n + gap) // hop) for n, gap in zip(after, gaps, strict=True)]  # in rows
         first = list(accumulate(spans, initial=0))
-        n_rows = -(-first[-1] // ROWS_TOGETHER) * ROWS_TOGETHER
+        n_rows = -(-first[-1] // ROW_MULTIPLE) * ROW_MULTIPLE
         place = np.zeros(2 * lead + n_rows * hop + grid.window_samples, np.float32)
         for stretch, row in zip(stretches, first, strict=False):
             start = lead + row * hop - stretch.before
@@ -245,11 +247,11 @@ class PackedAudio:
         for first in range(0, self.n_rows, most):
             yield range(first, min(first + most, self.n_rows))
 
-    def around(self, rows: range, reach: int, n_samples: int) -> Tensor:
+    def samples_from(self, rows: range, reach: int, n_samples: int) -> Tensor:
         """Samples from `reach` before the first of some rows on, a view (n_samples,)."""
         return self.samples[self.lead + rows.start * self.grid.hop_samples - reach :][:n_samples]
 
-    def cut_off(self, reach: int) -> NDArray[np.int64]:
+    def edge_frames(self, reach: int) -> NDArray[np.int64]:
         """Frames that have fewer than `reach` samples of their stretch before or after them.
 
         Returns:
@@ -268,4 +270,4 @@ class PackedAudio:
     def frame_samples(self, rows: range) -> Tensor:
         """The samples of some rows' frames, a view (n_samples,)."""
         grid = self.grid
-        return self.around(rows, 0, (len(rows) - 1) * grid.hop_samples + grid.window_samples)
+        return self.samples_from(rows, 0, (len(rows) - 1) * grid.hop_samples + grid.window_samples)

@@ -102,14 +102,16 @@ FOLDER = "encoder_folder"
 """Where a recognizer's card says that its encoder lay: settings tell what it is, not where."""
 
 
-def whereabouts(extractor: FrameExtractor) -> dict[str, str]:
+def checkpoint_paths(extractor: FrameExtractor) -> dict[str, str]:
     """What a card says beside an extractor's settings, so that it is found again."""
     return (
         {FOLDER: str(extractor.folder.absolute())} if isinstance(extractor, SpeechEncoder) else {}
     )
 
 
-def extractor_of(settings: Settings, card: Settings, device: str = "cpu") -> FrameExtractor:
+def extractor_from_settings(
+    settings: Settings, card: Settings, device: str = "cpu"
+) -> FrameExtractor:
     """The extractor whose `settings()` these are.
 
     Args:
@@ -125,13 +127,13 @@ def extractor_of(settings: Settings, card: Settings, device: str = "cpu") -> Fra
     name = str(settings.get("extractor"))
     if name == "encoder":
         return _encoder(settings, card, device)
-    if name not in SETS:
+    if name not in FEATURE_SETS:
         raise ArtifactError(
             f"was trained on features of the kind {name!r}, which no file holds; load it with "
             "Recognizer.load(folder, extractor=...) and the extractor that it was trained with"
         )
     try:
-        return SETS[name](settings)
+        return FEATURE_SETS[name](settings)
     except (KeyError, TypeError) as fault:
         raise ArtifactError(
             f"was trained on other frame features than this version's ({fault}); train it again"
@@ -144,7 +146,7 @@ def _descriptors(settings: Settings) -> LowLevelDescriptors:
     )
 
 
-SETS: Mapping[str, Callable[[Settings], FrameExtractor]] = {
+FEATURE_SETS: Mapping[str, Callable[[Settings], FrameExtractor]] = {
     "low-level descriptors": _descriptors,
     "log-mel": LogMel.from_settings,
     "opensmile": OpenSmile.from_settings,

@@ -29,7 +29,7 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 
 
 @contextmanager
-def threads(n_threads: int) -> Iterator[None]:
+def torch_threads(n_threads: int) -> Iterator[None]:
     """Let PyTorch use so many threads, and restore what was.
 
     Blocks that stay in a processor's cache are a few microseconds of work an operation. A second

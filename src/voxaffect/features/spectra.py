@@ -13,8 +13,8 @@ from torch import Tensor
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.errors import FeatureError
 from voxaffect.features.frames import FrameGrid, refuse_short
-from voxaffect.features.packing import PackedAudio, Stretch, observe_all
-from voxaffect.features.runtime import threads
+from voxaffect.features.packing import AudioChunk, PackedAudio, analyze_in_batches
+from voxaffect.features.runtime import torch_threads
 
 
 def mel(frequency_hz: ArrayLike) -> NDArray[np.float64]:
@@ -157,17 +157,19 @@ class LogMel:
         refuse_short(waveforms, self.grid)
         recordings = [waveform.samples for waveform in waveforms]
         parts: list[list[NDArray[np.float32]]] = [[] for _ in waveforms]
-        for number, _, values in observe_all(recordings, self.grid, 0, self.device, self._spectra):
+        for number, _, values in analyze_in_batches(
+            recordings, self.grid, 0, self.device, self._spectra
+        ):
             parts[number].append(values)
         return [np.concatenate(part) for part in parts]
 
-    def _spectra(self, stretches: Sequence[Stretch]) -> list[NDArray[np.float32]]:
+    def _spectra(self, stretches: Sequence[AudioChunk]) -> list[NDArray[np.float32]]:
         """Log powers of the frames of stretches, float32 (T, n_mels) each."""
-        tape = PackedAudio.lay(stretches, self.grid, 0, self.device)
+        tape = PackedAudio.pack(stretches, self.grid, 0, self.device)
         window = torch.hann_window(self.grid.window_samples, device=self.device)
         bands = torch.from_numpy(self._bands()).float().to(self.device)
         parts = []
-        with threads(1):
+        with torch_threads(1):
             for rows in tape.blocks():
                 samples = tape.frame_samples(rows)
                 frames = samples.unfold(0, self.grid.window_samples, self.grid.hop_samples)

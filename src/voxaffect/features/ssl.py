@@ -306,7 +306,7 @@ class WhisperEncoderFamily:
 
 INPUT = "input_values"
 
-KINDS: Mapping[str, EncoderFamily] = {
+FAMILIES: Mapping[str, EncoderFamily] = {
     "wav2vec2": WaveformEncoderFamily(),
     "hubert": WaveformEncoderFamily(),
     "wavlm": WaveformEncoderFamily(),
@@ -439,12 +439,12 @@ class SpeechEncoder:
             FeatureError: the model is of a kind that is not known here, or has no such layer.
         """
         config = self._files.config()
-        if config.model_type not in KINDS or getattr(config, "add_adapter", False):
+        if config.model_type not in FAMILIES or getattr(config, "add_adapter", False):
             raise FeatureError(
                 f"{self.folder}: holds a model of the kind {config.model_type!r} that has no "
-                f"plain hidden states; use one of {', '.join(KINDS)}, without an adapter"
+                f"plain hidden states; use one of {', '.join(FAMILIES)}, without an adapter"
             )
-        n_layers = KINDS[config.model_type].n_layers(config)
+        n_layers = FAMILIES[config.model_type].n_layers(config)
         if isinstance(self.layer, int) and self.layer > n_layers:
             raise FeatureError(
                 f"{self.folder}: has layers 0 to {n_layers}, but layer {self.layer} is asked for"
@@ -453,7 +453,7 @@ class SpeechEncoder:
 
     @property
     def _kind(self) -> EncoderFamily:
-        return KINDS[self._config.model_type]
+        return FAMILIES[self._config.model_type]
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:

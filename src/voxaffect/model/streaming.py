@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from voxaffect.features.packing import Ragged, counts_of
+from voxaffect.features.packing import Ragged, lengths_of
 from voxaffect.model.lstm import library_layer
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.trunks import DnnTrunk, LstmLayer, LstmTrunk
@@ -174,8 +174,8 @@ class WindowNet:
     ) -> StreamOutput:
         """Posteriors of the frames whose windows are whole."""
         r = self._context
-        known = Ragged.following(carried, Ragged(frames, counts).split())
-        first = np.maximum(0, counts_of(carried) - r)  # those before it were answered
+        known = Ragged.concatenate(carried, Ragged(frames, counts).split())
+        first = np.maximum(0, lengths_of(carried) - r)  # those before it were answered
         n = np.maximum(0, known.counts - (0 if ended else r) - first)
         hidden = self._hidden(known, known.places(first, n), n)
         kept = known.tails(np.minimum(known.counts, 2 * r))

@@ -20,7 +20,7 @@ from voxaffect.audio.waveform import TARGET_RMS, Waveform
 from voxaffect.errors import ArtifactError, TrainingError
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.lld.extractor import LowLevelDescriptors
-from voxaffect.features.registry import extractor_of, whereabouts
+from voxaffect.features.registry import checkpoint_paths, extractor_from_settings
 from voxaffect.features.standardize import Standardizer
 from voxaffect.model.data import Examples
 from voxaffect.model.multitask import MultiTaskNet
@@ -218,7 +218,7 @@ class Recognizer:
             **_assumed(self.extractor, self.settings.task_weights),
             "temperature": self.classifier.calibration_.temperature,
             "false_alarms": self.novelty_.false_alarms,
-            "card": {**self.card, **whereabouts(self.extractor)},
+            "card": {**self.card, **checkpoint_paths(self.extractor)},
         }
         write_artifact(folder, header, self._arrays(np.float16 if half else np.float32))
 
@@ -302,7 +302,9 @@ def _extractor(folder: Path, header: Mapping[str, Any], device: str) -> FrameExt
     """The extractor that a header names."""
     features = header.get("features")
     try:
-        return extractor_of(features if isinstance(features, dict) else {}, header["card"], device)
+        return extractor_from_settings(
+            features if isinstance(features, dict) else {}, header["card"], device
+        )
     except ArtifactError as fault:
         raise ArtifactError(f"{folder}: {fault}") from fault
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.errors import ConfigError
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.lld.autocorrelation import FrameObserver, Observed
+from voxaffect.features.lld.autocorrelation import FrameAnalysis, FrameAnalyzer
 from voxaffect.features.lld.pitch_settings import PitchSettings
-from voxaffect.features.lld.streaming import FrameBuffer, observe_feeds, refuse_no_samples
+from voxaffect.features.lld.streaming import FrameBuffer, analyze_buffers, check_samples
 from voxaffect.streaming.vad import LOUD, QUIET, SpeechSettings, level_of
 
 Floats = NDArray[np.float32]
@@ -86,8 +86,8 @@ class Endpointer:
     def __init__(self, settings: EndpointSettings | None = None) -> None:
         self._settings = settings or EndpointSettings()
         self._grid = FrameGrid()
-        self._observer = FrameObserver(self._grid, PitchSettings(), "cpu")
-        self._feed = FrameBuffer(self._grid, self._observer.reach)
+        self._analyzer = FrameAnalyzer(self._grid, PitchSettings(), "cpu")
+        self._buffer = FrameBuffer(self._grid, self._analyzer.reach)
         self._held = _Held()
         self._surroundings = _Surroundings(self._frames(self._settings.neighborhood_s))
         self._waiting = np.zeros((0, 2), np.float32)  # level and voicing of frames without a tick
@@ -104,9 +104,9 @@ class Endpointer:
         Raises:
             FeatureError: the samples are not as stated.
         """
-        refuse_no_samples(samples)
+        check_samples(samples)
         self._held.add(samples)
-        for _, observed in observe_feeds(self._observer, [self._feed], [samples]):
+        for _, observed in analyze_buffers(self._analyzer, [self._buffer], [samples]):
             self._waiting = np.concatenate([self._waiting, *map(_seen, observed)])
         n_ticks, ticks = divmod(len(self._waiting), TICK_FRAMES)
         ready = self._waiting[: n_ticks * TICK_FRAMES]
@@ -118,7 +118,7 @@ class Endpointer:
 
     def finish(self) -> list[DetectedUtterance]:
         """End the stream, and the utterance that is open; nothing can be pushed after that."""
-        (rest,) = self._observer.observe([self._feed.rest()])
+        (rest,) = self._analyzer.analyze([self._buffer.remaining()])
         frames = np.concatenate([self._waiting, _seen(rest)])
         passages = [*self._tick(*frames.T)] if len(frames) else []
         if self._is_open and self._candidate is not None:
@@ -268,7 +268,7 @@ class _Surroundings:
         return floor, float(loud.max())
 
 
-def _seen(observed: Observed) -> Floats:
+def _seen(observed: FrameAnalysis) -> Floats:
     """Level in dB of full scale and voicing of frames, float32 (T, 2)."""
     voicing = observed.peaks.height.max(axis=1).clip(0, 1)
     return np.column_stack([level_of(observed.short_time[:, 0]), voicing]).astype(np.float32)

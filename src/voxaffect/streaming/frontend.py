@@ -11,19 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import SILENCE_RMS, gain
-from voxaffect.features.lld.extractor import LEVELS, LowLevelDescriptors
+from voxaffect.features.lld.extractor import GAIN_COLUMNS, LowLevelDescriptors
 from voxaffect.features.lld.streaming import (
     N_COLUMNS,
     DescriptorStream,
-    peek_together,
-    push_together,
+    peek_batch,
+    push_batch,
 )
 from voxaffect.streaming.decoder import StreamInput
 
 # Frames of utterances while they last, gain normalization included.
 #
 # The gain is that of the utterance so far, and it moves. Of the 32 descriptors a gain multiplies
-# those of `LEVELS`; MFCC depend on it where a band meets its floor. So frames are computed once,
+# `GAIN_COLUMNS`; MFCC depend on it where a band meets its floor. So frames are computed once,
 # at a level near the target, and brought to the gain of the moment by a factor. When the gain has
 # moved too far from that level, all frames are computed anew, at the gain of then. A hurried pass
 # over many utterances computes few anew, the shortest first, and leaves the others for another
@@ -77,7 +77,7 @@ class Frontend:
 
     def __init__(self, extractor: LowLevelDescriptors, tolerance_db: float) -> None:
         self._extractor, self._tolerance_db = extractor, tolerance_db
-        self._columns = np.array([extractor.names.index(name) for name in LEVELS])
+        self._columns = np.array([extractor.names.index(name) for name in GAIN_COLUMNS])
 
     def advance(
         self, turns: Sequence[StreamInput], *, provisional: bool
@@ -94,8 +94,8 @@ class Frontend:
         again = self._begun_again(some, hurried=not provisional)
         streams = [turn.progress.source.descriptors for turn in some]
         samples = [_leveled(turn, again=anew) for turn, anew in zip(some, again, strict=True)]
-        frames = push_together(streams, samples)
-        tails = peek_together(streams) if provisional else [NO_FRAMES] * len(some)
+        frames = push_batch(streams, samples)
+        tails = peek_batch(streams) if provisional else [NO_FRAMES] * len(some)
         news: list[FrameUpdate | None] = [None] * len(turns)
         for i, (row, turn) in enumerate(zip(audible, some, strict=True)):
             factor = np.float32(turn.gain / turn.progress.source.level)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import Waveform
 from voxaffect.features.frames import FrameExtractor
-from voxaffect.features.packing import counts_of
+from voxaffect.features.packing import lengths_of
 from voxaffect.model.streaming import Carried, StreamingNet
 from voxaffect.streaming.decoder import InterimPosterior, StreamInput
 from voxaffect.streaming.frontend import FrameSource, FrameUpdate, Frontend
@@ -194,7 +194,7 @@ class CausalDecoder:
         """The memories of utterances after their next frames."""
         after: list[DecoderState] = []
         for some in _groups([len(own) for own in frames]):
-            counts = counts_of(frames[some])
+            counts = lengths_of(frames[some])
             scale = np.repeat(np.array(factors[some]), counts)
             scaled = self._frontend.scaled(np.concatenate(frames[some]), scale)
             x = self._classifier.standardizer_.transform(scaled)

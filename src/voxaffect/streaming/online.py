@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.errors import AudioError, StreamingError, TrainingError
 from voxaffect.features.lld.extractor import LowLevelDescriptors
-from voxaffect.features.lld.streaming import refuse_no_samples
-from voxaffect.features.runtime import threads
+from voxaffect.features.lld.streaming import check_samples
+from voxaffect.features.runtime import torch_threads
 from voxaffect.model.streaming import causal_net
 from voxaffect.recognizer.recognizer import Prediction, Recognizer
 from voxaffect.streaming.batch import Answering, Outcome, answer_those
@@ -113,7 +113,7 @@ class LiveStream:
             TooLongError: there are more than fit; none is taken.
             StreamingError: the stream has ended.
         """
-        refuse_no_samples(samples)
+        check_samples(samples)
         with self._taking:
             self._refuse_ended()
             if self._n_samples + len(samples) > self._most:
@@ -272,7 +272,7 @@ class LiveRecognizer:
             raise StreamingError("a stream of another recognizer; ask that one for its answer")
         provisional = self.settings.provisional if provisional is None else provisional
         ordered = sorted(set(streams), key=lambda stream: stream.number)
-        with ExitStack() as stack, threads(1):
+        with ExitStack() as stack, torch_threads(1):
             for stream in ordered:  # in one order everywhere, so that no two wait for each other
                 stack.enter_context(stream._heard_by_one)
             new = [s for s in ordered if s.unheard_s > 0 and not s.has_ended]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from voxaffect.audio.decode import BLOCK, AudioStream, at_16_khz, read
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.errors import AudioError
-from voxaffect.features.frames import in_pieces
+from voxaffect.features.frames import merge_blocks
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.streaming.batch import Outcome
@@ -109,7 +109,7 @@ def hear(recording: AudioStream) -> ActivityTrack:
     columns = [descriptors.names.index(name) for name in ("energy", "voice_probability")]
     stream, n_samples = descriptors.stream(), 0
     parts = []
-    for piece in in_pieces(at_16_khz(recording)):
+    for piece in merge_blocks(at_16_khz(recording)):
         parts.append(stream.push(piece)[:, columns])
         n_samples += len(piece)
     parts.append(stream.finish()[:, columns])

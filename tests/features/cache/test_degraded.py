@@ -20,10 +20,10 @@ from voxaffect.features.cache.cache import FeatureStore
 from voxaffect.features.cache.degraded import (
     DegradedShards,
     DegradedStore,
+    MissingDegradations,
     Scene,
-    Wanted,
     condition_id,
-    parted,
+    split_condition_id,
 )
 from voxaffect.features.cache.index import open_index
 from voxaffect.features.spectra import LogMel
@@ -77,7 +77,7 @@ def test_clean_frames_are_those_of_the_other_store(
     found = store.extract(scenes, (Clean(), Gain(-20)))
     clean = store.clean.extract([scene.utterance for scene in scenes]).features
     for name, frames in found.features.items():
-        np.testing.assert_allclose(frames, clean[parted(name)[1]], rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(frames, clean[split_condition_id(name)[1]], rtol=1e-4, atol=1e-4)
 
 
 def test_what_is_stored_is_not_computed_again(store: DegradedStore, scenes: list[Scene]) -> None:
@@ -140,7 +140,7 @@ def test_the_work_travels_to_other_processes(
     there = tmp_path / "there"
     there.mkdir()
     shards = DegradedShards(there, store.clean.extractor, DEFAULT_LIMITS, 0, n_threads=1)
-    chunk = (Wanted(scenes[0], {b"0" * 16: WHITE, b"1" * 16: Babble(0)}),)
+    chunk = (MissingDegradations(scenes[0], {b"0" * 16: WHITE, b"1" * 16: Babble(0)}),)
     compute, sent = pickle.loads(pickle.dumps((shards.compute, chunk)))  # noqa: S301
     assert compute(sent) == {}
     index, faults = open_index(there)
@@ -149,4 +149,7 @@ def test_the_work_travels_to_other_processes(
 
 
 def test_names_come_apart() -> None:
-    assert parted(condition_id("white-10db", "emodb/a:b")) == ("white-10db", "emodb/a:b")
+    assert split_condition_id(condition_id("white-10db", "emodb/a:b")) == (
+        "white-10db",
+        "emodb/a:b",
+    )

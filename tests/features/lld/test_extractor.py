@@ -240,14 +240,14 @@ def test_log_f0_takes_the_place_of_f0() -> None:
 
 def test_a_long_recording_is_laid_on_short_tapes(monkeypatch: pytest.MonkeyPatch) -> None:
     n_samples: list[int] = []
-    lay = PackedAudio.lay
+    lay = PackedAudio.pack
 
     def spy(*arguments: Any) -> PackedAudio:
         laid = lay(*arguments)
         n_samples.append(len(laid.samples))
         return laid
 
-    monkeypatch.setattr(PackedAudio, "lay", spy)
+    monkeypatch.setattr(PackedAudio, "pack", spy)
     LLD.extract([Waveform(np.tile(noise(160_000), 30))])
     assert len(n_samples) > 5
     assert max(n_samples) < 60 * 16_000

@@ -13,22 +13,22 @@ from numpy.typing import NDArray
 from tests.features.lld import reference
 from voxaffect.errors import FeatureError
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.lld.autocorrelation import Peaks, PitchObserver
+from voxaffect.features.lld.autocorrelation import PeakAnalyzer, Peaks
 from voxaffect.features.lld.pitch import (
-    MOST_BELOW_DB,
+    MAX_BELOW_DB,
     PitchCandidates,
-    PitchPath,
+    PitchDecoder,
     PitchTrack,
-    Scale,
-    greatest_power,
-    track,
-    weigh,
+    ScoringSettings,
+    running_max_power,
+    score_candidates,
+    track_pitch,
 )
 from voxaffect.features.lld.pitch_settings import RATE_HZ, PitchSettings
-from voxaffect.features.packing import PackedAudio, cut
+from voxaffect.features.packing import PackedAudio, split_chunks
 
 SETTINGS = PitchSettings()
-SCALE = Scale.of(SETTINGS)
+SCALE = ScoringSettings.of(SETTINGS)
 
 
 def offered(
@@ -37,7 +37,9 @@ def offered(
     """What a frame of a single peak offers."""
     lag, heights = np.array([[RATE_HZ / f0_hz]], np.float32), np.array([[height]], np.float32)
     room = PitchCandidates.empty(1, 2)
-    weigh(Peaks(lag, heights, np.array([power], np.float32)), np.array([loudest]), SCALE, room)
+    score_candidates(
+        Peaks(lag, heights, np.array([power], np.float32)), np.array([loudest]), SCALE, room
+    )
     return room
 
 
@@ -66,7 +68,7 @@ def test_what_is_out_of_range_or_no_peak_is_no_candidate(f0_hz: float, height: f
 def test_having_no_pitch_gains_with_softness_until_it_is_soft_enough() -> None:
     assert unvoiced(0) == pytest.approx(SETTINGS.voicing_threshold)
     assert unvoiced(10) - unvoiced(0) == pytest.approx(SETTINGS.softness_cost)
-    soft = SETTINGS.voicing_threshold + SETTINGS.softness_cost * MOST_BELOW_DB / 10
+    soft = SETTINGS.voicing_threshold + SETTINGS.softness_cost * MAX_BELOW_DB / 10
     assert unvoiced(60) == pytest.approx(soft + 2, abs=0.1)  # and 2 more as it is silent
 
 
@@ -88,9 +90,9 @@ def test_silence_offers_nothing() -> None:
 
 def test_the_loudest_frame_is_forgotten_by_decibels() -> None:
     power = np.array([1, 0, 0, 0.9, 0], np.float32)
-    found = greatest_power(power, 0.0, 0.5)
+    found = running_max_power(power, 0.0, 0.5)
     np.testing.assert_allclose(found, [1, 0.5, 0.25, 0.9, 0.45], rtol=1e-6)
-    np.testing.assert_allclose(greatest_power(power[1:3], 8.0, 0.5), [4, 2])
+    np.testing.assert_allclose(running_max_power(power[1:3], 8.0, 0.5), [4, 2])
 
 
 GRID = FrameGrid()
@@ -99,7 +101,7 @@ Samples = NDArray[np.float32]
 
 
 def pitch_of(samples: NDArray[np.floating], settings: PitchSettings | None = None) -> PitchTrack:
-    (only,) = track([samples.astype(np.float32)], GRID, settings)
+    (only,) = track_pitch([samples.astype(np.float32)], GRID, settings)
     return only
 
 
@@ -204,7 +206,7 @@ def test_a_batch_is_its_members(sizes: list[int], seed: int) -> None:
         (a * harmonics(200 * TIME_S[:n], range(1, 9)) + rng.standard_normal(n)).astype(np.float32)
         for a, n in zip(gain, sizes, strict=True)
     ]
-    together = track(batch, GRID)
+    together = track_pitch(batch, GRID)
     assert [len(t.f0_hz) for t in together] == [GRID.n_frames(n) for n in sizes]
     for tracked, samples in zip(together, batch, strict=True):
         alone = pitch_of(samples)
@@ -246,7 +248,7 @@ def test_whole_numbers_are_the_same_settings() -> None:
 
 def test_an_odd_hop_is_refused() -> None:
     with pytest.raises(FeatureError, match="161 samples"):
-        track([], FrameGrid(hop_s=161 / 16_000))
+        track_pitch([], FrameGrid(hop_s=161 / 16_000))
 
 
 def praat(samples: Samples) -> NDArray[np.float64]:
@@ -264,7 +266,7 @@ def test_agrees_with_praat_on_real_speech(oracle: Path, real_corpora: Path) -> N
     with np.load(oracle) as features:
         keys = [key for key in features.files if key != "names"]
     speech = [soundfile.read(real_corpora / key, dtype="float32")[0] for key in keys]
-    ours = np.concatenate([t.f0_hz for t in track(speech, GRID)])
+    ours = np.concatenate([t.f0_hz for t in track_pitch(speech, GRID)])
     theirs = np.concatenate([praat(samples) for samples in speech])
     ours, theirs = ours[~np.isnan(theirs)], theirs[~np.isnan(theirs)]
     both = (ours > 0) & (theirs > 0)
@@ -299,12 +301,12 @@ def test_pieces_are_decided_as_the_whole(
     )
     tone = harmonics(170 * TIME_S, range(1, 9)) * (1.1 - TIME_S)
     sound = tone + np.random.default_rng(0).standard_normal(TIME_S.size)
-    observer = PitchObserver(settings, GRID)
-    (stretch,) = cut(sound.astype(np.float32), GRID, observer.reach, 1000)
-    tape = PackedAudio.lay([stretch], GRID, observer.lead)
-    peaks = observer.observe(tape).of(tape.parts[0])
-    whole = PitchPath(settings, GRID.hop_s).advance(peaks, ended=True)
-    path = PitchPath(settings, GRID.hop_s)
+    analyzer = PeakAnalyzer(settings, GRID)
+    (stretch,) = split_chunks(sound.astype(np.float32), GRID, analyzer.reach, 1000)
+    tape = PackedAudio.pack([stretch], GRID, analyzer.lead)
+    peaks = analyzer.analyze(tape).of(tape.parts[0])
+    whole = PitchDecoder(settings, GRID.hop_s).advance(peaks, ended=True)
+    path = PitchDecoder(settings, GRID.hop_s)
     parts = [path.advance(peaks.of(slice(n, n + 7)), ended=n + 7 >= 98) for n in range(0, 98, 7)]
     np.testing.assert_array_equal(np.concatenate([part.f0_hz for part in parts]), whole.f0_hz)
 

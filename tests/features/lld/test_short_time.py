@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.lld.short_time import LOOK_AHEAD, OverTime, zero_crossing_rates
+from voxaffect.features.lld.short_time import LOOK_AHEAD, DeltaSmoother, zero_crossing_rates
 
 GRID = FrameGrid()
 
@@ -62,7 +62,7 @@ def by_definition_deltas(c: NDArray[np.float64]) -> NDArray[np.float64]:
 @given(st.integers(0, 10**6), st.integers(1, 40))
 def test_is_its_definition_between_borders(seed: int, n_frames: int) -> None:
     columns = columns_of(seed, n_frames)
-    values = OverTime().advance(columns, ended=True)
+    values = DeltaSmoother().advance(columns, ended=True)
     for c in (0, 1):
         expected = by_definition_deltas(columns[:, c].astype(float))
         np.testing.assert_allclose(values[:, [c, 3 + c]].T, expected, atol=1e-6)
@@ -76,17 +76,17 @@ def test_is_its_definition_between_borders(seed: int, n_frames: int) -> None:
 @given(st.integers(0, 10**6), st.lists(st.integers(0, 12), max_size=8))
 def test_pieces_give_what_the_whole_gives(seed: int, sizes: list[int]) -> None:
     columns = columns_of(seed, sum(sizes))
-    over_time, parts, known = OverTime(), [], 0
+    over_time, parts, known = DeltaSmoother(), [], 0
     for size in sizes:
         parts.append(over_time.advance(columns[known : known + size], ended=False))
         known += size
         assert sum(map(len, parts)) == max(0, known - LOOK_AHEAD)
     parts.append(over_time.advance(columns[:0], ended=True))
-    whole = OverTime().advance(columns, ended=True)
+    whole = DeltaSmoother().advance(columns, ended=True)
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
 def test_the_slope_of_a_ramp_is_its_slope() -> None:
     ramp = np.outer(np.arange(12), [3, -2, 1]).astype(np.float32)
-    slopes = OverTime().advance(ramp + 1, ended=True)[:, 3:]
+    slopes = DeltaSmoother().advance(ramp + 1, ended=True)[:, 3:]
     np.testing.assert_allclose(slopes[3:-3], np.tile([3, -2, 1], (6, 1)), rtol=1e-6)

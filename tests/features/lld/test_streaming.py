@@ -14,10 +14,10 @@ from tests.features.lld.test_extractor import assert_same
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.errors import FeatureError
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.lld.autocorrelation import Observed
+from voxaffect.features.lld.autocorrelation import FrameAnalysis
 from voxaffect.features.lld.extractor import LowLevelDescriptors
-from voxaffect.features.lld.streaming import peek_together, push_together
-from voxaffect.features.packing import Stretch
+from voxaffect.features.lld.streaming import peek_batch, push_batch
+from voxaffect.features.packing import AudioChunk
 
 LLD = LowLevelDescriptors()
 Floats = NDArray[np.float32]
@@ -75,11 +75,11 @@ def test_a_stream_that_lost_frames_does_not_go_on(monkeypatch: pytest.MonkeyPatc
     stream = LLD.stream()
     stream.push(voice(2000))
 
-    def fail(stretches: list[Stretch]) -> list[Observed]:
+    def fail(stretches: list[AudioChunk]) -> list[FrameAnalysis]:
         raise MemoryError
 
     with monkeypatch.context() as broken:
-        broken.setattr(stream._observer, "observe", fail)
+        broken.setattr(stream._analyzer, "analyze", fail)
         with pytest.raises(MemoryError):
             stream.push(voice(2000))
     with pytest.raises(FeatureError, match="ended or failed"):
@@ -166,8 +166,8 @@ def test_streams_that_are_pushed_together_give_the_frames_of_each(sizes: list[li
     voices = [voice(sum(own) + 20_000, seed) for seed, own in enumerate(sizes)]
     pieces = [np.split(v, np.cumsum(own)) for v, own in zip(voices, sizes, strict=True)]
     together = [LLD.stream() for _ in voices]
-    frames = [push_together(together, several) for several in zip(*pieces, strict=True)]
-    tails = peek_together(together)
+    frames = [push_batch(together, several) for several in zip(*pieces, strict=True)]
+    tails = peek_batch(together)
     for row, samples in enumerate(voices):
         (whole,) = LLD.extract([Waveform(samples)])
         given_ = [several[row] for several in frames]
@@ -189,15 +189,15 @@ def test_a_peek_shows_the_frames_of_a_file_that_ended_here_and_changes_nothing()
 
 
 def test_no_streams_give_nothing() -> None:
-    assert push_together([], []) == []
-    assert peek_together([]) == []
+    assert push_batch([], []) == []
+    assert peek_batch([]) == []
 
 
 def test_where_one_push_is_refused_no_stream_takes_any() -> None:
     sound, streams = voice(30_000), [LLD.stream(), LLD.stream()]
     with pytest.raises(FeatureError, match="float64"):
-        push_together(streams, [sound, sound.astype(np.float64)])
-    for frames, stream in zip(push_together(streams, [sound, sound]), streams, strict=True):
+        push_batch(streams, [sound, sound.astype(np.float64)])
+    for frames, stream in zip(push_batch(streams, [sound, sound]), streams, strict=True):
         (whole,) = LLD.extract([Waveform(sound)])
         assert_same(np.concatenate([frames, stream.finish()]), whole)
 

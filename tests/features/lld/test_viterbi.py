@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from voxaffect.features.lld.viterbi import LatticeSearch, Transitions
+from voxaffect.features.lld.viterbi import Transitions, ViterbiDecoder
 
 Floats = NDArray[np.float32]
 Lattice = tuple[Floats, Floats, Transitions]
@@ -26,7 +26,7 @@ def lattice(seed: int, n_frames: int, n_states: int) -> Lattice:
 
 
 def best_states(score: Floats, position: Floats, transitions: Transitions) -> NDArray[np.int8]:
-    search = LatticeSearch(transitions, lag=len(score))
+    search = ViterbiDecoder(transitions, lag=len(score))
     return search.advance(score, position, ended=True)
 
 
@@ -59,8 +59,8 @@ def test_pieces_give_what_the_whole_gives(
     seed: int, n_frames: int, lag: int, data: st.DataObject
 ) -> None:
     score, position, transitions = lattice(seed, n_frames, 4)
-    whole = LatticeSearch(transitions, lag).advance(score, position, ended=True)
-    search, parts, start = LatticeSearch(transitions, lag), [], 0
+    whole = ViterbiDecoder(transitions, lag).advance(score, position, ended=True)
+    search, parts, start = ViterbiDecoder(transitions, lag), [], 0
     while start < n_frames:
         stop = start + data.draw(st.integers(0, n_frames - start))
         parts.append(search.advance(score[start:stop], position[start:stop], ended=False))
@@ -76,7 +76,7 @@ def test_a_state_is_that_of_the_best_path_known_after_the_lag(
     seed: int, n_frames: int, lag: int
 ) -> None:
     score, position, transitions = lattice(seed, n_frames, 3)
-    states = LatticeSearch(transitions, lag).advance(score, position, ended=True)
+    states = ViterbiDecoder(transitions, lag).advance(score, position, ended=True)
     for t in range(n_frames):
         known = slice(0, min(t + lag + 1, n_frames))
         assert states[t] == best_states(score[known], position[known], transitions)[t]
@@ -90,10 +90,10 @@ def test_scores_of_an_hour_stay_precise() -> None:
         np.full((2, 2), 9, np.float32) * (1 - np.eye(2, dtype=np.float32)),
         np.zeros((2, 2), np.float32),
     )
-    states = LatticeSearch(stay, 20).advance(score, np.zeros_like(score), ended=True)
+    states = ViterbiDecoder(stay, 20).advance(score, np.zeros_like(score), ended=True)
     assert (states == 1).all()
 
 
 def test_nothing_gives_nothing() -> None:
     score, position, transitions = lattice(0, 0, 3)
-    assert len(LatticeSearch(transitions, 5).advance(score, position, ended=True)) == 0
+    assert len(ViterbiDecoder(transitions, 5).advance(score, position, ended=True)) == 0

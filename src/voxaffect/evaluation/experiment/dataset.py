@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from voxaffect.corpora.corpus import Corpus, Problem, Utterance
 from voxaffect.errors import CorpusError
 from voxaffect.evaluation.experiment.run import REFUSED, CorpusSummary, summarize
-from voxaffect.features.cache.cache import Extraction, FeatureStore, Progress
+from voxaffect.features.cache.cache import ExtractionResult, FeatureStore, Progress
 from voxaffect.features.cache.index import StoredFeatures
 from voxaffect.features.frames import FrameGrid
 from voxaffect.files import digest
@@ -35,7 +35,7 @@ class Extractions:
         by_set: name of a feature set -> its extraction; `OWN` is the first.
     """
 
-    by_set: Mapping[str, Extraction]
+    by_set: Mapping[str, ExtractionResult]
 
     def refuser(self, utterance_id: str) -> str | None:
         """The first set that has no features of an utterance, None where all have some."""

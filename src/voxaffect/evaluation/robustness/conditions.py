@@ -18,7 +18,13 @@ from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.evaluation.experiment.dataset import Dataset
 from voxaffect.evaluation.experiment.job import FoldData
 from voxaffect.evaluation.splits.folds import Fold
-from voxaffect.features.cache.degraded import DegradedStore, Progress, Scene, condition_id, parted
+from voxaffect.features.cache.degraded import (
+    DegradedStore,
+    Progress,
+    Scene,
+    condition_id,
+    split_condition_id,
+)
 from voxaffect.features.cache.index import StoredFeatures
 from voxaffect.files import digest
 from voxaffect.model.data import Examples
@@ -75,7 +81,7 @@ class DegradedTests:
     @property
     def n_refused(self) -> dict[str, int]:
         """Utterances without frames under each condition that has some."""
-        return Counter(parted(problem.path)[0] for problem in self.refused)
+        return Counter(split_condition_id(problem.path)[0] for problem in self.refused)
 
     def fold_data(self, fold: Fold, dataset: Dataset, leakage: str = "") -> FoldData:
         """The data of a fold, its test utterances under all conditions."""
@@ -86,14 +92,14 @@ class DegradedTests:
         return replace(data, ids=names, test=self._examples(names, dataset), digests=digests)
 
     def _examples(self, names: Sequence[str], dataset: Dataset) -> Examples:
-        targets = [dataset.targets[parted(name)[1]] for name in names]
+        targets = [dataset.targets[split_condition_id(name)[1]] for name in names]
         by_task = {task: np.array([target[task] for target in targets], np.int64) for task in TASKS}
         return Examples(self.features.select(names), by_task)
 
     def _digest(self, names: Iterable[str], dataset: Dataset) -> str:
         """Hash of all that decides what is answered for; contents hold degradation and seed."""
         rows = [
-            [name, self.features.content(name), dict(dataset.targets[parted(name)[1]])]
+            [name, self.features.content(name), dict(dataset.targets[split_condition_id(name)[1]])]
             for name in names
         ]
         return digest([dict(dataset.feature_settings), rows])

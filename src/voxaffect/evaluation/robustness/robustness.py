@@ -32,7 +32,7 @@ from voxaffect.evaluation.experiment.run import FoldResult
 from voxaffect.evaluation.intervals import speaker_weights
 from voxaffect.evaluation.metrics import mean_known, ratio
 from voxaffect.evaluation.significance import LEVEL
-from voxaffect.features.cache.degraded import parted
+from voxaffect.features.cache.degraded import split_condition_id
 from voxaffect.files import write_text
 from voxaffect.taxonomy import EMOTION
 
@@ -89,7 +89,7 @@ def tally(
         conditions: K names, clean speech first, under which every utterance is heard.
         speaker_of: utterance id -> speaker.
     """
-    names = [parted(name) for name in results[0].ids]
+    names = [split_condition_id(name) for name in results[0].ids]
     heard = [i for condition, i in names if condition == conditions[0]]
     speakers = tuple(sorted({speaker_of[i] for i in heard}))
     place = {speaker: s for s, speaker in enumerate(speakers)}

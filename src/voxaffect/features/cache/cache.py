@@ -27,16 +27,16 @@ from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.errors import AudioError, FeatureError
 from voxaffect.features.cache.file_digests import FileDigests, segment_key
 from voxaffect.features.cache.index import StoredFeatures, open_index
-from voxaffect.features.cache.shards import Entry, new_shard, refuse_unshared, salvage, storing
+from voxaffect.features.cache.shards import Entry, check_shared, new_shard, salvage, storing
 from voxaffect.features.frames import (
-    Extracted,
+    ExtractedFrames,
     FrameExtractor,
     FrameFeatures,
     StreamingExtractor,
     extract_long,
     is_long,
 )
-from voxaffect.features.runtime import threads
+from voxaffect.features.runtime import torch_threads
 from voxaffect.files import digest, write_text
 from voxaffect.parallel.clusters import local_jobs, threads_per_job
 from voxaffect.parallel.processes import keep_freed_memory
@@ -58,7 +58,7 @@ BYTES_A_SECOND = 2 * SAMPLE_RATE_HZ
 """Of 16-bit audio, for segments, whose share of their file is not known."""
 
 Chunk = Mapping[bytes, Utterance]
-Prepared = Waveform | Extracted | AudioError
+Prepared = Waveform | ExtractedFrames | AudioError
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def compute_chunk(
     keep_freed_memory()
     seconds: dict[bytes, float] = {}
     refused: dict[bytes, str] = {}
-    with threads(n_threads), new_shard(folder, len(extractor.names)) as journal:
+    with torch_threads(n_threads), new_shard(folder, len(extractor.names)) as journal:
         for group in compute_groups(chunk, extractor, limits):
             journal.append(group.entries)
             seconds |= {entry.key: entry.seconds for entry in group.entries}
@@ -147,12 +147,14 @@ def compute_groups(
     """Features of a chunk's utterances in their order, about GROUP_S of audio at a time."""
     for group in _prepare(chunk, extractor, limits):
         waveforms = {key: w for key, w in group.items() if isinstance(w, Waveform)}
-        extracted = dict(zip(waveforms, attempt(extractor, [*waveforms.values()]), strict=True))
+        extracted = dict(
+            zip(waveforms, extract_each(extractor, [*waveforms.values()]), strict=True)
+        )
         results = {key: extracted.get(key, prepared) for key, prepared in group.items()}
         entries = [
             Entry(key, _valid(result.frames, extractor, chunk[key]), result.seconds)
             for key, result in results.items()
-            if isinstance(result, Extracted)
+            if isinstance(result, ExtractedFrames)
         ]
         faults = {key: str(why) for key, why in results.items() if isinstance(why, AudioError)}
         yield ExtractionGroup(entries, faults)
@@ -172,7 +174,7 @@ def _prepare(
         group[key] = prepared = _prepare_one(utterance, streaming, limits)
         if isinstance(prepared, Waveform):
             seconds += prepared.duration_s
-        if seconds >= GROUP_S or isinstance(prepared, Extracted):
+        if seconds >= GROUP_S or isinstance(prepared, ExtractedFrames):
             yield group
             group, seconds = {}, 0.0
     if group:
@@ -193,15 +195,17 @@ def _prepare_one(
         return fault
 
 
-def attempt(extractor: FrameExtractor, waveforms: list[Waveform]) -> list[Extracted | AudioError]:
+def extract_each(
+    extractor: FrameExtractor, waveforms: list[Waveform]
+) -> list[ExtractedFrames | AudioError]:
     """Frames of every waveform, or why it has none; one bad waveform spoils no other."""
     try:
         frames = extractor.extract(waveforms)
-        return [Extracted(f, w.duration_s) for f, w in zip(frames, waveforms, strict=True)]
+        return [ExtractedFrames(f, w.duration_s) for f, w in zip(frames, waveforms, strict=True)]
     except AudioError as fault:
         if len(waveforms) == 1:
             return [fault]
-    return [result for one in waveforms for result in attempt(extractor, [one])]
+    return [result for one in waveforms for result in extract_each(extractor, [one])]
 
 
 def _valid(
@@ -217,7 +221,7 @@ Progress = Callable[[int, float], None]
 
 
 @dataclass(frozen=True)
-class Extraction:
+class ExtractionResult:
     """What came of asking a store for utterances.
 
     Args:
@@ -262,7 +266,7 @@ class FeatureStore:
 
     def extract(
         self, utterances: Sequence[Utterance], *, n_jobs: int = 1, progress: Progress | None = None
-    ) -> Extraction:
+    ) -> ExtractionResult:
         """Features of utterances: those stored are mapped, the others computed and stored.
 
         Args:
@@ -290,7 +294,7 @@ class FeatureStore:
             faults |= new_faults
         features = StoredFeatures.of(index, keys)
         self._check_complete(keys.keys() - refused.keys() - features.keys())
-        return Extraction(features, tuple(_refusals(refused)), tuple(_damage(faults)))
+        return ExtractionResult(features, tuple(_refusals(refused)), tuple(_damage(faults)))
 
     def _keys(
         self, utterances: Sequence[Utterance], n_jobs: int
@@ -344,7 +348,7 @@ class FeatureStore:
 
 def _compute_chunk(chunk: Chunk, store: FeatureStore, n_threads: int) -> ChunkReport:
     """Compute a chunk on whichever machine this is."""
-    refuse_unshared(store.folder)
+    check_shared(store.folder)
     return compute_chunk(chunk, store.extractor, store.folder, n_threads, store.limits)
 
 

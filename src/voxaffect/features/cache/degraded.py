@@ -20,12 +20,12 @@ from voxaffect.audio.degrade.noise import Babble
 from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.errors import AudioError, FeatureError
-from voxaffect.features.cache.cache import FeatureStore, attempt
+from voxaffect.features.cache.cache import FeatureStore, extract_each
 from voxaffect.features.cache.file_digests import key_of
 from voxaffect.features.cache.index import StoredFeatures, open_index
-from voxaffect.features.cache.shards import Entry, new_shard, refuse_unshared, salvage, storing
-from voxaffect.features.frames import Extracted, FrameExtractor, FrameFeatures
-from voxaffect.features.runtime import threads
+from voxaffect.features.cache.shards import Entry, check_shared, new_shard, salvage, storing
+from voxaffect.features.frames import ExtractedFrames, FrameExtractor, FrameFeatures
+from voxaffect.features.runtime import torch_threads
 from voxaffect.files import digest
 from voxaffect.parallel.clusters import local_jobs, threads_per_job
 from voxaffect.parallel.processes import keep_freed_memory
@@ -48,7 +48,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MissingDegradations:
     """What is missing of a scene.
 
     Args:
@@ -60,7 +60,7 @@ class Wanted:
     degradations: Mapping[bytes, Degradation]
 
 
-Chunk = tuple[Wanted, ...]
+Chunk = tuple[MissingDegradations, ...]
 
 
 @dataclass(frozen=True)
@@ -87,11 +87,11 @@ class DegradedShards:
         Raises:
             FeatureError: the folder is not there or cannot be written.
         """
-        refuse_unshared(self.folder)
+        check_shared(self.folder)
         keep_freed_memory()
         refused: dict[bytes, str] = {}
         n_columns = len(self.extractor.names)
-        with threads(self.n_threads), new_shard(self.folder, n_columns) as journal:
+        with torch_threads(self.n_threads), new_shard(self.folder, n_columns) as journal:
             for wanted in chunk:
                 results = self._features(wanted)
                 journal.append(self._entries(wanted.scene, results))
@@ -99,25 +99,27 @@ class DegradedShards:
                 refused |= faults
         return refused
 
-    def _features(self, wanted: Wanted) -> dict[bytes, Extracted | AudioError]:
+    def _features(self, wanted: MissingDegradations) -> dict[bytes, ExtractedFrames | AudioError]:
         """Frames of a recording under each degradation, or why there are none, by key."""
         sounds = degrade(wanted, self.limits, self.seed)
         waveforms = {key: sound for key, sound in sounds.items() if isinstance(sound, Waveform)}
-        frames = attempt(self.extractor, [*waveforms.values()])
+        frames = extract_each(self.extractor, [*waveforms.values()])
         faults = {key: why for key, why in sounds.items() if isinstance(why, AudioError)}
         return {**dict(zip(waveforms, frames, strict=True)), **faults}
 
     def _entries(
-        self, scene: Scene, results: Mapping[bytes, Extracted | AudioError]
+        self, scene: Scene, results: Mapping[bytes, ExtractedFrames | AudioError]
     ) -> Iterator[Entry]:
         names, grid, name = self.extractor.names, self.extractor.grid, scene.utterance.id
         for key, result in results.items():
-            if isinstance(result, Extracted):
+            if isinstance(result, ExtractedFrames):
                 values = FrameFeatures(result.frames, names, grid, name).values
                 yield Entry(key, values, result.seconds)
 
 
-def degrade(wanted: Wanted, limits: DecodeLimits, seed: int) -> dict[bytes, Waveform | AudioError]:
+def degrade(
+    wanted: MissingDegradations, limits: DecodeLimits, seed: int
+) -> dict[bytes, Waveform | AudioError]:
     """A recording at its level, degraded, and at its level again; or why not, by key."""
     scene = wanted.scene
     seed = utterance_seed(scene.utterance.id, seed)
@@ -129,7 +131,7 @@ def degrade(wanted: Wanted, limits: DecodeLimits, seed: int) -> dict[bytes, Wave
     return {key: _attempt(d, waveform, seed) for key, d in degradations.items()}
 
 
-def _with_talkers(wanted: Wanted, limits: DecodeLimits) -> dict[bytes, Degradation]:
+def _with_talkers(wanted: MissingDegradations, limits: DecodeLimits) -> dict[bytes, Degradation]:
     """The degradations, babble among its talkers, who are heard only if there is some."""
     if not any(isinstance(d, Babble) for d in wanted.degradations.values()):
         return dict(wanted.degradations)
@@ -164,7 +166,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Degraded:
+class DegradedFeatures:
     """What came of asking for degraded recordings.
 
     Args:
@@ -181,7 +183,7 @@ def condition_id(condition: str, utterance_id: str) -> str:
     return f"{condition}:{utterance_id}"
 
 
-def parted(name: str) -> tuple[str, str]:
+def split_condition_id(name: str) -> tuple[str, str]:
     """Condition and utterance id of such a name."""
     condition, _, utterance_id = name.partition(":")
     return condition, utterance_id
@@ -211,7 +213,7 @@ class DegradedStore:
         *,
         n_jobs: int = 1,
         progress: Progress | None = None,
-    ) -> Degraded:
+    ) -> DegradedFeatures:
         """Features of every scene under every degradation; those that are stored are mapped.
 
         Args:
@@ -243,7 +245,7 @@ class DegradedStore:
             for name, key in keys.items()
             if key in refused
         )
-        return Degraded(StoredFeatures.of(index, keys), tuple(problems))
+        return DegradedFeatures(StoredFeatures.of(index, keys), tuple(problems))
 
     def _key(self, scene: Scene, degradation: Degradation) -> bytes:
         talkers = [*scene.talkers] if isinstance(degradation, Babble) else []
@@ -252,16 +254,16 @@ class DegradedStore:
 
     def _wanted(
         self, scenes: Sequence[Scene], degradations: Sequence[Degradation], stored: Container[bytes]
-    ) -> Iterator[Wanted]:
+    ) -> Iterator[MissingDegradations]:
         """What is not stored yet, scene by scene."""
         for scene in scenes:
             by_key = {self._key(scene, d): d for d in degradations}
             missing = {key: d for key, d in by_key.items() if key not in stored}
             if missing:
-                yield Wanted(scene, missing)
+                yield MissingDegradations(scene, missing)
 
     def _compute(
-        self, wanted: Sequence[Wanted], n_jobs: int
+        self, wanted: Sequence[MissingDegradations], n_jobs: int
     ) -> Iterator[tuple[Chunk, dict[bytes, str]]]:
         """Store what is wanted, chunk by chunk, each with why some of it cannot be, by key."""
         n_threads = torch.get_num_threads() if threads_per_job(n_jobs) is None else 1
@@ -278,7 +280,7 @@ class DegradedStore:
                 yield chunk, report
 
 
-def _chunks(wanted: Sequence[Wanted]) -> Iterator[Chunk]:
+def _chunks(wanted: Sequence[MissingDegradations]) -> Iterator[Chunk]:
     for at in range(0, len(wanted), CHUNK_SCENES):
         yield tuple(wanted[at : at + CHUNK_SCENES])
 

@@ -20,7 +20,7 @@ CHECKED = "checked"
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class FrameLocations:
     """Where the frames of M utterances lie.
 
     Args:
@@ -70,13 +70,13 @@ class ShardIndex:
         stored = [key for key, place in zip(keys, found, strict=True) if place >= 0]
         return dict(zip(stored, self.records["seconds"][found[found >= 0]].tolist(), strict=True))
 
-    def places(self, records: NDArray[np.int64]) -> Places:
+    def places(self, records: NDArray[np.int64]) -> FrameLocations:
         """Where the frames of records (M,) lie."""
         shard = np.searchsorted(self.ends, records, "right")
         begin = np.concatenate([[0], self.ends])[shard]  # first record of each one's shard
         before = self._frames_before
         n_frames = self.records["n_frames"][records]
-        return Places(shard, records - begin, before[records] - before[begin], n_frames)
+        return FrameLocations(shard, records - begin, before[records] - before[begin], n_frames)
 
     @cached_property
     def _frames_before(self) -> NDArray[np.int64]:
@@ -127,7 +127,7 @@ class StoredFrames(Sequence[NDArray[np.float32]]):
         places: where in these.
     """
 
-    def __init__(self, shards: Sequence[MappedShard], places: Places) -> None:
+    def __init__(self, shards: Sequence[MappedShard], places: FrameLocations) -> None:
         self._shards = tuple(shards)
         self._places = places
 
@@ -177,7 +177,7 @@ class StoredFeatures(Mapping[str, NDArray[np.float32]]):
         places = self._index.places(np.array([self._records[i] for i in ids], np.int64))
         numbers, shard = np.unique(places.shard, return_inverse=True)
         columns = (shard, places.entry, places.frames_before, places.n_frames)
-        small = Places(*(column.astype(np.uint32) for column in columns))
+        small = FrameLocations(*(column.astype(np.uint32) for column in columns))
         return StoredFrames([self._shard(n) for n in numbers.tolist()], small)
 
     def __getitem__(self, utterance_id: str) -> NDArray[np.float32]:

@@ -130,7 +130,7 @@ class MappedShard:
         try:
             return np.asarray(np.memmap(self._path, VALUE, "r"))
         except OSError as fault:
-            refuse_unshared(self._path.parent)
+            check_shared(self._path.parent)
             raise FeatureError(
                 f"{self._path}: features cannot be read ({fault.strerror}); run again to compute "
                 "them"
@@ -141,7 +141,7 @@ class MappedShard:
         return int(self._values[: HEAD.itemsize // VALUE.itemsize].view(HEAD)["n_columns"][0])
 
 
-def refuse_unshared(folder: Path) -> None:
+def check_shared(folder: Path) -> None:
     """Say which machine does not have a store's folder, if this is one.
 
     Raises:

@@ -16,8 +16,8 @@ from voxaffect.errors import FeatureError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.pitch_settings import RATE_HZ, PitchSettings
 from voxaffect.features.lld.short_time import ShortTime
-from voxaffect.features.packing import ROWS_TOGETHER, PackedAudio, Stretch
-from voxaffect.features.runtime import compiled, threads
+from voxaffect.features.packing import ROW_MULTIPLE, AudioChunk, PackedAudio
+from voxaffect.features.runtime import compiled, torch_threads
 from voxaffect.features.spectra import power_spectrum, transform_size
 
 # The peaks of an autocorrelation: how high they are, and where they lie between the samples.
@@ -320,7 +320,7 @@ def _taper(window: Tensor, inverse: Tensor) -> Tensor:
     return torch.maximum(taper, LEAST_OVERLAP * taper[..., :1])
 
 
-def refuse_odd_hop(grid: FrameGrid) -> None:
+def check_hop(grid: FrameGrid) -> None:
     """Refuse grids whose frames do not lie on samples of half the rate.
 
     Raises:
@@ -333,7 +333,7 @@ def refuse_odd_hop(grid: FrameGrid) -> None:
         )
 
 
-class PitchObserver:
+class PeakAnalyzer:
     """Finds the peaks of frames.
 
     `reach` tells how many samples beyond a frame, on either side, its pitch depends on, and `lead`
@@ -349,7 +349,7 @@ class PitchObserver:
     """
 
     def __init__(self, settings: PitchSettings, grid: FrameGrid, device: str = "cpu") -> None:
-        refuse_odd_hop(grid)
+        check_hop(grid)
         self._borders = np.array(settings.borders)
         n_lags = settings.borders[-1] + REACH
         self._autocorrelator = Autocorrelator.of(settings.taper_samples, n_lags, RATE_HZ, device)
@@ -361,17 +361,17 @@ class PitchObserver:
         self.reach = max(0, self._autocorrelator.reach - grid.window_samples // 2)
         self.lead = max(0, self._begin + 1)
 
-    def observe(self, tape: PackedAudio) -> Peaks:
+    def analyze(self, tape: PackedAudio) -> Peaks:
         """The peaks of all rows of a tape; those of no frame say nothing."""
         peaks = Peaks.empty(tape.n_rows, len(self._borders) - 1)
         for rows in tape.blocks():
-            samples = tape.around(rows, self._begin, len(rows) * self._hop + self._size)
+            samples = tape.samples_from(rows, self._begin, len(rows) * self._hop + self._size)
             frames = self._autocorrelator.whole(samples, len(rows), self._hop)
             self._find(frames, peaks.of(slice(rows.start, rows.stop)))
-        edges = tape.cut_off(self.reach)
+        edges = tape.edge_frames(self.reach)
         if edges.size:
             some = self._cut_off(
-                tape, np.pad(edges, ((0, 0), (0, -edges.shape[1] % ROWS_TOGETHER)), mode="edge")
+                tape, np.pad(edges, ((0, 0), (0, -edges.shape[1] % ROW_MULTIPLE)), mode="edge")
             )
             peaks.replace(edges[0], some.of(slice(edges.shape[1])))
         return peaks
@@ -392,7 +392,7 @@ class PitchObserver:
         find_peaks(at_lag, offset, self._borders, self._preference, peaks)
 
 
-class Observed(NamedTuple):
+class FrameAnalysis(NamedTuple):
     """What T frames show.
 
     Args:
@@ -404,7 +404,7 @@ class Observed(NamedTuple):
     peaks: Peaks
 
 
-class FrameObserver:
+class FrameAnalyzer:
     """Observes frames of many recordings at once, each independent of all others.
 
     Args:
@@ -418,7 +418,7 @@ class FrameObserver:
 
     def __init__(self, grid: FrameGrid, pitch: PitchSettings, device: str) -> None:
         self._grid = grid
-        self._pitch = PitchObserver(pitch, grid, device)
+        self._pitch = PeakAnalyzer(pitch, grid, device)
         self._short_time = ShortTime(grid).to(device)
         self._device = device
 
@@ -428,9 +428,9 @@ class FrameObserver:
         return self._pitch.reach
 
     @torch.inference_mode()
-    def observe(self, stretches: Sequence[Stretch]) -> list[Observed]:
+    def analyze(self, stretches: Sequence[AudioChunk]) -> list[FrameAnalysis]:
         """What the frames of stretches show, at least one of them."""
-        tape = PackedAudio.lay(stretches, self._grid, self._pitch.lead, self._device)
-        with threads(1):
-            short_time, peaks = self._short_time.observe(tape), self._pitch.observe(tape)
-        return [Observed(short_time[rows], peaks.of(rows)) for rows in tape.parts]
+        tape = PackedAudio.pack(stretches, self._grid, self._pitch.lead, self._device)
+        with torch_threads(1):
+            short_time, peaks = self._short_time.analyze(tape), self._pitch.analyze(tape)
+        return [FrameAnalysis(short_time[rows], peaks.of(rows)) for rows in tape.parts]

@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import Waveform
 from voxaffect.features.frames import FrameGrid, refuse_short
-from voxaffect.features.lld.autocorrelation import FrameObserver, refuse_odd_hop
+from voxaffect.features.lld.autocorrelation import FrameAnalyzer, check_hop
 from voxaffect.features.lld.pitch_settings import PitchSettings
-from voxaffect.features.lld.short_time import refuse_narrow_bands
+from voxaffect.features.lld.short_time import check_mel_bands
 from voxaffect.features.lld.streaming import DESCRIPTORS, DescriptorStream, StreamingDescriptors
-from voxaffect.features.packing import observe_all
+from voxaffect.features.packing import analyze_in_batches
 
 NAMES = (*DESCRIPTORS, *(f"delta_{name}" for name in DESCRIPTORS))
 
-LEVELS = ("energy", "delta_energy")
+GAIN_COLUMNS = ("energy", "delta_energy")
 """Columns that a gain multiplies. It leaves all others alone, but MFCC where a band is so soft that
 it meets its floor."""
 
@@ -61,8 +61,8 @@ class LowLevelDescriptors:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        refuse_odd_hop(self.grid)
-        refuse_narrow_bands(self.grid)
+        check_hop(self.grid)
+        check_mel_bands(self.grid)
 
     def __getstate__(self) -> dict[str, object]:
         """A copy in another process makes its own tables."""
@@ -99,20 +99,20 @@ class LowLevelDescriptors:
         histories = [self._history() for _ in waveforms]
         parts: list[list[Floats]] = [[] for _ in waveforms]
         recordings = [waveform.samples for waveform in waveforms]
-        observer = self._observer
-        for number, ended, frames in observe_all(
-            recordings, self.grid, observer.reach, self.device, observer.observe
+        analyzer = self._analyzer
+        for number, ended, frames in analyze_in_batches(
+            recordings, self.grid, analyzer.reach, self.device, analyzer.analyze
         ):
             parts[number].append(histories[number].advance(frames, ended=ended))
         return [np.concatenate(part) for part in parts]
 
     def stream(self) -> DescriptorStream:
         """The same for one recording while it lasts, at its own gain."""
-        return DescriptorStream(self.grid, self._observer, self._history())
+        return DescriptorStream(self.grid, self._analyzer, self._history())
 
     @cached_property
-    def _observer(self) -> FrameObserver:
-        return FrameObserver(self.grid, self.pitch, self.device)
+    def _analyzer(self) -> FrameAnalyzer:
+        return FrameAnalyzer(self.grid, self.pitch, self.device)
 
     def _history(self) -> StreamingDescriptors:
         return StreamingDescriptors(self.pitch, self.grid.hop_s, log_f0=self.log_f0)

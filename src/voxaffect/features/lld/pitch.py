@@ -22,10 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.lld.autocorrelation import SILENCE, Peaks, PitchObserver
+from voxaffect.features.lld.autocorrelation import SILENCE, PeakAnalyzer, Peaks
 from voxaffect.features.lld.pitch_settings import RATE_HZ, PitchSettings
-from voxaffect.features.lld.viterbi import LatticeSearch, search_together
-from voxaffect.features.packing import Counts, PackedAudio, Ragged, Stretch, counts_of, observe_all
+from voxaffect.features.lld.viterbi import ViterbiDecoder, decode_batch
+from voxaffect.features.packing import (
+    AudioChunk,
+    Counts,
+    PackedAudio,
+    Ragged,
+    analyze_in_batches,
+    lengths_of,
+)
 from voxaffect.features.runtime import compiled
 
 # What frames may be: voiced with one of several pitches, or unvoiced, and how likely each.
@@ -38,11 +45,11 @@ CANDIDATE_NOISE_FLOOR = 1e-10
 """Power of the noise that every frame is taken to hold, relative to the loudest frame of late: 100
 dB under it, where there is no speech, only what is left of it."""
 
-MOST_BELOW_DB = 30.0
+MAX_BELOW_DB = 30.0
 """How far a frame may be below the loudest and still count as softer."""
 
 
-class Scale(NamedTuple):
+class ScoringSettings(NamedTuple):
     """Settings by which candidates are weighed, and constants of other files (see `compiled`)."""
 
     floor_hz: float
@@ -55,7 +62,7 @@ class Scale(NamedTuple):
     least_power: float
 
     @classmethod
-    def of(cls, settings: PitchSettings) -> Scale:
+    def of(cls, settings: PitchSettings) -> ScoringSettings:
         """The scale of some settings."""
         return cls(
             settings.floor_hz,
@@ -124,8 +131,12 @@ class Loudness(NamedTuple):
 
 
 @compiled
-def weigh_each(
-    peaks: Peaks, loudness: Loudness, extents: Extents, scale: Scale, offered: PitchCandidates
+def score_batch(
+    peaks: Peaks,
+    loudness: Loudness,
+    extents: Extents,
+    scale: ScoringSettings,
+    offered: PitchCandidates,
 ) -> None:
     """Fill in what frames of recordings end to end offer.
 
@@ -141,7 +152,7 @@ def weigh_each(
     for u in range(len(extents.known)):
         end, new = first + extents.known[u], first + extents.waiting[u]
         if new < end:
-            loudest[new:end] = greatest_power(peaks.power[new:end], last[u], decay)
+            loudest[new:end] = running_max_power(peaks.power[new:end], last[u], decay)
             last[u] = loudest[end - 1]
         n, full = extents.weighed[u], out + extents.weighed[u]
         beside = np.empty(n)
@@ -155,12 +166,12 @@ def weigh_each(
             offered.f0_hz[out:full],
             offered.probability[out:full],
         )
-        weigh(own, beside, scale, room)
+        score_candidates(own, beside, scale, room)
         first, out = end, full
 
 
 @compiled
-def greatest_power(power: Floats, before: float, decay: float) -> NDArray[np.float64]:
+def running_max_power(power: Floats, before: float, decay: float) -> NDArray[np.float64]:
     """The greatest power until each frame, where a hop leaves the share `decay` of it."""
     greatest = np.empty(len(power))
     for t in range(len(power)):
@@ -170,8 +181,8 @@ def greatest_power(power: Floats, before: float, decay: float) -> NDArray[np.flo
 
 
 @compiled
-def weigh(
-    peaks: Peaks, loudest: NDArray[np.float64], scale: Scale, offered: PitchCandidates
+def score_candidates(
+    peaks: Peaks, loudest: NDArray[np.float64], scale: ScoringSettings, offered: PitchCandidates
 ) -> None:
     """Fill in what frames offer.
 
@@ -194,15 +205,17 @@ def weigh(
                 highest = max(highest, strength)
             offered.score[t, k + 1] = strength + scale.octave_cost * octave
             offered.octave[t, k + 1], offered.f0_hz[t, k + 1] = octave, hz
-        offered.score[t, 0] = _unvoiced(power / max(loudest[t], power, scale.least_power), scale)
+        offered.score[t, 0] = _unvoiced_score(
+            power / max(loudest[t], power, scale.least_power), scale
+        )
         offered.octave[t, 0], offered.f0_hz[t, 0] = 0.0, 0.0
         offered.probability[t] = min(highest, 1.0)
 
 
 @compiled
-def _unvoiced(share: float, scale: Scale) -> float:
+def _unvoiced_score(share: float, scale: ScoringSettings) -> float:
     """Strength of having no pitch, of a frame with a share of the loudest frame's power."""
-    below_db = min(-10 * math.log10(max(share, 1e-9)), MOST_BELOW_DB)
+    below_db = min(-10 * math.log10(max(share, 1e-9)), MAX_BELOW_DB)
     loudness = math.sqrt(share) / scale.silence_threshold * (1 + scale.voicing_threshold)
     return scale.voicing_threshold + scale.softness_cost * below_db / 10 + max(0.0, 2 - loudness)
 
@@ -243,7 +256,7 @@ class PitchTrack:
         return np.log(self.f0_hz, out=np.zeros_like(self.f0_hz), where=voiced)
 
 
-def track(
+def track_pitch(
     waveforms: Sequence[Floats], grid: FrameGrid, settings: PitchSettings | None = None
 ) -> list[PitchTrack]:
     """Pitch at the centers of the grid's frames.
@@ -263,21 +276,21 @@ def track(
         FeatureError: the grid's hop is an odd number of samples.
     """
     settings = settings or PitchSettings()
-    observer = PitchObserver(settings, grid)
-    paths = [PitchPath(settings, grid.hop_s) for _ in waveforms]
+    analyzer = PeakAnalyzer(settings, grid)
+    paths = [PitchDecoder(settings, grid.hop_s) for _ in waveforms]
     parts: list[list[PitchTrack]] = [[PitchTrack.empty()] for _ in waveforms]
 
-    def observe(stretches: Sequence[Stretch]) -> list[Peaks]:
-        tape = PackedAudio.lay(stretches, grid, observer.lead)
-        peaks = observer.observe(tape)
+    def observe(stretches: Sequence[AudioChunk]) -> list[Peaks]:
+        tape = PackedAudio.pack(stretches, grid, analyzer.lead)
+        peaks = analyzer.analyze(tape)
         return [peaks.of(rows) for rows in tape.parts]
 
-    for number, ended, peaks in observe_all(waveforms, grid, observer.reach, "cpu", observe):
+    for number, ended, peaks in analyze_in_batches(waveforms, grid, analyzer.reach, "cpu", observe):
         parts[number].append(paths[number].advance(peaks, ended=ended))
     return [PitchTrack.join(part) for part in parts]
 
 
-class PitchPath:
+class PitchDecoder:
     """Decides the pitch of one recording's frames, which come piece by piece.
 
     A frame is decided when `delay` others after it are known, and no frame before the one numbered
@@ -293,8 +306,8 @@ class PitchPath:
         self.start = round(settings.loudness_start_s / hop_s)
         lag = round(settings.path_ahead_s / hop_s)
         self.delay = self._look_ahead + lag
-        self._search = LatticeSearch(settings.transitions(hop_s), lag)
-        self._scale = Scale.of(settings)
+        self._search = ViterbiDecoder(settings.transitions(hop_s), lag)
+        self._scale = ScoringSettings.of(settings)
         self._decay = 10 ** (-settings.loudness_decay_db / 10 * hop_s)  # of a power in a hop
         self._greatest = 0.0  # power until the last frame seen
         self._n_weighed = 0
@@ -305,7 +318,7 @@ class PitchPath:
         self._f0_hz = np.zeros((0, settings.n_candidates + 1), np.float32)
         self._probability = np.zeros(0, np.float32)
 
-    def fork(self) -> PitchPath:
+    def fork(self) -> PitchDecoder:
         """A twin that goes its own way; arrays are shared, as they are replaced, not changed."""
         twin = copy.copy(self)
         twin._search = self._search.fork()
@@ -318,14 +331,14 @@ class PitchPath:
             peaks: of the next frames.
             ended: nothing follows, so all frames are decided.
         """
-        track, _ = decide_together([self], [peaks], ended=ended)
-        return track
+        track_pitch, _ = decode_pitch_batch([self], [peaks], ended=ended)
+        return track_pitch
 
 
-def decide_together(
-    paths: Sequence[PitchPath], several: Sequence[Peaks], *, ended: bool
+def decode_pitch_batch(
+    paths: Sequence[PitchDecoder], several: Sequence[Peaks], *, ended: bool
 ) -> tuple[PitchTrack, Counts]:
-    """`PitchPath.advance` of U recordings, to the same values at less cost.
+    """`PitchDecoder.advance` of U recordings, to the same values at less cost.
 
     Args:
         paths: the recordings, tracked by the same settings.
@@ -338,13 +351,13 @@ def decide_together(
     """
     offered, n_offered = _offer_together(paths, several, ended=ended)
     borders = np.cumsum(n_offered)[:-1]
-    f0_hz = Ragged.following([p._f0_hz for p in paths], np.split(offered.f0_hz, borders))
-    probability = Ragged.following(
+    f0_hz = Ragged.concatenate([p._f0_hz for p in paths], np.split(offered.f0_hz, borders))
+    probability = Ragged.concatenate(
         [p._probability for p in paths], np.split(offered.probability, borders)
     )
     searches = [path._search for path in paths]
     score = Ragged(offered.score, n_offered)
-    states, n = search_together(searches, score, offered.octave, ended=ended)
+    states, n = decode_batch(searches, score, offered.octave, ended=ended)
     left = zip(f0_hz.tails(f0_hz.counts - n), probability.tails(f0_hz.counts - n), strict=True)
     for path, own in zip(paths, left, strict=True):
         path._f0_hz, path._probability = own
@@ -353,21 +366,21 @@ def decide_together(
 
 
 def _offer_together(
-    paths: Sequence[PitchPath], several: Sequence[Peaks], *, ended: bool
+    paths: Sequence[PitchDecoder], several: Sequence[Peaks], *, ended: bool
 ) -> tuple[PitchCandidates, Counts]:
     """The candidates of the frames after which enough is known of the loudness, end to end."""
     fields = zip(*(path._peaks for path in paths), strict=True), zip(*several, strict=True)
-    waiting = [Ragged.following(kept, new) for kept, new in zip(*fields, strict=True)]
+    waiting = [Ragged.concatenate(kept, new) for kept, new in zip(*fields, strict=True)]
     peaks = Peaks(*(part.rows for part in waiting))
     known_before = [path._loudest for path in paths]
-    loudest = Ragged.with_room(known_before, counts_of([new.power for new in several]))
+    loudest = Ragged.zero_padded(known_before, lengths_of([new.power for new in several]))
     last, one = np.array([path._greatest for path in paths]), paths[0]
     begin = np.array([path.start - path._n_weighed for path in paths])
     n = loudest.counts if ended else _enough(loudest.counts, begin, one._look_ahead)
     offered = PitchCandidates.empty(int(n.sum()), peaks.lag.shape[1] + 1)
-    extents = Extents(counts_of(known_before), loudest.counts, n, begin)
+    extents = Extents(lengths_of(known_before), loudest.counts, n, begin)
     loudness = Loudness(loudest.rows, last, one._decay, one._look_ahead)
-    weigh_each(peaks, loudness, extents, one._scale, offered)
+    score_batch(peaks, loudness, extents, one._scale, offered)
     n_left = loudest.counts - n
     parts = zip(*(part.tails(n_left) for part in [*waiting, loudest]), strict=True)
     for u, (path, own) in enumerate(zip(paths, parts, strict=True)):

@@ -71,7 +71,7 @@ LOOK_AHEAD = 3
 """Frames after one that its slope depends on: two for the slope, and one for the means."""
 
 
-class OverTime:
+class DeltaSmoother:
     """Means and slopes of F columns, of which the last is kept to its voiced stretches."""
 
     def __init__(self) -> None:
@@ -92,13 +92,13 @@ class OverTime:
             float32 (n, 2 F), of the frames whose neighbors are all known by now, following on
             those of the last call.
         """
-        return smooth_together([self], [columns], ended=ended).rows
+        return smooth_batch([self], [columns], ended=ended).rows
 
 
-def smooth_together(
-    several: Sequence[OverTime], columns: Sequence[Floats], *, ended: bool
+def smooth_batch(
+    several: Sequence[DeltaSmoother], columns: Sequence[Floats], *, ended: bool
 ) -> Ragged:
-    """`OverTime.advance` of U recordings, to the same values at less cost.
+    """`DeltaSmoother.advance` of U recordings, to the same values at less cost.
 
     Args:
         several: the recordings.
@@ -111,7 +111,7 @@ def smooth_together(
     kept = [
         c[:0] if o._columns is None else o._columns for o, c in zip(several, columns, strict=True)
     ]
-    known = Ragged.following(kept, columns)
+    known = Ragged.concatenate(kept, columns)
     n_done = np.array([one._n_done for one in several])
     stop = known.counts if ended else np.maximum(n_done, known.counts - LOOK_AHEAD)
     values = np.empty(((stop - n_done).sum(), 2 * known.rows.shape[1]), np.float32)
@@ -207,7 +207,7 @@ LOG_FLOOR = 2.0**-15
 samples. Silence stays finite, its MFCC are zero to rounding."""
 
 
-def refuse_narrow_bands(grid: FrameGrid) -> None:
+def check_mel_bands(grid: FrameGrid) -> None:
     """Refuse windows so short that a mel band holds no bin of their spectrum.
 
     Raises:
@@ -240,7 +240,7 @@ class ShortTime(nn.Module):
         self.register_buffer("bands", torch.from_numpy(mel_bands(self.n_fft).T.copy()).float())
         self.register_buffer("cosines", torch.from_numpy(cepstral_transform().T.copy()).float())
 
-    def observe(self, tape: PackedAudio) -> NDArray[np.float32]:
+    def analyze(self, tape: PackedAudio) -> NDArray[np.float32]:
         """Energy, MFCC 1 to 12 and zero-crossing rate of all rows of a tape, float32 (rows, 14)."""
         values = np.empty((tape.n_rows, len(self.names)), np.float32)
         workspace = self.window.new_zeros(max(map(len, tape.blocks()), default=0), self.n_fft)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, invalid_sample
 from voxaffect.errors import FeatureError
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.lld.autocorrelation import FrameObserver, Observed
-from voxaffect.features.lld.pitch import PitchPath, decide_together
+from voxaffect.features.lld.autocorrelation import FrameAnalysis, FrameAnalyzer
+from voxaffect.features.lld.pitch import PitchDecoder, decode_pitch_batch
 from voxaffect.features.lld.pitch_settings import PitchSettings
-from voxaffect.features.lld.short_time import LOOK_AHEAD, OverTime, ShortTime, smooth_together
-from voxaffect.features.packing import Ragged, Stretch, most_frames
+from voxaffect.features.lld.short_time import LOOK_AHEAD, DeltaSmoother, ShortTime, smooth_batch
+from voxaffect.features.packing import AudioChunk, Ragged, max_frames
 
 Floats = NDArray[np.float32]
 
@@ -38,23 +38,23 @@ class FrameBuffer:
         self._before = 0  # samples of these that lie before the next frame
         self._n_to_skip = 0  # samples between frames that lie far apart
 
-    def stretches(self, samples: Floats) -> Iterator[Stretch]:
+    def chunks(self, samples: Floats) -> Iterator[AudioChunk]:
         """Take samples (n_samples,) and give the frames that they complete, in bounded pieces."""
-        most = most_frames("cpu") * self._grid.hop_samples
+        most = max_frames("cpu") * self._grid.hop_samples
         for start in range(0, len(samples), most):
             self._take(samples[start : start + most])
             n_frames = self._grid.n_frames(len(self._samples) - self._before - self._reach)
             if n_frames:
-                yield Stretch(self._samples, self._before, n_frames, ended=False)
+                yield AudioChunk(self._samples, self._before, n_frames, ended=False)
                 self._pass_by(n_frames)
 
-    def rest(self) -> Stretch:
+    def remaining(self) -> AudioChunk:
         """The frames, if any, that are whole but lack samples beyond them, as if nothing followed.
 
         They stay: what is pushed later completes them.
         """
         n_frames = self._grid.n_frames(len(self._samples) - self._before)
-        return Stretch(self._samples, self._before, n_frames, ended=True)
+        return AudioChunk(self._samples, self._before, n_frames, ended=True)
 
     def _take(self, piece: Floats) -> None:
         n_skipped = min(self._n_to_skip, len(piece))
@@ -69,15 +69,15 @@ class FrameBuffer:
         self._samples = self._samples[following - self._before :].copy()
 
 
-def observe_feeds(
-    observer: FrameObserver, feeds: Sequence[FrameBuffer], several: Sequence[Floats]
-) -> Iterator[tuple[list[int], list[Observed]]]:
+def analyze_buffers(
+    analyzer: FrameAnalyzer, feeds: Sequence[FrameBuffer], several: Sequence[Floats]
+) -> Iterator[tuple[list[int], list[FrameAnalysis]]]:
     """What the frames show that new samples of many recordings complete, each in its order.
 
-    A call of the observer costs more than some frames do: frames of many recordings share one.
+    A call of the analyzer costs more than some frames do: frames of many recordings share one.
 
     Args:
-        observer: shared by all.
+        analyzer: shared by all.
         feeds: N recordings.
         several: N times the next samples, float32 (n_samples,).
 
@@ -87,21 +87,21 @@ def observe_feeds(
     numbered = (
         (number, stretch)
         for number, (feed, samples) in enumerate(zip(feeds, several, strict=True))
-        for stretch in feed.stretches(samples)
+        for stretch in feed.chunks(samples)
     )
     for together in _batches(numbered):
         yield (
             [number for number, _ in together],
-            observer.observe([stretch for _, stretch in together]),
+            analyzer.analyze([stretch for _, stretch in together]),
         )
 
 
-def _batches(numbered: Iterable[tuple[int, Stretch]]) -> Iterator[list[tuple[int, Stretch]]]:
+def _batches(numbered: Iterable[tuple[int, AudioChunk]]) -> Iterator[list[tuple[int, AudioChunk]]]:
     """Stretches of different recordings, in lists of about as many frames as a tape takes."""
-    together: list[tuple[int, Stretch]] = []
+    together: list[tuple[int, AudioChunk]] = []
     n_frames = 0
     for number, stretch in numbered:
-        if together and (number == together[-1][0] or n_frames >= most_frames("cpu")):
+        if together and (number == together[-1][0] or n_frames >= max_frames("cpu")):
             yield together
             together, n_frames = [], 0
         together.append((number, stretch))
@@ -110,7 +110,7 @@ def _batches(numbered: Iterable[tuple[int, Stretch]]) -> Iterator[list[tuple[int
         yield together
 
 
-def refuse_no_samples(samples: object) -> None:
+def check_samples(samples: object) -> None:
     """Refuse what is no sound at 16 kHz.
 
     Raises:
@@ -141,8 +141,8 @@ class StreamingDescriptors:
 
     def __init__(self, pitch: PitchSettings, hop_s: float, *, log_f0: bool) -> None:
         self._log_f0 = log_f0
-        self._path = PitchPath(pitch, hop_s)
-        self._over_time = OverTime()
+        self._path = PitchDecoder(pitch, hop_s)
+        self._over_time = DeltaSmoother()
         self._undecided = np.zeros((0, len(ShortTime.names)), np.float32)
 
     @property
@@ -155,7 +155,7 @@ class StreamingDescriptors:
         """Number of the frame that is seen before any is done with."""
         return self._path.start
 
-    def advance(self, observed: Observed, *, ended: bool) -> NDArray[np.float32]:
+    def advance(self, observed: FrameAnalysis, *, ended: bool) -> NDArray[np.float32]:
         """The descriptors of the frames that are done with now, following on the last call's.
 
         Args:
@@ -165,7 +165,7 @@ class StreamingDescriptors:
         Returns:
             float32 (n, 32).
         """
-        return advance_together([self], [observed], ended=ended).rows
+        return advance_batch([self], [observed], ended=ended).rows
 
     def fork(self) -> StreamingDescriptors:
         """A twin that goes its own way; arrays are shared, as they are replaced, not changed."""
@@ -174,8 +174,8 @@ class StreamingDescriptors:
         return twin
 
 
-def advance_together(
-    histories: Sequence[StreamingDescriptors], several: Sequence[Observed], *, ended: bool
+def advance_batch(
+    histories: Sequence[StreamingDescriptors], several: Sequence[FrameAnalysis], *, ended: bool
 ) -> Ragged:
     """`History.advance` of U recordings, to the same values at less cost.
 
@@ -188,15 +188,15 @@ def advance_together(
         float32 rows (n, 32): the frames that are done with now.
     """
     paths, over_time = [h._path for h in histories], [h._over_time for h in histories]
-    track, n = decide_together(paths, [observed.peaks for observed in several], ended=ended)
-    short_time = Ragged.following(
+    track, n = decode_pitch_batch(paths, [observed.peaks for observed in several], ended=ended)
+    short_time = Ragged.concatenate(
         [h._undecided for h in histories], [observed.short_time for observed in several]
     )
     for history, left in zip(histories, short_time.tails(short_time.counts - n), strict=True):
         history._undecided = left
     f0 = track.log_f0 if histories[0]._log_f0 else track.f0_hz
     columns = np.column_stack([short_time.heads(n), track.voice_probability, f0])
-    return smooth_together(over_time, Ragged(columns, n).split(), ended=ended)
+    return smooth_batch(over_time, Ragged(columns, n).split(), ended=ended)
 
 
 class DescriptorStream:
@@ -207,30 +207,30 @@ class DescriptorStream:
 
     Args:
         grid: where the frames lie.
-        observer: what looks at single frames; many streams may share one.
+        analyzer: what looks at single frames; many streams may share one.
         history: of this recording alone.
     """
 
     def __init__(
-        self, grid: FrameGrid, observer: FrameObserver, history: StreamingDescriptors
+        self, grid: FrameGrid, analyzer: FrameAnalyzer, history: StreamingDescriptors
     ) -> None:
         self._grid = grid
-        self._observer = observer
+        self._analyzer = analyzer
         self._history = history
-        self._feed = FrameBuffer(grid, observer.reach)
+        self._buffer = FrameBuffer(grid, analyzer.reach)
         self._ended = False
 
     @property
     def look_ahead_s(self) -> float:
         """Seconds of sound after a frame's end that must be heard before it is given."""
-        samples = self._observer.reach + self._history.delay * self._grid.hop_samples
+        samples = self._analyzer.reach + self._history.delay * self._grid.hop_samples
         return samples / SAMPLE_RATE_HZ
 
     @property
     def start_s(self) -> float:
         """Seconds of a recording's beginning that must be heard before any frame is given."""
         start = self._history.start * self._grid.hop_samples
-        return (start + self._grid.window_samples + self._observer.reach) / SAMPLE_RATE_HZ
+        return (start + self._grid.window_samples + self._analyzer.reach) / SAMPLE_RATE_HZ
 
     def push(self, samples: Floats) -> Floats:
         """Take the next samples.
@@ -244,7 +244,7 @@ class DescriptorStream:
         Raises:
             FeatureError: the samples are not as stated, or the stream has ended.
         """
-        (frames,) = push_together([self], [samples])
+        (frames,) = push_batch([self], [samples])
         return frames
 
     def peek(self) -> Floats:
@@ -259,7 +259,7 @@ class DescriptorStream:
         Raises:
             FeatureError: the stream has ended.
         """
-        (frames,) = peek_together([self])
+        (frames,) = peek_batch([self])
         return frames
 
     def finish(self) -> Floats:
@@ -270,19 +270,19 @@ class DescriptorStream:
         """
         self._refuse_ended()
         self._ended = True
-        (observed,) = self._observer.observe([self._feed.rest()])
+        (observed,) = self._analyzer.analyze([self._buffer.remaining()])
         return self._history.advance(observed, ended=True)
 
     def _check(self, samples: Floats) -> None:
         self._refuse_ended()
-        refuse_no_samples(samples)
+        check_samples(samples)
 
     def _refuse_ended(self) -> None:
         if self._ended:
             raise FeatureError("this stream has ended or failed; begin a new one")
 
 
-def push_together(streams: Sequence[DescriptorStream], several: Sequence[Floats]) -> list[Floats]:
+def push_batch(streams: Sequence[DescriptorStream], several: Sequence[Floats]) -> list[Floats]:
     """`push` of many streams at once, to the same frames at less cost.
 
     Args:
@@ -300,17 +300,17 @@ def push_together(streams: Sequence[DescriptorStream], several: Sequence[Floats]
     if not streams:
         return []
     given = [[np.zeros((0, N_COLUMNS), np.float32)] for _ in streams]
-    feeds = [stream._feed for stream in streams]
+    feeds = [stream._buffer for stream in streams]
     with _ended_unless_well(streams):
-        for numbers, observed in observe_feeds(streams[0]._observer, feeds, several):
+        for numbers, observed in analyze_buffers(streams[0]._analyzer, feeds, several):
             histories = [streams[number]._history for number in numbers]
-            frames = advance_together(histories, observed, ended=False).split()
+            frames = advance_batch(histories, observed, ended=False).split()
             for number, own in zip(numbers, frames, strict=True):
                 given[number].append(own)
     return [np.concatenate(frames) for frames in given]
 
 
-def peek_together(streams: Sequence[DescriptorStream]) -> list[Floats]:
+def peek_batch(streams: Sequence[DescriptorStream]) -> list[Floats]:
     """`peek` of many streams of one extractor at once, to the same frames at less cost.
 
     Raises:
@@ -320,9 +320,9 @@ def peek_together(streams: Sequence[DescriptorStream]) -> list[Floats]:
         return []
     for stream in streams:
         stream._refuse_ended()
-    left = streams[0]._observer.observe([stream._feed.rest() for stream in streams])
+    left = streams[0]._analyzer.analyze([stream._buffer.remaining() for stream in streams])
     twins = [stream._history.fork() for stream in streams]
-    return advance_together(twins, left, ended=True).split()
+    return advance_batch(twins, left, ended=True).split()
 
 
 @contextmanager

@@ -39,7 +39,7 @@ class Transitions(NamedTuple):
     slope: Floats
 
 
-class Survivors(NamedTuple):
+class Backpointers(NamedTuple):
     """The best paths to all states of T frames.
 
     Args:
@@ -82,11 +82,11 @@ class Paths(NamedTuple):
     """
 
     last: NDArray[np.float64]
-    survivors: Survivors
+    survivors: Backpointers
     states: States
 
 
-class LatticeSearch:
+class ViterbiDecoder:
     """Searches one lattice that comes piece by piece.
 
     Args:
@@ -102,9 +102,9 @@ class LatticeSearch:
         self._last = np.zeros((2, n_states))
         self._has_begun = False
         # Of the frames that are not committed.
-        self._open = Survivors(np.zeros((0, n_states), np.int8), np.zeros(0, np.int8))
+        self._open = Backpointers(np.zeros((0, n_states), np.int8), np.zeros(0, np.int8))
 
-    def fork(self) -> LatticeSearch:
+    def fork(self) -> ViterbiDecoder:
         """A twin that goes its own way; arrays are shared, as they are replaced, not changed."""
         return copy.copy(self)
 
@@ -121,13 +121,13 @@ class LatticeSearch:
             int8 (frames,).
         """
         n = np.array([len(score)])
-        return search_together([self], Ragged(score, n), position, ended=ended).rows
+        return decode_batch([self], Ragged(score, n), position, ended=ended).rows
 
 
-def search_together(
-    searches: Sequence[LatticeSearch], score: Ragged, position: Floats, *, ended: bool
+def decode_batch(
+    searches: Sequence[ViterbiDecoder], score: Ragged, position: Floats, *, ended: bool
 ) -> Ragged:
-    """`LatticeSearch.advance` of U lattices that differ in nothing else, at less cost.
+    """`ViterbiDecoder.advance` of U lattices that differ in nothing else, at less cost.
 
     Args:
         searches: the lattices.
@@ -139,46 +139,46 @@ def search_together(
         int8 rows: the states that are committed now.
     """
     lag, open_before = searches[0]._lag, [search._open for search in searches]
-    into = Ragged.with_room([survivors.into for survivors in open_before], score.counts)
-    best = Ragged.with_room([survivors.best for survivors in open_before], score.counts)
+    into = Ragged.zero_padded([survivors.into for survivors in open_before], score.counts)
+    best = Ragged.zero_padded([survivors.best for survivors in open_before], score.counts)
     n = best.counts if ended else np.maximum(0, best.counts - lag)
     begun = np.array([search._has_begun for search in searches])
     lattices = Lattices(score.rows, position, score.counts, best.counts, n, begun)
     last = np.stack([search._last for search in searches])
-    paths = Paths(last, Survivors(into.rows, best.rows), np.empty(n.sum(), np.int8))
-    _search_each(lattices, searches[0]._transitions, lag, paths)
+    paths = Paths(last, Backpointers(into.rows, best.rows), np.empty(n.sum(), np.int8))
+    _decode_each(lattices, searches[0]._transitions, lag, paths)
     left = zip(into.tails(best.counts - n), best.tails(best.counts - n), strict=True)
     for u, (search, own) in enumerate(zip(searches, left, strict=True)):
-        search._open, search._last = Survivors(*own), last[u].copy()
+        search._open, search._last = Backpointers(*own), last[u].copy()
         search._has_begun = search._has_begun or bool(score.counts[u])
     return Ragged(paths.states, n)
 
 
 @compiled
-def _search_each(lattices: Lattices, transitions: Transitions, lag: int, paths: Paths) -> None:
+def _decode_each(lattices: Lattices, transitions: Transitions, lag: int, paths: Paths) -> None:
     """Search lattices end to end; brings `last` up to them and fills in the rest."""
     score, position, last = lattices.score, lattices.position, paths.last
     begin, first, out = 0, 0, 0
     for u in range(len(lattices.new)):
         end, stop = begin + lattices.new[u], first + lattices.known[u]
         full = out + lattices.committed[u]
-        own = Survivors(paths.survivors.into[first:stop], paths.survivors.best[first:stop])
+        own = Backpointers(paths.survivors.into[first:stop], paths.survivors.best[first:stop])
         if begin < end and not lattices.begun[u]:
             last[u, 0], last[u, 1] = score[begin] - score[begin].max(), position[begin]
             own.best[0] = score[begin].argmax()
             begin += 1
-        _forward(score[begin:end], position[begin:end], transitions, last[u], own)
-        _trace(own, lag, paths.states[out:full])
+        _viterbi_forward(score[begin:end], position[begin:end], transitions, last[u], own)
+        _trace_back(own, lag, paths.states[out:full])
         begin, first, out = end, stop, full
 
 
 @compiled
-def _forward(
+def _viterbi_forward(
     score: Floats,
     position: Floats,
     transitions: Transitions,
     last: NDArray[np.float64],
-    survivors: Survivors,
+    survivors: Backpointers,
 ) -> None:
     """Viterbi's recursion; fills the last of the survivors and brings `last` up to them."""
     fixed, slope = transitions
@@ -201,7 +201,7 @@ def _forward(
 
 
 @compiled
-def _trace(survivors: Survivors, lag: int, states: States) -> None:
+def _trace_back(survivors: Backpointers, lag: int, states: States) -> None:
     """Fill `states` with those of the best paths as known `lag` frames later."""
     for t in range(len(states)):
         end = min(t + lag, len(survivors.best) - 1)
