@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PINS := pyproject.toml constraints.txt
 
-.PHONY: demo test check bench clean
+.PHONY: demo test explore check bench clean
 
 demo: .venv/installed
 	$(BIN)/voxaffect demo --out demo
@@ -13,6 +13,11 @@ demo: .venv/installed
 # A process a core, each with one thread: files of tests are spread over them.
 test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
+
+# Property tests with new examples, 20 times as many: hours. A failure prints how to repeat it.
+explore: .venv/installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --timeout 36000 \
+	  --hypothesis-profile explore $$(grep -rl '@given' tests)
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .

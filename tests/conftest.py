@@ -1,4 +1,4 @@
-"""Where the real corpora are, for the tests that need them."""
+"""Profiles of Hypothesis, and where the real corpora are, for the tests that need them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,36 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples everywhere, whatever the machine's speed. `--hypothesis-profile explore` draws
+# new ones in each run, 20 times as many.
+EXPLORE = "explore"
+MORE = 20
+settings.register_profile(
+    "default",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("default")
+settings.register_profile(EXPLORE, derandomize=False, print_blob=True, max_examples=100 * MORE)
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Scale `max_examples` of tests that set their own, which a profile does not reach."""
+    if config.getoption("--hypothesis-profile") != EXPLORE:
+        return
+    attribute = "_hypothesis_internal_use_settings"
+    methods = [getattr(item, "obj", None) for item in items]
+    for function in {getattr(method, "__func__", method) for method in methods}:
+        own = getattr(function, attribute, None)
+        if own and own.max_examples != settings.get_profile(EXPLORE).max_examples:
+            setattr(function, attribute, settings(own, max_examples=own.max_examples * MORE))
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,7 @@ PIECES = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=25, derandomize=True)
+@settings(deadline=None, max_examples=25)
 @given(st.lists(PIECES, min_size=1, max_size=5), st.integers(0, 99), st.floats(0.01, 1))
 def test_whatever_is_joined_is_answered_alike(
     lstm: Pair, pieces: list[Array], seed: int, level: float

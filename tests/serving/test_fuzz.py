@@ -56,7 +56,8 @@ def _try(operation: Any) -> None:
     ]
 
     @settings(
-        max_examples=4, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=settings.default.max_examples // 25,  # type: ignore[union-attr]
+        suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy())
     def tried(case: Any) -> None:
