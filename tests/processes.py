@@ -1,4 +1,4 @@
-"""Real processes that tests start, watch and kill."""
+"""Start, watch and kill real processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def start(*words: object) -> subprocess.Popen[str]:
-    """Python with such arguments, in a process group of its own, which Ctrl-C can reach."""
+    """Start Python with arguments, in a process group of its own that handles Ctrl-C."""
     return subprocess.Popen(
         [sys.executable, *map(str, words)],
         cwd=REPOSITORY,
@@ -24,30 +24,30 @@ def start(*words: object) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=_hear_interrupts,  # noqa: PLW1509  (one call into the C library, no lock)
+        preexec_fn=_handle_interrupts,  # noqa: PLW1509  (one call into the C library, no lock)
     )
 
 
-def _hear_interrupts() -> None:
-    """Whatever started the tests may have set this signal to be ignored, which is inherited."""
+def _handle_interrupts() -> None:
+    """The parent of the tests may ignore this signal, which is inherited."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def wait_for(what: Callable[[], object], timeout_s: float = 180.0) -> None:
-    """Until something is true.
+def wait_for(condition: Callable[[], object], timeout_s: float = 180.0) -> None:
+    """Wait until a condition holds.
 
     Raises:
-        TimeoutError: it does not become true.
+        TimeoutError: it does not in time.
     """
     end = time.monotonic() + timeout_s
-    while not what():
+    while not condition():
         if time.monotonic() > end:
             raise TimeoutError(f"not within {timeout_s:g} s")
         time.sleep(0.05)
 
 
 def alive(group: int, words: str = "") -> list[int]:
-    """Ids of the processes of a group whose command has some words in it; none is a zombie."""
+    """Ids of a group's running processes whose command line contains some words."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:

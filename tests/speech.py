@@ -1,4 +1,4 @@
-"""Simulated takes that several tests listen to."""
+"""Simulated speech and melodies that several tests share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from voxaffect.simulation.trees import plan_takes, record
 
 @cache
 def takes(n: int, seed: int = 0) -> tuple[Waveform, ...]:
-    """Takes of the plan of EmoDB, of all its speakers and labels: 16 kHz, full scale 1."""
+    """Random takes of the EmoDB plan, 16 kHz, full scale 1."""
     plan = PLANS["emodb"]
     planned = list(plan_takes(plan, seed, 4.0))
     chosen = np.random.default_rng(seed).permutation(len(planned))[:n]
@@ -25,7 +25,7 @@ def takes(n: int, seed: int = 0) -> tuple[Waveform, ...]:
 
 
 def notes(frequencies_hz: tuple[float, ...], seconds: float) -> np.ndarray:
-    """A melody of plucked strings, float32."""
+    """Melody of plucked strings, float32."""
     time = np.arange(round(16_000 * seconds)) / 16_000
     pluck = np.exp(-2 * time) * np.minimum(1, time / 0.01)
     parts = [

@@ -7,7 +7,7 @@ import pytest
 from voxaffect.files import digest, write_atomically, write_text
 
 
-def test_a_file_exists_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_file_is_written_completely_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "new" / "file.txt"
 
     def fail_half_way() -> None:
@@ -25,7 +25,7 @@ def test_a_file_exists_whole_or_not_at_all(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_digest_is_of_the_value_not_of_its_order() -> None:
+def test_digest_depends_on_values_not_on_key_order() -> None:
     assert digest({"a": 1, "b": [2, 3]}) == digest({"b": [2, 3], "a": 1})
     assert digest({"a": 1}) != digest({"a": 2})
     with pytest.raises(ValueError, match="JSON"):

@@ -7,14 +7,14 @@ import voxaffect
 from voxaffect.provenance import numeric_environment, versions
 
 
-def test_versions_are_those_of_the_libraries_that_run() -> None:
+def test_versions_are_those_of_the_imported_libraries() -> None:
     found = versions()
     assert (found["voxaffect"], found["numpy"]) == (voxaffect.__version__, np.__version__)
     assert torch.__version__.startswith(found["torch"].partition("+")[0])
     assert found["machine"].endswith("cores")
 
 
-def test_threads_are_those_that_compute() -> None:
+def test_environment_states_threads_and_device() -> None:
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(1)

@@ -13,34 +13,34 @@ def utterance(label: str, **more: str) -> Utterance:
     return Utterance("c/1", "c", Path("1"), label, "c/s", **more)  # type: ignore[arg-type]
 
 
-def test_the_order_of_classes_is_the_papers() -> None:
+def test_class_order_is_that_of_the_paper() -> None:
     assert EMOTION.classes == ("neutral", "happy", "sad", "angry")
     assert GENDER.classes == ("female", "male", "female child", "male child")
     assert NATURALNESS.classes == ("natural", "acted")
 
 
-def test_what_a_corpus_does_not_say_is_missing() -> None:
+def test_unknown_labels_are_missing() -> None:
     encoded = Taxonomy().encode(utterance("joy"))
     assert encoded == {"emotion": 1, "gender": MISSING, "naturalness": MISSING}
     encoded = Taxonomy().encode(utterance("Anger", gender="male", naturalness="acted"))
     assert encoded == {"emotion": 3, "gender": 1, "naturalness": 1}
 
 
-def test_calm_is_excluded_and_may_be_neutral() -> None:
+def test_calm_is_excluded_unless_mapped_to_neutral() -> None:
     assert Taxonomy().emotion(utterance("calm")) is None
     mapped = Taxonomy(per_corpus={"c": {"calm": "neutral"}})
     assert mapped.emotion(utterance("calm")) == "neutral"
 
 
-def test_an_unknown_label_is_named_with_the_nearest_and_what_to_do() -> None:
+def test_unknown_label_error_suggests_the_nearest_and_what_to_do() -> None:
     with pytest.raises(CorpusError) as fault:
         Taxonomy().emotion(utterance("anggry"))
     for word in ("c/1", "'anggry'", "'angry'", "[taxonomy.c]"):
         assert word in str(fault.value)
 
 
-def test_a_class_that_is_none_is_refused() -> None:
-    with pytest.raises(CorpusError, match="furious"):
+def test_unknown_classes_are_refused() -> None:
+    with pytest.raises(CorpusError, match="'furious' is not a valid emotion; use one of neutral"):
         Taxonomy(per_corpus={"c": {"hot": "furious"}})
-    with pytest.raises(CorpusError, match="robot"):
+    with pytest.raises(CorpusError, match="'robot' is not a valid gender; use one of female"):
         Taxonomy().encode(utterance("joy", gender="robot"))

@@ -1,24 +1,23 @@
-"""The errors that voxaffect raises on purpose.
+"""Exceptions that voxaffect raises on purpose.
 
-Every message names the thing that is wrong and says what to do about it, in one sentence, so that
-the command line can print it as it stands.
+A message is one sentence that names what is wrong and what to do; the command line prints it as is.
 """
 
 
 class VoxaffectError(Exception):
-    """Root of all errors raised on purpose."""
+    """Base class."""
 
 
 class CorpusError(VoxaffectError):
-    """A corpus tree, label or table is not what its card says."""
+    """A corpus folder, label or table does not match its description."""
 
 
 class AudioError(VoxaffectError):
-    """A recording cannot be decoded, or holds nothing that can be analyzed."""
+    """A recording cannot be decoded or analyzed."""
 
 
 class RecordingLimitError(AudioError):
-    """A recording is longer or larger than is allowed here."""
+    """A recording is longer or larger than allowed."""
 
 
 class FeatureError(VoxaffectError):
@@ -30,23 +29,23 @@ class StreamingError(VoxaffectError):
 
 
 class ServingError(VoxaffectError):
-    """A service cannot be started as it was asked for."""
+    """The service cannot start with these settings."""
 
 
 class FoldError(VoxaffectError):
-    """A split of the data breaks the rule of its protocol."""
+    """A train/test split breaks the rule of its protocol."""
 
 
 class ConfigError(VoxaffectError):
-    """A setting is unknown, misspelled or impossible."""
+    """A setting is unknown, misspelled or out of range."""
 
 
 class TrainingError(VoxaffectError):
-    """A model cannot be trained on what it was given, or did not converge to finite weights."""
+    """A model cannot be trained on this data, or its weights are not finite."""
 
 
 class ClusterError(VoxaffectError):
-    """A cluster does not answer, or cannot do the work."""
+    """A cluster does not answer or cannot do the work."""
 
 
 class ArtifactError(VoxaffectError):
@@ -54,4 +53,4 @@ class ArtifactError(VoxaffectError):
 
 
 class ExportError(VoxaffectError):
-    """A recognizer cannot become a file of another runtime."""
+    """A recognizer cannot be exported to another runtime."""

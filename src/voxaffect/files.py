@@ -1,4 +1,4 @@
-"""Files that exist whole or not at all, and hashes of plain values."""
+"""Atomic file writes, and digests of JSON values."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import IO, Any
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary neighbor of `path` for writing; rename it into place on success.
+    """Open a temporary file beside `path` for writing; rename it into place on success.
 
-    A reader sees the old file or the new one, never half of it, whenever the writer is killed.
+    A reader sees the old file or the new one, never a part, even if the writer is killed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -25,7 +25,9 @@ def write_atomically(path: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o666 & ~_umask())
+        umask = os.umask(0)  # it can only be read by setting it
+        os.umask(umask)
+        Path(name).chmod(0o666 & ~umask)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -39,18 +41,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def digest(value: Any) -> str:
-    """SHA-256 of a plain value by its canonical JSON, 16 hex digits."""
+    """SHA-256 of a value's canonical JSON, 16 hex digits."""
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 def json_with_digest(values: Mapping[str, Any]) -> str:
-    """The one text of plain values, their digest at the end: a changed byte shows."""
+    """JSON of values with their digest as the last key, which detects a changed byte."""
     stated = {key: value for key, value in values.items() if key != "digest"}
     return json.dumps({**stated, "digest": digest(stated)}, indent=1) + "\n"
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -1,6 +1,6 @@
-"""What a number rests on beside data and settings: versions, the processor, threads.
+"""What results depend on besides data and settings: versions, hardware and threads.
 
-Nothing here tells the time: what is made twice from the same seed is the same twice.
+Holds no timestamps, so that two runs from the same seed write the same files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "soundfile", "soxr", "jo
 
 
 def versions() -> dict[str, str]:
-    """Versions of this program and of what its numbers rest on, and the machine."""
+    """Versions of voxaffect, Python and the numeric libraries, and the machine."""
     return {
         "voxaffect": voxaffect.__version__,
         "python": platform.python_version(),
@@ -28,19 +28,16 @@ def versions() -> dict[str, str]:
 
 
 def numeric_environment(device: str = "cpu") -> dict[str, str | int]:
-    """Who adds numbers up, and so in which order: it decides the last bits of a sum.
+    """Instruction set, threads and device: they set the order of sums and so their last bits.
 
     Args:
-        device: where a net computes, by PyTorch's name.
+        device: PyTorch's name of the device that computes.
     """
     blas = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    kind = torch.device(device).type
     return {
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "torch_threads": torch.get_num_threads(),
         "blas_threads": max(blas, default=1),
-        "device": _device_name(torch.device(device)),
+        "device": torch.cuda.get_device_name(device) if kind == "cuda" else kind,
     }
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

@@ -1,7 +1,7 @@
-"""The classes of every task, their order, and the way from a corpus's raw label to a class.
+"""Recognition tasks, their classes in order, and the mapping from raw corpus labels to classes.
 
-This is the only file that owns class names. A corpus says what its annotators wrote; the taxonomy
-decides which class that is. The order of the classes is the paper's: neutral, happy, sad, angry.
+This is the only file that owns class names: a corpus states what its annotators wrote, the taxonomy
+decides the class. The order of the emotion classes is the paper's: neutral, happy, sad, angry.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from typing import Protocol
 from voxaffect.errors import CorpusError
 
 MISSING = -1
-"""Target of an utterance whose label for a task is not known; the loss leaves it out."""
+"""Target where the label of a task is unknown; the loss ignores it."""
 
 
 class Labeled(Protocol):
-    """What the taxonomy reads of an utterance."""
+    """What the taxonomy needs of an utterance."""
 
     @property
     def id(self) -> str:
-        """Identity named in errors."""
+        """Name in error messages."""
 
     @property
     def corpus(self) -> str:
-        """Name of the corpus, which may map a label in its own way."""
+        """Name of the corpus, which may have its own mapping."""
 
     @property
     def label(self) -> str:
-        """Raw emotion label, as the corpus writes it."""
+        """Raw emotion label, as written in the corpus."""
 
     @property
     def gender(self) -> str | None:
@@ -43,11 +43,11 @@ class Labeled(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to be recognized.
+    """Classification task.
 
     Args:
-        name: the task's name, also the name of its head and of its target.
-        classes: class names in their order; a class index counts along this tuple.
+        name: also the name of its head and of its target.
+        classes: class names; their order is that of the class indices.
     """
 
     name: str
@@ -67,7 +67,9 @@ class Task:
         if name is None:
             return MISSING
         if name not in self.classes:
-            raise CorpusError(f"{name!r} is no {self.name}: use one of {', '.join(self.classes)}")
+            raise CorpusError(
+                f"{name!r} is not a valid {self.name}; use one of {', '.join(self.classes)}"
+            )
         return self.classes.index(name)
 
 
@@ -76,69 +78,41 @@ GENDER = Task("gender", ("female", "male", "female child", "male child"))
 NATURALNESS = Task("naturalness", ("natural", "acted"))
 TASKS: dict[str, Task] = {task.name: task for task in (EMOTION, GENDER, NATURALNESS)}
 
-# Words that corpora use for an emotion, and the class of each; None excludes it, and is counted.
-WORDS: dict[str, str | None] = {
+# Close to a class, but distinct labels where they are used: excluded, not guessed. So are the
+# labels for "none of the classes".
+EXCLUDED = (
+    *("calm", "boredom", "disgust", "fear", "fearful", "surprise", "surprised"),
+    *("amused", "anxious", "apologetic", "assertive", "concerned", "contempt", "encouraging"),
+    *("excited", "pleasant surprise", "sleepiness", "no agreement", "other"),
+    *("emphatic", "rest"),  # AIBO
+    *("frustrated", "disgusted"),  # IEMOCAP; the paper's 595 happy turns are without the excited
+    # LDC: the paper's 139 angry, 180 happy and 161 sad utterances are each about a fifteenth of the
+    # corpus, so cold anger, elation and despair, three of its fifteen emotions, were left out.
+    *("cold anger", "elation", "despair", "panic", "anxiety", "interest", "shame", "pride"),
+)
+
+EMOTION_OF_LABEL: dict[str, str | None] = {
     "neutral": "neutral",
-    "happy": "happy",
-    "happiness": "happy",
-    "joy": "happy",
-    "sad": "sad",
-    "sadness": "sad",
-    "angry": "angry",
-    "anger": "angry",
-    "calm": None,
-    "boredom": None,
-    "disgust": None,
-    "fear": None,
-    "fearful": None,
-    "surprise": None,
-    "surprised": None,
-    # Near to a class, yet words of their own where they are used: left out, not guessed.
-    "amused": None,
-    "anxious": None,
-    "apologetic": None,
-    "assertive": None,
-    "concerned": None,
-    "contempt": None,
-    "encouraging": None,
-    "excited": None,
-    "pleasant surprise": None,
-    "sleepiness": None,
-    # What annotators wrote where no class was theirs.
-    "no agreement": None,
-    "other": None,
-    # AIBO, as the paper counts it: positive is motherese and joyful.
-    "positive": "happy",
-    "emphatic": None,
-    "rest": None,
-    # IEMOCAP, as the paper counts it: 595 happy turns, the 1,041 excited ones not among them.
-    "frustrated": None,
-    "disgusted": None,
-    # LDC, one emotion a class: the paper's 139 angry, 180 happy and 161 sad utterances are each
-    # about a fifteenth of the corpus, whose fifteen emotions hold cold anger, elation and despair
-    # as words of their own.
-    "hot anger": "angry",
-    "cold anger": None,
-    "elation": None,
-    "despair": None,
-    "panic": None,
-    "anxiety": None,
-    "interest": None,
-    "shame": None,
-    "pride": None,
+    **dict.fromkeys(("happy", "happiness", "joy"), "happy"),
+    "positive": "happy",  # AIBO, as in the paper: motherese and joyful
+    **dict.fromkeys(("sad", "sadness"), "sad"),
+    **dict.fromkeys(("angry", "anger"), "angry"),
+    "hot anger": "angry",  # LDC
+    **dict.fromkeys(EXCLUDED),
 }
+"""Emotion class of each raw label; None excludes (and counts) the utterance."""
 
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """Maps raw labels to classes.
+    """Mapping from raw labels to classes.
 
     Args:
         words: label -> emotion class or None (excluded), for every corpus.
-        per_corpus: corpus -> the same, for labels that one corpus uses in its own way.
+        per_corpus: corpus -> the same, takes precedence in that corpus.
     """
 
-    words: Mapping[str, str | None] = field(default_factory=lambda: dict(WORDS))
+    words: Mapping[str, str | None] = field(default_factory=lambda: dict(EMOTION_OF_LABEL))
     per_corpus: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -147,20 +121,25 @@ class Taxonomy:
                 EMOTION.index(name)
 
     def emotion(self, utterance: Labeled) -> str | None:
-        """Emotion class of an utterance, None where its label is excluded.
+        """Emotion class of an utterance, None if its label is excluded.
 
         Raises:
-            CorpusError: no table knows the label.
+            CorpusError: the label is in no table.
         """
         label = utterance.label.strip().lower()
-        own = self.per_corpus.get(utterance.corpus, {})
-        for table in (own, self.words):
-            if label in table:
-                return table[label]
-        raise CorpusError(self._unknown(utterance, label, {*own, *self.words}))
+        known = {**self.words, **self.per_corpus.get(utterance.corpus, {})}
+        if label in known:
+            return known[label]
+        near = difflib.get_close_matches(label, sorted(known), n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise CorpusError(
+            f"{utterance.id}: unknown label {utterance.label!r}{hint}; map it under "
+            f"[taxonomy.{utterance.corpus}] to one of "
+            f'{", ".join(EMOTION.classes)}, or to "exclude"'
+        )
 
     def encode(self, utterance: Labeled) -> dict[str, int]:
-        """Class index of an utterance in every task, MISSING where a label is not known."""
+        """Class index of an utterance in every task, MISSING if unknown."""
         return {
             EMOTION.name: EMOTION.index(self.emotion(utterance)),
             GENDER.name: GENDER.index(utterance.gender),
@@ -168,18 +147,8 @@ class Taxonomy:
         }
 
     def settings(self) -> dict[str, object]:
-        """The mapping as plain values, for digests and saved recognizers."""
+        """JSON values of the mapping, for digests and saved recognizers."""
         return {
             "words": dict(sorted(self.words.items())),
             "per_corpus": {c: dict(sorted(t.items())) for c, t in sorted(self.per_corpus.items())},
         }
-
-    @staticmethod
-    def _unknown(utterance: Labeled, label: str, known: set[str]) -> str:
-        near = difflib.get_close_matches(label, sorted(known), n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        return (
-            f"{utterance.id}: the taxonomy does not know the label {utterance.label!r}{hint}; "
-            f"map it under [taxonomy.{utterance.corpus}] to one of "
-            f'{", ".join(EMOTION.classes)}, or to "exclude"'
-        )

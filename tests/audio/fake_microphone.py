@@ -1,4 +1,4 @@
-"""A stand-in for the library sounddevice: a device that plays given samples."""
+"""Fake of the library sounddevice: a device that records given samples."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 
 
 class PortAudioError(Exception):
-    """What sounddevice raises of a device."""
+    """Error that sounddevice raises."""
 
 
 @dataclass
 class FakeDevice:
-    """Plays samples (n,) at its rate, then falls silent for ever.
+    """Device that delivers samples (n,) at its rate, then nothing.
 
     Args:
-        samples: what it hears.
+        samples: what it records.
         rate_hz: its own rate.
-        overflows: numbers of blocks before which the driver lost sound.
-        then: called when all was played.
-        is_connected: whether it is there.
+        overflows: numbers of blocks before which the driver dropped audio.
+        then: called after the last block.
+        is_connected: whether it is plugged in.
     """
 
     samples: NDArray[np.float32]
@@ -63,7 +63,7 @@ class FakeDevice:
 
 
 class FakeStream:
-    """Calls back from a thread of its own, as PortAudio does."""
+    """Stream that calls back on its own thread, as PortAudio does."""
 
     def __init__(self, device: FakeDevice, size: int, callback: Callable[..., None]) -> None:
         self._device, self._size, self._callback = device, size, callback

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 def film(
     samples: NDArray[np.floating], rate_hz: int, container: str, coding: str = "pcm_s16le"
 ) -> bytes:
-    """Sound of shape (n_samples,) or (n_samples, 2), within -1 to 1, in a container."""
+    """Container with audio of shape (n_samples,) or (n_samples, 2), within -1 to 1."""
     pcm = np.round(np.atleast_2d(samples.T) * 32_767).astype(np.int16)
     layout = "mono" if len(pcm) == 1 else "stereo"
     frame = av.AudioFrame.from_ndarray(pcm.T.reshape(1, -1), format="s16", layout=layout)
@@ -29,7 +29,7 @@ def film(
 
 
 def silent_film() -> bytes:
-    """An AVI with a picture and no sound."""
+    """AVI with a picture and no audio."""
     file = io.BytesIO()
     with av.open(file, "w", format="avi") as output:
         track = output.add_stream("mpeg4", rate=25)

@@ -17,7 +17,7 @@ def sphere(
     coding: str = "pcm",
     count: int | None = None,
 ) -> bytes:
-    """Samples behind a header, which announces those that are there unless `count` is given."""
+    """SPHERE file whose header announces all samples, or `count`."""
     n_samples = len(data) // (n_bytes * n_channels) if count is None else count
     lines = [
         f"NIST_1A\n{HEADER_BYTES:7d}",
@@ -34,5 +34,5 @@ def sphere(
 
 
 def pcm(samples: NDArray[np.floating]) -> bytes:
-    """Little-endian 16 bit of samples within -1 to 1; channels of (n_samples, 2) alternate."""
+    """Little-endian 16-bit PCM of samples within -1 to 1; channels of (n_samples, 2) alternate."""
     return np.round(samples * 32_767).astype("<i2").tobytes()

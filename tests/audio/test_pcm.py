@@ -21,7 +21,7 @@ from voxaffect.errors import AudioError
 SOUND = np.random.default_rng(0).uniform(-1, 1, 10_000).astype(np.float32)
 
 
-def test_blocks_come_in_order_with_what_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_are_delivered_in_order_with_overflows(monkeypatch: pytest.MonkeyPatch) -> None:
     FakeDevice(SOUND, 48_000, overflows=(1,)).install(monkeypatch)
     blocks: list[tuple[NDArray[np.float32], bool]] = []
     with microphone(None, lambda *block: blocks.append(block)) as rate_hz:
@@ -30,7 +30,7 @@ def test_blocks_come_in_order_with_what_was_lost(monkeypatch: pytest.MonkeyPatch
     assert [lost for _, lost in blocks] == [False, True, False, False, False]
 
 
-def test_a_device_that_is_not_there_is_named_and_those_that_are(
+def test_unknown_device_error_lists_the_known_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     FakeDevice(SOUND).install(monkeypatch)
@@ -41,10 +41,10 @@ def test_a_device_that_is_not_there_is_named_and_those_that_are(
         pass
 
 
-def test_a_computer_without_a_microphone_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_microphone_connected(monkeypatch: pytest.MonkeyPatch) -> None:
     FakeDevice(SOUND, is_connected=False).install(monkeypatch)
     with (
-        pytest.raises(AudioError, match=r"default microphone cannot record .*; no microphone is"),
+        pytest.raises(AudioError, match=r"default microphone cannot record .*; connect a micro"),
         microphone(None, lambda *_: None),
     ):
         pass
@@ -57,7 +57,7 @@ def test_a_computer_without_a_microphone_says_so(monkeypatch: pytest.MonkeyPatch
         (OSError("PortAudio library not found"), "needs PortAudio .*not found.*; install it"),
     ],
 )
-def test_what_is_not_installed_is_said(
+def test_missing_libraries_are_named(
     fault: Exception, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load = builtins.__import__
@@ -95,7 +95,7 @@ def streamed(form: PcmFormat, data: bytes, borders: list[int]) -> NDArray[np.flo
 @pytest.mark.parametrize(
     ("rate_hz", "channels"), [(16_000, 1), (16_000, 3), (44_100, 2), (8000, 1)]
 )
-def test_a_stream_is_heard_as_the_file_of_its_samples(
+def test_stream_decodes_like_a_file_of_the_same_samples(
     rate_hz: int, channels: int, encoding: str, tmp_path: Path
 ) -> None:
     samples, form = sound(9000, channels), PcmFormat(rate_hz, encoding, channels)
@@ -111,20 +111,20 @@ def test_a_stream_is_heard_as_the_file_of_its_samples(
 
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 4000), max_size=8), st.sampled_from([16_000, 22_050]))
-def test_bytes_may_be_cut_anywhere(borders: list[int], rate_hz: int) -> None:
+def test_bytes_may_be_split_anywhere(borders: list[int], rate_hz: int) -> None:
     form, data = PcmFormat(rate_hz, "s16le", 2), raw(sound(1000, 2), "s16le")
     np.testing.assert_allclose(streamed(form, data, borders), streamed(form, data, []), atol=1e-6)
 
 
-def test_bytes_of_a_frame_that_was_cut_off_are_no_sound() -> None:
+def test_incomplete_last_frame_is_dropped() -> None:
     data = raw(sound(100, 2), "s16le")
     found = streamed(PcmFormat(channels=2), data[:-3], [])
     np.testing.assert_array_equal(found, streamed(PcmFormat(channels=2), data, [])[:-1])
 
 
-def test_what_is_no_number_is_refused() -> None:
+def test_values_that_are_not_finite_are_refused() -> None:
     data = np.array([0, 0.5, np.nan], "<f4").tobytes()
-    with pytest.raises(AudioError, match="stdin: sample 2 is not a finite number; check the form"):
+    with pytest.raises(AudioError, match="stdin: sample 2 is not a finite number; check the"):
         PcmStream(PcmFormat(encoding="f32le"), "stdin").push(data)
 
 
@@ -133,10 +133,10 @@ def test_what_is_no_number_is_refused() -> None:
     [
         ({"rate_hz": 100}, "100 Hz is outside 1000 to 768000"),
         ({"encoding": "mp3"}, "'mp3' is unknown; use s16le or f32le"),
-        ({"channels": 0}, "0 channels; choose 1 to 16"),
-        ({"channels": 99}, "99 channels"),
+        ({"channels": 0}, "0 channels are out of range; choose 1 to 16"),
+        ({"channels": 99}, "99 channels are out of range"),
     ],
 )
-def test_formats_that_are_none_are_named(wrong: dict[str, int], message: str) -> None:
+def test_invalid_formats_are_refused(wrong: dict[str, int], message: str) -> None:
     with pytest.raises(AudioError, match=message):
         PcmFormat(**wrong)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Each caveat is raised by its own fault, by its code and its measure, and by no clean speech."""
+"""Each quality warning is raised by its own fault, and none by clean speech."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ def edge_hz(samples: NDArray[np.float32]) -> float:
 
 
 @pytest.mark.parametrize("rate_hz", [6_000, 8_000, 11_025])
-def test_the_edge_lies_at_half_the_rate_that_was(rate_hz: int) -> None:
+def test_bandwidth_is_half_the_original_sample_rate(rate_hz: int) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, 32_000).astype(np.float32)
     narrow = soxr.resample(soxr.resample(noise, 16_000, rate_hz), rate_hz, 16_000)
     assert edge_hz(narrow) == pytest.approx(rate_hz / 2, abs=250)
 
 
 @pytest.mark.parametrize("companded", [False, True])
-def test_a_telephone_is_told_from_a_microphone(companded: bool) -> None:
+def test_bandwidth_distinguishes_telephone_and_microphone(companded: bool) -> None:
     for take in takes(6):
         assert edge_hz(take.samples) > 6_000
         assert edge_hz(Telephone(companded).apply(take, 0).samples) <= 4_250
 
 
-def test_what_is_shorter_than_a_window_is_not_judged() -> None:
+def test_bandwidth_of_less_than_a_window_is_full() -> None:
     assert edge_hz(np.ones(1023, np.float32)) == 8_000
 
 
 @pytest.mark.parametrize("ratio_db", [-5.0, 5.0, 15.0, 30.0])
-def test_the_table_is_what_gamma_speech_in_gaussian_noise_comes_to(ratio_db: float) -> None:
+def test_snr_table_matches_gamma_speech_in_gaussian_noise(ratio_db: float) -> None:
     rng = np.random.default_rng(0)
     n = 1_000_000
     speech = rng.gamma(SHAPE, 1 / np.sqrt(SHAPE * (SHAPE + 1)), n) * rng.choice([-1, 1], n)
@@ -61,11 +61,11 @@ def test_the_table_is_what_gamma_speech_in_gaussian_noise_comes_to(ratio_db: flo
     assert np.interp(ratio_db, RATIOS_DB, DIFFERENCES) == pytest.approx(difference, abs=0.005)
 
 
-def test_the_table_rises() -> None:
+def test_snr_table_increases() -> None:
     assert (np.diff(DIFFERENCES) > 0).all()
 
 
-def test_more_noise_is_a_lower_ratio_and_a_gain_is_none() -> None:
+def test_snr_falls_with_noise_and_ignores_gain() -> None:
     rng = np.random.default_rng(1)
     for take in takes(4):
         noise = rng.normal(size=take.samples.size).astype(np.float32) * np.float32(take.rms())
@@ -79,13 +79,13 @@ def test_more_noise_is_a_lower_ratio_and_a_gain_is_none() -> None:
         )
 
 
-def test_digital_silence_between_words_is_no_noise() -> None:
+def test_digital_silence_is_not_noise() -> None:
     (take,) = takes(1)
     with_pauses = np.concatenate([take.samples, np.zeros(16_000, np.float32)])
     assert estimate_snr_db(with_pauses) == 50
 
 
-def test_they_are_scipys_spectrograms() -> None:
+def test_power_spectra_match_scipy() -> None:
     (take,) = takes(1)
     taper = np.hanning(WINDOW)
     _, _, transforms = stft(  # type: ignore[call-overload]  # no boundary is documented
@@ -101,14 +101,14 @@ def test_they_are_scipys_spectrograms() -> None:
     np.testing.assert_allclose(power_spectra(take.samples), power, rtol=1e-3, atol=1e-7)
 
 
-def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_power_spectra_do_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     (take,) = takes(1)
     whole = power_spectra(take.samples)
     monkeypatch.setattr("voxaffect.audio.quality.BLOCK_WINDOWS", 7)
     np.testing.assert_array_equal(power_spectra(take.samples), whole)
 
 
-def test_what_is_shorter_than_a_window_has_none() -> None:
+def test_less_than_a_window_has_no_spectrum() -> None:
     assert power_spectra(np.ones(WINDOW - 1, np.float32)).shape == (0, WINDOW // 2 + 1)
     assert power_spectra(np.ones(WINDOW, np.float32)).shape == (1, WINDOW // 2 + 1)
 
@@ -121,11 +121,11 @@ def share(samples: NDArray[np.floating]) -> float:
 
 
 @pytest.mark.parametrize("seconds", [0.4, 0.8])
-def test_a_melody_is_held(seconds: float) -> None:
+def test_melody_is_music(seconds: float) -> None:
     assert share(notes(SCALE, seconds)) > 0.5
 
 
-def test_chords_and_a_sine_are_held() -> None:
+def test_chords_and_sines_are_music() -> None:
     chord = sum(notes((f,), 2.0) for f in (262.0, 330.0, 392.0))
     assert isinstance(chord, np.ndarray)
     sine = np.sin(2 * np.pi * 300 * np.arange(32_000) / 16_000).astype(np.float32)
@@ -133,24 +133,24 @@ def test_chords_and_a_sine_are_held() -> None:
     assert share(sine) > 0.9
 
 
-def test_speech_and_noise_are_not() -> None:
+def test_speech_and_noise_are_not_music() -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, 32_000).astype(np.float32)
     assert share(noise) < 0.05
     assert max(share(take.samples) for take in takes(20)) < 0.3
 
 
-def test_blocks_make_no_difference_steadiness(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_music_likelihood_does_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     melody = notes(SCALE, 0.3)
     whole = share(melody)
     monkeypatch.setattr("voxaffect.audio.quality.BLOCK_WINDOWS", 5)
     assert share(melody) == pytest.approx(whole, abs=0.05)
 
 
-def test_what_is_too_short_is_not_judged() -> None:
+def test_music_likelihood_of_a_short_recording_is_zero() -> None:
     assert share(notes((262.0,), 0.3)) == 0.0
 
 
-def planted(fault: str) -> Waveform:
+def faulty(fault: str) -> Waveform:
     (take,) = takes(1)
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 2 * take.rms(), take.samples.size)
@@ -170,26 +170,26 @@ def planted(fault: str) -> Waveform:
         ("short", r"short \(0\.38 s\)"),
         ("clipped", r"clipped \(\d+% of samples at full scale\)"),
         ("noisy", r"noisy \(speech about -\d+ dB above noise\)"),
-        ("music", r"music-like \(tones are held in \d+% of it\)"),
+        ("music", r"music-like \(steady tones in \d+% of it\)"),
         ("narrow-band", r"narrow band \(nothing above 3\.\d kHz\)"),
     ],
 )
-def test_a_planted_fault_is_told(fault: str, text: str) -> None:
-    found = {caveat.code: str(caveat) for caveat in quality_warnings(planted(fault))}
+def test_each_fault_raises_its_warning(fault: str, text: str) -> None:
+    found = {warning.code: str(warning) for warning in quality_warnings(faulty(fault))}
     assert fault in found
     assert re.fullmatch(text, found[fault])
 
 
-def test_clean_speech_has_none() -> None:
+def test_clean_speech_raises_no_warning() -> None:
     assert [quality_warnings(take) for take in takes(20)] == [()] * 20
 
 
-SET_ON = ("emodb", "emovo", "ravdess", "urdu")
+TUNED_ON = ("emodb", "emovo", "ravdess", "urdu")
 
 
-def test_music_is_hardly_ever_heard_in_real_speech(real_corpora: Path) -> None:
-    """The threshold was set on the first four; the others hold single words and long vowels."""
-    for names, at_most in ((SET_ON, 0.01), (("ased", "turev"), 0.03)):
+def test_real_speech_is_rarely_called_music(real_corpora: Path) -> None:
+    """The threshold was tuned on the first four; the others are single words and long vowels."""
+    for names, at_most in ((TUNED_ON, 0.01), (("ased", "turev"), 0.03)):
         paths = [path for name in names for path in sorted((real_corpora / name).rglob("*.flac"))]
         shares = np.array(
             [music_likelihood(power_spectra(decode(path).samples)) for path in paths[::15]]

@@ -136,7 +136,7 @@ def test_ctrl_c_stops_at_once_with_one_sentence_and_keeps_what_is_done(project: 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--backend", "ray"), "give --address"),
+        (("--backend", "ray"), "give --address as well"),
         (("--address", "host:1"), "add --backend ray or dask"),
         (("--backend", "ray", "--address", "127.0.0.1:1"), "no Ray cluster answers there"),
         (("--backend", "dask", "--address", "127.0.0.1:1"), "no Dask scheduler answers there"),

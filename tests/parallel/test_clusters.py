@@ -1,4 +1,4 @@
-"""Work on real clusters on this machine, some of whose processes and nodes are killed."""
+"""Work on real Ray and Dask clusters on this machine, with workers and nodes killed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from voxaffect.parallel.work import WorkerDied, compute_all
 from voxaffect.systems.systems import NetSystem, Options, SvmSystem
 
 
-def test_a_confined_process_counts_the_cores_that_it_may_use(
+def test_cpu_affinity_limits_the_number_of_cores(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
@@ -44,12 +44,12 @@ def test_a_confined_process_counts_the_cores_that_it_may_use(
     assert local_jobs(2) == 2
 
 
-@pytest.mark.parametrize(("told", "expected"), [(4, 4), (None, 1)])
-def test_where_nothing_tells_of_confinement_all_cores_count(
-    told: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("reported", "expected"), [(4, 4), (None, 1)])
+def test_all_cores_count_without_cpu_affinity(
+    reported: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    monkeypatch.setattr(os, "cpu_count", lambda: told)
+    monkeypatch.setattr(os, "cpu_count", lambda: reported)
     assert n_cores() == expected
 
 
@@ -65,7 +65,7 @@ DATASET = make_dataset()
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The run of one process."""
+    """Results of a single process."""
     return run(PLAN, DATASET, (), RunFolder(tmp_path_factory.mktemp("plain")))
 
 
@@ -74,7 +74,7 @@ def assert_equal(found: Run, expected: Run) -> None:
     for a, b in zip(found.results, expected.results, strict=True):
         assert (a.fold, a.system, a.ids) == (b.fold, b.system, b.ids)
         np.testing.assert_array_equal(a.y_pred, b.y_pred)
-        # Other stacks of nets, and other threads for linear algebra, may end in another last bit.
+        # Other stacks of nets and other thread counts may change the last bit.
         np.testing.assert_allclose(a.probabilities, b.probabilities, rtol=1e-4, atol=1e-6)
 
 
@@ -91,7 +91,7 @@ def ray_cluster() -> Iterator[Any]:
     cluster.shutdown()
 
 
-def test_ray_does_the_work_and_its_deaths_are_survived(ray_cluster: Any, tmp_path: Path) -> None:
+def test_ray_computes_and_survives_the_death_of_workers(ray_cluster: Any, tmp_path: Path) -> None:
     work = partial(die, deadly=2, folder=tmp_path, times=99)
     with workers("ray", ray_cluster.address, 0) as n_jobs:
         assert n_jobs == 2
@@ -107,12 +107,12 @@ def _has_more(folder: RunFolder, n_results: int) -> bool:
     return len(results(folder.root)) >= n_results
 
 
-def test_ray_outlives_a_main_process(ray_cluster: Any, tmp_path: Path) -> None:
+def test_ray_survives_the_death_of_the_main_process(ray_cluster: Any, tmp_path: Path) -> None:
     address = ray_cluster.address
-    assert_outlives_its_main_process("ray", address, tmp_path, signal.SIGKILL)
+    assert_survives_main_process_death("ray", address, tmp_path, signal.SIGKILL)
 
 
-def test_ray_extracts_and_loses_a_node_half_way(
+def test_ray_extracts_features_and_survives_the_loss_of_a_node(
     ray_cluster: Any, plain: Run, tmp_path: Path
 ) -> None:
     ended: list[Outcome] = []
@@ -130,10 +130,10 @@ def test_ray_extracts_and_loses_a_node_half_way(
         assert_extracts(tmp_path, n_jobs)
 
 
-def assert_outlives_its_main_process(
+def assert_survives_main_process_death(
     kind: str, address: str, folder: Path, *signs: signal.Signals
 ) -> None:
-    """A run whose main process gets signals that end it, and that runs again after each."""
+    """Kill the main process of a run with each signal, and resume the run after each."""
     there = RunFolder(folder / "there")
     for sign in signs:
         n_before = len(results(there.root))
@@ -149,7 +149,7 @@ def assert_outlives_its_main_process(
 
 
 def assert_extracts(folder: Path, n_jobs: int) -> None:
-    """The workers fill a store as this process would."""
+    """Workers fill a feature cache as this process would."""
     utterances = make_utterances(folder / "audio", 40)
     there = FeatureStore(folder / "there", Levels())
     here = FeatureStore(folder / "here", Levels())
@@ -162,7 +162,7 @@ def assert_extracts(folder: Path, n_jobs: int) -> None:
 
 @pytest.fixture
 def dask_cluster(tmp_path: Path) -> Iterator[tuple[str, list[Any]]]:
-    """Address of a scheduler, and its two workers."""
+    """Address of a scheduler and its two workers."""
     distributed = pytest.importorskip(
         "distributed", reason="Dask is missing: pip install 'voxaffect[dask]'"
     )
@@ -182,7 +182,7 @@ def dask_cluster(tmp_path: Path) -> Iterator[tuple[str, list[Any]]]:
         process.communicate()
 
 
-def test_dask_does_the_work_and_loses_a_worker_half_way(
+def test_dask_computes_and_survives_the_loss_of_a_worker(
     dask_cluster: tuple[str, list[Any]], plain: Run, tmp_path: Path
 ) -> None:
     address, processes = dask_cluster
@@ -203,17 +203,19 @@ def test_dask_does_the_work_and_loses_a_worker_half_way(
         assert_extracts(tmp_path, n_jobs)
 
 
-def test_dask_outlives_a_main_process(dask_cluster: tuple[str, list[Any]], tmp_path: Path) -> None:
+def test_dask_survives_the_death_of_the_main_process(
+    dask_cluster: tuple[str, list[Any]], tmp_path: Path
+) -> None:
     address, _ = dask_cluster
-    assert_outlives_its_main_process("dask", address, tmp_path, signal.SIGKILL, signal.SIGINT)
+    assert_survives_main_process_death("dask", address, tmp_path, signal.SIGKILL, signal.SIGINT)
 
 
-def test_dask_workers_with_threads_are_refused(tmp_path: Path) -> None:
+def test_dask_workers_with_several_threads_are_refused(tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="Dask is missing: pip install 'voxaffect[dask]'")
-    from voxaffect.parallel.clusters import _refuse_threads
+    from voxaffect.parallel.clusters import _check_single_threaded
 
     with pytest.raises(ClusterError, match="--nworkers 4 --nthreads 1"):
-        _refuse_threads({"tcp://10.0.0.2:41": 1, "tcp://10.0.0.3:42": 4})
+        _check_single_threaded({"tcp://10.0.0.2:41": 1, "tcp://10.0.0.3:42": 4})
 
 
 if __name__ == "__main__":

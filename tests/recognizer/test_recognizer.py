@@ -337,7 +337,11 @@ def test_examples_are_decoded_leveled_and_labeled(recognizer: Recognizer, tmp_pa
     [
         ({"emotion": ["sad"]}, TrainingError, "1 labels of emotion for 2 recordings"),
         ({"mood": ["sad", "sad"]}, TrainingError, "'mood' is no task"),
-        ({"emotion": ["sad", "wistful"]}, CorpusError, "'wistful' is no emotion"),
+        (
+            {"emotion": ["sad", "wistful"]},
+            CorpusError,
+            "'wistful' is not a valid emotion; use one of neutral, happy",
+        ),
     ],
 )
 def test_labels_that_do_not_fit_are_named(

@@ -198,7 +198,7 @@ def test_faults_are_told(open_page: Open, tmp_path: Path) -> None:
     page = open_page()
     page.locator("#model").get_by_text("voxaffect").wait_for()
     page.set_input_files("#file", path)
-    page.get_by_role("alert").get_by_text("is no audio that can be read").wait_for()
+    page.get_by_role("alert").get_by_text("is not a readable audio file").wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

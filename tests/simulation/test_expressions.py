@@ -28,7 +28,7 @@ from voxaffect.simulation.expressions import (
     draw_voice,
 )
 from voxaffect.simulation.speakers import N_EFFECTS, Effect, Speaker
-from voxaffect.taxonomy import NATURALNESS, WORDS
+from voxaffect.taxonomy import EMOTION_OF_LABEL, NATURALNESS
 
 EXPRESSIONS = (NEUTRAL, HAPPY, SAD, ANGRY, BOREDOM, DISGUST, FEAR, SURPRISE, CALM)
 
@@ -40,7 +40,7 @@ def effects(expression: Expression, style: Style, speaker: Speaker = MAN) -> np.
 
 
 def test_labels_are_words_of_the_taxonomy_and_styles_its_classes() -> None:
-    assert len({e.label for e in EXPRESSIONS} & WORDS.keys()) == len(EXPRESSIONS)
+    assert len({e.label for e in EXPRESSIONS} & EMOTION_OF_LABEL.keys()) == len(EXPRESSIONS)
     assert {ACTED.naturalness, NATURAL.naturalness} == set(NATURALNESS.classes)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from voxaffect.simulation.plan import TreePlan
 from voxaffect.simulation.plans import PLANS, URDU
-from voxaffect.taxonomy import EMOTION, WORDS
+from voxaffect.taxonomy import EMOTION, EMOTION_OF_LABEL
 
 GAPS = {"aibo": {"sad"}, "enterface": {"neutral"}}
 EVERY = pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS.keys())
@@ -24,7 +24,7 @@ def test_no_two_slots_collide(plan: TreePlan) -> None:
 
 @EVERY
 def test_every_class_is_planned_for_both_sexes(plan: TreePlan) -> None:
-    labels = {WORDS[role.expression.label] for role in plan.roles.values()}
+    labels = {EMOTION_OF_LABEL[role.expression.label] for role in plan.roles.values()}
     assert labels - {None} == set(EMOTION.classes) - GAPS.get(plan.corpus, set())
     sexes = {member.group.gender.split()[0] for member in plan.cast.values()}
     assert sexes == {"female", "male"}

@@ -1,1 +1,1 @@
-"""Recordings: from a file to 16 kHz mono samples, and what can be said of their level."""
+"""Recordings: decoding to 16 kHz mono samples, their level and quality."""

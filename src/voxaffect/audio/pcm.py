@@ -1,4 +1,4 @@
-"""Raw PCM as it comes, without a header: bytes -> mono samples at 16 kHz."""
+"""Live audio: microphone recording, and raw PCM bytes to mono samples at 16 kHz."""
 
 from __future__ import annotations
 
@@ -8,20 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import soxr
-from numpy.typing import NDArray
 
-from voxaffect.audio.decode import DEFAULT_LIMITS, RATES_HZ, downmix
+from voxaffect.audio.decode import DEFAULT_LIMITS, RATES_HZ, Floats, StreamResampler
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, invalid_sample
 from voxaffect.errors import AudioError
 
 BLOCK_S = 0.05
-"""Length of the blocks that the driver is asked for."""
+"""Length of the blocks that the driver delivers."""
 
-Floats = NDArray[np.float32]
 OnBlock = Callable[[Floats, bool], None]
-"""Told of a block (n, channels) and of whether the driver dropped sound before it; by the driver's
-own thread, so it must not wait for anything."""
+"""Called with a block (n, channels) and whether the driver dropped audio before it, on the driver's
+own thread, so it must not block."""
 
 
 @contextmanager
@@ -30,7 +27,7 @@ def microphone(device: str | int | None, on_block: OnBlock) -> Iterator[float]:
 
     Args:
         device: its number, or a part of its name; None is the system's default.
-        on_block: told of each block.
+        on_block: called with each block.
 
     Yields:
         the device's sample rate in Hz.
@@ -38,38 +35,36 @@ def microphone(device: str | int | None, on_block: OnBlock) -> Iterator[float]:
     Raises:
         AudioError: sounddevice or PortAudio is not installed, or the device cannot record.
     """
-    sound = _sounddevice()
+    sounddevice = _import_sounddevice()
+
+    def callback(block: Floats, n_frames: int, time: Any, status: Any) -> None:  # noqa: ARG001 PortAudio's
+        on_block(block.copy(), bool(status and status.input_overflow))
+
     try:
-        found = sound.query_devices(device, "input")
+        found = sounddevice.query_devices(device, "input")
         rate_hz = float(found["default_samplerate"])
-        recording = sound.InputStream(
+        recording = sounddevice.InputStream(
             device=device,
             samplerate=rate_hz,
             channels=1,
             dtype="float32",
             blocksize=round(BLOCK_S * rate_hz),
-            callback=_callback(on_block),
+            callback=callback,
         )
-    except (sound.PortAudioError, ValueError) as fault:
+    except (sounddevice.PortAudioError, ValueError) as fault:
         called = "the default microphone" if device is None else f"microphone {device!r}"
-        raise AudioError(f"{called} cannot record ({fault}); {_choice(sound)}") from fault
+        inputs = ", ".join(
+            f"{number} {known['name']}"
+            for number, known in enumerate(sounddevice.query_devices())
+            if known["max_input_channels"]
+        )
+        advice = f"choose another with --device: {inputs}" if inputs else "connect a microphone"
+        raise AudioError(f"{called} cannot record ({fault}); {advice}") from fault
     with recording:
         yield rate_hz
 
 
-def _choice(sound: Any) -> str:
-    """What can be done where a device cannot record."""
-    there_are = [
-        f"{number} {device['name']}"
-        for number, device in enumerate(sound.query_devices())
-        if device["max_input_channels"]
-    ]
-    if not there_are:
-        return "no microphone is connected: connect one"
-    return f"choose another with --device: {', '.join(there_are)}"
-
-
-def _sounddevice() -> Any:
+def _import_sounddevice() -> Any:
     try:
         import sounddevice  # noqa: PLC0415 optional, and loads PortAudio
     except ImportError as fault:
@@ -77,7 +72,7 @@ def _sounddevice() -> Any:
             "a microphone needs the library sounddevice; run pip install 'voxaffect[mic]', or send "
             "raw PCM to voxaffect listen --stdin"
         ) from fault
-    except OSError as fault:  # its answer where PortAudio itself is missing
+    except OSError as fault:  # its answer if PortAudio itself is missing
         raise AudioError(
             f"a microphone needs PortAudio ({fault}); install it with the system's packages, or "
             "send raw PCM to voxaffect listen --stdin"
@@ -85,28 +80,21 @@ def _sounddevice() -> Any:
     return sounddevice
 
 
-def _callback(on_block: OnBlock) -> Callable[[Floats, int, Any, Any], None]:
-    def callback(block: Floats, n_frames: int, time: Any, status: Any) -> None:  # noqa: ARG001 PortAudio's
-        on_block(block.copy(), bool(status and status.input_overflow))
-
-    return callback
-
-
 ENCODINGS = {"s16le": ("<i2", 1 / 32_768), "f32le": ("<f4", 1.0)}
-"""What a sample is: how NumPy calls it, and the factor to a full scale of 1."""
+"""NumPy's type of a sample, and the factor to a full scale of 1."""
 
 
 @dataclass(frozen=True)
 class PcmFormat:
-    """What bytes mean; channels are interleaved.
+    """Format of raw PCM; channels are interleaved.
 
     Args:
         rate_hz: sample rate.
-        encoding: one of `ENCODINGS`: 16-bit integers or 32-bit floats, the low byte first.
-        channels: how many.
+        encoding: one of `ENCODINGS`: 16-bit integers or 32-bit floats, little-endian.
+        channels: number of channels.
 
     Raises:
-        AudioError: no sound can be like that.
+        AudioError: a value is out of range.
     """
 
     rate_hz: int = SAMPLE_RATE_HZ
@@ -118,14 +106,15 @@ class PcmFormat:
         if not low <= self.rate_hz <= high:
             raise AudioError(
                 f"a sample rate of {self.rate_hz} Hz is outside {low} to {high} Hz; "
-                "name the true one"
+                "give the true one"
             )
         if self.encoding not in ENCODINGS:
             raise AudioError(
-                f"PCM of the format {self.encoding!r} is unknown; use {' or '.join(ENCODINGS)}"
+                f"PCM format {self.encoding!r} is unknown; use {' or '.join(ENCODINGS)}"
             )
-        if not 1 <= self.channels <= DEFAULT_LIMITS.max_channels:
-            raise AudioError(f"{self.channels} channels; choose 1 to {DEFAULT_LIMITS.max_channels}")
+        most = DEFAULT_LIMITS.max_channels
+        if not 1 <= self.channels <= most:
+            raise AudioError(f"{self.channels} channels are out of range; choose 1 to {most}")
 
     @property
     def frame_bytes(self) -> int:
@@ -139,65 +128,36 @@ class PcmFormat:
         return values.reshape(-1, self.channels)
 
 
-class StreamResampler:
-    """Brings sound that comes block by block to mono at 16 kHz, as `decode` does with a file.
-
-    Args:
-        rate_hz: of what comes.
-    """
-
-    def __init__(self, rate_hz: float) -> None:
-        self._stream = (
-            None
-            if rate_hz == SAMPLE_RATE_HZ
-            else soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
-        )
-
-    def push(self, block: Floats) -> Floats:
-        """The samples (n,) at 16 kHz that a block (n_samples, channels) completes."""
-        return self._resampled(np.ascontiguousarray(downmix(block)), last=False)
-
-    def finish(self) -> Floats:
-        """What is left, (n,)."""
-        return self._resampled(np.zeros(0, np.float32), last=True)
-
-    def _resampled(self, mono: Floats, *, last: bool) -> Floats:
-        if self._stream is None:
-            return mono
-        resampled: Floats = self._stream.resample_chunk(mono, last=last)
-        return resampled
-
-
 class PcmStream:
-    """Takes bytes as they come, cut anywhere, and gives samples.
+    """Conversion of raw PCM bytes, split anywhere, to mono samples at 16 kHz.
 
     Args:
-        form: what the bytes mean.
-        name: what errors call their source.
+        form: format of the bytes.
+        name: of their source, for errors.
     """
 
     def __init__(self, form: PcmFormat, name: str = "PCM") -> None:
         self._form, self._name = form, name
-        self._resampling = StreamResampler(form.rate_hz)
+        self._resampler = StreamResampler(form.rate_hz)
         self._rest = b""
 
     def push(self, data: bytes) -> Floats:
-        """Take the next bytes.
+        """Convert the next bytes.
 
         Returns:
-            float32 (n,), mono at 16 kHz, what can be told by now.
+            float32 (n,), the samples that are complete by now.
 
         Raises:
-            AudioError: a number is no sample, as is likely of another format than was stated.
+            AudioError: a value is not a sample, most likely of another format than stated.
         """
         data = self._rest + data
         whole = len(data) - len(data) % self._form.frame_bytes
         self._rest = data[whole:]
         frames = self._form.samples(data[:whole])
         if fault := invalid_sample(frames.reshape(-1)):
-            raise AudioError(f"{self._name}: {fault}; check the format that was stated")
-        return self._resampling.push(frames)
+            raise AudioError(f"{self._name}: {fault}; check the stated format")
+        return self._resampler.push(frames)
 
     def finish(self) -> Floats:
-        """What is left, float32 (n,); bytes of a frame that was cut off are no sound."""
-        return self._resampling.finish()
+        """Remaining samples, float32 (n,); bytes of an incomplete frame are dropped."""
+        return self._resampler.finish()

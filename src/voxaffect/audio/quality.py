@@ -1,7 +1,7 @@
-"""What of a recording is a reason to trust an answer less, heard in its samples alone.
+"""Audio quality warnings: short, clipped, noisy, music-like or narrow-band recordings.
 
-Each caveat has a stable code for programs and a sentence for people. Thresholds are set so that
-clean studio speech keeps quiet; `docs/predict.md` tells how often each speaks up on real corpora.
+Each warning has a stable code for programs and a sentence for people. Thresholds are set so that
+clean studio speech raises none; `docs/predict.md` states how often each occurs on real corpora.
 """
 
 from __future__ import annotations
@@ -13,17 +13,60 @@ from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 
-# How far speech stands above noise, from the distribution of sample magnitudes (WADA-SNR).
-#
-# Speech is mostly near zero with rare large samples, noise is not: the logarithm of the mean
-# magnitude exceeds the mean of the logarithms by much for clean speech and by 0.409 for Gaussian
-# noise. Chanwoo Kim and Richard M. Stern, "Robust signal-to-noise ratio estimation based on
-# waveform amplitude distribution analysis", Interspeech 2008: speech is taken to be Gamma
-# distributed with shape 0.4, noise to be Gaussian, and the difference is read as a ratio off a
-# table.
+Floats = NDArray[np.float32]
+
+MIN_DURATION_S = 0.5
+"""Less than two syllables."""
+
+MAX_CLIPPED_SHARE = 0.01
+MIN_SNR_DB = 5.0
+MUSIC_THRESHOLD = 0.4
+MIN_BANDWIDTH_HZ = 4250.0
+"""Telephone lines end at 3.4 kHz, and whatever was sampled at 8 kHz below 4 kHz."""
+
+
+@dataclass(frozen=True)
+class QualityWarning:
+    """Reason to trust a prediction less.
+
+    Args:
+        code: stable name for programs: short, clipped, noisy, music, narrow-band, unfamiliar.
+        text: the same for people, with the measured value.
+    """
+
+    code: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def quality_warnings(waveform: Waveform) -> tuple[QualityWarning, ...]:
+    """All warnings for a recording as it was decoded, before any gain.
+
+    Args:
+        waveform: not silent.
+    """
+    spectra = power_spectra(waveform.samples)
+    duration_s, share = waveform.duration_s, waveform.clipped_share()
+    snr_db = estimate_snr_db(waveform.samples)
+    music, edge_hz = music_likelihood(spectra), bandwidth_hz(spectra)
+    checks = (
+        (duration_s < MIN_DURATION_S, "short", f"short ({duration_s:.2f} s)"),
+        (share > MAX_CLIPPED_SHARE, "clipped", f"clipped ({share:.0%} of samples at full scale)"),
+        (snr_db < MIN_SNR_DB, "noisy", f"noisy (speech about {snr_db:.0f} dB above noise)"),
+        (music > MUSIC_THRESHOLD, "music", f"music-like (steady tones in {music:.0%} of it)"),
+        (
+            edge_hz <= MIN_BANDWIDTH_HZ,
+            "narrow-band",
+            f"narrow band (nothing above {edge_hz / 1000:.1f} kHz)",
+        ),
+    )
+    return tuple(QualityWarning(code, text) for applies, code, text in checks if applies)
+
 
 SHAPE = 0.4
-"""Of the Gamma distribution of the magnitudes of speech."""
+"""Shape of the Gamma distribution of speech magnitudes."""
 
 RATIOS_DB = np.arange(-10.0, 51.0, 5.0)
 DIFFERENCES = np.array(
@@ -34,22 +77,28 @@ DIFFERENCES = np.array(
 )
 """ln E|x| - E ln|x| at each of these ratios, by numerical integration of the model."""
 
-FLOOR = 1e-4
-"""Share of the mean magnitude below which a sample counts as that: digital silence has no log."""
+MIN_MAGNITUDE = 1e-4
+"""Lower limit of magnitudes, as a share of their mean: digital silence has no logarithm."""
 
 
-def estimate_snr_db(samples: NDArray[np.float32]) -> float:
-    """Ratio of speech to noise.
+def estimate_snr_db(samples: Floats) -> float:
+    """Signal-to-noise ratio from the distribution of sample magnitudes (WADA-SNR).
+
+    Speech has many small and few large samples, so its log mean magnitude exceeds the mean of the
+    logs by much; for Gaussian noise the difference is 0.409. With Gamma distributed speech and
+    Gaussian noise it maps to a ratio by a table. Chanwoo Kim and Richard M. Stern, "Robust
+    signal-to-noise ratio estimation based on waveform amplitude distribution analysis",
+    Interspeech 2008.
 
     Args:
-        samples: float32 (n_samples,), not all zero.
+        samples: (n_samples,), not all zero.
 
     Returns:
-        decibels, from -10 to 50, the ends of the table.
+        Decibels, from -10 to 50, the ends of the table.
     """
     magnitudes = np.abs(samples)
     mean = float(magnitudes.mean(dtype=np.float64))
-    logarithms = np.log(np.maximum(magnitudes, np.float32(FLOOR * mean)))
+    logarithms = np.log(np.maximum(magnitudes, np.float32(MIN_MAGNITUDE * mean)))
     difference = np.log(mean) - logarithms.mean(dtype=np.float64)
     return float(np.interp(difference, DIFFERENCES, RATIOS_DB))
 
@@ -58,14 +107,12 @@ WINDOW = 1024
 BIN_HZ = SAMPLE_RATE_HZ / WINDOW
 BLOCK_WINDOWS = 1024
 
-Floats = NDArray[np.float32]
-
 
 def power_spectra(samples: Floats) -> Floats:
-    """Squared magnitudes (n_windows, 513) of Hann windows; a rest shorter than a window is left.
+    """Power spectra of consecutive Hann windows of 64 ms, (n_windows, 513); a rest is dropped.
 
     Args:
-        samples: float32 (n_samples,) at 16 kHz.
+        samples: (n_samples,) at 16 kHz.
     """
     n = samples.size // WINDOW
     windows = samples[: n * WINDOW].reshape(n, WINDOW)
@@ -79,168 +126,89 @@ def power_spectra(samples: Floats) -> Floats:
 
 BAND_HZ = 250
 SPEECH_HZ = (300, 3400)
-"""What every telephone carries; the level of other bands is told relative to it."""
+"""Band of every telephone, reference for the level of other bands."""
 
-BELOW_DB = 55.0
-"""A band that lies this far below speech is empty. Consonants of wide-band speech lie 15 to 30 dB
-below it, the stop bands of resamplers 60 and more, the last bit of 16-bit audio about 75."""
+EMPTY_DB = 55.0
+"""A band this far below speech is empty. Consonants of wide-band speech are 15 to 30 dB below it,
+stop bands of resamplers 60 and more, the last bit of 16-bit audio about 75."""
 
 
-def bandwidth_hz(spectra: NDArray[np.float32]) -> float:
-    """The upper edge of the highest band of 250 Hz that is not empty.
+def bandwidth_hz(spectra: Floats) -> float:
+    """Upper edge of the highest band of 250 Hz that is not empty.
 
     Args:
         spectra: power spectra (n_windows, 513).
 
     Returns:
-        Hz, at most 8,000, and that where there is no window.
+        At most 8,000 Hz, and that if there is no window.
     """
     if len(spectra) == 0:
         return SAMPLE_RATE_HZ / 2
     power = spectra.mean(axis=0, dtype=np.float64)
     low, high = (round(edge / BIN_HZ) for edge in SPEECH_HZ)
     bands = power[:-1].reshape(-1, round(BAND_HZ / BIN_HZ)).mean(axis=1)
-    held = bands > power[low:high].mean() * 10 ** (-BELOW_DB / 10)
-    return float(BAND_HZ * (np.flatnonzero(held).max(initial=-1) + 1))
+    used = bands > power[low:high].mean() * 10 ** (-EMPTY_DB / 10)
+    return float(BAND_HZ * (np.flatnonzero(used).max(initial=-1) + 1))
 
-
-# How much of a recording is held tones, as in music: spectra whose fine structure stands still.
-#
-# The pitch of a voice glides, and with it all its harmonics: an eighth of a second later the
-# ripples of the spectrum lie elsewhere. Those of a note that is held lie where they were. What is
-# told apart is thus held from gliding; drums alone, noise and rap are not found, and a chanted
-# vowel is.
 
 LAG = 2
-"""Windows between the spectra that are compared, 128 ms: longer than a window, shorter than most
-notes and most stretches in which a voice keeps its pitch."""
+"""Distance of compared windows, 128 ms: longer than a window, shorter than most notes and than most
+stretches in which a voice keeps its pitch."""
 
 RANGE_HZ = (200, 4000)
 SMOOTHING_BINS = 33
-"""Width of the mean that is taken off, 516 Hz: formants go, harmonics stay."""
+"""Width of the subtracted moving mean, 516 Hz: it removes formants and keeps harmonics."""
 
-ALIKE = 0.6
-"""Correlation from which two fine structures are the same."""
+MIN_CORRELATION = 0.6
+"""Correlation above which two fine structures are the same."""
 
 LOUD_DB = 25.0
 """Windows further below the loudest are pauses and reverberation."""
 
-FEWEST = 5
-"""Pairs of windows that are worth a share."""
+MIN_PAIRS = 5
+"""Fewest pairs of windows for a share."""
 
 
 def music_likelihood(spectra: Floats) -> float:
-    """Share of the loud windows whose fine structure is the same 128 ms later.
+    """Share of loud windows with the same spectral fine structure 128 ms later: held tones.
+
+    The pitch of a voice glides, and with it all harmonics; those of a held note stay. Drums alone,
+    noise and rap are not detected as music; a chanted vowel is.
 
     Args:
-        spectra: power spectra (n_windows, 513) of windows of 64 ms, one after another.
+        spectra: power spectra (n_windows, 513) of consecutive windows.
 
     Returns:
-        0 to 1; 0 for what is too short to tell.
+        0 to 1; 0 for too short a recording.
     """
     n_compared = len(spectra) - LAG
-    if n_compared < FEWEST:
+    if n_compared < MIN_PAIRS:
         return 0.0
     starts = range(0, n_compared, BLOCK_WINDOWS)
-    parts = [_compared(spectra[at : at + BLOCK_WINDOWS + LAG]) for at in starts]
-    likeness, power = (np.concatenate(part) for part in zip(*parts, strict=True))
+    parts = [_compare(spectra[at : at + BLOCK_WINDOWS + LAG]) for at in starts]
+    correlation, power = (np.concatenate(part) for part in zip(*parts, strict=True))
     loud = power > power.max() * 10 ** (-LOUD_DB / 10)
-    return float((likeness[loud] > ALIKE).mean()) if loud.sum() >= FEWEST else 0.0
+    return float((correlation[loud] > MIN_CORRELATION).mean()) if loud.sum() >= MIN_PAIRS else 0.0
 
 
-def _compared(spectra: Floats) -> tuple[Floats, Floats]:
-    """Of each window but the last LAG: likeness to the one LAG later, and the lesser power."""
+def _compare(spectra: Floats) -> tuple[Floats, Floats]:
+    """Each window's correlation with the one LAG later, and the lower power of both."""
     low, high = (round(edge / BIN_HZ) for edge in RANGE_HZ)
     band = spectra[:, low:high]
     power = band.sum(axis=1)
     fine = _fine_structure(np.sqrt(band))
-    likeness = np.einsum("tk,tk->t", fine[:-LAG], fine[LAG:])
-    return likeness, np.minimum(power[:-LAG], power[LAG:])
+    correlation = np.einsum("tk,tk->t", fine[:-LAG], fine[LAG:])
+    return correlation, np.minimum(power[:-LAG], power[LAG:])
 
 
 def _fine_structure(spectra: Floats) -> Floats:
-    """Log magnitudes (T, K) less their moving mean over frequency, each of mean 0 and length 1."""
-    floor = np.float32(1e-3) * spectra.max(initial=np.float32(1e-12))
-    levels = np.log(spectra + floor / np.float32(np.sqrt(spectra.shape[1])))
+    """Log magnitudes (T, K) minus their moving mean over frequency, of mean 0 and norm 1."""
+    offset = np.float32(1e-3) * spectra.max(initial=np.float32(1e-12))
+    levels = np.log(spectra + offset / np.float32(np.sqrt(spectra.shape[1])))
     half = SMOOTHING_BINS // 2
     padded = np.pad(levels, ((0, 0), (half + 1, half)), mode="edge")
     sums = np.cumsum(padded, axis=1, dtype=np.float64)
-    envelope = (sums[:, SMOOTHING_BINS:] - sums[:, :-SMOOTHING_BINS]) / SMOOTHING_BINS
-    fine = levels - envelope
+    fine = levels - (sums[:, SMOOTHING_BINS:] - sums[:, :-SMOOTHING_BINS]) / SMOOTHING_BINS
     fine -= fine.mean(axis=1, keepdims=True)
     fine /= np.linalg.norm(fine, axis=1, keepdims=True) + 1e-9
-    standing: Floats = fine.astype(np.float32)
-    return standing
-
-
-SHORT_S = 0.5
-"""Fewer syllables than two."""
-
-CLIPPED_SHARE = 0.01
-NOISY_DB = 5.0
-MUSIC_THRESHOLD = 0.4
-NARROW_HZ = 4250.0
-"""Telephone lines end at 3.4 kHz, and whatever was sampled at 8 kHz below 4 kHz."""
-
-
-@dataclass(frozen=True)
-class QualityWarning:
-    """A reason to trust an answer less.
-
-    Args:
-        code: stable name for programs: short, clipped, noisy, music, narrow-band, unfamiliar.
-        text: the same for people, with its measure.
-    """
-
-    code: str
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-
-def quality_warnings(waveform: Waveform) -> tuple[QualityWarning, ...]:
-    """All caveats of a recording as it was decoded, before any gain.
-
-    Args:
-        waveform: not silent; what is silent is refused elsewhere.
-    """
-    spectra = power_spectra(waveform.samples)
-    found = (
-        _short(waveform.duration_s),
-        _clipped(waveform.clipped_share()),
-        _noisy(estimate_snr_db(waveform.samples)),
-        _music(music_likelihood(spectra)),
-        _narrow_band(bandwidth_hz(spectra)),
-    )
-    return tuple(caveat for caveat in found if caveat is not None)
-
-
-def _short(duration_s: float) -> QualityWarning | None:
-    if duration_s >= SHORT_S:
-        return None
-    return QualityWarning("short", f"short ({duration_s:.2f} s)")
-
-
-def _clipped(share: float) -> QualityWarning | None:
-    if share <= CLIPPED_SHARE:
-        return None
-    return QualityWarning("clipped", f"clipped ({share:.0%} of samples at full scale)")
-
-
-def _noisy(ratio_db: float) -> QualityWarning | None:
-    if ratio_db >= NOISY_DB:
-        return None
-    return QualityWarning("noisy", f"noisy (speech about {ratio_db:.0f} dB above noise)")
-
-
-def _music(share: float) -> QualityWarning | None:
-    if share <= MUSIC_THRESHOLD:
-        return None
-    return QualityWarning("music", f"music-like (tones are held in {share:.0%} of it)")
-
-
-def _narrow_band(edge_hz: float) -> QualityWarning | None:
-    if edge_hz > NARROW_HZ:
-        return None
-    return QualityWarning("narrow-band", f"narrow band (nothing above {edge_hz / 1000:.1f} kHz)")
+    return np.asarray(fine, np.float32)

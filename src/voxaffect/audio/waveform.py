@@ -1,4 +1,4 @@
-"""Samples in memory, and what can be said of their level."""
+"""Mono waveforms at 16 kHz: level, clipping, gain normalization."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from numpy.typing import NDArray
 from voxaffect.errors import AudioError
 
 SAMPLE_RATE_HZ = 16_000
-"""Every waveform past the decoder has this rate."""
+"""Sample rate of all decoded audio."""
 
 TARGET_RMS = 0.05
-"""Root mean square after gain normalization: -26 dB of full scale, the level that ITU-T P.56
-practice gives to speech."""
+"""Root mean square after gain normalization: -26 dB of full scale, the speech level that is usual
+with ITU-T P.56."""
 
 FULL_SCALE = 0.999
-"""From here up a sample counts as clipped."""
+"""Magnitude from which a sample counts as clipped."""
 
 MAX_SAMPLE = 1e6
-"""Beyond this a number is no sample, whatever its scale was meant to be."""
+"""Largest valid magnitude of a sample."""
 
 SILENCE_RMS = 1e-5
-"""Below -100 dB of full scale, under the last bit of 16-bit audio, a recording holds no speech."""
+"""-100 dB of full scale, less than the last bit of 16-bit audio: below, a recording is silent."""
 
 
 @dataclass(frozen=True)
 class Waveform:
-    """Mono speech at 16 kHz.
+    """Mono audio at 16 kHz.
 
     Args:
         samples: float32 (n_samples,), full scale is 1; finite and not empty.
-        name: what errors call it, usually the path.
+        name: for errors, usually the path.
 
     Raises:
         AudioError: the samples are empty, not one-dimensional or not finite.
@@ -45,7 +45,7 @@ class Waveform:
         if self.samples.ndim != 1:
             raise AudioError(f"{self.name}: {self.samples.ndim} axes where mono samples have one")
         if self.samples.size == 0:
-            raise AudioError(f"{self.name}: holds no samples; remove it or record it again")
+            raise AudioError(f"{self.name}: has no samples; remove it or record it again")
         if fault := invalid_sample(self.samples):
             raise AudioError(f"{self.name}: {fault}; export the recording again")
 
@@ -55,7 +55,7 @@ class Waveform:
         return self.samples.size / SAMPLE_RATE_HZ
 
     def rms(self) -> float:
-        """Root mean square of the samples, full scale is 1."""
+        """Root mean square of the samples."""
         return float(np.sqrt(np.mean(np.square(self.samples, dtype=np.float64))))
 
     def clipped_share(self) -> float:
@@ -63,16 +63,16 @@ class Waveform:
         return float(np.mean(np.abs(self.samples) >= FULL_SCALE))
 
     def normalized(self, target_rms: float = TARGET_RMS) -> Waveform:
-        """The waveform at a given root mean square level.
+        """Waveform scaled to a root mean square.
 
         Raises:
-            AudioError: the waveform is silent, so no gain brings it to any level.
+            AudioError: the waveform is silent.
         """
         return Waveform(self.samples * gain(self.rms(), self.name, target_rms), self.name)
 
 
 def invalid_sample(samples: NDArray[np.float32]) -> str:
-    """What is wrong with the first sample that is none, in words; empty if all are well."""
+    """Description of the first sample that is not finite or too large; empty if there is none."""
     if samples.size == 0 or -MAX_SAMPLE <= samples.min() <= samples.max() <= MAX_SAMPLE:
         return ""
     where = int(np.argmin(np.abs(samples) <= MAX_SAMPLE))
@@ -83,10 +83,10 @@ def invalid_sample(samples: NDArray[np.float32]) -> str:
 
 
 def gain(rms: float, name: str, target_rms: float = TARGET_RMS) -> np.float32:
-    """The factor that brings a recording of some root mean square to a given one.
+    """Factor that scales a recording from one root mean square to another.
 
     Raises:
-        AudioError: the recording is silent, so no gain brings it to any level.
+        AudioError: the recording is silent.
     """
     if rms < SILENCE_RMS:
         raise AudioError(f"{name}: is silent (all samples below -100 dB); record it again")

@@ -24,7 +24,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from voxaffect.audio.pcm import PcmFormat, PcmStream, StreamResampler, microphone
+from voxaffect.audio.decode import StreamResampler
+from voxaffect.audio.pcm import PcmFormat, PcmStream, microphone
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.cli.console import console, errors, print_line
 from voxaffect.errors import AudioError

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.markdown import Markdown
 
 from voxaffect.audio.degrade import DEGRADATIONS
-from voxaffect.audio.degrade.degradation import Degradation, degradation_settings
+from voxaffect.audio.degrade.degradation import Degradation
 from voxaffect.cli.console import console, counting_progress, errors, print_line
 from voxaffect.cli.experiment import (
     context,
@@ -150,7 +150,7 @@ def _answer(
             context={
                 **context(settings, prepared),
                 "degradations": {
-                    name: degradation_settings(DEGRADATIONS[name]) for name in tests.conditions[1:]
+                    name: DEGRADATIONS[name].settings() for name in tests.conditions[1:]
                 },
                 "codecs": f"PyAV {version('av')}",
             },

@@ -1,1 +1,1 @@
-"""Work that is cut into items and done by processes, here or on a cluster, which may die."""
+"""Parallel work on the processes of this machine or of a Ray or Dask cluster."""

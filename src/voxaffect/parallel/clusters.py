@@ -1,4 +1,9 @@
-"""The choice of where work runs."""
+"""Joblib backends for Ray and Dask clusters, and the number of jobs and threads.
+
+A task is submitted and has a future: what every cluster offers. joblib's own bridges do not survive
+the death of a worker: Ray's is a pool of actors that reserve no core and are not replaced, Dask's
+is never notified of an item that killed its workers and waits for it.
+"""
 
 from __future__ import annotations
 
@@ -17,34 +22,30 @@ from voxaffect.errors import ClusterError, ConfigError
 from voxaffect.parallel.processes import n_cores
 from voxaffect.parallel.work import WorkerDied
 
-# A joblib backend on what every cluster has at its core: a task that is submitted, and its future.
-#
-# joblib's own bridges to Ray and Dask do not survive the death of a worker: Ray's is a pool of
-# actors that reserve no core and are not replaced; Dask's never hears of an item that killed its
-# workers, and waits for it.
-
 
 class ClusterBackend(ParallelBackendBase):
-    """A joblib backend whose every batch is one task of a cluster.
+    """Joblib backend that submits every batch as one task of a cluster.
 
     Args:
-        n_workers: tasks that the cluster works on at once.
+        n_workers: number of tasks that the cluster runs at a time.
+        deaths: exceptions of a future whose task was lost with its worker.
     """
 
     supports_retrieve_callback = True
 
-    def __init__(self, n_workers: int = 1) -> None:
+    def __init__(self, n_workers: int = 1, deaths: tuple[type[Exception], ...] = ()) -> None:
         super().__init__()
         self.n_workers = n_workers
-        # Futures call back in the thread that serves the connection, which must not wait for it.
-        self._caller = ThreadPoolExecutor(1, "calls back")
+        self._deaths = deaths
+        # Futures call back on the connection's thread, which must not wait.
+        self._callbacks = ThreadPoolExecutor(1, "callbacks")
 
     def effective_n_jobs(self, n_jobs: int) -> int:
-        """At least 2: joblib computes one job in the main process, which is not on the cluster."""
+        """At least 2: joblib runs a single job in the main process, outside the cluster."""
         return max(2, self.n_workers if n_jobs < 1 else n_jobs)
 
     def configure(self, n_jobs: int = 1, parallel: Any = None, *_: Any, **__: Any) -> int:
-        """Settings of pools on this machine mean nothing here."""
+        """Ignore the settings of local pools."""
         self.parallel = parallel
         return self.effective_n_jobs(n_jobs)
 
@@ -52,52 +53,44 @@ class ClusterBackend(ParallelBackendBase):
         """Start a batch of one task."""
         future = self.start(func)
         if callback is not None:
-            future.add_done_callback(lambda done: self._caller.submit(callback, (func, done)))
+            future.add_done_callback(lambda done: self._callbacks.submit(callback, (func, done)))
         return future
 
     def retrieve_result_callback(self, out: Any) -> Any:
-        """Its result; that of a task whose worker died is the task's number and `WorkerDied`."""
+        """Result of a batch; the task's number and `WorkerDied` if its worker died."""
         batch, future = out
         try:
             return [*self.result(future)]
-        except self.deaths() as fault:
+        except self._deaths as fault:
             ((_, (number, *_), _),) = batch.items
-            return [
-                (number, WorkerDied(f"the worker that computed it died ({type(fault).__name__})"))
-            ]
+            name = type(fault).__name__
+            return [(number, WorkerDied(f"the worker that computed it died ({name})"))]
 
     @abstractmethod
     def start(self, batch: Any) -> Any:
         """Submit a batch; returns its future."""
 
-    def result(self, future: Any) -> Any:
-        """The result of a future that is done, or what the task raised."""
-        return future.result()
-
     @abstractmethod
-    def deaths(self) -> tuple[type[Exception], ...]:
-        """What a future raises whose task was lost with its worker."""
+    def result(self, future: Any) -> Any:
+        """Result of a completed future, or the task's exception."""
 
 
-DASK_ANSWER_S = 10
-"""How long a scheduler may take to answer."""
-
-FETCH_S = 30
-"""How long a result may take that is done: it lies with its worker, and may be lost with it."""
+DASK_CONNECT_S = 10
+DASK_FETCH_S = 30
+"""Timeout for a finished result, which is stored on its worker and may be lost with it."""
 
 
 class DaskBackend(ClusterBackend):
-    """Every task runs on one thread of a worker that has no other.
+    """Every task runs on a worker with a single thread.
 
     Args:
         client: connected to the scheduler.
-        lost: what a future raises whose task was lost.
+        deaths: exceptions of a future whose task killed several workers or whose result is gone.
     """
 
-    def __init__(self, client: Any, lost: tuple[type[Exception], ...]) -> None:
-        super().__init__(sum(client.ncores().values()))
+    def __init__(self, client: Any, deaths: tuple[type[Exception], ...]) -> None:
+        super().__init__(sum(client.ncores().values()), deaths)
         self._client = client
-        self._lost = lost
         self._tasks: set[Any] = set()
 
     def start(self, batch: Any) -> Any:
@@ -107,53 +100,48 @@ class DaskBackend(ClusterBackend):
         return future
 
     def result(self, future: Any) -> Any:
-        """The result of a future that is done, or what the task raised."""
+        """Result of a completed future, or the task's exception."""
         self._tasks.discard(future)
-        return future.result(timeout=FETCH_S)
-
-    def deaths(self) -> tuple[type[Exception], ...]:
-        """What a future raises whose task has killed several workers, or whose result is gone."""
-        return self._lost
+        return future.result(timeout=DASK_FETCH_S)
 
     def abort_everything(self, ensure_ready: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 joblib's
-        """Cancel all tasks; those at work end by themselves."""
+        """Cancel all tasks; running ones finish by themselves."""
         self._client.cancel([*self._tasks])
         self._tasks.clear()
 
 
 @contextmanager
 def dask_workers(address: str) -> Iterator[DaskBackend]:
-    """Connect to a cluster.
+    """Connect to a Dask cluster.
 
     Args:
-        address: `host:port` of its scheduler.
+        address: `host:port` of the scheduler.
 
     Raises:
-        ClusterError: Dask is not installed, no scheduler answers at the address, it has no workers,
-            or some with several threads.
+        ClusterError: Dask is not installed, no scheduler answers, or a worker has several threads.
     """
     try:
         from distributed import CancelledError, Client, KilledWorker  # noqa: PLC0415 optional
     except ImportError as fault:
         raise ClusterError("--backend dask needs Dask: pip install 'voxaffect[dask]'") from fault
     try:
-        client = Client(address, timeout=DASK_ANSWER_S, set_as_default=False)
+        client = Client(address, timeout=DASK_CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as fault:
         raise ClusterError(
-            f"--address {address}: no Dask scheduler answers there within {DASK_ANSWER_S} s; start "
-            "one with `dask scheduler` and give the address that it prints"
+            f"--address {address}: no Dask scheduler answers there within {DASK_CONNECT_S} s; "
+            "start one with `dask scheduler` and give the address that it prints"
         ) from fault
     with client:
-        _refuse_threads(client.ncores())
+        _check_single_threaded(client.ncores())
         yield DaskBackend(client, (KilledWorker, CancelledError, TimeoutError))
 
 
-def _refuse_threads(n_threads: dict[str, int]) -> None:
-    """Threads of one process share PyTorch's random generator: their nets would be of no seed."""
+def _check_single_threaded(n_threads: dict[str, int]) -> None:
+    """Threads of a process share PyTorch's random generator, so training would not repeat."""
     for worker, n in n_threads.items():
         if n > 1:
             raise ClusterError(
-                f"{worker}: this Dask worker works on {n} tasks in one process; start it with "
+                f"{worker}: this Dask worker runs {n} tasks in one process; start it with "
                 f"--nworkers {n} --nthreads 1"
             )
 
@@ -162,22 +150,21 @@ def _run(batch: Any) -> Any:
     return batch()
 
 
-RAY_ANSWER_S = 5.0
-"""How long a cluster may take to accept a connection."""
+RAY_CONNECT_S = 5.0
 
 
 class RayBackend(ClusterBackend):
-    """Every task reserves one core of whichever node has one.
+    """Every task reserves one core on any node.
 
     Args:
-        n_workers: tasks that the cluster works on at once.
+        n_workers: number of tasks that the cluster runs at a time.
         ray: the library, connected.
     """
 
     def __init__(self, n_workers: int, ray: Any) -> None:
-        super().__init__(n_workers)
+        super().__init__(n_workers, (ray.exceptions.RayError,))
         self._ray = ray
-        # A task that died is submitted again by `compute_all`, which knows when to do it alone.
+        # Retries are left to `compute_all`, which knows when to run a task alone.
         self._run = ray.remote(num_cpus=1, max_retries=0)(_run)
         self._tasks: dict[Any, Any] = {}
 
@@ -189,16 +176,12 @@ class RayBackend(ClusterBackend):
         return future
 
     def result(self, future: Any) -> Any:
-        """The result of a future that is done, or what the task raised, as it was raised."""
+        """Result of a completed future, or the task's own exception."""
         self._tasks.pop(future, None)
         try:
             return future.result()
         except self._ray.exceptions.RayTaskError as fault:
             raise fault.cause from None
-
-    def deaths(self) -> tuple[type[Exception], ...]:
-        """What a future raises whose task was lost with its worker or node."""
-        return (self._ray.exceptions.RayError,)
 
     def abort_everything(self, ensure_ready: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 joblib's
         """Kill the processes of all tasks."""
@@ -209,46 +192,33 @@ class RayBackend(ClusterBackend):
 
 @contextmanager
 def ray_workers(address: str) -> Iterator[RayBackend]:
-    """Connect to a cluster.
+    """Connect to a Ray cluster.
 
     Args:
         address: `host:port` of its head, or `auto` for the one that this machine belongs to.
 
     Raises:
-        ClusterError: Ray is not installed, or the address is not that of a cluster.
+        ClusterError: Ray is not installed, or no cluster answers.
     """
     try:
         import ray  # noqa: PLC0415 optional, and slow to load
     except ImportError as fault:
         raise ClusterError("--backend ray needs Ray: pip install 'voxaffect[ray]'") from fault
     try:
-        _knock(address)
+        host, colon, port = address.rpartition("://")[2].rpartition(":")
+        if colon:  # Ray itself would try to connect for many minutes
+            socket.create_connection((host, int(port)), RAY_CONNECT_S).close()
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError) as fault:
+        why = str(fault).strip().partition("\n")[0].rstrip(".")
         raise ClusterError(
-            f"--address {address}: no Ray cluster answers there ({_first_line(fault)}); start one "
+            f"--address {address}: no Ray cluster answers there ({why}); start one "
             "with `ray start --head` and give the address that it prints"
         ) from fault
     try:
         yield RayBackend(int(ray.cluster_resources().get("CPU", 0)), ray)
     finally:
         ray.shutdown()
-
-
-def _knock(address: str) -> None:
-    """Fail at once where nothing listens; Ray would try for many minutes.
-
-    Raises:
-        OSError: nothing does.
-        ValueError: the port is no number.
-    """
-    host, colon, port = address.rpartition("://")[2].rpartition(":")
-    if colon:
-        socket.create_connection((host, int(port)), RAY_ANSWER_S).close()
-
-
-def _first_line(fault: Exception) -> str:
-    return str(fault).strip().partition("\n")[0].rstrip(".")
 
 
 LOCAL = "loky"
@@ -260,29 +230,31 @@ CLUSTERS: Mapping[str, Callable[[str], AbstractContextManager[ClusterBackend]]] 
 }
 
 
-def effective_jobs(n_jobs: int) -> int:
-    """Number of processes on this machine: 0 means one a core."""
-    return n_jobs or n_cores()
-
-
 @contextmanager
 def workers(backend: str, address: str | None, n_jobs: int) -> Iterator[int]:
-    """Let all work run where it is asked to; yields how many items are at work at once.
+    """Run all joblib work on a backend; yields the number of items at a time.
 
     Args:
         backend: `loky` for processes of this machine, `ray`, or `dask`.
         address: of the cluster.
-        n_jobs: items at once; 0 stands for all cores that there are.
+        n_jobs: items at a time; 0 uses all cores.
 
     Raises:
-        ConfigError: the backend is unknown, or goes without or with an address.
-        ClusterError: there is no such cluster, or it has no workers.
+        ConfigError: the backend is unknown, or its address is missing or not wanted.
+        ClusterError: the cluster does not answer, or has no workers.
     """
-    if backend == LOCAL and address is None:
+    if backend not in {LOCAL, *CLUSTERS}:
+        known = ", ".join((LOCAL, *CLUSTERS))
+        raise ConfigError(f"--backend {backend!r} is unknown; use one of {known}")
+    if backend == LOCAL:
+        if address is not None:
+            raise ConfigError(
+                f"--address {address}: {LOCAL} runs on this machine; add --backend ray or dask"
+            )
         yield effective_jobs(n_jobs)
         return
-    if backend not in CLUSTERS or address is None:
-        raise ConfigError(_refusal(backend, address))
+    if address is None:
+        raise ConfigError(f"--backend {backend}: give --address as well, such as 10.0.0.1:6379")
     with CLUSTERS[backend](address) as cluster:
         if cluster.n_workers == 0:
             raise ClusterError(f"--address {address}: this cluster has no workers; start some")
@@ -290,25 +262,22 @@ def workers(backend: str, address: str | None, n_jobs: int) -> Iterator[int]:
             yield min(n_jobs, cluster.n_workers) or cluster.n_workers
 
 
-def _refusal(backend: str, address: str | None) -> str:
-    if backend == LOCAL:
-        return f"--address {address}: {LOCAL} runs on this machine; add --backend ray or dask"
-    if backend not in CLUSTERS:
-        return f"--backend {backend!r} is unknown; use one of {', '.join((LOCAL, *CLUSTERS))}"
-    return f"--backend {backend}: give --address, such as 10.0.0.1:6379, too"
+def effective_jobs(n_jobs: int) -> int:
+    """Number of processes on this machine: `n_jobs`, or one per core for 0."""
+    return n_jobs or n_cores()
+
+
+def local_jobs(n_jobs: int) -> int:
+    """Number of jobs that can run on this machine at a time, at most one per core."""
+    return min(n_jobs, n_cores())
 
 
 def threads_per_job(n_jobs: int) -> int | None:
-    """Threads that each of so many jobs may use, so that all together use every core once.
+    """Number of threads per job, so that all jobs together use every core once.
 
-    None where a single job in this very process may do as it likes.
+    None for a single job in this process, which is not limited.
     """
     backend, _ = get_active_backend()
     if isinstance(backend, ClusterBackend):
         return 1
     return max(1, n_cores() // n_jobs) if n_jobs > 1 else None
-
-
-def local_jobs(n_jobs: int) -> int:
-    """How many of so many jobs can be at work on this machine, wherever work runs."""
-    return min(n_jobs, n_cores())

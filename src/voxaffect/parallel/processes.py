@@ -1,4 +1,4 @@
-"""This process: its cores, memory, priority, and that it ends with the one that started it."""
+"""The running process: CPU cores, memory, priority, and exit with its parent."""
 
 from __future__ import annotations
 
@@ -14,37 +14,35 @@ from contextlib import contextmanager
 
 
 def n_cores() -> int:
-    """Cores that this process may use: fewer than the machine has where it is confined to some."""
+    """Number of CPU cores that this process may use (its affinity, where the system has one)."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # names and numbers of glibc's malloc.h
-KEPT_BYTES = 2**31 - 1  # the most that mallopt's int can say
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's malloc.h
+MAX_INT = 2**31 - 1
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep large freed blocks instead of giving them back to the kernel.
+    """Let glibc keep large freed blocks instead of returning them to the kernel.
 
-    A training step on 128 utterances frees and takes hundreds of megabytes of activations; given
-    back each time, every page of them faults and is zeroed anew in the next step. For programs, not
-    for libraries to call: it holds for the whole process. Does nothing where the C library has no
-    `mallopt`.
+    A training step on 128 utterances frees and allocates hundreds of megabytes of activations; if
+    returned, every page faults and is zeroed again in the next step. Affects the whole process, so
+    programs call it, not libraries. Does nothing where the C library has no `mallopt`.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(M_MMAP_MAX, 0)
-        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(M_TRIM_THRESHOLD, MAX_INT)
 
 
 @contextmanager
 def import_without_gc() -> Iterator[None]:
-    """Load libraries without looking for garbage among them, then or later.
+    """Disable garbage collection during imports; exclude what they created from later ones.
 
-    PyTorch alone makes half a million objects that stay. Python's collector would walk them again
-    and again while they come to be, for a quarter of the time until a first answer. For programs,
-    not for libraries to call: it holds for the whole process.
+    PyTorch creates half a million permanent objects. Traversing them again and again takes a
+    quarter of the time to the first prediction. Affects the whole process, so programs call it.
     """
     gc.disable()
     try:
@@ -54,49 +52,47 @@ def import_without_gc() -> Iterator[None]:
         gc.enable()
 
 
-LOOK_S = 1.0
-"""How often a process looks whether the one that started it is still there."""
+POLL_S = 1.0
+"""Interval at which a process checks whether its parent is alive."""
 
 
-def follow_parent_process(main_process: int) -> None:
-    """Make this process leave Ctrl-C to the one that started it, and end when that has ended.
+def follow_parent_process(parent: int) -> None:
+    """Ignore Ctrl-C, which the parent handles, and exit when the parent has ended.
 
-    Without it a process whose starter was killed would finish its work for nobody, then wait.
+    Otherwise the worker of a killed parent would finish its task for nobody, then wait for ever.
 
     Args:
-        main_process: its id.
+        parent: process id.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    exit_with_parent(main_process, signal.SIGKILL)
+    exit_with_parent(parent, signal.SIGKILL)
 
 
-def exit_with_parent(main_process: int, sign: signal.Signals) -> None:
-    """Have this process send itself a signal once the one that started it has ended.
+def exit_with_parent(parent: int, sign: signal.Signals) -> None:
+    """Send this process a signal once its parent has ended.
 
     Args:
-        main_process: its id.
+        parent: process id.
         sign: the signal.
     """
-    threading.Thread(target=_wait_for, args=(main_process, sign), daemon=True).start()
 
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(POLL_S)
+        os.kill(os.getpid(), sign)
 
-def _wait_for(main_process: int, sign: signal.Signals) -> None:
-    while os.getppid() == main_process:
-        time.sleep(LOOK_S)
-    os.kill(os.getpid(), sign)
+    threading.Thread(target=watch, daemon=True).start()
 
 
 NICENESS = 10
 
 
 def lower_thread_priority() -> None:
-    """Have this thread leave its core to others of this machine that want it; for ever.
+    """Lower the priority of this thread permanently, so that urgent threads run first.
 
-    What can wait, such as the last answers of utterances that have ended, then does not delay what
-    cannot, such as those of utterances that last. Only Linux gives each thread a priority of its
-    own; elsewhere nothing happens.
+    Linux only: elsewhere threads have no priority of their own, and nothing happens.
     """
     if sys.platform == "linux":
         thread = threading.get_native_id()
-        already = os.getpriority(os.PRIO_PROCESS, thread)
-        os.setpriority(os.PRIO_PROCESS, thread, max(already, NICENESS))
+        current = os.getpriority(os.PRIO_PROCESS, thread)
+        os.setpriority(os.PRIO_PROCESS, thread, max(current, NICENESS))

@@ -1,7 +1,6 @@
-"""Items of work, each done by whichever process is free; the death of a process loses no other.
+"""Parallel map that survives the death of worker processes, and a single worker process.
 
-Where processes run is up to joblib's backend: on this machine, or on the cluster that
-`clusters.workers` has connected to.
+joblib's backend decides where tasks run: here, or on the cluster of `clusters.workers`.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ from voxaffect.parallel.processes import follow_parent_process
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_made: Callable[[Any], Any]
-"""In the process beside: what answers."""
+_function: Callable[[Any], Any]
+"""In a `WorkerProcess`: what its `make` returned."""
 
 
 class WorkerProcess(Generic[Item, Result]):
-    """A process of its own, which ends when this one does.
+    """One worker process, which ends with this one.
 
     Args:
-        make: makes what answers, importable there; called once, at once.
-        on_ready: told, on another thread, when it can be asked; never if `make` fails.
+        make: importable in the worker; called there once, returns the function to be called.
+        on_ready: called on another thread when the worker is ready; never if `make` fails.
     """
 
     def __init__(
@@ -42,50 +41,49 @@ class WorkerProcess(Generic[Item, Result]):
         self._pool = ProcessPoolExecutor(
             1, initializer=follow_parent_process, initargs=(os.getpid(),)
         )
-        begun = self._pool.submit(_begin, make)
-        begun.add_done_callback(lambda done: on_ready(self) if _succeeded(done) else None)
+
+        def when_done(made: Any) -> None:
+            if not made.cancelled() and made.exception() is None:
+                on_ready(self)
+
+        self._pool.submit(_initialize, make).add_done_callback(when_done)
 
     def call(self, item: Item) -> Result:
-        """The answer to an item.
+        """Call the function in the worker.
 
         Raises:
-            BrokenExecutor: the process has died.
-            Exception: what answering raises.
+            BrokenExecutor: the worker has died.
+            Exception: whatever the function raises.
         """
-        answer: Result = self._pool.submit(_answer, item).result()
-        return answer
+        result: Result = self._pool.submit(_call, item).result()
+        return result
 
     def close(self) -> None:
-        """End the process, whatever it is at."""
+        """Kill the worker."""
         self._pool.shutdown(wait=True, kill_workers=True)
 
 
-def _succeeded(future: Any) -> bool:
-    return not future.cancelled() and future.exception() is None
+def _initialize(make: Callable[[], Callable[[Any], Any]]) -> None:
+    global _function  # noqa: PLW0603 the process has no other purpose
+    _function = make()
 
 
-def _begin(make: Callable[[], Callable[[Any], Any]]) -> None:
-    global _made  # noqa: PLW0603 the process is there for it
-    _made = make()
+def _call(item: Any) -> Any:
+    return _function(item)
 
 
-def _answer(item: Any) -> Any:
-    return _made(item)
-
-
-SUSPECT = 2
-"""Times that an item may be at work when processes die; from then on it works with nothing beside
-it, so that its neighbors are safe, and have the memory to themselves."""
+MAX_DEATHS = 2
+"""Worker deaths during an item until it runs alone, where it has all memory and harms no other."""
 
 KILLED = "the process that computed it was killed, most often for lack of memory"
 
 
 @dataclass(frozen=True)
 class WorkerDied:
-    """What is left of an item on which one process after the other has died.
+    """Result of an item whose workers died again and again.
 
     Args:
-        reason: what is known of it, in a few words.
+        reason: in a few words.
     """
 
     reason: str
@@ -98,50 +96,50 @@ def compute_all(
     *,
     alone: bool = False,
 ) -> Generator[tuple[Item, Result | WorkerDied], None, None]:
-    """Results of all items in the order in which they are done.
+    """Map a function over items in parallel; yield results in the order of completion.
 
-    One of joblib's local processes that is killed breaks the whole pool. What was not done goes on
-    in a new one. On a cluster only the item itself is lost. Either way an item that was at work
-    when processes died goes on with the others, `SUSPECT` times; then it is done alone, in a
-    process of its own, and lost if that dies too.
+    A killed local process breaks joblib's whole pool; unfinished items then go on in a new one. On
+    a cluster only the item itself is affected. An item that was running when workers died is
+    retried with the others, `MAX_DEATHS` times, then alone in a process of its own; if that dies
+    too, the result is `WorkerDied`.
 
     Args:
-        function: what is done, importable where the processes run.
-        items: what it is done to.
-        n_jobs: items at once; one on this machine needs no other process.
-        alone: do one item at a time, in a process of its own where there are several.
+        function: importable in the workers.
+        items: its arguments.
+        n_jobs: items at a time; 1 on this machine needs no other process.
+        alone: run one item at a time, in a process of its own if `n_jobs` is above 1.
 
     Raises:
-        Exception: what `function` raises ends all work.
+        Exception: whatever the function raises ends all work.
     """
     waiting = dict(enumerate(items))
-    losses: Counter[int] = Counter()
+    deaths: Counter[int] = Counter()
     while waiting:
-        crowd = [] if alone else [n for n in waiting if losses[n] < SUSPECT]
-        chosen = crowd or [*islice(waiting, 1)]
-        for n, result in _at_once(function, {n: waiting[n] for n in chosen}, n_jobs):
-            if crowd and isinstance(result, WorkerDied):
-                losses[n] += 1
+        together = [] if alone else [n for n in waiting if deaths[n] < MAX_DEATHS]
+        chosen = together or [*islice(waiting, 1)]
+        for n, result in _run_pool(function, {n: waiting[n] for n in chosen}, n_jobs):
+            if together and isinstance(result, WorkerDied):
+                deaths[n] += 1
             else:
                 yield waiting.pop(n), result
 
 
-def _at_once(
+def _run_pool(
     function: Callable[[Item], Result], items: Mapping[int, Item], n_jobs: int
 ) -> Iterator[tuple[int, Result | WorkerDied]]:
-    """Results by number until all are done or the pool breaks; then those at work are lost."""
-    at_work: set[int] = set()
+    """Results by number until all are done or the pool breaks; then `WorkerDied` of the running."""
+    running: set[int] = set()
 
     def tasks() -> Iterator[Any]:
         for number, item in items.items():
-            at_work.add(number)
+            running.add(number)
             yield joblib.delayed(_numbered)(number, function, item)
 
     pool = joblib.Parallel(
         n_jobs,
         return_as="generator_unordered",
         batch_size=1,
-        pre_dispatch=n_jobs,  # no more than can be at work, so that few are suspected
+        pre_dispatch=n_jobs,  # dispatched items count as running
         max_nbytes=None,
         initializer=follow_parent_process,
         initargs=(os.getpid(),),
@@ -149,10 +147,10 @@ def _at_once(
     try:
         results: Iterator[tuple[int, Result | WorkerDied]] = pool(tasks())
         for number, result in results:
-            at_work.discard(number)
+            running.discard(number)
             yield number, result
     except BrokenProcessPool:
-        yield from ((number, WorkerDied(KILLED)) for number in at_work)
+        yield from ((number, WorkerDied(KILLED)) for number in running)
 
 
 def _numbered(number: int, function: Callable[[Item], Result], item: Item) -> tuple[int, Result]:

@@ -11,7 +11,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.audio.pcm import StreamResampler
+from voxaffect.audio.decode import StreamResampler
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, invalid_sample
 from voxaffect.errors import AudioError
 

@@ -1,4 +1,4 @@
-"""Speech to degrade, and sounds of which everything is known."""
+"""Speech to degrade, and signals with known properties."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Sound = NDArray[np.floating]
 
 @cache
 def speech(seed: int = 0) -> Waveform:
-    """A simulated sentence at the level at which degradations hear it."""
+    """Simulated sentence, normalized."""
     spoken = render(sentence(seed), PLAIN, np.random.default_rng(seed))
     return Waveform(spoken.samples, f"speech {seed}").normalized()
 

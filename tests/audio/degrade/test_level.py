@@ -13,43 +13,43 @@ from voxaffect.features.lld.extractor import LowLevelDescriptors
 
 SPOKEN = tone(300, 3.0)
 ONSET_S = 0.03
-"""Time that the envelope takes to tell a tone from nothing, at most."""
+"""Longest delay of the detected onset of a tone."""
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1, 2])
 @pytest.mark.parametrize("before_s", [0.0, 1.0])
-def test_time_counts_from_the_onset_of_speech(seconds: float, before_s: float) -> None:
+def test_first_seconds_count_from_the_onset_of_speech(seconds: float, before_s: float) -> None:
     sound = joined(silence(before_s), SPOKEN) if before_s else SPOKEN
     cut = FirstSeconds(seconds).apply(sound, 0)
     assert cut.duration_s == pytest.approx(before_s + seconds, abs=ONSET_S)
     np.testing.assert_array_equal(cut.samples, sound.samples[: cut.samples.size])
 
 
-def test_half_of_what_follows_the_onset() -> None:
+def test_first_share_of_what_follows_the_onset() -> None:
     cut = FirstShare(0.5).apply(joined(silence(1.0), SPOKEN), 0)
     assert cut.duration_s == pytest.approx(1.0 + 1.5, abs=ONSET_S)
     assert FirstShare(1.0).apply(SPOKEN, 0).samples.size == SPOKEN.samples.size
 
 
-def test_a_recording_that_is_shorter_stays_whole() -> None:
+def test_shorter_recordings_are_kept_whole() -> None:
     short = tone(300, 0.1)
     assert FirstSeconds(0.5).apply(short, 0).samples.size == 0.1 * SAMPLE_RATE_HZ
 
 
-def test_silence_never_begins() -> None:
+def test_silence_cannot_be_truncated() -> None:
     for degradation in (FirstSeconds(1), FirstShare(0.5)):
         with pytest.raises(AudioError, match="is silent"):
             degradation.apply(silence(2), 0)
 
 
 @pytest.mark.parametrize("gain_db", [-20, 20])
-def test_gain_is_gone_after_normalization_and_clips_nothing(gain_db: float) -> None:
+def test_gain_is_removed_by_normalization(gain_db: float) -> None:
     changed = Gain(gain_db).apply(speech(), 0)
     assert 20 * np.log10(changed.rms() / speech().rms()) == pytest.approx(gain_db, abs=1e-4)
     np.testing.assert_allclose(changed.normalized().samples, speech().samples, rtol=1e-5, atol=1e-9)
 
 
-def test_descriptors_do_not_hear_the_gain() -> None:
+def test_descriptors_do_not_depend_on_gain() -> None:
     waveforms = [w.normalized() for w in (speech(), Gain(-20).apply(speech(), 0))]
     plain, quiet = LowLevelDescriptors().extract(waveforms)
     np.testing.assert_allclose(quiet, plain, rtol=1e-3, atol=1e-3)
@@ -57,7 +57,7 @@ def test_descriptors_do_not_hear_the_gain() -> None:
 
 @given(n_samples=st.integers(1, 3000), share=st.floats(0.001, 0.9), seed=st.integers(0, 100))
 @settings(max_examples=60, deadline=None)
-def test_the_share_stated_is_cut(n_samples: int, share: float, seed: int) -> None:
+def test_clipped_share_is_as_stated(n_samples: int, share: float, seed: int) -> None:
     sound = Waveform(np.random.default_rng(seed).normal(0, 0.1, n_samples).astype(np.float32))
     clipped = Clipping(share).apply(sound, 0).samples
     top = np.abs(clipped).max()

@@ -14,7 +14,7 @@ from voxaffect.audio.degrade.noise import (
     Babble,
     Kind,
     Noise,
-    _held_envelope,
+    _peak_envelope,
     add_noise,
     pink,
     speech_activity,
@@ -25,13 +25,13 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.errors import AudioError
 
 
-def test_a_steady_tone_is_active_throughout_and_at_its_own_level() -> None:
+def test_speech_level_of_a_tone_is_its_rms() -> None:
     found = speech_activity(tone(440, 2.0, amplitude=0.1))
     assert found.level_db == pytest.approx(10 * np.log10(0.1**2 / 2), abs=0.06)
     assert found.active.mean() > 0.98  # the envelope takes 23 ms to rise
 
 
-def test_pauses_change_the_mean_level_and_not_the_active_one() -> None:
+def test_pauses_do_not_change_the_speech_level() -> None:
     spoken = speech()
     alone = speech_activity(spoken)
     padded = joined(silence(2.0), spoken, silence(3.0))
@@ -46,7 +46,7 @@ def test_pauses_change_the_mean_level_and_not_the_active_one() -> None:
 
 @given(gain_db=st.floats(-60, 20))
 @settings(max_examples=20, deadline=None)
-def test_the_level_moves_with_the_gain_and_the_activity_does_not(gain_db: float) -> None:
+def test_gain_changes_the_speech_level_but_not_the_activity(gain_db: float) -> None:
     spoken = speech()
     before = speech_activity(spoken)
     after = speech_activity(Waveform(spoken.samples * np.float32(10 ** (gain_db / 20))))
@@ -54,19 +54,19 @@ def test_the_level_moves_with_the_gain_and_the_activity_does_not(gain_db: float)
     assert (after.active == before.active).mean() > 0.999
 
 
-def test_the_level_is_that_of_the_active_samples_and_lies_the_margin_above_the_threshold() -> None:
+def test_speech_level_is_the_margin_above_the_threshold() -> None:
     spoken = joined(speech(), silence(1.0), speech(1))
     found = speech_activity(spoken)
     energy = np.square(spoken.samples, dtype=np.float64).sum()
     assert found.level_db == pytest.approx(10 * np.log10(energy / found.active.sum()), abs=1e-6)
-    threshold = _held_envelope(spoken.samples)[found.active].min()
+    threshold = _peak_envelope(spoken.samples)[found.active].min()
     assert found.level_db - 20 * np.log10(threshold) == pytest.approx(15.9, abs=0.1)
 
 
-def test_the_envelope_is_held_as_the_standard_counts_its_hangover() -> None:
+def test_hangover_of_the_envelope() -> None:
     samples = np.zeros(8000, np.float32)
     samples[1000] = 1.0
-    held, hold = _held_envelope(samples), round(HANGOVER_S * SAMPLE_RATE_HZ)
+    held, hold = _peak_envelope(samples), round(HANGOVER_S * SAMPLE_RATE_HZ)
     peak = int(held.argmax())
     assert 1000 < peak < 1000 + 1000
     assert (held[peak : peak + hold + 1] == held[peak]).all()
@@ -74,7 +74,7 @@ def test_the_envelope_is_held_as_the_standard_counts_its_hangover() -> None:
     assert (held[:1000] == 0).all()
 
 
-def test_a_click_is_active_throughout_and_silence_has_no_level() -> None:
+def test_a_click_is_active_throughout_and_silence_is_refused() -> None:
     click = np.zeros(1600, np.float32)
     click[800] = 0.5
     assert speech_activity(Waveform(click)).active.all()
@@ -91,7 +91,7 @@ def added(degradation: Noise | Babble, waveform: Waveform, seed: int = 0) -> Sou
 
 @pytest.mark.parametrize("snr_db", [20, 10, 0, -5])
 @pytest.mark.parametrize("kind", [*KINDS, "babble"])
-def test_the_ratio_is_reached_whatever_the_pauses(kind: str, snr_db: float) -> None:
+def test_snr_does_not_depend_on_pauses(kind: str, snr_db: float) -> None:
     babble = Babble(snr_db).with_talkers(OTHERS)
     degradation = babble if kind == "babble" else Noise(cast("Kind", kind), snr_db)
     for spoken in (speech(), joined(silence(1.5), speech())):
@@ -108,7 +108,7 @@ def octaves(samples: Sound) -> list[float]:
     return [band_db(samples, low, 2 * low) for low in (62.5, 125, 250, 500, 1000, 2000)]
 
 
-def test_spectra_fall_as_they_are_said_to() -> None:
+def test_slopes_of_the_spectra() -> None:
     rng, n = np.random.default_rng(0), 20 * SAMPLE_RATE_HZ
     np.testing.assert_allclose(np.diff(octaves(white(n, rng))), 3.01, atol=0.5)
     np.testing.assert_allclose(np.diff(octaves(pink(n, rng))), 0.0, atol=0.5)
@@ -116,7 +116,7 @@ def test_spectra_fall_as_they_are_said_to() -> None:
     assert band_db(pink(n, rng), 0, 19) < band_db(pink(n, rng), 20, 40) - 100
 
 
-def test_traffic_swells_and_hums() -> None:
+def test_traffic_swells_and_has_harmonics() -> None:
     noise = traffic(8 * SAMPLE_RATE_HZ, np.random.default_rng(3))
     levels = [power_db(part) for part in noise.reshape(16, -1)]
     assert 3 < max(levels) - min(levels) < 12
@@ -127,9 +127,7 @@ def test_traffic_swells_and_hums() -> None:
 
 @given(n_samples=st.integers(2, 2000), kind=st.sampled_from([*KINDS]), seed=st.integers(0, 2**64))
 @settings(max_examples=50, deadline=None)
-def test_any_length_works_and_equal_seeds_give_equal_bits(
-    n_samples: int, kind: Kind, seed: int
-) -> None:
+def test_noise_of_any_length_is_reproducible(n_samples: int, kind: Kind, seed: int) -> None:
     waveform = Waveform(np.full(n_samples, 0.05, np.float32))
     first, again = (Noise(kind, 10).apply(waveform, seed).samples for _ in range(2))
     np.testing.assert_array_equal(first, again)
@@ -137,13 +135,13 @@ def test_any_length_works_and_equal_seeds_give_equal_bits(
     assert not np.array_equal(first, Noise(kind, 10).apply(waveform, seed + 1).samples)
 
 
-def test_babble_gives_every_voice_the_same_weight() -> None:
+def test_babble_weights_all_talkers_equally() -> None:
     quiet = [Waveform(w.samples * np.float32(0.01 * (i + 1))) for i, w in enumerate(OTHERS)]
     same = [Babble(0).with_talkers(who).apply(speech(), 5).samples for who in (OTHERS, quiet)]
     np.testing.assert_allclose(same[0], same[1], atol=1e-5)
 
 
-def test_a_short_voice_speaks_again_and_nobody_is_an_error() -> None:
+def test_short_talkers_repeat_and_no_talkers_are_an_error() -> None:
     short = Waveform(speech(1).samples[8000:9600], "short")
     noise = added(Babble(10).with_talkers([short]), speech())
     np.testing.assert_allclose(noise[1600:3200], noise[:1600], atol=1e-6)
@@ -151,13 +149,13 @@ def test_a_short_voice_speaks_again_and_nobody_is_an_error() -> None:
         Babble(10).apply(speech(), 0)
 
 
-def test_no_ratio_to_silence_is_made_up() -> None:
+def test_snr_relative_to_silence_is_refused() -> None:
     with pytest.raises(AudioError, match="is silent"):
         Noise("white", 10).apply(silence(1), 0)
     with pytest.raises(AudioError, match="noise to be added is silent"):
         add_noise(speech(), np.zeros(speech().samples.size), 10)
 
 
-def test_nothing_is_clipped() -> None:
+def test_noise_does_not_clip() -> None:
     loud = Waveform(speech().samples / np.abs(speech().samples).max())
     assert np.abs(Noise("white", 0).apply(loud, 0).samples).max() > 1

@@ -1,4 +1,4 @@
-"""The degradations that recognizers are tried on, by name, each group from mild to severe."""
+"""Degradations for robustness tests, by name; those of a group run from mild to severe."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from voxaffect.audio.degrade.level import Clipping, FirstSeconds, FirstShare, Ga
 from voxaffect.audio.degrade.noise import Babble, Noise
 
 CONTROLS = frozenset({"gain"})
-"""Groups that no recognizer of this program can be hurt by: they check it, and score nothing."""
+"""Groups that cannot affect a recognizer, which normalizes its input; they are not scored."""
 
 ALL: tuple[Degradation, ...] = (
     *(Noise("white", snr_db) for snr_db in (20, 10, 0)),

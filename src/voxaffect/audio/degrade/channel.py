@@ -1,4 +1,4 @@
-"""Rooms: the direct sound, and behind it what walls send back."""
+"""Transmission channels: telephone, lossy codecs, and reverberation of a room."""
 
 from __future__ import annotations
 
@@ -13,157 +13,114 @@ import soxr
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve, firwin
 
-from voxaffect.audio.degrade.degradation import Samples, fit_length
+from voxaffect.audio.degrade.degradation import Degradation, Samples, fit_length
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 
 if TYPE_CHECKING:
     from av import AudioStream
 
-
-RATE_HZ = 8_000
+TELEPHONE_HZ = 8_000
 BAND_HZ = (300.0, 3_400.0)
-"""Where the filter is at -6 dB."""
+"""Where the telephone filter is at -6 dB."""
 
 TAPS = 257
-"""Of a filter with linear phase, 32 ms: the band's borders are 100 Hz wide."""
+"""Length of the linear-phase filter, 32 ms: its transition bands are 100 Hz wide."""
 
 
 @dataclass(frozen=True)
-class Telephone:
-    """A line of 300 to 3,400 Hz at 8 kHz; neither filter nor resampling delays it.
+class Telephone(Degradation):
+    """Telephone line, 300 to 3,400 Hz sampled at 8 kHz, without delay.
 
     Args:
-        companded: whether samples pass through ITU-T G.711, mu-law, as well.
+        companded: whether to apply ITU-T G.711 mu-law as well.
     """
 
     companded: bool
+    group = "telephone"
 
-    @property
-    def name(self) -> str:
-        """Its name in the catalog."""
-        return "phone-mulaw" if self.companded else "phone-band"
-
-    @property
-    def group(self) -> str:
-        """What it is a kind of."""
-        return "telephone"
-
-    @property
-    def severity(self) -> str:
-        """How strong it is."""
-        return "300-3400 Hz at 8 kHz" + (", G.711 mu-law" if self.companded else "")
+    def _describe(self) -> tuple[str, str]:
+        name, law = ("phone-mulaw", ", G.711 mu-law") if self.companded else ("phone-band", "")
+        return name, f"300-3400 Hz at 8 kHz{law}"
 
     def apply(self, waveform: Waveform, seed: int) -> Waveform:  # noqa: ARG002 nothing is random
-        """Speech at the other end of the line, at 16 kHz again."""
-        narrow = soxr.resample(waveform.samples, SAMPLE_RATE_HZ, RATE_HZ)
-        response = firwin(TAPS, BAND_HZ, pass_zero=False, fs=RATE_HZ)
+        """Transmit, and resample to 16 kHz again."""
+        narrow = soxr.resample(waveform.samples, SAMPLE_RATE_HZ, TELEPHONE_HZ)
+        response = firwin(TAPS, BAND_HZ, pass_zero=False, fs=TELEPHONE_HZ)
         line = fftconvolve(narrow, response)[TAPS // 2 :][: narrow.size]
         received = mu_law(line) if self.companded else line
-        return fit_length(soxr.resample(received, RATE_HZ, SAMPLE_RATE_HZ), waveform)
+        return fit_length(soxr.resample(received, TELEPHONE_HZ, SAMPLE_RATE_HZ), waveform)
 
 
 def mu_law(samples: Samples) -> Samples:
-    """What is left of samples (n,) at any rate after G.711 mu-law; full scale clips, as it must."""
+    """Samples (n,) after G.711 mu-law coding and decoding, which clips at full scale."""
     file = io.BytesIO()
-    sf.write(file, np.clip(samples, -1, 1), RATE_HZ, format="WAV", subtype="ULAW")
+    sf.write(file, np.clip(samples, -1, 1), TELEPHONE_HZ, format="WAV", subtype="ULAW")
     file.seek(0)
     decoded: Samples = sf.read(file, dtype="float64")[0]
     return decoded
 
 
-# Lossy codecs: speech is encoded and decoded again, by the FFmpeg that PyAV brings.
-#
-# Encoders look ahead and so delay. Ogg (its pre-skip) and MP3 (its LAME tag) say by how much, and
-# FFmpeg's readers take that off again, so that what comes back lies where it was.
-
 Kind = Literal["opus", "mp3"]
 
-
-@dataclass(frozen=True)
-class CodecEncoder:
-    """How FFmpeg is asked for a codec.
-
-    Args:
-        name: FFmpeg's name of the encoder.
-        container: of the container.
-        sample_format: of the samples that it takes.
-        options: of the encoder.
-    """
-
-    name: str
-    container: str
-    sample_format: str
-    options: Mapping[str, str]
-
-
-ENCODERS: Mapping[Kind, CodecEncoder] = {
-    "opus": CodecEncoder("libopus", "ogg", "flt", {"application": "voip"}),
-    "mp3": CodecEncoder("libmp3lame", "mp3", "fltp", {}),
+ENCODERS: Mapping[Kind, tuple[str, str, str, dict[str, str]]] = {
+    "opus": ("libopus", "ogg", "flt", {"application": "voip"}),
+    "mp3": ("libmp3lame", "mp3", "fltp", {}),
 }
+"""FFmpeg's encoder, container, sample format and options."""
 
 
 @dataclass(frozen=True)
-class Codec:
-    """A codec at a bit rate.
+class Codec(Degradation):
+    """Lossy codec at a bit rate, by the FFmpeg of PyAV.
+
+    Encoders delay. Ogg (pre-skip) and MP3 (LAME tag) state by how much, and FFmpeg removes it.
 
     Args:
         kind: `opus` (RFC 6716, voice) or `mp3` (MPEG-2 Layer III, LAME).
-        kbit_s: what is asked for; short recordings take more, for headers.
+        kbit_s: target bit rate; headers of short recordings add to it.
     """
 
     kind: Kind
     kbit_s: int
+    group = "codec"
 
-    @property
-    def name(self) -> str:
-        """Its name in the catalog."""
-        return f"{self.kind}-{self.kbit_s}k"
-
-    @property
-    def group(self) -> str:
-        """What it is a kind of."""
-        return "codec"
-
-    @property
-    def severity(self) -> str:
-        """How strong it is."""
-        return f"{self.kbit_s} kbit/s"
+    def _describe(self) -> tuple[str, str]:
+        return f"{self.kind}-{self.kbit_s}k", f"{self.kbit_s} kbit/s"
 
     def apply(self, waveform: Waveform, seed: int) -> Waveform:  # noqa: ARG002 nothing is random
-        """Speech encoded and decoded."""
-        encoded = encode(waveform.samples, ENCODERS[self.kind], 1000 * self.kbit_s)
-        samples, rate_hz = decode_whole(encoded)
-        if rate_hz != SAMPLE_RATE_HZ:  # Opus decodes to 48 kHz, whatever went in
+        """Encode and decode."""
+        samples, rate_hz = _decode(encode(waveform.samples, self.kind, 1000 * self.kbit_s))
+        if rate_hz != SAMPLE_RATE_HZ:  # Opus always decodes to 48 kHz
             samples = soxr.resample(samples, rate_hz, SAMPLE_RATE_HZ)
         return fit_length(samples, waveform)
 
 
-def encode(samples: NDArray[np.float32], encoder: CodecEncoder, bit_rate: int) -> bytes:
-    """Samples (n_samples,) at 16 kHz as the bytes of a file.
+def encode(samples: NDArray[np.float32], kind: Kind, bit_rate: int) -> bytes:
+    """Encode samples.
 
     Args:
-        samples: float32, full scale is 1.
-        encoder: which one.
-        bit_rate: in bits a second.
+        samples: (n_samples,) at 16 kHz.
+        kind: key of `ENCODERS`.
+        bit_rate: bits per second.
     """
-    import av  # noqa: PLC0415  (slow to load)
+    import av  # noqa: PLC0415 slow to load
 
+    encoder, container, sample_format, options = ENCODERS[kind]
     file = io.BytesIO()
-    frame = av.AudioFrame.from_ndarray(samples[None], encoder.sample_format, "mono")
+    frame = av.AudioFrame.from_ndarray(samples[None], sample_format, "mono")
     frame.sample_rate = SAMPLE_RATE_HZ
-    with av.open(file, "w", encoder.container) as container:
-        options = dict(encoder.options)
-        added = container.add_stream(encoder.name, SAMPLE_RATE_HZ, layout="mono", options=options)
+    with av.open(file, "w", container) as output:
+        added = output.add_stream(encoder, SAMPLE_RATE_HZ, layout="mono", options=dict(options))
         stream = cast("AudioStream", added)
         stream.bit_rate = bit_rate
-        for last in (frame, None):
-            container.mux(stream.encode(last))
+        for part in (frame, None):
+            output.mux(stream.encode(part))
     return file.getvalue()
 
 
-def decode_whole(encoded: bytes) -> tuple[NDArray[np.float32], int]:
-    """The samples float32 (n,) of a mono file in memory, and their rate in Hz."""
-    import av  # noqa: PLC0415  (slow to load)
+def _decode(encoded: bytes) -> tuple[NDArray[np.float32], int]:
+    """Samples (n,) of a mono file in memory, and their rate in Hz."""
+    import av  # noqa: PLC0415 slow to load
 
     with av.open(io.BytesIO(encoded), "r") as container:
         (stream,) = container.streams.audio
@@ -174,47 +131,36 @@ def decode_whole(encoded: bytes) -> tuple[NDArray[np.float32], int]:
 
 
 DECAY_DB = 80.0
-"""How far the response falls before it is cut off."""
+"""Decay at which the impulse response ends."""
 
 
 @dataclass(frozen=True)
-class Reverberation:
-    """A room that decays alike at all frequencies; every recording is made in another one.
+class Reverberation(Degradation):
+    """Room with the same decay at all frequencies; every seed is another room.
 
     Args:
-        rt60_s: time in which the room's sound decays by 60 dB.
-        direct_to_reverberant_db: energy of the direct sound against that of the room; it falls as
-            the microphone goes away.
+        rt60_s: reverberation time, in which sound decays by 60 dB.
+        direct_to_reverberant_db: energy ratio of direct to reverberant sound; lower for a more
+            distant microphone.
     """
 
     rt60_s: float
     direct_to_reverberant_db: float
+    group = "room"
 
-    @property
-    def name(self) -> str:
-        """Its name in the catalog."""
-        return f"room-{1000 * self.rt60_s:g}ms"
-
-    @property
-    def group(self) -> str:
-        """What it is a kind of."""
-        return "room"
-
-    @property
-    def severity(self) -> str:
-        """How strong it is."""
-        return f"RT60 {self.rt60_s:g} s, DRR {self.direct_to_reverberant_db:g} dB"
+    def _describe(self) -> tuple[str, str]:
+        ratio = f"DRR {self.direct_to_reverberant_db:g} dB"
+        return f"room-{1000 * self.rt60_s:g}ms", f"RT60 {self.rt60_s:g} s, {ratio}"
 
     def apply(self, waveform: Waveform, seed: int) -> Waveform:
-        """Speech in the room, as long as it was; the direct sound stays where it was."""
+        """Convolve with a room impulse response; length and direct sound keep their place."""
         response = self.response(np.random.default_rng(seed))
         return fit_length(fftconvolve(waveform.samples, response), waveform)
 
     def response(self, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Impulse response: the direct sound, 1, then noise that decays exponentially.
+        """Impulse response: the direct sound, 1, then exponentially decaying noise.
 
-        Polack's model (1988) of the late part, taken for all of it: early reflections, which tell
-        one room of an RT60 from another, are not modeled.
+        Polack's (1988) model of late reverberation; early reflections are not modeled.
         """
         n_samples = round(self.rt60_s * SAMPLE_RATE_HZ * DECAY_DB / 60)
         time_s = np.arange(n_samples) / SAMPLE_RATE_HZ

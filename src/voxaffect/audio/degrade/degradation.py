@@ -1,10 +1,11 @@
-"""What every degradation is, and where its randomness comes from."""
+"""Base class of degradations, and the seed of each utterance."""
 
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,71 +13,77 @@ from numpy.typing import NDArray
 from voxaffect.audio.waveform import Waveform
 
 CLEAN = "clean"
-"""Name of the recording as it is."""
+"""Name of the condition without degradation."""
 
 Samples = NDArray[np.floating]
-"""Sound at 16 kHz, (n_samples,)."""
+"""Audio at 16 kHz, (n_samples,)."""
 
 
-class Degradation(Protocol):
-    """Something that happens to a recording: a frozen value, which alone decides what it does.
+class Degradation(ABC):
+    """Degradation of a recording. Subclasses are frozen dataclasses.
 
-    It never clips unless that is what it does: samples beyond full scale stay as they are. Several
-    severities of one kind draw the same random numbers from the same seed, so that the same noise
-    is louder and nothing else differs.
+    Samples beyond full scale are not clipped unless that is the degradation. Severities of one kind
+    draw the same random numbers from the same seed: the same noise, only louder.
     """
+
+    group: str
+    """Kind of degradation, such as `noise`."""
 
     @property
     def name(self) -> str:
-        """Its name in the catalog: what it is and how strong, `white-10db`."""
-
-    @property
-    def group(self) -> str:
-        """What it is a kind of, such as `noise`."""
+        """Kind and severity, such as `white-10db`."""
+        return self._describe()[0]
 
     @property
     def severity(self) -> str:
-        """How strong it is, as a quantity with its unit, `10 dB SNR`."""
+        """Severity with its unit, such as `10 dB SNR`."""
+        return self._describe()[1]
 
+    @abstractmethod
+    def _describe(self) -> tuple[str, str]:
+        """Name and severity."""
+
+    @abstractmethod
     def apply(self, waveform: Waveform, seed: int) -> Waveform:
-        """The recording degraded: the same bits for the same samples and seed.
+        """Degrade a recording; equal samples and seeds give equal bits.
 
         Args:
             waveform: at the level of `Waveform.normalized`, on which companding depends.
-            seed: of all its random choices; `utterance_seed` gives every utterance its own.
+            seed: of all random numbers, see `utterance_seed`.
 
         Raises:
-            AudioError: it is not defined for this recording, such as noise relative to silence.
+            AudioError: not defined for this recording, such as noise relative to silence.
         """
+
+    def settings(self) -> dict[str, Any]:
+        """JSON values of everything that decides the result, except the seed."""
+        compared = [f.name for f in fields(cast("Any", self)) if f.compare]
+        return {"kind": type(self).__name__, **{name: getattr(self, name) for name in compared}}
 
 
 @dataclass(frozen=True)
-class Clean:
-    """No degradation: what the others are compared with."""
+class Clean(Degradation):
+    """No degradation, for comparison."""
 
     name: str = CLEAN
     group: str = CLEAN
     severity: str = "as recorded"
 
+    def _describe(self) -> tuple[str, str]:
+        return self.name, self.severity
+
     def apply(self, waveform: Waveform, seed: int) -> Waveform:  # noqa: ARG002 nothing is random
-        """The recording itself."""
+        """Return the recording itself."""
         return waveform
 
 
-def degradation_settings(degradation: Degradation) -> dict[str, Any]:
-    """Everything that decides what a degradation, a dataclass, does: plain values."""
-    compared = [f.name for f in fields(cast("Any", degradation)) if f.compare]
-    values = {name: getattr(degradation, name) for name in compared}
-    return {"kind": type(degradation).__name__, **values}
-
-
 def utterance_seed(utterance_id: str, seed: int) -> int:
-    """The seed of one utterance: it depends on no other utterance, nor on any order."""
+    """Seed of an utterance, independent of other utterances and of their order."""
     return int.from_bytes(hashlib.sha256(f"{seed} {utterance_id}".encode()).digest()[:8])
 
 
 def fit_length(samples: Samples, waveform: Waveform) -> Waveform:
-    """What has become of a recording, cut or filled with silence to its length."""
+    """Samples cut or zero-padded to the length of a waveform, with its name."""
     n_samples = waveform.samples.size
     fitted = np.pad(samples[:n_samples], (0, max(0, n_samples - samples.size)))
     return Waveform(fitted.astype(np.float32), waveform.name)

@@ -1,153 +1,102 @@
-"""Levels: a recording that is too quiet or too loud, and one that was cut off at the top."""
+"""Truncation, gain and clipping."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
 
-from voxaffect.audio.degrade.degradation import fit_length
+from voxaffect.audio.degrade.degradation import Degradation, fit_length
 from voxaffect.audio.degrade.noise import speech_activity
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 
-# An answer is wanted before all has been said: only the beginning of a recording is heard.
-#
-# Time counts from the onset of speech (`activity.py`), so that silence before it takes none of it;
-# the silence is heard as it was.
+
+class _Truncation(Degradation):
+    """Only the beginning is kept: silence before the onset of speech, and some time after it."""
+
+    group = "truncation"
+
+    def apply(self, waveform: Waveform, seed: int) -> Waveform:  # noqa: ARG002 nothing is random
+        """Truncate.
+
+        Raises:
+            AudioError: the recording is silent, so it has no onset.
+        """
+        onset = speech_activity(waveform).onset
+        end = onset + self._n_samples(waveform.samples.size - onset)
+        return Waveform(waveform.samples[: max(1, end)], waveform.name)
+
+    @abstractmethod
+    def _n_samples(self, n_samples: int) -> int:
+        """Number of samples to keep after the onset, of those that follow it."""
 
 
 @dataclass(frozen=True)
-class FirstSeconds:
-    """Some time of speech; a recording that is shorter stays whole.
-
-    Args:
-        seconds: from the onset of speech on.
-    """
+class FirstSeconds(_Truncation):
+    """The first seconds after the onset of speech; a shorter recording is kept whole."""
 
     seconds: float
 
-    @property
-    def name(self) -> str:
-        """Its name in the catalog."""
-        return f"first-{1000 * self.seconds:g}ms"
+    def _describe(self) -> tuple[str, str]:
+        return f"first-{1000 * self.seconds:g}ms", f"{self.seconds:g} s of speech"
 
-    @property
-    def group(self) -> str:
-        """What it is a kind of."""
-        return "truncation"
-
-    @property
-    def severity(self) -> str:
-        """How strong it is."""
-        return f"{self.seconds:g} s of speech"
-
-    def apply(self, waveform: Waveform, seed: int) -> Waveform:  # noqa: ARG002 nothing is random
-        """The beginning of the recording.
-
-        Raises:
-            AudioError: it is silent, so that speech never begins.
-        """
-        onset = speech_activity(waveform).onset
-        end = onset + round(self.seconds * SAMPLE_RATE_HZ)
-        return Waveform(waveform.samples[:end], waveform.name)
+    def _n_samples(self, n_samples: int) -> int:  # noqa: ARG002
+        return round(self.seconds * SAMPLE_RATE_HZ)
 
 
 @dataclass(frozen=True)
-class FirstShare:
-    """A share of what there is from the onset of speech to the end of the recording.
-
-    Args:
-        share: above 0, at most 1.
-    """
+class FirstShare(_Truncation):
+    """The first share, above 0 and up to 1, of what follows the onset of speech."""
 
     share: float
 
-    @property
-    def name(self) -> str:
-        """Its name in the catalog."""
-        return f"part-{100 * self.share:g}pct"
+    def _describe(self) -> tuple[str, str]:
+        percent = f"{100 * self.share:g}"
+        return f"part-{percent}pct", f"{percent} % of the recording"
 
-    @property
-    def group(self) -> str:
-        """What it is a kind of."""
-        return "truncation"
-
-    @property
-    def severity(self) -> str:
-        """How strong it is."""
-        return f"{100 * self.share:g} % of the recording"
-
-    def apply(self, waveform: Waveform, seed: int) -> Waveform:  # noqa: ARG002 nothing is random
-        """The beginning of the recording.
-
-        Raises:
-            AudioError: it is silent, so that speech never begins.
-        """
-        onset = speech_activity(waveform).onset
-        end = onset + round(self.share * (waveform.samples.size - onset))
-        return Waveform(waveform.samples[: max(1, end)], waveform.name)
+    def _n_samples(self, n_samples: int) -> int:
+        return round(self.share * n_samples)
 
 
 @dataclass(frozen=True)
-class Gain:
-    """Another level, and nothing else: samples beyond full scale stay as they are.
-
-    What a recognizer hears is set to one level first, so that this changes no answer: a control.
+class Gain(Degradation):
+    """Change of level; a recognizer normalizes it away, so this is a control.
 
     Args:
         gain_db: positive is louder.
     """
 
     gain_db: float
+    group = "gain"
 
-    @property
-    def name(self) -> str:
-        """Its name in the catalog."""
-        return f"{'louder' if self.gain_db > 0 else 'quieter'}-{abs(self.gain_db):g}db"
-
-    @property
-    def group(self) -> str:
-        """What it is a kind of."""
-        return "gain"
-
-    @property
-    def severity(self) -> str:
-        """How strong it is."""
-        return f"{self.gain_db:+g} dB"
+    def _describe(self) -> tuple[str, str]:
+        louder = "louder" if self.gain_db > 0 else "quieter"
+        return f"{louder}-{abs(self.gain_db):g}db", f"{self.gain_db:+g} dB"
 
     def apply(self, waveform: Waveform, seed: int) -> Waveform:  # noqa: ARG002 nothing is random
-        """Speech at another level."""
+        """Multiply all samples."""
         return fit_length(waveform.samples * 10 ** (self.gain_db / 20), waveform)
 
 
 @dataclass(frozen=True)
-class Clipping:
-    """Hard clipping at whatever level cuts a share of the samples, pauses counted.
+class Clipping(Degradation):
+    """Hard clipping at the level that clips a share of all samples, pauses included.
 
     Args:
-        share: of the samples that are cut, above 0 and below 1.
+        share: above 0 and below 1.
     """
 
     share: float
+    group = "clipping"
 
-    @property
-    def name(self) -> str:
-        """Its name in the catalog."""
-        return f"clipped-{100 * self.share:g}pct"
-
-    @property
-    def group(self) -> str:
-        """What it is a kind of."""
-        return "clipping"
-
-    @property
-    def severity(self) -> str:
-        """How strong it is."""
-        return f"{100 * self.share:g} % of the samples"
+    def _describe(self) -> tuple[str, str]:
+        percent = f"{100 * self.share:g}"
+        return f"clipped-{percent}pct", f"{percent} % of the samples"
 
     def apply(self, waveform: Waveform, seed: int) -> Waveform:  # noqa: ARG002 nothing is random
-        """Speech whose largest samples are all alike."""
+        """Clip."""
         magnitudes = np.sort(np.abs(waveform.samples))
-        first_cut = min(round((1 - self.share) * magnitudes.size), magnitudes.size - 1)
-        limit = magnitudes[first_cut]
+        first_clipped = min(round((1 - self.share) * magnitudes.size), magnitudes.size - 1)
+        limit = magnitudes[first_clipped]
         return fit_length(np.clip(waveform.samples, -limit, limit), waveform)

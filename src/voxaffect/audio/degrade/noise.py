@@ -1,7 +1,7 @@
-"""Noise that is added to speech: white, pink, traffic; `babble.py` adds voices.
+"""Additive noise (white, pink, traffic, babble) at a signal-to-noise ratio.
 
-The signal-to-noise ratio is that of the active speech level (`activity.py`) to the mean power of
-the noise over the whole recording, both over the full band of 8 kHz.
+The ratio is that of the active speech level to the mean power of the noise over the whole
+recording, both over the full band of 8 kHz.
 """
 
 from __future__ import annotations
@@ -17,26 +17,20 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 from scipy.signal import lfilter
 
-from voxaffect.audio.degrade.degradation import Samples, fit_length
+from voxaffect.audio.degrade.degradation import Degradation, Samples, fit_length
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, SILENCE_RMS, Waveform
 from voxaffect.errors import AudioError
-
-# When somebody speaks and how loud, by ITU-T Recommendation P.56 (2011), method B.
-#
-# Pauses would make the mean level of a recording depend on how much of it is silent. The active
-# speech level leaves them out: a sample is active if, within the hangover before it, a smoothed
-# envelope reached a threshold that lies 15.9 dB below the level of just the active samples.
 
 MARGIN_DB = 15.9
 SMOOTHING_S = 0.03
 HANGOVER_S = 0.2
 THRESHOLDS_DB = np.arange(-60.0, 20.0, 0.1)
-"""Relative to the mean level; the standard's are 6 dB apart and interpolated between."""
+"""Relative to the mean level; the standard's are 6 dB apart and interpolated."""
 
 
 @dataclass(frozen=True)
 class Activity:
-    """Where a recording holds speech.
+    """Active speech of a recording.
 
     Args:
         level_db: active speech level, in dB relative to a root mean square of 1.
@@ -48,22 +42,28 @@ class Activity:
 
     @property
     def onset(self) -> int:
-        """The first active sample."""
+        """First active sample."""
         return int(self.active.argmax())
 
 
 def speech_activity(waveform: Waveform) -> Activity:
-    """Active speech level of a recording, and which samples are active.
+    """Active speech level by ITU-T Recommendation P.56 (2011), method B.
 
-    Where no threshold lies the margin below its level, as in a single click, all of it is active.
+    The mean level would depend on the length of pauses; this one leaves them out. A sample is
+    active if, within the hangover before it, a smoothed envelope reached a threshold 15.9 dB below
+    the level of the active samples. If there is no such threshold, as for a single click, all
+    samples are active.
 
     Raises:
-        AudioError: the recording is silent, so that there is no level.
+        AudioError: the recording is silent.
     """
     rms = waveform.rms()
     if rms < SILENCE_RMS:
-        raise AudioError(f"{waveform.name}: is silent, so that no noise can be set in relation")
-    envelope = _held_envelope(waveform.samples / rms)
+        raise AudioError(
+            f"{waveform.name}: is silent (all samples below -100 dB), so it has no speech level; "
+            "record it again"
+        )
+    envelope = _peak_envelope(waveform.samples / rms)
     thresholds = 10 ** (THRESHOLDS_DB / 20)
     n_active = envelope.size - np.searchsorted(np.sort(envelope), thresholds)
     levels_db = 10 * np.log10(envelope.size / np.maximum(n_active, 1))
@@ -75,81 +75,20 @@ def speech_activity(waveform: Waveform) -> Activity:
     return Activity(mean_db + float(levels_db[first]), envelope >= thresholds[first])
 
 
-def _held_envelope(samples: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The magnitude smoothed twice, and held at its maximum over the hangover, (n_samples,)."""
+def _peak_envelope(samples: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Magnitude smoothed twice, and its running maximum over the hangover, (n_samples,)."""
     decay = math.exp(-1 / (SMOOTHING_S * SAMPLE_RATE_HZ))
     once = lfilter([1 - decay], [1, -decay], np.abs(samples, dtype=np.float64))
     twice = lfilter([1 - decay], [1, -decay], once)
     half = round(HANGOVER_S * SAMPLE_RATE_HZ) // 2
-    held: NDArray[np.float64] = maximum_filter1d(
+    envelope: NDArray[np.float64] = maximum_filter1d(
         twice, 2 * half + 1, mode="constant", cval=0.0, origin=half
     )
-    return held
-
-
-Kind = Literal["white", "pink", "traffic"]
-
-LOWEST_HZ = 20.0
-"""Below it nothing is heard, and a falling spectrum would hold most of its power there."""
-
-LEAST_SAMPLES = round(SAMPLE_RATE_HZ / LOWEST_HZ)
-"""A period of it: what is shorter has no such spectrum, and is cut from noise of that length."""
-
-ENGINE_HZ = (40.0, 70.0)
-"""Firing frequencies of engines at idle and in slow traffic."""
-
-N_HARMONICS = 20
-PASSING_S = 4.0
-"""How long a vehicle takes to pass, about."""
-
-
-class AtRatio:
-    """What all degradations share that add noise at a signal-to-noise ratio `snr_db`."""
-
-    snr_db: float
-
-    @property
-    def group(self) -> str:
-        """What it is a kind of."""
-        return "noise"
-
-    @property
-    def severity(self) -> str:
-        """How strong it is."""
-        return f"{self.snr_db:g} dB SNR"
-
-
-@dataclass(frozen=True)
-class Noise(AtRatio):
-    """Noise of a machine or a place.
-
-    Args:
-        kind: `white`, equal power a hertz; `pink`, equal power an octave; `traffic`, the rumble
-            of vehicles that pass with the harmonics of their engines.
-        snr_db: active speech level above the noise.
-    """
-
-    kind: Kind
-    snr_db: float
-
-    @property
-    def name(self) -> str:
-        """Its name in the catalog."""
-        return f"{self.kind}-{self.snr_db:g}db"
-
-    def apply(self, waveform: Waveform, seed: int) -> Waveform:
-        """Speech and noise.
-
-        Raises:
-            AudioError: the recording is silent.
-        """
-        n_samples = waveform.samples.size
-        noise = KINDS[self.kind](max(n_samples, LEAST_SAMPLES), np.random.default_rng(seed))
-        return add_noise(waveform, noise[:n_samples], self.snr_db)
+    return envelope
 
 
 def add_noise(waveform: Waveform, noise: Samples, snr_db: float) -> Waveform:
-    """Speech with noise (n_samples,) at a signal-to-noise ratio.
+    """Add noise (n_samples,) to speech at a signal-to-noise ratio.
 
     Raises:
         AudioError: speech or noise are silent.
@@ -161,23 +100,67 @@ def add_noise(waveform: Waveform, noise: Samples, snr_db: float) -> Waveform:
     return fit_length(waveform.samples + noise * 10 ** ((level_db - snr_db) / 20) / rms, waveform)
 
 
+Kind = Literal["white", "pink", "traffic"]
+
+LOWEST_HZ = 20.0
+"""Below it nothing is audible, and a falling spectrum would have most of its power there."""
+
+MIN_SAMPLES = round(SAMPLE_RATE_HZ / LOWEST_HZ)
+"""One period of it: shorter noise is cut from noise of this length."""
+
+ENGINE_HZ = (40.0, 70.0)
+"""Firing frequencies of engines at idle and in slow traffic."""
+
+N_HARMONICS = 20
+PASSING_S = 4.0
+"""Time that a vehicle takes to pass."""
+
+
+@dataclass(frozen=True)
+class Noise(Degradation):
+    """Stationary or traffic noise.
+
+    Args:
+        kind: `white`, equal power per hertz; `pink`, equal power per octave; `traffic`, the rumble
+            of passing vehicles with harmonics of their engines.
+        snr_db: active speech level above the noise.
+    """
+
+    kind: Kind
+    snr_db: float
+    group = "noise"
+
+    def _describe(self) -> tuple[str, str]:
+        return f"{self.kind}-{self.snr_db:g}db", f"{self.snr_db:g} dB SNR"
+
+    def apply(self, waveform: Waveform, seed: int) -> Waveform:
+        """Add noise.
+
+        Raises:
+            AudioError: the recording is silent.
+        """
+        n_samples = waveform.samples.size
+        noise = KINDS[self.kind](max(n_samples, MIN_SAMPLES), np.random.default_rng(seed))
+        return add_noise(waveform, noise[:n_samples], self.snr_db)
+
+
 def white(n_samples: int, rng: np.random.Generator) -> Samples:
-    """Equal power a hertz, (n_samples,)."""
+    """White noise: equal power per hertz, (n_samples,)."""
     return rng.standard_normal(n_samples)
 
 
 def pink(n_samples: int, rng: np.random.Generator) -> Samples:
-    """Equal power an octave from 20 Hz up, (n_samples,): power falls with 1 / f."""
-    return _falling(white(n_samples, rng), exponent=0.5)
+    """Pink noise: equal power per octave from 20 Hz up, power falls with 1 / f, (n_samples,)."""
+    return _shape_spectrum(white(n_samples, rng), exponent=0.5)
 
 
 def traffic(n_samples: int, rng: np.random.Generator) -> Samples:
-    """Vehicles that pass, (n_samples,): power falls with 1 / f^2, swells, and hums.
+    """Traffic noise of passing vehicles, (n_samples,).
 
-    Tyres and wind are noise whose power falls with 6 dB an octave, engines the harmonics of one
-    firing frequency, 10 dB below; both swell by up to 6 dB as a vehicle passes.
+    Tires and wind are noise whose power falls with 1 / f^2, engines the harmonics of one firing
+    frequency, 10 dB below; both rise by up to 6 dB as a vehicle passes.
     """
-    rumble = _falling(white(n_samples, rng), exponent=1.0)
+    rumble = _shape_spectrum(white(n_samples, rng), exponent=1.0)
     time = np.arange(n_samples) / SAMPLE_RATE_HZ
     hum = _harmonics(time, rng.uniform(*ENGINE_HZ), rng)
     passing = 1 + np.sin(2 * np.pi * (time / PASSING_S + rng.uniform())) / 3
@@ -190,14 +173,14 @@ def _harmonics(time: NDArray[np.float64], f0_hz: float, rng: np.random.Generator
     number = np.arange(1, N_HARMONICS + 1)
     phases = rng.uniform(0, 2 * np.pi, N_HARMONICS)
     amplitudes = np.exp(1j * phases) / number
-    # A polynomial in one complex oscillation: N_HARMONICS sums over time, not as many sines.
-    turn = np.exp(2j * np.pi * f0_hz * time)
-    hum: NDArray[np.complex128] = polyval(turn, np.concatenate([[0], amplitudes]))
+    # A polynomial of one complex oscillation is cheaper than N_HARMONICS sines.
+    oscillation = np.exp(2j * np.pi * f0_hz * time)
+    hum: NDArray[np.complex128] = polyval(oscillation, np.concatenate([[0], amplitudes]))
     return hum.real
 
 
-def _falling(noise: Samples, exponent: float) -> Samples:
-    """Noise whose amplitude falls with frequency to an exponent from LOWEST_HZ up."""
+def _shape_spectrum(noise: Samples, exponent: float) -> Samples:
+    """Noise whose amplitude falls with frequency to the power of -exponent from LOWEST_HZ up."""
     spectrum = np.fft.rfft(noise)
     frequency = np.fft.rfftfreq(noise.size, 1 / SAMPLE_RATE_HZ)
     spectrum *= np.where(frequency < LOWEST_HZ, 0, np.maximum(frequency, LOWEST_HZ) ** -exponent)
@@ -212,34 +195,33 @@ KINDS: Mapping[Kind, Callable[[int, np.random.Generator], Samples]] = {
 
 
 @dataclass(frozen=True)
-class Babble(AtRatio):
-    """Voices of other people, each at the same active speech level, their sum below the speech.
+class Babble(Degradation):
+    """Babble noise: other speakers, each at the same active speech level.
 
     Args:
-        snr_db: active speech level above the mean power of all voices together.
-        n_talkers: recordings that are mixed; six are no longer understood one by one.
-        talkers: recordings of other speakers, given by `with_talkers`; each begins anywhere and
-            repeats when it has ended.
+        snr_db: active speech level above the mean power of all talkers together.
+        n_talkers: number of recordings to mix; six are no longer intelligible one by one.
+        talkers: recordings of other speakers, see `with_talkers`; each begins at a random sample
+            and repeats.
     """
 
     snr_db: float
     n_talkers: int = 6
     talkers: tuple[Waveform, ...] = field(default=(), compare=False, repr=False)
+    group = "noise"
 
-    @property
-    def name(self) -> str:
-        """Its name in the catalog."""
-        return f"babble-{self.snr_db:g}db"
+    def _describe(self) -> tuple[str, str]:
+        return f"babble-{self.snr_db:g}db", f"{self.snr_db:g} dB SNR"
 
     def with_talkers(self, talkers: Sequence[Waveform]) -> Babble:
-        """The babble of some recordings."""
+        """Copy that mixes these recordings."""
         return replace(self, talkers=tuple(talkers))
 
     def apply(self, waveform: Waveform, seed: int) -> Waveform:
-        """Speech among voices.
+        """Add babble.
 
         Raises:
-            AudioError: a recording is silent, or there is nobody else to speak.
+            AudioError: a recording is silent, or there are no talkers.
         """
         if not self.talkers:
             raise AudioError(
@@ -247,12 +229,12 @@ class Babble(AtRatio):
                 "add a corpus, or leave babble out"
             )
         rng = np.random.default_rng(seed)
-        voices = [_voice(talker, waveform.samples.size, rng) for talker in self.talkers]
+        voices = [_loop(talker, waveform.samples.size, rng) for talker in self.talkers]
         return add_noise(waveform, np.sum(voices, axis=0), self.snr_db)
 
 
-def _voice(talker: Waveform, n_samples: int, rng: np.random.Generator) -> Samples:
-    """A recording at an active speech level of 0 dB, from anywhere on and round, (n_samples,)."""
+def _loop(talker: Waveform, n_samples: int, rng: np.random.Generator) -> Samples:
+    """Repeated recording at an active speech level of 0 dB, from a random sample, (n_samples,)."""
     begin = int(rng.integers(talker.samples.size))
-    here = np.arange(begin, begin + n_samples) % talker.samples.size
-    return talker.samples[here] * 10 ** (-speech_activity(talker).level_db / 20)
+    indices = np.arange(begin, begin + n_samples) % talker.samples.size
+    return talker.samples[indices] * 10 ** (-speech_activity(talker).level_db / 20)

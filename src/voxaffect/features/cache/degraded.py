@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from voxaffect.audio.decode import DecodeLimits, decode
-from voxaffect.audio.degrade.degradation import Degradation, degradation_settings, utterance_seed
+from voxaffect.audio.degrade.degradation import Degradation, utterance_seed
 from voxaffect.audio.degrade.noise import Babble
 from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Problem, Utterance
@@ -249,7 +249,7 @@ class DegradedStore:
 
     def _key(self, scene: Scene, degradation: Degradation) -> bytes:
         talkers = [*scene.talkers] if isinstance(degradation, Babble) else []
-        settings = sorted(degradation_settings(degradation).items())
+        settings = sorted(degradation.settings().items())
         return key_of(scene.content, scene.utterance.id, self.seed, settings, talkers)
 
     def _wanted(
