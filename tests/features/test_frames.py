@@ -15,9 +15,9 @@ from voxaffect.audio.decode import decode, open_recording
 from voxaffect.errors import AudioError, FeatureError
 from voxaffect.features.frames import (
     LONG_S,
-    FrameFeatures,
     FrameGrid,
     StreamingExtractor,
+    check_frames,
     extract_long,
     is_long,
 )
@@ -33,7 +33,9 @@ def recorded(path: Path, samples: np.ndarray, rate_hz: int) -> Path:
 
 
 @pytest.mark.parametrize("rate_hz", [16_000, 44_100])
-def test_a_long_recording_has_the_frames_of_its_waveform(tmp_path: Path, rate_hz: int) -> None:
+def test_streamed_extraction_equals_extraction_of_the_waveform(
+    tmp_path: Path, rate_hz: int
+) -> None:
     path = recorded(tmp_path / "talk.wav", 0.3 * voice(5 * rate_hz), rate_hz)
     waveform = decode(path)
     frames, seconds = extract_long(partial(open_recording, path), LLD)
@@ -41,7 +43,7 @@ def test_a_long_recording_has_the_frames_of_its_waveform(tmp_path: Path, rate_hz
     assert_same(frames, LLD.extract([waveform.normalized()])[0])
 
 
-def test_a_segment_is_extracted_as_such(tmp_path: Path) -> None:
+def test_a_segment_can_be_streamed(tmp_path: Path) -> None:
     path = recorded(tmp_path / "talk.wav", voice(80_000), 16_000)
     frames, _ = extract_long(partial(open_recording, path, start_s=1.0, end_s=3.0), LLD)
     waveform = decode(path, start_s=1.0, end_s=3.0).normalized()
@@ -49,7 +51,7 @@ def test_a_segment_is_extracted_as_such(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "long"), [(LONG_S - 1, False), (LONG_S + 1, True)])
-def test_the_header_tells_what_is_long(tmp_path: Path, seconds: float, long: bool) -> None:
+def test_a_recording_is_long_by_its_header(tmp_path: Path, seconds: float, long: bool) -> None:
     path = recorded(tmp_path / "talk.wav", np.zeros(round(8000 * seconds)), 8000)
     with open_recording(path) as recording:
         assert is_long(recording) == long
@@ -61,16 +63,16 @@ def test_silence_is_refused_by_name(tmp_path: Path) -> None:
         extract_long(partial(open_recording, path), LLD)
 
 
-def test_one_nan_inside_is_named(tmp_path: Path) -> None:
+def test_a_nan_is_reported_by_its_position(tmp_path: Path) -> None:
     samples = voice(200_000)
     samples[123_456] = np.nan
-    path = tmp_path / "spoilt.wav"
+    path = tmp_path / "broken.wav"
     sf.write(path, samples, 16_000, subtype="FLOAT")
-    with pytest.raises(AudioError, match=r"spoilt\.wav: sample 123456 is not a finite number"):
+    with pytest.raises(AudioError, match=r"broken\.wav: sample 123456 is not a finite number"):
         extract_long(partial(open_recording, path), LLD)
 
 
-def test_what_streams_says_so() -> None:
+def test_streaming_extractors_are_recognized() -> None:
     assert isinstance(LLD, StreamingExtractor)
     assert not isinstance(LogMel(), StreamingExtractor)
 
@@ -84,7 +86,7 @@ def test_the_default_grid_is_25_ms_every_10_ms() -> None:
 
 
 @given(st.integers(0, 100_000), st.integers(1, 60), st.integers(1, 60))
-def test_the_last_frame_fits_and_one_more_would_not(n: int, window_ms: int, hop_ms: int) -> None:
+def test_n_frames_is_the_largest_number_that_fits(n: int, window_ms: int, hop_ms: int) -> None:
     grid = FrameGrid(window_ms / 1000, hop_ms / 1000)
     n_frames = grid.n_frames(n)
     if n_frames:
@@ -93,7 +95,7 @@ def test_the_last_frame_fits_and_one_more_would_not(n: int, window_ms: int, hop_
 
 
 @pytest.mark.parametrize("bad", [{"window_s": 0.0}, {"hop_s": -0.01}, {"hop_s": 0.01001}])
-def test_a_grid_of_broken_samples_is_refused(bad: dict[str, float]) -> None:
+def test_a_grid_of_fractional_samples_is_refused(bad: dict[str, float]) -> None:
     with pytest.raises(FeatureError, match="whole number of samples"):
         FrameGrid(**bad)
 
@@ -109,6 +111,6 @@ def test_a_grid_of_broken_samples_is_refused(bad: dict[str, float]) -> None:
     ],
     ids=["no frame", "columns", "one axis", "float64", "not finite"],
 )
-def test_what_is_no_feature_is_refused_by_name(values: np.ndarray) -> None:
+def test_invalid_frames_are_refused_by_name(values: np.ndarray) -> None:
     with pytest.raises(FeatureError, match="emodb/a"):
-        FrameFeatures(values, ("x", "y"), FrameGrid(), "emodb/a")
+        check_frames(values, ("x", "y"), "emodb/a")

@@ -28,24 +28,22 @@ def rows(n: int, first: int) -> Rows:
 
 
 def parts(extents: list[tuple[int, int]]) -> tuple[list[Rows], list[Rows]]:
-    """What was kept of each recording, and its new rows, no two alike."""
-    kept = [rows(n, 100 * u) for u, (n, _) in enumerate(extents)]
-    return kept, [rows(n, 100 * u + 50) for u, (_, n) in enumerate(extents)]
+    """Old and new rows of each recording, all distinct."""
+    old = [rows(n, 100 * u) for u, (n, _) in enumerate(extents)]
+    return old, [rows(n, 100 * u + 50) for u, (_, n) in enumerate(extents)]
 
 
 @given(EXTENTS)
-def test_new_rows_follow_on_what_was_kept_of_each(extents: list[tuple[int, int]]) -> None:
-    kept, new = parts(extents)
-    for own, *both in zip(Ragged.concatenate(kept, new).split(), kept, new, strict=True):
+def test_new_rows_follow_the_old_of_each_recording(extents: list[tuple[int, int]]) -> None:
+    old, new = parts(extents)
+    for own, *both in zip(Ragged.concatenate(old, new).split(), old, new, strict=True):
         np.testing.assert_array_equal(own, np.concatenate(both))
 
 
 @given(EXTENTS)
-def test_room_follows_on_what_was_kept_of_each(extents: list[tuple[int, int]]) -> None:
-    kept, new = parts(extents)
-    for own, *both in zip(
-        Ragged.zero_padded(kept, lengths_of(new)).split(), kept, new, strict=True
-    ):
+def test_zeros_follow_the_old_rows_of_each_recording(extents: list[tuple[int, int]]) -> None:
+    old, new = parts(extents)
+    for own, *both in zip(Ragged.zero_padded(old, lengths_of(new)).split(), old, new, strict=True):
         np.testing.assert_array_equal(own, np.concatenate([both[0], np.zeros_like(both[1])]))
 
 
@@ -65,40 +63,40 @@ SIZES = st.lists(st.integers(400, 20_000), min_size=1, max_size=5)
 
 
 def recordings(sizes: list[int]) -> list[NDArray[np.float32]]:
-    """Every sample has a value of its own, none is 0."""
+    """Recordings of distinct nonzero samples."""
     ends = np.cumsum([1, *sizes])
     return [np.arange(a, b, dtype=np.float32) for a, b in itertools.pairwise(ends)]
 
 
 @settings(deadline=None, max_examples=50)
 @given(SIZES, st.sampled_from([1, 3, 64, 1000]))
-def test_stretches_hold_every_frame_once_and_what_it_needs(sizes: list[int], most: int) -> None:
+def test_chunks_contain_every_frame_once_with_its_context(sizes: list[int], most: int) -> None:
     for samples in recordings(sizes):
         n_frames = 0
-        stretches = list(split_chunks(samples, GRID, REACH, most))
-        assert [s.ended for s in stretches] == [False] * (len(stretches) - 1) + [True]
-        for stretch in stretches:
+        chunks = list(split_chunks(samples, GRID, REACH, most))
+        assert [s.ended for s in chunks] == [False] * (len(chunks) - 1) + [True]
+        for chunk in chunks:
             first = n_frames * GRID.hop_samples
-            assert stretch.before == min(REACH, first)
-            assert stretch.samples[stretch.before] == samples[first]
-            last = first + (stretch.n_frames - 1) * GRID.hop_samples
+            assert chunk.before == min(REACH, first)
+            assert chunk.samples[chunk.before] == samples[first]
+            last = first + (chunk.n_frames - 1) * GRID.hop_samples
             end = min(last + GRID.window_samples + REACH, len(samples))
-            assert stretch.samples[-1] == samples[-1 if stretch.ended else end - 1]
-            n_frames += stretch.n_frames
+            assert chunk.samples[-1] == samples[-1 if chunk.ended else end - 1]
+            n_frames += chunk.n_frames
         assert n_frames == GRID.n_frames(len(samples))
 
 
 @settings(deadline=None, max_examples=50)
 @given(SIZES, st.sampled_from([1, 7, 100]))
-def test_every_row_sees_its_own_recording_and_silence(sizes: list[int], most: int) -> None:
+def test_every_row_has_the_samples_of_its_recording_and_zeros(sizes: list[int], most: int) -> None:
     waves = recordings(sizes)
-    stretches = [s for wave in waves for s in split_chunks(wave, GRID, REACH, most)]
-    tape = PackedAudio.pack(stretches, GRID, LEAD)
-    assert tape.n_rows % ROW_MULTIPLE == 0
+    chunks = [s for wave in waves for s in split_chunks(wave, GRID, REACH, most)]
+    packed = PackedAudio.pack(chunks, GRID, LEAD)
+    assert packed.n_rows % ROW_MULTIPLE == 0
     reached = GRID.window_samples + 2 * REACH
     padded = {wave[0]: np.pad(wave, REACH) for wave in waves}
-    rows = [range(n, n + 1) for part in tape.parts for n in range(part.start, part.stop)]
-    seen = iter(tape.samples_from(row, REACH, reached).numpy() for row in rows)
+    rows = [range(n, n + 1) for part in packed.parts for n in range(part.start, part.stop)]
+    seen = iter(packed.samples_from(row, REACH, reached).numpy() for row in rows)
     for wave in waves:
         for frame in range(GRID.n_frames(len(wave))):
             start = frame * GRID.hop_samples
@@ -108,28 +106,28 @@ def test_every_row_sees_its_own_recording_and_silence(sizes: list[int], most: in
 
 @settings(deadline=None, max_examples=50)
 @given(SIZES)
-def test_only_frames_at_the_ends_are_cut_off(sizes: list[int]) -> None:
+def test_edge_frames_are_those_at_the_ends(sizes: list[int]) -> None:
     waves = recordings(sizes)
-    tape = PackedAudio.pack(
+    packed = PackedAudio.pack(
         [s for wave in waves for s in split_chunks(wave, GRID, REACH, 50)], GRID, LEAD
     )
-    rows, before, after = tape.edge_frames(REACH)
+    rows, before, after = packed.edge_frames(REACH)
     expected = []
     for wave in waves:
         for frame in range(GRID.n_frames(len(wave))):
             start = frame * GRID.hop_samples
             if start < REACH or start + GRID.window_samples + REACH > len(wave):
                 expected.append((wave[start], start, len(wave) - start))
-    found = [float(tape.host[LEAD + row * GRID.hop_samples]) for row in rows]
+    found = [float(packed.host[LEAD + row * GRID.hop_samples]) for row in rows]
     assert found == [value for value, _, _ in expected]
     for (_, start, rest), b, a in zip(expected, before, after, strict=True):
-        assert min(start, REACH) <= b <= start  # a stretch may hold more than is needed
+        assert min(start, REACH) <= b <= start  # a chunk may have more context than needed
         assert a == rest if rest < GRID.window_samples + REACH else a >= GRID.window_samples + REACH
 
 
 @settings(deadline=None, max_examples=50)
 @given(SIZES)
-def test_recordings_are_gathered_in_order(sizes: list[int]) -> None:
+def test_batches_keep_the_order(sizes: list[int]) -> None:
     waves = recordings(sizes)
     together = list(batch_chunks(waves, GRID, REACH, "cpu"))
     assert all(sum(s.n_frames for _, s in group) <= module.max_frames("cpu") for group in together)
@@ -138,17 +136,17 @@ def test_recordings_are_gathered_in_order(sizes: list[int]) -> None:
     assert set(numbers) == set(range(len(waves)))
 
 
-def test_a_long_recording_is_gathered_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "most_frames", lambda device: 64)
+def test_a_long_recording_is_split_into_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "max_frames", lambda device: 64)
     groups = list(batch_chunks(recordings([400 + 160 * 199]), GRID, REACH, "cpu"))
     assert [s.n_frames for group in groups for _, s in group] == [64, 64, 64, 8]
 
 
 def test_blocks_cover_the_rows() -> None:
-    tape = PackedAudio.pack(
+    packed = PackedAudio.pack(
         list(split_chunks(recordings([200_000])[0], GRID, REACH, 10_000)), GRID, LEAD
     )
-    assert [row for block in tape.blocks() for row in block] == list(range(tape.n_rows))
-    for block in tape.blocks():
+    assert [row for block in packed.blocks() for row in block] == list(range(packed.n_rows))
+    for block in packed.blocks():
         n_samples = (len(block) - 1) * GRID.hop_samples + GRID.window_samples
-        assert len(tape.frame_samples(block)) == n_samples
+        assert len(packed.frame_samples(block)) == n_samples

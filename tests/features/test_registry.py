@@ -38,7 +38,7 @@ def noise(n_samples: int) -> Waveform:
     return Waveform(x, "clip 7")
 
 
-def test_a_function_is_a_feature_set() -> None:
+def test_custom_features_are_the_values_of_the_function() -> None:
     waveforms = [noise(4000), noise(5000)]
     values = own(level_and_peak).extract(waveforms)
     for waveform, one in zip(waveforms, values, strict=True):
@@ -46,14 +46,14 @@ def test_a_function_is_a_feature_set() -> None:
         assert one.shape == (GRID.n_frames(waveform.samples.size), 2)
 
 
-def test_what_the_function_does_to_its_samples_stays_with_it() -> None:
-    def rude(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+def test_the_function_gets_a_copy_of_the_samples() -> None:
+    def overwriting(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         values = level_and_peak(samples)
         samples[:] = 0
         return values
 
     waveform = noise(4000)
-    own(rude).extract([waveform])
+    own(overwriting).extract([waveform])
     assert waveform.samples.any()
 
 
@@ -69,7 +69,7 @@ def test_what_the_function_does_to_its_samples_stays_with_it() -> None:
         (np.array([[0, 1], [0, np.nan]], np.float32), "nan in frame 1, column 'peak'"),
     ],
 )
-def test_what_is_no_feature_is_one_sentence(returned: object, words: str) -> None:
+def test_an_invalid_return_value_gives_a_one_line_error(returned: object, words: str) -> None:
     with pytest.raises(FeatureError, match=words) as fault:
         own(lambda samples: returned).extract([noise(4000)])
     assert "clip 7" in str(fault.value)
@@ -77,20 +77,20 @@ def test_what_is_no_feature_is_one_sentence(returned: object, words: str) -> Non
     assert "\n" not in str(fault.value)
 
 
-def test_another_version_is_another_set() -> None:
+def test_the_version_is_part_of_the_settings() -> None:
     one = own(level_and_peak)
     other = CustomFeatures(level_and_peak, ("level", "peak"), GRID, "2")
     assert one.settings() != other.settings()
     assert one.settings() == own(lambda samples: samples).settings()
 
 
-def test_less_than_a_frame_is_refused() -> None:
+def test_a_recording_shorter_than_a_frame_is_refused() -> None:
     with pytest.raises(AudioError, match="clip 7"):
         own(level_and_peak).extract([noise(100)])
 
 
 @pytest.mark.parametrize(("names", "version"), [((), "1"), (("a", "a"), "1"), (("a",), "")])
-def test_names_and_a_version_are_needed(names: tuple[str, ...], version: str) -> None:
+def test_names_and_version_are_required(names: tuple[str, ...], version: str) -> None:
     with pytest.raises(FeatureError):
         CustomFeatures(level_and_peak, names, GRID, version)
 
@@ -101,7 +101,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def read_back(extractor: FrameExtractor) -> FrameExtractor:
-    """What a header makes of an extractor."""
+    """The extractor restored from its JSON."""
     written = json.dumps([dict(extractor.settings()), checkpoint_paths(extractor)])
     return extractor_from_settings(*json.loads(written))
 
@@ -116,33 +116,35 @@ def read_back(extractor: FrameExtractor) -> FrameExtractor:
     ],
     ids=str,
 )
-def test_settings_lead_back_to_their_extractor(extractor: FrameExtractor) -> None:
+def test_an_extractor_is_restored_from_its_settings(extractor: FrameExtractor) -> None:
     assert read_back(extractor) == extractor
 
 
 @pytest.mark.parametrize("layer", [1, "last", "mean"])
-def test_an_encoder_is_found_where_the_card_says(folder: Path, layer: int | str) -> None:
+def test_an_encoder_is_loaded_from_the_checkpoint_path_in_the_card(
+    folder: Path, layer: int | str
+) -> None:
     encoder = SpeechEncoder(folder, layer)  # type: ignore[arg-type]
     assert read_back(encoder) == encoder
     assert extractor_from_settings(encoder.settings(), checkpoint_paths(encoder), "cpu") == encoder
 
 
-def test_an_encoder_that_has_moved_or_changed_is_refused(folder: Path, tmp_path: Path) -> None:
+def test_a_missing_or_changed_encoder_is_refused(folder: Path, tmp_path: Path) -> None:
     encoder = SpeechEncoder(shutil.copytree(folder, tmp_path / "model"))
     settings, card = dict(encoder.settings()), checkpoint_paths(encoder)
-    with pytest.raises(ArtifactError, match=r"encoder that lay in None"):
+    with pytest.raises(ArtifactError, match=r"the encoder in None, which is missing"):
         extractor_from_settings(settings, {})
     shutil.rmtree(tmp_path / "model")
-    with pytest.raises(ArtifactError, match=r"is not there; load it with .*Encoder"):
+    with pytest.raises(ArtifactError, match=r"which is missing; use .*SpeechEncoder"):
         extractor_from_settings(settings, card)
     save_encoder("hubert", tmp_path / "model", seed=1)
-    with pytest.raises(ArtifactError, match="another encoder than the one that lies in"):
+    with pytest.raises(ArtifactError, match=r"another encoder than the one in .*; restore it"):
         extractor_from_settings(settings, card)
 
 
-def test_a_function_of_ones_own_cannot_be_read_back() -> None:
+def test_custom_features_cannot_be_restored() -> None:
     own = CustomFeatures(lambda x: np.zeros((1, 1), np.float32), ("a",), FrameGrid(), "1")
-    with pytest.raises(ArtifactError, match=r"of the kind 'own', which no file holds"):
+    with pytest.raises(ArtifactError, match=r"of the kind 'own', which are not saved with it"):
         read_back(own)
 
 

@@ -6,7 +6,7 @@ import torch
 from voxaffect.features.runtime import torch_threads
 
 
-def test_what_was_is_restored_whatever_happens() -> None:
+def test_the_number_of_threads_is_restored_even_after_an_error() -> None:
     before = torch.get_num_threads()
     with torch_threads(1):
         assert torch.get_num_threads() == 1

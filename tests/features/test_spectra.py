@@ -64,7 +64,7 @@ def test_agrees_with_the_definitions(
 
 @settings(max_examples=10, deadline=None)
 @given(lengths=st.lists(st.integers(400, 60_000), min_size=2, max_size=6), seed=st.integers(0, 99))
-def test_neighbors_in_the_batch_do_not_matter(lengths: list[int], seed: int) -> None:
+def test_values_do_not_depend_on_the_batch(lengths: list[int], seed: int) -> None:
     waveforms = [Waveform(noise(n, seed + i)) for i, n in enumerate(lengths)]
     together = LOG_MEL.extract(waveforms)
     backwards = LOG_MEL.extract(waveforms[::-1])[::-1]
@@ -82,22 +82,22 @@ def test_a_tone_at_the_middle_of_a_band_is_loudest_there(band: int) -> None:
     assert set(values.argmax(axis=1)) == {band}
 
 
-def test_gain_adds_its_logarithm() -> None:
+def test_gain_adds_a_constant() -> None:
     x = noise(8000)
     soft, loud = LOG_MEL.extract([Waveform(x), Waveform(2 * x)])
     np.testing.assert_allclose(loud - soft, np.log(4), atol=1e-4)
 
 
 @pytest.mark.parametrize("x", [np.zeros(4000), np.full(4000, 1e-41), np.r_[1.0, np.zeros(3999)]])
-def test_odd_signals_are_finite(x: NDArray[np.float64]) -> None:
+def test_extreme_signals_give_finite_values(x: NDArray[np.float64]) -> None:
     assert np.isfinite(LOG_MEL.extract([Waveform(x.astype(np.float32))])[0]).all()
 
 
-def test_the_bands_of_the_cepstrum_are_these_bands() -> None:
+def test_the_bands_of_mfcc_are_mel_triangles() -> None:
     np.testing.assert_allclose(mel_triangles(512, 26, 0.0, 8000.0), mel_bands(512), atol=1e-12)
 
 
-def test_its_settings_make_it_again() -> None:
+def test_an_extractor_is_restored_from_its_settings() -> None:
     log_mel = LogMel(FrameGrid(0.032, 0.016), 23, 50.0, 7600.0)
     assert LogMel.from_settings(log_mel.settings()) == log_mel
     assert LogMel(device="cpu").settings() == LOG_MEL.settings()
@@ -112,24 +112,24 @@ def test_its_settings_make_it_again() -> None:
         ({"high_hz": 9000.0}, "9000 Hz"),
     ],
 )
-def test_bands_that_cannot_be_are_refused(wrong: dict[str, float], words: str) -> None:
+def test_invalid_bands_are_refused(wrong: dict[str, float], words: str) -> None:
     with pytest.raises(FeatureError, match=words):
         LogMel(**wrong)  # type: ignore[arg-type]
 
 
-def test_less_than_a_frame_is_refused_and_nothing_gives_nothing() -> None:
+def test_short_recordings_are_refused_and_no_recordings_are_accepted() -> None:
     with pytest.raises(AudioError, match=r"short\.wav: lasts .* at least 25 ms"):
         LOG_MEL.extract([Waveform(noise(399), "short.wav")])
     assert LOG_MEL.extract([]) == []
 
 
-def test_magnitudes_are_roots_rounded_right_as_on_any_processor() -> None:
+def test_magnitudes_are_correctly_rounded_square_roots() -> None:
     frames = torch.randn(50, 512, generator=torch.Generator().manual_seed(0))
     exact = np.sqrt(power_spectrum(frames).numpy().astype(np.float64)).astype(np.float32)
     np.testing.assert_array_equal(magnitude_spectrum(frames).numpy(), exact)
 
 
-def test_magnitudes_are_those_of_an_independent_transform() -> None:
+def test_magnitudes_agree_with_numpy() -> None:
     frames = torch.randn(5, 512, generator=torch.Generator().manual_seed(1))
     expected = np.abs(np.fft.rfft(frames.numpy().astype(np.float64)))
     np.testing.assert_allclose(magnitude_spectrum(frames).numpy(), expected, rtol=2e-5, atol=1e-5)

@@ -25,7 +25,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def folder(folders: dict[str, Path], tmp_path: Path) -> Path:
-    """A model's folder that a test may spoil."""
+    """A model's folder that a test may modify."""
     return shutil.copytree(folders["wav2vec2"], tmp_path / "model")
 
 
@@ -36,7 +36,7 @@ def noise(n_samples: int, seed: int = 0) -> Waveform:
 
 @pytest.mark.parametrize("kind", KIND_NAMES)
 @pytest.mark.parametrize("layer", [0, 1, "last", "mean"])
-def test_padding_and_neighbors_change_nothing(
+def test_states_do_not_depend_on_padding_or_batch(
     folders: dict[str, Path], kind: str, layer: int | str
 ) -> None:
     encoder = SpeechEncoder(folders[kind], layer)  # type: ignore[arg-type]
@@ -55,11 +55,11 @@ def test_layers_are_those_of_the_library(folders: dict[str, Path], kind: str) ->
 
     waveform = noise(8000)
     model = transformers.AutoModel.from_pretrained(folders[kind]).eval()
-    hearing = transformers.AutoFeatureExtractor.from_pretrained(folders[kind])
-    heard = hearing(waveform.samples, sampling_rate=16_000, return_tensors="pt")
+    preprocessor = transformers.AutoFeatureExtractor.from_pretrained(folders[kind])
+    inputs = preprocessor(waveform.samples, sampling_rate=16_000, return_tensors="pt")
     model = model.get_encoder() if kind == "whisper" else model
     with torch.inference_mode():
-        output = model(heard[hearing.model_input_names[0]], output_hidden_states=True)
+        output = model(inputs[preprocessor.model_input_names[0]], output_hidden_states=True)
     expected = {
         0: output.hidden_states[0],
         2: output.hidden_states[2],
@@ -78,15 +78,17 @@ def test_frames_come_every_20_ms(folders: dict[str, Path]) -> None:
         assert grid.window_samples == (320 if kind == "whisper" else 400)
 
 
-def test_whisper_hears_a_long_recording_in_stretches(folders: dict[str, Path]) -> None:
-    encoder = SpeechEncoder(folders["whisper"])  # its stretches last a second
+def test_whisper_splits_a_long_recording_into_segments(folders: dict[str, Path]) -> None:
+    encoder = SpeechEncoder(folders["whisper"])  # its segments last a second
     long = noise(16_000 + 16_000 + 100)
     (values,) = encoder.extract([long])
     halves = [Waveform(long.samples[:16_000]), Waveform(long.samples[16_000:32_000])]
     np.testing.assert_array_equal(values, np.concatenate(encoder.extract(halves)))
 
 
-def test_the_model_counts_and_not_its_place(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_settings_depend_on_the_model_and_not_its_folder(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
     here = SpeechEncoder(folders["hubert"])
     moved = SpeechEncoder(shutil.copytree(folders["hubert"], tmp_path / "moved"))
     other = SpeechEncoder(save_encoder("hubert", tmp_path / "other", seed=1))
@@ -97,7 +99,7 @@ def test_the_model_counts_and_not_its_place(folders: dict[str, Path], tmp_path: 
     assert str(folders["hubert"]) not in json.dumps(dict(here.settings()))
 
 
-def test_it_travels_to_another_process_without_its_weights(folders: dict[str, Path]) -> None:
+def test_pickling_leaves_out_the_weights(folders: dict[str, Path]) -> None:
     encoder = SpeechEncoder(folders["wavlm"])
     here = encoder.extract([noise(4000)])
     assert not any(isinstance(v, tuple) and len(v) == 2 for v in encoder.__getstate__().values())
@@ -105,7 +107,7 @@ def test_it_travels_to_another_process_without_its_weights(folders: dict[str, Pa
     np.testing.assert_allclose(there[0], here[0], atol=1e-5)
 
 
-def test_batches_hold_all_once_and_stay_small() -> None:
+def test_batches_contain_each_utterance_once_and_are_bounded() -> None:
     lengths = [int(n) for n in np.random.default_rng(0).integers(1, 40, 200) * 16_000]
     for alike in (False, True):
         found = list(batches(lengths, alike=alike))
@@ -117,17 +119,17 @@ def test_batches_hold_all_once_and_stay_small() -> None:
 
 
 @pytest.mark.parametrize("layer", [-1, "first", 1.5])
-def test_layers_that_cannot_be_are_refused(layer: object) -> None:
+def test_invalid_layers_are_refused(layer: object) -> None:
     with pytest.raises(FeatureError, match=r"a number from 0, 'last' or 'mean'"):
         SpeechEncoder(Path(), layer)  # type: ignore[arg-type]
 
 
-def test_a_layer_that_the_model_has_not_is_refused(folder: Path) -> None:
-    with pytest.raises(FeatureError, match="has layers 0 to 2, but layer 3"):
+def test_a_layer_beyond_the_last_is_refused(folder: Path) -> None:
+    with pytest.raises(FeatureError, match="layer 3 does not exist; choose 0 to 2"):
         SpeechEncoder(folder, 3).extract([noise(4000)])
 
 
-def test_less_than_a_frame_is_refused(folder: Path) -> None:
+def test_a_recording_shorter_than_a_frame_is_refused(folder: Path) -> None:
     with pytest.raises(AudioError, match=r"clip 0: .* at least 25 ms"):
         SpeechEncoder(folder).extract([noise(399)])
 
@@ -138,22 +140,22 @@ def test_pickled_weights_are_refused(folder: Path) -> None:
         SpeechEncoder(folder).settings()
 
 
-def test_the_network_is_never_asked(
+def test_the_network_is_never_used(
     folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*words: object) -> None:
-        raise AssertionError("the network was asked")
+        raise AssertionError("the network was used")
 
     for name in ("connect", "connect_ex"):
         monkeypatch.setattr(socket.socket, name, refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     for kind in ("wav2vec2", "whisper"):
         SpeechEncoder(folders[kind]).extract([noise(4000)])
-    with pytest.raises(FeatureError, match=r"facebook/wav2vec2-base: holds no model"):
+    with pytest.raises(FeatureError, match=r"facebook/wav2vec2-base: no model found"):
         SpeechEncoder(Path("facebook/wav2vec2-base")).settings()
 
 
-def test_a_damaged_model_is_one_sentence(folder: Path) -> None:
+def test_a_damaged_model_gives_a_one_line_error(folder: Path) -> None:
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(FeatureError, match="cannot be read") as fault:
@@ -161,7 +163,7 @@ def test_a_damaged_model_is_one_sentence(folder: Path) -> None:
     assert "\n" not in str(fault.value)
 
 
-def test_weights_of_which_some_are_missing_are_refused(folder: Path) -> None:
+def test_incomplete_weights_are_refused(folder: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     weights = load_file(folder / "model.safetensors")
@@ -171,15 +173,17 @@ def test_weights_of_which_some_are_missing_are_refused(folder: Path) -> None:
         SpeechEncoder(folder).extract([noise(4000)])
 
 
-def test_a_model_without_its_preparation_is_refused(folder: Path) -> None:
+def test_a_missing_preprocessor_is_refused(folder: Path) -> None:
     (folder / "preprocessor_config.json").unlink()
     with pytest.raises(FeatureError, match="cannot be read"):
         SpeechEncoder(folder).extract([noise(4000)])
 
 
-def test_a_foreign_preparation_is_refused(folder: Path, folders: dict[str, Path]) -> None:
+def test_the_preprocessor_of_another_model_is_refused(
+    folder: Path, folders: dict[str, Path]
+) -> None:
     shutil.copy(folders["whisper"] / "preprocessor_config.json", folder)
-    with pytest.raises(FeatureError, match="does not belong to the model"):
+    with pytest.raises(FeatureError, match="does not match the model"):
         SpeechEncoder(folder).extract([noise(4000)])
 
 
@@ -189,7 +193,7 @@ def test_a_model_of_text_is_refused(folder: Path) -> None:
         SpeechEncoder(folder).settings()
 
 
-def test_without_the_library_one_sentence_says_what_to_install(
+def test_a_missing_library_is_named_with_how_to_install_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)

@@ -10,7 +10,7 @@ from voxaffect.features.standardize import Standardizer
 
 
 @given(st.integers(0, 2**31), st.lists(st.integers(0, 30), min_size=1, max_size=8))
-def test_streaming_gives_what_all_at_once_gives(seed: int, lengths: list[int]) -> None:
+def test_merged_moments_equal_those_of_all_frames(seed: int, lengths: list[int]) -> None:
     rng = np.random.default_rng(seed)
     lengths = [*lengths, 5]
     parts = [rng.normal(3, 2, (n, 4)).astype(np.float32) for n in lengths]
@@ -27,7 +27,7 @@ def test_transformed_training_frames_have_mean_0_and_deviation_1() -> None:
     np.testing.assert_allclose(y.std(axis=0), 1, atol=1e-4)
 
 
-def test_a_large_offset_does_not_swallow_the_variance() -> None:
+def test_a_large_offset_does_not_cancel_the_variance() -> None:
     rng = np.random.default_rng(1)
     parts = [(1000 + rng.normal(size=(50, 1))).astype(np.float32) for _ in range(200)]
     exact = np.concatenate(parts).astype(np.float64).std()
@@ -41,7 +41,7 @@ def test_a_constant_column_has_scale_1(value: float) -> None:
     np.testing.assert_allclose(fitted.transform(np.full((1, 2), value, np.float32)), 0, atol=1e-3)
 
 
-def test_plain_arrays_restore_it() -> None:
+def test_a_standardizer_is_restored_from_its_arrays() -> None:
     x = np.random.default_rng(2).normal(size=(20, 3)).astype(np.float32)
     fitted = Standardizer.fit([x])
     again = Standardizer(fitted.mean.copy(), fitted.scale.copy())
@@ -60,20 +60,20 @@ def test_utterances_of_different_columns_are_refused() -> None:
 
 def test_transforming_other_columns_is_refused() -> None:
     fitted = Standardizer.fit([np.ones((4, 3), np.float32)])
-    with pytest.raises(FeatureError, match=r"shape \(5, 2\)"):
+    with pytest.raises(FeatureError, match=r"shape \(5, 2\) do not fit a standardizer of 3"):
         fitted.transform(np.ones((5, 2), np.float32))
 
 
 @pytest.mark.parametrize(
-    ("mean", "scale", "says"),
+    ("mean", "scale", "message"),
     [
         ([0, 0], [1], "shape"),
         ([0, np.nan], [1, 1], "finite"),
         ([0, 0], [1, 0], "scale of column 1 is 0"),
     ],
 )
-def test_impossible_statistics_are_refused(
-    mean: list[float], scale: list[float], says: str
+def test_invalid_statistics_are_refused(
+    mean: list[float], scale: list[float], message: str
 ) -> None:
-    with pytest.raises(FeatureError, match=says):
+    with pytest.raises(FeatureError, match=message):
         Standardizer(np.array(mean, np.float32), np.array(scale, np.float32))

@@ -1,4 +1,4 @@
-"""Tiny encoders with random weights, saved as published ones are."""
+"""Tiny encoders with random weights, saved like published ones."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ KIND_NAMES = (*RAW, "whisper")
 
 
 def save_encoder(kind: str, folder: Path, seed: int = 0) -> Path:
-    """A tiny model of a kind, and what prepares samples for it."""
+    """Save a tiny model of a kind and its preprocessor."""
     transformers.utils.logging.disable_progress_bar()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = _whisper() if kind == "whisper" else _raw(kind)
     model.save_pretrained(folder)
-    hearing = (
+    preprocessor = (
         transformers.WhisperFeatureExtractor(feature_size=20, chunk_length=1)
         if kind == "whisper"
         else transformers.Wav2Vec2FeatureExtractor()
     )
-    hearing.save_pretrained(folder)
+    preprocessor.save_pretrained(folder)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Frames in time: the one home of seconds, samples and frames, and of values a frame."""
+"""Frame grid, per-frame features, and extraction of long recordings in blocks."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from voxaffect.errors import AudioError, FeatureError
 
 @dataclass(frozen=True)
 class FrameGrid:
-    """Where frames lie: frame i covers samples [i hop, i hop + window).
+    """Frame positions: frame i covers samples [i hop, i hop + window).
 
     Args:
-        window_s: length of a frame in seconds; the paper's is 25 ms.
-        hop_s: distance between frames in seconds; the paper's is 10 ms.
+        window_s: frame length in seconds; 25 ms in the paper.
+        hop_s: hop size in seconds; 10 ms in the paper.
 
     Raises:
         FeatureError: a length is not a positive whole number of samples.
@@ -41,21 +41,21 @@ class FrameGrid:
 
     @property
     def window_samples(self) -> int:
-        """Samples a frame covers."""
+        """Frame length in samples."""
         return round(self.window_s * SAMPLE_RATE_HZ)
 
     @property
     def hop_samples(self) -> int:
-        """Samples between the beginnings of two frames."""
+        """Hop size in samples."""
         return round(self.hop_s * SAMPLE_RATE_HZ)
 
     @property
     def frames_per_s(self) -> float:
-        """Frames a second."""
+        """Frame rate in Hz."""
         return SAMPLE_RATE_HZ / self.hop_samples
 
     def n_frames(self, n_samples: int) -> int:
-        """Frames that lie whole inside `n_samples`: T = 1 + (N - window) // hop, 0 if N < window.
+        """Number of complete frames: T = 1 + (N - window) // hop, 0 if N < window.
 
         >>> FrameGrid().n_frames(30_372)
         188
@@ -65,7 +65,7 @@ class FrameGrid:
         return 1 + (n_samples - self.window_samples) // self.hop_samples
 
     def centers_s(self, n_frames: int) -> NDArray[np.float64]:
-        """Times of the middles of the first T frames, float64 (T,) in seconds.
+        """Centers of the first T frames in seconds, float64 (T,).
 
         >>> FrameGrid().centers_s(2)
         array([0.0125, 0.0225])
@@ -73,52 +73,40 @@ class FrameGrid:
         return (np.arange(n_frames) * self.hop_samples + self.window_samples / 2) / SAMPLE_RATE_HZ
 
 
-@dataclass(frozen=True)
-class FrameFeatures:
-    """Numbers a frame of one utterance.
-
-    Args:
-        values: float32 (T, F), finite, T >= 1.
-        names: the F column names.
-        grid: where the frames lie.
-        utterance_id: whose they are.
+def check_frames(
+    values: NDArray[np.float32], names: Sequence[str], utterance_id: str
+) -> NDArray[np.float32]:
+    """Return `values` if they are finite float32 (T, F) with T >= 1 and F = len(names).
 
     Raises:
-        FeatureError: shape, type or values are not as stated.
+        FeatureError: they are not; the message names the utterance.
     """
-
-    values: NDArray[np.float32]
-    names: tuple[str, ...]
-    grid: FrameGrid
-    utterance_id: str
-
-    def __post_init__(self) -> None:
-        shape = self.values.shape
-        if self.values.ndim != 2 or shape[0] < 1 or shape[1] != len(self.names):
-            raise FeatureError(
-                f"{self.utterance_id}: features of shape {shape} where at least one frame of "
-                f"{len(self.names)} values is expected"
-            )
-        if self.values.dtype != np.float32 or not np.isfinite(self.values).all():
-            raise FeatureError(f"{self.utterance_id}: features must be finite float32 numbers")
+    if values.ndim != 2 or len(values) < 1 or values.shape[1] != len(names):
+        raise FeatureError(
+            f"{utterance_id}: features have shape {values.shape}; expected at least one frame of "
+            f"{len(names)} values"
+        )
+    if values.dtype != np.float32 or not np.isfinite(values).all():
+        raise FeatureError(f"{utterance_id}: features must be finite float32 numbers")
+    return values
 
 
 class FrameExtractor(Protocol):
-    """Anything that turns waveforms into numbers a frame."""
+    """Feature extractor: waveforms to one feature vector per frame."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Column names, F of them."""
+        """Names of the F columns."""
 
     @property
     def grid(self) -> FrameGrid:
-        """Where its frames lie."""
+        """Positions of the frames."""
 
     def settings(self) -> Mapping[str, object]:
-        """Everything that changes its output, as plain values: the store's key."""
+        """Everything that changes the values, as plain data; the key of the feature store."""
 
     def extract(self, waveforms: Sequence[Waveform]) -> list[NDArray[np.float32]]:
-        """Frames of each waveform, float32 (T, F).
+        """Features of each waveform, float32 (T, F).
 
         Raises:
             AudioError: a waveform is shorter than one frame.
@@ -126,25 +114,25 @@ class FrameExtractor(Protocol):
 
 
 class FrameStream(Protocol):
-    """Frames of one recording while it lasts."""
+    """Incremental feature extraction of one recording."""
 
     def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take samples (n_samples,) and give the frames (n, F) that are certain by now."""
+        """Take samples (n_samples,) and return the frames (n, F) that are final now."""
 
     def finish(self) -> NDArray[np.float32]:
-        """The frames that are left, (n, F)."""
+        """Return the remaining frames (n, F)."""
 
 
 @runtime_checkable
 class StreamingExtractor(FrameExtractor, Protocol):
-    """An extractor that can also hear a recording piece by piece, with the same result."""
+    """Extractor that can also process a recording incrementally, with the same result."""
 
     def stream(self) -> FrameStream:
-        """A stream for one recording."""
+        """Create a stream for one recording."""
 
 
 def refuse_short(waveforms: Iterable[Waveform], grid: FrameGrid) -> None:
-    """Refuse recordings that hold no whole frame.
+    """Check that each waveform has at least one frame.
 
     Raises:
         AudioError: a waveform is shorter than one frame; the message names it.
@@ -157,71 +145,60 @@ def refuse_short(waveforms: Iterable[Waveform], grid: FrameGrid) -> None:
             )
 
 
-# Frames of a long recording, in the memory of the frames alone.
-#
-# The recording is decoded twice, once for its level and once for its frames, and is never in memory
-# as a whole: an hour of samples takes 230 MB, its 32 descriptors 46 MB.
-
 LONG_S = 120.0
-"""From here up a recording is long: reading it twice costs less than its samples' memory."""
+"""Recordings longer than this are decoded twice, once for the level and once for the frames, and
+never held in memory: an hour of samples takes 230 MB, its 32 descriptors 46 MB."""
 
-PIECE_SAMPLES = 30 * SAMPLE_RATE_HZ
-"""Samples that a stream is given at once, at least."""
+MIN_PUSH_SAMPLES = 30 * SAMPLE_RATE_HZ
+"""Least number of samples per `FrameStream.push`."""
 
 OpenRecording = Callable[[], AbstractContextManager[AudioStream]]
 
 
 def is_long(recording: AudioStream) -> bool:
-    """Whether a recording is long, as far as its header tells."""
+    """Whether a recording is longer than `LONG_S` according to its header."""
     return recording.n_samples is not None and recording.n_samples > LONG_S * recording.rate_hz
 
 
 class ExtractedFrames(NamedTuple):
-    """What a recording became: frames, float32 (T, F), and its length in seconds."""
+    """Frames of a recording, float32 (T, F), and its length in seconds."""
 
     frames: NDArray[np.float32]
     seconds: float
 
 
 def merge_blocks(blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-    """Blocks of samples as fewer and longer ones: a stream takes those at less cost."""
-    held: list[NDArray[np.float32]] = []
+    """Merge blocks of samples into longer ones, which a stream processes faster."""
+    pending: list[NDArray[np.float32]] = []
     for block in blocks:
-        held.append(block)
-        if sum(map(len, held)) >= PIECE_SAMPLES:
-            yield np.concatenate(held)
-            held = []
-    if held:
-        yield np.concatenate(held)
+        pending.append(block)
+        if sum(map(len, pending)) >= MIN_PUSH_SAMPLES:
+            yield np.concatenate(pending)
+            pending = []
+    if pending:
+        yield np.concatenate(pending)
 
 
 def extract_long(opener: OpenRecording, extractor: StreamingExtractor) -> ExtractedFrames:
-    """The frames of a recording at the level of all others.
+    """Frames of a recording after gain normalization, without holding its samples.
 
     Args:
-        opener: opens the recording anew each time.
-        extractor: what computes the frames.
+        opener: opens the recording; called twice.
+        extractor: computes the frames.
 
     Raises:
-        AudioError: the recording cannot be decoded, or is silent.
+        AudioError: the recording cannot be decoded, is silent or shorter than a frame.
     """
+    power, n_samples = 0.0, 0
     with opener() as recording:
         name = recording.name
-        rms, n_samples = _level(recording)
-    factor, stream = gain(rms, name), extractor.stream()
+        for block in at_16_khz(recording):
+            power += float(np.square(block, dtype=np.float64).sum())
+            n_samples += len(block)
+    factor, stream = gain(float(np.sqrt(power / max(n_samples, 1))), name), extractor.stream()
     with opener() as recording:
-        parts = [stream.push(piece * factor) for piece in merge_blocks(at_16_khz(recording))]
-    parts.append(stream.finish())
-    frames = np.concatenate(parts)
+        parts = [stream.push(block * factor) for block in merge_blocks(at_16_khz(recording))]
+    frames = np.concatenate([*parts, stream.finish()])
     if len(frames) == 0:
-        raise AudioError(f"{name}: holds no whole frame; remove it or record it again")
+        raise AudioError(f"{name}: is shorter than one frame; remove it or record it again")
     return ExtractedFrames(frames, n_samples / SAMPLE_RATE_HZ)
-
-
-def _level(recording: AudioStream) -> tuple[float, int]:
-    """Root mean square and number of the samples at 16 kHz."""
-    power, n_samples = 0.0, 0
-    for block in at_16_khz(recording):
-        power += float(np.square(block, dtype=np.float64).sum())
-        n_samples += len(block)
-    return float(np.sqrt(power / max(n_samples, 1))), n_samples

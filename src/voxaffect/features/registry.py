@@ -1,4 +1,4 @@
-"""The feature sets that a saved recognizer can name, and the way back from their settings."""
+"""Feature sets by name, extractors from saved settings, and features from a user's function."""
 
 from __future__ import annotations
 
@@ -22,23 +22,25 @@ from voxaffect.features.ssl import SpeechEncoder
 Function = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """float32 (n_samples,) at 16 kHz, full scale 1 -> float32 (T, F)."""
 
+Settings = Mapping[str, Any]
+
 
 @dataclass(frozen=True)
 class CustomFeatures:
-    """Frames computed by a function of the user's.
+    """Frame features computed by a user's function.
 
-    Where a store computes in several processes, the function must be one that they can import, or
-    one that joblib can send to them.
+    Where a store computes in several processes, the function must be importable there, or one that
+    joblib can pickle.
 
     Args:
         function: float32 (n_samples,) at 16 kHz -> float32 (T, F), finite, T >= 1; it gets a copy.
-        names: the F column names.
-        grid: where its frames lie.
-        version: changed by the user whenever the function gives other values; stored features and
-            saved recognizers are kept apart by it.
+        names: names of the F columns.
+        grid: positions of its frames.
+        version: changed by the user when the function returns other values; part of the key of
+            stored features and saved recognizers.
 
     Raises:
-        FeatureError: there are no names, a name stands twice or the version is empty.
+        FeatureError: names are missing or repeated, or the version is empty.
     """
 
     function: Function
@@ -48,14 +50,16 @@ class CustomFeatures:
 
     def __post_init__(self) -> None:
         if not self.names or len(set(self.names)) < len(self.names):
-            raise FeatureError(f"column names {self.names}: give every column one of its own")
+            raise FeatureError(
+                f"column names {self.names} are empty or repeated; give each column its own name"
+            )
         if not self.version:
             raise FeatureError(
-                "a function's version is empty; name one, and another when its values change"
+                "the function's version is empty; choose one, and change it when its values change"
             )
 
     def settings(self) -> Mapping[str, object]:
-        """What the user says of the function; its code is not looked at."""
+        """Version, grid and names; the function's code is not inspected."""
         return {
             "extractor": "own",
             "version": self.version,
@@ -64,11 +68,11 @@ class CustomFeatures:
         }
 
     def extract(self, waveforms: Sequence[Waveform]) -> list[NDArray[np.float32]]:
-        """What the function makes of every waveform, float32 (T, F) each.
+        """Apply the function to each waveform, float32 (T, F).
 
         Raises:
             AudioError: a waveform is shorter than one frame.
-            FeatureError: the function returned something else than finite float32 (T, F).
+            FeatureError: the function did not return finite float32 (T, F).
         """
         refuse_short(waveforms, self.grid)
         return [self._checked(waveform) for waveform in waveforms]
@@ -77,13 +81,13 @@ class CustomFeatures:
         values = self.function(waveform.samples.copy())
         if fault := self._fault(values):
             raise FeatureError(
-                f"{waveform.name}: the function of version {self.version!r} returned {fault} where "
-                f"finite float32 (T, {len(self.names)}) is expected, a row a frame; correct it"
+                f"{waveform.name}: the function of version {self.version!r} returned {fault}; "
+                f"expected finite float32 (T, {len(self.names)}), one row per frame"
             )
         return values
 
     def _fault(self, values: object) -> str:
-        """What is wrong with what the function returned, in words; empty if nothing is."""
+        """Describe what is wrong with a returned value; empty if nothing is."""
         if not isinstance(values, np.ndarray):
             return f"a {type(values).__name__}"
         if values.dtype != np.float32:
@@ -92,18 +96,16 @@ class CustomFeatures:
             return f"an array of shape {values.shape}"
         if not np.isfinite(values).all():
             row, column = np.argwhere(~np.isfinite(values))[0]
-            return f"{values[row, column]} in frame {row}, column {self.names[column]!r},"
+            return f"{values[row, column]} in frame {row}, column {self.names[column]!r}"
         return ""
 
 
-Settings = Mapping[str, Any]
-
 FOLDER = "encoder_folder"
-"""Where a recognizer's card says that its encoder lay: settings tell what it is, not where."""
+"""Key of the encoder's folder in a recognizer's card; settings identify a model by its content."""
 
 
 def checkpoint_paths(extractor: FrameExtractor) -> dict[str, str]:
-    """What a card says beside an extractor's settings, so that it is found again."""
+    """Entries of a recognizer's card that locate the extractor's pretrained checkpoint."""
     return (
         {FOLDER: str(extractor.folder.absolute())} if isinstance(extractor, SpeechEncoder) else {}
     )
@@ -112,25 +114,25 @@ def checkpoint_paths(extractor: FrameExtractor) -> dict[str, str]:
 def extractor_from_settings(
     settings: Settings, card: Settings, device: str = "cpu"
 ) -> FrameExtractor:
-    """The extractor whose `settings()` these are.
+    """Create the extractor with these `settings()`.
 
     Args:
-        settings: as a header holds them.
-        card: the recognizer's, which says where an encoder lies.
-        device: where an encoder computes.
+        settings: as stored in a header.
+        card: the recognizer's, which has the folder of an encoder.
+        device: PyTorch device of an encoder.
 
     Raises:
-        ArtifactError: no set of this version has these settings, or the encoder is not where it
-            was, or is another one.
-        FeatureError: a library that the set needs is missing.
+        ArtifactError: the settings are unknown to this version, or the encoder is missing or
+            another one.
+        FeatureError: a library is missing.
     """
     name = str(settings.get("extractor"))
     if name == "encoder":
         return _encoder(settings, card, device)
     if name not in FEATURE_SETS:
         raise ArtifactError(
-            f"was trained on features of the kind {name!r}, which no file holds; load it with "
-            "Recognizer.load(folder, extractor=...) and the extractor that it was trained with"
+            f"was trained on features of the kind {name!r}, which are not saved with it; use "
+            "Recognizer.load(folder, extractor=...) with the extractor that it was trained with"
         )
     try:
         return FEATURE_SETS[name](settings)
@@ -151,20 +153,19 @@ FEATURE_SETS: Mapping[str, Callable[[Settings], FrameExtractor]] = {
     "log-mel": LogMel.from_settings,
     "opensmile": OpenSmile.from_settings,
 }
-"""By the name that an extractor's settings give it; an encoder needs its folder, too."""
+"""Constructors by the name in an extractor's settings."""
 
 
 def _encoder(settings: Settings, card: Settings, device: str) -> SpeechEncoder:
+    remedy = "use Recognizer.load(folder, extractor=SpeechEncoder(Path(...)))"
     folder = Path(card.get(FOLDER, ""))
     if FOLDER not in card or not (folder / "config.json").is_file():
         raise ArtifactError(
-            f"was trained on the encoder that lay in {card.get(FOLDER)!r} and is not there; load "
-            "it with Recognizer.load(folder, extractor=Encoder(Path(...)))"
+            f"was trained on the encoder in {card.get(FOLDER)!r}, which is missing; {remedy}"
         )
     encoder = SpeechEncoder(folder, settings.get("layer", "last"), device)
     if dict(encoder.settings()) != dict(settings):
         raise ArtifactError(
-            f"was trained on another encoder than the one that lies in {folder}; put that one back "
-            "or load it with Recognizer.load(folder, extractor=Encoder(Path(...)))"
+            f"was trained on another encoder than the one in {folder}; restore it or {remedy}"
         )
     return encoder

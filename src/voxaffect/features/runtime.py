@@ -1,4 +1,4 @@
-"""How many threads PyTorch may use."""
+"""Numba compilation and the number of PyTorch threads."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ R = TypeVar("R")
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Let Numba compile a function of arrays and numbers, and keep the result on disk.
+    """Compile a function of arrays and numbers with Numba, and cache the result on disk.
 
-    Where neither the package's folder nor the user's cache can be written, every process compiles
-    anew, which takes some seconds. Constants of other files must come as arguments: what is kept
-    does not notice when they change.
+    Where neither the package's folder nor the user's cache is writable, each process compiles
+    again, which takes some seconds. Pass constants of other files as arguments: the cache does not
+    notice when they change. Rename a function when a type among its arguments is renamed: Numba
+    fails to load cache entries that name a type which is gone.
     """
-    kept: Callable[P, R]
+    jitted: Callable[P, R]
     try:
-        kept = njit(cache=True, nogil=True, error_model="numpy")(function)
-    except RuntimeError:  # Numba's answer where it finds no place for the result
-        kept = njit(nogil=True, error_model="numpy")(function)
-    return kept
+        jitted = njit(cache=True, nogil=True, error_model="numpy")(function)
+    except RuntimeError:  # no writable folder for the cache
+        jitted = njit(nogil=True, error_model="numpy")(function)
+    return jitted
 
 
 @contextmanager
 def torch_threads(n_threads: int) -> Iterator[None]:
-    """Let PyTorch use so many threads, and restore what was.
+    """Set the number of PyTorch threads, and restore it on exit.
 
-    Blocks that stay in a processor's cache are a few microseconds of work an operation. A second
-    thread gains a twentieth there on an idle machine, and costs a multiple on a busy one, where
-    both wait for each other after each operation.
+    Operations on blocks that stay in a processor's cache take microseconds. There a second thread
+    gains 5 % on an idle machine and costs a multiple on a busy one.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(n_threads)

@@ -1,4 +1,4 @@
-"""Spectra of real frames."""
+"""Power and mel spectra of frames, and log-mel features."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def mel(frequency_hz: ArrayLike) -> NDArray[np.float64]:
 
 
 def mel_triangles(n_fft: int, n_mels: int, low_hz: float, high_hz: float) -> NDArray[np.float64]:
-    """Triangles of height 1, equally spaced and linear in mel.
+    """Mel filter bank: triangles of height 1, equally spaced and linear in mel.
 
     Args:
-        n_fft: length of the Fourier transform whose bins they weigh.
-        n_mels: how many.
-        low_hz: where the first begins.
-        high_hz: where the last ends.
+        n_fft: FFT size.
+        n_mels: number of bands.
+        low_hz: lower edge of the first band.
+        high_hz: upper edge of the last band.
 
     Returns:
-        (n_fft / 2 + 1, n_mels), a column a band.
+        (n_fft / 2 + 1, n_mels).
     """
     bins = mel(np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE_HZ))
     centers, spacing = np.linspace(mel(low_hz), mel(high_hz), n_mels + 2, retstep=True)
@@ -45,28 +45,28 @@ def mel_triangles(n_fft: int, n_mels: int, low_hz: float, high_hz: float) -> NDA
 
 
 def transform_size(n_samples: int) -> int:
-    """Points of the Fourier transform of so many samples: the next power of two."""
+    """FFT size for `n_samples`: the next power of two."""
     return 1 << (n_samples - 1).bit_length()
 
 
 def power_spectrum(frames: Tensor, n_points: int | None = None) -> Tensor:
-    """Squared magnitudes of the Fourier transform, float32 (..., n / 2 + 1).
+    """Power spectrum, float32 (..., n / 2 + 1).
 
-    From its parts: `abs` of a complex tensor takes several times as long.
+    Computed from real and imaginary parts: `abs` of a complex tensor takes several times as long.
 
     Args:
         frames: float32 (..., n).
-        n_points: n of the transform, to which zeros are appended; the frames' own unless given.
+        n_points: FFT size; frames are zero-padded to it.
     """
     real, imaginary = torch.view_as_real(torch.fft.rfft(frames, n_points)).square_().unbind(-1)
     return real + imaginary
 
 
 def magnitude_spectrum(frames: Tensor) -> Tensor:
-    """Magnitudes of the Fourier transform, float32 (..., n / 2 + 1), of frames as above.
+    """Magnitude spectrum, float32 (..., n / 2 + 1), of frames float32 (..., n).
 
-    On a processor NumPy takes the roots, which are exact. PyTorch's are MKL's: a seventh of them is
-    off by a last bit, and which ones hangs on the processor's maker.
+    On a CPU NumPy takes the square roots, correctly rounded. PyTorch takes MKL's: a seventh of
+    them is off by the last bit, and which ones depends on the CPU's vendor.
     """
     power = power_spectrum(frames)
     if power.device.type != "cpu":
@@ -77,28 +77,27 @@ def magnitude_spectrum(frames: Tensor) -> Tensor:
 
 
 VERSION = 1
-"""Raised whenever a definition changes, so that stored features are computed anew."""
+"""Increase when a definition changes, so that stored features are recomputed."""
 
 POWER_FLOOR = 1e-6
-"""Least power of a band whose logarithm is taken; speech at -26 dB has about 1."""
+"""Lower bound of a band's power before the logarithm; speech at -26 dB has about 1."""
 
 
 @dataclass(frozen=True)
 class LogMel:
-    """Computes log-mel spectra of many utterances at once.
+    """Log-mel spectrogram extractor.
 
-    A frame's values depend on its own utterance alone, whatever else is in the batch.
+    A frame's values do not depend on other utterances in the batch.
 
     Args:
-        grid: where the frames lie.
-        n_mels: bands.
-        low_hz: where the first band begins.
-        high_hz: where the last band ends, at most half the sample rate.
-        device: where PyTorch computes, `cpu` or `cuda`.
+        grid: positions of the frames.
+        n_mels: number of mel bands.
+        low_hz: lower edge of the first band.
+        high_hz: upper edge of the last band, at most half the sample rate.
+        device: PyTorch device, `cpu` or `cuda`.
 
     Raises:
-        FeatureError: there is no band, a band holds no bin of the transform, or the frequencies
-            are out of order.
+        FeatureError: there is no band, a band holds no FFT bin, or frequencies are out of order.
     """
 
     grid: FrameGrid = FrameGrid()
@@ -110,22 +109,22 @@ class LogMel:
     def __post_init__(self) -> None:
         if not 0 <= self.low_hz < self.high_hz <= SAMPLE_RATE_HZ / 2:
             raise FeatureError(
-                f"mel bands from {self.low_hz:g} to {self.high_hz:g} Hz: choose rising frequencies "
-                f"from 0 to {SAMPLE_RATE_HZ / 2:g} Hz"
+                f"mel bands from {self.low_hz:g} to {self.high_hz:g} Hz are out of range; choose "
+                f"low_hz < high_hz within 0 to {SAMPLE_RATE_HZ / 2:g} Hz"
             )
         if self.n_mels < 1 or not self._bands().any(axis=0).all():
             raise FeatureError(
                 f"{self.n_mels} mel bands from {self.low_hz:g} to {self.high_hz:g} Hz: choose at "
-                f"least one, and so few that each holds a bin of {self._n_fft} points"
+                f"least 1, and few enough that each contains an FFT bin ({self._n_fft} points)"
             )
 
     @property
     def names(self) -> tuple[str, ...]:
-        """`log_mel_1` and so on, from low to high."""
+        """`log_mel_1`, `log_mel_2` ..., from low to high."""
         return tuple(f"log_mel_{k}" for k in range(1, self.n_mels + 1))
 
     def settings(self) -> Mapping[str, object]:
-        """Everything that changes the values."""
+        """Everything that changes the values; the device does not."""
         return {
             "extractor": "log-mel",
             "version": VERSION,
@@ -137,19 +136,13 @@ class LogMel:
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, object]) -> LogMel:
-        """The extractor whose `settings()` these are, less the version."""
+        """Create the extractor with these `settings()`."""
         rest = {k: v for k, v in settings.items() if k not in {"extractor", "version", "grid"}}
         return cls(FrameGrid(**settings["grid"]), **rest)  # type: ignore[arg-type]
 
     @torch.inference_mode()
     def extract(self, waveforms: Sequence[Waveform]) -> list[NDArray[np.float32]]:
-        """Spectra of every waveform.
-
-        Args:
-            waveforms: N of them, each at least one frame long.
-
-        Returns:
-            N arrays, float32 (T, n_mels).
+        """Log-mel spectra of each waveform, float32 (T, n_mels).
 
         Raises:
             AudioError: a waveform is shorter than one frame.
@@ -163,20 +156,19 @@ class LogMel:
             parts[number].append(values)
         return [np.concatenate(part) for part in parts]
 
-    def _spectra(self, stretches: Sequence[AudioChunk]) -> list[NDArray[np.float32]]:
-        """Log powers of the frames of stretches, float32 (T, n_mels) each."""
-        tape = PackedAudio.pack(stretches, self.grid, 0, self.device)
+    def _spectra(self, chunks: Sequence[AudioChunk]) -> list[NDArray[np.float32]]:
+        packed = PackedAudio.pack(chunks, self.grid, 0, self.device)
         window = torch.hann_window(self.grid.window_samples, device=self.device)
         bands = torch.from_numpy(self._bands()).float().to(self.device)
         parts = []
         with torch_threads(1):
-            for rows in tape.blocks():
-                samples = tape.frame_samples(rows)
+            for rows in packed.blocks():
+                samples = packed.frame_samples(rows)
                 frames = samples.unfold(0, self.grid.window_samples, self.grid.hop_samples)
                 power = power_spectrum(frames * window, self._n_fft) @ bands
                 parts.append(power.clamp_min_(POWER_FLOOR).log_().cpu())
         values = torch.cat(parts).numpy()
-        return [values[rows] for rows in tape.parts]
+        return [values[rows] for rows in packed.parts]
 
     def _bands(self) -> NDArray[np.float64]:
         return mel_triangles(self._n_fft, self.n_mels, self.low_hz, self.high_hz)

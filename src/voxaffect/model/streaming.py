@@ -177,7 +177,7 @@ class WindowNet:
         known = Ragged.concatenate(carried, Ragged(frames, counts).split())
         first = np.maximum(0, lengths_of(carried) - r)  # those before it were answered
         n = np.maximum(0, known.counts - (0 if ended else r) - first)
-        hidden = self._hidden(known, known.places(first, n), n)
+        hidden = self._hidden(known, known.indices(first, n), n)
         kept = known.tails(np.minimum(known.counts, 2 * r))
         return StreamOutput(_posteriors(self._net, hidden), n, kept)
 

@@ -1,4 +1,4 @@
-"""Seven short recordings and a store for them."""
+"""Seven short recordings and a feature store for them."""
 
 from __future__ import annotations
 

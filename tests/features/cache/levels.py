@@ -1,4 +1,4 @@
-"""A quick extractor, recordings for it, and processes that use both."""
+"""A fast extractor, recordings for it, and subprocesses that use both."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 @dataclass(frozen=True)
 class Levels:
-    """An extractor that is quick to run and remembers what it was asked for."""
+    """A fast extractor that records which waveforms it gets."""
 
     power: int = 1
     seen: list[str] = field(default_factory=list, compare=False)
@@ -53,13 +53,13 @@ def make_utterance(folder: Path, name: str, n_samples: int = 1600, seed: int = 0
 
 
 def make_utterances(folder: Path, n: int = 7) -> list[Utterance]:
-    """Several of different lengths, 0.1 s and more."""
+    """Utterances of different lengths, 0.1 s and more."""
     folder.mkdir(exist_ok=True)
     return [make_utterance(folder, f"u{i}", 1600 + 160 * i) for i in range(n)]
 
 
 def seen(store: FeatureStore) -> list[str]:
-    """Names of the recordings that a store's extractor was asked for."""
+    """Names of the recordings that a store's extractor has processed."""
     assert isinstance(store.extractor, Levels)
     return store.extractor.seen
 
@@ -75,7 +75,7 @@ def same(a: Mapping[str, NDArray[np.float32]], b: Mapping[str, NDArray[np.float3
 def python(
     code: str, *arguments: object, preexec: Callable[[], object] | None = None
 ) -> subprocess.Popen[str]:
-    """A process of its own that runs code which may import these tests."""
+    """A subprocess running code, which can import these tests."""
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         cwd=REPOSITORY,

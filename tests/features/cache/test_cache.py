@@ -39,12 +39,12 @@ def groups(utterances: list[Utterance]) -> list[ExtractionGroup]:
 
 
 @pytest.mark.parametrize(("n", "n_jobs"), [(1, 1), (100, 2), (5000, 2), (5000, 64)])
-def test_chunks_hold_all_work_in_order_and_leave_some_for_every_worker(n: int, n_jobs: int) -> None:
+def test_chunks_contain_all_work_in_order_and_suffice_for_every_worker(n: int, n_jobs: int) -> None:
     work = {key_of(i): replace(UTTERANCE, id=f"c/{i}", end_s=1.0) for i in range(n)}
-    cut = [*chunks(work, n_jobs)]
-    assert [item for chunk in cut for item in chunk.items()] == [*work.items()]
-    assert max(map(len, cut)) <= module.CHUNK_UTTERANCES
-    assert len(cut) >= min(n_jobs, n // module.LEAST_UTTERANCES)
+    made = [*chunks(work, n_jobs)]
+    assert [item for chunk in made for item in chunk.items()] == [*work.items()]
+    assert max(map(len, made)) <= module.CHUNK_UTTERANCES
+    assert len(made) >= min(n_jobs, n // module.MIN_CHUNK_UTTERANCES)
 
 
 def test_long_recordings_make_small_chunks() -> None:
@@ -52,7 +52,7 @@ def test_long_recordings_make_small_chunks() -> None:
     assert [len(chunk) for chunk in chunks(hours, 1)] == [1] * 5
 
 
-def test_groups_hold_so_much_audio_and_their_utterances_in_order(
+def test_groups_have_a_minimum_of_audio_and_keep_the_order(
     utterances: list[Utterance], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "GROUP_S", 0.3)
@@ -66,7 +66,7 @@ def test_groups_hold_so_much_audio_and_their_utterances_in_order(
     assert [e.key for group in made for e in group.entries] == [*keyed(utterances)]
 
 
-def test_groups_change_no_value(
+def test_groups_do_not_change_values(
     utterances: list[Utterance], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (whole,) = groups(utterances)
@@ -75,7 +75,9 @@ def test_groups_change_no_value(
     assert [e.values.tobytes() for e in alone] == [e.values.tobytes() for e in whole.entries]
 
 
-def test_one_bad_recording_spoils_no_other(utterances: list[Utterance], tmp_path: Path) -> None:
+def test_a_bad_recording_does_not_affect_the_others(
+    utterances: list[Utterance], tmp_path: Path
+) -> None:
     short = make_utterance(tmp_path, "short", 160)
     missing = replace(short, id="c/missing", path=tmp_path / "missing.wav")
     (group,) = groups([short, *utterances, missing])
@@ -83,22 +85,24 @@ def test_one_bad_recording_spoils_no_other(utterances: list[Utterance], tmp_path
     assert {*group.refused} == {key_of("c/short"), key_of("c/missing")}
 
 
-def test_a_chunk_of_refused_recordings_leaves_no_file(tmp_path: Path) -> None:
+def test_a_chunk_of_refused_recordings_writes_no_file(tmp_path: Path) -> None:
     missing = replace(UTTERANCE, path=tmp_path / "missing.wav")
     report = compute_chunk(keyed([missing]), Levels(), tmp_path / "store", 1)
     assert [*report.refused] == [key_of("c/u")]
     assert [*(tmp_path / "store").iterdir()] == []
 
 
-def test_what_is_no_feature_ends_the_work(
+def test_invalid_features_raise(
     utterances: list[Utterance], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Levels, "names", ("level",))
-    with pytest.raises(FeatureError, match="c/u0: features of shape"):
+    with pytest.raises(
+        FeatureError, match=r"c/u0: features have shape .*; expected .* of 1 values"
+    ):
         compute_chunk(keyed(utterances), Levels(), tmp_path / "store", 1)
 
 
-def test_long_recordings_are_heard_piece_by_piece_and_give_the_same(
+def test_long_recordings_are_streamed_with_the_same_frames(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(0)
@@ -152,7 +156,7 @@ def test_a_moved_corpus_is_recognized_by_its_content(
     assert len(seen(store)) == len(utterances)
 
 
-def test_a_changed_file_is_computed_again(store: FeatureStore, utterances: list[Utterance]) -> None:
+def test_a_changed_file_is_recomputed(store: FeatureStore, utterances: list[Utterance]) -> None:
     before = np.array(store.extract(utterances).features["c/u1"])
     make_utterance(utterances[1].path.parent, "u1", 3200, seed=1)
     after = store.extract(utterances).features["c/u1"]
@@ -160,7 +164,7 @@ def test_a_changed_file_is_computed_again(store: FeatureStore, utterances: list[
     assert len(seen(store)) == len(utterances) + 1
 
 
-def test_other_settings_have_their_own_features(
+def test_other_settings_have_other_features(
     store: FeatureStore, utterances: list[Utterance]
 ) -> None:
     squared = replace(store, extractor=Levels(power=2))
@@ -180,16 +184,16 @@ def test_segments_of_one_file_are_kept_apart(
 def test_copies_of_one_content_are_computed_once(
     store: FeatureStore, utterances: list[Utterance]
 ) -> None:
-    told: list[tuple[int, float]] = []
+    reported: list[tuple[int, float]] = []
     twin = replace(utterances[0], id="c/twin")
-    extraction = store.extract([utterances[0], twin], progress=lambda n, s: told.append((n, s)))
+    extraction = store.extract([utterances[0], twin], progress=lambda n, s: reported.append((n, s)))
     assert len(seen(store)) == 1
-    assert told[-1][0] == 2
-    assert told[-1][1] == pytest.approx(0.2)
+    assert reported[-1][0] == 2
+    assert reported[-1][1] == pytest.approx(0.2)
     np.testing.assert_array_equal(extraction.features["c/twin"], extraction.features["c/u0"])
 
 
-def test_what_cannot_be_used_is_refused_by_name_and_nothing_else_is_lost(
+def test_unusable_recordings_are_refused_by_name_and_the_others_are_stored(
     store: FeatureStore, utterances: list[Utterance], tmp_path: Path
 ) -> None:
     folder = tmp_path / "audio"
@@ -200,15 +204,17 @@ def test_what_cannot_be_used_is_refused_by_name_and_nothing_else_is_lost(
         replace(short, id=f"c/{name}", path=folder / f"{name}.wav")
         for name in ("silent", "text", "missing")
     ]
-    told: list[int] = []
-    extraction = store.extract([*utterances, short, *others], progress=lambda n, _: told.append(n))
+    reported: list[int] = []
+    extraction = store.extract(
+        [*utterances, short, *others], progress=lambda n, _: reported.append(n)
+    )
     assert list(extraction.features) == [u.id for u in utterances]
     assert [p.path for p in extraction.refused] == ["c/missing", "c/short", "c/silent", "c/text"]
-    said = {p.path: p.detail for p in extraction.refused}
-    assert "missing.wav: cannot be read (No such file or directory)" in said["c/missing"]
-    assert "too short" in said["c/short"]
-    assert "silent" in said["c/silent"]
-    assert told[-1] == len(utterances) + 4
+    reasons = {p.path: p.detail for p in extraction.refused}
+    assert "missing.wav: cannot be read (No such file or directory)" in reasons["c/missing"]
+    assert "too short" in reasons["c/short"]
+    assert "silent" in reasons["c/silent"]
+    assert reported[-1] == len(utterances) + 4
 
 
 def test_a_recording_beyond_the_limits_is_refused_and_the_others_are_stored(
@@ -222,18 +228,18 @@ def test_a_recording_beyond_the_limits_is_refused_and_the_others_are_stored(
     assert len(extraction.features) == len(utterances) - 1
 
 
-def test_progress_rises_to_the_whole(
+def test_progress_ends_at_the_total(
     store: FeatureStore, utterances: list[Utterance], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunks_module, "CHUNK_UTTERANCES", 2)
-    told: list[tuple[int, float]] = []
-    store.extract(utterances, progress=lambda n, s: told.append((n, s)))
-    assert [n for n, _ in told] == [0, 2, 4, 6, 7]
-    assert told[-1][1] == pytest.approx(sum(sf.info(u.path).duration for u in utterances))
+    reported: list[tuple[int, float]] = []
+    store.extract(utterances, progress=lambda n, s: reported.append((n, s)))
+    assert [n for n, _ in reported] == [0, 2, 4, 6, 7]
+    assert reported[-1][1] == pytest.approx(sum(sf.info(u.path).duration for u in utterances))
     assert len(files(store, ".shard")) == 4
 
 
-def test_two_processes_give_what_one_gives(
+def test_two_processes_give_the_same_as_one(
     store: FeatureStore,
     utterances: list[Utterance],
     tmp_path: Path,
@@ -245,7 +251,7 @@ def test_two_processes_give_what_one_gives(
 
 
 @pytest.mark.parametrize("place", [0, 10, 40, -5, -1], ids=str)
-def test_a_damaged_shard_is_named_and_computed_again(
+def test_a_damaged_shard_is_reported_and_recomputed(
     store: FeatureStore, utterances: list[Utterance], place: int
 ) -> None:
     first = {k: np.array(v) for k, v in store.extract(utterances).features.items()}
@@ -256,12 +262,12 @@ def test_a_damaged_shard_is_named_and_computed_again(
     extraction = store.extract(utterances)
     assert [p.path for p in extraction.damaged] == [path.name]
     assert same(first, extraction.features)
-    assert files(store, ".shard") == [path]  # the same work has the same name
+    assert files(store, ".shard") == [path]  # the same content has the same name
     assert store.extract(utterances).damaged == ()
 
 
 @pytest.mark.parametrize("length", [0, 5, 32, 100, -1], ids=str)
-def test_a_shard_cut_short_is_computed_again(
+def test_a_truncated_shard_is_recomputed(
     store: FeatureStore, utterances: list[Utterance], length: int
 ) -> None:
     first = {k: np.array(v) for k, v in store.extract(utterances).features.items()}
@@ -272,7 +278,9 @@ def test_a_shard_cut_short_is_computed_again(
     assert same(first, extraction.features)
 
 
-def test_a_folder_that_is_a_file_is_told(store: FeatureStore, utterances: list[Utterance]) -> None:
+def test_a_file_in_place_of_the_folder_is_an_error(
+    store: FeatureStore, utterances: list[Utterance]
+) -> None:
     store.root.write_text("in the way")
     with pytest.raises(FeatureError, match="features cannot be stored"):
         store.extract(utterances)
@@ -281,12 +289,10 @@ def test_a_folder_that_is_a_file_is_told(store: FeatureStore, utterances: list[U
 def test_two_utterances_of_one_id_are_refused(
     store: FeatureStore, utterances: list[Utterance]
 ) -> None:
-    with pytest.raises(FeatureError, match="c/u0: two utterances have this id"):
+    with pytest.raises(FeatureError, match="c/u0: two utterances have this id; make"):
         store.extract([utterances[0], utterances[0]])
 
 
-def test_features_travel_to_other_processes(
-    store: FeatureStore, utterances: list[Utterance]
-) -> None:
+def test_features_are_copied_by_pickling(store: FeatureStore, utterances: list[Utterance]) -> None:
     features = store.extract(utterances).features
     assert same(features, copy.copy(features))

@@ -38,7 +38,7 @@ def write(path: Path, waveform: Waveform) -> Path:
 
 @pytest.fixture
 def scenes(tmp_path: Path) -> list[Scene]:
-    """Three speakers, each in front of the two others."""
+    """Three speakers, each with the two others as talkers of babble."""
     us = [
         Utterance(f"c/{n}", "c", write(tmp_path / f"{n}.wav", speech(n)), "sad", f"c/{n}")
         for n in range(3)
@@ -51,7 +51,7 @@ def store(tmp_path: Path) -> DegradedStore:
     return DegradedStore(FeatureStore(tmp_path / "store", LogMel(n_mels=8)))
 
 
-def test_frames_are_those_of_the_degraded_recording(
+def test_frames_are_computed_from_the_degraded_recording(
     store: DegradedStore, scenes: list[Scene]
 ) -> None:
     babble = Babble(0, n_talkers=2)
@@ -71,7 +71,7 @@ def test_frames_are_those_of_the_degraded_recording(
         np.testing.assert_array_equal(found.features[condition_id(name, "c/1")], frames)
 
 
-def test_clean_frames_are_those_of_the_other_store(
+def test_clean_frames_equal_those_of_the_clean_store(
     store: DegradedStore, scenes: list[Scene]
 ) -> None:
     found = store.extract(scenes, (Clean(), Gain(-20)))
@@ -80,18 +80,18 @@ def test_clean_frames_are_those_of_the_other_store(
         np.testing.assert_allclose(frames, clean[split_condition_id(name)[1]], rtol=1e-4, atol=1e-4)
 
 
-def test_what_is_stored_is_not_computed_again(store: DegradedStore, scenes: list[Scene]) -> None:
-    told: list[tuple[int, int]] = []
-    store.extract(scenes, (WHITE,), progress=lambda *n: told.append(n))
-    assert told == [(3, 3)]
-    told.clear()
-    store.extract(scenes, (WHITE,), progress=lambda *n: told.append(n))
-    assert told == []
-    store.extract(scenes, (WHITE, CUT), progress=lambda *n: told.append(n))
-    assert told == [(6, 6)]
+def test_stored_features_are_not_recomputed(store: DegradedStore, scenes: list[Scene]) -> None:
+    reported: list[tuple[int, int]] = []
+    store.extract(scenes, (WHITE,), progress=lambda *n: reported.append(n))
+    assert reported == [(3, 3)]
+    reported.clear()
+    store.extract(scenes, (WHITE,), progress=lambda *n: reported.append(n))
+    assert reported == []
+    store.extract(scenes, (WHITE, CUT), progress=lambda *n: reported.append(n))
+    assert reported == [(6, 6)]
 
 
-def test_whatever_decides_the_sound_decides_the_key(
+def test_the_key_depends_on_everything_that_changes_the_audio(
     store: DegradedStore, scenes: list[Scene]
 ) -> None:
     def content(store: DegradedStore, scene: Scene, degradation: Noise | Babble) -> str:
@@ -115,11 +115,11 @@ def test_whatever_decides_the_sound_decides_the_key(
     assert len(contents) == 7
 
 
-def test_what_cannot_be_heard_is_named_and_spoils_nothing(
+def test_unusable_recordings_are_reported_and_the_others_stored(
     store: DegradedStore, scenes: list[Scene], tmp_path: Path
 ) -> None:
     quiet = Waveform(np.concatenate([silence(1).samples, speech().samples]))
-    short = Waveform(speech().samples[5000:5600], "short")  # 37 ms: one frame, its half is none
+    short = Waveform(speech().samples[5000:5600], "short")  # 37 ms: one frame, its half has none
     write(scenes[0].utterance.path, quiet)
     write(scenes[1].utterance.path, short)
     scenes[2].utterance.path.unlink()
@@ -134,9 +134,7 @@ def test_what_cannot_be_heard_is_named_and_spoils_nothing(
     assert "no such file" in reasons["clean:c/2"]
 
 
-def test_the_work_travels_to_other_processes(
-    store: DegradedStore, scenes: list[Scene], tmp_path: Path
-) -> None:
+def test_the_task_can_be_pickled(store: DegradedStore, scenes: list[Scene], tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.mkdir()
     shards = DegradedShards(there, store.clean.extractor, DEFAULT_LIMITS, 0, n_threads=1)
@@ -148,7 +146,7 @@ def test_the_work_travels_to_other_processes(
     assert faults == {}
 
 
-def test_names_come_apart() -> None:
+def test_a_condition_id_is_split_again() -> None:
     assert split_condition_id(condition_id("white-10db", "emodb/a:b")) == (
         "white-10db",
         "emodb/a:b",

@@ -30,7 +30,7 @@ def test_nothing_is_found_among_no_keys() -> None:
     assert KeyIndex(stack_keys([])).find(stack_keys([key_of(1), key_of(2)])).tolist() == [-1, -1]
 
 
-def test_of_keys_stored_twice_one_is_found() -> None:
+def test_of_repeated_keys_one_is_found() -> None:
     keys = stack_keys([key_of(i % 3) for i in range(9)])
     np.testing.assert_array_equal(keys[KeyIndex(keys).find(keys)], keys)
 
@@ -40,9 +40,9 @@ def test_keys_stack_and_split(keys: list[bytes]) -> None:
     assert split_keys(stack_keys(keys)) == keys
 
 
-def test_stretches_of_recordings_have_keys_of_their_own() -> None:
+def test_segments_have_distinct_keys() -> None:
     contents, times = [bytes(16), bytes(15) + b"1"], [(0, None), (0, 1), (0, 1.5), (1, None)]
-    assert len({segment_key(c, *stretch) for c in contents for stretch in times}) == 8
+    assert len({segment_key(c, *segment) for c in contents for segment in times}) == 8
     assert segment_key(bytes(16), 0, 1) == segment_key(bytes(16), 0.0, 1.0)
 
 
@@ -61,15 +61,15 @@ def digests(tmp_path: Path) -> FileDigests:
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Files that are read."""
-    told: list[Path] = []
+    """Files that are read, in order."""
+    recorded: list[Path] = []
 
-    def telling(path: Path) -> bytes:
-        told.append(path)
+    def recording(path: Path) -> bytes:
+        recorded.append(path)
         return hashlib.sha256(path.read_bytes()).digest()[:16]
 
-    monkeypatch.setattr(module, "digest_file", telling)
-    return told
+    monkeypatch.setattr(module, "digest_file", recording)
+    return recorded
 
 
 def test_a_digest_is_half_of_the_sha256(digests: FileDigests, paths: list[Path]) -> None:
@@ -85,7 +85,7 @@ def test_an_unchanged_file_is_read_once(
     assert read == paths
 
 
-def test_a_change_is_seen_even_if_size_and_time_are_set_back(
+def test_a_change_is_detected_even_if_size_and_time_are_set_back(
     digests: FileDigests, paths: list[Path]
 ) -> None:
     before, status = digests.of(paths), paths[1].stat()
@@ -96,15 +96,15 @@ def test_a_change_is_seen_even_if_size_and_time_are_set_back(
     ]
 
 
-def test_what_was_read_is_remembered_though_a_later_file_ends_the_run(
+def test_digests_are_cached_even_if_a_later_file_aborts_the_run(
     digests: FileDigests, paths: list[Path], monkeypatch: pytest.MonkeyPatch, read: list[Path]
 ) -> None:
-    telling = module.digest_file
+    recording = module.digest_file
 
     def interrupted(path: Path) -> bytes:
         if path == paths[2]:
             raise KeyboardInterrupt
-        return telling(path)
+        return recording(path)
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "digest_file", interrupted)
@@ -115,46 +115,46 @@ def test_what_was_read_is_remembered_though_a_later_file_ends_the_run(
 
 
 @pytest.mark.parametrize("n_lost", [1, 39, 40, 41, 120])
-def test_a_torn_memory_keeps_what_is_whole(
+def test_a_truncated_cache_file_keeps_its_whole_records(
     digests: FileDigests, paths: list[Path], read: list[Path], n_lost: int
 ) -> None:
     digests.of(paths)
-    (memory,) = digests.folder.iterdir()
-    memory.write_bytes(memory.read_bytes()[:-n_lost])
+    (cache_file,) = digests.folder.iterdir()
+    cache_file.write_bytes(cache_file.read_bytes()[:-n_lost])
     read.clear()
     digests.of(paths)
     assert len(read) == -(-n_lost // 40)
 
 
 @pytest.mark.parametrize("place", range(0, 40, 7))
-def test_an_altered_memory_is_not_believed(
+def test_an_altered_record_is_ignored(
     digests: FileDigests, paths: list[Path], read: list[Path], place: int
 ) -> None:
     expected = digests.of(paths)
-    (memory,) = digests.folder.iterdir()
-    content = bytearray(memory.read_bytes())
+    (cache_file,) = digests.folder.iterdir()
+    content = bytearray(cache_file.read_bytes())
     content[40 + place] ^= 4
-    memory.write_bytes(content)
+    cache_file.write_bytes(content)
     read.clear()
     assert digests.of(paths) == expected
     assert read == [paths[1]]
 
 
-def test_zeros_that_a_crash_left_are_no_memory(digests: FileDigests, paths: list[Path]) -> None:
+def test_zeros_left_by_a_crash_are_ignored(digests: FileDigests, paths: list[Path]) -> None:
     digests.folder.mkdir()
     (digests.folder / "crashed.digests").write_bytes(bytes(400))
     assert len(digests.of(paths)) == 3
 
 
-def test_a_file_that_cannot_be_read_is_told_by_its_fault(
+def test_an_unreadable_file_gives_its_error(
     digests: FileDigests, paths: list[Path], tmp_path: Path
 ) -> None:
-    told = digests.of([*paths, tmp_path / "gone.wav", tmp_path])
-    assert isinstance(told[tmp_path / "gone.wav"], FileNotFoundError)
-    assert str(told[tmp_path]) == "[Errno 0] is no regular file"
+    recorded = digests.of([*paths, tmp_path / "gone.wav", tmp_path])
+    assert isinstance(recorded[tmp_path / "gone.wav"], FileNotFoundError)
+    assert str(recorded[tmp_path]) == "[Errno 0] not a regular file"
 
 
-def test_a_place_that_cannot_be_written_costs_only_memory(
+def test_without_a_writable_cache_digests_are_still_computed(
     paths: list[Path], tmp_path: Path
 ) -> None:
     (tmp_path / "in the way").touch()

@@ -29,7 +29,7 @@ def features(
     return stored
 
 
-def test_selected_frames_are_those_of_the_ids_in_their_order(features: StoredFeatures) -> None:
+def test_a_selection_has_the_frames_in_the_order_of_the_ids(features: StoredFeatures) -> None:
     ids = ["c/u5", "c/u0", "c/u6", "c/u5"]
     frames = features.select(ids)
     assert len(frames) == 4
@@ -41,13 +41,13 @@ def test_selected_frames_are_those_of_the_ids_in_their_order(features: StoredFea
     np.testing.assert_array_equal(frames[1:3][1], frames[2])
 
 
-def test_nothing_may_be_selected(features: StoredFeatures) -> None:
+def test_a_selection_may_be_empty(features: StoredFeatures) -> None:
     assert list(features.select([])) == []
 
 
-def test_a_selection_travels_light_and_still_shares_memory(features: StoredFeatures) -> None:
+def test_a_selection_pickles_small_and_shares_memory(features: StoredFeatures) -> None:
     one, two = features.select(["c/u1", "c/u2"]), features.select(["c/u2"])
-    _ = [*one, *two]  # mapped here, which must not travel
+    _ = [*one, *two]  # mapped here, which must not be pickled
     there_one, there_two = pickle.loads(pickle.dumps((one, two)))  # noqa: S301 our own
     np.testing.assert_array_equal(there_one[0], one[0])
     assert there_one[1].ctypes.data == there_two[0].ctypes.data
@@ -55,19 +55,19 @@ def test_a_selection_travels_light_and_still_shares_memory(features: StoredFeatu
     assert len(pickle.dumps(many)) < 16 * len(many) + 2000
 
 
-def test_a_machine_without_the_store_says_so(
+def test_a_machine_without_the_store_is_named(
     features: StoredFeatures, store: FeatureStore, tmp_path: Path
 ) -> None:
     frames = features.select(["c/u1"])
     store.root.rename(tmp_path / "not shared")
-    with pytest.raises(FeatureError, match=r"no such folder on .*a path that all machines share"):
+    with pytest.raises(FeatureError, match=r": no such folder on .*a path that all machines share"):
         frames[0]
 
 
-def test_no_machine_computes_into_a_folder_of_its_own(
+def test_a_worker_does_not_create_the_folder(
     store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The folder is made by who asks; where it is missing, another one would come to be."""
+    """The main process creates it; where it is missing, the path is not shared."""
     monkeypatch.setattr(
         FeatureStore, "folder", property(lambda s: tmp_path / "a" / s.root.name), raising=True
     )
@@ -80,7 +80,7 @@ def test_no_machine_computes_into_a_folder_of_its_own(
 
 
 def entry(n: int) -> Entry:
-    """Frames that tell which key they belong to."""
+    """Frames whose values identify their key."""
     return Entry(key_of(n), np.full((n % 5 + 1, 3), n, np.float32), float(n))
 
 
@@ -103,25 +103,25 @@ def test_every_utterance_of_every_shard_is_found_with_its_own_frames(tmp_path: P
     assert index.seconds([key_of(7), key_of(99), key_of(12)]) == {key_of(7): 7, key_of(12): 12}
 
 
-def test_a_folder_that_is_not_there_has_no_shards(tmp_path: Path) -> None:
+def test_a_missing_folder_has_no_shards(tmp_path: Path) -> None:
     index, faults = open_index(tmp_path / "nowhere")
     assert index.paths == ()
     assert faults == {}
 
 
 @pytest.mark.parametrize("place", [0, 9, 16, 40, 60, -40, -1], ids=str)
-def test_damage_is_named_and_removed_wherever_it_is(tmp_path: Path, place: int) -> None:
+def test_a_damaged_shard_is_reported_and_removed(tmp_path: Path, place: int) -> None:
     good, bad = write_shards(tmp_path, range(5), range(5, 9))
     content = bytearray(bad.read_bytes())
     content[place] ^= 1
     bad.write_bytes(content)
     index, faults = open_index(tmp_path)
     assert index.paths == (good,)
-    assert faults == {bad: f"{bad}: its content is not what was written"}
+    assert faults == {bad: f"{bad}: its content has changed since it was written"}
     assert not bad.exists()
 
 
-def test_a_foreign_file_is_no_shard(tmp_path: Path) -> None:
+def test_another_file_is_not_a_shard(tmp_path: Path) -> None:
     (good,) = write_shards(tmp_path, range(3))
     foreign = tmp_path / "foreign.shard"
     foreign.write_bytes(b"")
@@ -130,7 +130,7 @@ def test_a_foreign_file_is_no_shard(tmp_path: Path) -> None:
     assert [*faults] == [foreign]
 
 
-def test_shards_are_read_once_and_again_when_they_change(
+def test_shards_are_verified_once_and_again_when_they_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = write_shards(tmp_path, range(3), range(3, 9))
@@ -138,11 +138,11 @@ def test_shards_are_read_once_and_again_when_they_change(
     read: list[Path] = []
     digest_file = file_digests.digest_file
 
-    def telling(path: Path) -> bytes:
+    def recording(path: Path) -> bytes:
         read.append(path)
         return digest_file(path)
 
-    monkeypatch.setattr(file_digests, "digest_file", telling)
+    monkeypatch.setattr(file_digests, "digest_file", recording)
     open_index(tmp_path)
     assert read == []
     one.touch()
@@ -150,7 +150,7 @@ def test_shards_are_read_once_and_again_when_they_change(
     assert read == [one]
 
 
-def test_a_shard_that_was_built_anew_meanwhile_is_not_removed(
+def test_a_shard_that_was_just_rewritten_is_not_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (path,) = write_shards(tmp_path, range(3))
@@ -160,7 +160,7 @@ def test_a_shard_that_was_built_anew_meanwhile_is_not_removed(
     assert path.exists()
 
 
-def test_a_shard_that_is_gone_is_told_where_it_is_read(tmp_path: Path) -> None:
+def test_a_missing_shard_is_an_error_on_access(tmp_path: Path) -> None:
     (path,) = write_shards(tmp_path, range(3))
     features = StoredFeatures.of(open_index(tmp_path)[0], {"some": key_of(1)})
     path.unlink()

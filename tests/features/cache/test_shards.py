@@ -20,11 +20,11 @@ ENDS = HEAD.itemsize + np.cumsum(SIZES)
 
 
 class CutError(Exception):
-    """Ends a writer."""
+    """Stops a writer."""
 
 
 def leave_journal(folder: Path) -> Path:
-    """A journal whose writer died after the last entry."""
+    """A journal whose writer was killed after the last entry."""
     with contextlib.suppress(CutError), new_shard(folder, 2) as journal:
         journal.append(ENTRIES)
         raise CutError
@@ -33,7 +33,7 @@ def leave_journal(folder: Path) -> Path:
 
 
 def stored(folder: Path) -> list[Entry]:
-    """What the only shard of a folder holds."""
+    """Entries of the only shard of a folder."""
     index, faults = open_index(folder)
     assert faults == {}
     assert len(index.paths) == 1
@@ -54,7 +54,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_file())
 
 
-def test_a_shard_holds_what_was_appended_and_is_named_by_its_content(tmp_path: Path) -> None:
+def test_a_shard_contains_what_was_appended_and_is_named_by_its_content(tmp_path: Path) -> None:
     with new_shard(tmp_path, 2) as journal:
         journal.append(ENTRIES[:1])
         journal.append([])
@@ -64,20 +64,20 @@ def test_a_shard_holds_what_was_appended_and_is_named_by_its_content(tmp_path: P
     assert name == f"{hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()[:32]}.shard"
 
 
-def test_the_same_work_done_twice_meets_in_one_file(tmp_path: Path) -> None:
+def test_the_same_content_written_twice_is_one_file(tmp_path: Path) -> None:
     for _ in range(2):
         with new_shard(tmp_path, 2) as journal:
             journal.append(ENTRIES)
     assert len(names(tmp_path)) == 1
 
 
-def test_a_shard_of_nothing_leaves_nothing(tmp_path: Path) -> None:
+def test_an_empty_shard_is_not_written(tmp_path: Path) -> None:
     with new_shard(tmp_path, 2):
         pass
     assert names(tmp_path) == []
 
 
-def test_a_journal_is_salvaged_whole(tmp_path: Path) -> None:
+def test_a_complete_journal_becomes_a_shard(tmp_path: Path) -> None:
     leave_journal(tmp_path)
     salvage(tmp_path)
     assert_same(stored(tmp_path), ENTRIES)
@@ -85,9 +85,7 @@ def test_a_journal_is_salvaged_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("length", range(ENDS[-1] + 1))
-def test_wherever_a_journal_breaks_off_its_whole_entries_are_salvaged(
-    tmp_path: Path, length: int
-) -> None:
+def test_a_truncated_journal_keeps_its_whole_entries(tmp_path: Path, length: int) -> None:
     path = leave_journal(tmp_path)
     path.write_bytes(path.read_bytes()[:length])
     salvage(tmp_path)
@@ -98,7 +96,7 @@ def test_wherever_a_journal_breaks_off_its_whole_entries_are_salvaged(
 
 
 @pytest.mark.parametrize("place", range(HEAD.itemsize, ENDS[-1], 5))
-def test_an_altered_entry_ends_what_is_salvaged(tmp_path: Path, place: int) -> None:
+def test_salvage_stops_at_an_altered_entry(tmp_path: Path, place: int) -> None:
     path = leave_journal(tmp_path)
     content = bytearray(path.read_bytes())
     content[place] ^= 0x80
@@ -110,7 +108,7 @@ def test_an_altered_entry_ends_what_is_salvaged(tmp_path: Path, place: int) -> N
 
 
 @pytest.mark.parametrize("n_bytes", [1, 32, 95, 103])
-def test_a_writer_that_died_while_sealing_loses_nothing(tmp_path: Path, n_bytes: int) -> None:
+def test_a_writer_killed_while_sealing_loses_nothing(tmp_path: Path, n_bytes: int) -> None:
     with new_shard(tmp_path, 2) as journal:
         journal.append(ENTRIES)
     (shard,) = tmp_path.iterdir()
@@ -122,7 +120,7 @@ def test_a_writer_that_died_while_sealing_loses_nothing(tmp_path: Path, n_bytes:
     assert names(tmp_path) == [shard.name]
 
 
-def test_the_journal_of_a_living_writer_is_left_alone(tmp_path: Path) -> None:
+def test_the_journal_of_a_running_writer_is_left_alone(tmp_path: Path) -> None:
     with new_shard(tmp_path, 2) as journal:
         journal.append(ENTRIES[:1])
         before = names(tmp_path)
@@ -132,26 +130,26 @@ def test_the_journal_of_a_living_writer_is_left_alone(tmp_path: Path) -> None:
     assert_same(stored(tmp_path), ENTRIES)
 
 
-def test_a_journal_that_is_swept_before_it_is_locked_is_begun_again(
+def test_a_journal_removed_before_it_is_locked_is_created_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock = fcntl.flock
-    swept: list[object] = []
+    salvaged: list[object] = []
 
-    def sweeping(file: FileIO, how: int) -> None:
-        if not swept and not how & fcntl.LOCK_NB:
-            swept.append(file.name)
+    def salvaging(file: FileIO, how: int) -> None:
+        if not salvaged and not how & fcntl.LOCK_NB:
+            salvaged.append(file.name)
             salvage(tmp_path)
         lock(file, how)
 
-    monkeypatch.setattr(fcntl, "flock", sweeping)
+    monkeypatch.setattr(fcntl, "flock", salvaging)
     with new_shard(tmp_path, 2) as journal:
         journal.append(ENTRIES)
-    assert len(swept) == 1
+    assert len(salvaged) == 1
     assert_same(stored(tmp_path), ENTRIES)
 
 
-def test_a_journal_that_is_sealed_before_it_is_locked_is_left_alone(
+def test_a_journal_sealed_before_it_is_locked_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, lock = leave_journal(tmp_path), fcntl.flock
@@ -166,7 +164,7 @@ def test_a_journal_that_is_sealed_before_it_is_locked_is_left_alone(
     assert (tmp_path / "sealed").read_bytes() == before
 
 
-def test_a_folder_in_the_way_is_told(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         pytest.raises(FeatureError, match="file: features cannot be stored"),
@@ -175,6 +173,6 @@ def test_a_folder_in_the_way_is_told(tmp_path: Path) -> None:
         pass
 
 
-def test_no_journals_are_nothing_to_salvage(tmp_path: Path) -> None:
+def test_salvage_of_a_missing_folder_does_nothing(tmp_path: Path) -> None:
     salvage(tmp_path / "nowhere")
     assert len(ShardIndex.of([]).records) == 0

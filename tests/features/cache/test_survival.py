@@ -19,7 +19,7 @@ from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import FeatureError
 from voxaffect.features.cache.cache import FeatureStore
 
-# Extracts a folder's seven recordings one by one, telling each and waiting to be killed at u4.
+# Extracts a folder's seven recordings one by one, prints each and waits at u4 to be killed.
 KILLED = """
 import sys
 from pathlib import Path
@@ -39,7 +39,7 @@ chunks.GROUP_S = 0
 FeatureStore(root / "store", Waiting()).extract(make_utterances(root / "audio"))
 """
 
-# Extracts the first so many of a folder's recordings, and more in a second turn; on a sign each.
+# Extracts the first n of a folder's recordings for each argument n, after a line on stdin each.
 EXTRACTED = """
 import sys
 from pathlib import Path
@@ -66,7 +66,7 @@ for n in map(int, sys.argv[2:]):
 CAP_DAC_OVERRIDE, PR_CAPBSET_DROP = 1, 24  # of Linux's capability.h and prctl.h
 
 
-def test_a_killed_run_loses_only_the_utterance_at_hand(tmp_path: Path, store: FeatureStore) -> None:
+def test_a_killed_run_loses_only_the_current_utterance(tmp_path: Path, store: FeatureStore) -> None:
     with python(KILLED, tmp_path) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -84,7 +84,7 @@ def test_a_killed_run_loses_only_the_utterance_at_hand(tmp_path: Path, store: Fe
     assert not [path for path in tmp_path.rglob(".*") if path.is_file()]
 
 
-def test_a_failed_run_keeps_what_it_had(
+def test_an_interrupted_run_keeps_its_results(
     store: FeatureStore, utterances: list[Utterance], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunks_module, "GROUP_S", 0)
@@ -105,7 +105,7 @@ def test_a_failed_run_keeps_what_it_had(
 
 @contextmanager
 def no_file_longer_than(n_bytes: int) -> Iterator[None]:
-    """A limit of the system, which writing meets as it meets the end of a disk."""
+    """A limit of the system, on which writing fails as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
     try:
@@ -115,7 +115,7 @@ def no_file_longer_than(n_bytes: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("n_bytes", [40, 100, 250, 400, 450, 500, 580], ids=str)
-def test_a_full_disk_is_told_in_a_sentence_and_the_store_still_opens(
+def test_a_full_disk_is_an_error_and_the_store_still_opens(
     store: FeatureStore, utterances: list[Utterance], n_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunks_module, "GROUP_S", 0)
@@ -134,13 +134,13 @@ def test_a_full_disk_is_told_in_a_sentence_and_the_store_still_opens(
 
 
 def obey_permissions() -> None:
-    """For root as for anybody; others may not ask for it and need not."""
+    """Make permissions apply to root; other users cannot and need not."""
     ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
 
 
 @contextmanager
 def read_only(root: Path) -> Iterator[None]:
-    """All folders below and at `root`."""
+    """Make `root` and all folders below it read-only."""
     folders = [root, *(path for path in root.rglob("*") if path.is_dir())]
     before = {path: stat.S_IMODE(path.stat().st_mode) for path in folders}
     for path in folders:
@@ -152,7 +152,7 @@ def read_only(root: Path) -> Iterator[None]:
             path.chmod(mode)
 
 
-def test_a_read_only_store_is_read_and_what_it_lacks_is_told(
+def test_a_read_only_store_is_read_and_missing_features_are_an_error(
     store: FeatureStore, utterances: list[Utterance], tmp_path: Path
 ) -> None:
     store.extract(utterances[:4])
@@ -162,11 +162,11 @@ def test_a_read_only_store_is_read_and_what_it_lacks_is_told(
     damaged.write_bytes(damaged.read_bytes()[:-1])
     with read_only(store.root):
         process = python(EXTRACTED, tmp_path, 4, 7, preexec=obey_permissions)
-        told = process.communicate("go\ngo\n")[0].splitlines()
-    assert told[1] == "4 0 1"  # all are there, none is computed, the damage is told
-    assert told[4] == (
+        lines = process.communicate("go\ngo\n")[0].splitlines()
+    assert lines[1] == "4 0 1"  # all are read, none is computed, one shard is damaged
+    assert lines[4] == (
         f"{store.folder}: features cannot be stored (Permission denied); free space there, or "
-        "name a folder that can be written"
+        "choose a writable folder"
     )
     assert damaged.exists()
 
@@ -187,10 +187,10 @@ def test_two_processes_extract_one_corpus_at_once(tmp_path: Path, store: Feature
     extraction = store.extract(utterances)
     assert seen(store) == []
     assert extraction.damaged == ()
-    assert len(files(store, ".shard")) == 14  # 40 by threes: the same work meets in the same files
+    assert len(files(store, ".shard")) == 14  # 40 by threes: the same content is one file
 
 
-def test_a_copy_that_was_moved_is_read_again_and_believed(
+def test_a_moved_store_is_verified_and_used(
     store: FeatureStore, utterances: list[Utterance], tmp_path: Path
 ) -> None:
     before = {k: np.array(v) for k, v in store.extract(utterances).features.items()}
@@ -201,7 +201,7 @@ def test_a_copy_that_was_moved_is_read_again_and_believed(
     assert len(seen(store)) == len(utterances)
 
 
-def test_features_that_vanish_while_they_are_written_are_told(
+def test_features_removed_while_they_are_written_are_an_error(
     store: FeatureStore, utterances: list[Utterance]
 ) -> None:
     def remove(n_done: int, _: float) -> None:

@@ -1,1 +1,1 @@
-"""Features on disk: shards, their index, and the work that fills them."""
+"""On-disk feature store: shards, their index, and the computation that fills them."""

@@ -1,8 +1,9 @@
-"""Frame features on disk: computed once for a content and settings, then memory-mapped.
+"""Feature store: frame features on disk, computed once per content and settings, memory-mapped.
 
-A key is made of the file's content and the segment's borders; extractor settings and level name
-the folder. So features survive a moved corpus, and a changed setting never meets stale ones.
-Utterances are computed in chunks; every chunk is a journal while it is at work, and then a shard.
+A key is a hash of the file's content and the segment's borders; the folder is named by a hash of
+the extractor's settings and the level. So a moved corpus keeps its features, and changed settings
+never read stale ones. Utterances are computed in chunks; a chunk is written to a journal, which
+becomes a shard when it is complete.
 """
 
 from __future__ import annotations
@@ -10,16 +11,14 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import joblib
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits, open_recording, read
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, TARGET_RMS, Waveform
@@ -31,8 +30,8 @@ from voxaffect.features.cache.shards import Entry, check_shared, new_shard, salv
 from voxaffect.features.frames import (
     ExtractedFrames,
     FrameExtractor,
-    FrameFeatures,
     StreamingExtractor,
+    check_frames,
     extract_long,
     is_long,
 )
@@ -44,18 +43,18 @@ from voxaffect.parallel.work import WorkerDied, compute_all
 
 CHUNK_UTTERANCES = 256
 CHUNK_BYTES = 16 << 20
-"""Most utterances and bytes of audio in a chunk: about a second of work."""
+"""Upper bounds of a chunk: about a second of computation."""
 
-CHUNKS_A_JOB = 8
-LEAST_UTTERANCES = 32
-"""Where there is less work than that, chunks are smaller, so that all workers end together."""
+CHUNKS_PER_JOB = 8
+MIN_CHUNK_UTTERANCES = 32
+"""With little work, chunks are smaller, down to this, so that all workers finish together."""
 
 GROUP_S = 10.0
 """Seconds of audio that are extracted at once, and lost if the process is killed: extractors are
 slower with less."""
 
-BYTES_A_SECOND = 2 * SAMPLE_RATE_HZ
-"""Of 16-bit audio, for segments, whose share of their file is not known."""
+BYTES_PER_SECOND = 2 * SAMPLE_RATE_HZ
+"""Of 16-bit audio, for segments, whose share of the file size is unknown."""
 
 Chunk = Mapping[bytes, Utterance]
 Prepared = Waveform | ExtractedFrames | AudioError
@@ -63,11 +62,11 @@ Prepared = Waveform | ExtractedFrames | AudioError
 
 @dataclass(frozen=True)
 class ChunkReport:
-    """What became of a chunk.
+    """Result of a chunk.
 
     Args:
-        seconds: length of the audio behind every key that was stored.
-        refused: why a recording could not be used, by key.
+        seconds: length of the audio, by key, of what was stored.
+        refused: reason, by key, of what was not.
     """
 
     seconds: Mapping[bytes, float]
@@ -76,11 +75,11 @@ class ChunkReport:
 
 @dataclass(frozen=True)
 class ExtractionGroup:
-    """What became of a few utterances of a chunk.
+    """Result of a few utterances of a chunk.
 
     Args:
-        entries: those that have frames.
-        refused: why a recording could not be used, by key.
+        entries: frames.
+        refused: reason, by key, of utterances without frames.
     """
 
     entries: list[Entry]
@@ -88,9 +87,9 @@ class ExtractionGroup:
 
 
 def chunks(work: Mapping[bytes, Utterance], n_jobs: int) -> Iterator[Chunk]:
-    """Cut work into chunks of at most CHUNK_UTTERANCES and about CHUNK_BYTES."""
-    share = -(-len(work) // (CHUNKS_A_JOB * n_jobs))
-    most = min(CHUNK_UTTERANCES, max(LEAST_UTTERANCES, share))
+    """Split work into chunks of at most CHUNK_UTTERANCES and about CHUNK_BYTES."""
+    share = -(-len(work) // (CHUNKS_PER_JOB * n_jobs))
+    most = min(CHUNK_UTTERANCES, max(MIN_CHUNK_UTTERANCES, share))
     chunk: dict[bytes, Utterance] = {}
     n_bytes = 0.0
     for key, utterance in work.items():
@@ -105,8 +104,8 @@ def chunks(work: Mapping[bytes, Utterance], n_jobs: int) -> Iterator[Chunk]:
 
 def _bytes_of_audio(utterance: Utterance) -> float:
     if utterance.end_s is not None:
-        return (utterance.end_s - utterance.start_s) * BYTES_A_SECOND
-    with contextlib.suppress(OSError):  # it was there a moment ago; decoding will say more
+        return (utterance.end_s - utterance.start_s) * BYTES_PER_SECOND
+    with contextlib.suppress(OSError):  # decoding reports the error
         return utterance.path.stat().st_size
     return 0.0
 
@@ -121,14 +120,14 @@ def compute_chunk(
     """Compute the features of a chunk and store them as one shard, group by group.
 
     Args:
-        chunk: utterances by the key to store them under.
-        extractor: what computes the features.
-        folder: where the shard goes.
-        n_threads: threads PyTorch may use.
-        limits: what is refused of recordings.
+        chunk: utterances by key.
+        extractor: computes the features.
+        folder: folder of the shard.
+        n_threads: number of PyTorch threads.
+        limits: limits of recordings.
 
     Raises:
-        FeatureError: the folder cannot be written, or the extractor returned what is no feature.
+        FeatureError: the folder cannot be written, or the extractor returned invalid features.
     """
     keep_freed_memory()
     seconds: dict[bytes, float] = {}
@@ -144,7 +143,7 @@ def compute_chunk(
 def compute_groups(
     chunk: Chunk, extractor: FrameExtractor, limits: DecodeLimits
 ) -> Iterator[ExtractionGroup]:
-    """Features of a chunk's utterances in their order, about GROUP_S of audio at a time."""
+    """Features of a chunk's utterances in order, about GROUP_S of audio at a time."""
     for group in _prepare(chunk, extractor, limits):
         waveforms = {key: w for key, w in group.items() if isinstance(w, Waveform)}
         extracted = dict(
@@ -152,7 +151,7 @@ def compute_groups(
         )
         results = {key: extracted.get(key, prepared) for key, prepared in group.items()}
         entries = [
-            Entry(key, _valid(result.frames, extractor, chunk[key]), result.seconds)
+            Entry(key, check_frames(result.frames, extractor.names, chunk[key].id), result.seconds)
             for key, result in results.items()
             if isinstance(result, ExtractedFrames)
         ]
@@ -163,9 +162,9 @@ def compute_groups(
 def _prepare(
     chunk: Chunk, extractor: FrameExtractor, limits: DecodeLimits
 ) -> Iterator[Mapping[bytes, Prepared]]:
-    """Recordings at their level, or why they are refused, about GROUP_S at a time.
+    """Leveled recordings, or why they are refused, about GROUP_S at a time.
 
-    Long ones are extracted at once, where the extractor can do so piece by piece.
+    Long ones are already extracted if the extractor can stream.
     """
     streaming = extractor if isinstance(extractor, StreamingExtractor) else None
     group: dict[bytes, Prepared] = {}
@@ -198,7 +197,7 @@ def _prepare_one(
 def extract_each(
     extractor: FrameExtractor, waveforms: list[Waveform]
 ) -> list[ExtractedFrames | AudioError]:
-    """Frames of every waveform, or why it has none; one bad waveform spoils no other."""
+    """Frames of each waveform or its error; one bad waveform does not affect the others."""
     try:
         frames = extractor.extract(waveforms)
         return [ExtractedFrames(f, w.duration_s) for f, w in zip(frames, waveforms, strict=True)]
@@ -208,26 +207,20 @@ def extract_each(
     return [result for one in waveforms for result in extract_each(extractor, [one])]
 
 
-def _valid(
-    values: NDArray[np.float32], extractor: FrameExtractor, utterance: Utterance
-) -> NDArray[np.float32]:
-    return FrameFeatures(values, extractor.names, extractor.grid, utterance.id).values
-
-
 FORMAT = 2
-"""Version of what is stored beside the values; a new one begins new folders."""
+"""Version of the storage format, part of the folder's hash."""
 
 Progress = Callable[[int, float], None]
 
 
 @dataclass(frozen=True)
 class ExtractionResult:
-    """What came of asking a store for utterances.
+    """Result of `FeatureStore.extract`.
 
     Args:
         features: frames of all utterances that have some.
         refused: utterances whose recording cannot be used, and why.
-        damaged: shards that were found damaged, removed and computed again.
+        damaged: shards that were damaged, removed and recomputed.
     """
 
     features: StoredFeatures
@@ -237,12 +230,12 @@ class ExtractionResult:
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """Features of any corpora under one folder.
+    """On-disk store of features of any corpora.
 
     Args:
-        root: the folder; it is made when there is something to store.
-        extractor: what computes the features.
-        limits: what is refused of the recordings that are still to be decoded.
+        root: the folder; created when there is something to store.
+        extractor: computes the features.
+        limits: limits of recordings that are not stored yet.
     """
 
     root: Path
@@ -251,7 +244,7 @@ class FeatureStore:
 
     @property
     def settings(self) -> dict[str, object]:
-        """Everything beside the audio that the values depend on."""
+        """Everything but the audio that the values depend on."""
         return {
             "format": FORMAT,
             "level_rms": TARGET_RMS,
@@ -261,45 +254,55 @@ class FeatureStore:
 
     @property
     def folder(self) -> Path:
-        """Where features with these settings lie."""
+        """Folder of features with these settings."""
         return self.root / digest(self.settings)
 
     def extract(
         self, utterances: Sequence[Utterance], *, n_jobs: int = 1, progress: Progress | None = None
     ) -> ExtractionResult:
-        """Features of utterances: those stored are mapped, the others computed and stored.
+        """Features of utterances: memory-mapped if stored, else computed and stored.
 
         Args:
-            utterances: their ids must differ.
-            n_jobs: processes that compute at once, -1 for all cores; where they run is up to
-                joblib's backend.
-            progress: told how many utterances are done, and the seconds of audio behind them.
+            utterances: with distinct ids.
+            n_jobs: number of processes, -1 for all cores; joblib's backend runs them.
+            progress: called with the number of finished utterances and their seconds of audio.
 
         Raises:
             FeatureError: two utterances share an id, or the folder cannot be written.
         """
-        _check_ids(utterances)
+        twice = [id_ for id_, n in Counter(u.id for u in utterances).items() if n > 1]
+        if twice:
+            raise FeatureError(f"{twice[0]}: two utterances have this id; make the ids unique")
         n_jobs = n_jobs if n_jobs > 0 else joblib.effective_n_jobs(n_jobs)
         keys, refused = self._keys(utterances, n_jobs)
         work = {keys[u.id]: u for u in utterances if u.id in keys}
         salvage(self.folder)
         index, faults = open_index(self.folder, local_jobs(n_jobs))
         stored = index.seconds(work)
-        tally = _Tally(Counter(keys.values()), progress, n_done=len(refused))
-        tally.add(stored)
+        counter = _ProgressCounter(Counter(keys.values()), progress, n_done=len(refused))
+        counter.add(stored)
         if missing := {key: u for key, u in work.items() if key not in stored}:
-            unusable = self._compute(missing, n_jobs, tally)
+            unusable = self._compute(missing, n_jobs, counter)
             refused |= {id_: unusable[key] for id_, key in keys.items() if key in unusable}
             index, new_faults = open_index(self.folder, local_jobs(n_jobs))
             faults |= new_faults
         features = StoredFeatures.of(index, keys)
-        self._check_complete(keys.keys() - refused.keys() - features.keys())
-        return ExtractionResult(features, tuple(_refusals(refused)), tuple(_damage(faults)))
+        if lost := keys.keys() - refused.keys() - features.keys():
+            raise FeatureError(
+                f"{self.folder}: the features of {min(lost)} were written there, but are gone or "
+                "damaged; check the disk, and that all machines which computed share it"
+            )
+        refusals = (Problem("refused recording", *item) for item in sorted(refused.items()))
+        damage = (
+            Problem("damaged shard", path.name, f"{fault}; it was removed and is recomputed")
+            for path, fault in faults.items()
+        )
+        return ExtractionResult(features, tuple(refusals), tuple(damage))
 
     def _keys(
         self, utterances: Sequence[Utterance], n_jobs: int
     ) -> tuple[dict[str, bytes], dict[str, str]]:
-        """Key of every utterance whose file can be read, and why the others cannot, by id."""
+        """Keys of utterances by id, and why the files of others cannot be read, by id."""
         n_here = local_jobs(n_jobs)
         contents = FileDigests(self.root / "files").of((u.path for u in utterances), n_here)
         keys, refused = {}, {}
@@ -311,8 +314,8 @@ class FeatureStore:
                 keys[u.id] = segment_key(content, u.start_s, u.end_s)
         return keys, refused
 
-    def _compute(self, missing: Chunk, n_jobs: int, tally: _Tally) -> dict[bytes, str]:
-        """Store the features of missing utterances; returns why some have none, by key."""
+    def _compute(self, missing: Chunk, n_jobs: int, counter: _ProgressCounter) -> dict[bytes, str]:
+        """Store the features of missing utterances; return the reasons for failures by key."""
         note = self.folder / "settings.json"
         with storing(self.folder):
             if not note.exists():
@@ -320,11 +323,11 @@ class FeatureStore:
         refused: dict[bytes, str] = {}
         for report in self._reports(missing, n_jobs):
             refused |= report.refused
-            tally.add({**report.seconds, **dict.fromkeys(report.refused, 0.0)})
+            counter.add({**report.seconds, **dict.fromkeys(report.refused, 0.0)})
         return refused
 
     def _reports(self, missing: Chunk, n_jobs: int) -> Iterator[ChunkReport]:
-        """Work, chunk by chunk, in whatever order they are done."""
+        """Reports of chunks in the order in which they finish."""
         n_threads = torch.get_num_threads() if threads_per_job(n_jobs) is None else 1
         there = replace(self, root=self.root.absolute())
         work = partial(_compute_chunk, store=there, n_threads=n_threads)
@@ -335,67 +338,33 @@ class FeatureStore:
                     lost.append(chunk)
                 else:
                     yield report
-        _refuse_lost(lost)
-
-    def _check_complete(self, absent: Collection[str]) -> None:
-        """What was stored a moment ago must be there."""
-        if absent:
+        if lost:
             raise FeatureError(
-                f"{self.folder}: the features of {min(absent)} were written there, but are gone or "
-                "damaged; check the disk, and that all machines which computed share it"
+                f"{next(iter(lost[0].values())).id} and the {len(lost[0]) - 1} after it: every "
+                "process that extracted their features was killed, most often for lack of memory; "
+                "the others are stored: run the same command again with fewer --jobs, or leave "
+                "these out"
             )
 
 
 def _compute_chunk(chunk: Chunk, store: FeatureStore, n_threads: int) -> ChunkReport:
-    """Compute a chunk on whichever machine this is."""
+    """Compute a chunk, perhaps on another machine."""
     check_shared(store.folder)
     return compute_chunk(chunk, store.extractor, store.folder, n_threads, store.limits)
 
 
-def _refuse_lost(chunks_lost: Sequence[Chunk]) -> None:
-    for utterances in (tuple(chunk.values()) for chunk in chunks_lost):
-        raise FeatureError(
-            f"{utterances[0].id} and the {len(utterances) - 1} after it: every process that "
-            "extracted their features was killed, most often for lack of memory; the others are "
-            "stored: run the same command again with fewer --jobs, or leave these out"
-        )
+@dataclass
+class _ProgressCounter:
+    """Progress in utterances, of which several may share a key."""
 
-
-class _Tally:
-    """Counts what is done and tells whoever wants to know.
-
-    Args:
-        copies: utterances that share a key.
-        progress: who is told.
-        n_done: utterances that are done with from the beginning.
-    """
-
-    def __init__(self, copies: Counter[bytes], progress: Progress | None, n_done: int) -> None:
-        self._copies = copies
-        self._progress = progress
-        self._n_done = n_done
-        self._seconds = 0.0
+    copies: Counter[bytes]
+    progress: Progress | None
+    n_done: int
+    seconds: float = 0.0
 
     def add(self, seconds: Mapping[bytes, float]) -> None:
-        """Count keys that are done, and the length of their audio."""
-        self._n_done += sum(self._copies[key] for key in seconds)
-        self._seconds += sum(self._copies[key] * length for key, length in seconds.items())
-        if self._progress is not None:
-            self._progress(self._n_done, self._seconds)
-
-
-def _check_ids(utterances: Sequence[Utterance]) -> None:
-    twice = [id_ for id_, n in Counter(u.id for u in utterances).items() if n > 1]
-    if twice:
-        raise FeatureError(f"{twice[0]}: two utterances have this id; give every one its own")
-
-
-def _refusals(refused: Mapping[str, str]) -> Iterator[Problem]:
-    for utterance_id, sentence in sorted(refused.items()):
-        yield Problem("refused recording", utterance_id, sentence)
-
-
-def _damage(faults: Mapping[Path, str]) -> Iterator[Problem]:
-    for path, sentence in faults.items():
-        what_happens = "it is removed, and computed again where it is used"
-        yield Problem("damaged shard", path.name, f"{sentence}; {what_happens}")
+        """Count finished keys, given the length of their audio."""
+        self.n_done += sum(self.copies[key] for key in seconds)
+        self.seconds += sum(self.copies[key] * length for key, length in seconds.items())
+        if self.progress is not None:
+            self.progress(self.n_done, self.seconds)

@@ -1,8 +1,8 @@
-"""Features of degraded recordings on disk: computed once, then memory-mapped.
+"""Feature store of degraded recordings (noise, reverberation, babble ...), for robustness tests.
 
-They lie in a folder of their own beside those of the recordings themselves, in the same journals
-and shards. A key is made of the recording's content, its id and the seed (on which the noise
-depends), all that decides the degradation, and whose voices babble is made of.
+Features are stored like those of the recordings themselves, in a folder of their own. A key is a
+hash of the recording's content, its id and the seed (which determine the noise), the degradation's
+settings, and the talkers of babble noise.
 """
 
 from __future__ import annotations
@@ -24,22 +24,31 @@ from voxaffect.features.cache.cache import FeatureStore, extract_each
 from voxaffect.features.cache.file_digests import key_of
 from voxaffect.features.cache.index import StoredFeatures, open_index
 from voxaffect.features.cache.shards import Entry, check_shared, new_shard, salvage, storing
-from voxaffect.features.frames import ExtractedFrames, FrameExtractor, FrameFeatures
+from voxaffect.features.frames import ExtractedFrames, FrameExtractor, check_frames
 from voxaffect.features.runtime import torch_threads
 from voxaffect.files import digest
 from voxaffect.parallel.clusters import local_jobs, threads_per_job
 from voxaffect.parallel.processes import keep_freed_memory
 from voxaffect.parallel.work import WorkerDied, compute_all
 
+FORMAT = 1
+"""Increase when a degradation with the same settings changes its samples."""
+
+CHUNK_SCENES = 8
+"""Recordings per task of a process: some seconds of computation."""
+
+Progress = Callable[[int, int], None]
+"""Called with the number of finished items and of all items."""
+
 
 @dataclass(frozen=True)
 class Scene:
-    """A recording, and who else is there.
+    """A recording and the talkers of its babble noise.
 
     Args:
-        utterance: whose answer is asked for.
+        utterance: the recording to degrade.
         content: hash of its audio.
-        talkers: whose recordings babble is made of; their contents.
+        talkers: recordings that babble is mixed from, by the hash of their audio.
     """
 
     utterance: Utterance
@@ -49,12 +58,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class MissingDegradations:
-    """What is missing of a scene.
-
-    Args:
-        scene: the recording.
-        degradations: those to be computed, by the key to store them under.
-    """
+    """Degradations of a scene that are not stored yet, by key."""
 
     scene: Scene
     degradations: Mapping[bytes, Degradation]
@@ -65,14 +69,14 @@ Chunk = tuple[MissingDegradations, ...]
 
 @dataclass(frozen=True)
 class DegradedShards:
-    """What a process needs to turn chunks into shards.
+    """Picklable task: compute chunks and store them as shards.
 
     Args:
-        folder: where shards go.
-        extractor: what computes the features.
-        limits: what is refused of recordings.
-        seed: of all noise, rooms and voices.
-        n_threads: threads PyTorch may use.
+        folder: folder of the shards.
+        extractor: computes the features.
+        limits: limits of recordings.
+        seed: random seed of noise and reverberation.
+        n_threads: number of PyTorch threads.
     """
 
     folder: Path
@@ -82,67 +86,54 @@ class DegradedShards:
     n_threads: int
 
     def compute(self, chunk: Chunk) -> dict[bytes, str]:
-        """Store the features of a chunk as one shard; returns why some have none, by key.
+        """Store the features of a chunk as one shard; return the reasons for failures by key.
 
         Raises:
-            FeatureError: the folder is not there or cannot be written.
+            FeatureError: the folder is missing or cannot be written.
         """
         check_shared(self.folder)
         keep_freed_memory()
+        names = self.extractor.names
         refused: dict[bytes, str] = {}
-        n_columns = len(self.extractor.names)
-        with torch_threads(self.n_threads), new_shard(self.folder, n_columns) as journal:
-            for wanted in chunk:
-                results = self._features(wanted)
-                journal.append(self._entries(wanted.scene, results))
-                faults = {k: str(r) for k, r in results.items() if isinstance(r, AudioError)}
-                refused |= faults
+        with torch_threads(self.n_threads), new_shard(self.folder, len(names)) as journal:
+            for missing in chunk:
+                name, entries = missing.scene.utterance.id, []
+                for key, result in self._features(missing).items():
+                    if isinstance(result, ExtractedFrames):
+                        values = check_frames(result.frames, names, name)
+                        entries.append(Entry(key, values, result.seconds))
+                    else:
+                        refused[key] = str(result)
+                journal.append(entries)
         return refused
 
-    def _features(self, wanted: MissingDegradations) -> dict[bytes, ExtractedFrames | AudioError]:
-        """Frames of a recording under each degradation, or why there are none, by key."""
-        sounds = degrade(wanted, self.limits, self.seed)
-        waveforms = {key: sound for key, sound in sounds.items() if isinstance(sound, Waveform)}
+    def _features(self, missing: MissingDegradations) -> dict[bytes, ExtractedFrames | AudioError]:
+        """Frames of a recording under each degradation, or an error, by key."""
+        degraded = degrade(missing, self.limits, self.seed)
+        waveforms = {key: one for key, one in degraded.items() if isinstance(one, Waveform)}
         frames = extract_each(self.extractor, [*waveforms.values()])
-        faults = {key: why for key, why in sounds.items() if isinstance(why, AudioError)}
+        faults = {key: why for key, why in degraded.items() if isinstance(why, AudioError)}
         return {**dict(zip(waveforms, frames, strict=True)), **faults}
-
-    def _entries(
-        self, scene: Scene, results: Mapping[bytes, ExtractedFrames | AudioError]
-    ) -> Iterator[Entry]:
-        names, grid, name = self.extractor.names, self.extractor.grid, scene.utterance.id
-        for key, result in results.items():
-            if isinstance(result, ExtractedFrames):
-                values = FrameFeatures(result.frames, names, grid, name).values
-                yield Entry(key, values, result.seconds)
 
 
 def degrade(
-    wanted: MissingDegradations, limits: DecodeLimits, seed: int
+    missing: MissingDegradations, limits: DecodeLimits, seed: int
 ) -> dict[bytes, Waveform | AudioError]:
-    """A recording at its level, degraded, and at its level again; or why not, by key."""
-    scene = wanted.scene
-    seed = utterance_seed(scene.utterance.id, seed)
+    """Level a recording, degrade it and level it again; waveforms or errors by key."""
+    scene, degradations = missing.scene, dict(missing.degradations)
     try:
-        waveform = _heard(scene.utterance, limits)
+        waveform = _read_leveled(scene.utterance, limits)
     except AudioError as fault:
-        return dict.fromkeys(wanted.degradations, fault)
-    degradations = _with_talkers(wanted, limits)
+        return dict.fromkeys(degradations, fault)
+    babble = {key: d for key, d in degradations.items() if isinstance(d, Babble)}
+    if babble:
+        talkers = [_read_leveled(talker, limits) for talker in scene.talkers.values()]
+        degradations |= {key: d.with_talkers(talkers[: d.n_talkers]) for key, d in babble.items()}
+    seed = utterance_seed(scene.utterance.id, seed)
     return {key: _attempt(d, waveform, seed) for key, d in degradations.items()}
 
 
-def _with_talkers(wanted: MissingDegradations, limits: DecodeLimits) -> dict[bytes, Degradation]:
-    """The degradations, babble among its talkers, who are heard only if there is some."""
-    if not any(isinstance(d, Babble) for d in wanted.degradations.values()):
-        return dict(wanted.degradations)
-    talkers = [_heard(talker, limits) for talker in wanted.scene.talkers.values()]
-    return {
-        key: d.with_talkers(talkers[: d.n_talkers]) if isinstance(d, Babble) else d
-        for key, d in wanted.degradations.items()
-    }
-
-
-def _heard(utterance: Utterance, limits: DecodeLimits) -> Waveform:
+def _read_leveled(utterance: Utterance, limits: DecodeLimits) -> Waveform:
     start_s, end_s = utterance.start_s, utterance.end_s
     return decode(utterance.path, start_s=start_s, end_s=end_s, limits=limits).normalized()
 
@@ -154,23 +145,12 @@ def _attempt(degradation: Degradation, waveform: Waveform, seed: int) -> Wavefor
         return fault
 
 
-FORMAT = 1
-"""Raised whenever a degradation of the same settings changes its samples."""
-
-CHUNK_SCENES = 8
-"""Recordings that a process is given at a time: some seconds of work."""
-
-
-Progress = Callable[[int, int], None]
-"""Told how many are done, and how many there are."""
-
-
 @dataclass(frozen=True)
 class DegradedFeatures:
-    """What came of asking for degraded recordings.
+    """Result of `DegradedStore.extract`.
 
     Args:
-        features: frames by `condition_id(condition, utterance id)`, of all that have some.
+        features: frames by `condition_id(condition, utterance id)`.
         refused: those that cannot be used, and why.
     """
 
@@ -179,23 +159,23 @@ class DegradedFeatures:
 
 
 def condition_id(condition: str, utterance_id: str) -> str:
-    """Name of an utterance under a condition, `white-10db:emodb/wav/03a01Fa`."""
+    """Id of an utterance under a condition, `white-10db:emodb/wav/03a01Fa`."""
     return f"{condition}:{utterance_id}"
 
 
 def split_condition_id(name: str) -> tuple[str, str]:
-    """Condition and utterance id of such a name."""
+    """Condition and utterance id of a `condition_id`."""
     condition, _, utterance_id = name.partition(":")
     return condition, utterance_id
 
 
 @dataclass(frozen=True)
 class DegradedStore:
-    """Features of degraded recordings.
+    """Store of features of degraded recordings.
 
     Args:
-        clean: the store of the recordings themselves: root, extractor and limits.
-        seed: of all noise, rooms and voices.
+        clean: store of the recordings themselves, with root, extractor and limits.
+        seed: random seed of noise and reverberation.
     """
 
     clean: FeatureStore
@@ -203,7 +183,7 @@ class DegradedStore:
 
     @property
     def folder(self) -> Path:
-        """Where they lie."""
+        """Folder of features with these settings."""
         return self.clean.root / digest({**self.clean.settings, "degraded": FORMAT})
 
     def extract(
@@ -214,13 +194,13 @@ class DegradedStore:
         n_jobs: int = 1,
         progress: Progress | None = None,
     ) -> DegradedFeatures:
-        """Features of every scene under every degradation; those that are stored are mapped.
+        """Features of every scene under every degradation; memory-mapped if stored.
 
         Args:
-            scenes: their utterances' ids must differ.
-            degradations: their names must differ.
-            n_jobs: processes that compute at once.
-            progress: told how many are done, and how many there are.
+            scenes: with distinct utterance ids.
+            degradations: with distinct names.
+            n_jobs: number of processes.
+            progress: called with the number of finished items and of all items.
 
         Raises:
             FeatureError: the folder cannot be written, or processes were killed.
@@ -234,9 +214,9 @@ class DegradedStore:
         stored = open_index(self.folder, local_jobs(n_jobs))[0].seconds(keys.values())
         n_done = len(stored)
         refused: dict[bytes, str] = {}
-        for chunk, faults in self._compute([*self._wanted(scenes, degradations, stored)], n_jobs):
+        for chunk, faults in self._compute([*self._missing(scenes, degradations, stored)], n_jobs):
             refused |= faults
-            n_done += sum(len(wanted.degradations) for wanted in chunk)
+            n_done += sum(len(missing.degradations) for missing in chunk)
             if progress is not None:
                 progress(n_done, len(keys))
         index, _ = open_index(self.folder, local_jobs(n_jobs))
@@ -252,42 +232,34 @@ class DegradedStore:
         settings = sorted(degradation.settings().items())
         return key_of(scene.content, scene.utterance.id, self.seed, settings, talkers)
 
-    def _wanted(
+    def _missing(
         self, scenes: Sequence[Scene], degradations: Sequence[Degradation], stored: Container[bytes]
     ) -> Iterator[MissingDegradations]:
-        """What is not stored yet, scene by scene."""
         for scene in scenes:
             by_key = {self._key(scene, d): d for d in degradations}
-            missing = {key: d for key, d in by_key.items() if key not in stored}
-            if missing:
+            if missing := {key: d for key, d in by_key.items() if key not in stored}:
                 yield MissingDegradations(scene, missing)
 
     def _compute(
-        self, wanted: Sequence[MissingDegradations], n_jobs: int
+        self, missing: Sequence[MissingDegradations], n_jobs: int
     ) -> Iterator[tuple[Chunk, dict[bytes, str]]]:
-        """Store what is wanted, chunk by chunk, each with why some of it cannot be, by key."""
+        """Store what is missing; yield each chunk with the reasons for its failures by key."""
         n_threads = torch.get_num_threads() if threads_per_job(n_jobs) is None else 1
         clean = self.clean
-        store = DegradedShards(
+        shards = DegradedShards(
             self.folder.absolute(), clean.extractor, clean.limits, self.seed, n_threads
         )
         with storing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        with closing(compute_all(store.compute, _chunks(wanted), n_jobs)) as reports:
+        chunks = (
+            tuple(missing[at : at + CHUNK_SCENES]) for at in range(0, len(missing), CHUNK_SCENES)
+        )
+        with closing(compute_all(shards.compute, chunks, n_jobs)) as reports:
             for chunk, report in reports:
                 if isinstance(report, WorkerDied):
-                    raise FeatureError(_killed(chunk))
+                    raise FeatureError(
+                        f"{chunk[0].scene.utterance.id} and the {len(chunk) - 1} after it: every "
+                        "process that degraded them was killed, most often for lack of memory; the "
+                        "others are stored: run the same command again with fewer --jobs"
+                    )
                 yield chunk, report
-
-
-def _chunks(wanted: Sequence[MissingDegradations]) -> Iterator[Chunk]:
-    for at in range(0, len(wanted), CHUNK_SCENES):
-        yield tuple(wanted[at : at + CHUNK_SCENES])
-
-
-def _killed(chunk: Chunk) -> str:
-    return (
-        f"{chunk[0].scene.utterance.id} and the {len(chunk) - 1} after it: every process that "
-        "degraded them was killed, most often for lack of memory; the others are stored: run the "
-        "same command again with fewer --jobs"
-    )

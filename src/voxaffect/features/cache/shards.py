@@ -1,15 +1,16 @@
-"""Shards: immutable files that each hold the frames of some utterances, named by their content.
+"""Shards: immutable, content-addressed files of frames; journals: shards being written.
 
-The name is the digest of the bytes. So the same work done twice meets in one file, and a shard is
-whole if its content still has its name. Its layout, little-endian throughout:
+A shard is named by the SHA-256 of its bytes: the same computation yields the same file, and a shard
+is valid if its content matches its name. Layout, little-endian:
 
     head      magic, number of columns F
-    entries   one an utterance: its record (key, seconds of audio, frames T, CRC-32 of these and of
-              the values), then its values, float32 (T, F)
-    list      all records once more: what opening a store reads
+    entries   per utterance: its record (key, seconds of audio, frames T, CRC-32 of these and of the
+              values), then its values, float32 (T, F)
+    list      all records again, which is what opening a store reads
     tail      number of records
 
-Head and entries alone are a journal (`journal.py`), a shard in the making.
+A journal is head and entries. Its writer keeps it locked. If the writer is killed, it has whole
+entries and perhaps a torn one; whoever opens the store next can lock it and makes a shard of it.
 """
 
 from __future__ import annotations
@@ -39,18 +40,18 @@ MAGIC = b"voxshd02"
 HEAD = np.dtype([("magic", "S8"), ("n_columns", "<u8")])
 RECORD = np.dtype([("key", KEY), ("seconds", "<f8"), ("n_frames", "<u4"), ("crc", "<u4")])
 TAIL = np.dtype([("n_records", "<u8")])
-VALUE = np.dtype("<f4")  # all sizes above are multiples of its own
-FIELDS, CRC = struct.Struct("<16sdI"), struct.Struct("<I")  # a RECORD in two
+VALUE = np.dtype("<f4")  # the sizes above are multiples of its size
+FIELDS, CRC = struct.Struct("<16sdI"), struct.Struct("<I")  # the two parts of a RECORD
 
 Records = NDArray[np.void]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Frames of one utterance, ready to be stored.
+    """Frames of one utterance to store.
 
     Args:
-        key: what they were computed from, 16 bytes.
+        key: hash of what they were computed from, 16 bytes.
         values: float32 (T, F).
         seconds: length of the audio.
     """
@@ -60,35 +61,35 @@ class Entry:
     seconds: float
 
     def pack(self) -> tuple[bytes, memoryview]:
-        """Its record and its values, as they are written."""
+        """Bytes of its record and its values."""
         values = np.ascontiguousarray(self.values, VALUE).data.cast("B")
         fields = FIELDS.pack(self.key, self.seconds, len(self.values))
         return fields + _crc(fields, values), values
 
 
-def is_whole(entry: memoryview) -> bool:
-    """Whether the bytes of an entry, record and values, are those that were written."""
+def is_valid(entry: memoryview) -> bool:
+    """Whether the checksum of an entry's bytes, record and values, is right."""
     record, values = entry[: RECORD.itemsize], entry[RECORD.itemsize :]
     return _crc(record[: FIELDS.size], values) == record[FIELDS.size :]
 
 
 def _crc(fields: bytes | memoryview, values: memoryview) -> bytes:
-    """CRC-32 of a record's other fields and of the values behind it."""
+    """CRC-32 of a record's other fields and of its values."""
     return CRC.pack(zlib.crc32(values, zlib.crc32(fields)))
 
 
 def pack_head(n_columns: int) -> bytes:
-    """What a shard begins with."""
+    """Bytes at the begin of a shard."""
     return np.array((MAGIC, n_columns), HEAD).tobytes()
 
 
 def pack_list(records: bytes) -> bytes:
-    """What a shard ends with."""
+    """Bytes at the end of a shard: the list and the tail."""
     return records + np.array((len(records) // RECORD.itemsize,), TAIL).tobytes()
 
 
 def read_records(path: Path) -> bytes:
-    """The records of a whole shard."""
+    """Read the list of a valid shard."""
     with path.open("rb", buffering=0) as file:
         end = file.seek(-TAIL.itemsize, os.SEEK_END)
         n_records = int(np.frombuffer(file.read(TAIL.itemsize), TAIL)["n_records"][0])
@@ -97,7 +98,7 @@ def read_records(path: Path) -> bytes:
 
 
 class MappedShard:
-    """A whole shard, mapped into memory when it is first looked into; in each process anew.
+    """Valid shard, memory-mapped on first access, in each process.
 
     Args:
         path: the file.
@@ -107,19 +108,19 @@ class MappedShard:
         self._path = path
 
     def __getstate__(self) -> dict[str, object]:
-        """The path alone travels to other processes."""
+        """Pickle the path alone."""
         return {"_path": self._path}
 
     def frames(self, entry: int, frames_before: int, n_frames: int) -> NDArray[np.float32]:
         """Frames of one utterance, float32 (T, F), read-only.
 
         Args:
-            entry: its number in the shard.
-            frames_before: frames of the shard's utterances before it.
-            n_frames: its own, T.
+            entry: index of the utterance in the shard.
+            frames_before: number of frames before it in the shard.
+            n_frames: number of its frames, T.
 
         Raises:
-            FeatureError: the file is gone, or not there on this machine.
+            FeatureError: the file is missing on this machine.
         """
         head, record = (part.itemsize // VALUE.itemsize for part in (HEAD, RECORD))
         begin = head + (entry + 1) * record + frames_before * self._n_columns
@@ -132,7 +133,7 @@ class MappedShard:
         except OSError as fault:
             check_shared(self._path.parent)
             raise FeatureError(
-                f"{self._path}: features cannot be read ({fault.strerror}); run again to compute "
+                f"{self._path}: features cannot be read ({fault.strerror}); run again to recompute "
                 "them"
             ) from fault
 
@@ -142,45 +143,39 @@ class MappedShard:
 
 
 def check_shared(folder: Path) -> None:
-    """Say which machine does not have a store's folder, if this is one.
+    """Check that a store's folder exists on this machine.
 
     Raises:
-        FeatureError: the folder is not there.
+        FeatureError: it does not; the message names the machine.
     """
     if not folder.is_dir():
         raise FeatureError(
-            f"{folder}: there is no such folder on {socket.gethostname()}; put the feature store "
-            "on a path that all machines share"
+            f"{folder}: no such folder on {socket.gethostname()}; put the feature store on a path "
+            "that all machines share"
         )
 
 
 @contextmanager
 def storing(folder: Path) -> Iterator[None]:
-    """Say where the features were to go if the disk is full or read-only."""
+    """Turn errors of writing (disk full, read-only ...) into FeatureError."""
     try:
         yield
     except OSError as fault:
         raise FeatureError(
-            f"{folder}: features cannot be stored ({fault.strerror}); free space there, or name "
-            "a folder that can be written"
+            f"{folder}: features cannot be stored ({fault.strerror}); free space there, or choose "
+            "a writable folder"
         ) from fault
 
-
-# Journals: shards in the making, which grow utterance by utterance and survive their writer.
-#
-# Whenever its writer is killed, a journal holds whole entries, and behind them perhaps a torn one.
-# The writer keeps its journal locked. So one that can be locked was left behind, and whoever opens
-# the store next makes a shard of it. A store has no other temporary files of features.
 
 JOURNAL_SUFFIX = ".journal"
 
 
 class Journal:
-    """A shard that still grows.
+    """Shard being written.
 
     Args:
-        file: open and locked, a head is all there is in it.
-        path: where it lies.
+        file: open and locked, with nothing but a head.
+        path: path of the file.
     """
 
     def __init__(self, file: FileIO, path: Path) -> None:
@@ -189,7 +184,7 @@ class Journal:
         self._records = bytearray()
 
     def append(self, entries: Iterable[Entry]) -> None:
-        """Write entries; the death of this process does not touch them any more.
+        """Write entries, which survive if this process is killed.
 
         Raises:
             FeatureError: the disk is full.
@@ -202,7 +197,7 @@ class Journal:
                 self._records += record
 
     def seal(self) -> None:
-        """Make a shard of it; without entries it is removed.
+        """Turn the journal into a shard, or remove it if it is empty.
 
         Raises:
             FeatureError: the disk is full.
@@ -213,11 +208,11 @@ class Journal:
 
 @contextmanager
 def new_shard(folder: Path, n_columns: int) -> Iterator[Journal]:
-    """A journal that becomes a shard at the end; if something fails, it is left to `salvage`.
+    """Create a journal that becomes a shard on exit; after an error it is left to `salvage`.
 
     Args:
-        folder: where it goes.
-        n_columns: F, of all its entries.
+        folder: folder of the shard; created if necessary.
+        n_columns: number of feature columns F.
 
     Raises:
         FeatureError: the folder cannot be written.
@@ -234,14 +229,10 @@ def new_shard(folder: Path, n_columns: int) -> Iterator[Journal]:
 
 
 def salvage(folder: Path) -> None:
-    """Make shards of the journals of dead writers; those that cannot be written now have to wait.
-
-    Args:
-        folder: where they lie.
-    """
+    """Turn the journals of killed writers into shards; those that cannot be written are left."""
     for path in sorted(folder.glob(f"*{JOURNAL_SUFFIX}")):
         with contextlib.suppress(OSError), path.open("rb+", buffering=0) as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails where the writer lives
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while the writer runs
             if _is_still(file, path):
                 entries = [*_whole_entries(path)]
                 file.truncate(HEAD.itemsize + sum(map(len, entries)))
@@ -250,7 +241,7 @@ def salvage(folder: Path) -> None:
 
 
 def _create(folder: Path) -> tuple[FileIO, Path]:
-    """A new journal under lock; `salvage` may find it before it is locked, and remove it."""
+    """Create a locked journal; `salvage` of another process may remove it before it is locked."""
     while True:
         path = folder / f"{uuid.uuid4().hex}{JOURNAL_SUFFIX}"
         file = path.open("xb+", buffering=0)
@@ -261,14 +252,14 @@ def _create(folder: Path) -> tuple[FileIO, Path]:
 
 
 def _is_still(file: FileIO, path: Path) -> bool:
-    """Whether a file has neither been sealed nor removed by the time that it is locked."""
+    """Whether a file is still at its path, neither renamed nor removed."""
     with contextlib.suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     return False
 
 
 def _whole_entries(path: Path) -> Iterator[memoryview]:
-    """The bytes of a journal's entries, up to the first torn one."""
+    """Bytes of a journal's entries, up to the first torn one."""
     if path.stat().st_size < HEAD.itemsize:
         return
     content = np.memmap(path, np.uint8, "r").data
@@ -278,14 +269,14 @@ def _whole_entries(path: Path) -> Iterator[memoryview]:
         n_frames = int(np.frombuffer(content, RECORD, 1, begin)["n_frames"][0])
         end = begin + RECORD.itemsize + row_bytes * n_frames
         entry = content[begin:end]
-        if end > len(content) or not is_whole(entry):
+        if end > len(content) or not is_valid(entry):
             return
         yield entry
         begin = end
 
 
 def _seal(file: FileIO, path: Path, records: bytes) -> None:
-    """Add the list to a journal's entries, and give the file the name of its content."""
+    """Append the list to a journal and rename it to the hash of its content."""
     if not records:
         path.unlink()
         return
@@ -296,7 +287,7 @@ def _seal(file: FileIO, path: Path, records: bytes) -> None:
 
 
 def _write(file: FileIO, data: bytes | memoryview) -> None:
-    """Write all of it, which may take the system several turns."""
+    """Write all of it; an unbuffered write may be partial."""
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]
