@@ -52,14 +52,14 @@ def test_terminal_and_files_say_what_matches_and_what_was_gained(
         main()
     assert not ended.value.code
     told = " ".join(capsys.readouterr().out.split())
-    assert "Only A has 1 fold (within/emodb/h), not compared." in told
+    assert "Only in A, not compared: 1 fold (within/emodb/h)." in told
     assert "seeds svm 0, 1 0" in told
     plain = json.loads((tmp_path / "comparison.json").read_text("utf-8"))
     assert (plain["a"], plain["b"]) == tuple(map(str, runs))
     assert plain["matching"]["only_a"] == ["within/emodb/h"]
     first = plain["comparisons"][0]
     assert (first["system"], first["unit"], first["n_pairs"]) == ("B dnn-stl", "speakers", 8)
-    assert "# Two runs compared" in (tmp_path / "comparison.md").read_text("utf-8")
+    assert "# Comparison of two runs" in (tmp_path / "comparison.md").read_text("utf-8")
 
 
 def test_without_a_folder_nothing_is_written(
@@ -194,7 +194,7 @@ def test_a_run_of_baselines_ends_in_a_report(project_preparation: Path, tmp_path
     assert run.settings["train_shares"] == [0.5, 1.0]
     assert run.settings["systems"]["logistic"]["penalties"] == [0.01]
     said = (tmp_path / "report.md").read_text()
-    assert "## With less training data" in said
+    assert "## Learning curve (training set size)" in said
     assert "egemaps-logistic" in said
     assert (tmp_path / "amounts.csv").read_text().count("aggregated@0.5") == 5
 

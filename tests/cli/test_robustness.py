@@ -123,7 +123,9 @@ def test_answers_to_clean_speech_are_those_of_an_evaluation(
     assert '<section id="robustness">' in page
     assert "robustness-" in page  # the figure, inlined
     experiment.report(out, project / "elsewhere")
-    assert "In the wild" in (project / "elsewhere" / "report.md").read_text("utf-8")
+    assert "## Robustness to degraded speech" in (project / "elsewhere" / "report.md").read_text(
+        "utf-8"
+    )
     assert (project / "elsewhere" / "figures" / "robustness.svg").is_file()
 
 

@@ -61,8 +61,8 @@ def test_held_out_speakers_gain_and_the_new_recognizer_says_so(
     before = (base / "recognizer.json").read_bytes()
     adapt_to(write_project(tmp_path), base, tmp_path / "mine", seed=0, n_jobs=1)
     said = capsys.readouterr().out
-    assert "Held-out speakers: 56 utterances" in said
-    assert "UA, all answers" in said
+    assert "Adaptation, held-out speakers: 56 utterances" in said
+    assert "UA, all predictions" in said
     adapted = Recognizer.load(tmp_path / "mine")
     held_out = adapted.card["held_out"]
     assert held_out["n"] == 56

@@ -5,20 +5,21 @@ from dataclasses import replace
 from tests.report.runs import full_run, result
 from voxaffect.evaluation.experiment.run import Run, order
 from voxaffect.evaluation.summary import summarize_run
-from voxaffect.report.findings import NO_BREAK, at_least, findings, flat, leakage
-from voxaffect.report.run_info import making
+from voxaffect.report.findings import NO_BREAK, at_least, findings
+from voxaffect.report.leakage import statements
+from voxaffect.report.run_info import flatten_settings, protocol_section
 
 
 def said(run: Run) -> list[str]:
     return [text.replace("\N{NO-BREAK SPACE}", " ") for text in findings(run, summarize_run(run))]
 
 
-def test_the_summary_says_what_was_compared_what_won_and_how_sure() -> None:
+def test_findings_have_run_best_system_and_tests() -> None:
     compared, within, cross, _, failed = said(full_run())
     assert compared.startswith("5 systems (dnn-stl, lstm-stl, dnn-mtl, lstm-mtl and svm) on 3")
-    assert "svm came first with a UA of .603 (chance .292), ahead of lstm-mtl with .561" in within
+    assert "svm has the highest UA, .603 (chance .292), followed by lstm-mtl with .561" in within
     assert "dnn-mtl gained .096 (significant over 9 speakers, p = .023)" in within
-    assert "3 corpora cannot tell" in cross
+    assert "too few corpora (3) for a test" in cross
     assert failed.startswith("1 result could not be computed")
 
 
@@ -39,18 +40,20 @@ def speakers_everywhere() -> Run:
     return replace(full_run(), results=order(results), failures=())
 
 
-def test_intervals_and_other_speakers_are_told_where_speakers_are_known() -> None:
+def test_intervals_and_tests_over_speakers_are_shown_for_known_speakers() -> None:
     within, cross, aggregated = said(speakers_everywhere())[1:]
-    gain = "significant over 14 speakers, p < .001; pooled +.100, 95 % interval +.100 to +.100"
+    gain = "significant over 14 speakers, p < .001; pooled +.100, 95 % CI +.100 to +.100"
     assert f"dnn-mtl gained .100 ({gain})" in within
-    assert "dnn-mtl gained .300 (2 corpora cannot tell; pooled +.300, 95 % interval +.2" in cross
-    assert "Over the 14 speakers, which tells of other speakers and not of other corpora, " in cross
-    assert "other corpora, dnn-mtl gained .429 (significant over 14 speakers" in cross
+    assert "dnn-mtl gained .300 (too few corpora (2) for a test; pooled +.300, 95 % CI +.2" in cross
+    assert (
+        "Tested over the 14 speakers (valid for other speakers, not for other corpora), " in cross
+    )
+    assert "other corpora), dnn-mtl gained .429 (significant over 14 speakers" in cross
     assert "dnn-mtl gained .2" in aggregated
     assert "over 14 speakers" in aggregated
 
 
-def test_differences_that_chance_explains_are_told_together_where_they_are_many() -> None:
+def test_many_nonsignificant_differences_are_summarized() -> None:
     results = [result(f"emodb/{n}", "dnn-stl", (5, 5, 5, 5)) for n in range(14)]
     for step, task in enumerate(("mtl", "gender", "naturalness"), start=1):
         for n in range(14):  # every step-th speaker gains and loses in turn
@@ -59,59 +62,62 @@ def test_differences_that_chance_explains_are_told_together_where_they_are_many(
     run = replace(full_run(), results=order(results), failures=())
     (within,) = said(run)[1:]
     names = "dnn-mtl, dnn-gender and dnn-naturalness"
-    assert f"the 3 multi-task nets ({names}) moved by" in within
+    assert f"The 3 multi-task nets ({names}) differ from their single-task baselines by" in within
     said_plainly = within.replace(NO_BREAK, " ")
-    assert "(none significantly over 14 speakers, p = 1.000)" in said_plainly
+    assert "(none significant over 14 speakers, p = 1.000)" in said_plainly
     results += [result(f"emodb/{n}", "lstm-stl", (5, 5, 5, 5)) for n in range(14)]
     results += [result(f"emodb/{n}", "lstm-mtl", (6, 6, 6, 6)) for n in range(14)]
     (within,) = said(replace(run, results=order(results)))[1:]
-    assert "Against its single-task twin lstm-mtl gained .100 (significant over 14" in within
-    assert f"the 3 other multi-task nets ({names}) moved by" in within
+    assert (
+        "Compared with its single-task baseline, lstm-mtl gained .100 (significant over 14"
+        in within
+    )
+    assert f"The 3 other multi-task nets ({names}) differ from their" in within
 
 
-def test_equal_systems_are_called_equal() -> None:
+def test_equal_systems_are_reported_as_equal() -> None:
     results = tuple(
         result(f"emodb/{n}", s, (5,) * 4) for s in ("dnn-stl", "dnn-mtl") for n in range(7)
     )
     (within,) = said(replace(full_run(), results=results, failures=()))[1:]
-    assert "dnn-mtl gained .000 (equal on 7 speakers; pooled +.000, 95 % interval" in within
+    assert "dnn-mtl gained .000 (equal on 7 speakers; pooled +.000, 95 % CI" in within
 
 
-def test_one_system_reaches_but_does_not_win() -> None:
+def test_single_system_is_not_ranked() -> None:
     run = replace(full_run(), results=(result("emodb/a", "svm", (5,) * 4),), failures=())
     assert said(run)[1:] == [
-        "Within each corpus, on speakers held out, svm reached a UA of .500 (chance .250)."
+        "Within each corpus (held-out speakers): svm reaches a UA of .500 (chance .250)."
     ]
 
 
 def test_equal_systems_share_the_first_place() -> None:
     results = tuple(result("emodb/a", s, (5,) * 4) for s in ("dnn-stl", "lstm-stl"))
     run = replace(full_run(), results=results, failures=())
-    assert "dnn-stl and lstm-stl came first with a UA of .500 (chance .250)." in said(run)[1]
+    assert "dnn-stl and lstm-stl share the highest UA, .500 (chance .250)." in said(run)[1]
 
 
-def test_no_winner_among_systems_that_were_tested_on_different_corpora() -> None:
+def test_no_ranking_of_systems_tested_on_different_corpora() -> None:
     results = (result("a/1", "svm", (5,) * 4), result("b/1", "dnn-stl", (5,) * 4))
     run = replace(full_run(), results=results, failures=())
-    assert "no system has all folds, so that none is ranked" in said(run)[1]
+    assert "no ranking, because no system has results for all folds." in said(run)[1]
 
 
-def test_who_was_spared_the_hard_fold_has_not_won() -> None:
+def test_system_with_missing_folds_is_not_ranked() -> None:
     results = (
         *(result(f"emodb/{n}", "svm", (5,) * 4) for n in "ab"),
         *(result(f"emodb/{n}", "dnn-stl", (6, 6, 6, 6)) for n in "ab"),
         result("emodb/a", "lstm-stl", (9,) * 4),
     )
     said_of_within = said(replace(full_run(), results=results, failures=()))[1]
-    assert "dnn-stl came first with a UA of .600 (chance .250), ahead of svm" in said_of_within
-    assert said_of_within.endswith("Not ranked, since they lack folds: lstm-stl.")
+    assert "dnn-stl has the highest UA, .600 (chance .250), followed by svm" in said_of_within
+    assert said_of_within.endswith("Not ranked because of missing folds: lstm-stl.")
 
 
-def test_second_attempts_are_told_and_listed() -> None:
+def test_restarted_trainings_are_counted_and_listed() -> None:
     again = result("emodb/a", "dnn-stl", (5,) * 4, details={"restarted": "the loss became nan"})
     run = replace(full_run(), results=(again,), failures=())
-    assert said(run)[-1] == "1 result came at a second attempt: the first net diverged."
-    (table, *_) = making(run).tables
+    assert said(run)[-1] == "Training diverged and was restarted with another seed for 1 result."
+    (table, *_) = protocol_section(run).tables
     assert [cell.text for cell in table.rows[0]] == [
         "within/emodb/a",
         "dnn-stl",
@@ -120,21 +126,21 @@ def test_second_attempts_are_told_and_listed() -> None:
     ]
 
 
-def test_an_empty_run_says_so() -> None:
-    assert said(Run({}, (), {}, ()))[-1] == "There are no results yet."
+def test_run_without_results() -> None:
+    assert said(Run({}, (), {}, ()))[-1] == "No results yet."
 
 
-def test_statements_on_leakage_lose_the_fold_and_are_counted() -> None:
-    stated = leakage(full_run().results)
+def test_leakage_statements_are_counted_without_fold_names() -> None:
+    stated = statements(full_run().results)
     text = "the test set shares no speaker with the training data."
     assert stated["within", "emodb", text] == 8
     silent = replace(full_run().results[0], details={})
-    assert next(iter(leakage([silent])))[2] == "no statement was recorded"
+    assert next(iter(statements([silent])))[2] == "no statement recorded"
 
 
-def test_settings_are_flat_and_plain() -> None:
+def test_settings_are_flattened() -> None:
     settings = {"seeds": [0, 1], "model": {"elm": {"hidden": 120}, "lr": None}, "extra": {}}
-    assert flat(settings) == {
+    assert flatten_settings(settings) == {
         "seeds": "0, 1",
         "model.elm.hidden": "120",
         "model.lr": "none",
@@ -142,7 +148,7 @@ def test_settings_are_flat_and_plain() -> None:
     }
 
 
-def test_no_p_is_said_to_be_more_than_one() -> None:
+def test_lower_bound_of_p_is_at_most_one() -> None:
     assert [at_least(p).replace(NO_BREAK, " ") for p in (0.7741, 0.9996, 1.0)] == [
         "≥ .774",
         "= 1.000",

@@ -1,5 +1,3 @@
-"""The sentence below a table says who is heard on both sides, and what is not known."""
-
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -26,7 +24,7 @@ ALL = ("neutral", "happy", "sad", "angry")
 def corpus(
     name: str, labels: tuple[str, ...], gender: str, title: str = "", language: str = "German"
 ) -> Corpus:
-    """Three utterances a label, of one speaker; every content is that of a namesake's."""
+    """Three utterances per label, all of one speaker."""
     card = CorpusCard(name, title or name, language, "acted", "", "", "", {}, 0)
     speech = tuple(
         replace(utterance(name, "1", i), label=labels[i // 3], gender=gender, language=language)
@@ -41,14 +39,14 @@ CONTENTS = {u.id: u.id for u in (*AIBO.utterances, *EMODB.utterances)}
 FOUND = overlaps((AIBO, EMODB), Taxonomy(), contents=CONTENTS, unusable={})
 
 
-def test_every_table_has_a_cell_a_column() -> None:
+def test_rows_have_one_cell_per_column() -> None:
     for table in leakage.tables(FOUND):
         assert {len(cells) for cells in table.rows} <= {len(table.columns)}
-        assert all(i < len(table.columns) for i in table.words)
+        assert all(i < len(table.columns) for i in table.text_columns)
 
 
-def test_a_gap_among_the_classes_is_seen() -> None:
-    table = leakage.emotions(FOUND)
+def test_missing_class_is_shown_as_absent() -> None:
+    table = leakage.emotions(FOUND.parts)
     assert row(table, "aibo")["sad"] == ABSENT
     assert row(table, "emodb") == {
         "Corpus": "emodb",
@@ -58,34 +56,34 @@ def test_a_gap_among_the_classes_is_seen() -> None:
     }
 
 
-def test_what_nobody_has_takes_no_column() -> None:
-    assert leakage.voices(FOUND).columns == ("Corpus", "speakers", "male", "female child")
-    assert leakage.styles(FOUND).columns == ("Corpus", "acted", "Language")
+def test_kinds_without_utterances_have_no_column() -> None:
+    assert leakage.voices(FOUND.parts).columns == ("Corpus", "speakers", "male", "female child")
+    assert leakage.styles(FOUND.parts).columns == ("Corpus", "acted", "Language")
 
 
-def test_several_languages_are_counted_each() -> None:
+def test_several_languages_are_counted_separately() -> None:
     first, *others = EMODB.utterances
     mixed = replace(EMODB, utterances=(replace(first, language="Urdu"), *others))
-    table = leakage.styles(overlaps([mixed], Taxonomy(), contents={}, unusable={}))
+    table = leakage.styles(overlaps([mixed], Taxonomy(), contents={}, unusable={}).parts)
     assert row(table, "emodb")["Language"] == "German 11, Urdu 1"
 
 
-def test_what_is_left_out_is_counted_by_reason() -> None:
+def test_excluded_data_are_counted_by_reason() -> None:
     (cells,) = (row(leakage.excluded(FOUND.excluded), "emodb"),)
-    assert (cells["Why"], cells["count"]) == ("no class by default", "3")
-    assert cells["What, or the first of them"] == "fear 3"
+    assert (cells["Reason"], cells["count"]) == ("no class by default", "3")
+    assert cells["Labels, or first example"] == "fear 3"
     strays = [Exclusion("a", "unmatched name", 2, {}, "x.wav: is no name")]
-    assert row(leakage.excluded(strays), "a")["What, or the first of them"] == "x.wav: is no name"
-    assert leakage.excluded([]).notes == ("Nothing is left out.",)
+    assert row(leakage.excluded(strays), "a")["Labels, or first example"] == "x.wav: is no name"
+    assert leakage.excluded([]).notes == ("Nothing is excluded.",)
 
 
-def test_every_run_has_three_sets_that_sum_to_all() -> None:
+def test_left_out_corpus_has_three_sets_that_sum_to_all() -> None:
     rows = [[cell.text for cell in cells] for cells in leakage.sets(FOUND).rows]
     assert [cells[:2] for cells in rows[:3]] == [["aibo", "train"], ["", "dev"], ["", "test"]]
     assert sum(int(cells[-1]) for cells in rows[:3]) == 9 + 12
 
 
-def test_refused_runs_stand_below_with_their_sentence() -> None:
+def test_refused_runs_are_noted_below_the_table() -> None:
     alone = overlaps([EMODB], Taxonomy(), contents={}, unusable={})
     table = leakage.sets(alone)
     assert table.rows == ()
@@ -93,13 +91,13 @@ def test_refused_runs_stand_below_with_their_sentence() -> None:
     assert leakage.gaps(alone) == replace(leakage.gaps(FOUND), rows=(), notes=())
 
 
-def test_untrained_untested_and_new_are_told_apart() -> None:
+def test_untrained_untested_and_new_are_distinguished() -> None:
     table = leakage.gaps(FOUND)
     assert list(row(table, "aibo").values()) == ["aibo", ABSENT, "sad", "female child", ABSENT]
     assert list(row(table, "emodb").values()) == ["emodb", "sad", ABSENT, "male", ABSENT]
 
 
-def test_shares_say_what_they_were_recognized_by() -> None:
+def test_overlap_is_listed_by_matching_rule() -> None:
     again = EMODB.renamed("berlin")
     contents = {u.id: u.id.partition("/")[2] for u in (*EMODB.utterances, *again.utterances)}
     found = overlaps((EMODB, again, AIBO), Taxonomy(), contents=contents, unusable={})
@@ -108,18 +106,18 @@ def test_shares_say_what_they_were_recognized_by() -> None:
         ["emodb", "berlin", "same distribution", "1", ABSENT, ABSENT, ABSENT],
         ["emodb", "berlin", "same recording", "1", ABSENT, ABSENT, "12"],
     ]
-    assert table.notes[0] == "Nothing that is known is shared by 2 other pairs."
-    assert row(leakage.gaps(found), "berlin")["Shares with the others"] == (
+    assert table.notes[0] == "No known overlap in 2 other pairs."
+    assert row(leakage.gaps(found), "berlin")["Shared with the others"] == (
         "1 speaker, 12 recordings"
     )
 
 
-def test_nothing_shared_is_said() -> None:
+def test_no_overlap_is_noted() -> None:
     assert leakage.shared(FOUND.pairs).rows == ()
-    assert leakage.shared(FOUND.pairs).notes[0].startswith("No two corpora share anything")
+    assert leakage.shared(FOUND.pairs).notes[0] == "No known overlap between any two corpora."
 
 
-def test_broken_recordings_are_named_with_their_reason() -> None:
+def test_broken_recordings_are_listed_with_their_reason() -> None:
     first = EMODB.utterances[0].id
     silent = Problem("silent", first, "is silent; leave it out", is_fault=True)
     found = overlaps([EMODB], Taxonomy(), contents={}, unusable={first: silent})
@@ -156,13 +154,13 @@ def note(protocol: str, folds: Mapping[str, Shares]) -> str:
 
 def test_folds_that_share_no_speaker_are_counted() -> None:
     assert note("within", {"emodb/03": {}, "emodb/08": {}}) == (
-        "No speaker of a test set is in its training data (2 of 2 folds). "
-        "No tested recording, nor one nearly the same, is in the training data (2 of 2 folds). "
-        "No sentence, session or file is known to be shared."
+        "No test speaker is in the training data (2 of 2 folds). "
+        "No test recording has a duplicate or near-duplicate in the training data (2 of 2 folds). "
+        "No shared sentences, sessions or files are known."
     )
 
 
-def test_the_papers_parts_of_iemocap_are_said_to_be_speaker_dependent() -> None:
+def test_shared_speakers_are_reported_as_speaker_dependent() -> None:
     said = note(
         "cross",
         {
@@ -173,26 +171,25 @@ def test_the_papers_parts_of_iemocap_are_said_to_be_speaker_dependent() -> None:
     )
     assert said.startswith(
         "Speaker-dependent: iemocap:acted shares all 10 speakers and iemocap:natural shares 9 of "
-        "its 10 speakers with training. 1 other test set shared none."
+        "its 10 speakers with training. None shared in 1 other test set."
     )
     assert said.endswith("Shared with training: sentences in 1 of 3 folds.")
 
 
-def test_copies_are_counted_with_the_folds_they_are_in() -> None:
+def test_duplicates_are_counted_with_their_folds() -> None:
     said = note("cross", {"a": {"duplicates": [2, 40]}, "b": {"near_duplicates": [1, 40]}})
     assert (
-        "Also in the training data: 2 tested recordings in 1 of 2 folds and 1 nearly in 1 of 2 "
-        "folds." in said
+        "Test recordings also in the training data: 2 duplicates in 1 of 2 folds and "
+        "1 near-duplicate in 1 of 2 folds." in said
     )
 
 
-def test_speakers_of_unknown_name_are_told() -> None:
-    assert "40 tested utterances have speakers of unknown name" in note(
-        "cross", {"a": {"unnamed": [40, 40]}, "b": {}}
-    )
+def test_utterances_without_speaker_names_are_counted() -> None:
+    text = note("cross", {"a": {"unnamed": [40, 40]}, "b": {}})
+    assert "40 test utterances without speaker names (counted as one speaker)." in text
 
 
-def test_an_older_run_says_that_copies_were_not_looked_for() -> None:
+def test_older_run_notes_that_duplicates_were_not_checked() -> None:
     old = (
         "the test set shares 57 speakers, 1 corpus with the training and dev data; the dev set "
         "shares 53 speakers, 1 corpus with the training data."
@@ -204,10 +201,10 @@ def test_an_older_run_says_that_copies_were_not_looked_for() -> None:
     assert leakage.NOT_LOOKED_FOR in said
     table = first_table(run)
     shown = row(table, "aggregated")
-    assert (shown["Speakers"], shown["Same recording"]) == ("57", ABSENT)
+    assert (shown["Speakers"], shown["Duplicates"]) == ("57", ABSENT)
 
 
-def test_a_run_without_any_statement_is_shown_without_one() -> None:
+def test_run_without_leakage_data_has_no_note() -> None:
     summary = summarize_run(full_run())
     assert leakage.note(summary, "within") == ""
     assert leakage.section(full_run(), summary) is not None
@@ -215,7 +212,7 @@ def test_a_run_without_any_statement_is_shown_without_one() -> None:
     assert leakage.section(empty, summarize_run(empty)) is None
 
 
-def test_dev_sets_that_share_speakers_are_told() -> None:
+def test_dev_sets_that_share_speakers_are_counted() -> None:
     run = run_of("within", {"emodb/03": {}, "emodb/08": {}})
     assert "No dev set shares a speaker with its training set (2 folds)." in lead(run)
     known = run.leakage["within/emodb/03"] | {"dev": {**CLEAN, "speakers": [8, 8]}}
@@ -223,13 +220,13 @@ def test_dev_sets_that_share_speakers_are_told() -> None:
     assert any("The dev sets of 1 of 2 folds share speakers" in text for text in lead(some))
 
 
-def test_the_note_stands_below_the_table_of_scores() -> None:
+def test_leakage_note_is_below_the_score_table() -> None:
     summary = summarize_run(run_of("within", {"emodb/03": {}, "emodb/08": {}}))
     notes = unweighted_accuracy(summary, summary.tables[0]).notes
-    assert notes[0].startswith("No speaker of a test set")
+    assert notes[0].startswith("No test speaker is in the training data")
 
 
-def test_a_table_gives_ranges_over_folds() -> None:
+def test_table_shows_ranges_over_folds() -> None:
     run = run_of("within", {"a/1": {"sentences": [3, 5]}, "a/2": {"sentences": [5, 5]}})
     shown = row(first_table(run), "within")
     assert shown["Sentences"] == "3\N{EN DASH}5 of 5"
@@ -241,27 +238,26 @@ def test_a_table_gives_ranges_over_folds() -> None:
     [
         (
             {"a": {"elm": {"ridge": "gcv"}}, "b": {"elm": {"ridge": "gcv"}}},
-            f"a and b: {leakage.BY_DEV}; {leakage.GCV} chose {RIDGE}.",
+            f"a and b: {leakage.BY_DEV}; {RIDGE} is set {leakage.GCV}.",
         ),
         (
             {"svm": {"penalty": 1.0}},
-            "svm: the settings fixed the penalty; the dev set chose the temperature alone.",
+            "svm: the penalty is fixed; the temperature is selected on the dev set.",
         ),
     ],
 )
-def test_who_chose_is_read_off_the_settings(systems: Mapping[str, object], said: str) -> None:
+def test_selection_is_read_from_the_settings(systems: Mapping[str, object], said: str) -> None:
     assert leakage.choices(systems) == (said,)
     assert leakage.choices({"new": {"other": 1}}) == ()
 
 
-def test_every_system_tells_who_chose_but_the_one_that_chooses_nothing() -> None:
+def test_every_system_but_the_majority_has_a_selection_sentence() -> None:
     settings = {name: system.settings(Options()) for name, system in SYSTEMS.items()}
     silent = [name for name in settings if not leakage.choices({name: settings[name]})]
     assert silent == ["majority"]
     (said,) = leakage.choices({"logistic": settings["logistic"]})
-    assert said == (
-        "logistic: the dev set chose the penalty and the temperature of the probabilities."
-    )
+    selected = "the penalty and the temperature of the probabilities are selected on the dev set."
+    assert said == f"logistic: {selected}"
 
 
 def lead(run: Run) -> tuple[str, ...]:

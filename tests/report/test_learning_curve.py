@@ -13,11 +13,16 @@ from voxaffect.evaluation.experiment.run import Run, order
 from voxaffect.evaluation.learning_curve import by_amount
 from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report import learning_curve
-from voxaffect.report.figures.draw import CLASS_GAINS_KEY, caption, draw_all, gains
+from voxaffect.report.figures.draw import (
+    CLASS_GAINS_KEY,
+    class_gains,
+    class_gains_caption,
+    draw_all,
+)
 from voxaffect.report.figures.style import STYLE, Picture, picture
 from voxaffect.report.learning_curve import FEW, learning_curve_section
 from voxaffect.report.page import sections
-from voxaffect.report.table import ABSENT, Section
+from voxaffect.report.table import ABSENT, PROTOCOL_TITLES, Section
 
 
 def shown() -> Section:
@@ -27,13 +32,13 @@ def shown() -> Section:
     return found
 
 
-def test_a_run_without_thinned_training_sets_has_no_such_section() -> None:
+def test_run_without_learning_curve_has_no_section() -> None:
     assert learning_curve_section(by_amount(full_run()), ()) is None
     keys = [part.key for part in sections(full_run(), summarize_run(full_run()), ())]
     assert "amounts" not in keys
 
 
-def test_a_row_a_share_with_its_n_and_the_best_system_marked() -> None:
+def test_row_per_share_with_sizes_and_best_system_marked() -> None:
     table, _ = shown().tables
     assert row(table, "10 %") == {
         "Share": "10 %", "Utterances": "22", "Folds": "6", "Seeds": "1",
@@ -43,7 +48,7 @@ def test_a_row_a_share_with_its_n_and_the_best_system_marked() -> None:
     assert [cell.best for cell in whole[-2:]] == [True, True]
 
 
-def test_gains_say_where_too_few_folds_differ() -> None:
+def test_gains_with_too_few_different_folds_have_no_p() -> None:
     _, gains = shown().tables
     cells = [[cell.text for cell in cells] for cells in gains.rows]
     assert cells == [
@@ -53,7 +58,7 @@ def test_gains_say_where_too_few_folds_differ() -> None:
     assert FEW in gains.notes
 
 
-def test_systems_with_other_numbers_of_folds_are_told() -> None:
+def test_different_numbers_of_folds_are_shown_as_a_range() -> None:
     run = thinned_run()
     extra = [at_share(s, "emodb/9", "dnn-stl", 4, n_train=900) for s in (0.1, 1.0)]
     found = learning_curve_section(
@@ -64,7 +69,7 @@ def test_systems_with_other_numbers_of_folds_are_told() -> None:
     assert row(found.tables[0], "100 %")["Utterances"] == "202 to 302"
 
 
-def test_a_share_that_a_system_lacks_is_absent() -> None:
+def test_missing_share_of_a_system_is_absent() -> None:
     run = thinned_run()
     other = [at_share(1.0, f"emodb/{n}", "svm", 9, n_train=200) for n in range(6)]
     found = learning_curve_section(by_amount(replace(run, results=(*run.results, *other))), ())
@@ -73,7 +78,7 @@ def test_a_share_that_a_system_lacks_is_absent() -> None:
     assert row(found.tables[0], "100 %")["svm"] == ".900"
 
 
-def test_its_place_is_behind_the_experiments_with_pictures_of_its_own() -> None:
+def test_section_follows_the_protocols_with_its_own_figures() -> None:
     run = thinned_run()
     parts = sections(run, summarize_run(run), draw_all(run, summarize_run(run)))
     keys = [part.key for part in parts]
@@ -84,8 +89,11 @@ def test_its_place_is_behind_the_experiments_with_pictures_of_its_own() -> None:
     assert not any(name.startswith("amounts") for name in others)
 
 
-@pytest.mark.parametrize("sentence", ["dev and test sets stayed", "smaller share is part of"])
-def test_the_lead_says_what_was_done(sentence: str) -> None:
+@pytest.mark.parametrize(
+    "sentence",
+    ["dev and test sets are unchanged", "every smaller subset is part of the larger ones"],
+)
+def test_lead_describes_the_subsets(sentence: str) -> None:
     assert sentence in " ".join(shown().lead)
 
 
@@ -99,44 +107,50 @@ def run_of(n_folds: int, right: tuple[int, ...] = (5, 5, -1, 5)) -> Run:
     return Run({}, (), {}, order(results), note=NOTE)
 
 
-def test_a_cell_holds_gain_and_interval_and_is_bold_where_zero_is_left_out() -> None:
+def test_gain_is_bold_if_its_interval_excludes_zero() -> None:
     section = learning_curve.class_gains_section(summarize_run(run_of(8)), ())
     assert section is not None
     shown = row(section.tables[0], "dnn-mtl")
     assert shown["happy"] == "+.200 [+.200, +.200]"
     assert shown["sad"] == ABSENT
-    assert (shown["Against"], shown["Subtasks"], shown["Folds"]) == ("dnn-stl", "both", "8")
+    assert (shown["Baseline"], shown["Subtasks"], shown["Folds"]) == ("dnn-stl", "both", "8")
     assert [cell.best for cell in section.tables[0].rows[0][-4:]] == [True, True, False, True]
 
 
-def test_too_few_folds_are_said_to_be_too_few() -> None:
+def test_too_few_folds_have_no_interval() -> None:
     section = learning_curve.class_gains_section(summarize_run(run_of(3)), ())
     assert section is not None
     assert row(section.tables[0], "dnn-mtl")["happy"] == "+.200"
     assert learning_curve.TOO_FEW in section.tables[0].notes
 
 
-def test_every_experiment_has_a_table_and_the_pictures_of_the_section() -> None:
+def test_every_protocol_has_a_table_and_figures() -> None:
     summary = summarize_run(full_run())
     own, other = (Picture(key, key, "", "<svg/>") for key in (CLASS_GAINS_KEY, "within"))
     section = learning_curve.class_gains_section(summary, (own, other))
     assert section is not None
-    assert [table.title for table in section.tables] == list(learning_curve.WHERE.values())
+    assert [table.title for table in section.tables] == [
+        f"{title}: recall gain by class" for title in PROTOCOL_TITLES.values()
+    ]
     assert section.pictures == (own,)
 
 
-def test_the_figure_names_classes_and_systems() -> None:
+def test_figure_has_classes_and_systems() -> None:
     for run in (run_of(8), run_of(3), full_run()):
         for table in summarize_run(run).tables:
             with mpl.rc_context(STYLE):
                 found = class_gains_of(table)
                 drawn = picture(
-                    "gains", CLASS_GAINS_KEY, caption(table.protocol), gains(found), NOTE
+                    "gains",
+                    CLASS_GAINS_KEY,
+                    class_gains_caption(table.protocol),
+                    class_gains(found),
+                    NOTE,
                 )
             texts = " ".join(ET.fromstring(drawn.svg).itertext())  # noqa: S314
             assert all(word in texts for word in ("dnn-mtl", "neutral", "angry", "+"))
 
 
-def test_no_twins_no_section() -> None:
+def test_no_section_without_single_task_baseline() -> None:
     run = replace(run_of(3), results=(result("emodb/a", "svm", (5,) * 4),))
     assert learning_curve.class_gains_section(summarize_run(run), ()) is None

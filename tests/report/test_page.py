@@ -21,12 +21,12 @@ def packed(text: str) -> str:
 
 
 @given(st.text(st.characters(codec="utf-8")))
-def test_what_is_packed_comes_out_again_and_is_no_markup(text: str) -> None:
+def test_packed_text_is_restored_and_has_no_markup(text: str) -> None:
     assert gzip.decompress(base64.b64decode(packed(text))).decode("utf-8") == text
     assert not set(packed(text)) & set("<>&\"'-")
 
 
-def test_packing_tells_no_time_and_is_small() -> None:
+def test_packing_is_reproducible_and_small() -> None:
     rows = "".join(f"within/emodb/{n:02d},dnn-stl,0.{n:06d}\n" for n in range(2000))
     assert packed(rows) == packed(rows)
     assert len(packed(rows)) < len(rows) / 3
@@ -37,33 +37,33 @@ def tables_of(run: Run) -> list[Table]:
     return [table for part in parts for table in (*part.tables, *part.more)]
 
 
-def test_every_row_has_a_cell_for_every_column() -> None:
+def test_rows_have_one_cell_per_column() -> None:
     for run in (full_run(), Run({}, (), {}, ())):
         for table in tables_of(run):
             assert {len(row) for row in table.rows} <= {len(table.columns)}, table.title
-            assert max(table.words) < len(table.columns)
+            assert max(table.text_columns) < len(table.columns)
 
 
-def test_missing_protocols_keep_their_place() -> None:
+def test_missing_protocols_keep_their_sections() -> None:
     parts = sections(Run({}, (), {}, ()), summarize_run(Run({}, (), {}, ())), ())
     assert [part.key for part in parts] == ["within", "cross", "aggregated", "corpora", "making"]
-    assert all("no results" in part.lead[0] for part in parts[:3])
+    assert all(part.lead[0] == "No results for this protocol." for part in parts[:3])
 
 
-def test_failures_come_first_where_the_run_is_described() -> None:
+def test_failures_are_listed_before_the_protocol_card() -> None:
     titles = [table.title for table in tables_of(full_run())]
-    assert titles.index("Folds that could not be computed") < titles.index("Protocol card")
+    assert titles.index("Failed folds") < titles.index("Protocol card")
 
 
 MEGABYTE = 1_000_000
 
 
-def test_the_size_of_a_run_is_said_in_a_line() -> None:
+def test_counts_of_a_run() -> None:
     run = Run({}, (corpus("emodb", {}),), {}, (result("emodb/a", "svm", (5,) * 4),))
     assert counts(run) == "1 result · 1 fold · 1 system · 1 seed · 1 corpus"
 
 
-def test_what_names_contain_is_text_in_the_page() -> None:
+def test_html_in_names_is_escaped() -> None:
     hostile = "</script><img src=x onerror=alert(1)>"
     table = Table(hostile, ("A", hostile), ((Cell(hostile), Cell(hostile)),), (hostile,))
     section = Section("made", hostile, (hostile,), (table,))
@@ -75,15 +75,15 @@ def test_what_names_contain_is_text_in_the_page() -> None:
     assert page.count("</script>") == 4
 
 
-def test_hundreds_of_rows_are_left_to_the_page() -> None:
+def test_markdown_leaves_out_long_tables() -> None:
     rows = tuple((Cell(f"fold {n}"), Cell(".5")) for n in range(99))
     section = Section("made", "Made", more=(Table("All_folds", ("Fold", "UA"), rows),))
     text = markdown_page(Run({}, (), {}, ()), (), (section,))
-    assert "**All\\_folds**\n\n99 rows: in report.html, tables.tex and report.json." in text
+    assert "**All\\_folds**\n\n99 rows: see report.html, tables.tex and report.json." in text
     assert "fold 7" not in text
 
 
-def test_two_thousand_results_stay_far_below_three_megabytes() -> None:
+def test_page_with_two_thousand_results_is_below_one_megabyte() -> None:
     systems = ("dnn-stl", "dnn-mtl", "lstm-stl", "lstm-mtl", "svm", "dnn-gender", "lstm-gender")
     results = tuple(
         result(f"emodb/{n}", system, (n % 10, (n + seed) % 11, 5, 6), seed=seed)

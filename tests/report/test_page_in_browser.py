@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_pla
 from tests.report.runs import NOTE, full_run
 from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.summary import summarize_run
-from voxaffect.report.data import latex
+from voxaffect.report.export import latex
 from voxaffect.report.page import html_page, sections
 from voxaffect.report.table import ABSENT, Cell, Section, Table, named_tables
 

@@ -1,5 +1,3 @@
-"""Three lines a row; what is not comparable is a sentence, never an empty table."""
-
 from __future__ import annotations
 
 from dataclasses import replace
@@ -29,7 +27,7 @@ def lines(table: Table) -> list[list[str]]:
     return [[cell.text for cell in row] for row in table.rows]
 
 
-def test_no_corpus_of_the_paper_is_one_sentence() -> None:
+def test_no_corpus_of_the_paper() -> None:
     run = full_run()
     made = published.section(run, summarize_run(run))
     assert made is not None
@@ -39,10 +37,10 @@ def test_no_corpus_of_the_paper_is_one_sentence() -> None:
     assert published.section(Run({}, (), {}, ()), summarize_run(Run({}, (), {}, ()))) is None
 
 
-def test_the_paper_the_run_and_the_difference_stand_below_each_other() -> None:
+def test_rows_have_paper_run_and_difference() -> None:
     scored = [result(f"emodb/{n}", "lstm-mtl", (n,) * 4) for n in (6, 8)]
     counts, within = section_of(*scored).tables
-    assert within.columns == ("Corpus", "Figures", "lstm-mtl")
+    assert within.columns == ("Corpus", "Source", "lstm-mtl")
     assert lines(within) == [
         ["emodb", "paper", ".925 ± .08"],
         ["emodb", "this run", ".700 ± .14"],
@@ -55,7 +53,7 @@ def test_the_paper_the_run_and_the_difference_stand_below_each_other() -> None:
     assert any("339 where the paper counts 293" in note for note in counts.notes)
 
 
-def test_other_training_sets_are_told() -> None:
+def test_different_training_sets_are_noted() -> None:
     crossed = [result(t, "dnn-stl", (5,) * 4, protocol="cross") for t in ("emodb", "urdu")]
     made = section_of(*crossed)
     assert any(
@@ -65,7 +63,7 @@ def test_other_training_sets_are_told() -> None:
     assert [table.title.split()[1] for table in made.tables] == ["1", "3"]
 
 
-def test_what_is_not_comparable_is_said() -> None:
+def test_incomparable_results_are_noted() -> None:
     shuffled = result("aggregated", "dnn-stl", (5,) * 4, protocol="aggregated")
     left_out = result("iemocap", "dnn-stl", (5,) * 4, protocol="cross")
     lead = section_of(shuffled, left_out, names=("iemocap",)).lead
@@ -73,7 +71,7 @@ def test_what_is_not_comparable_is_said() -> None:
     assert published.UNSPLIT in lead
 
 
-def test_systems_that_the_run_has_not_take_no_column_and_gaps_are_absent() -> None:
+def test_missing_systems_have_no_column_and_gaps_are_absent() -> None:
     crossed = [
         result("emodb", "dnn-stl", (5,) * 4, protocol="cross"),
         result("ldc", "dnn-stl", (5,) * 4, protocol="cross"),

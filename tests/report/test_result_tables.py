@@ -18,42 +18,42 @@ def compared(protocol: str = "within", test: str | None = "emodb") -> tuple[Comp
     return summarize_run(full_run()).compared(protocol, test)
 
 
-def test_a_row_says_what_was_paired_gained_and_how_large_and_how_sure_that_is() -> None:
+def test_comparison_has_pairs_gain_effect_size_and_significance() -> None:
     found = row(result_tables.comparisons(compared()[:1]), "dnn-mtl")
-    assert found["Against"] == "dnn-stl"
-    assert (found["Pairs"], found["UA gained"]) == ("8 speakers", "+.100")
-    assert (found["Better : worse"], found["Effect"]) == ("8 : 0", "+1.000")
-    assert (found["p"], found["p (Holm)"], found[""]) == (".008", ".047", "significant")
-    assert found["Pooled gain [95 %]"].startswith("+.100 [+.0")
+    assert found["Baseline"] == "dnn-stl"
+    assert (found["Pairs"], found["UA gain"]) == ("8 speakers", "+.100")
+    assert (found["Wins : losses"], found["Effect size"]) == ("8 : 0", "+1.000")
+    assert (found["p"], found["p (Holm)"], found["Result"]) == (".008", ".047", "significant")
+    assert found["Pooled gain [95 % CI]"].startswith("+.100 [+.0")
 
 
-def test_too_few_pairs_are_said_to_be_too_few() -> None:
+def test_too_few_pairs_are_not_tested() -> None:
     table = result_tables.comparisons(compared("cross", None))
-    assert {cells[-1].text for cells in table.rows} == {"3 corpora cannot reach .05"}
+    assert {cells[-1].text for cells in table.rows} == {"too few corpora (3) for a test"}
     assert {cells[-2].text for cells in table.rows} == {ABSENT}
     assert result_tables.NO_INTERVAL in table.notes
     assert result_tables.POOLED not in table.notes
 
 
-def test_few_that_differ_among_many_and_none_at_all_are_told_apart() -> None:
+def test_too_few_different_pairs_and_equal_pairs_are_distinguished() -> None:
     few = replace(compared()[0], n_better=2, n_worse=1, reachable=False)
     none = replace(few, n_better=0, n_worse=0)
-    assert result_tables.verdict(few) == "3 of 8 speakers cannot reach .05"
-    assert result_tables.verdict(none) == "equal on 8 speakers"
-    assert result_tables.verdict(replace(compared()[0], p_holm=0.2)) == "not significant"
+    assert result_tables.significance(few) == "only 3 of 8 speakers differ, too few for a test"
+    assert result_tables.significance(none) == "equal on 8 speakers"
+    assert result_tables.significance(replace(compared()[0], p_holm=0.2)) == "not significant"
 
 
-def test_notes_name_the_family_and_what_resamples_lost() -> None:
+def test_notes_have_the_holm_family_and_lost_classes() -> None:
     one, *_ = compared()
     lost = replace(one, n_family=9, pooled=Interval(0.1, 0.0, 0.2, 8, 0.0213))
     notes = result_tables.notes([one, lost])
-    assert "Holm's correction is for 6 to 9 comparisons at a time" in " ".join(notes)
-    assert "Up to 2.1 % of the resamples lost a class" in " ".join(notes)
+    assert "Holm correction: 6 to 9 comparisons with the same test set" in " ".join(notes)
+    assert "Up to 2.1 % of the resamples lack a class" in " ".join(notes)
     assert result_tables.NO_INTERVAL not in notes
-    assert not any("lost a class" in note for note in result_tables.notes([one]))
+    assert not any("lack a class" in note for note in result_tables.notes([one]))
 
 
-def test_a_row_has_every_seed_their_mean_and_what_chose_the_epochs() -> None:
+def test_fold_row_has_seeds_mean_dev_and_epochs() -> None:
     one = result("emodb/a", "dnn-stl", (5,) * 4)
     two = result("emodb/a", "dnn-stl", (6,) * 4, seed=1)
     results = tuple(replace(r, details={**r.details, "n_dev": 64}) for r in (one, two))
@@ -65,7 +65,7 @@ def test_a_row_has_every_seed_their_mean_and_what_chose_the_epochs() -> None:
     assert texts == ["emodb/a", "dnn-stl", "40", ".500", ".600", ".550", "64", "2/4, 2/3"]
 
 
-def test_one_seed_has_no_mean_and_what_is_missing_is_absent() -> None:
+def test_one_seed_has_no_mean_and_missing_values_are_absent() -> None:
     section = per_fold(Run({}, (), {}, (result("emodb/a", "svm", (5,) * 4),)))
     assert section is not None
     assert [cell.text for cell in section.more[0].rows[0]] == [
@@ -78,7 +78,7 @@ def test_one_seed_has_no_mean_and_what_is_missing_is_absent() -> None:
     assert shown == [[".500", ABSENT, ".500"], [ABSENT, ".500", ".500"]]
 
 
-def test_every_protocol_has_a_table_and_no_results_no_section() -> None:
+def test_per_fold_has_a_table_per_protocol() -> None:
     section = per_fold(full_run())
     assert section is not None
     assert [len(table.rows) for table in section.more] == [45, 20, 5]
@@ -99,7 +99,7 @@ def pooled(run: Run, protocol: str) -> Table:
     return result_tables.pooled_accuracy(summary, found)
 
 
-def test_within_gives_mean_and_deviation_and_marks_the_best_and_the_significant() -> None:
+def test_within_shows_mean_and_deviation_and_marks_best_and_significant() -> None:
     table = accuracy(full_run(), "within")
     emodb = row(table, "emodb")
     assert emodb["dnn-stl"] == ".472 ± .035"
@@ -110,14 +110,14 @@ def test_within_gives_mean_and_deviation_and_marks_the_best_and_the_significant(
     assert result_tables.TWIN in table.notes
 
 
-def test_cross_has_means_of_natural_of_acted_and_of_all() -> None:
+def test_cross_has_means_of_natural_acted_and_all() -> None:
     table = accuracy(full_run(), "cross")
     assert [cells[0].text for cells in table.foot] == ["mean of natural", "mean of acted", "mean"]
     assert row(table, "mean of natural")["dnn-stl"] == ".363"
     assert row(table, "mean")["dnn-stl"] == ".350"
 
 
-def test_what_is_missing_is_neither_zero_nor_a_mean_over_less() -> None:
+def test_missing_results_are_absent_and_not_ranked() -> None:
     run = full_run()
     kept = tuple(
         r
@@ -129,22 +129,22 @@ def test_what_is_missing_is_neither_zero_nor_a_mean_over_less() -> None:
     assert row(table, "mean")["svm"] == ABSENT
     assert "(7 of 8 folds)" in row(table, "emodb")["svm"]
     assert not any(cell.best for cells in table.body for cell in cells[-1:])
-    assert any("in no ranking" in note for note in table.notes)
+    assert any("missing folds are not ranked" in note for note in table.notes)
 
 
 def test_confusions_are_shares_of_the_true_class() -> None:
     scores = score_table([result("aggregated", "svm", (8, 5, -1, 10), protocol="aggregated")])
     table = result_tables.confusion(scores, "svm")
-    assert table.title == "Table 4. svm: UA .767"
+    assert table.title == "Table 4. Confusion matrix of svm: UA .767"
     assert list(row(table, "neutral").values()) == ["neutral", ".800", ".200", ".000", ".000", "10"]
     assert set(list(row(table, "sad").values())[1:]) == {ABSENT}
 
 
-def test_one_pair_is_said_to_be_too_few() -> None:
-    assert any("One pair" in note for note in accuracy(full_run(), "aggregated").notes)
+def test_single_pair_is_noted_as_not_tested() -> None:
+    assert any("one pair cannot reach" in note for note in accuracy(full_run(), "aggregated").notes)
 
 
-def test_pooled_accuracy_has_intervals_where_speakers_are_known_and_enough() -> None:
+def test_pooled_accuracy_has_intervals_for_enough_known_speakers() -> None:
     table = pooled(full_run(), "within")
     assert re.fullmatch(r"\.472 \[\.4\d\d, \.[45]\d\d\]", row(table, "emodb")["dnn-stl"])
     assert row(table, "urdu")["dnn-stl"] == ".400"
@@ -153,9 +153,7 @@ def test_pooled_accuracy_has_intervals_where_speakers_are_known_and_enough() -> 
     assert table.notes == (result_tables.INTERVAL, result_tables.NO_INTERVAL)
 
 
-def test_pooled_accuracy_of_a_missing_fold_is_of_what_there_is_and_of_a_missing_set_absent() -> (
-    None
-):
+def test_pooled_accuracy_with_missing_folds_and_test_sets() -> None:
     run = full_run()
     lost = {("svm", "within/emodb/a"), ("dnn-stl", "within/urdu/?")}
     kept = tuple(r for r in run.results if (r.system, r.fold) not in lost)

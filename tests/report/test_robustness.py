@@ -20,7 +20,7 @@ from voxaffect.report.robustness import (
     robustness_csv,
     robustness_markdown,
     robustness_section,
-    summary,
+    summary_table,
 )
 from voxaffect.report.table import ABSENT
 from voxaffect.report.write import write_report
@@ -38,20 +38,20 @@ def found() -> Robustness:
     return scored
 
 
-def test_nothing_asked_is_no_section() -> None:
+def test_no_section_without_measurements() -> None:
     assert robustness_section(None) is None
 
 
-def test_every_row_has_a_cell_for_every_column(found: Robustness) -> None:
+def test_rows_have_one_cell_per_column(found: Robustness) -> None:
     section = robustness_section(found)
     assert section is not None
     for table in (*section.tables, *section.more):
         assert {len(cells) for cells in table.rows} == {len(table.columns)}
-        assert max(table.words) < len(table.columns)
+        assert max(table.text_columns) < len(table.columns)
 
 
-def test_the_number_stands_beside_what_it_is_made_of(found: Robustness) -> None:
-    table = summary(found)
+def test_summary_has_clean_and_degraded_accuracy_and_robustness(found: Robustness) -> None:
+    table = summary_table(found)
     degraded = ((0.6 + 0.4) / 2 + 0.5) / 2
     assert row(table, "svm") == {
         "System": "svm",
@@ -61,12 +61,12 @@ def test_the_number_stands_beside_what_it_is_made_of(found: Robustness) -> None:
     }
     assert row(table, "dnn-stl")["Robustness"] == ABSENT
     notes = " ".join(table.notes)
-    for said in ("Chance is .250", "8 speakers", "2 seeds", "not recognized above chance"):
+    for said in ("Chance is .250", "8 speakers", "2 seeds", "clean UA is not above chance"):
         assert said in notes
-    assert "room-800ms: 2 utterances could not be heard, and count as wrong." in notes
+    assert "room-800ms: 2 utterances could not be processed, counted as errors." in notes
 
 
-def test_conditions_and_means_of_groups_are_told_apart(found: Robustness) -> None:
+def test_conditions_and_means_of_groups(found: Robustness) -> None:
     table = by_condition(found)
     assert [cells[0].text for cells in table.body][:2] == ["clean", "white-20db"]
     assert [cells[0].text for cells in table.foot] == ["mean of noise", "mean of room"]
@@ -75,18 +75,20 @@ def test_conditions_and_means_of_groups_are_told_apart(found: Robustness) -> Non
     assert row(retained(found), "quieter-20db")["svm"] == "1.000"
 
 
-def test_too_few_folds_and_speakers_are_said(found: Robustness) -> None:
-    assert row(comparisons(found), "dnn-stl")[""] == "1 fold cannot reach .05"
+def test_too_few_folds_and_speakers_are_noted(found: Robustness) -> None:
+    assert row(comparisons(found), "dnn-stl")["Result"] == "too few folds (1) for a test"
     results = [answers(hits(8, 6, 4, 5))]
     alone = robustness(results, ASKED, speaker_of(results))
     assert alone is not None
-    assert "No intervals: 1 speaker of 1 corpus are too few" in " ".join(summary(alone).notes)
+    assert "No confidence intervals: too few speakers (1 speaker of 1 corpus)" in " ".join(
+        summary_table(alone).notes
+    )
     section = robustness_section(alone)
     assert section is not None
     assert len(section.tables) == 1
 
 
-def test_rows_for_other_programs(found: Robustness) -> None:
+def test_csv(found: Robustness) -> None:
     rows = list(csv.DictReader(io.StringIO(robustness_csv(found))))
     assert len(rows) == 2 * (len(found.conditions) + 1)
     assert rows[0]["condition"] == "clean"
@@ -95,13 +97,13 @@ def test_rows_for_other_programs(found: Robustness) -> None:
     assert (last["ua"], last["retained"]) == ("0.400000", "")
 
 
-def test_the_markdown_names_its_figure(found: Robustness) -> None:
+def test_markdown_links_its_figure(found: Robustness) -> None:
     text, picture = robustness_markdown(found)
     assert f"](figures/{picture.name}.svg)" in text
     assert f"> {NOTE}" in text
 
 
-def test_the_report_takes_it_up(found: Robustness, tmp_path: Path) -> None:
+def test_report_has_a_robustness_section(found: Robustness, tmp_path: Path) -> None:
     small = replace(full_run(), results=(result("emodb/a", "svm", (5,) * 4),))
     written = write_report(summarize_run(small), tmp_path, found)
     text = written[0].read_text("utf-8")
@@ -112,8 +114,8 @@ def test_the_report_takes_it_up(found: Robustness, tmp_path: Path) -> None:
     n_with_numbers = sum("<table" in part for part in text.split("<section ")[1:])
     assert text.count(f'<p class="note">{NOTE}</p>') == 1 + n_with_numbers  # one under the title
     assert tmp_path / "figures" / "robustness.svg" in written
-    assert "## In the wild" in written[1].read_text("utf-8")
+    assert "## Robustness to degraded speech" in written[1].read_text("utf-8")
 
 
-def test_a_note_that_is_empty_leaves_no_trace(found: Robustness) -> None:
+def test_empty_note_is_left_out(found: Robustness) -> None:
     assert "> " not in robustness_markdown(replace(found, note=""))[0]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tests.report.runs import corpus, full_run, row
-from voxaffect.report import run_info
+from voxaffect.report import leakage, run_info
 from voxaffect.report.table import ABSENT
 
 
@@ -31,7 +31,7 @@ def test_left_out_labels_and_files_are_counted() -> None:
 
 def test_the_same_statement_on_leakage_stands_once() -> None:
     stated = {("within", "emodb", "shares nothing."): 8}
-    assert [c.text for c in run_info.leakage(stated).rows[0]] == [
+    assert [c.text for c in leakage.statements_table(stated).rows[0]] == [
         "within",
         "emodb",
         "shares nothing.",

@@ -45,7 +45,7 @@ def test_a_terminal_gets_note_tables_and_findings() -> None:
     assert text.startswith("> Simulated speech stands in")
     for number in (1, 2, 3, 4):
         assert f"Table {number}. " in text
-    assert "- Within each corpus, on speakers held out, svm came first" in text
+    assert "- Within each corpus (held-out speakers): svm has the highest UA" in text
 
 
 TEXTS = ["report.html", "report.md", "curves.csv", "results.csv", "report.json", "tables.tex"]
@@ -147,14 +147,14 @@ def test_one_system_one_fold_and_missing_protocols(tmp_path: Path) -> None:
     page, page_md, *_ = (
         path.read_text("utf-8") for path in write_report(summarize_run(run), tmp_path)
     )
-    assert page.count("This run has no results of this experiment.") == 2
+    assert page.count("No results for this protocol.") == 2
     assert 'class="note"' not in page
     assert "nan" not in page_md.lower().split()
 
 
 def test_a_run_without_results_is_a_report_too(tmp_path: Path) -> None:
     page, _, *texts = write_report(summarize_run(Run({}, (), {}, (), note=NOTE)), tmp_path)
-    assert "There are no results yet." in page.read_text("utf-8")
+    assert "No results yet." in page.read_text("utf-8")
     assert [len(rows.read_text("utf-8").splitlines()) for rows in texts[:2]] == [1, 1]
     assert json.loads(texts[2].read_text("utf-8"))["scores"] == []
 

@@ -94,7 +94,7 @@ def _grid(table: Table) -> Grid:
     """The rows for a terminal, whose words wrap where they must, but neither names nor numbers."""
     grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for i, name in enumerate(table.columns):
-        if i in table.words:
+        if i in table.text_columns:
             grid.add_column(name, no_wrap=i == 0, overflow="fold")
         else:
             grid.add_column(name.replace(" ", "\n"), justify="right", no_wrap=True)

@@ -36,7 +36,12 @@ from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.opensmile import UTTERANCE_SETS
 from voxaffect.files import write_text
 from voxaffect.parallel.clusters import LOCAL, effective_jobs, workers
-from voxaffect.report.comparison import brief, comparison_markdown, differing, sentences
+from voxaffect.report.comparison import (
+    brief_table,
+    comparison_markdown,
+    describe_comparison,
+    differences_table,
+)
 from voxaffect.report.write import terminal_markdown, write_events, write_report
 from voxaffect.simulation import trees
 from voxaffect.simulation.plans import PAPER, PLANS
@@ -61,11 +66,11 @@ def compare(run_a: Path, run_b: Path, *, out: Path | None, systems: str | None) 
     for note in dict.fromkeys((a.note, b.note)):
         if note:
             console.print(note, style="bold")
-    for sentence in sentences(found, names):
+    for sentence in describe_comparison(found, names):
         console.print(f"- {sentence}")
     console.print()
-    show(differing(found))
-    show(brief(found))
+    show(differences_table(found))
+    show(brief_table(found))
     if out is not None:
         plain = {"a": names[0], "b": names[1], **found.to_dict()}
         texts = {

@@ -33,7 +33,7 @@ from voxaffect.evaluation.summary import summarize_run
 from voxaffect.features.cache.degraded import DegradedStore
 from voxaffect.files import write_text
 from voxaffect.parallel.clusters import LOCAL, workers
-from voxaffect.report.robustness import robustness_csv, robustness_markdown, summary
+from voxaffect.report.robustness import robustness_csv, robustness_markdown, summary_table
 from voxaffect.report.table import markdown
 from voxaffect.report.write import write_report
 
@@ -175,6 +175,6 @@ def _write(found: Robustness, out: Path) -> None:
     folder = RunFolder(out)
     if folder.header() is not None:
         written.append(write_report(summarize_run(folder.load()), out, found)[0])
-    console.print(Markdown(markdown(summary(found))))
+    console.print(Markdown(markdown(summary_table(found))))
     for path in written:
         print_line(f"wrote {path}")

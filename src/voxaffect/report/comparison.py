@@ -1,23 +1,24 @@
-"""Two runs beside each other: for the terminal in short, as Markdown in full."""
+"""Comparison of two runs: short for the terminal, in full as Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from voxaffect.evaluation.compare_runs import Answered, RunsCompared
+from voxaffect.evaluation.compare_runs import RunsCompared
 from voxaffect.evaluation.comparisons import Comparison
-from voxaffect.report.findings import WHERE, gained
+from voxaffect.report.findings import describe_gain
 from voxaffect.report.result_tables import (
     COMPARED,
     NO_INTERVAL,
     compared,
-    interval_of,
     notes,
-    verdict,
+    pooled_gain,
+    significance,
 )
 from voxaffect.report.table import (
-    Cell,
+    PROTOCOL_TITLES,
     Table,
+    cells,
     count,
     decimal,
     escape,
@@ -28,153 +29,140 @@ from voxaffect.report.table import (
     signed,
 )
 
-SHOWN = 6
-"""Names that a sentence lists before it counts the rest."""
+MAX_NAMES = 6
+"""Most names listed in a sentence."""
 
 
 def comparison_markdown(
     found: RunsCompared, names: tuple[str, str], cautions: Sequence[str]
 ) -> str:
-    """Everything: what matches, what differs, who gained.
+    """The comparison in full: shared folds, differences of the runs, and gains.
 
     Args:
-        found: what came of comparing.
-        names: of the runs A and B.
-        cautions: sentences that stand wherever numbers of the runs do.
+        found: the comparison.
+        names: names of the runs A and B.
+        cautions: notes of the runs, shown above the numbers.
     """
-    said = "\n".join(f"- {escape(text)}" for text in sentences(found, names))
-    quoted = [f"> {escape(text)}" for text in dict.fromkeys(cautions) if text]
-    shown = (differing(found), *full(found))
-    return "\n\n".join(["# Two runs compared", *quoted, said, *map(markdown, shown)]) + "\n"
+    text = "\n".join(f"- {escape(sentence)}" for sentence in describe_comparison(found, names))
+    quoted = [f"> {escape(caution)}" for caution in dict.fromkeys(cautions) if caution]
+    shown = (differences_table(found), *gains_tables(found))
+    return "\n\n".join(["# Comparison of two runs", *quoted, text, *map(markdown, shown)]) + "\n"
 
 
-def sentences(found: RunsCompared, names: tuple[str, str]) -> tuple[str, ...]:
-    """What was compared, what could not be, and what came of it: a sentence each."""
+def describe_comparison(found: RunsCompared, names: tuple[str, str]) -> tuple[str, ...]:
+    """Shared folds, what was left out, and gains; one sentence each."""
     return (
-        f"A is {names[0]}, B is {names[1]}; every gain is that of B on A.",
-        *_matched(found),
+        f"A is {names[0]}, B is {names[1]}. Gain: B minus A.",
+        *_shared_folds(found),
         *_left_out(found),
         *_gains(found.comparisons),
     )
 
 
-def differing(found: RunsCompared) -> Table:
-    """What differs in how the runs were made."""
-    rows = tuple((Cell(d.kind), Cell(d.name), Cell(d.a), Cell(d.b)) for d in found.differences)
-    none = "Settings, corpora, seeds, sizes of training sets and versions are the same."
+def differences_table(found: RunsCompared) -> Table:
+    """Differences in settings, corpora and versions of the runs."""
+    none = "Settings, corpora, seeds, training set sizes and versions are the same."
     return Table(
-        "What differs between the runs",
-        ("Kind", "What", "A", "B"),
-        rows,
-        () if rows else (none,),
-        words=frozenset(range(4)),
+        "Differences between the runs",
+        ("Kind", "Name", "A", "B"),
+        tuple(cells(d.kind, d.name, d.a, d.b) for d in found.differences),
+        () if found.differences else (none,),
+        text_columns=range(4),
     )
 
 
-def brief(found: RunsCompared) -> Table:
-    """Who gained, narrow enough for a terminal."""
-    return Table(
-        title="Systems of B against those of A, on the folds and utterances of both",
-        columns=("System", "Tested on", "A", "B", "Gain", "Pooled gain [95 %]", "p (Holm)", ""),
-        rows=tuple(
-            (
-                Cell(_systems(c)),
-                Cell(_tested_on(c)),
-                Cell(decimal(c.below)),
-                Cell(decimal(c.above)),
-                Cell(signed(c.difference)),
-                Cell(interval_of(c)),
-                Cell(p_value(c.p_holm)),
-                Cell(verdict(c)),
-            )
-            for c in found.comparisons
-        ),
-        notes=(NO_INTERVAL,) if any(c.pooled is None for c in found.comparisons) else (),
-        words=frozenset({0, 1, 7}),
-    )
-
-
-def full(found: RunsCompared) -> Iterator[Table]:
-    """Who gained, a table a protocol, and how that was tested."""
-    for protocol in dict.fromkeys(c.protocol for c in found.comparisons):
-        those = [c for c in found.comparisons if c.protocol == protocol]
-        columns = ("System", "Tested on", "UA of A", "UA of B", *COMPARED)
-        yield Table(
-            title=WHERE[protocol],
-            columns=columns,
-            rows=tuple(_row(c) for c in those),
-            notes=notes(those),
-            words=frozenset({0, 1, 4, len(columns) - 1}),
+def brief_table(found: RunsCompared) -> Table:
+    """Gains of B over A, narrow enough for a terminal."""
+    rows = tuple(
+        cells(
+            _systems(c),
+            f"{c.protocol}, {c.test}" if c.test else f"{c.protocol}, all {c.unit}",
+            *(decimal(c.below), decimal(c.above), signed(c.difference)),
+            *(pooled_gain(c), p_value(c.p_holm), significance(c)),
         )
+        for c in found.comparisons
+    )
+    return Table(
+        title="UA of B and A on shared folds and utterances",
+        columns=(
+            *("System", "Test set", "A", "B"),
+            *("Gain", "Pooled gain [95 % CI]", "p (Holm)", "Result"),
+        ),
+        rows=rows,
+        notes=(NO_INTERVAL,) if any(c.pooled is None for c in found.comparisons) else (),
+        text_columns=(0, 1, 7),
+    )
 
 
-def _row(c: Comparison) -> tuple[Cell, ...]:
-    name = (Cell(_systems(c)), Cell(c.test or "all"))
-    return (*name, Cell(decimal(c.below)), Cell(decimal(c.above)), *compared(c))
-
-
-def _tested_on(c: Comparison) -> str:
-    return f"{c.protocol}, {c.test}" if c.test else f"{c.protocol}, all {c.unit}"
+def gains_tables(found: RunsCompared) -> Iterator[Table]:
+    """Gains of B over A with the paired tests, one table per protocol."""
+    for protocol in dict.fromkeys(c.protocol for c in found.comparisons):
+        own = [c for c in found.comparisons if c.protocol == protocol]
+        columns = ("System", "Test set", "UA of A", "UA of B", *COMPARED)
+        rows = tuple(
+            (
+                *cells(_systems(c), c.test or "all", decimal(c.below), decimal(c.above)),
+                *compared(c),
+            )
+            for c in own
+        )
+        text_columns = (0, 1, 4, len(columns) - 1)
+        yield Table(PROTOCOL_TITLES[protocol], columns, rows, notes(own), text_columns=text_columns)
 
 
 def _systems(c: Comparison) -> str:
-    """`svm`, or `dnn-mtl (A: dnn-stl)` where the two differ."""
     return _name(c.reference.removeprefix("A "), c.system.removeprefix("B "))
 
 
 def _name(of_a: str, of_b: str) -> str:
+    """`svm`, or `dnn-mtl (A: dnn-stl)` if the names differ."""
     return of_b if of_a == of_b else f"{of_b} (A: {of_a})"
 
 
 def _gains(comparisons: Sequence[Comparison]) -> Iterator[str]:
-    """A sentence a protocol, on its own question: over the unit that it compares by first."""
+    """One sentence per protocol, over its main unit (speakers or corpora)."""
     overall = [c for c in comparisons if c.test is None]
     for protocol in dict.fromkeys(c.protocol for c in overall):
         first = next(c.unit for c in overall if c.protocol == protocol)
-        those = [c for c in overall if (c.protocol, c.unit) == (protocol, first)]
-        yield f"{WHERE[protocol]}, in B {listing([f'{_systems(c)} {gained(c)}' for c in those])}."
+        own = [c for c in overall if (c.protocol, c.unit) == (protocol, first)]
+        gains = listing([f"{_systems(c)} {describe_gain(c)}" for c in own])
+        yield f"{PROTOCOL_TITLES[protocol]}: {gains}."
 
 
-def _matched(found: RunsCompared) -> Iterator[str]:
+def _shared_folds(found: RunsCompared) -> Iterator[str]:
     matching = found.matching
-    n_folds, n_utterances = len(matching.shared), matching.n_utterances
-    answers = plural(n_utterances, "test utterance")
-    yield f"The runs share {plural(n_folds, 'fold')} with {answers} of the same class in both."
-    for run, folds in (("A", matching.only_a), ("B", matching.only_b)):
-        if folds:
-            yield f"Only {run} has {_named(folds, 'fold')}, not compared."
+    folds = plural(len(matching.shared), "fold")
+    utterances = plural(matching.n_utterances, "test utterance")
+    yield f"The runs share {folds} and {utterances} (with the same label)."
+    for run, names in (("A", matching.only_a), ("B", matching.only_b)):
+        if names:
+            yield f"Only in {run}, not compared: {_named(names)}."
     if partial := matching.partial:
         only_a, only_b, relabeled = (
-            count(sum(fold.n_only_a for fold in partial)),
-            count(sum(fold.n_only_b for fold in partial)),
-            count(sum(fold.n_relabeled for fold in partial)),
+            count(sum(getattr(fold, name) for fold in partial))
+            for name in ("n_only_a", "n_only_b", "n_relabeled")
         )
-        names = _named([fold.name for fold in partial], "fold")
         yield (
-            f"Of {names} only what both runs test is compared; test utterances only in A: "
-            f"{only_a}, only in B: {only_b}, of another class in each: {relabeled}."
+            f"Only utterances in both runs are compared in {_named([f.name for f in partial])}. "
+            f"Left out: {only_a} only in A, {only_b} only in B, {relabeled} with different labels."
         )
 
 
 def _left_out(found: RunsCompared) -> Iterator[str]:
     for run, systems in found.alone.items():
         if systems:
-            yield f"Only {run} has {listing(systems)}."
+            yield f"Only in {run}: {listing(systems)}."
+    n_folds = len(found.matching.shared)
     for answered in found.answered:
-        if answered.n_both < len(found.matching.shared):
-            yield _incomplete(answered, len(found.matching.shared))
+        if answered.n_both < n_folds:
+            yield (
+                f"{_name(*answered.systems)} is compared on {count(answered.n_both)} of "
+                f"{plural(n_folds, 'shared fold')}: A has results for {count(answered.n_a)}, B for "
+                f"{count(answered.n_b)}."
+            )
 
 
-def _incomplete(answered: Answered, n_folds: int) -> str:
-    of_a, of_b = answered.systems
-    return (
-        f"{_name(of_a, of_b)} is compared on {count(answered.n_both)} of "
-        f"{plural(n_folds, 'shared fold')}: A has results of {count(answered.n_a)}, B of "
-        f"{count(answered.n_b)}."
-    )
-
-
-def _named(names: Sequence[str], kind: str) -> str:
-    """`2 folds (a, b)`, and how many more where they are many."""
-    more = f" and {count(len(names) - SHOWN)} more" if len(names) > SHOWN else ""
-    return f"{plural(len(names), kind)} ({', '.join(names[:SHOWN])}{more})"
+def _named(names: Sequence[str]) -> str:
+    """`2 folds (a, b)`, with at most `MAX_NAMES` names."""
+    more = f" and {count(len(names) - MAX_NAMES)} more" if len(names) > MAX_NAMES else ""
+    return f"{plural(len(names), 'fold')} ({', '.join(names[:MAX_NAMES])}{more})"

@@ -1,27 +1,19 @@
-"""What a run came to, in plain sentences."""
+"""Main results of a run in sentences, and how a paired test is described."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from voxaffect.evaluation.compare_runs import flatten
 from voxaffect.evaluation.comparisons import Comparison, Unit
-from voxaffect.evaluation.experiment.run import FoldResult, Run
+from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.results import ScoreTable, display_order
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report.table import decimal, listing, p_value, plural, signed
+from voxaffect.report.table import PROTOCOL_TITLES, decimal, listing, p_value, plural, signed
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
-WHERE = {
-    "within": "Within each corpus, on speakers held out",
-    "cross": "Across corpora, on a corpus held out",
-    "aggregated": "On a tenth held out of all corpora together",
-}
 
-MANY = 3
-"""Differences that are not certain, from which on they are told together."""
+MAX_LISTED = 2
+"""Most non-significant differences that are listed one by one."""
 
 UNIT: dict[Unit, tuple[str, str]] = {
     "folds": ("fold", "folds"),
@@ -31,27 +23,27 @@ UNIT: dict[Unit, tuple[str, str]] = {
 
 
 def findings(run: Run, summary: Summary) -> tuple[str, ...]:
-    """What was compared, what came first and how sure that is: a sentence each."""
+    """What was compared, the best system of each protocol and the tests; one item each."""
     return tuple(_findings(run, summary))
 
 
 def _findings(run: Run, summary: Summary) -> Iterator[str]:
-    yield compared(run)
+    yield describe_run(run)
     if not summary.tables:
-        yield "There are no results yet."
+        yield "No results yet."
     for table in summary.tables:
         found = summary.compared(table.protocol)
-        said = (winner(table, found), certainty(found), for_other_speakers(summary, found))
-        yield " ".join(sentence for sentence in said if sentence)
+        sentences = (best_system(table, found), subtask_gains(found), over_speakers(summary, found))
+        yield f"{PROTOCOL_TITLES[table.protocol]}: {' '.join(filter(None, sentences))}"
     if run.failures:
-        n = len(run.failures)
-        yield f"{plural(n, 'result')} could not be computed; the reasons stand at the end."
+        failed = plural(len(run.failures), "result")
+        yield f"{failed} could not be computed; the reasons are listed at the end of the report."
     if n := sum(bool(r.restarted) for r in run.results):
-        yield f"{plural(n, 'result')} came at a second attempt: the first net diverged."
+        yield f"Training diverged and was restarted with another seed for {plural(n, 'result')}."
 
 
-def compared(run: Run) -> str:
-    """Which systems on which corpora, and how much speech that is."""
+def describe_run(run: Run) -> str:
+    """Systems, corpora, and number of utterances and speakers."""
     systems = display_order({r.system for r in run.results})
     n_utterances = sum(c.n_utterances for c in run.corpora)
     n_speakers = sum(c.n_speakers for c in run.corpora)
@@ -63,71 +55,71 @@ def compared(run: Run) -> str:
     )
 
 
-def winner(table: ScoreTable, found: Sequence[Comparison]) -> str:
-    """Which system came first in a protocol, by how much, and whether that was tested."""
+def best_system(table: ScoreTable, found: Sequence[Comparison]) -> str:
+    """The system with the highest UA, its lead, and whether the lead was tested."""
     means = {s: table.mean(s) or 0.0 for s in table.systems if table.is_whole(s)}
     if not means:
-        return f"{WHERE[table.protocol]}, no system has all folds, so that none is ranked."
-    guess = decimal(table.chance())
+        return "no ranking, because no system has results for all folds."
     ranked = sorted(means, key=lambda s: -means[s])
     shown = decimal(means[ranked[0]])
     first = [s for s in ranked if decimal(means[s]) == shown]
-    verb = "reached" if len(ranked) == 1 else "came first with"
-    said = f"{WHERE[table.protocol]}, {listing(first)} {verb} a UA of {shown} (chance {guess})"
+    verb = "reaches a UA of" if len(ranked) == 1 else "has the highest UA,"
+    if len(first) > 1:
+        verb = "share the highest UA,"
+    text = f"{listing(first)} {verb} {shown} (chance {decimal(table.chance())})"
     lacking = [s for s in table.systems if s not in means]
-    unranked = f" Not ranked, since they lack folds: {listing(lacking)}." if lacking else ""
+    unranked = f" Not ranked because of missing folds: {listing(lacking)}." if lacking else ""
     if len(first) == len(ranked):
-        return f"{said}.{unranked}"
+        return f"{text}.{unranked}"
     second = ranked[len(first)]
-    gap = [_sure(c) for c in found if {c.reference, c.system} == {ranked[0], second}]
-    tested = gap[0] if gap else "the gap was not tested"
-    return f"{said}, ahead of {second} with {decimal(means[second])} ({tested}).{unranked}"
+    tests = [_test(c) for c in found if {c.reference, c.system} == {ranked[0], second}]
+    tested = tests[0] if tests else "difference not tested"
+    return f"{text}, followed by {second} with {decimal(means[second])} ({tested}).{unranked}"
 
 
-def certainty(found: Sequence[Comparison]) -> str:
-    """What the subtasks changed, and whether chance could have done it.
+def subtask_gains(found: Sequence[Comparison]) -> str:
+    """Gain of each multi-task net over its single-task baseline, with the paired test.
 
-    Differences that are certain are told one by one, and so are the others where they are few.
+    Non-significant differences are summarized if there are more than `MAX_LISTED`.
     """
-    twins = [c for c in found if c.with_twin]
-    unsure = [c for c in twins if not c.significant]
-    many = unsure if len(unsure) >= MANY else []
-    singly = [c for c in twins if c not in many]
-    said = (
-        [f"Against its single-task twin {listing([_twin(c) for c in singly])}."] if singly else []
-    )
+    pairs = [c for c in found if c.with_twin]
+    many = [c for c in pairs if not c.significant]
+    if len(many) <= MAX_LISTED:
+        many = []
+    single = [f"{c.system} {describe_gain(c)}" for c in pairs if c not in many]
+    text = [f"Compared with its single-task baseline, {listing(single)}."] if single else []
     if many:
-        said.append(_many(many, "other multi-task nets" if singly else "multi-task nets"))
-    return " ".join(said)
+        text.append(_range_of_gains(many, "other multi-task nets" if single else "multi-task nets"))
+    return " ".join(text)
 
 
-def _many(unsure: Sequence[Comparison], nets: str) -> str:
-    """How far they moved, from the least to the most, and why none of it is certain."""
-    low, high = (signed(end(c.difference for c in unsure)) for end in (min, max))
-    doubts = {too_few(c) for c in unsure}
-    if len(doubts) == 1 and (few := doubts.pop()):
-        doubt = f"{few} cannot tell"
-    else:
-        pairs, least = number_of_pairs(unsure[0]), min(c.p_holm for c in unsure)
-        doubt = f"none significantly over {pairs}, p{NO_BREAK}{at_least(least)}"
-    names = listing([c.system for c in unsure])
-    which = f"the {len(unsure)} {nets} ({names})"
-    return f"Beside their single-task twins {which} moved by {low} to {high} ({doubt})."
+def _range_of_gains(many: Sequence[Comparison], nets: str) -> str:
+    low, high = (signed(end(c.difference for c in many)) for end in (min, max))
+    reasons = {untestable(c) for c in many}
+    if len(reasons) > 1 or not (reason := reasons.pop()):
+        pairs, least = number_of_pairs(many[0]), min(c.p_holm for c in many)
+        reason = f"none significant over {pairs}, p{NO_BREAK}{at_least(least)}"
+    return (
+        f"The {len(many)} {nets} ({listing([c.system for c in many])}) differ from their "
+        f"single-task baselines by {low} to {high} ({reason})."
+    )
 
 
-def for_other_speakers(summary: Summary, found: Sequence[Comparison]) -> str:
-    """What speakers tell of the subtasks where corpora are too few to tell anything."""
-    untold = {(c.protocol, c.system) for c in found if c.with_twin and not c.reachable}
-    told = [
+def over_speakers(summary: Summary, found: Sequence[Comparison]) -> str:
+    """Tests over speakers for nets with too few corpora for a test."""
+    untested = {(c.protocol, c.system) for c in found if c.with_twin and not c.reachable}
+    tested = [
         c
         for c in summary.by_other_units
-        if c.unit == "speakers" and c.with_twin and (c.protocol, c.system) in untold
+        if c.unit == "speakers" and c.with_twin and (c.protocol, c.system) in untested
     ]
-    if not told:
+    if not tested:
         return ""
-    clear = listing([_twin(c) for c in told if c.significant]) or "no such difference is certain"
-    pairs = number_of_pairs(told[0])
-    return f"Over the {pairs}, which tells of other speakers and not of other corpora, {clear}."
+    gains = [f"{c.system} {describe_gain(c)}" for c in tested if c.significant]
+    return (
+        f"Tested over the {number_of_pairs(tested[0])} (valid for other speakers, not for other "
+        f"corpora), {listing(gains) or 'no difference is significant'}."
+    )
 
 
 def number_of_pairs(c: Comparison) -> str:
@@ -135,71 +127,42 @@ def number_of_pairs(c: Comparison) -> str:
     return plural(c.n_pairs, *UNIT[c.unit])
 
 
-def too_few(c: Comparison) -> str:
-    """The pairs that could not have shown any difference, `4 corpora`; empty where they could."""
+def untestable(c: Comparison) -> str:
+    """`too few corpora (4) for a test`; empty if significance was reachable or all pairs tie."""
     n_differ = c.n_better + c.n_worse
     if c.reachable or n_differ == 0:
         return ""
-    return number_of_pairs(c) if n_differ == c.n_pairs else f"{n_differ} of {number_of_pairs(c)}"
+    if n_differ == c.n_pairs:
+        return f"too few {UNIT[c.unit][1]} ({n_differ}) for a test"
+    return f"only {n_differ} of {number_of_pairs(c)} differ, too few for a test"
 
 
-def gained(c: Comparison) -> str:
+def describe_gain(c: Comparison) -> str:
     """`gained .014 (not significant over 69 speakers, p = .310; …)`."""
-    moved = "gained" if c.difference >= 0 else "lost"
-    return f"{moved} {decimal(abs(c.difference))} ({_sure(c)}{_interval(c)})"
+    interval = ""
+    if c.pooled is not None:
+        value, low, high = (signed(x) for x in (c.pooled.value, c.pooled.low, c.pooled.high))
+        interval = f"; pooled {value}, 95{NO_BREAK}% CI {low} to {high}"
+    verb = "gained" if c.difference >= 0 else "lost"
+    return f"{verb} {decimal(abs(c.difference))} ({_test(c)}{interval})"
 
 
-def _twin(c: Comparison) -> str:
-    return f"{c.system} {gained(c)}"
-
-
-def _sure(c: Comparison) -> str:
+def _test(c: Comparison) -> str:
     if c.n_better + c.n_worse == 0:
         return f"equal on {number_of_pairs(c)}"
-    if few := too_few(c):
-        return f"{few} cannot tell"
+    if reason := untestable(c):
+        return reason
     significant = f"{'' if c.significant else 'not '}significant"
-    return f"{significant} over {number_of_pairs(c)}, p{NO_BREAK}{_p(c.p_holm)}"
+    p = equals(p_value(c.p_holm)).replace(" ", NO_BREAK)
+    return f"{significant} over {number_of_pairs(c)}, p{NO_BREAK}{p}"
 
 
-def _interval(c: Comparison) -> str:
-    """The gain of all answers together, and where it could lie with other speakers."""
-    if c.pooled is None:
-        return ""
-    value, low, high = (signed(x) for x in (c.pooled.value, c.pooled.low, c.pooled.high))
-    return f"; pooled {value}, 95{NO_BREAK}% interval {low} to {high}"
-
-
-def _p(value: float) -> str:
-    text = p_value(value)
-    return (text if text.startswith("<") else f"= {text}").replace(" ", NO_BREAK)
+def equals(p: str) -> str:
+    """`= .031`, `< .001`."""
+    return p if p.startswith("<") else f"= {p}"
 
 
 def at_least(p: float) -> str:
-    """From which on some p are; a p is no more than 1."""
+    """`≥ .310`; `= 1.000` for the largest p."""
     sign = "=" if p_value(p) == p_value(1.0) else "≥"
     return f"{sign}{NO_BREAK}{p_value(p)}"
-
-
-def leakage(results: Iterable[FoldResult]) -> dict[tuple[str, str, str], int]:
-    """Protocol, test set and what its folds share with their training data -> number of folds."""
-    said = {(r.fold, (r.protocol, r.corpus, _shared(r))) for r in results}
-    return dict(sorted(Counter(statement for _, statement in said).items()))
-
-
-def _shared(result: FoldResult) -> str:
-    text = str(result.details.get("leakage", "no statement was recorded"))
-    return text.removeprefix(f"{result.fold}: ")
-
-
-def flat(values: Mapping[str, Any]) -> dict[str, str]:
-    """Nested settings under dotted names, `evaluate.seeds`, in words."""
-    return {name: _plain(value) for name, value in flatten(values).items()}
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(_plain(part) for part in value) or "none"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{k} {_plain(v)}" for k, v in value.items()) or "none"
-    return "none" if value is None else str(value)

@@ -1,26 +1,25 @@
-"""Which classes gain from which subtask."""
+"""UA by training set size (learning curve), and the effect of subtasks on the class recalls."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from voxaffect.evaluation.class_gains import FEWEST_FOLDS, ClassGain, ClassGains
-from voxaffect.evaluation.learning_curve import (
-    LearningCurve,
-    LearningCurves,
-    LearningGain,
-    TrainingShare,
-)
+from voxaffect.evaluation.learning_curve import LearningCurve, LearningCurves, LearningGain
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.figures.curves import LEARNING_CURVE_KEY
 from voxaffect.report.figures.draw import CLASS_GAINS_KEY
 from voxaffect.report.figures.style import Picture
 from voxaffect.report.table import (
     ABSENT,
+    PROTOCOL_TITLES,
     Cell,
+    Row,
     Section,
     Table,
+    cells,
     count,
+    count_range,
     decimal,
     p_value,
     percent,
@@ -30,167 +29,135 @@ from voxaffect.report.table import (
 from voxaffect.taxonomy import EMOTION
 
 SHARES = (
-    "Every fold was trained again on a share of its training set; its dev and test sets stayed. "
-    "Shares keep the proportions of corpora and classes, as far as whole utterances allow, and a "
-    "smaller share is part of a larger one."
+    "Every fold was also trained on a part of its training set; dev and test sets are unchanged. "
+    "The subsets keep the proportions of corpora and classes as far as possible, and every smaller "
+    "subset is part of the larger ones."
 )
 DEV = (
-    "A dev set that stays stops and calibrates with as much as before: the smallest shares may "
-    "have a dev set as large as what they train on, and fare better than so little data would "
-    "alone."
+    "Early stopping and calibration use the full dev set. For the smallest subsets it can be as "
+    "large as the training set, so results may be better than with so little data alone."
 )
-TITLES = {
-    "within": "Within each corpus: UA by share of the training set",
-    "cross": "Across corpora: UA by share of the training set",
-    "aggregated": "All corpora together: UA by share of the training set",
-}
 COUNTED = (
-    "Mean over seeds, then over folds, then over test sets. A system's folds are those that it "
-    "answered at every share."
+    "Mean over seeds, then folds, then test sets. Only folds with results at every training set "
+    "size are used."
 )
-GAINS = "What subtasks add: UA of each multi-task net less that of its single-task twin"
 LEARNING_CURVE_METHOD = (
-    "Mean over folds, seeds averaged first. p: Wilcoxon signed-rank test, two-sided, over folds; "
-    "Holm's correction counts all rows of the experiment."
+    "Mean over folds; seeds are averaged first. p: two-sided Wilcoxon signed-rank test over folds, "
+    "Holm-corrected for all rows of the protocol."
 )
-FEW = f"p = {ABSENT}: too few folds differ for p ≤ .05, whatever the gain."
+FEW = f"p = {ABSENT}: too few folds differ to reach p ≤ .05."
 
 
 def learning_curve_section(
     found: LearningCurves | None, pictures: Iterable[Picture]
 ) -> Section | None:
-    """The section, None where a run has thinned no training set."""
+    """The section on learning curves; None if a run has no subsets of training sets."""
     if found is None or not found.protocols:
         return None
+    tables = [
+        _accuracy_by_share(protocol, found.lines_of(protocol)) for protocol in found.protocols
+    ]
+    if found.gains:
+        tables.append(_gains_by_share(found.gains))
     return Section(
         key=LEARNING_CURVE_KEY,
-        title="With less training data",
+        title="Learning curve (training set size)",
         lead=(SHARES, DEV),
-        tables=tuple(_tables(found)),
+        tables=tuple(tables),
         pictures=tuple(picture for picture in pictures if picture.protocol == LEARNING_CURVE_KEY),
     )
 
 
-def _tables(found: LearningCurves) -> Iterator[Table]:
-    for protocol in found.protocols:
-        yield _accuracy(protocol, found.lines_of(protocol))
-    if found.gains:
-        yield _gains(found.gains)
-
-
-def _accuracy(protocol: str, lines: Sequence[LearningCurve]) -> Table:
+def _accuracy_by_share(protocol: str, lines: Sequence[LearningCurve]) -> Table:
     shares = sorted({amount.share for line in lines for amount in line.amounts})
     return Table(
-        title=TITLES[protocol],
+        title=f"{PROTOCOL_TITLES[protocol]}: UA by share of the training set",
         columns=("Share", "Utterances", "Folds", "Seeds", *(line.system for line in lines)),
-        rows=tuple(_row(share, lines) for share in shares),
-        notes=(COUNTED, "Utterances: in a training set, mean over folds."),
+        rows=tuple(_share_row(share, lines) for share in shares),
+        notes=(COUNTED, "Utterances: size of the training set, mean over folds."),
     )
 
 
-def _row(share: float, lines: Sequence[LearningCurve]) -> tuple[Cell, ...]:
+def _share_row(share: float, lines: Sequence[LearningCurve]) -> Row:
     amounts = [next((a for a in line.amounts if a.share == share), None) for line in lines]
     known = [a for a in amounts if a is not None]
     best = max(decimal(a.ua) for a in known)
-    return (
-        Cell(percent(share)),
-        Cell(_span([round(a.n_train) for a in known])),
-        Cell(_span([a.n_folds for a in known])),
-        Cell(_span([a.n_seeds for a in known])),
-        *(_score(a, best) for a in amounts),
+    texts = [ABSENT if a is None else decimal(a.ua) for a in amounts]
+    return cells(
+        percent(share),
+        count_range([round(a.n_train) for a in known]),
+        count_range([a.n_folds for a in known]),
+        count_range([a.n_seeds for a in known]),
+        *(Cell(text, best=text == best) for text in texts),
     )
 
 
-def _score(amount: TrainingShare | None, best: str) -> Cell:
-    text = ABSENT if amount is None else decimal(amount.ua)
-    return Cell(text, best=text == best)
-
-
-def _gains(gains: Sequence[LearningGain]) -> Table:
-    columns = ("Experiment", "Comparison", "Share", "Folds", "Better", "Worse", "Gain", "p")
+def _gains_by_share(gains: Sequence[LearningGain]) -> Table:
+    rows = tuple(
+        cells(
+            gain.protocol,
+            f"{gain.system} over {gain.reference}",
+            percent(gain.share),
+            *map(count, (gain.n_folds, gain.n_better, gain.n_worse)),
+            signed(gain.difference),
+            p_value(gain.p_holm) if gain.reachable else ABSENT,
+        )
+        for gain in gains
+    )
     return Table(
-        title=GAINS,
-        columns=columns,
-        rows=tuple(_gain(gain) for gain in gains),
+        title="UA gain of multi-task nets over their single-task baselines",
+        columns=("Protocol", "Systems", "Share", "Folds", "Wins", "Losses", "UA gain", "p (Holm)"),
+        rows=rows,
         notes=(LEARNING_CURVE_METHOD, *([] if all(gain.reachable for gain in gains) else [FEW])),
-        words=frozenset({0, 1}),
+        text_columns=(0, 1),
     )
 
 
-def _gain(gain: LearningGain) -> tuple[Cell, ...]:
-    return (
-        Cell(gain.protocol),
-        Cell(f"{gain.system} over {gain.reference}"),
-        Cell(percent(gain.share)),
-        Cell(count(gain.n_folds)),
-        Cell(count(gain.n_better)),
-        Cell(count(gain.n_worse)),
-        Cell(signed(gain.difference)),
-        Cell(p_value(gain.p_holm) if gain.reachable else ABSENT),
-    )
-
-
-def _span(numbers: Sequence[int]) -> str:
-    """`69`, or `12 to 69` where systems differ."""
-    low, high = min(numbers), max(numbers)
-    return count(low) if low == high else f"{count(low)} to {count(high)}"
-
-
-ASKED = (
-    "The paper asks how the subtasks change the recognition of single emotions, and leaves it "
-    "open. Here every multi-task net stands beside the single-task net of its trunk: what it adds "
-    "to the recall of each class."
+INTRO = (
+    "The paper leaves open how subtasks affect the recognition of each emotion. Here the recall of "
+    "each class by a multi-task net is compared with that of its single-task baseline."
 )
 CLASS_GAINS_METHOD = (
-    "Difference of recalls on the same fold, seeds averaged first, mean over all folds of the "
-    "experiment with a 95 % interval (bootstrap over folds, percentiles). Bold: the interval "
-    "leaves out zero; of so many intervals one in twenty does so by chance."
+    "Difference in recall on the same fold, seeds averaged first, mean over all folds with a 95 % "
+    "bootstrap confidence interval over folds. Bold: the interval excludes zero; without any "
+    "effect, one interval in twenty does so by chance."
 )
-TOO_FEW = f"Fewer than {FEWEST_FOLDS} folds are too few for an interval: the mean stands alone."
-WHERE = {
-    "within": "Within each corpus: recall gained, by class",
-    "cross": "Across corpora: recall gained, by class",
-    "aggregated": "All corpora together: recall gained, by class",
-}
+TOO_FEW = f"Without interval: fewer than {FEWEST_FOLDS} folds."
 
 
 def class_gains_section(summary: Summary, pictures: Sequence[Picture]) -> Section | None:
-    """Gains by class in every experiment; None where no multi-task net meets its twin."""
-    found = summary.class_gains
-    if not found:
+    """The section on subtasks; None without a multi-task net and its single-task baseline."""
+    if not summary.class_gains:
         return None
     return Section(
         key=CLASS_GAINS_KEY,
-        title="What the subtasks do to each emotion",
-        lead=(ASKED,),
-        tables=tuple(_table(gains) for gains in found.values()),
+        title="Effect of subtasks by class",
+        lead=(INTRO,),
+        tables=tuple(map(_class_gains_table, summary.class_gains.values())),
         pictures=tuple(p for p in pictures if p.protocol == CLASS_GAINS_KEY),
     )
 
 
-def _table(found: Sequence[ClassGains]) -> Table:
+def _class_gains_table(found: Sequence[ClassGains]) -> Table:
     rows = tuple(
-        (
-            Cell(gains.system),
-            Cell(gains.reference),
-            Cell(gains.subtasks),
-            Cell(count(gains.n_folds)),
-            *(_cell(gain, gains.n_folds) for gain in gains.gains.values()),
+        cells(
+            *(gains.system, gains.reference, gains.subtasks, count(gains.n_folds)),
+            *(_gain_cell(gain, gains.n_folds) for gain in gains.gains.values()),
         )
         for gains in found
     )
     is_short = any(g.n_folds < FEWEST_FOLDS for gains in found for g in gains.gains.values())
     return Table(
-        WHERE[found[0].protocol],
-        ("System", "Against", "Subtasks", "Folds", *EMOTION.classes),
+        f"{PROTOCOL_TITLES[found[0].protocol]}: recall gain by class",
+        ("System", "Baseline", "Subtasks", "Folds", *EMOTION.classes),
         rows,
         (CLASS_GAINS_METHOD, TOO_FEW) if is_short else (CLASS_GAINS_METHOD,),
-        words=frozenset({0, 1, 2}),
+        text_columns=(0, 1, 2),
     )
 
 
-def _cell(gain: ClassGain, n_folds: int) -> Cell:
-    """`+.031 [−.010, +.072]`, with the number of folds where not all of them test the class."""
+def _gain_cell(gain: ClassGain, n_folds: int) -> Cell:
+    """`+.031 [−.010, +.072]`, with the number of folds if some folds lack the class."""
     if gain.mean is None:
         return Cell(ABSENT)
     partial = "" if gain.n_folds == n_folds else f" ({plural(gain.n_folds, 'fold')})"

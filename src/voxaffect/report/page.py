@@ -1,4 +1,4 @@
-"""The report as one page that needs nothing else, and as Markdown."""
+"""The report as a self-contained HTML page and as Markdown."""
 
 from __future__ import annotations
 
@@ -27,20 +27,25 @@ from voxaffect.report import (
     run_info,
 )
 from voxaffect.report.figures.style import INK, PAPER, RULE, Picture
-from voxaffect.report.result_tables import per_fold
-from voxaffect.report.run_info import making
-from voxaffect.report.table import Section, Table, escape, markdown, plural
+from voxaffect.report.table import (
+    PROTOCOL_TITLES,
+    Section,
+    Table,
+    escape,
+    markdown,
+    plural,
+)
 
 
 @dataclass(frozen=True)
 class Download:
-    """A file beside the page and within it.
+    """A file next to the page that is also embedded in it.
 
     Args:
-        name: of the file, `results.csv`.
-        what: it holds, in a few words.
-        media_type: as browsers name it.
-        text: of the file.
+        name: file name.
+        what: its content, in a few words.
+        media_type: MIME type.
+        text: the content.
     """
 
     name: str
@@ -50,69 +55,70 @@ class Download:
 
     @property
     def packed(self) -> str:
-        """The text as base64 of gzip: a tenth of its size, and no mark that HTML would read."""
+        """The text as base64 of gzip: a tenth of its size, and without HTML markup."""
         packed = gzip.compress(self.text.encode("utf-8"), compresslevel=9, mtime=0)
         return base64.b64encode(packed).decode("ascii")
 
 
-SECTION_TITLES = {
-    "within": "Within each corpus",
-    "cross": "Across corpora",
-    "aggregated": "All corpora together",
-}
-ASKED = {
-    "within": "Does a system recognize speakers it has never heard, in a corpus it knows? Each "
-    "speaker in turn is left out of training.",
-    "cross": "Does a system recognize emotion in recordings of another kind? Each corpus in turn "
-    "is left out of training.",
-    "aggregated": "All corpora are shuffled; a tenth is held out. Speakers and rooms occur on both "
-    "sides, so these are not figures for new voices.",
+INTRO = {
+    "within": "Recognition of unseen speakers of a known corpus: each speaker is held out of "
+    "training once.",
+    "cross": "Recognition in an unseen corpus: each corpus is held out of training once.",
+    "aggregated": "All corpora are shuffled and 10 % is held out. Training and test set share "
+    "speakers and recording conditions, so these results do not apply to new speakers.",
 }
 
 
 def sections(
     run: Run, summary: Summary, pictures: Sequence[Picture], *more: Section | None
 ) -> tuple[Section, ...]:
-    """All sections of a report: a line each, None where a run has nothing for one.
+    """All sections of a report, without those the run has no data for.
 
     Args:
-        run: what was run.
-        summary: its numbers.
+        run: the run.
+        summary: its results.
         pictures: its figures.
-        more: sections from beside the run; they stand behind the questions to all experiments.
+        more: further sections, placed after those on results.
     """
+    corpora = Section(
+        key="corpora",
+        title="Corpora",
+        tables=(run_info.overview(run.corpora), run_info.left_out(run.corpora)),
+        more=(run_info.provenance(run.corpora),),
+        more_title="Titles, licenses, citations and digests",
+    )
     found: tuple[Section | None, ...] = (
-        *(_protocol(name, summary, pictures) for name in PROTOCOLS),
+        *(_protocol_section(name, summary, pictures) for name in PROTOCOLS),
         learning_curve.class_gains_section(summary, pictures),
         published.section(run, summary),
         learning_curve.learning_curve_section(summary.amounts, pictures),
         groups.section(summary, pictures),
         reliability.section(summary, pictures),
         *more,
-        _corpora(run),
+        corpora,
         leakage.section(run, summary),
-        per_fold(run),
-        making(run),
+        result_tables.per_fold(run),
+        run_info.protocol_section(run),
     )
     return tuple(section for section in found if section is not None)
 
 
-def _protocol(name: str, summary: Summary, pictures: Sequence[Picture]) -> Section:
+def _protocol_section(name: str, summary: Summary, pictures: Sequence[Picture]) -> Section:
     table = summary.table(name)
     if table is None:
-        return Section(name, SECTION_TITLES[name], ("This run has no results of this experiment.",))
+        return Section(name, PROTOCOL_TITLES[name], ("No results for this protocol.",))
     return Section(
         key=name,
-        title=SECTION_TITLES[name],
-        lead=(ASKED[name],),
-        tables=tuple(_first(table, summary)),
+        title=PROTOCOL_TITLES[name],
+        lead=(INTRO[name],),
+        tables=tuple(_main_tables(table, summary)),
         pictures=tuple(p for p in pictures if p.protocol == name),
-        more=tuple(_more(table, summary)),
-        more_title="Other measures, and the recall of each class",
+        more=tuple(_further_tables(table, summary)),
+        more_title="Other measures, and recall by class",
     )
 
 
-def _first(table: ScoreTable, summary: Summary) -> Iterator[Table]:
+def _main_tables(table: ScoreTable, summary: Summary) -> Iterator[Table]:
     yield result_tables.unweighted_accuracy(summary, table)
     if summary.intervals_of(table.protocol):
         yield result_tables.pooled_accuracy(summary, table)
@@ -121,7 +127,7 @@ def _first(table: ScoreTable, summary: Summary) -> Iterator[Table]:
         yield result_tables.comparisons(found)
 
 
-def _more(table: ScoreTable, summary: Summary) -> Iterator[Table]:
+def _further_tables(table: ScoreTable, summary: Summary) -> Iterator[Table]:
     if not summary.intervals_of(table.protocol):
         yield result_tables.pooled_accuracy(summary, table)
     yield from result_tables.secondary(table)
@@ -134,34 +140,24 @@ def _more(table: ScoreTable, summary: Summary) -> Iterator[Table]:
         yield result_tables.comparisons([*others, *single])
 
 
-def _corpora(run: Run) -> Section:
-    return Section(
-        key="corpora",
-        title="The corpora",
-        tables=(run_info.overview(run.corpora), run_info.left_out(run.corpora)),
-        more=(run_info.provenance(run.corpora),),
-        more_title="Titles, licenses, citations and digests",
-    )
-
-
 TITLE = "Speech emotion recognition across corpora"
 LONG = 40
-"""Rows from which a table scrolls in a box of its own, and Markdown leaves it to the page."""
+"""Most rows of a table that is shown at full height, and in Markdown at all."""
 
-# What the page's style sheet calls the colors of a drawing, in its light and its dark scheme.
 SCHEME = {INK: "var(--ink)", RULE: "var(--rule)", PAPER: "var(--paper)"}
+"""Colors of figures -> variables of the style sheet, which has a light and a dark scheme."""
 
 
 def html_page(
     run: Run, findings: Sequence[str], sections: Sequence[Section], downloads: Sequence[Download]
 ) -> str:
-    """A self-contained HTML page: it makes no request, and runs no script but its own.
+    """A self-contained HTML page that makes no requests and runs no other scripts.
 
     Args:
-        run: named by its counts, and by its note.
-        findings: sentences for the top.
-        sections: what follows, in this order.
-        downloads: files that a reader may save from the page.
+        run: the run, for its size and its note.
+        findings: sentences of the summary.
+        sections: sections in order.
+        downloads: files that can be saved from the page.
     """
     environment = Environment(
         loader=PackageLoader("voxaffect.report"),
@@ -171,6 +167,7 @@ def html_page(
         lstrip_blocks=True,
     )
     script = _template("report.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("report.html.j2").render(
         title=TITLE,
         version=__version__,
@@ -183,12 +180,12 @@ def html_page(
         long=LONG,
         style=_template("report.css"),
         script=script,
-        script_digest=_source_digest(script),
+        script_digest=f"sha256-{digest}",  # for the content security policy
     )
 
 
 def counts(run: Run) -> str:
-    """How large a run is, in a line."""
+    """Size of a run in one line."""
     card = protocol_card(run)
     parts = (
         plural(card.n_results, "result"),
@@ -201,7 +198,7 @@ def counts(run: Run) -> str:
 
 
 def inline(picture: Picture) -> str:
-    """The drawing as an element of the page, in the page's colors."""
+    """The SVG of a figure as an HTML element in the colors of the page."""
     svg = picture.svg[picture.svg.index("<svg") :]
     for color, name in SCHEME.items():
         svg = svg.replace(color, name)
@@ -213,13 +210,8 @@ def _template(name: str) -> str:
     return (files("voxaffect.report") / "templates" / name).read_text(encoding="utf-8")
 
 
-def _source_digest(script: str) -> str:
-    """What a content security policy knows a script by; no other runs."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-
-
 def markdown_page(run: Run, findings: Sequence[str], sections: Sequence[Section]) -> str:
-    """The same as Markdown, with drawings as files beside it."""
+    """The report as Markdown, with links to the figures."""
     blocks = [f"# {TITLE}", counts(run), *_note(run)]
     blocks.append("\n".join(f"- {escape(text)}" for text in findings))
     for section in sections:
@@ -232,11 +224,11 @@ def markdown_page(run: Run, findings: Sequence[str], sections: Sequence[Section]
 
 
 def _table(table: Table) -> str:
-    """The table, or where it lies: nobody reads hundreds of rows in Markdown."""
+    """The table, or where to find it if it is too long for Markdown."""
     if len(table.body) <= LONG:
         return markdown(table).rstrip()
     n_rows = plural(len(table.rows), "row")
-    return f"**{escape(table.title)}**\n\n{n_rows}: in report.html, tables.tex and report.json."
+    return f"**{escape(table.title)}**\n\n{n_rows}: see report.html, tables.tex and report.json."
 
 
 def _note(run: Run) -> Iterator[str]:

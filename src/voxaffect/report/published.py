@@ -1,4 +1,4 @@
-"""The paper's figures beside the run's, where both have a corpus."""
+"""Comparison of a run with the results published in the paper."""
 
 from __future__ import annotations
 
@@ -14,117 +14,98 @@ from voxaffect.evaluation.reference_results import (
 )
 from voxaffect.evaluation.results import display_order
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report.table import ABSENT, Cell, Section, Table, count, decimal, listing, signed
+from voxaffect.report.table import (
+    ABSENT,
+    Section,
+    Table,
+    cells,
+    count,
+    decimal,
+    listing,
+    signed,
+)
 
-Show = Callable[[PublishedAndMeasured], tuple[str, str, str]]
-"""Both figures and their difference, as they stand in a table."""
-
-NONE = "The paper's figures are not shown, as no corpus of this run is one of the paper's"
-LINES = ("paper", "this run", "difference")
+TITLE = "Comparison with the paper"
+NONE = "No comparison: this run has none of the paper's corpora"
 NOT_AGGREGATED = (
-    "Table 4 of the paper is not comparable: it stands for all of the paper's corpora shuffled "
-    "together, and those of this run are others."
+    "Table 4 of the paper is not compared: it pools all of the paper's corpora, and this run has "
+    "different ones."
 )
 UNSPLIT = (
-    "The paper leaves out the natural and the acted turns of IEMOCAP one after the other; this run "
-    'left out all of it at once, so that Table 3 has no line for it (split_style = ["iemocap"]).'
+    "The paper leaves out the natural and the acted part of IEMOCAP separately; this run left out "
+    "all of IEMOCAP at once, so Table 3 has no row for it. To split it, set split_style = "
+    '["iemocap"].'
 )
+MEANS = "Means of the paper and of this run are over the same rows of this table."
 
 
 def section(run: Run, summary: Summary) -> Section | None:
-    """The published figures beside the run's, or a sentence that there is nothing to compare.
-
-    None where the run tells of no corpora at all.
-    """
+    """Published and measured results; None if the run has no information on corpora."""
     if not run.corpora:
         return None
     found = beside_the_paper(run, summary)
     if found is None:
         names = listing(reference_results.PAPER_CORPORA)
-        return Section("paper", "Beside the paper", (f"{NONE} ({names}).",))
-    return Section(
-        key="paper",
-        title="Beside the paper",
-        lead=tuple(_lead(found, summary)),
-        tables=tuple(_tables(found)),
-    )
+        return Section("paper", TITLE, (f"{NONE} ({names}).",))
+    return Section("paper", TITLE, tuple(_lead(found, summary)), tuple(_tables(found)))
 
 
 def _lead(found: PaperComparison, summary: Summary) -> Iterator[str]:
-    source = reference_results.SOURCE
-    yield f"What {source} print for those corpora of this run that they used, too."
-    yield from _training(found)
+    yield f"Results of {reference_results.SOURCE} for the corpora that are also in this run."
+    if found.same_corpora:
+        yield "This run has exactly the paper's corpora."
+    else:
+        more = f"with {listing(found.others)}" if found.others else ""
+        less = f"without {listing(found.lacking)}" if found.lacking else ""
+        yield (
+            "Across corpora, training sets differ from the paper's: this run trains "
+            f"{' and '.join(filter(None, (more, less)))}."
+        )
+    if not found.same_counts:
+        yield "Numbers of utterances differ from the paper's: see Table 1."
     if found.unsplit:
         yield UNSPLIT
     if summary.table("aggregated") and not found.same_corpora:
         yield NOT_AGGREGATED
 
 
-def _training(found: PaperComparison) -> Iterator[str]:
-    """How the training sets differ."""
-    if found.same_corpora:
-        yield "The corpora are the paper's, all of them and no other."
-    else:
-        more = f"with {listing(found.others)}" if found.others else ""
-        less = f"without {listing(found.lacking)}" if found.lacking else ""
-        yield (
-            "Across corpora the training sets are others than the paper's: this run trains "
-            f"{' and '.join(filter(None, (more, less)))}."
-        )
-    if not found.same_counts:
-        yield "Of the same corpora the paper counts other numbers of utterances: see Table 1."
-
-
 def _tables(found: PaperComparison) -> Iterator[Table]:
-    remarks = tuple(
-        text for name, text in reference_results.REMARKS.items() if name in _names(found)
+    names = set(found.corpora.values())
+    remarks = [text for name, text in reference_results.REMARKS.items() if name in names]
+    yield _table(
+        "Table 1 compared with the paper: utterances", "Corpus", found.counts, _count, remarks
     )
-    yield _table("Table 1 beside the paper's: utterances", "Corpus", found.counts, _count, remarks)
     titles = {
-        "Table 2 beside the paper's: UA within each corpus": (found.within, "Corpus"),
-        "Table 3 beside the paper's: UA on the corpus left out": (found.cross, "Corpus left out"),
-        "Table 4 beside the paper's: all corpora shuffled together": (found.aggregated, "Measure"),
+        "Table 2 compared with the paper: UA within each corpus": (found.within, "Corpus"),
+        "Table 3 compared with the paper: UA on the corpus left out": (
+            found.cross,
+            "Corpus left out",
+        ),
+        "Table 4 compared with the paper: all corpora pooled": (found.aggregated, "Measure"),
     }
     for title, (rows, head) in titles.items():
         if any(figure.ours is not None for row in rows for figure in row.figures.values()):
-            yield _table(title, head, rows, _accuracy, (MEANS,) if _has_mean(rows) else ())
-
-
-MEANS = "Means of the paper and of this run are over the same lines of this table."
-
-
-def _has_mean(rows: Sequence[PublishedRow]) -> bool:
-    return any(row.name.startswith("mean") for row in rows)
-
-
-def _names(found: PaperComparison) -> set[str]:
-    return set(found.corpora.values())
+            has_mean = any(row.name.startswith("mean") for row in rows)
+            yield _table(title, head, rows, _accuracy, (MEANS,) if has_mean else ())
 
 
 def _table(
-    title: str, head: str, rows: Sequence[PublishedRow], show: Show, notes: tuple[str, ...]
+    title: str,
+    head: str,
+    rows: Sequence[PublishedRow],
+    show: Callable[[PublishedAndMeasured], tuple[str, str, str]],
+    notes: Sequence[str],
 ) -> Table:
-    """Three lines a row: the paper's figures, the run's, the difference."""
-    columns = _columns(rows)
-    return Table(
-        title=title,
-        columns=(head, "Figures", *columns),
-        rows=tuple(line for row in rows for line in _lines(row, columns, show)),
-        notes=notes,
-        words=frozenset({0, 1}),
-    )
-
-
-def _columns(rows: Sequence[PublishedRow]) -> tuple[str, ...]:
-    """Systems or kinds of which the run has a figure anywhere, in the tables' order."""
-    kinds = [k for k in rows[0].figures if any(r.figures[k].ours is not None for r in rows)]
-    return tuple(kinds) if "speakers" in kinds else display_order(kinds)
-
-
-def _lines(row: PublishedRow, columns: Sequence[str], show: Show) -> Iterator[tuple[Cell, ...]]:
-    shown = [show(row.figures[column]) for column in columns]
-    for n, line in enumerate(LINES):
-        yield Cell(row.name), Cell(line), *(Cell(texts[n]) for texts in shown)
+    """Three lines per row: published, measured, difference. Columns: what the run has."""
+    columns = [k for k in rows[0].figures if any(r.figures[k].ours is not None for r in rows)]
+    if "speakers" not in columns:
+        columns = list(display_order(columns))
+    lines = []
+    for row in rows:
+        shown = [show(row.figures[column]) for column in columns]
+        for n, source in enumerate(("paper", "this run", "difference")):
+            lines.append(cells(row.name, source, *(texts[n] for texts in shown)))
+    return Table(title, (head, "Source", *columns), tuple(lines), tuple(notes), text_columns=(0, 1))
 
 
 def _count(figure: PublishedAndMeasured) -> tuple[str, str, str]:
@@ -135,12 +116,14 @@ def _count(figure: PublishedAndMeasured) -> tuple[str, str, str]:
 
 
 def _accuracy(figure: PublishedAndMeasured) -> tuple[str, str, str]:
-    spread = "" if figure.published_sd is None else f" ± {_two(figure.published_sd)}"
-    ours = "" if figure.ours_sd is None else f" ± {_two(figure.ours_sd)}"
     difference = ABSENT if figure.difference is None else signed(figure.difference)
-    return decimal(figure.published) + spread, decimal(figure.ours) + ours, difference
+    return (
+        decimal(figure.published) + _spread(figure.published_sd),
+        decimal(figure.ours) + _spread(figure.ours_sd),
+        difference,
+    )
 
 
-def _two(deviation: float) -> str:
-    """`.07`: deviations to two decimals, as the paper prints them."""
-    return f"{deviation:.2f}".removeprefix("0")
+def _spread(deviation: float | None) -> str:
+    """` ± .07`: standard deviations have two decimals, as in the paper."""
+    return "" if deviation is None else f" ± {deviation:.2f}".replace(" 0.", " .")

@@ -1,83 +1,80 @@
-"""How far stated confidences can be trusted, and what withholding unsure answers gains."""
+"""Calibration of the confidences, and selective prediction (accuracy at a coverage)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxaffect.evaluation.calibration import COVERAGES, N_BINS, Reliability
 from voxaffect.evaluation.experiment.run import PROTOCOLS
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.figures.style import Picture
-from voxaffect.report.findings import WHERE
-from voxaffect.report.table import Cell, Section, Table, decimal, signed
+from voxaffect.report.table import PROTOCOL_TITLES, Section, Table, cells, decimal, signed
 
 KEY = "reliability"
-ASKED = (
-    "When a system says it is 80 % sure, is it right in 80 % of such cases? And does it do better "
-    "when it may withhold the answers it is least sure of? Probabilities were calibrated on dev "
-    "sets, which hold speech like that of training; nothing was fitted on test sets."
+INTRO = (
+    "Calibration: of predictions with a confidence of 80 %, 80 % should be correct. Selective "
+    "prediction: accuracy if the least confident predictions are rejected. Probabilities were "
+    "calibrated on dev sets, which resemble the training data; nothing was fitted on test sets."
 )
 MEASURES = (
-    f"ECE: expected calibration error, the distance of confidence and accuracy in {N_BINS} bins, "
-    f"mean over answers; bins of equal mass hold a tenth of the answers each, bins of equal width "
-    "a tenth of the range of confidence. MCE: the greatest distance of a bin of equal mass; of few "
-    "answers it is large by luck. Brier: mean squared distance of the probabilities from the "
-    "truth, 0 to 2. Risk area: share of wrong answers, mean over all coverages, 0 where all are "
-    "right. All join the answers of all folds and are means over seeds; a test set that is "
-    "promised too much and one that is promised too little may hide each other."
+    "ECE: expected calibration error, the mean absolute difference of confidence and accuracy in "
+    f"{N_BINS} bins. Equal mass: every bin has a tenth of the predictions; equal width: a tenth of "
+    "the confidence range. MCE: maximum calibration error over the equal-mass bins; unreliable for "
+    "few predictions. Brier: mean squared error of the probabilities, 0 to 2. AURC: area under the "
+    "risk-coverage curve, the mean error rate over all coverages. All measures pool the "
+    "predictions of all folds and are means over seeds; overconfidence on one test set and "
+    "underconfidence on another may cancel out."
 )
-WITHHELD = (
-    "Coverage is the share of utterances that are answered, those of the highest confidence; where "
-    "confidences are equal, chance decides. UA: over the classes of which anything is answered."
+COVERAGE = (
+    "Coverage: share of utterances with the highest confidence that are predicted; ties are broken "
+    "at random. UA: over the classes of the predicted utterances."
 )
 SHOWN = (0.2, 0.4, 0.6, 0.8, 1.0)
-"""Coverages that have a column."""
-NOTABLE = 0.02
-"""Confidence and accuracy closer than this are called alike."""
+"""Coverages with a column."""
+TOLERANCE = 0.02
+"""Largest difference of confidence and accuracy that counts as well calibrated."""
 
 
 def section(summary: Summary, pictures: Sequence[Picture]) -> Section | None:
-    """The section, None where a run has no results."""
+    """The section on calibration; None without results."""
     found = summary.reliabilities
     if not found:
         return None
-    tested = [[r for r in found if r.protocol == name] for name in PROTOCOLS]
-    tested = [some for some in tested if some]
+    by_protocol = [[r for r in found if r.protocol == name] for name in PROTOCOLS]
+    tested = [some for some in by_protocol if some]
     return Section(
         key=KEY,
-        title="How far to trust its confidence",
-        lead=(ASKED, *(said for some in tested for said in findings(some)), MEASURES, WITHHELD),
+        title="Calibration",
+        lead=(INTRO, *(text for some in tested for text in findings(some)), MEASURES, COVERAGE),
         tables=tuple(measures(some) for some in tested),
         pictures=tuple(p for p in pictures if p.protocol == KEY),
         more=tuple(coverage(some, of) for some in tested for of in ("accuracy", "ua")),
-        more_title="Accuracy when the least sure answers are withheld",
+        more_title="Accuracy by coverage",
     )
 
 
 def findings(found: Sequence[Reliability]) -> Iterator[str]:
-    """Who promises most too much in a protocol, and what withholding gains at best."""
-    where = WHERE[found[0].protocol]
+    """The worst calibrated system of a protocol, and the largest gain by rejecting half."""
+    where = PROTOCOL_TITLES[found[0].protocol]
     worst = max(found, key=lambda r: r.measures.equal_mass)
     m = worst.measures
+    excess = m.confidence - m.accuracy
+    judged = "overconfident" if excess > 0 else "underconfident"
+    if abs(excess) < TOLERANCE:
+        judged = "well calibrated on average"
     yield (
-        f"{where}, the confidence of {worst.system} is furthest from the truth: it is "
-        f"{_percent(m.confidence)} sure on average and right in {_percent(m.accuracy)} of its "
-        f"answers, {_judged(m.confidence - m.accuracy)} (ECE {decimal(m.equal_mass)})."
+        f"{where}: {worst.system} is calibrated worst (ECE {decimal(m.equal_mass)}), with a mean "
+        f"confidence of {_percent(m.confidence)} and {_percent(m.accuracy)} correct predictions: "
+        f"{judged}."
     )
     best = max(found, key=lambda r: _half(r) - r.measures.accuracy)
     yield (
-        f"{where}, {best.system} gains most by withholding the less sure half of its answers: of "
-        f"the others {_percent(_half(best))} are right, of all {_percent(best.measures.accuracy)}."
+        f"{where}: {best.system} gains most if the less confident half is rejected: "
+        f"{_percent(_half(best))} of the remaining predictions are correct, instead of "
+        f"{_percent(best.measures.accuracy)}."
     )
-
-
-def _judged(excess: float) -> str:
-    if abs(excess) < NOTABLE:
-        return "alike on the whole"
-    return "so it promises too much" if excess > 0 else "so it promises too little"
 
 
 def _half(found: Reliability) -> float:
@@ -85,50 +82,39 @@ def _half(found: Reliability) -> float:
 
 
 def measures(found: Sequence[Reliability]) -> Table:
-    """Every measure of every system of a protocol."""
-    rows = tuple(
-        (
-            Cell(r.system),
-            *map(Cell, (decimal(r.measures.accuracy), decimal(r.measures.confidence))),
-            Cell(signed(r.measures.confidence - r.measures.accuracy)),
-            *map(Cell, map(decimal, (r.measures.equal_mass, r.measures.equal_width))),
-            *map(Cell, map(decimal, (r.measures.maximum, r.measures.brier))),
-            Cell(decimal(r.measures.risk_area)),
-        )
-        for r in found
+    """Calibration measures of the systems of a protocol."""
+    rows = []
+    for r in found:
+        m = r.measures
+        rest = (m.equal_mass, m.equal_width, m.maximum, m.brier, m.risk_area)
+        excess = signed(m.confidence - m.accuracy)
+        shown = (decimal(m.accuracy), decimal(m.confidence), excess, *map(decimal, rest))
+        rows.append(cells(r.system, *shown))
+    columns = (
+        *("System", "Accuracy", "Confidence", "Overconfidence"),
+        *("ECE, equal mass", "ECE, equal width", "MCE", "Brier", "AURC"),
     )
-    return Table(
-        title=f"{WHERE[found[0].protocol]}: confidence and what became of it",
-        columns=(
-            *("System", "Accuracy", "Confidence", "Too sure by"),
-            *("ECE, equal mass", "ECE, equal width", "MCE", "Brier", "Risk area"),
-        ),
-        rows=rows,
-    )
+    title = f"{PROTOCOL_TITLES[found[0].protocol]}: calibration"
+    return Table(title, columns, tuple(rows))
 
 
 def coverage(found: Sequence[Reliability], of: str) -> Table:
-    """Accuracy or UA at some coverages.
+    """Accuracy or UA of the systems of a protocol by coverage.
 
     Args:
-        found: the systems of a protocol.
+        found: the systems.
         of: `accuracy` or `ua`.
     """
     rows = tuple(
-        (Cell(r.system), *(Cell(decimal(float(x))) for x in _at(getattr(r.coverage, of))))
+        cells(
+            r.system,
+            *(decimal(float(x)) for x in np.interp(SHOWN, COVERAGES, getattr(r.coverage, of))),
+        )
         for r in found
     )
     name = {"accuracy": "accuracy", "ua": "UA"}[of]
-    return Table(
-        title=f"{WHERE[found[0].protocol]}: {name} at a coverage",
-        columns=("System", *(_percent(share) for share in SHOWN)),
-        rows=rows,
-    )
-
-
-def _at(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = np.interp(SHOWN, COVERAGES, values)
-    return found
+    title = f"{PROTOCOL_TITLES[found[0].protocol]}: {name} by coverage"
+    return Table(title, ("System", *map(_percent, SHOWN)), rows)
 
 
 def _percent(share: float) -> str:

@@ -1,30 +1,46 @@
-"""A table as a plain value, and how its numbers look; Markdown and HTML show the same cells."""
+"""Tables and sections of the report as plain values, and how numbers are written in them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import csv
+import io
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from voxaffect.report.figures.style import Picture
 
 ABSENT = "\N{EN DASH}"
-"""Stands where there is no result; never 0, never NaN."""
+"""Shown for a missing value; never 0, never NaN."""
+
+PROTOCOL_TITLES = {
+    "within": "Within each corpus (held-out speakers)",
+    "cross": "Across corpora (held-out corpus)",
+    "aggregated": "All corpora pooled (random split)",
+}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in one place of a table.
+    """One cell of a table.
 
     Args:
-        text: as the reader sees it.
-        best: the highest of its row.
-        shade: 0 to 1, how dark the cell is where a table is read like a picture.
+        text: as shown.
+        best: whether it is the highest value of its row, or significant.
+        shade: darkness of the background, 0 to 1, for tables shown as heat maps.
     """
 
     text: str
     best: bool = False
     shade: float = 0.0
+
+
+Row = tuple[Cell, ...]
+
+
+def cells(*values: str | Cell) -> Row:
+    """A row of a table; strings become plain cells."""
+    return tuple(value if isinstance(value, Cell) else Cell(value) for value in values)
 
 
 @dataclass(frozen=True)
@@ -33,51 +49,56 @@ class Table:
 
     Args:
         title: one line.
-        columns: names of the columns; the first heads the rows' names.
-        rows: as many cells each as there are columns.
+        columns: column names; the first column names the rows.
+        rows: one cell per column each.
         notes: sentences below the table.
-        n_last: how many of the last rows sum up the others.
-        words: columns, by index, that hold words; the others hold numbers.
+        n_last: number of summary rows at the end.
+        text_columns: indices of the columns with text; the others hold numbers.
     """
 
     title: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
     n_last: int = 0
-    words: frozenset[int] = frozenset({0})
+    text_columns: Collection[int] = (0,)
 
     @property
-    def body(self) -> tuple[tuple[Cell, ...], ...]:
-        """Rows of single things."""
+    def body(self) -> tuple[Row, ...]:
+        """Rows without the summary rows."""
         return self.rows[: len(self.rows) - self.n_last]
 
     @property
-    def foot(self) -> tuple[tuple[Cell, ...], ...]:
-        """Rows that sum up."""
+    def foot(self) -> tuple[Row, ...]:
+        """Summary rows."""
         return self.rows[len(self.rows) - self.n_last :]
 
 
 def markdown(table: Table) -> str:
-    """The table as GitHub-flavored Markdown, title and notes included."""
-    rule = ["---" if i in table.words else "---:" for i in range(len(table.columns))]
-    lines = [_line(table.columns), _line(rule)]
-    lines += [_line(_marked(cell) for cell in row) for row in table.rows]
+    """The table as GitHub-flavored Markdown, with title and notes."""
+    rule = ["---" if i in table.text_columns else "---:" for i in range(len(table.columns))]
+    lines = [table.columns, rule, *([_bold_if_best(cell) for cell in row] for row in table.rows)]
+    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     notes = "".join(f"\n\n{escape(note)}" for note in table.notes)
-    return f"**{escape(table.title)}**\n\n" + "\n".join(lines) + notes + "\n"
+    return f"**{escape(table.title)}**\n\n{body}{notes}\n"
+
+
+def _bold_if_best(cell: Cell) -> str:
+    text = escape(cell.text)
+    return f"**{text}**" if cell.best and text else text
 
 
 def escape(text: str) -> str:
-    """Text that Markdown shows as it stands, in a table cell too."""
+    """Escape text for Markdown, also inside table cells."""
     for mark in ("\\", "|", "*", "_", "<", "`"):
         text = text.replace(mark, f"\\{mark}")
     return " ".join(text.split())
 
 
 def decimal(value: float | None) -> str:
-    """`.629`, as the paper writes it; `1.000` for one.
+    """`.629`, as in the paper; `1.000` for one.
 
-    Halves round up, even where a sum of floats ends a bit below: .4125 always reads .413.
+    Halves round up even if a float sum ends slightly below: .4125 is always .413.
     """
     if value is None:
         return ABSENT
@@ -86,12 +107,12 @@ def decimal(value: float | None) -> str:
 
 
 def signed(value: float) -> str:
-    """`+.017`, `−.017`: a difference always says its direction."""
+    """`+.017`, `−.017`: a difference with its sign."""
     return ("\N{MINUS SIGN}" if value < 0 else "+") + decimal(abs(value))
 
 
 def p_value(value: float) -> str:
-    """`.031`; `< .001` where three decimals would say zero."""
+    """`.031`; `< .001` for smaller values."""
     return "< .001" if value < 0.001 else decimal(value)
 
 
@@ -105,9 +126,15 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
-def whole(value: int) -> Cell:
-    """A number of things; none is shown as absent."""
+def count_cell(value: int) -> Cell:
+    """A count; zero is shown as absent."""
     return Cell(count(value) if value else ABSENT)
+
+
+def count_range(values: Sequence[int], between: str = " to ") -> str:
+    """`69`, or `12 to 69` if values differ."""
+    low, high = min(values), max(values)
+    return count(low) if low == high else f"{count(low)}{between}{count(high)}"
 
 
 def duration(seconds: float) -> str:
@@ -130,27 +157,27 @@ def listing(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def _marked(cell: Cell) -> str:
-    text = escape(cell.text)
-    return f"**{text}**" if cell.best and text else text
-
-
-def _line(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+def csv_text(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """CSV with a header row and Unix line ends."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return file.getvalue()
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report.
+    """A section of the report.
 
     Args:
-        key: its anchor.
+        key: its HTML anchor and the prefix of its tables' names.
         title: its heading.
-        lead: sentences that open it.
-        tables: shown at once.
-        pictures: shown at once.
-        more: tables for those who want to know more, folded away where that is possible.
-        more_title: what those are.
+        lead: opening sentences.
+        tables: shown directly.
+        pictures: shown directly.
+        more: further tables, collapsed on the page.
+        more_title: heading of the further tables.
     """
 
     key: str
@@ -162,12 +189,12 @@ class Section:
     more_title: str = ""
 
     def named_tables(self) -> Iterator[tuple[str, Table]]:
-        """All its tables with the names that page, LaTeX and JSON call them by."""
+        """Tables with their names on the page, in LaTeX and in JSON."""
         for number, table in enumerate((*self.tables, *self.more), start=1):
             yield f"{self.key}-{number}", table
 
 
 def named_tables(sections: Iterable[Section]) -> Iterator[tuple[str, Table]]:
-    """The tables of all sections, in the report's order."""
+    """Tables of all sections with their names, in the order of the report."""
     for section in sections:
         yield from section.named_tables()

@@ -1,10 +1,8 @@
-"""From a run to the files of its report."""
+"""Write the files of a report."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,32 +16,31 @@ from voxaffect.evaluation.robustness.robustness import Robustness
 from voxaffect.evaluation.summary import Summary
 from voxaffect.files import write_text
 from voxaffect.model.logging import summary_writer, write_history
-from voxaffect.model.settings import Epoch
 from voxaffect.report import result_tables, run_info
-from voxaffect.report.data import latex_document, report_json
+from voxaffect.report.export import latex_document, report_json
 from voxaffect.report.figures.draw import draw_all
 from voxaffect.report.findings import findings
 from voxaffect.report.groups import groups_csv
 from voxaffect.report.page import Download, html_page, markdown_page, sections
 from voxaffect.report.robustness import robustness_section
-from voxaffect.report.table import Section, escape, markdown, named_tables
+from voxaffect.report.table import Section, csv_text, escape, markdown, named_tables
 from voxaffect.taxonomy import EMOTION
 
 
 def write_events(results: Iterable[FoldResult], out: Path) -> Path:
-    """Write the epochs of every result whose system has them.
+    """Write the training curves of all results for TensorBoard.
 
     Args:
-        results: of any protocols, systems and seeds.
-        out: the report's folder.
+        results: of any protocols, systems and seeds; those without epochs are skipped.
+        out: folder of the report.
 
     Returns:
-        `tensorboard/` in it, which holds `<fold>/<system>-<seed>/` for each training.
+        `tensorboard/` in it, with a folder `<fold>/<system>-<seed>/` for each training.
 
     Raises:
         TrainingError: TensorBoard is not installed.
     """
-    summary_writer()  # a run of which no system has epochs asks for it in vain, too
+    summary_writer()  # raises even if no system has epochs
     folder = out / "tensorboard"
     for result in results:
         if history := history_of(result):
@@ -53,12 +50,12 @@ def write_events(results: Iterable[FoldResult], out: Path) -> Path:
 
 
 def _folder_name(part: str) -> str:
-    """Part of a fold's name as a folder: speakers may be called `..`, `?` or `a:b`."""
+    """Part of a fold's name as a safe folder name: speakers may be called `..`, `?` or `a:b`."""
     return quote(part, safe=" ") if part.strip(".") else "%2E" * len(part)
 
 
 def terminal_markdown(summary: Summary) -> str:
-    """Note, Tables 1 to 4 and what they say, as Markdown."""
+    """Note, Tables 1 to 4 and findings as Markdown."""
     run = summary.run
     shown = [
         run_info.overview(run.corpora),
@@ -71,109 +68,92 @@ def terminal_markdown(summary: Summary) -> str:
         ),
     ]
     note = [f"> {escape(run.note)}"] if run.note else []
-    said = "\n".join(f"- {escape(text)}" for text in findings(run, summary))
-    return "\n\n".join([*note, *map(markdown, shown), said]) + "\n"
+    text = "\n".join(f"- {escape(finding)}" for finding in findings(run, summary))
+    return "\n\n".join([*note, *map(markdown, shown), text]) + "\n"
 
 
 def write_report(summary: Summary, out: Path, robustness: Robustness | None = None) -> list[Path]:
-    """Write a run's report.
+    """Write the report of a run.
 
     Args:
-        summary: of a run, complete or not; what is missing is said.
+        summary: summary of a complete or incomplete run.
         out: folder; files of an earlier report in it are replaced.
-        robustness: what the run's systems make of degraded speech, where that was asked.
+        robustness: results on degraded speech, if measured.
 
     Returns:
         The files, `report.html` first, then `report.md`, `curves.csv`, `results.csv`,
-        `report.json`, `tables.tex`, `utterances.csv` and `groups.csv` where a run describes its
-        utterances, `amounts.csv` where training sets were thinned, and `figures/*.svg`.
+        `report.json`, `tables.tex`, `utterances.csv` and `groups.csv` if the run describes its
+        utterances, `amounts.csv` if it has learning curves, and `figures/*.svg`.
     """
     run = summary.run
     pictures = draw_all(run, summary)
-    wild = robustness_section(robustness)
-    said, parts = findings(run, summary), sections(run, summary, pictures, wild)
-    pictures = (*pictures, *(wild.pictures if wild else ()))
-    carried = downloads(run, summary, said, parts)
+    degraded = robustness_section(robustness)
+    text, parts = findings(run, summary), sections(run, summary, pictures, degraded)
+    pictures = (*pictures, *(degraded.pictures if degraded else ()))
+    files = downloads(run, summary, text, parts)
     texts = {
-        "report.html": html_page(run, said, parts, carried),
-        "report.md": markdown_page(run, said, parts),
+        "report.html": html_page(run, text, parts, files),
+        "report.md": markdown_page(run, text, parts),
         "curves.csv": curves_csv(run.results, run.note),
-        **{download.name: download.text for download in carried},
-        **_of_utterances(run, summary),
-        **({"amounts.csv": results_csv(run.thinned, run.note)} if run.thinned else {}),
-        **{f"figures/{picture.name}.svg": picture.svg for picture in pictures},
+        **{file.name: file.text for file in files},
     }
-    for name, text in texts.items():
-        write_text(out / name, text)
+    if summary.groups is not None:
+        texts[FACTS] = facts_csv(run.utterances)
+        texts["groups.csv"] = groups_csv(summary.groups, run.note)
+    if run.thinned:
+        texts["amounts.csv"] = results_csv(run.thinned, run.note)
+    texts |= {f"figures/{picture.name}.svg": picture.svg for picture in pictures}
+    for name, content in texts.items():
+        write_text(out / name, content)
     return [out / name for name in texts]
 
 
 def downloads(
-    run: Run, summary: Summary, said: Sequence[str], parts: Sequence[Section]
+    run: Run, summary: Summary, text: tuple[str, ...], parts: tuple[Section, ...]
 ) -> tuple[Download, ...]:
-    """Files for other programs, which the page carries with it."""
-    csv_text = results_csv(run.results, run.note)
-    json_text = report_json(run, summary, said, parts)
-    tex_text = latex_document(named_tables(parts), run.note)
+    """Machine-readable files, also embedded in the page."""
+    results = results_csv(run.results, run.note)
+    data = report_json(run, summary, text, parts)
+    tex = latex_document(named_tables(parts), run.note)
     return (
-        Download("results.csv", "a row for every result", "text/csv", csv_text),
-        Download("report.json", "every table and score", "application/json", json_text),
-        Download("tables.tex", "every table as LaTeX", "application/x-tex", tex_text),
+        Download("results.csv", "one row per result", "text/csv", results),
+        Download("report.json", "all tables and scores", "application/json", data),
+        Download("tables.tex", "all tables as LaTeX", "application/x-tex", tex),
     )
 
 
-def _of_utterances(run: Run, summary: Summary) -> dict[str, str]:
-    """Facts of the utterances, and the scores of their groups; nothing of a run without facts."""
-    if summary.groups is None:
-        return {}
-    return {FACTS: facts_csv(run.utterances), "groups.csv": groups_csv(summary.groups, run.note)}
+IDENTITY = ("protocol", "fold", "test_name", "system", "seed", "settings_digest")
+TRAINING = ("protocol", "fold", "system", "seed")
+OF_AN_EPOCH = ("train_loss", "dev_loss", "dev_ua", "frames_per_s")
 
 
 def results_csv(results: Iterable[FoldResult], note: str = "") -> str:
-    """One row for each fold, system and seed. A recall of a class not tested is left empty."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
+    """One row per fold, system and seed; recalls of classes without test utterances are empty."""
     recalls = (f"recall_{name}" for name in EMOTION.classes)
-    writer.writerow((*IDENTITY, "n", "ua", "wa", "macro_f1", *recalls, "seconds", "note"))
+    header = (*IDENTITY, "n", "ua", "wa", "macro_f1", *recalls, "seconds", "note")
+    rows = []
     for result in results:
-        writer.writerow((*_identity(result), *_measures(result), f"{result.seconds:.2f}", note))
-    return file.getvalue()
+        matrix = result.matrix
+        measures = (
+            metrics.unweighted_accuracy(matrix),
+            metrics.weighted_accuracy(matrix),
+            metrics.macro_f1(matrix),
+            *metrics.recalls(matrix),
+        )
+        numbers = ("" if np.isnan(value) else f"{value:.6f}" for value in measures)
+        identity = (getattr(result, name) for name in IDENTITY)
+        rows.append((*identity, matrix.sum(), *numbers, f"{result.seconds:.2f}", note))
+    return csv_text(header, rows)
 
 
 def curves_csv(results: Iterable[FoldResult], note: str = "") -> str:
-    """One row for each epoch of each training; `kept` is 1 where its weights were used."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow((*TRAINING, "epoch", *OF_AN_EPOCH, "kept", "note"))
+    """One row per epoch of each training; `kept` is 1 for the epoch whose weights were used."""
+    rows = []
     for result in results:
-        for epoch, kept in _epochs(result):
-            training = (getattr(result, name) for name in TRAINING)
-            numbers = (f"{getattr(epoch, name):.6g}" for name in OF_AN_EPOCH)
-            writer.writerow((*training, epoch.number, *numbers, int(kept), note))
-    return file.getvalue()
-
-
-def _epochs(result: FoldResult) -> Iterator[tuple[Epoch, bool]]:
-    """Every epoch behind a result, and whether its weights were kept."""
-    if history := history_of(result):
-        yield from ((epoch, epoch.number == history.best) for epoch in history.epochs)
-
-
-TRAINING = ("protocol", "fold", "system", "seed")
-OF_AN_EPOCH = ("train_loss", "dev_loss", "dev_ua", "frames_per_s")
-IDENTITY = ("protocol", "fold", "test_name", "system", "seed", "settings_digest")
-
-
-def _identity(result: FoldResult) -> list[str]:
-    return [str(getattr(result, name)) for name in IDENTITY]
-
-
-def _measures(result: FoldResult) -> list[str]:
-    matrix = result.matrix
-    values = (
-        metrics.unweighted_accuracy(matrix),
-        metrics.weighted_accuracy(matrix),
-        metrics.macro_f1(matrix),
-        *metrics.recalls(matrix),
-    )
-    return [str(matrix.sum()), *("" if np.isnan(v) else f"{v:.6f}" for v in values)]
+        if history := history_of(result):
+            training = [getattr(result, name) for name in TRAINING]
+            for epoch in history.epochs:
+                numbers = (f"{getattr(epoch, name):.6g}" for name in OF_AN_EPOCH)
+                kept = int(epoch.number == history.best)
+                rows.append((*training, epoch.number, *numbers, kept, note))
+    return csv_text((*TRAINING, "epoch", *OF_AN_EPOCH, "kept", "note"), rows)

@@ -14,12 +14,12 @@ from voxaffect.evaluation.robustness.robustness import Robustness
 from voxaffect.evaluation.robustness.scores import robustness as score
 from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report.figures.curves import (
-    amounts,
-    caption,
-    learning,
+    learning_curve,
     learning_curve_caption,
-    picture_of,
     robustness,
+    robustness_picture,
+    training_caption,
+    training_curves,
 )
 from voxaffect.report.figures.draw import draw_all
 
@@ -27,7 +27,7 @@ from voxaffect.report.figures.draw import draw_all
 def test_lines_are_the_scores_on_a_logarithmic_axis() -> None:
     found = by_amount(thinned_run())
     assert found is not None
-    scores, gains = amounts(found, "within").axes
+    scores, gains = learning_curve(found, "within").axes
     assert scores.get_xscale() == gains.get_xscale() == "log"
     stl, mtl = scores.lines
     np.testing.assert_allclose(np.asarray(stl.get_xydata()), [[0.1, 0.2], [1.0, 0.6]])
@@ -42,11 +42,11 @@ def test_without_a_twin_there_is_one_panel() -> None:
     run = learning_curve_run([at_share(s, "a/1", "svm", 5, n_train=9) for s in (0.5, 1.0)])
     found = by_amount(run)
     assert found is not None
-    assert len(amounts(found, "within").axes) == 1
+    assert len(learning_curve(found, "within").axes) == 1
     assert "Right" not in learning_curve_caption(found, "within")
 
 
-@pytest.mark.parametrize("word", ["dnn-stl", "dnn-mtl", "10 %", "Gain from subtasks"])
+@pytest.mark.parametrize("word", ["dnn-stl", "dnn-mtl", "10 %", "UA gain from subtasks"])
 def test_the_drawing_is_text_that_can_be_read(word: str) -> None:
     run = thinned_run()
     (picture,) = [p for p in draw_all(run, summarize_run(run)) if p.protocol == "amounts"]
@@ -77,7 +77,7 @@ def test_a_panel_a_group_and_a_line_a_system_from_mild_to_severe() -> None:
 
 
 def test_the_drawing_keeps_its_text_and_its_note() -> None:
-    drawn = picture_of(found())
+    drawn = robustness_picture(found())
     text = " ".join(ET.fromstring(drawn.svg).itertext())  # noqa: S314
     for said in ("svm", "dnn-stl", "white-20db", "made up"):
         assert said in text
@@ -85,7 +85,7 @@ def test_the_drawing_keeps_its_text_and_its_note() -> None:
 
 def test_one_line_a_system_which_is_the_mean_over_all_its_trainings() -> None:
     systems = learning_curves([r for r in full_run().results if r.protocol == "within"])
-    _, loss, accuracy = learning(systems).axes
+    _, loss, accuracy = training_curves(systems).axes
     assert len(loss.lines) == len(accuracy.lines) == len(systems) == 4
     # Half of the trainings stop after three epochs and stay there; the loss halves each time.
     expected = [0.5, 0.25, 0.125, (0.125 + 0.0625) / 2]
@@ -94,7 +94,7 @@ def test_one_line_a_system_which_is_the_mean_over_all_its_trainings() -> None:
 
 def test_rows_are_named_and_marks_stand_where_weights_were_kept() -> None:
     systems = learning_curves([r for r in full_run().results if r.protocol == "within"])
-    stops, *_ = learning(systems).axes
+    stops, *_ = training_curves(systems).axes
     names = [label.get_text() for label in stops.get_yticklabels()]
     assert names == ["dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl"]
     np.testing.assert_array_equal(np.asarray(stops.collections[1].get_offsets()), [[2, 0]])
@@ -104,13 +104,13 @@ def test_rows_are_named_and_marks_stand_where_weights_were_kept() -> None:
 def test_a_single_training_has_a_line_and_no_band(n_epochs: int) -> None:
     details = {"history": plain_history(n_epochs, best=1)}
     systems = learning_curves([result("emodb/a", "dnn-stl", (5,) * 4, details=details)])
-    _, loss, _ = learning(systems).axes
+    _, loss, _ = training_curves(systems).axes
     assert len(loss.lines) == 1
     assert len(loss.collections) == 1  # the mark
-    assert "1 training a system" in caption(systems)
+    assert "at most 1 training per system" in training_caption(systems)
 
 
 def test_the_caption_says_what_becomes_of_trainings_that_stop() -> None:
-    said = caption(learning_curves(full_run().results))
-    assert "stopped counts on with its last epoch" in said
+    said = training_caption(learning_curves(full_run().results))
+    assert "After early stopping, the last value of a training is carried forward" in said
     assert "28 trainings" in said

@@ -16,13 +16,13 @@ from voxaffect.evaluation.fairness.speakers import GroupScores, group_scores
 from voxaffect.evaluation.reference_results import FOUR
 from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report.figures.draw import (
-    MOST,
+    MAX_SYSTEMS,
     SHADES,
     draw_all,
     groups,
     high_level_samples,
     reliability,
-    tone,
+    text_color,
 )
 from voxaffect.report.figures.style import Picture
 
@@ -36,7 +36,7 @@ def luminance(color: ColorType) -> float:
 
 @pytest.mark.parametrize("share", np.linspace(0, 1, 101))
 def test_a_share_can_be_read_on_its_shade(share: float) -> None:
-    low, high = sorted((luminance(SHADES(share)), luminance(tone(share))))
+    low, high = sorted((luminance(SHADES(share)), luminance(text_color(share))))
     assert (high + 0.05) / (low + 0.05) >= 4.5
 
 
@@ -54,9 +54,9 @@ def test_a_panel_a_kind_and_one_of_all_speakers() -> None:
     gender = figure.axes[0]
     names = [label.get_text() for label in gender.get_yticklabels()]
     assert names == ["female", "male", "unknown"]
-    assert len(gender.lines) == MOST * len(names)
+    assert len(gender.lines) == MAX_SYSTEMS * len(names)
     (legend,) = figure.legends
-    assert len(legend.get_texts()) == MOST
+    assert len(legend.get_texts()) == MAX_SYSTEMS
 
 
 def test_marks_stand_at_the_accuracy_and_lines_are_the_interval() -> None:
@@ -82,7 +82,11 @@ def test_without_any_group_there_is_the_panel_of_speakers() -> None:
 def test_a_line_a_system_in_each_panel_beside_the_diagonal() -> None:
     found = [r for r in reliabilities(full_run()) if r.protocol == "within"]
     diagram, accuracy, ua = reliability(found).axes
-    assert (len(diagram.lines), len(accuracy.lines), len(ua.lines)) == (1 + MOST, MOST, MOST)
+    assert (len(diagram.lines), len(accuracy.lines), len(ua.lines)) == (
+        1 + MAX_SYSTEMS,
+        MAX_SYSTEMS,
+        MAX_SYSTEMS,
+    )
     np.testing.assert_array_equal(np.asarray(accuracy.lines[0].get_xdata()), COVERAGES)
 
 

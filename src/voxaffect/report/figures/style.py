@@ -1,4 +1,4 @@
-"""What all figures share. Type is one size, and color is never alone in telling things apart."""
+"""Common style of all figures: colors, font sizes, axes, and export as SVG."""
 
 from __future__ import annotations
 
@@ -7,14 +7,26 @@ import re
 from dataclasses import dataclass
 from math import ceil
 from textwrap import fill
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 INK, RULE, PAPER = "#1b2733", "#c9d1d9", "#ffffff"
-"""Text and axes, grid, background: the page gives them the colors of its light and dark scheme."""
+"""Text and axes, grid, background: the page replaces them in its light and dark scheme."""
+
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+"""Okabe-Ito colors that are visible on light and dark backgrounds."""
+MARKERS = ("o", "^", "s", "D", "v", "P", "X")
+"""Always used with `COLORS`, so that color is not the only distinction."""
+
+Style = dict[str, Any]
+"""Keyword arguments of matplotlib."""
+
+DASHED = (0, (4, 3))
+UNIT_TICKS = (np.linspace(0, 1, 5), ["0", ".25", ".50", ".75", "1"])
 
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -38,19 +50,19 @@ STYLE: dict[Any, Any] = {
     "text.parse_math": False,
     "svg.fonttype": "none",
 }
-LETTERS_AN_INCH = 15
+CHARACTERS_PER_INCH = 15
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure that is drawn.
+    """A figure as SVG.
 
     Args:
-        name: of its file, without suffix.
-        protocol: the experiment it belongs to, or the key of another section.
-        caption: what it shows, in a sentence or two.
-        svg: the drawing, whose ids begin with `name`.
+        name: file name without suffix.
+        protocol: protocol that it belongs to, or the key of another section.
+        caption: one or two sentences.
+        svg: the SVG, whose ids begin with `name`.
     """
 
     name: str
@@ -60,7 +72,7 @@ class Picture:
 
 
 def grid(n: int, widest: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure of n panels, at most `widest` beside each other, of so many inches each."""
+    """A figure of n panels, at most `widest` per row, each of a width and height in inches."""
     columns = min(n, widest)
     rows = ceil(n / columns)
     figure = Figure(figsize=(columns * width + 0.9, rows * height + 0.3), layout="constrained")
@@ -70,17 +82,37 @@ def grid(n: int, widest: int, width: float, height: float) -> tuple[Figure, list
     return figure, axes[:n]
 
 
+def style_axes(panel: Axes, title: str, lines: Literal["x", "y", "both", "none"] = "none") -> None:
+    """Set the title and the grid lines, without ticks and frame."""
+    panel.set_title(title, loc="left", fontweight="bold")
+    if lines != "none":
+        panel.grid(axis=lines, color=RULE, linewidth=0.5)
+        panel.set_axisbelow(True)
+    panel.tick_params(length=0)
+    panel.spines[:].set_visible(False)
+
+
+def color_and_marker(place: int) -> Style:
+    """Color and marker of the system at a place."""
+    return {"color": COLORS[place % len(COLORS)], "marker": MARKERS[place % len(MARKERS)]}
+
+
+def legend_above(figure: Figure, n_columns: int) -> None:
+    """A legend of the first panel, above the figure."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    if labels:
+        columns = min(n_columns, len(labels))
+        figure.legend(handles, labels, loc="outside upper left", ncols=columns, frameon=False)
+
+
 def picture(name: str, protocol: str, caption: str, figure: Figure, note: str) -> Picture:
-    """A figure as SVG, with the run's note below it."""
+    """A figure as SVG, with the note of the run below it."""
     if note:
-        width = int(figure.get_figwidth() * LETTERS_AN_INCH)
+        width = int(figure.get_figwidth() * CHARACTERS_PER_INCH)
         figure.supxlabel(fill(note, width), x=0.01, ha="left", fontstyle="italic")
     file = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name}):
         figure.savefig(file, format="svg", metadata=NO_METADATA)
-    return Picture(name, protocol, caption, _own_ids(file.getvalue(), name))
-
-
-def _own_ids(svg: str, name: str) -> str:
-    """The drawing with ids of its own, so that several fit into one page."""
-    return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
+    # Ids with a prefix, so that several figures fit into one page.
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", file.getvalue())
+    return Picture(name, protocol, caption, svg)

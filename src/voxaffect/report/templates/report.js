@@ -1,10 +1,10 @@
 "use strict";
-// Sorting, filtering, colors and downloads. The page reads without any of it and asks for nothing.
+// Sorting, filtering, color scheme and downloads. The page works without it and sends no requests.
 (() => {
   const all = (selector, root = document) => Array.from(root.querySelectorAll(selector));
-  const say = (text) => { document.querySelector(".status").textContent = text; };
+  const announce = (text) => { document.querySelector(".status").textContent = text; };
 
-  // Colors: the system's until the reader chooses; the choice lives as long as the page.
+  // Color scheme: the system's until the reader chooses; not stored.
   const root = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)");
   const toggle = document.getElementById("scheme");
@@ -16,7 +16,7 @@
   system.addEventListener("change", label);
   label();
 
-  // Contents: open beside the text; on a narrow screen folded until asked for.
+  // Contents: open next to the text; collapsed on narrow screens.
   const contents = document.querySelector(".contents");
   const narrow = matchMedia("(max-width: 69.99rem)");
   const fold = () => { contents.open = !narrow.matches; };
@@ -30,7 +30,7 @@
   { rootMargin: "-30% 0px -69% 0px" });
   all("main > section").forEach((section) => watch.observe(section));
 
-  // Sorting: up, down, as it was. Rows that sum up stay where they are, and what is absent comes last.
+  // Sorting: ascending, descending, original. Summary rows stay in place, absent values are last.
   const collator = new Intl.Collator("en", { numeric: true });
   const number = (text) => {
     const plain = text.replace(/\u2212/g, "-").replace(/,(?=\d{3})/g, "");
@@ -38,14 +38,14 @@
     return found ? Number(found[2]) + { "<": -1e-9, ">": 1e-9, "": 0 }[found[1]] : NaN;
   };
   const absent = (text) => text === "" || text === "\u2013";
-  const sorted = (rows, column, words, sign) => {
+  const sorted = (rows, column, textColumn, sign) => {
     const keyed = rows.map((row) => [row, row.cells[column].textContent.trim()]);
-    const gone = keyed.filter(([, text]) => absent(text));
-    const there = keyed.filter(([, text]) => !absent(text));
-    const inWords = words || there.some(([, text]) => isNaN(number(text)));
-    const compare = inWords ? collator.compare : (x, y) => number(x) - number(y);
-    there.sort(([, x], [, y]) => sign * compare(x, y));
-    return [...there, ...gone].map(([row]) => row);
+    const missing = keyed.filter(([, text]) => absent(text));
+    const present = keyed.filter(([, text]) => !absent(text));
+    const isText = textColumn || present.some(([, text]) => isNaN(number(text)));
+    const compare = isText ? collator.compare : (x, y) => number(x) - number(y);
+    present.sort(([, x], [, y]) => sign * compare(x, y));
+    return [...present, ...missing].map(([row]) => row);
   };
   const next = { none: "ascending", ascending: "descending", descending: "none" };
   const sort = (table, body, original, head) => {
@@ -60,8 +60,8 @@
   const makeSortable = (table) => {
     const body = table.querySelector("tbody:not(.foot)");
     const rows = body ? Array.from(body.rows) : [];
-    const leaning = rows.some((row) => row.cells[0].textContent === "");  // on the row above it
-    if (rows.length < 2 || leaning) return;
+    const grouped = rows.some((row) => row.cells[0].textContent === "");  // name in a row above
+    if (rows.length < 2 || grouped) return;
     all("thead th", table).filter((th) => th.textContent).forEach((th) => {
       const button = document.createElement("button");
       button.type = "button";
@@ -72,7 +72,7 @@
   };
   all("table").forEach(makeSortable);
 
-  // Long tables show the rows that hold every word asked for.
+  // Filter of long tables: rows that contain every word of the query.
   const makeFilter = (box) => {
     const rows = Array.from(box.querySelector("tbody:not(.foot)").rows);
     const line = document.createElement("label");
@@ -80,11 +80,11 @@
     const shown = document.createElement("output");
     line.className = "filter";
     field.type = "search";
-    line.append("Rows with", field, shown);
+    line.append("Filter rows", field, shown);
     const filter = () => {
       const words = field.value.toLowerCase().split(/\s+/);
-      const holds = (row) => words.every((word) => row.textContent.toLowerCase().includes(word));
-      rows.forEach((row) => { row.hidden = !holds(row); });
+      const matches = (row) => words.every((word) => row.textContent.toLowerCase().includes(word));
+      rows.forEach((row) => { row.hidden = !matches(row); });
       shown.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length}`;
     };
     field.addEventListener("input", filter);
@@ -93,7 +93,7 @@
   };
   all(".table.long").forEach(makeFilter);
 
-  // Files: packed into the page, unpacked when asked for.
+  // Embedded files, decompressed on download.
   const unpack = (name) => {
     const packed = atob(document.getElementById(`file-${name}`).textContent);
     const bytes = Uint8Array.from(packed, (letter) => letter.charCodeAt(0));
@@ -107,31 +107,31 @@
     link.download = file;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-    say(`${file} saved`);
+    announce(`${file} saved`);
   };
   const latexOf = async (name) => {
     const blocks = (await (await unpack("tables.tex")).text()).split("\n\n");
     return blocks.find((block) => block.includes(`\\label{tab:${name}}`)).trimEnd() + "\n";
   };
-  const offer = (button, text) => {  // where the clipboard is out of reach
+  const showText = (button, text) => {  // if the clipboard is not available
     const shown = document.createElement("pre");
     shown.tabIndex = 0;
     shown.textContent = text;
     button.closest(".table").append(shown);
     button.hidden = true;
     getSelection().selectAllChildren(shown);
-    say("The LaTeX is shown and selected");
+    announce("LaTeX shown and selected");
   };
   const copy = async ({ currentTarget: button }) => {
     const text = await latexOf(button.dataset.latex);
     try {
       await navigator.clipboard.writeText(text);
     } catch {
-      offer(button, text);
+      showText(button, text);
       return;
     }
     button.textContent = "Copied";
-    say("LaTeX copied");
+    announce("LaTeX copied");
     setTimeout(() => { button.textContent = "Copy LaTeX"; }, 2000);
   };
   all("[data-file]").forEach((button) => button.addEventListener("click", download));

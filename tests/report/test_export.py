@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.report.runs import NOTE, full_run, result
 from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.summary import Summary, summarize_run
-from voxaffect.report.data import LONG, SCHEMA, escape, latex, latex_document, report_json
+from voxaffect.report.export import LONG, SCHEMA, escape, latex, latex_document, report_json
 from voxaffect.report.page import sections
 from voxaffect.report.table import ABSENT, Cell, Table, named_tables
 
@@ -30,7 +30,7 @@ SMALL = Table(
     ),
     notes=("p ≤ .05.",),
     n_last=1,
-    words=frozenset({0, 2}),
+    text_columns=(0, 2),
 )
 
 

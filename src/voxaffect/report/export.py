@@ -1,0 +1,203 @@
+"""Export of a report for other programs: tables as LaTeX, and everything as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from voxaffect import __version__
+from voxaffect.evaluation import metrics
+from voxaffect.evaluation.card import protocol_card
+from voxaffect.evaluation.curves import fold_scores
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.results import Score
+from voxaffect.evaluation.summary import Summary
+from voxaffect.report.table import Cell, Section, Table, named_tables
+
+PREAMBLE = r"% Every table of a report. Needs \usepackage{booktabs,longtable}; the text is UTF-8."
+LONG = 45
+"""Most rows on a page; a longer table is a longtable."""
+WIDE = 32
+"""Most characters in a cell of a text column that does not wrap."""
+
+SPECIAL = {
+    "\\": r"\textbackslash{}",
+    **{mark: f"\\{mark}" for mark in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": "$<$",
+    ">": "$>$",
+    "|": r"\textbar{}",
+    "[": "{[}",  # a bracket after \\ is read as a length
+    "\N{EN DASH}": "--",
+    "\N{EM DASH}": "---",
+    "\N{MINUS SIGN}": "$-$",
+    "\N{PLUS-MINUS SIGN}": r"$\pm$",
+    "\N{MULTIPLICATION SIGN}": r"$\times$",
+    "\N{LESS-THAN OR EQUAL TO}": r"$\leq$",
+    "\N{GREATER-THAN OR EQUAL TO}": r"$\geq$",
+    "\N{GREEK SMALL LETTER KAPPA}": r"$\kappa$",
+    "\N{GREEK SMALL LETTER RHO}": r"$\rho$",
+    "\N{GREEK CAPITAL LETTER DELTA}": r"$\Delta$",
+    "\N{RIGHTWARDS ARROW}": r"$\rightarrow$",
+    "\N{HORIZONTAL ELLIPSIS}": r"\dots{}",
+    "\N{NO-BREAK SPACE}": "~",
+}
+_ESCAPES = str.maketrans(SPECIAL)
+
+
+def latex_document(tables: Iterable[tuple[str, Table]], note: str = "") -> str:
+    """All tables, separated by blank lines; there are none within tables.
+
+    Args:
+        tables: names (labels) and tables.
+        note: note of the run, for every caption.
+    """
+    return "\n\n".join([PREAMBLE, *(latex(name, table, note) for name, table in tables)]) + "\n"
+
+
+def latex(name: str, table: Table, note: str = "") -> str:
+    """One table as a float, or as a longtable if it is too long for a page.
+
+    Args:
+        name: the label is `tab:` and the name.
+        table: the table; best cells are bold.
+        note: sentence after the title in the caption.
+    """
+    title = re.sub(r"^Table [0-9]+\. ", "", table.title)  # LaTeX numbers tables itself
+    caption = escape(". ".join(part.rstrip(".") for part in (title, note) if part)) + "."
+    label = rf"\caption{{{caption}}}\label{{tab:{name}}}"
+    columns, heads = _columns(table), _line(map(escape, table.columns))
+    notes = [rf"{{\footnotesize {escape(text)}\par}}" for text in table.notes]
+    if len(table.rows) > LONG:
+        lines = [
+            rf"\begin{{longtable}}{{{columns}}}",
+            *(label + r"\\", r"\toprule", heads, r"\midrule\endhead", r"\bottomrule\endfoot"),
+            *(*_rows(table), r"\end{longtable}", *notes),
+        ]
+    else:
+        lines = [
+            *(r"\begin{table}[htbp]", r"\centering", label),
+            *(rf"\begin{{tabular}}{{{columns}}}", r"\toprule", heads, r"\midrule", *_rows(table)),
+            *(r"\bottomrule", r"\end{tabular}", *(rf"\par\smallskip{text}" for text in notes)),
+            r"\end{table}",
+        ]
+    return "\n".join(lines)
+
+
+def escape(text: str) -> str:
+    """Escape text for LaTeX, on one line."""
+    return re.sub(r"[ \t\r\n\f\v]+", " ", text).strip(" ").translate(_ESCAPES)
+
+
+def _columns(table: Table) -> str:
+    """`l` for text, `r` for numbers; columns with long text share most of the line width."""
+    wide = {i for i in table.text_columns if any(len(row[i].text) > WIDE for row in table.rows)}
+    share = rf"p{{{0.8 / max(len(wide), 1):.2f}\linewidth}}"
+    kinds = {i: share if i in wide else "l" for i in table.text_columns}
+    return "".join(kinds.get(i, "r") for i in range(len(table.columns)))
+
+
+def _rows(table: Table) -> Iterator[str]:
+    yield from (_line(map(_cell, row)) for row in table.body)
+    if table.body and table.foot:
+        yield r"\midrule"
+    yield from (_line(map(_cell, row)) for row in table.foot)
+
+
+def _cell(cell: Cell) -> str:
+    text = escape(cell.text)
+    return rf"\textbf{{{text}}}" if cell.best and text else text
+
+
+def _line(texts: Iterable[str]) -> str:
+    return " & ".join(texts) + r" \\"
+
+
+SCHEMA = 1
+"""Format version, raised for incompatible changes; new keys alone are compatible."""
+
+
+def report_json(
+    run: Run, summary: Summary, findings: Sequence[str], sections: Sequence[Section]
+) -> str:
+    """The report as JSON, one record per line; undefined numbers (NaN) are null.
+
+    Keys:
+        schema, voxaffect, note, findings: format version, program version, note, sentences.
+        card, settings, versions, corpora, failures: how the run was made.
+        scores: UA (mean over folds, `sd` over folds) and measures of the pooled predictions of
+            every system on every test set of every protocol.
+        comparisons: every paired test.
+        folds: UA by seed of every system on every fold.
+        tables: all tables of the report with their cells as text.
+    """
+    parts: dict[str, Any] = {
+        "schema": SCHEMA,
+        "voxaffect": __version__,
+        "note": run.note,
+        "findings": findings,
+        "card": asdict(protocol_card(run)),
+        "settings": run.settings,
+        "versions": run.versions,
+        "corpora": [{**asdict(c), "n_utterances": c.n_utterances} for c in run.corpora],
+        "failures": run.failures,
+        "scores": [
+            {"protocol": table.protocol, "test": test, "system": system, **_score(score)}
+            | {"n_folds_expected": table.n_folds(test)}
+            for table in summary.tables
+            for (test, system), score in sorted(table.scores.items())
+        ],
+        "comparisons": [{**asdict(c), "significant": c.significant} for c in summary.comparisons],
+        "folds": [{**asdict(fold), "mean_ua": fold.mean_ua} for fold in fold_scores(run.results)],
+        "tables": [
+            {
+                "name": name,
+                "title": table.title,
+                "columns": table.columns,
+                "rows": [[cell.text for cell in row] for row in table.rows],
+                "n_last": table.n_last,
+                "notes": table.notes,
+            }
+            for name, table in named_tables(sections)
+        ],
+    }
+    lines = ",\n".join(f"{json.dumps(key)}: {_records(part)}" for key, part in parts.items())
+    return f"{{\n{lines}\n}}\n"
+
+
+def _score(score: Score) -> dict[str, Any]:
+    return {
+        "ua": score.ua,
+        "sd": score.ua_sd,
+        "pooled_ua": score.pooled(metrics.unweighted_accuracy),
+        "wa": score.pooled(metrics.weighted_accuracy),
+        "macro_f1": score.pooled(metrics.macro_f1),
+        "chance": score.chance,
+        "n": score.n_utterances,
+        "n_folds": len(score.matrices),
+        "seeds": score.seeds,
+    }
+
+
+def _records(value: Any) -> str:
+    if isinstance(value, list | tuple) and value:
+        return "[\n" + ",\n".join(map(_compact, value)) + "\n]"
+    return _compact(value)
+
+
+def _compact(value: Any) -> str:
+    finite = _nan_to_none(value)
+    return json.dumps(finite, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _nan_to_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _nan_to_none(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_nan_to_none(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
