@@ -8,7 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
+
+from voxaffect.parallel.work import WorkerProcess
+
+Result = TypeVar("Result")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -20,6 +26,7 @@ def start(*words: object) -> subprocess.Popen[str]:
         [sys.executable, *map(str, words)],
         cwd=REPOSITORY,
         env=ENVIRONMENT,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -31,6 +38,15 @@ def start(*words: object) -> subprocess.Popen[str]:
 def _handle_interrupts() -> None:
     """The parent of the tests may ignore this signal, which is inherited."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def in_another_process(function: Callable[..., Result], *arguments: object) -> Result:
+    """Call a function in another process, whose crash is an exception here."""
+    worker = WorkerProcess(partial(partial, function, *arguments[:-1]), lambda _: None)
+    try:
+        return worker.call(arguments[-1])
+    finally:
+        worker.close()
 
 
 def wait_for(condition: Callable[[], object], timeout_s: float = 180.0) -> None:

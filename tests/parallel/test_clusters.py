@@ -6,8 +6,8 @@ import json
 import os
 import signal
 import sys
-import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,13 @@ from tests.evaluation.experiment.test_survival import N_JOBS, results
 from tests.evaluation.experiment.test_survival import plan as slow_plan
 from tests.features.cache.levels import Levels, files, make_utterances, same
 from tests.parallel.test_processes import die, fail, square
-from tests.processes import start, wait_for
+from tests.processes import in_another_process, start, wait_for
 from voxaffect.errors import ClusterError, TrainingError
 from voxaffect.evaluation.experiment.experiment import Plan, run
 from voxaffect.evaluation.experiment.job import Outcome
 from voxaffect.evaluation.experiment.run import Run, RunFolder
 from voxaffect.features.cache.cache import FeatureStore
+from voxaffect.files import write_text
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings
 from voxaffect.parallel.clusters import effective_jobs, local_jobs, workers
@@ -79,21 +80,29 @@ def assert_equal(found: Run, expected: Run) -> None:
 
 
 @pytest.fixture(scope="module")
-def ray_cluster() -> Iterator[Any]:
-    """Two nodes of one core each."""
+def ray_cluster() -> Iterator[tuple[str, int]]:
+    """Address of two nodes of one core each, and the process id of the second."""
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'voxaffect[ray]'")
-    from ray.cluster_utils import Cluster
+    process = start("-m", "tests.parallel.ray_cluster")
+    assert process.stdout is not None
+    address, _, node = process.stdout.readline().partition(" ")
+    assert node, process.communicate()
+    yield address, int(node)
+    process.communicate(timeout=120)  # its standard input ends
 
-    node = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 80 << 20}
-    cluster = Cluster(initialize_head=True, head_node_args=node)
-    cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
-    yield cluster
-    cluster.shutdown()
+
+# Ray aborts its process when it finds a bug of its own, so the tests run it in another process.
 
 
-def test_ray_computes_and_survives_the_death_of_workers(ray_cluster: Any, tmp_path: Path) -> None:
-    work = partial(die, deadly=2, folder=tmp_path, times=99)
-    with workers("ray", ray_cluster.address, 0) as n_jobs:
+def test_ray_computes_and_survives_the_death_of_workers(
+    ray_cluster: tuple[str, int], tmp_path: Path
+) -> None:
+    in_another_process(compute_and_survive_deaths, ray_cluster[0], tmp_path)
+
+
+def compute_and_survive_deaths(address: str, folder: Path) -> None:
+    work = partial(die, deadly=2, folder=folder, times=99)
+    with workers("ray", address, 0) as n_jobs:
         assert n_jobs == 2
         results = dict(compute_all(work, range(5), n_jobs))
         assert isinstance(results.pop(2), WorkerDied)
@@ -103,35 +112,63 @@ def test_ray_computes_and_survives_the_death_of_workers(ray_cluster: Any, tmp_pa
         assert dict(compute_all(square, [3], 1)) == {3: 9}
 
 
+def test_ray_kills_running_tasks_when_the_connection_closes(
+    ray_cluster: tuple[str, int], tmp_path: Path
+) -> None:
+    in_another_process(leave_a_task_running, ray_cluster[0], tmp_path / "pid")
+    pid = int((tmp_path / "pid").read_text())
+    wait_for(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def leave_a_task_running(address: str, note: Path) -> None:
+    with workers("ray", address, 0) as n_jobs, pytest.raises(TrainingError, match="is refused"):
+        [*compute_all(partial(fail_or_sleep, note=note), [3, 0], n_jobs)]
+
+
+def fail_or_sleep(n: int, *, note: Path) -> None:
+    if n == 0:
+        write_text(note, str(os.getpid()))
+        time.sleep(3600)
+    wait_for(note.exists)
+    fail(n)
+
+
 def _has_more(folder: RunFolder, n_results: int) -> bool:
     return len(results(folder.root)) >= n_results
 
 
-def test_ray_survives_the_death_of_the_main_process(ray_cluster: Any, tmp_path: Path) -> None:
-    address = ray_cluster.address
-    assert_survives_main_process_death("ray", address, tmp_path, signal.SIGKILL)
+def test_ray_survives_the_death_of_the_main_process(
+    ray_cluster: tuple[str, int], tmp_path: Path
+) -> None:
+    in_another_process(
+        assert_survives_main_process_death, "ray", ray_cluster[0], tmp_path, [signal.SIGKILL]
+    )
 
 
 def test_ray_extracts_features_and_survives_the_loss_of_a_node(
-    ray_cluster: Any, plain: Run, tmp_path: Path
+    ray_cluster: tuple[str, int], plain: Run, tmp_path: Path
 ) -> None:
+    found, n_ended = in_another_process(run_and_lose_a_node, *ray_cluster, tmp_path)
+    assert_equal(found, plain)
+    assert n_ended == len(plain.results)
+
+
+def run_and_lose_a_node(address: str, node: int, folder: Path) -> tuple[Run, int]:
     ended: list[Outcome] = []
-    (node,) = (n for n in ray_cluster.list_all_nodes() if n is not ray_cluster.head_node)
 
     def lose_a_node(outcome: Outcome) -> None:
         ended.append(outcome)
         if len(ended) == 3:
-            threading.Thread(target=ray_cluster.remove_node, args=(node, False)).start()
+            os.kill(node, signal.SIGKILL)
 
-    with workers("ray", ray_cluster.address, 0) as n_jobs:
-        found = run(PLAN, DATASET, (), RunFolder(tmp_path), n_jobs=n_jobs, on_outcome=lose_a_node)
-        assert_equal(found, plain)
-        assert len(ended) == len(plain.results)
-        assert_extracts(tmp_path, n_jobs)
+    with workers("ray", address, 0) as n_jobs:
+        found = run(PLAN, DATASET, (), RunFolder(folder), n_jobs=n_jobs, on_outcome=lose_a_node)
+        assert_extracts(folder, n_jobs)
+    return found, len(ended)
 
 
 def assert_survives_main_process_death(
-    kind: str, address: str, folder: Path, *signs: signal.Signals
+    kind: str, address: str, folder: Path, signs: Sequence[signal.Signals]
 ) -> None:
     """Kill the main process of a run with each signal, and resume the run after each."""
     there = RunFolder(folder / "there")
@@ -207,7 +244,7 @@ def test_dask_survives_the_death_of_the_main_process(
     dask_cluster: tuple[str, list[Any]], tmp_path: Path
 ) -> None:
     address, _ = dask_cluster
-    assert_survives_main_process_death("dask", address, tmp_path, signal.SIGKILL, signal.SIGINT)
+    assert_survives_main_process_death("dask", address, tmp_path, [signal.SIGKILL, signal.SIGINT])
 
 
 def test_dask_workers_with_several_threads_are_refused(tmp_path: Path) -> None:

@@ -156,6 +156,9 @@ RAY_CONNECT_S = 5.0
 class RayBackend(ClusterBackend):
     """Every task reserves one core on any node.
 
+    Tasks are never canceled, they end by themselves or with the connection: `ray.cancel` aborts
+    this process if the task is done in that moment (ray-project/ray issue 54260).
+
     Args:
         n_workers: number of tasks that the cluster runs at a time.
         ray: the library, connected.
@@ -166,28 +169,17 @@ class RayBackend(ClusterBackend):
         self._ray = ray
         # Retries are left to `compute_all`, which knows when to run a task alone.
         self._run = ray.remote(num_cpus=1, max_retries=0)(_run)
-        self._tasks: dict[Any, Any] = {}
 
     def start(self, batch: Any) -> Any:
         """Submit a batch; returns its future."""
-        task = self._run.remote(batch)
-        future = task.future()
-        self._tasks[future] = task
-        return future
+        return self._run.remote(batch).future()
 
     def result(self, future: Any) -> Any:
         """Result of a completed future, or the task's own exception."""
-        self._tasks.pop(future, None)
         try:
             return future.result()
         except self._ray.exceptions.RayTaskError as fault:
             raise fault.cause from None
-
-    def abort_everything(self, ensure_ready: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 joblib's
-        """Kill the processes of all tasks."""
-        for task in self._tasks.values():
-            self._ray.cancel(task, force=True)
-        self._tasks.clear()
 
 
 @contextmanager
