@@ -89,7 +89,7 @@ def test_where_nothing_can_be_written_is_one_sentence(root_exchange: Path, place
 
 
 def test_nothing_is_written_over_a_corpus(root_exchange: Path) -> None:
-    with pytest.raises(CorpusError, match="name a new folder"):
+    with pytest.raises(CorpusError, match="give a new folder"):
         export("emodb", root_exchange, root_exchange)
 
 

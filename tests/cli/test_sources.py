@@ -98,4 +98,4 @@ def test_what_stands_for_nothing_is_told_and_the_rest_is_found(folder: Path, cap
     told = capsys.readouterr().err.splitlines()
     assert "*.mp3: no file fits this pattern" in told[0]
     assert "empty: holds no recording" in told[1]
-    assert "no.csv: there is no such table" in told[2]
+    assert "no.csv: no such table; check the path" in told[2]

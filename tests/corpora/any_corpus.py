@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from voxaffect.corpora.corpus import Corpus, CorpusCard, Utterance, distinct_ids
+from voxaffect.corpora.corpus import Corpus, CorpusCard, Utterance, unique_ids
 from voxaffect.taxonomy import GENDER, NATURALNESS
 
 FILES = ("a, b.wav", "NA.wav", "NA.flac", "sub/ü.flac", "sub/\r.wav", " x/'null'.wav")
@@ -67,9 +67,9 @@ def corpora(root: Path) -> st.SearchStrategy[Corpus]:
 
 def with_ids(root: Path, found: Sequence[Utterance]) -> list[Utterance]:
     """The utterances under the ids that they have among each other."""
-    stretches = [(u.path.relative_to(root), u.start_s, u.end_s) for u in found]
-    ids = distinct_ids("c", stretches)
-    return [replace(u, id=ids[stretch]) for u, stretch in zip(found, stretches, strict=True)]
+    segments = [(u.path.relative_to(root), u.start_s, u.end_s) for u in found]
+    ids = unique_ids("c", segments)
+    return [replace(u, id=ids[segment]) for u, segment in zip(found, segments, strict=True)]
 
 
 def corpus_of(root: Path, found: list[Utterance]) -> Corpus:

@@ -21,7 +21,7 @@ from voxaffect.corpora.corpus import Corpus, Utterance
 from voxaffect.corpora.loaders import emodb
 from voxaffect.errors import CorpusError
 
-# What pandas 3 tells the authors of audformat; tests here call the library as its users do.
+# pandas 3 warns the authors of audformat; tests here call the library as its users do.
 pytestmark = pytest.mark.filterwarnings("ignore:.*inplace keyword:DeprecationWarning")
 
 RECORDINGS = ("wav/03a01Fa.wav", "wav/03a02Nc.wav", "wav/08a01Wa.wav", "wav/08a02Wb.wav")
@@ -60,7 +60,7 @@ def berlin(files: Sequence[str] = RECORDINGS) -> Any:
     schemes["speaker"] = audformat.Scheme(labels=SPEAKERS)
     schemes["transcription"] = audformat.Scheme(labels={"a01": "Der Lappen.", "a02": "Das will."})
     index = audformat.filewise_index(list(files))
-    told: dict[str, Sequence[object]] = {
+    metadata: dict[str, Sequence[object]] = {
         "duration": [pd.Timedelta("100ms")] * len(files),
         "speaker": [3, 3, 8, 8][: len(files)],
         "transcription": ["a01", "a02", "a01", "a02"][: len(files)],
@@ -69,7 +69,7 @@ def berlin(files: Sequence[str] = RECORDINGS) -> Any:
         "emotion": ["happiness", "neutral", "anger", "anger"][: len(files)],
         "emotion.confidence": [0.9, 1.0, 0.95, 1.0][: len(files)],
     }
-    set_table(database, "files", index, told)
+    set_table(database, "files", index, metadata)
     set_table(database, "emotion", index, labels)
     return database
 
@@ -142,7 +142,7 @@ def test_segments_are_read_and_one_without_an_end_lasts_as_long_as_its_file(fold
         ("calls/wav/03a01Fa#0.030-0.060", 0.03, 0.06),
         ("calls/wav/03a01Fa#0.060-", 0.06, None),
     ]
-    assert corpus.speakers == ("calls/anna",)  # what is told of a file is told of its segments
+    assert corpus.speakers == ("calls/anna",)  # metadata of a file apply to its segments
     assert corpus.card.license == "research use"
 
 
@@ -173,12 +173,12 @@ def test_ratings_are_mapped_to_one_range_by_the_bounds_of_their_scheme(folder: P
     assert [u.arousal for u in corpus.utterances] == [0.0, 0.5, 1.0, None]
     assert [u.valence for u in corpus.utterances] == [0.5, 1.0, None, None]
     assert {p.detail for p in corpus.problems} == {
-        "1 rows say '9', which is no valence; taken as not known",
-        "1 rows say '-1', which is no valence; taken as not known",
+        "unknown valence '9' in 1 rows; taken as missing",
+        "unknown valence '-1' in 1 rows; taken as missing",
     }
 
 
-def test_words_of_other_databases_are_understood_or_told(folder: Path) -> None:
+def test_words_of_other_databases_are_converted_or_reported(folder: Path) -> None:
     database = berlin()
     index = database["emotion"].index
     words: dict[str, Sequence[object]] = {
@@ -195,7 +195,7 @@ def test_words_of_other_databases_are_understood_or_told(folder: Path) -> None:
     assert sorted(p.kind for p in corpus.problems) == ["unknown gender", "unknown naturalness"]
 
 
-def test_what_cannot_be_used_is_told(folder: Path) -> None:
+def test_unusable_rows_are_reported(folder: Path) -> None:
     database = berlin()
     database["emotion"]["emotion"].set(["happiness", None, "anger", "anger"])
     extra = audformat.filewise_index(["wav/elsewhere.wav"])
@@ -219,7 +219,7 @@ def test_recordings_of_one_stem_are_all_kept(tmp_path: Path) -> None:
     assert not corpus.problems
 
 
-def test_voices_that_nobody_tells_apart_count_as_one(folder: Path) -> None:
+def test_utterances_without_speakers_count_as_one_speaker(folder: Path) -> None:
     corpus = parse_audformat(save(segmented([0, 0.03], [0.03, 0.06]), folder), "calls")
     assert corpus.speakers == ("calls/?",)
     assert [p.kind for p in corpus.problems] == ["no speakers"]
@@ -247,7 +247,7 @@ def without_emotion(database: Any) -> None:
         ((with_rows("mood", "feeling"),), {"column": "feeling"}, "anger"),
         ((with_rows("mood", "a", "b"),), {"table": "mood", "column": "b"}, "anger"),
     ],
-    ids=["plain", "splits beside", "other table", "table", "column", "table and column"],
+    ids=["plain", "splits, too", "other table", "table", "column", "table and column"],
 )
 def test_labels_are_found_or_chosen(
     folder: Path,
@@ -286,16 +286,16 @@ def test_numbers_of_a_scheme_are_read_as_the_words_they_stand_for(folder: Path) 
 @pytest.mark.parametrize(
     ("changes", "chosen", "message"),
     [
-        ((without_emotion,), {}, "no labels at any table/emotion; its columns are files/duration"),
-        ((), {"table": "emotoin"}, "no labels at emotoin/emotion; its columns are emotion/emotion"),
+        ((without_emotion,), {}, "no labels in any table/emotion; its columns are files/duration"),
+        ((), {"table": "emotoin"}, "no labels in emotoin/emotion; its columns are emotion/emotion"),
         (
             (without_emotion, with_rows("a", "emotion"), with_rows("b", "emotion")),
             {},
-            "has labels at a/emotion, b/emotion; choose table and column",
+            "has labels in a/emotion, b/emotion; choose table and column",
         ),
     ],
 )
-def test_labels_that_cannot_be_told_are_refused(
+def test_missing_or_ambiguous_labels_are_refused(
     folder: Path,
     changes: Sequence[Callable[[Any], None]],
     chosen: Mapping[str, str],
@@ -312,7 +312,7 @@ def test_a_database_without_any_recording_is_refused(folder: Path) -> None:
     save(berlin(), folder)
     for file in RECORDINGS:
         (folder / file).unlink()
-    sentence = r"table emotion has no row that can be used \(wav/03a01Fa.wav: there is no file"
+    sentence = r"table emotion has no usable row \(wav/03a01Fa.wav: no such file"
     with pytest.raises(CorpusError, match=sentence):
         parse_audformat(folder, "berlin")
 
@@ -321,16 +321,24 @@ def test_a_database_without_any_recording_is_refused(folder: Path) -> None:
     ("header", "message"),
     [
         (None, "db.yaml: cannot be read"),
-        ("name: [", "db.yaml: is no plain YAML"),
-        ("- 1\n", "db.yaml: is no header of a database"),
-        ("name: x\n", "is no database that can be read"),
-        ("name: x\nsource: y\nusage: z\n", "is no database that can be read"),
-        ("name: x\nsource: y\nusage: other\ntables: {a: 1}\n", "is no database that can be read"),
-        ("name: x\nsource: y\nusage: other\ntables: {a: {type: filewise}}\n", "has no db.a.parq"),
+        ("name: [", "db.yaml: is not plain YAML"),
+        ("- 1\n", "db.yaml: is not the header of a database"),
+        ("name: x\n", "is not a readable audformat database"),
+        ("name: x\nsource: y\nusage: z\n", "is not a readable audformat database"),
+        (
+            "name: x\nsource: y\nusage: other\ntables: {a: 1}\n",
+            "is not a readable audformat database",
+        ),
+        (
+            "name: x\nsource: y\nusage: other\ntables: {a: {type: filewise}}\n",
+            "db.a.parquet or .csv, named in db.yaml, is missing",
+        ),
         ("name: x\nsource: y\nusage: other\n", "its columns are none"),
     ],
 )
-def test_what_is_no_database_is_refused(tmp_path: Path, header: str | None, message: str) -> None:
+def test_a_folder_that_is_not_a_database_is_refused(
+    tmp_path: Path, header: str | None, message: str
+) -> None:
     if header is not None:
         (tmp_path / "db.yaml").write_text(header)
     with pytest.raises(CorpusError, match=message) as refusal:
@@ -342,7 +350,7 @@ def test_what_is_no_database_is_refused(tmp_path: Path, header: str | None, mess
 def test_a_damaged_table_is_refused(folder: Path) -> None:
     save(berlin(), folder, "parquet")
     (folder / "db.emotion.parquet").write_bytes(b"PAR1")
-    with pytest.raises(CorpusError, match="is no database that can be read"):
+    with pytest.raises(CorpusError, match="is not a readable audformat database"):
         parse_audformat(folder, "berlin")
 
 
@@ -351,7 +359,7 @@ def test_a_header_that_would_run_code_does_not(folder: Path) -> None:
     target = folder / "made by the header"
     with (folder / "db.yaml").open("a") as file:
         file.write(f"evil: !!python/object/apply:os.mkdir ['{target}']\n")
-    with pytest.raises(CorpusError, match="is no plain YAML"):
+    with pytest.raises(CorpusError, match="is not plain YAML"):
         parse_audformat(folder, "berlin")
     assert not target.exists()
 
@@ -368,14 +376,14 @@ class Bomb:
 
 @pytest.fixture
 def bombed(folder: Path) -> Path:
-    """A database with a pickle beside one table, newer than it, which the library would load."""
+    """A database with a pickle next to one table, newer than it, which the library would load."""
     save(berlin(), folder)
     bomb = pickle.dumps(Bomb(folder / "exploded"))
     (folder / "db.emotion.pkl").write_bytes(bomb)
     return folder
 
 
-def test_a_pickle_beside_a_table_is_not_opened_nor_written(bombed: Path) -> None:
+def test_a_pickle_next_to_a_table_is_not_opened_or_written(bombed: Path) -> None:
     pickled = (bombed / "db.emotion.pkl").read_bytes()
     assert len(parse_audformat(bombed, "berlin").utterances) == 4
     assert not (bombed / "exploded").exists()
@@ -392,7 +400,7 @@ def test_a_table_that_is_only_a_pickle_is_refused(bombed: Path) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
-def test_any_corpus_survives_the_way_through_a_database(
+def test_any_corpus_survives_a_round_trip_through_a_database(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("corpus")
@@ -408,13 +416,14 @@ def test_any_corpus_survives_the_way_through_a_database(
 
 def test_children_keep_their_gender(tmp_path: Path) -> None:
     root = make_files(tmp_path / "c")
-    told = [("a, b.wav", "female child"), ("NA.wav", "male child")]
+    genders = [("a, b.wav", "female child"), ("NA.wav", "male child")]
     found = [
-        Utterance(f"c/{file[:-4]}", "c", root / file, "joy", "c/1", gender) for file, gender in told
+        Utterance(f"c/{file[:-4]}", "c", root / file, "joy", "c/1", gender)
+        for file, gender in genders
     ]
     write_audformat(corpus_of(root, found), tmp_path / "db")
-    genders = {u.gender for u in parse_audformat(tmp_path / "db", "c").utterances}
-    assert genders == {"female child", "male child"}
+    read = parse_audformat(tmp_path / "db", "c")
+    assert {u.gender for u in read.utterances} == {"female child", "male child"}
 
 
 @pytest.fixture
@@ -448,10 +457,10 @@ def test_an_export_is_replaced_as_a_whole(berliners: Corpus, tmp_path: Path) -> 
 
 def test_a_database_is_not_written_over_something_else(berliners: Corpus, tmp_path: Path) -> None:
     before = sorted(berliners.root.rglob("*"))
-    with pytest.raises(CorpusError, match="emodb: holds wav, which is no part of an exported"):
+    with pytest.raises(CorpusError, match="emodb: has wav, which is not part of an exported"):
         write_audformat(berliners, berliners.root)
     (tmp_path / "file").touch()
-    with pytest.raises(CorpusError, match="file: is a file; name a new folder"):
+    with pytest.raises(CorpusError, match="file: is a file; give a new folder"):
         write_audformat(berliners, tmp_path / "file")
     assert sorted(berliners.root.rglob("*")) == before
 
@@ -472,7 +481,7 @@ def test_a_failing_write_leaves_the_old_export(
     assert names(tmp_path) == ["db", "emodb"]
 
 
-def test_where_the_library_is_not_installed_the_sentence_says_how(
+def test_without_the_library_the_message_names_the_extra(
     berliners: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = builtins.__import__
@@ -489,7 +498,7 @@ def test_where_the_library_is_not_installed_the_sentence_says_how(
         parse_audformat(tmp_path, "emodb")
 
 
-def test_a_real_corpus_survives_the_way_through_a_database(
+def test_a_real_corpus_survives_a_round_trip_through_a_database(
     real_corpora: Path, tmp_path: Path
 ) -> None:
     corpus = emodb.parse(real_corpora / "emodb")

@@ -92,7 +92,7 @@ class TestOneFault:
 
     @BOTH
     @pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE.keys())
-    def test_unreadable_is_what_decode_refuses_in_its_words(
+    def test_unreadable_recordings_have_the_message_of_decode(
         self, tmp_path: Path, content: bytes, samples: bool
     ) -> None:
         path = write(tmp_path / "a.wav", content)
@@ -105,7 +105,7 @@ class TestOneFault:
         assert (examined.duration_s, examined.content) == (0.0, None)
 
     @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED.keys())
-    def test_damage_that_no_header_tells(self, tmp_path: Path, content: bytes) -> None:
+    def test_damage_that_headers_do_not_reveal(self, tmp_path: Path, content: bytes) -> None:
         path = write(tmp_path / "a.wav", content)
         with pytest.raises(AudioError) as refusal:
             decode(path)
@@ -148,7 +148,7 @@ class TestOneFault:
         path = write(tmp_path / "a.wav", encoded([level, -level] * 800, subtype="FLOAT"))
         assert bool(one(path).problems) == bool(decode(path).clipped_share())
 
-    def test_clipping_is_heard_at_the_rate_of_the_recording(self, tmp_path: Path) -> None:
+    def test_clipping_is_measured_at_the_rate_of_the_recording(self, tmp_path: Path) -> None:
         square = np.sign(np.sin(2 * np.pi * 9_000 * np.arange(48_000) / 48_000 + 0.1))
         path = write(tmp_path / "a.wav", encoded(square, 48_000))
         assert decode(path).clipped_share() == 0  # its one partial below 8 kHz is none
@@ -230,7 +230,7 @@ class TestContent:
         assert part.content == cut.content
         assert part.duration_s == cut.duration_s == 14.5
 
-    def test_of_headers_is_told_only_of_files_that_are_alike(self, tmp_path: Path) -> None:
+    def test_of_headers_is_hashed_only_for_similar_files(self, tmp_path: Path) -> None:
         a, b = (record(tmp_path / name, duration_s=1.0) for name in ("a.wav", "b.wav"))
         other = record(tmp_path / "c.wav", seed=1, duration_s=1.0)
         flac = record(tmp_path / "d.flac", duration_s=1.0)
@@ -248,7 +248,7 @@ class TestContent:
         assert None not in {first.content, second.content}
         assert first.content != second.content
 
-    def test_of_headers_tells_segments_apart(self, tmp_path: Path) -> None:
+    def test_of_headers_distinguishes_segments(self, tmp_path: Path) -> None:
         a, b = (record(tmp_path / name, duration_s=1.0) for name in ("a.wav", "b.wav"))
         parts = [utterance_examine(p, s, s + 0.3) for p in (a, b) for s in (0.0, 0.5)]
         contents = [each.content for each in examine(parts, samples=False)]
@@ -256,7 +256,7 @@ class TestContent:
         assert contents[0] != contents[1]
 
 
-def test_segments_are_judged_by_themselves(tmp_path: Path) -> None:
+def test_segments_are_examined_by_themselves(tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", encoded(np.concatenate([NOISE, np.zeros(8_000)])))
     loud, silent = one(path, end_s=0.5), one(path, start_s=0.5, end_s=1.0)
     assert not loud.problems
@@ -283,18 +283,18 @@ def test_processes_change_nothing_and_progress_reaches_the_end(
     monkeypatch.setattr(module, "BATCH", 3)
     all_of_them = [utterance_examine(record(tmp_path / f"{n}.wav", n % 7)) for n in range(20)]
     all_of_them.append(utterance_examine(tmp_path / "gone.wav"))
-    told: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
     alone = examine(all_of_them, samples=samples)
     shared = examine(
-        all_of_them, samples=samples, n_jobs=2, progress=lambda *done: told.append(done)
+        all_of_them, samples=samples, n_jobs=2, progress=lambda *done: calls.append(done)
     )
     assert shared == alone
     assert [each.utterance for each in shared] == all_of_them
-    assert told == [(n, 21) for n in range(3, 22, 3)]
+    assert calls == [(n, 21) for n in range(3, 22, 3)]
 
 
 @BOTH
-def test_no_utterances_are_no_work(samples: bool) -> None:
+def test_no_utterances_give_no_findings(samples: bool) -> None:
     assert examine([], samples=samples, n_jobs=4) == []
 
 
@@ -326,7 +326,7 @@ def corpus(of: CorpusCard, *utterances: Utterance) -> Corpus:
 
 
 class TestCounts:
-    def test_a_corpus_that_is_what_its_card_says_is_ok(self, tmp_path: Path) -> None:
+    def test_a_corpus_that_matches_its_card_is_ok(self, tmp_path: Path) -> None:
         report = check(corpus(card(joy=1), utterance(record(tmp_path / "a.wav"))))
         assert report.verdict == "ok"
         assert report.by_label == (Count("joy", 1, 1, "ok"),)
@@ -356,7 +356,7 @@ class TestCounts:
         both = [utterance(record(tmp_path / f"{n}.wav", n), speaker=str(n)) for n in range(2)]
         assert check(corpus(card(expected, joy=2), *both)).verdict == verdict
 
-    def test_a_card_that_does_not_know_its_speakers_expects_any(self, tmp_path: Path) -> None:
+    def test_a_card_without_a_number_of_speakers_accepts_any(self, tmp_path: Path) -> None:
         assert check(corpus(card(0, joy=1), utterance(record(tmp_path / "a.wav")))).verdict == "ok"
 
     @pytest.mark.parametrize(("expected", "verdict"), [(1, "faults"), (2, "ok"), (3, "notes")])
@@ -386,13 +386,13 @@ class TestSpeakersGendersAndStyles:
     )
 
     def whole(self, folder: Path) -> list[Utterance]:
-        said = [("1", "female"), ("1", "female"), ("2", "male")]
+        known = [("1", "female"), ("1", "female"), ("2", "male")]
         return [
             replace(
                 utterance(record(folder / f"{n}.wav", n), speaker, gender=gender),
                 naturalness="acted",
             )
-            for n, (speaker, gender) in enumerate(said)
+            for n, (speaker, gender) in enumerate(known)
         ]
 
     def verdicts(self, counts: tuple[Count, ...]) -> dict[str, Verdict | None]:
@@ -453,16 +453,14 @@ class TestSpeakersGendersAndStyles:
         assert {count.name for count in shown if count.verdict} == {"2"}
         assert report.kinds() == {"absent label": 1, "speaker count": 1, "absent speaker": 1}
 
-    def test_a_gender_that_is_not_told_is_a_note(self, tmp_path: Path) -> None:
+    def test_an_unknown_gender_is_a_note(self, tmp_path: Path) -> None:
         first, *others = self.whole(tmp_path)
         report = check(corpus(self.card, replace(first, gender=None), *others))
         assert report.kinds() == {"gender unknown": 1}
         assert report.verdict == "notes"
         assert self.verdicts(report.by_gender) == {"female": None, "male": "ok", "unknown": "notes"}
 
-    def test_more_than_there_should_be_are_too_many_whatever_is_not_told(
-        self, tmp_path: Path
-    ) -> None:
+    def test_too_high_a_count_is_a_fault_even_with_unknown_values(self, tmp_path: Path) -> None:
         first, second, third = self.whole(tmp_path)
         genders = [replace(first, gender="male"), replace(second, gender=None), third]
         report = check(corpus(self.card, *genders))
@@ -483,7 +481,7 @@ class TestSpeakersGendersAndStyles:
 
 
 class TestRecordings:
-    """What `examine` finds is in the report; the rest of its truths are told with it."""
+    """What `examine` finds is in the report; other tests of it are above."""
 
     def test_a_recording_that_is_gone(self, tmp_path: Path) -> None:
         report = check(corpus(card(joy=1), utterance(tmp_path / "gone.wav")))
@@ -504,7 +502,7 @@ class TestRecordings:
         assert [p.path for p in report.problems] == ["mine/b", "mine/c"]
         assert all("mine/a" in p.detail for p in report.problems)
 
-    def test_headers_hear_no_silence_and_the_report_says_so(self, tmp_path: Path) -> None:
+    def test_headers_do_not_reveal_silence_and_the_report_states_it(self, tmp_path: Path) -> None:
         silent = corpus(card(joy=1), utterance(record(tmp_path / "a.wav", level=0.0)))
         assert check(silent).kinds() == {"silent": 1}
         report = check(silent, samples=False)

@@ -202,7 +202,7 @@ FILES: dict[str, dict[str, str]] = {
         )
     },
 }
-"""Path -> text of the files that lie beside the recordings and tell labels or sexes."""
+"""Path -> text of the files next to the recordings, with labels or sexes."""
 
 SEXES: dict[str, set[str | None]] = {
     "aibo": {"female child", "male child"},
@@ -342,7 +342,7 @@ def test_a_tree_is_read_whole(loader: Loader, tree: Path) -> None:
 
 
 @EVERY
-def test_utterances_know_whose_they_are(loader: Loader, tree: Path) -> None:
+def test_ids_paths_and_speakers_are_qualified_by_the_corpus(loader: Loader, tree: Path) -> None:
     name = loader.card.name
     for utterance in loader.parse(tree).utterances:
         assert utterance.corpus == name
@@ -383,9 +383,7 @@ def test_a_root_one_level_too_high_finds_the_same(loader: Loader, tree: Path) ->
 def test_a_root_one_level_too_low_finds_its_part(loader: Loader, tree: Path) -> None:
     below = sorted(path for path in tree.iterdir() if path.is_dir())[0]
     if loader.card.name in BY_FILE:
-        with pytest.raises(
-            CorpusError, match=r"there is no label in .*, which is not below the root"
-        ):
+        with pytest.raises(CorpusError, match=r"no label in .* \(not found below the root\)"):
             loader.parse(below)
         return
     found = loader.parse(below).utterances
@@ -481,9 +479,7 @@ def test_label_files_may_be_in_utf16(loader: Loader, tree: Path) -> None:
 
 
 @WITH_FILES
-def test_a_byte_that_is_not_utf8_and_a_broken_line_spoil_nothing_else(
-    loader: Loader, tree: Path
-) -> None:
+def test_an_invalid_byte_and_a_broken_line_affect_nothing_else(loader: Loader, tree: Path) -> None:
     clean = loader.parse(tree)
     broken = BROKEN.get(loader.card.name, ("broken",))
     lines = b"".join(line.encode() + b" caf\xe9\n" for line in broken)
@@ -544,7 +540,9 @@ def test_a_label_file_that_cannot_be_read_is_named(loader: Loader, tree: Path) -
 
 
 @LABELED
-def test_what_has_no_partner_is_named_and_the_rest_is_read(loader: Loader, tree: Path) -> None:
+def test_unmatched_recordings_and_labels_are_named_and_the_rest_is_read(
+    loader: Loader, tree: Path
+) -> None:
     clean = loader.parse(tree)
     name = loader.card.name
     lost = clean.utterances[0]
@@ -575,9 +573,9 @@ def test_roots_that_hold_no_corpus_are_refused_by_name(loader: Loader, tmp_path:
     file = record(tmp_path / "noise.wav")
     (tmp_path / "empty").mkdir()
     for root, message in [
-        (tmp_path / "gone", "there is no such folder"),
+        (tmp_path / "gone", "no such folder; give the root of a corpus"),
         (file, "is a file"),
-        (tmp_path / "empty", "among 0 audio files; expected recordings such as"),
+        (tmp_path / "empty", "among 0 audio files; expected names such as"),
         (tmp_path, r"among 1 audio files \(noise.wav is not named like"),
     ]:
         with pytest.raises(CorpusError, match=message) as refusal:

@@ -12,7 +12,6 @@ import pytest
 from tests.corpora.recordings import record, record_tree
 from voxaffect.corpora.corpus import Elicitation
 from voxaffect.corpora.filename_parsing import (
-    NameScheme,
     ParsedName,
     corpus_from_names,
     find_files,
@@ -23,7 +22,7 @@ from voxaffect.corpora.loaders import emodb
 from voxaffect.errors import CorpusError
 
 
-def test_those_nearest_to_the_root_come_first(tmp_path: Path) -> None:
+def test_recordings_nearest_to_the_root_come_first(tmp_path: Path) -> None:
     names = ["b.wav", "z.wav", "a/a.wav", "a/b/a.wav"]
     found, problems = find_recordings(record_tree(tmp_path, reversed(names)))
     assert [path.relative_to(tmp_path).as_posix() for path in found] == names
@@ -51,14 +50,14 @@ def test_a_take_under_another_name_is_a_copy(tmp_path: Path) -> None:
     def read(name: re.Match[str], relative: PurePath) -> ParsedName:
         return ParsedName("joy", "1", take=name[1])
 
-    scheme = NameScheme(re.compile(r".(\d)"), read, "a1.wav")
-    corpus = corpus_from_names(emodb.CARD, record_tree(tmp_path, ["a1.wav", "b1.wav"]), scheme)
+    root, pattern = record_tree(tmp_path, ["a1.wav", "b1.wav"]), re.compile(r".(\d)")
+    corpus = corpus_from_names(emodb.CARD, root, pattern, read, example="a1.wav")
     (copy,) = corpus.problems
     assert (copy.kind, copy.path) == ("duplicate", "b1.wav")
 
 
 def test_a_name_is_a_copy_only_of_the_same_speaker_and_session(tmp_path: Path) -> None:
-    """Folders a/1 to b/2 tell speaker and session; under `copy` they are there again."""
+    """Folders a/1 to b/2 are speaker and session; `copy` repeats them."""
 
     def read(name: re.Match[str], relative: PurePath) -> ParsedName:
         speaker, session = relative.parts[-3:-1]
@@ -66,24 +65,26 @@ def test_a_name_is_a_copy_only_of_the_same_speaker_and_session(tmp_path: Path) -
 
     names = [f"{speaker}/{session}/x.wav" for speaker in "ab" for session in "12"]
     root = record_tree(tmp_path, [*names, *(f"copy/{name}" for name in names)])
-    corpus = corpus_from_names(emodb.CARD, root, NameScheme(re.compile("x"), read, "a/1/x.wav"))
+    corpus = corpus_from_names(emodb.CARD, root, re.compile("x"), read, example="a/1/x.wav")
     assert [u.path.relative_to(root).as_posix() for u in corpus.utterances] == names
     assert [p.kind for p in corpus.problems] == ["duplicate"] * 4
 
 
 @pytest.mark.parametrize(
-    ("elicitation", "said", "expected"),
+    ("elicitation", "stated", "expected"),
     [("acted", None, "acted"), ("mixed", None, None), ("mixed", "natural", "natural")],
 )
-def test_naturalness_is_the_cards_unless_the_name_tells(
-    tmp_path: Path, elicitation: Elicitation, said: str | None, expected: str | None
+def test_naturalness_is_the_cards_unless_the_name_states_it(
+    tmp_path: Path, elicitation: Elicitation, stated: str | None, expected: str | None
 ) -> None:
     card = replace(emodb.CARD, elicitation=elicitation)
-    scheme = NameScheme(
-        re.compile("x"), lambda *_: ParsedName("joy", "1", naturalness=said), "x.wav"
-    )
-    (utterance,) = corpus_from_names(card, record_tree(tmp_path, ["x.wav"]), scheme).utterances
-    assert utterance.naturalness == expected
+    root = record_tree(tmp_path, ["x.wav"])
+
+    def read(name: re.Match[str], relative: PurePath) -> ParsedName:
+        return ParsedName("joy", "1", naturalness=stated)
+
+    corpus = corpus_from_names(card, root, re.compile("x"), read, example="x.wav")
+    assert [u.naturalness for u in corpus.utterances] == [expected]
 
 
 def test_a_linked_folder_is_followed_once(tmp_path: Path) -> None:
@@ -103,23 +104,22 @@ def test_a_root_that_links_to_itself_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "remedy"), [("gone.wav", "fetch it"), ("03a01Wa.wav", "check it")]
+    ("target", "fix"),
+    [("gone.wav", "restore the target of this link"), ("03a01Wa.wav", "check it")],
 )
-def test_a_recording_that_cannot_be_read_has_its_remedy(
-    tmp_path: Path, target: str, remedy: str
-) -> None:
+def test_a_recording_that_cannot_be_read_has_a_fix(tmp_path: Path, target: str, fix: str) -> None:
     record(tmp_path / "03a01Fa.wav")
     (tmp_path / "03a01Wa.wav").symlink_to(target)
     (problem,) = emodb.parse(tmp_path).problems
     assert (problem.kind, problem.is_fault) == ("unreadable file", True)
-    assert problem.detail.endswith(f"; {remedy}")
+    assert problem.detail.endswith(f"; {fix}")
 
 
 @pytest.mark.parametrize(
     ("folders", "expected"),
     [("a1/x/a2/a3", ["a2", "a3"]), ("a1/x", []), ("x/a1", ["a1"])],
 )
-def test_folders_above_are_those_that_fit_without_a_gap(
+def test_folders_above_match_without_a_gap(
     tmp_path: Path, folders: str, expected: list[str]
 ) -> None:
     root = tmp_path / folders
@@ -152,7 +152,7 @@ def test_a_folder_that_may_not_be_read_is_named(locked: Path) -> None:
     assert problem.is_fault
 
 
-def test_a_tree_whose_only_folder_is_locked_says_so(locked: Path) -> None:
+def test_a_tree_whose_only_folder_is_locked_is_refused_with_the_reason(locked: Path) -> None:
     with pytest.raises(CorpusError, match="locked cannot be read"):
         emodb.parse(locked.parent)
 

@@ -16,14 +16,14 @@ from voxaffect.corpora.label_parsing import (
     CHILDREN,
     LabelEntries,
     LineError,
-    joined,
+    add_genders,
+    check_readable,
     look_up,
+    merge_entries,
     open_label_file,
     read_lines,
     read_table,
-    refuse_unread,
     unit_interval,
-    with_genders,
 )
 from voxaffect.corpora.loaders import emodb, msp_podcast, nemo
 from voxaffect.errors import CorpusError
@@ -32,20 +32,20 @@ from voxaffect.errors import CorpusError
 def read(text: str) -> tuple[str, str] | None:
     if text == "broken":
         raise LineError("is broken")
-    key, _, said = text.partition(" ")
-    return (key, said) if said else None
+    key, _, value = text.partition(" ")
+    return (key, value) if value else None
 
 
 def row(values: Mapping[str, str]) -> tuple[str, str]:
-    return values["key"], values["said"]
+    return values["key"], values["value"]
 
 
 def table(folder: Path, text: str) -> LabelEntries[str]:
     (folder / "t.csv").write_text(text, encoding="utf-8")
-    return read_table(open_label_file(folder, "t.csv"), ("key", "said"), row)
+    return read_table(open_label_file(folder, "t.csv"), ("key", "value"), row)
 
 
-def test_lines_that_say_something_become_entries(tmp_path: Path) -> None:
+def test_lines_become_entries(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_bytes(b"\xef\xbb\xbfa one\r\n\r\nnothing\nb two\n")
     entries = read_lines(open_label_file(tmp_path, "t.txt"), read)
     assert entries.found == {"a": "one", "b": "two"}
@@ -63,16 +63,14 @@ def test_faults_of_lines_are_reported_where_they_are(tmp_path: Path) -> None:
     assert "t.txt line 1" in repeated.detail
 
 
-def test_other_control_characters_and_bytes_end_no_line(tmp_path: Path) -> None:
+def test_only_newlines_end_a_line(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_bytes("a so\u0085 it\u2028 goes\x0c\n".encode() + b"b \x92\n")
     found = read_lines(open_label_file(tmp_path, "t.txt"), read).found
     assert found == {"a": "so\u0085 it\u2028 goes\x0c", "b": r"\x92"}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
-def test_a_file_says_the_same_in_every_encoding_that_is_marked(
-    tmp_path: Path, encoding: str
-) -> None:
+def test_a_file_reads_the_same_in_every_marked_encoding(tmp_path: Path, encoding: str) -> None:
     mark = "\ufeff" if encoding.endswith("e") else ""
     (tmp_path / "t.txt").write_bytes(f"{mark}a ein\r\nb K\u00f6ln\u4e2d\n".encode(encoding))
     entries = read_lines(open_label_file(tmp_path, "t.txt"), read)
@@ -81,19 +79,19 @@ def test_a_file_says_the_same_in_every_encoding_that_is_marked(
 
 
 @pytest.mark.parametrize(
-    ("content", "said", "place"),
+    ("content", "value", "place"),
     [
-        (b"a Caf\xe9\nb two\n", r"Caf\xe9", "byte 5 is not utf-8;"),
-        ("\ufeffa one\nb two\n".encode("utf-16-le")[:-1], "one", "is not utf-16-le;"),
+        (b"a Caf\xe9\nb two\n", r"Caf\xe9", "byte 5 is not valid utf-8 "),
+        ("\ufeffa one\nb two\n".encode("utf-16-le")[:-1], "one", "is not valid utf-16-le "),
     ],
     ids=["latin-1", "cut off"],
 )
-def test_what_is_not_in_the_encoding_is_read_as_far_as_it_can_be_and_told(
-    tmp_path: Path, content: bytes, said: str, place: str
+def test_invalid_bytes_are_read_as_escapes_and_reported(
+    tmp_path: Path, content: bytes, value: str, place: str
 ) -> None:
     (tmp_path / "t.txt").write_bytes(content)
     entries = read_lines(open_label_file(tmp_path, "t.txt"), read)
-    assert entries.found["a"] == said
+    assert entries.found["a"] == value
     assert entries.found["b"].startswith("two")
     (problem,) = entries.problems
     assert (problem.kind, problem.path, problem.is_fault) == ("encoding", "t.txt", False)
@@ -113,9 +111,9 @@ def test_the_file_nearest_to_the_root_is_read_in_any_case(tmp_path: Path) -> Non
     assert "x/Other.TXT is read" in copy.detail
 
 
-def test_a_file_that_is_not_there_has_no_entries(tmp_path: Path) -> None:
+def test_a_missing_file_has_no_entries(tmp_path: Path) -> None:
     file = open_label_file(tmp_path, "t.csv", "other.csv")
-    assert read_table(file, ("key",), row) == LabelEntries("t.csv, which is not below the root", {})
+    assert read_table(file, ("key",), row) == LabelEntries("t.csv (not found below the root)", {})
 
 
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\n \n"])
@@ -129,27 +127,27 @@ def test_an_empty_file_is_a_fault_and_alone_refused(tmp_path: Path, content: byt
         True,
     )
     with pytest.raises(CorpusError, match=r"t\.txt: is empty; copy it again"):
-        refuse_unread(tmp_path, entries)
+        check_readable(tmp_path, entries)
 
 
-def test_a_label_file_that_is_a_loop_of_links_is_no_matter_of_permissions(tmp_path: Path) -> None:
+def test_a_label_file_that_is_a_loop_of_links_is_not_blamed_on_permissions(tmp_path: Path) -> None:
     (tmp_path / "t.txt").symlink_to(tmp_path / "t.txt")
     (problem,) = open_label_file(tmp_path, "t.txt").problems
     assert problem.detail.endswith("; check it")
 
 
-def test_a_root_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_root_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="no such folder"):
         open_label_file(tmp_path / "gone", "t.csv")
 
 
 def test_a_table_is_read_by_the_names_of_its_columns(tmp_path: Path) -> None:
-    entries = table(tmp_path, '"Said","KEY"\n one , a\n"t, w""o",b\n')
+    entries = table(tmp_path, '"Value","KEY"\n one , a\n"t, w""o",b\n')
     assert entries.found == {"a": "one", "b": 't, w"o'}
 
 
-def test_a_broken_row_spoils_no_other(tmp_path: Path) -> None:
-    entries = table(tmp_path, 'key,said\na,"one\nb\nc,t\rwo\nd,four\n')
+def test_a_broken_row_affects_no_other(tmp_path: Path) -> None:
+    entries = table(tmp_path, 'key,value\na,"one\nb\nc,t\rwo\nd,four\n')
     assert entries.found == {"a": "one", "d": "four"}
     assert [(p.kind, p.path) for p in entries.problems] == [
         ("broken line", "t.csv line 3"),
@@ -166,9 +164,9 @@ def test_a_table_without_a_needed_column_cannot_be_read(tmp_path: Path) -> None:
         "t.csv",
         True,
     )
-    assert problem.detail == "needs a column 'said'; its columns are: key, x"
-    with pytest.raises(CorpusError, match=r"t.csv: needs a column 'said'"):
-        refuse_unread(tmp_path, entries)
+    assert problem.detail == "column 'value' is missing; its columns are: key, x"
+    with pytest.raises(CorpusError, match=r"t.csv: column 'value' is missing"):
+        check_readable(tmp_path, entries)
 
 
 def lock(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +195,7 @@ def test_a_file_that_may_not_be_read_is_named(
     )
     assert "Permission denied" in problem.detail
     with pytest.raises(CorpusError, match=r"t\.txt: cannot be read \(Permission denied\)"):
-        refuse_unread(tmp_path, entries)
+        check_readable(tmp_path, entries)
 
 
 def test_one_file_of_several_that_cannot_be_read_stops_nothing(tmp_path: Path) -> None:
@@ -205,8 +203,8 @@ def test_one_file_of_several_that_cannot_be_read_stops_nothing(tmp_path: Path) -
         (tmp_path / name).symlink_to(tmp_path / name)  # a loop
     (tmp_path / "v.txt").write_text("a one\n")
     files = (open_label_file(tmp_path, name) for name in ("t.txt", "v.txt", "u.txt"))
-    entries = joined(read_lines(file, read) for file in files)
-    refuse_unread(tmp_path, entries)
+    entries = merge_entries(read_lines(file, read) for file in files)
+    check_readable(tmp_path, entries)
     assert entries.found == {"a": "one"}
     assert [(p.kind, p.path) for p in entries.problems] == [
         ("unreadable label file", "t.txt"),
@@ -218,7 +216,7 @@ def test_of_a_label_in_two_files_the_first_counts(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text("a near\nb near\n")
     (tmp_path / "u.txt").write_text("a far\nc far\n")
     files = (open_label_file(tmp_path, name) for name in ("t.txt", "u.txt"))
-    entries = joined(read_lines(file, read) for file in files)
+    entries = merge_entries(read_lines(file, read) for file in files)
     assert entries.found == {"a": "near", "b": "near", "c": "far"}
     assert entries.where["a"] == "t.txt line 1"
     (problem,) = entries.problems
@@ -253,27 +251,27 @@ def test_a_scale_is_moved_to_0_to_1(n_points: int, share: float) -> None:
 
 
 @pytest.mark.parametrize("nothing", [None, "", "  ", "NaN", "nan", "0.5", "5.5", "inf"])
-def test_where_there_is_no_rating_on_the_scale_there_is_none(nothing: str | None) -> None:
+def test_a_missing_or_invalid_rating_is_none(nothing: str | None) -> None:
     assert unit_interval(nothing, 5) is None
 
 
-def test_a_rating_that_is_no_number_breaks_its_line() -> None:
-    with pytest.raises(LineError, match="rating '3,5' is no number"):
+def test_a_rating_that_is_not_a_number_breaks_its_line() -> None:
+    with pytest.raises(LineError, match="rating '3,5' is not a number"):
         unit_interval("3,5", 5)
 
 
-def test_an_unknown_word_is_named_with_those_that_are_known() -> None:
+def test_an_unknown_code_is_named_with_the_known_ones() -> None:
     assert look_up({"a": 1}, "a", "emotion") == 1
-    with pytest.raises(LineError, match="emotion 'z' is none of a, b"):
+    with pytest.raises(LineError, match="unknown emotion 'z'; known are a, b"):
         look_up({"a": 1, "b": 2}, "z", "emotion")
 
 
-def test_files_are_joined_with_their_names_and_problems(tmp_path: Path) -> None:
+def test_entries_of_files_are_merged_with_their_names_and_problems(tmp_path: Path) -> None:
     one = LabelEntries("one", {"a": "x"}, {"a": "one line 1"})
     two = LabelEntries(
-        "two", {"b": "y"}, {"b": "two line 1"}, table(tmp_path, "key,said\nz\n").problems
+        "two", {"b": "y"}, {"b": "two line 1"}, table(tmp_path, "key,value\nz\n").problems
     )
-    both = joined([one, two])
+    both = merge_entries([one, two])
     assert (both.source, both.found) == ("one or two", {"a": "x", "b": "y"})
     assert both.where == {"a": "one line 1", "b": "two line 1"}
     assert both.problems == two.problems
@@ -308,7 +306,7 @@ def test_a_class_without_any_recording_is_a_subset_and_no_fault(tmp_path: Path) 
 
 def test_recordings_without_a_label_file_are_refused_with_its_name(tmp_path: Path) -> None:
     record_tree(tmp_path, ["Audios/MSP-PODCAST_0001_0001.wav"])
-    first = r": there is no label in labels_consensus\.csv, which is not below the root; it holds"
+    first = r": no label in labels_consensus\.csv \(not found below the root\); no recording of MSP"
     with pytest.raises(CorpusError, match=first):
         msp_podcast.parse(tmp_path)
 
@@ -317,7 +315,7 @@ def test_recordings_with_a_table_of_no_rows_are_refused_with_its_name(tmp_path: 
     record_tree(tmp_path, ["Audios/MSP-PODCAST_0001_0001.wav"])
     (tmp_path / "labels_consensus.csv").write_text(PODCAST)
     with pytest.raises(
-        CorpusError, match=r": there is no label in labels_consensus\.csv; it holds"
+        CorpusError, match=r": no label in labels_consensus\.csv; no recording of MSP"
     ):
         msp_podcast.parse(tmp_path)
 
@@ -327,14 +325,14 @@ NAMES = ["wav/03a01Fa.wav", "wav/08a01Fa.wav"]
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Corpus:
-    """Two speakers, 03 and 08, whose sexes nobody tells."""
+    """Two speakers, 03 and 08, without known sexes."""
     known = emodb.parse(record_tree(tmp_path, NAMES))
     return replace(known, utterances=tuple(replace(u, gender=None) for u in known.utterances))
 
 
 def listed(corpus: Corpus, text: str) -> Corpus:
     (corpus.root / "speaker_genders.txt").write_text(text, encoding="utf-8")
-    return with_genders(corpus, ADULTS)
+    return add_genders(corpus, ADULTS)
 
 
 @pytest.mark.parametrize(
@@ -352,12 +350,12 @@ def test_a_line_is_a_speaker_and_a_sex(corpus: Corpus, text: str) -> None:
 
 def test_children_are_classes_of_their_own(corpus: Corpus) -> None:
     listed(corpus, "03 f\n08 m\n")
-    found = with_genders(corpus, CHILDREN)
+    found = add_genders(corpus, CHILDREN)
     assert [u.gender for u in found.utterances] == ["female child", "male child"]
 
 
 def test_without_a_list_genders_are_unknown_and_counted_once(corpus: Corpus) -> None:
-    found = with_genders(corpus, ADULTS)
+    found = add_genders(corpus, ADULTS)
     assert [u.gender for u in found.utterances] == [None, None]
     (problem,) = found.problems
     assert problem.detail.startswith("2 speakers have no gender (03 first)")
@@ -366,16 +364,16 @@ def test_without_a_list_genders_are_unknown_and_counted_once(corpus: Corpus) -> 
 
 def test_a_list_that_cannot_be_read_is_a_fault_and_stops_nothing(corpus: Corpus) -> None:
     (corpus.root / "speaker_genders.txt").symlink_to("nowhere.txt")
-    found = with_genders(corpus, ADULTS)
+    found = add_genders(corpus, ADULTS)
     assert [u.gender for u in found.utterances] == [None, None]
-    told = [(p.kind, p.path, p.is_fault) for p in found.problems]
-    assert told == [
+    reported = [(p.kind, p.path, p.is_fault) for p in found.problems]
+    assert reported == [
         ("unreadable label file", "speaker_genders.txt", True),
         ("no gender", "speaker_genders.txt", False),
     ]
 
 
-def test_what_is_known_stays_unless_the_list_says_otherwise(corpus: Corpus) -> None:
+def test_known_genders_are_kept_unless_the_list_differs(corpus: Corpus) -> None:
     known = emodb.parse(corpus.root)
     assert [u.gender for u in listed(known, "03 f\n").utterances] == ["female", "female"]
 
@@ -383,12 +381,12 @@ def test_what_is_known_stays_unless_the_list_says_otherwise(corpus: Corpus) -> N
 def test_what_the_list_lacks_or_misspells_is_reported(corpus: Corpus) -> None:
     found = listed(corpus, "03 f\n8 m\n08 woman\n03\n03 m\n")
     assert [u.gender for u in found.utterances] == ["female", None]
-    told = [(p.kind, p.path, p.is_fault) for p in found.problems]
-    assert told == [
+    reported = [(p.kind, p.path, p.is_fault) for p in found.problems]
+    assert reported == [
         ("broken line", "speaker_genders.txt line 3", True),
         ("broken line", "speaker_genders.txt line 4", True),
         ("repeated line", "speaker_genders.txt line 5", True),
         ("unknown speaker", "speaker_genders.txt line 2", False),
         ("no gender", "speaker_genders.txt", False),
     ]
-    assert "'woman' is none of f, m" in found.problems[0].detail
+    assert "unknown sex 'woman'; known are f, m" in found.problems[0].detail

@@ -44,20 +44,20 @@ def test_a_spreadsheets_byte_order_mark_and_capitals_do_not_matter(tmp_path: Pat
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_spreadsheets_encodings_are_told_by_their_marks(tmp_path: Path, encoding: str) -> None:
+def test_encodings_are_detected_by_their_byte_order_marks(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes("path,emotion\r\na.wav,ärger\r\n".encode(encoding))
     assert read_rows(path) == TableRows(("path", "emotion"), (("a.wav", "ärger"),))
 
 
-def test_bytes_that_are_no_text_become_escapes_and_are_told(tmp_path: Path) -> None:
+def test_invalid_bytes_become_escapes_and_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(b"path,emotion\na.wav,\xe4rger\n")
     rows = read_rows(path)
     assert rows.lines == (("a.wav", "\\xe4rger"),)
     (problem,) = rows.problems
     assert (problem.kind, problem.path) == ("encoding", "t.csv")
-    assert problem.detail.startswith("byte 19 is not utf-8")
+    assert problem.detail.startswith("byte 19 is not valid utf-8")
     assert not problem.is_fault
 
 
@@ -68,7 +68,7 @@ def test_bytes_that_are_no_text_become_escapes_and_are_told(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "after", [("c.wav", "sad"), ("c.wav", 'so "sad"'), ("c.wav", "two\nlines")]
 )
-def test_a_stray_quote_spoils_its_own_row_only(
+def test_a_stray_quote_breaks_its_own_row_only(
     tmp_path: Path, broken: str, after: tuple[str, str]
 ) -> None:
     whole, broken_too = tmp_path / "whole.csv", tmp_path / "t.csv"
@@ -81,7 +81,7 @@ def test_a_stray_quote_spoils_its_own_row_only(
     assert (problem.kind, problem.path, problem.is_fault) == ("broken row", "t.csv row 3", True)
 
 
-def test_numbers_of_a_parquet_file_stay_as_they_are_beside_nulls(tmp_path: Path) -> None:
+def test_numbers_of_a_parquet_file_are_unchanged_next_to_nulls(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     frame = pd.DataFrame({"speaker": [3, None], "end_s": [1.25, None]})
     frame.astype({"speaker": "Int64"}).to_parquet(path)
@@ -98,7 +98,7 @@ def test_numbers_of_a_parquet_file_stay_as_they_are_beside_nulls(tmp_path: Path)
         ("t.parquet", b"path,emotion\na.wav,sad\n", "cannot be read as a table"),
     ],
 )
-def test_what_is_no_table_is_refused_by_name(
+def test_a_file_that_is_not_a_table_is_refused_by_name(
     tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     path = tmp_path / name
@@ -108,12 +108,12 @@ def test_what_is_no_table_is_refused_by_name(
     assert str(refusal.value).startswith(f"{path}: ")
 
 
-def test_a_table_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="no such table"):
+def test_a_missing_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="no such table; check the path"):
         read_rows(tmp_path / "t.csv")
 
 
-def test_a_table_is_not_written_in_a_format_nobody_reads(tmp_path: Path) -> None:
+def test_a_table_is_not_written_in_an_unknown_format(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"a table is a \.csv or \.parquet file"):
         write_rows(TableRows(("path",), ()), tmp_path / "t.xlsx")
     assert not list(tmp_path.iterdir())
@@ -157,14 +157,14 @@ def test_every_column_becomes_a_field(folder: Path) -> None:
     assert (corpus.card.language, corpus.card.elicitation) == ("Dutch", "natural")
 
 
-def test_two_columns_are_enough_but_speakers_are_missed(folder: Path) -> None:
+def test_two_columns_are_enough_but_missing_speakers_are_noted(folder: Path) -> None:
     path = table(folder, "sub/b.flac,sad", "a.wav,angry", header="path,emotion")
     corpus = parse_table(path, "calls")
     assert [u.id for u in corpus.utterances] == ["calls/a", "calls/sub/b"]
     assert corpus.speakers == ("calls/?",)
     (problem,) = corpus.problems
     assert problem.kind == "no speakers"
-    assert problem.detail.startswith("2 rows name no speaker")
+    assert problem.detail.startswith("2 rows have no speaker")
 
 
 @pytest.mark.parametrize(
@@ -172,23 +172,35 @@ def test_two_columns_are_enough_but_speakers_are_missed(folder: Path) -> None:
     [
         (",sad,1,,,,,,,", "missing value", "has no path"),
         ("a.wav,,1,,,,,,,", "missing value", "has no emotion"),
-        ("c.wav,sad,1,,,,,,,", "missing audio", "there is no file c.wav"),
-        ("sub,sad,1,,,,,,,", "missing audio", "there is no file sub"),
-        (f"{400 * 'a'}.wav,sad,1,,,,,,,", "missing audio", "cannot look at aaa"),
-        ("a.wav,sad,1,woman,,,,,,", "wrong gender", "'woman' is no gender, use one of female"),
+        ("c.wav,sad,1,,,,,,,", "missing audio", "no such file c.wav"),
+        ("sub,sad,1,,,,,,,", "missing audio", "no such file sub"),
+        (f"{400 * 'a'}.wav,sad,1,,,,,,,", "missing audio", "cannot open aaa"),
+        ("a.wav,sad,1,woman,,,,,,", "wrong gender", "unknown gender 'woman', use one of female"),
         ("a.wav,sad,1,,staged,,,,,", "wrong naturalness", "use one of natural, acted"),
-        ("a.wav,sad,1,,,,2,1,,", "wrong segment", "ends at 1 s, not after its start 2 s"),
-        ("a.wav,sad,1,,,,1,1,,", "wrong segment", "ends at 1 s, not after its start 1 s"),
-        ("a.wav,sad,1,,,,-1,,,", "wrong segment", "'-1' is no time in seconds"),
-        ("a.wav,sad,1,,,,,soon,,", "wrong segment", "'soon' is no time in seconds"),
-        ("a.wav,sad,1,,,,,nan,,", "wrong segment", "'nan' is no time in seconds"),
-        ("a.wav,sad,1,,,,,inf,,", "wrong segment", "'inf' is no time in seconds"),
+        ("a.wav,sad,1,,,,2,1,,", "wrong segment", "ends at 1 s, not after its start at 2 s"),
+        ("a.wav,sad,1,,,,1,1,,", "wrong segment", "ends at 1 s, not after its start at 1 s"),
+        ("a.wav,sad,1,,,,-1,,,", "wrong segment", "'-1' is not a time in seconds (0 to 1e+06)"),
+        ("a.wav,sad,1,,,,,soon,,", "wrong segment", "'soon' is not a time in seconds (0 to 1e+06)"),
+        ("a.wav,sad,1,,,,,nan,,", "wrong segment", "'nan' is not a time in seconds (0 to 1e+06)"),
+        ("a.wav,sad,1,,,,,inf,,", "wrong segment", "'inf' is not a time in seconds (0 to 1e+06)"),
         ("a.wav,sad", "wrong number of values", "has 2 values for 10 columns"),
-        ("a.wav,sad,1,,,,1e308,,,", "wrong segment", "'1e308' is no time in seconds"),
-        ("a.wav,sad,1,,,,0,1e7,,", "wrong segment", "'1e7' is no time in seconds"),
-        ('a.wav,"sad,1,,,,,,,', "broken row", "is no row of a table (unexpected end of data)"),
-        ("sub/b.flac,sad,1,,,,,,,", "duplicate row", "is of the same speech as calls.csv row 2"),
-        ("sub/../sub/b.flac,sad,1,,,,0,,,", "duplicate row", "the same speech as calls.csv row 2"),
+        (
+            "a.wav,sad,1,,,,1e308,,,",
+            "wrong segment",
+            "'1e308' is not a time in seconds (0 to 1e+06)",
+        ),
+        ("a.wav,sad,1,,,,0,1e7,,", "wrong segment", "'1e7' is not a time in seconds (0 to 1e+06)"),
+        (
+            'a.wav,"sad,1,,,,,,,',
+            "broken row",
+            "is not a valid row of a table (unexpected end of data)",
+        ),
+        ("sub/b.flac,sad,1,,,,,,,", "duplicate row", "repeats the segment of calls.csv row 2"),
+        (
+            "sub/../sub/b.flac,sad,1,,,,0,,,",
+            "duplicate row",
+            "repeats the segment of calls.csv row 2",
+        ),
     ],
 )
 def test_a_fault_of_a_row_is_counted_and_the_rest_is_kept(
@@ -220,7 +232,7 @@ def test_a_rating_outside_its_range_is_a_fault_of_its_row(
     assert [u.label for u in corpus.utterances] == ["joy"]
     (problem,) = corpus.problems
     assert problem.kind == f"wrong {column}"
-    assert problem.detail == f"'{rating}' is no number from 0 to 1; left out"
+    assert problem.detail == f"'{rating}' is not a number from 0 to 1; left out"
     assert problem.is_fault
 
 
@@ -228,18 +240,18 @@ def test_a_misspelt_column_is_named_with_the_nearest_known_one(folder: Path) -> 
     path = table(folder, "a.wav,joy,1,5", header="path,emotion,speaker,gendre")
     (problem,) = parse_table(path, "calls").problems
     assert problem.kind == "unknown column"
-    assert problem.detail == "column 'gendre' is not read; did you mean 'gender'?"
+    assert problem.detail == "column 'gendre' is ignored; did you mean 'gender'?"
     assert not problem.is_fault
 
 
 @pytest.mark.parametrize(
     ("header", "lines", "message"),
     [
-        ("path,label", ["a.wav,joy"], "needs a column 'emotion'; its columns are: path, label"),
-        ("path;emotion", ["a.wav;joy"], "needs a column 'path'; its columns are: path;emotion"),
-        ("", [], "needs a column 'path'; its columns are: none"),
-        (HEADER, [], "has no row that can be used; add"),
-        (HEADER, ["c.wav,sad,,,,,,,,"], r"\(calls.csv row 2: there is no file c.wav; left out\)"),
+        ("path,label", ["a.wav,joy"], "column 'emotion' is missing; its columns are: path, label"),
+        ("path;emotion", ["a.wav;joy"], "column 'path' is missing; its columns are: path;emotion"),
+        ("", [], "column 'path' is missing; its columns are: none"),
+        (HEADER, [], "has no usable row; add or correct its rows"),
+        (HEADER, ["c.wav,sad,,,,,,,,"], r"\(calls.csv row 2: no such file c.wav; left out\)"),
     ],
 )
 def test_a_fault_of_the_table_refuses_it(
@@ -292,7 +304,7 @@ def test_a_table_is_listed_in_its_own_order_as_it_was_written(folder: Path) -> N
         ("calls/a", "a.wav", "", ""),
         ("calls/sub/b#0.000-0.500", "sub/b.flac", "", "0.5"),
     ]
-    (fault,) = problems  # and nothing of speakers, whom nobody asked for
+    (fault,) = problems  # and none about speakers, which are not required
     assert fault.path == "calls.csv row 3"
 
 
@@ -316,11 +328,11 @@ def test_one_byte_or_quote_does_not_refuse_a_table(folder: Path) -> None:
         ("broken row", "calls.csv row 3", True),
         ("missing value", "calls.csv row 4", True),
     ]
-    assert "save it as UTF-8" in corpus.problems[0].detail
+    assert "save the file as UTF-8" in corpus.problems[0].detail
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_a_loaded_corpus_survives_the_way_through_a_table(tmp_path: Path, suffix: str) -> None:
+def test_a_loaded_corpus_survives_a_round_trip_through_a_table(tmp_path: Path, suffix: str) -> None:
     corpus = emodb.parse(record_tree(tmp_path, ["wav/03a01Fa.wav", "wav/08b10Tc.wav"]))
     write_table(corpus, tmp_path / f"table{suffix}")
     again = parse_table(tmp_path / f"table{suffix}", "emodb")
@@ -331,7 +343,7 @@ def test_a_loaded_corpus_survives_the_way_through_a_table(tmp_path: Path, suffix
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
-def test_any_corpus_survives_the_way_through_a_table(
+def test_any_corpus_survives_a_round_trip_through_a_table(
     tmp_path_factory: pytest.TempPathFactory, suffix: str, data: st.DataObject
 ) -> None:
     root = make_files(tmp_path_factory.mktemp("corpus"))
@@ -349,9 +361,9 @@ def test_a_table_elsewhere_points_at_the_audio(tmp_path: Path) -> None:
     assert utterance.path.samefile(corpus.utterances[0].path)
 
 
-def test_a_recording_whose_name_is_no_text_cannot_be_in_a_table(tmp_path: Path) -> None:
+def test_a_recording_whose_name_is_not_utf8_cannot_be_in_a_table(tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.wav"))
     utterance = Utterance("c/x", "c", path, "joy", "c/1")
-    with pytest.raises(CorpusError, match=r"\\xff.wav: is no UTF-8 name; rename"):
+    with pytest.raises(CorpusError, match=r"\\xff.wav: its name is not valid UTF-8; rename"):
         write_table(corpus_of(tmp_path, [utterance]), tmp_path / "t.csv")
     assert not list(tmp_path.iterdir())

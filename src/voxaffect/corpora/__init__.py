@@ -1,1 +1,1 @@
-"""Corpora: what was said and by whom."""
+"""Corpora: datasets of utterances, their loaders and checks."""

@@ -1,11 +1,11 @@
-"""Databases in audformat, as audEERING and others publish emotional speech.
+"""audformat databases, the format in which audEERING and others publish emotional speech.
 
-A database is a folder with the header `db.yaml`, which names schemes and tables, and one file a
-table, such as `db.emotion.parquet`; media lie beside them. Its format:
+A database is a folder with the header `db.yaml`, which names schemes and tables, one file per
+table, such as `db.emotion.parquet`, and the media. Its format:
 https://audeering.github.io/audformat/data-format.html
 
-Nothing that a database holds is executed: the header is read as plain YAML, tables as CSV or
-Parquet. A pickle, which the library itself would prefer, is never opened, nor is one written.
+No code in a database is executed: the header is read as plain YAML, tables as CSV or Parquet. A
+pickle, which the library itself would prefer, is never opened or written.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,16 +29,14 @@ from voxaffect.corpora.audformat_rows import (
     database_of,
     rows_of_labels,
 )
-from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance
+from voxaffect.corpora.corpus import Corpus, Problem, Utterance
 from voxaffect.corpora.table import (
     COLUMNS,
+    NOT_STATED,
     Row,
     TableRows,
-    elicitation,
-    languages,
-    missing_speakers,
+    custom_corpus,
     read_utterances,
-    sorted_by_id,
 )
 from voxaffect.errors import CorpusError
 
@@ -52,13 +50,13 @@ LIBRARY_ERRORS = (
     TypeError,
     ValueError,
 )
-"""What the library lets through where a header or a table is not as it expects."""
+"""What the library raises for a header or table that it does not expect."""
 
 WRITTEN = {HEADER, *(f"db.{table}.parquet" for table in (EMOTION, FILES, SEGMENTS))}
 
 
 def is_database(folder: Path) -> bool:
-    """Whether a folder holds a database's header."""
+    """Whether a folder has the header of a database."""
     return (folder / HEADER).is_file()
 
 
@@ -68,86 +66,103 @@ def parse_audformat(
     """Read a corpus from a database.
 
     Labels are the column `emotion` of the table `emotion`, or else the only column of that name,
-    or else the only one of that scheme. Speakers and the rest come from whatever tables have
-    columns or schemes of their names, and from what a scheme tells of each speaker. Arousal and
-    valence are mapped to 0..1 by the bounds of their scheme, ISO 639 codes to languages.
+    or else the only one of that scheme. Speakers and the rest come from all tables that have
+    columns or schemes of their names, and from speaker attributes in a scheme. Arousal and valence
+    are mapped to 0..1 by the bounds of their scheme, ISO 639 codes to languages.
 
     Args:
-        folder: holds `db.yaml` and the tables.
+        folder: folder of `db.yaml` and the tables.
         name: name of the corpus, the prefix of ids and speakers.
-        table: table of the labels, where there are several.
-        column: column of the labels, where there are several or it has another name.
+        table: table of the labels, if there are several.
+        column: column of the labels, if there are several or it has another name.
 
     Raises:
-        CorpusError: audformat is not installed, the folder is no database, it cannot be told where
-            its labels are, or no row can be used.
+        CorpusError: audformat is not installed, the folder is not a database, its labels are
+            missing or ambiguous, or no row can be used.
     """
     database = _open(folder)
-    rows, problems = _list(database, folder, name, _find_labels(folder, database, table, column))
-    utterances = sorted_by_id(utterance for utterance, _ in rows)
-    notes = missing_speakers(HEADER, utterances, name)
-    card = _card(database, name, utterances)
-    return Corpus(card, _root(folder, database), utterances, (*problems, *notes))
+    labels = _find_labels(folder, database, table, column)
+    rows, problems = _list_utterances(database, folder, name, labels)
+    authors = ", ".join(str(who) for who in (database.author, database.organization) if who)
+    usage = "" if database.usage == "other" else f"{database.usage} use"
+    return custom_corpus(
+        name,
+        _root(folder, database),
+        [utterance for utterance, _ in rows],
+        problems,
+        title=database.description or database.name,
+        source=HEADER,
+        license="; ".join(str(term) for term in (database.license, usage) if term) or NOT_STATED,
+        citation=str(database.meta.get("citation", authors)),
+        url=database.source,
+    )
 
 
 def list_audformat(folder: Path, name: str) -> tuple[list[tuple[Utterance, Row]], list[Problem]]:
-    """The utterances of a database in the order of its labels, each with what the row says.
+    """The utterances of a database in the order of its labels, each with its row.
 
     Raises:
         CorpusError: as by `parse_audformat`.
     """
     database = _open(folder)
-    return _list(database, folder, name, _find_labels(folder, database, None, None))
+    return _list_utterances(database, folder, name, _find_labels(folder, database, None, None))
 
 
-def _list(
+def _list_utterances(
     database: Any, folder: Path, name: str, labels: Place
 ) -> tuple[list[tuple[Utterance, Row]], list[Problem]]:
     rows, notes = rows_of_labels(database, labels)
-    root = _root(folder, database)
-    located = TableRows(COLUMNS, tuple(_located(row, folder.resolve(), root) for row in rows))
-    utterances, faults = read_utterances(located, root, name, where=lambda n: _where(rows[n]))
+    base, root = folder.resolve(), _root(folder, database)
+    located = [{**row, "path": os.path.relpath(base / row["path"], root)} for row in rows]
+    lines = tuple(tuple(row[column] for column in COLUMNS) for row in located)
+
+    def where(index: int) -> str:
+        row = rows[index]
+        times = f" {row['start_s']}-{row['end_s']} s" if row["start_s"] or row["end_s"] else ""
+        return row["path"] + times
+
+    utterances, faults = read_utterances(TableRows(COLUMNS, lines), root, name, where=where)
     if not utterances:
         why = f" ({faults[0].path}: {faults[0].detail})" if faults else ""
-        raise CorpusError(f"{folder}: table {labels[0]} has no row that can be used{why}")
+        raise CorpusError(f"{folder}: table {labels[0]} has no usable row{why}")
     return [(utterance, rows[n]) for n, utterance in utterances.items()], [*notes, *faults]
 
 
 def write_audformat(corpus: Corpus, folder: Path) -> None:
     """Write a corpus as a database that `parse_audformat` and audformat itself read.
 
-    The audio stays where it is: files are named by the way from `folder` to them, so that both
-    must be moved together. Read back, the database gives the same utterances, with times to the
-    nanosecond. An earlier export in `folder` is replaced as a whole.
+    The audio stays where it is: files are named relative to `folder`, so both must be moved
+    together. Read back, the database gives the same utterances, with times to the nanosecond. An
+    earlier export in `folder` is replaced as a whole.
 
     Raises:
-        CorpusError: audformat is not installed, `folder` holds something else than an export, or
-            the name of a recording is no text.
+        CorpusError: audformat is not installed, `folder` has other files than an export, or the
+            name of a recording is not valid UTF-8.
     """
     library = _library()
     base = folder.resolve()
-    _refuse_foreign(folder)
+    _check_target(folder)
     with _without_library_warnings():
         database = database_of(library, corpus, base)
-        with _whole_folder(base) as new:
-            # Parquet: as CSV, the library takes the words NA and null for no value.
+        with _replacing(base) as new:
+            # Parquet: from CSV, the library reads the words NA and null as missing values.
             database.save(str(new), storage_format="parquet")
 
 
 def _library() -> Any:
     try:
         import audformat  # noqa: PLC0415
-    except ImportError as fault:
+    except ImportError as error:
         raise CorpusError(
-            f"databases in audformat need the library of that name ({fault}); "
+            f"audformat databases need the audformat library ({error}); "
             "install it with: pip install 'voxaffect[audformat]'"
-        ) from fault
+        ) from error
     return audformat
 
 
 @contextmanager
 def _without_library_warnings() -> Iterator[None]:
-    """Without what pandas tells the authors of audformat about pandas to come."""
+    """Suppress deprecation warnings of pandas that address the authors of audformat."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         yield
@@ -156,8 +171,8 @@ def _without_library_warnings() -> Iterator[None]:
 def _open(folder: Path) -> Any:
     """The database of a folder, read from a copy of its header, CSV and Parquet files.
 
-    The library prefers a pickle wherever one lies beside a table, and its YAML loader calls what a
-    header tells it to; the copy holds no pickle, and its header is plain.
+    The library prefers a pickle over a table where both exist, and its YAML loader can run code;
+    the copy has no pickle, and its header is plain YAML.
     """
     load = _library().Database.load
     text = _plain_header(folder / HEADER)
@@ -167,30 +182,31 @@ def _open(folder: Path) -> Any:
             for file in _table_files(folder, load(copy, load_data=False)):
                 shutil.copyfile(file, Path(copy, file.name))
             return load(copy, load_data=True)
-        except LIBRARY_ERRORS as fault:
-            why = _one_line(fault).replace(copy, str(folder))
-            raise CorpusError(f"{folder}: is no database that can be read ({why})") from fault
+        except LIBRARY_ERRORS as error:
+            why = _one_line(error).replace(copy, str(folder))
+            raise CorpusError(f"{folder}: is not a readable audformat database ({why})") from error
 
 
-def _one_line(fault: Exception) -> str:
-    return f"{type(fault).__name__}: {' '.join(str(fault).split())}"
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _plain_header(path: Path) -> str:
-    """The text of a header, once it is known to be YAML that names no code to run."""
+    """The text of a header, once it is known to be YAML without code."""
     import yaml  # noqa: PLC0415 - comes with audformat
 
     try:
         text = path.read_text(encoding="utf-8")
         header = yaml.safe_load(text)
-    except OSError as fault:
+    except OSError as error:
         raise CorpusError(
-            f"{path}: cannot be read ({fault.strerror}); give the folder of an audformat database"
-        ) from fault
-    except (UnicodeDecodeError, yaml.YAMLError) as fault:
-        raise CorpusError(f"{path}: is no plain YAML ({_one_line(fault)}); get it again") from fault
+            f"{path}: cannot be read ({error.strerror}); give the folder of an audformat database"
+        ) from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        why = _one_line(error)
+        raise CorpusError(f"{path}: is not plain YAML ({why}); download it again") from error
     if not isinstance(header, dict):
-        raise CorpusError(f"{path}: is no header of a database; get it again")
+        raise CorpusError(f"{path}: is not the header of a database; download it again")
     return text
 
 
@@ -201,21 +217,21 @@ def _table_files(folder: Path, database: Any) -> list[Path]:
     for table in (*database.tables, *database.misc_tables):
         names = [f"db.{table}.{suffix}" for suffix in TABLE_SUFFIXES]
         file = next((there[name] for name in names if name in there), None)
-        if file is None:
-            raise CorpusError(_lacking(folder, table, is_pickled=f"db.{table}.pkl" in there))
-        files.append(file)
+        if file is not None:
+            files.append(file)
+        elif pickled := there.get(f"db.{table}.pkl"):
+            raise CorpusError(
+                f"{pickled}: is a pickle, which could run code; save the database as csv or parquet"
+            )
+        else:
+            raise CorpusError(
+                f"{folder}: {names[0]} or .csv, named in {HEADER}, is missing; download it again"
+            )
     return files
 
 
-def _lacking(folder: Path, table: str, *, is_pickled: bool) -> str:
-    if is_pickled:
-        pickled = folder / f"db.{table}.pkl"
-        return f"{pickled}: is a pickle, which could run code; save the database as csv or parquet"
-    return f"{folder}: has no db.{table}.parquet or .csv, which {HEADER} names; get it again"
-
-
 def _find_labels(folder: Path, database: Any, table: str | None, column: str | None) -> Place:
-    """Where the labels are; what is named `emotion` goes first, column before table."""
+    """Table and column of the labels; the name `emotion` is preferred, of a column first."""
     known = [(t, c) for t in database.tables for c in database[t].columns]
     fitting = [
         (t, c)
@@ -225,17 +241,12 @@ def _find_labels(folder: Path, database: Any, table: str | None, column: str | N
     ]
     if not fitting:
         wanted = f"{table or 'any table'}/{column or EMOTION}"
-        raise CorpusError(f"{folder}: has no labels at {wanted}; its columns are {_listed(known)}")
-    best = min(map(_unlikeliness, fitting))
-    likely = [place for place in fitting if _unlikeliness(place) == best]
-    if len(likely) > 1:
-        raise CorpusError(f"{folder}: has labels at {_listed(likely)}; choose table and column")
-    return likely[0]
-
-
-def _unlikeliness(place: Place) -> tuple[bool, bool]:
-    table, column = place
-    return column != EMOTION, table != EMOTION
+        raise CorpusError(f"{folder}: has no labels in {wanted}; its columns are {_listed(known)}")
+    rank = {place: (place[1] != EMOTION, place[0] != EMOTION) for place in fitting}
+    best = [place for place in fitting if rank[place] == min(rank.values())]
+    if len(best) > 1:
+        raise CorpusError(f"{folder}: has labels in {_listed(best)}; choose table and column")
+    return best[0]
 
 
 def _listed(places: Iterable[Place]) -> str:
@@ -243,58 +254,29 @@ def _listed(places: Iterable[Place]) -> str:
 
 
 def _root(folder: Path, database: Any) -> Path:
-    """The folder that ids count from: the corpus's that was exported, or else the database's."""
+    """The folder that ids are relative to: that of the exported corpus, or the database's own."""
     return Path(os.path.normpath(folder.resolve() / str(database.meta.get(AUDIO_ROOT, "."))))
 
 
-def _located(row: Row, base: Path, root: Path) -> tuple[str, ...]:
-    """A row whose path counts from `root` instead of the database."""
-    path = os.path.relpath(base / row["path"], root)
-    return tuple({**row, "path": path}[column] for column in COLUMNS)
-
-
-def _where(row: Row) -> str:
-    times = f"{row['start_s']}-{row['end_s']}"
-    return row["path"] if times == "-" else f"{row['path']} {times} s"
-
-
-def _card(database: Any, name: str, utterances: Sequence[Utterance]) -> CorpusCard:
-    """What the header says of the database; it promises no counts."""
-    by_whom = ", ".join(str(who) for who in (database.author, database.organization) if who)
-    permitted = "" if database.usage == "other" else f"{database.usage} use"
-    return CorpusCard(
-        name=name,
-        title=database.description or database.name,
-        language=languages(utterances),
-        elicitation=elicitation(utterances),
-        license="; ".join(str(term) for term in (database.license, permitted) if term)
-        or "not stated",
-        citation=str(database.meta.get("citation", by_whom)),
-        url=database.source,
-        labels={},
-        n_speakers=0,
-    )
-
-
-def _refuse_foreign(folder: Path) -> None:
+def _check_target(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
-        raise CorpusError(f"{folder}: is a file; name a new folder for the database")
+        raise CorpusError(f"{folder}: is a file; give a new folder for the database")
     foreign = sorted({p.name for p in folder.iterdir()} - WRITTEN) if folder.exists() else []
     if foreign:
         raise CorpusError(
-            f"{folder}: holds {foreign[0]}, which is no part of an exported database; "
-            "name a new folder"
+            f"{folder}: has {foreign[0]}, which is not part of an exported database; "
+            "give a new folder"
         )
 
 
 @contextmanager
-def _whole_folder(folder: Path) -> Iterator[Path]:
-    """A new folder to fill, which takes the place of `folder` once it is full."""
+def _replacing(folder: Path) -> Iterator[Path]:
+    """A temporary folder that replaces `folder` once it is written."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as beside:
-        new = Path(beside, "new")
+    with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
+        new = Path(temporary, "new")
         new.mkdir()
         yield new
         if folder.exists():
-            folder.rename(Path(beside, "old"))
+            folder.rename(Path(temporary, "old"))
         new.rename(folder)

@@ -1,7 +1,7 @@
-"""Between the tables of a database in audformat and rows of text, one an utterance.
+"""Conversion between the tables of an audformat database and rows of text, one per utterance.
 
-A database may tell who speaks in a column of any table, or of a scheme that lists its speakers;
-here is where each of our columns is looked for, and how it is written.
+A database may state the speaker or another field in a column of any table, or in the attributes
+that a scheme lists of each speaker.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ EMOTION = "emotion"
 FILES = "files"
 SEGMENTS = "segments"
 AUDIO_ROOT = "audio_root"
-"""Field of the header of an export: the corpus's own root, which ids count from."""
+"""Field of the header of an export: the root of the corpus, which ids are relative to."""
 
 GENDERS = {"f": "female", "m": "male", **{word: word for word in GENDER.classes}}
 STYLES = {"spontaneous": "natural", "posed": "acted", **{w: w for w in NATURALNESS.classes}}
@@ -38,40 +38,32 @@ Place = tuple[str, str]
 """A table and a column of it."""
 
 Segment = tuple[str, int | None, int | None]
-"""File, start and end in nanoseconds; a row of a table of files has neither."""
+"""File, start and end in nanoseconds; None in a table of files."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """One of our columns, as databases have it.
+    """How databases state one of the columns of `table.COLUMNS`.
 
     Args:
-        names: columns or schemes that hold it, the likeliest first.
-        read: a word of the database -> ours, None where it has no place with us.
-        is_rating: whether the bounds of its scheme stand for 0 and 1.
+        names: columns or schemes that hold it, by priority.
+        convert: value in the database -> value of the column, None if unknown.
+        is_rating: whether to map the bounds of its scheme to 0 and 1.
     """
 
     names: tuple[str, ...]
-    read: Callable[[str], str | None] = str
+    convert: Callable[[str], str | None] = str
     is_rating: bool = False
 
 
-def _gender(word: str) -> str | None:
-    return GENDERS.get(word.casefold())
-
-
-def _naturalness(word: str) -> str | None:
-    return STYLES.get(word.casefold())
-
-
 def _language(word: str) -> str:
-    """English name of an ISO 639 code; any other word stays."""
+    """English name of an ISO 639 code; other words are kept."""
     language = _iso_639(word) if LANGUAGE_CODE.fullmatch(word) else None
     return language.name.partition(" (")[0] if language else word
 
 
 def _iso_639(word: str) -> Any:
-    """The language of a code or English name, None where the standard has none."""
+    """The language of a code or English name, None if it is not in the standard."""
     from iso639 import Lang, exceptions  # noqa: PLC0415 - comes with audformat
 
     try:
@@ -80,7 +72,7 @@ def _iso_639(word: str) -> Any:
         return None
 
 
-def _rating(word: str) -> str | None:
+def _share(word: str) -> str | None:
     try:
         return word if 0 <= float(word) <= 1 else None
     except ValueError:
@@ -89,36 +81,44 @@ def _rating(word: str) -> str | None:
 
 FIELDS = {
     "speaker": Field(("speaker",)),
-    "gender": Field(("gender", "sex"), _gender),
-    "naturalness": Field(("naturalness", "style", "acting"), _naturalness),
+    "gender": Field(("gender", "sex"), lambda word: GENDERS.get(word.casefold())),
+    "naturalness": Field(
+        ("naturalness", "style", "acting"), lambda word: STYLES.get(word.casefold())
+    ),
     "language": Field(("language",), _language),
     "sentence": Field(("sentence", "transcription", "text")),
     "session": Field(("session", "dialogue")),
-    "arousal": Field(("arousal",), _rating, is_rating=True),
-    "valence": Field(("valence",), _rating, is_rating=True),
+    "arousal": Field(("arousal",), _share, is_rating=True),
+    "valence": Field(("valence",), _share, is_rating=True),
 }
 
 
 def rows_of_labels(database: Any, labels: Place) -> tuple[list[Row], list[Problem]]:
-    """A row for every label, its path as the database has it, and notes of what is not in them."""
+    """A row for each label, its path as in the database, and notes of what was left out."""
     emotions = _texts(database, labels, Field((EMOTION,)))
+    listed = {file for table in database.tables for file in database[table].files}
+    n_unlabeled = len(listed - {file for (file, _, _), _ in emotions})
+    detail = f"{n_unlabeled} files are in other tables than that of the labels; left out"
+    notes = [Problem("no label", HEADER, detail)] if n_unlabeled else []
     columns: dict[str, dict[Segment, str]] = {}
-    notes = _unlabeled(database, {file for (file, _, _), _ in emotions})
     for name, field in FIELDS.items():
-        told = _told(database, labels[0], field)
-        ours = {word: field.read(word) for word in set(told.values())}
-        columns[name] = {segment: ours[word] or "" for segment, word in told.items()}
-        notes += _unknown(name, Counter(word for word in told.values() if ours[word] is None))
+        words = _field_values(database, labels[0], field)
+        converted = {word: field.convert(word) for word in set(words.values())}
+        columns[name] = {segment: converted[word] or "" for segment, word in words.items()}
+        unknown = Counter(word for word in words.values() if converted[word] is None)
+        for word, n in unknown.items():
+            detail = f"unknown {name} {word!r} in {n} rows; taken as missing"
+            notes.append(Problem(f"unknown {name}", HEADER, detail))
     return [_row(database, columns, *labeled) for labeled in emotions], notes
 
 
 def database_of(library: Any, corpus: Corpus, base: Path) -> Any:
-    """The labels of a corpus in one table, and who speaks what and how in another.
+    """A database with the labels of a corpus in one table and all other metadata in another.
 
     Args:
         library: audformat.
         corpus: what to write.
-        base: resolved folder of the database, from which files are named.
+        base: resolved folder of the database, which file names are relative to.
     """
     import pandas as pd  # noqa: PLC0415 (slow to load)
 
@@ -134,54 +134,63 @@ def database_of(library: Any, corpus: Corpus, base: Path) -> Any:
         meta={"citation": card.citation, AUDIO_ROOT: root.as_posix()},
     )
     rows = [row_of(utterance, corpus.root) for utterance in corpus.utterances]
-    index = _index(library, corpus.utterances, [root / row["path"] for row in rows])
-    about = FILES if library.is_filewise_index(index) else SEGMENTS
+    files = [Path(os.path.normpath(root / row["path"])).as_posix() for row in rows]
+    if any(u.start_s != 0 or u.end_s is not None for u in corpus.utterances):
+        ends = [None if u.end_s is None else _duration(u.end_s) for u in corpus.utterances]
+        starts = [_duration(u.start_s) for u in corpus.utterances]
+        metadata_table, index = SEGMENTS, library.segmented_index(files, starts, ends)
+    else:
+        metadata_table, index = FILES, library.filewise_index(files)
     for column, scheme in _schemes(library, corpus).items():
-        words = [row[column] or None for row in rows]
-        if any(words):
-            database.schemes[column] = scheme
-            table = EMOTION if column == EMOTION else about
-            _set_column(library, database, (table, column), pd.Series(words, index))
+        values = pd.Series([row[column] or None for row in rows], index)
+        if values.isna().all():
+            continue
+        database.schemes[column] = scheme
+        table = EMOTION if column == EMOTION else metadata_table
+        if table not in database:
+            database[table] = library.Table(index)
+        database[table][column] = library.Column(scheme_id=column)
+        database[table][column].set(pd.to_numeric(values) if scheme.is_numeric else values)
     return database
 
 
 def _row(
     database: Any, columns: Mapping[str, Mapping[Segment, str]], segment: Segment, emotion: str
 ) -> Row:
-    """What is told of a segment, or else of its file, or else of the database."""
+    """Values of a segment, or else of its file, or else of the database."""
     file, start, end = segment
-    told = {c: of.get(segment) or of.get((file, None, None), "") for c, of in columns.items()}
+    row = {c: of.get(segment) or of.get((file, None, None), "") for c, of in columns.items()}
     if len(database.languages) == 1:
-        told["language"] = told["language"] or _language(str(database.languages[0]))
+        row["language"] = row["language"] or _language(str(database.languages[0]))
     return {
         "path": file,
         "emotion": emotion,
-        **told,
+        **row,
         "start_s": str(start / NS_PER_S) if start else "",
         "end_s": "" if end is None else str(end / NS_PER_S),
     }
 
 
-def _told(database: Any, first: str, field: Field) -> dict[Segment, str]:
-    """Every word for a field that a table has, or that a scheme tells of a speaker.
+def _field_values(database: Any, first: str, field: Field) -> dict[Segment, str]:
+    """All values of a field in columns and in speaker attributes of schemes.
 
-    Where several tell of one segment, the table of the labels goes before others, and a table
-    before the scheme.
+    Where a segment has several, the table of the labels takes precedence over other tables, and a
+    table over a scheme.
     """
     tables = [first, *(table for table in database.tables if table != first)]
     columns = [p for name in field.names for p in _places(database, tables, name)]
     speakers = _places(database, tables, "speaker")
-    told: dict[Segment, str] = {}
+    found: dict[Segment, str] = {}
     for words in (
         *(_texts(database, place, field) for place in columns),
         *(_attributes(database, place, field) for place in speakers),
     ):
-        told = {segment: word for segment, word in words if word} | told
-    return told
+        found = {segment: word for segment, word in words if word} | found
+    return found
 
 
 def _places(database: Any, tables: Iterable[str], name: str) -> Iterator[Place]:
-    """In every table, the column of a name, or else the first whose scheme has that name."""
+    """In each table, the column of a name, or else the first whose scheme has that name."""
     for table in tables:
         columns = database[table].columns
         schemed = [column for column in columns if columns[column].scheme_id == name]
@@ -189,7 +198,7 @@ def _places(database: Any, tables: Iterable[str], name: str) -> Iterator[Place]:
 
 
 def _texts(database: Any, place: Place, field: Field) -> list[tuple[Segment, str]]:
-    """A text for every row; a number that its scheme explains by a word is that word."""
+    """A text for each row; numbers that a scheme maps to words become these words."""
     scheme = _scheme(database, place)
     if field.is_rating and scheme and None not in (scheme.minimum, scheme.maximum):
         low, span = scheme.minimum, scheme.maximum - scheme.minimum
@@ -200,12 +209,12 @@ def _texts(database: Any, place: Place, field: Field) -> list[tuple[Segment, str
 
 
 def _attributes(database: Any, place: Place, field: Field) -> list[tuple[Segment, str]]:
-    """What a scheme tells of the speaker of every row, such as `{3: {gender: male}}`."""
+    """Attribute of the speaker of each row, by a scheme such as `{3: {gender: male}}`."""
     meanings = _meanings(database, _scheme(database, place))
     words = {
-        speaker: next((word for n in field.names if (word := _text(told.get(n)))), "")
-        for speaker, told in meanings.items()
-        if isinstance(told, Mapping)
+        speaker: next((word for n in field.names if (word := _text(attributes.get(n)))), "")
+        for speaker, attributes in meanings.items()
+        if isinstance(attributes, Mapping)
     }
     return [(s, words.get(_text(x), "")) for s, x in _cells(database, place)]
 
@@ -217,7 +226,7 @@ def _scheme(database: Any, place: Place) -> Any:
 
 
 def _meanings(database: Any, scheme: Any) -> dict[str, Any]:
-    """What a scheme explains its labels by, in the header or in a table of its own."""
+    """Words or attributes of a scheme's labels, from the header or from a table."""
     labels = None if scheme is None else scheme.labels
     if isinstance(labels, str):
         labels = database[labels].df.to_dict("index")
@@ -226,23 +235,19 @@ def _meanings(database: Any, scheme: Any) -> dict[str, Any]:
 
 
 def _cells(database: Any, place: Place) -> list[tuple[Segment, Any]]:
+    """Value of each row, with the file or segment of its filewise or segmented index."""
     table, column = place
     frame = database[table].df
-    return list(zip(_segments(frame.index), frame[column], strict=True))
-
-
-def _segments(index: Any) -> list[Segment]:
-    """What a filewise index, of files, or a segmented one, of file, start and end, points at."""
-    if index.nlevels == 1:
-        return [(str(file), None, None) for file in index]
-    files, starts, ends = (index.get_level_values(level) for level in range(3))
-    times = zip(files, _nanoseconds(starts), _nanoseconds(ends), strict=True)
-    return [(str(file), start or 0, end) for file, start, end in times]
+    if frame.index.nlevels == 1:
+        return [((str(file), None, None), value) for file, value in frame[column].items()]
+    files, starts, ends = (frame.index.get_level_values(level) for level in range(3))
+    rows = zip(files, _nanoseconds(starts), _nanoseconds(ends), frame[column], strict=True)
+    return [((str(file), start or 0, end), value) for file, start, end, value in rows]
 
 
 def _nanoseconds(times: pd.TimedeltaIndex) -> list[int | None]:
     numbers = times.as_unit("ns").asi8.tolist()
-    return [None if gone else ns for ns, gone in zip(numbers, times.isna(), strict=True)]
+    return [None if missing else ns for ns, missing in zip(numbers, times.isna(), strict=True)]
 
 
 def _text(value: Any) -> str:
@@ -250,70 +255,35 @@ def _text(value: Any) -> str:
 
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return ""
-    is_whole = isinstance(value, float) and value.is_integer()  # a number beside no value
+    # Integers in a column with missing values are floats.
+    is_whole = isinstance(value, float) and value.is_integer()
     return str(int(value) if is_whole else value).strip()
 
 
-def _unknown(name: str, words: Counter[str]) -> list[Problem]:
-    detail = "rows say {!r}, which is no " + name + "; taken as not known"
-    return [
-        Problem(f"unknown {name}", HEADER, f"{n} {detail.format(word)}")
-        for word, n in words.items()
-    ]
-
-
-def _unlabeled(database: Any, labeled: set[str]) -> list[Problem]:
-    """A note of files that tables list and that have no row among the labels."""
-    listed = {file for t in database.tables for file, *_ in _segments(database[t].df.index)}
-    n = len(listed - labeled)
-    detail = f"{n} files are in other tables than that of the labels; left out"
-    return [Problem("no label", HEADER, detail)] if n else []
-
-
-def _index(library: Any, utterances: Sequence[Utterance], files: Sequence[Path]) -> Any:
-    """Files as they are, or, where any utterance is a part of one, segments."""
-    names = [Path(os.path.normpath(file)).as_posix() for file in files]
-    if all(u.start_s == 0 and u.end_s is None for u in utterances):
-        return library.filewise_index(names)
-    starts = [_duration(u.start_s) for u in utterances]
-    return library.segmented_index(names, starts, [_duration(u.end_s) for u in utterances])
-
-
-def _duration(seconds: float | None) -> pd.Timedelta | None:
+def _duration(seconds: float) -> pd.Timedelta:
     import pandas as pd  # noqa: PLC0415 (slow to load)
 
-    return None if seconds is None else pd.Timedelta(round(seconds * NS_PER_S), unit="ns")
-
-
-def _set_column(library: Any, database: Any, place: Place, words: pd.Series) -> None:
-    import pandas as pd  # noqa: PLC0415 (slow to load)
-
-    table, column = place
-    if table not in database:
-        database[table] = library.Table(words.index)
-    database[table][column] = library.Column(scheme_id=column)
-    is_number = database.schemes[column].is_numeric
-    database[table][column].set(pd.to_numeric(words) if is_number else words)
+    return pd.Timedelta(round(seconds * NS_PER_S), unit="ns")
 
 
 def _schemes(library: Any, corpus: Corpus) -> dict[str, Any]:
-    """A scheme a column; classes are spelled as they are here, `female child` among them."""
+    """A scheme per column; classes are named as in the taxonomy, `female child` among them."""
     rating = {"dtype": "float", "minimum": 0, "maximum": 1}
     return {
         EMOTION: library.Scheme(labels=sorted({u.label for u in corpus.utterances})),
         "speaker": library.Scheme("str"),
         "gender": library.Scheme(labels=list(GENDER.classes)),
         "naturalness": library.Scheme(labels=list(NATURALNESS.classes)),
-        "language": library.Scheme("str"),
-        "sentence": library.Scheme("str"),
-        "session": library.Scheme("str"),
-        "arousal": library.Scheme(**rating),
-        "valence": library.Scheme(**rating),
+        **{name: library.Scheme("str") for name in ("language", "sentence", "session")},
+        **{name: library.Scheme(**rating) for name in ("arousal", "valence")},
     }
 
 
 def _language_codes(utterances: Iterable[Utterance]) -> list[str]:
-    """ISO 639-3 codes of the languages, or none: readers take a single one for everybody's."""
+    """ISO 639-3 codes of all languages; none if one is unknown.
+
+    Readers take a single code as the language of every utterance.
+    """
     words = {u.language for u in utterances}
     known = [_iso_639(word) if word else None for word in words]
     return sorted({language.pt3 for language in known if language}) if all(known) else []

@@ -1,4 +1,4 @@
-"""What was said and by whom: utterances, and the corpora that hold them. Never samples."""
+"""Dataset of utterances: their metadata, and the corpora they belong to; never samples."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from typing import Literal
 Elicitation = Literal["acted", "natural", "mixed"]
 
 UNKNOWN_SPEAKER = "?"
-"""Speaker `mine/?` of utterances whose corpus does not tell voices apart: one name for all, so that
-no protocol takes them for many."""
+"""Speaker `mine/?` of utterances whose corpus does not distinguish speakers: a single name, so that
+no protocol counts them as many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One labeled stretch of speech.
+    """One labeled utterance: a recording, or a segment of a longer one.
 
     Args:
         id: corpus and path below the corpus root without suffix, `emodb/wav/03a01Fa`; a segment
-            of a longer recording appends `#start-end` in seconds. No two utterances collide: where
-            they would, as `a.avi` beside `a.wav`, suffixes are kept (`distinct_ids`).
+            of a longer recording appends `#start-end` in seconds. Ids are unique: where they would
+            collide, as of `a.avi` next to `a.wav`, suffixes are kept (`unique_ids`).
         corpus: name of the corpus.
-        path: file that holds the speech.
+        path: audio file.
         label: emotion as the corpus's annotators wrote it; `Taxonomy` maps it to a class.
         speaker: qualified by the corpus, `emodb/03`, since speaker names repeat across corpora.
-        gender: a class of `taxonomy.GENDER`, or None where the corpus does not say.
+        gender: a class of `taxonomy.GENDER`, or None if not known.
         naturalness: a class of `taxonomy.NATURALNESS`, or None.
         language: English name of the language, or None.
-        sentence: identity of the text that was spoken, where the corpus scripts it.
+        sentence: identity of the text, where the corpus scripts it.
         session: identity of the recording session or dialogue, where there is one.
-        start_s: beginning of the segment in the file, in seconds.
+        start_s: start of the segment in the file, in seconds.
         end_s: end of the segment in seconds, None for the end of the file.
-        arousal: mean of its raters, from 0 (calm) to 1 (excited), or None.
-        valence: mean of its raters, from 0 (negative) to 1 (positive), or None.
+        arousal: mean rating from 0 (calm) to 1 (excited), or None.
+        valence: mean rating from 0 (negative) to 1 (positive), or None.
     """
 
     id: str
@@ -56,8 +56,8 @@ class Utterance:
     valence: float | None = None
 
 
-Stretch = tuple[PurePath, float, float | None]
-"""A file below the corpus root, and start and end in it in seconds; None for the file's own end."""
+Segment = tuple[PurePath, float, float | None]
+"""A file below the corpus root, start and end in seconds; None for the end of the file."""
 
 
 def utterance_id(
@@ -76,31 +76,29 @@ def utterance_id(
     return f"{name}#{start_s:.3f}-{'' if end_s is None else f'{end_s:.3f}'}"
 
 
-def distinct_ids(corpus: str, stretches: Iterable[Stretch]) -> dict[Stretch, str]:
-    """An id for each of several stretches of speech, whatever their order.
+def unique_ids(corpus: str, segments: Iterable[Segment]) -> dict[Segment, str]:
+    """A unique id for each segment, independent of their order.
 
-    It is that of `utterance_id` wherever this is the stretch's alone. Recordings that differ in
-    their suffix only, and segments that do in less than a millisecond, keep suffix and decimals.
+    It is that of `utterance_id` wherever this is unique. Recordings that differ only in suffix, and
+    segments that differ by less than a millisecond, keep suffix and decimals.
 
     >>> film, sound, other = (PurePath(name) for name in ("two.avi", "two.flac", "one.wav"))
-    >>> list(distinct_ids("calls", [(f, 0.0, None) for f in (film, sound, other)]).values())
+    >>> list(unique_ids("calls", [(f, 0.0, None) for f in (film, sound, other)]).values())
     ['calls/two.avi', 'calls/two.flac', 'calls/one']
     """
-    ids = {stretch: utterance_id(corpus, *stretch) for stretch in stretches}
-    exact: set[Stretch] = set()
-    while alike := _alike(ids) - exact:  # `two.avi` may also be the short id of a `two.avi.wav`
-        ids |= {stretch: _exact_id(corpus, *stretch) for stretch in alike}
-        exact |= alike
-    return ids
-
-
-def _alike(ids: Mapping[Stretch, str]) -> set[Stretch]:
-    n_of = Counter(ids.values())
-    return {stretch for stretch, name in ids.items() if n_of[name] > 1}
+    ids = {segment: utterance_id(corpus, *segment) for segment in segments}
+    exact: set[Segment] = set()
+    while True:  # more than once: `two.avi` may also be the short id of a `two.avi.wav`
+        counts = Counter(ids.values())
+        repeated = {segment for segment, name in ids.items() if counts[name] > 1} - exact
+        if not repeated:
+            return ids
+        ids |= {segment: _exact_id(corpus, *segment) for segment in repeated}
+        exact |= repeated
 
 
 def _exact_id(corpus: str, relative: PurePath, start_s: float, end_s: float | None) -> str:
-    """No two stretches have the same; `#` in a file's name is written as in an address."""
+    """Unique to the segment; `#` in a file name is escaped as in a URL."""
     name = f"{corpus}/{relative.as_posix().replace('%', '%25').replace('#', '%23')}"
     if start_s == 0 and end_s is None:
         return name
@@ -109,7 +107,7 @@ def _exact_id(corpus: str, relative: PurePath, start_s: float, end_s: float | No
 
 @dataclass(frozen=True)
 class CorpusCard:
-    """What is known of a corpus before looking at a disk.
+    """Dataset card: what the full distribution of a corpus holds.
 
     Args:
         name: key in `CORPORA`, the prefix of ids and speakers.
@@ -118,13 +116,14 @@ class CorpusCard:
         elicitation: acted, natural, or mixed (the utterance says which).
         license: terms in a few words.
         citation: authors, title, venue, year.
-        url: where to read about it and ask for it.
-        labels: raw label -> utterances in the full distribution; empty where none is promised.
-        n_speakers: speakers in the full distribution; 0 where their number is not known.
+        url: where to read about it and request it.
+        labels: raw label -> number of utterances; this and the counts below are empty or 0 where
+            they are not known.
+        n_speakers: number of speakers.
         faults: known faults of the distribution, one sentence each.
-        speakers: speaker, not qualified -> utterances; empty where not known.
-        genders: class of `taxonomy.GENDER` -> utterances; empty where not known.
-        styles: class of `taxonomy.NATURALNESS` -> utterances; empty where not known.
+        speakers: speaker, not qualified -> number of utterances.
+        genders: class of `taxonomy.GENDER` -> number of utterances.
+        styles: class of `taxonomy.NATURALNESS` -> number of utterances.
     """
 
     name: str
@@ -144,14 +143,14 @@ class CorpusCard:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something in a tree that a loader could not use; reported, never dropped in silence.
+    """Something that a loader could not use; reported, never dropped silently.
 
     Args:
         kind: a short name such as `unmatched name`, `duplicate`, `empty file`.
         path: the file or label line concerned, relative to the corpus root.
-        detail: one sentence: what is wrong and what happens to it.
-        is_fault: whether it must be put right before the corpus can be used as its card says;
-            otherwise it is worth knowing, no more.
+        detail: one sentence: what is wrong and what is done about it.
+        is_fault: whether it is an error that must be fixed before the corpus is what its card
+            states; otherwise it is a note.
     """
 
     kind: str
@@ -167,7 +166,7 @@ class Corpus:
     Args:
         card: what it should be.
         root: folder it was read from.
-        utterances: what it holds, sorted by id.
+        utterances: sorted by id.
         problems: what could not be used.
     """
 
@@ -187,7 +186,7 @@ class Corpus:
         return tuple(sorted({u.speaker for u in self.utterances}))
 
     def renamed(self, name: str) -> Corpus:
-        """The corpus under another name, which ids and speakers then carry."""
+        """The corpus under another name, with ids and speakers to match."""
         old = f"{self.name}/"
         utterances = tuple(
             replace(
@@ -210,7 +209,7 @@ class Corpus:
         return Counter(of(u) for u in self.utterances)
 
     def digest(self) -> str:
-        """Hash of every utterance's metadata, independent of where the tree lies."""
+        """Hash of every utterance's metadata, independent of the root."""
         return utterances_digest(self.utterances)
 
 

@@ -1,14 +1,14 @@
-"""What loaders share: finding the recordings of a tree, and reading a corpus off their names.
+"""File-name parsing: find recordings below a root and read labels, speakers and texts off names.
 
-A corpus whose file names say all there is to know gives a pattern and a function from a matched
-name to `ParsedName`; the rest is the same for every one of them and lives here.
+A loader supplies a pattern and a function from a matched name to `ParsedName`; everything else is
+the same for all corpora and is done here.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path, PurePath
@@ -21,10 +21,10 @@ from voxaffect.errors import CorpusError
 
 @dataclass(frozen=True, slots=True)
 class ParsedName:
-    """What a file name says; the fields are those of `Utterance`, the speaker not yet qualified.
+    """Metadata in a file name; the fields of `Utterance`, with the speaker not yet qualified.
 
-    Naturalness and language are the card's unless they are given. `take` tells a recording from the
-    others of its speaker and session; it is the stem of the name unless it is given.
+    Naturalness and language default to the card's. `take` distinguishes a recording from the others
+    of its speaker and session; it defaults to the stem of the name.
     """
 
     label: str
@@ -40,80 +40,96 @@ class ParsedName:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
-    """Why a recording whose name is understood is no part of the corpus: a `Problem`'s text."""
+class Excluded:
+    """Why a recording is excluded from the corpus; the fields of `Problem` but its path."""
 
     kind: str
     detail: str
     is_fault: bool = False
 
 
-@dataclass(frozen=True)
-class NameScheme:
-    """How a corpus writes what it knows into its file names.
+NameParser = Callable[[re.Match[str], PurePath], ParsedName | Excluded]
+"""Match of a file's stem, and the file's path below the root -> metadata or exclusion."""
+
+TakeKey = tuple[str, str | None, str]
+"""Speaker, session and take, unique to each recording of a corpus."""
+
+
+def corpus_from_names(
+    card: CorpusCard,
+    root: Path,
+    pattern: re.Pattern[str],
+    parse_name: NameParser,
+    *,
+    example: str,
+    parents: re.Pattern[str] | None = None,
+) -> Corpus:
+    """Read a corpus from the names of all recordings below `root`.
+
+    A second recording of the same speaker, session and take is a copy and is left out; the one
+    nearest to the root is used.
 
     Args:
-        pattern: fits the whole stem of a recording's name.
-        read: a fitting name and its path below the root -> what it says, or why it is left out.
-        example: a path that fits, shown where nothing was found.
-    """
-
-    pattern: re.Pattern[str]
-    read: Callable[[re.Match[str], PurePath], ParsedName | LeftOut]
-    example: str
-
-
-Take = tuple[str, str | None, str]
-"""Speaker, session and take, which tell one recording of a corpus from every other."""
-
-
-def corpus_from_names(card: CorpusCard, root: Path, scheme: NameScheme) -> Corpus:
-    """Read a corpus off the names of the recordings anywhere below `root`.
-
-    A speaker has no take twice in a session, so a second file of the same take is a copy and is
-    left out; the one nearest to the root is used.
+        card: what the corpus should be.
+        root: folder to read.
+        pattern: matches the whole stem of a recording's name.
+        parse_name: parser of names that match.
+        example: a path that matches, shown where nothing was found.
+        parents: matches names of folders that carry metadata. Where the root and the folders above
+            it match, their names come first in the path that `parse_name` receives, so that a root
+            one level too low loses nothing.
 
     Raises:
-        CorpusError: `root` is no folder that can be read, or holds no recording of this corpus.
+        CorpusError: `root` is not a readable folder, or has no recording of this corpus.
     """
     paths, problems = find_recordings(root)
-    used: dict[Take, Path] = {}
+    above = folders_above(root, parents) if parents else []
+    used: dict[TakeKey, Path] = {}
     utterances: list[Utterance] = []
     for path in paths:
         relative = path.relative_to(root)
-        said = _read_name(path, relative, scheme, used)
-        if isinstance(said, LeftOut):
-            problems.append(Problem(said.kind, printable(relative), said.detail, said.is_fault))
+        match = pattern.fullmatch(path.stem)
+        parsed = (
+            parse_name(match, PurePath(*above, relative))
+            if match
+            else Excluded("unmatched name", f"is not named like {example}; left out")
+        )
+        if isinstance(parsed, ParsedName):
+            parsed = _check_file(path, relative, parsed, used)
+        if isinstance(parsed, Excluded):
+            name = printable(relative)
+            problems.append(Problem(parsed.kind, name, parsed.detail, parsed.is_fault))
         else:
-            utterances.append(_utterance(card, path, relative, said))
+            utterances.append(_utterance(card, path, relative, parsed))
     if not utterances:
-        raise CorpusError(_nothing_found(card, root, scheme, len(paths), problems))
+        first = f" ({problems[0].path} {problems[0].detail})" if problems else ""
+        raise CorpusError(
+            f"{root}: no recording of {card.title} among {len(paths)} audio files{first}; "
+            f"expected names such as {example}"
+        )
     return Corpus(card, root, tuple(sorted(utterances, key=lambda u: u.id)), tuple(problems))
 
 
 def folders_above(root: Path, pattern: re.Pattern[str]) -> list[str]:
-    """Names of the root and the folders it is in, as far up as they fit, outermost first.
-
-    Where folders tell what names do not, a root one level too low must not lose them.
-    """
+    """Names of the root and the folders above it, as long as they match, outermost first."""
     upwards = reversed(Path(os.path.realpath(root)).parts)
     return [*takewhile(pattern.fullmatch, upwards)][::-1]
 
 
-def remedy(refusal: OSError) -> str:
+def suggest_fix(error: OSError) -> str:
     """What to do about a file or folder that cannot be read."""
-    if isinstance(refusal, FileNotFoundError):
-        return "fetch it"  # a link that leads nowhere
-    return "check its permissions" if isinstance(refusal, PermissionError) else "check it"
+    if isinstance(error, FileNotFoundError):
+        return "restore the target of this link"
+    return "check its permissions" if isinstance(error, PermissionError) else "check it"
 
 
 def find_recordings(root: Path) -> tuple[list[Path], list[Problem]]:
-    """All recordings below a folder, and what could not be read.
+    """All recordings below a folder, and a problem for each folder that could not be read.
 
-    They are ordered as by `find_files`, films after sounds: a film's sound is often beside it.
+    Ordered as by `find_files`, videos after audio: a video's sound track often lies next to it.
 
     Raises:
-        CorpusError: `root` is missing, no folder, or cannot be read.
+        CorpusError: `root` is missing, not a folder, or cannot be read.
     """
     found, problems = find_files(root, lambda path: path.suffix.lower() in AUDIO_SUFFIXES)
     found.sort(key=lambda path: (len(path.parts), path.suffix.lower() in CONTAINER_SUFFIXES))
@@ -121,100 +137,79 @@ def find_recordings(root: Path) -> tuple[list[Path], list[Problem]]:
 
 
 def find_files(root: Path, wanted: Callable[[Path], bool]) -> tuple[list[Path], list[Problem]]:
-    """Files below a folder, those nearest to it first, and what could not be read.
+    """Files below a folder, nearest first, and a problem for each folder that could not be read.
 
-    Hidden files and folders, `._*` of macOS among them, are no part of a corpus. Linked folders
-    are followed, each real folder once, so that a loop of links ends.
+    Hidden files and folders are skipped, among them `._*` of macOS. Links to folders are followed,
+    each real folder once, so that a loop of links ends.
 
     Raises:
-        CorpusError: `root` is missing, no folder, or cannot be read.
+        CorpusError: `root` is missing, not a folder, or cannot be read.
     """
-    _check_root(root)
-    refusals: list[OSError] = []
-    found = [path for path in _walk(root, refusals) if wanted(path)]
-    problems = [_refused(root, refusal) for refusal in refusals]
+    try:
+        next(root.iterdir(), None)
+    except FileNotFoundError as error:
+        raise CorpusError(f"{root}: no such folder; give the root of a corpus") from error
+    except NotADirectoryError as error:
+        raise CorpusError(f"{root}: is a file; give the folder that holds the corpus") from error
+    except OSError as error:
+        raise CorpusError(f"{root}: cannot be read ({error.strerror}); check it") from error
+    errors: list[OSError] = []
+    found = [path for path in _walk(root, errors) if wanted(path)]
+    problems = [
+        Problem(
+            "unreadable folder",
+            printable(Path(error.filename).relative_to(root)),
+            f"cannot be read ({error.strerror}), its files are left out; {suggest_fix(error)}",
+            is_fault=True,
+        )
+        for error in errors
+    ]
     return sorted(found, key=lambda path: (len(path.parts), path.parts)), problems
 
 
-def _check_root(root: Path) -> None:
-    try:
-        next(root.iterdir(), None)
-    except FileNotFoundError as fault:
-        raise CorpusError(f"{root}: there is no such folder; give the root of a corpus") from fault
-    except NotADirectoryError as fault:
-        raise CorpusError(f"{root}: is a file; give the folder that holds the corpus") from fault
-    except OSError as fault:
-        raise CorpusError(f"{root}: cannot be read ({fault.strerror}); check it") from fault
-
-
-def _walk(root: Path, refusals: list[OSError]) -> Iterable[Path]:
+def _walk(root: Path, errors: list[OSError]) -> Iterator[Path]:
     visited: set[str] = set()
-    for folder, subfolders, names in os.walk(root, onerror=refusals.append, followlinks=True):
+    for folder, subfolders, names in os.walk(root, onerror=errors.append, followlinks=True):
         real = os.path.realpath(folder)
         if real in visited:
             subfolders.clear()
             continue
         visited.add(real)
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        here = Path(folder)
-        yield from (here / name for name in names if not name.startswith("."))
+        yield from (Path(folder, name) for name in names if not name.startswith("."))
 
 
-def _refused(root: Path, refusal: OSError) -> Problem:
-    return Problem(
-        "unreadable folder",
-        printable(Path(refusal.filename).relative_to(root)),
-        f"cannot be read ({refusal.strerror}), what it holds is missing; {remedy(refusal)}",
-        is_fault=True,
-    )
-
-
-def _read_name(
-    path: Path, relative: Path, scheme: NameScheme, used: dict[Take, Path]
-) -> ParsedName | LeftOut:
-    """What a file is, by its name and size, noted in `used`; the samples are `check`'s business."""
-    match = scheme.pattern.fullmatch(path.stem)
-    if match is None:
-        return LeftOut("unmatched name", f"is not named like {scheme.example}; left out")
-    said = scheme.read(match, relative)
-    if isinstance(said, LeftOut):
-        return said
+def _check_file(
+    path: Path, relative: Path, parsed: ParsedName, used: dict[TakeKey, Path]
+) -> ParsedName | Excluded:
+    """Exclude unreadable and empty files and copies of those in `used`; add others to it."""
     try:
         size = path.stat().st_size
-    except OSError as fault:
-        detail = f"cannot be read ({fault.strerror}), left out; {remedy(fault)}"
-        return LeftOut("unreadable file", detail, is_fault=True)
+    except OSError as error:
+        detail = f"cannot be read ({error.strerror}), left out; {suggest_fix(error)}"
+        return Excluded("unreadable file", detail, is_fault=True)
     if size == 0:
-        return LeftOut("empty file", "has 0 bytes, left out; copy it again", is_fault=True)
-    original = used.setdefault((said.speaker, said.session, said.take or match.string), relative)
+        return Excluded("empty file", "has 0 bytes, left out; copy it again", is_fault=True)
+    take = (parsed.speaker, parsed.session, parsed.take or path.stem)
+    original = used.setdefault(take, relative)
     if original is not relative:
-        return LeftOut("duplicate", f"is the same take as {printable(original)}; left out")
-    return said
+        return Excluded("duplicate", f"is the same take as {printable(original)}; left out")
+    return parsed
 
 
-def _utterance(card: CorpusCard, path: Path, relative: Path, said: ParsedName) -> Utterance:
-    name = printable(relative)
+def _utterance(card: CorpusCard, path: Path, relative: Path, parsed: ParsedName) -> Utterance:
+    default_style = None if card.elicitation == "mixed" else card.elicitation
     return Utterance(
-        id=utterance_id(card.name, relative if name == str(relative) else PurePath(name)),
+        id=utterance_id(card.name, PurePath(printable(relative))),
         corpus=card.name,
         path=path,
-        label=said.label,
-        speaker=f"{card.name}/{said.speaker}",
-        gender=said.gender,
-        naturalness=said.naturalness or (None if card.elicitation == "mixed" else card.elicitation),
-        language=said.language or card.language,
-        sentence=said.sentence,
-        session=said.session,
-        arousal=said.arousal,
-        valence=said.valence,
-    )
-
-
-def _nothing_found(
-    card: CorpusCard, root: Path, scheme: NameScheme, n_files: int, problems: list[Problem]
-) -> str:
-    first = f" ({problems[0].path} {problems[0].detail})" if problems else ""
-    return (
-        f"{root}: holds nothing of {card.title} among {n_files} audio files{first}; "
-        f"expected recordings such as {scheme.example}"
+        label=parsed.label,
+        speaker=f"{card.name}/{parsed.speaker}",
+        gender=parsed.gender,
+        naturalness=parsed.naturalness or default_style,
+        language=parsed.language or card.language,
+        sentence=parsed.sentence,
+        session=parsed.session,
+        arousal=parsed.arousal,
+        valence=parsed.valence,
     )

@@ -1,6 +1,7 @@
-"""A user's list of speakers' sexes, for corpora whose distribution does not tell them apart.
+"""Label-file parsing: read labels from text files and tables, and join them with recordings.
 
-`speaker_genders.txt`, anywhere below the root, has a line a speaker: its name, then f or m.
+A file or line that cannot be read, a label without a recording and a recording without a label are
+each reported as a `Problem`; the rest is read, unless nothing is left.
 """
 
 from __future__ import annotations
@@ -11,43 +12,34 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from voxaffect.audio.decode import printable
-from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance
+from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem
 from voxaffect.corpora.filename_parsing import (
-    LeftOut,
-    NameScheme,
+    Excluded,
     ParsedName,
     corpus_from_names,
     find_files,
-    remedy,
+    suggest_fix,
 )
 from voxaffect.errors import CorpusError
-
-# What corpora with label files share: lines to entries, and entries to recordings.
-#
-# A file or line that cannot be read, a label without a recording and a recording without a label
-# are each reported; none of them stops the rest, unless there is nothing else.
 
 T = TypeVar("T")
 
 UNREADABLE = "unreadable label file"
 
-# Files of other programs begin with a mark of their encoding; `utf-16` reads both byte orders.
-ENCODINGS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+GENDERS_FILE = "speaker_genders.txt"
+"""A user's list of speakers' sexes, for corpora that do not distribute them: a speaker per line,
+followed by f or m."""
+
+ADULTS = {"f": "female", "m": "male", "female": "female", "male": "male"}
+CHILDREN = {sex: f"{gender} child" for sex, gender in ADULTS.items()}
+GENDERS_LINE = re.compile(r"(?P<speaker>.+?)[\s,;]+(?P<sex>\w+)")
 
 
 class LineError(Exception):
     """Why a line is left out; becomes a `Problem`, never leaves the loader."""
-
-
-@dataclass(frozen=True, slots=True)
-class LabelLine:
-    """A line of a label file, and where it stands: `labels.csv line 7`."""
-
-    where: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -55,24 +47,24 @@ class LabelFile:
     """A text file found below a corpus root.
 
     Args:
-        name: what reports call it.
-        lines: those that are not blank; none where the file is missing or cannot be read.
+        name: its path below the root, for reports.
+        lines: number and text of the lines that are not blank; none if it cannot be read.
         problems: what is wrong with the file as a whole.
     """
 
     name: str
-    lines: tuple[LabelLine, ...] = ()
+    lines: tuple[tuple[int, str], ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
 class LabelEntries(Generic[T]):
-    """What the lines of a label file say, by the key of a recording or speaker.
+    """Entries of a label file by the key of a recording or speaker.
 
     Args:
-        source: the file's name, for reports.
-        found: key -> what its line says.
-        where: key -> where that line stands.
+        source: name of the file, for reports.
+        found: key -> entry.
+        where: key -> line of the entry, such as `labels.csv line 7`.
         problems: what is wrong with the file, and lines that could not be used.
     """
 
@@ -82,19 +74,35 @@ class LabelEntries(Generic[T]):
     problems: tuple[Problem, ...] = ()
 
 
-Labels = LabelEntries[ParsedName | LeftOut]
+Labels = LabelEntries[ParsedName | Excluded]
+
+
+def decode_text(content: bytes) -> tuple[str, str | None]:
+    """Text of a file's bytes, and a sentence about bytes that are not text.
+
+    UTF-8, unless the content begins with the byte order mark of UTF-16. Invalid bytes become
+    escapes: they occur in transcripts, not in labels.
+    """
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encoding = "utf-16" if is_utf16 else "utf-8-sig"
+    try:
+        return content.decode(encoding), None
+    except UnicodeDecodeError as error:
+        where = f"byte {error.start} is not valid {error.encoding}"
+        detail = f"{where} and is read as an escape; save the file as UTF-8"
+        return content.decode(encoding, "backslashreplace"), detail
 
 
 def open_label_file(root: Path, *names: str) -> LabelFile:
     """Read the file of one of these names, in any case, that is nearest to the root.
 
     Raises:
-        CorpusError: `root` is missing, no folder, or cannot be read.
+        CorpusError: `root` is missing, not a folder, or cannot be read.
     """
     wanted = {name.lower() for name in names}
     found, _ = find_files(root, lambda path: path.name.lower() in wanted)
     if not found:
-        return LabelFile(f"{names[0]}, which is not below the root")
+        return LabelFile(f"{names[0]} (not found below the root)")
     file = read_label_file(root, found[0])
     copies = (
         Problem("duplicate", printable(path.relative_to(root)), f"{file.name} is read; left out")
@@ -104,85 +112,92 @@ def open_label_file(root: Path, *names: str) -> LabelFile:
 
 
 def read_label_file(root: Path, path: Path) -> LabelFile:
-    """Read the lines of a file below the root.
+    """Read the lines of a file below the root; an empty file counts as unreadable.
 
-    A file is UTF-8 unless it begins with the mark of UTF-16. Bytes that are neither become escapes
-    and are reported: they stand in transcripts, not in labels. Lines end at a newline alone, since
-    transcripts hold other control characters. An empty file counts as one that cannot be read.
+    Lines end at a newline only, since transcripts hold other control characters.
     """
     name = printable(path.relative_to(root))
     try:
-        content = path.read_bytes()
-    except OSError as fault:
-        return _unreadable(name, f"cannot be read ({fault.strerror}); {remedy(fault)}")
-    encoding = ENCODINGS.get(content[:2], "utf-8-sig")
-    texts = content.decode(encoding, "backslashreplace").replace("\r\n", "\n").split("\n")
-    numbered = (LabelLine(f"{name} line {n}", text) for n, text in enumerate(texts, start=1))
-    lines = tuple(line for line in numbered if line.text.strip())
+        text, warning = decode_text(path.read_bytes())
+    except OSError as error:
+        return _unreadable(name, f"cannot be read ({error.strerror}); {suggest_fix(error)}")
+    numbered = enumerate(text.replace("\r\n", "\n").split("\n"), start=1)
+    lines = tuple((number, line) for number, line in numbered if line.strip())
     if not lines:
         return _unreadable(name, "is empty; copy it again")
-    return LabelFile(name, lines, _escapes(name, content, encoding))
+    return LabelFile(name, lines, (Problem("encoding", name, warning),) if warning else ())
 
 
-def read_lines(file: LabelFile, read: Callable[[str], tuple[str, T] | None]) -> LabelEntries[T]:
+def read_lines(file: LabelFile, parse: Callable[[str], tuple[str, T] | None]) -> LabelEntries[T]:
     """Read a file line by line.
 
     Args:
-        file: what to read.
-        read: text -> key and what it says of it, or None for a line that says nothing; raises
-            `LineError` for one that should but cannot be read.
+        file: file to read.
+        parse: text -> key and entry, or None for a line without an entry; raises `LineError` for
+            a broken line.
     """
     found: dict[str, T] = {}
     where: dict[str, str] = {}
     problems = [*file.problems]
-    for line in file.lines:
+    for number, text in file.lines:
+        here = f"{file.name} line {number}"
         try:
-            entry = read(line.text)
-        except LineError as fault:
-            problems.append(_broken(line, "broken line", f"{fault}; left out"))
+            entry = parse(text)
+        except LineError as error:
+            problems.append(Problem("broken line", here, f"{error}; left out", is_fault=True))
             continue
         if entry is None:
             continue
-        key, said = entry
+        key, value = entry
         if key in found:
-            detail = f"{key} has a line before, {where[key]}, which counts; remove one"
-            problems.append(_broken(line, "repeated line", detail))
+            detail = f"{key} already has an entry in {where[key]}, which is used; remove one"
+            problems.append(Problem("repeated line", here, detail, is_fault=True))
         else:
-            found[key], where[key] = said, line.where
+            found[key], where[key] = value, here
     return LabelEntries(file.name, found, where, tuple(problems))
 
 
 def read_table(
     file: LabelFile,
     columns: Collection[str],
-    read: Callable[[Mapping[str, str]], tuple[str, T] | None],
+    parse: Callable[[Mapping[str, str]], tuple[str, T] | None],
     *,
     delimiter: str = ",",
 ) -> LabelEntries[T]:
-    """Read a table with a header, row by row; a stray quote spoils its own row only.
+    """Read a table with a header, row by row; a stray quote breaks its own row only.
 
     A table that lacks a column is an unreadable file.
 
     Args:
-        file: what to read.
-        columns: names, lower case, of the columns that are needed.
-        read: values by column -> as in `read_lines`.
-        delimiter: what stands between values.
+        file: file to read.
+        columns: names of the required columns, lower case.
+        parse: values by column -> as in `read_lines`.
+        delimiter: separator of values.
     """
     if not file.lines:
         return LabelEntries(file.name, {}, problems=file.problems)
-    header = [name.strip(' "') for name in file.lines[0].text.lower().strip().split(delimiter)]
+    header = [name.strip(' "') for name in file.lines[0][1].lower().strip().split(delimiter)]
     missing = [name for name in columns if name not in header]
     if missing:
-        detail = f"needs a column {missing[0]!r}; its columns are: {', '.join(header)}"
+        detail = f"column {missing[0]!r} is missing; its columns are: {', '.join(header)}"
         problems = (*file.problems, *_unreadable(file.name, detail).problems)
         return LabelEntries(file.name, {}, problems=problems)
-    rows = replace(file, lines=file.lines[1:])
-    return read_lines(rows, lambda text: read(_by_column(header, _values(text, delimiter))))
+
+    def parse_row(text: str) -> tuple[str, T] | None:
+        try:
+            rows = csv.reader([text], delimiter=delimiter)
+            values = [value.strip() for row in rows for value in row]
+        except csv.Error as error:
+            raise LineError(f"is not a valid row of a table ({error})") from error
+        if len(values) != len(header):
+            raise LineError(f"has {len(values)} values for {len(header)} columns")
+        return parse(dict(zip(header, values, strict=True)))
+
+    return read_lines(replace(file, lines=file.lines[1:]), parse_row)
 
 
-def joined(parts: Iterable[LabelEntries[T]]) -> LabelEntries[T]:
-    """The entries of several files; of a key in two, such as in a copy, the first entry counts."""
+def merge_entries(parts: Iterable[LabelEntries[T]]) -> LabelEntries[T]:
+    """The entries of several files; of a key in two, as in a copy, the first entry is used."""
     sources: list[str] = []
     found: dict[str, T] = {}
     where: dict[str, str] = {}
@@ -192,14 +207,14 @@ def joined(parts: Iterable[LabelEntries[T]]) -> LabelEntries[T]:
         problems += part.problems
         n_repeated = len(found.keys() & part.found.keys())
         if n_repeated:
-            detail = f"{n_repeated} of its entries are in a file before, which counts; left out"
+            detail = f"{n_repeated} of its entries are in an earlier file, which is used; left out"
             problems.append(Problem("duplicate", part.source, detail))
         found = {**part.found, **found}
         where = {**part.where, **where}
     return LabelEntries(" or ".join(sources), found, where, tuple(problems))
 
 
-def refuse_unread(root: Path, entries: LabelEntries[T]) -> None:
+def check_readable(root: Path, entries: LabelEntries[Any]) -> None:
     """Refuse label files of which none could be read.
 
     Raises:
@@ -213,180 +228,125 @@ def refuse_unread(root: Path, entries: LabelEntries[T]) -> None:
 def corpus_from_labels(
     card: CorpusCard,
     root: Path,
-    labels: Labels,
-    *,
     pattern: re.Pattern[str],
+    labels: LabelEntries[ParsedName] | Labels,
+    *,
     example: str,
     key: Callable[[re.Match[str], PurePath], str] = lambda name, _: name[0],
     labels_all: bool = True,
 ) -> Corpus:
     """Join recordings and labels.
 
-    A label without a recording is a fault, unless no recording of its class is there: corpora are
+    A label without a recording is a fault, unless its class has no recording at all: corpora are
     handed on as subsets of whole classes. A recording without a label is a fault too, unless the
-    distribution has such recordings.
+    distribution has unlabeled recordings.
 
     Args:
         card: what the corpus should be.
         root: folder to read.
-        labels: what the label files say.
-        pattern: fits the whole stem of a recording's name.
-        example: a path that fits, shown where nothing was found.
-        key: a fitting name and its path below the root -> the key of its label; the stem, unless
-            another is given.
+        pattern: matches the whole stem of a recording's name.
+        labels: entries of the label files.
+        example: a path that matches, shown where nothing was found.
+        key: match of a name and path below the root -> key of its label; the stem by default.
         labels_all: whether the corpus labels all its recordings.
 
     Raises:
-        CorpusError: `root` is no folder that can be read, no label file can be, or no recording
+        CorpusError: `root` is not a readable folder, no label file can be read, or no recording
             has a label.
     """
-    refuse_unread(root, labels)
-    asked: set[str] = set()
+    check_readable(root, labels)
+    used: set[str] = set()
 
-    def read(name: re.Match[str], relative: PurePath) -> ParsedName | LeftOut:
+    def parse_name(name: re.Match[str], relative: PurePath) -> ParsedName | Excluded:
         wanted = key(name, relative)
-        asked.add(wanted)
-        return labels.found.get(wanted) or LeftOut(
-            "no label", f"has no line in {labels.source}; left out", is_fault=labels_all
-        )
+        used.add(wanted)
+        detail = f"has no label in {labels.source}; left out"
+        return labels.found.get(wanted) or Excluded("no label", detail, is_fault=labels_all)
 
     try:
-        corpus = corpus_from_names(card, root, NameScheme(pattern, read, example))
-    except CorpusError as fault:
-        if labels.found or not asked:
+        corpus = corpus_from_names(card, root, pattern, parse_name, example=example)
+    except CorpusError as error:
+        if labels.found or not used:
             raise
-        rest = str(fault).removeprefix(f"{root}: ")
-        raise CorpusError(f"{root}: there is no label in {labels.source}; it {rest}") from fault
-    lone = _without_recording(labels, asked, {u.label for u in corpus.utterances})
-    return replace(corpus, problems=(*labels.problems, *corpus.problems, *lone))
+        rest = str(error).removeprefix(f"{root}: ")
+        raise CorpusError(f"{root}: no label in {labels.source}; {rest}") from error
+    present = {u.label for u in corpus.utterances}
+    missing = (
+        Problem(
+            "no recording",
+            labels.where[labeled],
+            f"labels {labeled}, which has no recording; copy it again",
+            is_fault=parsed.label in present,
+        )
+        for labeled, parsed in labels.found.items()
+        if labeled not in used and isinstance(parsed, ParsedName)
+    )
+    return replace(corpus, problems=(*labels.problems, *corpus.problems, *missing))
 
 
-def look_up(table: Mapping[str, T], word: str, what: str) -> T:
-    """What a word of a line stands for.
+def look_up(table: Mapping[str, T], code: str, what: str) -> T:
+    """Value of a code in a line.
 
     Raises:
-        LineError: the table does not know it.
+        LineError: the code is not in the table.
     """
-    if word not in table:
-        raise LineError(f"{what} {word!r} is none of {', '.join(table)}")
-    return table[word]
+    if code not in table:
+        raise LineError(f"unknown {what} {code!r}; known are {', '.join(table)}")
+    return table[code]
 
 
 def unit_interval(rating: str | None, n_points: int) -> float | None:
-    """A mean of ratings on a scale from 1 to `n_points`, moved to 0 to 1.
+    """A mean rating on a scale from 1 to `n_points`, mapped to 0 to 1.
 
-    None where there is none: no text, a blank, NaN, or a value off the scale, as slips are.
+    None for no text, a blank, NaN, or a value off the scale, as typing errors are.
 
     >>> unit_interval("4", n_points=5)
     0.75
 
     Raises:
-        LineError: the rating is no number.
+        LineError: the rating is not a number.
     """
     text = (rating or "").strip() or "nan"
     try:
         value = (float(text) - 1) / (n_points - 1)
-    except ValueError as fault:
-        raise LineError(f"rating {rating!r} is no number") from fault
+    except ValueError as error:
+        raise LineError(f"rating {rating!r} is not a number") from error
     return value if 0 <= value <= 1 else None
 
 
-def _without_recording(
-    labels: Labels, asked: Collection[str], present: Collection[str]
-) -> list[Problem]:
-    return [
-        Problem(
-            "no recording",
-            labels.where[key],
-            f"labels {key}, of which there is no recording; copy it again",
-            is_fault=said.label in present,
-        )
-        for key, said in labels.found.items()
-        if key not in asked and isinstance(said, ParsedName)
+def add_genders(corpus: Corpus, classes: Mapping[str, str]) -> Corpus:
+    """Set genders from `speaker_genders.txt`; speakers without one are reported.
+
+    Args:
+        corpus: one where some speakers have no gender.
+        classes: `ADULTS` or `CHILDREN`, word of the list -> class of `taxonomy.GENDER`.
+    """
+
+    def parse_line(text: str) -> tuple[str, str]:
+        line = GENDERS_LINE.fullmatch(text.strip())
+        if line is None:
+            raise LineError(f"{text.strip()!r} is not a speaker followed by f or m")
+        return line["speaker"], look_up(classes, line["sex"].lower(), "sex")
+
+    listed = read_lines(open_label_file(corpus.root, GENDERS_FILE), parse_line)
+    prefix = f"{corpus.name}/"
+    utterances = tuple(
+        replace(u, gender=listed.found.get(u.speaker.removeprefix(prefix), u.gender))
+        for u in corpus.utterances
+    )
+    speakers = {*corpus.speakers}
+    problems = [
+        Problem("unknown speaker", where, f"{speaker!r} has no recording here; ignored")
+        for speaker, where in listed.where.items()
+        if prefix + speaker not in speakers
     ]
+    missing = sorted({u.speaker.removeprefix(prefix) for u in utterances if u.gender is None})
+    if missing:
+        detail = f"{len(missing)} speakers have no gender ({missing[0]} first)"
+        problems.append(Problem("no gender", GENDERS_FILE, f"{detail}; list them in this file"))
+    all_problems = (*corpus.problems, *listed.problems, *problems)
+    return replace(corpus, utterances=utterances, problems=all_problems)
 
 
 def _unreadable(name: str, detail: str) -> LabelFile:
     return LabelFile(name, problems=(Problem(UNREADABLE, name, detail, is_fault=True),))
-
-
-def _escapes(name: str, content: bytes, encoding: str) -> tuple[Problem, ...]:
-    try:
-        content.decode(encoding)
-    except UnicodeDecodeError as fault:
-        where = f"byte {fault.start} is not {fault.encoding}"
-        detail = f"{where}; such bytes are read as escapes, save it as UTF-8 where they matter"
-        return (Problem("encoding", name, detail),)
-    return ()
-
-
-def _broken(line: LabelLine, kind: str, detail: str) -> Problem:
-    return Problem(kind, line.where, detail, is_fault=True)
-
-
-def _values(text: str, delimiter: str) -> list[str]:
-    try:
-        return [value.strip() for row in csv.reader([text], delimiter=delimiter) for value in row]
-    except csv.Error as fault:
-        raise LineError(f"is no row of a table ({fault})") from fault
-
-
-def _by_column(header: list[str], values: list[str]) -> dict[str, str]:
-    if len(values) != len(header):
-        raise LineError(f"has {len(values)} values for {len(header)} columns")
-    return dict(zip(header, values, strict=True))
-
-
-GENDERS_FILE = "speaker_genders.txt"
-
-ADULTS = {"f": "female", "m": "male", "female": "female", "male": "male"}
-CHILDREN = {sex: f"{gender} child" for sex, gender in ADULTS.items()}
-
-LINE = re.compile(r"(?P<speaker>.+?)[\s,;]+(?P<sex>\w+)")
-
-
-def with_genders(corpus: Corpus, classes: Mapping[str, str]) -> Corpus:
-    """The corpus with the genders that its list tells; what stays unknown is reported.
-
-    Args:
-        corpus: one whose speakers have no gender, or not all of them.
-        classes: `ADULTS` or `CHILDREN`, word of the list -> class of `taxonomy.GENDER`.
-    """
-    genders = read_lines(open_label_file(corpus.root, GENDERS_FILE), _read_line)
-    known = {speaker: classes[sex] for speaker, sex in genders.found.items()}
-    utterances = tuple(
-        replace(u, gender=known.get(_name(u.speaker), u.gender)) for u in corpus.utterances
-    )
-    problems = [*genders.problems, *_strangers(corpus, genders), *_unknown(utterances)]
-    return replace(corpus, utterances=utterances, problems=(*corpus.problems, *problems))
-
-
-def _read_line(text: str) -> tuple[str, str]:
-    line = LINE.fullmatch(text.strip())
-    if line is None:
-        raise LineError(f"{text.strip()!r} is no speaker and f or m")
-    sex = line["sex"].lower()
-    look_up(ADULTS, sex, "sex")
-    return line["speaker"], sex
-
-
-def _name(speaker: str) -> str:
-    return speaker.partition("/")[2]
-
-
-def _strangers(corpus: Corpus, genders: LabelEntries[str]) -> list[Problem]:
-    """Listed speakers whom the corpus does not have, such as misspelled ones."""
-    present = {_name(speaker) for speaker in corpus.speakers}
-    return [
-        Problem("unknown speaker", where, f"{speaker!r} is no speaker of what is here; not used")
-        for speaker, where in genders.where.items()
-        if speaker not in present
-    ]
-
-
-def _unknown(utterances: Iterable[Utterance]) -> list[Problem]:
-    names = sorted({_name(u.speaker) for u in utterances if u.gender is None})
-    if not names:
-        return []
-    detail = f"{len(names)} speakers have no gender ({names[0]} first); list them in {GENDERS_FILE}"
-    return [Problem("no gender", GENDERS_FILE, detail)]

@@ -9,7 +9,7 @@ from voxaffect.corpora.loaders import cafe
 
 
 @pytest.mark.parametrize("folder", ["Colère/Fort", "Col\u0160re/Fort", "Cole\u0300re/Fort", "."])
-def test_a_name_says_all_however_its_folder_is_garbled(tmp_path: Path, folder: str) -> None:
+def test_a_name_is_parsed_even_if_its_folder_is_garbled(tmp_path: Path, folder: str) -> None:
     (utterance,) = cafe.parse(record_tree(tmp_path, [f"{folder}/01-C-2-3.wav"])).utterances
     assert utterance.speaker == "cafe/01"
     assert utterance.label == "anger"  # colère

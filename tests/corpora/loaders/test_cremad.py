@@ -44,7 +44,7 @@ def test_without_demographics_no_sex_is_guessed(tmp_path: Path) -> None:
     assert corpus.utterances[0].gender is None
     (problem,) = corpus.problems
     assert problem.kind == "no gender"
-    assert "VideoDemographics.csv, which is not below the root" in problem.detail
+    assert "VideoDemographics.csv (not found below the root)" in problem.detail
 
 
 def test_a_broken_line_of_the_demographics_is_reported(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_demographics_that_cannot_be_read_are_a_fault_and_stop_nothing(tmp_path:
     assert len(corpus.utterances) == 1
     unreadable, unknown = corpus.problems
     assert (unreadable.kind, unreadable.is_fault) == ("unreadable label file", True)
-    assert "needs a column 'actorid'" in unreadable.detail
+    assert "column 'actorid' is missing" in unreadable.detail
     assert unknown.kind == "no gender"
 
 

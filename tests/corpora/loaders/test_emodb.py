@@ -37,7 +37,7 @@ def test_laryngograph_recordings_are_left_out_and_counted(tmp_path: Path) -> Non
 
 
 def test_a_root_of_laryngograph_recordings_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="is no microphone recording"):
+    with pytest.raises(CorpusError, match="is not a microphone recording"):
         emodb.parse(record_tree(tmp_path / "laryngo", ["03a01Fa.wav"]))
 
 
@@ -51,7 +51,7 @@ def test_the_ambiguous_recordings_of_version_2_are_left_out_by_its_table(tmp_pat
     assert (problem.kind, problem.path, problem.is_fault) == ("ambiguous", "wav/03a01Wa.wav", False)
 
 
-def test_a_speaker_the_corpus_does_not_have_is_no_match(tmp_path: Path) -> None:
+def test_an_unknown_speaker_does_not_match(tmp_path: Path) -> None:
     corpus = emodb.parse(record_tree(tmp_path, ["03a01Fa.wav", "04a01Fa.wav", "03a01Xa.wav"]))
     assert [p.path for p in corpus.problems] == ["03a01Xa.wav", "04a01Fa.wav"]
 

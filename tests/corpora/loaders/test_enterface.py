@@ -102,7 +102,7 @@ def test_films_are_read_as_they_are(tmp_path: Path) -> None:
     assert "unreadable" not in report.kinds()
 
 
-def test_where_the_sound_lies_beside_the_film_it_is_read_once(tmp_path: Path) -> None:
+def test_a_video_and_its_sound_are_read_once(tmp_path: Path) -> None:
     path = record(tmp_path / "subject 1" / "anger" / "sentence 1" / "s1_an_1.wav")
     path.with_suffix(".avi").write_bytes(b"a film")
     corpus = enterface.parse(tmp_path)
@@ -110,7 +110,7 @@ def test_where_the_sound_lies_beside_the_film_it_is_read_once(tmp_path: Path) ->
     assert [p.kind for p in corpus.problems] == ["duplicate", "no gender"]
 
 
-def test_a_side_file_tells_the_sexes(tmp_path: Path) -> None:
+def test_a_side_file_adds_the_sexes(tmp_path: Path) -> None:
     (tmp_path / "speaker_genders.txt").write_text("11 f\n12 m\n")
     names = [f"subject {n}/anger/sentence 1/s12_an_1.wav" for n in (11, 12)]
     corpus = enterface.parse(record_tree(tmp_path, names))
@@ -118,7 +118,7 @@ def test_a_side_file_tells_the_sexes(tmp_path: Path) -> None:
     assert not corpus.problems
 
 
-def test_a_tree_of_subject_6_alone_says_so(tmp_path: Path) -> None:
+def test_a_tree_of_subject_6_only_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="all sentences of an emotion in one"):
         enterface.parse(record_tree(tmp_path, ["subject 6/anger/s6_an.wav"]))
 

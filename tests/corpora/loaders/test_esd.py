@@ -47,7 +47,7 @@ def test_sex_of_every_speaker(tmp_path: Path) -> None:
     assert men == MALE
 
 
-def test_numbers_past_the_corpus_are_no_match(tmp_path: Path) -> None:
+def test_numbers_out_of_range_do_not_match(tmp_path: Path) -> None:
     names = ["0001_000001.wav", "0001_000000.wav", "0001_001751.wav", "0021_000001.wav"]
     corpus = esd.parse(record_tree(tmp_path, names))
     assert [p.kind for p in corpus.problems] == ["unmatched name"] * 3

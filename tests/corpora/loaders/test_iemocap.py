@@ -51,7 +51,7 @@ def only(root: Path, turn: str, code: str = "neu") -> Utterance:
         ("Ses05M_script02_1_M030", "Ses05M", "male"),
     ],
 )
-def test_who_speaks_is_the_last_letter_not_the_first(
+def test_the_speaker_is_the_last_letter_not_the_first(
     tmp_path: Path, turn: str, speaker: str, sex: str
 ) -> None:
     utterance = only(tmp_path, turn)
@@ -59,7 +59,7 @@ def test_who_speaks_is_the_last_letter_not_the_first(
     assert utterance.gender == sex
 
 
-def test_two_actors_a_session_whoever_wore_the_markers(tmp_path: Path) -> None:
+def test_each_session_has_two_actors_independent_of_the_markers(tmp_path: Path) -> None:
     turns = [f"Ses0{k}{a}_impro01_{b}000" for k in range(1, 6) for a in "FM" for b in "FM"]
     corpus = parse(tmp_path, *((turn, "neu") for turn in turns))
     assert len(corpus.utterances) == 20
@@ -84,13 +84,15 @@ def test_improvised_speech_is_natural_and_scripted_acted(
     assert utterance.session == dialogue
 
 
-@pytest.mark.parametrize(("code", "label"), iemocap.EMOTIONS.items())
+@pytest.mark.parametrize(
+    ("code", "label"), [(code, label) for code, (label, _) in iemocap.EMOTIONS.items()]
+)
 def test_every_code_is_a_word_of_the_card(tmp_path: Path, code: str, label: str) -> None:
     assert label in iemocap.CARD.labels
     assert only(tmp_path, "Ses01F_impro01_F000", code).label == label
 
 
-def test_excited_is_no_happy_turn_unless_mapped(tmp_path: Path) -> None:
+def test_excited_is_not_happy_unless_mapped(tmp_path: Path) -> None:
     turn = only(tmp_path, "Ses01F_impro01_F000", "exc")
     assert Taxonomy().emotion(turn) is None
     assert Taxonomy(per_corpus={"iemocap": {"excited": "happy"}}).emotion(turn) == "happy"
@@ -154,7 +156,7 @@ def test_recordings_and_films_of_whole_dialogues_are_left_out(tmp_path: Path) ->
     assert [p.kind for p in corpus.problems] == ["whole dialogue", "whole dialogue"]
 
 
-def test_what_has_no_partner_is_reported(tmp_path: Path) -> None:
+def test_unmatched_recordings_and_labels_are_reported(tmp_path: Path) -> None:
     root = plant(tmp_path, *((f"Ses01F_impro01_F00{n}", "neu") for n in range(3)))
     turns = root / "Session1" / "sentences" / "wav" / "Ses01F_impro01"
     (turns / "Ses01F_impro01_F002.wav").unlink()
@@ -162,7 +164,7 @@ def test_what_has_no_partner_is_reported(tmp_path: Path) -> None:
     unlabeled, missing = iemocap.parse(root).problems
     assert (unlabeled.kind, Path(unlabeled.path).stem) == ("no label", "Ses01F_impro01_F009")
     assert unlabeled.is_fault
-    assert "no line in any EmoEvaluation/*.txt" in unlabeled.detail
+    assert "no label in any EmoEvaluation/*.txt" in unlabeled.detail
     assert (missing.kind, missing.is_fault) == ("no recording", True)
     assert "Ses01F_impro01_F002" in missing.detail
 
@@ -170,12 +172,21 @@ def test_what_has_no_partner_is_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "detail"),
     [
-        ("[1.0 - 2.0]\tSes01F_impro01_F001\tjoy\t[2, 2, 2]", "emotion 'joy' is none of ang"),
-        ("[1.0 - 2.0]\tSes01F_impro01_MX01\tneu\t[2, 2, 2]", "is no times, turn and emotion"),
-        ("[1.0 - 2.0]\tSes01F_impro01_F001", "is no times, turn and emotion"),
-        ("(1.0 - 2.0]\tSes01F_impro01_F001\tneu\t[2, 2, 2]", "is no times, turn and emotion"),
-        ("Ses01F_impro01_F001\tneu\t[2, 2, 2]", "is no times, turn and emotion"),
-        ("see the other file", "is no times, turn and emotion"),
+        (
+            "[1.0 - 2.0]\tSes01F_impro01_F001\tjoy\t[2, 2, 2]",
+            "unknown emotion 'joy'; known are neu",
+        ),
+        (
+            "[1.0 - 2.0]\tSes01F_impro01_MX01\tneu\t[2, 2, 2]",
+            "is not a line of times, turn and emotion",
+        ),
+        ("[1.0 - 2.0]\tSes01F_impro01_F001", "is not a line of times, turn and emotion"),
+        (
+            "(1.0 - 2.0]\tSes01F_impro01_F001\tneu\t[2, 2, 2]",
+            "is not a line of times, turn and emotion",
+        ),
+        ("Ses01F_impro01_F001\tneu\t[2, 2, 2]", "is not a line of times, turn and emotion"),
+        ("see the other file", "is not a line of times, turn and emotion"),
     ],
 )
 def test_a_broken_line_is_reported(tmp_path: Path, line: str, detail: str) -> None:
@@ -196,8 +207,8 @@ def test_a_line_may_be_indented(tmp_path: Path) -> None:
     assert iemocap.parse(root) == clean
 
 
-def test_a_tree_without_evaluations_says_so(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="there is no label in any EmoEvaluation"):
+def test_a_tree_without_evaluations_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="no label in any EmoEvaluation"):
         iemocap.parse(record_tree(tmp_path, ["Ses01F_impro01/Ses01F_impro01_F000.wav"]))
 
 

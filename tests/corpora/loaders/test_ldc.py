@@ -55,18 +55,18 @@ def test_a_session_is_cut_by_its_transcript(tmp_path: Path) -> None:
 
 def test_both_channels_of_a_sphere_file_are_averaged(tmp_path: Path) -> None:
     _, utterance = parse(tmp_path).utterances
-    heard = decode(utterance.path, start_s=utterance.start_s, end_s=utterance.end_s)
-    assert heard.duration_s == pytest.approx(0.25, abs=1e-3)
+    waveform = decode(utterance.path, start_s=utterance.start_s, end_s=utterance.end_s)
+    assert waveform.duration_s == pytest.approx(0.25, abs=1e-3)
     noise = 0.2 / np.sqrt(3)
-    assert heard.rms() == pytest.approx(noise / 2 * np.sqrt(16_000 / 22_050), rel=0.05)
+    assert waveform.rms() == pytest.approx(noise / 2 * np.sqrt(16_000 / 22_050), rel=0.05)
     assert check(parse(tmp_path)).duration_s == pytest.approx(0.45, abs=1e-3)
 
 
-def test_what_is_no_utterance_is_left_out_and_counted(tmp_path: Path) -> None:
+def test_lines_without_an_utterance_are_left_out_and_counted(tmp_path: Path) -> None:
     text = f"Speaker CC\n{TRANSCRIPT}1.30 1.40 A: [MISC] chat\n1.40 1.45 A: neutral, (laughs)\n"
-    told = {p.kind: p.detail for p in parse(tmp_path, text).problems}
-    assert told == {
-        "line without times": "1 lines are without times; left out",
+    reported = {p.kind: p.detail for p in parse(tmp_path, text).problems}
+    assert reported == {
+        "line without times": "1 lines have no times; left out",
         "miscellaneous": "2 lines are marked [MISC]; left out",
         "announcement": "1 lines are the announcement of an emotion; left out",
         "remark": "2 lines are a remark in brackets; left out",
@@ -79,7 +79,7 @@ def test_emotions_are_read_however_they_are_spelled(tmp_path: Path, name: str) -
     assert utterance.label == "cold anger"
 
 
-@pytest.mark.parametrize("speaker", sorted(ldc.MALE | ldc.FEMALE))
+@pytest.mark.parametrize("speaker", ["cc", "cl", "gg", "jg", "mf", "mk", "mm"])
 def test_every_speaker_has_a_sex(tmp_path: Path, speaker: str) -> None:
     (utterance,) = ldc.parse(
         plant(tmp_path, "0.1 0.2 A: shame, May\n", f"{speaker}_001")
@@ -91,12 +91,12 @@ def test_every_speaker_has_a_sex(tmp_path: Path, speaker: str) -> None:
 @pytest.mark.parametrize(
     ("line", "detail"),
     [
-        ("0.1 0.2 A: joy, May first", "emotion 'joy' is none of anxiety"),
-        ("0.2 0.1 A: panic, May first", "ends at 0.1 s, not after its start 0.2 s"),
-        ("0.2 A: panic, May first", "is no times, channel and text"),
-        ("O.50 2.54 A: neutral, May first", "is no times, channel and text"),
-        ("(0.50 2.54 A: neutral, May first", "is no times, channel and text"),
-        ("A: neutral, May first", "is no times, channel and text"),
+        ("0.1 0.2 A: joy, May first", "unknown emotion 'joy'; known are anxiety"),
+        ("0.2 0.1 A: panic, May first", "ends at 0.1 s, not after its start at 0.2 s"),
+        ("0.2 A: panic, May first", "is not a line of times, channel and text"),
+        ("O.50 2.54 A: neutral, May first", "is not a line of times, channel and text"),
+        ("(0.50 2.54 A: neutral, May first", "is not a line of times, channel and text"),
+        ("A: neutral, May first", "is not a line of times, channel and text"),
     ],
 )
 def test_a_broken_line_is_a_fault(tmp_path: Path, line: str, detail: str) -> None:
@@ -114,14 +114,14 @@ def test_the_same_times_twice_are_one_segment(tmp_path: Path) -> None:
     assert [p.kind for p in corpus.problems] == ["repeated line"]
 
 
-def test_what_has_no_partner_is_a_fault(tmp_path: Path) -> None:
+def test_unmatched_recordings_and_transcripts_are_faults(tmp_path: Path) -> None:
     record(plant(tmp_path) / "mm_001.wav")
     (tmp_path / "gg_002.txt").write_text(TRANSCRIPT)
     found = {(p.kind, p.path) for p in ldc.parse(tmp_path).problems if p.is_fault}
     assert found == {("no transcript", "mm_001.wav"), ("no recording", "gg_002.txt")}
 
 
-def test_a_compressed_session_says_how_to_convert_it(tmp_path: Path) -> None:
+def test_a_compressed_session_is_reported_with_its_conversion(tmp_path: Path) -> None:
     corpus = parse(tmp_path)
     compressed = sphere(b"ajkg", 22_050, coding="pcm,embedded-shorten-v2.00", count=33_075)
     corpus.utterances[0].path.write_bytes(compressed)
@@ -136,12 +136,12 @@ def test_lines_without_times_may_repeat(tmp_path: Path) -> None:
     assert problem.detail.startswith("3 lines")
 
 
-def test_a_comment_is_no_broken_line(tmp_path: Path) -> None:
+def test_a_comment_is_not_a_broken_line(tmp_path: Path) -> None:
     (problem,) = parse(tmp_path, "# cc_001, A: boom\n0.1 0.2 A: neutral, May first\n").problems
     assert problem.kind == "line without times"
 
 
-def test_a_speaker_alone_is_noted(tmp_path: Path) -> None:
+def test_a_single_speaker_is_noted(tmp_path: Path) -> None:
     report = check(parse(tmp_path))
     assert report.speakers == Count("speakers", 1, 7, "notes")
     assert report.kinds()["speaker count"] == 1
@@ -174,7 +174,7 @@ def test_one_transcript_that_cannot_be_read_leaves_the_others(tmp_path: Path) ->
         ldc.parse(tmp_path)
 
 
-def test_of_two_copies_of_a_transcript_the_nearer_counts(tmp_path: Path) -> None:
+def test_of_two_copies_of_a_transcript_the_nearer_is_used(tmp_path: Path) -> None:
     plant(tmp_path, "0.1 0.2 A: shame, May\n")
     (tmp_path / "cc_001.txt").write_text("0.3 0.4 A: pride, May\n")
     corpus = ldc.parse(tmp_path)
@@ -184,7 +184,7 @@ def test_of_two_copies_of_a_transcript_the_nearer_counts(tmp_path: Path) -> None
 
 
 def test_transcripts_without_emotions_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="mark no utterance with an emotion"):
+    with pytest.raises(CorpusError, match="its transcripts label no utterance"):
         parse(tmp_path, "0.0 1.0 A: [MISC]\n")
 
 

@@ -39,8 +39,8 @@ def test_a_clip_is_labeled_by_its_split_dialogue_and_number(tmp_path: Path) -> N
         test=row("Ross", "fear", 0, 3),
     )
     assert not corpus.problems
-    said = {u.session: (u.speaker, u.gender, u.label) for u in corpus.utterances}
-    assert said == {
+    found = {u.session: (u.speaker, u.gender, u.label) for u in corpus.utterances}
+    assert found == {
         "train/dia0": ("meld/Ross", "male", "joy"),
         "dev/dia0": ("meld/Monica", "female", "anger"),
         "test/dia0": ("meld/Ross", "male", "fear"),
@@ -72,7 +72,7 @@ def test_known_bad_clips_are_left_out_of_their_own_split(tmp_path: Path) -> None
     assert ("train/dia110", "dia110_utt7") in kept  # bad in dev alone
 
 
-def test_a_bad_clip_that_is_not_there_is_not_missed(tmp_path: Path) -> None:
+def test_a_missing_bad_clip_is_not_reported(tmp_path: Path) -> None:
     rows = row("Joey", "joy", 110, 6) + row("Joey", "joy", 110, 7)
     assert not parse(tmp_path, "dev_splits_complete/dia110_utt6.wav", dev=rows).problems
 
@@ -111,7 +111,7 @@ def test_one_speaker_has_one_name(tmp_path: Path, names: tuple[str, ...], speake
     assert parse(tmp_path, *clips, train=rows).speakers == (f"meld/{speaker}",)
 
 
-def test_a_side_file_tells_the_sexes_of_others(tmp_path: Path) -> None:
+def test_a_side_file_adds_the_sexes_of_others(tmp_path: Path) -> None:
     (tmp_path / "speaker_genders.txt").write_text("Janice\tf\nGunther\t?\n")
     rows = "".join(row(name, "joy", 0, n) for n, name in enumerate(("Janice", "Gunther", "Joey")))
     corpus = parse(tmp_path, *(f"train/dia0_utt{n}.wav" for n in range(3)), train=rows)

@@ -29,7 +29,7 @@ def test_a_name_is_emotion_voice_list_words(
     assert utterance.naturalness == "acted"
 
 
-def test_voices_that_nobody_tells_apart_go_by_one_name(tmp_path: Path) -> None:
+def test_voices_that_are_not_distinguished_share_one_name(tmp_path: Path) -> None:
     names = [f"Neutral_{voice}_A_si.wav" for voice in "FMC"]
     corpus = mesd.parse(record_tree(tmp_path, names))
     assert len(corpus.utterances) == 3

@@ -86,13 +86,13 @@ def test_the_perceived_emotion_counts_and_not_the_intended(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("broken", "detail"),
     [
-        (block("S01A-F02-S-FM02", "Q"), "emotion 'Q' is none of A, H, N"),
-        (block("S01A-F02-Z-FM02"), "is no turn and its emotion"),
-        ("UTD-IMPROV-S01A-F02-S-FM02.avi\n", "is no turn and its emotion"),
-        ("UTD_IMPROV-S01A-F02-S-FM02.avi; N; A:3.0;\n", "is no turn and its emotion"),
-        ("UTD-IMPROV-S01A-F02-S-FM02; N; A:3.0;\n", "is no turn and its emotion"),
-        ("S01A-F02-S-FM02.avi; N; A:3.0;\n", "is no turn and its emotion"),
-        ("see the other file\n", "is no turn and its emotion"),
+        (block("S01A-F02-S-FM02", "Q"), "unknown emotion 'Q'; known are N, H, S, A"),
+        (block("S01A-F02-Z-FM02"), "is not a line of turn and emotion"),
+        ("UTD-IMPROV-S01A-F02-S-FM02.avi\n", "is not a line of turn and emotion"),
+        ("UTD_IMPROV-S01A-F02-S-FM02.avi; N; A:3.0;\n", "is not a line of turn and emotion"),
+        ("UTD-IMPROV-S01A-F02-S-FM02; N; A:3.0;\n", "is not a line of turn and emotion"),
+        ("S01A-F02-S-FM02.avi; N; A:3.0;\n", "is not a line of turn and emotion"),
+        ("see the other file\n", "is not a line of turn and emotion"),
     ],
 )
 def test_broken_lines_are_reported(tmp_path: Path, broken: str, detail: str) -> None:

@@ -45,12 +45,12 @@ def test_songs_and_films_are_left_out_and_counted(tmp_path: Path) -> None:
     assert sorted(p.kind for p in corpus.problems) == ["film sound", "song"]
 
 
-def test_a_tree_of_songs_alone_says_so(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="is sung; left out"):
+def test_a_tree_of_songs_only_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="is a song; left out"):
         ravdess.parse(record_tree(tmp_path, ["Actor_01/03-02-05-02-01-01-01.wav"]))
 
 
-def test_an_actor_the_corpus_does_not_have_is_no_match(tmp_path: Path) -> None:
+def test_an_unknown_actor_does_not_match(tmp_path: Path) -> None:
     names = [f"03-01-05-02-01-01-{actor}.wav" for actor in ("00", "01", "24", "25")]
     assert len(ravdess.parse(record_tree(tmp_path, names)).problems) == 2
 

@@ -38,12 +38,12 @@ def test_both_layouts_at_once_count_nothing_twice(tmp_path: Path) -> None:
     assert [p.kind for p in corpus.problems] == ["duplicate", "duplicate"]
 
 
-def test_a_root_that_is_a_speakers_folder_tells_the_speaker(tmp_path: Path) -> None:
+def test_the_root_may_be_a_speakers_folder(tmp_path: Path) -> None:
     root = record_tree(tmp_path / "AudioData" / "KL", ["a01.wav"])
     assert savee.parse(root).speakers == ("savee/KL",)
 
 
-def test_a_recording_of_nobody_is_a_fault(tmp_path: Path) -> None:
+def test_a_recording_without_a_speaker_is_a_fault(tmp_path: Path) -> None:
     (problem,) = savee.parse(record_tree(tmp_path, ["DC/a01.wav", "a02.wav"])).problems
     assert (problem.kind, problem.path, problem.is_fault) == ("unknown speaker", "a02.wav", True)
 

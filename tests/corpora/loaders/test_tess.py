@@ -21,7 +21,7 @@ def test_the_misspelt_name_is_of_the_older_speaker(tmp_path: Path) -> None:
     assert not corpus.problems
 
 
-def test_the_case_of_a_name_tells_nothing(tmp_path: Path) -> None:
+def test_the_case_of_a_name_does_not_matter(tmp_path: Path) -> None:
     (utterance,) = tess.parse(record_tree(tmp_path, ["yaf_Back_ANGRY.wav"])).utterances
     assert (utterance.speaker, utterance.label) == ("tess/YAF", "angry")
     assert utterance.sentence == "back"

@@ -1,6 +1,6 @@
-"""Loaders. A corpus is one file, a card and `parse`, and one line here.
+"""Corpus loaders: one module per corpus, with its card and a function `parse`.
 
-A user's own recordings come in through `table.parse_table`.
+A user's own recordings are read by `table.parse_table`.
 """
 
 from __future__ import annotations
@@ -39,11 +39,12 @@ from voxaffect.corpora.loaders import (
 
 @dataclass(frozen=True)
 class Loader:
-    """A corpus that can be read from its own tree.
+    """Reader of a corpus in the folders and files of its distribution.
 
     Args:
-        card: what is known of it before looking at a disk.
-        parse: root folder -> what is there.
+        card: what the full distribution holds.
+        parse: root folder -> corpus. Raises `CorpusError` where the root is not a readable folder,
+            its labels cannot be read, or no recording of the corpus is found.
     """
 
     card: CorpusCard
@@ -51,27 +52,9 @@ class Loader:
 
 
 CORPORA: dict[str, Loader] = {
-    "aibo": Loader(aibo.CARD, aibo.parse),
-    "ased": Loader(ased.CARD, ased.parse),
-    "cafe": Loader(cafe.CARD, cafe.parse),
-    "cremad": Loader(cremad.CARD, cremad.parse),
-    "emodb": Loader(emodb.CARD, emodb.parse),
-    "emovdb": Loader(emovdb.CARD, emovdb.parse),
-    "emovo": Loader(emovo.CARD, emovo.parse),
-    "enterface": Loader(enterface.CARD, enterface.parse),
-    "esd": Loader(esd.CARD, esd.parse),
-    "iemocap": Loader(iemocap.CARD, iemocap.parse),
-    "jl": Loader(jl.CARD, jl.parse),
-    "ldc": Loader(ldc.CARD, ldc.parse),
-    "meld": Loader(meld.CARD, meld.parse),
-    "mesd": Loader(mesd.CARD, mesd.parse),
-    "msp_improv": Loader(msp_improv.CARD, msp_improv.parse),
-    "msp_podcast": Loader(msp_podcast.CARD, msp_podcast.parse),
-    "nemo": Loader(nemo.CARD, nemo.parse),
-    "ravdess": Loader(ravdess.CARD, ravdess.parse),
-    "savee": Loader(savee.CARD, savee.parse),
-    "shemo": Loader(shemo.CARD, shemo.parse),
-    "subesco": Loader(subesco.CARD, subesco.parse),
-    "tess": Loader(tess.CARD, tess.parse),
-    "urdu": Loader(urdu.CARD, urdu.parse),
+    module.CARD.name: Loader(module.CARD, module.parse)
+    for module in (
+        *(aibo, ased, cafe, cremad, emodb, emovdb, emovo, enterface, esd, iemocap, jl, ldc),
+        *(meld, mesd, msp_improv, msp_podcast, nemo, ravdess, savee, shemo, subesco, tess, urdu),
+    )
 }

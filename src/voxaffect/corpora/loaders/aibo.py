@@ -13,12 +13,22 @@ from voxaffect.corpora.filename_parsing import ParsedName
 from voxaffect.corpora.label_parsing import (
     CHILDREN,
     LineError,
+    add_genders,
     corpus_from_labels,
     look_up,
     open_label_file,
     read_lines,
-    with_genders,
 )
+
+# Code -> label, and its utterances in the full distribution. Anger is angry, touchy and
+# reprimanding; positive is motherese and joyful.
+EMOTIONS = {
+    "N": ("neutral", 10_967),
+    "P": ("positive", 889),
+    "A": ("anger", 1_492),
+    "E": ("emphatic", 3_601),
+    "R": ("rest", 1_267),
+}
 
 CARD = CorpusCard(
     name="aibo",
@@ -30,13 +40,7 @@ CARD = CorpusCard(
     "Children's Speech. Logos 2009; B. Schuller, S. Steidl, A. Batliner: The INTERSPEECH 2009 "
     "Emotion Challenge. Interspeech 2009",
     url="https://www5.cs.fau.de/en/our-team/steidl-stefan/fau-aibo-emotion-corpus/",
-    labels={
-        "neutral": 10_967,
-        "positive": 889,
-        "anger": 1_492,
-        "emphatic": 3_601,
-        "rest": 1_267,
-    },
+    labels=dict(EMOTIONS.values()),
     n_speakers=51,
     faults=(
         "Child numbers repeat in the two schools: a child is school and number.",
@@ -46,36 +50,24 @@ CARD = CorpusCard(
     styles={"natural": 18_216},
 )
 
-# Anger is angry, touchy and reprimanding; positive is motherese and joyful.
-EMOTIONS = {"A": "anger", "E": "emphatic", "N": "neutral", "P": "positive", "R": "rest"}
 LABELS = "chunk_labels_5cl_corpus.txt"
 
 CHUNK = re.compile(r"(?P<turn>(?P<child>(?:Ohm|Mont)_\d{2})_\d{3})_\d{2}")
 
 
 def parse(root: Path) -> Corpus:
-    """Read chunks and labels below `root`, and the children's sexes from `speaker_genders.txt`.
-
-    Raises:
-        CorpusError: `root` is no folder, holds no labeled chunk, or its labels cannot be read.
-    """
-    corpus = corpus_from_labels(
-        CARD,
-        root,
-        read_lines(open_label_file(root, LABELS), _read_line),
-        pattern=CHUNK,
-        example="wav/Mont_01_000_00.wav",
-    )
-    return with_genders(corpus, CHILDREN)
+    """Read chunks and labels below `root`, and the children's sexes from `speaker_genders.txt`."""
+    labels = read_lines(open_label_file(root, LABELS), _parse_line)
+    corpus = corpus_from_labels(CARD, root, CHUNK, labels, example="wav/Mont_01_000_00.wav")
+    return add_genders(corpus, CHILDREN)
 
 
-def _read_line(text: str) -> tuple[str, ParsedName]:
-    """Chunk, code, and the share of raters' words behind it."""
+def _parse_line(text: str) -> tuple[str, ParsedName]:
     fields = text.split()
     if len(fields) != 3:
-        raise LineError(f"has {len(fields)} fields, not chunk, class and confidence")
+        raise LineError(f"has {len(fields)} fields instead of chunk, class and confidence")
     chunk = CHUNK.fullmatch(fields[0])
     if chunk is None:
-        raise LineError(f"{fields[0]!r} is no chunk such as Mont_01_000_00")
-    label = look_up(EMOTIONS, fields[1], "class")
+        raise LineError(f"{fields[0]!r} is not a chunk name such as Mont_01_000_00")
+    label, _ = look_up(EMOTIONS, fields[1], "class")
     return chunk[0], ParsedName(label, speaker=chunk["child"], session=chunk["turn"])

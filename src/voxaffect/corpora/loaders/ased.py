@@ -6,7 +6,7 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import NameScheme, ParsedName, corpus_from_names
+from voxaffect.corpora.filename_parsing import ParsedName, corpus_from_names
 
 CARD = CorpusCard(
     name="ased",
@@ -32,17 +32,21 @@ EMOTIONS = {"n": "neutral", "f": "fearful", "h": "happy", "s": "sad", "a": "angr
 SEXES = {"01": "female", "02": "male"}
 OF_TWO_SEXES = {"09", "15", "21", "23", "25"}
 
+NAME = re.compile(
+    r"(?P<emotion>[nfhsa])[1-5]-(?P<sentence>\d\d)-(?P<repetition>\d\d)-(?P<sex>0[12])-"
+    r"(?P<speaker>\d\d)",
+    re.IGNORECASE,
+)
+
 
 def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`.
-
-    Raises:
-        CorpusError: `root` is no folder or holds no ASED recording.
-    """
-    return corpus_from_names(CARD, root, SCHEME)
+    """Read the corpus below `root`."""
+    return corpus_from_names(
+        CARD, root, NAME, _parse_name, example="0kEmotion/03Happy/h3-02-01-01-17.wav"
+    )
 
 
-def _read(name: re.Match[str], relative: PurePath) -> ParsedName:  # noqa: ARG001
+def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
     speaker = name["speaker"]
     return ParsedName(
         label=EMOTIONS[name["emotion"].lower()],
@@ -50,14 +54,3 @@ def _read(name: re.Match[str], relative: PurePath) -> ParsedName:  # noqa: ARG00
         gender=None if speaker in OF_TWO_SEXES else SEXES[name["sex"]],
         sentence=name["sentence"],
     )
-
-
-SCHEME = NameScheme(
-    re.compile(
-        r"(?P<emotion>[nfhsa])[1-5]-(?P<sentence>\d\d)-(?P<repetition>\d\d)-(?P<sex>0[12])-"
-        r"(?P<speaker>\d\d)",
-        re.IGNORECASE,
-    ),
-    _read,
-    example="0kEmotion/03Happy/h3-02-01-01-17.wav",
-)

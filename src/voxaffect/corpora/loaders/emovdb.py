@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import (
-    LeftOut,
-    NameScheme,
-    ParsedName,
-    corpus_from_names,
-    folders_above,
-)
+from voxaffect.corpora.filename_parsing import Excluded, ParsedName, corpus_from_names
 
 CARD = CorpusCard(
     name="emovdb",
@@ -26,17 +18,11 @@ CARD = CorpusCard(
     "Database: Towards Controlling the Emotion Dimension in Voice Generation Systems. "
     "arXiv:1806.09514, 2018",
     url="https://www.openslr.org/115/",
-    labels={
-        "neutral": 1_585,
-        "anger": 1_308,
-        "amused": 1_330,
-        "disgust": 1_033,
-        "sleepiness": 1_744,
-    },
+    labels={"neutral": 1585, "anger": 1308, "amused": 1330, "disgust": 1033, "sleepiness": 1744},
     n_speakers=4,
     faults=(
         "Speaker josh has neither anger nor disgust.",
-        "Level and sample rate differ by speaker, so recordings tell their speaker.",
+        "Level and sample rate differ by speaker, so a recording gives its speaker away.",
         "Some recordings are 64-bit floating point.",
     ),
     speakers={"bea": 1_866, "jenie": 1_817, "josh": 863, "sam": 2_454},
@@ -46,31 +32,23 @@ CARD = CorpusCard(
 
 GENDERS = {"bea": "female", "jenie": "female", "josh": "male", "sam": "male"}
 FOLDER = re.compile(rf"({'|'.join(GENDERS)})(?:_.*)?", re.IGNORECASE)
-
-
-def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`, sorted into one folder or two.
-
-    Raises:
-        CorpusError: `root` is no folder or holds no recording below a speaker's folder.
-    """
-    read = partial(_read, folders_above(root, FOLDER))
-    return corpus_from_names(CARD, root, NameScheme(FILE, read, "bea_Angry/anger_1-28_0001.wav"))
-
-
 # The last number is the sentence of CMU Arctic, the two before it a range that the file is from.
-FILE = re.compile(
-    r"(?P<emotion>amused|anger|disgust|neutral|sleepiness)_\d+[-_]\d+_(?P<sentence>\d{4})",
-    re.IGNORECASE,
+NAME = re.compile(
+    rf"(?P<emotion>{'|'.join(CARD.labels)})_\d+[-_]\d+_(?P<sentence>\d{{4}})", re.IGNORECASE
 )
 
 
-def _read(above: Sequence[str], name: re.Match[str], relative: PurePath) -> ParsedName | LeftOut:
-    parts = (*above, *relative.parts[:-1])
-    folders = [match for part in parts if (match := FOLDER.fullmatch(part))]
+def parse(root: Path) -> Corpus:
+    """Read the corpus below `root`, sorted into one folder or two."""
+    example = "bea_Angry/anger_1-28_0001.wav"
+    return corpus_from_names(CARD, root, NAME, _parse_name, example=example, parents=FOLDER)
+
+
+def _parse_name(name: re.Match[str], path: PurePath) -> ParsedName | Excluded:
+    folders = [match for part in path.parts[:-1] if (match := FOLDER.fullmatch(part))]
     if not folders:
-        detail = f"lies in no folder named {', '.join(GENDERS)}, so its speaker is not known"
-        return LeftOut("unknown speaker", f"{detail}; left out", is_fault=True)
+        detail = f"is not in a folder of a speaker ({', '.join(GENDERS)}); left out"
+        return Excluded("unknown speaker", detail, is_fault=True)
     speaker = folders[-1][1].lower()
     return ParsedName(
         label=name["emotion"].lower(),

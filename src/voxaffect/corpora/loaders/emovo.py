@@ -6,31 +6,7 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import NameScheme, ParsedName, corpus_from_names
-
-CARD = CorpusCard(
-    name="emovo",
-    title="EMOVO Corpus: an Italian Emotional Speech Database",
-    language="Italian",
-    elicitation="acted",
-    license="CC BY-NC-SA 4.0",
-    citation="G. Costantini, I. Iaderola, A. Paoloni, M. Todisco: EMOVO Corpus: an Italian "
-    "Emotional Speech Database. LREC 2014",
-    url="https://aclanthology.org/L14-1478",
-    labels={
-        "neutral": 84,
-        "disgust": 84,
-        "joy": 84,
-        "fear": 84,
-        "anger": 84,
-        "surprise": 84,
-        "sadness": 84,
-    },
-    n_speakers=6,
-    speakers=dict.fromkeys(("f1", "f2", "f3", "m1", "m2", "m3"), 98),
-    genders={"female": 294, "male": 294},
-    styles={"acted": 588},
-)
+from voxaffect.corpora.filename_parsing import ParsedName, corpus_from_names
 
 # neutrale, disgusto, gioia, paura, rabbia, sorpresa, tristezza.
 EMOTIONS = {
@@ -43,31 +19,38 @@ EMOTIONS = {
     "tri": "sadness",
 }
 
+CARD = CorpusCard(
+    name="emovo",
+    title="EMOVO Corpus: an Italian Emotional Speech Database",
+    language="Italian",
+    elicitation="acted",
+    license="CC BY-NC-SA 4.0",
+    citation="G. Costantini, I. Iaderola, A. Paoloni, M. Todisco: EMOVO Corpus: an Italian "
+    "Emotional Speech Database. LREC 2014",
+    url="https://aclanthology.org/L14-1478",
+    labels=dict.fromkeys(EMOTIONS.values(), 84),
+    n_speakers=6,
+    speakers=dict.fromkeys(("f1", "f2", "f3", "m1", "m2", "m3"), 98),
+    genders={"female": 294, "male": 294},
+    styles={"acted": 588},
+)
+
+# Phrases: b short, l long, n without sense, d questions.
+NAME = re.compile(
+    r"(?P<emotion>neu|dis|gio|pau|rab|sor|tri)-(?P<actor>[fm][1-3])-"
+    r"(?P<phrase>b[1-3]|l[1-4]|n[1-5]|d[12])"
+)
+
 
 def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`.
-
-    Raises:
-        CorpusError: `root` is no folder or holds no EMOVO recording.
-    """
-    return corpus_from_names(CARD, root, SCHEME)
+    """Read the corpus below `root`."""
+    return corpus_from_names(CARD, root, NAME, _parse_name, example="EMOVO/f1/gio-f1-b2.wav")
 
 
-def _read(name: re.Match[str], relative: PurePath) -> ParsedName:  # noqa: ARG001
+def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
     return ParsedName(
         label=EMOTIONS[name["emotion"]],
         speaker=name["actor"],
         gender="female" if name["actor"].startswith("f") else "male",
         sentence=name["phrase"],
     )
-
-
-# Phrases: b short, l long, n without sense, d questions.
-SCHEME = NameScheme(
-    re.compile(
-        r"(?P<emotion>neu|dis|gio|pau|rab|sor|tri)-(?P<actor>[fm][1-3])-"
-        r"(?P<phrase>b[1-3]|l[1-4]|n[1-5]|d[12])"
-    ),
-    _read,
-    example="EMOVO/f1/gio-f1-b2.wav",
-)

@@ -6,19 +6,14 @@ Folders are right where file names are not: all files of subject 11 are named af
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import (
-    LeftOut,
-    NameScheme,
-    ParsedName,
-    corpus_from_names,
-    folders_above,
-)
-from voxaffect.corpora.label_parsing import ADULTS, with_genders
+from voxaffect.corpora.filename_parsing import Excluded, ParsedName, corpus_from_names
+from voxaffect.corpora.label_parsing import ADULTS, add_genders
+
+FOLDERS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
+EMOTIONS = {folder[:2]: folder for folder in FOLDERS}
 
 CARD = CorpusCard(
     name="enterface",
@@ -29,14 +24,7 @@ CARD = CorpusCard(
     citation="O. Martin, I. Kotsia, B. Macq, I. Pitas: The eNTERFACE'05 Audio-Visual Emotion "
     "Database. ICDE Workshops 2006",
     url="http://www.enterface.net/enterface05",
-    labels={
-        "anger": 215,
-        "disgust": 215,
-        "fear": 215,
-        "happiness": 212,
-        "sadness": 215,
-        "surprise": 215,
-    },
+    labels=dict.fromkeys(FOLDERS, 215) | {"happiness": 212},
     n_speakers=43,
     faults=(
         "Subject 6 is not cut into sentences and is left out.",
@@ -44,44 +32,36 @@ CARD = CorpusCard(
         "Subject 2 has anger sentences 1 and 2 in each other's folder; the folder is followed.",
         "Subject 23 lacks happiness sentences 1 to 3.",
         "Some files of subject 3 are named s_3, and one of subject 16 ends in 3avi.",
-        "It has no neutral class, and does not tell its subjects' sexes.",
+        "It has no neutral class, and does not state its subjects' sexes.",
     ),
     speakers={str(n): 27 if n == 23 else 30 for n in range(1, 45) if n != 6},
     styles={"acted": 1_287},
 )
 
-# Codes are the first two letters of the folders' names.
-EMOTIONS = {label[:2]: label for label in CARD.labels}
-
-
-def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`, and the subjects' sexes from `speaker_genders.txt`.
-
-    Raises:
-        CorpusError: `root` is no folder or holds no eNTERFACE recording.
-    """
-    read = partial(_read, folders_above(root, FOLDER))
-    scheme = NameScheme(FILE, read, example="subject 1/anger/sentence 1/s1_an_1.avi")
-    return with_genders(corpus_from_names(CARD, root, scheme), ADULTS)
-
-
-FILE = re.compile(
+EXAMPLE = "subject 1/anger/sentence 1/s1_an_1.avi"
+NAME = re.compile(
     rf"s_?(?P<subject>\d+)_(?P<emotion>{'|'.join(EMOTIONS)})(?:_(?P<sentence>\d)(?:avi)?)?",
     re.IGNORECASE,
 )
 FOLDER = re.compile(
-    rf"subject *(?P<subject>\d+)|(?P<emotion>{'|'.join(CARD.labels)})|sentence *(?P<sentence>\d)",
+    rf"subject *(?P<subject>\d+)|(?P<emotion>{'|'.join(FOLDERS)})|sentence *(?P<sentence>\d)",
     re.IGNORECASE,
 )
 
 
-def _read(above: Sequence[str], name: re.Match[str], relative: PurePath) -> ParsedName | LeftOut:
+def parse(root: Path) -> Corpus:
+    """Read the corpus below `root`, and the subjects' sexes from `speaker_genders.txt`."""
+    corpus = corpus_from_names(CARD, root, NAME, _parse_name, example=EXAMPLE, parents=FOLDER)
+    return add_genders(corpus, ADULTS)
+
+
+def _parse_name(name: re.Match[str], path: PurePath) -> ParsedName | Excluded:
     if name["sentence"] is None:
-        return LeftOut("unsegmented", "holds all sentences of an emotion in one; left out")
-    said = name.groupdict()
-    for folder in (*above, *relative.parts[:-1]):
+        return Excluded("unsegmented", "has all sentences of an emotion in one file; left out")
+    fields = name.groupdict()
+    for folder in path.parts[:-1]:
         match = FOLDER.fullmatch(folder)
-        said |= {key: value for key, value in match.groupdict().items() if value} if match else {}
-    code = said["emotion"][:2].lower()
-    subject = str(int(said["subject"]))
-    return ParsedName(EMOTIONS[code], speaker=subject, sentence=f"{code}{said['sentence']}")
+        fields |= {key: value for key, value in match.groupdict().items() if value} if match else {}
+    code = fields["emotion"][:2].lower()
+    subject = str(int(fields["subject"]))
+    return ParsedName(EMOTIONS[code], speaker=subject, sentence=f"{code}{fields['sentence']}")

@@ -1,4 +1,4 @@
-"""ESD: `0011/Angry/0011_000351.wav`, in folders of speaker and emotion; the number tells both."""
+"""ESD: `0011/Angry/0011_000351.wav` is speaker and number, which states the emotion, too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import LeftOut, NameScheme, ParsedName, corpus_from_names
+from voxaffect.corpora.filename_parsing import Excluded, ParsedName, corpus_from_names
 
 CARD = CorpusCard(
     name="esd",
@@ -17,7 +17,7 @@ CARD = CorpusCard(
     citation="K. Zhou, B. Sisman, R. Liu, H. Li: Emotional Voice Conversion: Theory, Databases "
     "and ESD. Speech Communication 137, 2022",
     url="https://hltsingapore.github.io/ESD/",
-    labels={"neutral": 7_000, "happy": 7_000, "sad": 7_000, "angry": 7_000, "surprise": 7_000},
+    labels=dict.fromkeys(("neutral", "happy", "sad", "angry", "surprise"), 7_000),
     n_speakers=20,
     faults=("Its transcripts are in four encodings; the recordings need none of them.",),
     speakers={f"{speaker:04d}": 1_750 for speaker in range(1, 21)},
@@ -25,34 +25,30 @@ CARD = CorpusCard(
     styles={"acted": 35_000},
 )
 
-# A speaker says the same 350 sentences in each emotion, numbered on in this order.
+# A speaker reads the same 350 sentences in each emotion, numbered consecutively in this order.
 EMOTIONS = ("neutral", "angry", "happy", "sad", "surprise")
 N_SENTENCES = 350
 MALE = {4, 5, 6, 8, 10, 11, 12, 13, 14, 20}
 LAST_MANDARIN = 10
 
+NAME = re.compile(r"(?P<speaker>\d{4})_(?P<number>\d{6})")
+
 
 def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`, with or without the folders of its splits.
-
-    A recording whose folder contradicts its number is left out.
-
-    Raises:
-        CorpusError: `root` is no folder or holds no ESD recording.
-    """
-    return corpus_from_names(CARD, root, SCHEME)
+    """Read the corpus below `root`; a recording whose folder contradicts its number is left out."""
+    return corpus_from_names(CARD, root, NAME, _parse_name, example="0011/Angry/0011_000351.wav")
 
 
-def _read(name: re.Match[str], relative: PurePath) -> ParsedName | LeftOut:
+def _parse_name(name: re.Match[str], relative: PurePath) -> ParsedName | Excluded:
     speaker, number = int(name["speaker"]), int(name["number"])
     block, sentence = divmod(number - 1, N_SENTENCES)
     if not (1 <= speaker <= CARD.n_speakers and 0 <= block < len(EMOTIONS)):
-        return LeftOut("unmatched name", f"is not named like {SCHEME.example}; left out")
+        return Excluded("unmatched name", "has no number of the corpus; left out")
     label = EMOTIONS[block]
     folders = {part.lower() for part in relative.parts[:-1]} & {*EMOTIONS}
     if folders - {label}:
         detail = f"is {label} by its number, {min(folders - {label})} by its folder; left out"
-        return LeftOut("contradicting label", detail, is_fault=True)
+        return Excluded("contradicting label", detail, is_fault=True)
     language = "Mandarin" if speaker <= LAST_MANDARIN else "English"
     return ParsedName(
         label=label,
@@ -61,10 +57,3 @@ def _read(name: re.Match[str], relative: PurePath) -> ParsedName | LeftOut:
         sentence=f"{language} {sentence + 1}",
         language=language,
     )
-
-
-SCHEME = NameScheme(
-    re.compile(r"(?P<speaker>\d{4})_(?P<number>\d{6})"),
-    _read,
-    example="0011/Angry/0011_000351.wav",
-)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import NameScheme, ParsedName, corpus_from_names
+from voxaffect.corpora.filename_parsing import ParsedName, corpus_from_names
 
 PRIMARY = ("neutral", "happy", "sad", "angry", "excited")
 SECONDARY = ("anxious", "apologetic", "assertive", "concerned", "encouraging")
@@ -27,30 +27,21 @@ CARD = CorpusCard(
     styles={"acted": 2_400},
 )
 
+NAME = re.compile(
+    r"(?P<gender>female|male)(?P<number>[12])_"
+    rf"(?P<emotion>{'|'.join((*PRIMARY, *SECONDARY))})_(?P<sentence>\d{{1,2}}[ab])_[12]"
+)
+
 
 def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`, primary and secondary emotions.
-
-    Raises:
-        CorpusError: `root` is no folder or holds no recording of the corpus.
-    """
-    return corpus_from_names(CARD, root, SCHEME)
+    """Read the corpus below `root`, primary and secondary emotions."""
+    return corpus_from_names(CARD, root, NAME, _parse_name, example="female1_angry_10a_1.wav")
 
 
-def _read(name: re.Match[str], relative: PurePath) -> ParsedName:  # noqa: ARG001
+def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
     return ParsedName(
         label=name["emotion"],
         speaker=f"{name['gender']}{name['number']}",
         gender=name["gender"],
         sentence=name["sentence"],
     )
-
-
-SCHEME = NameScheme(
-    re.compile(
-        r"(?P<gender>female|male)(?P<number>[12])_"
-        rf"(?P<emotion>{'|'.join((*PRIMARY, *SECONDARY))})_(?P<sentence>\d{{1,2}}[ab])_[12]"
-    ),
-    _read,
-    example="female1_angry_10a_1.wav",
-)

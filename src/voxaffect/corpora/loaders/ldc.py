@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePath
@@ -15,8 +15,7 @@ from pathlib import Path, PurePath
 from voxaffect.audio.decode import printable
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance, utterance_id
 from voxaffect.corpora.filename_parsing import (
-    LeftOut,
-    NameScheme,
+    Excluded,
     ParsedName,
     corpus_from_names,
     find_files,
@@ -24,10 +23,10 @@ from voxaffect.corpora.filename_parsing import (
 from voxaffect.corpora.label_parsing import (
     LabelEntries,
     LineError,
-    joined,
+    check_readable,
+    merge_entries,
     read_label_file,
     read_lines,
-    refuse_unread,
 )
 from voxaffect.errors import CorpusError
 
@@ -43,29 +42,28 @@ CARD = CorpusCard(
     labels={},
     n_speakers=7,
     faults=(
-        "Its catalog does not count the emotions, so no counts are expected.",
+        "Its catalog states no counts of the emotions, so none are expected.",
         "Sexes are inferred from the pitch of the voices; compare with doc/demographics.html.",
         "Two microphones are two channels of one voice, which are averaged.",
     ),
 )
 
-EMOTIONS = frozenset({
+EMOTIONS = {
     *("neutral", "hot anger", "cold anger", "happy", "elation", "sadness", "despair", "panic"),
     *("anxiety", "disgust", "contempt", "boredom", "interest", "shame", "pride"),
-})  # fmt: skip
+}
 MALE = {"cc", "cl", "mf"}
-FEMALE = {"gg", "jg", "mk", "mm"}
 
-SESSION = re.compile(rf"(?P<speaker>{'|'.join(sorted(MALE | FEMALE))})_\d{{3}}", re.IGNORECASE)
+SESSION = re.compile(r"(?P<speaker>cc|cl|gg|jg|mf|mk|mm)_\d{3}", re.IGNORECASE)
 SEGMENT = re.compile(r"(?P<start>\d+(?:\.\d+)?)\s+(?P<end>\d+(?:\.\d+)?)\s+[AB]:\s*(?P<text>.*)")
 
-# A comment, or a line with neither a number nor a channel, is no segment that lost its times.
+# A comment, or a line with neither a number nor a channel; others are segments or broken lines.
 UNTIMED = re.compile(r"\s*#.*|(?!.*(?:\d|\b[AB]:)).*")
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """An elicited utterance of a session: what is said as what, from when to when in seconds."""
+    """An elicited utterance of a session, start and end in seconds."""
 
     emotion: str
     text: str
@@ -73,35 +71,40 @@ class Segment:
     end_s: float
 
 
-Transcript = LabelEntries[Segment | LeftOut]
-"""The segments of a session, and the lines that are none, by their two times."""
+Transcript = LabelEntries[Segment | Excluded]
+"""The segments of a session, and the lines that are excluded, by their two times."""
 
 
 def parse(root: Path) -> Corpus:
-    """Read the sessions below `root`, and cut them into the segments of their transcripts.
-
-    Raises:
-        CorpusError: `root` is no folder or holds no transcribed session.
-    """
+    """Read the sessions below `root`, and cut them into the segments of their transcripts."""
     transcripts, copies = _read_transcripts(root)
-    scheme = NameScheme(SESSION, partial(_read, transcripts), example="speech/cc_001.sph")
-    sessions = corpus_from_names(CARD, root, scheme)
+    parse_name = partial(_parse_name, transcripts)
+    sessions = corpus_from_names(CARD, root, SESSION, parse_name, example="speech/cc_001.sph")
     utterances = [u for s in sessions.utterances for u in _cut(root, s, transcripts)]
     if not utterances:
-        refuse_unread(root, joined(transcripts.values()))
-        raise CorpusError(f"{root}: its transcripts mark no utterance with an emotion; check them")
+        check_readable(root, merge_entries(transcripts.values()))
+        raise CorpusError(f"{root}: its transcripts label no utterance; check the transcripts")
+    present = {u.path.stem.lower() for u in sessions.utterances}
+    present |= {PurePath(problem.path).stem.lower() for problem in sessions.problems}
+    detail = "has no recording; copy it again"
+    missing = [
+        Problem("no recording", transcript.source, detail, is_fault=True)
+        for stem, transcript in transcripts.items()
+        if stem not in present
+    ]
     problems = [problem for t in transcripts.values() for problem in _problems(t)]
-    lone = _without_recording(transcripts, sessions)
     return replace(
         sessions,
         utterances=tuple(sorted(utterances, key=lambda u: u.id)),
-        problems=(*problems, *copies, *sessions.problems, *lone),
+        problems=(*problems, *copies, *sessions.problems, *missing),
     )
 
 
 def _read_transcripts(root: Path) -> tuple[dict[str, Transcript], list[Problem]]:
-    """Transcripts by session; of two copies, the one nearer to the root counts."""
-    paths, _ = find_files(root, _is_transcript)
+    """Transcripts by session; of two copies, the one nearer to the root is used."""
+    paths, _ = find_files(
+        root, lambda path: path.suffix.lower() == ".txt" and bool(SESSION.fullmatch(path.stem))
+    )
     transcripts: dict[str, Transcript] = {}
     copies: list[Problem] = []
     for path in paths:
@@ -113,64 +116,49 @@ def _read_transcripts(root: Path) -> tuple[dict[str, Transcript], list[Problem]]
     return transcripts, copies
 
 
-def _is_transcript(path: Path) -> bool:
-    return path.suffix.lower() == ".txt" and SESSION.fullmatch(path.stem) is not None
-
-
 def _read_transcript(root: Path, path: Path) -> Transcript:
     """The lines that are segments, or should be; others are counted."""
     file = read_label_file(root, path)
-    timed = tuple(line for line in file.lines if not UNTIMED.fullmatch(line.text))
-    transcript = read_lines(replace(file, lines=timed), _read_line)
+    timed = tuple((number, text) for number, text in file.lines if not UNTIMED.fullmatch(text))
+    transcript = read_lines(replace(file, lines=timed), _parse_line)
     if len(timed) == len(file.lines):
         return transcript
-    detail = f"{len(file.lines) - len(timed)} lines are without times; left out"
+    detail = f"{len(file.lines) - len(timed)} lines have no times; left out"
     untimed = Problem("line without times", file.name, detail)
     return replace(transcript, problems=(*transcript.problems, untimed))
 
 
-def _read_line(text: str) -> tuple[str, Segment | LeftOut]:
-    """A segment by its times, or why it is none."""
-    said = text.strip()
-    line = SEGMENT.fullmatch(said)
+def _parse_line(text: str) -> tuple[str, Segment | Excluded]:
+    """A segment by its times, or why it is excluded."""
+    line = SEGMENT.fullmatch(text.strip())
     if line is None:
-        raise LineError(f"{said[:60]!r} is no times, channel and text")
-    times = f"{float(line['start']):.3f}-{float(line['end']):.3f}"
-    return times, _excluded(line["text"]) or _segment(line)
-
-
-def _excluded(text: str) -> LeftOut | None:
-    if text.startswith("[MISC]"):
-        return LeftOut("miscellaneous", "marked [MISC]")
-    if text.lower().startswith("emotion category"):
-        return LeftOut("announcement", "the announcement of an emotion")
-    if text.startswith("(") or text.partition(",")[2].lstrip().startswith("("):
-        return LeftOut("remark", "a remark in brackets")
-    return None
-
-
-def _segment(line: re.Match[str]) -> Segment:
-    name, _, text = line["text"].partition(",")
+        raise LineError(f"{text.strip()[:60]!r} is not a line of times, channel and text")
+    start_s, end_s = float(line["start"]), float(line["end"])
+    times = f"{start_s:.3f}-{end_s:.3f}"
+    name, _, words = line["text"].partition(",")
+    if name.startswith("[MISC]"):
+        return times, Excluded("miscellaneous", "marked [MISC]")
+    if name.lower().startswith("emotion category"):
+        return times, Excluded("announcement", "the announcement of an emotion")
+    if name.startswith("(") or words.lstrip().startswith("("):
+        return times, Excluded("remark", "a remark in brackets")
     emotion = " ".join(name.lower().replace("-", " ").split())
     if emotion not in EMOTIONS:
-        raise LineError(f"emotion {name!r} is none of {', '.join(sorted(EMOTIONS))}")
-    start_s, end_s = float(line["start"]), float(line["end"])
+        raise LineError(f"unknown emotion {name!r}; known are {', '.join(sorted(EMOTIONS))}")
     if end_s <= start_s:
-        raise LineError(f"ends at {end_s:g} s, not after its start {start_s:g} s")
-    return Segment(emotion, " ".join(text.lower().split()), start_s, end_s)
+        raise LineError(f"ends at {end_s:g} s, not after its start at {start_s:g} s")
+    return times, Segment(emotion, " ".join(words.lower().split()), start_s, end_s)
 
 
-def _read(
-    transcripts: Mapping[str, Transcript],
-    name: re.Match[str],
-    relative: PurePath,  # noqa: ARG001
-) -> ParsedName | LeftOut:
+def _parse_name(
+    transcripts: Mapping[str, Transcript], name: re.Match[str], _: PurePath
+) -> ParsedName | Excluded:
     if name[0].lower() not in transcripts:
         detail = f"has no transcript {name[0]}.txt, left out; copy it again"
-        return LeftOut("no transcript", detail, is_fault=True)
+        return Excluded("no transcript", detail, is_fault=True)
     speaker = name["speaker"].lower()
     return ParsedName(
-        label="",  # of the session as a whole; its segments have labels
+        label="",  # segments have labels, sessions have none
         speaker=speaker,
         gender="male" if speaker in MALE else "female",
         session=name[0].lower(),
@@ -194,20 +182,9 @@ def _cut(
             )
 
 
-def _problems(transcript: Transcript) -> Iterable[Problem]:
+def _problems(transcript: Transcript) -> Iterator[Problem]:
     """Broken lines one by one, exclusions as counts."""
     yield from transcript.problems
-    excluded = Counter(s for s in transcript.found.values() if isinstance(s, LeftOut))
+    excluded = Counter(s for s in transcript.found.values() if isinstance(s, Excluded))
     for why, n in excluded.items():
         yield Problem(why.kind, transcript.source, f"{n} lines are {why.detail}; left out")
-
-
-def _without_recording(transcripts: Mapping[str, Transcript], sessions: Corpus) -> list[Problem]:
-    there = {u.path.stem.lower() for u in sessions.utterances}
-    there |= {PurePath(problem.path).stem.lower() for problem in sessions.problems}
-    detail = "has no recording; copy it again"
-    return [
-        Problem("no recording", transcript.source, detail, is_fault=True)
-        for stem, transcript in transcripts.items()
-        if stem not in there
-    ]

@@ -8,16 +8,15 @@ from functools import partial
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import LeftOut, ParsedName
+from voxaffect.corpora.filename_parsing import Excluded, ParsedName
 from voxaffect.corpora.label_parsing import (
     ADULTS,
-    Labels,
     LineError,
+    add_genders,
     corpus_from_labels,
-    joined,
+    merge_entries,
     open_label_file,
     read_table,
-    with_genders,
 )
 
 CARD = CorpusCard(
@@ -44,16 +43,17 @@ CARD = CorpusCard(
         "A few clips have no label and are left out.",
         "Dialogues are numbered anew in train, dev and test.",
         "The six leads are in all three splits, which therefore share speakers.",
-        "Lines said together ('All', 'Joey and Ross') count as speakers of their own.",
+        "Joint lines ('All', 'Joey and Ross') count as speakers of their own.",
         "Sound and text are misaligned in many clips, and laughter covers others.",
     ),
     styles={"acted": 13_703},
 )
 
 SPLITS = ("train", "dev", "test")
+NAME = re.compile(r"dia(?P<dialogue>\d+)_utt(?P<utterance>\d+)")
 
-BROKEN = LeftOut("broken clip", "cannot be decoded as it is distributed; left out")
-CUT_WRONGLY = LeftOut("wrongly cut clip", "runs on far past its line; left out")
+BROKEN = Excluded("broken clip", "cannot be decoded as it is distributed; left out")
+CUT_WRONGLY = Excluded("wrongly cut clip", "runs on far past its line; left out")
 UNUSABLE = {
     "train/dia125_utt3": BROKEN,
     "dev/dia110_utt7": BROKEN,
@@ -62,7 +62,7 @@ UNUSABLE = {
     "test/dia220_utt0": CUT_WRONGLY,
 }
 
-# The corpus tells no sexes; these are known, and their owners speak most of the lines.
+# The corpus does not state sexes; these six speak most of the lines.
 LEADS = {
     "Chandler": "male",
     "Joey": "male",
@@ -80,21 +80,20 @@ SAME_SPEAKER = {
 
 
 def parse(root: Path) -> Corpus:
-    """Read clips and labels below `root`, and sexes of minor parts from `speaker_genders.txt`.
-
-    Raises:
-        CorpusError: `root` is no folder, no label file can be read, or no clip has a label.
-    """
-    corpus = corpus_from_labels(
-        CARD,
-        root,
-        joined(_read_split(root, split) for split in SPLITS),
-        pattern=re.compile(r"dia(?P<dialogue>\d+)_utt(?P<utterance>\d+)"),
-        example="train_splits/dia0_utt3.mp4",
-        key=_key,
-        labels_all=False,
+    """Read clips and labels below `root`, and sexes of minor parts from `speaker_genders.txt`."""
+    labels = merge_entries(
+        read_table(
+            open_label_file(root, f"{split}_sent_emo.csv"),
+            ("speaker", "emotion", "dialogue_id", "utterance_id"),
+            partial(_parse_row, split),
+        )
+        for split in SPLITS
     )
-    return with_genders(corpus, ADULTS)
+    example = "train_splits/dia0_utt3.mp4"
+    corpus = corpus_from_labels(
+        CARD, root, NAME, labels, example=example, key=_key, labels_all=False
+    )
+    return add_genders(corpus, ADULTS)
 
 
 def _key(name: re.Match[str], relative: PurePath) -> str:
@@ -104,25 +103,13 @@ def _key(name: re.Match[str], relative: PurePath) -> str:
     return f"{next(splits, 'no split')}/{name[0]}"
 
 
-def _read_split(root: Path, split: str) -> Labels:
-    return read_table(
-        open_label_file(root, f"{split}_sent_emo.csv"),
-        ("speaker", "emotion", "dialogue_id", "utterance_id"),
-        partial(_read_row, split),
-    )
-
-
-def _read_row(split: str, row: Mapping[str, str]) -> tuple[str, ParsedName | LeftOut]:
-    if row["emotion"] not in CARD.labels:
-        raise LineError(f"emotion {row['emotion']!r} is none of {', '.join(CARD.labels)}")
+def _parse_row(split: str, row: Mapping[str, str]) -> tuple[str, ParsedName | Excluded]:
+    emotion = row["emotion"]
+    if emotion not in CARD.labels:
+        raise LineError(f"unknown emotion {emotion!r}; known are {', '.join(CARD.labels)}")
     dialogue = f"{split}/dia{row['dialogue_id']}"
     key = f"{dialogue}_utt{row['utterance_id']}"
-    speaker = _speaker(row["speaker"])
-    said = ParsedName(row["emotion"], speaker, LEADS.get(speaker), session=dialogue)
-    return key, UNUSABLE.get(key, said)
-
-
-def _speaker(name: str) -> str:
-    """One name a voice, or a set of voices: Ross and Joey are Joey and Ross."""
-    voices = re.split(r",? and |, ", SAME_SPEAKER.get(name, name))
-    return " and ".join(sorted(voices))
+    names = re.split(r",? and |, ", SAME_SPEAKER.get(row["speaker"], row["speaker"]))
+    speaker = " and ".join(sorted(names))  # Ross and Joey are Joey and Ross
+    parsed = ParsedName(emotion, speaker, LEADS.get(speaker), session=dialogue)
+    return key, UNUSABLE.get(key, parsed)

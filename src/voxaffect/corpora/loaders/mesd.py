@@ -1,6 +1,6 @@
 """MESD: `Anger_F_A_basta_ya.wav` is emotion, voice (female, male, child), word list, word or words.
 
-A name does not tell which of the women, men or children is heard, nor whether a child is a girl.
+A name states neither which of the women, men or children speaks nor whether a child is a girl.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import UNKNOWN_SPEAKER, Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import NameScheme, ParsedName, corpus_from_names
+from voxaffect.corpora.filename_parsing import ParsedName, corpus_from_names
+
+EMOTIONS = ("neutral", "happiness", "sadness", "anger", "disgust", "fear")
 
 CARD = CorpusCard(
     name="mesd",
@@ -21,18 +23,11 @@ CARD = CorpusCard(
     "Database Based on Semantic, Frequency, Familiarity, Concreteness, and Cultural Shaping of "
     "Affective Prosody. Data 6(12), 130, 2021",
     url="https://data.mendeley.com/datasets/cy34mh68j9/5",
-    labels={
-        "neutral": 143,
-        "happiness": 144,
-        "sadness": 144,
-        "anger": 143,
-        "disgust": 144,
-        "fear": 144,
-    },
+    labels=dict.fromkeys(EMOTIONS, 144) | {"neutral": 143, "anger": 143},
     n_speakers=0,
     faults=(
-        "Its three women, two men and six children are not told apart; they go by one name, `?`.",
-        "It does not tell the sexes of the children.",
+        "Its three women, two men and six children are not distinguished: one speaker, `?`.",
+        "It does not state the sexes of the children.",
         "Of 48 words in 6 emotions and 3 voices, one angry and one neutral recording are missing.",
         "An utterance is a word or two, many of them shorter than half a second.",
     ),
@@ -41,29 +36,20 @@ CARD = CorpusCard(
 
 VOICES = {"F": "female", "M": "male", "C": None}
 
+NAME = re.compile(
+    rf"(?P<emotion>{'|'.join(CARD.labels).title()})_(?P<voice>[FMC])_[AB]_(?P<words>\w+)"
+)
+
 
 def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`.
-
-    Raises:
-        CorpusError: `root` is no folder or holds no MESD recording.
-    """
-    return corpus_from_names(CARD, root, SCHEME)
+    """Read the corpus below `root`."""
+    return corpus_from_names(CARD, root, NAME, _parse_name, example="Anger_F_A_tarde.wav")
 
 
-def _read(name: re.Match[str], relative: PurePath) -> ParsedName:  # noqa: ARG001
+def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
     return ParsedName(
         label=name["emotion"].lower(),
         speaker=UNKNOWN_SPEAKER,
         gender=VOICES[name["voice"]],
         sentence=name["words"],
     )
-
-
-SCHEME = NameScheme(
-    re.compile(
-        rf"(?P<emotion>{'|'.join(CARD.labels).title()})_(?P<voice>[FMC])_[AB]_(?P<words>\w+)"
-    ),
-    _read,
-    example="Anger_F_A_tarde.wav",
-)

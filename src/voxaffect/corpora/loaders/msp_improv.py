@@ -1,7 +1,7 @@
 """MSP-IMPROV: `session1/S01A/P/MSP-IMPROV-S01A-F01-P-FM01.wav`, labeled in `Evaluation.txt`.
 
 A name is sentence and intended emotion, speaker (F, M: the sex; then the session), scenario, and
-the two sexes and number of the turn. The label file calls the same turn `UTD-IMPROV-....avi`.
+the two sexes and number of the turn. In the label file, it begins with `UTD` and ends in `.avi`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,16 @@ from voxaffect.corpora.label_parsing import (
     unit_interval,
 )
 
+# Code -> label, and its utterances in the full distribution.
+EMOTIONS = {
+    "N": ("neutral", 3_477),
+    "H": ("happiness", 2_644),
+    "S": ("sadness", 885),
+    "A": ("anger", 792),
+    "O": ("other", 85),
+    "X": ("no agreement", 555),
+}
+
 CARD = CorpusCard(
     name="msp_improv",
     title="MSP-IMPROV corpus of dyadic interactions",
@@ -30,36 +40,21 @@ CARD = CorpusCard(
     "Provost: MSP-IMPROV: An Acted Corpus of Dyadic Interactions to Study Emotion Perception. "
     "IEEE Transactions on Affective Computing 8(1), 2017",
     url="https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Improv.html",
-    labels={
-        "neutral": 3_477,
-        "happiness": 2_644,
-        "sadness": 885,
-        "anger": 792,
-        "other": 85,
-        "no agreement": 555,
-    },
+    labels=dict(EMOTIONS.values()),
     n_speakers=12,
     faults=(
         "Some releases spell the label file `Evalution.txt`.",
-        "Its activation ratings run from high to low and are turned round.",
+        "Its activation ratings run from high to low and are inverted.",
         "N stands for neutral among its letters, and for naturalness among its ratings.",
     ),
     # By scenario: 652 improvised target, 4,381 other improvised and 2,785 natural turns; 620 read.
     styles={"natural": 7_818, "acted": 620},
 )
 
-EMOTIONS = {
-    "A": "anger",
-    "H": "happiness",
-    "N": "neutral",
-    "O": "other",
-    "S": "sadness",
-    "X": "no agreement",
-}
 # Read target sentences are acted; improvised ones (S), the other turns of an improvisation (T) and
-# what was said between scenes (P) are natural, as improvised speech is in IEMOCAP.
+# speech between scenes (P) are natural, as improvised speech is in IEMOCAP.
 NATURALNESS = {"P": "natural", "R": "acted", "S": "natural", "T": "natural"}
-TARGET = {"R", "S"}  # scenarios whose turns speak the scripted sentence
+TARGET = {"R", "S"}  # scenarios whose turns are the scripted sentence
 
 TURN = re.compile(
     r"MSP-IMPROV-S(?P<sentence>\d\d)[AHNS]-(?P<speaker>(?P<sex>[FM])(?P<session>\d\d))-"
@@ -71,47 +66,34 @@ LABEL = re.compile(
     r"(?:\s*A:(?P<activation>[^;]*);\s*V:(?P<valence>[^;]*);)?.*"
 )
 
-# What a single rater said begins with the rater, where the label of a turn has a file's name.
+# The label of a single rater begins with the rater, that of a turn with a file's name.
 RATER = re.compile(r"(?!.*IMPROV)[^.;]+;.*", re.IGNORECASE)
 
 
 def parse(root: Path) -> Corpus:
-    """Read the turns and their labels below `root`.
-
-    Raises:
-        CorpusError: `root` is no folder, holds no labeled turn, or its labels cannot be read.
-    """
-    return corpus_from_labels(
-        CARD,
-        root,
-        read_lines(open_label_file(root, "Evaluation.txt", "Evalution.txt"), _read_line),
-        pattern=TURN,
-        example="session1/S01A/P/MSP-IMPROV-S01A-F01-P-FM01.wav",
-    )
+    """Read the turns and their labels below `root`."""
+    labels = read_lines(open_label_file(root, "Evaluation.txt", "Evalution.txt"), _parse_line)
+    example = "session1/S01A/P/MSP-IMPROV-S01A-F01-P-FM01.wav"
+    return corpus_from_labels(CARD, root, TURN, labels, example=example)
 
 
-def _read_line(text: str) -> tuple[str, ParsedName] | None:
-    """The consensus of a turn; the lines of single raters that follow it say nothing here."""
-    said = text.strip()
-    if RATER.fullmatch(said):
+def _parse_line(text: str) -> tuple[str, ParsedName] | None:
+    """Consensus label of a turn."""
+    text = text.strip()
+    if RATER.fullmatch(text):
         return None
-    line = LABEL.fullmatch(said)
+    line = LABEL.fullmatch(text)
     turn = TURN.fullmatch(f"MSP{line['turn']}") if line else None
     if line is None or turn is None:
-        raise LineError(f"{said[:60]!r} is no turn and its emotion")
+        raise LineError(f"{text[:60]!r} is not a line of turn and emotion")
+    calmness = unit_interval(line["activation"], SCALE)  # from 1, very active, to 5: arousal 6 - A
     return turn[0], ParsedName(
-        label=look_up(EMOTIONS, line["emotion"], "emotion"),
+        label=look_up(EMOTIONS, line["emotion"], "emotion")[0],
         speaker=turn["speaker"],
         gender="female" if turn["sex"] == "F" else "male",
         sentence=turn["sentence"] if turn["scenario"] in TARGET else None,
         session=turn["session"],
         naturalness=NATURALNESS[turn["scenario"]],
-        arousal=_arousal(line["activation"]),
+        arousal=None if calmness is None else 1 - calmness,
         valence=unit_interval(line["valence"], SCALE),
     )
-
-
-def _arousal(activation: str | None) -> float | None:
-    """The manikins of activation run from 1, very active, to 5: arousal is its 6 - A."""
-    calmness = unit_interval(activation, SCALE)
-    return None if calmness is None else 1 - calmness

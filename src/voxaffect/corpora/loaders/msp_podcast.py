@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import UNKNOWN_SPEAKER, Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import LeftOut, ParsedName
+from voxaffect.corpora.filename_parsing import Excluded, ParsedName
 from voxaffect.corpora.label_parsing import (
     LineError,
     corpus_from_labels,
@@ -30,11 +30,11 @@ CARD = CorpusCard(
     labels={},
     n_speakers=0,
     faults=(
-        "Every release holds more, so no counts are promised.",
+        "Every release is larger, so no counts are expected.",
         "Early releases spell the label file `labels_concensus.csv`.",
-        "The speakers of some segments are not known; they go by one name, `?`.",
+        "The speakers of some segments are not known; they count as one, `?`.",
         "A third test set is given without labels.",
-        "Releases differ in their columns; where there are no ratings, none are read.",
+        "Releases differ in their columns; some lack ratings.",
     ),
 )
 
@@ -53,31 +53,22 @@ EMOTIONS = {
 GENDERS = {"Female": "female", "Male": "male", "Unknown": None, "": None}
 SCALE = 7  # points of the self-assessment manikins, from 1: calm, or negative
 NAME = re.compile(r"MSP-PODCAST_(?P<podcast>\d+)_\d+(?:_\d+)?")
-UNLABELED = LeftOut("no label", "has no emotion in the label file; left out")
+UNLABELED = Excluded("no label", "has no emotion in the label file; left out")
 
 
 def parse(root: Path) -> Corpus:
-    """Read the segments and their consensus labels below `root`.
-
-    Raises:
-        CorpusError: `root` is no folder, its labels cannot be read, or no segment has one.
-    """
+    """Read the segments and their consensus labels below `root`."""
     file = open_label_file(root, "labels_consensus.csv", "labels_concensus.csv")
-    return corpus_from_labels(
-        CARD,
-        root,
-        read_table(file, ("filename", "emoclass", "spkrid", "gender"), _read_row),
-        pattern=NAME,
-        example="Audios/MSP-PODCAST_0001_0008.wav",
-        labels_all=False,  # not those of the third test set
-    )
+    labels = read_table(file, ("filename", "emoclass", "spkrid", "gender"), _parse_row)
+    example = "Audios/MSP-PODCAST_0001_0008.wav"  # the third test set has no labels
+    return corpus_from_labels(CARD, root, NAME, labels, example=example, labels_all=False)
 
 
-def _read_row(row: Mapping[str, str]) -> tuple[str, ParsedName | LeftOut]:
+def _parse_row(row: Mapping[str, str]) -> tuple[str, ParsedName | Excluded]:
     stem = PurePath(row["filename"]).stem
     name = NAME.fullmatch(stem)
     if name is None:
-        raise LineError(f"{row['filename']!r} is no name of a segment")
+        raise LineError(f"{row['filename']!r} is not the name of a segment")
     if not row["emoclass"]:
         return stem, UNLABELED
     return stem, ParsedName(

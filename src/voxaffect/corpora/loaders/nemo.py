@@ -1,4 +1,4 @@
-"""nEMO: `samples/KD0_happiness_3.wav` is speaker, emotion, number; `data.tsv` says it, and more."""
+"""nEMO: `samples/KD0_happiness_3.wav` is speaker, emotion, number; more is in `data.tsv`."""
 
 from __future__ import annotations
 
@@ -43,26 +43,17 @@ NAME = re.compile(rf"(?P<speaker>[A-Z]{{2}}\d)_(?P<emotion>{'|'.join(CARD.labels
 
 
 def parse(root: Path) -> Corpus:
-    """Read the recordings and `data.tsv` below `root`.
-
-    Raises:
-        CorpusError: `root` is no folder, the table cannot be read, or no recording is in it.
-    """
-    return corpus_from_labels(
-        CARD,
-        root,
-        read_table(open_label_file(root, "data.tsv"), COLUMNS, _read_row, delimiter="\t"),
-        pattern=NAME,
-        example="samples/KD0_happiness_3.wav",
-    )
+    """Read the recordings and `data.tsv` below `root`."""
+    labels = read_table(open_label_file(root, "data.tsv"), COLUMNS, _parse_row, delimiter="\t")
+    return corpus_from_labels(CARD, root, NAME, labels, example="samples/KD0_happiness_3.wav")
 
 
-def _read_row(row: Mapping[str, str]) -> tuple[str, ParsedName]:
+def _parse_row(row: Mapping[str, str]) -> tuple[str, ParsedName]:
     stem = PurePath(row["file_id"]).stem
     name = NAME.fullmatch(stem)
     if name is None or name.groups() != (row["speaker_id"], row["emotion"]):
-        said = f"{row['emotion']!r} of speaker {row['speaker_id']!r}"
-        raise LineError(f"{row['file_id']!r} is no name of {said}")
+        expected = f"speaker {row['speaker_id']!r} and emotion {row['emotion']!r}"
+        raise LineError(f"file name {row['file_id']!r} does not match {expected}")
     return stem, ParsedName(
         label=row["emotion"],
         speaker=row["speaker_id"],

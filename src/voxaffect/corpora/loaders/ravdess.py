@@ -6,37 +6,7 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import LeftOut, NameScheme, ParsedName, corpus_from_names
-
-CARD = CorpusCard(
-    name="ravdess",
-    title="Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS), speech",
-    language="English",
-    elicitation="acted",
-    license="CC BY-NC-SA 4.0",
-    citation="S. R. Livingstone, F. A. Russo: The Ryerson Audio-Visual Database of Emotional "
-    "Speech and Song (RAVDESS). PLoS ONE 13(5), e0196391, 2018",
-    url="https://zenodo.org/records/1188976",
-    labels={
-        "neutral": 96,
-        "calm": 192,
-        "happy": 192,
-        "sad": 192,
-        "angry": 192,
-        "fearful": 192,
-        "disgust": 192,
-        "surprised": 192,
-    },
-    n_speakers=24,
-    faults=(
-        "A common mirror holds the 24 actor folders twice.",
-        "Actor_07/03-01-03-01-02-01-07 and Actor_07/03-01-03-01-02-02-07 are the same recording.",
-        "A few recordings are stereo.",
-    ),
-    speakers={f"{actor:02d}": 60 for actor in range(1, 25)},
-    genders={"female": 720, "male": 720},
-    styles={"acted": 1_440},
-)
+from voxaffect.corpora.filename_parsing import Excluded, ParsedName, corpus_from_names
 
 EMOTIONS = {
     "01": "neutral",
@@ -48,37 +18,52 @@ EMOTIONS = {
     "07": "disgust",
     "08": "surprised",
 }
+
+CARD = CorpusCard(
+    name="ravdess",
+    title="Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS), speech",
+    language="English",
+    elicitation="acted",
+    license="CC BY-NC-SA 4.0",
+    citation="S. R. Livingstone, F. A. Russo: The Ryerson Audio-Visual Database of Emotional "
+    "Speech and Song (RAVDESS). PLoS ONE 13(5), e0196391, 2018",
+    url="https://zenodo.org/records/1188976",
+    labels=dict.fromkeys(EMOTIONS.values(), 192) | {"neutral": 96},
+    n_speakers=24,
+    faults=(
+        "A common mirror holds the 24 actor folders twice.",
+        "Actor_07/03-01-03-01-02-01-07 and Actor_07/03-01-03-01-02-02-07 are the same recording.",
+        "A few recordings are stereo.",
+    ),
+    speakers={f"{actor:02d}": 60 for actor in range(1, 25)},
+    genders={"female": 720, "male": 720},
+    styles={"acted": 1_440},
+)
+
 AUDIO_ONLY = "03"
 SPEECH = "01"
 
+NAME = re.compile(
+    r"(?P<modality>0[1-3])-(?P<channel>0[12])-(?P<emotion>0[1-8])-(?P<intensity>0[12])-"
+    r"(?P<statement>0[12])-(?P<repetition>0[12])-(?P<actor>0[1-9]|1\d|2[0-4])"
+)
+
 
 def parse(root: Path) -> Corpus:
-    """Read the spoken half of the corpus below `root`; songs are left out and counted.
-
-    Raises:
-        CorpusError: `root` is no folder or holds no spoken RAVDESS recording.
-    """
-    return corpus_from_names(CARD, root, SCHEME)
+    """Read the spoken half of the corpus below `root`; songs are left out and counted."""
+    return corpus_from_names(
+        CARD, root, NAME, _parse_name, example="Actor_01/03-01-05-02-01-01-01.wav"
+    )
 
 
-def _read(name: re.Match[str], relative: PurePath) -> ParsedName | LeftOut:  # noqa: ARG001
+def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName | Excluded:
     if name["channel"] != SPEECH:
-        return LeftOut("song", "is sung; left out")
+        return Excluded("song", "is a song; left out")
     if name["modality"] != AUDIO_ONLY:
-        return LeftOut("film sound", "is the sound of a film that also exists as audio; left out")
+        return Excluded("film sound", "is the sound of a video that also exists as audio; left out")
     return ParsedName(
         label=EMOTIONS[name["emotion"]],
         speaker=name["actor"],
         gender="male" if int(name["actor"]) % 2 else "female",
         sentence=name["statement"],
     )
-
-
-SCHEME = NameScheme(
-    re.compile(
-        r"(?P<modality>0[1-3])-(?P<channel>0[12])-(?P<emotion>0[1-8])-(?P<intensity>0[12])-"
-        r"(?P<statement>0[12])-(?P<repetition>0[12])-(?P<actor>0[1-9]|1\d|2[0-4])"
-    ),
-    _read,
-    example="Actor_01/03-01-05-02-01-01-01.wav",
-)

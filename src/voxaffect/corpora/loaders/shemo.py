@@ -6,7 +6,17 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import NameScheme, ParsedName, corpus_from_names
+from voxaffect.corpora.filename_parsing import ParsedName, corpus_from_names
+
+# Code -> label, and its utterances in the full distribution.
+EMOTIONS = {
+    "N": ("neutral", 1_028),
+    "H": ("happiness", 201),
+    "S": ("sadness", 449),
+    "A": ("anger", 1_059),
+    "W": ("surprise", 225),
+    "F": ("fear", 38),
+}
 
 CARD = CorpusCard(
     name="shemo",
@@ -17,14 +27,7 @@ CARD = CorpusCard(
     citation="O. Mohamad Nezami, P. Jamshid Lou, M. Karami: ShEMO: a large-scale validated "
     "database for Persian speech emotion detection. Language Resources and Evaluation 53, 2019",
     url="https://github.com/mansourehk/ShEMO",
-    labels={
-        "neutral": 1_028,
-        "happiness": 201,
-        "sadness": 449,
-        "anger": 1_059,
-        "surprise": 225,
-        "fear": 38,
-    },
+    labels=dict(EMOTIONS.values()),
     n_speakers=87,
     faults=(
         "Cut from radio plays: acted, though not in a laboratory.",
@@ -34,36 +37,18 @@ CARD = CorpusCard(
     styles={"acted": 3_000},
 )
 
-EMOTIONS = {
-    "A": "anger",
-    "F": "fear",
-    "H": "happiness",
-    "N": "neutral",
-    "S": "sadness",
-    "W": "surprise",
-}
+# The first F is for female, the F after the speaker's number for fear.
+NAME = re.compile(r"(?P<speaker>[FM]\d\d)(?P<emotion>[AFHNSW])\d{2,3}")
 
 
 def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`.
-
-    Raises:
-        CorpusError: `root` is no folder or holds no ShEMO recording.
-    """
-    return corpus_from_names(CARD, root, SCHEME)
+    """Read the corpus below `root`."""
+    return corpus_from_names(CARD, root, NAME, _parse_name, example="female/F01A01.wav")
 
 
-def _read(name: re.Match[str], relative: PurePath) -> ParsedName:  # noqa: ARG001
+def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
     return ParsedName(
-        label=EMOTIONS[name["emotion"]],
+        label=EMOTIONS[name["emotion"]][0],
         speaker=name["speaker"],
         gender="female" if name["speaker"].startswith("F") else "male",
     )
-
-
-# The first F is for female, the F after the speaker's number for fear.
-SCHEME = NameScheme(
-    re.compile(r"(?P<speaker>[FM]\d\d)(?P<emotion>[AFHNSW])\d{2,3}"),
-    _read,
-    example="female/F01A01.wav",
-)

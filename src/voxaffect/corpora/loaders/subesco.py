@@ -6,7 +6,9 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import NameScheme, ParsedName, corpus_from_names
+from voxaffect.corpora.filename_parsing import ParsedName, corpus_from_names
+
+EMOTIONS = ("neutral", "happy", "sad", "angry", "disgust", "fear", "surprise")
 
 CARD = CorpusCard(
     name="subesco",
@@ -18,15 +20,7 @@ CARD = CorpusCard(
     "Corpus (SUBESCO): An audio-only emotional speech corpus for Bangla. PLoS ONE 16(4), "
     "e0250173, 2021",
     url="https://zenodo.org/records/4526477",
-    labels={
-        "neutral": 1_000,
-        "happy": 1_000,
-        "sad": 1_000,
-        "angry": 1_000,
-        "disgust": 1_000,
-        "fear": 1_000,
-        "surprise": 1_000,
-    },
+    labels=dict.fromkeys(EMOTIONS, 1_000),
     n_speakers=20,
     faults=(
         "Numbers of speakers repeat in the two sexes: a speaker is sex and number.",
@@ -37,31 +31,22 @@ CARD = CorpusCard(
     styles={"acted": 7_000},
 )
 
+# A speaker is followed by the first name; S stands for sentence.
+NAME = re.compile(
+    r"(?P<speaker>[FM]_(?:0[1-9]|10))_[A-Z]+_S_(?P<sentence>[1-9]|10)_"
+    rf"(?P<emotion>{'|'.join(CARD.labels).upper()})_[1-5]"
+)
+
 
 def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`.
-
-    Raises:
-        CorpusError: `root` is no folder or holds no SUBESCO recording.
-    """
-    return corpus_from_names(CARD, root, SCHEME)
+    """Read the corpus below `root`."""
+    return corpus_from_names(CARD, root, NAME, _parse_name, example="F_02_MONIKA_S_1_NEUTRAL_5.wav")
 
 
-def _read(name: re.Match[str], relative: PurePath) -> ParsedName:  # noqa: ARG001
+def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
     return ParsedName(
         label=name["emotion"].lower(),
         speaker=name["speaker"],
         gender="female" if name["speaker"].startswith("F") else "male",
         sentence=name["sentence"],
     )
-
-
-# A speaker is followed by the first name; S stands for sentence.
-SCHEME = NameScheme(
-    re.compile(
-        r"(?P<speaker>[FM]_(?:0[1-9]|10))_[A-Z]+_S_(?P<sentence>[1-9]|10)_"
-        rf"(?P<emotion>{'|'.join(CARD.labels).upper()})_[1-5]"
-    ),
-    _read,
-    example="F_02_MONIKA_S_1_NEUTRAL_5.wav",
-)

@@ -6,7 +6,17 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import NameScheme, ParsedName, corpus_from_names
+from voxaffect.corpora.filename_parsing import ParsedName, corpus_from_names
+
+EMOTIONS = {
+    "neutral": "neutral",
+    "happy": "happy",
+    "sad": "sad",
+    "angry": "angry",
+    "disgust": "disgust",
+    "fear": "fear",
+    "ps": "pleasant surprise",
+}
 
 CARD = CorpusCard(
     name="tess",
@@ -17,15 +27,7 @@ CARD = CorpusCard(
     citation="M. K. Pichora-Fuller, K. Dupuis: Toronto emotional speech set (TESS). "
     "Scholars Portal Dataverse, 2020",
     url="https://doi.org/10.5683/SP2/E8H2MF",
-    labels={
-        "neutral": 400,
-        "happy": 400,
-        "sad": 400,
-        "angry": 400,
-        "disgust": 400,
-        "fear": 400,
-        "pleasant surprise": 400,
-    },
+    labels=dict.fromkeys(EMOTIONS.values(), 400),
     n_speakers=2,
     faults=(
         "Both speakers are women, one of 26 and one of 64 years.",
@@ -38,27 +40,17 @@ CARD = CorpusCard(
     styles={"acted": 2_800},
 )
 
-EMOTIONS = {
-    "neutral": "neutral",
-    "happy": "happy",
-    "sad": "sad",
-    "angry": "angry",
-    "disgust": "disgust",
-    "fear": "fear",
-    "ps": "pleasant surprise",
-}
+NAME = re.compile(
+    rf"(?P<speaker>OAF?|YAF)_(?P<word>[a-z]+)_(?P<emotion>{'|'.join(EMOTIONS)})", re.IGNORECASE
+)
 
 
 def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`.
-
-    Raises:
-        CorpusError: `root` is no folder or holds no TESS recording.
-    """
-    return corpus_from_names(CARD, root, SCHEME)
+    """Read the corpus below `root`."""
+    return corpus_from_names(CARD, root, NAME, _parse_name, example="OAF_angry/OAF_back_angry.wav")
 
 
-def _read(name: re.Match[str], relative: PurePath) -> ParsedName:  # noqa: ARG001
+def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
     word, emotion = name["word"].lower(), name["emotion"].lower()
     return ParsedName(
         label=EMOTIONS[emotion],
@@ -67,12 +59,3 @@ def _read(name: re.Match[str], relative: PurePath) -> ParsedName:  # noqa: ARG00
         sentence=word,
         take=f"{word}_{emotion}",
     )
-
-
-SCHEME = NameScheme(
-    re.compile(
-        rf"(?P<speaker>OAF?|YAF)_(?P<word>[a-z]+)_(?P<emotion>{'|'.join(EMOTIONS)})", re.IGNORECASE
-    ),
-    _read,
-    example="OAF_angry/OAF_back_angry.wav",
-)

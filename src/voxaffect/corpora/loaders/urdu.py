@@ -6,7 +6,7 @@ import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import LeftOut, NameScheme, ParsedName, corpus_from_names
+from voxaffect.corpora.filename_parsing import Excluded, ParsedName, corpus_from_names
 
 PER_SPEAKER = {
     "SF1": 12, "SF2": 2, "SF3": 2, "SF4": 4, "SF5": 4, "SF6": 14, "SF7": 6, "SF8": 2, "SF9": 4,
@@ -28,7 +28,7 @@ CARD = CorpusCard(
     n_speakers=29,
     faults=(
         "Its description counts 38 speakers, its file names 29.",
-        "Speakers are very uneven, 2 to 80 clips, and few are heard in all emotions.",
+        "Speakers are very uneven, 2 to 80 clips, and few have all emotions.",
     ),
     speakers=PER_SPEAKER,
     genders={"female": 56, "male": 344},
@@ -37,28 +37,19 @@ CARD = CorpusCard(
 
 EMOTIONS = {"A": "angry", "H": "happy", "N": "neutral", "S": "sad"}
 
+NAME = re.compile(r"(?P<speaker>S[MF]\d+)_F\d+_(?P<emotion>[AHNS])\d+")
+
 
 def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`; a clip whose folder contradicts its name is left out.
-
-    Raises:
-        CorpusError: `root` is no folder or holds no clip of the corpus.
-    """
-    return corpus_from_names(CARD, root, SCHEME)
+    """Read the corpus below `root`; a clip whose folder contradicts its name is left out."""
+    return corpus_from_names(CARD, root, NAME, _parse_name, example="Angry/SM1_F10_A010.wav")
 
 
-def _read(name: re.Match[str], relative: PurePath) -> ParsedName | LeftOut:
+def _parse_name(name: re.Match[str], relative: PurePath) -> ParsedName | Excluded:
     label = EMOTIONS[name["emotion"]]
     folder = relative.parent.name.lower()
     if folder in EMOTIONS.values() and folder != label:
         detail = f"is {label} by its name, {folder} by its folder; left out"
-        return LeftOut("contradicting label", detail, is_fault=True)
+        return Excluded("contradicting label", detail, is_fault=True)
     sex = "male" if name["speaker"].startswith("SM") else "female"
     return ParsedName(label=label, speaker=name["speaker"], gender=sex)
-
-
-SCHEME = NameScheme(
-    re.compile(r"(?P<speaker>S[MF]\d+)_F\d+_(?P<emotion>[AHNS])\d+"),
-    _read,
-    example="Angry/SM1_F10_A010.wav",
-)
