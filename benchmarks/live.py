@@ -35,7 +35,7 @@ from rich.console import Console
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.parallel.processes import lower_thread_priority
-from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveSettings, LiveStream
 from voxaffect.streaming.scheduler import StreamScheduler
 
@@ -163,7 +163,7 @@ def percentiles(seconds: Sequence[float]) -> str:
     return "median {:.0f} ms, 95 % {:.0f}, 99 % {:.0f}, greatest {:.0f}".format(*shares)
 
 
-def one_stream(recognizer: Recognizer, speech: Floats, *, provisional: bool) -> float:
+def one_stream(recognizer: NetRecognizer, speech: Floats, *, provisional: bool) -> float:
     """Processor seconds of a second of one stream, an answer every quarter of it."""
     stream = LiveRecognizer(recognizer, LiveSettings(provisional=provisional)).open()
     began, size = time.process_time(), SAMPLE_RATE_HZ // 4
@@ -187,7 +187,7 @@ def measure(asked: argparse.Namespace, n_streams: int, begin: Begin) -> None:
     torch.set_num_threads(1)
     waveforms = [waveform.normalized() for waveform, _ in simulated(0.2)]
     speech = np.concatenate([waveform.samples for waveform in waveforms])
-    recognizer = Recognizer.load(asked.model) if asked.model else drawn(asked.trunk, waveforms)
+    recognizer = NetRecognizer.load(asked.model) if asked.model else drawn(asked.trunk, waveforms)
     rate = matrix_rate()
     single = one_stream(recognizer, speech, provisional=asked.provisional)
     live = LiveRecognizer(recognizer, LiveSettings(provisional=asked.provisional))

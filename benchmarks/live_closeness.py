@@ -22,7 +22,7 @@ from rich.progress import track
 from rich.table import Table
 
 from voxaffect.audio.waveform import Waveform
-from voxaffect.recognizer.recognizer import Prediction, Recognizer
+from voxaffect.recognizer.recognizer import NetRecognizer, Prediction
 from voxaffect.streaming import online as live_module
 from voxaffect.streaming.decoder import StreamInput
 from voxaffect.streaming.frontend import Frontend
@@ -59,7 +59,7 @@ def answers(live: LiveRecognizer, waveform: Waveform) -> Iterator[tuple[int, Liv
         yield end, stream.answer()
 
 
-def files(recognizer: Recognizer, waveform: Waveform) -> dict[int, Prediction]:
+def files(recognizer: NetRecognizer, waveform: Waveform) -> dict[int, Prediction]:
     """Predictions of the recording as if it had ended after each push; none while it is silent."""
     pieces = [
         Waveform(waveform.samples[:end]) for end in range(STEP, len(waveform.samples) + 1, STEP)
@@ -93,7 +93,7 @@ def main() -> None:
     torch.set_num_threads(1)
     labeled = simulated(1.0) if asked.model is None or asked.recordings is None else []
     recognizer = (
-        Recognizer.load(asked.model) if asked.model else trained(asked.trunk, labeled[asked.n :])
+        NetRecognizer.load(asked.model) if asked.model else trained(asked.trunk, labeled[asked.n :])
     )
     found = [waveform for waveform, _ in labeled[: asked.n]]
     speech = recorded(asked.recordings, asked.n) if asked.recordings else found

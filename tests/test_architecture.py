@@ -17,7 +17,7 @@ PACKAGE = "voxaffect"
 
 # A room is a file or a folder of the package; floors from the ground up.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "errors", "files", "parallel", "provenance", "taxonomy"),
+    ("errors", "files", "parallel", "provenance", "taxonomy", "version"),
     ("audio",),
     ("corpora", "simulation"),
     ("features",),
@@ -28,9 +28,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("evaluation",),
     ("report",),
     ("config",),
+    ("api",),
     ("serving",),
     ("cli",),
-    ("__main__",),
+    ("__init__", "__main__"),
 )
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -55,7 +56,7 @@ INNER_FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 DOORS = {
     ("files", "errors"),
     ("parallel", "errors"),
-    ("provenance", "__init__"),
+    ("provenance", "version"),
     ("taxonomy", "errors"),
     ("simulation", "corpora"),
 }

@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-import voxaffect
 from voxaffect.provenance import numeric_environment, versions
+from voxaffect.version import __version__
 
 
 def test_versions_are_those_of_the_imported_libraries() -> None:
     found = versions()
-    assert (found["voxaffect"], found["numpy"]) == (voxaffect.__version__, np.__version__)
+    assert (found["voxaffect"], found["numpy"]) == (__version__, np.__version__)
     assert torch.__version__.startswith(found["torch"].partition("+")[0])
     assert found["machine"].endswith("cores")
 

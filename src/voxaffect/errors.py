@@ -13,11 +13,23 @@ class CorpusError(VoxaffectError):
 
 
 class AudioError(VoxaffectError):
-    """A recording cannot be decoded or analyzed."""
+    """A recording cannot be decoded, or holds nothing that can be analyzed.
+
+    Attributes:
+        code: the same for programs.
+    """
+
+    code = "unusable_recording"
+
+
+class InputError(AudioError):
+    """What was passed as a recording is of no type or value that a recording can have."""
 
 
 class RecordingLimitError(AudioError):
     """A recording is longer or larger than allowed."""
+
+    code = "recording_too_long"
 
 
 class FeatureError(VoxaffectError):

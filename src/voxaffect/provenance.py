@@ -12,7 +12,7 @@ from importlib.metadata import version
 import torch
 from threadpoolctl import threadpool_info
 
-import voxaffect
+from voxaffect.version import __version__
 
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "soundfile", "soxr", "joblib")
 
@@ -20,7 +20,7 @@ LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "soundfile", "soxr", "jo
 def versions() -> dict[str, str]:
     """Versions of voxaffect, Python and the numeric libraries, and the machine."""
     return {
-        "voxaffect": voxaffect.__version__,
+        "voxaffect": __version__,
         "python": platform.python_version(),
         **{name: version(name) for name in LIBRARIES},
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",

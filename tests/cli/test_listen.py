@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -22,7 +23,9 @@ from voxaffect.audio.quality import QualityWarning
 from voxaffect.audio.waveform import Waveform
 from voxaffect.cli import listen as live_view
 from voxaffect.cli.listen import (
+    ANSWER_S,
     HELD_BLOCKS,
+    READ_S,
     Block,
     Moment,
     Panel,
@@ -36,12 +39,9 @@ from voxaffect.cli.listen import (
 )
 from voxaffect.cli.main import main
 from voxaffect.errors import ArtifactError, AudioError
-from voxaffect.recognizer.recognizer import Prediction
-from voxaffect.report.answers.answer import Answer
-from voxaffect.report.answers.formats import json_line
+from voxaffect.recognizer.prediction import Prediction
+from voxaffect.report.predictions.formats import json_line
 from voxaffect.serving.websocket import interim
-from voxaffect.streaming.online import LiveAnswer
-from voxaffect.streaming.session import StreamedUtterance
 from voxaffect.taxonomy import EMOTION
 
 Floats = NDArray[np.float32]
@@ -87,17 +87,17 @@ def test_pcm_is_answered_while_it_lasts_and_at_its_end_as_a_file(model: Path) ->
         process.stdin.write(raw(samples[: 2 * RATE]))
         process.stdin.flush()
         first = json.loads(process.stdout.readline())  # before the end of the input
-        assert first["final"] is False
+        assert first["is_final"] is False
         process.stdin.write(raw(samples[2 * RATE :]))
         rest, told = process.communicate()
     assert (process.returncode, told) == (0, b"")
     lines = [first, *map(json.loads, rest.splitlines())]
-    final = [line for line in lines if line["final"]]
+    final = [line for line in lines if line["is_final"]]
     assert len(final) == 2
     for line in final:
         assert_answered_as_a_file(line, samples)
-    interim = [line for line in lines if not line["final"]]
-    assert len(interim) > 4 * 2.0
+    interim = [line for line in lines if not line["is_final"]]
+    assert len(interim) >= 2.0 / (ANSWER_S + READ_S) - 1  # new sound comes in pieces of READ_S
     assert {line["start_s"] for line in interim} == {line["start_s"] for line in final}
     assert all(line["emotion"] in EMOTION.classes for line in interim)
 
@@ -109,13 +109,13 @@ def test_ctrl_c_ends_the_utterance_with_its_answer(model: Path) -> None:
         assert process.stdout is not None
         process.stdin.write(raw(samples))
         process.stdin.flush()
-        while json.loads(process.stdout.readline())["heard_s"] < 0.95:
+        while json.loads(process.stdout.readline())["duration_s"] < 0.95:
             pass
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
         assert process.wait(timeout=60) == 0
     final = json.loads(rest.splitlines()[-1])
-    assert (final["final"], final["start_s"], final["end_s"]) == (True, 0.0, 1.0)
+    assert (final["is_final"], final["start_s"], final["end_s"]) == (True, 0.0, 1.0)
     assert_answered_as_a_file(final, samples)
 
 
@@ -158,7 +158,7 @@ def test_a_microphone_is_heard_at_its_own_rate_and_lost_sound_is_told(
     assert signal.getsignal(signal.SIGINT) is before
     printed = capsys.readouterr()
     final = json.loads(printed.out.splitlines()[-1])
-    assert final["final"] is True
+    assert final["is_final"] is True
     assert final["end_s"] == pytest.approx(1.0, abs=0.02)
     assert "1 blocks of sound were lost" in printed.err
 
@@ -177,61 +177,78 @@ def test_blocks_that_do_not_fit_are_counted() -> None:
     assert [block.n_dropped for block in rest] == [0] * (HELD_BLOCKS - 1) + [8, 1]
 
 
-def utterance(label: str = "sad", *warnings: QualityWarning) -> StreamedUtterance:
+def utterance(label: str = "sad", *warnings: QualityWarning) -> Prediction:
     shares = dict(zip(EMOTION.classes, (0.1, 0.1, 0.7, 0.1), strict=True))
-    timeline, times = np.full((2, 4), 0.25, np.float32), np.array([0.0125, 0.0225])
-    said = Prediction("live", label, shares, {}, timeline, times, 1.5, warnings)
-    return StreamedUtterance(3.0, 4.5, said)
+    return Prediction(
+        "live",
+        label,
+        shares,
+        duration_s=1.5,
+        warnings=warnings,
+        start_s=3.0,
+        end_s=4.5,
+        is_final=True,
+    )
+
+
+def faulty(start_s: float, end_s: float) -> Prediction:
+    fault = AudioError("it is silent")
+    return Prediction("live", start_s=start_s, end_s=end_s, is_final=True, error=fault)
+
+
+def so_far(shares: dict[str, float], duration_s: float, **more: Any) -> Prediction:
+    label = max(shares, key=lambda name: shares[name], default=None)
+    answer = Prediction("live", label, shares, duration_s=duration_s, **more)
+    return replace(answer, start_s=1.0, end_s=1.5, is_final=False)
 
 
 def test_a_final_line_says_when_what_and_what_is_wrong() -> None:
     assert final_line(utterance()).split()[:5] == ["3.00", "s", "to", "4.50", "s"]
     assert "sad 0.70" in final_line(utterance())
     assert final_line(utterance("sad", QualityWarning("short", "[short]"))).endswith("  [short]")
-    assert "no answer: it is silent" in final_line(
-        StreamedUtterance(0, 1, AudioError("it is silent"))
-    )
+    assert "no answer: it is silent" in final_line(faulty(0, 1))
 
 
 def test_a_json_line_at_the_end_has_the_fields_of_predict(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     said = utterance("sad", QualityWarning("short", "0.2 s is short"))
-    assert isinstance(said.outcome, Prediction)
     view = view_of(as_json=True)
     with view:
         view.utterance(said)
-        view.utterance(StreamedUtterance(0.0000625, 1.5, AudioError("it is silent")))
+        view.utterance(faulty(0.0000625, 1.5))
     final, refused = map(json.loads, capsys.readouterr().out.splitlines())
-    predicted = json.loads(json_line(Answer("live", "sad", said.outcome, 3.0, 4.5)))
-    assert final == {"final": True, **predicted}
+    assert final == json.loads(json_line(said))
+    assert final["is_final"] is True
     assert final["warnings"] == [{"code": "short", "text": "0.2 s is short"}]
     error = {"code": "unusable_recording", "message": "it is silent"}
     start_s = pytest.approx(0.0000625, abs=1e-6)
-    assert refused == {"final": True, "start_s": start_s, "end_s": 1.5, "error": error}
+    times = {"start_s": start_s, "end_s": 1.5}
+    assert refused == {"file": "live", "is_final": True, **times, "error": error}
 
 
 def test_a_json_line_meanwhile_has_the_fields_of_a_live_connection(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    answer = LiveAnswer("sad", {"sad": 1.0}, {}, 0.4, 0.5)
-    view_of(as_json=True).moment(Moment(1.0, answer, -30.04))
-    view_of(as_json=True).moment(Moment(1.0, None, -30.0))
+    answer = so_far({"sad": 1.0}, 0.4)
+    view_of(as_json=True).moment(Moment(answer, -30.04))
+    view_of(as_json=True).moment(Moment(None, -30.0))
     (line,) = map(json.loads, capsys.readouterr().out.splitlines())
-    socket = json.loads(interim(1.0, answer))
+    socket = json.loads(interim(answer))
     assert line["emotion"] == "sad"
     del socket["type"]
-    assert line == {"final": False, **socket, "level_db": -30.0}
+    assert line["is_final"] is False
+    assert line == {**socket, "level_db": -30.0}
 
 
 def test_the_panel_shows_bars_seconds_and_level() -> None:
     shares = dict(zip(EMOTION.classes, (0.1, 0.2, 0.3, 0.4), strict=True))
-    answer = LiveAnswer("angry", shares, {"gender": {"female": 0.9, "male": 0.1}}, 2.5, 2.5)
+    answer = so_far(shares, 2.5, subtasks={"gender": {"female": 0.9, "male": 0.1}})
     terminal = Console(width=80, force_terminal=False, record=True)
-    for moment in (Moment(0, answer, -20.0), Moment(0, LiveAnswer(), -90.0), Moment(0, None, 3.0)):
+    for moment in (Moment(answer, -20.0), Moment(so_far({}, 0.0), -90.0), Moment(None, 3.0)):
         terminal.print(panel(moment))
     text = terminal.export_text()
-    for words in ("2.5 s  female", "angry", "0.40", "-20 dB", "nothing heard yet", "nobody speaks"):
+    for words in ("2.5 s  female", "angry", "0.40", "-20 dB", "too little speech yet", "no speech"):
         assert words in text
 
 
@@ -244,7 +261,7 @@ def test_a_terminal_gets_the_panel_and_final_lines_that_stay(
     view = view_of(as_json=False)
     assert isinstance(view, Panel)
     with view:
-        view.moment(Moment(0, None, -30.0))
+        view.moment(Moment(None, -30.0))
         view.utterance(utterance())
     assert "sad 0.70" in capsys.readouterr().out
 
@@ -255,8 +272,8 @@ def test_plain_lines_where_there_is_no_terminal(
     monkeypatch.setattr(live_view, "console", Console(force_terminal=False, width=80))
     view = view_of(as_json=False)
     with view:
-        view.moment(Moment(1.0, LiveAnswer("sad", {"sad": 1.0}, {}, 0.4, 0.5), -30.0))
-        view.moment(Moment(1.0, None, -30.0))
+        view.moment(Moment(so_far({"sad": 1.0}, 0.4), -30.0))
+        view.moment(Moment(None, -30.0))
         view.utterance(utterance())
     interim, final = capsys.readouterr().out.splitlines()
     assert interim.split()[:4] == ["1.00", "s", "+", "0.40"]

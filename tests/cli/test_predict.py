@@ -26,7 +26,9 @@ from voxaffect.cli.predict import Request, predict
 from voxaffect.cli.sources import InputSource
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ConfigError
-from voxaffect.recognizer.recognizer import Prediction, Recognizer, Recording
+from voxaffect.recognizer.prediction import Prediction
+from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recording import Recording
 from voxaffect.streaming import batch
 from voxaffect.streaming import batch as recordings
 from voxaffect.taxonomy import EMOTION
@@ -45,7 +47,16 @@ class FakeRecognizer(Listener):
         reasons = (QualityWarning("short", "[/short]"),)
         names = [r.name for r in recordings if isinstance(r, Waveform)]
         return [
-            Prediction(name, "angry", shares, {}, timeline, times, 0.045, reasons) for name in names
+            Prediction(
+                name,
+                "angry",
+                shares,
+                duration_s=0.045,
+                warnings=reasons,
+                posteriors=timeline,
+                times_s=times,
+            )
+            for name in names
         ]
 
 
@@ -62,7 +73,7 @@ def heard(recording: Recording, limits: DecodeLimits) -> Waveform:
 @pytest.fixture(autouse=True)
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRecognizer:
     recognizer = FakeRecognizer()
-    monkeypatch.setattr(Recognizer, "load", lambda folder: recognizer)
+    monkeypatch.setattr(NetRecognizer, "load", lambda folder: recognizer)
     monkeypatch.setattr(batch, "waveform_of", heard)
     return recognizer
 
@@ -250,7 +261,7 @@ def test_a_recording_without_speech_does_not_stop_the_rest(
     assert answer(silent, meeting, timeline=True) == 1
     printed = capsys.readouterr()
     assert len(printed.out.splitlines()) == 3
-    assert "silent.wav: holds no speech" in printed.err
+    assert "silent.wav: no speech found" in printed.err
 
 
 def test_a_cold_answer_loads_no_library_that_it_does_not_need() -> None:

@@ -15,7 +15,7 @@ from voxaffect.cli import predict as recognition
 from voxaffect.cli.predict import Request, predict
 from voxaffect.recognizer.packaged import PACKAGED
 from voxaffect.streaming import batch
-from voxaffect.streaming.batch import Answering, WorkerPool, processes
+from voxaffect.streaming.batch import Predictor, WorkerPool, processes
 
 N_CLIPS = 40
 
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 @contextmanager
 def all_ready(
-    recognizer: Answering, load: Callable[[], Answering], n_processes: int
+    recognizer: Predictor, load: Callable[[], Predictor], n_processes: int
 ) -> Iterator[WorkerPool]:
     """A crew that begins when all have joined: else this process may have answered by then."""
     with processes(recognizer, load, n_processes) as crew:

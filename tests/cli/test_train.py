@@ -18,7 +18,7 @@ from voxaffect.cli import train as training
 from voxaffect.cli.train import TrainingBar, adapt_to, train, training_progress
 from voxaffect.errors import ArtifactError, ConfigError, FoldError, TrainingError
 from voxaffect.model.settings import EarlyStopping, Epoch
-from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.taxonomy import EMOTION
 
 SETTINGS = """
@@ -63,7 +63,7 @@ def test_held_out_speakers_gain_and_the_new_recognizer_says_so(
     said = capsys.readouterr().out
     assert "Adaptation, held-out speakers: 56 utterances" in said
     assert "UA, all predictions" in said
-    adapted = Recognizer.load(tmp_path / "mine")
+    adapted = NetRecognizer.load(tmp_path / "mine")
     held_out = adapted.card["held_out"]
     assert held_out["n"] == 56
     assert held_out["before"] < 0.4

@@ -11,16 +11,16 @@ from tests.export.recognizers import trained
 from tests.export.sounds import speech
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.export.write import export
-from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import NetRecognizer
 
 
 @pytest.fixture(scope="session")
-def recognizer() -> Recognizer:
+def recognizer() -> NetRecognizer:
     return trained("lstm")
 
 
 @pytest.fixture(scope="session")
-def exported(recognizer: Recognizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(recognizer: NetRecognizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("exported") / "model.onnx"
     export(recognizer, path)
     return path

@@ -18,7 +18,7 @@ from voxaffect.model.data import Examples
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.provenance import numeric_environment, versions
-from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.recognizer.serialization import FORMAT, read_artifact, write_artifact
 from voxaffect.simulation.plan import write_film, write_sphere
 from voxaffect.systems.classifier import NetSettings
@@ -40,18 +40,18 @@ def tone(seed: int, seconds: float = 0.6) -> Waveform:
     return Waveform(noisy.astype(np.float32), f"tone {seed}")
 
 
-def trained(trunk: TrunkSettings = TRUNKS[0]) -> Recognizer:
+def trained(trunk: TrunkSettings = TRUNKS[0]) -> NetRecognizer:
     settings = NetSettings(
         trunk,
         {"emotion": 1.0, "gender": 0.1},
         TrainingSettings(batch_size=8, max_epochs=3, patience=3),
     )
-    recognizer = Recognizer(settings, card={"note": "tones"})
+    recognizer = NetRecognizer(settings, card={"note": "tones"})
     train, dev = (labeled(recognizer, part) for part in (range(16), range(16, 24)))
     return recognizer.fit(train, dev, seed=0)
 
 
-def labeled(recognizer: Recognizer, seeds: range) -> Examples:
+def labeled(recognizer: NetRecognizer, seeds: range) -> Examples:
     labels = {
         "emotion": [EMOTION.classes[seed % 4] for seed in seeds],
         "gender": [GENDER.classes[seed % 2] for seed in seeds],
@@ -60,12 +60,12 @@ def labeled(recognizer: Recognizer, seeds: range) -> Examples:
 
 
 @pytest.fixture(scope="module")
-def recognizer() -> Recognizer:
+def recognizer() -> NetRecognizer:
     return trained()
 
 
 @pytest.fixture
-def saved(recognizer: Recognizer, tmp_path: Path) -> Path:
+def saved(recognizer: NetRecognizer, tmp_path: Path) -> Path:
     recognizer.save(tmp_path / "model")
     return tmp_path / "model"
 
@@ -74,14 +74,14 @@ def saved(recognizer: Recognizer, tmp_path: Path) -> Path:
 def test_a_saved_recognizer_answers_the_same(trunk: TrunkSettings, tmp_path: Path) -> None:
     recognizer = trained(trunk)
     recognizer.save(tmp_path)
-    loaded = Recognizer.load(tmp_path)
+    loaded = NetRecognizer.load(tmp_path)
     assert loaded.settings == recognizer.settings
     assert loaded.card == json.loads(json.dumps(recognizer.card))
     for before, after in zip(
         recognizer.predict([tone(30), tone(31)]), loaded.predict([tone(30), tone(31)]), strict=True
     ):
         assert before.probabilities == after.probabilities
-        np.testing.assert_array_equal(before.timeline, after.timeline)
+        np.testing.assert_array_equal(np.asarray(before.posteriors), np.asarray(after.posteriors))
 
 
 @pytest.mark.parametrize("trunk", TRUNKS, ids=str)
@@ -95,14 +95,14 @@ def test_half_precision_takes_half_the_space_and_moves_answers_little(
         recognizer.save(tmp_path / str(half), half=half)
         (weights,) = (tmp_path / str(half)).glob("*.safetensors")
         sizes.append(weights.stat().st_size)
-        loaded = Recognizer.load(tmp_path / str(half))
+        loaded = NetRecognizer.load(tmp_path / str(half))
         answers.append([list(p.probabilities.values()) for p in loaded.predict(heard)])
     n_weights = sum(p.numel() for p in recognizer.classifier.net_.parameters())
     assert sizes[0] - sizes[1] == pytest.approx(2 * n_weights, abs=64)
     np.testing.assert_allclose(answers[0], answers[1], atol=0.01)
 
 
-def test_a_prediction_says_everything_once(recognizer: Recognizer) -> None:
+def test_a_prediction_says_everything_once(recognizer: NetRecognizer) -> None:
     prediction = recognizer.predict([tone(30)])[0]
     assert prediction.label == max(
         prediction.probabilities, key=prediction.probabilities.__getitem__
@@ -110,27 +110,29 @@ def test_a_prediction_says_everything_once(recognizer: Recognizer) -> None:
     assert sum(prediction.probabilities.values()) == pytest.approx(1.0)
     assert list(prediction.subtasks) == ["gender"]
     n_frames = FrameGrid().n_frames(tone(30).samples.size)
-    assert prediction.timeline.shape == (n_frames, 4)
-    np.testing.assert_allclose(prediction.timeline.sum(axis=1), 1.0, rtol=1e-5)
+    assert prediction.posteriors is not None
+    assert prediction.times_s is not None
+    assert prediction.posteriors.shape == (n_frames, 4)
+    np.testing.assert_allclose(prediction.posteriors.sum(axis=1), 1.0, rtol=1e-5)
     assert prediction.times_s[0] == pytest.approx(0.0125)
     np.testing.assert_allclose(np.diff(prediction.times_s), 0.01)
 
 
 def test_a_file_its_bytes_and_its_samples_get_one_answer(
-    recognizer: Recognizer, tmp_path: Path
+    recognizer: NetRecognizer, tmp_path: Path
 ) -> None:
     path = tmp_path / "tone.wav"
     soundfile.write(path, tone(30).samples, SAMPLE_RATE_HZ, subtype="FLOAT")
     answers = [
         recognizer.predict([path])[0],
         recognizer.predict([path.read_bytes()])[0],
-        recognizer.predict_array(tone(30).samples),
+        recognizer.predict([tone(30)])[0],
     ]
     assert answers[0].probabilities == answers[1].probabilities == answers[2].probabilities
 
 
 def test_a_film_and_a_segment_of_a_sphere_session_get_the_answer_of_their_samples(
-    recognizer: Recognizer, tmp_path: Path
+    recognizer: NetRecognizer, tmp_path: Path
 ) -> None:
     pcm = np.round(tone(30).samples * 32_768).astype(np.int16)[:, None]
     write_film(tmp_path / "clip.avi", pcm, SAMPLE_RATE_HZ)
@@ -143,13 +145,13 @@ def test_a_film_and_a_segment_of_a_sphere_session_get_the_answer_of_their_sample
     )
     film = recognizer.predict([tmp_path / "clip.avi"])[0]
     spoken = recognizer.predict([segment])[0]
-    expected = recognizer.predict_array((pcm[:, 0] / 32_768).astype(np.float32))
+    (expected,) = recognizer.predict([Waveform((pcm[:, 0] / 32_768).astype(np.float32))])
     assert film.probabilities == spoken.probabilities == expected.probabilities
     assert spoken.name == segment.id
 
 
 def test_limits_of_the_recognizer_hold_for_files_and_segments(
-    recognizer: Recognizer, tmp_path: Path
+    recognizer: NetRecognizer, tmp_path: Path
 ) -> None:
     strict = replace(recognizer, limits=DecodeLimits(max_duration_s=0.5))
     path = tmp_path / "tone.wav"
@@ -160,7 +162,7 @@ def test_limits_of_the_recognizer_hold_for_files_and_segments(
 
 
 def test_what_is_far_from_training_is_answered_with_a_warning(
-    recognizer: Recognizer, saved: Path
+    recognizer: NetRecognizer, saved: Path
 ) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
     familiar, strange = recognizer.predict([tone(30), Waveform(noise, "noise")])
@@ -170,7 +172,7 @@ def test_what_is_far_from_training_is_answered_with_a_warning(
     assert strange.novelty > 1
     assert "unfamiliar" not in {caveat.code for caveat in familiar.warnings}
     assert "unfamiliar" in {caveat.code for caveat in strange.warnings}
-    assert Recognizer.load(saved).predict([tone(30)])[0].novelty == familiar.novelty
+    assert NetRecognizer.load(saved).predict([tone(30)])[0].novelty == familiar.novelty
 
 
 def test_novelty_that_does_not_fit_is_refused(saved: Path, tmp_path: Path) -> None:
@@ -182,21 +184,23 @@ def test_novelty_that_does_not_fit_is_refused(saved: Path, tmp_path: Path) -> No
     ):
         write_artifact(tmp_path / "damaged", {**header, "false_alarms": rate}, damaged)
         with pytest.raises(ArtifactError, match=message):
-            Recognizer.load(tmp_path / "damaged")
+            NetRecognizer.load(tmp_path / "damaged")
 
 
-def test_gain_changes_nothing(recognizer: Recognizer) -> None:
+def test_gain_changes_nothing(recognizer: NetRecognizer) -> None:
     quiet = Waveform(tone(30).samples * np.float32(0.01), "quiet")
     one, other = recognizer.predict([tone(30), quiet])
     for name, value in one.probabilities.items():
         assert other.probabilities[name] == pytest.approx(value, abs=1e-3)
 
 
-def test_nothing_in_nothing_out(recognizer: Recognizer) -> None:
+def test_nothing_in_nothing_out(recognizer: NetRecognizer) -> None:
     assert recognizer.predict([]) == []
 
 
-def test_short_and_clipped_recordings_are_answered_with_a_warning(recognizer: Recognizer) -> None:
+def test_short_and_clipped_recordings_are_answered_with_a_warning(
+    recognizer: NetRecognizer,
+) -> None:
     short, clipped = recognizer.predict(
         [tone(30, 0.2), Waveform(np.clip(9 * tone(30).samples, -1, 1), "loud")]
     )
@@ -210,10 +214,10 @@ def test_short_and_clipped_recordings_are_answered_with_a_warning(recognizer: Re
     ids=["silence", "10 ms"],
 )
 def test_what_cannot_be_analyzed_is_named(
-    recognizer: Recognizer, samples: np.ndarray, message: str
+    recognizer: NetRecognizer, samples: np.ndarray, message: str
 ) -> None:
     with pytest.raises(AudioError, match=message) as fault:
-        recognizer.predict_array(samples.astype(np.float32), "clip 7")
+        recognizer.predict([Waveform(samples.astype(np.float32), "clip 7")])
     assert "clip 7" in str(fault.value)
 
 
@@ -229,7 +233,7 @@ def test_a_changed_byte_is_refused(saved: Path, pattern: str, where: float) -> N
     content[place] = ord("7") if content[place] != ord("7") else ord("8")
     path.write_bytes(content)
     with pytest.raises(ArtifactError, match=path.name):
-        Recognizer.load(saved)
+        NetRecognizer.load(saved)
 
 
 @pytest.mark.parametrize("pattern", FILES)
@@ -238,23 +242,23 @@ def test_a_missing_or_cut_file_is_refused(saved: Path, pattern: str) -> None:
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ArtifactError, match=path.name):
-        Recognizer.load(saved)
+        NetRecognizer.load(saved)
     path.unlink()
     with pytest.raises(ArtifactError, match=str(saved)):
-        Recognizer.load(saved)
+        NetRecognizer.load(saved)
 
 
 def test_other_frame_features_are_refused(saved: Path) -> None:
     other = LowLevelDescriptors(grid=FrameGrid(hop_s=0.02))
     with pytest.raises(ArtifactError, match="other frame features"):
-        Recognizer.load(saved, other)
+        NetRecognizer.load(saved, other)
 
 
 def test_a_newer_format_is_refused(saved: Path) -> None:
     path = saved / "recognizer.json"
     path.write_text(path.read_text().replace(f'"format": {FORMAT}', '"format": 99'))
     with pytest.raises(ArtifactError, match="format 99"):
-        Recognizer.load(saved)
+        NetRecognizer.load(saved)
 
 
 def resaved(saved: Path, **changes: object) -> Path:
@@ -269,10 +273,10 @@ def test_other_classes_and_another_level_are_refused(saved: Path) -> None:
     for task, classes in header["classes"].items():
         turned = {**header["classes"], task: classes[::-1]}
         with pytest.raises(ArtifactError, match="other classes"):
-            Recognizer.load(resaved(saved, classes=turned))
+            NetRecognizer.load(resaved(saved, classes=turned))
     resaved(saved, classes=header["classes"])
     with pytest.raises(ArtifactError, match=r"other target level.*0\.1"):
-        Recognizer.load(resaved(saved, target_rms=0.1))
+        NetRecognizer.load(resaved(saved, target_rms=0.1))
 
 
 @pytest.mark.parametrize("trunk", TRUNKS, ids=str)
@@ -291,18 +295,18 @@ def test_the_trunk_says_its_kind_and_unknown_keys_are_refused(
         None,
     ):
         with pytest.raises(ArtifactError, match="settings"):
-            Recognizer.load(resaved(tmp_path, settings=wrong))
+            NetRecognizer.load(resaved(tmp_path, settings=wrong))
 
 
 def test_what_was_trained_on_another_device_answers_on_this_one(
-    recognizer: Recognizer, tmp_path: Path
+    recognizer: NetRecognizer, tmp_path: Path
 ) -> None:
     here = recognizer.settings
     elsewhere = replace(here, training=replace(here.training, device="cuda"))
-    twin = Recognizer(elsewhere, recognizer.extractor)
+    twin = NetRecognizer(elsewhere, recognizer.extractor)
     twin.classifier, twin.novelty_ = recognizer.classifier, recognizer.novelty_
     twin.save(tmp_path)
-    loaded = Recognizer.load(tmp_path)
+    loaded = NetRecognizer.load(tmp_path)
     assert loaded.settings == here
     answers = [r.predict([tone(30)])[0].probabilities for r in (recognizer, loaded)]
     assert answers[0] == answers[1]
@@ -318,7 +322,9 @@ def test_the_card_tells_how_it_was_made_and_no_time(saved: Path) -> None:
     assert 1 <= card["history"]["best"] <= len(card["history"]["epochs"])
 
 
-def test_examples_are_decoded_leveled_and_labeled(recognizer: Recognizer, tmp_path: Path) -> None:
+def test_examples_are_decoded_leveled_and_labeled(
+    recognizer: NetRecognizer, tmp_path: Path
+) -> None:
     path = tmp_path / "tone.wav"
     quiet = tone(1).samples * np.float32(0.01)
     soundfile.write(path, quiet, SAMPLE_RATE_HZ, subtype="FLOAT")
@@ -345,7 +351,7 @@ def test_examples_are_decoded_leveled_and_labeled(recognizer: Recognizer, tmp_pa
     ],
 )
 def test_labels_that_do_not_fit_are_named(
-    recognizer: Recognizer,
+    recognizer: NetRecognizer,
     labels: dict[str, list[str | None]],
     error: type[Exception],
     message: str,
@@ -356,12 +362,12 @@ def test_labels_that_do_not_fit_are_named(
 
 def test_an_untrained_recognizer_says_so(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="never trained"):
-        Recognizer().predict([tone(0)])
+        NetRecognizer().predict([tone(0)])
     with pytest.raises(TrainingError, match="never trained"):
-        Recognizer().save(tmp_path / "new")
+        NetRecognizer().save(tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
 def test_a_device_that_is_not_here_is_named(saved: Path) -> None:
     with pytest.raises(ArtifactError, match=r"no device 'cdua' here .* device='cpu'"):
-        Recognizer.load(saved, device="cdua")
+        NetRecognizer.load(saved, device="cdua")

@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.serving.speech import learned
-from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.serving.server import application
 from voxaffect.serving.settings import Limits, ServingSettings
 
@@ -16,12 +16,12 @@ Open = Callable[..., TestClient]
 
 
 @pytest.fixture(scope="session")
-def recognizer() -> Recognizer:
+def recognizer() -> NetRecognizer:
     return learned()
 
 
 @pytest.fixture
-def serve(recognizer: Recognizer) -> Iterator[Open]:
+def serve(recognizer: NetRecognizer) -> Iterator[Open]:
     """Opens services with settings and limits of their own; each is ready."""
     with ExitStack() as stack:
 
@@ -46,7 +46,7 @@ def ready(client: TestClient) -> Iterator[TestClient]:
 
 
 @pytest.fixture(scope="module")
-def client(recognizer: Recognizer) -> Iterator[TestClient]:
+def client(recognizer: NetRecognizer) -> Iterator[TestClient]:
     """One service for tests that do not change it."""
     app = application(recognizer, ServingSettings(limits=Limits(burst=10_000)))
     with ready(TestClient(app, base_url="http://localhost")) as opened:

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 
 import httpx2
 
-from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.serving.server import application, listen_at, server_of
 from voxaffect.serving.settings import ServingSettings
 
 
 @contextmanager
-def running(recognizer: Recognizer, settings: ServingSettings) -> Iterator[str]:
+def running(recognizer: NetRecognizer, settings: ServingSettings) -> Iterator[str]:
     """Its address, once it is ready."""
     started = threading.Event()
     server = server_of(application(recognizer, settings), started.set)

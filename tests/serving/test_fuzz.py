@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from starlette.testclient import TestClient
 
 from tests.serving.running import running
-from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.serving.settings import Limits, ServingSettings
 
 ANSWERS = {200, 413, 422}
@@ -33,7 +33,7 @@ def test_mutated_files_are_answered_or_refused(client: TestClient) -> None:
         assert response.status_code in ANSWERS, data[:200]
 
 
-def test_requests_by_the_description_get_what_it_describes(recognizer: Recognizer) -> None:
+def test_requests_by_the_description_get_what_it_describes(recognizer: NetRecognizer) -> None:
     schemathesis = pytest.importorskip("schemathesis", reason="no schemathesis")
     limits = Limits(rate_per_s=1e6, burst=10**6)
     with running(recognizer, ServingSettings(port=0, limits=limits)) as url:

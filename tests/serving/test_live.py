@@ -16,7 +16,8 @@ from starlette.websockets import WebSocketDisconnect
 from tests.serving.conftest import Open
 from tests.serving.speech import clip, wav
 from tests.serving.test_security import TOKEN
-from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.audio.waveform import Waveform
+from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.serving.settings import Limits
 
 URL = "ws://localhost/v1/live"
@@ -84,7 +85,8 @@ def test_answers_come_meanwhile(client: TestClient) -> None:
     assert interim["type"] == "interim"
     assert interim["emotion"] in interim["probabilities"]
     assert sum(interim["probabilities"].values()) == pytest.approx(1)
-    assert interim["pushed_s"] == 1.0 >= interim["heard_s"] > 0.9
+    assert interim["is_final"] is False
+    assert interim["end_s"] == 1.0 >= interim["duration_s"] > 0.9
 
 
 def test_pauses_end_utterances_where_that_is_asked_for(client: TestClient) -> None:
@@ -251,11 +253,11 @@ def test_a_stream_ends_at_its_limit_with_an_answer(serve: Open) -> None:
     assert messages[-1]["error"]["code"] == "too_long"
 
 
-def test_a_long_stream_is_cut_into_utterances(serve: Open, recognizer: Recognizer) -> None:
+def test_a_long_stream_is_cut_into_utterances(serve: Open, recognizer: NetRecognizer) -> None:
     client = serve(Limits(utterance_s=1.5))
     cut = finals(told(client, HELLO, PCM))
     assert [final["start_s"] for final in cut] == [0.0, 1.5]
-    first = recognizer.predict_array(CLIP.samples[:24_000])
+    (first,) = recognizer.predict([Waveform(CLIP.samples[:24_000])])
     assert cut[0]["probabilities"] == pytest.approx(first.probabilities, abs=1e-6)
 
 

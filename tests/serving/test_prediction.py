@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -12,9 +13,8 @@ from starlette.testclient import TestClient
 
 from tests.serving.conftest import Open
 from tests.serving.speech import clip, wav
-from voxaffect.recognizer.recognizer import Recognizer
-from voxaffect.report.answers.answer import Answer
-from voxaffect.report.answers.formats import json_line
+from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.report.predictions.formats import json_line
 from voxaffect.serving.settings import Limits
 
 CLIP = clip(41)
@@ -31,12 +31,12 @@ def fault(response: httpx2.Response) -> tuple[int, str]:
 
 
 def test_the_answer_is_the_line_that_predict_prints(
-    client: TestClient, recognizer: Recognizer
+    client: TestClient, recognizer: NetRecognizer
 ) -> None:
     expected = recognizer.predict([CLIP])[0]
     response = client.post(PATH, content=wav(CLIP.samples))
     assert response.status_code == 200
-    assert response.text == json_line(Answer("recording", expected.label, expected))
+    assert response.text == json_line(replace(expected, name="recording"))
     assert response.json()["emotion"] == "happy"
 
 
@@ -82,7 +82,7 @@ def test_a_timeline_has_the_utterances_between_pauses(client: TestClient) -> Non
     assert captions.count("-->") == 2
 
 
-def test_answers_do_not_depend_on_company(client: TestClient, recognizer: Recognizer) -> None:
+def test_answers_do_not_depend_on_company(client: TestClient, recognizer: NetRecognizer) -> None:
     seeds = [*range(40, 52)] * 2
     bodies = [wav(clip(seed).samples) for seed in seeds]
     alone = {seed: recognizer.predict([clip(seed)])[0].probabilities for seed in seeds}
@@ -191,7 +191,7 @@ def test_a_full_service_says_so(serve: Open) -> None:
 
 
 def test_a_fault_is_told_without_its_details(
-    serve: Open, recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
+    serve: Open, recognizer: NetRecognizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = serve()
 

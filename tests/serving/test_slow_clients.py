@@ -12,7 +12,7 @@ import pytest
 
 from tests.serving.running import running
 from tests.serving.speech import clip, wav
-from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.serving import server
 from voxaffect.serving.settings import Limits, ServingSettings
 
@@ -20,7 +20,7 @@ HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\
 
 
 @pytest.fixture(scope="module")
-def url(recognizer: Recognizer) -> Iterator[str]:
+def url(recognizer: NetRecognizer) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(server, "HEAD_S", 0.5)
         limits = Limits(idle_s=0.5, upload_s=1.0, burst=1000)
@@ -71,7 +71,7 @@ def test_a_head_that_does_not_come_is_given_up(url: str) -> None:
         assert all_of(connection) == b""
 
 
-def test_an_endless_body_is_stopped_at_the_limit(recognizer: Recognizer) -> None:
+def test_an_endless_body_is_stopped_at_the_limit(recognizer: NetRecognizer) -> None:
     limits = Limits(max_bytes=100_000)
     with running(recognizer, ServingSettings(port=0, limits=limits)) as url, connect(url) as line:
         line.sendall(HEAD.replace(b"Content-Length: %d", b"Transfer-Encoding: chunked"))

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from tests.speech import takes
 from voxaffect.audio.decode import BLOCK, DEFAULT_LIMITS, AudioStream, DecodeLimits
 from voxaffect.audio.waveform import Waveform
-from voxaffect.recognizer.prediction import Prediction, waveform_of
-from voxaffect.recognizer.prediction import Recording as Asked
+from voxaffect.recognizer.prediction import Prediction
+from voxaffect.recognizer.recording import Recording as Asked
+from voxaffect.recognizer.recording import waveform_of
 from voxaffect.taxonomy import EMOTION
 
 Samples = NDArray[np.floating]
@@ -59,4 +60,6 @@ class Listener:
         timeline = np.full((2, 4), 0.25, np.float32)
         times = np.array([0.0125, 0.0225])
         seconds = waveform.duration_s
-        return Prediction(waveform.name, "angry", shares, {}, timeline, times, seconds)
+        return Prediction(
+            waveform.name, "angry", shares, duration_s=seconds, posteriors=timeline, times_s=times
+        )

@@ -21,15 +21,15 @@ from tests.streaming.recordings import Listener, tone
 from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError, FeatureError
-from voxaffect.recognizer.prediction import Prediction, Recording
+from voxaffect.recognizer.prediction import Prediction
+from voxaffect.recognizer.recording import Recording
 from voxaffect.streaming import batch as module
 from voxaffect.streaming.batch import (
-    Answering,
-    Outcome,
+    Predictor,
     WorkerPool,
-    answer_all,
     batches,
     n_bytes,
+    predict_all,
     processes,
     threads,
 )
@@ -48,7 +48,7 @@ class Placed(Listener):
         return [replace(one, name=str(os.getpid())) for one in super().predict(recordings)]
 
 
-def slow() -> Answering:
+def slow() -> Predictor:
     """Takes long to load."""
     time.sleep(READY_S)
     return Listener()
@@ -57,7 +57,7 @@ def slow() -> Answering:
 def test_who_has_died_is_not_asked_again() -> None:
     asked: list[int] = []
 
-    def dies(recordings: Sequence[Recording]) -> list[Outcome]:
+    def dies(recordings: Sequence[Recording]) -> list[Prediction]:
         asked.append(len(recordings))
         raise BrokenExecutor
 
@@ -69,7 +69,7 @@ def test_who_has_died_is_not_asked_again() -> None:
 
 
 def test_a_fault_that_ends_all_leaves_the_crew_whole() -> None:
-    def fails(_: Sequence[Recording]) -> list[Outcome]:
+    def fails(_: Sequence[Recording]) -> list[Prediction]:
         raise FeatureError("a library is missing")
 
     crew = WorkerPool(1)
@@ -83,7 +83,7 @@ def test_a_process_beside_answers_once_it_is_ready() -> None:
     with processes(Placed(), Placed, 2) as crew:
         wait_for(lambda: crew.n_idle == 2, READY_S)
         assert crew.n_idle == 2
-        outcomes = list(answer_all(crew, waveforms(100), prepare=lambda: None))
+        outcomes = list(predict_all(crew, waveforms(100), prepare=lambda: None))
         places = {o.name for o in outcomes if isinstance(o, Prediction)}
         assert len(outcomes) == 100
         assert len(places) == 2
@@ -93,7 +93,7 @@ def test_a_process_beside_answers_once_it_is_ready() -> None:
 def test_nobody_waits_for_a_process_that_is_slow_to_load() -> None:
     began = time.monotonic()
     with processes(Listener(), slow, 3) as crew:
-        assert len(list(answer_all(crew, waveforms(40), prepare=lambda: None))) == 40
+        assert len(list(predict_all(crew, waveforms(40), prepare=lambda: None))) == 40
     assert time.monotonic() - began < READY_S / 2
 
 
@@ -104,8 +104,8 @@ def test_a_crew_of_one_process_needs_no_other() -> None:
     assert len(listener.heard) == 2
 
 
-def ask(recognizer: Answering, recordings: Sequence[Recording]) -> Iterator[Outcome]:
-    return answer_all(threads(recognizer, 2), recordings, prepare=lambda: None)
+def ask(recognizer: Predictor, recordings: Sequence[Recording]) -> Iterator[Prediction]:
+    return predict_all(threads(recognizer, 2), recordings, prepare=lambda: None)
 
 
 def waveforms_recordings(n: int) -> list[Waveform]:
@@ -128,9 +128,9 @@ def test_a_fault_is_the_answer_of_its_own_recording_alone(tmp_path: Path) -> Non
     gone = tmp_path / "gone.wav"
     first, second = waveforms_recordings(2)
     outcomes = list(ask(Listener(), [first, silent, gone, second]))
-    assert [type(o) for o in outcomes] == [Prediction, AudioError, AudioError, Prediction]
-    assert "silent" in str(outcomes[1])
-    assert "gone.wav" in str(outcomes[2])
+    assert [type(o.error) for o in outcomes] == [type(None), AudioError, AudioError, type(None)]
+    assert "silent" in str(outcomes[1].error)
+    assert "gone.wav" in str(outcomes[2].error)
 
 
 def test_what_is_no_fault_of_a_recording_ends_it() -> None:
@@ -145,7 +145,7 @@ def test_what_is_no_fault_of_a_recording_ends_it() -> None:
 def test_each_thread_is_prepared_and_none_is_left_when_nobody_listens() -> None:
     prepared: list[str] = []
     before = threading.active_count()
-    answers = answer_all(
+    answers = predict_all(
         threads(Listener(), 2),
         waveforms_recordings(40),
         prepare=lambda: prepared.append(threading.current_thread().name),

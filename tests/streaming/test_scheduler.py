@@ -7,7 +7,8 @@ import pytest
 
 from tests.streaming.recognizers import DNN, drawn, voice
 from voxaffect.errors import StreamingError
-from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveSettings, LiveStream
+from voxaffect.recognizer.prediction import Prediction
+from voxaffect.streaming.online import LiveRecognizer, LiveSettings, LiveStream
 from voxaffect.streaming.scheduler import StreamScheduler
 
 
@@ -22,8 +23,8 @@ def wait_until(true: Callable[[], bool]) -> None:
 def test_every_stream_is_told_of_all_that_was_pushed(n_threads: int) -> None:
     live, told = LiveRecognizer(drawn(DNN)), {}
 
-    def tell(streams: Sequence[LiveStream], answers: Sequence[LiveAnswer]) -> None:
-        told.update({s.number: a.pushed_s for s, a in zip(streams, answers, strict=True)})
+    def tell(streams: Sequence[LiveStream], answers: Sequence[Prediction]) -> None:
+        told.update({s.number: a.end_s for s, a in zip(streams, answers, strict=True)})
 
     with StreamScheduler(live, tell, every_s=0.01, n_threads=n_threads):
         streams = [live.open() for _ in range(5)]
@@ -37,7 +38,7 @@ def test_every_stream_is_told_of_all_that_was_pushed(n_threads: int) -> None:
 def test_what_stops_a_thread_is_raised() -> None:
     live = LiveRecognizer(drawn(DNN))
 
-    def tell(streams: Sequence[LiveStream], answers: Sequence[LiveAnswer]) -> None:
+    def tell(streams: Sequence[LiveStream], answers: Sequence[Prediction]) -> None:
         raise ConnectionError("nobody there")
 
     stream = live.open()
@@ -56,7 +57,7 @@ class Paced(LiveRecognizer):
 
     def answers(
         self, streams: Sequence[LiveStream], *, provisional: bool | None = None
-    ) -> list[LiveAnswer]:
+    ) -> list[Prediction]:
         self.asked.append(provisional)
         if len(self.asked) == 1:
             time.sleep(0.11)

@@ -18,7 +18,7 @@ from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.simulation.plan import write_film
-from voxaffect.streaming.batch import answer_each
+from voxaffect.streaming.batch import predict_each
 from voxaffect.streaming.segments import cut_out, hear, timeline
 from voxaffect.streaming.vad import Span
 
@@ -45,10 +45,12 @@ def test_an_utterance_is_heard_as_the_segment_of_its_times(
 ) -> None:
     path = written(tmp_path / name, rate_hz)
     listener = Listener()
-    found = timeline(partial(answer_each, listener), partial(open_recording, path), on_fault=refuse)
+    found = timeline(
+        partial(predict_each, listener), partial(open_recording, path), on_fault=refuse
+    )
     assert len(found.utterances) == len(listener.heard) == 4
     for spoken, heard in zip(found.utterances, listener.heard, strict=True):
-        segment = decode(path, start_s=spoken.span.start_s, end_s=spoken.span.end_s)
+        segment = decode(path, start_s=spoken.interval_s[0], end_s=spoken.end_s)
         np.testing.assert_array_equal(heard.samples, segment.normalized().samples)
 
 
@@ -82,15 +84,17 @@ def test_an_utterance_that_cannot_be_answered_does_not_stop_the_rest() -> None:
 
     samples, truth = with_pauses(3, pause_s=0.9)
     faults: list[AudioError] = []
-    found = timeline(partial(answer_each, Deaf()), partial(opened, samples), on_fault=faults.append)
+    found = timeline(
+        partial(predict_each, Deaf()), partial(opened, samples), on_fault=faults.append
+    )
     assert [str(fault) for fault in faults] == ["made#0: is silent"]
     assert len(found.utterances) == len(truth) - 1
 
 
 def test_a_recording_without_speech_is_refused() -> None:
-    with pytest.raises(AudioError, match="made: holds no speech that could be found"):
+    with pytest.raises(AudioError, match="made: no speech found"):
         timeline(
-            partial(answer_each, Listener()), partial(opened, np.zeros(80_000)), on_fault=refuse
+            partial(predict_each, Listener()), partial(opened, np.zeros(80_000)), on_fault=refuse
         )
 
 
@@ -111,11 +115,11 @@ def test_memory_does_not_grow_with_the_recording() -> None:
 
     hear_once = partial(opened, samples)
     timeline(
-        partial(answer_each, Forgetful()), hear_once, on_fault=refuse
+        partial(predict_each, Forgetful()), hear_once, on_fault=refuse
     )  # tables and compiled loops are made
     tracemalloc.start()
     try:
-        found = timeline(partial(answer_each, Forgetful()), tiled, on_fault=refuse)
+        found = timeline(partial(predict_each, Forgetful()), tiled, on_fault=refuse)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -8,16 +8,16 @@ from tests.streaming.recognizers import LSTM, drawn, voice
 from tests.streaming.test_endpointer import RATE, talk
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError
-from voxaffect.recognizer.recognizer import Prediction
+from voxaffect.recognizer.prediction import Prediction
 from voxaffect.streaming.endpointer import Endpointer
 from voxaffect.streaming.online import LiveRecognizer, LiveSettings
-from voxaffect.streaming.session import StreamedUtterance, StreamSession
+from voxaffect.streaming.session import StreamSession
 
 RECOGNIZER = drawn(LSTM)
 Floats = NDArray[np.float32]
 
 
-def heard(listener: StreamSession, samples: Floats, size: int = 1600) -> list[StreamedUtterance]:
+def heard(listener: StreamSession, samples: Floats, size: int = 1600) -> list[Prediction]:
     utterances = []
     for start in range(0, len(samples), size):
         utterances += listener.push(samples[start : start + size])
@@ -25,12 +25,13 @@ def heard(listener: StreamSession, samples: Floats, size: int = 1600) -> list[St
     return utterances + listener.finish()
 
 
-def assert_answered_as_a_file(utterance: StreamedUtterance, samples: Floats) -> None:
-    span = samples[round(utterance.start_s * RATE) : round(utterance.end_s * RATE)]
-    assert isinstance(utterance.outcome, Prediction)
+def assert_answered_as_a_file(utterance: Prediction, samples: Floats) -> None:
+    start_s, end_s = utterance.interval_s
+    span = samples[round(start_s * RATE) : round(end_s * RATE)]
+    assert utterance.error is None
     (expected,) = RECOGNIZER.predict([Waveform(span)])
-    assert utterance.outcome.probabilities == expected.probabilities
-    assert utterance.outcome.duration_s == expected.duration_s
+    assert utterance.probabilities == expected.probabilities
+    assert utterance.duration_s == expected.duration_s
 
 
 def test_each_utterance_is_answered_as_the_file_of_its_samples() -> None:
@@ -69,8 +70,8 @@ def test_without_an_endpointer_all_is_one_utterance_up_to_the_limit(size: int) -
 def test_what_cannot_be_answered_for_is_said() -> None:
     listener = StreamSession(LiveRecognizer(RECOGNIZER), None)
     (silent,) = heard(listener, np.zeros(8000, np.float32))
-    assert isinstance(silent.outcome, AudioError)
-    assert "utterance at 0.00 s: is silent" in str(silent.outcome)
+    assert isinstance(silent.error, AudioError)
+    assert "utterance at 0.00 s: is silent" in str(silent.error)
     assert heard(listener, voice(0.5)) != []
 
 

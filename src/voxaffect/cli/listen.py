@@ -28,12 +28,11 @@ from voxaffect.audio.decode import StreamResampler
 from voxaffect.audio.pcm import PcmFormat, PcmStream, microphone
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.cli.console import console, errors, print_line
-from voxaffect.errors import AudioError
-from voxaffect.recognizer.recognizer import Recognizer
-from voxaffect.report.answers.formats import final_object, interim_object
+from voxaffect.recognizer.prediction import Prediction
+from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.streaming.endpointer import Endpointer, EndpointSettings
-from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveSettings
-from voxaffect.streaming.session import StreamedUtterance, StreamSession, warm_up
+from voxaffect.streaming.online import LiveRecognizer, LiveSettings
+from voxaffect.streaming.session import StreamSession, warm_up
 from voxaffect.taxonomy import EMOTION
 
 QUIETEST_DB = -60.0
@@ -45,13 +44,11 @@ class Moment:
     """What there is to show while an utterance lasts.
 
     Args:
-        start_s: where in the stream it began.
-        answer: what is said of it so far; None between utterances.
+        prediction: of the utterance so far; None between utterances.
         level_db: of the latest sound, in dB of full scale.
     """
 
-    start_s: float
-    answer: LiveAnswer | None
+    prediction: Prediction | None
     level_db: float
 
 
@@ -67,7 +64,7 @@ class View(Protocol):
     def moment(self, moment: Moment) -> None:
         """Show what is said so far."""
 
-    def utterance(self, utterance: StreamedUtterance) -> None:
+    def utterance(self, utterance: Prediction) -> None:
         """Show what an utterance came to."""
 
 
@@ -84,17 +81,16 @@ def view_of(*, as_json: bool) -> View:
 
 
 class JsonLines(nullcontext[None]):
-    """One JSON object a line: `"final": false` while an utterance lasts, true at its end."""
+    """One JSON object a line: `is_final` is false while an utterance lasts, true at its end."""
 
     def moment(self, moment: Moment) -> None:
         """An interim answer; emotion is null where nothing was heard yet."""
-        if (answer := moment.answer) is not None:
-            told = interim_object(moment.start_s, answer)
-            _write(final=False, **told, level_db=round(moment.level_db, 1))
+        if moment.prediction is not None:
+            _write(**moment.prediction.to_dict(), level_db=round(moment.level_db, 1))
 
-    def utterance(self, utterance: StreamedUtterance) -> None:
+    def utterance(self, utterance: Prediction) -> None:
         """A final answer, as predict gives it, or why there is none."""
-        _write(final=True, **final_object(utterance))
+        _write(**utterance.to_dict())
 
 
 def _write(**line: Any) -> None:
@@ -107,11 +103,11 @@ class PlainLines(nullcontext[None]):
 
     def moment(self, moment: Moment) -> None:
         """An interim answer."""
-        if (answer := moment.answer) is not None:
-            heard = f"{moment.start_s:8.2f} s  +{answer.heard_s:5.2f} s"
-            print_line(f"{heard}  {said(answer.label, answer.probabilities)}", to=console)
+        if (p := moment.prediction) is not None:
+            processed = f"{p.interval_s[0]:8.2f} s  +{p.duration_s:5.2f} s"
+            print_line(f"{processed}  {said(p.label, p.probabilities)}", to=console)
 
-    def utterance(self, utterance: StreamedUtterance) -> None:
+    def utterance(self, utterance: Prediction) -> None:
         """A final answer."""
         print_line(final_line(utterance), to=console)
 
@@ -132,18 +128,18 @@ class Panel:
         """An interim answer, or that nobody speaks."""
         self._live.update(panel(moment), refresh=True)
 
-    def utterance(self, utterance: StreamedUtterance) -> None:
+    def utterance(self, utterance: Prediction) -> None:
         """A final answer."""
         print_line(final_line(utterance), to=console)
 
 
 def panel(moment: Moment) -> Group:
     """What a terminal shows while an utterance lasts."""
-    answer = moment.answer or LiveAnswer()
+    shown = moment.prediction or Prediction("")
     grid = Table.grid(padding=(0, 1))
     for name in EMOTION.classes:
-        share = answer.probabilities.get(name, 0.0)
-        style = "bold" if name == answer.label else "dim"
+        share = shown.probabilities.get(name, 0.0)
+        style = "bold" if name == shown.label else "dim"
         bar = ProgressBar(total=1.0, completed=share, width=40)
         grid.add_row(Text(name, style), bar, Text(f"{share:.2f}", style))
     level = 1 - max(QUIETEST_DB, min(0.0, moment.level_db)) / QUIETEST_DB
@@ -153,28 +149,29 @@ def panel(moment: Moment) -> Group:
 
 
 def _state(moment: Moment) -> str:
-    if moment.answer is None:
-        return "nobody speaks"
-    if moment.answer.label is None:
-        return "nothing heard yet"
-    tasks = ", ".join(max(c, key=lambda name: c[name]) for c in moment.answer.subtasks.values())
-    return f"{moment.answer.heard_s:.1f} s  {tasks}"
+    if moment.prediction is None:
+        return "no speech"
+    if moment.prediction.label is None:
+        return "too little speech yet"
+    tasks = ", ".join(max(c, key=lambda name: c[name]) for c in moment.prediction.subtasks.values())
+    return f"{moment.prediction.duration_s:.1f} s  {tasks}"
 
 
-def final_line(utterance: StreamedUtterance) -> str:
+def final_line(utterance: Prediction) -> str:
     """What an utterance came to, in a line."""
-    times = f"{utterance.start_s:8.2f} s to {utterance.end_s:.2f} s"
-    outcome = utterance.outcome
-    if isinstance(outcome, AudioError):
-        return f"{times}  no answer: {outcome}"
-    remarks = "; ".join(str(warning) for warning in outcome.warnings)
-    return f"{times}  {said(outcome.label, outcome.probabilities)}" + (remarks and f"  {remarks}")
+    start_s, end_s = utterance.interval_s
+    times = f"{start_s:8.2f} s to {end_s:.2f} s"
+    if utterance.error is not None:
+        return f"{times}  no answer: {utterance.error}"
+    remarks = "; ".join(str(warning) for warning in utterance.warnings)
+    shares = said(utterance.label, utterance.probabilities)
+    return f"{times}  {shares}" + (remarks and f"  {remarks}")
 
 
 def said(label: str | None, probabilities: dict[str, float]) -> str:
     """A label and the probabilities of all classes."""
     if label is None:
-        return "nothing heard yet"
+        return "too little speech yet"
     shares = "  ".join(f"{name} {share:.2f}" for name, share in probabilities.items())
     return f"{label:8}  {shares}"
 
@@ -321,7 +318,7 @@ def listen(model: Path, source: Source, *, pause_s: float, longest_s: float, as_
         the exit status, 1 where sound was lost.
     """
     endpoints = EndpointSettings(hangover_s=pause_s, longest_s=longest_s) if pause_s else None
-    live = LiveRecognizer(Recognizer.load(model), LiveSettings(longest_s=longest_s))
+    live = LiveRecognizer(NetRecognizer.load(model), LiveSettings(longest_s=longest_s))
     listener = StreamSession(live, Endpointer(endpoints) if endpoints else None)
     warm_up(live)
     view, watch = view_of(as_json=as_json), Watch()
@@ -343,8 +340,7 @@ def _follow(listener: StreamSession, blocks: Iterator[Block], view: View, watch:
                 view.utterance(utterance)
             recent.append(block.samples)
             if sum(map(len, recent)) >= ANSWER_S * SAMPLE_RATE_HZ:
-                answer = listener.answer()
-                view.moment(Moment(listener.start_s, answer, level_db(np.concatenate(recent))))
+                view.moment(Moment(listener.answer(), level_db(np.concatenate(recent))))
                 recent = []
 
 

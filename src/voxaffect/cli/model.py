@@ -23,9 +23,9 @@ def export(model: Path, out: Path) -> None:
     """
     from voxaffect.export.side_car import side_car_path
     from voxaffect.export.write import export as write
-    from voxaffect.recognizer.recognizer import Recognizer
+    from voxaffect.recognizer.recognizer import NetRecognizer
 
-    write(Recognizer.load(model), out)
+    write(NetRecognizer.load(model), out)
     size_mb = out.stat().st_size / 1e6
     print_line(f"{out}: {size_mb:.1f} MB, described by {side_car_path(out).name}")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits, open_recording
 from voxaffect.cli.console import console, errors, print_line
@@ -17,14 +17,14 @@ from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError, ConfigError
 from voxaffect.files import write_atomically, write_text
 from voxaffect.parallel.processes import import_without_gc, n_cores
-from voxaffect.report.answers.answer import UNSURE, Answer, label_of
-from voxaffect.report.answers.formats import FORMATS, Format, json_line
-from voxaffect.report.answers.table import table
-from voxaffect.streaming.batch import WorkerPool, answer_all, n_bytes, processes, threads
+from voxaffect.recognizer.prediction import UNSURE, Prediction
+from voxaffect.report.predictions.formats import FORMATS, Format, json_line
+from voxaffect.report.predictions.table import table
+from voxaffect.streaming.batch import WorkerPool, n_bytes, predict_all, processes, threads
 
 if TYPE_CHECKING:
-    from voxaffect.recognizer.prediction import Recording
-    from voxaffect.streaming.batch import Answering, Outcome
+    from voxaffect.recognizer.recording import Recording
+    from voxaffect.streaming.batch import Predictor
     from voxaffect.streaming.vad import ActivityTrack
 
 
@@ -117,18 +117,17 @@ MUCH = 32 << 20
 """Bytes of recordings that are worth a process beside this one: half an hour as FLAC."""
 
 
-@dataclass(frozen=True)
-class Told:
-    """What is said of one recording.
+class Result(NamedTuple):
+    """What there is to show of one recording.
 
     Args:
-        source: the recording.
-        answers: one, or one an utterance.
-        track: its energy over time, where it was cut into utterances.
+        name: of the recording.
+        predictions: one, or one a segment.
+        track: its energy over time, where it was segmented.
     """
 
-    source: InputSource
-    answers: Sequence[Answer]
+    name: str
+    predictions: Sequence[Prediction]
     track: ActivityTrack | None = None
 
 
@@ -155,48 +154,48 @@ def predict(
     refusals = Refusals()
     found = list_sources(sources, listed_in, refusals, request.limits)
     request.check(found)
-    given: list[Answer] = []
+    given: list[Prediction] = []
     if found:
         with ExitStack() as until_first_answer:
             until_first_answer.enter_context(import_without_gc())
-            answer = _timelines if request.timeline else _wholes
-            with _crew(model, found, request.limits) as crew:
-                all_told = answer(crew, found, request, refusals)
-                _write(_noted(all_told, given, until_first_answer.close), request)
+            compute = _timelines if request.timeline else _wholes
+            with _worker_pool(model, found, request.limits) as pool:
+                results = compute(pool, found, request, refusals)
+                _write(_noted(results, given, until_first_answer.close), request)
     print_line(_end_line(given, len(refusals.names), request), to=errors)
     return 1 if refusals.names else 0
 
 
-def _load(model: Path, limits: DecodeLimits) -> Answering:
+def _load(model: Path, limits: DecodeLimits) -> Predictor:
     if model.suffix == ".onnx":
         from voxaffect.export.runner import OnnxRecognizer
 
         return OnnxRecognizer.load(model, limits)
 
-    from voxaffect.recognizer.recognizer import Recognizer
+    from voxaffect.recognizer.recognizer import NetRecognizer
 
-    recognizer = Recognizer.load(model)
+    recognizer = NetRecognizer.load(model)
     recognizer.limits = limits
     return recognizer
 
 
 def _wholes(
-    crew: WorkerPool, sources: Sequence[InputSource], request: Request, refusals: Refusals
-) -> Iterator[Told]:
+    pool: WorkerPool, sources: Sequence[InputSource], request: Request, refusals: Refusals
+) -> Iterator[Result]:
     """Each recording as one utterance."""
-    outcomes = _answer_all(crew)([source.recording for source in sources])
-    for source, outcome in zip(sources, outcomes, strict=True):
-        if isinstance(outcome, AudioError):
-            refusals.tell(source.name, outcome)
+    predictions = _predict_all(pool)([source.recording for source in sources])
+    for source, prediction in zip(sources, predictions, strict=True):
+        if prediction.error is not None:
+            refusals.tell(source.name, prediction.error)
         else:
-            label = label_of(outcome, request.abstain)
-            yield Told(source, [Answer(source.name, label, outcome, place=source.place)])
+            named = replace(prediction, name=source.name, row=source.place)
+            yield Result(source.name, [named.abstained(request.abstain)])
 
 
 def _timelines(
-    crew: WorkerPool, sources: Sequence[InputSource], request: Request, refusals: Refusals
-) -> Iterator[Told]:
-    """The utterances of each recording."""
+    pool: WorkerPool, sources: Sequence[InputSource], request: Request, refusals: Refusals
+) -> Iterator[Result]:
+    """The segments of each recording."""
     from voxaffect.streaming.segments import timeline
 
     for source in sources:
@@ -204,18 +203,15 @@ def _timelines(
         opener = partial(open_recording, source.recording, limits=request.limits, name=source.name)
         tell = partial(refusals.tell, source.name)
         try:
-            found = timeline(_answer_all(crew), opener, on_fault=tell)
+            found = timeline(_predict_all(pool), opener, on_fault=tell)
         except AudioError as fault:
             tell(fault)
             continue
-        answers = [
-            Answer(source.name, label_of(s.prediction, request.abstain), s.prediction, *s.span)
-            for s in found.utterances
-        ]
-        yield Told(source, answers, found.track)
+        segments = [segment.abstained(request.abstain) for segment in found.utterances]
+        yield Result(source.name, segments, found.track)
 
 
-def _crew(
+def _worker_pool(
     model: Path, sources: Sequence[InputSource], limits: DecodeLimits
 ) -> AbstractContextManager[WorkerPool]:
     """Who answers on all cores.
@@ -234,16 +230,16 @@ def _n_bytes(sources: Sequence[InputSource]) -> int:
     return sum(n_bytes(source.recording) for source in sources)
 
 
-def _load_beside(model: Path, limits: DecodeLimits) -> Answering:
+def _load_beside(model: Path, limits: DecodeLimits) -> Predictor:
     """The recognizer, in a process that computes on one core."""
     recognizer = _load(model, limits)
     _one_thread()
     return recognizer
 
 
-def _answer_all(crew: WorkerPool) -> Callable[[Sequence[Recording]], Iterator[Outcome]]:
-    """Answers of a crew, whose threads take a core each."""
-    return partial(answer_all, crew, prepare=_one_thread)
+def _predict_all(pool: WorkerPool) -> Callable[[Sequence[Recording]], Iterator[Prediction]]:
+    """Predictions by a pool, whose threads take a core each."""
+    return partial(predict_all, pool, prepare=_one_thread)
 
 
 def _one_thread() -> None:
@@ -254,86 +250,86 @@ def _one_thread() -> None:
 
 
 def _noted(
-    all_told: Iterable[Told], given: list[Answer], on_answer: Callable[[], None]
-) -> Iterator[Told]:
+    results: Iterable[Result], given: list[Prediction], on_result: Callable[[], None]
+) -> Iterator[Result]:
     """The same, added to `given` on the way."""
-    for told in all_told:
-        on_answer()
-        given += told.answers
-        yield told
+    for result in results:
+        on_result()
+        given += result.predictions
+        yield result
 
 
-def _write(all_told: Iterator[Told], request: Request) -> None:
+def _write(results: Iterator[Result], request: Request) -> None:
     if request.picture is not None:
-        all_told = _drawn(all_told, request.picture)
+        results = _drawn(results, request.picture)
     if request.format is None:
-        (_timeline_tables if request.timeline else _table)(all_told)
+        (_timeline_tables if request.timeline else _table)(results)
     elif request.out is not None:
-        _files(all_told, request, request.out)
+        _files(results, request, request.out)
     else:
-        _stream(all_told, request)
+        _stream(results, request)
 
 
-def _stream(all_told: Iterable[Told], request: Request) -> None:
-    """Every answer on standard output as soon as it is there."""
+def _stream(results: Iterable[Result], request: Request) -> None:
+    """Every prediction on standard output as soon as it is there."""
     assert request.format is not None  # noqa: S101 a table is no stream
     entry = partial(json_line, frames=True) if request.frames else request.format.entry
     sys.stdout.write(request.format.begin())
-    for told in all_told:
-        for answer in told.answers:
-            sys.stdout.write(entry(answer))
+    for result in results:
+        for prediction in result.predictions:
+            sys.stdout.write(entry(prediction))
         sys.stdout.flush()
 
 
-def _files(all_told: Iterable[Told], request: Request, out: Path) -> None:
+def _files(results: Iterable[Result], request: Request, out: Path) -> None:
     """A file for each recording, named like it; those of one name are numbered."""
     assert request.format is not None  # noqa: S101 a table is no file
     n_named: dict[str, int] = {}
-    for told in all_told:
-        stem = Path(told.source.name).stem
+    for result in results:
+        stem = Path(result.name).stem
         n_named[stem] = n = n_named.get(stem, 0) + 1
         path = out / f"{stem}{f'-{n}' if n > 1 else ''}{request.format.suffix}"
-        entries = map(request.format.entry, told.answers)
+        entries = map(request.format.entry, result.predictions)
         write_text(path, request.format.begin() + "".join(entries))
 
 
-def _table(all_told: Iterable[Told]) -> None:
-    answers = [answer for told in all_told for answer in told.answers]
-    if answers:
-        console.print(table(answers))
+def _table(results: Iterable[Result]) -> None:
+    predictions = [prediction for result in results for prediction in result.predictions]
+    if predictions:
+        console.print(table(predictions))
 
 
-def _timeline_tables(all_told: Iterable[Told]) -> None:
-    """For each recording a strip of letters and a table of its utterances."""
-    from voxaffect.report.answers.table import strip
+def _timeline_tables(results: Iterable[Result]) -> None:
+    """For each recording a strip of letters and a table of its segments."""
+    from voxaffect.report.predictions.table import strip
 
-    for told in all_told:
-        assert told.track is not None  # noqa: S101 a timeline has one
-        print_line(told.source.name, style="bold")
+    for result in results:
+        assert result.track is not None  # noqa: S101 a timeline has one
+        print_line(result.name, style="bold")
         width = max(20, min(console.width, STRIP_COLUMNS))
-        console.print(strip(told.answers, told.track.duration_s, width))
-        console.print(table(told.answers, title=told.source.name))
+        console.print(strip(result.predictions, result.track.duration_s, width))
+        console.print(table(result.predictions, title=result.name))
 
 
-def _drawn(all_told: Iterable[Told], path: Path) -> Iterator[Told]:
+def _drawn(results: Iterable[Result], path: Path) -> Iterator[Result]:
     """The same, drawn into a file on the way."""
     from voxaffect.report.figures.timeline import draw_timeline
 
-    for told in all_told:
-        assert told.track is not None  # noqa: S101 a timeline has one
-        level_db, duration_s = told.track.level_db, told.track.duration_s
+    for result in results:
+        assert result.track is not None  # noqa: S101 a timeline has one
+        level_db, duration_s = result.track.level_db, result.track.duration_s
         drawing = draw_timeline(
-            told.source.name, told.answers, level_db, duration_s, path.suffix.lower()
+            result.name, result.predictions, level_db, duration_s, path.suffix.lower()
         )
         with write_atomically(path) as file:
             file.write(drawing)
-        yield told
+        yield result
 
 
-def _end_line(given: Sequence[Answer], n_refused: int, request: Request) -> str:
+def _end_line(given: Sequence[Prediction], n_refused: int, request: Request) -> str:
     """How many were answered, refused, doubted."""
     what = "utterance" if request.timeline else "recording"
     what += "" if len(given) == 1 else "s"
-    n_warned = sum(bool(answer.prediction.warnings) for answer in given)
-    unsure = "" if request.abstain is None else f", {sum(a.label == UNSURE for a in given)} unsure"
+    n_warned = sum(bool(prediction.warnings) for prediction in given)
+    unsure = "" if request.abstain is None else f", {sum(p.label == UNSURE for p in given)} unsure"
     return f"{len(given)} {what} answered, {n_refused} refused, {n_warned} with warnings{unsure}"

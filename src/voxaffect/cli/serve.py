@@ -81,7 +81,7 @@ def serve(
 
 def _serve_alone(model: Path, settings: ServingSettings, tell: Callable[[int], None]) -> None:
     """Serve in this process."""
-    from voxaffect.recognizer.recognizer import Recognizer
+    from voxaffect.recognizer.recognizer import NetRecognizer
     from voxaffect.serving.server import (
         application,
         listen_at,
@@ -89,7 +89,7 @@ def _serve_alone(model: Path, settings: ServingSettings, tell: Callable[[int], N
     from voxaffect.serving.server import serve as serve_on
 
     with listen_at(settings) as taken:
-        app = application(Recognizer.load(model), settings)
+        app = application(NetRecognizer.load(model), settings)
         port = int(taken.getsockname()[1])
         serve_on(app, taken, partial(tell, port))
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,17 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from voxaffect.api import card_of, split
 from voxaffect.cli.console import console, counting_progress, errors, print_line, show
 from voxaffect.cli.experiment import prepare_corpora
 from voxaffect.config.file import load_settings
-from voxaffect.config.settings import Settings, find_system
+from voxaffect.config.settings import Settings, find_net_system
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ConfigError, FoldError
 from voxaffect.evaluation.card import BeforeAfter, before_after
 from voxaffect.evaluation.experiment.dataset import Prepared
 from voxaffect.evaluation.splits.draws import deal_speakers
-from voxaffect.evaluation.splits.folds import UNKNOWN, hold_out_dev
+from voxaffect.evaluation.splits.folds import UNKNOWN
 from voxaffect.model.data import Examples
 from voxaffect.model.logging import EventLog, TrainingLog, summary_writer
 from voxaffect.model.settings import EarlyStopping, Epoch, TrainingSettings
@@ -36,7 +37,7 @@ from voxaffect.model.trunks import LstmSettings
 from voxaffect.parallel.clusters import LOCAL, workers
 from voxaffect.parallel.processes import keep_freed_memory
 from voxaffect.recognizer.adaptation import adapt
-from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.recognizer.serialization import ensure_writable
 from voxaffect.report.model_card import adaptation_tables
 from voxaffect.systems.classifier import NetSettings, OnEpoch
@@ -157,7 +158,7 @@ def train(
         address: of the cluster, where that is one.
     """
     settings = load_settings(config)
-    system = _net_system(system_name)
+    system = find_net_system(system_name)
     ensure_writable(out)
     if tensorboard:
         summary_writer()
@@ -178,56 +179,13 @@ def train(
 
 def _beginning(
     settings: Settings, system: NetSystem, net_settings: NetSettings, n_jobs: int
-) -> tuple[Recognizer, Examples, Examples]:
+) -> tuple[NetRecognizer, Examples, Examples]:
     """An untrained recognizer, and what it is to learn from and be stopped by."""
     with first_goes_first():
         prepared = prepare_corpora(settings, n_jobs)
     train_set, dev_set = split(settings, prepared, prepared.dataset.utterances.values())
     card = card_of(system.name, settings, prepared, (train_set, dev_set))
-    return Recognizer(net_settings, settings.features.extractor(), card), train_set, dev_set
-
-
-def _net_system(name: str) -> NetSystem:
-    system = find_system(name)
-    if not isinstance(system, NetSystem) or system.mean_pooled:
-        raise ConfigError(f"{name} is a baseline for experiments and cannot be saved; use lstm-mtl")
-    return system
-
-
-def split(
-    settings: Settings, prepared: Prepared, utterances: Iterable[Utterance]
-) -> tuple[Examples, Examples]:
-    """Of some utterances, those to learn from, and those that stop and calibrate."""
-    asked, dataset = settings.evaluate, prepared.dataset
-    train, dev = hold_out_dev(utterances, dataset.labels(), asked.split_seed, asked.dev)
-    return dataset.examples(train), dataset.examples(dev)
-
-
-def card_of(
-    system: str, settings: Settings, prepared: Prepared, parts: tuple[Examples, Examples]
-) -> dict[str, Any]:
-    """What a reader should know: which system, which data exactly, with which classes, split how.
-
-    No path of this machine is told: the digests say which data they were.
-
-    Args:
-        system: its name.
-        settings: that it was trained by.
-        prepared: all data.
-        parts: train and dev set.
-    """
-    dataset, asked = prepared.dataset, settings.evaluate
-    train_set, dev_set = parts
-    return {
-        "system": system,
-        "corpora": [asdict(summary) for summary in prepared.corpora],
-        "data_digest": dataset.digest(sorted(dataset.utterances)),
-        "taxonomy": settings.make_taxonomy().settings(),
-        "audio": settings.audio.model_dump(),
-        "split": {"dev": asked.dev, "split_seed": asked.split_seed},
-        "n_train": len(train_set),
-        "n_dev": len(dev_set),
-    }
+    return NetRecognizer(net_settings, settings.features.extractor(), card), train_set, dev_set
 
 
 @contextmanager
@@ -279,7 +237,7 @@ def adapt_to(config: Path, base: Path, out: Path, *, seed: int, n_jobs: int) -> 
             speakers are told apart, or there is too little to learn from.
     """
     settings = load_settings(config)
-    recognizer = Recognizer.load(base)
+    recognizer = NetRecognizer.load(base)
     _refuse_other_features(config, settings, recognizer)
     _refuse_same_folder(base, out)
     ensure_writable(out)
@@ -299,7 +257,7 @@ def adapt_to(config: Path, base: Path, out: Path, *, seed: int, n_jobs: int) -> 
         console.print("No epoch did better on the dev set than the net of before, which is kept.")
 
 
-def _refuse_other_features(config: Path, settings: Settings, recognizer: Recognizer) -> None:
+def _refuse_other_features(config: Path, settings: Settings, recognizer: NetRecognizer) -> None:
     asked = dict(settings.features.extractor().settings())
     if asked != dict(recognizer.extractor.settings()):
         raise ConfigError(
@@ -317,7 +275,7 @@ def _refuse_same_folder(base: Path, out: Path) -> None:
 class _TrainingProgress:
     """A recognizer and what it is to be adapted to."""
 
-    recognizer: Recognizer
+    recognizer: NetRecognizer
     settings: Settings
     prepared: Prepared
     seed: int
@@ -349,7 +307,7 @@ class _TrainingProgress:
             np.array([u.speaker for part in parts for u in part]),
         )
 
-    def on_everybody(self, found: BeforeAfter, out: Path) -> Recognizer:
+    def on_everybody(self, found: BeforeAfter, out: Path) -> NetRecognizer:
         """The recognizer that is handed on, and its log in a folder."""
         train, dev = split(self.settings, self.prepared, self.prepared.dataset.utterances.values())
         system = self.recognizer.card.get("system", "")
@@ -373,7 +331,7 @@ class _TrainingProgress:
         dev: Examples,
         card: Mapping[str, Any] | None = None,
         on_epoch: OnEpoch | None = None,
-    ) -> Recognizer:
+    ) -> NetRecognizer:
         return adapt(
             self.recognizer,
             train,
@@ -392,7 +350,7 @@ class _TrainingProgress:
         return options.lstm if recurrent else options.dnn
 
 
-def _learned_before(recognizer: Recognizer, prepared: Prepared) -> str:
+def _learned_before(recognizer: NetRecognizer, prepared: Prepared) -> str:
     """Which of the corpora the recognizer has learned from already, in a sentence; or nothing."""
     known = {corpus["digest"] for corpus in recognizer.card.get("corpora", ())}
     shared = [corpus.name for corpus in prepared.corpora if corpus.digest in known]

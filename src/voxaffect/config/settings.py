@@ -23,7 +23,7 @@ from voxaffect.systems.baselines.sklearn_machines import (
     SvmSettings,
 )
 from voxaffect.systems.classifier import ElmSettings
-from voxaffect.systems.systems import SYSTEMS, Options, System
+from voxaffect.systems.systems import SYSTEMS, NetSystem, Options, System
 from voxaffect.taxonomy import EMOTION, Taxonomy
 
 EXCLUDE = "exclude"
@@ -121,6 +121,18 @@ def find_system(name: str) -> System:
         ConfigError: there is none; the nearest name is told.
     """
     return SYSTEMS[known_name(name, SYSTEMS, "system")]
+
+
+def find_net_system(name: str) -> NetSystem:
+    """The system of a name, which must be a net that can be saved.
+
+    Raises:
+        ConfigError: it is unknown, or a baseline.
+    """
+    system = find_system(name)
+    if not isinstance(system, NetSystem) or system.mean_pooled:
+        raise ConfigError(f"{name} is a baseline for experiments and cannot be saved; use lstm-mtl")
+    return system
 
 
 def _refuse_twins(systems: Iterable[System], options: Options) -> None:

@@ -28,8 +28,10 @@ from voxaffect.export.side_car import (
     read_pair,
 )
 from voxaffect.features.frames import refuse_short
-from voxaffect.recognizer.prediction import Prediction, Recording, named, unfamiliar, waveform_of
+from voxaffect.recognizer.prediction import Prediction, named, unfamiliar
+from voxaffect.recognizer.recording import Recording, waveform_of
 from voxaffect.taxonomy import EMOTION
+from voxaffect.utterance.functionals import functionals
 
 
 @dataclass
@@ -71,6 +73,11 @@ class OnnxRecognizer:
             raise ArtifactError(f"{path}: takes or gives what its side car does not say; {REMEDY}")
         return cls(session, about, limits)
 
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """Card of the recognizer that was exported."""
+        return self.about.card
+
     def predict(self, recordings: Sequence[Recording], /) -> list[Prediction]:
         """Predictions for files, encoded bytes, waveforms or utterances.
 
@@ -78,10 +85,6 @@ class OnnxRecognizer:
             AudioError: a recording cannot be decoded, is silent, shorter than a frame or too long.
         """
         return [self._answer(waveform_of(recording, self.limits)) for recording in recordings]
-
-    def predict_array(self, samples: NDArray[np.float32], name: str = "array") -> Prediction:
-        """Prediction for mono samples at 16 kHz, float32 (n_samples,), full scale 1."""
-        return self.predict([Waveform(np.ascontiguousarray(samples, np.float32), name)])[0]
 
     def _answer(self, waveform: Waveform) -> Prediction:
         gain(waveform.rms(), waveform.name)  # the file's own; here it refuses silence
@@ -94,18 +97,19 @@ class OnnxRecognizer:
         self, waveform: Waveform, given: Mapping[str, NDArray[np.float32]]
     ) -> Prediction:
         classes = self.about.classes
-        novelty, timeline = float(given[NOVELTY]), given[TIMELINE]
+        novelty, posteriors = float(given[NOVELTY]), given[TIMELINE]
         probabilities = named(classes[EMOTION.name], given[PROBABILITIES])
         return Prediction(
             name=waveform.name,
             label=max(probabilities, key=lambda name: probabilities[name]),
             probabilities=probabilities,
             subtasks={t: named(classes[t], given[t]) for t in classes if t != EMOTION.name},
-            timeline=timeline,
-            times_s=self.about.grid.centers_s(len(timeline)),
             duration_s=waveform.duration_s,
             warnings=(*quality_warnings(waveform), *unfamiliar(novelty)),
             novelty=novelty,
+            posteriors=posteriors,
+            times_s=self.about.grid.centers_s(len(posteriors)),
+            embedding=functionals(posteriors),
         )
 
 

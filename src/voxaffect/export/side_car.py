@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import voxaffect
 from voxaffect.audio.waveform import MAX_SAMPLE, SAMPLE_RATE_HZ, SILENCE_RMS
 from voxaffect.errors import ArtifactError, FeatureError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.files import json_with_digest
 from voxaffect.taxonomy import EMOTION
+from voxaffect.version import __version__
 
 SAMPLES = "samples"
 """Input: float32 (n_samples,), 16 kHz mono as decoded, full scale 1."""
@@ -75,7 +75,7 @@ class SideCar:
     target_rms: float
     false_alarms: float
     card: Mapping[str, Any]
-    voxaffect: str = voxaffect.__version__
+    voxaffect: str = __version__
 
     @property
     def outputs(self) -> dict[str, tuple[int | str, ...]]:

@@ -35,7 +35,7 @@ from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.spectra import POWER_FLOOR, LogMel, mel_triangles, transform_size
 from voxaffect.files import write_atomically, write_text
-from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.recognizer.serialization import plain
 from voxaffect.taxonomy import EMOTION, TASKS
 
@@ -79,7 +79,7 @@ def _log_mel(op: Op, samples: Value, extractor: LogMel) -> Value:
         return op.Log(op.Max(bands, POWER_FLOOR))
 
 
-def graph_of(recognizer: Recognizer) -> bytes:
+def graph_of(recognizer: NetRecognizer) -> bytes:
     """The bytes of an ONNX file that answers as a trained recognizer does.
 
     It takes `samples`, float32 (n_samples,), 16 kHz mono as decoded, and gives `probabilities`
@@ -102,7 +102,7 @@ def graph_of(recognizer: Recognizer) -> bytes:
     return build(stages, [Input(SAMPLES, np.float32, ["n_samples"])], shapes)
 
 
-def _answers(op: Op, frames: Value, recognizer: Recognizer) -> dict[str, Value]:
+def _answers(op: Op, frames: Value, recognizer: NetRecognizer) -> dict[str, Value]:
     """All outputs by name, of frames float32 (T, F)."""
     classifier, elm = recognizer.classifier, recognizer.settings.elm
     x = standardized(op, frames, classifier.standardizer_)
@@ -125,7 +125,7 @@ def _answers(op: Op, frames: Value, recognizer: Recognizer) -> dict[str, Value]:
     }
 
 
-def export(recognizer: Recognizer, out: Path) -> None:
+def export(recognizer: NetRecognizer, out: Path) -> None:
     """Write a recognizer as `out`, an ONNX file, and its side car, `out` with `.json` behind it.
 
     Killed between the two, it leaves a pair that does not fit and is refused.
@@ -152,7 +152,7 @@ def export(recognizer: Recognizer, out: Path) -> None:
         ) from fault
 
 
-def _side_car(recognizer: Recognizer) -> SideCar:
+def _side_car(recognizer: NetRecognizer) -> SideCar:
     return SideCar(
         classes={task: TASKS[task].classes for task in recognizer.settings.task_weights},
         features=recognizer.extractor.names,

@@ -11,7 +11,7 @@ from voxaffect.model.data import Examples
 from voxaffect.model.multitask import evaluate
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.training import TrainedNet, TrainingTask, fit
-from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.systems.classifier import NetClassifier, OnEpoch, TrainDevSplit, known_emotions
 from voxaffect.utterance.calibration import TemperatureCalibration
 from voxaffect.utterance.elm import adapt_elm
@@ -24,7 +24,7 @@ TOLD = ("system", "seed", "corpora", "data_digest", "n_train", "adapted_from")
 
 
 def adapt(
-    recognizer: Recognizer,
+    recognizer: NetRecognizer,
     train: Examples,
     dev: Examples,
     *,
@@ -32,7 +32,7 @@ def adapt(
     training: TrainingSettings,
     card: Mapping[str, Any] | None = None,
     on_epoch: OnEpoch | None = None,
-) -> Recognizer:
+) -> NetRecognizer:
     """A recognizer that has gone on learning; the one it comes from stays as it is.
 
     Standardization stays, since the net expects it. The net goes on with a tenth of the learning
@@ -59,7 +59,7 @@ def adapt(
     moved = _learn(before, after, TrainDevSplit(train, dev, seed), on_epoch)
     origin = {key: recognizer.card[key] for key in TOLD if key in recognizer.card}
     told = {**(card or {}), "adapted_from": origin, "net_moved": moved}
-    adapted = Recognizer(after.settings, recognizer.extractor, told, recognizer.limits)
+    adapted = NetRecognizer(after.settings, recognizer.extractor, told, recognizer.limits)
     adapted.classifier = after
     return adapted.conclude(train, seed=seed)
 

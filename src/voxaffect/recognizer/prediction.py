@@ -1,79 +1,163 @@
-"""What a recognizer says of one recording."""
+"""Prediction: the one result type, of a recording, a segment of one, or a stream while it lasts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from html import escape
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.audio.decode import DecodeLimits, decode
 from voxaffect.audio.quality import QualityWarning
-from voxaffect.audio.waveform import Waveform
-from voxaffect.corpora.corpus import Utterance
-
-Recording = Path | str | bytes | Waveform | Utterance
-"""A file, an encoded file's bytes, samples, or an utterance, which may be a segment of a file."""
-
-
-def waveform_of(recording: Recording, limits: DecodeLimits) -> Waveform:
-    """The samples of a recording at 16 kHz.
-
-    Raises:
-        AudioError: it cannot be decoded, or is beyond a limit.
-    """
-    if isinstance(recording, Waveform):
-        return recording
-    if isinstance(recording, Utterance):
-        return decode(
-            recording.path,
-            start_s=recording.start_s,
-            end_s=recording.end_s,
-            limits=limits,
-            name=recording.id,
-        )
-    source = recording if isinstance(recording, bytes) else Path(recording)
-    return decode(source, limits=limits)
-
+from voxaffect.errors import AudioError
 
 UNFAMILIAR = 1.0
-"""Novelty from which an answer is given with a warning; the recognizer states how many utterances
-like those of its training corpora are beyond it."""
+"""Novelty above which a prediction carries the warning `unfamiliar` (out-of-distribution); the
+recognizer states how many utterances like those of its training corpora exceed it."""
+
+UNSURE = "unsure"
+"""Label of a prediction whose highest probability is below the threshold of `abstain`."""
+
+ROW_COLUMNS = ("path", "start_s", "end_s")
+"""Columns by which the predictions for a table's rows can be joined to the table."""
+
+Floats = NDArray[np.floating[Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
-    """What the recognizer says of one recording.
+    """The emotion of a recording, of a segment of one, or of a stream so far.
 
     Args:
-        name: the recording.
-        label: the emotion class of the highest probability.
-        probabilities: emotion class -> probability.
+        name: the recording: its path, or what the caller calls it.
+        label: the emotion class of the highest probability, or `UNSURE`; None where there is an
+            `error`, or where a stream holds too little yet.
+        probabilities: emotion class -> calibrated probability.
         subtasks: task -> class -> mean posterior, for the subtasks that the net has learned.
-        timeline: float32 (T, C), posterior of each emotion class in each frame.
-        times_s: float64 (T,), middle of each frame.
-        duration_s: length of the recording.
-        warnings: reasons to trust the answer less.
+        duration_s: length of what was analyzed, in seconds.
+        warnings: reasons to trust the prediction less.
         novelty: distance from the training corpora, 1 at the limit of what is familiar; None where
-            nothing tells.
+            it is unknown.
+        start_s: beginning of the segment in its recording or stream, None for a whole recording.
+        end_s: its end.
+        is_final: whether a stream's utterance has ended; None where there is no stream.
+        error: why there is no prediction, else None.
+        posteriors: float32 (T, C), posterior of each emotion class in each frame.
+        times_s: float64 (T,), middle of each frame, from the beginning of the segment.
+        embedding: float32 (D,), the high-level features: functionals of the posteriors.
+        segments: predictions of the recording's utterances, where it was segmented.
+        row: columns `ROW_COLUMNS` of the table's row that the recording stands in.
     """
 
     name: str
-    label: str
-    probabilities: dict[str, float]
-    subtasks: dict[str, dict[str, float]]
-    timeline: NDArray[np.float32]
-    times_s: NDArray[np.float64]
-    duration_s: float
+    label: str | None = None
+    probabilities: dict[str, float] = field(default_factory=dict)
+    subtasks: dict[str, dict[str, float]] = field(default_factory=dict)
+    duration_s: float = 0.0
     warnings: tuple[QualityWarning, ...] = ()
     novelty: float | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    is_final: bool | None = None
+    error: AudioError | None = None
+    posteriors: NDArray[np.float32] | None = field(default=None, compare=False)
+    times_s: NDArray[np.float64] | None = field(default=None, compare=False)
+    embedding: NDArray[np.float32] | None = field(default=None, compare=False)
+    segments: tuple[Prediction, ...] = ()
+    row: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def probability(self) -> float | None:
+        """The highest probability, None where there is none."""
+        return max(self.probabilities.values(), default=None)
+
+    @property
+    def interval_s(self) -> tuple[float, float]:
+        """Beginning and end in the recording, the whole where it was not segmented."""
+        if self.start_s is None or self.end_s is None:
+            return 0.0, self.duration_s
+        return self.start_s, self.end_s
+
+    def abstained(self, threshold: float | None) -> Prediction:
+        """The same, labeled `UNSURE` where the highest probability is below a threshold."""
+        if threshold is None or self.probability is None or self.probability >= threshold:
+            return self
+        return replace(self, label=UNSURE)
+
+    def to_dict(self, *, frames: bool = False) -> dict[str, Any]:
+        """The prediction as plain values: a line of JSON lines, and the body of HTTP responses.
+
+        Args:
+            frames: include the posteriors of every frame.
+        """
+        plain: dict[str, Any] = {"file": self.name, **self._place()}
+        if self.is_final is not None:
+            plain["is_final"] = self.is_final
+        if self.error is not None:
+            return plain | {"error": {"code": self.error.code, "message": str(self.error)}}
+        plain |= {
+            "emotion": self.label,
+            "probabilities": self.probabilities,
+            "subtasks": self.subtasks,
+            "duration_s": round(self.duration_s, 3),
+            "novelty": None if self.novelty is None else round(self.novelty, 3),
+            "warnings": [{"code": w.code, "text": w.text} for w in self.warnings],
+        }
+        if self.segments:
+            plain["segments"] = [segment.to_dict(frames=frames) for segment in self.segments]
+        if frames and self.posteriors is not None and self.times_s is not None:
+            plain["times_s"] = (self.times_s + self.interval_s[0]).round(4).tolist()
+            plain["posteriors"] = self.posteriors.round(4).tolist()
+        return plain
+
+    def _place(self) -> dict[str, Any]:
+        """Path and times of a table's row, or times of a segment to the sample (62.5 us)."""
+        if self.row:
+            times = {key: self.row[key] for key in ROW_COLUMNS[1:] if key in self.row}
+            numbers = {key: float(text) if text else None for key, text in times.items()}
+            return {"path": self.row["path"], **numbers}
+        if self.start_s is None or self.end_s is None:
+            return {}
+        return {"start_s": round(self.start_s, 6), "end_s": round(self.end_s, 6)}
+
+    def __str__(self) -> str:
+        where = self.name
+        if self.start_s is not None and self.end_s is not None:
+            where += f" {self.start_s:.2f} to {self.end_s:.2f} s"
+        if self.error is not None:
+            return str(self.error)
+        if self.label is None:
+            return f"{where}: nothing to recognize yet"
+        ranked = sorted(self.probabilities.items(), key=lambda item: -item[1])
+        shares = ", ".join(f"{name} {share:.2f}" for name, share in ranked)
+        warned = "".join(f"; {warning}" for warning in self.warnings)
+        return f"{where}: {self.label} ({shares}){warned}"
+
+    def __repr__(self) -> str:
+        said = f"label={self.label!r}"
+        if self.error is not None:
+            said = f"error={str(self.error)!r}"
+        elif self.probability is not None:
+            said += f", probability={self.probability:.2f}"
+        place = "" if self.start_s is None else f", start_s={self.start_s:g}, end_s={self.end_s:g}"
+        return f"Prediction({self.name!r}, {said}{place})"
+
+    def _repr_html_(self) -> str:
+        """A bar for each class, for notebooks."""
+        lines = [f"<strong>{escape(str(self).split(' (')[0])}</strong>"]
+        lines += (
+            f"<tr><td>{escape(name)}</td><td><progress max='1' value='{share:.3f}'></progress>"
+            f"</td><td>{share:.2f}</td></tr>"
+            for name, share in self.probabilities.items()
+        )
+        notes = "".join(f"<div>{escape(str(warning))}</div>" for warning in self.warnings)
+        return f"{lines[0]}<table>{''.join(lines[1:])}</table>{notes}"
 
 
 def unfamiliar(novelty: float) -> tuple[QualityWarning, ...]:
-    """A caveat where an utterance lies beyond the limit of what is familiar."""
+    """A warning where an utterance lies beyond the limit of what is familiar."""
     if novelty <= UNFAMILIAR:
         return ()
     return (

@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-import voxaffect
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.audio.quality import quality_warnings
 from voxaffect.audio.waveform import TARGET_RMS, Waveform
@@ -27,15 +26,15 @@ from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.trunks import DnnSettings, LstmSettings
 from voxaffect.provenance import numeric_environment, versions
 from voxaffect.recognizer.packaged import PACKAGED
-from voxaffect.recognizer.prediction import Prediction, Recording, named, unfamiliar, waveform_of
+from voxaffect.recognizer.prediction import Prediction, named, unfamiliar
+from voxaffect.recognizer.recording import Recording, waveform_of
 from voxaffect.recognizer.serialization import plain, read_artifact, write_artifact
 from voxaffect.systems.classifier import NetClassifier, NetSettings, OnEpoch
 from voxaffect.taxonomy import EMOTION, TASKS
 from voxaffect.utterance.calibration import TemperatureCalibration
 from voxaffect.utterance.elm_scores import ElmScores
 from voxaffect.utterance.novelty import Novelty
-
-__all__ = ["Prediction", "Recognizer", "Recording"]
+from voxaffect.version import __version__
 
 TRUNKS: Mapping[str, type[DnnSettings] | type[LstmSettings]] = {
     "dnn": DnnSettings,
@@ -57,7 +56,7 @@ so that the same seed on the same machine gives the same bytes."""
 
 
 @dataclass
-class Recognizer:
+class NetRecognizer:
     """Feature extractor and classifier, trained and applied on one road.
 
     Args:
@@ -81,7 +80,7 @@ class Recognizer:
 
     def fit(
         self, train: Examples, dev: Examples, *, seed: int, on_epoch: OnEpoch | None = None
-    ) -> Recognizer:
+    ) -> NetRecognizer:
         """Learn from frames of this recognizer's own extractor; `examples` makes them.
 
         Raises:
@@ -93,7 +92,7 @@ class Recognizer:
         self.classifier.fit(train, dev, seed=seed, on_epoch=on_epoch)
         return self.conclude(train, seed=seed)
 
-    def conclude(self, train: Examples, *, seed: int) -> Recognizer:
+    def conclude(self, train: Examples, *, seed: int) -> NetRecognizer:
         """What follows from a classifier that has learned: what is familiar to it, and its card.
 
         Args:
@@ -156,14 +155,11 @@ class Recognizer:
                 waveforms[i],
                 frames[i],
                 answers.probabilities[i],
+                answers.high_level[i],
                 _row(answers.posteriors.by_task, i),
             )
             for i in range(len(waveforms))
         ]
-
-    def predict_array(self, samples: NDArray[np.float32], name: str = "array") -> Prediction:
-        """Prediction for mono samples at 16 kHz, float32 (n_samples,), full scale 1."""
-        return self.predict([Waveform(np.ascontiguousarray(samples, np.float32), name)])[0]
 
     def _refuse_untrained(self) -> None:
         if not hasattr(self.classifier, "net_"):
@@ -180,9 +176,10 @@ class Recognizer:
         waveform: Waveform,
         frames: NDArray[np.float32],
         probabilities: NDArray[np.float64],
+        embedding: NDArray[np.float32],
         by_frame: dict[str, NDArray[np.float32]],
     ) -> Prediction:
-        timeline = by_frame.pop(EMOTION.name)
+        posteriors = by_frame.pop(EMOTION.name)
         novelty = self.novelty_.of(self.classifier.standardizer_.transform(frames))
         return Prediction(
             name=waveform.name,
@@ -192,11 +189,12 @@ class Recognizer:
                 task: named(TASKS[task].classes, values.mean(axis=0))
                 for task, values in by_frame.items()
             },
-            timeline=timeline,
-            times_s=self.extractor.grid.centers_s(len(timeline)),
             duration_s=waveform.duration_s,
             warnings=(*quality_warnings(waveform), *unfamiliar(novelty)),
             novelty=novelty,
+            posteriors=posteriors,
+            times_s=self.extractor.grid.centers_s(len(posteriors)),
+            embedding=embedding,
         )
 
     def save(self, folder: Path, *, half: bool = False) -> None:
@@ -213,7 +211,7 @@ class Recognizer:
         """
         self._refuse_untrained()
         header = {
-            "voxaffect": voxaffect.__version__,
+            "voxaffect": __version__,
             "settings": _plain_settings(self.settings),
             **_assumed(self.extractor, self.settings.task_weights),
             "temperature": self.classifier.calibration_.temperature,
@@ -225,7 +223,7 @@ class Recognizer:
     @classmethod
     def load(
         cls, folder: Path = PACKAGED, extractor: FrameExtractor | None = None, device: str = "cpu"
-    ) -> Recognizer:
+    ) -> NetRecognizer:
         """Read a recognizer.
 
         Args:

@@ -6,7 +6,7 @@ and red come nearest. Color is never alone: letters, names or marks stand beside
 
 from __future__ import annotations
 
-from voxaffect.report.answers.answer import UNSURE
+from voxaffect.recognizer.prediction import UNSURE
 from voxaffect.taxonomy import EMOTION
 
 CLASS_COLORS = dict(zip(EMOTION.classes, ("#009e73", "#e69f00", "#0072b2", "#d55e00"), strict=True))

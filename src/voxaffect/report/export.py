@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from voxaffect import __version__
 from voxaffect.evaluation import metrics
 from voxaffect.evaluation.card import protocol_card
 from voxaffect.evaluation.curves import fold_scores
@@ -17,6 +16,7 @@ from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.results import Score
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.table import Cell, Section, Table, named_tables
+from voxaffect.version import __version__
 
 PREAMBLE = r"% Every table of a report. Needs \usepackage{booktabs,longtable}; the text is UTF-8."
 LONG = 45

@@ -12,7 +12,6 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from voxaffect import __version__
 from voxaffect.evaluation.card import protocol_card
 from voxaffect.evaluation.experiment.run import PROTOCOLS, Run
 from voxaffect.evaluation.results import ScoreTable
@@ -35,6 +34,7 @@ from voxaffect.report.table import (
     markdown,
     plural,
 )
+from voxaffect.version import __version__
 
 
 @dataclass(frozen=True)

@@ -21,15 +21,14 @@ from voxaffect.audio.decode import AudioStream, DecodeLimits, open_recording, re
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError
 from voxaffect.parallel.processes import lower_thread_priority
-from voxaffect.recognizer.prediction import Prediction, Recording, waveform_of
-from voxaffect.report.answers.answer import Answer, label_of
-from voxaffect.report.answers.formats import FORMATS, json_line, json_object
+from voxaffect.recognizer.prediction import Prediction
+from voxaffect.recognizer.recording import Recording, waveform_of
+from voxaffect.report.predictions.formats import FORMATS, json_line
 from voxaffect.serving.schemas import busy
 from voxaffect.serving.settings import Limits
 from voxaffect.serving.uploads import Upload
-from voxaffect.streaming.batch import Answering, Outcome, answer_each
+from voxaffect.streaming.batch import Predictor, predict_each
 from voxaffect.streaming.segments import Timeline, timeline
-from voxaffect.streaming.vad import Span
 
 # Requests of many clients go through one model together.
 #
@@ -58,7 +57,7 @@ class Batcher:
     """
 
     def __init__(
-        self, recognizer: Answering, n_threads: int, note: Callable[[int], None] = lambda _: None
+        self, recognizer: Predictor, n_threads: int, note: Callable[[int], None] = lambda _: None
     ) -> None:
         self.limits: DecodeLimits = recognizer.limits
         self._recognizer, self._note = recognizer, note
@@ -126,14 +125,16 @@ class Batcher:
     def _answer(self, batch: Sequence[_Waiting]) -> None:
         wanted = [one for one in batch if one.answer.set_running_or_notify_cancel()]
         try:
-            outcomes: Sequence[Outcome | Exception] = answer_each(
+            outcomes: Sequence[Prediction | Exception] = predict_each(
                 self._recognizer, [one.waveform for one in wanted]
             )
         except Exception as failure:  # noqa: BLE001 raised where the answer is waited for
             outcomes = [failure] * len(wanted)
         for one, outcome in zip(wanted, outcomes, strict=True):
-            if isinstance(outcome, Prediction):
+            if isinstance(outcome, Prediction) and outcome.error is None:
                 one.answer.set_result(outcome)
+            elif isinstance(outcome, Prediction):
+                one.answer.set_exception(outcome.error)
             else:
                 one.answer.set_exception(outcome)
 
@@ -199,13 +200,6 @@ class InferenceRequest:
     abstain: float | None = None
     form: str = "json"
 
-    def answer(self, name: str, prediction: Prediction, span: Span | None = None) -> Answer:
-        """A prediction under the name of the recording, or of an utterance of it."""
-        label = label_of(prediction, self.abstain)
-        if span is None:
-            return Answer(name, label, prediction)
-        return Answer(name, label, prediction, span.start_s, span.end_s)
-
 
 def waveform_of_upload(upload: Upload, limits: Limits, deadline: Deadline) -> Waveform:
     """Decode an upload that is answered as a whole.
@@ -219,7 +213,7 @@ def waveform_of_upload(upload: Upload, limits: Limits, deadline: Deadline) -> Wa
 
 
 def timeline_of_upload(
-    upload: Upload, recognizer: Answering, limits: Limits, deadline: Deadline
+    upload: Upload, recognizer: Predictor, limits: Limits, deadline: Deadline
 ) -> tuple[Timeline, list[str]]:
     """Find the utterances of an upload and answer for them.
 
@@ -236,7 +230,7 @@ def timeline_of_upload(
         faults.append(str(fault))
 
     opener = partial(_opened, upload, limits, deadline, whole=False)
-    return timeline(partial(answer_each, recognizer), opener, on_fault=note), faults
+    return timeline(partial(predict_each, recognizer), opener, on_fault=note), faults
 
 
 @contextmanager
@@ -251,23 +245,25 @@ def _opened(
 
 def whole_text(question: InferenceRequest, name: str, prediction: Prediction) -> str:
     """The answer for a recording as a whole, in the form that was asked for."""
-    answer = question.answer(name, prediction)
+    prediction = replace(prediction, name=name).abstained(question.abstain)
     if question.form == "json":
-        return json_line(answer, frames=question.frames)
+        return json_line(prediction, frames=question.frames)
     form = FORMATS[question.form]
-    return form.begin() + form.entry(answer)
+    return form.begin() + form.entry(prediction)
 
 
 def timeline_text(question: InferenceRequest, name: str, found: Timeline, faults: list[str]) -> str:
     """The answers for a recording's utterances, in the form that was asked for."""
-    answers = [question.answer(name, s.prediction, s.span) for s in found.utterances]
+    segments = [
+        replace(segment, name=name).abstained(question.abstain) for segment in found.utterances
+    ]
     if question.form != "json":
         form = FORMATS[question.form]
-        return form.begin() + "".join(map(form.entry, answers))
+        return form.begin() + "".join(map(form.entry, segments))
     whole: dict[str, Any] = {
         "file": name,
         "duration_s": round(found.track.duration_s, 3),
-        "utterances": [json_object(a, frames=question.frames) for a in answers],
+        "utterances": [segment.to_dict(frames=question.frames) for segment in segments],
         "refused": faults,
     }
     return json.dumps(whole) + "\n"

@@ -16,11 +16,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-import voxaffect
-from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.recognizer.serialization import plain
-from voxaffect.report.answers.formats import FORMATS
 from voxaffect.report.colors import LABEL_COLORS
+from voxaffect.report.predictions.formats import FORMATS
 from voxaffect.serving import websocket as words
 from voxaffect.serving.inference import InferenceRequest
 from voxaffect.serving.schemas import (
@@ -42,6 +41,7 @@ from voxaffect.serving.websocket import (
     parse_hello,
 )
 from voxaffect.taxonomy import TASKS
+from voxaffect.version import __version__
 
 health_router = APIRouter(tags=["health"])
 
@@ -142,11 +142,11 @@ async def model(request: Request) -> ModelResponse:
     return summary(service.recognizer, service)
 
 
-def summary(recognizer: Recognizer, service: Service) -> ModelResponse:
+def summary(recognizer: NetRecognizer, service: Service) -> ModelResponse:
     """A recognizer and the limits of its service."""
     limits, card = service.settings.limits, recognizer.card
     return ModelResponse(
-        version=voxaffect.__version__,
+        version=__version__,
         tasks={task: list(TASKS[task].classes) for task in recognizer.settings.task_weights},
         features=list(recognizer.extractor.names),
         corpora=_corpora(card),

@@ -19,9 +19,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-import voxaffect
 from voxaffect.errors import ServingError
-from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.serving.routes import (
     health_router,
     model_router,
@@ -33,6 +32,7 @@ from voxaffect.serving.schemas import ServiceError
 from voxaffect.serving.security import SecurityMiddleware
 from voxaffect.serving.service import Service
 from voxaffect.serving.settings import ServingSettings
+from voxaffect.version import __version__
 
 
 def listen_at(settings: ServingSettings, *, shared: bool = False) -> socket.socket:
@@ -66,7 +66,7 @@ def listen_at(settings: ServingSettings, *, shared: bool = False) -> socket.sock
     return taken
 
 
-def application(recognizer: Recognizer, settings: ServingSettings | None = None) -> FastAPI:
+def application(recognizer: NetRecognizer, settings: ServingSettings | None = None) -> FastAPI:
     """A service for one recognizer, to be run by any ASGI server, such as `server.serve`.
 
     Args:
@@ -82,7 +82,7 @@ def application(recognizer: Recognizer, settings: ServingSettings | None = None)
     service = Service(recognizer, settings or ServingSettings())
     app = FastAPI(
         title="voxaffect",
-        version=voxaffect.__version__,
+        version=__version__,
         description="Which emotion speech expresses, and how sure that is.",
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,

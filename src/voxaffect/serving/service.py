@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError
-from voxaffect.recognizer.recognizer import Recognizer
+from voxaffect.recognizer.prediction import Prediction
+from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.serving.inference import (
     Batcher,
     Deadline,
@@ -28,7 +29,7 @@ from voxaffect.serving.metrics import Metrics
 from voxaffect.serving.schemas import ServiceError, busy, of_recording
 from voxaffect.serving.settings import ServingSettings
 from voxaffect.serving.uploads import Upload
-from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveSettings, LiveStream
+from voxaffect.streaming.online import LiveRecognizer, LiveSettings, LiveStream
 from voxaffect.streaming.scheduler import StreamScheduler
 from voxaffect.streaming.session import hiss, warm_up
 
@@ -116,7 +117,7 @@ ENDING = 32
 """Utterances of live streams whose last answers are waited for at a time; their batches are as
 large, and more wait for a thread."""
 
-Told = Callable[[LiveAnswer], None]
+Follower = Callable[[Prediction], None]
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
@@ -135,7 +136,7 @@ class Service:
         streams: live streams that are inside.
     """
 
-    def __init__(self, recognizer: Recognizer, settings: ServingSettings) -> None:
+    def __init__(self, recognizer: NetRecognizer, settings: ServingSettings) -> None:
         limits = settings.limits
         self.recognizer, self.settings, self.metrics = recognizer, settings, Metrics()
         self.requests = ConcurrencyLimit(limits.requests, "requests")
@@ -144,7 +145,7 @@ class Service:
         self.live = LiveRecognizer(recognizer, LiveSettings(longest_s=limits.utterance_s))
         self.draining = asyncio.Event()
         self._is_warm = False
-        self._followers: dict[LiveStream, Told] = {}
+        self._followers: dict[LiveStream, Follower] = {}
         self._stack = ExitStack()
 
     async def start(self) -> None:
@@ -241,7 +242,7 @@ class Service:
         """What a thread makes of something; the event loop goes on meanwhile."""
         return await self._loop.run_in_executor(self._ears, work, *arguments)
 
-    def follow(self, stream: LiveStream, told: Told) -> None:
+    def follow(self, stream: LiveStream, told: Follower) -> None:
         """Have somebody told of a live stream's new answers, in the event loop's thread."""
         self._followers[stream] = told
 
@@ -249,10 +250,10 @@ class Service:
         """Have nobody told of it any more."""
         self._followers.pop(stream, None)
 
-    def _tell(self, streams: Sequence[LiveStream], answers: Sequence[LiveAnswer]) -> None:
+    def _tell(self, streams: Sequence[LiveStream], answers: Sequence[Prediction]) -> None:
         self._loop.call_soon_threadsafe(self._pass_on, list(zip(streams, answers, strict=True)))
 
-    def _pass_on(self, news: Sequence[tuple[LiveStream, LiveAnswer]]) -> None:
+    def _pass_on(self, news: Sequence[tuple[LiveStream, Prediction]]) -> None:
         for stream, answer in news:
             if stream in self._followers:
                 self._followers[stream](answer)

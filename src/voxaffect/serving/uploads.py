@@ -18,7 +18,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from voxaffect.report.answers.answer import visible
+from voxaffect.report.predictions.formats import visible
 from voxaffect.serving.schemas import ServiceError
 from voxaffect.serving.settings import Limits
 

@@ -17,14 +17,13 @@ from voxaffect.audio.pcm import PcmFormat, PcmStream
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.errors import AudioError
 from voxaffect.recognizer.prediction import Prediction
-from voxaffect.report.answers.formats import final_object, interim_object
 from voxaffect.serving.container_stream import ContainerStream
 from voxaffect.serving.schemas import ServiceError, of_recording
 from voxaffect.serving.service import Service
-from voxaffect.streaming.batch import Answering
+from voxaffect.streaming.batch import Predictor
 from voxaffect.streaming.endpointer import Endpointer
-from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveStream
-from voxaffect.streaming.session import StreamedUtterance, StreamSession
+from voxaffect.streaming.online import LiveRecognizer, LiveStream
+from voxaffect.streaming.session import StreamSession
 
 
 class StreamOptions(BaseModel):
@@ -109,7 +108,7 @@ class AudioDecoder:
     """
 
     def __init__(
-        self, live: LiveRecognizer, hello: StreamOptions, longest_s: float, answering: Answering
+        self, live: LiveRecognizer, hello: StreamOptions, longest_s: float, answering: Predictor
     ) -> None:
         in_container = hello.encoding == "container"
         self._sound: IncomingAudio = ContainerStream() if in_container else PcmStream(hello.pcm())
@@ -122,10 +121,9 @@ class AudioDecoder:
         """The utterance that is heard now."""
         return self._listener.stream
 
-    @property
-    def start_s(self) -> float:
-        """Where that began."""
-        return self._listener.start_s
+    def placed(self, prediction: Prediction) -> Prediction:
+        """The prediction of that utterance, with its times in the stream."""
+        return self._listener.placed(prediction)
 
     @property
     def is_full(self) -> bool:
@@ -136,7 +134,7 @@ class AudioDecoder:
         """Whether to push these bytes is a moment's work, in which no utterance ends."""
         return self._is_plain and len(data) <= LITTLE_BYTES and self._listener.left_s > FAR_S
 
-    def push(self, data: bytes) -> list[StreamedUtterance]:
+    def push(self, data: bytes) -> list[Prediction]:
         """Hear some more bytes; the utterances that ended in them.
 
         Raises:
@@ -144,7 +142,7 @@ class AudioDecoder:
         """
         return self._hear(self._sound.push(data))
 
-    def finish(self) -> list[StreamedUtterance]:
+    def finish(self) -> list[Prediction]:
         """Hear what is left; the last utterances.
 
         Raises:
@@ -159,7 +157,7 @@ class AudioDecoder:
         if self.stream is not None:
             self.stream.drop()
 
-    def _hear(self, samples: Floats) -> list[StreamedUtterance]:
+    def _hear(self, samples: Floats) -> list[Prediction]:
         samples = samples[: self._left]
         self._left -= len(samples)
         return self._listener.push(samples)
@@ -170,15 +168,14 @@ def ready() -> str:
     return json.dumps({"type": "ready"})
 
 
-def interim(start_s: float, answer: LiveAnswer) -> str:
-    """What is said of the utterance so far; `emotion` is null where nothing was heard yet."""
-    return _plain("interim", **interim_object(start_s, answer))
+def interim(prediction: Prediction) -> str:
+    """Message of an utterance so far; `emotion` is null while there is too little speech."""
+    return _plain("interim", **prediction.to_dict())
 
 
-def final(utterance: StreamedUtterance) -> str:
-    """What is said of an utterance that has ended, as predict says it; or why nothing can be."""
-    told = final_object(utterance)
-    return _plain("refused" if "error" in told else "final", **told)
+def final(prediction: Prediction) -> str:
+    """Message of an utterance that has ended."""
+    return _plain("final" if prediction.error is None else "refused", **prediction.to_dict())
 
 
 def end() -> str:
@@ -220,7 +217,7 @@ class WebSocketSession:
         self._limits = service.settings.limits
         self._ear = AudioDecoder(service.live, hello, self._limits.live_s, service.batcher)
         self._followed: LiveStream | None = None
-        self._latest: LiveAnswer | None = None  # the newest is told, those that it overtook are not
+        self._latest: Prediction | None = None  # the newest is told, those that it overtook are not
         self._patience: asyncio.Timeout | None = None  # while the next bytes are waited for
         self._news = asyncio.Event()
         self._speaking = asyncio.Lock()
@@ -280,7 +277,7 @@ class WebSocketSession:
         if self._patience is not None and not self._patience.expired():
             self._patience.reschedule(asyncio.get_running_loop().time())
 
-    async def _pushed(self, data: bytes) -> list[StreamedUtterance]:
+    async def _pushed(self, data: bytes) -> list[Prediction]:
         """Utterances that end with some bytes, which a thread takes unless they are a moment's."""
         if self._ear.takes_at_once(data):
             return self._ear.push(data)
@@ -302,10 +299,10 @@ class WebSocketSession:
             raise ServiceError(503, "stopping", "the service is to stop; connect when it runs anew")
         await self._say(end())
 
-    async def _say_finals(self, ended: Sequence[StreamedUtterance]) -> None:
+    async def _say_finals(self, ended: Sequence[Prediction]) -> None:
         for utterance in ended:
-            if isinstance(utterance.outcome, Prediction):
-                self._service.metrics.audio("/v1/live", utterance.outcome.duration_s)
+            if utterance.error is None:
+                self._service.metrics.audio("/v1/live", utterance.duration_s)
             await self._say(final(utterance))
 
     def _follow(self, stream: LiveStream | None) -> None:
@@ -317,7 +314,7 @@ class WebSocketSession:
         if stream is not None:
             self._service.follow(stream, self._note)
 
-    def _note(self, answer: LiveAnswer) -> None:
+    def _note(self, answer: Prediction) -> None:
         self._latest = answer
         self._news.set()
 
@@ -326,7 +323,7 @@ class WebSocketSession:
             await self._news.wait()
             self._news.clear()
             if self._latest is not None:
-                await self._say(interim(self._ear.start_s, self._latest))
+                await self._say(interim(self._ear.placed(self._latest)))
 
     async def _say(self, text: str) -> None:
         """Send a message to a client that reads."""

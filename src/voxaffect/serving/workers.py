@@ -189,11 +189,11 @@ def _serve_one(model: Path, settings: ServingSettings, news: Connection) -> None
     """Serve in this process, until it is told to stop or the one that started it has ended."""
     os.setsid()  # Ctrl-C is for the process that started this one, and comes from there
     exit_with_parent(os.getppid(), signal.SIGTERM)
-    from voxaffect.recognizer.recognizer import Recognizer  # noqa: PLC0415 (slow to load)
+    from voxaffect.recognizer.recognizer import NetRecognizer  # noqa: PLC0415 (slow to load)
     from voxaffect.serving.server import application, serve  # noqa: PLC0415
 
     try:
-        app = application(Recognizer.load(model), settings)
+        app = application(NetRecognizer.load(model), settings)
         with listen_at(settings, shared=True) as taken:
             serve(app, taken, lambda: news.send(""))
     except VoxaffectError as fault:

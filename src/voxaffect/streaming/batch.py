@@ -19,55 +19,53 @@ from voxaffect.audio.decode import DecodeLimits
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError
-from voxaffect.recognizer.prediction import Prediction, Recording, waveform_of
-
-Outcome = Prediction | AudioError
-"""What is said of a recording, or why nothing can be."""
+from voxaffect.recognizer.prediction import Prediction
+from voxaffect.recognizer.recording import Recording, name_of, waveform_of
 
 
-class Answering(Protocol):
-    """Whatever answers for recordings, such as a `Recognizer`."""
+class Predictor(Protocol):
+    """A trained recognizer on any runtime: `NetRecognizer` on PyTorch, `OnnxRecognizer`."""
 
     limits: DecodeLimits
 
     def predict(self, recordings: Sequence[Recording], /) -> list[Prediction]:
-        """Answers for recordings, in their order.
+        """Predictions for recordings, in their order.
 
         Raises:
-            AudioError: one cannot be answered for.
+            AudioError: one of them cannot be analyzed.
         """
 
 
-def answer_each(recognizer: Answering, recordings: Sequence[Recording]) -> list[Outcome]:
-    """Answers for recordings in their order, computed together but for the faulty ones."""
-    return answer_those(recognizer, [_heard(one, recognizer.limits) for one in recordings])
+def predict_each(model: Predictor, recordings: Sequence[Recording]) -> list[Prediction]:
+    """Predictions for recordings in their order, computed together; a faulty one has `error`."""
+    return predict_decoded(model, [_decoded(one, model.limits) for one in recordings])
 
 
-def answer_those(recognizer: Answering, heard: Sequence[Waveform | AudioError]) -> list[Outcome]:
-    """Answers for waveforms, computed together; a fault in a waveform's place is its answer."""
-    sound = [waveform for waveform in heard if isinstance(waveform, Waveform)]
-    answers = iter(_together(recognizer, sound))
-    return [next(answers) if isinstance(one, Waveform) else one for one in heard]
+def predict_decoded(model: Predictor, decoded: Sequence[Waveform | Prediction]) -> list[Prediction]:
+    """Predictions for waveforms, computed together; those in a waveform's place stay."""
+    waveforms = [waveform for waveform in decoded if isinstance(waveform, Waveform)]
+    predictions = iter(_together(model, waveforms))
+    return [next(predictions) if isinstance(one, Waveform) else one for one in decoded]
 
 
-def _heard(recording: Recording, limits: DecodeLimits) -> Waveform | AudioError:
+def _decoded(recording: Recording, limits: DecodeLimits) -> Waveform | Prediction:
     try:
         return waveform_of(recording, limits)
     except AudioError as fault:
-        return fault
+        return Prediction(name_of(recording), error=fault)
 
 
-def _together(recognizer: Answering, waveforms: Sequence[Waveform]) -> list[Outcome]:
-    """Answers for waveforms; if one is silent or shorter than a frame, each is asked for alone."""
+def _together(model: Predictor, waveforms: Sequence[Waveform]) -> list[Prediction]:
+    """Predictions for waveforms; if one is silent or too short, each is computed alone."""
     try:
-        return [*recognizer.predict(waveforms)]
+        return [*model.predict(waveforms)]
     except AudioError as fault:
         if len(waveforms) == 1:
-            return [fault]
-    return [answer for waveform in waveforms for answer in _together(recognizer, [waveform])]
+            return [Prediction(waveforms[0].name, error=fault)]
+    return [each for waveform in waveforms for each in _together(model, [waveform])]
 
 
-Ask = Callable[[Sequence[Recording]], list[Outcome]]
+Ask = Callable[[Sequence[Recording]], list[Prediction]]
 
 
 class WorkerPool:
@@ -90,7 +88,7 @@ class WorkerPool:
         """One more member, from now on."""
         self._idle.put(ask)
 
-    def answer(self, recordings: Sequence[Recording]) -> list[Outcome]:
+    def answer(self, recordings: Sequence[Recording]) -> list[Prediction]:
         """Outcomes of recordings, by whoever is idle or will be first.
 
         A member whose process has died is not asked again, and another answers in its place.
@@ -111,7 +109,7 @@ class WorkerPool:
             return outcomes
 
 
-def threads(recognizer: Answering, n_threads: int) -> WorkerPool:
+def threads(recognizer: Predictor, n_threads: int) -> WorkerPool:
     """A crew within this process.
 
     Args:
@@ -120,13 +118,13 @@ def threads(recognizer: Answering, n_threads: int) -> WorkerPool:
     """
     crew = WorkerPool(n_threads)
     for _ in range(n_threads):
-        crew.join(partial(answer_each, recognizer))
+        crew.join(partial(predict_each, recognizer))
     return crew
 
 
 @contextmanager
 def processes(
-    recognizer: Answering, load: Callable[[], Answering], n_processes: int
+    recognizer: Predictor, load: Callable[[], Predictor], n_processes: int
 ) -> Iterator[WorkerPool]:
     """A crew of this process and others, which join once they have loaded what this one has.
 
@@ -138,7 +136,7 @@ def processes(
     from voxaffect.parallel.work import WorkerProcess  # noqa: PLC0415 (only where there is much to do)
 
     crew = WorkerPool(n_processes)
-    crew.join(partial(answer_each, recognizer))
+    crew.join(partial(predict_each, recognizer))
     with ExitStack() as beside:
         for _ in range(n_processes - 1):
             one = WorkerProcess(partial(_answerer, load), lambda ready: crew.join(ready.call))
@@ -146,8 +144,8 @@ def processes(
         yield crew
 
 
-def _answerer(load: Callable[[], Answering]) -> Callable[[Sequence[Recording]], list[Outcome]]:
-    return partial(answer_each, load())
+def _answerer(load: Callable[[], Predictor]) -> Callable[[Sequence[Recording]], list[Prediction]]:
+    return partial(predict_each, load())
 
 
 WINDOW = 256
@@ -162,12 +160,12 @@ BYTES_TOGETHER = 32 << 20
 BYTES_PER_S = 2 * SAMPLE_RATE_HZ
 """What a second of a segment counts as, whatever its file's format is."""
 
-Batch = tuple[list[int], Future[list[Outcome]]]
+Batch = tuple[list[int], Future[list[Prediction]]]
 
 
-def answer_all(
+def predict_all(
     crew: WorkerPool, recordings: Sequence[Recording], *, prepare: Callable[[], None]
-) -> Iterator[Outcome]:
+) -> Iterator[Prediction]:
     """Answers for recordings, each as soon as it and all before it are there.
 
     Args:
@@ -207,7 +205,7 @@ def _workers(n_threads: int, prepare: Callable[[], None]) -> Iterator[ThreadPool
         pool.shutdown(cancel_futures=True)
 
 
-def _in_order(window: Sequence[Batch]) -> Iterator[Outcome]:
+def _in_order(window: Sequence[Batch]) -> Iterator[Prediction]:
     """The answers of a window, each as soon as it and those before it are there."""
     batch_of = {row: (future, at) for rows, future in window for at, row in enumerate(rows)}
     for row in range(len(batch_of)):

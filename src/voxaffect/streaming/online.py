@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from threading import Lock
 from typing import Any, Protocol
@@ -26,9 +26,10 @@ from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.lld.streaming import check_samples
 from voxaffect.features.runtime import torch_threads
 from voxaffect.model.streaming import causal_net
-from voxaffect.recognizer.recognizer import Prediction, Recognizer
-from voxaffect.streaming.batch import Answering, Outcome, answer_those
-from voxaffect.streaming.decoder import IncrementalDecoder, LiveAnswer, StreamInput, answer_of
+from voxaffect.recognizer.prediction import Prediction
+from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.streaming.batch import Predictor, predict_decoded
+from voxaffect.streaming.decoder import IncrementalDecoder, StreamInput, interim_prediction
 from voxaffect.streaming.frontend import Frontend, RunningGain
 from voxaffect.streaming.incremental import CausalDecoder, RecomputingDecoder, RepeatedDecoder
 
@@ -42,9 +43,9 @@ class TooLongError(StreamingError):
 class StreamHost(Protocol):
     """Whoever opens streams and hears them."""
 
-    recognizer: Recognizer
+    recognizer: NetRecognizer
 
-    def answers(self, streams: Sequence[LiveStream], /) -> list[LiveAnswer]:
+    def answers(self, streams: Sequence[LiveStream], /) -> list[Prediction]:
         """Hear what was pushed to some streams, and answer for each."""
 
     def forget(self, stream: LiveStream, /) -> None:
@@ -69,7 +70,7 @@ class LiveStream:
         longest_s: float,
     ) -> None:
         self.number, self.name = number, name
-        self.latest = LiveAnswer()
+        self.latest = Prediction(name, start_s=0.0, end_s=0.0, is_final=False)
         self._home, self._hearing = home, hearing
         self._most = round(longest_s * SAMPLE_RATE_HZ)
         self._heard_by_one = Lock()  # guards progress; taken before the other where both are
@@ -125,24 +126,24 @@ class LiveStream:
             self._n_samples += len(samples)
             self._gain.add(samples)
 
-    def answer(self) -> LiveAnswer:
+    def answer(self) -> Prediction:
         """Hear what was pushed, and say what the utterance so far comes to."""
         (answer,) = self._home.answers([self])
         return answer
 
-    def finish(self, answering: Answering | None = None) -> Prediction:
+    def finish(self, model: Predictor | None = None) -> Prediction:
         """End the utterance; its prediction is `Recognizer.predict` of all its samples.
 
         Args:
-            answering: who answers; the recognizer that has heard it unless given.
+            model: computes the prediction; the recognizer of the stream unless given.
 
         Raises:
             AudioError: all of it is silent or shorter than a frame; it has ended all the same.
             StreamingError: the stream has ended before.
         """
-        answering = answering or self._home.recognizer
-        (prediction,) = answering.predict([Waveform(self._end(), self.name)])
-        return prediction
+        model = model or self._home.recognizer
+        (prediction,) = model.predict([Waveform(self._end(), self.name)])
+        return _final(prediction)
 
     def drop(self) -> None:
         """End the utterance without a prediction; one that has ended stays so."""
@@ -180,7 +181,7 @@ class LiveStream:
             raise StreamingError(f"{self.name}: has ended; open another stream")
 
 
-__all__ = ["LiveAnswer", "LiveRecognizer", "LiveSettings", "LiveStream", "TooLongError", "choose"]
+__all__ = ["LiveRecognizer", "LiveSettings", "LiveStream", "TooLongError", "choose"]
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,7 @@ class LiveRecognizer:
         TrainingError: the recognizer was never trained.
     """
 
-    def __init__(self, recognizer: Recognizer, settings: LiveSettings | None = None) -> None:
+    def __init__(self, recognizer: NetRecognizer, settings: LiveSettings | None = None) -> None:
         if not hasattr(recognizer.classifier, "net_"):
             raise TrainingError("this recognizer was never trained; fit it, or load a trained one")
         self.recognizer, self.settings = recognizer, settings or LiveSettings()
@@ -254,7 +255,7 @@ class LiveRecognizer:
 
     def answers(
         self, streams: Sequence[LiveStream], *, provisional: bool | None = None
-    ) -> list[LiveAnswer]:
+    ) -> list[Prediction]:
         """Hear what was pushed to some streams, and answer for each.
 
         The frames of all of them go through the net together, which costs far less than one stream
@@ -279,19 +280,20 @@ class LiveRecognizer:
             self._hear(new, provisional=provisional)
             return [stream.latest for stream in streams]
 
-    def finish(self, streams: Sequence[LiveStream]) -> list[Outcome]:
+    def finish(self, streams: Sequence[LiveStream]) -> list[Prediction]:
         """End several utterances, and predict them together, which costs an LSTM about half.
 
         The predictions are those of each stream's own `finish` but for rounding.
 
         Returns:
-            for each its prediction, or why there is none: it is silent, or shorter than a frame.
+            for each its prediction; one that is silent or shorter than a frame has `error`.
 
         Raises:
             StreamingError: a stream has ended before; those before it in order have ended now.
         """
         ended = [(stream._end(), stream.name) for stream in streams]
-        return answer_those(self.recognizer, [_waveform(*one) for one in ended])
+        predictions = predict_decoded(self.recognizer, [_waveform(*one) for one in ended])
+        return [_final(prediction) for prediction in predictions]
 
     def forget(self, stream: LiveStream) -> None:
         """Count a stream as open no longer."""
@@ -305,10 +307,10 @@ class LiveRecognizer:
             turns = [turn for _, turn, _ in taken]
             verdicts = self._hearing.advance(turns, provisional=provisional)
             for (stream, _, n_samples), verdict in zip(taken, verdicts, strict=True):
-                stream.latest = answer_of(verdict, n_samples, grid)
+                stream.latest = interim_prediction(stream.name, verdict, n_samples, grid)
 
 
-def choose(recognizer: Recognizer, settings: LiveSettings) -> IncrementalDecoder[Any]:
+def choose(recognizer: NetRecognizer, settings: LiveSettings) -> IncrementalDecoder[Any]:
     """The cheapest way of hearing utterances while they last that a recognizer allows."""
     extractor, classifier = recognizer.extractor, recognizer.classifier
     if not isinstance(extractor, LowLevelDescriptors):
@@ -320,11 +322,16 @@ def choose(recognizer: Recognizer, settings: LiveSettings) -> IncrementalDecoder
     return CausalDecoder(frontend, classifier, net)
 
 
-def _waveform(samples: NDArray[np.float32], name: str) -> Waveform | AudioError:
+def _waveform(samples: NDArray[np.float32], name: str) -> Waveform | Prediction:
     try:
         return Waveform(samples, name)
     except AudioError as fault:
-        return fault
+        return Prediction(name, error=fault)
+
+
+def _final(prediction: Prediction) -> Prediction:
+    """The prediction of a stream's whole utterance, whose times begin with it."""
+    return replace(prediction, start_s=0.0, end_s=prediction.duration_s, is_final=True)
 
 
 @contextmanager

@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import Self
 
 from voxaffect.errors import StreamingError
-from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveStream
+from voxaffect.recognizer.prediction import Prediction
+from voxaffect.streaming.online import LiveRecognizer, LiveStream
 
-Tell = Callable[[Sequence[LiveStream], Sequence[LiveAnswer]], None]
+Tell = Callable[[Sequence[LiveStream], Sequence[Prediction]], None]
 """Told of streams and their new answers, by the thread that computed them; it must not block."""
 
 

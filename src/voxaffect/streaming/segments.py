@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -21,7 +21,6 @@ from voxaffect.errors import AudioError
 from voxaffect.features.frames import merge_blocks
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.recognizer.prediction import Prediction
-from voxaffect.streaming.batch import Outcome
 from voxaffect.streaming.vad import (
     DEFAULT_ACTIVITY,
     ActivitySettings,
@@ -37,20 +36,7 @@ TOGETHER = 64
 Floats = NDArray[np.float32]
 Opener = Callable[[], AbstractContextManager[AudioStream]]
 OnFault = Callable[[AudioError], None]
-Answer = Callable[[Sequence[Waveform]], Iterable[Outcome]]
-
-
-@dataclass(frozen=True)
-class Spoken:
-    """One utterance of a recording.
-
-    Args:
-        span: when.
-        prediction: what is said of it; its own times begin at the utterance's.
-    """
-
-    span: Span
-    prediction: Prediction
+Predict = Callable[[Sequence[Waveform]], Iterable[Prediction]]
 
 
 @dataclass(frozen=True)
@@ -65,11 +51,11 @@ class Timeline:
 
     name: str
     track: ActivityTrack
-    utterances: tuple[Spoken, ...]
+    utterances: tuple[Prediction, ...]
 
 
 def timeline(
-    answer: Answer,
+    predict: Predict,
     opener: Opener,
     *,
     on_fault: OnFault,
@@ -78,8 +64,8 @@ def timeline(
     """Find a recording's utterances and answer for each.
 
     Args:
-        answer: a prediction for each of some utterances, or why there is none: `answer_each` or
-            `answer_all` with a recognizer.
+        predict: computes a prediction for each of some utterances: `predict_each` or
+            `predict_all` with a recognizer.
         opener: opens the recording anew each time.
         on_fault: told of an utterance that cannot be answered for, such as one that is silent.
         settings: what counts as speech.
@@ -91,12 +77,11 @@ def timeline(
         name, track = recording.name, hear(recording)
     spans = find_speech(track, settings)
     if not spans:
-        raise AudioError(
-            f"{name}: holds no speech that could be found; have it answered as one utterance"
-        )
+        raise AudioError(f"{name}: no speech found; run without --timeline")
     with opener() as recording:
-        spoken = tuple(_answered(answer, cut_out(recording, spans), spans, on_fault))
-    return Timeline(name, track, spoken)
+        waveforms = cut_out(recording, spans)
+        predictions = tuple(_predicted(predict, waveforms, spans, name, on_fault))
+    return Timeline(name, track, predictions)
 
 
 def hear(recording: AudioStream) -> ActivityTrack:
@@ -156,14 +141,18 @@ class _Reader:
             self._first, self._held = end, block
 
 
-def _answered(
-    answer: Answer, waveforms: Iterator[Waveform], spans: Sequence[Span], on_fault: OnFault
-) -> Iterator[Spoken]:
+def _predicted(
+    predict: Predict,
+    waveforms: Iterator[Waveform],
+    spans: Sequence[Span],
+    name: str,
+    on_fault: OnFault,
+) -> Iterator[Prediction]:
     each = zip(spans, waveforms, strict=True)
     while together := list(islice(each, TOGETHER)):
-        outcomes = answer([waveform for _, waveform in together])
-        for (span, _), outcome in zip(together, outcomes, strict=True):
-            if isinstance(outcome, AudioError):
-                on_fault(outcome)
+        predictions = predict([waveform for _, waveform in together])
+        for (span, _), prediction in zip(together, predictions, strict=True):
+            if prediction.error is not None:
+                on_fault(prediction.error)
             else:
-                yield Spoken(span, outcome)
+                yield replace(prediction, name=name, start_s=span.start_s, end_s=span.end_s)

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.errors import AudioError
-from voxaffect.recognizer.recognizer import Prediction
-from voxaffect.streaming.batch import Answering
+from voxaffect.recognizer.prediction import Prediction
+from voxaffect.streaming.batch import Predictor
 from voxaffect.streaming.endpointer import DetectedUtterance, Endpointer
-from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveStream
+from voxaffect.streaming.online import LiveRecognizer, LiveStream
 
 Floats = NDArray[np.float32]
 
-
-@dataclass(frozen=True)
-class StreamedUtterance:
-    """One that has ended.
-
-    Args:
-        start_s: where in the stream it began, in seconds.
-        end_s: where it ended.
-        outcome: its prediction, or why there is none: it was silent, or shorter than a frame.
-    """
-
-    start_s: float
-    end_s: float
-    outcome: Prediction | AudioError
+NAME = "live"
+"""What predictions of a stream are called, where those of a file have its path."""
 
 
 class StreamSession:
@@ -39,16 +27,16 @@ class StreamSession:
         live: hears them.
         endpointer: finds where they begin and end. Without one all is one utterance, or several
             where it is longer than the longest that is heard.
-        answering: who answers for utterances that have ended; the recognizer unless given.
+        model: computes the predictions of utterances that have ended; the recognizer unless given.
     """
 
     def __init__(
         self,
         live: LiveRecognizer,
         endpointer: Endpointer | None,
-        answering: Answering | None = None,
+        model: Predictor | None = None,
     ) -> None:
-        self._live, self._endpointer, self._answering = live, endpointer, answering
+        self._live, self._endpointer, self._model = live, endpointer, model
         self._stream: LiveStream | None = None
         self._start_s = 0.0
         self._n_samples = 0
@@ -68,7 +56,7 @@ class StreamSession:
         """Seconds until an utterance must end: the one that is heard now, or else the next."""
         return self._live.settings.longest_s if self._stream is None else self._stream.left_s
 
-    def push(self, samples: Floats) -> list[StreamedUtterance]:
+    def push(self, samples: Floats) -> list[Prediction]:
         """Take samples, float32 (n_samples,) at 16 kHz.
 
         Returns:
@@ -83,11 +71,17 @@ class StreamSession:
             for ended in self._take(passage.samples, passage.start_s, ended=passage.ended)
         ]
 
-    def answer(self) -> LiveAnswer | None:
-        """What is said of the utterance so far; None between utterances."""
-        return None if self._stream is None else self._stream.answer()
+    def answer(self) -> Prediction | None:
+        """Interim prediction of the utterance so far; None between utterances."""
+        return None if self._stream is None else self.placed(self._stream.answer())
 
-    def finish(self) -> list[StreamedUtterance]:
+    def placed(self, prediction: Prediction) -> Prediction:
+        """The prediction of the utterance that lasts, with its times in the stream."""
+        start_s, end_s = prediction.interval_s
+        first_s = self._start_s
+        return replace(prediction, name=NAME, start_s=first_s + start_s, end_s=first_s + end_s)
+
+    def finish(self) -> list[Prediction]:
         """End the stream, and the utterance that is heard now."""
         ended = []
         for passage in self._endpointer.finish() if self._endpointer else ():
@@ -101,9 +95,9 @@ class StreamSession:
         self._n_samples += len(samples)
         return [DetectedUtterance(samples, start_s, ended=False)] if len(samples) else []
 
-    def _take(self, samples: Floats, start_s: float, *, ended: bool) -> list[StreamedUtterance]:
+    def _take(self, samples: Floats, start_s: float, *, ended: bool) -> list[Prediction]:
         """Push a passage, in pieces where it is longer than an utterance may be."""
-        finished: list[StreamedUtterance] = []
+        finished: list[Prediction] = []
         while len(samples):
             stream = self._open(start_s)
             n = min(len(samples), round(stream.left_s * SAMPLE_RATE_HZ))
@@ -121,13 +115,14 @@ class StreamSession:
             self._stream = self._live.open(f"utterance at {start_s:.2f} s")
         return self._stream
 
-    def _end(self, stream: LiveStream) -> StreamedUtterance:
+    def _end(self, stream: LiveStream) -> Prediction:
         self._stream = None
-        end_s = self._start_s + stream.pushed_s
         try:
-            return StreamedUtterance(self._start_s, end_s, stream.finish(self._answering))
+            prediction = stream.finish(self._model)
         except AudioError as fault:
-            return StreamedUtterance(self._start_s, end_s, fault)
+            prediction = Prediction(NAME, is_final=True, error=fault)
+        end_s = self._start_s + stream.pushed_s
+        return replace(prediction, name=NAME, start_s=self._start_s, end_s=end_s)
 
 
 def warm_up(live: LiveRecognizer) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.report.answers.made import answer
+from tests.report.predictions.made import made
 from voxaffect.report.figures.timeline import MOST_POINTS, draw_timeline, envelope
 
-SAID = [answer(start_s=0.5, end_s=2.0), answer(label="unsure", start_s=2.5, end_s=3.0)]
+SAID = [made(start_s=0.5, end_s=2.0), made(label="unsure", start_s=2.5, end_s=3.0)]
 LEVEL_DB = np.random.default_rng(0).normal(-40, 10, 400)
 
 

@@ -1,4 +1,4 @@
-"""A recording's utterances drawn over time: its loudness, what each was taken for, how surely."""
+"""A picture of a recording over time: level, label and probabilities of each segment."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from voxaffect.report.answers.answer import Answer, visible
+from voxaffect.recognizer.prediction import Prediction
 from voxaffect.report.colors import LABEL_COLORS, LETTERS
 from voxaffect.report.figures.style import INK, NO_METADATA, PAPER, RULE, STYLE
+from voxaffect.report.predictions.formats import visible
 from voxaffect.taxonomy import EMOTION
 
 INCHES = (9.0, 4.2)
@@ -29,13 +30,13 @@ Levels = NDArray[np.floating]
 
 
 def draw_timeline(
-    name: str, answers: Sequence[Answer], level_db: Levels, duration_s: float, suffix: str
+    name: str, segments: Sequence[Prediction], level_db: Levels, duration_s: float, suffix: str
 ) -> bytes:
     """A picture of a recording.
 
     Args:
         name: of the recording.
-        answers: its utterances in their order.
+        segments: of the recording, in their order.
         level_db: (T,), energy of its frames, which lie at equal distances over all of it.
         duration_s: its length.
         suffix: ".svg" or ".png".
@@ -46,8 +47,8 @@ def draw_timeline(
     with mpl.rc_context({**STYLE, "svg.hashsalt": "timeline"}):
         figure = Figure(figsize=INCHES, layout="constrained")
         loudness, certainty = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.3))
-        _loudness(loudness, answers, level_db, duration_s)
-        _certainty(certainty, answers, duration_s)
+        _loudness(loudness, segments, level_db, duration_s)
+        _certainty(certainty, segments, duration_s)
         loudness.set_title(visible(name), loc="left")
         return _bytes(figure, suffix)
 
@@ -61,22 +62,24 @@ def _bytes(figure: Figure, suffix: str) -> bytes:
     return file.getvalue()
 
 
-def _loudness(panel: Axes, answers: Sequence[Answer], level_db: Levels, duration_s: float) -> None:
-    """The envelope, gray where nobody speaks, in the color and under the letter of each label."""
+def _loudness(
+    panel: Axes, segments: Sequence[Prediction], level_db: Levels, duration_s: float
+) -> None:
+    """The envelope: gray without speech, else in the color and under the letter of the label."""
     times, amplitude = envelope(level_db, duration_s)
     panel.fill_between(times, -amplitude, amplitude, color=RULE, linewidth=0)
-    for answer in answers:
-        start_s, end_s = answer.interval_s
+    for segment in segments:
+        start_s, end_s = segment.interval_s
         panel.fill_between(
             times,
             -amplitude,
             amplitude,
             where=[bool(start_s <= at <= end_s) for at in times],
-            color=LABEL_COLORS[answer.label],
+            color=LABEL_COLORS[str(segment.label)],
             linewidth=0,
         )
         if end_s - start_s > duration_s / MOST_LETTERS:
-            panel.text((start_s + end_s) / 2, 1.02, LETTERS[answer.label], ha="center")
+            panel.text((start_s + end_s) / 2, 1.02, LETTERS[str(segment.label)], ha="center")
     panel.set_ylim(-1, 1.35)
     panel.set_yticks([])
     panel.set_ylabel("loudness")
@@ -93,13 +96,13 @@ def envelope(level_db: Levels, duration_s: float) -> tuple[Levels, Levels]:
     return np.minimum(middles, duration_s), greatest / max(greatest.max(), 1e-12)
 
 
-def _certainty(panel: Axes, answers: Sequence[Answer], duration_s: float) -> None:
-    """Probability of each class while somebody speaks, and of none between."""
+def _certainty(panel: Axes, segments: Sequence[Prediction], duration_s: float) -> None:
+    """Probability of each class during speech, and none between."""
     for name in EMOTION.classes:
         times, shares = [], []
-        for answer in answers:
-            share = answer.prediction.probabilities[name]
-            times += [*answer.interval_s, answer.interval_s[1]]
+        for segment in segments:
+            share = segment.probabilities[name]
+            times += [*segment.interval_s, segment.interval_s[1]]
             shares += [share, share, np.nan]
         label = f"{LETTERS[name]}  {name}"
         panel.plot(times, shares, LINES[name], color=LABEL_COLORS[name], linewidth=2, label=label)

@@ -12,15 +12,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.report.answers.made import SHARES, answer
+from tests.report.predictions.made import SHARES, made
 from voxaffect.audio.quality import QualityWarning
-from voxaffect.report.answers.answer import UNSURE, label_of, visible
-from voxaffect.report.answers.formats import (
+from voxaffect.recognizer.prediction import UNSURE
+from voxaffect.report.predictions.formats import (
     COLUMNS,
     audacity_label,
     csv_header,
     csv_row,
     json_line,
+    visible,
     vtt_cue,
     vtt_header,
 )
@@ -32,11 +33,11 @@ names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 @given(names)
 @example('tab\tline\nreturn\r"quoted", \x1b[31m \u202e --> <b>&amp; \u2028')
 def test_no_name_breaks_a_line_of_json_or_csv(name: str) -> None:
-    line = json_line(answer(name))
+    line = json_line(made(name))
     assert line.count("\n") == 1
     assert line.isascii()
     assert json.loads(line)["file"] == name
-    text = io.StringIO(csv_header() + csv_row(answer(name)) + csv_row(answer("b")), newline="")
+    text = io.StringIO(csv_header() + csv_row(made(name)) + csv_row(made("b")), newline="")
     header, row, other = csv.reader(text)
     assert header == list(COLUMNS)
     assert len(row) == len(other) == len(header)
@@ -47,8 +48,7 @@ def test_no_name_breaks_a_line_of_json_or_csv(name: str) -> None:
 @example("-->")
 @example("a\n\n00:00 --> 00:01\n<c>")
 def test_no_reason_breaks_a_label_or_a_cue(text: str) -> None:
-    made = answer(start_s=1.5, end_s=2.0)
-    odd = replace(made, prediction=replace(made.prediction, warnings=(QualityWarning(text, ""),)))
+    odd = replace(made(start_s=1.5, end_s=2.0), warnings=(QualityWarning(text, ""),))
     start, end, label = audacity_label(odd).removesuffix("\n").split("\t")
     assert (float(start), float(end)) == (1.5, 2.0)
     assert "\n" not in label
@@ -58,7 +58,7 @@ def test_no_reason_breaks_a_label_or_a_cue(text: str) -> None:
 
 
 def test_every_format_says_the_same() -> None:
-    said = answer(start_s=3661.25, end_s=3662.5)
+    said = made(start_s=3661.25, end_s=3662.5)
     line = json.loads(json_line(said))
     assert (line["emotion"], line["start_s"], line["end_s"]) == ("angry", 3661.25, 3662.5)
     assert line["probabilities"] == SHARES
@@ -76,20 +76,20 @@ def test_every_format_says_the_same() -> None:
 
 
 def test_what_was_not_cut_lasts_from_beginning_to_end() -> None:
-    assert audacity_label(answer()).startswith("0.000000\t3.500000\t")
-    assert "start_s" not in json.loads(json_line(answer()))
+    assert audacity_label(made()).startswith("0.000000\t3.500000\t")
+    assert "start_s" not in json.loads(json_line(made()))
 
 
 def test_a_row_of_a_table_is_found_again_by_what_it_says() -> None:
     place = {"path": "./a.wav", "start_s": "0.50", "end_s": "", "emotion": "sad"}
-    line = json.loads(json_line(answer(place=place)))
+    line = json.loads(json_line(made(row=place)))
     assert (line["path"], line["start_s"], line["end_s"]) == ("./a.wav", 0.5, None)
-    (row,) = csv.DictReader(io.StringIO(csv_header() + csv_row(answer(place=place))))
+    (row,) = csv.DictReader(io.StringIO(csv_header() + csv_row(made(row=place))))
     assert (row["path"], row["start_s"], row["end_s"]) == ("./a.wav", "0.50", "")
 
 
 def test_frames_are_told_at_the_times_of_the_recording() -> None:
-    line = json.loads(json_line(answer(start_s=10.0, end_s=13.5), frames=True))
+    line = json.loads(json_line(made(start_s=10.0, end_s=13.5), frames=True))
     assert line["times_s"] == [10.0125, 10.0225]
     assert line["posteriors"] == [[0.25] * 4] * 2
 
@@ -98,7 +98,7 @@ def test_frames_are_told_at_the_times_of_the_recording() -> None:
     ("abstain", "label"), [(None, "angry"), (0.55, "angry"), (0.5501, UNSURE), (1.0, UNSURE)]
 )
 def test_an_answer_below_the_limit_is_unsure(abstain: float | None, label: str) -> None:
-    assert label_of(answer().prediction, abstain) == label
+    assert made().abstained(abstain).label == label
 
 
 def test_what_cannot_be_seen_is_shown() -> None:

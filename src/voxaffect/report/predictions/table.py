@@ -7,20 +7,21 @@ from collections.abc import Sequence
 from rich.table import Column, Table
 from rich.text import Text
 
-from voxaffect.report.answers.answer import Answer, visible
+from voxaffect.recognizer.prediction import Prediction
 from voxaffect.report.colors import LABEL_COLORS, LETTERS
+from voxaffect.report.predictions.formats import visible
 from voxaffect.taxonomy import EMOTION
 
 
-def table(answers: Sequence[Answer], *, title: str | None = None) -> Table:
-    """A row an answer; nobody's warnings take no room.
+def table(predictions: Sequence[Prediction], *, title: str | None = None) -> Table:
+    """A row a prediction; the column of warnings is left out where there are none.
 
     Args:
-        answers: to be told.
-        title: the recording whose utterances they are; else each row names its own.
+        predictions: of recordings or segments.
+        title: the recording whose segments they are; else each row names its own.
     """
     where = "file" if title is None else "time"
-    some_warn = any(answer.prediction.warnings for answer in answers)
+    some_warn = any(p.warnings for p in predictions)
     grid = Table(
         Column(where, overflow="fold", no_wrap=title is not None),
         "emotion",
@@ -28,12 +29,11 @@ def table(answers: Sequence[Answer], *, title: str | None = None) -> Table:
         "subtasks",
         *(["warnings"] if some_warn else []),
     )
-    for answer in answers:
-        p = answer.prediction
+    for p in predictions:
         subtasks = [max(classes, key=lambda c: classes[c]) for classes in p.subtasks.values()]
         grid.add_row(
-            visible(answer.file) if title is None else times(answer),
-            answer.label,
+            visible(p.name) if title is None else times(p),
+            p.label,
             *(f"{p.probabilities[name]:.2f}" for name in EMOTION.classes),
             ", ".join(subtasks),
             *(["; ".join(map(str, p.warnings))] if some_warn else []),
@@ -41,14 +41,14 @@ def table(answers: Sequence[Answer], *, title: str | None = None) -> Table:
     return grid
 
 
-def times(answer: Answer) -> str:
-    """When an utterance is spoken."""
-    start_s, end_s = answer.interval_s
+def times(segment: Prediction) -> str:
+    """Beginning and end of a segment."""
+    start_s, end_s = segment.interval_s
     return f"{clock(start_s)} - {clock(end_s)}"
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds, as on a tape."""
+    """Minutes and seconds."""
     minutes, rest = divmod(round(seconds, 1), 60)
     return f"{int(minutes)}:{rest:04.1f}"
 
@@ -56,15 +56,15 @@ def clock(seconds: float) -> str:
 PAUSE = "·"
 
 
-def strip(answers: Sequence[Answer], duration_s: float, width: int) -> Text:
+def strip(segments: Sequence[Prediction], duration_s: float, width: int) -> Text:
     """A column for each of `width` equal parts of a recording, with a scale and a legend.
 
     Args:
-        answers: the recording's utterances in their order.
+        segments: of the recording, in their order.
         duration_s: of the recording.
         width: columns, at least 20.
     """
-    labels = _columns(answers, duration_s, width)
+    labels = _columns(segments, duration_s, width)
     text = Text()
     for label in labels:
         style = f"black on {LABEL_COLORS[label]}" if label else "dim"
@@ -74,18 +74,18 @@ def strip(answers: Sequence[Answer], duration_s: float, width: int) -> Text:
     return text
 
 
-def _columns(answers: Sequence[Answer], duration_s: float, width: int) -> list[str | None]:
-    """Whichever label fills most of each column; None where nobody speaks in it."""
+def _columns(segments: Sequence[Prediction], duration_s: float, width: int) -> list[str | None]:
+    """Whichever label fills most of each column; None where no speech in it."""
     column_s = duration_s / width
     found: list[str | None] = [None] * width
     filled = [0.0] * width
-    for answer in answers:
-        start_s, end_s = answer.interval_s
+    for segment in segments:
+        start_s, end_s = segment.interval_s
         first, last = int(start_s / column_s), min(width - 1, int(end_s / column_s))
         for column in range(first, last + 1):
             inside_s = min(end_s, (column + 1) * column_s) - max(start_s, column * column_s)
             if inside_s > filled[column]:
-                found[column], filled[column] = answer.label, inside_s
+                found[column], filled[column] = segment.label, inside_s
     return found
 
 
@@ -94,4 +94,4 @@ def _legend() -> Text:
     for label, letter in LETTERS.items():
         text.append(letter, f"black on {LABEL_COLORS[label]}")
         text.append(f" {label}  ")
-    return text.append(f"{PAUSE} nobody speaks", "dim")
+    return text.append(f"{PAUSE} no speech", "dim")

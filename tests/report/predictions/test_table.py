@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from tests.report.answers.made import answer
-from voxaffect.report.answers.answer import UNSURE, Answer
-from voxaffect.report.answers.table import PAUSE, clock, strip, table
+from tests.report.predictions.made import made
+from voxaffect.recognizer.prediction import UNSURE, Prediction
 from voxaffect.report.colors import LETTERS
+from voxaffect.report.predictions.table import PAUSE, clock, strip, table
 
 
 def test_letters_stand_where_somebody_speaks() -> None:
-    said = [answer(label="sad", start_s=0, end_s=2), answer(label=UNSURE, start_s=5, end_s=10)]
+    said = [made(label="sad", start_s=0, end_s=2), made(label=UNSURE, start_s=5, end_s=10)]
     line, scale, legend = strip(said, 10.0, 20).plain.splitlines()
     assert line == "ssss" + 6 * PAUSE + 10 * "?"
     assert scale.startswith("0:00.0")
@@ -28,12 +28,12 @@ def test_letters_differ() -> None:
 
 
 def test_a_column_is_whoever_fills_most_of_it() -> None:
-    said = [answer(label="sad", start_s=0, end_s=0.4), answer(label="happy", start_s=0.4, end_s=1)]
+    said = [made(label="sad", start_s=0, end_s=0.4), made(label="happy", start_s=0.4, end_s=1)]
     assert strip(said, 20.0, 20).plain[0] == "h"
 
 
 def test_a_short_utterance_is_never_lost() -> None:
-    assert "a" in strip([answer(start_s=500.0, end_s=500.3)], 3600.0, 72).plain.splitlines()[0]
+    assert "a" in strip([made(start_s=500.0, end_s=500.3)], 3600.0, 72).plain.splitlines()[0]
 
 
 @pytest.mark.parametrize(
@@ -43,15 +43,15 @@ def test_clocks_carry(seconds: float, text: str) -> None:
     assert clock(seconds) == text
 
 
-WARNED = answer()
-QUIET = replace(WARNED, prediction=replace(WARNED.prediction, warnings=()))
+WARNED = made()
+QUIET = replace(WARNED, warnings=())
 
 
 @pytest.mark.parametrize(
     ("answers", "n_columns"), [((QUIET, QUIET), 7), ((QUIET, WARNED), 8), ((), 7)]
 )
 def test_warnings_have_a_column_where_anyone_warns(
-    answers: tuple[Answer, ...], n_columns: int
+    answers: tuple[Prediction, ...], n_columns: int
 ) -> None:
     grid = table(answers)
     assert (len(grid.columns), grid.row_count) == (n_columns, len(answers))
@@ -61,4 +61,4 @@ def test_each_warning_is_told() -> None:
     console = Console(width=160)
     with console.capture() as printed:
         console.print(table((QUIET, WARNED)))
-    assert all(str(warning) in printed.get() for warning in WARNED.prediction.warnings)
+    assert all(str(warning) in printed.get() for warning in WARNED.warnings)

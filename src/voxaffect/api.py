@@ -1,0 +1,474 @@
+"""The Python interface: load or train a recognizer, recognize recordings and streams.
+
+`import voxaffect` offers these names; what they rest on loads when they are first used.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from voxaffect.audio.decode import StreamResampler, open_recording
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
+from voxaffect.corpora.corpus import Utterance
+from voxaffect.errors import AudioError, ConfigError, InputError, StreamingError
+from voxaffect.export.runner import OnnxRecognizer
+from voxaffect.files import write_atomically
+from voxaffect.recognizer.packaged import PACKAGED, located
+from voxaffect.recognizer.prediction import Prediction
+from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recording import (
+    USAGE,
+    Input,
+    Recording,
+    as_recording,
+    is_one,
+    mono_samples,
+    name_of,
+)
+from voxaffect.report.predictions.formats import COLUMNS, row_of
+from voxaffect.streaming.batch import predict_all, predict_each, threads
+from voxaffect.streaming.endpointer import Endpointer
+from voxaffect.streaming.online import LiveRecognizer
+from voxaffect.streaming.segments import timeline
+from voxaffect.streaming.session import StreamSession
+from voxaffect.taxonomy import EMOTION
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from voxaffect.config.settings import Settings
+    from voxaffect.evaluation.experiment.dataset import Prepared
+    from voxaffect.model.data import Examples
+
+OnError = Literal["raise", "skip"]
+DEFAULT_SYSTEM = "lstm-mtl"
+
+
+def load(model: str | os.PathLike[str] | None = None, *, device: str = "cpu") -> Recognizer:
+    """Load a recognizer.
+
+    Args:
+        model: the folder of a saved one, an exported ONNX file, or the name of a packaged one; the
+            packaged recognizer unless given.
+        device: where nets compute, by PyTorch's name; ONNX files compute on the CPU.
+
+    Raises:
+        ArtifactError: there is none, it is damaged, or the device is missing.
+
+    >>> load("packaged")
+    Recognizer('packaged', system='dnn-mtl')
+    """
+    path = PACKAGED if model is None else located(Path(model))
+    if path.suffix.lower() == ".onnx":
+        return Recognizer(OnnxRecognizer.load(path))
+    return Recognizer(NetRecognizer.load(path, device=device))
+
+
+class Recognizer:
+    """Emotion of recordings and streams; `load` and `train` make one.
+
+    Args:
+        model: what computes the predictions, on PyTorch or on onnxruntime.
+    """
+
+    def __init__(self, model: NetRecognizer | OnnxRecognizer) -> None:
+        self.model = model
+
+    @classmethod
+    def load(cls, model: str | os.PathLike[str] | None = None, *, device: str = "cpu") -> Self:
+        """Load a recognizer; arguments and errors as of `voxaffect.load`."""
+        return cls(load(model, device=device).model)
+
+    @property
+    def classes_(self) -> tuple[str, ...]:
+        """Emotion classes, in the order of `predict_proba`."""
+        return EMOTION.classes
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """What it was trained on and how: system, corpora, seed, settings, versions."""
+        return self.model.card
+
+    @overload
+    def predict(  # type: ignore[overload-overlap]  # a text or file is itself iterable
+        self, recordings: Input, *, on_error: OnError = "raise"
+    ) -> Prediction: ...
+    @overload
+    def predict(
+        self, recordings: Iterable[Input], *, on_error: OnError = "raise"
+    ) -> list[Prediction]: ...
+    def predict(
+        self, recordings: Input | Iterable[Input], *, on_error: OnError = "raise"
+    ) -> Prediction | list[Prediction]:
+        """Recognize the emotion of one recording or of several.
+
+        Args:
+            recordings: a path (str or PathLike), bytes of an audio file, a binary file object,
+                (samples, rate) with float or integer samples of any rate and number of channels,
+                or an `Utterance`; or an iterable of these.
+            on_error: "raise" what is wrong with the first faulty recording, or "skip" it: its
+                prediction then has `error` in the place of a label.
+
+        Returns:
+            one prediction for one recording, a list in their order for several.
+
+        Raises:
+            InputError: the argument is no recording, or empty.
+            AudioError: a recording cannot be read, is silent or too short, and `on_error` is
+                "raise".
+        """
+        if on_error not in {"raise", "skip"}:
+            raise InputError(f"on_error = {on_error!r} is unknown; use 'raise' or 'skip'")
+        if is_one(recordings):
+            return self._predict_one(recordings, on_error)
+        several: list[Any] = [*recordings]  # type: ignore[misc]  # several, by `is_one`
+        if not several:
+            raise InputError(f"recordings: got an empty {type(recordings).__name__}; {USAGE}")
+        return self._predict(several, on_error)
+
+    def predict_proba(self, recordings: Iterable[Input]) -> NDArray[np.float64]:
+        """Probabilities of several recordings, float64 (N, C), in the order of `classes_`."""
+        several: Any = [recordings] if is_one(recordings) else recordings
+        predictions: list[Prediction] = self.predict(several)
+        return np.array([[p.probabilities[name] for name in self.classes_] for p in predictions])
+
+    def embed(self, recordings: Input | Iterable[Input]) -> NDArray[np.float32]:
+        """High-level features, the functionals of the frame posteriors: (D,) or (N, D), float32."""
+        found = self.predict(recordings)
+        if isinstance(found, Prediction):
+            return np.asarray(found.embedding)
+        return np.stack([np.asarray(prediction.embedding) for prediction in found])
+
+    def timeline(self, recording: Input) -> list[Prediction]:
+        """Segment a recording at its pauses and recognize each segment (voice activity detection).
+
+        Args:
+            recording: one recording, as of `predict`; no segment of a table.
+
+        Returns:
+            predictions with `start_s` and `end_s`, in order; a segment that cannot be analyzed has
+            `error`.
+
+        Raises:
+            AudioError: the recording cannot be read, or no speech was found in it.
+        """
+        if not is_one(recording):
+            raise InputError("timeline takes one recording; call it for each of several")
+        source = as_recording(recording, self.model.limits)
+        if isinstance(source, Utterance):
+            raise InputError("timeline takes a whole recording, not an utterance; use predict")
+        name = name_of(source)
+        if isinstance(source, Waveform):
+            source = _wave_file(source)
+        opener = partial(
+            open_recording,
+            source if isinstance(source, bytes) else Path(source),
+            limits=self.model.limits,
+            name=name,
+        )
+        faults: list[AudioError] = []
+        found = timeline(partial(predict_each, self.model), opener, on_fault=faults.append)
+        return [*found.utterances, *(Prediction(name, error=fault) for fault in faults)]
+
+    def stream(self, rate_hz: float = SAMPLE_RATE_HZ, *, segment: bool = True) -> Stream:
+        """Recognize live sound while it comes; used in a `with` statement.
+
+        Args:
+            rate_hz: sample rate of what will be pushed.
+            segment: end utterances at pauses (an endpointer); else all is one utterance, or several
+                where it is longer than a minute.
+
+        Raises:
+            StreamingError: this recognizer runs on onnxruntime, which computes whole recordings.
+        """
+        if not isinstance(self.model, NetRecognizer):
+            raise StreamingError(
+                "an ONNX file recognizes whole recordings, no streams; load the folder it came from"
+            )
+        return Stream(self.model, rate_hz, segment=segment)
+
+    def save(self, folder: str | os.PathLike[str], *, half: bool = False) -> Recognizer:
+        """Save to a folder that `load` reads; killed at any moment, it leaves the old or the new.
+
+        Args:
+            folder: created where it is missing.
+            half: store the net's weights in half precision, in half the space.
+
+        Raises:
+            ArtifactError: the folder cannot be written, or this recognizer is an ONNX file.
+        """
+        self._net("saved").save(Path(folder), half=half)
+        return self
+
+    def export(self, path: str | os.PathLike[str]) -> Recognizer:
+        """Write one ONNX file, from samples to probabilities, which runs without PyTorch.
+
+        Raises:
+            ExportError: the extra `onnx` is missing, or this recognizer cannot become ONNX.
+        """
+        from voxaffect.export.write import export  # noqa: PLC0415 (an extra)
+
+        export(self._net("exported"), Path(path))
+        return self
+
+    def __repr__(self) -> str:
+        kind = "packaged" if self.card.get("packaged") else type(self.model).__name__
+        return f"Recognizer({kind!r}, system={self.card.get('system', 'unknown')!r})"
+
+    def _net(self, what: str) -> NetRecognizer:
+        if not isinstance(self.model, NetRecognizer):
+            raise ConfigError(f"an ONNX file cannot be {what} again; load the folder it came from")
+        return self.model
+
+    def _predict_one(self, value: Any, on_error: OnError) -> Prediction:
+        try:
+            recording = as_recording(value, self.model.limits)
+        except AudioError as fault:
+            if on_error == "raise":
+                raise type(fault)(f"recordings: {fault}") from fault
+            return Prediction("recording", error=fault)
+        (prediction,) = self._computed([recording], on_error)
+        return prediction
+
+    def _predict(self, values: Sequence[Any], on_error: OnError) -> list[Prediction]:
+        """Predictions in order; what is no recording keeps its place."""
+        sources: list[Recording | AudioError] = []
+        for n, value in enumerate(values):
+            try:
+                sources.append(as_recording(value, self.model.limits))
+            except AudioError as fault:
+                named = type(fault)(f"recordings[{n}]: {fault}")
+                if on_error == "raise":
+                    raise named from fault
+                sources.append(named)
+        usable = [source for source in sources if not isinstance(source, AudioError)]
+        computed = self._computed(usable, on_error)
+        return [
+            Prediction("recording", error=source)
+            if isinstance(source, AudioError)
+            else next(computed)
+            for source in sources
+        ]
+
+    def _computed(self, recordings: Sequence[Recording], on_error: OnError) -> Iterator[Prediction]:
+        for prediction in predict_all(threads(self.model, 1), recordings, prepare=lambda: None):
+            if prediction.error is not None and on_error == "raise":
+                raise prediction.error
+            yield prediction
+
+
+class Stream:
+    """Live sound while it comes: push samples, read `current` at any time.
+
+    Args:
+        model: a recognizer on PyTorch.
+        rate_hz: sample rate of what is pushed.
+        segment: whether utterances end at pauses.
+    """
+
+    def __init__(self, model: NetRecognizer, rate_hz: float, *, segment: bool = True) -> None:
+        self._session = StreamSession(LiveRecognizer(model), Endpointer() if segment else None)
+        self._resampling = StreamResampler(rate_hz)
+        self.predictions: list[Prediction] = []
+        """Of the utterances that have ended, in order."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.finish()
+
+    def push(self, samples: ArrayLike) -> list[Prediction]:
+        """Take the next samples.
+
+        Args:
+            samples: (n,), (n, channels) or (channels, n), floats with a full scale of 1 or
+                integers.
+
+        Returns:
+            predictions of the utterances that have ended, `is_final` true.
+
+        Raises:
+            InputError: the samples are not as stated.
+        """
+        values = np.asarray(samples)
+        block = mono_samples(values) if values.size else np.zeros(0, np.float32)
+        return self._ended(self._session.push(self._resampling.push(block[:, None])))
+
+    @property
+    def current(self) -> Prediction | None:
+        """Prediction of the utterance so far, `is_final` false; None between utterances."""
+        return self._session.answer()
+
+    def finish(self) -> list[Prediction]:
+        """End the stream, and the utterance that lasts; returns what has ended by that."""
+        ended = self._session.push(self._resampling.finish())
+        return self._ended(ended + self._session.finish())
+
+    def _ended(self, predictions: list[Prediction]) -> list[Prediction]:
+        self.predictions += predictions
+        return predictions
+
+
+def train(
+    data: str | os.PathLike[str] | pd.DataFrame,
+    *,
+    system: str = DEFAULT_SYSTEM,
+    seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+    n_jobs: int = 1,
+    on_epoch: Callable[[Any], None] | None = None,
+) -> Recognizer:
+    """Train a recognizer on labeled recordings.
+
+    A tenth of the utterances is held out: it stops the training (early stopping) and calibrates the
+    probabilities.
+
+    Args:
+        data: a CSV or Parquet table or a DataFrame with the columns `path` and `emotion` and, if
+            known, `speaker`, `gender`, `naturalness`, `start_s`, `end_s`; or a settings file (TOML)
+            that names corpora.
+        system: name of a net system, such as "dnn-mtl" or "lstm-stl".
+        seed: of all random choices.
+        settings: sections of a settings file, such as {"training": {"max_epochs": 20}}.
+        n_jobs: processes that extract features; 0 is one a core.
+        on_epoch: called with the result of each epoch.
+
+    Raises:
+        ConfigError: a system or setting is unknown or impossible.
+        CorpusError: the table cannot be used.
+        TrainingError: there is too little to learn from, or the net diverges.
+    """
+    from voxaffect.config.settings import find_net_system  # noqa: PLC0415 (slow to load)
+    from voxaffect.evaluation.experiment.dataset import prepare  # noqa: PLC0415
+    from voxaffect.features.cache.cache import FeatureStore  # noqa: PLC0415
+
+    chosen = find_net_system(system)
+    with tempfile.TemporaryDirectory() as folder:
+        stated = _settings(data, settings or {}, Path(folder))
+        extractor = stated.features.extractor()
+        store = FeatureStore(stated.features.store.expanduser(), extractor, stated.audio.limits())
+        corpora = stated.load_corpora()
+        prepared = prepare(corpora, stated.make_taxonomy(), store, others={}, n_jobs=n_jobs)
+    train_set, dev_set = split(stated, prepared, prepared.dataset.utterances.values())
+    card = card_of(chosen.name, stated, prepared, (train_set, dev_set))
+    model = NetRecognizer(chosen.net_settings(stated.options()), extractor, card)
+    return Recognizer(model.fit(train_set, dev_set, seed=seed, on_epoch=on_epoch))
+
+
+def to_frame(predictions: Prediction | Iterable[Prediction]) -> pd.DataFrame:
+    """Predictions as a pandas DataFrame, a row each, with the columns of `predict --format csv`.
+
+    A prediction that has `segments` gives a row for each of them; `error` is the last column.
+    """
+    import pandas as pd  # noqa: PLC0415 (slow to load)
+
+    several = [predictions] if isinstance(predictions, Prediction) else [*predictions]
+    flat = [each for p in several for each in (p.segments or (p,))]
+    rows = [{**row_of(p), "error": None if p.error is None else str(p.error)} for p in flat]
+    return pd.DataFrame(rows, columns=[*COLUMNS, "error"])
+
+
+def split(
+    settings: Settings, prepared: Prepared, utterances: Iterable[Utterance]
+) -> tuple[Examples, Examples]:
+    """Training and dev set of some utterances; the dev set stops and calibrates."""
+    from voxaffect.evaluation.splits.folds import hold_out_dev  # noqa: PLC0415 (slow to load)
+
+    stated, dataset = settings.evaluate, prepared.dataset
+    train_ids, dev_ids = hold_out_dev(utterances, dataset.labels(), stated.split_seed, stated.dev)
+    return dataset.examples(train_ids), dataset.examples(dev_ids)
+
+
+def card_of(
+    system: str, settings: Settings, prepared: Prepared, parts: tuple[Examples, Examples]
+) -> dict[str, Any]:
+    """Model card: the system, exactly which data with which classes, and how they were split.
+
+    Data are named by digests, never by paths of this machine.
+
+    Args:
+        system: its name.
+        settings: of the training.
+        prepared: all data.
+        parts: training and dev set.
+    """
+    dataset, stated = prepared.dataset, settings.evaluate
+    train_set, dev_set = parts
+    return {
+        "system": system,
+        "corpora": [asdict(summary) for summary in prepared.corpora],
+        "data_digest": dataset.digest(sorted(dataset.utterances)),
+        "taxonomy": settings.make_taxonomy().settings(),
+        "audio": settings.audio.model_dump(),
+        "split": {"dev": stated.dev, "split_seed": stated.split_seed},
+        "n_train": len(train_set),
+        "n_dev": len(dev_set),
+    }
+
+
+def _settings(data: Any, sections: Mapping[str, Any], folder: Path) -> Settings:
+    """Settings of a training on a table, a DataFrame, or the corpora of a settings file."""
+    from voxaffect.config.file import load_settings, make_settings  # noqa: PLC0415
+
+    if hasattr(data, "columns") and hasattr(data, "to_parquet"):
+        table, name = _parquet(data, folder), "data"
+    elif isinstance(data, (str, os.PathLike)):
+        table = Path(data)
+        name = table.stem
+        if table.suffix.lower() == ".toml":
+            plain = load_settings(table).model_dump(mode="json", by_alias=True)
+            return make_settings(_merged(plain, sections), str(table))
+    else:
+        raise ConfigError(
+            f"got an object of type {type(data).__name__}; pass a CSV or Parquet table, a "
+            "DataFrame or a settings file"
+        )
+    corpora = {name: {"table": str(table.expanduser().resolve())}}
+    return make_settings(_merged({"corpora": corpora}, sections), "settings")
+
+
+def _merged(plain: Mapping[str, Any], sections: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with some sections' values replaced."""
+    merged = dict(plain)
+    for name, value in sections.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
+        merged[name] = _merged(merged[name], value) if both else value
+    return merged
+
+
+def _parquet(frame: pd.DataFrame, folder: Path) -> Path:
+    """The table of a DataFrame, whose relative paths begin at the current folder."""
+    table = folder / "data.parquet"
+    if "path" in frame.columns:
+        frame = frame.assign(path=[str(Path.cwd() / str(path)) for path in frame["path"]])
+    with write_atomically(table) as file:
+        frame.astype(str).where(frame.notna(), "").to_parquet(file, index=False)
+    return table
+
+
+def _wave_file(waveform: Waveform) -> bytes:
+    """Samples as the bytes of a WAV file, which can be read twice."""
+    import io  # noqa: PLC0415
+
+    import soundfile as sf  # noqa: PLC0415
+
+    file = io.BytesIO()
+    sf.write(file, waveform.samples, SAMPLE_RATE_HZ, format="WAV", subtype="FLOAT")
+    return file.getvalue()

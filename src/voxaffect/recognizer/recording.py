@@ -1,0 +1,221 @@
+"""What can be recognized: everything that a user may mean by a recording."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from numbers import Real
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxaffect.audio.decode import (
+    BLOCK,
+    DEFAULT_LIMITS,
+    RATES_HZ,
+    AudioStream,
+    DecodeLimits,
+    decode,
+    downmix,
+    printable,
+    read,
+)
+from voxaffect.audio.waveform import Waveform, invalid_sample
+from voxaffect.corpora.corpus import Utterance
+from voxaffect.errors import AudioError, InputError, RecordingLimitError
+
+Recording = Path | str | bytes | Waveform | Utterance
+"""A file, an encoded file's bytes, samples, or an utterance, which may be a segment of a file."""
+
+Input = Recording | os.PathLike[str] | BinaryIO | tuple[Any, float]
+"""What a user may pass as one recording; `as_recording` turns it into a `Recording`."""
+
+USAGE = (
+    "pass a path, bytes of an audio file, a binary file object, (samples, rate) or a list of them"
+)
+URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+def waveform_of(recording: Recording, limits: DecodeLimits) -> Waveform:
+    """The samples of a recording at 16 kHz.
+
+    Raises:
+        AudioError: it cannot be decoded, or is beyond a limit.
+    """
+    if isinstance(recording, Waveform):
+        return recording
+    if isinstance(recording, Utterance):
+        return decode(
+            recording.path,
+            start_s=recording.start_s,
+            end_s=recording.end_s,
+            limits=limits,
+            name=recording.id,
+        )
+    source = recording if isinstance(recording, bytes) else Path(recording)
+    return decode(source, limits=limits)
+
+
+def name_of(recording: Recording) -> str:
+    """What predictions and errors call a recording."""
+    if isinstance(recording, Waveform):
+        return recording.name
+    if isinstance(recording, Utterance):
+        return recording.id
+    return "recording" if isinstance(recording, bytes) else printable(Path(recording))
+
+
+def is_one(value: Any) -> bool:
+    """Whether a value is meant as one recording, not as several."""
+    return (
+        isinstance(value, (str, bytes, bytearray, memoryview, os.PathLike, Waveform, Utterance))
+        or hasattr(value, "read")
+        or (isinstance(value, tuple) and len(value) == 2 and _is_rate(value[1]))
+        or not hasattr(value, "__iter__")
+        or hasattr(value, "dtype")
+        or hasattr(value, "columns")
+        or isinstance(value, dict)
+    )
+
+
+def as_recording(value: Any, limits: DecodeLimits = DEFAULT_LIMITS) -> Recording:
+    """The recording that a user means.
+
+    Args:
+        value: a path (str or PathLike), the bytes of an audio file, a binary file object,
+            (samples, rate) with float or integer samples of any rate and number of channels, a
+            `Waveform`, or an `Utterance`.
+        limits: the most that is read of a file object or taken of samples.
+
+    Raises:
+        InputError: it is none of these, or says what no recording can be.
+        AudioError: the samples are not finite, or beyond a limit.
+    """
+    if isinstance(value, (Waveform, Utterance)):
+        return value
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value)
+    if isinstance(value, (str, os.PathLike)):
+        return _path(os.fspath(value))
+    if hasattr(value, "read"):
+        return _file_bytes(value, limits)
+    if isinstance(value, tuple) and len(value) == 2 and _is_rate(value[1]):
+        return waveform_of_samples(*value, limits=limits)
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        raise InputError(
+            f"got an array of shape {tuple(value.shape)} without its sample rate; "
+            "pass (samples, rate), such as (samples, 16000)"
+        )
+    raise InputError(f"got {_described(value)}; {USAGE}")
+
+
+def waveform_of_samples(
+    samples: Any, rate_hz: float, *, limits: DecodeLimits = DEFAULT_LIMITS, name: str = "samples"
+) -> Waveform:
+    """Samples of any rate, number type and number of channels as mono at 16 kHz.
+
+    Args:
+        samples: (n,), (n, channels) or (channels, n): the shorter of two axes is the channels.
+            Floats have a full scale of 1, integers that of their type (uint8 is centered on 128).
+        rate_hz: their sample rate.
+        limits: the most channels and seconds that are taken.
+        name: what predictions and errors call them.
+
+    Raises:
+        InputError: there are none, more than two axes, another type of number, or no such rate.
+        AudioError: a sample is not finite, or they are beyond a limit.
+    """
+    low, high = RATES_HZ
+    if not low <= rate_hz <= high or rate_hz != int(rate_hz):
+        raise InputError(
+            f"got a sample rate of {rate_hz} Hz; pass the true rate of the samples, a whole number "
+            f"from {low} to {high}"
+        )
+    channels = _channels_last(_full_scale_1(np.asarray(samples)))
+    if channels.shape[1] > limits.max_channels:
+        raise RecordingLimitError(
+            f"{name}: {channels.shape[1]} channels are more than the limit of "
+            f"{limits.max_channels}; pass those that hold speech"
+        )
+    if len(channels) > limits.max_duration_s * rate_hz:
+        raise RecordingLimitError(
+            f"{name}: {len(channels) / rate_hz:.1f} s are more than the limit of "
+            f"{limits.max_duration_s:g} s; split it"
+        )
+    mono = downmix(channels)
+    if fault := invalid_sample(mono):
+        raise AudioError(f"{name}: {fault}; pass finite samples with a full scale of 1")
+    blocks = (mono[first : first + BLOCK] for first in range(0, len(mono), BLOCK))
+    return read(AudioStream(name, int(rate_hz), len(mono), blocks))
+
+
+def mono_samples(samples: NDArray[Any]) -> NDArray[np.float32]:
+    """The mean of the channels of samples, float32 (n,); shapes as of `waveform_of_samples`.
+
+    Raises:
+        InputError: the samples are of no shape or type that sound has.
+    """
+    return downmix(_channels_last(_full_scale_1(samples)))
+
+
+def _is_rate(value: Any) -> bool:
+    return isinstance(value, (Real, np.number)) and not isinstance(value, (bool, np.bool_))
+
+
+def _path(text: str | bytes) -> Path:
+    text = os.fsdecode(text)
+    if not text.strip():
+        raise InputError(f"got an empty path ({text!r}); pass the path of an audio file")
+    if URL.match(text):
+        raise InputError(f"got a URL ({text}); download it first and pass the file's path")
+    return Path(text)
+
+
+def _file_bytes(file: Any, limits: DecodeLimits) -> bytes:
+    # One byte more than the limit, so that the decoder says what is wrong with it.
+    content = file.read(limits.max_bytes + 1)
+    if not isinstance(content, bytes):
+        raise InputError(
+            f"got a file object that returns {type(content).__name__}; open the file in binary "
+            "mode, open(path, 'rb')"
+        )
+    return content
+
+
+def _full_scale_1(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Samples of any real type as float32 with a full scale of 1."""
+    kind, n_bytes = values.dtype.kind, values.dtype.itemsize
+    if kind == "f":
+        with np.errstate(over="ignore"):  # beyond float32 is not finite, and refused as such
+            return values.astype(np.float32)
+    if kind == "i" and n_bytes <= 4:
+        return (values / np.float64(2 ** (8 * n_bytes - 1))).astype(np.float32)
+    if kind == "u" and n_bytes <= 4:
+        half = np.float64(2 ** (8 * n_bytes - 1))
+        return ((values - half) / half).astype(np.float32)
+    raise InputError(
+        f"got samples of type {values.dtype}, whose full scale is unknown; convert them to int16, "
+        "or to float32 from -1 to 1"
+    )
+
+
+def _channels_last(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Samples as (n, channels)."""
+    if values.size == 0 or values.ndim not in {1, 2}:
+        raise InputError(
+            f"got samples of shape {values.shape}; pass (n,), (n, channels) or (channels, n)"
+        )
+    if values.ndim == 1:
+        return values[:, None]
+    return values if values.shape[0] >= values.shape[1] else values.T
+
+
+def _described(value: Any) -> str:
+    if value is None or isinstance(value, (bool, int, float, complex)):
+        return f"{value!r} as a recording"
+    if isinstance(value, Sequence):
+        return f"a {type(value).__name__} of {len(value)} as one recording"
+    return f"an object of type {type(value).__name__} as a recording"

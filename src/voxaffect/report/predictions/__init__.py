@@ -1,0 +1,1 @@
+"""Predictions as text: tables, JSON lines, CSV, Audacity labels, WebVTT captions."""

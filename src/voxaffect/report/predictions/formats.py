@@ -1,0 +1,160 @@
+"""Text formats of predictions, by their names on the command line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from voxaffect.recognizer.prediction import ROW_COLUMNS, Prediction
+from voxaffect.taxonomy import EMOTION, TASKS
+
+INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Unicode's categories of what would break a line or a terminal: controls, marks that turn the
+direction of writing, halves of characters, separators of lines and paragraphs."""
+
+
+def visible(text: str) -> str:
+    r"""Text on one line: what cannot be seen or would break it becomes an escape, such as \n."""
+    return "".join(
+        c.encode("unicode_escape").decode() if unicodedata.category(c) in INVISIBLE else c
+        for c in text
+    )
+
+
+def caption(prediction: Prediction) -> str:
+    """Label, its probability and the codes of warnings, for a few centimeters of a timeline."""
+    codes = ", ".join(warning.code for warning in prediction.warnings)
+    share = f"{prediction.label} {prediction.probability or 0.0:.0%}"
+    return share + (f" ({codes})" if codes else "")
+
+
+def audacity_label(prediction: Prediction) -> str:
+    """A label as Audacity imports it: start, end and text with tabs between them.
+
+    A label track belongs to one recording, whose name it does not hold.
+    https://manual.audacityteam.org/man/importing_and_exporting_labels.html
+    """
+    start_s, end_s = prediction.interval_s
+    return f"{start_s:.6f}\t{end_s:.6f}\t{visible(caption(prediction))}\n"
+
+
+SUBTASKS = [
+    (task.name, name) for task in TASKS.values() if task != EMOTION for name in task.classes
+]
+COLUMNS = (
+    "file",
+    *ROW_COLUMNS,
+    "emotion",
+    *EMOTION.classes,
+    *(f"{task}: {name}" for task, name in SUBTASKS),
+    "duration_s",
+    "novelty",
+    "warnings",
+    "reasons",
+)
+"""Columns of CSV and of DataFrames; `warnings` are codes with spaces between them, `reasons` their
+sentences."""
+
+
+def csv_header() -> str:
+    """The names of the columns, a row of CSV (RFC 4180)."""
+    return _csv_line(COLUMNS)
+
+
+def csv_row(prediction: Prediction) -> str:
+    """One prediction; a subtask that was not learned leaves its cells empty.
+
+    A name that begins with `=`, `+`, `-` or `@` is written as it is: a spreadsheet that takes it
+    for a formula must be told to import the column as text.
+    """
+    cells = row_of(prediction)
+    numbers = {"start_s": ".3f", "end_s": ".3f", "duration_s": ".3f"}
+    return _csv_line(
+        f"{value:{numbers.get(name, '.4f')}}" if isinstance(value, float) else value or ""
+        for name, value in cells.items()
+    )
+
+
+def row_of(prediction: Prediction) -> dict[str, str | float | None]:
+    """One prediction as the cells of `COLUMNS`."""
+    p = prediction
+    place: Iterable[str | float | None] = (p.row.get(column) for column in ROW_COLUMNS)
+    if p.start_s is not None:
+        place = ("", p.start_s, p.end_s)
+    cells = (
+        p.name,
+        *place,
+        p.label,
+        *(p.probabilities.get(name) for name in EMOTION.classes),
+        *(p.subtasks.get(task, {}).get(name) for task, name in SUBTASKS),
+        p.duration_s,
+        p.novelty,
+        " ".join(warning.code for warning in p.warnings),
+        "; ".join(warning.text for warning in p.warnings),
+    )
+    return dict(zip(COLUMNS, cells, strict=True))
+
+
+def _csv_line(cells: Iterable[str]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow(cells)
+    return text.getvalue()
+
+
+def json_line(prediction: Prediction, *, frames: bool = False) -> str:
+    """One prediction as a line of JSON; arguments as of `Prediction.to_dict`."""
+    return json.dumps(prediction.to_dict(frames=frames)) + "\n"
+
+
+ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+"""Outside these, `-->` in a text would be taken for times."""
+
+
+def vtt_header() -> str:
+    """What a file of captions begins with."""
+    return "WEBVTT\n"
+
+
+def vtt_cue(prediction: Prediction) -> str:
+    """One caption; a file of captions belongs to one recording, whose name it does not hold."""
+    start_s, end_s = prediction.interval_s
+    text = visible(caption(prediction)).translate(ESCAPES)
+    return f"\n{_clock(start_s)} --> {_clock(end_s)}\n{text}\n"
+
+
+def _clock(seconds: float) -> str:
+    """Hours, minutes, seconds and milliseconds."""
+    milliseconds = round(seconds * 1000)
+    minutes, milliseconds = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{milliseconds / 1000:06.3f}"
+
+
+@dataclass(frozen=True)
+class Format:
+    """How predictions become text.
+
+    Args:
+        begin: what comes before them.
+        entry: one of them.
+        media_type: of the text.
+        suffix: of files that hold the predictions of one recording each, where the format cannot
+            hold names of recordings; else None.
+    """
+
+    begin: Callable[[], str]
+    entry: Callable[[Prediction], str]
+    media_type: str
+    suffix: str | None = None
+
+
+FORMATS: Mapping[str, Format] = {
+    "json": Format(str, json_line, "application/json"),
+    "csv": Format(csv_header, csv_row, "text/csv; charset=utf-8; header=present"),
+    "audacity": Format(str, audacity_label, "text/plain; charset=utf-8", ".txt"),
+    "vtt": Format(vtt_header, vtt_cue, "text/vtt; charset=utf-8", ".vtt"),
+}
