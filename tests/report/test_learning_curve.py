@@ -27,13 +27,13 @@ from voxaffect.report.table import ABSENT, PROTOCOL_TITLES, Section
 
 def shown() -> Section:
     run = thinned_run()
-    found = learning_curve_section(by_amount(run), draw_all(run, summarize_run(run)))
+    found = learning_curve_section(by_amount(run))
     assert found is not None
     return found
 
 
 def test_run_without_learning_curve_has_no_section() -> None:
-    assert learning_curve_section(by_amount(full_run()), ()) is None
+    assert learning_curve_section(by_amount(full_run())) is None
     keys = [part.key for part in sections(full_run(), summarize_run(full_run()), ())]
     assert "amounts" not in keys
 
@@ -62,7 +62,7 @@ def test_different_numbers_of_folds_are_shown_as_a_range() -> None:
     run = thinned_run()
     extra = [at_share(s, "emodb/9", "dnn-stl", 4, n_train=900) for s in (0.1, 1.0)]
     found = learning_curve_section(
-        by_amount(learning_curve_run([*run.results, *run.thinned, *extra])), ()
+        by_amount(learning_curve_run([*run.results, *run.thinned, *extra]))
     )
     assert found is not None
     assert row(found.tables[0], "100 %")["Folds"] == "6 to 7"
@@ -72,7 +72,7 @@ def test_different_numbers_of_folds_are_shown_as_a_range() -> None:
 def test_missing_share_of_a_system_is_absent() -> None:
     run = thinned_run()
     other = [at_share(1.0, f"emodb/{n}", "svm", 9, n_train=200) for n in range(6)]
-    found = learning_curve_section(by_amount(replace(run, results=(*run.results, *other))), ())
+    found = learning_curve_section(by_amount(replace(run, results=(*run.results, *other))))
     assert found is not None
     assert row(found.tables[0], "10 %")["svm"] == ABSENT
     assert row(found.tables[0], "100 %")["svm"] == ".900"
@@ -108,7 +108,7 @@ def run_of(n_folds: int, right: tuple[int, ...] = (5, 5, -1, 5)) -> Run:
 
 
 def test_gain_is_bold_if_its_interval_excludes_zero() -> None:
-    section = learning_curve.class_gains_section(summarize_run(run_of(8)), ())
+    section = learning_curve.class_gains_section(summarize_run(run_of(8)))
     assert section is not None
     shown = row(section.tables[0], "dnn-mtl")
     assert shown["happy"] == "+.200 [+.200, +.200]"
@@ -118,7 +118,7 @@ def test_gain_is_bold_if_its_interval_excludes_zero() -> None:
 
 
 def test_too_few_folds_have_no_interval() -> None:
-    section = learning_curve.class_gains_section(summarize_run(run_of(3)), ())
+    section = learning_curve.class_gains_section(summarize_run(run_of(3)))
     assert section is not None
     assert row(section.tables[0], "dnn-mtl")["happy"] == "+.200"
     assert learning_curve.TOO_FEW in section.tables[0].notes
@@ -126,13 +126,13 @@ def test_too_few_folds_have_no_interval() -> None:
 
 def test_every_protocol_has_a_table_and_figures() -> None:
     summary = summarize_run(full_run())
-    own, other = (Picture(key, key, "", "<svg/>") for key in (CLASS_GAINS_KEY, "within"))
-    section = learning_curve.class_gains_section(summary, (own, other))
-    assert section is not None
-    assert [table.title for table in section.tables] == [
+    own, other = (Picture(key, key, "", "<svg/>") for key in (CLASS_GAINS_KEY, "folds"))
+    parts = {part.key: part for part in sections(full_run(), summary, (own, other))}
+    assert [table.title for table in parts[CLASS_GAINS_KEY].tables] == [
         f"{title}: recall gain by class" for title in PROTOCOL_TITLES.values()
     ]
-    assert section.pictures == (own,)
+    assert parts[CLASS_GAINS_KEY].pictures == (own,)
+    assert parts["folds"].pictures == (other,)
 
 
 def test_figure_has_classes_and_systems() -> None:
@@ -153,4 +153,4 @@ def test_figure_has_classes_and_systems() -> None:
 
 def test_no_section_without_single_task_baseline() -> None:
     run = replace(run_of(3), results=(result("emodb/a", "svm", (5,) * 4),))
-    assert learning_curve.class_gains_section(summarize_run(run), ()) is None
+    assert learning_curve.class_gains_section(summarize_run(run)) is None

@@ -50,11 +50,11 @@ def test_tables_have_one_row_per_system() -> None:
 
 
 def test_lead_says_that_dev_sets_were_used_for_calibration() -> None:
-    part = section(summarize_run(full_run()), ())
+    part = section(summarize_run(full_run()))
     assert part is not None
     assert "Probabilities were calibrated on dev sets" in part.lead[0]
     assert len(part.tables) == 3
 
 
 def test_no_section_without_results() -> None:
-    assert section(summarize_run(Run({}, (), {}, ())), ()) is None
+    assert section(summarize_run(Run({}, (), {}, ()))) is None

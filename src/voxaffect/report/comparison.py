@@ -20,7 +20,6 @@ from voxaffect.report.table import (
     Table,
     cells,
     count,
-    decimal,
     escape,
     listing,
     markdown,
@@ -77,7 +76,7 @@ def brief_table(found: RunsCompared) -> Table:
         cells(
             _systems(c),
             f"{c.protocol}, {c.test}" if c.test else f"{c.protocol}, all {c.unit}",
-            *(decimal(c.below), decimal(c.above), signed(c.difference)),
+            *(c.below, c.above, signed(c.difference)),
             *(pooled_gain(c), p_value(c.p_holm), significance(c)),
         )
         for c in found.comparisons
@@ -100,11 +99,7 @@ def gains_tables(found: RunsCompared) -> Iterator[Table]:
         own = [c for c in found.comparisons if c.protocol == protocol]
         columns = ("System", "Test set", "UA of A", "UA of B", *COMPARED)
         rows = tuple(
-            (
-                *cells(_systems(c), c.test or "all", decimal(c.below), decimal(c.above)),
-                *compared(c),
-            )
-            for c in own
+            (*cells(_systems(c), c.test or "all", c.below, c.above), *compared(c)) for c in own
         )
         text_columns = (0, 1, 4, len(columns) - 1)
         yield Table(PROTOCOL_TITLES[protocol], columns, rows, notes(own), text_columns=text_columns)

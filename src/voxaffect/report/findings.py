@@ -15,11 +15,7 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 MAX_LISTED = 2
 """Most non-significant differences that are listed one by one."""
 
-UNIT: dict[Unit, tuple[str, str]] = {
-    "folds": ("fold", "folds"),
-    "speakers": ("speaker", "speakers"),
-    "corpora": ("corpus", "corpora"),
-}
+SINGULAR: dict[Unit, str] = {"folds": "fold", "speakers": "speaker", "corpora": "corpus"}
 
 
 def findings(run: Run, summary: Summary) -> tuple[str, ...]:
@@ -124,7 +120,7 @@ def over_speakers(summary: Summary, found: Sequence[Comparison]) -> str:
 
 def number_of_pairs(c: Comparison) -> str:
     """`69 speakers`, `4 corpora`."""
-    return plural(c.n_pairs, *UNIT[c.unit])
+    return plural(c.n_pairs, SINGULAR[c.unit], c.unit)
 
 
 def untestable(c: Comparison) -> str:
@@ -133,7 +129,7 @@ def untestable(c: Comparison) -> str:
     if c.reachable or n_differ == 0:
         return ""
     if n_differ == c.n_pairs:
-        return f"too few {UNIT[c.unit][1]} ({n_differ}) for a test"
+        return f"too few {c.unit} ({n_differ}) for a test"
     return f"only {n_differ} of {number_of_pairs(c)} differ, too few for a test"
 
 

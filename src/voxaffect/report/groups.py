@@ -18,7 +18,6 @@ from voxaffect.evaluation.fairness.groups import (
 )
 from voxaffect.evaluation.fairness.speakers import GroupScores, SpeakerSpread
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report.figures.style import Picture
 from voxaffect.report.table import (
     ABSENT,
     PROTOCOL_TITLES,
@@ -30,11 +29,10 @@ from voxaffect.report.table import (
     csv_text,
     decimal,
     plural,
-    signed,
+    with_interval,
 )
 from voxaffect.taxonomy import EMOTION
 
-KEY = "groups"
 INTRO = (
     "UA by group of speakers and utterances. Groups also differ in other ways: for example, a "
     "corpus with calmer speech or better microphones may contain more women. A gap shows for which "
@@ -43,7 +41,7 @@ INTRO = (
 NOT_COMPARED = "†"
 METHOD = (
     "UA: over the pooled predictions of all folds and the classes of the group, mean over seeds. "
-    f"In parentheses: 95 % bootstrap confidence interval over speakers ({count(N_DRAWS)} "
+    f"In brackets: 95 % bootstrap confidence interval over speakers ({count(N_DRAWS)} "
     "resamples). It is too narrow for fewer than ten speakers, and not given for one. Speakers "
     "without names in a corpus count as one."
 )
@@ -64,18 +62,17 @@ CHANCE = (
 )
 
 
-def section(summary: Summary, pictures: Sequence[Picture]) -> Section | None:
+def section(summary: Summary) -> Section | None:
     """The section on fairness; None without results or without facts on utterances."""
     if summary.groups is None:
         return None
     parts = [summary.groups.of(protocol) for protocol in PROTOCOLS]
     parts = [part for part in parts if part.speakers]
     return Section(
-        key=KEY,
+        key="groups",
         title="Fairness",
         lead=(INTRO, *(text for part in parts for text in findings(part)), METHOD, CHOSEN),
         tables=tuple(table for part in parts for table in _gap_tables(part)),
-        pictures=tuple(p for p in pictures if p.protocol == KEY),
         more=tuple(
             groups([g for g in part.groupings if g.kind == kind])
             for part in parts
@@ -112,7 +109,7 @@ def _largest_gap(found: Grouping, gap: Gap) -> str:
     if gap.interval is None:
         interval = "no confidence interval, because one group is a single speaker"
     else:
-        interval = f"95 % CI {_range(gap.interval)}"
+        interval = f"95 % CI {decimal(gap.interval.low)} to {decimal(gap.interval.high)}"
         if gap.interval.low <= 0:
             interval += ", includes zero"
     return (
@@ -134,18 +131,16 @@ def _spread(found: SpeakerSpread) -> str:
 def gaps(groupings: Sequence[Grouping]) -> Table:
     """UA gap between best and worst group: one row per system, one column per property."""
     kinds = _distinct(g.kind for g in groupings)
-    found = {(g.system, g.kind): g.gap for g in groupings}
+    gap_of = {
+        (g.system, g.kind): _with_interval(g.gap.ua, g.gap.interval) for g in groupings if g.gap
+    }
     rows = tuple(
-        cells(system, *(_gap(found.get((system, kind))) for kind in kinds))
+        cells(system, *(gap_of.get((system, kind)) for kind in kinds))
         for system in _distinct(g.system for g in groupings)
     )
     is_lacking = any(cell.text == ABSENT for row in rows for cell in row)
     title = f"{PROTOCOL_TITLES[groupings[0].protocol]}: UA gap between best and worst group"
     return Table(title, ("System", *kinds), rows, (TOO_FEW,) if is_lacking else ())
-
-
-def _gap(gap: Gap | None) -> str:
-    return ABSENT if gap is None else _with_interval(gap.ua, gap.interval)
 
 
 def speakers(spreads: Sequence[SpeakerSpread]) -> Table:
@@ -159,14 +154,14 @@ def speakers(spreads: Sequence[SpeakerSpread]) -> Table:
 def _speaker_row(spread: SpeakerSpread) -> Row:
     head = (spread.system, f"{count(len(spread.compared))} of {count(len(spread.speakers))}")
     if spread.evenness is None:
-        return cells(*head, *[ABSENT] * 7)
+        return cells(*head, *[None] * 7)
     best, worst = spread.compared[0], spread.compared[-1]
     chance = spread.evenness.luck
     return cells(
         *head,
-        *(best.name, decimal(best.ua)),
-        *(worst.name, decimal(worst.ua), decimal(chance.worst)),
-        *(_with_interval(spread.evenness.gini, spread.evenness.interval), decimal(chance.gini)),
+        *(best.name, best.ua),
+        *(worst.name, worst.ua, chance.worst),
+        *(_with_interval(spread.evenness.gini, spread.evenness.interval), chance.gini),
     )
 
 
@@ -189,18 +184,14 @@ def _group_row(name: str, found: Sequence[FairnessGroup | None]) -> Row:
     mark = "" if all(group.compared for group in known) else f" {NOT_COMPARED}"
     return cells(
         name + mark,
-        *(count(max(getattr(group, size) for group in known)) for size in SIZES),
-        *(ABSENT if g is None else _with_interval(g.ua, g.interval) for g in found),
+        *(max(getattr(group, size) for group in known) for size in SIZES),
+        *(None if g is None else _with_interval(g.ua, g.interval) for g in found),
     )
 
 
 def _with_interval(value: float, found: GroupInterval | None) -> str:
-    return decimal(value) + ("" if found is None else f" ({_range(found)})")
-
-
-def _range(found: GroupInterval) -> str:
-    low = decimal(found.low) if found.low >= 0 else signed(found.low)
-    return f"{low} to {decimal(found.high)}"
+    low, high = (None, None) if found is None else (found.low, found.high)
+    return with_interval(value, low, high)
 
 
 def _distinct(names: Iterable[str]) -> list[str]:

@@ -13,7 +13,6 @@ from voxaffect.evaluation.splits.pairs import Pair
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.table import (
     ABSENT,
-    Row,
     Section,
     Table,
     cells,
@@ -90,9 +89,10 @@ def styles(parts: Sequence[Part]) -> Table:
         cells(
             part.name,
             *(count_cell(part.holds.styles[kind]) for kind in kinds),
-            _languages(part.holds.languages),
+            next(iter(languages)) if len(languages) == 1 else counts_text(languages) or None,
         )
         for part in parts
+        for languages in [part.holds.languages]
     )
     columns = ("Corpus", *kinds, "Language")
     title = "Corpora: utterances by style and language"
@@ -101,10 +101,6 @@ def styles(parts: Sequence[Part]) -> Table:
 
 def _present(kinds: Sequence[str], counts: Sequence[Mapping[str, int]]) -> list[str]:
     return [kind for kind in kinds if any(c[kind] for c in counts)]
-
-
-def _languages(counts: Mapping[str, int]) -> str:
-    return next(iter(counts)) if len(counts) == 1 else counts_text(counts) or ABSENT
 
 
 def counts_text(counts: Mapping[str, int]) -> str:
@@ -117,10 +113,7 @@ def excluded(exclusions: Sequence[Exclusion]) -> Table:
     return Table(
         "Excluded data and loader warnings",
         ("Corpus", "Reason", "count", "Labels, or first example"),
-        tuple(
-            cells(e.corpus, e.why, count(e.n), counts_text(e.labels) or e.example)
-            for e in exclusions
-        ),
+        tuple(cells(e.corpus, e.why, e.n, counts_text(e.labels) or e.example) for e in exclusions),
         () if exclusions else ("Nothing is excluded.",),
         text_columns=(0, 1, 3),
     )
@@ -152,7 +145,7 @@ def gaps(found: Overlaps) -> Table:
         cells(
             part.name,
             *(
-                ", ".join(names) or ABSENT
+                ", ".join(names) or None
                 for names in (
                     part.unheard.emotions,
                     part.untested,
@@ -172,7 +165,7 @@ def gaps(found: Overlaps) -> Table:
     )
 
 
-def _shared_with_all(name: str, pairs: Sequence[Pair]) -> str:
+def _shared_with_all(name: str, pairs: Sequence[Pair]) -> str | None:
     names: dict[str, set[str]] = defaultdict(set)
     for pair in pairs:
         for kind, matches in pair.kinds().items():
@@ -181,7 +174,7 @@ def _shared_with_all(name: str, pairs: Sequence[Pair]) -> str:
             elif name == pair.second:
                 names[kind] |= {match.second for match in matches}
     counts = (plural(len(same), kind.removesuffix("s")) for kind, same in names.items() if same)
-    return ", ".join(counts) or ABSENT
+    return ", ".join(counts) or None
 
 
 def shared(pairs: Sequence[Pair]) -> Table:
@@ -367,7 +360,7 @@ def _table(which: str, exposures: Sequence[Exposure]) -> Table:
         for test_set in exposure.test_sets:
             part = exposure.on(test_set)
             ranges = (_range(shares(part, kind)) for kind in HEADS)
-            rows.append(cells(exposure.protocol, test_set, count(len(part.folds)), *ranges))
+            rows.append(cells(exposure.protocol, test_set, len(part.folds), *ranges))
     columns = ("Protocol", "Test set", "Folds", *HEADS.values())
     return Table(title, columns, tuple(rows), (LEAKAGE_COUNTED, COPIES), text_columns=(0, 1))
 
@@ -395,6 +388,6 @@ def _statement(result: FoldResult) -> str:
 
 def statements_table(stated: Mapping[tuple[str, str, str], int]) -> Table:
     """Leakage statements with the number of folds of each."""
-    rows: tuple[Row, ...] = tuple(cells(*group, count(n)) for group, n in stated.items())
+    rows = tuple(cells(*group, n) for group, n in stated.items())
     columns = ("Protocol", "Test set", "Shared with training", "Folds")
     return Table("Leakage statements", columns, rows, text_columns=(0, 1, 2))

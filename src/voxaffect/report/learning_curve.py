@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from voxaffect.evaluation.class_gains import FEWEST_FOLDS, ClassGain, ClassGains
 from voxaffect.evaluation.learning_curve import LearningCurve, LearningCurves, LearningGain
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.figures.curves import LEARNING_CURVE_KEY
 from voxaffect.report.figures.draw import CLASS_GAINS_KEY
-from voxaffect.report.figures.style import Picture
 from voxaffect.report.table import (
     ABSENT,
     PROTOCOL_TITLES,
@@ -18,13 +17,13 @@ from voxaffect.report.table import (
     Section,
     Table,
     cells,
-    count,
     count_range,
     decimal,
     p_value,
     percent,
     plural,
     signed,
+    with_interval,
 )
 from voxaffect.taxonomy import EMOTION
 
@@ -48,9 +47,7 @@ LEARNING_CURVE_METHOD = (
 FEW = f"p = {ABSENT}: too few folds differ to reach p ≤ .05."
 
 
-def learning_curve_section(
-    found: LearningCurves | None, pictures: Iterable[Picture]
-) -> Section | None:
+def learning_curve_section(found: LearningCurves | None) -> Section | None:
     """The section on learning curves; None if a run has no subsets of training sets."""
     if found is None or not found.protocols:
         return None
@@ -64,7 +61,6 @@ def learning_curve_section(
         title="Learning curve (training set size)",
         lead=(SHARES, DEV),
         tables=tuple(tables),
-        pictures=tuple(picture for picture in pictures if picture.protocol == LEARNING_CURVE_KEY),
     )
 
 
@@ -98,9 +94,9 @@ def _gains_by_share(gains: Sequence[LearningGain]) -> Table:
             gain.protocol,
             f"{gain.system} over {gain.reference}",
             percent(gain.share),
-            *map(count, (gain.n_folds, gain.n_better, gain.n_worse)),
+            *(gain.n_folds, gain.n_better, gain.n_worse),
             signed(gain.difference),
-            p_value(gain.p_holm) if gain.reachable else ABSENT,
+            p_value(gain.p_holm) if gain.reachable else None,
         )
         for gain in gains
     )
@@ -125,7 +121,7 @@ CLASS_GAINS_METHOD = (
 TOO_FEW = f"Without interval: fewer than {FEWEST_FOLDS} folds."
 
 
-def class_gains_section(summary: Summary, pictures: Sequence[Picture]) -> Section | None:
+def class_gains_section(summary: Summary) -> Section | None:
     """The section on subtasks; None without a multi-task net and its single-task baseline."""
     if not summary.class_gains:
         return None
@@ -134,14 +130,13 @@ def class_gains_section(summary: Summary, pictures: Sequence[Picture]) -> Sectio
         title="Effect of subtasks by class",
         lead=(INTRO,),
         tables=tuple(map(_class_gains_table, summary.class_gains.values())),
-        pictures=tuple(p for p in pictures if p.protocol == CLASS_GAINS_KEY),
     )
 
 
 def _class_gains_table(found: Sequence[ClassGains]) -> Table:
     rows = tuple(
         cells(
-            *(gains.system, gains.reference, gains.subtasks, count(gains.n_folds)),
+            *(gains.system, gains.reference, gains.subtasks, gains.n_folds),
             *(_gain_cell(gain, gains.n_folds) for gain in gains.gains.values()),
         )
         for gains in found
@@ -161,7 +156,4 @@ def _gain_cell(gain: ClassGain, n_folds: int) -> Cell:
     if gain.mean is None:
         return Cell(ABSENT)
     partial = "" if gain.n_folds == n_folds else f" ({plural(gain.n_folds, 'fold')})"
-    if gain.low is None or gain.high is None:
-        return Cell(f"{signed(gain.mean)}{partial}")
-    interval = f"[{signed(gain.low)}, {signed(gain.high)}]"
-    return Cell(f"{signed(gain.mean)} {interval}{partial}", best=gain.clear)
+    return Cell(with_interval(gain.mean, gain.low, gain.high, signed) + partial, best=gain.clear)

@@ -12,7 +12,6 @@ from voxaffect.evaluation.card import BeforeAfter
 from voxaffect.report.findings import equals
 from voxaffect.report.run_info import flatten_settings, key_value_table
 from voxaffect.report.table import (
-    ABSENT,
     Cell,
     Row,
     Table,
@@ -50,8 +49,7 @@ def adaptation_tables(found: BeforeAfter) -> tuple[Table, Table]:
 
 
 def _row(name: str, before: float, after: float) -> Row:
-    better = Cell(decimal(after), best=after > before)
-    return cells(name, decimal(before), better, signed(after - before))
+    return cells(name, before, Cell(decimal(after), best=after > before), signed(after - before))
 
 
 def _paired_test(found: BeforeAfter) -> str:
@@ -114,7 +112,7 @@ def _corpora(corpora: list[Card]) -> Table:
     rows = tuple(
         cells(
             *(corpus["name"], corpus["language"]),
-            *(count(sum(corpus["emotion"].values())), count(corpus["n_speakers"])),
+            *(sum(corpus["emotion"].values()), corpus["n_speakers"]),
             corpus["digest"],
         )
         for corpus in corpora
@@ -122,6 +120,6 @@ def _corpora(corpora: list[Card]) -> Table:
     return Table(
         "Training corpora",
         ("Corpus", "Language", "Utterances", "Speakers", "Metadata digest"),
-        rows or (cells("unknown", *[ABSENT] * 4),),
+        rows or (cells("unknown", *[None] * 4),),
         text_columns=(0, 1, 4),
     )

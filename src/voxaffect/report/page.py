@@ -6,7 +6,7 @@ import base64
 import gzip
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape as escape_html
 from importlib.resources import files
 
@@ -26,14 +26,7 @@ from voxaffect.report import (
     run_info,
 )
 from voxaffect.report.figures.style import INK, PAPER, RULE, Picture
-from voxaffect.report.table import (
-    PROTOCOL_TITLES,
-    Section,
-    Table,
-    escape,
-    markdown,
-    plural,
-)
+from voxaffect.report.table import PROTOCOL_TITLES, Section, Table, escape, markdown, plural
 from voxaffect.version import __version__
 
 
@@ -88,22 +81,26 @@ def sections(
         more_title="Titles, licenses, citations and digests",
     )
     found: tuple[Section | None, ...] = (
-        *(_protocol_section(name, summary, pictures) for name in PROTOCOLS),
-        learning_curve.class_gains_section(summary, pictures),
+        *(_protocol_section(name, summary) for name in PROTOCOLS),
+        learning_curve.class_gains_section(summary),
         published.section(run, summary),
-        learning_curve.learning_curve_section(summary.amounts, pictures),
-        groups.section(summary, pictures),
-        reliability.section(summary, pictures),
+        learning_curve.learning_curve_section(summary.amounts),
+        groups.section(summary),
+        reliability.section(summary),
         *more,
         corpora,
         leakage.section(run, summary),
         result_tables.per_fold(run),
         run_info.protocol_section(run),
     )
-    return tuple(section for section in found if section is not None)
+    return tuple(
+        replace(section, pictures=tuple(p for p in pictures if p.section == section.key))
+        for section in found
+        if section is not None
+    )
 
 
-def _protocol_section(name: str, summary: Summary, pictures: Sequence[Picture]) -> Section:
+def _protocol_section(name: str, summary: Summary) -> Section:
     table = summary.table(name)
     if table is None:
         return Section(name, PROTOCOL_TITLES[name], ("No results for this protocol.",))
@@ -112,7 +109,6 @@ def _protocol_section(name: str, summary: Summary, pictures: Sequence[Picture]) 
         title=PROTOCOL_TITLES[name],
         lead=(INTRO[name],),
         tables=tuple(_main_tables(table, summary)),
-        pictures=tuple(p for p in pictures if p.protocol == name),
         more=tuple(_further_tables(table, summary)),
         more_title="Other measures, and recall by class",
     )

@@ -14,16 +14,7 @@ from voxaffect.evaluation.reference_results import (
 )
 from voxaffect.evaluation.results import display_order
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report.table import (
-    ABSENT,
-    Section,
-    Table,
-    cells,
-    count,
-    decimal,
-    listing,
-    signed,
-)
+from voxaffect.report.table import ABSENT, Section, Table, cells, count, decimal, listing, signed
 
 TITLE = "Comparison with the paper"
 NONE = "No comparison: this run has none of the paper's corpora"

@@ -9,10 +9,8 @@ import numpy as np
 from voxaffect.evaluation.calibration import COVERAGES, N_BINS, Reliability
 from voxaffect.evaluation.experiment.run import PROTOCOLS
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report.figures.style import Picture
 from voxaffect.report.table import PROTOCOL_TITLES, Section, Table, cells, decimal, signed
 
-KEY = "reliability"
 INTRO = (
     "Calibration: of predictions with a confidence of 80 %, 80 % should be correct. Selective "
     "prediction: accuracy if the least confident predictions are rejected. Probabilities were "
@@ -37,7 +35,7 @@ TOLERANCE = 0.02
 """Largest difference of confidence and accuracy that counts as well calibrated."""
 
 
-def section(summary: Summary, pictures: Sequence[Picture]) -> Section | None:
+def section(summary: Summary) -> Section | None:
     """The section on calibration; None without results."""
     found = summary.reliabilities
     if not found:
@@ -45,11 +43,10 @@ def section(summary: Summary, pictures: Sequence[Picture]) -> Section | None:
     by_protocol = [[r for r in found if r.protocol == name] for name in PROTOCOLS]
     tested = [some for some in by_protocol if some]
     return Section(
-        key=KEY,
+        key="reliability",
         title="Calibration",
         lead=(INTRO, *(text for some in tested for text in findings(some)), MEASURES, COVERAGE),
         tables=tuple(measures(some) for some in tested),
-        pictures=tuple(p for p in pictures if p.protocol == KEY),
         more=tuple(coverage(some, of) for some in tested for of in ("accuracy", "ua")),
         more_title="Accuracy by coverage",
     )
@@ -83,19 +80,20 @@ def _half(found: Reliability) -> float:
 
 def measures(found: Sequence[Reliability]) -> Table:
     """Calibration measures of the systems of a protocol."""
-    rows = []
-    for r in found:
-        m = r.measures
-        rest = (m.equal_mass, m.equal_width, m.maximum, m.brier, m.risk_area)
-        excess = signed(m.confidence - m.accuracy)
-        shown = (decimal(m.accuracy), decimal(m.confidence), excess, *map(decimal, rest))
-        rows.append(cells(r.system, *shown))
+    rows = tuple(
+        cells(
+            *(r.system, m.accuracy, m.confidence, signed(m.confidence - m.accuracy)),
+            *(m.equal_mass, m.equal_width, m.maximum, m.brier, m.risk_area),
+        )
+        for r in found
+        for m in [r.measures]
+    )
     columns = (
         *("System", "Accuracy", "Confidence", "Overconfidence"),
         *("ECE, equal mass", "ECE, equal width", "MCE", "Brier", "AURC"),
     )
     title = f"{PROTOCOL_TITLES[found[0].protocol]}: calibration"
-    return Table(title, columns, tuple(rows))
+    return Table(title, columns, rows)
 
 
 def coverage(found: Sequence[Reliability], of: str) -> Table:
@@ -106,11 +104,7 @@ def coverage(found: Sequence[Reliability], of: str) -> Table:
         of: `accuracy` or `ua`.
     """
     rows = tuple(
-        cells(
-            r.system,
-            *(decimal(float(x)) for x in np.interp(SHOWN, COVERAGES, getattr(r.coverage, of))),
-        )
-        for r in found
+        cells(r.system, *np.interp(SHOWN, COVERAGES, getattr(r.coverage, of))) for r in found
     )
     name = {"accuracy": "accuracy", "ua": "UA"}[of]
     title = f"{PROTOCOL_TITLES[found[0].protocol]}: {name} by coverage"

@@ -23,6 +23,7 @@ from voxaffect.report.table import (
     Row,
     Section,
     Table,
+    best_marked,
     cells,
     count,
     count_cell,
@@ -30,6 +31,7 @@ from voxaffect.report.table import (
     p_value,
     plural,
     signed,
+    with_interval,
 )
 from voxaffect.taxonomy import EMOTION, NATURALNESS
 
@@ -93,7 +95,7 @@ def compared(c: Comparison) -> Row:
 
 def pooled_gain(c: Comparison) -> str:
     """`+.017 [−.010, +.044]`: gain of the pooled predictions and its confidence interval."""
-    return with_interval(c.pooled, signed) if c.pooled else ABSENT
+    return _with_interval(c.pooled, signed) if c.pooled else ABSENT
 
 
 def significance(c: Comparison) -> str:
@@ -119,9 +121,8 @@ def notes(found: Sequence[Comparison]) -> tuple[str, ...]:
     )
 
 
-def with_interval(interval: Interval, shown: Callable[[float], str] = decimal) -> str:
-    """`.444 [.398, .491]`."""
-    return f"{shown(interval.value)} [{shown(interval.low)}, {shown(interval.high)}]"
+def _with_interval(interval: Interval, shown: Callable[[float], str] = decimal) -> str:
+    return with_interval(interval.value, interval.low, interval.high, shown)
 
 
 def _lost_classes(intervals: Iterable[Interval]) -> Iterator[str]:
@@ -176,16 +177,9 @@ def _fold_row(score: FoldScore, seeds: Sequence[int]) -> Row:
     epochs = [f"{training.kept}/{training.n_epochs}" for training in score.trainings.values()]
     return cells(
         score.fold.removeprefix(f"{score.protocol}/"),
-        score.system,
-        count(score.n),
-        *(_decimal_or_absent(value) for value in values),
-        ABSENT if score.n_dev is None else count(score.n_dev),
-        ", ".join(epochs) or ABSENT,
+        *(score.system, score.n, *values, score.n_dev),
+        ", ".join(epochs) or None,
     )
-
-
-def _decimal_or_absent(value: float | None) -> str:
-    return decimal(None if value is None or math.isnan(value) else value)
 
 
 TWIN = (
@@ -222,12 +216,10 @@ def _accuracy_row(summary: Summary, table: ScoreTable, test: str) -> Row:
     alone = len(table.tests) == 1
     marks = _marks(summary.compared(table.protocol, None if alone else test))
     scores = [table.get(test, system) for system in table.systems]
-    texts = [
-        _accuracy(score, table.n_folds(test)) + marks.get(system, "")
-        for system, score in zip(table.systems, scores, strict=True)
-    ]
+    shown = [_accuracy(score, table.n_folds(test)) for score in scores]
+    texts = [text + marks.get(s, "") for s, text in zip(table.systems, shown, strict=True)]
     values = [None if score is None else score.ua for score in scores]
-    return cells(test, decimal(table.chance([test])), *_best_marked(table, [test], texts, values))
+    return cells(test, table.chance([test]), *_best_marked(table, [test], texts, values))
 
 
 def _accuracy(score: Score | None, n_expected: int) -> str:
@@ -251,11 +243,8 @@ def _mean_rows(summary: Summary, table: ScoreTable) -> Iterator[Row]:
 
 def _mean_row(table: ScoreTable, name: str, tests: Sequence[str], marks: Mapping[str, str]) -> Row:
     means = [table.mean(system, tests) for system in table.systems]
-    texts = [
-        decimal(mean) + marks.get(system, "")
-        for system, mean in zip(table.systems, means, strict=True)
-    ]
-    return cells(name, decimal(table.chance(tests)), *_best_marked(table, tests, texts, means))
+    texts = [decimal(m) + marks.get(s, "") for s, m in zip(table.systems, means, strict=True)]
+    return cells(name, table.chance(tests), *_best_marked(table, tests, texts, means))
 
 
 def _marks(found: Iterable[Comparison]) -> dict[str, str]:
@@ -263,22 +252,11 @@ def _marks(found: Iterable[Comparison]) -> dict[str, str]:
 
 
 def _best_marked(
-    table: ScoreTable,
-    tests: Sequence[str],
-    texts: Sequence[str],
-    values: Sequence[float | None],
+    table: ScoreTable, tests: Sequence[str], texts: Sequence[str], values: Sequence[float | None]
 ) -> list[Cell]:
-    """Cells with the highest value marked, among at least two systems with all folds."""
-    ranked = [
-        value if table.is_whole(system, tests) else None
-        for system, value in zip(table.systems, values, strict=True)
-    ]
-    known = [value for value in ranked if value is not None]
-    top = max(known) if len(known) > 1 else None
-    return [
-        Cell(text, best=value is not None and value == top)
-        for text, value in zip(texts, ranked, strict=True)
-    ]
+    """Cells with the highest value marked, among the systems with all folds."""
+    pairs = zip(table.systems, values, strict=True)
+    return best_marked(texts, [v if table.is_whole(s, tests) else None for s, v in pairs])
 
 
 def _accuracy_notes(summary: Summary, table: ScoreTable) -> Iterator[str]:
@@ -320,7 +298,7 @@ def _pooled_row(table: ScoreTable, test: str | None, tests: Sequence[str], known
         pooled = [score.pooled(metrics.unweighted_accuracy) for score in scores if score]
         values.append(fmean(pooled) if len(pooled) == len(tests) else None)
         interval = known.get((test, system))
-        texts.append(with_interval(interval) if interval else decimal(values[-1]))
+        texts.append(_with_interval(interval) if interval else decimal(values[-1]))
     return cells(test or "mean", *_best_marked(table, tests, texts, values))
 
 
@@ -335,17 +313,14 @@ def secondary(table: ScoreTable) -> Iterator[Table]:
         for test in table.tests:
             scores = [table.get(test, system) for system in table.systems]
             values = [None if score is None else score.pooled(measure) for score in scores]
-            marked = _best_marked(table, [test], [decimal(value) for value in values], values)
-            rows.append(cells(test, *marked))
+            texts = [decimal(value) for value in values]
+            rows.append(cells(test, *_best_marked(table, [test], texts, values)))
         yield Table(title, (TEST_SET[table.protocol], *table.systems), tuple(rows))
 
 
 def class_recalls(table: ScoreTable) -> Table:
     """Recall of each class by system, over all test sets of a protocol."""
-    rows = tuple(
-        cells(system, *map(_decimal_or_absent, metrics.recalls(table.counts(system))))
-        for system in table.systems
-    )
+    rows = tuple(cells(s, *metrics.recalls(table.counts(s))) for s in table.systems)
     return Table("Recall by class, all test sets", ("System", *EMOTION.classes), rows)
 
 
@@ -355,7 +330,7 @@ def confusion(table: ScoreTable, system: str) -> Table:
     rows = tuple(
         (
             Cell(name),
-            *(Cell(_decimal_or_absent(x), shade=0.0 if math.isnan(x) else float(x)) for x in row),
+            *(Cell(decimal(x), shade=0.0 if math.isnan(x) else float(x)) for x in row),
             count_cell(int(n)),
         )
         for name, row, n in zip(EMOTION.classes, shares(counts), counts.sum(axis=1), strict=True)

@@ -12,8 +12,8 @@ from voxaffect.report.table import (
     Cell,
     Section,
     Table,
+    best_marked,
     cells,
-    count,
     csv_text,
     decimal,
     escape,
@@ -22,6 +22,7 @@ from voxaffect.report.table import (
     p_value,
     plural,
     signed,
+    with_interval,
 )
 
 TITLE = "Robustness to degraded speech"
@@ -58,7 +59,6 @@ def robustness_section(found: Robustness | None) -> Section | None:
         title=TITLE,
         lead=tuple(_lead(found)),
         tables=tables[:-2],
-        pictures=(robustness_picture(found),),
         more=tables[-2:],
         more_title="Results by condition",
     )
@@ -99,8 +99,8 @@ def summary_table(found: Robustness) -> Table:
     columns = zip(
         [s.system for s in found.systems],
         [_with_interval(s.clean) for s in found.systems],
-        _best_marked([s.degraded for s in found.systems], _with_interval),
-        _best_marked([s.robustness for s in found.systems], _with_interval),
+        _with_intervals([s.degraded for s in found.systems]),
+        _with_intervals([s.robustness for s in found.systems]),
         strict=True,
     )
     return Table(
@@ -145,7 +145,7 @@ def comparisons(found: Robustness) -> Table:
         cells(
             *(c.system, c.reference),
             *(_with_interval(e, signed) for e in (c.degraded, c.robustness)),
-            *(count(c.n_pairs), p_value(c.p), p_value(c.p_holm), _significance(c)),
+            *(c.n_pairs, p_value(c.p), p_value(c.p_holm), _significance(c)),
         )
         for c in found.comparisons
     )
@@ -168,11 +168,11 @@ def _significance(c: Compared) -> str:
 def by_condition(found: Robustness) -> Table:
     """UA by condition and system, with the mean of each group."""
     rows = [
-        cells(c.name, c.severity, *_best_marked([s.ua[c.name] for s in found.systems]))
+        cells(c.name, c.severity, *_values([s.ua[c.name] for s in found.systems]))
         for c in found.conditions
     ]
     foot = [
-        cells(f"mean of {g}", "", *_best_marked([s.groups[g] for s in found.systems]))
+        cells(f"mean of {g}", "", *_values([s.groups[g] for s in found.systems]))
         for g in found.scored_groups
     ]
     controls = [c.name for c in found.conditions[1:] if not c.scored]
@@ -193,7 +193,7 @@ def by_condition(found: Robustness) -> Table:
 def retained(found: Robustness) -> Table:
     """Share of the clean UA above chance that remains, by condition."""
     rows = tuple(
-        cells(c.name, c.group, *_best_marked([s.retained[c.name] for s in found.systems]))
+        cells(c.name, c.group, *_values([s.retained[c.name] for s in found.systems]))
         for c in found.conditions[1:]
     )
     columns = ("Condition", "Group", *(s.system for s in found.systems))
@@ -201,24 +201,17 @@ def retained(found: Robustness) -> Table:
     return Table(title, columns, rows, text_columns=(0, 1))
 
 
-def _value(value: float | None) -> str:
-    return signed(value) if value is not None and value < 0 else decimal(value)
+def _values(estimates: list[Estimate]) -> list[Cell]:
+    values = [e.value for e in estimates]
+    return best_marked([decimal(value) for value in values], values)
 
 
-def _best_marked(
-    estimates: list[Estimate], shown: Callable[[Estimate], str] = lambda e: _value(e.value)
-) -> list[Cell]:
-    known = [e.value for e in estimates if e.value is not None]
-    top = max(known) if len(known) > 1 else None
-    return [Cell(shown(e), best=top is not None and e.value == top) for e in estimates]
+def _with_intervals(estimates: list[Estimate]) -> list[Cell]:
+    return best_marked([_with_interval(e) for e in estimates], [e.value for e in estimates])
 
 
-def _with_interval(estimate: Estimate, shown: Callable[[float], str] = _value) -> str:
-    if estimate.value is None:
-        return ABSENT
-    if estimate.low is None or estimate.high is None:
-        return shown(estimate.value)
-    return f"{shown(estimate.value)} [{shown(estimate.low)}, {shown(estimate.high)}]"
+def _with_interval(estimate: Estimate, shown: Callable[[float], str] = decimal) -> str:
+    return with_interval(estimate.value, estimate.low, estimate.high, shown)
 
 
 HEADER = (

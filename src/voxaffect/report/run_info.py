@@ -82,7 +82,7 @@ def left_out(corpora: Sequence[CorpusSummary]) -> Table:
     """Excluded labels and unusable files of each corpus."""
     rows = tuple(
         cells(
-            *(c.name, count(c.n_found), count(c.n_utterances)),
+            *(c.name, c.n_found, c.n_utterances),
             *(counts_text(counts) or "none" for counts in (c.excluded, c.problems)),
         )
         for c in corpora
@@ -156,9 +156,7 @@ def key_value_table(
 
 def utterances(corpora: Sequence[CorpusSummary]) -> Table:
     """Numbers of utterances and speakers, and the metadata digest of each corpus."""
-    rows = tuple(
-        cells(c.name, count(c.n_utterances), count(c.n_speakers), c.digest) for c in corpora
-    )
+    rows = tuple(cells(c.name, c.n_utterances, c.n_speakers, c.digest) for c in corpora)
     columns = ("Corpus", "Utterances", "Speakers", "Metadata digest")
     return Table("Protocol card: corpora", columns, rows, text_columns=(0, 3))
 

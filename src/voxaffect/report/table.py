@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -38,9 +39,25 @@ class Cell:
 Row = tuple[Cell, ...]
 
 
-def cells(*values: str | Cell) -> Row:
-    """A row of a table; strings become plain cells."""
-    return tuple(value if isinstance(value, Cell) else Cell(value) for value in values)
+def cells(*values: Cell | str | float | None) -> Row:
+    """A row of a table; counts (int) and decimals (float) are formatted, None and NaN absent."""
+    return tuple(value if isinstance(value, Cell) else Cell(_text(value)) for value in values)
+
+
+def _text(value: str | float | None) -> str:
+    if isinstance(value, str):
+        return value
+    return count(value) if isinstance(value, int) else decimal(value)
+
+
+def best_marked(texts: Sequence[str], values: Sequence[float | None]) -> list[Cell]:
+    """Cells with the highest value marked, if at least two values are known."""
+    known = [value for value in values if value is not None]
+    top = max(known) if len(known) > 1 else None
+    return [
+        Cell(text, best=value is not None and value == top)
+        for text, value in zip(texts, values, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -96,19 +113,33 @@ def escape(text: str) -> str:
 
 
 def decimal(value: float | None) -> str:
-    """`.629`, as in the paper; `1.000` for one.
+    """`.629`, as in the paper; `1.000` for one; absent for None and NaN.
 
     Halves round up even if a float sum ends slightly below: .4125 is always .413.
     """
-    if value is None:
+    if value is None or math.isnan(value):
         return ABSENT
-    text = str(Decimal(f"{value:.9f}").quantize(Decimal("0.001"), ROUND_HALF_UP))
-    return text.removeprefix("0")
+    text = str(Decimal(f"{abs(value):.9f}").quantize(Decimal("0.001"), ROUND_HALF_UP))
+    return ("\N{MINUS SIGN}" if value < 0 else "") + text.removeprefix("0")
 
 
 def signed(value: float) -> str:
     """`+.017`, `−.017`: a difference with its sign."""
-    return ("\N{MINUS SIGN}" if value < 0 else "+") + decimal(abs(value))
+    return ("" if value < 0 else "+") + decimal(value)
+
+
+def with_interval(
+    value: float | None,
+    low: float | None,
+    high: float | None,
+    shown: Callable[[float], str] = decimal,
+) -> str:
+    """`.444 [.398, .491]`; the value alone if it has no interval."""
+    if value is None:
+        return ABSENT
+    if low is None or high is None:
+        return shown(value)
+    return f"{shown(value)} [{shown(low)}, {shown(high)}]"
 
 
 def p_value(value: float) -> str:

@@ -18,6 +18,7 @@ from voxaffect.files import write_text
 from voxaffect.model.logging import summary_writer, write_history
 from voxaffect.report import result_tables, run_info
 from voxaffect.report.export import latex_document, report_json
+from voxaffect.report.figures.curves import robustness_picture
 from voxaffect.report.figures.draw import draw_all
 from voxaffect.report.findings import findings
 from voxaffect.report.groups import groups_csv
@@ -87,9 +88,10 @@ def write_report(summary: Summary, out: Path, robustness: Robustness | None = No
     """
     run = summary.run
     pictures = draw_all(run, summary)
-    degraded = robustness_section(robustness)
-    text, parts = findings(run, summary), sections(run, summary, pictures, degraded)
-    pictures = (*pictures, *(degraded.pictures if degraded else ()))
+    if robustness is not None:
+        pictures = (*pictures, robustness_picture(robustness))
+    text = findings(run, summary)
+    parts = sections(run, summary, pictures, robustness_section(robustness))
     files = downloads(run, summary, text, parts)
     texts = {
         "report.html": html_page(run, text, parts, files),

@@ -49,7 +49,7 @@ def test_without_a_twin_there_is_one_panel() -> None:
 @pytest.mark.parametrize("word", ["dnn-stl", "dnn-mtl", "10 %", "UA gain from subtasks"])
 def test_the_drawing_is_text_that_can_be_read(word: str) -> None:
     run = thinned_run()
-    (picture,) = [p for p in draw_all(run, summarize_run(run)) if p.protocol == "amounts"]
+    (picture,) = [p for p in draw_all(run, summarize_run(run)) if p.section == "amounts"]
     root = ET.fromstring(picture.svg)  # noqa: S314
     assert word in " ".join(root.itertext())
 

@@ -31,13 +31,8 @@ UNIT_TICKS = (np.linspace(0, 1, 5), ["0", ".25", ".50", ".75", "1"])
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Helvetica", "Arial", "DejaVu Sans"],
-    "font.size": 9,
-    "axes.titlesize": 9,
-    "axes.labelsize": 9,
-    "figure.labelsize": 9,
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
-    "legend.fontsize": 9,
+    **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize", "figure.labelsize"), 9),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 9),
     "text.color": INK,
     "axes.edgecolor": RULE,
     "axes.labelcolor": INK,
@@ -60,13 +55,13 @@ class Picture:
 
     Args:
         name: file name without suffix.
-        protocol: protocol that it belongs to, or the key of another section.
+        section: key of its section of the report.
         caption: one or two sentences.
         svg: the SVG, whose ids begin with `name`.
     """
 
     name: str
-    protocol: str
+    section: str
     caption: str
     svg: str
 
@@ -105,7 +100,7 @@ def legend_above(figure: Figure, n_columns: int) -> None:
         figure.legend(handles, labels, loc="outside upper left", ncols=columns, frameon=False)
 
 
-def picture(name: str, protocol: str, caption: str, figure: Figure, note: str) -> Picture:
+def picture(name: str, section: str, caption: str, figure: Figure, note: str) -> Picture:
     """A figure as SVG, with the note of the run below it."""
     if note:
         width = int(figure.get_figwidth() * CHARACTERS_PER_INCH)
@@ -115,4 +110,4 @@ def picture(name: str, protocol: str, caption: str, figure: Figure, note: str) -
         figure.savefig(file, format="svg", metadata=NO_METADATA)
     # Ids with a prefix, so that several figures fit into one page.
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", file.getvalue())
-    return Picture(name, protocol, caption, svg)
+    return Picture(name, section, caption, svg)
