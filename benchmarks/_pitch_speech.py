@@ -15,8 +15,13 @@ from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.features.frames import FrameGrid
-from voxaffect.simulation import expressions
-from voxaffect.simulation.expressions import ACTED, NATURAL, VoiceParameters, draw_voice
+from voxaffect.simulation.expressions import (
+    ACTED,
+    EXPRESSIONS,
+    NATURAL,
+    VoiceParameters,
+    draw_voice,
+)
 from voxaffect.simulation.prosody import (
     Sentence,
     amplitude,
@@ -55,7 +60,6 @@ T = TypeVar("T")
 Noise = Callable[[int, np.random.Generator], Samples]
 Voice = Callable[[np.random.Generator], Synthesis]
 
-EXPRESSIONS = tuple(e for e in vars(expressions).values() if isinstance(e, expressions.Expression))
 STYLES = (ACTED, NATURAL)
 
 PAUSE_S = 0.25
@@ -151,7 +155,7 @@ def _sentence(rng: np.random.Generator) -> Sentence:
 def _delivery(groups: Sequence[VoiceGroup], rng: np.random.Generator) -> VoiceParameters:
     """A random speaker of the groups in a random emotion and style."""
     speaker = draw_speaker(_one(groups, rng), draw_corpus_style(rng), rng)
-    return draw_voice(speaker, _one(EXPRESSIONS, rng), _one(STYLES, rng), rng)
+    return draw_voice(speaker, _one(tuple(EXPRESSIONS.values()), rng), _one(STYLES, rng), rng)
 
 
 def _one(choices: Sequence[T], rng: np.random.Generator) -> T:

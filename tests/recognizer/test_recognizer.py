@@ -20,7 +20,7 @@ from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.provenance import numeric_environment, versions
 from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.recognizer.serialization import FORMAT, read_artifact, write_artifact
-from voxaffect.simulation.plan import write_film, write_sphere
+from voxaffect.simulation.plan import write_audio, write_film
 from voxaffect.systems.classifier import NetSettings
 from voxaffect.taxonomy import EMOTION, GENDER, MISSING
 
@@ -138,7 +138,7 @@ def test_a_film_and_a_segment_of_a_sphere_session_get_the_answer_of_their_sample
     write_film(tmp_path / "clip.avi", pcm, SAMPLE_RATE_HZ)
     pause = np.zeros((8_000, 1), np.int16)
     session = np.repeat(np.concatenate([pause, pcm, pause]), 2, axis=1)
-    write_sphere(tmp_path / "cc_001.sph", session, SAMPLE_RATE_HZ)
+    write_audio(tmp_path / "cc_001.sph", session, SAMPLE_RATE_HZ, "NIST")
     end_s = 0.5 + len(pcm) / SAMPLE_RATE_HZ
     segment = Utterance(
         "ldc/cc_001#0.500", "ldc", tmp_path / "cc_001.sph", "", "ldc/cc", start_s=0.5, end_s=end_s

@@ -11,15 +11,11 @@ from tests.simulation.voices import MAN, WOMAN
 from voxaffect.simulation.expressions import (
     ACTED,
     ANGRY,
-    BOREDOM,
-    CALM,
-    DISGUST,
-    FEAR,
+    EXPRESSIONS,
     HAPPY,
     NATURAL,
     NEUTRAL,
     SAD,
-    SURPRISE,
     Expression,
     Style,
     VoiceParameters,
@@ -30,7 +26,7 @@ from voxaffect.simulation.expressions import (
 from voxaffect.simulation.speakers import N_EFFECTS, Effect, Speaker
 from voxaffect.taxonomy import EMOTION_OF_LABEL, NATURALNESS
 
-EXPRESSIONS = (NEUTRAL, HAPPY, SAD, ANGRY, BOREDOM, DISGUST, FEAR, SURPRISE, CALM)
+MOVING = [e for e in EXPRESSIONS.values() if e.effect != Effect()]
 
 
 def effects(expression: Expression, style: Style, speaker: Speaker = MAN) -> np.ndarray:
@@ -39,8 +35,8 @@ def effects(expression: Expression, style: Style, speaker: Speaker = MAN) -> np.
     return np.array([draw_effect(speaker, expression, style, rng).vector() for _ in range(300)])
 
 
-def test_labels_are_words_of_the_taxonomy_and_styles_its_classes() -> None:
-    assert len({e.label for e in EXPRESSIONS} & EMOTION_OF_LABEL.keys()) == len(EXPRESSIONS)
+def test_labels_and_styles_are_those_of_the_taxonomy() -> None:
+    assert len(EXPRESSIONS.keys() & EMOTION_OF_LABEL.keys()) == len(EXPRESSIONS)
     assert {ACTED.naturalness, NATURAL.naturalness} == set(NATURALNESS.classes)
 
 
@@ -49,8 +45,8 @@ def test_neutral_changes_nothing_on_average() -> None:
     assert (np.abs(drawn.mean(axis=0)) < 4 * drawn.std(axis=0) / np.sqrt(len(drawn))).all()
 
 
-@pytest.mark.parametrize("expression", EXPRESSIONS[1:], ids=lambda e: e.label)
-def test_emotions_move_a_voice_as_stated_and_more_so_when_acted(expression: Expression) -> None:
+@pytest.mark.parametrize("expression", MOVING, ids=lambda e: e.label)
+def test_emotions_have_their_effects_and_stronger_ones_when_acted(expression: Expression) -> None:
     stated = expression.effect.vector()
     acted, natural = (effects(expression, style).mean(axis=0) for style in (ACTED, NATURAL))
     moved = stated != 0
@@ -58,7 +54,7 @@ def test_emotions_move_a_voice_as_stated_and_more_so_when_acted(expression: Expr
     assert (np.abs(acted) > np.abs(natural))[moved].all()
 
 
-def test_literature_orders_the_emotions() -> None:
+def test_emotions_are_ordered_as_in_the_literature() -> None:
     sad, neutral, happy, angry = (e.effect for e in (SAD, NEUTRAL, HAPPY, ANGRY))
     assert sad.f0_st < neutral.f0_st < angry.f0_st < happy.f0_st
     assert sad.rate_log2 < neutral.rate_log2 < happy.rate_log2 <= angry.rate_log2
@@ -66,7 +62,7 @@ def test_literature_orders_the_emotions() -> None:
     assert angry.tilt_db < happy.tilt_db < neutral.tilt_db < sad.tilt_db
 
 
-def test_natural_emotions_are_harder_to_tell_apart() -> None:
+def test_natural_emotions_are_harder_to_distinguish() -> None:
     def separation(style: Style) -> float:
         calm, hot = effects(NEUTRAL, style)[:, 0], effects(ANGRY, style)[:, 0]
         return float((hot.mean() - calm.mean()) / np.hypot(hot.std(), calm.std()))
@@ -81,7 +77,7 @@ def test_habits_scale_each_dimension_and_the_setting_shifts_it() -> None:
     np.testing.assert_allclose(drawn, Effect(rate_log2=0.5).vector(), atol=0.3)
 
 
-def test_no_effect_leaves_the_speaker() -> None:
+def test_zero_effect_is_the_speakers_voice() -> None:
     voice = apply_effect(WOMAN, Effect(), ACTED)
     assert voice.f0_hz == WOMAN.f0_hz
     assert voice.tilt_db == WOMAN.tilt_db
@@ -89,7 +85,7 @@ def test_no_effect_leaves_the_speaker() -> None:
     assert voice.rate == WOMAN.rate
 
 
-def test_twelve_semitones_are_an_octave_and_log2_one_doubles() -> None:
+def test_units_of_effects() -> None:
     voice = apply_effect(MAN, Effect(f0_st=12, range_log2=1, rate_log2=0.5), ACTED)
     assert voice.f0_hz == pytest.approx(2 * MAN.f0_hz)
     assert voice.f0_range_st == pytest.approx(2 * MAN.f0_range_st)
@@ -97,7 +93,7 @@ def test_twelve_semitones_are_an_octave_and_log2_one_doubles() -> None:
 
 
 @given(st.lists(st.floats(-30, 30), min_size=N_EFFECTS, max_size=N_EFFECTS))
-def test_no_effect_is_beyond_a_larynx(values: list[float]) -> None:
+def test_voices_stay_within_physiological_limits(values: list[float]) -> None:
     voice = apply_effect(MAN, Effect(*values), ACTED)
     assert np.isfinite(astuple(voice)).all()
     assert 65 <= voice.f0_hz <= 480
@@ -106,7 +102,7 @@ def test_no_effect_is_beyond_a_larynx(values: list[float]) -> None:
     assert voice.jitter <= 0.04
 
 
-def test_a_delivery_is_drawn_from_the_generator_alone() -> None:
+def test_voices_depend_on_the_generator_only() -> None:
     def draw(seed: int) -> VoiceParameters:
         return draw_voice(WOMAN, SAD, NATURAL, np.random.default_rng(seed))
 

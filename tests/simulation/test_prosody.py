@@ -24,19 +24,19 @@ from voxaffect.simulation.speakers import CONSONANTS, PAUSE, SCHWA, VOWELS
 FLUENT = replace(PLAIN, pause_rate=0.0)
 
 
-def timeline(rate: float = 1.0, pause_rate: float = 0.0) -> UtteranceTiming:
+def timing(rate: float = 1.0, pause_rate: float = 0.0) -> UtteranceTiming:
     voice = replace(PLAIN, rate=rate, pause_rate=pause_rate)
     return draw_timing(sentence(n_syllables=20), voice, np.random.default_rng(1))
 
 
 def contour(**changes: float) -> tuple[UtteranceTiming, np.ndarray]:
     voice = replace(FLUENT, **changes)
-    when = timeline()
+    when = timing()
     return when, f0_contour(when, voice, np.random.default_rng(2))
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 15))
-def test_sentences_have_their_syllables_and_never_stress_a_schwa(seed: int, n: int) -> None:
+def test_sentences_never_stress_a_schwa(seed: int, n: int) -> None:
     drawn = draw_sentence(np.random.default_rng(seed), n)
     assert len(drawn.syllables) == n
     for syllable in drawn.syllables:
@@ -48,22 +48,22 @@ def test_every_third_syllable_is_stressed() -> None:
     assert sum(s.stressed for s in sentence(n_syllables=12).syllables) == 4
 
 
-def test_phones_follow_one_another_between_silences() -> None:
-    when = timeline()
-    said = tuple(p for s in sentence(n_syllables=20).syllables for p in s.phones)
-    assert when.phones == (PAUSE, *said, PAUSE)
+def test_phones_are_contiguous_between_silences() -> None:
+    when = timing()
+    spoken = tuple(p for s in sentence(n_syllables=20).syllables for p in s.phones)
+    assert when.phones == (PAUSE, *spoken, PAUSE)
     assert when.frames.min() >= 6
     np.testing.assert_array_equal(when.starts[1:], np.cumsum(when.frames)[:-1])
     assert when.hold(np.arange(len(when.phones), dtype=float)).size == when.n_frames
 
 
 def test_doubling_the_rate_halves_the_duration() -> None:
-    slow, fast = timeline(rate=0.6), timeline(rate=1.2)
+    slow, fast = timing(rate=0.6), timing(rate=1.2)
     assert slow.n_frames / fast.n_frames == pytest.approx(2.0, rel=0.05)
 
 
-def test_hesitations_lengthen_speech_and_keep_every_word() -> None:
-    fluent, hesitant = timeline(), timeline(pause_rate=0.5)
+def test_hesitations_keep_all_phones() -> None:
+    fluent, hesitant = timing(), timing(pause_rate=0.5)
     assert len(hesitant.phones) > len(fluent.phones)
     assert sum(p in CONSONANTS for p in hesitant.phones) == sum(
         p in CONSONANTS for p in fluent.phones
@@ -82,7 +82,7 @@ def test_stressed_and_final_vowels_are_longer() -> None:
 
 
 @pytest.mark.parametrize("f0_hz", [90.0, 220.0])
-def test_the_mean_of_the_contour_is_the_f0_asked_for(f0_hz: float) -> None:
+def test_mean_of_the_contour_is_the_mean_f0(f0_hz: float) -> None:
     when, f0 = contour(f0_hz=f0_hz)
     voiced = when.hold(np.array([p.voicing for p in when.phones])) > 0.5
     assert np.exp(np.log(f0[voiced]).mean()) == pytest.approx(f0_hz, rel=1e-6)
@@ -94,7 +94,7 @@ def test_f0_range_widens_the_contour() -> None:
 
 
 @pytest.mark.parametrize("final_st", [-6.0, 6.0])
-def test_the_end_moves_as_asked(final_st: float) -> None:
+def test_final_movement(final_st: float) -> None:
     (when, level), (_, moved) = contour(final_st=0.0), contour(final_st=final_st)
     semitones = 12 * np.log2(moved / level)
     end, before = when.starts[-1], when.starts[-1] - round(0.3 / CONTROL_S)
@@ -118,8 +118,8 @@ def test_voicing_follows_the_phones() -> None:
     assert loud == pytest.approx(1.0, abs=0.02)
 
 
-def test_formants_scale_with_the_tract_and_shrink_towards_schwa() -> None:
-    when = timeline()
+def test_formants_scale_and_undershoot_towards_schwa() -> None:
+    when = timing()
     adult = formants(when, PLAIN)
     child = formants(when, replace(PLAIN, formant_scale=1.25))
     np.testing.assert_allclose(child, 1.25 * adult)
@@ -130,7 +130,7 @@ def test_formants_scale_with_the_tract_and_shrink_towards_schwa() -> None:
     )
 
 
-def test_loud_speech_lifts_the_first_formant_alone() -> None:
+def test_loud_speech_raises_the_first_formant_only() -> None:
     vowel = Sentence((Syllable((VOWELS[3],)),))
     when = draw_timing(vowel, FLUENT, np.random.default_rng(0))
     middle = when.starts[1] + when.frames[1] // 2

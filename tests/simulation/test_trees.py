@@ -33,9 +33,9 @@ FORMATS = {"enterface": (".avi", None, 1), "ldc": (".sph", "NIST", 2)}
 
 
 @pytest.fixture(scope="module")
-def forest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """All corpora, small, of seed 0."""
-    return simulate(tmp_path_factory.mktemp("forest"), seed=0, scale=SMALL)
+def corpora(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """All corpora at a small scale, seed 0."""
+    return simulate(tmp_path_factory.mktemp("corpora"), seed=0, scale=SMALL)
 
 
 def contents(root: Path) -> dict[str, str]:
@@ -53,13 +53,13 @@ def recordings(root: Path) -> list[Path]:
 
 
 @EVERY
-def test_each_tree_is_read_by_its_loader(plan: TreePlan, forest: dict[str, Path]) -> None:
-    corpus = CORPORA[plan.corpus].parse(forest[plan.corpus])
+def test_loaders_read_the_simulated_corpora(plan: TreePlan, corpora: dict[str, Path]) -> None:
+    corpus = CORPORA[plan.corpus].parse(corpora[plan.corpus])
     assert not [problem for problem in corpus.problems if problem.is_fault]
     takes = list(plan_takes(plan, seed=0, scale=SMALL))
     assert len(corpus.utterances) == len(takes) == plan.size(SMALL)
     emotion = Taxonomy().emotion
-    planned = Counter(plan.roles[take.label].expression.label for take in takes)
+    planned = Counter(plan.labels[take.label].expression.label for take in takes)
     read = corpus.count(emotion)
     for name in ("neutral", "happy", "sad", "angry"):
         assert read[name] == planned[name]
@@ -67,21 +67,21 @@ def test_each_tree_is_read_by_its_loader(plan: TreePlan, forest: dict[str, Path]
 
 @EVERY
 def test_speakers_gender_and_style_are_read_as_planned(
-    plan: TreePlan, forest: dict[str, Path]
+    plan: TreePlan, corpora: dict[str, Path]
 ) -> None:
-    corpus = CORPORA[plan.corpus].parse(forest[plan.corpus])
+    corpus = CORPORA[plan.corpus].parse(corpora[plan.corpus])
     genders = {u.speaker.removeprefix(f"{plan.corpus}/"): u.gender for u in corpus.utterances}
-    assert len(genders) == len(plan.cast)
-    assert Counter(genders.values()) == Counter(m.group.gender for m in plan.cast.values())
+    assert len(genders) == len(plan.speakers)
+    assert Counter(genders.values()) == Counter(group.gender for group in plan.speakers.values())
     planned = Counter(
-        plan.roles[take.label].style.naturalness for take in plan_takes(plan, 0, SMALL)
+        plan.labels[take.label].style.naturalness for take in plan_takes(plan, 0, SMALL)
     )
     assert corpus.count(lambda u: u.naturalness) == planned
 
 
 @EVERY
-def test_utterances_are_speech_of_a_few_seconds(plan: TreePlan, forest: dict[str, Path]) -> None:
-    for utterance in CORPORA[plan.corpus].parse(forest[plan.corpus]).utterances:
+def test_utterances_are_speech_of_a_few_seconds(plan: TreePlan, corpora: dict[str, Path]) -> None:
+    for utterance in CORPORA[plan.corpus].parse(corpora[plan.corpus]).utterances:
         waveform = decode(utterance.path, start_s=utterance.start_s, end_s=utterance.end_s)
         assert 0.4 < waveform.duration_s < 6.0
         assert waveform.rms() > 0.001
@@ -89,9 +89,9 @@ def test_utterances_are_speech_of_a_few_seconds(plan: TreePlan, forest: dict[str
 
 
 @EVERY
-def test_files_are_in_the_corpus_format(plan: TreePlan, forest: dict[str, Path]) -> None:
+def test_files_are_in_the_corpus_format(plan: TreePlan, corpora: dict[str, Path]) -> None:
     suffix, kind, n_channels = FORMATS.get(plan.corpus, (".wav", "WAV", 1))
-    for path in recordings(forest[plan.corpus]):
+    for path in recordings(corpora[plan.corpus]):
         assert path.suffix == suffix
         if kind is not None:
             info = soundfile.info(path)
@@ -99,7 +99,7 @@ def test_files_are_in_the_corpus_format(plan: TreePlan, forest: dict[str, Path])
             assert info.samplerate == plan.sample_rate_hz
 
 
-def test_films_hold_exactly_the_samples_that_were_recorded(tmp_path: Path) -> None:
+def test_films_are_lossless_and_reproducible(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     samples = rng.integers(-20_000, 20_000, (16_000, 1), dtype=np.int16)
     write_film(tmp_path / "a.avi", samples, 16_000)
@@ -108,21 +108,21 @@ def test_films_hold_exactly_the_samples_that_were_recorded(tmp_path: Path) -> No
     np.testing.assert_array_equal(decode(tmp_path / "a.avi").samples * 32_768, samples[:, 0])
 
 
-def test_a_session_holds_its_takes_where_its_transcript_says(forest: dict[str, Path]) -> None:
-    """Between the segments there is only the booth's noise."""
-    first = [u for u in CORPORA["ldc"].parse(forest["ldc"]).utterances if "cc_001" in u.id]
+def test_takes_of_a_session_are_at_the_times_of_its_transcript(corpora: dict[str, Path]) -> None:
+    """There is only background noise between the segments."""
+    first = [u for u in CORPORA["ldc"].parse(corpora["ldc"]).utterances if "cc_001" in u.id]
     samples, rate = soundfile.read(first[0].path, dtype="float32")
     spoken = np.zeros(len(samples), bool)
     for u in first:
         assert u.end_s is not None
-        spoken[round(u.start_s * rate) : round((u.end_s + 0.25) * rate)] = True  # with its echo
+        spoken[round(u.start_s * rate) : round((u.end_s + 0.25) * rate)] = True  # and echo
     level = np.square(samples.mean(axis=1))
     assert level[~spoken].mean() < 0.01 * level[spoken].mean()
 
 
-def test_the_paper_s_class_gaps_are_there(forest: dict[str, Path]) -> None:
+def test_corpora_lack_the_classes_that_the_paper_s_lack(corpora: dict[str, Path]) -> None:
     emotion = Taxonomy().emotion
-    counts = {name: CORPORA[name].parse(forest[name]).count(emotion) for name in PAPER}
+    counts = {name: CORPORA[name].parse(corpora[name]).count(emotion) for name in PAPER}
     gaps = {
         (name, emotion)
         for name in PAPER
@@ -132,27 +132,27 @@ def test_the_paper_s_class_gaps_are_there(forest: dict[str, Path]) -> None:
     assert gaps == {("aibo", "sad"), ("enterface", "neutral")}
 
 
-def test_the_trees_say_what_they_are(forest: dict[str, Path]) -> None:
-    assert all(SIMULATED_NOTICE in (root / NOTICE).read_text("utf-8") for root in forest.values())
+def test_corpora_contain_the_notice(corpora: dict[str, Path]) -> None:
+    assert all(SIMULATED_NOTICE in (root / NOTICE).read_text("utf-8") for root in corpora.values())
 
 
-def test_bytes_depend_on_the_seed_alone(forest: dict[str, Path], tmp_path: Path) -> None:
-    expected = contents(forest["emodb"])
+def test_bytes_depend_on_the_seed_only(corpora: dict[str, Path], tmp_path: Path) -> None:
+    expected = contents(corpora["emodb"])
     alone = simulate(tmp_path / "jobs", seed=0, scale=SMALL, corpora=["emodb"], n_jobs=2)
     assert contents(alone["emodb"]) == expected
 
 
-def test_another_seed_makes_another_recording(forest: dict[str, Path]) -> None:
+def test_recordings_depend_on_the_seed(corpora: dict[str, Path]) -> None:
     plan = PLANS["emodb"]
     session = plan_sessions(plan, seed=0, scale=SMALL)[0]
     again, other = (record(plan, session, seed).samples for seed in (0, 1))
-    written, _ = soundfile.read(forest["emodb"] / session[0].slot.path, dtype="int16")
+    written, _ = soundfile.read(corpora["emodb"] / session[0].slot.path, dtype="int16")
     np.testing.assert_array_equal(again[:, 0], written)
     assert not np.array_equal(again, other)
 
 
 @EVERY
-def test_a_larger_scale_adds_takes_to_those_of_a_smaller(plan: TreePlan) -> None:
+def test_larger_scales_include_the_takes_of_smaller_ones(plan: TreePlan) -> None:
     planned = [
         {(take.slot.path, take.label, take.slot.sentence) for take in plan_takes(plan, 0, scale)}
         for scale in (0.1, 0.5, 1.0, 2.0)
@@ -160,45 +160,45 @@ def test_a_larger_scale_adds_takes_to_those_of_a_smaller(plan: TreePlan) -> None
     assert all(small <= large for small, large in pairwise(planned))
 
 
-def test_an_interrupted_tree_is_completed(forest: dict[str, Path], tmp_path: Path) -> None:
-    expected = contents(forest["urdu"])
-    root = Path(shutil.copytree(forest["urdu"], tmp_path / "urdu"))
+def test_interrupted_corpora_are_completed(corpora: dict[str, Path], tmp_path: Path) -> None:
+    expected = contents(corpora["urdu"])
+    root = Path(shutil.copytree(corpora["urdu"], tmp_path / "urdu"))
     for path in recordings(root)[::2]:
         path.unlink()
     simulate(tmp_path, seed=0, scale=SMALL, corpora=["urdu"])
     assert contents(root) == expected
 
 
-def test_no_simulated_file_lands_among_real_ones(tmp_path: Path) -> None:
+def test_folders_with_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "emodb" / "wav").mkdir(parents=True)
     with pytest.raises(CorpusError, match="choose an empty folder"):
         simulate(tmp_path, seed=0, corpora=["emodb"])
     assert not recordings(tmp_path)
 
 
-def test_two_seeds_are_not_mixed_in_one_tree(forest: dict[str, Path], tmp_path: Path) -> None:
-    shutil.copytree(forest["urdu"], tmp_path / "urdu")
+def test_seeds_are_not_mixed_in_one_folder(corpora: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(corpora["urdu"], tmp_path / "urdu")
     with pytest.raises(CorpusError, match="urdu"):
         simulate(tmp_path, seed=1, scale=SMALL, corpora=["urdu"])
 
 
 def test_progress_counts_every_file_once(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    simulate(tmp_path, seed=0, scale=SMALL, corpora=["urdu"], progress=lambda *at: told.append(at))
+    calls: list[tuple[int, int]] = []
+    simulate(tmp_path, seed=0, scale=SMALL, corpora=["urdu"], progress=lambda *at: calls.append(at))
     total = PLANS["urdu"].size(SMALL)
-    assert told == [(i, total) for i in range(1, total + 1)]
+    assert calls == [(i, total) for i in range(1, total + 1)]
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"corpora": ["emodb", "emobd"]}, "'emobd'"),
-        ({"seed": -1}, "seed = -1"),
-        ({"scale": 0.0}, r"scale = 0\.0"),
+        ({"seed": -1}, "seed = -1 is negative; use 0 or above"),
+        ({"scale": 0.0}, r"scale = 0\.0 is out of range; use a number above 0"),
         ({"scale": float("nan")}, "scale = nan"),
     ],
 )
-def test_impossible_settings_write_nothing(
+def test_invalid_settings_write_nothing(
     changes: dict[str, object], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match=message):
@@ -206,7 +206,7 @@ def test_impossible_settings_write_nothing(
     assert not list(tmp_path.iterdir())
 
 
-def test_streams_of_different_names_differ() -> None:
+def test_generators_of_different_names_differ() -> None:
     draws = [
         named_rng(seed, *names).random()
         for seed in (0, 1)

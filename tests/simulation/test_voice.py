@@ -56,7 +56,7 @@ def speech() -> np.ndarray:
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_recordings_are_as_long_as_speech_finite_and_within_full_scale(channel: Channel) -> None:
+def test_recordings_keep_the_length_and_stay_within_full_scale(channel: Channel) -> None:
     recorded = channel.record(speech(), np.random.default_rng(0))
     assert recorded.shape == speech().shape
     assert recorded.dtype == np.float32
@@ -70,26 +70,26 @@ def test_a_clean_channel_changes_little() -> None:
     assert np.corrcoef(spoken, recorded)[0, 1] > 0.98
 
 
-def test_a_room_decays_by_sixty_decibels_in_its_time() -> None:
+def test_reverberation_time_of_a_channel() -> None:
     room = replace(LABORATORY, rt60_s=1.0).impulse_response(np.random.default_rng(0))[1:]
     level_db = 10 * np.log10(np.mean(room.reshape(10, -1) ** 2, axis=1))
     slope, _ = np.polyfit(np.arange(10) / 10, level_db, 1)
     assert slope == pytest.approx(-60, rel=0.05)
 
 
-def test_a_room_has_its_share_of_energy() -> None:
+def test_direct_to_reverberant_ratio_of_a_channel() -> None:
     direct, *room = LABORATORY.impulse_response(np.random.default_rng(0))
     ratio_db = 10 * np.log10(direct**2 / np.sum(np.square(room)))
     assert ratio_db == pytest.approx(LABORATORY.direct_to_reverberant_db)
 
 
-def test_noise_lies_below_neutral_speech_by_the_ratio() -> None:
+def test_snr_of_a_channel() -> None:
     wide = Channel(0.1, 20.0, 5.0, 7990.0, 0.0, 20.0)
     noise = wide.record(SILENCE, np.random.default_rng(0))
     assert 20 * np.log10(NEUTRAL_RMS / rms(noise)) == pytest.approx(20.0, abs=0.5)
 
 
-def test_the_band_ends_where_it_says_and_the_gain_is_a_level() -> None:
+def test_band_and_gain_of_a_channel() -> None:
     narrow = Channel(0.1, 20.0, 300.0, 3400.0, 0.0, 10.0)
     loud = replace(narrow, gain_db=6.0206)
     quiet, louder = (c.record(SILENCE, np.random.default_rng(0)) for c in (narrow, loud))
@@ -99,7 +99,7 @@ def test_the_band_ends_where_it_says_and_the_gain_is_a_level() -> None:
     assert inside > 0.9 * power.sum()
 
 
-def test_a_dull_microphone_takes_the_brightness() -> None:
+def test_dullness_of_a_channel() -> None:
     wide = Channel(0.1, 20.0, 5.0, 7990.0, 0.0, 20.0)
     bright, dull = (
         power_spectrum(c.record(SILENCE, np.random.default_rng(0)))[1]
@@ -118,12 +118,12 @@ def source(f0_hz: float = 120.0, **changes: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("f0_hz", [70.0, 123.4, 250.0, 415.0])
-def test_the_source_repeats_at_f0(f0_hz: float) -> None:
+def test_glottal_source_is_periodic(f0_hz: float) -> None:
     assert autocorrelation_f0(source(f0_hz)) == pytest.approx(f0_hz, rel=2e-3)
 
 
 @pytest.mark.parametrize("open_quotient", [0.4, 0.6, 0.8])
-def test_the_glottis_is_open_for_the_open_quotient(open_quotient: float) -> None:
+def test_open_quotient_of_the_pulse(open_quotient: float) -> None:
     phase = np.arange(10_000) / 10_000
     flow = rosenberg_pulse(phase, open_quotient)
     assert (flow > 1e-9).mean() == pytest.approx(open_quotient, abs=1e-3)
@@ -141,7 +141,7 @@ def test_jitter_is_the_mean_difference_of_successive_periods() -> None:
     assert periods.mean() == pytest.approx(SAMPLE_RATE_HZ / 100, rel=1e-3)
 
 
-def test_no_jitter_leaves_f0() -> None:
+def test_zero_jitter_keeps_f0() -> None:
     cycles = jittered_cycles(np.full(1600, 100.0), 0.0, np.random.default_rng(0))
     np.testing.assert_allclose(cycles, np.arange(1, 1601) / 160)
 
@@ -155,7 +155,7 @@ def test_tilt_is_exact_at_its_frequency(tilt_db: float) -> None:
     assert 20 * np.log10(response[3000]) == pytest.approx(-tilt_db, abs=1e-3)
 
 
-def test_a_tense_voice_is_bright() -> None:
+def test_tense_voices_are_bright() -> None:
     def brightness(samples: np.ndarray) -> float:
         frequency, power = power_spectrum(samples)
         return float(power[frequency > 2000].sum() / power.sum())
@@ -164,14 +164,14 @@ def test_a_tense_voice_is_bright() -> None:
     assert brightness(source(open_quotient=0.8)) < brightness(source(open_quotient=0.4))
 
 
-def test_breath_fills_the_gaps_between_harmonics() -> None:
+def test_breathiness_adds_noise_between_harmonics() -> None:
     def noise(samples: np.ndarray) -> float:
         return float(power_spectrum(samples)[1][np.arange(60, 3000, 120)].sum())
 
     assert noise(source(breathiness_db=-40.0)) < noise(source(breathiness_db=-10.0)) / 100
 
 
-def test_shimmer_makes_amplitudes_uneven() -> None:
+def test_shimmer_is_the_mean_difference_of_amplitudes() -> None:
     def unevenness(samples: np.ndarray) -> float:
         peaks = np.abs(samples[160:-160].reshape(-1, 160)).max(axis=1)  # a period is 160 samples
         return float(np.abs(np.diff(20 * np.log10(peaks))).mean())
@@ -184,24 +184,24 @@ SOUNDS = arrays(np.float64, st.integers(1, 50), elements=st.floats(-100, 100, wi
 
 
 @given(SOUNDS)
-def test_nothing_exceeds_the_peak_and_nothing_is_turned_up(samples: np.ndarray) -> None:
+def test_limit_peak_only_attenuates(samples: np.ndarray) -> None:
     quieter = limit_peak(samples)
     assert np.abs(quieter).max() <= 0.95 + 1e-12
     assert (np.abs(quieter) <= np.abs(samples)).all()
 
 
-def test_sound_within_full_scale_is_left_alone() -> None:
+def test_limit_peak_keeps_samples_within_full_scale() -> None:
     samples = np.array([0.3, -0.9])
     np.testing.assert_array_equal(limit_peak(samples), samples)
 
 
-def test_six_decibels_double() -> None:
+def test_amplitude_ratio_of_decibels() -> None:
     assert amplitude_ratio(0.0) == 1.0
     assert amplitude_ratio(20.0) == pytest.approx(10.0)
     assert amplitude_ratio(6.0206) == pytest.approx(2.0, rel=1e-5)
 
 
-def test_a_sine_has_the_level_of_a_sine() -> None:
+def test_rms_of_a_sine() -> None:
     assert rms(np.sin(np.linspace(0, 20 * np.pi, 10_001))) == pytest.approx(2**-0.5, rel=1e-3)
 
 
@@ -221,7 +221,7 @@ def steady(phone: Phone) -> np.ndarray:
 
 
 @pytest.mark.parametrize("phone", VOWELS, ids=lambda phone: phone.symbol)
-def test_the_spectrum_peaks_at_the_formants(phone: Phone) -> None:
+def test_spectrum_peaks_at_the_formants(phone: Phone) -> None:
     rung = vocal_tract(impulse(), steady(phone), ONES, 1.0)
     power = np.abs(np.fft.rfft(rung)) ** 2  # one bin a hertz
     peaks, _ = find_peaks(np.log(power[:4000]))
@@ -244,8 +244,8 @@ def test_a_steady_tract_is_the_recursive_filter() -> None:
     assert np.sqrt(np.mean(error**2) / np.mean(expected[inside] ** 2)) < 1e-3
 
 
-def test_moving_formants_make_no_click() -> None:
-    """A filter that jumps would spray the band above 5 kHz, where this source has nothing."""
+def test_moving_formants_do_not_click() -> None:
+    """A click would have power above 5 kHz, where this source has none."""
     glide = np.linspace(VOWELS[0].formants_hz, VOWELS[3].formants_hz, N_FRAMES)
     tone = np.sin(2 * np.pi * 200 * np.arange(N_FRAMES * HOP) / SAMPLE_RATE_HZ)
     frequency, power = power_spectrum(vocal_tract(tone, glide, ONES, 1.0)[2000:-2000])
@@ -283,12 +283,12 @@ LEVEL = replace(PLAIN, f0_range_st=0.5, final_st=0.0, rate=0.5, jitter=0.002)
 VOWEL = Sentence((Syllable((VOWELS[3],)),))
 
 
-def say(delivery: VoiceParameters, words: Sentence | None = None, seed: int = 0) -> Synthesis:
-    return render(words or sentence(), delivery, np.random.default_rng(seed))
+def say(voice: VoiceParameters, words: Sentence | None = None, seed: int = 0) -> Synthesis:
+    return render(words or sentence(), voice, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("f0_hz", [95.0, 140.0, 230.0, 320.0])
-def test_the_waveform_has_the_f0_that_is_told(f0_hz: float) -> None:
+def test_waveform_has_the_stated_f0(f0_hz: float) -> None:
     spoken = say(replace(LEVEL, f0_hz=f0_hz), VOWEL)
     middle = spoken.samples.size // 2
     steady = slice(middle - 800, middle + 800)  # 100 ms
@@ -297,7 +297,7 @@ def test_the_waveform_has_the_f0_that_is_told(f0_hz: float) -> None:
     assert autocorrelation_f0(spoken.samples[steady]) == pytest.approx(known, rel=0.01)
 
 
-def test_silence_before_and_after_has_no_f0() -> None:
+def test_silence_has_no_f0() -> None:
     spoken = say(PLAIN)
     assert spoken.f0_hz.shape == spoken.samples.shape
     assert spoken.f0_hz[0] == spoken.f0_hz[-1] == 0
@@ -313,7 +313,7 @@ def test_intensity_is_the_level_of_voiced_speech() -> None:
     assert level_db(8.0) == pytest.approx(8.0, abs=0.5)
 
 
-def test_emotions_are_heard_in_the_waveform() -> None:
+def test_emotions_change_the_waveform() -> None:
     def cues(effect: Effect) -> tuple[float, float, float, float]:
         spoken = say(apply_effect(MAN, effect, ACTED))
         frequency, power = power_spectrum(spoken.samples)
@@ -322,7 +322,7 @@ def test_emotions_are_heard_in_the_waveform() -> None:
         return float(f0.mean()), 1 / spoken.samples.size, rms(spoken.samples), float(bright)
 
     sad, neutral, angry = (np.array(cues(e.effect)) for e in (SAD, NEUTRAL, ANGRY))
-    assert (sad[:3] < neutral[:3]).all()  # the breath of sadness is bright, its voice is not
+    assert (sad[:3] < neutral[:3]).all()  # sad breath is bright, sad voice is not
     assert (neutral < angry).all()
 
 
@@ -333,14 +333,14 @@ def test_emotions_are_heard_in_the_waveform() -> None:
     st.sampled_from([NEUTRAL, HAPPY, SAD, ANGRY]),
     st.sampled_from([ACTED, NATURAL]),
 )
-def test_speech_is_finite_and_never_clips(seed, speaker, emotion, style) -> None:  # type: ignore[no-untyped-def]
+def test_speech_is_finite_and_does_not_clip(seed, speaker, emotion, style) -> None:  # type: ignore[no-untyped-def]
     spoken = synthesize(sentence(seed), speaker, emotion, style, np.random.default_rng(seed))
     assert spoken.samples.dtype == np.float32
     assert np.isfinite(spoken.samples).all()
     assert 0.001 < np.abs(spoken.samples).max() < 0.96
 
 
-def test_equal_generators_make_equal_takes() -> None:
+def test_synthesis_depends_on_the_generator_only() -> None:
     first, again, other = (
         synthesize(sentence(), WOMAN, HAPPY, ACTED, np.random.default_rng(seed)).samples
         for seed in (5, 5, 6)

@@ -1,4 +1,4 @@
-"""Voices and sentences that several tests of the simulation share."""
+"""Voices and sentences that several tests share."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def autocorrelation_f0(samples: Sound) -> float:
     correlation = np.fft.irfft(np.abs(spectrum) ** 2)[: samples.size]
     correlation /= np.arange(samples.size, 0, -1)  # unbiased, or long lags would look weak
     shortest, longest = SAMPLE_RATE_HZ // 500, SAMPLE_RATE_HZ // 60
-    heard = correlation[shortest:longest]
-    best = int(find_peaks(heard, height=0.85 * heard.max())[0][0]) + shortest
+    audible = correlation[shortest:longest]
+    best = int(find_peaks(audible, height=0.85 * audible.max())[0][0]) + shortest
     before, at, after = correlation[best - 1 : best + 2]
     return float(SAMPLE_RATE_HZ / (best + 0.5 * (before - after) / (before - 2 * at + after)))

@@ -1,5 +1,5 @@
-"""Simulated emotional speech with known pitch, and miniature corpora made of it.
+"""Simulated emotional speech with known F0, and miniature corpora of it for tests and demos.
 
-`voice.synthesize` speaks, `channel.Channel.record` records, `trees.simulate` writes the corpora
-that `plans` describes. Wherever their numbers are shown, `trees.STAND_IN` is shown with them.
+`voice.synthesize` generates speech, `voice.Channel.record` records it, and `trees.simulate` writes
+the corpora that `plans` describes. `trees.SIMULATED_NOTICE` accompanies all results on them.
 """

@@ -1,10 +1,10 @@
-"""A miniature of a corpus before anything is spoken: who says what, how, into which file."""
+"""Plan of a simulated corpus: speakers, labels, sentences and files, and the writing of files."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from voxaffect.files import write_atomically
-from voxaffect.simulation.expressions import Expression, Style
+from voxaffect.simulation.expressions import EXPRESSIONS, Expression, Style
 from voxaffect.simulation.speakers import VoiceGroup
 from voxaffect.simulation.voice import Channel
 
@@ -21,59 +21,40 @@ PICTURE = (48, 64)
 """Height and width of a simulated film, which is black."""
 
 
-def write_wav(path: Path, samples: NDArray[np.int16], rate_hz: int) -> None:
-    """Write samples (n_samples, n_channels) as 16-bit PCM in a WAV file."""
+def write_audio(path: Path, samples: NDArray[np.int16], rate_hz: int, kind: str = "WAV") -> None:
+    """Write samples (n_samples, n_channels) as 16-bit PCM; `kind` is libsndfile's format."""
     with write_atomically(path) as file:
-        soundfile.write(file, samples, rate_hz, format="WAV", subtype="PCM_16")
-
-
-def write_sphere(path: Path, samples: NDArray[np.int16], rate_hz: int) -> None:
-    """Write samples (n_samples, n_channels) as 16-bit PCM in a NIST SPHERE file."""
-    with write_atomically(path) as file:
-        soundfile.write(file, samples, rate_hz, format="NIST", subtype="PCM_16")
+        soundfile.write(file, samples, rate_hz, format=kind, subtype="PCM_16")
 
 
 def write_film(path: Path, samples: NDArray[np.int16], rate_hz: int) -> None:
-    """Write samples (n_samples, 1) as the sound of a black AVI film, 16-bit PCM."""
+    """Write samples (n_samples, 1) as the 16-bit PCM audio of a black AVI film."""
     import av  # noqa: PLC0415 FFmpeg is slow to load, and needed for films only
 
     encoded = io.BytesIO()
     with av.open(encoded, "w", format="avi", options={"fflags": "+bitexact"}) as film:
-        picture = film.add_stream("mpeg4", rate=1, width=PICTURE[1], height=PICTURE[0])
-        sound = film.add_stream("pcm_s16le", rate=rate_hz, layout="mono")
-        frame = av.VideoFrame.from_ndarray(np.zeros((*PICTURE, 3), np.uint8), format="rgb24")
+        video = film.add_stream("mpeg4", rate=1, width=PICTURE[1], height=PICTURE[0])
+        audio = film.add_stream("pcm_s16le", rate=rate_hz, layout="mono")
+        picture = av.VideoFrame.from_ndarray(np.zeros((*PICTURE, 3), np.uint8), format="rgb24")
         for _ in range(0, len(samples), rate_hz):
-            film.mux(picture.encode(frame.reformat(format="yuv420p")))
-        film.mux(picture.encode(None))
-        spoken = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
-        spoken.sample_rate = rate_hz
-        film.mux(sound.encode(spoken))
-        film.mux(sound.encode(None))
+            film.mux(video.encode(picture.reformat(format="yuv420p")))
+        film.mux(video.encode(None))
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate = rate_hz
+        film.mux(audio.encode(frame))
+        film.mux(audio.encode(None))
     with write_atomically(path) as file:
         file.write(encoded.getvalue())
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """One speaker of a plan.
+class LabelPlan:
+    """Plan of one raw label.
 
     Args:
-        group: sex and age.
-        share: factor on the number of takes, for corpora whose speakers are uneven.
-    """
-
-    group: VoiceGroup
-    share: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """One raw label of a plan.
-
-    Args:
-        expression: what is expressed under that label.
-        n_takes: takes a speaker at scale 1.
-        style: how openly and how carefully it is spoken.
+        expression: the emotion.
+        n_takes: number of takes per speaker at scale 1.
+        style: speaking style.
     """
 
     expression: Expression
@@ -81,13 +62,18 @@ class Role:
     style: Style
 
 
+def label_plans(style: Style, takes: Mapping[str, tuple[str, int]]) -> dict[str, LabelPlan]:
+    """Labels of one style: code -> emotion and number of takes per speaker."""
+    return {code: LabelPlan(EXPRESSIONS[name], n, style) for code, (name, n) in takes.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place that the corpus's naming scheme has room for.
+    """File name and sentence that a corpus's naming scheme allows.
 
     Args:
-        path: file below the corpus root, with suffix; of several utterances where it is a session.
-        sentence: identity of what is said; equal identities are the same words.
+        path: below the corpus root, with suffix; shared by all utterances of a session file.
+        sentence: id of the sentence; equal ids are the same words.
     """
 
     path: str
@@ -96,12 +82,12 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One utterance to be spoken.
+    """Planned utterance.
 
     Args:
-        speaker: code of its speaker in the plan's cast.
-        label: code of its label in the plan's roles.
-        slot: its file and its sentence.
+        speaker: key of the plan's speakers.
+        label: key of the plan's labels.
+        slot: file and sentence.
     """
 
     speaker: str
@@ -111,12 +97,12 @@ class Take:
 
 @dataclass(frozen=True)
 class SimulatedRecording:
-    """Takes that were recorded in one go, one after another.
+    """Takes recorded one after another.
 
     Args:
-        takes: what is said.
+        takes: in order.
         samples: int16 (n_samples, n_channels).
-        rate_hz: their rate.
+        rate_hz: sample rate.
         spans: first sample of each take, and the one past its last.
     """
 
@@ -133,57 +119,46 @@ class SimulatedRecording:
 def write_takes(root: Path, recording: SimulatedRecording) -> None:
     """Write every take of a recording into its own WAV file."""
     for take, (start, stop) in zip(recording.takes, recording.spans, strict=True):
-        write_wav(root / take.slot.path, recording.samples[start:stop], recording.rate_hz)
-
-
-def by_file(take: Take) -> str:
-    """The session of corpora whose every file was recorded by itself."""
-    return take.slot.path
-
-
-def no_documents(takes: Sequence[Take]) -> Mapping[str, str]:  # noqa: ARG001
-    """The documents of corpora whose file names say all there is to know."""
-    return {}
+        write_audio(root / take.slot.path, recording.samples[start:stop], recording.rate_hz)
 
 
 @dataclass(frozen=True)
 class TreePlan:
-    """A miniature corpus.
+    """Plan of a simulated corpus.
 
     Args:
-        corpus: its name in `corpora.CORPORA`.
-        sample_rate_hz: rate of its files.
-        channels: how it was recorded, one situation a microphone.
-        cast: speakers by the code that file names use.
-        roles: labels by the code that names or label files use.
-        slots: every place that a speaker code and a label code leave room for.
-        session: take -> name of the session in which it was recorded.
+        corpus: name in `corpora.CORPORA`.
+        sample_rate_hz: of its files.
+        channels: recording channels, one per microphone.
+        speakers: speaker code, as in file names -> voice group.
+        labels: label code, as in file names or label files -> plan.
+        slots: speaker code and label code -> all allowed files.
+        session: take -> name of its recording session; one per file by default.
         write: folder and recording -> files in the corpus's format.
-        documents: all takes -> path below the root -> text of what lies beside the recordings.
-        syllables: fewest and most syllables of a sentence.
+        documents: all takes -> path below the root -> text of files beside the recordings.
+        syllables: least and largest number of syllables of a sentence.
+        shares: speaker code -> factor on the number of takes, for uneven corpora.
     """
 
     corpus: str
     sample_rate_hz: int
     channels: tuple[Channel, ...]
-    cast: Mapping[str, Member]
-    roles: Mapping[str, Role]
+    speakers: Mapping[str, VoiceGroup]
+    labels: Mapping[str, LabelPlan]
     slots: Callable[[str, str], tuple[Slot, ...]]
-    session: Callable[[Take], str] = by_file
+    session: Callable[[Take], str] = lambda take: take.slot.path
     write: Callable[[Path, SimulatedRecording], None] = write_takes
-    documents: Callable[[Sequence[Take]], Mapping[str, str]] = no_documents
+    documents: Callable[[Sequence[Take]], Mapping[str, str]] = lambda _: {}
     syllables: tuple[int, int] = (5, 8)
+    shares: Mapping[str, float] = field(default_factory=dict)
 
     def n_takes(self, speaker: str, label: str, scale: float) -> int:
-        """Takes of a speaker under a label: at least one, at most what the names have room for."""
-        wanted = round(scale * self.cast[speaker].share * self.roles[label].n_takes)
+        """Number of takes of a speaker and label: at least 1, at most the number of slots."""
+        wanted = round(scale * self.shares.get(speaker, 1.0) * self.labels[label].n_takes)
         return min(max(1, wanted), len(self.slots(speaker, label)))
 
     def size(self, scale: float = 1.0) -> int:
-        """Takes of the whole tree."""
-        return sum(self.n_takes(s, label, scale) for s, label in product(self.cast, self.roles))
-
-
-def roles(takes: Mapping[str, tuple[Expression, int]], style: Style) -> dict[str, Role]:
-    """Roles of one style: code -> expression and takes a speaker."""
-    return {code: Role(expression, n, style) for code, (expression, n) in takes.items()}
+        """Number of takes of the corpus."""
+        return sum(
+            self.n_takes(s, label, scale) for s, label in product(self.speakers, self.labels)
+        )

@@ -1,103 +1,78 @@
-"""Miniatures of corpora, one a file, by the name of the corpus."""
+"""Plans of simulated corpora, by the name of the corpus."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, product
 from pathlib import Path, PurePath
 
 from voxaffect.files import write_text
-from voxaffect.simulation.expressions import (
-    ACTED,
-    ANGRY,
-    BOREDOM,
-    CALM,
-    COLD_ANGER,
-    DISGUST,
-    EMPHATIC,
-    FEAR,
-    FRUSTRATED,
-    HAPPY,
-    NATURAL,
-    NEUTRAL,
-    REST,
-    SAD,
-    SURPRISE,
-    Expression,
-)
+from voxaffect.simulation import voice
+from voxaffect.simulation.expressions import ACTED, EXPRESSIONS, NATURAL
 from voxaffect.simulation.plan import (
-    Member,
-    Role,
+    LabelPlan,
     SimulatedRecording,
     Slot,
     Take,
     TreePlan,
-    roles,
+    label_plans,
+    write_audio,
     write_film,
-    write_sphere,
     write_takes,
 )
-from voxaffect.simulation.speakers import FEMALE, FEMALE_CHILD, MALE, MALE_CHILD
-from voxaffect.simulation.voice import (
-    ANECHOIC,
-    BOOM,
-    BROADCAST,
-    CLASSROOM,
-    HEADSET,
-    LABORATORY,
-    LECTURE_ROOM,
-    STUDIO,
-)
+from voxaffect.simulation.speakers import FEMALE, FEMALE_CHILD, MALE, MALE_CHILD, VoiceGroup
 
-# FAU AIBO: `wav/Mont_01_000_00.wav` is school, child, turn and chunk; its class is in a list.
-#
-# Children who command a robot dog, with no sad class, and their sexes in a list of the user's own.
+
+def _speaker_genders(speakers: Mapping[str, VoiceGroup]) -> dict[str, str]:
+    """The user's own list of genders, for corpora without one."""
+    letters = {name: group.gender[0] for name, group in speakers.items()}
+    return {"speaker_genders.txt": "".join(f"{name} {sex}\n" for name, sex in letters.items())}
+
+
+# FAU AIBO, children and a robot dog, without sad: `wav/Mont_01_000_00.wav` is school, child, turn
+# and chunk; its class is in a list.
 
 AIBO_FOLDER = "IS2009EmotionChallenge"
-LABELS = f"{AIBO_FOLDER}/labels/{AIBO_FOLDER}/chunk_labels_5cl_corpus.txt"
-CLASSES = "AENPR"
-AIBO_ROOM = 40
-"""Turns that a child may have under a label."""
-
-AIBO_CAST = {
-    "Ohm_01": Member(MALE_CHILD),
-    "Ohm_02": Member(FEMALE_CHILD),
-    "Ohm_03": Member(MALE_CHILD),
-    "Mont_01": Member(FEMALE_CHILD),
-    "Mont_02": Member(MALE_CHILD),
-    "Mont_03": Member(FEMALE_CHILD),
+AIBO_LABELS = f"{AIBO_FOLDER}/labels/{AIBO_FOLDER}/chunk_labels_5cl_corpus.txt"
+AIBO_CLASSES = "AENPR"
+AIBO_MAX_TURNS = 40  # of a child and label
+AIBO_SPEAKERS = {
+    "Ohm_01": MALE_CHILD,
+    "Ohm_02": FEMALE_CHILD,
+    "Ohm_03": MALE_CHILD,
+    "Mont_01": FEMALE_CHILD,
+    "Mont_02": MALE_CHILD,
+    "Mont_03": FEMALE_CHILD,
 }
 
 
 def _aibo_slots(child: str, label: str) -> tuple[Slot, ...]:
-    first = CLASSES.index(label) * AIBO_ROOM
-    paths = [f"{AIBO_FOLDER}/wav/{child}_{first + i:03d}_00.wav" for i in range(AIBO_ROOM)]
+    first = AIBO_CLASSES.index(label) * AIBO_MAX_TURNS
+    turns = range(first, first + AIBO_MAX_TURNS)
+    paths = [f"{AIBO_FOLDER}/wav/{child}_{turn:03d}_00.wav" for turn in turns]
     return tuple(Slot(path, path) for path in paths)
 
 
 def _aibo_documents(takes: Sequence[Take]) -> dict[str, str]:
-    chunks = sorted((take.slot.path.rpartition("/")[2][: -len(".wav")], take) for take in takes)
-    sexes = {name: "f" if who.group is FEMALE_CHILD else "m" for name, who in AIBO_CAST.items()}
-    return {
-        LABELS: "".join(f"{chunk} {take.label} 0.75\n" for chunk, take in chunks),
-        "speaker_genders.txt": "".join(f"{child} {sex}\n" for child, sex in sexes.items()),
-    }
+    chunks = sorted((PurePath(take.slot.path).stem, take.label) for take in takes)
+    labels = "".join(f"{chunk} {label} 0.75\n" for chunk, label in chunks)
+    return {AIBO_LABELS: labels, **_speaker_genders(AIBO_SPEAKERS)}
 
 
 AIBO = TreePlan(
     corpus="aibo",
     sample_rate_hz=16_000,
-    channels=(CLASSROOM,),
-    cast=AIBO_CAST,
-    roles=roles(
-        {
-            "N": (NEUTRAL, 6),
-            "P": (HAPPY, 3),
-            "A": (ANGRY, 4),
-            "E": (EMPHATIC, 1),
-            "R": (REST, 1),
-        },
+    channels=(voice.CLASSROOM,),
+    speakers=AIBO_SPEAKERS,
+    labels=label_plans(
         NATURAL,
+        {
+            "N": ("neutral", 6),
+            "P": ("happy", 3),
+            "A": ("angry", 4),
+            "E": ("emphatic", 1),
+            "R": ("rest", 1),
+        },
     ),
     slots=_aibo_slots,
     documents=_aibo_documents,
@@ -118,86 +93,64 @@ def _emodb_slots(speaker: str, label: str) -> tuple[Slot, ...]:
 EMODB = TreePlan(
     corpus="emodb",
     sample_rate_hz=16_000,
-    channels=(ANECHOIC,),
-    cast={
-        "03": Member(MALE),
-        "08": Member(FEMALE),
-        "09": Member(FEMALE),
-        "10": Member(MALE),
-        "11": Member(MALE),
-        "13": Member(FEMALE),
-    },
-    roles=roles(
-        {
-            "N": (NEUTRAL, 4),
-            "F": (HAPPY, 3),
-            "T": (SAD, 3),
-            "W": (ANGRY, 5),
-            "L": (BOREDOM, 1),
-            "E": (DISGUST, 1),
-        },
+    channels=(voice.ANECHOIC,),
+    speakers={"03": MALE, "08": FEMALE, "09": FEMALE, "10": MALE, "11": MALE, "13": FEMALE},
+    labels=label_plans(
         ACTED,
+        {
+            "N": ("neutral", 4),
+            "F": ("happy", 3),
+            "T": ("sad", 3),
+            "W": ("angry", 5),
+            "L": ("boredom", 1),
+            "E": ("disgust", 1),
+        },
     ),
     slots=_emodb_slots,
 )
 
 
-SHORT = ("b1", "b2", "b3")
-LONG = ("l1", "l2", "l3", "l4")
-NONSENSE = ("n1", "n2", "n3", "n4", "n5")
-QUESTIONS = ("d1", "d2")
+EMOVO_PHRASES = (
+    *("b1", "b2", "b3", "l1", "l2", "l3", "l4"),  # short and long
+    *("n1", "n2", "n3", "n4", "n5", "d1", "d2"),  # nonsense and questions
+)
 
 
 def _emovo_slots(speaker: str, label: str) -> tuple[Slot, ...]:
-    phrases = (*SHORT, *LONG, *NONSENSE, *QUESTIONS)
-    return tuple(Slot(f"EMOVO/{speaker}/{label}-{speaker}-{p}.wav", p) for p in phrases)
+    return tuple(Slot(f"EMOVO/{speaker}/{label}-{speaker}-{p}.wav", p) for p in EMOVO_PHRASES)
 
 
 EMOVO = TreePlan(
     corpus="emovo",
     sample_rate_hz=48_000,
-    channels=(LABORATORY,),
-    cast={
-        **{f"f{i}": Member(FEMALE) for i in (1, 2, 3)},
-        **{f"m{i}": Member(MALE) for i in (1, 2, 3)},
-    },
-    roles=roles(
-        {
-            "neu": (NEUTRAL, 4),
-            "gio": (HAPPY, 4),
-            "tri": (SAD, 4),
-            "rab": (ANGRY, 4),
-            "dis": (DISGUST, 1),
-            "sor": (SURPRISE, 1),
-        },
+    channels=(voice.LABORATORY,),
+    speakers={"f1": FEMALE, "f2": FEMALE, "f3": FEMALE, "m1": MALE, "m2": MALE, "m3": MALE},
+    labels=label_plans(
         ACTED,
+        {
+            "neu": ("neutral", 4),
+            "gio": ("happy", 4),
+            "tri": ("sad", 4),
+            "rab": ("angry", 4),
+            "dis": ("disgust", 1),
+            "sor": ("surprise", 1),
+        },
     ),
     slots=_emovo_slots,
 )
 
 
-# eNTERFACE'05: films `subject 1/anger/sentence 1/s1_an_1.avi`, with no neutral class.
-#
-# Subject 11's files are named after subject 12, as they are in the corpus.
+# eNTERFACE'05: films `subject 1/anger/sentence 1/s1_an_1.avi`, without neutral.
 
-ENTERFACE_SENTENCES = (1, 2, 3, 4, 5)
-MISNAMED = {"11": "12"}
-
-ENTERFACE_CAST = {
-    "1": Member(MALE),
-    "2": Member(FEMALE),
-    "4": Member(MALE),
-    "5": Member(MALE),
-    "11": Member(FEMALE),
-    "12": Member(MALE),
-}
+ENTERFACE_SPEAKERS = {"1": MALE, "2": FEMALE, "4": MALE, "5": MALE, "11": FEMALE, "12": MALE}
 
 
 def _enterface_slots(subject: str, label: str) -> tuple[Slot, ...]:
     folder = f"enterface database/subject {subject}/{label}"
-    stem = f"s{MISNAMED.get(subject, subject)}_{label[:2]}"
+    named = "12" if subject == "11" else subject  # as in the corpus
     return tuple(
-        Slot(f"{folder}/sentence {k}/{stem}_{k}.avi", f"{label} {k}") for k in ENTERFACE_SENTENCES
+        Slot(f"{folder}/sentence {k}/s{named}_{label[:2]}_{k}.avi", f"{label} {k}")
+        for k in (1, 2, 3, 4, 5)
     )
 
 
@@ -206,78 +159,55 @@ def _write_enterface(root: Path, recording: SimulatedRecording) -> None:
     write_film(root / take.slot.path, recording.samples, recording.rate_hz)
 
 
-def _enterface_documents(takes: Sequence[Take]) -> dict[str, str]:  # noqa: ARG001
-    sexes = {name: "f" if who.group is FEMALE else "m" for name, who in ENTERFACE_CAST.items()}
-    return {"speaker_genders.txt": "".join(f"{name} {sex}\n" for name, sex in sexes.items())}
-
-
 ENTERFACE = TreePlan(
     corpus="enterface",
     sample_rate_hz=48_000,
-    channels=(LECTURE_ROOM,),
-    cast=ENTERFACE_CAST,
-    roles=roles(
-        {
-            "happiness": (HAPPY, 4),
-            "sadness": (SAD, 4),
-            "anger": (ANGRY, 4),
-            "disgust": (DISGUST, 1),
-            "fear": (FEAR, 1),
-            "surprise": (SURPRISE, 1),
-        },
+    channels=(voice.LECTURE_ROOM,),
+    speakers=ENTERFACE_SPEAKERS,
+    labels=label_plans(
         ACTED,
+        {
+            "happiness": ("happy", 4),
+            "sadness": ("sad", 4),
+            "anger": ("angry", 4),
+            "disgust": ("disgust", 1),
+            "fear": ("fear", 1),
+            "surprise": ("surprise", 1),
+        },
     ),
     slots=_enterface_slots,
     write=_write_enterface,
-    documents=_enterface_documents,
+    documents=lambda _: _speaker_genders(ENTERFACE_SPEAKERS),
 )
 
 
-# IEMOCAP: turns cut from improvised and scripted dialogues, judged in `EmoEvaluation`.
-#
-# The letter in front of a dialogue's name is who wore the markers; both actors speak in it.
+# IEMOCAP: turns cut from improvised and scripted dialogues, judged in `EmoEvaluation`. The letter
+# before a dialogue's name is who wore the markers; both actors speak in it.
 
-EMOTIONS: dict[str, tuple[Expression, int]] = {
-    "neu": (NEUTRAL, 3),
-    "hap": (HAPPY, 2),
-    "sad": (SAD, 2),
-    "ang": (ANGRY, 2),
-    "fru": (FRUSTRATED, 1),
+# Emotion, number of takes, and raters' valence, activation and dominance on scales from 1 to 5.
+IEMOCAP_LABELS = {
+    "neu": ("neutral", 3, (3.0, 2.5, 3.0)),
+    "hap": ("happy", 2, (4.0, 3.5, 3.0)),
+    "sad": ("sad", 2, (2.0, 2.0, 2.5)),
+    "ang": ("angry", 2, (1.5, 4.0, 4.0)),
+    "fru": ("frustrated", 1, (2.0, 3.0, 3.5)),
 }
-# Valence, activation and dominance as raters see these emotions, on scales from 1 to 5.
-RATINGS = {
-    "neu": (3.0, 2.5, 3.0),
-    "hap": (4.0, 3.5, 3.0),
-    "sad": (2.0, 2.0, 2.5),
-    "ang": (1.5, 4.0, 4.0),
-    "fru": (2.0, 3.0, 3.5),
-}
-STYLES = {"impro": NATURAL, "script": ACTED}
-SCENES = {"impro": ("F_impro01", "M_impro04"), "script": ("F_script01_1", "M_script02_2")}
-SESSIONS = (1, 2, 3)
-IEMOCAP_ROOM = 8
-"""Turns that a speaker may have under a label in one dialogue."""
+IEMOCAP_STYLES = {"impro": NATURAL, "script": ACTED}
+IEMOCAP_SCENES = {"impro": ("F_impro01", "M_impro04"), "script": ("F_script01_1", "M_script02_2")}
+IEMOCAP_MAX_TURNS = 8  # of a speaker and label in one dialogue
 
 
 def _iemocap_slots(speaker: str, label: str) -> tuple[Slot, ...]:
     style, _, emotion = label.partition(" ")
     session, sex = speaker[:-1], speaker[-1]
-    first = list(EMOTIONS).index(emotion) * IEMOCAP_ROOM
-    return tuple(
-        _slot(f"{session}{scene}", f"{sex}{first + i:03d}", is_scripted=style == "script")
-        for i, scene in product(range(IEMOCAP_ROOM), SCENES[style])
-    )
-
-
-def _slot(dialogue: str, turn: str, *, is_scripted: bool) -> Slot:
-    """A script is the same in all sessions, an improvisation is everyone's own."""
-    session = f"Session{dialogue[4]}"
-    path = f"{session}/sentences/wav/{dialogue}/{dialogue}_{turn}.wav"
-    return Slot(path, f"{dialogue[6:]} {turn}" if is_scripted else path)
-
-
-def _dialogue(take: Take) -> str:
-    return PurePath(take.slot.path).parent.name
+    first = list(IEMOCAP_LABELS).index(emotion) * IEMOCAP_MAX_TURNS
+    slots = []
+    for i, scene in product(range(IEMOCAP_MAX_TURNS), IEMOCAP_SCENES[style]):
+        dialogue, turn = f"{session}{scene}", f"{sex}{first + i:03d}"
+        path = f"Session{session[4]}/sentences/wav/{dialogue}/{dialogue}_{turn}.wav"
+        # A script is the same in all sessions, an improvisation is not.
+        slots.append(Slot(path, f"{scene[1:]} {turn}" if style == "script" else path))
+    return tuple(slots)
 
 
 def _write_iemocap(root: Path, recording: SimulatedRecording) -> None:
@@ -290,9 +220,9 @@ def _write_iemocap(root: Path, recording: SimulatedRecording) -> None:
 
 
 def _judged(take: Take, start_s: float, end_s: float) -> str:
-    """A turn's block: the consensus, then two of its raters."""
+    """Block of a turn: the consensus, then two of its raters."""
     emotion = take.label.partition(" ")[2]
-    valence, activation, dominance = RATINGS[emotion]
+    valence, activation, dominance = IEMOCAP_LABELS[emotion][2]
     turn = PurePath(take.slot.path).stem
     return (
         f"[{start_s:.4f} - {end_s:.4f}]\t{turn}\t{emotion}\t"
@@ -305,24 +235,24 @@ def _judged(take: Take, start_s: float, end_s: float) -> str:
 IEMOCAP = TreePlan(
     corpus="iemocap",
     sample_rate_hz=16_000,
-    channels=(LABORATORY,),
-    cast={
-        f"Ses{session:02d}{sex}": Member(FEMALE if sex == "F" else MALE)
-        for session, sex in product(SESSIONS, "FM")
+    channels=(voice.LABORATORY,),
+    speakers={
+        f"Ses{session:02d}{sex}": FEMALE if sex == "F" else MALE
+        for session, sex in product((1, 2, 3), "FM")
     },
-    roles={
-        f"{scene} {emotion}": Role(expression, n, style)
-        for (scene, style), (emotion, (expression, n)) in product(STYLES.items(), EMOTIONS.items())
+    labels={
+        f"{scene} {code}": LabelPlan(EXPRESSIONS[name], n, style)
+        for scene, style in IEMOCAP_STYLES.items()
+        for code, (name, n, _) in IEMOCAP_LABELS.items()
     },
     slots=_iemocap_slots,
-    session=_dialogue,
+    session=lambda take: PurePath(take.slot.path).parent.name,
     write=_write_iemocap,
 )
 
 
-# LDC2002S28: sessions `speech/cc_001.sph` of two microphones, cut by `transcr/cc_001.txt`.
-#
-# A line of a transcript is a segment, `12.30 14.05 A: hot anger, march first`, or chat to be left
+# LDC2002S28: session files `speech/cc_001.sph` of two microphones. A line of their transcripts
+# `transcr/cc_001.txt` is a segment, `12.30 14.05 A: hot anger, march first`, or chat to be left
 # out. Actors read dates, one emotion after another, each announced.
 
 LDC_FOLDER = "LDC2002S28"
@@ -337,13 +267,13 @@ def _ldc_slots(speaker: str, label: str) -> tuple[Slot, ...]:  # noqa: ARG001
 
 def _write_ldc(root: Path, recording: SimulatedRecording) -> None:
     path = root / recording.takes[0].slot.path
-    write_sphere(path, recording.samples, recording.rate_hz)
+    write_audio(path, recording.samples, recording.rate_hz, "NIST")
     transcript = root / LDC_FOLDER / "transcr" / f"{path.stem}.txt"
-    write_text(transcript, "".join(f"{line}\n" for line in _lines(recording)))
+    write_text(transcript, "".join(f"{line}\n" for line in _ldc_lines(recording)))
 
 
-def _lines(recording: SimulatedRecording) -> Iterator[str]:
-    """The transcript; an announcement falls into the pause before the first take of an emotion."""
+def _ldc_lines(recording: SimulatedRecording) -> Iterator[str]:
+    """Transcript; emotions are announced in the pause before their first take."""
     times = recording.times_s()
     yield f"0.00 {times[0][0] - 0.4:.2f} A: [MISC]"
     spoken = zip(recording.takes, times, strict=True)
@@ -354,33 +284,29 @@ def _lines(recording: SimulatedRecording) -> Iterator[str]:
             yield f"{start_s:.2f} {stop_s:.2f} A: {label}, {take.slot.sentence}"
 
 
-def _session(take: Take) -> str:
-    return PurePath(take.slot.path).stem
-
-
 LDC = TreePlan(
     corpus="ldc",
     sample_rate_hz=22_050,
-    channels=(BOOM, HEADSET),
-    cast={
-        **{name: Member(MALE) for name in ("cc", "cl", "mf")},
-        **{name: Member(FEMALE) for name in ("gg", "jg", "mk", "mm")},
+    channels=(voice.BOOM, voice.HEADSET),
+    speakers={
+        **dict.fromkeys(("cc", "cl", "mf"), MALE),
+        **dict.fromkeys(("gg", "jg", "mk", "mm"), FEMALE),
     },
-    roles=roles(
-        {
-            "neutral": (NEUTRAL, 3),
-            "happy": (HAPPY, 4),
-            "sadness": (SAD, 3),
-            "hot anger": (ANGRY, 3),
-            "cold anger": (COLD_ANGER, 1),
-            "panic": (FEAR, 1),
-            "boredom": (BOREDOM, 1),
-            "disgust": (DISGUST, 1),
-        },
+    labels=label_plans(
         ACTED,
+        {
+            "neutral": ("neutral", 3),
+            "happy": ("happy", 4),
+            "sadness": ("sad", 3),
+            "hot anger": ("angry", 3),
+            "cold anger": ("cold anger", 1),
+            "panic": ("fear", 1),
+            "boredom": ("boredom", 1),
+            "disgust": ("disgust", 1),
+        },
     ),
     slots=_ldc_slots,
-    session=_session,
+    session=lambda take: PurePath(take.slot.path).stem,
     write=_write_ldc,
 )
 
@@ -396,58 +322,51 @@ def _ravdess_slots(actor: str, label: str) -> tuple[Slot, ...]:
 RAVDESS = TreePlan(
     corpus="ravdess",
     sample_rate_hz=48_000,
-    channels=(STUDIO,),
-    cast={f"{i:02d}": Member(MALE if i % 2 else FEMALE) for i in range(1, 7)},
-    roles=roles(
-        {
-            "01": (NEUTRAL, 2),
-            "02": (CALM, 1),
-            "03": (HAPPY, 4),
-            "04": (SAD, 4),
-            "05": (ANGRY, 4),
-            "06": (FEAR, 1),
-        },
+    channels=(voice.STUDIO,),
+    speakers={f"{i:02d}": MALE if i % 2 else FEMALE for i in range(1, 7)},
+    labels=label_plans(
         ACTED,
+        {
+            "01": ("neutral", 2),
+            "02": ("calm", 1),
+            "03": ("happy", 4),
+            "04": ("sad", 4),
+            "05": ("angry", 4),
+            "06": ("fear", 1),
+        },
     ),
     slots=_ravdess_slots,
 )
 
 
-URDU_ROOM = 12
-"""Files that a speaker may have under a label."""
-
-# The talk of this corpus is uneven: one man speaks as much as four others together.
-URDU_CAST = {
-    "SM1": Member(MALE, 3.0),
-    "SM2": Member(MALE, 2.0),
-    "SF1": Member(FEMALE, 1.5),
-    "SM3": Member(MALE),
-    "SF2": Member(FEMALE),
-    "SM4": Member(MALE, 0.5),
-    "SM5": Member(MALE, 0.5),
-    "SF3": Member(FEMALE, 0.5),
+URDU_MAX_FILES = 12  # of a speaker and label
+URDU_SPEAKERS = {
+    "SM1": MALE,
+    "SM2": MALE,
+    "SF1": FEMALE,
+    "SM3": MALE,
+    "SF2": FEMALE,
+    "SM4": MALE,
+    "SM5": MALE,
+    "SF3": FEMALE,
 }
 
 
 def _urdu_slots(speaker: str, label: str) -> tuple[Slot, ...]:
-    return tuple(_names(speaker, label))
-
-
-def _names(speaker: str, label: str) -> Iterator[Slot]:
-    first = list(URDU_CAST).index(speaker) * URDU_ROOM + 1
-    for number in range(first, first + URDU_ROOM):
-        path = f"{label}/{speaker}_F{number}_{label[0]}{number:03d}.wav"
-        yield Slot(path, path)
+    first = list(URDU_SPEAKERS).index(speaker) * URDU_MAX_FILES + 1
+    numbers = range(first, first + URDU_MAX_FILES)
+    paths = [f"{label}/{speaker}_F{number}_{label[0]}{number:03d}.wav" for number in numbers]
+    return tuple(Slot(path, path) for path in paths)
 
 
 URDU = TreePlan(
     corpus="urdu",
     sample_rate_hz=44_100,
-    channels=(BROADCAST,),
-    cast=URDU_CAST,
-    roles=roles(
-        {"Neutral": (NEUTRAL, 2), "Happy": (HAPPY, 2), "Sad": (SAD, 2), "Angry": (ANGRY, 2)},
-        NATURAL,
+    channels=(voice.BROADCAST,),
+    speakers=URDU_SPEAKERS,
+    shares={"SM1": 3.0, "SM2": 2.0, "SF1": 1.5, "SM4": 0.5, "SM5": 0.5, "SF3": 0.5},
+    labels=label_plans(
+        NATURAL, {name: (name.lower(), 2) for name in ("Neutral", "Happy", "Sad", "Angry")}
     ),
     slots=_urdu_slots,
 )

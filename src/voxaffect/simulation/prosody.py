@@ -1,7 +1,7 @@
-"""When each phone is spoken, how high and how loud.
+"""Prosody and articulation: timing of phones, F0, amplitude and formant tracks.
 
-Everything here runs on control frames of 5 ms, K of them in an utterance, the rate at which Klatt
-(1980) updates a formant synthesizer.
+All tracks are on control frames of 5 ms, K per utterance, the rate at which Klatt (1980) updates a
+formant synthesizer.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from scipy.ndimage import gaussian_filter1d
 from voxaffect.simulation.expressions import VoiceParameters
 from voxaffect.simulation.speakers import CONSONANTS, PAUSE, SCHWA, VOWELS, Phone
 
+Track = NDArray[np.float64]
+
 CONTROL_S = 0.005
 """Length of a control frame in seconds."""
 
@@ -25,12 +27,7 @@ MIN_PHONE_S = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Syllable:
-    """A consonant and a vowel, or more.
-
-    Args:
-        phones: the sounds in order.
-        stressed: whether it bears an accent.
-    """
+    """Phones of a syllable, in order, and whether it is stressed."""
 
     phones: tuple[Phone, ...]
     stressed: bool = False
@@ -38,22 +35,18 @@ class Syllable:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """What is said, in no language.
-
-    Args:
-        syllables: at least one.
-    """
+    """Random syllables, at least one, of no language."""
 
     syllables: tuple[Syllable, ...]
 
 
 @dataclass(frozen=True)
 class UtteranceTiming:
-    """Phones in time, P of them.
+    """Timing of an utterance of P phones.
 
     Args:
-        phones: the sounds, with silence before and after.
-        frames: control frames that each lasts, int (P,), at least one.
+        phones: in order, with silence before and after.
+        frames: number of control frames of each phone, int (P,), at least one.
         stressed: whether each is the vowel of a stressed syllable, bool (P,).
     """
 
@@ -63,7 +56,7 @@ class UtteranceTiming:
 
     @property
     def n_frames(self) -> int:
-        """Control frames K."""
+        """Number of control frames K."""
         return int(self.frames.sum())
 
     @property
@@ -71,34 +64,34 @@ class UtteranceTiming:
         """First control frame of each phone, (P,)."""
         return np.cumsum(self.frames) - self.frames
 
-    def hold(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """One value a phone (P, ...) held over its control frames, (K, ...)."""
+    def hold(self, values: Track) -> Track:
+        """Repeat one value per phone (P, ...) over its control frames, (K, ...)."""
         return np.repeat(values, self.frames, axis=0)
 
 
 def draw_sentence(rng: np.random.Generator, n_syllables: int) -> Sentence:
-    """A random sentence of open and closed syllables, about every third one stressed."""
+    """Random sentence of open and closed syllables, every third one stressed."""
     beat = rng.integers(3)
     return Sentence(tuple(_draw_syllable(rng, stressed=i % 3 == beat) for i in range(n_syllables)))
 
 
 def _draw_syllable(rng: np.random.Generator, *, stressed: bool) -> Syllable:
     onset, coda = rng.integers(len(CONSONANTS), size=2)
-    vowel = VOWELS[rng.integers(len(VOWELS) - stressed)]  # schwa, the last, bears no stress
+    vowel = VOWELS[rng.integers(len(VOWELS) - stressed)]  # schwa, the last, is never stressed
     closed = rng.random() < 0.25
     phones = (CONSONANTS[onset], vowel, *([CONSONANTS[coda]] if closed else []))
     return Syllable(phones, stressed)
 
 
 def draw_timing(
-    sentence: Sentence, delivery: VoiceParameters, rng: np.random.Generator
+    sentence: Sentence, voice: VoiceParameters, rng: np.random.Generator
 ) -> UtteranceTiming:
-    """Durations of all phones, with hesitations drawn between syllables.
+    """Random durations of all phones, and hesitations between syllables.
 
-    A stressed vowel lasts 1.3 times its inherent duration, the last syllable 1.4 times (Klatt
-    1979), and each phone varies by a tenth.
+    A stressed vowel has 1.3 times its inherent duration, the last syllable 1.4 times (Klatt 1979),
+    and each phone varies by a tenth.
     """
-    syllables = _hesitate(sentence.syllables, delivery.pause_rate, rng)
+    syllables = _add_hesitations(sentence.syllables, voice.pause_rate, rng)
     spoken = [
         (phone, syllable.stressed and phone in VOWELS, syllable is syllables[-1])
         for syllable in syllables
@@ -107,16 +100,16 @@ def draw_timing(
     silence = (PAUSE, False, False)
     phones, stressed, final = zip(silence, *spoken, silence, strict=True)
     inherent_s = np.array([phone.duration_s for phone in phones])
-    longer = np.where(stressed, 1.3, 1.0) * np.where(final, 1.4, 1.0)
-    varied_s = inherent_s * longer * np.exp2(rng.normal(0, 0.14, len(phones)))
-    frames = np.round(np.maximum(varied_s / delivery.rate, MIN_PHONE_S) / CONTROL_S)
+    lengthened_s = inherent_s * (np.where(stressed, 1.3, 1.0) * np.where(final, 1.4, 1.0))
+    varied_s = lengthened_s * np.exp2(rng.normal(0, 0.14, len(phones)))
+    frames = np.round(np.maximum(varied_s / voice.rate, MIN_PHONE_S) / CONTROL_S)
     return UtteranceTiming(phones, frames.astype(np.int64), np.array(stressed, dtype=bool))
 
 
-def _hesitate(
+def _add_hesitations(
     syllables: tuple[Syllable, ...], pause_rate: float, rng: np.random.Generator
 ) -> tuple[Syllable, ...]:
-    """Put silent or filled pauses after some syllables, never after the last."""
+    """Insert silent or filled pauses after random syllables, never after the last."""
     pauses = (Syllable((PAUSE,)), Syllable((SCHWA, SCHWA, PAUSE)))
     hesitant = rng.random(len(syllables)) < pause_rate
     hesitant[-1] = False
@@ -129,81 +122,64 @@ def _hesitate(
     )
 
 
-def f0_contour(
-    timeline: UtteranceTiming, delivery: VoiceParameters, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """F0 in Hz a control frame, (K,), defined through voiceless stretches too.
+def f0_contour(timing: UtteranceTiming, voice: VoiceParameters, rng: np.random.Generator) -> Track:
+    """F0 in Hz per control frame, (K,), defined in voiceless frames, too.
 
-    Semitones superpose, as in Fujisaki's (1983) phrase and accent commands: a declination, an
-    accent on every stressed vowel, a final movement, and a slow drift. The mean over voiced frames
-    is moved to the delivery's mean F0.
+    Semitones add up, as in Fujisaki's (1983) phrase and accent commands: a declination by half the
+    accents' height, an accent on every stressed vowel, a final movement over the last 250 ms before
+    the closing silence, and a slow drift. Their mean over voiced frames is the voice's mean F0.
     """
+    frames = np.arange(timing.n_frames)
+    before_end_s = (timing.starts[-1] - frames) * CONTROL_S
     semitones = (
-        _declination(timeline.n_frames, delivery.f0_range_st)
-        + delivery.f0_range_st * _accents(timeline, rng)
-        + delivery.final_st * _final(timeline)
-        + _drift(timeline.n_frames, rng)
+        np.linspace(0.25, -0.25, timing.n_frames) * voice.f0_range_st
+        + voice.f0_range_st * _accents(timing, rng)
+        + voice.final_st * np.clip(1 - before_end_s / 0.25, 0.0, 1.0)
+        + _drift(timing.n_frames, rng)
     )
-    voiced = timeline.hold(np.array([p.voicing for p in timeline.phones])) > 0.5
+    voiced = timing.hold(np.array([p.voicing for p in timing.phones])) > 0.5
     centered = semitones - np.average(semitones, weights=voiced)
-    return np.clip(delivery.f0_hz * np.exp2(centered / 12), 55.0, 600.0)
+    contour: Track = np.clip(voice.f0_hz * np.exp2(centered / 12), 55.0, 600.0)
+    return contour
 
 
-def _declination(n_frames: int, range_st: float) -> NDArray[np.float64]:
-    """A fall by half the accents' height from the first frame to the last."""
-    return np.linspace(0.25, -0.25, n_frames) * range_st
-
-
-def _accents(timeline: UtteranceTiming, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Bells of 70 ms standard deviation on the middles of stressed vowels, 0.6 to 1 high, (K,)."""
-    middles = (timeline.starts + timeline.frames / 2)[timeline.stressed]
+def _accents(timing: UtteranceTiming, rng: np.random.Generator) -> Track:
+    """Gaussians of 70 ms standard deviation at stressed vowels, 0.6 to 1 high, (K,)."""
+    middles = (timing.starts + timing.frames / 2)[timing.stressed]
     heights = rng.uniform(0.6, 1.0, middles.size)
-    distance_s = (np.arange(timeline.n_frames)[:, None] - middles) * CONTROL_S  # (K, accents)
-    accents: NDArray[np.float64] = np.exp(-0.5 * (distance_s / 0.07) ** 2) @ heights
+    distance_s = (np.arange(timing.n_frames)[:, None] - middles) * CONTROL_S  # (K, accents)
+    accents: Track = np.exp(-0.5 * (distance_s / 0.07) ** 2) @ heights
     return accents
 
 
-def _final(timeline: UtteranceTiming) -> NDArray[np.float64]:
-    """A ramp from 0 to 1 over the last 250 ms before the closing silence, (K,)."""
-    end = timeline.starts[-1]
-    before_end_s = (end - np.arange(timeline.n_frames)) * CONTROL_S
-    ramp: NDArray[np.float64] = np.clip(1 - before_end_s / 0.25, 0.0, 1.0)
-    return ramp
-
-
-def _drift(n_frames: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Unintended wandering, 0.3 semitones of standard deviation, slower than 100 ms, (K,)."""
+def _drift(n_frames: int, rng: np.random.Generator) -> Track:
+    """Random drift, 0.3 semitones of standard deviation, slower than 100 ms, (K,)."""
     width = 0.1 / CONTROL_S
-    gain = float(np.sqrt(2 * np.sqrt(np.pi) * width))  # undoes the filter's on white noise
-    drift: NDArray[np.float64] = gaussian_filter1d(rng.normal(size=n_frames), width)
+    gain = float(np.sqrt(2 * np.sqrt(np.pi) * width))  # of the filter on white noise, inverted
+    drift: Track = gaussian_filter1d(rng.normal(size=n_frames), width)
     return 0.3 * gain * drift
 
 
-def amplitude(timeline: UtteranceTiming, delivery: VoiceParameters) -> NDArray[np.float64]:
-    """Amplitude of voicing a control frame, (K,), about 1 in a stressed vowel.
+def amplitude(timing: UtteranceTiming, voice: VoiceParameters) -> Track:
+    """Amplitude of voicing per control frame, (K,), about 1 in a stressed vowel.
 
-    Unstressed vowels lie 2 to 5 dB lower, the more the wider the F0 range: accents of pitch and of
-    loudness go together.
+    Unstressed vowels are 2 to 5 dB lower, more so for a wider F0 range, as accents of pitch and of
+    loudness coincide.
     """
-    drop_db = np.clip(delivery.f0_range_st / 2, 2.0, 5.0)
-    relief = np.where(timeline.stressed, 1.0, 10 ** (-drop_db / 20))
-    voicing = np.array([phone.voicing for phone in timeline.phones])
-    return gaussian_filter1d(timeline.hold(voicing * relief), 0.008 / CONTROL_S)
+    drop_db = np.clip(voice.f0_range_st / 2, 2.0, 5.0)
+    relative = np.where(timing.stressed, 1.0, 10 ** (-drop_db / 20))
+    voicing = np.array([phone.voicing for phone in timing.phones])
+    return gaussian_filter1d(timing.hold(voicing * relative), 0.008 / CONTROL_S)
 
 
-def formants(timeline: UtteranceTiming, delivery: VoiceParameters) -> NDArray[np.float64]:
-    """F1 to F4 in Hz a control frame, (K, 4), gliding between targets.
+def formants(timing: UtteranceTiming, voice: VoiceParameters) -> Track:
+    """F1 to F4 in Hz per control frame, (K, 4), smoothed between targets.
 
-    Undershoot draws targets towards schwa; loud speech opens the jaw, which lifts F1 by 3.5 Hz a
+    Undershoot moves targets towards schwa; loud speech opens the jaw, which raises F1 by 3.5 Hz per
     decibel (Liénard & Di Benedetto 1999).
     """
     neutral = np.array(SCHWA.formants_hz)
-    targets = neutral + delivery.articulation * (_targets(timeline) - neutral)
-    targets[:, 0] = np.maximum(targets[:, 0] + 3.5 * delivery.intensity_db, 200.0)
-    scaled = targets * delivery.formant_scale
-    return gaussian_filter1d(timeline.hold(scaled), 0.015 / CONTROL_S, axis=0)
-
-
-def _targets(timeline: UtteranceTiming) -> NDArray[np.float64]:
-    """Formants that each phone aims at, (P, 4)."""
-    return np.array([phone.formants_hz for phone in timeline.phones])
+    targets = np.array([phone.formants_hz for phone in timing.phones])  # (P, 4)
+    targets = neutral + voice.articulation * (targets - neutral)
+    targets[:, 0] = np.maximum(targets[:, 0] + 3.5 * voice.intensity_db, 200.0)
+    return gaussian_filter1d(timing.hold(targets * voice.formant_scale), 0.015 / CONTROL_S, axis=0)

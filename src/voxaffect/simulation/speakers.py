@@ -1,4 +1,9 @@
-"""Who speaks: voices drawn around the means of women, men, girls and boys."""
+"""Phones and random speakers of the simulation: women, men, girls and boys.
+
+Formants of vowels are the means of adult men in Peterson & Barney (1952), F4 after Klatt (1980);
+consonants follow the loci and friction spectra of Klatt (1980) and Stevens (1998); durations are
+the inherent ones of Klatt (1979), rounded. Speakers scale the formants by their own vocal tract.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +12,16 @@ from dataclasses import astuple, dataclass, field, fields
 import numpy as np
 from numpy.typing import NDArray
 
-# The sounds that the simulated voice can make: the phone inventory of a formant synthesizer.
-#
-# Formants of vowels are the means of adult men in Peterson & Barney (1952), F4 after Klatt (1980);
-# consonants follow the loci and friction spectra of Klatt (1980) and Stevens (1998); durations are
-# the inherent ones of Klatt (1979), rounded. Speakers scale the formants by their own vocal tract.
-
 
 @dataclass(frozen=True, slots=True)
 class Friction:
-    """Noise made at a constriction.
+    """Friction noise of a consonant.
 
     Args:
         center_hz: resonance of the cavity in front of the constriction.
-        bandwidth_hz: width of that resonance.
-        level_db: level against that of a vowel.
-        onset: share of the phone after which the noise begins: 0 for a fricative, late for the
-            burst that ends the closure of a plosive.
+        bandwidth_hz: of that resonance.
+        level_db: relative to a vowel.
+        onset: share of the phone before the noise: 0 for a fricative, late for a plosive's burst.
     """
 
     center_hz: float
@@ -34,15 +32,15 @@ class Friction:
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """One speech sound, spoken by an adult man.
+    """Speech sound of an adult man.
 
     Args:
-        symbol: its name in SAMPA.
-        duration_s: inherent duration in unhurried speech.
+        symbol: in SAMPA.
+        duration_s: inherent duration.
         formants_hz: F1 to F4.
         voicing: amplitude of the glottal source, 0 to 1 (a stressed vowel).
-        friction: its noise, if any.
-        damping: factor on the formants' bandwidths, above 1 where the nose drains the sound.
+        friction: noise, if any.
+        damping: factor on the formants' bandwidths, above 1 for nasals.
     """
 
     symbol: str
@@ -86,17 +84,17 @@ CONSONANTS = (
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A change of voice, on scales where changes add; all zeros change nothing.
+    """Change of voice, on additive scales; zero is no change.
 
     Args:
         f0_st: mean F0, semitones.
         range_log2: F0 range, log2 of the ratio.
         rate_log2: speech rate, log2 of the ratio.
         intensity_db: level.
-        tilt_db: fall of the source spectrum at 3 kHz; a tense voice falls less.
-        open_quotient: share of the cycle during which the glottis is open.
+        tilt_db: spectral tilt, see `Speaker`; a tense voice has less.
+        open_quotient: see `Speaker`.
         jitter_log2: irregularity of periods and of their amplitudes, log2 of the ratio.
-        breathiness_db: aspiration noise against voicing.
+        breathiness_db: aspiration noise relative to voicing.
         formants_log2: all formants, log2 of the ratio; spread lips shorten the tract.
         final_st: movement of F0 over the last quarter of a second, semitones.
     """
@@ -113,7 +111,7 @@ class Effect:
     final_st: float = 0.0
 
     def vector(self) -> NDArray[np.float64]:
-        """The changes in the order of the fields, (D,)."""
+        """Changes in the order of the fields, (D,)."""
         return np.array(astuple(self))
 
 
@@ -124,15 +122,10 @@ Habits = tuple[float, ...]
 
 @dataclass(frozen=True, slots=True)
 class VoiceGroup:
-    """Voices of one sex and age.
+    """Means of the voices of one gender and age; fields as in `Speaker`.
 
     Args:
         gender: a class of `taxonomy.GENDER`.
-        f0_hz: mean F0 of the group.
-        formant_scale: formants against those of men, the inverse of the vocal tract's length.
-        open_quotient: mean open quotient.
-        tilt_db: mean fall of the source spectrum at 3 kHz.
-        breathiness_db: mean aspiration noise against voicing.
     """
 
     gender: str
@@ -145,7 +138,7 @@ class VoiceGroup:
 
 # F0: near Hillenbrand et al. (1995), their children being ten to twelve years old. Formant scale:
 # Fant (1966) for women, Lee, Potamianos & Narayanan (1999) for that age. Source: Klatt & Klatt
-# (1990) and Hanson (1997), who find women's glottis open for longer, steeper and breathier.
+# (1990) and Hanson (1997): women's voices have more open quotient, tilt and breathiness.
 FEMALE = VoiceGroup("female", 215.0, 1.16, 0.62, 9.0, -22.0)
 MALE = VoiceGroup("male", 125.0, 1.0, 0.55, 6.0, -26.0)
 FEMALE_CHILD = VoiceGroup("female child", 245.0, 1.28, 0.64, 9.0, -21.0)
@@ -154,22 +147,21 @@ MALE_CHILD = VoiceGroup("male child", 235.0, 1.25, 0.62, 8.0, -22.0)
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """One voice when it expresses nothing.
+    """Neutral voice of a speaker.
 
     Args:
-        group: sex and age.
-        f0_hz: mean F0.
+        group: gender and age.
+        f0_hz: geometric mean of F0.
         f0_range_st: height of an accent, semitones.
-        rate: speech rate, 1 is unhurried.
-        formant_scale: formants against those of the mean man.
-        open_quotient: share of the cycle during which the glottis is open.
-        tilt_db: fall of the source spectrum at 3 kHz.
+        rate: speech rate, 1 is average.
+        formant_scale: formants relative to the mean man, the inverse of the tract's length.
+        open_quotient: share of the cycle in which the glottis is open.
+        tilt_db: spectral tilt, attenuation of the source at 3 kHz, at least 0.
         jitter: mean difference of successive periods, as a share of the period.
         shimmer_db: mean difference of successive amplitudes.
-        breathiness_db: aspiration noise against voicing.
-        setting: what the speaker's surroundings add to every utterance, neutral ones too.
-        habits: how much the speaker uses each dimension of `Effect`, (D,); 1 is the average
-            speaker, and no two express an emotion by quite the same means.
+        breathiness_db: aspiration noise relative to voicing.
+        setting: shift of all utterances, neutral ones included.
+        habits: factors on each dimension of an emotion's `Effect`, (D,), 1 on average.
     """
 
     group: VoiceGroup
@@ -188,53 +180,42 @@ class Speaker:
 
 @dataclass(frozen=True, slots=True)
 class CorpusStyle:
-    """What the speakers of one corpus share: a language, a culture, a director.
+    """What speakers of a corpus share through language, culture or director.
 
     Args:
-        setting: shift of all their speech, neutral speech too (Laver 1980).
-        habits: by which dimensions of `Effect` they express emotions, (D,).
+        setting: shift of all their speech, neutral speech included (Laver 1980).
+        habits: factors on each dimension of an emotion's `Effect`, (D,).
     """
 
     setting: Effect = field(default=Effect())
     habits: Habits = (1.0,) * N_EFFECTS
 
 
-# Standard deviations between corpora. Cultures and directors ask for an emotion by different means
-# (Scherer, Banse & Wallbott 2001); that, and other settings, is what a model from elsewhere lacks.
-TRADITION_SPREAD = 0.6
-SETTING_SPREAD = Effect(
-    f0_st=1.5,
-    range_log2=0.4,
-    rate_log2=0.18,
-    tilt_db=4.0,
-    open_quotient=0.05,
-    jitter_log2=0.4,
-    breathiness_db=4.0,
-    formants_log2=0.03,
-    final_st=1.0,
-)
+# Standard deviations between corpora. Cultures and directors differ in the means by which emotions
+# are expressed (Scherer, Banse & Wallbott 2001): the mismatch of a model from another corpus.
+STYLE_SPREAD = 0.6
+SETTING_SPREAD = Effect(1.5, 0.4, 0.18, 0.0, 4.0, 0.05, 0.4, 4.0, 0.03, 1.0)
 
 HABIT_SPREAD = 0.15
-"""Standard deviation of speakers' habits within a corpus: actors differ in the means by which they
-portray one emotion (Banse & Scherer 1996)."""
+"""Standard deviation of speakers' habits within a corpus (Banse & Scherer 1996)."""
 
 
 def draw_corpus_style(rng: np.random.Generator) -> CorpusStyle:
-    """The tradition of a random corpus."""
+    """Random style of a corpus."""
     setting = SETTING_SPREAD.vector() * rng.normal(size=N_EFFECTS)
-    return CorpusStyle(Effect(*setting.tolist()), _draw_habits(TRADITION_SPREAD, rng))
+    return CorpusStyle(Effect(*setting.tolist()), _draw_habits(STYLE_SPREAD, rng))
 
 
 def _draw_habits(spread: float, rng: np.random.Generator) -> Habits:
-    """Random use of each dimension, (D,), 1 on average and never reversed."""
+    """Random factors (D,), 1 on average and never negative."""
     return tuple(rng.normal(1.0, spread, N_EFFECTS).clip(0.0).tolist())
 
 
-def draw_speaker(group: VoiceGroup, tradition: CorpusStyle, rng: np.random.Generator) -> Speaker:
-    """A random speaker of a group, within a tradition of expressing emotions.
+def draw_speaker(group: VoiceGroup, style: CorpusStyle, rng: np.random.Generator) -> Speaker:
+    """Random speaker of a group in a corpus.
 
-    F0 spreads by two semitones, the formants by 4 % (Hillenbrand et al. 1995); jitter and shimmer
-    are those of healthy voices (Klatt & Klatt 1990; Juslin & Laukka 2003).
+    F0 varies by two semitones, formants by 4 % (Hillenbrand et al. 1995); jitter and shimmer are
+    those of healthy voices (Klatt & Klatt 1990; Juslin & Laukka 2003).
     """
     own = _draw_habits(HABIT_SPREAD, rng)
     return Speaker(
@@ -248,6 +229,6 @@ def draw_speaker(group: VoiceGroup, tradition: CorpusStyle, rng: np.random.Gener
         jitter=0.006 * 2 ** rng.normal(0, 0.3),
         shimmer_db=0.3 * 2 ** rng.normal(0, 0.3),
         breathiness_db=group.breathiness_db + rng.normal(0, 1.5),
-        setting=tradition.setting,
-        habits=tuple(t * h for t, h in zip(tradition.habits, own, strict=True)),
+        setting=style.setting,
+        habits=tuple(t * h for t, h in zip(style.habits, own, strict=True)),
     )

@@ -1,4 +1,7 @@
-"""Source-filter speech: a sentence, a speaker, an emotion and a style become samples."""
+"""Source-filter synthesis of speech, and the recording channel.
+
+All functions work on sample arrays; nothing loops over samples or periods.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from voxaffect.simulation.expressions import Expression, Style, VoiceParameters,
 from voxaffect.simulation.prosody import (
     CONTROL_S,
     Sentence,
+    Track,
     UtteranceTiming,
     amplitude,
     draw_timing,
@@ -25,11 +29,11 @@ from voxaffect.simulation.prosody import (
 from voxaffect.simulation.speakers import Friction, Speaker
 
 Samples = NDArray[np.float64]
-"""Sound at 16 kHz, (n_samples,)."""
+"""Audio at 16 kHz, (n_samples,)."""
 
 
 def amplitude_ratio(level_db: float) -> float:
-    """The factor on amplitude that a level in decibels stands for."""
+    """Amplitude ratio of a level in decibels."""
     return float(10 ** (level_db / 20))
 
 
@@ -39,52 +43,54 @@ def rms(samples: NDArray[np.floating]) -> float:
 
 
 def limit_peak(samples: Samples, peak: float = 0.95) -> Samples:
-    """The samples turned down, if they must be, so that none exceeds a peak."""
+    """Samples attenuated, if necessary, so that none exceeds a peak."""
     loudest = float(np.abs(samples).max())
     return samples * min(1.0, peak / loudest) if loudest > 0 else samples
 
 
-# The voice source: the air flow through a vibrating glottis.
-#
-# Rosenberg's (1971) pulse with the controls of Klatt & Klatt (1990): open quotient, spectral tilt,
-# aspiration. All on sample arrays; nothing loops over samples or periods.
-
 MEAN_DIFFERENCE = 2 / np.sqrt(np.pi)
-"""Mean absolute difference of two independent normal numbers of unit variance: what turns jitter
-and shimmer, which are defined by differences of neighbors, into standard deviations."""
+"""Mean absolute difference of two independent standard normal numbers: converts jitter and shimmer,
+which are defined by differences of neighbors, to standard deviations."""
 
 
-def glottal_source(f0_hz: Samples, delivery: VoiceParameters, rng: np.random.Generator) -> Samples:
+def glottal_source(f0_hz: Samples, voice: VoiceParameters, rng: np.random.Generator) -> Samples:
     """Derivative of the glottal flow with aspiration, (n_samples,), unit RMS of the voiced part.
 
-    Taking the derivative here accounts for the radiation from the lips (Klatt 1980).
+    Rosenberg's (1971) pulse with the controls of Klatt & Klatt (1990): open quotient, spectral
+    tilt, aspiration. The derivative accounts for the radiation from the lips (Klatt 1980).
 
     Args:
-        f0_hz: F0 a sample, (n_samples,).
-        delivery: jitter, shimmer, open quotient, tilt and breathiness.
-        rng: source of the irregularities and of the noise.
+        f0_hz: F0 per sample, (n_samples,).
+        voice: jitter, shimmer, open quotient, tilt and breathiness.
+        rng: for irregularities and noise.
     """
-    cycles = jittered_cycles(f0_hz, delivery.jitter, rng)
-    flow = rosenberg_pulse(cycles % 1, delivery.open_quotient) * _shimmer(cycles, delivery, rng)
-    voice = spectral_tilt(np.diff(flow, prepend=flow[0]), delivery.tilt_db)
-    return voice / rms(voice) + _aspiration(flow, delivery.breathiness_db, rng)
+    cycles = jittered_cycles(f0_hz, voice.jitter, rng)
+    number = np.floor(cycles).astype(np.int64)
+    shimmer_db = rng.normal(0, voice.shimmer_db / MEAN_DIFFERENCE, number[-1] + 1)
+    gain = np.asarray(10 ** (shimmer_db / 20))[number]
+    flow = rosenberg_pulse(cycles % 1, voice.open_quotient) * gain
+    voiced = spectral_tilt(np.diff(flow, prepend=flow[0]), voice.tilt_db)
+    # Aspiration is strongest while the glottis is open, and never quite absent (Klatt 1980).
+    noise: Samples = rng.normal(size=flow.size) * (0.3 + 0.7 * flow)
+    aspiration = noise * amplitude_ratio(voice.breathiness_db) / rms(noise)
+    return np.asarray(voiced / rms(voiced) + aspiration)
 
 
 def jittered_cycles(f0_hz: Samples, jitter: float, rng: np.random.Generator) -> Samples:
-    """Cycles since the beginning, a sample, (n_samples,), every period longer or shorter by chance.
+    """Number of glottal cycles since the beginning, per sample, with random periods, (n_samples,).
 
-    The integral of F0 counts steady cycles; cycle i is made to last 1 + d_i of them.
+    The integral of F0 counts steady cycles; cycle i lasts 1 + d_i of them.
     """
     steady = np.cumsum(f0_hz) / SAMPLE_RATE_HZ
-    n_cycles = 2 * int(steady[-1]) + 2  # more than enough, however short chance makes them
-    lasting = 1 + rng.normal(0, jitter / MEAN_DIFFERENCE, n_cycles)
-    ends = np.concatenate([[0.0], np.cumsum(lasting)])
+    n_cycles = 2 * int(steady[-1]) + 2  # more than enough, however short the periods are
+    durations = 1 + rng.normal(0, jitter / MEAN_DIFFERENCE, n_cycles)
+    ends = np.concatenate([[0.0], np.cumsum(durations)])
     cycles: Samples = np.interp(steady, ends, np.arange(n_cycles + 1.0))
     return cycles
 
 
 def rosenberg_pulse(phase: Samples, open_quotient: float) -> Samples:
-    """Flow at a phase of the cycle in [0, 1): Rosenberg's (1971) polynomial pulse B.
+    """Glottal flow at a phase of the cycle in [0, 1): Rosenberg's (1971) polynomial pulse B.
 
     The glottis opens over two thirds of the open phase and closes, faster, over the last third.
     """
@@ -94,15 +100,8 @@ def rosenberg_pulse(phase: Samples, open_quotient: float) -> Samples:
     return 3 * rise**2 - 2 * rise**3 - fall**2
 
 
-def _shimmer(cycles: Samples, delivery: VoiceParameters, rng: np.random.Generator) -> Samples:
-    """Gain of the cycle that each sample lies in, (n_samples,)."""
-    cycle = np.floor(cycles).astype(np.int64)
-    gain_db = rng.normal(0, delivery.shimmer_db / MEAN_DIFFERENCE, cycle[-1] + 1)
-    return np.asarray(10 ** (gain_db / 20))[cycle]
-
-
 def spectral_tilt(samples: Samples, tilt_db: float, at_hz: float = 3000.0) -> Samples:
-    """Low-pass by one pole, so that `at_hz` falls by `tilt_db` against 0 Hz.
+    """One-pole low-pass that attenuates `at_hz` by `tilt_db` relative to 0 Hz.
 
     With g the power gain at angular frequency w, the pole a solves
     (1 - a)^2 = g (1 - 2 a cos w + a^2).
@@ -115,12 +114,6 @@ def spectral_tilt(samples: Samples, tilt_db: float, at_hz: float = 3000.0) -> Sa
     return lfilter([1 - pole], [1, -pole], samples)
 
 
-def _aspiration(flow: Samples, level_db: float, rng: np.random.Generator) -> Samples:
-    """Noise of the air, strongest while the glottis is open, never quite gone (Klatt 1980)."""
-    noise = rng.normal(size=flow.size) * (0.3 + 0.7 * flow)
-    return noise * amplitude_ratio(level_db) / rms(noise)
-
-
 BANDWIDTHS_HZ = np.array([70.0, 90.0, 140.0, 200.0])
 """Bandwidths of F1 to F4 in vowels (Klatt 1980, rounded)."""
 
@@ -128,12 +121,11 @@ HIGHER_FORMANTS_HZ = np.array([4500.0, 5500.0, 6500.0, 7500.0])
 """F5 and above of a uniform tube of 17.5 cm, odd multiples of c / 4 L."""
 
 TOP_HZ = 0.96 * SAMPLE_RATE_HZ / 2
-"""A short tract lifts its highest formants out of the band: those above this are left out."""
+"""Higher formants, as of a short vocal tract, are left out."""
 
-
-RING_SAMPLES = 768
-"""Samples for which a frame is followed: after its 10 ms, 38 ms in which a formant 70 Hz wide
-decays by 72 dB."""
+RESPONSE_SAMPLES = 768
+"""Length of a frame and its response: after 10 ms, 38 ms in which a formant 70 Hz wide decays by
+72 dB."""
 
 
 def resonators(
@@ -141,11 +133,11 @@ def resonators(
 ) -> NDArray[np.float64]:
     """Denominators 1 + a1 / z + a2 / z^2 of Klatt's (1980) resonators, (..., 3).
 
-    The numerator that gives unit gain at 0 Hz is their sum.
+    The numerator for unit gain at 0 Hz is their sum.
 
     Args:
         frequencies_hz: center frequencies, any shape.
-        bandwidths_hz: widths between the half-power points, a shape that broadcasts.
+        bandwidths_hz: between the half-power points, a shape that broadcasts.
     """
     f, b = np.broadcast_arrays(frequencies_hz, bandwidths_hz)
     radius = np.exp(-np.pi * b / SAMPLE_RATE_HZ)
@@ -153,64 +145,50 @@ def resonators(
     return np.stack([np.ones_like(a1), a1, radius**2], axis=-1)
 
 
-def vocal_tract(
-    source: Samples, formants_hz: NDArray[np.float64], damping: NDArray[np.float64], scale: float
-) -> Samples:
-    """Filter a source through formants that move.
+def vocal_tract(source: Samples, formants_hz: Track, damping: Track, scale: float) -> Samples:
+    """Filter a source by moving formants.
 
-    Each control frame's share of the source, under a Hann window twice as long, rings through the
-    formants of its own frame; the sum glides from one filter to the next without a click, which a
-    recursive filter with changing coefficients would make.
+    Each control frame of the source, under a Hann window of 2 frames, is filtered by its own
+    formants, and overlap-add fades from one filter to the next: a recursive filter with changing
+    coefficients would click.
 
     Args:
         source: (n_samples,), K whole control frames.
         formants_hz: F1 to F4, (K, 4).
         damping: factor on their bandwidths, (K,).
-        scale: formant scale of the speaker, which places the formants above F4.
+        scale: formant scale of the speaker, for the formants above F4.
 
     Returns:
-        (n_samples,); what rings on after the last frame is cut off.
+        (n_samples,); what rings after the last frame is cut off.
     """
     hop = source.size // len(formants_hz)
-    bandwidths = BANDWIDTHS_HZ * damping[:, None]
-    response = _response(resonators(formants_hz, bandwidths)) * _response(_higher(scale))
-    frames = _windowed(source, hop)
-    rung = np.fft.irfft(np.fft.rfft(frames, RING_SAMPLES) * response, RING_SAMPLES)
-    return _overlap_add(rung, hop)[hop // 2 : hop // 2 + source.size]
-
-
-def _higher(scale: float) -> NDArray[np.float64]:
-    """Resonators of the fixed formants above F4 that the band holds, (S, 3)."""
-    frequencies = HIGHER_FORMANTS_HZ * scale
-    frequencies = frequencies[frequencies < TOP_HZ]
-    return resonators(frequencies, 0.06 * frequencies)
+    higher = HIGHER_FORMANTS_HZ * scale
+    higher = higher[higher < TOP_HZ]
+    response = _response(resonators(formants_hz, BANDWIDTHS_HZ * damping[:, None]))
+    response = response * _response(resonators(higher, 0.06 * higher))
+    # Frame k is centered on control frame k; the windows sum to one.
+    frames = sliding_window_view(np.pad(source, hop // 2), 2 * hop)[::hop]
+    spectra = np.fft.rfft(frames * hann(2 * hop, sym=False), RESPONSE_SAMPLES)
+    filtered = np.fft.irfft(spectra * response, RESPONSE_SAMPLES)
+    return _overlap_add(filtered, hop)[hop // 2 : hop // 2 + source.size]
 
 
 def _response(cascade: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """Frequency response of resonators in cascade, (..., S, 3) -> (..., RING_SAMPLES / 2 + 1).
+    """Frequency response of resonators in cascade, (..., S, 3) -> (..., RESPONSE_SAMPLES / 2 + 1).
 
     Their polynomials are multiplied as short spectra, then evaluated as a long one.
     """
     order = 2 * cascade.shape[-2]
-    short = 2 * order  # points enough that the product of polynomials does not wrap around
+    short = 2 * order  # enough points that the product of polynomials does not wrap around
     polynomial = np.fft.irfft(np.prod(np.fft.rfft(cascade, short), axis=-2), short)
     polynomial = polynomial[..., : order + 1]
     gain = polynomial.sum(axis=-1, keepdims=True)
-    response: NDArray[np.complex128] = gain / np.fft.rfft(polynomial, RING_SAMPLES)
+    response: NDArray[np.complex128] = gain / np.fft.rfft(polynomial, RESPONSE_SAMPLES)
     return response
 
 
-def _windowed(samples: Samples, hop: int) -> NDArray[np.float64]:
-    """Frames under periodic Hann windows of 2 hops that sum to one, (K, 2 hop).
-
-    Frame k is centered on control frame k; the ends are extended by half a hop of silence.
-    """
-    padded = np.pad(samples, hop // 2)
-    return sliding_window_view(padded, 2 * hop)[::hop] * hann(2 * hop, sym=False)
-
-
 def _overlap_add(frames: NDArray[np.float64], hop: int) -> Samples:
-    """Sum of frames each `hop` samples after the one before, (K, n) -> (K hop + n - hop,)."""
+    """Sum of frames, each `hop` samples after the previous, (K, n) -> (K hop + n - hop,)."""
     n_frames, length = frames.shape
     total = np.zeros((n_frames + length // hop, hop))
     for i, block in enumerate(np.split(frames[:, : length // hop * hop], length // hop, axis=1)):
@@ -219,47 +197,43 @@ def _overlap_add(frames: NDArray[np.float64], hop: int) -> Samples:
 
 
 def friction_noise(friction: Friction, n_samples: int, rng: np.random.Generator) -> Samples:
-    """A phone's noise, (n_samples,), silent before its onset, its RMS after that at its level.
+    """Noise of a phone, (n_samples,): silent before its onset, then of its RMS level.
 
-    The noise fades over 3 ms at either end, so that no click is heard.
+    It fades over 3 ms at both ends, to avoid clicks.
     """
     start = round(friction.onset * n_samples)
-    white = np.diff(rng.normal(size=n_samples - start), prepend=0.0)  # radiation: 6 dB an octave
+    white = np.diff(rng.normal(size=n_samples - start), prepend=0.0)  # radiation: 6 dB per octave
     cavity = resonators(np.array(friction.center_hz), np.array(friction.bandwidth_hz))
     noise = lfilter([1.0], cavity, white)
     noise *= amplitude_ratio(friction.level_db) / rms(noise)
-    return np.concatenate([np.zeros(start), noise * _fade(noise.size)])
-
-
-def _fade(n_samples: int) -> Samples:
-    """A trapezium with flanks of 3 ms, (n_samples,)."""
-    distance = np.minimum(np.arange(n_samples), np.arange(n_samples)[::-1])
-    return np.minimum((distance + 1) / (0.003 * SAMPLE_RATE_HZ), 1.0)
+    to_end = np.minimum(np.arange(noise.size), np.arange(noise.size)[::-1])
+    fade = np.minimum((to_end + 1) / (0.003 * SAMPLE_RATE_HZ), 1.0)
+    return np.concatenate([np.zeros(start), noise * fade])
 
 
 CONTROL_SAMPLES = round(CONTROL_S * SAMPLE_RATE_HZ)
 """Samples of a control frame."""
 
 NEUTRAL_RMS = amplitude_ratio(-32.0)
-"""Level of neutral speech before the channel, -32 dB of full scale: shouting fits above it."""
+"""Level of neutral speech before the channel, with headroom for shouting."""
 
 AUDIBLE_VOICING = 0.1
-"""Amplitude of voicing, of 1, below which a sample counts as voiceless."""
+"""Amplitude of voicing below which a sample counts as voiceless."""
 
 
 @dataclass(frozen=True)
 class Synthesis:
-    """Speech with its known pitch.
+    """Synthetic speech with its true F0.
 
     Args:
         samples: float32 (n_samples,) at 16 kHz, within full scale.
-        f0_hz: float32 (n_samples,), F0 at every sample before jitter, 0 where nothing is voiced.
-        delivery: the voice that spoke.
+        f0_hz: float32 (n_samples,), F0 before jitter, 0 where unvoiced.
+        voice: parameters of the voice.
     """
 
     samples: NDArray[np.float32]
     f0_hz: NDArray[np.float32]
-    delivery: VoiceParameters
+    voice: VoiceParameters
 
 
 def synthesize(
@@ -269,46 +243,40 @@ def synthesize(
     style: Style,
     rng: np.random.Generator,
 ) -> Synthesis:
-    """Let a speaker say a sentence with an emotion in a style; equal generators, equal takes."""
+    """Synthesize a sentence of a speaker with an emotion in a style."""
     return render(sentence, draw_voice(speaker, emotion, style, rng), rng)
 
 
-def render(sentence: Sentence, delivery: VoiceParameters, rng: np.random.Generator) -> Synthesis:
-    """Say a sentence with exactly the voice of a delivery."""
-    timeline = draw_timing(sentence, delivery, rng)
-    f0_hz = upsample(f0_contour(timeline, delivery, rng))
-    voicing = upsample(amplitude(timeline, delivery))
-    source = glottal_source(f0_hz, delivery, rng) * voicing
-    damping = timeline.hold(np.array([phone.damping for phone in timeline.phones]))
-    resonant = vocal_tract(
-        source, formants(timeline, delivery), _smooth(damping), delivery.formant_scale
-    )
-    samples = normalize_voiced(resonant, voicing) + _friction(timeline, rng)
-    samples *= NEUTRAL_RMS * amplitude_ratio(delivery.intensity_db)
+def render(sentence: Sentence, voice: VoiceParameters, rng: np.random.Generator) -> Synthesis:
+    """Synthesize a sentence with given voice parameters."""
+    timing = draw_timing(sentence, voice, rng)
+    f0_hz = upsample(f0_contour(timing, voice, rng))
+    voicing = upsample(amplitude(timing, voice))
+    source = glottal_source(f0_hz, voice, rng) * voicing
+    damping = timing.hold(np.array([phone.damping for phone in timing.phones]))
+    damping = gaussian_filter1d(damping, 0.01 / CONTROL_S)
+    resonant = vocal_tract(source, formants(timing, voice), damping, voice.formant_scale)
+    samples = normalize_voiced(resonant, voicing) + _friction(timing, rng)
+    samples *= NEUTRAL_RMS * amplitude_ratio(voice.intensity_db)
     f0_hz[voicing < AUDIBLE_VOICING] = 0.0
-    return Synthesis(limit_peak(samples).astype(np.float32), f0_hz.astype(np.float32), delivery)
+    return Synthesis(limit_peak(samples).astype(np.float32), f0_hz.astype(np.float32), voice)
 
 
-def upsample(track: NDArray[np.float64]) -> Samples:
-    """A track of control frames (K,) at every sample, (K x samples of a frame,), linearly."""
+def upsample(track: Track) -> Samples:
+    """Interpolate control frames (K,) linearly to samples, (K x samples per frame,)."""
     middles = (np.arange(track.size) + 0.5) * CONTROL_SAMPLES
     return np.interp(np.arange(track.size * CONTROL_SAMPLES), middles, track)
 
 
 def normalize_voiced(samples: Samples, voicing: Samples) -> Samples:
-    """The samples with unit RMS where they are voiced."""
+    """Scale samples to unit RMS of the voiced ones."""
     return samples / rms(samples[voicing >= AUDIBLE_VOICING])
 
 
-def _smooth(track: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A track of control frames with its steps rounded over 10 ms."""
-    return gaussian_filter1d(track, 0.01 / CONTROL_S)
-
-
-def _friction(timeline: UtteranceTiming, rng: np.random.Generator) -> Samples:
+def _friction(timing: UtteranceTiming, rng: np.random.Generator) -> Samples:
     """Noise of all fricatives and bursts in its place, (n_samples,)."""
-    noise = np.zeros(timeline.n_frames * CONTROL_SAMPLES)
-    for phone, start, frames in zip(timeline.phones, timeline.starts, timeline.frames, strict=True):
+    noise = np.zeros(timing.n_frames * CONTROL_SAMPLES)
+    for phone, start, frames in zip(timing.phones, timing.starts, timing.frames, strict=True):
         if phone.friction is not None:
             here = slice(start * CONTROL_SAMPLES, (start + frames) * CONTROL_SAMPLES)
             noise[here] = friction_noise(phone.friction, frames * CONTROL_SAMPLES, rng)
@@ -317,18 +285,18 @@ def _friction(timeline: UtteranceTiming, rng: np.random.Generator) -> Samples:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A recording situation; each recording draws its own impulse response and noise.
+    """Recording channel; each recording draws its own impulse response and noise.
 
     Args:
-        rt60_s: time in which the room's sound decays by 60 dB.
-        direct_to_reverberant_db: energy of the direct sound against that of the room.
+        rt60_s: reverberation time, in which sound decays by 60 dB.
+        direct_to_reverberant_db: energy ratio of direct to reverberant sound.
         low_hz: lower band limit.
         high_hz: upper band limit, below 8 kHz.
-        dullness_db: fall of the microphone's response at 3 kHz, at least 0.
-        snr_db: neutral speech against the noise; shouting stands further above it.
-        snr_spread_db: standard deviation of that between recordings.
+        dullness_db: attenuation of the microphone at 3 kHz, at least 0.
+        snr_db: level of neutral speech above the noise.
+        snr_spread_db: its standard deviation between recordings.
         gain_db: recording level.
-        gain_spread_db: standard deviation of that between recordings.
+        gain_spread_db: its standard deviation between recordings.
     """
 
     rt60_s: float
@@ -342,14 +310,13 @@ class Channel:
     gain_spread_db: float = 0.0
 
     def record(self, speech: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-        """Speech at 16 kHz as the channel delivers it, (n_samples,), within full scale."""
+        """Record speech at 16 kHz, (n_samples,), within full scale."""
         samples = fftconvolve(speech, self.impulse_response(rng))[: speech.size]
         samples += self._noise(speech.size, rng)
         band = butter(2, [self.low_hz, self.high_hz], "bandpass", fs=SAMPLE_RATE_HZ, output="sos")
         gain = amplitude_ratio(rng.normal(self.gain_db, self.gain_spread_db))
-        heard = spectral_tilt(sosfilt(band, samples), self.dullness_db)
-        recorded = limit_peak(heard * gain)
-        return recorded.astype(np.float32)
+        filtered = spectral_tilt(sosfilt(band, samples), self.dullness_db)
+        return limit_peak(filtered * gain).astype(np.float32)
 
     def impulse_response(self, rng: np.random.Generator) -> Samples:
         """Direct sound, then noise that decays by 60 dB in `rt60_s` (Polack 1988)."""
@@ -360,19 +327,18 @@ class Channel:
         return np.concatenate([[1.0], room])
 
     def _noise(self, n_samples: int, rng: np.random.Generator) -> Samples:
-        """Noise that falls towards high frequencies, as that of rooms and machines does."""
+        """Background noise, whose power falls with frequency as in rooms and machines."""
         noise = spectral_tilt(rng.normal(size=n_samples), 15.0)
         snr_db = rng.normal(self.snr_db, self.snr_spread_db)
         return noise * NEUTRAL_RMS * amplitude_ratio(-snr_db) / rms(noise)
 
 
-# A sound-treated studio, an anechoic chamber, a laboratory room, broadcast talk; a class room with
-# a microphone worn on the head, a lecture room with a camera; a booth with two microphones.
 STUDIO = Channel(0.2, 14.0, 60.0, 7800.0, 2.0, 45.0, 2.0)
 ANECHOIC = Channel(0.05, 25.0, 40.0, 7800.0, 0.0, 50.0, 2.0, gain_db=4.0)
 LABORATORY = Channel(0.35, 8.0, 80.0, 7000.0, 6.0, 34.0, 3.0, gain_db=-4.0)
 BROADCAST = Channel(0.4, 9.0, 120.0, 6500.0, 4.0, 22.0, 4.0, gain_db=2.0, gain_spread_db=3.0)
 CLASSROOM = Channel(0.5, 12.0, 100.0, 7200.0, 3.0, 26.0, 4.0, gain_spread_db=3.0)
 LECTURE_ROOM = Channel(0.45, 10.0, 80.0, 7800.0, 3.0, 30.0, 4.0, gain_db=-2.0, gain_spread_db=2.0)
+# Microphones of one booth.
 BOOM = Channel(0.15, 12.0, 60.0, 7800.0, 1.0, 40.0, 2.0, gain_db=-3.0)
 HEADSET = Channel(0.15, 24.0, 80.0, 7800.0, 0.0, 44.0, 2.0)
