@@ -28,9 +28,9 @@ from voxaffect.export.short_time import frames, power_spectrum, waves
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.autocorrelation import (
     INTERPOLATION,
-    LEAST_OVERLAP,
+    MIN_OVERLAP,
     NOISE_FLOOR,
-    POINTS_A_SAMPLE,
+    POINTS_PER_SAMPLE,
     REACH,
     SILENCE,
     TAPS,
@@ -194,7 +194,7 @@ def _top(op: Op, at_lag: Value, at: Value) -> tuple[Value, Value]:
     turn = op.Max(op.Min(op.Div(slope, curvature), 1.0), -1.0)
     offset = op.Where(op.Greater(curvature, 0.0), turn, 0.0)
     place = op.Add(op.Cast(op.Squeeze(middle, [2]), to=DOUBLE), offset)
-    shift = op.Sub(op.Div(place, float(POINTS_A_SAMPLE)), 1.0)
+    shift = op.Sub(op.Div(place, float(POINTS_PER_SAMPLE)), 1.0)
     return shift, op.Add(top, op.Div(op.Mul(slope, offset), 2.0))
 
 
@@ -440,7 +440,7 @@ def _cut_off(
     power = power_spectrum(op, op.Mul(op.Sub(windows, offset), kept), fourier)
     weighted = op.Mul(power, table(op, geometry.of.weight.numpy(), "high_pass"))
     taper = op.MatMul(power_spectrum(op, kept, fourier), inverse)
-    bounded = op.Max(taper, op.Mul(columns(op, taper, 0, 1), LEAST_OVERLAP))
+    bounded = op.Max(taper, op.Mul(columns(op, taper, 0, 1), MIN_OVERLAP))
     return op.Div(op.MatMul(weighted, inverse), bounded), offset
 
 

@@ -1,4 +1,4 @@
-"""Pitch once more, in float64, frame by frame, from the definitions: slow, and nothing shared."""
+"""Reference pitch tracker in float64, frame by frame from the definitions; shares no code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOP_S = 0.010
 
 def pitch(x: Array, s: PitchSettings) -> tuple[Array, Array]:
     """F0 and voice probability (T,) of samples (N,) at 16 kHz, on the paper's grid."""
-    frames = [_observe(x, i * 160 + 199.5, s) for i in range(1 + (len(x) - 400) // 160)]
+    frames = [_analyze(x, i * 160 + 199.5, s) for i in range(1 + (len(x) - 400) // 160)]
     power = np.array([p for _, p in frames])
     decay = 10 ** (-s.loudness_decay_db / 10 * HOP_S)
     loudest = power.copy()
@@ -24,17 +24,18 @@ def pitch(x: Array, s: PitchSettings) -> tuple[Array, Array]:
         loudest[t] = max(power[t], loudest[t - 1] * decay)
     ahead = np.arange(len(power)) + round(s.loudness_ahead_s / HOP_S)
     ahead = np.clip(ahead, round(s.loudness_start_s / HOP_S), None).clip(max=len(power) - 1)
-    offers = [_offer(peaks, p, loudest[a], s) for (peaks, p), a in zip(frames, ahead, strict=True)]
+    pairs = zip(frames, ahead, strict=True)
+    lattice = [_candidates(peaks, p, loudest[a], s) for (peaks, p), a in pairs]
     lag = round(s.path_ahead_s / HOP_S)
-    states = [_state(offers, t, min(t + lag, len(offers) - 1), s) for t in range(len(offers))]
-    f0 = np.array([offer[state][1] for offer, state in zip(offers, states, strict=True)])
+    states = [_state(lattice, t, min(t + lag, len(lattice) - 1), s) for t in range(len(lattice))]
+    f0 = np.array([frame[state][1] for frame, state in zip(lattice, states, strict=True)])
     heights = [[h for _, h in peaks] for peaks, _ in frames]
-    heard = power / (power + 1e-10 * loudest[ahead] + 1e-20)
-    probability = np.array([min(1.0, max([0.0, *h])) for h in heights]) * heard
+    signal_share = power / (power + 1e-10 * loudest[ahead] + 1e-20)
+    probability = np.array([min(1.0, max([0.0, *h])) for h in heights]) * signal_share
     return f0, np.minimum(probability, 1.0)
 
 
-def _observe(x: Array, middle: float, s: PitchSettings) -> tuple[list[tuple[float, float]], float]:
+def _analyze(x: Array, middle: float, s: PitchSettings) -> tuple[list[tuple[float, float]], float]:
     """Peaks (F0, height) of the frame about a middle, in samples, and its power."""
     n_taper = 2 * round(s.periods_per_window * 8000 / s.floor_hz / 2)
     n = np.arange(n_taper) - (n_taper - 1) / 2
@@ -92,7 +93,7 @@ def _top(r: Array) -> tuple[float, float]:
     return point[m] + offset / 2, float(y[m] + slope * offset / 2)
 
 
-def _offer(
+def _candidates(
     peaks: list[tuple[float, float]], power: float, loudest: float, s: PitchSettings
 ) -> list[tuple[float, float]]:
     """Strength and F0 of every state, the unvoiced first."""
@@ -100,31 +101,31 @@ def _offer(
     below_db = min(-10 * np.log10(max(share, 1e-9)), 30)
     silence = max(0.0, 2 - np.sqrt(share) / s.silence_threshold * (1 + s.voicing_threshold))
     unvoiced = s.voicing_threshold + s.softness_cost * below_db / 10 + silence
-    heard = power / (power + 1e-10 * loudest + 1e-20)
-    voiced = [(h * heard + s.octave_cost * np.log2(f0 / s.floor_hz), f0) for f0, h in peaks]
+    signal_share = power / (power + 1e-10 * loudest + 1e-20)
+    voiced = [(h * signal_share + s.octave_cost * np.log2(f0 / s.floor_hz), f0) for f0, h in peaks]
     return [(unvoiced, 0.0), *voiced]
 
 
-def _state(offers: list[list[tuple[float, float]]], t: int, end: int, s: PitchSettings) -> int:
+def _state(lattice: list[list[tuple[float, float]]], t: int, end: int, s: PitchSettings) -> int:
     """State of frame t on the best path to frame `end`; earlier frames than 200 hardly matter."""
     start = max(0, t - 200)
-    earned, origin = [strength for strength, _ in offers[start]], [0] * len(offers[start])
+    score, origin = [strength for strength, _ in lattice[start]], [0] * len(lattice[start])
     for u in range(start, end + 1):
         if u > start:
             arrivals = [
                 max(
-                    (earned[i] - _cost(before, f0, s), origin[i])
-                    for i, (_, before) in enumerate(offers[u - 1])
+                    (score[i] - _cost(before, f0, s), origin[i])
+                    for i, (_, before) in enumerate(lattice[u - 1])
                 )
-                for _, f0 in offers[u]
+                for _, f0 in lattice[u]
             ]
-            earned = [
-                a + strength for (a, _), (strength, _) in zip(arrivals, offers[u], strict=True)
+            score = [
+                a + strength for (a, _), (strength, _) in zip(arrivals, lattice[u], strict=True)
             ]
             origin = [o for _, o in arrivals]
         if u == t:
-            origin = list(range(len(offers[u])))
-    return origin[int(np.argmax(earned))]
+            origin = list(range(len(lattice[u])))
+    return origin[int(np.argmax(score))]
 
 
 def _cost(before: float, after: float, s: PitchSettings) -> float:

@@ -44,7 +44,7 @@ def find(
 
 @pytest.mark.parametrize("period", [13.2, 20.5, 33.3, 50.0, 71.9])
 @pytest.mark.parametrize("power", [1.0, 1e-6])
-def test_peaks_lie_between_samples(period: float, power: float) -> None:
+def test_peaks_are_interpolated(period: float, power: float) -> None:
     shape = 0.9 * np.cos(2 * np.pi * LAGS / period)
     shape[0] = 1.0
     peaks = find(power * shape)
@@ -56,7 +56,7 @@ def test_peaks_lie_between_samples(period: float, power: float) -> None:
     np.testing.assert_allclose(peaks.power, power, rtol=1e-6)
 
 
-def test_every_range_offers_its_highest_peak() -> None:
+def test_every_range_has_its_highest_peak() -> None:
     values = np.zeros(N_LAGS)
     values[[0, 15, 17, 30, 100]] = 1.0, 0.3, 0.5, 0.4, 0.9
     values[74] = 0.8  # the last lag of its range
@@ -84,13 +84,13 @@ def test_silence_has_no_height() -> None:
     assert not (find(np.zeros(N_LAGS)).height > 0).any()
 
 
-def test_rounding_beside_a_great_offset_has_no_height() -> None:
+def test_rounding_errors_of_a_large_offset_have_no_height() -> None:
     ripple = 1e-14 * np.cos(2 * np.pi * LAGS / 50)
     assert find(ripple, offset=0.0).height.max() > 0.9
     assert find(ripple, offset=0.5).height.max() < 0.01
 
 
-def test_a_height_above_one_counts_against_a_peak() -> None:
+def test_a_height_above_one_is_replaced_by_its_reciprocal() -> None:
     values = 1.25 * np.cos(2 * np.pi * LAGS / 50)
     values[0] = 1.0
     assert find(values, [40, 60]).height[0, 0] == pytest.approx(0.8, abs=1e-3)
@@ -98,7 +98,7 @@ def test_a_height_above_one_counts_against_a_peak() -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 10**6))
-def test_frames_do_not_touch(seed: int) -> None:
+def test_frames_are_independent(seed: int) -> None:
     correlation = np.random.default_rng(seed).random((7, N_LAGS))
     together = find(correlation)
     for frame in range(7):
@@ -106,11 +106,11 @@ def test_frames_do_not_touch(seed: int) -> None:
             np.testing.assert_array_equal(one[0], all_[frame])
 
 
-def test_level_ground_is_interpolated_as_level() -> None:
+def test_interpolation_preserves_constants() -> None:
     np.testing.assert_allclose(interpolation() @ np.ones(2 * REACH + 1), 1.0, rtol=1e-6)
 
 
-def test_other_peaks_take_their_place() -> None:
+def test_peaks_are_replaced() -> None:
     peaks = find(np.random.default_rng(0).random((4, N_LAGS)))
     other = find(np.random.default_rng(1).random((2, N_LAGS)))
     before = peaks.lag.copy()
@@ -139,37 +139,37 @@ def halved_tone(frequency_hz: float) -> Tensor:
 
 
 @pytest.mark.parametrize("frequency_hz", [0.0, 75.0, 600.0, 2000.0])
-def test_halving_keeps_the_voice_and_its_time(frequency_hz: float) -> None:
+def test_decimation_keeps_speech_and_its_timing(frequency_hz: float) -> None:
     sample = 2 * torch.arange(10 * HALVED_AT_ONCE) + (TAPS - 1) / 2
     expected = torch.cos(2 * torch.pi * frequency_hz / 16_000 * sample)
     torch.testing.assert_close(halved_tone(frequency_hz), expected, atol=0.015, rtol=0)
 
 
 @pytest.mark.parametrize("frequency_hz", [4600.0, 5500.0, 7900.0])
-def test_halving_leaves_nothing_to_fold(frequency_hz: float) -> None:
+def test_decimation_removes_what_would_alias(frequency_hz: float) -> None:
     assert float(halved_tone(frequency_hz).abs().max()) < 0.015
 
 
-def test_halving_takes_many_rows() -> None:
+def test_decimation_of_many_rows() -> None:
     rows = torch.randn(3, 4 * HALVED_AT_ONCE + TAPS - 2)
     expected = torch.stack([halve(row, LOW_PASS) for row in rows])
     torch.testing.assert_close(halve(rows, LOW_PASS), expected)
 
 
-def test_the_transforms_give_the_autocorrelation_of_the_definition() -> None:
+def test_the_transforms_agree_with_the_definition_of_autocorrelation() -> None:
     signal = hann(TAPER, SIZE) * torch.randn(SIZE, dtype=torch.float64)
     lagged = [float(signal[: SIZE - lag] @ signal[lag:]) for lag in range(N_LAGS_PERIODICITY)]
     measured = power_spectrum(signal) @ inverse_transform(SIZE, N_LAGS_PERIODICITY)
     torch.testing.assert_close(measured, torch.tensor(lagged, dtype=torch.float64))
 
 
-def test_the_window_has_its_length_and_lies_in_the_middle() -> None:
+def test_the_window_has_its_length_and_is_centered() -> None:
     window = hann(TAPER, SIZE)
     assert int((window > 0).sum()) == TAPER
     torch.testing.assert_close(window, window.flip(0))
 
 
-def test_the_high_pass_takes_drift_and_leaves_voices() -> None:
+def test_the_high_pass_removes_drift_and_keeps_voices() -> None:
     weight = high_pass(512, RATE_HZ)
     hz = RATE_HZ / 512 * torch.arange(257)
     assert weight[0] == 0
@@ -178,7 +178,7 @@ def test_the_high_pass_takes_drift_and_leaves_voices() -> None:
 
 
 @pytest.mark.parametrize("frequency_hz", [400.0, 1000.0, 2000.0])
-def test_compensation_undoes_the_window(frequency_hz: float) -> None:
+def test_compensation_cancels_the_window(frequency_hz: float) -> None:
     found = AUTOCORRELATOR.whole(samples_of(16, frequency_hz), 16, HOP)
     lags = torch.arange(100)
     expected = torch.cos(2 * torch.pi * frequency_hz * lags / RATE_HZ).expand(16, -1)
@@ -187,7 +187,7 @@ def test_compensation_undoes_the_window(frequency_hz: float) -> None:
     torch.testing.assert_close(found.at_lag[:, 0], torch.full((16,), 0.5), atol=0.02, rtol=0)
 
 
-def test_an_offset_is_taken_off() -> None:
+def test_an_offset_is_subtracted() -> None:
     tone = samples_of(16, 400)
     plain, offset = (AUTOCORRELATOR.whole(tone + by, 16, HOP) for by in (0.0, 3.0))
     torch.testing.assert_close(
@@ -196,19 +196,19 @@ def test_an_offset_is_taken_off() -> None:
     torch.testing.assert_close(offset.at_lag, plain.at_lag, atol=1e-4, rtol=0)
 
 
-def test_a_window_that_is_not_cut_off_is_whole() -> None:
+def test_a_truncated_window_that_is_complete_equals_the_whole() -> None:
     samples = torch.randn(HOP * 16 + 2 * SIZE + TAPS - 2)
     rows = samples.unfold(0, 2 * SIZE + TAPS - 2, HOP)[:16]
     whole = AUTOCORRELATOR.whole(samples, 16, HOP)
-    cut = AUTOCORRELATOR.cut_off(rows, torch.ones_like(rows, dtype=torch.bool))
-    torch.testing.assert_close(cut.at_lag, whole.at_lag, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(cut.offset, whole.offset, atol=1e-5, rtol=1e-4)
+    truncated = AUTOCORRELATOR.truncated(rows, torch.ones_like(rows, dtype=torch.bool))
+    torch.testing.assert_close(truncated.at_lag, whole.at_lag, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(truncated.offset, whole.offset, atol=1e-5, rtol=1e-4)
 
 
-def test_a_cut_off_window_sees_what_is_inside() -> None:
+def test_a_truncated_window_uses_the_samples_inside() -> None:
     rows = samples_of(1, 400.0)[None, : 2 * SIZE + TAPS - 2]
     inside = torch.arange(rows.shape[1])[None] >= SIZE + TAPS // 2  # the second half
-    found = AUTOCORRELATOR.cut_off(rows * inside, inside)
+    found = AUTOCORRELATOR.truncated(rows * inside, inside)
     measured = (found.at_lag / found.at_lag[:, :1])[0, :80]
     expected = torch.cos(2 * torch.pi * 400 * torch.arange(80) / RATE_HZ)
     torch.testing.assert_close(measured, expected, atol=0.15, rtol=0)

@@ -143,7 +143,7 @@ def test_agrees_with_the_definitions(n_samples: int, seed: int) -> None:
 
 @settings(max_examples=10, deadline=None)
 @given(lengths=st.lists(st.integers(400, 50_000), min_size=2, max_size=6), seed=st.integers(0, 99))
-def test_neighbors_in_the_batch_do_not_matter(lengths: list[int], seed: int) -> None:
+def test_values_do_not_depend_on_the_batch(lengths: list[int], seed: int) -> None:
     waveforms = [Waveform(noise(n, seed + i)) for i, n in enumerate(lengths)]
     together = LLD.extract(waveforms)
     backwards = LLD.extract(waveforms[::-1])[::-1]
@@ -179,7 +179,7 @@ def test_crossings_of_a_tone() -> None:
     np.testing.assert_allclose(extract(tone)[:, 13], 2000 / 16_000, atol=0.005)
 
 
-def test_a_pitch_that_stands_still_has_no_slope() -> None:
+def test_constant_pitch_has_no_slope() -> None:
     pulses = np.zeros(16_000, np.float32)
     pulses[::128] = 0.5  # 125 Hz
     f0, delta = extract(pulses)[10:-10, [15, 31]].T
@@ -187,7 +187,7 @@ def test_a_pitch_that_stands_still_has_no_slope() -> None:
     np.testing.assert_allclose(delta, 0, atol=0.1)
 
 
-def test_f0_does_not_mix_with_the_zeros_beside_it() -> None:
+def test_f0_is_not_smoothed_with_the_zeros_of_unvoiced_frames() -> None:
     t = np.arange(8000) / 16_000
     tone = sum(np.sin(2 * np.pi * 150 * k * t) / k for k in range(1, 6))
     x = np.concatenate([np.zeros(8000), 0.2 * tone, np.zeros(8000)]).astype(np.float32)
@@ -197,20 +197,20 @@ def test_f0_does_not_mix_with_the_zeros_beside_it() -> None:
     assert f0[f0 > 0].min() > 75
 
 
-def test_one_frame_stands_still() -> None:
+def test_a_single_frame_has_no_slopes() -> None:
     values = extract(noise(400))
     assert values.shape == (1, 32)
     np.testing.assert_array_equal(values[:, 16:], 0)
 
 
 @pytest.mark.parametrize("n_samples", [1, 160, 399])
-def test_less_than_a_frame_is_refused_by_name(n_samples: int) -> None:
+def test_a_recording_shorter_than_a_frame_is_refused_by_name(n_samples: int) -> None:
     short = Waveform(np.ones(n_samples, np.float32), "short.wav")
     with pytest.raises(AudioError, match=r"short\.wav: lasts .* ms, .* at least 25 ms"):
         LLD.extract([Waveform(noise(800)), short])
 
 
-def test_nothing_gives_nothing() -> None:
+def test_no_recordings_give_no_frames() -> None:
     assert LLD.extract([]) == []
 
 
@@ -225,13 +225,13 @@ def test_nothing_gives_nothing() -> None:
     ],
     ids=["silence", "constant", "clipped", "denormals", "impulse"],
 )
-def test_odd_signals_have_finite_descriptors(x: Array) -> None:
+def test_extreme_signals_have_finite_descriptors(x: Array) -> None:
     values = extract(x.astype(np.float32))
     assert values.dtype == np.float32
     assert np.isfinite(values).all()
 
 
-def test_silence_is_flat() -> None:
+def test_silence_has_constant_descriptors() -> None:
     values = extract(np.zeros(4000, np.float32))
     np.testing.assert_array_equal(values[:, 0], 0)
     np.testing.assert_allclose(values[:, 1:13], 0, atol=1e-3)
@@ -244,7 +244,7 @@ def test_signs_of_denormals_cross_zero() -> None:
     np.testing.assert_allclose(extract(x)[:, 13], 398 / 400)
 
 
-def test_settings_tell_what_changes_the_values() -> None:
+def test_settings_contain_what_changes_the_values() -> None:
     assert LowLevelDescriptors(device="cpu").settings() == LLD.settings()
     assert LowLevelDescriptors(FrameGrid(hop_s=0.02)).settings() != LLD.settings()
 
@@ -255,7 +255,7 @@ def test_another_grid_gives_its_frames() -> None:
     assert values.shape == (grid.n_frames(5000), 32)
 
 
-def test_log_f0_takes_the_place_of_f0() -> None:
+def test_log_f0_replaces_f0() -> None:
     t = np.arange(16_000) / 16_000
     tone = sum(np.sin(2 * np.pi * 150 * k * t) / k for k in range(1, 6))
     x = np.concatenate([0.2 * tone, np.zeros(8000)]).astype(np.float32)
@@ -271,14 +271,14 @@ def test_log_f0_takes_the_place_of_f0() -> None:
     np.testing.assert_allclose(values[voiced, 15], np.log(plain[voiced, 15]), rtol=1e-4)
 
 
-def test_a_long_recording_is_laid_on_short_tapes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_recording_is_packed_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     n_samples: list[int] = []
-    lay = PackedAudio.pack
+    pack = PackedAudio.pack
 
     def spy(*arguments: Any) -> PackedAudio:
-        laid = lay(*arguments)
-        n_samples.append(len(laid.samples))
-        return laid
+        packed = pack(*arguments)
+        n_samples.append(len(packed.samples))
+        return packed
 
     monkeypatch.setattr(PackedAudio, "pack", spy)
     LLD.extract([Waveform(np.tile(noise(160_000), 30))])
@@ -290,19 +290,19 @@ def test_a_long_recording_is_laid_on_short_tapes(monkeypatch: pytest.MonkeyPatch
     ("grid", "complaint"),
     [(FrameGrid(hop_s=161 / 16_000), "161 samples"), (FrameGrid(window_s=0.002), "mel bands")],
 )
-def test_impossible_grids_are_refused(grid: FrameGrid, complaint: str) -> None:
+def test_invalid_grids_are_refused(grid: FrameGrid, complaint: str) -> None:
     with pytest.raises(FeatureError, match=complaint):
         LowLevelDescriptors(grid)
 
 
-def test_a_used_extractor_travels_light() -> None:
+def test_a_used_extractor_pickles_small() -> None:
     extract(noise(4000))
     assert len(pickle.dumps(LLD)) < 2000
     assert copy.copy(LLD) == LLD
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_gpu_gives_what_the_processor_gives() -> None:
+def test_gpu_agrees_with_cpu() -> None:
     waveforms = [Waveform(noise(n, n)) for n in (400, 9000, 40_000)]
     on_gpu = LowLevelDescriptors(device="cuda").extract(waveforms)
     for one, other in zip(on_gpu, LLD.extract(waveforms), strict=True):

@@ -28,27 +28,27 @@ from voxaffect.features.lld.pitch_settings import RATE_HZ, PitchSettings
 from voxaffect.features.packing import PackedAudio, split_chunks
 
 SETTINGS = PitchSettings()
-SCALE = ScoringSettings.of(SETTINGS)
+SCORING = ScoringSettings.of(SETTINGS)
 
 
-def offered(
+def candidates(
     f0_hz: float, height: float, power: float = 1.0, loudest: float = 1.0
 ) -> PitchCandidates:
-    """What a frame of a single peak offers."""
+    """Candidates of a frame with a single peak."""
     lag, heights = np.array([[RATE_HZ / f0_hz]], np.float32), np.array([[height]], np.float32)
-    room = PitchCandidates.empty(1, 2)
+    found = PitchCandidates.empty(1, 2)
     score_candidates(
-        Peaks(lag, heights, np.array([power], np.float32)), np.array([loudest]), SCALE, room
+        Peaks(lag, heights, np.array([power], np.float32)), np.array([loudest]), SCORING, found
     )
-    return room
+    return found
 
 
 def unvoiced(below_db: float) -> float:
-    return float(offered(100, 0.5, power=10 ** (-below_db / 10)).score[0, 0])
+    return float(candidates(100, 0.5, power=10 ** (-below_db / 10)).score[0, 0])
 
 
-def test_a_peak_is_as_strong_as_it_is_high_and_gains_with_octaves() -> None:
-    low, high = offered(100.0, 0.8), offered(400.0, 0.8)
+def test_the_strength_of_a_peak_is_its_height_and_gains_with_octaves() -> None:
+    low, high = candidates(100.0, 0.8), candidates(400.0, 0.8)
     np.testing.assert_allclose(high.octave - low.octave, [[0, 2]], atol=1e-5)
     np.testing.assert_allclose(
         high.score[0, 1] - low.score[0, 1], 2 * SETTINGS.octave_cost, atol=1e-6
@@ -58,37 +58,39 @@ def test_a_peak_is_as_strong_as_it_is_high_and_gains_with_octaves() -> None:
 
 
 @pytest.mark.parametrize(("f0_hz", "height"), [(74.0, 0.9), (601.0, 0.9), (200.0, -np.inf)])
-def test_what_is_out_of_range_or_no_peak_is_no_candidate(f0_hz: float, height: float) -> None:
-    none = offered(f0_hz, height)
+def test_out_of_range_and_missing_peaks_are_no_candidates(f0_hz: float, height: float) -> None:
+    none = candidates(f0_hz, height)
     assert np.isneginf(none.score[0, 1])
     assert np.isfinite(none.octave).all()
     assert none.probability[0] == 0
 
 
-def test_having_no_pitch_gains_with_softness_until_it_is_soft_enough() -> None:
+def test_the_unvoiced_score_grows_with_softness_up_to_a_limit() -> None:
     assert unvoiced(0) == pytest.approx(SETTINGS.voicing_threshold)
     assert unvoiced(10) - unvoiced(0) == pytest.approx(SETTINGS.softness_cost)
     soft = SETTINGS.voicing_threshold + SETTINGS.softness_cost * MAX_BELOW_DB / 10
     assert unvoiced(60) == pytest.approx(soft + 2, abs=0.1)  # and 2 more as it is silent
 
 
-def test_a_frame_is_never_softer_than_itself() -> None:
-    louder = offered(100, 0.5, power=4.0, loudest=1.0)
+def test_a_frame_above_the_peak_level_is_not_soft() -> None:
+    louder = candidates(100, 0.5, power=4.0, loudest=1.0)
     assert louder.score[0, 0] == pytest.approx(SETTINGS.voicing_threshold)
 
 
 def test_gain_changes_nothing() -> None:
-    for one, other in zip(offered(100, 0.7, 0.1, 0.4), offered(100, 0.7, 1e-9, 4e-9), strict=True):
+    for one, other in zip(
+        candidates(100, 0.7, 0.1, 0.4), candidates(100, 0.7, 1e-9, 4e-9), strict=True
+    ):
         np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
-def test_silence_offers_nothing() -> None:
-    silent = offered(100, 0.9, power=0.0, loudest=0.0)
+def test_silence_has_no_voiced_candidate() -> None:
+    silent = candidates(100, 0.9, power=0.0, loudest=0.0)
     assert silent.probability[0] == 0
     assert silent.score[0, 0] > silent.score[0, 1]
 
 
-def test_the_loudest_frame_is_forgotten_by_decibels() -> None:
+def test_the_peak_level_decays_exponentially() -> None:
     power = np.array([1, 0, 0, 0.9, 0], np.float32)
     found = running_max_power(power, 0.0, 0.5)
     np.testing.assert_allclose(found, [1, 0.5, 0.25, 0.9, 0.45], rtol=1e-6)
@@ -146,7 +148,7 @@ def test_glides_of_an_octave_a_second_and_more(
     assert_pitch(glide, start_hz * ratio**center_s, 0.025 if n_harmonics == 1 else 0.01)
 
 
-def test_a_tone_between_silences_is_voiced_where_it_is() -> None:
+def test_a_tone_between_silences_is_voiced() -> None:
     tone = np.sin(2 * np.pi * 200 * TIME_S)
     voiced = pitch_of(np.concatenate([0 * tone, tone, 0 * tone])).f0_hz > 0
     assert not voiced[:97].any()
@@ -165,14 +167,14 @@ def test_white_noise_is_unvoiced() -> None:
     [np.zeros(8000), np.full(8000, 0.3), np.repeat([0.1, 0.4], 4000), TIME_S, np.zeros(400)],
     ids=["silence", "constant", "step", "ramp", "one frame"],
 )
-def test_what_does_not_oscillate_has_no_pitch(samples: NDArray[np.float64]) -> None:
+def test_aperiodic_signals_have_no_pitch(samples: NDArray[np.float64]) -> None:
     tracked = pitch_of(samples)
     assert not tracked.f0_hz.any()
     assert float(tracked.voice_probability.max()) < 0.1
 
 
 @pytest.mark.parametrize("n_samples", [0, 1, 399])
-def test_less_than_a_frame_has_no_frames(n_samples: int) -> None:
+def test_a_recording_shorter_than_a_frame_has_no_frames(n_samples: int) -> None:
     tracked = pitch_of(np.ones(n_samples))
     assert tracked.f0_hz.shape == tracked.voice_probability.shape == (0,)
 
@@ -184,13 +186,13 @@ def test_recordings_shorter_than_the_window_have_a_pitch(n_samples: int) -> None
     assert_pitch(tracked, 140)
 
 
-def test_offset_clipping_and_gain_leave_the_pitch() -> None:
+def test_offset_clipping_and_gain_do_not_change_the_pitch() -> None:
     tone = np.sin(2 * np.pi * 140 * TIME_S)
     for samples in (0.5 + 0.1 * tone, np.clip(3 * tone, -1, 1), 1e-4 * tone):
         assert_pitch(pitch_of(samples), 140)
 
 
-def test_settings_choose_the_range() -> None:
+def test_settings_limit_the_range() -> None:
     tone = np.sin(2 * np.pi * 50 * TIME_S).astype(np.float32)
     low = pitch_of(tone, PitchSettings(floor_hz=40, ceiling_hz=300))
     np.testing.assert_allclose(low.f0_hz[3:-3], 50, rtol=0.03)
@@ -199,7 +201,7 @@ def test_settings_choose_the_range() -> None:
 
 @settings(deadline=None, max_examples=15)
 @given(st.lists(st.integers(0, 9000), max_size=5), st.integers(0, 10**6))
-def test_a_batch_is_its_members(sizes: list[int], seed: int) -> None:
+def test_results_do_not_depend_on_the_batch(sizes: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)
     gain = rng.uniform(0.01, 1.0, len(sizes))
     batch = [
@@ -217,7 +219,7 @@ def test_a_batch_is_its_members(sizes: list[int], seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "impossible",
+    "invalid",
     [
         {"floor_hz": 0.0},
         {"floor_hz": 700.0},
@@ -235,13 +237,13 @@ def test_a_batch_is_its_members(sizes: list[int], seed: int) -> None:
     ],
     ids=str,
 )
-def test_impossible_settings_are_refused_by_name(impossible: dict[str, float]) -> None:
-    ((name, value),) = impossible.items()
+def test_invalid_settings_are_refused_by_name(invalid: dict[str, float]) -> None:
+    ((name, value),) = invalid.items()
     with pytest.raises(FeatureError, match=f"{name} = {value}"):
-        PitchSettings(**impossible)  # type: ignore[arg-type]
+        PitchSettings(**invalid)  # type: ignore[arg-type]
 
 
-def test_whole_numbers_are_the_same_settings() -> None:
+def test_integers_and_floats_are_the_same_settings() -> None:
     assert repr(PitchSettings(floor_hz=60).plain()) == repr(PitchSettings(floor_hz=60.0).plain())
     assert PitchSettings(**PitchSettings(floor_hz=60).plain()) == PitchSettings(floor_hz=60)  # type: ignore[arg-type]
 
@@ -291,7 +293,7 @@ def test_agrees_with_float64_frame_by_frame() -> None:
 @pytest.mark.parametrize("loudness_ahead_s", [0.0, 0.3])
 @pytest.mark.parametrize("loudness_start_s", [0.0, 0.5, 2.0])
 @pytest.mark.parametrize("path_ahead_s", [0.0, 0.15])
-def test_pieces_are_decided_as_the_whole(
+def test_incremental_decoding_gives_the_same_pitch(
     loudness_ahead_s: float, loudness_start_s: float, path_ahead_s: float
 ) -> None:
     settings = PitchSettings(
@@ -302,17 +304,17 @@ def test_pieces_are_decided_as_the_whole(
     tone = harmonics(170 * TIME_S, range(1, 9)) * (1.1 - TIME_S)
     sound = tone + np.random.default_rng(0).standard_normal(TIME_S.size)
     analyzer = PeakAnalyzer(settings, GRID)
-    (stretch,) = split_chunks(sound.astype(np.float32), GRID, analyzer.reach, 1000)
-    tape = PackedAudio.pack([stretch], GRID, analyzer.lead)
-    peaks = analyzer.analyze(tape).of(tape.parts[0])
+    (chunk,) = split_chunks(sound.astype(np.float32), GRID, analyzer.reach, 1000)
+    packed = PackedAudio.pack([chunk], GRID, analyzer.lead)
+    peaks = analyzer.analyze(packed).of(packed.parts[0])
     whole = PitchDecoder(settings, GRID.hop_s).advance(peaks, ended=True)
-    path = PitchDecoder(settings, GRID.hop_s)
-    parts = [path.advance(peaks.of(slice(n, n + 7)), ended=n + 7 >= 98) for n in range(0, 98, 7)]
+    decoder = PitchDecoder(settings, GRID.hop_s)
+    parts = [decoder.advance(peaks.of(slice(n, n + 7)), ended=n + 7 >= 98) for n in range(0, 98, 7)]
     np.testing.assert_array_equal(np.concatenate([part.f0_hz for part in parts]), whole.f0_hz)
 
 
-def test_noise_before_a_fall_is_no_voice() -> None:
-    """The loudest frame of late is never softer than the frame itself."""
+def test_noise_before_silence_is_unvoiced() -> None:
+    """The peak level is never below that of the frame itself."""
     noise = np.r_[np.random.default_rng(0).standard_normal(16_000), np.zeros(16_000)]
     settings = PitchSettings(loudness_decay_db=60, loudness_ahead_s=1.0)
     assert np.mean(pitch_of(noise, settings).f0_hz[:97] > 0) < 0.1

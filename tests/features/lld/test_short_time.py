@@ -26,7 +26,7 @@ def by_definition(x: NDArray[np.float32]) -> list[float]:
 
 @settings(deadline=None)
 @given(st.integers(400, 1500), st.integers(0, 10**6))
-def test_is_its_definition(n_samples: int, seed: int) -> None:
+def test_zero_crossing_rate_agrees_with_the_definition(n_samples: int, seed: int) -> None:
     levels = np.random.default_rng(seed).integers(-2, 3, n_samples).astype(np.float32)
     rates = zero_crossing_rates(levels, GRID.n_frames(n_samples), GRID)
     np.testing.assert_allclose(rates, by_definition(levels), rtol=1e-6)
@@ -42,7 +42,7 @@ Floats = NDArray[np.float32]
 
 
 def columns_of(seed: int, n_frames: int) -> Floats:
-    """Two columns of noise and a third that is voiced in stretches."""
+    """Two columns of noise and a third with voiced segments."""
     rng = np.random.default_rng(seed)
     voiced = np.repeat(rng.random(n_frames // 4 + 1) < 0.5, 4)[:n_frames]
     noise = rng.normal(size=(n_frames, 3))
@@ -60,7 +60,9 @@ def by_definition_deltas(c: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 10**6), st.integers(1, 40))
-def test_is_its_definition_between_borders(seed: int, n_frames: int) -> None:
+def test_smoothing_and_deltas_agree_with_the_definition_within_segments(
+    seed: int, n_frames: int
+) -> None:
     columns = columns_of(seed, n_frames)
     values = DeltaSmoother().advance(columns, ended=True)
     for c in (0, 1):
@@ -74,14 +76,14 @@ def test_is_its_definition_between_borders(seed: int, n_frames: int) -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 10**6), st.lists(st.integers(0, 12), max_size=8))
-def test_pieces_give_what_the_whole_gives(seed: int, sizes: list[int]) -> None:
+def test_incremental_smoothing_gives_the_same(seed: int, sizes: list[int]) -> None:
     columns = columns_of(seed, sum(sizes))
-    over_time, parts, known = DeltaSmoother(), [], 0
+    smoother, parts, known = DeltaSmoother(), [], 0
     for size in sizes:
-        parts.append(over_time.advance(columns[known : known + size], ended=False))
+        parts.append(smoother.advance(columns[known : known + size], ended=False))
         known += size
         assert sum(map(len, parts)) == max(0, known - LOOK_AHEAD)
-    parts.append(over_time.advance(columns[:0], ended=True))
+    parts.append(smoother.advance(columns[:0], ended=True))
     whole = DeltaSmoother().advance(columns, ended=True)
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 

@@ -1,4 +1,4 @@
-"""Many streams at once, and frames that are not certain yet."""
+"""Streaming extraction, many streams at once, and frames that are not final yet."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ def streamed(samples: Floats, borders: list[int]) -> Floats:
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(400, 30_000), st.lists(st.integers(0, 30_000), max_size=8))
-def test_any_pieces_give_the_frames_of_the_file(n_samples: int, borders: list[int]) -> None:
+def test_streaming_gives_the_frames_of_the_file(n_samples: int, borders: list[int]) -> None:
     samples = voice(n_samples)
     (whole,) = LLD.extract([Waveform(samples)])
     assert_same(streamed(samples, sorted(min(b, n_samples) for b in borders)), whole)
 
 
 @pytest.mark.parametrize("size", [1, 7, 160, 161, 16_000])
-def test_pieces_of_one_size_give_the_frames_of_the_file(size: int) -> None:
+def test_pushes_of_equal_size_give_the_frames_of_the_file(size: int) -> None:
     samples = voice(8000 if size < 100 else 40_000)
     (whole,) = LLD.extract([Waveform(samples)])
     assert_same(streamed(samples, list(range(size, len(samples), size))), whole)
 
 
-def test_minutes_at_once_give_the_frames_of_the_file() -> None:
+def test_a_push_of_minutes_gives_the_frames_of_the_file() -> None:
     samples = voice(60 * SAMPLE_RATE_HZ)
     (whole,) = LLD.extract([Waveform(samples)])
     assert_same(streamed(samples, []), whole)
@@ -63,7 +63,7 @@ def test_minutes_at_once_give_the_frames_of_the_file() -> None:
 @pytest.mark.parametrize(
     ("window_s", "hop_s"), [(0.032, 0.016), (0.1, 0.01), (0.025, 0.1), (0.02, 1.0)]
 )
-def test_other_grids_are_streamed_as_well(window_s: float, hop_s: float, size: int) -> None:
+def test_other_grids_can_be_streamed(window_s: float, hop_s: float, size: int) -> None:
     lld = LowLevelDescriptors(FrameGrid(window_s, hop_s), log_f0=True)
     samples, stream = voice(20_000), lld.stream()
     parts = [stream.push(piece) for piece in np.split(samples, range(size, 20_000, size))]
@@ -71,11 +71,11 @@ def test_other_grids_are_streamed_as_well(window_s: float, hop_s: float, size: i
     assert_same(frames, lld.extract([Waveform(samples)])[0])
 
 
-def test_a_stream_that_lost_frames_does_not_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_is_closed_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = LLD.stream()
     stream.push(voice(2000))
 
-    def fail(stretches: list[AudioChunk]) -> list[FrameAnalysis]:
+    def fail(chunks: list[AudioChunk]) -> list[FrameAnalysis]:
         raise MemoryError
 
     with monkeypatch.context() as broken:
@@ -86,7 +86,7 @@ def test_a_stream_that_lost_frames_does_not_go_on(monkeypatch: pytest.MonkeyPatc
         stream.push(voice(2000))
 
 
-def test_frames_come_as_late_as_is_stated_and_no_later() -> None:
+def test_the_latency_is_as_stated() -> None:
     samples, stream, n_frames = voice(40_000), LLD.stream(), 0
     start, look_ahead = (round(s * SAMPLE_RATE_HZ) for s in (stream.start_s, stream.look_ahead_s))
     assert 0.1 < stream.look_ahead_s < 0.6
@@ -97,7 +97,7 @@ def test_frames_come_as_late_as_is_stated_and_no_later() -> None:
         assert n_frames == (certain if known >= start else 0)
 
 
-def test_what_is_kept_does_not_grow() -> None:
+def test_memory_is_bounded() -> None:
     stream, samples = LLD.stream(), voice(16_000)
     stream.push(samples)
     tracemalloc.start()
@@ -110,7 +110,7 @@ def test_what_is_kept_does_not_grow() -> None:
     assert after < before + 100_000  # 51 s are 3 MB
 
 
-def test_many_streams_do_not_touch() -> None:
+def test_streams_are_independent() -> None:
     voices = [voice(12_000, seed) for seed in range(3)]
     streams = [LLD.stream() for _ in voices]
     parts: list[list[Floats]] = [[] for _ in voices]
@@ -123,7 +123,7 @@ def test_many_streams_do_not_touch() -> None:
 
 
 @pytest.mark.parametrize("n_samples", [0, 1, 399])
-def test_less_than_a_frame_gives_no_frames(n_samples: int) -> None:
+def test_a_recording_shorter_than_a_frame_gives_no_frames(n_samples: int) -> None:
     assert streamed(voice(n_samples), []).shape == (0, 32)
     long_window = LowLevelDescriptors(FrameGrid(window_s=0.1)).stream()
     assert long_window.push(voice(n_samples)).shape == (0, 32)
@@ -131,27 +131,27 @@ def test_less_than_a_frame_gives_no_frames(n_samples: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("samples", "complaint"),
+    ("samples", "message"),
     [
         (np.zeros(10), "float64"),
         (np.zeros((2, 10), np.float32), r"\(2, 10\)"),
-        (np.array([0, np.nan], np.float32), "in a push, sample 1 is not a finite number"),
+        (np.array([0, np.nan], np.float32), "cannot push: sample 1 is not a finite number"),
         (np.array([0, 1e25], np.float32), r"sample 1 is 1e\+25 where full scale is 1"),
     ],
     ids=["type", "shape", "NaN", "absurd"],
 )
-def test_what_is_no_sound_is_refused_and_the_stream_goes_on(
-    samples: Floats, complaint: str
+def test_invalid_samples_are_refused_and_the_stream_continues(
+    samples: Floats, message: str
 ) -> None:
     sound, stream = voice(4000), LLD.stream()
     first = stream.push(sound[:2000])
-    with pytest.raises(FeatureError, match=complaint):
+    with pytest.raises(FeatureError, match=message):
         stream.push(samples)
     frames = np.concatenate([first, stream.push(sound[2000:]), stream.finish()])
     assert_same(frames, LLD.extract([Waveform(sound)])[0])
 
 
-def test_an_ended_stream_takes_nothing_more() -> None:
+def test_an_ended_stream_refuses_samples() -> None:
     stream = LLD.stream()
     stream.finish()
     with pytest.raises(FeatureError, match="has ended"):
@@ -162,7 +162,7 @@ def test_an_ended_stream_takes_nothing_more() -> None:
 
 @settings(deadline=None, max_examples=15)
 @given(st.lists(st.lists(st.integers(0, 6000), min_size=3, max_size=3), min_size=1, max_size=4))
-def test_streams_that_are_pushed_together_give_the_frames_of_each(sizes: list[list[int]]) -> None:
+def test_push_batch_gives_the_frames_of_each_stream(sizes: list[list[int]]) -> None:
     voices = [voice(sum(own) + 20_000, seed) for seed, own in enumerate(sizes)]
     pieces = [np.split(v, np.cumsum(own)) for v, own in zip(voices, sizes, strict=True)]
     together = [LLD.stream() for _ in voices]
@@ -175,7 +175,7 @@ def test_streams_that_are_pushed_together_give_the_frames_of_each(sizes: list[li
         assert_same(np.concatenate([*given_, together[row].finish()]), whole)
 
 
-def test_a_peek_shows_the_frames_of_a_file_that_ended_here_and_changes_nothing() -> None:
+def test_peek_gives_the_frames_of_the_file_so_far_and_changes_nothing() -> None:
     samples, stream = voice(40_000), LLD.stream()
     frames = np.zeros((0, 32), np.float32)
     for end in range(800, 40_001, 800):
@@ -188,12 +188,12 @@ def test_a_peek_shows_the_frames_of_a_file_that_ended_here_and_changes_nothing()
         stream.peek()
 
 
-def test_no_streams_give_nothing() -> None:
+def test_batches_of_no_streams_are_empty() -> None:
     assert push_batch([], []) == []
     assert peek_batch([]) == []
 
 
-def test_where_one_push_is_refused_no_stream_takes_any() -> None:
+def test_push_batch_changes_no_stream_if_one_is_refused() -> None:
     sound, streams = voice(30_000), [LLD.stream(), LLD.stream()]
     with pytest.raises(FeatureError, match="float64"):
         push_batch(streams, [sound, sound.astype(np.float64)])
@@ -202,6 +202,6 @@ def test_where_one_push_is_refused_no_stream_takes_any() -> None:
         assert_same(np.concatenate([frames, stream.finish()]), whole)
 
 
-def test_a_list_is_no_sound() -> None:
-    with pytest.raises(FeatureError, match="push of a list; push an array of float32"):
+def test_a_list_is_refused() -> None:
+    with pytest.raises(FeatureError, match="cannot push a list; push an array of float32"):
         LLD.stream().push([0.1, 0.2])  # type: ignore[arg-type]

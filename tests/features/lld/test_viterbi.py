@@ -26,24 +26,24 @@ def lattice(seed: int, n_frames: int, n_states: int) -> Lattice:
 
 
 def best_states(score: Floats, position: Floats, transitions: Transitions) -> NDArray[np.int8]:
-    search = ViterbiDecoder(transitions, lag=len(score))
-    return search.advance(score, position, ended=True)
+    decoder = ViterbiDecoder(transitions, lag=len(score))
+    return decoder.advance(score, position, ended=True)
 
 
 def total(
     score: Floats, position: Floats, path: tuple[int, ...], transitions: Transitions
 ) -> float:
-    """What a path earns."""
-    earned = sum(float(score[t, s]) for t, s in enumerate(path))
+    """Score of a path."""
+    score_sum = sum(float(score[t, s]) for t, s in enumerate(path))
     for t, (i, j) in enumerate(pairwise(path)):
         distance = abs(float(position[t, i]) - float(position[t + 1, j]))
-        earned -= float(transitions.fixed[i, j]) + float(transitions.slope[i, j]) * distance
-    return earned
+        score_sum -= float(transitions.fixed[i, j]) + float(transitions.slope[i, j]) * distance
+    return score_sum
 
 
 @settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 6), st.integers(1, 4))
-def test_no_path_earns_more(seed: int, n_frames: int, n_states: int) -> None:
+def test_no_path_has_a_higher_score(seed: int, n_frames: int, n_states: int) -> None:
     score, position, transitions = lattice(seed, n_frames, n_states)
     found = tuple(best_states(score, position, transitions).tolist())
     best = max(
@@ -55,18 +55,18 @@ def test_no_path_earns_more(seed: int, n_frames: int, n_states: int) -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10**6), st.integers(0, 80), st.integers(0, 30), st.data())
-def test_pieces_give_what_the_whole_gives(
+def test_incremental_decoding_gives_the_same_path(
     seed: int, n_frames: int, lag: int, data: st.DataObject
 ) -> None:
     score, position, transitions = lattice(seed, n_frames, 4)
     whole = ViterbiDecoder(transitions, lag).advance(score, position, ended=True)
-    search, parts, start = ViterbiDecoder(transitions, lag), [], 0
+    decoder, parts, start = ViterbiDecoder(transitions, lag), [], 0
     while start < n_frames:
         stop = start + data.draw(st.integers(0, n_frames - start))
-        parts.append(search.advance(score[start:stop], position[start:stop], ended=False))
+        parts.append(decoder.advance(score[start:stop], position[start:stop], ended=False))
         start = stop
         assert sum(map(len, parts)) == max(0, start - lag)
-    parts.append(search.advance(score[:0], position[:0], ended=True))
+    parts.append(decoder.advance(score[:0], position[:0], ended=True))
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
@@ -94,6 +94,6 @@ def test_scores_of_an_hour_stay_precise() -> None:
     assert (states == 1).all()
 
 
-def test_nothing_gives_nothing() -> None:
+def test_an_empty_lattice_has_no_states() -> None:
     score, position, transitions = lattice(0, 0, 3)
     assert len(ViterbiDecoder(transitions, 5).advance(score, position, ended=True)) == 0

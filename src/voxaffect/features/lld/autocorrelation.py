@@ -1,4 +1,11 @@
-"""What each frame shows by itself: short-time descriptors, and the peaks that pitch may take."""
+"""Frame analysis: window-compensated autocorrelation, its peaks, and short-time descriptors.
+
+A window tapers the autocorrelation, which favors short periods. Dividing by the window's own
+autocorrelation compensates for it: Boersma (1993), Accurate short-term analysis of the fundamental
+frequency and the harmonics-to-noise ratio of a sampled sound.
+
+Letters: R frames, W samples of a window at half the sample rate, M lags, K ranges of lags.
+"""
 
 from __future__ import annotations
 
@@ -20,28 +27,24 @@ from voxaffect.features.packing import ROW_MULTIPLE, AudioChunk, PackedAudio
 from voxaffect.features.runtime import compiled, torch_threads
 from voxaffect.features.spectra import power_spectrum, transform_size
 
-# The peaks of an autocorrelation: how high they are, and where they lie between the samples.
-#
-# Letters: R frames, M lags, K ranges of lags.
-
 REACH = 3
-"""Samples of the autocorrelation on either side of a peak that interpolate it."""
+"""Lags on either side of a peak that interpolate it."""
 
-POINTS_A_SAMPLE = 2
-"""Points a sample at which it is interpolated, before a parabola finds the top."""
+POINTS_PER_SAMPLE = 2
+"""Interpolated points per lag, before a parabola finds the maximum."""
 
 NOISE_FLOOR = 1e-10
-"""Power of the noise that a frame is taken to hold, relative to the square of its offset: 100 dB
-under it. This leaves speech alone and keeps rounding errors from having periods."""
+"""Noise power assumed in a frame, relative to the square of its offset (-100 dB), without effect on
+speech; it keeps rounding errors from looking periodic."""
 
 SILENCE = 1e-20
-"""Power of that noise in a frame without offset: 200 dB under full scale."""
+"""Noise power assumed in a frame without offset, -200 dB of full scale."""
 
 Floats = NDArray[np.float32]
 
 
 class Peaks(NamedTuple):
-    """The highest peak of R frames in each of K ranges of lags.
+    """Highest autocorrelation peaks of R frames in each of K ranges of lags.
 
     Args:
         lag: float32 (R, K), in samples, positive even where there is no peak.
@@ -55,29 +58,29 @@ class Peaks(NamedTuple):
 
     @classmethod
     def empty(cls, n_frames: int, n_ranges: int) -> Peaks:
-        """Room for the peaks of so many frames."""
+        """Allocate uninitialized peaks."""
         lag, height = np.empty((2, n_frames, n_ranges), np.float32)
         return cls(lag, height, np.empty(n_frames, np.float32))
 
     def replace(self, frames: NDArray[np.int64], by: Peaks) -> None:
-        """Let other peaks take the place of some frames'."""
+        """Replace the peaks of some frames."""
         self.lag[frames], self.height[frames] = by.lag, by.height
         self.power[frames] = by.power
 
     def of(self, frames: slice) -> Peaks:
-        """The peaks of some frames, a view."""
+        """Peaks of some frames, as a view."""
         return Peaks(self.lag[frames], self.height[frames], self.power[frames])
 
 
 def interpolation() -> Floats:
-    """Matrix from 2 REACH + 1 samples to the points from -1 to 1 sample about their middle.
+    """Interpolation matrix from 2 REACH + 1 samples to points from -1 to 1 around their middle.
 
-    Of all weights it has those of least mean squared error for signals whose power spectrum falls
-    to the end of the band as the fourth power of a cosine, as that of filtered speech about does:
-    Wiener (1949), Extrapolation, Interpolation, and Smoothing of Stationary Time Series.
+    Wiener interpolation (1949, Extrapolation, Interpolation, and Smoothing of Stationary Time
+    Series) of signals whose power spectrum falls as the fourth power of a cosine, roughly as that
+    of low-passed speech.
     """
     sample = np.arange(-REACH, REACH + 1)
-    point = np.arange(-POINTS_A_SAMPLE, POINTS_A_SAMPLE + 1) / POINTS_A_SAMPLE
+    point = np.arange(-POINTS_PER_SAMPLE, POINTS_PER_SAMPLE + 1) / POINTS_PER_SAMPLE
     frequency = np.linspace(0.0, np.pi, 257)
     power = np.cos(frequency / 2) ** 4 + 1e-6
 
@@ -86,7 +89,7 @@ def interpolation() -> Floats:
 
     known = covariance(np.subtract.outer(sample, sample).astype(float))
     weights = np.linalg.solve(known, covariance(np.subtract.outer(sample, point)))
-    return np.asarray((weights / weights.sum(0)).T, np.float32)  # level ground stays level
+    return np.asarray((weights / weights.sum(0)).T, np.float32)  # preserves constants
 
 
 INTERPOLATION = interpolation()
@@ -96,17 +99,17 @@ INTERPOLATION = interpolation()
 def find_peaks(
     at_lag: Floats, offset: Floats, borders: NDArray[np.int64], preference: Floats, peaks: Peaks
 ) -> None:
-    """Find the highest peak in each range of lags, between the samples.
+    """Find the highest peak in each range of lags, interpolated between samples.
 
-    Heights are relative to lag 0. One above 1 is an artifact of the compensation, the less credible
-    the higher it is: it counts as its reciprocal (Boersma 1993).
+    Heights are relative to lag 0. Those above 1 are artifacts of the compensation and are replaced
+    by their reciprocals (Boersma 1993).
 
     Args:
-        at_lag: (R, M), autocorrelation of frames, `REACH` lags beyond the last border and more.
-        offset: (R,), the mean that was taken off the frames.
-        borders: (K + 1,), lags where a range begins and the one before ends, above REACH.
-        preference: (M,), added to the heights among which the highest are chosen.
-        peaks: room for R frames, filled in.
+        at_lag: (R, M), autocorrelation, at least `REACH` lags beyond the last border.
+        offset: (R,), mean that was subtracted from each frame.
+        borders: (K + 1,), borders of the ranges of lags, above REACH.
+        preference: (M,), added to the heights when peaks are compared.
+        peaks: output, of R frames.
     """
     points = np.empty(len(INTERPOLATION))
     for r in range(len(at_lag)):
@@ -125,7 +128,7 @@ def find_peaks(
 
 @compiled
 def _highest(row: Floats, scale: float, start: int, stop: int, preference: Floats) -> int:
-    """Lag of the peak that is preferred among `start` to `stop`, -1 where there is none."""
+    """Lag of the best peak from `start` to `stop`, -1 if there is none."""
     best, at = -np.inf, -1
     for lag in range(start, stop):
         here = row[lag]
@@ -138,7 +141,7 @@ def _highest(row: Floats, scale: float, start: int, stop: int, preference: Float
 
 @compiled
 def _top(row: Floats, at: int, points: NDArray[np.float64]) -> tuple[float, float]:
-    """Shift in samples and height of the top near a sampled peak; `points` are overwritten."""
+    """Offset in samples and height of the maximum near a sampled peak; overwrites `points`."""
     for p in range(len(points)):
         points[p] = 0.0
         for n in range(2 * REACH + 1):
@@ -147,44 +150,36 @@ def _top(row: Floats, at: int, points: NDArray[np.float64]) -> tuple[float, floa
     for p in range(2, len(points) - 1):
         if points[p] > points[m]:
             m = p
-    # A parabola through three points has its top at its slope over its curvature.
+    # The maximum of a parabola through three points is at slope / curvature.
     slope = (points[m + 1] - points[m - 1]) / 2
     curvature = 2 * points[m] - points[m - 1] - points[m + 1]
     offset = min(max(slope / curvature, -1.0), 1.0) if curvature > 0 else 0.0
-    return (m + offset) / POINTS_A_SAMPLE - 1, points[m] + slope * offset / 2
+    return (m + offset) / POINTS_PER_SAMPLE - 1, points[m] + slope * offset / 2
 
-
-# How a frame resembles itself a little later: its compensated autocorrelation.
-#
-# A window tapers the autocorrelation of what it is laid over, which favors short periods.
-# Dividing by the window's own autocorrelation undoes this: Boersma (1993), Accurate short-term
-# analysis of the fundamental frequency and the harmonics-to-noise ratio of a sampled sound.
-#
-# Letters: R frames, W samples of a window at half the sample rate, M lags.
 
 TAPS = 24
-"""Length of the filter that halves the sample rate, in samples of the higher rate."""
+"""Length of the decimation filter in samples of the higher rate."""
 
 CUT_OFF = 0.8
-"""Where the filter falls to half, as a share of the lower rate's band: 3.2 of 4 kHz. Little is
-left near 4 kHz, where samples say least about what lies between them."""
+"""Half-amplitude frequency of the filter relative to the lower rate's band: 3.2 of 4 kHz. Little is
+left near 4 kHz, where interpolation is least accurate."""
 
 HALVED_AT_ONCE = 16
-"""Samples of the lower rate that one row of a matrix product yields."""
+"""Decimated samples per row of a matrix product."""
 
 HIGH_PASS_HZ = 60.0
-"""Where a first-order high-pass halves the power: hum and drift have periods, too."""
+"""Half-power frequency of a first-order high-pass, against hum and drift."""
 
-LEAST_OVERLAP = 0.05
-"""Share of a window's power below which a lag has too little of it left to compensate by."""
+MIN_OVERLAP = 0.05
+"""Lower bound of the window's autocorrelation, relative to lag 0, in the compensation."""
 
 
 class Autocorrelation(NamedTuple):
-    """Of R frames, as if no window had been laid over them.
+    """Window-compensated autocorrelation of R frames.
 
     Args:
         at_lag: float32 (R, M), at lags 0, 1, 2 ... samples; at 0 it is the frame's power.
-        offset: float32 (R,), the mean that was taken off the frame.
+        offset: float32 (R,), mean that was subtracted from each frame.
     """
 
     at_lag: Tensor
@@ -193,14 +188,14 @@ class Autocorrelation(NamedTuple):
 
 @dataclass(frozen=True)
 class Autocorrelator:
-    """Computes the autocorrelation of frames at half their sample rate.
+    """Autocorrelation of frames at half the sample rate.
 
     Args:
         low_pass: from `halving_filter`.
-        window: float32 (W,), with M zeros or more at its ends, since the transform is periodic.
+        window: float32 (W,), padded with M zeros or more, since the transform is periodic.
         inverse: float32 (W / 2 + 1, M), from `inverse_transform`.
-        weight: float32 (W / 2 + 1,), of the spectrum, from `high_pass`.
-        compensated: float32 (W / 2 + 1, M), weighted, over the window's own autocorrelation.
+        weight: float32 (W / 2 + 1,), spectral weights from `high_pass`.
+        compensated: float32 (W / 2 + 1, M), `weight * inverse` over the window's autocorrelation.
     """
 
     low_pass: Tensor
@@ -211,7 +206,7 @@ class Autocorrelator:
 
     @classmethod
     def of(cls, n_taper: int, n_lags: int, rate_hz: int, device: str) -> Autocorrelator:
-        """One with a Hann window of `n_taper` samples at a rate, which is the halved one."""
+        """Create one with a Hann window of `n_taper` samples at half the sample rate."""
         size = transform_size(n_taper + n_lags)
         window, inverse = hann(n_taper, size), inverse_transform(size, n_lags)
         weight = high_pass(size, rate_hz)
@@ -221,13 +216,12 @@ class Autocorrelator:
 
     @property
     def reach(self) -> int:
-        """Samples at the full rate from a frame's middle to the last that counts."""
-        n_taper = int(torch.count_nonzero(self.window))
-        return n_taper + TAPS // 2
+        """Samples at the full rate from a frame's center to the last that is used."""
+        return int(torch.count_nonzero(self.window)) + TAPS // 2
 
     @property
     def lead(self) -> int:
-        """Samples at the full rate from a frame's middle to the beginning of its row."""
+        """Samples at the full rate from the begin of a frame's row to its center."""
         return len(self.window) + TAPS // 2 - 1
 
     @property
@@ -236,12 +230,12 @@ class Autocorrelator:
         return 2 * len(self.window) + TAPS - 2
 
     def whole(self, samples: Tensor, n_rows: int, hop: int) -> Autocorrelation:
-        """Of frames that lie inside their recordings.
+        """Autocorrelation of frames whose windows are inside their recordings.
 
         Args:
-            samples: float32 (n_rows hop + 2 W + TAPS - 2,), from `lead` before the first middle on.
-            n_rows: R.
-            hop: samples between two frames, an even number.
+            samples: float32 (n_rows hop + 2 W + TAPS - 2,), from `lead` before the first center on.
+            n_rows: number of frames R.
+            hop: hop size in samples, an even number.
         """
         size = len(self.window)
         rows = halve(samples, self.low_pass).unfold(0, size, hop // 2)[:n_rows]
@@ -249,12 +243,12 @@ class Autocorrelator:
         frames = torch.sub(rows, offset.unsqueeze(1)).mul_(self.window)
         return Autocorrelation(power_spectrum(frames) @ self.compensated, offset)
 
-    def cut_off(self, rows: Tensor, inside: Tensor) -> Autocorrelation:
-        """Of frames that reach beyond their recordings: from what they have of the window.
+    def truncated(self, rows: Tensor, inside: Tensor) -> Autocorrelation:
+        """Autocorrelation of frames at the ends of recordings, with truncated windows.
 
         Args:
-            rows: float32 (R, 2 W + TAPS - 2), from `lead` before the middles on.
-            inside: bool (R, 2 W + TAPS - 2), which of these are of the recording.
+            rows: float32 (R, 2 W + TAPS - 2), from `lead` before the centers on.
+            inside: bool (R, 2 W + TAPS - 2), which samples are of the recording.
         """
         middle = slice(TAPS // 2 - 1, TAPS // 2 - 1 + 2 * len(self.window), 2)
         window = self.window * inside[:, middle]
@@ -265,7 +259,7 @@ class Autocorrelator:
 
 
 def halving_filter() -> Tensor:
-    """Hann-windowed sinc for `halve`, a column for each sample that a row yields."""
+    """Hann-windowed sinc for `halve`, one column per decimated sample of a row."""
     sample = torch.arange(2 * HALVED_AT_ONCE - 2 + TAPS, dtype=torch.float64)
     middle = 2 * torch.arange(HALVED_AT_ONCE) + (TAPS - 1) / 2
     distance = sample.unsqueeze(1) - middle
@@ -274,9 +268,9 @@ def halving_filter() -> Tensor:
 
 
 def halve(samples: Tensor, low_pass: Tensor) -> Tensor:
-    """Samples at half the rate: number n lies at 2 n + (TAPS - 1) / 2 of the given.
+    """Decimate by 2: output sample n is at 2 n + (TAPS - 1) / 2 of the input.
 
-    Above 4 kHz speech is mostly noise, or missing where it came by telephone.
+    Above 4 kHz speech is mostly noise, and absent on the telephone.
 
     Args:
         samples: (..., 2 M + TAPS - 2), with M a multiple of HALVED_AT_ONCE.
@@ -290,7 +284,7 @@ def halve(samples: Tensor, low_pass: Tensor) -> Tensor:
 
 
 def hann(n_samples: int, size: int) -> Tensor:
-    """Symmetric Hann window of n_samples in the middle of `size` samples, zeros on either side."""
+    """Symmetric Hann window of n_samples, zero-padded on both sides to `size`."""
     distance = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
     inside = distance.abs() < n_samples / 2
     return torch.cos(math.pi / n_samples * distance).square() * inside
@@ -299,53 +293,53 @@ def hann(n_samples: int, size: int) -> Tensor:
 def inverse_transform(size: int, n_lags: int) -> Tensor:
     """Matrix (W / 2 + 1, M) from the power spectrum of W = `size` samples to M lags.
 
-    A few lags of many frames are cheaper by a product than by the whole inverse transform.
+    For few lags of many frames this is faster than the inverse FFT.
     """
     lag = torch.arange(n_lags, dtype=torch.float64)
     frequency = 2 * math.pi / size * torch.arange(size // 2 + 1, dtype=torch.float64)
     cosines = torch.cos(frequency.unsqueeze(1) * lag)
-    cosines[1:-1] *= 2  # bins that stand for their mirror images too
+    cosines[1:-1] *= 2  # bins with a negative frequency
     return cosines / size
 
 
 def high_pass(size: int, rate_hz: int) -> Tensor:
-    """What a first-order high-pass leaves of the power in each bin of W = `size`, (W / 2 + 1,)."""
+    """Power response of a first-order high-pass at the bins of W = `size`, (W / 2 + 1,)."""
     squared_hz = (rate_hz / size * torch.arange(size // 2 + 1, dtype=torch.float64)).square()
     return squared_hz / (squared_hz + HIGH_PASS_HZ**2)
 
 
 def _taper(window: Tensor, inverse: Tensor) -> Tensor:
-    """What windows (..., W) leave of an autocorrelation (..., M), bounded to divide by."""
+    """Autocorrelation (..., M) of windows (..., W), with a lower bound, to divide by."""
     taper = power_spectrum(window) @ inverse
-    return torch.maximum(taper, LEAST_OVERLAP * taper[..., :1])
+    return torch.maximum(taper, MIN_OVERLAP * taper[..., :1])
 
 
 def check_hop(grid: FrameGrid) -> None:
-    """Refuse grids whose frames do not lie on samples of half the rate.
+    """Check that frames are aligned to samples at half the rate.
 
     Raises:
-        FeatureError: the grid's hop is an odd number of samples.
+        FeatureError: the hop is an odd number of samples.
     """
     if grid.hop_samples % 2:
         raise FeatureError(
-            f"hop_s = {grid.hop_s} is {grid.hop_samples} samples, but pitch is sought at half "
+            f"hop_s = {grid.hop_s} is {grid.hop_samples} samples, but pitch is tracked at half "
             "the sample rate; choose an even number of samples"
         )
 
 
 class PeakAnalyzer:
-    """Finds the peaks of frames.
+    """Autocorrelation peaks of frames.
 
-    `reach` tells how many samples beyond a frame, on either side, its pitch depends on, and `lead`
-    how many a tape must hold.
+    Attribute `reach` is the number of samples on either side of a frame that its pitch depends on,
+    and `lead` the number of samples that packed audio must have before and after it.
 
     Args:
         settings: of the pitch tracker.
-        grid: where the frames lie.
-        device: where PyTorch computes.
+        grid: positions of the frames.
+        device: PyTorch device.
 
     Raises:
-        FeatureError: the grid's hop is an odd number of samples.
+        FeatureError: the hop is an odd number of samples.
     """
 
     def __init__(self, settings: PitchSettings, grid: FrameGrid, device: str = "cpu") -> None:
@@ -361,30 +355,29 @@ class PeakAnalyzer:
         self.reach = max(0, self._autocorrelator.reach - grid.window_samples // 2)
         self.lead = max(0, self._begin + 1)
 
-    def analyze(self, tape: PackedAudio) -> Peaks:
-        """The peaks of all rows of a tape; those of no frame say nothing."""
-        peaks = Peaks.empty(tape.n_rows, len(self._borders) - 1)
-        for rows in tape.blocks():
-            samples = tape.samples_from(rows, self._begin, len(rows) * self._hop + self._size)
+    def analyze(self, packed: PackedAudio) -> Peaks:
+        """Peaks of all rows; those of straddling rows are meaningless."""
+        peaks = Peaks.empty(packed.n_rows, len(self._borders) - 1)
+        for rows in packed.blocks():
+            samples = packed.samples_from(rows, self._begin, len(rows) * self._hop + self._size)
             frames = self._autocorrelator.whole(samples, len(rows), self._hop)
             self._find(frames, peaks.of(slice(rows.start, rows.stop)))
-        edges = tape.edge_frames(self.reach)
+        edges = packed.edge_frames(self.reach)
         if edges.size:
-            some = self._cut_off(
-                tape, np.pad(edges, ((0, 0), (0, -edges.shape[1] % ROW_MULTIPLE)), mode="edge")
-            )
-            peaks.replace(edges[0], some.of(slice(edges.shape[1])))
+            padding = -edges.shape[1] % ROW_MULTIPLE
+            at_edges = self._truncated(packed, np.pad(edges, ((0, 0), (0, padding)), mode="edge"))
+            peaks.replace(edges[0], at_edges.of(slice(edges.shape[1])))
         return peaks
 
-    def _cut_off(self, tape: PackedAudio, edges: NDArray[np.int64]) -> Peaks:
-        """The peaks of frames whose windows reach beyond their stretches, from `Tape.cut_off`."""
+    def _truncated(self, packed: PackedAudio, edges: NDArray[np.int64]) -> Peaks:
+        """Peaks of the frames of `PackedAudio.edge_frames`."""
         row, before, after = torch.from_numpy(edges).unsqueeze(2)
         sample = torch.arange(self._size)
-        device = tape.samples.device
-        rows = tape.samples[(tape.lead - self._begin + row * self._hop + sample).to(device)]
+        device = packed.samples.device
+        rows = packed.samples[(packed.lead - self._begin + row * self._hop + sample).to(device)]
         inside = (sample >= self._begin - before) & (sample < self._begin + after)
         peaks = Peaks.empty(len(row), len(self._borders) - 1)
-        self._find(self._autocorrelator.cut_off(rows, inside.to(device)), peaks)
+        self._find(self._autocorrelator.truncated(rows, inside.to(device)), peaks)
         return peaks
 
     def _find(self, frames: Autocorrelation, peaks: Peaks) -> None:
@@ -393,27 +386,22 @@ class PeakAnalyzer:
 
 
 class FrameAnalysis(NamedTuple):
-    """What T frames show.
-
-    Args:
-        short_time: float32 (T, 14), `ShortTime.names`.
-        peaks: of their autocorrelation.
-    """
+    """Analysis of T frames: `ShortTime.names` float32 (T, 14), and autocorrelation peaks."""
 
     short_time: NDArray[np.float32]
     peaks: Peaks
 
 
 class FrameAnalyzer:
-    """Observes frames of many recordings at once, each independent of all others.
+    """Batched analysis of frames, each independent of the others.
 
     Args:
-        grid: where the frames lie.
-        pitch: the settings of pitch.
-        device: where PyTorch computes.
+        grid: positions of the frames.
+        pitch: settings of the pitch tracker.
+        device: PyTorch device.
 
     Raises:
-        FeatureError: the grid's hop is an odd number of samples.
+        FeatureError: the hop is an odd number of samples.
     """
 
     def __init__(self, grid: FrameGrid, pitch: PitchSettings, device: str) -> None:
@@ -424,13 +412,13 @@ class FrameAnalyzer:
 
     @property
     def reach(self) -> int:
-        """Samples beyond a frame, on either side, that what it shows depends on."""
+        """Samples on either side of a frame that its analysis depends on."""
         return self._pitch.reach
 
     @torch.inference_mode()
-    def analyze(self, stretches: Sequence[AudioChunk]) -> list[FrameAnalysis]:
-        """What the frames of stretches show, at least one of them."""
-        tape = PackedAudio.pack(stretches, self._grid, self._pitch.lead, self._device)
+    def analyze(self, chunks: Sequence[AudioChunk]) -> list[FrameAnalysis]:
+        """Analyze the frames of one or more chunks."""
+        packed = PackedAudio.pack(chunks, self._grid, self._pitch.lead, self._device)
         with torch_threads(1):
-            short_time, peaks = self._short_time.analyze(tape), self._pitch.analyze(tape)
-        return [FrameAnalysis(short_time[rows], peaks.of(rows)) for rows in tape.parts]
+            short_time, peaks = self._short_time.analyze(packed), self._pitch.analyze(packed)
+        return [FrameAnalysis(short_time[rows], peaks.of(rows)) for rows in packed.parts]

@@ -1,12 +1,12 @@
-"""The 32 low-level descriptors: 16 numbers a frame, smoothed, and their derivatives.
+"""The 32 low-level descriptors: 16 per frame, smoothed, and their deltas.
 
 The set of the INTERSPEECH 2009 Emotion Challenge: energy, MFCC 1 to 12, zero-crossing rate,
-probability of voicing, F0. Descriptors are means over three frames; deltas are regression slopes
-over five of these. Outside an utterance its edge values repeat.
+probability of voicing, F0. Descriptors are means over three frames, deltas are regression slopes
+over five of these. Edge values are repeated beyond an utterance's ends.
 
-F0 keeps to its voiced stretch: what repeats past its ends is the stretch's own edge value. A mean
-over voiced and unvoiced frames would be a frequency that nobody spoke, and the slope to or from
-the zero of an unvoiced frame says no more than the probability of voicing does already.
+F0 is smoothed within its voiced segment, whose edge values are repeated beyond its ends. A mean
+over voiced and unvoiced frames would be a frequency that does not occur, and the slope to or from
+the zero of an unvoiced frame adds nothing to the probability of voicing.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ from voxaffect.features.packing import analyze_in_batches
 NAMES = (*DESCRIPTORS, *(f"delta_{name}" for name in DESCRIPTORS))
 
 GAIN_COLUMNS = ("energy", "delta_energy")
-"""Columns that a gain multiplies. It leaves all others alone, but MFCC where a band is so soft that
-it meets its floor."""
+"""Columns that are proportional to the gain. The others do not depend on it, except MFCC where a
+mel band is at its lower bound."""
 
 VERSION = 3
-"""Raised whenever a definition changes, so that stored features are computed anew."""
+"""Increase when a definition changes, so that stored features are recomputed."""
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class LowLevelDescriptors:
-    """Computes the 32 descriptors of many recordings at once.
+    """Extractor of the 32 low-level descriptors.
 
-    A recording's values do not depend on what else is computed with it.
+    A recording's values do not depend on others in the batch.
 
     Args:
-        grid: where the frames lie.
-        pitch: how F0 and the probability of voicing are found.
-        log_f0: give the natural logarithm of F0, 0 where unvoiced, in the place of F0.
-        device: where PyTorch computes, `cpu` or `cuda`.
+        grid: positions of the frames.
+        pitch: settings of the pitch tracker.
+        log_f0: return the natural logarithm of F0, 0 where unvoiced, instead of F0.
+        device: PyTorch device, `cpu` or `cuda`.
 
     Raises:
-        FeatureError: the grid's hop is an odd number of samples, or its window is too short for the
-            mel bands of MFCC.
+        FeatureError: the hop is an odd number of samples, or the window is too short for the mel
+            bands of MFCC.
     """
 
     grid: FrameGrid = FrameGrid()
@@ -65,7 +65,7 @@ class LowLevelDescriptors:
         check_mel_bands(self.grid)
 
     def __getstate__(self) -> dict[str, object]:
-        """A copy in another process makes its own tables."""
+        """Leave out the tables: another process computes them."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
@@ -84,35 +84,29 @@ class LowLevelDescriptors:
         }
 
     def extract(self, waveforms: Sequence[Waveform]) -> list[Floats]:
-        """The descriptors of every waveform.
-
-        Args:
-            waveforms: N of them, each at least one frame long.
-
-        Returns:
-            N arrays, float32 (T, 32).
+        """Descriptors of each waveform, float32 (T, 32).
 
         Raises:
             AudioError: a waveform is shorter than one frame.
         """
         refuse_short(waveforms, self.grid)
-        histories = [self._history() for _ in waveforms]
+        descriptors = [self._descriptors() for _ in waveforms]
         parts: list[list[Floats]] = [[] for _ in waveforms]
         recordings = [waveform.samples for waveform in waveforms]
         analyzer = self._analyzer
         for number, ended, frames in analyze_in_batches(
             recordings, self.grid, analyzer.reach, self.device, analyzer.analyze
         ):
-            parts[number].append(histories[number].advance(frames, ended=ended))
+            parts[number].append(descriptors[number].advance(frames, ended=ended))
         return [np.concatenate(part) for part in parts]
 
     def stream(self) -> DescriptorStream:
-        """The same for one recording while it lasts, at its own gain."""
-        return DescriptorStream(self.grid, self._analyzer, self._history())
+        """Incremental extraction of one recording, without gain normalization."""
+        return DescriptorStream(self.grid, self._analyzer, self._descriptors())
 
     @cached_property
     def _analyzer(self) -> FrameAnalyzer:
         return FrameAnalyzer(self.grid, self.pitch, self.device)
 
-    def _history(self) -> StreamingDescriptors:
+    def _descriptors(self) -> StreamingDescriptors:
         return StreamingDescriptors(self.pitch, self.grid.hop_s, log_f0=self.log_f0)

@@ -1,4 +1,4 @@
-"""What a pitch tracker can be told."""
+"""Settings of the pitch tracker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from voxaffect.errors import FeatureError
 from voxaffect.features.lld.viterbi import Transitions
 
 RATE_HZ = SAMPLE_RATE_HZ // 2
-"""Pitch is sought at half the sample rate."""
+"""Pitch is tracked at half the sample rate."""
 
 RANGES = {
     "floor_hz": (20.0, 1000.0),
@@ -31,40 +31,38 @@ RANGES = {
     "voiced_unvoiced_cost": (0.0, 10.0),
     "path_ahead_s": (0.0, 10.0),
 }
-"""What each setting may be."""
 
 COST_INTERVAL_S = 0.010
-"""Distance of the frames between which a transition costs what the settings say."""
+"""Hop size for which the transition costs are given."""
 
 
 @dataclass(frozen=True)
 class PitchSettings:
-    """How pitch is tracked; the defaults suit men, women and children.
+    """Settings of the pitch tracker; the defaults suit men, women and children.
 
     Args:
-        floor_hz: lowest fundamental.
-        ceiling_hz: highest fundamental.
-        periods_per_window: length of the window in periods of the floor; 3 of 75 Hz are 40 ms.
-        n_candidates: ranges K between floor and ceiling, equally wide in octaves, each of which
-            offers its highest peak.
+        floor_hz: lowest F0.
+        ceiling_hz: highest F0.
+        periods_per_window: window length in periods of the floor; 3 of 75 Hz are 40 ms.
+        n_candidates: number of lag ranges K between floor and ceiling, equally wide in octaves,
+            whose highest peaks are the voiced candidates.
         voicing_threshold: strength of the unvoiced candidate in the loudest frames.
-        softness_cost: what this strength gains with each 10 dB that a frame is softer than the
-            loudest of late, to 30 dB: the softer, the likelier it is the room that is heard.
-        silence_threshold: amplitude, as a share of the loudest frame's of late, near and below
-            which a frame is taken for silence.
-        loudness_decay_db: by how many decibels a second the loudest frame is forgotten.
-        loudness_ahead_s: how much of what follows a frame tells, too, whether it is soft.
-        loudness_start_s: how much of a recording's beginning tells so of all frames in it: before a
-            voice is heard, the room is the loudest there is.
-        octave_cost: strength that a candidate gains with each octave; of a tone's period and its
-            multiples, equally high, it prefers the period.
-        octave_jump_cost: cost of each octave between neighboring frames.
-        voiced_unvoiced_cost: cost of a voice's beginning or end.
-        path_ahead_s: how much of what follows a frame the path is searched through before the
-            frame's pitch is decided.
+        softness_cost: increase of this strength per 10 dB that a frame is softer than the recent
+            peak level, up to 30 dB: the softer, the more likely it is background noise.
+        silence_threshold: amplitude relative to the recent peak, near and below which a frame
+            counts as silent.
+        loudness_decay_db: decay of the peak level in dB per second.
+        loudness_ahead_s: look-ahead of the peak level.
+        loudness_start_s: the peak level of all frames in a recording's first seconds includes all
+            of these; before speech begins, noise is loudest.
+        octave_cost: strength that a candidate gains per octave; among a period and its multiples
+            with equal peaks it prefers the period.
+        octave_jump_cost: transition cost per octave between neighboring frames.
+        voiced_unvoiced_cost: transition cost of a begin or end of voicing.
+        path_ahead_s: look-ahead of the Viterbi path.
 
     Raises:
-        FeatureError: a setting is impossible.
+        FeatureError: a setting is out of range.
     """
 
     floor_hz: float = 75.0
@@ -85,25 +83,27 @@ class PitchSettings:
     def __post_init__(self) -> None:
         for name, (low, high) in RANGES.items():
             if not low <= getattr(self, name) <= high:
-                raise FeatureError(f"{name} = {getattr(self, name)}; choose {low:g} to {high:g}")
+                raise FeatureError(
+                    f"{name} = {getattr(self, name)} is out of range; choose {low:g} to {high:g}"
+                )
         if self.floor_hz >= self.ceiling_hz:
             raise FeatureError(
-                f"pitch from floor_hz = {self.floor_hz} to ceiling_hz = {self.ceiling_hz} cannot "
-                "be tracked; choose a lower floor"
+                f"floor_hz = {self.floor_hz} is not below ceiling_hz = {self.ceiling_hz}; choose a "
+                "lower floor"
             )
         if not isinstance(self.n_candidates, int) or any(a >= b for a, b in pairwise(self.borders)):
             raise FeatureError(
-                f"n_candidates = {self.n_candidates}; choose a whole number, and so few that every "
-                f"one has a range of lags at {RATE_HZ} Hz to itself"
+                f"n_candidates = {self.n_candidates} is not a whole number or too large; choose a "
+                f"whole number for which each has its own range of lags at {RATE_HZ} Hz"
             )
 
     def plain(self) -> dict[str, float]:
-        """All settings by name; equal ones are written alike."""
+        """All settings by name; equal settings have equal text."""
         return {**{k: float(v) for k, v in asdict(self).items()}, "n_candidates": self.n_candidates}
 
     @property
     def borders(self) -> list[int]:
-        """Lags that bound the K ranges, from the ceiling's period outward to the floor's."""
+        """Borders of the K lag ranges, from the ceiling's period to the floor's."""
         shortest, longest = RATE_HZ / self.ceiling_hz, RATE_HZ / self.floor_hz
         inner = [
             round(shortest * (longest / shortest) ** (k / self.n_candidates))
@@ -113,16 +113,16 @@ class PitchSettings:
 
     @property
     def taper_samples(self) -> int:
-        """Length of the window, in samples at half the sample rate."""
+        """Window length in samples at half the sample rate."""
         return 2 * round(self.periods_per_window * RATE_HZ / self.floor_hz / 2)
 
     def transitions(self, hop_s: float) -> Transitions:
-        """Costs between frames that lie `hop_s` apart."""
+        """Transition costs for a hop size."""
         voiced = np.arange(self.n_candidates + 1) > 0
-        turns = voiced[:, None] != voiced
+        changes = voiced[:, None] != voiced
         both = voiced[:, None] & voiced
         scale = np.float32(COST_INTERVAL_S / hop_s)
         return Transitions(
-            fixed=scale * np.float32(self.voiced_unvoiced_cost) * turns,
+            fixed=scale * np.float32(self.voiced_unvoiced_cost) * changes,
             slope=scale * np.float32(self.octave_jump_cost) * both,
         )

@@ -1,4 +1,4 @@
-"""The descriptors of a recording while it lasts."""
+"""Streaming extraction of the descriptors: frames of recordings in progress, of many at once."""
 
 from __future__ import annotations
 
@@ -20,49 +20,50 @@ from voxaffect.features.packing import AudioChunk, Ragged, max_frames
 
 Floats = NDArray[np.float32]
 
-WANTED = f"float32 samples (n_samples,) at {SAMPLE_RATE_HZ // 1000} kHz"
+DESCRIPTORS = (*ShortTime.names, "voice_probability", "f0")
+N_COLUMNS = 2 * len(DESCRIPTORS)
+
+EXPECTED = f"float32 samples (n_samples,) at {SAMPLE_RATE_HZ // 1000} kHz"
 
 
 class FrameBuffer:
-    """Samples of one recording as they come; keeps those that the next frames need, and no more.
+    """Buffer of one stream's samples; keeps those that the next frames need.
 
     Args:
-        grid: where the frames lie.
-        reach: samples beyond a frame, on either side, that what it shows depends on.
+        grid: positions of the frames.
+        reach: samples of context on either side of a frame.
     """
 
     def __init__(self, grid: FrameGrid, reach: int) -> None:
         self._grid = grid
         self._reach = reach
-        self._samples = np.zeros(0, np.float32)  # from as far before the next frame as is needed
-        self._before = 0  # samples of these that lie before the next frame
-        self._n_to_skip = 0  # samples between frames that lie far apart
+        self._samples = np.zeros(0, np.float32)  # context and samples of the next frame
+        self._before = 0  # how many of these are before the next frame
+        self._n_to_skip = 0  # samples between frames of a large hop
 
     def chunks(self, samples: Floats) -> Iterator[AudioChunk]:
-        """Take samples (n_samples,) and give the frames that they complete, in bounded pieces."""
+        """Append samples (n_samples,) and yield the frames they complete, in chunks."""
         most = max_frames("cpu") * self._grid.hop_samples
         for start in range(0, len(samples), most):
-            self._take(samples[start : start + most])
+            piece = samples[start : start + most]
+            n_skipped = min(self._n_to_skip, len(piece))
+            self._n_to_skip -= n_skipped
+            self._samples = np.concatenate([self._samples, piece[n_skipped:]])
             n_frames = self._grid.n_frames(len(self._samples) - self._before - self._reach)
             if n_frames:
                 yield AudioChunk(self._samples, self._before, n_frames, ended=False)
-                self._pass_by(n_frames)
+                self._drop(n_frames)
 
     def remaining(self) -> AudioChunk:
-        """The frames, if any, that are whole but lack samples beyond them, as if nothing followed.
+        """Complete frames, if any, that lack right context, as at the end of the recording.
 
-        They stay: what is pushed later completes them.
+        They stay in the buffer.
         """
         n_frames = self._grid.n_frames(len(self._samples) - self._before)
         return AudioChunk(self._samples, self._before, n_frames, ended=True)
 
-    def _take(self, piece: Floats) -> None:
-        n_skipped = min(self._n_to_skip, len(piece))
-        self._n_to_skip -= n_skipped
-        self._samples = np.concatenate([self._samples, piece[n_skipped:]])
-
-    def _pass_by(self, n_frames: int) -> None:
-        """Hold what the frames after the next so many need."""
+    def _drop(self, n_frames: int) -> None:
+        """Drop frames and samples that are not needed as context."""
         following = self._before + n_frames * self._grid.hop_samples
         self._before = min(self._reach, following)
         self._n_to_skip = max(0, following - self._before - len(self._samples))
@@ -70,176 +71,163 @@ class FrameBuffer:
 
 
 def analyze_buffers(
-    analyzer: FrameAnalyzer, feeds: Sequence[FrameBuffer], several: Sequence[Floats]
+    analyzer: FrameAnalyzer, buffers: Sequence[FrameBuffer], new: Sequence[Floats]
 ) -> Iterator[tuple[list[int], list[FrameAnalysis]]]:
-    """What the frames show that new samples of many recordings complete, each in its order.
-
-    A call of the analyzer costs more than some frames do: frames of many recordings share one.
+    """Analyze the frames that new samples of N streams complete, in batches.
 
     Args:
         analyzer: shared by all.
-        feeds: N recordings.
-        several: N times the next samples, float32 (n_samples,).
+        buffers: of the N streams.
+        new: next samples of each, float32 (n_samples,).
 
     Yields:
-        The numbers of some recordings, each another, and what the next frames of each show.
+        Indices of different streams, and the analysis of the next frames of each.
     """
     numbered = (
-        (number, stretch)
-        for number, (feed, samples) in enumerate(zip(feeds, several, strict=True))
-        for stretch in feed.chunks(samples)
+        (number, chunk)
+        for number, (buffer, samples) in enumerate(zip(buffers, new, strict=True))
+        for chunk in buffer.chunks(samples)
     )
-    for together in _batches(numbered):
-        yield (
-            [number for number, _ in together],
-            analyzer.analyze([stretch for _, stretch in together]),
-        )
+    for batch in _batches(numbered):
+        numbers, chunks = zip(*batch, strict=True)
+        yield [*numbers], analyzer.analyze(chunks)
 
 
 def _batches(numbered: Iterable[tuple[int, AudioChunk]]) -> Iterator[list[tuple[int, AudioChunk]]]:
-    """Stretches of different recordings, in lists of about as many frames as a tape takes."""
-    together: list[tuple[int, AudioChunk]] = []
+    """Group chunks of different streams into batches of about `max_frames`."""
+    batch: list[tuple[int, AudioChunk]] = []
     n_frames = 0
-    for number, stretch in numbered:
-        if together and (number == together[-1][0] or n_frames >= max_frames("cpu")):
-            yield together
-            together, n_frames = [], 0
-        together.append((number, stretch))
-        n_frames += stretch.n_frames
-    if together:
-        yield together
+    for number, chunk in numbered:
+        if batch and (number == batch[-1][0] or n_frames >= max_frames("cpu")):
+            yield batch
+            batch, n_frames = [], 0
+        batch.append((number, chunk))
+        n_frames += chunk.n_frames
+    if batch:
+        yield batch
 
 
 def check_samples(samples: object) -> None:
-    """Refuse what is no sound at 16 kHz.
+    """Check samples pushed to a stream.
 
     Raises:
-        FeatureError: not float32 (n_samples,), or a sample is not finite or absurdly great.
+        FeatureError: not float32 (n_samples,), or a sample is not finite or too large.
     """
     if not isinstance(samples, np.ndarray):
-        raise FeatureError(f"a push of a {type(samples).__name__}; push an array of {WANTED}")
+        raise FeatureError(f"cannot push a {type(samples).__name__}; push an array of {EXPECTED}")
     if samples.ndim != 1 or samples.dtype != np.float32:
         raise FeatureError(
-            f"a push of shape {samples.shape} and type {samples.dtype}; push {WANTED}"
+            f"cannot push an array of shape {samples.shape} and type {samples.dtype}; push "
+            f"{EXPECTED}"
         )
     if fault := invalid_sample(samples):
-        raise FeatureError(f"in a push, {fault}; leave it out or mend its source")
-
-
-DESCRIPTORS = (*ShortTime.names, "voice_probability", "f0")
-N_COLUMNS = 2 * len(DESCRIPTORS)
+        raise FeatureError(f"cannot push: {fault}; leave it out or correct its source")
 
 
 class StreamingDescriptors:
-    """Turns what the frames of one recording show into its descriptors, piece by piece.
+    """Incremental computation of one recording's descriptors from the analysis of its frames.
 
     Args:
-        pitch: the settings of pitch.
-        hop_s: distance of the frames in seconds.
-        log_f0: the logarithm of F0 takes the place of F0.
+        pitch: settings of the pitch tracker.
+        hop_s: hop size in seconds.
+        log_f0: return the logarithm of F0 instead of F0.
     """
 
     def __init__(self, pitch: PitchSettings, hop_s: float, *, log_f0: bool) -> None:
         self._log_f0 = log_f0
-        self._path = PitchDecoder(pitch, hop_s)
-        self._over_time = DeltaSmoother()
+        self._pitch = PitchDecoder(pitch, hop_s)
+        self._smoother = DeltaSmoother()
         self._undecided = np.zeros((0, len(ShortTime.names)), np.float32)
 
     @property
     def delay(self) -> int:
-        """Frames after one that are seen before it is done with."""
-        return self._path.delay + LOOK_AHEAD
+        """Number of later frames that must be known before a frame is final."""
+        return self._pitch.delay + LOOK_AHEAD
 
     @property
     def start(self) -> int:
-        """Number of the frame that is seen before any is done with."""
-        return self._path.start
+        """Index of the frame that must be known before any frame is final."""
+        return self._pitch.start
 
-    def advance(self, observed: FrameAnalysis, *, ended: bool) -> NDArray[np.float32]:
-        """The descriptors of the frames that are done with now, following on the last call's.
+    def advance(self, analysis: FrameAnalysis, *, ended: bool) -> NDArray[np.float32]:
+        """Descriptors of the frames that are final now, float32 (n, 32).
 
         Args:
-            observed: what the next frames show.
-            ended: nothing follows, so all frames are done with.
-
-        Returns:
-            float32 (n, 32).
+            analysis: of the next frames.
+            ended: whether these are the last frames; then all are final.
         """
-        return advance_batch([self], [observed], ended=ended).rows
+        return advance_batch([self], [analysis], ended=ended).rows
 
     def fork(self) -> StreamingDescriptors:
-        """A twin that goes its own way; arrays are shared, as they are replaced, not changed."""
+        """Independent copy; arrays are shared, as they are replaced, not modified."""
         twin = copy.copy(self)
-        twin._path, twin._over_time = self._path.fork(), copy.copy(self._over_time)
+        twin._pitch, twin._smoother = self._pitch.fork(), copy.copy(self._smoother)
         return twin
 
 
 def advance_batch(
-    histories: Sequence[StreamingDescriptors], several: Sequence[FrameAnalysis], *, ended: bool
+    descriptors: Sequence[StreamingDescriptors], new: Sequence[FrameAnalysis], *, ended: bool
 ) -> Ragged:
-    """`History.advance` of U recordings, to the same values at less cost.
+    """`StreamingDescriptors.advance` of U recordings at once.
 
     Args:
-        histories: the recordings, of one extractor.
-        several: U times what the next frames show.
-        ended: nothing follows, of none of them.
+        descriptors: of U recordings, with the same settings.
+        new: analysis of the next frames of each.
+        ended: whether these are the last frames of all.
 
     Returns:
-        float32 rows (n, 32): the frames that are done with now.
+        float32 rows (n, 32), the frames that are final now.
     """
-    paths, over_time = [h._path for h in histories], [h._over_time for h in histories]
-    track, n = decode_pitch_batch(paths, [observed.peaks for observed in several], ended=ended)
+    pitch, smoothers = [d._pitch for d in descriptors], [d._smoother for d in descriptors]
+    track, n = decode_pitch_batch(pitch, [analysis.peaks for analysis in new], ended=ended)
     short_time = Ragged.concatenate(
-        [h._undecided for h in histories], [observed.short_time for observed in several]
+        [d._undecided for d in descriptors], [analysis.short_time for analysis in new]
     )
-    for history, left in zip(histories, short_time.tails(short_time.counts - n), strict=True):
-        history._undecided = left
-    f0 = track.log_f0 if histories[0]._log_f0 else track.f0_hz
+    for one, left in zip(descriptors, short_time.tails(short_time.counts - n), strict=True):
+        one._undecided = left
+    f0 = track.log_f0 if descriptors[0]._log_f0 else track.f0_hz
     columns = np.column_stack([short_time.heads(n), track.voice_probability, f0])
-    return smooth_batch(over_time, Ragged(columns, n).split(), ended=ended)
+    return smooth_batch(smoothers, Ragged(columns, n).split(), ended=ended)
 
 
 class DescriptorStream:
-    """Takes samples as they come and gives each frame as soon as it is certain.
+    """Streaming extractor: takes samples and returns each frame as soon as it is final.
 
-    The frames are those that `LowLevelDescriptors.extract` gives for all samples together, however
-    they were cut. What is kept is bounded by the look-ahead, not by the length of the recording.
+    The frames equal those of `LowLevelDescriptors.extract` for all samples together, however they
+    are split. Memory is bounded by the look-ahead.
 
     Args:
-        grid: where the frames lie.
-        analyzer: what looks at single frames; many streams may share one.
-        history: of this recording alone.
+        grid: positions of the frames.
+        analyzer: frame analyzer, which streams may share.
+        descriptors: state of this recording.
     """
 
     def __init__(
-        self, grid: FrameGrid, analyzer: FrameAnalyzer, history: StreamingDescriptors
+        self, grid: FrameGrid, analyzer: FrameAnalyzer, descriptors: StreamingDescriptors
     ) -> None:
         self._grid = grid
         self._analyzer = analyzer
-        self._history = history
+        self._descriptors = descriptors
         self._buffer = FrameBuffer(grid, analyzer.reach)
         self._ended = False
 
     @property
     def look_ahead_s(self) -> float:
-        """Seconds of sound after a frame's end that must be heard before it is given."""
-        samples = self._analyzer.reach + self._history.delay * self._grid.hop_samples
+        """Latency: seconds of audio after a frame's end before it is returned."""
+        samples = self._analyzer.reach + self._descriptors.delay * self._grid.hop_samples
         return samples / SAMPLE_RATE_HZ
 
     @property
     def start_s(self) -> float:
-        """Seconds of a recording's beginning that must be heard before any frame is given."""
-        start = self._history.start * self._grid.hop_samples
+        """Seconds of audio before any frame is returned."""
+        start = self._descriptors.start * self._grid.hop_samples
         return (start + self._grid.window_samples + self._analyzer.reach) / SAMPLE_RATE_HZ
 
     def push(self, samples: Floats) -> Floats:
-        """Take the next samples.
+        """Take the next samples and return the frames that are final now, float32 (n, 32).
 
         Args:
-            samples: float32 (n_samples,) at 16 kHz, finite, from none to any number.
-
-        Returns:
-            float32 (n, 32), the frames that are certain now, following on those given before.
+            samples: float32 (n_samples,) at 16 kHz, finite, of any length.
 
         Raises:
             FeatureError: the samples are not as stated, or the stream has ended.
@@ -248,13 +236,9 @@ class DescriptorStream:
         return frames
 
     def peek(self) -> Floats:
-        """The frames that are not certain yet, as they were if the recording ended here.
+        """Return the frames that are not final yet, float32 (n, 32), without changing the stream.
 
-        With those given before they are the frames of `extract` for the samples so far. Nothing
-        changes by it.
-
-        Returns:
-            float32 (n, 32), following on the last that were given.
+        With those returned before, they are the frames of `extract` for the samples so far.
 
         Raises:
             FeatureError: the stream has ended.
@@ -263,55 +247,52 @@ class DescriptorStream:
         return frames
 
     def finish(self) -> Floats:
-        """The frames that are left, float32 (n, 32); nothing can be pushed after that.
+        """End the stream and return the remaining frames, float32 (n, 32).
 
         Raises:
             FeatureError: the stream has ended before.
         """
-        self._refuse_ended()
+        self._check_open()
         self._ended = True
-        (observed,) = self._analyzer.analyze([self._buffer.remaining()])
-        return self._history.advance(observed, ended=True)
+        (analysis,) = self._analyzer.analyze([self._buffer.remaining()])
+        return self._descriptors.advance(analysis, ended=True)
 
-    def _check(self, samples: Floats) -> None:
-        self._refuse_ended()
-        check_samples(samples)
-
-    def _refuse_ended(self) -> None:
+    def _check_open(self) -> None:
         if self._ended:
-            raise FeatureError("this stream has ended or failed; begin a new one")
+            raise FeatureError("this stream has ended or failed; create a new one")
 
 
-def push_batch(streams: Sequence[DescriptorStream], several: Sequence[Floats]) -> list[Floats]:
-    """`push` of many streams at once, to the same frames at less cost.
+def push_batch(streams: Sequence[DescriptorStream], new: Sequence[Floats]) -> list[Floats]:
+    """`DescriptorStream.push` of N streams at once, to the same frames at less cost.
 
     Args:
-        streams: N different ones of one extractor.
-        several: N times float32 (n_samples,) at 16 kHz, finite.
+        streams: N different streams of one extractor.
+        new: next samples of each, float32 (n_samples,) at 16 kHz, finite.
 
     Returns:
-        N times float32 (n, 32), the frames that are certain now.
+        The frames of each that are final now, float32 (n, 32).
 
     Raises:
-        FeatureError: samples are not as stated, or a stream has ended; then none has taken any.
+        FeatureError: samples are not as stated, or a stream has ended; then none is changed.
     """
-    for stream, samples in zip(streams, several, strict=True):
-        stream._check(samples)
+    for stream, samples in zip(streams, new, strict=True):
+        stream._check_open()
+        check_samples(samples)
     if not streams:
         return []
-    given = [[np.zeros((0, N_COLUMNS), np.float32)] for _ in streams]
-    feeds = [stream._buffer for stream in streams]
-    with _ended_unless_well(streams):
-        for numbers, observed in analyze_buffers(streams[0]._analyzer, feeds, several):
-            histories = [streams[number]._history for number in numbers]
-            frames = advance_batch(histories, observed, ended=False).split()
-            for number, own in zip(numbers, frames, strict=True):
-                given[number].append(own)
-    return [np.concatenate(frames) for frames in given]
+    frames = [[np.zeros((0, N_COLUMNS), np.float32)] for _ in streams]
+    buffers = [stream._buffer for stream in streams]
+    with _ended_on_error(streams):
+        for numbers, analyses in analyze_buffers(streams[0]._analyzer, buffers, new):
+            descriptors = [streams[number]._descriptors for number in numbers]
+            final = advance_batch(descriptors, analyses, ended=False).split()
+            for number, own in zip(numbers, final, strict=True):
+                frames[number].append(own)
+    return [np.concatenate(own) for own in frames]
 
 
 def peek_batch(streams: Sequence[DescriptorStream]) -> list[Floats]:
-    """`peek` of many streams of one extractor at once, to the same frames at less cost.
+    """`DescriptorStream.peek` of streams of one extractor at once.
 
     Raises:
         FeatureError: a stream has ended.
@@ -319,15 +300,15 @@ def peek_batch(streams: Sequence[DescriptorStream]) -> list[Floats]:
     if not streams:
         return []
     for stream in streams:
-        stream._refuse_ended()
-    left = streams[0]._analyzer.analyze([stream._buffer.remaining() for stream in streams])
-    twins = [stream._history.fork() for stream in streams]
-    return advance_batch(twins, left, ended=True).split()
+        stream._check_open()
+    analyses = streams[0]._analyzer.analyze([stream._buffer.remaining() for stream in streams])
+    copies = [stream._descriptors.fork() for stream in streams]
+    return advance_batch(copies, analyses, ended=True).split()
 
 
 @contextmanager
-def _ended_unless_well(streams: Sequence[DescriptorStream]) -> Iterator[None]:
-    """Streams that lost frames must not go on."""
+def _ended_on_error(streams: Sequence[DescriptorStream]) -> Iterator[None]:
+    """End streams that may have lost frames by an exception."""
     for stream in streams:
         stream._ended = True
     yield

@@ -1,12 +1,11 @@
-"""The best path through lattices of candidates, committed with a bounded delay.
+"""Viterbi decoding of lattices of candidates, with a bounded delay.
 
-Every frame offers S states, each with a score and a position; a path earns the scores of its states
-less the costs of its transitions. The recursion of Viterbi (1967) finds the best path to each state
-of each frame. A frame's own state is read off the best path that is known `lag` frames later, so a
-live stream and a file give the same answer. Where the lag is as long as the lattice, this is the
-best path of all.
+Every frame has S states, each with a score and a position. A path's score is the sum of its states'
+scores less the costs of its transitions. The recursion of Viterbi (1967) finds the best path to
+each state of each frame. A frame's state is that on the best path known `lag` frames later, so that
+a live stream and a file give the same result. A lag as long as the lattice gives the best path.
 
-Letters: T frames, S states.
+Letters: U lattices, T frames of one, M frames of all, S states.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ States = NDArray[np.int8]
 
 
 class Transitions(NamedTuple):
-    """What it costs to go from state i at position p to state j at position q in the next frame.
+    """Costs of transitions from state i at position p to state j at position q.
 
     The cost is `fixed[i, j] + slope[i, j] |p - q|`.
 
@@ -40,11 +39,11 @@ class Transitions(NamedTuple):
 
 
 class Backpointers(NamedTuple):
-    """The best paths to all states of T frames.
+    """Best paths to all states of T frames.
 
     Args:
-        into: int8 (T, S), the state before each, on the best path to it.
-        best: int8 (T,), where the best path of all ends.
+        into: int8 (T, S), the previous state on the best path to each.
+        best: int8 (T,), the state with the best path of all.
     """
 
     into: States
@@ -52,15 +51,15 @@ class Backpointers(NamedTuple):
 
 
 class Lattices(NamedTuple):
-    """The next frames of U lattices end to end.
+    """Next frames of U lattices, concatenated.
 
     Args:
         score: float32 (M, S).
         position: float32 (M, S).
-        new: int64 (U,), frames of each.
-        known: int64 (U,), these and those that were not committed before.
-        committed: int64 (U,), how many of them are committed now.
-        begun: bool (U,), whether any frame came before.
+        new: int64 (U,), number of frames.
+        known: int64 (U,), number of these and of earlier uncommitted frames.
+        committed: int64 (U,), how many of the known frames are committed now.
+        begun: bool (U,), whether there were earlier frames.
     """
 
     score: Floats
@@ -72,97 +71,94 @@ class Lattices(NamedTuple):
 
 
 class Paths(NamedTuple):
-    """The best paths through U lattices.
+    """Best paths through U lattices.
 
     Args:
-        last: float64 (U, 2, S), what the best path to each state of the last frame has earned, and
-            where it is.
-        survivors: of all frames that were not committed before, lattice after lattice.
+        last: float64 (U, 2, S), score of the best path to each state of the last frame, and the
+            state's position.
+        backpointers: of all uncommitted frames, lattice after lattice.
         states: int8, of the frames that are committed now.
     """
 
     last: NDArray[np.float64]
-    survivors: Backpointers
+    backpointers: Backpointers
     states: States
 
 
 class ViterbiDecoder:
-    """Searches one lattice that comes piece by piece.
+    """Incremental Viterbi decoder of one lattice.
 
     Args:
         transitions: costs between neighboring frames.
-        lag: frames after which a state is committed.
+        lag: number of frames after which a state is committed.
     """
 
     def __init__(self, transitions: Transitions, lag: int) -> None:
         n_states = len(transitions.fixed)
         self._transitions = transitions
         self._lag = lag
-        # Of the last frame: what the best path to each state has earned, and where it is.
-        self._last = np.zeros((2, n_states))
+        self._last = np.zeros((2, n_states))  # as in Paths
         self._has_begun = False
-        # Of the frames that are not committed.
         self._open = Backpointers(np.zeros((0, n_states), np.int8), np.zeros(0, np.int8))
 
     def fork(self) -> ViterbiDecoder:
-        """A twin that goes its own way; arrays are shared, as they are replaced, not changed."""
+        """Independent copy; arrays are shared, as they are replaced, not modified."""
         return copy.copy(self)
 
     def advance(self, score: Floats, position: Floats, *, ended: bool) -> States:
-        """States of the frames that are committed now, following on those of the last call.
+        """Decode the next frames.
 
         Args:
-            score: float32 (T, S), of the next frames; -inf forbids a state, and every frame has one
-                that is not forbidden.
+            score: float32 (T, S); -inf forbids a state, but not all states of a frame.
             position: float32 (T, S), finite.
-            ended: nothing follows, so all frames are committed.
+            ended: whether these are the last frames; then all are committed.
 
         Returns:
-            int8 (frames,).
+            int8, states of the frames that are committed now.
         """
         n = np.array([len(score)])
         return decode_batch([self], Ragged(score, n), position, ended=ended).rows
 
 
 def decode_batch(
-    searches: Sequence[ViterbiDecoder], score: Ragged, position: Floats, *, ended: bool
+    decoders: Sequence[ViterbiDecoder], score: Ragged, position: Floats, *, ended: bool
 ) -> Ragged:
-    """`ViterbiDecoder.advance` of U lattices that differ in nothing else, at less cost.
+    """`ViterbiDecoder.advance` of U lattices at once.
 
     Args:
-        searches: the lattices.
+        decoders: U decoders with the same costs and lag.
         score: float32 rows (M, S).
         position: float32 (M, S).
-        ended: nothing follows, of none of them.
+        ended: whether these are the last frames of all.
 
     Returns:
-        int8 rows: the states that are committed now.
+        int8 rows, states of the frames that are committed now.
     """
-    lag, open_before = searches[0]._lag, [search._open for search in searches]
-    into = Ragged.zero_padded([survivors.into for survivors in open_before], score.counts)
-    best = Ragged.zero_padded([survivors.best for survivors in open_before], score.counts)
+    lag, known = decoders[0]._lag, [decoder._open for decoder in decoders]
+    into = Ragged.zero_padded([one.into for one in known], score.counts)
+    best = Ragged.zero_padded([one.best for one in known], score.counts)
     n = best.counts if ended else np.maximum(0, best.counts - lag)
-    begun = np.array([search._has_begun for search in searches])
+    begun = np.array([decoder._has_begun for decoder in decoders])
     lattices = Lattices(score.rows, position, score.counts, best.counts, n, begun)
-    last = np.stack([search._last for search in searches])
+    last = np.stack([decoder._last for decoder in decoders])
     paths = Paths(last, Backpointers(into.rows, best.rows), np.empty(n.sum(), np.int8))
-    _decode_each(lattices, searches[0]._transitions, lag, paths)
+    _decode_each(lattices, decoders[0]._transitions, lag, paths)
     left = zip(into.tails(best.counts - n), best.tails(best.counts - n), strict=True)
-    for u, (search, own) in enumerate(zip(searches, left, strict=True)):
-        search._open, search._last = Backpointers(*own), last[u].copy()
-        search._has_begun = search._has_begun or bool(score.counts[u])
+    for u, (decoder, own) in enumerate(zip(decoders, left, strict=True)):
+        decoder._open, decoder._last = Backpointers(*own), last[u].copy()
+        decoder._has_begun = decoder._has_begun or bool(score.counts[u])
     return Ragged(paths.states, n)
 
 
 @compiled
 def _decode_each(lattices: Lattices, transitions: Transitions, lag: int, paths: Paths) -> None:
-    """Search lattices end to end; brings `last` up to them and fills in the rest."""
+    """Update `paths` by the next frames of each lattice."""
     score, position, last = lattices.score, lattices.position, paths.last
     begin, first, out = 0, 0, 0
     for u in range(len(lattices.new)):
         end, stop = begin + lattices.new[u], first + lattices.known[u]
         full = out + lattices.committed[u]
-        own = Backpointers(paths.survivors.into[first:stop], paths.survivors.best[first:stop])
+        own = Backpointers(paths.backpointers.into[first:stop], paths.backpointers.best[first:stop])
         if begin < end and not lattices.begun[u]:
             last[u, 0], last[u, 1] = score[begin] - score[begin].max(), position[begin]
             own.best[0] = score[begin].argmax()
@@ -178,34 +174,34 @@ def _viterbi_forward(
     position: Floats,
     transitions: Transitions,
     last: NDArray[np.float64],
-    survivors: Backpointers,
+    backpointers: Backpointers,
 ) -> None:
-    """Viterbi's recursion; fills the last of the survivors and brings `last` up to them."""
+    """Viterbi's recursion over the last frames of `backpointers`."""
     fixed, slope = transitions
     n_states = len(fixed)
-    behind = len(survivors.best) - len(score)
+    behind = len(backpointers.best) - len(score)
     arriving = np.empty(n_states)
     for t in range(len(score)):
         highest = -np.inf
         for j in range(n_states):
             arriving[j] = -np.inf
             for i in range(n_states):
-                way = last[0, i] - fixed[i, j] - slope[i, j] * abs(last[1, i] - position[t, j])
-                if way > arriving[j]:
-                    arriving[j], survivors.into[behind + t, j] = way, i
+                total = last[0, i] - fixed[i, j] - slope[i, j] * abs(last[1, i] - position[t, j])
+                if total > arriving[j]:
+                    arriving[j], backpointers.into[behind + t, j] = total, i
             arriving[j] += score[t, j]
             if arriving[j] > highest:
-                highest, survivors.best[behind + t] = arriving[j], j
+                highest, backpointers.best[behind + t] = arriving[j], j
         for j in range(n_states):  # relative to the best, sums keep their precision for hours
             last[0, j], last[1, j] = arriving[j] - highest, position[t, j]
 
 
 @compiled
-def _trace_back(survivors: Backpointers, lag: int, states: States) -> None:
-    """Fill `states` with those of the best paths as known `lag` frames later."""
+def _trace_back(backpointers: Backpointers, lag: int, states: States) -> None:
+    """Fill `states` with those of the best paths known `lag` frames later."""
     for t in range(len(states)):
-        end = min(t + lag, len(survivors.best) - 1)
-        state = survivors.best[end]
+        end = min(t + lag, len(backpointers.best) - 1)
+        state = backpointers.best[end]
         for u in range(end, t, -1):
-            state = survivors.into[u, state]
+            state = backpointers.into[u, state]
         states[t] = state
