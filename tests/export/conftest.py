@@ -1,4 +1,4 @@
-"""One exported recognizer and one recording that several tests read."""
+"""An exported recognizer and a recording, shared by tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signals that an exported recognizer must hear as Python does, each at full precision."""
+"""Test signals at 16 bits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Samples = NDArray[np.float32]
 
 
 def speech(seed: int, n_syllables: int = 4) -> Samples:
-    """Simulated speech in one of the four emotions, which its seed tells."""
+    """Simulated speech; the seed determines emotion and speaker."""
     expression = (NEUTRAL, HAPPY, SAD, ANGRY)[seed % 4]
     speaker = (WOMAN, MAN)[seed // 4 % 2]
     rng = np.random.default_rng(seed)
@@ -37,12 +37,12 @@ def silence(n_samples: int) -> Samples:
 
 
 def as_pcm(samples: NDArray[np.floating]) -> Samples:
-    """Samples as a file of 16 bits holds them."""
+    """Samples rounded to 16 bits."""
     return (np.round(samples * 32_768).clip(-32_768, 32_767) / 32_768).astype(np.float32)
 
 
 def waveforms() -> list[Waveform]:
-    """Speech of several lengths, silence about it, noise, tones."""
+    """Speech of several lengths, with silence, noise and tones."""
     cry = speech(3)
     sounds = {
         "one frame": cry[8_000:8_400],

@@ -1,4 +1,4 @@
-"""Running a stage of the graph by itself."""
+"""Running a single stage of the graph."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def session(content: bytes) -> onnxruntime.InferenceSession:
 
 
 class Runner:
-    """A stage as a file of its own, that answers for arrays.
+    """A stage as an ONNX file of its own, callable with arrays.
 
     Args:
-        stage: from the builder and values to one value or several.
-        inputs: shape and type of each value; letters are axes that only a call tells.
+        stage: function of the builder and values that returns one value or a tuple.
+        inputs: shape and type of each value; names are dynamic axes.
     """
 
     def __init__(self, stage: Stage, *inputs: tuple[tuple[int | str, ...], str]) -> None:
@@ -37,7 +37,7 @@ class Runner:
         def outputs(op: Op, *values: Value) -> dict[str, Value]:
             given = stage(op, *values)
             several = given if isinstance(given, tuple) else (given,)
-            # What is an input, a table or said twice cannot be an output: each gets a node.
+            # Inputs, initializers and repeated values cannot be outputs: each gets a node.
             return {f"out_{n}": op.Identity(value) for n, value in enumerate(several)}
 
         self._session = session(build(outputs, named))
@@ -53,12 +53,12 @@ SAMPLES = (("n_samples",), "float32")
 
 @lru_cache(maxsize=8)
 def on_frames(stage: Stage, grid: FrameGrid = FrameGrid()) -> Runner:  # noqa: B008 frozen
-    """A stage of samples and the number of frames, as a function of samples alone."""
+    """A stage with samples and number of frames, as a function of samples alone."""
     from voxaffect.export.short_time import count_frames
 
     return Runner(lambda op, x: stage(op, x, count_frames(op, x, grid), grid), SAMPLES)
 
 
-def tape(samples: Array, grid: FrameGrid, lead: int = 0) -> PackedAudio:
-    """Python's way to lay one recording out."""
+def packed(samples: Array, grid: FrameGrid, lead: int = 0) -> PackedAudio:
+    """One recording as packed audio of the Python implementation."""
     return PackedAudio.pack([AudioChunk(samples, 0, grid.n_frames(len(samples)), True)], grid, lead)

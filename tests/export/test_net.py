@@ -26,7 +26,7 @@ def frames(seed: int, n_frames: int, n_classes: int = 4) -> np.ndarray:
 
 
 @pytest.mark.parametrize("n_frames", [1, 7, 300])
-def test_functionals_are_those_of_python(n_frames: int) -> None:
+def test_functionals_agree_with_python(n_frames: int) -> None:
     run = Runner(lambda op, p: functionals(op, p, 0.2), (("T", 4), "float32"))
     posteriors = frames(0, n_frames)
     posteriors[0, 0] = np.float32(0.2)  # no more than the threshold, which is no float32
@@ -34,7 +34,7 @@ def test_functionals_are_those_of_python(n_frames: int) -> None:
 
 
 @pytest.mark.parametrize("seen", [(0, 1, 2, 3), (1, 3), (0, 2, 3)], ids=str)
-def test_decisions_are_those_of_python(seen: tuple[int, ...]) -> None:
+def test_decisions_agree_with_python(seen: tuple[int, ...]) -> None:
     """With classes that training never saw, and with two, which have one output."""
     tasks = [[frames(seed, 20), frames(seed, 20, 2)] for seed in range(40)]
     high_level = np.stack([np.concatenate([in_python(p) for p in pair]) for pair in tasks])
@@ -57,7 +57,7 @@ level = Runner(lambda op, x: leveled(op, x, 400), SAMPLES)
 
 @settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(400, 3_000), st.floats(1e-3, 1e5))
-def test_gain_is_that_of_python(seed: int, n_samples: int, factor: float) -> None:
+def test_gain_normalization_agrees_with_python(seed: int, n_samples: int, factor: float) -> None:
     samples = noise(seed, n_samples) * np.float32(factor)
     expected = Waveform(samples).normalized().samples
     given, usable = level(samples)
@@ -65,7 +65,7 @@ def test_gain_is_that_of_python(seed: int, n_samples: int, factor: float) -> Non
     assert usable
 
 
-def spoilt(value: float) -> np.ndarray:
+def with_sample(value: float) -> np.ndarray:
     samples = noise(0, 500)
     samples[7] = value
     return samples
@@ -78,19 +78,19 @@ def spoilt(value: float) -> np.ndarray:
         noise(0, 399),
         np.zeros(500),
         noise(0, 500) * 9e-5,
-        spoilt(np.nan),
-        spoilt(np.inf),
-        spoilt(-1.1e6),
+        with_sample(np.nan),
+        with_sample(np.inf),
+        with_sample(-1.1e6),
     ],
     ids=["empty", "short", "silent", "all but silent", "nan", "infinite", "no sample"],
 )
-def test_what_python_refuses_cannot_be_analyzed(samples: np.ndarray) -> None:
+def test_refused_recordings_are_not_usable(samples: np.ndarray) -> None:
     given, usable = level(samples.astype(np.float32))
     assert not usable
     np.testing.assert_array_equal(given, np.zeros(max(400, len(samples))))
 
 
-def test_novelty_is_that_of_python() -> None:
+def test_novelty_agrees_with_python() -> None:
     rng = np.random.default_rng(0)
     frames = [rng.normal(rng.normal(), 1, (30, 6)).astype(np.float32) for _ in range(40)]
     of = Novelty.fit(frames, Standardizer(np.zeros(6, np.float32), np.ones(6, np.float32)), seed=0)
@@ -113,7 +113,7 @@ TASKS = {"emotion": 4, "gender": 4, "naturalness": 2}
     ],
     ids=str,
 )
-def test_posteriors_are_those_of_python(trunk: TrunkSettings, private_layers: int) -> None:
+def test_posteriors_agree_with_python(trunk: TrunkSettings, private_layers: int) -> None:
     net = MultiTaskNet.drawn(NetShape(trunk, 5, TASKS, private_layers), seed=1)
     with torch.no_grad():
         for parameter in net.parameters():  # biases too

@@ -11,7 +11,14 @@ from tests.export.sounds import noise, silence, speech, tone
 from tests.export.stages import SAMPLES, Array, Runner
 from voxaffect.export.graph import length
 from voxaffect.export.pitch import PeakTensors as InGraph
-from voxaffect.export.pitch import best_path, find_peaks, log_f0, loudest_of_late, pitch, weigh
+from voxaffect.export.pitch import (
+    best_path,
+    find_peaks,
+    log_f0,
+    pitch,
+    recent_peak_power,
+    score_candidates,
+)
 from voxaffect.export.short_time import count_frames
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld import autocorrelation as autocorrelation_in_python
@@ -31,7 +38,7 @@ OTHER = PitchSettings(voicing_threshold=0.5, silence_threshold=0.1, octave_cost=
 
 
 @pytest.mark.parametrize("settings", [PitchSettings(), OTHER], ids=["default", "other"])
-def test_candidates_weigh_as_in_python(settings: PitchSettings) -> None:
+def test_candidate_scores_agree_with_python(settings: PitchSettings) -> None:
     rng = np.random.default_rng(0)
     lag = rng.uniform(5, 120, (200, 6)).astype(np.float32)
     height = np.where(rng.random((200, 6)) < 0.2, -np.inf, rng.normal(0.5, 0.4, (200, 6)))
@@ -43,7 +50,7 @@ def test_candidates_weigh_as_in_python(settings: PitchSettings) -> None:
     pitch_in_python.score_candidates(peaks, loudest, ScoringSettings.of(settings), expected)
     in_graph = Runner(
         lambda op, lag, height, power, loudest: tuple(
-            weigh(op, InGraph(lag, height, power), loudest, settings)
+            score_candidates(op, InGraph(lag, height, power), loudest, settings)
         ),
         (("T", 6), "float32"),
         (("T", 6), "float32"),
@@ -57,11 +64,11 @@ def test_candidates_weigh_as_in_python(settings: PitchSettings) -> None:
 
 
 @pytest.mark.parametrize("n_frames", [1, 20, 400])
-def test_the_loudest_of_late_is_that_of_python(n_frames: int) -> None:
+def test_recent_peak_power_agrees_with_python(n_frames: int) -> None:
     settings = replace(PitchSettings(), loudness_decay_db=20.0)
     power = (10.0 ** np.random.default_rng(n_frames).uniform(-9, 0, n_frames)).astype(np.float32)
     found = Runner(
-        lambda op, p: loudest_of_late(op, p, length(op, p), settings, 0.01), (("T", 1), "float32")
+        lambda op, p: recent_peak_power(op, p, length(op, p), settings, 0.01), (("T", 1), "float32")
     )
     path = PitchDecoder(settings, 0.01)
     greatest = pitch_in_python.running_max_power(power, 0.0, path._decay)
@@ -82,10 +89,10 @@ RUNNERS = {lag: search(lag) for lag in (0, 1, 4)}
 
 @settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 30), st.sampled_from([0, 1, 4]), st.booleans())
-def test_paths_are_those_of_python(seed: int, n_frames: int, lag: int, ties: bool) -> None:
+def test_paths_agree_with_python(seed: int, n_frames: int, lag: int, ties: bool) -> None:
     rng = np.random.default_rng(seed)
     score, position = rng.random((2, n_frames, 3))
-    if ties:  # whole numbers: many paths earn alike
+    if ties:  # integers: many paths have equal scores
         score, position = score.round(), position.round()
     forbidden = rng.random((n_frames, 3)) < 0.3
     forbidden[:, 0] = False
@@ -96,7 +103,7 @@ def test_paths_are_those_of_python(seed: int, n_frames: int, lag: int, ties: boo
 
 
 @pytest.mark.parametrize("n_frames", [1, 2, 1_000])
-def test_any_number_of_frames_has_a_path(n_frames: int) -> None:
+def test_lattices_of_any_length_are_decoded(n_frames: int) -> None:
     score = np.zeros((n_frames, 3), np.float32)
     score[:, 2] = 1
     assert (RUNNERS[4](score, np.zeros_like(score))[0] == 2).all()
@@ -124,7 +131,7 @@ def peaks_in_python(at_lag: np.ndarray, offset: np.ndarray) -> Peaks:
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 2**32), st.sampled_from([0.0, 1e-6, 1.0, 1e6]), st.integers(0, 1))
-def test_peaks_are_those_of_python(seed: int, scale: float, places: int) -> None:
+def test_peaks_agree_with_python(seed: int, scale: float, places: int) -> None:
     rng = np.random.default_rng(seed)
     level = rng.normal(size=(9, N_LAGS)).round(places)  # rounded: neighbors are often equal
     at_lag, offset = (scale * level).astype(np.float32), rng.normal(size=(9, 1)).astype(np.float32)
@@ -164,13 +171,13 @@ SOUNDS = {
     "one frame": speech(1)[6_000:7_024],
     "noise": noise(0, 12_000),
     "tone": tone(155.0),
-    "silence about it": np.concatenate([silence(7_000), speech(2), silence(7_000)]),
+    "padded with silence": np.concatenate([silence(7_000), speech(2), silence(7_000)]),
     "offset": speech(3) + np.float32(0.02),
 }
 
 
 @pytest.mark.parametrize("name", SOUNDS)
-def test_pitch_is_that_of_python(
+def test_pitch_agrees_with_python(
     tracker: tuple[Runner, FrameGrid, PitchSettings], name: str
 ) -> None:
     run, grid, settings = tracker
@@ -181,7 +188,7 @@ def test_pitch_is_that_of_python(
     np.testing.assert_allclose(f0_hz[:, 0], expected.f0_hz, rtol=2e-5)
 
 
-def test_the_logarithm_of_no_pitch_is_zero() -> None:
+def test_log_f0_of_unvoiced_frames_is_zero() -> None:
     f0_hz: Array = np.array([0, 100, 0, 333.3], np.float32)
     (given,) = Runner(log_f0, (("T",), "float32"))(f0_hz)
     np.testing.assert_allclose(given, PitchTrack(f0_hz, f0_hz).log_f0, rtol=1e-6)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
 from tests.export.sounds import noise, silence, speech
-from tests.export.stages import SAMPLES, Array, Runner, on_frames, tape
+from tests.export.stages import SAMPLES, Array, Runner, on_frames, packed
 from voxaffect.export.short_time import (
     count_frames,
     frames,
@@ -25,7 +25,7 @@ along = Runner(over_time, (("T", 4), "float32"))
 
 @settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 30), st.floats(0, 1))
-def test_means_and_slopes_are_those_of_python(seed: int, n_frames: int, voiced: float) -> None:
+def test_smoothing_and_deltas_agree_with_python(seed: int, n_frames: int, voiced: float) -> None:
     rng = np.random.default_rng(seed)
     columns = (100 * rng.normal(size=(n_frames, 4))).astype(np.float32)
     columns[:, -1] = np.where(rng.random(n_frames) < voiced, np.abs(columns[:, -1]), 0)
@@ -34,7 +34,7 @@ def test_means_and_slopes_are_those_of_python(seed: int, n_frames: int, voiced: 
 
 
 @pytest.mark.parametrize(("size", "hop"), [(400, 160), (320, 80), (401, 160), (100, 160), (7, 7)])
-def test_frames_are_views_of_the_samples(size: int, hop: int) -> None:
+def test_frames_agree_with_a_sliding_window(size: int, hop: int) -> None:
     grid = FrameGrid(size / 16_000, hop / 16_000)
     cut = Runner(lambda op, x: frames(op, x, count_frames(op, x, grid), size, hop), SAMPLES)
     for n_samples in (size, size + 1, size + hop, 10 * size + 3):
@@ -45,7 +45,7 @@ def test_frames_are_views_of_the_samples(size: int, hop: int) -> None:
 
 
 @pytest.mark.parametrize(("size", "n_points"), [(400, 512), (320, 512), (64, 64)])
-def test_power_is_that_of_the_fourier_transform(size: int, n_points: int) -> None:
+def test_power_spectrum_agrees_with_fft(size: int, n_points: int) -> None:
     spectrum = Runner(
         lambda op, x: power_spectrum(op, x, waves(op, size, n_points)), (("T", size), "float32")
     )
@@ -68,8 +68,8 @@ GRIDS = [FrameGrid(), FrameGrid(0.032, 0.008), FrameGrid(0.0201875, 0.0125)]
     ],
     ids=["speech", "noise", "silence before", "short"],
 )
-def test_descriptors_are_those_of_python(samples: Array, grid: FrameGrid) -> None:
-    expected = ShortTime(grid).analyze(tape(samples, grid))[: grid.n_frames(len(samples))]
+def test_descriptors_agree_with_python(samples: Array, grid: FrameGrid) -> None:
+    expected = ShortTime(grid).analyze(packed(samples, grid))[: grid.n_frames(len(samples))]
     (given,) = on_frames(short_time, grid)(samples)
     np.testing.assert_allclose(given[:, :-1], expected[:, :-1], rtol=1e-5, atol=3e-3)
     np.testing.assert_allclose(given[:, 0], expected[:, 0], rtol=1e-6)
@@ -78,7 +78,7 @@ def test_descriptors_are_those_of_python(samples: Array, grid: FrameGrid) -> Non
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from([-1.0, -1e-45, 0.0, 1e-45, 1.0]), min_size=5, max_size=40))
-def test_crossings_are_counted_alike_at_zeros_and_denormals(values: list[float]) -> None:
+def test_zero_crossings_agree_at_zeros_and_denormals(values: list[float]) -> None:
     grid = FrameGrid(5 / 16_000, 2 / 16_000)
     samples = np.array(values, np.float32)
     expected = zero_crossing_rates(samples, grid.n_frames(len(samples)), grid)

@@ -1,4 +1,4 @@
-"""The whole file answers as Python does."""
+"""The exported file predicts as Python does."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TOLERANCE = 1e-4
 
 
 class Pair:
-    """A recognizer and the file made of it."""
+    """A recognizer and its exported file."""
 
     def __init__(self, kind: str) -> None:
         self.recognizer = trained(kind)
@@ -73,7 +73,7 @@ def lstm() -> Pair:
 
 
 @pytest.mark.parametrize("waveform", waveforms(), ids=lambda waveform: waveform.name)
-def test_answers_are_those_of_python(pair: Pair, waveform: Waveform) -> None:
+def test_predictions_agree_with_python(pair: Pair, waveform: Waveform) -> None:
     shortest = pair.recognizer.extractor.grid.window_samples
     missing = max(0, shortest - len(waveform.samples))
     pair.assert_equal(Waveform(np.pad(waveform.samples, (0, missing), mode="reflect")))
@@ -91,26 +91,26 @@ PIECES = st.one_of(
 
 @settings(deadline=None, max_examples=25)
 @given(st.lists(PIECES, min_size=1, max_size=5), st.integers(0, 99), st.floats(0.01, 1))
-def test_whatever_is_joined_is_answered_alike(
+def test_predictions_agree_on_concatenated_signals(
     lstm: Pair, pieces: list[Array], seed: int, level: float
 ) -> None:
     joined = np.concatenate([noise(seed, 400), *pieces])
     lstm.assert_equal(Waveform((level * joined).astype(np.float32)))
 
 
-def test_real_speech_is_answered_alike(lstm: Pair, real_corpora: Path) -> None:
+def test_predictions_agree_on_real_speech(lstm: Pair, real_corpora: Path) -> None:
     files = sorted(path for path in real_corpora.rglob("*") if path.suffix in {".flac", ".wav"})
     for path in files[:: len(files) // 20]:
         lstm.assert_equal(decode(path))
 
 
 @pytest.mark.parametrize("samples", [[], 399 * [0.1], 16_000 * [0.0], [np.nan, *400 * [0.1]]])
-def test_what_python_refuses_is_not_a_number(lstm: Pair, samples: list[float]) -> None:
+def test_refused_recordings_give_nan(lstm: Pair, samples: list[float]) -> None:
     given = lstm.in_graph(np.array(samples, np.float32))
     assert all(np.isnan(values).all() for values in given.values())
 
 
-def test_the_file_is_onnx_without_foreign_operators(lstm: Pair) -> None:
+def test_the_file_uses_standard_operators_only(lstm: Pair) -> None:
     model = onnx.load_from_string(lstm.content)
     onnx.checker.check_model(model, full_check=True)
     assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 18)]
@@ -118,14 +118,14 @@ def test_the_file_is_onnx_without_foreign_operators(lstm: Pair) -> None:
     assert {node.domain for node in model.graph.node} == {""}
 
 
-def test_the_same_recognizer_is_the_same_bytes(lstm: Pair) -> None:
+def test_export_is_deterministic(lstm: Pair) -> None:
     assert graph_of(lstm.recognizer) == lstm.content
 
 
-def test_features_that_no_graph_repeats_are_refused() -> None:
+def test_custom_features_cannot_be_exported() -> None:
     own = CustomFeatures(lambda samples: samples[:, None], ("sample",), FrameGrid(), "1")
     recognizer = NetRecognizer(extractor=own)
-    with pytest.raises(ExportError, match=r"'own' cannot become ONNX; export a recognizer trained"):
+    with pytest.raises(ExportError, match=r"'own' cannot be exported to ONNX; export a rec"):
         graph_of(recognizer)
 
 
@@ -137,14 +137,12 @@ def copied(exported: Path, tmp_path: Path) -> Path:
 
 
 def resealed(onnx: Path, **changes: object) -> None:
-    """Write the side car anew, as if it had been exported so."""
+    """Rewrite the sidecar with a valid checksum."""
     path = side_car_path(onnx)
     path.write_text(json_with_digest({**json.loads(path.read_text()), **changes}))
 
 
-def test_the_side_car_says_what_the_file_takes_and_gives(
-    copied: Path, recognizer: NetRecognizer
-) -> None:
+def test_the_sidecar_describes_inputs_and_outputs(copied: Path, recognizer: NetRecognizer) -> None:
     about, content = read_pair(copied)
     assert content == copied.read_bytes()
     assert about.features == recognizer.extractor.names
@@ -170,18 +168,18 @@ def test_a_changed_byte_is_refused(copied: Path, suffix: str, where: float) -> N
 
 
 @pytest.mark.parametrize("suffix", ["", ".json"], ids=["onnx", "side car"])
-def test_a_missing_or_cut_file_is_refused(copied: Path, suffix: str) -> None:
+def test_a_missing_or_truncated_file_is_refused(copied: Path, suffix: str) -> None:
     path = copied.with_name(copied.name + suffix)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ArtifactError, match=path.name):
         OnnxRecognizer.load(copied)
     path.unlink()
-    with pytest.raises(ArtifactError, match=rf"{path.name}: is missing; .* copy both"):
+    with pytest.raises(ArtifactError, match=rf"{path.name}: file not found; .* copy both"):
         OnnxRecognizer.load(copied)
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").mkdir()
     with pytest.raises(ArtifactError, match=r"model\.onnx: cannot be read"):
         OnnxRecognizer.load(tmp_path / "model.onnx")
@@ -190,16 +188,16 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": FORMAT + 1}, f"format {FORMAT + 1} where this version reads {FORMAT}"),
-        ({"grid": {"window_s": 0.025}}, "is not understood"),
-        ({"grid": {"window_s": -1, "hop_s": 0.01}}, "is not understood"),
-        ({"classes": 4}, "is not understood"),
-        ({"features": None}, "is not understood"),
-        ({"card": 7}, "is not understood"),
+        ({"format": FORMAT + 1}, rf"format {FORMAT + 1} is not supported \(expected {FORMAT}\)"),
+        ({"grid": {"window_s": 0.025}}, "invalid content"),
+        ({"grid": {"window_s": -1, "hop_s": 0.01}}, "invalid content"),
+        ({"classes": 4}, "invalid content"),
+        ({"features": None}, "invalid content"),
+        ({"card": 7}, "invalid content"),
         ({"classes": {"emotion": ["sad"]}}, "takes or gives what its side car does not say"),
     ],
 )
-def test_what_another_version_may_have_written_is_refused(
+def test_a_sidecar_of_another_version_is_refused(
     copied: Path, changes: dict[str, object], message: str
 ) -> None:
     resealed(copied, **changes)
@@ -208,13 +206,13 @@ def test_what_another_version_may_have_written_is_refused(
 
 
 @pytest.mark.parametrize("text", ["", "[]", "7", '{"format": 1}', "\N{SNOWMAN}", "[" * 100_000])
-def test_a_side_car_that_is_none_is_refused(copied: Path, text: str) -> None:
+def test_an_invalid_sidecar_is_refused(copied: Path, text: str) -> None:
     side_car_path(copied).write_text(text, "utf-8")
     with pytest.raises(ArtifactError, match=r"model\.onnx\.json: .*; export the recognizer again"):
         OnnxRecognizer.load(copied)
 
 
-def test_a_saved_recognizer_is_exported_to_the_same_bytes(
+def test_a_loaded_recognizer_is_exported_to_the_same_bytes(
     recognizer: NetRecognizer, exported: Path, tmp_path: Path
 ) -> None:
     recognizer.save(tmp_path / "model")
@@ -224,8 +222,10 @@ def test_a_saved_recognizer_is_exported_to_the_same_bytes(
     assert again == side_car_path(exported).read_text()
 
 
-def test_what_cannot_be_written_is_refused(recognizer: NetRecognizer, tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"model\.tflite: .* ends in \.onnx"):
+def test_unwritable_paths_and_untrained_recognizers_are_refused(
+    recognizer: NetRecognizer, tmp_path: Path
+) -> None:
+    with pytest.raises(ArtifactError, match=r"model\.tflite: the name must end in \.onnx"):
         export(recognizer, tmp_path / "model.tflite")
     with pytest.raises(TrainingError, match="never trained"):
         export(NetRecognizer(), tmp_path / "model.onnx")
@@ -234,7 +234,7 @@ def test_what_cannot_be_written_is_refused(recognizer: NetRecognizer, tmp_path: 
         export(recognizer, tmp_path / "file" / "model.onnx")
 
 
-def test_a_library_that_is_missing_is_named(
+def test_a_missing_library_is_named(
     recognizer: NetRecognizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     true_import = builtins.__import__

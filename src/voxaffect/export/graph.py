@@ -1,8 +1,8 @@
-"""Building ONNX graphs: the one place that knows onnxscript.
+"""Building ONNX graphs with onnxscript, which is used here alone.
 
-A stage of the chain is a function of `op`, onnxscript's builder, and of values; `op.Add(x, 1.0)`
-adds a node and gives its output. Stages use the operators of ONNX alone, so that any runtime can
-run the file and loading it runs no code.
+A stage is a function of `op`, onnxscript's builder, and of values; `op.Add(x, 1.0)` adds a node and
+returns its output. Stages use standard ONNX operators only, so that any runtime can run the file,
+and loading it runs no code.
 """
 
 from __future__ import annotations
@@ -17,38 +17,31 @@ from numpy.typing import DTypeLike, NDArray
 from voxaffect.errors import ExportError
 
 END = np.iinfo(np.int64).max
-"""The end of an axis, for slices that go on to it."""
+"""End of an axis, for slices."""
 
 OPSET = 18
-"""Version of ONNX's operators: the first whose reductions all take their axes alike."""
+"""Operator set version: the first whose reductions all take axes as inputs."""
 
 IR_VERSION = 8
-"""Version of ONNX's file format that came with `OPSET`: older runtimes read it, too."""
+"""File format version released with `OPSET`, for older runtimes."""
 
 FLOAT, INT64, DOUBLE = 1, 7, 11
-"""Types of elements, by ONNX's numbers, for `op.Cast(x, to=...)`."""
+"""ONNX element types, for `op.Cast(x, to=...)`."""
 
 Op = Any
 """onnxscript's `OpBuilder`, whose methods are the operators of ONNX."""
 
 Value = Any
-"""onnxscript's `ir.Value`: what a node gives, an input, or a table."""
+"""onnxscript's `ir.Value`: output of a node, input, or initializer."""
 
 Stage = Callable[..., Mapping[str, Value]]
 
-
 Shape = Sequence[int | str]
-"""A number, or the name of one that only a call tells, for each axis."""
+"""Size of each axis, or the name of a dynamic one."""
 
 
 class Input(NamedTuple):
-    """What a graph is given.
-
-    Args:
-        name: as the caller says it.
-        dtype: of the elements.
-        shape: of its axes.
-    """
+    """Input of a graph."""
 
     name: str
     dtype: DTypeLike
@@ -58,12 +51,12 @@ class Input(NamedTuple):
 def build(
     stage: Stage, inputs: Sequence[Input], shapes: Mapping[str, Shape] | None = None
 ) -> bytes:
-    """A graph as the bytes of an ONNX file, the same bytes each time.
+    """Build an ONNX file; equal graphs give equal bytes.
 
     Args:
         stage: adds the nodes and names the outputs.
-        inputs: of the stage, in its order.
-        shapes: of float32 outputs, where the file is to tell them.
+        inputs: inputs of the stage, in order.
+        shapes: shapes of float32 outputs to declare.
 
     Raises:
         ExportError: onnxscript is missing.
@@ -77,20 +70,20 @@ def build(
         if shapes is not None:
             value.type, value.shape = ir.TensorType(ir.DataType(FLOAT)), ir.Shape(shapes[output])
     proto = ir.to_proto(ir.Model(graph, ir_version=IR_VERSION, producer_name="voxaffect"))
-    _forget_making(proto.graph)
+    _drop_metadata(proto.graph)
     content: bytes = proto.SerializeToString(deterministic=True)
     return content
 
 
 def table(op: Op, values: NDArray[Any] | np.generic, name: str) -> Value:
-    """Numbers that the file holds, called by a name that its part of the graph has once."""
+    """Add an initializer (constant tensor), with a name that is unique in its scope."""
     ir, _ = _libraries()
     return op.initializer(ir.tensor(np.asarray(values, order="C")), name)
 
 
 @contextmanager
 def part(op: Op, name: str) -> Iterator[None]:
-    """Call what is built inside by the name of a stage."""
+    """Name scope: prefix the names of nodes that are added inside."""
     op.builder.push_module(name)
     try:
         yield
@@ -104,16 +97,16 @@ def scan(
     initial: NDArray[np.float64],
     sequences: Sequence[tuple[Value, Sequence[int]]],
 ) -> Value:
-    """What a state becomes frame by frame: ONNX's Scan.
+    """ONNX's Scan: a state that is updated frame by frame.
 
     Args:
         op: the builder.
-        step: from the builder, the state and one element of each sequence to the next state.
+        step: function of the builder, the state and one element of each sequence.
         initial: state before the first frame.
         sequences: (T, ...) float64 each, with the shape of an element.
 
     Returns:
-        the states after each frame, float64 (T, ...).
+        State after each frame, float64 (T, ...).
     """
     ir, _ = _libraries()
     double = ir.DataType(DOUBLE)
@@ -136,12 +129,12 @@ def scan(
 
 
 def repeat(op: Op, step: Callable[[Op, Value, Value], Value], times: int, initial: Value) -> Value:
-    """A vector of whole numbers after some steps: ONNX's Loop.
+    """ONNX's Loop: an integer vector after a number of steps.
 
     Args:
         op: the builder.
-        step: from the builder, the number of the step from 0 and the vector to the next vector.
-        times: how many steps.
+        step: function of the builder, the index of the step and the vector.
+        times: number of steps.
         initial: int64 (T,).
     """
     ir, _ = _libraries()
@@ -164,28 +157,24 @@ def repeat(op: Op, step: Callable[[Op, Value, Value], Value], times: int, initia
 
 
 def length(op: Op, x: Value, axis: int = 0) -> Value:
-    """How long an axis is, int64 ()."""
+    """Length of an axis, int64 ()."""
     return op.Squeeze(op.Shape(x, start=axis, end=axis + 1), [0])
 
 
 def arange(op: Op, n: Value) -> Value:
-    """0, 1 ... n - 1, int64 (n,), of n an int64 ()."""
-    return op.Range(_scalar(op, 0), n, _scalar(op, 1))
+    """Integers from 0 to n - 1, int64 (n,), of n int64 ()."""
+    return op.Range(op.Squeeze([0], [0]), n, op.Squeeze([1], [0]))
 
 
 def rows(op: Op, x: Value, start: int | Value, stop: int | Value) -> Value:
-    """Some elements of the first axis."""
+    """Slice of the first axis."""
     return columns(op, x, start, stop, axis=0)
 
 
 def columns(op: Op, x: Value, start: int | Value, stop: int | Value, axis: int = 1) -> Value:
-    """Some elements of an axis."""
+    """Slice of an axis."""
     first, end = (_vector(op, at) for at in (start, stop))
     return op.Slice(x, first, end, [axis])
-
-
-def _scalar(op: Op, value: int) -> Value:
-    return op.Squeeze([value], [0])
 
 
 def _vector(op: Op, at: int | Value) -> Value:
@@ -198,26 +187,22 @@ def _element(dtype: DTypeLike) -> Any:
 
 
 def _libraries() -> tuple[Any, Any]:
-    """onnx_ir and onnxscript.
-
-    Raises:
-        ExportError: they are missing.
-    """
+    """Import onnx_ir and onnxscript."""
     try:
         import onnx_ir  # noqa: PLC0415 (optional)
         import onnxscript  # noqa: PLC0415 (optional)
     except ImportError as fault:
         raise ExportError(
-            f"a recognizer becomes ONNX by the library {fault.name}, which is not installed; "
-            "run pip install 'voxaffect[onnx]'"
+            f"export to ONNX needs the library {fault.name}, which is not installed; run pip "
+            "install 'voxaffect[onnx]'"
         ) from fault
     return onnx_ir, onnxscript
 
 
-def _forget_making(graph: Any) -> None:
-    """Drop what the builder noted of its own calls, here and in bodies of loops."""
+def _drop_metadata(graph: Any) -> None:
+    """Drop the builder's metadata of its calls, here and in bodies of loops."""
     for node in graph.node:
         del node.metadata_props[:]
         for attribute in node.attribute:
             if attribute.HasField("g"):
-                _forget_making(attribute.g)
+                _drop_metadata(attribute.g)

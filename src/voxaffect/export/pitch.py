@@ -1,4 +1,8 @@
-"""Voice probability and F0 in the graph: `voxaffect.features.descriptors.pitch`."""
+"""ONNX graph of pitch tracking: `features.lld.autocorrelation`, `.pitch` and `.viterbi`.
+
+Letters: T frames, W samples of a window, M lags, K ranges of lags with a voiced candidate each,
+S = K + 1 states, of which 0 is unvoiced, P interpolated points around a peak, E frames at the ends.
+"""
 
 from __future__ import annotations
 
@@ -40,49 +44,41 @@ from voxaffect.features.lld.pitch import CANDIDATE_NOISE_FLOOR, MAX_BELOW_DB
 from voxaffect.features.lld.pitch_settings import RATE_HZ, PitchSettings
 from voxaffect.features.lld.viterbi import Transitions
 
-# The best path through lattices in the graph: `voxaffect.features.descriptors.path`.
-#
-# Only what a frame needs of the one before it goes frame by frame, by ONNX's Scan: what the best
-# path to each state has earned. Costs before that, and after it where each path came from, are
-# computed of all frames at once. The sums are those of Python, in its order where, as in pitch, a
-# pair of states has one of its two costs.
-#
-# Letters: T frames, S states.
-
 
 def best_path(op: Op, score: Value, position: Value, transitions: Transitions, lag: int) -> Value:
-    """States of the frames, each read off the best path that is known `lag` frames later.
+    """Viterbi decoding, as `ViterbiDecoder`: states of the frames, int64 (T,).
+
+    Only the scores of the best paths are updated frame by frame, by Scan. Costs and backpointers
+    are computed for all frames at once. Sums have Python's order where, as in pitch, a pair of
+    states has one of the two costs.
 
     Args:
         op: the builder.
-        score: float32 (T, S); -inf forbids a state, and every frame has one that is not forbidden.
+        score: float32 (T, S); -inf forbids a state, but not all states of a frame.
         position: float32 (T, S), finite.
         transitions: costs between neighboring frames.
-        lag: frames after which a state is decided.
-
-    Returns:
-        int64 (T,).
+        lag: number of frames after which a state is committed.
     """
     n_states = len(transitions.fixed)
     with part(op, "path"):
         cost = _costs(op, op.Cast(position, to=DOUBLE), transitions)
-        gain = op.Cast(score, to=DOUBLE)
-        earned = scan(op, _step, np.zeros(n_states), [(gain, [n_states]), (cost, [n_states] * 2)])
-        before = op.Unsqueeze(_one_later(op, earned), [1])
+        own = op.Cast(score, to=DOUBLE)
+        total = scan(op, _step, np.zeros(n_states), [(own, [n_states]), (cost, [n_states] * 2)])
+        before = op.Unsqueeze(_previous(op, total), [1])
         into = op.ArgMax(op.Sub(before, cost), axis=2, keepdims=0)
-        best = op.ArgMax(earned, axis=1, keepdims=0)
-        return _trace(op, into, best, n_states, lag)
+        best = op.ArgMax(total, axis=1, keepdims=0)
+        return _trace_back(op, into, best, n_states, lag)
 
 
-def _step(op: Op, earned: Value, score: Value, cost: Value) -> Value:
-    """What the best paths to the next frame's states earn, relative to the best of all."""
-    arriving = op.Add(op.ReduceMax(op.Sub(earned, cost), [1], keepdims=0), score)
+def _step(op: Op, total: Value, score: Value, cost: Value) -> Value:
+    """Scores of the best paths to the next frame's states, relative to the best of all."""
+    arriving = op.Add(op.ReduceMax(op.Sub(total, cost), [1], keepdims=0), score)
     return op.Sub(arriving, op.ReduceMax(arriving, [0], keepdims=1))
 
 
 def _costs(op: Op, position: Value, transitions: Transitions) -> Value:
-    """Cost of state i (last axis) before state j (middle axis), float64 (T, S, S); first, none."""
-    before = op.Unsqueeze(_one_later(op, position), [1])
+    """Cost of state i (last axis) before state j (middle axis), float64 (T, S, S); 0 at first."""
+    before = op.Unsqueeze(_previous(op, position), [1])
     distance = op.Abs(op.Sub(before, op.Unsqueeze(position, [2])))
     slope, fixed = (
         values.T.astype(np.float64) for values in (transitions.slope, transitions.fixed)
@@ -92,13 +88,13 @@ def _costs(op: Op, position: Value, transitions: Transitions) -> Value:
     return op.Where(op.Unsqueeze(is_first, [1, 2]), 0.0, cost)
 
 
-def _one_later(op: Op, values: Value) -> Value:
-    """The values of the frame before each, float64 (T, S); of the first, its own."""
+def _previous(op: Op, values: Value) -> Value:
+    """Values of the previous frame, float64 (T, S); of the first, its own."""
     return op.Concat(rows(op, values, 0, 1), rows(op, values, 0, -1), axis=0)
 
 
-def _trace(op: Op, into: Value, best: Value, n_states: int, lag: int) -> Value:
-    """States of all frames at once, `lag` steps back from the best end known by then."""
+def _trace_back(op: Op, into: Value, best: Value, n_states: int, lag: int) -> Value:
+    """Follow the backpointers of all frames at once, from the best state `lag` frames later."""
     frame = arange(op, length(op, best))
     last = op.Sub(length(op, best), 1)
     flat = op.Reshape(into, [-1])
@@ -112,15 +108,8 @@ def _trace(op: Op, into: Value, best: Value, n_states: int, lag: int) -> Value:
     return repeat(op, back, lag, end)
 
 
-# Peaks of autocorrelations in the graph: `voxaffect.features.descriptors.peaks`.
-#
-# Letters: T frames, M lags, K ranges of lags, P points about a peak.
-
-NONE = -np.inf
-
-
 class PeakTensors(NamedTuple):
-    """The highest peak of frames in each range of lags.
+    """Highest autocorrelation peaks of frames in each range of lags.
 
     Args:
         lag: float32 (T, K), in samples.
@@ -134,12 +123,12 @@ class PeakTensors(NamedTuple):
 
 
 def find_peaks(op: Op, at_lag: Value, offset: Value, settings: PitchSettings) -> PeakTensors:
-    """Find the highest peak in each range of lags, between the samples.
+    """Find the highest peak in each range of lags, interpolated between samples.
 
     Args:
         op: the builder.
-        at_lag: float32 (T, M), autocorrelation of frames.
-        offset: float32 (T, 1), the means that were taken off them.
+        at_lag: float32 (T, M), autocorrelation.
+        offset: float32 (T, 1), mean that was subtracted from each frame.
         settings: of the pitch tracker.
     """
     with part(op, "peaks"):
@@ -151,36 +140,36 @@ def find_peaks(op: Op, at_lag: Value, offset: Value, settings: PitchSettings) ->
         credible = op.Where(op.Greater(height, 1.0), op.Reciprocal(height), height)
         borders = table(op, np.array(settings.borders[:-1], float), "borders")
         lag = op.Where(is_peak, op.Add(op.Cast(at, to=DOUBLE), shift), borders)
-        height = op.Where(is_peak, credible, NONE)
+        height = op.Where(is_peak, credible, -np.inf)
         return PeakTensors(op.Cast(lag, to=FLOAT), op.Cast(height, to=FLOAT), power)
 
 
 def _scale(op: Op, power: Value, offset: Value) -> Value:
-    """What makes heights relative to lag 0, where a frame holds some noise: float64 (T, 1)."""
+    """Reciprocal of the value at lag 0 plus assumed noise, float64 (T, 1)."""
     level = op.Cast(offset, to=DOUBLE)
     noise = op.Add(op.Mul(op.Mul(level, level), NOISE_FLOOR), SILENCE)
     return op.Reciprocal(op.Max(op.Add(op.Cast(power, to=DOUBLE), noise), SILENCE))
 
 
 def _highest(op: Op, at_lag: Value, scale: Value, settings: PitchSettings) -> tuple[Value, Value]:
-    """Lag of the preferred peak in each range, int64 (T, K), and whether there is one."""
+    """Lag of the best peak in each range, int64 (T, K), and whether there is one."""
     first, end = settings.borders[0], settings.borders[-1]
     before, here, after = (columns(op, at_lag, first + by, end + by) for by in (-1, 0, 1))
     is_peak = op.And(op.GreaterOrEqual(here, before), op.GreaterOrEqual(here, after))
     octaves = np.log2(np.arange(first, end))
     preference = (-settings.octave_cost * octaves).astype(np.float32).astype(np.float64)
     rank = op.Add(op.Mul(op.Cast(here, to=DOUBLE), scale), table(op, preference, "preference"))
-    rank = op.Where(is_peak, rank, NONE)
+    rank = op.Where(is_peak, rank, -np.inf)
     at, best = [], []
     for start, stop in zip(settings.borders, settings.borders[1:], strict=False):
         some = columns(op, rank, start - first, stop - first)
         at.append(op.Add(op.ArgMax(some, axis=1, keepdims=1), start))
         best.append(op.ReduceMax(some, [1], keepdims=1))
-    return op.Concat(*at, axis=1), op.Greater(op.Concat(*best, axis=1), NONE)
+    return op.Concat(*at, axis=1), op.Greater(op.Concat(*best, axis=1), -np.inf)
 
 
 def _top(op: Op, at_lag: Value, at: Value) -> tuple[Value, Value]:
-    """Shift in samples and height of the tops near sampled peaks, float64 (T, K) each."""
+    """Offset in samples and height of the maxima near sampled peaks, float64 (T, K) each."""
     points = _interpolated(op, at_lag, at)
     middle = op.Add(op.ArgMax(columns(op, points, 1, -1, axis=2), axis=2, keepdims=1), 1)
     beside = op.Add(middle, table(op, np.array([-1, 0, 1]), "beside"))
@@ -188,18 +177,18 @@ def _top(op: Op, at_lag: Value, at: Value) -> tuple[Value, Value]:
     left, top, right = (
         op.Squeeze(x, [2]) for x in op.Split(three, axis=2, num_outputs=3, _outputs=3)
     )
-    # A parabola through three points has its top at its slope over its curvature.
+    # The maximum of a parabola through three points is at slope / curvature.
     slope = op.Div(op.Sub(right, left), 2.0)
     curvature = op.Sub(op.Sub(op.Mul(top, 2.0), left), right)
-    turn = op.Max(op.Min(op.Div(slope, curvature), 1.0), -1.0)
-    offset = op.Where(op.Greater(curvature, 0.0), turn, 0.0)
+    maximum = op.Max(op.Min(op.Div(slope, curvature), 1.0), -1.0)
+    offset = op.Where(op.Greater(curvature, 0.0), maximum, 0.0)
     place = op.Add(op.Cast(op.Squeeze(middle, [2]), to=DOUBLE), offset)
     shift = op.Sub(op.Div(place, float(POINTS_PER_SAMPLE)), 1.0)
     return shift, op.Add(top, op.Div(op.Mul(slope, offset), 2.0))
 
 
 def _interpolated(op: Op, at_lag: Value, at: Value) -> Value:
-    """Heights of the points about sampled peaks, float64 (T, K, P)."""
+    """Interpolated points around sampled peaks, float64 (T, K, P)."""
     near = table(op, np.arange(-REACH, REACH + 1), "near")
     around = op.Add(op.Unsqueeze(at, [2]), near)
     flat = op.Reshape(around, op.Concat(op.Shape(at, start=0, end=1), [-1], axis=0))
@@ -208,20 +197,8 @@ def _interpolated(op: Op, at_lag: Value, at: Value) -> Value:
     return op.ReduceSum(op.Cast(products, to=DOUBLE), [3], keepdims=0)
 
 
-# What frames may be, in the graph: `voxaffect.features.descriptors.candidates`.
-#
-# Letters: T frames, K voiced candidates, S = K + 1 states, of which 0 is unvoiced.
-
-
 class CandidateTensors(NamedTuple):
-    """What frames offer.
-
-    Args:
-        score: float32 (T, S), strength, -inf where there is no peak.
-        octave: float32 (T, S), octaves above the floor.
-        f0_hz: float32 (T, S), 0 for the unvoiced.
-        probability: float32 (T, 1), of voicing.
-    """
+    """Pitch candidates, as `PitchCandidates`, float32 (T, S); probability is (T, 1)."""
 
     score: Value
     octave: Value
@@ -229,50 +206,45 @@ class CandidateTensors(NamedTuple):
     probability: Value
 
 
-def weigh(op: Op, peaks: PeakTensors, loudest: Value, settings: PitchSettings) -> CandidateTensors:
-    """How likely each candidate is.
-
-    Args:
-        op: the builder.
-        peaks: of T frames.
-        loudest: float64 (T, 1), power of the loudest frame of late beside each.
-        settings: of the pitch tracker.
-    """
+def score_candidates(
+    op: Op, peaks: PeakTensors, loudest: Value, settings: PitchSettings
+) -> CandidateTensors:
+    """Score the candidates, given the recent peak power of each frame, float64 (T, 1)."""
     with part(op, "candidates"):
         power = op.Max(op.Cast(peaks.power, to=DOUBLE), 0.0)
         noise = op.Add(op.Mul(loudest, CANDIDATE_NOISE_FLOOR), SILENCE)
-        heard = op.Div(power, op.Add(power, noise))
+        signal_share = op.Div(power, op.Add(power, noise))
         hz = op.Div(float(RATE_HZ), op.Cast(peaks.lag, to=DOUBLE))
         octave = op.Div(op.Log(op.Div(hz, float(settings.floor_hz))), math.log(2))
-        strength = _strength(op, peaks, heard, hz, settings)
+        strength = _strength(op, peaks, signal_share, hz, settings)
         highest = op.Min(op.Max(op.ReduceMax(strength, [1], keepdims=1), 0.0), 1.0)
         score = op.Add(strength, op.Mul(octave, float(settings.octave_cost)))
         share = op.Div(power, op.Max(op.Max(loudest, power), SILENCE))
         unvoiced = _unvoiced(op, share, settings)
-        nothing = op.Mul(power, 0.0)
+        zero = op.Mul(power, 0.0)
         return CandidateTensors(
             _states(op, unvoiced, score),
-            _states(op, nothing, octave),
-            _states(op, nothing, hz),
+            _states(op, zero, octave),
+            _states(op, zero, hz),
             op.Cast(highest, to=FLOAT),
         )
 
 
 def _strength(
-    op: Op, peaks: PeakTensors, heard: Value, hz: Value, settings: PitchSettings
+    op: Op, peaks: PeakTensors, signal_share: Value, hz: Value, settings: PitchSettings
 ) -> Value:
     """Strengths of the voiced candidates, float64 (T, K), -inf where there is none."""
     in_range = op.And(
         op.GreaterOrEqual(hz, float(settings.floor_hz)),
         op.LessOrEqual(hz, float(settings.ceiling_hz)),
     )
-    offered = op.And(in_range, op.Greater(peaks.height, 0.0))
-    strength = op.Mul(op.Cast(peaks.height, to=DOUBLE), heard)
-    return op.Where(offered, strength, -np.inf)
+    is_candidate = op.And(in_range, op.Greater(peaks.height, 0.0))
+    strength = op.Mul(op.Cast(peaks.height, to=DOUBLE), signal_share)
+    return op.Where(is_candidate, strength, -np.inf)
 
 
 def _unvoiced(op: Op, share: Value, settings: PitchSettings) -> Value:
-    """Strength of having no pitch, of frames with a share (T, 1) of the loudest frame's power."""
+    """Strength of the unvoiced candidate of frames with a share (T, 1) of the peak power."""
     decibels = op.Mul(op.Log(op.Max(share, 1e-9)), -10 / math.log(10))
     softness = op.Div(op.Mul(op.Min(decibels, MAX_BELOW_DB), settings.softness_cost), 10.0)
     loudness = op.Mul(
@@ -283,23 +255,15 @@ def _unvoiced(op: Op, share: Value, settings: PitchSettings) -> Value:
 
 
 def _states(op: Op, unvoiced: Value, voiced: Value) -> Value:
-    """The unvoiced state's value before those of the voiced, float32 (T, S)."""
+    """Concatenate the values of the unvoiced and the voiced states, float32 (T, S)."""
     return op.Cast(op.Concat(unvoiced, voiced, axis=1), to=FLOAT)
 
 
-def loudest_of_late(
+def recent_peak_power(
     op: Op, power: Value, n_frames: Value, settings: PitchSettings, hop_s: float
 ) -> Value:
-    """Power of the loudest frame of late beside each, float64 (T, 1).
-
-    Args:
-        op: the builder.
-        power: float32 (T, 1), of the frames.
-        n_frames: T, int64 ().
-        settings: of the pitch tracker.
-        hop_s: distance of the frames in seconds.
-    """
-    decay = 10 ** (-settings.loudness_decay_db / 10 * hop_s)  # of a power in a hop
+    """Recent peak power of each frame, float64 (T, 1), of powers float32 (T, 1)."""
+    decay = 10 ** (-settings.loudness_decay_db / 10 * hop_s)  # of power, per hop
     ahead, start = (
         round(seconds / hop_s) for seconds in (settings.loudness_ahead_s, settings.loudness_start_s)
     )
@@ -314,67 +278,54 @@ def loudest_of_late(
         return op.Gather(greatest, op.Min(until, op.Sub(n_frames, 1)))
 
 
-# Autocorrelation of frames in the graph: `voxaffect.features.descriptors.periodicity`.
-#
-# All frames are computed as if they lay inside their recording; the few at its ends, whose windows
-# reach beyond, are computed again from what they have of the window and take their rows' places.
-#
-# Letters: T frames, E frames that may lie at the ends, W samples of a window, M lags.
-
-
 @dataclass(frozen=True)
 class Geometry:
-    """Where the windows of pitch lie, and the tables that Python computes by.
-
-    Args:
-        of: Python's autocorrelator.
-        grid: where the frames lie.
-        n_lags: M.
-    """
+    """Positions of the pitch windows, and the tables of the Python implementation."""
 
     of: Autocorrelator
     grid: FrameGrid
-    n_lags: int
 
     @classmethod
     def from_settings(cls, settings: PitchSettings, grid: FrameGrid) -> Geometry:
-        """The geometry that `PitchObserver` makes of the same settings."""
+        """As in `PeakAnalyzer`."""
         n_lags = settings.borders[-1] + REACH
-        return cls(Autocorrelator.of(settings.taper_samples, n_lags, RATE_HZ, "cpu"), grid, n_lags)
+        return cls(Autocorrelator.of(settings.taper_samples, n_lags, RATE_HZ, "cpu"), grid)
 
     @property
     def window(self) -> NDArray[np.float32]:
-        """The taper without the zeros about it, (W,): a shift changes no power spectrum."""
+        """The window without zero-padding, (W,): a shift does not change the power spectrum."""
         whole: NDArray[np.float32] = self.of.window.numpy()
         kept: NDArray[np.float32] = whole[whole != 0]
         return kept
 
     @property
     def n_points(self) -> int:
-        """Points of the Fourier transform."""
+        """FFT size."""
         return len(self.of.window)
 
     @property
     def lead(self) -> int:
-        """Samples from the first that the first frame's window is halved from to the frame's."""
-        middle = self.grid.window_samples // 2
-        return len(self.window) + TAPS // 2 - 1 - middle
+        """Samples from the begin of the first frame's window, before decimation, to the frame."""
+        return len(self.window) + TAPS // 2 - 1 - self.grid.window_samples // 2
 
     @property
     def reach(self) -> int:
-        """Samples beyond a frame that its window reaches; not above 0 where it lies inside."""
+        """Samples by which the window exceeds a frame on either side, 0 or less if it does not."""
         return self.of.reach - self.grid.window_samples // 2
 
     @property
     def n_edges(self) -> int:
-        """Frames at either end of a recording, at most, whose windows reach beyond it."""
+        """Largest number of frames at either end of a recording with truncated windows."""
         return max(0, -(-self.reach // self.grid.hop_samples))
 
 
 def autocorrelation(
     op: Op, samples: Value, n_frames: Value, geometry: Geometry
 ) -> tuple[Value, Value]:
-    """Autocorrelation of frames as if no window had been laid over them, and the means taken off.
+    """Window-compensated autocorrelation of frames, and the means that were subtracted.
+
+    All frames are computed as if inside their recording. The few at its ends with truncated windows
+    are computed again, and replaced.
 
     Args:
         op: the builder.
@@ -395,17 +346,17 @@ def autocorrelation(
             return at_lag, offset
         edges = _edges(op, n_frames, geometry)
         inside = _inside(op, edges, length(op, samples), geometry)
-        cut = _cut_off(op, op.Gather(windows, edges), inside, fourier, geometry)
-        is_cut = op.Unsqueeze(_is_cut(op, edges, length(op, samples), geometry), [1])
+        truncated = _truncated(op, op.Gather(windows, edges), inside, fourier, geometry)
+        is_truncated = op.Unsqueeze(_is_truncated(op, edges, length(op, samples), geometry), [1])
         place = op.Unsqueeze(edges, [1])
         return tuple(
-            op.ScatterND(whole, place, op.Where(is_cut, one, op.Gather(whole, edges)))
-            for whole, one in zip((at_lag, offset), cut, strict=True)
+            op.ScatterND(whole, place, op.Where(is_truncated, one, op.Gather(whole, edges)))
+            for whole, one in zip((at_lag, offset), truncated, strict=True)
         )
 
 
 def _halved(op: Op, samples: Value, n_frames: Value, geometry: Geometry) -> Value:
-    """The windows' samples at half the rate, with silence beyond the recording."""
+    """Decimated samples of the windows, zero-padded beyond the recording."""
     low_pass = geometry.of.low_pass.numpy()[:TAPS, 0].reshape(1, 1, TAPS)
     needed = op.Add(
         op.Mul(op.Sub(n_frames, 1), geometry.grid.hop_samples),
@@ -414,13 +365,13 @@ def _halved(op: Op, samples: Value, n_frames: Value, geometry: Geometry) -> Valu
     missing = op.Max(op.Sub(needed, length(op, samples)), 0)
     before = max(0, geometry.lead)
     padded = op.Pad(samples, op.Concat([before], op.Reshape(missing, [1]), axis=0))
-    heard = rows(op, padded, before - geometry.lead, END)
-    filtered = op.Conv(op.Unsqueeze(heard, [0, 1]), table(op, low_pass, "low_pass"), strides=[2])
+    used = rows(op, padded, before - geometry.lead, END)
+    filtered = op.Conv(op.Unsqueeze(used, [0, 1]), table(op, low_pass, "low_pass"), strides=[2])
     return op.Squeeze(filtered, [0, 1])
 
 
 def _whole(op: Op, windows: Value, fourier: Value, geometry: Geometry) -> tuple[Value, Value]:
-    """Of frames whose windows lie inside."""
+    """Autocorrelation of frames with whole windows."""
     window = geometry.window
     level = (geometry.of.window / geometry.of.window.sum()).numpy()
     offset = op.MatMul(windows, table(op, level[level != 0][:, None], "level"))
@@ -429,10 +380,10 @@ def _whole(op: Op, windows: Value, fourier: Value, geometry: Geometry) -> tuple[
     return op.MatMul(power, table(op, geometry.of.compensated.numpy(), "compensated")), offset
 
 
-def _cut_off(
+def _truncated(
     op: Op, windows: Value, inside: Value, fourier: Value, geometry: Geometry
 ) -> tuple[Value, Value]:
-    """Of frames from what they have of the window."""
+    """Autocorrelation of frames with truncated windows."""
     inverse = table(op, geometry.of.inverse.numpy(), "inverse")
     kept = op.Mul(table(op, geometry.window, "whole_window"), op.Cast(inside, to=FLOAT))
     total = op.Max(op.ReduceSum(kept, [1], keepdims=1), 1e-9)
@@ -445,14 +396,14 @@ def _cut_off(
 
 
 def _edges(op: Op, n_frames: Value, geometry: Geometry) -> Value:
-    """Numbers of the first and last frames, int64 (E,); some twice where there are few."""
+    """Indices of the first and last frames, int64 (E,); repeated if there are few."""
     some = table(op, np.arange(geometry.n_edges), "some")
     last = op.Sub(n_frames, 1)
     return op.Concat(op.Min(some, last), op.Max(op.Sub(last, some), 0), axis=0)
 
 
-def _is_cut(op: Op, edges: Value, n_samples: Value, geometry: Geometry) -> Value:
-    """Whether the windows of some frames do reach beyond the recording, bool (E,)."""
+def _is_truncated(op: Op, edges: Value, n_samples: Value, geometry: Geometry) -> Value:
+    """Whether the windows of some frames reach beyond the recording, bool (E,)."""
     grid = geometry.grid
     begin = op.Mul(edges, grid.hop_samples)
     behind = op.Sub(n_samples, op.Add(begin, grid.window_samples))
@@ -460,7 +411,7 @@ def _is_cut(op: Op, edges: Value, n_samples: Value, geometry: Geometry) -> Value
 
 
 def _inside(op: Op, edges: Value, n_samples: Value, geometry: Geometry) -> Value:
-    """Which samples of some frames' windows are of the recording, bool (E, W)."""
+    """Which samples of some frames' windows are inside the recording, bool (E, W)."""
     middle = 2 * np.arange(len(geometry.window)) + TAPS // 2 - 1 - geometry.lead
     begin = op.Unsqueeze(op.Mul(edges, geometry.grid.hop_samples), [1])
     place = op.Add(begin, table(op, middle, "places"))
@@ -470,30 +421,30 @@ def _inside(op: Op, edges: Value, n_samples: Value, geometry: Geometry) -> Value
 def pitch(
     op: Op, samples: Value, n_frames: Value, grid: FrameGrid, settings: PitchSettings
 ) -> tuple[Value, Value]:
-    """Pitch of frames.
+    """Track the pitch.
 
     Args:
         op: the builder.
         samples: float32 (n_samples,), leveled.
         n_frames: T, int64 ().
-        grid: where the frames lie.
+        grid: positions of the frames.
         settings: of the pitch tracker.
 
     Returns:
-        voice probability and F0 in Hz, 0 where a frame is unvoiced: float32 (T, 1) each.
+        Probability of voicing and F0 in Hz, 0 where unvoiced: float32 (T, 1) each.
     """
     geometry = Geometry.from_settings(settings, grid)
     at_lag, offset = autocorrelation(op, samples, n_frames, geometry)
     peaks = find_peaks(op, at_lag, offset, settings)
-    loudest = loudest_of_late(op, peaks.power, n_frames, settings, grid.hop_s)
-    offered = weigh(op, peaks, loudest, settings)
+    loudest = recent_peak_power(op, peaks.power, n_frames, settings, grid.hop_s)
+    found = score_candidates(op, peaks, loudest, settings)
     lag = round(settings.path_ahead_s / grid.hop_s)
-    states = best_path(op, offered.score, offered.octave, settings.transitions(grid.hop_s), lag)
-    f0_hz = op.GatherElements(offered.f0_hz, op.Unsqueeze(states, [1]), axis=1)
-    return offered.probability, f0_hz
+    states = best_path(op, found.score, found.octave, settings.transitions(grid.hop_s), lag)
+    f0_hz = op.GatherElements(found.f0_hz, op.Unsqueeze(states, [1]), axis=1)
+    return found.probability, f0_hz
 
 
 def log_f0(op: Op, f0_hz: Value) -> Value:
-    """Natural logarithm of F0, 0 where a frame is unvoiced."""
+    """Natural logarithm of F0, 0 where unvoiced."""
     voiced = op.Greater(f0_hz, 0.0)
     return op.Log(op.Where(voiced, f0_hz, 1.0))

@@ -1,4 +1,4 @@
-"""Energy, MFCC and zero crossings in the graph: `voxaffect.features.descriptors.short_time`."""
+"""ONNX graph of energy, MFCC, zero-crossing rate and deltas: `features.lld.short_time`."""
 
 from __future__ import annotations
 
@@ -25,27 +25,23 @@ from voxaffect.features.lld.short_time import LOG_FLOOR, PRE_EMPHASIS, ShortTime
 
 
 def over_time(op: Op, values: Value) -> Value:
-    """Means over three frames and slopes over five of these; the last column is F0.
+    """Smoothing and deltas, float32 (T, 2 F), as `DeltaSmoother`.
 
     Args:
         op: the builder.
-        values: float32 (T, F); the last column is voiced where it is above 0, and its neighbors
-            are only frames as voiced as itself.
-
-    Returns:
-        float32 (T, 2 F): means, then slopes.
+        values: float32 (T, F); the last column, F0, is smoothed within voiced segments.
     """
     with part(op, "over_time"):
         others, f0 = columns(op, values, 0, -1), columns(op, values, -1, END)
         voiced = op.Greater(op.Squeeze(f0, [1]), 0.0)
-        alike = op.Or(voiced, op.Not(voiced))
-        parts = [_of_one_kind(op, others, alike), _of_one_kind(op, f0, voiced)]
+        one_segment = op.Or(voiced, op.Not(voiced))
+        parts = [_in_segments(op, others, one_segment), _in_segments(op, f0, voiced)]
         means, slopes = zip(*parts, strict=True)
         return op.Concat(*means, *slopes, axis=1)
 
 
-def _of_one_kind(op: Op, values: Value, kind: Value) -> tuple[Value, Value]:
-    """Means and slopes of columns, where neighbors are only frames of one kind."""
+def _in_segments(op: Op, values: Value, kind: Value) -> tuple[Value, Value]:
+    """Means and slopes of columns within segments of equal `kind`."""
     before, after = _neighbors(op, kind)
     near = op.Add(op.Add(values, op.Gather(values, before)), op.Gather(values, after))
     smooth = op.Div(near, 3.0)
@@ -57,20 +53,12 @@ def _of_one_kind(op: Op, values: Value, kind: Value) -> tuple[Value, Value]:
 
 
 def _difference(op: Op, smooth: Value, before: Value, after: Value) -> Value:
-    """Values of some frames less those of others, to float32, then more precise."""
+    """Difference of some frames and others, subtracted in float32, returned in float64."""
     return op.Cast(op.Sub(op.Gather(smooth, after), op.Gather(smooth, before)), to=DOUBLE)
 
 
 def _neighbors(op: Op, kind: Value) -> tuple[Value, Value]:
-    """Frames before and after each, itself where they lie beyond an end or are of another kind.
-
-    Args:
-        op: the builder.
-        kind: bool (T,).
-
-    Returns:
-        int64 (T,) each.
-    """
+    """Index of the previous and next frame, of the frame itself at the end of its segment."""
     frame = arange(op, length(op, kind))
     changes = op.Cast(op.Xor(rows(op, kind, 1, END), rows(op, kind, 0, -1)), to=INT64)
     same = op.Sub(1, changes)
@@ -79,26 +67,23 @@ def _neighbors(op: Op, kind: Value) -> tuple[Value, Value]:
 
 
 def count_frames(op: Op, samples: Value, grid: FrameGrid) -> Value:
-    """Frames that lie whole inside the samples, int64 (); there is at least one."""
+    """Number of complete frames, int64 (), at least one."""
     beyond = op.Sub(length(op, samples), grid.window_samples)
     return op.Add(op.Div(beyond, grid.hop_samples), 1)
 
 
 def frames(op: Op, samples: Value, n_frames: Value, size: int, hop: int) -> Value:
-    """Frames that begin every `hop` samples.
+    """Split samples into frames, float32 (T, size).
 
-    Samples are gathered by the longest pieces that all frames are made of, 80 at a time where a
-    frame takes 400 and a hop 160: copying one by one takes many times as long.
+    Samples are gathered in pieces of the greatest common divisor of size and hop (80 for 400 and
+    160), which is many times as fast as one by one.
 
     Args:
         op: the builder.
-        samples: float32 (n_samples,), (T - 1) hop + size of them or more.
+        samples: float32 (n_samples,), at least (T - 1) hop + size.
         n_frames: T, int64 ().
-        size: samples a frame.
-        hop: samples between two frames.
-
-    Returns:
-        float32 (T, size).
+        size: frame length in samples.
+        hop: hop size in samples.
     """
     piece = math.gcd(size, hop)
     n_used = op.Add(op.Mul(op.Sub(n_frames, 1), hop), size)
@@ -108,47 +93,32 @@ def frames(op: Op, samples: Value, n_frames: Value, size: int, hop: int) -> Valu
     return op.Reshape(op.Gather(pieces, op.Add(first, within)), [-1, size])
 
 
-# Power spectra in the graph, by a matrix product.
-#
-# ONNX has a Fourier transform, but for frames so short a product by cosines and sines takes a fifth
-# of its time, and runs wherever products run.
-
-
 def waves(op: Op, size: int, n_points: int) -> Value:
-    """Cosines, then sines, of the n / 2 + 1 frequencies of n points, float32 (size, n + 2)."""
-    turns = np.outer(np.arange(size), np.arange(n_points // 2 + 1)) % n_points  # exact
-    phase = 2 * np.pi / n_points * turns
+    """Fourier matrix: cosines, then sines, of n / 2 + 1 frequencies, float32 (size, n + 2).
+
+    For frames this short, the matrix product takes a fifth of the time of ONNX's DFT operator.
+    """
+    cycles = np.outer(np.arange(size), np.arange(n_points // 2 + 1)) % n_points  # exact
+    phase = 2 * np.pi / n_points * cycles
     both = np.concatenate([np.cos(phase), np.sin(phase)], axis=1)
     return table(op, both.astype(np.float32), "waves")
 
 
 def power_spectrum(op: Op, frames: Value, waves: Value) -> Value:
-    """Squared magnitudes of the Fourier transform.
-
-    Args:
-        op: the builder.
-        frames: float32 (..., size).
-        waves: of as many samples, and of the transform's n points.
-
-    Returns:
-        float32 (..., n / 2 + 1).
-    """
+    """Power spectrum, float32 (..., n / 2 + 1), of frames float32 (..., size)."""
     products = op.MatMul(frames, waves)
     real, imaginary = op.Split(op.Mul(products, products), axis=-1, num_outputs=2, _outputs=2)
     return op.Add(real, imaginary)
 
 
 def short_time(op: Op, samples: Value, n_frames: Value, grid: FrameGrid) -> Value:
-    """Energy, MFCC 1 to 12 and zero-crossing rate.
+    """Energy, MFCC 1 to 12 and zero-crossing rate, float32 (T, 14).
 
     Args:
         op: the builder.
         samples: float32 (n_samples,), leveled.
         n_frames: T, int64 ().
-        grid: where the frames lie.
-
-    Returns:
-        float32 (T, 14).
+        grid: positions of the frames.
     """
     of = ShortTime(grid)
     with part(op, "short_time"):
@@ -160,7 +130,7 @@ def short_time(op: Op, samples: Value, n_frames: Value, grid: FrameGrid) -> Valu
 
 
 def _emphasized(op: Op, samples: Value, n_frames: Value, of: ShortTime) -> Value:
-    """Pre-emphasized, windowed frames (T, window); the first sample is its own predecessor."""
+    """Pre-emphasized, windowed frames (T, window); a first sample is its own predecessor."""
     grid = of.grid
     before = op.Concat([0.0], rows(op, samples, 0, -1), axis=0)
     emphasized = op.Sub(samples, op.Mul(before, PRE_EMPHASIS))
@@ -172,19 +142,15 @@ def _emphasized(op: Op, samples: Value, n_frames: Value, of: ShortTime) -> Value
 
 
 def _mfcc(op: Op, windowed: Value, of: ShortTime) -> Value:
-    """Cepstral coefficients 1 to 12, (T, 12)."""
+    """MFCC 1 to 12, (T, 12)."""
     power = power_spectrum(op, windowed, waves(op, of.grid.window_samples, of.n_fft))
     bands = op.MatMul(op.Sqrt(power), table(op, of.bands.numpy().T, "bands"))
     return op.MatMul(op.Log(op.Max(bands, LOG_FLOOR)), table(op, of.cosines.numpy().T, "cosines"))
 
 
 def zero_crossing_rate(op: Op, samples: Value, n_frames: Value, grid: FrameGrid) -> Value:
-    """Crossings inside each frame over its number of samples, float32 (T,).
-
-    Crossings are counted from the recording's beginning, a frame's are the difference between two
-    counts: whole numbers, so nothing is lost.
-    """
-    # The first count is of the second sample, since the first of a recording has no predecessor.
+    """Zero-crossing rate, float32 (T,), by differences of the cumulative count of crossings."""
+    # The first count is that of the second sample; the first has no predecessor.
     counts = op.Pad(op.CumSum(_crosses(op, samples), table(op, np.int64(0), "time")), [1, 0])
     begin = op.Mul(arange(op, n_frames), grid.hop_samples)
     end = op.Add(begin, grid.window_samples - 2)
@@ -193,11 +159,11 @@ def zero_crossing_rate(op: Op, samples: Value, n_frames: Value, grid: FrameGrid)
 
 
 def _crosses(op: Op, samples: Value) -> Value:
-    """Whether each sample but the first and last counts, int64 (n_samples - 2,)."""
+    """Whether there is a crossing at each sample but the first and last, int64 (n_samples - 2,)."""
     sign = op.Sign(samples)
     before, here = rows(op, sign, 0, -2), rows(op, sign, 1, -1)
     after = rows(op, sign, 2, END)
-    turns = op.Equal(op.Mul(before, here), -1.0)
+    sign_change = op.Equal(op.Mul(before, here), -1.0)
     one_side = op.Equal(op.Mul(before, after), 1.0)
-    rests = op.And(op.Equal(here, 0.0), op.Not(one_side))
-    return op.Cast(op.Or(turns, rests), to=INT64)
+    at_zero = op.And(op.Equal(here, 0.0), op.Not(one_side))
+    return op.Cast(op.Or(sign_change, at_zero), to=INT64)

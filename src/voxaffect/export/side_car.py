@@ -1,7 +1,7 @@
-"""The JSON beside an exported recognizer: what its file takes and gives, and both files' digests.
+"""Sidecar file of an exported recognizer: inputs, outputs, metadata and checksums, as JSON.
 
-It lies beside `model.onnx` as `model.onnx.json`. It has one spelling, like the header of a saved
-recognizer, so that a changed byte shows wherever it lies. Nothing here knows PyTorch or ONNX.
+`model.onnx.json` describes `model.onnx`. It has a canonical form, like the header of a saved
+recognizer, so that any changed byte is detected. Neither PyTorch nor ONNX is imported.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ SAMPLES = "samples"
 """Input: float32 (n_samples,), 16 kHz mono as decoded, full scale 1."""
 
 PROBABILITIES = "probabilities"
-"""Output: float32 (C,), of the emotion classes."""
+"""Output: float32 (C,), probabilities of the emotion classes."""
 
 TIMELINE = "timeline"
-"""Output: float32 (T, C), posterior of each emotion class in each frame."""
+"""Output: float32 (T, C), posteriors of the emotion classes in each frame."""
 
 NOVELTY = "novelty"
-"""Output: float32 (), distance from the training corpora, above 1 unfamiliar."""
+"""Output: float32 (), distance from the training corpora; above 1 is out-of-distribution."""
 
 
 def output_shapes(n_classes: Mapping[str, int]) -> dict[str, tuple[int | str, ...]]:
-    """Shape of each output, of task -> number of classes; "n_frames" is what only a call tells."""
+    """Shapes of the outputs, given task -> number of classes; "n_frames" is dynamic."""
     subtasks: dict[str, tuple[int | str, ...]] = {
         task: (n,) for task, n in n_classes.items() if task != EMOTION.name
     }
@@ -50,21 +50,21 @@ def output_shapes(n_classes: Mapping[str, int]) -> dict[str, tuple[int | str, ..
 FORMAT = 1
 
 LONGEST_S = 600.0
-"""Longest recording that the light way answers: the file takes about 1 MB a second of it."""
+"""Longest recording for onnxruntime, which needs about 1 MB per second."""
 
 REMEDY = "export the recognizer again"
 
 
 @dataclass(frozen=True)
 class SideCar:
-    """What an exported recognizer takes and gives.
+    """Sidecar of an exported recognizer.
 
     Args:
-        classes: task -> names of its classes, emotion among them.
+        classes: task -> names of its classes, emotion included.
         features: names of the F frame features.
-        grid: where the frames lie.
-        target_rms: level that the file brings recordings to.
-        false_alarms: share of utterances like the training's whose novelty is above 1.
+        grid: positions of the frames.
+        target_rms: level to which the graph normalizes recordings.
+        false_alarms: share of in-distribution utterances whose novelty is above 1.
         card: the recognizer's: training corpora, seed, versions.
         voxaffect: version that exported it.
     """
@@ -79,11 +79,11 @@ class SideCar:
 
     @property
     def outputs(self) -> dict[str, tuple[int | str, ...]]:
-        """Shape of each output of the file."""
+        """Shapes of the outputs."""
         return output_shapes({task: len(names) for task, names in self.classes.items()})
 
     def text(self, onnx: bytes) -> str:
-        """The side car of a file with these bytes."""
+        """Text of the sidecar of an ONNX file with these bytes."""
         grid = self.grid
         return json_with_digest(
             {
@@ -117,20 +117,17 @@ def side_car_path(onnx: Path) -> Path:
 
 
 def read_pair(onnx: Path) -> tuple[SideCar, bytes]:
-    """Side car and bytes of an exported recognizer.
-
-    Args:
-        onnx: the file; its side car lies beside it.
+    """Read an exported recognizer: its sidecar, and the bytes of the ONNX file.
 
     Raises:
         ArtifactError: a file is missing, changed or of another format.
     """
     content = _read(onnx)
     path = side_car_path(onnx)
-    stated = _stated(path)
-    if hashlib.sha256(content).hexdigest() != stated["onnx_sha256"]:
-        raise ArtifactError(f"{onnx}: is not the file that {path.name} describes; {REMEDY}")
-    return _parse_side_car(path, stated), content
+    fields = _read_sidecar(path)
+    if hashlib.sha256(content).hexdigest() != fields["onnx_sha256"]:
+        raise ArtifactError(f"{onnx}: does not match {path.name}; {REMEDY}")
+    return _parse(path, fields), content
 
 
 def _read(path: Path) -> bytes:
@@ -138,40 +135,40 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError as fault:
         raise ArtifactError(
-            f"{path}: is missing; an exported recognizer is two files, copy both"
+            f"{path}: file not found; an exported recognizer is two files, copy both"
         ) from fault
     except OSError as fault:
         raise ArtifactError(f"{path}: cannot be read ({fault.strerror}); {REMEDY}") from fault
 
 
-def _stated(path: Path) -> dict[str, Any]:
-    """What a side car says, its digest and format checked."""
+def _read_sidecar(path: Path) -> dict[str, Any]:
+    """Content of a sidecar, with checksum and format verified."""
     content = _read(path)
     try:
-        stated: dict[str, Any] = json.loads(content)
-        version = stated["format"]
-        is_whole = json_with_digest(stated).encode() == content and "onnx_sha256" in stated
+        fields: dict[str, Any] = json.loads(content)
+        version = fields["format"]
+        is_whole = json_with_digest(fields).encode() == content and "onnx_sha256" in fields
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as fault:
         raise ArtifactError(f"{path}: damaged ({fault}); {REMEDY}") from fault
     if version != FORMAT:
         raise ArtifactError(
-            f"{path}: format {version!r} where this version reads {FORMAT}; {REMEDY}"
+            f"{path}: format {version!r} is not supported (expected {FORMAT}); {REMEDY}"
         )
     if not is_whole:
-        raise ArtifactError(f"{path}: has changed since it was exported; {REMEDY}")
-    return stated
+        raise ArtifactError(f"{path}: was changed after the export; {REMEDY}")
+    return fields
 
 
-def _parse_side_car(path: Path, stated: Mapping[str, Any]) -> SideCar:
+def _parse(path: Path, fields: Mapping[str, Any]) -> SideCar:
     try:
         return SideCar(
-            classes={task: tuple(names) for task, names in stated["classes"].items()},
-            features=tuple(stated["features"]),
-            grid=FrameGrid(stated["grid"]["window_s"], stated["grid"]["hop_s"]),
-            target_rms=float(stated["target_rms"]),
-            false_alarms=float(stated["false_alarms"]),
-            card=dict(stated["card"]),
-            voxaffect=str(stated["voxaffect"]),
+            classes={task: tuple(names) for task, names in fields["classes"].items()},
+            features=tuple(fields["features"]),
+            grid=FrameGrid(fields["grid"]["window_s"], fields["grid"]["hop_s"]),
+            target_rms=float(fields["target_rms"]),
+            false_alarms=float(fields["false_alarms"]),
+            card=dict(fields["card"]),
+            voxaffect=str(fields["voxaffect"]),
         )
     except (LookupError, TypeError, ValueError, AttributeError, FeatureError) as fault:
-        raise ArtifactError(f"{path}: is not understood ({fault}); {REMEDY}") from fault
+        raise ArtifactError(f"{path}: invalid content ({fault}); {REMEDY}") from fault

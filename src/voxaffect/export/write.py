@@ -1,4 +1,4 @@
-"""Writing a trained recognizer as an ONNX file with its side car."""
+"""Export of a trained recognizer to an ONNX file and its sidecar."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ from voxaffect.taxonomy import EMOTION, TASKS
 
 
 def features(op: Op, samples: Value, extractor: FrameExtractor) -> Value:
-    """What an extractor makes of leveled samples, one frame of them or more: float32 (T, F).
+    """Frame features, float32 (T, F), of leveled samples of one frame or more.
 
     Raises:
-        ExportError: the extractor is none that ONNX can repeat.
+        ExportError: the extractor cannot be exported.
     """
     if isinstance(extractor, LowLevelDescriptors):
         return _low_level(op, samples, extractor)
@@ -52,25 +52,25 @@ def features(op: Op, samples: Value, extractor: FrameExtractor) -> Value:
         return _log_mel(op, samples, extractor)
     kind = extractor.settings().get("extractor", type(extractor).__name__)
     raise ExportError(
-        f"frame features of the kind {kind!r} cannot become ONNX; export a recognizer trained on "
-        "the low-level descriptors or on log-mel spectra"
+        f"features of the kind {kind!r} cannot be exported to ONNX; export a recognizer trained on "
+        "low-level descriptors or log-mel spectra"
     )
 
 
 def _low_level(op: Op, samples: Value, extractor: LowLevelDescriptors) -> Value:
     n_frames = count_frames(op, samples, extractor.grid)
-    by_itself = short_time(op, samples, n_frames, extractor.grid)
+    descriptors = short_time(op, samples, n_frames, extractor.grid)
     probability, f0_hz = pitch(op, samples, n_frames, extractor.grid, extractor.pitch)
     f0 = log_f0(op, f0_hz) if extractor.log_f0 else f0_hz
-    return over_time(op, op.Concat(by_itself, probability, f0, axis=1))
+    return over_time(op, op.Concat(descriptors, probability, f0, axis=1))
 
 
 def _log_mel(op: Op, samples: Value, extractor: LogMel) -> Value:
     size = extractor.grid.window_samples
     n_frames = count_frames(op, samples, extractor.grid)
     with part(op, "log_mel"):
-        one_by_one = frames(op, samples, n_frames, size, extractor.grid.hop_samples)
-        windowed = op.Mul(one_by_one, table(op, torch.hann_window(size).numpy(), "window"))
+        framed = frames(op, samples, n_frames, size, extractor.grid.hop_samples)
+        windowed = op.Mul(framed, table(op, torch.hann_window(size).numpy(), "window"))
         power = power_spectrum(op, windowed, waves(op, size, transform_size(size)))
         triangles = mel_triangles(
             transform_size(size), extractor.n_mels, extractor.low_hz, extractor.high_hz
@@ -80,21 +80,21 @@ def _log_mel(op: Op, samples: Value, extractor: LogMel) -> Value:
 
 
 def graph_of(recognizer: NetRecognizer) -> bytes:
-    """The bytes of an ONNX file that answers as a trained recognizer does.
+    """Bytes of an ONNX file that predicts as a trained recognizer does.
 
-    It takes `samples`, float32 (n_samples,), 16 kHz mono as decoded, and gives `probabilities`
-    (C,) of the emotion classes, `timeline` (T, C), posteriors of each frame, `novelty` (), and of
-    every subtask, called by its name, the mean posteriors of its classes: all float32. What Python
-    refuses is answered by NaN.
+    Input is `samples`, float32 (n_samples,), 16 kHz mono as decoded. Outputs, all float32, are
+    `probabilities` (C,) of the emotion classes, `timeline` (T, C), their posteriors in each frame,
+    `novelty` (), and for every subtask, by its name, the mean posteriors of its classes. They are
+    NaN for recordings that Python refuses.
 
     Raises:
-        ExportError: the recognizer's features cannot become ONNX, or onnxscript is missing.
+        ExportError: the features cannot be exported, or onnxscript is missing.
     """
 
     def stages(op: Op, samples: Value) -> Mapping[str, Value]:
         level, usable = leveled(op, samples, recognizer.extractor.grid.window_samples)
-        answers = _answers(op, features(op, level, recognizer.extractor), recognizer)
-        return {name: op.Where(usable, value, math.nan) for name, value in answers.items()}
+        outputs = _outputs(op, features(op, level, recognizer.extractor), recognizer)
+        return {name: op.Where(usable, value, math.nan) for name, value in outputs.items()}
 
     shapes = output_shapes(
         {task: TASKS[task].n_classes for task in recognizer.settings.task_weights}
@@ -102,8 +102,8 @@ def graph_of(recognizer: NetRecognizer) -> bytes:
     return build(stages, [Input(SAMPLES, np.float32, ["n_samples"])], shapes)
 
 
-def _answers(op: Op, frames: Value, recognizer: NetRecognizer) -> dict[str, Value]:
-    """All outputs by name, of frames float32 (T, F)."""
+def _outputs(op: Op, frames: Value, recognizer: NetRecognizer) -> dict[str, Value]:
+    """Outputs by name, of frames float32 (T, F)."""
     classifier, elm = recognizer.classifier, recognizer.settings.elm
     x = standardized(op, frames, classifier.standardizer_)
     by_task = posteriors(op, x, classifier.net_)
@@ -126,19 +126,17 @@ def _answers(op: Op, frames: Value, recognizer: NetRecognizer) -> dict[str, Valu
 
 
 def export(recognizer: NetRecognizer, out: Path) -> None:
-    """Write a recognizer as `out`, an ONNX file, and its side car, `out` with `.json` behind it.
+    """Write a recognizer to `out`, an ONNX file, and its sidecar, `out` plus `.json`.
 
-    Killed between the two, it leaves a pair that does not fit and is refused.
+    If killed between the two, they do not match and are refused by `read_pair`.
 
     Raises:
         ArtifactError: the files cannot be written, or the name does not end in `.onnx`.
-        ExportError: the recognizer's features cannot become ONNX, or onnxscript is missing.
-        TrainingError: the recognizer was never trained.
+        ExportError: the features cannot be exported, or onnxscript is missing.
+        TrainingError: the recognizer is not trained.
     """
     if out.suffix != ".onnx":
-        raise ArtifactError(
-            f"{out}: an exported recognizer's name ends in .onnx; choose such a one"
-        )
+        raise ArtifactError(f"{out}: the name must end in .onnx; choose another name")
     if not hasattr(recognizer.classifier, "net_"):
         raise TrainingError("this recognizer was never trained; fit it, or load a trained one")
     graph = graph_of(recognizer)
@@ -148,7 +146,7 @@ def export(recognizer: NetRecognizer, out: Path) -> None:
         write_text(side_car_path(out), _side_car(recognizer).text(graph))
     except OSError as fault:
         raise ArtifactError(
-            f"{out}: cannot be written ({fault.strerror}); choose another place"
+            f"{out}: cannot be written ({fault.strerror}); choose another path"
         ) from fault
 
 

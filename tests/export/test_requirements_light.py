@@ -1,4 +1,4 @@
-"""An exported recognizer in an environment of its own, without PyTorch."""
+"""An exported recognizer in an environment without PyTorch."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def pip(venv: Path, *arguments: str | Path) -> None:
 
 @pytest.fixture(scope="module")
 def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As docs/export.md says; the package is built from a copy, so that the tree stays clean."""
+    """Environment as in docs/export.md; the package is built from a copy of the source tree."""
     folder = tmp_path_factory.mktemp("light")
     venv, copy = folder / "venv", folder / "voxaffect"
     run(sys.executable, "-m", "venv", venv, cwd=folder)
@@ -45,7 +45,7 @@ def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return venv
 
 
-def test_predict_answers_as_in_python_without_pytorch(
+def test_predictions_without_pytorch_agree(
     venv: Path, exported: Path, clip: Path, recognizer: NetRecognizer, tmp_path: Path
 ) -> None:
     program = venv / "bin" / "voxaffect"
@@ -60,7 +60,9 @@ def test_predict_answers_as_in_python_without_pytorch(
     assert str(expected.label) in table.stdout
 
 
-def test_what_needs_more_says_so_in_one_sentence(venv: Path, exported: Path, clip: Path) -> None:
+def test_commands_that_need_more_libraries_name_them(
+    venv: Path, exported: Path, clip: Path
+) -> None:
     for arguments in (
         ("predict", clip, "-m", exported, "--timeline"),
         ("predict", clip, "-m", exported.parent),
@@ -72,14 +74,14 @@ def test_what_needs_more_says_so_in_one_sentence(venv: Path, exported: Path, cli
         assert "this needs the library" in line
 
 
-def test_the_environment_is_light(venv: Path) -> None:
+def test_the_environment_is_small(venv: Path) -> None:
     size = sum(path.lstat().st_size for path in venv.rglob("*"))
     assert size < MOST_MB * 1e6
     for name in ("torch", "pandas", "scipy", "sklearn", "numba", "matplotlib"):
         assert run(venv / "bin" / "python", "-c", f"import {name}", cwd=venv).returncode
 
 
-def test_light_versions_are_those_of_the_tests() -> None:
+def test_requirements_light_agree_with_constraints() -> None:
     pinned = set((ROOT / "constraints.txt").read_text().split())
     lines = [line for line in LIGHT.read_text().splitlines() if not line.startswith("#")]
     assert set(lines) <= pinned
