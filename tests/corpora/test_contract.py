@@ -594,9 +594,9 @@ def test_the_real_corpus_has_the_counts_of_its_card(loader: Loader, real_corpora
         pytest.skip(f"no {loader.card.name} among the real corpora")
     report = check(loader.parse(root))
     assert report.verdict != "faults"
-    missing = loader.card.n_speakers - report.n_speakers
+    missing = loader.card.n_speakers - report.speakers.found
     assert missing == MISSING_SPEAKERS.get(loader.card.name, 0)
     allowed = {"absent label", "duplicated content"} | ({"speaker count"} if missing else set())
     assert set(report.kinds()) <= allowed
-    present = {label: n for label, n in report.labels.items() if n}
+    present = {count.name: count.found for count in report.by_label if count.found}
     assert present.items() <= dict(loader.card.labels).items()

@@ -40,15 +40,9 @@ from voxaffect.corpora.table import (
 )
 from voxaffect.errors import CorpusError
 
-TABLE_SUFFIXES = ("parquet", "csv")
 LIBRARY_ERRORS = (
-    AssertionError,
-    AttributeError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
+    *(AssertionError, AttributeError, LookupError, OSError),
+    *(RuntimeError, TypeError, ValueError),
 )
 """What the library raises for a header or table that it does not expect."""
 
@@ -140,8 +134,15 @@ def write_audformat(corpus: Corpus, folder: Path) -> None:
             name of a recording is not valid UTF-8.
     """
     library = _library()
+    if folder.exists() and not folder.is_dir():
+        raise CorpusError(f"{folder}: is a file; give a new folder for the database")
+    foreign = sorted({p.name for p in folder.iterdir()} - WRITTEN) if folder.exists() else []
+    if foreign:
+        raise CorpusError(
+            f"{folder}: has {foreign[0]}, which is not part of an exported database; "
+            "give a new folder"
+        )
     base = folder.resolve()
-    _check_target(folder)
     with _without_library_warnings():
         database = database_of(library, corpus, base)
         with _replacing(base) as new:
@@ -212,21 +213,17 @@ def _plain_header(path: Path) -> str:
 
 def _table_files(folder: Path, database: Any) -> list[Path]:
     """The Parquet or CSV file of every table."""
-    there = {path.name: path for path in folder.iterdir()}
     files = []
     for table in (*database.tables, *database.misc_tables):
-        names = [f"db.{table}.{suffix}" for suffix in TABLE_SUFFIXES]
-        file = next((there[name] for name in names if name in there), None)
-        if file is not None:
-            files.append(file)
-        elif pickled := there.get(f"db.{table}.pkl"):
-            raise CorpusError(
-                f"{pickled}: is a pickle, which could run code; save the database as csv or parquet"
-            )
-        else:
-            raise CorpusError(
-                f"{folder}: {names[0]} or .csv, named in {HEADER}, is missing; download it again"
-            )
+        paths = [folder / f"db.{table}.{suffix}" for suffix in ("parquet", "csv", "pkl")]
+        file = next((path for path in paths if path.exists()), None)
+        if file is None:
+            missing = f"{paths[0].name} or .csv, named in {HEADER}, is missing"
+            raise CorpusError(f"{folder}: {missing}; download it again")
+        if file.suffix == ".pkl":
+            pickled = f"{file}: is a pickle, which could run code"
+            raise CorpusError(f"{pickled}; save the database as csv or parquet")
+        files.append(file)
     return files
 
 
@@ -256,17 +253,6 @@ def _listed(places: Iterable[Place]) -> str:
 def _root(folder: Path, database: Any) -> Path:
     """The folder that ids are relative to: that of the exported corpus, or the database's own."""
     return Path(os.path.normpath(folder.resolve() / str(database.meta.get(AUDIO_ROOT, "."))))
-
-
-def _check_target(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise CorpusError(f"{folder}: is a file; give a new folder for the database")
-    foreign = sorted({p.name for p in folder.iterdir()} - WRITTEN) if folder.exists() else []
-    if foreign:
-        raise CorpusError(
-            f"{folder}: has {foreign[0]}, which is not part of an exported database; "
-            "give a new folder"
-        )
 
 
 @contextmanager

@@ -93,7 +93,8 @@ def examine(
     run = Parallel(n_jobs=max(1, min(n_jobs, len(batches))), return_as="generator")
     work = delayed(partial(_examine_batch, samples=samples, limits=limits))
     examined: list[Examined] = []
-    for findings in run(work([_segment(u) for u in batch]) for batch in batches):
+    segments = ([(u.id, str(u.path), u.start_s, u.end_s) for u in batch] for batch in batches)
+    for findings in run(map(work, segments)):
         batch = utterances[len(examined) : len(examined) + BATCH]
         examined += [Examined(u, *finding) for u, finding in zip(batch, findings, strict=True)]
         if progress:
@@ -106,10 +107,6 @@ _Segment = tuple[str, str, float, float | None]
 
 _Findings = tuple[tuple[Problem, ...], float, str | None]
 """Problems, duration in seconds and content hash of an utterance."""
-
-
-def _segment(utterance: Utterance) -> _Segment:
-    return utterance.id, str(utterance.path), utterance.start_s, utterance.end_s
 
 
 def _examine_batch(
@@ -248,16 +245,6 @@ class CheckReport:
     by_gender: tuple[Count, ...]
     by_style: tuple[Count, ...]
     problems: tuple[Problem, ...]
-
-    @property
-    def labels(self) -> dict[str, int]:
-        """Raw label -> utterances found."""
-        return {count.name: count.found for count in self.by_label}
-
-    @property
-    def n_speakers(self) -> int:
-        """Number of speakers found."""
-        return self.speakers.found
 
     @property
     def verdict(self) -> Verdict:

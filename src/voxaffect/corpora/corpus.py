@@ -173,7 +173,7 @@ class Corpus:
     card: CorpusCard
     root: Path
     utterances: tuple[Utterance, ...]
-    problems: tuple[Problem, ...] = field(default=())
+    problems: tuple[Problem, ...] = ()
 
     @property
     def name(self) -> str:
@@ -209,14 +209,9 @@ class Corpus:
         return Counter(of(u) for u in self.utterances)
 
     def digest(self) -> str:
-        """Hash of every utterance's metadata, independent of the root."""
-        return utterances_digest(self.utterances)
-
-
-def utterances_digest(utterances: Iterable[Utterance]) -> str:
-    """SHA-256 over the metadata of utterances, 16 hex digits; paths do not count, ids do."""
-    lines = sorted(
-        json.dumps([u.id, u.label, u.speaker, u.gender, u.naturalness, u.start_s, u.end_s])
-        for u in utterances
-    )
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+        """SHA-256 of the metadata of all utterances, 16 hex digits; independent of the root."""
+        lines = sorted(
+            json.dumps([u.id, u.label, u.speaker, u.gender, u.naturalness, u.start_s, u.end_s])
+            for u in self.utterances
+        )
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

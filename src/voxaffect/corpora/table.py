@@ -425,7 +425,7 @@ def _times(row: Row) -> tuple[float, float | None]:
 def _seconds(text: str) -> float:
     seconds = _number(text)
     if not 0 <= seconds <= MAX_TIME_S:
-        detail = f"{text!r} is not a time in seconds (0 to {MAX_TIME_S:g})"
+        detail = f"{text!r} is not a time in seconds (0 to {MAX_TIME_S:,.0f})"
         raise RowError("wrong segment", detail)
     return seconds
 

@@ -98,7 +98,7 @@ def test_films_are_read_as_they_are(tmp_path: Path) -> None:
     path.write_bytes(film(noise, 48_000, "avi"))
     report = check(enterface.parse(tmp_path))
     assert report.duration_s == 0.5
-    assert report.labels["anger"] == 1
+    assert {c.name: c.found for c in report.by_label}["anger"] == 1
     assert "unreadable" not in report.kinds()
 
 

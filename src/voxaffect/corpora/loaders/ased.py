@@ -47,10 +47,6 @@ def parse(root: Path) -> Corpus:
 
 
 def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
-    speaker = name["speaker"]
-    return ParsedName(
-        label=EMOTIONS[name["emotion"].lower()],
-        speaker=speaker,
-        gender=None if speaker in OF_TWO_SEXES else SEXES[name["sex"]],
-        sentence=name["sentence"],
-    )
+    label, speaker = EMOTIONS[name["emotion"].lower()], name["speaker"]
+    gender = None if speaker in OF_TWO_SEXES else SEXES[name["sex"]]
+    return ParsedName(label, speaker, gender, name["sentence"])

@@ -52,9 +52,5 @@ def parse(root: Path) -> Corpus:
 
 
 def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
-    return ParsedName(
-        label=EMOTIONS[name["emotion"]],
-        speaker=name["actor"],
-        gender="male" if int(name["actor"]) % 2 else "female",
-        sentence=name["sentence"],
-    )
+    gender = "male" if int(name["actor"]) % 2 else "female"
+    return ParsedName(EMOTIONS[name["emotion"]], name["actor"], gender, name["sentence"])

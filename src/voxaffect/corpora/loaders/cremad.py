@@ -77,11 +77,7 @@ def _parse_name(name: re.Match[str], relative: PurePath) -> ParsedName | Exclude
         return Excluded("MP3 copy", "is a copy of a WAV file and may be blank; left out")
     if relative.stem == SILENT:
         return Excluded("no sound", "has no sound; left out")
-    return ParsedName(
-        label=EMOTIONS[name["emotion"]],
-        speaker=name["actor"],
-        sentence=name["sentence"],
-    )
+    return ParsedName(EMOTIONS[name["emotion"]], name["actor"], sentence=name["sentence"])
 
 
 def _parse_actor(row: Mapping[str, str]) -> tuple[str, str]:

@@ -79,10 +79,6 @@ def _parse_name(
         return Excluded("laryngograph", "is not a microphone recording; left out")
     if name[0] in ambiguous:
         return Excluded("ambiguous", "has an emotion that listeners disagreed on; left out")
-    speaker = name["speaker"]
-    return ParsedName(
-        label=EMOTIONS[name["emotion"]][0],
-        speaker=speaker,
-        gender="male" if speaker in MALE else "female",
-        sentence=name["sentence"],
-    )
+    label, _ = EMOTIONS[name["emotion"]]
+    gender = "male" if name["speaker"] in MALE else "female"
+    return ParsedName(label, name["speaker"], gender, name["sentence"])

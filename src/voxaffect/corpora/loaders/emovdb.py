@@ -50,9 +50,4 @@ def _parse_name(name: re.Match[str], path: PurePath) -> ParsedName | Excluded:
         detail = f"is not in a folder of a speaker ({', '.join(GENDERS)}); left out"
         return Excluded("unknown speaker", detail, is_fault=True)
     speaker = folders[-1][1].lower()
-    return ParsedName(
-        label=name["emotion"].lower(),
-        speaker=speaker,
-        gender=GENDERS[speaker],
-        sentence=name["sentence"],
-    )
+    return ParsedName(name["emotion"].lower(), speaker, GENDERS[speaker], name["sentence"])

@@ -48,9 +48,5 @@ def parse(root: Path) -> Corpus:
 
 
 def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
-    return ParsedName(
-        label=EMOTIONS[name["emotion"]],
-        speaker=name["actor"],
-        gender="female" if name["actor"].startswith("f") else "male",
-        sentence=name["phrase"],
-    )
+    gender = "female" if name["actor"].startswith("f") else "male"
+    return ParsedName(EMOTIONS[name["emotion"]], name["actor"], gender, name["phrase"])

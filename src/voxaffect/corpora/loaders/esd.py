@@ -50,10 +50,5 @@ def _parse_name(name: re.Match[str], relative: PurePath) -> ParsedName | Exclude
         detail = f"is {label} by its number, {min(folders - {label})} by its folder; left out"
         return Excluded("contradicting label", detail, is_fault=True)
     language = "Mandarin" if speaker <= LAST_MANDARIN else "English"
-    return ParsedName(
-        label=label,
-        speaker=name["speaker"],
-        gender="male" if speaker in MALE else "female",
-        sentence=f"{language} {sentence + 1}",
-        language=language,
-    )
+    gender, text = "male" if speaker in MALE else "female", f"{language} {sentence + 1}"
+    return ParsedName(label, name["speaker"], gender, text, language=language)

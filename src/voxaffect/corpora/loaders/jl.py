@@ -28,7 +28,7 @@ CARD = CorpusCard(
 )
 
 NAME = re.compile(
-    r"(?P<gender>female|male)(?P<number>[12])_"
+    r"(?P<speaker>(?P<gender>female|male)[12])_"
     rf"(?P<emotion>{'|'.join((*PRIMARY, *SECONDARY))})_(?P<sentence>\d{{1,2}}[ab])_[12]"
 )
 
@@ -39,9 +39,4 @@ def parse(root: Path) -> Corpus:
 
 
 def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
-    return ParsedName(
-        label=name["emotion"],
-        speaker=f"{name['gender']}{name['number']}",
-        gender=name["gender"],
-        sentence=name["sentence"],
-    )
+    return ParsedName(name["emotion"], name["speaker"], name["gender"], name["sentence"])

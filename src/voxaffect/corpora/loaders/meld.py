@@ -11,9 +11,9 @@ from voxaffect.corpora.corpus import Corpus, CorpusCard
 from voxaffect.corpora.filename_parsing import Excluded, ParsedName
 from voxaffect.corpora.label_parsing import (
     ADULTS,
-    LineError,
     add_genders,
     corpus_from_labels,
+    look_up,
     merge_entries,
     open_label_file,
     read_table,
@@ -104,12 +104,10 @@ def _key(name: re.Match[str], relative: PurePath) -> str:
 
 
 def _parse_row(split: str, row: Mapping[str, str]) -> tuple[str, ParsedName | Excluded]:
-    emotion = row["emotion"]
-    if emotion not in CARD.labels:
-        raise LineError(f"unknown emotion {emotion!r}; known are {', '.join(CARD.labels)}")
+    look_up(CARD.labels, row["emotion"], "emotion")
     dialogue = f"{split}/dia{row['dialogue_id']}"
     key = f"{dialogue}_utt{row['utterance_id']}"
     names = re.split(r",? and |, ", SAME_SPEAKER.get(row["speaker"], row["speaker"]))
     speaker = " and ".join(sorted(names))  # Ross and Joey are Joey and Ross
-    parsed = ParsedName(emotion, speaker, LEADS.get(speaker), session=dialogue)
+    parsed = ParsedName(row["emotion"], speaker, LEADS.get(speaker), session=dialogue)
     return key, UNUSABLE.get(key, parsed)

@@ -47,9 +47,5 @@ def parse(root: Path) -> Corpus:
 
 
 def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
-    return ParsedName(
-        label=name["emotion"].lower(),
-        speaker=UNKNOWN_SPEAKER,
-        gender=VOICES[name["voice"]],
-        sentence=name["words"],
-    )
+    gender = VOICES[name["voice"]]
+    return ParsedName(name["emotion"].lower(), UNKNOWN_SPEAKER, gender, name["words"])

@@ -8,16 +8,8 @@ from pathlib import Path, PurePath
 from voxaffect.corpora.corpus import Corpus, CorpusCard
 from voxaffect.corpora.filename_parsing import Excluded, ParsedName, corpus_from_names
 
-EMOTIONS = {
-    "01": "neutral",
-    "02": "calm",
-    "03": "happy",
-    "04": "sad",
-    "05": "angry",
-    "06": "fearful",
-    "07": "disgust",
-    "08": "surprised",
-}
+LABELS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
+EMOTIONS = {f"{code:02d}": label for code, label in enumerate(LABELS, start=1)}
 
 CARD = CorpusCard(
     name="ravdess",
@@ -28,7 +20,7 @@ CARD = CorpusCard(
     citation="S. R. Livingstone, F. A. Russo: The Ryerson Audio-Visual Database of Emotional "
     "Speech and Song (RAVDESS). PLoS ONE 13(5), e0196391, 2018",
     url="https://zenodo.org/records/1188976",
-    labels=dict.fromkeys(EMOTIONS.values(), 192) | {"neutral": 96},
+    labels=dict.fromkeys(LABELS, 192) | {"neutral": 96},
     n_speakers=24,
     faults=(
         "A common mirror holds the 24 actor folders twice.",
@@ -61,9 +53,5 @@ def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName | Excluded:
         return Excluded("song", "is a song; left out")
     if name["modality"] != AUDIO_ONLY:
         return Excluded("film sound", "is the sound of a video that also exists as audio; left out")
-    return ParsedName(
-        label=EMOTIONS[name["emotion"]],
-        speaker=name["actor"],
-        gender="male" if int(name["actor"]) % 2 else "female",
-        sentence=name["statement"],
-    )
+    gender = "male" if int(name["actor"]) % 2 else "female"
+    return ParsedName(EMOTIONS[name["emotion"]], name["actor"], gender, name["statement"])

@@ -46,9 +46,7 @@ def parse(root: Path) -> Corpus:
     return corpus_from_names(CARD, root, NAME, _parse_name, example="female/F01A01.wav")
 
 
-def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
-    return ParsedName(
-        label=EMOTIONS[name["emotion"]][0],
-        speaker=name["speaker"],
-        gender="female" if name["speaker"].startswith("F") else "male",
-    )
+def _parse_name(name: re.Match[str], _path: PurePath) -> ParsedName:
+    label, _ = EMOTIONS[name["emotion"]]
+    gender = "female" if name["speaker"].startswith("F") else "male"
+    return ParsedName(label, name["speaker"], gender)

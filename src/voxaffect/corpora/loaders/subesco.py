@@ -44,9 +44,5 @@ def parse(root: Path) -> Corpus:
 
 
 def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
-    return ParsedName(
-        label=name["emotion"].lower(),
-        speaker=name["speaker"],
-        gender="female" if name["speaker"].startswith("F") else "male",
-        sentence=name["sentence"],
-    )
+    gender = "female" if name["speaker"].startswith("F") else "male"
+    return ParsedName(name["emotion"].lower(), name["speaker"], gender, name["sentence"])

@@ -8,15 +8,8 @@ from pathlib import Path, PurePath
 from voxaffect.corpora.corpus import Corpus, CorpusCard
 from voxaffect.corpora.filename_parsing import ParsedName, corpus_from_names
 
-EMOTIONS = {
-    "neutral": "neutral",
-    "happy": "happy",
-    "sad": "sad",
-    "angry": "angry",
-    "disgust": "disgust",
-    "fear": "fear",
-    "ps": "pleasant surprise",
-}
+EMOTIONS = {name: name for name in ("neutral", "happy", "sad", "angry", "disgust", "fear")}
+EMOTIONS["ps"] = "pleasant surprise"
 
 CARD = CorpusCard(
     name="tess",
@@ -52,10 +45,5 @@ def parse(root: Path) -> Corpus:
 
 def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
     word, emotion = name["word"].lower(), name["emotion"].lower()
-    return ParsedName(
-        label=EMOTIONS[emotion],
-        speaker="YAF" if name["speaker"].upper() == "YAF" else "OAF",
-        gender="female",
-        sentence=word,
-        take=f"{word}_{emotion}",
-    )
+    speaker = "YAF" if name["speaker"].upper() == "YAF" else "OAF"
+    return ParsedName(EMOTIONS[emotion], speaker, "female", word, take=f"{word}_{emotion}")
