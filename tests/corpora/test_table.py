@@ -120,6 +120,7 @@ def test_a_table_is_not_written_in_an_unknown_format(tmp_path: Path) -> None:
 
 
 HEADER = "path,emotion,speaker,gender,naturalness,language,start_s,end_s,sentence,session"
+NOT_A_TIME = "is not a time in seconds (0 to 1,000,000)"
 RATED = "path,emotion,speaker,arousal,valence"
 
 
@@ -179,17 +180,17 @@ def test_two_columns_are_enough_but_missing_speakers_are_noted(folder: Path) -> 
         ("a.wav,sad,1,,staged,,,,,", "wrong naturalness", "use one of natural, acted"),
         ("a.wav,sad,1,,,,2,1,,", "wrong segment", "ends at 1 s, not after its start at 2 s"),
         ("a.wav,sad,1,,,,1,1,,", "wrong segment", "ends at 1 s, not after its start at 1 s"),
-        ("a.wav,sad,1,,,,-1,,,", "wrong segment", "'-1' is not a time in seconds (0 to 1,000,000)"),
-        ("a.wav,sad,1,,,,,soon,,", "wrong segment", "'soon' is not a time in seconds (0 to 1,000,000)"),
-        ("a.wav,sad,1,,,,,nan,,", "wrong segment", "'nan' is not a time in seconds (0 to 1,000,000)"),
-        ("a.wav,sad,1,,,,,inf,,", "wrong segment", "'inf' is not a time in seconds (0 to 1,000,000)"),
+        ("a.wav,sad,1,,,,-1,,,", "wrong segment", f"'-1' {NOT_A_TIME}"),
+        ("a.wav,sad,1,,,,,soon,,", "wrong segment", f"'soon' {NOT_A_TIME}"),
+        ("a.wav,sad,1,,,,,nan,,", "wrong segment", f"'nan' {NOT_A_TIME}"),
+        ("a.wav,sad,1,,,,,inf,,", "wrong segment", f"'inf' {NOT_A_TIME}"),
         ("a.wav,sad", "wrong number of values", "has 2 values for 10 columns"),
         (
             "a.wav,sad,1,,,,1e308,,,",
             "wrong segment",
-            "'1e308' is not a time in seconds (0 to 1,000,000)",
+            f"'1e308' {NOT_A_TIME}",
         ),
-        ("a.wav,sad,1,,,,0,1e7,,", "wrong segment", "'1e7' is not a time in seconds (0 to 1,000,000)"),
+        ("a.wav,sad,1,,,,0,1e7,,", "wrong segment", f"'1e7' {NOT_A_TIME}"),
         (
             'a.wav,"sad,1,,,,,,,',
             "broken row",

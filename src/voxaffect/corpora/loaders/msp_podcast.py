@@ -30,7 +30,7 @@ CARD = CorpusCard(
     labels={},
     n_speakers=0,
     faults=(
-        "Every release is larger, so no counts are expected.",
+        "Every release is larger than the last, so no counts are expected.",
         "Early releases spell the label file `labels_concensus.csv`.",
         "The speakers of some segments are not known; they count as one, `?`.",
         "A third test set is given without labels.",
