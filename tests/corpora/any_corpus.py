@@ -1,4 +1,4 @@
-"""Any corpus at all, for tests of what must survive being written and read back."""
+"""Random corpora, for tests of round trips through files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHARES = st.none() | st.floats(0, 1)
 
 
 def make_files(root: Path) -> Path:
-    """Files that `corpora` may draw; a table asks only whether they are there."""
+    """Write the files that `corpora` draws; a table checks only that they exist."""
     for name in FILES:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
@@ -55,7 +55,7 @@ def utterances(draw: st.DrawFn, root: Path) -> Utterance:
 
 
 def corpora(root: Path) -> st.SearchStrategy[Corpus]:
-    """Corpora of some of the files below `root`, whole or in parts."""
+    """Corpora of some of the files below `root`, and of segments of them."""
     several = st.lists(
         utterances(root),
         min_size=1,
@@ -66,7 +66,7 @@ def corpora(root: Path) -> st.SearchStrategy[Corpus]:
 
 
 def with_ids(root: Path, found: Sequence[Utterance]) -> list[Utterance]:
-    """The utterances under the ids that they have among each other."""
+    """The utterances with unique ids."""
     segments = [(u.path.relative_to(root), u.start_s, u.end_s) for u in found]
     ids = unique_ids("c", segments)
     return [replace(u, id=ids[segment]) for u, segment in zip(found, segments, strict=True)]

@@ -13,7 +13,7 @@ RATE_HZ = 16_000
 
 
 def record(path: Path, seed: int = 0, duration_s: float = 0.1, level: float = 0.1) -> Path:
-    """Write noise whose every seed sounds different, in the format of the suffix."""
+    """Write noise of a seed, in the format of the suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(seed).uniform(-level, level, round(duration_s * RATE_HZ))
     file = io.BytesIO()  # soundfile opens no path that is not UTF-8
@@ -24,7 +24,7 @@ def record(path: Path, seed: int = 0, duration_s: float = 0.1, level: float = 0.
 
 
 def record_tree(root: Path, names: Iterable[str]) -> Path:
-    """Write one recording a name below `root`."""
+    """Write a recording for each name below `root`."""
     for seed, name in enumerate(names):
         record(root / name, seed)
     return root

@@ -34,7 +34,7 @@ SPEAKERS = {
 def set_table(
     database: Any, table: str, index: pd.Index[Any], columns: Mapping[str, Sequence[object]]
 ) -> None:
-    """A table whose columns have schemes of their own name, where there are such."""
+    """Add a table whose columns have the schemes of their names, if these exist."""
     database[table] = audformat.Table(index)
     for name, values in columns.items():
         scheme = name if name in database.schemes else None
@@ -124,7 +124,7 @@ def test_speakers_in_a_table_of_their_own_are_read(folder: Path) -> None:
 
 
 def segmented(starts: Sequence[float], ends: Sequence[float | None]) -> Any:
-    """A database of parts of one recording."""
+    """A database of segments of one recording."""
     database = audformat.Database("calls", usage="research")
     index = audformat.segmented_index([RECORDINGS[0]] * len(starts), list(starts), list(ends))
     set_table(database, "emotion", index, {"emotion": ["anger", "joy", "fear"][: len(starts)]})
@@ -365,7 +365,7 @@ def test_a_header_that_would_run_code_does_not(folder: Path) -> None:
 
 
 class Bomb:
-    """Makes a folder when it is unpickled."""
+    """Create a folder when unpickled."""
 
     def __init__(self, target: Path) -> None:
         self.target = target

@@ -27,13 +27,20 @@ NOISE = np.random.default_rng(0).uniform(-0.5, 0.5, 8_000)
 BOTH = pytest.mark.parametrize("samples", [True, False], ids=["samples", "headers"])
 
 
-def utterance_examine(path: Path, start_s: float = 0.0, end_s: float | None = None) -> Utterance:
+def utterance(
+    path: Path,
+    speaker: str = "1",
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    gender: str | None = "female",
+) -> Utterance:
     return Utterance(
         id=utterance_id("mine", PurePath(path.name), start_s, end_s),
         corpus="mine",
         path=path,
         label="joy",
-        speaker="mine/1",
+        speaker=f"mine/{speaker}",
+        gender=gender,
         start_s=start_s,
         end_s=end_s,
     )
@@ -56,7 +63,7 @@ def write(path: Path, content: bytes) -> Path:
 
 
 def one(path: Path, start_s: float = 0.0, end_s: float | None = None) -> Examined:
-    (examined,) = examine([utterance_examine(path, start_s, end_s)])
+    (examined,) = examine([utterance(path, start_s=start_s, end_s=end_s)])
     return examined
 
 
@@ -75,7 +82,7 @@ UNREADABLE = {
     "impossible rate": encoded(NOISE, 900),
     "truncated film": film(NOISE, 16_000, "avi")[:9_000],
 }
-"""What headers, or a film's sound, tell; what only samples tell is in `DAMAGED`."""
+"""Faults that headers, or a video's sound, reveal."""
 
 DAMAGED = {
     "not finite": encoded([0.1, np.nan] * 400, subtype="FLOAT"),
@@ -86,7 +93,7 @@ DAMAGED = {
 class TestOneFault:
     @BOTH
     def test_missing(self, tmp_path: Path, samples: bool) -> None:
-        (gone,) = examine([utterance_examine(tmp_path / "gone.wav")], samples=samples)
+        (gone,) = examine([utterance(tmp_path / "gone.wav")], samples=samples)
         assert kinds(gone) == [("missing", True)]
         assert (gone.duration_s, gone.content) == (0.0, None)
 
@@ -96,7 +103,7 @@ class TestOneFault:
         self, tmp_path: Path, content: bytes, samples: bool
     ) -> None:
         path = write(tmp_path / "a.wav", content)
-        (examined,) = examine([utterance_examine(path)], samples=samples)
+        (examined,) = examine([utterance(path)], samples=samples)
         with pytest.raises(AudioError) as refusal:
             decode(path)
         assert kinds(examined) == [("unreadable", True)]
@@ -110,7 +117,7 @@ class TestOneFault:
         with pytest.raises(AudioError) as refusal:
             decode(path)
         assert one(path).problems[0].detail == str(refusal.value)
-        (by_header,) = examine([utterance_examine(path)], samples=False)
+        (by_header,) = examine([utterance(path)], samples=False)
         assert not by_header.problems
 
     @BOTH
@@ -119,7 +126,7 @@ class TestOneFault:
         self, tmp_path: Path, start_s: float, samples: bool
     ) -> None:
         path = record(tmp_path / "a.wav")
-        (examined,) = examine([utterance_examine(path, start_s)], samples=samples)
+        (examined,) = examine([utterance(path, start_s=start_s)], samples=samples)
         assert kinds(examined) == [("unreadable", True)]
 
     @BOTH
@@ -128,7 +135,7 @@ class TestOneFault:
         self, tmp_path: Path, n_samples: int, is_short: bool, samples: bool
     ) -> None:
         path = write(tmp_path / "a.wav", encoded(np.full(n_samples, 0.1)))
-        (examined,) = examine([utterance_examine(path)], samples=samples)
+        (examined,) = examine([utterance(path)], samples=samples)
         assert kinds(examined) == ([("too short", True)] if is_short else [])
 
     @pytest.mark.parametrize(("level", "is_silent"), [(0.0, True), (9e-6, True), (2e-5, False)])
@@ -158,7 +165,7 @@ class TestOneFault:
     def test_limits(self, tmp_path: Path, samples: bool) -> None:
         limits = DecodeLimits(max_duration_s=0.05)
         (examined,) = examine(
-            [utterance_examine(record(tmp_path / "a.wav"))], samples=samples, limits=limits
+            [utterance(record(tmp_path / "a.wav"))], samples=samples, limits=limits
         )
         assert "more than the limit of 0.05 s" in examined.problems[0].detail
 
@@ -166,9 +173,7 @@ class TestOneFault:
 class TestDuration:
     @BOTH
     @given(
-        n_samples=st.integers(
-            6, 4_000
-        ),  # of fewer, resampling may leave none, which decode refuses
+        n_samples=st.integers(6, 4_000),  # decode refuses fewer, which resampling may remove
         rate_hz=st.sampled_from([8_000, 11_025, 22_050, 44_100, 48_000]),
     )
     @settings(max_examples=20, deadline=None)
@@ -177,7 +182,7 @@ class TestDuration:
     ) -> None:
         path = tmp_path_factory.mktemp("any") / "a.wav"
         write(path, encoded(np.full(n_samples, 0.1), rate_hz))
-        (examined,) = examine([utterance_examine(path)], samples=samples)
+        (examined,) = examine([utterance(path)], samples=samples)
         assert examined.duration_s == pytest.approx(n_samples / rate_hz)
         n_at_16_khz = n_samples * 16_000 / rate_hz
         if abs(n_at_16_khz - 399.5) > 0.5:  # where rounding does not decide
@@ -187,7 +192,7 @@ class TestDuration:
     @pytest.mark.parametrize("kind", ["FLAC", "AIFF", "CAF", "NIST", "OGG"])
     def test_of_every_format(self, tmp_path: Path, kind: str, samples: bool) -> None:
         path = write(tmp_path / "a.any", encoded(NOISE, kind=kind))
-        (examined,) = examine([utterance_examine(path)], samples=samples)
+        (examined,) = examine([utterance(path)], samples=samples)
         assert (examined.duration_s, examined.problems) == (0.5, ())
 
     @BOTH
@@ -195,7 +200,7 @@ class TestDuration:
     def test_of_films(self, tmp_path: Path, container: str, samples: bool) -> None:
         path = write(tmp_path / "a.avi", film(NOISE, 16_000, container))
         whole, part = examine(
-            [utterance_examine(path), utterance_examine(path, start_s=0.1, end_s=0.3)],
+            [utterance(path), utterance(path, start_s=0.1, end_s=0.3)],
             samples=samples,
         )
         assert whole.duration_s == 0.5
@@ -204,7 +209,7 @@ class TestDuration:
 
 
 class TestContent:
-    def test_is_of_the_sound_whatever_the_format(self, tmp_path: Path) -> None:
+    def test_is_of_the_samples_in_any_format(self, tmp_path: Path) -> None:
         wav = one(record(tmp_path / "a.wav"))
         flac = one(record(tmp_path / "b.flac"))
         other = one(record(tmp_path / "c.wav", seed=1))
@@ -234,7 +239,7 @@ class TestContent:
         a, b = (record(tmp_path / name, duration_s=1.0) for name in ("a.wav", "b.wav"))
         other = record(tmp_path / "c.wav", seed=1, duration_s=1.0)
         flac = record(tmp_path / "d.flac", duration_s=1.0)
-        examined = examine([utterance_examine(p) for p in (a, b, other, flac)], samples=False)
+        examined = examine([utterance(p) for p in (a, b, other, flac)], samples=False)
         contents = [each.content for each in examined]
         assert contents[0] == contents[1] is not None
         assert contents[2:] == [None, None]
@@ -244,13 +249,13 @@ class TestContent:
         a = write(tmp_path / "a.wav", encoded(same_middle))
         same_middle[:5] = 0.5
         b = write(tmp_path / "b.wav", encoded(same_middle))
-        first, second = examine([utterance_examine(a), utterance_examine(b)], samples=False)
+        first, second = examine([utterance(a), utterance(b)], samples=False)
         assert None not in {first.content, second.content}
         assert first.content != second.content
 
     def test_of_headers_distinguishes_segments(self, tmp_path: Path) -> None:
         a, b = (record(tmp_path / name, duration_s=1.0) for name in ("a.wav", "b.wav"))
-        parts = [utterance_examine(p, s, s + 0.3) for p in (a, b) for s in (0.0, 0.5)]
+        parts = [utterance(p, start_s=s, end_s=s + 0.3) for p in (a, b) for s in (0.0, 0.5)]
         contents = [each.content for each in examine(parts, samples=False)]
         assert contents[:2] == contents[2:]
         assert contents[0] != contents[1]
@@ -264,12 +269,12 @@ def test_segments_are_examined_by_themselves(tmp_path: Path) -> None:
 
 
 @BOTH
-def test_a_long_recording_is_never_held_whole(tmp_path: Path, samples: bool) -> None:
+def test_a_long_recording_is_read_in_blocks(tmp_path: Path, samples: bool) -> None:
     quiet = np.random.default_rng(0).integers(-99, 99, (2_000_000, 2)).astype(np.int16)
     path = tmp_path / "a.wav"
     sf.write(path, quiet, 48_000)  # 16 MB as float32
     tracemalloc.start()
-    (examined,) = examine([utterance_examine(path)], samples=samples)
+    (examined,) = examine([utterance(path)], samples=samples)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert examined.duration_s == pytest.approx(41.667, abs=1e-3)
@@ -281,8 +286,8 @@ def test_processes_change_nothing_and_progress_reaches_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, samples: bool
 ) -> None:
     monkeypatch.setattr(module, "BATCH", 3)
-    all_of_them = [utterance_examine(record(tmp_path / f"{n}.wav", n % 7)) for n in range(20)]
-    all_of_them.append(utterance_examine(tmp_path / "gone.wav"))
+    all_of_them = [utterance(record(tmp_path / f"{n}.wav", n % 7)) for n in range(20)]
+    all_of_them.append(utterance(tmp_path / "gone.wav"))
     calls: list[tuple[int, int]] = []
     alone = examine(all_of_them, samples=samples)
     shared = examine(
@@ -300,25 +305,6 @@ def test_no_utterances_give_no_findings(samples: bool) -> None:
 
 def card(n_speakers: int = 1, **labels: int) -> CorpusCard:
     return CorpusCard("mine", "Mine", "Dutch", "acted", "", "", "", labels, n_speakers)
-
-
-def utterance(
-    path: Path,
-    speaker: str = "1",
-    start_s: float = 0.0,
-    end_s: float | None = None,
-    gender: str | None = "female",
-) -> Utterance:
-    return Utterance(
-        id=utterance_id("mine", PurePath(path.name), start_s, end_s),
-        corpus="mine",
-        path=path,
-        label="joy",
-        speaker=f"mine/{speaker}",
-        gender=gender,
-        start_s=start_s,
-        end_s=end_s,
-    )
 
 
 def corpus(of: CorpusCard, *utterances: Utterance) -> Corpus:
@@ -376,7 +362,7 @@ class TestCounts:
 
 
 class TestSpeakersGendersAndStyles:
-    """Two women and a man, of whom the card knows two, one and no more."""
+    """Two recordings of a woman and one of a man, as on the card."""
 
     card = replace(
         card(2, joy=3),
@@ -427,7 +413,7 @@ class TestSpeakersGendersAndStyles:
         assert report.speakers.verdict == "ok"
         assert report.verdict == "faults"
 
-    def test_a_speaker_who_is_absent_is_named_and_no_fault(self, tmp_path: Path) -> None:
+    def test_an_absent_speaker_is_named_and_not_a_fault(self, tmp_path: Path) -> None:
         report = check(corpus(replace(self.card, labels={"joy": 2}), *self.whole(tmp_path)[:2]))
         assert report.speakers == Count("speakers", 1, 2, "notes")
         assert self.verdicts(report.by_speaker) == {"1": "ok", "2": "notes"}
@@ -437,9 +423,7 @@ class TestSpeakersGendersAndStyles:
         assert (absent.path, absent.is_fault) == ("2", False)
         assert absent.detail.startswith("none of 1 utterances")
 
-    def test_of_a_subset_of_classes_only_a_speaker_who_is_absent_is_noted(
-        self, tmp_path: Path
-    ) -> None:
+    def test_of_a_subset_of_classes_only_an_absent_speaker_is_noted(self, tmp_path: Path) -> None:
         half = replace(self.card, labels={"joy": 2, "fear": 1})
         report = check(corpus(half, *self.whole(tmp_path)[:2]))
         shown = (*report.by_speaker, *report.by_gender, *report.by_style)
@@ -483,7 +467,7 @@ class TestSpeakersGendersAndStyles:
 class TestRecordings:
     """What `examine` finds is in the report; other tests of it are above."""
 
-    def test_a_recording_that_is_gone(self, tmp_path: Path) -> None:
+    def test_a_missing_recording(self, tmp_path: Path) -> None:
         report = check(corpus(card(joy=1), utterance(tmp_path / "gone.wav")))
         assert (report.verdict, report.kinds()) == ("faults", {"missing": 1})
 

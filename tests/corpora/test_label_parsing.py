@@ -212,7 +212,7 @@ def test_one_file_of_several_that_cannot_be_read_stops_nothing(tmp_path: Path) -
     ]
 
 
-def test_of_a_label_in_two_files_the_first_counts(tmp_path: Path) -> None:
+def test_of_a_label_in_two_files_the_first_is_used(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text("a near\nb near\n")
     (tmp_path / "u.txt").write_text("a far\nc far\n")
     files = (open_label_file(tmp_path, name) for name in ("t.txt", "u.txt"))
@@ -280,7 +280,7 @@ def test_entries_of_files_are_merged_with_their_names_and_problems(tmp_path: Pat
 PODCAST = "FileName,EmoClass,SpkrID,Gender\n"
 
 
-def test_recordings_and_labels_that_have_no_partner_are_reported(tmp_path: Path) -> None:
+def test_unmatched_recordings_and_labels_are_reported(tmp_path: Path) -> None:
     record_tree(tmp_path, [f"Audios/MSP-PODCAST_0001_000{n}.wav" for n in (1, 2)])
     (tmp_path / "labels_consensus.csv").write_text(
         PODCAST
@@ -295,7 +295,7 @@ def test_recordings_and_labels_that_have_no_partner_are_reported(tmp_path: Path)
     assert no_recording.is_fault
 
 
-def test_a_class_without_any_recording_is_a_subset_and_no_fault(tmp_path: Path) -> None:
+def test_a_class_without_any_recording_is_a_subset_and_not_a_fault(tmp_path: Path) -> None:
     record_tree(tmp_path, ["samples/EB0_anger_1.wav"])
     rows = (f"EB0_{e}_1.wav\t{e}\tto\tEB0\tfemale\n" for e in ("anger", "fear"))
     header = "file_id\temotion\tnormalized_text\tspeaker_id\tgender\n"

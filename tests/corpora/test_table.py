@@ -237,7 +237,7 @@ def test_a_rating_outside_its_range_is_a_fault_of_its_row(
     assert problem.is_fault
 
 
-def test_a_misspelt_column_is_named_with_the_nearest_known_one(folder: Path) -> None:
+def test_a_misspelled_column_is_named_with_the_nearest_known_one(folder: Path) -> None:
     path = table(folder, "a.wav,joy,1,5", header="path,emotion,speaker,gendre")
     (problem,) = parse_table(path, "calls").problems
     assert problem.kind == "unknown column"

@@ -47,7 +47,7 @@ def test_a_number_in_two_schools_is_two_children(tmp_path: Path) -> None:
     ],
     ids=["package", "nested twice", "labels at the root", "another case"],
 )
-def test_every_tree_that_goes_round_is_read(tmp_path: Path, recordings: str, labels: str) -> None:
+def test_every_known_layout_is_read(tmp_path: Path, recordings: str, labels: str) -> None:
     names = [f"{recordings}/{chunk}.wav" for chunk in ("Mont_01_000_00", "Ohm_01_012_03")]
     corpus = aibo.parse(plant(tmp_path, *names, at=labels))
     assert [u.label for u in corpus.utterances] == ["anger", "positive"]

@@ -24,7 +24,7 @@ def test_the_root_may_be_the_speakers_folder(tmp_path: Path) -> None:
     assert emovdb.parse(root).speakers == ("emovdb/bea",)
 
 
-def test_one_name_of_two_speakers_and_one_sentence_of_two_names_are_no_copies(
+def test_one_name_of_two_speakers_and_one_sentence_of_two_names_are_not_copies(
     tmp_path: Path,
 ) -> None:
     names = [

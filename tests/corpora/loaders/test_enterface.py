@@ -43,7 +43,7 @@ def test_folders_with_spaces_are_subject_emotion_sentence(tmp_path: Path) -> Non
         ("wav/s_3_ha_1.wav", "3", "ha1"),
     ],
 )
-def test_names_that_go_astray_are_understood(
+def test_irregular_names_are_understood(
     tmp_path: Path, name: str, speaker: str, sentence: str
 ) -> None:
     utterance = only(tmp_path, name)
@@ -63,7 +63,7 @@ def test_subjects_11_and_12_have_the_same_names_and_are_two(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("depth", range(4))
-def test_however_low_the_root_its_own_folders_count(
+def test_folders_above_a_low_root_are_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, depth: int
 ) -> None:
     names = ["subject 11", "anger", "sentence 1", "s12_an_2.wav"]
@@ -74,7 +74,7 @@ def test_however_low_the_root_its_own_folders_count(
     assert utterance.sentence == "an1"
 
 
-def test_a_folder_higher_up_that_only_sounds_alike_does_not_count(tmp_path: Path) -> None:
+def test_a_folder_higher_up_with_a_similar_name_is_ignored(tmp_path: Path) -> None:
     root = record_tree(tmp_path / "anger" / "corpora", ["s12_fe_2.wav"])
     (utterance,) = enterface.parse(root).utterances
     assert utterance.label == "fear"

@@ -26,7 +26,7 @@ def test_a_number_is_speaker_emotion_sentence_in_every_layout(tmp_path: Path, fo
         *[(1050, "happy"), (1051, "sad"), (1400, "sad"), (1401, "surprise"), (1750, "surprise")],
     ],
 )
-def test_350_numbers_an_emotion(tmp_path: Path, number: int, label: str) -> None:
+def test_each_emotion_has_350_numbers(tmp_path: Path, number: int, label: str) -> None:
     (utterance,) = esd.parse(record_tree(tmp_path, [f"0001_{number:06d}.wav"])).utterances
     assert utterance.label == label
     assert utterance.language == "Mandarin"

@@ -48,7 +48,7 @@ def test_a_clip_is_labeled_by_its_split_dialogue_and_number(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("text", ["Y\u2019know\u2026", "so\u0085 well", 'I said, ""Hey!""'])
-def test_what_is_said_disturbs_no_label(tmp_path: Path, text: str) -> None:
+def test_transcripts_do_not_affect_labels(tmp_path: Path, text: str) -> None:
     corpus = parse(tmp_path, "test/dia1_utt0.wav", test=row("Joey", "joy", 1, 0, text))
     assert [u.label for u in corpus.utterances] == ["joy"]
     assert not corpus.problems

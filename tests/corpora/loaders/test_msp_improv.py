@@ -23,7 +23,7 @@ def parse(root: Path, *blocks: str, turns: list[str], file: str = "Evaluation.tx
 
 
 @pytest.mark.parametrize("file", ["Evaluation.txt", "Evalution.txt"])
-def test_a_turn_is_what_its_name_and_line_say(tmp_path: Path, file: str) -> None:
+def test_a_turn_has_the_metadata_of_its_name_and_line(tmp_path: Path, file: str) -> None:
     turn = "S01A-F02-S-FM01"
     corpus = parse(tmp_path, block(turn, "A"), turns=[turn], file=file)
     (utterance,) = corpus.utterances
@@ -60,7 +60,7 @@ def test_read_speech_is_acted_and_the_rest_is_not(
         ("", None, None),
     ],
 )
-def test_activation_is_turned_round_and_valence_is_not(
+def test_activation_is_inverted_and_valence_is_not(
     tmp_path: Path, ratings: str, arousal: float | None, valence: float | None
 ) -> None:
     turn = "S01A-F02-S-FM01"
@@ -76,7 +76,7 @@ def test_the_n_of_a_rating_is_naturalness_and_of_a_letter_neutral(tmp_path: Path
     assert utterance.label == "anger"  # of `A; ...; N:3.5`
 
 
-def test_the_perceived_emotion_counts_and_not_the_intended(tmp_path: Path) -> None:
+def test_the_perceived_emotion_is_used_and_not_the_intended(tmp_path: Path) -> None:
     turns = [f"S03H-M01-T-FF{n:02d}" for n in range(6)]
     blocks = (block(turn, letter) for turn, letter in zip(turns, "AHNOSX", strict=True))
     labels = [u.label for u in parse(tmp_path, *blocks, turns=turns).utterances]

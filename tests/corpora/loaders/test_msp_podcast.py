@@ -64,7 +64,7 @@ def test_a_release_without_ratings_has_none(tmp_path: Path) -> None:
     assert not corpus.problems
 
 
-def test_unknown_speakers_go_by_one_name_without_a_sex(tmp_path: Path) -> None:
+def test_unknown_speakers_share_one_name_without_a_sex(tmp_path: Path) -> None:
     names = ["MSP-PODCAST_0001_0001", "MSP-PODCAST_0002_0001"]
     rows = (row(name, speaker="Unknown", gender="Unknown") for name in names)
     corpus = parse(tmp_path, *rows, names=names)

@@ -9,7 +9,7 @@ from voxaffect.corpora.loaders import savee
 
 
 @pytest.mark.parametrize("name", ["AudioData/JK/sa03.wav", "ALL/JK_sa03.wav", "JKsa03.wav"])
-def test_all_layouts_say_the_same(tmp_path: Path, name: str) -> None:
+def test_all_layouts_give_the_same(tmp_path: Path, name: str) -> None:
     (utterance,) = savee.parse(record_tree(tmp_path, [name])).utterances
     assert utterance.speaker == "savee/JK"
     assert utterance.label == "sadness"
@@ -17,13 +17,13 @@ def test_all_layouts_say_the_same(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(("code", "label"), [("sa", "sadness"), ("su", "surprise"), ("a", "anger")])
-def test_sa_and_su_are_no_single_letters(tmp_path: Path, code: str, label: str) -> None:
+def test_sa_and_su_are_not_single_letters(tmp_path: Path, code: str, label: str) -> None:
     corpus = savee.parse(record_tree(tmp_path, [f"DC/{code}01.wav", "DC/s01.wav", "DC/u01.wav"]))
     assert [u.label for u in corpus.utterances] == [label]
     assert [p.kind for p in corpus.problems] == ["unmatched name", "unmatched name"]
 
 
-def test_one_name_of_two_speakers_is_no_copy(tmp_path: Path) -> None:
+def test_one_name_of_two_speakers_is_not_a_copy(tmp_path: Path) -> None:
     names = [f"AudioData/{speaker}/su01.wav" for speaker in ("DC", "JE", "JK", "KL")]
     corpus = savee.parse(record_tree(tmp_path, names))
     assert len(corpus.speakers) == 4

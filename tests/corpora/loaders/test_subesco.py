@@ -36,7 +36,7 @@ def test_a_number_of_two_sexes_is_two_speakers(tmp_path: Path) -> None:
         "F_01_OISHI_S_1_FEAR_6",
     ],
 )
-def test_what_the_corpus_does_not_have_is_no_match(tmp_path: Path, stranger: str) -> None:
+def test_unknown_names_do_not_match(tmp_path: Path, stranger: str) -> None:
     names = ["F_01_OISHI_S_1_FEAR_1.wav", f"{stranger}.wav"]
     (problem,) = subesco.parse(record_tree(tmp_path, names)).problems
     assert (problem.kind, problem.path) == ("unmatched name", names[1])

@@ -6,7 +6,7 @@ from tests.corpora.recordings import record_tree
 from voxaffect.corpora.loaders import tess
 
 
-def test_the_name_counts_and_not_the_folder(tmp_path: Path) -> None:
+def test_the_name_is_used_and_not_the_folder(tmp_path: Path) -> None:
     root = record_tree(tmp_path, ["YAF_pleasant_surprised/YAF_germ_ps.wav"])
     (utterance,) = tess.parse(root).utterances
     assert utterance.speaker == "tess/YAF"
@@ -15,7 +15,7 @@ def test_the_name_counts_and_not_the_folder(tmp_path: Path) -> None:
     assert utterance.sentence == "germ"
 
 
-def test_the_misspelt_name_is_of_the_older_speaker(tmp_path: Path) -> None:
+def test_the_misspelled_name_is_of_the_older_speaker(tmp_path: Path) -> None:
     corpus = tess.parse(record_tree(tmp_path, ["OA_bite_neutral.wav", "OAF_back_neutral.wav"]))
     assert corpus.speakers == ("tess/OAF",)
     assert not corpus.problems
