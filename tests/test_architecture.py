@@ -41,7 +41,6 @@ INNER_FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("metrics",),
         ("splits",),
         ("experiment",),
-        ("significance",),
         ("intervals",),
         ("results",),
         ("comparisons", "card", "calibration", "curves"),

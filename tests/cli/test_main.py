@@ -279,7 +279,7 @@ def test_the_demo_runs_the_whole_experiment(
         (("corpora", "check", "emodb", "/nowhere"), "/nowhere"),
         (("predict", "a.wav", "--model", "nothing"), "nothing: holds no recognizer"),
         (("inspect", "nothing"), "nothing: holds no recognizer"),
-        (("report", "nothing"), "nothing: holds no run.json"),
+        (("report", "nothing"), "nothing has no run.json"),
         (("train", "none.toml", "-o", "x", "--system", "svm"), "none.toml"),
     ],
 )

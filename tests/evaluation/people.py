@@ -1,4 +1,4 @@
-"""Runs of made-up people: who says what, and whether it is recognized."""
+"""Runs of made-up speakers with known predictions."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def run_of(results: Sequence[FoldResult], facts: Mapping[str, UtteranceFacts]) -
     return Run({}, (), {}, tuple(results), utterances=dict(facts))
 
 
-def heard(
-    rights: Mapping[str, Sequence[int]], of: int = 10, seed: int = 0, system: str = "dnn-stl"
+def results_of(
+    hits: Mapping[str, Sequence[int]], of: int = 10, seed: int = 0, system: str = "dnn-stl"
 ) -> list[FoldResult]:
-    """A fold a speaker `north/a`, with as many of each class recognized out of `of`."""
-    return [result(speaker, system, n, of=of, seed=seed) for speaker, n in rights.items()]
+    """A fold for each speaker `north/a`, with so many hits of each class out of `of`."""
+    return [result(speaker, system, n, of=of, seed=seed) for speaker, n in hits.items()]
 
 
 def facts_for(results: Sequence[FoldResult], **known: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts of all utterances; `gender={"north/a": "male"}` sets one for a speaker's."""
+    """Facts of all utterances; `gender={"north/a": "male"}` sets those of a speaker."""
     return {
         i: replace(
             SOMEBODY,

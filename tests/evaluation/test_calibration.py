@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from tests.report.runs import full_run, result
 from voxaffect.evaluation.calibration import (
     COVERAGES,
     N_BINS,
-    Stated,
+    Predictions,
     coverage,
     equal_mass,
     equal_width,
@@ -24,16 +23,14 @@ from voxaffect.evaluation.calibration import (
 )
 from voxaffect.evaluation.experiment.run import Run
 
-Floats = NDArray[np.float64]
 
-
-def stated(confidence: Sequence[float], right: Sequence[bool]) -> Stated:
-    """Answers `happy` of a confidence each; the wrong ones are of sad utterances."""
+def predictions(confidence: Sequence[float], correct: Sequence[bool]) -> Predictions:
+    """Predictions `happy` with the given confidences; the wrong ones are of sad utterances."""
     given_ = np.array(confidence, np.float64)
-    hits = np.array(right, bool)
+    hits = np.array(correct, bool)
     probabilities = np.repeat((1 - given_)[:, None] / 3, 4, axis=1)
     probabilities[:, 1] = given_
-    return Stated(np.where(hits, 1, 2), np.ones(hits.size, np.int64), probabilities)
+    return Predictions(np.where(hits, 1, 2), np.ones(hits.size, np.int64), probabilities)
 
 
 CASES = st.lists(
@@ -43,29 +40,29 @@ CASES = st.lists(
 )
 
 
-def test_confidences_that_hold_have_no_error() -> None:
+def test_calibrated_confidences_have_no_error() -> None:
     confidence = [0.3] * 10 + [0.5] * 10 + [0.8] * 10
     right = [i < 3 for i in range(10)] + [i < 5 for i in range(10)] + [i < 8 for i in range(10)]
-    found = measure(stated(confidence, right))
+    found = measure(predictions(confidence, right))
     assert found.equal_mass == pytest.approx(0)
     assert found.equal_width == pytest.approx(0)
     assert found.maximum == pytest.approx(0)
     assert found.accuracy == pytest.approx(found.confidence)
 
 
-def test_sure_and_always_wrong_is_the_worst() -> None:
-    found = measure(stated([1.0] * 8, [False] * 8))
+def test_confident_and_always_wrong_is_the_worst() -> None:
+    found = measure(predictions([1.0] * 8, [False] * 8))
     assert astuple(found) == pytest.approx((0, 1, 1, 1, 1, 2, 1))
 
 
-def test_sure_and_always_right_is_the_best() -> None:
-    found = measure(stated([1.0] * 8, [True] * 8))
+def test_confident_and_always_correct_is_the_best() -> None:
+    found = measure(predictions([1.0] * 8, [True] * 8))
     assert astuple(found) == pytest.approx((1, 1, 0, 0, 0, 0, 0))
 
 
 def test_equal_probabilities_are_calibrated_guesses() -> None:
     truth = np.arange(40) % 4
-    guesses = Stated(truth, np.zeros(40, np.int64), np.full((40, 4), 0.25))
+    guesses = Predictions(truth, np.zeros(40, np.int64), np.full((40, 4), 0.25))
     found = measure(guesses)
     assert found.equal_mass == pytest.approx(0)
     assert found.brier == pytest.approx(0.75)
@@ -74,14 +71,14 @@ def test_equal_probabilities_are_calibrated_guesses() -> None:
     np.testing.assert_allclose(coverage(guesses).ua, 0.25)
 
 
-def test_bins_of_equal_width_begin_at_their_lower_border_and_hold_one() -> None:
+def test_bins_of_equal_width_include_their_lower_border_and_the_last_includes_one() -> None:
     found = equal_width(np.array([0.1, 0.95, 1.0]), np.array([1.0, 0.0, 1.0]))
     assert np.flatnonzero(found.share).tolist() == [1, 9]
     assert found.accuracy[[1, 9]].tolist() == [1.0, 0.5]
     assert np.isnan(found.confidence[0])
 
 
-def test_bins_of_equal_mass_hold_as_many_and_rise() -> None:
+def test_bins_of_equal_mass_have_equal_shares_and_rise() -> None:
     rng = np.random.default_rng(0)
     found = equal_mass(rng.uniform(size=200), rng.integers(0, 2, 200).astype(float))
     np.testing.assert_allclose(found.share, 1 / N_BINS)
@@ -89,8 +86,8 @@ def test_bins_of_equal_mass_hold_as_many_and_rise() -> None:
 
 
 @given(CASES)
-def test_what_holds_for_any_answers(cases: list[tuple[float, bool]]) -> None:
-    one = stated([c for c, _ in cases], [r for _, r in cases])
+def test_invariants_for_any_predictions(cases: list[tuple[float, bool]]) -> None:
+    one = predictions([c for c, _ in cases], [r for _, r in cases])
     found = measure(one)
     gap = abs(found.confidence - found.accuracy)
     # A mean of distances is no less than the distance of means, and no more than the greatest.
@@ -98,7 +95,7 @@ def test_what_holds_for_any_answers(cases: list[tuple[float, bool]]) -> None:
     assert gap - 1e-9 <= found.equal_width <= 1
     assert 0 <= found.brier <= 2
     assert 0 <= found.risk_area <= 1
-    for bins in (equal_mass(one.confidence, one.right), equal_width(one.confidence, one.right)):
+    for bins in (equal_mass(one.confidence, one.correct), equal_width(one.confidence, one.correct)):
         assert bins.share.sum() == pytest.approx(1)
         assert np.nansum(bins.share * bins.accuracy) == pytest.approx(found.accuracy)
         assert np.nansum(bins.share * bins.confidence) == pytest.approx(found.confidence)
@@ -108,41 +105,41 @@ def test_what_holds_for_any_answers(cases: list[tuple[float, bool]]) -> None:
 
 
 @given(CASES, st.randoms(use_true_random=False))
-def test_the_order_of_utterances_never_matters(
-    cases: list[tuple[float, bool]], luck: Random
+def test_order_of_utterances_does_not_matter(
+    cases: list[tuple[float, bool]], random: Random
 ) -> None:
     shuffled = list(cases)
-    luck.shuffle(shuffled)
-    first, second = (stated(*zip(*some, strict=True)) for some in (cases, shuffled))
+    random.shuffle(shuffled)
+    first, second = (predictions(*zip(*some, strict=True)) for some in (cases, shuffled))
     np.testing.assert_allclose(astuple(measure(first)), astuple(measure(second)), atol=1e-12)
     np.testing.assert_allclose(coverage(first).ua, coverage(second).ua, atol=1e-9)
 
 
-def test_the_area_is_the_mean_risk_of_answering_the_k_surest() -> None:
+def test_risk_area_is_the_mean_risk_of_the_k_most_confident() -> None:
     rng = np.random.default_rng(0)
     confidence, right = rng.permutation(np.linspace(0.3, 0.9, 50)), rng.integers(0, 2, 50)
     ranked = right[np.argsort(-confidence)]
     risks = [1 - ranked[:k].mean() for k in range(1, 51)]
-    found = measure(stated(confidence.tolist(), right.astype(bool).tolist()))
+    found = measure(predictions(confidence.tolist(), right.astype(bool).tolist()))
     assert found.risk_area == pytest.approx(np.mean(risks))
 
 
-def test_confidence_that_ranks_perfectly_answers_all_that_is_right_first() -> None:
-    one = stated([0.9] * 10 + [0.4] * 10, [True] * 10 + [False] * 10)
+def test_perfect_ranking_answers_correct_predictions_first() -> None:
+    one = predictions([0.9] * 10 + [0.4] * 10, [True] * 10 + [False] * 10)
     curve = coverage(one)
     np.testing.assert_allclose(curve.accuracy[COVERAGES <= 0.5 + 1e-9], 1)
     assert curve.accuracy[-1] == pytest.approx(0.5)
 
 
-def test_ties_count_by_the_share_that_is_answered() -> None:
+def test_ties_count_by_the_share_answered() -> None:
     sums = sums_at(
         np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.5, 0.9, 0.5, 0.5]), np.array([1.0, 1, 1, 0])
     )
     np.testing.assert_allclose(sums, [1, 1 + 2 / 3, 1 + 4 / 3, 3])
 
 
-def test_ua_leaves_out_classes_of_which_nothing_is_answered() -> None:
-    one = stated([0.9, 0.9, 0.3, 0.3], [True, True, False, False])
+def test_ua_ignores_classes_without_answers() -> None:
+    one = predictions([0.9, 0.9, 0.3, 0.3], [True, True, False, False])
     curve = coverage(one)
     assert curve.ua[9] == pytest.approx(1.0)  # half: happy alone
     assert curve.ua[-1] == pytest.approx(0.5)  # all: happy right, sad wrong
@@ -158,7 +155,7 @@ def test_seeds_are_averaged_and_not_pooled() -> None:
     np.testing.assert_allclose(found.coverage.accuracy, 0.5)
 
 
-def test_every_protocol_and_system_has_one_and_folds_are_joined() -> None:
+def test_one_reliability_a_protocol_and_system_joins_folds() -> None:
     found = reliabilities(full_run())
     keys = [(r.protocol, r.system) for r in found]
     assert len(set(keys)) == len(keys) == 3 * 5
@@ -166,11 +163,11 @@ def test_every_protocol_and_system_has_one_and_folds_are_joined() -> None:
     assert within.n_utterances == 8 * 40 + 30
 
 
-def test_a_run_without_results_has_none() -> None:
+def test_run_without_results_has_no_reliability() -> None:
     assert reliabilities(Run({}, (), {}, ())) == ()
 
 
-def test_a_bin_empty_for_one_seed_is_told_by_the_other() -> None:
+def test_bin_empty_for_one_seed_has_the_value_of_the_other() -> None:
     one = result("emodb/a", "svm", (5,) * 4)
     rng = np.random.default_rng(0)
     other = replace(one, seed=1, probabilities=rng.dirichlet(np.ones(4), 40))

@@ -1,23 +1,160 @@
+"""Wilcoxon's test against SciPy and all signs, Holm's correction by hand, and families of pairs."""
+
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
+import numpy as np
 import pytest
-from hypothesis import given
+import scipy.stats
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.report.runs import result
+from voxaffect.errors import FoldError
 from voxaffect.evaluation.comparisons import (
+    EXACT_PAIRS,
     Comparison,
-    Family,
+    PairedTest,
+    before_after,
     compare_all,
     compare_by_other_units,
-    pairs,
+    default_pairs,
+    holm,
+    wilcoxon,
 )
 from voxaffect.evaluation.experiment.run import FoldResult
-from voxaffect.evaluation.intervals import tallies
+from voxaffect.evaluation.intervals import count_by_speaker
 from voxaffect.evaluation.results import score_table
-from voxaffect.evaluation.significance import wilcoxon
+
+coarse = st.lists(st.integers(-4, 4), min_size=1, max_size=9)  # few values: zeros and ties abound
+
+
+def test_of(differences: list[float]) -> PairedTest:
+    folds = {f"fold {i}": [0.5 + d] for i, d in enumerate(differences)}
+    return wilcoxon(folds, {fold: [0.5] for fold in folds})
+
+
+test_of.__test__ = False  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("n", [5, 8, 20, 45])
+def test_equals_scipys_exact_test_where_nothing_ties(n: int) -> None:
+    differences = np.random.default_rng(n).normal(0.3, 1, n)
+    ours, oracle = test_of(list(differences)), scipy.stats.wilcoxon(differences, method="exact")
+    assert ours.statistic == oracle.statistic
+    assert ours.p_value == pytest.approx(oracle.pvalue)
+    assert ours.median_difference == pytest.approx(np.median(differences))
+
+
+@settings(deadline=None)
+@given(coarse)
+def test_p_value_is_the_share_of_all_signs_as_extreme(values: list[int]) -> None:
+    ours = test_of([value / 10 for value in values])
+    size = np.abs([v for v in values if v])
+    ranks = scipy.stats.rankdata(size)
+    sums = [ranks[np.array(signs, bool)].sum() for signs in product([0, 1], repeat=len(size))]
+    as_extreme = np.mean([min(s, ranks.sum() - s) <= ours.statistic for s in sums])
+    assert ours.p_value == pytest.approx(as_extreme)
+    assert ours.n_pairs == len(values)
+    assert ours.n_nonzero == len(size)
+
+
+@settings(deadline=None)
+@given(coarse)
+def test_swapping_systems_negates_the_effect_only(values: list[int]) -> None:
+    one, other = test_of([float(v) for v in values]), test_of([float(-v) for v in values])
+    assert one.rank_biserial == -other.rank_biserial
+    assert (one.statistic, one.p_value) == (other.statistic, other.p_value)
+    assert one.median_difference == -other.median_difference
+
+
+def test_many_folds_approach_the_normal_distribution() -> None:
+    differences = np.random.default_rng(0).normal(0.1, 1, 300)
+    oracle = scipy.stats.wilcoxon(differences, method="approx")
+    assert test_of(list(differences)).p_value == pytest.approx(oracle.pvalue, rel=0.02)
+
+
+def test_equal_systems_have_p_value_one() -> None:
+    same = test_of([0.0] * 8)
+    assert (same.p_value, same.statistic, same.n_pairs, same.n_nonzero) == (1, 0, 8, 0)
+    assert not same.reachable
+    assert same.least_p == 1
+    assert same.rank_biserial == 0
+
+
+@pytest.mark.parametrize("n", [4, 30])
+def test_effect_follows_from_scipys_rank_sums(n: int) -> None:
+    differences = np.random.default_rng(n).normal(0.2, 1, n)
+    positive = scipy.stats.wilcoxon(differences, alternative="greater").statistic
+    share = positive / (n * (n + 1) / 2)
+    assert test_of(list(differences)).rank_biserial == pytest.approx(2 * share - 1)
+
+
+def test_effect_at_its_extremes_and_with_tied_ranks() -> None:
+    assert test_of([0.1, 0.2, 0.3]).rank_biserial == 1
+    assert test_of([-0.1, -0.2, 0.0]).rank_biserial == -1
+    assert test_of([0.1, -0.1]).rank_biserial == 0
+    assert test_of([0.1, 0.2, -0.3]).rank_biserial == 0
+    assert test_of([0.2, 0.3, -0.1]).rank_biserial == pytest.approx(4 / 6)
+
+
+def test_normal_approximation_beyond_exact_pairs_is_continuous() -> None:
+    differences = np.random.default_rng(1).integers(-8, 10, EXACT_PAIRS + 40) / 10
+    signed = differences[differences != 0]
+    exact = test_of(list(signed[:EXACT_PAIRS]))
+    more = scipy.stats.wilcoxon(np.tile(signed, 2), method="approx")
+    assert exact.p_value == pytest.approx(
+        scipy.stats.wilcoxon(signed[:EXACT_PAIRS], method="approx").pvalue, abs=1e-3
+    )
+    assert test_of(list(np.tile(signed, 2))).p_value == pytest.approx(more.pvalue)
+
+
+def test_rounding_noise_is_not_a_difference() -> None:
+    assert wilcoxon({"a": [0.1 + 0.2]}, {"a": [0.3]}).n_nonzero == 0
+
+
+@pytest.mark.parametrize("n", range(1, 9))
+def test_reachable_is_whether_full_agreement_would_be_significant(n: int) -> None:
+    agreed = test_of([0.01 * (i + 1) for i in range(n)])
+    assert agreed.reachable == agreed.significant == (n >= 6)
+
+
+def test_wilcoxon_averages_seeds() -> None:
+    first = {"a": [0.6, 0.8], "b": [0.5, 0.5], "c": [0.4, 0.5]}
+    second = {"a": [0.5, 0.5], "b": [0.4, 0.6], "c": [0.5, 0.6]}
+    paired = wilcoxon(first, second)
+    assert (paired.n_pairs, paired.n_nonzero) == (3, 2)
+    assert paired.median_difference == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [({}, {}), ({"a": [1.0]}, {"b": [1.0]}), ({"a": [1.0]}, {})]
+)
+def test_different_units_cannot_be_paired(
+    first: dict[str, list[float]], second: dict[str, list[float]]
+) -> None:
+    message = r"(no fold, speaker or corpus|a(, b)?) is scored for one or none .* same ones of both"
+    with pytest.raises(FoldError, match=message):
+        wilcoxon(first, second)
+
+
+def test_holm_by_hand() -> None:
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+    np.testing.assert_array_equal(holm([0.4, 0.6]), [0.8, 0.8])
+    assert holm([]).size == 0
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_never_lowers_keeps_the_order_and_is_at_most_bonferroni(
+    p_values: list[float],
+) -> None:
+    p, adjusted = np.array(p_values), holm(p_values)
+    assert (adjusted >= p).all()
+    assert (adjusted <= np.minimum(1, len(p) * p)).all()
+    assert (np.diff(adjusted[np.argsort(p, kind="stable")]) >= 0).all()
 
 
 def folds(system: str, hits: list[int]) -> list[FoldResult]:
@@ -25,14 +162,14 @@ def folds(system: str, hits: list[int]) -> list[FoldResult]:
 
 
 def speakers(results: list[FoldResult], n: int) -> dict[str, str]:
-    """Each corpus's utterances said by n speakers in turn."""
+    """Id -> speaker, n speakers in turn in each corpus."""
     return {
         id_: f"{r.corpus.split(':')[0]}/{i % n}" for r in results for i, id_ in enumerate(r.ids)
     }
 
 
 def cross(hits: dict[str, tuple[int, int]]) -> list[FoldResult]:
-    """Corpora left out, with the hits of dnn-stl and of dnn-mtl."""
+    """Results on corpora left out, with the hits of dnn-stl and of dnn-mtl."""
     return [
         result(corpus, system, (n,) * 4, protocol="cross")
         for corpus, of_each in hits.items()
@@ -41,14 +178,14 @@ def cross(hits: dict[str, tuple[int, int]]) -> list[FoldResult]:
 
 
 def compared(results: list[FoldResult], n_speakers: int = 0) -> list[Comparison]:
-    """First by the protocol's own unit, then by others."""
-    counted = tallies(results, speakers(results, n_speakers)) if n_speakers else {}
+    """Comparisons by the main unit of the protocol, then by others."""
+    counted = count_by_speaker(results, speakers(results, n_speakers)) if n_speakers else {}
     table = score_table(results)
     return [*compare_all(table, counted), *compare_by_other_units(table, counted)]
 
 
-def test_pairs_are_twins_and_everything_against_the_baseline() -> None:
-    assert pairs(("dnn-stl", "dnn-mtl", "lstm-mtl", "svm")) == (
+def test_default_pairs_are_with_the_single_task_net_and_the_baseline() -> None:
+    assert default_pairs(("dnn-stl", "dnn-mtl", "lstm-mtl", "svm")) == (
         ("dnn-stl", "dnn-mtl"),
         ("svm", "dnn-stl"),
         ("svm", "dnn-mtl"),
@@ -56,8 +193,8 @@ def test_pairs_are_twins_and_everything_against_the_baseline() -> None:
     )
 
 
-def test_variants_meet_what_they_vary_and_nets_meet_those_without_the_elm() -> None:
-    found = pairs(
+def test_default_pairs_of_variants_and_of_nets_without_the_elm() -> None:
+    found = default_pairs(
         ("lstm-stl", "lstm-mtl", "lstm-mtl-rates", "lstm-mean", "egemaps-svm", "majority")
     )
     assert found == (
@@ -67,7 +204,7 @@ def test_variants_meet_what_they_vary_and_nets_meet_those_without_the_elm() -> N
     )
 
 
-def test_six_folds_that_all_gain_have_p_one_in_thirty_two() -> None:
+def test_six_folds_that_all_gain_have_p_of_2_in_64() -> None:
     table = score_table(
         [*folds("dnn-stl", [1, 2, 3, 4, 5, 6]), *folds("dnn-mtl", [2, 4, 6, 8, 10, 10])]
     )
@@ -80,10 +217,10 @@ def test_six_folds_that_all_gain_have_p_one_in_thirty_two() -> None:
     assert (found.unit, found.effect, found.n_family) == ("speakers", 1, 1)
     assert found.reachable
     assert found.significant
-    assert found.with_twin
+    assert found.with_single_task
 
 
-def test_holm_counts_the_comparisons_made() -> None:
+def test_holm_counts_all_comparisons_of_the_family() -> None:
     gains = [*folds("dnn-stl", [1, 2, 3, 4, 5, 6]), *folds("dnn-mtl", [2, 4, 6, 8, 10, 10])]
     table = score_table([*gains, *folds("svm", [0, 0, 0, 0, 0, 0])])
     found = compare_all(table, {})
@@ -106,7 +243,7 @@ def test_systems_without_a_common_fold_are_not_compared() -> None:
     assert compare_all(score_table(apart), {}) == ()
 
 
-def test_across_corpora_corpora_are_paired_first_and_speakers_beside_them() -> None:
+def test_across_corpora_units_are_corpora_then_speakers() -> None:
     first, *by_test, other = compared(cross({"a": (2, 6), "b": (3, 5)}), n_speakers=7)
     assert (first.test, first.unit, first.n_pairs) == (None, "corpora", 2)
     assert [(c.test, c.unit, c.n_pairs) for c in by_test] == [
@@ -120,12 +257,12 @@ def test_across_corpora_corpora_are_paired_first_and_speakers_beside_them() -> N
     assert first.pooled.low < 0.3 < first.pooled.high
 
 
-def test_without_speakers_there_are_corpora_alone_and_no_interval() -> None:
+def test_without_speakers_units_are_corpora_and_there_is_no_interval() -> None:
     (only,) = compared(cross({"a": (2, 6), "b": (3, 5)}))
     assert (only.unit, only.n_pairs, only.pooled) == ("corpora", 2, None)
 
 
-def test_parts_of_a_corpus_share_their_speakers_and_count_once() -> None:
+def test_parts_of_a_corpus_count_as_one_corpus() -> None:
     parts = cross({"iemocap:natural": (2, 6), "iemocap:acted": (4, 6), "emodb": (5, 5)})
     first, *by_test, other = compared(parts, n_speakers=8)
     assert (first.n_pairs, first.n_better, first.n_worse) == (2, 1, 0)
@@ -134,7 +271,7 @@ def test_parts_of_a_corpus_share_their_speakers_and_count_once() -> None:
     assert other.n_pairs == 16
 
 
-def test_the_shuffled_test_set_is_paired_by_speakers_where_they_are_known() -> None:
+def test_aggregated_is_paired_by_speakers_where_they_are_known() -> None:
     results = [
         result("aggregated", system, (n,) * 4, protocol="aggregated")
         for system, n in (("dnn-stl", 3), ("dnn-mtl", 9))
@@ -144,7 +281,7 @@ def test_the_shuffled_test_set_is_paired_by_speakers_where_they_are_known() -> N
     assert (unknown.unit, unknown.n_pairs) == ("folds", 1)
 
 
-def test_within_pairs_speakers_and_beside_them_corpora() -> None:
+def test_within_corpora_units_are_speakers_then_corpora() -> None:
     results = [
         result(f"{corpus}/{i}", system, (n + i % 2,) * 4)
         for corpus in ("a", "b")
@@ -160,13 +297,13 @@ def test_within_pairs_speakers_and_beside_them_corpora() -> None:
     ]
 
 
-def test_seeds_are_averaged_and_never_counted() -> None:
+def test_comparisons_average_seeds() -> None:
     once = cross({"a": (2, 6), "b": (3, 5)})
     thrice = [replace(r, seed=seed) for r in once for seed in range(3)]
     assert compared(thrice, n_speakers=7) == compared(once, n_speakers=7)
 
 
-def test_equal_answers_differ_nowhere() -> None:
+def test_equal_predictions_have_no_difference() -> None:
     first, *_, other = compared(cross({"a": (4, 4), "b": (5, 5)}), n_speakers=7)
     for c in (first, other):
         assert (c.n_better, c.n_worse, c.difference, c.effect, c.p_holm) == (0, 0, 0, 0, 1)
@@ -175,7 +312,7 @@ def test_equal_answers_differ_nowhere() -> None:
         assert (c.pooled.low, c.pooled.high) == (0, 0)
 
 
-def test_a_class_that_no_test_set_has_changes_nothing_else() -> None:
+def test_untested_class_does_not_matter() -> None:
     results = [
         result(test, system, (n, n, -1, n), protocol="cross")
         for test in ("a", "b")
@@ -188,15 +325,31 @@ def test_a_class_that_no_test_set_has_changes_nothing_else() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 4)), min_size=1, max_size=8))
-def test_what_is_not_reachable_is_never_significant_and_full_agreement_shows_what_is(
+def test_least_p_values_bound_what_can_be_significant_after_correction(
     sizes: list[tuple[int, int]],
 ) -> None:
-    def test(n: int, against: int) -> dict[str, list[float]]:
-        return {str(i): [-(i + 1.0) if i < against else i + 1.0] for i in range(max(1, n))}
+    def test(n: int, against: int) -> PairedTest:
+        return test_of([-(i + 1.0) if i < against else i + 1.0 for i in range(max(1, n))])
 
-    nothing = {str(i): [0.0] for i in range(12)}
-    mixed = [wilcoxon(t, {k: nothing[k] for k in t}) for t in (test(*size) for size in sizes)]
-    agreed = [wilcoxon(t, {k: nothing[k] for k in t}) for t in (test(n, 0) for n, _ in sizes)]
-    for found, best in zip(Family.of(mixed), Family.of(agreed), strict=True):
-        assert found.reachable == best.reachable == (best.p_holm <= 0.05)
-        assert found.reachable or found.p_holm > 0.05
+    mixed, agreed = [test(*size) for size in sizes], [test(n, 0) for n, _ in sizes]
+    least = holm([t.least_p for t in mixed])
+    np.testing.assert_allclose(least, holm([t.p_value for t in agreed]))
+    assert np.all(least <= holm([t.p_value for t in mixed]) + 1e-12)
+
+
+def test_before_after_by_class_and_by_speaker() -> None:
+    truth = np.array([0, 1, 0, 1])
+    before, after = np.array([0, 0, 0, 0]), np.array([0, 1, 0, 0])
+    found = before_after(truth, before, after, np.array(["a", "a", "b", "b"]))
+    assert (found.n, found.before, found.after) == (4, 0.5, 0.75)
+    assert found.recalls == {"neutral": (1.0, 1.0), "happy": (0.0, 0.5)}
+    assert found.speakers == {"a": (0.5, 1.0), "b": (0.5, 0.5)}
+    assert (found.paired.n_better, found.paired.n_worse) == (1, 0)
+
+
+def test_before_after_of_seven_speakers_who_all_gain_is_significant() -> None:
+    truth = np.tile([0, 1], 7)
+    speakers = np.repeat([*"abcdefg"], 2)
+    found = before_after(truth, np.zeros(14, np.int64), truth, speakers)
+    assert found.paired.p_value == pytest.approx(2 / 2**7)
+    assert found.paired.reachable

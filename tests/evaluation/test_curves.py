@@ -13,7 +13,7 @@ from voxaffect.evaluation.curves import (
     embed,
     fold_scores,
     history_of,
-    learning_curves,
+    training_histories,
 )
 from voxaffect.evaluation.experiment.run import FoldResult
 from voxaffect.model.settings import TrainingHistory
@@ -99,7 +99,7 @@ def trained(system: str, n_epochs: int, best: int = 2, seed: int = 0) -> FoldRes
 
 
 def two() -> Curves:
-    (curves,) = learning_curves([trained("dnn-stl", 2), trained("dnn-stl", 4, best=4, seed=1)])
+    (curves,) = training_histories([trained("dnn-stl", 2), trained("dnn-stl", 4, best=4, seed=1)])
     return curves
 
 
@@ -117,8 +117,8 @@ def test_every_training_runs_until_it_stops_and_keeps_one_epoch() -> None:
 def test_systems_stand_in_the_tables_order_and_those_without_epochs_are_left_out() -> None:
     results = [trained(system, 3) for system in ("lstm-mtl", "dnn-stl")]
     results.append(result("emodb/a", "svm", (5,) * 4))
-    assert [curves.system for curves in learning_curves(results)] == ["dnn-stl", "lstm-mtl"]
-    assert learning_curves(results[2:]) == ()
+    assert [curves.system for curves in training_histories(results)] == ["dnn-stl", "lstm-mtl"]
+    assert training_histories(results[2:]) == ()
 
 
 @pytest.mark.parametrize("details", [{}, {"history": None}, {"history": {"epochs": [], "best": 0}}])

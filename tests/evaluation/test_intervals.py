@@ -1,4 +1,4 @@
-"""The bootstrap against loops, against the theory of a mean, and on data too thin for it."""
+"""Confidence intervals: the bootstrap against loops, the theory of a mean, SciPy, and few data."""
 
 from __future__ import annotations
 
@@ -13,39 +13,38 @@ from tests.report.runs import result
 from voxaffect.evaluation import metrics
 from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.intervals import (
+    LEVEL,
     ConfusionCell,
-    Floats,
     Pool,
-    freedom,
-    interval,
-    interval_of_difference,
+    bootstrap_interval,
+    bootstrap_mean,
+    bootstrap_weights,
+    count_by_speaker,
+    degrees_of_freedom,
     intervals,
     known_speakers,
-    pool,
-    resample,
-    speaker_weights,
+    merge,
+    speakers_by_corpus,
     stated_speakers,
-    strata,
     tail,
-    tallies,
-    total,
     unweighted_accuracy,
 )
-from voxaffect.evaluation.results import score
+from voxaffect.evaluation.metrics import Floats
+from voxaffect.evaluation.results import score_table
 
 SPEAKERS = [*(f"emodb/{n}" for n in range(8)), "urdu/1", "emovo/1", "emovo/2"]
 
 
-def test_speakers_of_a_corpus_are_a_stratum() -> None:
-    assert strata(SPEAKERS) == {"emodb": [*range(8)], "urdu": [8], "emovo": [9, 10]}
-    assert freedom(SPEAKERS) == 11 - 3
+def test_speakers_are_grouped_by_corpus() -> None:
+    assert speakers_by_corpus(SPEAKERS) == {"emodb": [*range(8)], "urdu": [8], "emovo": [9, 10]}
+    assert degrees_of_freedom(SPEAKERS) == 11 - 3
 
 
 def test_weights_keep_the_size_of_every_corpus_and_spread_like_a_mean() -> None:
-    weights = speaker_weights(SPEAKERS, 4000, seed=0)
+    weights = bootstrap_weights(SPEAKERS, 4000, seed=0)
     assert (weights >= 0).all()
-    for members in strata(SPEAKERS).values():
-        np.testing.assert_allclose(weights[:, members].sum(axis=1), len(members))
+    for own in speakers_by_corpus(SPEAKERS).values():
+        np.testing.assert_allclose(weights[:, own].sum(axis=1), len(own))
     assert (weights[:, SPEAKERS.index("urdu/1")] == 1).all()
     np.testing.assert_allclose(weights.mean(axis=0), 1, atol=0.1)
     values = np.arange(8.0)
@@ -53,48 +52,48 @@ def test_weights_keep_the_size_of_every_corpus_and_spread_like_a_mean() -> None:
     assert spread == pytest.approx(values.std(ddof=1) / np.sqrt(8), rel=0.05)
 
 
-def test_the_same_seed_draws_the_same() -> None:
-    first = speaker_weights(SPEAKERS, 20, seed=3)
-    np.testing.assert_array_equal(first, speaker_weights(SPEAKERS, 20, seed=3))
-    assert (first != speaker_weights(SPEAKERS, 20, seed=4)).any()
+def test_weights_depend_on_the_seed_alone() -> None:
+    first = bootstrap_weights(SPEAKERS, 20, seed=3)
+    np.testing.assert_array_equal(first, bootstrap_weights(SPEAKERS, 20, seed=3))
+    assert (first != bootstrap_weights(SPEAKERS, 20, seed=4)).any()
 
 
-def test_a_tail_lies_as_far_out_as_students() -> None:
+def test_tail_is_that_of_students_t() -> None:
     for degrees in (5, 20):
         assert norm.ppf(tail(degrees)) == pytest.approx(t.ppf(0.025, degrees))
     assert tail(10**9) == pytest.approx(0.025)
 
 
-def tally(recognized: tuple[float, ...], there: tuple[float, ...]) -> Floats:
-    return np.array([recognized, there], np.float64)
+def counts(correct: tuple[float, ...], total: tuple[float, ...]) -> Floats:
+    return np.array([correct, total], np.float64)
 
 
 def one_class(shares: Floats, corpus: str = "a") -> Pool:
-    """Speakers who each say one class a hundred times: pooled UA is the mean of their shares."""
-    counts = np.zeros((1, shares.size, 2, 4))
-    counts[0, :, 0, 0], counts[0, :, 1, 0] = 100 * shares, 100
-    return Pool(tuple(f"{corpus}/{i:03}" for i in range(shares.size)), counts)
+    """Speakers with a hundred utterances of one class: pooled UA is the mean of their shares."""
+    found = np.zeros((1, shares.size, 2, 4))
+    found[0, :, 0, 0], found[0, :, 1, 0] = 100 * shares, 100
+    return Pool(tuple(f"{corpus}/{i:03}" for i in range(shares.size)), found)
 
 
 def random_pool(seed: int, n_speakers: int, n_tests: int = 1, n_corpora: int = 1) -> Pool:
     rng = np.random.default_rng(seed)
-    there = rng.integers(0, 4, (n_tests, n_speakers, 4)).astype(float)
-    there[:, :, 0] += 1
-    counts = np.stack([rng.binomial(there.astype(int), 0.6), there], axis=2)
+    total = rng.integers(0, 4, (n_tests, n_speakers, 4)).astype(float)
+    total[:, :, 0] += 1
+    drawn = np.stack([rng.binomial(total.astype(int), 0.6), total], axis=2)
     names = sorted(f"{'abc'[i % n_corpora]}/{i}" for i in range(n_speakers))
-    return Pool(tuple(names), counts)
+    return Pool(tuple(names), drawn)
 
 
 def test_resampling_a_mean_has_the_spread_of_a_mean() -> None:
     shares = np.random.default_rng(0).uniform(0, 1, 12)
-    drawn = unweighted_accuracy(resample(one_class(shares), 0, 40_000))[:, 0]
+    drawn = unweighted_accuracy(one_class(shares).resample(0, 40_000))[:, 0]
     assert drawn.mean() == pytest.approx(shares.mean(), abs=0.003)
     assert drawn.std() == pytest.approx(scipy.stats.sem(shares), rel=0.02)
 
 
 def test_many_speakers_give_students_interval_of_their_mean() -> None:
     shares = np.random.default_rng(1).normal(0.5, 0.1, 80)
-    found = interval(one_class(shares), n_resamples=40_000)
+    found = bootstrap_interval(one_class(shares), n_resamples=40_000)
     assert found is not None
     expected = scipy.stats.t.interval(0.95, 79, shares.mean(), scipy.stats.sem(shares))
     assert (found.low, found.high) == pytest.approx(expected, abs=0.002)
@@ -102,63 +101,67 @@ def test_many_speakers_give_students_interval_of_their_mean() -> None:
     assert found.n_speakers == 80
 
 
-def test_corpora_are_fixed_so_that_their_difference_adds_no_spread() -> None:
+def test_difference_between_corpora_adds_no_spread() -> None:
     shares = np.r_[np.full(6, 0.2), np.full(6, 0.8)]
     apart = one_class(shares)
     apart = Pool(tuple(f"{'ab'[i // 6]}/{i:02}" for i in range(12)), apart.counts)
-    found = interval(apart)
+    found = bootstrap_interval(apart)
     assert found is not None
     assert (found.low, found.value, found.high) == pytest.approx((0.5,) * 3)
 
 
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 99), st.integers(1, 9), st.integers(1, 3), st.integers(1, 3))
-def test_a_resample_is_what_a_loop_over_speakers_adds_up(
+def test_resample_equals_a_loop_over_speakers(
     seed: int, n_speakers: int, n_tests: int, n_corpora: int
 ) -> None:
     pooled = random_pool(seed, n_speakers, n_tests, n_corpora)
     identity = Pool(pooled.speakers, np.zeros((n_speakers, n_speakers, 2, 4)))
-    identity.counts[np.arange(n_speakers), np.arange(n_speakers)] = 1  # tells who was drawn
-    weights = resample(identity, seed, 7)[:, :, 0, 0]
-    for drawn, weight in zip(resample(pooled, seed, 7), weights, strict=True):
+    identity.counts[np.arange(n_speakers), np.arange(n_speakers)] = 1  # shows the weights
+    weights = identity.resample(seed, 7)[:, :, 0, 0]
+    for drawn, weight in zip(pooled.resample(seed, 7), weights, strict=True):
         looped = sum(w * pooled.counts[:, s] for s, w in enumerate(weight))
         np.testing.assert_allclose(drawn, looped)
-    for stratum in strata(pooled.speakers).values():
+    for stratum in speakers_by_corpus(pooled.speakers).values():
         np.testing.assert_allclose(weights[:, stratum].sum(axis=1), len(stratum))
         times = weights[:, stratum] * max(1, len(stratum) - 1) / len(stratum)
         np.testing.assert_allclose(times, np.rint(times))
 
 
-def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
+def test_interval_has_nominal_coverage() -> None:
     """Speakers differ, classes differ; eight speakers, four hundred experiments."""
     rng = np.random.default_rng(3)
 
     def experiment(n: int) -> Floats:
         ability = rng.normal(0, 0.8, (n, 1)) + np.array([0.5, -0.5, 1.0, 0.0])
-        there = rng.integers(4, 11, (n, 4))
-        right = rng.binomial(there, 1 / (1 + np.exp(-ability)))
-        return np.stack([right, there], axis=1).astype(np.float64)[None]
+        total = rng.integers(4, 11, (n, 4))
+        correct = rng.binomial(total, 1 / (1 + np.exp(-ability)))
+        return np.stack([correct, total], axis=1).astype(np.float64)[None]
 
     truth = float(unweighted_accuracy(experiment(200_000).sum(axis=1))[0])
     names = tuple(f"a/{i}" for i in range(8))
-    held = 0
+    covered = 0
     for seed in range(400):
-        found = interval(Pool(names, experiment(8)), seed=seed, n_resamples=500)
+        found = bootstrap_interval(Pool(names, experiment(8)), seed=seed, n_resamples=500)
         assert found is not None
-        held += found.low <= truth <= found.high
-    assert 0.91 <= held / 400 <= 0.98
+        covered += found.low <= truth <= found.high
+    assert 0.91 <= covered / 400 <= 0.98
 
 
-def test_the_same_seed_draws_the_same_and_another_does_not() -> None:
+def test_interval_depends_on_the_seed_alone() -> None:
     pooled = random_pool(0, 10)
-    assert interval(pooled, seed=1) == interval(pooled, seed=1) != interval(pooled, seed=2)
+    assert (
+        bootstrap_interval(pooled, seed=1)
+        == bootstrap_interval(pooled, seed=1)
+        != bootstrap_interval(pooled, seed=2)
+    )
 
 
-def test_what_makes_a_speaker_hard_cancels_out_of_a_difference() -> None:
+def test_difficulty_of_a_speaker_cancels_out_of_a_paired_difference() -> None:
     shares = np.random.default_rng(2).uniform(0.1, 0.8, 10)
     harder, easier = one_class(shares), one_class(shares + 0.1)
-    gain = interval_of_difference(easier, harder)
-    alone = interval(easier)
+    gain = bootstrap_interval(easier, harder)
+    alone = bootstrap_interval(easier)
     assert gain is not None
     assert alone is not None
     assert (gain.low, gain.value, gain.high) == pytest.approx((0.1,) * 3)
@@ -166,37 +169,37 @@ def test_what_makes_a_speaker_hard_cancels_out_of_a_difference() -> None:
     assert alone.high - alone.low > 0.1
 
 
-def test_swapping_systems_turns_the_interval_around() -> None:
+def test_swapping_systems_negates_the_interval() -> None:
     one, other = random_pool(5, 9), random_pool(5, 9)
     other.counts[:, :, 0] = other.counts[:, :, 1] - other.counts[:, :, 0]
-    gain, loss = interval_of_difference(one, other), interval_of_difference(other, one)
+    gain, loss = bootstrap_interval(one, other), bootstrap_interval(other, one)
     assert gain is not None
     assert loss is not None
     assert (gain.low, gain.value, gain.high) == pytest.approx((-loss.high, -loss.value, -loss.low))
 
 
-def test_equal_systems_differ_by_nothing() -> None:
-    same = interval_of_difference(random_pool(4, 8), random_pool(4, 8))
+def test_equal_systems_have_no_difference() -> None:
+    same = bootstrap_interval(random_pool(4, 8), random_pool(4, 8))
     assert same is not None
     assert (same.low, same.value, same.high) == (0, 0, 0)
     assert not same.excludes_zero
 
 
-def test_one_answer_to_everything_is_chance_without_doubt() -> None:
-    counts = np.zeros((1, 9, 2, 4))
-    counts[:, :, 1] = np.random.default_rng(0).integers(1, 9, (1, 9, 4))
-    counts[:, :, 0, 2] = counts[:, :, 1, 2]  # everything is called sad
-    found = interval(Pool(tuple(f"a/{i}" for i in range(9)), counts))
+def test_constant_prediction_is_at_chance_with_an_empty_interval() -> None:
+    sad = np.zeros((1, 9, 2, 4))
+    sad[:, :, 1] = np.random.default_rng(0).integers(1, 9, (1, 9, 4))
+    sad[:, :, 0, 2] = sad[:, :, 1, 2]  # all predictions are sad
+    found = bootstrap_interval(Pool(tuple(f"a/{i}" for i in range(9)), sad))
     assert found is not None
     assert (found.low, found.value, found.high) == pytest.approx((0.25,) * 3)
 
 
-def test_a_class_that_one_speaker_has_may_be_lost_and_that_is_told() -> None:
-    counts = np.zeros((1, 8, 2, 4))
-    counts[0, :, 1, 0] = 10
-    counts[0, :, 0, 0] = 5
-    counts[0, 3, :, 1] = 4  # the only one who says it, always recognized
-    found = interval(Pool(tuple(f"a/{i}" for i in range(8)), counts), n_resamples=20_000)
+def test_share_of_resamples_that_lost_a_class_is_reported() -> None:
+    happy = np.zeros((1, 8, 2, 4))
+    happy[0, :, 1, 0] = 10
+    happy[0, :, 0, 0] = 5
+    happy[0, 3, :, 1] = 4  # of one speaker only, always recognized
+    found = bootstrap_interval(Pool(tuple(f"a/{i}" for i in range(8)), happy), n_resamples=20_000)
     assert found is not None
     assert found.value == pytest.approx(0.75)
     assert found.lost == pytest.approx((7 / 8) ** 7, abs=0.01)
@@ -206,28 +209,28 @@ def test_a_class_that_one_speaker_has_may_be_lost_and_that_is_told() -> None:
 @pytest.mark.parametrize("n_speakers", [1, 2, 5])
 def test_few_speakers_have_no_interval(n_speakers: int) -> None:
     few = random_pool(0, n_speakers)
-    assert interval(few) is None
-    assert interval_of_difference(few, few) is None
+    assert bootstrap_interval(few) is None
+    assert bootstrap_interval(few, few) is None
 
 
-def test_six_speakers_have_one_of_two_corpora_not() -> None:
-    assert interval(random_pool(0, 6)) is not None
-    assert interval(random_pool(0, 6, n_corpora=2)) is None
-    assert interval(random_pool(0, 7, n_corpora=2)) is not None
+def test_six_speakers_of_two_corpora_have_no_interval() -> None:
+    assert bootstrap_interval(random_pool(0, 6)) is not None
+    assert bootstrap_interval(random_pool(0, 6, n_corpora=2)) is None
+    assert bootstrap_interval(random_pool(0, 7, n_corpora=2)) is not None
 
 
-def test_speakers_of_two_test_sets_are_drawn_once() -> None:
-    half = {f"iemocap/{i}": tally((1, 0, 0, 0), (2, 0, 0, 0)) for i in range(6)}
-    more = {**half, "iemocap/6": tally((2, 0, 0, 0), (2, 0, 0, 0))}
-    both = pool([half, more])
+def test_speaker_in_two_test_sets_counts_once() -> None:
+    half = {f"iemocap/{i}": counts((1, 0, 0, 0), (2, 0, 0, 0)) for i in range(6)}
+    more = {**half, "iemocap/6": counts((2, 0, 0, 0), (2, 0, 0, 0))}
+    both = Pool.of([half, more])
     assert both.counts.shape == (2, 7, 2, 4)
     assert both.accuracy() == pytest.approx((0.5 + 8 / 14) / 2)
-    assert both.freedom == 6
+    assert both.degrees_of_freedom == 6
 
 
-def test_the_mean_takes_every_test_set_or_is_absent() -> None:
-    fold = {"f": {f"a/{i}": tally((1, 1, 1, 1), (2, 2, 2, 2)) for i in range(6)}}
-    few = {"f": {"b/0": tally((1, 1, 1, 1), (2, 2, 2, 2))}}
+def test_mean_needs_every_test_set() -> None:
+    fold = {"f": {f"a/{i}": counts((1, 1, 1, 1), (2, 2, 2, 2)) for i in range(6)}}
+    few = {"f": {"b/0": counts((1, 1, 1, 1), (2, 2, 2, 2))}}
     cells = {
         ConfusionCell("a", "svm"): fold,
         ConfusionCell("b", "svm"): few,
@@ -238,13 +241,13 @@ def test_the_mean_takes_every_test_set_or_is_absent() -> None:
     assert found[None, "svm"].n_speakers == 7
 
 
-def speakers_by_turns(ids: tuple[str, ...], n: int) -> dict[str, str]:
+def speakers_in_turn(ids: tuple[str, ...], n: int) -> dict[str, str]:
     return {id_: f"emodb/{i % n}" for i, id_ in enumerate(ids)}
 
 
-def test_a_tally_counts_what_was_recognized_above_what_there_is() -> None:
+def test_counts_are_correct_predictions_above_utterances() -> None:
     found = result("emodb", "svm", (2, 10, -1, 0), protocol="cross")
-    (fold,) = tallies([found], dict.fromkeys(found.ids, "emodb/03"))[
+    (fold,) = count_by_speaker([found], dict.fromkeys(found.ids, "emodb/03"))[
         ConfusionCell("emodb", "svm")
     ].values()
     np.testing.assert_array_equal(fold["emodb/03"], [[2, 10, 0, 0], [10, 10, 0, 10]])
@@ -252,39 +255,68 @@ def test_a_tally_counts_what_was_recognized_above_what_there_is() -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.tuples(*[st.integers(0, 10)] * 4), min_size=1, max_size=4), st.integers(1, 5))
-def test_ua_of_averaged_tallies_is_the_mean_of_the_seeds_ua(
-    hits: list[tuple[int, ...]], n: int
-) -> None:
+def test_ua_of_mean_counts_is_the_mean_of_the_seeds_ua(hits: list[tuple[int, ...]], n: int) -> None:
     results = [result("emodb", "svm", h, seed=i, protocol="cross") for i, h in enumerate(hits)]
-    counted = tallies(results, speakers_by_turns(results[0].ids, n))[ConfusionCell("emodb", "svm")]
-    pooled = sum(total(counted.values()).values())
+    counted = count_by_speaker(results, speakers_in_turn(results[0].ids, n))[
+        ConfusionCell("emodb", "svm")
+    ]
+    pooled = sum(merge(counted.values()).values())
+    (score,) = score_table(results).scores.values()
     assert unweighted_accuracy(np.asarray(pooled)) == pytest.approx(
-        score(results).pooled(metrics.unweighted_accuracy)
+        score.pooled(metrics.unweighted_accuracy)
     )
 
 
-def test_ua_leaves_out_classes_that_are_not_there() -> None:
+def test_ua_ignores_absent_classes() -> None:
     each = np.array([[[1, 0, 0, 0], [2, 4, 0, 0]], [[0, 0, 0, 0], [0, 0, 0, 0]]], float)
     np.testing.assert_array_equal(unweighted_accuracy(each), [0.25, np.nan])
 
 
-def test_a_speaker_in_two_folds_is_one() -> None:
+def test_counts_of_a_speaker_in_two_folds_are_added() -> None:
     fold = {"iemocap/1F": np.ones((2, 4))}
-    assert total([fold, fold])["iemocap/1F"].sum() == 16
+    assert merge([fold, fold])["iemocap/1F"].sum() == 16
 
 
-def test_within_knows_its_speakers_and_nobody_is_no_speaker() -> None:
-    named, nobody = result("emodb/03", "svm", (5,) * 4), result("mine/?", "svm", (5,) * 4)
-    known = known_speakers([named, nobody], {"other/1": "other/a", "other/2": "other/?"})
+def test_speakers_are_known_within_corpora_and_unknown_ones_are_left_out() -> None:
+    named, unknown = result("emodb/03", "svm", (5,) * 4), result("mine/?", "svm", (5,) * 4)
+    known = known_speakers([named, unknown], {"other/1": "other/a", "other/2": "other/?"})
     assert set(known) == {*named.ids, "other/1"}
     assert set(known.values()) == {"emodb/03", "other/a"}
 
 
-def test_one_unknown_speaker_leaves_its_test_set_without_tallies() -> None:
+def test_one_unknown_speaker_leaves_its_test_set_without_counts() -> None:
     known, unknown = (result(c, "svm", (5,) * 4, protocol="cross") for c in ("emodb", "urdu"))
     speaker_of = dict.fromkeys((*known.ids, *unknown.ids[1:]), "emodb/03")
-    assert set(tallies([known, unknown], speaker_of)) == {ConfusionCell("emodb", "svm")}
+    assert set(count_by_speaker([known, unknown], speaker_of)) == {ConfusionCell("emodb", "svm")}
 
 
-def test_a_run_of_an_earlier_version_states_no_speakers() -> None:
+def test_run_of_an_earlier_version_states_no_speakers() -> None:
     assert stated_speakers(Run({}, (), {}, ())) == {}
+
+
+def test_interval_of_a_mean_is_scipys_percentile_bootstrap() -> None:
+    values = np.random.default_rng(5).normal(0.05, 0.1, 40)
+    theirs = scipy.stats.bootstrap(
+        (values,), np.mean, confidence_level=LEVEL, method="percentile", n_resamples=9999
+    ).confidence_interval
+    np.testing.assert_allclose(bootstrap_mean(values, 0), (theirs.low, theirs.high), atol=0.004)
+
+
+def test_interval_of_a_mean_has_nominal_coverage() -> None:
+    rng = np.random.default_rng(11)
+    hits = [
+        low <= 0.03 <= high
+        for low, high in (bootstrap_mean(rng.normal(0.03, 0.1, 30), 0) for _ in range(120))
+    ]
+    assert 0.87 <= np.mean(hits) <= 0.99
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(-1, 1), min_size=6, max_size=30), st.integers(0, 99))
+def test_interval_of_a_mean_is_within_the_values_and_depends_on_the_seed(
+    values: list[float], seed: int
+) -> None:
+    array = np.array(values)
+    low, high = bootstrap_mean(array, seed)
+    assert array.min() - 1e-9 <= low <= high <= array.max() + 1e-9
+    assert (low, high) == bootstrap_mean(array, seed)

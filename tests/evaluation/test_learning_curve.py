@@ -8,32 +8,32 @@ import pytest
 from tests.evaluation.learning_curves import at_share, learning_curve_run, thinned_run
 from tests.report.runs import full_run
 from voxaffect.evaluation.experiment.run import Run
-from voxaffect.evaluation.learning_curve import LearningCurves, by_amount
+from voxaffect.evaluation.learning_curve import LearningCurves, learning_curves
 
 
 def found_in(run: Run) -> LearningCurves:
-    found = by_amount(run)
+    found = learning_curves(run)
     assert found is not None
     return found
 
 
-def test_a_run_without_thinned_training_sets_says_nothing() -> None:
-    assert by_amount(full_run()) is None
+def test_run_with_whole_training_sets_only_has_no_learning_curves() -> None:
+    assert learning_curves(full_run()) is None
 
 
-def test_lines_rise_from_share_to_share() -> None:
+def test_points_are_sorted_by_share() -> None:
     found = found_in(thinned_run())
     assert found.protocols == ("within",)
-    stl, mtl = found.lines_of("within")
+    stl, mtl = found.curves_of("within")
     assert (stl.system, mtl.system) == ("dnn-stl", "dnn-mtl")
-    assert [a.share for a in stl.amounts] == [0.1, 1.0]
-    assert [a.ua for a in stl.amounts] == pytest.approx([0.2, 0.6])
-    assert [a.ua for a in mtl.amounts] == pytest.approx([25 / 60, 0.6])
-    assert [a.n_train for a in stl.amounts] == pytest.approx([22.5, 202.5])
-    assert {(a.n_folds, a.n_seeds) for a in (*stl.amounts, *mtl.amounts)} == {(6, 1)}
+    assert [p.share for p in stl.points] == [0.1, 1.0]
+    assert [p.ua for p in stl.points] == pytest.approx([0.2, 0.6])
+    assert [p.ua for p in mtl.points] == pytest.approx([25 / 60, 0.6])
+    assert [p.n_train for p in stl.points] == pytest.approx([22.5, 202.5])
+    assert {(p.n_folds, p.n_seeds) for p in (*stl.points, *mtl.points)} == {(6, 1)}
 
 
-def test_gains_are_those_of_paired_folds_corrected_for_all_of_them() -> None:
+def test_gains_are_over_paired_folds_and_corrected_for_all() -> None:
     few, whole = found_in(thinned_run()).gains_of("within")
     assert (few.system, few.reference, few.share, few.n_folds) == ("dnn-mtl", "dnn-stl", 0.1, 6)
     assert (few.n_better, few.n_worse) == (6, 0)
@@ -55,21 +55,21 @@ def test_seeds_are_averaged_within_a_fold_and_folds_within_a_corpus() -> None:
             for test, seed, hits in [("a/1", 0, 2), ("a/1", 1, 4), ("a/2", 0, 5), ("b/1", 0, 8)]
         ]
     )
-    (line,) = found_in(run).lines
-    for amount in line.amounts:
-        assert amount.ua == pytest.approx(((0.3 + 0.5) / 2 + 0.8) / 2)
-        assert (amount.n_folds, amount.n_seeds) == (3, 1)
+    (curve,) = found_in(run).curves
+    for point in curve.points:
+        assert point.ua == pytest.approx(((0.3 + 0.5) / 2 + 0.8) / 2)
+        assert (point.n_folds, point.n_seeds) == (3, 1)
 
 
-def test_a_line_counts_only_folds_answered_at_every_share() -> None:
+def test_curve_counts_only_folds_present_at_every_share() -> None:
     whole = [at_share(1.0, f"a/{n}", "svm", n, n_train=9) for n in (1, 5, 9)]
     part = [at_share(0.5, f"a/{n}", "svm", n, n_train=4) for n in (1, 5)]
-    (line,) = found_in(learning_curve_run([*whole, *part])).lines
-    assert [a.n_folds for a in line.amounts] == [2, 2]
-    assert [a.ua for a in line.amounts] == pytest.approx([0.3, 0.3])
+    (curve,) = found_in(learning_curve_run([*whole, *part])).curves
+    assert [p.n_folds for p in curve.points] == [2, 2]
+    assert [p.ua for p in curve.points] == pytest.approx([0.3, 0.3])
 
 
-def test_a_system_without_a_common_fold_has_no_line_and_no_gain() -> None:
+def test_system_without_a_common_fold_has_no_curve_and_no_gain() -> None:
     apart = [
         at_share(1.0, "a/1", "dnn-stl", 3, n_train=9),
         at_share(0.5, "a/2", "dnn-stl", 3, n_train=9),
@@ -77,11 +77,11 @@ def test_a_system_without_a_common_fold_has_no_line_and_no_gain() -> None:
         at_share(0.5, "a/1", "dnn-mtl", 3, n_train=9),
     ]
     found = found_in(learning_curve_run(apart))
-    assert [line.system for line in found.lines] == ["dnn-mtl"]
+    assert [curve.system for curve in found.curves] == ["dnn-mtl"]
     assert found.gains == ()
 
 
-def test_one_fold_has_a_gain_without_an_error_that_cannot_be_significant() -> None:
+def test_gain_of_one_fold_has_no_standard_error_and_cannot_be_significant() -> None:
     (gain, *_) = found_in(
         learning_curve_run(
             [
@@ -95,7 +95,7 @@ def test_one_fold_has_a_gain_without_an_error_that_cannot_be_significant() -> No
     assert gain.difference == pytest.approx(0.2)
 
 
-def test_a_class_that_is_not_tested_has_no_say() -> None:
+def test_untested_class_does_not_matter() -> None:
     full = at_share(0.5, "a/1", "svm", 5, n_train=9)
     three = full.y_true != 2
     absent = replace(
@@ -106,5 +106,5 @@ def test_a_class_that_is_not_tested_has_no_say() -> None:
         ids=full.ids[: three.sum()],
     )
     whole = at_share(1.0, "a/1", "svm", 5, n_train=9)
-    (line,) = found_in(learning_curve_run([absent, whole])).lines
-    assert [a.ua for a in line.amounts] == pytest.approx([0.5, 0.5])
+    (curve,) = found_in(learning_curve_run([absent, whole])).curves
+    assert [p.ua for p in curve.points] == pytest.approx([0.5, 0.5])

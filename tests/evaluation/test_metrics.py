@@ -23,7 +23,7 @@ answered = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1,
 
 @settings(max_examples=50, deadline=None)
 @given(answered)
-def test_equal_scikit_learn(pairs: list[tuple[int, int]]) -> None:
+def test_metrics_equal_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     y_true, y_pred = np.array(pairs).T
     present = np.unique(y_true)
     matrix = confusion(y_true, y_pred, 4)
@@ -63,32 +63,32 @@ def test_pooled_accuracy_is_not_the_mean_over_folds() -> None:
     assert (unweighted_accuracy(small) + unweighted_accuracy(large)) / 2 == pytest.approx(0.75)
 
 
-def test_a_class_absent_from_the_test_set_has_no_recall_and_is_left_out() -> None:
+def test_absent_class_has_no_recall_and_is_ignored() -> None:
     matrix = confusion([0, 0, 1, 1], [0, 2, 1, 1], 3)
     np.testing.assert_array_equal(recalls(matrix), [0.5, 1, np.nan])
     assert unweighted_accuracy(matrix) == 0.75
     assert macro_f1(matrix) == pytest.approx((2 / 3 + 1) / 2)
 
 
-def test_one_class_alone_has_its_recall() -> None:
+def test_ua_of_one_class_is_its_recall() -> None:
     matrix = confusion([2, 2, 2, 2], [2, 2, 2, 0], 4)
     assert unweighted_accuracy(matrix) == weighted_accuracy(matrix) == 0.75
 
 
-def test_nobody_tested_has_no_accuracy() -> None:
-    nobody = confusion([], [], 4)
-    assert nobody.shape == (4, 4)
-    assert all(np.isnan(m(nobody)) for m in (unweighted_accuracy, weighted_accuracy, macro_f1))
+def test_empty_test_set_has_no_accuracy() -> None:
+    empty = confusion([], [], 4)
+    assert empty.shape == (4, 4)
+    assert all(np.isnan(m(empty)) for m in (unweighted_accuracy, weighted_accuracy, macro_f1))
 
 
 @pytest.mark.parametrize(
     ("y_true", "y_pred", "message"),
     [
-        ([0, -1], [0, 0], "true class -1"),
-        ([0, 1], [0, 4], "answer 4"),
-        ([0, 1], [0], "2 true classes but 1 answers"),
+        ([0, -1], [0, 0], "true class -1 is out of range: must be 0 to 3"),
+        ([0, 1], [0, 4], r"prediction 4 is out of range: must be 0 to 3"),
+        ([0, 1], [0], "2 true classes but 1 predictions"),
     ],
 )
-def test_what_is_no_class_is_refused(y_true: list[int], y_pred: list[int], message: str) -> None:
+def test_invalid_classes_are_errors(y_true: list[int], y_pred: list[int], message: str) -> None:
     with pytest.raises(ArtifactError, match=message):
         confusion(y_true, y_pred, 4)

@@ -27,7 +27,7 @@ from voxaffect.evaluation.reference_results import (
     WITHIN_SD,
     PaperComparison,
     PublishedRow,
-    beside_the_paper,
+    compare_with_paper,
 )
 from voxaffect.evaluation.summary import summarize_run
 from voxaffect.systems.systems import SYSTEMS
@@ -44,7 +44,7 @@ def papers(name: str, of: str | None = None, **more: object) -> CorpusSummary:
 
 def compare(corpora: tuple[CorpusSummary, ...], *results: FoldResult) -> PaperComparison:
     run = Run({}, corpora, {}, order(results))
-    found = beside_the_paper(run, summarize_run(run))
+    found = compare_with_paper(run, summarize_run(run))
     assert found is not None
     return found
 
@@ -65,7 +65,7 @@ def row(rows: tuple[PublishedRow, ...], name: str) -> PublishedRow:
 
 def test_a_run_of_other_corpora_has_nothing_to_compare() -> None:
     run = Run({}, (corpus("emodb", {"acted": 40}),), {}, ())
-    assert beside_the_paper(run, summarize_run(run)) is None
+    assert compare_with_paper(run, summarize_run(run)) is None
 
 
 def test_a_corpus_is_known_by_its_title_whatever_it_is_called() -> None:

@@ -8,8 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.report.runs import result
+from voxaffect.evaluation.experiment.run import FoldResult
 from voxaffect.evaluation.metrics import unweighted_accuracy, weighted_accuracy
-from voxaffect.evaluation.results import display_order, score, score_table, shares
+from voxaffect.evaluation.results import Score, display_order, score_table, shares
+
+
+def score(results: list[FoldResult]) -> Score:
+    (found,) = score_table(results).scores.values()
+    return found
 
 
 def test_seeds_are_averaged_within_folds_before_folds_are() -> None:
@@ -27,7 +33,7 @@ def test_seeds_are_averaged_within_folds_before_folds_are() -> None:
     assert cell.n_seeds == 2
 
 
-def test_pooled_measures_join_folds_and_average_seeds_last() -> None:
+def test_pooled_metrics_join_folds_and_average_seeds_last() -> None:
     # 8 of 40 in fold a and 72 of 80 in fold b: pooled 80 / 120 whereas the folds' mean is .55.
     folds = [result("e/a", "svm", (2,) * 4), result("e/b", "svm", (18,) * 4, of=20)]
     assert score(folds).ua == pytest.approx(0.55)
@@ -37,7 +43,7 @@ def test_pooled_measures_join_folds_and_average_seeds_last() -> None:
     assert score(twice).pooled(weighted_accuracy) == pytest.approx((80 / 120 + 1) / 2)
 
 
-def test_one_fold_has_no_deviation_and_chance_follows_the_classes_tested() -> None:
+def test_one_fold_has_no_deviation_and_chance_depends_on_the_classes_tested() -> None:
     cell = score([result("aibo", "svm", (5, 5, -1, 5), protocol="cross")])
     assert cell.ua_sd is None
     assert cell.chance == pytest.approx(1 / 3)
@@ -60,7 +66,7 @@ def test_a_mean_over_test_sets_needs_all_of_them() -> None:
 
 
 @given(st.permutations(["dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl", "lstm-gender", "svm"]))
-def test_systems_stand_in_the_order_of_the_paper(systems: list[str]) -> None:
+def test_systems_are_in_the_order_of_the_paper(systems: list[str]) -> None:
     expected = ("dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl", "lstm-gender", "svm")
     assert display_order(systems) == expected
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.evaluation.people import described_run, facts_for, heard, run_of
+from tests.evaluation.people import described_run, facts_for, results_of, run_of
 from tests.report.runs import full_run, row
 from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.experiment.utterance_facts import facts_csv
@@ -28,7 +28,7 @@ GENDER = {"north/a": "female", "north/b": "female", "north/c": "male", "north/d"
 
 
 def made(rights: Mapping[str, Sequence[int]] = RIGHTS, **known: Mapping[str, Any]) -> Run:
-    results = heard(rights)
+    results = results_of(rights)
     return run_of(results, facts_for(results, **(known or {"gender": GENDER})))
 
 

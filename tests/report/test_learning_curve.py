@@ -10,7 +10,7 @@ from tests.evaluation.learning_curves import at_share, learning_curve_run, thinn
 from tests.report.runs import NOTE, full_run, result, row
 from voxaffect.evaluation.class_gains import class_gains as class_gains_of
 from voxaffect.evaluation.experiment.run import Run, order
-from voxaffect.evaluation.learning_curve import by_amount
+from voxaffect.evaluation.learning_curve import learning_curves
 from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report import learning_curve
 from voxaffect.report.figures.draw import (
@@ -27,13 +27,13 @@ from voxaffect.report.table import ABSENT, PROTOCOL_TITLES, Section
 
 def shown() -> Section:
     run = thinned_run()
-    found = learning_curve_section(by_amount(run))
+    found = learning_curve_section(learning_curves(run))
     assert found is not None
     return found
 
 
 def test_run_without_learning_curve_has_no_section() -> None:
-    assert learning_curve_section(by_amount(full_run())) is None
+    assert learning_curve_section(learning_curves(full_run())) is None
     keys = [part.key for part in sections(full_run(), summarize_run(full_run()), ())]
     assert "amounts" not in keys
 
@@ -62,7 +62,7 @@ def test_different_numbers_of_folds_are_shown_as_a_range() -> None:
     run = thinned_run()
     extra = [at_share(s, "emodb/9", "dnn-stl", 4, n_train=900) for s in (0.1, 1.0)]
     found = learning_curve_section(
-        by_amount(learning_curve_run([*run.results, *run.thinned, *extra]))
+        learning_curves(learning_curve_run([*run.results, *run.thinned, *extra]))
     )
     assert found is not None
     assert row(found.tables[0], "100 %")["Folds"] == "6 to 7"
@@ -72,7 +72,7 @@ def test_different_numbers_of_folds_are_shown_as_a_range() -> None:
 def test_missing_share_of_a_system_is_absent() -> None:
     run = thinned_run()
     other = [at_share(1.0, f"emodb/{n}", "svm", 9, n_train=200) for n in range(6)]
-    found = learning_curve_section(by_amount(replace(run, results=(*run.results, *other))))
+    found = learning_curve_section(learning_curves(replace(run, results=(*run.results, *other))))
     assert found is not None
     assert row(found.tables[0], "10 %")["svm"] == ABSENT
     assert row(found.tables[0], "100 %")["svm"] == ".900"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tests.report.runs import corpus, plain_history, row
-from voxaffect.evaluation.card import BeforeAfter, before_after
+from voxaffect.evaluation.comparisons import BeforeAfter, before_after
 from voxaffect.report.model_card import adaptation_tables, model_card
 from voxaffect.report.table import ABSENT
 

@@ -25,7 +25,7 @@ from voxaffect.config.file import load_settings
 from voxaffect.config.settings import Settings, find_net_system
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ConfigError, FoldError
-from voxaffect.evaluation.card import BeforeAfter, before_after
+from voxaffect.evaluation.comparisons import BeforeAfter, before_after
 from voxaffect.evaluation.experiment.dataset import Prepared
 from voxaffect.evaluation.splits.draws import deal_speakers
 from voxaffect.evaluation.splits.folds import UNKNOWN

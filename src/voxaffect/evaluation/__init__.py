@@ -1,1 +1,1 @@
-"""Who is tested on whom, what came of it, and how sure one can be."""
+"""Evaluation: folds, experiments, metrics, confidence intervals, significance tests, fairness."""

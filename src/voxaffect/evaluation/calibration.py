@@ -1,12 +1,12 @@
-"""How far a stated confidence can be trusted, and what is gained by answering only when sure.
+"""Confidence calibration and selective prediction: ECE, Brier score, risk-coverage curve.
 
-The confidence of an answer is the probability that the system gives it. Calibrated, of the answers
-given with confidence p a share p is right. Every number is the mean over seeds of a value that
-joins the answers of all folds of a protocol; so a corpus that is promised too much and one that is
-promised too little may hide each other.
+The confidence of a prediction is the probability that the system gives it; calibrated, a share p of
+the predictions with confidence p is correct. Every number is the mean over seeds of a value that
+joins the predictions of all folds of a protocol, so over- and underconfidence on different corpora
+may cancel out.
 
-Sources: expected calibration error, M. P. Naeini, G. F. Cooper, M. Hauskrecht, Obtaining well
-calibrated probabilities using Bayesian binning, AAAI 2015; by bins of equal mass, K. Nguyen,
+Sources: expected calibration error (ECE), M. P. Naeini, G. F. Cooper, M. Hauskrecht, Obtaining well
+calibrated probabilities using Bayesian binning, AAAI 2015; bins of equal mass, K. Nguyen,
 B. O'Connor, Posterior calibration and exploratory analysis for natural language processing models,
 EMNLP 2015; G. W. Brier, Verification of forecasts expressed in terms of probability, 1950; risk and
 coverage, R. El-Yaniv, Y. Wiener, On the foundations of noise-free selective classification, JMLR
@@ -16,20 +16,16 @@ for deep neural classifiers, ICLR 2019.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from statistics import fmean
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxaffect.evaluation.experiment.run import FoldResult, Run
-from voxaffect.evaluation.metrics import mean_known, ratio
+from voxaffect.evaluation.metrics import Counts, Floats, mean_known, ratio
 from voxaffect.evaluation.results import by_system
 from voxaffect.taxonomy import EMOTION
-
-Floats = NDArray[np.float64]
-Rows = NDArray[np.int64]
 
 N_BINS = 10
 COVERAGES = np.linspace(0.05, 1.0, 20)
@@ -38,12 +34,12 @@ COVERAGES = np.linspace(0.05, 1.0, 20)
 
 @dataclass(frozen=True, eq=False)
 class Bins:
-    """Answers in bins of rising confidence.
+    """Reliability diagram: predictions in bins of rising confidence.
 
     Args:
-        share: float64 (N_BINS,), of all answers.
-        confidence: float64 (N_BINS,), mean in the bin, NaN where it is empty.
-        accuracy: float64 (N_BINS,), share of right answers, NaN where it is empty.
+        share: float64 (N_BINS,), share of all predictions.
+        confidence: float64 (N_BINS,), mean of the bin, NaN where empty.
+        accuracy: float64 (N_BINS,), share of correct predictions, NaN where empty.
     """
 
     share: Floats
@@ -52,28 +48,28 @@ class Bins:
 
     @property
     def expected_error(self) -> float:
-        """Expected calibration error: distance of confidence and accuracy, mean over answers."""
+        """Expected calibration error: |accuracy - confidence|, mean over predictions."""
         return float(np.nansum(self.share * np.abs(self.accuracy - self.confidence)))
 
     @property
     def maximum_error(self) -> float:
-        """Maximum calibration error: the greatest distance of a bin."""
+        """Maximum calibration error: the greatest |accuracy - confidence| of a bin."""
         return float(np.nanmax(np.abs(self.accuracy - self.confidence)))
 
 
 @dataclass(frozen=True)
 class Measures:
-    """How reliable confidences are, in numbers.
+    """Calibration metrics.
 
     Args:
-        accuracy: share of right answers.
-        confidence: mean confidence; above the accuracy, the system promises too much.
+        accuracy: share of correct predictions.
+        confidence: mean confidence; above the accuracy, the system is overconfident.
         equal_mass: expected calibration error, bins of equal mass.
         equal_width: the same, bins of equal width.
         maximum: maximum calibration error, bins of equal mass.
-        brier: mean squared distance of the probabilities from the truth, summed over classes:
-            0 to 2.
-        risk_area: share of wrong answers, mean over all coverages.
+        brier: Brier score, summed over classes: 0 to 2.
+        risk_area: area under the risk-coverage curve: share of wrong predictions, mean over all
+            coverages.
     """
 
     accuracy: float
@@ -87,11 +83,11 @@ class Measures:
 
 @dataclass(frozen=True, eq=False)
 class Coverage:
-    """What is right among the answers that are given when the least sure are withheld.
+    """Selective prediction: scores when the least confident predictions are withheld.
 
     Args:
-        accuracy: float64 (20,), share of right answers at each of COVERAGES.
-        ua: float64 (20,), mean recall over the classes of which anything is answered.
+        accuracy: float64 (20,), share of correct predictions at each of COVERAGES.
+        ua: float64 (20,), mean recall over the classes with a prediction that is not withheld.
     """
 
     accuracy: Floats
@@ -100,15 +96,15 @@ class Coverage:
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """One system in one protocol.
+    """Calibration of one system in one protocol.
 
     Args:
         protocol: `within`, `cross` or `aggregated`.
         system: its name.
-        n_utterances: utterances answered for, the most of a seed.
-        n_seeds: how many seeds are averaged.
+        n_utterances: utterances tested, the most of a seed.
+        n_seeds: number of seeds averaged.
         measures: means over seeds.
-        diagram: bins of equal mass, each the mean over seeds.
+        diagram: bins of equal mass, means over seeds.
         coverage: means over seeds.
     """
 
@@ -122,128 +118,118 @@ class Reliability:
 
 
 @dataclass(frozen=True, eq=False)
-class Stated:
-    """Answers of one system and seed with what was stated of them.
+class Predictions:
+    """Predictions of one system and seed.
 
     Args:
         truth: int64 (N,), emotion classes, N >= 1.
-        answers: int64 (N,).
+        predicted: int64 (N,).
         probabilities: float64 (N, C).
     """
 
-    truth: Rows
-    answers: Rows
+    truth: Counts
+    predicted: Counts
     probabilities: Floats
 
     @property
     def confidence(self) -> Floats:
-        """Probability of each answer (N,)."""
-        given: Floats = self.probabilities[np.arange(self.answers.size), self.answers]
-        return given
+        """Probability of each prediction (N,)."""
+        found: Floats = self.probabilities[np.arange(self.predicted.size), self.predicted]
+        return found
 
     @property
-    def right(self) -> Floats:
-        """1 for each right answer, else 0, (N,)."""
-        hits: Floats = (self.truth == self.answers).astype(np.float64)
-        return hits
+    def correct(self) -> Floats:
+        """1 for each correct prediction, else 0, (N,)."""
+        found: Floats = (self.truth == self.predicted).astype(np.float64)
+        return found
 
 
 def reliabilities(run: Run) -> tuple[Reliability, ...]:
-    """Reliability of every system in every protocol that has results."""
-    groups = by_system(run.results).items()
-    return tuple(_reliability(*key, results) for key, results in groups)
+    """Calibration of every system in every protocol that has results."""
+    return tuple(_reliability(*key, results) for key, results in by_system(run.results).items())
 
 
 def _reliability(protocol: str, system: str, results: Sequence[FoldResult]) -> Reliability:
-    seeds = [_stated([r for r in results if r.seed == s]) for s in {r.seed for r in results}]
-    measures = zip(*(astuple(measure(stated)) for stated in seeds), strict=True)
-    diagrams = (equal_mass(stated.confidence, stated.right) for stated in seeds)
-    curves = (coverage(stated) for stated in seeds)
+    seeds = []
+    for seed in {r.seed for r in results}:
+        own = [r for r in results if r.seed == seed]
+        arrays = zip(*((r.y_true, r.y_pred, r.probabilities) for r in own), strict=True)
+        seeds.append(Predictions(*map(np.concatenate, arrays)))
+    measures = zip(*(astuple(measure(seed)) for seed in seeds), strict=True)
+    diagrams = (equal_mass(seed.confidence, seed.correct) for seed in seeds)
     return Reliability(
         protocol=protocol,
         system=system,
-        n_utterances=max(stated.truth.size for stated in seeds),
+        n_utterances=max(seed.truth.size for seed in seeds),
         n_seeds=len(seeds),
         measures=Measures(*map(fmean, measures)),
         diagram=Bins(*_means((d.share, d.confidence, d.accuracy) for d in diagrams)),
-        coverage=Coverage(*_means((c.accuracy, c.ua) for c in curves)),
+        coverage=Coverage(*_means((c.accuracy, c.ua) for c in map(coverage, seeds))),
     )
 
 
-def _stated(results: Sequence[FoldResult]) -> Stated:
-    return Stated(
-        truth=np.concatenate([r.y_true for r in results]),
-        answers=np.concatenate([r.y_pred for r in results]),
-        probabilities=np.concatenate([r.probabilities for r in results]),
-    )
-
-
-def _means(seeds: Iterator[tuple[Floats, ...]]) -> list[Floats]:
-    """Each of several arrays, averaged over seeds; a bin empty for one seed is left to others."""
+def _means(seeds: Iterable[tuple[Floats, ...]]) -> list[Floats]:
+    """Mean of each array over seeds; NaN (a bin empty for one seed) is ignored."""
     return [mean_known(np.stack(arrays), axis=0) for arrays in zip(*seeds, strict=True)]
 
 
-def measure(stated: Stated) -> Measures:
-    """The measures of one seed's answers."""
-    confidence, right = stated.confidence, stated.right
-    by_mass = equal_mass(confidence, right)
-    truth = np.eye(stated.probabilities.shape[1])[stated.truth]
-    n_answered = np.arange(1.0, right.size + 1)
+def measure(predictions: Predictions) -> Measures:
+    """Calibration metrics of one seed."""
+    confidence, correct = predictions.confidence, predictions.correct
+    by_mass = equal_mass(confidence, correct)
+    truth = np.eye(predictions.probabilities.shape[1])[predictions.truth]
+    n_answered = np.arange(1.0, correct.size + 1)
     return Measures(
-        accuracy=float(right.mean()),
+        accuracy=float(correct.mean()),
         confidence=float(confidence.mean()),
         equal_mass=by_mass.expected_error,
-        equal_width=equal_width(confidence, right).expected_error,
+        equal_width=equal_width(confidence, correct).expected_error,
         maximum=by_mass.maximum_error,
-        brier=float(np.square(stated.probabilities - truth).sum(axis=1).mean()),
-        risk_area=float(1 - np.mean(sums_at(n_answered, confidence, right) / n_answered)),
+        brier=float(np.square(predictions.probabilities - truth).sum(axis=1).mean()),
+        risk_area=float(1 - np.mean(sums_at(n_answered, confidence, correct) / n_answered)),
     )
 
 
-def equal_mass(confidence: Floats, right: Floats) -> Bins:
-    """Ten bins of nearly as many answers each; equal confidences share a bin."""
+def equal_mass(confidence: Floats, correct: Floats) -> Bins:
+    """Ten bins of nearly as many predictions each; equal confidences share a bin."""
     n_below = np.searchsorted(np.sort(confidence), confidence)
-    return _bins(n_below * N_BINS // confidence.size, confidence, right)
+    return _bins(n_below * N_BINS // confidence.size, confidence, correct)
 
 
-def equal_width(confidence: Floats, right: Floats) -> Bins:
+def equal_width(confidence: Floats, correct: Floats) -> Bins:
     """Ten bins of a tenth each: [0, .1), [.1, .2) ... [.9, 1]."""
     number = np.clip((confidence * N_BINS).astype(np.int64), 0, N_BINS - 1)
-    return _bins(number, confidence, right)
+    return _bins(number, confidence, correct)
 
 
-def _bins(number: Rows, confidence: Floats, right: Floats) -> Bins:
+def _bins(number: Counts, confidence: Floats, correct: Floats) -> Bins:
     counts = np.bincount(number, minlength=N_BINS).astype(np.float64)
-    sums = [np.bincount(number, values, N_BINS) for values in (confidence, right)]
+    sums = [np.bincount(number, values, N_BINS) for values in (confidence, correct)]
     return Bins(counts / number.size, *(ratio(some, counts) for some in sums))
 
 
-def coverage(stated: Stated) -> Coverage:
-    """Accuracy and UA of one seed's answers at every one of COVERAGES."""
-    confidence, right = stated.confidence, stated.right
-    n_answered = COVERAGES * right.size
-    of_class = np.eye(EMOTION.n_classes)[stated.truth].T  # (C, N)
-    hits = np.array([sums_at(n_answered, confidence, right * own) for own in of_class])
+def coverage(predictions: Predictions) -> Coverage:
+    """Accuracy and UA of one seed at each of COVERAGES."""
+    confidence, correct = predictions.confidence, predictions.correct
+    n_answered = COVERAGES * correct.size
+    of_class = np.eye(EMOTION.n_classes)[predictions.truth].T  # (C, N)
+    hits = np.array([sums_at(n_answered, confidence, correct * own) for own in of_class])
     totals = np.array([sums_at(n_answered, confidence, own) for own in of_class])
     return Coverage(
-        accuracy=hits.sum(axis=0) / n_answered,
-        ua=mean_known(ratio(hits, totals), axis=0),
+        accuracy=hits.sum(axis=0) / n_answered, ua=mean_known(ratio(hits, totals), axis=0)
     )
 
 
 def sums_at(n_answered: Floats, confidence: Floats, values: Floats) -> Floats:
-    """Sum of a value over the answers of highest confidence.
+    """Sum of a value over the predictions of highest confidence (K,).
 
-    Among answers of one confidence nothing says which are withheld: each counts by the share of
-    them that is answered, which is what choosing at random comes to on average.
+    Predictions of equal confidence count by the share of them that is answered: the mean of
+    choosing among them at random.
 
     Args:
         n_answered: (K,), how many are answered; need not be whole.
         confidence: float64 (N,).
-        values: float64 (N,), such as 1 where an answer is right.
-
-    Returns:
-        float64 (K,).
+        values: float64 (N,), such as 1 where a prediction is correct.
     """
     _, level, counts = np.unique(-confidence, return_inverse=True, return_counts=True)
     ends = np.concatenate([[0], np.cumsum(counts)])

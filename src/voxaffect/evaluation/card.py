@@ -1,4 +1,7 @@
-"""The protocol card: what two runs must have in common for their numbers to be comparable."""
+"""Protocol card of a run: what two runs must share to be comparable, and the leakage of its folds.
+
+Leakage is what the training, dev and test sets of a fold have in common.
+"""
 
 from __future__ import annotations
 
@@ -7,87 +10,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from voxaffect.evaluation.experiment.run import PROTOCOLS, CorpusSummary, FoldResult, Run
-from voxaffect.evaluation.metrics import confusion, unweighted_accuracy
 from voxaffect.evaluation.results import display_order
-from voxaffect.evaluation.significance import PairedTest, wilcoxon
 from voxaffect.files import digest
-from voxaffect.taxonomy import EMOTION
-
-Classes = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class BeforeAfter:
-    """Answers of one recognizer before and after, for the same utterances.
-
-    Args:
-        n: utterances.
-        before: unweighted accuracy of all answers together.
-        after: the same afterwards.
-        recalls: class -> recall before and after, of the classes that there are.
-        speakers: speaker -> unweighted accuracy before and after.
-        paired: the speakers as pairs.
-    """
-
-    n: int
-    before: float
-    after: float
-    recalls: dict[str, tuple[float, float]]
-    speakers: dict[str, tuple[float, float]]
-    paired: PairedTest
-
-
-def before_after(
-    truth: Classes, before: Classes, after: Classes, speakers: NDArray[np.str_]
-) -> BeforeAfter:
-    """Compare answers to N utterances.
-
-    Args:
-        truth: (N,), emotion classes.
-        before: (N,), answers of the recognizer as it was.
-        after: (N,), answers of one adapted to other speakers than the utterance's.
-        speakers: (N,), who speaks.
-    """
-    by_speaker = {}
-    for speaker in np.unique(speakers):
-        own = speakers == speaker
-        by_speaker[str(speaker)] = (_ua(truth[own], before[own]), _ua(truth[own], after[own]))
-    classes = np.unique(truth)
-    recalls = {
-        EMOTION.classes[c]: tuple(
-            float(np.mean(answers[truth == c] == c)) for answers in (before, after)
-        )
-        for c in classes
-    }
-    return BeforeAfter(
-        n=truth.size,
-        before=_ua(truth, before),
-        after=_ua(truth, after),
-        recalls={name: (then, now) for name, (then, now) in recalls.items()},
-        speakers=by_speaker,
-        paired=wilcoxon(
-            {name: [now] for name, (_, now) in by_speaker.items()},
-            {name: [then] for name, (then, _) in by_speaker.items()},
-        ),
-    )
-
-
-def _ua(truth: Classes, answers: Classes) -> float:
-    return unweighted_accuracy(confusion(truth, answers, EMOTION.n_classes))
 
 
 @dataclass(frozen=True)
 class Share:
-    """How many things of a kind are in two sets.
+    """Number of things of a kind that two sets have in common.
 
     Args:
-        n: those in both.
-        of: those that the first set has, 0 where none is known; None where it was not recorded,
-            as in runs of earlier versions.
+        n: things in both.
+        of: things in the first set, 0 where none has a name; None where not recorded, as in runs
+            of earlier versions.
     """
 
     n: int
@@ -95,7 +30,7 @@ class Share:
 
     @property
     def known(self) -> bool:
-        """Whether it can be told at all: what has no name is not known to be shared."""
+        """Whether things of the kind have names; otherwise nothing is known of sharing."""
         return self.of != 0
 
 
@@ -104,7 +39,7 @@ Shares = Mapping[str, Share]
 
 
 @dataclass(frozen=True)
-class FoldShares:
+class FoldLeakage:
     """What the sets of one fold share.
 
     Args:
@@ -121,38 +56,37 @@ class FoldShares:
 
 
 @dataclass(frozen=True)
-class Exposure:
+class ProtocolLeakage:
     """What the folds of a protocol share.
 
     Args:
         protocol: `within`, `cross` or `aggregated`.
-        folds: those that have a result, by name.
+        folds: those with a result, by name.
     """
 
     protocol: str
-    folds: tuple[FoldShares, ...]
+    folds: tuple[FoldLeakage, ...]
 
     @property
     def test_sets(self) -> tuple[str, ...]:
         """Names of the test sets, sorted."""
         return tuple(sorted({fold.test_set for fold in self.folds}))
 
-    def on(self, test_set: str) -> Exposure:
+    def on(self, test_set: str) -> ProtocolLeakage:
         """The folds of one test set."""
-        return Exposure(self.protocol, tuple(f for f in self.folds if f.test_set == test_set))
+        folds = tuple(f for f in self.folds if f.test_set == test_set)
+        return ProtocolLeakage(self.protocol, folds)
 
     def shares(self, kind: str) -> tuple[Share, ...]:
-        """What the test sets share, of the folds that tell."""
-        found = (fold.test.get(kind) for fold in self.folds)
-        return tuple(share for share in found if share is not None and share.known)
+        """What the test sets share with training and dev data, of the folds where it is known."""
+        return _known(fold.test.get(kind) for fold in self.folds)
 
     def dev_shares(self, kind: str) -> tuple[Share, ...]:
-        """The same of the dev sets."""
-        found = (fold.dev.get(kind) for fold in self.folds)
-        return tuple(share for share in found if share is not None and share.known)
+        """What the dev sets share with training data, of the folds where it is known."""
+        return _known(fold.dev.get(kind) for fold in self.folds)
 
     def n_sharing(self, kind: str) -> int:
-        """Folds whose test set shares something of a kind."""
+        """Number of folds whose test set shares something of a kind."""
         return sum(share.n > 0 for share in self.shares(kind))
 
     def sharing(self, kind: str) -> tuple[str, ...]:
@@ -160,22 +94,26 @@ class Exposure:
         return tuple(test for test in self.test_sets if self.on(test).n_sharing(kind))
 
 
-def exposures(run: Run) -> tuple[Exposure, ...]:
-    """What each protocol's folds share, in the protocols' order; those without results are absent.
+def _known(shares: Iterable[Share | None]) -> tuple[Share, ...]:
+    return tuple(share for share in shares if share is not None and share.known)
 
-    A fold is told of by the run's header; where that is silent, by the sentence that its results
-    carry, which knows neither copies nor how many things of a kind there are.
+
+def leakage_by_protocol(run: Run) -> tuple[ProtocolLeakage, ...]:
+    """Leakage of each protocol with results, in the order of protocols.
+
+    It is read from the run's header; for runs of earlier versions from the sentence in their
+    results, which knows neither copies nor how many things of a kind there are.
     """
     results = {result.fold: result for result in reversed(run.results)}
-    folds = {name: _fold_shares(results[name], run.leakage.get(name)) for name in sorted(results)}
+    folds = {name: _fold(results[name], run.leakage.get(name)) for name in sorted(results)}
     found = (
-        Exposure(protocol, tuple(f for f in folds.values() if results[f.fold].protocol == protocol))
-        for protocol in PROTOCOLS
+        ProtocolLeakage(p, tuple(f for f in folds.values() if results[f.fold].protocol == p))
+        for p in PROTOCOLS
     )
-    return tuple(exposure for exposure in found if exposure.folds)
+    return tuple(leakage for leakage in found if leakage.folds)
 
 
-def _fold_shares(result: FoldResult, stated: Mapping[str, Any] | None) -> FoldShares:
+def _fold(result: FoldResult, stated: Mapping[str, Any] | None) -> FoldLeakage:
     if stated is None:
         test, dev = _read_sentence(str(result.details.get("leakage", "")))
     else:
@@ -183,11 +121,11 @@ def _fold_shares(result: FoldResult, stated: Mapping[str, Any] | None) -> FoldSh
             {kind: Share(n, of) for kind, (n, of) in stated[name].items()}
             for name in ("test", "dev")
         )
-    return FoldShares(result.fold, result.corpus, test, dev)
+    return FoldLeakage(result.fold, result.corpus, test, dev)
 
 
-NAMED_BEFORE = ("speakers", "sentences", "sessions", "corpora")
-"""Kinds that the sentences of earlier versions tell of."""
+SENTENCE_KINDS = ("speakers", "sentences", "sessions", "corpora")
+"""Kinds in the sentences of earlier versions."""
 
 SENTENCE = re.compile(
     r"the test set shares (?P<test>.+) with the training and dev data; "
@@ -196,30 +134,33 @@ SENTENCE = re.compile(
 
 
 def _read_sentence(text: str) -> tuple[Shares, Shares]:
-    """The shares that `LeakageStatement.sentence` tells; none where it is another sentence."""
+    """Shares in a text of `LeakageStatement.sentence`; none where it is another sentence."""
     found = SENTENCE.search(text)
-    return (_read_words(found["test"]), _read_words(found["dev"])) if found else ({}, {})
+    return (_read_counts(found["test"]), _read_counts(found["dev"])) if found else ({}, {})
 
 
-def _read_words(words: str) -> Shares:
-    """`2 sentences, 1 corpus` as shares; what is not mentioned is not known to be shared."""
-    said = {name: int(n) for n, name in re.findall(r"(\d+) ([a-z]+)", words)}
-    kinds = {kind: (kind, "corpus" if kind == "corpora" else kind[:-1]) for kind in NAMED_BEFORE}
-    return {kind: Share(sum(said.get(n, 0) for n in names), None) for kind, names in kinds.items()}
+def _read_counts(text: str) -> Shares:
+    """Shares in `2 sentences, 1 corpus`; 0 of a kind that is not mentioned."""
+    counts = {name: int(n) for n, name in re.findall(r"(\d+) ([a-z]+)", text)}
+    found = {}
+    for plural in SENTENCE_KINDS:
+        singular = "corpus" if plural == "corpora" else plural[:-1]
+        found[plural] = Share(counts.get(plural, 0) + counts.get(singular, 0), None)
+    return found
 
 
 @dataclass(frozen=True)
 class ProtocolCard:
-    """What a reader needs to do a run again, or to doubt it.
+    """What is needed to reproduce a run or to check it.
 
     Args:
-        n_results: results that there are; one a fold, system and seed.
+        n_results: number of results; one a fold, system and seed.
         n_failed: results that could not be computed.
         n_folds: folds with a result.
         systems: names, in the tables' order.
         seeds: in ascending order.
         corpora_digest: of the corpora's names and the digests of their metadata.
-        folds_digest: of the names of the folds with a result, and of the ids they test.
+        folds_digest: of the names of the folds with a result, and of their test utterances.
         settings_digest: of all settings.
         wall_s: wall time of all sessions of the run, in seconds.
         computing_s: training and testing of all results, added up, in seconds.
@@ -238,7 +179,7 @@ class ProtocolCard:
 
 
 def protocol_card(run: Run) -> ProtocolCard:
-    """The card of a run, complete or not."""
+    """Protocol card of a run, complete or not."""
     return ProtocolCard(
         n_results=len(run.results),
         n_failed=len(run.failures),
@@ -254,14 +195,11 @@ def protocol_card(run: Run) -> ProtocolCard:
 
 
 def corpora_digest(corpora: Iterable[CorpusSummary]) -> str:
-    """Digest of which utterances of which corpora were used, in whatever order they are named."""
+    """Digest of the utterances of all corpora, whatever their order."""
     return digest(sorted([corpus.name, corpus.digest] for corpus in corpora))
 
 
 def folds_digest(results: Iterable[FoldResult]) -> str:
-    """Digest of who is tested in which fold, whatever was tested, how often and in which order.
-
-    Were a fold's ids to differ between systems, each set of them would count.
-    """
+    """Digest of the test utterances of each fold, whatever the systems, seeds and order."""
     tested = {(r.fold, tuple(sorted(r.ids))) for r in results}
     return digest(sorted([fold, list(ids)] for fold, ids in tested))

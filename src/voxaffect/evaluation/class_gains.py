@@ -1,47 +1,42 @@
-"""What each subtask does to each class: the recall it adds to that of the single-task twin.
+"""Gain in recall of each emotion class by multi-task learning over the single-task net.
 
 The paper leaves it to future work ("how MTL affects discrimination of specific emotional
-categories"). Letters: D folds in which a class is tested, C classes, R resamples.
+categories"). Letters: D folds in which a class is tested, C classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from voxaffect.evaluation.intervals import LEVEL
-from voxaffect.evaluation.metrics import recalls
-from voxaffect.evaluation.results import ScoreTable, twin_of
-from voxaffect.evaluation.significance import DECIMALS
+from voxaffect.evaluation.comparisons import DECIMALS
+from voxaffect.evaluation.intervals import bootstrap_mean
+from voxaffect.evaluation.metrics import Floats, recalls
+from voxaffect.evaluation.results import ScoreTable, single_task_of
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
 
-Floats = NDArray[np.float64]
-
-N_RESAMPLES = 4000
-
 FEWEST_FOLDS = 6
-"""Of fewer folds no interval is given: a bootstrap of them is too narrow, and even if all of them
-agreed, a test of their signs would not reach .05 (2 / 2^5 = .063)."""
+"""Least folds for an interval: a bootstrap of fewer is too narrow, and even if all agreed, a sign
+test would not reach .05 (2 / 2^5 = .063)."""
 
 SUBTASKS: Mapping[str, str] = {
     "gender": GENDER.name,
     "naturalness": NATURALNESS.name,
     "mtl": "both",
 }
-"""Variant of a trunk -> what it learns beside emotion."""
+"""Suffix of a multi-task net -> its subtasks."""
 
 
 @dataclass(frozen=True)
 class ClassGain:
-    """The change of one class's recall.
+    """Change of one class's recall.
 
     Args:
-        n_folds: folds that test the class and that both systems have answered.
-        mean: of the differences over these folds, None where there is none.
-        low: lower end of the interval, None where there are fewer than FEWEST_FOLDS folds.
+        n_folds: folds that test the class and that both systems have.
+        mean: mean difference over these folds, None where there is none.
+        low: lower end of the confidence interval, None with fewer than FEWEST_FOLDS folds.
         high: upper end.
     """
 
@@ -51,21 +46,21 @@ class ClassGain:
     high: float | None
 
     @property
-    def clear(self) -> bool:
-        """Whether the interval leaves out zero."""
+    def excludes_zero(self) -> bool:
+        """Whether there is an interval and 0 is outside."""
         return self.low is not None and self.high is not None and self.low * self.high > 0
 
 
 @dataclass(frozen=True)
 class ClassGains:
-    """What a subtask does to the classes.
+    """Gains of one multi-task net.
 
     Args:
-        protocol: where it was tested.
+        protocol: `within`, `cross` or `aggregated`.
         system: the multi-task net.
         reference: the single-task net of the same trunk.
-        subtasks: what the former learns beside emotion: gender, naturalness or both.
-        n_folds: folds that both have answered.
+        subtasks: of the former: gender, naturalness or both.
+        n_folds: folds that both have.
         gains: class -> change of its recall, in the order of classes.
     """
 
@@ -78,40 +73,28 @@ class ClassGains:
 
 
 def class_gains(table: ScoreTable, *, seed: int = 0) -> tuple[ClassGains, ...]:
-    """Gains of every multi-task net over its single-task twin, on all test sets of a protocol.
+    """Gains of every multi-task net over its single-task net, on all test sets of a protocol.
 
-    A fold's recall is the mean over its seeds; then every fold counts the same. The interval is
-    the percentile bootstrap over folds (Efron, Annals of Statistics 7, 1979).
+    A fold's recall is the mean over its seeds; every fold weighs the same. Intervals are percentile
+    bootstraps over folds.
 
     Args:
         table: scores of the protocol.
-        seed: of the resampling; the same for every gain, so that none depends on the others.
+        seed: of the resampling, the same for every gain.
     """
-    found = (_of_system(table, system, reference, seed) for system, reference in _pairs(table))
-    return tuple(gains for gains in found if gains.n_folds)
-
-
-def _pairs(table: ScoreTable) -> Iterator[tuple[str, str]]:
-    """Each multi-task net with its single-task twin."""
+    found = []
     for system in table.systems:
-        reference = twin_of(system)
-        if reference != system and reference in table.systems:
-            yield system, reference
-
-
-def _of_system(table: ScoreTable, system: str, reference: str, seed: int) -> ClassGains:
-    ours, theirs = _recalls(table, system), _recalls(table, reference)
-    folds = sorted(ours.keys() & theirs.keys())
-    differences = np.array([ours[fold] - theirs[fold] for fold in folds])  # (D, C)
-    by_class = differences.reshape(-1, EMOTION.n_classes).T
-    return ClassGains(
-        protocol=table.protocol,
-        system=system,
-        reference=reference,
-        subtasks=SUBTASKS[system.rpartition("-")[2]],
-        n_folds=len(folds),
-        gains={name: _gain(d, seed) for name, d in zip(EMOTION.classes, by_class, strict=True)},
-    )
+        reference = single_task_of(system)
+        if reference == system or reference not in table.systems:
+            continue
+        ours, theirs = _recalls(table, system), _recalls(table, reference)
+        folds = sorted(ours.keys() & theirs.keys())
+        if folds:
+            by_class = np.array([ours[fold] - theirs[fold] for fold in folds]).T  # (C, D)
+            gains = {c: _gain(d, seed) for c, d in zip(EMOTION.classes, by_class, strict=True)}
+            subtasks = SUBTASKS[system.rpartition("-")[2]]
+            found.append(ClassGains(table.protocol, system, reference, subtasks, len(folds), gains))
+    return tuple(found)
 
 
 def _recalls(table: ScoreTable, system: str) -> dict[str, Floats]:
@@ -125,18 +108,10 @@ def _recalls(table: ScoreTable, system: str) -> dict[str, Floats]:
 
 
 def _gain(differences: Floats, seed: int) -> ClassGain:
-    """Of differences (D,), NaN where the class is not tested."""
+    """Gain from differences (D,), NaN where the class is not tested."""
     known = np.round(differences[~np.isnan(differences)], DECIMALS)
-    if not known.size:
-        return ClassGain(0, None, None, None)
-    low, high = bootstrap(known, seed) if known.size >= FEWEST_FOLDS else (None, None)
-    return ClassGain(known.size, round(float(known.mean()), DECIMALS), low, high)
-
-
-def bootstrap(values: Floats, seed: int) -> tuple[float, float]:
-    """Percentile interval of the mean of values (D,), resampled R times with replacement."""
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(values.size, size=(N_RESAMPLES, values.size))  # (R, D)
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(values[drawn].mean(axis=1), [tail, 1 - tail])
-    return round(float(low), DECIMALS), round(float(high), DECIMALS)
+    mean = round(float(known.mean()), DECIMALS) if known.size else None
+    if known.size < FEWEST_FOLDS:
+        return ClassGain(known.size, mean, None, None)
+    low, high = (round(end, DECIMALS) for end in bootstrap_mean(known, seed))
+    return ClassGain(known.size, mean, low, high)

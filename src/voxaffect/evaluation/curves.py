@@ -1,4 +1,4 @@
-"""Learning curves of a run: what every training's epochs came to, and their means.
+"""Training curves (loss and dev UA by epoch), scores of single folds, and t-SNE embeddings.
 
 Letters: N trainings of one system (one a fold and seed), E epochs of the longest of them.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 
 from voxaffect.evaluation.experiment.run import PROTOCOLS, FoldResult
-from voxaffect.evaluation.metrics import unweighted_accuracy
+from voxaffect.evaluation.metrics import Counts, Floats, unweighted_accuracy
 from voxaffect.evaluation.results import display_order
 from voxaffect.model.settings import Epoch, TrainingHistory
 
@@ -28,21 +28,23 @@ FEWEST_POINTS = 5
 def embed(
     features: NDArray[np.float32], seed: int = 0
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]] | None:
-    """Place utterances in the plane so that near ones stay near.
+    """t-distributed stochastic neighbor embedding (t-SNE) of utterances in the plane.
 
-    t-distributed stochastic neighbor embedding (van der Maaten & Hinton, JMLR 9, 2008). The
-    perplexity is 30, less where there are fewer than 91 points. Of more than MAX_POINTS utterances
-    a random subset is placed.
+    Source: van der Maaten & Hinton, JMLR 9, 2008. The perplexity is 30, less for fewer than 91
+    points. Of more than MAX_POINTS utterances a random subset is embedded.
 
     Args:
         features: float32 (N, F), such as `FoldResult.high_level`.
         seed: of the subset and of the optimization.
 
     Returns:
-        Indices (M,) of the utterances placed, in order, and their positions (M, 2). None where
-        there is nothing to place: fewer than FEWEST_POINTS utterances, or all of them alike.
+        Indices (M,) of the utterances embedded, in order, and their positions (M, 2). None for
+        fewer than FEWEST_POINTS utterances, or where all are equal.
     """
-    rows = _subset(len(features), seed)
+    rows = np.arange(len(features))
+    if len(features) > MAX_POINTS:
+        drawn = np.random.default_rng(seed).choice(len(features), MAX_POINTS, replace=False)
+        rows = np.sort(drawn)
     chosen = features[rows]
     if len(chosen) < FEWEST_POINTS or not np.ptp(chosen, axis=0).any():
         return None
@@ -50,12 +52,6 @@ def embed(
     tsne = TSNE(perplexity=perplexity, init="pca", random_state=seed)
     positions: NDArray[np.float32] = tsne.fit_transform(chosen)
     return rows, positions
-
-
-def _subset(n: int, seed: int) -> NDArray[np.intp]:
-    if n <= MAX_POINTS:
-        return np.arange(n)
-    return np.sort(np.random.default_rng(seed).choice(n, MAX_POINTS, replace=False))
 
 
 @dataclass(frozen=True)
@@ -75,29 +71,29 @@ class Curves:
         """Epochs E of the longest training."""
         return max(len(history.epochs) for history in self.histories)
 
-    def values(self, name: str) -> NDArray[np.float64]:
+    def values(self, name: str) -> Floats:
         """A number of every epoch, `train_loss` or `dev_ua`, float64 (N, E).
 
-        A training that has stopped stays where its last epoch left it. So every column holds all
-        trainings, and a curve never moves because some of them dropped out.
+        A training that has stopped keeps the values of its last epoch, so that the mean curve does
+        not move because trainings drop out.
         """
         rows = [[getattr(epoch, name) for epoch in h.epochs] for h in self.histories]
         return np.array([row + row[-1:] * (self.n_epochs - len(row)) for row in rows])
 
-    def running(self) -> NDArray[np.int64]:
-        """Trainings that computed each epoch, int64 (E,)."""
+    def running(self) -> Counts:
+        """Number of trainings that reached each epoch, int64 (E,)."""
         lengths = np.array([len(history.epochs) for history in self.histories])
-        running: NDArray[np.int64] = np.sum(lengths[:, None] > np.arange(self.n_epochs), axis=0)
+        running: Counts = np.sum(lengths[:, None] > np.arange(self.n_epochs), axis=0)
         return running
 
-    def kept(self) -> NDArray[np.int64]:
-        """Trainings that kept the weights of each epoch, int64 (E,)."""
+    def kept(self) -> Counts:
+        """Number of trainings whose best epoch is each epoch, int64 (E,)."""
         best = [history.best - 1 for history in self.histories]
         return np.bincount(best, minlength=self.n_epochs)
 
 
-def learning_curves(results: Sequence[FoldResult]) -> tuple[Curves, ...]:
-    """Curves of every system that learns by epochs, in the tables' order."""
+def training_histories(results: Sequence[FoldResult]) -> tuple[Curves, ...]:
+    """Training curves of every system trained by epochs, in the tables' order."""
     found: dict[str, list[TrainingHistory]] = {}
     for result in results:
         if history := history_of(result):
@@ -106,18 +102,18 @@ def learning_curves(results: Sequence[FoldResult]) -> tuple[Curves, ...]:
 
 
 def history_of(result: FoldResult) -> TrainingHistory | None:
-    """The epochs behind a result, None where its system has none."""
+    """Epochs of the training behind a result, None where its system has none."""
     stated: Mapping[str, Any] | None = result.details.get("history")
     if not stated or not stated["epochs"]:
         return None
-    # Results of earlier versions do not tell the wall time of an epoch.
+    # Results of earlier versions have no wall time of an epoch.
     epochs = (Epoch(**{"seconds": 0.0, **epoch}) for epoch in stated["epochs"])
     return TrainingHistory(tuple(epochs), stated["best"])
 
 
 @dataclass(frozen=True)
 class TrainingCurve:
-    """How the training behind a result ended.
+    """End of the training behind a result.
 
     Args:
         kept: number of the epoch whose weights were kept.
@@ -137,7 +133,7 @@ class FoldScore:
         fold: name of the fold, `within/emodb/03`.
         system: name of the system.
         n: utterances tested.
-        n_dev: utterances that chose the epoch, None where results do not say.
+        n_dev: utterances of the dev set, None where results do not say.
         ua: seed -> unweighted accuracy.
         trainings: seed -> its training; without those that have no epochs.
     """
@@ -152,43 +148,32 @@ class FoldScore:
 
     @property
     def mean_ua(self) -> float:
-        """Mean over seeds: what stands for the fold in every mean and every test."""
+        """Mean over seeds: what counts for the fold in every mean and every test."""
         return fmean(self.ua.values())
 
 
 def fold_scores(results: Iterable[FoldResult]) -> tuple[FoldScore, ...]:
-    """Scores by protocol, fold and system, speaker 10 behind speaker 9."""
+    """Scores by protocol, fold and system; speaker 9 before speaker 10."""
     groups: dict[tuple[str, str, str], list[FoldResult]] = {}
-    for result in results:
+    for result in sorted(results, key=lambda r: r.seed):
         groups.setdefault((result.protocol, result.fold, result.system), []).append(result)
     systems = display_order({system for *_, system in groups})
 
-    def place(key: tuple[str, str, str]) -> tuple[int, list[tuple[int, str]], int]:
+    def position(key: tuple[str, str, str]) -> tuple[int, list[tuple[int, str]], int]:
         protocol, fold, system = key
-        return PROTOCOLS.index(protocol), _natural(fold), systems.index(system)
+        parts = re.findall(r"[0-9]+|[^0-9]+", fold)  # numbers compare as such, before words
+        natural = [(int(p), p) if p[0] in "0123456789" else (-1, p) for p in parts]
+        return PROTOCOLS.index(protocol), natural, systems.index(system)
 
-    return tuple(_fold_score(groups[key]) for key in sorted(groups, key=place))
-
-
-def _fold_score(results: Iterable[FoldResult]) -> FoldScore:
-    seeds = sorted(results, key=lambda r: r.seed)
-    first = seeds[0]
-    return FoldScore(
-        protocol=first.protocol,
-        fold=first.fold,
-        system=first.system,
-        n=len(first.ids),
-        n_dev=first.details.get("n_dev"),
-        ua={r.seed: unweighted_accuracy(r.matrix) for r in seeds},
-        trainings={
+    found = []
+    for key in sorted(groups, key=position):
+        seeds = groups[key]
+        trainings = {
             r.seed: TrainingCurve(history.best, len(history.epochs))
             for r in seeds
             if (history := history_of(r))
-        },
-    )
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Parts of a name that compare as a reader would: digits as numbers, before words."""
-    parts = re.findall(r"[0-9]+|[^0-9]+", name)
-    return [(int(p), p) if p[0] in "0123456789" else (-1, p) for p in parts]
+        }
+        ua = {r.seed: unweighted_accuracy(r.matrix) for r in seeds}
+        n, n_dev = len(seeds[0].ids), seeds[0].details.get("n_dev")
+        found.append(FoldScore(*key, n, n_dev, ua, trainings))
+    return tuple(found)

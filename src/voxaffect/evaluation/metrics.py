@@ -1,10 +1,12 @@
-"""How well answers match the truth: everything is read off a confusion matrix.
+"""Classification metrics of a confusion matrix: recall, unweighted accuracy, accuracy, macro F1.
 
-A class without an utterance in the test set has no recall. It is left out of every mean over
-classes, and a matrix without any utterance has no accuracy: NaN, never a number made up.
+A class without test utterances has no recall and is left out of every mean over classes. An empty
+matrix has NaN for every metric.
 """
 
 from __future__ import annotations
+
+from math import prod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,27 +14,37 @@ from numpy.typing import ArrayLike, NDArray
 from voxaffect.errors import ArtifactError
 
 Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
 
 def ratio(part: ArrayLike, whole: ArrayLike) -> Floats:
-    """Part by whole, broadcast to one shape; NaN where the whole is nothing."""
+    """Part divided by whole, broadcast; NaN where the whole is 0."""
     parts, total = np.broadcast_arrays(part, np.asarray(whole, np.float64))
     found: Floats = np.divide(parts, total, out=np.full(total.shape, np.nan), where=total > 0)
     return found
 
 
 def mean_known(values: Floats, axis: int = -1) -> Floats:
-    """Mean along an axis of the numbers that are no NaN."""
+    """Mean along an axis, ignoring NaN; NaN (without a warning) where all are NaN."""
     known = ~np.isnan(values)
-    total = np.where(known, values, 0.0).sum(axis=axis)
-    return ratio(total, known.sum(axis=axis))
+    return ratio(np.where(known, values, 0.0).sum(axis=axis), known.sum(axis=axis))
 
 
-Counts = NDArray[np.int64]
+def count(shape: tuple[int, ...], *index: ArrayLike, where: ArrayLike | None = None) -> Counts:
+    """Histogram of items over the cells of a table.
+
+    Args:
+        shape: of the table.
+        index: position of each of N items (N,) along each axis.
+        where: bool (N,), items that count; all by default.
+    """
+    cells = np.ravel_multi_index(tuple(np.asarray(i) for i in index), shape)
+    kept = cells if where is None else cells[np.asarray(where)]
+    return np.bincount(kept, minlength=prod(shape)).reshape(shape).astype(np.int64)
 
 
 def confusion(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> Counts:
-    """Confusion matrix (C, C): rows are true classes, columns are answers.
+    """Confusion matrix (C, C): rows are true classes, columns predicted ones.
 
     Args:
         y_true: (N,), class indices.
@@ -42,37 +54,40 @@ def confusion(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> Counts:
     Raises:
         ArtifactError: lengths differ, or an index is not within 0 and C - 1.
     """
-    true, answer = np.asarray(y_true, np.int64), np.asarray(y_pred, np.int64)
-    if true.shape != answer.shape or true.ndim != 1:
-        raise ArtifactError(f"{true.size} true classes but {answer.size} answers; need as many")
-    for name, values in (("true class", true), ("answer", answer)):
+    true, predicted = np.asarray(y_true, np.int64), np.asarray(y_pred, np.int64)
+    if true.shape != predicted.shape or true.ndim != 1:
+        raise ArtifactError(
+            f"{true.size} true classes but {predicted.size} predictions; need as many of both"
+        )
+    for name, values in (("true class", true), ("prediction", predicted)):
         outside = values[(values < 0) | (values >= n_classes)]
         if outside.size:
-            raise ArtifactError(f"{name} {outside[0]} is no index of {n_classes} classes")
-    cells = np.bincount(true * n_classes + answer, minlength=n_classes**2)
-    return cells.reshape(n_classes, n_classes).astype(np.int64)
+            raise ArtifactError(
+                f"{name} {outside[0]} is out of range: must be 0 to {n_classes - 1}"
+            )
+    return count((n_classes, n_classes), true, predicted)
 
 
 def recalls(matrix: Counts) -> Floats:
-    """Recall of every class (C,), NaN for a class without utterances."""
+    """Recall of each class (C,), NaN for a class without utterances."""
     return ratio(np.diagonal(matrix), matrix.sum(axis=1))
 
 
 def unweighted_accuracy(matrix: Counts) -> float:
-    """Mean recall over the classes present: the UA of the field, the paper's measure.
+    """Unweighted accuracy (UA): mean recall over the classes present.
 
-    Applied to the sum of several folds' matrices it is the pooled UA.
+    Of the sum of several folds' matrices it is the pooled UA.
     """
     return float(mean_known(recalls(matrix)))
 
 
 def weighted_accuracy(matrix: Counts) -> float:
-    """Share of right answers: every class weighs as much as it has utterances."""
+    """Accuracy: share of correct predictions, so that each class weighs as it occurs."""
     return float(ratio(np.trace(matrix), matrix.sum()))
 
 
 def macro_f1(matrix: Counts) -> float:
-    """Mean F1 over the classes present, F1 = 2 right / (utterances + answers) of a class."""
-    true, answers = matrix.sum(axis=1), matrix.sum(axis=0)
-    f1 = ratio(2 * np.diagonal(matrix), true + answers)
+    """Mean F1 over the classes present; F1 = 2 TP / (utterances + predictions) of a class."""
+    true, predicted = matrix.sum(axis=1), matrix.sum(axis=0)
+    f1 = ratio(2 * np.diagonal(matrix), true + predicted)
     return float(mean_known(np.where(true > 0, f1, np.nan)))

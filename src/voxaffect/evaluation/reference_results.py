@@ -1,7 +1,11 @@
-"""The paper's figures beside a run's, wherever a run has a corpus of the paper.
+"""Reference results: the figures of the paper, and their comparison with those of a run.
 
-A corpus is known by the title of its distribution, whatever the run calls it. What the run and the
-paper both have is compared; a mean is taken over the test sets that both have.
+Source: J. Kim, G. Englebienne, K. P. Truong, V. Evers: Towards Speech Emotion Recognition "in the
+wild" using Aggregated Corpora and Deep Multi-Task Learning. Interspeech 2017, Tables 1 to 4.
+
+Corpora and systems have the names of this package; the paper's IN and IA, the improvised and the
+scripted turns of IEMOCAP, are `iemocap:natural` and `iemocap:acted`. A run's corpus is recognized
+by the title of its distribution. A mean is over the test sets that run and paper both have.
 """
 
 from __future__ import annotations
@@ -10,23 +14,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from statistics import fmean
-from types import MappingProxyType
 from typing import NamedTuple
 
 from voxaffect.corpora.loaders import CORPORA
 from voxaffect.evaluation.experiment.run import CorpusSummary, Run
 from voxaffect.evaluation.metrics import recalls
-from voxaffect.evaluation.results import Score, ScoreTable
+from voxaffect.evaluation.results import ScoreTable
 from voxaffect.evaluation.summary import Summary
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
-
-# The figures of the paper, as printed in its Tables 1 to 4.
-#
-# Source: J. Kim, G. Englebienne, K. P. Truong, V. Evers: Towards Speech Emotion Recognition "in the
-# wild" using Aggregated Corpora and Deep Multi-Task Learning. Interspeech 2017.
-#
-# Corpora and systems bear the names they have here. The paper's IN and IA, the improvised and the
-# scripted turns of IEMOCAP, are `iemocap:natural` and `iemocap:acted`.
 
 SOURCE = "Kim, Englebienne, Truong and Evers (Interspeech 2017)"
 
@@ -36,24 +31,11 @@ PAPER_CORPORA = ("aibo", "emodb", "enterface", "ldc", "iemocap")
 Row = Mapping[str, float]
 
 
-def _rows(columns: tuple[str, ...], rows: Mapping[str, tuple[float, ...]]) -> Mapping[str, Row]:
-    """Rows of a table by name, read-only."""
-    return MappingProxyType(
-        {name: MappingProxyType(dict(zip(columns, v, strict=True))) for name, v in rows.items()}
-    )
+def _rows(columns: Sequence[str], rows: Mapping[str, tuple[float, ...]]) -> Mapping[str, Row]:
+    return {name: dict(zip(columns, values, strict=True)) for name, values in rows.items()}
 
 
-COUNTED = (
-    "speakers",
-    "neutral",
-    "happy",
-    "sad",
-    "angry",
-    "female",
-    "male",
-    "natural",
-    "acted",
-)
+COUNTED = ("speakers", *EMOTION.classes, "female", "male", *NATURALNESS.classes)
 
 COUNTS = _rows(
     COUNTED,
@@ -67,24 +49,22 @@ COUNTS = _rows(
 )
 """Table 1: speakers, and utterances of each kind; AIBO's children count by their sex."""
 
-COUNTS_TOTAL = _rows(COUNTED, {"total": (121, 12832, 1933, 2809, 4145, 8595, 13124, 16525, 5194)})[
-    "total"
-]
+COUNTS_TOTAL: Row = dict(
+    zip(COUNTED, (121, 12832, 1933, 2809, 4145, 8595, 13124, 16525, 5194), strict=True)
+)
 """The last line of Table 1."""
 
-REMARKS = MappingProxyType(
-    {
-        "aibo": "The paper's counts of AIBO are those of the distribution's five classes: neutral, "
-        "positive and anger.",
-        "emodb": "The distribution of EMODB holds 79, 71, 62 and 127 utterances of the four "
-        "classes, 339 where the paper counts 293; no threshold on its ratings gives that number.",
-        "enterface": "The paper's 422 sad clips of eNTERFACE are twice 211; the distribution holds "
-        "212 happy, 215 sad and 215 angry ones.",
-        "iemocap": "The paper's 2,168 sad and 2,206 angry turns of IEMOCAP are exactly twice the "
-        "1,084 and 1,103 of the distribution, and its 336 turns of women are few for a corpus of "
-        "which half the speakers are women.",
-    }
-)
+REMARKS = {
+    "aibo": "The paper's counts of AIBO are those of the distribution's five classes: neutral, "
+    "positive and anger.",
+    "emodb": "The distribution of EMODB holds 79, 71, 62 and 127 utterances of the four "
+    "classes, 339 where the paper counts 293; no threshold on its ratings gives that number.",
+    "enterface": "The paper's 422 sad clips of eNTERFACE are twice 211; the distribution holds "
+    "212 happy, 215 sad and 215 angry ones.",
+    "iemocap": "The paper's 2,168 sad and 2,206 angry turns of IEMOCAP are exactly twice the "
+    "1,084 and 1,103 of the distribution, and its 336 turns of women are few for a corpus of "
+    "which half the speakers are women.",
+}
 """Where Table 1 and what the corpora distribute disagree, or why they agree."""
 
 FOUR = ("dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl")
@@ -112,7 +92,7 @@ WITHIN_SD = _rows(
         "ldc": (0.12, 0.15, 0.13, 0.15),
     },
 )
-"""Table 2: what stands behind each ±, to two decimals."""
+"""Table 2: standard deviations, to two decimals."""
 
 WITHIN_MEANS = _rows(FOUR, {"mean": (0.629, 0.689, 0.622, 0.706)})
 
@@ -129,13 +109,11 @@ CROSS = _rows(
 )
 """Table 3: UA on a corpus left out of training."""
 
-CROSS_STYLES = MappingProxyType(
-    {
-        "natural": ("aibo", "iemocap:natural"),
-        "acted": ("emodb", "enterface", "ldc", "iemocap:acted"),
-    }
-)
-"""Table 3: which test sets its means of natural and of acted speech are over."""
+CROSS_STYLES = {
+    "natural": ("aibo", "iemocap:natural"),
+    "acted": ("emodb", "enterface", "ldc", "iemocap:acted"),
+}
+"""Table 3: test sets of its means of natural and of acted speech."""
 
 CROSS_MEANS = _rows(
     EIGHT,
@@ -152,66 +130,35 @@ class Confusion(NamedTuple):
 
     Args:
         ua: unweighted accuracy.
-        shares: (C, C), share of each answer among the utterances of a true class, to two decimals.
+        shares: (C, C), share of each prediction among the utterances of a true class.
     """
 
     ua: float
     shares: tuple[tuple[float, ...], ...]
 
 
-AGGREGATED: Mapping[str, Confusion] = MappingProxyType(
-    {
-        "dnn-stl": Confusion(
-            0.359,
-            (
-                (0.99, 0.00, 0.01, 0.01),
-                (0.94, 0.01, 0.01, 0.04),
-                (0.78, 0.00, 0.18, 0.04),
-                (0.73, 0.00, 0.00, 0.26),
-            ),
-        ),
-        "dnn-mtl": Confusion(
-            0.534,
-            (
-                (0.94, 0.00, 0.04, 0.02),
-                (0.80, 0.02, 0.06, 0.12),
-                (0.16, 0.01, 0.70, 0.14),
-                (0.44, 0.02, 0.06, 0.47),
-            ),
-        ),
-        "lstm-stl": Confusion(
-            0.565,
-            (
-                (0.90, 0.03, 0.03, 0.05),
-                (0.64, 0.12, 0.08, 0.16),
-                (0.26, 0.03, 0.65, 0.07),
-                (0.35, 0.03, 0.03, 0.60),
-            ),
-        ),
-        "lstm-mtl": Confusion(
-            0.628,
-            (
-                (0.91, 0.01, 0.04, 0.04),
-                (0.64, 0.15, 0.10, 0.10),
-                (0.09, 0.03, 0.84, 0.04),
-                (0.29, 0.06, 0.05, 0.61),
-            ),
-        ),
-    }
-)
-"""Table 4: all corpora shuffled, on the tenth held out."""
+def _confusion(ua: float, *percent: str) -> Confusion:
+    return Confusion(ua, tuple(tuple(int(n) / 100 for n in row.split()) for row in percent))
 
+
+AGGREGATED: Mapping[str, Confusion] = {
+    "dnn-stl": _confusion(0.359, "99 0 1 1", "94 1 1 4", "78 0 18 4", "73 0 0 26"),
+    "dnn-mtl": _confusion(0.534, "94 0 4 2", "80 2 6 12", "16 1 70 14", "44 2 6 47"),
+    "lstm-stl": _confusion(0.565, "90 3 3 5", "64 12 8 16", "26 3 65 7", "35 3 3 60"),
+    "lstm-mtl": _confusion(0.628, "91 1 4 4", "64 15 10 10", "9 3 84 4", "29 6 5 61"),
+}
+"""Table 4: all corpora shuffled, on the tenth held out."""
 
 PAPER_TITLES = {CORPORA[name].card.title: name for name in PAPER_CORPORA}
 
 
 @dataclass(frozen=True)
 class PublishedAndMeasured:
-    """One figure of the paper beside the run's.
+    """One figure of the paper and of a run.
 
     Args:
         published: as the paper prints it.
-        ours: None where the run has none.
+        ours: the run's, None where it has none.
         published_sd: standard deviation over folds, where the paper gives one.
         ours_sd: the run's.
     """
@@ -223,7 +170,7 @@ class PublishedAndMeasured:
 
     @property
     def difference(self) -> float | None:
-        """The run's less the paper's, None where the run has none."""
+        """The run's minus the paper's, None where the run has none."""
         return None if self.ours is None else self.ours - self.published
 
 
@@ -232,7 +179,7 @@ class PublishedRow:
     """A line of a table of the paper.
 
     Args:
-        name: as the run calls the corpus or test set, or what the mean is over.
+        name: the run's name of the corpus or test set, or what the mean is over.
         figures: kind or system -> both figures.
     """
 
@@ -242,19 +189,18 @@ class PublishedRow:
 
 @dataclass(frozen=True)
 class PaperComparison:
-    """All that can be compared.
+    """A run compared with the paper.
 
     Args:
-        corpora: the run's name of each of its corpora that is the paper's -> the name in
-            `published`.
-        others: the run's corpora that the paper has not.
-        lacking: the paper's corpora that the run has not.
+        corpora: the run's name of each of the paper's corpora that it has -> name in this file.
+        others: the run's corpora that the paper does not have.
+        lacking: the paper's corpora that the run does not have.
         counts: Table 1.
         within: Table 2; a line a corpus, then the mean over them.
         cross: Table 3; a line a test set, then the means.
-        aggregated: Table 4; UA, then the recall of each class. Empty unless the run's corpora are
-            the paper's, all of them and no other.
-        unsplit: whether the run left IEMOCAP out as one, which the paper did not.
+        aggregated: Table 4; UA, then the recall of each class. Empty unless the corpora are the
+            same.
+        unsplit: whether the run left IEMOCAP out as one test set; the paper has two.
     """
 
     corpora: Mapping[str, str]
@@ -273,12 +219,12 @@ class PaperComparison:
 
     @property
     def same_counts(self) -> bool:
-        """Whether each of the run's corpora holds as many utterances as the paper counts."""
+        """Whether each corpus has as many utterances as in the paper."""
         return not any(figure.difference for row in self.counts for figure in row.figures.values())
 
 
-def beside_the_paper(run: Run, summary: Summary) -> PaperComparison | None:
-    """The paper's figures beside a run's, None where no corpus of the run is the paper's."""
+def compare_with_paper(run: Run, summary: Summary) -> PaperComparison | None:
+    """A run compared with the paper, None where they have no corpus in common."""
     known = {c.name: PAPER_TITLES[c.title] for c in run.corpora if c.title in PAPER_TITLES}
     if not known:
         return None
@@ -298,19 +244,17 @@ def beside_the_paper(run: Run, summary: Summary) -> PaperComparison | None:
 
 
 def _counts(corpus: CorpusSummary, name: str) -> PublishedRow:
-    held = {
+    def of_sex(sex: str) -> int:  # women and girls, or men and boys
+        return sum(corpus.gender.get(kind, 0) for kind in GENDER.classes if kind.split()[0] == sex)
+
+    found = {
         "speakers": corpus.n_speakers,
         **{emotion: corpus.emotion.get(emotion, 0) for emotion in EMOTION.classes},
-        **{sex: _of_sex(corpus, sex) for sex in ("female", "male")},
+        **{sex: of_sex(sex) for sex in ("female", "male")},
         **{style: corpus.naturalness.get(style, 0) for style in NATURALNESS.classes},
     }
-    both = {kind: PublishedAndMeasured(n, held[kind]) for kind, n in COUNTS[name].items()}
-    return PublishedRow(corpus.name, both)
-
-
-def _of_sex(corpus: CorpusSummary, sex: str) -> int:
-    """Utterances of women and girls, or of men and boys, as Table 1 counts them."""
-    return sum(corpus.gender.get(kind, 0) for kind in GENDER.classes if kind.split()[0] == sex)
+    figures = {kind: PublishedAndMeasured(n, found[kind]) for kind, n in COUNTS[name].items()}
+    return PublishedRow(corpus.name, figures)
 
 
 def _within(table: ScoreTable, known: Mapping[str, str]) -> tuple[PublishedRow, ...]:
@@ -320,80 +264,72 @@ def _within(table: ScoreTable, known: Mapping[str, str]) -> tuple[PublishedRow, 
 
 
 def _cross(table: ScoreTable, known: Mapping[str, str]) -> tuple[PublishedRow, ...]:
-    papers = {test: _papers_name(test, known) for test in table.tests}
-    names = {test: name for test, name in papers.items() if name in CROSS}
-    rows = {name: _row(table, test, CROSS[name]) for test, name in names.items()}
+    rows = {}
+    for test in table.tests:
+        corpus, colon, style = test.partition(":")
+        name = f"{known.get(corpus, '')}{colon}{style}"
+        if name in CROSS:
+            rows[name] = _row(table, test, CROSS[name])
     means = []
-    for style, of_style in (*CROSS_STYLES.items(), (None, tuple(CROSS))):
-        both = [name for name in of_style if name in rows]
-        title = f"mean of {style}" if style else "mean"
-        wanted = {name: CROSS[name] for name in of_style}
-        means += _mean([rows[n] for n in both], both, wanted, CROSS_MEANS, title)
+    for title, tests in (
+        *((f"mean of {style}", tests) for style, tests in CROSS_STYLES.items()),
+        ("mean", tuple(CROSS)),
+    ):
+        both = [name for name in tests if name in rows]
+        means += _mean([rows[n] for n in both], both, tests, CROSS_MEANS, title)
     return (*rows.values(), *means)
-
-
-def _papers_name(test: str, known: Mapping[str, str]) -> str:
-    """`iemocap:natural` of a test set, whatever the run calls the corpus."""
-    corpus, colon, style = test.partition(":")
-    return f"{known.get(corpus, '')}{colon}{style}"
 
 
 def _aggregated(table: ScoreTable) -> tuple[PublishedRow, ...]:
     (test,) = table.tests
-    systems = {s: table.scores[test, s] for s in AGGREGATED if (test, s) in table.scores}
-    ua = {s: PublishedAndMeasured(AGGREGATED[s].ua, score.ua) for s, score in systems.items()}
+    scores = {s: table.scores[test, s] for s in AGGREGATED if (test, s) in table.scores}
+    ua = {s: PublishedAndMeasured(AGGREGATED[s].ua, score.ua) for s, score in scores.items()}
     rows = [
-        PublishedRow(f"recall of {emotion}", {s: _recall(s, systems[s], c) for s in systems})
+        PublishedRow(
+            f"recall of {emotion}",
+            {
+                system: PublishedAndMeasured(
+                    AGGREGATED[system].shares[c][c],
+                    None if isnan(recall := float(recalls(score.counts)[c])) else recall,
+                )
+                for system, score in scores.items()
+            },
+        )
         for c, emotion in enumerate(EMOTION.classes)
     ]
-    return (PublishedRow("UA", ua), *rows) if systems else ()
-
-
-def _recall(system: str, score: Score, c: int) -> PublishedAndMeasured:
-    """Of class c, over all seeds; none of a class that is not tested."""
-    ours = float(recalls(score.counts)[c])
-    return PublishedAndMeasured(AGGREGATED[system].shares[c][c], None if isnan(ours) else ours)
+    return (PublishedRow("UA", ua), *rows) if scores else ()
 
 
 def _row(table: ScoreTable, test: str, papers: Row, deviations: Row | None = None) -> PublishedRow:
-    scores = {system: _whole(table, test, system) for system in papers}
-    return PublishedRow(
-        test,
-        {
-            system: PublishedAndMeasured(
-                papers[system],
-                score.ua if score else None,
-                deviations[system] if deviations else None,
-                score.ua_sd if score and deviations else None,
-            )
-            for system, score in scores.items()
-        },
-    )
+    def figure(system: str, published: float) -> PublishedAndMeasured:
+        score = table.get(test, system) if table.is_complete(system, (test,)) else None
+        return PublishedAndMeasured(
+            published,
+            score.ua if score else None,
+            deviations[system] if deviations else None,
+            score.ua_sd if score and deviations else None,
+        )
 
-
-def _whole(table: ScoreTable, test: str, system: str) -> Score | None:
-    """A system's score on a test set, None unless it has a result for each of its folds."""
-    score = table.get(test, system)
-    return score if score and len(score.matrices) == table.n_folds(test) else None
+    return PublishedRow(test, {system: figure(system, ua) for system, ua in papers.items()})
 
 
 def _mean(
     rows: Sequence[PublishedRow],
     names: Iterable[str],
-    papers: Mapping[str, Row],
+    papers: Iterable[str],
     printed: Mapping[str, Row],
     title: str,
 ) -> list[PublishedRow]:
-    """The mean over several rows; the paper's own, as printed, where the rows are all of its."""
+    """Mean over several rows; the paper's own, as printed, where they are all of the paper's."""
     if len(rows) < 2:
         return []
-    is_whole = sorted(names) == sorted(papers)
+    is_complete = sorted(names) == sorted(papers)
     figures = {}
     for system in rows[0].figures:
         both = [row.figures[system] for row in rows]
         ours = [figure.ours for figure in both if figure.ours is not None]
-        theirs = printed[title][system] if is_whole else fmean(f.published for f in both)
         figures[system] = PublishedAndMeasured(
-            theirs, fmean(ours) if len(ours) == len(both) else None
+            printed[title][system] if is_complete else fmean(f.published for f in both),
+            fmean(ours) if len(ours) == len(both) else None,
         )
     return [PublishedRow(title, figures)]

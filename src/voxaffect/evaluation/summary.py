@@ -1,4 +1,4 @@
-"""From the results of single folds to the numbers of a report."""
+"""Summary of a run: all numbers of its report, from the results of single folds."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from voxaffect.evaluation.calibration import Reliability, reliabilities
-from voxaffect.evaluation.card import Exposure, exposures
+from voxaffect.evaluation.card import ProtocolLeakage, leakage_by_protocol
 from voxaffect.evaluation.class_gains import ClassGains, class_gains
 from voxaffect.evaluation.comparisons import Comparison, compare_all, compare_by_other_units
 from voxaffect.evaluation.experiment.run import PROTOCOLS, CorpusSummary, Run
 from voxaffect.evaluation.fairness.speakers import GroupScores, group_scores
 from voxaffect.evaluation.intervals import (
     Interval,
+    count_by_speaker,
     intervals,
     known_speakers,
     stated_speakers,
-    tallies,
 )
-from voxaffect.evaluation.learning_curve import LearningCurves, by_amount
+from voxaffect.evaluation.learning_curve import LearningCurves, learning_curves
 from voxaffect.evaluation.results import ScoreTable, score_table
 from voxaffect.taxonomy import NATURALNESS
 
@@ -29,13 +29,13 @@ class Summary:
     """The numbers of a run.
 
     Args:
-        tables: one for each protocol that has results, in the protocols' order.
+        tables: score table of each protocol that has results, in the protocols' order.
         comparisons: of each protocol, over all its folds and for each test set.
-        by_other_units: the same over all folds, where something else can be paired too.
+        styles: test set -> `natural` or `acted`; a test set that mixes both is absent.
+        run: the run itself.
+        by_other_units: comparisons over all folds by further units, where these can be paired.
         intervals: (protocol, test set, system) -> interval of the pooled UA; the test set None is
             the mean over all. Absent where speakers are too few or not known.
-        styles: test set -> `natural` or `acted`; a test set that mixes both is absent.
-        run: what they are of.
     """
 
     tables: tuple[ScoreTable, ...]
@@ -47,37 +47,37 @@ class Summary:
 
     @cached_property
     def groups(self) -> GroupScores | None:
-        """For whom the systems work; worked out when it is asked for, as the next."""
+        """Fairness: scores of groups of utterances and of speakers."""
         return group_scores(self.run)
 
     @cached_property
     def reliabilities(self) -> tuple[Reliability, ...]:
-        """How far confidences can be trusted."""
+        """Calibration of confidences."""
         return reliabilities(self.run)
 
     @cached_property
-    def exposures(self) -> tuple[Exposure, ...]:
+    def leakage(self) -> tuple[ProtocolLeakage, ...]:
         """What the folds of each protocol share with their training data."""
-        return exposures(self.run)
+        return leakage_by_protocol(self.run)
 
     @cached_property
     def class_gains(self) -> Mapping[str, tuple[ClassGains, ...]]:
-        """Protocol -> what subtasks do to the classes, where multi-task nets have twins."""
+        """Protocol -> gains of multi-task nets by class, where there are single-task nets too."""
         found = {table.protocol: class_gains(table) for table in self.tables}
         return {protocol: gains for protocol, gains in found.items() if gains}
 
     @cached_property
-    def amounts(self) -> LearningCurves | None:
-        """How scores grow with the amount of training data, None where that was not asked."""
-        return by_amount(self.run)
+    def learning_curves(self) -> LearningCurves | None:
+        """Scores against the amount of training data, None for whole training sets only."""
+        return learning_curves(self.run)
 
     def table(self, protocol: str) -> ScoreTable | None:
         """Scores of a protocol, None where it was not run."""
         return next((table for table in self.tables if table.protocol == protocol), None)
 
-    def exposure(self, protocol: str) -> Exposure | None:
+    def leakage_of(self, protocol: str) -> ProtocolLeakage | None:
         """What the folds of a protocol share, None where it was not run."""
-        return next((found for found in self.exposures if found.protocol == protocol), None)
+        return next((found for found in self.leakage if found.protocol == protocol), None)
 
     def compared(self, protocol: str, test: str | None = None) -> tuple[Comparison, ...]:
         """Comparisons on a test set of a protocol, or on all of it."""
@@ -85,22 +85,17 @@ class Summary:
 
     def intervals_of(self, protocol: str) -> dict[tuple[str | None, str], Interval]:
         """(Test set, None for the mean; system) -> interval, of one protocol."""
-        return {
-            (test, system): interval
-            for (where, test, system), interval in self.intervals.items()
-            if where == protocol
-        }
+        return {(t, s): i for (name, t, s), i in self.intervals.items() if name == protocol}
 
 
 def summarize_run(run: Run) -> Summary:
     """All numbers that a report shows."""
     speaker_of = known_speakers(run.results, stated_speakers(run))
     by_protocol = [[r for r in run.results if r.protocol == name] for name in PROTOCOLS]
-    found = [(score_table(rs), tallies(rs, speaker_of)) for rs in by_protocol if rs]
-    tables = tuple(table for table, _ in found)
-    tests = {test for table in tables for test in table.tests}
+    found = [(score_table(rs), count_by_speaker(rs, speaker_of)) for rs in by_protocol if rs]
+    tests = {test for table, _ in found for test in table.tests}
     return Summary(
-        tables=tables,
+        tables=tuple(table for table, _ in found),
         comparisons=tuple(c for pair in found for c in compare_all(*pair)),
         styles={test: style for test in sorted(tests) if (style := style_of(test, run.corpora))},
         run=run,
@@ -114,9 +109,9 @@ def summarize_run(run: Run) -> Summary:
 
 
 def style_of(test: str, corpora: Iterable[CorpusSummary]) -> str | None:
-    """How the speech of a test set came about, None where that is mixed or unknown.
+    """Style of a test set's speech, `natural` or `acted`; None where mixed or unknown.
 
-    A part of a corpus says so in its name, `iemocap:natural`.
+    A part of a corpus has it in its name, `iemocap:natural`.
     """
     name, _, part = test.partition(":")
     if part in NATURALNESS.classes:

@@ -53,7 +53,7 @@ def describe_run(run: Run) -> str:
 
 def best_system(table: ScoreTable, found: Sequence[Comparison]) -> str:
     """The system with the highest UA, its lead, and whether the lead was tested."""
-    means = {s: table.mean(s) or 0.0 for s in table.systems if table.is_whole(s)}
+    means = {s: table.mean(s) or 0.0 for s in table.systems if table.is_complete(s)}
     if not means:
         return "no ranking, because no system has results for all folds."
     ranked = sorted(means, key=lambda s: -means[s])
@@ -78,7 +78,7 @@ def subtask_gains(found: Sequence[Comparison]) -> str:
 
     Non-significant differences are summarized if there are more than `MAX_LISTED`.
     """
-    pairs = [c for c in found if c.with_twin]
+    pairs = [c for c in found if c.with_single_task]
     many = [c for c in pairs if not c.significant]
     if len(many) <= MAX_LISTED:
         many = []
@@ -103,11 +103,11 @@ def _range_of_gains(many: Sequence[Comparison], nets: str) -> str:
 
 def over_speakers(summary: Summary, found: Sequence[Comparison]) -> str:
     """Tests over speakers for nets with too few corpora for a test."""
-    untested = {(c.protocol, c.system) for c in found if c.with_twin and not c.reachable}
+    untested = {(c.protocol, c.system) for c in found if c.with_single_task and not c.reachable}
     tested = [
         c
         for c in summary.by_other_units
-        if c.unit == "speakers" and c.with_twin and (c.protocol, c.system) in untested
+        if c.unit == "speakers" and c.with_single_task and (c.protocol, c.system) in untested
     ]
     if not tested:
         return ""

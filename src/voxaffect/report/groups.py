@@ -98,7 +98,7 @@ def findings(scores: GroupScores) -> Iterator[str]:
         some = [pair for pair in gaps if (pair[0].kind == "gender") == by_gender]
         if some:
             yield f"{where}: {_largest_gap(*max(some, key=lambda pair: pair[1].ua))}"
-    spreads = [s for s in scores.speakers if s.evenness is not None]
+    spreads = [s for s in scores.speakers if s.variation is not None]
     if spreads:
         widest = max(spreads, key=lambda s: s.compared[0].ua - s.compared[-1].ua)
         yield f"{where}: {_spread(widest)}"
@@ -120,7 +120,7 @@ def _largest_gap(found: Grouping, gap: Gap) -> str:
 
 def _spread(found: SpeakerSpread) -> str:
     best, worst = found.compared[0], found.compared[-1]
-    chance = "" if found.evenness is None else decimal(found.evenness.luck.worst)
+    chance = "" if found.variation is None else decimal(found.variation.expected_by_chance.worst)
     return (
         f"{found.system} has the largest spread over {plural(len(found.compared), 'speaker')}: UA "
         f"{decimal(best.ua)} for {best.name} and {decimal(worst.ua)} for {worst.name}. With equal "
@@ -153,15 +153,15 @@ def speakers(spreads: Sequence[SpeakerSpread]) -> Table:
 
 def _speaker_row(spread: SpeakerSpread) -> Row:
     head = (spread.system, f"{count(len(spread.compared))} of {count(len(spread.speakers))}")
-    if spread.evenness is None:
+    if spread.variation is None:
         return cells(*head, *[None] * 7)
     best, worst = spread.compared[0], spread.compared[-1]
-    chance = spread.evenness.luck
+    chance = spread.variation.expected_by_chance
     return cells(
         *head,
         *(best.name, best.ua),
         *(worst.name, worst.ua, chance.worst),
-        *(_with_interval(spread.evenness.gini, spread.evenness.interval), chance.gini),
+        *(_with_interval(spread.variation.gini, spread.variation.interval), chance.gini),
     )
 
 

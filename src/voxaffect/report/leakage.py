@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from voxaffect.evaluation.card import Exposure, Share
+from voxaffect.evaluation.card import ProtocolLeakage, Share
 from voxaffect.evaluation.experiment.run import FoldResult, Run
 from voxaffect.evaluation.splits.overlap import UNKNOWN, Exclusion, Overlaps, Part
 from voxaffect.evaluation.splits.pairs import Pair
@@ -147,14 +147,15 @@ def gaps(found: Overlaps) -> Table:
             *(
                 ", ".join(names) or None
                 for names in (
-                    part.unheard.emotions,
+                    missing.emotions,
                     part.untested,
-                    (*part.unheard.genders, *part.unheard.styles, *part.unheard.languages),
+                    (*missing.genders, *missing.styles, *missing.languages),
                 )
             ),
             _shared_with_all(part.name, found.pairs),
         )
         for part in found.left_out
+        for missing in [part.missing_in_train]
     )
     return Table(
         "Leave-one-corpus-out sets: mismatch and overlap of training and test sets",
@@ -235,7 +236,7 @@ SPLIT = (
 
 def note(summary: Summary, protocol: str) -> str:
     """Leakage of a protocol, for the note below its scores; empty if unknown."""
-    exposure = summary.exposure(protocol)
+    exposure = summary.leakage_of(protocol)
     if exposure is None or not exposure.shares("speakers"):
         return ""
     return " ".join((_speakers(exposure), _copies(exposure), _texts(exposure)))
@@ -243,14 +244,14 @@ def note(summary: Summary, protocol: str) -> str:
 
 def section(run: Run, summary: Summary) -> Section | None:
     """The section on leakage; None without results."""
-    if not summary.exposures:
+    if not summary.leakage:
         return None
     return Section(
         key="leakage",
         title="Leakage",
-        lead=(SPLIT, *choices(run.settings.get("systems", {})), *_dev(summary.exposures)),
-        tables=(_table("test", summary.exposures),),
-        more=(_table("dev", summary.exposures), statements_table(statements(run.results))),
+        lead=(SPLIT, *choices(run.settings.get("systems", {})), *_dev(summary.leakage)),
+        tables=(_table("test", summary.leakage),),
+        more=(_table("dev", summary.leakage), statements_table(statements(run.results))),
         more_title="Dev sets, and the leakage statement of each fold",
     )
 
@@ -277,7 +278,7 @@ def _chosen(settings: Mapping[str, Any]) -> str:
     return ""
 
 
-def _dev(exposures: Sequence[Exposure]) -> Iterator[str]:
+def _dev(exposures: Sequence[ProtocolLeakage]) -> Iterator[str]:
     shares = [share for exposure in exposures for share in exposure.dev_shares("speakers")]
     n, folds = sum(share.n > 0 for share in shares), plural(len(shares), "fold")
     if n:
@@ -289,7 +290,7 @@ def _dev(exposures: Sequence[Exposure]) -> Iterator[str]:
         yield f"No dev set shares a speaker with its training set ({folds})."
 
 
-def _speakers(exposure: Exposure) -> str:
+def _speakers(exposure: ProtocolLeakage) -> str:
     shares = exposure.shares("speakers")
     sharing = exposure.sharing("speakers")
     if not sharing:
@@ -304,7 +305,7 @@ def _speakers(exposure: Exposure) -> str:
     return text
 
 
-def _one(exposure: Exposure, test_set: str) -> str:
+def _one(exposure: ProtocolLeakage, test_set: str) -> str:
     """`iemocap:natural shares all 10 speakers`, `emodb shares speakers in 2 of 10 folds`."""
     shares = exposure.shares("speakers")
     name = "the test set" if test_set == exposure.protocol else test_set
@@ -318,7 +319,7 @@ def _one(exposure: Exposure, test_set: str) -> str:
     return f"{name} shares {count(share.n)} of its {plural(share.of, 'speaker')}"
 
 
-def _copies(exposure: Exposure) -> str:
+def _copies(exposure: ProtocolLeakage) -> str:
     names = {"duplicates": "duplicate", "near_duplicates": "near-duplicate"}
     found = {kind: exposure.shares(kind) for kind in names}
     if not all(found.values()):
@@ -335,7 +336,7 @@ def _copies(exposure: Exposure) -> str:
     return f"No test recording has a duplicate or near-duplicate in the training data ({where})."
 
 
-def _texts(exposure: Exposure) -> str:
+def _texts(exposure: ProtocolLeakage) -> str:
     shared_in = {kind: exposure.n_sharing(kind) for kind in ("sentences", "sessions", "files")}
     kinds = [f"{kind} in {_of_folds(n, exposure)}" for kind, n in shared_in.items() if n]
     if not kinds:
@@ -343,17 +344,17 @@ def _texts(exposure: Exposure) -> str:
     return f"Shared with training: {listing(kinds)}."
 
 
-def _of_folds(n: int, exposure: Exposure) -> str:
+def _of_folds(n: int, exposure: ProtocolLeakage) -> str:
     return f"{count(n)} of {plural(len(exposure.folds), 'fold')}"
 
 
 SETS = {
-    "test": ("Test sets: overlap with training and dev data", Exposure.shares),
-    "dev": ("Dev sets: overlap with training data", Exposure.dev_shares),
+    "test": ("Test sets: overlap with training and dev data", ProtocolLeakage.shares),
+    "dev": ("Dev sets: overlap with training data", ProtocolLeakage.dev_shares),
 }
 
 
-def _table(which: str, exposures: Sequence[Exposure]) -> Table:
+def _table(which: str, exposures: Sequence[ProtocolLeakage]) -> Table:
     title, shares = SETS[which]
     rows = []
     for exposure in exposures:

@@ -52,7 +52,7 @@ def learning_curve_section(found: LearningCurves | None) -> Section | None:
     if found is None or not found.protocols:
         return None
     tables = [
-        _accuracy_by_share(protocol, found.lines_of(protocol)) for protocol in found.protocols
+        _accuracy_by_share(protocol, found.curves_of(protocol)) for protocol in found.protocols
     ]
     if found.gains:
         tables.append(_gains_by_share(found.gains))
@@ -65,7 +65,7 @@ def learning_curve_section(found: LearningCurves | None) -> Section | None:
 
 
 def _accuracy_by_share(protocol: str, lines: Sequence[LearningCurve]) -> Table:
-    shares = sorted({amount.share for line in lines for amount in line.amounts})
+    shares = sorted({amount.share for line in lines for amount in line.points})
     return Table(
         title=f"{PROTOCOL_TITLES[protocol]}: UA by share of the training set",
         columns=("Share", "Utterances", "Folds", "Seeds", *(line.system for line in lines)),
@@ -75,7 +75,7 @@ def _accuracy_by_share(protocol: str, lines: Sequence[LearningCurve]) -> Table:
 
 
 def _share_row(share: float, lines: Sequence[LearningCurve]) -> Row:
-    amounts = [next((a for a in line.amounts if a.share == share), None) for line in lines]
+    amounts = [next((a for a in line.points if a.share == share), None) for line in lines]
     known = [a for a in amounts if a is not None]
     best = max(decimal(a.ua) for a in known)
     texts = [ABSENT if a is None else decimal(a.ua) for a in amounts]
@@ -156,4 +156,6 @@ def _gain_cell(gain: ClassGain, n_folds: int) -> Cell:
     if gain.mean is None:
         return Cell(ABSENT)
     partial = "" if gain.n_folds == n_folds else f" ({plural(gain.n_folds, 'fold')})"
-    return Cell(with_interval(gain.mean, gain.low, gain.high, signed) + partial, best=gain.clear)
+    return Cell(
+        with_interval(gain.mean, gain.low, gain.high, signed) + partial, best=gain.excludes_zero
+    )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.evaluation.card import BeforeAfter
+from voxaffect.evaluation.comparisons import BeforeAfter
 from voxaffect.report.findings import equals
 from voxaffect.report.run_info import flatten_settings, key_value_table
 from voxaffect.report.table import (

@@ -84,7 +84,7 @@ def sections(
         *(_protocol_section(name, summary) for name in PROTOCOLS),
         learning_curve.class_gains_section(summary),
         published.section(run, summary),
-        learning_curve.learning_curve_section(summary.amounts),
+        learning_curve.learning_curve_section(summary.learning_curves),
         groups.section(summary),
         reliability.section(summary),
         *more,

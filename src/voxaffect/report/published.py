@@ -10,7 +10,7 @@ from voxaffect.evaluation.reference_results import (
     PaperComparison,
     PublishedAndMeasured,
     PublishedRow,
-    beside_the_paper,
+    compare_with_paper,
 )
 from voxaffect.evaluation.results import display_order
 from voxaffect.evaluation.summary import Summary
@@ -34,7 +34,7 @@ def section(run: Run, summary: Summary) -> Section | None:
     """Published and measured results; None if the run has no information on corpora."""
     if not run.corpora:
         return None
-    found = beside_the_paper(run, summary)
+    found = compare_with_paper(run, summary)
     if found is None:
         names = listing(reference_results.PAPER_CORPORA)
         return Section("paper", TITLE, (f"{NONE} ({names}).",))

@@ -10,7 +10,7 @@ from voxaffect.evaluation import metrics
 from voxaffect.evaluation.comparisons import Comparison
 from voxaffect.evaluation.curves import FoldScore, fold_scores
 from voxaffect.evaluation.experiment.run import PROTOCOLS, Run
-from voxaffect.evaluation.intervals import MIN_FREEDOM, N_RESAMPLES, Interval
+from voxaffect.evaluation.intervals import MIN_DEGREES_OF_FREEDOM, N_RESAMPLES, Interval
 from voxaffect.evaluation.metrics import Counts
 from voxaffect.evaluation.results import Score, ScoreTable, shares
 from voxaffect.evaluation.summary import Summary
@@ -54,7 +54,7 @@ POOLED = (
 )
 NO_INTERVAL = (
     "No confidence interval is given if speakers are unknown or too few for 95 %: it needs "
-    f"{MIN_FREEDOM} more speakers than corpora."
+    f"{MIN_DEGREES_OF_FREEDOM} more speakers than corpora."
 )
 COMPARED = (
     "Pairs",
@@ -248,7 +248,7 @@ def _mean_row(table: ScoreTable, name: str, tests: Sequence[str], marks: Mapping
 
 
 def _marks(found: Iterable[Comparison]) -> dict[str, str]:
-    return {c.system: "*" for c in found if c.with_twin and c.significant}
+    return {c.system: "*" for c in found if c.with_single_task and c.significant}
 
 
 def _best_marked(
@@ -256,18 +256,18 @@ def _best_marked(
 ) -> list[Cell]:
     """Cells with the highest value marked, among the systems with all folds."""
     pairs = zip(table.systems, values, strict=True)
-    return best_marked(texts, [v if table.is_whole(s, tests) else None for s, v in pairs])
+    return best_marked(texts, [v if table.is_complete(s, tests) else None for s, v in pairs])
 
 
 def _accuracy_notes(summary: Summary, table: ScoreTable) -> Iterator[str]:
     if shared := leakage.note(summary, table.protocol):
         yield shared
     found = [c for c in summary.comparisons if c.protocol == table.protocol]
-    if any(c.with_twin and c.significant for c in found):
+    if any(c.with_single_task and c.significant for c in found):
         yield TWIN
     if any(c.n_pairs == 1 for c in found):
         yield "Test sets with a single pair are not tested: one pair cannot reach p ≤ .05."
-    if not all(table.is_whole(system) for system in table.systems):
+    if not all(table.is_complete(system) for system in table.systems):
         yield "Systems with missing folds are not ranked, because folds differ in difficulty."
     n_seeds = max(score.n_seeds for score in table.scores.values())
     if n_seeds > 1:

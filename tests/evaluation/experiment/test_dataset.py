@@ -106,7 +106,7 @@ def test_what_is_refused_is_counted_once_and_told_with_its_set(corpus: Corpus) -
     told = {(p.path, p.detail.partition(": ")[0] == "wide") for p in found.problems}
     assert told == {("c/0", False), ("c/0", True), ("c/3", True)}
     (other,) = [p.detail for p in found.problems if p.path == "c/3"]
-    assert "no system hears it, so that all have the same folds" in other
+    assert "left out for all systems, to have equal folds" in other
 
 
 def test_without_other_sets_a_dataset_is_what_it_was(corpus: Corpus) -> None:
@@ -159,5 +159,5 @@ def test_features_that_are_missing_or_of_other_utterances_are_refused(tmp_path: 
     with pytest.raises(FeatureError, match="egemaps-svm needs the features 'egemaps'"):
         run(PLAN, dataset, (), RunFolder(tmp_path))
     fewer = {"egemaps": of_other_features(make_dataset(n_takes=2))}
-    with pytest.raises(FeatureError, match="of other utterances than the run's own"):
+    with pytest.raises(FeatureError, match="have other utterances than the run's own"):
         run(PLAN, dataset, (), RunFolder(tmp_path), others=fewer)

@@ -255,5 +255,5 @@ def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="damaged"):
         RunFolder(tmp_path).load()
     (tmp_path / "run.json").write_text("{}")
-    with pytest.raises(ArtifactError, match="not a run"):
+    with pytest.raises(ArtifactError, match="not the header of a run"):
         RunFolder(tmp_path).load()

@@ -163,7 +163,7 @@ def test_the_header_does_not_repeat_the_facts(tmp_path: Path) -> None:
 )
 def test_a_damaged_table_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / FACTS).write_text(text, "utf-8")
-    with pytest.raises(ArtifactError, match=r"utterances\.csv: damaged"):
+    with pytest.raises(ArtifactError, match=r"utterances\.csv is damaged"):
         read_facts(tmp_path / FACTS)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.evaluation.people import SOMEBODY, described_run, facts_for, heard, run_of
+from tests.evaluation.people import SOMEBODY, described_run, facts_for, results_of, run_of
 from tests.report.runs import result
 from voxaffect.errors import ArtifactError
 from voxaffect.evaluation import metrics
@@ -91,7 +91,7 @@ def named(found: Grouping) -> dict[str, FairnessGroup]:
 
 
 def test_a_group_pools_the_answers_of_its_speakers() -> None:
-    groups = named(by_gender(heard(TWO_AND_TWO)))
+    groups = named(by_gender(results_of(TWO_AND_TWO)))
     assert groups["female"].recalls.tolist() == [0.9, 1.0, 0.9, 1.0]
     assert groups["female"].ua == pytest.approx(0.95)
     assert groups["male"].ua == pytest.approx(0.4)
@@ -100,7 +100,7 @@ def test_a_group_pools_the_answers_of_its_speakers() -> None:
 
 
 def test_the_gap_is_from_the_best_to_the_worst_and_its_interval_holds_it() -> None:
-    gap = by_gender(heard(TWO_AND_TWO)).gap
+    gap = by_gender(results_of(TWO_AND_TWO)).gap
     assert gap is not None
     assert (gap.best, gap.worst) == ("female", "male")
     assert gap.ua == pytest.approx(0.55)
@@ -111,13 +111,13 @@ def test_the_gap_is_from_the_best_to_the_worst_and_its_interval_holds_it() -> No
 
 
 def test_seeds_are_averaged_and_never_counted_as_utterances() -> None:
-    once = by_gender(heard(TWO_AND_TWO))
-    again = by_gender([*heard(TWO_AND_TWO), *heard(TWO_AND_TWO, seed=1)])
+    once = by_gender(results_of(TWO_AND_TWO))
+    again = by_gender([*results_of(TWO_AND_TWO), *results_of(TWO_AND_TWO, seed=1)])
     for one, two in zip(once.groups, again.groups, strict=True):
         assert (one.ua, one.interval) == (two.ua, two.interval)
         assert one.n_utterances == two.n_utterances
-    better = heard(dict.fromkeys(TWO_AND_TWO, (10, 10, 10, 10)), seed=1)
-    mixed = named(by_gender([*heard(TWO_AND_TWO), *better]))
+    better = results_of(dict.fromkeys(TWO_AND_TWO, (10, 10, 10, 10)), seed=1)
+    mixed = named(by_gender([*results_of(TWO_AND_TWO), *better]))
     assert mixed["male"].ua == pytest.approx((0.4 + 1) / 2)
 
 
@@ -142,22 +142,22 @@ def _ua(run: Run, found: Grouping, gender: str, seed: int) -> float:
 
 
 def test_a_gender_that_is_not_known_is_shown_and_not_compared() -> None:
-    found = by_gender(heard(TWO_AND_TWO), {**GENDER, "north/c": None, "north/d": None})
+    found = by_gender(results_of(TWO_AND_TWO), {**GENDER, "north/c": None, "north/d": None})
     assert [(g.name, g.compared) for g in found.groups] == [("female", True), ("unknown", False)]
     assert found.gap is None
 
 
 def test_a_small_group_is_shown_and_not_compared() -> None:
-    few = [*heard({"north/a": (1, 1, 1, 1), "north/b": (1, 1, 1, 1)}, of=1)]
-    many = heard({"north/c": (9, 9, 9, 9), "north/d": (5, 5, 5, 5)})
+    few = [*results_of({"north/a": (1, 1, 1, 1), "north/b": (1, 1, 1, 1)}, of=1)]
+    many = results_of({"north/c": (9, 9, 9, 9), "north/d": (5, 5, 5, 5)})
     found = by_gender([*few, *many])
     assert {name: g.compared for name, g in named(found).items()} == {"female": False, "male": True}
     assert found.gap is None
 
 
 def test_one_class_alone_is_not_compared_and_lacking_one_is_said() -> None:
-    lone = heard({"north/a": (5, -1, -1, -1), "north/b": (5, -1, -1, -1)})
-    three = heard({"north/c": (10, 5, -1, 0), "north/d": (10, 5, -1, 0)})
+    lone = results_of({"north/a": (5, -1, -1, -1), "north/b": (5, -1, -1, -1)})
+    three = results_of({"north/c": (10, 5, -1, 0), "north/d": (10, 5, -1, 0)})
     groups = named(by_gender([*lone, *three]))
     assert (groups["female"].compared, groups["female"].n_classes) == (False, 1)
     assert (groups["male"].compared, groups["male"].n_classes) == (True, 3)
@@ -167,7 +167,7 @@ def test_one_class_alone_is_not_compared_and_lacking_one_is_said() -> None:
 
 def test_a_single_speaker_has_no_interval_and_neither_has_a_gap_to_him() -> None:
     rights = {name: TWO_AND_TWO[name] for name in ("north/a", "north/b", "north/c")}
-    found = by_gender(heard(rights))
+    found = by_gender(results_of(rights))
     groups = named(found)
     assert groups["male"].interval is None
     assert groups["female"].interval is not None
@@ -176,7 +176,7 @@ def test_a_single_speaker_has_no_interval_and_neither_has_a_gap_to_him() -> None
 
 
 def test_groups_that_are_served_alike_have_a_gap_of_nothing() -> None:
-    gap = by_gender(heard(dict.fromkeys(TWO_AND_TWO, (7, 7, 7, 7)))).gap
+    gap = by_gender(results_of(dict.fromkeys(TWO_AND_TWO, (7, 7, 7, 7)))).gap
     assert gap is not None
     assert gap.best != gap.worst
     assert gap.ua == 0
@@ -185,12 +185,12 @@ def test_groups_that_are_served_alike_have_a_gap_of_nothing() -> None:
 
 
 def test_all_answers_equal_is_chance_for_everyone() -> None:
-    results = [replace(r, y_pred=np.zeros_like(r.y_pred)) for r in heard(TWO_AND_TWO)]
+    results = [replace(r, y_pred=np.zeros_like(r.y_pred)) for r in results_of(TWO_AND_TWO)]
     assert [g.ua for g in by_gender(results).groups] == [0.25, 0.25]
 
 
 def test_what_has_one_group_only_is_no_grouping() -> None:
-    results = heard({"north/a": (5, 5, 5, 5)})
+    results = results_of({"north/a": (5, 5, 5, 5)})
     scores = group_scores(run_of(results, facts_for(results)))
     assert scores is not None
     assert scores.groupings == ()
@@ -198,21 +198,23 @@ def test_what_has_one_group_only_is_no_grouping() -> None:
 
 
 def test_speakers_who_are_not_told_apart_count_as_one_and_are_not_ranked() -> None:
-    results = heard({"north/?": (5, 5, 5, 5), "north/a": (5, 5, 5, 5), "north/b": (9, 9, 9, 9)})
+    results = results_of(
+        {"north/?": (5, 5, 5, 5), "north/a": (5, 5, 5, 5), "north/b": (9, 9, 9, 9)}
+    )
     scores = group_scores(run_of(results, facts_for(results)))
     assert scores is not None
     assert {s.name for s in scores.speakers[0].speakers} == {"north/a", "north/b"}
 
 
 def test_an_utterance_without_facts_is_refused() -> None:
-    results = heard(TWO_AND_TWO)
+    results = results_of(TWO_AND_TWO)
     facts = facts_for(results[1:])
     with pytest.raises(ArtifactError, match=r"within/north/a: utterance 'north/a/0'"):
         group_scores(run_of(results, facts))
 
 
 def test_runs_without_facts_or_results_have_no_groups() -> None:
-    results = heard(TWO_AND_TWO)
+    results = results_of(TWO_AND_TWO)
     assert group_scores(run_of(results, {})) is None
     assert group_scores(run_of([], facts_for(results))) is None
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from tests.evaluation.corpora import several, utterance
-from voxaffect.evaluation.robustness.conditions import by_speaker, talkers_of
+from voxaffect.evaluation.robustness.conditions import talkers_of
+from voxaffect.evaluation.splits.draws import by_speaker
 
 UTTERANCES, _ = several("emodb", "urdu")
 

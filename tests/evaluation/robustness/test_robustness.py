@@ -23,7 +23,6 @@ from voxaffect.evaluation.robustness.robustness import (
     load_robustness,
     resample,
     save_robustness,
-    tally,
 )
 from voxaffect.evaluation.robustness.scores import robustness
 
@@ -31,11 +30,11 @@ CONDITIONS = (CLEAN, *(d.name for d in ASKED))
 
 
 def counted(*results: FoldResult) -> ConditionCounts:
-    return tally(results, CONDITIONS, speaker_of(results))
+    return ConditionCounts.of(results, CONDITIONS, speaker_of(results))
 
 
-def ones(*tallies: ConditionCounts) -> tuple[np.ndarray, list[str]]:
-    speakers = sorted({s for t in tallies for s in t.speakers})
+def ones(*folds: ConditionCounts) -> tuple[np.ndarray, list[str]]:
+    speakers = sorted({s for fold in folds for s in fold.speakers})
     return np.ones((1, len(speakers))), speakers
 
 
@@ -65,7 +64,7 @@ def test_seeds_are_averaged_within_the_fold_and_test_sets_weigh_the_same() -> No
     assert accuracies(both, *ones(*both))[0, 0] == pytest.approx((0.3 + 0.9) / 2)
 
 
-def test_a_fold_counts_as_often_as_its_speaker_is_drawn() -> None:
+def test_fold_weighs_as_its_speaker() -> None:
     folds = [
         counted(answers(hits(n, 0, 0, 0), fold=f"within/emodb/{n}", speakers=[f"emodb/{n}"]))
         for n in (2, 8)
@@ -75,7 +74,7 @@ def test_a_fold_counts_as_often_as_its_speaker_is_drawn() -> None:
     np.testing.assert_allclose(found, [0.5, 0.2, (0.5 * 0.2 + 1.5 * 0.8) / 2])
 
 
-def test_what_has_no_answer_is_wrong() -> None:
+def test_missing_prediction_is_wrong() -> None:
     result = answers(hits(10, 10, 10, 10))
     kept = [n for n, name in enumerate(result.ids) if not name.startswith("room-800ms:emodb/1/0")]
     less = FoldResult(
@@ -90,13 +89,13 @@ def test_what_has_no_answer_is_wrong() -> None:
     np.testing.assert_allclose(found, [1, 1, 1, 0.75, 1])
 
 
-def test_chance_is_of_the_classes_that_are_there() -> None:
+def test_chance_is_of_the_classes_present() -> None:
     two = counted(answers(hits(5, 5, 5, 5), n_classes=2))
     four = counted(answers(hits(5, 5, 5, 5), fold="cross/urdu", speakers=["urdu/1"]))
     assert chance([two, four], *ones(two, four))[0] == pytest.approx((0.5 + 0.25) / 2)
 
 
-def test_the_first_draw_has_everybody_once() -> None:
+def test_first_resample_has_all_speakers_once() -> None:
     weights = resample(MANY, 5, seed=0)
     assert weights.shape == (6, len(MANY))
     assert (weights[0] == 1).all()
@@ -109,7 +108,7 @@ def scored(*results: FoldResult, **more: Any) -> Robustness:
     return found
 
 
-def test_the_number_is_the_share_above_chance_with_groups_of_one_weight() -> None:
+def test_robustness_is_the_share_above_chance_with_equal_weights_of_groups() -> None:
     found = scored(answers(hits(10, 8, 4, 7), speakers=MANY))
     (system,) = found.systems
     degraded = ((0.8 + 0.4) / 2 + 0.7) / 2
@@ -121,7 +120,7 @@ def test_the_number_is_the_share_above_chance_with_groups_of_one_weight() -> Non
     assert system.retained["white-0db"].value == pytest.approx((0.4 - 0.25) / 0.75)
 
 
-def test_an_answer_that_nothing_changes_scores_one_and_guessing_scores_nothing() -> None:
+def test_unchanged_predictions_score_one_and_guessing_scores_zero() -> None:
     same = scored(answers(hits(7, 7, 7, 7))).systems[0]
     assert same.robustness.value == pytest.approx(1)
     guess = scored(answers(hits(10, 5, 5, 5), n_classes=2)).systems[0]
@@ -136,14 +135,14 @@ def test_controls_are_shown_and_not_scored() -> None:
 
 
 @pytest.mark.parametrize("n_right", [2, 0])
-def test_without_accuracy_above_chance_there_is_nothing_to_keep(n_right: int) -> None:
+def test_robustness_is_undefined_without_accuracy_above_chance(n_right: int) -> None:
     (system,) = scored(answers(hits(n_right, 5, 5, 5), speakers=MANY)).systems
     assert system.robustness.value is None
     assert system.retained["room-800ms"].value is None
     assert system.degraded.value == pytest.approx(0.5)
 
 
-def test_controls_alone_score_nothing() -> None:
+def test_controls_alone_have_no_score() -> None:
     results = [answers({"clean": 8, "quieter-20db": 8}, s, speakers=MANY) for s in ("svm", "x-mtl")]
     found = robustness(results, ASKED[3:], speaker_of(results))
     assert found is not None
@@ -151,7 +150,7 @@ def test_controls_alone_score_nothing() -> None:
     assert found.comparisons == ()
 
 
-def test_intervals_hold_the_value_and_take_six_speakers() -> None:
+def test_intervals_enclose_the_value_and_need_six_known_speakers() -> None:
     (system,) = scored(answers(hits(6, 4, 2, 3), speakers=MANY)).systems
     ends = [system.degraded.low, system.degraded.high]
     assert ends == pytest.approx([system.degraded.value] * 2)
@@ -167,7 +166,7 @@ def test_intervals_hold_the_value_and_take_six_speakers() -> None:
     assert system.clean.low is None
 
 
-def test_a_ratio_whose_base_may_be_chance_has_no_interval() -> None:
+def test_ratio_whose_base_may_be_chance_has_no_interval() -> None:
     (system,) = scored(answers(hits(1, 2, 1, 1), speakers=MANY, easier=1)).systems
     assert system.robustness.value is not None
     assert system.robustness.low is None
@@ -175,7 +174,7 @@ def test_a_ratio_whose_base_may_be_chance_has_no_interval() -> None:
 
 
 def within(system: str, right: dict[str, int], seed: int = 0) -> list[FoldResult]:
-    return [answers(right, system, fold=f"within/{who}", speakers=[who], seed=seed) for who in MANY]
+    return [answers(right, system, fold=f"within/{s}", speakers=[s], seed=seed) for s in MANY]
 
 
 def test_systems_are_paired_on_the_same_folds_with_seeds_averaged() -> None:
@@ -192,7 +191,7 @@ def test_systems_are_paired_on_the_same_folds_with_seeds_averaged() -> None:
     assert not alike.comparisons[0].reachable
 
 
-def test_too_few_folds_are_told() -> None:
+def test_too_few_folds_are_not_reachable() -> None:
     results = [answers(hits(8, n, 4, 4), s, speakers=MANY) for s, n in (("svm", 4), ("x-mtl", 8))]
     (pair,) = scored(*results).comparisons
     assert not pair.reachable
@@ -200,7 +199,7 @@ def test_too_few_folds_are_told() -> None:
     assert pair.degraded.low is not None
 
 
-def test_folds_that_a_system_lacks_are_left_out_for_all() -> None:
+def test_folds_missing_for_one_system_are_left_out_for_all() -> None:
     found = scored(*within("svm", hits(8, 4, 4, 4)), *within("dnn-stl", hits(9, 4, 4, 4))[2:])
     assert (found.n_folds, found.n_left_out) == (6, 2)
     assert found.n_utterances == 6 * 40
@@ -210,13 +209,13 @@ def test_folds_that_a_system_lacks_are_left_out_for_all() -> None:
     assert robustness([], ASKED, {}) is None
 
 
-def test_what_could_not_be_heard_is_counted() -> None:
+def test_refused_utterances_are_counted() -> None:
     found = scored(answers(hits(8, 4, 4, 4)), n_refused={"room-800ms": 3}, note="made up")
     assert {c.name: c.n_refused for c in found.conditions}["room-800ms"] == 3
     assert found.note == "made up"
 
 
-def test_it_reads_back_as_it_was_and_damage_is_told(tmp_path: Path) -> None:
+def test_saved_robustness_is_loaded_unchanged_and_damage_is_reported(tmp_path: Path) -> None:
     found = scored(*within("svm", hits(8, 4, 4, 4)), *within("dnn-stl", hits(2, 4, 4, 5)))
     assert load_robustness(tmp_path) is None
     save_robustness(found, tmp_path)
@@ -224,5 +223,5 @@ def test_it_reads_back_as_it_was_and_damage_is_told(tmp_path: Path) -> None:
     assert load_robustness(tmp_path) != replace(found, seed=1)
     for text in ("{", "{}", "[]", '{"systems": 3}'):
         (tmp_path / FILE).write_text(text)
-        with pytest.raises(ArtifactError, match="damaged"):
+        with pytest.raises(ArtifactError, match=r"is damaged .*; delete it and run again"):
             load_robustness(tmp_path)

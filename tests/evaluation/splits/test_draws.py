@@ -1,4 +1,4 @@
-"""Tenths are tenths, of every corpus and class, whatever the order of the list."""
+"""Stratified splits and draws of speakers, whatever the order of utterances."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Case = tuple[list[Utterance], dict[str, int]]
 
 @settings(max_examples=50, deadline=None)
 @given(ragged())
-def test_dealing_parts_everything_evenly_by_corpus_and_class(case: Case) -> None:
+def test_parts_are_stratified_by_corpus_and_class(case: Case) -> None:
     utterances, labels = case
     tenths = deal(utterances, labels, "key")
     assert sorted(u.id for t in tenths for u in t) == sorted(u.id for u in utterances)
@@ -32,7 +32,7 @@ def test_dealing_parts_everything_evenly_by_corpus_and_class(case: Case) -> None
 
 @settings(max_examples=50, deadline=None)
 @given(ragged(), st.randoms(use_true_random=False), st.integers(0, 99))
-def test_the_order_of_the_list_does_not_matter(case: Case, random: Random, seed: int) -> None:
+def test_order_of_utterances_does_not_matter(case: Case, random: Random, seed: int) -> None:
     utterances, labels = case
     shuffled = list(utterances)
     random.shuffle(shuffled)
@@ -42,9 +42,9 @@ def test_the_order_of_the_list_does_not_matter(case: Case, random: Random, seed:
 
 @settings(max_examples=50, deadline=None)
 @given(ragged(), st.integers(0, 99))
-def test_a_draw_takes_whole_groups_and_never_all(case: Case, seed: int) -> None:
+def test_draw_takes_whole_groups_and_never_all(case: Case, seed: int) -> None:
     utterances, labels = case
-    groups = by_speaker(utterances)
+    groups = [*by_speaker(utterances).values()]
     if len(groups) > 1:
         drawn = draw_tenth(groups, labels, f"{seed}")
         taken = {u.speaker for u in drawn}
@@ -53,32 +53,33 @@ def test_a_draw_takes_whole_groups_and_never_all(case: Case, seed: int) -> None:
 
 
 @pytest.mark.parametrize("n_speakers", [2, 9, 23, 60])
-def test_a_draw_of_equal_speakers_is_the_nearest_to_a_tenth(n_speakers: int) -> None:
+def test_draw_of_equal_speakers_is_the_nearest_to_a_tenth(n_speakers: int) -> None:
     utterances, labels = corpus_of("a", n_speakers)
-    drawn = by_speaker(draw_tenth(by_speaker(utterances), labels, "0"))
+    drawn = by_speaker(draw_tenth([*by_speaker(utterances).values()], labels, "0"))
     assert len(drawn) == max(1, round(n_speakers / 10))
 
 
 def test_seeds_draw_different_speakers() -> None:
     utterances, labels = corpus_of("a", 10)
-    groups = by_speaker(utterances)
+    groups = [*by_speaker(utterances).values()]
     drawn = {draw_tenth(groups, labels, f"{seed}")[0].speaker for seed in range(60)}
     assert len(drawn) == 10
 
 
-def test_a_class_is_not_lost_where_another_draw_keeps_it() -> None:
-    # Speakers 00 to 08 say everything but "angry"; 09 and 10 alone say it. Whoever is drawn, one
-    # of these two must be, and the other must stay.
+def test_class_is_on_both_sides_where_a_draw_allows_it() -> None:
+    # Only speakers 09 and 10 have class "angry": one of them must be drawn, and the other not.
     utterances, labels = corpus_of("a", 11, n_classes=3)
     for u in utterances:
         if u.speaker in ("a/09", "a/10") and u.id.endswith(("0000", "0001")):
             labels[u.id] = 3
     for seed in range(20):
-        drawn = {u.speaker for u in draw_tenth(by_speaker(utterances), labels, f"{seed}")}
+        drawn = {
+            u.speaker for u in draw_tenth([*by_speaker(utterances).values()], labels, f"{seed}")
+        }
         assert len(drawn & {"a/09", "a/10"}) == 1
 
 
-def test_a_single_utterance_of_a_class_stays_with_the_rest() -> None:
+def test_single_utterance_of_a_class_is_not_drawn() -> None:
     utterances, labels = corpus_of("a", 5, n_classes=3)
     labels[utterances[7].id] = 3
     for seed in range(30):
@@ -87,14 +88,14 @@ def test_a_single_utterance_of_a_class_stays_with_the_rest() -> None:
 
 
 @pytest.mark.parametrize("labels", [{}, {"a/01-0000": -1}, {"a/01-0000": 4}])
-def test_an_utterance_without_a_class_is_refused(labels: dict[str, int]) -> None:
+def test_utterance_without_a_class_is_an_error(labels: dict[str, int]) -> None:
     with pytest.raises(FoldError, match="a/01-0000: has no emotion class"):
         deal([utterance("a", "01")], labels, "key")
 
 
 @settings(max_examples=50, deadline=None)
 @given(ragged(), st.randoms(use_true_random=False), st.integers(1, 7))
-def test_speakers_are_dealt_whole_and_evenly_whatever_the_order(
+def test_parts_of_whole_speakers_are_of_similar_size(
     case: Case, random: Random, n_parts: int
 ) -> None:
     utterances, _ = case

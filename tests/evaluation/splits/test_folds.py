@@ -1,8 +1,9 @@
-"""A fold obeys its protocol or does not exist."""
+"""Folds: rules of the protocols, how they are built, and errors."""
 
 from __future__ import annotations
 
 import pickle
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -47,17 +48,14 @@ def sets(fold: Fold, utterances: list[Utterance]) -> list[list[Utterance]]:
 
 
 def altered(fold: Fold, case: Case, **changes: Any) -> Fold:
-    """The fold with some of its sets changed, built anew."""
+    """The fold with some of its sets changed."""
     utterances, labels = case
     return replace(fold, utterances={u.id: u for u in utterances}, label_of=labels, **changes)
 
 
-# What every fold that was built has, whatever it was built from.
-
-
 @settings(max_examples=50, deadline=None)
 @given(ragged(), builders, st.integers(0, 9))
-def test_sets_are_disjoint_and_together_everything(case: Case, build: Builder, seed: int) -> None:
+def test_sets_are_disjoint_and_complete(case: Case, build: Builder, seed: int) -> None:
     utterances, labels = case
     try:
         folds = build(utterances, labels, seed)
@@ -71,12 +69,12 @@ def test_sets_are_disjoint_and_together_everything(case: Case, build: Builder, s
         assert min(len(fold.train), len(fold.dev), len(fold.test)) > 0
         assert len({labels[i] for i in fold.train}) > 1
         tested.update(fold.test)
-    assert max(tested.values()) == 1, "nobody is tested twice"
+    assert max(tested.values()) == 1, "no utterance is tested twice"
 
 
 @settings(max_examples=50, deadline=None)
 @given(ragged(["a"]), st.sampled_from(["utterances", "speakers"]))
-def test_within_tests_speakers_who_are_heard_nowhere_else(case: Case, dev: Dev) -> None:
+def test_within_tests_speakers_who_are_in_no_other_set(case: Case, dev: Dev) -> None:
     utterances, labels = case
     try:
         folds = within(utterances, labels, 0, dev)
@@ -91,7 +89,7 @@ def test_within_tests_speakers_who_are_heard_nowhere_else(case: Case, dev: Dev) 
 
 @settings(max_examples=50, deadline=None)
 @given(ragged(), st.sampled_from(["utterances", "speakers"]))
-def test_cross_tests_corpora_that_are_found_nowhere_else(case: Case, dev: Dev) -> None:
+def test_cross_tests_corpora_that_are_in_no_other_set(case: Case, dev: Dev) -> None:
     utterances, labels = case
     try:
         folds = cross(utterances, labels, 0, dev)
@@ -106,7 +104,7 @@ def test_cross_tests_corpora_that_are_found_nowhere_else(case: Case, dev: Dev) -
 
 @settings(max_examples=50, deadline=None)
 @given(ragged(), builders, st.integers(0, 9), st.randoms(use_true_random=False))
-def test_the_order_of_the_list_does_not_matter(
+def test_order_of_utterances_does_not_matter(
     case: Case, build: Builder, seed: int, random: Random
 ) -> None:
     utterances, labels = case
@@ -121,16 +119,13 @@ def test_the_order_of_the_list_does_not_matter(
         assert build(shuffled, labels, seed) == folds
 
 
-# What the builders build.
-
-
 def test_within_leaves_every_speaker_out_once() -> None:
     folds = within(*corpus_of("emodb", n_speakers=3), seed=0)
     assert [f.name for f in folds] == ["within/emodb/00", "within/emodb/01", "within/emodb/02"]
     assert [f.test_name for f in folds] == ["emodb/00", "emodb/01", "emodb/02"]
 
 
-def test_cross_leaves_every_corpus_out_once_and_styles_where_asked() -> None:
+def test_cross_leaves_every_corpus_or_style_out_once() -> None:
     utterances, labels = several("emodb", "iemocap")
     plain = cross(utterances, labels, 0)
     assert [f.name for f in plain] == ["cross/emodb", "cross/iemocap"]
@@ -138,11 +133,11 @@ def test_cross_leaves_every_corpus_out_once_and_styles_where_asked() -> None:
     assert [f.test_name for f in split] == ["emodb", "iemocap:acted", "iemocap:natural"]
     train, dev, test = sets(split[2], utterances)
     assert {u.naturalness for u in test} == {"natural"}
-    seen = {(u.corpus, u.naturalness) for u in train + dev}
-    assert seen == {("emodb", "natural"), ("emodb", "acted"), ("iemocap", "acted")}
+    trained = {(u.corpus, u.naturalness) for u in train + dev}
+    assert trained == {("emodb", "natural"), ("emodb", "acted"), ("iemocap", "acted")}
 
 
-def test_aggregated_is_eight_one_one_by_corpus_and_class() -> None:
+def test_aggregated_is_80_10_10_percent_by_corpus_and_class() -> None:
     utterances, labels = several("a", "b")  # 60 utterances each, 15 a class
     fold = aggregated(utterances, labels, 0)
     assert (fold.name, fold.test_name) == ("aggregated", "aggregated")
@@ -163,23 +158,20 @@ def test_dev_utterances_are_a_tenth_by_corpus_and_class() -> None:
     assert set(strata.values()) <= {1, 2}
 
 
-def test_seeds_change_dev_and_folds_draw_apart() -> None:
+def test_seed_changes_the_dev_set_only() -> None:
     utterances, labels = corpus_of("a")
     assert within(utterances, labels, 0)[0].dev != within(utterances, labels, 1)[0].dev
     assert within(utterances, labels, 0)[0].test == within(utterances, labels, 1)[0].test
 
 
-def test_folds_travel_to_other_processes() -> None:
+def test_folds_can_be_pickled() -> None:
     fold = within(*corpus_of("a"), seed=0)[0]
     assert pickle.loads(pickle.dumps(fold)) == fold  # noqa: S301 our own bytes
 
 
-# What is refused, in one sentence that names it.
-
-
 @settings(max_examples=50, deadline=None)
 @given(ragged(), builders, st.data())
-def test_a_planted_leak_is_refused(case: Case, build: Builder, data: st.DataObject) -> None:
+def test_planted_leak_is_an_error(case: Case, build: Builder, data: st.DataObject) -> None:
     utterances, labels = case
     try:
         fold = data.draw(st.sampled_from(build(utterances, labels, 0)))
@@ -187,31 +179,31 @@ def test_a_planted_leak_is_refused(case: Case, build: Builder, data: st.DataObje
         return
     leaked = data.draw(st.sampled_from(fold.test))
     side = data.draw(st.sampled_from(["train", "dev"]))
-    with pytest.raises(FoldError, match="one place"):
+    with pytest.raises(FoldError, match=r"is used 2 times; every utterance has one set"):
         altered(fold, case, **{side: (*getattr(fold, side), leaked)})
     if fold.protocol != "aggregated" and len(fold.test) > 1:
         rest = tuple(i for i in fold.test if i != leaked)
         moved = {"test": rest, side: (*getattr(fold, side), leaked)}
-        with pytest.raises(FoldError, match="only the test set may hold it"):
+        with pytest.raises(FoldError, match="in the training or dev set; only the test set may"):
             altered(fold, case, **moved)
 
 
 @pytest.mark.parametrize("side", ["train", "dev", "test"])
-def test_an_empty_set_is_refused(side: str) -> None:
+def test_empty_set_is_an_error(side: str) -> None:
     case = corpus_of("a")
     with pytest.raises(FoldError, match="set is empty"):
         altered(within(*case, seed=0)[0], case, **{side: ()})
 
 
-def test_a_foreign_utterance_under_test_is_refused() -> None:
+def test_test_utterance_of_another_speaker_is_an_error() -> None:
     utterances, labels = corpus_of("a")
     of = [[u for u in utterances if u.speaker == f"a/{s:02d}"] for s in range(4)]
-    with pytest.raises(FoldError, match=r"a/02-0000 is under test but is not of a/03"):
+    with pytest.raises(FoldError, match=r"a/02-0000 is in the test set but not of a/03"):
         make_fold("within", "a/03", of[0], of[1], [*of[2], *of[3]], label_of=labels)
 
 
 @pytest.mark.parametrize("protocol", ["within", "cross", "aggregated"])
-def test_training_on_one_class_is_refused(protocol: Protocol) -> None:
+def test_training_on_one_class_is_an_error(protocol: Protocol) -> None:
     one, two, three = (utterance(name, "01") for name in "abc")
     left_out = {"within": "c/01", "cross": "c", "aggregated": "aggregated"}[protocol]
     labels = {one.id: 2, two.id: 1, three.id: 0}
@@ -219,15 +211,15 @@ def test_training_on_one_class_is_refused(protocol: Protocol) -> None:
         make_fold(protocol, left_out, [one], [two], [three], label_of=labels)
 
 
-def test_an_utterance_that_nobody_knows_is_refused() -> None:
+def test_unknown_utterance_is_an_error() -> None:
     utterances, labels = corpus_of("a")
     fold = within(utterances, labels, 0)[0]
-    with pytest.raises(FoldError, match=r"within/a/00: a/0.* is no utterance"):
+    with pytest.raises(FoldError, match=r"within/a/00: a/0.* is not an utterance"):
         replace(fold, utterances={}, label_of=labels)
 
 
 @pytest.mark.parametrize("side", ["train", "dev", "test"])
-def test_an_utterance_without_a_class_is_refused(side: str) -> None:
+def test_utterance_without_a_class_is_an_error(side: str) -> None:
     utterances, labels = corpus_of("a")
     fold = within(utterances, labels, 0)[0]
     gone = getattr(fold, side)[0]
@@ -246,7 +238,8 @@ def test_within_needs_known_speakers() -> None:
 def test_within_needs_two_speakers(speaker: str) -> None:
     alone = [utterance("mine", speaker, i) for i in range(20)]
     with pytest.raises(
-        FoldError, match=rf"takes two or more, but there is mine/\{speaker}|mine/01"
+        FoldError,
+        match=rf"but the corpus has only mine/{re.escape(speaker)}; leave",
     ):
         within(alone, {u.id: i % 4 for i, u in enumerate(alone)}, 0)
 
@@ -257,19 +250,19 @@ def test_within_takes_one_corpus() -> None:
 
 
 def test_cross_needs_two_corpora() -> None:
-    with pytest.raises(FoldError, match="but there is a only"):
+    with pytest.raises(FoldError, match="but there is only a; add a corpus"):
         cross(*corpus_of("a"), seed=0)
-    with pytest.raises(FoldError, match="but there is none only"):
+    with pytest.raises(FoldError, match="but there is only none; add a corpus"):
         cross([], {}, seed=0)
 
 
-def test_dev_speakers_need_a_speaker_to_spare() -> None:
+def test_dev_speakers_need_two_speakers() -> None:
     utterances, labels = corpus_of("a", n_speakers=2)
-    with pytest.raises(FoldError, match='hold 1; add data or choose dev = "utterances"'):
+    with pytest.raises(FoldError, match='data have 1; add data or choose dev = "utterances"'):
         within(utterances, labels, 0, dev="speakers")
 
 
 def test_aggregated_needs_three_utterances() -> None:
     utterances, labels = corpus_of("a", n_speakers=1, n_each=2)
-    with pytest.raises(FoldError, match="2 utterances cannot fill three sets"):
+    with pytest.raises(FoldError, match="too few utterances \\(2\\) for three sets; add a corpus"):
         aggregated(utterances, labels, 0)

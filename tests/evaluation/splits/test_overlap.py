@@ -62,11 +62,11 @@ def test_a_class_that_a_corpus_lacks_is_a_gap() -> None:
     assert part(found, "aibo").holds.emotions == {"neutral": 4, "happy": 4, "sad": 0, "angry": 4}
     assert part(found, "aibo").holds.genders["female child"] == 12
     left_out = {run.name: run for run in found.left_out}
-    assert left_out["emodb"].unheard.emotions == ("sad",)
-    assert left_out["emodb"].unheard.genders == ("female",)
+    assert left_out["emodb"].missing_in_train.emotions == ("sad",)
+    assert left_out["emodb"].missing_in_train.genders == ("female",)
     assert left_out["emodb"].untested == ()
     assert left_out["aibo"].untested == ("sad",)
-    assert left_out["aibo"].unheard.emotions == ()
+    assert left_out["aibo"].missing_in_train.emotions == ()
 
 
 def test_what_is_rated_spoken_and_not_known_is_counted() -> None:
@@ -118,7 +118,7 @@ def test_styles_that_are_split_are_parts_that_share_speakers() -> None:
     assert list(shared) == [("a:acted", "a:natural")]
     assert [m.first for m in shared["a:acted", "a:natural"].speakers] == ["a/00", "a/01"]
     assert found.left_out[0].leakage.test.speakers == ("a/00", "a/01")
-    assert found.left_out[1].unheard.styles == ("natural",)
+    assert found.left_out[1].missing_in_train.styles == ("natural",)
 
 
 def test_the_same_tree_under_two_names_shares_everything() -> None:
@@ -142,7 +142,7 @@ def test_a_fold_that_cannot_be_built_is_told_and_the_others_stand() -> None:
 def test_one_corpus_alone_is_described_and_its_run_refused() -> None:
     found = compared(corpus("a", speech_of("a")))
     assert (len(found.parts), found.left_out, found.pairs) == (1, (), ())
-    assert "there is a only; add a corpus" in found.refused[0]
+    assert "there is only a; add a corpus" in found.refused[0]
 
 
 def test_a_corpus_of_which_nothing_is_used_is_still_named() -> None:

@@ -8,8 +8,8 @@ import pytest
 from tests.evaluation.degraded import ASKED, MANY, answers, hits, speaker_of
 from tests.evaluation.learning_curves import at_share, learning_curve_run, thinned_run
 from tests.report.runs import full_run, plain_history, result
-from voxaffect.evaluation.curves import learning_curves
-from voxaffect.evaluation.learning_curve import by_amount
+from voxaffect.evaluation.curves import training_histories
+from voxaffect.evaluation.learning_curve import learning_curves
 from voxaffect.evaluation.robustness.robustness import Robustness
 from voxaffect.evaluation.robustness.scores import robustness as score
 from voxaffect.evaluation.summary import summarize_run
@@ -25,7 +25,7 @@ from voxaffect.report.figures.draw import draw_all
 
 
 def test_lines_are_the_scores_on_a_logarithmic_axis() -> None:
-    found = by_amount(thinned_run())
+    found = learning_curves(thinned_run())
     assert found is not None
     scores, gains = learning_curve(found, "within").axes
     assert scores.get_xscale() == gains.get_xscale() == "log"
@@ -40,7 +40,7 @@ def test_lines_are_the_scores_on_a_logarithmic_axis() -> None:
 
 def test_without_a_twin_there_is_one_panel() -> None:
     run = learning_curve_run([at_share(s, "a/1", "svm", 5, n_train=9) for s in (0.5, 1.0)])
-    found = by_amount(run)
+    found = learning_curves(run)
     assert found is not None
     assert len(learning_curve(found, "within").axes) == 1
     assert "Right" not in learning_curve_caption(found, "within")
@@ -84,7 +84,7 @@ def test_the_drawing_keeps_its_text_and_its_note() -> None:
 
 
 def test_one_line_a_system_which_is_the_mean_over_all_its_trainings() -> None:
-    systems = learning_curves([r for r in full_run().results if r.protocol == "within"])
+    systems = training_histories([r for r in full_run().results if r.protocol == "within"])
     _, loss, accuracy = training_curves(systems).axes
     assert len(loss.lines) == len(accuracy.lines) == len(systems) == 4
     # Half of the trainings stop after three epochs and stay there; the loss halves each time.
@@ -93,7 +93,7 @@ def test_one_line_a_system_which_is_the_mean_over_all_its_trainings() -> None:
 
 
 def test_rows_are_named_and_marks_stand_where_weights_were_kept() -> None:
-    systems = learning_curves([r for r in full_run().results if r.protocol == "within"])
+    systems = training_histories([r for r in full_run().results if r.protocol == "within"])
     stops, *_ = training_curves(systems).axes
     names = [label.get_text() for label in stops.get_yticklabels()]
     assert names == ["dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl"]
@@ -103,7 +103,7 @@ def test_rows_are_named_and_marks_stand_where_weights_were_kept() -> None:
 @pytest.mark.parametrize("n_epochs", [1, 2])
 def test_a_single_training_has_a_line_and_no_band(n_epochs: int) -> None:
     details = {"history": plain_history(n_epochs, best=1)}
-    systems = learning_curves([result("emodb/a", "dnn-stl", (5,) * 4, details=details)])
+    systems = training_histories([result("emodb/a", "dnn-stl", (5,) * 4, details=details)])
     _, loss, _ = training_curves(systems).axes
     assert len(loss.lines) == 1
     assert len(loss.collections) == 1  # the mark
@@ -111,6 +111,6 @@ def test_a_single_training_has_a_line_and_no_band(n_epochs: int) -> None:
 
 
 def test_the_caption_says_what_becomes_of_trainings_that_stop() -> None:
-    said = training_caption(learning_curves(full_run().results))
+    said = training_caption(training_histories(full_run().results))
     assert "After early stopping, the last value of a training is carried forward" in said
     assert "28 trainings" in said

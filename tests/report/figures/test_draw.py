@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.typing import ColorType
 
-from tests.evaluation.people import described_run, facts_for, heard, run_of
+from tests.evaluation.people import described_run, facts_for, results_of, run_of
 from tests.report.runs import NOTE, full_run, result
 from voxaffect.evaluation.calibration import COVERAGES, reliabilities
 from voxaffect.evaluation.experiment.run import Run, order
@@ -61,7 +61,7 @@ def test_a_panel_a_kind_and_one_of_all_speakers() -> None:
 
 def test_marks_stand_at_the_accuracy_and_lines_are_the_interval() -> None:
     rights = {"north/a": (9,) * 4, "north/b": (5,) * 4, "north/c": (3,) * 4}
-    results = heard(rights)
+    results = results_of(rights)
     genders = {"north/a": "female", "north/b": "female", "north/c": "male"}
     run = run_of(results, facts_for(results, gender=genders))
     panel, each = groups(scores_of(run).of("within")).axes
@@ -73,7 +73,7 @@ def test_marks_stand_at_the_accuracy_and_lines_are_the_interval() -> None:
 
 
 def test_without_any_group_there_is_the_panel_of_speakers() -> None:
-    results = heard({"north/a": (9,) * 4})
+    results = results_of({"north/a": (9,) * 4})
     figure = groups(scores_of(run_of(results, facts_for(results))).of("within"))
     assert [panel.get_title(loc="left") for panel in figure.axes] == ["each speaker"]
     assert figure.legends == []

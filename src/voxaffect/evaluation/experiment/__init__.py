@@ -1,1 +1,1 @@
-"""From corpora to a run on disk: what is computed, where it lies, and what may fail."""
+"""Experiments: datasets, jobs and runs on disk."""

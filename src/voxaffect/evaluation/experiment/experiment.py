@@ -1,4 +1,4 @@
-"""Folds x systems x seeds, in parallel, each result on disk as it ends; what is there is kept."""
+"""Run an experiment: folds x systems x seeds in parallel, resumable, each result saved at once."""
 
 from __future__ import annotations
 
@@ -42,19 +42,17 @@ from voxaffect.systems.systems import Options, System
 
 @dataclass(frozen=True)
 class Plan:
-    """What an evaluation computes.
+    """Settings of an experiment.
 
     Args:
-        protocols: questions asked.
+        protocols: `within`, `cross`, `aggregated`.
         systems: systems compared.
         seeds: each repeats every fold with other weights, orders and crops.
         options: settings that the systems share.
-        dev: whether the dev set shares speakers with the training set.
+        dev: whether dev sets are drawn by utterances or whole speakers.
         split_style: corpora whose natural and acted parts are left out in turn.
-        split_seed: decides who is dev, who is test when all corpora are shuffled, and who is left
-            where training sets are thinned.
-        train_shares: shares of the training sets that are learned from, each in folds of its own;
-            1 is all.
+        split_seed: seed of dev sets, of the test set of `aggregated`, and of training shares.
+        train_shares: shares of the training sets to train on, each in folds of its own; 1 is all.
     """
 
     protocols: tuple[Protocol, ...]
@@ -67,7 +65,7 @@ class Plan:
     train_shares: tuple[float, ...] = (1.0,)
 
     def settings(self) -> dict[str, Any]:
-        """The plan as plain values, for the report."""
+        """Plain values, for the report."""
         thinned = {} if self.train_shares == (1.0,) else {"train_shares": [*self.train_shares]}
         return {
             "protocols": list(self.protocols),
@@ -80,11 +78,11 @@ class Plan:
         }
 
     def folds(self, dataset: Dataset, on_refused: Refused) -> tuple[Fold, ...]:
-        """Every fold of every protocol that the corpora allow, with every share of its training.
+        """Every fold of every protocol that the corpora allow, by share of training data.
 
         Args:
             dataset: the corpora's utterances.
-            on_refused: told of every fold or protocol that they do not allow.
+            on_refused: called with the error of every fold or protocol that cannot be built.
 
         Raises:
             FoldError: there is no fold at all.
@@ -100,13 +98,12 @@ class Plan:
             raise refused[0]
         for refusal in refused:
             on_refused(refusal)
-        return tuple(self._thinned(folds, dataset))
-
-    def _thinned(self, folds: Sequence[Fold], dataset: Dataset) -> Iterator[Fold]:
-        people, labels, seed = dataset.utterances, dataset.labels(), self.split_seed
-        for share in self.train_shares:
-            for fold in folds:
-                yield thinned(fold, share, people, labels, seed)
+        labels, seed = dataset.labels(), self.split_seed
+        return tuple(
+            thinned(fold, share, dataset.utterances, labels, seed)
+            for share in self.train_shares
+            for fold in folds
+        )
 
     def _builders(
         self, dataset: Dataset, on_refused: Refused
@@ -114,7 +111,10 @@ class Plan:
         labels, seed, dev = dataset.labels(), self.split_seed, self.dev
         everything = list(dataset.utterances.values())
         if "within" in self.protocols:
-            for corpus in _by_corpus(everything):
+            corpora: dict[str, list[Utterance]] = defaultdict(list)
+            for utterance in everything:
+                corpora[utterance.corpus].append(utterance)
+            for corpus in corpora.values():
                 yield partial(within, corpus, labels, seed, dev, on_refused=on_refused)
         if "cross" in self.protocols:
             split = self.split_style
@@ -123,15 +123,8 @@ class Plan:
             yield lambda: (aggregated(everything, labels, seed),)
 
 
-def _by_corpus(utterances: Sequence[Utterance]) -> list[list[Utterance]]:
-    groups: dict[str, list[Utterance]] = defaultdict(list)
-    for utterance in utterances:
-        groups[utterance.corpus].append(utterance)
-    return list(groups.values())
-
-
 HEADER_S = 10.0
-"""How often the time spent is written while results come: what a killed run may forget of it."""
+"""Interval at which the header, with the wall time, is written while results come."""
 
 
 def run(
@@ -148,36 +141,36 @@ def run(
     on_outcome: Callable[[Outcome], None] | None = None,
     data_of: Callable[[Fold, Dataset, str], FoldData] = FoldData.of,
 ) -> Run:
-    """Compute what is missing of a plan and return the whole run.
+    """Compute the missing results of a plan and return the whole run.
 
-    Results that are already in the folder, made with the same settings of the same audio, are kept;
-    a run that was interrupted at any moment ends with the same numbers as one that was not. (With
-    another number of processes a sum may be taken in another order, and end in another last bit.)
+    Results already in the folder, of the same settings and audio, are kept: a run that was
+    interrupted at any moment ends with the same numbers as one that was not. (With another number
+    of processes a sum may be taken in another order and differ in its last bit.)
 
     Args:
         plan: what to compute.
         dataset: the corpora's utterances and frames.
-        corpora: what to say of the corpora.
-        folder: where results lie; only this process writes there.
-        n_jobs: jobs at once; where they run is up to joblib's backend.
-        note: a sentence to stand wherever a number is shown.
-        others: name of a feature set that some systems need -> the same utterances with it.
-        context: settings beyond the plan that the report should show.
-        on_plan: told how many results are there already, and how many there will be.
-        on_outcome: told of every job as it ends.
-        data_of: what a fold is computed from; another one asks about other test sets.
+        corpora: summaries of the corpora.
+        folder: of the results; only this process writes there.
+        n_jobs: number of parallel jobs, on joblib's backend.
+        note: sentence to show wherever a number is shown.
+        others: name of a further feature set that some systems need -> dataset with it.
+        context: further settings to show in the report.
+        on_plan: called with the number of results already there, and of all.
+        on_outcome: called with the outcome of every job.
+        data_of: makes the data of a fold; another function can replace test sets.
 
     Raises:
         FoldError: the corpora do not allow a single fold of the plan.
-        FeatureError: a system needs a feature set that is not among the others, or that is of
-            other utterances.
+        FeatureError: a system needs a feature set that is not in `others`, or that has other
+            utterances.
     """
     failures: list[dict[str, str]] = []
     datasets = {None: dataset} | dict(others or {})
-    _refuse_unlike(plan, datasets)
+    _check_features(plan, datasets)
     folds = plan.folds(dataset, lambda fault: failures.append(_refusal(fault)))
-    ledger = LeakageCounts.of(dataset.utterances, dataset.features, dataset.contents)
-    stated = {fold.name: ledger.statement(fold) for fold in folds}
+    leakage = LeakageCounts.of(dataset.utterances, dataset.features, dataset.contents)
+    stated = {fold.name: leakage.statement(fold) for fold in folds}
     jobs = _jobs(
         plan,
         {
@@ -219,11 +212,11 @@ def run(
 
 
 def _jobs(plan: Plan, data: Mapping[str | None, Sequence[FoldData]]) -> list[Job]:
-    """All jobs: seed by seed, and in each the longest first, so that no core waits at the end.
+    """All jobs: seed by seed, and in each the longest first, so that no core is idle at the end.
 
     Args:
-        plan: what is asked for.
-        data: feature set -> data of every fold; None is the run's own.
+        plan: what to compute.
+        data: feature set -> data of every fold; None is the run's own set.
     """
     n_folds = len(next(iter(data.values())))
     jobs = [
@@ -235,18 +228,17 @@ def _jobs(plan: Plan, data: Mapping[str | None, Sequence[FoldData]]) -> list[Job
     return sorted(jobs, key=lambda job: (plan.seeds.index(job.seed), -job.cost()))
 
 
-def _refuse_unlike(plan: Plan, datasets: Mapping[str | None, Dataset]) -> None:
-    """Every system's features must be there, and of the utterances that the folds are made of."""
+def _check_features(plan: Plan, datasets: Mapping[str | None, Dataset]) -> None:
     for system in plan.systems:
         if system.features not in datasets:
             raise FeatureError(
                 f"{system.name} needs the features {system.features!r}, which were not prepared; "
-                "prepare them, or leave it out"
+                "prepare them, or leave this system out"
             )
         if datasets[system.features].utterances.keys() != datasets[None].utterances.keys():
             raise FeatureError(
-                f"the features {system.features!r} of {system.name} are of other utterances than "
-                "the run's own; prepare both together, so that all systems have the same folds"
+                f"the features {system.features!r} of {system.name} have other utterances than the "
+                "run's own; prepare both together, so that all systems have the same folds"
             )
 
 
@@ -273,7 +265,7 @@ def _unfinished(batches: Sequence[Batch], missing: Collection[str]) -> list[Batc
 
 
 def _is_done(job: Job, folder: RunFolder) -> bool:
-    """Whether a sound result is there; a damaged one is computed again."""
+    """Whether there is a valid result; a damaged one is computed again."""
     path = folder.path(job.name)
     try:
         return path.exists() and load_result(path).settings_digest == job.settings_digest
@@ -282,44 +274,40 @@ def _is_done(job: Job, folder: RunFolder) -> bool:
 
 
 def _refusal(fault: FoldError) -> dict[str, str]:
-    """A fold or protocol that the corpora do not allow, as the run's header keeps it."""
+    """A fold or protocol that cannot be built, as in the run's header."""
     return {"fold": str(fault).partition(":")[0], "system": "", "seed": "", "reason": str(fault)}
 
 
 class _Header:
-    """The run's header on disk: at first, with every failure, now and then, and at the end.
+    """Writes the run's header: at the start, at every failure, every HEADER_S, and at the end.
 
     Args:
-        folder: where it lies.
-        run: what it says.
+        folder: of the run.
+        run: content of the header.
         wanted: names of all results that belong to the run.
-        failures: those so far; more are added while the run lasts.
+        failures: so far; more are added while the run lasts.
     """
 
     def __init__(
         self, folder: RunFolder, run: Run, wanted: Sequence[str], failures: list[dict[str, str]]
     ) -> None:
         self._folder, self._run, self._wanted = folder, run, wanted
-        self._failures, self._n_told = failures, 0
-        self._spent_s = _spent(folder, wanted)
+        self._failures, self._n_written = failures, 0
+        earlier = folder.header()
+        same = earlier is not None and earlier.get("results") == wanted
+        self._spent_s = float(earlier["wall_s"]) if earlier and same else 0.0
         self._started = self._written = time.perf_counter()
         self.close()
 
     def update(self) -> None:
-        """Write it if there is something to tell."""
+        """Write it after a new failure or HEADER_S."""
         late = time.perf_counter() - self._written > HEADER_S
-        if late or len(self._failures) > self._n_told:
+        if late or len(self._failures) > self._n_written:
             self.close()
 
     def close(self) -> None:
-        """Write it."""
-        self._written, self._n_told = time.perf_counter(), len(self._failures)
+        """Write it now."""
+        self._written, self._n_written = time.perf_counter(), len(self._failures)
         wall_s = self._spent_s + self._written - self._started
         current = replace(self._run, failures=tuple(self._failures), wall_s=wall_s)
         self._folder.write_header(current, self._wanted)
-
-
-def _spent(folder: RunFolder, wanted: Sequence[str]) -> float:
-    """Wall time that earlier sessions of the same run have spent, in seconds."""
-    earlier = folder.header()
-    return float(earlier["wall_s"]) if earlier and earlier.get("results") == wanted else 0.0

@@ -1,4 +1,4 @@
-"""The unit of an experiment's work: one system on one fold with one seed, and how it may fail."""
+"""Jobs of an experiment: one system on one fold with one seed, and what is done when one fails."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ from voxaffect.taxonomy import EMOTION
 
 @dataclass(frozen=True)
 class FoldData:
-    """What all systems and seeds need of a fold; of its frames only where they are stored.
+    """Data of a fold for all systems and seeds; stored frames are not read.
 
     Args:
         fold: name of the fold.
-        protocol: whose rule it obeys.
+        protocol: its protocol.
         test_name: what is left out.
-        ids: the test utterances.
-        train: what is learned from.
-        dev: what stops and calibrates.
-        test: what is answered for.
-        digests: of train, dev and test: hashes of all that decides what is learned and answered.
+        ids: of the test utterances.
+        train: training set.
+        dev: dev set, for early stopping and calibration.
+        test: test set.
+        digests: hashes of features and targets of train, dev and test.
         leakage: what the sets share, in a sentence.
-        n_train_frames: frames that are learned from.
-        train_share: share of the protocol's training set that is learned from.
+        n_train_frames: frames of the training set.
+        train_share: share of the protocol's training set.
     """
 
     fold: str
@@ -72,12 +72,12 @@ class FoldData:
 
     @property
     def n_train_bytes(self) -> int:
-        """Memory that the frames to learn from take."""
+        """Memory of the frames of the training set."""
         return self.n_train_frames * self.train.frames[0][:1].nbytes
 
     @classmethod
     def of(cls, fold: Fold, dataset: Dataset, leakage: str = "") -> FoldData:
-        """The data of a fold; its leakage statement comes from who knows the whole dataset."""
+        """Data of a fold; the leakage statement needs the whole dataset and is given."""
         sets = (fold.train, fold.dev, fold.test)
         train, dev, test = (dataset.examples(ids) for ids in sets)
         return cls(
@@ -96,21 +96,27 @@ class FoldData:
 
 
 def lengths_of(examples: Examples) -> NDArray[np.integer]:
-    """Frames of every example (N,); no stored frame is looked into."""
+    """Number of frames of every example (N,); stored frames are not read."""
     frames = examples.frames
     return frames.lengths if isinstance(frames, StoredFrames) else np.array([*map(len, frames)])
 
 
 def facts_of(dataset: Dataset, corpora: Sequence[CorpusSummary]) -> dict[str, UtteranceFacts]:
-    """Facts of every utterance, by id.
+    """Id -> facts of every utterance.
 
     Args:
         dataset: utterances and frames.
-        corpora: say which language a corpus is in, where its utterances do not.
+        corpora: state the language of a corpus where its utterances do not.
     """
     languages = {c.name: c.language for c in corpora if c.language != NOT_STATED}
     examples = dataset.examples(list(dataset.utterances))
-    measured = zip(_durations(dataset, examples), _levels(dataset, examples), strict=True)
+    grid, column = dataset.grid, rms_column(dataset.feature_settings)
+    # From the beginning of the first frame to the end of the last.
+    durations = grid.window_s + (lengths_of(examples).astype(np.float64) - 1) * grid.hop_s
+    levels: list[float | None] = [None] * len(examples)
+    if column is not None:
+        found = signal_to_noise_db(examples.frames, column).tolist()
+        levels = [None if isnan(level) else level for level in found]
     return {
         u.id: UtteranceFacts(
             corpus=u.corpus,
@@ -122,27 +128,14 @@ def facts_of(dataset: Dataset, corpora: Sequence[CorpusSummary]) -> dict[str, Ut
             snr_db=snr_db,
             content=dataset.contents[u.id],
         )
-        for u, (duration_s, snr_db) in zip(dataset.utterances.values(), measured, strict=True)
+        for u, duration_s, snr_db in zip(
+            dataset.utterances.values(), durations.tolist(), levels, strict=True
+        )
     }
 
 
-def _durations(dataset: Dataset, examples: Examples) -> list[float]:
-    """From the beginning of the first frame to the end of the last, in seconds."""
-    grid = dataset.grid
-    seconds = grid.window_s + (lengths_of(examples).astype(np.float64) - 1) * grid.hop_s
-    return [float(value) for value in seconds]
-
-
-def _levels(dataset: Dataset, examples: Examples) -> list[float | None]:
-    column = rms_column(dataset.feature_settings)
-    if column is None:
-        return [None] * len(examples)
-    levels = signal_to_noise_db(examples.frames, column)
-    return [None if isnan(level) else level for level in levels.tolist()]
-
-
 LSTM_COST = 8.0
-"""Time that an LSTM takes for a byte of frames, relative to other systems; only orders the work."""
+"""Time of an LSTM for a byte of frames, relative to other systems; it only orders the jobs."""
 
 
 @dataclass(frozen=True)
@@ -150,11 +143,11 @@ class Job:
     """One system on one fold with one seed.
 
     Args:
-        data: who trains, stops and is tested.
-        system: what is trained.
+        data: of the fold.
+        system: to train.
         options: settings that the systems share.
-        seed: seed of all its random choices.
-        restarted: why a first attempt came to nothing, if this one has to begin otherwise.
+        seed: of all its random choices.
+        restarted: why a first attempt failed, if this one needs another seed.
     """
 
     data: FoldData
@@ -165,9 +158,9 @@ class Job:
 
     @cached_property
     def settings_digest(self) -> str:
-        """Hash of everything that decides the result: who, which audio, how, which seed."""
-        parts = [*self.data.digests]
-        return digest([self.data.fold, parts, self.system.settings(self.options), self.seed])
+        """Hash of everything that the result depends on: fold, audio, settings, seed."""
+        data = [*self.data.digests]
+        return digest([self.data.fold, data, self.system.settings(self.options), self.seed])
 
     @property
     def name(self) -> str:
@@ -176,7 +169,7 @@ class Job:
 
     @property
     def training_seed(self) -> int:
-        """The seed, or the one that follows from it where training with it diverged."""
+        """The seed, or one derived from it where training with it diverged."""
         if not self.restarted:
             return self.seed
         return int(np.random.SeedSequence([self.seed, 1]).generate_state(1)[0])
@@ -211,7 +204,7 @@ class Job:
         return max(1, min(self.system.stack_size(self.options), int(fit)))
 
     def cost(self) -> float:
-        """Expected work, in arbitrary units."""
+        """Expected time, in arbitrary units."""
         recurrent = isinstance(self.system, NetSystem) and self.system.recurrent
         return self.data.n_train_bytes * (LSTM_COST if recurrent else 1.0)
 
@@ -219,7 +212,7 @@ class Job:
         """Train and test.
 
         Raises:
-            VoxaffectError: the fold's data or the training do not allow a result.
+            VoxaffectError: the fold's data or the training allow no result.
         """
         started = time.perf_counter()
         classifier = self.system.classifier(self.options)
@@ -227,11 +220,11 @@ class Job:
         return self.result(classifier, started)
 
     def result(self, classifier: UtteranceClassifier, started: float) -> FoldResult:
-        """Answers of a trained classifier for the test set.
+        """Result of a trained classifier on the test set.
 
         Args:
-            classifier: fitted to the fold's training and dev data.
-            started: when its training began, by `time.perf_counter`.
+            classifier: fitted to the fold's training and dev sets.
+            started: start of its training, by `time.perf_counter`.
         """
         data = self.data
         answers = classifier.answer(data.test.frames)
@@ -262,12 +255,12 @@ class Job:
 
 
 class RetryPolicy(Enum):
-    """What may help a job that failed."""
+    """How a failed job is tried again."""
 
     NONE = auto()
-    AGAIN = auto()  # a file system that was away
-    ALONE = auto()  # memory that neighbors took
-    OTHER_SEED = auto()  # weights that diverged: the same seed gives the same, and diverges again
+    AGAIN = auto()  # a file system was not available
+    ALONE = auto()  # memory was taken by other jobs
+    OTHER_SEED = auto()  # weights diverged, and would again with the same seed
 
 
 @dataclass(frozen=True)
@@ -276,7 +269,7 @@ class Failure:
 
     Args:
         reason: in a sentence.
-        remedy: what may help.
+        remedy: how to try again.
     """
 
     reason: str
@@ -285,7 +278,7 @@ class Failure:
 
 REMEDIES: tuple[tuple[tuple[type[Exception], ...], RetryPolicy], ...] = (
     ((TrainingError, np.linalg.LinAlgError), RetryPolicy.OTHER_SEED),
-    ((MemoryError, RuntimeError), RetryPolicy.ALONE),  # PyTorch's lack of memory is a RuntimeError
+    ((MemoryError, RuntimeError), RetryPolicy.ALONE),  # out of memory in PyTorch is a RuntimeError
     ((FeatureError, OSError), RetryPolicy.AGAIN),
     ((VoxaffectError,), RetryPolicy.NONE),
 )
@@ -339,14 +332,14 @@ def attempt(batch: Batch, n_threads: int | None) -> list[FoldResult] | Failure:
 
 
 def restart(job: Job, failure: Failure) -> Job:
-    """The job as it is tried once more."""
+    """The job for its second attempt."""
     other = failure.remedy is RetryPolicy.OTHER_SEED
     return replace(job, restarted=failure.reason) if other else job
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended: a result on disk, or a reason why there is none.
+    """Outcome of a job: a result on disk, or why there is none.
 
     Args:
         fold: name of the fold.
@@ -361,7 +354,7 @@ class Outcome:
     failure: str | None = None
 
     def plain(self) -> dict[str, str]:
-        """The failure as the run's header keeps it."""
+        """The failure as in the run's header."""
         named = {"fold": self.fold, "system": self.system, "seed": str(self.seed)}
         return {**named, "reason": self.failure or ""}
 

@@ -1,9 +1,9 @@
-"""A run on disk: what was asked, of which corpora, and every fold's result.
+"""A run on disk: settings, corpora and the result of every fold, system and seed.
 
-`run.json` holds settings, corpora, versions and the list of results that belong to the run;
-`utterances.csv` has a row for each utterance that was used;
-`results/<protocol>/<system>-<seed>-<digest>.npz` each hold one, named by the digest of everything
-that decides it. So a result of other settings or of changed audio is never taken for this run's.
+`run.json` has settings, corpora, versions and the names of the results that belong to the run;
+`utterances.csv` has a row for each utterance used;
+`results/<protocol>/<system>-<seed>-<digest>.npz` are the results, named by the digest of everything
+that they depend on, so that one of other settings or changed audio is never taken for this run's.
 """
 
 from __future__ import annotations
@@ -29,31 +29,27 @@ from voxaffect.evaluation.metrics import Counts, confusion
 from voxaffect.files import write_atomically, write_text
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS, Taxonomy
 
-# What one fold of one system with one seed came to: the unit that is computed, kept and resumed.
-#
-# Metrics are derived from it, never stored.
-
 FORMAT = 1
 
 
 @dataclass(frozen=True)
 class FoldResult:
-    """Answers of one system on the test set of one fold.
+    """Predictions of one system with one seed on the test set of one fold; metrics are not stored.
 
     Args:
         protocol: `within`, `cross` or `aggregated`.
         fold: name of the fold, `within/emodb/03`, `cross/emodb`, `aggregated`.
-        test_name: what was left out, `emodb/03`, `emodb`; groups the rows of a table.
+        test_name: what was left out, `emodb/03`, `emodb`.
         system: name of the system, `lstm-mtl`.
-        seed: seed of the system's every random choice.
-        settings_digest: hash of all settings that shape the result.
-        ids: the N test utterances.
+        seed: of all random choices of the system.
+        settings_digest: hash of everything that the result depends on.
+        ids: of the N test utterances.
         y_true: int64 (N,), emotion classes.
-        y_pred: int64 (N,), the answers.
+        y_pred: int64 (N,), predicted classes.
         probabilities: float64 (N, C), calibrated on the dev set.
         high_level: float32 (N, 4 C), functionals of the posteriors; (N, 0) where a system has none.
         seconds: wall time of training and testing.
-        details: what else a reader may ask: sizes of train and dev, epochs, history, leakage.
+        details: sizes of training and dev sets, training history, leakage statement.
     """
 
     protocol: str
@@ -77,17 +73,17 @@ class FoldResult:
 
     @property
     def corpus(self) -> str:
-        """The corpus under test, `emodb`; `aggregated` where all corpora are mixed."""
+        """Corpus under test, `emodb`; `aggregated` where all corpora are mixed."""
         return self.test_name.split("/")[0]
 
     @property
     def restarted(self) -> str:
-        """Why a first attempt diverged, so that another seed was taken; empty where none did."""
+        """Why a first attempt diverged and another seed was used; empty where none did."""
         return str(self.details.get("restarted", ""))
 
     @property
     def train_share(self) -> float:
-        """Share of the fold's training set that was learned from; 1 for all of it."""
+        """Share of the fold's training set that was used."""
         return float(self.details.get("train_share", 1.0))
 
 
@@ -97,7 +93,7 @@ ARRAYS = ("y_true", "y_pred", "probabilities", "high_level")
 
 
 def save_result(result: FoldResult, path: Path) -> None:
-    """Write a result to one `.npz` file, atomically: it exists whole or not at all."""
+    """Write a result to one `.npz` file, atomically."""
     meta = {k: v for k, v in asdict(result).items() if k not in ARRAYS}
     arrays: dict[str, Any] = {name: getattr(result, name) for name in ARRAYS}
     arrays["meta"] = np.array(json.dumps({"format": FORMAT, **meta}))
@@ -116,29 +112,29 @@ def load_result(path: Path) -> FoldResult:
             meta = json.loads(str(file["meta"]))
             arrays = {name: file[name] for name in ARRAYS}
         if meta.pop("format") != FORMAT:
-            raise ArtifactError(f"{path}: written by another version; delete it and run again")
+            raise ArtifactError(f"{path} was written by another version; delete it and run again")
         meta["ids"] = tuple(meta["ids"])
         return FoldResult(**meta, **arrays)
     except _DAMAGE as fault:
-        raise ArtifactError(f"{path}: damaged result ({fault}); delete it and run again") from fault
+        raise ArtifactError(f"{path} is damaged ({fault}); delete it and run again") from fault
 
 
 UNFINISHED_S = 3600.0
-"""Age of a file that nobody writes any more; a result takes a moment."""
+"""Age at which a temporary file is taken for abandoned; writing a result takes a moment."""
 
 REFUSED = "recording refused"
-"""Begins the kind of the problems of utterances that have a class but no features."""
+"""Prefix of the kind of problem of utterances that have a class but no features."""
 
 FACTS = "utterances.csv"
-"""Who speaks, how, and how long, a row an utterance."""
+"""Name of the table of utterances."""
 
-APART = ("results", "thinned", "utterances")
-"""What lies beside the header, in files of its own."""
+SEPARATE = ("results", "thinned", "utterances")
+"""Fields of a run that are not in the header but in files of their own."""
 
 
 @dataclass(frozen=True)
 class CorpusSummary:
-    """A corpus as a run used it: the row of the paper's Table 1, and what was left out.
+    """A corpus as used in a run: the row of the paper's Table 1, and what was left out.
 
     Args:
         name: key of the corpus.
@@ -149,10 +145,10 @@ class CorpusSummary:
         digest: hash of the metadata of the utterances used.
         n_speakers: speakers among the utterances used.
         emotion: class -> utterances used.
-        gender: class -> utterances used; the key "unknown" where the corpus does not say.
-        naturalness: the same for naturalness.
+        gender: class -> utterances used; "unknown" where not stated.
+        naturalness: class -> utterances used; "unknown" where not stated.
         excluded: raw label -> utterances that the taxonomy leaves out.
-        problems: kind -> files that could not be used.
+        problems: kind -> number of files.
         audio_s: seconds of speech used.
     """
 
@@ -172,12 +168,12 @@ class CorpusSummary:
 
     @property
     def n_utterances(self) -> int:
-        """Utterances used."""
+        """Number of utterances used."""
         return sum(self.emotion.values())
 
     @property
     def n_found(self) -> int:
-        """Utterances that the corpus holds: used, excluded by their label, or refused."""
+        """Number of utterances in the corpus: used, excluded by their label, or refused."""
         excluded = sum(self.excluded.values())
         refused = sum(n for kind, n in self.problems.items() if kind.startswith(REFUSED))
         return self.n_utterances + excluded + refused
@@ -191,20 +187,22 @@ def summarize(
     refused: Mapping[str, int],
     speech_s: float,
 ) -> CorpusSummary:
-    """Summary of a corpus, of which only some utterances entered the run.
+    """Summary of a corpus.
 
     Args:
         whole: the corpus as it was found.
         used: the utterances with a class and with frames.
-        taxonomy: decides what is excluded.
+        taxonomy: maps labels to classes.
         refused: kind of refusal -> utterances with a class whose recording could not be used.
         speech_s: seconds of speech in the utterances used.
     """
     excluded = Counter(u.label for u in whole.utterances if taxonomy.emotion(u) is None)
     problems = Counter(p.kind for p in whole.problems) + Counter(refused)
     emotion = used.count(taxonomy.emotion)
-    gender = used.count(lambda u: u.gender or "unknown")
-    naturalness = used.count(lambda u: u.naturalness or "unknown")
+
+    def present(counts: Mapping[str | None, int], classes: Sequence[str]) -> dict[str, int]:
+        return {k: counts[k] for k in (*classes, "unknown") if counts[k]}
+
     return CorpusSummary(
         name=whole.name,
         title=whole.card.title,
@@ -214,10 +212,8 @@ def summarize(
         digest=used.digest(),
         n_speakers=len(used.speakers),
         emotion={name: emotion[name] for name in EMOTION.classes},
-        gender={k: gender[k] for k in (*GENDER.classes, "unknown") if gender[k]},
-        naturalness={
-            k: naturalness[k] for k in (*NATURALNESS.classes, "unknown") if naturalness[k]
-        },
+        gender=present(used.count(lambda u: u.gender or "unknown"), GENDER.classes),
+        naturalness=present(used.count(lambda u: u.naturalness or "unknown"), NATURALNESS.classes),
         excluded=dict(sorted(excluded.items())),
         problems=dict(sorted(problems.items())),
         audio_s=speech_s,
@@ -226,20 +222,20 @@ def summarize(
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that a report shows.
+    """A run: settings, corpora and results.
 
     Args:
-        settings: all settings of the run, as plain values.
+        settings: all settings, as plain values.
         corpora: the corpora used.
         versions: library -> version, and the machine's processor and cores.
-        results: results of all folds, in the order of protocol, fold, system, seed.
-        note: a sentence to stand wherever a number is shown, such as that speech was simulated.
+        results: of all folds, in the order of protocol, fold, system, seed.
+        note: sentence to show wherever a number is shown, such as that speech was simulated.
         failures: folds that could not be computed: fold, system, seed, reason.
-        wall_s: wall time of all sessions of the run together, in seconds.
-        utterances: facts of every utterance by id; runs of earlier versions have none.
+        wall_s: wall time of all sessions of the run, in seconds.
+        utterances: id -> facts; runs of earlier versions have none.
         leakage: fold -> what its sets share, in numbers (`LeakageStatement.plain`); runs of
             earlier versions have a sentence in their results only.
-        thinned: results of folds with a share of their training set; no score table shows them.
+        thinned: results of folds with a share of their training set, for learning curves.
     """
 
     settings: dict[str, Any]
@@ -255,36 +251,36 @@ class Run:
 
 
 class RunFolder:
-    """Reads and writes a run, one result at a time.
+    """Reads and writes a run, one result at a time, each file atomically.
 
     Args:
-        root: the run's folder; made when something is written.
+        root: the run's folder; created when something is written.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def path(self, name: str) -> Path:
-        """File of the result of a name."""
+        """Path of the result of a name."""
         return self.root / "results" / f"{name}.npz"
 
     def write_header(self, run: Run, wanted: Sequence[str]) -> None:
-        """Write everything but the results, and the names of those that belong to the run."""
-        header = {k: v for k, v in asdict(run).items() if k not in APART}
+        """Write everything but the results, and the names of the results that belong to the run."""
+        header = {k: v for k, v in asdict(run).items() if k not in SEPARATE}
         text = json.dumps({**header, "results": list(wanted)}, indent=1, ensure_ascii=False)
         write_text(self.root / "run.json", text + "\n")
 
     def write_result(self, result: FoldResult) -> None:
-        """Write one result, whole or not at all."""
+        """Write one result."""
         name = result_name(result.protocol, result.system, result.seed, result.settings_digest)
         save_result(result, self.path(name))
 
     def write_utterances(self, utterances: Mapping[str, UtteranceFacts]) -> None:
-        """Write the facts of all utterances, whole or not at all."""
+        """Write the facts of all utterances."""
         write_text(self.root / FACTS, facts_csv(utterances))
 
     def remove_unfinished(self) -> None:
-        """Remove what a killed process had begun to write, and nobody writes any more."""
+        """Remove abandoned temporary files of killed processes."""
         patterns = (".run.json.*", f".{FACTS}.*", "results/*/.*.npz.*")
         for path in (path for pattern in patterns for path in self.root.glob(pattern)):
             with contextlib.suppress(FileNotFoundError):
@@ -292,7 +288,7 @@ class RunFolder:
                     path.unlink()
 
     def header(self) -> dict[str, Any] | None:
-        """The header as plain values, None where the folder holds no run yet.
+        """The header as plain values, None where the folder has no run yet.
 
         Raises:
             ArtifactError: the header is damaged.
@@ -304,7 +300,7 @@ class RunFolder:
             return None
         except (OSError, ValueError) as fault:
             raise ArtifactError(
-                f"{path}: damaged ({fault}); delete the run and repeat it"
+                f"{path} is damaged ({fault}); delete the run and repeat it"
             ) from fault
         return loaded
 
@@ -316,9 +312,7 @@ class RunFolder:
         """
         header = self.header()
         if header is None:
-            raise ArtifactError(
-                f"{self.root}: holds no run.json; give the --out folder of evaluate"
-            )
+            raise ArtifactError(f"{self.root} has no run.json; give the --out folder of evaluate")
         try:
             corpora = tuple(CorpusSummary(**c) for c in header.pop("corpora"))
             failures = tuple(header.pop("failures"))
@@ -333,11 +327,14 @@ class RunFolder:
                 **header,
             )
         except (KeyError, TypeError) as fault:
-            raise ArtifactError(f"{self.root}/run.json: not a run's header ({fault})") from fault
+            raise ArtifactError(
+                f"{self.root}/run.json is not the header of a run ({fault}); give the --out "
+                "folder of evaluate"
+            ) from fault
 
 
 def result_name(protocol: str, system: str, seed: int, settings_digest: str) -> str:
-    """Name of a result: what it is of, and the digest of everything that decides it."""
+    """Name of a result, with the digest of everything that it depends on."""
     return f"{protocol}/{system}-{seed}-{settings_digest}"
 
 
@@ -345,7 +342,7 @@ PROTOCOLS = ("within", "cross", "aggregated")
 
 
 def order(results: Sequence[FoldResult]) -> tuple[FoldResult, ...]:
-    """Results by protocol, fold, system and seed, whatever order they were computed in."""
+    """Results in the order of protocol, fold, system and seed."""
     return tuple(
         sorted(results, key=lambda r: (PROTOCOLS.index(r.protocol), r.fold, r.system, r.seed))
     )

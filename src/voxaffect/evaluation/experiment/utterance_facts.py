@@ -1,4 +1,12 @@
-"""What is known of each utterance of a run: what its answers can be grouped by, as a table."""
+"""Facts of each utterance of a run, such as speaker, gender and signal-to-noise ratio (SNR).
+
+The SNR is estimated from frames that are stored anyway: the root mean square (RMS) level that 95 %
+of the frames stay below over the one that 10 % stay below, in dB. In most recordings some speech is
+as loud as the first, and a pause or closure as quiet as the second. A recording without a pause
+shows less than it has, and noise alone about 0 dB. The RMS of our own descriptors is of
+pre-emphasized, Hamming-windowed frames, averaged over three, so that hum and rumble count little;
+gain normalization does not change a ratio.
+"""
 
 from __future__ import annotations
 
@@ -13,35 +21,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.errors import ArtifactError
-from voxaffect.evaluation.metrics import ratio
-
-# How far speech stands above its pauses, estimated from frames that are stored anyway.
-#
-# The level of a frame is its root mean square (RMS), which two feature sets keep as a column. The
-# estimate is the level that 95 % of the frames stay below over the one that 10 % stay below, in dB:
-# in most recordings some speech is as loud as the first, and a pause or closure as quiet as the
-# second. A recording without a pause shows less than it has, and noise alone about 0 dB. The RMS of
-# our own descriptors is of pre-emphasized, Hamming-windowed frames, averaged over three, so
-# that hum and rumble count little; gain normalization does not change a ratio.
+from voxaffect.evaluation.metrics import Floats, ratio
 
 RMS_COLUMNS = {"low-level descriptors": "energy", "opensmile": "pcm_RMSenergy_sma"}
-"""Extractor, as its settings name it -> its column of RMS. Other sets have none."""
+"""Extractor, as its settings name it -> its RMS column. Other sets have none."""
 
 SHARES = np.array([0.10, 0.95])
 """Shares of an utterance's frames below its quiet and below its loud level."""
 
 MOST_DB = 96.0
-"""Range of 16-bit samples: what pauses of digital silence come to."""
+"""Upper limit, the range of 16-bit samples: the SNR of pauses of digital silence."""
 
 BLOCK = 4096
-"""Utterances whose levels are sorted at once; their RMS takes some MB."""
+"""Utterances whose levels are sorted at once: some MB."""
 
 
 def rms_column(feature_settings: Mapping[str, Any]) -> int | None:
-    """Number of the column of RMS, None where a feature set has none.
+    """Index of the RMS column, None where a feature set has none.
 
     Args:
-        feature_settings: of a store: `names` of the columns, and the settings of its `extractor`.
+        feature_settings: of a store: `names` of the columns, and settings of its `extractor`.
     """
     extractor = feature_settings.get("extractor")
     kind = extractor.get("extractor") if isinstance(extractor, Mapping) else extractor
@@ -50,12 +49,12 @@ def rms_column(feature_settings: Mapping[str, Any]) -> int | None:
     return names.index(name) if name in names else None
 
 
-def signal_to_noise_db(frames: Sequence[NDArray[np.float32]], column: int) -> NDArray[np.float64]:
-    """Level of loud over quiet frames of every utterance.
+def signal_to_noise_db(frames: Sequence[NDArray[np.float32]], column: int) -> Floats:
+    """SNR of each utterance: level of loud over quiet frames.
 
     Args:
         frames: N arrays float32 (T, F), T >= 1; memory-mapped ones are read a block at a time.
-        column: which of the F is the RMS.
+        column: index of the RMS column.
 
     Returns:
         float64 (N,) in dB, from 0 to MOST_DB; NaN for an utterance of zeros.
@@ -64,12 +63,12 @@ def signal_to_noise_db(frames: Sequence[NDArray[np.float32]], column: int) -> ND
     blocks = ([some[:, column] for some in frames[at : at + BLOCK]] for at in starts)
     levels = np.concatenate([np.zeros((0, 2)), *map(_quiet_and_loud, blocks)])
     quiet, loud = np.maximum(levels, levels[:, 1:] * 10 ** (-MOST_DB / 20)).T
-    decibels: NDArray[np.float64] = 20 * np.log10(ratio(loud, quiet))
+    decibels: Floats = 20 * np.log10(ratio(loud, quiet))
     return decibels
 
 
-def _quiet_and_loud(levels: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
-    """Two order statistics of each utterance's levels (N, 2), all sorted in one go."""
+def _quiet_and_loud(levels: Sequence[NDArray[np.float32]]) -> Floats:
+    """Two order statistics of each utterance's levels (N, 2), by one sort."""
     lengths = np.array([len(some) for some in levels])
     owner = np.repeat(np.arange(len(levels), dtype=np.uint64), lengths)
     # Floats from 0 up sort as their bits do; `abs` also clears the sign of -0.
@@ -83,17 +82,17 @@ def _quiet_and_loud(levels: Sequence[NDArray[np.float32]]) -> NDArray[np.float64
 
 @dataclass(frozen=True, slots=True)
 class UtteranceFacts:
-    """One utterance as it was used, without its sound.
+    """Metadata of one utterance.
 
     Args:
         corpus: name of the corpus.
-        speaker: qualified by the corpus, `emodb/03`; `mine/?` where voices are not told apart.
-        gender: a class of `taxonomy.GENDER`, or None where the corpus does not say.
+        speaker: qualified by the corpus, `emodb/03`; `mine/?` where not known.
+        gender: a class of `taxonomy.GENDER`, or None where not stated.
         language: English name, or None.
         style: a class of `taxonomy.NATURALNESS`, or None.
-        duration_s: time that its frames cover, in seconds.
-        snr_db: level of its loud over its quiet frames (`frame_levels`), or None.
-        content: hash of the audio behind it.
+        duration_s: duration of its frames, in seconds.
+        snr_db: signal-to-noise ratio (`signal_to_noise_db`), or None.
+        content: hash of its audio.
     """
 
     corpus: str
@@ -110,16 +109,19 @@ COLUMNS = ("id", *(field.name for field in fields(UtteranceFacts)))
 
 
 def facts_csv(utterances: Mapping[str, UtteranceFacts]) -> str:
-    """One row an utterance; what is not known is left empty."""
+    """CSV table (RFC 4180), a row an utterance; unknown values are empty."""
     file = io.StringIO()
-    writer = csv.writer(file)  # RFC 4180: any name of a file survives
+    writer = csv.writer(file)
     writer.writerow(COLUMNS)
-    writer.writerows((id_, *_texts(facts)) for id_, facts in utterances.items())
+    for id_, f in utterances.items():
+        snr = "" if f.snr_db is None else f"{f.snr_db:.2f}"
+        known = (f.gender or "", f.language or "", f.style or "")
+        writer.writerow((id_, f.corpus, f.speaker, *known, f"{f.duration_s:.3f}", snr, f.content))
     return file.getvalue()
 
 
 def read_facts(path: Path) -> dict[str, UtteranceFacts]:
-    """Facts by utterance id, nothing where the file is not there: older runs have none.
+    """Id -> facts; empty without a file, as in runs of earlier versions.
 
     Raises:
         ArtifactError: the file is damaged.
@@ -131,18 +133,8 @@ def read_facts(path: Path) -> dict[str, UtteranceFacts]:
         return {}
     except (OSError, ValueError, csv.Error) as fault:
         raise ArtifactError(
-            f"{path}: damaged ({fault}); delete it and repeat the run, which keeps its results"
+            f"{path} is damaged ({fault}); delete it and repeat the run, which keeps its results"
         ) from fault
-
-
-def _texts(facts: UtteranceFacts) -> tuple[str, ...]:
-    return (
-        *(facts.corpus, facts.speaker),
-        *(facts.gender or "", facts.language or "", facts.style or ""),
-        f"{facts.duration_s:.3f}",
-        "" if facts.snr_db is None else f"{facts.snr_db:.2f}",
-        facts.content,
-    )
 
 
 def _rows(file: Iterator[str]) -> Iterator[tuple[str, UtteranceFacts]]:

@@ -1,1 +1,1 @@
-"""For whom a system works, and for whom not."""
+"""Fairness: scores of groups of utterances and of speakers."""

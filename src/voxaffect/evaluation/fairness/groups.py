@@ -1,9 +1,11 @@
-"""For whom a recognizer works: accuracies of groups of utterances, and gaps between them.
+"""Fairness: unweighted accuracy of groups of utterances, and gaps between groups.
 
-Every number is the mean over seeds of a value that joins the answers of all folds of a protocol.
-Intervals are percentiles over speakers drawn anew (`resampling.py`; Efron and Tibshirani, "An
-introduction to the bootstrap", 1993, chapter 13). With fewer than about ten speakers they are too
+Every number is the mean over seeds of a value that joins the predictions of all folds of a
+protocol. Intervals are percentiles of a bootstrap over speakers (Efron and Tibshirani, "An
+introduction to the bootstrap", 1993, chapter 13); with fewer than about ten speakers they are too
 narrow.
+
+Letters: M predictions, N utterances, B resamples, S speakers, R seeds, G groups, C classes.
 """
 
 from __future__ import annotations
@@ -17,34 +19,40 @@ from numpy.typing import NDArray
 from voxaffect.errors import ArtifactError
 from voxaffect.evaluation.experiment.run import FoldResult
 from voxaffect.evaluation.experiment.utterance_facts import UtteranceFacts
-from voxaffect.evaluation.intervals import LEVEL
-from voxaffect.evaluation.metrics import mean_known, ratio
+from voxaffect.evaluation.intervals import percentile_interval
+from voxaffect.evaluation.metrics import Counts, Floats, count, mean_known, ratio
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
 
 UNKNOWN = "unknown"
-"""Group of utterances of which nothing is known; shown, never compared."""
+"""Name of the group of utterances for which nothing is stated; shown, never compared."""
 
-Rows = NDArray[np.int64]
+MIN_UTTERANCES = 10
+MIN_CLASSES = 2
+"""Groups of fewer utterances or classes are shown but not compared."""
+
+N_DRAWS = 1000
+SEED = 0
+
 Facts = Sequence[UtteranceFacts]
 
 
 @dataclass(frozen=True, eq=False)
 class GroupKind:
-    """One way to sort utterances.
+    """Attribute by which utterances are grouped.
 
     Args:
-        name: what tells the groups apart, `gender`.
-        groups: G names in the order in which they are shown.
-        members: int64 (N,), number of every utterance's group.
+        name: `gender`.
+        groups: G names, in the order in which they are shown.
+        members: int64 (N,), index of each utterance's group.
     """
 
     name: str
     groups: tuple[str, ...]
-    members: Rows
+    members: Counts
 
 
 def kinds_of(facts: Facts) -> tuple[GroupKind, ...]:
-    """Every way to sort utterances whose groups hold more than one speaker as a rule."""
+    """Groups by gender, corpus, language, style, length and signal-to-noise ratio (SNR)."""
     return (
         _named("gender", [u.gender for u in facts], GENDER.classes),
         _named("corpus", [u.corpus for u in facts]),
@@ -61,180 +69,146 @@ def speakers_of(facts: Facts) -> GroupKind:
 
 
 def _named(name: str, values: Sequence[str | None], order: Sequence[str] = ()) -> GroupKind:
-    """Groups by name: those of `order` first, the unknown last, empty ones not at all."""
+    """Groups by name: those of `order` first, the unknown last."""
     known = {value for value in values if value is not None}
     groups = (*(g for g in order if g in known), *sorted(known.difference(order)), UNKNOWN)
-    number = _numbers(groups)
-    return _kind(name, groups, [number[UNKNOWN if v is None else v] for v in values])
+    index = {group: n for n, group in enumerate(groups)}
+    return _kind(name, groups, [index[UNKNOWN if v is None else v] for v in values])
 
 
-def _thirds(
-    name: str, values: Sequence[float | None], written: Callable[[float], str]
-) -> GroupKind:
-    """Three groups of nearly one size; their borders are two of the values, and name them.
+def _thirds(name: str, values: Sequence[float | None], text: Callable[[float], str]) -> GroupKind:
+    """Three groups of nearly equal size, named by their borders, which are two of the values.
 
-    What equals a border lies below it, so equal values share a group, however many there are.
+    Values equal to a border are below it, so equal values share a group.
     """
     numbers = np.array([np.nan if v is None else v for v in values], np.float64)
     known = numbers[~np.isnan(numbers)]
     if known.size == 0:
         return _kind(name, (UNKNOWN,), [0] * len(values))
     low, high = np.quantile(known, [1 / 3, 2 / 3], method="inverted_cdf")
-    below, above = written(float(low)), written(float(high))
+    below, above = text(float(low)), text(float(high))
     groups = (f"up to {below}", f"{below} to {above}", f"over {above}", UNKNOWN)
-    members = np.searchsorted(np.array([low, high]), numbers)  # NaN sorts behind all
+    members = np.searchsorted(np.array([low, high]), numbers)  # NaN sorts last
     return _kind(name, groups, np.where(np.isnan(numbers), 3, members).tolist())
 
 
 def _kind(name: str, groups: Sequence[str], members: Sequence[int]) -> GroupKind:
     """The kind without its empty groups."""
-    held, renumbered = np.unique(np.array(members, np.int64), return_inverse=True)
-    return GroupKind(name, tuple(groups[g] for g in held), renumbered.astype(np.int64))
-
-
-def _numbers(names: Sequence[str]) -> Mapping[str, int]:
-    return {name: number for number, name in enumerate(names)}
-
-
-# Answers counted by speaker, seed, group and class: all that accuracies of groups need.
-#
-# Letters: S speakers, R seeds, G groups, C classes. Several seeds' answers to one utterance are
-# averaged, never counted as several utterances.
+    present, renumbered = np.unique(np.array(members, np.int64), return_inverse=True)
+    return GroupKind(name, tuple(groups[g] for g in present), renumbered.astype(np.int64))
 
 
 @dataclass(frozen=True, eq=False)
 class GroupAnswers:
-    """All answers of one system in one protocol, M of them, over folds and seeds.
+    """All predictions of one system in one protocol, over folds and seeds.
 
     Args:
-        rows: int64 (M,), number of the utterance in the run's table of facts.
-        seeds: int64 (M,), number of the seed.
+        rows: int64 (M,), index of the utterance in the run's table of facts.
+        seeds: int64 (M,), index of the seed.
         truth: int64 (M,), emotion class.
-        right: float64 (M,), 1 where the answer is the truth.
+        correct: bool (M,), whether the prediction is the truth.
     """
 
-    rows: Rows
-    seeds: Rows
-    truth: Rows
-    right: Floats
+    rows: Counts
+    seeds: Counts
+    truth: Counts
+    correct: NDArray[np.bool_]
 
     @classmethod
     def of(cls, results: Sequence[FoldResult], row_of: Mapping[str, int]) -> GroupAnswers:
-        """Answers of one system's results.
+        """Predictions of one system's results.
 
         Raises:
             ArtifactError: an utterance has no row.
         """
-        numbers = {seed: n for n, seed in enumerate(sorted({r.seed for r in results}))}
+        for r in results:
+            if missing := next((i for i in r.ids if i not in row_of), None):
+                raise ArtifactError(
+                    f"{r.fold}: utterance {missing!r} is not in the run's utterances.csv; repeat "
+                    "the run, which keeps its results"
+                )
+        index = {seed: n for n, seed in enumerate(sorted({r.seed for r in results}))}
         return cls(
-            rows=np.concatenate([_rows(r, row_of) for r in results]),
-            seeds=np.concatenate([np.full(len(r.ids), numbers[r.seed]) for r in results]),
+            rows=np.array([row_of[i] for r in results for i in r.ids], np.int64),
+            seeds=np.concatenate([np.full(len(r.ids), index[r.seed]) for r in results]),
             truth=np.concatenate([r.y_true for r in results]),
-            right=np.concatenate([r.y_true == r.y_pred for r in results]).astype(np.float64),
+            correct=np.concatenate([r.y_true == r.y_pred for r in results]),
         )
-
-
-def _rows(result: FoldResult, row_of: Mapping[str, int]) -> Rows:
-    try:
-        return np.array([row_of[i] for i in result.ids], np.int64)
-    except KeyError as fault:
-        raise ArtifactError(
-            f"{result.fold}: utterance {fault} is not in the run's utterances.csv; repeat the run, "
-            "which keeps its results"
-        ) from fault
 
 
 @dataclass(frozen=True, eq=False)
 class GroupCounts:
-    """Answers counted.
+    """Predictions counted by speaker, seed, group and class.
 
     Args:
-        right: float64 (S, R, G, C), right answers.
-        total: float64 (S, R, G, C), answers.
+        correct: float64 (S, R, G, C), correct predictions.
+        total: float64 (S, R, G, C), predictions.
         n_utterances: int64 (G,), different utterances of each group.
     """
 
-    right: Floats
+    correct: Floats
     total: Floats
-    n_utterances: Rows
+    n_utterances: Counts
 
     @classmethod
-    def of(cls, answers: GroupAnswers, speakers: Rows, kind: GroupKind) -> GroupCounts:
-        """Answers counted by the groups of a kind.
+    def of(cls, answers: GroupAnswers, speakers: Counts, kind: GroupKind) -> GroupCounts:
+        """Count by the groups of a kind.
 
         Args:
-            answers: of one system.
-            speakers: int64 (N,), number of every utterance's speaker.
-            kind: sorts the same N utterances.
+            answers: predictions of one system.
+            speakers: int64 (N,), index of each utterance's speaker.
+            kind: groups of the same N utterances.
         """
         _, speaker = np.unique(speakers[answers.rows], return_inverse=True)
-        group = kind.members[answers.rows]
         shape = (speaker.max() + 1, answers.seeds.max() + 1, len(kind.groups), EMOTION.n_classes)
-        cell = np.ravel_multi_index((speaker, answers.seeds, group, answers.truth), shape)
-        size = int(np.prod(shape))
+        index = (speaker, answers.seeds, kind.members[answers.rows], answers.truth)
         return cls(
-            right=np.bincount(cell, answers.right, size).astype(np.float64).reshape(shape),
-            total=np.bincount(cell, minlength=size).reshape(shape).astype(np.float64),
-            n_utterances=np.bincount(
-                kind.members[np.unique(answers.rows)], minlength=len(kind.groups)
-            ),
+            correct=count(shape, *index, where=answers.correct).astype(np.float64),
+            total=count(shape, *index).astype(np.float64),
+            n_utterances=count((len(kind.groups),), kind.members[np.unique(answers.rows)]),
         )
 
     @property
-    def n_speakers(self) -> Rows:
+    def n_speakers(self) -> Counts:
         """Speakers of each group, int64 (G,)."""
-        found: Rows = np.count_nonzero(self.total.sum(axis=(1, 3)), axis=0)
+        found: Counts = np.count_nonzero(self.total.sum(axis=(1, 3)), axis=0)
         return found
 
     @property
-    def n_classes(self) -> Rows:
-        """Classes that each group has, int64 (G,)."""
-        found: Rows = np.count_nonzero(self.total.sum(axis=(0, 1)), axis=1)
+    def n_classes(self) -> Counts:
+        """Classes present in each group, int64 (G,)."""
+        found: Counts = np.count_nonzero(self.total.sum(axis=(0, 1)), axis=1)
         return found
 
     def recalls(self) -> Floats:
-        """Recall of each class in each group (G, C), mean over seeds; NaN for a class it lacks."""
-        return mean_known(ratio(self.right.sum(axis=0), self.total.sum(axis=0)), axis=0)
+        """Recall of each class in each group (G, C), mean over seeds; NaN for an absent class."""
+        return mean_known(ratio(self.correct.sum(axis=0), self.total.sum(axis=0)), axis=0)
 
     def accuracies(self) -> Floats:
-        """Unweighted accuracy of each group (G,), mean over seeds; NaN for an empty one."""
-        return accuracy(self.right.sum(axis=0), self.total.sum(axis=0))
+        """Unweighted accuracy of each group (G,), mean over seeds; NaN for an empty group."""
+        return accuracy(self.correct.sum(axis=0), self.total.sum(axis=0))
 
     def resampled(self, weights: Floats) -> Floats:
-        """The same with speakers drawn anew.
+        """Unweighted accuracy of each group in each resample (B, G), NaN where it is empty.
 
         Args:
-            weights: (B, S), how often each of B draws holds each speaker.
-
-        Returns:
-            (B, G), NaN where a draw holds nobody of a group.
+            weights: (B, S), weight of each speaker in each resample.
         """
-        return accuracy(np.tensordot(weights, self.right, 1), np.tensordot(weights, self.total, 1))
+        sums = (np.tensordot(weights, counts, 1) for counts in (self.correct, self.total))
+        return accuracy(*sums)
 
 
-def accuracy(right: Floats, total: Floats) -> Floats:
+def accuracy(correct: Floats, total: Floats) -> Floats:
     """Mean recall over classes, then over seeds: (..., R, G, C) -> (..., G).
 
-    A class or a seed without an answer is left out of its mean; where there is none at all the
-    accuracy is NaN.
+    Classes and seeds without utterances are ignored; without any the accuracy is NaN.
     """
-    return mean_known(mean_known(ratio(right, total), axis=-1), axis=-2)
-
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-
-MIN_UTTERANCES = 10
-MIN_CLASSES = 2
-"""Groups of fewer utterances or classes are shown but not compared."""
-
-N_DRAWS = 1000
-SEED = 0
+    return mean_known(mean_known(ratio(correct, total), axis=-1), axis=-2)
 
 
 @dataclass(frozen=True)
 class GroupInterval:
-    """Between which values 95 % of the draws lie."""
+    """95 % confidence interval."""
 
     low: float
     high: float
@@ -246,13 +220,13 @@ class FairnessGroup:
 
     Args:
         name: of the group.
-        n_utterances: different utterances answered for.
-        n_speakers: how many speakers they are of.
-        n_classes: classes that the group has.
+        n_utterances: different utterances.
+        n_speakers: number of their speakers.
+        n_classes: classes present.
         ua: mean recall over these.
-        interval: of the UA; None for a single speaker, who cannot be drawn anew.
-        recalls: float64 (C,), NaN for a class that the group lacks.
-        compared: whether it is known and large enough to stand beside others.
+        interval: of the UA; None for a single speaker, who cannot be resampled.
+        recalls: float64 (C,), NaN for an absent class.
+        compared: whether it is known and large enough to be compared with others.
     """
 
     name: str
@@ -267,15 +241,15 @@ class FairnessGroup:
 
 @dataclass(frozen=True)
 class Gap:
-    """From the best to the worst of the groups compared.
+    """Gap in UA from the best to the worst of the groups compared.
 
-    Both are chosen by the answers that the gap is measured on, so of many groups it is rather too
-    large. The interval is of the same two groups.
+    Both are chosen by the predictions that the gap is measured on, so with many groups it is
+    somewhat too large. The interval is of the same two groups.
 
     Args:
         best: name of the group of highest UA.
-        worst: of the lowest; the first named where several share it.
-        ua: how much the UA falls.
+        worst: of the lowest; the first of equal ones.
+        ua: difference of UA.
         interval: None where either group is a single speaker.
     """
 
@@ -287,12 +261,12 @@ class Gap:
 
 @dataclass(frozen=True)
 class Grouping:
-    """One system on utterances sorted in one way.
+    """One system on utterances grouped by one attribute.
 
     Args:
         protocol: `within`, `cross` or `aggregated`.
         system: its name.
-        kind: what tells the groups apart.
+        kind: name of the attribute.
         groups: in the order of the kind.
         gap: None where fewer than two groups are compared.
     """
@@ -305,58 +279,62 @@ class Grouping:
 
 
 def grouping(
-    protocol: str, system: str, kind: GroupKind, tally: GroupCounts, weights: Floats
+    protocol: str, system: str, kind: GroupKind, counts: GroupCounts, weights: Floats
 ) -> Grouping:
     """Scores of one system's groups, and their gap.
 
     Args:
-        protocol: where it was tested.
+        protocol: `within`, `cross` or `aggregated`.
         system: its name.
-        kind: how utterances are sorted.
-        tally: its answers, counted by the groups of the kind.
-        weights: float64 (B, S), speakers drawn anew.
+        kind: attribute of the groups.
+        counts: predictions by the groups of the kind.
+        weights: float64 (B, S), bootstrap weights of the speakers.
     """
-    draws = tally.resampled(weights)  # (B, G)
+    resampled = counts.resampled(weights)  # (B, G)
     known = np.array([name != UNKNOWN for name in kind.groups])
-    groups = groups_of(kind.groups, tally, large_enough(tally) & known, draws)
-    return Grouping(protocol, system, kind.name, tuple(groups.values()), _gap(groups, draws))
+    groups = groups_of(kind.groups, counts, large_enough(counts) & known, resampled)
+    return Grouping(protocol, system, kind.name, tuple(groups.values()), _gap(groups, resampled))
 
 
-def large_enough(tally: GroupCounts) -> Flags:
-    """Whether each group has what it takes to be compared, bool (G,)."""
-    enough: Flags = tally.n_utterances >= MIN_UTTERANCES
-    return enough & (tally.n_classes >= MIN_CLASSES)
+def large_enough(counts: GroupCounts) -> NDArray[np.bool_]:
+    """Whether each group has enough utterances and classes to be compared, bool (G,)."""
+    enough: NDArray[np.bool_] = counts.n_utterances >= MIN_UTTERANCES
+    return enough & (counts.n_classes >= MIN_CLASSES)
 
 
 def groups_of(
-    names: Sequence[str], tally: GroupCounts, compared: Flags, draws: Floats | None = None
+    names: Sequence[str],
+    counts: GroupCounts,
+    compared: NDArray[np.bool_],
+    resampled: Floats | None = None,
 ) -> dict[int, FairnessGroup]:
-    """Groups that have answers, by their number.
+    """Groups with predictions, by their index.
 
     Args:
         names: G of them.
-        tally: answers counted by group.
+        counts: predictions by group.
         compared: bool (G,).
-        draws: float64 (B, G), UA of each group in each draw; None where speakers are the groups.
+        resampled: float64 (B, G), UA of each group in each resample; None where each group is a
+            speaker.
     """
-    accuracies, recalls = tally.accuracies(), tally.recalls()
-    n_speakers, n_classes = tally.n_speakers, tally.n_classes
+    accuracies, recalls = counts.accuracies(), counts.recalls()
+    n_speakers, n_classes = counts.n_speakers, counts.n_classes
     return {
         g: FairnessGroup(
             name=names[g],
-            n_utterances=int(tally.n_utterances[g]),
+            n_utterances=int(counts.n_utterances[g]),
             n_speakers=int(n_speakers[g]),
             n_classes=int(n_classes[g]),
             ua=float(accuracies[g]),
-            interval=None if draws is None or n_speakers[g] == 1 else interval(draws[:, g]),
+            interval=None if resampled is None or n_speakers[g] == 1 else interval(resampled[:, g]),
             recalls=recalls[g],
             compared=bool(compared[g]),
         )
-        for g in np.flatnonzero(tally.n_utterances).tolist()
+        for g in np.flatnonzero(counts.n_utterances).tolist()
     }
 
 
-def _gap(groups: Mapping[int, FairnessGroup], draws: Floats) -> Gap | None:
+def _gap(groups: Mapping[int, FairnessGroup], resampled: Floats) -> Gap | None:
     compared = [g for g, group in groups.items() if group.compared]
     if len(compared) < 2:
         return None
@@ -367,15 +345,11 @@ def _gap(groups: Mapping[int, FairnessGroup], draws: Floats) -> Gap | None:
         best=groups[best].name,
         worst=groups[worst].name,
         ua=groups[best].ua - groups[worst].ua,
-        interval=interval(draws[:, best] - draws[:, worst]) if several else None,
+        interval=interval(resampled[:, best] - resampled[:, worst]) if several else None,
     )
 
 
-def interval(draws: Floats) -> GroupInterval | None:
-    """The middle 95 % of draws (B,), NaN left out; None where nothing is left."""
-    known = draws[~np.isnan(draws)]
-    if known.size == 0:
-        return None
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(known, [tail, 1 - tail])
-    return GroupInterval(float(low), float(high))
+def interval(resampled: Floats) -> GroupInterval | None:
+    """Percentile interval of resampled values (B,), NaN ignored; None where all are NaN."""
+    known = resampled[~np.isnan(resampled)]
+    return GroupInterval(*percentile_interval(known)) if known.size else None

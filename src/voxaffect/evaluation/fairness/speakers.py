@@ -1,7 +1,7 @@
-"""How evenly a recognizer serves its speakers: the worst of them, and their inequality.
+"""Fairness across speakers: the worst speaker, and the inequality of all (Gini coefficient).
 
-Few utterances a speaker spread by luck alone; what that comes to is worked out beside. Source of
-the coefficient: C. Gini, Variabilità e mutabilità, 1912; as computed here, P. M. Dixon et al.,
+Few utterances a speaker spread by chance alone; how much is estimated, too. Source of the
+coefficient: C. Gini, Variabilità e mutabilità, 1912; as computed here, P. M. Dixon et al.,
 Bootstrapping the Gini coefficient of inequality, Ecology 68, 1987.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.fairness.groups import (
@@ -29,23 +29,21 @@ from voxaffect.evaluation.fairness.groups import (
     large_enough,
     speakers_of,
 )
-from voxaffect.evaluation.intervals import speaker_weights
-from voxaffect.evaluation.metrics import mean_known, ratio
+from voxaffect.evaluation.intervals import bootstrap_weights
+from voxaffect.evaluation.metrics import Counts, Floats, mean_known, ratio
 from voxaffect.evaluation.results import by_system
-from voxaffect.evaluation.splits.folds import UNKNOWN as UNKNOWN_VOICE
+from voxaffect.evaluation.splits.folds import UNKNOWN as UNKNOWN_SPEAKER
 
-Floats = NDArray[np.float64]
-
-N_LUCKY = 200
-"""How often luck is tried."""
+N_SIMULATIONS = 200
+"""How often equal speakers are simulated."""
 
 
 @dataclass(frozen=True)
 class ExpectedByChance:
-    """What would be measured, on average, if all speakers were served alike.
+    """Mean of what would be measured if all speakers were recognized equally well.
 
-    Every answer is then right with the recall of its class over all speakers compared. Answers of
-    several seeds count as those of one, so this is rather more luck than there is.
+    Every prediction is then correct with the recall of its class over all speakers compared.
+    Predictions of several seeds count as those of one, which overestimates chance a little.
 
     Args:
         worst: UA of the worst speaker.
@@ -58,17 +56,17 @@ class ExpectedByChance:
 
 @dataclass(frozen=True)
 class SpeakerVariation:
-    """How evenly one system serves its speakers.
+    """Inequality of one system's UA over speakers.
 
     Args:
-        gini: Gini coefficient of their UA.
+        gini: Gini coefficient.
         interval: of the coefficient.
-        luck: what a worst speaker and a coefficient come to without any difference.
+        expected_by_chance: the same without any difference between speakers.
     """
 
     gini: float
     interval: GroupInterval | None
-    luck: ExpectedByChance
+    expected_by_chance: ExpectedByChance
 
 
 @dataclass(frozen=True)
@@ -78,14 +76,14 @@ class SpeakerSpread:
     Args:
         protocol: `within`, `cross` or `aggregated`.
         system: its name.
-        speakers: those who are told apart, the highest UA first.
-        evenness: None where fewer than two speakers are compared.
+        speakers: those of known name, the highest UA first.
+        variation: None where fewer than two speakers are compared.
     """
 
     protocol: str
     system: str
     speakers: tuple[FairnessGroup, ...]
-    evenness: SpeakerVariation | None
+    variation: SpeakerVariation | None
 
     @property
     def compared(self) -> tuple[FairnessGroup, ...]:
@@ -99,56 +97,50 @@ def speaker_spread(
     """Scores of one system on each speaker.
 
     Args:
-        protocol: where it was tested.
+        protocol: `within`, `cross` or `aggregated`.
         system: its name.
-        speakers: sorts all utterances by speaker.
-        answers: of the system.
+        speakers: groups all utterances by speaker.
+        answers: predictions of the system.
     """
-    tally = GroupCounts.of(
-        answers, np.zeros_like(speakers.members), speakers
-    )  # voices are the groups
-    told_apart = np.array([not name.endswith(UNKNOWN_VOICE) for name in speakers.groups])
-    compared = told_apart & large_enough(tally)
-    found = groups_of(speakers.groups, tally, compared)
-    known = [speaker for g, speaker in found.items() if told_apart[g]]
-    evenness = _evenness(tally, np.flatnonzero(compared)) if compared.sum() > 1 else None
-    ranked = sorted(known, key=lambda speaker: -speaker.ua)
-    return SpeakerSpread(protocol, system, tuple(ranked), evenness)
+    # The speakers are the groups here, so that all count as one speaker.
+    counts = GroupCounts.of(answers, np.zeros_like(speakers.members), speakers)
+    known = np.array([not name.endswith(UNKNOWN_SPEAKER) for name in speakers.groups])
+    compared = known & large_enough(counts)
+    found = groups_of(speakers.groups, counts, compared)
+    ranked = sorted((group for g, group in found.items() if known[g]), key=lambda group: -group.ua)
+    variation = _variation(counts, np.flatnonzero(compared)) if compared.sum() > 1 else None
+    return SpeakerSpread(protocol, system, tuple(ranked), variation)
 
 
-def _evenness(tally: GroupCounts, rows: NDArray[np.int64]) -> SpeakerVariation:
-    """How evenly the speakers of some rows (n,) are served, n >= 2."""
-    accuracies = tally.accuracies()[rows]
-    rng = np.random.default_rng(SEED)
-    draws = rng.choice(accuracies, (N_DRAWS, rows.size))
-    n_answers = tally.total[0].max(axis=0)[rows]  # (n, C), of the seed that has most
-    right, total = (counts[0, :, rows].sum(axis=(0, 1)) for counts in (tally.right, tally.total))
+def _variation(counts: GroupCounts, rows: Counts) -> SpeakerVariation:
+    """Variation over the speakers of some rows (n,), n >= 2."""
+    accuracies = counts.accuracies()[rows]
+    resampled = np.random.default_rng(SEED).choice(accuracies, (N_DRAWS, rows.size))
+    n_predictions = counts.total[0].max(axis=0)[rows]  # (n, C), of the seed that has most
+    correct, total = (c[0, :, rows].sum(axis=(0, 1)) for c in (counts.correct, counts.total))
     return SpeakerVariation(
         gini=float(gini(accuracies)),
-        interval=interval(gini(draws)),
-        luck=_luck(n_answers.astype(np.int64), ratio(right, total)),
+        interval=interval(gini(resampled)),
+        expected_by_chance=_expected(n_predictions.astype(np.int64), ratio(correct, total)),
     )
 
 
-def _luck(n_answers: NDArray[np.int64], recalls: Floats) -> ExpectedByChance:
-    """Luck of speakers with so many utterances of each class (n, C), at its recall (C,)."""
+def _expected(n_predictions: Counts, recalls: Floats) -> ExpectedByChance:
+    """Expectation for speakers with n utterances of each class (n, C), at its recall (C,)."""
     rng = np.random.default_rng(SEED)
-    chances = np.nan_to_num(recalls)  # a class that nobody has is not drawn
-    hits = rng.binomial(n_answers, chances, (N_LUCKY, *n_answers.shape))
-    accuracies = mean_known(ratio(hits, np.broadcast_to(n_answers, hits.shape)), axis=-1)
+    chances = np.nan_to_num(recalls)  # a class that is absent has no utterances to draw
+    hits = rng.binomial(n_predictions, chances, (N_SIMULATIONS, *n_predictions.shape))
+    accuracies = mean_known(ratio(hits, np.broadcast_to(n_predictions, hits.shape)), axis=-1)
     return ExpectedByChance(float(accuracies.min(axis=1).mean()), float(gini(accuracies).mean()))
 
 
 def gini(values: ArrayLike) -> Floats:
-    """Gini coefficient: mean difference between two of n values, over twice their mean.
+    """Gini coefficient (...): mean difference between two of n values, over twice their mean.
 
     0 where all are equal (also where all are 0), (n - 1) / n where one has everything.
 
     Args:
         values: (..., n), n >= 1, none below 0.
-
-    Returns:
-        (...).
     """
     ordered = np.sort(np.asarray(values, np.float64), axis=-1)
     n = ordered.shape[-1]
@@ -158,10 +150,10 @@ def gini(values: ArrayLike) -> Floats:
 
 @dataclass(frozen=True)
 class GroupScores:
-    """Everything about the groups of a run, by protocol and system.
+    """Fairness of a run, by protocol and system.
 
     Args:
-        groupings: those with more than one group.
+        groupings: attributes with more than one group.
         speakers: one a protocol and system.
     """
 
@@ -169,7 +161,7 @@ class GroupScores:
     speakers: tuple[SpeakerSpread, ...]
 
     def of(self, protocol: str) -> GroupScores:
-        """Those of one protocol."""
+        """Scores of one protocol."""
         return GroupScores(
             tuple(g for g in self.groupings if g.protocol == protocol),
             tuple(s for s in self.speakers if s.protocol == protocol),
@@ -177,10 +169,10 @@ class GroupScores:
 
 
 def group_scores(run: Run) -> GroupScores | None:
-    """Scores of all groups, None where a run has no results or does not know its utterances.
+    """Fairness of a run, None where it has no results or no facts of its utterances.
 
     Raises:
-        ArtifactError: a result is of an utterance that the run does not describe.
+        ArtifactError: a result has an utterance without facts.
     """
     if not run.utterances or not run.results:
         return None
@@ -191,14 +183,11 @@ def group_scores(run: Run) -> GroupScores | None:
     spreads: list[SpeakerSpread] = []
     for (protocol, system), results in by_system(run.results).items():
         answers = GroupAnswers.of(results, row_of)
-        voices = [speakers.groups[g] for g in np.unique(speakers.members[answers.rows])]
-        weights = speaker_weights(voices, N_DRAWS, SEED)
-        groupings += (
-            grouping(
-                protocol, system, kind, GroupCounts.of(answers, speakers.members, kind), weights
-            )
-            for kind in kinds
-            if np.unique(kind.members[answers.rows]).size > 1
-        )
+        names = [speakers.groups[g] for g in np.unique(speakers.members[answers.rows])]
+        weights = bootstrap_weights(names, N_DRAWS, SEED)
+        for kind in kinds:
+            if np.unique(kind.members[answers.rows]).size > 1:
+                counts = GroupCounts.of(answers, speakers.members, kind)
+                groupings.append(grouping(protocol, system, kind, counts, weights))
         spreads.append(speaker_spread(protocol, system, speakers, answers))
     return GroupScores(tuple(groupings), tuple(spreads))

@@ -1,1 +1,1 @@
-"""What is left of a system in noise, in rooms, on lines."""
+"""Robustness to noise, reverberation, telephone bands and codecs."""

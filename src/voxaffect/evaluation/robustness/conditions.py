@@ -1,7 +1,7 @@
-"""Test sets as they are and degraded: what systems are asked once they have learned clean speech.
+"""Degraded test sets: every test utterance under every condition, for systems trained on clean.
 
-A fold's training and dev data stay as they are. Its test set becomes all its utterances under all
-conditions, one condition after another, so that a job answers them like any test set.
+Training and dev data of a fold stay as they are. Its test set becomes all its utterances under one
+condition after another, so that a job predicts them like any test set.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from voxaffect.audio.degrade.noise import Babble
 from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.evaluation.experiment.dataset import Dataset
 from voxaffect.evaluation.experiment.job import FoldData
+from voxaffect.evaluation.splits.draws import by_speaker
 from voxaffect.evaluation.splits.folds import Fold
 from voxaffect.features.cache.degraded import (
     DegradedStore,
@@ -30,30 +31,23 @@ from voxaffect.files import digest
 from voxaffect.model.data import Examples
 from voxaffect.taxonomy import TASKS
 
-BySpeaker = Mapping[str, Sequence[Utterance]]
-
-
-def by_speaker(utterances: Iterable[Utterance]) -> BySpeaker:
-    """The utterances of each speaker, speakers and utterances sorted by name."""
-    speakers: dict[str, list[Utterance]] = {}
-    for u in sorted(utterances, key=lambda u: (u.speaker, u.id)):
-        speakers.setdefault(u.speaker, []).append(u)
-    return speakers
-
 
 def talkers_of(
-    utterance: Utterance, speakers: BySpeaker, n_talkers: int, seed: int
+    utterance: Utterance,
+    speakers: Mapping[str, Sequence[Utterance]],
+    n_talkers: int,
+    seed: int,
 ) -> tuple[Utterance, ...]:
-    """Recordings of other speakers of any corpus and emotion, of as many speakers as there are.
+    """Recordings for babble noise: of other speakers, as many different ones as possible.
 
-    All corpora are drawn from, training data too: those voices carry no label. Speakers of unknown
-    name in the utterance's own corpus count as its own speaker, and never speak.
+    All corpora and emotions are drawn from, also training data, as no label is used. Speakers of
+    unknown name in the utterance's own corpus count as its own speaker, and are never drawn.
 
     Args:
-        utterance: against whose speech they speak.
-        speakers: who may speak.
-        n_talkers: how many; none where there is no other speaker.
-        seed: decides who.
+        utterance: the utterance to be degraded.
+        speakers: speaker -> utterances to draw from.
+        n_talkers: number of recordings; there are none without another speaker.
+        seed: of the draw.
     """
     others = [name for name in speakers if name != utterance.speaker]
     if not others:
@@ -71,7 +65,7 @@ class DegradedTests:
     Args:
         conditions: their names, `clean` first.
         features: frames by `condition_id`; what could not be degraded is absent.
-        refused: what is absent, and why.
+        refused: utterances that are absent, with the reason.
     """
 
     conditions: tuple[str, ...]
@@ -80,29 +74,23 @@ class DegradedTests:
 
     @property
     def n_refused(self) -> dict[str, int]:
-        """Utterances without frames under each condition that has some."""
+        """Condition -> utterances without frames, where there are some."""
         return Counter(split_condition_id(problem.path)[0] for problem in self.refused)
 
     def fold_data(self, fold: Fold, dataset: Dataset, leakage: str = "") -> FoldData:
-        """The data of a fold, its test utterances under all conditions."""
+        """Data of a fold, with its test utterances under all conditions."""
         data = FoldData.of(fold, dataset, leakage)
-        asked = (condition_id(condition, i) for condition in self.conditions for i in fold.test)
-        names = tuple(name for name in asked if name in self.features)
-        digests = (*data.digests[:2], self._digest(names, dataset))
-        return replace(data, ids=names, test=self._examples(names, dataset), digests=digests)
-
-    def _examples(self, names: Sequence[str], dataset: Dataset) -> Examples:
+        wanted = (condition_id(condition, i) for condition in self.conditions for i in fold.test)
+        names = tuple(name for name in wanted if name in self.features)
         targets = [dataset.targets[split_condition_id(name)[1]] for name in names]
         by_task = {task: np.array([target[task] for target in targets], np.int64) for task in TASKS}
-        return Examples(self.features.select(names), by_task)
-
-    def _digest(self, names: Iterable[str], dataset: Dataset) -> str:
-        """Hash of all that decides what is answered for; contents hold degradation and seed."""
         rows = [
-            [name, self.features.content(name), dict(dataset.targets[split_condition_id(name)[1]])]
-            for name in names
+            [name, self.features.content(name), dict(target)]  # contents hold degradation and seed
+            for name, target in zip(names, targets, strict=True)
         ]
-        return digest([dict(dataset.feature_settings), rows])
+        digests = (*data.digests[:2], digest([dict(dataset.feature_settings), rows]))
+        test = Examples(self.features.select(names), by_task)
+        return replace(data, ids=names, test=test, digests=digests)
 
 
 def degrade_tests(
@@ -114,35 +102,27 @@ def degrade_tests(
     n_jobs: int = 1,
     progress: Progress | None = None,
 ) -> DegradedTests:
-    """Hear the test utterances of some folds as they are and under every degradation.
+    """Compute the frames of the test utterances of some folds, clean and under every degradation.
 
     Args:
         dataset: the corpora's utterances.
-        folds: whose test sets are asked about.
-        store: where the frames go.
-        degradations: what happens to the recordings.
-        n_jobs: processes that compute.
-        progress: told how many recordings are done, and how many there are.
+        folds: folds whose test sets are degraded.
+        store: cache of the frames.
+        degradations: of the recordings.
+        n_jobs: number of processes.
+        progress: called with the number of recordings done, and of all.
 
     Raises:
         FeatureError: the frames cannot be stored.
     """
     ids = sorted({i for fold in folds for i in fold.test})
     conditions = (Clean(), *degradations)
-    scenes = _scenes(ids, dataset, degradations, store.seed)
-    found = store.extract(scenes, conditions, n_jobs=n_jobs, progress=progress)
-    return DegradedTests(tuple(d.name for d in conditions), found.features, found.refused)
-
-
-def _scenes(
-    ids: Sequence[str], dataset: Dataset, degradations: Sequence[Degradation], seed: int
-) -> list[Scene]:
     n_talkers = max((d.n_talkers for d in degradations if isinstance(d, Babble)), default=0)
     speakers = by_speaker(dataset.utterances.values())
     scenes = []
     for i in ids:
-        utterance = dataset.utterances[i]
-        talkers = talkers_of(utterance, speakers, n_talkers, seed)
+        talkers = talkers_of(dataset.utterances[i], speakers, n_talkers, store.seed)
         by_content = {dataset.contents[talker.id]: talker for talker in talkers}
-        scenes.append(Scene(utterance, dataset.contents[i], by_content))
-    return scenes
+        scenes.append(Scene(dataset.utterances[i], dataset.contents[i], by_content))
+    found = store.extract(scenes, conditions, n_jobs=n_jobs, progress=progress)
+    return DegradedTests(tuple(d.name for d in conditions), found.features, found.refused)

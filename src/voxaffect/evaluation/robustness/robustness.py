@@ -1,18 +1,20 @@
-"""How much of what a system recognizes in clean speech it still recognizes in the wild.
+"""Robustness: unweighted accuracy (UA) on degraded speech relative to clean speech.
 
-The number to compare systems by, for the conditions k of the groups g (noise, room, ...):
+For the conditions k of the groups g (noise, room, ...):
 
     degraded UA = mean over g of mean over k in g of UA(k)
     robustness  = (degraded UA - chance) / (clean UA - chance)
 
-Every group weighs the same, so that it does not matter how many kinds of noise and how few rooms a
-catalog holds, and the ratio is of what is above chance, so that guessing scores 0 and an answer
-that nothing changes scores 1. It is undefined where clean speech is not recognized above chance.
-It says nothing of how good a system is on clean speech: a weak one has little to lose. So it stands
-beside the degraded UA, on which systems are compared, too. Controls are shown and score nothing.
+Groups weigh the same, so that numbers of conditions do not matter, and the ratio is of what is
+above chance: guessing scores 0, predictions that nothing changes score 1. It is undefined where
+clean speech is not recognized above chance. A system that is weak on clean speech has little to
+lose, so robustness is shown with the degraded UA, on which systems are compared. Controls are
+shown and not scored.
 
 Relative accuracy under a catalog of corruptions goes back to Hendrycks & Dietterich,
 "Benchmarking neural network robustness to common corruptions and perturbations", ICLR 2019.
+
+Letters: B resamples, N seeds, K conditions, S speakers, C classes.
 """
 
 from __future__ import annotations
@@ -24,161 +26,147 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxaffect.audio.degrade.degradation import CLEAN
 from voxaffect.errors import ArtifactError
+from voxaffect.evaluation.comparisons import SIGNIFICANCE
 from voxaffect.evaluation.experiment.run import FoldResult
-from voxaffect.evaluation.intervals import speaker_weights
-from voxaffect.evaluation.metrics import mean_known, ratio
-from voxaffect.evaluation.significance import LEVEL
+from voxaffect.evaluation.intervals import bootstrap_weights
+from voxaffect.evaluation.metrics import Counts, Floats, count, mean_known, ratio
 from voxaffect.features.cache.degraded import split_condition_id
 from voxaffect.files import write_text
 from voxaffect.taxonomy import EMOTION
 
-# Right answers by condition, speaker and class: what accuracies under any weights come from.
-#
-# A bootstrap over speakers weighs every speaker by how often it is drawn. Counts by speaker are all
-# that is needed for that: no answer is looked at twice.
-#
-# Letters: B draws, F folds, K conditions, S speakers, C classes.
-
-Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
-
 
 @dataclass(frozen=True, eq=False)
 class ConditionCounts:
-    """One system's answers on one fold.
+    """One system's predictions on one fold, counted by condition, speaker and class.
 
     Args:
         fold: its name.
-        test: the test set that it belongs to, a row of the tables.
-        speakers: those under test, S of them.
+        test: its test set, a row of the tables.
+        speakers: S speakers under test.
         n: utterances (S, C).
-        right: right answers of each seed (N, K, S, C); what has no answer is not right.
+        correct: correct predictions of each seed (N, K, S, C); a missing one is wrong.
     """
 
     fold: str
     test: str
     speakers: tuple[str, ...]
     n: Counts
-    right: Counts
+    correct: Counts
 
-    def accuracies(self, weights: Floats) -> Floats:
-        """Unweighted accuracy of each seed (N, B, K), NaN where nobody has any weight.
+    @classmethod
+    def of(
+        cls,
+        results: Sequence[FoldResult],
+        conditions: Sequence[str],
+        speaker_of: Mapping[str, str],
+    ) -> ConditionCounts:
+        """Counts of one system on one fold.
 
         Args:
-            weights: how much each speaker counts in every draw (B, S).
+            results: one a seed; ids are those of `condition_id`.
+            conditions: K names, clean speech first, under which every utterance is present.
+            speaker_of: utterance id -> speaker.
+        """
+        names = [split_condition_id(name) for name in results[0].ids]
+        clean = {speaker_of[i] for condition, i in names if condition == conditions[0]}
+        speakers = tuple(sorted(clean))
+        condition = np.array([conditions.index(name) for name, _ in names])
+        speaker = np.array([speakers.index(speaker_of[i]) for _, i in names])
+        shape = (len(conditions), len(speakers), EMOTION.n_classes)
+        total = count(shape, condition, speaker, results[0].y_true)
+        correct = [
+            count(shape, condition, speaker, r.y_true, where=r.y_pred == r.y_true) for r in results
+        ]
+        return cls(results[0].fold, results[0].corpus, speakers, total[0], np.array(correct))
+
+    def accuracies(self, weights: Floats) -> Floats:
+        """Unweighted accuracy of each seed (N, B, K), NaN where no speaker has any weight.
+
+        Args:
+            weights: of each speaker in every resample (B, S).
         """
         n = (weights @ self.n)[:, None]  # (B, 1, C)
-        return mean_known(ratio(np.einsum("bs,nksc->nbkc", weights, self.right), n))
+        return mean_known(ratio(np.einsum("bs,nksc->nbkc", weights, self.correct), n))
 
     def chance(self, weights: Floats) -> Floats:
-        """Accuracy of guessing among the classes that have weight (B,), NaN where there is none."""
+        """Chance level of UA among the classes with weight (B,), NaN where there is none."""
         return ratio(1, np.count_nonzero(weights @ self.n, axis=1))
 
 
-def tally(
-    results: Sequence[FoldResult], conditions: Sequence[str], speaker_of: Mapping[str, str]
-) -> ConditionCounts:
-    """Count one system's answers on one fold.
-
-    Args:
-        results: one a seed; ids are those of `condition_id`.
-        conditions: K names, clean speech first, under which every utterance is heard.
-        speaker_of: utterance id -> speaker.
-    """
-    names = [split_condition_id(name) for name in results[0].ids]
-    heard = [i for condition, i in names if condition == conditions[0]]
-    speakers = tuple(sorted({speaker_of[i] for i in heard}))
-    place = {speaker: s for s, speaker in enumerate(speakers)}
-    number = {condition: k for k, condition in enumerate(conditions)}
-    cells = (
-        np.array([number[condition] for condition, _ in names]),
-        np.array([place[speaker_of[i]] for _, i in names]),
-    )
-    shape = (len(conditions), len(speakers), EMOTION.n_classes)
-    right = np.zeros((len(results), *shape), np.int64)
-    total = np.zeros(shape, np.int64)
-    np.add.at(total, (*cells, results[0].y_true), 1)
-    for n, result in enumerate(results):
-        np.add.at(right[n], (*cells, result.y_true), result.y_pred == result.y_true)
-    return ConditionCounts(results[0].fold, results[0].corpus, speakers, total[0], right)
-
-
 def accuracies(
-    tallies: Sequence[ConditionCounts], weights: Floats, speakers: Sequence[str]
+    folds: Sequence[ConditionCounts], weights: Floats, speakers: Sequence[str]
 ) -> Floats:
     """UA of a system under every condition (B, K): mean over folds, then over test sets.
 
-    Seeds are averaged within a fold. A fold counts as often as its speakers are drawn on average.
+    Seeds are averaged within a fold. A fold weighs as its speakers do on average.
 
     Args:
-        tallies: one a fold.
+        folds: counts of each fold.
         weights: of all speakers (B, S).
         speakers: their names.
     """
-    return _over_tests(tallies, weights, speakers, lambda t, w: t.accuracies(w).mean(axis=0))
+    return _over_tests(folds, weights, speakers, lambda fold, w: fold.accuracies(w).mean(axis=0))
 
 
-def chance(tallies: Sequence[ConditionCounts], weights: Floats, speakers: Sequence[str]) -> Floats:
-    """UA of guessing (B,), averaged in the same way."""
-    return _over_tests(tallies, weights, speakers, lambda t, w: t.chance(w)[:, None])[:, 0]
+def chance(folds: Sequence[ConditionCounts], weights: Floats, speakers: Sequence[str]) -> Floats:
+    """Chance level of UA (B,), averaged in the same way."""
+    return _over_tests(folds, weights, speakers, lambda fold, w: fold.chance(w)[:, None])[:, 0]
 
 
 def resample(speakers: Sequence[str], n_draws: int, seed: int) -> Floats:
-    """How much each speaker weighs (n_draws + 1, S): as much as any at first, then at random."""
-    return np.concatenate([np.ones((1, len(speakers))), speaker_weights(speakers, n_draws, seed)])
+    """Weights of speakers (n_draws + 1, S): equal at first, then of bootstrap resamples."""
+    return np.concatenate([np.ones((1, len(speakers))), bootstrap_weights(speakers, n_draws, seed)])
 
 
 def _over_tests(
-    tallies: Sequence[ConditionCounts],
+    folds: Sequence[ConditionCounts],
     weights: Floats,
     speakers: Sequence[str],
     measure: Callable[[ConditionCounts, Floats], Floats],
 ) -> Floats:
-    """Mean over folds, then over test sets, of what is measured of each fold (B, M)."""
+    """Mean over folds, then over test sets, of a measure of each fold (B, M)."""
     place = {speaker: s for s, speaker in enumerate(speakers)}
-    tests: dict[str, Mean] = {}
-    for fold in tallies:
+    tests: dict[str, _Mean] = {}
+    for fold in folds:
         own = weights[:, [place[speaker] for speaker in fold.speakers]]
-        tests.setdefault(fold.test, Mean()).add(measure(fold, own), own.mean(axis=1))
-    together = Mean()
+        tests.setdefault(fold.test, _Mean()).add(measure(fold, own), own.mean(axis=1))
+    overall = _Mean()
     for test in tests.values():
-        together.add(test.values(), (test.weight > 0).astype(np.float64)[:, 0])
-    return together.values()
+        overall.add(test.values(), (test.weight > 0).astype(np.float64)[:, 0])
+    return overall.values()
 
 
-class Mean:
-    """A weighted mean of arrays (B, M) that come one after another, each with weights (B,)."""
+class _Mean:
+    """Running weighted mean of arrays (B, M) with weights (B,); NaN without any weight."""
 
     def __init__(self) -> None:
         self.total: Floats = np.zeros((1, 1))
         self.weight: Floats = np.zeros((1, 1))
 
     def add(self, values: Floats, weights: Floats) -> None:
-        """One more; where it has no weight, it may be NaN."""
+        """Add an array; where it has no weight, it may be NaN."""
         self.total = self.total + np.where(weights[:, None] > 0, values, 0.0) * weights[:, None]
         self.weight = self.weight + weights[:, None]
 
     def values(self) -> Floats:
-        """The mean so far, NaN where nothing has had any weight."""
         return ratio(self.total, self.weight)
 
 
 FILE = "robustness.json"
-"""Beside a run's header."""
+"""Name of the file in a run's folder."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and its 95 % interval over speakers.
+    """A number and its 95 % confidence interval over speakers.
 
     Args:
-        value: of all speakers; None where it is undefined.
-        low: its lower end, None where there is no interval.
-        high: its upper end.
+        value: of all speakers; None where undefined.
+        low: lower end, None where there is no interval.
+        high: upper end.
     """
 
     value: float | None
@@ -188,14 +176,14 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Condition:
-    """What speech was heard under.
+    """Clean speech or a degradation.
 
     Args:
         name: key of the catalog, or `clean`.
-        group: what it is a kind of.
-        severity: how strong it is, in words.
+        group: kind of degradation.
+        severity: in words.
         scored: whether it counts in the robustness; clean speech and controls do not.
-        n_refused: utterances that could not be heard at all under it; they count as wrong.
+        n_refused: utterances without any frames under it; they count as wrong.
     """
 
     name: str
@@ -207,7 +195,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class SystemRobustness:
-    """One system.
+    """Robustness of one system.
 
     Args:
         system: its name.
@@ -215,7 +203,7 @@ class SystemRobustness:
         retained: condition -> share of the accuracy above chance on clean speech.
         groups: scored group -> mean UA of its conditions.
         degraded: mean UA of the scored groups.
-        robustness: the one number.
+        robustness: share of the accuracy above chance that is left.
     """
 
     system: str
@@ -233,17 +221,17 @@ class SystemRobustness:
 
 @dataclass(frozen=True)
 class Compared:
-    """Two systems under the same conditions, on the same folds and the same draws of speakers.
+    """Two systems under the same conditions, on the same folds and resamples of speakers.
 
     Args:
         reference: the system compared with.
         system: the system compared.
         degraded: degraded UA of `system` minus that of `reference`.
-        robustness: the same of robustness.
-        n_pairs: folds.
+        robustness: difference of robustness.
+        n_pairs: number of folds.
         p: of the degraded UA, two-sided Wilcoxon signed-rank over folds.
-        p_holm: the same, corrected for all pairs of systems.
-        reachable: whether so few differing folds could have given p <= .05 at all.
+        p_holm: the same, after Holm's correction over all pairs of systems.
+        reachable: whether so few differing folds could give p <= .05 at all.
     """
 
     reference: str
@@ -257,27 +245,27 @@ class Compared:
 
     @property
     def significant(self) -> bool:
-        """Whether the difference holds at LEVEL after correction."""
-        return self.p_holm <= LEVEL
+        """Whether the corrected p-value is at or below SIGNIFICANCE."""
+        return self.p_holm <= SIGNIFICANCE
 
 
 @dataclass(frozen=True)
 class Robustness:
-    """All systems under all conditions.
+    """Robustness of all systems under all conditions.
 
     Args:
-        protocol: who trained on whom.
-        conditions: clean first, then as they were asked for.
+        protocol: `within`, `cross` or `aggregated`.
+        conditions: clean first, then in the order given.
         systems: in the order of the tables.
         comparisons: pairs of systems.
-        chance: UA of guessing.
-        n_folds: folds that all systems have answered; others are left out.
-        n_left_out: folds that some system has not answered.
+        chance: chance level of UA.
+        n_folds: folds that all systems have; others are left out.
+        n_left_out: folds that some system lacks.
         n_seeds: most seeds of a system on a fold; they are averaged first.
         n_speakers: corpus -> speakers under test.
         n_utterances: utterances under test.
         seed: of the degradations.
-        note: a sentence to stand wherever a number is shown.
+        note: sentence to show wherever a number is shown.
     """
 
     protocol: str
@@ -294,62 +282,59 @@ class Robustness:
     note: str = ""
 
     @property
-    def freedom(self) -> int:
-        """Degrees of freedom of the intervals: speakers less corpora."""
+    def degrees_of_freedom(self) -> int:
+        """Degrees of freedom of the intervals: speakers minus corpora."""
         return sum(self.n_speakers.values()) - len(self.n_speakers)
 
     @property
     def scored_groups(self) -> tuple[str, ...]:
-        """Groups that the robustness is the mean of, in their order."""
+        """Groups that count in the robustness, in their order."""
         return tuple(dict.fromkeys(c.group for c in self.conditions if c.scored))
 
     @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> Robustness:
-        """What `asdict` has taken apart.
+    def from_dict(cls, plain: Mapping[str, Any]) -> Robustness:
+        """Inverse of `asdict`.
 
         Raises:
             KeyError: something is missing.
             TypeError: something is too much.
         """
+
+        def estimates(of: Mapping[str, Any]) -> dict[str, Estimate]:
+            return {name: Estimate(**of[name]) for name in ("degraded", "robustness")}
+
+        systems = []
+        for system in plain["systems"]:
+            by_name = {
+                name: {k: Estimate(**e) for k, e in system[name].items()}
+                for name in ("ua", "retained", "groups")
+            }
+            systems.append(SystemRobustness(**{**system, **by_name, **estimates(system)}))
         parts = {
             "conditions": tuple(Condition(**c) for c in plain["conditions"]),
-            "systems": tuple(_system(s) for s in plain["systems"]),
-            "comparisons": tuple(_compared(c) for c in plain["comparisons"]),
+            "systems": tuple(systems),
+            "comparisons": tuple(Compared(**{**c, **estimates(c)}) for c in plain["comparisons"]),
         }
         return cls(**{**plain, **parts})
 
 
-def _system(plain: Mapping[str, Any]) -> SystemRobustness:
-    several = ("ua", "retained", "groups")
-    parts = {name: {k: Estimate(**e) for k, e in plain[name].items()} for name in several}
-    return SystemRobustness(**{**plain, **parts, **_estimates(plain)})
-
-
-def _compared(plain: Mapping[str, Any]) -> Compared:
-    return Compared(**{**plain, **_estimates(plain)})
-
-
-def _estimates(plain: Mapping[str, Any]) -> dict[str, Estimate]:
-    return {name: Estimate(**plain[name]) for name in ("degraded", "robustness")}
-
-
 def save_robustness(found: Robustness, folder: Path) -> Path:
-    """Write it to a folder, whole or not at all; returns the file."""
+    """Write it to a folder, atomically, and return the path of the file."""
     text = json.dumps(asdict(found), indent=1, ensure_ascii=False, allow_nan=False)
     write_text(folder / FILE, text + "\n")
     return folder / FILE
 
 
 def load_robustness(folder: Path) -> Robustness | None:
-    """What a folder holds, None where that is nothing.
+    """Robustness saved in a folder, None where there is none.
 
     Raises:
         ArtifactError: the file is damaged.
     """
     path = folder / FILE
     try:
-        return Robustness.from_plain(json.loads(path.read_text(encoding="utf-8")))
+        return Robustness.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
-        raise ArtifactError(f"{path}: damaged ({fault}); delete it and run again") from fault
+        raise ArtifactError(f"{path} is damaged ({fault}); delete it and run again") from fault

@@ -1,1 +1,1 @@
-"""Who may train on whom, and what is shared all the same."""
+"""Training, dev and test splits, and leakage between them."""

@@ -1,7 +1,7 @@
-"""Who may train on whom: folds, the rules of the three protocols, and the ways to build them.
+"""Cross-validation folds of the three protocols: leave one speaker out, one corpus out, shuffled.
 
-A fold that breaks its protocol's rule cannot be built. Every choice hangs on the seed and on the
-utterances alone, never on the order in which they are listed.
+A fold that breaks its protocol's rule cannot be built. Every random choice depends on the seed and
+the utterances alone, never on their order.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import InitVar, dataclass, replace
 from functools import partial
+from operator import attrgetter
 from typing import Literal
 
 from voxaffect.corpora.corpus import UNKNOWN_SPEAKER, Utterance
@@ -30,33 +31,33 @@ Refused = Callable[[FoldError], None]
 
 GROUPINGS: dict[Dev, Callable[[Group, Mapping[str, int], str], list[Group]]] = {
     "utterances": deal,
-    "speakers": lambda pool, *_: by_speaker(pool),
+    "speakers": lambda pool, *_: [*by_speaker(pool).values()],
 }
-"""Kind of dev set -> the groups of training utterances that it takes or leaves whole."""
+"""Kind of dev set -> groups of training utterances that are drawn as a whole."""
 
 UNKNOWN = f"/{UNKNOWN_SPEAKER}"
-"""End of the name of speakers whom a corpus does not tell apart: `mine/?`."""
+"""Suffix of the name of unknown speakers: `mine/?`."""
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Three disjoint sets of utterances that obey the rule of their protocol.
+    """Disjoint training, dev and test sets that obey the rule of their protocol.
 
-    within: the test set is one speaker, who is heard nowhere else.
-    cross: the test set is one corpus, or one style of it (`iemocap:natural`), found nowhere else.
+    within: the test set is one speaker, who is in no other set.
+    cross: the test set is one corpus, or one style of it (`iemocap:natural`), in no other set.
     aggregated: no utterance is in two sets.
 
     Args:
-        name: `within/emodb/03`, `cross/emodb`, `aggregated`; `cross/emodb@0.1` where a share of the
-            training set is left.
-        protocol: whose rule holds.
+        name: `within/emodb/03`, `cross/emodb`, `aggregated`; `cross/emodb@0.1` with a share of the
+            training set.
+        protocol: its protocol.
         test_name: what is left out, `emodb/03`, `emodb`, `iemocap:natural`; or `aggregated`.
-        train: ids to train on, sorted.
-        dev: ids to stop and calibrate on, sorted.
-        test: ids to be scored on, sorted.
-        utterances: id -> utterance; read to check the rule, not kept.
-        label_of: id -> emotion class; read, not kept.
-        train_share: share of the protocol's training set that `train` is.
+        train: ids of the training set, sorted.
+        dev: ids of the dev set (early stopping and calibration), sorted.
+        test: ids of the test set, sorted.
+        utterances: id -> utterance, to check the rule; not stored.
+        label_of: id -> emotion class; not stored.
+        train_share: share of the protocol's training set in `train`.
 
     Raises:
         FoldError: a set is empty, sets overlap, an utterance is unknown or has no class, the rule
@@ -76,11 +77,25 @@ class Fold:
     def __post_init__(
         self, utterances: Mapping[str, Utterance], label_of: Mapping[str, int]
     ) -> None:
-        _refuse_empty(self)
-        _refuse_overlap(self)
-        _refuse_unknown(self, utterances)
-        _refuse_broken_rule(self, utterances)
-        _refuse_single_class(self.name, self.train, label_of)
+        for name, ids in (("training", self.train), ("dev", self.dev), ("test", self.test)):
+            if not ids:
+                raise FoldError(f"{self.name}: the {name} set is empty; add data or drop this fold")
+        everything = (*self.train, *self.dev, *self.test)
+        most_common, times = Counter(everything).most_common(1)[0]
+        if times > 1:
+            raise FoldError(
+                f"{self.name}: {most_common} is used {times} times; every utterance has one set"
+            )
+        for i in everything:
+            if i not in utterances:
+                raise FoldError(f"{self.name}: {i} is not an utterance of the corpora given")
+            if self.protocol == "within" and utterances[i].speaker.endswith(UNKNOWN):
+                raise FoldError(
+                    f"{self.name}: the speaker of {i} is not known and could be the one under "
+                    f"test; leave {utterances[i].corpus} out of the within protocol"
+                )
+        _check_rule(self, utterances)
+        _check_classes(self.name, self.train, label_of)
         for i in (*self.dev, *self.test):
             class_of(i, label_of)
 
@@ -94,7 +109,7 @@ def make_fold(
     *,
     label_of: Mapping[str, int],
 ) -> Fold:
-    """A fold made of utterances, named after its protocol and what it leaves out.
+    """Make a fold, named after its protocol and what it leaves out.
 
     Raises:
         FoldError: as `Fold`.
@@ -121,15 +136,16 @@ def within(
     *,
     on_refused: Refused | None = None,
 ) -> tuple[Fold, ...]:
-    """Leave one speaker out: a fold for every speaker of one corpus, sorted by speaker.
+    """Leave-one-speaker-out: a fold for every speaker of one corpus, sorted by speaker.
 
     Args:
-        utterances: those of one corpus that have an emotion class.
+        utterances: of one corpus, with an emotion class.
         label_of: id -> emotion class.
-        seed: decides who is dev.
-        dev: a tenth of the training utterances, drawn by class, as in the paper; or about a tenth
-            of them in whole speakers, at least one.
-        on_refused: told of a single fold that cannot be built, which is then left out; None raises.
+        seed: of the dev sets.
+        dev: a tenth of the training utterances, stratified by class, as in the paper; or about a
+            tenth of them in whole speakers, at least one.
+        on_refused: called with the error of a single fold that cannot be built, which is then left
+            out; None raises it.
 
     Raises:
         FoldError: there are several corpora, fewer than two speakers, or unknown ones; as `Fold`.
@@ -140,8 +156,8 @@ def within(
         raise FoldError(f"within: takes one corpus at a time, not {', '.join(corpora)}")
     if len(speakers) < 2:
         raise FoldError(
-            f"within: leaving one speaker out takes two or more, but there is "
-            f"{speakers[0] if speakers else 'none'} only; leave this corpus out"
+            f"within: leaving one speaker out takes two or more, but the corpus has only "
+            f"{speakers[0] if speakers else 'none'}; leave this corpus out"
         )
     leave_out = partial(_leave_out, pool, _speaker, "within", label_of=label_of, seed=seed, dev=dev)
     return _feasible(leave_out, speakers, on_refused)
@@ -156,16 +172,16 @@ def cross(
     *,
     on_refused: Refused | None = None,
 ) -> tuple[Fold, ...]:
-    """Leave one corpus out: a fold for every corpus, sorted by name.
+    """Leave-one-corpus-out: a fold for every corpus, sorted by name.
 
     Args:
-        utterances: those of all corpora that have an emotion class.
+        utterances: of all corpora, with an emotion class.
         label_of: id -> emotion class.
-        seed: decides who is dev.
-        dev: as in `within`; drawn by corpus and class.
+        seed: of the dev sets.
+        dev: as in `within`; stratified by corpus and class.
         split_style: corpora whose natural and acted speech count as two test sets,
-            `iemocap:natural` and `iemocap:acted`. As in the paper either trains on the other, and
-            may share its speakers: the leakage statement says so.
+            `iemocap:natural` and `iemocap:acted`. As in the paper each is trained on the other and
+            may share its speakers, which the leakage statement reports.
         on_refused: as in `within`.
 
     Raises:
@@ -176,32 +192,34 @@ def cross(
     parts = sorted({part(u) for u in pool})
     if len(parts) < 2:
         raise FoldError(
-            f"cross: leaving one corpus out takes two or more, but there is "
-            f"{parts[0] if parts else 'none'} only; add a corpus"
+            f"cross: leaving one corpus out takes two or more, but there is only "
+            f"{parts[0] if parts else 'none'}; add a corpus"
         )
     leave_out = partial(_leave_out, pool, part, "cross", label_of=label_of, seed=seed, dev=dev)
     return _feasible(leave_out, parts, on_refused)
 
 
 def part_of(u: Utterance, split_style: Collection[str]) -> str:
-    """Name under which `cross` leaves an utterance out, `emodb` or `iemocap:natural`."""
+    """Test set of `cross` that an utterance belongs to, `emodb` or `iemocap:natural`."""
     return _style(u) if u.corpus in split_style else u.corpus
 
 
 def aggregated(utterances: Iterable[Utterance], label_of: Mapping[str, int], seed: int) -> Fold:
-    """All corpora shuffled: 80 % training, 10 % dev, 10 % test, each by corpus and class.
+    """All corpora shuffled: 80 % training, 10 % dev, 10 % test, stratified by corpus and class.
 
     Args:
-        utterances: those of all corpora that have an emotion class.
+        utterances: of all corpora, with an emotion class.
         label_of: id -> emotion class.
-        seed: decides who is where.
+        seed: of the shuffle.
 
     Raises:
         FoldError: there are fewer than three utterances; as `Fold`.
     """
     pool = tuple(utterances)
     if len(pool) < 3:
-        raise FoldError(f"aggregated: {len(pool)} utterances cannot fill three sets; add a corpus")
+        raise FoldError(
+            f"aggregated: too few utterances ({len(pool)}) for three sets; add a corpus"
+        )
     tenths = deal(pool, label_of, f"{seed} aggregated")
     test = draw_tenth(tenths, label_of, f"{seed} aggregated test")
     left = [tenth for tenth in tenths if tenth != test]
@@ -217,16 +235,16 @@ def thinned(
     label_of: Mapping[str, int],
     seed: int,
 ) -> Fold:
-    """A fold with a share of its training set; dev and test stay.
+    """A fold with a share of its training set; dev and test sets stay.
 
-    Shares of one fold are nested, and every corpus and class keeps its part (`draw_share`).
+    Shares of one fold are nested and stratified by corpus and class (`draw_share`).
 
     Args:
         fold: with its whole training set.
         share: above 0; 1 gives the fold itself.
         utterances: id -> utterance of all its sets.
         label_of: id -> emotion class.
-        seed: decides who is left.
+        seed: of the draw.
 
     Raises:
         FoldError: as `Fold`.
@@ -251,26 +269,25 @@ def hold_out_dev(
     seed: int,
     dev: Dev = "utterances",
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Train and dev ids of a recognizer that is to be used, not scored: nothing is left out.
+    """Training and dev ids without a test set, for a recognizer that is used and not scored.
 
     Args:
-        utterances: those of all corpora that have an emotion class.
+        utterances: of all corpora, with an emotion class.
         label_of: id -> emotion class.
-        seed: decides who is dev.
+        seed: of the dev set.
         dev: as in `within`.
 
     Raises:
-        FoldError: there is too little to take a dev set from.
+        FoldError: there are too few data for a dev set.
     """
     train, chosen = _hold_out(tuple(utterances), label_of, f"{seed} all", "all", dev)
-    _refuse_single_class("all", (u.id for u in train), label_of)
+    _check_classes("all", (u.id for u in train), label_of)
     return tuple(sorted(u.id for u in train)), tuple(sorted(u.id for u in chosen))
 
 
 def _feasible(
     leave_out: Callable[..., Fold], names: Iterable[str], on_refused: Refused | None
 ) -> tuple[Fold, ...]:
-    """The fold of every name, but those that are refused."""
     folds = []
     for name in names:
         try:
@@ -295,19 +312,18 @@ def _leave_out(
     """The fold whose test set is the part of the pool named `left_out`."""
     name = _fold_name(protocol, left_out)
     test = tuple(u for u in pool if part_of(u) == left_out)
-    rest = _without(pool, test)
-    train, chosen = _hold_out(rest, label_of, f"{seed} {name}", name, dev)
+    train, chosen = _hold_out(_without(pool, test), label_of, f"{seed} {name}", name, dev)
     return make_fold(protocol, left_out, train, chosen, test, label_of=label_of)
 
 
 def _hold_out(
     pool: Group, label_of: Mapping[str, int], key: str, name: str, dev: Dev
 ) -> tuple[Group, Group]:
-    """The training and the dev part of a pool."""
+    """Training and dev part of a pool."""
     groups = GROUPINGS[dev](pool, label_of, key)
     if len(groups) < 2:
         raise FoldError(
-            f"{name}: dev takes some of two or more {dev}, but the training data hold "
+            f"{name}: the dev set takes some of two or more {dev}, but the training data have "
             f'{len(groups)}; add data or choose dev = "utterances"'
         )
     chosen = draw_tenth(groups, label_of, f"{key} dev")
@@ -323,12 +339,10 @@ def _without(pool: Group, taken: Group) -> Group:
     return tuple(u for u in pool if u.id not in ids)
 
 
-def _speaker(u: Utterance) -> str:
-    return u.speaker
+_speaker = attrgetter("speaker")
 
 
 def _style(u: Utterance) -> str:
-    """Corpus and style, `iemocap:natural`."""
     return f"{u.corpus}:{u.naturalness or 'unknown'}"
 
 
@@ -336,51 +350,28 @@ LEFT_OUT: dict[str, Callable[[Utterance], Collection[str]]] = {
     "within": lambda u: (u.speaker,),
     "cross": lambda u: (u.corpus, _style(u)),
 }
-"""Protocol -> names under which an utterance may be left out; aggregated leaves out ids alone."""
+"""Protocol -> test sets that an utterance may belong to; aggregated leaves out ids alone."""
 
 
-def _refuse_empty(fold: Fold) -> None:
-    for name, ids in (("training", fold.train), ("dev", fold.dev), ("test", fold.test)):
-        if not ids:
-            raise FoldError(f"{fold.name}: the {name} set is empty; add data or drop this fold")
-
-
-def _refuse_overlap(fold: Fold) -> None:
-    ids, times = Counter((*fold.train, *fold.dev, *fold.test)).most_common(1)[0]
-    if times > 1:
-        raise FoldError(f"{fold.name}: {ids} is used {times} times; every utterance has one place")
-
-
-def _refuse_unknown(fold: Fold, utterances: Mapping[str, Utterance]) -> None:
-    for i in (*fold.train, *fold.dev, *fold.test):
-        if i not in utterances:
-            raise FoldError(f"{fold.name}: {i} is no utterance of the corpora given")
-        if fold.protocol == "within" and utterances[i].speaker.endswith(UNKNOWN):
-            raise FoldError(
-                f"{fold.name}: the speaker of {i} is not known and could be the one under test; "
-                f"leave {utterances[i].corpus} out of the within protocol"
-            )
-
-
-def _refuse_broken_rule(fold: Fold, utterances: Mapping[str, Utterance]) -> None:
+def _check_rule(fold: Fold, utterances: Mapping[str, Utterance]) -> None:
     if fold.protocol not in LEFT_OUT:
         return
     names = LEFT_OUT[fold.protocol]
     for i in (*fold.train, *fold.dev):
         if fold.test_name in names(utterances[i]):
             raise FoldError(
-                f"{fold.name}: {i} of {fold.test_name} is among the training or dev data; only "
-                "the test set may hold it"
+                f"{fold.name}: {i} of {fold.test_name} is in the training or dev set; only the "
+                "test set may have it"
             )
     for i in fold.test:
         if fold.test_name not in names(utterances[i]):
-            raise FoldError(f"{fold.name}: {i} is under test but is not of {fold.test_name}")
+            raise FoldError(f"{fold.name}: {i} is in the test set but not of {fold.test_name}")
 
 
-def _refuse_single_class(name: str, ids: Iterable[str], label_of: Mapping[str, int]) -> None:
+def _check_classes(name: str, ids: Iterable[str], label_of: Mapping[str, int]) -> None:
     classes = {class_of(i, label_of) for i in ids}
     if len(classes) == 1:
         raise FoldError(
-            f"{name}: all training data are {EMOTION.classes[classes.pop()]}; "
-            "training takes two classes or more, so drop this fold or add data"
+            f"{name}: all training data are {EMOTION.classes[classes.pop()]}, but training takes "
+            "two classes or more; drop this fold or add data"
         )

@@ -1,4 +1,4 @@
-"""What a fold's sets have in common: every score is to be read beside this statement."""
+"""Leakage check: what the training, dev and test sets of a fold have in common."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.corpora.corpus import Utterance
+from voxaffect.evaluation.metrics import Counts
 from voxaffect.evaluation.splits.folds import UNKNOWN, Fold
 from voxaffect.evaluation.splits.near_duplicates import near_copies
-
-Rows = NDArray[np.int64]
 
 NAMES: Mapping[str, Callable[[Utterance], str | None]] = {
     "speakers": lambda u: u.speaker,
@@ -22,11 +21,11 @@ NAMES: Mapping[str, Callable[[Utterance], str | None]] = {
     "corpora": lambda u: u.corpus,
     "files": lambda u: _qualified(u, str(u.path)),
 }
-"""What has a name and may be in two sets; of a kind that a corpus does not name, None."""
+"""Kind -> name of it for an utterance, None where the corpus does not state it."""
 
 COPIES = ("duplicates", "near_duplicates")
 KINDS = (*NAMES, *COPIES, "unnamed")
-"""All that a statement counts."""
+"""All kinds that are counted."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +33,17 @@ class Shared:
     """What two sets of utterances have in common, names sorted.
 
     Args:
-        speakers: speakers heard in both.
+        speakers: speakers in both.
         sentences: texts spoken in both.
         sessions: recording sessions or dialogues in both.
         corpora: corpora in both.
-        files: recordings from which both have a stretch.
+        files: recordings of which both have a part.
         duplicates: utterances of the first set whose audio, byte for byte, is in the second too.
-        near_duplicates: others of it that are nearly in the second (`likeness.near_copies`).
+        near_duplicates: further utterances of the first set with a near copy in the second
+            (`near_duplicates.near_copies`).
         unnamed: utterances of the first set whose speaker is not known.
-        of: kind -> how many the first set has, 0 where none is known; of the last three kinds the
-            utterances that were looked at.
+        of: kind -> number in the first set, 0 where none is known; of the last three kinds the
+            number of utterances checked.
     """
 
     speakers: tuple[str, ...]
@@ -57,18 +57,18 @@ class Shared:
     of: Mapping[str, int] = field(default_factory=dict)
 
     def words(self) -> str:
-        """What is shared, such as `10 sentences, 1 corpus`, or `nothing known`."""
+        """`10 sentences, 1 corpus`, or `nothing known`."""
         counts = [(len(getattr(self, kind)), kind) for kind in (*NAMES, *COPIES)]
         return ", ".join(_count(n, plural) for n, plural in counts if n) or "nothing known"
 
     def plain(self) -> dict[str, list[int]]:
-        """Kind -> how many are shared, and how many the first set has."""
+        """Kind -> number shared, and number in the first set."""
         return {kind: [len(getattr(self, kind)), self.of.get(kind, 0)] for kind in KINDS}
 
 
 @dataclass(frozen=True)
 class LeakageStatement:
-    """What a fold's test and dev sets share with what they are to be independent of.
+    """What the test and dev sets of a fold share with the data they should be independent of.
 
     Args:
         fold: name of the fold.
@@ -81,29 +81,26 @@ class LeakageStatement:
     dev: Shared
 
     def sentence(self) -> str:
-        """The statement in plain words."""
-        doubt = (
-            "; speakers of unknown name count as one"
-            if any(s.endswith(UNKNOWN) for s in (*self.test.speakers, *self.dev.speakers))
-            else ""
-        )
+        """The statement as a sentence."""
+        unknown = any(s.endswith(UNKNOWN) for s in (*self.test.speakers, *self.dev.speakers))
+        doubt = "; speakers of unknown name count as one" if unknown else ""
         return (
             f"{self.fold}: the test set shares {self.test.words()} with the training and dev data; "
             f"the dev set shares {self.dev.words()} with the training data{doubt}."
         )
 
     def plain(self) -> dict[str, Any]:
-        """The statement in numbers, as a run keeps it."""
+        """The statement in numbers, as a run stores it."""
         return {"test": self.test.plain(), "dev": self.dev.plain()}
 
 
 class LeakageCounts:
-    """Who and what every utterance of an experiment is, numbered so that folds are soon compared.
+    """Leakage check of all folds of an experiment, on names encoded as numbers for speed.
 
     Args:
         utterances: id -> utterance.
-        contents: id -> hash of the audio; empty where copies are not to be looked for.
-        copies: id -> group of recordings that are nearly the same, None where not looked for.
+        contents: id -> hash of the audio; None does not check for duplicates.
+        copies: id -> group of near duplicates; None does not check for them.
     """
 
     def __init__(
@@ -119,7 +116,7 @@ class LeakageCounts:
         }
         contents, groups = contents or {}, copies or {}
         self._contents = _Column.of(contents.get(i) for i in self._ids)
-        self._looked_for_copies = copies is not None
+        self._checked_copies = copies is not None
         self._copies = _Column.of(str(groups[i]) if i in groups else None for i in self._ids)
         self._unnamed = np.array([u.speaker.endswith(UNKNOWN) for u in utterances.values()], bool)
 
@@ -130,11 +127,11 @@ class LeakageCounts:
         features: Mapping[str, NDArray[np.float32]],
         contents: Mapping[str, str],
     ) -> LeakageCounts:
-        """The ledger of utterances whose frames are there: copies are looked for."""
+        """Leakage check that includes near duplicates, found by their frames."""
         return cls(utterances, contents, near_copies(features, contents))
 
     def statement(self, fold: Fold) -> LeakageStatement:
-        """The leakage statement of a fold of these utterances."""
+        """Leakage statement of a fold of these utterances."""
         train, dev, test = (
             np.array([self._row[i] for i in ids], np.int64)
             for ids in (fold.train, fold.dev, fold.test)
@@ -142,35 +139,35 @@ class LeakageCounts:
         known = np.concatenate([train, dev])
         return LeakageStatement(fold.name, self._shared(test, known), self._shared(dev, train))
 
-    def _shared(self, these: Rows, those: Rows) -> Shared:
-        same = self._contents.also_in(these, those)
-        nearly = self._copies.also_in(these, those) & ~same
-        of = {kind: column.count(these) for kind, column in self._named.items()}
-        of["duplicates"] = int((self._contents.codes[these] >= 0).sum())
-        of["near_duplicates"] = len(these) if self._looked_for_copies else 0
-        of["unnamed"] = len(these)
+    def _shared(self, first: Counts, second: Counts) -> Shared:
+        same = self._contents.also_in(first, second)
+        nearly = self._copies.also_in(first, second) & ~same
+        of = {kind: column.count(first) for kind, column in self._named.items()}
+        of["duplicates"] = int((self._contents.codes[first] >= 0).sum())
+        of["near_duplicates"] = len(first) if self._checked_copies else 0
+        of["unnamed"] = len(first)
         return Shared(
-            **{kind: column.shared(these, those) for kind, column in self._named.items()},
-            duplicates=self._named_rows(these[same]),
-            near_duplicates=self._named_rows(these[nearly]),
-            unnamed=self._named_rows(these[self._unnamed[these]]),
+            **{kind: column.shared(first, second) for kind, column in self._named.items()},
+            duplicates=self._named_rows(first[same]),
+            near_duplicates=self._named_rows(first[nearly]),
+            unnamed=self._named_rows(first[self._unnamed[first]]),
             of=of,
         )
 
-    def _named_rows(self, rows: Rows) -> tuple[str, ...]:
+    def _named_rows(self, rows: Counts) -> tuple[str, ...]:
         return tuple(sorted(self._ids[n] for n in rows.tolist()))
 
 
 @dataclass(frozen=True)
 class _Column:
-    """A name of every utterance, by number.
+    """A name of every utterance, encoded.
 
     Args:
-        codes: int64 (N,), -1 where an utterance has none.
-        names: what the numbers stand for.
+        codes: int64 (N,), index in names, -1 where an utterance has none.
+        names: different names.
     """
 
-    codes: Rows
+    codes: Counts
     names: tuple[str, ...]
 
     @classmethod
@@ -179,32 +176,30 @@ class _Column:
         codes = [-1 if name is None else number.setdefault(name, len(number)) for name in names]
         return cls(np.array(codes, np.int64), tuple(number))
 
-    def count(self, rows: Rows) -> int:
-        """How many different names some utterances have."""
-        return int(self._held(rows).sum())
+    def count(self, rows: Counts) -> int:
+        """Number of different names of some utterances."""
+        return int(self._present(rows).sum())
 
-    def shared(self, these: Rows, those: Rows) -> tuple[str, ...]:
-        """Names that occur among both, sorted."""
-        both = np.flatnonzero(self._held(these) & self._held(those))
+    def shared(self, first: Counts, second: Counts) -> tuple[str, ...]:
+        """Names that occur in both, sorted."""
+        both = np.flatnonzero(self._present(first) & self._present(second))
         return tuple(sorted(self.names[n] for n in both.tolist()))
 
-    def also_in(self, these: Rows, those: Rows) -> NDArray[np.bool_]:
-        """Which of the first utterances have a name that occurs among the others too."""
-        codes = self.codes[these]
-        held = np.append(self._held(those), False)  # -1 looks at the end
-        return held[codes]
+    def also_in(self, first: Counts, second: Counts) -> NDArray[np.bool_]:
+        """Which utterances of the first have a name that occurs in the second."""
+        return np.append(self._present(second), False)[self.codes[first]]  # False for code -1
 
-    def _held(self, rows: Rows) -> NDArray[np.bool_]:
-        held = np.zeros(len(self.names), np.bool_)
+    def _present(self, rows: Counts) -> NDArray[np.bool_]:
+        present = np.zeros(len(self.names), np.bool_)
         codes = self.codes[rows]
-        held[codes[codes >= 0]] = True
-        return held
+        present[codes[codes >= 0]] = True
+        return present
 
 
 def leakage(
     fold: Fold, utterances: Mapping[str, Utterance], contents: Mapping[str, str] | None = None
 ) -> LeakageStatement:
-    """The leakage statement of a single fold; near copies are not looked for.
+    """Leakage statement of a single fold, without near duplicates.
 
     Args:
         fold: the fold.
@@ -215,7 +210,7 @@ def leakage(
 
 
 def _qualified(u: Utterance, name: str | None) -> str | None:
-    """A name that other corpora may use for something else, with its corpus before it."""
+    """The name with its corpus, as other corpora may use it for something else."""
     if name is None or name.startswith(f"{u.corpus}/"):
         return name
     return f"{u.corpus}/{name}"

@@ -1,7 +1,7 @@
-"""Before any feature is computed: what corpora bring, lack and share.
+"""Corpus overlap: what corpora have, lack and share, before any feature is computed.
 
-The parts that are compared are those that the `cross` protocol leaves out in turn: every corpus,
-and the natural and acted speech of those whose styles are split.
+The parts compared are the test sets of the `cross` protocol: every corpus, and the natural and
+acted speech of those whose styles are split.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from voxaffect.evaluation.splits.pairs import Pair, UtteranceGroup, compare, rep
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS, Task, Taxonomy
 
 UNKNOWN = "unknown"
-"""Key of the utterances of which a corpus does not say."""
+"""Key of what a corpus does not state."""
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """What a set of utterances holds.
+    """Counts of a set of utterances.
 
     Args:
-        n_utterances: how many there are.
-        n_speakers: speakers among them.
-        emotions: class -> utterances; every class is there, be it with 0.
-        genders: the same of genders, with `unknown`.
-        styles: the same of natural and acted, with `unknown`.
-        languages: language -> utterances, and `unknown`; only what there is.
-        n_arousal: utterances that are rated for arousal.
-        n_valence: utterances that are rated for valence.
+        n_utterances: number of utterances.
+        n_speakers: number of speakers.
+        emotions: class -> utterances, of every class.
+        genders: gender -> utterances, with `unknown`.
+        styles: natural and acted -> utterances, with `unknown`.
+        languages: language -> utterances, with `unknown`; only those present.
+        n_arousal: utterances rated for arousal.
+        n_valence: utterances rated for valence.
     """
 
     n_utterances: int
@@ -50,14 +50,14 @@ class Inventory:
 
 @dataclass(frozen=True)
 class Part:
-    """What a corpus, or one style of it, brings to an experiment.
+    """A corpus, or one style of it.
 
     Args:
-        name: name under which `cross` leaves it out, `emodb` or `iemocap:acted`.
+        name: its name as a test set of `cross`, `emodb` or `iemocap:acted`.
         corpus: name of the corpus.
         title: full name of the distribution.
-        holds: the utterances that have a class and can be used.
-        repeats: ids of utterances whose samples equal those of one before, and of the first such.
+        holds: counts of the utterances that have a class and can be used.
+        repeats: ids of utterances with the samples of an earlier one, and id of the first of them.
     """
 
     name: str
@@ -69,13 +69,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Exclusion:
-    """What a corpus holds and no experiment uses, for one reason, or what its loader notes.
+    """Part of a corpus that no experiment uses, for one reason, or a finding of its loader.
 
     Args:
         corpus: name of the corpus.
-        why: the reason: which rule of the taxonomy, or which kind of problem.
-        n: utterances, or the loader's findings of that kind, each of a file or of lines in one.
-        labels: raw label -> utterances, where it is the taxonomy that excludes them.
+        why: the reason: a rule of the taxonomy, or a kind of problem.
+        n: utterances, or findings, each of a file or of lines in one.
+        labels: raw label -> utterances, where the taxonomy excludes them.
         example: the first file or line concerned and what is wrong with it, or empty.
     """
 
@@ -91,8 +91,8 @@ class MissingInTrain:
     """What a test set has and its training set lacks, in the order of classes and names.
 
     Args:
-        emotions: classes that no answer can name.
-        genders: genders of voices.
+        emotions: classes that are never predicted.
+        genders: genders of speakers.
         styles: natural or acted.
         languages: languages.
     """
@@ -105,36 +105,36 @@ class MissingInTrain:
 
 @dataclass(frozen=True)
 class LeftOutPart:
-    """What a leave-one-corpus-out run trains and tests on when it leaves out one part.
+    """Leave-one-corpus-out fold that leaves out one part.
 
     Args:
         name: name of the part.
-        train: what is learned from.
-        dev: what stops and calibrates.
-        test: what is scored.
-        unheard: what is under test and was never trained on.
-        untested: classes that are trained and that the test set lacks.
-        leakage: what the sets share by name, as `evaluate` states it beside every score.
+        train: counts of the training set.
+        dev: counts of the dev set.
+        test: counts of the test set.
+        missing_in_train: what the test set has and the training set lacks.
+        untested: classes that the training set has and the test set lacks.
+        leakage: what the sets share by name, as `evaluate` reports it.
     """
 
     name: str
     train: Inventory
     dev: Inventory
     test: Inventory
-    unheard: MissingInTrain
+    missing_in_train: MissingInTrain
     untested: tuple[str, ...]
     leakage: LeakageStatement
 
 
 @dataclass(frozen=True)
 class Overlaps:
-    """What the corpora of an experiment bring, lack and share.
+    """What the corpora of an experiment have, lack and share.
 
     Args:
-        parts: what each brings, in the order of the corpora.
-        excluded: what is not used and why.
-        left_out: the runs of the `cross` protocol, in the order of parts.
-        refused: why others cannot be made, a sentence each.
+        parts: in the order of the corpora.
+        excluded: what is not used, with the reason.
+        left_out: folds of the `cross` protocol, in the order of parts.
+        refused: why others cannot be built, a sentence each.
         pairs: what every two parts share, in the order of parts.
     """
 
@@ -163,10 +163,10 @@ def overlaps(
 
     Args:
         corpora: as they were found.
-        taxonomy: decides each utterance's class.
-        contents: id -> hash of the decoded samples, of utterances that have a class.
-        unusable: id -> why no feature can be computed of an utterance that has a class.
-        seed: decides who is dev.
+        taxonomy: maps labels to classes.
+        contents: id -> hash of the decoded samples, of utterances with a class.
+        unusable: id -> why no feature can be computed, of utterances with a class.
+        seed: of the dev sets.
         dev: as in `folds.cross`.
         split_style: as in `folds.cross`.
 
@@ -180,32 +180,41 @@ def overlaps(
     groups = [group for corpus in used for group in _groups(corpus, split_style)]
     pool = {u.id: u for corpus in used for u in corpus.utterances}
     label_of = {i: EMOTION.index(taxonomy.emotion(u)) for i, u in pool.items()}
-    folds, refused = _cross(pool.values(), label_of, seed, dev, split_style)
+    refused: list[FoldError] = []
+    folds: tuple[Fold, ...] = ()
+    try:
+        folds = cross(pool.values(), label_of, seed, dev, split_style, on_refused=refused.append)
+    except FoldError as fault:  # there is nothing to leave out
+        refused.append(fault)
     order = [group.name for group in groups]
     return Overlaps(
-        parts=tuple(_part(group, taxonomy, contents) for group in groups),
+        parts=tuple(
+            Part(
+                group.name,
+                group.corpus,
+                group.title,
+                _inventory(group.utterances, taxonomy),
+                repeats(group, contents),
+            )
+            for group in groups
+        ),
         excluded=tuple(e for corpus in corpora for e in _excluded(corpus, taxonomy, unusable)),
         left_out=tuple(
             _left_out(fold, pool, taxonomy, contents)
             for fold in sorted(folds, key=lambda fold: order.index(fold.test_name))
         ),
-        refused=(*_empty(used), *refused),
+        refused=(*_empty(used), *map(str, refused)),
         pairs=tuple(compare(one, other, contents) for one, other in combinations(groups, 2)),
     )
 
 
 def _groups(corpus: Corpus, split_style: Collection[str]) -> list[UtteranceGroup]:
-    """The parts of a corpus by name; one that is empty where nothing of it is used."""
+    """Parts of a corpus by name; an empty one where nothing of it is used."""
     parts: dict[str, list[Utterance]] = defaultdict(list)
     for u in corpus.utterances:
         parts[part_of(u, split_style)].append(u)
     named = sorted(parts.items()) or [(corpus.name, [])]
     return [UtteranceGroup(name, corpus.name, corpus.card.title, tuple(us)) for name, us in named]
-
-
-def _part(group: UtteranceGroup, taxonomy: Taxonomy, contents: Mapping[str, str]) -> Part:
-    holds = _inventory(group.utterances, taxonomy)
-    return Part(group.name, group.corpus, group.title, holds, repeats(group, contents))
 
 
 def _inventory(utterances: Collection[Utterance], taxonomy: Taxonomy) -> Inventory:
@@ -232,21 +241,19 @@ def _by_class(task: Task, counts: Counter[str], *more: str) -> dict[str, int]:
 def _excluded(
     corpus: Corpus, taxonomy: Taxonomy, unusable: Mapping[str, Problem]
 ) -> Iterator[Exclusion]:
-    """What the loader could not use, then what the taxonomy excludes, then broken recordings."""
+    """Problems of the loader, then exclusions of the taxonomy, then unusable recordings."""
     yield from _problems(corpus.name, corpus.problems)
     labels: dict[str, Counter[str]] = defaultdict(Counter)
+    own = taxonomy.per_corpus.get(corpus.name, {})
     for u in corpus.utterances:
         if taxonomy.emotion(u) is None:
-            labels[_excluded_by(u, taxonomy)][u.label] += 1
+            by_own = u.label.strip().lower() in own
+            why = f"[taxonomy.{corpus.name}]" if by_own else "no class by default"
+            labels[why][u.label] += 1
     for why, counts in sorted(labels.items()):
         yield Exclusion(corpus.name, why, counts.total(), dict(sorted(counts.items())))
-    broken = [unusable[u.id] for u in corpus.utterances if u.id in unusable]
-    yield from _problems(corpus.name, broken)
-
-
-def _excluded_by(u: Utterance, taxonomy: Taxonomy) -> str:
-    own = taxonomy.per_corpus.get(u.corpus, {})
-    return f"[taxonomy.{u.corpus}]" if u.label.strip().lower() in own else "no class by default"
+    unusable_here = [unusable[u.id] for u in corpus.utterances if u.id in unusable]
+    yield from _problems(corpus.name, unusable_here)
 
 
 def _problems(corpus: str, problems: Iterable[Problem]) -> Iterator[Exclusion]:
@@ -257,30 +264,13 @@ def _problems(corpus: str, problems: Iterable[Problem]) -> Iterator[Exclusion]:
         yield Exclusion(corpus, kind, len(same), {}, f"{same[0].path}: {same[0].detail}")
 
 
-def _cross(
-    pool: Iterable[Utterance],
-    label_of: Mapping[str, int],
-    seed: int,
-    dev: Dev,
-    split_style: Collection[str],
-) -> tuple[tuple[Fold, ...], list[str]]:
-    """The folds that can be built, and why others cannot."""
-    refused: list[FoldError] = []
-    folds: tuple[Fold, ...] = ()
-    try:
-        folds = cross(pool, label_of, seed, dev, split_style, on_refused=refused.append)
-    except FoldError as fault:  # there is nothing to leave out
-        refused.append(fault)
-    return folds, [str(fault) for fault in refused]
-
-
 def _empty(used: Iterable[Corpus]) -> Iterator[str]:
-    """Corpora without which no evaluation of these settings begins."""
+    """Why an evaluation with these settings cannot begin."""
     for corpus in used:
         if not corpus.utterances:
             yield (
-                f"{corpus.name}: no utterance has both a class and speech, so that no evaluation "
-                f"begins; check {corpus.root} and [taxonomy.{corpus.name}]"
+                f"{corpus.name}: no utterance has both a class and speech, so no evaluation can "
+                f"begin; check {corpus.root} and [taxonomy.{corpus.name}]"
             )
 
 
@@ -298,17 +288,17 @@ def _left_out(
         train=train,
         dev=dev,
         test=test,
-        unheard=MissingInTrain(
-            emotions=_lacking(train.emotions, test.emotions),
-            genders=_lacking(train.genders, test.genders),
-            styles=_lacking(train.styles, test.styles),
-            languages=_lacking(train.languages, test.languages),
+        missing_in_train=MissingInTrain(
+            emotions=_missing(train.emotions, test.emotions),
+            genders=_missing(train.genders, test.genders),
+            styles=_missing(train.styles, test.styles),
+            languages=_missing(train.languages, test.languages),
         ),
-        untested=_lacking(test.emotions, train.emotions),
+        untested=_missing(test.emotions, train.emotions),
         leakage=leakage(fold, pool, contents),
     )
 
 
-def _lacking(here: Mapping[str, int], there: Mapping[str, int]) -> tuple[str, ...]:
-    """What is there and not here, as far as either is known."""
-    return tuple(k for k, n in there.items() if n and not here.get(k) and k != UNKNOWN)
+def _missing(counts: Mapping[str, int], reference: Mapping[str, int]) -> tuple[str, ...]:
+    """Names that the reference has and the counts lack, without the unknown."""
+    return tuple(k for k, n in reference.items() if n and not counts.get(k) and k != UNKNOWN)

@@ -1,13 +1,12 @@
-"""What two groups of utterances have in common, also where each calls it by a name of its own.
+"""Pairwise overlap: what two groups of utterances share, also under different names.
 
-Every rule is a join: two names stand for one thing where an utterance under the one and an
-utterance under the other have the same key. The keys are
+Two names stand for one thing where an utterance under the one and an utterance under the other
+have the same key. The rules and their keys are
 
-    same corpus, same distribution: the name itself, without the corpus before it. Two readings of
-        one distribution call speakers, sentences and sessions alike; others do so by chance;
+    same corpus, same distribution: the name itself, without its corpus. Two loadings of one
+        distribution name speakers, sentences and sessions alike; others do so by chance;
     same text: the words of a sentence, where it is given in words and not as a code;
-    same recording: the decoded samples. Who speaks in a copy, and what, is who speaks in the
-        original, and what.
+    same recording: the decoded samples. Speaker and sentence of a copy are those of the original.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
+from operator import attrgetter
 from typing import Literal
 
 from voxaffect.corpora.corpus import Utterance
@@ -25,7 +24,7 @@ from voxaffect.corpora.corpus import Utterance
 Rule = Literal["same corpus", "same distribution", "same text", "same recording"]
 
 Name = Callable[[Utterance], str | None]
-"""A name or a key of an utterance, None where it has none."""
+"""Name or key of an utterance, None where it has none."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class UtteranceGroup:
         name: `emodb`, or `iemocap:acted`.
         corpus: name of the corpus.
         title: full name of its distribution; equal titles are one distribution.
-        utterances: what is compared.
+        utterances: the utterances.
     """
 
     name: str
@@ -52,7 +51,7 @@ class Match:
     Args:
         first: its name in the first group.
         second: its name in the second.
-        rules: what it was recognized by, one rule at least.
+        rules: rules that matched, at least one.
     """
 
     first: str
@@ -60,17 +59,20 @@ class Match:
     rules: tuple[Rule, ...]
 
 
+KINDS = ("speakers", "sentences", "sessions", "recordings")
+
+
 @dataclass(frozen=True)
 class Pair:
-    """What two groups share; nothing that is known, where all are empty.
+    """What two groups share, as far as it is known.
 
     Args:
         first: name of the first group.
         second: name of the second.
-        speakers: voices heard in both; those whose names a corpus does not know count as one.
+        speakers: speakers in both; those of unknown name count as one.
         sentences: texts spoken in both.
         sessions: recording sessions or dialogues in both.
-        recordings: ids of utterances of equal samples; of copies in one group, the first id.
+        recordings: ids of utterances with equal samples; of copies in one group, the first id.
     """
 
     first: str
@@ -82,15 +84,10 @@ class Pair:
 
     def kinds(self) -> dict[str, tuple[Match, ...]]:
         """What is shared, by kind: speakers, sentences, sessions and recordings."""
-        return {
-            "speakers": self.speakers,
-            "sentences": self.sentences,
-            "sessions": self.sessions,
-            "recordings": self.recordings,
-        }
+        return {kind: getattr(self, kind) for kind in KINDS}
 
     def rules(self) -> tuple[Rule, ...]:
-        """The rules by which anything was recognized, sorted; none where nothing is shared."""
+        """Rules that matched anything, sorted."""
         matches = (match for shared in self.kinds().values() for match in shared)
         return tuple(sorted({rule for match in matches for rule in match.rules}))
 
@@ -103,49 +100,48 @@ def compare(first: UtteranceGroup, second: UtteranceGroup, contents: Mapping[str
         second: another, of other utterances.
         contents: id -> hash of the decoded samples; an utterance without one equals no other.
     """
-    origin = _origin(first, second)
+    same_names: Rule | None = None
+    if first.corpus == second.corpus:
+        same_names = "same corpus"
+    elif first.title == second.title:
+        same_names = "same distribution"
 
     def content(u: Utterance) -> str | None:
         return contents.get(u.id)
 
-    def called(name: Name) -> dict[Rule, Name]:
-        return {origin: name} if origin else {}
+    def matches(name: Name, key: Name, *, text: bool = False) -> tuple[Match, ...]:
+        keys: dict[Rule, Name] = {same_names: key} if same_names else {}
+        if text and not same_names:
+            keys["same text"] = _text
+        return _matches(first, second, name, {**keys, "same recording": content})
 
-    heard: dict[Rule, Name] = {"same recording": content}
-    said: dict[Rule, Name] = {} if origin else {"same text": _text}
-    matches = partial(_matches, first, second)
+    here, there = (_names(group, attrgetter("id"), content) for group in (first, second))
+    same = sorted((min(here[k]), min(there[k])) for k in here.keys() & there.keys())
     return Pair(
         first.name,
         second.name,
-        speakers=matches(_speaker, called(_unqualified) | heard),
-        sentences=matches(_sentence, called(_sentence) | said | heard),
-        sessions=matches(_session, called(_session) | heard),
-        recordings=_recordings(first, second, content),
+        speakers=matches(attrgetter("speaker"), lambda u: u.speaker.removeprefix(f"{u.corpus}/")),
+        sentences=matches(attrgetter("sentence"), attrgetter("sentence"), text=True),
+        sessions=matches(attrgetter("session"), attrgetter("session")),
+        recordings=tuple(Match(*ids, ("same recording",)) for ids in same),
     )
 
 
 def repeats(group: UtteranceGroup, contents: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Ids of utterances whose samples equal those of one before, and the id of the first such."""
+    """Ids of utterances with the samples of an earlier one, and id of the first of them."""
     original: dict[str, str] = {}
     found = []
-    for u in sorted(group.utterances, key=_id):
+    for u in sorted(group.utterances, key=attrgetter("id")):
         content = contents.get(u.id)
         if content is not None and original.setdefault(content, u.id) != u.id:
             found.append((u.id, original[content]))
     return tuple(found)
 
 
-def _origin(first: UtteranceGroup, second: UtteranceGroup) -> Rule | None:
-    """Why the groups call things alike, None where they need not."""
-    if first.corpus == second.corpus:
-        return "same corpus"
-    return "same distribution" if first.title == second.title else None
-
-
 def _matches(
     first: UtteranceGroup, second: UtteranceGroup, name: Name, keys: Mapping[Rule, Name]
 ) -> tuple[Match, ...]:
-    """Names, one of each group, that some rule takes for one thing, sorted."""
+    """Pairs of names, one of each group, that any rule matches, sorted."""
     found: dict[tuple[str, str], list[Rule]] = defaultdict(list)
     for rule, key in keys.items():
         here, there = _names(first, name, key), _names(second, name, key)
@@ -159,48 +155,22 @@ def _names(group: UtteranceGroup, name: Name, key: Name) -> dict[str, set[str]]:
     """Key -> names of the utterances that have it."""
     names = defaultdict(set)
     for u in group.utterances:
-        called, shared = name(u), key(u)
-        if called is not None and shared is not None:
-            names[shared].add(called)
+        own, shared = name(u), key(u)
+        if own is not None and shared is not None:
+            names[shared].add(own)
     return names
-
-
-def _recordings(first: UtteranceGroup, second: UtteranceGroup, content: Name) -> tuple[Match, ...]:
-    """A match for everything that was recorded, however many copies of it a group holds."""
-    here, there = _names(first, _id, content), _names(second, _id, content)
-    same = sorted((min(here[k]), min(there[k])) for k in here.keys() & there.keys())
-    return tuple(Match(*ids, ("same recording",)) for ids in same)
-
-
-def _id(u: Utterance) -> str:
-    return u.id
-
-
-def _speaker(u: Utterance) -> str:
-    return u.speaker
-
-
-def _unqualified(u: Utterance) -> str:
-    return u.speaker.removeprefix(f"{u.corpus}/")
-
-
-def _sentence(u: Utterance) -> str | None:
-    return u.sentence
-
-
-def _session(u: Utterance) -> str | None:
-    return u.session
 
 
 def _text(u: Utterance) -> str | None:
     """The words of a sentence, None for a code.
 
-    Codes such as `a01`, `kids` or `english 3` name what another distribution calls otherwise; two
-    words or more without a digit are a text.
+    Codes such as `a01`, `kids` or `english 3` differ between distributions; two words or more
+    without a digit are a text.
 
+    >>> from functools import partial
     >>> from pathlib import Path
-    >>> said = partial(Utterance, "ldc/1", "ldc", Path("1.sph"), "happy", "ldc/cc")
-    >>> _text(said(sentence="December first!")), _text(said(sentence="english 3"))
+    >>> made = partial(Utterance, "ldc/1", "ldc", Path("1.sph"), "happy", "ldc/cc")
+    >>> _text(made(sentence="December first!")), _text(made(sentence="english 3"))
     ('december first', None)
     """
     words = re.findall(r"[^\W_]+", (u.sentence or "").casefold())

@@ -116,13 +116,13 @@ def learning_curve_caption(found: LearningCurves, protocol: str) -> str:
 
 def learning_curve(found: LearningCurves, protocol: str) -> Figure:
     """UA of every system of a protocol by share, and the gain of subtasks if there is any."""
-    lines, gains = found.lines_of(protocol), found.gains_of(protocol)
+    lines, gains = found.curves_of(protocol), found.gains_of(protocol)
     figure, panels = grid(2 if gains else 1, 2, 3.4, 2.6)
     common: Style = {"markeredgecolor": PAPER, "markersize": 6, "linewidth": 1.3}
     styles = {line.system: common | color_and_marker(n) for n, line in enumerate(lines)}
     for line in lines:
-        shares = [amount.share for amount in line.amounts]
-        uas = [amount.ua for amount in line.amounts]
+        shares = [amount.share for amount in line.points]
+        uas = [amount.ua for amount in line.points]
         panels[0].plot(shares, uas, label=line.system, **styles[line.system])
     for system in dict.fromkeys(gain.system for gain in gains):
         own = [gain for gain in gains if gain.system == system]
@@ -133,7 +133,7 @@ def learning_curve(found: LearningCurves, protocol: str) -> Figure:
             yerr=[gain.error or 0.0 for gain in own],
             **styles[system],
         )
-    shares = sorted({amount.share for line in lines for amount in line.amounts})
+    shares = sorted({amount.share for line in lines for amount in line.points})
     for panel, title in zip(panels, ("UA", "UA gain from subtasks"), strict=False):
         style_axes(panel, title, "both")
         panel.set_xlabel("share of the training set")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from voxaffect.evaluation.calibration import COVERAGES, N_BINS, Reliability
 from voxaffect.evaluation.class_gains import ClassGain, ClassGains
-from voxaffect.evaluation.curves import embed, learning_curves
+from voxaffect.evaluation.curves import embed, training_histories
 from voxaffect.evaluation.experiment.run import PROTOCOLS, FoldResult, Run
 from voxaffect.evaluation.fairness.groups import FairnessGroup, Grouping
 from voxaffect.evaluation.fairness.speakers import GroupScores, SpeakerSpread
@@ -119,7 +119,7 @@ def _gain(panel: Axes, row: int, gain: ClassGain) -> None:
         return
     if gain.low is not None and gain.high is not None:
         panel.plot([gain.low, gain.high], [row, row], color=MEAN_COLOR, linewidth=1.4)
-    face = MEAN_COLOR if gain.clear else PAPER
+    face = MEAN_COLOR if gain.excludes_zero else PAPER
     panel.scatter([gain.mean], [row], s=26, color=face, edgecolor=MEAN_COLOR, zorder=3)
 
 
@@ -320,7 +320,7 @@ def _figures(run: Run, summary: Summary) -> Iterator[tuple[str, str, str, Figure
     if samples := high_level_samples(run):
         yield "high-level", "aggregated", HIGH_LEVEL_CAPTION, high_level(samples)
     for protocol in PROTOCOLS:
-        if trained := learning_curves([r for r in run.results if r.protocol == protocol]):
+        if trained := training_histories([r for r in run.results if r.protocol == protocol]):
             caption, drawn = curves.training_caption(trained), curves.training_curves(trained)
             yield f"learning-{protocol}", protocol, caption, drawn
     for protocol in PROTOCOLS:
@@ -331,7 +331,7 @@ def _figures(run: Run, summary: Summary) -> Iterator[tuple[str, str, str, Figure
         if tested := [r for r in summary.reliabilities if r.protocol == protocol]:
             drawn = reliability(tested)
             yield f"reliability-{protocol}", "reliability", RELIABILITY_CAPTION, drawn
-    if amounts := summary.amounts:
+    if amounts := summary.learning_curves:
         for protocol in amounts.protocols:
             caption = curves.learning_curve_caption(amounts, protocol)
             drawn = curves.learning_curve(amounts, protocol)
