@@ -25,7 +25,7 @@ from voxaffect.corpora.audformat_rows import (
     FILES,
     HEADER,
     SEGMENTS,
-    Place,
+    ColumnRef,
     database_of,
     rows_of_labels,
 )
@@ -103,7 +103,7 @@ def list_audformat(folder: Path, name: str) -> tuple[list[tuple[Utterance, Row]]
 
 
 def _list_utterances(
-    database: Any, folder: Path, name: str, labels: Place
+    database: Any, folder: Path, name: str, labels: ColumnRef
 ) -> tuple[list[tuple[Utterance, Row]], list[Problem]]:
     rows, notes = rows_of_labels(database, labels)
     base, root = folder.resolve(), _root(folder, database)
@@ -227,7 +227,7 @@ def _table_files(folder: Path, database: Any) -> list[Path]:
     return files
 
 
-def _find_labels(folder: Path, database: Any, table: str | None, column: str | None) -> Place:
+def _find_labels(folder: Path, database: Any, table: str | None, column: str | None) -> ColumnRef:
     """Table and column of the labels; the name `emotion` is preferred, of a column first."""
     known = [(t, c) for t in database.tables for c in database[t].columns]
     fitting = [
@@ -239,15 +239,15 @@ def _find_labels(folder: Path, database: Any, table: str | None, column: str | N
     if not fitting:
         wanted = f"{table or 'any table'}/{column or EMOTION}"
         raise CorpusError(f"{folder}: has no labels in {wanted}; its columns are {_listed(known)}")
-    rank = {place: (place[1] != EMOTION, place[0] != EMOTION) for place in fitting}
-    best = [place for place in fitting if rank[place] == min(rank.values())]
+    rank = {ref: (ref[1] != EMOTION, ref[0] != EMOTION) for ref in fitting}
+    best = [ref for ref in fitting if rank[ref] == min(rank.values())]
     if len(best) > 1:
         raise CorpusError(f"{folder}: has labels in {_listed(best)}; choose table and column")
     return best[0]
 
 
-def _listed(places: Iterable[Place]) -> str:
-    return ", ".join(f"{table}/{column}" for table, column in places) or "none"
+def _listed(refs: Iterable[ColumnRef]) -> str:
+    return ", ".join(f"{table}/{column}" for table, column in refs) or "none"
 
 
 def _root(folder: Path, database: Any) -> Path:

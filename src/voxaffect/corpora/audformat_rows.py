@@ -34,7 +34,7 @@ STYLES = {"spontaneous": "natural", "posed": "acted", **{w: w for w in NATURALNE
 LANGUAGE_CODE = re.compile(r"[a-z]{2,3}")
 NS_PER_S = 10**9
 
-Place = tuple[str, str]
+ColumnRef = tuple[str, str]
 """A table and a column of it."""
 
 Segment = tuple[str, int | None, int | None]
@@ -93,7 +93,7 @@ FIELDS = {
 }
 
 
-def rows_of_labels(database: Any, labels: Place) -> tuple[list[Row], list[Problem]]:
+def rows_of_labels(database: Any, labels: ColumnRef) -> tuple[list[Row], list[Problem]]:
     """A row for each label, its path as in the database, and notes of what was left out."""
     emotions = _texts(database, labels, Field((EMOTION,)))
     listed = {file for table in database.tables for file in database[table].files}
@@ -178,18 +178,18 @@ def _field_values(database: Any, first: str, field: Field) -> dict[Segment, str]
     table over a scheme.
     """
     tables = [first, *(table for table in database.tables if table != first)]
-    columns = [p for name in field.names for p in _places(database, tables, name)]
-    speakers = _places(database, tables, "speaker")
+    columns = [p for name in field.names for p in _named_columns(database, tables, name)]
+    speakers = _named_columns(database, tables, "speaker")
     found: dict[Segment, str] = {}
     for words in (
-        *(_texts(database, place, field) for place in columns),
-        *(_attributes(database, place, field) for place in speakers),
+        *(_texts(database, ref, field) for ref in columns),
+        *(_attributes(database, ref, field) for ref in speakers),
     ):
         found = {segment: word for segment, word in words if word} | found
     return found
 
 
-def _places(database: Any, tables: Iterable[str], name: str) -> Iterator[Place]:
+def _named_columns(database: Any, tables: Iterable[str], name: str) -> Iterator[ColumnRef]:
     """In each table, the column of a name, or else the first whose scheme has that name."""
     for table in tables:
         columns = database[table].columns
@@ -197,30 +197,30 @@ def _places(database: Any, tables: Iterable[str], name: str) -> Iterator[Place]:
         yield from [(table, column) for column in ([name] if name in columns else schemed[:1])]
 
 
-def _texts(database: Any, place: Place, field: Field) -> list[tuple[Segment, str]]:
+def _texts(database: Any, ref: ColumnRef, field: Field) -> list[tuple[Segment, str]]:
     """A text for each row; numbers that a scheme maps to words become these words."""
-    scheme = _scheme(database, place)
+    scheme = _scheme(database, ref)
     if field.is_rating and scheme and None not in (scheme.minimum, scheme.maximum):
         low, span = scheme.minimum, scheme.maximum - scheme.minimum
-        return [(s, _text((x - low) / span if span else x)) for s, x in _cells(database, place)]
+        return [(s, _text((x - low) / span if span else x)) for s, x in _cells(database, ref)]
     meanings = _meanings(database, scheme) if scheme and scheme.dtype == "int" else {}
     words = {cell: word for cell, word in meanings.items() if isinstance(word, str)}
-    return [(s, words.get(_text(x), _text(x))) for s, x in _cells(database, place)]
+    return [(s, words.get(_text(x), _text(x))) for s, x in _cells(database, ref)]
 
 
-def _attributes(database: Any, place: Place, field: Field) -> list[tuple[Segment, str]]:
+def _attributes(database: Any, ref: ColumnRef, field: Field) -> list[tuple[Segment, str]]:
     """Attribute of the speaker of each row, by a scheme such as `{3: {gender: male}}`."""
-    meanings = _meanings(database, _scheme(database, place))
+    meanings = _meanings(database, _scheme(database, ref))
     words = {
         speaker: next((word for n in field.names if (word := _text(attributes.get(n)))), "")
         for speaker, attributes in meanings.items()
         if isinstance(attributes, Mapping)
     }
-    return [(s, words.get(_text(x), "")) for s, x in _cells(database, place)]
+    return [(s, words.get(_text(x), "")) for s, x in _cells(database, ref)]
 
 
-def _scheme(database: Any, place: Place) -> Any:
-    table, column = place
+def _scheme(database: Any, ref: ColumnRef) -> Any:
+    table, column = ref
     scheme_id = database[table].columns[column].scheme_id
     return None if scheme_id is None else database.schemes[scheme_id]
 
@@ -234,9 +234,9 @@ def _meanings(database: Any, scheme: Any) -> dict[str, Any]:
     return {_text(label): meaning for label, meaning in given.items()}
 
 
-def _cells(database: Any, place: Place) -> list[tuple[Segment, Any]]:
+def _cells(database: Any, ref: ColumnRef) -> list[tuple[Segment, Any]]:
     """Value of each row, with the file or segment of its filewise or segmented index."""
-    table, column = place
+    table, column = ref
     frame = database[table].df
     if frame.index.nlevels == 1:
         return [((str(file), None, None), value) for file, value in frame[column].items()]
