@@ -108,7 +108,7 @@ def test_the_file_nearest_to_the_root_is_read_in_any_case(tmp_path: Path) -> Non
     assert entries.found == {"a": "near"}
     (copy,) = entries.problems
     assert (copy.kind, copy.path, copy.is_fault) == ("duplicate", "x/y/Other.TXT", False)
-    assert "x/Other.TXT is read" in copy.detail
+    assert "x/Other.TXT is used" in copy.detail
 
 
 def test_a_missing_file_has_no_entries(tmp_path: Path) -> None:

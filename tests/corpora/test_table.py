@@ -91,7 +91,7 @@ def test_numbers_of_a_parquet_file_are_unchanged_next_to_nulls(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.xlsx", b"", "a table is a .csv or .parquet file"),
+        ("t.xlsx", b"", "is not a .csv or .parquet file; convert it"),
         ("t.csv", b'"path\na.wav\n', "cannot be read as a table"),
         ("t.csv", b"path,emotion,Path\n", "two columns named 'path'"),
         ("t.parquet", b"", "cannot be read as a table"),
@@ -114,7 +114,7 @@ def test_a_missing_table_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_table_is_not_written_in_an_unknown_format(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"a table is a \.csv or \.parquet file"):
+    with pytest.raises(CorpusError, match=r"is not a \.csv or \.parquet file; convert it"):
         write_rows(TableRows(("path",), ()), tmp_path / "t.xlsx")
     assert not list(tmp_path.iterdir())
 

@@ -118,7 +118,7 @@ def _list_utterances(
     utterances, faults = read_utterances(TableRows(COLUMNS, lines), root, name, where=where)
     if not utterances:
         why = f" ({faults[0].path}: {faults[0].detail})" if faults else ""
-        raise CorpusError(f"{folder}: table {labels[0]} has no usable row{why}")
+        raise CorpusError(f"{folder}: table {labels[0]} has no usable row{why}; correct its rows")
     return [(utterance, rows[n]) for n, utterance in utterances.items()], [*notes, *faults]
 
 

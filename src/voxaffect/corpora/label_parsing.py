@@ -105,7 +105,7 @@ def open_label_file(root: Path, *names: str) -> LabelFile:
         return LabelFile(f"{names[0]} (not found below the root)")
     file = read_label_file(root, found[0])
     copies = (
-        Problem("duplicate", printable(path.relative_to(root)), f"{file.name} is read; left out")
+        Problem("duplicate", printable(path.relative_to(root)), f"{file.name} is used; left out")
         for path in found[1:]
     )
     return replace(file, problems=(*file.problems, *copies))

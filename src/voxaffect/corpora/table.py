@@ -130,7 +130,7 @@ def write_rows(rows: TableRows, path: Path) -> None:
 
 def _suffix(path: Path) -> str:
     if not is_table(path):
-        raise CorpusError(f"{path}: a table is a .csv or .parquet file; convert it")
+        raise CorpusError(f"{path}: is not a .csv or .parquet file; convert it")
     return path.suffix.lower()
 
 

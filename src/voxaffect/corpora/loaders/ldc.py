@@ -111,7 +111,7 @@ def _read_transcripts(root: Path) -> tuple[dict[str, Transcript], list[Problem]]
         transcript = _read_transcript(root, path)
         original = transcripts.setdefault(path.stem.lower(), transcript)
         if original is not transcript:
-            detail = f"{original.source} is read; left out"
+            detail = f"{original.source} is used; left out"
             copies.append(Problem("duplicate", transcript.source, detail))
     return transcripts, copies
 
