@@ -17,7 +17,7 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.features.frames import FrameGrid
 from voxaffect.simulation.expressions import (
     ACTED,
-    EXPRESSIONS,
+    EFFECTS,
     NATURAL,
     VoiceParameters,
     draw_voice,
@@ -155,7 +155,7 @@ def _sentence(rng: np.random.Generator) -> Sentence:
 def _delivery(groups: Sequence[VoiceGroup], rng: np.random.Generator) -> VoiceParameters:
     """A random speaker of the groups in a random emotion and style."""
     speaker = draw_speaker(_one(groups, rng), draw_corpus_style(rng), rng)
-    return draw_voice(speaker, _one(tuple(EXPRESSIONS.values()), rng), _one(STYLES, rng), rng)
+    return draw_voice(speaker, _one(tuple(EFFECTS.values()), rng), _one(STYLES, rng), rng)
 
 
 def _one(choices: Sequence[T], rng: np.random.Generator) -> T:

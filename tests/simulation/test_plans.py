@@ -15,16 +15,16 @@ EVERY = pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS.keys())
 @EVERY
 def test_slots_are_unique(plan: TreePlan) -> None:
     places = [
-        (slot.path, what, slot.sentence) if plan.corpus == "ldc" else slot.path
+        (path, what, sentence) if plan.corpus == "ldc" else path
         for who, what in product(plan.speakers, plan.labels)
-        for slot in plan.slots(who, what)
+        for path, sentence in plan.slots(who, what)
     ]
     assert len(places) == len(set(places))
 
 
 @EVERY
 def test_classes_and_genders_are_complete(plan: TreePlan) -> None:
-    labels = {EMOTION_OF_LABEL[label.expression.label] for label in plan.labels.values()}
+    labels = {EMOTION_OF_LABEL[label.emotion] for label in plan.labels.values()}
     assert labels - {None} == set(EMOTION.classes) - GAPS.get(plan.corpus, set())
     sexes = {group.gender.split()[0] for group in plan.speakers.values()}
     assert sexes == {"female", "male"}

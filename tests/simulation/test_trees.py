@@ -59,7 +59,7 @@ def test_loaders_read_the_simulated_corpora(plan: TreePlan, corpora: dict[str, P
     takes = list(plan_takes(plan, seed=0, scale=SMALL))
     assert len(corpus.utterances) == len(takes) == plan.size(SMALL)
     emotion = Taxonomy().emotion
-    planned = Counter(plan.labels[take.label].expression.label for take in takes)
+    planned = Counter(plan.labels[take.label].emotion for take in takes)
     read = corpus.count(emotion)
     for name in ("neutral", "happy", "sad", "angry"):
         assert read[name] == planned[name]
@@ -146,7 +146,7 @@ def test_recordings_depend_on_the_seed(corpora: dict[str, Path]) -> None:
     plan = PLANS["emodb"]
     session = plan_sessions(plan, seed=0, scale=SMALL)[0]
     again, other = (record(plan, session, seed).samples for seed in (0, 1))
-    written, _ = soundfile.read(corpora["emodb"] / session[0].slot.path, dtype="int16")
+    written, _ = soundfile.read(corpora["emodb"] / session[0].path, dtype="int16")
     np.testing.assert_array_equal(again[:, 0], written)
     assert not np.array_equal(again, other)
 
@@ -154,7 +154,7 @@ def test_recordings_depend_on_the_seed(corpora: dict[str, Path]) -> None:
 @EVERY
 def test_larger_scales_include_the_takes_of_smaller_ones(plan: TreePlan) -> None:
     planned = [
-        {(take.slot.path, take.label, take.slot.sentence) for take in plan_takes(plan, 0, scale)}
+        {(take.path, take.label, take.sentence) for take in plan_takes(plan, 0, scale)}
         for scale in (0.1, 0.5, 1.0, 2.0)
     ]
     assert all(small <= large for small, large in pairwise(planned))

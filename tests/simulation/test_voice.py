@@ -321,7 +321,7 @@ def test_emotions_change_the_waveform() -> None:
         f0 = spoken.f0_hz[spoken.f0_hz > 0]
         return float(f0.mean()), 1 / spoken.samples.size, rms(spoken.samples), float(bright)
 
-    sad, neutral, angry = (np.array(cues(e.effect)) for e in (SAD, NEUTRAL, ANGRY))
+    sad, neutral, angry = (np.array(cues(effect)) for effect in (SAD, NEUTRAL, ANGRY))
     assert (sad[:3] < neutral[:3]).all()  # sad breath is bright, sad voice is not
     assert (neutral < angry).all()
 

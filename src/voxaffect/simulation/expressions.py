@@ -22,23 +22,9 @@ import numpy as np
 
 from voxaffect.simulation.speakers import Effect, Speaker
 
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """Emotion as a change of voice.
-
-    Args:
-        label: key of `taxonomy.EMOTION_OF_LABEL`.
-        effect: change from neutral in moderately expressive speech.
-    """
-
-    label: str
-    effect: Effect
-
-
-# Columns are the fields of `Effect`:
+# Change from neutral in moderately expressive speech. Columns are the fields of `Effect`:
 #             F0  range   rate  level  tilt   open  jitter  breath  formants  final
-EFFECTS = """
+_TABLE = """
 neutral      0.0    0.0   0.00    0.0   0.0   0.00     0.0     0.0      0.00    0.0
 happy        4.0    0.8   0.18    4.0  -2.0   0.00     0.0     0.0      0.06    2.0
 sad         -1.0   -0.6  -0.32   -5.0   5.0   0.08     0.6     6.0      0.00   -1.5
@@ -74,11 +60,13 @@ rest         0.0    0.0   0.00    0.0   0.0   0.00     0.0     0.0      0.00    
 - emphatic: "pronounced, accentuated, sometimes hyper-articulated" (Batliner et al. 2008).
 - rest: the remainder of spontaneous speech, without a direction (Steidl 2009)."""
 
-EXPRESSIONS = {
-    label: Expression(label, Effect(*map(float, values)))
-    for label, *values in (re.split(" {2,}", row) for row in EFFECTS.strip().splitlines())
+EFFECTS = {
+    emotion: Effect(*map(float, values))
+    for emotion, *values in (re.split(" {2,}", row) for row in _TABLE.strip().splitlines())
 }
-NEUTRAL, HAPPY, SAD, ANGRY = (EXPRESSIONS[name] for name in ("neutral", "happy", "sad", "angry"))
+"""Effect of each emotion, by a key of `taxonomy.EMOTION_OF_LABEL`."""
+
+NEUTRAL, HAPPY, SAD, ANGRY = (EFFECTS[name] for name in ("neutral", "happy", "sad", "angry"))
 
 # Standard deviations between two utterances of one speaker in one emotion.
 SPREAD = Effect(0.5, 0.13, 0.05, 1.0, 0.8, 0.013, 0.15, 0.8, 0.008, 0.8)
@@ -137,20 +125,20 @@ class VoiceParameters:
 
 
 def draw_voice(
-    speaker: Speaker, expression: Expression, style: Style, rng: np.random.Generator
+    speaker: Speaker, emotion: Effect, style: Style, rng: np.random.Generator
 ) -> VoiceParameters:
     """Random voice of an utterance: the speaker's, changed by `draw_effect`."""
-    return apply_effect(speaker, draw_effect(speaker, expression, style, rng), style)
+    return apply_effect(speaker, draw_effect(speaker, emotion, style, rng), style)
 
 
 def draw_effect(
-    speaker: Speaker, expression: Expression, style: Style, rng: np.random.Generator
+    speaker: Speaker, emotion: Effect, style: Style, rng: np.random.Generator
 ) -> Effect:
-    """Random effect: setting + scale x strength x habits x expression + variation."""
+    """Random effect: setting + scale x strength x habits x emotion + variation."""
     strength = style.effect_scale * 2 ** rng.normal(0, STRENGTH_SPREAD_LOG2)
     variation = style.spread_scale * SPREAD.vector() * rng.normal(size=len(speaker.habits))
-    emotion = strength * np.array(speaker.habits) * expression.effect.vector()
-    return Effect(*(speaker.setting.vector() + emotion + variation).tolist())
+    expressed = strength * np.array(speaker.habits) * emotion.vector()
+    return Effect(*(speaker.setting.vector() + expressed + variation).tolist())
 
 
 def apply_effect(speaker: Speaker, effect: Effect, style: Style) -> VoiceParameters:

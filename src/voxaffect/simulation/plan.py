@@ -13,7 +13,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from voxaffect.files import write_atomically
-from voxaffect.simulation.expressions import EXPRESSIONS, Expression, Style
+from voxaffect.simulation.expressions import Style
 from voxaffect.simulation.speakers import VoiceGroup
 from voxaffect.simulation.voice import Channel
 
@@ -52,32 +52,14 @@ class LabelPlan:
     """Plan of one raw label.
 
     Args:
-        expression: the emotion.
+        emotion: key of `EFFECTS`.
         n_takes: number of takes per speaker at scale 1.
         style: speaking style.
     """
 
-    expression: Expression
+    emotion: str
     n_takes: int
     style: Style
-
-
-def label_plans(style: Style, takes: Mapping[str, tuple[str, int]]) -> dict[str, LabelPlan]:
-    """Labels of one style: code -> emotion and number of takes per speaker."""
-    return {code: LabelPlan(EXPRESSIONS[name], n, style) for code, (name, n) in takes.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """File name and sentence that a corpus's naming scheme allows.
-
-    Args:
-        path: below the corpus root, with suffix; shared by all utterances of a session file.
-        sentence: id of the sentence; equal ids are the same words.
-    """
-
-    path: str
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +69,14 @@ class Take:
     Args:
         speaker: key of the plan's speakers.
         label: key of the plan's labels.
-        slot: file and sentence.
+        path: file below the corpus root; a session file has several takes.
+        sentence: id of the sentence; equal ids are the same words.
     """
 
     speaker: str
     label: str
-    slot: Slot
+    path: str
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -119,7 +103,10 @@ class SimulatedRecording:
 def write_takes(root: Path, recording: SimulatedRecording) -> None:
     """Write every take of a recording into its own WAV file."""
     for take, (start, stop) in zip(recording.takes, recording.spans, strict=True):
-        write_audio(root / take.slot.path, recording.samples[start:stop], recording.rate_hz)
+        write_audio(root / take.path, recording.samples[start:stop], recording.rate_hz)
+
+
+Slots = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -132,7 +119,7 @@ class TreePlan:
         channels: recording channels, one per microphone.
         speakers: speaker code, as in file names -> voice group.
         labels: label code, as in file names or label files -> plan.
-        slots: speaker code and label code -> all allowed files.
+        slots: speaker code and label code -> path and sentence of all takes that names allow.
         session: take -> name of its recording session; one per file by default.
         write: folder and recording -> files in the corpus's format.
         documents: all takes -> path below the root -> text of files beside the recordings.
@@ -145,8 +132,8 @@ class TreePlan:
     channels: tuple[Channel, ...]
     speakers: Mapping[str, VoiceGroup]
     labels: Mapping[str, LabelPlan]
-    slots: Callable[[str, str], tuple[Slot, ...]]
-    session: Callable[[Take], str] = lambda take: take.slot.path
+    slots: Callable[[str, str], Slots]
+    session: Callable[[Take], str] = lambda take: take.path
     write: Callable[[Path, SimulatedRecording], None] = write_takes
     documents: Callable[[Sequence[Take]], Mapping[str, str]] = lambda _: {}
     syllables: tuple[int, int] = (5, 8)

@@ -8,14 +8,13 @@ from pathlib import Path, PurePath
 
 from voxaffect.files import write_text
 from voxaffect.simulation import voice
-from voxaffect.simulation.expressions import ACTED, EXPRESSIONS, NATURAL
+from voxaffect.simulation.expressions import ACTED, NATURAL
 from voxaffect.simulation.plan import (
     LabelPlan,
     SimulatedRecording,
-    Slot,
+    Slots,
     Take,
     TreePlan,
-    label_plans,
     write_audio,
     write_film,
     write_takes,
@@ -46,15 +45,15 @@ AIBO_SPEAKERS = {
 }
 
 
-def _aibo_slots(child: str, label: str) -> tuple[Slot, ...]:
+def _aibo_slots(child: str, label: str) -> Slots:
     first = AIBO_CLASSES.index(label) * AIBO_MAX_TURNS
     turns = range(first, first + AIBO_MAX_TURNS)
     paths = [f"{AIBO_FOLDER}/wav/{child}_{turn:03d}_00.wav" for turn in turns]
-    return tuple(Slot(path, path) for path in paths)
+    return [(path, path) for path in paths]
 
 
 def _aibo_documents(takes: Sequence[Take]) -> dict[str, str]:
-    chunks = sorted((PurePath(take.slot.path).stem, take.label) for take in takes)
+    chunks = sorted((PurePath(take.path).stem, take.label) for take in takes)
     labels = "".join(f"{chunk} {label} 0.75\n" for chunk, label in chunks)
     return {AIBO_LABELS: labels, **_speaker_genders(AIBO_SPEAKERS)}
 
@@ -64,16 +63,13 @@ AIBO = TreePlan(
     sample_rate_hz=16_000,
     channels=(voice.CLASSROOM,),
     speakers=AIBO_SPEAKERS,
-    labels=label_plans(
-        NATURAL,
-        {
-            "N": ("neutral", 6),
-            "P": ("happy", 3),
-            "A": ("angry", 4),
-            "E": ("emphatic", 1),
-            "R": ("rest", 1),
-        },
-    ),
+    labels={
+        "N": LabelPlan("neutral", 6, NATURAL),
+        "P": LabelPlan("happy", 3, NATURAL),
+        "A": LabelPlan("angry", 4, NATURAL),
+        "E": LabelPlan("emphatic", 1, NATURAL),
+        "R": LabelPlan("rest", 1, NATURAL),
+    },
     slots=_aibo_slots,
     documents=_aibo_documents,
     syllables=(3, 6),
@@ -83,11 +79,11 @@ AIBO = TreePlan(
 EMODB_SENTENCES = ("a01", "a02", "a04", "a05", "a07", "b01", "b02", "b03", "b09", "b10")
 
 
-def _emodb_slots(speaker: str, label: str) -> tuple[Slot, ...]:
-    return tuple(
-        Slot(f"wav/{speaker}{sentence}{label}{version}.wav", sentence)
+def _emodb_slots(speaker: str, label: str) -> Slots:
+    return [
+        (f"wav/{speaker}{sentence}{label}{version}.wav", sentence)
         for version, sentence in product("ab", EMODB_SENTENCES)
-    )
+    ]
 
 
 EMODB = TreePlan(
@@ -95,17 +91,14 @@ EMODB = TreePlan(
     sample_rate_hz=16_000,
     channels=(voice.ANECHOIC,),
     speakers={"03": MALE, "08": FEMALE, "09": FEMALE, "10": MALE, "11": MALE, "13": FEMALE},
-    labels=label_plans(
-        ACTED,
-        {
-            "N": ("neutral", 4),
-            "F": ("happy", 3),
-            "T": ("sad", 3),
-            "W": ("angry", 5),
-            "L": ("boredom", 1),
-            "E": ("disgust", 1),
-        },
-    ),
+    labels={
+        "N": LabelPlan("neutral", 4, ACTED),
+        "F": LabelPlan("happy", 3, ACTED),
+        "T": LabelPlan("sad", 3, ACTED),
+        "W": LabelPlan("angry", 5, ACTED),
+        "L": LabelPlan("boredom", 1, ACTED),
+        "E": LabelPlan("disgust", 1, ACTED),
+    },
     slots=_emodb_slots,
 )
 
@@ -116,8 +109,8 @@ EMOVO_PHRASES = (
 )
 
 
-def _emovo_slots(speaker: str, label: str) -> tuple[Slot, ...]:
-    return tuple(Slot(f"EMOVO/{speaker}/{label}-{speaker}-{p}.wav", p) for p in EMOVO_PHRASES)
+def _emovo_slots(speaker: str, label: str) -> Slots:
+    return [(f"EMOVO/{speaker}/{label}-{speaker}-{p}.wav", p) for p in EMOVO_PHRASES]
 
 
 EMOVO = TreePlan(
@@ -125,17 +118,14 @@ EMOVO = TreePlan(
     sample_rate_hz=48_000,
     channels=(voice.LABORATORY,),
     speakers={"f1": FEMALE, "f2": FEMALE, "f3": FEMALE, "m1": MALE, "m2": MALE, "m3": MALE},
-    labels=label_plans(
-        ACTED,
-        {
-            "neu": ("neutral", 4),
-            "gio": ("happy", 4),
-            "tri": ("sad", 4),
-            "rab": ("angry", 4),
-            "dis": ("disgust", 1),
-            "sor": ("surprise", 1),
-        },
-    ),
+    labels={
+        "neu": LabelPlan("neutral", 4, ACTED),
+        "gio": LabelPlan("happy", 4, ACTED),
+        "tri": LabelPlan("sad", 4, ACTED),
+        "rab": LabelPlan("angry", 4, ACTED),
+        "dis": LabelPlan("disgust", 1, ACTED),
+        "sor": LabelPlan("surprise", 1, ACTED),
+    },
     slots=_emovo_slots,
 )
 
@@ -145,18 +135,18 @@ EMOVO = TreePlan(
 ENTERFACE_SPEAKERS = {"1": MALE, "2": FEMALE, "4": MALE, "5": MALE, "11": FEMALE, "12": MALE}
 
 
-def _enterface_slots(subject: str, label: str) -> tuple[Slot, ...]:
+def _enterface_slots(subject: str, label: str) -> Slots:
     folder = f"enterface database/subject {subject}/{label}"
     named = "12" if subject == "11" else subject  # as in the corpus
-    return tuple(
-        Slot(f"{folder}/sentence {k}/s{named}_{label[:2]}_{k}.avi", f"{label} {k}")
+    return [
+        (f"{folder}/sentence {k}/s{named}_{label[:2]}_{k}.avi", f"{label} {k}")
         for k in (1, 2, 3, 4, 5)
-    )
+    ]
 
 
 def _write_enterface(root: Path, recording: SimulatedRecording) -> None:
     (take,) = recording.takes
-    write_film(root / take.slot.path, recording.samples, recording.rate_hz)
+    write_film(root / take.path, recording.samples, recording.rate_hz)
 
 
 ENTERFACE = TreePlan(
@@ -164,17 +154,14 @@ ENTERFACE = TreePlan(
     sample_rate_hz=48_000,
     channels=(voice.LECTURE_ROOM,),
     speakers=ENTERFACE_SPEAKERS,
-    labels=label_plans(
-        ACTED,
-        {
-            "happiness": ("happy", 4),
-            "sadness": ("sad", 4),
-            "anger": ("angry", 4),
-            "disgust": ("disgust", 1),
-            "fear": ("fear", 1),
-            "surprise": ("surprise", 1),
-        },
-    ),
+    labels={
+        "happiness": LabelPlan("happy", 4, ACTED),
+        "sadness": LabelPlan("sad", 4, ACTED),
+        "anger": LabelPlan("angry", 4, ACTED),
+        "disgust": LabelPlan("disgust", 1, ACTED),
+        "fear": LabelPlan("fear", 1, ACTED),
+        "surprise": LabelPlan("surprise", 1, ACTED),
+    },
     slots=_enterface_slots,
     write=_write_enterface,
     documents=lambda _: _speaker_genders(ENTERFACE_SPEAKERS),
@@ -197,7 +184,7 @@ IEMOCAP_SCENES = {"impro": ("F_impro01", "M_impro04"), "script": ("F_script01_1"
 IEMOCAP_MAX_TURNS = 8  # of a speaker and label in one dialogue
 
 
-def _iemocap_slots(speaker: str, label: str) -> tuple[Slot, ...]:
+def _iemocap_slots(speaker: str, label: str) -> Slots:
     style, _, emotion = label.partition(" ")
     session, sex = speaker[:-1], speaker[-1]
     first = list(IEMOCAP_LABELS).index(emotion) * IEMOCAP_MAX_TURNS
@@ -206,13 +193,13 @@ def _iemocap_slots(speaker: str, label: str) -> tuple[Slot, ...]:
         dialogue, turn = f"{session}{scene}", f"{sex}{first + i:03d}"
         path = f"Session{session[4]}/sentences/wav/{dialogue}/{dialogue}_{turn}.wav"
         # A script is the same in all sessions, an improvisation is not.
-        slots.append(Slot(path, f"{scene[1:]} {turn}" if style == "script" else path))
-    return tuple(slots)
+        slots.append((path, f"{scene[1:]} {turn}" if style == "script" else path))
+    return slots
 
 
 def _write_iemocap(root: Path, recording: SimulatedRecording) -> None:
     write_takes(root, recording)
-    path = PurePath(recording.takes[0].slot.path)
+    path = PurePath(recording.takes[0].path)
     evaluation = f"{path.parts[0]}/dialog/EmoEvaluation/{path.parent.name}.txt"
     turns = zip(recording.takes, recording.times_s(), strict=True)
     head = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
@@ -223,7 +210,7 @@ def _judged(take: Take, start_s: float, end_s: float) -> str:
     """Block of a turn: the consensus, then two of its raters."""
     emotion = take.label.partition(" ")[2]
     valence, activation, dominance = IEMOCAP_LABELS[emotion][2]
-    turn = PurePath(take.slot.path).stem
+    turn = PurePath(take.path).stem
     return (
         f"[{start_s:.4f} - {end_s:.4f}]\t{turn}\t{emotion}\t"
         f"[{valence:.4f}, {activation:.4f}, {dominance:.4f}]\n"
@@ -241,12 +228,12 @@ IEMOCAP = TreePlan(
         for session, sex in product((1, 2, 3), "FM")
     },
     labels={
-        f"{scene} {code}": LabelPlan(EXPRESSIONS[name], n, style)
+        f"{scene} {code}": LabelPlan(name, n, style)
         for scene, style in IEMOCAP_STYLES.items()
         for code, (name, n, _) in IEMOCAP_LABELS.items()
     },
     slots=_iemocap_slots,
-    session=lambda take: PurePath(take.slot.path).parent.name,
+    session=lambda take: PurePath(take.path).parent.name,
     write=_write_iemocap,
 )
 
@@ -260,13 +247,13 @@ MONTHS = ("january", "march", "may", "july", "october", "december")
 DAYS = ("first", "fourth", "ninth", "twelfth")
 
 
-def _ldc_slots(speaker: str, label: str) -> tuple[Slot, ...]:  # noqa: ARG001
+def _ldc_slots(speaker: str, label: str) -> Slots:  # noqa: ARG001
     path = f"{LDC_FOLDER}/speech/{speaker}_001.sph"
-    return tuple(Slot(path, f"{month} {day}") for day, month in product(DAYS, MONTHS))
+    return [(path, f"{month} {day}") for day, month in product(DAYS, MONTHS)]
 
 
 def _write_ldc(root: Path, recording: SimulatedRecording) -> None:
-    path = root / recording.takes[0].slot.path
+    path = root / recording.takes[0].path
     write_audio(path, recording.samples, recording.rate_hz, "NIST")
     transcript = root / LDC_FOLDER / "transcr" / f"{path.stem}.txt"
     write_text(transcript, "".join(f"{line}\n" for line in _ldc_lines(recording)))
@@ -281,7 +268,7 @@ def _ldc_lines(recording: SimulatedRecording) -> Iterator[str]:
         for n, (take, (start_s, stop_s)) in enumerate(segments):
             if n == 0:
                 yield f"{start_s - 0.4:.2f} {start_s - 0.1:.2f} A: Emotion category {label}"
-            yield f"{start_s:.2f} {stop_s:.2f} A: {label}, {take.slot.sentence}"
+            yield f"{start_s:.2f} {stop_s:.2f} A: {label}, {take.sentence}"
 
 
 LDC = TreePlan(
@@ -292,31 +279,28 @@ LDC = TreePlan(
         **dict.fromkeys(("cc", "cl", "mf"), MALE),
         **dict.fromkeys(("gg", "jg", "mk", "mm"), FEMALE),
     },
-    labels=label_plans(
-        ACTED,
-        {
-            "neutral": ("neutral", 3),
-            "happy": ("happy", 4),
-            "sadness": ("sad", 3),
-            "hot anger": ("angry", 3),
-            "cold anger": ("cold anger", 1),
-            "panic": ("fear", 1),
-            "boredom": ("boredom", 1),
-            "disgust": ("disgust", 1),
-        },
-    ),
+    labels={
+        "neutral": LabelPlan("neutral", 3, ACTED),
+        "happy": LabelPlan("happy", 4, ACTED),
+        "sadness": LabelPlan("sad", 3, ACTED),
+        "hot anger": LabelPlan("angry", 3, ACTED),
+        "cold anger": LabelPlan("cold anger", 1, ACTED),
+        "panic": LabelPlan("fear", 1, ACTED),
+        "boredom": LabelPlan("boredom", 1, ACTED),
+        "disgust": LabelPlan("disgust", 1, ACTED),
+    },
     slots=_ldc_slots,
-    session=lambda take: PurePath(take.slot.path).stem,
+    session=lambda take: PurePath(take.path).stem,
     write=_write_ldc,
 )
 
 
-def _ravdess_slots(actor: str, label: str) -> tuple[Slot, ...]:
+def _ravdess_slots(actor: str, label: str) -> Slots:
     intensities = ("01",) if label == "01" else ("01", "02")  # neutral has no strong intensity
-    return tuple(
-        Slot(f"Actor_{actor}/03-01-{label}-{intensity}-{statement}-{take}-{actor}.wav", statement)
+    return [
+        (f"Actor_{actor}/03-01-{label}-{intensity}-{statement}-{take}-{actor}.wav", statement)
         for intensity, statement, take in product(intensities, ("01", "02"), ("01", "02"))
-    )
+    ]
 
 
 RAVDESS = TreePlan(
@@ -324,17 +308,14 @@ RAVDESS = TreePlan(
     sample_rate_hz=48_000,
     channels=(voice.STUDIO,),
     speakers={f"{i:02d}": MALE if i % 2 else FEMALE for i in range(1, 7)},
-    labels=label_plans(
-        ACTED,
-        {
-            "01": ("neutral", 2),
-            "02": ("calm", 1),
-            "03": ("happy", 4),
-            "04": ("sad", 4),
-            "05": ("angry", 4),
-            "06": ("fear", 1),
-        },
-    ),
+    labels={
+        "01": LabelPlan("neutral", 2, ACTED),
+        "02": LabelPlan("calm", 1, ACTED),
+        "03": LabelPlan("happy", 4, ACTED),
+        "04": LabelPlan("sad", 4, ACTED),
+        "05": LabelPlan("angry", 4, ACTED),
+        "06": LabelPlan("fear", 1, ACTED),
+    },
     slots=_ravdess_slots,
 )
 
@@ -352,11 +333,11 @@ URDU_SPEAKERS = {
 }
 
 
-def _urdu_slots(speaker: str, label: str) -> tuple[Slot, ...]:
+def _urdu_slots(speaker: str, label: str) -> Slots:
     first = list(URDU_SPEAKERS).index(speaker) * URDU_MAX_FILES + 1
     numbers = range(first, first + URDU_MAX_FILES)
     paths = [f"{label}/{speaker}_F{number}_{label[0]}{number:03d}.wav" for number in numbers]
-    return tuple(Slot(path, path) for path in paths)
+    return [(path, path) for path in paths]
 
 
 URDU = TreePlan(
@@ -365,9 +346,9 @@ URDU = TreePlan(
     channels=(voice.BROADCAST,),
     speakers=URDU_SPEAKERS,
     shares={"SM1": 3.0, "SM2": 2.0, "SF1": 1.5, "SM4": 0.5, "SM5": 0.5, "SF3": 0.5},
-    labels=label_plans(
-        NATURAL, {name: (name.lower(), 2) for name in ("Neutral", "Happy", "Sad", "Angry")}
-    ),
+    labels={
+        name: LabelPlan(name.lower(), 2, NATURAL) for name in ("Neutral", "Happy", "Sad", "Angry")
+    },
     slots=_urdu_slots,
 )
 

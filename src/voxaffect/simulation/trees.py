@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.errors import ConfigError, CorpusError
 from voxaffect.files import write_text
+from voxaffect.simulation.expressions import EFFECTS
 from voxaffect.simulation.plan import SimulatedRecording, Take, TreePlan
 from voxaffect.simulation.plans import PLANS
 from voxaffect.simulation.prosody import draw_sentence
@@ -97,7 +98,7 @@ def plan_takes(plan: TreePlan, seed: int, scale: float) -> Iterator[Take]:
         slots = plan.slots(speaker, label)
         order = named_rng(seed, plan.corpus, "slots", speaker, label).permutation(len(slots))
         for i in order[: plan.n_takes(speaker, label, scale)]:
-            yield Take(speaker, label, slots[i])
+            yield Take(speaker, label, *slots[i])
 
 
 def plan_sessions(plan: TreePlan, seed: int, scale: float) -> list[tuple[Take, ...]]:
@@ -137,8 +138,8 @@ def named_rng(seed: int, *names: str) -> np.random.Generator:
 
 def _synthesize(plan: TreePlan, take: Take, seed: int) -> NDArray[np.float32]:
     """A take before the channel, (n_samples,) at 16 kHz."""
-    slot, label = take.slot, plan.labels[take.label]
-    sentence_rng = named_rng(seed, plan.corpus, "sentence", slot.sentence)
+    label = plan.labels[take.label]
+    sentence_rng = named_rng(seed, plan.corpus, "sentence", take.sentence)
     n_syllables = int(sentence_rng.integers(*plan.syllables, endpoint=True))
     # The name of this generator decides the bytes of all simulated corpora.
     corpus_style = draw_corpus_style(named_rng(seed, plan.corpus, "tradition"))
@@ -146,9 +147,9 @@ def _synthesize(plan: TreePlan, take: Take, seed: int) -> NDArray[np.float32]:
     return synthesize(
         draw_sentence(sentence_rng, n_syllables),
         draw_speaker(plan.speakers[take.speaker], corpus_style, speaker_rng),
-        label.expression,
+        EFFECTS[label.emotion],
         label.style,
-        named_rng(seed, plan.corpus, "take", slot.path, take.label, slot.sentence),
+        named_rng(seed, plan.corpus, "take", take.path, take.label, take.sentence),
     ).samples
 
 

@@ -15,7 +15,7 @@ from scipy.signal import butter, fftconvolve, lfilter, sosfilt
 from scipy.signal.windows import hann
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
-from voxaffect.simulation.expressions import Expression, Style, VoiceParameters, draw_voice
+from voxaffect.simulation.expressions import Style, VoiceParameters, draw_voice
 from voxaffect.simulation.prosody import (
     CONTROL_S,
     Sentence,
@@ -26,7 +26,7 @@ from voxaffect.simulation.prosody import (
     f0_contour,
     formants,
 )
-from voxaffect.simulation.speakers import Friction, Speaker
+from voxaffect.simulation.speakers import Effect, Friction, Speaker
 
 Samples = NDArray[np.float64]
 """Audio at 16 kHz, (n_samples,)."""
@@ -239,7 +239,7 @@ class Synthesis:
 def synthesize(
     sentence: Sentence,
     speaker: Speaker,
-    emotion: Expression,
+    emotion: Effect,
     style: Style,
     rng: np.random.Generator,
 ) -> Synthesis:
