@@ -19,7 +19,6 @@ from voxaffect.simulation.expressions import (
     ACTED,
     EFFECTS,
     NATURAL,
-    VoiceParameters,
     draw_voice,
 )
 from voxaffect.simulation.prosody import (
@@ -36,6 +35,7 @@ from voxaffect.simulation.speakers import (
     MALE,
     MALE_CHILD,
     VoiceGroup,
+    VoiceParameters,
     draw_corpus_style,
     draw_speaker,
 )

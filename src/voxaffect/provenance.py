@@ -28,11 +28,7 @@ def versions() -> dict[str, str]:
 
 
 def numeric_environment(device: str = "cpu") -> dict[str, str | int]:
-    """Instruction set, threads and device: they set the order of sums and so their last bits.
-
-    Args:
-        device: PyTorch's name of the device that computes.
-    """
+    """Instruction set, threads and device (PyTorch's name): they set the last bits of sums."""
     blas = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
     kind = torch.device(device).type
     return {

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -17,12 +17,11 @@ from voxaffect.simulation.expressions import (
     NEUTRAL,
     SAD,
     Style,
-    VoiceParameters,
     apply_effect,
     draw_effect,
     draw_voice,
 )
-from voxaffect.simulation.speakers import N_EFFECTS, Effect, Speaker
+from voxaffect.simulation.speakers import N_EFFECTS, CorpusStyle, Effect, Speaker, VoiceParameters
 from voxaffect.taxonomy import EMOTION_OF_LABEL, NATURALNESS
 
 MOVING = {name: effect for name, effect in EFFECTS.items() if effect != Effect()}
@@ -71,24 +70,24 @@ def test_natural_emotions_are_harder_to_distinguish() -> None:
 
 def test_habits_scale_each_dimension_and_the_setting_shifts_it() -> None:
     habits = (0.0,) * N_EFFECTS
-    unmoved = Speaker(MAN.group, 120.0, setting=Effect(rate_log2=0.5), habits=habits)
+    unmoved = replace(MAN, style=CorpusStyle(Effect(rate_log2=0.5), habits))
     drawn = effects(ANGRY, ACTED, unmoved).mean(axis=0)
     np.testing.assert_allclose(drawn, Effect(rate_log2=0.5).vector(), atol=0.3)
 
 
 def test_zero_effect_is_the_speakers_voice() -> None:
     voice = apply_effect(WOMAN, Effect(), ACTED)
-    assert voice.f0_hz == WOMAN.f0_hz
-    assert voice.tilt_db == WOMAN.tilt_db
-    assert voice.jitter == WOMAN.jitter
-    assert voice.rate == WOMAN.rate
+    assert voice.f0_hz == WOMAN.voice.f0_hz
+    assert voice.tilt_db == WOMAN.voice.tilt_db
+    assert voice.jitter == WOMAN.voice.jitter
+    assert voice.rate == WOMAN.voice.rate
 
 
 def test_units_of_effects() -> None:
     voice = apply_effect(MAN, Effect(f0_st=12, range_log2=1, rate_log2=0.5), ACTED)
-    assert voice.f0_hz == pytest.approx(2 * MAN.f0_hz)
-    assert voice.f0_range_st == pytest.approx(2 * MAN.f0_range_st)
-    assert voice.rate == pytest.approx(np.sqrt(2) * MAN.rate)
+    assert voice.f0_hz == pytest.approx(2 * MAN.voice.f0_hz)
+    assert voice.f0_range_st == pytest.approx(2 * MAN.voice.f0_range_st)
+    assert voice.rate == pytest.approx(np.sqrt(2) * MAN.voice.rate)
 
 
 @given(st.lists(st.floats(-30, 30), min_size=N_EFFECTS, max_size=N_EFFECTS))

@@ -66,10 +66,10 @@ def test_f0_and_formants_are_ordered_children_women_men() -> None:
 def test_speakers_vary_around_their_group(group: VoiceGroup) -> None:
     rng = np.random.default_rng(0)
     speakers = [draw_speaker(group, CorpusStyle(), rng) for _ in range(400)]
-    octaves = np.log2([speaker.f0_hz / group.f0_hz for speaker in speakers])
+    octaves = np.log2([speaker.voice.f0_hz / group.f0_hz for speaker in speakers])
     assert abs(octaves.mean()) < 0.03
     assert octaves.std() == pytest.approx(2 / 12, rel=0.15)
-    assert min(speaker.open_quotient for speaker in speakers) > 0.3
+    assert min(speaker.voice.open_quotient for speaker in speakers) > 0.3
 
 
 def test_speakers_depend_on_the_generator_only() -> None:
@@ -82,9 +82,9 @@ def test_speakers_depend_on_the_generator_only() -> None:
 def test_speakers_share_the_corpus_style_and_have_their_own_habits() -> None:
     no_pitch = CorpusStyle(Effect(f0_st=2.0), (0.0, *(1.0,) * (N_EFFECTS - 1)))
     speakers = [draw_speaker(MALE, no_pitch, np.random.default_rng(i)) for i in range(5)]
-    assert all(speaker.setting == Effect(f0_st=2.0) for speaker in speakers)
-    assert all(speaker.habits[0] == 0.0 for speaker in speakers)
-    assert len({speaker.habits[1] for speaker in speakers}) == 5
+    assert all(speaker.style.setting == Effect(f0_st=2.0) for speaker in speakers)
+    assert all(speaker.style.habits[0] == 0.0 for speaker in speakers)
+    assert len({speaker.style.habits[1] for speaker in speakers}) == 5
 
 
 def test_habits_are_never_negative() -> None:

@@ -18,11 +18,10 @@ from voxaffect.simulation.expressions import (
     NATURAL,
     NEUTRAL,
     SAD,
-    VoiceParameters,
     apply_effect,
 )
 from voxaffect.simulation.prosody import Sentence, Syllable
-from voxaffect.simulation.speakers import VOWELS, Effect, Friction, Phone
+from voxaffect.simulation.speakers import VOWELS, Effect, Friction, Phone, VoiceParameters
 from voxaffect.simulation.voice import (
     ANECHOIC,
     BANDWIDTHS_HZ,

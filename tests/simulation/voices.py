@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 from scipy.signal import find_peaks
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
-from voxaffect.simulation.expressions import ACTED, VoiceParameters, apply_effect
+from voxaffect.simulation.expressions import ACTED, apply_effect
 from voxaffect.simulation.prosody import Sentence, draw_sentence
-from voxaffect.simulation.speakers import FEMALE, MALE, Effect, Speaker
+from voxaffect.simulation.speakers import FEMALE, MALE, Effect, Speaker, VoiceParameters
 
 Sound = NDArray[np.floating]
 
-WOMAN = Speaker(FEMALE, f0_hz=210.0, formant_scale=1.16, tilt_db=9.0)
-MAN = Speaker(MALE, f0_hz=120.0)
+WOMAN = Speaker(FEMALE, VoiceParameters(210.0, formant_scale=1.16, tilt_db=9.0))
+MAN = Speaker(MALE, VoiceParameters(120.0))
 
 PLAIN: VoiceParameters = apply_effect(MAN, Effect(), ACTED)
 """The average man's neutral voice."""

@@ -6,13 +6,12 @@ import io
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
+from voxaffect.audio.waveform import Floats
 from voxaffect.errors import AudioError
 
 if TYPE_CHECKING:
@@ -22,29 +21,12 @@ if TYPE_CHECKING:
 CONTAINER_SUFFIXES = frozenset({".avi", ".m4a", ".mkv", ".mov", ".mp4", ".webm"})
 """Lower-case suffixes of the files that `open_track` reads."""
 
-MISSING_TAIL_S = 0.5
-"""Tolerance of a track's announced length: encoders count padding, and round."""
+MISSING_TAIL_S = 0.5  # tolerance of a track's announced length: encoders count padding, and round
 
 MISSING_TAIL_BYTES = 1024
 """Tolerance of an AVI file's announced size: some writers count its first 8 bytes, some not."""
 
-STREAMED_BYTES = 0x7FFF_0000
-"""From here up, a RIFF size means "written to a pipe, length unknown"."""
-
-
-@dataclass(frozen=True)
-class AudioTrack:
-    """Open audio track of a container.
-
-    Args:
-        rate_hz: sample rate.
-        channels: number of channels.
-        blocks: samples from the beginning, float32 (n, channels) each.
-    """
-
-    rate_hz: int
-    channels: int
-    blocks: Iterator[NDArray[np.float32]]
+STREAMED_BYTES = 0x7FFF_0000  # from here up, a RIFF size means "written to a pipe, length unknown"
 
 
 def is_container(stream: BinaryIO) -> bool:
@@ -66,12 +48,15 @@ def _format(stream: BinaryIO) -> str | None:
 
 
 @contextmanager
-def open_track(stream: BinaryIO, name: str) -> Iterator[AudioTrack]:
-    """Open the first audio track of a container; its blocks are read within the context.
+def open_track(stream: BinaryIO, name: str) -> Iterator[tuple[int, int, Iterator[Floats]]]:
+    """Open the first audio track of a container.
 
     Args:
         stream: a file of which `is_container` is true.
         name: of the recording, for errors.
+
+    Yields:
+        sample rate in Hz, number of channels, and samples (n, channels) in blocks.
 
     Raises:
         AudioError: the container is damaged, truncated or without audio, or PyAV is missing.
@@ -89,7 +74,7 @@ def open_track(stream: BinaryIO, name: str) -> Iterator[AudioTrack]:
         with av.open(stream, "r", _format(stream), metadata_errors="replace") as file:
             audio = _first_track(file, name)
             blocks = _blocks(file, audio, av.AudioResampler(format="fltp"), name)
-            yield AudioTrack(audio.rate or 0, audio.channels, blocks)
+            yield audio.rate or 0, audio.channels, blocks
     except av.FFmpegError as fault:
         why = fault.strerror or "not understood"
         raise AudioError(f"{name}: is a damaged container ({why}); copy it again") from fault
@@ -114,7 +99,7 @@ def _first_track(file: InputContainer, name: str) -> AudioStream:
 
 def _blocks(
     file: InputContainer, audio: AudioStream, to_float: AudioResampler, name: str
-) -> Iterator[NDArray[np.float32]]:
+) -> Iterator[Floats]:
     """Decoded samples (n, channels); gaps between time stamps are closed."""
     n_samples = 0
     for frame in file.decode(audio):

@@ -26,14 +26,13 @@ from numpy.typing import NDArray
 from voxaffect.audio.containers import (
     CONTAINER_SUFFIXES,
     STREAMED_BYTES,
-    AudioTrack,
     broken_off,
     check_sphere,
     is_container,
     open_track,
     truncated,
 )
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Floats, Waveform
 from voxaffect.errors import AudioError, RecordingLimitError
 
 AUDIO_SUFFIXES = CONTAINER_SUFFIXES | {
@@ -42,8 +41,7 @@ AUDIO_SUFFIXES = CONTAINER_SUFFIXES | {
 }
 """Lower-case suffixes of the files that can be decoded."""
 
-RATES_HZ = (1_000, 768_000)
-"""Lowest and highest valid sample rate."""
+RATES_HZ = (1_000, 768_000)  # lowest and highest valid sample rate
 
 END_TOLERANCE_S = 0.1
 """Time that a segment may end after its file: label files round, and cut at the next onset."""
@@ -57,17 +55,10 @@ LFS_POINTER = b"version https://git-lfs"
 ANNOUNCED = re.compile(r"(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)")
 UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's length of a FLAC stream without one
 
-Floats = NDArray[np.float32]
-
 
 @dataclass(frozen=True)
 class DecodeLimits:
-    """Limits that are checked before any memory is spent.
-
-    Args:
-        max_duration_s: longest segment in seconds.
-        max_channels: most channels.
-        max_bytes: largest file or upload.
+    """Limits on the segment's duration, channels and file size, checked before memory is spent.
 
     Raises:
         AudioError: a limit is not a positive number.
@@ -164,21 +155,13 @@ def open_recording(
 
 
 def read(recording: AudioStream) -> Waveform:
-    """Read all of an open recording.
-
-    Raises:
-        AudioError: a block cannot be read, or there are no samples.
-    """
+    """Read all of an open recording; no samples, or unreadable ones, are an `AudioError`."""
     samples = np.concatenate([np.empty(0, np.float32), *at_16_khz(recording)])
     return Waveform(samples, recording.name)
 
 
 def at_16_khz(recording: AudioStream) -> Iterator[Floats]:
-    """Resample an open recording to 16 kHz, in blocks (n,).
-
-    Raises:
-        AudioError: a block cannot be read.
-    """
+    """Resample an open recording to 16 kHz, in blocks (n,)."""
     resampler = StreamResampler(recording.rate_hz)
     for block in recording.blocks:
         yield resampler.push(block[:, None])
@@ -186,11 +169,7 @@ def at_16_khz(recording: AudioStream) -> Iterator[Floats]:
 
 
 class StreamResampler:
-    """Downmix and resample audio to 16 kHz block by block (soxr, band-limited, high quality).
-
-    Args:
-        rate_hz: of the input.
-    """
+    """Downmix and resample audio to 16 kHz block by block (soxr, band-limited, high quality)."""
 
     def __init__(self, rate_hz: float) -> None:
         self._stream = (
@@ -368,19 +347,19 @@ def _open_container(stream: BinaryIO, segment: _Segment) -> Iterator[AudioStream
     segment.check_times(math.inf)
     if segment.end_s is not None:
         segment.check_duration(segment.end_s - segment.start_s)
-    with open_track(stream, segment.name) as track:
-        segment.check_format(track.rate_hz, track.channels)
-        blocks = _check_finite(_container_blocks(track, segment), segment.name)
-        yield AudioStream(segment.name, track.rate_hz, None, blocks)
+    with open_track(stream, segment.name) as (rate_hz, n_channels, blocks):
+        segment.check_format(rate_hz, n_channels)
+        cut = _check_finite(_cut(blocks, rate_hz, segment), segment.name)
+        yield AudioStream(segment.name, rate_hz, None, cut)
 
 
-def _container_blocks(track: AudioTrack, segment: _Segment) -> Iterator[Floats]:
+def _cut(blocks: Iterator[Floats], rate_hz: int, segment: _Segment) -> Iterator[Floats]:
     """Mean of the channels of a segment, in blocks (n,); its times are checked at the end."""
-    rate_hz, start_s, end_s = track.rate_hz, segment.start_s, segment.end_s
+    start_s, end_s = segment.start_s, segment.end_s
     until_s = start_s + segment.limits.max_duration_s if end_s is None else end_s
     start, stop = start_s * rate_hz, until_s * rate_hz  # wrong ones are too large for an integer
     n_read = 0
-    for block in track.blocks:
+    for block in blocks:
         first, end = (round(min(max(at - n_read, 0), len(block))) for at in (start, stop))
         yield downmix(block[first:end])
         n_read += len(block)

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from voxaffect.audio.decode import DEFAULT_LIMITS, RATES_HZ, Floats, StreamResampler
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ, invalid_sample
+from voxaffect.audio.decode import DEFAULT_LIMITS, RATES_HZ, StreamResampler
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Floats, invalid_sample
 from voxaffect.errors import AudioError
 
-BLOCK_S = 0.05
-"""Length of the blocks that the driver delivers."""
+BLOCK_S = 0.05  # length of the blocks that the driver delivers
 
 OnBlock = Callable[[Floats, bool], None]
 """Called with a block (n, channels) and whether the driver dropped audio before it, on the driver's
@@ -142,10 +141,7 @@ class PcmStream:
         self._rest = b""
 
     def push(self, data: bytes) -> Floats:
-        """Convert the next bytes.
-
-        Returns:
-            float32 (n,), the samples that are complete by now.
+        """Samples (n,) that the next bytes complete.
 
         Raises:
             AudioError: a value is not a sample, most likely of another format than stated.
@@ -159,5 +155,5 @@ class PcmStream:
         return self._resampler.push(frames)
 
     def finish(self) -> Floats:
-        """Remaining samples, float32 (n,); bytes of an incomplete frame are dropped."""
+        """Remaining samples (n,); bytes of an incomplete frame are dropped."""
         return self._resampler.finish()

@@ -9,15 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Floats, Waveform
 
-Floats = NDArray[np.float32]
-
-MIN_DURATION_S = 0.5
-"""Less than two syllables."""
-
+MIN_DURATION_S = 0.5  # less than two syllables
 MAX_CLIPPED_SHARE = 0.01
 MIN_SNR_DB = 5.0
 MUSIC_THRESHOLD = 0.4
@@ -42,11 +37,7 @@ class QualityWarning:
 
 
 def quality_warnings(waveform: Waveform) -> tuple[QualityWarning, ...]:
-    """All warnings for a recording as it was decoded, before any gain.
-
-    Args:
-        waveform: not silent.
-    """
+    """All warnings for a recording that is not silent, as it was decoded, before any gain."""
     spectra = power_spectra(waveform.samples)
     duration_s, share = waveform.duration_s, waveform.clipped_share()
     snr_db = estimate_snr_db(waveform.samples)
@@ -65,9 +56,7 @@ def quality_warnings(waveform: Waveform) -> tuple[QualityWarning, ...]:
     return tuple(QualityWarning(code, text) for applies, code, text in checks if applies)
 
 
-SHAPE = 0.4
-"""Shape of the Gamma distribution of speech magnitudes."""
-
+SHAPE = 0.4  # shape of the Gamma distribution of speech magnitudes
 RATIOS_DB = np.arange(-10.0, 51.0, 5.0)
 DIFFERENCES = np.array(
     [
@@ -94,7 +83,7 @@ def estimate_snr_db(samples: Floats) -> float:
         samples: (n_samples,), not all zero.
 
     Returns:
-        Decibels, from -10 to 50, the ends of the table.
+        -10 to 50 dB, the ends of the table.
     """
     magnitudes = np.abs(samples)
     mean = float(magnitudes.mean(dtype=np.float64))
@@ -109,11 +98,7 @@ BLOCK_WINDOWS = 1024
 
 
 def power_spectra(samples: Floats) -> Floats:
-    """Power spectra of consecutive Hann windows of 64 ms, (n_windows, 513); a rest is dropped.
-
-    Args:
-        samples: (n_samples,) at 16 kHz.
-    """
+    """Power spectra of consecutive Hann windows of 64 ms, (n,) at 16 kHz -> (n_windows, 513)."""
     n = samples.size // WINDOW
     windows = samples[: n * WINDOW].reshape(n, WINDOW)
     taper = np.hanning(WINDOW).astype(np.float32)
@@ -125,8 +110,7 @@ def power_spectra(samples: Floats) -> Floats:
 
 
 BAND_HZ = 250
-SPEECH_HZ = (300, 3400)
-"""Band of every telephone, reference for the level of other bands."""
+SPEECH_HZ = (300, 3400)  # band of every telephone, reference for the level of other bands
 
 EMPTY_DB = 55.0
 """A band this far below speech is empty. Consonants of wide-band speech are 15 to 30 dB below it,
@@ -134,13 +118,10 @@ stop bands of resamplers 60 and more, the last bit of 16-bit audio about 75."""
 
 
 def bandwidth_hz(spectra: Floats) -> float:
-    """Upper edge of the highest band of 250 Hz that is not empty.
+    """Upper edge of the highest band of 250 Hz that is not empty, at most 8,000 Hz.
 
     Args:
         spectra: power spectra (n_windows, 513).
-
-    Returns:
-        At most 8,000 Hz, and that if there is no window.
     """
     if len(spectra) == 0:
         return SAMPLE_RATE_HZ / 2
@@ -159,14 +140,9 @@ RANGE_HZ = (200, 4000)
 SMOOTHING_BINS = 33
 """Width of the subtracted moving mean, 516 Hz: it removes formants and keeps harmonics."""
 
-MIN_CORRELATION = 0.6
-"""Correlation above which two fine structures are the same."""
-
-LOUD_DB = 25.0
-"""Windows further below the loudest are pauses and reverberation."""
-
-MIN_PAIRS = 5
-"""Fewest pairs of windows for a share."""
+MIN_CORRELATION = 0.6  # correlation above which two fine structures are the same
+LOUD_DB = 25.0  # windows further below the loudest are pauses and reverberation
+MIN_PAIRS = 5  # fewest pairs of windows for a share
 
 
 def music_likelihood(spectra: Floats) -> float:
@@ -176,10 +152,7 @@ def music_likelihood(spectra: Floats) -> float:
     noise and rap are not detected as music; a chanted vowel is.
 
     Args:
-        spectra: power spectra (n_windows, 513) of consecutive windows.
-
-    Returns:
-        0 to 1; 0 for too short a recording.
+        spectra: power spectra (n_windows, 513) of consecutive windows; too few return 0.
     """
     n_compared = len(spectra) - LAG
     if n_compared < MIN_PAIRS:

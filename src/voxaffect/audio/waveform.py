@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from voxaffect.errors import AudioError
 
+Floats = NDArray[np.float32]
+
 SAMPLE_RATE_HZ = 16_000
 """Sample rate of all decoded audio."""
 
@@ -38,7 +40,7 @@ class Waveform:
         AudioError: the samples are empty, not one-dimensional or not finite.
     """
 
-    samples: NDArray[np.float32]
+    samples: Floats
     name: str = "waveform"
 
     def __post_init__(self) -> None:
@@ -63,15 +65,11 @@ class Waveform:
         return float(np.mean(np.abs(self.samples) >= FULL_SCALE))
 
     def normalized(self, target_rms: float = TARGET_RMS) -> Waveform:
-        """Waveform scaled to a root mean square.
-
-        Raises:
-            AudioError: the waveform is silent.
-        """
+        """Waveform scaled to a root mean square; a silent one is an `AudioError`."""
         return Waveform(self.samples * gain(self.rms(), self.name, target_rms), self.name)
 
 
-def invalid_sample(samples: NDArray[np.float32]) -> str:
+def invalid_sample(samples: Floats) -> str:
     """Description of the first sample that is not finite or too large; empty if there is none."""
     if samples.size == 0 or -MAX_SAMPLE <= samples.min() <= samples.max() <= MAX_SAMPLE:
         return ""
@@ -83,11 +81,7 @@ def invalid_sample(samples: NDArray[np.float32]) -> str:
 
 
 def gain(rms: float, name: str, target_rms: float = TARGET_RMS) -> np.float32:
-    """Factor that scales a recording from one root mean square to another.
-
-    Raises:
-        AudioError: the recording is silent.
-    """
+    """Factor from one root mean square to another; a silent recording is an `AudioError`."""
     if rms < SILENCE_RMS:
         raise AudioError(f"{name}: is silent (all samples below -100 dB); record it again")
     return np.float32(target_rms / rms)

@@ -37,6 +37,7 @@ class ClusterBackend(ParallelBackendBase):
         super().__init__()
         self.n_workers = n_workers
         self._deaths = deaths
+        self._tasks: dict[Any, Any] = {}
         # Futures call back on the connection's thread, which must not wait.
         self._callbacks = ThreadPoolExecutor(1, "callbacks")
 
@@ -50,8 +51,9 @@ class ClusterBackend(ParallelBackendBase):
         return self.effective_n_jobs(n_jobs)
 
     def submit(self, func: Any, callback: Callable[..., None] | None = None) -> Any:
-        """Start a batch of one task."""
-        future = self.start(func)
+        """Start a batch of one task; returns its future."""
+        future, task = self._start(func)
+        self._tasks[future] = task
         if callback is not None:
             future.add_done_callback(lambda done: self._callbacks.submit(callback, (func, done)))
         return future
@@ -59,20 +61,29 @@ class ClusterBackend(ParallelBackendBase):
     def retrieve_result_callback(self, out: Any) -> Any:
         """Result of a batch; the task's number and `WorkerDied` if its worker died."""
         batch, future = out
+        self._tasks.pop(future, None)
         try:
-            return [*self.result(future)]
+            return [*self._result(future)]
         except self._deaths as fault:
             ((_, (number, *_), _),) = batch.items
             name = type(fault).__name__
             return [(number, WorkerDied(f"the worker that computed it died ({name})"))]
 
-    @abstractmethod
-    def start(self, batch: Any) -> Any:
-        """Submit a batch; returns its future."""
+    def abort_everything(self, ensure_ready: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 joblib's
+        """Cancel all tasks."""
+        self._cancel([*self._tasks.values()])
+        self._tasks.clear()
 
     @abstractmethod
-    def result(self, future: Any) -> Any:
-        """Result of a completed future, or the task's exception."""
+    def _start(self, batch: Any) -> tuple[Any, Any]:
+        """Submit a batch; returns its future, and the task to cancel."""
+
+    @abstractmethod
+    def _result(self, future: Any) -> Any:
+        """Result of a completed future, or the task's own exception."""
+
+    @abstractmethod
+    def _cancel(self, tasks: list[Any]) -> None: ...
 
 
 DASK_CONNECT_S = 10
@@ -81,41 +92,26 @@ DASK_FETCH_S = 30
 
 
 class DaskBackend(ClusterBackend):
-    """Every task runs on a worker with a single thread.
-
-    Args:
-        client: connected to the scheduler.
-        deaths: exceptions of a future whose task killed several workers or whose result is gone.
-    """
+    """Every task runs on a worker with a single thread; running tasks cannot be canceled."""
 
     def __init__(self, client: Any, deaths: tuple[type[Exception], ...]) -> None:
         super().__init__(sum(client.ncores().values()), deaths)
         self._client = client
-        self._tasks: set[Any] = set()
 
-    def start(self, batch: Any) -> Any:
-        """Submit a batch; returns its future."""
+    def _start(self, batch: Any) -> tuple[Any, Any]:
         future = self._client.submit(_run, batch, pure=False)
-        self._tasks.add(future)
-        return future
+        return future, future
 
-    def result(self, future: Any) -> Any:
-        """Result of a completed future, or the task's exception."""
-        self._tasks.discard(future)
+    def _result(self, future: Any) -> Any:
         return future.result(timeout=DASK_FETCH_S)
 
-    def abort_everything(self, ensure_ready: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 joblib's
-        """Cancel all tasks; running ones finish by themselves."""
-        self._client.cancel([*self._tasks])
-        self._tasks.clear()
+    def _cancel(self, tasks: list[Any]) -> None:
+        self._client.cancel(tasks)
 
 
 @contextmanager
 def dask_workers(address: str) -> Iterator[DaskBackend]:
-    """Connect to a Dask cluster.
-
-    Args:
-        address: `host:port` of the scheduler.
+    """Connect to the Dask cluster whose scheduler is at `host:port`.
 
     Raises:
         ClusterError: Dask is not installed, no scheduler answers, or a worker has several threads.
@@ -154,15 +150,7 @@ RAY_CONNECT_S = 5.0
 
 
 class RayBackend(ClusterBackend):
-    """Every task reserves one core on any node.
-
-    Tasks are never canceled, they end by themselves or with the connection: `ray.cancel` aborts
-    this process if the task is done in that moment (ray-project/ray issue 54260).
-
-    Args:
-        n_workers: number of tasks that the cluster runs at a time.
-        ray: the library, connected.
-    """
+    """Every task reserves one core on any node."""
 
     def __init__(self, n_workers: int, ray: Any) -> None:
         super().__init__(n_workers, (ray.exceptions.RayError,))
@@ -170,24 +158,24 @@ class RayBackend(ClusterBackend):
         # Retries are left to `compute_all`, which knows when to run a task alone.
         self._run = ray.remote(num_cpus=1, max_retries=0)(_run)
 
-    def start(self, batch: Any) -> Any:
-        """Submit a batch; returns its future."""
-        return self._run.remote(batch).future()
+    def _start(self, batch: Any) -> tuple[Any, Any]:
+        task = self._run.remote(batch)
+        return task.future(), task
 
-    def result(self, future: Any) -> Any:
-        """Result of a completed future, or the task's own exception."""
+    def _result(self, future: Any) -> Any:
         try:
             return future.result()
         except self._ray.exceptions.RayTaskError as fault:
             raise fault.cause from None
 
+    def _cancel(self, tasks: list[Any]) -> None:
+        for task in tasks:
+            self._ray.cancel(task, force=True)
+
 
 @contextmanager
 def ray_workers(address: str) -> Iterator[RayBackend]:
-    """Connect to a Ray cluster.
-
-    Args:
-        address: `host:port` of its head, or `auto` for the one that this machine belongs to.
+    """Connect to the Ray cluster whose head is at `host:port`, or `auto` for this machine's.
 
     Raises:
         ClusterError: Ray is not installed, or no cluster answers.

@@ -52,29 +52,20 @@ def import_without_gc() -> Iterator[None]:
         gc.enable()
 
 
-POLL_S = 1.0
-"""Interval at which a process checks whether its parent is alive."""
+POLL_S = 1.0  # interval at which a process checks whether its parent is alive
 
 
 def follow_parent_process(parent: int) -> None:
     """Ignore Ctrl-C, which the parent handles, and exit when the parent has ended.
 
     Otherwise the worker of a killed parent would finish its task for nobody, then wait for ever.
-
-    Args:
-        parent: process id.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     exit_with_parent(parent, signal.SIGKILL)
 
 
 def exit_with_parent(parent: int, sign: signal.Signals) -> None:
-    """Send this process a signal once its parent has ended.
-
-    Args:
-        parent: process id.
-        sign: the signal.
-    """
+    """Send this process a signal once its parent, a process id, has ended."""
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -80,21 +80,13 @@ KILLED = "the process that computed it was killed, most often for lack of memory
 
 @dataclass(frozen=True)
 class WorkerDied:
-    """Result of an item whose workers died again and again.
-
-    Args:
-        reason: in a few words.
-    """
+    """Result of an item whose workers died again and again, and the reason in a few words."""
 
     reason: str
 
 
 def compute_all(
-    function: Callable[[Item], Result],
-    items: Iterable[Item],
-    n_jobs: int,
-    *,
-    alone: bool = False,
+    function: Callable[[Item], Result], items: Iterable[Item], n_jobs: int, *, alone: bool = False
 ) -> Generator[tuple[Item, Result | WorkerDied], None, None]:
     """Map a function over items in parallel; yield results in the order of completion.
 
@@ -127,7 +119,7 @@ def compute_all(
 def _run_pool(
     function: Callable[[Item], Result], items: Mapping[int, Item], n_jobs: int
 ) -> Iterator[tuple[int, Result | WorkerDied]]:
-    """Results by number until all are done or the pool breaks; then `WorkerDied` of the running."""
+    """Results by number; if the pool breaks, `WorkerDied` for the running items."""
     running: set[int] = set()
 
     def tasks() -> Iterator[Any]:

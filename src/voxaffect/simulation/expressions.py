@@ -16,11 +16,11 @@ and everyday variation is added, so that emotions overlap as they do in recordin
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from voxaffect.simulation.speakers import Effect, Speaker
+from voxaffect.simulation.speakers import Effect, Speaker, VoiceParameters
 
 # Change from neutral in moderately expressive speech. Columns are the fields of `Effect`:
 #             F0  range   rate  level  tilt   open  jitter  breath  formants  final
@@ -100,30 +100,6 @@ ACTED = Style("acted", effect_scale=1.4, spread_scale=1.0, articulation=1.0, pau
 NATURAL = Style("natural", effect_scale=0.8, spread_scale=1.25, articulation=0.75, pause_rate=0.08)
 
 
-@dataclass(frozen=True, slots=True)
-class VoiceParameters:
-    """Voice of one utterance; other fields as in `Speaker` and `Style`.
-
-    Args:
-        final_st: movement of F0 at the end, semitones.
-        intensity_db: level relative to neutral speech.
-    """
-
-    f0_hz: float
-    f0_range_st: float
-    final_st: float
-    rate: float
-    intensity_db: float
-    tilt_db: float
-    open_quotient: float
-    jitter: float
-    shimmer_db: float
-    breathiness_db: float
-    formant_scale: float
-    articulation: float
-    pause_rate: float
-
-
 def draw_voice(
     speaker: Speaker, emotion: Effect, style: Style, rng: np.random.Generator
 ) -> VoiceParameters:
@@ -135,27 +111,29 @@ def draw_effect(
     speaker: Speaker, emotion: Effect, style: Style, rng: np.random.Generator
 ) -> Effect:
     """Random effect: setting + scale x strength x habits x emotion + variation."""
+    habits = np.array(speaker.style.habits)
     strength = style.effect_scale * 2 ** rng.normal(0, STRENGTH_SPREAD_LOG2)
-    variation = style.spread_scale * SPREAD.vector() * rng.normal(size=len(speaker.habits))
-    expressed = strength * np.array(speaker.habits) * emotion.vector()
-    return Effect(*(speaker.setting.vector() + expressed + variation).tolist())
+    variation = style.spread_scale * SPREAD.vector() * rng.normal(size=len(habits))
+    expressed = strength * habits * emotion.vector()
+    return Effect(*(speaker.style.setting.vector() + expressed + variation).tolist())
 
 
 def apply_effect(speaker: Speaker, effect: Effect, style: Style) -> VoiceParameters:
     """Change the speaker's neutral voice by an effect, within physiological limits."""
-    irregularity = 2**effect.jitter_log2
-    return VoiceParameters(
-        f0_hz=float(np.clip(speaker.f0_hz * 2 ** (effect.f0_st / 12), 65.0, 480.0)),
-        f0_range_st=float(np.clip(speaker.f0_range_st * 2**effect.range_log2, 0.5, 14.0)),
+    voice, irregularity = speaker.voice, 2**effect.jitter_log2
+    return replace(
+        voice,
+        f0_hz=float(np.clip(voice.f0_hz * 2 ** (effect.f0_st / 12), 65.0, 480.0)),
+        f0_range_st=float(np.clip(voice.f0_range_st * 2**effect.range_log2, 0.5, 14.0)),
         final_st=effect.final_st,
-        rate=float(np.clip(speaker.rate * 2**effect.rate_log2, 0.5, 2.0)),
+        rate=float(np.clip(voice.rate * 2**effect.rate_log2, 0.5, 2.0)),
         intensity_db=float(np.clip(effect.intensity_db, -14.0, 14.0)),
-        tilt_db=max(speaker.tilt_db + effect.tilt_db, 0.0),
-        open_quotient=float(np.clip(speaker.open_quotient + effect.open_quotient, 0.3, 0.9)),
-        jitter=min(speaker.jitter * irregularity, 0.04),
-        shimmer_db=min(speaker.shimmer_db * irregularity, 1.5),
-        breathiness_db=min(speaker.breathiness_db + effect.breathiness_db, -6.0),
-        formant_scale=speaker.formant_scale * 2**effect.formants_log2,
+        tilt_db=max(voice.tilt_db + effect.tilt_db, 0.0),
+        open_quotient=float(np.clip(voice.open_quotient + effect.open_quotient, 0.3, 0.9)),
+        jitter=min(voice.jitter * irregularity, 0.04),
+        shimmer_db=min(voice.shimmer_db * irregularity, 1.5),
+        breathiness_db=min(voice.breathiness_db + effect.breathiness_db, -6.0),
+        formant_scale=voice.formant_scale * 2**effect.formants_log2,
         articulation=style.articulation,
         pause_rate=style.pause_rate,
     )

@@ -17,8 +17,7 @@ from voxaffect.simulation.expressions import Style
 from voxaffect.simulation.speakers import VoiceGroup
 from voxaffect.simulation.voice import Channel
 
-PICTURE = (48, 64)
-"""Height and width of a simulated film, which is black."""
+PICTURE = (48, 64)  # height and width of a simulated film, which is black
 
 
 def write_audio(path: Path, samples: NDArray[np.int16], rate_hz: int, kind: str = "WAV") -> None:
@@ -49,13 +48,7 @@ def write_film(path: Path, samples: NDArray[np.int16], rate_hz: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class LabelPlan:
-    """Plan of one raw label.
-
-    Args:
-        emotion: key of `EFFECTS`.
-        n_takes: number of takes per speaker at scale 1.
-        style: speaking style.
-    """
+    """Plan of a raw label: key of `EFFECTS`, number of takes per speaker at scale 1, and style."""
 
     emotion: str
     n_takes: int

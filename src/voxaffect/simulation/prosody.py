@@ -13,13 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from voxaffect.simulation.expressions import VoiceParameters
-from voxaffect.simulation.speakers import CONSONANTS, PAUSE, SCHWA, VOWELS, Phone
+from voxaffect.simulation.speakers import CONSONANTS, PAUSE, SCHWA, VOWELS, Phone, VoiceParameters
 
 Track = NDArray[np.float64]
 
-CONTROL_S = 0.005
-"""Length of a control frame in seconds."""
+CONTROL_S = 0.005  # length of a control frame in seconds
 
 MIN_PHONE_S = 0.03
 """Shortest phone: Klatt (1979) never compresses a phone below about 40 % of its duration."""
@@ -42,11 +40,11 @@ class Sentence:
 
 @dataclass(frozen=True)
 class UtteranceTiming:
-    """Timing of an utterance of P phones.
+    """Timing of an utterance.
 
     Args:
-        phones: in order, with silence before and after.
-        frames: number of control frames of each phone, int (P,), at least one.
+        phones: P phones in order, with silence before and after.
+        frames: number of control frames of each, int (P,), at least one.
         stressed: whether each is the vowel of a stressed syllable, bool (P,).
     """
 

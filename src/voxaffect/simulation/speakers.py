@@ -91,8 +91,8 @@ class Effect:
         range_log2: F0 range, log2 of the ratio.
         rate_log2: speech rate, log2 of the ratio.
         intensity_db: level.
-        tilt_db: spectral tilt, see `Speaker`; a tense voice has less.
-        open_quotient: see `Speaker`.
+        tilt_db: spectral tilt; a tense voice has less.
+        open_quotient: share of the cycle in which the glottis is open.
         jitter_log2: irregularity of periods and of their amplitudes, log2 of the ratio.
         breathiness_db: aspiration noise relative to voicing.
         formants_log2: all formants, log2 of the ratio; spread lips shorten the tract.
@@ -122,7 +122,7 @@ Habits = tuple[float, ...]
 
 @dataclass(frozen=True, slots=True)
 class VoiceGroup:
-    """Means of the voices of one gender and age; fields as in `Speaker`.
+    """Means of the voices of one gender and age; fields as in `VoiceParameters`.
 
     Args:
         gender: a class of `taxonomy.GENDER`.
@@ -146,11 +146,10 @@ MALE_CHILD = VoiceGroup("male child", 235.0, 1.25, 0.62, 8.0, -22.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Speaker:
-    """Neutral voice of a speaker.
+class VoiceParameters:
+    """Voice of an utterance; by default that of an average man, neutral and fluent.
 
     Args:
-        group: gender and age.
         f0_hz: geometric mean of F0.
         f0_range_st: height of an accent, semitones.
         rate: speech rate, 1 is average.
@@ -160,11 +159,12 @@ class Speaker:
         jitter: mean difference of successive periods, as a share of the period.
         shimmer_db: mean difference of successive amplitudes.
         breathiness_db: aspiration noise relative to voicing.
-        setting: shift of all utterances, neutral ones included.
-        habits: factors on each dimension of an emotion's `Effect`, (D,), 1 on average.
+        final_st: movement of F0 at the end, semitones.
+        intensity_db: level relative to neutral speech.
+        articulation: how far vowels reach from schwa to their targets.
+        pause_rate: mean number of hesitations per syllable.
     """
 
-    group: VoiceGroup
     f0_hz: float
     f0_range_st: float = 4.0
     rate: float = 1.0
@@ -174,8 +174,10 @@ class Speaker:
     jitter: float = 0.006
     shimmer_db: float = 0.3
     breathiness_db: float = -24.0
-    setting: Effect = field(default=Effect())
-    habits: Habits = (1.0,) * N_EFFECTS
+    final_st: float = 0.0
+    intensity_db: float = 0.0
+    articulation: float = 1.0
+    pause_rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +186,20 @@ class CorpusStyle:
 
     Args:
         setting: shift of all their speech, neutral speech included (Laver 1980).
-        habits: factors on each dimension of an emotion's `Effect`, (D,).
+        habits: factors on each dimension of an emotion's `Effect`, (D,), 1 on average.
     """
 
     setting: Effect = field(default=Effect())
     habits: Habits = (1.0,) * N_EFFECTS
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Neutral voice of a speaker, and the speaker's own `CorpusStyle`."""
+
+    group: VoiceGroup
+    voice: VoiceParameters
+    style: CorpusStyle = field(default=CorpusStyle())
 
 
 # Standard deviations between corpora. Cultures and directors differ in the means by which emotions
@@ -218,8 +229,7 @@ def draw_speaker(group: VoiceGroup, style: CorpusStyle, rng: np.random.Generator
     those of healthy voices (Klatt & Klatt 1990; Juslin & Laukka 2003).
     """
     own = _draw_habits(HABIT_SPREAD, rng)
-    return Speaker(
-        group=group,
+    voice = VoiceParameters(
         f0_hz=group.f0_hz * 2 ** (rng.normal(0, 2.0) / 12),
         f0_range_st=4.0 * 2 ** rng.normal(0, 0.25),
         rate=2 ** rng.normal(0, 0.1),
@@ -229,6 +239,6 @@ def draw_speaker(group: VoiceGroup, style: CorpusStyle, rng: np.random.Generator
         jitter=0.006 * 2 ** rng.normal(0, 0.3),
         shimmer_db=0.3 * 2 ** rng.normal(0, 0.3),
         breathiness_db=group.breathiness_db + rng.normal(0, 1.5),
-        setting=style.setting,
-        habits=tuple(t * h for t, h in zip(style.habits, own, strict=True)),
     )
+    habits = tuple(t * h for t, h in zip(style.habits, own, strict=True))
+    return Speaker(group, voice, CorpusStyle(style.setting, habits))

@@ -29,11 +29,8 @@ SIMULATED_NOTICE = (
 )
 """Printed in every report on simulated speech."""
 
-NOTICE = "SIMULATED.txt"
-"""File with the notice in each corpus folder."""
-
-PAUSE_S = 0.5
-"""Silence before, between and after the takes of a session of several, in seconds."""
+NOTICE = "SIMULATED.txt"  # file with the notice in each corpus folder
+PAUSE_S = 0.5  # silence before, between and after the takes of a session of several, in seconds
 
 
 def simulate(
@@ -160,17 +157,12 @@ def _pcm(samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.int16]:
 
 
 def _write(root: Path, plan: TreePlan, takes: tuple[Take, ...], seed: int) -> int:
-    """Write a session; returns its number of takes."""
     plan.write(root, record(plan, takes, seed))
     return len(takes)
 
 
 def _write_notice(folder: Path, notice: str) -> None:
-    """Refuse a folder with real recordings or a simulation of other settings.
-
-    Raises:
-        CorpusError: it is one.
-    """
+    """Write the notice; refuse a folder with other files or a simulation of other settings."""
     path = folder / NOTICE
     if path.is_file() and path.read_text("utf-8") == notice:
         return

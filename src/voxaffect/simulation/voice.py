@@ -15,7 +15,7 @@ from scipy.signal import butter, fftconvolve, lfilter, sosfilt
 from scipy.signal.windows import hann
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
-from voxaffect.simulation.expressions import Style, VoiceParameters, draw_voice
+from voxaffect.simulation.expressions import Style, draw_voice
 from voxaffect.simulation.prosody import (
     CONTROL_S,
     Sentence,
@@ -26,7 +26,7 @@ from voxaffect.simulation.prosody import (
     f0_contour,
     formants,
 )
-from voxaffect.simulation.speakers import Effect, Friction, Speaker
+from voxaffect.simulation.speakers import Effect, Friction, Speaker, VoiceParameters
 
 Samples = NDArray[np.float64]
 """Audio at 16 kHz, (n_samples,)."""
@@ -120,8 +120,7 @@ BANDWIDTHS_HZ = np.array([70.0, 90.0, 140.0, 200.0])
 HIGHER_FORMANTS_HZ = np.array([4500.0, 5500.0, 6500.0, 7500.0])
 """F5 and above of a uniform tube of 17.5 cm, odd multiples of c / 4 L."""
 
-TOP_HZ = 0.96 * SAMPLE_RATE_HZ / 2
-"""Higher formants, as of a short vocal tract, are left out."""
+TOP_HZ = 0.96 * SAMPLE_RATE_HZ / 2  # higher formants, as of a short vocal tract, are left out
 
 RESPONSE_SAMPLES = 768
 """Length of a frame and its response: after 10 ms, 38 ms in which a formant 70 Hz wide decays by
@@ -211,25 +210,17 @@ def friction_noise(friction: Friction, n_samples: int, rng: np.random.Generator)
     return np.concatenate([np.zeros(start), noise * fade])
 
 
-CONTROL_SAMPLES = round(CONTROL_S * SAMPLE_RATE_HZ)
-"""Samples of a control frame."""
+CONTROL_SAMPLES = round(CONTROL_S * SAMPLE_RATE_HZ)  # samples of a control frame
 
 NEUTRAL_RMS = amplitude_ratio(-32.0)
 """Level of neutral speech before the channel, with headroom for shouting."""
 
-AUDIBLE_VOICING = 0.1
-"""Amplitude of voicing below which a sample counts as voiceless."""
+AUDIBLE_VOICING = 0.1  # amplitude of voicing below which a sample counts as voiceless
 
 
 @dataclass(frozen=True)
 class Synthesis:
-    """Synthetic speech with its true F0.
-
-    Args:
-        samples: float32 (n_samples,) at 16 kHz, within full scale.
-        f0_hz: float32 (n_samples,), F0 before jitter, 0 where unvoiced.
-        voice: parameters of the voice.
-    """
+    """Speech (n_samples,) at 16 kHz, and its true F0 per sample before jitter, 0 if unvoiced."""
 
     samples: NDArray[np.float32]
     f0_hz: NDArray[np.float32]
@@ -237,11 +228,7 @@ class Synthesis:
 
 
 def synthesize(
-    sentence: Sentence,
-    speaker: Speaker,
-    emotion: Effect,
-    style: Style,
-    rng: np.random.Generator,
+    sentence: Sentence, speaker: Speaker, emotion: Effect, style: Style, rng: np.random.Generator
 ) -> Synthesis:
     """Synthesize a sentence of a speaker with an emotion in a style."""
     return render(sentence, draw_voice(speaker, emotion, style, rng), rng)

@@ -20,20 +20,13 @@ if TYPE_CHECKING:
     from av import AudioStream
 
 TELEPHONE_HZ = 8_000
-BAND_HZ = (300.0, 3_400.0)
-"""Where the telephone filter is at -6 dB."""
-
-TAPS = 257
-"""Length of the linear-phase filter, 32 ms: its transition bands are 100 Hz wide."""
+BAND_HZ = (300.0, 3_400.0)  # where the telephone filter is at -6 dB
+TAPS = 257  # length of the linear-phase filter, 32 ms: its transition bands are 100 Hz wide
 
 
 @dataclass(frozen=True)
 class Telephone(Degradation):
-    """Telephone line, 300 to 3,400 Hz sampled at 8 kHz, without delay.
-
-    Args:
-        companded: whether to apply ITU-T G.711 mu-law as well.
-    """
+    """Telephone line, 300 to 3,400 Hz at 8 kHz; `companded` applies ITU-T G.711 mu-law as well."""
 
     companded: bool
     group = "telephone"
@@ -96,13 +89,7 @@ class Codec(Degradation):
 
 
 def encode(samples: NDArray[np.float32], kind: Kind, bit_rate: int) -> bytes:
-    """Encode samples.
-
-    Args:
-        samples: (n_samples,) at 16 kHz.
-        kind: key of `ENCODERS`.
-        bit_rate: bits per second.
-    """
+    """Encode samples (n,) at 16 kHz at a bit rate in bits per second."""
     import av  # noqa: PLC0415 slow to load
 
     encoder, container, sample_format, options = ENCODERS[kind]
@@ -130,8 +117,7 @@ def _decode(encoded: bytes) -> tuple[NDArray[np.float32], int]:
         return samples.astype(np.float32), int(stream.rate)
 
 
-DECAY_DB = 80.0
-"""Decay at which the impulse response ends."""
+DECAY_DB = 80.0  # decay at which the impulse response ends
 
 
 @dataclass(frozen=True)

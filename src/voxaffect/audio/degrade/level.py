@@ -18,11 +18,7 @@ class _Truncation(Degradation):
     group = "truncation"
 
     def apply(self, waveform: Waveform, seed: int) -> Waveform:  # noqa: ARG002 nothing is random
-        """Truncate.
-
-        Raises:
-            AudioError: the recording is silent, so it has no onset.
-        """
+        """Truncate; a silent recording is an `AudioError`, as it has no onset."""
         onset = speech_activity(waveform).onset
         end = onset + self._n_samples(waveform.samples.size - onset)
         return Waveform(waveform.samples[: max(1, end)], waveform.name)
@@ -61,11 +57,7 @@ class FirstShare(_Truncation):
 
 @dataclass(frozen=True)
 class Gain(Degradation):
-    """Change of level; a recognizer normalizes it away, so this is a control.
-
-    Args:
-        gain_db: positive is louder.
-    """
+    """Change of level (positive is louder), a control: recognizers normalize it away."""
 
     gain_db: float
     group = "gain"
@@ -75,17 +67,13 @@ class Gain(Degradation):
         return f"{louder}-{abs(self.gain_db):g}db", f"{self.gain_db:+g} dB"
 
     def apply(self, waveform: Waveform, seed: int) -> Waveform:  # noqa: ARG002 nothing is random
-        """Multiply all samples."""
+        """Change the level."""
         return fit_length(waveform.samples * 10 ** (self.gain_db / 20), waveform)
 
 
 @dataclass(frozen=True)
 class Clipping(Degradation):
-    """Hard clipping at the level that clips a share of all samples, pauses included.
-
-    Args:
-        share: above 0 and below 1.
-    """
+    """Hard clipping of a share (0 < share < 1) of all samples, pauses included."""
 
     share: float
     group = "clipping"

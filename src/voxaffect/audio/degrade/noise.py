@@ -30,12 +30,7 @@ THRESHOLDS_DB = np.arange(-60.0, 20.0, 0.1)
 
 @dataclass(frozen=True)
 class Activity:
-    """Active speech of a recording.
-
-    Args:
-        level_db: active speech level, in dB relative to a root mean square of 1.
-        active: bool (n_samples,).
-    """
+    """Active speech level in dB relative to an RMS of 1, and active samples, bool (n_samples,)."""
 
     level_db: float
     active: NDArray[np.bool_]
@@ -88,11 +83,7 @@ def _peak_envelope(samples: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def add_noise(waveform: Waveform, noise: Samples, snr_db: float) -> Waveform:
-    """Add noise (n_samples,) to speech at a signal-to-noise ratio.
-
-    Raises:
-        AudioError: speech or noise are silent.
-    """
+    """Add noise (n_samples,) to speech at an SNR; silent speech or noise is an `AudioError`."""
     level_db = speech_activity(waveform).level_db
     rms = float(np.sqrt(np.mean(np.square(noise, dtype=np.float64))))
     if rms == 0:
@@ -108,12 +99,9 @@ LOWEST_HZ = 20.0
 MIN_SAMPLES = round(SAMPLE_RATE_HZ / LOWEST_HZ)
 """One period of it: shorter noise is cut from noise of this length."""
 
-ENGINE_HZ = (40.0, 70.0)
-"""Firing frequencies of engines at idle and in slow traffic."""
-
+ENGINE_HZ = (40.0, 70.0)  # firing frequencies of engines at idle and in slow traffic
 N_HARMONICS = 20
-PASSING_S = 4.0
-"""Time that a vehicle takes to pass."""
+PASSING_S = 4.0  # time that a vehicle takes to pass
 
 
 @dataclass(frozen=True)
@@ -134,11 +122,7 @@ class Noise(Degradation):
         return f"{self.kind}-{self.snr_db:g}db", f"{self.snr_db:g} dB SNR"
 
     def apply(self, waveform: Waveform, seed: int) -> Waveform:
-        """Add noise.
-
-        Raises:
-            AudioError: the recording is silent.
-        """
+        """Add noise; a silent recording is an `AudioError`."""
         n_samples = waveform.samples.size
         noise = KINDS[self.kind](max(n_samples, MIN_SAMPLES), np.random.default_rng(seed))
         return add_noise(waveform, noise[:n_samples], self.snr_db)
@@ -218,11 +202,7 @@ class Babble(Degradation):
         return replace(self, talkers=tuple(talkers))
 
     def apply(self, waveform: Waveform, seed: int) -> Waveform:
-        """Add babble.
-
-        Raises:
-            AudioError: a recording is silent, or there are no talkers.
-        """
+        """Add babble; no talkers or a silent recording are an `AudioError`."""
         if not self.talkers:
             raise AudioError(
                 f"{waveform.name}: babble takes recordings of other speakers, and there are none; "
