@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby, product
+from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path, PurePath
 
 from voxaffect.files import write_text
@@ -145,8 +145,7 @@ def _enterface_slots(subject: str, label: str) -> Slots:
 
 
 def _write_enterface(root: Path, recording: SimulatedRecording) -> None:
-    (take,) = recording.takes
-    write_film(root / take.path, recording.samples, recording.rate_hz)
+    write_film(root / recording.takes[0].path, recording.samples, recording.rate_hz)
 
 
 ENTERFACE = TreePlan(
@@ -201,22 +200,17 @@ def _write_iemocap(root: Path, recording: SimulatedRecording) -> None:
     write_takes(root, recording)
     path = PurePath(recording.takes[0].path)
     evaluation = f"{path.parts[0]}/dialog/EmoEvaluation/{path.parent.name}.txt"
-    turns = zip(recording.takes, recording.times_s(), strict=True)
-    head = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
-    write_text(root / evaluation, head + "".join(_judged(take, *times) for take, times in turns))
-
-
-def _judged(take: Take, start_s: float, end_s: float) -> str:
-    """Block of a turn: the consensus, then two of its raters."""
-    emotion = take.label.partition(" ")[2]
-    valence, activation, dominance = IEMOCAP_LABELS[emotion][2]
-    turn = PurePath(take.path).stem
-    return (
-        f"[{start_s:.4f} - {end_s:.4f}]\t{turn}\t{emotion}\t"
-        f"[{valence:.4f}, {activation:.4f}, {dominance:.4f}]\n"
-        f"C-E2:\t{emotion};\t()\n"
-        f"A-E3:\tval {valence:g}; act {activation:g}; dom  {dominance:g};\t()\n\n"
-    )
+    text = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
+    for take, (start_s, end_s) in zip(recording.takes, recording.times_s(), strict=True):
+        emotion = take.label.partition(" ")[2]
+        valence, activation, dominance = IEMOCAP_LABELS[emotion][2]
+        text += (  # the consensus, then two raters
+            f"[{start_s:.4f} - {end_s:.4f}]\t{PurePath(take.path).stem}\t{emotion}\t"
+            f"[{valence:.4f}, {activation:.4f}, {dominance:.4f}]\n"
+            f"C-E2:\t{emotion};\t()\n"
+            f"A-E3:\tval {valence:g}; act {activation:g}; dom  {dominance:g};\t()\n\n"
+        )
+    write_text(root / evaluation, text)
 
 
 IEMOCAP = TreePlan(
@@ -255,20 +249,15 @@ def _ldc_slots(speaker: str, label: str) -> Slots:  # noqa: ARG001
 def _write_ldc(root: Path, recording: SimulatedRecording) -> None:
     path = root / recording.takes[0].path
     write_audio(path, recording.samples, recording.rate_hz, "NIST")
-    transcript = root / LDC_FOLDER / "transcr" / f"{path.stem}.txt"
-    write_text(transcript, "".join(f"{line}\n" for line in _ldc_lines(recording)))
-
-
-def _ldc_lines(recording: SimulatedRecording) -> Iterator[str]:
-    """Transcript; emotions are announced in the pause before their first take."""
     times = recording.times_s()
-    yield f"0.00 {times[0][0] - 0.4:.2f} A: [MISC]"
-    spoken = zip(recording.takes, times, strict=True)
-    for label, segments in groupby(spoken, key=lambda segment: segment[0].label):
-        for n, (take, (start_s, stop_s)) in enumerate(segments):
-            if n == 0:
-                yield f"{start_s - 0.4:.2f} {start_s - 0.1:.2f} A: Emotion category {label}"
-            yield f"{start_s:.2f} {stop_s:.2f} A: {label}, {take.sentence}"
+    lines, announced = [f"0.00 {times[0][0] - 0.4:.2f} A: [MISC]"], ""
+    for take, (start_s, stop_s) in zip(recording.takes, times, strict=True):
+        if take.label != announced:  # in the pause before the first take of an emotion
+            announced = take.label
+            lines.append(f"{start_s - 0.4:.2f} {start_s - 0.1:.2f} A: Emotion category {announced}")
+        lines.append(f"{start_s:.2f} {stop_s:.2f} A: {take.label}, {take.sentence}")
+    transcript = root / LDC_FOLDER / "transcr" / f"{path.stem}.txt"
+    write_text(transcript, "".join(f"{line}\n" for line in lines))
 
 
 LDC = TreePlan(

@@ -84,19 +84,10 @@ CONSONANTS = (
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Change of voice, on additive scales; zero is no change.
+    """Change of voice, on additive scales; zero is no change. Fields as in `VoiceParameters`.
 
-    Args:
-        f0_st: mean F0, semitones.
-        range_log2: F0 range, log2 of the ratio.
-        rate_log2: speech rate, log2 of the ratio.
-        intensity_db: level.
-        tilt_db: spectral tilt; a tense voice has less.
-        open_quotient: share of the cycle in which the glottis is open.
-        jitter_log2: irregularity of periods and of their amplitudes, log2 of the ratio.
-        breathiness_db: aspiration noise relative to voicing.
-        formants_log2: all formants, log2 of the ratio; spread lips shorten the tract.
-        final_st: movement of F0 over the last quarter of a second, semitones.
+    Suffixes are `st` for semitones, `db` for decibels, `log2` for the log2 of a ratio.
+    `jitter_log2` scales shimmer, too; `formants_log2` rises as spread lips shorten the tract.
     """
 
     f0_st: float = 0.0
@@ -155,11 +146,11 @@ class VoiceParameters:
         rate: speech rate, 1 is average.
         formant_scale: formants relative to the mean man, the inverse of the tract's length.
         open_quotient: share of the cycle in which the glottis is open.
-        tilt_db: spectral tilt, attenuation of the source at 3 kHz, at least 0.
+        tilt_db: attenuation of the source at 3 kHz, at least 0; less for a tense voice.
         jitter: mean difference of successive periods, as a share of the period.
         shimmer_db: mean difference of successive amplitudes.
         breathiness_db: aspiration noise relative to voicing.
-        final_st: movement of F0 at the end, semitones.
+        final_st: movement of F0 over the last quarter of a second, semitones.
         intensity_db: level relative to neutral speech.
         articulation: how far vowels reach from schwa to their targets.
         pause_rate: mean number of hesitations per syllable.

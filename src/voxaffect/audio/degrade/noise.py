@@ -139,28 +139,20 @@ def pink(n_samples: int, rng: np.random.Generator) -> Samples:
 
 
 def traffic(n_samples: int, rng: np.random.Generator) -> Samples:
-    """Traffic noise of passing vehicles, (n_samples,).
+    """Traffic noise of passing vehicles, which rises by up to 6 dB as they pass, (n_samples,).
 
     Tires and wind are noise whose power falls with 1 / f^2, engines the harmonics of one firing
-    frequency, 10 dB below; both rise by up to 6 dB as a vehicle passes.
+    frequency, 10 dB below, with amplitudes falling as 1 / number.
     """
     rumble = _shape_spectrum(white(n_samples, rng), exponent=1.0)
     time = np.arange(n_samples) / SAMPLE_RATE_HZ
-    hum = _harmonics(time, rng.uniform(*ENGINE_HZ), rng)
+    f0_hz, phases = rng.uniform(*ENGINE_HZ), rng.uniform(0, 2 * np.pi, N_HARMONICS)
+    amplitudes = np.exp(1j * phases) / np.arange(1, N_HARMONICS + 1)
+    # A polynomial of one complex oscillation is cheaper than N_HARMONICS sines.
+    hum = polyval(np.exp(2j * np.pi * f0_hz * time), np.concatenate([[0], amplitudes])).real
     passing = 1 + np.sin(2 * np.pi * (time / PASSING_S + rng.uniform())) / 3
     mixed: Samples = passing * (rumble / rumble.std() + 10 ** (-10 / 20) * hum / hum.std())
     return mixed
-
-
-def _harmonics(time: NDArray[np.float64], f0_hz: float, rng: np.random.Generator) -> Samples:
-    """Harmonics of a frequency, amplitudes falling with their number, (n_samples,)."""
-    number = np.arange(1, N_HARMONICS + 1)
-    phases = rng.uniform(0, 2 * np.pi, N_HARMONICS)
-    amplitudes = np.exp(1j * phases) / number
-    # A polynomial of one complex oscillation is cheaper than N_HARMONICS sines.
-    oscillation = np.exp(2j * np.pi * f0_hz * time)
-    hum: NDArray[np.complex128] = polyval(oscillation, np.concatenate([[0], amplitudes]))
-    return hum.real
 
 
 def _shape_spectrum(noise: Samples, exponent: float) -> Samples:
