@@ -140,11 +140,8 @@ def _creaky_source(f0_hz: Samples, delivery: VoiceParameters, rng: np.random.Gen
 
 def _without_friction(sentence: Sentence) -> Sentence:
     """The sentence without the phones that hiss: vowels, nasals and laterals are left."""
-    return Sentence(
-        tuple(
-            replace(s, phones=tuple(p for p in s.phones if p.friction is None))
-            for s in sentence.syllables
-        )
+    return tuple(
+        replace(s, phones=tuple(p for p in s.phones if p.friction is None)) for s in sentence
     )
 
 

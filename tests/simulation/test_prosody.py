@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from tests.simulation.voices import PLAIN, sentence
 from voxaffect.simulation.prosody import (
     CONTROL_S,
-    Sentence,
     Syllable,
     UtteranceTiming,
     amplitude,
@@ -38,19 +37,19 @@ def contour(**changes: float) -> tuple[UtteranceTiming, np.ndarray]:
 @given(st.integers(0, 2**32 - 1), st.integers(1, 15))
 def test_sentences_never_stress_a_schwa(seed: int, n: int) -> None:
     drawn = draw_sentence(np.random.default_rng(seed), n)
-    assert len(drawn.syllables) == n
-    for syllable in drawn.syllables:
+    assert len(drawn) == n
+    for syllable in drawn:
         assert sum(phone in VOWELS for phone in syllable.phones) == 1
         assert not (syllable.stressed and SCHWA in syllable.phones)
 
 
 def test_every_third_syllable_is_stressed() -> None:
-    assert sum(s.stressed for s in sentence(n_syllables=12).syllables) == 4
+    assert sum(s.stressed for s in sentence(n_syllables=12)) == 4
 
 
 def test_phones_are_contiguous_between_silences() -> None:
     when = timing()
-    spoken = tuple(p for s in sentence(n_syllables=20).syllables for p in s.phones)
+    spoken = tuple(p for s in sentence(n_syllables=20) for p in s.phones)
     assert when.phones == (PAUSE, *spoken, PAUSE)
     assert when.frames.min() >= 6
     np.testing.assert_array_equal(when.starts[1:], np.cumsum(when.frames)[:-1])
@@ -72,7 +71,7 @@ def test_hesitations_keep_all_phones() -> None:
 
 def test_stressed_and_final_vowels_are_longer() -> None:
     vowel = VOWELS[3]
-    spoken = Sentence(tuple(Syllable((vowel,), stressed=i == 0) for i in range(3)))
+    spoken = tuple(Syllable((vowel,), stressed=i == 0) for i in range(3))
     frames = np.mean(
         [draw_timing(spoken, FLUENT, np.random.default_rng(i)).frames for i in range(100)], axis=0
     )
@@ -109,7 +108,7 @@ def test_f0_declines() -> None:
 
 def test_voicing_follows_the_phones() -> None:
     vowel, voiceless = VOWELS[3], next(p for p in CONSONANTS if p.symbol == "s")
-    spoken = Sentence((Syllable((voiceless, vowel), stressed=True),))
+    spoken = (Syllable((voiceless, vowel), stressed=True),)
     when = draw_timing(spoken, FLUENT, np.random.default_rng(0))
     middles = when.starts + when.frames // 2
     silent, hiss, loud, _ = amplitude(when, FLUENT)[middles]
@@ -131,7 +130,7 @@ def test_formants_scale_and_undershoot_towards_schwa() -> None:
 
 
 def test_loud_speech_raises_the_first_formant_only() -> None:
-    vowel = Sentence((Syllable((VOWELS[3],)),))
+    vowel = (Syllable((VOWELS[3],)),)
     when = draw_timing(vowel, FLUENT, np.random.default_rng(0))
     middle = when.starts[1] + when.frames[1] // 2
     lift = (formants(when, replace(PLAIN, intensity_db=10.0)) - formants(when, PLAIN))[middle]

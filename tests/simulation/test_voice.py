@@ -279,7 +279,7 @@ def test_friction_has_its_level_place_and_onset() -> None:
 
 
 LEVEL = replace(PLAIN, f0_range_st=0.5, final_st=0.0, rate=0.5, jitter=0.002)
-VOWEL = Sentence((Syllable((VOWELS[3],)),))
+VOWEL = (Syllable((VOWELS[3],)),)
 
 
 def say(voice: VoiceParameters, words: Sentence | None = None, seed: int = 0) -> Synthesis:

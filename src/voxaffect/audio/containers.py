@@ -110,18 +110,14 @@ def _blocks(
         for part in parts:
             n_samples += part.samples
             yield np.asarray(part.to_ndarray(), dtype=np.float32).T
-    length_s, announced_s = n_samples / (audio.rate or 1), _announced_s(file, audio)
+    announced_s = 0.0  # unknown, or known only of the picture
+    if audio.duration is not None and audio.time_base is not None:
+        announced_s = float(audio.duration * audio.time_base)
+    elif file.duration is not None and not file.streams.video:
+        announced_s = file.duration / 1e6
+    length_s = n_samples / (audio.rate or 1)
     if length_s < announced_s - MISSING_TAIL_S:
         raise broken_off(length_s, announced_s, name)
-
-
-def _announced_s(file: InputContainer, audio: AudioStream) -> float:
-    """Length of a track by its header; 0 if unknown, or known only of the picture."""
-    if audio.duration is not None and audio.time_base is not None:
-        return float(audio.duration * audio.time_base)
-    if file.duration is not None and not file.streams.video:
-        return file.duration / 1e6
-    return 0.0
 
 
 def truncated(n_bytes: int, announced: int, name: str) -> AudioError:

@@ -85,8 +85,7 @@ class AudioStream:
         name: of the recording, for errors.
         rate_hz: its own sample rate.
         n_samples: number of samples by the header; None for containers, which must be read.
-        blocks: mean of the channels, finite float32 (n,) each; raises `AudioError` where it
-            cannot be read.
+        blocks: mean of the channels, finite float32 (n,) each; unreadable ones raise `AudioError`.
     """
 
     name: str
@@ -139,11 +138,8 @@ def open_recording(
 ) -> Iterator[AudioStream]:
     """Open a recording, or a segment of it, at its own rate, to be read block by block.
 
-    The arguments are those of `decode`. Faults of the header are raised at once, those of samples
-    when they are read; so are a container's limits and end.
-
-    Raises:
-        AudioError: as `decode`.
+    Arguments and errors are those of `decode`. Faults of the header are raised at once, those of
+    samples when they are read; so are those of a container's duration.
     """
     called = name or (printable(source) if isinstance(source, Path) else "recording")
     segment = _Segment(called, start_s, end_s, limits)
@@ -180,17 +176,14 @@ class StreamResampler:
 
     def push(self, block: Floats) -> Floats:
         """Samples (n,) at 16 kHz that a block (n_samples, channels) completes."""
-        return self._resample(np.ascontiguousarray(downmix(block)), last=False)
+        return self._resample(np.ascontiguousarray(downmix(block)))
 
     def finish(self) -> Floats:
         """Remaining samples, (n,)."""
         return self._resample(np.zeros(0, np.float32), last=True)
 
-    def _resample(self, mono: Floats, *, last: bool) -> Floats:
-        if self._stream is None:
-            return mono
-        resampled: Floats = self._stream.resample_chunk(mono, last=last)
-        return resampled
+    def _resample(self, mono: Floats, *, last: bool = False) -> Floats:
+        return mono if self._stream is None else self._stream.resample_chunk(mono, last=last)
 
 
 def downmix(block: Floats) -> Floats:

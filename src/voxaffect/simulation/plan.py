@@ -80,17 +80,17 @@ class SimulatedRecording:
         takes: in order.
         samples: int16 (n_samples, n_channels).
         rate_hz: sample rate.
-        spans: first sample of each take, and the one past its last.
+        spans: first sample of each take, and the one past its last, (n_takes, 2).
     """
 
     takes: tuple[Take, ...]
     samples: NDArray[np.int16]
     rate_hz: int
-    spans: tuple[tuple[int, int], ...]
+    spans: NDArray[np.int64]
 
-    def times_s(self) -> tuple[tuple[float, float], ...]:
-        """Beginning and end of each take in seconds."""
-        return tuple((start / self.rate_hz, stop / self.rate_hz) for start, stop in self.spans)
+    def times_s(self) -> NDArray[np.float64]:
+        """Beginning and end of each take in seconds, (n_takes, 2)."""
+        return self.spans / self.rate_hz
 
 
 def write_takes(root: Path, recording: SimulatedRecording) -> None:

@@ -31,11 +31,8 @@ class Syllable:
     stressed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """Random syllables, at least one, of no language."""
-
-    syllables: tuple[Syllable, ...]
+Sentence = tuple[Syllable, ...]
+"""At least one random syllable, of no language."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ class UtteranceTiming:
 def draw_sentence(rng: np.random.Generator, n_syllables: int) -> Sentence:
     """Random sentence of open and closed syllables, every third one stressed."""
     beat = rng.integers(3)
-    return Sentence(tuple(_draw_syllable(rng, stressed=i % 3 == beat) for i in range(n_syllables)))
+    return tuple(_draw_syllable(rng, stressed=i % 3 == beat) for i in range(n_syllables))
 
 
 def _draw_syllable(rng: np.random.Generator, *, stressed: bool) -> Syllable:
@@ -89,7 +86,7 @@ def draw_timing(
     A stressed vowel has 1.3 times its inherent duration, the last syllable 1.4 times (Klatt 1979),
     and each phone varies by a tenth.
     """
-    syllables = _add_hesitations(sentence.syllables, voice.pause_rate, rng)
+    syllables = _add_hesitations(sentence, voice.pause_rate, rng)
     spoken = [
         (phone, syllable.stressed and phone in VOWELS, syllable is syllables[-1])
         for syllable in syllables
@@ -104,9 +101,7 @@ def draw_timing(
     return UtteranceTiming(phones, frames.astype(np.int64), np.array(stressed, dtype=bool))
 
 
-def _add_hesitations(
-    syllables: tuple[Syllable, ...], pause_rate: float, rng: np.random.Generator
-) -> tuple[Syllable, ...]:
+def _add_hesitations(syllables: Sentence, pause_rate: float, rng: np.random.Generator) -> Sentence:
     """Insert silent or filled pauses after random syllables, never after the last."""
     pauses = (Syllable((PAUSE,)), Syllable((SCHWA, SCHWA, PAUSE)))
     hesitant = rng.random(len(syllables)) < pause_rate

@@ -64,10 +64,9 @@ def simulate(
         ConfigError: unknown corpus, or seed or scale out of range.
         CorpusError: a folder already has other files.
     """
-    if unknown := [name for name in corpora if name not in PLANS]:
-        raise ConfigError(
-            f"no plan to simulate the corpus {unknown[0]!r}; use some of {', '.join(PLANS)}"
-        )
+    for name in corpora:
+        if name not in PLANS:
+            raise ConfigError(f"{name!r} cannot be simulated; use some of {', '.join(PLANS)}")
     if seed < 0:
         raise ConfigError(f"seed = {seed} is negative; use 0 or above")
     if not 0 < scale < np.inf:
@@ -115,15 +114,9 @@ def record(plan: TreePlan, takes: tuple[Take, ...], seed: int) -> SimulatedRecor
     starts = stops - [samples.size for samples in spoken]
     rng = named_rng(seed, plan.corpus, "session", plan.session(takes[0]))
     tracks = [_pcm(channel.record(speech, rng), plan.sample_rate_hz) for channel in plan.channels]
-    ratio = plan.sample_rate_hz / SAMPLE_RATE_HZ
+    spans = np.stack([starts, stops], axis=1) * (plan.sample_rate_hz / SAMPLE_RATE_HZ)
     return SimulatedRecording(
-        takes=takes,
-        samples=np.stack(tracks, axis=1),
-        rate_hz=plan.sample_rate_hz,
-        spans=tuple(
-            (round(start * ratio), round(stop * ratio))
-            for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)
-        ),
+        takes, np.stack(tracks, axis=1), plan.sample_rate_hz, np.round(spans).astype(np.int64)
     )
 
 
