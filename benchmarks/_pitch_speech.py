@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, rms
 from voxaffect.features.frames import FrameGrid
 from voxaffect.simulation.expressions import (
     ACTED,
@@ -49,7 +49,6 @@ from voxaffect.simulation.voice import (
     jittered_cycles,
     normalize_voiced,
     render,
-    rms,
     rosenberg_pulse,
     spectral_tilt,
     upsample,

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.signal import find_peaks, lfilter
 
 from tests.simulation.voices import MAN, PLAIN, WOMAN, autocorrelation_f0, power_spectrum, sentence
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, rms
 from voxaffect.simulation.expressions import (
     ACTED,
     ANGRY,
@@ -38,7 +38,6 @@ from voxaffect.simulation.voice import (
     limit_peak,
     render,
     resonators,
-    rms,
     rosenberg_pulse,
     spectral_tilt,
     synthesize,

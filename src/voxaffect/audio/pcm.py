@@ -15,18 +15,17 @@ from voxaffect.errors import AudioError
 
 BLOCK_S = 0.05  # length of the blocks that the driver delivers
 
-OnBlock = Callable[[Floats, bool], None]
-"""Called with a block (n, channels) and whether the driver dropped audio before it, on the driver's
-own thread, so it must not block."""
-
 
 @contextmanager
-def microphone(device: str | int | None, on_block: OnBlock) -> Iterator[float]:
+def microphone(
+    device: str | int | None, on_block: Callable[[Floats, bool], None]
+) -> Iterator[float]:
     """Record from a device until the `with` statement ends.
 
     Args:
         device: its number, or a part of its name; None is the system's default.
-        on_block: called with each block.
+        on_block: called on the driver's thread, so it must not block, with a block (n, channels)
+            and whether audio was dropped before it.
 
     Yields:
         the device's sample rate in Hz.
@@ -80,17 +79,12 @@ def _import_sounddevice() -> Any:
 
 
 ENCODINGS = {"s16le": ("<i2", 1 / 32_768), "f32le": ("<f4", 1.0)}
-"""NumPy's type of a sample, and the factor to a full scale of 1."""
+"""NumPy's type of a sample (little-endian), and the factor to a full scale of 1."""
 
 
 @dataclass(frozen=True)
 class PcmFormat:
-    """Format of raw PCM; channels are interleaved.
-
-    Args:
-        rate_hz: sample rate.
-        encoding: one of `ENCODINGS`: 16-bit integers or 32-bit floats, little-endian.
-        channels: number of channels.
+    """Format of raw PCM: sample rate, one of `ENCODINGS` and number of interleaved channels.
 
     Raises:
         AudioError: a value is out of range.

@@ -58,7 +58,7 @@ class Waveform:
 
     def rms(self) -> float:
         """Root mean square of the samples."""
-        return float(np.sqrt(np.mean(np.square(self.samples, dtype=np.float64))))
+        return rms(self.samples)
 
     def clipped_share(self) -> float:
         """Share of samples at full scale."""
@@ -67,6 +67,11 @@ class Waveform:
     def normalized(self, target_rms: float = TARGET_RMS) -> Waveform:
         """Waveform scaled to a root mean square; a silent one is an `AudioError`."""
         return Waveform(self.samples * gain(self.rms(), self.name, target_rms), self.name)
+
+
+def rms(samples: NDArray[np.floating]) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
 
 
 def invalid_sample(samples: Floats) -> str:
@@ -80,8 +85,8 @@ def invalid_sample(samples: Floats) -> str:
     return f"sample {where} is {value:g} where full scale is 1"
 
 
-def gain(rms: float, name: str, target_rms: float = TARGET_RMS) -> np.float32:
+def gain(level: float, name: str, target_rms: float = TARGET_RMS) -> np.float32:
     """Factor from one root mean square to another; a silent recording is an `AudioError`."""
-    if rms < SILENCE_RMS:
+    if level < SILENCE_RMS:
         raise AudioError(f"{name}: is silent (all samples below -100 dB); record it again")
-    return np.float32(target_rms / rms)
+    return np.float32(target_rms / level)

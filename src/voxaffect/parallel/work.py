@@ -90,10 +90,9 @@ def compute_all(
 ) -> Generator[tuple[Item, Result | WorkerDied], None, None]:
     """Map a function over items in parallel; yield results in the order of completion.
 
-    A killed local process breaks joblib's whole pool; unfinished items then go on in a new one. On
-    a cluster only the item itself is affected. An item that was running when workers died is
-    retried with the others, `MAX_DEATHS` times, then alone in a process of its own; if that dies
-    too, the result is `WorkerDied`.
+    A killed local process breaks joblib's whole pool; unfinished items then go on in a new one. An
+    item that was running when workers died is retried with the others, `MAX_DEATHS` times, then
+    alone in a process of its own; if that dies too, the result is `WorkerDied`.
 
     Args:
         function: importable in the workers.

@@ -113,11 +113,7 @@ Habits = tuple[float, ...]
 
 @dataclass(frozen=True, slots=True)
 class VoiceGroup:
-    """Means of the voices of one gender and age; fields as in `VoiceParameters`.
-
-    Args:
-        gender: a class of `taxonomy.GENDER`.
-    """
+    """Mean voice of a class of `taxonomy.GENDER`; fields as in `VoiceParameters`."""
 
     gender: str
     f0_hz: float
@@ -197,9 +193,7 @@ class Speaker:
 # are expressed (Scherer, Banse & Wallbott 2001): the mismatch of a model from another corpus.
 STYLE_SPREAD = 0.6
 SETTING_SPREAD = Effect(1.5, 0.4, 0.18, 0.0, 4.0, 0.05, 0.4, 4.0, 0.03, 1.0)
-
-HABIT_SPREAD = 0.15
-"""Standard deviation of speakers' habits within a corpus (Banse & Scherer 1996)."""
+HABIT_SPREAD = 0.15  # of speakers within a corpus (Banse & Scherer 1996)
 
 
 def draw_corpus_style(rng: np.random.Generator) -> CorpusStyle:

@@ -44,10 +44,9 @@ def simulate(
 ) -> dict[str, Path]:
     """Write simulated corpora, one folder each.
 
-    Random numbers come from generators named by the seed and by the session, take, speaker or
-    sentence (`named_rng`). So a file's bytes depend on the seed and on the takes of its session
-    only, not on the order of writing, the number of jobs or other corpora. Calling it again
-    completes an interrupted corpus.
+    A file's bytes depend on the seed and on the takes of its session only, not on the order of
+    writing, the number of jobs or other corpora (see `named_rng`). Another call completes an
+    interrupted corpus.
 
     Args:
         root: parent of the corpus folders.

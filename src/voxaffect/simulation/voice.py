@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import butter, fftconvolve, lfilter, sosfilt
 from scipy.signal.windows import hann
 
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, rms
 from voxaffect.simulation.expressions import Style, draw_voice
 from voxaffect.simulation.prosody import (
     CONTROL_S,
@@ -35,11 +35,6 @@ Samples = NDArray[np.float64]
 def amplitude_ratio(level_db: float) -> float:
     """Amplitude ratio of a level in decibels."""
     return float(10 ** (level_db / 20))
-
-
-def rms(samples: NDArray[np.floating]) -> float:
-    """Root mean square."""
-    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
 
 
 def limit_peak(samples: Samples, peak: float = 0.95) -> Samples:

@@ -19,18 +19,13 @@ ALL: tuple[Degradation, ...] = (
     *(Noise("traffic", snr_db) for snr_db in (20, 10, 0)),
     Reverberation(0.3, direct_to_reverberant_db=3),
     Reverberation(0.8, direct_to_reverberant_db=-3),
-    Telephone(companded=False),
-    Telephone(companded=True),
+    *(Telephone(companded) for companded in (False, True)),
     *(Codec("opus", kbit_s) for kbit_s in (24, 12, 8)),
     *(Codec("mp3", kbit_s) for kbit_s in (64, 32, 16)),
-    Clipping(0.01),
-    Clipping(0.1),
-    FirstSeconds(2),
-    FirstSeconds(1),
-    FirstSeconds(0.5),
+    *(Clipping(share) for share in (0.01, 0.1)),
+    *(FirstSeconds(seconds) for seconds in (2, 1, 0.5)),
     FirstShare(0.5),
-    Gain(-20),
-    Gain(20),
+    *(Gain(gain_db) for gain_db in (-20, 20)),
 )
 
 DEGRADATIONS: Mapping[str, Degradation] = {degradation.name: degradation for degradation in ALL}

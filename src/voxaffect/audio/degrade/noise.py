@@ -18,7 +18,7 @@ from scipy.ndimage import maximum_filter1d
 from scipy.signal import lfilter
 
 from voxaffect.audio.degrade.degradation import Degradation, Samples, fit_length
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ, SILENCE_RMS, Waveform
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, SILENCE_RMS, Waveform, rms
 from voxaffect.errors import AudioError
 
 MARGIN_DB = 15.9
@@ -52,18 +52,18 @@ def speech_activity(waveform: Waveform) -> Activity:
     Raises:
         AudioError: the recording is silent.
     """
-    rms = waveform.rms()
-    if rms < SILENCE_RMS:
+    mean = waveform.rms()
+    if mean < SILENCE_RMS:
         raise AudioError(
             f"{waveform.name}: is silent (all samples below -100 dB), so it has no speech level; "
             "record it again"
         )
-    envelope = _peak_envelope(waveform.samples / rms)
+    envelope = _peak_envelope(waveform.samples / mean)
     thresholds = 10 ** (THRESHOLDS_DB / 20)
     n_active = envelope.size - np.searchsorted(np.sort(envelope), thresholds)
     levels_db = 10 * np.log10(envelope.size / np.maximum(n_active, 1))
     fits = (levels_db - THRESHOLDS_DB <= MARGIN_DB) & (n_active > 0)
-    mean_db = 20 * math.log10(rms)
+    mean_db = 20 * math.log10(mean)
     if not fits.any():
         return Activity(mean_db, np.ones(envelope.size, bool))
     first = int(fits.argmax())
@@ -85,10 +85,10 @@ def _peak_envelope(samples: NDArray[np.floating]) -> NDArray[np.float64]:
 def add_noise(waveform: Waveform, noise: Samples, snr_db: float) -> Waveform:
     """Add noise (n_samples,) to speech at an SNR; silent speech or noise is an `AudioError`."""
     level_db = speech_activity(waveform).level_db
-    rms = float(np.sqrt(np.mean(np.square(noise, dtype=np.float64))))
-    if rms == 0:
+    level = rms(noise)
+    if level == 0:
         raise AudioError(f"{waveform.name}: the noise to be added is silent; choose another")
-    return fit_length(waveform.samples + noise * 10 ** ((level_db - snr_db) / 20) / rms, waveform)
+    return fit_length(waveform.samples + noise * 10 ** ((level_db - snr_db) / 20) / level, waveform)
 
 
 Kind = Literal["white", "pink", "traffic"]
