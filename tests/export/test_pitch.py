@@ -32,7 +32,8 @@ from voxaffect.features.lld.pitch import (
     track_pitch,
 )
 from voxaffect.features.lld.pitch_settings import PitchSettings
-from voxaffect.features.lld.viterbi import ViterbiDecoder
+from voxaffect.features.lld.viterbi import ViterbiDecoder, decode_batch
+from voxaffect.features.packing import Ragged
 
 OTHER = PitchSettings(voicing_threshold=0.5, silence_threshold=0.1, octave_cost=0.05)
 
@@ -98,7 +99,8 @@ def test_paths_agree_with_python(seed: int, n_frames: int, lag: int, ties: bool)
     forbidden[:, 0] = False
     score = np.where(forbidden, -np.inf, score).astype(np.float32)
     position = position.astype(np.float32)
-    expected = ViterbiDecoder(TRANSITIONS, lag).advance(score, position, ended=True)
+    ragged = Ragged(score, np.array([n_frames]))
+    expected = decode_batch([ViterbiDecoder(TRANSITIONS, lag)], ragged, position, ended=True).rows
     np.testing.assert_array_equal(RUNNERS[lag](score, position)[0], expected)
 
 

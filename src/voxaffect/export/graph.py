@@ -64,7 +64,10 @@ def build(
     ir, onnxscript = _libraries()
     graph = ir.Graph([], [], nodes=[], name="voxaffect", opset_imports={"": OPSET})
     builder = onnxscript.GraphBuilder(graph)
-    values = [builder.input(i.name, _element(i.dtype), list(i.shape)) for i in inputs]
+    values = [
+        builder.input(i.name, ir.DataType.from_numpy(np.dtype(i.dtype)), list(i.shape))
+        for i in inputs
+    ]
     for output, value in stage(builder.op, *values).items():
         builder.add_output(value, output)
         if shapes is not None:
@@ -179,11 +182,6 @@ def columns(op: Op, x: Value, start: int | Value, stop: int | Value, axis: int =
 
 def _vector(op: Op, at: int | Value) -> Value:
     return [at] if isinstance(at, int) else op.Reshape(at, [1])
-
-
-def _element(dtype: DTypeLike) -> Any:
-    ir, _ = _libraries()
-    return ir.DataType.from_numpy(np.dtype(dtype))
 
 
 def _libraries() -> tuple[Any, Any]:

@@ -7,7 +7,6 @@ S = K + 1 states, of which 0 is unvoiced, P interpolated points around a peak, E
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -278,45 +277,34 @@ def recent_peak_power(
         return op.Gather(greatest, op.Min(until, op.Sub(n_frames, 1)))
 
 
-@dataclass(frozen=True)
-class Geometry:
-    """Positions of the pitch windows, and the tables of the Python implementation."""
+class Geometry(NamedTuple):
+    """Pitch windows, as in `PeakAnalyzer`.
+
+    Args:
+        of: tables of the Python implementation.
+        grid: positions of the frames.
+        window: float32 (W,), without zero-padding: a shift does not change the power spectrum.
+        lead: samples from the begin of the first frame's window, before decimation, to the frame.
+        reach: samples by which a window exceeds its frame on either side; may be negative.
+        n_edges: largest number of frames at either end of a recording with truncated windows.
+    """
 
     of: Autocorrelator
     grid: FrameGrid
+    window: NDArray[np.float32]
+    lead: int
+    reach: int
+    n_edges: int
 
     @classmethod
     def from_settings(cls, settings: PitchSettings, grid: FrameGrid) -> Geometry:
-        """As in `PeakAnalyzer`."""
-        n_lags = settings.borders[-1] + REACH
-        return cls(Autocorrelator.of(settings.taper_samples, n_lags, RATE_HZ, "cpu"), grid)
-
-    @property
-    def window(self) -> NDArray[np.float32]:
-        """The window without zero-padding, (W,): a shift does not change the power spectrum."""
-        whole: NDArray[np.float32] = self.of.window.numpy()
-        kept: NDArray[np.float32] = whole[whole != 0]
-        return kept
-
-    @property
-    def n_points(self) -> int:
-        """FFT size."""
-        return len(self.of.window)
-
-    @property
-    def lead(self) -> int:
-        """Samples from the begin of the first frame's window, before decimation, to the frame."""
-        return len(self.window) + TAPS // 2 - 1 - self.grid.window_samples // 2
-
-    @property
-    def reach(self) -> int:
-        """Samples by which the window exceeds a frame on either side, 0 or less if it does not."""
-        return self.of.reach - self.grid.window_samples // 2
-
-    @property
-    def n_edges(self) -> int:
-        """Largest number of frames at either end of a recording with truncated windows."""
-        return max(0, -(-self.reach // self.grid.hop_samples))
+        """Compute from the settings of pitch."""
+        n_lags, half = settings.borders[-1] + REACH, grid.window_samples // 2
+        of = Autocorrelator.of(settings.taper_samples, n_lags, RATE_HZ, "cpu")
+        padded: NDArray[np.float32] = of.window.numpy()
+        window, reach = padded[padded != 0], of.reach - half
+        n_edges = max(0, -(-reach // grid.hop_samples))
+        return cls(of, grid, window, len(window) + TAPS // 2 - 1 - half, reach, n_edges)
 
 
 def autocorrelation(
@@ -340,7 +328,7 @@ def autocorrelation(
     with part(op, "periodicity"):
         halved = _halved(op, samples, n_frames, geometry)
         windows = frames(op, halved, n_frames, size, hop)
-        fourier = waves(op, size, geometry.n_points)
+        fourier = waves(op, size, len(geometry.of.window))
         at_lag, offset = _whole(op, windows, fourier, geometry)
         if not geometry.n_edges:
             return at_lag, offset

@@ -140,18 +140,7 @@ def export(recognizer: NetRecognizer, out: Path) -> None:
     if not hasattr(recognizer.classifier, "net_"):
         raise TrainingError("this recognizer was never trained; fit it, or load a trained one")
     graph = graph_of(recognizer)
-    try:
-        with write_atomically(out) as file:
-            file.write(graph)
-        write_text(side_car_path(out), _side_car(recognizer).text(graph))
-    except OSError as fault:
-        raise ArtifactError(
-            f"{out}: cannot be written ({fault.strerror}); choose another path"
-        ) from fault
-
-
-def _side_car(recognizer: NetRecognizer) -> SideCar:
-    return SideCar(
+    side_car = SideCar(
         classes={task: TASKS[task].classes for task in recognizer.settings.task_weights},
         features=recognizer.extractor.names,
         grid=recognizer.extractor.grid,
@@ -159,3 +148,11 @@ def _side_car(recognizer: NetRecognizer) -> SideCar:
         false_alarms=recognizer.novelty_.false_alarms,
         card=plain(recognizer.card),
     )
+    try:
+        with write_atomically(out) as file:
+            file.write(graph)
+        write_text(side_car_path(out), side_car.text(graph))
+    except OSError as fault:
+        raise ArtifactError(
+            f"{out}: cannot be written ({fault.strerror}); choose another path"
+        ) from fault

@@ -5,7 +5,7 @@ Letters: U recordings, M rows of all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NamedTuple, TypeVar
@@ -147,15 +147,33 @@ def batch_chunks(
         Batches of (index of the recording, chunk).
     """
     most = max_frames(device)
+    numbered = (
+        (number, chunk)
+        for number, samples in enumerate(recordings)
+        for chunk in split_chunks(samples, grid, reach, most)
+    )
+    return group_chunks(numbered, most)
+
+
+def group_chunks(
+    numbered: Iterable[tuple[int, AudioChunk]], most: int, *, distinct: bool = False
+) -> Iterator[list[tuple[int, AudioChunk]]]:
+    """Group chunks, with the indices of their recordings, into batches.
+
+    Args:
+        numbered: (index, chunk), chunks of a recording in sequence.
+        most: largest number of frames in a batch, unless it is a single chunk.
+        distinct: whether the recordings in a batch must be different.
+    """
     batch: list[tuple[int, AudioChunk]] = []
     n_frames = 0
-    for number, samples in enumerate(recordings):
-        for chunk in split_chunks(samples, grid, reach, most):
-            if batch and n_frames + chunk.n_frames > most:
-                yield batch
-                batch, n_frames = [], 0
-            batch.append((number, chunk))
-            n_frames += chunk.n_frames
+    for number, chunk in numbered:
+        is_full = n_frames + chunk.n_frames > most
+        if batch and (is_full or (distinct and number == batch[-1][0])):
+            yield batch
+            batch, n_frames = [], 0
+        batch.append((number, chunk))
+        n_frames += chunk.n_frames
     if batch:
         yield batch
 

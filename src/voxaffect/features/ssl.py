@@ -51,12 +51,8 @@ Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class EncoderFolder:
-    """Checkpoint folder of the transformers library.
-
-    Args:
-        path: the folder.
-    """
+class _CheckpointFolder:
+    """Checkpoint folder of the transformers library."""
 
     path: Path
 
@@ -72,28 +68,13 @@ class EncoderFolder:
         return digests.hexdigest()[:DIGITS]
 
     def config(self) -> Any:
-        """Model configuration.
-
-        Raises:
-            FeatureError: the folder has no model, or its weights are a pickle.
-        """
         self._check_files()
         return self._load("AutoConfig")
 
     def preprocessor(self) -> Any:
-        """Feature extractor that prepares samples for the model.
-
-        Raises:
-            FeatureError: it is missing.
-        """
         return self._load("AutoFeatureExtractor")
 
     def model(self) -> Any:
-        """Model in float32.
-
-        Raises:
-            FeatureError: weights are missing, damaged or of another model.
-        """
         with _quiet():
             model, info = self._load(
                 "AutoModel", use_safetensors=True, dtype=torch.float32, output_loading_info=True
@@ -382,11 +363,11 @@ class SpeechEncoder:
 
     @cached_property
     def _digest(self) -> str:
-        return EncoderFolder(self.folder).digest()
+        return _CheckpointFolder(self.folder).digest()
 
     @cached_property
     def _config(self) -> Any:
-        config = EncoderFolder(self.folder).config()
+        config = _CheckpointFolder(self.folder).config()
         if config.model_type not in FAMILIES or getattr(config, "add_adapter", False):
             raise FeatureError(
                 f"{self.folder}: models of the kind {config.model_type!r} or with an adapter are "
@@ -406,7 +387,7 @@ class SpeechEncoder:
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
         """The encoder and its preprocessor."""
-        files = EncoderFolder(self.folder)
+        files = _CheckpointFolder(self.folder)
         preprocessor = files.preprocessor()
         if not self._family.matches(self._config, preprocessor):
             raise FeatureError(

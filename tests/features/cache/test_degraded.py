@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,10 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.features.cache.cache import FeatureStore
 from voxaffect.features.cache.degraded import (
-    DegradedShards,
     DegradedStore,
     MissingDegradations,
     Scene,
+    compute_degraded,
     condition_id,
     split_condition_id,
 )
@@ -137,9 +138,16 @@ def test_unusable_recordings_are_reported_and_the_others_stored(
 def test_the_task_can_be_pickled(store: DegradedStore, scenes: list[Scene], tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.mkdir()
-    shards = DegradedShards(there, store.clean.extractor, DEFAULT_LIMITS, 0, n_threads=1)
+    work = partial(
+        compute_degraded,
+        extractor=store.clean.extractor,
+        folder=there,
+        n_threads=1,
+        limits=DEFAULT_LIMITS,
+        seed=0,
+    )
     chunk = (MissingDegradations(scenes[0], {b"0" * 16: WHITE, b"1" * 16: Babble(0)}),)
-    compute, sent = pickle.loads(pickle.dumps((shards.compute, chunk)))  # noqa: S301
+    compute, sent = pickle.loads(pickle.dumps((work, chunk)))  # noqa: S301
     assert compute(sent) == {}
     index, faults = open_index(there)
     assert len(index.records) == 2

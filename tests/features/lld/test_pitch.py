@@ -20,6 +20,7 @@ from voxaffect.features.lld.pitch import (
     PitchDecoder,
     PitchTrack,
     ScoringSettings,
+    decode_pitch_batch,
     running_max_power,
     score_candidates,
     track_pitch,
@@ -307,9 +308,12 @@ def test_incremental_decoding_gives_the_same_pitch(
     (chunk,) = split_chunks(sound.astype(np.float32), GRID, analyzer.reach, 1000)
     packed = PackedAudio.pack([chunk], GRID, analyzer.lead)
     peaks = analyzer.analyze(packed).of(packed.parts[0])
-    whole = PitchDecoder(settings, GRID.hop_s).advance(peaks, ended=True)
+    whole, _ = decode_pitch_batch([PitchDecoder(settings, GRID.hop_s)], [peaks], ended=True)
     decoder = PitchDecoder(settings, GRID.hop_s)
-    parts = [decoder.advance(peaks.of(slice(n, n + 7)), ended=n + 7 >= 98) for n in range(0, 98, 7)]
+    parts = []
+    for n in range(0, 98, 7):
+        new = peaks.of(slice(n, n + 7))
+        parts.append(decode_pitch_batch([decoder], [new], ended=n + 7 >= 98)[0])
     np.testing.assert_array_equal(np.concatenate([part.f0_hz for part in parts]), whole.f0_hz)
 
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from voxaffect.features.lld.viterbi import Transitions, ViterbiDecoder
+from voxaffect.features.lld.viterbi import Transitions, ViterbiDecoder, decode_batch
+from voxaffect.features.packing import Ragged
 
 Floats = NDArray[np.float32]
 Lattice = tuple[Floats, Floats, Transitions]
@@ -25,9 +26,16 @@ def lattice(seed: int, n_frames: int, n_states: int) -> Lattice:
     return np.where(forbidden, np.float32(-np.inf), score), position, Transitions(fixed / 2, slope)
 
 
+def decode(
+    decoder: ViterbiDecoder, score: Floats, position: Floats, *, ended: bool
+) -> NDArray[np.int8]:
+    ragged = Ragged(score, np.array([len(score)]))
+    return decode_batch([decoder], ragged, position, ended=ended).rows
+
+
 def best_states(score: Floats, position: Floats, transitions: Transitions) -> NDArray[np.int8]:
     decoder = ViterbiDecoder(transitions, lag=len(score))
-    return decoder.advance(score, position, ended=True)
+    return decode(decoder, score, position, ended=True)
 
 
 def total(
@@ -59,14 +67,14 @@ def test_incremental_decoding_gives_the_same_path(
     seed: int, n_frames: int, lag: int, data: st.DataObject
 ) -> None:
     score, position, transitions = lattice(seed, n_frames, 4)
-    whole = ViterbiDecoder(transitions, lag).advance(score, position, ended=True)
+    whole = decode(ViterbiDecoder(transitions, lag), score, position, ended=True)
     decoder, parts, start = ViterbiDecoder(transitions, lag), [], 0
     while start < n_frames:
         stop = start + data.draw(st.integers(0, n_frames - start))
-        parts.append(decoder.advance(score[start:stop], position[start:stop], ended=False))
+        parts.append(decode(decoder, score[start:stop], position[start:stop], ended=False))
         start = stop
         assert sum(map(len, parts)) == max(0, start - lag)
-    parts.append(decoder.advance(score[:0], position[:0], ended=True))
+    parts.append(decode(decoder, score[:0], position[:0], ended=True))
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
@@ -76,7 +84,7 @@ def test_a_state_is_that_of_the_best_path_known_after_the_lag(
     seed: int, n_frames: int, lag: int
 ) -> None:
     score, position, transitions = lattice(seed, n_frames, 3)
-    states = ViterbiDecoder(transitions, lag).advance(score, position, ended=True)
+    states = decode(ViterbiDecoder(transitions, lag), score, position, ended=True)
     for t in range(n_frames):
         known = slice(0, min(t + lag + 1, n_frames))
         assert states[t] == best_states(score[known], position[known], transitions)[t]
@@ -90,10 +98,10 @@ def test_scores_of_an_hour_stay_precise() -> None:
         np.full((2, 2), 9, np.float32) * (1 - np.eye(2, dtype=np.float32)),
         np.zeros((2, 2), np.float32),
     )
-    states = ViterbiDecoder(stay, 20).advance(score, np.zeros_like(score), ended=True)
+    states = decode(ViterbiDecoder(stay, 20), score, np.zeros_like(score), ended=True)
     assert (states == 1).all()
 
 
 def test_an_empty_lattice_has_no_states() -> None:
     score, position, transitions = lattice(0, 0, 3)
-    assert len(ViterbiDecoder(transitions, 5).advance(score, position, ended=True)) == 0
+    assert len(decode(ViterbiDecoder(transitions, 5), score, position, ended=True)) == 0

@@ -16,6 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import joblib
 import torch
@@ -60,30 +61,18 @@ Chunk = Mapping[bytes, Utterance]
 Prepared = Waveform | ExtractedFrames | AudioError
 
 
-@dataclass(frozen=True)
-class ChunkReport:
-    """Result of a chunk.
+class ChunkReport(NamedTuple):
+    """Result of a chunk, by key."""
 
-    Args:
-        seconds: length of the audio, by key, of what was stored.
-        refused: reason, by key, of what was not.
-    """
-
-    seconds: Mapping[bytes, float]
-    refused: Mapping[bytes, str]
+    seconds: dict[bytes, float]  # length of the audio of what was stored
+    refused: dict[bytes, str]  # why others were not
 
 
-@dataclass(frozen=True)
-class ExtractionGroup:
-    """Result of a few utterances of a chunk.
-
-    Args:
-        entries: frames.
-        refused: reason, by key, of utterances without frames.
-    """
+class ExtractionGroup(NamedTuple):
+    """Result of a few utterances of a chunk."""
 
     entries: list[Entry]
-    refused: Mapping[bytes, str]
+    refused: dict[bytes, str]  # why others have no frames, by key
 
 
 def chunks(work: Mapping[bytes, Utterance], n_jobs: int) -> Iterator[Chunk]:
@@ -130,33 +119,38 @@ def compute_chunk(
         FeatureError: the folder cannot be written, or the extractor returned invalid features.
     """
     keep_freed_memory()
-    seconds: dict[bytes, float] = {}
-    refused: dict[bytes, str] = {}
+    report = ChunkReport({}, {})
     with torch_threads(n_threads), new_shard(folder, len(extractor.names)) as journal:
         for group in compute_groups(chunk, extractor, limits):
             journal.append(group.entries)
-            seconds |= {entry.key: entry.seconds for entry in group.entries}
-            refused |= group.refused
-    return ChunkReport(seconds, refused)
+            report.seconds.update({entry.key: entry.seconds for entry in group.entries})
+            report.refused.update(group.refused)
+    return report
 
 
 def compute_groups(
     chunk: Chunk, extractor: FrameExtractor, limits: DecodeLimits
 ) -> Iterator[ExtractionGroup]:
     """Features of a chunk's utterances in order, about GROUP_S of audio at a time."""
+    ids = {key: utterance.id for key, utterance in chunk.items()}
     for group in _prepare(chunk, extractor, limits):
-        waveforms = {key: w for key, w in group.items() if isinstance(w, Waveform)}
-        extracted = dict(
-            zip(waveforms, extract_each(extractor, [*waveforms.values()]), strict=True)
-        )
-        results = {key: extracted.get(key, prepared) for key, prepared in group.items()}
-        entries = [
-            Entry(key, check_frames(result.frames, extractor.names, chunk[key].id), result.seconds)
-            for key, result in results.items()
-            if isinstance(result, ExtractedFrames)
-        ]
-        faults = {key: str(why) for key, why in results.items() if isinstance(why, AudioError)}
-        yield ExtractionGroup(entries, faults)
+        yield extract_group(group, extractor, ids)
+
+
+def extract_group(
+    prepared: Mapping[bytes, Prepared], extractor: FrameExtractor, ids: Mapping[bytes, str]
+) -> ExtractionGroup:
+    """Extract the features of waveforms, with names for errors, all by key."""
+    waveforms = {key: one for key, one in prepared.items() if isinstance(one, Waveform)}
+    frames = _extract_each(extractor, [*waveforms.values()])
+    results = {**prepared, **dict(zip(waveforms, frames, strict=True))}
+    entries = [
+        Entry(key, check_frames(result.frames, extractor.names, ids[key]), result.seconds)
+        for key, result in results.items()
+        if isinstance(result, ExtractedFrames)
+    ]
+    faults = {key: str(why) for key, why in results.items() if isinstance(why, AudioError)}
+    return ExtractionGroup(entries, faults)
 
 
 def _prepare(
@@ -194,7 +188,7 @@ def _prepare_one(
         return fault
 
 
-def extract_each(
+def _extract_each(
     extractor: FrameExtractor, waveforms: list[Waveform]
 ) -> list[ExtractedFrames | AudioError]:
     """Frames of each waveform or its error; one bad waveform does not affect the others."""
@@ -204,7 +198,7 @@ def extract_each(
     except AudioError as fault:
         if len(waveforms) == 1:
             return [fault]
-    return [result for one in waveforms for result in extract_each(extractor, [one])]
+    return [result for one in waveforms for result in _extract_each(extractor, [one])]
 
 
 FORMAT = 2
@@ -215,17 +209,17 @@ Progress = Callable[[int, float], None]
 
 @dataclass(frozen=True)
 class ExtractionResult:
-    """Result of `FeatureStore.extract`.
+    """Result of the extraction with a store.
 
     Args:
-        features: frames of all utterances that have some.
+        features: frames by utterance id.
         refused: utterances whose recording cannot be used, and why.
         damaged: shards that were damaged, removed and recomputed.
     """
 
     features: StoredFeatures
     refused: tuple[Problem, ...]
-    damaged: tuple[Problem, ...]
+    damaged: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -320,24 +314,18 @@ class FeatureStore:
         with storing(self.folder):
             if not note.exists():
                 write_text(note, json.dumps(self.settings, indent=2) + "\n")
-        refused: dict[bytes, str] = {}
-        for report in self._reports(missing, n_jobs):
-            refused |= report.refused
-            counter.add({**report.seconds, **dict.fromkeys(report.refused, 0.0)})
-        return refused
-
-    def _reports(self, missing: Chunk, n_jobs: int) -> Iterator[ChunkReport]:
-        """Reports of chunks in the order in which they finish."""
         n_threads = torch.get_num_threads() if threads_per_job(n_jobs) is None else 1
         there = replace(self, root=self.root.absolute())
         work = partial(_compute_chunk, store=there, n_threads=n_threads)
+        refused: dict[bytes, str] = {}
         lost: list[Chunk] = []
         with closing(compute_all(work, chunks(missing, n_jobs), n_jobs)) as reports:
             for chunk, report in reports:
                 if isinstance(report, WorkerDied):
                     lost.append(chunk)
-                else:
-                    yield report
+                    continue
+                refused |= report.refused
+                counter.add({**report.seconds, **dict.fromkeys(report.refused, 0.0)})
         if lost:
             raise FeatureError(
                 f"{next(iter(lost[0].values())).id} and the {len(lost[0]) - 1} after it: every "
@@ -345,6 +333,7 @@ class FeatureStore:
                 "the others are stored: run the same command again with fewer --jobs, or leave "
                 "these out"
             )
+        return refused
 
 
 def _compute_chunk(chunk: Chunk, store: FeatureStore, n_threads: int) -> ChunkReport:

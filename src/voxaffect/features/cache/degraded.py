@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,11 +21,11 @@ from voxaffect.audio.degrade.noise import Babble
 from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.errors import AudioError, FeatureError
-from voxaffect.features.cache.cache import FeatureStore, extract_each
+from voxaffect.features.cache.cache import ExtractionResult, FeatureStore, extract_group
 from voxaffect.features.cache.file_digests import key_of
 from voxaffect.features.cache.index import StoredFeatures, open_index
-from voxaffect.features.cache.shards import Entry, check_shared, new_shard, salvage, storing
-from voxaffect.features.frames import ExtractedFrames, FrameExtractor, check_frames
+from voxaffect.features.cache.shards import check_shared, new_shard, salvage, storing
+from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.runtime import torch_threads
 from voxaffect.files import digest
 from voxaffect.parallel.clusters import local_jobs, threads_per_job
@@ -67,53 +68,39 @@ class MissingDegradations:
 Chunk = tuple[MissingDegradations, ...]
 
 
-@dataclass(frozen=True)
-class DegradedShards:
-    """Picklable task: compute chunks and store them as shards.
+def compute_degraded(
+    chunk: Chunk,
+    extractor: FrameExtractor,
+    folder: Path,
+    n_threads: int,
+    *,
+    limits: DecodeLimits,
+    seed: int,
+) -> dict[bytes, str]:
+    """Store the features of a chunk as one shard; return the reasons for failures by key.
 
     Args:
-        folder: folder of the shards.
+        chunk: what to compute.
         extractor: computes the features.
+        folder: folder of the shard.
+        n_threads: number of PyTorch threads.
         limits: limits of recordings.
         seed: random seed of noise and reverberation.
-        n_threads: number of PyTorch threads.
+
+    Raises:
+        FeatureError: the folder is missing or cannot be written.
     """
-
-    folder: Path
-    extractor: FrameExtractor
-    limits: DecodeLimits
-    seed: int
-    n_threads: int
-
-    def compute(self, chunk: Chunk) -> dict[bytes, str]:
-        """Store the features of a chunk as one shard; return the reasons for failures by key.
-
-        Raises:
-            FeatureError: the folder is missing or cannot be written.
-        """
-        check_shared(self.folder)
-        keep_freed_memory()
-        names = self.extractor.names
-        refused: dict[bytes, str] = {}
-        with torch_threads(self.n_threads), new_shard(self.folder, len(names)) as journal:
-            for missing in chunk:
-                name, entries = missing.scene.utterance.id, []
-                for key, result in self._features(missing).items():
-                    if isinstance(result, ExtractedFrames):
-                        values = check_frames(result.frames, names, name)
-                        entries.append(Entry(key, values, result.seconds))
-                    else:
-                        refused[key] = str(result)
-                journal.append(entries)
-        return refused
-
-    def _features(self, missing: MissingDegradations) -> dict[bytes, ExtractedFrames | AudioError]:
-        """Frames of a recording under each degradation, or an error, by key."""
-        degraded = degrade(missing, self.limits, self.seed)
-        waveforms = {key: one for key, one in degraded.items() if isinstance(one, Waveform)}
-        frames = extract_each(self.extractor, [*waveforms.values()])
-        faults = {key: why for key, why in degraded.items() if isinstance(why, AudioError)}
-        return {**dict(zip(waveforms, frames, strict=True)), **faults}
+    check_shared(folder)
+    keep_freed_memory()
+    refused: dict[bytes, str] = {}
+    with torch_threads(n_threads), new_shard(folder, len(extractor.names)) as journal:
+        for missing in chunk:
+            degraded = degrade(missing, limits, seed)
+            ids = dict.fromkeys(degraded, missing.scene.utterance.id)
+            group = extract_group(degraded, extractor, ids)
+            journal.append(group.entries)
+            refused |= group.refused
+    return refused
 
 
 def degrade(
@@ -143,19 +130,6 @@ def _attempt(degradation: Degradation, waveform: Waveform, seed: int) -> Wavefor
         return degradation.apply(waveform, seed).normalized()
     except AudioError as fault:
         return fault
-
-
-@dataclass(frozen=True)
-class DegradedFeatures:
-    """Result of `DegradedStore.extract`.
-
-    Args:
-        features: frames by `condition_id(condition, utterance id)`.
-        refused: those that cannot be used, and why.
-    """
-
-    features: StoredFeatures
-    refused: tuple[Problem, ...]
 
 
 def condition_id(condition: str, utterance_id: str) -> str:
@@ -193,7 +167,7 @@ class DegradedStore:
         *,
         n_jobs: int = 1,
         progress: Progress | None = None,
-    ) -> DegradedFeatures:
+    ) -> ExtractionResult:
         """Features of every scene under every degradation; memory-mapped if stored.
 
         Args:
@@ -225,7 +199,7 @@ class DegradedStore:
             for name, key in keys.items()
             if key in refused
         )
-        return DegradedFeatures(StoredFeatures.of(index, keys), tuple(problems))
+        return ExtractionResult(StoredFeatures.of(index, keys), tuple(problems))
 
     def _key(self, scene: Scene, degradation: Degradation) -> bytes:
         talkers = [*scene.talkers] if isinstance(degradation, Babble) else []
@@ -244,17 +218,20 @@ class DegradedStore:
         self, missing: Sequence[MissingDegradations], n_jobs: int
     ) -> Iterator[tuple[Chunk, dict[bytes, str]]]:
         """Store what is missing; yield each chunk with the reasons for its failures by key."""
-        n_threads = torch.get_num_threads() if threads_per_job(n_jobs) is None else 1
-        clean = self.clean
-        shards = DegradedShards(
-            self.folder.absolute(), clean.extractor, clean.limits, self.seed, n_threads
+        compute = partial(
+            compute_degraded,
+            extractor=self.clean.extractor,
+            folder=self.folder.absolute(),
+            n_threads=torch.get_num_threads() if threads_per_job(n_jobs) is None else 1,
+            limits=self.clean.limits,
+            seed=self.seed,
         )
         with storing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         chunks = (
             tuple(missing[at : at + CHUNK_SCENES]) for at in range(0, len(missing), CHUNK_SCENES)
         )
-        with closing(compute_all(shards.compute, chunks, n_jobs)) as reports:
+        with closing(compute_all(compute, chunks, n_jobs)) as reports:
             for chunk, report in reports:
                 if isinstance(report, WorkerDied):
                     raise FeatureError(

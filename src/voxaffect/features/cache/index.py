@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import overload
+from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,21 +19,13 @@ CHECKED = "checked"
 """Subfolder that caches the digests of shards that were verified."""
 
 
-@dataclass(frozen=True, eq=False)
-class FrameLocations:
-    """Locations of the frames of M utterances.
+class FrameLocations(NamedTuple):
+    """Locations of the frames of M utterances."""
 
-    Args:
-        shard: (M,), index of the shard.
-        entry: (M,), index of the utterance in the shard.
-        frames_before: (M,), number of frames before it in the shard.
-        n_frames: (M,), number of its frames.
-    """
-
-    shard: NDArray[np.integer]
-    entry: NDArray[np.integer]
-    frames_before: NDArray[np.integer]
-    n_frames: NDArray[np.integer]
+    shard: NDArray[np.integer]  # (M,), index of the shard
+    entry: NDArray[np.integer]  # (M,), index of the utterance in the shard
+    frames_before: NDArray[np.integer]  # (M,), number of frames before it in the shard
+    n_frames: NDArray[np.integer]  # (M,), number of its frames
 
     def in_shard(self, row: int) -> tuple[int, int, int]:
         """Location of one utterance in its shard: arguments of `MappedShard.frames`."""

@@ -24,10 +24,10 @@ import uuid
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from io import FileIO
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,31 +46,18 @@ FIELDS, CRC = struct.Struct("<16sdI"), struct.Struct("<I")  # the two parts of a
 Records = NDArray[np.void]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """Frames of one utterance to store.
+class Entry(NamedTuple):
+    """Frames of one utterance to store."""
 
-    Args:
-        key: hash of what they were computed from, 16 bytes.
-        values: float32 (T, F).
-        seconds: length of the audio.
-    """
-
-    key: bytes
-    values: NDArray[np.float32]
-    seconds: float
+    key: bytes  # hash of what they were computed from, 16 bytes
+    values: NDArray[np.float32]  # (T, F)
+    seconds: float  # length of the audio
 
     def pack(self) -> tuple[bytes, memoryview]:
         """Bytes of its record and its values."""
         values = np.ascontiguousarray(self.values, VALUE).data.cast("B")
         fields = FIELDS.pack(self.key, self.seconds, len(self.values))
         return fields + _crc(fields, values), values
-
-
-def is_valid(entry: memoryview) -> bool:
-    """Whether the checksum of an entry's bytes, record and values, is right."""
-    record, values = entry[: RECORD.itemsize], entry[RECORD.itemsize :]
-    return _crc(record[: FIELDS.size], values) == record[FIELDS.size :]
 
 
 def _crc(fields: bytes | memoryview, values: memoryview) -> bytes:
@@ -196,15 +183,6 @@ class Journal:
                 _write(self._file, values)
                 self._records += record
 
-    def seal(self) -> None:
-        """Turn the journal into a shard, or remove it if it is empty.
-
-        Raises:
-            FeatureError: the disk is full.
-        """
-        with storing(self._path.parent):
-            _seal(self._file, self._path, bytes(self._records))
-
 
 @contextmanager
 def new_shard(folder: Path, n_columns: int) -> Iterator[Journal]:
@@ -225,7 +203,8 @@ def new_shard(folder: Path, n_columns: int) -> Iterator[Journal]:
             _write(file, pack_head(n_columns))
         journal = Journal(file, path)
         yield journal
-        journal.seal()
+        with storing(folder):
+            _seal(file, path, bytes(journal._records))
 
 
 def salvage(folder: Path) -> None:
@@ -269,7 +248,8 @@ def _whole_entries(path: Path) -> Iterator[memoryview]:
         n_frames = int(np.frombuffer(content, RECORD, 1, begin)["n_frames"][0])
         end = begin + RECORD.itemsize + row_bytes * n_frames
         entry = content[begin:end]
-        if end > len(content) or not is_valid(entry):
+        checksum = _crc(entry[: FIELDS.size], entry[RECORD.itemsize :])
+        if end > len(content) or checksum != entry[FIELDS.size : RECORD.itemsize]:
             return
         yield entry
         begin = end

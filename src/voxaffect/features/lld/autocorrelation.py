@@ -44,17 +44,11 @@ Floats = NDArray[np.float32]
 
 
 class Peaks(NamedTuple):
-    """Highest autocorrelation peaks of R frames in each of K ranges of lags.
+    """Highest autocorrelation peaks of R frames in each of K ranges of lags."""
 
-    Args:
-        lag: float32 (R, K), in samples, positive even where there is no peak.
-        height: float32 (R, K), of the normalized autocorrelation, -inf where there is no peak.
-        power: float32 (R,), of the frames.
-    """
-
-    lag: Floats
-    height: Floats
-    power: Floats
+    lag: Floats  # (R, K), in samples, positive even where there is no peak
+    height: Floats  # (R, K), of the normalized autocorrelation, -inf where there is no peak
+    power: Floats  # (R,), of the frames
 
     @classmethod
     def empty(cls, n_frames: int, n_ranges: int) -> Peaks:
@@ -175,15 +169,10 @@ MIN_OVERLAP = 0.05
 
 
 class Autocorrelation(NamedTuple):
-    """Window-compensated autocorrelation of R frames.
+    """Window-compensated autocorrelation of R frames."""
 
-    Args:
-        at_lag: float32 (R, M), at lags 0, 1, 2 ... samples; at 0 it is the frame's power.
-        offset: float32 (R,), mean that was subtracted from each frame.
-    """
-
-    at_lag: Tensor
-    offset: Tensor
+    at_lag: Tensor  # (R, M), at lags 0, 1, 2 ... samples; at 0 it is the frame's power
+    offset: Tensor  # (R,), mean that was subtracted from each frame
 
 
 @dataclass(frozen=True)

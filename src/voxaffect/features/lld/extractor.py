@@ -23,7 +23,12 @@ from voxaffect.features.frames import FrameGrid, refuse_short
 from voxaffect.features.lld.autocorrelation import FrameAnalyzer, check_hop
 from voxaffect.features.lld.pitch_settings import PitchSettings
 from voxaffect.features.lld.short_time import check_mel_bands
-from voxaffect.features.lld.streaming import DESCRIPTORS, DescriptorStream, StreamingDescriptors
+from voxaffect.features.lld.streaming import (
+    DESCRIPTORS,
+    DescriptorStream,
+    StreamingDescriptors,
+    advance_batch,
+)
 from voxaffect.features.packing import analyze_in_batches
 
 NAMES = (*DESCRIPTORS, *(f"delta_{name}" for name in DESCRIPTORS))
@@ -97,7 +102,8 @@ class LowLevelDescriptors:
         for number, ended, frames in analyze_in_batches(
             recordings, self.grid, analyzer.reach, self.device, analyzer.analyze
         ):
-            parts[number].append(descriptors[number].advance(frames, ended=ended))
+            final = advance_batch([descriptors[number]], [frames], ended=ended).rows
+            parts[number].append(final)
         return [np.concatenate(part) for part in parts]
 
     def stream(self) -> DescriptorStream:

@@ -65,19 +65,12 @@ class ScoringSettings(NamedTuple):
 
 
 class PitchCandidates(NamedTuple):
-    """Pitch candidates of T frames.
+    """Pitch candidates of T frames."""
 
-    Args:
-        score: float32 (T, S), strength, -inf where there is no peak.
-        octave: float32 (T, S), octaves above the floor.
-        f0_hz: float32 (T, S), 0 for unvoiced.
-        probability: float32 (T,), of voicing.
-    """
-
-    score: Floats
-    octave: Floats
-    f0_hz: Floats
-    probability: Floats
+    score: Floats  # (T, S), strength, -inf where there is no peak
+    octave: Floats  # (T, S), octaves above the floor
+    f0_hz: Floats  # (T, S), 0 for unvoiced
+    probability: Floats  # (T,), of voicing
 
     @classmethod
     def empty(cls, n_frames: int, n_states: int) -> PitchCandidates:
@@ -87,35 +80,21 @@ class PitchCandidates(NamedTuple):
 
 
 class Extents(NamedTuple):
-    """Frame counts of U recordings whose frames are concatenated.
+    """Frame counts of U recordings whose frames are concatenated."""
 
-    Args:
-        waiting: int64 (U,), number of frames whose peak level is already known.
-        known: int64 (U,), number of these and of the new frames.
-        scored: int64 (U,), how many of the known frames are scored now.
-        begin: int64 (U,), index of the frame that must be known before any is scored.
-    """
-
-    waiting: Counts
-    known: Counts
-    scored: Counts
-    begin: Counts
+    waiting: Counts  # (U,), number of frames whose peak level is already known
+    known: Counts  # (U,), number of these and of the new frames
+    scored: Counts  # (U,), how many of the known frames are scored now
+    begin: Counts  # (U,), index of the frame that must be known before any is scored
 
 
 class Loudness(NamedTuple):
-    """Recent peak power of U recordings.
+    """Recent peak power of U recordings."""
 
-    Args:
-        until: float64 (M,), peak power until each frame.
-        last: float64 (U,), peak power until the last frame of each.
-        decay: factor of the peak power per hop.
-        look_ahead: number of later frames that count for a frame.
-    """
-
-    until: NDArray[np.float64]
-    last: NDArray[np.float64]
-    decay: float
-    look_ahead: int
+    until: NDArray[np.float64]  # (M,), until each frame
+    last: NDArray[np.float64]  # (U,), until the last frame of each
+    decay: float  # factor per hop
+    look_ahead: int  # number of later frames that count for a frame
 
 
 @compiled
@@ -126,15 +105,7 @@ def score_batch(
     settings: ScoringSettings,
     candidates: PitchCandidates,
 ) -> None:
-    """Score the candidates of concatenated recordings.
-
-    Args:
-        peaks: of M frames.
-        loudness: of the waiting frames; updated for the new ones.
-        extents: of the recordings.
-        settings: of the scores.
-        candidates: output, for all frames that are scored.
-    """
+    """Score the candidates of concatenated recordings; updates `loudness` by the new frames."""
     peak_power, last, decay, look_ahead = loudness
     first, out = 0, 0
     for u in range(len(extents.known)):
@@ -262,7 +233,8 @@ def track_pitch(
         return [peaks.of(rows) for rows in packed.parts]
 
     for number, ended, peaks in analyze_in_batches(waveforms, grid, analyzer.reach, "cpu", analyze):
-        parts[number].append(decoders[number].advance(peaks, ended=ended))
+        track, _ = decode_pitch_batch([decoders[number]], [peaks], ended=ended)
+        parts[number].append(track)
     return [
         PitchTrack(
             np.concatenate([part.f0_hz for part in own]),
@@ -273,7 +245,7 @@ def track_pitch(
 
 
 class PitchDecoder:
-    """Incremental pitch decoder of one recording.
+    """State of the incremental decoding of one recording by `decode_pitch_batch`.
 
     A frame is decided when `delay` later frames are known, and no frame before frame `start` is.
 
@@ -302,29 +274,19 @@ class PitchDecoder:
     def fork(self) -> PitchDecoder:
         """Independent copy; arrays are shared, as they are replaced, not modified."""
         twin = copy.copy(self)
-        twin._viterbi = self._viterbi.fork()
+        twin._viterbi = copy.copy(self._viterbi)
         return twin
-
-    def advance(self, peaks: Peaks, *, ended: bool) -> PitchTrack:
-        """Pitch of the frames that are decided now.
-
-        Args:
-            peaks: of the next frames.
-            ended: whether these are the last frames; then all are decided.
-        """
-        track, _ = decode_pitch_batch([self], [peaks], ended=ended)
-        return track
 
 
 def decode_pitch_batch(
     decoders: Sequence[PitchDecoder], new: Sequence[Peaks], *, ended: bool
 ) -> tuple[PitchTrack, Counts]:
-    """`PitchDecoder.advance` of U recordings at once.
+    """Decode the pitch of the next frames of U recordings.
 
     Args:
-        decoders: U decoders with the same settings.
+        decoders: states of the recordings, with equal settings; updated.
         new: peaks of the next frames of each.
-        ended: whether these are the last frames of all.
+        ended: whether these are the last frames of all; then all are decided.
 
     Returns:
         Pitch of the frames that are decided now, recording after recording, and their counts.

@@ -65,41 +65,29 @@ LOOK_AHEAD = 3
 
 
 class DeltaSmoother:
-    """Incremental smoothing and deltas of F columns of one recording.
-
-    Edge frames are repeated beyond the ends; for the last column, F0, beyond the ends of each
-    voiced segment.
-    """
+    """State of the incremental smoothing of one recording by `smooth_batch`."""
 
     def __init__(self) -> None:
         self._columns: Floats | None = None  # frames that are still needed
         self._n_done = 0  # how many of these are only context
 
-    def advance(self, columns: Floats, *, ended: bool) -> Floats:
-        """Means over three frames and regression slopes over five of these.
-
-        The slope is `sum over n = 1, 2 of n (c[t + n] - c[t - n]) / 10`: The HTK Book (2006),
-        section 5.6.2.
-
-        Args:
-            columns: float32 (T, F), of the next frames; the last is voiced where it is above 0.
-            ended: whether these are the last frames.
-
-        Returns:
-            float32 (n, 2 F), of the next frames whose neighbors are known.
-        """
-        return smooth_batch([self], [columns], ended=ended).rows
-
 
 def smooth_batch(
     smoothers: Sequence[DeltaSmoother], columns: Sequence[Floats], *, ended: bool
 ) -> Ragged:
-    """`DeltaSmoother.advance` of U recordings at once, float32 rows (n, 2 F).
+    """Means over three frames and regression slopes over five of these, of U recordings.
+
+    The slope is `sum over n = 1, 2 of n (c[t + n] - c[t - n]) / 10`: The HTK Book (2006), section
+    5.6.2. Edge frames are repeated beyond the ends; of the last column, F0, beyond the ends of each
+    voiced segment.
 
     Args:
-        smoothers: U smoothers.
-        columns: float32 (T, F) of each.
+        smoothers: states of the recordings; updated.
+        columns: float32 (T, F) of the next frames of each; the last is voiced where above 0.
         ended: whether these are the last frames of all.
+
+    Returns:
+        float32 rows (n, 2 F), of the next frames whose neighbors are known.
     """
     old = [
         c[:0] if s._columns is None else s._columns for s, c in zip(smoothers, columns, strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -16,7 +16,7 @@ from voxaffect.features.lld.autocorrelation import FrameAnalysis, FrameAnalyzer
 from voxaffect.features.lld.pitch import PitchDecoder, decode_pitch_batch
 from voxaffect.features.lld.pitch_settings import PitchSettings
 from voxaffect.features.lld.short_time import LOOK_AHEAD, DeltaSmoother, ShortTime, smooth_batch
-from voxaffect.features.packing import AudioChunk, Ragged, max_frames
+from voxaffect.features.packing import AudioChunk, Ragged, group_chunks, max_frames
 
 Floats = NDArray[np.float32]
 
@@ -88,23 +88,9 @@ def analyze_buffers(
         for number, (buffer, samples) in enumerate(zip(buffers, new, strict=True))
         for chunk in buffer.chunks(samples)
     )
-    for batch in _batches(numbered):
+    for batch in group_chunks(numbered, max_frames("cpu"), distinct=True):
         numbers, chunks = zip(*batch, strict=True)
         yield [*numbers], analyzer.analyze(chunks)
-
-
-def _batches(numbered: Iterable[tuple[int, AudioChunk]]) -> Iterator[list[tuple[int, AudioChunk]]]:
-    """Group chunks of different streams into batches of about `max_frames`."""
-    batch: list[tuple[int, AudioChunk]] = []
-    n_frames = 0
-    for number, chunk in numbered:
-        if batch and (number == batch[-1][0] or n_frames >= max_frames("cpu")):
-            yield batch
-            batch, n_frames = [], 0
-        batch.append((number, chunk))
-        n_frames += chunk.n_frames
-    if batch:
-        yield batch
 
 
 def check_samples(samples: object) -> None:
@@ -125,7 +111,7 @@ def check_samples(samples: object) -> None:
 
 
 class StreamingDescriptors:
-    """Incremental computation of one recording's descriptors from the analysis of its frames.
+    """State of the incremental computation of one recording's descriptors by `advance_batch`.
 
     Args:
         pitch: settings of the pitch tracker.
@@ -149,15 +135,6 @@ class StreamingDescriptors:
         """Index of the frame that must be known before any frame is final."""
         return self._pitch.start
 
-    def advance(self, analysis: FrameAnalysis, *, ended: bool) -> NDArray[np.float32]:
-        """Descriptors of the frames that are final now, float32 (n, 32).
-
-        Args:
-            analysis: of the next frames.
-            ended: whether these are the last frames; then all are final.
-        """
-        return advance_batch([self], [analysis], ended=ended).rows
-
     def fork(self) -> StreamingDescriptors:
         """Independent copy; arrays are shared, as they are replaced, not modified."""
         twin = copy.copy(self)
@@ -168,12 +145,12 @@ class StreamingDescriptors:
 def advance_batch(
     descriptors: Sequence[StreamingDescriptors], new: Sequence[FrameAnalysis], *, ended: bool
 ) -> Ragged:
-    """`StreamingDescriptors.advance` of U recordings at once.
+    """Descriptors of U recordings from the analysis of their next frames.
 
     Args:
-        descriptors: of U recordings, with the same settings.
+        descriptors: states of the recordings, with equal settings; updated.
         new: analysis of the next frames of each.
-        ended: whether these are the last frames of all.
+        ended: whether these are the last frames of all; then all are final.
 
     Returns:
         float32 rows (n, 32), the frames that are final now.
@@ -255,7 +232,7 @@ class DescriptorStream:
         self._check_open()
         self._ended = True
         (analysis,) = self._analyzer.analyze([self._buffer.remaining()])
-        return self._descriptors.advance(analysis, ended=True)
+        return advance_batch([self._descriptors], [analysis], ended=True).rows
 
     def _check_open(self) -> None:
         if self._ended:

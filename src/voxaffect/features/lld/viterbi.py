@@ -10,7 +10,6 @@ Letters: U lattices, T frames of one, M frames of all, S states.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -25,68 +24,40 @@ States = NDArray[np.int8]
 
 
 class Transitions(NamedTuple):
-    """Costs of transitions from state i at position p to state j at position q.
+    """Costs `fixed[i, j] + slope[i, j] |p - q|` from state i at position p to j at q."""
 
-    The cost is `fixed[i, j] + slope[i, j] |p - q|`.
-
-    Args:
-        fixed: float32 (S, S).
-        slope: float32 (S, S).
-    """
-
-    fixed: Floats
-    slope: Floats
+    fixed: Floats  # (S, S)
+    slope: Floats  # (S, S)
 
 
 class Backpointers(NamedTuple):
-    """Best paths to all states of T frames.
+    """Best paths to all states of T frames."""
 
-    Args:
-        into: int8 (T, S), the previous state on the best path to each.
-        best: int8 (T,), the state with the best path of all.
-    """
-
-    into: States
-    best: States
+    into: States  # (T, S), the previous state on the best path to each
+    best: States  # (T,), the state with the best path of all
 
 
 class Lattices(NamedTuple):
-    """Next frames of U lattices, concatenated.
+    """Next frames of U lattices, concatenated."""
 
-    Args:
-        score: float32 (M, S).
-        position: float32 (M, S).
-        new: int64 (U,), number of frames.
-        known: int64 (U,), number of these and of earlier uncommitted frames.
-        committed: int64 (U,), how many of the known frames are committed now.
-        begun: bool (U,), whether there were earlier frames.
-    """
-
-    score: Floats
-    position: Floats
-    new: Counts
-    known: Counts
-    committed: Counts
-    begun: NDArray[np.bool_]
+    score: Floats  # (M, S)
+    position: Floats  # (M, S)
+    new: Counts  # (U,), number of frames
+    known: Counts  # (U,), number of these and of earlier uncommitted frames
+    committed: Counts  # (U,), how many of the known frames are committed now
+    begun: NDArray[np.bool_]  # (U,), whether there were earlier frames
 
 
 class Paths(NamedTuple):
-    """Best paths through U lattices.
+    """Best paths through U lattices."""
 
-    Args:
-        last: float64 (U, 2, S), score of the best path to each state of the last frame, and the
-            state's position.
-        backpointers: of all uncommitted frames, lattice after lattice.
-        states: int8, of the frames that are committed now.
-    """
-
-    last: NDArray[np.float64]
-    backpointers: Backpointers
-    states: States
+    last: NDArray[np.float64]  # (U, 2, S), of the last frame: score of the best path, and position
+    backpointers: Backpointers  # of all known frames
+    states: States  # of the frames that are committed now
 
 
 class ViterbiDecoder:
-    """Incremental Viterbi decoder of one lattice.
+    """State of the incremental decoding of one lattice by `decode_batch`.
 
     Args:
         transitions: costs between neighboring frames.
@@ -101,35 +72,17 @@ class ViterbiDecoder:
         self._has_begun = False
         self._open = Backpointers(np.zeros((0, n_states), np.int8), np.zeros(0, np.int8))
 
-    def fork(self) -> ViterbiDecoder:
-        """Independent copy; arrays are shared, as they are replaced, not modified."""
-        return copy.copy(self)
-
-    def advance(self, score: Floats, position: Floats, *, ended: bool) -> States:
-        """Decode the next frames.
-
-        Args:
-            score: float32 (T, S); -inf forbids a state, but not all states of a frame.
-            position: float32 (T, S), finite.
-            ended: whether these are the last frames; then all are committed.
-
-        Returns:
-            int8, states of the frames that are committed now.
-        """
-        n = np.array([len(score)])
-        return decode_batch([self], Ragged(score, n), position, ended=ended).rows
-
 
 def decode_batch(
     decoders: Sequence[ViterbiDecoder], score: Ragged, position: Floats, *, ended: bool
 ) -> Ragged:
-    """`ViterbiDecoder.advance` of U lattices at once.
+    """Decode the next frames of U lattices.
 
     Args:
-        decoders: U decoders with the same costs and lag.
-        score: float32 rows (M, S).
-        position: float32 (M, S).
-        ended: whether these are the last frames of all.
+        decoders: states of the lattices, with equal costs and lag; updated.
+        score: float32 rows (M, S); -inf forbids a state, but not all states of a frame.
+        position: float32 (M, S), finite.
+        ended: whether these are the last frames of all; then all are committed.
 
     Returns:
         int8 rows, states of the frames that are committed now.
