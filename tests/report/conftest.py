@@ -13,5 +13,5 @@ from voxaffect.report.write import write_report
 
 @pytest.fixture(scope="session")
 def written(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Files of the report of `full_run`, in a folder that was not there before."""
+    """Files of the report of `full_run`, in a new folder."""
     return write_report(summarize_run(full_run()), tmp_path_factory.mktemp("report") / "new")

@@ -26,8 +26,8 @@ def result(
 ) -> FoldResult:
     """A result with `right[c]` of `of` utterances of each class c recognized.
 
-    The wrong answers name the next class. A class with a negative count is not in the test set.
-    Every system but svm has learned by epochs: three with an odd seed, else four.
+    Errors predict the next class. A class with a negative count is not in the test set. Every
+    system but svm was trained in epochs: three with an odd seed, else four.
     """
     classes = [c for c, n in enumerate(right) if n >= 0]
     y_true = np.repeat(classes, of)
@@ -63,7 +63,7 @@ def result(
 
 
 def plain_history(n_epochs: int, best: int = 2) -> dict[str, Any]:
-    """Epochs as a result keeps them: the loss halves, dev UA gains a tenth."""
+    """Training history: the loss halves with each epoch, dev UA gains a tenth."""
     epochs = [
         {
             "number": number,
@@ -79,7 +79,7 @@ def plain_history(n_epochs: int, best: int = 2) -> dict[str, Any]:
 
 
 def corpus(name: str, style: dict[str, int], **more: Any) -> CorpusSummary:
-    """A corpus as a run used it, forty utterances of four speakers unless told."""
+    """A corpus as a run used it, forty utterances of four speakers by default."""
     settled: dict[str, Any] = {
         "emotion": {"neutral": 10, "happy": 10, "sad": 10, "angry": 10},
         "gender": {"female": 20, "male": 20},
@@ -134,6 +134,6 @@ def full_run(note: str = NOTE) -> Run:
 
 
 def row(table: Table, name: str) -> dict[str, str]:
-    """Texts of the row that a name heads, by column."""
+    """Texts of the row with a name, by column."""
     (found,) = [cells for cells in table.rows if cells[0].text == name]
     return dict(zip(table.columns, (cell.text for cell in found), strict=True))

@@ -16,7 +16,7 @@ from voxaffect.report.comparison import (
 NAMES = ("runs/one", "runs/two")
 
 
-def said(found: RunsCompared) -> list[str]:
+def texts_of(found: RunsCompared) -> list[str]:
     return [text.replace("\N{NO-BREAK SPACE}", " ") for text in describe_comparison(found, NAMES)]
 
 
@@ -30,7 +30,7 @@ def folds(system: str, hits: list[int]) -> list[FoldResult]:
 
 def test_equal_runs_are_reported_as_equal() -> None:
     found = compare_runs(full_run(), full_run())
-    opening, shared, within, *_ = said(found)
+    opening, shared, within, *_ = texts_of(found)
     assert opening == "A is runs/one, B is runs/two. Gain: B minus A."
     assert shared.startswith(
         "The runs share 14 folds and 590 test utterances (with the same label)."
@@ -45,7 +45,7 @@ def test_equal_runs_are_reported_as_equal() -> None:
 def test_gains_are_reported_over_the_main_unit_of_the_protocol() -> None:
     a, b = run(*folds("svm", [1, 2, 3, 4, 5, 6])), run(*folds("svm", [3, 4, 5, 6, 7, 9]))
     found = compare_runs(a, b)
-    *_, gain = said(found)
+    *_, gain = texts_of(found)
     assert gain.startswith(
         "Within each corpus (held-out speakers): svm gained .217 (significant over 6 speakers, "
         "p = .031; pooled +.217, 95 % CI +.200 to +.2"
@@ -63,7 +63,7 @@ def test_unmatched_folds_and_systems_are_named() -> None:
         for r in (*folds("svm", [1, 2]), *folds("dnn-mtl", [2]))
     ]
     b = run(*fewer, result("urdu/1", "svm", (5,) * 4))
-    text = " ".join(said(compare_runs(a, b)))
+    text = " ".join(texts_of(compare_runs(a, b)))
     assert "Only in A, not compared: 1 fold (within/emodb/2)." in text
     assert "Only in B, not compared: 1 fold (within/urdu/1)." in text
     assert "Left out: 2 only in A, 2 only in B, 0 with different labels." in text
@@ -75,7 +75,9 @@ def test_systems_with_different_names() -> None:
     a, b = run(*folds("dnn-stl", [1, 2])), run(*folds("dnn-mtl", [3, 4]))
     found = compare_runs(a, b, [("dnn-stl", "dnn-mtl")])
     assert brief_table(found).rows[0][0].text == "dnn-mtl (A: dnn-stl)"
-    assert "dnn-mtl (A: dnn-stl) gained .200 (too few speakers (2) for a test)." in said(found)[-1]
+    assert (
+        "dnn-mtl (A: dnn-stl) gained .200 (too few speakers (2) for a test)." in texts_of(found)[-1]
+    )
 
 
 def test_markdown_has_notes_sentences_and_tables() -> None:

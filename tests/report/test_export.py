@@ -53,7 +53,7 @@ def assert_well_formed(text: str) -> None:
             assert len(re.findall(r"(?<!\\)&", line)) == n_columns - 1, line
 
 
-def test_a_table_reads_as_booktabs_has_it() -> None:
+def test_latex_table_uses_booktabs() -> None:
     assert latex("x-1", SMALL, "Of simulated speech.").splitlines() == [
         r"\begin{table}[htbp]",
         r"\centering",
@@ -72,14 +72,14 @@ def test_a_table_reads_as_booktabs_has_it() -> None:
     ]
 
 
-def test_a_table_longer_than_a_page_breaks() -> None:
+def test_long_table_is_a_longtable() -> None:
     rows = tuple((Cell(str(n)), Cell(".5")) for n in range(LONG + 1))
     text = latex("long", Table("Long", ("Fold", "UA"), rows))
     assert r"\begin{longtable}{lr}" in text
     assert_well_formed(text)
 
 
-def test_every_table_of_a_report_is_well_formed_and_a_block_of_its_own() -> None:
+def test_all_latex_tables_are_well_formed_and_separated() -> None:
     run = full_run()
     named = list(named_tables(sections(run, summarize_run(run), ())))
     _, *blocks = latex_document(named, run.note).split("\n\n")
@@ -90,13 +90,13 @@ def test_every_table_of_a_report_is_well_formed_and_a_block_of_its_own() -> None
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])))
-def test_nothing_that_latex_reads_is_left_in_a_text(text: str) -> None:
+def test_special_characters_are_escaped(text: str) -> None:
     rest = KNOWN.sub("", escape(text))
     assert not SPECIAL.search(rest)
     assert "\\" not in rest
 
 
-def test_white_space_is_one_space_and_never_a_paragraph() -> None:
+def test_white_space_is_collapsed() -> None:
     assert escape(" a\n\n b\tc ") == "a b c"
 
 
@@ -107,7 +107,7 @@ def data_of(run: Run) -> dict[str, Any]:
     return loaded
 
 
-def test_scores_hold_the_numbers_of_the_tables() -> None:
+def test_json_scores_equal_the_tables() -> None:
     run = full_run()
     summary, data = summarize_run(run), data_of(run)
     assert (data["schema"], data["note"], data["findings"]) == (SCHEMA, NOTE, ["A sentence."])
@@ -122,7 +122,7 @@ def test_scores_hold_the_numbers_of_the_tables() -> None:
     assert (emodb["n"], emodb["n_folds"], emodb["n_folds_expected"]) == (320, 8, 8)
 
 
-def test_folds_comparisons_card_and_tables_are_there() -> None:
+def test_json_has_folds_comparisons_card_and_tables() -> None:
     data = data_of(full_run())
     assert len(data["folds"]) == 70
     assert list(data["folds"][0]["ua"]) == ["0", "1"]
@@ -136,7 +136,7 @@ def test_folds_comparisons_card_and_tables_are_there() -> None:
     assert data["failures"][0]["reason"] == "no <audio>"
 
 
-def test_a_number_that_does_not_exist_is_null() -> None:
+def test_nan_is_null() -> None:
     nobody = np.zeros(0, np.int64)
     untested = replace(result("emodb/a", "svm", (5,) * 4), ids=(), y_true=nobody, y_pred=nobody)
     run = Run({"note": None}, (), {}, (untested,))
@@ -145,7 +145,7 @@ def test_a_number_that_does_not_exist_is_null() -> None:
     assert data["settings"] == {"note": None}
 
 
-def test_a_record_stands_on_a_line_of_its_own() -> None:
+def test_json_has_one_record_per_line() -> None:
     run = full_run()
     summary = summarize_run(run)
     lines = report_json(run, summary, (), ()).splitlines()

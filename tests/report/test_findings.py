@@ -10,12 +10,12 @@ from voxaffect.report.leakage import statements
 from voxaffect.report.run_info import flatten_settings, protocol_section
 
 
-def said(run: Run) -> list[str]:
+def texts_of(run: Run) -> list[str]:
     return [text.replace("\N{NO-BREAK SPACE}", " ") for text in findings(run, summarize_run(run))]
 
 
 def test_findings_have_run_best_system_and_tests() -> None:
-    compared, within, cross, _, failed = said(full_run())
+    compared, within, cross, _, failed = texts_of(full_run())
     assert compared.startswith("5 systems (dnn-stl, lstm-stl, dnn-mtl, lstm-mtl and svm) on 3")
     assert "svm has the highest UA, .603 (chance .292), followed by lstm-mtl with .561" in within
     assert "dnn-mtl gained .096 (significant over 9 speakers, p = .023)" in within
@@ -41,7 +41,7 @@ def speakers_everywhere() -> Run:
 
 
 def test_intervals_and_tests_over_speakers_are_shown_for_known_speakers() -> None:
-    within, cross, aggregated = said(speakers_everywhere())[1:]
+    within, cross, aggregated = texts_of(speakers_everywhere())[1:]
     gain = "significant over 14 speakers, p < .001; pooled +.100, 95 % CI +.100 to +.100"
     assert f"dnn-mtl gained .100 ({gain})" in within
     assert "dnn-mtl gained .300 (too few corpora (2) for a test; pooled +.300, 95 % CI +.2" in cross
@@ -60,14 +60,14 @@ def test_many_nonsignificant_differences_are_summarized() -> None:
             moved = (-1) ** (n // step) if n % step == 0 else 0
             results.append(result(f"emodb/{n}", f"dnn-{task}", (5, 5, 5, 5 + moved)))
     run = replace(full_run(), results=order(results), failures=())
-    (within,) = said(run)[1:]
+    (within,) = texts_of(run)[1:]
     names = "dnn-mtl, dnn-gender and dnn-naturalness"
     assert f"The 3 multi-task nets ({names}) differ from their single-task baselines by" in within
-    said_plainly = within.replace(NO_BREAK, " ")
-    assert "(none significant over 14 speakers, p = 1.000)" in said_plainly
+    plain = within.replace(NO_BREAK, " ")
+    assert "(none significant over 14 speakers, p = 1.000)" in plain
     results += [result(f"emodb/{n}", "lstm-stl", (5, 5, 5, 5)) for n in range(14)]
     results += [result(f"emodb/{n}", "lstm-mtl", (6, 6, 6, 6)) for n in range(14)]
-    (within,) = said(replace(run, results=order(results)))[1:]
+    (within,) = texts_of(replace(run, results=order(results)))[1:]
     assert (
         "Compared with its single-task baseline, lstm-mtl gained .100 (significant over 14"
         in within
@@ -79,13 +79,13 @@ def test_equal_systems_are_reported_as_equal() -> None:
     results = tuple(
         result(f"emodb/{n}", s, (5,) * 4) for s in ("dnn-stl", "dnn-mtl") for n in range(7)
     )
-    (within,) = said(replace(full_run(), results=results, failures=()))[1:]
+    (within,) = texts_of(replace(full_run(), results=results, failures=()))[1:]
     assert "dnn-mtl gained .000 (equal on 7 speakers; pooled +.000, 95 % CI" in within
 
 
 def test_single_system_is_not_ranked() -> None:
     run = replace(full_run(), results=(result("emodb/a", "svm", (5,) * 4),), failures=())
-    assert said(run)[1:] == [
+    assert texts_of(run)[1:] == [
         "Within each corpus (held-out speakers): svm reaches a UA of .500 (chance .250)."
     ]
 
@@ -93,13 +93,13 @@ def test_single_system_is_not_ranked() -> None:
 def test_equal_systems_share_the_first_place() -> None:
     results = tuple(result("emodb/a", s, (5,) * 4) for s in ("dnn-stl", "lstm-stl"))
     run = replace(full_run(), results=results, failures=())
-    assert "dnn-stl and lstm-stl share the highest UA, .500 (chance .250)." in said(run)[1]
+    assert "dnn-stl and lstm-stl share the highest UA, .500 (chance .250)." in texts_of(run)[1]
 
 
 def test_no_ranking_of_systems_tested_on_different_corpora() -> None:
     results = (result("a/1", "svm", (5,) * 4), result("b/1", "dnn-stl", (5,) * 4))
     run = replace(full_run(), results=results, failures=())
-    assert "no ranking, because no system has results for all folds." in said(run)[1]
+    assert "no ranking, because no system has results for all folds." in texts_of(run)[1]
 
 
 def test_system_with_missing_folds_is_not_ranked() -> None:
@@ -108,15 +108,17 @@ def test_system_with_missing_folds_is_not_ranked() -> None:
         *(result(f"emodb/{n}", "dnn-stl", (6, 6, 6, 6)) for n in "ab"),
         result("emodb/a", "lstm-stl", (9,) * 4),
     )
-    said_of_within = said(replace(full_run(), results=results, failures=()))[1]
-    assert "dnn-stl has the highest UA, .600 (chance .250), followed by svm" in said_of_within
-    assert said_of_within.endswith("Not ranked because of missing folds: lstm-stl.")
+    within = texts_of(replace(full_run(), results=results, failures=()))[1]
+    assert "dnn-stl has the highest UA, .600 (chance .250), followed by svm" in within
+    assert within.endswith("Not ranked because of missing folds: lstm-stl.")
 
 
 def test_restarted_trainings_are_counted_and_listed() -> None:
     again = result("emodb/a", "dnn-stl", (5,) * 4, details={"restarted": "the loss became nan"})
     run = replace(full_run(), results=(again,), failures=())
-    assert said(run)[-1] == "Training diverged and was restarted with another seed for 1 result."
+    assert (
+        texts_of(run)[-1] == "Training diverged and was restarted with another seed for 1 result."
+    )
     (table, *_) = protocol_section(run).tables
     assert [cell.text for cell in table.rows[0]] == [
         "within/emodb/a",
@@ -127,7 +129,7 @@ def test_restarted_trainings_are_counted_and_listed() -> None:
 
 
 def test_run_without_results() -> None:
-    assert said(Run({}, (), {}, ()))[-1] == "No results yet."
+    assert texts_of(Run({}, (), {}, ()))[-1] == "No results yet."
 
 
 def test_leakage_statements_are_counted_without_fold_names() -> None:

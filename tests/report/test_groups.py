@@ -70,7 +70,7 @@ def test_group_of_one_speaker_has_no_interval() -> None:
 
 def test_nothing_to_compare() -> None:
     part = section_of(made({"north/a": (5, 5, 5, 5)}))
-    assert any("no two groups are large enough" in said for said in part.lead)
+    assert any("no two groups are large enough" in text for text in part.lead)
     (table,) = part.tables
     assert row(table, "dnn-stl")["Compared"] == "1 of 1"
     assert {cell.text for cell in table.rows[0][2:]} == {ABSENT}

@@ -161,7 +161,7 @@ def test_folds_that_share_no_speaker_are_counted() -> None:
 
 
 def test_shared_speakers_are_reported_as_speaker_dependent() -> None:
-    said = note(
+    text = note(
         "cross",
         {
             "emodb": {},
@@ -169,18 +169,18 @@ def test_shared_speakers_are_reported_as_speaker_dependent() -> None:
             "iemocap:natural": {"speakers": [9, 10], "sentences": [2, 8]},
         },
     )
-    assert said.startswith(
+    assert text.startswith(
         "Speaker-dependent: iemocap:acted shares all 10 speakers and iemocap:natural shares 9 of "
         "its 10 speakers with training. None shared in 1 other test set."
     )
-    assert said.endswith("Shared with training: sentences in 1 of 3 folds.")
+    assert text.endswith("Shared with training: sentences in 1 of 3 folds.")
 
 
 def test_duplicates_are_counted_with_their_folds() -> None:
-    said = note("cross", {"a": {"duplicates": [2, 40]}, "b": {"near_duplicates": [1, 40]}})
+    text = note("cross", {"a": {"duplicates": [2, 40]}, "b": {"near_duplicates": [1, 40]}})
     assert (
         "Test recordings also in the training data: 2 duplicates in 1 of 2 folds and "
-        "1 near-duplicate in 1 of 2 folds." in said
+        "1 near-duplicate in 1 of 2 folds." in text
     )
 
 
@@ -196,9 +196,9 @@ def test_older_run_notes_that_duplicates_were_not_checked() -> None:
     )
     made = result("aggregated", "svm", (5,) * 4, protocol="aggregated", details={"leakage": old})
     run = Run({}, (), {}, (made,))
-    said = leakage.note(summarize_run(run), "aggregated")
-    assert said.startswith("Speaker-dependent: the test set shares 57 speakers with training.")
-    assert leakage.NOT_LOOKED_FOR in said
+    text = leakage.note(summarize_run(run), "aggregated")
+    assert text.startswith("Speaker-dependent: the test set shares 57 speakers with training.")
+    assert leakage.NOT_CHECKED in text
     table = first_table(run)
     shown = row(table, "aggregated")
     assert (shown["Speakers"], shown["Duplicates"]) == ("57", ABSENT)
@@ -234,7 +234,7 @@ def test_table_shows_ranges_over_folds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("systems", "said"),
+    ("systems", "text"),
     [
         (
             {"a": {"elm": {"ridge": "gcv"}}, "b": {"elm": {"ridge": "gcv"}}},
@@ -246,8 +246,8 @@ def test_table_shows_ranges_over_folds() -> None:
         ),
     ],
 )
-def test_selection_is_read_from_the_settings(systems: Mapping[str, object], said: str) -> None:
-    assert leakage.choices(systems) == (said,)
+def test_selection_is_read_from_the_settings(systems: Mapping[str, object], text: str) -> None:
+    assert leakage.choices(systems) == (text,)
     assert leakage.choices({"new": {"other": 1}}) == ()
 
 
@@ -255,9 +255,9 @@ def test_every_system_but_the_majority_has_a_selection_sentence() -> None:
     settings = {name: system.settings(Options()) for name, system in SYSTEMS.items()}
     silent = [name for name in settings if not leakage.choices({name: settings[name]})]
     assert silent == ["majority"]
-    (said,) = leakage.choices({"logistic": settings["logistic"]})
+    (text,) = leakage.choices({"logistic": settings["logistic"]})
     selected = "the penalty and the temperature of the probabilities are selected on the dev set."
-    assert said == f"logistic: {selected}"
+    assert text == f"logistic: {selected}"
 
 
 def lead(run: Run) -> tuple[str, ...]:

@@ -93,8 +93,8 @@ def test_page_with_two_thousand_results_is_below_one_megabyte() -> None:
     )
     run = replace(full_run(""), results=results)
     summary = summarize_run(run)
-    said, parts = findings(run, summary), sections(run, summary, ())
-    carried = downloads(run, summary, said, parts)
+    text, parts = findings(run, summary), sections(run, summary, ())
+    carried = downloads(run, summary, text, parts)
     assert len(results) > 2000
     assert sum(len(file.packed) for file in carried) < 0.3 * MEGABYTE
-    assert len(html_page(run, said, parts, carried)) < 1 * MEGABYTE
+    assert len(html_page(run, text, parts, carried)) < 1 * MEGABYTE

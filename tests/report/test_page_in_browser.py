@@ -1,4 +1,4 @@
-"""The report in a real browser: what it loads, how it looks, what its buttons do."""
+"""The report in a browser: requests, layout, contrast, sorting, downloads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from voxaffect.report.table import ABSENT, Cell, Section, Table, named_tables
 WIDE, PHONE = 1280, 390
 Open = Callable[..., Page]
 
-# Elements with text of their own that stand on another color than their contrast of 4.5 asks for.
+# Elements with their own text whose contrast with the background is below 4.5.
 FAINT_TEXTS = """() => {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const over = (color, below) => {
@@ -60,7 +60,7 @@ def browser() -> Iterator[Browser]:
     names = ("chromium", "chromium-browser", "google-chrome")
     found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
-        pytest.skip("no chromium to look at the page with: apt install chromium")
+        pytest.skip("chromium is not installed: apt install chromium")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=found)
         yield chromium
@@ -74,33 +74,33 @@ def report(written: list[Path]) -> Path:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Open]:
-    """Opens pages in contexts of their own; fails if one complains or asks for anything."""
+    """Open pages in separate contexts; fail on console messages and requests."""
     contexts = []
-    complaints: list[str] = []
+    problems: list[str] = []
 
-    def complain(message: ConsoleMessage) -> None:
-        complaints.append(message.text)
+    def log_message(message: ConsoleMessage) -> None:
+        problems.append(message.text)
 
-    def ask(request: Request) -> None:
+    def check_request(request: Request) -> None:
         if not request.url.startswith(("file:", "blob:")) or request.failure:
-            complaints.append(f"asked for {request.url}")
+            problems.append(f"requested {request.url}")
 
     def opened(path: Path, width: int = WIDE, **options: object) -> Page:
         context = browser.new_context(viewport={"width": width, "height": 800}, **options)  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
-        page.on("console", complain)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", ask)
-        page.on("requestfailed", ask)
+        page.on("console", log_message)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", check_request)
+        page.on("requestfailed", check_request)
         page.goto(path.as_uri())
         return page
 
     yield opened
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert problems == []
 
 
 def unfold(page: Page) -> None:
@@ -138,7 +138,7 @@ def heads(page: Page) -> list[str]:
     return page.locator("#made-1 tbody th").all_inner_texts()
 
 
-def test_the_page_is_one_file_that_asks_for_nothing(open_page: Open, report: Path) -> None:
+def test_page_makes_no_requests(open_page: Open, report: Path) -> None:
     page = open_page(report)
     loaded = "performance.getEntriesByType('resource').map((entry) => entry.name)"
     assert page.evaluate(loaded) == []
@@ -147,7 +147,7 @@ def test_the_page_is_one_file_that_asks_for_nothing(open_page: Open, report: Pat
     assert policy.startswith("default-src 'none'")
 
 
-def test_a_script_that_is_not_the_page_s_own_does_not_run(browser: Browser, tmp_path: Path) -> None:
+def test_foreign_scripts_do_not_run(browser: Browser, tmp_path: Path) -> None:
     path = made_page(tmp_path, SORTED)
     foreign = "<script>document.title = 'foreign'</script></body>"
     path.write_text(path.read_text("utf-8").replace("</body>", foreign), "utf-8")
@@ -158,7 +158,7 @@ def test_a_script_that_is_not_the_page_s_own_does_not_run(browser: Browser, tmp_
 
 
 @pytest.mark.parametrize("width", [WIDE, PHONE])
-def test_nothing_is_wider_than_the_window(open_page: Open, report: Path, width: int) -> None:
+def test_page_does_not_overflow(open_page: Open, report: Path, width: int) -> None:
     page = open_page(report, width)
     unfold(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -166,13 +166,13 @@ def test_nothing_is_wider_than_the_window(open_page: Open, report: Path, width: 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_text_stands_out_from_its_ground(open_page: Open, report: Path, scheme: str) -> None:
+def test_text_has_enough_contrast(open_page: Open, report: Path, scheme: str) -> None:
     page = open_page(report, color_scheme=scheme)
     unfold(page)
     assert page.evaluate(FAINT_TEXTS) == []
 
 
-def test_faint_and_wide_elements_would_be_found(open_page: Open, tmp_path: Path) -> None:
+def test_checks_find_low_contrast_and_overflow(open_page: Open, tmp_path: Path) -> None:
     path = made_page(tmp_path, SORTED)
     planted = "<p style='color: #888'>faint</p><p style='min-width: 101vw'>wide</p></main>"
     path.write_text(path.read_text("utf-8").replace("</main>", planted), "utf-8")
@@ -181,9 +181,7 @@ def test_faint_and_wide_elements_would_be_found(open_page: Open, tmp_path: Path)
     assert [element[-8:] for element in page.evaluate(OUTSIDE)] == ["wide</p>"]
 
 
-def test_every_link_has_its_target_and_the_contents_name_every_section(
-    open_page: Open, report: Path
-) -> None:
+def test_links_have_targets_and_contents_list_all_sections(open_page: Open, report: Path) -> None:
     page = open_page(report)
     missing = """() => Array.from(document.querySelectorAll("a, use"))
       .map((link) => link.getAttribute("href") || link.getAttribute("xlink:href"))
@@ -202,7 +200,7 @@ def test_every_link_has_its_target_and_the_contents_name_every_section(
         ("p", ["c/2", "b/10", "b/9", "a/1"]),
     ],
 )
-def test_a_click_sorts_and_sums_and_what_is_absent_stay_last(
+def test_click_sorts_and_keeps_absent_values_and_sums_last(
     open_page: Open, tmp_path: Path, column: str, up: list[str]
 ) -> None:
     page = open_page(made_page(tmp_path, SORTED))
@@ -216,7 +214,7 @@ def test_a_click_sorts_and_sums_and_what_is_absent_stay_last(
     assert heads(page) == ["b/10", "b/9", "a/1", "c/2", "mean"]
 
 
-def test_the_keyboard_sorts_and_the_order_is_told(open_page: Open, tmp_path: Path) -> None:
+def test_keyboard_sorts_and_order_is_announced(open_page: Open, tmp_path: Path) -> None:
     page = open_page(made_page(tmp_path, SORTED))
     page.get_by_role("button", name="Fold", exact=True).focus()
     page.keyboard.press("Tab")
@@ -224,19 +222,22 @@ def test_the_keyboard_sorts_and_the_order_is_told(open_page: Open, tmp_path: Pat
     assert heads(page)[0] == "c/2"
     page.keyboard.press("Space")
     assert heads(page)[0] == "b/9"
-    told = page.locator("th[aria-sort]")
-    assert [told.inner_text(), told.get_attribute("aria-sort")] == ["UA", "descending"]
+    head = page.locator("th[aria-sort]")
+    assert [head.inner_text(), head.get_attribute("aria-sort")] == [
+        "UA",
+        "descending",
+    ]
     outline = "getComputedStyle(document.activeElement).outlineStyle"
     assert page.evaluate(outline) == "solid"
 
 
-def test_rows_that_lean_on_the_one_above_are_not_sorted(open_page: Open, tmp_path: Path) -> None:
-    leaning = Table("Sets", ("Left out", "Set"), rows([("emodb", "train"), ("", "test")]))
-    page = open_page(made_page(tmp_path, leaning))
+def test_grouped_rows_are_not_sortable(open_page: Open, tmp_path: Path) -> None:
+    grouped = Table("Sets", ("Left out", "Set"), rows([("emodb", "train"), ("", "test")]))
+    page = open_page(made_page(tmp_path, grouped))
     assert page.locator("thead button").count() == 0
 
 
-def test_a_long_table_shows_the_rows_that_hold_every_word(open_page: Open, report: Path) -> None:
+def test_long_table_is_filtered_by_words(open_page: Open, report: Path) -> None:
     page = open_page(report)
     unfold(page)
     table = page.locator("#folds-1")
@@ -245,7 +246,7 @@ def test_a_long_table_shows_the_rows_that_hold_every_word(open_page: Open, repor
     assert table.get_by_role("status").inner_text() == "1 of 45"
 
 
-def test_downloads_are_the_files_beside_the_page(open_page: Open, report: Path) -> None:
+def test_downloads_equal_the_written_files(open_page: Open, report: Path) -> None:
     page = open_page(report)
     for name in ("results.csv", "report.json", "tables.tex"):
         with page.expect_download() as saved:
@@ -254,7 +255,7 @@ def test_downloads_are_the_files_beside_the_page(open_page: Open, report: Path) 
         assert Path(saved.value.path()).read_bytes() == (report.parent / name).read_bytes()
 
 
-def test_latex_is_copied_or_shown_where_it_cannot_be(open_page: Open, report: Path) -> None:
+def test_latex_is_copied_or_shown_without_clipboard(open_page: Open, report: Path) -> None:
     run = full_run()
     name, table = next(named_tables(sections(run, summarize_run(run), ())))
     page = open_page(report, permissions=["clipboard-read", "clipboard-write"])
@@ -267,9 +268,7 @@ def test_latex_is_copied_or_shown_where_it_cannot_be(open_page: Open, report: Pa
     assert "\\label{tab:cross-1}" in page.evaluate("getSelection().toString()")
 
 
-def test_colors_are_the_system_s_until_they_are_chosen_and_again_when_reloaded(
-    open_page: Open, report: Path
-) -> None:
+def test_color_scheme_is_the_systems_until_chosen(open_page: Open, report: Path) -> None:
     page = open_page(report, color_scheme="dark")
     ground = "getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(ground)
@@ -279,7 +278,7 @@ def test_colors_are_the_system_s_until_they_are_chosen_and_again_when_reloaded(
     assert page.evaluate(ground) == dark
 
 
-def test_on_a_phone_the_contents_fold_out_and_away(open_page: Open, report: Path) -> None:
+def test_contents_collapse_on_a_phone(open_page: Open, report: Path) -> None:
     page = open_page(report, PHONE)
     link = page.locator(".contents a", has_text="Across corpora")
     assert not link.is_visible()
@@ -289,7 +288,7 @@ def test_on_a_phone_the_contents_fold_out_and_away(open_page: Open, report: Path
     assert not link.is_visible()
 
 
-def test_without_scripts_all_of_it_can_be_read(open_page: Open, report: Path) -> None:
+def test_page_is_readable_without_scripts(open_page: Open, report: Path) -> None:
     page = open_page(report, PHONE, java_script_enabled=False)
     assert page.locator(".contents a").first.is_visible()
     assert page.locator("button:visible").count() == 0
@@ -297,7 +296,7 @@ def test_without_scripts_all_of_it_can_be_read(open_page: Open, report: Path) ->
     assert page.locator("#folds-1 tbody tr:visible").count() == 45
 
 
-def test_print_is_light_and_motion_is_reduced_for_who_asks(open_page: Open, report: Path) -> None:
+def test_print_is_light_and_reduced_motion_is_respected(open_page: Open, report: Path) -> None:
     page = open_page(report, color_scheme="dark", reduced_motion="reduce")
     assert page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
     page.emulate_media(media="print")

@@ -10,6 +10,7 @@ from voxaffect.evaluation.intervals import Interval
 from voxaffect.evaluation.results import score_table
 from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report import result_tables
+from voxaffect.report.findings import significance
 from voxaffect.report.result_tables import per_fold
 from voxaffect.report.table import ABSENT, Table
 
@@ -38,9 +39,9 @@ def test_too_few_pairs_are_not_tested() -> None:
 def test_too_few_different_pairs_and_equal_pairs_are_distinguished() -> None:
     few = replace(compared()[0], n_better=2, n_worse=1, reachable=False)
     none = replace(few, n_better=0, n_worse=0)
-    assert result_tables.significance(few) == "only 3 of 8 speakers differ, too few for a test"
-    assert result_tables.significance(none) == "equal on 8 speakers"
-    assert result_tables.significance(replace(compared()[0], p_holm=0.2)) == "not significant"
+    assert significance(few) == "only 3 of 8 speakers differ, too few for a test"
+    assert significance(none) == "equal on 8 speakers"
+    assert significance(replace(compared()[0], p_holm=0.2)) == "not significant"
 
 
 def test_notes_have_the_holm_family_and_lost_classes() -> None:
@@ -107,7 +108,7 @@ def test_within_shows_mean_and_deviation_and_marks_best_and_significant() -> Non
     assert row(table, "urdu")["Chance"] == ".333"
     assert row(table, "mean")["dnn-stl"] == ".436"
     assert [cell.best for cell in table.rows[0]] == [False] * 6 + [True]
-    assert result_tables.TWIN in table.notes
+    assert result_tables.SIGNIFICANT in table.notes
 
 
 def test_cross_has_means_of_natural_acted_and_all() -> None:

@@ -61,8 +61,8 @@ def test_summary_has_clean_and_degraded_accuracy_and_robustness(found: Robustnes
     }
     assert row(table, "dnn-stl")["Robustness"] == ABSENT
     notes = " ".join(table.notes)
-    for said in ("Chance is .250", "8 speakers", "2 seeds", "clean UA is not above chance"):
-        assert said in notes
+    for text in ("Chance is .250", "8 speakers", "2 seeds", "clean UA is not above chance"):
+        assert text in notes
     assert "room-800ms: 2 utterances could not be processed, counted as errors." in notes
 
 

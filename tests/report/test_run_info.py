@@ -5,7 +5,7 @@ from voxaffect.report import leakage, run_info
 from voxaffect.report.table import ABSENT
 
 
-def test_the_overview_counts_and_sums_and_says_what_is_absent() -> None:
+def test_overview_has_counts_sums_and_absent_values() -> None:
     table = run_info.overview(full_run().corpora)
     assert row(table, "iemocap")["sad"] == ABSENT
     assert row(table, "urdu")["gender unknown"] == "10"
@@ -15,7 +15,7 @@ def test_the_overview_counts_and_sums_and_says_what_is_absent() -> None:
     assert "female child" not in table.columns
 
 
-def test_left_out_labels_and_files_are_counted() -> None:
+def test_excluded_labels_and_files_are_counted() -> None:
     refused = {"duplicate": 2, "recording refused": 1}
     table = run_info.left_out(
         [
@@ -29,7 +29,7 @@ def test_left_out_labels_and_files_are_counted() -> None:
     ]
 
 
-def test_the_same_statement_on_leakage_stands_once() -> None:
+def test_equal_leakage_statements_are_one_row() -> None:
     stated = {("within", "emodb", "shares nothing."): 8}
     assert [c.text for c in leakage.statements_table(stated).rows[0]] == [
         "within",

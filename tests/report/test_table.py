@@ -22,27 +22,27 @@ from voxaffect.report.table import (
     ("value", "text"),
     [(0.629, ".629"), (1.0, "1.000"), (0.0, ".000"), (0.4125 - 1e-16, ".413"), (None, ABSENT)],
 )
-def test_decimals_are_written_as_in_the_paper(value: float | None, text: str) -> None:
+def test_decimals_are_formatted_as_in_the_paper(value: float | None, text: str) -> None:
     assert decimal(value) == text
 
 
 @given(st.floats(0, 1))
-def test_a_decimal_is_within_half_a_thousandth(value: float) -> None:
+def test_decimal_is_rounded_to_thousandths(value: float) -> None:
     assert abs(float(decimal(value)) - value) <= 0.0005 + 1e-9
 
 
-def test_differences_say_their_direction_and_p_never_reads_zero() -> None:
+def test_differences_have_a_sign_and_p_is_never_zero() -> None:
     assert (signed(0.017), signed(-0.017)) == ("+.017", "\N{MINUS SIGN}.017")
     assert (p_value(0.0312), p_value(0.0001)) == (".031", "< .001")
 
 
-def test_words_for_counts_times_and_lists() -> None:
+def test_counts_times_and_lists() -> None:
     assert (plural(1, "fold"), plural(2, "corpus", "corpora")) == ("1 fold", "2 corpora")
     assert [duration(s) for s in (1.26, 200, 7500)] == ["1.3 s", "3 min 20 s", "2 h 05 min"]
     assert [listing(["a", "b", "c"][:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
 
 
-def test_markdown_keeps_what_names_contain_in_their_cells() -> None:
+def test_markdown_escapes_cells() -> None:
     table = Table(
         title="T",
         columns=("Name", "UA"),

@@ -21,7 +21,7 @@ from voxaffect.report.write import (
 )
 
 
-def test_every_training_has_a_folder_and_its_epochs(tmp_path: Path) -> None:
+def test_events_have_a_folder_per_training(tmp_path: Path) -> None:
     results = [r for r in full_run().results if r.protocol == "aggregated"]
     folder = write_events(results, tmp_path)
     names = {path.relative_to(folder).as_posix() for path in folder.glob("*/*")}
@@ -31,7 +31,7 @@ def test_every_training_has_a_folder_and_its_epochs(tmp_path: Path) -> None:
     assert [event[:2] for event in found["loss/train"]] == [(1, 0.5), (2, 0.25), (3, 0.125)]
 
 
-def test_names_of_speakers_lead_nowhere_else(tmp_path: Path) -> None:
+def test_speaker_names_cannot_leave_the_folder(tmp_path: Path) -> None:
     names = ("mine/..", "mine/.", "mine/?", "a:b/c d")
     folder = write_events([result(name, "dnn-stl", (5,) * 4) for name in names], tmp_path / "out")
     assert list(tmp_path.iterdir()) == [tmp_path / "out"]
@@ -40,7 +40,7 @@ def test_names_of_speakers_lead_nowhere_else(tmp_path: Path) -> None:
     assert found == {f"within/{part}" for part in parts}
 
 
-def test_a_terminal_gets_note_tables_and_findings() -> None:
+def test_terminal_markdown_has_note_tables_and_findings() -> None:
     text = terminal_markdown(summarize_run(full_run()))
     assert text.startswith("> Simulated speech stands in")
     for number in (1, 2, 3, 4):
@@ -79,7 +79,7 @@ class Page(HTMLParser):
         self.ids += [str(named["id"])] if "id" in named else []
 
 
-def test_all_files_are_there_and_nothing_else(written: list[Path]) -> None:
+def test_all_files_are_written(written: list[Path]) -> None:
     root = written[0].parent
     assert [path.name for path in written[:6]] == TEXTS
     assert {p for p in root.rglob("*") if p.is_file()} == set(written)
@@ -101,7 +101,7 @@ def test_all_files_are_there_and_nothing_else(written: list[Path]) -> None:
     }
 
 
-def test_the_page_parses_and_needs_nothing_else(written: list[Path]) -> None:
+def test_page_parses_and_is_self_contained(written: list[Path]) -> None:
     text = written[0].read_text("utf-8")
     page = Page(text)
     assert page.open == []
@@ -113,7 +113,7 @@ def test_the_page_parses_and_needs_nothing_else(written: list[Path]) -> None:
     assert not re.search(r"url\((?!#)", text)
 
 
-def test_the_note_stands_wherever_numbers_do(written: list[Path]) -> None:
+def test_note_is_shown_with_all_numbers(written: list[Path]) -> None:
     page, page_md, epochs, rows, data, tex = (path.read_text("utf-8") for path in written[:6])
     n_with_numbers = sum("<table" in part for part in page.split("<section ")[1:])
     assert page.count(f'<p class="note">{NOTE}</p>') == 1 + n_with_numbers  # one under the title
@@ -124,25 +124,25 @@ def test_the_note_stands_wherever_numbers_do(written: list[Path]) -> None:
     assert all("Simulated speech" in path.read_text("utf-8") for path in written[6:])
 
 
-def test_what_failed_is_listed_and_escaped(written: list[Path]) -> None:
+def test_failures_are_listed_and_escaped(written: list[Path]) -> None:
     text = written[0].read_text("utf-8")
     assert "cross/ldc" in text
     assert "no &lt;audio&gt;" in text
     assert "no \\<audio>" in written[1].read_text("utf-8")
 
 
-def test_the_card_names_digests_versions_and_time(written: list[Path]) -> None:
+def test_card_has_digests_versions_and_time(written: list[Path]) -> None:
     text = written[0].read_text("utf-8")
     for part in ("fedcba9876543210", "2.13.0", "1 h 02 min", "evaluate.seeds", "no speaker with"):
         assert part in text
 
 
-def test_every_figure_of_the_markdown_exists(written: list[Path]) -> None:
+def test_figures_of_the_markdown_exist(written: list[Path]) -> None:
     names = re.findall(r"\]\((figures/[^)]+)\)", written[1].read_text("utf-8"))
     assert {written[0].parent / name for name in names} == set(written[6:])
 
 
-def test_one_system_one_fold_and_missing_protocols(tmp_path: Path) -> None:
+def test_one_system_and_fold_with_missing_protocols(tmp_path: Path) -> None:
     run = replace(full_run(""), results=(result("emodb/a", "svm", (5,) * 4),), failures=())
     page, page_md, *_ = (
         path.read_text("utf-8") for path in write_report(summarize_run(run), tmp_path)
@@ -152,20 +152,20 @@ def test_one_system_one_fold_and_missing_protocols(tmp_path: Path) -> None:
     assert "nan" not in page_md.lower().split()
 
 
-def test_a_run_without_results_is_a_report_too(tmp_path: Path) -> None:
+def test_report_of_a_run_without_results(tmp_path: Path) -> None:
     page, _, *texts = write_report(summarize_run(Run({}, (), {}, (), note=NOTE)), tmp_path)
     assert "No results yet." in page.read_text("utf-8")
     assert [len(rows.read_text("utf-8").splitlines()) for rows in texts[:2]] == [1, 1]
     assert json.loads(texts[2].read_text("utf-8"))["scores"] == []
 
 
-def test_a_second_report_replaces_the_first(tmp_path: Path) -> None:
+def test_second_report_replaces_the_first(tmp_path: Path) -> None:
     write_report(summarize_run(Run({}, (), {}, (), note="of yesterday")), tmp_path)
     page, *_ = write_report(summarize_run(Run({}, (), {}, (), note="second")), tmp_path)
     assert "of yesterday" not in page.read_text("utf-8")
 
 
-def test_the_csv_has_a_row_a_result_and_leaves_absent_recalls_empty() -> None:
+def test_csv_has_one_row_per_result_and_empty_absent_recalls() -> None:
     (row,) = csv.DictReader(io.StringIO(results_csv([result("urdu/?", "svm", (5, 10, -1, 0))])))
     assert (row["fold"], row["system"], row["seed"], row["n"]) == (
         "within/urdu/?",
@@ -177,7 +177,7 @@ def test_the_csv_has_a_row_a_result_and_leaves_absent_recalls_empty() -> None:
     assert (row["recall_sad"], row["recall_angry"]) == ("", "0.000000")
 
 
-def test_the_curves_have_a_row_an_epoch_and_say_which_was_kept() -> None:
+def test_curves_have_one_row_per_epoch_and_the_epoch_kept() -> None:
     results = [result("emodb/a", system, (5,) * 4, seed=1) for system in ("dnn-mtl", "svm")]
     rows = list(csv.DictReader(io.StringIO(curves_csv(results))))
     assert [row["kept"] for row in rows] == ["0", "1", "0"]

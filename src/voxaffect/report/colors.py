@@ -1,7 +1,7 @@
 """Colors and letters of the emotion classes, the same wherever they are drawn.
 
-Okabe and Ito's (2008), which most color-blind readers tell apart; the paper's green, orange, blue
-and red come nearest. Color is never alone: letters, names or marks stand beside it.
+Source: Okabe and Ito (2008), distinguishable with most color vision deficiencies, and close to the
+paper's green, orange, blue and red. Colors are always shown with letters, names or markers.
 """
 
 from __future__ import annotations
@@ -12,4 +12,4 @@ from voxaffect.taxonomy import EMOTION
 CLASS_COLORS = dict(zip(EMOTION.classes, ("#009e73", "#e69f00", "#0072b2", "#d55e00"), strict=True))
 LABEL_COLORS = {**CLASS_COLORS, UNSURE: "#999999"}
 LETTERS = {**{name: name[0] for name in EMOTION.classes}, UNSURE: "?"}
-"""Of every label: a letter stands where there is no room for the name."""
+"""Letter of every label, used if there is no space for the name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -102,11 +102,9 @@ def _columns(table: Table) -> str:
     return "".join(kinds.get(i, "r") for i in range(len(table.columns)))
 
 
-def _rows(table: Table) -> Iterator[str]:
-    yield from (_line(map(_cell, row)) for row in table.body)
-    if table.body and table.foot:
-        yield r"\midrule"
-    yield from (_line(map(_cell, row)) for row in table.foot)
+def _rows(table: Table) -> list[str]:
+    body, foot = ([_line(map(_cell, row)) for row in part] for part in (table.body, table.foot))
+    return [*body, *([r"\midrule"] if body and foot else []), *foot]
 
 
 def _cell(cell: Cell) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from voxaffect.evaluation.comparisons import Comparison, Unit
 from voxaffect.evaluation.experiment.run import Run
@@ -18,24 +18,22 @@ MAX_LISTED = 2
 SINGULAR: dict[Unit, str] = {"folds": "fold", "speakers": "speaker", "corpora": "corpus"}
 
 
-def findings(run: Run, summary: Summary) -> tuple[str, ...]:
+def findings(run: Run, summary: Summary) -> list[str]:
     """What was compared, the best system of each protocol and the tests; one item each."""
-    return tuple(_findings(run, summary))
-
-
-def _findings(run: Run, summary: Summary) -> Iterator[str]:
-    yield describe_run(run)
+    texts = [describe_run(run)]
     if not summary.tables:
-        yield "No results yet."
+        texts.append("No results yet.")
     for table in summary.tables:
         found = summary.compared(table.protocol)
         sentences = (best_system(table, found), subtask_gains(found), over_speakers(summary, found))
-        yield f"{PROTOCOL_TITLES[table.protocol]}: {' '.join(filter(None, sentences))}"
+        texts.append(f"{PROTOCOL_TITLES[table.protocol]}: {' '.join(filter(None, sentences))}")
     if run.failures:
         failed = plural(len(run.failures), "result")
-        yield f"{failed} could not be computed; the reasons are listed at the end of the report."
+        texts.append(f"{failed} could not be computed; the reasons are at the end of the report.")
     if n := sum(bool(r.restarted) for r in run.results):
-        yield f"Training diverged and was restarted with another seed for {plural(n, 'result')}."
+        restarted = plural(n, "result")
+        texts.append(f"Training diverged and was restarted with another seed for {restarted}.")
+    return texts
 
 
 def describe_run(run: Run) -> str:
@@ -143,14 +141,18 @@ def describe_gain(c: Comparison) -> str:
     return f"{verb} {decimal(abs(c.difference))} ({_test(c)}{interval})"
 
 
-def _test(c: Comparison) -> str:
+def significance(c: Comparison) -> str:
+    """Result of the paired test in words."""
     if c.n_better + c.n_worse == 0:
         return f"equal on {number_of_pairs(c)}"
-    if reason := untestable(c):
-        return reason
-    significant = f"{'' if c.significant else 'not '}significant"
+    return untestable(c) or ("significant" if c.significant else "not significant")
+
+
+def _test(c: Comparison) -> str:
+    if not c.reachable:
+        return significance(c)
     p = equals(p_value(c.p_holm)).replace(" ", NO_BREAK)
-    return f"{significant} over {number_of_pairs(c)}, p{NO_BREAK}{p}"
+    return f"{significance(c)} over {number_of_pairs(c)}, p{NO_BREAK}{p}"
 
 
 def equals(p: str) -> str:

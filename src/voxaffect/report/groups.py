@@ -49,7 +49,7 @@ SMALL = (
     f"{NOT_COMPARED} not compared: fewer than {MIN_UTTERANCES} utterances or {MIN_CLASSES} "
     "classes, or unknown."
 )
-CHOSEN = (
+SELECTION = (
     "Best and worst group are selected on the same predictions, so some gap is expected by chance. "
     "Length and SNR divide the utterances of all corpora into thirds. Length: time covered by the "
     "frames. SNR (estimate): 95th minus 10th percentile of the frame levels."
@@ -71,7 +71,7 @@ def section(summary: Summary) -> Section | None:
     return Section(
         key="groups",
         title="Fairness",
-        lead=(INTRO, *(text for part in parts for text in findings(part)), METHOD, CHOSEN),
+        lead=(INTRO, *(text for part in parts for text in findings(part)), METHOD, SELECTION),
         tables=tuple(table for part in parts for table in _gap_tables(part)),
         more=tuple(
             groups([g for g in part.groupings if g.kind == kind])

@@ -24,7 +24,7 @@ from voxaffect.report.table import (
 )
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
 
-OVERLAP_COUNTED = (
+UTTERANCE_COUNTS = (
     f"{ABSENT}: none. Arousal, valence: utterances rated for them. Repeats: utterances with the "
     "same samples as an earlier one."
 )
@@ -32,7 +32,7 @@ GAPS = (
     "Untrained: classes in the test set but not in training. Untested: classes in training but not "
     "in the test set. New: genders, styles and languages in the test set but not in training."
 )
-COMPARED = (
+MATCHING = (
     "Speaker and session names and sentence codes are compared only within one distribution. "
     "Recordings match if their decoded samples are equal; copies at another sample rate or from a "
     "lossy format are not detected."
@@ -64,7 +64,7 @@ def emotions(parts: Sequence[Part]) -> Table:
         for part in parts
     )
     columns = ("Corpus", *EMOTION.classes, "all", "arousal", "valence", "repeats")
-    return Table("Corpora: utterances by emotion", columns, rows, (OVERLAP_COUNTED,))
+    return Table("Corpora: utterances by emotion", columns, rows, (UTTERANCE_COUNTS,))
 
 
 def voices(parts: Sequence[Part]) -> Table:
@@ -199,24 +199,17 @@ def shared(pairs: Sequence[Pair]) -> Table:
         "Overlap between corpora",
         ("Corpus", "and", "Matched by", "speakers", "sentences", "sessions", "recordings"),
         rows,
-        (note, COMPARED) if others or not sharing else (COMPARED,),
+        (note, MATCHING) if others or not sharing else (MATCHING,),
         text_columns=(0, 1, 2),
     )
 
 
-HEADS = {
-    "speakers": "Speakers",
-    "sentences": "Sentences",
-    "sessions": "Sessions",
-    "files": "Files",
-    "duplicates": "Duplicates",
-    "near_duplicates": "Near-duplicates",
-}
-LEAKAGE_COUNTED = (
+KINDS = ("speakers", "sentences", "sessions", "files", "duplicates", "near_duplicates")
+SHARED_COUNTS = (
     "Cells: number shared of the number in the set; a range if folds differ. "
     f"{ABSENT}: names unknown, or duplicates not checked."
 )
-COPIES = (
+DUPLICATES = (
     "Duplicates: utterances whose audio is also in the training data, byte for byte. "
     "Near-duplicates: utterances whose frames match training data (mean concordance of at least "
     ".85), such as trimmed or re-encoded copies; copies over a telephone line or in audible noise "
@@ -224,11 +217,11 @@ COPIES = (
 )
 BY_DEV = "the epoch and the temperature of the probabilities are selected on the dev set"
 GCV = "by generalized cross-validation on the training set"
-NOT_LOOKED_FOR = (
+NOT_CHECKED = (
     "Duplicates were not checked, because the run was made by an earlier version: run the "
     "evaluation again to check; results are kept."
 )
-SPLIT = (
+TEST_SET_USE = (
     "The test set is used only once, for the final scores. Features are standardized with the mean "
     "and standard deviation of the training set of the fold."
 )
@@ -249,7 +242,7 @@ def section(run: Run, summary: Summary) -> Section | None:
     return Section(
         key="leakage",
         title="Leakage",
-        lead=(SPLIT, *choices(run.settings.get("systems", {})), *_dev(summary.leakage)),
+        lead=(TEST_SET_USE, *choices(run.settings.get("systems", {})), *_dev(summary.leakage)),
         tables=(_table("test", summary.leakage),),
         more=(_table("dev", summary.leakage), statements_table(statements(run.results))),
         more_title="Dev sets, and the leakage statement of each fold",
@@ -320,16 +313,14 @@ def _one(exposure: ProtocolLeakage, test_set: str) -> str:
 
 
 def _copies(exposure: ProtocolLeakage) -> str:
-    names = {"duplicates": "duplicate", "near_duplicates": "near-duplicate"}
-    found = {kind: exposure.shares(kind) for kind in names}
+    found = {kind: exposure.shares(kind) for kind in ("duplicates", "near_duplicates")}
     if not all(found.values()):
-        return NOT_LOOKED_FOR
-    counts = {kind: sum(share.n for share in shares) for kind, shares in found.items()}
-    parts = [
-        f"{plural(n, names[kind])} in {_of_folds(exposure.n_sharing(kind), exposure)}"
-        for kind, n in counts.items()
-        if n
-    ]
+        return NOT_CHECKED
+    parts = []
+    for kind, shares in found.items():
+        if n := sum(share.n for share in shares):
+            name = kind.replace("_", "-").removesuffix("s")
+            parts.append(f"{plural(n, name)} in {_of_folds(exposure.n_sharing(kind), exposure)}")
     if parts:
         return f"Test recordings also in the training data: {listing(parts)}."
     where = _of_folds(len(found["duplicates"]), exposure)
@@ -360,10 +351,11 @@ def _table(which: str, exposures: Sequence[ProtocolLeakage]) -> Table:
     for exposure in exposures:
         for test_set in exposure.test_sets:
             part = exposure.on(test_set)
-            ranges = (_range(shares(part, kind)) for kind in HEADS)
+            ranges = (_range(shares(part, kind)) for kind in KINDS)
             rows.append(cells(exposure.protocol, test_set, len(part.folds), *ranges))
-    columns = ("Protocol", "Test set", "Folds", *HEADS.values())
-    return Table(title, columns, tuple(rows), (LEAKAGE_COUNTED, COPIES), text_columns=(0, 1))
+    heads = (kind.replace("_", "-").capitalize() for kind in KINDS)
+    columns = ("Protocol", "Test set", "Folds", *heads)
+    return Table(title, columns, tuple(rows), (SHARED_COUNTS, DUPLICATES), text_columns=(0, 1))
 
 
 def _range(shares: Sequence[Share]) -> str:

@@ -73,13 +73,6 @@ def sections(
         pictures: its figures.
         more: further sections, placed after those on results.
     """
-    corpora = Section(
-        key="corpora",
-        title="Corpora",
-        tables=(run_info.overview(run.corpora), run_info.left_out(run.corpora)),
-        more=(run_info.provenance(run.corpora),),
-        more_title="Titles, licenses, citations and digests",
-    )
     found: tuple[Section | None, ...] = (
         *(_protocol_section(name, summary) for name in PROTOCOLS),
         learning_curve.class_gains_section(summary),
@@ -88,7 +81,7 @@ def sections(
         groups.section(summary),
         reliability.section(summary),
         *more,
-        corpora,
+        run_info.corpora_section(run.corpora),
         leakage.section(run, summary),
         result_tables.per_fold(run),
         run_info.protocol_section(run),
@@ -208,12 +201,13 @@ def _template(name: str) -> str:
 
 def markdown_page(run: Run, findings: Sequence[str], sections: Sequence[Section]) -> str:
     """The report as Markdown, with links to the figures."""
-    blocks = [f"# {TITLE}", counts(run), *_note(run)]
+    note = [f"> {escape(run.note)}"] if run.note else []
+    blocks = [f"# {TITLE}", counts(run), *note]
     blocks.append("\n".join(f"- {escape(text)}" for text in findings))
     for section in sections:
         blocks += [f"## {section.title}", *map(escape, section.lead)]
         if section.tables or section.more:
-            blocks += _note(run)
+            blocks += note
         blocks += [_table(table) for table in (*section.tables, *section.more)]
         blocks += [f"![{escape(p.caption)}](figures/{p.name}.svg)" for p in section.pictures]
     return "\n\n".join(blocks) + "\n"
@@ -225,8 +219,3 @@ def _table(table: Table) -> str:
         return markdown(table).rstrip()
     n_rows = plural(len(table.rows), "row")
     return f"**{escape(table.title)}**\n\n{n_rows}: see report.html, tables.tex and report.json."
-
-
-def _note(run: Run) -> Iterator[str]:
-    if run.note:
-        yield f"> {escape(run.note)}"

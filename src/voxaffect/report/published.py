@@ -101,8 +101,7 @@ def _table(
 
 def _count(figure: PublishedAndMeasured) -> tuple[str, str, str]:
     ours, difference = int(figure.ours or 0), int(figure.difference or 0)
-    sign = "\N{MINUS SIGN}" if difference < 0 else "+"
-    change = f"{sign}{count(abs(difference))}" if difference else "0"
+    change = f"{difference:+,}".replace("-", "\N{MINUS SIGN}") if difference else "0"
     return count(int(figure.published)), count(ours), change
 
 

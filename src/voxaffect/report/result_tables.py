@@ -15,7 +15,7 @@ from voxaffect.evaluation.metrics import Counts
 from voxaffect.evaluation.results import Score, ScoreTable, shares
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report import leakage
-from voxaffect.report.findings import number_of_pairs, untestable
+from voxaffect.report.findings import number_of_pairs, significance
 from voxaffect.report.table import (
     ABSENT,
     PROTOCOL_TITLES,
@@ -57,14 +57,8 @@ NO_INTERVAL = (
     f"{MIN_DEGREES_OF_FREEDOM} more speakers than corpora."
 )
 COMPARED = (
-    "Pairs",
-    "UA gain",
-    "Wins : losses",
-    "Effect size",
-    "p",
-    "p (Holm)",
-    "Pooled gain [95 % CI]",
-    "Result",
+    *("Pairs", "UA gain", "Wins : losses", "Effect size"),
+    *("p", "p (Holm)", "Pooled gain [95 % CI]", "Result"),
 )
 
 
@@ -82,27 +76,14 @@ def comparisons(found: Sequence[Comparison]) -> Table:
 def compared(c: Comparison) -> Row:
     """Cells of a comparison in the columns `COMPARED`."""
     return cells(
-        number_of_pairs(c),
-        signed(c.difference),
-        f"{c.n_better} : {c.n_worse}",
-        signed(c.effect),
-        p_value(c.p),
-        p_value(c.p_holm),
-        pooled_gain(c),
-        significance(c),
+        *(number_of_pairs(c), signed(c.difference), f"{c.n_better} : {c.n_worse}"),
+        *(signed(c.effect), p_value(c.p), p_value(c.p_holm), pooled_gain(c), significance(c)),
     )
 
 
 def pooled_gain(c: Comparison) -> str:
     """`+.017 [−.010, +.044]`: gain of the pooled predictions and its confidence interval."""
     return _with_interval(c.pooled, signed) if c.pooled else ABSENT
-
-
-def significance(c: Comparison) -> str:
-    """Result of the paired test in words."""
-    if c.n_better + c.n_worse == 0:
-        return f"equal on {number_of_pairs(c)}"
-    return untestable(c) or ("significant" if c.significant else "not significant")
 
 
 def notes(found: Sequence[Comparison]) -> tuple[str, ...]:
@@ -134,8 +115,8 @@ def _lost_classes(intervals: Iterable[Interval]) -> Iterator[str]:
         )
 
 
-LEAD = "UA of every system on every fold, by seed. Means and tests use the mean over seeds."
-CHOSEN = (
+FOLDS = "UA of every system on every fold, by seed. Means and tests use the mean over seeds."
+EPOCHS = (
     "Dev: utterances of the dev set. The epoch with the best dev UA (then dev loss) is kept; the "
     "test set selects nothing. Epochs: epoch kept / epochs trained, for each seed; "
     f"{ABSENT} for systems without epochs."
@@ -151,7 +132,7 @@ def per_fold(run: Run) -> Section | None:
     return Section(
         key="folds",
         title="Results by fold",
-        lead=(LEAD,),
+        lead=(FOLDS,),
         more=tuple(_fold_table(name, found) for name, found in by_protocol.items() if found),
         more_title=f"All folds and systems ({plural(len(scores), 'row')})",
     )
@@ -165,7 +146,7 @@ def _fold_table(protocol: str, scores: Sequence[FoldScore]) -> Table:
         title=f"{PROTOCOL_TITLES[protocol]}: UA by fold",
         columns=("Fold", "System", "n", *ua, *mean, "Dev", "Epochs"),
         rows=tuple(_fold_row(score, seeds) for score in scores),
-        notes=(CHOSEN,),
+        notes=(EPOCHS,),
         text_columns=(0, 1),
     )
 
@@ -182,7 +163,7 @@ def _fold_row(score: FoldScore, seeds: Sequence[int]) -> Row:
     )
 
 
-TWIN = (
+SIGNIFICANT = (
     "* differs significantly from its single-task baseline on the same folds (Wilcoxon "
     "signed-rank test, Holm-corrected p ≤ .05)."
 )
@@ -264,7 +245,7 @@ def _accuracy_notes(summary: Summary, table: ScoreTable) -> Iterator[str]:
         yield shared
     found = [c for c in summary.comparisons if c.protocol == table.protocol]
     if any(c.with_single_task and c.significant for c in found):
-        yield TWIN
+        yield SIGNIFICANT
     if any(c.n_pairs == 1 for c in found):
         yield "Test sets with a single pair are not tested: one pair cannot reach p ≤ .05."
     if not all(table.is_complete(system) for system in table.systems):

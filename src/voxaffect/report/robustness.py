@@ -31,13 +31,13 @@ TRAINED = {
     "cross": "trained on the other corpora",
     "aggregated": "trained on 90 % of all corpora; speakers and recording conditions overlap",
 }
-NUMBER = (
+DEFINITION = (
     "Robustness: share of the clean UA above chance that remains on degraded speech, that is "
     "(degraded UA \N{MINUS SIGN} chance) / (clean UA \N{MINUS SIGN} chance). 1: no loss; 0: chance "
     "level. Degraded UA: mean over groups of conditions with equal weights. A system that is weak "
     "on clean speech has little to lose, so compare the degraded UA as well."
 )
-MADE = (
+DEGRADATIONS = (
     "Degradations are simulated on recordings of the corpora, normalized to one level. Noise is "
     "added relative to the active speech level (ITU-T P.56), without pauses. Babble: six other "
     "speakers of the corpora. Rooms: exponentially decaying noise. Cuts: counted from speech onset."
@@ -86,12 +86,11 @@ def _lead(found: Robustness) -> Iterator[str]:
     yield (
         f"Each system was trained on clean speech ({TRAINED[found.protocol]}) and tested on the "
         f"same {plural(found.n_utterances, 'utterance')} clean and under "
-        f"{plural(len(found.conditions) - 1, 'condition')}: noise, reverberation, transmission "
-        "channels and codecs."
+        f"{plural(len(found.conditions) - 1, 'degraded condition')}."
     )
     if found.scored_groups:
-        yield f"{NUMBER} Groups: {listing(found.scored_groups)}."
-    yield MADE
+        yield f"{DEFINITION} Groups: {listing(found.scored_groups)}."
+    yield DEGRADATIONS
 
 
 def summary_table(found: Robustness) -> Table:

@@ -91,16 +91,25 @@ def left_out(corpora: Sequence[CorpusSummary]) -> Table:
     return Table("Excluded data", columns, rows, (FOUND, UNUSABLE), text_columns=(0, 3, 4))
 
 
-def provenance(corpora: Sequence[CorpusSummary]) -> Table:
-    """Title, license, citation and metadata digest of each corpus."""
+def corpora_section(corpora: Sequence[CorpusSummary]) -> Section:
+    """Contents, excluded data, licenses and citations of the corpora."""
     rows = tuple(cells(c.name, c.title, c.license, c.citation, c.digest) for c in corpora)
     columns = ("Corpus", "Title", "License", "Citation", "Metadata digest")
-    return Table("Data sources", columns, rows, text_columns=range(5))
+    return Section(
+        key="corpora",
+        title="Corpora",
+        tables=(overview(corpora), left_out(corpora)),
+        more=(Table("Data sources", columns, rows, text_columns=range(5)),),
+        more_title="Titles, licenses, citations and digests",
+    )
 
 
 def protocol_section(run: Run) -> Section:
     """Failures, protocol card, settings and versions."""
-    tables = [card(protocol_card(run)), utterances(run.corpora)]
+    columns: tuple[str, ...] = ("Corpus", "Utterances", "Speakers", "Metadata digest")
+    rows = tuple(cells(c.name, c.n_utterances, c.n_speakers, c.digest) for c in run.corpora)
+    corpora = Table("Protocol card: corpora", columns, rows, text_columns=(0, 3))
+    tables = [card(protocol_card(run)), corpora]
     if restarted := [r for r in run.results if r.restarted]:
         columns = ("Fold", "System", "Seed", "Failure of the first training")
         rows = tuple(cells(r.fold, r.system, str(r.seed), r.restarted) for r in restarted)
@@ -152,13 +161,6 @@ def key_value_table(
     """Names with values, such as settings and versions."""
     rows = tuple(cells(name, str(value)) for name, value in values.items())
     return Table(title, columns, rows, notes, text_columns=(0, 1))
-
-
-def utterances(corpora: Sequence[CorpusSummary]) -> Table:
-    """Numbers of utterances and speakers, and the metadata digest of each corpus."""
-    rows = tuple(cells(c.name, c.n_utterances, c.n_speakers, c.digest) for c in corpora)
-    columns = ("Corpus", "Utterances", "Speakers", "Metadata digest")
-    return Table("Protocol card: corpora", columns, rows, text_columns=(0, 3))
 
 
 def flatten_settings(values: Mapping[str, Any]) -> dict[str, str]:

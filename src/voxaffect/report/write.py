@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -111,7 +111,7 @@ def write_report(summary: Summary, out: Path, robustness: Robustness | None = No
 
 
 def downloads(
-    run: Run, summary: Summary, text: tuple[str, ...], parts: tuple[Section, ...]
+    run: Run, summary: Summary, text: Sequence[str], parts: Sequence[Section]
 ) -> tuple[Download, ...]:
     """Machine-readable files, also embedded in the page."""
     results = results_csv(run.results, run.note)
@@ -126,7 +126,7 @@ def downloads(
 
 IDENTITY = ("protocol", "fold", "test_name", "system", "seed", "settings_digest")
 TRAINING = ("protocol", "fold", "system", "seed")
-OF_AN_EPOCH = ("train_loss", "dev_loss", "dev_ua", "frames_per_s")
+EPOCH_FIELDS = ("train_loss", "dev_loss", "dev_ua", "frames_per_s")
 
 
 def results_csv(results: Iterable[FoldResult], note: str = "") -> str:
@@ -155,7 +155,7 @@ def curves_csv(results: Iterable[FoldResult], note: str = "") -> str:
         if history := history_of(result):
             training = [getattr(result, name) for name in TRAINING]
             for epoch in history.epochs:
-                numbers = (f"{getattr(epoch, name):.6g}" for name in OF_AN_EPOCH)
+                numbers = (f"{getattr(epoch, name):.6g}" for name in EPOCH_FIELDS)
                 kept = int(epoch.number == history.best)
                 rows.append((*training, epoch.number, *numbers, kept, note))
-    return csv_text((*TRAINING, "epoch", *OF_AN_EPOCH, "kept", "note"), rows)
+    return csv_text((*TRAINING, "epoch", *EPOCH_FIELDS, "kept", "note"), rows)

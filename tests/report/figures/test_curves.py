@@ -24,7 +24,7 @@ from voxaffect.report.figures.curves import (
 from voxaffect.report.figures.draw import draw_all
 
 
-def test_lines_are_the_scores_on_a_logarithmic_axis() -> None:
+def test_learning_curve_has_scores_on_a_logarithmic_axis() -> None:
     found = learning_curves(thinned_run())
     assert found is not None
     scores, gains = learning_curve(found, "within").axes
@@ -38,7 +38,7 @@ def test_lines_are_the_scores_on_a_logarithmic_axis() -> None:
     assert drawn.get_color() == mtl.get_color()  # one system, one color
 
 
-def test_without_a_twin_there_is_one_panel() -> None:
+def test_one_panel_without_single_task_baseline() -> None:
     run = learning_curve_run([at_share(s, "a/1", "svm", 5, n_train=9) for s in (0.5, 1.0)])
     found = learning_curves(run)
     assert found is not None
@@ -47,7 +47,7 @@ def test_without_a_twin_there_is_one_panel() -> None:
 
 
 @pytest.mark.parametrize("word", ["dnn-stl", "dnn-mtl", "10 %", "UA gain from subtasks"])
-def test_the_drawing_is_text_that_can_be_read(word: str) -> None:
+def test_learning_curve_has_readable_text(word: str) -> None:
     run = thinned_run()
     (picture,) = [p for p in draw_all(run, summarize_run(run)) if p.section == "amounts"]
     root = ET.fromstring(picture.svg)  # noqa: S314
@@ -64,7 +64,7 @@ def found() -> Robustness:
     return scored
 
 
-def test_a_panel_a_group_and_a_line_a_system_from_mild_to_severe() -> None:
+def test_robustness_has_one_panel_per_group_and_one_line_per_system() -> None:
     noise, room, gain = robustness(found()).axes
     assert [panel.get_title("left") for panel in (noise, room, gain)] == ["noise", "room", "gain"]
     names = [label.get_text() for label in noise.get_xticklabels()]
@@ -76,14 +76,14 @@ def test_a_panel_a_group_and_a_line_a_system_from_mild_to_severe() -> None:
     np.testing.assert_allclose(np.asarray(white.get_ydata(), float), [0.7, 0.4])
 
 
-def test_the_drawing_keeps_its_text_and_its_note() -> None:
+def test_robustness_figure_has_text_and_note() -> None:
     drawn = robustness_picture(found())
     text = " ".join(ET.fromstring(drawn.svg).itertext())  # noqa: S314
-    for said in ("svm", "dnn-stl", "white-20db", "made up"):
-        assert said in text
+    for part in ("svm", "dnn-stl", "white-20db", "made up"):
+        assert part in text
 
 
-def test_one_line_a_system_which_is_the_mean_over_all_its_trainings() -> None:
+def test_training_curve_is_the_mean_over_trainings() -> None:
     systems = training_histories([r for r in full_run().results if r.protocol == "within"])
     _, loss, accuracy = training_curves(systems).axes
     assert len(loss.lines) == len(accuracy.lines) == len(systems) == 4
@@ -92,7 +92,7 @@ def test_one_line_a_system_which_is_the_mean_over_all_its_trainings() -> None:
     np.testing.assert_allclose(np.asarray(loss.lines[0].get_ydata(), float), expected)
 
 
-def test_rows_are_named_and_marks_stand_where_weights_were_kept() -> None:
+def test_marks_are_at_the_epochs_kept() -> None:
     systems = training_histories([r for r in full_run().results if r.protocol == "within"])
     stops, *_ = training_curves(systems).axes
     names = [label.get_text() for label in stops.get_yticklabels()]
@@ -101,7 +101,7 @@ def test_rows_are_named_and_marks_stand_where_weights_were_kept() -> None:
 
 
 @pytest.mark.parametrize("n_epochs", [1, 2])
-def test_a_single_training_has_a_line_and_no_band(n_epochs: int) -> None:
+def test_single_training_has_no_band(n_epochs: int) -> None:
     details = {"history": plain_history(n_epochs, best=1)}
     systems = training_histories([result("emodb/a", "dnn-stl", (5,) * 4, details=details)])
     _, loss, _ = training_curves(systems).axes
@@ -110,7 +110,7 @@ def test_a_single_training_has_a_line_and_no_band(n_epochs: int) -> None:
     assert "at most 1 training per system" in training_caption(systems)
 
 
-def test_the_caption_says_what_becomes_of_trainings_that_stop() -> None:
-    said = training_caption(training_histories(full_run().results))
-    assert "After early stopping, the last value of a training is carried forward" in said
-    assert "28 trainings" in said
+def test_caption_explains_early_stopping() -> None:
+    text = training_caption(training_histories(full_run().results))
+    assert "After early stopping, the last value of a training is carried forward" in text
+    assert "28 trainings" in text

@@ -35,7 +35,7 @@ def luminance(color: ColorType) -> float:
 
 
 @pytest.mark.parametrize("share", np.linspace(0, 1, 101))
-def test_a_share_can_be_read_on_its_shade(share: float) -> None:
+def test_shares_have_enough_contrast_on_their_shade(share: float) -> None:
     low, high = sorted((luminance(SHADES(share)), luminance(text_color(share))))
     assert (high + 0.05) / (low + 0.05) >= 4.5
 
@@ -46,7 +46,7 @@ def scores_of(run: Run) -> GroupScores:
     return found
 
 
-def test_a_panel_a_kind_and_one_of_all_speakers() -> None:
+def test_one_panel_per_property_and_one_of_speakers() -> None:
     scores = scores_of(described_run()).of("cross")
     figure = groups(scores)
     kinds = list(dict.fromkeys(g.kind for g in scores.groupings))
@@ -59,7 +59,7 @@ def test_a_panel_a_kind_and_one_of_all_speakers() -> None:
     assert len(legend.get_texts()) == MAX_SYSTEMS
 
 
-def test_marks_stand_at_the_accuracy_and_lines_are_the_interval() -> None:
+def test_marks_are_at_the_accuracy_and_lines_are_intervals() -> None:
     rights = {"north/a": (9,) * 4, "north/b": (5,) * 4, "north/c": (3,) * 4}
     results = results_of(rights)
     genders = {"north/a": "female", "north/b": "female", "north/c": "male"}
@@ -72,14 +72,14 @@ def test_marks_stand_at_the_accuracy_and_lines_are_the_interval() -> None:
     np.testing.assert_allclose(np.asarray(each.collections[0].get_offsets())[:, 0], [0.9, 0.5, 0.3])
 
 
-def test_without_any_group_there_is_the_panel_of_speakers() -> None:
+def test_only_the_panel_of_speakers_without_groups() -> None:
     results = results_of({"north/a": (9,) * 4})
     figure = groups(scores_of(run_of(results, facts_for(results))).of("within"))
     assert [panel.get_title(loc="left") for panel in figure.axes] == ["each speaker"]
     assert figure.legends == []
 
 
-def test_a_line_a_system_in_each_panel_beside_the_diagonal() -> None:
+def test_reliability_has_one_line_per_system_and_the_diagonal() -> None:
     found = [r for r in reliabilities(full_run()) if r.protocol == "within"]
     diagram, accuracy, ua = reliability(found).axes
     assert (len(diagram.lines), len(accuracy.lines), len(ua.lines)) == (
@@ -90,7 +90,7 @@ def test_a_line_a_system_in_each_panel_beside_the_diagonal() -> None:
     np.testing.assert_array_equal(np.asarray(accuracy.lines[0].get_xdata()), COVERAGES)
 
 
-def test_an_empty_bin_leaves_no_mark() -> None:
+def test_empty_bin_has_no_mark() -> None:
     run = Run({}, (), {}, (result("emodb/a", "svm", (4,) * 4),))  # one confidence, one bin
     diagram, *_ = reliability(reliabilities(run)).axes
     np.testing.assert_allclose(np.asarray(diagram.lines[1].get_xydata()), [[0.7, 0.4]])
@@ -105,7 +105,7 @@ def small(n_hit: int = 3, **more: object) -> Run:
     return Run({}, (), {}, (replace(one, **more),), note="costs $5 & more_or_less")  # type: ignore[arg-type]
 
 
-def test_a_small_aggregated_run_has_four_pictures_that_parse_and_carry_the_note() -> None:
+def test_figures_of_a_small_run_parse_and_have_the_note() -> None:
     pictures = draw(small())
     assert set(pictures) == {
         "accuracy-aggregated",
@@ -121,7 +121,7 @@ def test_a_small_aggregated_run_has_four_pictures_that_parse_and_carry_the_note(
 
 
 @pytest.mark.parametrize("name", ["confusion", "learning-aggregated"])
-def test_ids_of_a_picture_begin_with_its_name_and_all_references_hit(name: str) -> None:
+def test_svg_ids_have_a_prefix_and_references_resolve(name: str) -> None:
     picture = draw(small())[name]
     root = ET.fromstring(picture.svg)  # noqa: S314
     ids = {element.get("id") for element in root.iter() if element.get("id")}
@@ -132,24 +132,24 @@ def test_ids_of_a_picture_begin_with_its_name_and_all_references_hit(name: str) 
     assert used <= ids
 
 
-def test_drawing_twice_gives_the_same_bytes() -> None:
+def test_figures_are_reproducible() -> None:
     assert draw(small()) == draw(small())
 
 
 @pytest.mark.parametrize("features", [np.zeros((20, 16)), np.zeros((20, 0))])
-def test_features_that_cannot_be_shown_do_no_harm(features: np.ndarray) -> None:
+def test_features_that_cannot_be_embedded(features: np.ndarray) -> None:
     run = small(high_level=features.astype(np.float32))
     pictures = draw(run)
     assert ("high-level" in pictures) == bool(features.shape[1])
 
 
-def test_figure_two_shows_the_four_systems_of_the_paper_in_one_seed() -> None:
+def test_figure_two_has_the_systems_of_the_paper_with_one_seed() -> None:
     samples = high_level_samples(full_run())
     assert [r.system for r in samples] == ["dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl"]
     assert {r.seed for r in samples} == {0}
 
 
-def test_figure_two_has_its_four_systems_whatever_else_was_run() -> None:
+def test_figure_two_prefers_the_systems_of_the_paper() -> None:
     """Two-way nets and single subtasks take no panel from them."""
     others = ("blstm-mtl", "blstm-stl", "dnn-gender")
     more = tuple(result("aggregated", s, (5,) * 4, protocol="aggregated") for s in others)
@@ -164,10 +164,10 @@ def test_figure_two_has_its_four_systems_whatever_else_was_run() -> None:
     ]
 
 
-def test_no_results_no_pictures() -> None:
+def test_no_figures_without_results() -> None:
     assert draw(Run({}, (), {}, (), note=NOTE)) == {}
 
 
-def test_systems_without_epochs_have_no_learning_curves() -> None:
+def test_systems_without_epochs_have_no_training_curves() -> None:
     run = Run({}, (), {}, (result("emodb/a", "svm", (5,) * 4),))
     assert set(draw(run)) == {"accuracy-within", "reliability-within"}

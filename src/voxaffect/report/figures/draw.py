@@ -270,6 +270,9 @@ RELIABILITY_CAPTION = (
 )
 
 
+EDGE: Style = {"markersize": 4, "markeredgecolor": PAPER, "markeredgewidth": 0.5}
+
+
 def reliability(found: Sequence[Reliability]) -> Figure:
     """Reliability diagram, and accuracy and UA by coverage; one line per system."""
     figure, (diagram, accuracy, ua) = grid(3, 3, 2.6, 2.5)
@@ -280,7 +283,9 @@ def reliability(found: Sequence[Reliability]) -> Figure:
             (accuracy, COVERAGES, one.coverage.accuracy),
             (ua, COVERAGES, one.coverage.ua),
         ):
-            _line(panel, x, y, place, one.system)
+            style = {**color_and_marker(place), **EDGE, "linewidth": 1.2, "label": one.system}
+            known = ~np.isnan(y)
+            panel.plot(x[known], y[known], **style)
     labels = {"Reliability": "confidence", "Accuracy": "coverage", "UA": "coverage"}
     for panel, (title, label) in zip((diagram, accuracy, ua), labels.items(), strict=True):
         panel.set_xlabel(label)
@@ -290,15 +295,6 @@ def reliability(found: Sequence[Reliability]) -> Figure:
         style_axes(panel, title, "both")
     legend_above(figure, MAX_SYSTEMS)
     return figure
-
-
-def _line(
-    panel: Axes, x: NDArray[np.float64], y: NDArray[np.float64], place: int, name: str
-) -> None:
-    known = ~np.isnan(y)
-    edge: Style = {"markersize": 4, "markeredgecolor": PAPER, "markeredgewidth": 0.5}
-    style = {**color_and_marker(place), "linewidth": 1.2, **edge}
-    panel.plot(x[known], y[known], label=name, **style)
 
 
 def draw_all(run: Run, summary: Summary) -> tuple[Picture, ...]:
