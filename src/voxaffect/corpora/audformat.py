@@ -86,7 +86,7 @@ def parse_audformat(
         problems,
         title=database.description or database.name,
         source=HEADER,
-        license="; ".join(str(term) for term in (database.license, usage) if term) or NOT_STATED,
+        terms="; ".join(str(term) for term in (database.license, usage) if term) or NOT_STATED,
         citation=str(database.meta.get("citation", authors)),
         url=database.source,
     )

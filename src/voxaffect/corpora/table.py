@@ -237,7 +237,7 @@ def custom_corpus(
     *,
     title: str,
     source: str,
-    license: str = NOT_STATED,  # noqa: A002 (the field of the card)
+    terms: str = NOT_STATED,
     citation: str = "",
     url: str = "",
 ) -> Corpus:
@@ -255,7 +255,7 @@ def custom_corpus(
         title=title,
         language=", ".join(sorted({u.language for u in ordered if u.language})) or NOT_STATED,
         elicitation=elicitation,
-        license=license,
+        license=terms,
         citation=citation,
         url=url,
         labels={},
