@@ -14,7 +14,6 @@ from voxaffect.evaluation import metrics
 from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.intervals import (
     LEVEL,
-    ConfusionCell,
     Pool,
     bootstrap_interval,
     bootstrap_mean,
@@ -165,7 +164,7 @@ def test_difficulty_of_a_speaker_cancels_out_of_a_paired_difference() -> None:
     assert gain is not None
     assert alone is not None
     assert (gain.low, gain.value, gain.high) == pytest.approx((0.1,) * 3)
-    assert gain.excludes_zero
+    assert gain.low > 0
     assert alone.high - alone.low > 0.1
 
 
@@ -182,7 +181,6 @@ def test_equal_systems_have_no_difference() -> None:
     same = bootstrap_interval(random_pool(4, 8), random_pool(4, 8))
     assert same is not None
     assert (same.low, same.value, same.high) == (0, 0, 0)
-    assert not same.excludes_zero
 
 
 def test_constant_prediction_is_at_chance_with_an_empty_interval() -> None:
@@ -232,9 +230,9 @@ def test_mean_needs_every_test_set() -> None:
     fold = {"f": {f"a/{i}": counts((1, 1, 1, 1), (2, 2, 2, 2)) for i in range(6)}}
     few = {"f": {"b/0": counts((1, 1, 1, 1), (2, 2, 2, 2))}}
     cells = {
-        ConfusionCell("a", "svm"): fold,
-        ConfusionCell("b", "svm"): few,
-        ConfusionCell("a", "dnn-stl"): fold,
+        ("a", "svm"): fold,
+        ("b", "svm"): few,
+        ("a", "dnn-stl"): fold,
     }
     found = intervals(cells, ["a", "b"])
     assert set(found) == {("a", "svm"), (None, "svm"), ("a", "dnn-stl")}
@@ -248,7 +246,7 @@ def speakers_in_turn(ids: tuple[str, ...], n: int) -> dict[str, str]:
 def test_counts_are_correct_predictions_above_utterances() -> None:
     found = result("emodb", "svm", (2, 10, -1, 0), protocol="cross")
     (fold,) = count_by_speaker([found], dict.fromkeys(found.ids, "emodb/03"))[
-        ConfusionCell("emodb", "svm")
+        ("emodb", "svm")
     ].values()
     np.testing.assert_array_equal(fold["emodb/03"], [[2, 10, 0, 0], [10, 10, 0, 10]])
 
@@ -257,9 +255,7 @@ def test_counts_are_correct_predictions_above_utterances() -> None:
 @given(st.lists(st.tuples(*[st.integers(0, 10)] * 4), min_size=1, max_size=4), st.integers(1, 5))
 def test_ua_of_mean_counts_is_the_mean_of_the_seeds_ua(hits: list[tuple[int, ...]], n: int) -> None:
     results = [result("emodb", "svm", h, seed=i, protocol="cross") for i, h in enumerate(hits)]
-    counted = count_by_speaker(results, speakers_in_turn(results[0].ids, n))[
-        ConfusionCell("emodb", "svm")
-    ]
+    counted = count_by_speaker(results, speakers_in_turn(results[0].ids, n))[("emodb", "svm")]
     pooled = sum(merge(counted.values()).values())
     (score,) = score_table(results).scores.values()
     assert unweighted_accuracy(np.asarray(pooled)) == pytest.approx(
@@ -287,7 +283,7 @@ def test_speakers_are_known_within_corpora_and_unknown_ones_are_left_out() -> No
 def test_one_unknown_speaker_leaves_its_test_set_without_counts() -> None:
     known, unknown = (result(c, "svm", (5,) * 4, protocol="cross") for c in ("emodb", "urdu"))
     speaker_of = dict.fromkeys((*known.ids, *unknown.ids[1:]), "emodb/03")
-    assert set(count_by_speaker([known, unknown], speaker_of)) == {ConfusionCell("emodb", "svm")}
+    assert set(count_by_speaker([known, unknown], speaker_of)) == {("emodb", "svm")}
 
 
 def test_run_of_an_earlier_version_states_no_speakers() -> None:

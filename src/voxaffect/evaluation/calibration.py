@@ -62,7 +62,6 @@ class Measures:
     """Calibration metrics.
 
     Args:
-        accuracy: share of correct predictions.
         confidence: mean confidence; above the accuracy, the system is overconfident.
         equal_mass: expected calibration error, bins of equal mass.
         equal_width: the same, bins of equal width.
@@ -96,16 +95,11 @@ class Coverage:
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """Calibration of one system in one protocol.
+    """Calibration of one system in one protocol, means over seeds.
 
     Args:
-        protocol: `within`, `cross` or `aggregated`.
-        system: its name.
         n_utterances: utterances tested, the most of a seed.
-        n_seeds: number of seeds averaged.
-        measures: means over seeds.
         diagram: bins of equal mass, means over seeds.
-        coverage: means over seeds.
     """
 
     protocol: str

@@ -43,7 +43,6 @@ class FoldLeakage:
     """What the sets of one fold share.
 
     Args:
-        fold: name of the fold.
         test_set: the corpus or style under test, `emodb`, `iemocap:natural`, `aggregated`.
         test: shared by the test set with training and dev data.
         dev: shared by the dev set with training data.
@@ -57,12 +56,7 @@ class FoldLeakage:
 
 @dataclass(frozen=True)
 class ProtocolLeakage:
-    """What the folds of a protocol share.
-
-    Args:
-        protocol: `within`, `cross` or `aggregated`.
-        folds: those with a result, by name.
-    """
+    """What the folds of a protocol share, of all with a result, by name."""
 
     protocol: str
     folds: tuple[FoldLeakage, ...]
@@ -154,15 +148,10 @@ class ProtocolCard:
     """What is needed to reproduce a run or to check it.
 
     Args:
-        n_results: number of results; one a fold, system and seed.
-        n_failed: results that could not be computed.
         n_folds: folds with a result.
-        systems: names, in the tables' order.
-        seeds: in ascending order.
         corpora_digest: of the corpora's names and the digests of their metadata.
         folds_digest: of the names of the folds with a result, and of their test utterances.
         settings_digest: of all settings.
-        wall_s: wall time of all sessions of the run, in seconds.
         computing_s: training and testing of all results, added up, in seconds.
     """
 

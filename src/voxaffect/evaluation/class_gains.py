@@ -37,7 +37,6 @@ class ClassGain:
         n_folds: folds that test the class and that both systems have.
         mean: mean difference over these folds, None where there is none.
         low: lower end of the confidence interval, None with fewer than FEWEST_FOLDS folds.
-        high: upper end.
     """
 
     n_folds: int
@@ -53,12 +52,9 @@ class ClassGain:
 
 @dataclass(frozen=True)
 class ClassGains:
-    """Gains of one multi-task net.
+    """Gains of one multi-task net (`system`) over the single-task net of its trunk (`reference`).
 
     Args:
-        protocol: `within`, `cross` or `aggregated`.
-        system: the multi-task net.
-        reference: the single-task net of the same trunk.
         subtasks: of the former: gender, naturalness or both.
         n_folds: folds that both have.
         gains: class -> change of its recall, in the order of classes.
@@ -76,11 +72,7 @@ def class_gains(table: ScoreTable, *, seed: int = 0) -> tuple[ClassGains, ...]:
     """Gains of every multi-task net over its single-task net, on all test sets of a protocol.
 
     A fold's recall is the mean over its seeds; every fold weighs the same. Intervals are percentile
-    bootstraps over folds.
-
-    Args:
-        table: scores of the protocol.
-        seed: of the resampling, the same for every gain.
+    bootstraps over folds, with the same seed for every gain.
     """
     found = []
     for system in table.systems:

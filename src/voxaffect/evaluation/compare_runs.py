@@ -35,8 +35,6 @@ class Difference:
     Args:
         kind: `settings`, `corpora`, `seeds`, `training data` or `versions`.
         name: what differs, `features.log_f0`, `emodb digest`.
-        a: value of A.
-        b: value of B.
     """
 
     kind: str
@@ -48,14 +46,7 @@ class Difference:
 def differences(
     a: Run, b: Run, systems: SystemPairs, folds: Collection[str]
 ) -> tuple[Difference, ...]:
-    """All differences in how two runs were made.
-
-    Args:
-        a: one run.
-        b: the other.
-        systems: pairs whose settings are compared.
-        folds: names of the folds that both have.
-    """
+    """Differences between runs A and B in settings, also of pairs of systems, data and versions."""
     pairs = [(x if x == y else f"{x} and {y}", x, y) for x, y in systems]
     settings = [({n: _settings(a, x)}, {n: _settings(b, y)}) for n, x, y in pairs]
     seeds = [({n: _seeds(a, x)}, {n: _seeds(b, y)}) for n, x, y in pairs]
@@ -127,7 +118,6 @@ class SharedFold:
     """A fold that both runs have.
 
     Args:
-        name: `within/emodb/03`.
         shared: ids of test utterances of both runs, with the same class.
         n_only_a: test utterances of A alone.
         n_only_b: test utterances of B alone.
@@ -153,12 +143,10 @@ class SharedFold:
 
 @dataclass(frozen=True)
 class Matching:
-    """Folds of two runs.
+    """Folds of two runs: shared ones, and those of A and of B alone.
 
     Args:
         shared: folds of both with at least one shared utterance, sorted.
-        only_a: names of the other folds of A.
-        only_b: names of the other folds of B.
     """
 
     shared: tuple[SharedFold, ...]
@@ -203,14 +191,7 @@ def _shared(name: str, a: Mapping[str, int], b: Mapping[str, int]) -> SharedFold
 
 @dataclass(frozen=True)
 class Answered:
-    """Numbers of shared folds for which two systems have results.
-
-    Args:
-        systems: of A and of B.
-        n_a: folds with a result in A.
-        n_b: folds with a result in B.
-        n_both: folds with a result in both; these are compared.
-    """
+    """Numbers of shared folds with results of a pair of systems: in A, in B, and in both."""
 
     systems: tuple[str, str]
     n_a: int
@@ -223,9 +204,6 @@ class RunsCompared:
     """Comparison of two runs.
 
     Args:
-        matching: which folds are the same.
-        differences: in settings, corpora, seeds, training data and versions.
-        answered: folds of each pair of systems.
         alone: run -> systems that only it has; not compared.
         comparisons: systems `A svm` and `B svm`, by protocol and test set; then by other units.
     """
@@ -252,12 +230,9 @@ class RunsCompared:
 
 
 def compare_runs(a: Run, b: Run, systems: SystemPairs | None = None) -> RunsCompared:
-    """Compare two runs on the folds that both have.
+    """Compare runs A and B on the folds that both have.
 
-    Args:
-        a: the run compared with.
-        b: the run compared.
-        systems: pairs (of A, of B); None for every name that both have.
+    Systems are compared in pairs (of A, of B); by default every name that both have.
 
     Raises:
         ConfigError: a run has no such system, or the runs have none in common.

@@ -25,7 +25,6 @@ from scipy.stats import rankdata, sem
 
 from voxaffect.errors import FoldError
 from voxaffect.evaluation.intervals import (
-    ConfusionCell,
     Interval,
     Pool,
     Tallies,
@@ -56,12 +55,10 @@ class PairedTest:
     Args:
         statistic: the smaller of the rank sums of positive and of negative differences.
         p_value: probability of a statistic as small or smaller if signs were random.
-        n_pairs: number of pairs.
         n_better: pairs in which the first is ahead.
         n_worse: pairs in which it is behind.
         mean_difference: mean over all pairs, positive where the first is better.
         error: standard error of that mean, None for a single pair.
-        median_difference: median over all pairs.
         rank_biserial: effect size, the matched-pairs rank-biserial correlation (Kerby 2014): from
             1 (all differing pairs favor the first) to -1; 0 where no pair differs.
     """
@@ -73,7 +70,6 @@ class PairedTest:
     n_worse: int
     mean_difference: float
     error: float | None
-    median_difference: float
     rank_biserial: float
 
     @property
@@ -90,11 +86,6 @@ class PairedTest:
     def reachable(self) -> bool:
         """Whether so few differing pairs could be significant at all."""
         return self.least_p <= SIGNIFICANCE
-
-    @property
-    def significant(self) -> bool:
-        """Whether the p-value, not corrected, is at or below SIGNIFICANCE."""
-        return self.p_value <= SIGNIFICANCE
 
 
 def wilcoxon(
@@ -131,7 +122,6 @@ def wilcoxon(
         n_worse=int((signed < 0).sum()),
         mean_difference=float(differences.mean()),
         error=float(sem(differences)) if differences.size > 1 else None,
-        median_difference=float(np.median(differences)),
         rank_biserial=(better - worse) / (better + worse) if signed.size else 0.0,
     )
 
@@ -170,12 +160,9 @@ class BeforeAfter:
     """Scores of one recognizer before and after adaptation, on the same utterances.
 
     Args:
-        n: utterances.
         before: unweighted accuracy of all predictions.
-        after: the same afterwards.
         recalls: class -> recall before and after, of the classes present.
         speakers: speaker -> unweighted accuracy before and after.
-        paired: test of the speakers as pairs.
     """
 
     n: int
@@ -246,17 +233,10 @@ def units(table: ScoreTable, tallies: Tallies, test: str | None) -> tuple[Unit, 
 
     Within corpora the question is about other speakers, across corpora about other corpora. Where
     speakers are not known folds stand in, if a test set has several.
-
-    Args:
-        table: scores of the protocol.
-        tallies: counts by speaker of its results.
-        test: the test set, None for all.
     """
     tests = table.tests if test is None else (test,)
     within = table.protocol == "within"
-    known = all(
-        ConfusionCell(name, system) in tallies for name in tests for system in table.on(name)
-    )
+    known = all((name, system) in tallies for name in tests for system in table.on(name))
     if len({corpus_of(name) for name in tests}) > 1:
         if within:
             return ("speakers", "corpora")
@@ -292,11 +272,8 @@ class PairedScores:
     """Two systems on one test set, or on all of a protocol, on the folds that both have.
 
     Args:
-        table: scores of the protocol.
         tallies: counts by speaker of its results; cells without known speakers are absent.
         test: the test set, None for all.
-        reference: the system compared with.
-        system: the system compared.
     """
 
     table: ScoreTable
@@ -343,9 +320,7 @@ class PairedScores:
 
     def _by_speaker(self, system: str) -> Scores:
         """Speaker -> UA of all utterances of the speaker in the folds."""
-        each = merge(
-            self.tallies[ConfusionCell(test, system)][fold] for fold, test in self.folds.items()
-        )
+        each = merge(self.tallies[test, system][fold] for fold, test in self.folds.items())
         return {speaker: [float(unweighted_accuracy(counts))] for speaker, counts in each.items()}
 
     def _pool(self, system: str) -> Pool | None:
@@ -353,10 +328,10 @@ class PairedScores:
         folds: dict[str, list[str]] = defaultdict(list)
         for fold, test in self.folds.items():
             folds[test].append(fold)
-        if not folds or any(ConfusionCell(test, system) not in self.tallies for test in folds):
+        if not folds or any((test, system) not in self.tallies for test in folds):
             return None
         return Pool.of(
-            merge(self.tallies[ConfusionCell(test, system)][fold] for fold in names)
+            merge(self.tallies[test, system][fold] for fold in names)
             for test, names in folds.items()
         )
 
@@ -366,14 +341,9 @@ class Comparison:
     """Two systems on the same folds.
 
     Args:
-        protocol: `within`, `cross` or `aggregated`.
         test: the test set, None for all of the protocol together.
-        reference: the system compared with.
-        system: the system compared.
         unit: what is paired.
-        n_pairs: units that both systems have.
         n_better: units on which `system` has the higher UA.
-        n_worse: units on which it has the lower UA.
         below: UA of `reference`, mean over units.
         above: UA of `system`, mean over units.
         difference: UA of `system` minus that of `reference`, mean over units.
@@ -422,10 +392,7 @@ def compare_all(
 ) -> tuple[Comparison, ...]:
     """Pairs of systems over all of a protocol and on each test set, by the main unit of each.
 
-    Args:
-        table: scores of the protocol.
-        tallies: counts by speaker of its results; empty where no speaker is known.
-        pairs: systems to compare; None for `default_pairs`.
+    The tallies are empty where no speaker is known; without pairs, `default_pairs` are compared.
     """
     return tuple(
         comparison
@@ -449,17 +416,10 @@ def compare_by_other_units(
 def compare(
     table: ScoreTable, tallies: Tallies, test: str | None, unit: Unit, pairs: Pairs | None = None
 ) -> list[Comparison]:
-    """Comparisons of one family; pairs without a fold in common are left out.
+    """Comparisons of one family, on a test set or all; pairs without a common fold are left out.
 
     Holm's correction never falls where a p-value rises: corrected, the least possible p-values
     bound what could have been reached.
-
-    Args:
-        table: scores of a protocol.
-        tallies: counts by speaker of the same results.
-        test: the test set, None for all.
-        unit: what is paired.
-        pairs: systems to compare; None for `default_pairs`.
     """
     names = default_pairs(table.systems) if pairs is None else pairs
     both = [PairedScores(table, tallies, test, *pair) for pair in names]

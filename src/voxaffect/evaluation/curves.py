@@ -56,12 +56,7 @@ def embed(
 
 @dataclass(frozen=True)
 class Curves:
-    """All trainings of one system.
-
-    Args:
-        system: its name.
-        histories: N trainings, each of one epoch or more.
-    """
+    """All N trainings of one system, each of one epoch or more."""
 
     system: str
     histories: tuple[TrainingHistory, ...]
@@ -113,12 +108,7 @@ def history_of(result: FoldResult) -> TrainingHistory | None:
 
 @dataclass(frozen=True)
 class TrainingCurve:
-    """End of the training behind a result.
-
-    Args:
-        kept: number of the epoch whose weights were kept.
-        n_epochs: epochs trained.
-    """
+    """End of the training behind a result: epoch whose weights were kept, and epochs trained."""
 
     kept: int
     n_epochs: int
@@ -129,9 +119,6 @@ class FoldScore:
     """One system on one fold, with every seed.
 
     Args:
-        protocol: `within`, `cross` or `aggregated`.
-        fold: name of the fold, `within/emodb/03`.
-        system: name of the system.
         n: utterances tested.
         n_dev: utterances of the dev set, None where results do not say.
         ua: seed -> unweighted accuracy.

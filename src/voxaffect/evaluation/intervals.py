@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtr, stdtrit
@@ -77,12 +76,7 @@ def tail(degrees: int) -> float:
 
 
 def percentile_interval(resampled: Floats, beyond: float = (1 - LEVEL) / 2) -> tuple[float, float]:
-    """Ends of a percentile interval of resampled values (B,).
-
-    Args:
-        resampled: the statistic in each resample.
-        beyond: share of the resamples beyond each end.
-    """
+    """Percentile interval of resampled values (B,), with a share `beyond` outside of each end."""
     low, high = np.quantile(resampled, [beyond, 1 - beyond])
     return float(low), float(high)
 
@@ -101,15 +95,8 @@ SpeakerCounts = Mapping[str, Floats]
 All seeds predict the same utterances, so the UA of the mean is the mean of the seeds' UA."""
 
 
-class ConfusionCell(NamedTuple):
-    """A cell of a table: one system on one test set."""
-
-    test: str
-    system: str
-
-
-Tallies = Mapping[ConfusionCell, Mapping[str, SpeakerCounts]]
-"""Cell -> fold -> counts. Cells with an utterance of unknown speaker are absent."""
+Tallies = Mapping[tuple[str, str], Mapping[str, SpeakerCounts]]
+"""(Test set, system) -> fold -> counts. Those with an utterance of unknown speaker are absent."""
 
 
 def stated_speakers(run: Run) -> dict[str, str]:
@@ -118,38 +105,31 @@ def stated_speakers(run: Run) -> dict[str, str]:
 
 
 def known_speakers(results: Iterable[FoldResult], stated: Mapping[str, str]) -> dict[str, str]:
-    """Utterance id -> speaker, without speakers of unknown name (`mine/?`).
+    """Utterance id -> speaker, as stated or by the name of a `within` fold.
 
-    Args:
-        results: of a run; folds of `within` are named after the speaker under test.
-        stated: id -> speaker as the corpora name it; may be empty.
+    Speakers of unknown name (`mine/?`) are left out.
     """
     named = {i: r.test_name for r in results if r.protocol == "within" for i in r.ids}
     return {i: who for i, who in {**named, **stated}.items() if not who.endswith(UNKNOWN)}
 
 
 def count_by_speaker(results: Sequence[FoldResult], speaker_of: Mapping[str, str]) -> Tallies:
-    """Correct predictions and utterances of each speaker.
-
-    Args:
-        results: of one protocol.
-        speaker_of: id -> speaker.
-    """
-    cells: dict[ConfusionCell, dict[str, list[FoldResult]]] = {}
+    """Correct predictions and utterances of each speaker, from the results of one protocol."""
+    cells: dict[tuple[str, str], dict[str, list[FoldResult]]] = {}
     for result in results:
-        folds = cells.setdefault(ConfusionCell(result.corpus, result.system), {})
+        folds = cells.setdefault((result.corpus, result.system), {})
         folds.setdefault(result.fold, []).append(result)
     unknown = {r.corpus for r in results if any(i not in speaker_of for i in r.ids)}
     return {
-        cell: {
+        (test, system): {
             fold: {
                 speaker: counts / len(seeds)
                 for speaker, counts in merge(_counts(r, speaker_of) for r in seeds).items()
             }
             for fold, seeds in folds.items()
         }
-        for cell, folds in cells.items()
-        if cell.test not in unknown
+        for (test, system), folds in cells.items()
+        if test not in unknown
     }
 
 
@@ -181,9 +161,6 @@ class Interval:
 
     Args:
         value: of all speakers.
-        low: lower end.
-        high: upper end.
-        n_speakers: number of speakers resampled.
         lost: share of resamples without a class that a test set has.
     """
 
@@ -192,11 +169,6 @@ class Interval:
     high: float
     n_speakers: int
     lost: float
-
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether 0 is outside."""
-        return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True)
@@ -264,18 +236,13 @@ def intervals(
 ) -> dict[tuple[str | None, str], Interval]:
     """Interval of the pooled UA of each system on each test set, and of its mean over all of them.
 
-    Args:
-        cells: counts of one protocol.
-        tests: all its test sets; the mean needs each of them.
-        seed: of the resampling.
-
     Returns:
         (Test set, None for the mean; system) -> interval, where there is one.
     """
     found: dict[tuple[str | None, str], Interval] = {}
-    for system in sorted({cell.system for cell in cells}):
+    for system in sorted({system for _, system in cells}):
         for row, names in (*((test, (test,)) for test in tests), (None, tests)):
-            keys = [ConfusionCell(name, system) for name in names]
+            keys = [(name, system) for name in names]
             if all(key in cells for key in keys):
                 pool = Pool.of(merge(cells[key].values()) for key in keys)
                 if interval := bootstrap_interval(pool, seed=seed):

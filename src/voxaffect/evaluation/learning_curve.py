@@ -26,10 +26,8 @@ class TrainingShare:
     """One system at one share: a point of a learning curve.
 
     Args:
-        share: of the protocol's training sets.
         n_train: utterances in a training set, mean over folds.
         ua: unweighted accuracy, mean over seeds, then folds of a test set, then test sets.
-        n_folds: folds counted.
         n_seeds: fewest seeds of a fold.
     """
 
@@ -54,13 +52,7 @@ class LearningGain:
     """Gain of a multi-task net over the single-task net of its trunk at one share.
 
     Args:
-        protocol: `within`, `cross` or `aggregated`.
-        system: the multi-task net.
-        reference: the single-task net.
-        share: of the protocol's training sets.
         n_folds: folds that both have at every share.
-        n_better: folds on which `system` has the higher UA.
-        n_worse: folds on which it has the lower UA.
         difference: UA of `system` minus that of `reference`, mean over these folds.
         error: standard error of that mean, None for a single fold.
         p_holm: two-sided, Wilcoxon signed-rank, corrected for all gains of the protocol.
@@ -126,7 +118,6 @@ class _Grid:
     """Results of one system in one protocol.
 
     Args:
-        system: its name.
         shares: all that it has results of, rising.
         folds: test sets of the folds that it has at every share, sorted.
         cells: (share, test set of the fold) -> results, one a seed.

@@ -44,12 +44,7 @@ def count(shape: tuple[int, ...], *index: ArrayLike, where: ArrayLike | None = N
 
 
 def confusion(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> Counts:
-    """Confusion matrix (C, C): rows are true classes, columns predicted ones.
-
-    Args:
-        y_true: (N,), class indices.
-        y_pred: (N,), class indices.
-        n_classes: number of classes C.
+    """Confusion matrix (C, C) of class indices (N,): rows are true classes, columns predictions.
 
     Raises:
         ArtifactError: lengths differ, or an index is not within 0 and C - 1.

@@ -31,27 +31,32 @@ PAPER_CORPORA = ("aibo", "emodb", "enterface", "ldc", "iemocap")
 Row = Mapping[str, float]
 
 
-def _rows(columns: Sequence[str], rows: Mapping[str, tuple[float, ...]]) -> Mapping[str, Row]:
-    return {name: dict(zip(columns, values, strict=True)) for name, values in rows.items()}
+def _rows(columns: Sequence[str], text: str) -> Mapping[str, Row]:
+    """Rows of a table by name, from lines of a name and numbers."""
+    lines = (line.rsplit(None, len(columns)) for line in text.strip().splitlines())
+    return {
+        name.strip(): dict(
+            zip(columns, (float(v) if "." in v else int(v) for v in values), strict=True)
+        )
+        for name, *values in lines
+    }
 
 
 COUNTED = ("speakers", *EMOTION.classes, "female", "male", *NATURALNESS.classes)
 
 COUNTS = _rows(
     COUNTED,
-    {
-        "aibo": (51, 10967, 889, 0, 1492, 7579, 5769, 13348, 0),
-        "emodb": (10, 77, 61, 58, 97, 160, 133, 0, 293),
-        "enterface": (43, 0, 208, 422, 211, 200, 641, 0, 841),
-        "ldc": (7, 80, 180, 161, 139, 320, 240, 0, 560),
-        "iemocap": (10, 1708, 595, 2168, 2206, 336, 6341, 3177, 3500),
-    },
+    """
+    aibo      51 10967 889    0 1492 7579 5769 13348    0
+    emodb     10    77  61   58   97  160  133     0  293
+    enterface 43     0 208  422  211  200  641     0  841
+    ldc        7    80 180  161  139  320  240     0  560
+    iemocap   10  1708 595 2168 2206  336 6341  3177 3500
+    """,
 )
 """Table 1: speakers, and utterances of each kind; AIBO's children count by their sex."""
 
-COUNTS_TOTAL: Row = dict(
-    zip(COUNTED, (121, 12832, 1933, 2809, 4145, 8595, 13124, 16525, 5194), strict=True)
-)
+COUNTS_TOTAL = _rows(COUNTED, "total 121 12832 1933 2809 4145 8595 13124 16525 5194")["total"]
 """The last line of Table 1."""
 
 REMARKS = {
@@ -72,40 +77,40 @@ EIGHT = (*FOUR, "dnn-gender", "lstm-gender", "dnn-naturalness", "lstm-naturalnes
 
 WITHIN = _rows(
     FOUR,
-    {
-        "aibo": (0.405, 0.489, 0.409, 0.520),
-        "iemocap": (0.432, 0.529, 0.461, 0.569),
-        "emodb": (0.888, 0.921, 0.842, 0.925),
-        "enterface": (0.867, 0.953, 0.860, 0.953),
-        "ldc": (0.554, 0.552, 0.537, 0.564),
-    },
+    """
+    aibo      .405 .489 .409 .520
+    iemocap   .432 .529 .461 .569
+    emodb     .888 .921 .842 .925
+    enterface .867 .953 .860 .953
+    ldc       .554 .552 .537 .564
+    """,
 )
 """Table 2: UA, mean over speakers left out."""
 
 WITHIN_SD = _rows(
     FOUR,
-    {
-        "aibo": (0.03, 0.06, 0.11, 0.07),
-        "iemocap": (0.12, 0.14, 0.04, 0.13),
-        "emodb": (0.07, 0.10, 0.11, 0.08),
-        "enterface": (0.10, 0.15, 0.12, 0.15),
-        "ldc": (0.12, 0.15, 0.13, 0.15),
-    },
+    """
+    aibo      .03 .06 .11 .07
+    iemocap   .12 .14 .04 .13
+    emodb     .07 .10 .11 .08
+    enterface .10 .15 .12 .15
+    ldc       .12 .15 .13 .15
+    """,
 )
 """Table 2: standard deviations, to two decimals."""
 
-WITHIN_MEANS = _rows(FOUR, {"mean": (0.629, 0.689, 0.622, 0.706)})
+WITHIN_MEANS = _rows(FOUR, "mean .629 .689 .622 .706")
 
 CROSS = _rows(
     EIGHT,
-    {
-        "aibo": (0.310, 0.355, 0.351, 0.352, 0.308, 0.338, 0.401, 0.326),
-        "emodb": (0.359, 0.288, 0.388, 0.425, 0.392, 0.384, 0.286, 0.267),
-        "enterface": (0.306, 0.332, 0.327, 0.351, 0.300, 0.318, 0.337, 0.326),
-        "ldc": (0.239, 0.251, 0.347, 0.267, 0.251, 0.251, 0.249, 0.244),
-        "iemocap:natural": (0.361, 0.455, 0.481, 0.484, 0.331, 0.397, 0.488, 0.464),
-        "iemocap:acted": (0.378, 0.341, 0.498, 0.464, 0.405, 0.445, 0.378, 0.353),
-    },
+    """
+    aibo            .310 .355 .351 .352 .308 .338 .401 .326
+    emodb           .359 .288 .388 .425 .392 .384 .286 .267
+    enterface       .306 .332 .327 .351 .300 .318 .337 .326
+    ldc             .239 .251 .347 .267 .251 .251 .249 .244
+    iemocap:natural .361 .455 .481 .484 .331 .397 .488 .464
+    iemocap:acted   .378 .341 .498 .464 .405 .445 .378 .353
+    """,
 )
 """Table 3: UA on a corpus left out of training."""
 
@@ -117,11 +122,11 @@ CROSS_STYLES = {
 
 CROSS_MEANS = _rows(
     EIGHT,
-    {
-        "mean of natural": (0.335, 0.405, 0.416, 0.418, 0.319, 0.367, 0.445, 0.395),
-        "mean of acted": (0.320, 0.303, 0.390, 0.377, 0.337, 0.349, 0.312, 0.298),
-        "mean": (0.325, 0.337, 0.399, 0.391, 0.331, 0.355, 0.356, 0.330),
-    },
+    """
+    mean of natural .335 .405 .416 .418 .319 .367 .445 .395
+    mean of acted   .320 .303 .390 .377 .337 .349 .312 .298
+    mean            .325 .337 .399 .391 .331 .355 .356 .330
+    """,
 )
 
 
@@ -129,7 +134,6 @@ class Confusion(NamedTuple):
     """One system of Table 4.
 
     Args:
-        ua: unweighted accuracy.
         shares: (C, C), share of each prediction among the utterances of a true class.
     """
 
@@ -157,10 +161,8 @@ class PublishedAndMeasured:
     """One figure of the paper and of a run.
 
     Args:
-        published: as the paper prints it.
         ours: the run's, None where it has none.
         published_sd: standard deviation over folds, where the paper gives one.
-        ours_sd: the run's.
     """
 
     published: float
@@ -180,7 +182,6 @@ class PublishedRow:
 
     Args:
         name: the run's name of the corpus or test set, or what the mean is over.
-        figures: kind or system -> both figures.
     """
 
     name: str
@@ -193,8 +194,6 @@ class PaperComparison:
 
     Args:
         corpora: the run's name of each of the paper's corpora that it has -> name in this file.
-        others: the run's corpora that the paper does not have.
-        lacking: the paper's corpora that the run does not have.
         counts: Table 1.
         within: Table 2; a line a corpus, then the mean over them.
         cross: Table 3; a line a test set, then the means.

@@ -100,7 +100,6 @@ class ScoreTable:
     """Scores of a protocol.
 
     Args:
-        protocol: `within`, `cross` or `aggregated`.
         tests: names of the test sets, the rows.
         systems: names of the systems, the columns.
         scores: (test, system) -> score, where there are results.

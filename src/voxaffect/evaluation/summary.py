@@ -29,10 +29,7 @@ class Summary:
     """The numbers of a run.
 
     Args:
-        tables: score table of each protocol that has results, in the protocols' order.
-        comparisons: of each protocol, over all its folds and for each test set.
         styles: test set -> `natural` or `acted`; a test set that mixes both is absent.
-        run: the run itself.
         by_other_units: comparisons over all folds by further units, where these can be paired.
         intervals: (protocol, test set, system) -> interval of the pooled UA; the test set None is
             the mean over all. Absent where speakers are too few or not known.

@@ -139,8 +139,6 @@ class Prepared:
     """Corpora prepared for experiments.
 
     Args:
-        dataset: utterances used, with the run's own features.
-        corpora: summary of each corpus.
         problems: refused recordings and damaged shards.
         others: name of a further feature set -> the same utterances with its features.
     """

@@ -45,10 +45,7 @@ class Plan:
     """Settings of an experiment.
 
     Args:
-        protocols: `within`, `cross`, `aggregated`.
-        systems: systems compared.
         seeds: each repeats every fold with other weights, orders and crops.
-        options: settings that the systems share.
         dev: whether dev sets are drawn by utterances or whole speakers.
         split_style: corpora whose natural and acted parts are left out in turn.
         split_seed: seed of dev sets, of the test set of `aggregated`, and of training shares.
@@ -212,12 +209,7 @@ def run(
 
 
 def _jobs(plan: Plan, data: Mapping[str | None, Sequence[FoldData]]) -> list[Job]:
-    """All jobs: seed by seed, and in each the longest first, so that no core is idle at the end.
-
-    Args:
-        plan: what to compute.
-        data: feature set -> data of every fold; None is the run's own set.
-    """
+    """All jobs: seed by seed, and in each the longest first, so that no core is idle at the end."""
     n_folds = len(next(iter(data.values())))
     jobs = [
         Job(data[system.features][number], system, plan.options, seed)
@@ -279,14 +271,7 @@ def _refusal(fault: FoldError) -> dict[str, str]:
 
 
 class _Header:
-    """Writes the run's header: at the start, at every failure, every HEADER_S, and at the end.
-
-    Args:
-        folder: of the run.
-        run: content of the header.
-        wanted: names of all results that belong to the run.
-        failures: so far; more are added while the run lasts.
-    """
+    """Writes the run's header: at the start, at every failure, every HEADER_S, and at the end."""
 
     def __init__(
         self, folder: RunFolder, run: Run, wanted: Sequence[str], failures: list[dict[str, str]]

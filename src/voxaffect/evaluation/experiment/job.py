@@ -45,13 +45,8 @@ class FoldData:
     """Data of a fold for all systems and seeds; stored frames are not read.
 
     Args:
-        fold: name of the fold.
-        protocol: its protocol.
         test_name: what is left out.
         ids: of the test utterances.
-        train: training set.
-        dev: dev set, for early stopping and calibration.
-        test: test set.
         digests: hashes of features and targets of train, dev and test.
         leakage: what the sets share, in a sentence.
         n_train_frames: frames of the training set.
@@ -102,12 +97,7 @@ def lengths_of(examples: Examples) -> NDArray[np.integer]:
 
 
 def facts_of(dataset: Dataset, corpora: Sequence[CorpusSummary]) -> dict[str, UtteranceFacts]:
-    """Id -> facts of every utterance.
-
-    Args:
-        dataset: utterances and frames.
-        corpora: state the language of a corpus where its utterances do not.
-    """
+    """Id -> facts of every utterance; corpora state languages where utterances do not."""
     languages = {c.name: c.language for c in corpora if c.language != NOT_STATED}
     examples = dataset.examples(list(dataset.utterances))
     grid, column = dataset.grid, rms_column(dataset.feature_settings)
@@ -143,10 +133,6 @@ class Job:
     """One system on one fold with one seed.
 
     Args:
-        data: of the fold.
-        system: to train.
-        options: settings that the systems share.
-        seed: of all its random choices.
         restarted: why a first attempt failed, if this one needs another seed.
     """
 
@@ -265,12 +251,7 @@ class RetryPolicy(Enum):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why jobs have no result.
-
-    Args:
-        reason: in a sentence.
-        remedy: how to try again.
-    """
+    """Why jobs have no result, in a sentence, and how to try again."""
 
     reason: str
     remedy: RetryPolicy = RetryPolicy.NONE
@@ -339,14 +320,7 @@ def restart(job: Job, failure: Failure) -> Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Outcome of a job: a result on disk, or why there is none.
-
-    Args:
-        fold: name of the fold.
-        system: name of the system.
-        seed: the seed.
-        failure: why there is no result; None where there is one.
-    """
+    """Outcome of a job: a result on disk, or the reason why there is none."""
 
     fold: str
     system: str

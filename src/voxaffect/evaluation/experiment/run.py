@@ -37,11 +37,8 @@ class FoldResult:
     """Predictions of one system with one seed on the test set of one fold; metrics are not stored.
 
     Args:
-        protocol: `within`, `cross` or `aggregated`.
         fold: name of the fold, `within/emodb/03`, `cross/emodb`, `aggregated`.
         test_name: what was left out, `emodb/03`, `emodb`.
-        system: name of the system, `lstm-mtl`.
-        seed: of all random choices of the system.
         settings_digest: hash of everything that the result depends on.
         ids: of the N test utterances.
         y_true: int64 (N,), emotion classes.
@@ -137,13 +134,7 @@ class CorpusSummary:
     """A corpus as used in a run: the row of the paper's Table 1, and what was left out.
 
     Args:
-        name: key of the corpus.
-        title: full name.
-        language: English name.
-        license: terms in a few words.
-        citation: authors, title, venue, year.
         digest: hash of the metadata of the utterances used.
-        n_speakers: speakers among the utterances used.
         emotion: class -> utterances used.
         gender: class -> utterances used; "unknown" where not stated.
         naturalness: class -> utterances used; "unknown" where not stated.
@@ -225,8 +216,6 @@ class Run:
     """A run: settings, corpora and results.
 
     Args:
-        settings: all settings, as plain values.
-        corpora: the corpora used.
         versions: library -> version, and the machine's processor and cores.
         results: of all folds, in the order of protocol, fold, system, seed.
         note: sentence to show wherever a number is shown, such as that speech was simulated.

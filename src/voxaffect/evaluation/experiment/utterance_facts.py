@@ -37,11 +37,7 @@ BLOCK = 4096
 
 
 def rms_column(feature_settings: Mapping[str, Any]) -> int | None:
-    """Index of the RMS column, None where a feature set has none.
-
-    Args:
-        feature_settings: of a store: `names` of the columns, and settings of its `extractor`.
-    """
+    """Index of the RMS column in the feature settings of a store, None where there is none."""
     extractor = feature_settings.get("extractor")
     kind = extractor.get("extractor") if isinstance(extractor, Mapping) else extractor
     names = list(feature_settings.get("names", ()))
@@ -85,10 +81,8 @@ class UtteranceFacts:
     """Metadata of one utterance.
 
     Args:
-        corpus: name of the corpus.
         speaker: qualified by the corpus, `emodb/03`; `mine/?` where not known.
         gender: a class of `taxonomy.GENDER`, or None where not stated.
-        language: English name, or None.
         style: a class of `taxonomy.NATURALNESS`, or None.
         duration_s: duration of its frames, in seconds.
         snr_db: signal-to-noise ratio (`signal_to_noise_db`), or None.

@@ -42,7 +42,6 @@ class GroupKind:
 
     Args:
         name: `gender`.
-        groups: G names, in the order in which they are shown.
         members: int64 (N,), index of each utterance's group.
     """
 
@@ -152,13 +151,7 @@ class GroupCounts:
 
     @classmethod
     def of(cls, answers: GroupAnswers, speakers: Counts, kind: GroupKind) -> GroupCounts:
-        """Count by the groups of a kind.
-
-        Args:
-            answers: predictions of one system.
-            speakers: int64 (N,), index of each utterance's speaker.
-            kind: groups of the same N utterances.
-        """
+        """Count by the groups of a kind, given the index of each utterance's speaker (N,)."""
         _, speaker = np.unique(speakers[answers.rows], return_inverse=True)
         shape = (speaker.max() + 1, answers.seeds.max() + 1, len(kind.groups), EMOTION.n_classes)
         index = (speaker, answers.seeds, kind.members[answers.rows], answers.truth)
@@ -189,11 +182,7 @@ class GroupCounts:
         return accuracy(self.correct.sum(axis=0), self.total.sum(axis=0))
 
     def resampled(self, weights: Floats) -> Floats:
-        """Unweighted accuracy of each group in each resample (B, G), NaN where it is empty.
-
-        Args:
-            weights: (B, S), weight of each speaker in each resample.
-        """
+        """UA of each group in each resample (B, G) of weights (B, S), NaN where it is empty."""
         sums = (np.tensordot(weights, counts, 1) for counts in (self.correct, self.total))
         return accuracy(*sums)
 
@@ -219,10 +208,6 @@ class FairnessGroup:
     """One system on the utterances of one group.
 
     Args:
-        name: of the group.
-        n_utterances: different utterances.
-        n_speakers: number of their speakers.
-        n_classes: classes present.
         ua: mean recall over these.
         interval: of the UA; None for a single speaker, who cannot be resampled.
         recalls: float64 (C,), NaN for an absent class.
@@ -247,9 +232,7 @@ class Gap:
     somewhat too large. The interval is of the same two groups.
 
     Args:
-        best: name of the group of highest UA.
         worst: of the lowest; the first of equal ones.
-        ua: difference of UA.
         interval: None where either group is a single speaker.
     """
 
@@ -261,15 +244,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Grouping:
-    """One system on utterances grouped by one attribute.
-
-    Args:
-        protocol: `within`, `cross` or `aggregated`.
-        system: its name.
-        kind: name of the attribute.
-        groups: in the order of the kind.
-        gap: None where fewer than two groups are compared.
-    """
+    """One system on utterances grouped by one attribute; gap None for fewer than two compared."""
 
     protocol: str
     system: str
@@ -281,15 +256,7 @@ class Grouping:
 def grouping(
     protocol: str, system: str, kind: GroupKind, counts: GroupCounts, weights: Floats
 ) -> Grouping:
-    """Scores of one system's groups, and their gap.
-
-    Args:
-        protocol: `within`, `cross` or `aggregated`.
-        system: its name.
-        kind: attribute of the groups.
-        counts: predictions by the groups of the kind.
-        weights: float64 (B, S), bootstrap weights of the speakers.
-    """
+    """Scores of one system's groups, and their gap, by bootstrap weights of speakers (B, S)."""
     resampled = counts.resampled(weights)  # (B, G)
     known = np.array([name != UNKNOWN for name in kind.groups])
     groups = groups_of(kind.groups, counts, large_enough(counts) & known, resampled)
@@ -314,8 +281,7 @@ def groups_of(
         names: G of them.
         counts: predictions by group.
         compared: bool (G,).
-        resampled: float64 (B, G), UA of each group in each resample; None where each group is a
-            speaker.
+        resampled: float64 (B, G), UA in each resample; None where each group is a speaker.
     """
     accuracies, recalls = counts.accuracies(), counts.recalls()
     n_speakers, n_classes = counts.n_speakers, counts.n_classes

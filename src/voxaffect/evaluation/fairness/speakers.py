@@ -56,11 +56,9 @@ class ExpectedByChance:
 
 @dataclass(frozen=True)
 class SpeakerVariation:
-    """Inequality of one system's UA over speakers.
+    """Inequality of one system's UA over speakers: Gini coefficient, and what chance alone gives.
 
     Args:
-        gini: Gini coefficient.
-        interval: of the coefficient.
         expected_by_chance: the same without any difference between speakers.
     """
 
@@ -74,8 +72,6 @@ class SpeakerSpread:
     """One system on each speaker.
 
     Args:
-        protocol: `within`, `cross` or `aggregated`.
-        system: its name.
         speakers: those of known name, the highest UA first.
         variation: None where fewer than two speakers are compared.
     """
@@ -94,14 +90,7 @@ class SpeakerSpread:
 def speaker_spread(
     protocol: str, system: str, speakers: GroupKind, answers: GroupAnswers
 ) -> SpeakerSpread:
-    """Scores of one system on each speaker.
-
-    Args:
-        protocol: `within`, `cross` or `aggregated`.
-        system: its name.
-        speakers: groups all utterances by speaker.
-        answers: predictions of the system.
-    """
+    """Scores of one system on each speaker."""
     # The speakers are the groups here, so that all count as one speaker.
     counts = GroupCounts.of(answers, np.zeros_like(speakers.members), speakers)
     known = np.array([not name.endswith(UNKNOWN_SPEAKER) for name in speakers.groups])
@@ -150,12 +139,7 @@ def gini(values: ArrayLike) -> Floats:
 
 @dataclass(frozen=True)
 class GroupScores:
-    """Fairness of a run, by protocol and system.
-
-    Args:
-        groupings: attributes with more than one group.
-        speakers: one a protocol and system.
-    """
+    """Fairness of a run: groups by attribute, and speakers, of each protocol and system."""
 
     groupings: tuple[Grouping, ...]
     speakers: tuple[SpeakerSpread, ...]

@@ -104,14 +104,6 @@ def degrade_tests(
 ) -> DegradedTests:
     """Compute the frames of the test utterances of some folds, clean and under every degradation.
 
-    Args:
-        dataset: the corpora's utterances.
-        folds: folds whose test sets are degraded.
-        store: cache of the frames.
-        degradations: of the recordings.
-        n_jobs: number of processes.
-        progress: called with the number of recordings done, and of all.
-
     Raises:
         FeatureError: the frames cannot be stored.
     """

@@ -43,9 +43,7 @@ class ConditionCounts:
     """One system's predictions on one fold, counted by condition, speaker and class.
 
     Args:
-        fold: its name.
         test: its test set, a row of the tables.
-        speakers: S speakers under test.
         n: utterances (S, C).
         correct: correct predictions of each seed (N, K, S, C); a missing one is wrong.
     """
@@ -83,11 +81,7 @@ class ConditionCounts:
         return cls(results[0].fold, results[0].corpus, speakers, total[0], np.array(correct))
 
     def accuracies(self, weights: Floats) -> Floats:
-        """Unweighted accuracy of each seed (N, B, K), NaN where no speaker has any weight.
-
-        Args:
-            weights: of each speaker in every resample (B, S).
-        """
+        """UA of each seed (N, B, K) by weights (B, S), NaN where no speaker has any weight."""
         n = (weights @ self.n)[:, None]  # (B, 1, C)
         return mean_known(ratio(np.einsum("bs,nksc->nbkc", weights, self.correct), n))
 
@@ -101,12 +95,7 @@ def accuracies(
 ) -> Floats:
     """UA of a system under every condition (B, K): mean over folds, then over test sets.
 
-    Seeds are averaged within a fold. A fold weighs as its speakers do on average.
-
-    Args:
-        folds: counts of each fold.
-        weights: of all speakers (B, S).
-        speakers: their names.
+    Seeds are averaged within a fold. A fold weighs as its speakers do on average, by (B, S).
     """
     return _over_tests(folds, weights, speakers, lambda fold, w: fold.accuracies(w).mean(axis=0))
 
@@ -129,30 +118,21 @@ def _over_tests(
 ) -> Floats:
     """Mean over folds, then over test sets, of a measure of each fold (B, M)."""
     place = {speaker: s for s, speaker in enumerate(speakers)}
-    tests: dict[str, _Mean] = {}
+    tests: dict[str, list[tuple[Floats, Floats]]] = {}
     for fold in folds:
         own = weights[:, [place[speaker] for speaker in fold.speakers]]
-        tests.setdefault(fold.test, _Mean()).add(measure(fold, own), own.mean(axis=1))
-    overall = _Mean()
-    for test in tests.values():
-        overall.add(test.values(), (test.weight > 0).astype(np.float64)[:, 0])
-    return overall.values()
+        tests.setdefault(fold.test, []).append((measure(fold, own), own.mean(axis=1)[:, None]))
+    means = []
+    for found in tests.values():
+        weight = np.any([weight > 0 for _, weight in found], axis=0).astype(np.float64)
+        means.append((_weighted_mean(found), weight))
+    return _weighted_mean(means)
 
 
-class _Mean:
-    """Running weighted mean of arrays (B, M) with weights (B,); NaN without any weight."""
-
-    def __init__(self) -> None:
-        self.total: Floats = np.zeros((1, 1))
-        self.weight: Floats = np.zeros((1, 1))
-
-    def add(self, values: Floats, weights: Floats) -> None:
-        """Add an array; where it has no weight, it may be NaN."""
-        self.total = self.total + np.where(weights[:, None] > 0, values, 0.0) * weights[:, None]
-        self.weight = self.weight + weights[:, None]
-
-    def values(self) -> Floats:
-        return ratio(self.total, self.weight)
+def _weighted_mean(values: Sequence[tuple[Floats, Floats]]) -> Floats:
+    """Mean of arrays (B, M) with weights (B, 1); NaN counts only where it has weight."""
+    total = sum(np.where(weight > 0, value, 0.0) * weight for value, weight in values)
+    return ratio(total, sum(weight for _, weight in values))
 
 
 FILE = "robustness.json"
@@ -166,7 +146,6 @@ class Estimate:
     Args:
         value: of all speakers; None where undefined.
         low: lower end, None where there is no interval.
-        high: upper end.
     """
 
     value: float | None
@@ -180,8 +159,6 @@ class Condition:
 
     Args:
         name: key of the catalog, or `clean`.
-        group: kind of degradation.
-        severity: in words.
         scored: whether it counts in the robustness; clean speech and controls do not.
         n_refused: utterances without any frames under it; they count as wrong.
     """
@@ -198,7 +175,6 @@ class SystemRobustness:
     """Robustness of one system.
 
     Args:
-        system: its name.
         ua: condition -> unweighted accuracy.
         retained: condition -> share of the accuracy above chance on clean speech.
         groups: scored group -> mean UA of its conditions.
@@ -224,11 +200,7 @@ class Compared:
     """Two systems under the same conditions, on the same folds and resamples of speakers.
 
     Args:
-        reference: the system compared with.
-        system: the system compared.
         degraded: degraded UA of `system` minus that of `reference`.
-        robustness: difference of robustness.
-        n_pairs: number of folds.
         p: of the degraded UA, two-sided Wilcoxon signed-rank over folds.
         p_holm: the same, after Holm's correction over all pairs of systems.
         reachable: whether so few differing folds could give p <= .05 at all.
@@ -254,17 +226,11 @@ class Robustness:
     """Robustness of all systems under all conditions.
 
     Args:
-        protocol: `within`, `cross` or `aggregated`.
         conditions: clean first, then in the order given.
-        systems: in the order of the tables.
-        comparisons: pairs of systems.
-        chance: chance level of UA.
         n_folds: folds that all systems have; others are left out.
         n_left_out: folds that some system lacks.
         n_seeds: most seeds of a system on a fold; they are averaged first.
         n_speakers: corpus -> speakers under test.
-        n_utterances: utterances under test.
-        seed: of the degradations.
         note: sentence to show wherever a number is shown.
     """
 

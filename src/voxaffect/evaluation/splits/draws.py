@@ -84,12 +84,7 @@ def by_speaker(pool: Iterable[Utterance]) -> dict[str, Group]:
 
 
 def deal_speakers(pool: Iterable[Utterance], n_parts: int) -> list[Group]:
-    """Parts of whole speakers and of nearly equal size: each speaker goes to the smallest part.
-
-    Args:
-        pool: the utterances; fewer speakers than parts make a part each.
-        n_parts: greatest number of parts.
-    """
+    """At most n parts of whole speakers and of similar size: each speaker goes to the smallest."""
     speakers = sorted(by_speaker(pool).values(), key=lambda group: (-len(group), group[0].speaker))
     parts: list[list[Utterance]] = [[] for _ in range(min(n_parts, len(speakers)))]
     for group in speakers:
@@ -98,16 +93,11 @@ def deal_speakers(pool: Iterable[Utterance], n_parts: int) -> list[Group]:
 
 
 def draw_tenth(groups: Sequence[Group], label_of: Mapping[str, int], key: str) -> Group:
-    """Whole groups with about a tenth of all utterances, at least one group, never all.
+    """Whole groups of several with about a tenth of all utterances, at least one, never all.
 
     The first of several draws is taken that has every class on both sides and between half a tenth
     and one and a half; otherwise the best by number of classes missing in the rest, of classes
     missing in the tenth, and size.
-
-    Args:
-        groups: two or more, disjoint.
-        label_of: id -> emotion class.
-        key: seed of the draw.
     """
     classes = [[class_of(u.id, label_of) for u in group] for group in groups]
     counts = np.array([np.bincount(c, minlength=EMOTION.n_classes) for c in classes])  # (G, C)

@@ -50,7 +50,6 @@ class Fold:
     Args:
         name: `within/emodb/03`, `cross/emodb`, `aggregated`; `cross/emodb@0.1` with a share of the
             training set.
-        protocol: its protocol.
         test_name: what is left out, `emodb/03`, `emodb`, `iemocap:natural`; or `aggregated`.
         train: ids of the training set, sorted.
         dev: ids of the dev set (early stopping and calibration), sorted.
@@ -207,11 +206,6 @@ def part_of(u: Utterance, split_style: Collection[str]) -> str:
 def aggregated(utterances: Iterable[Utterance], label_of: Mapping[str, int], seed: int) -> Fold:
     """All corpora shuffled: 80 % training, 10 % dev, 10 % test, stratified by corpus and class.
 
-    Args:
-        utterances: of all corpora, with an emotion class.
-        label_of: id -> emotion class.
-        seed: of the shuffle.
-
     Raises:
         FoldError: there are fewer than three utterances; as `Fold`.
     """
@@ -235,16 +229,9 @@ def thinned(
     label_of: Mapping[str, int],
     seed: int,
 ) -> Fold:
-    """A fold with a share of its training set; dev and test sets stay.
+    """A fold with a share (above 0, at most 1) of its training set; dev and test sets stay.
 
     Shares of one fold are nested and stratified by corpus and class (`draw_share`).
-
-    Args:
-        fold: with its whole training set.
-        share: above 0; 1 gives the fold itself.
-        utterances: id -> utterance of all its sets.
-        label_of: id -> emotion class.
-        seed: of the draw.
 
     Raises:
         FoldError: as `Fold`.
@@ -270,12 +257,6 @@ def hold_out_dev(
     dev: Dev = "utterances",
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Training and dev ids without a test set, for a recognizer that is used and not scored.
-
-    Args:
-        utterances: of all corpora, with an emotion class.
-        label_of: id -> emotion class.
-        seed: of the dev set.
-        dev: as in `within`.
 
     Raises:
         FoldError: there are too few data for a dev set.

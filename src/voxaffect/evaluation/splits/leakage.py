@@ -33,10 +33,7 @@ class Shared:
     """What two sets of utterances have in common, names sorted.
 
     Args:
-        speakers: speakers in both.
-        sentences: texts spoken in both.
         sessions: recording sessions or dialogues in both.
-        corpora: corpora in both.
         files: recordings of which both have a part.
         duplicates: utterances of the first set whose audio, byte for byte, is in the second too.
         near_duplicates: further utterances of the first set with a near copy in the second
@@ -71,7 +68,6 @@ class LeakageStatement:
     """What the test and dev sets of a fold share with the data they should be independent of.
 
     Args:
-        fold: name of the fold.
         test: shared by the test set with training and dev data.
         dev: shared by the dev set with training data.
     """
@@ -112,12 +108,12 @@ class LeakageCounts:
         self._ids = tuple(utterances)
         self._row = {i: n for n, i in enumerate(self._ids)}
         self._named = {
-            kind: _Column.of(map(name, utterances.values())) for kind, name in NAMES.items()
+            kind: _Column(map(name, utterances.values())) for kind, name in NAMES.items()
         }
         contents, groups = contents or {}, copies or {}
-        self._contents = _Column.of(contents.get(i) for i in self._ids)
+        self._contents = _Column(contents.get(i) for i in self._ids)
         self._checked_copies = copies is not None
-        self._copies = _Column.of(str(groups[i]) if i in groups else None for i in self._ids)
+        self._copies = _Column(str(groups[i]) if i in groups else None for i in self._ids)
         self._unnamed = np.array([u.speaker.endswith(UNKNOWN) for u in utterances.values()], bool)
 
     @classmethod
@@ -140,72 +136,52 @@ class LeakageCounts:
         return LeakageStatement(fold.name, self._shared(test, known), self._shared(dev, train))
 
     def _shared(self, first: Counts, second: Counts) -> Shared:
-        same = self._contents.also_in(first, second)
-        nearly = self._copies.also_in(first, second) & ~same
-        of = {kind: column.count(first) for kind, column in self._named.items()}
+        def also_in_second(column: _Column) -> NDArray[np.bool_]:
+            return column.present(second)[column.codes[first]]
+
+        def ids(rows: Counts) -> tuple[str, ...]:
+            return tuple(sorted(self._ids[n] for n in rows.tolist()))
+
+        shared, of = {}, {}
+        for kind, column in self._named.items():
+            present = column.present(first)
+            both = np.flatnonzero(present & column.present(second))
+            shared[kind] = tuple(sorted(column.names[n] for n in both.tolist()))
+            of[kind] = int(present.sum())
+        same = also_in_second(self._contents)
+        nearly = also_in_second(self._copies) & ~same
         of["duplicates"] = int((self._contents.codes[first] >= 0).sum())
         of["near_duplicates"] = len(first) if self._checked_copies else 0
         of["unnamed"] = len(first)
         return Shared(
-            **{kind: column.shared(first, second) for kind, column in self._named.items()},
-            duplicates=self._named_rows(first[same]),
-            near_duplicates=self._named_rows(first[nearly]),
-            unnamed=self._named_rows(first[self._unnamed[first]]),
+            **shared,
+            duplicates=ids(first[same]),
+            near_duplicates=ids(first[nearly]),
+            unnamed=ids(first[self._unnamed[first]]),
             of=of,
         )
 
-    def _named_rows(self, rows: Counts) -> tuple[str, ...]:
-        return tuple(sorted(self._ids[n] for n in rows.tolist()))
 
-
-@dataclass(frozen=True)
 class _Column:
-    """A name of every utterance, encoded.
+    """A name of every utterance, encoded as int64 (N,); -1 where an utterance has none."""
 
-    Args:
-        codes: int64 (N,), index in names, -1 where an utterance has none.
-        names: different names.
-    """
-
-    codes: Counts
-    names: tuple[str, ...]
-
-    @classmethod
-    def of(cls, names: Iterable[str | None]) -> _Column:
+    def __init__(self, names: Iterable[str | None]) -> None:
         number: dict[str, int] = {}
         codes = [-1 if name is None else number.setdefault(name, len(number)) for name in names]
-        return cls(np.array(codes, np.int64), tuple(number))
+        self.codes, self.names = np.array(codes, np.int64), tuple(number)
 
-    def count(self, rows: Counts) -> int:
-        """Number of different names of some utterances."""
-        return int(self._present(rows).sum())
-
-    def shared(self, first: Counts, second: Counts) -> tuple[str, ...]:
-        """Names that occur in both, sorted."""
-        both = np.flatnonzero(self._present(first) & self._present(second))
-        return tuple(sorted(self.names[n] for n in both.tolist()))
-
-    def also_in(self, first: Counts, second: Counts) -> NDArray[np.bool_]:
-        """Which utterances of the first have a name that occurs in the second."""
-        return np.append(self._present(second), False)[self.codes[first]]  # False for code -1
-
-    def _present(self, rows: Counts) -> NDArray[np.bool_]:
-        present = np.zeros(len(self.names), np.bool_)
-        codes = self.codes[rows]
-        present[codes[codes >= 0]] = True
+    def present(self, rows: Counts) -> NDArray[np.bool_]:
+        """Which names some utterances have, and False at the end for -1."""
+        present = np.zeros(len(self.names) + 1, np.bool_)
+        present[self.codes[rows]] = True
+        present[-1] = False
         return present
 
 
 def leakage(
     fold: Fold, utterances: Mapping[str, Utterance], contents: Mapping[str, str] | None = None
 ) -> LeakageStatement:
-    """Leakage statement of a single fold, without near duplicates.
-
-    Args:
-        fold: the fold.
-        utterances: id -> utterance of all its sets.
-        contents: id -> hash of the audio.
-    """
+    """Leakage statement of a single fold, without near duplicates."""
     return LeakageCounts(utterances, contents).statement(fold)
 
 

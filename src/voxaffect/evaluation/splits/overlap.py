@@ -28,14 +28,9 @@ class Inventory:
     """Counts of a set of utterances.
 
     Args:
-        n_utterances: number of utterances.
-        n_speakers: number of speakers.
-        emotions: class -> utterances, of every class.
         genders: gender -> utterances, with `unknown`.
         styles: natural and acted -> utterances, with `unknown`.
         languages: language -> utterances, with `unknown`; only those present.
-        n_arousal: utterances rated for arousal.
-        n_valence: utterances rated for valence.
     """
 
     n_utterances: int
@@ -54,7 +49,6 @@ class Part:
 
     Args:
         name: its name as a test set of `cross`, `emodb` or `iemocap:acted`.
-        corpus: name of the corpus.
         title: full name of the distribution.
         holds: counts of the utterances that have a class and can be used.
         repeats: ids of utterances with the samples of an earlier one, and id of the first of them.
@@ -72,7 +66,6 @@ class Exclusion:
     """Part of a corpus that no experiment uses, for one reason, or a finding of its loader.
 
     Args:
-        corpus: name of the corpus.
         why: the reason: a rule of the taxonomy, or a kind of problem.
         n: utterances, or findings, each of a file or of lines in one.
         labels: raw label -> utterances, where the taxonomy excludes them.
@@ -88,14 +81,7 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class MissingInTrain:
-    """What a test set has and its training set lacks, in the order of classes and names.
-
-    Args:
-        emotions: classes that are never predicted.
-        genders: genders of speakers.
-        styles: natural or acted.
-        languages: languages.
-    """
+    """What a test set has and its training set lacks, in the order of classes and names."""
 
     emotions: tuple[str, ...]
     genders: tuple[str, ...]
@@ -108,10 +94,6 @@ class LeftOutPart:
     """Leave-one-corpus-out fold that leaves out one part.
 
     Args:
-        name: name of the part.
-        train: counts of the training set.
-        dev: counts of the dev set.
-        test: counts of the test set.
         missing_in_train: what the test set has and the training set lacks.
         untested: classes that the training set has and the test set lacks.
         leakage: what the sets share by name, as `evaluate` reports it.
@@ -131,8 +113,6 @@ class Overlaps:
     """What the corpora of an experiment have, lack and share.
 
     Args:
-        parts: in the order of the corpora.
-        excluded: what is not used, with the reason.
         left_out: folds of the `cross` protocol, in the order of parts.
         refused: why others cannot be built, a sentence each.
         pairs: what every two parts share, in the order of parts.
@@ -289,10 +269,10 @@ def _left_out(
         dev=dev,
         test=test,
         missing_in_train=MissingInTrain(
-            emotions=_missing(train.emotions, test.emotions),
-            genders=_missing(train.genders, test.genders),
-            styles=_missing(train.styles, test.styles),
-            languages=_missing(train.languages, test.languages),
+            *(
+                _missing(getattr(train, kind), getattr(test, kind))
+                for kind in ("emotions", "genders", "styles", "languages")
+            )
         ),
         untested=_missing(test.emotions, train.emotions),
         leakage=leakage(fold, pool, contents),

@@ -33,9 +33,7 @@ class UtteranceGroup:
 
     Args:
         name: `emodb`, or `iemocap:acted`.
-        corpus: name of the corpus.
         title: full name of its distribution; equal titles are one distribution.
-        utterances: the utterances.
     """
 
     name: str
@@ -46,11 +44,9 @@ class UtteranceGroup:
 
 @dataclass(frozen=True)
 class Match:
-    """One thing that is in both groups.
+    """One thing that is in both groups, by its name in each.
 
     Args:
-        first: its name in the first group.
-        second: its name in the second.
         rules: rules that matched, at least one.
     """
 
@@ -67,11 +63,7 @@ class Pair:
     """What two groups share, as far as it is known.
 
     Args:
-        first: name of the first group.
-        second: name of the second.
         speakers: speakers in both; those of unknown name count as one.
-        sentences: texts spoken in both.
-        sessions: recording sessions or dialogues in both.
         recordings: ids of utterances with equal samples; of copies in one group, the first id.
     """
 
@@ -93,13 +85,7 @@ class Pair:
 
 
 def compare(first: UtteranceGroup, second: UtteranceGroup, contents: Mapping[str, str]) -> Pair:
-    """What two groups share.
-
-    Args:
-        first: one group.
-        second: another, of other utterances.
-        contents: id -> hash of the decoded samples; an utterance without one equals no other.
-    """
+    """What two groups share; an utterance without a hash of its samples equals no other."""
     same_names: Rule | None = None
     if first.corpus == second.corpus:
         same_names = "same corpus"
