@@ -162,7 +162,7 @@ def test_workers_exit_with_their_parent() -> None:
     assert len(alive(process.pid)) >= 3
     process.kill()
     process.communicate()
-    wait_for(lambda: not alive(process.pid), 10)
+    wait_for(lambda: not alive(process.pid))
 
 
 SCRIPT = """

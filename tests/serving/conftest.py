@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
 from starlette.testclient import TestClient
 
+from tests.processes import wait_for
 from tests.serving.speech import learned
 from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.serving.server import application
@@ -38,10 +38,7 @@ def serve(recognizer: NetRecognizer) -> Iterator[Open]:
 def ready(client: TestClient) -> Iterator[TestClient]:
     """A service that is running and warm."""
     with client:
-        until = time.monotonic() + 60
-        while client.get("/readyz").status_code != 200:
-            assert time.monotonic() < until, "never ready"
-            time.sleep(0.02)
+        wait_for(lambda: client.get("/readyz").status_code == 200)
         yield client
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx2
 
+from tests.processes import wait_for
 from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.serving.server import application, listen_at, server_of
 from voxaffect.serving.settings import ServingSettings
@@ -33,7 +33,4 @@ def running(recognizer: NetRecognizer, settings: ServingSettings) -> Iterator[st
 
 
 def await_ready(url: str) -> None:
-    until = time.monotonic() + 60
-    while httpx2.get(f"{url}/readyz").status_code != 200:
-        assert time.monotonic() < until, "never ready"
-        time.sleep(0.05)
+    wait_for(lambda: httpx2.get(f"{url}/readyz", timeout=60).status_code == 200)

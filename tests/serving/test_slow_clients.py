@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
+from tests.processes import wait_for
 from tests.serving.running import running
 from tests.serving.speech import clip, wav
 from voxaffect.recognizer.recognizer import NetRecognizer
@@ -22,15 +23,15 @@ HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\
 @pytest.fixture(scope="module")
 def url(recognizer: NetRecognizer) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server, "HEAD_S", 0.5)
-        limits = Limits(idle_s=0.5, upload_s=1.0, burst=1000)
+        patch.setattr(server, "HEAD_S", 1.0)
+        limits = Limits(idle_s=1.0, upload_s=2.0, burst=1000)
         with running(recognizer, ServingSettings(port=0, limits=limits)) as address:
             yield address
 
 
 def connect(url: str) -> socket.socket:
     parts = urlsplit(url)
-    return socket.create_connection((parts.hostname, parts.port), timeout=10)
+    return socket.create_connection((parts.hostname, parts.port), timeout=60)
 
 
 def all_of(connection: socket.socket) -> bytes:
@@ -53,7 +54,7 @@ def test_a_body_that_trickles_is_given_up(url: str) -> None:
         connection.sendall(HEAD % 1000)
         connection.settimeout(0.2)
         response = b""
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while not response and time.monotonic() < until:
             connection.sendall(b"x")
             try:
@@ -71,28 +72,31 @@ def test_a_head_that_does_not_come_is_given_up(url: str) -> None:
         assert all_of(connection) == b""
 
 
+def flood(line: socket.socket, seconds: float) -> None:
+    """Send chunks; how many the service reads before it hangs up depends on the machine."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        line.sendall(b"4000\r\n" + bytes(0x4000) + b"\r\n")
+        time.sleep(0.001)
+
+
 def test_an_endless_body_is_stopped_at_the_limit(recognizer: NetRecognizer) -> None:
-    limits = Limits(max_bytes=100_000)
+    limits = Limits(max_bytes=100_000, upload_s=3600)
     with running(recognizer, ServingSettings(port=0, limits=limits)) as url, connect(url) as line:
         line.sendall(HEAD.replace(b"Content-Length: %d", b"Transfer-Encoding: chunked"))
-        sent = 0
-        try:
-            while sent < 10**9:
-                line.sendall(b"4000\r\n" + bytes(0x4000) + b"\r\n")
-                sent += 0x4000
-        except OSError:  # the service has hung up
-            pass
-        assert sent < 10**9
+        with pytest.raises(ConnectionError):  # the service has hung up
+            flood(line, 60)
 
 
 def test_a_client_that_leaves_frees_its_place(url: str) -> None:
     for _ in range(5):
         with connect(url) as connection:
             connection.sendall(HEAD % 1000 + b"some")
-    until = time.monotonic() + 10
-    while "voxaffect_requests_inside 0.0" not in httpx2.get(f"{url}/metrics").text:
-        assert time.monotonic() < until
-    assert httpx2.post(f"{url}/v1/predict", content=wav(clip(41).samples)).status_code == 200
+    wait_for(
+        lambda: "voxaffect_requests_inside 0.0" in httpx2.get(f"{url}/metrics", timeout=60).text
+    )
+    body = wav(clip(41).samples)
+    assert httpx2.post(f"{url}/v1/predict", content=body, timeout=60).status_code == 200
 
 
 def test_what_is_no_http_is_refused(url: str) -> None:

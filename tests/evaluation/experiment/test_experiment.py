@@ -4,7 +4,6 @@ import json
 import multiprocessing
 import os
 import signal
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -172,25 +171,28 @@ def test_names_that_look_alike_keep_their_own_results(tmp_path: Path) -> None:
 LONGER = replace(PLAN, seeds=(0,), options=Options(dnn=replace(QUICK, max_epochs=30, patience=30)))
 
 
-def _compute_longer(folder: Path) -> None:
+def _die_after_three_results(folder: Path) -> None:
+    ended: list[Outcome] = []
+
+    def die(outcome: Outcome) -> None:
+        ended.append(outcome)
+        if len(ended) == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
     torch.set_num_threads(1)
-    compute(folder, LONGER)
+    run(LONGER, DATASET, (), RunFolder(folder), on_outcome=die)
 
 
 def test_a_killed_run_resumes_and_ends_with_the_same_numbers(tmp_path: Path) -> None:
     process = multiprocessing.get_context("spawn").Process(
-        target=_compute_longer, args=(tmp_path / "killed",)
+        target=_die_after_three_results, args=(tmp_path / "killed",)
     )
     process.start()
-    while len(list((tmp_path / "killed").glob("results/*/*.npz"))) < 3:
-        assert process.is_alive()
-        time.sleep(0.05)
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
     process.join()
+    assert process.exitcode == -signal.SIGKILL
     ended: list[Outcome] = []
     resumed = run(LONGER, DATASET, (), RunFolder(tmp_path / "killed"), on_outcome=ended.append)
-    assert 0 < len(ended) <= N_FOLDS * 2 - 3
+    assert len(ended) == N_FOLDS * 2 - 3
     undisturbed = compute(tmp_path / "undisturbed", LONGER)
     assert all(same(a, b) for a, b in zip(resumed.results, undisturbed.results, strict=True))
 
