@@ -16,8 +16,7 @@ import numpy as np
 import pytest
 
 from tests.evaluation.data import make_dataset
-from tests.evaluation.experiment.test_survival import N_JOBS, results
-from tests.evaluation.experiment.test_survival import plan as slow_plan
+from tests.evaluation.experiment.test_survival import N_JOBS, plan, results
 from tests.features.cache.levels import Levels, files, make_utterances, same
 from tests.parallel.test_processes import die, fail, square
 from tests.processes import in_another_process, start, wait_for
@@ -181,8 +180,8 @@ def assert_survives_main_process_death(
         assert main.returncode != 0
     assert len(results(there.root)) < N_JOBS
     with workers(kind, address, 0) as n_jobs:
-        found = run(slow_plan(0), DATASET, (), there, n_jobs=n_jobs)
-    assert_equal(found, run(slow_plan(0), DATASET, (), RunFolder(folder / "here")))
+        found = run(plan(), DATASET, (), there, n_jobs=n_jobs)
+    assert_equal(found, run(plan(), DATASET, (), RunFolder(folder / "here")))
 
 
 def assert_extracts(folder: Path, n_jobs: int) -> None:
@@ -257,4 +256,5 @@ def test_dask_workers_with_several_threads_are_refused(tmp_path: Path) -> None:
 
 if __name__ == "__main__":
     with workers(sys.argv[1], sys.argv[2], 0) as n_at_once:
-        run(slow_plan(0.5), DATASET, (), RunFolder(Path(sys.argv[3])), n_jobs=n_at_once)
+        path = Path(sys.argv[3])
+        run(plan(path), DATASET, (), RunFolder(path), n_jobs=n_at_once)
