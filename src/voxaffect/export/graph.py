@@ -100,16 +100,10 @@ def scan(
     initial: NDArray[np.float64],
     sequences: Sequence[tuple[Value, Sequence[int]]],
 ) -> Value:
-    """ONNX's Scan: a state that is updated frame by frame.
+    """ONNX's Scan: the state after each frame, float64 (T, ...).
 
-    Args:
-        op: the builder.
-        step: function of the builder, the state and one element of each sequence.
-        initial: state before the first frame.
-        sequences: (T, ...) float64 each, with the shape of an element.
-
-    Returns:
-        State after each frame, float64 (T, ...).
+    Sequences are (T, ...) float64, each with the shape of an element. `step` maps the builder, the
+    state and an element of each to the next state.
     """
     ir, _ = _libraries()
     double = ir.DataType(DOUBLE)
@@ -132,13 +126,9 @@ def scan(
 
 
 def repeat(op: Op, step: Callable[[Op, Value, Value], Value], times: int, initial: Value) -> Value:
-    """ONNX's Loop: an integer vector after a number of steps.
+    """ONNX's Loop: a vector int64 (T,) after a number of steps.
 
-    Args:
-        op: the builder.
-        step: function of the builder, the index of the step and the vector.
-        times: number of steps.
-        initial: int64 (T,).
+    `step` maps the builder, the index of the step and the vector to the next vector.
     """
     ir, _ = _libraries()
     whole = ir.DataType(INT64)

@@ -1,9 +1,8 @@
-"""Standardizer and net in the graph: frames to posteriors of every task.
+"""ONNX graph of gain normalization, net, functionals, ELM, calibration and novelty.
 
-The net is asked through the names of its parameters, as a saved recognizer holds them; dropout has
-no part in answers.
+The net's weights are read by the names of its parameters; dropout is inactive.
 
-Letters: T frames, F features, H hidden, C classes.
+Letters: T frames, F features, H hidden, C classes, L hidden units and K seen classes of the ELM.
 """
 
 from __future__ import annotations
@@ -22,13 +21,9 @@ from voxaffect.model.trunks import DnnSettings, LstmSettings
 from voxaffect.utterance.elm_scores import UNSEEN_SCORE, ElmScores
 from voxaffect.utterance.novelty import LEAST_SPREAD, Novelty
 
-# From posteriors to one decision in the graph: functionals, extreme learning machine, temperature.
-#
-# Letters: T frames, C classes, L hidden units, K classes seen in training.
-
 
 def functionals(op: Op, posteriors: Value, threshold: float) -> Value:
-    """Maximum, minimum, mean and share above the threshold of each class, float32 (4 C,)."""
+    """Functionals of each class: maximum, minimum, mean, share above threshold, float32 (4 C,)."""
     above = op.Greater(posteriors, threshold)
     by_class = op.Concat(
         op.ReduceMax(posteriors, [0], keepdims=1),
@@ -41,7 +36,7 @@ def functionals(op: Op, posteriors: Value, threshold: float) -> Value:
 
 
 def mean(op: Op, by_frame: Value) -> Value:
-    """Mean over the frames, float32 (1, C), added up in float64."""
+    """Mean over the frames, float32 (1, C), computed in float64."""
     return op.Cast(op.ReduceMean(op.Cast(by_frame, to=DOUBLE), [0], keepdims=1), to=FLOAT)
 
 
@@ -54,18 +49,15 @@ def decide(
     threshold: float,
     temperature: float,
 ) -> Value:
-    """Calibrated probabilities.
+    """Calibrated class probabilities of an utterance, float32 (n_classes,).
 
     Args:
         op: the builder.
-        posteriors: float32 (T, C) of each task that the utterance level sees.
-        elm: what makes scores of their functionals.
-        n_classes: classes of the answer.
+        posteriors: float32 (T, C) of each task that the ELM uses.
+        elm: maps their functionals to scores.
+        n_classes: number of emotion classes.
         threshold: of the functionals.
         temperature: of the calibration.
-
-    Returns:
-        float32 (n_classes,).
     """
     with part(op, "decision"):
         high_level = [_named(op, n, p, threshold) for n, p in enumerate(posteriors)]
@@ -92,7 +84,7 @@ def _scores(op: Op, high_level: Value, elm: ElmScores, n_classes: int) -> Value:
 def _all_classes(
     arrays: Mapping[str, NDArray[Any]], n_classes: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Output weights (L, n_classes) and biases: two classes are opposite, one unseen constant."""
+    """Output weights (L, n_classes) and biases, from one output for two classes, with unseen ones."""
     seen, learned = arrays["classes"].astype(int), (arrays["coef"], arrays["intercept"])
     coef, intercept = (
         np.concatenate([-part, part], axis=-1) if len(seen) == 2 else part for part in learned
@@ -103,19 +95,10 @@ def _all_classes(
 
 
 def leveled(op: Op, samples: Value, shortest: int) -> tuple[Value, Value]:
-    """Samples at the level of all others, as `Waveform.normalized` gives them.
+    """Gain normalization, as `Waveform.normalized`, and whether the samples are usable, bool ().
 
-    A graph cannot refuse, so it tells whether Python would: `Waveform` and the extractor do so with
-    what is shorter than a frame, silent, not finite or far beyond full scale.
-
-    Args:
-        op: the builder.
-        samples: float32 (n_samples,), full scale is 1.
-        shortest: samples of a frame; fewer are padded to as many, so that there is one.
-
-    Returns:
-        float32 (max(n_samples, shortest),), and whether they can be analyzed, bool (); those that
-        cannot are zeros.
+    Not usable is what Python refuses: shorter than a frame, silent, not finite or far beyond full
+    scale. Such samples are set to zero, and padded to `shortest`, one frame.
     """
     with part(op, "level"):
         n_samples = length(op, samples)
@@ -134,7 +117,7 @@ def leveled(op: Op, samples: Value, shortest: int) -> tuple[Value, Value]:
 
 
 def novelty(op: Op, standardized: Value, of: Novelty) -> Value:
-    """Novelty of an utterance by its standardized frames (T, F): float32 (), above 1 unfamiliar."""
+    """Novelty of standardized frames (T, F): float32 (), above 1 is out-of-distribution."""
     with part(op, "novelty"):
         offset = op.Sub(_summary(op, standardized), table(op, of.mean.astype(np.float64), "mean"))
         whitening = table(op, of.whitening.astype(np.float64), "whitening")
@@ -156,14 +139,14 @@ Weights = Mapping[str, NDArray[np.float32]]
 
 
 def standardized(op: Op, frames: Value, by: Standardizer) -> Value:
-    """Frames (T, F) less the mean, over the scale."""
+    """Standardize frames (T, F)."""
     with part(op, "standardizer"):
         centered = op.Sub(frames, table(op, by.mean, "mean"))
         return op.Div(centered, table(op, by.scale, "scale"))
 
 
 def posteriors(op: Op, x: Value, net: MultiTaskNet) -> dict[str, Value]:
-    """Class probabilities of every frame, task -> float32 (T, C), of standardized frames (T, F)."""
+    """Posteriors of standardized frames (T, F), task -> float32 (T, C)."""
     weights = {name: values[0].cpu().numpy() for name, values in net.state_dict().items()}
     with part(op, "trunk"):
         hidden = trunk(op, x, net.shape.trunk, weights)
@@ -188,7 +171,7 @@ def trunk(op: Op, x: Value, settings: DnnSettings | LstmSettings, weights: Weigh
 
 
 def _in_context(op: Op, x: Value, context: int) -> Value:
-    """Frames with their neighbors, (T, (2 r + 1) F); edge frames repeat beyond the ends."""
+    """Context windows of frames, (T, (2 r + 1) F); edge frames are repeated."""
     frame = op.Unsqueeze(arange(op, length(op, x)), [1])
     around = op.Add(frame, table(op, np.arange(-context, context + 1), "context"))
     inside = op.Max(op.Min(around, op.Sub(length(op, x), 1)), 0)

@@ -50,13 +50,6 @@ def best_path(op: Op, score: Value, position: Value, transitions: Transitions, l
     Only the scores of the best paths are updated frame by frame, by Scan. Costs and backpointers
     are computed for all frames at once. Sums have Python's order where, as in pitch, a pair of
     states has one of the two costs.
-
-    Args:
-        op: the builder.
-        score: float32 (T, S); -inf forbids a state, but not all states of a frame.
-        position: float32 (T, S), finite.
-        transitions: costs between neighboring frames.
-        lag: number of frames after which a state is committed.
     """
     n_states = len(transitions.fixed)
     with part(op, "path"):
@@ -108,13 +101,7 @@ def _trace_back(op: Op, into: Value, best: Value, n_states: int, lag: int) -> Va
 
 
 class PeakTensors(NamedTuple):
-    """Highest autocorrelation peaks of frames in each range of lags.
-
-    Args:
-        lag: float32 (T, K), in samples.
-        height: float32 (T, K), -inf where there is no peak.
-        power: float32 (T, 1), of the frames.
-    """
+    """Highest autocorrelation peaks, as `Peaks`, float32 (T, K); power is (T, 1)."""
 
     lag: Value
     height: Value
@@ -124,11 +111,7 @@ class PeakTensors(NamedTuple):
 def find_peaks(op: Op, at_lag: Value, offset: Value, settings: PitchSettings) -> PeakTensors:
     """Find the highest peak in each range of lags, interpolated between samples.
 
-    Args:
-        op: the builder.
-        at_lag: float32 (T, M), autocorrelation.
-        offset: float32 (T, 1), mean that was subtracted from each frame.
-        settings: of the pitch tracker.
+    Given the autocorrelation, float32 (T, M), and the means of the frames, (T, 1).
     """
     with part(op, "peaks"):
         power = columns(op, at_lag, 0, 1)
@@ -280,21 +263,15 @@ def recent_peak_power(
 class Geometry(NamedTuple):
     """Pitch windows, as in `PeakAnalyzer`.
 
-    Args:
-        of: tables of the Python implementation.
-        grid: positions of the frames.
-        window: float32 (W,), without zero-padding: a shift does not change the power spectrum.
-        lead: samples from the begin of the first frame's window, before decimation, to the frame.
-        reach: samples by which a window exceeds its frame on either side; may be negative.
-        n_edges: largest number of frames at either end of a recording with truncated windows.
+    Zero-padding is left out of `window`: a shift does not change the power spectrum.
     """
 
-    of: Autocorrelator
+    of: Autocorrelator  # tables of the Python implementation
     grid: FrameGrid
-    window: NDArray[np.float32]
-    lead: int
-    reach: int
-    n_edges: int
+    window: NDArray[np.float32]  # (W,)
+    lead: int  # samples from the begin of the first window, before decimation, to the frame
+    reach: int  # samples by which a window exceeds its frame on either side; may be negative
+    n_edges: int  # largest number of frames with truncated windows at either end of a recording
 
     @classmethod
     def from_settings(cls, settings: PitchSettings, grid: FrameGrid) -> Geometry:
@@ -310,19 +287,10 @@ class Geometry(NamedTuple):
 def autocorrelation(
     op: Op, samples: Value, n_frames: Value, geometry: Geometry
 ) -> tuple[Value, Value]:
-    """Window-compensated autocorrelation of frames, and the means that were subtracted.
+    """Window-compensated autocorrelation, float32 (T, M), and means of frames, (T, 1).
 
     All frames are computed as if inside their recording. The few at its ends with truncated windows
     are computed again, and replaced.
-
-    Args:
-        op: the builder.
-        samples: float32 (n_samples,), leveled.
-        n_frames: T, int64 ().
-        geometry: of the windows.
-
-    Returns:
-        float32 (T, M) and float32 (T, 1).
     """
     size, hop = len(geometry.window), geometry.grid.hop_samples // 2
     with part(op, "periodicity"):
@@ -409,14 +377,7 @@ def _inside(op: Op, edges: Value, n_samples: Value, geometry: Geometry) -> Value
 def pitch(
     op: Op, samples: Value, n_frames: Value, grid: FrameGrid, settings: PitchSettings
 ) -> tuple[Value, Value]:
-    """Track the pitch.
-
-    Args:
-        op: the builder.
-        samples: float32 (n_samples,), leveled.
-        n_frames: T, int64 ().
-        grid: positions of the frames.
-        settings: of the pitch tracker.
+    """Track the pitch of leveled samples, float32 (n_samples,), with `n_frames` int64 ().
 
     Returns:
         Probability of voicing and F0 in Hz, 0 where unvoiced: float32 (T, 1) each.

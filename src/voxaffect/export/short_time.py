@@ -25,12 +25,7 @@ from voxaffect.features.lld.short_time import LOG_FLOOR, PRE_EMPHASIS, ShortTime
 
 
 def over_time(op: Op, values: Value) -> Value:
-    """Smoothing and deltas, float32 (T, 2 F), as `DeltaSmoother`.
-
-    Args:
-        op: the builder.
-        values: float32 (T, F); the last column, F0, is smoothed within voiced segments.
-    """
+    """Smoothing and deltas, float32 (T, 2 F), of values float32 (T, F), as `smooth_batch`."""
     with part(op, "over_time"):
         others, f0 = columns(op, values, 0, -1), columns(op, values, -1, END)
         voiced = op.Greater(op.Squeeze(f0, [1]), 0.0)
@@ -76,14 +71,7 @@ def frames(op: Op, samples: Value, n_frames: Value, size: int, hop: int) -> Valu
     """Split samples into frames, float32 (T, size).
 
     Samples are gathered in pieces of the greatest common divisor of size and hop (80 for 400 and
-    160), which is many times as fast as one by one.
-
-    Args:
-        op: the builder.
-        samples: float32 (n_samples,), at least (T - 1) hop + size.
-        n_frames: T, int64 ().
-        size: frame length in samples.
-        hop: hop size in samples.
+    160), which is many times as fast as one by one. There are at least (T - 1) hop + size.
     """
     piece = math.gcd(size, hop)
     n_used = op.Add(op.Mul(op.Sub(n_frames, 1), hop), size)
@@ -112,14 +100,7 @@ def power_spectrum(op: Op, frames: Value, waves: Value) -> Value:
 
 
 def short_time(op: Op, samples: Value, n_frames: Value, grid: FrameGrid) -> Value:
-    """Energy, MFCC 1 to 12 and zero-crossing rate, float32 (T, 14).
-
-    Args:
-        op: the builder.
-        samples: float32 (n_samples,), leveled.
-        n_frames: T, int64 ().
-        grid: positions of the frames.
-    """
+    """Energy, MFCC 1 to 12 and zero-crossing rate of leveled samples, float32 (T, 14)."""
     of = ShortTime(grid)
     with part(op, "short_time"):
         windowed = _emphasized(op, samples, n_frames, of)

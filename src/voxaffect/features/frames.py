@@ -106,11 +106,7 @@ class FrameExtractor(Protocol):
         """Everything that changes the values, as plain data; the key of the feature store."""
 
     def extract(self, waveforms: Sequence[Waveform]) -> list[NDArray[np.float32]]:
-        """Features of each waveform, float32 (T, F).
-
-        Raises:
-            AudioError: a waveform is shorter than one frame.
-        """
+        """Features of each waveform, float32 (T, F); AudioError if one is too short."""
 
 
 class FrameStream(Protocol):
@@ -180,11 +176,7 @@ def merge_blocks(blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.f
 
 
 def extract_long(opener: OpenRecording, extractor: StreamingExtractor) -> ExtractedFrames:
-    """Frames of a recording after gain normalization, without holding its samples.
-
-    Args:
-        opener: opens the recording; called twice.
-        extractor: computes the frames.
+    """Frames of a recording after gain normalization; it is opened and decoded twice.
 
     Raises:
         AudioError: the recording cannot be decoded, is silent or shorter than a frame.

@@ -42,6 +42,7 @@ class OpenSmile:
     """Low-level descriptors of one of openSMILE's sets.
 
     Frames begin every 10 ms. openSMILE adds one frame that reaches past the end; it is dropped.
+    Without the library opensmile, all but the constructor raise FeatureError.
 
     Args:
         name: `eGeMAPSv02` (25 descriptors), `GeMAPSv01b` (18), `ComParE_2016` (65) or `emobase`
@@ -65,11 +66,7 @@ class OpenSmile:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """OpenSMILE's column names.
-
-        Raises:
-            FeatureError: opensmile is not installed.
-        """
+        """Column names of openSMILE."""
         return tuple(self._smile().feature_names)
 
     @property
@@ -78,11 +75,7 @@ class OpenSmile:
         return FrameGrid(window_s=WINDOW_S[self.name], hop_s=0.010)
 
     def settings(self) -> Mapping[str, object]:
-        """Name of the set and version of the library.
-
-        Raises:
-            FeatureError: opensmile is not installed.
-        """
+        """Name of the set and version of the library."""
         return {
             "extractor": self._extractor,
             "version": VERSION,

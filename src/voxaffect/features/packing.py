@@ -95,33 +95,20 @@ def max_frames(device: str) -> int:
 
 
 class AudioChunk(NamedTuple):
-    """Some frames of one recording, with the samples of their context.
+    """Some frames of one recording, with the samples of their context; others count as zero."""
 
-    Samples beyond those given are taken as zero.
-
-    Args:
-        samples: float32 (n_samples,).
-        before: samples of left context, before the first frame.
-        n_frames: number of frames.
-        ended: whether these are the recording's last frames.
-    """
-
-    samples: NDArray[np.float32]
-    before: int
+    samples: NDArray[np.float32]  # (n_samples,)
+    before: int  # samples of left context, before the first frame
     n_frames: int
-    ended: bool
+    ended: bool  # whether these are the recording's last frames
 
 
 def split_chunks(
     samples: NDArray[np.float32], grid: FrameGrid, reach: int, most: int
 ) -> Iterator[AudioChunk]:
-    """Split a recording into chunks, as views.
+    """Split a recording, float32 (n_samples,), into chunks of up to `most` frames, as views.
 
-    Args:
-        samples: float32 (n_samples,).
-        grid: positions of the frames.
-        reach: samples of context on either side of a frame.
-        most: largest number of frames in a chunk.
+    They include `reach` samples of context on either side.
     """
     n_frames, hop = grid.n_frames(len(samples)), grid.hop_samples
     for first in range(0, n_frames, most):
@@ -135,10 +122,10 @@ def split_chunks(
 def batch_chunks(
     recordings: Sequence[NDArray[np.float32]], grid: FrameGrid, reach: int, device: str
 ) -> Iterator[list[tuple[int, AudioChunk]]]:
-    """Split recordings into chunks and group these into batches, in order.
+    """Split recordings, float32 (n_samples,), and group the chunks into batches, in order.
 
     Args:
-        recordings: float32 (n_samples,) each.
+        recordings: U of them.
         grid: positions of the frames.
         reach: samples of context on either side of a frame.
         device: PyTorch device, which decides the batch size.
@@ -158,12 +145,9 @@ def batch_chunks(
 def group_chunks(
     numbered: Iterable[tuple[int, AudioChunk]], most: int, *, distinct: bool = False
 ) -> Iterator[list[tuple[int, AudioChunk]]]:
-    """Group chunks, with the indices of their recordings, into batches.
+    """Group (index of the recording, chunk) into batches of up to `most` frames.
 
-    Args:
-        numbered: (index, chunk), chunks of a recording in sequence.
-        most: largest number of frames in a batch, unless it is a single chunk.
-        distinct: whether the recordings in a batch must be different.
+    If `distinct`, a batch has one chunk of a recording; those of a recording are in sequence.
     """
     batch: list[tuple[int, AudioChunk]] = []
     n_frames = 0
@@ -202,39 +186,22 @@ class PackedAudio:
 
     Row r is the frame that begins at sample `lead + r hop`. The few rows that straddle two chunks
     belong to no frame: three rows per chunk, which saves a loop.
-
-    Args:
-        samples: float32, those of all rows, with `lead` or more zeros at both ends.
-        grid: positions of the frames.
-        lead: samples before the first row.
-        host: the same samples as a NumPy array.
-        n_rows: number of rows, straddling ones included.
-        parts: rows of each chunk's frames.
-        before: samples of each chunk before its first frame.
-        after: samples of each chunk from its first frame on.
     """
 
-    samples: Tensor
+    samples: Tensor  # float32, those of all rows, with `lead` or more zeros at both ends
     grid: FrameGrid
-    lead: int
-    host: NDArray[np.float32]
-    n_rows: int
-    parts: list[slice]
-    before: list[int]
-    after: list[int]
+    lead: int  # samples before the first row
+    host: NDArray[np.float32]  # the samples on the CPU
+    n_rows: int  # number of rows, straddling ones included
+    parts: list[slice]  # rows of each chunk's frames
+    before: list[int]  # samples of each chunk before its first frame
+    after: list[int]  # samples of each chunk from its first frame on
 
     @classmethod
     def pack(
         cls, chunks: Sequence[AudioChunk], grid: FrameGrid, lead: int, device: str = "cpu"
     ) -> PackedAudio:
-        """Pack chunks.
-
-        Args:
-            chunks: at least one, each with at most `lead` samples before its first frame.
-            grid: positions of the frames.
-            lead: largest context on either side of a frame, in samples.
-            device: PyTorch device of `samples`.
-        """
+        """Pack one or more chunks with at most `lead` samples of context on either side."""
         hop = grid.hop_samples
         gaps = [lead + following.before for following in chunks[1:]] + [lead]
         after = [len(c.samples) - c.before for c in chunks]
@@ -266,10 +233,9 @@ class PackedAudio:
         return self.samples_from(rows, 0, (len(rows) - 1) * grid.hop_samples + grid.window_samples)
 
     def edge_frames(self, reach: int) -> NDArray[np.int64]:
-        """Frames with fewer than `reach` samples of their chunk before or after them.
+        """Frames with fewer than `reach` samples of their chunk before or after them, int64 (3, E).
 
-        Returns:
-            int64 (3, E): their rows, and the samples of the chunk before and from their begin on.
+        For each: its row, and the number of samples of the chunk before and from its begin on.
         """
         hop, window = self.grid.hop_samples, self.grid.window_samples
         edges: list[tuple[int, int, int]] = []

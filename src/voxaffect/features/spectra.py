@@ -27,16 +27,10 @@ def mel(frequency_hz: ArrayLike) -> NDArray[np.float64]:
 
 
 def mel_triangles(n_fft: int, n_mels: int, low_hz: float, high_hz: float) -> NDArray[np.float64]:
-    """Mel filter bank: triangles of height 1, equally spaced and linear in mel.
+    """Mel filter bank (n_fft / 2 + 1, n_mels): triangles of height 1, linear in mel.
 
-    Args:
-        n_fft: FFT size.
-        n_mels: number of bands.
-        low_hz: lower edge of the first band.
-        high_hz: upper edge of the last band.
-
-    Returns:
-        (n_fft / 2 + 1, n_mels).
+    They are equally spaced from `low_hz`, lower edge of the first, to `high_hz`, upper edge of the
+    last.
     """
     bins = mel(np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE_HZ))
     centers, spacing = np.linspace(mel(low_hz), mel(high_hz), n_mels + 2, retstep=True)
@@ -50,13 +44,9 @@ def transform_size(n_samples: int) -> int:
 
 
 def power_spectrum(frames: Tensor, n_points: int | None = None) -> Tensor:
-    """Power spectrum, float32 (..., n / 2 + 1).
+    """Power spectrum, float32 (..., n / 2 + 1), of frames zero-padded to `n_points`.
 
     Computed from real and imaginary parts: `abs` of a complex tensor takes several times as long.
-
-    Args:
-        frames: float32 (..., n).
-        n_points: FFT size; frames are zero-padded to it.
     """
     real, imaginary = torch.view_as_real(torch.fft.rfft(frames, n_points)).square_().unbind(-1)
     return real + imaginary

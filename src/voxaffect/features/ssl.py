@@ -165,9 +165,6 @@ class _WaveformEncoderFamily:
     Masked padding changes nothing, with two exceptions: a normalization over time in the first
     convolution includes it, and stacked positional convolutions carry it across the border. With
     those, only utterances of equal length share a batch.
-
-    Args:
-        stacked_positions: whether there are several positional convolutions in sequence.
     """
 
     stacked_positions: bool = False
@@ -265,12 +262,7 @@ FAMILIES: Mapping[str, _EncoderFamily] = {
 
 
 def batches(n_samples: Sequence[int], *, alike: bool) -> Iterator[list[int]]:
-    """Group utterances of similar length into batches of indices.
-
-    Args:
-        n_samples: length of each utterance.
-        alike: whether utterances in a batch must have the same length.
-    """
+    """Group utterances of similar length, or of the same if `alike`, into batches of indices."""
     batch: list[int] = []
     for i in sorted(range(len(n_samples)), key=lambda i: n_samples[i]):
         too_many = n_samples[i] * (len(batch) + 1) > BATCH_SAMPLES
@@ -295,7 +287,8 @@ class SpeechEncoder:
     """Hidden states of one layer of a pretrained encoder, or their mean over all layers.
 
     An utterance's states depend on the others in a batch by rounding alone. Each process of a
-    feature store loads the model.
+    feature store loads the model. All but the constructor raise FeatureError if the folder has no
+    usable model or transformers is missing.
 
     Args:
         folder: the model's: `config.json`, `preprocessor_config.json`, weights as safetensors.
@@ -335,11 +328,7 @@ class SpeechEncoder:
         return self._family.grid(self._config)
 
     def settings(self) -> Mapping[str, object]:
-        """Type and content of the model, and the layer; not the folder.
-
-        Raises:
-            FeatureError: the folder has no usable model, or transformers is missing.
-        """
+        """Type and content of the model, and the layer; not the folder."""
         return {
             "extractor": "encoder",
             "version": VERSION,
@@ -354,7 +343,6 @@ class SpeechEncoder:
 
         Raises:
             AudioError: a waveform is shorter than one frame.
-            FeatureError: the folder has no usable model, or transformers is missing.
         """
         refuse_short(waveforms, self.grid)
         model, preprocessor = self._loaded

@@ -108,13 +108,6 @@ def compute_chunk(
 ) -> ChunkReport:
     """Compute the features of a chunk and store them as one shard, group by group.
 
-    Args:
-        chunk: utterances by key.
-        extractor: computes the features.
-        folder: folder of the shard.
-        n_threads: number of PyTorch threads.
-        limits: limits of recordings.
-
     Raises:
         FeatureError: the folder cannot be written, or the extractor returned invalid features.
     """
@@ -156,10 +149,7 @@ def extract_group(
 def _prepare(
     chunk: Chunk, extractor: FrameExtractor, limits: DecodeLimits
 ) -> Iterator[Mapping[bytes, Prepared]]:
-    """Leveled recordings, or why they are refused, about GROUP_S at a time.
-
-    Long ones are already extracted if the extractor can stream.
-    """
+    """Leveled recordings or errors, about GROUP_S at a time; long ones are streamed already."""
     streaming = extractor if isinstance(extractor, StreamingExtractor) else None
     group: dict[bytes, Prepared] = {}
     seconds = 0.0

@@ -44,17 +44,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Scene:
-    """A recording and the talkers of its babble noise.
-
-    Args:
-        utterance: the recording to degrade.
-        content: hash of its audio.
-        talkers: recordings that babble is mixed from, by the hash of their audio.
-    """
+    """A recording and the talkers of its babble noise."""
 
     utterance: Utterance
-    content: str
-    talkers: Mapping[str, Utterance]
+    content: str  # hash of its audio
+    talkers: Mapping[str, Utterance]  # recordings that babble is mixed from, by their contents
 
 
 @dataclass(frozen=True)
@@ -78,14 +72,6 @@ def compute_degraded(
     seed: int,
 ) -> dict[bytes, str]:
     """Store the features of a chunk as one shard; return the reasons for failures by key.
-
-    Args:
-        chunk: what to compute.
-        extractor: computes the features.
-        folder: folder of the shard.
-        n_threads: number of PyTorch threads.
-        limits: limits of recordings.
-        seed: random seed of noise and reverberation.
 
     Raises:
         FeatureError: the folder is missing or cannot be written.

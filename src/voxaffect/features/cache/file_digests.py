@@ -39,13 +39,7 @@ def key_of(*parts: object) -> bytes:
 
 
 def segment_key(content: bytes, start_s: float, end_s: float | None) -> bytes:
-    """Key of a segment of a recording.
-
-    Args:
-        content: digest of its file, 16 bytes.
-        start_s: begin of the segment in seconds.
-        end_s: end in seconds, None for the end of the file.
-    """
+    """Key of a segment of a recording, by the digest of its file; an end of None is the file's."""
     end_s = math.inf if end_s is None else end_s
     return hashlib.sha256(SEGMENT.pack(content, start_s, end_s)).digest()[:KEY_BYTES]
 
@@ -63,11 +57,7 @@ def split_keys(keys: Keys) -> list[bytes]:
 
 @dataclass(frozen=True)
 class KeyIndex:
-    """Index for looking up keys.
-
-    Args:
-        keys: (N, 2), in any order, repeats allowed.
-    """
+    """Index for looking up keys (N, 2), in any order, repeats allowed."""
 
     keys: Keys
 
@@ -102,21 +92,12 @@ FILES_PER_TASK = 16
 
 @dataclass(frozen=True)
 class FileDigests:
-    """Cached SHA-256 digests of files.
-
-    Args:
-        folder: folder of the cache.
-    """
+    """SHA-256 digests of files, cached in a folder."""
 
     folder: Path
 
     def of(self, paths: Iterable[Path], n_jobs: int = 1) -> dict[Path, bytes | OSError]:
-        """128 bits of the SHA-256 of each file, or the error of reading it.
-
-        Args:
-            paths: the files, repeats allowed.
-            n_jobs: number of threads.
-        """
+        """128 bits of the SHA-256 of each file, or the error of reading it, by `n_jobs` threads."""
         stamps = {path: _attempt(_stamp, path) for path in dict.fromkeys(paths)}
         faults = {path: stamp for path, stamp in stamps.items() if isinstance(stamp, OSError)}
         present = {path: stamp for path, stamp in stamps.items() if isinstance(stamp, bytes)}

@@ -34,19 +34,12 @@ class FrameLocations(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ShardIndex:
-    """Records of valid shards, concatenated.
+    """Records of valid shards, concatenated."""
 
-    Args:
-        paths: the S shards.
-        ends: int64 (S,), number of records up to the end of each shard.
-        records: RECORD (N,).
-        keys: index of the records' keys.
-    """
-
-    paths: tuple[Path, ...]
-    ends: NDArray[np.int64]
-    records: Records
-    keys: KeyIndex
+    paths: tuple[Path, ...]  # the S shards
+    ends: NDArray[np.int64]  # (S,), number of records up to the end of each shard
+    records: Records  # (N,)
+    keys: KeyIndex  # of the records
 
     @classmethod
     def of(cls, paths: Sequence[Path]) -> ShardIndex:
@@ -79,11 +72,7 @@ class ShardIndex:
 def open_index(folder: Path, n_jobs: int = 1) -> tuple[ShardIndex, dict[Path, str]]:
     """Open the valid shards of a folder; remove the others and return what is wrong with them.
 
-    A shard is verified when it is new or has changed.
-
-    Args:
-        folder: folder of the shards.
-        n_jobs: number of threads.
+    A shard is verified, by `n_jobs` threads, when it is new or has changed.
     """
     paths = sorted(folder.glob(f"*{SHARD_SUFFIX}"))
     contents = FileDigests(folder / CHECKED).of(paths, n_jobs)
@@ -112,10 +101,6 @@ class StoredFrames(Sequence[NDArray[np.float32]]):
     """Frames of a sequence of utterances, float32 (T, F), read-only views of shards.
 
     Its pickle has the paths of the shards, and 16 bytes per utterance.
-
-    Args:
-        shards: the shards of the utterances.
-        locations: locations in these.
     """
 
     def __init__(self, shards: Sequence[MappedShard], locations: FrameLocations) -> None:
@@ -142,12 +127,7 @@ class StoredFrames(Sequence[NDArray[np.float32]]):
 
 
 class StoredFeatures(Mapping[str, NDArray[np.float32]]):
-    """Frames by utterance id, float32 (T, F), read-only views of memory-mapped shards.
-
-    Args:
-        index: index of the store.
-        records: record number by utterance id.
-    """
+    """Frames by utterance id, float32 (T, F), read-only views of memory-mapped shards."""
 
     def __init__(self, index: ShardIndex, records: Mapping[str, int]) -> None:
         self._index = index

@@ -85,11 +85,7 @@ def read_records(path: Path) -> bytes:
 
 
 class MappedShard:
-    """Valid shard, memory-mapped on first access, in each process.
-
-    Args:
-        path: the file.
-    """
+    """Valid shard, memory-mapped on first access, in each process."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -99,12 +95,7 @@ class MappedShard:
         return {"_path": self._path}
 
     def frames(self, entry: int, frames_before: int, n_frames: int) -> NDArray[np.float32]:
-        """Frames of one utterance, float32 (T, F), read-only.
-
-        Args:
-            entry: index of the utterance in the shard.
-            frames_before: number of frames before it in the shard.
-            n_frames: number of its frames, T.
+        """Frames of one utterance by its `FrameLocations`, float32 (T, F), read-only.
 
         Raises:
             FeatureError: the file is missing on this machine.
@@ -158,12 +149,7 @@ JOURNAL_SUFFIX = ".journal"
 
 
 class Journal:
-    """Shard being written.
-
-    Args:
-        file: open and locked, with nothing but a head.
-        path: path of the file.
-    """
+    """Shard being written: a locked file that begins with a head."""
 
     def __init__(self, file: FileIO, path: Path) -> None:
         self._file = file
@@ -171,11 +157,7 @@ class Journal:
         self._records = bytearray()
 
     def append(self, entries: Iterable[Entry]) -> None:
-        """Write entries, which survive if this process is killed.
-
-        Raises:
-            FeatureError: the disk is full.
-        """
+        """Write entries, which survive if this process is killed; FeatureError if it fails."""
         with storing(self._path.parent):
             for entry in entries:
                 record, values = entry.pack()
@@ -187,10 +169,6 @@ class Journal:
 @contextmanager
 def new_shard(folder: Path, n_columns: int) -> Iterator[Journal]:
     """Create a journal that becomes a shard on exit; after an error it is left to `salvage`.
-
-    Args:
-        folder: folder of the shard; created if necessary.
-        n_columns: number of feature columns F.
 
     Raises:
         FeatureError: the folder cannot be written.

@@ -177,21 +177,13 @@ class Autocorrelation(NamedTuple):
 
 @dataclass(frozen=True)
 class Autocorrelator:
-    """Autocorrelation of frames at half the sample rate.
+    """Autocorrelation of frames at half the sample rate; all tensors are float32."""
 
-    Args:
-        low_pass: from `halving_filter`.
-        window: float32 (W,), padded with M zeros or more, since the transform is periodic.
-        inverse: float32 (W / 2 + 1, M), from `inverse_transform`.
-        weight: float32 (W / 2 + 1,), spectral weights from `high_pass`.
-        compensated: float32 (W / 2 + 1, M), `weight * inverse` over the window's autocorrelation.
-    """
-
-    low_pass: Tensor
-    window: Tensor
-    inverse: Tensor
-    weight: Tensor
-    compensated: Tensor
+    low_pass: Tensor  # from `halving_filter`
+    window: Tensor  # (W,), padded with M zeros or more, since the transform is periodic
+    inverse: Tensor  # (W / 2 + 1, M), from `inverse_transform`
+    weight: Tensor  # (W / 2 + 1,), from `high_pass`
+    compensated: Tensor  # (W / 2 + 1, M), `weight * inverse` over the window's autocorrelation
 
     @classmethod
     def of(cls, n_taper: int, n_lags: int, rate_hz: int, device: str) -> Autocorrelator:
@@ -235,9 +227,8 @@ class Autocorrelator:
     def truncated(self, rows: Tensor, inside: Tensor) -> Autocorrelation:
         """Autocorrelation of frames at the ends of recordings, with truncated windows.
 
-        Args:
-            rows: float32 (R, 2 W + TAPS - 2), from `lead` before the centers on.
-            inside: bool (R, 2 W + TAPS - 2), which samples are of the recording.
+        Rows are float32 (R, 2 W + TAPS - 2), from `lead` before the centers on; `inside` marks
+        the samples of the recording.
         """
         middle = slice(TAPS // 2 - 1, TAPS // 2 - 1 + 2 * len(self.window), 2)
         window = self.window * inside[:, middle]
@@ -261,12 +252,7 @@ def halve(samples: Tensor, low_pass: Tensor) -> Tensor:
 
     Above 4 kHz speech is mostly noise, and absent on the telephone.
 
-    Args:
-        samples: (..., 2 M + TAPS - 2), with M a multiple of HALVED_AT_ONCE.
-        low_pass: from `halving_filter`.
-
-    Returns:
-        (..., M).
+    From (..., 2 M + TAPS - 2) to (..., M), with M a multiple of HALVED_AT_ONCE.
     """
     around: Tensor = samples.unfold(-1, len(low_pass), 2 * HALVED_AT_ONCE)
     return (around @ low_pass).flatten(-2)
@@ -321,11 +307,6 @@ class PeakAnalyzer:
 
     Attribute `reach` is the number of samples on either side of a frame that its pitch depends on,
     and `lead` the number of samples that packed audio must have before and after it.
-
-    Args:
-        settings: of the pitch tracker.
-        grid: positions of the frames.
-        device: PyTorch device.
 
     Raises:
         FeatureError: the hop is an odd number of samples.
@@ -383,11 +364,6 @@ class FrameAnalysis(NamedTuple):
 
 class FrameAnalyzer:
     """Batched analysis of frames, each independent of the others.
-
-    Args:
-        grid: positions of the frames.
-        pitch: settings of the pitch tracker.
-        device: PyTorch device.
 
     Raises:
         FeatureError: the hop is an odd number of samples.

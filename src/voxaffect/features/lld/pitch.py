@@ -155,7 +155,7 @@ def score_candidates(
         peaks: of T frames or more.
         loudest: float64 (T,), recent peak power.
         settings: of the scores.
-        candidates: output, of T frames.
+        candidates: output.
     """
     for t in range(len(loudest)):
         power = max(float(peaks.power[t]), 0.0)
@@ -248,10 +248,6 @@ class PitchDecoder:
     """State of the incremental decoding of one recording by `decode_pitch_batch`.
 
     A frame is decided when `delay` later frames are known, and no frame before frame `start` is.
-
-    Args:
-        settings: of the pitch tracker.
-        hop_s: hop size in seconds.
     """
 
     def __init__(self, settings: PitchSettings, hop_s: float) -> None:
@@ -286,10 +282,10 @@ def decode_pitch_batch(
     Args:
         decoders: states of the recordings, with equal settings; updated.
         new: peaks of the next frames of each.
-        ended: whether these are the last frames of all; then all are decided.
+        ended: whether these are the last frames of all.
 
     Returns:
-        Pitch of the frames that are decided now, recording after recording, and their counts.
+        Pitch of the frames that are decided now, concatenated, and their counts.
     """
     candidates, n_scored = _score_new(decoders, new, ended=ended)
     borders = np.cumsum(n_scored)[:-1]

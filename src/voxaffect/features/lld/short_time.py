@@ -26,15 +26,10 @@ Floats = NDArray[np.float32]
 
 
 def zero_crossing_rates(samples: Floats, n_frames: int, grid: FrameGrid) -> Floats:
-    """Zero-crossing rate of frames: crossings over samples, float32 (T,).
+    """Zero-crossing rate of T frames, float32 (T,), of samples (n_samples,).
 
     A sample counts if its predecessor has the opposite sign, or if it is zero and its neighbors do
     not have the same sign.
-
-    Args:
-        samples: float32 (n_samples,), from the first frame on.
-        n_frames: number of frames T.
-        grid: positions of the frames.
     """
     rates = np.empty(n_frames, np.float32)
     if n_frames:
@@ -190,11 +185,7 @@ def check_mel_bands(grid: FrameGrid) -> None:
 
 
 class ShortTime(nn.Module):
-    """Energy, MFCC 1 to 12 and zero-crossing rate of frames.
-
-    Args:
-        grid: positions of the frames.
-    """
+    """Energy, MFCC 1 to 12 and zero-crossing rate of frames."""
 
     names = ("energy", *(f"mfcc_{k}" for k in range(1, N_COEFFICIENTS + 1)), "zero_crossing_rate")
     window: Tensor
@@ -224,10 +215,8 @@ class ShortTime(nn.Module):
     def fill(self, workspace: Tensor, samples: Tensor) -> Tensor:
         """Pre-emphasis and Hamming window; a frame's first sample is its own predecessor.
 
-        Args:
-            workspace: float32 (T, n_fft), zero beyond the window and overwritten in it. Blocks
-                share it, since fresh memory costs more than the transform.
-            samples: float32 ((T - 1) hop + window,).
+        The workspace, float32 (T, n_fft), is zero beyond the window and overwritten in it. Blocks
+        share it, since fresh memory costs more than the transform.
         """
         emphasized = torch.sub(samples[1:], samples[:-1], alpha=PRE_EMPHASIS)
         inner = workspace[:, 1 : self.grid.window_samples]

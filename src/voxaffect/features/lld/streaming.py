@@ -27,12 +27,7 @@ EXPECTED = f"float32 samples (n_samples,) at {SAMPLE_RATE_HZ // 1000} kHz"
 
 
 class FrameBuffer:
-    """Buffer of one stream's samples; keeps those that the next frames need.
-
-    Args:
-        grid: positions of the frames.
-        reach: samples of context on either side of a frame.
-    """
+    """Buffer of the samples that a stream's next frames need, `reach` of context included."""
 
     def __init__(self, grid: FrameGrid, reach: int) -> None:
         self._grid = grid
@@ -73,12 +68,7 @@ class FrameBuffer:
 def analyze_buffers(
     analyzer: FrameAnalyzer, buffers: Sequence[FrameBuffer], new: Sequence[Floats]
 ) -> Iterator[tuple[list[int], list[FrameAnalysis]]]:
-    """Analyze the frames that new samples of N streams complete, in batches.
-
-    Args:
-        analyzer: shared by all.
-        buffers: of the N streams.
-        new: next samples of each, float32 (n_samples,).
+    """Analyze the frames that new samples, float32 (n_samples,), of N streams complete, in batches.
 
     Yields:
         Indices of different streams, and the analysis of the next frames of each.
@@ -111,13 +101,7 @@ def check_samples(samples: object) -> None:
 
 
 class StreamingDescriptors:
-    """State of the incremental computation of one recording's descriptors by `advance_batch`.
-
-    Args:
-        pitch: settings of the pitch tracker.
-        hop_s: hop size in seconds.
-        log_f0: return the logarithm of F0 instead of F0.
-    """
+    """State of the incremental computation of one recording's descriptors by `advance_batch`."""
 
     def __init__(self, pitch: PitchSettings, hop_s: float, *, log_f0: bool) -> None:
         self._log_f0 = log_f0
@@ -171,12 +155,7 @@ class DescriptorStream:
     """Streaming extractor: takes samples and returns each frame as soon as it is final.
 
     The frames equal those of `LowLevelDescriptors.extract` for all samples together, however they
-    are split. Memory is bounded by the look-ahead.
-
-    Args:
-        grid: positions of the frames.
-        analyzer: frame analyzer, which streams may share.
-        descriptors: state of this recording.
+    are split. Memory is bounded by the look-ahead. Streams may share an analyzer.
     """
 
     def __init__(
@@ -203,8 +182,7 @@ class DescriptorStream:
     def push(self, samples: Floats) -> Floats:
         """Take the next samples and return the frames that are final now, float32 (n, 32).
 
-        Args:
-            samples: float32 (n_samples,) at 16 kHz, finite, of any length.
+        Samples are float32 (n_samples,) at 16 kHz, finite, of any length.
 
         Raises:
             FeatureError: the samples are not as stated, or the stream has ended.
@@ -240,14 +218,7 @@ class DescriptorStream:
 
 
 def push_batch(streams: Sequence[DescriptorStream], new: Sequence[Floats]) -> list[Floats]:
-    """`DescriptorStream.push` of N streams at once, to the same frames at less cost.
-
-    Args:
-        streams: N different streams of one extractor.
-        new: next samples of each, float32 (n_samples,) at 16 kHz, finite.
-
-    Returns:
-        The frames of each that are final now, float32 (n, 32).
+    """`DescriptorStream.push` of different streams of one extractor at once, at less cost.
 
     Raises:
         FeatureError: samples are not as stated, or a stream has ended; then none is changed.

@@ -57,12 +57,7 @@ class Paths(NamedTuple):
 
 
 class ViterbiDecoder:
-    """State of the incremental decoding of one lattice by `decode_batch`.
-
-    Args:
-        transitions: costs between neighboring frames.
-        lag: number of frames after which a state is committed.
-    """
+    """State of the incremental decoding of one lattice by `decode_batch`, with a lag in frames."""
 
     def __init__(self, transitions: Transitions, lag: int) -> None:
         n_states = len(transitions.fixed)
