@@ -60,14 +60,12 @@ def decide(
         temperature: of the calibration.
     """
     with part(op, "decision"):
-        high_level = [_named(op, n, p, threshold) for n, p in enumerate(posteriors)]
+        high_level = []
+        for number, by_frame in enumerate(posteriors):
+            with part(op, f"functionals_{number}"):
+                high_level.append(functionals(op, by_frame, threshold))
         scores = _scores(op, op.Concat(*high_level, axis=0), elm, n_classes)
         return op.Cast(op.Softmax(op.Div(scores, temperature), axis=0), to=FLOAT)
-
-
-def _named(op: Op, number: int, posteriors: Value, threshold: float) -> Value:
-    with part(op, f"functionals_{number}"):
-        return functionals(op, posteriors, threshold)
 
 
 def _scores(op: Op, high_level: Value, elm: ElmScores, n_classes: int) -> Value:
@@ -84,7 +82,7 @@ def _scores(op: Op, high_level: Value, elm: ElmScores, n_classes: int) -> Value:
 def _all_classes(
     arrays: Mapping[str, NDArray[Any]], n_classes: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Output weights (L, n_classes) and biases, from one output for two classes, with unseen ones."""
+    """Weights (L, n_classes) and biases of all classes, seen or not, from the ELM's outputs."""
     seen, learned = arrays["classes"].astype(int), (arrays["coef"], arrays["intercept"])
     coef, intercept = (
         np.concatenate([-part, part], axis=-1) if len(seen) == 2 else part for part in learned

@@ -110,7 +110,7 @@ class FrameExtractor(Protocol):
 
 
 class FrameStream(Protocol):
-    """Incremental feature extraction of one recording."""
+    """Streaming feature extraction of one recording."""
 
     def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take samples (n_samples,) and return the frames (n, F) that are final now."""
