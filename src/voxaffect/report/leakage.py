@@ -229,10 +229,10 @@ TEST_SET_USE = (
 
 def note(summary: Summary, protocol: str) -> str:
     """Leakage of a protocol, for the note below its scores; empty if unknown."""
-    exposure = summary.leakage_of(protocol)
-    if exposure is None or not exposure.shares("speakers"):
+    leakage = summary.leakage_of(protocol)
+    if leakage is None or not leakage.shares("speakers"):
         return ""
-    return " ".join((_speakers(exposure), _copies(exposure), _texts(exposure)))
+    return " ".join((_speakers(leakage), _copies(leakage), _texts(leakage)))
 
 
 def section(run: Run, summary: Summary) -> Section | None:
@@ -271,8 +271,8 @@ def _chosen(settings: Mapping[str, Any]) -> str:
     return ""
 
 
-def _dev(exposures: Sequence[ProtocolLeakage]) -> Iterator[str]:
-    shares = [share for exposure in exposures for share in exposure.dev_shares("speakers")]
+def _dev(protocols: Sequence[ProtocolLeakage]) -> Iterator[str]:
+    shares = [share for leakage in protocols for share in leakage.dev_shares("speakers")]
     n, folds = sum(share.n > 0 for share in shares), plural(len(shares), "fold")
     if n:
         yield (
@@ -283,27 +283,27 @@ def _dev(exposures: Sequence[ProtocolLeakage]) -> Iterator[str]:
         yield f"No dev set shares a speaker with its training set ({folds})."
 
 
-def _speakers(exposure: ProtocolLeakage) -> str:
-    shares = exposure.shares("speakers")
-    sharing = exposure.sharing("speakers")
+def _speakers(leakage: ProtocolLeakage) -> str:
+    shares = leakage.shares("speakers")
+    sharing = leakage.sharing("speakers")
     if not sharing:
-        text = f"No test speaker is in the training data ({_of_folds(len(shares), exposure)})."
+        text = f"No test speaker is in the training data ({_of_folds(len(shares), leakage)})."
     else:
-        each = listing([_one(exposure.on(test), test) for test in sharing])
-        rest = len(exposure.test_sets) - len(sharing)
+        each = listing([_one(leakage.on(test), test) for test in sharing])
+        rest = len(leakage.test_sets) - len(sharing)
         others = f" None shared in {plural(rest, 'other test set')}." if rest else ""
         text = f"Speaker-dependent: {each} with training.{others}"
-    if n := sum(share.n for share in exposure.shares("unnamed")):
+    if n := sum(share.n for share in leakage.shares("unnamed")):
         text += f" {plural(n, 'test utterance')} without speaker names (counted as one speaker)."
     return text
 
 
-def _one(exposure: ProtocolLeakage, test_set: str) -> str:
+def _one(leakage: ProtocolLeakage, test_set: str) -> str:
     """`iemocap:natural shares all 10 speakers`, `emodb shares speakers in 2 of 10 folds`."""
-    shares = exposure.shares("speakers")
-    name = "the test set" if test_set == exposure.protocol else test_set
+    shares = leakage.shares("speakers")
+    name = "the test set" if test_set == leakage.protocol else test_set
     if len(shares) > 1:
-        return f"{name} shares speakers in {_of_folds(exposure.n_sharing('speakers'), exposure)}"
+        return f"{name} shares speakers in {_of_folds(leakage.n_sharing('speakers'), leakage)}"
     (share,) = shares
     if share.of is None:
         return f"{name} shares {plural(share.n, 'speaker')}"
@@ -312,31 +312,31 @@ def _one(exposure: ProtocolLeakage, test_set: str) -> str:
     return f"{name} shares {count(share.n)} of its {plural(share.of, 'speaker')}"
 
 
-def _copies(exposure: ProtocolLeakage) -> str:
-    found = {kind: exposure.shares(kind) for kind in ("duplicates", "near_duplicates")}
+def _copies(leakage: ProtocolLeakage) -> str:
+    found = {kind: leakage.shares(kind) for kind in ("duplicates", "near_duplicates")}
     if not all(found.values()):
         return NOT_CHECKED
     parts = []
     for kind, shares in found.items():
         if n := sum(share.n for share in shares):
             name = kind.replace("_", "-").removesuffix("s")
-            parts.append(f"{plural(n, name)} in {_of_folds(exposure.n_sharing(kind), exposure)}")
+            parts.append(f"{plural(n, name)} in {_of_folds(leakage.n_sharing(kind), leakage)}")
     if parts:
         return f"Test recordings also in the training data: {listing(parts)}."
-    where = _of_folds(len(found["duplicates"]), exposure)
+    where = _of_folds(len(found["duplicates"]), leakage)
     return f"No test recording has a duplicate or near-duplicate in the training data ({where})."
 
 
-def _texts(exposure: ProtocolLeakage) -> str:
-    shared_in = {kind: exposure.n_sharing(kind) for kind in ("sentences", "sessions", "files")}
-    kinds = [f"{kind} in {_of_folds(n, exposure)}" for kind, n in shared_in.items() if n]
+def _texts(leakage: ProtocolLeakage) -> str:
+    shared_in = {kind: leakage.n_sharing(kind) for kind in ("sentences", "sessions", "files")}
+    kinds = [f"{kind} in {_of_folds(n, leakage)}" for kind, n in shared_in.items() if n]
     if not kinds:
         return "No shared sentences, sessions or files are known."
     return f"Shared with training: {listing(kinds)}."
 
 
-def _of_folds(n: int, exposure: ProtocolLeakage) -> str:
-    return f"{count(n)} of {plural(len(exposure.folds), 'fold')}"
+def _of_folds(n: int, leakage: ProtocolLeakage) -> str:
+    return f"{count(n)} of {plural(len(leakage.folds), 'fold')}"
 
 
 SETS = {
@@ -345,14 +345,14 @@ SETS = {
 }
 
 
-def _table(which: str, exposures: Sequence[ProtocolLeakage]) -> Table:
+def _table(which: str, protocols: Sequence[ProtocolLeakage]) -> Table:
     title, shares = SETS[which]
     rows = []
-    for exposure in exposures:
-        for test_set in exposure.test_sets:
-            part = exposure.on(test_set)
+    for leakage in protocols:
+        for test_set in leakage.test_sets:
+            part = leakage.on(test_set)
             ranges = (_range(shares(part, kind)) for kind in KINDS)
-            rows.append(cells(exposure.protocol, test_set, len(part.folds), *ranges))
+            rows.append(cells(leakage.protocol, test_set, len(part.folds), *ranges))
     heads = (kind.replace("_", "-").capitalize() for kind in KINDS)
     columns = ("Protocol", "Test set", "Folds", *heads)
     return Table(title, columns, tuple(rows), (SHARED_COUNTS, DUPLICATES), text_columns=(0, 1))

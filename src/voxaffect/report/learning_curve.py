@@ -65,7 +65,7 @@ def learning_curve_section(found: LearningCurves | None) -> Section | None:
 
 
 def _accuracy_by_share(protocol: str, lines: Sequence[LearningCurve]) -> Table:
-    shares = sorted({amount.share for line in lines for amount in line.points})
+    shares = sorted({point.share for line in lines for point in line.points})
     return Table(
         title=f"{PROTOCOL_TITLES[protocol]}: UA by share of the training set",
         columns=("Share", "Utterances", "Folds", "Seeds", *(line.system for line in lines)),
@@ -75,15 +75,15 @@ def _accuracy_by_share(protocol: str, lines: Sequence[LearningCurve]) -> Table:
 
 
 def _share_row(share: float, lines: Sequence[LearningCurve]) -> Row:
-    amounts = [next((a for a in line.points if a.share == share), None) for line in lines]
-    known = [a for a in amounts if a is not None]
-    best = max(decimal(a.ua) for a in known)
-    texts = [ABSENT if a is None else decimal(a.ua) for a in amounts]
+    points = [next((p for p in line.points if p.share == share), None) for line in lines]
+    known = [p for p in points if p is not None]
+    best = max(decimal(p.ua) for p in known)
+    texts = [ABSENT if p is None else decimal(p.ua) for p in points]
     return cells(
         percent(share),
-        count_range([round(a.n_train) for a in known]),
-        count_range([a.n_folds for a in known]),
-        count_range([a.n_seeds for a in known]),
+        count_range([round(p.n_train) for p in known]),
+        count_range([p.n_folds for p in known]),
+        count_range([p.n_seeds for p in known]),
         *(Cell(text, best=text == best) for text in texts),
     )
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from voxaffect.evaluation.comparisons import BeforeAfter
 from voxaffect.report.findings import equals
-from voxaffect.report.run_info import flatten_settings, key_value_table
+from voxaffect.report.run_info import flatten_settings, key_value_table, settings_tables
 from voxaffect.report.table import (
     Cell,
     Row,
@@ -81,12 +81,10 @@ def model_card(header: Card, arrays: Mapping[str, NDArray[Any]]) -> tuple[Table,
         "features": header["features"],
         **{key: card[key] for key in SETTINGS if key in card},
     }
-    versions = card.get("made_with", {})
     return (
         key_value_table("Recognizer", ("Property", "Value"), dict(_facts(header, arrays))),
         _corpora(card.get("corpora", ())),
-        key_value_table("Settings", ("Setting", "Value"), flatten_settings(settings)),
-        key_value_table("Environment", ("Library or machine", "Version"), versions),
+        *settings_tables(settings, card.get("made_with", {})),
     )
 
 

@@ -124,10 +124,7 @@ def protocol_section(run: Run) -> Section:
         key="making",
         title="Experiment details",
         tables=tuple(tables),
-        more=(
-            key_value_table("Settings", ("Setting", "Value"), flatten_settings(run.settings)),
-            key_value_table("Environment", ("Library or machine", "Version"), run.versions),
-        ),
+        more=settings_tables(run.settings, run.versions),
         more_title="Settings and versions",
     )
 
@@ -161,6 +158,14 @@ def key_value_table(
     """Names with values, such as settings and versions."""
     rows = tuple(cells(name, str(value)) for name, value in values.items())
     return Table(title, columns, rows, notes, text_columns=(0, 1))
+
+
+def settings_tables(settings: Mapping[str, Any], versions: Mapping[str, str]) -> tuple[Table, ...]:
+    """Tables of all settings, and of the versions of libraries."""
+    return (
+        key_value_table("Settings", ("Setting", "Value"), flatten_settings(settings)),
+        key_value_table("Environment", ("Library or machine", "Version"), versions),
+    )
 
 
 def flatten_settings(values: Mapping[str, Any]) -> dict[str, str]:

@@ -121,8 +121,8 @@ def learning_curve(found: LearningCurves, protocol: str) -> Figure:
     common: Style = {"markeredgecolor": PAPER, "markersize": 6, "linewidth": 1.3}
     styles = {line.system: common | color_and_marker(n) for n, line in enumerate(lines)}
     for line in lines:
-        shares = [amount.share for amount in line.points]
-        uas = [amount.ua for amount in line.points]
+        shares = [point.share for point in line.points]
+        uas = [point.ua for point in line.points]
         panels[0].plot(shares, uas, label=line.system, **styles[line.system])
     for system in dict.fromkeys(gain.system for gain in gains):
         own = [gain for gain in gains if gain.system == system]
@@ -133,7 +133,7 @@ def learning_curve(found: LearningCurves, protocol: str) -> Figure:
             yerr=[gain.error or 0.0 for gain in own],
             **styles[system],
         )
-    shares = sorted({amount.share for line in lines for amount in line.points})
+    shares = sorted({point.share for line in lines for point in line.points})
     for panel, title in zip(panels, ("UA", "UA gain from subtasks"), strict=False):
         style_axes(panel, title, "both")
         panel.set_xlabel("share of the training set")

@@ -327,8 +327,8 @@ def _figures(run: Run, summary: Summary) -> Iterator[tuple[str, str, str, Figure
         if tested := [r for r in summary.reliabilities if r.protocol == protocol]:
             drawn = reliability(tested)
             yield f"reliability-{protocol}", "reliability", RELIABILITY_CAPTION, drawn
-    if amounts := summary.learning_curves:
-        for protocol in amounts.protocols:
-            caption = curves.learning_curve_caption(amounts, protocol)
-            drawn = curves.learning_curve(amounts, protocol)
+    if by_share := summary.learning_curves:
+        for protocol in by_share.protocols:
+            caption = curves.learning_curve_caption(by_share, protocol)
+            drawn = curves.learning_curve(by_share, protocol)
             yield f"amounts-{protocol}", curves.LEARNING_CURVE_KEY, caption, drawn
