@@ -13,17 +13,13 @@ class CorpusError(VoxaffectError):
 
 
 class AudioError(VoxaffectError):
-    """A recording cannot be decoded, or holds nothing that can be analyzed.
-
-    Attributes:
-        code: the same for programs.
-    """
+    """A recording cannot be decoded or analyzed; `code` is the reason for programs."""
 
     code = "unusable_recording"
 
 
 class InputError(AudioError):
-    """What was passed as a recording is of no type or value that a recording can have."""
+    """An argument has no type or value that a recording can have."""
 
 
 class RecordingLimitError(AudioError):

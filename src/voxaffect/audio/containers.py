@@ -72,7 +72,10 @@ def open_track(stream: BinaryIO, name: str) -> Iterator[tuple[int, int, Iterator
     _check_riff(stream, name)
     try:
         with av.open(stream, "r", _format(stream), metadata_errors="replace") as file:
-            audio = _first_track(file, name)
+            tracks = [audio for audio in file.streams.audio if audio.codec_context is not None]
+            if not tracks:  # or FFmpeg does not know their coding
+                raise AudioError(f"{name}: has no readable audio track; convert its audio to WAV")
+            audio = tracks[0]
             blocks = _blocks(file, audio, av.AudioResampler(format="fltp"), name)
             yield audio.rate or 0, audio.channels, blocks
     except av.FFmpegError as fault:
@@ -88,13 +91,6 @@ def _check_riff(stream: BinaryIO, name: str) -> None:
     announced = int.from_bytes(head[4:], "little") if head.startswith(b"RIFF") else 0
     if size + MISSING_TAIL_BYTES < announced < STREAMED_BYTES:
         raise truncated(size, announced, name)
-
-
-def _first_track(file: InputContainer, name: str) -> AudioStream:
-    for audio in file.streams.audio:
-        if audio.codec_context is not None:  # it is None if FFmpeg does not know the coding
-            return audio
-    raise AudioError(f"{name}: has no readable audio track; convert its audio to WAV")
 
 
 def _blocks(

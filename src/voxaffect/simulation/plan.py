@@ -40,8 +40,8 @@ def write_film(path: Path, samples: NDArray[np.int16], rate_hz: int) -> None:
         film.mux(video.encode(None))
         frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
         frame.sample_rate = rate_hz
-        film.mux(audio.encode(frame))
-        film.mux(audio.encode(None))
+        for part in (frame, None):
+            film.mux(audio.encode(part))
     with write_atomically(path) as file:
         file.write(encoded.getvalue())
 

@@ -82,7 +82,17 @@ class Codec(Degradation):
 
     def apply(self, waveform: Waveform, seed: int) -> Waveform:  # noqa: ARG002 nothing is random
         """Encode and decode."""
-        samples, rate_hz = _decode(encode(waveform.samples, self.kind, 1000 * self.kbit_s))
+        import av  # noqa: PLC0415 slow to load
+
+        encoded = encode(waveform.samples, self.kind, 1000 * self.kbit_s)
+        with av.open(io.BytesIO(encoded), "r") as container:
+            (stream,) = container.streams.audio
+            to_float = av.AudioResampler(format="fltp")
+            parts = [
+                part for frame in container.decode(stream) for part in to_float.resample(frame)
+            ]
+            rate_hz = int(stream.rate)
+        samples = np.concatenate([part.to_ndarray()[0] for part in parts]).astype(np.float32)
         if rate_hz != SAMPLE_RATE_HZ:  # Opus always decodes to 48 kHz
             samples = soxr.resample(samples, rate_hz, SAMPLE_RATE_HZ)
         return fit_length(samples, waveform)
@@ -103,18 +113,6 @@ def encode(samples: NDArray[np.float32], kind: Kind, bit_rate: int) -> bytes:
         for part in (frame, None):
             output.mux(stream.encode(part))
     return file.getvalue()
-
-
-def _decode(encoded: bytes) -> tuple[NDArray[np.float32], int]:
-    """Samples (n,) of a mono file in memory, and their rate in Hz."""
-    import av  # noqa: PLC0415 slow to load
-
-    with av.open(io.BytesIO(encoded), "r") as container:
-        (stream,) = container.streams.audio
-        to_float = av.AudioResampler(format="fltp")
-        frames = [part for frame in container.decode(stream) for part in to_float.resample(frame)]
-        samples = np.concatenate([frame.to_ndarray()[0] for frame in frames])
-        return samples.astype(np.float32), int(stream.rate)
 
 
 DECAY_DB = 80.0  # decay at which the impulse response ends

@@ -19,7 +19,7 @@ class _Truncation(Degradation):
 
     def apply(self, waveform: Waveform, seed: int) -> Waveform:  # noqa: ARG002 nothing is random
         """Truncate; a silent recording is an `AudioError`, as it has no onset."""
-        onset = speech_activity(waveform).onset
+        onset = int(speech_activity(waveform).active.argmax())
         end = onset + self._n_samples(waveform.samples.size - onset)
         return Waveform(waveform.samples[: max(1, end)], waveform.name)
 

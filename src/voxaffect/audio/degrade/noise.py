@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.polynomial.polynomial import polyval
@@ -28,17 +28,11 @@ THRESHOLDS_DB = np.arange(-60.0, 20.0, 0.1)
 """Relative to the mean level; the standard's are 6 dB apart and interpolated."""
 
 
-@dataclass(frozen=True)
-class Activity:
+class Activity(NamedTuple):
     """Active speech level in dB relative to an RMS of 1, and active samples, bool (n_samples,)."""
 
     level_db: float
     active: NDArray[np.bool_]
-
-    @property
-    def onset(self) -> int:
-        """First active sample."""
-        return int(self.active.argmax())
 
 
 def speech_activity(waveform: Waveform) -> Activity:
