@@ -13,8 +13,7 @@ from typing import Protocol
 
 from voxaffect.errors import CorpusError
 
-MISSING = -1
-"""Target where the label of a task is unknown; the loss ignores it."""
+MISSING = -1  # target where the label of a task is unknown; the loss ignores it
 
 
 class Labeled(Protocol):

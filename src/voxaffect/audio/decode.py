@@ -21,7 +21,6 @@ from typing import BinaryIO
 import numpy as np
 import soundfile as sf
 import soxr
-from numpy.typing import NDArray
 
 from voxaffect.audio.containers import (
     CONTAINER_SUFFIXES,
@@ -42,14 +41,11 @@ AUDIO_SUFFIXES = CONTAINER_SUFFIXES | {
 """Lower-case suffixes of the files that can be decoded."""
 
 RATES_HZ = (1_000, 768_000)  # lowest and highest valid sample rate
+BLOCK = 1 << 16  # number of source frames in memory at a time
+LFS_POINTER = b"version https://git-lfs"
 
 END_TOLERANCE_S = 0.1
 """Time that a segment may end after its file: label files round, and cut at the next onset."""
-
-BLOCK = 1 << 16
-"""Number of source frames in memory at a time."""
-
-LFS_POINTER = b"version https://git-lfs"
 
 # libsndfile notes in its log where a chunk announces more bytes than the file has.
 ANNOUNCED = re.compile(r"(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)")
@@ -191,8 +187,7 @@ def downmix(block: Floats) -> Floats:
     if block.shape[1] == 1:
         return block[:, 0]
     with np.errstate(invalid="ignore"):  # inf - inf; `_check_finite` reports the NaN
-        mean: NDArray[np.float64] = block.mean(axis=1, dtype=np.float64)
-        return mean.astype(np.float32)
+        return np.asarray(block.mean(axis=1, dtype=np.float64), np.float32)
 
 
 def printable(path: Path) -> str:

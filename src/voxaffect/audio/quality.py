@@ -73,11 +73,10 @@ MIN_MAGNITUDE = 1e-4
 def estimate_snr_db(samples: Floats) -> float:
     """Signal-to-noise ratio from the distribution of sample magnitudes (WADA-SNR).
 
-    Speech has many small and few large samples, so its log mean magnitude exceeds the mean of the
-    logs by much; for Gaussian noise the difference is 0.409. With Gamma distributed speech and
-    Gaussian noise it maps to a ratio by a table. Chanwoo Kim and Richard M. Stern, "Robust
-    signal-to-noise ratio estimation based on waveform amplitude distribution analysis",
-    Interspeech 2008.
+    The log mean magnitude of clean speech exceeds the mean of logs by much; for Gaussian noise the
+    difference is 0.409. A table for Gamma distributed speech in Gaussian noise maps it to a ratio.
+    Kim & Stern, "Robust signal-to-noise ratio estimation based on waveform amplitude distribution
+    analysis", Interspeech 2008.
 
     Args:
         samples: (n_samples,), not all zero.

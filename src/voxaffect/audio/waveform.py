@@ -11,18 +11,11 @@ from voxaffect.errors import AudioError
 
 Floats = NDArray[np.float32]
 
-SAMPLE_RATE_HZ = 16_000
-"""Sample rate of all decoded audio."""
+SAMPLE_RATE_HZ = 16_000  # of all decoded audio
+FULL_SCALE = 0.999  # magnitude from which a sample counts as clipped
+MAX_SAMPLE = 1e6  # largest valid magnitude of a sample
 
-TARGET_RMS = 0.05
-"""Root mean square after gain normalization: -26 dB of full scale, the speech level that is usual
-with ITU-T P.56."""
-
-FULL_SCALE = 0.999
-"""Magnitude from which a sample counts as clipped."""
-
-MAX_SAMPLE = 1e6
-"""Largest valid magnitude of a sample."""
+TARGET_RMS = 0.05  # after gain normalization: -26 dB of full scale, usual with ITU-T P.56
 
 SILENCE_RMS = 1e-5
 """-100 dB of full scale, less than the last bit of 16-bit audio: below, a recording is silent."""

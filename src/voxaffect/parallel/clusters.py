@@ -1,8 +1,7 @@
 """Joblib backends for Ray and Dask clusters, and the number of jobs and threads.
 
-A task is submitted and has a future: what every cluster offers. joblib's own bridges do not survive
-the death of a worker: Ray's is a pool of actors that reserve no core and are not replaced, Dask's
-is never notified of an item that killed its workers and waits for it.
+joblib's own backends do not survive the death of a worker: Ray's is a pool of actors that reserve
+no core and are not replaced, Dask's waits forever for an item that killed its workers.
 """
 
 from __future__ import annotations
@@ -201,9 +200,7 @@ def ray_workers(address: str) -> Iterator[RayBackend]:
         ray.shutdown()
 
 
-LOCAL = "loky"
-"""joblib's name for processes of this machine."""
-
+LOCAL = "loky"  # joblib's name for processes of this machine
 CLUSTERS: Mapping[str, Callable[[str], AbstractContextManager[ClusterBackend]]] = {
     "ray": ray_workers,
     "dask": dask_workers,

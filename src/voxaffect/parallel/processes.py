@@ -27,9 +27,9 @@ MAX_INT = 2**31 - 1
 def keep_freed_memory() -> None:
     """Let glibc keep large freed blocks instead of returning them to the kernel.
 
-    A training step on 128 utterances frees and allocates hundreds of megabytes of activations; if
-    returned, every page faults and is zeroed again in the next step. Affects the whole process, so
-    programs call it, not libraries. Does nothing where the C library has no `mallopt`.
+    A training step on 128 utterances frees hundreds of megabytes of activations; if returned, every
+    page faults and is zeroed again in the next step. Affects the whole process, so programs call
+    it, not libraries. Does nothing where the C library has no `mallopt`.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -56,10 +56,7 @@ POLL_S = 1.0  # interval at which a process checks whether its parent is alive
 
 
 def follow_parent_process(parent: int) -> None:
-    """Ignore Ctrl-C, which the parent handles, and exit when the parent has ended.
-
-    Otherwise the worker of a killed parent would finish its task for nobody, then wait for ever.
-    """
+    """Ignore Ctrl-C, which the parent handles, and exit when the parent has ended or was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     exit_with_parent(parent, signal.SIGKILL)
 

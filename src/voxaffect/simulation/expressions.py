@@ -82,9 +82,9 @@ class Style:
         effect_scale: factor on the effects of emotion. Portrayals exaggerate: Williams & Stevens
             (1972), Batliner et al. (2003).
         spread_scale: factor on the variation between utterances.
-        articulation: how far vowels reach from schwa to their targets, 1 is all the way;
-            conversation undershoots (Lindblom 1963; Picheny et al. 1986).
-        pause_rate: mean number of hesitations per syllable.
+        articulation: as in `VoiceParameters`, 1 is all the way; conversation undershoots (Lindblom
+            1963; Picheny et al. 1986).
+        pause_rate: as in `VoiceParameters`.
     """
 
     naturalness: str

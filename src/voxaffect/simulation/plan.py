@@ -108,7 +108,6 @@ class TreePlan:
 
     Args:
         corpus: name in `corpora.CORPORA`.
-        sample_rate_hz: of its files.
         channels: recording channels, one per microphone.
         speakers: speaker code, as in file names -> voice group.
         labels: label code, as in file names or label files -> plan.
@@ -116,12 +115,12 @@ class TreePlan:
         session: take -> name of its recording session; one per file by default.
         write: folder and recording -> files in the corpus's format.
         documents: all takes -> path below the root -> text of files beside the recordings.
+        sample_rate_hz: of the files.
         syllables: least and largest number of syllables of a sentence.
         shares: speaker code -> factor on the number of takes, for uneven corpora.
     """
 
     corpus: str
-    sample_rate_hz: int
     channels: tuple[Channel, ...]
     speakers: Mapping[str, VoiceGroup]
     labels: Mapping[str, LabelPlan]
@@ -129,6 +128,7 @@ class TreePlan:
     session: Callable[[Take], str] = lambda take: take.path
     write: Callable[[Path, SimulatedRecording], None] = write_takes
     documents: Callable[[Sequence[Take]], Mapping[str, str]] = lambda _: {}
+    sample_rate_hz: int = 16_000
     syllables: tuple[int, int] = (5, 8)
     shares: Mapping[str, float] = field(default_factory=dict)
 

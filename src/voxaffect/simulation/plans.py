@@ -33,7 +33,6 @@ def _speaker_genders(speakers: Mapping[str, VoiceGroup]) -> dict[str, str]:
 
 AIBO_FOLDER = "IS2009EmotionChallenge"
 AIBO_LABELS = f"{AIBO_FOLDER}/labels/{AIBO_FOLDER}/chunk_labels_5cl_corpus.txt"
-AIBO_CLASSES = "AENPR"
 AIBO_MAX_TURNS = 40  # of a child and label
 AIBO_SPEAKERS = {
     "Ohm_01": MALE_CHILD,
@@ -46,7 +45,7 @@ AIBO_SPEAKERS = {
 
 
 def _aibo_slots(child: str, label: str) -> Slots:
-    first = AIBO_CLASSES.index(label) * AIBO_MAX_TURNS
+    first = "AENPR".index(label) * AIBO_MAX_TURNS
     turns = range(first, first + AIBO_MAX_TURNS)
     paths = [f"{AIBO_FOLDER}/wav/{child}_{turn:03d}_00.wav" for turn in turns]
     return [(path, path) for path in paths]
@@ -60,7 +59,6 @@ def _aibo_documents(takes: Sequence[Take]) -> dict[str, str]:
 
 AIBO = TreePlan(
     corpus="aibo",
-    sample_rate_hz=16_000,
     channels=(voice.CLASSROOM,),
     speakers=AIBO_SPEAKERS,
     labels={
@@ -88,7 +86,6 @@ def _emodb_slots(speaker: str, label: str) -> Slots:
 
 EMODB = TreePlan(
     corpus="emodb",
-    sample_rate_hz=16_000,
     channels=(voice.ANECHOIC,),
     speakers={"03": MALE, "08": FEMALE, "09": FEMALE, "10": MALE, "11": MALE, "13": FEMALE},
     labels={
@@ -215,7 +212,6 @@ def _write_iemocap(root: Path, recording: SimulatedRecording) -> None:
 
 IEMOCAP = TreePlan(
     corpus="iemocap",
-    sample_rate_hz=16_000,
     channels=(voice.LABORATORY,),
     speakers={
         f"Ses{session:02d}{sex}": FEMALE if sex == "F" else MALE

@@ -132,8 +132,7 @@ def f0_contour(timing: UtteranceTiming, voice: VoiceParameters, rng: np.random.G
     )
     voiced = timing.hold(np.array([p.voicing for p in timing.phones])) > 0.5
     centered = semitones - np.average(semitones, weights=voiced)
-    contour: Track = np.clip(voice.f0_hz * np.exp2(centered / 12), 55.0, 600.0)
-    return contour
+    return np.asarray(np.clip(voice.f0_hz * np.exp2(centered / 12), 55.0, 600.0))
 
 
 def _accents(timing: UtteranceTiming, rng: np.random.Generator) -> Track:
@@ -141,16 +140,14 @@ def _accents(timing: UtteranceTiming, rng: np.random.Generator) -> Track:
     middles = (timing.starts + timing.frames / 2)[timing.stressed]
     heights = rng.uniform(0.6, 1.0, middles.size)
     distance_s = (np.arange(timing.n_frames)[:, None] - middles) * CONTROL_S  # (K, accents)
-    accents: Track = np.exp(-0.5 * (distance_s / 0.07) ** 2) @ heights
-    return accents
+    return np.asarray(np.exp(-0.5 * (distance_s / 0.07) ** 2) @ heights)
 
 
 def _drift(n_frames: int, rng: np.random.Generator) -> Track:
     """Random drift, 0.3 semitones of standard deviation, slower than 100 ms, (K,)."""
     width = 0.1 / CONTROL_S
     gain = float(np.sqrt(2 * np.sqrt(np.pi) * width))  # of the filter on white noise, inverted
-    drift: Track = gaussian_filter1d(rng.normal(size=n_frames), width)
-    return 0.3 * gain * drift
+    return 0.3 * gain * np.asarray(gaussian_filter1d(rng.normal(size=n_frames), width))
 
 
 def amplitude(timing: UtteranceTiming, voice: VoiceParameters) -> Track:

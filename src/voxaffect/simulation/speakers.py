@@ -108,8 +108,6 @@ class Effect:
 
 N_EFFECTS = len(fields(Effect))
 
-Habits = tuple[float, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class VoiceGroup:
@@ -177,7 +175,7 @@ class CorpusStyle:
     """
 
     setting: Effect = field(default=Effect())
-    habits: Habits = (1.0,) * N_EFFECTS
+    habits: tuple[float, ...] = (1.0,) * N_EFFECTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +200,7 @@ def draw_corpus_style(rng: np.random.Generator) -> CorpusStyle:
     return CorpusStyle(Effect(*setting.tolist()), _draw_habits(STYLE_SPREAD, rng))
 
 
-def _draw_habits(spread: float, rng: np.random.Generator) -> Habits:
+def _draw_habits(spread: float, rng: np.random.Generator) -> tuple[float, ...]:
     """Random factors (D,), 1 on average and never negative."""
     return tuple(rng.normal(1.0, spread, N_EFFECTS).clip(0.0).tolist())
 

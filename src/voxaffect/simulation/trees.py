@@ -27,7 +27,6 @@ SIMULATED_NOTICE = (
     "no number computed on them says anything about people or about how well emotions can be "
     "recognized in real speech."
 )
-"""Printed in every report on simulated speech."""
 
 NOTICE = "SIMULATED.txt"  # file with the notice in each corpus folder
 PAUSE_S = 0.5  # silence before, between and after the takes of a session of several, in seconds

@@ -56,7 +56,7 @@ def glottal_source(f0_hz: Samples, voice: VoiceParameters, rng: np.random.Genera
 
     Args:
         f0_hz: F0 per sample, (n_samples,).
-        voice: jitter, shimmer, open quotient, tilt and breathiness.
+        voice: jitter, shimmer, open quotient, tilt and breathiness are used.
         rng: for irregularities and noise.
     """
     cycles = jittered_cycles(f0_hz, voice.jitter, rng)
@@ -80,8 +80,7 @@ def jittered_cycles(f0_hz: Samples, jitter: float, rng: np.random.Generator) -> 
     n_cycles = 2 * int(steady[-1]) + 2  # more than enough, however short the periods are
     durations = 1 + rng.normal(0, jitter / MEAN_DIFFERENCE, n_cycles)
     ends = np.concatenate([[0.0], np.cumsum(durations)])
-    cycles: Samples = np.interp(steady, ends, np.arange(n_cycles + 1.0))
-    return cycles
+    return np.asarray(np.interp(steady, ends, np.arange(n_cycles + 1.0)))
 
 
 def rosenberg_pulse(phase: Samples, open_quotient: float) -> Samples:
@@ -98,8 +97,7 @@ def rosenberg_pulse(phase: Samples, open_quotient: float) -> Samples:
 def spectral_tilt(samples: Samples, tilt_db: float, at_hz: float = 3000.0) -> Samples:
     """One-pole low-pass that attenuates `at_hz` by `tilt_db` relative to 0 Hz.
 
-    With g the power gain at angular frequency w, the pole a solves
-    (1 - a)^2 = g (1 - 2 a cos w + a^2).
+    With g the power gain at angular frequency w, (1 - a)^2 = g (1 - 2 a cos w + a^2) for pole a.
     """
     gain = 10 ** (-tilt_db / 10)
     if gain == 1.0:
@@ -109,8 +107,7 @@ def spectral_tilt(samples: Samples, tilt_db: float, at_hz: float = 3000.0) -> Sa
     return lfilter([1 - pole], [1, -pole], samples)
 
 
-BANDWIDTHS_HZ = np.array([70.0, 90.0, 140.0, 200.0])
-"""Bandwidths of F1 to F4 in vowels (Klatt 1980, rounded)."""
+BANDWIDTHS_HZ = np.array([70.0, 90.0, 140.0, 200.0])  # of F1 to F4 in vowels (Klatt 1980)
 
 HIGHER_FORMANTS_HZ = np.array([4500.0, 5500.0, 6500.0, 7500.0])
 """F5 and above of a uniform tube of 17.5 cm, odd multiples of c / 4 L."""
@@ -127,11 +124,8 @@ def resonators(
 ) -> NDArray[np.float64]:
     """Denominators 1 + a1 / z + a2 / z^2 of Klatt's (1980) resonators, (..., 3).
 
-    The numerator for unit gain at 0 Hz is their sum.
-
-    Args:
-        frequencies_hz: center frequencies, any shape.
-        bandwidths_hz: between the half-power points, a shape that broadcasts.
+    The numerator for unit gain at 0 Hz is their sum. Frequencies are center frequencies,
+    bandwidths those between the half-power points; their shapes broadcast.
     """
     f, b = np.broadcast_arrays(frequencies_hz, bandwidths_hz)
     radius = np.exp(-np.pi * b / SAMPLE_RATE_HZ)
@@ -142,9 +136,8 @@ def resonators(
 def vocal_tract(source: Samples, formants_hz: Track, damping: Track, scale: float) -> Samples:
     """Filter a source by moving formants.
 
-    Each control frame of the source, under a Hann window of 2 frames, is filtered by its own
-    formants, and overlap-add fades from one filter to the next: a recursive filter with changing
-    coefficients would click.
+    Each control frame, under a Hann window of 2 frames, is filtered by its own formants, and
+    overlap-add fades from one to the next: a recursive filter with changing coefficients clicks.
 
     Args:
         source: (n_samples,), K whole control frames.
@@ -153,7 +146,7 @@ def vocal_tract(source: Samples, formants_hz: Track, damping: Track, scale: floa
         scale: formant scale of the speaker, for the formants above F4.
 
     Returns:
-        (n_samples,); what rings after the last frame is cut off.
+        (n_samples,), cut off after the last frame.
     """
     hop = source.size // len(formants_hz)
     higher = HIGHER_FORMANTS_HZ * scale
@@ -168,17 +161,13 @@ def vocal_tract(source: Samples, formants_hz: Track, damping: Track, scale: floa
 
 
 def _response(cascade: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """Frequency response of resonators in cascade, (..., S, 3) -> (..., RESPONSE_SAMPLES / 2 + 1).
-
-    Their polynomials are multiplied as short spectra, then evaluated as a long one.
-    """
+    """Frequency response of a cascade, (..., S, 3) -> (..., RESPONSE_SAMPLES / 2 + 1)."""
     order = 2 * cascade.shape[-2]
     short = 2 * order  # enough points that the product of polynomials does not wrap around
     polynomial = np.fft.irfft(np.prod(np.fft.rfft(cascade, short), axis=-2), short)
     polynomial = polynomial[..., : order + 1]
     gain = polynomial.sum(axis=-1, keepdims=True)
-    response: NDArray[np.complex128] = gain / np.fft.rfft(polynomial, RESPONSE_SAMPLES)
-    return response
+    return np.asarray(gain / np.fft.rfft(polynomial, RESPONSE_SAMPLES))
 
 
 def _overlap_add(frames: NDArray[np.float64], hop: int) -> Samples:
@@ -191,10 +180,7 @@ def _overlap_add(frames: NDArray[np.float64], hop: int) -> Samples:
 
 
 def friction_noise(friction: Friction, n_samples: int, rng: np.random.Generator) -> Samples:
-    """Noise of a phone, (n_samples,): silent before its onset, then of its RMS level.
-
-    It fades over 3 ms at both ends, to avoid clicks.
-    """
+    """Noise of a phone from its onset on, (n_samples,), with fades of 3 ms to avoid clicks."""
     start = round(friction.onset * n_samples)
     white = np.diff(rng.normal(size=n_samples - start), prepend=0.0)  # radiation: 6 dB per octave
     cavity = resonators(np.array(friction.center_hz), np.array(friction.bandwidth_hz))

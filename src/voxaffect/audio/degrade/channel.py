@@ -49,8 +49,7 @@ def mu_law(samples: Samples) -> Samples:
     file = io.BytesIO()
     sf.write(file, np.clip(samples, -1, 1), TELEPHONE_HZ, format="WAV", subtype="ULAW")
     file.seek(0)
-    decoded: Samples = sf.read(file, dtype="float64")[0]
-    return decoded
+    return np.asarray(sf.read(file, dtype="float64")[0])
 
 
 Kind = Literal["opus", "mp3"]

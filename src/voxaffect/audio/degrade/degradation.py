@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import Waveform
 
-CLEAN = "clean"
-"""Name of the condition without degradation."""
+CLEAN = "clean"  # name of the condition without degradation
 
 Samples = NDArray[np.floating]
 """Audio at 16 kHz, (n_samples,)."""

@@ -38,10 +38,9 @@ class Activity(NamedTuple):
 def speech_activity(waveform: Waveform) -> Activity:
     """Active speech level by ITU-T Recommendation P.56 (2011), method B.
 
-    The mean level would depend on the length of pauses; this one leaves them out. A sample is
-    active if, within the hangover before it, a smoothed envelope reached a threshold 15.9 dB below
-    the level of the active samples. If there is no such threshold, as for a single click, all
-    samples are active.
+    The level of speech without pauses: a sample is active if, within the hangover before it, a
+    smoothed envelope reached a threshold 15.9 dB below the level of the active samples. If there
+    is no such threshold, as for a single click, all samples are active.
 
     Raises:
         AudioError: the recording is silent.
@@ -70,10 +69,7 @@ def _peak_envelope(samples: NDArray[np.floating]) -> NDArray[np.float64]:
     once = lfilter([1 - decay], [1, -decay], np.abs(samples, dtype=np.float64))
     twice = lfilter([1 - decay], [1, -decay], once)
     half = round(HANGOVER_S * SAMPLE_RATE_HZ) // 2
-    envelope: NDArray[np.float64] = maximum_filter1d(
-        twice, 2 * half + 1, mode="constant", cval=0.0, origin=half
-    )
-    return envelope
+    return np.asarray(maximum_filter1d(twice, 2 * half + 1, mode="constant", cval=0.0, origin=half))
 
 
 def add_noise(waveform: Waveform, noise: Samples, snr_db: float) -> Waveform:
@@ -145,8 +141,7 @@ def traffic(n_samples: int, rng: np.random.Generator) -> Samples:
     # A polynomial of one complex oscillation is cheaper than N_HARMONICS sines.
     hum = polyval(np.exp(2j * np.pi * f0_hz * time), np.concatenate([[0], amplitudes])).real
     passing = 1 + np.sin(2 * np.pi * (time / PASSING_S + rng.uniform())) / 3
-    mixed: Samples = passing * (rumble / rumble.std() + 10 ** (-10 / 20) * hum / hum.std())
-    return mixed
+    return np.asarray(passing * (rumble / rumble.std() + 10 ** (-10 / 20) * hum / hum.std()))
 
 
 def _shape_spectrum(noise: Samples, exponent: float) -> Samples:
@@ -171,8 +166,7 @@ class Babble(Degradation):
     Args:
         snr_db: active speech level above the mean power of all talkers together.
         n_talkers: number of recordings to mix; six are no longer intelligible one by one.
-        talkers: recordings of other speakers, see `with_talkers`; each begins at a random sample
-            and repeats.
+        talkers: recordings of other speakers; each begins at a random sample and repeats.
     """
 
     snr_db: float
