@@ -36,7 +36,7 @@ from voxaffect.recognizer.recording import (
     name_of,
 )
 from voxaffect.report.predictions.formats import COLUMNS, row_of
-from voxaffect.streaming.batch import predict_all, predict_each, threads
+from voxaffect.streaming.batch import predict_all, predict_each, thread_pool
 from voxaffect.streaming.endpointer import Endpointer
 from voxaffect.streaming.online import LiveRecognizer
 from voxaffect.streaming.segments import timeline
@@ -261,7 +261,7 @@ class Recognizer:
         ]
 
     def _computed(self, recordings: Sequence[Recording], on_error: OnError) -> Iterator[Prediction]:
-        for prediction in predict_all(threads(self.model, 1), recordings, prepare=lambda: None):
+        for prediction in predict_all(thread_pool(self.model, 1), recordings, prepare=lambda: None):
             if prediction.error is not None and on_error == "raise":
                 raise prediction.error
             yield prediction
@@ -314,7 +314,7 @@ class Stream:
     @property
     def current(self) -> Prediction | None:
         """Prediction of the utterance so far, `is_final` false; None between utterances."""
-        return self._session.answer()
+        return self._session.predict()
 
     def finish(self) -> list[Prediction]:
         """End the stream, and the utterance that lasts; returns what has ended by that."""

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from tests.audio.fake_microphone import FakeDevice
 from tests.streaming.recognizers import LSTM, drawn, voice
-from tests.streaming.test_endpointer import RATE, talk
+from tests.streaming.test_endpointer import RATE
 from voxaffect.audio.decode import StreamResampler
 from voxaffect.audio.quality import QualityWarning
 from voxaffect.audio.waveform import Waveform
@@ -80,7 +80,7 @@ def assert_answered_as_a_file(line: dict[str, Any], samples: Floats) -> None:
 
 
 def test_pcm_is_answered_while_it_lasts_and_at_its_end_as_a_file(model: Path) -> None:
-    samples = s16(talk(0.6, 1.2, 0.9, 0.8))
+    samples = s16(speech_and_pauses(0.6, 1.2, 0.9, 0.8))
     with command(model, "--json") as process:
         assert process.stdin is not None
         assert process.stdout is not None

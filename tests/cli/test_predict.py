@@ -17,7 +17,8 @@ import pytest
 import soundfile
 
 from tests.corpora.recordings import record_tree
-from tests.streaming.recordings import Listener, with_pauses
+from tests.streaming.recordings import FakeRecognizer as Fake
+from tests.streaming.recordings import with_pauses
 from voxaffect.audio.decode import DecodeLimits, decode
 from voxaffect.audio.quality import QualityWarning
 from voxaffect.audio.waveform import Waveform
@@ -38,7 +39,7 @@ GONE = Path("[gone].wav")
 STOP = Path("stop")
 
 
-class FakeRecognizer(Listener):
+class FakeRecognizer(Fake):
     """Answers for whatever there is, or need not be; a file called `stop` is the user's Ctrl-C."""
 
     def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:

@@ -15,7 +15,7 @@ from voxaffect.cli import predict as recognition
 from voxaffect.cli.predict import Request, predict
 from voxaffect.recognizer.packaged import PACKAGED
 from voxaffect.streaming import batch
-from voxaffect.streaming.batch import Predictor, WorkerPool, processes
+from voxaffect.streaming.batch import Predictor, WorkerPool, process_pool
 
 N_CLIPS = 40
 
@@ -33,10 +33,10 @@ def folder(tmp_path: Path) -> Path:
 def all_ready(
     recognizer: Predictor, load: Callable[[], Predictor], n_processes: int
 ) -> Iterator[WorkerPool]:
-    """A crew that begins when all have joined: else this process may have answered by then."""
-    with processes(recognizer, load, n_processes) as crew:
-        wait_for(lambda: crew.n_idle == n_processes)
-        yield crew
+    """A pool that begins when all have joined: else this process may have answered by then."""
+    with process_pool(recognizer, load, n_processes) as pool:
+        wait_for(lambda: pool.n_idle == n_processes)
+        yield pool
 
 
 def answers(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
@@ -52,7 +52,7 @@ def test_answers_are_the_same_and_in_order(
     monkeypatch.setattr(recognition, "n_cores", lambda: 2)
     by_threads = answers(folder, capsys)
     monkeypatch.setattr(recognition, "MUCH", 0)
-    monkeypatch.setattr(recognition, "processes", all_ready)
+    monkeypatch.setattr(recognition, "process_pool", all_ready)
     by_processes = answers(folder, capsys)
     assert by_processes == by_threads
     assert by_threads[0].count("\n") == N_CLIPS

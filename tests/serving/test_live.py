@@ -227,7 +227,7 @@ def test_a_client_that_vanishes_frees_everything(serve: Open) -> None:
             socket.send_bytes(PCM if hello is HELLO else b"OggS")
             assert socket.receive_json() == {"type": "ready"}
         wait_for(lambda: not service.streams.inside)
-        assert service.live.due() == []
+        assert service.live.pending() == []
         assert not service._followers
 
 

@@ -1,4 +1,4 @@
-"""Recordings made of takes, pauses and tones, and a recognizer that remembers what it heard."""
+"""Recordings made of takes, pauses and tones, and a recognizer that remembers what it seen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.speech import takes
 from voxaffect.audio.decode import BLOCK, DEFAULT_LIMITS, AudioStream, DecodeLimits
 from voxaffect.audio.waveform import Waveform
 from voxaffect.recognizer.prediction import Prediction
-from voxaffect.recognizer.recording import Recording as Asked
+from voxaffect.recognizer.recording import Recording as AnyRecording
 from voxaffect.recognizer.recording import waveform_of
 from voxaffect.taxonomy import EMOTION
 
@@ -44,18 +44,18 @@ def opened(samples: Samples, rate_hz: int = 16_000) -> Iterator[AudioStream]:
 
 
 @dataclass
-class Listener:
+class FakeRecognizer:
     """Answers with the length of what it hears, in a probability, and keeps it."""
 
     limits: DecodeLimits = DEFAULT_LIMITS
-    heard: list[Waveform] = field(default_factory=list)
+    seen: list[Waveform] = field(default_factory=list)
 
-    def predict(self, recordings: Sequence[Asked]) -> list[Prediction]:
+    def predict(self, recordings: Sequence[AnyRecording]) -> list[Prediction]:
         waveforms = [waveform_of(recording, self.limits).normalized() for recording in recordings]
-        self.heard += waveforms
-        return [self._said(waveform) for waveform in waveforms]
+        self.seen += waveforms
+        return [self._prediction(waveform) for waveform in waveforms]
 
-    def _said(self, waveform: Waveform) -> Prediction:
+    def _prediction(self, waveform: Waveform) -> Prediction:
         shares = dict(zip(EMOTION.classes, (0.1, 0.2, 0.3, 0.4), strict=True))
         timeline = np.full((2, 4), 0.25, np.float32)
         times = np.array([0.0125, 0.0225])

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.processes import wait_for
-from tests.streaming.recordings import Listener, tone
+from tests.streaming.recordings import FakeRecognizer, tone
 from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError, FeatureError
@@ -30,8 +30,8 @@ from voxaffect.streaming.batch import (
     batches,
     n_bytes,
     predict_all,
-    processes,
-    threads,
+    process_pool,
+    thread_pool,
 )
 
 LOADING_S = 600.0
@@ -41,7 +41,7 @@ def waveforms(n: int) -> list[Waveform]:
     return [Waveform(tone(0.5).astype(np.float32), f"w{i}") for i in range(n)]
 
 
-class Placed(Listener):
+class Placed(FakeRecognizer):
     """Names the process in which it answers."""
 
     def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
@@ -51,103 +51,103 @@ class Placed(Listener):
 def slow() -> Predictor:
     """Takes long to load."""
     time.sleep(LOADING_S)
-    return Listener()
+    return FakeRecognizer()
 
 
-def test_who_has_died_is_not_asked_again() -> None:
+def test_a_dead_worker_is_not_used_again() -> None:
     asked: list[int] = []
 
     def dies(recordings: Sequence[Recording]) -> list[Prediction]:
         asked.append(len(recordings))
         raise BrokenExecutor
 
-    crew = WorkerPool(2)
-    crew.join(dies)
-    crew.join(threads(Listener(), 1).answer)
-    assert [len(crew.answer(waveforms(n))) for n in (3, 1, 2)] == [3, 1, 2]
+    pool = WorkerPool(2)
+    pool.add(dies)
+    pool.add(thread_pool(FakeRecognizer(), 1).predict)
+    assert [len(pool.predict(waveforms(n))) for n in (3, 1, 2)] == [3, 1, 2]
     assert asked == [3]
 
 
-def test_a_fault_that_ends_all_leaves_the_crew_whole() -> None:
+def test_an_error_leaves_the_pool_whole() -> None:
     def fails(_: Sequence[Recording]) -> list[Prediction]:
         raise FeatureError("a library is missing")
 
-    crew = WorkerPool(1)
-    crew.join(fails)
+    pool = WorkerPool(1)
+    pool.add(fails)
     for _ in range(2):
         with pytest.raises(FeatureError):
-            crew.answer(waveforms(1))
+            pool.predict(waveforms(1))
 
 
-def test_a_process_beside_answers_once_it_is_ready() -> None:
-    with processes(Placed(), Placed, 2) as crew:
-        wait_for(lambda: crew.n_idle == 2)
-        assert crew.n_idle == 2
-        outcomes = list(predict_all(crew, waveforms(100), prepare=lambda: None))
+def test_another_process_is_used_once_it_is_ready() -> None:
+    with process_pool(Placed(), Placed, 2) as pool:
+        wait_for(lambda: pool.n_idle == 2)
+        assert pool.n_idle == 2
+        outcomes = list(predict_all(pool, waveforms(100), prepare=lambda: None))
         places = {o.name for o in outcomes if isinstance(o, Prediction)}
         assert len(outcomes) == 100
         assert len(places) == 2
         assert str(os.getpid()) in places
 
 
-def test_nobody_waits_for_a_process_that_is_slow_to_load() -> None:
+def test_a_process_that_is_slow_to_load_delays_nothing() -> None:
     began = time.monotonic()
-    with processes(Listener(), slow, 3) as crew:
-        assert len(list(predict_all(crew, waveforms(40), prepare=lambda: None))) == 40
+    with process_pool(FakeRecognizer(), slow, 3) as pool:
+        assert len(list(predict_all(pool, waveforms(40), prepare=lambda: None))) == 40
     assert time.monotonic() - began < LOADING_S / 2
 
 
-def test_a_crew_of_one_process_needs_no_other() -> None:
-    listener = Listener()
-    with processes(listener, slow, 1) as crew:
-        crew.answer(waveforms(2))
-    assert len(listener.heard) == 2
+def test_a_pool_of_one_process_starts_no_other() -> None:
+    recognizer = FakeRecognizer()
+    with process_pool(recognizer, slow, 1) as pool:
+        pool.predict(waveforms(2))
+    assert len(recognizer.seen) == 2
 
 
 def ask(recognizer: Predictor, recordings: Sequence[Recording]) -> Iterator[Prediction]:
-    return predict_all(threads(recognizer, 2), recordings, prepare=lambda: None)
+    return predict_all(thread_pool(recognizer, 2), recordings, prepare=lambda: None)
 
 
-def waveforms_recordings(n: int) -> list[Waveform]:
+def waveforms_of_different_length(n: int) -> list[Waveform]:
     lengths = np.random.default_rng(0).integers(1_000, 20_000, n)
     return [Waveform(tone(1.5)[:length].astype(np.float32), f"w{length}") for length in lengths]
 
 
 @pytest.mark.parametrize("n", [0, 1, 5, 70])
-def test_answers_come_in_the_order_of_asking(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_predictions_are_in_input_order(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WINDOW", 20)
     monkeypatch.setattr(module, "TOGETHER", 6)
-    asked = waveforms_recordings(n)
-    outcomes = list(ask(Listener(), asked))
+    asked = waveforms_of_different_length(n)
+    outcomes = list(ask(FakeRecognizer(), asked))
     assert all(isinstance(outcome, Prediction) for outcome in outcomes)
     assert [o.name for o in outcomes if isinstance(o, Prediction)] == [w.name for w in asked]
 
 
-def test_a_fault_is_the_answer_of_its_own_recording_alone(tmp_path: Path) -> None:
+def test_an_error_belongs_to_its_own_recording(tmp_path: Path) -> None:
     silent = Waveform(np.zeros(16_000, np.float32), "silent")
     gone = tmp_path / "gone.wav"
-    first, second = waveforms_recordings(2)
-    outcomes = list(ask(Listener(), [first, silent, gone, second]))
+    first, second = waveforms_of_different_length(2)
+    outcomes = list(ask(FakeRecognizer(), [first, silent, gone, second]))
     assert [type(o.error) for o in outcomes] == [type(None), AudioError, AudioError, type(None)]
     assert "silent" in str(outcomes[1].error)
     assert "gone.wav" in str(outcomes[2].error)
 
 
-def test_what_is_no_fault_of_a_recording_ends_it() -> None:
-    class Broken(Listener):
+def test_other_errors_are_raised() -> None:
+    class Broken(FakeRecognizer):
         def predict(self, recordings: Sequence[object]) -> list[Prediction]:
             raise FeatureError("a library is missing")
 
     with pytest.raises(FeatureError, match="missing"):
-        list(ask(Broken(), waveforms_recordings(9)))
+        list(ask(Broken(), waveforms_of_different_length(9)))
 
 
-def test_each_thread_is_prepared_and_none_is_left_when_nobody_listens() -> None:
+def test_each_thread_is_prepared_and_none_is_left_after_close() -> None:
     prepared: list[str] = []
     before = set(threading.enumerate())
     answers = predict_all(
-        threads(Listener(), 2),
-        waveforms_recordings(40),
+        thread_pool(FakeRecognizer(), 2),
+        waveforms_of_different_length(40),
         prepare=lambda: prepared.append(threading.current_thread().name),
     )
     next(answers)
@@ -157,7 +157,7 @@ def test_each_thread_is_prepared_and_none_is_left_when_nobody_listens() -> None:
 
 
 @given(st.lists(st.integers(0, 3 * module.BYTES_TOGETHER), max_size=100))
-def test_batches_hold_every_row_once_and_no_more_than_they_may(sizes: list[int]) -> None:
+def test_batches_hold_every_row_once_within_the_limits(sizes: list[int]) -> None:
     found = batches(sizes)
     assert sorted(row for batch in found for row in batch) == list(range(len(sizes)))
     for batch in found:
@@ -166,13 +166,15 @@ def test_batches_hold_every_row_once_and_no_more_than_they_may(sizes: list[int])
     assert not found or 0 in found[0]
 
 
-def test_sizes_are_those_of_what_is_read(tmp_path: Path) -> None:
+def test_n_bytes(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, tone(1.0), 16_000)
     segment = Utterance("c/a#0", "c", path, "", "c/?", start_s=0.25, end_s=0.75)
     whole = Utterance("c/a", "c", path, "", "c/?")
     assert [n_bytes(r) for r in (path, whole, segment)] == [32_044, 32_044, 16_000]
-    assert [n_bytes(r) for r in (b"1234", waveforms_recordings(1)[0], tmp_path / "gone")][0::2] == [
+    assert [n_bytes(r) for r in (b"1234", waveforms_of_different_length(1)[0], tmp_path / "gone")][
+        0::2
+    ] == [
         4,
         0,
     ]

@@ -32,14 +32,14 @@ def heard(
     for start in range(0, len(samples), size):
         pieces.append(samples[start : start + size])
         running.add(pieces[-1])
-        turn = StreamInput(progress, pieces[-1], pieces, running.factor)
-        (news,) = frontend.advance([turn], provisional=provisional)
-        if news is not None:
-            frames = [news.frames] if news.again else [*frames, news.frames]
-            n_begun += news.again
-    assert news is not None
-    whole = np.concatenate([*frames, news.tail])
-    return frontend.scaled(whole, np.full(len(whole), news.factor)), n_begun
+        new_input = StreamInput(progress, pieces[-1], pieces, running.factor)
+        (update,) = frontend.advance([new_input], provisional=provisional)
+        if update is not None:
+            frames = [update.frames] if update.restarted else [*frames, update.frames]
+            n_begun += update.restarted
+    assert update is not None
+    whole = np.concatenate([*frames, update.tail])
+    return frontend.scaled(whole, np.full(len(whole), update.factor)), n_begun
 
 
 def deviation(frames: Floats, of: Floats) -> Floats:
@@ -72,12 +72,12 @@ def test_frames_in_pieces_are_those_of_the_leveled_file(size: int, tolerance_db:
     assert (n_begun == 1) == np.isinf(tolerance_db)
 
 
-def test_without_the_provisional_frames_the_last_half_second_waits() -> None:
+def test_without_provisional_frames_the_last_half_second_waits() -> None:
     frames, _ = heard(voice(2), 1600, Frontend(LLD, 3.0), provisional=False)
     assert len(frames) == LLD.grid.n_frames(32_000) - round(LLD.stream().look_ahead_s * 100)
 
 
-def test_samples_that_came_while_all_was_silent_are_not_lost() -> None:
+def test_samples_before_the_first_gain_are_not_lost() -> None:
     """A long silence may take a recording's mean below what counts as silent, for a while."""
     click, pause = voice(0.05, level=2e-4), np.zeros(160_000, np.float32)
     samples = np.concatenate([click, pause, voice(1)])
@@ -86,7 +86,7 @@ def test_samples_that_came_while_all_was_silent_are_not_lost() -> None:
 
 
 @pytest.mark.parametrize(("provisional", "begun"), [(True, [1, 1, 1]), (False, [1, 0, 0])])
-def test_a_hurried_pass_hears_the_shortest_again_and_leaves_the_others(
+def test_without_provisional_frames_only_the_shortest_are_recomputed(
     provisional: bool, begun: list[int]
 ) -> None:
     frontend, new = Frontend(LLD, 3.0), 1600
@@ -97,20 +97,23 @@ def test_a_hurried_pass_hears_the_shortest_again_and_leaves_the_others(
         for progress, samples in zip(progresses, so_far, strict=True)
     ]
     assert all(
-        news is not None and news.again for news in frontend.advance(whole, provisional=False)
+        update is not None and update.restarted
+        for update in frontend.advance(whole, provisional=False)
     )
     louder = [
         StreamInput(progress, samples[:new], [samples, samples[:new]], np.float32(2.0))
         for progress, samples in zip(progresses, so_far, strict=True)
     ]
     found = frontend.advance(louder, provisional=provisional)
-    assert [news.again for news in found if news is not None] == begun
+    assert [update.restarted for update in found if update is not None] == begun
     later = frontend.advance(louder, provisional=True)
-    assert [news.again for news in later if news is not None] == [not one for one in begun]
-    assert all(news is not None and news.factor == 1 for news in later)
+    assert [update.restarted for update in later if update is not None] == [
+        not one for one in begun
+    ]
+    assert all(update is not None and update.factor == 1 for update in later)
 
 
-def test_the_gain_so_far_is_that_of_a_file_that_ended_here() -> None:
+def test_running_gain_is_that_of_a_file_that_ended_here() -> None:
     running, samples = RunningGain(), voice(1)
     for start in range(0, 16_000, 1600):
         running.add(samples[start : start + 1600])

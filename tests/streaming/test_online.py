@@ -56,63 +56,63 @@ def assert_close(answer: Prediction, prediction: Prediction, tolerance: float) -
 
 
 @pytest.mark.parametrize("size", [320, 7001])
-def test_the_last_answer_is_that_of_the_file_to_the_bit(
+def test_the_final_prediction_is_that_of_the_file_to_the_bit(
     recognizer: NetRecognizer, size: int
 ) -> None:
     stream = LiveRecognizer(recognizer).open("mine")
     for start in range(0, len(QUIET_START), size):
         stream.push(QUIET_START[start : start + size])
         if start % (5 * size) == 0:
-            stream.answer()
+            stream.predict()
     last = stream.finish()
     assert same_bits(last, recognizer.predict([Waveform(QUIET_START)])[0])
     assert last.name == "mine"
 
 
-def test_answers_meanwhile_are_those_of_files_that_ended_there(recognizer: NetRecognizer) -> None:
+def test_interim_predictions_are_those_of_files_that_ended_there(recognizer: NetRecognizer) -> None:
     stream = LiveRecognizer(recognizer, EXACT).open()
     for end in range(4000, len(QUIET_START), 4000):
         stream.push(QUIET_START[end - 4000 : end])
-        answer = stream.answer()
+        answer = stream.predict()
         (prediction,) = recognizer.predict([Waveform(QUIET_START[:end])])
         assert_close(answer, prediction, 1e-4)
         assert answer.duration_s == pytest.approx(end / 16_000, abs=0.011)
         assert answer.end_s == end / 16_000
 
 
-def test_where_the_gain_may_move_answers_stay_near(recognizer: NetRecognizer) -> None:
+def test_where_the_gain_may_move_predictions_stay_close(recognizer: NetRecognizer) -> None:
     stream = LiveRecognizer(recognizer, LiveSettings(gain_tolerance_db=np.inf)).open()
     samples = np.concatenate([voice(0.7, level=0.03), voice(0.9, seed=1)])
     for end in range(4000, len(samples), 4000):
         stream.push(samples[end - 4000 : end])
-        answer = stream.answer()
+        answer = stream.predict()
     (prediction,) = recognizer.predict([Waveform(samples[:end])])
     assert_close(answer, prediction, 0.05)
 
 
-def test_without_what_is_uncertain_answers_rest_on_half_a_second_less() -> None:
+def test_without_provisional_frames_predictions_lag_half_a_second() -> None:
     settings = LiveSettings(provisional=False, gain_tolerance_db=1e-6)
     stream = LiveRecognizer(RECOGNIZERS["lstm"], settings).open()
     samples = voice(2)
     stream.push(samples[:12_000])
-    assert stream.answer().label is None
+    assert stream.predict().label is None
     stream.push(samples[12_000:])
-    assert stream.answer().duration_s == pytest.approx(2 - 0.49, abs=0.02)
+    assert stream.predict().duration_s == pytest.approx(2 - 0.49, abs=0.02)
 
 
-def test_what_is_provisional_may_be_left_out_of_some_answers() -> None:
+def test_provisional_frames_may_be_left_out_of_some_predictions() -> None:
     live = LiveRecognizer(RECOGNIZERS["dnn"], EXACT)
     stream, samples = live.open(), voice(2)
     for n, provisional in enumerate((None, False, True)):
         stream.push(np.split(samples, [9600, 25_600])[n])
-        (answer,) = live.answers([stream], provisional=provisional)
+        (answer,) = live.predict([stream], provisional=provisional)
     (prediction,) = live.recognizer.predict([Waveform(samples)])
     assert_close(answer, prediction, 1e-4)
     assert answer.duration_s == pytest.approx(2, abs=0.011)
 
 
 @pytest.mark.parametrize("kind", RECOGNIZERS)
-def test_many_streams_are_answered_as_each_alone(kind: str) -> None:
+def test_many_streams_are_predicted_as_each_alone(kind: str) -> None:
     live = LiveRecognizer(RECOGNIZERS[kind])
     voices = [voice(0.3 + 0.4 * seed, seed) for seed in range(4)]
     together, alone = ([live.open() for _ in voices] for _ in range(2))
@@ -120,14 +120,14 @@ def test_many_streams_are_answered_as_each_alone(kind: str) -> None:
         for samples, *both in zip(voices, together, alone, strict=True):
             for stream in both:
                 stream.push(np.split(samples, 2)[half])
-        answers = live.answers(together[::-1])[::-1]
+        answers = live.predict(together[::-1])[::-1]
         for answer, stream in zip(answers, alone, strict=True):
-            single = stream.answer()
+            single = stream.predict()
             assert answer.probabilities == pytest.approx(single.probabilities, abs=1e-5)
             assert (answer.duration_s, answer.end_s) == (single.duration_s, single.end_s)
 
 
-def test_more_frames_than_the_net_hears_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_frames_than_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = []
     for most in (1 << 14, 50):
         monkeypatch.setattr("voxaffect.streaming.incremental.FRAMES_TOGETHER", most)
@@ -135,7 +135,7 @@ def test_more_frames_than_the_net_hears_in_one_go(monkeypatch: pytest.MonkeyPatc
         streams = [live.open() for _ in range(4)]
         for seed, stream in enumerate(streams):
             stream.push(voice(0.2 + 0.2 * seed, seed))
-        expected.append([answer.probabilities for answer in live.answers(streams)])
+        expected.append([answer.probabilities for answer in live.predict(streams)])
     for one, other in zip(*expected, strict=True):
         assert one == pytest.approx(other, abs=1e-5)
 
@@ -143,14 +143,14 @@ def test_more_frames_than_the_net_hears_in_one_go(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     "samples", [np.zeros(0), np.zeros(9000), hiss(0.5, level=1e-6), voice(0.02)], ids=len
 )
-def test_of_silence_and_of_less_than_a_frame_nothing_is_heard(
+def test_silence_and_less_than_a_frame_have_no_prediction(
     recognizer: NetRecognizer, samples: Floats
 ) -> None:
     stream = LiveRecognizer(recognizer).open()
     nothing = Prediction("live", start_s=0.0, end_s=0.0, is_final=False)
-    assert stream.answer() == nothing
+    assert stream.predict() == nothing
     stream.push(samples.astype(np.float32))
-    assert stream.answer() == replace(nothing, end_s=len(samples) / 16_000)
+    assert stream.predict() == replace(nothing, end_s=len(samples) / 16_000)
     with pytest.raises(AudioError, match=r"silent|no samples|one frame"):
         stream.finish()
     with pytest.raises(StreamingError, match="ended"):
@@ -167,20 +167,20 @@ def test_of_silence_and_of_less_than_a_frame_nothing_is_heard(
     ],
     ids=["type", "shape", "NaN", "list"],
 )
-def test_what_is_no_sound_is_refused_and_the_stream_goes_on(
+def test_invalid_samples_are_refused_and_the_stream_goes_on(
     samples: Floats, complaint: str
 ) -> None:
     recognizer, sound = RECOGNIZERS["lstm"], voice(0.6)
     stream = LiveRecognizer(recognizer).open()
     stream.push(sound[:5000])
-    stream.answer()
+    stream.predict()
     with pytest.raises(FeatureError, match=complaint):
         stream.push(samples)
     stream.push(sound[5000:])
     assert same_bits(stream.finish(), recognizer.predict([Waveform(sound)])[0])
 
 
-def test_an_utterance_has_a_limit_and_what_fits_is_not_lost() -> None:
+def test_an_utterance_has_a_limit_and_samples_within_it_are_kept() -> None:
     recognizer, sound = RECOGNIZERS["dnn"], voice(1)
     stream = LiveRecognizer(recognizer, LiveSettings(longest_s=1.0)).open("long one")
     stream.push(sound[:10_000])
@@ -191,12 +191,12 @@ def test_an_utterance_has_a_limit_and_what_fits_is_not_lost() -> None:
     assert same_bits(stream.finish(), recognizer.predict([Waveform(sound)])[0])
 
 
-def test_a_stream_that_has_ended_takes_nothing_and_keeps_its_last_answer() -> None:
+def test_a_stream_that_has_ended_takes_nothing_and_keeps_its_last_prediction() -> None:
     live = LiveRecognizer(RECOGNIZERS["lstm"])
     finished, dropped = live.open(), live.open()
     for stream in (finished, dropped):
         stream.push(voice(0.5))
-    said = live.answers([finished, dropped])
+    said = live.predict([finished, dropped])
     finished.finish()
     dropped.drop()
     dropped.drop()
@@ -204,8 +204,8 @@ def test_a_stream_that_has_ended_takes_nothing_and_keeps_its_last_answer() -> No
         with pytest.raises(StreamingError, match="has ended; open another"):
             stream.push(voice(0.1))
         assert stream.has_ended
-        assert stream.answer() == answer
-    assert live.due() == []
+        assert stream.predict() == answer
+    assert live.pending() == []
 
 
 def test_samples_may_be_overwritten_after_a_push() -> None:
@@ -217,40 +217,40 @@ def test_samples_may_be_overwritten_after_a_push() -> None:
     assert same_bits(stream.finish(), recognizer.predict([Waveform(sound)])[0])
 
 
-def test_due_are_those_with_so_much_that_is_new() -> None:
+def test_pending_streams() -> None:
     live = LiveRecognizer(RECOGNIZERS["dnn"])
     one, two = live.open(), live.open()
     one.push(voice(0.3))
     two.push(voice(0.1))
-    assert set(live.due()) == {one, two}
-    assert live.due(0.2) == [one]
-    one.answer()
-    assert live.due() == [two]
+    assert set(live.pending()) == {one, two}
+    assert live.pending(0.2) == [one]
+    one.predict()
+    assert live.pending() == [two]
     del two
     gc.collect()
-    assert live.due() == []
+    assert live.pending() == []
 
 
 def test_a_pass_that_fails_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     live = LiveRecognizer(RECOGNIZERS["lstm"], EXACT)
     stream, sound = live.open(), voice(1)
     stream.push(sound[:8000])
-    stream.answer()
+    stream.predict()
     stream.push(sound[8000:])
     with monkeypatch.context() as broken:
 
         def fail(*args: object, **words: object) -> None:
             raise MemoryError
 
-        broken.setattr(live._hearing._net, "hear", fail)  # type: ignore[attr-defined]
+        broken.setattr(live.decoder._net, "hear", fail)  # type: ignore[attr-defined]
         with pytest.raises(MemoryError):
-            stream.answer()
-    assert live.due() == [stream]
+            stream.predict()
+    assert live.pending() == [stream]
     (prediction,) = live.recognizer.predict([Waveform(sound)])
-    assert_close(stream.answer(), prediction, 1e-4)
+    assert_close(stream.predict(), prediction, 1e-4)
 
 
-def test_any_thread_may_push_answer_open_and_finish() -> None:
+def test_any_thread_may_push_predict_open_and_finish() -> None:
     """Clients push and finish while two others hear whatever is due."""
     recognizer = RECOGNIZERS["lstm"]
     live, done = LiveRecognizer(recognizer), Event()
@@ -261,12 +261,12 @@ def test_any_thread_may_push_answer_open_and_finish() -> None:
         for start in range(0, len(sound), 800):
             stream.push(sound[start : start + 800])
             if start % 3200 == 0:
-                stream.answer()
+                stream.predict()
         return stream.finish()
 
     def hear() -> None:
         while not done.is_set():
-            live.answers(live.due())
+            live.predict(live.pending())
 
     with ThreadPoolExecutor(8) as pool:
         hearers = [pool.submit(hear) for _ in range(2)]
@@ -281,35 +281,35 @@ def test_any_thread_may_push_answer_open_and_finish() -> None:
 def test_a_push_does_not_wait_for_the_net(monkeypatch: pytest.MonkeyPatch) -> None:
     live = LiveRecognizer(RECOGNIZERS["lstm"])
     stream, began, go_on = live.open(), Event(), Event()
-    hearing = live._hearing
+    decoder = live.decoder
 
     class Slow:
         def begin(self) -> object:
-            return hearing.begin()
+            return decoder.begin()
 
         def advance(
-            self, turns: list[StreamInput], *, provisional: bool
+            self, inputs: list[StreamInput], *, provisional: bool
         ) -> list[InterimPosterior | None]:
             began.set()
             assert go_on.wait(60)
-            return hearing.advance(turns, provisional=provisional)
+            return decoder.advance(inputs, provisional=provisional)
 
-    monkeypatch.setattr(live, "_hearing", Slow())
+    monkeypatch.setattr(live, "decoder", Slow())
     stream.push(voice(0.4))
     with ThreadPoolExecutor(1) as pool:
-        answering = pool.submit(stream.answer)
+        answering = pool.submit(stream.predict)
         assert began.wait(60)
         stream.push(voice(0.2))
-        assert stream.unheard_s == pytest.approx(0.2)
+        assert stream.pending_s == pytest.approx(0.2)
         go_on.set()
         assert answering.result().end_s == pytest.approx(0.4)
-    assert stream.answer().end_s == pytest.approx(0.6)
+    assert stream.predict().end_s == pytest.approx(0.6)
 
 
 def test_a_stream_of_another_recognizer_is_refused() -> None:
     one, other = (LiveRecognizer(RECOGNIZERS["lstm"]) for _ in range(2))
     with pytest.raises(StreamingError, match="another recognizer"):
-        one.answers([other.open()])
+        one.predict([other.open()])
 
 
 def test_an_untrained_recognizer_is_refused() -> None:
@@ -320,31 +320,31 @@ def test_an_untrained_recognizer_is_refused() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"longest_s": 0}, {"longest_s": np.inf}, {"gain_tolerance_db": -1.0}], ids=str
 )
-def test_settings_that_are_none_are_named(wrong: dict[str, float]) -> None:
+def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     (name,) = wrong
     with pytest.raises(StreamingError, match=f"{name} = "):
         LiveSettings(**wrong)  # type: ignore[arg-type]
 
 
-def test_causal_trunks_hear_a_frame_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_causal_trunks_decode_a_frame_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a moving gain, what is new is all that the net hears."""
     live = LiveRecognizer(RECOGNIZERS["lstm"], LiveSettings(provisional=False))
-    heard, hear = [], live._hearing._net.hear  # type: ignore[attr-defined]
+    heard, hear = [], live.decoder._net.hear  # type: ignore[attr-defined]
 
     def counted(frames: Floats, *rest: object, **words: object) -> object:
         heard.append(len(frames))
         return hear(frames, *rest, **words)
 
-    monkeypatch.setattr(live._hearing._net, "hear", counted)  # type: ignore[attr-defined]
+    monkeypatch.setattr(live.decoder._net, "hear", counted)  # type: ignore[attr-defined]
     stream, samples = live.open(), voice(3)
     for start in range(0, len(samples), 4000):
         stream.push(samples[start : start + 4000])
-        stream.answer()
+        stream.predict()
     assert sum(heard) == round((stream.latest.duration_s - 0.015) * 100)
 
 
 @pytest.mark.parametrize("kind", RECOGNIZERS)
-def test_several_are_finished_together_and_faults_are_told_in_their_places(kind: str) -> None:
+def test_several_are_finished_together_with_errors_in_their_places(kind: str) -> None:
     recognizer = RECOGNIZERS[kind]
     live, sounds = LiveRecognizer(recognizer), [voice(0.5 + 0.2 * n, n) for n in range(3)]
     sounds[1:1] = [np.zeros(0, np.float32), np.zeros(9000, np.float32), voice(0.01)]

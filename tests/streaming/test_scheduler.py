@@ -20,7 +20,7 @@ def wait_until(true: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize("n_threads", [1, 3])
-def test_every_stream_is_told_of_all_that_was_pushed(n_threads: int) -> None:
+def test_every_stream_gets_predictions_of_all_samples(n_threads: int) -> None:
     live, told = LiveRecognizer(drawn(DNN)), {}
 
     def tell(streams: Sequence[LiveStream], answers: Sequence[Prediction]) -> None:
@@ -32,10 +32,10 @@ def test_every_stream_is_told_of_all_that_was_pushed(n_threads: int) -> None:
             for stream in streams:
                 stream.push(voice(0.2))
             wait_until(lambda: told == {s.number: seconds for s in streams})  # noqa: B023
-        assert live.due() == []
+        assert live.pending() == []
 
 
-def test_what_stops_a_thread_is_raised() -> None:
+def test_an_error_in_a_thread_is_raised() -> None:
     live = LiveRecognizer(drawn(DNN))
 
     def tell(streams: Sequence[LiveStream], answers: Sequence[Prediction]) -> None:
@@ -43,19 +43,19 @@ def test_what_stops_a_thread_is_raised() -> None:
 
     stream = live.open()
     stream.push(voice(0.2))
-    pacer = StreamScheduler(live, tell, every_s=0.01)
-    with pytest.raises(ConnectionError, match="nobody there"), pacer:
-        wait_until(lambda: bool(pacer._failures))
+    scheduler = StreamScheduler(live, tell, every_s=0.01)
+    with pytest.raises(ConnectionError, match="nobody there"), scheduler:
+        wait_until(lambda: bool(scheduler._failures))
 
 
-class Paced(LiveRecognizer):
+class SlowLive(LiveRecognizer):
     """Says what its last answers were; the first time it takes longer than a pass may."""
 
     def __init__(self, *, provisional: bool) -> None:
         super().__init__(drawn(DNN), LiveSettings(provisional=provisional))
         self.asked: list[bool | None] = []
 
-    def answers(
+    def predict(
         self, streams: Sequence[LiveStream], *, provisional: bool | None = None
     ) -> list[Prediction]:
         self.asked.append(provisional)
@@ -64,8 +64,8 @@ class Paced(LiveRecognizer):
         return [stream.latest for stream in streams]
 
 
-def test_a_pacer_that_is_late_leaves_out_what_is_provisional_until_there_is_time() -> None:
-    live = Paced(provisional=True)
+def test_a_late_scheduler_leaves_out_provisional_frames_until_there_is_time() -> None:
+    live = SlowLive(provisional=True)
     stream = live.open()
     stream.push(voice(0.2))
     with StreamScheduler(live, lambda *_: None, every_s=0.1):
@@ -73,8 +73,8 @@ def test_a_pacer_that_is_late_leaves_out_what_is_provisional_until_there_is_time
     assert live.asked[:2] == [True, False]
 
 
-def test_a_pacer_gives_nothing_provisional_that_nobody_wants() -> None:
-    live = Paced(provisional=False)
+def test_provisional_frames_can_be_turned_off() -> None:
+    live = SlowLive(provisional=False)
     stream = live.open()
     stream.push(voice(0.2))
     with StreamScheduler(live, lambda *_: None, every_s=0.01):
@@ -83,6 +83,6 @@ def test_a_pacer_gives_nothing_provisional_that_nobody_wants() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"every_s": 0.0}, {"every_s": float("inf")}, {"n_threads": 0}])
-def test_impossible_paces_are_named(wrong: dict[str, float]) -> None:
+def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(StreamingError, match="choose positive numbers"):
         StreamScheduler(LiveRecognizer(drawn(DNN)), lambda *_: None, **wrong)  # type: ignore[arg-type]

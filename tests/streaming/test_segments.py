@@ -1,4 +1,4 @@
-"""Utterances are heard as `predict` hears segments, and an hour takes the memory of minutes."""
+"""Utterances are seen as `predict` hears segments, and an hour takes the memory of minutes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import pytest
 import soundfile
 import soxr
 
-from tests.streaming.recordings import Listener, opened, with_pauses
+from tests.streaming.recordings import FakeRecognizer, opened, with_pauses
 from voxaffect.audio.decode import AudioStream, decode, open_recording
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.simulation.plan import write_film
 from voxaffect.streaming.batch import predict_each
-from voxaffect.streaming.segments import cut_out, hear, timeline
+from voxaffect.streaming.segments import activity_track, cut_segments, timeline
 from voxaffect.streaming.vad import Span
 
 
@@ -40,26 +40,26 @@ def written(path: Path, rate_hz: int) -> Path:
 @pytest.mark.parametrize(
     ("name", "rate_hz"), [("a.wav", 16_000), ("a.flac", 44_100), ("a.avi", 22_050)]
 )
-def test_an_utterance_is_heard_as_the_segment_of_its_times(
+def test_an_utterance_has_the_samples_of_the_segment_of_its_times(
     tmp_path: Path, name: str, rate_hz: int
 ) -> None:
     path = written(tmp_path / name, rate_hz)
-    listener = Listener()
+    recognizer = FakeRecognizer()
     found = timeline(
-        partial(predict_each, listener), partial(open_recording, path), on_fault=refuse
+        partial(predict_each, recognizer), partial(open_recording, path), on_fault=refuse
     )
-    assert len(found.utterances) == len(listener.heard) == 4
-    for spoken, heard in zip(found.utterances, listener.heard, strict=True):
+    assert len(found.utterances) == len(recognizer.seen) == 4
+    for spoken, seen in zip(found.utterances, recognizer.seen, strict=True):
         segment = decode(path, start_s=spoken.interval_s[0], end_s=spoken.end_s)
-        np.testing.assert_array_equal(heard.samples, segment.normalized().samples)
+        np.testing.assert_array_equal(seen.samples, segment.normalized().samples)
 
 
-def test_pieces_make_no_difference_to_what_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_block_size_does_not_change_the_activity_track(monkeypatch: pytest.MonkeyPatch) -> None:
     samples, _ = with_pauses(2, pause_s=0.5)
     (frames,) = LowLevelDescriptors().extract([Waveform(samples.astype(np.float32))])
-    monkeypatch.setattr("voxaffect.features.frames.PIECE_SAMPLES", 5_000)
+    monkeypatch.setattr("voxaffect.features.frames.MIN_PUSH_SAMPLES", 5_000)
     with opened(samples) as recording:
-        track = hear(recording)
+        track = activity_track(recording)
     np.testing.assert_allclose(track.voicing, frames[:, 14], atol=1e-4)
     np.testing.assert_allclose(
         10 ** (track.level_db / 20), np.maximum(frames[:, 0], 1e-5), rtol=1e-3
@@ -70,13 +70,13 @@ def test_spans_that_touch_or_share_a_block_are_cut_exactly() -> None:
     samples = np.random.default_rng(0).normal(0, 0.1, 200_000).astype(np.float32)
     spans = [Span(0.0, 1.0), Span(1.0, 4.5), Span(4.6, 4.7), Span(9.0, 12.5)]
     with opened(samples) as recording:
-        for span, cut in zip(spans, cut_out(recording, spans), strict=True):
+        for span, cut in zip(spans, cut_segments(recording, spans), strict=True):
             first, end = round(span.start_s * 16_000), round(span.end_s * 16_000)
             np.testing.assert_array_equal(cut.samples, samples[first:end])
 
 
-def test_an_utterance_that_cannot_be_answered_does_not_stop_the_rest() -> None:
-    class Deaf(Listener):
+def test_an_error_in_one_utterance_does_not_stop_the_others() -> None:
+    class RefusesFirst(FakeRecognizer):
         def predict(self, recordings):  # type: ignore[no-untyped-def]
             if any(recording.name.startswith("made#0.") for recording in recordings):
                 raise AudioError("made#0: is silent")
@@ -85,7 +85,7 @@ def test_an_utterance_that_cannot_be_answered_does_not_stop_the_rest() -> None:
     samples, truth = with_pauses(3, pause_s=0.9)
     faults: list[AudioError] = []
     found = timeline(
-        partial(predict_each, Deaf()), partial(opened, samples), on_fault=faults.append
+        partial(predict_each, RefusesFirst()), partial(opened, samples), on_fault=faults.append
     )
     assert [str(fault) for fault in faults] == ["made#0: is silent"]
     assert len(found.utterances) == len(truth) - 1
@@ -94,7 +94,9 @@ def test_an_utterance_that_cannot_be_answered_does_not_stop_the_rest() -> None:
 def test_a_recording_without_speech_is_refused() -> None:
     with pytest.raises(AudioError, match="made: no speech found"):
         timeline(
-            partial(predict_each, Listener()), partial(opened, np.zeros(80_000)), on_fault=refuse
+            partial(predict_each, FakeRecognizer()),
+            partial(opened, np.zeros(80_000)),
+            on_fault=refuse,
         )
 
 
@@ -107,15 +109,15 @@ def test_memory_does_not_grow_with_the_recording() -> None:
         blocks = (samples.astype(np.float32) for _ in range(n_times))
         yield AudioStream("tiled", 16_000, None, blocks)
 
-    class Forgetful(Listener):
+    class Forgetful(FakeRecognizer):
         def predict(self, recordings):  # type: ignore[no-untyped-def]
             answers = super().predict(recordings)
-            self.heard.clear()
+            self.seen.clear()
             return answers
 
-    hear_once = partial(opened, samples)
+    once = partial(opened, samples)
     timeline(
-        partial(predict_each, Forgetful()), hear_once, on_fault=refuse
+        partial(predict_each, Forgetful()), once, on_fault=refuse
     )  # tables and compiled loops are made
     tracemalloc.start()
     try:

@@ -16,7 +16,7 @@ from tests.streaming.recordings import opened, tone, with_pauses
 from voxaffect.audio.decode import open_recording
 from voxaffect.errors import ConfigError
 from voxaffect.features.frames import FrameGrid
-from voxaffect.streaming.segments import hear
+from voxaffect.streaming.segments import activity_track
 from voxaffect.streaming.vad import ActivitySettings, ActivityTrack, Span, find_speech
 
 SETTINGS = ActivitySettings()
@@ -25,7 +25,7 @@ Samples = NDArray[np.floating]
 
 def found_in(samples: Samples) -> list[Span]:
     with opened(samples) as recording:
-        return find_speech(hear(recording))
+        return find_speech(activity_track(recording))
 
 
 def noise(n: int, color: str) -> Samples:
@@ -58,11 +58,11 @@ def test_a_pause_within_a_sentence_ends_no_utterance() -> None:
     [np.zeros(80_000), 0.1 * noise(80_000, "white"), 0.1 * noise(80_000, "pink"), tone(5.0)],
     ids=["silence", "white noise", "pink noise", "a hum that never ends"],
 )
-def test_nobody_speaks_where_nobody_does(samples: Samples) -> None:
+def test_noise_is_not_speech(samples: Samples) -> None:
     assert found_in(samples) == []
 
 
-def test_tones_between_pauses_are_taken_for_voices() -> None:
+def test_music_is_taken_for_speech() -> None:
     """Pitch is all that tells a voice here; the caveat `music` is there to doubt it."""
     pause = np.zeros(16_000, np.float32)
     melody = notes((262.0, 330.0, 392.0, 523.0), 0.5)
@@ -86,7 +86,7 @@ def track_of(level_db: Samples, voicing: Samples) -> ActivityTrack:
     )
 
 
-def test_what_is_too_long_is_cut_at_its_weakest_frame() -> None:
+def test_long_segments_are_cut_at_the_weakest_frame() -> None:
     level = np.tile(np.repeat([-20.0, -45.0], [20, 5]), 96)  # syllables and closures
     level[:50], level[-50:] = -80, -80
     level[1_090:1_110] = -60  # a pause that is shorter than the hangover
@@ -114,7 +114,7 @@ def test_no_frames_no_speech() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("hangover_s", 0.0), ("longest_s", 0.5)])
-def test_impossible_settings_are_refused(name: str, value: float) -> None:
+def test_settings_out_of_range_are_refused(name: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"{name} = {value}"):
         ActivitySettings(**{name: value})
 
@@ -122,6 +122,6 @@ def test_impossible_settings_are_refused(name: str, value: float) -> None:
 def test_clips_of_one_sentence_are_speech_almost_throughout(real_corpora: Path) -> None:
     for path in sorted((real_corpora / "emodb").rglob("*.flac"))[::40]:
         with partial(open_recording, path)() as recording:
-            track = hear(recording)
+            track = activity_track(recording)
         found = find_speech(track)
         assert sum(span.end_s - span.start_s for span in found) > 0.8 * track.duration_s

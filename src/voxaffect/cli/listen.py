@@ -340,7 +340,7 @@ def _follow(listener: StreamSession, blocks: Iterator[Block], view: View, watch:
                 view.utterance(utterance)
             recent.append(block.samples)
             if sum(map(len, recent)) >= ANSWER_S * SAMPLE_RATE_HZ:
-                view.moment(Moment(listener.answer(), level_db(np.concatenate(recent))))
+                view.moment(Moment(listener.predict(), level_db(np.concatenate(recent))))
                 recent = []
 
 

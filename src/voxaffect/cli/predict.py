@@ -20,7 +20,7 @@ from voxaffect.parallel.processes import import_without_gc, n_cores
 from voxaffect.recognizer.prediction import UNSURE, Prediction
 from voxaffect.report.predictions.formats import FORMATS, Format, json_line
 from voxaffect.report.predictions.table import table
-from voxaffect.streaming.batch import WorkerPool, n_bytes, predict_all, processes, threads
+from voxaffect.streaming.batch import WorkerPool, n_bytes, predict_all, process_pool, thread_pool
 
 if TYPE_CHECKING:
     from voxaffect.recognizer.recording import Recording
@@ -222,8 +222,8 @@ def _worker_pool(
     recognizer = _load(model, limits)
     n_together = n_cores()
     if model.suffix == ".onnx" or n_together == 1 or _n_bytes(sources) < MUCH:
-        return nullcontext(threads(recognizer, n_together))
-    return processes(recognizer, partial(_load_beside, model, limits), n_together)
+        return nullcontext(thread_pool(recognizer, n_together))
+    return process_pool(recognizer, partial(_load_beside, model, limits), n_together)
 
 
 def _n_bytes(sources: Sequence[InputSource]) -> int:

@@ -31,7 +31,7 @@ from voxaffect.serving.settings import ServingSettings
 from voxaffect.serving.uploads import Upload
 from voxaffect.streaming.online import LiveRecognizer, LiveSettings, LiveStream
 from voxaffect.streaming.scheduler import StreamScheduler
-from voxaffect.streaming.session import hiss, warm_up
+from voxaffect.streaming.session import warm_up, white_noise
 
 CLIENTS = 10_000
 """Clients whose last requests are remembered; of more, those that came least lately are not."""
@@ -261,7 +261,7 @@ class Service:
     async def _warm_up(self) -> None:
         """Answer a probe on each of the ways, so that all is loaded and compiled."""
         try:
-            await asyncio.wrap_future(self.batcher.submit(Waveform(hiss(), "warm-up")))
+            await asyncio.wrap_future(self.batcher.submit(Waveform(white_noise(), "warm-up")))
             await self.computed(warm_up, self.live)
         except Exception:
             logger.exception("the model does not answer; this service will never be ready")
@@ -289,7 +289,7 @@ class Service:
             Refusal: the thread that hears live streams has failed.
         """
         try:
-            self._pacer.refuse_failed()
+            self._pacer.check()
         except Exception as failure:
             raise ServiceError(
                 503, "failed", "live streams are not heard; restart the service"

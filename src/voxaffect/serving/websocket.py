@@ -284,7 +284,7 @@ class WebSocketSession:
         return await self._service.computed(self._ear.push, data)
 
     async def _keep_up(self) -> None:
-        while self._followed is not None and self._followed.unheard_s > AHEAD_S:
+        while self._followed is not None and self._followed.pending_s > AHEAD_S:
             self._service.refuse_failed()
             await asyncio.sleep(0.02)
 

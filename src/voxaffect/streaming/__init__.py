@@ -1,1 +1,1 @@
-"""Recordings and streams become answers in time."""
+"""Predictions of many recordings, of long ones by segments, and of live streams."""

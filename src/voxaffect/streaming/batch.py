@@ -1,7 +1,7 @@
-"""Answers for many recordings: computed side by side, given in the order of asking.
+"""Batch prediction of many recordings: computed in parallel, returned in input order.
 
-Recordings of similar length are answered together, since a batch takes as long as its longest. Each
-member of a crew computes a batch of its own from file to answer, so that none waits for another.
+Recordings of similar length share a batch, since a batch takes as long as its longest. Each worker
+computes a batch of its own from file to prediction, so that none waits for another.
 """
 
 from __future__ import annotations
@@ -22,6 +22,21 @@ from voxaffect.errors import AudioError
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.recognizer.recording import Recording, name_of, waveform_of
 
+WINDOW = 256
+"""Recordings that are sorted by length among themselves; the first of them waits for its batch."""
+
+TOGETHER = 32
+"""Largest batch."""
+
+BYTES_TOGETHER = 32 << 20
+"""Bytes of the files of a batch, beyond which none is added to it: long ones are alone."""
+
+BYTES_PER_S = 2 * SAMPLE_RATE_HZ
+"""Estimated size of a second of a segment, whatever its file's format."""
+
+PredictBatch = Callable[[Sequence[Recording]], list[Prediction]]
+Batch = tuple[list[int], Future[list[Prediction]]]
+
 
 class Predictor(Protocol):
     """A trained recognizer on any runtime: `NetRecognizer` on PyTorch, `OnnxRecognizer`."""
@@ -29,7 +44,7 @@ class Predictor(Protocol):
     limits: DecodeLimits
 
     def predict(self, recordings: Sequence[Recording], /) -> list[Prediction]:
-        """Predictions for recordings, in their order.
+        """Predictions of recordings, in their order.
 
         Raises:
             AudioError: one of them cannot be analyzed.
@@ -37,14 +52,14 @@ class Predictor(Protocol):
 
 
 def predict_each(model: Predictor, recordings: Sequence[Recording]) -> list[Prediction]:
-    """Predictions for recordings in their order, computed together; a faulty one has `error`."""
+    """Predict recordings in one batch, in order; a faulty one has `error`."""
     return predict_decoded(model, [_decoded(one, model.limits) for one in recordings])
 
 
 def predict_decoded(model: Predictor, decoded: Sequence[Waveform | Prediction]) -> list[Prediction]:
-    """Predictions for waveforms, computed together; those in a waveform's place stay."""
+    """Predict waveforms in one batch; predictions in a waveform's place are kept."""
     waveforms = [waveform for waveform in decoded if isinstance(waveform, Waveform)]
-    predictions = iter(_together(model, waveforms))
+    predictions = iter(_predict_batch(model, waveforms))
     return [next(predictions) if isinstance(one, Waveform) else one for one in decoded]
 
 
@@ -55,158 +70,126 @@ def _decoded(recording: Recording, limits: DecodeLimits) -> Waveform | Predictio
         return Prediction(name_of(recording), error=fault)
 
 
-def _together(model: Predictor, waveforms: Sequence[Waveform]) -> list[Prediction]:
-    """Predictions for waveforms; if one is silent or too short, each is computed alone."""
+def _predict_batch(model: Predictor, waveforms: Sequence[Waveform]) -> list[Prediction]:
+    """Predict waveforms in one batch; each alone if one of them is silent or too short."""
     try:
         return [*model.predict(waveforms)]
     except AudioError as fault:
         if len(waveforms) == 1:
             return [Prediction(waveforms[0].name, error=fault)]
-    return [each for waveform in waveforms for each in _together(model, [waveform])]
-
-
-Ask = Callable[[Sequence[Recording]], list[Prediction]]
+    return [each for waveform in waveforms for each in _predict_batch(model, [waveform])]
 
 
 class WorkerPool:
-    """Those who answer, each for one batch at a time.
+    """Workers, each of which predicts one batch at a time.
 
     Args:
-        n_members: batches at once, when all have joined.
+        n_workers: number of workers once all are ready.
     """
 
-    def __init__(self, n_members: int) -> None:
-        self.n_members = n_members
-        self._idle: SimpleQueue[Ask] = SimpleQueue()
+    def __init__(self, n_workers: int) -> None:
+        self.n_workers = n_workers
+        self._idle: SimpleQueue[PredictBatch] = SimpleQueue()
 
     @property
     def n_idle(self) -> int:
-        """Members who wait for work."""
+        """Number of idle workers."""
         return self._idle.qsize()
 
-    def join(self, ask: Ask) -> None:
-        """One more member, from now on."""
-        self._idle.put(ask)
+    def add(self, worker: PredictBatch) -> None:
+        """Add a worker."""
+        self._idle.put(worker)
 
-    def answer(self, recordings: Sequence[Recording]) -> list[Prediction]:
-        """Outcomes of recordings, by whoever is idle or will be first.
-
-        A member whose process has died is not asked again, and another answers in its place.
+    def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
+        """Predict recordings on the next idle worker; one whose process has died is removed.
 
         Raises:
-            VoxaffectError: what is no fault of one recording.
+            VoxaffectError: an error that is not that of one recording.
         """
         while True:
-            ask = self._idle.get()
+            worker = self._idle.get()
             try:
-                outcomes = ask(recordings)
+                predictions = worker(recordings)
             except BrokenExecutor:
                 continue
             except BaseException:
-                self.join(ask)
+                self.add(worker)
                 raise
-            self.join(ask)
-            return outcomes
+            self.add(worker)
+            return predictions
 
 
-def threads(recognizer: Predictor, n_threads: int) -> WorkerPool:
-    """A crew within this process.
-
-    Args:
-        recognizer: may be asked by several threads at once.
-        n_threads: members.
-    """
-    crew = WorkerPool(n_threads)
+def thread_pool(model: Predictor, n_threads: int) -> WorkerPool:
+    """A pool within this process, whose threads call `model` concurrently."""
+    pool = WorkerPool(n_threads)
     for _ in range(n_threads):
-        crew.join(partial(predict_each, recognizer))
-    return crew
+        pool.add(partial(predict_each, model))
+    return pool
 
 
 @contextmanager
-def processes(
-    recognizer: Predictor, load: Callable[[], Predictor], n_processes: int
+def process_pool(
+    model: Predictor, load: Callable[[], Predictor], n_processes: int
 ) -> Iterator[WorkerPool]:
-    """A crew of this process and others, which join once they have loaded what this one has.
+    """A pool of this process and others, each added once it has loaded the model.
 
     Args:
-        recognizer: answers here.
-        load: loads its like there; importable.
-        n_processes: members, this process among them.
+        model: used in this process.
+        load: loads it in the others; importable.
+        n_processes: number of processes, including this one.
     """
     from voxaffect.parallel.work import WorkerProcess  # noqa: PLC0415 (only where there is much to do)
 
-    crew = WorkerPool(n_processes)
-    crew.join(partial(predict_each, recognizer))
-    with ExitStack() as beside:
+    pool = WorkerPool(n_processes)
+    pool.add(partial(predict_each, model))
+    with ExitStack() as stack:
         for _ in range(n_processes - 1):
-            one = WorkerProcess(partial(_answerer, load), lambda ready: crew.join(ready.call))
-            beside.callback(one.close)
-        yield crew
+            one = WorkerProcess(partial(_worker, load), lambda ready: pool.add(ready.call))
+            stack.callback(one.close)
+        yield pool
 
 
-def _answerer(load: Callable[[], Predictor]) -> Callable[[Sequence[Recording]], list[Prediction]]:
+def _worker(load: Callable[[], Predictor]) -> PredictBatch:
     return partial(predict_each, load())
 
 
-WINDOW = 256
-"""Recordings that are sorted by length among themselves; the first of them waits for its batch."""
-
-TOGETHER = 32
-"""Recordings of a batch at most."""
-
-BYTES_TOGETHER = 32 << 20
-"""Bytes of the files of a batch, beyond which none is added to it: long ones are alone."""
-
-BYTES_PER_S = 2 * SAMPLE_RATE_HZ
-"""What a second of a segment counts as, whatever its file's format is."""
-
-Batch = tuple[list[int], Future[list[Prediction]]]
-
-
 def predict_all(
-    crew: WorkerPool, recordings: Sequence[Recording], *, prepare: Callable[[], None]
+    pool: WorkerPool, recordings: Sequence[Recording], *, prepare: Callable[[], None]
 ) -> Iterator[Prediction]:
-    """Answers for recordings, each as soon as it and all before it are there.
+    """Predict recordings; each prediction is yielded as soon as it and all before it are ready.
 
     Args:
-        crew: who answers. A single recording is answered without a thread.
-        recordings: N of them; two windows of them are at work at a time.
-        prepare: called at its beginning by each thread that asks a member.
+        pool: computes them. A single recording is predicted in this thread.
+        recordings: N of them; two windows of them are in work at a time.
+        prepare: called in each thread that uses the pool, when it starts.
 
     Yields:
-        N predictions, or why there can be none.
+        N predictions, with `error` where a recording is faulty.
     """
     if len(recordings) == 1:
-        yield from crew.answer(recordings)
+        yield from pool.predict(recordings)
         return
-    with _workers(crew.n_members, prepare) as pool:
-        at_work: deque[list[Batch]] = deque()
+    executor = ThreadPoolExecutor(pool.n_workers, initializer=prepare)
+    try:
+        in_work: deque[list[Batch]] = deque()
         for first in range(0, len(recordings), WINDOW):
             window = recordings[first : first + WINDOW]
-            at_work.append(
+            in_work.append(
                 [
-                    (rows, pool.submit(crew.answer, [window[row] for row in rows]))
+                    (rows, executor.submit(pool.predict, [window[row] for row in rows]))
                     for rows in batches([n_bytes(recording) for recording in window])
                 ]
             )
-            if len(at_work) > 1:
-                yield from _in_order(at_work.popleft())
-        for window_batches in at_work:
+            if len(in_work) > 1:
+                yield from _in_order(in_work.popleft())
+        for window_batches in in_work:
             yield from _in_order(window_batches)
-
-
-@contextmanager
-def _workers(n_threads: int, prepare: Callable[[], None]) -> Iterator[ThreadPoolExecutor]:
-    """Threads that begin nothing more once nobody waits for them."""
-    pool = ThreadPoolExecutor(n_threads, initializer=prepare)
-    try:
-        yield pool
     finally:
-        pool.shutdown(cancel_futures=True)
+        executor.shutdown(cancel_futures=True)
 
 
 def _in_order(window: Sequence[Batch]) -> Iterator[Prediction]:
-    """The answers of a window, each as soon as it and those before it are there."""
+    """Predictions of a window in order, each as soon as it is ready."""
     batch_of = {row: (future, at) for rows, future in window for at, row in enumerate(rows)}
     for row in range(len(batch_of)):
         future, at = batch_of[row]
@@ -214,27 +197,27 @@ def _in_order(window: Sequence[Batch]) -> Iterator[Prediction]:
 
 
 def batches(sizes: Sequence[int]) -> list[list[int]]:
-    """Rows of recordings of similar size that are answered together.
+    """Group recordings of similar size.
 
     Args:
         sizes: bytes of N recordings.
 
     Returns:
-        lists of row numbers, in which each of the N is once; the batch of the first row first.
+        lists of row numbers, each of the N in one of them; the batch of the first row first.
     """
     found: list[list[int]] = []
-    held = 0
+    total = 0
     for row in sorted(range(len(sizes)), key=lambda row: sizes[row]):
-        if not found or len(found[-1]) == TOGETHER or held + sizes[row] > BYTES_TOGETHER:
+        if not found or len(found[-1]) == TOGETHER or total + sizes[row] > BYTES_TOGETHER:
             found.append([])
-            held = 0
+            total = 0
         found[-1].append(row)
-        held += sizes[row]
+        total += sizes[row]
     return sorted(found, key=min)
 
 
 def n_bytes(recording: Recording) -> int:
-    """About how much a recording holds; 0 where only decoding tells what is wrong with it."""
+    """Approximate size of a recording; 0 where it cannot be read."""
     if isinstance(recording, Waveform):
         return recording.samples.nbytes
     if isinstance(recording, bytes):

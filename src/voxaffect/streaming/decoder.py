@@ -1,4 +1,4 @@
-"""What is said of an utterance while it lasts."""
+"""Interface of incremental decoders, and the interim predictions that are made of their output."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Floats = NDArray[np.float32]
 
 
 class StreamInput(NamedTuple):
-    """What is new of an utterance.
+    """New samples of an utterance.
 
     Args:
-        progress: what the hearing keeps of it.
-        samples: float32 (n_samples,), the next, at the recording's own level.
-        so_far: all samples in pieces, these too.
+        progress: the decoder's state of the utterance.
+        samples: float32 (n_samples,), the new ones, at the recording's own level.
+        so_far: all samples in pieces, including these.
         gain: of the utterance so far; None while it is silent.
     """
 
@@ -34,12 +34,12 @@ class StreamInput(NamedTuple):
 
 
 class InterimPosterior(NamedTuple):
-    """What is said of an utterance so far.
+    """Output of a decoder for an utterance so far.
 
     Args:
         probabilities: float64 (C,), of the emotion classes.
         subtasks: task -> float64 (C,), mean posterior.
-        n_frames: frames that it rests on.
+        n_frames: number of frames decoded.
     """
 
     probabilities: NDArray[np.float64]
@@ -51,22 +51,22 @@ P_co = TypeVar("P_co", covariant=True)
 
 
 class IncrementalDecoder(Protocol[P_co]):
-    """One way of hearing utterances while they last."""
+    """Decode utterances while they last."""
 
     def begin(self) -> P_co:
-        """What is kept of a new utterance."""
+        """State of a new utterance."""
 
     def advance(
-        self, turns: Sequence[StreamInput], *, provisional: bool
+        self, inputs: Sequence[StreamInput], *, provisional: bool
     ) -> list[InterimPosterior | None]:
-        """Hear what is new of some utterances.
+        """Decode new samples of some utterances.
 
         Args:
-            turns: of utterances, each another.
-            provisional: whether the verdicts rest also on what is not certain yet.
+            inputs: of different utterances.
+            provisional: whether to use frames that are not final yet.
 
         Returns:
-            None where nothing can be said.
+            for each its posterior, None where there is no frame.
         """
 
 
@@ -79,7 +79,7 @@ def interim_prediction(
         name: of the utterance.
         posterior: of its frames; None where there are none yet, or all samples are silent.
         n_samples: number of samples that had been pushed.
-        grid: where the frames lie.
+        grid: position of the frames.
     """
     so_far = Prediction(name, start_s=0.0, end_s=n_samples / SAMPLE_RATE_HZ, is_final=False)
     if posterior is None:

@@ -1,9 +1,8 @@
-"""Where the utterances of an endless stream begin and end, told while it lasts.
+"""Endpointer: voice activity detection in a stream, while it lasts.
 
-The rules are those of a file's timeline, as far as they need not know what is to come: a frame is
-active if its energy stands well above the floor of the last seconds, or a little where it is
-voiced. A pause as long as the hangover ends an utterance. The sound of a pause is held back until
-it is known whether it is one. Decisions fall every tenth of a second, whatever is pushed at a time.
+The rules are those of `vad` without a look-ahead: a frame is active if its energy exceeds the noise
+floor of the last seconds by a margin. A pause as long as the hangover ends an utterance; its
+samples are held until it is known whether it is one. Decisions are made every 0.1 s of the stream.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.autocorrelation import FrameAnalysis, FrameAnalyzer
 from voxaffect.features.lld.pitch_settings import PitchSettings
 from voxaffect.features.lld.streaming import FrameBuffer, analyze_buffers, check_samples
-from voxaffect.streaming.vad import LOUD, QUIET, SpeechSettings, level_of
+from voxaffect.streaming.vad import LOUD, QUIET, SpeechSettings, to_db
 
 Floats = NDArray[np.float32]
 
@@ -29,23 +28,23 @@ TICK_FRAMES = 10
 """Frames between two decisions, 0.1 s."""
 
 BLOCK_FRAMES = 100
-"""Stretches whose quiet and loud levels stand for them, 1 s."""
+"""Frames of a block whose percentiles are its noise floor and loud level, 1 s."""
 
 FIRST_FLOOR_DB = -50.0
-"""The floor is not above this before a block was heard: a stream may begin with speech."""
+"""The noise floor is at most this during the first block: a stream may begin with speech."""
 
 HOLD_S = 2.0
-"""Sound that is held while it is not known whether somebody speaks."""
+"""Samples that are kept while it is not known whether somebody speaks."""
 
 
 @dataclass(frozen=True)
 class EndpointSettings(SpeechSettings):
-    """What counts as speech in a stream: `neighborhood_s` is how long levels are remembered.
+    """Voice activity detection in a stream: `neighborhood_s` is how long levels are remembered.
 
-    A pause of `hangover_s` ends an utterance, and so does `longest_s` without one.
+    An utterance ends with a pause of `hangover_s`, or without one after `longest_s`.
 
     Raises:
-        ConfigError: a setting is impossible.
+        ConfigError: a setting is out of range.
     """
 
     hangover_s: float = 0.6
@@ -54,21 +53,22 @@ class EndpointSettings(SpeechSettings):
         super().__post_init__()
         if not 0.1 <= self.hangover_s <= HOLD_S:
             raise ConfigError(
-                f"hangover_s = {self.hangover_s} ends no utterance well; choose 0.1 to {HOLD_S:g}"
+                f"hangover_s = {self.hangover_s} is out of range; choose 0.1 to {HOLD_S:g}"
             )
-        if self.longest_s < max(1.0, 2 * self.shortest_s):
+        shortest_s = max(1.0, 2 * self.shortest_s)
+        if self.longest_s < shortest_s:
             raise ConfigError(
-                f"longest_s = {self.longest_s} leaves no room for utterances; choose more"
+                f"longest_s = {self.longest_s} is too short; choose at least {shortest_s:g}"
             )
 
 
 class DetectedUtterance(NamedTuple):
-    """The next stretch of an utterance.
+    """The next samples of an utterance.
 
     Args:
-        samples: float32 (n_samples,), following on the passage before of the same utterance.
-        start_s: where in the stream the passage begins, in seconds.
-        ended: whether the utterance ends with it; the next passage begins another.
+        samples: float32 (n_samples,), continuing those before of the same utterance.
+        start_s: position of the first in the stream, in seconds.
+        ended: whether the utterance ends with them; the next samples begin another.
     """
 
     samples: Floats
@@ -77,19 +77,15 @@ class DetectedUtterance(NamedTuple):
 
 
 class Endpointer:
-    """Cuts one endless stream into utterances.
-
-    Args:
-        settings: what counts as speech and as a pause.
-    """
+    """Split one endless stream into utterances."""
 
     def __init__(self, settings: EndpointSettings | None = None) -> None:
         self._settings = settings or EndpointSettings()
         self._grid = FrameGrid()
         self._analyzer = FrameAnalyzer(self._grid, PitchSettings(), "cpu")
         self._buffer = FrameBuffer(self._grid, self._analyzer.reach)
-        self._held = _Held()
-        self._surroundings = _Surroundings(self._frames(self._settings.neighborhood_s))
+        self._held = _SampleBuffer()
+        self._history = _LevelHistory(self._frames(self._settings.neighborhood_s))
         self._waiting = np.zeros((0, 2), np.float32)  # level and voicing of frames without a tick
         self._n_frames = 0
         self._candidate: _Candidate | None = None
@@ -99,102 +95,93 @@ class Endpointer:
         """Take the next samples, float32 (n_samples,) at 16 kHz.
 
         Returns:
-            the passages that are known by now to belong to utterances.
+            samples that are known by now to belong to utterances.
 
         Raises:
-            FeatureError: the samples are not as stated.
+            FeatureError: the samples are of another type or shape, or not finite.
         """
         check_samples(samples)
         self._held.add(samples)
-        for _, observed in analyze_buffers(self._analyzer, [self._buffer], [samples]):
-            self._waiting = np.concatenate([self._waiting, *map(_seen, observed)])
-        n_ticks, ticks = divmod(len(self._waiting), TICK_FRAMES)
+        for _, analyses in analyze_buffers(self._analyzer, [self._buffer], [samples]):
+            self._waiting = np.concatenate([self._waiting, *map(_level_and_voicing, analyses)])
+        n_ticks, n_left = divmod(len(self._waiting), TICK_FRAMES)
         ready = self._waiting[: n_ticks * TICK_FRAMES]
-        self._waiting = self._waiting[len(self._waiting) - ticks :]
-        passages: list[DetectedUtterance] = []
+        self._waiting = self._waiting[len(self._waiting) - n_left :]
+        found: list[DetectedUtterance] = []
         for level_db, voicing in ready.reshape(n_ticks, TICK_FRAMES, 2).transpose(0, 2, 1):
-            passages += self._tick(level_db, voicing)
-        return passages
+            found += self._tick(level_db, voicing)
+        return found
 
     def finish(self) -> list[DetectedUtterance]:
-        """End the stream, and the utterance that is open; nothing can be pushed after that."""
+        """End the stream and the open utterance; nothing can be pushed afterwards."""
         (rest,) = self._analyzer.analyze([self._buffer.remaining()])
-        frames = np.concatenate([self._waiting, _seen(rest)])
-        passages = [*self._tick(*frames.T)] if len(frames) else []
+        frames = np.concatenate([self._waiting, _level_and_voicing(rest)])
+        found = [*self._tick(*frames.T)] if len(frames) else []
         if self._is_open and self._candidate is not None:
-            passages += self._end(self._candidate, self._held.end)
-        return passages
+            found += self._end(self._candidate, self._held.end)
+        return found
 
     def _tick(self, level_db: Floats, voicing: Floats) -> Iterator[DetectedUtterance]:
         """Decide by level and voicing of the next frames, (n,) each."""
-        surroundings = self._surroundings.after(level_db)
-        active = self._settings.stands_out(level_db, voicing, *surroundings)
+        active = self._settings.is_active(level_db, voicing, *self._history.add(level_db))
         if active.any():
-            voiced = int((active & (voicing >= self._settings.voicing)).sum())
-            places = self._n_frames + np.flatnonzero(active)
-            before = self._candidate or _Candidate(int(places[0]), 0, 0)
+            n_voiced = int((active & (voicing >= self._settings.voicing)).sum())
+            frames = self._n_frames + np.flatnonzero(active)
+            before = self._candidate or _Candidate(int(frames[0]), 0, 0)
             self._candidate = _Candidate(
-                before.start, int(places[-1]) + 1, before.n_voiced + voiced
+                before.start, int(frames[-1]) + 1, before.n_voiced + n_voiced
             )
         self._n_frames += len(level_db)
         if self._candidate is None:
-            self._forget(self._n_frames)
+            self._drop_before(self._n_frames)
         else:
             yield from self._decide(self._candidate)
 
     def _decide(self, candidate: _Candidate) -> Iterator[DetectedUtterance]:
-        """What becomes of the candidate after a tick."""
         settings = self._settings
-        pause = self._n_frames - candidate.end
         self._is_open = self._is_open or (
             candidate.n_voiced >= self._frames(settings.voiced_s)
             and candidate.end - candidate.start >= self._frames(settings.shortest_s)
         )
-        is_over = pause >= self._frames(settings.hangover_s)
+        is_over = self._n_frames - candidate.end >= self._frames(settings.hangover_s)
         if not self._is_open:
+            earliest = self._n_frames - self._frames(HOLD_S)
             if is_over:
                 self._candidate = None
-            self._hold_less(candidate)
+                self._drop_before(self._n_frames)
+            elif candidate.start < earliest:  # a noise that goes on
+                self._candidate = candidate._replace(start=earliest)
+                self._drop_before(earliest)
         elif is_over or self._n_frames - candidate.start >= self._frames(settings.longest_s):
             yield from self._end(candidate, self._sample(self._n_frames))
         else:
-            yield from self._give(candidate, self._sample(self._n_frames), ended=False)
+            yield from self._emit(candidate, self._sample(self._n_frames), ended=False)
 
-    def _hold_less(self, candidate: _Candidate) -> None:
-        """A noise that goes on is no utterance until somebody speaks in it."""
-        earliest = self._n_frames - self._frames(HOLD_S)
-        if self._candidate is None:
-            self._forget(self._n_frames)
-        elif candidate.start < earliest:
-            self._candidate = candidate._replace(start=earliest)
-            self._forget(earliest)
-
-    def _end(self, candidate: _Candidate, heard: int) -> list[DetectedUtterance]:
-        """The rest of the open utterance."""
+    def _end(self, candidate: _Candidate, n_known: int) -> list[DetectedUtterance]:
         self._candidate, self._is_open = None, False
-        return [*self._give(candidate, heard, ended=True)]
+        return [*self._emit(candidate, n_known, ended=True)]
 
-    def _give(
-        self, candidate: _Candidate, heard: int, *, ended: bool
+    def _emit(
+        self, candidate: _Candidate, n_known: int, *, ended: bool
     ) -> Iterator[DetectedUtterance]:
-        """The utterance's sound that was not given, and an edge after it, of the samples heard."""
-        self._held.drop_until(self._sample(candidate.start) - self._edge)
+        """New samples of the utterance and an edge after it, of the `n_known` analyzed so far."""
+        self._held.take_until(self._sample(candidate.start) - self._edge)
         first = self._held.first
-        samples = self._held.take_until(min(self._sample(candidate.end) + self._edge, heard))
+        samples = self._held.take_until(min(self._sample(candidate.end) + self._edge, n_known))
         if len(samples) or ended:
             yield DetectedUtterance(samples, first / SAMPLE_RATE_HZ, ended)
 
-    def _forget(self, frame: int) -> None:
-        """Drop the sound before a frame, but the edge that an utterance may begin with."""
+    def _drop_before(self, frame: int) -> None:
+        """Drop samples before a frame, except the edge that an utterance may begin with."""
         if not self._is_open:
-            self._held.drop_until(self._sample(frame) - self._edge)
+            self._held.take_until(self._sample(frame) - self._edge)
 
     @property
     def _edge(self) -> int:
         return round(self._settings.edge_s * SAMPLE_RATE_HZ)
 
     def _sample(self, frame: int) -> int:
-        """Where the hop around a frame's middle begins."""
+        """First sample of the hop around a frame's middle."""
         grid = self._grid
         return frame * grid.hop_samples + (grid.window_samples - grid.hop_samples) // 2
 
@@ -203,21 +190,15 @@ class Endpointer:
 
 
 class _Candidate(NamedTuple):
-    """Active frames with no pause between them that could end an utterance.
-
-    Args:
-        start: the first.
-        end: the one past the last.
-        n_voiced: how many of them are voiced.
-    """
+    """Active frames without a pause that could end an utterance: first, one past last, voiced."""
 
     start: int
     end: int
     n_voiced: int
 
 
-class _Held:
-    """The samples of a stream that may still be asked for, by their numbers."""
+class _SampleBuffer:
+    """The latest samples of a stream, by their positions."""
 
     def __init__(self) -> None:
         self.first = 0
@@ -225,38 +206,30 @@ class _Held:
 
     @property
     def end(self) -> int:
-        """Number of the sample after the last."""
+        """Position after the last sample."""
         return self.first + len(self._samples)
 
     def add(self, samples: Floats) -> None:
-        """Hold the next samples."""
+        """Append samples."""
         self._samples = np.concatenate([self._samples, samples])
 
     def take_until(self, end: int) -> Floats:
-        """Samples from the first held to before one; they are held no longer."""
+        """Remove and return the samples before a position."""
         n = max(0, end - self.first)
         taken, self._samples = self._samples[:n], self._samples[n:]
         self.first += len(taken)
         return taken
 
-    def drop_until(self, end: int) -> None:
-        """Hold nothing before a sample."""
-        self.take_until(end)
 
-
-class _Surroundings:
-    """Levels of the last frames, and the floor and the loud level among them.
-
-    Args:
-        n_frames: how many are remembered.
-    """
+class _LevelHistory:
+    """Levels of the last `n_frames` frames, rounded up to blocks."""
 
     def __init__(self, n_frames: int) -> None:
         self._most = -(-n_frames // BLOCK_FRAMES) * BLOCK_FRAMES
         self._levels = np.zeros(0, np.float32)
 
-    def after(self, level_db: Floats) -> tuple[float, float]:
-        """The floor and the loud level after some more frames."""
+    def add(self, level_db: Floats) -> tuple[float, float]:
+        """Add levels; noise floor and loud level after them."""
         self._levels = np.concatenate([self._levels, level_db])[-self._most :]
         # Whole blocks, counted back from now; the oldest frames wait to fill one.
         n_blocks = max(1, len(self._levels) // BLOCK_FRAMES)
@@ -268,7 +241,7 @@ class _Surroundings:
         return floor, float(loud.max())
 
 
-def _seen(observed: FrameAnalysis) -> Floats:
+def _level_and_voicing(analysis: FrameAnalysis) -> Floats:
     """Level in dB of full scale and voicing of frames, float32 (T, 2)."""
-    voicing = observed.peaks.height.max(axis=1).clip(0, 1)
-    return np.column_stack([level_of(observed.short_time[:, 0]), voicing]).astype(np.float32)
+    voicing = analysis.peaks.height.max(axis=1).clip(0, 1)
+    return np.column_stack([to_db(analysis.short_time[:, 0]), voicing]).astype(np.float32)

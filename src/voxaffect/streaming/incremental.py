@@ -1,8 +1,11 @@
-"""Hearing an utterance so far as if it were all: for whatever cannot be heard piece by piece.
+"""Incremental decoders: emotion posteriors of utterances while they last.
 
-A trunk that reads backwards hears all frames again each time; where frames cannot be computed while
-they come, these are computed again, too. An answer takes time in proportion to what there is of the
+`CausalDecoder` decodes each frame once. `RecomputingDecoder` serves trunks that read backwards: it
+keeps frames and decodes all of them each time. `RepeatedDecoder` serves extractors whose frames
+cannot be computed incrementally: it repeats everything. The cost of the last two grows with the
 utterance, whose length is bounded.
+
+Letters: U utterances, M frames of all of them end to end, F features, C classes of all tasks.
 """
 
 from __future__ import annotations
@@ -23,22 +26,22 @@ from voxaffect.streaming.frontend import FrameSource, FrameUpdate, Frontend
 from voxaffect.systems.classifier import NetClassifier
 from voxaffect.taxonomy import EMOTION, TASKS
 
-# Functionals of posteriors that are updated, not computed again, as frames come.
-#
-# Letters: U utterances, M frames of all of them end to end, C classes.
-
+Floats = NDArray[np.float32]
 Row = NDArray[np.float64]
-"""One utterance's five, side by side: float64 (4 C + 1,) holds each of them exactly."""
+"""One utterance's `RunningFunctionals`, float64 (4 C + 1,), which is exact for each of them."""
+
+FRAMES_TOGETHER = 1 << 14
+"""Frames in one batch of the net, unless one utterance has more."""
 
 
 class RunningFunctionals(NamedTuple):
-    """What the functionals of U utterances are made of (`voxaffect.utterance.functionals`).
+    """Functionals of posteriors (`voxaffect.utterance.functionals`), updated as frames come.
 
     Args:
-        highest: float32 (U, C), greatest posterior of each class; -inf before the first frame.
-        lowest: float32 (U, C), least.
+        highest: float32 (U, C), maximum of each class; -inf before the first frame.
+        lowest: float32 (U, C), minimum.
         total: float64 (U, C), sum.
-        above: int64 (U, C), frames beyond the threshold.
+        above: int64 (U, C), frames above the threshold.
         n_frames: int64 (U,).
     """
 
@@ -49,8 +52,8 @@ class RunningFunctionals(NamedTuple):
     n_frames: NDArray[np.int64]
 
     @classmethod
-    def nothing(cls, n_utterances: int, n_classes: int) -> RunningFunctionals:
-        """Of utterances without a frame."""
+    def empty(cls, n_utterances: int, n_classes: int) -> RunningFunctionals:
+        """Utterances without frames."""
         shape = n_utterances, n_classes
         return cls(
             np.full(shape, -np.inf, np.float32),
@@ -61,29 +64,29 @@ class RunningFunctionals(NamedTuple):
         )
 
     @classmethod
-    def of(
+    def from_posteriors(
         cls, posteriors: NDArray[np.float32], counts: NDArray[np.int64], threshold: float
     ) -> RunningFunctionals:
-        """Of posteriors (M, C), of which the first `counts[0]` are the first utterance's."""
-        tally = cls.nothing(len(counts), posteriors.shape[1])
+        """Functionals of posteriors (M, C), `counts[0]` of them of the first utterance, etc."""
+        running = cls.empty(len(counts), posteriors.shape[1])
         some = np.flatnonzero(counts)
         if some.size:
             starts = (np.cumsum(counts) - counts)[some]
-            beyond = posteriors > np.float32(threshold)
-            tally.highest[some] = np.maximum.reduceat(posteriors, starts)
-            tally.lowest[some] = np.minimum.reduceat(posteriors, starts)
-            tally.total[some] = np.add.reduceat(posteriors, starts, dtype=np.float64)
-            tally.above[some] = np.add.reduceat(beyond, starts, dtype=np.int64)
-            tally.n_frames[some] = counts[some]
-        return tally
+            above = posteriors > np.float32(threshold)
+            running.highest[some] = np.maximum.reduceat(posteriors, starts)
+            running.lowest[some] = np.minimum.reduceat(posteriors, starts)
+            running.total[some] = np.add.reduceat(posteriors, starts, dtype=np.float64)
+            running.above[some] = np.add.reduceat(above, starts, dtype=np.int64)
+            running.n_frames[some] = counts[some]
+        return running
 
     def rows(self) -> list[Row]:
-        """Each utterance by itself, as a copy that keeps none of the others in memory."""
+        """Each utterance by itself, a copy that keeps no other in memory."""
         return [row.copy() for row in np.column_stack(self)]
 
     @classmethod
-    def of_rows(cls, rows: Sequence[Row]) -> RunningFunctionals:
-        """The utterances of some rows."""
+    def from_rows(cls, rows: Sequence[Row]) -> RunningFunctionals:
+        """Inverse of `rows`."""
         table = np.stack(rows)
         highest, lowest, total, above = np.split(table[:, :-1], 4, axis=1)
         return cls(
@@ -110,218 +113,202 @@ class RunningFunctionals(NamedTuple):
         return self.total / np.maximum(self.n_frames, 1)[:, None]
 
     def functionals(self, columns: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Four functionals of some classes, float32 (U, 4 columns), of utterances with frames."""
+        """Functionals of some classes, float32 (U, 4 columns); every utterance must have frames."""
         share = self.above / np.maximum(self.n_frames, 1)[:, None]
         four = np.stack([self.highest, self.lowest, self.mean, share], axis=2)[:, columns]
         return four.reshape(len(four), -1).astype(np.float32)
 
 
-FRAMES_TOGETHER = 1 << 14
-"""Frames that the net hears in one go at most, unless one utterance has more."""
-
-Floats = NDArray[np.float32]
-
-
 class DecoderState(NamedTuple):
-    """What is known of one utterance: what the trunk carries, and the posteriors' tally."""
+    """State of one utterance: that of the trunk, and its functionals."""
 
     carried: Carried
-    tally: Row
+    functionals: Row
 
 
 @dataclass
 class Progress:
-    """One utterance so far: the memory of its certain frames, and where they come from."""
+    """One utterance so far: the decoder's state after its final frames, and their source."""
 
-    memory: DecoderState
+    state: DecoderState
     source: FrameSource = field(default_factory=FrameSource)
 
 
 class CausalDecoder:
-    """Hears what is new of many utterances in one go, each with what it carries.
+    """Decode new frames of many utterances in one batch, from the state of each.
 
     Args:
-        frontend: gives the frames.
-        classifier: answers by their posteriors.
+        frontend: computes the frames.
+        classifier: decides by their posteriors.
         net: the classifier's.
     """
 
     def __init__(self, frontend: Frontend, classifier: NetClassifier, net: StreamingNet) -> None:
         self._frontend, self._classifier, self._net = frontend, classifier, net
-        self._columns = _columns(tuple(classifier.settings.task_weights))
-        self._n_classes = sum(len(columns) for columns in self._columns.values())
+        tasks = [TASKS[name] for name in classifier.settings.task_weights]
+        ends = np.cumsum([task.n_classes for task in tasks])
+        self._columns = {
+            task.name: np.arange(end - task.n_classes, end)
+            for task, end in zip(tasks, ends, strict=True)
+        }
+        self._n_classes = int(ends[-1])
 
     def begin(self) -> Progress:
-        """An utterance of which nothing is known."""
-        return Progress(self._nothing())
+        """State of a new utterance."""
+        return Progress(self._empty())
 
     def advance(
-        self, turns: Sequence[StreamInput], *, provisional: bool
+        self, inputs: Sequence[StreamInput], *, provisional: bool
     ) -> list[InterimPosterior | None]:
-        """Hear what is new of some utterances."""
-        several = self._frontend.advance(turns, provisional=provisional)
-        told = {row: news for row, news in enumerate(several) if news is not None}
-        heard = self._listen([turns[row].progress for row in told], list(told.values()))
-        verdicts = dict(zip(told, self._decided(heard), strict=True))
-        return [verdicts.get(row) for row in range(len(turns))]
+        """Decode new samples of some utterances."""
+        updates = self._frontend.advance(inputs, provisional=provisional)
+        some = {row: update for row, update in enumerate(updates) if update is not None}
+        rows = self._update([inputs[row].progress for row in some], list(some.values()))
+        posteriors = dict(zip(some, self._decide(rows), strict=True))
+        return [posteriors.get(row) for row in range(len(inputs))]
 
-    def _listen(self, several: Sequence[Progress], news: Sequence[FrameUpdate]) -> list[Row]:
-        """Tallies of utterances with their news, tails included, which are not remembered."""
-        factors = [one.factor for one in news]
+    def _update(self, several: Sequence[Progress], updates: Sequence[FrameUpdate]) -> list[Row]:
+        """Functionals after new frames and their tails; the tails leave no trace in the state."""
+        factors = [update.factor for update in updates]
         before = [
-            self._nothing() if one.again else progress.memory
-            for progress, one in zip(several, news, strict=True)
+            self._empty() if update.restarted else progress.state
+            for progress, update in zip(several, updates, strict=True)
         ]
-        certain = self._hear(before, [one.frames for one in news], factors, ended=False)
-        for progress, memory in zip(several, certain, strict=True):
-            progress.memory = memory
-        tails = [one.tail for one in news]
-        heard = self._hear(certain, tails, factors, ended=True) if any(map(len, tails)) else certain
-        return [memory.tally for memory in heard]
+        states = self._decode(before, [update.frames for update in updates], factors, ended=False)
+        for progress, state in zip(several, states, strict=True):
+            progress.state = state
+        tails = [update.tail for update in updates]
+        if any(map(len, tails)):
+            states = self._decode(states, tails, factors, ended=True)
+        return [state.functionals for state in states]
 
-    def _nothing(self) -> DecoderState:
-        (tally,) = RunningFunctionals.nothing(1, self._n_classes).rows()
-        return DecoderState(self._net.start(), tally)
+    def _empty(self) -> DecoderState:
+        (row,) = RunningFunctionals.empty(1, self._n_classes).rows()
+        return DecoderState(self._net.start(), row)
 
-    def _hear(
+    def _decode(
         self,
-        memories: Sequence[DecoderState],
+        states: Sequence[DecoderState],
         frames: Sequence[Floats],
         factors: Sequence[np.float32],
         *,
         ended: bool,
     ) -> list[DecoderState]:
-        """The memories of utterances after their next frames."""
+        """The states of utterances after their next frames."""
         after: list[DecoderState] = []
-        for some in _groups([len(own) for own in frames]):
+        for some in _batches([len(own) for own in frames]):
             counts = lengths_of(frames[some])
             scale = np.repeat(np.array(factors[some]), counts)
             scaled = self._frontend.scaled(np.concatenate(frames[some]), scale)
             x = self._classifier.standardizer_.transform(scaled)
-            carried = [memory.carried for memory in memories[some]]
-            heard = self._net.hear(x, counts, carried, ended=ended)
+            carried = [state.carried for state in states[some]]
+            output = self._net.hear(x, counts, carried, ended=ended)
             threshold = self._classifier.settings.elm.threshold
-            latest = RunningFunctionals.of(heard.posteriors, heard.counts, threshold)
-            before = RunningFunctionals.of_rows([memory.tally for memory in memories[some]])
-            after += map(DecoderState, heard.carried, before.merged(latest).rows())
+            new = RunningFunctionals.from_posteriors(output.posteriors, output.counts, threshold)
+            before = RunningFunctionals.from_rows([state.functionals for state in states[some]])
+            after += map(DecoderState, output.carried, before.merged(new).rows())
         return after
 
-    def _decided(self, rows: Sequence[Row]) -> list[InterimPosterior | None]:
-        """What is said by tallies; nothing by one without a frame."""
-        heard = [number for number, row in enumerate(rows) if row[-1]]
-        verdicts: list[InterimPosterior | None] = [None] * len(rows)
-        if not heard:
-            return verdicts
-        tally = RunningFunctionals.of_rows([rows[number] for number in heard])
-        seen = np.concatenate([self._columns[t] for t in self._classifier.utterance_tasks])
-        probabilities, mean = self._classifier.decide(tally.functionals(seen)), tally.mean
+    def _decide(self, rows: Sequence[Row]) -> list[InterimPosterior | None]:
+        """Posteriors by functionals; None for those without a frame."""
+        some = [number for number, row in enumerate(rows) if row[-1]]
+        posteriors: list[InterimPosterior | None] = [None] * len(rows)
+        if not some:
+            return posteriors
+        running = RunningFunctionals.from_rows([rows[number] for number in some])
+        used = np.concatenate([self._columns[t] for t in self._classifier.utterance_tasks])
+        probabilities, mean = self._classifier.decide(running.functionals(used)), running.mean
         others = {task: c for task, c in self._columns.items() if task != EMOTION.name}
-        for i, number in enumerate(heard):
+        for i, number in enumerate(some):
             subtasks = {task: mean[i, columns] for task, columns in others.items()}
-            verdicts[number] = InterimPosterior(probabilities[i], subtasks, int(tally.n_frames[i]))
-        return verdicts
+            n_frames = int(running.n_frames[i])
+            posteriors[number] = InterimPosterior(probabilities[i], subtasks, n_frames)
+        return posteriors
 
 
-def _columns(tasks: Sequence[str]) -> dict[str, NDArray[np.int64]]:
-    """Task -> where its classes stand among those of all tasks."""
-    columns: dict[str, NDArray[np.int64]] = {}
-    start = 0
-    for task in tasks:
-        columns[task] = np.arange(start, start + TASKS[task].n_classes)
-        start += TASKS[task].n_classes
-    return columns
-
-
-def _groups(counts: Sequence[int]) -> Iterator[slice]:
-    """Utterances in a row with no more frames together than the net hears in one go."""
-    begin, held = 0, 0
+def _batches(counts: Sequence[int]) -> Iterator[slice]:
+    """Consecutive utterances with at most `FRAMES_TOGETHER` frames in all."""
+    begin, total = 0, 0
     for row, count in enumerate(counts):
-        if row > begin and held + count > FRAMES_TOGETHER:
+        if row > begin and total + count > FRAMES_TOGETHER:
             yield slice(begin, row)
-            begin, held = row, 0
-        held += count
+            begin, total = row, 0
+        total += count
     if len(counts) > begin:
         yield slice(begin, len(counts))
 
 
 @dataclass
 class Frames:
-    """One utterance so far: where its frames come from, and those that are certain, (n, F) each."""
+    """One utterance so far: its final frames, (n, F) each, and their source."""
 
-    certain: list[Floats] = field(default_factory=list)
+    final: list[Floats] = field(default_factory=list)
     source: FrameSource = field(default_factory=FrameSource)
 
 
 class RecomputingDecoder:
-    """Computes frames once and hears all of them each time.
-
-    Args:
-        frontend: gives the frames.
-        classifier: answers by them.
-    """
+    """Compute frames once and decode all of them each time."""
 
     def __init__(self, frontend: Frontend, classifier: NetClassifier) -> None:
         self._frontend, self._classifier = frontend, classifier
 
     def begin(self) -> Frames:
-        """An utterance of which nothing is known."""
+        """State of a new utterance."""
         return Frames()
 
     def advance(
-        self, turns: Sequence[StreamInput], *, provisional: bool
+        self, inputs: Sequence[StreamInput], *, provisional: bool
     ) -> list[InterimPosterior | None]:
-        """Hear some utterances so far."""
-        several = self._frontend.advance(turns, provisional=provisional)
-        known = {
-            row: self._all(turns[row].progress, news)
-            for row, news in enumerate(several)
-            if news is not None
+        """Decode some utterances so far."""
+        updates = self._frontend.advance(inputs, provisional=provisional)
+        frames = {
+            row: self._all_frames(inputs[row].progress, update)
+            for row, update in enumerate(updates)
+            if update is not None
         }
-        known = {row: frames for row, frames in known.items() if len(frames)}
-        said = dict(zip(known, verdicts(self._classifier, list(known.values())), strict=True))
-        return [said.get(row) for row in range(len(turns))]
+        some = {row: own for row, own in frames.items() if len(own)}
+        posteriors = dict(
+            zip(some, whole_posteriors(self._classifier, list(some.values())), strict=True)
+        )
+        return [posteriors.get(row) for row in range(len(inputs))]
 
-    def _all(self, progress: Frames, news: FrameUpdate) -> Floats:
-        """All frames of an utterance, at its gain."""
-        progress.certain = [news.frames] if news.again else [*progress.certain, news.frames]
-        frames = np.concatenate([*progress.certain, news.tail])
-        return self._frontend.scaled(frames, np.full(len(frames), news.factor))
+    def _all_frames(self, progress: Frames, update: FrameUpdate) -> Floats:
+        progress.final = [*([] if update.restarted else progress.final), update.frames]
+        frames = np.concatenate([*progress.final, update.tail])
+        return self._frontend.scaled(frames, np.full(len(frames), update.factor))
 
 
 class RepeatedDecoder:
-    """Computes frames again and hears all of them each time.
-
-    Args:
-        extractor: computes them.
-        classifier: answers by them.
-    """
+    """Compute and decode all frames each time."""
 
     def __init__(self, extractor: FrameExtractor, classifier: NetClassifier) -> None:
         self._extractor, self._classifier = extractor, classifier
 
     def begin(self) -> None:
-        """Nothing is kept."""
+        """No state."""
 
     def advance(
         self,
-        turns: Sequence[StreamInput],
+        inputs: Sequence[StreamInput],
         *,
         provisional: bool,  # noqa: ARG002 all is as if the utterance ended here
     ) -> list[InterimPosterior | None]:
-        """Hear some utterances so far, one after the other."""
-        return [self._one(turn) for turn in turns]
+        """Decode some utterances so far, one after the other."""
+        return [self._decode(one) for one in inputs]
 
-    def _one(self, turn: StreamInput) -> InterimPosterior | None:
-        samples = np.concatenate([np.zeros(0, np.float32), *turn.so_far])
-        if turn.gain is None or self._extractor.grid.n_frames(len(samples)) == 0:
+    def _decode(self, one: StreamInput) -> InterimPosterior | None:
+        samples = np.concatenate([np.zeros(0, np.float32), *one.so_far])
+        if one.gain is None or self._extractor.grid.n_frames(len(samples)) == 0:
             return None
-        frames = self._extractor.extract([Waveform(samples * turn.gain, "the utterance so far")])
-        (verdict,) = verdicts(self._classifier, frames)
-        return verdict
+        frames = self._extractor.extract([Waveform(samples * one.gain, "the utterance so far")])
+        (posterior,) = whole_posteriors(self._classifier, frames)
+        return posterior
 
 
-def verdicts(classifier: NetClassifier, several: Sequence[Floats]) -> list[InterimPosterior]:
-    """What a classifier says of utterances that it hears as a whole, float32 (T, F) each."""
+def whole_posteriors(
+    classifier: NetClassifier, several: Sequence[Floats]
+) -> list[InterimPosterior]:
+    """Posteriors of utterances that are decoded as a whole, float32 (T, F) each."""
     if not several:
         return []
     answers = classifier.answer(several)

@@ -1,9 +1,9 @@
-"""Live recognition: samples are pushed as they come, an answer can be had at any time.
+"""Live recognition: push samples as they come, get an interim prediction at any time.
 
-One rule for threads: any thread may call anything. `push` only takes samples and never waits for
-the net; what is asked of a stream is answered one call after the other, and calls for different
-streams do not wait for each other. So a service pushes where samples arrive, hears all its streams
-in one thread, whose batches are the larger for it, and ends utterances in another.
+Any thread may call anything. `push` only takes samples and never waits for the net; calls that
+compute are serialized for each stream, and calls for different streams do not wait for each other.
+So a service can push where samples arrive, decode all its streams in one thread, whose batches are
+the larger for it, and end utterances in another.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -37,48 +37,29 @@ Floats = NDArray[np.float32]
 
 
 class TooLongError(StreamingError):
-    """A push would make an utterance longer than is kept."""
-
-
-class StreamHost(Protocol):
-    """Whoever opens streams and hears them."""
-
-    recognizer: NetRecognizer
-
-    def answers(self, streams: Sequence[LiveStream], /) -> list[Prediction]:
-        """Hear what was pushed to some streams, and answer for each."""
-
-    def forget(self, stream: LiveStream, /) -> None:
-        """Count a stream as open no longer."""
+    """A push would exceed the longest utterance."""
 
 
 class LiveStream:
-    """One utterance while it lasts; `LiveRecognizer.open` makes them.
+    """One utterance while it lasts; made by `LiveRecognizer.open`.
 
     Attributes:
         number: of the stream, counted by its recognizer.
-        name: what its prediction and errors call it.
-        latest: the last answer that was given.
+        name: in its predictions and errors.
+        latest: the last interim prediction.
     """
 
-    def __init__(
-        self,
-        home: StreamHost,
-        hearing: IncrementalDecoder[Any],
-        number: int,
-        name: str,
-        longest_s: float,
-    ) -> None:
+    def __init__(self, live: LiveRecognizer, number: int, name: str) -> None:
         self.number, self.name = number, name
         self.latest = Prediction(name, start_s=0.0, end_s=0.0, is_final=False)
-        self._home, self._hearing = home, hearing
-        self._most = round(longest_s * SAMPLE_RATE_HZ)
-        self._heard_by_one = Lock()  # guards progress; taken before the other where both are
-        self._progress = hearing.begin()
-        self._taking = Lock()  # guards all below
+        self._live = live
+        self._most = round(live.settings.longest_s * SAMPLE_RATE_HZ)
+        self._decoding = Lock()  # guards progress; taken before the other where both are
+        self._progress = live.decoder.begin()
+        self._pushing = Lock()  # guards all below
         self._pieces: list[Floats] = []  # all samples
-        self._n_heard = 0  # pieces of these
-        self._n_samples = self._n_samples_heard = 0
+        self._n_decoded = 0  # pieces of these
+        self._n_samples = self._n_samples_decoded = 0
         self._gain = RunningGain()
         self._ended = False
 
@@ -89,13 +70,13 @@ class LiveStream:
 
     @property
     def pushed_s(self) -> float:
-        """Seconds that were pushed."""
+        """Seconds pushed."""
         return self._n_samples / SAMPLE_RATE_HZ
 
     @property
-    def unheard_s(self) -> float:
-        """Seconds of these that no answer rests on."""
-        return (self._n_samples - self._n_samples_heard) / SAMPLE_RATE_HZ
+    def pending_s(self) -> float:
+        """Seconds pushed that are in no prediction yet."""
+        return (self._n_samples - self._n_samples_decoded) / SAMPLE_RATE_HZ
 
     @property
     def left_s(self) -> float:
@@ -106,100 +87,95 @@ class LiveStream:
         """Take the next samples; nothing is computed.
 
         Args:
-            samples: float32 (n_samples,) at 16 kHz, mono, full scale 1, finite; from none to any
-                number. They are copied.
+            samples: float32 (n_samples,) at 16 kHz, mono, full scale 1, finite; any number,
+                also none. They are copied.
 
         Raises:
-            FeatureError: the samples are not as stated; none is taken.
-            TooLongError: there are more than fit; none is taken.
+            FeatureError: the samples are of another type or shape, or not finite; none is taken.
+            TooLongError: they exceed the longest utterance; none is taken.
             StreamingError: the stream has ended.
         """
         check_samples(samples)
-        with self._taking:
-            self._refuse_ended()
+        with self._pushing:
+            self._check_open()
             if self._n_samples + len(samples) > self._most:
                 raise TooLongError(
-                    f"{self.name}: {self.pushed_s:.1f} s and {len(samples)} samples more pass the "
+                    f"{self.name}: {self.pushed_s:.1f} s and {len(samples)} samples exceed the "
                     f"limit of {self._most / SAMPLE_RATE_HZ:g} s; finish it and open another"
                 )
             self._pieces.append(samples.copy())
             self._n_samples += len(samples)
             self._gain.add(samples)
 
-    def answer(self) -> Prediction:
-        """Hear what was pushed, and say what the utterance so far comes to."""
-        (answer,) = self._home.answers([self])
-        return answer
+    def predict(self) -> Prediction:
+        """Interim prediction of the utterance so far."""
+        (prediction,) = self._live.predict([self])
+        return prediction
 
     def finish(self, model: Predictor | None = None) -> Prediction:
-        """End the utterance; its prediction is `Recognizer.predict` of all its samples.
+        """End the utterance; the prediction equals `Recognizer.predict` of all its samples.
 
         Args:
-            model: computes the prediction; the recognizer of the stream unless given.
+            model: computes it; by default the recognizer of the stream.
 
         Raises:
-            AudioError: all of it is silent or shorter than a frame; it has ended all the same.
-            StreamingError: the stream has ended before.
+            AudioError: all of it is silent or shorter than a frame; it has ended nevertheless.
+            StreamingError: the stream had ended.
         """
-        model = model or self._home.recognizer
+        model = model or self._live.recognizer
         (prediction,) = model.predict([Waveform(self._end(), self.name)])
         return _final(prediction)
 
     def drop(self) -> None:
-        """End the utterance without a prediction; one that has ended stays so."""
+        """End the utterance without a prediction."""
         with suppress(StreamingError):
             self._end()
 
     def _end(self) -> Floats:
-        """Let nothing more in, and give all samples away."""
-        with self._taking:
-            self._refuse_ended()
+        """All samples; nothing can be pushed afterwards."""
+        with self._pushing:
+            self._check_open()
             self._ended = True
             pieces, self._pieces = self._pieces, []
-        self._home.forget(self)
+        self._live.forget(self)
         return np.concatenate([np.zeros(0, np.float32), *pieces])
 
-    def _turn(self) -> tuple[StreamInput, int] | None:
-        """What is new since the last turn, and how many samples in all; None once it has ended."""
-        with self._taking:
+    def _next_input(self) -> tuple[StreamInput, int] | None:
+        """New samples, and the number of all; None once it has ended."""
+        with self._pushing:
             if self._ended:
                 return None
-            new = self._pieces[self._n_heard :]
-            self._n_heard, self._n_samples_heard = len(self._pieces), self._n_samples
+            new = self._pieces[self._n_decoded :]
+            self._n_decoded, self._n_samples_decoded = len(self._pieces), self._n_samples
             samples = np.concatenate([np.zeros(0, np.float32), *new])
-            turn = StreamInput(self._progress, samples, list(self._pieces), self._gain.factor)
-            return turn, self._n_samples
+            new_input = StreamInput(self._progress, samples, list(self._pieces), self._gain.factor)
+            return new_input, self._n_samples
 
-    def _hear_again(self) -> None:
-        """Forget what was computed: the next turn brings all samples."""
-        with self._taking:
-            self._progress = self._hearing.begin()
-            self._n_heard = self._n_samples_heard = 0
+    def _restart(self) -> None:
+        """Forget what was computed: the next input holds all samples."""
+        with self._pushing:
+            self._progress = self._live.decoder.begin()
+            self._n_decoded = self._n_samples_decoded = 0
 
-    def _refuse_ended(self) -> None:
+    def _check_open(self) -> None:
         if self._ended:
-            raise StreamingError(f"{self.name}: has ended; open another stream")
-
-
-__all__ = ["LiveRecognizer", "LiveSettings", "LiveStream", "TooLongError", "choose"]
+            raise StreamingError(f"{self.name}: the stream has ended; open another")
 
 
 @dataclass(frozen=True)
 class LiveSettings:
-    """How utterances are heard while they last. What `finish` says does not depend on it.
+    """Settings of interim predictions; final ones do not depend on them, except on `longest_s`.
 
     Args:
-        longest_s: an utterance's length at most, in seconds: its samples are kept until its end,
-            64 kB a second.
-        provisional: whether answers rest also on the last half second, whose pitch is not certain
-            yet and is taken as if the utterance ended here. It is heard anew for each answer, which
-            at four answers a second triples the net's work; without it the first answer comes
-            after a second.
+        longest_s: longest utterance in seconds; its samples are kept, 64 kB a second.
+        provisional: whether interim predictions use the last half second, whose pitch is not final
+            and is taken as if the utterance ended here. It is decoded anew each time, which triples
+            the net's work at four predictions a second; without it the first comes after a second.
         gain_tolerance_db: how far the gain of the utterance so far may move before all of it is
-            heard again, at the gain of then; infinite, it never is.
+            recomputed; infinite for never.
 
     Raises:
-        StreamingError: a setting is impossible.
+        StreamingError: a setting is not positive.
     """
 
     longest_s: float = 60.0
@@ -208,110 +184,106 @@ class LiveSettings:
 
     def __post_init__(self) -> None:
         if not 0 < self.longest_s < math.inf:
-            raise StreamingError(f"longest_s = {self.longest_s}; choose a positive number")
+            raise StreamingError(
+                f"longest_s = {self.longest_s} is out of range; choose a positive number"
+            )
         if not self.gain_tolerance_db > 0:
             raise StreamingError(
-                f"gain_tolerance_db = {self.gain_tolerance_db}; choose a positive number"
+                f"gain_tolerance_db = {self.gain_tolerance_db} is out of range; "
+                "choose a positive number"
             )
 
 
 class LiveRecognizer:
-    """Hears many utterances at once with one recognizer.
+    """Recognize many utterances at once with one recognizer.
 
     Args:
-        recognizer: a trained one; it must not be trained again meanwhile.
-        settings: how utterances are heard while they last.
+        recognizer: a trained one; it must not be trained meanwhile.
+        settings: of interim predictions.
 
     Raises:
-        TrainingError: the recognizer was never trained.
+        TrainingError: the recognizer is not trained.
     """
 
     def __init__(self, recognizer: NetRecognizer, settings: LiveSettings | None = None) -> None:
         if not hasattr(recognizer.classifier, "net_"):
-            raise TrainingError("this recognizer was never trained; fit it, or load a trained one")
+            raise TrainingError("this recognizer is not trained; fit it, or load a trained one")
         self.recognizer, self.settings = recognizer, settings or LiveSettings()
-        self._hearing = choose(recognizer, self.settings)
+        self.decoder = choose_decoder(recognizer, self.settings)
         self._numbers, self._registry = count(), Lock()
         self._open: WeakValueDictionary[int, LiveStream] = WeakValueDictionary()
 
     def open(self, name: str = "live") -> LiveStream:
-        """Begin an utterance.
-
-        Args:
-            name: what its prediction and errors call it.
-        """
+        """Begin an utterance."""
         with self._registry:
-            stream = LiveStream(
-                self, self._hearing, next(self._numbers), name, self.settings.longest_s
-            )
+            stream = LiveStream(self, next(self._numbers), name)
             self._open[stream.number] = stream
         return stream
 
-    def due(self, seconds: float = 0.0) -> list[LiveStream]:
-        """Open streams of which more than so many seconds were pushed and not heard."""
+    def pending(self, seconds: float = 0.0) -> list[LiveStream]:
+        """Open streams with more than so many seconds that are in no prediction yet."""
         with self._registry:
             streams = list(self._open.values())
-        return [stream for stream in streams if stream.unheard_s > seconds]
+        return [stream for stream in streams if stream.pending_s > seconds]
 
-    def answers(
+    def predict(
         self, streams: Sequence[LiveStream], *, provisional: bool | None = None
     ) -> list[Prediction]:
-        """Hear what was pushed to some streams, and answer for each.
+        """Interim predictions of some streams.
 
-        The frames of all of them go through the net together, which costs far less than one stream
-        after the other. The answers are the same, but for rounding.
+        The frames of all go through the net in one batch, which costs far less than one stream
+        after the other. The predictions are the same except for rounding.
 
         Args:
-            streams: opened here; for one that has ended, its last answer is given again.
-            provisional: whether these answers rest also on what is not certain yet; as the settings
-                say unless given.
+            streams: opened here; one that has ended gets its last interim prediction.
+            provisional: whether to use frames that are not final; by default as in the settings.
 
         Raises:
-            StreamingError: a stream is another recognizer's.
+            StreamingError: a stream belongs to another recognizer.
         """
-        if any(stream._home is not self for stream in streams):
-            raise StreamingError("a stream of another recognizer; ask that one for its answer")
+        if any(stream._live is not self for stream in streams):
+            raise StreamingError("a stream belongs to another recognizer; call that one's predict")
         provisional = self.settings.provisional if provisional is None else provisional
         ordered = sorted(set(streams), key=lambda stream: stream.number)
         with ExitStack() as stack, torch_threads(1):
             for stream in ordered:  # in one order everywhere, so that no two wait for each other
-                stack.enter_context(stream._heard_by_one)
-            new = [s for s in ordered if s.unheard_s > 0 and not s.has_ended]
-            self._hear(new, provisional=provisional)
+                stack.enter_context(stream._decoding)
+            new = [s for s in ordered if s.pending_s > 0 and not s.has_ended]
+            self._decode(new, provisional=provisional)
             return [stream.latest for stream in streams]
 
     def finish(self, streams: Sequence[LiveStream]) -> list[Prediction]:
-        """End several utterances, and predict them together, which costs an LSTM about half.
+        """End several utterances and predict them in one batch, which costs an LSTM about half.
 
-        The predictions are those of each stream's own `finish` but for rounding.
+        The predictions equal those of each stream's own `finish` except for rounding.
 
         Returns:
-            for each its prediction; one that is silent or shorter than a frame has `error`.
+            for each its prediction, with `error` where it is silent or shorter than a frame.
 
         Raises:
-            StreamingError: a stream has ended before; those before it in order have ended now.
+            StreamingError: a stream had ended; those before it in order have ended now.
         """
         ended = [(stream._end(), stream.name) for stream in streams]
         predictions = predict_decoded(self.recognizer, [_waveform(*one) for one in ended])
         return [_final(prediction) for prediction in predictions]
 
     def forget(self, stream: LiveStream) -> None:
-        """Count a stream as open no longer."""
+        """Remove a stream from the open ones."""
         with self._registry:
             self._open.pop(stream.number, None)
 
-    def _hear(self, streams: Sequence[LiveStream], *, provisional: bool) -> None:
+    def _decode(self, streams: Sequence[LiveStream], *, provisional: bool) -> None:
         grid = self.recognizer.extractor.grid
-        with _again_unless_well(streams):
-            taken = [(stream, *news) for stream in streams if (news := stream._turn()) is not None]
-            turns = [turn for _, turn, _ in taken]
-            verdicts = self._hearing.advance(turns, provisional=provisional)
-            for (stream, _, n_samples), verdict in zip(taken, verdicts, strict=True):
-                stream.latest = interim_prediction(stream.name, verdict, n_samples, grid)
+        with _restart_on_failure(streams):
+            taken = [(s, *new) for s in streams if (new := s._next_input()) is not None]
+            inputs = [new_input for _, new_input, _ in taken]
+            posteriors = self.decoder.advance(inputs, provisional=provisional)
+            for (stream, _, n_samples), posterior in zip(taken, posteriors, strict=True):
+                stream.latest = interim_prediction(stream.name, posterior, n_samples, grid)
 
 
-def choose(recognizer: NetRecognizer, settings: LiveSettings) -> IncrementalDecoder[Any]:
-    """The cheapest way of hearing utterances while they last that a recognizer allows."""
+def choose_decoder(recognizer: NetRecognizer, settings: LiveSettings) -> IncrementalDecoder[Any]:
+    """The fastest incremental decoder that a recognizer allows."""
     extractor, classifier = recognizer.extractor, recognizer.classifier
     if not isinstance(extractor, LowLevelDescriptors):
         return RepeatedDecoder(extractor, classifier)
@@ -322,7 +294,7 @@ def choose(recognizer: NetRecognizer, settings: LiveSettings) -> IncrementalDeco
     return CausalDecoder(frontend, classifier, net)
 
 
-def _waveform(samples: NDArray[np.float32], name: str) -> Waveform | Prediction:
+def _waveform(samples: Floats, name: str) -> Waveform | Prediction:
     try:
         return Waveform(samples, name)
     except AudioError as fault:
@@ -335,11 +307,11 @@ def _final(prediction: Prediction) -> Prediction:
 
 
 @contextmanager
-def _again_unless_well(streams: Sequence[LiveStream]) -> Iterator[None]:
-    """A pass that breaks off has lost frames of any of its streams: these are heard again."""
+def _restart_on_failure(streams: Sequence[LiveStream]) -> Iterator[None]:
+    """Restart the streams of a pass that fails, which has lost frames of any of them."""
     try:
         yield
     except BaseException:
         for stream in streams:
-            stream._hear_again()
+            stream._restart()
         raise

@@ -1,4 +1,4 @@
-"""Keeps the answers of all open streams up to date, in the background."""
+"""Stream scheduler: interim predictions of all open streams at regular times, in the background."""
 
 from __future__ import annotations
 
@@ -13,46 +13,51 @@ from voxaffect.errors import StreamingError
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.streaming.online import LiveRecognizer, LiveStream
 
-Tell = Callable[[Sequence[LiveStream], Sequence[Prediction]], None]
-"""Told of streams and their new answers, by the thread that computed them; it must not block."""
-
+OnPredictions = Callable[[Sequence[LiveStream], Sequence[Prediction]], None]
+"""Called with streams and their new predictions, in a thread of the scheduler; must not block."""
 
 WITHOUT_PROVISIONAL = 0.2
-"""Share of its time that a pass without provisional frames may take for the next to hear them: with
-them it takes three to four times as long."""
+"""Share of its interval that a pass without provisional frames may take for the next to include
+them, with which it takes three to four times as long."""
 
 
 class StreamScheduler:
-    """Hears what has come in, at regular times, all streams that have news in one go.
+    """Predict at regular times, all streams with new samples in one batch.
 
-    Used in a `with` statement. Each of the threads looks after its own share of the streams. One
-    that falls behind does not queue: its next pass takes all that has come, in larger batches,
-    which cost less a frame; and it leaves out what is provisional until there is time again, which
-    is most of the work. A thread that fails is not replaced; the error is raised at the end of
-    the `with` statement and by `refuse_failed`.
+    Used in a `with` statement. Each thread serves its own share of the streams. One that falls
+    behind does not queue: its next pass takes all samples that have come, in larger batches, which
+    cost less a frame, and leaves out provisional frames, which are most of the work, until there is
+    time again. A thread that fails is not replaced; its error is raised at the end of the `with`
+    statement and by `check`.
 
     Args:
-        live: whose streams.
-        tell: what to do with new answers.
-        every_s: time between the beginnings of two passes, in seconds.
-        n_threads: threads; no more than there are cores to spare.
+        live: the streams' recognizer.
+        on_predictions: receives new predictions.
+        every_s: interval of passes in seconds.
+        n_threads: number of threads, at most the number of free cores.
 
     Raises:
-        StreamingError: a setting is impossible.
+        StreamingError: a setting is not positive.
     """
 
     def __init__(
-        self, live: LiveRecognizer, tell: Tell, *, every_s: float = 0.1, n_threads: int = 1
+        self,
+        live: LiveRecognizer,
+        on_predictions: OnPredictions,
+        *,
+        every_s: float = 0.1,
+        n_threads: int = 1,
     ) -> None:
         if not 0 < every_s < math.inf or n_threads < 1:
             raise StreamingError(
-                f"answers every {every_s} s from {n_threads} threads; choose positive numbers"
+                f"every_s = {every_s} or n_threads = {n_threads} is out of range; "
+                "choose positive numbers"
             )
-        self._live, self._tell, self._every_s = live, tell, every_s
+        self._live, self._on_predictions, self._every_s = live, on_predictions, every_s
         self._stop = Event()
         self._failures: list[BaseException] = []
         self._threads = [
-            Thread(target=self._attend, args=(share, n_threads), name=f"voxaffect-live-{share}")
+            Thread(target=self._run, args=(share, n_threads), name=f"voxaffect-live-{share}")
             for share in range(n_threads)
         ]
 
@@ -71,31 +76,25 @@ class StreamScheduler:
         for thread in self._threads:
             thread.join()
         if kind is None:
-            self.refuse_failed()
+            self.check()
 
-    def refuse_failed(self) -> None:
-        """Raise what has stopped a thread, if anything has."""
+    def check(self) -> None:
+        """Raise the error that has stopped a thread, if any."""
         if self._failures:
             raise self._failures[0]
 
-    def _attend(self, share: int, n_shares: int) -> None:
+    def _run(self, share: int, n_shares: int) -> None:
+        wanted = provisional = self._live.settings.provisional
         try:
-            provisional = self._live.settings.provisional
             while not self._stop.is_set():
                 began = time.monotonic()
-                self._pass(share, n_shares, provisional=provisional)
+                streams = [s for s in self._live.pending() if s.number % n_shares == share]
+                if streams:
+                    predictions = self._live.predict(streams, provisional=provisional)
+                    self._on_predictions(streams, predictions)
                 took_s = time.monotonic() - began
-                provisional = self._has_time(took_s, provisional=provisional)
+                allowed_s = self._every_s * (1.0 if provisional else WITHOUT_PROVISIONAL)
+                provisional = wanted and took_s < allowed_s
                 self._stop.wait(max(0.0, self._every_s - took_s))
-        except Exception as failure:  # noqa: BLE001 raised where the pacer is waited for
+        except Exception as failure:  # noqa: BLE001 raised by `check`
             self._failures.append(failure)
-
-    def _has_time(self, took_s: float, *, provisional: bool) -> bool:
-        """Whether the next pass hears what is provisional, by how long the last one took."""
-        share = 1.0 if provisional else WITHOUT_PROVISIONAL
-        return self._live.settings.provisional and took_s < share * self._every_s
-
-    def _pass(self, share: int, n_shares: int, *, provisional: bool) -> None:
-        streams = [s for s in self._live.due() if s.number % n_shares == share]
-        if streams:
-            self._tell(streams, self._live.answers(streams, provisional=provisional))

@@ -1,8 +1,8 @@
-"""A long recording's utterances and what is said of each, in the memory of a few of them.
+"""Segmentation of long recordings: their utterances and the prediction of each, in bounded memory.
 
-The recording is decoded twice: once to hear where somebody speaks, once to cut the utterances out.
-They are cut at the recording's own rate and then resampled, each by itself, as `decode` does with a
-segment of a file; so each is answered as if it were asked for by its times.
+The recording is decoded twice: once to find speech, once to cut the utterances out. They are cut at
+the recording's own rate and then resampled, each by itself, as `decode` does with a segment of a
+file; so predictions equal those of the segments.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from voxaffect.streaming.vad import (
     ActivityTrack,
     Span,
     find_speech,
-    level_of,
+    to_db,
 )
 
 TOGETHER = 64
-"""Utterances that are in memory at once: mostly three minutes of samples, at most sixteen."""
+"""Utterances in memory at once: mostly three minutes of samples, at most sixteen."""
 
 Floats = NDArray[np.float32]
 Opener = Callable[[], AbstractContextManager[AudioStream]]
@@ -46,7 +46,7 @@ class Timeline:
     Args:
         name: of the recording.
         track: its energy and voicing.
-        utterances: in their order.
+        utterances: in order.
     """
 
     name: str
@@ -61,30 +61,29 @@ def timeline(
     on_fault: OnFault,
     settings: ActivitySettings = DEFAULT_ACTIVITY,
 ) -> Timeline:
-    """Find a recording's utterances and answer for each.
+    """Find a recording's utterances and predict each.
 
     Args:
-        predict: computes a prediction for each of some utterances: `predict_each` or
-            `predict_all` with a recognizer.
+        predict: `predict_each` or `predict_all` with a recognizer.
         opener: opens the recording anew each time.
-        on_fault: told of an utterance that cannot be answered for, such as one that is silent.
-        settings: what counts as speech.
+        on_fault: called with the error of an utterance without a prediction, such as a silent one.
+        settings: of voice activity detection.
 
     Raises:
-        AudioError: the recording cannot be decoded, or nobody speaks in it.
+        AudioError: the recording cannot be decoded, or holds no speech.
     """
     with opener() as recording:
-        name, track = recording.name, hear(recording)
+        name, track = recording.name, activity_track(recording)
     spans = find_speech(track, settings)
     if not spans:
         raise AudioError(f"{name}: no speech found; run without --timeline")
     with opener() as recording:
-        waveforms = cut_out(recording, spans)
-        predictions = tuple(_predicted(predict, waveforms, spans, name, on_fault))
+        waveforms = cut_segments(recording, spans)
+        predictions = tuple(_predict_segments(predict, waveforms, spans, name, on_fault))
     return Timeline(name, track, predictions)
 
 
-def hear(recording: AudioStream) -> ActivityTrack:
+def activity_track(recording: AudioStream) -> ActivityTrack:
     """Energy and voicing of every frame of a recording, in the memory of these two.
 
     Raises:
@@ -99,15 +98,15 @@ def hear(recording: AudioStream) -> ActivityTrack:
         n_samples += len(piece)
     parts.append(stream.finish()[:, columns])
     energy, voicing = np.concatenate(parts).T
-    return ActivityTrack(level_of(energy), voicing, descriptors.grid, n_samples / SAMPLE_RATE_HZ)
+    return ActivityTrack(to_db(energy), voicing, descriptors.grid, n_samples / SAMPLE_RATE_HZ)
 
 
-def cut_out(recording: AudioStream, spans: Iterable[Span]) -> Iterator[Waveform]:
-    """The samples of spans at 16 kHz, equal to what `decode` gives for each as a segment.
+def cut_segments(recording: AudioStream, spans: Iterable[Span]) -> Iterator[Waveform]:
+    """Samples of segments at 16 kHz, equal to those of `decode` for each.
 
     Args:
         recording: open, at its beginning.
-        spans: in their order, not overlapping.
+        spans: in order, not overlapping.
 
     Raises:
         AudioError: a block cannot be read.
@@ -121,12 +120,12 @@ def cut_out(recording: AudioStream, spans: Iterable[Span]) -> Iterator[Waveform]
 
 
 class _Reader:
-    """Samples of a recording by their numbers, in order, of which one block is kept."""
+    """Samples of a recording by their positions, in order; keeps one block."""
 
     def __init__(self, blocks: Iterator[Floats]) -> None:
         self._blocks = blocks
         self._held = np.empty(0, np.float32)
-        self._first = 0  # number of the first sample held
+        self._first = 0  # position of the first sample held
 
     def take(self, start: int, stop: int) -> Floats:
         """Samples from `start` to before `stop`; fewer where the recording ends."""
@@ -141,15 +140,15 @@ class _Reader:
             self._first, self._held = end, block
 
 
-def _predicted(
+def _predict_segments(
     predict: Predict,
     waveforms: Iterator[Waveform],
     spans: Sequence[Span],
     name: str,
     on_fault: OnFault,
 ) -> Iterator[Prediction]:
-    each = zip(spans, waveforms, strict=True)
-    while together := list(islice(each, TOGETHER)):
+    segments = zip(spans, waveforms, strict=True)
+    while together := list(islice(segments, TOGETHER)):
         predictions = predict([waveform for _, waveform in together])
         for (span, _), prediction in zip(together, predictions, strict=True):
             if prediction.error is not None:

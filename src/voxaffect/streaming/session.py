@@ -1,4 +1,4 @@
-"""What a recognizer needs for its first answer is loaded and compiled before anybody waits."""
+"""Stream sessions: an endless stream in, its utterances out."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from voxaffect.streaming.online import LiveRecognizer, LiveStream
 Floats = NDArray[np.float32]
 
 NAME = "live"
-"""What predictions of a stream are called, where those of a file have its path."""
+"""Name of a stream's predictions, where those of a file have its path."""
 
 
 class StreamSession:
-    """Takes the samples of an endless stream and tells of its utterances.
+    """Predict the utterances of an endless stream.
 
     Args:
-        live: hears them.
-        endpointer: finds where they begin and end. Without one all is one utterance, or several
-            where it is longer than the longest that is heard.
-        model: computes the predictions of utterances that have ended; the recognizer unless given.
+        live: predicts them.
+        endpointer: finds where they begin and end; without one all is one utterance, or several
+            where it is longer than the longest.
+        model: computes final predictions; by default the recognizer.
     """
 
     def __init__(
@@ -37,24 +37,16 @@ class StreamSession:
         model: Predictor | None = None,
     ) -> None:
         self._live, self._endpointer, self._model = live, endpointer, model
-        self._stream: LiveStream | None = None
-        self._start_s = 0.0
+        self.stream: LiveStream | None = None
+        """The current utterance; None between utterances."""
+        self.start_s = 0.0
+        """Where it began."""
         self._n_samples = 0
 
     @property
-    def start_s(self) -> float:
-        """Where the utterance that is heard now began."""
-        return self._start_s
-
-    @property
-    def stream(self) -> LiveStream | None:
-        """The utterance that is heard now; None between utterances."""
-        return self._stream
-
-    @property
     def left_s(self) -> float:
-        """Seconds until an utterance must end: the one that is heard now, or else the next."""
-        return self._live.settings.longest_s if self._stream is None else self._stream.left_s
+        """Seconds until an utterance must end: the current one, or else the next."""
+        return self._live.settings.longest_s if self.stream is None else self.stream.left_s
 
     def push(self, samples: Floats) -> list[Prediction]:
         """Take samples, float32 (n_samples,) at 16 kHz.
@@ -63,80 +55,73 @@ class StreamSession:
             the utterances that have ended.
 
         Raises:
-            FeatureError: the samples are not as stated.
+            FeatureError: the samples are of another type or shape, or not finite.
         """
-        return [
-            ended
-            for passage in self._passages(samples)
-            for ended in self._take(passage.samples, passage.start_s, ended=passage.ended)
-        ]
+        if self._endpointer is not None:
+            return self._take(self._endpointer.push(samples))
+        start_s = self._n_samples / SAMPLE_RATE_HZ
+        self._n_samples += len(samples)
+        return self._take([DetectedUtterance(samples, start_s, ended=False)])
 
-    def answer(self) -> Prediction | None:
-        """Interim prediction of the utterance so far; None between utterances."""
-        return None if self._stream is None else self.placed(self._stream.answer())
+    def predict(self) -> Prediction | None:
+        """Interim prediction of the current utterance; None between utterances."""
+        return None if self.stream is None else self.placed(self.stream.predict())
 
     def placed(self, prediction: Prediction) -> Prediction:
-        """The prediction of the utterance that lasts, with its times in the stream."""
+        """A prediction of the current utterance with its times in the stream."""
         start_s, end_s = prediction.interval_s
-        first_s = self._start_s
+        first_s = self.start_s
         return replace(prediction, name=NAME, start_s=first_s + start_s, end_s=first_s + end_s)
 
     def finish(self) -> list[Prediction]:
-        """End the stream, and the utterance that is heard now."""
-        ended = []
-        for passage in self._endpointer.finish() if self._endpointer else ():
-            ended += self._take(passage.samples, passage.start_s, ended=passage.ended)
-        return ended + ([] if self._stream is None else [self._end(self._stream)])
+        """End the stream and the current utterance."""
+        ended = self._take(self._endpointer.finish()) if self._endpointer else []
+        return ended + ([] if self.stream is None else [self._end(self.stream)])
 
-    def _passages(self, samples: Floats) -> list[DetectedUtterance]:
-        if self._endpointer is not None:
-            return self._endpointer.push(samples)
-        start_s = self._n_samples / SAMPLE_RATE_HZ
-        self._n_samples += len(samples)
-        return [DetectedUtterance(samples, start_s, ended=False)] if len(samples) else []
-
-    def _take(self, samples: Floats, start_s: float, *, ended: bool) -> list[Prediction]:
-        """Push a passage, in pieces where it is longer than an utterance may be."""
+    def _take(self, detected: list[DetectedUtterance]) -> list[Prediction]:
+        """Push detected speech, in pieces where it is longer than the longest utterance."""
         finished: list[Prediction] = []
-        while len(samples):
-            stream = self._open(start_s)
-            n = min(len(samples), round(stream.left_s * SAMPLE_RATE_HZ))
-            stream.push(samples[:n])
-            samples, start_s = samples[n:], start_s + n / SAMPLE_RATE_HZ
-            if len(samples):
-                finished.append(self._end(stream))
-        if ended and self._stream is not None:
-            finished.append(self._end(self._stream))
+        for samples, start_s, ended in detected:
+            first = 0
+            while first < len(samples):
+                stream = self._open(start_s + first / SAMPLE_RATE_HZ)
+                end = first + min(len(samples) - first, round(stream.left_s * SAMPLE_RATE_HZ))
+                stream.push(samples[first:end])
+                first = end
+                if first < len(samples):
+                    finished.append(self._end(stream))
+            if ended and self.stream is not None:
+                finished.append(self._end(self.stream))
         return finished
 
     def _open(self, start_s: float) -> LiveStream:
-        if self._stream is None:
-            self._start_s = start_s
-            self._stream = self._live.open(f"utterance at {start_s:.2f} s")
-        return self._stream
+        if self.stream is None:
+            self.start_s = start_s
+            self.stream = self._live.open(f"utterance at {start_s:.2f} s")
+        return self.stream
 
     def _end(self, stream: LiveStream) -> Prediction:
-        self._stream = None
+        self.stream = None
         try:
             prediction = stream.finish(self._model)
         except AudioError as fault:
             prediction = Prediction(NAME, is_final=True, error=fault)
-        end_s = self._start_s + stream.pushed_s
-        return replace(prediction, name=NAME, start_s=self._start_s, end_s=end_s)
+        end_s = self.start_s + stream.pushed_s
+        return replace(prediction, name=NAME, start_s=self.start_s, end_s=end_s)
 
 
 def warm_up(live: LiveRecognizer) -> None:
-    """Have a hiss heard, as an endless stream and as an utterance."""
-    listener = StreamSession(live, Endpointer())
-    listener.push(hiss())
-    listener.finish()
+    """Process noise as a stream and as an utterance, so that all is loaded and compiled."""
+    session = StreamSession(live, Endpointer())
+    session.push(white_noise())
+    session.finish()
     stream = live.open("warm-up")
-    stream.push(hiss()[: round(stream.left_s * SAMPLE_RATE_HZ)])
-    stream.answer()
+    stream.push(white_noise()[: round(stream.left_s * SAMPLE_RATE_HZ)])
+    stream.predict()
     stream.finish()
 
 
-def hiss() -> Floats:
+def white_noise() -> Floats:
     """Two seconds of faint noise, float32 at 16 kHz, always the same."""
     noise = np.random.default_rng(0).normal(scale=0.01, size=2 * SAMPLE_RATE_HZ)
     return noise.astype(np.float32)
