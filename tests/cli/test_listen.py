@@ -17,7 +17,7 @@ from rich.console import Console
 
 from tests.audio.fake_microphone import FakeDevice
 from tests.streaming.recognizers import LSTM, drawn, voice
-from tests.streaming.test_endpointer import RATE
+from tests.streaming.test_endpointer import RATE, speech_and_pauses
 from voxaffect.audio.decode import StreamResampler
 from voxaffect.audio.quality import QualityWarning
 from voxaffect.audio.waveform import Waveform

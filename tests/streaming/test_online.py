@@ -313,7 +313,7 @@ def test_a_stream_of_another_recognizer_is_refused() -> None:
 
 
 def test_an_untrained_recognizer_is_refused() -> None:
-    with pytest.raises(TrainingError, match="never trained"):
+    with pytest.raises(TrainingError, match="is not trained"):
         LiveRecognizer(NetRecognizer())
 
 
