@@ -132,7 +132,7 @@ def extractor_from_settings(
     if name not in FEATURE_SETS:
         raise ArtifactError(
             f"was trained on features of the kind {name!r}, which are not saved with it; use "
-            "Recognizer.load(folder, extractor=...) with the extractor that it was trained with"
+            "NetRecognizer.load(folder, extractor=...) with the extractor that it was trained with"
         )
     try:
         return FEATURE_SETS[name](settings)
@@ -157,7 +157,7 @@ FEATURE_SETS: Mapping[str, Callable[[Settings], FrameExtractor]] = {
 
 
 def _encoder(settings: Settings, card: Settings, device: str) -> SpeechEncoder:
-    remedy = "use Recognizer.load(folder, extractor=SpeechEncoder(Path(...)))"
+    remedy = "use NetRecognizer.load(folder, extractor=SpeechEncoder(Path(...)))"
     folder = Path(card.get(FOLDER, ""))
     if FOLDER not in card or not (folder / "config.json").is_file():
         raise ArtifactError(
