@@ -57,7 +57,7 @@ def drawn(kind: str, speech: Sequence[Waveform]) -> NetRecognizer:
     classifier, rng = recognizer.classifier, np.random.default_rng(0)
     frames = recognizer.extractor.extract([waveform.normalized() for waveform in speech])
     classifier.standardizer_ = Standardizer.fit(frames)
-    classifier.net_ = MultiTaskNet.drawn(classifier.shape(frames[0].shape[1]), seed=0).eval()
+    classifier.net_ = MultiTaskNet.initialized(classifier.shape(frames[0].shape[1]), seed=0).eval()
     labels = np.arange(200) % EMOTION.n_classes
     high_level = rng.random((len(labels), 4 * EMOTION.n_classes))
     classifier.elm_ = ExtremeLearningMachine(random_state=0).fit(high_level, labels).learned()

@@ -34,7 +34,7 @@ from voxaffect.features.cache.cache import FeatureStore
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.simulation.plans import PAPER
 from voxaffect.simulation.trees import simulate
-from voxaffect.systems.systems import SYSTEMS, NetSystem, Options
+from voxaffect.systems.systems import SYSTEMS, NetSystem, Options, TrainingOptions
 from voxaffect.taxonomy import EMOTION, Taxonomy
 
 T = TypeVar("T")
@@ -159,13 +159,13 @@ def measure(utterances: Sequence[Utterance], folder: Path) -> Measured:
 def job(data: FoldData, name: str, epochs: int) -> Job:
     """A job of one of the systems, at the paper's sizes, on a GPU if there is one."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    default = Options()
+    default = TrainingOptions()
     changed = {"max_epochs": epochs, "patience": epochs, "device": device}
-    options = Options(
+    training = TrainingOptions(
         dnn=replace(default.dnn, **changed),  # type: ignore[arg-type]
         lstm=replace(default.lstm, **changed),  # type: ignore[arg-type]
     )
-    return Job(data, SYSTEMS[name], options, 0)
+    return Job(data, SYSTEMS[name], Options(training=training), 0)
 
 
 def job_s(data: FoldData, name: str) -> tuple[float, float]:

@@ -7,7 +7,9 @@
 VOXAFFECT_CORPORA is the folder of the corpora that configs/packaged.toml names. `choose` trains
 each candidate on several splits and scores it on the speakers who were held out as dev, who also
 chose its epoch and its temperature; no test set is read. The same weights are promised for the
-libraries that the recognizer names, on any x86-64 processor with AVX2: see `ARITHMETIC`.
+libraries that the recognizer names, on any x86-64 processor with AVX2: see `ARITHMETIC`. (The
+packaged weights were trained before training moved to PyTorch's own layers, whose random numbers
+differ: until it is trained again, `check` reports other weights.)
 """
 
 from __future__ import annotations
@@ -32,11 +34,12 @@ from voxaffect.config.settings import Settings, find_system
 from voxaffect.evaluation.experiment.dataset import Dataset
 from voxaffect.evaluation.metrics import confusion, unweighted_accuracy
 from voxaffect.evaluation.splits.folds import hold_out_dev
+from voxaffect.model.data import Examples
 from voxaffect.parallel.clusters import n_cores
 from voxaffect.parallel.processes import keep_freed_memory
 from voxaffect.recognizer.packaged import PACKAGED
 from voxaffect.recognizer.serialization import HEADER, Header, read_artifact
-from voxaffect.systems.classifier import NetClassifier, TrainDevSplit, fit_together
+from voxaffect.systems.classifier import NetClassifier
 from voxaffect.systems.systems import NetSystem
 from voxaffect.taxonomy import EMOTION
 
@@ -51,7 +54,7 @@ SEEDS = range(3)
 """Of the nets of which one is packaged."""
 
 SPLITS = range(3)
-"""Seeds of the splits; a candidate's nets of all of them train together."""
+"""Seeds of the splits, and of the nets trained on them."""
 
 ARITHMETIC = {
     "OMP_NUM_THREADS": "1",  # more of them add up in another order
@@ -66,44 +69,40 @@ Score = tuple[int, int, int, float, float]
 
 
 def choose() -> None:
-    """Train every candidate on every split, tell its dev scores and keep them in a table."""
+    """Train every candidate on every split; print its dev scores and keep them in a table."""
     settings = load_settings(CONFIG)
     dataset = prepare_corpora(settings, n_cores()).dataset
     keep_freed_memory()
-    materials = [material(dataset, settings, seed) for seed in SPLITS]
+    splits = [split(dataset, settings, seed) for seed in SPLITS]
     SCORES.parent.mkdir(parents=True, exist_ok=True)
     with SCORES.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(("system", "split", "dev utterances", "epoch", "UA of the net", "UA"))
         for name in CANDIDATES:
-            found = list(dev_scores(name, settings, materials))
+            found = list(dev_scores(name, settings, splits))
             table.writerows((name, *score) for score in found)
             file.flush()
             net_ua, ua = np.mean([score[-2:] for score in found], axis=0)
             console.print(f"{name}: UA {ua:.3f} (net alone {net_ua:.3f})")
 
 
-def material(dataset: Dataset, settings: Settings, seed: int) -> TrainDevSplit:
-    """What one net learns from and is stopped by; the seed decides who is dev."""
+def split(dataset: Dataset, settings: Settings, seed: int) -> tuple[Examples, Examples]:
+    """Train and dev set of one net; the seed decides which speakers are dev."""
     train_ids, dev_ids = hold_out_dev(
         dataset.utterances.values(), dataset.labels(), seed, settings.evaluate.dev
     )
-    return TrainDevSplit(dataset.examples(train_ids), dataset.examples(dev_ids), seed)
+    return dataset.examples(train_ids), dataset.examples(dev_ids)
 
 
 def dev_scores(
-    name: str, settings: Settings, materials: Sequence[TrainDevSplit]
+    name: str, settings: Settings, splits: Sequence[tuple[Examples, Examples]]
 ) -> Iterator[Score]:
     """Split, dev utterances, epoch, UA by the net's mean posteriors, UA of the answers."""
     system = find_system(name)
     assert isinstance(system, NetSystem)
-    classifiers = [NetClassifier(system.net_settings(settings.options())) for _ in materials]
-    for failure in fit_together(classifiers, materials):
-        if failure is not None:
-            raise failure
-    for classifier, (dev, seed) in zip(
-        classifiers, ((m.dev, m.seed) for m in materials), strict=True
-    ):
+    for seed, (train, dev) in enumerate(splits):
+        classifier = NetClassifier(system.net_settings(settings))
+        classifier.fit(train, dev, seed=seed)
         assert classifier.history_ is not None
         best = classifier.history_.best
         answers = classifier.answer(dev.frames).probabilities.argmax(axis=1)

@@ -368,7 +368,7 @@ def train(
         prepared = prepare(corpora, stated.make_taxonomy(), store, others={}, n_jobs=n_jobs)
     train_set, dev_set = split(stated, prepared, prepared.dataset.utterances.values())
     card = card_of(chosen.name, stated, prepared, (train_set, dev_set))
-    model = NetRecognizer(chosen.net_settings(stated.options()), extractor, card)
+    model = NetRecognizer(chosen.net_settings(stated), extractor, card)
     return Recognizer(model.fit(train_set, dev_set, seed=seed, on_epoch=on_epoch))
 
 
@@ -425,7 +425,7 @@ def card_of(
 
 def _settings(data: Any, sections: Mapping[str, Any], folder: Path) -> Settings:
     """Settings of a training on a table, a DataFrame, or the corpora of a settings file."""
-    from voxaffect.config.file import load_settings, make_settings  # noqa: PLC0415
+    from voxaffect.config.file import make_settings, read_settings  # noqa: PLC0415
 
     if hasattr(data, "columns") and hasattr(data, "to_parquet"):
         table, name = _parquet(data, folder), "data"
@@ -433,8 +433,7 @@ def _settings(data: Any, sections: Mapping[str, Any], folder: Path) -> Settings:
         table = Path(data)
         name = table.stem
         if table.suffix.lower() == ".toml":
-            plain = load_settings(table).model_dump(mode="json", by_alias=True)
-            return make_settings(_merged(plain, sections), str(table))
+            return make_settings(_merged(read_settings(table), sections), str(table))
     else:
         raise ConfigError(
             f"got an object of type {type(data).__name__}; pass a CSV or Parquet table, a "

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import soundfile
@@ -397,6 +398,8 @@ def test_help_loads_nothing_but_typer() -> None:
         "voxaffect.recognizer",
         "voxaffect.errors",
         "voxaffect.recognizer.packaged",
+        "voxaffect.systems",
+        "voxaffect.systems.names",
     }
 
 
@@ -408,4 +411,5 @@ def test_options_are_read_without_evaluating_their_text() -> None:
 
 
 def test_the_help_of_evaluate_names_every_system() -> None:
-    assert cli.SYSTEMS.split(", ") == list(SYSTEMS)
+    option = get_args(cli.evaluate.__annotations__["systems"])[1]
+    assert option.help.removesuffix(".").split(": ")[1].split(", ") == list(SYSTEMS)

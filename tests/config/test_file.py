@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.config.corpora import AudformatSource, find_loader
-from voxaffect.config.file import load_settings, make_settings
+from voxaffect.config.file import load_settings, make_settings, read_settings
 from voxaffect.config.settings import find_system
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ConfigError, FeatureError
@@ -29,9 +30,8 @@ def written(tmp_path: Path, text: str, corpora: str = '[corpora]\nemodb = "trees
 
 def test_a_file_says_only_what_differs_from_the_paper(tmp_path: Path) -> None:
     settings = load_settings(written(tmp_path, ""))
-    options = settings.options()
-    assert (options.lstm.learning_rate, options.lstm.batch_size) == (3e-3, 128)
-    assert options.subtask_weight == 0.1
+    assert (settings.training.lstm.learning_rate, settings.training.lstm.batch_size) == (3e-3, 128)
+    assert settings.training.subtask_weight == 0.1
     assert settings.corpora["emodb"].root == tmp_path / "trees/emodb"  # type: ignore[union-attr]
     assert settings.plan().protocols == ("within", "cross", "aggregated")
 
@@ -41,11 +41,11 @@ def test_settings_of_one_kind_of_net_go_before_those_of_all(tmp_path: Path) -> N
         "[training]\npatience = 2\nbatch_size = 16\nclass_weight = 'none'\n"
         "[training.dnn]\nbatch_size = 512\n"
     )
-    options = load_settings(written(tmp_path, text)).options()
-    assert (options.lstm.batch_size, options.lstm.patience) == (16, 2)
-    assert (options.dnn.batch_size, options.dnn.patience) == (512, 2)
-    assert options.dnn.class_weight is None
-    assert options.dnn.batches_per_epoch == 200
+    settings = load_settings(written(tmp_path, text))
+    assert (settings.training.lstm.batch_size, settings.training.lstm.patience) == (16, 2)
+    assert (settings.training.dnn.batch_size, settings.training.dnn.patience) == (512, 2)
+    assert settings.training.dnn.class_weight is None
+    assert settings.training.dnn.batches_per_epoch == 200
 
 
 def test_what_the_paper_leaves_open_is_a_setting(tmp_path: Path) -> None:
@@ -55,13 +55,15 @@ def test_what_the_paper_leaves_open_is_a_setting(tmp_path: Path) -> None:
         "[training.dnn]\ntask_weighting = 'uncertainty'\n"
         "[elm]\nsubtasks = true\n"
     )
-    options = load_settings(written(tmp_path, text)).options()
-    assert (options.lstm.task_weighting, options.dnn.task_weighting) == ("gradnorm", "uncertainty")
-    assert options.dnn.gradnorm_asymmetry == 0.5
-    assert options.lstm.task_learning_rates == {"gender": 1e-4}
-    assert options.lstm.resident_bytes == 2**29
-    assert (options.private_layers, options.elm.subtasks) == (2, True)
-    assert load_settings(written(tmp_path, "")).options() == Options()
+    settings = load_settings(written(tmp_path, text))
+    assert settings.training.lstm.task_weighting == "gradnorm"
+    assert settings.training.dnn.task_weighting == "uncertainty"
+    assert settings.training.dnn.gradnorm_asymmetry == 0.5
+    assert settings.training.lstm.task_learning_rates == {"gender": 1e-4}
+    assert settings.training.lstm.resident_bytes == 2**29
+    assert (settings.training.private_layers, settings.elm.subtasks) == (2, True)
+    plain, default = load_settings(written(tmp_path, "")), Options()
+    assert all(getattr(plain, f.name) == getattr(default, f.name) for f in fields(Options))
 
 
 def test_environment_variables_stand_in_paths(
@@ -95,10 +97,14 @@ def test_the_set_of_frame_features_is_a_setting(tmp_path: Path) -> None:
         chosen("[features]\nset = 'encoder'\n")
 
 
-def test_settings_that_are_written_out_are_settings(tmp_path: Path) -> None:
-    text = "[features.log-mel]\nn_mels = 23\n"
-    settings = load_settings(written(tmp_path, text))
-    assert make_settings(settings.model_dump(mode="json"), "again") == settings
+def test_plain_values_of_a_file_are_its_settings_and_may_be_replaced(tmp_path: Path) -> None:
+    path = written(tmp_path, "[training]\npatience = 2\n[training.dnn]\nbatch_size = 16\n")
+    plain = read_settings(path)
+    assert make_settings(plain, "again") == load_settings(path)
+    plain["training"]["patience"] = 4
+    training = make_settings(plain, "again").training
+    assert (training.dnn.patience, training.lstm.patience) == (4, 4)
+    assert (training.dnn.batch_size, training.lstm.batch_size) == (16, 128)
 
 
 def test_limits_of_recordings_are_settings(tmp_path: Path) -> None:
@@ -140,7 +146,7 @@ def test_limits_of_recordings_are_settings(tmp_path: Path) -> None:
         ("[training]\nprivate_layers = -1\n", ["private_layers", "-1"]),
         (
             "[training.task_learning_rates]\ngendr = 1\n",
-            ["task_learning_rates", "'gendr' is no task", "gender"],
+            ["task_learning_rates", "'gendr' is not a task", "gender"],
         ),
         ("[training.task_learning_rates]\ngender = 0\n", ["task_learning_rates.gender", "0"]),
         ("[training]\ntask_learning_rates = 0.1\n", ["task_learning_rates", "0.1"]),
@@ -257,9 +263,9 @@ def test_all_systems_can_be_asked_for(tmp_path: Path) -> None:
 
 def test_baselines_have_settings_of_their_own(tmp_path: Path) -> None:
     text = "[logistic]\npenalties = [0.5]\n[linear_svm]\nclass_weight = 'balanced'\n"
-    options = load_settings(written(tmp_path, text)).options()
-    assert options.logistic.penalties == (0.5,)
-    assert options.linear_svm == Options().linear_svm
+    settings = load_settings(written(tmp_path, text))
+    assert settings.logistic.penalties == (0.5,)
+    assert settings.linear_svm == Options().linear_svm
     with pytest.raises(ConfigError, match=r"'penalty' is no setting under.* 'penalties'"):
         load_settings(written(tmp_path, "[logistic]\npenalty = 1.0\n"))
     with pytest.raises(ConfigError, match=r"logistic.penalties"):

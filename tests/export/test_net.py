@@ -11,7 +11,7 @@ from tests.export.stages import SAMPLES, Runner
 from voxaffect.audio.waveform import Waveform
 from voxaffect.export.net import decide, functionals, leveled, novelty, posteriors, standardized
 from voxaffect.features.standardize import Standardizer
-from voxaffect.model.data import Examples, Parts
+from voxaffect.model.data import Examples, FrameDataset
 from voxaffect.model.multitask import MultiTaskNet, NetShape
 from voxaffect.model.multitask import posteriors as torch_posteriors
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
@@ -114,7 +114,7 @@ TASKS = {"emotion": 4, "gender": 4, "naturalness": 2}
     ids=str,
 )
 def test_posteriors_agree_with_python(trunk: TrunkSettings, private_layers: int) -> None:
-    net = MultiTaskNet.drawn(NetShape(trunk, 5, TASKS, private_layers), seed=1)
+    net = MultiTaskNet.initialized(NetShape(trunk, 5, TASKS, private_layers), seed=1)
     with torch.no_grad():
         for parameter in net.parameters():  # biases too
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=torch.manual_seed(2)))
@@ -126,6 +126,6 @@ def test_posteriors_agree_with_python(trunk: TrunkSettings, private_layers: int)
     )
     for n_frames in (1, 3, 60):
         frames = (3 * rng.normal(size=(n_frames, 5))).astype(np.float32)
-        expected = torch_posteriors(net.eval(), Parts(Examples([frames]), by, "cpu", 1 << 20))
+        expected = torch_posteriors(net.eval(), FrameDataset(Examples([frames]), by))
         for task, in_graph in zip(TASKS, run(frames), strict=True):
             np.testing.assert_allclose(in_graph, expected[task][0], atol=2e-6)

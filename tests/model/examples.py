@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from voxaffect.features.standardize import Standardizer
-from voxaffect.model.data import Examples, FrameBank, Parts
+from voxaffect.model.data import Examples, FrameDataset
 from voxaffect.model.multitask import MultiTaskNet, NetShape
 from voxaffect.model.training import TrainingTask
 from voxaffect.model.trunks import TrunkSettings
@@ -49,14 +49,9 @@ def identity(n_features: int = 2) -> Standardizer:
     return Standardizer(np.zeros(n_features, np.float32), np.ones(n_features, np.float32))
 
 
-def make_bank(examples: Examples) -> FrameBank:
-    """The examples on their own statistics."""
-    return FrameBank.of(examples, Standardizer.fit(examples.frames))
-
-
-def make_parts(examples: Examples, n_bytes: float = float("inf")) -> Parts:
+def make_dataset(examples: Examples, max_bytes: float = float("inf")) -> FrameDataset:
     """The examples on their own statistics, part by part if they are many."""
-    return Parts(examples, Standardizer.fit(examples.frames), n_bytes=n_bytes)
+    return FrameDataset(examples, Standardizer.fit(examples.frames), max_bytes=max_bytes)
 
 
 def make_shape(trunk: TrunkSettings, *tasks: str, private_layers: int = 0) -> NetShape:
@@ -65,20 +60,19 @@ def make_shape(trunk: TrunkSettings, *tasks: str, private_layers: int = 0) -> Ne
     return NetShape(trunk, N_FEATURES, n_classes, private_layers, private_units=12)
 
 
-def make_lesson(
+def make_task(
     shape: NetShape, train: Examples, dev: Examples, weights: dict[str, float], seed: int
 ) -> TrainingTask:
-    """A lesson for a net alone: training statistics, fresh weights."""
-    net, standardizer = MultiTaskNet.drawn(shape, seed), Standardizer.fit(train.frames)
-    own = [Parts(examples, standardizer) for examples in (train, dev)]
+    """A net with initial weights, on the training set's statistics."""
+    net, standardizer = MultiTaskNet.initialized(shape, seed), Standardizer.fit(train.frames)
+    own = [FrameDataset(examples, standardizer) for examples in (train, dev)]
     return TrainingTask(net, own[0], own[1], weights, seed)
 
 
-def utterance(bank: FrameBank, row: int) -> torch.Tensor:
-    """Frames (T, F) of an utterance of a bank, as the pool holds them."""
-    place = bank.rows[row]
-    start, length = int(bank.pool.starts[place]), int(bank.pool.lengths[place])
-    return bank.pool.values[start : start + length]
+def utterance(dataset: FrameDataset, row: int) -> torch.Tensor:
+    """Standardized frames (T, F) of an utterance of a dataset in memory."""
+    start, length = int(dataset.starts[row]), int(dataset.lengths[row])
+    return dataset.values[start : start + length]
 
 
 def without_dropout(trunk: TrunkSettings) -> TrunkSettings:

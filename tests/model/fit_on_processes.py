@@ -15,7 +15,7 @@ import torch
 from tests.model.examples import N_FEATURES, make_examples
 from voxaffect.features.standardize import Standardizer
 from voxaffect.model import training
-from voxaffect.model.data import Parts
+from voxaffect.model.data import FrameDataset
 from voxaffect.model.multitask import MultiTaskNet, NetShape
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.training import TrainedNet, TrainingTask, fit
@@ -34,11 +34,9 @@ def train_in_processes(kind: str) -> TrainedNet:
     """The net of a kind, with dropout, crops and a last batch that does not divide by two."""
     examples, dev = make_examples(37), make_examples(16, seed=1)
     standardizer = Standardizer.fit(examples.frames)
-    net = MultiTaskNet.drawn(NetShape(TRUNKS[kind], N_FEATURES, CLASSES), seed=5)
-    parts, dev_parts = Parts(examples, standardizer), Parts(dev, standardizer)
-    (trained,) = fit([TrainingTask(net, parts, dev_parts, WEIGHTS, seed=5)], SETTINGS)
-    assert isinstance(trained, TrainedNet)
-    return trained
+    net = MultiTaskNet.initialized(NetShape(TRUNKS[kind], N_FEATURES, CLASSES), seed=5)
+    train_set, dev_set = FrameDataset(examples, standardizer), FrameDataset(dev, standardizer)
+    return fit(TrainingTask(net, train_set, dev_set, WEIGHTS, seed=5), SETTINGS)
 
 
 def plain(trained: TrainedNet) -> dict[str, object]:
@@ -50,7 +48,7 @@ def plain(trained: TrainedNet) -> dict[str, object]:
 def main() -> None:
     torch.set_num_threads(1)
     with training.process_group("cpu"):
-        trained, (rank, world) = train_in_processes(sys.argv[1]), training.place()
+        trained, (rank, world) = train_in_processes(sys.argv[1]), training.rank_and_world()
     if rank == 0:
         Path(sys.argv[2]).write_text(json.dumps({"world": world, **plain(trained)}))
 

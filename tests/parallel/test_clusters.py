@@ -31,7 +31,7 @@ from voxaffect.model.trunks import DnnSettings
 from voxaffect.parallel.clusters import effective_jobs, local_jobs, workers
 from voxaffect.parallel.processes import n_cores
 from voxaffect.parallel.work import WorkerDied, compute_all
-from voxaffect.systems.systems import NetSystem, Options, SvmSystem
+from voxaffect.systems.systems import NetSystem, Options, SvmSystem, TrainingOptions
 
 
 def test_cpu_affinity_limits_the_number_of_cores(
@@ -58,7 +58,9 @@ pytestmark = pytest.mark.timeout(480)
 PLAN = Plan(
     protocols=("within", "cross"),
     systems=(SvmSystem(), NetSystem("dnn-stl", DnnSettings(hidden=8, context=1))),
-    options=Options(dnn=TrainingSettings(batch_size=32, max_epochs=3, patience=3)),
+    options=Options(
+        training=TrainingOptions(dnn=TrainingSettings(batch_size=32, max_epochs=3, patience=3))
+    ),
 )
 DATASET = make_dataset()
 
@@ -74,7 +76,7 @@ def assert_equal(found: Run, expected: Run) -> None:
     for a, b in zip(found.results, expected.results, strict=True):
         assert (a.fold, a.system, a.ids) == (b.fold, b.system, b.ids)
         np.testing.assert_array_equal(a.y_pred, b.y_pred)
-        # Other stacks of nets and other thread counts may change the last bit.
+        # Other thread counts may change the last bit.
         np.testing.assert_allclose(a.probabilities, b.probabilities, rtol=1e-4, atol=1e-6)
 
 

@@ -53,7 +53,9 @@ def drawn(
     frames = extractor.extract([Waveform(voice(1, seed)).normalized() for seed in range(3)])
     classifier.standardizer_ = Standardizer.fit(frames)
     recognizer.novelty_ = Novelty.fit(frames, classifier.standardizer_, seed=0)
-    classifier.net_ = MultiTaskNet.drawn(classifier.shape(len(extractor.names)), seed=1).eval()
+    classifier.net_ = MultiTaskNet.initialized(
+        classifier.shape(len(extractor.names)), seed=1
+    ).eval()
     n_seen = sum(TASKS[task].n_classes for task in classifier.utterance_tasks)
     elm = ExtremeLearningMachine(20, ridge=0.1, random_state=0)
     elm.fit(rng.random((80, 4 * n_seen)), np.arange(80) % EMOTION.n_classes)

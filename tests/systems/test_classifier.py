@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -13,15 +12,9 @@ from voxaffect.errors import TrainingError
 from voxaffect.model.data import Examples
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.training import TrainedNet, TrainingTask, fit
-from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
+from voxaffect.model.trunks import DnnSettings, LstmSettings
 from voxaffect.systems import classifier as classifier_module
-from voxaffect.systems.classifier import (
-    ElmSettings,
-    NetClassifier,
-    NetSettings,
-    TrainDevSplit,
-    fit_together,
-)
+from voxaffect.systems.classifier import ElmSettings, NetClassifier, NetSettings
 from voxaffect.taxonomy import EMOTION
 from voxaffect.utterance.functionals import functionals
 
@@ -95,7 +88,7 @@ def test_subtasks_are_learned_beside_emotion() -> None:
     classifier = fitted(replace(LSTM, task_weights=WEIGHTS))
     answers = classifier.answer(make_examples(3, seed=2).frames)
     assert answers.posteriors is not None
-    assert set(answers.posteriors.by_task) == set(WEIGHTS)
+    assert set(answers.posteriors) == set(WEIGHTS)
     assert answers.posteriors["naturalness"][0].shape[1] == 2
 
 
@@ -104,11 +97,9 @@ def test_out_of_fold_posteriors_come_from_nets_that_have_not_seen_the_utterance(
 ) -> None:
     seen: list[int] = []
 
-    def spy(
-        lessons: Sequence[TrainingTask], *args: Any, **kwargs: Any
-    ) -> list[TrainedNet | TrainingError]:
-        seen.extend(len(lesson.train.examples) for lesson in lessons)
-        return fit(lessons, *args, **kwargs)
+    def spy(task: TrainingTask, *args: Any, **kwargs: Any) -> TrainedNet:
+        seen.append(len(task.train))
+        return fit(task, *args, **kwargs)
 
     monkeypatch.setattr(classifier_module, "fit", spy)
     elm = ElmSettings(posteriors="out-of-fold", n_parts=3)
@@ -159,49 +150,31 @@ def test_a_training_set_that_memory_cannot_hold_is_learned_and_answered_by_parts
     assert (fitted(settings).answer(test.frames).classes == test.targets["emotion"]).mean() > 0.9
 
 
-@pytest.mark.parametrize("trunk", [LSTM.trunk, DNN.trunk], ids=["lstm", "dnn"])
-def test_classifiers_fitted_together_answer_as_if_fitted_alone(trunk: TrunkSettings) -> None:
-    """Folds of the same utterances, other systems, other seeds."""
-    every, frames = make_examples(60, seed=0), make_examples(12, seed=2).frames
-    fold = np.arange(60) // 4 % 3
-    materials = [
-        TrainDevSplit(
-            every.select(np.flatnonzero(fold != k)), every.select(np.flatnonzero(fold == k)), k
-        )
-        for k in range(3)
-    ]
-    weights = [WEIGHTS, {"emotion": 1.0}, {"emotion": 1.0, "gender": 0.1}]
-    training = replace(QUICK, max_epochs=3)
-    settings = [NetSettings(trunk, own, training, ElmSettings(subtasks=True)) for own in weights]
-    together = [NetClassifier(own) for own in settings]
-    assert fit_together(together, materials) == [None] * 3
-    for own, classifier, material in zip(settings, together, materials, strict=True):
-        alone = NetClassifier(own)
-        alone.fit(material.train, material.dev, seed=material.seed)
-        found, expected = classifier.answer(frames), alone.answer(frames)
-        np.testing.assert_allclose(found.high_level, expected.high_level, rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(
-            found.probabilities, expected.probabilities, rtol=1e-3, atol=1e-4
-        )
+@pytest.mark.parametrize("settings", [LSTM, DNN], ids=["lstm", "dnn"])
+def test_a_net_that_is_taken_over_gives_what_training_gives(settings: NetSettings) -> None:
+    """Systems that differ in their utterance level alone."""
+    settings = replace(settings, task_weights=WEIGHTS, training=replace(QUICK, max_epochs=2))
+    first = fitted(settings)
+    extended = replace(settings, elm=ElmSettings(subtasks=True))
+    alone, following = fitted(extended), NetClassifier(extended)
+    train, dev, test = (
+        make_examples(60, seed=0),
+        make_examples(20, seed=1),
+        make_examples(9, seed=2),
+    )
+    following.fit(train, dev, seed=0, same_net=first)
+    assert following.net_ is first.net_
+    found, expected = (classifier.answer(test.frames) for classifier in (following, alone))
+    np.testing.assert_array_equal(found.high_level, expected.high_level)
+    np.testing.assert_array_equal(found.probabilities, expected.probabilities)
 
 
-def test_a_classifier_that_cannot_be_fitted_fails_alone() -> None:
-    train, dev, test = (make_examples(n, seed=i) for i, n in enumerate((40, 16, 12)))
+def test_a_net_that_diverges_is_refused() -> None:
+    train, dev = make_examples(40, seed=0), make_examples(16, seed=1)
     ill = Examples([frames.copy() for frames in dev.frames], dev.targets)
     ill.frames[3][0] = np.nan
-    settings = replace(LSTM, training=replace(QUICK, max_epochs=2))
-    together = [NetClassifier(settings) for _ in range(3)]
-    failures = fit_together(together, [TrainDevSplit(train, own, 0) for own in (dev, ill, dev)])
-    assert failures[0] is failures[2] is None
-    assert isinstance(failures[1], TrainingError)
-    alone = NetClassifier(settings)
-    alone.fit(train, dev, seed=0)
-    expected = alone.answer(test.frames).probabilities
-    for k in (0, 2):
-        found = together[k].answer(test.frames).probabilities
-        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
     with pytest.raises(TrainingError, match="learning_rate"):
-        NetClassifier(settings).fit(train, ill, seed=0)
+        NetClassifier(LSTM).fit(train, ill, seed=0)
 
 
 def test_a_class_that_training_lacks_is_never_answered() -> None:

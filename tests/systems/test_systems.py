@@ -19,7 +19,7 @@ from voxaffect.systems.baselines.sklearn_machines import (
     SvmSettings,
 )
 from voxaffect.systems.classifier import NetClassifier, NetSettings
-from voxaffect.systems.systems import SYSTEMS, VARIANTS, NetSystem, Options
+from voxaffect.systems.systems import SYSTEMS, VARIANTS, NetSystem, Options, TrainingOptions
 from voxaffect.taxonomy import TASKS
 
 BASE = NetSettings(
@@ -72,7 +72,11 @@ def test_private_layers_come_on_top_of_the_runs_own() -> None:
     assert heads[1] > heads[0]
 
 
-OPTIONS = Options(dnn=TrainingSettings(batch_size=3), lstm=TrainingSettings(batch_size=5))
+OPTIONS = Options(
+    training=TrainingOptions(
+        dnn=TrainingSettings(batch_size=3), lstm=TrainingSettings(batch_size=5)
+    )
+)
 
 
 TRUNKS = ("dnn", "lstm", "blstm")
@@ -146,7 +150,7 @@ def test_what_the_paper_leaves_open_is_left_out_unless_asked_for(name: str) -> N
 
 def test_private_layers_are_given_to_every_net() -> None:
     for name in PLAIN:
-        settings = NETS[name].net_settings(Options(private_layers=2))
+        settings = NETS[name].net_settings(Options(training=TrainingOptions(private_layers=2)))
         assert NetClassifier(settings).shape(32).private_layers == 2
 
 

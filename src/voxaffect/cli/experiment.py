@@ -272,16 +272,13 @@ def evaluate(
     address: str | None = None,
 ) -> int:
     """Run what the settings ask for, with what the command line replaces of it."""
-    settings = load_settings(config)
     stated: dict[str, Any] = {
         "protocols": protocols,
         "systems": systems.split(",") if systems else None,
         "seeds": seeds.split(",") if seeds else None,
     }
     replaced = {key: value for key, value in stated.items() if value}
-    plain = settings.model_dump(mode="json")
-    plain["evaluate"] |= replaced
-    settings = make_settings(plain, str(config))
+    settings = load_settings(config, replaced)
     with workers(backend, address, n_jobs) as n_there:
         return _evaluate(settings, out, n_there)
 

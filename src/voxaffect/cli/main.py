@@ -11,6 +11,7 @@ import typer
 from voxaffect.cli.app import MOST_COLUMNS, PlainHelpGroup
 from voxaffect.errors import VoxaffectError
 from voxaffect.recognizer.packaged import WORD, located
+from voxaffect.systems.names import NAMES
 
 # No `from __future__ import annotations`: Typer would have to evaluate the text of every option.
 
@@ -70,14 +71,6 @@ Tensorboard = Annotated[
     ),
 ]
 SOURCE = "Folder of the copy on disk, a table, or an audformat database."
-SYSTEMS = (
-    "dnn-stl, lstm-stl, dnn-mtl, lstm-mtl, dnn-gender, lstm-gender, dnn-naturalness, "
-    "lstm-naturalness, blstm-stl, blstm-mtl, dnn-mtl-rates, lstm-mtl-rates, dnn-mtl-private, "
-    "lstm-mtl-private, dnn-mtl-extended, lstm-mtl-extended, dnn-mtl-uncertainty, "
-    "lstm-mtl-uncertainty, dnn-mtl-gradnorm, lstm-mtl-gradnorm, dnn-mean, lstm-mean, svm, "
-    "logistic, egemaps-svm, egemaps-logistic, compare-svm, compare-logistic, majority"
-)
-"""The names that `voxaffect.systems.systems` knows."""
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for results and the report.")]
 
 
@@ -134,7 +127,8 @@ def evaluate(
         list[str] | None, typer.Option(help="within, cross or aggregated; may be repeated.")
     ] = None,
     systems: Annotated[
-        str | None, typer.Option(help=f"Systems to compare, separated by commas: {SYSTEMS}.")
+        str | None,
+        typer.Option(help=f"Systems to compare, separated by commas: {', '.join(NAMES)}."),
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas.")] = None,
     jobs: Jobs = 0,

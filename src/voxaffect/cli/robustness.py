@@ -20,7 +20,7 @@ from voxaffect.cli.experiment import (
     tell_missing,
 )
 from voxaffect.config.corpora import known_name
-from voxaffect.config.file import load_settings, make_settings
+from voxaffect.config.file import load_settings
 from voxaffect.config.settings import Settings
 from voxaffect.errors import ConfigError
 from voxaffect.evaluation.experiment.dataset import Prepared
@@ -102,12 +102,8 @@ def _settings(config: Path, protocol: str, systems: str | None) -> Settings:
     Raises:
         ConfigError: a system does not hear the run's own frames.
     """
-    settings = load_settings(config)
-    asked = settings.model_dump(mode="json")
-    asked["evaluate"]["protocols"] = [protocol]
-    if systems:
-        asked["evaluate"]["systems"] = systems.split(",")
-    found = make_settings(asked, str(config))
+    named = {"systems": systems.split(",")} if systems else {}
+    found = load_settings(config, {"protocols": [protocol], **named})
     deaf = [system.name for system in found.systems() if system.features is not None]
     if deaf:
         raise ConfigError(

@@ -32,7 +32,7 @@ from voxaffect.evaluation.splits.folds import UNKNOWN
 from voxaffect.model.data import Examples
 from voxaffect.model.logging import EventLog, TrainingLog, summary_writer
 from voxaffect.model.settings import EarlyStopping, Epoch, TrainingSettings
-from voxaffect.model.training import first_goes_first, place, process_group
+from voxaffect.model.training import OnEpoch, first_process_first, process_group, rank_and_world
 from voxaffect.model.trunks import LstmSettings
 from voxaffect.parallel.clusters import LOCAL, workers
 from voxaffect.parallel.processes import keep_freed_memory
@@ -40,7 +40,7 @@ from voxaffect.recognizer.adaptation import adapt
 from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.recognizer.serialization import ensure_writable
 from voxaffect.report.model_card import adaptation_tables
-from voxaffect.systems.classifier import NetSettings, OnEpoch
+from voxaffect.systems.classifier import NetSettings
 from voxaffect.systems.systems import NetSystem
 
 
@@ -162,9 +162,9 @@ def train(
     ensure_writable(out)
     if tensorboard:
         summary_writer()
-    net_settings = system.net_settings(settings.options())
+    net_settings = system.net_settings(settings)
     with process_group(net_settings.training.device):
-        is_first = place()[0] == 0
+        is_first = rank_and_world()[0] == 0
         console.quiet = errors.quiet = not is_first
         with workers(backend, address, n_jobs) as n_there:
             recognizer, train_set, dev_set = _beginning(settings, system, net_settings, n_there)
@@ -181,7 +181,7 @@ def _beginning(
     settings: Settings, system: NetSystem, net_settings: NetSettings, n_jobs: int
 ) -> tuple[NetRecognizer, Examples, Examples]:
     """An untrained recognizer, and what it is to learn from and be stopped by."""
-    with first_goes_first():
+    with first_process_first():
         prepared = prepare_corpora(settings, n_jobs)
     train_set, dev_set = split(settings, prepared, prepared.dataset.utterances.values())
     card = card_of(system.name, settings, prepared, (train_set, dev_set))
@@ -345,9 +345,9 @@ class _TrainingProgress:
     @property
     def _training(self) -> TrainingSettings:
         """How nets of the recognizer's kind are trained by the settings."""
-        options = self.settings.options()
         recurrent = isinstance(self.recognizer.settings.trunk, LstmSettings)
-        return options.lstm if recurrent else options.dnn
+        training = self.settings.training
+        return training.lstm if recurrent else training.dnn
 
 
 def _learned_before(recognizer: NetRecognizer, prepared: Prepared) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -19,16 +20,34 @@ from voxaffect.config.settings import Settings
 from voxaffect.errors import ConfigError
 
 
-def load_settings(path: Path) -> Settings:
-    """Read a settings file; `${NAME}` stands for an environment variable in any text.
+def load_settings(path: Path, evaluate: Mapping[str, Any] | None = None) -> Settings:
+    """Read and check a settings file.
 
-    Relative paths are relative to the file's folder.
+    Args:
+        path: the file.
+        evaluate: values that replace those of its section [evaluate].
 
     Raises:
-        ConfigError: the file is missing, is no TOML, or says something unknown or impossible.
+        ConfigError: the file is missing, is not TOML, or states something unknown or out of range.
+    """
+    plain = read_settings(path)
+    section = plain.setdefault("evaluate", {})
+    if isinstance(section, dict):
+        section.update(evaluate or {})
+    return make_settings(plain, str(path))
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Plain values of a settings file, for `make_settings`.
+
+    `${NAME}` stands for an environment variable in any text. Relative paths are relative to the
+    file's folder.
+
+    Raises:
+        ConfigError: the file is missing or is not TOML.
     """
     try:
-        plain = tomllib.loads(path.read_text(encoding="utf-8"))
+        plain: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as fault:
         raise ConfigError(f"{path}: cannot be read ({fault.strerror}); give a TOML file") from fault
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
@@ -41,7 +60,7 @@ def load_settings(path: Path) -> Settings:
     features = _section_or_empty(plain, "features")
     _make_absolute(features, "store", base)
     _make_absolute(_section_or_empty(features, "encoder"), "folder", base)
-    return make_settings(plain, str(path))
+    return plain
 
 
 def make_settings(plain: dict[str, Any], origin: str) -> Settings:
@@ -101,19 +120,20 @@ def _refuse_unknown(
     plain: dict[str, Any], section: Any, origin: str, where: tuple[str, ...] = ()
 ) -> None:
     """Refuse keys that no section knows, with the nearest one that it does."""
-    known = _settings_of(section)
+    known = _fields_of(section)
     for key, value in plain.items():
         known_name(key, known, f"setting under [{'.'.join(where)}]" if where else "section", origin)
         if isinstance(value, dict) and known[key] is not None:
             _refuse_unknown(value, known[key], origin, (*where, key))
 
 
-def _settings_of(section: Any) -> dict[str, Any]:
-    """Names of a section's settings, each with its own section where it is one."""
+def _fields_of(section: Any) -> dict[str, Any]:
+    """Names of a section's settings, each with its own section where it is one, else None."""
     if is_dataclass(section):
-        return dict.fromkeys(f.name for f in fields(section))
-    within = {f.alias or name: f.annotation for name, f in section.model_fields.items()}
-    return {name: kind if _is_section(kind) else None for name, kind in within.items()}
+        kinds = get_type_hints(section)
+    else:
+        kinds = {f.alias or name: f.annotation for name, f in section.model_fields.items()}
+    return {name: kind if _is_section(kind) else None for name, kind in kinds.items()}
 
 
 def _is_section(kind: Any) -> bool:

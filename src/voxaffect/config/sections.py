@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
 
-import torch
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
@@ -19,24 +17,13 @@ from voxaffect.features.lld.pitch_settings import PitchSettings
 from voxaffect.features.opensmile import OpenSmile, SetName
 from voxaffect.features.spectra import LogMel
 from voxaffect.features.ssl import Layer, SpeechEncoder
-from voxaffect.model.losses import Kind
-from voxaffect.model.settings import TrainingSettings
-from voxaffect.taxonomy import TASKS
+from voxaffect.model.settings import Device
 
 
 class Strict(BaseModel):
     """A section: frozen, and without a place for what it does not know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _usable_device(name: str) -> str:
-    """The name of a device that is here, and that holds values (`meta` does not)."""
-    try:
-        torch.empty(1, device=name).tolist()
-    except (RuntimeError, AssertionError, NotImplementedError) as fault:
-        raise ValueError(f"no such device here, use cpu ({fault})") from fault
-    return name
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -47,57 +34,6 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 _T = TypeVar("_T")
 _Several = Annotated[tuple[_T, ...], Field(min_length=1), AfterValidator(_distinct)]
-
-
-Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-def _tasks(rates: dict[str, float]) -> dict[str, float]:
-    """Learning rates of tasks that there are."""
-    for name in rates:
-        if name not in TASKS:
-            raise ValueError(f"{name!r} is no task; use {', '.join(TASKS)}")
-    return rates
-
-
-class TrainerSection(Strict):
-    """Training settings: those of all nets, and those of one kind that differ."""
-
-    learning_rate: Rate | None = None
-    batch_size: Annotated[int, Field(ge=1)] | None = None
-    max_epochs: Annotated[int, Field(ge=1)] | None = None
-    patience: Annotated[int, Field(ge=1)] | None = None
-    batches_per_epoch: Annotated[int, Field(ge=1)] | None = None
-    crop_frames: Annotated[int, Field(ge=1)] | None = None
-    clip_norm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    class_weight: Literal["balanced", "none"] | None = None
-    autocast: bool | None = None
-    device: Annotated[str, AfterValidator(_usable_device)] | None = None
-    task_learning_rates: Annotated[dict[str, Rate], AfterValidator(_tasks)] | None = None
-    task_weighting: Kind | None = None
-    gradnorm_asymmetry: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    resident_gib: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-
-    def applied_to(self, settings: TrainingSettings) -> TrainingSettings:
-        """The settings with what this section states."""
-        stated: dict[str, Any] = {
-            f.name: getattr(self, f.name)
-            for f in fields(TrainingSettings)
-            if getattr(self, f.name) is not None
-        }
-        if stated.get("class_weight") == "none":
-            stated["class_weight"] = None
-        return replace(settings, **stated)
-
-
-class TrainingSection(TrainerSection):
-    """`[training]`, with `[training.dnn]` and `[training.lstm]` inside."""
-
-    dnn: TrainerSection = TrainerSection()
-    lstm: TrainerSection = TrainerSection()
-    subtask_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
-    private_layers: Annotated[int, Field(ge=0)] = 0
-    stack: Annotated[int, Field(ge=1)] | None = None
 
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -142,7 +78,7 @@ class LldSection(Strict):
     floor_hz: Annotated[float, Field(gt=0)] = PitchSettings.floor_hz
     ceiling_hz: Annotated[float, Field(gt=0)] = PitchSettings.ceiling_hz
     log_f0: bool = LowLevelDescriptors.log_f0
-    device: Annotated[str, AfterValidator(_usable_device)] = LowLevelDescriptors.device
+    device: Device = LowLevelDescriptors.device
 
     def extractor(self) -> LowLevelDescriptors:
         """What the section describes.
@@ -160,7 +96,7 @@ class LogMelSection(Strict):
     n_mels: Annotated[int, Field(ge=1)] = LogMel.n_mels
     low_hz: Annotated[float, Field(ge=0)] = LogMel.low_hz
     high_hz: Annotated[float, Field(gt=0)] = LogMel.high_hz
-    device: Annotated[str, AfterValidator(_usable_device)] = LogMel.device
+    device: Device = LogMel.device
 
     def extractor(self) -> LogMel:
         """What the section describes."""
@@ -188,7 +124,7 @@ class EncoderSection(Strict):
 
     folder: Path | None = None
     layer: Annotated[int | str, AfterValidator(_layer)] = SpeechEncoder.layer
-    device: Annotated[str, AfterValidator(_usable_device)] = SpeechEncoder.device
+    device: Device = SpeechEncoder.device
 
     def extractor(self) -> SpeechEncoder:
         """What the section describes.

@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from pydantic import Field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from voxaffect.config.corpora import Source, known_name, reader
 from voxaffect.config.sections import (
     AudioSection,
     EvaluateSection,
     FeatureSection,
-    Strict,
-    TrainingSection,
 )
 from voxaffect.corpora.corpus import Corpus
 from voxaffect.errors import ConfigError
 from voxaffect.evaluation.experiment.experiment import Plan
-from voxaffect.systems.baselines.sklearn_machines import (
-    LinearSvmSettings,
-    LogisticSettings,
-    SvmSettings,
-)
-from voxaffect.systems.classifier import ElmSettings
 from voxaffect.systems.systems import SYSTEMS, NetSystem, Options, System
 from voxaffect.taxonomy import EMOTION, Taxonomy
 
 EXCLUDE = "exclude"
 
 
-class Settings(Strict):
-    """Everything that a settings file may say."""
+@dataclass(frozen=True, kw_only=True)
+class Settings(Options):
+    """A settings file: a field a section, those of the systems included."""
 
-    corpora: dict[str, Source]
-    taxonomy: dict[str, dict[str, str]] = Field(default_factory=dict)
+    corpora: Mapping[str, Source]
+    taxonomy: Mapping[str, dict[str, str]] = field(default_factory=dict)
     audio: AudioSection = AudioSection()
     features: FeatureSection = FeatureSection()
-    training: TrainingSection = TrainingSection()
-    elm: ElmSettings = ElmSettings()
-    svm: SvmSettings = SvmSettings()
-    linear_svm: LinearSvmSettings = LinearSvmSettings()
-    logistic: LogisticSettings = LogisticSettings()
     evaluate: EvaluateSection = EvaluateSection()
 
     def load_corpora(self) -> list[Corpus]:
@@ -69,21 +56,6 @@ class Settings(Strict):
             }
         )
 
-    def options(self) -> Options:
-        """Settings that all systems share."""
-        default = Options()
-        return Options(
-            dnn=self.training.dnn.applied_to(self.training.applied_to(default.dnn)),
-            lstm=self.training.lstm.applied_to(self.training.applied_to(default.lstm)),
-            elm=self.elm,
-            subtask_weight=self.training.subtask_weight,
-            private_layers=self.training.private_layers,
-            svm=self.svm,
-            linear_svm=self.linear_svm,
-            logistic=self.logistic,
-            stack=self.training.stack,
-        )
-
     def systems(self) -> tuple[System, ...]:
         """The systems to compare."""
         return tuple(find_system(name) for name in self.evaluate.systems)
@@ -99,14 +71,14 @@ class Settings(Strict):
             ConfigError: a corpus is unknown, or two systems are one with these settings.
         """
         asked = self.evaluate
-        _refuse_twins(self.systems(), self.options())
+        _refuse_twins(self.systems(), self)
         for name in asked.split_style:
             known_name(name, self.corpora, "corpus under evaluate.split_style")
         return Plan(
             protocols=asked.protocols,
             systems=self.systems(),
             seeds=asked.seeds,
-            options=self.options(),
+            options=self,
             dev=asked.dev,
             split_style=asked.split_style,
             split_seed=asked.split_seed,

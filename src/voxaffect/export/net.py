@@ -133,7 +133,7 @@ def _summary(op: Op, standardized: Value) -> Value:
 
 
 Weights = Mapping[str, NDArray[np.float32]]
-"""Parameters of one net by their names, without the axis of nets."""
+"""Parameters of the net by their names."""
 
 
 def standardized(op: Op, frames: Value, by: Standardizer) -> Value:
@@ -145,7 +145,7 @@ def standardized(op: Op, frames: Value, by: Standardizer) -> Value:
 
 def posteriors(op: Op, x: Value, net: MultiTaskNet) -> dict[str, Value]:
     """Posteriors of standardized frames (T, F), task -> float32 (T, C)."""
-    weights = {name: values[0].cpu().numpy() for name, values in net.state_dict().items()}
+    weights = {name: values.cpu().numpy() for name, values in net.state_dict().items()}
     with part(op, "trunk"):
         hidden = trunk(op, x, net.shape.trunk, weights)
     by_task = {}
@@ -177,7 +177,7 @@ def _in_context(op: Op, x: Value, context: int) -> Value:
 
 
 def _linear(op: Op, x: Value, weights: Weights, name: str) -> Value:
-    product = op.MatMul(x, table(op, weights[f"{name}.weight"], f"{name}.weight"))
+    product = op.MatMul(x, table(op, weights[f"{name}.weight"].T, f"{name}.weight"))
     return op.Add(product, table(op, weights[f"{name}.bias"], f"{name}.bias"))
 
 
@@ -190,16 +190,16 @@ def _head(op: Op, hidden: Value, weights: Weights, name: str, private_layers: in
 
 def _lstm(op: Op, x: Value, weights: Weights, name: str, settings: LstmSettings) -> Value:
     """Hidden states of one layer, (T, directions H), the forward direction's first."""
-    directions = [f"{name}.directions.{n}" for n in range(2 if settings.bidirectional else 1)]
+    directions = [f"{name}.{n}" for n in range(2 if settings.bidirectional else 1)]
 
     def each(kind: str) -> NDArray[np.float32]:
-        return np.stack([_in_onnx_order(weights[f"{way}.{kind}"]) for way in directions])
+        return np.stack([_in_onnx_order(weights[f"{way}.{kind}_l0"]) for way in directions])
 
-    biases = np.concatenate([each("input_bias"), each("recurrent_bias")], axis=1)
+    biases = np.concatenate([each("bias_ih"), each("bias_hh")], axis=1)
     states = op.LSTM(
         op.Unsqueeze(x, [1]),
-        table(op, each("input"), f"{name}.input"),
-        table(op, each("recurrent"), f"{name}.recurrent"),
+        table(op, each("weight_ih"), f"{name}.input"),
+        table(op, each("weight_hh"), f"{name}.recurrent"),
         table(op, biases, f"{name}.bias"),
         hidden_size=settings.hidden,
         direction="bidirectional" if settings.bidirectional else "forward",

@@ -1,31 +1,29 @@
-"""The multi-task loss: cross-entropy frame by frame, every frame bearing its utterance's labels.
+"""The multi-task loss: cross-entropy frame by frame, every frame with its utterance's labels.
 
-Letters: S nets, B rows, T frames, C classes. Nets of a stack never mix: every loss has S values.
+Letters: B rows, T frames, C classes, K tasks.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, Self
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from voxaffect.taxonomy import MISSING
 
-# How much each task counts in the loss: fixed, or learned beside the net.
-#
-# Letters: S nets, K tasks. Weights of 0 stay 0: a net does not learn that task.
-
 Kind = Literal["fixed", "uncertainty", "gradnorm"]
+
+MIN_WEIGHT = 1e-4
 
 
 class TaskWeighting(nn.Module):
-    """Fixed weights: the paper's equation (1).
+    """Fixed weights of the tasks in the loss: the paper's equation (1).
 
     Args:
-        weights: float32 (S, K), 0 where a net does not learn a task.
+        weights: float32 (K,). A weight of 0 stays 0: the task is not trained.
     """
 
     initial: Tensor
@@ -34,31 +32,24 @@ class TaskWeighting(nn.Module):
         super().__init__()
         self.register_buffer("initial", weights)
 
-    def forward(self, losses: Tensor, shared: Sequence[Tensor]) -> Tensor:  # noqa: ARG002 the fixed ones need no gradient
-        """The loss of each net, (S,), of its tasks' (S, K).
+    def forward(self, losses: Tensor, shared: Sequence[Tensor]) -> Tensor:  # noqa: ARG002 for learned ones
+        """The loss, (), of its tasks' losses (K,).
 
         Args:
-            losses: (S, K).
-            shared: weights of the last layer that all tasks share, each (S, ...).
+            losses: (K,).
+            shared: weights of the last layer that all tasks share.
         """
-        return (self.initial * losses).sum(1)
+        return (self.initial * losses).sum()
 
-    def settle(self) -> None:
-        """Bring learned weights back into their range; called after every step."""
-
-    def narrowed(self, kept: Sequence[int]) -> Self:
-        """The weighting of some of the nets."""
-        fewer, rows = copy.deepcopy(self), list(kept)
-        for tensor in (*fewer.buffers(), *fewer.parameters()):
-            tensor.data = tensor.data[rows]
-        return fewer
+    def renormalize(self) -> None:
+        """Bring learned weights back into their range after a step of the optimizer."""
 
 
 class UncertaintyWeighting(TaskWeighting):
     """Each task's loss over a variance that is learned (Kendall, Gal and Cipolla 2018).
 
     A task counts exp(-s) L + s / 2, where s is the logarithm of its variance; exp(-s) begins at the
-    fixed weight. A batch without labels of a task says nothing of its variance.
+    fixed weight. A batch without labels of a task leaves its variance alone.
     """
 
     def __init__(self, weights: Tensor) -> None:
@@ -68,8 +59,8 @@ class UncertaintyWeighting(TaskWeighting):
     def forward(self, losses: Tensor, shared: Sequence[Tensor]) -> Tensor:  # noqa: ARG002 as above
         """As `TaskWeighting.forward`."""
         weighted = (-self.log_variance).exp() * losses + self.log_variance / 2
-        counted = (self.initial > 0) & (losses.detach() != 0)  # a loss that is no number counts
-        return torch.where(counted, weighted, 0.0).sum(1)
+        counted = (self.initial > 0) & (losses.detach() != 0)  # NaN counts, so that it shows
+        return torch.where(counted, weighted, 0.0).sum()
 
 
 class GradNormWeighting(TaskWeighting):
@@ -77,10 +68,10 @@ class GradNormWeighting(TaskWeighting):
 
     The gradient of a task's weighted loss in the last shared layer is drawn towards the tasks' mean
     norm, times the relative rate at which its loss has fallen to the power of the asymmetry. The
-    sum of a net's weights stays what it was.
+    sum of the weights stays what it was.
 
     Args:
-        weights: float32 (S, K).
+        weights: float32 (K,).
         asymmetry: alpha; larger values pull slow tasks forward harder. 1.5 in the paper.
     """
 
@@ -93,46 +84,41 @@ class GradNormWeighting(TaskWeighting):
         self.register_buffer("first_losses", torch.zeros_like(weights))
 
     def forward(self, losses: Tensor, shared: Sequence[Tensor]) -> Tensor:
-        """As `TaskWeighting.forward`; leaves the weights' gradient where the optimizer looks."""
+        """As `TaskWeighting.forward`; sets the gradient of the weights for the optimizer."""
         counted = (self.initial > 0) & (losses.detach() > 0)
         with torch.no_grad():
             fresh = counted & (self.first_losses == 0)
             self.first_losses.copy_(torch.where(fresh, losses, self.first_losses))
-        self._pull(losses, counted, shared)
-        return (self.weights.detach() * losses).sum(1)
+        norms = torch.stack([_gradient_norm(loss, shared) for loss in losses])
+        self.weights.grad = self._gradient(losses.detach(), norms, counted)
+        return (self.weights.detach() * losses).sum()
 
-    def settle(self) -> None:
+    def renormalize(self) -> None:
         """Keep weights positive and their sum what it was."""
         with torch.no_grad():
             kept = torch.where(self.initial > 0, self.weights.clamp(min=MIN_WEIGHT), 0.0)
-            self.weights.copy_(kept * (self.initial.sum(1) / kept.sum(1))[:, None])
+            self.weights.copy_(kept * self.initial.sum() / kept.sum())
 
-    def _pull(self, losses: Tensor, counted: Tensor, shared: Sequence[Tensor]) -> None:
+    @torch.no_grad()
+    def _gradient(self, losses: Tensor, norms: Tensor, counted: Tensor) -> Tensor:
         """Gradient of sum |G - target| in the weights, where G = weight x norm (equation 2)."""
-        norms = torch.stack([_norm(column, shared) for column in losses.unbind(1)], 1)
-        with torch.no_grad():
-            number = counted.sum(1, keepdim=True).clamp(min=1)
-            reached = self.weights * norms
-            ratio = torch.where(counted, losses / self.first_losses.clamp(min=MIN_WEIGHT), 0.0)
-            rate = ratio / (ratio.sum(1, keepdim=True) / number).clamp(min=MIN_WEIGHT)
-            mean = (reached * counted).sum(1, keepdim=True) / number
-            slope = torch.sign(reached - mean * rate**self.asymmetry) * norms
-            pull = torch.where(counted, slope, 0.0)
-            self.weights.grad = pull if self.weights.grad is None else self.weights.grad.add_(pull)
+        number = counted.sum().clamp(min=1)
+        reached = self.weights * norms
+        ratio = torch.where(counted, losses / self.first_losses.clamp(min=MIN_WEIGHT), 0.0)
+        rate = ratio / (ratio.sum() / number).clamp(min=MIN_WEIGHT)
+        mean = (reached * counted).sum() / number
+        slope = torch.sign(reached - mean * rate**self.asymmetry) * norms
+        return torch.where(counted, slope, 0.0)
 
 
-MIN_WEIGHT = 1e-4
-
-
-def _norm(losses: Tensor, shared: Sequence[Tensor]) -> Tensor:
-    """Norm of each net's gradient in the shared weights, (S,), of its loss (S,)."""
-    slopes = torch.autograd.grad(losses.sum(), shared, retain_graph=True)
-    norms: Tensor = torch.linalg.vector_norm(torch.cat([s.flatten(1) for s in slopes], 1), dim=1)
-    return norms
+def _gradient_norm(loss: Tensor, shared: Sequence[Tensor]) -> Tensor:
+    slopes = torch.autograd.grad(loss, shared, retain_graph=True)
+    norm: Tensor = torch.linalg.vector_norm(torch.cat([slope.flatten() for slope in slopes]))
+    return norm
 
 
 def weighting(kind: Kind, weights: Tensor, asymmetry: float) -> TaskWeighting:
-    """The weighting of a kind, beginning at given weights (S, K)."""
+    """The weighting of a kind, beginning at given weights (K,)."""
     if kind == "uncertainty":
         return UncertaintyWeighting(weights)
     if kind == "gradnorm":
@@ -140,56 +126,14 @@ def weighting(kind: Kind, weights: Tensor, asymmetry: float) -> TaskWeighting:
     return TaskWeighting(weights)
 
 
-def row_weights(targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
-    """What a frame of each row counts, float32 (S, B): 0 where the target is MISSING.
+def frame_mask(lengths: Tensor, n_frames: int) -> Tensor:
+    """Whether a frame of a row is not padding, bool (T, B).
 
     Args:
-        targets: int64 (S, B).
-        class_weights: (S, C), the weight of a frame of each class; 1 unless given.
-    """
-    known = (targets != MISSING).float()
-    if class_weights is None:
-        return known
-    return known * class_weights.gather(1, targets.clamp(min=0))
-
-
-def frame_mass(weights: Tensor, lengths: Tensor) -> Tensor:
-    """Weight of all frames, (S,): what a mean over them is divided by.
-
-    Args:
-        weights: what a frame of each row counts, (S, B).
-        lengths: int64 (S, B), frames of each row.
-    """
-    return (weights * lengths).sum(1)
-
-
-def inside(lengths: Tensor, n_frames: int) -> Tensor:
-    """1 for the frames of a row that are no padding, else 0: float32 (S, T, B).
-
-    Args:
-        lengths: int64 (S, B).
+        lengths: int64 (B,).
         n_frames: T.
     """
-    time = torch.arange(n_frames, device=lengths.device)[:, None]
-    return (time < lengths[:, None]).float()
-
-
-def masked_cross_entropy(
-    logits: Tensor, targets: Tensor, weights: Tensor, mass: Tensor, counted: Tensor
-) -> Tensor:
-    """Mean cross-entropy over the frames whose target is known, (S,); 0 where none is.
-
-    Args:
-        logits: (S, T, B, C).
-        targets: int64 (S, B).
-        weights: what a frame of each row counts, (S, B).
-        mass: weight of all frames, (S,).
-        counted: which frames are no padding, (S, T, B).
-    """
-    share = weights / mass.clamp(min=torch.finfo(torch.float32).tiny)[:, None]
-    chosen = targets.clamp(min=0)[:, None, :, None].expand(*logits.shape[:3], 1)
-    found = logits.float().log_softmax(3).gather(3, chosen).squeeze(3)
-    return -(found * (counted * share[:, None])).sum((1, 2))
+    return torch.arange(n_frames, device=lengths.device)[:, None] < lengths
 
 
 def task_losses(
@@ -199,27 +143,32 @@ def task_losses(
     class_weights: Mapping[str, Tensor] | None = None,
     over_processes: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """Masked cross-entropy of every task, (S, K), in the order of the logits.
+    """Masked cross-entropy of every task, (K,), in the order of the logits.
+
+    The mean is over the frames whose label is known; 0 where there are none.
 
     Args:
-        logits: task -> (S, T, B, C), K tasks.
-        targets: task -> int64 (S, B), MISSING rows do not count.
-        lengths: int64 (S, B), frames behind these do not count.
-        class_weights: task -> (S, C), for tasks that have some; the mean is weighted too.
-        over_processes: adds up the masses of all processes that hold rows of the batch.
+        logits: task -> (T, B, C), K tasks.
+        targets: task -> int64 (B,), MISSING where a label is not known.
+        lengths: int64 (B,), frames of each row; those behind are padding.
+        class_weights: task -> (C,), for tasks that have some; the mean is weighted too.
+        over_processes: adds up the weight of all frames over the processes that share the batch.
     """
-    counted = inside(lengths, next(iter(logits.values())).shape[1])
     losses = []
     for task, scores in logits.items():
-        weights = row_weights(targets[task], (class_weights or {}).get(task))
-        mass = frame_mass(weights, lengths)
+        labels = torch.where(frame_mask(lengths, len(scores)), targets[task], MISSING).flatten()
+        weights = (class_weights or {}).get(task, scores.new_ones(scores.shape[2])).float()
+        total = cross_entropy(
+            scores.flatten(0, 1).float(), labels, weights, ignore_index=MISSING, reduction="sum"
+        )
+        mass = (weights[labels.clamp(min=0)] * (labels != MISSING)).sum()
         mass = mass if over_processes is None else over_processes(mass)
-        losses.append(masked_cross_entropy(scores, targets[task], weights, mass, counted))
-    return torch.stack(losses, 1)
+        losses.append(total / torch.where(mass > 0, mass, 1.0))
+    return torch.stack(losses)
 
 
 def balanced_weights(targets: Tensor, frames: Tensor, n_classes: int) -> Tensor:
-    """Weights that give every class present the same total weight: mean 1 over the frames.
+    """Class weights that give every class present the same total weight: mean 1 over the frames.
 
     Args:
         targets: int64 (N,), MISSING utterances do not count.

@@ -1,12 +1,41 @@
-"""How nets are trained, and what one epoch of it came to."""
+"""How nets are trained, what each epoch gave, and early stopping."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
+
+import torch
+from pydantic import AfterValidator, Field
 
 from voxaffect.model.losses import Kind
+from voxaffect.taxonomy import TASKS
+
+
+def _available(device: str) -> str:
+    """The name of a device that is here and holds values (`meta` does not)."""
+    try:
+        torch.empty(1, device=device).tolist()
+    except (RuntimeError, AssertionError, NotImplementedError) as fault:
+        raise ValueError(f"this device is not available, use cpu ({fault})") from fault
+    return device
+
+
+def _known_tasks(rates: Mapping[str, float]) -> Mapping[str, float]:
+    for name in rates:
+        if name not in TASKS:
+            raise ValueError(f"{name!r} is not a task; use {', '.join(TASKS)}")
+    return rates
+
+
+def _balanced_or_none(value: str | None) -> str | None:
+    return None if value == "none" else value
+
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+Device = Annotated[str, AfterValidator(_available)]
 
 
 @dataclass(frozen=True)
@@ -15,40 +44,44 @@ class TrainingSettings:
 
     Args:
         learning_rate: of Adam, fixed.
-        task_learning_rates: task -> learning rate of its head and private layers, where it is to
-            be another.
+        task_learning_rates: task -> learning rate of its head and private layers, where it differs.
         task_weighting: "fixed" keeps the weights given, "uncertainty" (Kendall et al. 2018) and
             "gradnorm" (Chen et al. 2018) begin at them and learn.
         gradnorm_asymmetry: how hard GradNorm pulls slow tasks forward.
         batch_size: frames a batch for a DNN, utterances for an LSTM.
         max_epochs: passes over the training data at most.
         patience: epochs without a better dev score before training stops.
-        batches_per_epoch: batches between two looks at the dev set at most; None means all. A DNN
-            sees thousands of batches a pass, far more than it needs between two looks.
+        batches_per_epoch: batches between two evaluations of the dev set at most; None means all.
+            A DNN sees thousands of batches a pass, far more than it needs between two evaluations.
         crop_frames: longest stretch of an utterance in an LSTM batch, drawn anew each epoch; None
-            shows utterances whole. Every frame bears its utterance's labels, so a crop is valid.
+            takes whole utterances. Every frame has its utterance's labels, so a crop is valid.
         clip_norm: largest norm of the gradient; None leaves it.
-        class_weight: "balanced" weighs emotion frames by inverse class frequency, None does not.
+        class_weight: "balanced" weighs emotion frames by inverse class frequency; None (in a
+            settings file "none") does not.
         autocast: run matrix products in bfloat16.
         device: "cpu", "cuda" or another name that PyTorch knows.
         resident_gib: frames of a training set that are held in memory at most; a larger set is read
             in random parts of this size, again in every epoch.
     """
 
-    learning_rate: float = 3e-3
-    task_learning_rates: Mapping[str, float] = field(default_factory=dict)
+    learning_rate: Positive = 3e-3
+    task_learning_rates: Annotated[Mapping[str, Positive], AfterValidator(_known_tasks)] = field(
+        default_factory=dict
+    )
     task_weighting: Kind = "fixed"
-    gradnorm_asymmetry: float = 1.5
-    batch_size: int = 128
-    max_epochs: int = 50
-    patience: int = 8
-    batches_per_epoch: int | None = None
-    crop_frames: int | None = None
-    clip_norm: float | None = 1.0
-    class_weight: Literal["balanced"] | None = "balanced"
+    gradnorm_asymmetry: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.5
+    batch_size: Count = 128
+    max_epochs: Count = 50
+    patience: Count = 8
+    batches_per_epoch: Count | None = None
+    crop_frames: Count | None = None
+    clip_norm: Positive | None = 1.0
+    class_weight: Annotated[
+        Literal["balanced", "none"] | None, AfterValidator(_balanced_or_none)
+    ] = "balanced"
     autocast: bool = False
-    device: str = "cpu"
-    resident_gib: float = 4.0
+    device: Device = "cpu"
+    resident_gib: Positive = 4.0
 
     @property
     def resident_bytes(self) -> float:
@@ -58,14 +91,14 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to.
+    """Losses and scores of one epoch.
 
     Args:
         number: counted from 1.
         train_loss: mean multi-task loss over the epoch's batches.
         dev_loss: emotion cross-entropy a dev utterance, of its mean posterior.
         dev_ua: unweighted accuracy of dev utterances, by the largest mean posterior.
-        frames_per_s: training frames a second, padding not counted; of all nets of the stack.
+        frames_per_s: training frames a second, padding not counted.
         seconds: wall time, dev set included.
     """
 
@@ -79,7 +112,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class TrainingHistory:
-    """All epochs of a training, and the one whose weights were kept."""
+    """All epochs of a training, and the number of the one whose weights were kept."""
 
     epochs: tuple[Epoch, ...]
     best: int
@@ -87,12 +120,12 @@ class TrainingHistory:
 
 @dataclass
 class EarlyStopping:
-    """The epochs of a training so far, under the rule by which it stops early.
+    """Early stopping: the epochs of a training so far, and how many may follow.
 
     Args:
         max_epochs: epochs at most.
         patience: epochs without a better dev score before training stops.
-        epochs: those that have ended.
+        epochs: epochs that have ended.
         best: number of the best of them, counted from 1; 0 before the first.
     """
 
@@ -102,7 +135,7 @@ class EarlyStopping:
     best: int = 0
 
     def add(self, epoch: Epoch) -> None:
-        """One more epoch has ended."""
+        """Count an epoch that has ended."""
         if not self.epochs or _score(epoch) > _score(self.epochs[self.best - 1]):
             self.best = epoch.number
         self.epochs.append(epoch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from reprlib import repr as shorten
 from typing import Any
@@ -23,13 +23,14 @@ from voxaffect.features.registry import checkpoint_paths, extractor_from_setting
 from voxaffect.features.standardize import Standardizer
 from voxaffect.model.data import Examples
 from voxaffect.model.multitask import MultiTaskNet
+from voxaffect.model.training import OnEpoch
 from voxaffect.model.trunks import DnnSettings, LstmSettings
 from voxaffect.provenance import numeric_environment, versions
 from voxaffect.recognizer.packaged import PACKAGED
 from voxaffect.recognizer.prediction import Prediction, named, unfamiliar
 from voxaffect.recognizer.recording import Recording, waveform_of
 from voxaffect.recognizer.serialization import plain, read_artifact, write_artifact
-from voxaffect.systems.classifier import NetClassifier, NetSettings, OnEpoch
+from voxaffect.systems.classifier import NetClassifier, NetSettings
 from voxaffect.taxonomy import EMOTION, TASKS
 from voxaffect.utterance.calibration import TemperatureCalibration
 from voxaffect.utterance.elm_scores import ElmScores
@@ -156,7 +157,7 @@ class NetRecognizer:
                 frames[i],
                 answers.probabilities[i],
                 answers.high_level[i],
-                _row(answers.posteriors.by_task, i),
+                _row(answers.posteriors, i),
             )
             for i in range(len(waveforms))
         ]
@@ -241,9 +242,8 @@ class NetRecognizer:
         header, arrays = read_artifact(folder)
         _refuse_device(folder, device)
         extractor = extractor or _extractor(folder, header, device)
-        settings = _settings(folder, header.get("settings"))
+        settings = _settings(folder, header.get("settings"), device)
         _refuse_other_assumptions(folder, header, _assumed(extractor, settings.task_weights))
-        settings = replace(settings, training=replace(settings.training, device=device))
         recognizer = cls(settings, extractor, header["card"])
         recognizer._restore(folder, arrays, header["temperature"])
         recognizer.novelty_ = _novelty(folder, header, arrays, len(extractor.names))
@@ -252,7 +252,7 @@ class NetRecognizer:
     def _arrays(self, precision: type[np.floating]) -> dict[str, NDArray[Any]]:
         classifier = self.classifier
         weights = classifier.net_.state_dict()
-        net = {f"net.{k}": v[0].cpu().numpy().astype(precision) for k, v in weights.items()}
+        net = {f"net.{k}": v.cpu().numpy().astype(precision) for k, v in weights.items()}
         elm = {f"elm.{k}": np.asarray(v) for k, v in classifier.elm_.to_arrays().items()}
         own = {
             "standardizer.mean": classifier.standardizer_.mean,
@@ -269,7 +269,7 @@ class NetRecognizer:
             )
             classifier.net_ = MultiTaskNet(classifier.shape(len(self.extractor.names)))
             classifier.net_.load_state_dict(
-                {k: torch.from_numpy(v)[None] for k, v in _part(arrays, "net.").items()}
+                {k: torch.from_numpy(v) for k, v in _part(arrays, "net.").items()}
             )
         except (KeyError, RuntimeError) as fault:
             raise ArtifactError(f"{folder}: weights do not fit the settings ({fault})") from fault
@@ -364,13 +364,16 @@ def _plain_settings(settings: NetSettings) -> dict[str, Any]:
     return plain({**settings.plain(), "trunk": {"kind": kind, **asdict(settings.trunk)}})
 
 
-def _settings(folder: Path, stated: Any) -> NetSettings:
+def _settings(folder: Path, stated: Any, device: str) -> NetSettings:
     """The settings that `_plain_settings` gave; a key or value that it would not give is refused.
+
+    The device is the one given, wherever the net was trained.
 
     Raises:
         ArtifactError: this version does not understand them.
     """
     try:
+        stated = {**stated, "training": {**stated["training"], "device": device}}
         trunk = dict(stated["trunk"])
         kind = TRUNKS[trunk.pop("kind")]
         read = TypeAdapter(kind).validate_python(trunk)

@@ -24,7 +24,15 @@ from numpy.typing import NDArray
 from voxaffect.errors import ArtifactError
 from voxaffect.files import json_with_digest, write_atomically, write_text
 
-FORMAT = 4
+FORMAT = 5
+LSTM_NAMES = {
+    "input": "weight_ih_l0",
+    "recurrent": "weight_hh_l0",
+    "input_bias": "bias_ih_l0",
+    "recurrent_bias": "bias_hh_l0",
+}
+"""Parameters of an LSTM in format 4 -> their names in PyTorch."""
+
 HEADER = "recognizer.json"
 WEIGHTS_KEYS = {"weights", "weights_sha256"}
 HASH_DIGITS = 12
@@ -79,7 +87,21 @@ def read_artifact(folder: Path) -> tuple[Header, Arrays]:
         ArtifactError: a file is missing, changed or of another format.
     """
     header = _read_header(folder)
-    return header, _read_weights(folder / header["weights"], header["weights_sha256"])
+    arrays = _read_weights(folder / header["weights"], header["weights_sha256"])
+    return header, arrays if header["format"] == FORMAT else _from_format_4(arrays)
+
+
+def _from_format_4(arrays: Arrays) -> Arrays:
+    """Arrays of format 4, whose net had layers of its own, for PyTorch's layers."""
+    converted = {}
+    for name, values in arrays.items():
+        layer, _, kind = name.rpartition(".")
+        if ".directions." in layer:
+            converted[f"{layer.replace('.directions.', '.')}.{LSTM_NAMES[kind]}"] = values
+        else:
+            is_linear = name.startswith("net.") and kind == "weight"
+            converted[name] = values.T if is_linear else values
+    return converted
 
 
 @contextmanager
@@ -111,7 +133,7 @@ def _read_header(folder: Path) -> Header:
         is_whole = json_with_digest(header).encode() == content and header.keys() >= WEIGHTS_KEYS
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as fault:
         raise ArtifactError(f"{path}: damaged ({fault}); restore it or train again") from fault
-    if version != FORMAT:
+    if version not in {4, FORMAT}:
         raise ArtifactError(
             f"{path}: format {version!r} where this version reads {FORMAT}; "
             "train again or install the version that wrote it"

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from voxaffect.audio.waveform import Waveform
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.packing import lengths_of
-from voxaffect.model.streaming import Carried, StreamingNet
+from voxaffect.model.streaming import RecurrentState, StreamingNet
 from voxaffect.streaming.decoder import InterimPosterior, StreamInput
 from voxaffect.streaming.frontend import FrameSource, FrameUpdate, Frontend
 from voxaffect.systems.classifier import NetClassifier
@@ -122,7 +122,7 @@ class RunningFunctionals(NamedTuple):
 class DecoderState(NamedTuple):
     """State of one utterance: that of the trunk, and its functionals."""
 
-    carried: Carried
+    trunk: RecurrentState
     functionals: Row
 
 
@@ -201,12 +201,12 @@ class CausalDecoder:
             scale = np.repeat(np.array(factors[some]), counts)
             scaled = self._frontend.scaled(np.concatenate(frames[some]), scale)
             x = self._classifier.standardizer_.transform(scaled)
-            carried = [state.carried for state in states[some]]
-            output = self._net.hear(x, counts, carried, ended=ended)
+            carried = [state.trunk for state in states[some]]
+            output = self._net.process(x, counts, carried, ended=ended)
             threshold = self._classifier.settings.elm.threshold
             new = RunningFunctionals.from_posteriors(output.posteriors, output.counts, threshold)
             before = RunningFunctionals.from_rows([state.functionals for state in states[some]])
-            after += map(DecoderState, output.carried, before.merged(new).rows())
+            after += map(DecoderState, output.states, before.merged(new).rows())
         return after
 
     def _decide(self, rows: Sequence[Row]) -> list[InterimPosterior | None]:
@@ -315,7 +315,7 @@ def whole_posteriors(
     assert answers.posteriors is not None  # noqa: S101 a net always has them
     means = {
         task: [values.mean(axis=0, dtype=np.float64) for values in by_utterance]
-        for task, by_utterance in answers.posteriors.by_task.items()
+        for task, by_utterance in answers.posteriors.items()
         if task != EMOTION.name
     }
     return [

@@ -25,7 +25,7 @@ from voxaffect.errors import AudioError, StreamingError, TrainingError
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.lld.streaming import check_samples
 from voxaffect.features.runtime import torch_threads
-from voxaffect.model.streaming import causal_net
+from voxaffect.model.streaming import streaming_net
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.streaming.batch import Predictor, predict_decoded
@@ -288,7 +288,7 @@ def choose_decoder(recognizer: NetRecognizer, settings: LiveSettings) -> Increme
     if not isinstance(extractor, LowLevelDescriptors):
         return RepeatedDecoder(extractor, classifier)
     frontend = Frontend(extractor, settings.gain_tolerance_db)
-    net = causal_net(classifier.net_)
+    net = streaming_net(classifier.net_)
     if net is None:
         return RecomputingDecoder(frontend, classifier)
     return CausalDecoder(frontend, classifier, net)

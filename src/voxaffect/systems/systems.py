@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Annotated, Any
 
-import torch
+from pydantic import Field, model_validator
 
 from voxaffect.model.losses import Kind
 from voxaffect.model.settings import TrainingSettings
@@ -34,6 +34,7 @@ from voxaffect.systems.classifier import (
     NetSettings,
     UtteranceClassifier,
 )
+from voxaffect.systems.names import NAMES
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
 
 # What the paper leaves open, one change of a system at a time.
@@ -90,38 +91,61 @@ VARIANTS: Mapping[str, Variant] = {
 """What follows the base in a variant's name, `lstm-mtl-rates` -> what is changed."""
 
 
-STACK_ON_A_CARD = 64
-STEP_ON_A_PROCESSOR = 1024
-"""Frames of a stack's step beyond which more nets gain nothing on a processor, as measured."""
+DNN_TRAINING = TrainingSettings(batches_per_epoch=200)
 
 
 @dataclass(frozen=True)
-class Options:
-    """Settings that all systems of an experiment share.
+class TrainingOptions(TrainingSettings):
+    """`[training]`: how nets are trained, and how those of one kind are trained otherwise.
+
+    In a settings file, whatever is not stated for a kind is that of all nets.
 
     Args:
         dnn: how feed-forward nets are trained.
         lstm: how recurrent nets are trained.
-        elm: how the utterance level is learned.
         subtask_weight: weight of each subtask in the loss; the paper's is 0.1.
-        private_layers: layers of each task's own, between trunk and class scores; the
-            paper has none.
+        private_layers: layers of each task's own, between trunk and class scores; the paper has
+            none.
+    """
+
+    dnn: TrainingSettings = DNN_TRAINING
+    lstm: TrainingSettings = TrainingSettings()
+    subtask_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
+    private_layers: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_kinds(cls, stated: Any) -> Any:
+        if not isinstance(stated, dict):
+            return stated
+        names = {field.name for field in fields(TrainingSettings)}
+        common = {name: value for name, value in stated.items() if name in names}
+        usual = {"dnn": {"batches_per_epoch": DNN_TRAINING.batches_per_epoch}, "lstm": {}}
+        kinds = {kind: stated.get(kind, {}) for kind in usual}
+        whole = {
+            kind: {**usual[kind], **common, **own} if isinstance(own, dict) else own
+            for kind, own in kinds.items()
+        }
+        return {**stated, **whole}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Settings of systems, as the sections of a settings file.
+
+    Args:
+        training: how nets are trained.
+        elm: how the utterance level of nets is trained.
         svm: of the baselines with a radial kernel.
         linear_svm: of those without one.
         logistic: of the logistic regressions.
-        stack: nets that train as one; None leaves it to the trunk and the device. It changes no
-            net beyond rounding.
     """
 
-    dnn: TrainingSettings = TrainingSettings(batches_per_epoch=200)
-    lstm: TrainingSettings = TrainingSettings()
+    training: TrainingOptions = TrainingOptions()
     elm: ElmSettings = ElmSettings()
-    subtask_weight: float = 0.1
-    private_layers: int = 0
     svm: SvmSettings = SvmSettings()
     linear_svm: LinearSvmSettings = LinearSvmSettings()
     logistic: LogisticSettings = LogisticSettings()
-    stack: int | None = None
 
 
 @dataclass(frozen=True)
@@ -154,24 +178,11 @@ class NetSystem:
 
     def net_settings(self, options: Options) -> NetSettings:
         """Settings of this system's classifier."""
-        weights = {EMOTION.name: 1.0} | dict.fromkeys(self.subtasks, options.subtask_weight)
-        training = options.lstm if self.recurrent else options.dnn
-        usual = NetSettings(self.trunk, weights, training, options.elm, options.private_layers)
+        common = options.training
+        weights = {EMOTION.name: 1.0} | dict.fromkeys(self.subtasks, common.subtask_weight)
+        training = common.lstm if self.recurrent else common.dnn
+        usual = NetSettings(self.trunk, weights, training, options.elm, common.private_layers)
         return usual if self.variant is None else self.variant(usual)
-
-    def stack_size(self, options: Options) -> int:
-        """Nets that train as one where that is faster than one by one, as measured.
-
-        On a graphics card a small net's time goes into launching kernels, which a stack shares. On
-        a processor feed-forward nets share what a step costs beside its products, up to some
-        hundred frames; recurrent ones are as fast alone.
-        """
-        if options.stack is not None:
-            return options.stack
-        training = self.net_settings(options).training
-        if torch.device(training.device).type != "cpu":
-            return STACK_ON_A_CARD
-        return 1 if self.recurrent else max(1, STEP_ON_A_PROCESSOR // training.batch_size)
 
     def classifier(self, options: Options) -> NetClassifier:
         """A new, untrained classifier."""
@@ -278,31 +289,20 @@ class LogisticSystem(SklearnSystem):
 
 System = NetSystem | MajoritySystem | SklearnSystem
 
-_DNN, _LSTM, _BLSTM = DnnSettings(), LstmSettings(), LstmSettings(bidirectional=True)
 _BOTH = (GENDER.name, NATURALNESS.name)
-
-PAPER: tuple[System, ...] = (
-    NetSystem("dnn-stl", _DNN),
-    NetSystem("lstm-stl", _LSTM),
-    NetSystem("dnn-mtl", _DNN, _BOTH),
-    NetSystem("lstm-mtl", _LSTM, _BOTH),
-    NetSystem("dnn-gender", _DNN, (GENDER.name,)),
-    NetSystem("lstm-gender", _LSTM, (GENDER.name,)),
-    NetSystem("dnn-naturalness", _DNN, (NATURALNESS.name,)),
-    NetSystem("lstm-naturalness", _LSTM, (NATURALNESS.name,)),
-)
-BEYOND: tuple[System, ...] = (
-    NetSystem("blstm-stl", _BLSTM),
-    NetSystem("blstm-mtl", _BLSTM, _BOTH),
-    *(
-        NetSystem(f"{trunk}-mtl-{name}", settings, _BOTH, variant=variant)
-        for name, variant in VARIANTS.items()
-        for trunk, settings in (("dnn", _DNN), ("lstm", _LSTM))
-    ),
-)
-BASELINES: tuple[System, ...] = (
-    NetSystem("dnn-mean", _DNN, mean_pooled=True),
-    NetSystem("lstm-mean", _LSTM, mean_pooled=True),
+_TRUNKS: Mapping[str, TrunkSettings] = {
+    "dnn": DnnSettings(),
+    "lstm": LstmSettings(),
+    "blstm": LstmSettings(bidirectional=True),
+}
+_SUBTASKS: Mapping[str, tuple[str, ...]] = {
+    "stl": (),
+    "mean": (),
+    "mtl": _BOTH,
+    "gender": (GENDER.name,),
+    "naturalness": (NATURALNESS.name,),
+}
+_BASELINES: tuple[System, ...] = (
     SvmSystem(),
     LogisticSystem(),
     SvmSystem("egemaps-svm", "egemaps"),
@@ -312,4 +312,18 @@ BASELINES: tuple[System, ...] = (
     MajoritySystem(),
 )
 
-SYSTEMS: Mapping[str, System] = {system.name: system for system in (*PAPER, *BEYOND, *BASELINES)}
+
+def _net(name: str) -> NetSystem:
+    """The net of a name: its trunk, what it learns, and its variant."""
+    trunk, learns, *variant = name.split("-")
+    return NetSystem(
+        name,
+        _TRUNKS[trunk],
+        _SUBTASKS[learns],
+        variant=VARIANTS[variant[0]] if variant else None,
+        mean_pooled=learns == "mean",
+    )
+
+
+_NAMED = {system.name: system for system in _BASELINES}
+SYSTEMS: Mapping[str, System] = {name: _NAMED.get(name) or _net(name) for name in NAMES}

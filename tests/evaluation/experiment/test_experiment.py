@@ -20,7 +20,7 @@ from voxaffect.evaluation.experiment.run import FoldResult, Run, RunFolder, resu
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings
 from voxaffect.systems.baselines.sklearn_machines import SvmSettings
-from voxaffect.systems.systems import NetSystem, Options, SvmSystem
+from voxaffect.systems.systems import NetSystem, Options, SvmSystem, TrainingOptions
 
 QUICK = TrainingSettings(batch_size=32, max_epochs=2, patience=2)
 NET = NetSystem("dnn-mtl", DnnSettings(hidden=8, context=1), ("gender", "naturalness"))
@@ -28,7 +28,7 @@ PLAN = Plan(
     protocols=("within", "cross", "aggregated"),
     systems=(SvmSystem(), NET),
     seeds=(0, 1),
-    options=Options(dnn=QUICK),
+    options=Options(training=TrainingOptions(dnn=QUICK)),
 )
 N_FOLDS = 6 + 2 + 1
 DATASET = make_dataset()
@@ -92,7 +92,7 @@ def test_processes_change_no_number(finished: Run, tmp_path: Path) -> None:
     for a, b in zip(alone, parallel.results, strict=True):
         assert a.ids == b.ids
         np.testing.assert_array_equal(a.y_pred, b.y_pred)
-        # Other stacks of nets, and other threads for linear algebra, may end in another last bit.
+        # Other threads for linear algebra may end in another last bit.
         np.testing.assert_allclose(a.high_level, b.high_level, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(a.probabilities, b.probabilities, rtol=1e-4, atol=1e-6)
 
@@ -168,7 +168,11 @@ def test_names_that_look_alike_keep_their_own_results(tmp_path: Path) -> None:
     assert len(found.results) == 4
 
 
-LONGER = replace(PLAN, seeds=(0,), options=Options(dnn=replace(QUICK, max_epochs=30, patience=30)))
+LONGER = replace(
+    PLAN,
+    seeds=(0,),
+    options=Options(training=TrainingOptions(dnn=replace(QUICK, max_epochs=30, patience=30))),
+)
 
 
 def _die_after_three_results(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from tests.evaluation.data import make_dataset
 from tests.report.runs import corpus
 from voxaffect.errors import CorpusError, FeatureError, TrainingError
 from voxaffect.evaluation.experiment.dataset import Dataset
-from voxaffect.evaluation.experiment.experiment import Plan, _jobs, run
+from voxaffect.evaluation.experiment.experiment import Plan, _batches, _jobs, run
 from voxaffect.evaluation.experiment.job import (
     Batch,
     Failure,
@@ -29,8 +29,8 @@ from voxaffect.features.frames import FrameGrid
 from voxaffect.files import digest
 from voxaffect.model.data import Examples
 from voxaffect.model.settings import TrainingSettings
-from voxaffect.model.training import TrainingTask, fit
-from voxaffect.systems.systems import SYSTEMS, Options, SvmSystem
+from voxaffect.model.training import fit
+from voxaffect.systems.systems import SYSTEMS, Options, SvmSystem, TrainingOptions
 
 DATASET = make_dataset()
 CORPORA = (corpus("north", {"acted": 1}), replace(corpus("south", {}), language="not stated"))
@@ -167,19 +167,21 @@ def test_a_bug_is_not_hidden(plant: Callable[[Exception, int], Attempts]) -> Non
         ends([(job,) for job in JOBS])
 
 
-def test_a_stack_that_fails_is_taken_apart_and_its_seeds_are_kept(
+def test_a_batch_that_fails_is_taken_apart_and_its_seeds_are_kept(
     plant: Callable[[Exception, int], Attempts], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempts = plant(TrainingError("unused"), 0)
-    stacks: list[int] = []
+    sizes: list[int] = []
 
-    def fail(classifiers: list[object], materials: list[object]) -> None:
-        stacks.append(len(materials))
-        raise TrainingError("the loss became nan")
+    def fail_together(batch: Batch) -> list[FoldResult]:
+        sizes.append(len(batch))
+        if len(batch) > 1:
+            raise TrainingError("the loss became nan")
+        return compute(batch)
 
-    monkeypatch.setattr("voxaffect.evaluation.experiment.job.fit_together", fail)
+    monkeypatch.setattr("voxaffect.evaluation.experiment.job.compute", fail_together)
     ended = ends([tuple(JOBS)])
-    assert stacks == [len(JOBS)]
+    assert sizes == [len(JOBS), *[1] * len(JOBS)]
     assert all(isinstance(end, FoldResult) for end in ended.values())
     assert sorted(attempts) == sorted((data.fold, 5) for data in FOLDS)
 
@@ -272,45 +274,41 @@ def test_a_header_is_what_it_was_unless_training_sets_are_thinned() -> None:
     assert replace(PLAN, train_shares=(0.5, 1.0)).settings()["train_shares"] == [0.5, 1.0]
 
 
-def test_nets_that_learn_from_other_shares_do_not_train_as_one() -> None:
-    job = Job(DATA, SYSTEMS["dnn-stl"], Options(), 0)
-    thinned = replace(job, data=replace(DATA, train_share=0.5))
-    assert job.stack_key != thinned.stack_key
-    assert job.stack_key == replace(job, system=SYSTEMS["dnn-mean"]).stack_key
-
-
 @pytest.mark.parametrize("trunk", ["dnn", "lstm"])
 def test_systems_that_differ_behind_the_net_share_one_and_come_out_as_if_alone(
     trunk: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick = TrainingSettings(batch_size=16, max_epochs=2, patience=1, batches_per_epoch=2)
-    options = Options(dnn=quick, lstm=quick)
+    options = Options(training=TrainingOptions(dnn=quick, lstm=quick))
     kinds = ("stl", "mean", "mtl", "mtl-extended", "gender")
     systems = tuple(SYSTEMS[f"{trunk}-{kind}"] for kind in kinds)
     data = dataset()
     (fold,) = replace(PLAN, protocols=("aggregated",)).folds(data, lambda fault: None)
     jobs = [Job(FoldData.of(fold, data), system, options, 0) for system in systems]
     assert len({job.net_key for job in jobs}) == 3
-    n_trained = []
+    n_trained = 0
 
-    def counted(lessons: Sequence[TrainingTask], *args: Any, **options: Any) -> Any:
-        n_trained.append(len(lessons))
-        return fit(lessons, *args, **options)
+    def counted(*args: Any, **options: Any) -> Any:
+        nonlocal n_trained
+        n_trained += 1
+        return fit(*args, **options)
 
     monkeypatch.setattr("voxaffect.systems.classifier.fit", counted)
-    together = compute(tuple(jobs))
-    assert n_trained == [3]
-    for job, result in zip(jobs, together, strict=True):
-        alone = job.compute()
-        assert result.system == alone.system
-        np.testing.assert_allclose(result.probabilities, alone.probabilities, atol=1e-4)
-        np.testing.assert_allclose(result.high_level, alone.high_level, atol=1e-4)
+    together = [result for batch in _batches(jobs) for result in compute(batch)]
+    assert n_trained == 3
+    alone = {result.system: result for result in (job.compute() for job in jobs)}
+    assert len(together) == len(alone) == 5
+    for result in together:
+        expected = alone[result.system]
+        np.testing.assert_array_equal(result.probabilities, expected.probabilities)
+        np.testing.assert_array_equal(result.high_level, expected.high_level)
 
 
-def test_every_kind_of_net_comes_to_a_result_also_in_a_stack(tmp_path: Path) -> None:
+def test_every_kind_of_net_has_a_result(tmp_path: Path) -> None:
     quick = TrainingSettings(batch_size=32, max_epochs=1, patience=1, batches_per_epoch=2)
     nets = tuple(s for s in SYSTEMS.values() if s.name.startswith("dnn-"))
-    plan = Plan(("aggregated",), nets, options=Options(dnn=quick), train_shares=(0.5, 1.0))
+    options = Options(training=TrainingOptions(dnn=quick))
+    plan = Plan(("aggregated",), nets, options=options, train_shares=(0.5, 1.0))
     found = run(plan, make_dataset(), (), RunFolder(tmp_path))
     assert found.failures == ()
     for results in (found.results, found.thinned):

@@ -19,7 +19,7 @@ from voxaffect.evaluation.experiment.run import Run, RunFolder
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings
 from voxaffect.systems.classifier import NetClassifier
-from voxaffect.systems.systems import NetSystem, Options
+from voxaffect.systems.systems import NetSystem, Options, TrainingOptions
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,9 @@ def plan(folder: Path | None = None) -> Plan:
         protocols=("within", "cross"),
         systems=(Halting("slow", net, ("gender",), halt), Halting("slower", net, halt=halt)),
         seeds=(0, 1),
-        options=Options(dnn=TrainingSettings(batch_size=32, max_epochs=2, patience=2)),
+        options=Options(
+            training=TrainingOptions(dnn=TrainingSettings(batch_size=32, max_epochs=2, patience=2))
+        ),
     )
 
 

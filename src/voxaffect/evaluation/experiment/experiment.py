@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
-from math import ceil
 from typing import Any
 
 from voxaffect.corpora.corpus import Utterance
@@ -189,13 +187,12 @@ def run(
         leakage={name: statement.plain() for name, statement in stated.items()},
     )
     wanted = [job.name for job in jobs]
+    batches = _batches(job for job in jobs if job.name in missing)
     with (
         closing(_Header(folder, header, wanted, failures)) as kept,
-        closing(Schedule(_unfinished(_batches(jobs, n_jobs), missing), n_jobs).ends()) as ends,
+        closing(Schedule(batches, n_jobs).ends()) as ends,
     ):
         for job, end in ends:
-            if job.name not in missing:
-                continue
             outcome = Outcome(job.data.fold, job.system.name, job.seed)
             if isinstance(end, Failure):
                 outcome = replace(outcome, failure=end.reason)
@@ -234,26 +231,12 @@ def _check_features(plan: Plan, datasets: Mapping[str | None, Dataset]) -> None:
             )
 
 
-def _batches(jobs: Sequence[Job], n_jobs: int) -> list[Batch]:
-    """Jobs in their order; those of one net are taken together, and nets that may train as one.
-
-    As many nets as pay, no more than leaves every process its part, and than fit into memory
-    together.
-    """
-    stacks: dict[Hashable, dict[Hashable, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for number, job in enumerate(jobs):
-        stacks[job.stack_key or number][job.net_key].append(number)
-    batches: list[list[int]] = []
-    for stack in stacks.values():
-        nets = [*stack.values()]
-        size = min(jobs[nets[0][0]].stack_size, ceil(len(nets) / n_jobs))
-        batches += [[*chain(*nets[i : i + size])] for i in range(0, len(nets), size)]
-    return [tuple(jobs[number] for number in batch) for batch in sorted(batches)]
-
-
-def _unfinished(batches: Sequence[Batch], missing: Collection[str]) -> list[Batch]:
-    """Batches that lack a result: whole, since nets of a stack differ in a last bit by company."""
-    return [batch for batch in batches if any(job.name in missing for job in batch)]
+def _batches(jobs: Iterable[Job]) -> list[Batch]:
+    """Jobs in their order; those that rest on one net are taken together."""
+    by_net: dict[Hashable, list[Job]] = defaultdict(list)
+    for job in jobs:
+        by_net[job.net_key].append(job)
+    return [tuple(batch) for batch in by_net.values()]
 
 
 def _is_done(job: Job, folder: RunFolder) -> bool:

@@ -31,10 +31,7 @@ from voxaffect.parallel.clusters import threads_per_job
 from voxaffect.parallel.processes import keep_freed_memory
 from voxaffect.parallel.work import WorkerDied, compute_all
 from voxaffect.systems.classifier import (
-    NetClassifier,
-    TrainDevSplit,
     UtteranceClassifier,
-    fit_together,
 )
 from voxaffect.systems.systems import NetSystem, Options, System
 from voxaffect.taxonomy import EMOTION
@@ -160,15 +157,6 @@ class Job:
             return self.seed
         return int(np.random.SeedSequence([self.seed, 1]).generate_state(1)[0])
 
-    @property
-    def stack_key(self) -> Hashable:
-        """What nets must have in common to train as one; None for what is no net."""
-        if not isinstance(self.system, NetSystem):
-            return None
-        settings = self.system.net_settings(self.options)
-        shape = (settings.trunk, settings.training, settings.private_layers)
-        return repr((self.seed, self.data.train_share, *shape))
-
     @cached_property
     def net_key(self) -> Hashable:
         """What jobs have in common that rest on one and the same net; of others the name.
@@ -179,15 +167,6 @@ class Job:
             return self.name
         net = self.system.net_settings(self.options).net
         return digest([self.data.fold, [*self.data.digests], repr(net), self.training_seed])
-
-    @property
-    def stack_size(self) -> int:
-        """How many nets like this one's may train as one."""
-        if not isinstance(self.system, NetSystem):
-            return 1
-        training = self.system.net_settings(self.options).training
-        fit = training.resident_bytes // self.data.n_train_bytes
-        return max(1, min(self.system.stack_size(self.options), int(fit)))
 
     def cost(self) -> float:
         """Expected time, in arbitrary units."""
@@ -266,7 +245,7 @@ REMEDIES: tuple[tuple[tuple[type[Exception], ...], RetryPolicy], ...] = (
 EXPECTED = tuple(kind for kinds, _ in REMEDIES for kind in kinds)
 
 Batch = tuple[Job, ...]
-"""Jobs that are computed together, such as nets that train as one stack; mostly one."""
+"""Jobs that are computed together: one, or several that rest on one net."""
 
 
 def compute(batch: Batch) -> list[FoldResult]:
@@ -278,20 +257,16 @@ def compute(batch: Batch) -> list[FoldResult]:
     if len(batch) == 1:
         return [batch[0].compute()]
     started = time.perf_counter()
-    classifiers = [job.system.classifier(job.options) for job in batch]
-    by_net: dict[Hashable, TrainDevSplit] = {}
+    classifiers: list[UtteranceClassifier] = []
     for job in batch:
-        if job.net_key not in by_net:
-            by_net[job.net_key] = TrainDevSplit(job.data.train, job.data.dev, job.training_seed)
-    materials = [by_net[job.net_key] for job in batch]
-    nets = [classifier for classifier in classifiers if isinstance(classifier, NetClassifier)]
-    for failure in fit_together(nets, materials):
-        if failure is not None:
-            raise failure
+        classifier, data = job.system.classifier(job.options), job.data
+        shared = {"same_net": classifiers[0]} if classifiers else {}
+        classifier.fit(data.train, data.dev, seed=job.training_seed, **shared)  # type: ignore[arg-type]
+        classifiers.append(classifier)
     share = (time.perf_counter() - started) / len(batch)
     return [
         job.result(classifier, time.perf_counter() - share)
-        for job, classifier in zip(batch, nets, strict=True)
+        for job, classifier in zip(batch, classifiers, strict=True)
     ]
 
 

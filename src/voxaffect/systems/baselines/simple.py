@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.model.data import Examples
-from voxaffect.model.training import TrainingTask
+from voxaffect.model.data import Examples, FrameDataset
+from voxaffect.model.training import OnEpoch
 from voxaffect.systems.baselines.sklearn_machines import of_all_classes
 from voxaffect.systems.classifier import (
     ClassifierOutput,
     NetClassifier,
     NetSettings,
-    OnEpoch,
-    TrainDevSplit,
     known_emotions,
 )
 from voxaffect.taxonomy import EMOTION
@@ -82,8 +80,8 @@ class MeanPoolClassifier(NetClassifier):
 
     seen_: NDArray[np.int64]
 
-    def _fit_utterance_level(self, lesson: TrainingTask, material: TrainDevSplit) -> None:  # noqa: ARG002
-        self.seen_ = np.unique(known_emotions(material.train))
+    def _fit_utterance_level(self, train: FrameDataset, dev: FrameDataset, seed: int) -> None:  # noqa: ARG002
+        self.seen_ = np.unique(known_emotions(train.examples))
 
     def scores(self, high_level: NDArray[np.float32]) -> NDArray[np.float64]:
         """Logarithms of the mean posteriors, (N, C)."""

@@ -19,7 +19,8 @@ from sklearn.svm import SVC, LinearSVC
 
 from voxaffect.errors import FeatureError, TrainingError
 from voxaffect.model.data import Examples
-from voxaffect.systems.classifier import ClassifierOutput, OnEpoch, known_emotions
+from voxaffect.model.training import OnEpoch
+from voxaffect.systems.classifier import ClassifierOutput, known_emotions
 from voxaffect.taxonomy import EMOTION
 from voxaffect.utterance.calibration import TemperatureCalibration
 
