@@ -1,4 +1,4 @@
-"""Utterances without speech, for tests of who may train on whom."""
+"""Utterances without audio, for tests of splits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small dataset of made-up corpora whose classes can be learned, without any audio."""
+"""A small dataset of made-up corpora with separable classes, without any audio."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ N_FEATURES = 5
 def make_dataset(
     corpora: tuple[str, ...] = ("north", "south"), n_speakers: int = 3, n_takes: int = 3
 ) -> Dataset:
-    """Every speaker says every class `n_takes` times; classes shift the features' mean."""
+    """Each speaker has `n_takes` utterances of each class; classes shift the features' mean."""
     rng = np.random.default_rng(0)
     centers = np.random.default_rng(7).normal(size=(4, N_FEATURES))
     utterances: dict[str, Utterance] = {}

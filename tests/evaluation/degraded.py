@@ -1,4 +1,4 @@
-"""Answers to clean and degraded speech, right as often as they are told to be."""
+"""Predictions for clean and degraded speech with a given number of hits."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ def answers(
         right: condition -> right ones; `clean` and every degradation that is asked about.
         system: whose answers.
         fold: name of the fold.
-        speakers: who is tested; each says the same.
+        speakers: speakers under test, with the same utterances each.
         seed: of the system.
         n_classes: classes under test; a wrong answer is the next of them.
         easier: more right ones of each further speaker.
     """
-    ids, true, told = [], [], []
+    ids, true, predicted = [], [], []
     for condition, n_right in right.items():
         for s, speaker in enumerate(speakers):
             for c in range(n_classes):
                 for take in range(N_EACH):
                     ids.append(condition_id(condition, f"{speaker}/{c}{take}"))
                     true.append(c)
-                    told.append(c if take < n_right + s * easier else (c + 1) % n_classes)
+                    predicted.append(c if take < n_right + s * easier else (c + 1) % n_classes)
     protocol, _, test = fold.partition("/")
     return FoldResult(
         protocol=protocol,
@@ -56,7 +56,7 @@ def answers(
         settings_digest="0",
         ids=tuple(ids),
         y_true=np.array(true, np.int64),
-        y_pred=np.array(told, np.int64),
+        y_pred=np.array(predicted, np.int64),
         probabilities=np.zeros((len(ids), 4)),
         high_level=np.zeros((len(ids), 0), np.float32),
         seconds=1.0,

@@ -1,4 +1,4 @@
-"""Runs whose training sets were thinned, with known scores."""
+"""Runs with thinned training sets and known scores."""
 
 from __future__ import annotations
 

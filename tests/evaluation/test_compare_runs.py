@@ -1,4 +1,4 @@
-"""Runs that match, that match in part, and that do not."""
+"""Comparison of runs that match, match in part, or do not match."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def without(found: FoldResult, *places: int) -> FoldResult:
     )
 
 
-def test_a_run_against_itself_differs_in_nothing() -> None:
+def test_run_compared_with_itself_has_no_gain() -> None:
     found = compare_runs(full_run(), full_run())
     assert found.differences == ()
     assert found.matching.only_a == found.matching.only_b == ()
@@ -47,7 +47,7 @@ def test_a_run_against_itself_differs_in_nothing() -> None:
     }
 
 
-def test_the_gain_is_that_of_the_second_run() -> None:
+def test_gain_is_that_of_the_second_run() -> None:
     a, b = run(*folds("svm", [1, 2, 3, 4, 5, 6])), run(*folds("svm", [3, 4, 5, 6, 7, 9]))
     (found,) = compare_runs(a, b).comparisons
     assert (found.reference, found.system) == ("A svm", "B svm")
@@ -56,11 +56,11 @@ def test_the_gain_is_that_of_the_second_run() -> None:
     assert found.p == pytest.approx(2 / 2**6)
     assert found.pooled is not None
     assert found.pooled.low > 0
-    (turned,) = compare_runs(b, a).comparisons
-    assert (turned.difference, turned.effect) == (-found.difference, -1)
+    (swapped,) = compare_runs(b, a).comparisons
+    assert (swapped.difference, swapped.effect) == (-found.difference, -1)
 
 
-def test_only_shared_folds_are_compared_and_the_others_named() -> None:
+def test_only_shared_folds_are_compared_and_others_listed() -> None:
     a, b = run(*folds("svm", [1, 2, 3])), run(*folds("svm", [5, 5, 5, 5])[1:])
     found = compare_runs(a, b)
     assert [fold.name for fold in found.matching.shared] == ["within/emodb/1", "within/emodb/2"]
@@ -83,7 +83,7 @@ def test_only_shared_utterances_of_the_same_class_are_compared() -> None:
     assert found.matching.n_utterances == 36
 
 
-def test_runs_that_share_nothing_are_refused() -> None:
+def test_runs_without_common_folds_or_systems_are_errors() -> None:
     a, b = run(*folds("svm", [5, 5])), run(result("emodb", "svm", (5,) * 4, protocol="cross"))
     with pytest.raises(FoldError, match=r"first has within/emodb/0 and 1 more, the second cross"):
         compare_runs(a, b)
@@ -91,7 +91,7 @@ def test_runs_that_share_nothing_are_refused() -> None:
         compare_runs(a, run())
 
 
-def test_the_same_fold_with_other_utterances_is_not_shared() -> None:
+def test_fold_with_other_utterances_is_not_shared() -> None:
     (a,) = folds("svm", [5])
     b = replace(a, ids=tuple(f"other/{i}" for i in range(len(a.ids))))
     assert match([a], [b]).shared == ()
@@ -101,7 +101,7 @@ def test_the_same_fold_with_other_utterances_is_not_shared() -> None:
         compare_runs(run(a), run(b))
 
 
-def test_systems_of_other_names_are_compared_where_asked() -> None:
+def test_pairs_of_systems_can_be_named() -> None:
     a, b = run(*folds("dnn-stl", [1, 2, 3])), run(*folds("dnn-mtl", [3, 4, 5]))
     with pytest.raises(ConfigError, match="no system in common"):
         compare_runs(a, b)
@@ -114,13 +114,13 @@ def test_systems_of_other_names_are_compared_where_asked() -> None:
     assert found.difference == pytest.approx(0.2)
 
 
-def test_what_one_run_alone_has_is_said() -> None:
+def test_systems_of_one_run_only_are_listed() -> None:
     a, b = run(*folds("svm", [5, 5]), *folds("dnn-stl", [1, 1])), run(*folds("svm", [5]))
     found = compare_runs(a, b)
     assert found.alone == {"A": ("dnn-stl",), "B": ()}
 
 
-def test_a_missing_result_leaves_its_fold_out_of_that_comparison_only() -> None:
+def test_missing_result_leaves_its_fold_out_of_that_comparison_only() -> None:
     a = run(*folds("svm", [5, 5, 5]), *folds("dnn-stl", [5, 5, 5]))
     b = run(*folds("svm", [6, 6, 6]), *folds("dnn-stl", [6, 6, 6])[:2])
     found = compare_runs(a, b)
@@ -131,14 +131,14 @@ def test_a_missing_result_leaves_its_fold_out_of_that_comparison_only() -> None:
     assert {(c.system, c.n_pairs) for c in found.comparisons} == {("B svm", 3), ("B dnn-stl", 2)}
 
 
-def test_other_seeds_are_averaged_and_told() -> None:
+def test_different_seeds_are_averaged_and_listed() -> None:
     a = run(*folds("svm", [2, 4, 6]), *folds("svm", [4, 6, 8], seed=1))
     found = compare_runs(a, run(*folds("svm", [3, 5, 7], seed=7)))
     assert [(d.kind, d.a, d.b) for d in found.differences] == [("seeds", "0, 1", "7")]
     assert [(c.n_pairs, c.difference) for c in found.comparisons] == [(3, 0)]
 
 
-def test_the_plain_form_is_json_without_numbers_that_are_none() -> None:
+def test_dict_is_valid_json() -> None:
     plain = compare_runs(full_run(), full_run()).to_dict()
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
     assert {fold["n_shared"] for fold in plain["matching"]["shared"]} <= {20, 30, 40, 80}
@@ -148,16 +148,16 @@ def test_the_plain_form_is_json_without_numbers_that_are_none() -> None:
 TWICE = [("svm", "svm")]
 
 
-def told(a: Run, b: Run, systems: list[tuple[str, str]] = TWICE) -> set[tuple[str, ...]]:
+def found(a: Run, b: Run, systems: list[tuple[str, str]] = TWICE) -> set[tuple[str, ...]]:
     folds = {r.fold for r in a.results}
     return {(d.kind, d.name, d.a, d.b) for d in differences(a, b, systems, folds)}
 
 
-def test_a_run_does_not_differ_from_itself() -> None:
-    assert told(full_run(), full_run()) == set()
+def test_run_has_no_difference_from_itself() -> None:
+    assert found(full_run(), full_run()) == set()
 
 
-def test_settings_differ_by_their_dotted_names_and_only_those_of_compared_systems() -> None:
+def test_differences_in_settings_have_dotted_names_of_compared_systems() -> None:
     a = replace(full_run(), settings={"seeds": [0], "systems": {"svm": {"c": 1, "system": "svm"}}})
     b = replace(
         a,
@@ -167,15 +167,17 @@ def test_settings_differ_by_their_dotted_names_and_only_those_of_compared_system
             "dev": "speakers",
         },
     )
-    assert told(a, b) == {
+    assert found(a, b) == {
         ("settings", "svm.c", "1", "2"),
         ("settings", "svm.kernel.name", "absent", "rbf"),
         ("settings", "dev", "absent", "speakers"),
     }
-    assert ("settings", "svm and dnn-stl.hidden", "absent", "9") in told(a, b, [("svm", "dnn-stl")])
+    assert ("settings", "svm and dnn-stl.hidden", "absent", "9") in found(
+        a, b, [("svm", "dnn-stl")]
+    )
 
 
-def test_corpora_seeds_and_versions_differ_by_what_they_are() -> None:
+def test_differences_in_corpora_seeds_and_versions() -> None:
     a = full_run()
     b = replace(
         a,
@@ -183,7 +185,7 @@ def test_corpora_seeds_and_versions_differ_by_what_they_are() -> None:
         results=tuple(r for r in a.results if r.seed == 1),
         versions={**a.versions, "torch": "2.14.0"},
     )
-    assert told(a, b) == {
+    assert found(a, b) == {
         ("corpora", "emodb digest", "fedcba9876543210", "0123"),
         ("corpora", "new utterances", "absent", "40"),
         ("corpora", "new digest", "absent", "fedcba9876543210"),
@@ -192,7 +194,7 @@ def test_corpora_seeds_and_versions_differ_by_what_they_are() -> None:
     }
 
 
-def test_training_sets_of_another_size_are_told_once() -> None:
+def test_training_sets_of_different_size_are_listed_once() -> None:
     def run(n_train: int) -> Run:
         results = [
             result(f"emodb/{i}", "svm", (5,) * 4, details={"n_train": n_train, "n_dev": 9})
@@ -200,11 +202,11 @@ def test_training_sets_of_another_size_are_told_once() -> None:
         ]
         return replace(full_run(), results=tuple(results))
 
-    assert told(run(100), run(90)) == {
+    assert found(run(100), run(90)) == {
         ("training data", "within/emodb/0 and 2 more", "100 train, 9 dev", "90 train, 9 dev")
     }
 
 
-def test_flat_names_are_dotted() -> None:
+def test_flatten_gives_dotted_names() -> None:
     nested = {"a": {"b": {"c": 1}, "d": [1, 2]}, "e": None, "f": {}}
     assert flatten(nested) == {"a.b.c": 1, "a.d": [1, 2], "e": None, "f": {}}

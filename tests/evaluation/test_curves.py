@@ -26,7 +26,7 @@ def clusters(n: int) -> np.ndarray:
     ).astype(np.float32)
 
 
-def test_two_clusters_stay_apart_and_a_seed_decides_all() -> None:
+def test_embedding_separates_clusters_and_depends_on_the_seed() -> None:
     placed = embed(clusters(12), seed=3)
     assert placed is not None
     rows, positions = placed
@@ -40,11 +40,11 @@ def test_two_clusters_stay_apart_and_a_seed_decides_all() -> None:
 
 
 @pytest.mark.parametrize("features", [clusters(2), np.ones((9, 16), np.float32)])
-def test_too_few_or_equal_points_cannot_be_placed(features: np.ndarray) -> None:
+def test_few_or_equal_points_have_no_embedding(features: np.ndarray) -> None:
     assert embed(features) is None
 
 
-def test_many_points_are_sampled_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_embedding_of_many_points_is_of_an_ordered_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(curves, "MAX_POINTS", 10)
     placed = embed(clusters(20))
     assert placed is not None
@@ -53,7 +53,7 @@ def test_many_points_are_sampled_in_order(monkeypatch: pytest.MonkeyPatch) -> No
     assert (np.diff(rows) > 0).all()
 
 
-def test_seeds_of_a_fold_and_system_stand_in_one_row() -> None:
+def test_seeds_of_a_fold_and_system_are_in_one_score() -> None:
     results = [
         result("emodb/a", "dnn-stl", (n, 5, 5, 5), seed=seed) for seed, n in ((1, 9), (0, 5))
     ]
@@ -65,14 +65,14 @@ def test_seeds_of_a_fold_and_system_stand_in_one_row() -> None:
     assert (score.n, score.n_dev) == (40, None)
 
 
-def test_every_result_is_in_one_row() -> None:
+def test_every_result_is_in_one_score() -> None:
     run = full_run()
     scores = fold_scores(run.results)
     assert sum(len(score.ua) for score in scores) == len(run.results)
     assert len({(score.fold, score.system) for score in scores}) == len(scores)
 
 
-def test_rows_come_by_protocol_then_by_number_then_as_in_the_tables() -> None:
+def test_scores_are_sorted_by_protocol_number_and_system() -> None:
     results = [
         result("emodb", "svm", (5,) * 4, protocol="cross"),
         *(result(f"emodb/{n}", "svm", (5,) * 4) for n in (10, 9)),
@@ -87,7 +87,7 @@ def test_rows_come_by_protocol_then_by_number_then_as_in_the_tables() -> None:
     ]
 
 
-def test_a_system_without_epochs_has_no_trainings_and_the_dev_set_is_told() -> None:
+def test_system_without_epochs_has_no_trainings() -> None:
     one = result("emodb/a", "svm", (5,) * 4)
     (score,) = fold_scores([replace(one, details={**one.details, "n_dev": 7})])
     assert (dict(score.trainings), score.n_dev) == ({}, 7)
@@ -103,18 +103,18 @@ def two() -> Curves:
     return curves
 
 
-def test_a_training_that_stopped_stays_where_its_last_epoch_left_it() -> None:
+def test_stopped_training_keeps_the_values_of_its_last_epoch() -> None:
     values = two().values("dev_ua")
     np.testing.assert_allclose(values, [[0.4, 0.5, 0.5, 0.5], [0.4, 0.5, 0.6, 0.7]])
 
 
-def test_every_training_runs_until_it_stops_and_keeps_one_epoch() -> None:
+def test_numbers_of_trainings_running_and_kept_by_epoch() -> None:
     assert two().running().tolist() == [2, 2, 1, 1]
     assert two().kept().tolist() == [0, 1, 0, 1]
     assert two().kept().sum() == len(two().histories)
 
 
-def test_systems_stand_in_the_tables_order_and_those_without_epochs_are_left_out() -> None:
+def test_histories_are_in_the_order_of_tables_without_systems_without_epochs() -> None:
     results = [trained(system, 3) for system in ("lstm-mtl", "dnn-stl")]
     results.append(result("emodb/a", "svm", (5,) * 4))
     assert [curves.system for curves in training_histories(results)] == ["dnn-stl", "lstm-mtl"]
@@ -122,11 +122,11 @@ def test_systems_stand_in_the_tables_order_and_those_without_epochs_are_left_out
 
 
 @pytest.mark.parametrize("details", [{}, {"history": None}, {"history": {"epochs": [], "best": 0}}])
-def test_a_result_may_have_no_history(details: dict[str, object]) -> None:
+def test_result_may_have_no_history(details: dict[str, object]) -> None:
     assert history_of(result("emodb/a", "svm", (5,) * 4, details=details)) is None
 
 
-def test_results_of_an_earlier_version_say_nothing_of_time() -> None:
+def test_result_of_an_earlier_version_has_no_time() -> None:
     stated = plain_history(2)
     for epoch in stated["epochs"]:
         del epoch["seconds"]

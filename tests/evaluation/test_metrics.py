@@ -1,4 +1,4 @@
-"""Metrics against scikit-learn, and where it has nothing to say."""
+"""Metrics against scikit-learn, and with absent classes and empty sets."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_names_of_classes_do_not_matter(pairs: list[tuple[int, int]], names: lis
 
 @settings(max_examples=50, deadline=None)
 @given(answered, answered)
-def test_the_sum_of_matrices_is_the_matrix_of_all(
+def test_sum_of_matrices_is_the_matrix_of_all(
     one: list[tuple[int, int]], other: list[tuple[int, int]]
 ) -> None:
     def matrix(pairs: list[tuple[int, int]]) -> NDArray[np.int64]:

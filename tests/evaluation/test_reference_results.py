@@ -1,4 +1,4 @@
-"""The tables are transcribed as printed: their sums and means agree with what the paper prints."""
+"""Reference results agree with the sums and means that the paper prints."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def row(rows: tuple[PublishedRow, ...], name: str) -> PublishedRow:
     return found
 
 
-def test_a_run_of_other_corpora_has_nothing_to_compare() -> None:
+def test_run_of_other_corpora_has_no_comparison() -> None:
     run = Run({}, (corpus("emodb", {"acted": 40}),), {}, ())
     assert compare_with_paper(run, summarize_run(run)) is None
 
 
-def test_a_corpus_is_known_by_its_title_whatever_it_is_called() -> None:
+def test_corpus_is_recognized_by_its_title() -> None:
     found = compare((papers("berlin", "emodb"),), *crossed("berlin"))
     assert found.corpora == {"berlin": "emodb"}
     assert found.lacking == ("aibo", "enterface", "ldc", "iemocap")
@@ -83,7 +83,7 @@ def test_counts_add_children_to_their_sex() -> None:
     assert figures["natural"].ours == 0
 
 
-def test_a_difference_is_ours_less_theirs() -> None:
+def test_difference_is_ours_minus_published() -> None:
     speakers = [result(f"emodb/{n}", "dnn-stl", (2 * n,) * 4) for n in (4, 5)]
     figure = compare((papers("emodb"),), *speakers).within[0].figures["dnn-stl"]
     assert figure.ours == pytest.approx(0.9)
@@ -92,7 +92,7 @@ def test_a_difference_is_ours_less_theirs() -> None:
     assert figure.ours_sd == pytest.approx(0.1 * 2**0.5)
 
 
-def test_a_score_over_fewer_folds_is_not_compared() -> None:
+def test_incomplete_score_is_not_compared() -> None:
     speakers = [result(f"emodb/{n}", "dnn-stl", (5,) * 4) for n in (4, 5)]
     other = result("emodb/4", "dnn-mtl", (5,) * 4)
     figures = compare((papers("emodb"),), *speakers, other).within[0].figures
@@ -100,7 +100,7 @@ def test_a_score_over_fewer_folds_is_not_compared() -> None:
     assert figures["dnn-mtl"].ours is figures["dnn-mtl"].difference is None
 
 
-def test_the_mean_is_over_the_lines_that_both_have() -> None:
+def test_mean_is_over_the_lines_of_both() -> None:
     found = compare((papers("emodb"), papers("ldc")), *crossed("emodb", "ldc"))
     mean = row(found.cross, "mean").figures["dnn-mtl"]
     assert mean.published == pytest.approx(fmean((0.388, 0.347)))
@@ -119,14 +119,14 @@ def test_all_test_sets_of_the_paper_have_its_printed_means() -> None:
     assert not found.unsplit
 
 
-def test_iemocap_left_out_as_one_has_no_line_and_is_told() -> None:
+def test_iemocap_left_out_as_one_has_no_line() -> None:
     found = compare((papers("iemocap"), papers("ldc")), *crossed("iemocap", "ldc"))
     assert [line.name for line in found.cross] == ["ldc"]
     assert found.unsplit
 
 
 @pytest.mark.parametrize("more", [(), (corpus("urdu", {"natural": 40}),)])
-def test_the_aggregated_figures_are_compared_on_the_papers_corpora_alone(
+def test_aggregated_is_compared_on_the_papers_corpora_only(
     more: tuple[CorpusSummary, ...],
 ) -> None:
     shuffled = [
@@ -160,7 +160,7 @@ def test_emotions_genders_and_styles_add_up_to_the_same_number(corpus: str) -> N
     assert sum(row[style] for style in NATURALNESS.classes) == n_utterances
 
 
-def test_systems_and_corpora_are_those_of_this_program() -> None:
+def test_systems_and_corpora_have_the_names_of_this_package() -> None:
     assert set(EIGHT) <= set(SYSTEMS)
     assert set(COUNTS) == set(WITHIN) == set(WITHIN_SD) == set(PAPER_CORPORA)
     assert {name.partition(":")[0] for name in CROSS} == set(PAPER_CORPORA)
@@ -168,13 +168,13 @@ def test_systems_and_corpora_are_those_of_this_program() -> None:
 
 
 @pytest.mark.parametrize("system", FOUR)
-def test_the_means_within_corpora_are_those_of_the_rows(system: str) -> None:
+def test_means_within_corpora_are_those_of_the_rows(system: str) -> None:
     mean = fmean(row[system] for row in WITHIN.values())
     assert mean == pytest.approx(WITHIN_MEANS["mean"][system], abs=ROUNDED)
 
 
 @pytest.mark.parametrize("system", EIGHT)
-def test_the_means_across_corpora_are_those_of_the_rows(system: str) -> None:
+def test_means_across_corpora_are_those_of_the_rows(system: str) -> None:
     rows = {f"mean of {style}": names for style, names in CROSS_STYLES.items()}
     for title, names in {**rows, "mean": tuple(CROSS)}.items():
         mean = fmean(CROSS[name][system] for name in names)
@@ -182,7 +182,7 @@ def test_the_means_across_corpora_are_those_of_the_rows(system: str) -> None:
 
 
 @pytest.mark.parametrize("system", FOUR)
-def test_confusions_have_rows_of_one_and_the_ua_of_their_diagonal(system: str) -> None:
+def test_confusions_have_rows_that_sum_to_one_and_the_stated_ua(system: str) -> None:
     ua, shares = AGGREGATED[system]
     assert all(sum(row) == pytest.approx(1, abs=0.021) for row in shares)
     assert fmean(shares[c][c] for c in range(4)) == pytest.approx(ua, abs=0.005)

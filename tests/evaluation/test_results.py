@@ -50,7 +50,7 @@ def test_one_fold_has_no_deviation_and_chance_depends_on_the_classes_tested() ->
     assert cell.ua == pytest.approx(0.5)
 
 
-def test_a_mean_over_test_sets_needs_all_of_them() -> None:
+def test_mean_over_test_sets_needs_all_of_them() -> None:
     table = score_table(
         [
             result("a", "svm", (2,) * 4, protocol="cross"),

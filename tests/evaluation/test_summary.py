@@ -7,7 +7,7 @@ from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.summary import style_of, summarize_run
 
 
-def test_every_protocol_has_its_table_and_its_comparisons() -> None:
+def test_every_protocol_has_a_table_and_comparisons() -> None:
     summary = summarize_run(full_run())
     assert [table.protocol for table in summary.tables] == ["within", "cross", "aggregated"]
     within = summary.table("within")
@@ -19,7 +19,7 @@ def test_every_protocol_has_its_table_and_its_comparisons() -> None:
     assert summary.compared("within", "urdu") == ()
 
 
-def test_styles_come_from_the_part_or_from_an_unmixed_corpus() -> None:
+def test_style_is_that_of_the_part_or_of_an_unmixed_corpus() -> None:
     corpora = (
         corpus("emodb", {"acted": 4}),
         corpus("iemocap", {"natural": 1, "acted": 1}),
@@ -32,7 +32,7 @@ def test_styles_come_from_the_part_or_from_an_unmixed_corpus() -> None:
     assert style_of("nobody", corpora) is None
 
 
-def test_means_over_a_style_take_its_test_sets_only() -> None:
+def test_mean_of_a_style_is_over_its_test_sets_only() -> None:
     summary = summarize_run(full_run())
     table = summary.table("cross")
     assert table is not None
@@ -42,7 +42,7 @@ def test_means_over_a_style_take_its_test_sets_only() -> None:
     assert table.mean("dnn-stl", natural) == pytest.approx((3 + 4 + 4 + 3.5) / 40)
 
 
-def test_a_run_without_results_has_no_tables() -> None:
+def test_run_without_results_has_no_tables() -> None:
     summary = summarize_run(Run({}, (), {}, ()))
     assert summary.tables == ()
     assert summary.table("within") is None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.evaluation.people import described_run, facts_for, results_of, run_of
+from tests.evaluation.fairness_runs import described_run, facts_for, results_of, run_of
 from tests.report.runs import full_run, row
 from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.experiment.utterance_facts import facts_csv

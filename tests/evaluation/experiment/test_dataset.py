@@ -1,4 +1,4 @@
-"""Feature sets side by side: what one refuses, none has, and every system has the same folds."""
+"""Datasets of several feature sets: the same utterances and folds in all."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def corpus(tmp_path: Path) -> Corpus:
     return Corpus(CARD, tmp_path, tuple(utterances))
 
 
-def prepared(corpus: Corpus, told: list[tuple[int, float]] | None = None) -> Prepared:
+def prepared(corpus: Corpus, calls: list[tuple[int, float]] | None = None) -> Prepared:
     root = corpus.root / "store"
     return prepare(
         [corpus],
@@ -78,11 +78,11 @@ def prepared(corpus: Corpus, told: list[tuple[int, float]] | None = None) -> Pre
             "wide": FeatureStore(root, Levels(5, refused=(4000, 4003))),
             "narrow": FeatureStore(root, Levels(1)),
         },
-        progress=None if told is None else lambda n, s: told.append((n, s)),
+        progress=None if calls is None else lambda n, s: calls.append((n, s)),
     )
 
 
-def test_every_set_has_the_utterances_that_all_have(corpus: Corpus) -> None:
+def test_datasets_of_all_feature_sets_have_the_same_utterances(corpus: Corpus) -> None:
     found = prepared(corpus)
     expected = {f"c/{n}" for n in (1, 2, 4, 5, 6, 7)}
     assert set(found.dataset.utterances) == expected
@@ -98,36 +98,38 @@ def test_every_set_has_the_utterances_that_all_have(corpus: Corpus) -> None:
         assert other.digest(["c/1"]) != found.dataset.digest(["c/1"])
 
 
-def test_what_is_refused_is_counted_once_and_told_with_its_set(corpus: Corpus) -> None:
+def test_refused_recording_is_counted_once_and_reported_with_its_feature_set(
+    corpus: Corpus,
+) -> None:
     found = prepared(corpus)
     (summary,) = found.corpora
     assert summary.problems == {"recording refused": 1, "recording refused by wide": 1}
     assert summary.n_utterances == 6
-    told = {(p.path, p.detail.partition(": ")[0] == "wide") for p in found.problems}
-    assert told == {("c/0", False), ("c/0", True), ("c/3", True)}
+    calls = {(p.path, p.detail.partition(": ")[0] == "wide") for p in found.problems}
+    assert calls == {("c/0", False), ("c/0", True), ("c/3", True)}
     (other,) = [p.detail for p in found.problems if p.path == "c/3"]
     assert "left out for all systems, to have equal folds" in other
 
 
-def test_without_other_sets_a_dataset_is_what_it_was(corpus: Corpus) -> None:
+def test_one_feature_set_gives_one_dataset(corpus: Corpus) -> None:
     store = FeatureStore(corpus.root / "store", Levels(2))
     alone = prepare([corpus], Taxonomy(), store)
-    beside = prepare([corpus], Taxonomy(), store, others={"narrow": replace(store)})
+    both = prepare([corpus], Taxonomy(), store, others={"narrow": replace(store)})
     ids = sorted(alone.dataset.utterances)
-    assert alone.dataset.digest(ids) == beside.dataset.digest(ids)
-    assert alone.corpora == beside.corpora
+    assert alone.dataset.digest(ids) == both.dataset.digest(ids)
+    assert alone.corpora == both.corpora
     assert alone.others == {}
 
 
-def test_progress_goes_on_from_set_to_set(corpus: Corpus) -> None:
-    told: list[tuple[int, float]] = []
-    prepared(corpus, told)
-    assert told == sorted(told)
-    assert told[-1][0] == 3 * 8
+def test_progress_is_cumulative_over_feature_sets(corpus: Corpus) -> None:
+    calls: list[tuple[int, float]] = []
+    prepared(corpus, calls)
+    assert calls == sorted(calls)
+    assert calls[-1][0] == 3 * 8
 
 
 def of_other_features(dataset: Dataset) -> Dataset:
-    """The classes alone, told plainly: one frame of four numbers an utterance."""
+    """One frame an utterance, with the class as four numbers."""
     features = {
         i: np.eye(4, dtype=np.float32)[[target["emotion"]]] + 0.01 * len(i)
         for i, target in dataset.targets.items()
@@ -138,7 +140,7 @@ def of_other_features(dataset: Dataset) -> Dataset:
 PLAN = Plan(("within", "cross"), (SvmSystem(), SYSTEMS["egemaps-svm"], SYSTEMS["majority"]))
 
 
-def test_every_system_hears_its_own_features_on_the_same_folds(tmp_path: Path) -> None:
+def test_systems_use_their_own_features_on_the_same_folds(tmp_path: Path) -> None:
     dataset = make_dataset()
     blind = replace(dataset, features={i: 0 * f for i, f in dataset.features.items()})
     others = {"egemaps": of_other_features(dataset)}
@@ -154,7 +156,7 @@ def test_every_system_hears_its_own_features_on_the_same_folds(tmp_path: Path) -
     assert hits["svm"] == pytest.approx(1 / 4)
 
 
-def test_features_that_are_missing_or_of_other_utterances_are_refused(tmp_path: Path) -> None:
+def test_missing_or_different_features_are_errors(tmp_path: Path) -> None:
     dataset = make_dataset()
     with pytest.raises(FeatureError, match="egemaps-svm needs the features 'egemaps'"):
         run(PLAN, dataset, (), RunFolder(tmp_path))

@@ -68,7 +68,7 @@ def test_every_fold_system_and_seed_has_a_result(finished: Run) -> None:
     assert finished.wall_s > 0
 
 
-def test_results_are_of_the_fold_alone(finished: Run) -> None:
+def test_results_have_the_test_utterances_of_their_fold(finished: Run) -> None:
     for result in finished.results:
         speakers = {DATASET.utterances[i].speaker for i in result.ids}
         corpora = {DATASET.utterances[i].corpus for i in result.ids}
@@ -80,12 +80,12 @@ def test_results_are_of_the_fold_alone(finished: Run) -> None:
         assert result.details["leakage"]
 
 
-def test_what_can_be_learned_is_learned(finished: Run) -> None:
+def test_systems_are_above_chance_on_separable_classes(finished: Run) -> None:
     svm = [r for r in finished.results if r.system == "svm" and r.protocol == "within"]
     assert np.mean([(r.y_true == r.y_pred).mean() for r in svm]) > 0.9
 
 
-def test_processes_change_no_number(finished: Run, tmp_path: Path) -> None:
+def test_number_of_processes_does_not_change_results(finished: Run, tmp_path: Path) -> None:
     plan = replace(PLAN, seeds=(0,))
     parallel = compute(tmp_path, plan, n_jobs=2)
     alone = [r for r in finished.results if r.seed == 0]
@@ -97,9 +97,7 @@ def test_processes_change_no_number(finished: Run, tmp_path: Path) -> None:
         np.testing.assert_allclose(a.probabilities, b.probabilities, rtol=1e-4, atol=1e-6)
 
 
-def test_what_is_there_is_kept_and_what_is_damaged_is_computed_again(
-    finished: Run, tmp_path: Path
-) -> None:
+def test_results_are_kept_and_damaged_ones_computed_again(finished: Run, tmp_path: Path) -> None:
     compute(tmp_path)
     folder = RunFolder(tmp_path)
     files = sorted((tmp_path / "results").glob("*/*.npz"))
@@ -113,7 +111,7 @@ def test_what_is_there_is_kept_and_what_is_damaged_is_computed_again(
     assert all(same(a, b) for a, b in zip(finished.results, again.results, strict=True))
 
 
-def test_other_settings_and_other_audio_are_computed_anew(tmp_path: Path) -> None:
+def test_changed_settings_and_audio_are_computed_again(tmp_path: Path) -> None:
     plan = Plan(("cross",), (SvmSystem(),))
     compute(tmp_path, plan)
     ended: list[Outcome] = []
@@ -126,7 +124,7 @@ def test_other_settings_and_other_audio_are_computed_anew(tmp_path: Path) -> Non
     assert len(ended) == 2
 
 
-def test_an_added_corpus_leaves_the_folds_within_the_others_as_they_are(tmp_path: Path) -> None:
+def test_added_corpus_does_not_change_within_corpus_folds(tmp_path: Path) -> None:
     plan = Plan(("within",), (SvmSystem(),))
     compute(tmp_path, plan)
     ended: list[Outcome] = []
@@ -135,13 +133,13 @@ def test_an_added_corpus_leaves_the_folds_within_the_others_as_they_are(tmp_path
     assert {outcome.fold.split("/")[1] for outcome in ended} == {"west"}
 
 
-def test_a_run_holds_what_was_asked_for_last(tmp_path: Path) -> None:
+def test_run_has_the_results_of_the_last_plan(tmp_path: Path) -> None:
     compute(tmp_path, Plan(("cross",), (SvmSystem(),)))
     compute(tmp_path, Plan(("aggregated",), (SvmSystem(),)))
     assert {r.protocol for r in RunFolder(tmp_path).load().results} == {"aggregated"}
 
 
-def test_a_result_of_other_settings_never_stands_for_one_that_failed(
+def test_result_of_other_settings_is_not_used_for_a_failed_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = Plan(("cross",), (SvmSystem(),))
@@ -157,7 +155,7 @@ def test_a_result_of_other_settings_never_stands_for_one_that_failed(
     assert len(found.failures) == 2
 
 
-def test_names_that_look_alike_keep_their_own_results(tmp_path: Path) -> None:
+def test_similar_names_have_separate_results(tmp_path: Path) -> None:
     dataset = make_dataset(("a", "a_0"), n_speakers=2)
     utterances = {
         i: replace(u, speaker=u.speaker.replace("a/0", "a/0_" + "x" * 300))
@@ -187,7 +185,7 @@ def _die_after_three_results(folder: Path) -> None:
     run(LONGER, DATASET, (), RunFolder(folder), on_outcome=die)
 
 
-def test_a_killed_run_resumes_and_ends_with_the_same_numbers(tmp_path: Path) -> None:
+def test_killed_run_resumes_with_the_same_results(tmp_path: Path) -> None:
     process = multiprocessing.get_context("spawn").Process(
         target=_die_after_three_results, args=(tmp_path / "killed",)
     )
@@ -201,7 +199,7 @@ def test_a_killed_run_resumes_and_ends_with_the_same_numbers(tmp_path: Path) -> 
     assert all(same(a, b) for a, b in zip(resumed.results, undisturbed.results, strict=True))
 
 
-def test_a_fold_that_fails_is_reported_and_the_others_finish(
+def test_failed_fold_is_reported_and_others_finish(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = Job.compute
@@ -218,7 +216,7 @@ def test_a_fold_that_fails_is_reported_and_the_others_finish(
     assert "the loss became nan" in found.failures[0]["reason"]
 
 
-def test_what_the_corpora_do_not_allow_is_refused_or_told_beside_the_rest(tmp_path: Path) -> None:
+def test_impossible_protocols_are_reported_or_an_error_if_there_is_no_other(tmp_path: Path) -> None:
     alone = make_dataset(("north",))
     with pytest.raises(FoldError, match="two or more"):
         run(Plan(("cross",), (SvmSystem(),)), alone, (), RunFolder(tmp_path))
@@ -228,7 +226,7 @@ def test_what_the_corpora_do_not_allow_is_refused_or_told_beside_the_rest(tmp_pa
     assert "two or more" in found.failures[0]["reason"]
 
 
-def test_a_fold_with_one_class_is_told_and_the_others_are_computed(tmp_path: Path) -> None:
+def test_fold_with_one_class_is_reported_and_others_are_computed(tmp_path: Path) -> None:
     dataset = make_dataset(("north",), n_speakers=2)
     kept = [i for i, u in dataset.utterances.items() if u.speaker == "north/0" or u.label == "sad"]
     few = replace(
@@ -241,7 +239,7 @@ def test_a_fold_with_one_class_is_told_and_the_others_are_computed(tmp_path: Pat
     assert "within/north/0: all training data are sad" in found.failures[0]["reason"]
 
 
-def test_a_run_reads_back_as_it_was(finished: Run, tmp_path: Path) -> None:
+def test_run_is_loaded_as_it_was_saved(finished: Run, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     names = [result_name(r.protocol, r.system, r.seed, r.settings_digest) for r in finished.results]
     folder.write_header(finished, names)
@@ -254,7 +252,7 @@ def test_a_run_reads_back_as_it_was(finished: Run, tmp_path: Path) -> None:
     ]
 
 
-def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
+def test_folder_without_a_run_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=str(tmp_path)):
         RunFolder(tmp_path).load()
     (tmp_path / "run.json").write_text("{")

@@ -1,4 +1,4 @@
-"""What a result's name hangs on: the same before and after whatever was built beside it."""
+"""Jobs: names and digests of results, retries, and facts of utterances."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DATASET = make_dataset()
 CORPORA = (corpus("north", {"acted": 1}), replace(corpus("south", {}), language="not stated"))
 
 
-def test_facts_are_those_of_the_utterance_in_its_order() -> None:
+def test_facts_are_in_the_order_of_utterances() -> None:
     facts = facts_of(DATASET, CORPORA)
     assert list(facts) == list(DATASET.utterances)
     for id_, found in facts.items():
@@ -46,7 +46,7 @@ def test_facts_are_those_of_the_utterance_in_its_order() -> None:
         assert found.snr_db is None
 
 
-def test_the_card_says_the_language_where_the_utterance_does_not() -> None:
+def test_language_is_that_of_the_corpus_where_not_stated() -> None:
     first = next(iter(DATASET.utterances))
     spoken = {**DATASET.utterances, first: replace(DATASET.utterances[first], language="Welsh")}
     facts = facts_of(replace(DATASET, utterances=spoken), CORPORA)
@@ -56,14 +56,14 @@ def test_the_card_says_the_language_where_the_utterance_does_not() -> None:
 
 
 @pytest.mark.parametrize("grid", [FrameGrid(), FrameGrid(0.025, 0.020)])
-def test_duration_is_the_time_that_frames_cover(grid: FrameGrid) -> None:
+def test_duration_is_from_the_first_to_the_last_frame(grid: FrameGrid) -> None:
     facts = facts_of(replace(DATASET, grid=grid), ())
     for id_, frames in DATASET.features.items():
         samples = grid.window_samples + (len(frames) - 1) * grid.hop_samples
         assert facts[id_].duration_s == pytest.approx(samples / 16_000)
 
 
-def test_the_level_is_read_where_the_features_have_one() -> None:
+def test_snr_is_computed_where_features_have_a_level() -> None:
     settings = {
         "names": [*"abcd", "energy"],
         "extractor": {"extractor": "low-level descriptors"},
@@ -73,7 +73,7 @@ def test_the_level_is_read_where_the_features_have_one() -> None:
     assert all(f.snr_db is not None and f.snr_db >= 0 for f in facts.values())
 
 
-def test_a_run_keeps_them_and_digests_stay_what_they_were(tmp_path: Path) -> None:
+def test_run_saves_facts_without_changing_digests(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     done = run(Plan(("within",), (SvmSystem(),)), DATASET, CORPORA, folder)
     assert done.utterances.keys() == DATASET.utterances.keys()
@@ -117,7 +117,7 @@ def ends(batches: list[Batch]) -> dict[str, FoldResult | Failure]:
 @pytest.mark.parametrize(
     "fault", [MemoryError(), RuntimeError("out of memory"), OSError("stale"), FeatureError("gone")]
 )
-def test_what_may_pass_is_tried_again_after_the_others_with_the_same_seed(
+def test_temporary_failure_is_retried_last_with_the_same_seed(
     fault: Exception, plant: Callable[[Exception, int], Attempts]
 ) -> None:
     attempts = plant(fault, 1)
@@ -127,7 +127,7 @@ def test_what_may_pass_is_tried_again_after_the_others_with_the_same_seed(
     assert len(attempts) == len(JOBS) + 1
 
 
-def test_a_net_that_diverges_begins_otherwise_and_its_result_says_so(
+def test_diverged_net_is_retried_with_another_seed_and_reported(
     plant: Callable[[Exception, int], Attempts],
 ) -> None:
     attempts = plant(TrainingError("the loss became nan"), 1)
@@ -141,7 +141,7 @@ def test_a_net_that_diverges_begins_otherwise_and_its_result_says_so(
     assert all(seed == 5 for _, seed in attempts[:-1])
 
 
-def test_what_fails_twice_is_reported_and_the_others_end(
+def test_second_failure_is_reported_and_others_finish(
     plant: Callable[[Exception, int], Attempts],
 ) -> None:
     attempts = plant(MemoryError("4 GB"), 99)
@@ -151,7 +151,7 @@ def test_what_fails_twice_is_reported_and_the_others_end(
     assert len(attempts) == len(JOBS) + 1
 
 
-def test_what_cannot_be_helped_is_tried_once(
+def test_permanent_failure_is_not_retried(
     plant: Callable[[Exception, int], Attempts],
 ) -> None:
     attempts = plant(CorpusError("no such label"), 99)
@@ -161,7 +161,7 @@ def test_what_cannot_be_helped_is_tried_once(
     assert len(attempts) == len(JOBS)
 
 
-def test_a_bug_is_not_hidden(plant: Callable[[Exception, int], Attempts]) -> None:
+def test_unexpected_exception_is_raised(plant: Callable[[Exception, int], Attempts]) -> None:
     plant(KeyError("bug"), 1)
     with pytest.raises(KeyError, match="bug"):
         ends([(job,) for job in JOBS])
@@ -186,7 +186,7 @@ def test_a_batch_that_fails_is_taken_apart_and_its_seeds_are_kept(
     assert sorted(attempts) == sorted((data.fold, 5) for data in FOLDS)
 
 
-def test_a_restart_is_the_same_whenever_it_happens(
+def test_retry_does_not_depend_on_time(
     plant: Callable[[Exception, int], Attempts], tmp_path: Path
 ) -> None:
     runs = []
@@ -246,7 +246,7 @@ def names(plan: Plan) -> list[str]:
 
 
 @pytest.mark.parametrize("name", BEFORE)
-def test_digests_of_the_systems_that_were_there_are_what_they_were(name: str) -> None:
+def test_digests_of_systems_are_unchanged(name: str) -> None:
     assert Job(DATA, SYSTEMS[name], Options(), 3).settings_digest == BEFORE[name]
 
 
@@ -255,12 +255,12 @@ def test_digests_of_all_systems_differ() -> None:
     assert len(found) == len(SYSTEMS)
 
 
-def test_jobs_are_those_that_they_were_in_their_order() -> None:
+def test_jobs_and_their_order_are_unchanged() -> None:
     """In their order, since it decides which nets train as one stack."""
     assert digest(names(PLAN)) == JOBS_BEFORE
 
 
-def test_shares_and_systems_are_added_and_change_no_other_job() -> None:
+def test_added_shares_and_systems_do_not_change_other_jobs() -> None:
     few = replace(PLAN, systems=(SYSTEMS["svm"], SYSTEMS["dnn-stl"]))
     thinned = replace(few, train_shares=(0.25, 1.0))
     more = replace(few, systems=(*few.systems, SYSTEMS["dnn-mean"], SYSTEMS["majority"]))
@@ -269,7 +269,7 @@ def test_shares_and_systems_are_added_and_change_no_other_job() -> None:
     assert set(names(few)) < set(names(more))
 
 
-def test_a_header_is_what_it_was_unless_training_sets_are_thinned() -> None:
+def test_header_has_train_shares_only_if_training_sets_are_thinned() -> None:
     assert "train_shares" not in PLAN.settings()
     assert replace(PLAN, train_shares=(0.5, 1.0)).settings()["train_shares"] == [0.5, 1.0]
 

@@ -1,4 +1,4 @@
-"""A result file comes back as it was, or is refused."""
+"""Result files: saved and loaded unchanged, and damage is an error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def result(test_name: str = "emodb/03") -> FoldResult:
     )
 
 
-def test_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_result_is_loaded_as_it_was_saved(tmp_path: Path) -> None:
     saved, path = result(), tmp_path / "deep" / "result.npz"
     save_result(saved, path)
     loaded = load_result(path)
@@ -50,7 +50,7 @@ def test_comes_back_as_it_was(tmp_path: Path) -> None:
     ("test_name", "corpus"),
     [("emodb/03", "emodb"), ("iemocap:natural", "iemocap:natural"), ("aggregated", "aggregated")],
 )
-def test_corpus_is_what_the_test_name_begins_with(test_name: str, corpus: str) -> None:
+def test_corpus_is_the_beginning_of_the_test_name(test_name: str, corpus: str) -> None:
     assert result(test_name).corpus == corpus
 
 
@@ -58,7 +58,7 @@ def test_corpus_is_what_the_test_name_begins_with(test_name: str, corpus: str) -
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.data())
-def test_a_file_cut_short_is_refused(tmp_path: Path, data: st.DataObject) -> None:
+def test_truncated_file_is_an_error(tmp_path: Path, data: st.DataObject) -> None:
     path = tmp_path / "result.npz"
     save_result(result(), path)
     whole = path.read_bytes()
@@ -68,14 +68,14 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, data: st.DataObject) -> Non
 
 
 @pytest.mark.parametrize("content", [b"", b"not a result", b"PK\x03\x04"])
-def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
+def test_other_file_is_an_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "result.npz"
     path.write_bytes(content)
     with pytest.raises(ArtifactError, match=r"result\.npz"):
         load_result(path)
 
 
-def test_a_missing_file_and_a_missing_array_are_refused(tmp_path: Path) -> None:
+def test_missing_file_and_missing_array_are_errors(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="nowhere"):
         load_result(tmp_path / "nowhere.npz")
     np.savez(tmp_path / "bare.npz", y_true=np.zeros(2))
@@ -83,7 +83,7 @@ def test_a_missing_file_and_a_missing_array_are_refused(tmp_path: Path) -> None:
         load_result(tmp_path / "bare.npz")
 
 
-def test_another_version_is_refused(tmp_path: Path) -> None:
+def test_file_of_another_version_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "result.npz"
     save_result(result(), path)
     with np.load(path) as file:

@@ -1,4 +1,4 @@
-"""Experiments that are killed, at any moment, end with the numbers of one that was not."""
+"""Experiments killed at any moment resume and end with the same results."""
 
 from __future__ import annotations
 
@@ -59,20 +59,20 @@ def results(folder: Path) -> list[Path]:
 
 
 def compute(folder: Path) -> tuple[Run, tuple[int, int]]:
-    """The run, with as many processes as were killed; what was there, and what there is to be."""
-    told: list[tuple[int, int]] = []
+    """The run, and the numbers of results that it found and of all."""
+    progress: list[tuple[int, int]] = []
     found = run(
         plan(),
         make_dataset(),
         (),
         RunFolder(folder),
         n_jobs=2,
-        on_plan=lambda *n: told.append(n),
+        on_plan=lambda *n: progress.append(n),
     )
-    return found, told[0]
+    return found, progress[0]
 
 
-def test_kills_of_workers_of_the_main_process_and_of_all_change_no_number(
+def test_kill_9_of_any_process_does_not_change_results(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", ENVIRONMENT["OMP_NUM_THREADS"])  # sums in one order
@@ -103,7 +103,7 @@ def test_kills_of_workers_of_the_main_process_and_of_all_change_no_number(
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
 
 
-def test_what_a_killed_process_had_begun_to_write_is_removed_later(tmp_path: Path) -> None:
+def test_temporary_files_of_killed_processes_are_removed_later(tmp_path: Path) -> None:
     old, new = tmp_path / ".run.json.abc", tmp_path / "results/within/.svm-0-x.npz.def"
     new.parent.mkdir(parents=True)
     for path in (old, new):

@@ -1,4 +1,4 @@
-"""Training sets of which a share is left: stratified, nested, and nothing else changed."""
+"""Shares of training sets: stratified and nested, with unchanged dev and test sets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def strata(pool: list[Utterance], labels: dict[str, int]) -> Counter[tuple[str, 
 
 @settings(max_examples=60, deadline=None)
 @given(ragged(), SHARES, st.randoms(use_true_random=False))
-def test_every_corpus_and_class_keeps_its_share_to_half_an_utterance_and_one_at_least(
+def test_share_is_stratified_to_half_an_utterance_and_at_least_one(
     case: Case, share: float, random: Random
 ) -> None:
     pool, labels = case
@@ -48,14 +48,14 @@ def test_every_corpus_and_class_keeps_its_share_to_half_an_utterance_and_one_at_
 
 @settings(max_examples=60, deadline=None)
 @given(ragged(), SHARES, SHARES)
-def test_a_smaller_share_is_part_of_a_larger_one(case: Case, one: float, other: float) -> None:
+def test_smaller_share_is_a_subset_of_a_larger_one(case: Case, one: float, other: float) -> None:
     pool, labels = case
     small, large = (draw_share(pool, s, labels, "key") for s in sorted((one, other)))
     assert set(small) <= set(large)
     assert set(draw_share(pool, 1.0, labels, "key")) == set(pool)
 
 
-def test_seeds_leave_others() -> None:
+def test_share_depends_on_the_seed() -> None:
     pool, labels = corpus_of("a", 10)
     assert len({frozenset(draw_share(pool, 0.1, labels, f"{seed}")) for seed in range(9)}) == 9
 
@@ -69,7 +69,7 @@ def folds() -> list[tuple[Fold, dict[str, Utterance], dict[str, int]]]:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.25, 0.5])
-def test_dev_and_test_stay_and_the_protocol_s_rule_holds(share: float) -> None:
+def test_thinned_fold_keeps_dev_and_test_sets_and_the_rule(share: float) -> None:
     for fold, by_id, labels in folds():
         left = thinned(fold, share, by_id, labels, seed=0)
         assert (left.dev, left.test, left.test_name) == (fold.dev, fold.test, fold.test_name)
@@ -78,7 +78,7 @@ def test_dev_and_test_stay_and_the_protocol_s_rule_holds(share: float) -> None:
         assert left.train_share == share
 
 
-def test_all_of_it_is_the_fold_itself() -> None:
+def test_share_of_one_is_the_fold_itself() -> None:
     for fold, by_id, labels in folds():
         assert thinned(fold, 1.0, by_id, labels, seed=0) is fold
 
@@ -95,7 +95,7 @@ def scores(found: Run) -> list[dict[tuple[str, str], dict[str, float]]]:
     return [{cell: score.fold_ua for cell, score in table.scores.items()} for table in tables]
 
 
-def test_a_run_keeps_thinned_results_apart_and_its_tables_as_they_are(tmp_path: Path) -> None:
+def test_thinned_results_are_separate_and_not_in_tables(tmp_path: Path) -> None:
     dataset = make_dataset(n_takes=6)
     plan = Plan(("within", "cross", "aggregated"), (SvmSystem(), SYSTEMS["majority"]))
     usual = run(plan, dataset, (), RunFolder(tmp_path / "usual"))

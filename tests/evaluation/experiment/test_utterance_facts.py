@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.evaluation.people import SOMEBODY
+from tests.evaluation.fairness_runs import FACTS_OF_ONE
 from tests.report.runs import full_run
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import ArtifactError
@@ -34,7 +34,7 @@ def column(levels: object) -> np.ndarray:
     return np.column_stack([np.full_like(rms, 7.0), rms])
 
 
-def test_ten_times_the_level_is_twenty_decibels() -> None:
+def test_snr_of_ten_times_the_level_is_20_db() -> None:
     (found,) = signal_to_noise_db([column([0.01] * 30 + [0.1] * 70)], 1)
     assert found == pytest.approx(20.0, abs=1e-5)
 
@@ -42,17 +42,15 @@ def test_ten_times_the_level_is_twenty_decibels() -> None:
 @pytest.mark.parametrize(
     ("levels", "expected"), [([0.3] * 9, 0.0), ([0.2], 0.0), ([0.0, 0.5, 0.5, 0.5], MOST_DB)]
 )
-def test_even_levels_have_none_and_digital_silence_the_most(
-    levels: list[float], expected: float
-) -> None:
+def test_snr_of_constant_level_and_of_digital_silence(levels: list[float], expected: float) -> None:
     assert signal_to_noise_db([column(levels)], 1)[0] == pytest.approx(expected)
 
 
-def test_an_utterance_of_zeros_has_no_ratio() -> None:
+def test_snr_of_zeros_is_undefined() -> None:
     assert np.isnan(signal_to_noise_db([column([0.0, -0.0])], 1)).all()
 
 
-def test_no_utterances_no_levels() -> None:
+def test_no_utterances_have_no_snr() -> None:
     assert signal_to_noise_db([], 1).shape == (0,)
 
 
@@ -69,7 +67,7 @@ def test_levels_are_order_statistics_of_each_utterance_alone(many: list[list[flo
             assert 0 <= db <= MOST_DB + 1e-9
 
 
-def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_snr_does_not_depend_on_the_block_size(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     frames = [column(rng.uniform(0.001, 1, n)) for n in range(1, 12)]
     whole = signal_to_noise_db(frames, 1)
@@ -77,7 +75,7 @@ def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(signal_to_noise_db(frames, 1), whole)
 
 
-def test_our_descriptors_show_how_far_a_burst_stands_above_noise() -> None:
+def test_snr_of_a_burst_in_noise_from_our_descriptors() -> None:
     rng = np.random.default_rng(0)
     samples = rng.normal(0, 0.001, 32_000).astype(np.float32)
     samples[8_000:24_000] *= 30  # 29.5 dB
@@ -100,7 +98,7 @@ def test_our_descriptors_show_how_far_a_burst_stands_above_noise() -> None:
         {},
     ],
 )
-def test_other_feature_sets_have_no_level(settings: Mapping[str, Any]) -> None:
+def test_other_feature_sets_have_no_rms_column(settings: Mapping[str, Any]) -> None:
     assert rms_column(settings) is None
 
 
@@ -120,7 +118,7 @@ FACT = st.builds(
 
 @settings(max_examples=50)
 @given(facts=st.dictionaries(NAMES, FACT, max_size=4))
-def test_what_is_written_is_read_whatever_the_names(
+def test_facts_are_read_as_written_whatever_the_names(
     facts: dict[str, UtteranceFacts], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = RunFolder(tmp_path_factory.mktemp("facts"))
@@ -129,25 +127,25 @@ def test_what_is_written_is_read_whatever_the_names(
     assert list(read_facts(folder.root / FACTS)) == list(facts)
 
 
-def test_people_can_read_it() -> None:
-    assert facts_csv({"north/1": SOMEBODY}).splitlines() == [
+def test_facts_csv_is_readable() -> None:
+    assert facts_csv({"north/1": FACTS_OF_ONE}).splitlines() == [
         "id,corpus,speaker,gender,language,style,duration_s,snr_db,content",
         "north/1,north,north/a,female,German,acted,1.000,20.00,00ff",
     ]
 
 
-def test_a_run_of_an_earlier_version_loads_without_facts(tmp_path: Path) -> None:
+def test_run_of_an_earlier_version_loads_without_facts(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.write_header(full_run(), [])
     assert folder.load().utterances == {}
 
 
-def test_the_header_does_not_repeat_the_facts(tmp_path: Path) -> None:
+def test_facts_are_not_in_the_header(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.write_header(full_run(), [])
-    folder.write_utterances({"north/1": SOMEBODY})
+    folder.write_utterances({"north/1": FACTS_OF_ONE})
     assert "utterances" not in (folder.header() or {})
-    assert folder.load().utterances == {"north/1": SOMEBODY}
+    assert folder.load().utterances == {"north/1": FACTS_OF_ONE}
 
 
 @pytest.mark.parametrize(
@@ -161,13 +159,13 @@ def test_the_header_does_not_repeat_the_facts(tmp_path: Path) -> None:
     ],
     ids=["empty", "other columns", "short row", "no number", "cut off"],
 )
-def test_a_damaged_table_is_named(tmp_path: Path, text: str) -> None:
+def test_damaged_table_is_an_error(tmp_path: Path, text: str) -> None:
     (tmp_path / FACTS).write_text(text, "utf-8")
     with pytest.raises(ArtifactError, match=r"utterances\.csv is damaged"):
         read_facts(tmp_path / FACTS)
 
 
-def test_bytes_that_are_no_text_are_damage_too(tmp_path: Path) -> None:
+def test_invalid_utf8_is_an_error(tmp_path: Path) -> None:
     (tmp_path / FACTS).write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ArtifactError, match="damaged"):
         read_facts(tmp_path / FACTS)

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.evaluation.people import SOMEBODY, described_run, facts_for, results_of, run_of
+from tests.evaluation.fairness_runs import (
+    FACTS_OF_ONE,
+    described_run,
+    facts_for,
+    results_of,
+    run_of,
+)
 from tests.report.runs import result
 from voxaffect.errors import ArtifactError
 from voxaffect.evaluation import metrics
@@ -27,17 +33,17 @@ from voxaffect.evaluation.fairness.speakers import group_scores
 
 
 def kind(name: str, field: str, values: Sequence[Any]) -> GroupKind:
-    facts = [replace(SOMEBODY, **{field: value}) for value in values]
+    facts = [replace(FACTS_OF_ONE, **{field: value}) for value in values]
     return next(k for k in kinds_of(facts) if k.name == name)
 
 
-def test_names_stand_in_the_order_of_the_classes_and_the_unknown_last() -> None:
+def test_groups_are_in_the_order_of_classes_with_the_unknown_last() -> None:
     found = kind("gender", "gender", ["male", None, "female", "male"])
     assert found.groups == ("female", "male", UNKNOWN)
     assert found.members.tolist() == [1, 2, 0, 1]
 
 
-def test_groups_without_anybody_are_not_there() -> None:
+def test_empty_groups_are_absent() -> None:
     assert kind("language", "language", ["Urdu", "German"]).groups == ("German", "Urdu")
     assert kind("style", "style", [None]).groups == (UNKNOWN,)
 
@@ -48,7 +54,7 @@ def test_thirds_are_named_by_their_borders() -> None:
     assert found.members.tolist() == [2, 0, 0, 1, 1, 2]
 
 
-def test_equal_values_are_one_group_and_unknown_ones_another() -> None:
+def test_equal_values_share_a_group_and_unknown_ones_have_their_own() -> None:
     assert kind("length", "duration_s", [2.0] * 5).groups == ("up to 2.00 s",)
     found = kind("SNR", "snr_db", [None, 10.0, 20.0, 30.0])
     assert found.groups == ("up to 10.0 dB", "10.0 dB to 20.0 dB", "over 20.0 dB", UNKNOWN)
@@ -57,7 +63,7 @@ def test_equal_values_are_one_group_and_unknown_ones_another() -> None:
 
 
 @given(st.lists(st.floats(0.1, 100), min_size=3, max_size=40, unique=True))
-def test_thirds_of_different_values_have_nearly_one_size_and_rise(values: list[float]) -> None:
+def test_thirds_of_different_values_are_of_nearly_equal_size(values: list[float]) -> None:
     found = kind("length", "duration_s", values)
     sizes = np.bincount(found.members)
     assert sizes.size == 3
@@ -66,7 +72,7 @@ def test_thirds_of_different_values_have_nearly_one_size_and_rise(values: list[f
 
 
 def test_every_speaker_is_a_group() -> None:
-    facts = [replace(SOMEBODY, speaker=s) for s in ("north/b", "north/a", "north/b")]
+    facts = [replace(FACTS_OF_ONE, speaker=s) for s in ("north/b", "north/a", "north/b")]
     assert speakers_of(facts).groups[:2] == ("north/a", "north/b")
     assert speakers_of(facts).members.tolist() == [1, 0, 1]
 
@@ -90,7 +96,7 @@ def named(found: Grouping) -> dict[str, FairnessGroup]:
     return {group.name: group for group in found.groups}
 
 
-def test_a_group_pools_the_answers_of_its_speakers() -> None:
+def test_group_pools_the_predictions_of_its_speakers() -> None:
     groups = named(by_gender(results_of(TWO_AND_TWO)))
     assert groups["female"].recalls.tolist() == [0.9, 1.0, 0.9, 1.0]
     assert groups["female"].ua == pytest.approx(0.95)
@@ -99,18 +105,18 @@ def test_a_group_pools_the_answers_of_its_speakers() -> None:
     assert groups["male"].n_classes == 4
 
 
-def test_the_gap_is_from_the_best_to_the_worst_and_its_interval_holds_it() -> None:
+def test_gap_is_from_the_best_to_the_worst_group() -> None:
     gap = by_gender(results_of(TWO_AND_TWO)).gap
     assert gap is not None
     assert (gap.best, gap.worst) == ("female", "male")
     assert gap.ua == pytest.approx(0.55)
     assert gap.interval is not None
-    # Between the gaps of the nearest and of the farthest two speakers, whoever is drawn.
+    # Between the gaps of the nearest and of the farthest two speakers.
     assert gap.interval.low >= 0.9 - 0.4 - 1e-9
     assert gap.interval.high <= 1.0 - 0.4 + 1e-9
 
 
-def test_seeds_are_averaged_and_never_counted_as_utterances() -> None:
+def test_seeds_are_averaged_and_do_not_count_as_utterances() -> None:
     once = by_gender(results_of(TWO_AND_TWO))
     again = by_gender([*results_of(TWO_AND_TWO), *results_of(TWO_AND_TWO, seed=1)])
     for one, two in zip(once.groups, again.groups, strict=True):
@@ -121,7 +127,7 @@ def test_seeds_are_averaged_and_never_counted_as_utterances() -> None:
     assert mixed["male"].ua == pytest.approx((0.4 + 1) / 2)
 
 
-def test_a_group_is_scored_as_the_metrics_score_a_confusion_matrix() -> None:
+def test_ua_of_a_group_is_that_of_its_confusion_matrix() -> None:
     run = described_run()
     scores = group_scores(run)
     assert scores is not None
@@ -141,13 +147,13 @@ def _ua(run: Run, found: Grouping, gender: str, seed: int) -> float:
     return metrics.unweighted_accuracy(matrix)
 
 
-def test_a_gender_that_is_not_known_is_shown_and_not_compared() -> None:
+def test_unknown_gender_is_shown_and_not_compared() -> None:
     found = by_gender(results_of(TWO_AND_TWO), {**GENDER, "north/c": None, "north/d": None})
     assert [(g.name, g.compared) for g in found.groups] == [("female", True), ("unknown", False)]
     assert found.gap is None
 
 
-def test_a_small_group_is_shown_and_not_compared() -> None:
+def test_small_group_is_shown_and_not_compared() -> None:
     few = [*results_of({"north/a": (1, 1, 1, 1), "north/b": (1, 1, 1, 1)}, of=1)]
     many = results_of({"north/c": (9, 9, 9, 9), "north/d": (5, 5, 5, 5)})
     found = by_gender([*few, *many])
@@ -155,7 +161,7 @@ def test_a_small_group_is_shown_and_not_compared() -> None:
     assert found.gap is None
 
 
-def test_one_class_alone_is_not_compared_and_lacking_one_is_said() -> None:
+def test_group_of_one_class_is_not_compared() -> None:
     lone = results_of({"north/a": (5, -1, -1, -1), "north/b": (5, -1, -1, -1)})
     three = results_of({"north/c": (10, 5, -1, 0), "north/d": (10, 5, -1, 0)})
     groups = named(by_gender([*lone, *three]))
@@ -165,7 +171,7 @@ def test_one_class_alone_is_not_compared_and_lacking_one_is_said() -> None:
     assert np.isnan(groups["male"].recalls[2])
 
 
-def test_a_single_speaker_has_no_interval_and_neither_has_a_gap_to_him() -> None:
+def test_single_speaker_and_gap_to_it_have_no_interval() -> None:
     rights = {name: TWO_AND_TWO[name] for name in ("north/a", "north/b", "north/c")}
     found = by_gender(results_of(rights))
     groups = named(found)
@@ -175,7 +181,7 @@ def test_a_single_speaker_has_no_interval_and_neither_has_a_gap_to_him() -> None
     assert found.gap.interval is None
 
 
-def test_groups_that_are_served_alike_have_a_gap_of_nothing() -> None:
+def test_equal_groups_have_no_gap() -> None:
     gap = by_gender(results_of(dict.fromkeys(TWO_AND_TWO, (7, 7, 7, 7)))).gap
     assert gap is not None
     assert gap.best != gap.worst
@@ -184,12 +190,12 @@ def test_groups_that_are_served_alike_have_a_gap_of_nothing() -> None:
     assert (gap.interval.low, gap.interval.high) == (0, 0)
 
 
-def test_all_answers_equal_is_chance_for_everyone() -> None:
+def test_constant_prediction_is_at_chance_for_every_group() -> None:
     results = [replace(r, y_pred=np.zeros_like(r.y_pred)) for r in results_of(TWO_AND_TWO)]
     assert [g.ua for g in by_gender(results).groups] == [0.25, 0.25]
 
 
-def test_what_has_one_group_only_is_no_grouping() -> None:
+def test_attribute_with_one_group_is_left_out() -> None:
     results = results_of({"north/a": (5, 5, 5, 5)})
     scores = group_scores(run_of(results, facts_for(results)))
     assert scores is not None
@@ -197,7 +203,7 @@ def test_what_has_one_group_only_is_no_grouping() -> None:
     assert [s.system for s in scores.speakers] == ["dnn-stl"]
 
 
-def test_speakers_who_are_not_told_apart_count_as_one_and_are_not_ranked() -> None:
+def test_unknown_speakers_are_not_ranked() -> None:
     results = results_of(
         {"north/?": (5, 5, 5, 5), "north/a": (5, 5, 5, 5), "north/b": (9, 9, 9, 9)}
     )
@@ -206,34 +212,34 @@ def test_speakers_who_are_not_told_apart_count_as_one_and_are_not_ranked() -> No
     assert {s.name for s in scores.speakers[0].speakers} == {"north/a", "north/b"}
 
 
-def test_an_utterance_without_facts_is_refused() -> None:
+def test_utterance_without_facts_is_an_error() -> None:
     results = results_of(TWO_AND_TWO)
     facts = facts_for(results[1:])
     with pytest.raises(ArtifactError, match=r"within/north/a: utterance 'north/a/0'"):
         group_scores(run_of(results, facts))
 
 
-def test_runs_without_facts_or_results_have_no_groups() -> None:
+def test_run_without_facts_or_results_has_no_groups() -> None:
     results = results_of(TWO_AND_TWO)
     assert group_scores(run_of(results, {})) is None
     assert group_scores(run_of([], facts_for(results))) is None
 
 
-def test_protocols_and_systems_are_kept_apart() -> None:
+def test_protocols_and_systems_are_separate() -> None:
     scores = group_scores(described_run())
     assert scores is not None
     keys = {(g.protocol, g.system) for g in scores.of("cross").groupings}
     assert keys == {("cross", s) for s in ("dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl", "svm")}
 
 
-def test_an_interval_is_the_middle_of_the_draws() -> None:
+def test_interval_has_the_middle_95_percent() -> None:
     found = interval(np.append(np.arange(1001.0), np.nan))
     assert found is not None
     assert (found.low, found.high) == pytest.approx((25.0, 975.0))
     assert interval(np.array([np.nan])) is None
 
 
-def test_a_speaker_of_a_fold_of_many_is_told_by_the_facts() -> None:
+def test_speakers_are_those_of_the_facts() -> None:
     (one,) = [result("north", "svm", (8, 8, 8, 8), protocol="cross")]
     facts = facts_for([one], gender={"north": "male"})
     facts = {i: replace(f, speaker=f"north/{n % 2}") for n, (i, f) in enumerate(facts.items())}

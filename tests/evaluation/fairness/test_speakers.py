@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.evaluation.people import facts_for, results_of, run_of
+from tests.evaluation.fairness_runs import facts_for, results_of, run_of
 from voxaffect.evaluation.fairness.speakers import SpeakerSpread, gini, group_scores
 
 VALUES = st.lists(st.integers(0, 1000).map(float), min_size=1, max_size=20)

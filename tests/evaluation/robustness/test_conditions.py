@@ -7,7 +7,7 @@ from voxaffect.evaluation.splits.draws import by_speaker
 UTTERANCES, _ = several("emodb", "urdu")
 
 
-def test_talkers_are_other_speakers_and_differ_while_they_can() -> None:
+def test_talkers_are_different_other_speakers() -> None:
     speakers = by_speaker(UTTERANCES)
     for u in UTTERANCES:
         talkers = talkers_of(u, speakers, 6, seed=0)
@@ -16,7 +16,7 @@ def test_talkers_are_other_speakers_and_differ_while_they_can() -> None:
     assert len({t.corpus for u in UTTERANCES for t in talkers_of(u, speakers, 6, 0)}) == 2
 
 
-def test_they_hang_on_utterance_and_seed_and_not_on_the_order() -> None:
+def test_talkers_depend_on_utterance_and_seed_and_not_on_order() -> None:
     u, speakers = UTTERANCES[0], by_speaker(UTTERANCES)
     again = by_speaker(reversed(UTTERANCES))
     assert talkers_of(u, speakers, 6, 0) == talkers_of(u, again, 6, 0)
@@ -24,7 +24,7 @@ def test_they_hang_on_utterance_and_seed_and_not_on_the_order() -> None:
     assert len(drawn) == 4
 
 
-def test_few_speakers_speak_more_than_once_and_nobody_is_nobody() -> None:
+def test_few_talkers_repeat_and_a_single_unknown_speaker_has_none() -> None:
     two = [utterance("emodb", who, n) for who in "ab" for n in range(9)]
     talkers = talkers_of(two[0], by_speaker(two), 6, 0)
     assert [t.speaker for t in talkers] == ["emodb/b"] * 6

@@ -1,4 +1,4 @@
-"""The statement names all that is shared and nothing that is not."""
+"""Leakage check: everything that is shared, and nothing else."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ def test_within_shares_texts_and_sessions_but_no_speaker() -> None:
     )
 
 
-def test_dev_speakers_are_heard_nowhere_else() -> None:
+def test_dev_speakers_are_in_no_other_set() -> None:
     utterances, labels = corpus_of("a")
     fold = within(utterances, labels, 0, dev="speakers")[0]
     assert leakage(fold, by_id(utterances)).dev.speakers == ()
 
 
-def test_cross_shares_nothing_though_corpora_use_the_same_names() -> None:
+def test_cross_shares_nothing_even_if_corpora_use_the_same_names() -> None:
     utterances, labels = several("a", "b")
     statement = leakage(cross(utterances, labels, 0)[0], by_id(utterances))
     assert "the test set shares nothing known with" in statement.sentence()
 
 
-def test_the_styles_of_a_corpus_share_its_speakers() -> None:
+def test_styles_of_a_corpus_share_its_speakers() -> None:
     utterances, labels = several("emodb", "iemocap")
     fold = cross(utterances, labels, 0, split_style={"iemocap"})[1]
     statement = leakage(fold, by_id(utterances))
@@ -58,7 +58,7 @@ def test_the_styles_of_a_corpus_share_its_speakers() -> None:
     assert statement.test.corpora == ("iemocap",)
 
 
-def test_speakers_of_unknown_name_are_said_to_be_unknown() -> None:
+def test_unknown_speakers_are_in_the_sentence() -> None:
     speech = [utterance("mine", "?", i) for i in range(4)]
     labels = {u.id: i % 2 for i, u in enumerate(speech)}
     fold = make_fold(
@@ -70,7 +70,9 @@ def test_speakers_of_unknown_name_are_said_to_be_unknown() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(ragged(), st.integers(0, 9))
-def test_equals_a_count_by_hand(case: tuple[list[Utterance], dict[str, int]], seed: int) -> None:
+def test_shared_names_equal_a_simple_count(
+    case: tuple[list[Utterance], dict[str, int]], seed: int
+) -> None:
     utterances, labels = case
     try:
         fold = aggregated(utterances, labels, seed)
@@ -95,7 +97,7 @@ def one_fold(n: int = 9) -> tuple[Fold, dict[str, Utterance]]:
     return fold, by_id(speech)
 
 
-def test_a_planted_copy_is_named_with_the_utterances_under_test() -> None:
+def test_planted_duplicate_is_found() -> None:
     fold, known = one_fold()
     contents = {i: i for i in known} | {fold.test[0]: "same", fold.train[3]: "same"}
     statement = leakage(fold, known, contents)
@@ -105,7 +107,7 @@ def test_a_planted_copy_is_named_with_the_utterances_under_test() -> None:
     assert "shares 1 corpus, 1 duplicate with" in statement.sentence()
 
 
-def test_a_near_copy_is_told_from_a_copy() -> None:
+def test_near_duplicate_is_not_counted_as_duplicate() -> None:
     fold, known = one_fold()
     contents = {i: i for i in known} | {fold.dev[0]: "same", fold.train[0]: "same"}
     copies = {fold.test[0]: 5, fold.train[1]: 5, fold.dev[0]: 0, fold.train[0]: 0}
@@ -115,7 +117,7 @@ def test_a_near_copy_is_told_from_a_copy() -> None:
     assert statement.plain()["test"]["near_duplicates"] == [1, 1]
 
 
-def test_what_was_not_looked_for_is_counted_of_none() -> None:
+def test_unchecked_duplicates_are_counted_of_zero() -> None:
     fold, known = one_fold()
     plain = leakage(fold, known).plain()["test"]
     assert plain["duplicates"] == plain["near_duplicates"] == [0, 0]
@@ -123,7 +125,7 @@ def test_what_was_not_looked_for_is_counted_of_none() -> None:
     assert plain["speakers"] == [0, 1]
 
 
-def test_stretches_of_one_recording_share_its_file() -> None:
+def test_segments_of_one_recording_share_its_file() -> None:
     fold, known = one_fold()
     whole = replace(known[fold.train[0]], start_s=0.0, end_s=2.0)
     part = replace(known[fold.test[0]], path=whole.path, start_s=1.0, end_s=3.0)
@@ -131,7 +133,7 @@ def test_stretches_of_one_recording_share_its_file() -> None:
     assert statement.test.files == (f"a/{whole.path}",)
 
 
-def test_planted_copies_of_frames_are_found_through_the_whole_ledger() -> None:
+def test_near_duplicate_frames_are_found_by_the_leakage_check() -> None:
     fold, known = one_fold()
     rng = np.random.default_rng(3)
     features = {i: rng.normal(size=(60, 4)).cumsum(axis=0).astype(np.float32) for i in known}
@@ -148,7 +150,7 @@ def iemocap(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return parse(root["iemocap"])
 
 
-def test_the_papers_two_parts_of_iemocap_depend_on_their_speakers(iemocap: Corpus) -> None:
+def test_the_papers_two_parts_of_iemocap_share_speakers(iemocap: Corpus) -> None:
     """Its rows IN and IA: every speaker under test is trained on in the other style."""
     taxonomy = Taxonomy()
     used = [u for u in iemocap.utterances if taxonomy.emotion(u) is not None]
@@ -163,7 +165,7 @@ def test_the_papers_two_parts_of_iemocap_depend_on_their_speakers(iemocap: Corpu
 
 @settings(max_examples=50, deadline=None)
 @given(ragged(), st.integers(0, 9), st.integers(1, 6))
-def test_copies_equal_a_count_by_hand(
+def test_duplicates_equal_a_simple_count(
     case: tuple[list[Utterance], dict[str, int]], seed: int, n_contents: int
 ) -> None:
     utterances, labels = case

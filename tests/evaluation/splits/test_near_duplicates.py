@@ -1,4 +1,4 @@
-"""Copies are found whatever was done to them that an ear would not hear; other takes are not."""
+"""Near duplicates are found after cutting, coding and requantizing; other takes are not."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def with_noise(frames: Frames, level: float) -> Frames:
     ],
     ids=["equal", "cut at both ends", "cut at the end", "silence before", "coded", "requantized"],
 )
-def test_a_planted_copy_is_found_and_nothing_else(copy: object) -> None:
+def test_near_duplicate_is_found_and_nothing_else(copy: object) -> None:
     assert callable(copy)
     features = recordings() | {"copy": copy(speech(7, 150 + 3 * 7))}
     groups = near_copies(features)
@@ -57,11 +57,11 @@ def test_a_planted_copy_is_found_and_nothing_else(copy: object) -> None:
     assert len(set(groups.values())) == 1
 
 
-def test_other_takes_are_no_copies() -> None:
+def test_other_takes_are_not_near_duplicates() -> None:
     assert near_copies(recordings()) == {}
 
 
-def test_copies_of_copies_are_one_group_and_other_groups_are_others() -> None:
+def test_copies_of_copies_are_one_group() -> None:
     first, second = speech(1), speech(2)
     features = {
         **recordings(5),
@@ -76,20 +76,20 @@ def test_copies_of_copies_are_one_group_and_other_groups_are_others() -> None:
     assert groups["a"] == groups["a1"] == groups["a2"] != groups["b"] == groups["b1"]
 
 
-def test_equal_content_is_a_copy_without_a_look_at_its_frames() -> None:
+def test_equal_content_is_a_duplicate_whatever_the_frames() -> None:
     features = {"a": speech(1), "b": speech(2), "c": speech(3)}
     groups = near_copies(features, {"a": "x", "b": "y", "c": "x"})
     assert set(groups) == {"a", "c"}
 
 
-def test_a_near_copy_of_one_of_two_equal_files_joins_both() -> None:
+def test_near_duplicate_of_one_of_two_equal_files_is_grouped_with_both() -> None:
     features = {"a": speech(1), "b": speech(1), "c": speech(1)[5:], "d": speech(4)}
     groups = near_copies(features, {"a": "x", "b": "x", "c": "y", "d": "z"})
     assert set(groups) == {"a", "b", "c"}
     assert len(set(groups.values())) == 1
 
 
-def test_what_is_too_short_or_does_not_move_is_no_copy() -> None:
+def test_short_or_constant_utterances_are_not_near_duplicates() -> None:
     short = speech(1, FEWEST_FRAMES - 1)
     still = np.ones((50, N_COLUMNS), np.float32)
     assert near_copies({"a": short, "b": short.copy(), "c": still, "d": still.copy()}) == {}
@@ -97,7 +97,7 @@ def test_what_is_too_short_or_does_not_move_is_no_copy() -> None:
     assert near_copies({"a": speech(1)}) == {}
 
 
-def test_many_equal_recordings_cost_no_more_than_some() -> None:
+def test_many_equal_recordings_take_no_more_time() -> None:
     features = {str(n): speech(1) for n in range(40)} | recordings(3)
     groups = near_copies(features)
     assert {groups[str(n)] for n in range(40)} == {groups["0"]}

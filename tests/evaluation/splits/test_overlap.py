@@ -1,4 +1,4 @@
-"""What corpora bring, lack and share is what an evaluation would find, in whatever order."""
+"""Corpus overlap agrees with what an evaluation finds, whatever the order."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def part(found: Overlaps, name: str) -> Part:
     return next(part for part in found.parts if part.name == name)
 
 
-def test_a_class_that_a_corpus_lacks_is_a_gap() -> None:
+def test_class_missing_in_training_is_reported() -> None:
     aibo = speech_of("aibo", ["neutral", "positive", "angry"], gender="female child")
     found = compared(corpus("aibo", aibo), corpus("emodb", speech_of("emodb")))
     assert part(found, "aibo").holds.emotions == {"neutral": 4, "happy": 4, "sad": 0, "angry": 4}
@@ -69,7 +69,7 @@ def test_a_class_that_a_corpus_lacks_is_a_gap() -> None:
     assert left_out["aibo"].missing_in_train.emotions == ()
 
 
-def test_what_is_rated_spoken_and_not_known_is_counted() -> None:
+def test_inventory_counts_ratings_languages_and_unknown_values() -> None:
     rated, *others = speech_of("a", gender=None, language=None)
     rated = replace(rated, arousal=0.5, valence=0.25, language="Urdu")
     held = part(compared(corpus("a", [rated, *others])), "a").holds
@@ -80,7 +80,7 @@ def test_what_is_rated_spoken_and_not_known_is_counted() -> None:
     assert held.styles == {"natural": 0, "acted": 16, "unknown": 0}
 
 
-def test_exclusions_say_which_rule_excludes() -> None:
+def test_exclusions_have_the_rule_that_excludes() -> None:
     speech = speech_of("a", ["neutral", "happy", "boredom", "odd", "fear"])
     stray = [Problem("unmatched name", f"{i}.wav", "is no name, left out") for i in range(2)]
     silent = Problem("silent", speech[0].id, "is silent; leave it out", is_fault=True)
@@ -99,12 +99,12 @@ def test_exclusions_say_which_rule_excludes() -> None:
     assert part(found, "a").holds.n_utterances == 7
 
 
-def test_a_label_that_no_table_knows_is_refused() -> None:
+def test_unknown_label_is_an_error() -> None:
     with pytest.raises(CorpusError, match=r"unknown label 'hapy'.*\[taxonomy.a\]"):
         compared(corpus("a", speech_of("a", ["hapy"])))
 
 
-def test_styles_that_are_split_are_parts_that_share_speakers() -> None:
+def test_split_styles_are_parts_that_share_speakers() -> None:
     a = corpus("a", speech_of("a", styles=("acted", "natural", "natural")))
     b = corpus("b", speech_of("b"))
     found = compared(a, b, split_style=("a",))
@@ -121,7 +121,7 @@ def test_styles_that_are_split_are_parts_that_share_speakers() -> None:
     assert found.left_out[1].missing_in_train.styles == ("natural",)
 
 
-def test_the_same_tree_under_two_names_shares_everything() -> None:
+def test_same_corpus_under_two_names_shares_everything() -> None:
     tree = corpus("emodb", speech_of("emodb"), title="EmoDB")
     again = tree.renamed("berlin")
     contents = {u.id: u.id.partition("/")[2] for c in (tree, again) for u in c.utterances}
@@ -131,7 +131,7 @@ def test_the_same_tree_under_two_names_shares_everything() -> None:
     assert {m.rules for m in pair.speakers} == {("same distribution", "same recording")}
 
 
-def test_a_fold_that_cannot_be_built_is_told_and_the_others_stand() -> None:
+def test_impossible_fold_is_reported_and_others_are_built() -> None:
     happy, mixed = corpus("a", speech_of("a", ["happy"])), corpus("b", speech_of("b"))
     found = compared(happy, mixed)
     assert [run.name for run in found.left_out] == ["a"]
@@ -139,13 +139,13 @@ def test_a_fold_that_cannot_be_built_is_told_and_the_others_stand() -> None:
     assert sentence.startswith("cross/b: all training data are happy")
 
 
-def test_one_corpus_alone_is_described_and_its_run_refused() -> None:
+def test_single_corpus_is_described_without_folds() -> None:
     found = compared(corpus("a", speech_of("a")))
     assert (len(found.parts), found.left_out, found.pairs) == (1, (), ())
     assert "there is only a; add a corpus" in found.refused[0]
 
 
-def test_a_corpus_of_which_nothing_is_used_is_still_named() -> None:
+def test_corpus_without_usable_utterances_is_listed() -> None:
     found = compared(
         corpus("a", speech_of("a", ["fear"])), *(corpus(n, speech_of(n)) for n in "bc")
     )
@@ -154,7 +154,7 @@ def test_a_corpus_of_which_nothing_is_used_is_still_named() -> None:
     assert found.refused[0].startswith("a: no utterance has both a class and speech")
 
 
-def test_the_sets_are_those_of_the_protocol() -> None:
+def test_sets_are_those_of_the_cross_protocol() -> None:
     corpora = [corpus(n, speech_of(n, n_each=n_each)) for n, n_each in (("a", 9), ("b", 14))]
     found = compared(*corpora, seed=3, dev="speakers")
     pool = [u for c in corpora for u in c.utterances]
@@ -197,7 +197,7 @@ def names_of(pair: Pair) -> set[str]:
 
 @settings(max_examples=30, deadline=None)
 @given(some_corpora())
-def test_the_order_of_corpora_changes_nothing_but_order(case: Case) -> None:
+def test_order_of_corpora_changes_order_only(case: Case) -> None:
     corpora, contents = case
     one = compared(*corpora, contents=contents, split_style=("a",))
     other = compared(*reversed(corpora), contents=contents, split_style=("a",))
@@ -210,28 +210,28 @@ def test_the_order_of_corpora_changes_nothing_but_order(case: Case) -> None:
         e.why: e.n for e in other.excluded if e.corpus == "a"
     }
     for pair in one.pairs:
-        (twin,) = (p for p in other.pairs if names_of(p) == names_of(pair))
+        (same,) = (p for p in other.pairs if names_of(p) == names_of(pair))
         assert {k: len(v) for k, v in pair.kinds().items()} == {
-            k: len(v) for k, v in twin.kinds().items()
+            k: len(v) for k, v in same.kinds().items()
         }
-        assert pair.rules() == twin.rules()
+        assert pair.rules() == same.rules()
 
 
 @settings(max_examples=30, deadline=None)
 @given(some_corpora())
-def test_whatever_a_leakage_statement_names_some_pair_names_too(case: Case) -> None:
+def test_everything_in_a_leakage_statement_is_in_a_pair(case: Case) -> None:
     corpora, contents = case
     found = compared(*corpora, contents=contents, split_style=("a",))
     for run in found.left_out:
         near = [pair for pair in found.pairs if run.name in names_of(pair)]
-        heard = {m.first for p in near for m in p.speakers if p.first == run.name}
-        heard |= {m.second for p in near for m in p.speakers if p.second == run.name}
-        assert set(run.leakage.test.speakers) <= heard
+        shared = {m.first for p in near for m in p.speakers if p.first == run.name}
+        shared |= {m.second for p in near for m in p.speakers if p.second == run.name}
+        assert set(run.leakage.test.speakers) <= shared
 
 
 @settings(max_examples=10, deadline=None)
 @given(some_corpora())
-def test_plain_values_survive_json(case: Case) -> None:
+def test_dict_is_json_serializable(case: Case) -> None:
     corpora, contents = case
     plain = compared(*corpora, contents=contents).to_dict()
     text = json.dumps(plain)

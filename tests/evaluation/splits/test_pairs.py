@@ -1,4 +1,4 @@
-"""Each rule finds what it is for and nothing else; the order of the two groups is no matter."""
+"""Pairwise overlap: each rule matches what it should, whatever the order of groups."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def mirrored(pair: Pair) -> Pair:
     return Pair(pair.second, pair.first, **kinds)
 
 
-def test_equal_names_in_unlike_distributions_mean_nothing() -> None:
+def test_equal_names_in_different_distributions_are_not_matched() -> None:
     a, b = (utterance(c, "01", sentence="a01", session="1") for c in "ab")
     pair = compare(group("a", a), group("b", b), {a.id: "x", b.id: "y"})
     assert pair.rules() == ()
     assert not any(pair.kinds().values())
 
 
-def test_a_distribution_read_twice_shares_its_names() -> None:
+def test_distribution_loaded_twice_shares_its_names() -> None:
     a, b = (utterance(c, "01", sentence="a01", session="1") for c in "ab")
     c = utterance("b", "02", 1, sentence="b01")
     pair = compare(group("a", a, title="EmoDB"), group("b", b, c, title="EmoDB"), {})
@@ -51,24 +51,24 @@ def test_a_distribution_read_twice_shares_its_names() -> None:
     assert pair.recordings == ()
 
 
-def test_two_styles_of_a_corpus_share_its_speakers() -> None:
+def test_styles_of_a_corpus_match_speakers() -> None:
     a, b = utterance("a", "01", 0), utterance("a", "01", 1)
     pair = compare(group("a", a, name="a:acted"), group("a", b, name="a:natural"), {})
     assert (pair.first, pair.second) == ("a:acted", "a:natural")
     assert pair.speakers == (Match("a/01", "a/01", ("same corpus",)),)
 
 
-def test_who_speaks_in_a_copy_speaks_in_the_original() -> None:
+def test_copy_has_the_speaker_of_the_original() -> None:
     a, b = utterance("a", "01", sentence="a01", session="1"), utterance("b", "xy", sentence="s7")
     pair = compare(group("a", a), group("b", b), {a.id: "x", b.id: "x"})
-    heard: tuple[Rule, ...] = ("same recording",)
-    assert pair.recordings == (Match(a.id, b.id, heard),)
-    assert pair.speakers == (Match("a/01", "b/xy", heard),)
-    assert pair.sentences == (Match("a01", "s7", heard),)
+    rules: tuple[Rule, ...] = ("same recording",)
+    assert pair.recordings == (Match(a.id, b.id, rules),)
+    assert pair.speakers == (Match("a/01", "b/xy", rules),)
+    assert pair.sentences == (Match("a01", "s7", rules),)
     assert pair.sessions == ()  # the second names none
 
 
-def test_several_rules_may_find_one_thing() -> None:
+def test_match_has_all_rules_that_match() -> None:
     a, b = utterance("a", "01"), utterance("b", "01")
     both = (group("a", a, title="EmoDB"), group("b", b, title="EmoDB"))
     (speaker,) = compare(*both, {a.id: "x", b.id: "x"}).speakers
@@ -101,7 +101,7 @@ def test_texts_are_compared_across_distributions_and_codes_are_not(
     assert found == ((Match(first, second, ("same text",)),) if is_shared else ())
 
 
-def test_repeats_name_the_first_of_their_kind() -> None:
+def test_repeats_refer_to_the_first_copy() -> None:
     speech = [utterance("a", "01", i) for i in range(4)]
     contents = {speech[0].id: "x", speech[1].id: "y", speech[2].id: "x"}
     assert repeats(group("a", *reversed(speech)), contents) == ((speech[2].id, speech[0].id),)
@@ -128,14 +128,14 @@ def groups(draw: st.DrawFn) -> tuple[UtteranceGroup, UtteranceGroup, Contents]:
 
 @settings(max_examples=60, deadline=None)
 @given(groups())
-def test_comparing_has_no_direction(case: tuple[UtteranceGroup, UtteranceGroup, Contents]) -> None:
+def test_comparison_is_symmetric(case: tuple[UtteranceGroup, UtteranceGroup, Contents]) -> None:
     first, second, contents = case
     assert compare(second, first, contents) == mirrored(compare(first, second, contents))
 
 
 @settings(max_examples=50, deadline=None)
 @given(groups())
-def test_the_order_of_utterances_is_no_matter(
+def test_order_of_utterances_does_not_matter(
     case: tuple[UtteranceGroup, UtteranceGroup, Contents],
 ) -> None:
     first, second, contents = case
@@ -146,11 +146,11 @@ def test_the_order_of_utterances_is_no_matter(
 
 @settings(max_examples=60, deadline=None)
 @given(groups())
-def test_recordings_equal_a_count_by_hand(
+def test_recordings_equal_a_simple_count(
     case: tuple[UtteranceGroup, UtteranceGroup, Contents],
 ) -> None:
     first, second, contents = case
-    heard = [{contents[u.id] for u in g.utterances if u.id in contents} for g in (first, second)]
-    assert len(compare(first, second, contents).recordings) == len(heard[0] & heard[1])
+    hashes = [{contents[u.id] for u in g.utterances if u.id in contents} for g in (first, second)]
+    assert len(compare(first, second, contents).recordings) == len(hashes[0] & hashes[1])
     n_known = sum(u.id in contents for u in first.utterances)
-    assert len(repeats(first, contents)) == n_known - len(heard[0])
+    assert len(repeats(first, contents)) == n_known - len(hashes[0])

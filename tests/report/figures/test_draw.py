@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.typing import ColorType
 
-from tests.evaluation.people import described_run, facts_for, results_of, run_of
+from tests.evaluation.fairness_runs import described_run, facts_for, results_of, run_of
 from tests.report.runs import NOTE, full_run, result
 from voxaffect.evaluation.calibration import COVERAGES, reliabilities
 from voxaffect.evaluation.experiment.run import Run, order

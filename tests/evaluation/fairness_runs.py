@@ -12,7 +12,7 @@ from tests.report.runs import full_run, result
 from voxaffect.evaluation.experiment.run import FoldResult, Run
 from voxaffect.evaluation.experiment.utterance_facts import UtteranceFacts
 
-SOMEBODY = UtteranceFacts("north", "north/a", "female", "German", "acted", 1.0, 20.0, "00ff")
+FACTS_OF_ONE = UtteranceFacts("north", "north/a", "female", "German", "acted", 1.0, 20.0, "00ff")
 
 
 def run_of(results: Sequence[FoldResult], facts: Mapping[str, UtteranceFacts]) -> Run:
@@ -31,7 +31,7 @@ def facts_for(results: Sequence[FoldResult], **known: Mapping[str, Any]) -> dict
     """Facts of all utterances; `gender={"north/a": "male"}` sets those of a speaker."""
     return {
         i: replace(
-            SOMEBODY,
+            FACTS_OF_ONE,
             corpus=r.corpus,
             speaker=r.test_name,
             **{name: of[r.test_name] for name, of in known.items() if r.test_name in of},
