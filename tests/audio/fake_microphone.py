@@ -36,8 +36,10 @@ class FakeDevice:
     then: Callable[[], None] = lambda: None
     is_connected: bool = True
 
-    def stream(self, *, blocksize: int, callback: Callable[..., None], **asked: Any) -> FakeStream:
-        assert asked == {
+    def stream(
+        self, *, blocksize: int, callback: Callable[..., None], **options: Any
+    ) -> FakeStream:
+        assert options == {
             "device": None,
             "samplerate": self.rate_hz,
             "channels": 1,

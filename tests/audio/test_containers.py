@@ -138,7 +138,7 @@ class TestSegments:
         ("start_s", "end_s"), [(-0.1, 1.0), (2.0, 1.0), (0.0, 2.7), (3.0, None), (np.nan, 1.0)]
     )
     def test_segment_outside_the_film_is_refused(self, start_s: float, end_s: float | None) -> None:
-        with pytest.raises(AudioError, match=r"upload: a segment from .* is outside the"):
+        with pytest.raises(AudioError, match=r"upload: a segment .* is outside the recording"):
             decode(self.content, start_s=start_s, end_s=end_s, name="upload")
 
     def test_duration_limit_applies_to_the_segment(self) -> None:

@@ -44,7 +44,7 @@ def test_unknown_device_error_lists_the_known_ones(
 def test_no_microphone_connected(monkeypatch: pytest.MonkeyPatch) -> None:
     FakeDevice(SOUND, is_connected=False).install(monkeypatch)
     with (
-        pytest.raises(AudioError, match=r"default microphone cannot record .*; connect a micro"),
+        pytest.raises(AudioError, match=r"the default microphone cannot .*; connect a microphone"),
         microphone(None, lambda *_: None),
     ):
         pass
@@ -124,7 +124,8 @@ def test_incomplete_last_frame_is_dropped() -> None:
 
 def test_values_that_are_not_finite_are_refused() -> None:
     data = np.array([0, 0.5, np.nan], "<f4").tobytes()
-    with pytest.raises(AudioError, match="stdin: sample 2 is not a finite number; check the"):
+    message = "stdin: sample 2 is not a finite number; check the stated format"
+    with pytest.raises(AudioError, match=message):
         PcmStream(PcmFormat(encoding="f32le"), "stdin").push(data)
 
 
