@@ -85,11 +85,11 @@ def fuzz_decoder(n: int, seed: int) -> Counter[str]:
     rng, originals, found = np.random.default_rng(seed), seeds(), Counter[str]()
     for _ in range(n):
         data = mutated(rng, originals)
-        began = time.monotonic()
+        began = time.process_time()
         try:
             decode(data, limits=DecodeLimits(max_duration_s=60))
             found["decoded"] += 1
         except AudioError:
             found["refused"] += 1
-        found["slower than 5 s"] += time.monotonic() - began > 5
+        found["slower than 5 s"] += time.process_time() - began > 5
     return found

@@ -42,20 +42,13 @@ def clip(samples: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_importing_loads_nothing_heavy_and_takes_no_time() -> None:
+def test_importing_loads_no_other_library() -> None:
     program = (
-        "import sys, time; started = time.perf_counter(); import voxaffect; "
-        "took = time.perf_counter() - started; "
-        "assert not {'torch', 'numpy', 'pandas', 'pydantic'} & set(sys.modules); "
-        "assert voxaffect.__version__; print(took)"
+        "import sys; before = set(sys.modules); import voxaffect; assert voxaffect.__version__; "
+        "loaded = {name.partition('.')[0] for name in set(sys.modules) - before}; "
+        "assert loaded - sys.stdlib_module_names == {'voxaffect'}, loaded"
     )
-    least = min(
-        float(
-            subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout
-        )
-        for _ in range(3)
-    )
-    assert least < 0.05
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_every_public_name_is_there() -> None:

@@ -14,7 +14,6 @@ def fit(store: Path, way: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, check=False, cwd=ROOT, capture_output=True, text=True)
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts like this on Linux alone")
 def test_a_store_twenty_times_larger_than_the_memory_allowed_is_learned(tmp_path: Path) -> None:
     by_parts = fit(tmp_path / "store", "parts")

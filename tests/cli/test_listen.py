@@ -113,7 +113,7 @@ def test_ctrl_c_ends_the_utterance_with_its_answer(model: Path) -> None:
             pass
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=180) == 0
     final = json.loads(rest.splitlines()[-1])
     assert (final["is_final"], final["start_s"], final["end_s"]) == (True, 0.0, 1.0)
     assert_answered_as_a_file(final, samples)

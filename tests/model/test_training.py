@@ -27,7 +27,6 @@ from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("kind", ["dnn", "lstm"])
 def test_two_processes_reach_the_net_that_one_does(kind: str, tmp_path: Path) -> None:
     out = tmp_path / "net.json"

@@ -24,7 +24,7 @@ def running(recognizer: NetRecognizer, settings: ServingSettings) -> Iterator[st
         thread = threading.Thread(target=server.run, args=([taken],), daemon=True)
         thread.start()
         try:
-            assert started.wait(30)
+            assert started.wait(180)
             await_ready(url)
             yield url
         finally:

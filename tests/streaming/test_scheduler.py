@@ -1,22 +1,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
+from tests.processes import wait_for
 from tests.streaming.recognizers import DNN, drawn, voice
 from voxaffect.errors import StreamingError
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.streaming.online import LiveRecognizer, LiveSettings, LiveStream
 from voxaffect.streaming.scheduler import StreamScheduler
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("n_threads", [1, 3])
@@ -31,7 +25,7 @@ def test_every_stream_gets_predictions_of_all_samples(n_threads: int) -> None:
         for seconds in (0.2, 0.4):
             for stream in streams:
                 stream.push(voice(0.2))
-            wait_until(lambda: told == {s.number: seconds for s in streams})  # noqa: B023
+            wait_for(lambda: told == {s.number: seconds for s in streams})  # noqa: B023
         assert live.pending() == []
 
 
@@ -45,7 +39,7 @@ def test_an_error_in_a_thread_is_raised() -> None:
     stream.push(voice(0.2))
     scheduler = StreamScheduler(live, tell, every_s=0.01)
     with pytest.raises(ConnectionError, match="nobody there"), scheduler:
-        wait_until(lambda: bool(scheduler._failures))
+        wait_for(lambda: bool(scheduler._failures))
 
 
 class SlowLive(LiveRecognizer):
@@ -69,7 +63,7 @@ def test_a_late_scheduler_leaves_out_provisional_frames_until_there_is_time() ->
     stream = live.open()
     stream.push(voice(0.2))
     with StreamScheduler(live, lambda *_: None, every_s=0.1):
-        wait_until(lambda: len(live.asked) > 2 and live.asked[-1] is True)
+        wait_for(lambda: len(live.asked) > 2 and live.asked[-1] is True)
     assert live.asked[:2] == [True, False]
 
 
@@ -78,7 +72,7 @@ def test_provisional_frames_can_be_turned_off() -> None:
     stream = live.open()
     stream.push(voice(0.2))
     with StreamScheduler(live, lambda *_: None, every_s=0.01):
-        wait_until(lambda: len(live.asked) > 4)
+        wait_for(lambda: len(live.asked) > 4)
     assert not any(live.asked)
 
 
