@@ -53,7 +53,7 @@ def test_gains_are_reported_over_the_main_unit_of_the_protocol() -> None:
     shown = row(brief_table(found), "svm")
     assert (shown["Test set"], shown["A"], shown["B"]) == ("within, all speakers", ".350", ".567")
     (table,) = gains_tables(found)
-    assert row(table, "svm")["Wins : losses"] == "6 : 0"
+    assert row(table, "svm")["Wins/losses"] == "6 : 0"
 
 
 def test_unmatched_folds_and_systems_are_named() -> None:

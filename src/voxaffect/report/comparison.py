@@ -32,17 +32,11 @@ MAX_NAMES = 6
 
 
 def comparison_markdown(
-    found: RunsCompared, names: tuple[str, str], cautions: Sequence[str]
+    found: RunsCompared, names: tuple[str, str], run_notes: Sequence[str]
 ) -> str:
-    """The comparison in full: shared folds, differences of the runs, and gains.
-
-    Args:
-        found: the comparison.
-        names: names of the runs A and B.
-        cautions: notes of the runs, shown above the numbers.
-    """
+    """The comparison of runs A and B with these names in full, below the notes of the runs."""
     text = "\n".join(f"- {escape(sentence)}" for sentence in describe_comparison(found, names))
-    quoted = [f"> {escape(caution)}" for caution in dict.fromkeys(cautions) if caution]
+    quoted = [f"> {escape(note)}" for note in dict.fromkeys(run_notes) if note]
     shown = (differences_table(found), *gains_tables(found))
     return "\n\n".join(["# Comparison of two runs", *quoted, text, *map(markdown, shown)]) + "\n"
 

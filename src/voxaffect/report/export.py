@@ -51,22 +51,14 @@ _ESCAPES = str.maketrans(SPECIAL)
 
 
 def latex_document(tables: Iterable[tuple[str, Table]], note: str = "") -> str:
-    """All tables, separated by blank lines; there are none within tables.
-
-    Args:
-        tables: names (labels) and tables.
-        note: note of the run, for every caption.
-    """
+    """All named tables, separated by blank lines, with the note of the run in every caption."""
     return "\n\n".join([PREAMBLE, *(latex(name, table, note) for name, table in tables)]) + "\n"
 
 
 def latex(name: str, table: Table, note: str = "") -> str:
     """One table as a float, or as a longtable if it is too long for a page.
 
-    Args:
-        name: the label is `tab:` and the name.
-        table: the table; best cells are bold.
-        note: sentence after the title in the caption.
+    Its label is `tab:` and the name; the caption is its title and the note; best cells are bold.
     """
     title = re.sub(r"^Table [0-9]+\. ", "", table.title)  # LaTeX numbers tables itself
     caption = escape(". ".join(part.rstrip(".") for part in (title, note) if part)) + "."

@@ -128,7 +128,7 @@ def untestable(c: Comparison) -> str:
         return ""
     if n_differ == c.n_pairs:
         return f"too few {c.unit} ({n_differ}) for a test"
-    return f"only {n_differ} of {number_of_pairs(c)} differ, too few for a test"
+    return f"too few {c.unit} differ ({n_differ} of {c.n_pairs})"
 
 
 def describe_gain(c: Comparison) -> str:

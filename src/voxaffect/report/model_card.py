@@ -69,11 +69,9 @@ ELSEWHERE = ("history", "corpora", "made_with", "taxonomy", *SETTINGS)
 
 
 def model_card(header: Card, arrays: Mapping[str, NDArray[Any]]) -> tuple[Table, ...]:
-    """Model card: the recognizer, its training corpora, settings and versions.
+    """Model card, from the header and the named weights of a saved recognizer.
 
-    Args:
-        header: header of the saved recognizer.
-        arrays: its weights by name.
+    Tables of the recognizer, its training corpora, settings and versions.
     """
     card = header["card"]
     settings = {

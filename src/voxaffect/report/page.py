@@ -65,14 +65,7 @@ INTRO = {
 def sections(
     run: Run, summary: Summary, pictures: Sequence[Picture], *more: Section | None
 ) -> tuple[Section, ...]:
-    """All sections of a report, without those the run has no data for.
-
-    Args:
-        run: the run.
-        summary: its results.
-        pictures: its figures.
-        more: further sections, placed after those on results.
-    """
+    """All sections that the run has data for, with their figures; `more` follow the results."""
     found: tuple[Section | None, ...] = (
         *(_protocol_section(name, summary) for name in PROTOCOLS),
         learning_curve.class_gains_section(summary),
@@ -140,14 +133,7 @@ SCHEME = {INK: "var(--ink)", RULE: "var(--rule)", PAPER: "var(--paper)"}
 def html_page(
     run: Run, findings: Sequence[str], sections: Sequence[Section], downloads: Sequence[Download]
 ) -> str:
-    """A self-contained HTML page that makes no requests and runs no other scripts.
-
-    Args:
-        run: the run, for its size and its note.
-        findings: sentences of the summary.
-        sections: sections in order.
-        downloads: files that can be saved from the page.
-    """
+    """A self-contained HTML page that makes no requests and runs no other scripts."""
     environment = Environment(
         loader=PackageLoader("voxaffect.report"),
         autoescape=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def section(summary: Summary) -> Section | None:
         title="Calibration",
         lead=(INTRO, *(text for some in tested for text in findings(some)), MEASURES, COVERAGE),
         tables=tuple(measures(some) for some in tested),
-        more=tuple(coverage(some, of) for some in tested for of in ("accuracy", "ua")),
+        more=tuple(t for s in tested for t in (coverage(s, "accuracy"), coverage(s, "ua"))),
         more_title="Accuracy by coverage",
     )
 
@@ -96,17 +97,12 @@ def measures(found: Sequence[Reliability]) -> Table:
     return Table(title, columns, rows)
 
 
-def coverage(found: Sequence[Reliability], of: str) -> Table:
-    """Accuracy or UA of the systems of a protocol by coverage.
-
-    Args:
-        found: the systems.
-        of: `accuracy` or `ua`.
-    """
+def coverage(found: Sequence[Reliability], of: Literal["accuracy", "ua"]) -> Table:
+    """Accuracy or UA of the systems of a protocol by coverage."""
     rows = tuple(
         cells(r.system, *np.interp(SHOWN, COVERAGES, getattr(r.coverage, of))) for r in found
     )
-    name = {"accuracy": "accuracy", "ua": "UA"}[of]
+    name = "UA" if of == "ua" else "accuracy"
     title = f"{PROTOCOL_TITLES[found[0].protocol]}: {name} by coverage"
     return Table(title, ("System", *map(_percent, SHOWN)), rows)
 

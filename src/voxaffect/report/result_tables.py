@@ -57,7 +57,7 @@ NO_INTERVAL = (
     f"{MIN_DEGREES_OF_FREEDOM} more speakers than corpora."
 )
 COMPARED = (
-    *("Pairs", "UA gain", "Wins : losses", "Effect size"),
+    *("Pairs", "UA gain", "Wins/losses", "Effect size"),
     *("p", "p (Holm)", "Pooled gain [95 % CI]", "Result"),
 )
 

@@ -169,11 +169,7 @@ GROUPS_CAPTION = (
 
 
 def groups(scores: GroupScores) -> Figure:
-    """UA by group: one panel per property, and one of all speakers.
-
-    Args:
-        scores: scores of one protocol.
-    """
+    """UA by group in one protocol: one panel per property, and one of all speakers."""
     systems = [spread.system for spread in scores.speakers[:MAX_SYSTEMS]]
     groupings = [g for g in scores.groupings if g.system in systems]
     kinds = list(dict.fromkeys(g.kind for g in groupings))
