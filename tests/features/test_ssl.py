@@ -109,13 +109,13 @@ def test_pickling_leaves_out_the_weights(folders: dict[str, Path]) -> None:
 
 def test_batches_contain_each_utterance_once_and_are_bounded() -> None:
     lengths = [int(n) for n in np.random.default_rng(0).integers(1, 40, 200) * 16_000]
-    for alike in (False, True):
-        found = list(batches(lengths, alike=alike))
+    for same_length in (False, True):
+        found = list(batches(lengths, same_length=same_length))
         assert sorted(i for batch in found for i in batch) == list(range(200))
         for batch in found:
             within = [lengths[i] for i in batch]
             assert len(batch) == 1 or max(within) * len(batch) <= BATCH_SAMPLES
-            assert not alike or len(set(within)) == 1
+            assert not same_length or len(set(within)) == 1
 
 
 @pytest.mark.parametrize("layer", [-1, "first", 1.5])

@@ -124,14 +124,8 @@ def batch_chunks(
 ) -> Iterator[list[tuple[int, AudioChunk]]]:
     """Split recordings, float32 (n_samples,), and group the chunks into batches, in order.
 
-    Args:
-        recordings: U of them.
-        grid: positions of the frames.
-        reach: samples of context on either side of a frame.
-        device: PyTorch device, which decides the batch size.
-
     Yields:
-        Batches of (index of the recording, chunk).
+        Batches of (index of the recording, chunk), of a size that suits the device.
     """
     most = max_frames(device)
     numbered = (

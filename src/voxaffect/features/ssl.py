@@ -186,9 +186,9 @@ class _WaveformEncoderFamily:
         self, model: Any, preprocessor: Any, samples: Sequence[Samples], layer: Layer
     ) -> list[Samples]:
         grid = self.grid(model.config)
-        alike = self.stacked_positions or model.config.feat_extract_norm == "group"
+        same_length = self.stacked_positions or model.config.feat_extract_norm == "group"
         found: dict[int, Samples] = {}
-        for batch in batches([one.size for one in samples], alike=alike):
+        for batch in batches([one.size for one in samples], same_length=same_length):
             inputs = [
                 preprocessor(samples[i], sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt")[INPUT]
                 for i in batch
@@ -261,12 +261,12 @@ FAMILIES: Mapping[str, _EncoderFamily] = {
 """By `model_type` in `config.json`."""
 
 
-def batches(n_samples: Sequence[int], *, alike: bool) -> Iterator[list[int]]:
-    """Group utterances of similar length, or of the same if `alike`, into batches of indices."""
+def batches(n_samples: Sequence[int], *, same_length: bool) -> Iterator[list[int]]:
+    """Group utterances of similar length, or of the same, into batches of indices."""
     batch: list[int] = []
     for i in sorted(range(len(n_samples)), key=lambda i: n_samples[i]):
         too_many = n_samples[i] * (len(batch) + 1) > BATCH_SAMPLES
-        if batch and (too_many or (alike and n_samples[i] != n_samples[batch[0]])):
+        if batch and (too_many or (same_length and n_samples[i] != n_samples[batch[0]])):
             yield batch
             batch = []
         batch.append(i)

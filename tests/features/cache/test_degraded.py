@@ -125,8 +125,8 @@ def test_unusable_recordings_are_reported_and_the_others_stored(
     write(scenes[1].utterance.path, short)
     scenes[2].utterance.path.unlink()
     alone = [replace(scene, talkers={}) for scene in scenes]
-    asked = (Clean(), DEGRADATIONS["part-50pct"], DEGRADATIONS["babble-0db"])
-    found = store.extract(alone, asked)
+    degradations = (Clean(), DEGRADATIONS["part-50pct"], DEGRADATIONS["babble-0db"])
+    found = store.extract(alone, degradations)
     assert sorted(found.features) == ["clean:c/0", "clean:c/1", "part-50pct:c/0"]
     reasons = {problem.path: problem.detail for problem in found.refused}
     assert len(reasons) == 6

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
-from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -174,9 +173,4 @@ def _stamp(path: Path) -> bytes:
 def digest_file(path: Path) -> bytes:
     """128 bits of the SHA-256 of a file."""
     with path.open("rb") as file:
-        return digest_open(file)
-
-
-def digest_open(file: BufferedReader | FileIO) -> bytes:
-    """128 bits of the SHA-256 of an open file, from its position on."""
-    return hashlib.file_digest(file, "sha256").digest()[:KEY_BYTES]
+        return hashlib.file_digest(file, "sha256").digest()[:KEY_BYTES]

@@ -10,7 +10,7 @@ is valid if its content matches its name. Layout, little-endian:
     tail      number of records
 
 A journal is head and entries. Its writer keeps it locked. If the writer is killed, it has whole
-entries and perhaps a torn one; whoever opens the store next can lock it and makes a shard of it.
+entries and perhaps a torn one; the next process that opens the store locks it and makes it a shard.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.errors import FeatureError
-from voxaffect.features.cache.file_digests import KEY, digest_open
+from voxaffect.features.cache.file_digests import KEY, digest_file
 
 SHARD_SUFFIX = ".shard"
 MAGIC = b"voxshd02"
@@ -240,8 +240,7 @@ def _seal(file: FileIO, path: Path, records: bytes) -> None:
         return
     _write(file, pack_list(records))
     os.fsync(file.fileno())
-    file.seek(0)
-    path.rename(path.with_name(digest_open(file).hex() + SHARD_SUFFIX))
+    path.rename(path.with_name(digest_file(path).hex() + SHARD_SUFFIX))
 
 
 def _write(file: FileIO, data: bytes | memoryview) -> None:
