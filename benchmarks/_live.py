@@ -52,7 +52,7 @@ def recorded(folder: Path, n_recordings: int) -> list[Waveform]:
 
 
 def drawn(kind: str, speech: Sequence[Waveform]) -> NetRecognizer:
-    """A recognizer of the paper's size that answers at random: speed asks for no more."""
+    """A recognizer of the paper's size with random weights, enough to measure speed."""
     recognizer = NetRecognizer(NetSettings(TRUNKS[kind], WEIGHTS))
     classifier, rng = recognizer.classifier, np.random.default_rng(0)
     frames = recognizer.extractor.extract([waveform.normalized() for waveform in speech])
@@ -67,7 +67,7 @@ def drawn(kind: str, speech: Sequence[Waveform]) -> NetRecognizer:
 
 
 def trained(kind: str, speech: Sequence[tuple[Waveform, str | None]]) -> NetRecognizer:
-    """A recognizer of the paper's size, trained for some passes over labeled speech."""
+    """A recognizer of the paper's size, trained for a few epochs on labeled speech."""
     training = TrainingSettings(batch_size=32 if kind != "dnn" else 256, max_epochs=4)
     training = TrainingSettings(**{**vars(training), "batches_per_epoch": 20, "crop_frames": 60})
     recognizer = NetRecognizer(NetSettings(TRUNKS[kind], {"emotion": 1.0}, training))

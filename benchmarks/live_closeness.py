@@ -1,11 +1,11 @@
-"""How close live answers are to those of files that ended there.
+"""Accuracy of interim predictions, compared with those of files that ended there.
 
     python benchmarks/live_closeness.py [--model DIR --recordings DIR] [--trunk lstm] [-n 60]
 
-Recordings are pushed by quarters of a second. Each answer stands beside `predict` of the samples so
-far: the difference of a recording's least alike class probability, the share of equal labels, and
-how often the frames were computed and heard, the first time counted. By default a net is trained on
-simulated speech for a minute and asked about other simulated speech.
+Recordings are pushed by quarters of a second. Each interim prediction is compared with `predict` of
+the samples so far: the greatest difference of a class probability, the share of equal labels, and
+how often frames were computed, the first time included. By default a net is trained on simulated
+speech for a minute and tested on other simulated speech.
 """
 
 from __future__ import annotations
@@ -22,45 +22,47 @@ from rich.progress import track
 from rich.table import Table
 
 from voxaffect.audio.waveform import Waveform
-from voxaffect.recognizer.recognizer import NetRecognizer, Prediction
+from voxaffect.recognizer.prediction import Prediction
+from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.streaming import online as live_module
 from voxaffect.streaming.decoder import StreamInput
 from voxaffect.streaming.frontend import Frontend
-from voxaffect.streaming.online import LiveAnswer, LiveRecognizer, LiveSettings
+from voxaffect.streaming.online import LiveRecognizer, LiveSettings
 
 STEP = 4000
 """Samples of a push, a quarter of a second."""
 
 SETTINGS = {
     **{f"{db:g} dB": LiveSettings(gain_tolerance_db=db) for db in (0.01, 1.0, 3.0, 6.0)},
-    "never heard again": LiveSettings(gain_tolerance_db=float("inf")),
-    "3 dB, certain frames only": LiveSettings(provisional=False),
+    "never recomputed": LiveSettings(gain_tolerance_db=float("inf")),
+    "3 dB, without provisional frames": LiveSettings(provisional=False),
 }
 
 console = Console(highlight=False)
 
 
 class Counting(Frontend):
-    """Counts the samples that were brought to frames."""
+    """Count the samples whose frames were computed."""
 
     n_samples = 0
 
-    def _begin_again(self, turn: StreamInput) -> bool:
-        again = super()._begin_again(turn)
-        Counting.n_samples += sum(map(len, turn.so_far)) if again else len(turn.samples)
-        return again
+    def _restart(self, inputs: Sequence[StreamInput], *, few: bool) -> list[bool]:
+        restarted = super()._restart(inputs, few=few)
+        for one, again in zip(inputs, restarted, strict=True):
+            Counting.n_samples += sum(map(len, one.so_far)) if again else len(one.samples)
+        return restarted
 
 
-def answers(live: LiveRecognizer, waveform: Waveform) -> Iterator[tuple[int, LiveAnswer]]:
-    """An answer after each push, and how many samples there were."""
+def interims(live: LiveRecognizer, waveform: Waveform) -> Iterator[tuple[int, Prediction]]:
+    """Number of samples and interim prediction after each push."""
     stream = live.open()
     for end in range(STEP, len(waveform.samples) + 1, STEP):
         stream.push(waveform.samples[end - STEP : end])
-        yield end, stream.answer()
+        yield end, stream.predict()
 
 
 def files(recognizer: NetRecognizer, waveform: Waveform) -> dict[int, Prediction]:
-    """Predictions of the recording as if it had ended after each push; none while it is silent."""
+    """Predictions of the recording as if it had ended after each push, except while silent."""
     pieces = [
         Waveform(waveform.samples[:end]) for end in range(STEP, len(waveform.samples) + 1, STEP)
     ]
@@ -73,14 +75,14 @@ def compare(
     live: LiveRecognizer, speech: Sequence[Waveform], expected: Sequence[dict[int, Prediction]]
 ) -> tuple[list[float], list[bool]]:
     """Greatest differences of a probability, and whether labels are equal."""
-    differences, alike = [], []
+    differences, same = [], []
     for waveform, by_end in zip(speech, expected, strict=True):
-        for end, answer in answers(live, waveform):
-            if answer.label is not None:
+        for end, interim in interims(live, waveform):
+            if interim.label is not None:
                 of = by_end[end].probabilities
-                differences.append(max(abs(answer.probabilities[c] - of[c]) for c in of))
-                alike.append(answer.label == by_end[end].label)
-    return differences, alike
+                differences.append(max(abs(interim.probabilities[c] - of[c]) for c in of))
+                same.append(interim.label == by_end[end].label)
+    return differences, same
 
 
 def main() -> None:
@@ -89,22 +91,22 @@ def main() -> None:
     parser.add_argument("--recordings", type=Path)
     parser.add_argument("--trunk", choices=TRUNKS, default="lstm")
     parser.add_argument("-n", type=int, default=60)
-    asked = parser.parse_args()
+    args = parser.parse_args()
     torch.set_num_threads(1)
-    labeled = simulated(1.0) if asked.model is None or asked.recordings is None else []
+    labeled = simulated(1.0) if args.model is None or args.recordings is None else []
     recognizer = (
-        NetRecognizer.load(asked.model) if asked.model else trained(asked.trunk, labeled[asked.n :])
+        NetRecognizer.load(args.model) if args.model else trained(args.trunk, labeled[args.n :])
     )
-    found = [waveform for waveform, _ in labeled[: asked.n]]
-    speech = recorded(asked.recordings, asked.n) if asked.recordings else found
+    found = [waveform for waveform, _ in labeled[: args.n]]
+    speech = recorded(args.recordings, args.n) if args.recordings else found
     expected = [files(recognizer, waveform) for waveform in track(speech, "files")]
     total, live_module.Frontend = sum(len(waveform.samples) for waveform in speech), Counting
-    table = Table("gain tolerance", "mean", "95 %", "greatest", "labels alike", "frames computed")
+    table = Table("gain tolerance", "mean", "95 %", "max", "same label", "frames computed")
     for name, settings in SETTINGS.items():
         Counting.n_samples = 0
-        differences, alike = compare(LiveRecognizer(recognizer, settings), speech, expected)
+        differences, same = compare(LiveRecognizer(recognizer, settings), speech, expected)
         numbers = np.mean(differences), np.quantile(differences, 0.95), max(differences)
-        shown = [*(f"{x:.4f}" for x in numbers), f"{np.mean(alike):.1%}"]
+        shown = [*(f"{x:.4f}" for x in numbers), f"{np.mean(same):.1%}"]
         table.add_row(name, *shown, f"{Counting.n_samples / total:.1f} x")
     console.print(table)
 

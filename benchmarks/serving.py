@@ -1,4 +1,4 @@
-"""The service under load, live and fuzzed, in a process of its own: `load`, `live`, `fuzz`.
+"""Load test, live streams and fuzzing of the service, in a process of its own.
 
 python benchmarks/serving.py load --model models/open --clients 32 --seconds 20
 python benchmarks/serving.py live --model models/open --streams 200 --seconds 30
@@ -32,13 +32,13 @@ MESSAGE_S = 0.1
 
 @contextmanager
 def service(model: Path, *options: str) -> Iterator[tuple[str, int]]:
-    """Address and process number of a service that is ready."""
+    """URL and process ID of a service that is ready."""
     command = [sys.executable, "-m", "voxaffect", "serve", "-m", str(model), "--port", "0"]
     process = subprocess.Popen([*command, "--rate", "100000", *options], stderr=subprocess.PIPE)
     try:
         assert process.stderr is not None
         url = process.stderr.readline().decode().split()[2]
-        # Decoders complain of mutated files there; a full pipe would stop the service.
+        # Decoders log errors of mutated files there; a full pipe would block the service.
         threading.Thread(target=process.stderr.read, daemon=True).start()
         while httpx2.get(f"{url}/readyz").status_code != 200:
             time.sleep(0.1)
@@ -60,12 +60,12 @@ def memory_mb(pid: int) -> float:
 
 
 async def load(url: str, n_clients: int, seconds: float) -> None:
-    """Clients that ask again as soon as they are answered."""
+    """Clients that send the next request as soon as they have a response."""
     body, took, statuses = encoded(sound(CLIP_S)), [], Counter[int]()
     until = time.monotonic() + seconds
     limits = httpx2.Limits(max_connections=n_clients)
 
-    async def ask(client: httpx2.AsyncClient) -> None:
+    async def send_requests(client: httpx2.AsyncClient) -> None:
         while time.monotonic() < until:
             began = time.monotonic()
             response = await client.post(f"{url}/v1/predict", content=body)
@@ -73,24 +73,24 @@ async def load(url: str, n_clients: int, seconds: float) -> None:
             statuses[response.status_code] += 1
 
     async with httpx2.AsyncClient(timeout=120, limits=limits) as client:
-        await asyncio.gather(*(ask(client) for _ in range(n_clients)))
+        await asyncio.gather(*(send_requests(client) for _ in range(n_clients)))
     rate = len(took) / seconds
     real_time = rate * CLIP_S
-    say(f"{n_clients} clients, {CLIP_S:g} s: {rate:.0f} requests/s, {real_time:.0f} x real time")
-    say(percentiles("latency", took))
-    say(f"statuses: {dict(statuses)}")
+    report(f"{n_clients} clients, {CLIP_S:g} s: {rate:.0f} requests/s, {real_time:.0f} x real time")
+    report(percentiles("latency", took))
+    report(f"statuses: {dict(statuses)}")
 
 
 async def live(url: str, n_streams: int, seconds: float) -> None:
-    """Streams in real time; a message's delay is until the first answer that rests on it."""
+    """Streams in real time; a message's delay ends with the first prediction that includes it."""
     delays: list[float] = []
     data = (sound(seconds) * 32_767).astype("<i2").tobytes()
     size = round(MESSAGE_S * RATE_HZ) * 2
 
-    async def speak(i: int) -> int:
+    async def stream(i: int) -> int:
         await asyncio.sleep(i / n_streams * 2)
         sent_at: dict[int, float] = {}
-        n_answers = n_heard = 0
+        n_predictions = n_included = 0
         async with connect(f"{url.replace('http', 'ws')}/v1/live", max_queue=None) as socket:
             await socket.send(json.dumps({"encoding": "pcm_s16le", "rate": RATE_HZ}))
 
@@ -104,24 +104,26 @@ async def live(url: str, n_streams: int, seconds: float) -> None:
 
             sending = asyncio.create_task(send())
             async for message in socket:
-                told = json.loads(message)
-                if told["type"] == "interim":
-                    n_answers += 1
-                    heard = range(n_heard + 1, round(told["pushed_s"] / MESSAGE_S) + 1)
-                    delays.extend(time.monotonic() - sent_at[k] for k in heard)
-                    n_heard = heard.stop - 1
-                if told["type"] in {"end", "error"}:
+                received = json.loads(message)
+                if received["type"] == "interim":
+                    n_predictions += 1
+                    included = range(n_included + 1, round(received["end_s"] / MESSAGE_S) + 1)
+                    delays.extend(time.monotonic() - sent_at[k] for k in included)
+                    n_included = included.stop - 1
+                if received["type"] in {"end", "error"}:
                     break
             await sending
-        return n_answers
+        return n_predictions
 
-    counts = await asyncio.gather(*(speak(i) for i in range(n_streams)))
-    say(f"{n_streams} streams of {seconds:g} s: {np.mean(counts) / seconds:.1f} answers/s each")
-    say(percentiles("delay of a message's first answer", delays))
+    counts = await asyncio.gather(*(stream(i) for i in range(n_streams)))
+    report(
+        f"{n_streams} streams of {seconds:g} s: {np.mean(counts) / seconds:.1f} predictions/s each"
+    )
+    report(percentiles("delay of a message's first prediction", delays))
 
 
 def fuzz_service(url: str, pid: int, n: int, seed: int) -> Counter[str]:
-    """Mutated files as requests; a status of 500 is a fault, and so is memory that grows."""
+    """Mutated files as requests; a status of 500 or growing memory is a bug."""
     rng, originals, found = np.random.default_rng(seed), seeds(), Counter[str]()
     before = memory_mb(pid)
     with httpx2.Client(timeout=30) as client:
@@ -133,11 +135,11 @@ def fuzz_service(url: str, pid: int, n: int, seed: int) -> Counter[str]:
             found[str(response.status_code)] += 1
             if i == n // 4:
                 before = memory_mb(pid)
-    say(f"memory {before:.0f} MB after a quarter, {memory_mb(pid):.0f} MB at the end")
+    report(f"memory {before:.0f} MB after a quarter, {memory_mb(pid):.0f} MB at the end")
     return found
 
 
-def say(text: str) -> None:
+def report(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
@@ -152,16 +154,16 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=1, help="of the service")
-    asked = parser.parse_args()
-    if asked.what == "fuzz":
-        say(f"decoder: {dict(fuzz_decoder(asked.n, asked.seed))}")
-    with service(asked.model, "--processes", str(asked.processes)) as (url, pid):
-        if asked.what == "load":
-            asyncio.run(load(url, asked.clients, asked.seconds))
-        elif asked.what == "live":
-            asyncio.run(live(url, asked.streams, asked.seconds))
+    args = parser.parse_args()
+    if args.what == "fuzz":
+        report(f"decoder: {dict(fuzz_decoder(args.n, args.seed))}")
+    with service(args.model, "--processes", str(args.processes)) as (url, pid):
+        if args.what == "load":
+            asyncio.run(load(url, args.clients, args.seconds))
+        elif args.what == "live":
+            asyncio.run(live(url, args.streams, args.seconds))
         else:
-            say(f"service: {dict(fuzz_service(url, pid, asked.n, asked.seed + 1))}")
+            report(f"service: {dict(fuzz_service(url, pid, args.n, args.seed + 1))}")
 
 
 if __name__ == "__main__":

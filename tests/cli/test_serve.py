@@ -38,12 +38,12 @@ def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--port", "70000"], "port 70000"),
+        (["--port", "70000"], "70000 is not a valid port"),
         (["--rate", "0"], "rate_per_s = 0"),
         (["--rate", "nan"], "rate_per_s"),
         (["--max-minutes", "-1"], "recording_s"),
-        (["--allow-origin", "example.org"], "no origin"),
-        (["--host", "no.such.host.invalid"], "not to be had"),
+        (["--allow-origin", "example.org"], "is not a valid origin"),
+        (["--host", "no.such.host.invalid"], "cannot listen on no.such.host.invalid"),
     ],
 )
 def test_impossible_options_are_named(options: list[str], message: str) -> None:

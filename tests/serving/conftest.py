@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.processes import wait_for
-from tests.serving.speech import learned
+from tests.serving.speech import trained
 from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.serving.server import application
 from voxaffect.serving.settings import Limits, ServingSettings
@@ -17,7 +17,7 @@ Open = Callable[..., TestClient]
 
 @pytest.fixture(scope="session")
 def recognizer() -> NetRecognizer:
-    return learned()
+    return trained()
 
 
 @pytest.fixture

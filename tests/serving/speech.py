@@ -1,4 +1,4 @@
-"""Simulated clips whose emotions differ clearly, and a small recognizer that has learned them."""
+"""Simulated clips whose emotions differ clearly, and a small recognizer trained on them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def wav(samples: Floats, rate_hz: int = SAMPLE_RATE_HZ) -> bytes:
     return file.getvalue()
 
 
-def learned() -> NetRecognizer:
+def trained() -> NetRecognizer:
     """A recognizer of clips 0 to 39."""
     training = TrainingSettings(batch_size=8, max_epochs=12, patience=12)
     settings = NetSettings(LstmSettings(hidden=16), {"emotion": 1.0, "gender": 0.1}, training)

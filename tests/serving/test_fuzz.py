@@ -14,26 +14,26 @@ from tests.serving.running import running
 from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.serving.settings import Limits, ServingSettings
 
-ANSWERS = {200, 413, 422}
+EXPECTED = {200, 413, 422}
 
 
-def test_mutated_files_are_decoded_or_refused_by_name() -> None:
+def test_mutated_files_are_decoded_or_refused_with_an_error() -> None:
     found = fuzz_decoder(150, seed=7)
     assert found["decoded"] + found["refused"] == 150
     assert found["slower than 5 s"] == 0
     assert found["refused"] > 30
 
 
-def test_mutated_files_are_answered_or_refused(client: TestClient) -> None:
+def test_mutated_files_are_predicted_or_refused(client: TestClient) -> None:
     rng, originals = np.random.default_rng(8), seeds()
     for i in range(60):
         data = mutated(rng, originals)
         how = {"content": data} if i % 2 else {"files": {"file": data}}
         response = client.post("/v1/predict", params={"timeline": i % 3 == 0}, **how)
-        assert response.status_code in ANSWERS, data[:200]
+        assert response.status_code in EXPECTED, data[:200]
 
 
-def test_requests_by_the_description_get_what_it_describes(recognizer: NetRecognizer) -> None:
+def test_responses_match_the_openapi_description(recognizer: NetRecognizer) -> None:
     schemathesis = pytest.importorskip("schemathesis", reason="no schemathesis")
     limits = Limits(rate_per_s=1e6, burst=10**6)
     with running(recognizer, ServingSettings(port=0, limits=limits)) as url:

@@ -1,4 +1,4 @@
-"""Live streams: what predict says at the end, answers meanwhile, and every way of being refused."""
+"""Live streams: final predictions equal those of files, interim ones, and every error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from voxaffect.serving.settings import Limits
 URL = "ws://localhost/v1/live"
 CLIP = clip(41)
 PCM = CLIP.samples.tobytes()
-HELLO = {"encoding": "pcm_f32le", "rate": 16_000}
+OPTIONS = {"encoding": "pcm_f32le", "rate": 16_000}
 END = {"type": "end"}
 
 
@@ -34,10 +34,12 @@ def until_end(socket: WebSocketTestSession) -> list[dict[str, Any]]:
     return messages
 
 
-def told(client: TestClient, hello: dict[str, Any], *pieces: bytes) -> list[dict[str, Any]]:
-    """All that is said to a client that sends some pieces."""
+def messages_of(
+    client: TestClient, options: dict[str, Any], *pieces: bytes
+) -> list[dict[str, Any]]:
+    """All messages to a client that sends some pieces."""
     with client.websocket_connect(URL) as socket:
-        socket.send_json(hello)
+        socket.send_json(options)
         for piece in pieces:
             socket.send_bytes(piece)
         socket.send_json(END)
@@ -53,9 +55,9 @@ def pieces(data: bytes, size: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("size", [1_001, 6_400, 10**6])
-def test_the_last_answer_is_predict_s_of_the_same_samples(client: TestClient, size: int) -> None:
+def test_the_final_prediction_is_that_of_the_file(client: TestClient, size: int) -> None:
     expected = client.post("/v1/predict", content=wav(CLIP.samples)).json()
-    messages = told(client, HELLO, *pieces(PCM, size))
+    messages = messages_of(client, OPTIONS, *pieces(PCM, size))
     assert messages[0] == {"type": "ready"}
     (final,) = finals(messages)
     assert final["probabilities"] == pytest.approx(expected["probabilities"], abs=1e-6)
@@ -67,16 +69,16 @@ def test_the_last_answer_is_predict_s_of_the_same_samples(client: TestClient, si
 def test_integers_at_another_rate_and_two_channels(client: TestClient) -> None:
     twice = np.repeat(np.round(CLIP.samples * 32_767).astype("<i2"), 3)  # 48 kHz, held
     stereo = np.column_stack([twice, twice])
-    hello = {"encoding": "pcm_s16le", "rate": 48_000, "channels": 2}
-    (final,) = finals(told(client, hello, *pieces(stereo.tobytes(), 9_999)))
+    options = {"encoding": "pcm_s16le", "rate": 48_000, "channels": 2}
+    (final,) = finals(messages_of(client, options, *pieces(stereo.tobytes(), 9_999)))
     body = wav((stereo / 32_768).astype(np.float32), 48_000)
     expected = client.post("/v1/predict", content=body).json()
     assert final["probabilities"] == pytest.approx(expected["probabilities"], abs=1e-4)
 
 
-def test_answers_come_meanwhile(client: TestClient) -> None:
+def test_interim_predictions(client: TestClient) -> None:
     with client.websocket_connect(URL) as socket:
-        socket.send_json(HELLO)
+        socket.send_json(OPTIONS)
         assert socket.receive_json() == {"type": "ready"}
         socket.send_bytes(PCM[: 4 * 16_000])
         interim = socket.receive_json()
@@ -89,10 +91,12 @@ def test_answers_come_meanwhile(client: TestClient) -> None:
     assert interim["end_s"] == 1.0 >= interim["duration_s"] > 0.9
 
 
-def test_pauses_end_utterances_where_that_is_asked_for(client: TestClient) -> None:
+def test_pauses_end_utterances_if_requested(client: TestClient) -> None:
     pause = np.zeros(20_000, np.float32)
     sound = np.concatenate([pause, clip(41).samples, pause, clip(43).samples, pause])
-    messages = told(client, {**HELLO, "utterances": True}, *pieces(sound.tobytes(), 12_800))
+    messages = messages_of(
+        client, {**OPTIONS, "utterances": True}, *pieces(sound.tobytes(), 12_800)
+    )
     assert [final["emotion"] for final in finals(messages)] == ["happy", "angry"]
     assert finals(messages)[1]["start_s"] > finals(messages)[0]["end_s"] > 1
 
@@ -121,29 +125,29 @@ def encoded(form: str, codec: str, options: dict[str, str]) -> bytes:
         ("mp4", "aac", {"movflags": "frag_keyframe+empty_moov+default_base_moof"}),
     ],
 )
-def test_a_browser_s_own_encoding_gets_the_answer_of_its_file(
+def test_a_browser_s_container_is_predicted_as_its_file(
     client: TestClient, form: str, codec: str, options: dict[str, str]
 ) -> None:
     data = encoded(form, codec, options)
     expected = client.post("/v1/predict", content=data).json()
-    (final,) = finals(told(client, {"encoding": "container"}, *pieces(data, 1_500)))
+    (final,) = finals(messages_of(client, {"encoding": "container"}, *pieces(data, 1_500)))
     assert final["emotion"] == expected["emotion"] == "happy"
     assert final["probabilities"] == pytest.approx(expected["probabilities"], abs=0.05)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x1aE\xdf\xa3", b"no container at all", b"OggS" * 99])
-def test_what_is_no_container_is_told(client: TestClient, data: bytes) -> None:
-    messages = told(client, {"encoding": "container"}, data)
+def test_other_bytes_than_a_container_are_an_error(client: TestClient, data: bytes) -> None:
+    messages = messages_of(client, {"encoding": "container"}, data)
     assert finals(messages) == []
     if data:
         assert messages[-1]["error"]["code"] == "unusable_recording"
 
 
 @pytest.mark.parametrize(
-    "hello",
+    "options",
     [
         "",
-        "hello",
+        "options",
         "[]",
         "{}",
         '{"encoding": "mp3"}',
@@ -156,9 +160,9 @@ def test_what_is_no_container_is_told(client: TestClient, data: bytes) -> None:
         '{"encoding": "pcm_s16le", "utterances": "yes"}',
     ],
 )
-def test_a_hello_that_means_nothing_is_refused(client: TestClient, hello: str) -> None:
+def test_invalid_options_are_an_error(client: TestClient, options: str) -> None:
     with client.websocket_connect(URL) as socket:
-        socket.send_text(hello)
+        socket.send_text(options)
         message = socket.receive_json()
         assert message["error"]["code"] == "bad_hello"
         with pytest.raises(WebSocketDisconnect) as closed:
@@ -166,102 +170,102 @@ def test_a_hello_that_means_nothing_is_refused(client: TestClient, hello: str) -
     assert closed.value.code == 1008
 
 
-def test_a_binary_hello_and_words_after_it_are_refused(client: TestClient) -> None:
+def test_binary_options_and_unknown_messages_are_errors(client: TestClient) -> None:
     with client.websocket_connect(URL) as socket:
         socket.send_bytes(PCM)
         assert socket.receive_json()["error"]["code"] == "bad_hello"
     with client.websocket_connect(URL) as socket:
-        socket.send_json(HELLO)
-        socket.send_text("what do you hear?")
+        socket.send_json(OPTIONS)
+        socket.send_text("what is this?")
         assert until_end(socket)[-1]["error"]["code"] == "bad_message"
 
 
-def test_numbers_that_are_no_samples_are_told(client: TestClient) -> None:
+def test_nan_samples_are_an_error(client: TestClient) -> None:
     noise = np.full(8_000, np.nan, np.float32).tobytes()
-    assert told(client, HELLO, noise)[-1]["error"]["code"] == "unusable_recording"
+    assert messages_of(client, OPTIONS, noise)[-1]["error"]["code"] == "unusable_recording"
 
 
-def test_silence_and_nothing_get_no_answer_but_a_reason(client: TestClient) -> None:
-    silent = told(client, HELLO, bytes(64_000))
+def test_silence_is_refused_and_no_audio_has_no_prediction(client: TestClient) -> None:
+    silent = messages_of(client, OPTIONS, bytes(64_000))
     assert [m["type"] for m in silent if m["type"] != "interim"] == ["ready", "refused", "end"]
-    assert [m["type"] for m in told(client, HELLO)] == ["ready", "end"]
+    assert [m["type"] for m in messages_of(client, OPTIONS)] == ["ready", "end"]
 
 
-def test_the_token_is_shown_in_the_hello_or_before_it(serve: Open) -> None:
+def test_the_token_is_in_the_first_message_or_a_header(serve: Open) -> None:
     client = serve(token=TOKEN)
-    assert finals(told(client, {**HELLO, "token": TOKEN}, PCM))
-    for hello in (HELLO, {**HELLO, "token": "wrong"}):
-        assert told(client, hello)[-1]["error"]["code"] == "no_token"
+    assert finals(messages_of(client, {**OPTIONS, "token": TOKEN}, PCM))
+    for options in (OPTIONS, {**OPTIONS, "token": "wrong"}):
+        assert messages_of(client, options)[-1]["error"]["code"] == "no_token"
     headers = {"authorization": f"Bearer {TOKEN}"}
     with client.websocket_connect(URL, headers=headers) as socket:
-        socket.send_json(HELLO)
+        socket.send_json(OPTIONS)
         assert socket.receive_json() == {"type": "ready"}
     with pytest.raises(WebSocketDenialResponse) as denied:
         client.websocket_connect(URL, headers={"authorization": "Bearer x"}).__enter__()
     assert denied.value.status_code == 401
 
 
-def test_pages_of_other_origins_may_not_listen(client: TestClient) -> None:
+def test_cross_origin_streams_are_blocked(client: TestClient) -> None:
     with pytest.raises(WebSocketDenialResponse) as denied:
         client.websocket_connect(URL, headers={"origin": "http://evil.example"}).__enter__()
     assert denied.value.status_code == 403
 
 
-def test_so_many_streams_at_a_time(serve: Open) -> None:
+def test_concurrent_streams_are_limited(serve: Open) -> None:
     client = serve(Limits(live_streams=1))
     with client.websocket_connect(URL) as first:
-        first.send_json(HELLO)
+        first.send_json(OPTIONS)
         assert first.receive_json() == {"type": "ready"}
-        assert told(client, HELLO)[-1]["error"]["code"] == "busy"
+        assert messages_of(client, OPTIONS)[-1]["error"]["code"] == "busy"
         first.send_json(END)
         until_end(first)
-    assert told(client, HELLO)[-1] == END
+    assert messages_of(client, OPTIONS)[-1] == END
 
 
-def test_a_client_that_vanishes_frees_everything(serve: Open) -> None:
+def test_a_client_that_disconnects_frees_everything(serve: Open) -> None:
     client = serve(Limits(live_streams=1))
     service = client.app.state.service  # type: ignore[attr-defined]
-    for hello in (HELLO, {"encoding": "container"}):
+    for options in (OPTIONS, {"encoding": "container"}):
         with client.websocket_connect(URL) as socket:
-            socket.send_json(hello)
-            socket.send_bytes(PCM if hello is HELLO else b"OggS")
+            socket.send_json(options)
+            socket.send_bytes(PCM if options is OPTIONS else b"OggS")
             assert socket.receive_json() == {"type": "ready"}
-        wait_for(lambda: not service.streams.inside)
+        wait_for(lambda: not service.streams.active)
         assert service.live.pending() == []
-        assert not service._followers
+        assert not service._subscribers
 
 
-def test_whoever_says_nothing_is_sent_away(serve: Open) -> None:
+def test_idle_clients_are_disconnected(serve: Open) -> None:
     with serve(Limits(idle_s=0.2)).websocket_connect(URL) as socket:
         assert socket.receive_json()["error"]["code"] == "no_hello"
     with serve(Limits(idle_s=2.0)).websocket_connect(URL) as socket:
-        socket.send_json(HELLO)
+        socket.send_json(OPTIONS)
         assert until_end(socket)[-1]["error"]["code"] == "idle"
 
 
-def test_a_stream_ends_at_its_limit_with_an_answer(serve: Open) -> None:
+def test_a_stream_ends_at_its_limit_with_a_prediction(serve: Open) -> None:
     client = serve(Limits(live_s=1.0))
     with client.websocket_connect(URL) as socket:
-        socket.send_json(HELLO)
+        socket.send_json(OPTIONS)
         socket.send_bytes(PCM)
         messages = until_end(socket)
     assert finals(messages)[0]["duration_s"] == 1.0
     assert messages[-1]["error"]["code"] == "too_long"
 
 
-def test_a_long_stream_is_cut_into_utterances(serve: Open, recognizer: NetRecognizer) -> None:
+def test_a_long_stream_is_split_into_utterances(serve: Open, recognizer: NetRecognizer) -> None:
     client = serve(Limits(utterance_s=1.5))
-    cut = finals(told(client, HELLO, PCM))
+    cut = finals(messages_of(client, OPTIONS, PCM))
     assert [final["start_s"] for final in cut] == [0.0, 1.5]
     (first,) = recognizer.predict([Waveform(CLIP.samples[:24_000])])
     assert cut[0]["probabilities"] == pytest.approx(first.probabilities, abs=1e-6)
 
 
-def test_a_service_that_stops_gives_the_last_answer(serve: Open) -> None:
+def test_a_service_that_stops_sends_the_final_prediction(serve: Open) -> None:
     client = serve()
     service = client.app.state.service  # type: ignore[attr-defined]
     with client.websocket_connect(URL) as socket:
-        socket.send_json(HELLO)
+        socket.send_json(OPTIONS)
         assert socket.receive_json() == {"type": "ready"}
         socket.send_bytes(PCM)
         assert socket.receive_json()["type"] == "interim"
@@ -269,10 +273,10 @@ def test_a_service_that_stops_gives_the_last_answer(serve: Open) -> None:
         messages = until_end(socket)
     assert finals(messages)[0]["emotion"] == "happy"
     assert messages[-1]["error"]["code"] == "stopping"
-    assert told(client, HELLO)[-1]["error"]["code"] == "stopping"
+    assert messages_of(client, OPTIONS)[-1]["error"]["code"] == "stopping"
 
 
-def test_many_streams_are_heard_side_by_side(client: TestClient) -> None:
+def test_concurrent_streams_are_predicted_as_each_alone(client: TestClient) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     expected = {
@@ -280,11 +284,11 @@ def test_many_streams_are_heard_side_by_side(client: TestClient) -> None:
         for seed in range(40, 48)
     }
 
-    def heard(seed: int) -> dict[str, float]:
+    def predicted(seed: int) -> dict[str, float]:
         data: NDArray[np.float32] = clip(seed).samples
-        (final,) = finals(told(client, HELLO, *pieces(data.tobytes(), 6_400)))
+        (final,) = finals(messages_of(client, OPTIONS, *pieces(data.tobytes(), 6_400)))
         return dict(final["probabilities"])
 
     with ThreadPoolExecutor(8) as pool:
-        for seed, found in zip(expected, pool.map(heard, expected), strict=True):
+        for seed, found in zip(expected, pool.map(predicted, expected), strict=True):
             assert found == pytest.approx(expected[seed], abs=1e-6)

@@ -1,4 +1,4 @@
-"""The page in a real browser: a file, a microphone, how it looks, what it asks for."""
+"""The page in a real browser: files, microphone, layout, requests."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
         pytest.skip("no chromium to look at the page with: apt install chromium")
-    heard = tmp_path_factory.mktemp("microphone") / "heard.wav"
-    soundfile.write(heard, HAPPY.samples, 16_000, subtype="PCM_16")
+    microphone = tmp_path_factory.mktemp("microphone") / "microphone.wav"
+    soundfile.write(microphone, HAPPY.samples, 16_000, subtype="PCM_16")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=found,
             args=[
                 "--use-fake-device-for-media-stream",
                 "--use-fake-ui-for-media-stream",
-                f"--use-file-for-fake-audio-capture={heard}",
+                f"--use-file-for-fake-audio-capture={microphone}",
             ],
         )
         yield chromium
@@ -65,9 +65,9 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def open_page(browser: Browser, url: str) -> Iterator[Open]:
-    """Opens the page; fails if it complains, or asks anyone but the service for anything."""
+    """Opens the page; fails on errors in the console or requests to other hosts."""
     contexts = []
-    complaints: list[str] = []
+    problems: list[str] = []
 
     def opened(width: int = WIDE, address: str = url, **options: object) -> Page:
         context = browser.new_context(
@@ -80,12 +80,12 @@ def open_page(browser: Browser, url: str) -> Iterator[Open]:
         page = context.new_page()
         page.set_default_timeout(30_000)
         allowed = (address, f"blob:{address}", address.replace("http", "ws"))
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
 
         def note(asked: Request | WebSocket) -> None:
             if not asked.url.startswith(allowed):
-                complaints.append(asked.url)
+                problems.append(asked.url)
 
         page.on("request", note)
         page.on("websocket", note)
@@ -95,7 +95,7 @@ def open_page(browser: Browser, url: str) -> Iterator[Open]:
     yield opened
     for context in contexts:
         context.close()
-    assert [one for one in complaints if "responded with a status of 4" not in one] == []
+    assert [one for one in problems if "responded with a status of 4" not in one] == []
 
 
 def shown(page: Page, place: str = "#bars") -> dict[str, str]:
@@ -121,13 +121,13 @@ def upload(page: Page, recording: Path) -> None:
     page.locator("#result").wait_for()
 
 
-def test_a_file_s_answer_is_the_service_s(open_page: Open, url: str, recording: Path) -> None:
+def test_a_file_s_prediction_is_the_service_s(open_page: Open, url: str, recording: Path) -> None:
     page = open_page()
     upload(page, recording)
-    told = httpx2.post(f"{url}/v1/predict", content=recording.read_bytes(), timeout=60).json()
-    assert page.locator("#label").inner_text().lower() == told["emotion"]
-    assert shown(page) == {k: f"{round(100 * p)}%" for k, p in told["probabilities"].items()}
-    rows = page.locator("#said tbody tr td:nth-child(3)").all_inner_texts()
+    whole = httpx2.post(f"{url}/v1/predict", content=recording.read_bytes(), timeout=60).json()
+    assert page.locator("#label").inner_text().lower() == whole["emotion"]
+    assert shown(page) == {k: f"{round(100 * p)}%" for k, p in whole["probabilities"].items()}
+    rows = page.locator("#utterances tbody tr td:nth-child(3)").all_inner_texts()
     cut = httpx2.post(
         f"{url}/v1/predict?timeline=1", content=recording.read_bytes(), timeout=60
     ).json()
@@ -135,10 +135,10 @@ def test_a_file_s_answer_is_the_service_s(open_page: Open, url: str, recording: 
     assert rows[1:] == ["happy", "sad", "angry"]
 
 
-def test_it_can_be_played_along_with_by_keyboard(open_page: Open, recording: Path) -> None:
+def test_playback_by_keyboard(open_page: Open, recording: Path) -> None:
     page = open_page()
     upload(page, recording)
-    second = page.locator("#said tbody tr").nth(1)
+    second = page.locator("#utterances tbody tr").nth(1)
     second.get_by_role("button").focus()
     page.keyboard.press("Enter")
     assert second.get_attribute("aria-current") == "true"
@@ -163,7 +163,7 @@ def test_it_can_be_played_along_with_by_keyboard(open_page: Open, recording: Pat
         ("WebVTT captions", "vtt", "talk.vtt"),
     ],
 )
-def test_exports_are_the_service_s_own(
+def test_downloads_are_the_service_s(
     open_page: Open, url: str, recording: Path, button: str, form: str, name: str
 ) -> None:
     page = open_page()
@@ -179,11 +179,11 @@ def test_exports_are_the_service_s_own(
     assert Path(saved.value.path()).read_bytes() == expected.content
 
 
-def test_the_microphone_is_heard_and_its_last_answer_is_the_file_s(open_page: Open) -> None:
+def test_the_microphone_s_final_prediction_is_the_file_s(open_page: Open) -> None:
     page = open_page()
     page.locator("#model").get_by_text("voxaffect").wait_for()
-    page.get_by_role("button", name="Speak").click()
-    page.get_by_text("So far it sounds happy.").wait_for()
+    page.get_by_role("button", name="Record").click()
+    page.get_by_text("So far: happy.").wait_for()
     page.wait_for_timeout(1_000)
     assert shown(page, "#live-bars")["happy"] > "50%"
     page.get_by_role("button", name="Stop").click()
@@ -194,7 +194,7 @@ def test_the_microphone_is_heard_and_its_last_answer_is_the_file_s(open_page: Op
     assert shown(page) == {name: f"{round(100 * p)}%" for name, p in final.items()}
 
 
-def test_faults_are_told(open_page: Open, tmp_path: Path) -> None:
+def test_errors_are_shown(open_page: Open, tmp_path: Path) -> None:
     path = tmp_path / "letter.txt"
     path.write_text("Dear all,")
     page = open_page()
@@ -215,9 +215,7 @@ def test_nothing_overflows_and_all_text_stands_out(
     assert page.evaluate(FAINT_TEXTS) == []
 
 
-def test_every_control_has_a_name_and_a_focus_that_is_seen(
-    open_page: Open, recording: Path
-) -> None:
+def test_every_control_has_a_name_and_a_visible_focus(open_page: Open, recording: Path) -> None:
     page = open_page()
     upload(page, recording)
     page.locator("body").press("Tab")
@@ -236,14 +234,14 @@ def test_every_control_has_a_name_and_a_focus_that_is_seen(
             expect(control).to_have_accessible_name(re.compile(r"\S"))
 
 
-def test_a_token_is_asked_for(open_page: Open, recognizer: NetRecognizer, recording: Path) -> None:
+def test_a_token_is_requested(open_page: Open, recognizer: NetRecognizer, recording: Path) -> None:
     settings = ServingSettings(port=0, token=TOKEN, limits=Limits(burst=1000))
     with running(recognizer, settings) as address:
         page = open_page(address=address)
         page.get_by_label("Token", exact=True).fill(TOKEN)
         page.get_by_role("button", name="Continue").click()
         upload(page, recording)
-        page.get_by_role("button", name="Speak").click()
-        page.get_by_text("So far it sounds").wait_for()
+        page.get_by_role("button", name="Record").click()
+        page.get_by_text("So far:").wait_for()
         page.get_by_role("button", name="Stop").click()
         page.locator("#result").wait_for()

@@ -1,4 +1,4 @@
-"""POST a recording: answers, formats, and every way of being refused."""
+"""POST a recording: predictions, formats, and every error."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ PATH = "/v1/predict"
 
 
 def fault(response: httpx2.Response) -> tuple[int, str]:
-    """Status and code of a refusal, whose shape and sentence are checked."""
+    """Status and code of an error, whose body is checked."""
     (error,) = response.json().values()
     assert set(error) == {"code", "message"}
-    assert ";" in error["message"]  # what is wrong; what to do
+    assert "; " in error["message"]  # what is wrong; what to do
     assert "\n" not in error["message"]
     return response.status_code, error["code"]
 
 
-def test_the_answer_is_the_line_that_predict_prints(
+def test_the_response_is_the_line_that_predict_prints(
     client: TestClient, recognizer: NetRecognizer
 ) -> None:
     expected = recognizer.predict([CLIP])[0]
@@ -40,7 +40,7 @@ def test_the_answer_is_the_line_that_predict_prints(
     assert response.json()["emotion"] == "happy"
 
 
-def test_a_form_s_file_is_answered_under_its_name_and_no_path(client: TestClient) -> None:
+def test_a_form_s_file_keeps_its_name_without_a_path(client: TestClient) -> None:
     names = {
         "a.wav": "a.wav",
         "../../etc/passwd": "passwd",
@@ -74,15 +74,17 @@ def test_a_timeline_has_the_utterances_between_pauses(client: TestClient) -> Non
     pause = np.zeros(16_000, np.float32)
     spoken = [clip(seed).samples for seed in (41, 43)]
     body = wav(np.concatenate([pause, spoken[0], pause, spoken[1], pause]))
-    told = client.post(PATH, params={"timeline": True}, content=body).json()
-    assert [one["emotion"] for one in told["utterances"]] == ["happy", "angry"]
-    assert told["utterances"][0]["start_s"] == pytest.approx(1.0, abs=0.4)
-    assert told["duration_s"] == pytest.approx(3 + sum(map(len, spoken)) / 16_000, abs=1e-3)
+    found = client.post(PATH, params={"timeline": True}, content=body).json()
+    assert [one["emotion"] for one in found["utterances"]] == ["happy", "angry"]
+    assert found["utterances"][0]["start_s"] == pytest.approx(1.0, abs=0.4)
+    assert found["duration_s"] == pytest.approx(3 + sum(map(len, spoken)) / 16_000, abs=1e-3)
     captions = client.post(PATH, params={"timeline": True, "format": "vtt"}, content=body).text
     assert captions.count("-->") == 2
 
 
-def test_answers_do_not_depend_on_company(client: TestClient, recognizer: NetRecognizer) -> None:
+def test_predictions_do_not_depend_on_the_batch(
+    client: TestClient, recognizer: NetRecognizer
+) -> None:
     seeds = [*range(40, 52)] * 2
     bodies = [wav(clip(seed).samples) for seed in seeds]
     alone = {seed: recognizer.predict([clip(seed)])[0].probabilities for seed in seeds}
@@ -115,7 +117,7 @@ def test_answers_do_not_depend_on_company(client: TestClient, recognizer: NetRec
         ({"params": {"timeline": "perhaps"}, "content": b""}, (422, "bad_parameter")),
     ],
 )
-def test_what_cannot_be_used_is_told(
+def test_invalid_requests_have_their_own_errors(
     client: TestClient, request_: dict[str, object], expected: tuple[int, str | None]
 ) -> None:
     found = fault(client.post(PATH, **request_))  # type: ignore[arg-type]
@@ -123,7 +125,7 @@ def test_what_cannot_be_used_is_told(
     assert expected[1] in {found[1], None}
 
 
-def test_a_timeline_without_speech_says_so(client: TestClient) -> None:
+def test_a_timeline_without_speech_is_an_error(client: TestClient) -> None:
     hiss = np.random.default_rng(0).normal(scale=1e-4, size=32_000).astype(np.float32)
     response = client.post(PATH, params={"timeline": True}, content=wav(hiss))
     assert fault(response) == (422, "unusable_recording")
@@ -155,7 +157,7 @@ def test_a_bomb_that_unpacks_to_hours_is_stopped(serve: Open, tmp_path: Path) ->
         assert fault(response) == (413, "recording_too_long")
 
 
-def test_who_asks_too_often_is_told_to_wait(serve: Open) -> None:
+def test_rate_limit(serve: Open) -> None:
     client = serve(Limits(rate_per_s=0.01, burst=2))
     assert [client.get("/v1/model").status_code for _ in range(2)] == [200, 200]
     response = client.get("/v1/model")
@@ -164,7 +166,7 @@ def test_who_asks_too_often_is_told_to_wait(serve: Open) -> None:
     assert client.get("/healthz").status_code == 200
 
 
-def test_an_answer_that_takes_too_long_is_given_up(serve: Open) -> None:
+def test_a_slow_prediction_times_out(serve: Open) -> None:
     client = serve(Limits(answer_s=1e-6))
     for timeline in (False, True):
         response = client.post(PATH, params={"timeline": timeline}, content=wav(CLIP.samples))
@@ -172,7 +174,7 @@ def test_an_answer_that_takes_too_long_is_given_up(serve: Open) -> None:
     assert "retry-after" in response.headers
 
 
-def test_a_service_that_stops_takes_nothing_new(serve: Open) -> None:
+def test_a_service_that_stops_accepts_nothing(serve: Open) -> None:
     client = serve()
     client.app.state.service.draining.set()  # type: ignore[attr-defined]
     response = client.post(PATH, content=wav(CLIP.samples))
@@ -181,16 +183,16 @@ def test_a_service_that_stops_takes_nothing_new(serve: Open) -> None:
     assert client.get("/healthz").json() == {"status": "alive"}
 
 
-def test_a_full_service_says_so(serve: Open) -> None:
+def test_concurrent_requests_are_limited(serve: Open) -> None:
     client = serve(Limits(requests=1))
     service = client.app.state.service  # type: ignore[attr-defined]
-    with service.requests.entered():
+    with service.requests.slot():
         response = client.post(PATH, content=wav(CLIP.samples))
     assert fault(response) == (503, "busy")
     assert client.post(PATH, content=wav(CLIP.samples)).status_code == 200
 
 
-def test_a_fault_is_told_without_its_details(
+def test_an_internal_error_has_no_details(
     serve: Open, recognizer: NetRecognizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = serve()
@@ -227,15 +229,15 @@ def test_other_paths_and_methods(client: TestClient) -> None:
     assert response.headers["allow"] == "POST"
 
 
-def test_the_model_is_told(client: TestClient) -> None:
-    told = client.get("/v1/model").json()
-    assert told["emotions"] == ["neutral", "happy", "sad", "angry"]
-    assert set(told["tasks"]) == {"emotion", "gender"}
-    assert told["corpora"] == ["simulated"]
-    assert told["limits"]["utterance_s"] == 300
+def test_the_model_is_described(client: TestClient) -> None:
+    model = client.get("/v1/model").json()
+    assert model["emotions"] == ["neutral", "happy", "sad", "angry"]
+    assert set(model["tasks"]) == {"emotion", "gender"}
+    assert model["corpora"] == ["simulated"]
+    assert model["limits"]["utterance_s"] == 300
 
 
-def test_what_happened_is_counted(serve: Open) -> None:
+def test_metrics(serve: Open) -> None:
     client = serve()
     client.post(PATH, content=wav(CLIP.samples))
     client.post(PATH, content=b"nothing")

@@ -1,4 +1,4 @@
-"""The service as a program of its own: stopped while it works, killed while it works."""
+"""The service in processes of its own: stopped and killed while it works."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ def inside(url: str) -> int:
 
 
 def measured(url: str, name: str) -> list[float]:
-    """What the service tells of itself under names that begin so."""
+    """Metrics of the service whose names begin so."""
     lines = httpx2.get(f"{url}/metrics", timeout=60).text.splitlines()
     return [float(line.split()[-1]) for line in lines if line.startswith(name)]
 
 
-def test_sigterm_finishes_what_was_taken_and_kill_leaves_nothing(
+def test_sigterm_completes_accepted_work_and_kill_leaves_nothing(
     model: Path, tmp_path: Path
 ) -> None:
     with program(model, tmp_path) as (process, url), ThreadPoolExecutor(2) as pool:
@@ -91,17 +91,17 @@ def test_sigterm_finishes_what_was_taken_and_kill_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_address_that_is_taken_is_named(model: Path) -> None:
+def test_a_port_in_use_is_named(model: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         command = [sys.executable, "-m", "voxaffect", "serve", "-m", str(model), "--port", port]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
-    assert f"127.0.0.1:{port} is not to be had" in ended.stderr
+    assert f"port {port} is already in use; choose another with --port" in ended.stderr
 
 
 def children(process: subprocess.Popen[str]) -> list[int]:
-    """Processes that serve; the one that multiprocessing keeps for itself is none."""
+    """Processes that serve, without the one that multiprocessing itself starts."""
     found = []
     for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -109,7 +109,7 @@ def children(process: subprocess.Popen[str]) -> list[int]:
     return found
 
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux deals connections out")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux distributes connections")
 
 
 @linux
@@ -120,7 +120,7 @@ def test_processes_share_the_work_and_count_together(model: Path, tmp_path: Path
         assert len(first) == 2
         assert [post(url, body) for _ in range(n)] == [200] * n
         answered = 'voxaffect_requests_total{endpoint="/v1/predict",status="200"}'
-        assert measured(url, answered) == [n]  # whichever process tells
+        assert measured(url, answered) == [n]  # from any process
         assert measured(url, answered) == [n]
 
         os.kill(first[0], signal.SIGKILL)
@@ -130,7 +130,7 @@ def test_processes_share_the_work_and_count_together(model: Path, tmp_path: Path
         process.send_signal(signal.SIGTERM)
         assert process.wait(120) == -signal.SIGTERM
         assert process.stderr is not None
-        assert "another takes its place" in process.stderr.read()
+        assert "starting another" in process.stderr.read()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -144,7 +144,7 @@ def test_processes_end_with_the_one_that_started_them(model: Path, tmp_path: Pat
 
 
 @linux
-def test_processes_that_cannot_begin_say_why(tmp_path: Path) -> None:
+def test_processes_that_cannot_start_report_why(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "voxaffect", "serve", "-m", str(tmp_path / "none")]
     ended = subprocess.run(
         [*command, "--port", "0", "--processes", "2"], capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""Clients that are slow, vanish or lie, on real sockets."""
+"""Clients that are slow, disconnect or send garbage, on real sockets."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def all_of(connection: socket.socket) -> bytes:
     return received
 
 
-def test_a_body_that_stands_still_is_given_up(url: str) -> None:
+def test_a_body_that_stalls_times_out(url: str) -> None:
     with connect(url) as connection:
         connection.sendall(HEAD % 1000 + b"some")
         response = all_of(connection)
@@ -49,7 +49,7 @@ def test_a_body_that_stands_still_is_given_up(url: str) -> None:
     assert b"upload_too_slow" in response
 
 
-def test_a_body_that_trickles_is_given_up(url: str) -> None:
+def test_a_slow_body_times_out(url: str) -> None:
     with connect(url) as connection:
         connection.sendall(HEAD % 1000)
         connection.settimeout(0.2)
@@ -64,7 +64,7 @@ def test_a_body_that_trickles_is_given_up(url: str) -> None:
     assert b" 408 " in response.splitlines()[0]
 
 
-def test_a_head_that_does_not_come_is_given_up(url: str) -> None:
+def test_a_missing_head_times_out(url: str) -> None:
     with connect(url) as connection:
         assert all_of(connection) == b""
     with connect(url) as connection:
@@ -88,7 +88,7 @@ def test_an_endless_body_is_stopped_at_the_limit(recognizer: NetRecognizer) -> N
             flood(line, 60)
 
 
-def test_a_client_that_leaves_frees_its_place(url: str) -> None:
+def test_a_client_that_disconnects_frees_its_slot(url: str) -> None:
     for _ in range(5):
         with connect(url) as connection:
             connection.sendall(HEAD % 1000 + b"some")
@@ -99,7 +99,7 @@ def test_a_client_that_leaves_frees_its_place(url: str) -> None:
     assert httpx2.post(f"{url}/v1/predict", content=body, timeout=60).status_code == 200
 
 
-def test_what_is_no_http_is_refused(url: str) -> None:
+def test_other_protocols_are_refused(url: str) -> None:
     with connect(url) as connection:
         connection.sendall(b"\x16\x03\x01 what a day\r\n\r\n")
         assert all_of(connection).startswith(b"HTTP/1.1 400")

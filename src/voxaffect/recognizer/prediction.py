@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,54 @@ ROW_COLUMNS = ("path", "start_s", "end_s")
 """Columns by which the predictions for a table's rows can be joined to the table."""
 
 Floats = NDArray[np.floating[Any]]
+
+
+class WarningDict(TypedDict):
+    """A reason to trust a prediction less: a code for programs, a text for people."""
+
+    code: str
+    text: str
+
+
+class ErrorDict(TypedDict):
+    """Why there is no prediction: a code for programs, a message for people."""
+
+    code: str
+    message: str
+
+
+class PlacedDict(TypedDict):
+    """The recording and, for a segment, stream or table's row, the place in it."""
+
+    file: str
+    path: NotRequired[str]
+    start_s: NotRequired[float | None]
+    end_s: NotRequired[float | None]
+    is_final: NotRequired[bool]
+
+
+class RecognizedDict(TypedDict):
+    """What was recognized; times and posteriors are those of every frame."""
+
+    emotion: str | None
+    probabilities: dict[str, float]
+    subtasks: dict[str, dict[str, float]]
+    duration_s: float
+    novelty: float | None
+    warnings: list[WarningDict]
+    segments: NotRequired[list[PredictionDict]]
+    times_s: NotRequired[list[float]]
+    posteriors: NotRequired[list[list[float]]]
+
+
+class PredictionDict(PlacedDict, RecognizedDict):
+    """A prediction as JSON: a line of JSON lines, and the body of HTTP responses."""
+
+
+class FailedDict(PlacedDict):
+    """A prediction with an error as JSON."""
+
+    error: ErrorDict
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,17 +135,19 @@ class Prediction:
         return replace(self, label=UNSURE)
 
     def to_dict(self, *, frames: bool = False) -> dict[str, Any]:
-        """The prediction as plain values: a line of JSON lines, and the body of HTTP responses.
+        """The prediction as plain values: a `PredictionDict`, or a `FailedDict` with an error.
 
         Args:
             frames: include the posteriors of every frame.
         """
-        plain: dict[str, Any] = {"file": self.name, **self._place()}
-        if self.is_final is not None:
-            plain["is_final"] = self.is_final
+        place = self._place()
         if self.error is not None:
-            return plain | {"error": {"code": self.error.code, "message": str(self.error)}}
-        plain |= {
+            failed: FailedDict = {
+                **place,
+                "error": {"code": self.error.code, "message": str(self.error)},
+            }
+            return {**failed}
+        plain: RecognizedDict = {
             "emotion": self.label,
             "probabilities": self.probabilities,
             "subtasks": self.subtasks,
@@ -106,21 +156,26 @@ class Prediction:
             "warnings": [{"code": w.code, "text": w.text} for w in self.warnings],
         }
         if self.segments:
-            plain["segments"] = [segment.to_dict(frames=frames) for segment in self.segments]
+            segments = [segment.to_dict(frames=frames) for segment in self.segments]
+            plain["segments"] = cast("list[PredictionDict]", segments)
         if frames and self.posteriors is not None and self.times_s is not None:
             plain["times_s"] = (self.times_s + self.interval_s[0]).round(4).tolist()
             plain["posteriors"] = self.posteriors.round(4).tolist()
-        return plain
+        return {**place, **plain}
 
-    def _place(self) -> dict[str, Any]:
+    def _place(self) -> PlacedDict:
         """Path and times of a table's row, or times of a segment to the sample (62.5 us)."""
+        place: PlacedDict = {"file": self.name}
         if self.row:
-            times = {key: self.row[key] for key in ROW_COLUMNS[1:] if key in self.row}
-            numbers = {key: float(text) if text else None for key, text in times.items()}
-            return {"path": self.row["path"], **numbers}
-        if self.start_s is None or self.end_s is None:
-            return {}
-        return {"start_s": round(self.start_s, 6), "end_s": round(self.end_s, 6)}
+            place["path"] = self.row["path"]
+            for key in ("start_s", "end_s"):
+                if key in self.row:
+                    place[key] = float(self.row[key]) if self.row[key] else None
+        elif self.start_s is not None and self.end_s is not None:
+            place |= {"start_s": round(self.start_s, 6), "end_s": round(self.end_s, 6)}
+        if self.is_final is not None:
+            place["is_final"] = self.is_final
+        return place
 
     def __str__(self) -> str:
         where = self.name

@@ -1,4 +1,1 @@
-"""A recognizer as a service over HTTP and WebSocket, and the page it serves.
-
-All of this room needs the extra `serve`; only `voxaffect.commands.serving` opens its door.
-"""
+"""A recognizer as a service over HTTP and WebSocket, and its web page; needs the extra `serve`."""

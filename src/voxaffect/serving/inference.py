@@ -1,4 +1,4 @@
-"""What is asked of a recording, and how it is answered: the part of it that computes."""
+"""Inference for uploads: decode, predict in batches across clients, write the response."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -21,131 +21,127 @@ from voxaffect.audio.decode import AudioStream, DecodeLimits, open_recording, re
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError
 from voxaffect.parallel.processes import lower_thread_priority
-from voxaffect.recognizer.prediction import Prediction
+from voxaffect.recognizer.prediction import Prediction, PredictionDict
 from voxaffect.recognizer.recording import Recording, waveform_of
 from voxaffect.report.predictions.formats import FORMATS, json_line
-from voxaffect.serving.schemas import busy
+from voxaffect.serving.schemas import ServiceError, TimelineDict, busy
 from voxaffect.serving.settings import Limits
 from voxaffect.serving.uploads import Upload
 from voxaffect.streaming.batch import Predictor, predict_each
 from voxaffect.streaming.segments import Timeline, timeline
 
-# Requests of many clients go through one model together.
-#
-# A batch is whatever waits when a worker becomes free: nobody waits for company, and the busier the
-# service, the larger the batches, whose frames cost less. An answer does not depend on its company.
-
 TOGETHER = 32
-"""Recordings of a batch at most."""
+"""Largest batch."""
 
 SECONDS_TOGETHER = 300.0
 """Seconds of a batch, beyond which none is added to it."""
 
 
-class _Waiting(NamedTuple):
+class _Job(NamedTuple):
     waveform: Waveform
-    answer: Future[Prediction]
+    result: Future[Prediction]
 
 
 class Batcher:
-    """Answers for recordings of anyone, in batches; whoever asks waits for a future.
+    """Dynamic batching: requests of many clients go through the model together.
+
+    A batch is whatever is queued when a worker becomes free: nothing waits for a batch to fill, and
+    the busier the service, the larger the batches, whose frames cost less. A prediction does not
+    depend on the others in its batch.
 
     Args:
-        recognizer: may be asked by several threads at once.
-        n_threads: batches at once.
-        note: told of the size of each batch.
+        model: called by several threads at once.
+        n_threads: concurrent batches.
+        on_batch: called with the size of each batch.
     """
 
     def __init__(
-        self, recognizer: Predictor, n_threads: int, note: Callable[[int], None] = lambda _: None
+        self, model: Predictor, n_threads: int, on_batch: Callable[[int], None] = lambda _: None
     ) -> None:
-        self.limits: DecodeLimits = recognizer.limits
-        self._recognizer, self._note = recognizer, note
-        self._waiting: deque[_Waiting] = deque()
-        self._news = threading.Condition()
+        self.limits: DecodeLimits = model.limits
+        self._model, self._on_batch = model, on_batch
+        self._queue: deque[_Job] = deque()
+        self._changed = threading.Condition()
         self._closed = False
         self._threads = [
-            threading.Thread(target=self._work, name=f"voxaffect-batches-{i}", daemon=True)
+            threading.Thread(target=self._run, name=f"voxaffect-batches-{i}", daemon=True)
             for i in range(n_threads)
         ]
         for thread in self._threads:
             thread.start()
 
     def __len__(self) -> int:
-        """How many wait."""
-        return len(self._waiting)
+        return len(self._queue)
 
     def submit(self, waveform: Waveform) -> Future[Prediction]:
-        """Ask for an answer; the future holds it, or the `AudioError` that says why there is none.
+        """Queue a waveform; the future holds its prediction, or raises its `AudioError`.
 
         Raises:
             RuntimeError: the batcher is closed.
         """
-        answer: Future[Prediction] = Future()
-        with self._news:
+        job = _Job(waveform, Future())
+        with self._changed:
             if self._closed:
                 raise RuntimeError("the batcher is closed")
-            self._waiting.append(_Waiting(waveform, answer))
-            self._news.notify()
-        return answer
+            self._queue.append(job)
+            self._changed.notify()
+        return job.result
 
     def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
-        """Answers as a recognizer gives them, waited for: other clients' go with them."""
-        asked = [self.submit(waveform_of(recording, self.limits)) for recording in recordings]
-        return [answer.result() for answer in asked]
+        """Predictions as the model gives them, in batches with those of other clients."""
+        results = [self.submit(waveform_of(recording, self.limits)) for recording in recordings]
+        return [result.result() for result in results]
 
     def close(self) -> None:
-        """Answer what waits, and end."""
-        with self._news:
+        """Complete what is queued, and end the threads."""
+        with self._changed:
             self._closed = True
-            self._news.notify_all()
+            self._changed.notify_all()
         for thread in self._threads:
             thread.join()
 
-    def _work(self) -> None:
+    def _run(self) -> None:
         torch.set_num_threads(1)  # of this thread: there are as many threads as cores
-        lower_thread_priority()  # for live streams, whose sound does not wait
-        while batch := self._next():
-            self._note(len(batch))
-            self._answer(batch)
+        lower_thread_priority()  # below live streams, which cannot wait
+        while batch := self._next_batch():
+            self._on_batch(len(batch))
+            self._predict(batch)
 
-    def _next(self) -> list[_Waiting]:
-        """What is answered together; nothing once the batcher is closed and all is answered."""
-        with self._news:
-            self._news.wait_for(lambda: self._waiting or self._closed)
-            batch: list[_Waiting] = []
+    def _next_batch(self) -> list[_Job]:
+        """The next batch; empty once the batcher is closed and the queue is empty."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._closed)
+            batch: list[_Job] = []
             seconds = 0.0
-            while self._waiting and len(batch) < TOGETHER:
-                seconds += self._waiting[0].waveform.duration_s
+            while self._queue and len(batch) < TOGETHER:
+                seconds += self._queue[0].waveform.duration_s
                 if batch and seconds > SECONDS_TOGETHER:
                     break
-                batch.append(self._waiting.popleft())
+                batch.append(self._queue.popleft())
             return batch
 
-    def _answer(self, batch: Sequence[_Waiting]) -> None:
-        wanted = [one for one in batch if one.answer.set_running_or_notify_cancel()]
+    def _predict(self, batch: Sequence[_Job]) -> None:
+        jobs = [job for job in batch if job.result.set_running_or_notify_cancel()]
         try:
-            outcomes: Sequence[Prediction | Exception] = predict_each(
-                self._recognizer, [one.waveform for one in wanted]
-            )
-        except Exception as failure:  # noqa: BLE001 raised where the answer is waited for
-            outcomes = [failure] * len(wanted)
-        for one, outcome in zip(wanted, outcomes, strict=True):
-            if isinstance(outcome, Prediction) and outcome.error is None:
-                one.answer.set_result(outcome)
-            elif isinstance(outcome, Prediction):
-                one.answer.set_exception(outcome.error)
+            predictions = predict_each(self._model, [job.waveform for job in jobs])
+        except Exception as failure:  # noqa: BLE001 raised where the result is waited for
+            for job in jobs:
+                job.result.set_exception(failure)
+            return
+        for job, prediction in zip(jobs, predictions, strict=True):
+            if prediction.error is None:
+                job.result.set_result(prediction)
             else:
-                one.answer.set_exception(outcome)
+                job.result.set_exception(prediction.error)
 
 
 @dataclass(frozen=True)
 class Deadline:
-    """When an answer must be there.
+    """Deadline of a request.
 
     Args:
-        at_s: by the monotonic clock.
-        within_s: how long that was.
+        at_s: time by the monotonic clock.
+        within_s: how long that was from its beginning.
     """
 
     at_s: float
@@ -153,32 +149,28 @@ class Deadline:
 
     @classmethod
     def after(cls, seconds: float) -> Deadline:
-        """So long from now."""
+        """A deadline that many seconds from now."""
         return cls(time.monotonic() + seconds, seconds)
 
     @property
     def left_s(self) -> float:
-        """Seconds until then, none if it is past."""
+        """Seconds left, 0 if it has passed."""
         return max(0.0, self.at_s - time.monotonic())
 
     def check(self) -> None:
-        """Go no further once it is past.
-
-        Raises:
-            Refusal: it is.
-        """
+        """Raise `ServiceError` if it has passed."""
         if not self.left_s:
             raise self.missed()
 
-    def missed(self) -> Exception:
-        """What is told then."""
+    def missed(self) -> ServiceError:
+        """Error of a request that missed it."""
         return busy(
             "too_slow",
-            f"no answer within {self.within_s:g} s; send a shorter recording, or try again later",
+            f"no prediction within {self.within_s:g} s; send a shorter recording or retry later",
         )
 
-    def over(self, blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-        """The same blocks, until then."""
+    def limited(self, blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        """The blocks, until it has passed."""
         for block in blocks:
             self.check()
             yield block
@@ -186,12 +178,12 @@ class Deadline:
 
 @dataclass(frozen=True)
 class InferenceRequest:
-    """How a recording is to be answered for.
+    """Parameters of a request.
 
     Args:
-        timeline: whether it is cut into utterances at its pauses.
-        frames: whether the posterior of every frame is told.
-        abstain: probability below which there is no label.
+        timeline: whether to split the recording into utterances at pauses.
+        frames: whether to include the posterior of every frame.
+        abstain: probability below which the label is `unsure`.
         form: a key of `FORMATS`.
     """
 
@@ -201,69 +193,61 @@ class InferenceRequest:
     form: str = "json"
 
 
-def waveform_of_upload(upload: Upload, limits: Limits, deadline: Deadline) -> Waveform:
-    """Decode an upload that is answered as a whole.
+def decode_upload(upload: Upload, limits: Limits, deadline: Deadline) -> Waveform:
+    """Decode a whole upload.
 
     Raises:
-        AudioError: it cannot be decoded, or is beyond a limit.
-        Refusal: that takes too long.
+        AudioError: it cannot be decoded, or exceeds a limit.
+        ServiceError: that takes too long.
     """
-    with _opened(upload, limits, deadline, whole=True) as recording:
+    with _opened(upload, limits.decode(timeline=False), deadline) as recording:
         return read(recording)
 
 
-def timeline_of_upload(
-    upload: Upload, recognizer: Predictor, limits: Limits, deadline: Deadline
+def predict_timeline(
+    upload: Upload, model: Predictor, limits: Limits, deadline: Deadline
 ) -> tuple[Timeline, list[str]]:
-    """Find the utterances of an upload and answer for them.
+    """Find the utterances of an upload and predict each.
 
     Returns:
-        its utterances, and why some others have no answer.
+        its utterances, and the errors of others.
 
     Raises:
-        AudioError: it cannot be decoded, is beyond a limit, or nobody speaks in it.
-        Refusal: that takes too long.
+        AudioError: it cannot be decoded, exceeds a limit, or holds no speech.
+        ServiceError: that takes too long.
     """
-    faults: list[str] = []
-
-    def note(fault: AudioError) -> None:
-        faults.append(str(fault))
-
-    opener = partial(_opened, upload, limits, deadline, whole=False)
-    return timeline(partial(predict_each, recognizer), opener, on_fault=note), faults
+    faults: list[AudioError] = []
+    opener = partial(_opened, upload, limits.decode(timeline=True), deadline)
+    found = timeline(partial(predict_each, model), opener, on_fault=faults.append)
+    return found, [str(fault) for fault in faults]
 
 
 @contextmanager
-def _opened(
-    upload: Upload, limits: Limits, deadline: Deadline, *, whole: bool
-) -> Iterator[AudioStream]:
+def _opened(upload: Upload, limits: DecodeLimits, deadline: Deadline) -> Iterator[AudioStream]:
     deadline.check()
-    bounds = limits.decode(whole=whole)
-    with open_recording(upload.path, limits=bounds, name=upload.name) as recording:
-        yield replace(recording, blocks=deadline.over(recording.blocks))
+    with open_recording(upload.path, limits=limits, name=upload.name) as recording:
+        yield replace(recording, blocks=deadline.limited(recording.blocks))
 
 
-def whole_text(question: InferenceRequest, name: str, prediction: Prediction) -> str:
-    """The answer for a recording as a whole, in the form that was asked for."""
-    prediction = replace(prediction, name=name).abstained(question.abstain)
-    if question.form == "json":
-        return json_line(prediction, frames=question.frames)
-    form = FORMATS[question.form]
-    return form.begin() + form.entry(prediction)
+def whole_text(request: InferenceRequest, name: str, prediction: Prediction) -> str:
+    """Response body for a whole recording."""
+    prediction = replace(prediction, name=name).abstained(request.abstain)
+    if request.form == "json":
+        return json_line(prediction, frames=request.frames)
+    return FORMATS[request.form].begin() + FORMATS[request.form].entry(prediction)
 
 
-def timeline_text(question: InferenceRequest, name: str, found: Timeline, faults: list[str]) -> str:
-    """The answers for a recording's utterances, in the form that was asked for."""
-    segments = [
-        replace(segment, name=name).abstained(question.abstain) for segment in found.utterances
-    ]
-    if question.form != "json":
-        form = FORMATS[question.form]
+def timeline_text(request: InferenceRequest, name: str, found: Timeline, faults: list[str]) -> str:
+    """Response body for a recording's utterances."""
+    segments = [replace(one, name=name).abstained(request.abstain) for one in found.utterances]
+    if request.form != "json":
+        form = FORMATS[request.form]
         return form.begin() + "".join(map(form.entry, segments))
-    whole: dict[str, Any] = {
+    utterances = [cast(PredictionDict, one.to_dict(frames=request.frames)) for one in segments]
+    body: TimelineDict = {
         "file": name,
         "duration_s": round(found.track.duration_s, 3),
-        "utterances": [segment.to_dict(frames=question.frames) for segment in segments],
+        "utterances": utterances,
         "refused": faults,
     }
-    return json.dumps(whole) + "\n"
+    return json.dumps(body) + "\n"

@@ -1,4 +1,4 @@
-"""What a service counts of itself, as Prometheus reads it; several processes add theirs up."""
+"""Prometheus metrics of the service; several processes add theirs up."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ BATCHES = (1, 2, 4, 8, 16, 32)
 
 
 class Metrics:
-    """Counters of one service; none of them is shared with another in the same process.
+    """Metrics of one service, not shared with others in the same process.
 
-    Where the environment names a folder for processes to add them up (`COUNTS`), any of these
-    tells of all.
+    Where the environment variable `COUNTS` names a folder, each process reports the sum of all.
     """
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
-        self._levels: list[tuple[Gauge, Callable[[], float]]] = []
+        self._gauges: list[tuple[Gauge, Callable[[], float]]] = []
         self._requests = Counter(
             "voxaffect_requests",
-            "Requests that were answered.",
+            "Requests answered.",
             ["endpoint", "status"],
             registry=registry,
         )
@@ -39,47 +38,47 @@ class Metrics:
         )
         self._audio = Counter(
             "voxaffect_audio_seconds",
-            "Seconds of sound that were answered for.",
+            "Seconds of audio processed.",
             ["endpoint"],
             registry=registry,
         )
         self._batches = Histogram(
             "voxaffect_batch_size",
-            "Recordings that went through the model together.",
+            "Recordings in one batch of the model.",
             buckets=BATCHES,
             registry=registry,
         )
 
     def request(self, endpoint: str, status: int, seconds: float) -> None:
-        """A request was answered."""
+        """Count a request."""
         self._requests.labels(endpoint, str(status)).inc()
         self._latency.labels(endpoint).observe(seconds)
 
     def audio(self, endpoint: str, seconds: float) -> None:
-        """Sound was answered for."""
+        """Count audio."""
         self._audio.labels(endpoint).inc(seconds)
 
     def batch(self, size: int) -> None:
-        """Recordings go through the model."""
+        """Count a batch."""
         self._batches.observe(size)
 
-    def watch(self, name: str, words: str, level: Callable[[], float]) -> None:
-        """Tell a level that goes up and down."""
+    def add_gauge(self, name: str, description: str, value: Callable[[], float]) -> None:
+        """Report a value that goes up and down."""
         gauge = Gauge(
-            f"voxaffect_{name}", words, registry=self._registry, multiprocess_mode="livesum"
+            f"voxaffect_{name}", description, registry=self._registry, multiprocess_mode="livesum"
         )
-        self._levels.append((gauge, level))
+        self._gauges.append((gauge, value))
 
-    def note_levels(self) -> None:
-        """See where they stand."""
-        for gauge, level in self._levels:
-            gauge.set(level())
+    def update_gauges(self) -> None:
+        """Read the values of all gauges."""
+        for gauge, value in self._gauges:
+            gauge.set(value())
 
     def text(self) -> bytes:
-        """All of them, as they stand now; other processes' levels as they last noted them."""
-        self.note_levels()
-        if COUNTS not in os.environ:
-            return generate_latest(self._registry)
-        together = CollectorRegistry()
-        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
-        return generate_latest(together)
+        """All metrics; the gauges of other processes as they were last updated."""
+        self.update_gauges()
+        registry = self._registry
+        if COUNTS in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)

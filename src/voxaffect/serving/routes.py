@@ -1,4 +1,4 @@
-"""POST a recording, get an answer."""
+"""Routes of the HTTP and WebSocket API, and the files of the web page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Annotated, Any, Literal, cast
 
@@ -16,11 +15,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.recognizer.serialization import plain
 from voxaffect.report.colors import LABEL_COLORS
 from voxaffect.report.predictions.formats import FORMATS
-from voxaffect.serving import websocket as words
 from voxaffect.serving.inference import InferenceRequest
 from voxaffect.serving.schemas import (
     LimitResponse,
@@ -29,7 +26,7 @@ from voxaffect.serving.schemas import (
     ServiceError,
     StatusResponse,
     TimelineResponse,
-    refusals,
+    error_responses,
 )
 from voxaffect.serving.security import FAULT, LIVE, check_token
 from voxaffect.serving.service import Service
@@ -38,26 +35,31 @@ from voxaffect.serving.websocket import (
     ClientDisconnected,
     StreamOptions,
     WebSocketSession,
-    parse_hello,
+    error,
+    parse_options,
 )
 from voxaffect.taxonomy import TASKS
 from voxaffect.version import __version__
 
+logger = logging.getLogger(__name__)
 health_router = APIRouter(tags=["health"])
 
 
-@health_router.get("/healthz", responses=refusals())
+def _service(request: Request | WebSocket) -> Service:
+    return cast(Service, request.app.state.service)
+
+
+@health_router.get("/healthz", responses=error_responses())
 async def healthz() -> StatusResponse:
-    """Whether the process answers at all."""
+    """Liveness: the process responds."""
     return StatusResponse(status="alive")
 
 
-@health_router.get("/readyz", responses=refusals(503))
+@health_router.get("/readyz", responses=error_responses(503))
 async def readyz(request: Request) -> StatusResponse:
-    """Whether it takes work: the model has answered, and nobody has told it to stop."""
-    service = cast(Service, request.app.state.service)
-    service.refuse_unless_ready()
-    service.refuse_failed()
+    """Readiness: the model is warm, and the service is not stopping."""
+    _service(request).check_ready()
+    _service(request).check_scheduler()
     return StatusResponse(status="ready")
 
 
@@ -65,37 +67,35 @@ async def readyz(request: Request) -> StatusResponse:
     "/metrics",
     response_class=Response,
     responses={
-        200: {"description": "Prometheus's text format.", "content": {"text/plain": {}}},
-        **refusals(401),
+        200: {"description": "Prometheus text format.", "content": {"text/plain": {}}},
+        **error_responses(401),
     },
 )
 async def metrics(request: Request) -> Response:
-    """Counts of requests, seconds, batches, streams, as Prometheus reads them."""
-    service = cast(Service, request.app.state.service)
-    return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    """Prometheus metrics: requests, latency, audio, batches, streams."""
+    return Response(_service(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
 NORMAL, TRY_AGAIN, VIOLATION, TOO_BIG, BROKEN = 1000, 1013, 1008, 1009, 1011
-CLOSINGS = {413: TOO_BIG, 503: TRY_AGAIN}
-"""Codes that a WebSocket is closed with (RFC 6455, 7.4), by the status of a refusal."""
+CLOSE_CODES = {413: TOO_BIG, 503: TRY_AGAIN}
+"""HTTP status of an error -> close code of a WebSocket (RFC 6455, 7.4)."""
 
 stream_router = APIRouter()
-logger = logging.getLogger(__name__)
 
 
 @stream_router.websocket(LIVE)
 async def live(websocket: WebSocket) -> None:
-    """Hear a client; docs/serving.md tells which messages go to and fro."""
-    service = cast(Service, websocket.app.state.service)
+    """Serve a live stream; its messages are described in docs/serving.md."""
+    service = _service(websocket)
     await websocket.accept()
     try:
-        service.refuse_unless_ready()
-        with service.streams.entered():
-            hello = await _hello(websocket, service)
-            await WebSocketSession(service, websocket, hello).run()
+        service.check_ready()
+        with service.streams.slot():
+            options = await _receive_options(websocket, service)
+            await WebSocketSession(service, websocket, options).run()
         await websocket.close(NORMAL)
-    except ServiceError as refusal:
-        await _close(websocket, refusal, CLOSINGS.get(refusal.status, VIOLATION))
+    except ServiceError as fault:
+        await _close(websocket, fault, CLOSE_CODES.get(fault.status, VIOLATION))
     except (ClientDisconnected, WebSocketDisconnect):
         return
     except Exception:
@@ -103,54 +103,53 @@ async def live(websocket: WebSocket) -> None:
         await _close(websocket, FAULT, BROKEN)
 
 
-async def _hello(websocket: WebSocket, service: Service) -> StreamOptions:
-    settings = service.settings
+async def _receive_options(websocket: WebSocket, service: Service) -> StreamOptions:
+    idle_s = service.settings.limits.idle_s
     try:
-        async with asyncio.timeout(settings.limits.idle_s):
+        async with asyncio.timeout(idle_s):
             message = await websocket.receive()
     except TimeoutError:
-        raise ServiceError(408, "no_hello", "no hello came; say it first") from None
+        text = f"no first message for {idle_s:g} s; send the stream's options"
+        raise ServiceError(408, "no_hello", text) from None
     if message["type"] == "websocket.disconnect":
         raise ClientDisconnected
-    hello = parse_hello(message.get("text"))
-    if "authorization" not in websocket.headers:  # else it was checked at the door
-        check_token(hello.token or "", settings)
-    return hello
+    options = parse_options(message.get("text"))
+    if "authorization" not in websocket.headers:  # else it was checked by the middleware
+        check_token(options.token or "", service.settings)
+    return options
 
 
-async def _close(websocket: WebSocket, refusal: ServiceError, code: int) -> None:
-    """Say why, and close, if anyone is there."""
+async def _close(websocket: WebSocket, fault: ServiceError, code: int) -> None:
+    """Send an error and close, if the client is connected."""
     if websocket.application_state is not WebSocketState.CONNECTED:
         return
     try:
-        await websocket.send_text(words.error(refusal))
+        await websocket.send_text(error(fault))
         await websocket.close(code)
     except (WebSocketDisconnect, RuntimeError):
         return
 
 
-TOLD = ("system", "seed", "split", "note", "made_with")
-"""What of a recognizer's card is told; the rest is for whoever has its folder."""
+CARD_KEYS = ("system", "seed", "split", "note", "made_with")
+"""Entries of a recognizer's card that are public."""
 
 model_router = APIRouter()
 
 
-@model_router.get("/v1/model", responses=refusals(401, 429), tags=["answers"])
+@model_router.get("/v1/model", responses=error_responses(401, 429), tags=["answers"])
 async def model(request: Request) -> ModelResponse:
-    """The recognizer: what it tells apart, what it learned from, how much it takes at once."""
-    service = cast(Service, request.app.state.service)
-    return summary(service.recognizer, service)
-
-
-def summary(recognizer: NetRecognizer, service: Service) -> ModelResponse:
-    """A recognizer and the limits of its service."""
-    limits, card = service.settings.limits, recognizer.card
+    """The model: its classes, training corpora and limits."""
+    recognizer, limits = _service(request).recognizer, _service(request).settings.limits
+    card = recognizer.card
     return ModelResponse(
         version=__version__,
         tasks={task: list(TASKS[task].classes) for task in recognizer.settings.task_weights},
         features=list(recognizer.extractor.names),
-        corpora=_corpora(card),
-        card=plain({key: card[key] for key in TOLD if key in card}),
+        corpora=[
+            str(one["name"] if isinstance(one, dict) and "name" in one else one)
+            for one in card.get("corpora", ())
+        ],
+        card=plain({key: card[key] for key in CARD_KEYS if key in card}),
         limits=LimitResponse(
             max_bytes=limits.max_bytes,
             recording_s=limits.recording_s,
@@ -158,12 +157,6 @@ def summary(recognizer: NetRecognizer, service: Service) -> ModelResponse:
             live_s=limits.live_s,
         ),
     )
-
-
-def _corpora(card: dict[str, Any]) -> list[str]:
-    """Names of the training corpora."""
-    corpora = card.get("corpora", ())
-    return [str(one["name"] if isinstance(one, dict) and "name" in one else one) for one in corpora]
 
 
 MEDIA_TYPES = {
@@ -184,54 +177,34 @@ FILES = (
 )
 
 
-@dataclass(frozen=True)
-class Asset:
-    """One file of the page."""
-
-    content: bytes
-    media_type: str
-
-    @property
-    def tag(self) -> str:
-        """Changes with the content."""
-        return f'"{hashlib.sha256(self.content).hexdigest()[:16]}"'
-
-    def response(self, request: Request) -> Response:
-        """The file, or that it is as it was."""
-        headers = {"ETag": self.tag, "Cache-Control": "no-cache"}
-        if request.headers.get("if-none-match") == self.tag:
-            return Response(status_code=304, headers=headers)
-        return Response(self.content, headers=headers, media_type=self.media_type)
-
-
 def page_router() -> APIRouter:
-    """Routes to all files of the page."""
+    """Routes of the web page's files."""
     router = APIRouter(include_in_schema=False)
-    for name, asset in assets().items():
+    folder = files("voxaffect.serving") / "page"
+    assets = {name: (folder / name).read_bytes() for name in FILES}
+    for name, content in {**assets, "colors.css": colors().encode()}.items():
         path = "/" if name == "index.html" else f"/page/{name}"
-        router.add_api_route(path, _giving(asset), methods=["GET", "HEAD"])
+        respond = _file(content, MEDIA_TYPES[name.split(".")[-1]])
+        router.add_api_route(path, respond, methods=["GET", "HEAD"])
     return router
 
 
-def assets() -> dict[str, Asset]:
-    """All files of the page by name."""
-    folder = files("voxaffect.serving") / "page"
-    read = {name: (folder / name).read_bytes() for name in FILES}
-    found = {**read, "colors.css": colors().encode()}
-    return {name: Asset(raw, MEDIA_TYPES[name.split(".")[-1]]) for name, raw in found.items()}
-
-
 def colors() -> str:
-    """The classes' colors as the reports draw them, as variables of CSS."""
+    """The classes' colors in reports as CSS variables."""
     variables = (f" --{label}: {color};" for label, color in LABEL_COLORS.items())
     return ":root {" + "".join(variables) + " }\n"
 
 
-def _giving(asset: Asset) -> Callable[[Request], Awaitable[Response]]:
-    async def give(request: Request) -> Response:
-        return asset.response(request)
+def _file(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+    tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
 
-    return give
+    async def respond(request: Request) -> Response:
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return Response(content, headers=headers, media_type=media_type)
+
+    return respond
 
 
 prediction_router = APIRouter()
@@ -254,47 +227,51 @@ BODY: dict[str, Any] = {
         },
     }
 }
-OTHERS = [form.media_type for name, form in FORMATS.items() if name != "json"]
 TEXT: dict[str, Any] = {"schema": {"type": "string"}}
-ANSWERED: dict[int | str, dict[str, Any]] = {
+RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "What is said of the recording, in the form that was asked for.",
+        "description": "The prediction, in the requested format.",
         "model": PredictionResponse | TimelineResponse,
-        "content": {kind.partition(";")[0]: TEXT for kind in OTHERS},
+        "content": {
+            form.media_type.partition(";")[0]: TEXT
+            for name, form in FORMATS.items()
+            if name != "json"
+        },
     },
-    **refusals(401, 408, 413, 415, 422, 429, 503),
+    **error_responses(401, 408, 413, 415, 422, 429, 503),
 }
 
 
-@prediction_router.post("/v1/predict", responses=ANSWERED, openapi_extra=BODY, tags=["answers"])
+@prediction_router.post("/v1/predict", responses=RESPONSES, openapi_extra=BODY, tags=["answers"])
 async def predict(
     request: Request,
     *,
     timeline: Annotated[
-        bool, Query(description="Cut the recording at its pauses and answer for each utterance.")
+        bool, Query(description="Split the recording into utterances at pauses, predict each.")
     ] = False,
     frames: Annotated[
-        bool, Query(description="Also the posterior of every frame (json only).")
+        bool, Query(description="Include the posterior of every frame (json only).")
     ] = False,
     abstain: Annotated[
-        float | None, Query(gt=0, le=1, description="Say unsure below this probability.")
+        float | None, Query(gt=0, le=1, description="Label `unsure` below this probability.")
     ] = None,
     form: Annotated[
         Literal["json", "csv", "audacity", "vtt"],
-        Query(alias="format", description="How the answer is written."),
+        Query(alias="format", description="Format of the response."),
     ] = "json",
 ) -> Response:
-    """Say which emotion a recording expresses, and how sure that is.
+    """Recognize the emotion of a recording.
 
-    The recording is the body as it is, or the field `file` of a form. Nothing of it is kept.
+    The recording is the request body, or the field `file` of a form. It is not stored.
     """
-    service = cast(Service, request.app.state.service)
-    service.refuse_unless_ready()
-    question = InferenceRequest(timeline, frames, abstain, form)
-    with service.requests.entered():
+    service = _service(request)
+    service.check_ready()
+    parameters = InferenceRequest(timeline, frames, abstain, form)
+    with service.requests.slot():
         try:
             upload = await receive(request, service.settings.limits)
         except ClientDisconnect:
-            raise ServiceError(408, "gone", "the client left before the body was here") from None
-        text = await service.answer(upload, question)
-    return Response(text, media_type=FORMATS[form].media_type)
+            text = "the client disconnected during the upload; upload again"
+            raise ServiceError(408, "gone", text) from None
+        body = await service.predict(upload, parameters)
+    return Response(body, media_type=FORMATS[form].media_type)

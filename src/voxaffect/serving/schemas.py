@@ -1,28 +1,38 @@
-"""The shapes of what is said, for the description of the interface; nothing is computed by them."""
+"""Schemas of responses, for the OpenAPI description, and the error that every refusal is."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import (
+    Any,
+    ForwardRef,
+    NotRequired,
+    TypedDict,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, create_model
 from starlette.responses import Response
 
 from voxaffect.errors import AudioError, RecordingLimitError, VoxaffectError
+from voxaffect.recognizer.prediction import ErrorDict, PredictionDict, WarningDict
 from voxaffect.taxonomy import EMOTION
 
-AGAIN_S = 1
-"""Seconds after which a client that was refused for want of room may come again."""
+RETRY_S = 1
+"""Seconds after which a client may retry when the service is busy."""
 
 
 class ServiceError(VoxaffectError):
-    """A request that is not answered.
+    """A request that is refused.
 
     Args:
-        status: of HTTP.
-        code: the same for programs, more exactly.
-        message: the same for people, in a sentence that says what to do.
+        status: HTTP status.
+        code: error code for programs.
+        message: for people: what is wrong; what to do.
         headers: of the response.
     """
 
@@ -33,86 +43,77 @@ class ServiceError(VoxaffectError):
         self.status, self.code, self.message = status, code, message
         self.headers = dict(headers or {})
 
-    def as_json(self) -> str:
-        """The body of the response."""
-        return json.dumps({"error": {"code": self.code, "message": self.message}}) + "\n"
-
     def response(self) -> Response:
-        """The response itself."""
-        return Response(self.as_json(), self.status, self.headers, "application/json")
+        """The HTTP response."""
+        body = json.dumps({"error": {"code": self.code, "message": self.message}}) + "\n"
+        return Response(body, self.status, self.headers, "application/json")
 
 
 def of_recording(fault: AudioError) -> ServiceError:
-    """What is wrong with a recording."""
+    """Error of a recording that cannot be used."""
     if isinstance(fault, RecordingLimitError):
         return ServiceError(413, "recording_too_long", str(fault))
     return ServiceError(422, "unusable_recording", str(fault))
 
 
 def busy(code: str, message: str) -> ServiceError:
-    """There is no room now, and may be soon."""
-    return ServiceError(503, code, message, {"Retry-After": str(AGAIN_S)})
+    """Error of a request that may succeed later."""
+    return ServiceError(503, code, message, {"Retry-After": str(RETRY_S)})
 
 
 class ResponseModel(BaseModel):
-    """Holds what it says and nothing else."""
+    """A response without further fields."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class WarningResponse(ResponseModel):
-    """A reason to trust an answer less."""
-
-    code: str
-    text: str
-
-
-class PredictionResponse(ResponseModel):
-    """What is said of a recording, or of one of its utterances; a line of predict's JSON lines."""
-
-    file: str
-    start_s: float | None = None
-    end_s: float | None = None
-    emotion: str
-    probabilities: dict[str, float]
-    subtasks: dict[str, dict[str, float]]
-    duration_s: float
-    novelty: float | None
-    warnings: list[WarningResponse]
-    times_s: list[float] | None = None
-    posteriors: list[list[float]] | None = None
-
-
-class TimelineResponse(ResponseModel):
-    """What is said of a recording that was cut at its pauses."""
+class TimelineDict(TypedDict):
+    """A recording that was split into utterances at pauses."""
 
     file: str
     duration_s: float
-    utterances: list[PredictionResponse]
+    utterances: list[PredictionDict]
     refused: list[str]
 
 
-class ErrorDetail(ResponseModel):
-    """Why there is no answer: for programs, and for people in one sentence."""
+MODELS = {
+    WarningDict: "WarningResponse",
+    PredictionDict: "PredictionResponse",
+    TimelineDict: "TimelineResponse",
+    ErrorDict: "ErrorDetail",
+}
 
-    code: str
-    message: str
+
+def _model_of(shape: Any) -> type[ResponseModel]:
+    """Model of a TypedDict of the standard library; pydantic reads those from Python 3.12 on."""
+    fields: dict[str, Any] = {}
+    for name, hint in get_type_hints(shape, include_extras=True).items():
+        if get_origin(hint) is NotRequired:
+            fields[name] = (_type_of(get_args(hint)[0]) | None, None)
+        else:
+            fields[name] = (_type_of(hint), ...)
+    return create_model(MODELS[shape], __base__=ResponseModel, __doc__=shape.__doc__, **fields)
 
 
-class ErrorResponse(ResponseModel):
-    """The body of every response that is no answer."""
+def _type_of(hint: Any) -> Any:
+    if is_typeddict(hint):
+        return ForwardRef(MODELS[hint])
+    return list[_type_of(get_args(hint)[0])] if get_origin(hint) is list else hint  # type: ignore[misc]
 
-    error: ErrorDetail
+
+WarningResponse, PredictionResponse, TimelineResponse, ErrorDetail = map(_model_of, MODELS)
+for _model in (PredictionResponse, TimelineResponse):
+    _model.model_rebuild()
 
 
 class StatusResponse(ResponseModel):
-    """How a service is."""
+    """Status of the service."""
 
     status: str
 
 
 class LimitResponse(ResponseModel):
-    """How much is taken."""
+    """Limits of recordings and streams."""
 
     max_bytes: int
     recording_s: float
@@ -121,7 +122,7 @@ class LimitResponse(ResponseModel):
 
 
 class ModelResponse(ResponseModel):
-    """What is served."""
+    """The model that is served."""
 
     version: str
     tasks: dict[str, list[str]]
@@ -132,26 +133,32 @@ class ModelResponse(ResponseModel):
     limits: LimitResponse
 
 
+ErrorResponse = create_model(
+    "ErrorResponse",
+    __base__=ResponseModel,
+    __doc__="The body of every error response.",
+    error=(ErrorDetail, ...),
+)
+
 REASONS = {
     401: "The token is missing or wrong.",
-    403: "A page of another origin asks.",
-    404: "There is nothing here.",
-    405: "Not with this method.",
-    408: "The body came too slowly.",
-    413: "The body is too large, or the recording too long.",
-    415: "The content type is none of a recording.",
-    421: "Called by a name that is not this machine's.",
-    422: "The recording or a parameter cannot be used.",
-    429: "Too many requests of one client.",
-    500: "A fault of the service.",
-    503: "Busy, starting, stopping, or too slow; Retry-After says when to come again.",
+    403: "Cross-origin request blocked.",
+    404: "Not found.",
+    405: "Method not allowed.",
+    408: "The request body arrived too slowly.",
+    413: "The request body is too large, or the recording too long.",
+    415: "Unsupported content type.",
+    421: "The Host header is not a name of this machine.",
+    422: "The recording or a parameter is invalid.",
+    429: "Too many requests from one client.",
+    500: "Internal error.",
+    503: "Busy, starting, stopping, or too slow; retry as Retry-After says.",
 }
 
 
-def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Responses that are no answers, for the description of a path; every path may have some."""
-    every = (421, 403, 500)
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Error responses of a path for the OpenAPI description, with those that every path has."""
     return {
         status: {"model": ErrorResponse, "description": REASONS[status]}
-        for status in (*statuses, *every)
+        for status in (*statuses, 421, 403, 500)
     }

@@ -1,8 +1,8 @@
-"""Who may ask at all: the names a service answers to, pages elsewhere, tokens, rates; and headers.
+"""Security middleware: Host header, cross-origin requests, bearer token, rate limit, headers.
 
-A page in a browser can send requests to this machine, which no firewall sees. So a service that
-listens to this machine only answers to this machine's names only (else a name that was rebound to
-it would do), and a request that a page of another origin makes is refused unless that is allowed.
+A web page in a browser can send requests to this machine, behind any firewall. So a service on
+loopback accepts only local Host headers, which defeats DNS rebinding, and a cross-origin request is
+refused unless its origin is allowed.
 """
 
 from __future__ import annotations
@@ -22,29 +22,18 @@ from voxaffect.serving.settings import ServingSettings, is_loopback
 
 logger = logging.getLogger(__name__)
 
-FAULT = ServiceError(
-    500, "fault", "the service has a fault; tell whoever runs it to look into its log"
-)
+FAULT = ServiceError(500, "fault", "internal error; ask the operator to check the service's log")
 API = "/v1/"
 LIVE = "/v1/live"
-GUARDED = (API, "/metrics")
-"""Paths for which a token must be shown; of `LIVE` it may also come in the hello."""
+PROTECTED = (API, "/metrics")
+"""Paths that need the token; that of `LIVE` may also be in the first message."""
 
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "connect-src 'self'",
-        "media-src blob:",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    )
-)
 HEADERS: Mapping[str, str] = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; media-src blob:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
@@ -54,51 +43,50 @@ HEADERS: Mapping[str, str] = {
 
 
 class SecurityMiddleware:
-    """Stands before the application.
-
-    Args:
-        app: the application.
-        service: what it serves.
-    """
+    """Check requests, add headers to responses, count both."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app, self._service = app, service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request in, or tell why not."""
+        """Handle a request."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        watched = _Watched(send, _allowed_origin(headers, self._service.settings))
+        origin = headers.get("origin")
+        allowed = origin if origin in self._service.settings.origins else None
+        response = _Response(send, allowed)
         try:
             self._check(scope, headers)
-            await self._app(scope, receive, watched)
-        except ServiceError as refusal:
-            await refusal.response()(scope, receive, watched)
+            await self._app(scope, receive, response)
+        except ServiceError as fault:
+            await fault.response()(scope, receive, response)
         except Exception:
             logger.exception("a request failed")
-            if not watched.status:
-                await FAULT.response()(scope, receive, watched)
+            if not response.status:
+                await FAULT.response()(scope, receive, response)
         finally:
-            if watched.status:
-                seconds = time.monotonic() - watched.began
-                self._service.metrics.request(endpoint(scope), watched.status, seconds)
+            if response.status:
+                # The path of the route, so that there are no more labels than routes.
+                endpoint = str(getattr(scope.get("route"), "path", "other"))
+                seconds = time.monotonic() - response.began
+                self._service.metrics.request(endpoint, response.status, seconds)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         settings, path = self._service.settings, str(scope["path"])
         check_host(headers, settings)
         check_origin(headers, settings)
-        if path.startswith(GUARDED) and scope.get("method") != "OPTIONS":
-            shown = headers.get("authorization")
-            if shown is not None or path != LIVE:
-                check_token((shown or "").removeprefix("Bearer "), settings)
+        if path.startswith(PROTECTED) and scope.get("method") != "OPTIONS":
+            authorization = headers.get("authorization")
+            if authorization is not None or path != LIVE:
+                check_token((authorization or "").removeprefix("Bearer "), settings)
         if path.startswith(API):
             self._service.rates.take(scope["client"][0] if scope.get("client") else "")
 
 
-class _Watched:
-    """Sends, adds headers, and remembers the status."""
+class _Response:
+    """Send with headers; remember the status."""
 
     def __init__(self, send: Send, origin: str | None) -> None:
         self._send, self._origin = send, origin
@@ -121,45 +109,34 @@ class _Watched:
 
 
 def check_host(headers: Headers, settings: ServingSettings) -> None:
-    """Refuse a name that is not this machine's, where only this machine is listened to.
-
-    Raises:
-        Refusal: it is not.
-    """
-    name = _host_name(headers.get("host", ""))
+    """Raise `ServiceError` for a foreign Host header, where the service listens on loopback."""
+    try:
+        name = (urlsplit(f"//{headers.get('host', '')}").hostname or "").lower()
+    except ValueError:
+        name = ""
     if settings.is_local and not (is_loopback(name) or name in settings.hosts):
         raise ServiceError(
             421,
             "wrong_host",
-            "this service answers to the names of its own machine only; "
-            "ask http://localhost, or start it with --allow-host",
+            "the Host header is not a name of this machine; "
+            "use http://localhost, or allow it with --allow-host",
         )
 
 
 def check_origin(headers: Headers, settings: ServingSettings) -> None:
-    """Refuse pages of other origins.
-
-    Raises:
-        Refusal: it is one.
-    """
+    """Raise `ServiceError` for a cross-origin request that is not allowed."""
     origin = headers.get("origin")
     if origin is None or origin in settings.origins:
         return
     if urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
         raise ServiceError(
-            403,
-            "wrong_origin",
-            "a page of another origin may not ask this service; start it with --allow-origin",
+            403, "wrong_origin", "cross-origin request blocked; allow it with --allow-origin"
         )
 
 
-def check_token(shown: str, settings: ServingSettings) -> None:
-    """Refuse whoever does not show the token, where there is one.
-
-    Raises:
-        Refusal: it was not shown.
-    """
-    if settings.token is None or hmac.compare_digest(shown.encode(), settings.token.encode()):
+def check_token(token: str, settings: ServingSettings) -> None:
+    """Raise `ServiceError` for a wrong token, where one is needed."""
+    if settings.token is None or hmac.compare_digest(token.encode(), settings.token.encode()):
         return
     raise ServiceError(
         401,
@@ -167,21 +144,3 @@ def check_token(shown: str, settings: ServingSettings) -> None:
         "the token is missing or wrong; send it as Authorization: Bearer TOKEN",
         {"WWW-Authenticate": "Bearer"},
     )
-
-
-def endpoint(scope: Scope) -> str:
-    """The path of the route that a request has taken; of all that have none, the same."""
-    return str(getattr(scope.get("route"), "path", "other"))
-
-
-def _allowed_origin(headers: Headers, settings: ServingSettings) -> str | None:
-    origin = headers.get("origin")
-    return origin if origin in settings.origins else None
-
-
-def _host_name(host: str) -> str:
-    """A Host header without its port."""
-    try:
-        return (urlsplit(f"//{host}").hostname or "").lower()
-    except ValueError:
-        return ""

@@ -1,8 +1,9 @@
-"""The service on a socket, until a signal stops it."""
+"""The ASGI application, and the uvicorn server that runs it until a signal stops it."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -34,56 +35,70 @@ from voxaffect.serving.service import Service
 from voxaffect.serving.settings import ServingSettings
 from voxaffect.version import __version__
 
+HEAD_S = 10.0
+"""Longest time for the head of a request."""
+
+BACKLOG = 512
+MESSAGE_BYTES = 1 << 20
+"""Largest message of a WebSocket."""
+
+CLOSE_S = 3
+"""Longest time for connections to close after the last response."""
+
 
 def listen_at(settings: ServingSettings, *, shared: bool = False) -> socket.socket:
-    """Take the address.
+    """Bind the address.
 
     Args:
-        settings: have it.
-        shared: whether other processes of this user may take it, too, and get some connections.
+        settings: host and port.
+        shared: whether other processes of this user may bind it, too, and share connections.
 
     Raises:
-        ServingError: it is not to be had.
+        ServingError: it is not available.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        taken = socket.socket(family, socket.SOCK_STREAM)
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
-            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
-            taken.bind(address)
+            listener.bind(address)
         except OSError:
-            taken.close()
+            listener.close()
             raise
     except OSError as fault:
-        raise ServingError(
-            f"{settings.host}:{settings.port} is not to be had ({fault.strerror}); "
-            "choose another with --host and --port"
-        ) from fault
-    return taken
+        if fault.errno == errno.EADDRINUSE:
+            message = f"port {settings.port} is already in use; choose another with --port"
+        else:
+            message = (
+                f"cannot listen on {settings.host}:{settings.port} ({fault.strerror}); "
+                "choose another with --host and --port"
+            )
+        raise ServingError(message) from fault
+    return listener
 
 
 def application(recognizer: NetRecognizer, settings: ServingSettings | None = None) -> FastAPI:
-    """A service for one recognizer, to be run by any ASGI server, such as `server.serve`.
+    """The ASGI application of one recognizer, for any ASGI server, such as `serve`.
 
     Args:
-        recognizer: a trained one; it must not be trained again meanwhile.
-        settings: whom it lets in, and how much it takes.
+        recognizer: a trained one; it must not be trained meanwhile.
+        settings: of the service.
 
     Returns:
         the application; its `state.service` is the `Service`.
 
     Raises:
-        TrainingError: the recognizer was never trained.
+        TrainingError: the recognizer is not trained.
     """
     service = Service(recognizer, settings or ServingSettings())
     app = FastAPI(
         title="voxaffect",
         version=__version__,
-        description="Which emotion speech expresses, and how sure that is.",
+        description="Speech emotion recognition with calibrated probabilities.",
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         lifespan=_lifespan,
@@ -91,9 +106,9 @@ def application(recognizer: NetRecognizer, settings: ServingSettings | None = No
     app.state.service = service
     for router in (prediction_router, stream_router, model_router, health_router, page_router()):
         app.include_router(router)
-    app.add_exception_handler(ServiceError, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ServiceError, _service_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
     if service.settings.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -114,97 +129,84 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await app.state.service.stop()
 
 
-async def _refused(_: Request, fault: Exception) -> Response:
+async def _service_error(_: Request, fault: Exception) -> Response:
     assert isinstance(fault, ServiceError)  # noqa: S101 registered for it
     return fault.response()
 
 
-async def _invalid(_: Request, fault: Exception) -> Response:
+async def _validation_error(_: Request, fault: Exception) -> Response:
     assert isinstance(fault, RequestValidationError)  # noqa: S101 registered for it
     first = fault.errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:])
-    message = f"the parameter {where} cannot be used ({first['msg']}); correct it"
+    message = f"parameter {where} is invalid ({first['msg']}); correct it"
     return ServiceError(422, "bad_parameter", message).response()
 
 
-async def _http(_: Request, fault: Exception) -> Response:
+async def _http_error(_: Request, fault: Exception) -> Response:
     assert isinstance(fault, HTTPException)  # noqa: S101 registered for it
-    phrase = HTTPStatus(fault.status_code).phrase
-    code = phrase.lower().replace(" ", "_")
-    said = f"{phrase.lower()}; /openapi.json describes every path"
-    return ServiceError(fault.status_code, code, said, fault.headers).response()
-
-
-HEAD_S = 10.0
-"""How long a head may take."""
+    phrase = HTTPStatus(fault.status_code).phrase.lower()
+    message = f"{phrase}; see /openapi.json for all paths"
+    code = phrase.replace(" ", "_")
+    return ServiceError(fault.status_code, code, message, fault.headers).response()
 
 
 class PromptProtocol(H11Protocol):
-    """uvicorn's, with a time limit for heads, the first of a connection and all that follow."""
+    """uvicorn's HTTP protocol with a time limit for the head of each request (slowloris)."""
 
-    _waiting: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has come."""
+        """Start the time of the first head."""
         super().connection_made(transport)
-        self._watch()
+        self._update_timer()
 
     def data_received(self, data: bytes) -> None:
-        """Something came."""
+        """Start or stop the time of a head."""
         super().data_received(data)
-        self._watch()
+        self._update_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client has gone."""
-        self._stop()
+        """Stop the time."""
+        self._stop_timer()
         super().connection_lost(exc)
 
-    def _watch(self) -> None:
-        """Wait while no head is here; only the first byte of it starts the time."""
+    def _update_timer(self) -> None:
         if self.conn.their_state is not h11.IDLE or self.transport.is_closing():
-            self._stop()
-        elif self._waiting is None:
-            self._waiting = self.loop.call_later(HEAD_S, self._give_up)
+            self._stop_timer()
+        elif self._timer is None:
+            self._timer = self.loop.call_later(HEAD_S, self._time_out)
 
-    def _give_up(self) -> None:
-        self._waiting = None
+    def _time_out(self) -> None:
+        self._timer = None
         if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
             self.transport.close()
 
-    def _stop(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
-BACKLOG = 512
-MESSAGE_BYTES = 1 << 20
-"""Longest message of a WebSocket."""
-
-CLOSE_S = 3
-"""How long connections may take to close after the last answer."""
-
-
-def serve(app: FastAPI, taken: socket.socket, started: Callable[[], None]) -> None:
-    """Serve until SIGTERM or Ctrl-C; a second one does not wait for what was taken.
+def serve(app: FastAPI, listener: socket.socket, started: Callable[[], None]) -> None:
+    """Serve until SIGTERM or Ctrl-C; a second one does not wait for accepted work.
 
     Args:
-        app: what `application` gives.
-        taken: what `address.listen_at` gives; it is closed.
-        started: called once requests are taken.
+        app: from `application`.
+        listener: from `listen_at`; it is closed.
+        started: called once requests are accepted.
     """
-    server_of(app, started).run([taken])
+    server_of(app, started).run([listener])
 
 
 def server_of(app: FastAPI, started: Callable[[], None]) -> uvicorn.Server:
-    """A server that is not started yet, for whoever runs it otherwise, such as in a thread."""
+    """A server that is not started yet, for example to be run in a thread."""
     service: Service = app.state.service
     config = uvicorn.Config(
         app,
         http=PromptProtocol,
         ws="websockets-sansio",
         ws_max_size=MESSAGE_BYTES,
-        ws_per_message_deflate=False,  # sound hardly shrinks, and unpacking costs the event loop
+        ws_per_message_deflate=False,  # audio hardly shrinks; unpacking would block the event loop
         backlog=BACKLOG,
         log_level=logging.WARNING,
         access_log=False,
@@ -217,32 +219,32 @@ def server_of(app: FastAPI, started: Callable[[], None]) -> uvicorn.Server:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, which finishes what it has taken while it refuses what comes."""
+    """uvicorn's server with a graceful shutdown: completes accepted work, refuses the rest."""
 
     def __init__(
         self, config: uvicorn.Config, service: Service, started: Callable[[], None]
     ) -> None:
         super().__init__(config)
-        self._service, self._tell_started = service, started
+        self._service, self._on_started = service, started
         self._draining: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take requests."""
+        """Start, and call `started`."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
-        self._tell_started()
+        self._on_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal came; the handler runs between two steps of the event loop."""
+        """Drain on the first signal, exit on the second; called between steps of the event loop."""
         if self._service.draining.is_set():
             super().handle_exit(sig, frame)
         else:
             self._loop.call_soon_threadsafe(self._drain, sig)
 
     def _drain(self, sig: int) -> None:
-        async def drained() -> None:
-            await self._service.drained()
+        async def drain() -> None:
+            await self._service.drain()
             super(_Server, self).handle_exit(sig, None)
 
         if self._draining is None:
-            self._draining = self._loop.create_task(drained())
+            self._draining = self._loop.create_task(drain())

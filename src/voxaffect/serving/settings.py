@@ -1,4 +1,4 @@
-"""What a service is told when it starts: where it listens, whom it lets in, how much it takes."""
+"""Settings of the service: its address, who may use it, and its limits."""
 
 from __future__ import annotations
 
@@ -10,32 +10,31 @@ from voxaffect.audio.decode import DecodeLimits
 from voxaffect.errors import ServingError
 
 COUNTS = "PROMETHEUS_MULTIPROC_DIR"
-"""Variable by which prometheus_client is told where processes add up what they count."""
+"""Environment variable of prometheus_client: the folder in which processes add up their metrics."""
 
 TOKEN_CHARACTERS = 16
-"""A shorter token could be guessed."""
+"""Shortest token; a shorter one could be guessed."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is taken, of anyone and of everyone.
+    """Limits of size, time, concurrency and rate.
 
     Args:
         max_bytes: largest request body.
-        recording_s: longest recording that is cut at its pauses; its memory hardly grows with it.
-        utterance_s: longest recording, or utterance of a live stream, that is answered as one: its
+        recording_s: longest recording with a timeline; its memory hardly grows with it.
+        utterance_s: longest recording without one, and longest utterance of a live stream: its
             frames are in memory together.
         max_channels: most channels of a recording.
-        upload_s: how long a body may take to arrive.
-        idle_s: how long nothing may come, of a body or a live stream; how long a client may take
-            to read an answer.
-        answer_s: how long an answer may take once its recording is here.
-        requests: requests for an answer at a time; what comes beyond them is told to come again.
-        live_streams: live streams at a time.
+        upload_s: longest time for a body to arrive.
+        idle_s: longest time without data, of a body or a live stream, or for a client to read.
+        answer_s: longest time for a prediction once its recording has arrived.
+        requests: concurrent predictions; more are refused, not queued.
+        live_streams: concurrent live streams.
         live_s: longest live stream.
         rate_per_s: requests a second of one client in the long run.
-        burst: requests that a client may make at once.
-        shutdown_s: how long a service that was told to stop goes on with what it has taken.
+        burst: requests that a client may send at once.
+        shutdown_s: longest time to complete accepted work after a signal to stop.
 
     Raises:
         ServingError: a limit is not a positive number.
@@ -58,33 +57,32 @@ class Limits:
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if not 0 < value < math.inf:
-                raise ServingError(f"{name} = {value} is no limit; choose a positive number")
+                raise ServingError(f"{name} = {value} is out of range; choose a positive number")
 
-    def decode(self, *, whole: bool) -> DecodeLimits:
-        """What is refused of a recording, answered as a whole or cut at its pauses."""
-        longest_s = self.utterance_s if whole else self.recording_s
+    def decode(self, *, timeline: bool) -> DecodeLimits:
+        """Limits of decoding a recording."""
+        longest_s = self.recording_s if timeline else self.utterance_s
         return DecodeLimits(longest_s, self.max_channels, self.max_bytes)
 
 
 @dataclass(frozen=True)
 class ServingSettings:
-    """A service.
+    """Settings of a service.
 
     Args:
-        host: address it listens at.
-        port: its port, 0 for any that is free.
-        token: what clients must show; None lets everyone in.
-        hosts: names, besides those of this machine, by which it may be called when it listens to
-            this machine only.
-        origins: web pages elsewhere that may ask it, such as https://example.org.
-        behind_proxy: whether a reverse proxy on this machine tells who the client is.
-        n_workers: threads that decode, and as many that compute answers.
-        limits: how much is taken.
-        warm_first: whether it listens only once its model has answered a probe, as it should where
-            others listen at the same address.
+        host: address to listen on.
+        port: port, 0 for any free one.
+        token: bearer token that clients must send; None for no authentication.
+        hosts: accepted Host headers besides the local ones, when listening on loopback only.
+        origins: allowed cross-origin web pages (CORS), such as https://example.org.
+        behind_proxy: trust X-Forwarded-For from a local proxy.
+        n_workers: threads that decode, and as many that predict.
+        limits: of size, time and rate.
+        warm_first: listen only once the model has been warmed up, as it should where other
+            processes share the address.
 
     Raises:
-        ServingError: a setting is impossible.
+        ServingError: a setting is invalid.
     """
 
     host: str = "127.0.0.1"
@@ -99,26 +97,30 @@ class ServingSettings:
 
     def __post_init__(self) -> None:
         if not 0 <= self.port < 1 << 16:
-            raise ServingError(f"port {self.port} is none; choose 1 to 65535, or 0 for any")
+            raise ServingError(
+                f"{self.port} is not a valid port (1 to 65535); choose one, or 0 for any free port"
+            )
         if self.token is not None and not _is_token(self.token):
             raise ServingError(
-                f"the token has {len(self.token)} characters or some that cannot be sent; choose "
-                f"{TOKEN_CHARACTERS} or more letters and digits, as openssl rand -hex 16 gives"
+                f"the token ({len(self.token)} characters) is shorter than {TOKEN_CHARACTERS} or "
+                "not printable ASCII; create one with: openssl rand -hex 16"
             )
         for origin in self.origins:
             if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:
-                raise ServingError(f"{origin!r} is no origin; write it as https://example.org")
+                raise ServingError(
+                    f"{origin!r} is not a valid origin; write it as https://example.org"
+                )
         if self.n_workers < 1:
-            raise ServingError(f"{self.n_workers} workers answer nobody; choose 1 or more")
+            raise ServingError(f"{self.n_workers} workers are too few; choose 1 or more")
 
     @property
     def is_local(self) -> bool:
-        """Whether only programs of this machine can reach it."""
+        """Whether only programs on this machine can connect."""
         return is_loopback(self.host)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or address is this machine's own, seen from itself."""
+    """Whether a host name or address is a loopback address."""
     if host.lower() == "localhost":
         return True
     try:

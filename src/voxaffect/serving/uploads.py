@@ -1,7 +1,7 @@
-"""A request's body, taken while it comes, into a file without a name that nobody else can open.
+"""Uploads: request bodies, written as they arrive to files without a name.
 
-The file is unlinked from its beginning, so that nothing is left of it whatever happens to the
-program. What a client calls it is shown again and never is a path.
+Such a file is unlinked from the beginning, so that nothing is left of it however the program ends.
+The client's name for it is only displayed, never used as a path.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from voxaffect.serving.settings import Limits
 FORM = "multipart/form-data"
 KINDS = ("audio/", "video/")
 BINARY = ("", "application/octet-stream", "application/ogg", "application/x-www-form-urlencoded")
-"""Content types of a raw body; the last is what curl says of --data-binary unless told."""
+"""Content types of a raw body; the last is curl's default for --data-binary."""
 
 FIELD = "file"
 NAME = "recording"
@@ -34,19 +34,19 @@ WRITE_BYTES = 1 << 18
 """Bytes that are written at once, by another thread."""
 
 ENVELOPE_BYTES = 1 << 16
-"""What borders and headers of the parts of a form may take."""
+"""Bytes that a form may need for boundaries and headers."""
 
 DISCARD_S = 1.0
-"""How long what comes beyond the limit is read and thrown away."""
+"""How long a body beyond the limit is read and discarded."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """What a client sent.
+    """An uploaded recording.
 
     Args:
         file: open, without a name.
-        name: what the client calls it, to be shown.
+        name: the client's name for it, for display.
     """
 
     file: BinaryIO
@@ -54,20 +54,21 @@ class Upload:
 
     @property
     def path(self) -> Path:
-        """By which decoders open it as long as it is open here."""
+        """Path by which decoders can open it while it is open here."""
         return Path(f"/dev/fd/{self.file.fileno()}")
 
     def close(self) -> None:
-        """Be done with it: its bytes are gone."""
+        """Close and so delete it."""
         self.file.close()
 
 
 async def receive(request: Request, limits: Limits) -> Upload:
-    """Take a body.
+    """Receive the body of a request.
 
     Raises:
-        Refusal: it is too large, too slow, no recording by its content type, or a form without one.
-        ClientDisconnect: nobody is there any more.
+        ServiceError: it is too large or too slow, of an unsupported content type, or a form without
+            a recording.
+        ClientDisconnect: the client has disconnected.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == FORM:
@@ -77,21 +78,21 @@ async def receive(request: Request, limits: Limits) -> Upload:
     raise ServiceError(
         415,
         "unsupported_content_type",
-        f"a body of the content type {visible(kind)[:NAME_CHARACTERS]!r} is no recording; send the "
-        f"file as audio/*, video/*, application/octet-stream, or as {FORM} in the field {FIELD!r}",
+        f"unsupported content type {visible(kind)[:NAME_CHARACTERS]!r}; send the recording as "
+        f"audio/*, video/*, application/octet-stream, or as {FORM} in the field {FIELD!r}",
     )
 
 
 async def _raw(request: Request, limits: Limits) -> Upload:
-    file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 whoever gets it closes it
-    held = bytearray()
+    file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 closed with the upload
+    buffer = bytearray()
     try:
         async for chunk in _chunks(request, limits, limits.max_bytes):
-            held += chunk
-            if len(held) >= WRITE_BYTES:
-                await asyncio.to_thread(file.write, bytes(held))
-                held.clear()
-        file.write(held)
+            buffer += chunk
+            if len(buffer) >= WRITE_BYTES:
+                await asyncio.to_thread(file.write, bytes(buffer))
+                buffer.clear()
+        file.write(buffer)
         file.flush()
     except BaseException:
         file.close()
@@ -105,38 +106,33 @@ async def _from_form(request: Request, limits: Limits) -> Upload:
         form = await MultiPartParser(request.headers, chunks, max_files=1, max_fields=8).parse()
     except MultiPartException as fault:
         raise ServiceError(
-            422, "bad_form", f"the form cannot be read ({fault.message}); send it again"
+            422, "bad_form", f"the form cannot be parsed ({fault.message}); correct it"
         ) from fault
     found = form.get(FIELD)
     if not isinstance(found, UploadFile):
         await form.close()
         raise ServiceError(
-            422, "no_file", f"the form holds no file in the field {FIELD!r}; name the field so"
+            422, "no_file", f"the form has no file in the field {FIELD!r}; add the recording there"
         )
-    return Upload(_on_disk(found), shown_name(found.filename or ""))
+    found.file.fileno()  # moves it from memory to disk
+    found.file.flush()
+    return Upload(found.file, display_name(found.filename or ""))
 
 
-def _on_disk(upload: UploadFile) -> BinaryIO:
-    """What the form's parser kept in memory or on disk, on disk: it has a number then."""
-    file = upload.file
-    file.fileno()
-    file.flush()
-    return file
-
-
-def shown_name(name: str) -> str:
-    """The last part of what a client calls a file, on one line and not too long."""
+def display_name(name: str) -> str:
+    """The last part of a client's file name, on one line, shortened."""
     last = PureWindowsPath(PurePosixPath(name).name).name
     return visible(last)[:NAME_CHARACTERS] or NAME
 
 
 async def _chunks(request: Request, limits: Limits, most: int) -> AsyncGenerator[bytes, None]:
-    """A body as it comes, for as long and as far as it may."""
+    """A body as it arrives, within the limits of time and of `most` bytes."""
     loop = asyncio.get_running_loop()
     until = loop.time() + limits.upload_s
-    stream, held = request.stream(), 0
-    if _announced(request) > most:
-        if "expect" not in request.headers:  # else nothing comes before it is asked for
+    stream, n_bytes = request.stream(), 0
+    length = request.headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and int(length) > most:
+        if "expect" not in request.headers:  # else nothing is sent before it is asked for
             await _discard(stream)
         raise _too_large(limits)
     while True:
@@ -145,43 +141,34 @@ async def _chunks(request: Request, limits: Limits, most: int) -> AsyncGenerator
             async with asyncio.timeout(min(limits.idle_s, left_s)):
                 chunk = await anext(stream, None)
         except TimeoutError:
-            raise _too_slow(limits) from None
+            raise ServiceError(
+                408,
+                "upload_too_slow",
+                f"no data for {limits.idle_s:g} s, or more than {limits.upload_s:g} s in all; "
+                "upload again over a faster connection",
+                {"Connection": "close"},
+            ) from None
         if chunk is None:
             return
-        held += len(chunk)
-        if held > most:
+        n_bytes += len(chunk)
+        if n_bytes > most:
             await _discard(stream)
             raise _too_large(limits)
         yield chunk
 
 
 async def _discard(stream: AsyncGenerator[bytes, None]) -> None:
-    """Let a client say a little more: one that is cut off while it speaks may not hear why."""
+    """Read a little more: a client that is cut off while sending may not receive the response."""
     with suppress(TimeoutError, ClientDisconnect):
         async with asyncio.timeout(DISCARD_S):
             async for _ in stream:
                 pass
 
 
-def _announced(request: Request) -> int:
-    length = request.headers.get("content-length", "")
-    return int(length) if length.isascii() and length.isdigit() else 0
-
-
 def _too_large(limits: Limits) -> ServiceError:
     return ServiceError(
         413,
         "body_too_large",
-        f"the body has more than {limits.max_bytes} bytes; compress the recording or split it",
-        {"Connection": "close"},
-    )
-
-
-def _too_slow(limits: Limits) -> ServiceError:
-    return ServiceError(
-        408,
-        "upload_too_slow",
-        f"the body stood still for {limits.idle_s:g} s or took more than {limits.upload_s:g} s; "
-        "send it again over a faster line",
+        f"the body exceeds {limits.max_bytes} bytes; compress the recording or split it",
         {"Connection": "close"},
     )

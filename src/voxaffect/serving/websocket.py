@@ -1,11 +1,11 @@
-"""One client's live stream: sound comes in, answers go out, and neither side outruns the other."""
+"""WebSocket session of a live stream: audio in, predictions out, with backpressure both ways."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,17 +25,31 @@ from voxaffect.streaming.endpointer import Endpointer
 from voxaffect.streaming.online import LiveRecognizer, LiveStream
 from voxaffect.streaming.session import StreamSession
 
+Floats = NDArray[np.float32]
+
+SMALL_BYTES = 1 << 14
+"""Half a second at 16 kHz: processing so much costs less than passing it to a thread."""
+
+FAR_S = 30.0
+"""An utterance with so much time left does not end within `SMALL_BYTES` of PCM of any rate."""
+
+AHEAD_S = 5.0
+"""Audio that may be received and not yet decoded; a client that sends faster has to wait."""
+
+END = {"type": "end"}
+"""Message by which a client ends its audio and asks for the final prediction."""
+
 
 class StreamOptions(BaseModel):
     """The first message of a live stream, a JSON object.
 
     Args:
-        encoding: 16-bit integers or 32-bit floats, the low byte first; or a file as a browser's
-            MediaRecorder writes it piece by piece: WebM, Matroska, Ogg or fragmented MP4.
-        rate: sample rate of PCM in Hz; a container tells its own.
+        encoding: PCM of 16-bit integers or 32-bit floats, little-endian; or a container as a
+            browser's MediaRecorder writes it: WebM, Matroska, Ogg or fragmented MP4.
+        rate: sample rate of PCM in Hz.
         channels: interleaved channels of PCM; they are averaged.
         utterances: whether pauses end utterances; else all is one, or several where it is longer
-            than the service hears as one.
+            than the longest utterance.
         token: for clients that cannot send headers, such as browsers.
     """
 
@@ -48,313 +62,272 @@ class StreamOptions(BaseModel):
     token: str | None = None
 
     def pcm(self) -> PcmFormat:
-        """What the bytes mean, where they are PCM.
+        """Format of PCM.
 
         Raises:
-            AudioError: no sound can be like that.
+            AudioError: rate or channels are out of range.
         """
         return PcmFormat(self.rate, self.encoding.removeprefix("pcm_"), self.channels)
 
 
-def parse_hello(text: str | None) -> StreamOptions:
-    """Read the first message.
+def parse_options(text: str | None) -> StreamOptions:
+    """Parse the first message; None stands for a binary one.
 
     Raises:
-        Refusal: it is none, or means nothing.
+        ServiceError: it is not valid.
     """
     if text is None:
-        raise ServiceError(422, "bad_hello", "the first message is binary; say hello in JSON first")
+        message = "the first message is binary; send the stream's options as JSON text first"
+        raise ServiceError(422, "bad_hello", message)
     try:
-        hello = StreamOptions.model_validate_json(text)
-        if hello.encoding != "container":
-            hello.pcm()
+        options = StreamOptions.model_validate_json(text)
+        if options.encoding != "container":
+            options.pcm()
     except ValidationError as fault:
         first = fault.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "it"
-        message = f"the hello cannot be used ({where}: {first['msg']}); correct it"
+        where = ".".join(map(str, first["loc"])) or "JSON"
+        message = f"the first message is invalid ({where}: {first['msg']}); correct it"
         raise ServiceError(422, "bad_hello", message) from fault
     except AudioError as fault:
         raise ServiceError(422, "bad_hello", str(fault)) from fault
-    return hello
-
-
-Floats = NDArray[np.float32]
-
-LITTLE_BYTES = 1 << 14
-"""Half a second at 16 kHz: taking so much costs less than handing it to a thread."""
-
-FAR_S = 30.0
-"""An utterance that has so much time left does not end with a little more PCM of any rate."""
-
-
-class IncomingAudio(Protocol):
-    """Takes bytes as they come and gives samples."""
-
-    def push(self, data: bytes, /) -> Floats:
-        """The samples (n,) at 16 kHz that some more bytes complete."""
-
-    def finish(self) -> Floats:
-        """What is left."""
+    return options
 
 
 class AudioDecoder:
-    """Hears one client.
+    """Decode one client's audio and predict its utterances.
 
     Args:
-        live: hears utterances.
-        hello: what the client said first.
-        longest_s: seconds that are heard; the rest is not.
-        answering: answers for utterances that have ended.
+        live: predicts them.
+        options: of the stream.
+        longest_s: seconds that are processed; the rest is ignored.
+        model: computes final predictions.
     """
 
     def __init__(
-        self, live: LiveRecognizer, hello: StreamOptions, longest_s: float, answering: Predictor
+        self, live: LiveRecognizer, options: StreamOptions, longest_s: float, model: Predictor
     ) -> None:
-        in_container = hello.encoding == "container"
-        self._sound: IncomingAudio = ContainerStream() if in_container else PcmStream(hello.pcm())
-        self._listener = StreamSession(live, Endpointer() if hello.utterances else None, answering)
-        self._is_plain = not (in_container or hello.utterances)
+        in_container = options.encoding == "container"
+        self._audio = ContainerStream() if in_container else PcmStream(options.pcm())
+        self._session = StreamSession(live, Endpointer() if options.utterances else None, model)
+        self._is_plain = not (in_container or options.utterances)
         self._left = round(longest_s * SAMPLE_RATE_HZ)
 
     @property
     def stream(self) -> LiveStream | None:
-        """The utterance that is heard now."""
-        return self._listener.stream
+        """The current utterance."""
+        return self._session.stream
 
     def placed(self, prediction: Prediction) -> Prediction:
-        """The prediction of that utterance, with its times in the stream."""
-        return self._listener.placed(prediction)
+        """A prediction of the current utterance with its times in the stream."""
+        return self._session.placed(prediction)
 
     @property
     def is_full(self) -> bool:
-        """Whether nothing more is heard."""
+        """Whether `longest_s` is reached."""
         return not self._left
 
-    def takes_at_once(self, data: bytes) -> bool:
-        """Whether to push these bytes is a moment's work, in which no utterance ends."""
-        return self._is_plain and len(data) <= LITTLE_BYTES and self._listener.left_s > FAR_S
+    def is_quick(self, data: bytes) -> bool:
+        """Whether pushing these bytes takes almost no time, as no utterance ends in them."""
+        return self._is_plain and len(data) <= SMALL_BYTES and self._session.left_s > FAR_S
 
     def push(self, data: bytes) -> list[Prediction]:
-        """Hear some more bytes; the utterances that ended in them.
+        """Process more bytes; predictions of the utterances that ended in them.
 
         Raises:
-            AudioError: they are not what the client said.
+            AudioError: they are not in the format of the options.
         """
-        return self._hear(self._sound.push(data))
+        return self._process(self._audio.push(data))
 
     def finish(self) -> list[Prediction]:
-        """Hear what is left; the last utterances.
+        """Process the rest; predictions of the last utterances.
 
         Raises:
-            AudioError: as of `push`.
+            AudioError: as for `push`.
         """
-        return self._hear(self._sound.finish()) + self._listener.finish()
+        return self._process(self._audio.finish()) + self._session.finish()
 
     def drop(self) -> None:
-        """Forget everything."""
-        if isinstance(self._sound, ContainerStream):
-            self._sound.drop()
+        """End without predictions."""
+        if isinstance(self._audio, ContainerStream):
+            self._audio.drop()
         if self.stream is not None:
             self.stream.drop()
 
-    def _hear(self, samples: Floats) -> list[Prediction]:
+    def _process(self, samples: Floats) -> list[Prediction]:
         samples = samples[: self._left]
         self._left -= len(samples)
-        return self._listener.push(samples)
-
-
-def ready() -> str:
-    """The hello was understood; sound may come."""
-    return json.dumps({"type": "ready"})
+        return self._session.push(samples)
 
 
 def interim(prediction: Prediction) -> str:
-    """Message of an utterance so far; `emotion` is null while there is too little speech."""
-    return _plain("interim", **prediction.to_dict())
+    """Message with the prediction so far; `emotion` is null while there is too little speech."""
+    return _message("interim", **prediction.to_dict())
 
 
 def final(prediction: Prediction) -> str:
-    """Message of an utterance that has ended."""
-    return _plain("final" if prediction.error is None else "refused", **prediction.to_dict())
+    """Message for an utterance that has ended."""
+    return _message("final" if prediction.error is None else "refused", **prediction.to_dict())
 
 
-def end() -> str:
-    """All was said."""
-    return _plain("end")
+def error(fault: ServiceError) -> str:
+    """Message with the reason why the service ends the stream."""
+    return _message("error", error={"code": fault.code, "message": fault.message})
 
 
-def error(refusal: ServiceError) -> str:
-    """Why the service hears no more."""
-    return _plain("error", error={"code": refusal.code, "message": refusal.message})
+def _message(kind: str, **fields: Any) -> str:
+    return json.dumps({"type": kind, **fields})
 
 
-def _plain(kind: str, **more: Any) -> str:
-    return json.dumps({"type": kind, **more})
-
-
-AHEAD_S = 5.0
-"""Sound that may have come and not been heard: a client that sends faster has to wait."""
-
-END = {"type": "end"}
-"""The message by which a client ends its sound and asks for the last answer."""
-
-
-class ClientDisconnected(Exception):  # noqa: N818 no fault of anyone
-    """The client is not there any more."""
+class ClientDisconnected(Exception):  # noqa: N818 not an error
+    """The client has disconnected."""
 
 
 class WebSocketSession:
-    """Hears one client and answers.
+    """Serve one live stream.
 
     Args:
-        service: hears with.
-        websocket: of the client, accepted.
-        hello: what it said.
+        service: its models and limits.
+        websocket: accepted.
+        options: the client's first message.
     """
 
-    def __init__(self, service: Service, websocket: WebSocket, hello: StreamOptions) -> None:
+    def __init__(self, service: Service, websocket: WebSocket, options: StreamOptions) -> None:
         self._service, self._websocket = service, websocket
         self._limits = service.settings.limits
-        self._ear = AudioDecoder(service.live, hello, self._limits.live_s, service.batcher)
-        self._followed: LiveStream | None = None
-        self._latest: Prediction | None = None  # the newest is told, those that it overtook are not
-        self._patience: asyncio.Timeout | None = None  # while the next bytes are waited for
-        self._news = asyncio.Event()
-        self._speaking = asyncio.Lock()
+        self._decoder = AudioDecoder(service.live, options, self._limits.live_s, service.batcher)
+        self._subscribed: LiveStream | None = None
+        self._latest: Prediction | None = None  # only the newest is sent to a slow client
+        self._receiving: asyncio.Timeout | None = None
+        self._changed = asyncio.Event()
+        self._sending = asyncio.Lock()
 
     async def run(self) -> None:
-        """Hear until the client has said all, leaves, says too much, or the service is to stop.
+        """Serve until the client ends, disconnects or exceeds a limit, or the service stops.
 
         Raises:
-            Refusal: the client did what it may not.
-            Gone: it left.
+            ServiceError: the stream ended before the client did.
+            ClientDisconnected: it has disconnected.
         """
-        teller = asyncio.create_task(self._tell_interims())
+        interims = asyncio.create_task(self._send_interims())
         try:
-            await self._say(ready())
-            await self._hear()
-            await self._conclude()
+            await self._send(_message("ready"))
+            await self._receive_all()
+            await self._finish()
         except AudioError as fault:
             raise of_recording(fault) from fault
         finally:
-            teller.cancel()
-            self._follow(None)
-            self._ear.drop()
-            await asyncio.wait([teller])
+            interims.cancel()
+            self._subscribe(None)
+            self._decoder.drop()
+            await asyncio.wait([interims])
 
-    async def _hear(self) -> None:
-        stopping = asyncio.create_task(self._stop_waiting())
+    async def _receive_all(self) -> None:
+        stopping = asyncio.create_task(self._stop_receiving())
         try:
-            while (data := await self._next()) is not None:
-                await self._say_finals(await self._pushed(data))
-                self._follow(self._ear.stream)
-                await self._keep_up()
-                if self._ear.is_full:
+            while (data := await self._receive()) is not None:
+                # In this thread where that is quicker than passing it to another.
+                if self._decoder.is_quick(data):
+                    ended = self._decoder.push(data)
+                else:
+                    ended = await self._service.run(self._decoder.push, data)
+                await self._send_finals(ended)
+                self._subscribe(self._decoder.stream)
+                while self._subscribed is not None and self._subscribed.pending_s > AHEAD_S:
+                    self._service.check_scheduler()
+                    await asyncio.sleep(0.02)
+                if self._decoder.is_full:
                     return
         finally:
             stopping.cancel()
 
-    async def _next(self) -> bytes | None:
-        """The next bytes; None where no more come, or no more are heard."""
+    async def _receive(self) -> bytes | None:
+        """The next bytes; None at the end, or when the service stops."""
         draining = self._service.draining
         if draining.is_set():
             return None
         try:
-            async with asyncio.timeout(self._limits.idle_s) as self._patience:
-                return _sound(await self._websocket.receive())
+            async with asyncio.timeout(self._limits.idle_s) as self._receiving:
+                return _audio_of(await self._websocket.receive())
         except TimeoutError:
             if draining.is_set():
                 return None
             raise ServiceError(
-                408, "idle", f"nothing came for {self._limits.idle_s:g} s; send sound, or the end"
+                408, "idle", f"no data for {self._limits.idle_s:g} s; send audio, or the end"
             ) from None
         finally:
-            self._patience = None
+            self._receiving = None
 
-    async def _stop_waiting(self) -> None:
-        """Wait no longer for a client's next bytes once the service is to stop."""
+    async def _stop_receiving(self) -> None:
+        """Wait no longer for a client's next bytes once the service stops."""
         await self._service.draining.wait()
-        if self._patience is not None and not self._patience.expired():
-            self._patience.reschedule(asyncio.get_running_loop().time())
+        if self._receiving is not None and not self._receiving.expired():
+            self._receiving.reschedule(asyncio.get_running_loop().time())
 
-    async def _pushed(self, data: bytes) -> list[Prediction]:
-        """Utterances that end with some bytes, which a thread takes unless they are a moment's."""
-        if self._ear.takes_at_once(data):
-            return self._ear.push(data)
-        return await self._service.computed(self._ear.push, data)
-
-    async def _keep_up(self) -> None:
-        while self._followed is not None and self._followed.pending_s > AHEAD_S:
-            self._service.refuse_failed()
-            await asyncio.sleep(0.02)
-
-    async def _conclude(self) -> None:
-        """Say the last answers, and why there will be no more where the client wanted more."""
-        self._follow(None)
-        await self._say_finals(await self._service.computed(self._ear.finish))
-        if self._ear.is_full:
-            most = self._limits.live_s
-            raise ServiceError(413, "too_long", f"{most:g} s were heard, no more are; connect anew")
+    async def _finish(self) -> None:
+        """Send the last predictions, and an error where the client did not end the stream."""
+        self._subscribe(None)
+        await self._send_finals(await self._service.run(self._decoder.finish))
+        if self._decoder.is_full:
+            message = f"the stream has reached the limit of {self._limits.live_s:g} s; reconnect"
+            raise ServiceError(413, "too_long", message)
         if self._service.draining.is_set():
-            raise ServiceError(503, "stopping", "the service is to stop; connect when it runs anew")
-        await self._say(end())
+            message = "the service is stopping; reconnect when it is running again"
+            raise ServiceError(503, "stopping", message)
+        await self._send(_message("end"))
 
-    async def _say_finals(self, ended: Sequence[Prediction]) -> None:
+    async def _send_finals(self, ended: Sequence[Prediction]) -> None:
         for utterance in ended:
             if utterance.error is None:
                 self._service.metrics.audio("/v1/live", utterance.duration_s)
-            await self._say(final(utterance))
+            await self._send(final(utterance))
 
-    def _follow(self, stream: LiveStream | None) -> None:
-        if stream is self._followed:
+    def _subscribe(self, stream: LiveStream | None) -> None:
+        if stream is self._subscribed:
             return
-        if self._followed is not None:
-            self._service.leave(self._followed)
-        self._followed, self._latest = stream, None
+        if self._subscribed is not None:
+            self._service.unsubscribe(self._subscribed)
+        self._subscribed, self._latest = stream, None
         if stream is not None:
-            self._service.follow(stream, self._note)
+            self._service.subscribe(stream, self._on_prediction)
 
-    def _note(self, answer: Prediction) -> None:
-        self._latest = answer
-        self._news.set()
+    def _on_prediction(self, prediction: Prediction) -> None:
+        self._latest = prediction
+        self._changed.set()
 
-    async def _tell_interims(self) -> None:
+    async def _send_interims(self) -> None:
         while True:
-            await self._news.wait()
-            self._news.clear()
+            await self._changed.wait()
+            self._changed.clear()
             if self._latest is not None:
-                await self._say(interim(self._ear.placed(self._latest)))
+                await self._send(interim(self._decoder.placed(self._latest)))
 
-    async def _say(self, text: str) -> None:
-        """Send a message to a client that reads."""
+    async def _send(self, text: str) -> None:
+        """Send a message; a client that does not read in time counts as disconnected."""
         try:
-            async with self._speaking, asyncio.timeout(self._limits.idle_s):
+            async with self._sending, asyncio.timeout(self._limits.idle_s):
                 await self._websocket.send_text(text)
         except (TimeoutError, WebSocketDisconnect, RuntimeError) as fault:
             raise ClientDisconnected from fault
 
 
-def _sound(message: Message) -> bytes | None:
-    """The bytes of a message, None if it is the end.
+def _audio_of(message: Message) -> bytes | None:
+    """Bytes of a message; None for the end.
 
     Raises:
-        Refusal: it is neither.
-        Gone: it says that the client left.
+        ServiceError: it is neither.
+        ClientDisconnected: the client has disconnected.
     """
     if message["type"] == "websocket.disconnect":
         raise ClientDisconnected
     data, text = message.get("bytes"), message.get("text")
     if isinstance(data, bytes):
         return data
-    if isinstance(text, str) and _is_end(text):
+    try:
+        is_end = json.loads(text or "") == END
+    except ValueError:
+        is_end = False
+    if is_end:
         return None
     raise ServiceError(
-        422, "bad_message", 'after the hello send binary messages, or {"type": "end"} at the end'
+        422, "bad_message", 'unknown message; send binary audio, or {"type": "end"} at the end'
     )
-
-
-def _is_end(text: str) -> bool:
-    try:
-        return bool(json.loads(text) == END)
-    except ValueError:
-        return False

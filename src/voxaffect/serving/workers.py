@@ -1,7 +1,7 @@
-"""One service on several processes behind one address: as many interpreters as cores.
+"""Worker processes: one service on several processes that share an address (SO_REUSEPORT).
 
-Each process has a model, workers and live streams of its own, and the kernel deals connections out
-among them. What they count of themselves they add up in files, so that any of them tells of all.
+Each process has a model, workers and live streams of its own, and the kernel distributes
+connections among them. They add up their metrics in files, so that each reports the sum of all.
 """
 
 from __future__ import annotations
@@ -25,176 +25,164 @@ from types import FrameType
 from voxaffect.errors import ServingError, VoxaffectError
 from voxaffect.parallel.processes import exit_with_parent
 from voxaffect.serving.server import listen_at
-from voxaffect.serving.settings import COUNTS, Limits, ServingSettings
+from voxaffect.serving.settings import COUNTS, ServingSettings
 
 logger = logging.getLogger(__name__)
-Serve = Callable[[Connection], None]
 
 
 def serve_together(
     model: Path, settings: ServingSettings, n_processes: int, started: Callable[[int], None]
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C; a second one does not wait for what was taken.
+    """Serve until SIGTERM or Ctrl-C; a second one does not wait for accepted work.
 
-    A process that dies is replaced; what it had taken is lost.
+    A process that dies is replaced; its accepted work is lost.
 
     Args:
-        model: a trained recognizer's folder.
-        settings: of all processes together; they share `requests` and `live_streams` among them.
-        n_processes: how many.
+        model: folder of a trained recognizer.
+        settings: of all processes together, which divide `requests` and `live_streams`.
+        n_processes: number of processes.
         started: called with the port once all are ready.
 
     Raises:
-        ServingError: the address is not to be had, or a process cannot begin.
+        ServingError: the address is not available, or a process cannot start.
     """
     if sys.platform != "linux":
-        raise ServingError("only Linux deals connections out; leave --processes at 1")
-    with listen_at(settings, shared=True) as taken, TemporaryDirectory("-voxaffect") as counts:
-        os.environ[COUNTS] = counts  # before prometheus_client is loaded anywhere
-        port = int(taken.getsockname()[1])
-        limits = shared_out(settings.limits, n_processes)
+        raise ServingError("--processes needs Linux; leave it at 1")
+    with listen_at(settings, shared=True) as listener, TemporaryDirectory("-voxaffect") as counts:
+        os.environ[COUNTS] = counts  # before prometheus_client is imported anywhere
+        port = int(listener.getsockname()[1])
+        limits = replace(
+            settings.limits,
+            requests=ceil(settings.limits.requests / n_processes),
+            live_streams=ceil(settings.limits.live_streams / n_processes),
+        )
         own = replace(settings, port=port, limits=limits, warm_first=True)
-        fleet = WorkerProcesses(partial(_serve_one, model, own), n_processes)
-        with _told(fleet.stop) as signs:
-            fleet.run(partial(started, port))
-    if signs:
-        signal.raise_signal(signs[0])
-
-
-def shared_out(limits: Limits, n_processes: int) -> Limits:
-    """The limits of one process of some."""
-    return replace(
-        limits,
-        requests=ceil(limits.requests / n_processes),
-        live_streams=ceil(limits.live_streams / n_processes),
-    )
+        workers = WorkerProcesses(partial(_serve_one, model, own), n_processes)
+        with _signals(workers.stop) as received:
+            workers.run(partial(started, port))
+    if received:
+        signal.raise_signal(received[0])
 
 
 @dataclass
-class _Member:
-    """A process, and where it says that it is ready; None once it has."""
+class _Worker:
+    """A process and the pipe on which it reports that it is ready; None once it has."""
 
     process: SpawnProcess
-    news: Connection | None
+    pipe: Connection | None
 
 
 class WorkerProcesses:
-    """Processes that are alike, kept at their number until they are told to stop.
+    """Identical processes, kept at their number until they are stopped.
 
     Args:
-        serve: what each does, importable; it sends an empty text once it is ready, or why it will
-            never be.
-        n_processes: how many.
+        serve: run in each, importable; sends an empty string once it is ready, or an error message.
+        n_processes: number of processes.
     """
 
-    def __init__(self, serve: Serve, n_processes: int) -> None:
+    def __init__(self, serve: Callable[[Connection], None], n_processes: int) -> None:
         self._serve, self._n_processes = serve, n_processes
         self._context = get_context("spawn")
-        self._members: list[_Member] = []
+        self._workers: list[_Worker] = []
         self._is_stopping, self._failure = False, ""
 
     def run(self, started: Callable[[], None]) -> None:
-        """Until all have ended.
+        """Run until all have ended.
 
         Args:
             started: called once all are ready.
 
         Raises:
-            ServingError: one cannot begin; the others were stopped.
+            ServingError: one cannot start; the others were stopped.
         """
-        self._members = [self._begin() for _ in range(self._n_processes)]
-        told = False
-        while self._members:
-            self._look()
-            if not told and all(member.news is None for member in self._members):
-                told = True
+        self._workers = [self._start() for _ in range(self._n_processes)]
+        reported = False
+        while self._workers:
+            self._wait()
+            if not reported and all(worker.pipe is None for worker in self._workers):
+                reported = True
                 started()
         if self._failure:
             raise ServingError(self._failure)
 
     def stop(self) -> None:
-        """Tell all to end; told twice, they do not wait for what was taken."""
+        """Terminate all; the second time, they do not wait for accepted work."""
         self._is_stopping = True
-        for member in self._members:
-            member.process.terminate()
+        for worker in self._workers:
+            worker.process.terminate()
 
-    def _begin(self) -> _Member:
+    def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(target=self._serve, args=(theirs,))
         process.start()
         theirs.close()
-        return _Member(process, ours)
+        return _Worker(process, ours)
 
-    def _look(self) -> None:
-        """Wait for news, and see to it."""
-        sources = [m.process.sentinel for m in self._members]
-        sources += [m.news for m in self._members if m.news is not None]  # type: ignore[misc]
-        news = wait(sources)
-        for member in list(self._members):
-            if member.news in news:
-                self._hear(member)
-            if member.process.sentinel in news:
-                self._bury(member)
+    def _wait(self) -> None:
+        """Wait for reports and ends, and handle them."""
+        sources: list[Connection | int] = [w.process.sentinel for w in self._workers]
+        sources += [w.pipe for w in self._workers if w.pipe is not None]
+        ready = wait(sources)
+        for worker in list(self._workers):
+            if worker.pipe is not None and worker.pipe in ready:
+                self._receive(worker.pipe)
+                worker.pipe = None
+            if worker.process.sentinel in ready:
+                self._replace(worker)
 
-    def _hear(self, member: _Member) -> None:
-        assert member.news is not None  # noqa: S101 there was something to hear
+    def _receive(self, pipe: Connection) -> None:
         try:
-            fault = member.news.recv()
+            fault = pipe.recv()
         except EOFError:
-            fault = "a process of the service ended before it was ready; its log says why"
+            fault = "a process of the service ended before it was ready; see its log"
         if fault and not self._is_stopping:
             self._failure = fault
             self.stop()
-        member.news.close()
-        member.news = None
+        pipe.close()
 
-    def _bury(self, member: _Member) -> None:
-        member.process.join()
-        self._members.remove(member)
-        _forget_counts(member.process.pid)
+    def _replace(self, worker: _Worker) -> None:
+        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 (reads COUNTS)
+
+        process = worker.process
+        process.join()
+        self._workers.remove(worker)
+        mark_process_dead(process.pid)  # type: ignore[no-untyped-call]
         if not self._is_stopping:
             logger.error(
-                "process %s of the service has ended (exit code %s); another takes its place",
-                member.process.pid,
-                member.process.exitcode,
+                "process %s of the service has ended (exit code %s); starting another",
+                process.pid,
+                process.exitcode,
             )
-            self._members.append(self._begin())
-
-
-def _forget_counts(pid: int | None) -> None:
-    """What stood at some level in a process that has ended stands there no more."""
-    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 (reads COUNTS)
-
-    mark_process_dead(pid)  # type: ignore[no-untyped-call]
+            self._workers.append(self._start())
 
 
 @contextmanager
-def _told(stop: Callable[[], None]) -> Iterator[list[int]]:
-    """Signals that came meanwhile; each tells to stop."""
-    signs: list[int] = []
+def _signals(stop: Callable[[], None]) -> Iterator[list[int]]:
+    """Signals received meanwhile; each calls `stop`."""
+    received: list[int] = []
 
-    def hear(sign: int, _: FrameType | None) -> None:
-        signs.append(sign)
+    def handle(number: int, _: FrameType | None) -> None:
+        received.append(number)
         stop()
 
-    before = {sign: signal.signal(sign, hear) for sign in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield signs
+        yield received
     finally:
-        for sign, handler in before.items():
-            signal.signal(sign, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _serve_one(model: Path, settings: ServingSettings, news: Connection) -> None:
-    """Serve in this process, until it is told to stop or the one that started it has ended."""
-    os.setsid()  # Ctrl-C is for the process that started this one, and comes from there
+def _serve_one(model: Path, settings: ServingSettings, pipe: Connection) -> None:
+    """Serve in this process, until it is stopped or its parent process has ended."""
+    os.setsid()  # Ctrl-C is for the parent process, and comes from there
     exit_with_parent(os.getppid(), signal.SIGTERM)
     from voxaffect.recognizer.recognizer import NetRecognizer  # noqa: PLC0415 (slow to load)
     from voxaffect.serving.server import application, serve  # noqa: PLC0415
 
     try:
         app = application(NetRecognizer.load(model), settings)
-        with listen_at(settings, shared=True) as taken:
-            serve(app, taken, lambda: news.send(""))
+        with listen_at(settings, shared=True) as listener:
+            serve(app, listener, lambda: pipe.send(""))
     except VoxaffectError as fault:
-        news.send(str(fault))
+        pipe.send(str(fault))

@@ -1,7 +1,7 @@
-// What the page draws: bars, waveforms, what is heard when. Nothing is computed but places.
+// Drawing: bars, waveforms, timelines.
 
 const DRAWN_RATE = 8000;
-const NAME_WIDTH = 64; // pixels that a class's name needs; narrower stretches show its letter
+const NAME_WIDTH = 64; // pixels for a class's name; narrower segments show its first letter
 
 export const color = (name) => `var(--${name.replaceAll(" ", "-")}, var(--wave))`;
 export const percent = (value) => `${Math.round(100 * value)}\u00a0%`;
@@ -21,7 +21,7 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** A bar for each class; bars that are there already move. */
+/** A bar for each class; existing bars are updated. */
 export function drawBars(place, probabilities) {
   const best = Math.max(...Object.values(probabilities));
   const names = Object.keys(probabilities);
@@ -44,7 +44,7 @@ function bar(name) {
     element("span", { class: "value" }));
 }
 
-/** A canvas with as many points as the screen has. */
+/** The context of a canvas at the resolution of the screen. */
 function prepared(canvas) {
   const scale = devicePixelRatio || 1;
   canvas.width = Math.max(1, Math.round(canvas.clientWidth * scale));
@@ -59,7 +59,7 @@ function ink(canvas, variable) {
   return getComputedStyle(canvas).color;
 }
 
-/** The samples of a file, if the browser can decode it. */
+/** Samples of a file; null if the browser cannot decode it. */
 export async function decoded(file) {
   try {
     const context = new OfflineAudioContext(1, 1, DRAWN_RATE);
@@ -70,7 +70,7 @@ export async function decoded(file) {
   }
 }
 
-/** A waveform: the least and the greatest sample of each column. */
+/** A waveform: minimum and maximum of each column. */
 export function drawWave(canvas, samples) {
   const context = prepared(canvas);
   const { width, height } = canvas;
@@ -88,24 +88,24 @@ export function drawWave(canvas, samples) {
   }
 }
 
-/** Levels of the last blocks, the newest at the right. */
+/** Levels of the last blocks, the newest on the right. */
 export function drawLevels(canvas, levels) {
   const context = prepared(canvas);
   const { width, height } = canvas;
   const bar = 4 * (devicePixelRatio || 1);
   context.fillStyle = ink(canvas, "--wave");
-  const seen = levels.slice(-Math.floor(width / bar));
-  seen.forEach((level, i) => {
+  const shown = levels.slice(-Math.floor(width / bar));
+  shown.forEach((level, i) => {
     const size = Math.max(2, Math.min(1, 3 * Math.sqrt(level)) * height);
-    context.fillRect(width - (seen.length - i) * bar, (height - size) / 2, bar - 2, size);
+    context.fillRect(width - (shown.length - i) * bar, (height - size) / 2, bar - 2, size);
   });
 }
 
-/** Posteriors of every frame, stacked. */
+/** Posteriors of all frames as stacked areas. */
 export function drawFrames(canvas, posteriors, names) {
   const context = prepared(canvas);
   const { width, height } = canvas;
-    for (let x = 0; x < width; x += 1) {
+  for (let x = 0; x < width; x += 1) {
     const first = Math.floor(x / width * posteriors.length);
     const last = Math.max(first + 1, Math.floor((x + 1) / width * posteriors.length));
     const rows = posteriors.slice(first, last);
@@ -119,14 +119,14 @@ export function drawFrames(canvas, posteriors, names) {
   }
 }
 
-/** A colored stretch for each utterance. */
+/** A colored segment for each utterance. */
 export function drawStrip(place, utterances, duration) {
   place.replaceChildren(...utterances.map(({ start_s: start, end_s: end, emotion }) => {
-    const stretch = element("span", { own: emotion, ...(emotion === "sad" && { class: "deep" }) },
+    const segment = element("span", { own: emotion, ...(emotion === "sad" && { class: "deep" }) },
       (end - start) / duration * place.clientWidth > NAME_WIDTH ? emotion : emotion[0]);
-    stretch.style.left = `${100 * start / duration}%`;
-    stretch.style.width = `${100 * (end - start) / duration}%`;
-    return stretch;
+    segment.style.left = `${100 * start / duration}%`;
+    segment.style.width = `${100 * (end - start) / duration}%`;
+    return segment;
   }));
 }
 

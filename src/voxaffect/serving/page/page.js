@@ -1,80 +1,80 @@
-// The page: a recording goes to the service, what it says is shown and can be played along with.
+// The page: sends recordings to the service, shows and plays the results.
 
 import {
   clock, color, decoded, drawBars, drawFrames, drawLegend, drawLevels, drawStrip, drawWave,
   element, percent,
 } from "./drawing.js";
 import { openMicrophone } from "./recording.js";
-import { ask, predict, stream } from "./service.js";
+import { predict, request, stream } from "./service.js";
 
 const at = (id) => document.getElementById(id);
 const audio = at("audio");
 let limits = null;
 let shown = null; // { file, whole, utterances, samples, duration }
 let microphone = null;
-let turn = 0; // what is asked later wins over what is answered later
+let latest = 0; // number of the latest recording; results of earlier ones are discarded
 
-const say = (text) => { at("status").textContent = text; };
+const showStatus = (text) => { at("status").textContent = text; };
 
-function complain(text) {
+function showError(text) {
   at("fault").hidden = !text;
   at("fault").textContent = text ? text[0].toUpperCase() + text.slice(1) : "";
-  if (text) say("");
+  if (text) showStatus("");
 }
 
-/* A file: its answer as a whole, and its utterances. */
+/* A file: predictions of the whole and of its utterances. */
 
 async function open(file) {
-  const mine = turn += 1;
-  complain("");
-  say(`Listening to ${file.name} …`);
+  const mine = latest += 1;
+  showError("");
+  showStatus(`Analyzing ${file.name} …`);
   document.body.setAttribute("aria-busy", "true");
   try {
-    const [answer, samples] = await Promise.all([answered(file), decoded(file)]);
-    if (mine === turn) show({ file, samples, ...answer });
+    const [result, samples] = await Promise.all([predictBoth(file), decoded(file)]);
+    if (mine === latest) show({ file, samples, ...result });
   } catch (fault) {
-    if (mine === turn) complain(fault.message);
+    if (mine === latest) showError(fault.message);
   } finally {
-    if (mine === turn) document.body.removeAttribute("aria-busy");
+    if (mine === latest) document.body.removeAttribute("aria-busy");
   }
 }
 
-async function answered(file) {
+async function predictBoth(file) {
   const [whole, cut] = await Promise.allSettled([
     predict(file, { frames: true }).then((response) => response.json()),
     predict(file, { timeline: true }).then((response) => response.json()),
   ]);
   if (whole.status === "rejected" && cut.status === "rejected") throw whole.reason;
   const utterances = cut.status === "fulfilled" ? cut.value.utterances : [];
-  const told = whole.value || { ...utterances[0], emotion: "", duration_s: cut.value.duration_s };
-  const all = { ...told, start_s: 0, end_s: told.duration_s };
+  const summary = whole.value || { ...utterances[0], emotion: "", duration_s: cut.value.duration_s };
+  const all = { ...summary, start_s: 0, end_s: summary.duration_s };
   return {
     whole: whole.value || null,
     utterances: utterances.length ? utterances : [all],
-    duration: told.duration_s,
+    duration: summary.duration_s,
   };
 }
 
-function show(answer) {
-  shown = answer;
-  say("");
+function show(result) {
+  shown = result;
+  showStatus("");
   at("live").hidden = true;
   at("result").hidden = false;
-  showAnswer(answer);
-  showSound(answer.file);
+  showPrediction(result);
+  loadPlayer(result.file);
   drawTime();
-  showTable(answer.utterances);
+  showTable(result.utterances);
   move(0);
   at("label").focus({ preventScroll: false });
 }
 
-function showAnswer({ file, whole, utterances, duration }) {
+function showPrediction({ file, whole, utterances, duration }) {
   const label = whole ? whole.emotion : `${utterances.length} utterances`;
   at("name").textContent = `${file.name}, ${clock(duration)}`;
   at("label").textContent = label;
   at("label").style.setProperty("--own", whole ? color(label) : "");
   at("sentence").textContent = whole ? sentence(whole)
-    : "Too long to be answered as one; its utterances are below.";
+    : "Too long for one prediction; see its utterances below.";
   at("warnings").replaceChildren(
     ...(whole ? whole.warnings : []).map(({ text }) => element("li", {}, text)));
   drawBars(at("bars"), whole ? whole.probabilities : {});
@@ -88,17 +88,17 @@ function showAnswer({ file, whole, utterances, duration }) {
 
 function sentence({ emotion, probabilities }) {
   const [[first, p], [second, q]] = Object.entries(probabilities).sort((a, b) => b[1] - a[1]);
-  const name = emotion === "unsure" ? `Most likely ${first}` : `Sounds ${first}`;
-  return `${name} with a probability of ${percent(p)}, ${second} with ${percent(q)}.`;
+  const prefix = emotion === "unsure" ? "Most likely: " : "";
+  return `${prefix}${first} (probability ${percent(p)}), then ${second} (${percent(q)}).`;
 }
 
-/* Time: play, seek, and what is heard now. */
+/* Player: play, seek, current utterance. */
 
-function showSound(file) {
+function loadPlayer(file) {
   if (audio.src) URL.revokeObjectURL(audio.src);
   audio.src = URL.createObjectURL(file);
   at("play").disabled = shown.samples === null;
-  at("play").textContent = shown.samples === null ? "Cannot be played here" : "Play";
+  at("play").textContent = shown.samples === null ? "Playback not supported" : "Play";
   at("seek").max = String(shown.duration);
   at("seek").value = "0";
 }
@@ -126,7 +126,7 @@ function move(seconds) {
   const now = i < 0 ? "pause" : `${utterances[i].emotion} ${percent(best(utterances[i]))}`;
   at("now").textContent = now;
   at("seek").setAttribute("aria-valuetext", `${clock(time)}, ${now}`);
-  at("said").querySelectorAll("tbody tr").forEach((row, n) => {
+  at("utterances").querySelectorAll("tbody tr").forEach((row, n) => {
     if (n === i) row.setAttribute("aria-current", "true");
     else row.removeAttribute("aria-current");
   });
@@ -149,7 +149,7 @@ for (const event of ["pause", "ended"]) {
   audio.addEventListener(event, () => { at("play").textContent = "Play"; });
 }
 at("play").addEventListener("click", () => {
-  if (audio.paused) audio.play().catch(() => complain("this browser cannot play the recording"));
+  if (audio.paused) audio.play().catch(() => showError("this browser cannot play the recording; convert it to WAV"));
   else audio.pause();
 });
 at("seek").addEventListener("input", () => seek(Number(at("seek").value)));
@@ -158,7 +158,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawTime);
 
 function showTable(utterances) {
   const warned = utterances.some(({ warnings }) => warnings.length);
-  const head = ["From", "To", "Emotion", "Probability", ...(warned ? ["Warnings"] : [])];
+  const head = ["Start", "End", "Emotion", "Probability", ...(warned ? ["Warnings"] : [])];
   const rows = utterances.map((utterance) => {
     const from = element("button", { type: "button" }, clock(utterance.start_s));
     from.setAttribute("aria-label", `Go to ${clock(utterance.start_s)}`);
@@ -170,16 +170,16 @@ function showTable(utterances) {
       element("td", {}, percent(best(utterance))),
       ...(warned ? [element("td", {}, utterance.warnings.map(({ text }) => text).join("; "))] : []));
   });
-  at("said").replaceChildren(element("table", {},
+  at("utterances").replaceChildren(element("table", {},
     element("thead", {}, element("tr", {}, ...head.map((name) => element("th", { scope: "col" }, name)))),
     element("tbody", {}, ...rows)));
 }
 
-/* The microphone: answers while it lasts, then that of the file it made. */
+/* The microphone: interim predictions while recording, then those of the recorded file. */
 
 async function record() {
-  complain("");
-  turn += 1;
+  showError("");
+  latest += 1;
   const levels = [];
   let pushed = 0;
   let rate = 1;
@@ -194,38 +194,38 @@ async function record() {
     drawLevels(at("live-wave"), levels);
   });
   rate = opened.rate;
-  live = stream(rate, hear);
+  live = stream(rate, onMessage);
   early.forEach((block) => live.push(block));
-  microphone = { ...opened, live, heard: "" };
+  microphone = { ...opened, live, emotion: "" };
   drawBars(at("live-bars"), Object.fromEntries(limits.emotions.map((name) => [name, 0])));
   at("result").hidden = true;
   at("live").hidden = false;
   at("record").classList.add("recording");
   at("record-text").textContent = "Stop";
-  say("Speak now.");
+  showStatus("Recording: speak now.");
 }
 
-function hear(message) {
+function onMessage(message) {
   if (message.type === "interim" && message.emotion && microphone) {
     drawBars(at("live-bars"), message.probabilities);
-    if (message.emotion !== microphone.heard) {
-      microphone.heard = message.emotion;
-      say(`So far it sounds ${message.emotion}.`);
+    if (message.emotion !== microphone.emotion) {
+      microphone.emotion = message.emotion;
+      showStatus(`So far: ${message.emotion}.`);
     }
   }
   if (message.type === "final") {
     drawBars(at("live-bars"), message.probabilities);
     at("live").dataset.final = JSON.stringify(message.probabilities);
-    say(`It sounds ${message.emotion}.`);
+    showStatus(`Result: ${message.emotion}.`);
   }
-  if (message.type === "error") complain(message.error.message);
+  if (message.type === "error") showError(message.error.message);
 }
 
 async function stop() {
   const { live, stop: close } = microphone;
   microphone = null;
   at("record").classList.remove("recording");
-  at("record-text").textContent = "Speak";
+  at("record-text").textContent = "Record";
   const file = await close();
   live.end();
   await open(file);
@@ -237,13 +237,13 @@ at("record").addEventListener("click", async () => {
   try {
     await (microphone ? stop() : record());
   } catch (fault) {
-    complain(fault.name === "NotAllowedError" ? "the browser was not allowed to listen; allow the microphone and try again" : fault.message);
+    showError(fault.name === "NotAllowedError" ? "microphone access was denied; allow it in the browser and try again" : fault.message);
   } finally {
     at("record").disabled = false;
   }
 });
 
-/* Files, by choice or drop. */
+/* File upload, by dialog or drag and drop. */
 
 at("file").addEventListener("change", () => {
   const [file] = at("file").files;
@@ -260,7 +260,7 @@ for (const event of ["dragover", "dragleave", "drop"]) {
   });
 }
 
-/* Export: the service's own formats, of the same recording. */
+/* Downloads: predictions of the same recording in other formats. */
 
 const SUFFIXES = { json: "json", csv: "csv", audacity: "txt", vtt: "vtt" };
 
@@ -272,7 +272,7 @@ for (const button of document.querySelectorAll("[data-format]")) {
         .catch(() => predict(shown.file, { format }));
       save(await response.blob(), `${shown.file.name.replace(/\.[^.]*$/, "")}.${SUFFIXES[format]}`);
     } catch (fault) {
-      complain(fault.message);
+      showError(fault.message);
     }
   });
 }
@@ -283,17 +283,17 @@ function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
-/* What is served. */
+/* Model and limits. */
 
 try {
-  limits = await (await ask("/v1/model")).json();
+  limits = await (await request("/v1/model")).json();
   const { max_bytes: most, recording_s: longest } = limits.limits;
-  at("limits").textContent = `Sound or film, up to ${Math.round(most / 2 ** 20)} MB or ${Math.round(longest / 60)} minutes`;
+  at("limits").textContent = `Audio or video, up to ${Math.round(most / 2 ** 20)} MB or ${Math.round(longest / 60)} minutes`;
   at("model").textContent = [
     `voxaffect ${limits.version}`,
     ...(limits.card.system ? [limits.card.system] : []),
-    ...(limits.corpora.length ? [`learned from ${limits.corpora.join(", ")}`] : []),
+    ...(limits.corpora.length ? [`trained on ${limits.corpora.join(", ")}`] : []),
   ].join(" · ");
 } catch (fault) {
-  complain(fault.message);
+  showError(fault.message);
 }

@@ -1,9 +1,9 @@
-// The microphone: its samples as they come, and all of them as a WAV file at the end.
+// Records the microphone: blocks of samples as they arrive, all of them as a WAV file at the end.
 
-/** Open the microphone; `heard` gets each block of samples. */
-export async function openMicrophone(heard) {
+/** Open the microphone; `onBlock` gets each block of samples. */
+export async function openMicrophone(onBlock) {
   if (!navigator.mediaDevices) {
-    throw new Error("the browser gives no microphone to pages without https; open http://localhost");
+    throw new Error("browsers allow the microphone only on https or localhost; open http://localhost");
   }
   const media = await navigator.mediaDevices.getUserMedia({
     audio: { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false },
@@ -19,7 +19,7 @@ export async function openMicrophone(heard) {
     if (data === null) return finished();
     if (!data.length) return undefined;
     blocks.push(data);
-    return heard(data);
+    return onBlock(data);
   };
   source.connect(worklet);
   return {
@@ -34,7 +34,7 @@ export async function openMicrophone(heard) {
   };
 }
 
-/** 32-bit floats as they were recorded: what the service heard, bit for bit. */
+/** A WAV file of 32-bit floats, the exact samples that were streamed to the service. */
 function wav(blocks, rate) {
   const bytes = 4 * blocks.reduce((sum, block) => sum + block.length, 0);
   const head = new DataView(new ArrayBuffer(44));
@@ -44,5 +44,5 @@ function wav(blocks, rate) {
   head.setUint16(22, 1, true); head.setUint32(24, rate, true); head.setUint32(28, 4 * rate, true);
   head.setUint16(32, 4, true); head.setUint16(34, 32, true);
   text(36, "data"); head.setUint32(40, bytes, true);
-  return new File([head, ...blocks], "spoken.wav", { type: "audio/wav" });
+  return new File([head, ...blocks], "recording.wav", { type: "audio/wav" });
 }

@@ -1,9 +1,9 @@
-// What the page asks the service, and the token it shows if it must.
+// Requests to the service, with the token if one is required.
 
 let token = "";
 
-/** Ask the service; a token is asked for once it wants one. */
-export async function ask(path, options = {}) {
+/** Send a request; ask the user for a token if the service requires one. */
+export async function request(path, options = {}) {
   for (;;) {
     const headers = token ? { Authorization: `Bearer ${token}` } : {};
     const response = await fetch(path, { ...options, headers });
@@ -12,19 +12,19 @@ export async function ask(path, options = {}) {
       continue;
     }
     if (response.ok) return response;
-    throw new Error(await reason(response));
+    throw new Error(await errorMessage(response));
   }
 }
 
-/** The answer for a recording. */
+/** Predict a recording. */
 export async function predict(file, parameters) {
   const form = new FormData();
   form.append("file", file, file.name || "recording.wav");
-  return ask(`/v1/predict?${new URLSearchParams(parameters)}`, { method: "POST", body: form });
+  return request(`/v1/predict?${new URLSearchParams(parameters)}`, { method: "POST", body: form });
 }
 
-/** A live stream of 32-bit floats; what the service says is given to `heard`. */
-export function stream(rate, heard) {
+/** Open a live stream of 32-bit floats; `onMessage` gets the messages of the service. */
+export function stream(rate, onMessage) {
   const url = new URL("/v1/live", location.href);
   url.protocol = url.protocol.replace("http", "ws");
   const socket = new WebSocket(url);
@@ -36,8 +36,8 @@ export function stream(rate, heard) {
     socket.send(JSON.stringify({ encoding: "pcm_f32le", rate, ...(token && { token }) }));
     waiting.splice(0).forEach((message) => socket.send(message));
   });
-  socket.addEventListener("message", (event) => heard(JSON.parse(event.data)));
-  socket.addEventListener("close", () => heard({ type: "closed" }));
+  socket.addEventListener("message", (event) => onMessage(JSON.parse(event.data)));
+  socket.addEventListener("close", () => onMessage({ type: "closed" }));
   const send = (message) => {
     if (!isOpen) waiting.push(message);
     else if (socket.readyState === WebSocket.OPEN) socket.send(message);
@@ -49,12 +49,12 @@ export function stream(rate, heard) {
   };
 }
 
-async function reason(response) {
+async function errorMessage(response) {
   try {
     const { error } = await response.json();
     return error.message;
   } catch {
-    return `the service answered ${response.status}; try again`;
+    return `the service responded with status ${response.status}; try again`;
   }
 }
 
@@ -63,10 +63,10 @@ function askForToken() {
   const input = document.getElementById("token");
   input.value = "";
   dialog.showModal();
-  return new Promise((given, refused) => {
+  return new Promise((resolve, reject) => {
     dialog.addEventListener("close", () => {
-      if (dialog.returnValue === "ok" && input.value) given(input.value);
-      else refused(new Error("the service asks for a token; reload the page to give one"));
+      if (dialog.returnValue === "ok" && input.value) resolve(input.value);
+      else reject(new Error("the service requires a token; reload the page to enter it"));
     }, { once: true });
   });
 }
