@@ -88,8 +88,9 @@ function showPrediction({ file, whole, utterances, duration }) {
 
 function sentence({ emotion, probabilities }) {
   const [[first, p], [second, q]] = Object.entries(probabilities).sort((a, b) => b[1] - a[1]);
-  const prefix = emotion === "unsure" ? "Most likely: " : "";
-  return `${prefix}${first} (probability ${percent(p)}), then ${second} (${percent(q)}).`;
+  const next = `second: ${second} (${percent(q)})`;
+  return emotion === "unsure" ? `Most likely ${first} (${percent(p)}); ${next}.`
+    : `Probability ${percent(p)}; ${next}.`;
 }
 
 /* Player: play, seek, current utterance. */
