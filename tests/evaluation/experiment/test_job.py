@@ -111,7 +111,7 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception, int], Attempt
 
 
 def ends(batches: list[Batch]) -> dict[str, FoldResult | Failure]:
-    return {job.data.fold: end for job, end in Schedule(batches, n_jobs=1).ends()}
+    return {job.data.fold: end for job, end in Schedule(batches, n_jobs=1).outcomes()}
 
 
 @pytest.mark.parametrize(

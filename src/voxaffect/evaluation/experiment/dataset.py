@@ -27,54 +27,13 @@ OWN = ""
 """Name of the run's own feature set among several."""
 
 
-@dataclass(frozen=True)
-class Extractions:
-    """Features of the same utterances in several sets.
-
-    Args:
-        by_set: name of a feature set -> its extraction; `OWN` is the first.
-    """
-
-    by_set: Mapping[str, ExtractionResult]
-
-    def refused_by(self, utterance_id: str) -> str | None:
-        """First set without features of an utterance, None where all have some."""
-        sets = self.by_set.items()
-        return next((name for name, e in sets if utterance_id not in e.features), None)
-
-    def refused(self, utterances: Iterable[Utterance]) -> dict[str, int]:
-        """Kind of refusal -> number of utterances, for a corpus's summary."""
-        refused = Counter(self.refused_by(u.id) for u in utterances)
-        kinds = {OWN: REFUSED} | {n: f"{REFUSED} by {n}" for n in self.by_set if n}
-        return {kind: n for name, kind in kinds.items() if (n := refused[name])}
-
-    def problems(self) -> Iterator[Problem]:
-        """Damaged shards and refused recordings, set by set."""
-        for name, extraction in self.by_set.items():
-            yield from extraction.damaged
-            for problem in extraction.refused:
-                detail = f"{name}: {problem.detail}; left out for all systems, to have equal folds"
-                yield problem if name == OWN else replace(problem, detail=detail)
-
-
-def extract_all(
+def _extract_all(
     stores: Mapping[str, FeatureStore],
     utterances: Sequence[Utterance],
-    *,
-    n_jobs: int = 1,
-    progress: Progress | None = None,
-) -> Extractions:
-    """Extract features of the same utterances into several stores, one after the other.
-
-    Args:
-        stores: name of a feature set -> its store; `OWN` is the first.
-        utterances: their ids must differ.
-        n_jobs: number of processes.
-        progress: called with the number of utterances done and their seconds, over all sets.
-
-    Raises:
-        FeatureError: features cannot be computed or stored.
-    """
+    n_jobs: int,
+    progress: Progress | None,
+) -> dict[str, ExtractionResult]:
+    """Features by set, extracted one set after the other, with progress over all sets."""
     before = now = (0, 0.0)
 
     def add(n_done: int, seconds: float) -> None:
@@ -87,7 +46,16 @@ def extract_all(
     for name, store in stores.items():
         by_set[name] = store.extract(utterances, n_jobs=n_jobs, progress=add)
         before = now
-    return Extractions(by_set)
+    return by_set
+
+
+def _problems(by_set: Mapping[str, ExtractionResult]) -> Iterator[Problem]:
+    """Damaged shards and refused recordings, set by set."""
+    for name, extraction in by_set.items():
+        yield from extraction.damaged
+        for problem in extraction.refused:
+            detail = f"{name}: {problem.detail}; left out for all systems, to have equal folds"
+            yield problem if name == OWN else replace(problem, detail=detail)
 
 
 @dataclass(frozen=True)
@@ -166,16 +134,22 @@ def prepare(
         store: of the run's own features.
         others: name of a further feature set that some systems need -> its store.
         n_jobs: number of processes.
-        progress: called as in `extract_all`.
+        progress: called with the number of utterances done and their seconds, over all sets.
 
     Raises:
         CorpusError: a label is unknown, or a corpus has nothing left.
+        FeatureError: features cannot be computed or stored.
     """
     labeled = [corpus.select(lambda u: taxonomy.emotion(u) is not None) for corpus in corpora]
     stores = {OWN: store, **(others or {})}
     everything = [u for corpus in labeled for u in corpus.utterances]
-    found = extract_all(stores, everything, n_jobs=n_jobs, progress=progress)
-    used = [corpus.select(lambda u: found.refused_by(u.id) is None) for corpus in labeled]
+    by_set = _extract_all(stores, everything, n_jobs, progress)
+
+    def refused_by(u: Utterance) -> str | None:
+        """First set without features of an utterance, None where all have some."""
+        return next((name for name, e in by_set.items() if u.id not in e.features), None)
+
+    used = [corpus.select(lambda u: refused_by(u) is None) for corpus in labeled]
     for corpus in used:
         if not corpus.utterances:
             raise CorpusError(
@@ -183,12 +157,14 @@ def prepare(
                 f"check the folder and [taxonomy.{corpus.name}]"
             )
     utterances = {u.id: u for corpus in used for u in corpus.utterances}
-    own = found.by_set[OWN].features
+    own = by_set[OWN].features
     summaries = []
     for whole, some, kept in zip(corpora, labeled, used, strict=True):
         n_frames = int(own.select(u.id for u in kept.utterances).lengths.sum())
         seconds = n_frames / store.extractor.grid.frames_per_s
-        refused = found.refused(some.utterances)
+        counts = Counter(map(refused_by, some.utterances))
+        kinds = {name: f"{REFUSED} by {name}" if name else REFUSED for name in by_set}
+        refused = {kind: n for name, kind in kinds.items() if (n := counts[name])}
         summaries.append(summarize(whole, kept, taxonomy, refused=refused, speech_s=seconds))
     targets = {i: taxonomy.encode(u) for i, u in utterances.items()}
     datasets = {
@@ -200,6 +176,6 @@ def prepare(
             stores[name].settings,
             stores[name].extractor.grid,
         )
-        for name, extraction in found.by_set.items()
+        for name, extraction in by_set.items()
     }
-    return Prepared(datasets.pop(OWN), tuple(summaries), tuple(found.problems()), datasets)
+    return Prepared(datasets.pop(OWN), tuple(summaries), tuple(_problems(by_set)), datasets)

@@ -190,9 +190,9 @@ def run(
     batches = _batches(job for job in jobs if job.name in missing)
     with (
         closing(_Header(folder, header, wanted, failures)) as kept,
-        closing(Schedule(batches, n_jobs).ends()) as ends,
+        closing(Schedule(batches, n_jobs).outcomes()) as outcomes,
     ):
-        for job, end in ends:
+        for job, end in outcomes:
             outcome = Outcome(job.data.fold, job.system.name, job.seed)
             if isinstance(end, Failure):
                 outcome = replace(outcome, failure=end.reason)
@@ -232,7 +232,7 @@ def _check_features(plan: Plan, datasets: Mapping[str | None, Dataset]) -> None:
 
 
 def _batches(jobs: Iterable[Job]) -> list[Batch]:
-    """Jobs in their order; those that rest on one net are taken together."""
+    """Jobs in their order; those that share a net are computed together."""
     by_net: dict[Hashable, list[Job]] = defaultdict(list)
     for job in jobs:
         by_net[job.net_key].append(job)

@@ -159,10 +159,7 @@ class Job:
 
     @cached_property
     def net_key(self) -> Hashable:
-        """What jobs have in common that rest on one and the same net; of others the name.
-
-        Systems that differ in their utterance level alone do, such as `lstm-stl`, `lstm-mean`.
-        """
+        """Key of jobs that share a net, such as of `lstm-stl` and `lstm-mean`; else the name."""
         if not isinstance(self.system, NetSystem):
             return self.name
         net = self.system.net_settings(self.options).net
@@ -185,12 +182,7 @@ class Job:
         return self.result(classifier, started)
 
     def result(self, classifier: UtteranceClassifier, started: float) -> FoldResult:
-        """Result of a trained classifier on the test set.
-
-        Args:
-            classifier: fitted to the fold's training and dev sets.
-            started: start of its training, by `time.perf_counter`.
-        """
+        """Result on the test set of a classifier whose training started at a `perf_counter`."""
         data = self.data
         answers = classifier.answer(data.test.frames)
         restarted = {"restarted": self.restarted} if self.restarted else {}
@@ -245,7 +237,7 @@ REMEDIES: tuple[tuple[tuple[type[Exception], ...], RetryPolicy], ...] = (
 EXPECTED = tuple(kind for kinds, _ in REMEDIES for kind in kinds)
 
 Batch = tuple[Job, ...]
-"""Jobs that are computed together: one, or several that rest on one net."""
+"""Jobs that are computed together: one, or several that share a net."""
 
 
 def compute(batch: Batch) -> list[FoldResult]:
@@ -271,12 +263,7 @@ def compute(batch: Batch) -> list[FoldResult]:
 
 
 def attempt(batch: Batch, n_threads: int | None) -> list[FoldResult] | Failure:
-    """Compute a batch in a process that has a share of the cores.
-
-    Args:
-        batch: the jobs.
-        n_threads: threads that the process may use; None leaves it as it is.
-    """
+    """Compute a batch in a process with so many threads; None leaves them as they are."""
     if n_threads is not None:
         torch.set_num_threads(n_threads)
         keep_freed_memory()
@@ -285,12 +272,6 @@ def attempt(batch: Batch, n_threads: int | None) -> list[FoldResult] | Failure:
     except EXPECTED as fault:
         remedy = next(remedy for kinds, remedy in REMEDIES if isinstance(fault, kinds))
         return Failure(f"{type(fault).__name__}: {fault}", remedy)
-
-
-def restart(job: Job, failure: Failure) -> Job:
-    """The job for its second attempt."""
-    other = failure.remedy is RetryPolicy.OTHER_SEED
-    return replace(job, restarted=failure.reason) if other else job
 
 
 @dataclass(frozen=True)
@@ -311,48 +292,50 @@ class Outcome:
 class Schedule:
     """Computes batches of jobs; every job ends with a result or a failure.
 
-    A batch of several that fails is taken apart. A job that fails by itself is tried once more,
-    after all others, in the way that may help: again, with nothing beside it, or with another seed.
+    The jobs of a batch of several that fails are computed one by one. A job that fails by itself is
+    retried once, after all others, by the policy of its failure.
 
     Args:
-        batches: in the order in which they begin.
-        n_jobs: batches at work at once.
+        batches: in the order in which they start.
+        n_jobs: number of parallel batches.
     """
 
     def __init__(self, batches: Sequence[Batch], n_jobs: int) -> None:
         self._n_jobs = n_jobs
-        self._beside_others: list[Batch] = [*batches]
+        self._parallel: list[Batch] = [*batches]
         self._alone: list[Batch] = []
-        self._tried_again: set[str] = set()
+        self._retried: set[str] = set()
 
-    def ends(self) -> Generator[tuple[Job, FoldResult | Failure], None, None]:
-        """Every job as it ends."""
+    def outcomes(self) -> Generator[tuple[Job, FoldResult | Failure], None, None]:
+        """Every job with its result or failure, in the order in which they end."""
         work = partial(attempt, n_threads=threads_per_job(self._n_jobs))
-        while self._beside_others or self._alone:
-            alone = not self._beside_others
-            batches, self._beside_others = self._beside_others, []
+        while self._parallel or self._alone:
+            alone = not self._parallel
+            batches, self._parallel = self._parallel, []
             if alone:
                 batches, self._alone = self._alone, []
             with closing(compute_all(work, batches, self._n_jobs, alone=alone)) as ended:
                 for batch, results in ended:
-                    yield from self._ends_of(batch, results)
+                    yield from self._outcomes_of(batch, results)
 
-    def _ends_of(
+    def _outcomes_of(
         self, batch: Batch, results: list[FoldResult] | Failure | WorkerDied
     ) -> Iterable[tuple[Job, FoldResult | Failure]]:
-        """What has ended of a batch; the rest of it is scheduled once more."""
+        """Final outcomes of a batch; the rest of it is scheduled again."""
         if isinstance(results, list):
             return zip(batch, results, strict=True)
         if len(batch) > 1:
-            self._beside_others += [(job,) for job in batch]
+            self._parallel += [(job,) for job in batch]
             return ()
         failure = Failure(results.reason) if isinstance(results, WorkerDied) else results
         (job,) = batch
         if failure.remedy is RetryPolicy.NONE:
             return [(job, failure)]
-        if job.name in self._tried_again:
+        if job.name in self._retried:
             return [(job, Failure(f"{failure.reason} (tried twice)"))]
-        self._tried_again.add(job.name)
-        queue = self._alone if failure.remedy is RetryPolicy.ALONE else self._beside_others
-        queue.append((restart(job, failure),))
+        self._retried.add(job.name)
+        if failure.remedy is RetryPolicy.OTHER_SEED:
+            job = replace(job, restarted=failure.reason)
+        queue = self._alone if failure.remedy is RetryPolicy.ALONE else self._parallel
+        queue.append((job,))
         return ()

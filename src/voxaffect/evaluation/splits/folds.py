@@ -29,12 +29,6 @@ Protocol = Literal["within", "cross", "aggregated"]
 Dev = Literal["utterances", "speakers"]
 Refused = Callable[[FoldError], None]
 
-GROUPINGS: dict[Dev, Callable[[Group, Mapping[str, int], str], list[Group]]] = {
-    "utterances": deal,
-    "speakers": lambda pool, *_: [*by_speaker(pool).values()],
-}
-"""Kind of dev set -> groups of training utterances that are drawn as a whole."""
-
 UNKNOWN = f"/{UNKNOWN_SPEAKER}"
 """Suffix of the name of unknown speakers: `mine/?`."""
 
@@ -301,7 +295,8 @@ def _hold_out(
     pool: Group, label_of: Mapping[str, int], key: str, name: str, dev: Dev
 ) -> tuple[Group, Group]:
     """Training and dev part of a pool."""
-    groups = GROUPINGS[dev](pool, label_of, key)
+    by_utterance = dev == "utterances"
+    groups = deal(pool, label_of, key) if by_utterance else [*by_speaker(pool).values()]
     if len(groups) < 2:
         raise FoldError(
             f"{name}: the dev set takes some of two or more {dev}, but the training data have "
