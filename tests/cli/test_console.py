@@ -9,12 +9,12 @@ from contextlib import redirect_stdout
 import pytest
 from typer.main import get_command
 
-from voxaffect.cli.app import MOST_COLUMNS, keep_examples
+import voxaffect.cli.main  # noqa: F401 (registers the commands)
+from voxaffect.cli.app import MOST_COLUMNS, app, keep_examples
 from voxaffect.cli.console import errors, print_line, progress_bar
-from voxaffect.cli.main import app
 
 WIDTHS = (60, 80, 120)
-COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands)  # type: ignore[union-attr]
+COMMANDS = sorted(str(command.name) for command in app.registered_commands)
 
 
 def help_of(*words: str, columns: int = 80) -> str:
@@ -37,7 +37,7 @@ def test_prose_keeps_within_the_terminal(command: str | None, columns: int) -> N
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_every_command_is_listed_once_with_its_whole_sentence(columns: int) -> None:
     text = " ".join(help_of(columns=columns).split())
-    assert "..." not in text.partition("Experiments:")[2]
+    assert "..." not in text.partition("Recognizers:")[2]
     for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
         (sentence,) = re.findall(r"\S.*?(?=\.(?:\s|$))", " ".join((command.help or "").split()))[:1]
         assert text.count(f" {name} {sentence}") == 1
@@ -45,7 +45,7 @@ def test_every_command_is_listed_once_with_its_whole_sentence(columns: int) -> N
 
 def test_commands_stand_below_their_headings() -> None:
     headings = re.findall(r"^(\S.*):$", help_of(), flags=re.MULTILINE)
-    assert headings == ["Options", "Experiments", "Recordings to learn from", "A recognizer"]
+    assert headings == ["Options", "Recognizers", "Experiments", "Data"]
     assert "\nCommands:\n" in help_of("corpora")
 
 
@@ -75,6 +75,6 @@ def test_a_line_is_broken_by_nobody_but_the_terminal(
 ) -> None:
     path = "runs/" + "a b" * length + "/[x]:smile:.csv"
     print_line(f"wrote {path}")
-    print_line(path, to=errors, style="red")
+    print_line(path, to=errors(), style="red")
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == (f"wrote {path}\n", f"{path}\n")

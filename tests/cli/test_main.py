@@ -9,19 +9,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
+from typing import get_args, get_type_hints
 
 import pytest
 import soundfile
 
 from tests.model.events import read_events
-from voxaffect.cli import main as cli
-from voxaffect.cli.experiment import DEMO
+from voxaffect.cli.app import app
+from voxaffect.cli.experiment import DEMO, evaluate_command
 from voxaffect.cli.main import main
 from voxaffect.corpora.loaders import CORPORA
 from voxaffect.simulation.trees import simulate
 from voxaffect.systems.systems import SYSTEMS
 from voxaffect.taxonomy import EMOTION
+from voxaffect.version import __version__
 
 SETTINGS = """
 [corpora]
@@ -322,7 +323,7 @@ def test_speakers_that_are_not_named_cost_only_what_needs_them(
 
 @pytest.mark.parametrize(
     ("emotion", "message"),
-    [("sad", "all training data are sad"), ("anggry", "does not know the label 'anggry'")],
+    [("sad", "all training data are sad"), ("anggry", "unknown label 'anggry'")],
 )
 def test_one_class_or_an_unknown_label_is_one_sentence(
     emotion: str,
@@ -365,7 +366,7 @@ def test_a_shell_completes_commands_and_options(
     monkeypatch.setenv("COMP_WORDS", words)
     monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
     with pytest.raises(SystemExit):
-        cli.app(prog_name="voxaffect")
+        app(prog_name="voxaffect")
     assert capsys.readouterr().out.split() == [offered]
 
 
@@ -390,26 +391,74 @@ def test_help_loads_nothing_but_typer() -> None:
     assert libraries - {"voxaffect"} <= HELP_LOADS
     assert not loaded & {"asyncio", "concurrent", "logging", "multiprocessing", "sqlite3"}
     own = {name for name in loaded if name.split(".")[0] == "voxaffect"}
+    own = {name for name in own if not name.startswith("voxaffect.cli")}
     assert own == {
         "voxaffect",
-        "voxaffect.cli.main",
-        "voxaffect.cli",
-        "voxaffect.cli.app",
-        "voxaffect.recognizer",
         "voxaffect.errors",
+        "voxaffect.files",
+        "voxaffect.recognizer",
         "voxaffect.recognizer.packaged",
         "voxaffect.systems",
         "voxaffect.systems.names",
+        "voxaffect.version",
     }
 
 
-def test_options_are_read_without_evaluating_their_text() -> None:
-    callbacks = [command.callback for command in cli.app.registered_commands]
-    texts = [text for each in callbacks if each for text in each.__annotations__.values()]
-    assert texts
-    assert not [text for text in texts if text is not None and isinstance(text, str)]
-
-
 def test_the_help_of_evaluate_names_every_system() -> None:
-    option = get_args(cli.evaluate.__annotations__["systems"])[1]
+    option = get_args(get_type_hints(evaluate_command, include_extras=True)["systems"])[1]
     assert option.help.removesuffix(".").split(": ")[1].split(", ") == list(SYSTEMS)
+
+
+def test_the_version_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert voxaffect(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"voxaffect {__version__}\n"
+
+
+@pytest.mark.parametrize("words", [("-h",), ("predict", "-h"), ("corpora", "check", "-h")])
+def test_h_is_help(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert voxaffect(monkeypatch, *words) == 0
+    assert "Usage: voxaffect" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [("-v", "inspect", "gone"), ("inspect", "gone", "--verbose")])
+def test_verbose_shows_the_traceback_of_an_error(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert voxaffect(monkeypatch, *words) == 2
+    printed = capsys.readouterr().err
+    assert "Traceback" in printed
+    assert printed.splitlines()[-1].startswith("voxaffect: gone: ")
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_quiet_prints_predictions_and_errors_alone(project: Path, before: bool) -> None:
+    clip = next((project / "trees/emodb/wav").glob("*.wav"))
+    words = ["predict", str(clip), "gone.wav", "-f", "csv"]
+    words = ["-q", *words] if before else [*words, "--quiet"]
+    command = [sys.executable, "-m", "voxaffect", *words]
+    ran = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert ran.returncode == 1
+    assert len(ran.stdout.splitlines()) == 2
+    assert ran.stderr == "voxaffect: gone.wav: no such file; check the path\n"
+
+
+def test_ctrl_c_says_what_is_kept_and_nothing_where_nothing_is(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object, **__: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("voxaffect.cli.experiment.evaluate", stop)
+    out = project / "stopped"
+    assert voxaffect(monkeypatch, "evaluate", project / "settings.toml", "--out", out) == 130
+    assert capsys.readouterr().err == (
+        f"voxaffect: interrupted; results so far are in {out}; "
+        "run the same command again to resume\n"
+    )
+    monkeypatch.setattr("voxaffect.cli.predict.predict", stop)
+    assert voxaffect(monkeypatch, "predict", "a.wav") == 130
+    assert capsys.readouterr().err == "voxaffect: interrupted\n"

@@ -8,10 +8,11 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
+import voxaffect.cli.main  # noqa: F401 (registers the commands)
 from tests.export.recognizers import trained
 from tests.export.sounds import noise, speech
 from tests.report.test_model_card import HEADER
-from voxaffect.cli.main import app
+from voxaffect.cli.app import app
 from voxaffect.cli.model import inspect
 from voxaffect.errors import ArtifactError
 from voxaffect.recognizer.serialization import write_artifact

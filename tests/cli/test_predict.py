@@ -23,7 +23,7 @@ from voxaffect.audio.decode import DecodeLimits, decode
 from voxaffect.audio.quality import QualityWarning
 from voxaffect.audio.waveform import Waveform
 from voxaffect.cli.corpora import export
-from voxaffect.cli.predict import Request, predict
+from voxaffect.cli.predict import FORMAT_OF, Request, predict
 from voxaffect.cli.sources import InputSource
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ConfigError
@@ -150,10 +150,10 @@ def test_all_that_a_table_says_in_vain_is_told(
     table = write_table(recorded, "path,start,end", "a.wav,0.5,1", *gone)
     assert answer(table) == 1
     told = capsys.readouterr().err.splitlines()
-    unread = "calls.csv: calls.csv: column 'start' is not read; did you mean 'start_s'?"
+    unread = "calls.csv: calls.csv: column 'start' is ignored; did you mean 'start_s'?"
     assert told[0].endswith(unread)
-    assert "column 'end' is not read" in told[1]
-    assert [line for line in told if "there is no file" in line] == told[2:-1]
+    assert "column 'end' is ignored" in told[1]
+    assert [line for line in told if "no such file" in line] == told[2:-1]
     assert len(told) == 3 + len(gone)  # and nothing of speakers, who make no difference here
 
 
@@ -161,7 +161,7 @@ def test_columns_that_are_not_read_are_no_failure(
     recorded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert answer(write_table(recorded, "path,start", "a.wav,0.5")) == 0
-    assert "'start' is not read" in capsys.readouterr().err
+    assert "'start' is ignored" in capsys.readouterr().err
 
 
 def test_a_source_that_cannot_be_used_does_not_stop_the_rest(
@@ -212,14 +212,14 @@ def test_whoever_abstains_says_so_in_every_format(
     assert answer("a.wav", output=output, abstain=0.41) == 0
     printed = capsys.readouterr()
     assert "unsure" in printed.out
-    assert printed.err.endswith("1 recording answered, 0 refused, 1 with warnings, 1 unsure\n")
+    assert printed.err.endswith("1 recording recognized, 0 refused, 1 with warnings, 1 unsure\n")
 
 
 def test_the_last_line_counts(capsys: pytest.CaptureFixture[str]) -> None:
     assert answer("a.wav", "b.wav", GONE) == 1
-    assert capsys.readouterr().err.endswith("2 recordings answered, 1 refused, 2 with warnings\n")
+    assert capsys.readouterr().err.endswith("2 recordings recognized, 1 refused, 2 with warnings\n")
     assert answer(Path("nowhere") / "*.wav") == 1
-    assert capsys.readouterr().err.endswith("0 recordings answered, 1 refused, 0 with warnings\n")
+    assert capsys.readouterr().err.endswith("0 recordings recognized, 1 refused, no warnings\n")
 
 
 def test_labels_of_several_recordings_are_files_of_their_own(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_a_timeline_tells_and_draws_each_utterance(
     printed = capsys.readouterr()
     assert "aaa" in printed.out
     assert printed.out.count("angry") >= 3
-    assert printed.err.endswith("3 utterances answered, 0 refused, 3 with warnings\n")
+    assert printed.err.endswith("3 segments recognized, 0 refused, 3 with warnings\n")
     assert "n  neutral" in picture.read_text()
     assert answer(meeting, timeline=True) == 0
     lines = json_lines(capsys)
@@ -280,13 +280,16 @@ def test_a_cold_answer_loads_no_library_that_it_does_not_need() -> None:
     ("request_", "message"),
     [
         ({"output": "xml"}, "'xml' is unknown; use one of table, json, csv, audacity, vtt"),
-        ({"frames": True}, "--frames has no place in --format table; use json"),
-        ({"abstain": 0.0}, "--abstain 0.0 is no probability"),
-        ({"abstain": 1.01}, "--abstain 1.01 is no probability"),
-        ({"abstain": math.nan}, "--abstain nan is no probability"),
-        ({"out": Path("x"), "output": "csv"}, "--format csv tells all recordings in one"),
+        ({"frames": True}, "--frames does not work with --format table; use json"),
+        ({"abstain": 0.0}, "--abstain 0.0 is out of range"),
+        ({"abstain": 1.01}, "--abstain 1.01 is out of range"),
+        ({"abstain": math.nan}, "--abstain nan is out of range"),
+        (
+            {"out": Path("x")},
+            "--out x: a table cannot be saved; end the name in one of .csv, .json",
+        ),
         ({"picture": Path("x.svg")}, "--picture draws a timeline; add --timeline"),
-        ({"picture": Path("x.gif"), "timeline": True}, r"x.gif: is drawn as .svg or .png"),
+        ({"picture": Path("x.gif"), "timeline": True}, r"x.gif: name an .svg or .png file"),
     ],
 )
 def test_what_does_not_go_together_is_refused(request_: dict[str, Any], message: str) -> None:
@@ -301,9 +304,17 @@ ROW = InputSource(Utterance("t/a#0", "t", Path("a.wav"), "", "t/?"), {"path": "a
 @pytest.mark.parametrize(
     ("request_", "sources", "message"),
     [
-        ({"timeline": True}, [ONE, ROW], "rows of a table are utterances already"),
-        ({"timeline": True, "picture": Path("a.svg")}, [ONE, TWO], "one recording and 2 are named"),
-        ({"output": "vtt"}, [ONE, TWO], "--format vtt tells of one recording and 2 are named"),
+        ({"timeline": True}, [ONE, ROW], "rows of a table are segments already"),
+        (
+            {"timeline": True, "picture": Path("a.svg")},
+            [ONE, TWO],
+            "draws one recording, and there are 2",
+        ),
+        (
+            {"output": "vtt"},
+            [ONE, TWO],
+            "--format vtt holds one recording, and there are 2",
+        ),
     ],
 )
 def test_sources_that_do_not_go_with_it_are_refused(
@@ -317,3 +328,23 @@ def test_what_goes_together_is_not() -> None:
     Request(output="vtt").check([ONE])
     Request(output="audacity", out=Path("x")).check([ONE, ROW, TWO])
     Request(timeline=True, output="json", frames=True, abstain=1.0).check([ONE, TWO])
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.json", "a.jsonl", "a.vtt", "a.txt"])
+def test_out_is_the_file_of_what_the_terminal_would_get(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = FORMAT_OF[Path(name).suffix]
+    assert answer("one.wav", output=output) == 0
+    expected = capsys.readouterr().out
+    assert answer("one.wav", out=tmp_path / name, output="") == 0
+    assert capsys.readouterr().out == f"wrote {tmp_path / name}\n"
+    assert (tmp_path / name).read_bytes().decode() == expected
+
+
+def test_out_is_written_whole_or_not_at_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        answer("one.wav", STOP, out=tmp_path / "a.csv", output="")
+    assert list(tmp_path.iterdir()) == []

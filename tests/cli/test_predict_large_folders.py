@@ -15,7 +15,8 @@ from voxaffect.cli import predict as recognition
 from voxaffect.cli.predict import Request, predict
 from voxaffect.recognizer.packaged import PACKAGED
 from voxaffect.streaming import batch
-from voxaffect.streaming.batch import Predictor, WorkerPool, process_pool
+from voxaffect.streaming.batch import Predictor, WorkerPool
+from voxaffect.streaming.batch import process_pool as real_pool
 
 N_CLIPS = 40
 
@@ -34,7 +35,7 @@ def all_ready(
     recognizer: Predictor, load: Callable[[], Predictor], n_processes: int
 ) -> Iterator[WorkerPool]:
     """A pool that begins when all have joined: else this process may have answered by then."""
-    with process_pool(recognizer, load, n_processes) as pool:
+    with real_pool(recognizer, load, n_processes) as pool:
         wait_for(lambda: pool.n_idle == n_processes)
         yield pool
 
@@ -49,10 +50,10 @@ def test_answers_are_the_same_and_in_order(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(batch, "TOGETHER", 4)
-    monkeypatch.setattr(recognition, "n_cores", lambda: 2)
+    monkeypatch.setattr("voxaffect.parallel.processes.n_cores", lambda: 2)
     by_threads = answers(folder, capsys)
     monkeypatch.setattr(recognition, "MUCH", 0)
-    monkeypatch.setattr(recognition, "process_pool", all_ready)
+    monkeypatch.setattr(batch, "process_pool", all_ready)
     by_processes = answers(folder, capsys)
     assert by_processes == by_threads
     assert by_threads[0].count("\n") == N_CLIPS

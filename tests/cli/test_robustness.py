@@ -153,6 +153,6 @@ def test_conditions_are_chosen_by_name_or_group_in_the_order_of_the_catalog() ->
 
 
 def test_systems_that_hear_other_features_are_named_before_anything_is_done(project: Path) -> None:
-    with pytest.raises(ConfigError, match=r"egemaps-svm: hears other features .* --systems"):
+    with pytest.raises(ConfigError, match=r"egemaps-svm: needs other features .* --systems"):
         wild(project, "deaf", systems="svm,egemaps-svm")
     assert not (project / "deaf").exists()

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from voxaffect.cli.main import app
+import voxaffect.cli.main  # noqa: F401 (registers the commands)
+from voxaffect.cli.app import app
 from voxaffect.cli.serve import refuse_missing, token_of
 from voxaffect.errors import ServingError
 
@@ -20,7 +21,7 @@ def test_the_token_is_that_of_the_file_or_the_environment(tmp_path: Path) -> Non
     assert token_of(file, environment) == TOKEN
     assert token_of(None, environment) == "another"
     assert token_of(None, {}) is token_of(None, {"VOXAFFECT_TOKEN": ""}) is None
-    with pytest.raises(ServingError, match="cannot be read"):
+    with pytest.raises(ServingError, match="cannot read the token"):
         token_of(tmp_path / "none", environment)
 
 

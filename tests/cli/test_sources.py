@@ -69,11 +69,11 @@ def test_a_pipe_is_read_to_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("sources", "listed_in", "error", "message"),
     [
-        ([], None, ConfigError, "no recording is named"),
-        (["-", "-"], None, ConfigError, "can be read once"),
-        (["-"], "-", ConfigError, "can be read once"),
-        (["-"], None, ConfigError, "pipe one, or name a file"),
-        ([], "gone.txt", CorpusError, r"gone.txt: this list cannot be read \(No such file"),
+        ([], None, ConfigError, "no recordings given"),
+        (["-", "-"], None, ConfigError, "can be read only once"),
+        (["-"], "-", ConfigError, "can be read only once"),
+        (["-"], None, ConfigError, "pipe a recording in, or name a file"),
+        ([], "gone.txt", CorpusError, r"gone.txt: cannot read this list \(No such file"),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -96,6 +96,6 @@ def test_what_stands_for_nothing_is_told_and_the_rest_is_found(folder: Path, cap
     assert [source.name for source in found] == ["a.wav"]
     assert refusals.names == ["*.mp3", "empty", "no.csv"]
     told = capsys.readouterr().err.splitlines()
-    assert "*.mp3: no file fits this pattern" in told[0]
-    assert "empty: holds no recording" in told[1]
+    assert "*.mp3: no file matches this pattern" in told[0]
+    assert "empty: no recordings found in this folder" in told[1]
     assert "no.csv: no such table; check the path" in told[2]

@@ -1,43 +1,71 @@
-"""The terminal: one console, and progress bars that a log file survives."""
+"""The terminal: consoles and progress bars."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Column
-from rich.table import Table as Grid
-from rich.text import Text
-
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table as Grid
+    from rich.text import Text
+
     from voxaffect.report.table import Table
 
 
-# Names of files and speakers may look like markup or emoji; color comes by `style` alone.
-console = Console(highlight=False, markup=False, emoji=False)
-errors = Console(stderr=True, highlight=False, markup=False, emoji=False)
+def _console(*, stderr: bool = False) -> Console:
+    """A console of Rich, loaded when something is printed, so that --help does not wait for it."""
+    from rich.console import Console
+
+    # Names of files and speakers may look like markup or emoji; color comes by `style` alone.
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
-def print_line(line: str | Text, *, to: Console = console, style: str | None = None) -> None:
+@cache
+def console() -> Console:
+    """Standard output."""
+    return _console()
+
+
+@cache
+def errors() -> Console:
+    """Standard error, for what went wrong."""
+    return _console(stderr=True)
+
+
+@cache
+def notes() -> Console:
+    """Standard error, for progress and remarks, which --quiet turns off."""
+    return _console(stderr=True)
+
+
+def be_quiet() -> None:
+    """Print no progress and no notes from now on."""
+    notes().quiet = True
+
+
+def print_line(line: str | Text, *, to: Console | None = None, style: str | None = None) -> None:
     """Print a line that only a terminal may break: names and paths can be copied whole."""
-    to.print(line, style=style, soft_wrap=True)
+    (to or console()).print(line, style=style, soft_wrap=True)
 
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Progress]:
     """A bar on standard error that shows what is done, what is left and how long it takes."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.table import Column
+
     columns = (
         TextColumn("{task.description}", style="bold", markup=False),
         BarColumn(),  # alone gives way where the terminal is narrow
@@ -47,14 +75,14 @@ def progress_bar(title: str) -> Iterator[Progress]:
         TimeRemainingColumn(elapsed_when_finished=False, table_column=Column(no_wrap=True)),
         TextColumn("{task.fields[note]}", markup=False),
     )
-    with Progress(*columns, console=errors, transient=False) as progress:
+    with Progress(*columns, console=notes(), disable=notes().quiet, transient=False) as progress:
         progress.add_task(title, total=None, note="")
         yield progress
 
 
 @contextmanager
 def counting_progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar that is told how many are done, and how many there are."""
+    """A bar for a number done out of a total."""
     with progress_bar(title) as bar:
         task = bar.task_ids[0]
 
@@ -66,7 +94,7 @@ def counting_progress(title: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def extraction_progress(n_utterances: int) -> Iterator[Callable[[int, float], None]]:
-    """A bar for feature extraction; tells audio hours and speed as a multiple of real time."""
+    """A bar for feature extraction; shows hours of audio and speed as a multiple of real time."""
     started = time.perf_counter()
     with progress_bar("features") as bar:
         task = bar.task_ids[0]
@@ -82,16 +110,19 @@ def extraction_progress(n_utterances: int) -> Iterator[Callable[[int, float], No
 
 def show(table: Table) -> None:
     """Print a table: title, rows if there are any, notes."""
-    console.print(table.title, style="bold")
+    console().print(table.title, style="bold")
     if table.rows:
-        console.print(_grid(table))
+        console().print(_grid(table))
     for note in table.notes:
-        console.print(note, style="dim")
-    console.print()
+        console().print(note, style="dim")
+    console().print()
 
 
 def _grid(table: Table) -> Grid:
-    """The rows for a terminal, whose words wrap where they must, but neither names nor numbers."""
+    """The rows for a terminal: words wrap where they must, names and numbers do not."""
+    from rich import box
+    from rich.table import Table as Grid
+
     grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for i, name in enumerate(table.columns):
         if i in table.text_columns:

@@ -1,4 +1,4 @@
-"""corpora list, show and check: what can be read, and whether a copy on disk is whole."""
+"""corpora: list and show what can be read; check, compare and export copies on disk."""
 
 from __future__ import annotations
 
@@ -6,26 +6,23 @@ import json
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
+import typer
 
-from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
+from voxaffect.cli.app import SOURCE, AsJson, Config, Jobs, MaxHours, corpora_app
 from voxaffect.cli.console import console, counting_progress, print_line, show
-from voxaffect.cli.experiment import tell
-from voxaffect.config.corpora import find_loader, read_corpus
-from voxaffect.config.file import load_settings
-from voxaffect.corpora.audformat import write_audformat
-from voxaffect.corpora.check import CheckReport, Count, Examined, Verdict, examine
-from voxaffect.corpora.check import check as check_corpus
-from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance
-from voxaffect.corpora.loaders import CORPORA
-from voxaffect.corpora.table import is_table, write_table
+from voxaffect.cli.experiment import report_problems
 from voxaffect.errors import CorpusError
-from voxaffect.evaluation.splits.overlap import overlaps
-from voxaffect.parallel.clusters import effective_jobs
-from voxaffect.report.leakage import tables
+
+if TYPE_CHECKING:
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    from voxaffect.audio.decode import DecodeLimits
+    from voxaffect.corpora.check import CheckReport, Count, Examined, Verdict
+    from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance
 
 
 def export(name: str, root: Path, out: Path) -> None:
@@ -34,25 +31,34 @@ def export(name: str, root: Path, out: Path) -> None:
     Raises:
         VoxaffectError: the corpus cannot be read, or `out` cannot be written.
     """
+    from voxaffect.config.corpora import read_corpus
+    from voxaffect.corpora.audformat import write_audformat
+    from voxaffect.corpora.table import is_table, write_table
+
     corpus = read_corpus(name, root)
-    tell(corpus.problems, f"{name}: ")
+    report_problems(corpus.problems, f"{name}: ")
     write = write_table if is_table(out) else write_audformat
     try:
         write(corpus, out)
     except OSError as fault:
         why = fault.strerror or fault
-        raise CorpusError(f"{out}: cannot be written ({why}); choose another place") from fault
+        raise CorpusError(f"{out}: cannot write ({why}); choose another path") from fault
     print_line(f"{out}: {len(corpus.utterances):,} utterances of {name}")
 
 
 def overlap(config: Path, *, as_json: bool, n_jobs: int) -> int:
-    """Print what the corpora of a settings file bring, lack and share; returns 0.
+    """Print what the corpora of a settings file contain, lack and share; returns 0.
 
     Every recording that has a class is decoded: copies are found by their samples.
 
     Raises:
         VoxaffectError: the settings are wrong, or a corpus cannot be read.
     """
+    from voxaffect.config.file import load_settings
+    from voxaffect.evaluation.splits.overlap import overlaps
+    from voxaffect.parallel.clusters import effective_jobs
+    from voxaffect.report.leakage import tables
+
     settings = load_settings(config)
     plan, taxonomy = settings.plan(), settings.make_taxonomy()
     corpora = settings.load_corpora()
@@ -76,57 +82,73 @@ def overlap(config: Path, *, as_json: bool, n_jobs: int) -> int:
 
 
 def _examine(utterances: Sequence[Utterance], limits: DecodeLimits, n_jobs: int) -> list[Examined]:
+    from voxaffect.corpora.check import examine
+
     with counting_progress("recordings") as advance:
         return examine(utterances, n_jobs=n_jobs, limits=limits, progress=advance)
 
 
 def _fault(examined: Examined) -> Problem | None:
-    """Why no feature can be computed of a recording, None where they can."""
+    """Why no features can be computed of a recording, None where they can."""
     return next((problem for problem in examined.problems if problem.is_fault), None)
 
 
 MAX_NAMED = 20
 MAX_SPEAKERS = 12
-"""Most speakers that have a row each in a table; problems name all that differ."""
+"""Most speakers with a row each in a table; problems name all that differ."""
 
 INDENT = 13
-NOT_KNOWN = "not known"
+NOT_KNOWN = "unknown"
 COLORS: dict[Verdict, str] = {"ok": "green", "notes": "yellow", "faults": "red"}
-MARKS: dict[Verdict | None, Text] = {
-    "ok": Text("ok", "green"),
-    "notes": Text("note", "yellow"),
-    "faults": Text("fault", "bold red"),
-    None: Text(),
+MARKS: dict[Verdict | None, tuple[str, str]] = {
+    "ok": ("ok", "green"),
+    "notes": ("note", "yellow"),
+    "faults": ("fault", "bold red"),
+    None: ("", ""),
 }
+"""Verdict -> its word in a table, and its style."""
 
 
 def show_all() -> None:
-    """Three lines a corpus, which suit any width: its size, its title and terms, its place."""
-    console.print(_size("name", "language", "style", "speakers", "utterances", style="bold"))
+    """Three lines a corpus, for any width: its size, its title and license, its address."""
+    from rich.text import Text
+
+    from voxaffect.corpora.loaders import CORPORA
+
+    console().print(_size("name", "language", "style", "speakers", "utterances", style="bold"))
     for name, loader in sorted(CORPORA.items()):
         card = loader.card
         n_speakers, n_utterances = _known(card.n_speakers), _known(sum(card.labels.values()))
-        console.print(_size(name, card.language, card.elicitation, n_speakers, n_utterances))
-        console.print(_indented(f"{card.title}; {card.license}"))
+        console().print(_size(name, card.language, card.elicitation, n_speakers, n_utterances))
+        console().print(_indented(f"{card.title}; {card.license}"))
         # A terminal may break an address, which can then still be copied whole; Rich must not.
         print_line(Text(" " * INDENT + card.url, style="dim"))
-    console.print(_size("table", "any", "any", "any", "any"))
-    console.print(_indented("your own recordings; a table in CSV or Parquet, or audformat"))
+    console().print(_size("table", "any", "any", "any", "any"))
+    console().print(_indented("your own recordings; a table in CSV or Parquet, or audformat"))
 
 
 def _size(
     name: str, language: str, elicitation: str, speakers: str, utterances: str, style: str = ""
 ) -> Text:
+    from rich.text import Text
+
     columns = f" {language:<20} {elicitation:<8} {speakers:>9} {utterances:>11}"
     return Text.assemble((f"{name:<{INDENT - 1}}", "bold"), (columns, style))
 
 
 def _indented(text: str) -> Padding:
+    from rich.padding import Padding
+    from rich.text import Text
+
     return Padding(Text(text), (0, 0, 0, INDENT))
 
 
 def show_card(name: str) -> None:
     """A corpus's card."""
+    from rich.table import Table
+
+    from voxaffect.config.corpora import find_loader
+
     card = find_loader(name).card
     table = Table(title=card.title, show_header=False, title_justify="left")
     for key in ("name", "language", "elicitation", "license", "citation", "url"):
@@ -135,11 +157,11 @@ def show_card(name: str) -> None:
         table.add_row(what, said)
     for fault in card.faults:
         table.add_row("known fault", fault)
-    console.print(table)
+    console().print(table)
 
 
 def _numbers(card: CorpusCard) -> Iterator[tuple[str, str]]:
-    """What the card says of numbers; of labels and speakers also that it does not know them."""
+    """Numbers of the card; labels and speakers may be unknown."""
     yield "utterances", _known(sum(card.labels.values()))
     yield "labels", _listed(card.labels) or NOT_KNOWN
     each = f", {_each(card.speakers.values())}" if card.speakers else ""
@@ -167,9 +189,9 @@ def check(
     as_json: bool,
     n_jobs: int,
     headers_only: bool = False,
-    limits: DecodeLimits = DEFAULT_LIMITS,
+    limits: DecodeLimits | None = None,
 ) -> int:
-    """Print what a copy holds and lacks; returns the exit status, 1 where there are faults.
+    """Print what a copy on disk holds and lacks; returns the exit status, 1 if it has faults.
 
     Args:
         name: name of the corpus.
@@ -177,16 +199,20 @@ def check(
         as_json: print everything as JSON.
         n_jobs: processes; 0 is one a core.
         headers_only: read headers only.
-        limits: what counts as unreadable.
+        limits: what counts as unreadable; the default limits unless given.
 
     Raises:
         VoxaffectError: the corpus cannot be read.
     """
+    from voxaffect.audio.decode import DEFAULT_LIMITS
+    from voxaffect.config.corpora import read_corpus
+    from voxaffect.parallel.clusters import effective_jobs
+
     report = _checked(
         read_corpus(name, root),
         n_jobs=effective_jobs(n_jobs),
         samples=not headers_only,
-        limits=limits,
+        limits=limits or DEFAULT_LIMITS,
     )
     if as_json:
         sys.stdout.write(json.dumps(report.to_dict(), indent=1, ensure_ascii=False) + "\n")
@@ -196,20 +222,26 @@ def check(
 
 
 def _checked(corpus: Corpus, *, n_jobs: int, samples: bool, limits: DecodeLimits) -> CheckReport:
+    from voxaffect.corpora.check import check as check_corpus
+
     with counting_progress(f"checking {corpus.name}") as advance:
         return check_corpus(corpus, samples=samples, n_jobs=n_jobs, limits=limits, progress=advance)
 
 
 def _print_report(report: CheckReport) -> None:
-    console.print(_table(report))
+    from rich.text import Text
+
+    console().print(_table(report))
     if not report.samples:
-        console.print("Headers alone were read: what is silent or clipped was not looked for.")
+        console().print("Only headers were read; silence and clipping were not checked.")
     for kind in report.kinds():
         _print_problems(kind, [p for p in report.problems if p.kind == kind])
-    console.print(Text.assemble("verdict: ", (report.verdict, COLORS[report.verdict])))
+    console().print(Text.assemble("verdict: ", (report.verdict, COLORS[report.verdict])))
 
 
 def _table(report: CheckReport) -> Table:
+    from rich.table import Table
+
     table = Table("what", title=report.name, title_justify="left")
     for column in ("found", "expected"):
         table.add_column(column, justify="right")
@@ -237,32 +269,106 @@ def _add_rows(table: Table, counts: Sequence[Count]) -> None:
         table.add_row(*_cells(count, indent="  "), end_section=count is counts[-1])
 
 
+def _mark(verdict: Verdict | None) -> Text:
+    from rich.text import Text
+
+    return Text(*MARKS[verdict])
+
+
 def _cells(count: Count, indent: str = "") -> tuple[str, str, str, Text]:
     expected = "" if count.expected is None else f"{count.expected:,}"
-    return indent + count.name, f"{count.found:,}", expected, MARKS[count.verdict]
+    return indent + count.name, f"{count.found:,}", expected, _mark(count.verdict)
 
 
 def _add_summary(table: Table, counts: Sequence[Count]) -> None:
-    """Many speakers in one row with the worst of their verdicts; below it, whoever differs."""
+    """Many speakers in one row with their worst verdict; below it, those that differ."""
     verdicts = {count.verdict for count in counts}
     worst = next((v for v in ("faults", "notes", "ok") if v in verdicts), None)
     each = _each([count.found for count in counts])
     differing = [count for count in counts if count.verdict in {"faults", "notes"}]
     table.add_row(
-        f"  {len(counts):,} speakers, {each}", "", "", MARKS[worst], end_section=not differing
+        f"  {len(counts):,} speakers, {each}",
+        "",
+        "",
+        _mark(worst),
+        end_section=not differing,
     )
     _add_rows(table, differing[:MAX_SPEAKERS])
 
 
 def _print_problems(kind: str, problems: Sequence[Problem]) -> None:
-    """Those of one kind; lines are not wrapped, so that names stay whole for other programs."""
-    console.print(Text.assemble((kind, "bold"), f": {len(problems)}"))
+    """Problems of one kind; lines are not wrapped, so that names can be copied."""
+    from rich.text import Text
+
+    console().print(Text.assemble((kind, "bold"), f": {len(problems)}"))
     for problem in problems[:MAX_NAMED]:
         print_line(f"  {problem.path}: {problem.detail}")
     if len(problems) > MAX_NAMED:
-        console.print(f"  and {len(problems) - MAX_NAMED} more; --json names them all")
+        console().print(f"  and {len(problems) - MAX_NAMED} more; --json names them all")
 
 
 def _known(number: int) -> str:
-    """A card's number; its 0 says that none is known."""
+    """A number of the card; 0 stands for unknown."""
     return f"{number:,}" if number else NOT_KNOWN
+
+
+@corpora_app.command("list")
+def corpora_list_command() -> None:
+    """List the corpora that can be read, with language, style and license."""
+    show_all()
+
+
+@corpora_app.command("show")
+def corpora_show_command(
+    name: Annotated[str, typer.Argument(help="Name of the corpus; see corpora list.")],
+) -> None:
+    """Show the card of a corpus: labels, counts, license, citation, known faults."""
+    show_card(name)
+
+
+@corpora_app.command("check")
+def corpora_check_command(
+    name: Annotated[str, typer.Argument(help="Name of the corpus; any name for your own data.")],
+    root: Annotated[Path, typer.Argument(help=SOURCE)],
+    as_json: AsJson = False,
+    headers: Annotated[
+        bool,
+        typer.Option(
+            "--headers", help="Read headers only: fast, but finds no silence or clipping."
+        ),
+    ] = False,
+    jobs: Jobs = 0,
+    max_hours: MaxHours = 4.0,
+) -> None:
+    """Check a copy on disk against the corpus's card; the exit status is 1 if it has faults.
+
+    Compares counts by class, speaker, gender and style with the card's, and names recordings that
+    are missing, unexpected, unreadable, too short, silent, clipped or duplicated.
+    """
+    from voxaffect.audio.decode import DecodeLimits
+
+    limits = DecodeLimits(max_duration_s=max_hours * 3600)
+    raise typer.Exit(
+        check(name, root, as_json=as_json, n_jobs=jobs, headers_only=headers, limits=limits)
+    )
+
+
+@corpora_app.command("overlap")
+def corpora_overlap_command(config: Config, as_json: AsJson = False, jobs: Jobs = 0) -> None:
+    """Show what the corpora of a settings file contain, lack and share, before any training.
+
+    Prints classes, genders, styles and languages of each corpus; what is excluded and why; the
+    training and test sets of leave-one-corpus-out; and which corpora share speakers, sentences or
+    recordings.
+    """
+    overlap(config, as_json=as_json, n_jobs=jobs)
+
+
+@corpora_app.command("export")
+def corpora_export_command(
+    name: Annotated[str, typer.Argument(help="Name of the corpus; any name for your own data.")],
+    root: Annotated[Path, typer.Argument(help=SOURCE)],
+    out: Annotated[Path, typer.Argument(help="A .csv or .parquet file, or a new folder.")],
+) -> None:
+    """Write a corpus as a table or an audformat database; the audio files stay where they are."""
+    export(name, root, out)

@@ -7,10 +7,23 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.markdown import Markdown
+import typer
 
+from voxaffect.cli.app import (
+    DATA,
+    EXPERIMENT,
+    Address,
+    Backend,
+    Config,
+    Jobs,
+    On,
+    Out,
+    Tensorboard,
+    app,
+    keeps,
+)
 from voxaffect.cli.console import (
     console,
     counting_progress,
@@ -20,36 +33,22 @@ from voxaffect.cli.console import (
     progress_bar,
     show,
 )
-from voxaffect.config.file import load_settings, make_settings
-from voxaffect.config.settings import Settings
-from voxaffect.corpora.corpus import Problem
 from voxaffect.errors import ConfigError
-from voxaffect.evaluation.compare_runs import compare_runs
-from voxaffect.evaluation.experiment.dataset import Prepared, prepare
-from voxaffect.evaluation.experiment.experiment import run
-from voxaffect.evaluation.experiment.job import Outcome
-from voxaffect.evaluation.experiment.run import Run, RunFolder
-from voxaffect.evaluation.robustness.robustness import Robustness, load_robustness
-from voxaffect.evaluation.summary import summarize_run
-from voxaffect.features.cache.cache import FeatureStore
-from voxaffect.features.frames import FrameExtractor
-from voxaffect.features.opensmile import UTTERANCE_SETS
-from voxaffect.files import write_text
-from voxaffect.parallel.clusters import LOCAL, effective_jobs, workers
-from voxaffect.report.comparison import (
-    brief_table,
-    comparison_markdown,
-    describe_comparison,
-    differences_table,
-)
-from voxaffect.report.write import terminal_markdown, write_events, write_report
-from voxaffect.simulation import trees
-from voxaffect.simulation.plans import PAPER, PLANS
-from voxaffect.simulation.trees import SIMULATED_NOTICE
+from voxaffect.systems.names import NAMES
+
+if TYPE_CHECKING:
+    from voxaffect.config.settings import Settings
+    from voxaffect.corpora.corpus import Problem
+    from voxaffect.evaluation.experiment.dataset import Prepared
+    from voxaffect.evaluation.experiment.job import Outcome
+    from voxaffect.evaluation.experiment.run import Run
+    from voxaffect.evaluation.robustness.robustness import Robustness
+    from voxaffect.features.cache.cache import FeatureStore
+    from voxaffect.features.frames import FrameExtractor
 
 
 def compare(run_a: Path, run_b: Path, *, out: Path | None, systems: str | None) -> None:
-    """Say what two runs share, what differs in their making, and which did better.
+    """Compare two runs: what they share, what differs in their settings, and which did better.
 
     Args:
         run_a: folder of the run compared with.
@@ -60,15 +59,25 @@ def compare(run_a: Path, run_b: Path, *, out: Path | None, systems: str | None) 
     Raises:
         VoxaffectError: a run or a system is not there, or the runs share nothing.
     """
+    from voxaffect.evaluation.compare_runs import compare_runs
+    from voxaffect.evaluation.experiment.run import RunFolder
+    from voxaffect.files import write_text
+    from voxaffect.report.comparison import (
+        brief_table,
+        comparison_markdown,
+        describe_comparison,
+        differences_table,
+    )
+
     a, b = RunFolder(run_a).load(), RunFolder(run_b).load()
     names = (str(run_a), str(run_b))
     found = compare_runs(a, b, None if systems is None else pairs(systems))
     for note in dict.fromkeys((a.note, b.note)):
         if note:
-            console.print(note, style="bold")
+            console().print(note, style="bold")
     for sentence in describe_comparison(found, names):
-        console.print(f"- {sentence}")
-    console.print()
+        console().print(f"- {sentence}")
+    console().print()
     show(differences_table(found))
     show(brief_table(found))
     if out is not None:
@@ -83,7 +92,7 @@ def compare(run_a: Path, run_b: Path, *, out: Path | None, systems: str | None) 
 
 
 def pairs(text: str) -> list[tuple[str, str]]:
-    """Pairs of systems, as the command line writes them.
+    """Pairs of systems as written on the command line.
 
     >>> pairs("svm,dnn-stl:dnn-mtl")
     [('svm', 'svm'), ('dnn-stl', 'dnn-mtl')]
@@ -95,18 +104,18 @@ def pairs(text: str) -> list[tuple[str, str]]:
     for pair in text.split(","):
         names = pair.strip().split(":")
         if len(names) > 2 or not all(names):
-            raise ConfigError(f"{pair!r} is no pair of systems; write a:b, or a for a:a")
+            raise ConfigError(f"{pair!r} is not a pair of systems; write a:b, or a for a:a")
         found.append((names[0], names[-1]))
     return found
 
 
 OnPlan = Callable[[int, int], None]
-OnOutcome = Callable[[Outcome], None]
+OnOutcome = Callable[["Outcome"], None]
 
 
 @contextmanager
 def folds_progress() -> Iterator[tuple[OnPlan, OnOutcome]]:
-    """A bar to be told how many results are there of how many, and of each job as it ends."""
+    """A progress bar for the results of a run, and for each job as it ends."""
     with progress_bar("folds") as bar:
         task = bar.task_ids[0]
 
@@ -122,7 +131,7 @@ def folds_progress() -> Iterator[tuple[OnPlan, OnOutcome]]:
 
 
 def context(settings: Settings, prepared: Prepared) -> dict[str, Any]:
-    """What a run rests on beside its plan: classes and features, less thousands of their names."""
+    """What results depend on beside the plan: classes and features, without their names."""
     others = {
         name: dict(dataset.feature_settings)["extractor"]
         for name, dataset in prepared.others.items()
@@ -134,10 +143,10 @@ def context(settings: Settings, prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def tell_missing(finished: Run) -> int:
-    """Name the folds without a result; returns the exit status, 1 where there are any."""
+def report_missing(finished: Run) -> int:
+    """Name the folds without a result; returns the exit status, 1 if there are any."""
     for failure in finished.failures:
-        errors.print(f"no result: {failure['reason']}", style="red")
+        errors().print(f"no result: {failure['reason']}", style="red")
     return 1 if finished.failures else 0
 
 
@@ -147,23 +156,26 @@ MAX_NAMED = 5
 def prepare_corpora(
     settings: Settings, n_jobs: int, feature_sets: Collection[str] = ()
 ) -> Prepared:
-    """The dataset of the settings' corpora, and what of them entered it.
+    """The dataset of the corpora that the settings name; prints what of them cannot be used.
 
     Args:
         settings: with the corpora, and the run's own features.
         n_jobs: processes that extract.
-        feature_sets: keys of `UTTERANCE_SETS` that are needed beside.
+        feature_sets: keys of `UTTERANCE_SETS` that some systems need as well.
 
     Raises:
         VoxaffectError: a corpus cannot be read, or features cannot be stored.
     """
+    from voxaffect.evaluation.experiment.dataset import prepare
+    from voxaffect.features.opensmile import UTTERANCE_SETS
+
     store = feature_store(settings)
     beside = [_store(settings, UTTERANCE_SETS[name]) for name in feature_sets]
     for other in beside:
-        other.extractor.settings()  # a library that is missing is told before anything is read
+        other.extractor.settings()  # a missing library is named before anything is read
     corpora = settings.load_corpora()
     for corpus in corpora:
-        tell(corpus.problems, f"{corpus.name}: ")
+        report_problems(corpus.problems, f"{corpus.name}: ")
     taxonomy = settings.make_taxonomy()
     n_utterances = sum(taxonomy.emotion(u) is not None for c in corpora for u in c.utterances)
     with extraction_progress(n_utterances * (1 + len(beside))) as advance:
@@ -175,35 +187,37 @@ def prepare_corpora(
             n_jobs=n_jobs,
             progress=advance,
         )
-    tell(prepared.problems)
+    report_problems(prepared.problems)
     return prepared
 
 
 def feature_store(settings: Settings) -> FeatureStore:
-    """Where the settings keep their features.
+    """The store of the features that the settings name.
 
     Raises:
-        VoxaffectError: the features cannot be.
+        VoxaffectError: the settings of the features are impossible.
     """
     return _store(settings, settings.features.extractor())
 
 
 def _store(settings: Settings, extractor: FrameExtractor) -> FeatureStore:
+    from voxaffect.features.cache.cache import FeatureStore
+
     return FeatureStore(settings.features.store.expanduser(), extractor, settings.audio.limits())
 
 
-def tell(problems: Sequence[Problem], prefix: str = "") -> None:
-    """Name the first faults of every kind and count the notes; none is dropped in silence."""
+def report_problems(problems: Sequence[Problem], prefix: str = "") -> None:
+    """Name the first faults of every kind, and count the others and the notes."""
     by_kind: dict[str, list[Problem]] = defaultdict(list)
     for problem in problems:
         by_kind[problem.kind].append(problem)
     for kind, same in by_kind.items():
         faults = [problem for problem in same if problem.is_fault]
         for problem in faults[:MAX_NAMED]:
-            print_line(f"{prefix}{problem.path}: {problem.detail}", to=errors)
+            print_line(f"{prefix}{problem.path}: {problem.detail}", to=errors())
         unnamed = len(same) - len(faults[:MAX_NAMED])
         if unnamed:
-            errors.print(f"{prefix}{kind}: {unnamed}{' more' if faults else ''}")
+            errors().print(f"{prefix}{kind}: {unnamed}{' more' if faults else ''}")
 
 
 DEMO: dict[str, Any] = {
@@ -218,12 +232,17 @@ DEMO: dict[str, Any] = {
         "split_style": ["iemocap"],
     },
 }
-"""What trains 190 classifiers on a hundred utterances each in minutes; the rest is the paper's."""
+"""Training short enough for 190 classifiers in minutes; all other settings are the paper's."""
 
 
 def demo(out: Path, *, n_jobs: int, seed: int, scale: float) -> int:
-    """The paper's experiment on simulated speech: trees, features, nets, report."""
-    console.print(SIMULATED_NOTICE, style="bold")
+    """The paper's experiment on simulated speech."""
+    from voxaffect.config.file import make_settings
+    from voxaffect.parallel.clusters import LOCAL, workers
+    from voxaffect.simulation.plans import PAPER
+    from voxaffect.simulation.trees import SIMULATED_NOTICE
+
+    console().print(SIMULATED_NOTICE, style="bold")
     roots = simulate(out / "corpora", seed=seed, scale=scale, n_jobs=n_jobs, corpora=PAPER)
     plain = {
         **DEMO,
@@ -239,6 +258,10 @@ def simulate(
     folder: Path, *, seed: int, scale: float, n_jobs: int, corpora: Sequence[str] | None = None
 ) -> dict[str, Path]:
     """Write the simulated trees; returns corpus -> root."""
+    from voxaffect.parallel.clusters import effective_jobs
+    from voxaffect.simulation import trees
+    from voxaffect.simulation.plans import PLANS
+
     with counting_progress("speech") as advance:
         return trees.simulate(
             folder,
@@ -250,14 +273,19 @@ def simulate(
         )
 
 
-def extract(config: Path, *, n_jobs: int, backend: str = LOCAL, address: str | None = None) -> None:
-    """Compute missing features and say what there is."""
+def extract(
+    config: Path, *, n_jobs: int, backend: str = Backend.loky, address: str | None = None
+) -> None:
+    """Compute missing features, and count what there is."""
+    from voxaffect.config.file import load_settings
+    from voxaffect.parallel.clusters import workers
+
     settings = load_settings(config)
     with workers(backend, address, n_jobs) as n_there:
         corpora = prepare_corpora(settings, n_there, settings.feature_sets()).corpora
     for corpus in corpora:
         hours = corpus.audio_s / 3600
-        console.print(f"{corpus.name}: {corpus.n_utterances} utterances, {hours:.2f} h of speech")
+        console().print(f"{corpus.name}: {corpus.n_utterances} utterances, {hours:.2f} h of speech")
 
 
 def evaluate(
@@ -268,10 +296,13 @@ def evaluate(
     systems: str | None,
     seeds: str | None,
     n_jobs: int,
-    backend: str = LOCAL,
+    backend: str = Backend.loky,
     address: str | None = None,
 ) -> int:
-    """Run what the settings ask for, with what the command line replaces of it."""
+    """Run an experiment; the command line overrides the settings file."""
+    from voxaffect.config.file import load_settings
+    from voxaffect.parallel.clusters import workers
+
     stated: dict[str, Any] = {
         "protocols": protocols,
         "systems": systems.split(",") if systems else None,
@@ -284,7 +315,11 @@ def evaluate(
 
 
 def report(folder: Path, out: Path, *, tensorboard: bool = False) -> None:
-    """Write the report of a run that is there, and the events of its trainings if asked."""
+    """Write the report of a finished run and, if wanted, TensorBoard events of its trainings."""
+    from voxaffect.evaluation.experiment.run import RunFolder
+    from voxaffect.evaluation.robustness.robustness import load_robustness
+    from voxaffect.report.write import write_events
+
     finished = RunFolder(folder).load()
     if tensorboard:
         print_line(f"wrote {write_events(finished.results, out)}")
@@ -292,7 +327,11 @@ def report(folder: Path, out: Path, *, tensorboard: bool = False) -> None:
 
 
 def _evaluate(settings: Settings, out: Path, n_jobs: int, note: str = "") -> int:
-    """Compute and show; returns the exit status, 1 where a fold has no result."""
+    """Compute and show; returns the exit status, 1 if a fold has no result."""
+    from voxaffect.evaluation.experiment.experiment import run
+    from voxaffect.evaluation.experiment.run import RunFolder
+    from voxaffect.evaluation.robustness.robustness import load_robustness
+
     plan = settings.plan()
     prepared = prepare_corpora(settings, n_jobs, settings.feature_sets())
     with folds_progress() as (planned, ended):
@@ -309,13 +348,135 @@ def _evaluate(settings: Settings, out: Path, n_jobs: int, note: str = "") -> int
             on_outcome=ended,
         )
     _show(finished, out, load_robustness(out))
-    return tell_missing(finished)
+    return report_missing(finished)
 
 
 def _show(finished: Run, out: Path, robustness: Robustness | None) -> None:
+    from rich.markdown import Markdown
+
+    from voxaffect.evaluation.summary import summarize_run
+    from voxaffect.report.write import terminal_markdown, write_report
+
     summary = summarize_run(finished)
     written = write_report(summary, out, robustness)
-    console.print(Markdown(terminal_markdown(summary)))
+    console().print(Markdown(terminal_markdown(summary)))
     for path in written:
         if path.suffix in {".html", ".md"}:
             print_line(f"wrote {path}")
+
+
+@app.command("demo", rich_help_panel=EXPERIMENT)
+@keeps("results so far are in {out}; run the same command again to resume")
+def demo_command(
+    out: Out = Path("demo"),
+    jobs: Jobs = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the speech and of all training.")] = 1,
+    scale: Annotated[float, typer.Option(help="Size of the simulated corpora.")] = 1.0,
+) -> None:
+    """Run the paper's whole experiment on simulated speech and write its report.
+
+    Speech is synthesized in the folder trees and file formats of the paper's five corpora; every
+    system is trained and tested within corpora, across corpora and on all of them together. A few
+    minutes, no downloads.
+    """
+    raise typer.Exit(demo(out, n_jobs=jobs, seed=seed, scale=scale))
+
+
+@app.command("simulate", rich_help_panel=DATA)
+@keeps("{folder} is incomplete; run the same command again")
+def simulate_command(
+    folder: Annotated[Path, typer.Argument(help="Folder to write the corpora into.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
+    scale: Annotated[float, typer.Option(help="Number of utterances, relative to demo.")] = 1.0,
+    corpora: Annotated[
+        str | None, typer.Option(help="Corpora to write, separated by commas; default: all.")
+    ] = None,
+    jobs: Jobs = 0,
+) -> None:
+    """Write simulated emotional speech in the trees of real corpora, for tests and trials."""
+    names = corpora.split(",") if corpora else None
+    simulate(folder, seed=seed, scale=scale, n_jobs=jobs, corpora=names)
+
+
+@app.command("extract", rich_help_panel=EXPERIMENT)
+@keeps("features computed so far are kept; run the same command again to resume")
+def extract_command(
+    config: Config, jobs: Jobs = 0, backend: On = Backend.loky, address: Address = None
+) -> None:
+    """Compute the frame features of every corpus of a settings file, once."""
+    extract(config, n_jobs=jobs, backend=backend, address=address)
+
+
+@app.command("evaluate", rich_help_panel=EXPERIMENT)
+@keeps("results so far are in {out}; run the same command again to resume")
+def evaluate_command(
+    config: Config,
+    out: Out = Path("runs/evaluation"),
+    protocol: Annotated[
+        list[str] | None, typer.Option(help="within, cross or aggregated; may be repeated.")
+    ] = None,
+    systems: Annotated[
+        str | None,
+        typer.Option(help=f"Systems to compare, separated by commas: {', '.join(NAMES)}."),
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas.")] = None,
+    jobs: Jobs = 0,
+    backend: On = Backend.loky,
+    address: Address = None,
+) -> None:
+    """Train and test systems on corpora; resumes where an earlier run of the same folder stopped.
+
+    Writes every result as it ends, then report.html and report.md. Options override the
+    settings file. The exit status is 1 if a fold could not be computed.
+
+      voxaffect evaluate configs/open.toml --out runs/open --systems dnn-stl,dnn-mtl --seeds 0,1,2
+    """
+    raise typer.Exit(
+        evaluate(
+            config,
+            out,
+            protocols=protocol,
+            systems=systems,
+            seeds=seeds,
+            n_jobs=jobs,
+            backend=backend,
+            address=address,
+        )
+    )
+
+
+@app.command("report", rich_help_panel=EXPERIMENT)
+@keeps()
+def report_command(
+    run: Annotated[Path, typer.Argument(help="The --out folder of evaluate or demo.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder to write it to; default: the run's.")
+    ] = None,
+    tensorboard: Tensorboard = False,
+) -> None:
+    """Write the report of a run again: HTML page, Markdown, LaTeX, JSON, CSV and figures."""
+    report(run, out or run, tensorboard=tensorboard)
+
+
+@app.command("compare", rich_help_panel=EXPERIMENT)
+@keeps()
+def compare_command(
+    run_a: Annotated[Path, typer.Argument(help="The --out folder of evaluate or demo.")],
+    run_b: Annotated[Path, typer.Argument(help="The other run; gains are this run's.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for comparison.md and comparison.json."),
+    ] = None,
+    systems: Annotated[
+        str | None,
+        typer.Option(help="Pairs a:b of systems, separated by commas; default: all."),
+    ] = None,
+) -> None:
+    """Compare two runs on the folds and test utterances that they share.
+
+    Prints what differs in settings, corpora, seeds and versions, then each system's gain with a
+    95 % confidence interval over speakers and a paired test.
+
+      voxaffect compare runs/paper runs/mine --systems dnn-stl:dnn-mtl
+    """
+    compare(run_a, run_b, out=out, systems=systems)

@@ -14,26 +14,23 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-from rich.console import Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
+import typer
 
-from voxaffect.audio.decode import StreamResampler
-from voxaffect.audio.pcm import PcmFormat, PcmStream, microphone
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ
+from voxaffect.cli.app import PACKAGED, RECOGNIZER, Trained, app
 from voxaffect.cli.console import console, errors, print_line
-from voxaffect.recognizer.prediction import Prediction
-from voxaffect.recognizer.recognizer import NetRecognizer
-from voxaffect.streaming.endpointer import Endpointer, EndpointSettings
-from voxaffect.streaming.online import LiveRecognizer, LiveSettings
-from voxaffect.streaming.session import StreamSession, warm_up
-from voxaffect.taxonomy import EMOTION
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from rich.console import Group
+    from rich.live import Live
+
+    from voxaffect.audio.decode import StreamResampler
+    from voxaffect.audio.pcm import PcmFormat, PcmStream
+    from voxaffect.recognizer.prediction import Prediction
+    from voxaffect.streaming.session import StreamSession
 
 QUIETEST_DB = -60.0
 """Where a level meter begins."""
@@ -70,14 +67,14 @@ class View(Protocol):
 
 def note(text: str) -> None:
     """Say what went wrong, on standard error; whatever the view, it is not hidden."""
-    print_line(f"voxaffect: {text}", style="yellow", to=errors)
+    print_line(f"voxaffect: {text}", style="yellow", to=errors())
 
 
 def view_of(*, as_json: bool) -> View:
     """JSON lines if asked for, a panel in a terminal, else plain lines."""
     if as_json:
         return JsonLines()
-    return Panel() if console.is_terminal else PlainLines()
+    return Panel() if console().is_terminal else PlainLines()
 
 
 class JsonLines(nullcontext[None]):
@@ -105,18 +102,20 @@ class PlainLines(nullcontext[None]):
         """An interim answer."""
         if (p := moment.prediction) is not None:
             processed = f"{p.interval_s[0]:8.2f} s  +{p.duration_s:5.2f} s"
-            print_line(f"{processed}  {said(p.label, p.probabilities)}", to=console)
+            print_line(f"{processed}  {said(p.label, p.probabilities)}", to=console())
 
     def utterance(self, utterance: Prediction) -> None:
         """A final answer."""
-        print_line(final_line(utterance), to=console)
+        print_line(final_line(utterance), to=console())
 
 
 class Panel:
     """Bars of the classes, seconds and a level meter, drawn over; final answers stay above."""
 
     def __init__(self) -> None:
-        self._live = Live(console=console, auto_refresh=False, transient=True)
+        from rich.live import Live
+
+        self._live = Live(console=console(), auto_refresh=False, transient=True)
 
     def __enter__(self) -> AbstractContextManager[Live]:
         return self._live.__enter__()
@@ -130,11 +129,19 @@ class Panel:
 
     def utterance(self, utterance: Prediction) -> None:
         """A final answer."""
-        print_line(final_line(utterance), to=console)
+        print_line(final_line(utterance), to=console())
 
 
 def panel(moment: Moment) -> Group:
     """What a terminal shows while an utterance lasts."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    from voxaffect.recognizer.prediction import Prediction
+    from voxaffect.taxonomy import EMOTION
+
     shown = moment.prediction or Prediction("")
     grid = Table.grid(padding=(0, 1))
     for name in EMOTION.classes:
@@ -162,7 +169,7 @@ def final_line(utterance: Prediction) -> str:
     start_s, end_s = utterance.interval_s
     times = f"{start_s:8.2f} s to {end_s:.2f} s"
     if utterance.error is not None:
-        return f"{times}  no answer: {utterance.error}"
+        return f"{times}  no prediction: {utterance.error}"
     remarks = "; ".join(str(warning) for warning in utterance.warnings)
     shares = said(utterance.label, utterance.probabilities)
     return f"{times}  {shares}" + (remarks and f"  {remarks}")
@@ -185,7 +192,6 @@ WAIT_S = 0.1
 HELD_BLOCKS = 200
 """Blocks of a microphone that may wait, 10 s; what does not fit is dropped, and said."""
 
-Floats = NDArray[np.float32]
 T = TypeVar("T")
 
 
@@ -197,7 +203,7 @@ class Block(NamedTuple):
         n_dropped: blocks before it that were lost.
     """
 
-    samples: Floats
+    samples: NDArray[np.float32]
     n_dropped: int = 0
 
 
@@ -207,6 +213,7 @@ Source = Callable[[Event], AbstractContextManager[Iterator[Block]]]
 
 def standard_input(form: PcmFormat) -> Source:
     """Raw PCM on standard input, until its end."""
+    from voxaffect.audio.pcm import PcmStream
 
     @contextmanager
     def opened(stop: Event) -> Iterator[Iterator[Block]]:
@@ -235,6 +242,8 @@ def _decoded(arrived: queue.Queue[bytes | None], pcm: PcmStream, stop: Event) ->
 
 def recording(device: str | int | None) -> Source:
     """A microphone, until nobody asks for more."""
+    from voxaffect.audio.decode import StreamResampler
+    from voxaffect.audio.pcm import microphone
 
     @contextmanager
     def opened(stop: Event) -> Iterator[Iterator[Block]]:
@@ -249,10 +258,12 @@ class Waiting:
     """Blocks between the driver's thread, which cannot wait, and the program."""
 
     def __init__(self) -> None:
-        self._blocks: queue.Queue[tuple[Floats, int]] = queue.Queue(maxsize=HELD_BLOCKS)
+        self._blocks: queue.Queue[tuple[NDArray[np.float32], int]] = queue.Queue(
+            maxsize=HELD_BLOCKS
+        )
         self._n_dropped = 0
 
-    def put(self, block: Floats, overflowed: bool) -> None:  # noqa: FBT001 the driver's words
+    def put(self, block: NDArray[np.float32], overflowed: bool) -> None:  # noqa: FBT001 the driver's words
         """Take a block (n, channels), or count it where there is no room."""
         self._n_dropped += int(overflowed)
         try:
@@ -317,6 +328,11 @@ def listen(model: Path, source: Source, *, pause_s: float, longest_s: float, as_
     Returns:
         the exit status, 1 where sound was lost.
     """
+    from voxaffect.recognizer.recognizer import NetRecognizer
+    from voxaffect.streaming.endpointer import Endpointer, EndpointSettings
+    from voxaffect.streaming.online import LiveRecognizer, LiveSettings
+    from voxaffect.streaming.session import StreamSession, warm_up
+
     endpoints = EndpointSettings(hangover_s=pause_s, longest_s=longest_s) if pause_s else None
     live = LiveRecognizer(NetRecognizer.load(model), LiveSettings(longest_s=longest_s))
     listener = StreamSession(live, Endpointer(endpoints) if endpoints else None)
@@ -332,6 +348,10 @@ def listen(model: Path, source: Source, *, pause_s: float, longest_s: float, as_
 
 def _follow(listener: StreamSession, blocks: Iterator[Block], view: View, watch: Watch) -> None:
     """Hear block after block, and answer as often as there is enough new sound."""
+    import numpy as np
+
+    from voxaffect.audio.waveform import SAMPLE_RATE_HZ
+
     recent: list[NDArray[np.float32]] = []
     for block in blocks:
         watch.arrived(block)
@@ -346,6 +366,8 @@ def _follow(listener: StreamSession, blocks: Iterator[Block], view: View, watch:
 
 def level_db(samples: NDArray[np.float32]) -> float:
     """Root mean square in dB of full scale."""
+    import numpy as np
+
     rms = math.sqrt(float(np.square(samples, dtype=np.float64).mean()))
     return 20 * math.log10(max(rms, METER_FLOOR))
 
@@ -368,6 +390,8 @@ class Watch:
 
     def arrived(self, block: Block) -> None:
         """Count a block's sound, and what was lost before it."""
+        from voxaffect.audio.waveform import SAMPLE_RATE_HZ
+
         self.behind_s = max(0.0, self.behind_s - len(block.samples) / SAMPLE_RATE_HZ)
         if block.n_dropped:
             self.n_dropped += block.n_dropped
@@ -380,4 +404,55 @@ class Watch:
         self.behind_s += time.monotonic() - self._began
         if self.behind_s > SLOW_AFTER_S and not self._said:
             self._said = True
-            note("this computer hears slower than the sound comes; answers are late")
+            note("this computer is too slow; predictions are late")
+
+
+@app.command("listen", rich_help_panel=RECOGNIZER)
+def listen_command(
+    model: Trained = PACKAGED,
+    stdin: Annotated[
+        bool, typer.Option("--stdin", help="Read raw PCM from standard input, not a microphone.")
+    ] = False,
+    rate: Annotated[int, typer.Option(help="Sample rate of the PCM in Hz.")] = 16_000,
+    encoding: Annotated[
+        str, typer.Option("--format", help="Sample format of the PCM: s16le or f32le.")
+    ] = "s16le",
+    channels: Annotated[
+        int, typer.Option(help="Number of interleaved channels; they are averaged.")
+    ] = 1,
+    device: Annotated[
+        str | None, typer.Option(help="Microphone: its number or part of its name.")
+    ] = None,
+    pause: Annotated[
+        float, typer.Option(help="Pause in seconds that ends an utterance; 0: all is one.")
+    ] = 0.6,
+    longest: Annotated[
+        float, typer.Option(help="Longest utterance in seconds; longer ones are split.")
+    ] = 30.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON lines; is_final is true at the end of each.")
+    ] = False,
+) -> None:
+    """Recognize the emotion of live speech, five times a second.
+
+    From a microphone, with the extra mic (pip install 'voxaffect[mic]'):
+
+        voxaffect listen
+
+    From any program that writes raw PCM, such as arecord or ffmpeg:
+
+        arecord -q -t raw -f S16_LE -r 16000 | voxaffect listen --stdin
+
+        ffmpeg -i call.mp4 -f s16le -ar 16000 -ac 1 - | voxaffect listen --stdin
+
+    A pause ends an utterance; its final prediction is that of voxaffect predict. Ctrl-C ends the
+    utterance, prints its prediction and stops. The exit status is 1 if sound was lost.
+    """
+    from voxaffect.audio.pcm import PcmFormat
+
+    source = (
+        standard_input(PcmFormat(rate, encoding, channels))
+        if stdin
+        else recording(int(device) if device and device.isdigit() else device)
+    )
+    raise typer.Exit(listen(model, source, pause_s=pause, longest_s=longest, as_json=as_json))

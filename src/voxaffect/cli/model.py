@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Annotated
 
-from rich.markdown import Markdown
+import typer
 
+from voxaffect.cli.app import PACKAGED, RECOGNIZER, TRAINED, AsJson, app
 from voxaffect.cli.console import console, print_line
-from voxaffect.recognizer.serialization import read_artifact
-from voxaffect.report.model_card import model_card
-from voxaffect.report.table import markdown
+from voxaffect.recognizer.packaged import located
 
 
 def export(model: Path, out: Path) -> None:
-    """Write a saved recognizer as an ONNX file with its side car, and tell where.
+    """Write a saved recognizer as an ONNX file, with a JSON file that describes it.
 
     Raises:
         VoxaffectError: there is no recognizer, it cannot become ONNX, or the files cannot be
@@ -27,18 +27,48 @@ def export(model: Path, out: Path) -> None:
 
     write(NetRecognizer.load(model), out)
     size_mb = out.stat().st_size / 1e6
-    print_line(f"{out}: {size_mb:.1f} MB, described by {side_car_path(out).name}")
+    print_line(f"{out}: {size_mb:.1f} MB, described in {side_car_path(out).name}")
 
 
 def inspect(model: Path, *, as_json: bool = False) -> None:
-    """Show a recognizer's header, in tables or as it stands; none of its libraries is loaded.
+    """Show the header of a saved recognizer, as tables or as JSON.
 
     Raises:
         ArtifactError: there is no recognizer, or a byte of it has changed.
     """
+    from rich.markdown import Markdown
+
+    from voxaffect.recognizer.serialization import read_artifact
+    from voxaffect.report.model_card import model_card
+    from voxaffect.report.table import markdown
+
     header, arrays = read_artifact(model)
     if as_json:
         sys.stdout.write(json.dumps(header, indent=1) + "\n")
         return
     for section in model_card(header, arrays):
-        console.print(Markdown(markdown(section)))
+        console().print(Markdown(markdown(section)))
+
+
+@app.command("inspect", rich_help_panel=RECOGNIZER)
+def inspect_command(
+    model: Annotated[Path, typer.Argument(help=TRAINED, callback=located)] = PACKAGED,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a recognizer is: system, corpora, seed, dev UA, settings, versions.
+
+    With --json also every epoch, and which label of its corpora is which class.
+    """
+    inspect(model, as_json=as_json)
+
+
+@app.command("export", rich_help_panel=RECOGNIZER)
+def export_command(
+    model: Annotated[Path, typer.Argument(help=TRAINED, callback=located)],
+    out: Annotated[Path, typer.Argument(help="The .onnx file; a .json is written beside it.")],
+) -> None:
+    """Write a recognizer as one ONNX file, from samples to probabilities, with a JSON beside it.
+
+    predict --model OUT.onnx runs it without PyTorch, and so does any program with onnxruntime.
+    """
+    export(model, out)

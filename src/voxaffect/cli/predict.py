@@ -1,114 +1,140 @@
-"""predict: a recognizer's answers for recordings."""
+"""predict: recognize recordings, and write the predictions."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits, open_recording
-from voxaffect.cli.console import console, errors, print_line
+import typer
+
+from voxaffect.cli.app import PACKAGED, RECOGNIZER, MaxHours, app, keeps
+from voxaffect.cli.console import console, notes, print_line
 from voxaffect.cli.sources import InputSource, Refusals, list_sources
-from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError, ConfigError
 from voxaffect.files import write_atomically, write_text
-from voxaffect.parallel.processes import import_without_gc, n_cores
-from voxaffect.recognizer.prediction import UNSURE, Prediction
-from voxaffect.report.predictions.formats import FORMATS, Format, json_line
-from voxaffect.report.predictions.table import table
-from voxaffect.streaming.batch import WorkerPool, n_bytes, predict_all, process_pool, thread_pool
+from voxaffect.recognizer.packaged import located
 
 if TYPE_CHECKING:
+    from voxaffect.audio.decode import DecodeLimits
+    from voxaffect.recognizer.prediction import Prediction
     from voxaffect.recognizer.recording import Recording
-    from voxaffect.streaming.batch import Predictor
+    from voxaffect.report.predictions.formats import Format
+    from voxaffect.streaming.batch import Predictor, WorkerPool
     from voxaffect.streaming.vad import ActivityTrack
 
 
 TABLE = "table"
 PICTURES = (".svg", ".png")
+FORMAT_OF = {
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".txt": "audacity",
+    ".vtt": "vtt",
+}
+"""Suffix of the file that --out names -> format."""
+
+
+def _default_limits() -> DecodeLimits:
+    from voxaffect.audio.decode import DEFAULT_LIMITS
+
+    return DEFAULT_LIMITS
 
 
 @dataclass(frozen=True)
 class Request:
-    """How recordings are to be answered for.
+    """What predict is to compute, and how it is to be written.
 
     Args:
-        output: `table` or a key of `FORMATS`.
-        timeline: whether recordings are cut into utterances at their pauses.
-        frames: whether the posterior of every frame is told.
-        abstain: probability below which there is no label.
+        output: `table` or a key of `FORMATS`; by the suffix of `out` where it is empty.
+        timeline: segment recordings at their pauses.
+        frames: write the posteriors of every frame, too.
+        abstain: probability below which the label is `unsure`.
         picture: file into which a timeline is drawn.
-        out: folder that gets a file a recording, for formats that cannot tell recordings apart.
-        limits: what is refused of recordings.
+        out: file of all predictions; or, for formats that hold one recording, a folder of files.
+        limits: recordings beyond them are refused.
 
     Raises:
-        ConfigError: a value is impossible, or two do not go together.
+        ConfigError: a value is out of range, or two do not go together.
     """
 
-    output: str = TABLE
+    output: str = ""
     timeline: bool = False
     frames: bool = False
     abstain: float | None = None
     picture: Path | None = None
     out: Path | None = None
-    limits: DecodeLimits = DEFAULT_LIMITS
+    limits: DecodeLimits = field(default_factory=_default_limits)
 
     def __post_init__(self) -> None:
-        if self.output not in (TABLE, *FORMATS):
-            raise ConfigError(
-                f"--format {self.output!r} is unknown; use one of {', '.join((TABLE, *FORMATS))}"
-            )
-        if self.frames and self.output != "json":
-            raise ConfigError(f"--frames has no place in --format {self.output}; use json")
-        if self.abstain is not None and not 0 < self.abstain <= 1:
-            raise ConfigError(f"--abstain {self.abstain} is no probability; use 0 < P <= 1")
-        if self.out is not None and self.suffix is None:
-            raise ConfigError(
-                f"--format {self.output} tells all recordings in one; leave --out away, or use it "
-                "with audacity or vtt"
-            )
-        if self.picture is not None:
-            self._check_picture(self.picture)
+        from voxaffect.report.predictions.formats import FORMATS
 
-    def _check_picture(self, path: Path) -> None:
-        if not self.timeline:
+        if self.name not in (TABLE, *FORMATS):
+            known = ", ".join((TABLE, *FORMATS))
+            raise ConfigError(f"--format {self.output!r} is unknown; use one of {known}")
+        if self.frames and self.name != "json":
+            raise ConfigError(f"--frames does not work with --format {self.name}; use json")
+        if self.abstain is not None and not 0 < self.abstain <= 1:
+            raise ConfigError(f"--abstain {self.abstain} is out of range; use 0 < P <= 1")
+        if self.out is not None and self.name == TABLE:
+            suffixes = ", ".join(FORMAT_OF)
+            raise ConfigError(
+                f"--out {self.out}: a table cannot be saved; end the name in one of {suffixes}, "
+                "or add --format"
+            )
+        if self.picture is not None and not self.timeline:
             raise ConfigError("--picture draws a timeline; add --timeline")
-        if path.suffix.lower() not in PICTURES:
-            raise ConfigError(f"--picture {path}: is drawn as .svg or .png; name such a file")
+        if self.picture is not None and self.picture.suffix.lower() not in PICTURES:
+            raise ConfigError(f"--picture {self.picture}: name an .svg or .png file")
 
     def check(self, sources: Sequence[InputSource]) -> None:
-        """Refuse sources that do not go with what is asked for.
+        """Refuse sources that do not go with the request.
 
         Raises:
-            ConfigError: a timeline is asked of a table's rows, or one file of several recordings.
+            ConfigError: a timeline of a table's rows, or one file for several recordings.
         """
+        from voxaffect.corpora.corpus import Utterance
+
         if self.timeline and any(isinstance(s.recording, Utterance) for s in sources):
             raise ConfigError(
-                "the rows of a table are utterances already; leave --timeline away, or name files"
+                "the rows of a table are segments already; leave --timeline out, or name files"
             )
-        if len(sources) > 1 and self.picture is not None:
+        if len(sources) <= 1:
+            return
+        if self.picture is not None:
             raise ConfigError(
-                f"--picture shows one recording and {len(sources)} are named; name one at a time"
+                f"--picture draws one recording, and there are {len(sources)}; name one at a time"
             )
-        if len(sources) > 1 and self.suffix is not None and self.out is None:
+        if self.format is not None and self.format.suffix and not self.writes_folder:
             raise ConfigError(
-                f"--format {self.output} tells of one recording and {len(sources)} are named; add "
-                "--out FOLDER, which gets a file for each"
+                f"--format {self.name} holds one recording, and there are {len(sources)}; add "
+                "--out FOLDER for a file each"
             )
+
+    @property
+    def name(self) -> str:
+        """The format's name."""
+        by_suffix = FORMAT_OF.get(self.out.suffix.lower(), TABLE) if self.out else TABLE
+        return self.output or by_suffix
 
     @property
     def format(self) -> Format | None:
-        """How answers become text, None for a table."""
-        return FORMATS.get(self.output)
+        """How predictions become text, None for a table."""
+        from voxaffect.report.predictions.formats import FORMATS
+
+        return FORMATS.get(self.name)
 
     @property
-    def suffix(self) -> str | None:
-        """Of files for one recording each; None where a format tells recordings apart."""
-        return None if self.format is None else self.format.suffix
+    def writes_folder(self) -> bool:
+        """Whether `out` is a folder that gets a file a recording."""
+        one_each = self.format is not None and self.format.suffix is not None
+        return one_each and self.out is not None and self.out.suffix.lower() not in FORMAT_OF
 
 
 STRIP_COLUMNS = 72
@@ -134,23 +160,24 @@ class Result(NamedTuple):
 def predict(
     sources: Sequence[Path], model: Path, request: Request, *, listed_in: Path | None = None
 ) -> int:
-    """Answer for recordings, each as soon as it is analyzed but in a table, which needs them all.
+    """Recognize recordings and write each prediction as soon as it is computed; a table needs all.
 
-    What cannot be used is told on standard error and the rest is answered all the same; a last line
-    there counts both.
+    What cannot be used is named on standard error and the rest goes on; a last line counts both.
 
     Args:
         sources: recordings, folders, patterns, tables, databases, or `-` for standard input.
-        model: a trained recognizer's folder, or an exported one's file.
-        request: what to tell, and how.
-        listed_in: a file of names, one a line, that are sources too.
+        model: folder of a saved recognizer, or an ONNX file.
+        request: what to compute and how to write it.
+        listed_in: file of names, one a line, that are sources too.
 
     Returns:
         the exit status, 1 where something could not be used.
 
     Raises:
-        VoxaffectError: what is asked for is impossible, or there is no such recognizer.
+        VoxaffectError: the request is impossible, or there is no such recognizer.
     """
+    from voxaffect.parallel.processes import import_without_gc
+
     refusals = Refusals()
     found = list_sources(sources, listed_in, refusals, request.limits)
     request.check(found)
@@ -162,7 +189,7 @@ def predict(
             with _worker_pool(model, found, request.limits) as pool:
                 results = compute(pool, found, request, refusals)
                 _write(_noted(results, given, until_first_answer.close), request)
-    print_line(_end_line(given, len(refusals.names), request), to=errors)
+    print_line(_end_line(given, len(refusals.names), request), to=notes())
     return 1 if refusals.names else 0
 
 
@@ -186,7 +213,7 @@ def _wholes(
     predictions = _predict_all(pool)([source.recording for source in sources])
     for source, prediction in zip(sources, predictions, strict=True):
         if prediction.error is not None:
-            refusals.tell(source.name, prediction.error)
+            refusals.report(source.name, prediction.error)
         else:
             named = replace(prediction, name=source.name, row=source.place)
             yield Result(source.name, [named.abstained(request.abstain)])
@@ -196,16 +223,18 @@ def _timelines(
     pool: WorkerPool, sources: Sequence[InputSource], request: Request, refusals: Refusals
 ) -> Iterator[Result]:
     """The segments of each recording."""
+    from voxaffect.audio.decode import open_recording
+    from voxaffect.corpora.corpus import Utterance
     from voxaffect.streaming.segments import timeline
 
     for source in sources:
         assert not isinstance(source.recording, Utterance)  # noqa: S101 the request was checked
         opener = partial(open_recording, source.recording, limits=request.limits, name=source.name)
-        tell = partial(refusals.tell, source.name)
+        report = partial(refusals.report, source.name)
         try:
-            found = timeline(_predict_all(pool), opener, on_fault=tell)
+            found = timeline(_predict_all(pool), opener, on_fault=report)
         except AudioError as fault:
-            tell(fault)
+            report(fault)
             continue
         segments = [segment.abstained(request.abstain) for segment in found.utterances]
         yield Result(source.name, segments, found.track)
@@ -219,6 +248,9 @@ def _worker_pool(
     Two threads of PyTorch's pass the interpreter between many small operations, and gain a quarter
     over one; two processes double it, once the second has started, which takes seconds.
     """
+    from voxaffect.parallel.processes import n_cores
+    from voxaffect.streaming.batch import process_pool, thread_pool
+
     recognizer = _load(model, limits)
     n_together = n_cores()
     if model.suffix == ".onnx" or n_together == 1 or _n_bytes(sources) < MUCH:
@@ -227,6 +259,8 @@ def _worker_pool(
 
 
 def _n_bytes(sources: Sequence[InputSource]) -> int:
+    from voxaffect.streaming.batch import n_bytes
+
     return sum(n_bytes(source.recording) for source in sources)
 
 
@@ -239,6 +273,8 @@ def _load_beside(model: Path, limits: DecodeLimits) -> Predictor:
 
 def _predict_all(pool: WorkerPool) -> Callable[[Sequence[Recording]], Iterator[Prediction]]:
     """Predictions by a pool, whose threads take a core each."""
+    from voxaffect.streaming.batch import predict_all
+
     return partial(predict_all, pool, prepare=_one_thread)
 
 
@@ -264,51 +300,60 @@ def _write(results: Iterator[Result], request: Request) -> None:
         results = _drawn(results, request.picture)
     if request.format is None:
         (_timeline_tables if request.timeline else _table)(results)
+    elif request.writes_folder:
+        _write_folder(results, request)
     elif request.out is not None:
-        _files(results, request, request.out)
+        with write_atomically(request.out) as file:
+            for text in _texts(results, request):
+                file.write(text.encode())
+        print_line(f"wrote {request.out}")
     else:
-        _stream(results, request)
+        for text in _texts(results, request):
+            sys.stdout.write(text)
+            sys.stdout.flush()
 
 
-def _stream(results: Iterable[Result], request: Request) -> None:
-    """Every prediction on standard output as soon as it is there."""
-    assert request.format is not None  # noqa: S101 a table is no stream
+def _texts(results: Iterable[Result], request: Request) -> Iterator[str]:
+    """What is written: the beginning, then all of each recording."""
+    from voxaffect.report.predictions.formats import json_line
+
+    assert request.format is not None  # noqa: S101 a table is no text
     entry = partial(json_line, frames=True) if request.frames else request.format.entry
-    sys.stdout.write(request.format.begin())
+    yield request.format.begin()
     for result in results:
-        for prediction in result.predictions:
-            sys.stdout.write(entry(prediction))
-        sys.stdout.flush()
+        yield "".join(map(entry, result.predictions))
 
 
-def _files(results: Iterable[Result], request: Request, out: Path) -> None:
+def _write_folder(results: Iterable[Result], request: Request) -> None:
     """A file for each recording, named like it; those of one name are numbered."""
-    assert request.format is not None  # noqa: S101 a table is no file
+    assert request.format is not None  # noqa: S101 checked
+    assert request.out is not None  # noqa: S101 checked
     n_named: dict[str, int] = {}
     for result in results:
         stem = Path(result.name).stem
         n_named[stem] = n = n_named.get(stem, 0) + 1
-        path = out / f"{stem}{f'-{n}' if n > 1 else ''}{request.format.suffix}"
-        entries = map(request.format.entry, result.predictions)
-        write_text(path, request.format.begin() + "".join(entries))
+        path = request.out / f"{stem}{f'-{n}' if n > 1 else ''}{request.format.suffix}"
+        write_text(path, "".join(_texts([result], request)))
 
 
 def _table(results: Iterable[Result]) -> None:
+    from voxaffect.report.predictions.table import table
+
     predictions = [prediction for result in results for prediction in result.predictions]
     if predictions:
-        console.print(table(predictions))
+        console().print(table(predictions, width=console().width))
 
 
 def _timeline_tables(results: Iterable[Result]) -> None:
     """For each recording a strip of letters and a table of its segments."""
-    from voxaffect.report.predictions.table import strip
+    from voxaffect.report.predictions.table import strip, table
 
     for result in results:
         assert result.track is not None  # noqa: S101 a timeline has one
         print_line(result.name, style="bold")
-        width = max(20, min(console.width, STRIP_COLUMNS))
-        console.print(strip(result.predictions, result.track.duration_s, width))
-        console.print(table(result.predictions, title=result.name))
+        width = max(20, min(console().width, STRIP_COLUMNS))
+        console().print(strip(result.predictions, result.track.duration_s, width))
+        console().print(table(result.predictions, title=result.name, width=console().width))
 
 
 def _drawn(results: Iterable[Result], path: Path) -> Iterator[Result]:
@@ -328,8 +373,96 @@ def _drawn(results: Iterable[Result], path: Path) -> Iterator[Result]:
 
 def _end_line(given: Sequence[Prediction], n_refused: int, request: Request) -> str:
     """How many were answered, refused, doubted."""
-    what = "utterance" if request.timeline else "recording"
+    from voxaffect.recognizer.prediction import UNSURE
+
+    what = "segment" if request.timeline else "recording"
     what += "" if len(given) == 1 else "s"
     n_warned = sum(bool(prediction.warnings) for prediction in given)
     unsure = "" if request.abstain is None else f", {sum(p.label == UNSURE for p in given)} unsure"
-    return f"{len(given)} {what} answered, {n_refused} refused, {n_warned} with warnings{unsure}"
+    warned = f"{n_warned} with warnings" if n_warned else "no warnings"
+    return f"{len(given)} {what} recognized, {n_refused} refused, {warned}{unsure}"
+
+
+@app.command("predict", rich_help_panel=RECOGNIZER)
+@keeps()
+def predict_command(
+    recordings: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Recordings (audio or video), folders, patterns such as 'calls/*.wav', tables of "
+            "segments, audformat databases; - reads a recording from standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        Path,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Folder that train wrote, ONNX file that export wrote, or `packaged`, the "
+            "recognizer that comes with voxaffect.",
+            callback=located,
+        ),
+    ] = PACKAGED,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            help="table, json (a line each), csv, audacity or vtt; by the suffix of --out, else "
+            "table.",
+            show_default=False,
+        ),
+    ] = "",
+    timeline: Annotated[
+        bool,
+        typer.Option("--timeline", help="Segment recordings at pauses and recognize each segment."),
+    ] = False,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--picture", help="With --timeline: also draw it to this .svg or .png file."),
+    ] = None,
+    abstain: Annotated[
+        float | None,
+        typer.Option(
+            "--abstain", metavar="P", help="Label predictions below this probability unsure."
+        ),
+    ] = None,
+    from_list: Annotated[
+        Path | None,
+        typer.Option("--from-list", help="Also read sources from a file, one a line; - is stdin."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Save to this file (.csv, .json, .txt for Audacity, .vtt), or for audacity and "
+            "vtt to a folder with a file for each recording.",
+        ),
+    ] = None,
+    frames: Annotated[
+        bool, typer.Option("--frames", help="Include the posteriors of every frame (json only).")
+    ] = False,
+    max_hours: MaxHours = 4.0,
+) -> None:
+    """Recognize the emotion of recordings.
+
+    A folder stands for all recordings below it. A table (CSV or Parquet, as corpora export writes
+    it) stands for its rows, which may be segments of longer recordings: columns path, start_s,
+    end_s; so does an audformat database.
+
+      voxaffect predict clip.wav
+      voxaffect predict talk.mp4 --timeline --picture talk.svg
+      voxaffect predict calls/ -m models/mine --abstain 0.6 --out calls.csv
+      curl -s https://example.org/a.ogg | voxaffect predict -
+
+    Warnings say what makes a prediction doubtful: short, clipped, noisy, music, narrow-band, or
+    unfamiliar (unlike all training data). Recordings that cannot be used are named on standard
+    error; the rest is recognized, and the exit status is 1.
+    """
+    from voxaffect.audio.decode import DecodeLimits
+
+    limits = DecodeLimits(max_duration_s=max_hours * 3600)
+    request = Request(output, timeline, frames, abstain, picture, out, limits)
+    raise typer.Exit(predict(recordings or [], model, request, listed_in=from_list))

@@ -1,47 +1,39 @@
-"""robustness: the systems of a settings file, trained on clean speech, heard in the wild."""
+"""robustness: systems trained on clean speech, tested on degraded speech."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from rich.markdown import Markdown
+import typer
 
-from voxaffect.audio.degrade import DEGRADATIONS
-from voxaffect.audio.degrade.degradation import Degradation
+from voxaffect.cli.app import EXPERIMENT, Config, Jobs, Out, app, keeps
 from voxaffect.cli.console import console, counting_progress, errors, print_line
 from voxaffect.cli.experiment import (
     context,
     feature_store,
     folds_progress,
     prepare_corpora,
-    tell,
-    tell_missing,
+    report_missing,
+    report_problems,
 )
-from voxaffect.config.corpora import known_name
-from voxaffect.config.file import load_settings
-from voxaffect.config.settings import Settings
 from voxaffect.errors import ConfigError
-from voxaffect.evaluation.experiment.dataset import Prepared
-from voxaffect.evaluation.experiment.experiment import run
-from voxaffect.evaluation.experiment.run import Run, RunFolder
-from voxaffect.evaluation.robustness.conditions import DegradedTests, degrade_tests
-from voxaffect.evaluation.robustness.robustness import Robustness, save_robustness
-from voxaffect.evaluation.robustness.scores import robustness as score
-from voxaffect.evaluation.summary import summarize_run
-from voxaffect.features.cache.degraded import DegradedStore
-from voxaffect.files import write_text
-from voxaffect.parallel.clusters import LOCAL, workers
-from voxaffect.report.robustness import robustness_csv, robustness_markdown, summary_table
-from voxaffect.report.table import markdown
-from voxaffect.report.write import write_report
+
+if TYPE_CHECKING:
+    from voxaffect.audio.degrade.degradation import Degradation
+    from voxaffect.config.settings import Settings
+    from voxaffect.evaluation.experiment.dataset import Prepared
+    from voxaffect.evaluation.experiment.run import Run, RunFolder
+    from voxaffect.evaluation.robustness.conditions import DegradedTests
+    from voxaffect.evaluation.robustness.robustness import Robustness
 
 SEED = 0
-"""Of all noise, rooms and voices: every run hears the same."""
+"""Seed of all noise, rooms and voices: the same in every run."""
 
 FOLDER = "robustness"
-"""Folder of the answers, beside those of `evaluate`."""
+"""Folder of the results, beside those of `evaluate`."""
 
 
 def robustness(
@@ -53,7 +45,7 @@ def robustness(
     conditions: str | None,
     n_jobs: int,
 ) -> int:
-    """Train what the settings ask for, answer degraded test sets, write what came of it.
+    """Train the systems of the settings, test them on degraded speech, write the results.
 
     Returns:
         The exit status: 1 where a fold could not be computed.
@@ -61,13 +53,17 @@ def robustness(
     Raises:
         VoxaffectError: settings or names are wrong, or the corpora do not allow a fold.
     """
+    from voxaffect.evaluation.experiment.run import RunFolder
+    from voxaffect.evaluation.robustness.scores import robustness as score
+    from voxaffect.parallel.clusters import LOCAL, workers
+
     settings = _settings(config, protocol, systems)
     degradations = chosen(conditions)
     with workers(LOCAL, None, n_jobs) as n_here:
         prepared = prepare_corpora(settings, n_here)
         tests = _degrade(settings, prepared, degradations, n_here)
         finished = _answer(settings, prepared, tests, RunFolder(out), n_here)
-    status = tell_missing(finished)
+    status = report_missing(finished)
     found = score(
         finished.results,
         degradations,
@@ -77,18 +73,21 @@ def robustness(
         note=finished.note,
     )
     if found is None:
-        errors.print("no fold was answered by every system", style="red")
+        errors().print("no fold has results of every system", style="red")
         return 1
     _write(found, out)
     return status
 
 
 def chosen(names: str | None) -> tuple[Degradation, ...]:
-    """Degradations by their names or those of their groups, separated by commas; all for None.
+    """Degradations by names or groups, separated by commas; all for None.
 
     Raises:
-        ConfigError: there is none of a name.
+        ConfigError: a name is unknown.
     """
+    from voxaffect.audio.degrade import DEGRADATIONS
+    from voxaffect.config.corpora import known_name
+
     if names is None:
         return tuple(DEGRADATIONS.values())
     groups = {d.group for d in DEGRADATIONS.values()}
@@ -97,18 +96,20 @@ def chosen(names: str | None) -> tuple[Degradation, ...]:
 
 
 def _settings(config: Path, protocol: str, systems: str | None) -> Settings:
-    """The settings with what the command line replaces of them.
+    """The settings, with the options of the command line.
 
     Raises:
-        ConfigError: a system does not hear the run's own frames.
+        ConfigError: a system needs other features than the run's frames.
     """
+    from voxaffect.config.file import load_settings
+
     named = {"systems": systems.split(",")} if systems else {}
     found = load_settings(config, {"protocols": [protocol], **named})
-    deaf = [system.name for system in found.systems() if system.features is not None]
-    if deaf:
+    others = [system.name for system in found.systems() if system.features is not None]
+    if others:
         raise ConfigError(
-            f"{', '.join(deaf)}: hears other features than the run's own frames, and only those "
-            "are computed of degraded speech; name the other systems with --systems"
+            f"{', '.join(others)}: needs other features than the run's frames, which alone are "
+            "computed for degraded speech; name the other systems with --systems"
         )
     return found
 
@@ -116,13 +117,16 @@ def _settings(config: Path, protocol: str, systems: str | None) -> Settings:
 def _degrade(
     settings: Settings, prepared: Prepared, degradations: Sequence[Degradation], n_jobs: int
 ) -> DegradedTests:
+    from voxaffect.evaluation.robustness.conditions import degrade_tests
+    from voxaffect.features.cache.degraded import DegradedStore
+
     store = DegradedStore(feature_store(settings), SEED)
     folds = settings.plan().folds(prepared.dataset, lambda _: None)  # `run` tells what is refused
     with counting_progress("conditions") as advance:
         tests = degrade_tests(
             prepared.dataset, folds, store, degradations, n_jobs=n_jobs, progress=advance
         )
-    tell(tests.refused)
+    report_problems(tests.refused)
     return tests
 
 
@@ -133,7 +137,11 @@ def _answer(
     folder: RunFolder,
     n_jobs: int,
 ) -> Run:
-    """Train on clean speech and answer all test sets; what is there already is kept."""
+    """Train on clean speech and compute results of all test sets that have none yet."""
+    from voxaffect.audio.degrade import DEGRADATIONS
+    from voxaffect.evaluation.experiment.experiment import run
+    from voxaffect.evaluation.experiment.run import RunFolder
+
     earlier = folder.header() or {}
     with folds_progress() as (planned, ended):
         return run(
@@ -157,7 +165,17 @@ def _answer(
 
 
 def _write(found: Robustness, out: Path) -> None:
-    """Files of its own, and the report of the run that lies in the same folder."""
+    """Its own files, and the report of a run in the same folder."""
+    from rich.markdown import Markdown
+
+    from voxaffect.evaluation.experiment.run import RunFolder
+    from voxaffect.evaluation.robustness.robustness import save_robustness
+    from voxaffect.evaluation.summary import summarize_run
+    from voxaffect.files import write_text
+    from voxaffect.report.robustness import robustness_csv, robustness_markdown, summary_table
+    from voxaffect.report.table import markdown
+    from voxaffect.report.write import write_report
+
     text, picture = robustness_markdown(found)
     written = [save_robustness(found, out)]
     texts = {
@@ -171,6 +189,34 @@ def _write(found: Robustness, out: Path) -> None:
     folder = RunFolder(out)
     if folder.header() is not None:
         written.append(write_report(summarize_run(folder.load()), out, found)[0])
-    console.print(Markdown(markdown(summary_table(found))))
+    console().print(Markdown(markdown(summary_table(found))))
     for path in written:
         print_line(f"wrote {path}")
+
+
+@app.command("robustness", rich_help_panel=EXPERIMENT)
+@keeps("results so far are in {out}; run the same command again to resume")
+def robustness_command(
+    config: Config,
+    out: Out = Path("runs/evaluation"),
+    protocol: Annotated[str, typer.Option(help="Protocol: within, cross or aggregated.")] = "cross",
+    systems: Annotated[
+        str | None, typer.Option(help="Systems to compare, separated by commas.")
+    ] = None,
+    conditions: Annotated[
+        str | None,
+        typer.Option(help="Conditions or groups, separated by commas; default: all."),
+    ] = None,
+    jobs: Jobs = 0,
+) -> None:
+    """Train systems on clean speech and test them on degraded speech.
+
+    Writes robustness.json, .csv and .md; the report of a run in the same folder gets a section.
+    Resumes where an earlier run of the same folder stopped. Conditions: noise, room, telephone,
+    codec, clipping, truncation, gain. The exit status is 1 if a fold could not be computed.
+    """
+    raise typer.Exit(
+        robustness(
+            config, out, protocol=protocol, systems=systems, conditions=conditions, n_jobs=jobs
+        )
+    )

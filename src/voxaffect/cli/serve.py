@@ -8,11 +8,13 @@ from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from voxaffect.cli.app import PACKAGED, RECOGNIZER, Trained, app
 from voxaffect.cli.console import errors, print_line
 from voxaffect.errors import ServingError
-from voxaffect.parallel.processes import n_cores
 
 if TYPE_CHECKING:
     from voxaffect.serving.settings import Limits, ServingSettings
@@ -23,7 +25,7 @@ LIBRARIES = ("fastapi", "multipart", "prometheus_client", "uvicorn", "websockets
 
 VARIABLE = "VOXAFFECT_TOKEN"
 BURST_S = 3
-"""Seconds of a client's rate that it may use at once."""
+"""Burst of the rate limit, in seconds of the rate."""
 
 
 def serve(
@@ -39,24 +41,26 @@ def serve(
     n_workers: int,
     limits: Mapping[str, Any],
 ) -> None:
-    """Serve a recognizer until it is told to stop.
+    """Serve a recognizer until it is stopped.
 
     Args:
         model: a trained recognizer's folder.
         host: address to listen at.
         port: of it.
-        token_file: holds what clients must show; else the environment may.
-        origins: pages elsewhere that may ask.
-        hosts: names by which it may be called.
-        behind_proxy: whether a proxy tells who the client is.
-        n_processes: how many share the address.
-        n_workers: threads of each that compute, 0 for all of them together one a core.
-        limits: some of `Limits`, by name.
+        token_file: holds the token that clients must send; else the environment may.
+        origins: origins of web pages that may send requests (CORS).
+        hosts: further host names that requests may use.
+        behind_proxy: trust X-Forwarded-For of a local proxy.
+        n_processes: processes that share the port.
+        n_workers: computing threads per process; 0 is one a core in all.
+        limits: values of `Limits` by name.
 
     Raises:
-        ServingError: the extra is missing, a setting is impossible, or the address is taken.
+        ServingError: the extra is missing, a setting is out of range, or the port is in use.
         ArtifactError: there is no such recognizer.
     """
+    from voxaffect.parallel.processes import n_cores
+
     refuse_missing()
     from voxaffect.serving.settings import Limits, ServingSettings
 
@@ -70,16 +74,16 @@ def serve(
         n_workers=n_workers or max(1, n_cores() // n_processes),
         limits=with_burst(Limits(**limits)),
     )
-    tell = partial(_tell, settings)
+    announce = partial(_announce, settings)
     if n_processes > 1:
         from voxaffect.serving.workers import serve_together
 
-        serve_together(model, settings, n_processes, tell)
+        serve_together(model, settings, n_processes, announce)
     else:
-        _serve_alone(model, settings, tell)
+        _serve_alone(model, settings, announce)
 
 
-def _serve_alone(model: Path, settings: ServingSettings, tell: Callable[[int], None]) -> None:
+def _serve_alone(model: Path, settings: ServingSettings, announce: Callable[[int], None]) -> None:
     """Serve in this process."""
     from voxaffect.recognizer.recognizer import NetRecognizer
     from voxaffect.serving.server import (
@@ -91,16 +95,16 @@ def _serve_alone(model: Path, settings: ServingSettings, tell: Callable[[int], N
     with listen_at(settings) as taken:
         app = application(NetRecognizer.load(model), settings)
         port = int(taken.getsockname()[1])
-        serve_on(app, taken, partial(tell, port))
+        serve_on(app, taken, partial(announce, port))
 
 
 def with_burst(limits: Limits) -> Limits:
-    """Limits that let a client use some seconds of its rate at once."""
+    """Limits whose burst is some seconds of the rate limit."""
     return replace(limits, burst=max(1, round(BURST_S * limits.rate_per_s)))
 
 
 def refuse_missing() -> None:
-    """Name the extra where it is not installed.
+    """Refuse to go on without the libraries of the extra `serve`.
 
     Raises:
         ServingError: a library is missing.
@@ -108,12 +112,12 @@ def refuse_missing() -> None:
     missing = [name for name in LIBRARIES if find_spec(name) is None]
     if missing:
         raise ServingError(
-            f"serving needs {', '.join(missing)}: install it with pip install 'voxaffect[serve]'"
+            f"serving needs {', '.join(missing)}; run pip install 'voxaffect[serve]'"
         )
 
 
 def token_of(file: Path | None, environment: Mapping[str, str]) -> str | None:
-    """What clients must show: of the file, else of the environment; None for nothing.
+    """The token: from the file, else from the environment; None where there is none.
 
     Raises:
         ServingError: the file cannot be read.
@@ -124,7 +128,7 @@ def token_of(file: Path | None, environment: Mapping[str, str]) -> str | None:
         return file.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as fault:
         raise ServingError(
-            f"{file}: the token cannot be read ({fault}); write it into that file, on one line"
+            f"{file}: cannot read the token ({fault}); put it into that file, on one line"
         ) from fault
 
 
@@ -132,13 +136,88 @@ def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _tell(settings: ServingSettings, port: int) -> None:
-    """Where it serves, and whom."""
-    print_line(f"serving at {_url(settings.host, port)} (Ctrl-C stops)", to=errors)
+def _announce(settings: ServingSettings, port: int) -> None:
+    """Print the address, and a warning where anyone can use it."""
+    print_line(f"serving at {_url(settings.host, port)} (Ctrl-C stops)", to=errors())
     if not settings.is_local and settings.token is None:
         print_line(
-            "whoever reaches this address can use it, since there is no token: set one with "
-            f"--token-file or {VARIABLE}",
+            "warning: no token set; anyone who can connect can use it "
+            f"(set one with --token-file or {VARIABLE})",
             style="yellow",
-            to=errors,
+            to=errors(),
         )
+
+
+@app.command("serve", rich_help_panel=RECOGNIZER)
+def serve_command(
+    model: Trained = PACKAGED,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; by default only this machine can connect.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 is any free one.")] = 8000,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file",
+            help="File with the token that clients must send; or set VOXAFFECT_TOKEN.",
+        ),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-origin", help="Allow requests of pages of this origin (CORS); may be repeated."
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", help="Allow this host name, too; may be repeated."),
+    ] = None,
+    behind_proxy: Annotated[
+        bool,
+        typer.Option("--behind-proxy", help="Trust X-Forwarded-For from a local proxy."),
+    ] = False,
+    max_megabytes: Annotated[float, typer.Option(help="Largest request, in MB.")] = 64.0,
+    max_minutes: Annotated[float, typer.Option(help="Longest recording and live stream.")] = 60.0,
+    max_requests: Annotated[int, typer.Option(help="Concurrent requests.")] = 64,
+    max_streams: Annotated[int, typer.Option(help="Concurrent live streams.")] = 256,
+    rate: Annotated[float, typer.Option(help="Rate limit: requests per second and client.")] = 20.0,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Number of processes that share the port.")
+    ] = 1,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Computing threads per process; 0: one a core in all.")
+    ] = 0,
+) -> None:
+    """Serve a recognizer over HTTP and WebSocket, with a page to try it in the browser.
+
+    Needs the extra serve: pip install 'voxaffect[serve]'
+
+        voxaffect serve
+
+        curl -s --data-binary @clip.wav http://localhost:8000/v1/predict
+
+    Then open http://localhost:8000 to drop a file or to record. Nothing that is sent is stored.
+    Ctrl-C or SIGTERM stops it: requests in progress are answered, new ones are refused.
+
+    Other machines can connect only with --host; then set a token, and put a proxy with TLS in front
+    of it (docs/serving.md).
+    """
+    serve(
+        model,
+        host=host,
+        port=port,
+        token_file=token_file,
+        origins=allow_origin or [],
+        hosts=allow_host or [],
+        behind_proxy=behind_proxy,
+        n_processes=processes,
+        n_workers=workers,
+        limits={
+            "max_bytes": round(max_megabytes * 1024**2),
+            "recording_s": max_minutes * 60,
+            "live_s": max_minutes * 60,
+            "requests": max_requests,
+            "live_streams": max_streams,
+            "rate_per_s": rate,
+        },
+    )

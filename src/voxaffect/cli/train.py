@@ -8,40 +8,41 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-from numpy.typing import NDArray
-from rich.console import Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
+import typer
 
-from voxaffect.api import card_of, split
-from voxaffect.cli.console import console, counting_progress, errors, print_line, show
+from voxaffect.cli.app import (
+    RECOGNIZER,
+    Address,
+    Backend,
+    Config,
+    Jobs,
+    On,
+    Tensorboard,
+    app,
+    keeps,
+)
+from voxaffect.cli.console import console, counting_progress, errors, notes, print_line, show
 from voxaffect.cli.experiment import prepare_corpora
-from voxaffect.config.file import load_settings
-from voxaffect.config.settings import Settings, find_net_system
-from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ConfigError, FoldError
-from voxaffect.evaluation.comparisons import BeforeAfter, before_after
-from voxaffect.evaluation.experiment.dataset import Prepared
-from voxaffect.evaluation.splits.draws import deal_speakers
-from voxaffect.evaluation.splits.folds import UNKNOWN
-from voxaffect.model.data import Examples
-from voxaffect.model.logging import EventLog, TrainingLog, summary_writer
-from voxaffect.model.settings import EarlyStopping, Epoch, TrainingSettings
-from voxaffect.model.training import OnEpoch, first_process_first, process_group, rank_and_world
-from voxaffect.model.trunks import LstmSettings
-from voxaffect.parallel.clusters import LOCAL, workers
-from voxaffect.parallel.processes import keep_freed_memory
-from voxaffect.recognizer.adaptation import adapt
-from voxaffect.recognizer.recognizer import NetRecognizer
-from voxaffect.recognizer.serialization import ensure_writable
-from voxaffect.report.model_card import adaptation_tables
-from voxaffect.systems.classifier import NetSettings
-from voxaffect.systems.systems import NetSystem
+from voxaffect.recognizer.packaged import located
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from rich.console import Group
+
+    from voxaffect.config.settings import Settings
+    from voxaffect.corpora.corpus import Utterance
+    from voxaffect.evaluation.comparisons import BeforeAfter
+    from voxaffect.evaluation.experiment.dataset import Prepared
+    from voxaffect.model.data import Examples
+    from voxaffect.model.settings import EarlyStopping, Epoch, TrainingSettings
+    from voxaffect.model.training import OnEpoch
+    from voxaffect.recognizer.recognizer import NetRecognizer
+    from voxaffect.systems.classifier import NetSettings
+    from voxaffect.systems.systems import NetSystem
 
 
 @contextmanager
@@ -55,11 +56,13 @@ def training_progress(course: EarlyStopping, sequel: str = "") -> Iterator[Calla
     Yields:
         what is to be called when an epoch was added.
     """
-    if not errors.is_interactive:
-        yield lambda: print_line(_line(course, sequel), to=errors)
+    from rich.live import Live
+
+    if not errors().is_interactive:
+        yield lambda: print_line(_line(course, sequel), to=errors())
         return
     bar = TrainingBar(course, sequel)
-    with Live(bar, console=errors):
+    with Live(bar, console=notes()):
         yield bar.restart_clock
 
 
@@ -82,6 +85,11 @@ class TrainingBar:
         self.last_ended = time.perf_counter()
 
     def __rich__(self) -> Group:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
         now = time.perf_counter()
         line = Table.grid(padding=(0, 1), expand=True)
         line.add_column(no_wrap=True, style="bold")
@@ -139,7 +147,7 @@ def train(
     n_jobs: int,
     tensorboard: bool = False,
     half: bool = False,
-    backend: str = LOCAL,
+    backend: str = Backend.loky,
     address: str | None = None,
 ) -> None:
     """Train a system on all corpora but a tenth, which stops and calibrates it; save it.
@@ -157,6 +165,14 @@ def train(
         backend: where features are extracted; the net is trained here.
         address: of the cluster, where that is one.
     """
+    from voxaffect.config.file import load_settings
+    from voxaffect.config.settings import find_net_system
+    from voxaffect.model.logging import summary_writer
+    from voxaffect.model.training import process_group, rank_and_world
+    from voxaffect.parallel.clusters import workers
+    from voxaffect.parallel.processes import keep_freed_memory
+    from voxaffect.recognizer.serialization import ensure_writable
+
     settings = load_settings(config)
     system = find_net_system(system_name)
     ensure_writable(out)
@@ -165,7 +181,7 @@ def train(
     net_settings = system.net_settings(settings)
     with process_group(net_settings.training.device):
         is_first = rank_and_world()[0] == 0
-        console.quiet = errors.quiet = not is_first
+        console().quiet = errors().quiet = notes().quiet = not is_first
         with workers(backend, address, n_jobs) as n_there:
             recognizer, train_set, dev_set = _beginning(settings, system, net_settings, n_there)
         keep_freed_memory()
@@ -181,6 +197,10 @@ def _beginning(
     settings: Settings, system: NetSystem, net_settings: NetSettings, n_jobs: int
 ) -> tuple[NetRecognizer, Examples, Examples]:
     """An untrained recognizer, and what it is to learn from and be stopped by."""
+    from voxaffect.api import card_of, split
+    from voxaffect.model.training import first_process_first
+    from voxaffect.recognizer.recognizer import NetRecognizer
+
     with first_process_first():
         prepared = prepare_corpora(settings, n_jobs)
     train_set, dev_set = split(settings, prepared, prepared.dataset.utterances.values())
@@ -191,6 +211,9 @@ def _beginning(
 @contextmanager
 def followed(settings: NetSettings, out: Path, *, tensorboard: bool = False) -> Iterator[OnEpoch]:
     """What is to be told of every epoch: it is logged in the folder, and shown."""
+    from voxaffect.model.logging import EventLog, TrainingLog
+    from voxaffect.model.settings import EarlyStopping
+
     course = EarlyStopping(settings.training.max_epochs, settings.training.patience)
     log = TrainingLog(out / LOG)
     with ExitStack() as stack:
@@ -236,6 +259,13 @@ def adapt_to(config: Path, base: Path, out: Path, *, seed: int, n_jobs: int) -> 
         VoxaffectError: the features of the settings are not the recognizer's, fewer than two
             speakers are told apart, or there is too little to learn from.
     """
+    from voxaffect.config.file import load_settings
+    from voxaffect.parallel.clusters import LOCAL, workers
+    from voxaffect.parallel.processes import keep_freed_memory
+    from voxaffect.recognizer.recognizer import NetRecognizer
+    from voxaffect.recognizer.serialization import ensure_writable
+    from voxaffect.report.model_card import adaptation_tables
+
     settings = load_settings(config)
     recognizer = NetRecognizer.load(base)
     _refuse_other_features(config, settings, recognizer)
@@ -249,12 +279,12 @@ def adapt_to(config: Path, base: Path, out: Path, *, seed: int, n_jobs: int) -> 
     for table in adaptation_tables(found):
         show(table)
     if shared := _learned_before(recognizer, prepared):
-        print_line(f"note: {shared}", to=errors)
+        print_line(f"note: {shared}", to=errors())
     adapted = lesson.on_everybody(found, out)
     adapted.save(out)
     print_line(f"wrote {out}: {adapted.classifier.summary()}")
     if not adapted.card["net_moved"]:
-        console.print("No epoch did better on the dev set than the net of before, which is kept.")
+        console().print("No epoch did better on the dev set than the net of before, which is kept.")
 
 
 def _refuse_other_features(config: Path, settings: Settings, recognizer: NetRecognizer) -> None:
@@ -286,6 +316,12 @@ class _TrainingProgress:
         Raises:
             FoldError: fewer than two speakers are told apart.
         """
+        import numpy as np
+
+        from voxaffect.evaluation.comparisons import before_after
+        from voxaffect.evaluation.splits.draws import deal_speakers
+        from voxaffect.evaluation.splits.folds import UNKNOWN
+
         dataset = self.prepared.dataset
         told_apart = [u for u in dataset.utterances.values() if not u.speaker.endswith(UNKNOWN)]
         parts = deal_speakers(told_apart, N_PARTS)
@@ -309,6 +345,8 @@ class _TrainingProgress:
 
     def on_everybody(self, found: BeforeAfter, out: Path) -> NetRecognizer:
         """The recognizer that is handed on, and its log in a folder."""
+        from voxaffect.api import card_of, split
+
         train, dev = split(self.settings, self.prepared, self.prepared.dataset.utterances.values())
         system = self.recognizer.card.get("system", "")
         card = {
@@ -320,6 +358,8 @@ class _TrainingProgress:
 
     def _answers_of_others(self, part: Sequence[Utterance]) -> NDArray[np.int64]:
         """Answers for some speakers of a recognizer adapted to the others."""
+        from voxaffect.api import split
+
         dataset, own = self.prepared.dataset, {u.speaker for u in part}
         others = [u for u in dataset.utterances.values() if u.speaker not in own]
         adapted = self._adapted(*split(self.settings, self.prepared, others))
@@ -332,6 +372,8 @@ class _TrainingProgress:
         card: Mapping[str, Any] | None = None,
         on_epoch: OnEpoch | None = None,
     ) -> NetRecognizer:
+        from voxaffect.recognizer.adaptation import adapt
+
         return adapt(
             self.recognizer,
             train,
@@ -345,6 +387,8 @@ class _TrainingProgress:
     @property
     def _training(self) -> TrainingSettings:
         """How nets of the recognizer's kind are trained by the settings."""
+        from voxaffect.model.trunks import LstmSettings
+
         recurrent = isinstance(self.recognizer.settings.trunk, LstmSettings)
         training = self.settings.training
         return training.lstm if recurrent else training.dnn
@@ -359,4 +403,61 @@ def _learned_before(recognizer: NetRecognizer, prepared: Prepared) -> str:
     return (
         f"the recognizer has learned from {', '.join(shared)} before, so that its first score is "
         "not of speakers that it had never heard"
+    )
+
+
+@app.command("train", rich_help_panel=RECOGNIZER)
+@keeps("features computed so far are kept, no recognizer was saved")
+def train_command(
+    config: Config,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the trained recognizer.")],
+    system: Annotated[
+        str | None, typer.Option(help="Which system to train; lstm-mtl if left out.")
+    ] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="A trained recognizer that is to be adapted to the corpora, such as `packaged`.",
+            callback=lambda base: base and located(base),
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of weights, order and dropout.")] = 0,
+    tensorboard: Tensorboard = False,
+    half: Annotated[
+        bool, typer.Option("--half", help="Save weights in half precision, in half the space.")
+    ] = False,
+    jobs: Jobs = 0,
+    backend: On = Backend.loky,
+    address: Address = None,
+) -> None:
+    """Train a recognizer on all corpora of a settings file and save it.
+
+    A tenth of the data stops the training and calibrates it. The folder's training.csv gets a line
+    as each epoch ends: loss, dev UA, frames a second. A cluster (--backend) extracts the features;
+    the net is trained here, or by every process that torchrun starts.
+
+    With --from a recognizer goes on learning from a few hundred recordings of your own. What that
+    changes is shown for speakers who were held out, before and after.
+    """
+    if base is not None:
+        flags = {"--tensorboard": tensorboard or None, "--half": half or None}
+        refused = {"--system": system, "--address": address, **flags}
+        for option, value in refused.items():
+            if value is not None:
+                raise typer.BadParameter(f"{option} does not work with --from; leave it out")
+
+        adapt_to(config, base, out, seed=seed, n_jobs=jobs)
+        return
+
+    train(
+        config,
+        out,
+        system_name=system or "lstm-mtl",
+        seed=seed,
+        n_jobs=jobs,
+        tensorboard=tensorboard,
+        half=half,
+        backend=backend,
+        address=address,
     )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from tests.report.predictions.made import made
 from voxaffect.recognizer.prediction import UNSURE, Prediction
 from voxaffect.report.colors import LETTERS
-from voxaffect.report.predictions.table import PAUSE, clock, strip, table
+from voxaffect.report.predictions.table import PAUSE, clock, short_names, strip, table
 
 
 def test_letters_stand_where_somebody_speaks() -> None:
@@ -53,12 +57,42 @@ QUIET = replace(WARNED, warnings=())
 def test_warnings_have_a_column_where_anyone_warns(
     answers: tuple[Prediction, ...], n_columns: int
 ) -> None:
-    grid = table(answers)
+    grid = table(answers, width=160)
     assert (len(grid.columns), grid.row_count) == (n_columns, len(answers))
 
 
-def test_each_warning_is_told() -> None:
-    console = Console(width=160)
-    with console.capture() as printed:
-        console.print(table((QUIET, WARNED)))
-    assert all(str(warning) in printed.get() for warning in WARNED.warnings)
+def printed(predictions: Sequence[Prediction], width: int) -> str:
+    console = Console(width=width)
+    with console.capture() as shown:
+        console.print(table(predictions, width=width))
+    return shown.get()
+
+
+def test_each_warning_is_shown() -> None:
+    assert all(str(warning) in printed((QUIET, WARNED), 160) for warning in WARNED.warnings)
+
+
+LONG = replace(WARNED, name="recordings/of/a/long/winter/interview-number-17.wav")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 160])
+def test_a_table_fits_its_terminal_in_whole_words(width: int) -> None:
+    text = printed((QUIET, LONG), width)
+    assert max(map(cell_len, text.splitlines())) <= width
+    assert text.count("angry ") >= 2
+    assert "0.55" in text
+    for word in set(re.findall(r"[a-z]+…", text.partition("angry")[0])):
+        assert word.startswith(("recordings", "rec"))
+    assert ("clipped noisy" in text) == (60 <= width < 160)
+    assert ("neutral" in text) == (width >= 80)
+    name = next(line for line in text.splitlines() if "17.wav" in line)
+    assert ("…" in name) == (width < 160)
+
+
+def test_names_are_relative_to_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = (str(tmp_path / "a" / "b.wav"), f"{tmp_path}x", "c.wav")
+    names = short_names([replace(QUIET, name=name) for name in given])
+    assert names == ["a/b.wav", f"{tmp_path}x", "c.wav"]

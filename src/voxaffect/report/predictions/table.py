@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
-from rich.table import Column, Table
+from rich import box
+from rich.cells import cell_len
+from rich.table import Table
 from rich.text import Text
 
 from voxaffect.recognizer.prediction import Prediction
@@ -12,33 +16,86 @@ from voxaffect.report.colors import LABEL_COLORS, LETTERS
 from voxaffect.report.predictions.formats import visible
 from voxaffect.taxonomy import EMOTION
 
+SHORTEST_NAME = 12
+"""Characters of a recording's name that are shown at least, beside all columns."""
 
-def table(predictions: Sequence[Prediction], *, title: str | None = None) -> Table:
-    """A row a prediction; the column of warnings is left out where there are none.
+
+def table(predictions: Sequence[Prediction], *, title: str | None = None, width: int = 80) -> Table:
+    """A row a prediction, in whole words, in at most `width` characters where that is possible.
+
+    Where it is narrow, names of recordings are shortened in the middle, then columns are left out:
+    warnings become codes, then subtasks, the classes' probabilities and warnings go. Label and
+    highest probability stay.
 
     Args:
         predictions: of recordings or segments.
         title: the recording whose segments they are; else each row names its own.
+        width: of the terminal.
     """
-    where = "file" if title is None else "time"
-    some_warn = any(p.warnings for p in predictions)
-    grid = Table(
-        Column(where, overflow="fold", no_wrap=title is not None),
-        "emotion",
-        *EMOTION.classes,
-        "subtasks",
-        *(["warnings"] if some_warn else []),
-    )
-    for p in predictions:
-        subtasks = [max(classes, key=lambda c: classes[c]) for classes in p.subtasks.values()]
-        grid.add_row(
-            visible(p.name) if title is None else times(p),
-            p.label,
-            *(f"{p.probabilities[name]:.2f}" for name in EMOTION.classes),
-            ", ".join(subtasks),
-            *(["; ".join(map(str, p.warnings))] if some_warn else []),
-        )
+    names = [times(p) for p in predictions] if title is not None else short_names(predictions)
+    needs = max(map(len, names), default=0)
+    columns = _columns_that_fit(predictions, needs, width)
+    room = width - sum(_width(column) for column in columns[1:]) - 2
+    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    grid.add_column("time" if title is not None else "file", no_wrap=True)
+    for column in columns[1:]:
+        grid.add_column(column[0], no_wrap=column[0] != "warnings")
+    for n, name in enumerate(names):
+        shown = middle_ellipsis(name, max(room, SHORTEST_NAME))
+        grid.add_row(shown, *(column[n + 1] for column in columns[1:]))
     return grid
+
+
+def _columns_that_fit(
+    predictions: Sequence[Prediction], name_width: int, width: int
+) -> list[list[str]]:
+    """Heading and cells of the columns, the first of which is the name's place."""
+    label = ["emotion", *(str(p.label) for p in predictions)]
+    classes = [
+        [name, *(f"{p.probabilities[name]:.2f}" for p in predictions)] for name in EMOTION.classes
+    ]
+    highest = ["p", *(f"{p.probability or 0:.2f}" for p in predictions)]
+    subtasks = [
+        "subtasks",
+        *(", ".join(max(c, key=lambda k: c[k]) for c in p.subtasks.values()) for p in predictions),
+    ]
+    some_warn = any(p.warnings for p in predictions)
+    texts = [["warnings", *("; ".join(map(str, p.warnings)) for p in predictions)]] * some_warn
+    codes = [["warnings", *(" ".join(w.code for w in p.warnings) for p in predictions)]] * some_warn
+    least = min(name_width, SHORTEST_NAME)
+    for rest in (
+        [label, *classes, subtasks, *texts],
+        [label, *classes, subtasks, *codes],
+        [label, *classes, *codes],
+        [label, highest, *codes],
+        [label, highest],
+    ):
+        if least + 2 + sum(map(_width, rest)) <= width:
+            break
+    return [[], *rest]
+
+
+def _width(column: Sequence[str]) -> int:
+    """Characters that a column takes, the space beside it included."""
+    return max(map(cell_len, column)) + 2
+
+
+def short_names(predictions: Sequence[Prediction]) -> list[str]:
+    """Names of recordings, relative to the current folder where they lie below it."""
+    here = f"{Path.cwd()}{os.sep}"
+    return [visible(p.name.removeprefix(here)) for p in predictions]
+
+
+def middle_ellipsis(text: str, width: int) -> str:
+    """Text of at most `width` characters, which misses its middle where it is longer.
+
+    >>> middle_ellipsis("recordings/2024/interview-12.wav", 20)
+    'recordin…view-12.wav'
+    """
+    if cell_len(text) <= width:
+        return text
+    n_end = width * 3 // 5
+    return f"{text[: width - n_end - 1]}…{text[-n_end:]}"
 
 
 def times(segment: Prediction) -> str:
