@@ -33,6 +33,7 @@ def test_mutated_files_are_predicted_or_refused(client: TestClient) -> None:
         assert response.status_code in EXPECTED, data[:200]
 
 
+@pytest.mark.hypothesis
 def test_responses_match_the_openapi_description(recognizer: NetRecognizer) -> None:
     schemathesis = pytest.importorskip("schemathesis", reason="no schemathesis")
     limits = Limits(rate_per_s=1e6, burst=10**6)

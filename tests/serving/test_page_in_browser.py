@@ -175,6 +175,7 @@ def test_downloads_are_the_service_s(
         f"{url}/v1/predict",
         params={"timeline": True, "format": form},
         files={"file": (recording.name, recording.read_bytes())},
+        timeout=60,
     )
     assert Path(saved.value.path()).read_bytes() == expected.content
 
