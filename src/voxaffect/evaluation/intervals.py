@@ -44,7 +44,7 @@ def speakers_by_corpus(speakers: Sequence[str]) -> dict[str, list[int]]:
 
 
 def degrees_of_freedom(speakers: Sequence[str]) -> int:
-    """Speakers minus corpora."""
+    """Number of speakers minus number of corpora."""
     return len(speakers) - len(speakers_by_corpus(speakers))
 
 

@@ -18,8 +18,6 @@ from voxaffect.evaluation.experiment.run import PROTOCOLS, FoldResult, Run
 from voxaffect.evaluation.metrics import unweighted_accuracy
 from voxaffect.evaluation.results import display_order, single_task_of
 
-MULTI_TASK = "mtl"
-
 
 @dataclass(frozen=True)
 class TrainingShare:
@@ -159,7 +157,7 @@ def _gains(protocol: str, grids: Mapping[str, _Grid]) -> list[LearningGain]:
     found = []
     for system, grid in grids.items():
         reference = grids.get(single_task_of(system))
-        if not system.endswith(f"-{MULTI_TASK}") or reference is None:
+        if not system.endswith("-mtl") or reference is None:
             continue
         folds = [fold for fold in grid.folds if fold in reference.folds]
         for share in [s for s in grid.shares if s in reference.shares] if folds else []:
