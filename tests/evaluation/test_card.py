@@ -18,13 +18,13 @@ from voxaffect.evaluation.card import (
 )
 from voxaffect.evaluation.experiment.experiment import Plan, run
 from voxaffect.evaluation.experiment.run import Run, RunFolder
-from voxaffect.systems.systems import SvmSystem
+from voxaffect.systems.systems import SYSTEMS
 
 OLD = (
     "within/emodb/03: the test set shares 2 sentences, 1 corpus with the training and dev data; "
     "the dev set shares 8 speakers, 1 sentence, 1 corpus with the training data."
 )
-PLAN = Plan(protocols=("within", "cross", "aggregated"), systems=(SvmSystem(),))
+PLAN = Plan(protocols=("within", "cross", "aggregated"), systems=(SYSTEMS["svm"],))
 
 
 def of(*results: object, **leakage: object) -> Run:

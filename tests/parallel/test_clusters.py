@@ -31,7 +31,7 @@ from voxaffect.model.trunks import DnnSettings
 from voxaffect.parallel.clusters import effective_jobs, local_jobs, workers
 from voxaffect.parallel.processes import n_cores
 from voxaffect.parallel.work import WorkerDied, compute_all
-from voxaffect.systems.systems import NetSystem, Options, SvmSystem, TrainingOptions
+from voxaffect.systems.systems import SYSTEMS, NetSystem, Options, TrainingOptions
 
 
 def test_cpu_affinity_limits_the_number_of_cores(
@@ -55,7 +55,7 @@ def test_all_cores_count_without_cpu_affinity(
 
 PLAN = Plan(
     protocols=("within", "cross"),
-    systems=(SvmSystem(), NetSystem("dnn-stl", DnnSettings(hidden=8, context=1))),
+    systems=(SYSTEMS["svm"], NetSystem("dnn-stl", DnnSettings(hidden=8, context=1))),
     options=Options(
         training=TrainingOptions(dnn=TrainingSettings(batch_size=32, max_epochs=3, patience=3))
     ),

@@ -242,7 +242,7 @@ def test_a_pass_that_fails_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
         def fail(*args: object, **words: object) -> None:
             raise MemoryError
 
-        broken.setattr(live.decoder._net, "hear", fail)  # type: ignore[attr-defined]
+        broken.setattr(live.decoder._net, "process", fail)  # type: ignore[attr-defined]
         with pytest.raises(MemoryError):
             stream.predict()
     assert live.pending() == [stream]
@@ -329,13 +329,13 @@ def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
 def test_causal_trunks_decode_a_frame_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a moving gain, what is new is all that the net hears."""
     live = LiveRecognizer(RECOGNIZERS["lstm"], LiveSettings(provisional=False))
-    heard, hear = [], live.decoder._net.hear  # type: ignore[attr-defined]
+    heard, hear = [], live.decoder._net.process  # type: ignore[attr-defined]
 
     def counted(frames: Floats, *rest: object, **words: object) -> object:
         heard.append(len(frames))
         return hear(frames, *rest, **words)
 
-    monkeypatch.setattr(live.decoder._net, "hear", counted)  # type: ignore[attr-defined]
+    monkeypatch.setattr(live.decoder._net, "process", counted)  # type: ignore[attr-defined]
     stream, samples = live.open(), voice(3)
     for start in range(0, len(samples), 4000):
         stream.push(samples[start : start + 4000])

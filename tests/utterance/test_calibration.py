@@ -96,7 +96,7 @@ def test_impossible_temperatures_are_refused(temperature: float) -> None:
 
 
 def test_classes_and_scores_must_fit() -> None:
-    with pytest.raises(TrainingError, match="met class -1"):
+    with pytest.raises(TrainingError, match="got class -1"):
         TemperatureCalibration.fit(np.zeros((2, 4)), [0, -1])
     with pytest.raises(TrainingError, match="finite scores"):
         TemperatureCalibration.fit(np.full((2, 4), np.nan), [0, 1])

@@ -129,7 +129,7 @@ def test_a_class_never_seen_never_wins(classes: set[int], n: int) -> None:
 
 def test_scores_need_classes_that_are_indices() -> None:
     X, y = clusters(30, [0, 5])
-    with pytest.raises(ValueError, match=r"\[0, 5\] are no indices below 4"):
+    with pytest.raises(ValueError, match=r"\[0, 5\] are not indices below 4"):
         ExtremeLearningMachine(random_state=0).fit(X, y).learned().class_scores(X, 4)
 
 

@@ -95,7 +95,7 @@ def test_damaged_arrays_are_refused(novelty: Novelty) -> None:
         (arrays, 0.0, 32, "or 0.0 false alarms"),
         (arrays, 0.01, 16, "32 features where the recognizer has 16"),
         ({**arrays, "mean": arrays["mean"][:3]}, 0.01, 32, r"mean of shape \(3,\)"),
-        ({**arrays, "mean": arrays["mean"] * np.nan}, 0.01, 32, "values that are none"),
+        ({**arrays, "mean": arrays["mean"] * np.nan}, 0.01, 32, "values that are not finite"),
     ):
         with pytest.raises(ArtifactError, match=message):
             Novelty.from_arrays(damaged, rate, n_features)

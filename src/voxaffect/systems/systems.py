@@ -1,15 +1,13 @@
-"""The systems compared, by the paper's names: its own, what it leaves open, and baselines."""
+"""The systems compared, by name: the paper's, what it leaves open, and baselines."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from voxaffect.model.losses import Kind
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.systems.baselines.simple import (
@@ -22,7 +20,6 @@ from voxaffect.systems.baselines.sklearn_machines import (
     LinearSvmSettings,
     LogisticClassifier,
     LogisticSettings,
-    Summary,
     SvmClassifier,
     SvmSettings,
     descriptor_functionals,
@@ -37,17 +34,12 @@ from voxaffect.systems.classifier import (
 from voxaffect.systems.names import NAMES
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
 
-# What the paper leaves open, one change of a system at a time.
-#
-# A variant is a function of the settings of the system that it is a variant of, so that whatever
-# else a run sets holds for both.
-
 Variant = Callable[[NetSettings], NetSettings]
+"""One change of a system's settings, so that whatever else a run sets holds for both."""
 
 SLOWER = 10
-"""How much slower a subtask's head learns than the rest, as much as the paper's 0.1 weighs its loss
-less. Adam's steps are as long whatever a loss is multiplied by, so that the weight slows no head
-down, and only a rate of its own does."""
+"""Learning rate of trunk and emotion head over that of a subtask's head. The paper's weight of 0.1
+does not slow such a head down: Adam's steps do not depend on what a loss is multiplied by."""
 
 
 def with_rates(base: NetSettings) -> NetSettings:
@@ -63,22 +55,18 @@ def with_private_layers(base: NetSettings) -> NetSettings:
 
 
 def with_extended_representation(base: NetSettings) -> NetSettings:
-    """The utterance level sees the posteriors of the subtasks, too."""
+    """The utterance level also uses the posteriors of the subtasks."""
     return replace(base, elm=replace(base.elm, subtasks=True))
 
 
 def with_uncertainty(base: NetSettings) -> NetSettings:
-    """Tasks are weighted by learned uncertainty (Kendall, Gal and Cipolla 2018)."""
-    return _weighted(base, "uncertainty")
+    """Task weights are learned from uncertainty (Kendall, Gal and Cipolla 2018)."""
+    return replace(base, training=replace(base.training, task_weighting="uncertainty"))
 
 
 def with_gradnorm(base: NetSettings) -> NetSettings:
-    """Tasks are weighted by the norms of their gradients (GradNorm; Chen et al. 2018)."""
-    return _weighted(base, "gradnorm")
-
-
-def _weighted(base: NetSettings, kind: Kind) -> NetSettings:
-    return replace(base, training=replace(base.training, task_weighting=kind))
+    """Task weights are learned from the norms of gradients (GradNorm; Chen et al. 2018)."""
+    return replace(base, training=replace(base.training, task_weighting="gradnorm"))
 
 
 VARIANTS: Mapping[str, Variant] = {
@@ -88,8 +76,7 @@ VARIANTS: Mapping[str, Variant] = {
     "uncertainty": with_uncertainty,
     "gradnorm": with_gradnorm,
 }
-"""What follows the base in a variant's name, `lstm-mtl-rates` -> what is changed."""
-
+"""Last part of a variant's name, as in `lstm-mtl-rates` -> the change."""
 
 DNN_TRAINING = TrainingSettings(batches_per_epoch=200)
 
@@ -150,14 +137,14 @@ class Options:
 
 @dataclass(frozen=True)
 class NetSystem:
-    """A net with a trunk and some subtasks.
+    """A net with a trunk and optional subtasks.
 
     Args:
         name: as the paper and the tables call it.
         trunk: the shared part of the net.
         subtasks: tasks learned beside emotion.
-        variant: what is changed of the settings, None for the paper's system.
-        mean_pooled: whether mean posteriors decide, in the place of functionals and ELM.
+        variant: change of the settings, None for the paper's system.
+        mean_pooled: whether mean posteriors decide instead of functionals and ELM.
     """
 
     name: str
@@ -190,7 +177,7 @@ class NetSystem:
         return kind(self.net_settings(options))
 
     def settings(self, options: Options) -> dict[str, Any]:
-        """Everything that shapes this system's results, as plain values."""
+        """Everything that decides this system's results, as plain values."""
         net = self.net_settings(options)
         return {"system": self.name, **(plain_settings(net) if self.mean_pooled else net.plain())}
 
@@ -203,7 +190,7 @@ class MajoritySystem:
 
     @property
     def features(self) -> None:
-        """It hears nothing, so that any features will do."""
+        """It needs none of its own."""
         return None
 
     def classifier(self, options: Options) -> UtteranceClassifier:  # noqa: ARG002 has no settings
@@ -211,80 +198,38 @@ class MajoritySystem:
         return MajorityClassifier()
 
     def settings(self, options: Options) -> dict[str, Any]:  # noqa: ARG002 has none but its name
-        """Everything that shapes this system's results, as plain values."""
+        """Everything that decides this system's results, as plain values."""
         return {"system": self.name}
 
 
 @dataclass(frozen=True)
-class SklearnSystem(ABC):
-    """A baseline that learns from one row of numbers an utterance.
+class SklearnSystem:
+    """A baseline of scikit-learn on one row of numbers an utterance.
 
     Args:
         name: as the tables call it.
-        features: key of `voxaffect.features.opensmile.UTTERANCE_SETS`, whose row it
-            takes as it is; None takes 12 functionals of each of the run's own descriptors.
+        section: of the options, which decides the estimator.
+        features: key of `voxaffect.features.opensmile.UTTERANCE_SETS`, whose rows it takes as they
+            are; None takes 12 functionals of each of the run's own descriptors.
     """
 
     name: str
+    section: Literal["svm", "linear_svm", "logistic"]
     features: str | None = None
 
-    @property
-    def summarize(self) -> Summary:
-        """What makes a row of an utterance's frames."""
-        return descriptor_functionals if self.features is None else only_row
-
-    @abstractmethod
     def classifier(self, options: Options) -> UtteranceClassifier:
         """A new, untrained classifier."""
+        summarize = descriptor_functionals if self.features is None else only_row
+        if self.section == "svm":
+            return SvmClassifier(options.svm, summarize)
+        if self.section == "linear_svm":
+            return LinearSvmClassifier(options.linear_svm, summarize)
+        return LogisticClassifier(options.logistic, summarize)
 
     def settings(self, options: Options) -> dict[str, Any]:
-        """Everything that shapes this system's results, as plain values."""
+        """Everything that decides this system's results, as plain values."""
         other = {} if self.features is None else {"features": self.features}
-        return {"system": self.name, **asdict(self._machine(options)), **other}
-
-    @abstractmethod
-    def _machine(self, options: Options) -> SvmSettings | LinearSvmSettings | LogisticSettings:
-        """The part of the options that is this machine's."""
-
-
-@dataclass(frozen=True)
-class SvmSystem(SklearnSystem):
-    """A support vector machine with a radial kernel."""
-
-    name: str = "svm"
-
-    def classifier(self, options: Options) -> UtteranceClassifier:
-        """A new, untrained classifier."""
-        return SvmClassifier(options.svm, self.summarize)
-
-    def _machine(self, options: Options) -> SvmSettings:
-        return options.svm
-
-
-@dataclass(frozen=True)
-class LinearSvmSystem(SklearnSystem):
-    """A linear support vector machine, for rows longer than the training set."""
-
-    def classifier(self, options: Options) -> UtteranceClassifier:
-        """A new, untrained classifier."""
-        return LinearSvmClassifier(options.linear_svm, self.summarize)
-
-    def _machine(self, options: Options) -> LinearSvmSettings:
-        return options.linear_svm
-
-
-@dataclass(frozen=True)
-class LogisticSystem(SklearnSystem):
-    """Logistic regression."""
-
-    name: str = "logistic"
-
-    def classifier(self, options: Options) -> UtteranceClassifier:
-        """A new, untrained classifier."""
-        return LogisticClassifier(options.logistic, self.summarize)
-
-    def _machine(self, options: Options) -> LogisticSettings:
-        return options.logistic
+        return {"system": self.name, **asdict(getattr(options, self.section)), **other}
 
 
 System = NetSystem | MajoritySystem | SklearnSystem
@@ -303,12 +248,12 @@ _SUBTASKS: Mapping[str, tuple[str, ...]] = {
     "naturalness": (NATURALNESS.name,),
 }
 _BASELINES: tuple[System, ...] = (
-    SvmSystem(),
-    LogisticSystem(),
-    SvmSystem("egemaps-svm", "egemaps"),
-    LogisticSystem("egemaps-logistic", "egemaps"),
-    LinearSvmSystem("compare-svm", "compare"),
-    LogisticSystem("compare-logistic", "compare"),
+    SklearnSystem("svm", "svm"),
+    SklearnSystem("logistic", "logistic"),
+    SklearnSystem("egemaps-svm", "svm", "egemaps"),
+    SklearnSystem("egemaps-logistic", "logistic", "egemaps"),
+    SklearnSystem("compare-svm", "linear_svm", "compare"),
+    SklearnSystem("compare-logistic", "logistic", "compare"),
     MajoritySystem(),
 )
 

@@ -1,9 +1,9 @@
-"""Scores to probabilities by one temperature, fitted on the dev set.
+"""Temperature scaling: calibrated probabilities by one temperature, fitted on the dev set.
 
 Source: Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", ICML 2017. A small
-dev set that is classified without a fault would ask for certainty; as in Platt, "Probabilistic
-outputs for support vector machines", 1999, the targets therefore give away one pseudo-utterance,
-spread evenly over the classes: N utterances vouch for a confidence of about N / (N + 1), not more.
+dev set without errors would be fitted by certainty. As in Platt, "Probabilistic outputs for support
+vector machines", 1999, the targets therefore include one pseudo-utterance spread evenly over the
+classes: N utterances support a confidence of about N / (N + 1), not more.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from voxaffect.errors import TrainingError
 Floats = NDArray[np.float64]
 
 TEMPERATURES = (0.01, 100.0)
-"""No temperature outside these bounds is considered."""
+"""Bounds of the search."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _checked(scores: ArrayLike, y: ArrayLike) -> tuple[Floats, NDArray[np.int64]
     outside = classes[(classes < 0) | (classes >= known.shape[1])]
     if outside.size:
         raise TrainingError(
-            f"calibration met class {outside[0]} where there are {known.shape[1]}; "
+            f"calibration got class {outside[0]} where there are {known.shape[1]}; "
             "leave utterances without a class out"
         )
     return known, classes

@@ -1,4 +1,4 @@
-"""Extreme Learning Machine: a hidden layer that stays random, and a closed-form output layer.
+"""Extreme Learning Machine (ELM): a random hidden layer and a closed-form output layer.
 
 Sources: Huang, Zhu, Siew, "Extreme learning machine: theory and applications", Neurocomputing 70,
 2006; on functionals of frame posteriors, with 120 hidden units: Han, Yu, Tashev, Interspeech 2014.
@@ -7,7 +7,7 @@ Sources: Huang, Zhu, Siew, "Extreme learning machine: theory and applications", 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -26,12 +26,12 @@ Classes = NDArray[np.int64]
 
 
 def adapt_elm(elm: ElmScores, inputs: NDArray[np.floating], classes: Classes) -> ElmScores:
-    """Scores that fit other data, held to those of before by a ridge on the change of the weights.
+    """An ELM fitted to other data, held to the original by a ridge on the change of its weights.
 
-    Statistics of the inputs and the hidden layer stay. What the machine leaves of the targets is
-    fitted by ridge regression, its ridge chosen by generalized cross-validation: data that say
-    nothing new move little. A class that the data lack keeps its weights; one that the machine
-    lacks begins at the score of a class never seen.
+    Statistics of the inputs and the hidden layer stay. What the original leaves of the targets is
+    fitted by ridge regression, its ridge chosen by generalized cross-validation: data without news
+    change little. A class missing in the data keeps its weights; one missing in the original begins
+    at the score of a class missing in training.
 
     Args:
         elm: with class indices for classes.
@@ -48,62 +48,29 @@ def adapt_elm(elm: ElmScores, inputs: NDArray[np.floating], classes: Classes) ->
         )
     known = np.asarray(inputs, np.float64)
     hidden = hidden_layer(known, elm.mean, elm.scale, elm.hidden_weights, elm.hidden_bias)
-    output = _Output.of(elm, present)
-    left = np.where(classes[:, None] == output.classes, 1.0, -1.0) - output.scores(hidden)
-    moved = np.isin(output.classes, present)
+    every, coef, intercept = _output_of(elm, present)
+    left = np.where(classes[:, None] == every, 1.0, -1.0) - (hidden @ coef + intercept)
+    moved = np.isin(every, present)
     problem = decompose(hidden, left[:, moved], (classes.size / (present.size * counts))[codes])
     ridge = problem.best_ridge()
-    output.move(moved, *problem.solve(ridge))
-    return output.installed(replace(elm, ridge=np.asarray(ridge)))
+    change, shift = problem.solve(ridge)
+    coef[:, moved] += change
+    intercept[moved] += shift
+    if every.size == 2:  # one column, the difference
+        coef, intercept = (coef[:, 1:] - coef[:, :1]) / 2, (intercept[1:] - intercept[:1]) / 2
+    return replace(elm, classes=every, coef=coef, intercept=intercept, ridge=np.asarray(ridge))
 
 
-@dataclass
-class _Output:
-    """An output layer with one column a class, also for two classes.
-
-    Args:
-        classes: (K,), sorted.
-        coef: (L, K).
-        intercept: (K,).
-    """
-
-    classes: Classes
-    coef: Floats
-    intercept: Floats
-
-    @classmethod
-    def of(cls, elm: ElmScores, more: Classes) -> _Output:
-        """Columns for the machine's classes and some more."""
-        own, coef, intercept = elm.classes.astype(np.int64), elm.coef, elm.intercept
-        if own.size == 2:
-            coef, intercept = np.hstack([-coef, coef]), np.concatenate([-intercept, intercept])
-        classes = np.union1d(own, more)
-        place = np.searchsorted(classes, own)
-        output = cls(
-            classes,
-            np.zeros((coef.shape[0], classes.size)),
-            np.full(classes.size, UNSEEN_SCORE),
-        )
-        output.coef[:, place], output.intercept[place] = coef, intercept
-        return output
-
-    def scores(self, hidden: Floats) -> Floats:
-        """Scores (N, K) of hidden activities (N, L)."""
-        scores: Floats = hidden @ self.coef + self.intercept
-        return scores
-
-    def move(self, columns: NDArray[np.bool_], change: Floats, shift: Floats) -> None:
-        """Add to the weights of some columns."""
-        self.coef[:, columns] += change
-        self.intercept[columns] += shift
-
-    def installed(self, elm: ElmScores) -> ElmScores:
-        """The machine with this output; that of two classes has one column, their difference."""
-        coef, intercept = self.coef, self.intercept
-        if self.classes.size == 2:
-            coef = (coef[:, 1:] - coef[:, :1]) / 2
-            intercept = (intercept[1:] - intercept[:1]) / 2
-        return replace(elm, classes=self.classes, coef=coef, intercept=intercept)
+def _output_of(elm: ElmScores, more: Classes) -> tuple[Classes, Floats, Floats]:
+    """An ELM's classes (K,) and some more, and its output layer (L, K), (K,), a column each."""
+    own, coef, intercept = elm.classes.astype(np.int64), elm.coef, elm.intercept
+    if own.size == 2:
+        coef, intercept = np.hstack([-coef, coef]), np.concatenate([-intercept, intercept])
+    every = np.union1d(own, more)
+    place = np.searchsorted(every, own)
+    whole = np.zeros((coef.shape[0], every.size)), np.full(every.size, UNSEEN_SCORE)
+    whole[0][:, place], whole[1][place] = coef, intercept
+    return every, *whole
 
 
 BLOCK_ROWS = 1024
@@ -160,7 +127,7 @@ class ExtremeLearningMachine(ClassifierMixin, BaseEstimator):  # type: ignore[mi
                 weight 0 is absent.
 
         Raises:
-            ValueError: as scikit-learn demands, where inputs are not as stated.
+            ValueError: inputs are not as stated.
         """
         if self.n_hidden < 1:
             raise ValueError(f"n_hidden = {self.n_hidden}: need at least one hidden unit")
@@ -200,7 +167,7 @@ class ExtremeLearningMachine(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         return answers
 
     def learned(self) -> ElmScores:
-        """Everything that scoring needs, without scikit-learn."""
+        """The arrays that scoring needs."""
         check_is_fitted(self)
         return ElmScores(**{name: np.asarray(getattr(self, f"{name}_")) for name in ARRAYS})
 

@@ -1,7 +1,6 @@
-"""What an Extreme Learning Machine has learned, and its scores: arrays and products, no library.
+"""A fitted Extreme Learning Machine: arrays and products, without scikit-learn, which loads slowly.
 
-`voxaffect.utterance.elm` learns them as a scikit-learn estimator, which takes longer to load than
-a recording takes to be answered.
+`voxaffect.utterance.elm` fits it.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ from voxaffect.errors import ArtifactError
 Floats = NDArray[np.float64]
 
 UNSEEN_SCORE = -1.0
-"""Score of a class that training never saw: what regression on its constant target -1 would give.
+"""Score of a class missing in training: what regression on its constant target -1 would give.
 
-The scores of the C classes seen sum to 2 - C, as their targets do in every row, so that the best of
-them is at least 2 / C - 1, and an unseen class never wins."""
+The scores of the other C classes sum to 2 - C, as their targets do in every row, so that the best
+of them is at least 2 / C - 1, and a missing class never wins."""
 
 
 @dataclass(frozen=True, eq=False)
 class ElmScores:
-    """Scores of a fitted Extreme Learning Machine; the arrays are those of the estimator.
+    """A fitted Extreme Learning Machine; the arrays are those of the estimator.
 
     Args:
         classes: (C,), the classes seen in training, sorted.
@@ -76,14 +75,13 @@ class ElmScores:
     def class_scores(self, inputs: ArrayLike, n_classes: int) -> Floats:
         """Scores (N, n_classes) where classes are indices; the decision is a row's maximum.
 
-        A class that training never saw scores `UNSEEN_SCORE`. Two classes score as two opposite
-        columns, the two regressions' own results.
+        A class missing in training scores `UNSEEN_SCORE`; two classes are opposite columns.
 
         Raises:
             ValueError: a class seen in training is not an index from 0 to n_classes - 1.
         """
         if not np.isin(self.classes, np.arange(n_classes)).all():
-            raise ValueError(f"classes {self.classes.tolist()} are no indices below {n_classes}")
+            raise ValueError(f"classes {self.classes.tolist()} are not indices below {n_classes}")
         seen = self.outputs(np.asarray(inputs, np.float64))
         if self.classes.size == 2:
             seen = np.concatenate([-seen, seen], axis=1)
@@ -92,12 +90,12 @@ class ElmScores:
         return scores
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Everything that scores need, by name."""
+        """The arrays by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> ElmScores:
-        """What `to_arrays` described; it scores the same.
+        """The ELM that `to_arrays` gave.
 
         Raises:
             ArtifactError: an array is missing, or shapes contradict one another.

@@ -1,4 +1,4 @@
-"""High-level features: what an utterance's frame posteriors come to, four numbers a class.
+"""High-level features: functionals of an utterance's frame posteriors, four numbers a class.
 
 Source: Han, Yu, Tashev, "Speech emotion recognition using deep neural network and extreme learning
 machine", Interspeech 2014, section 3.2.
@@ -15,7 +15,7 @@ FUNCTIONALS = ("max", "min", "mean", "share")
 """Maximum, minimum, mean, and the share of frames whose posterior exceeds the threshold."""
 
 THRESHOLD = 0.2
-"""The posterior beyond which Han et al. count a frame."""
+"""Posterior above which Han et al. count a frame."""
 
 
 def functionals(

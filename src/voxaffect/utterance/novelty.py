@@ -1,11 +1,11 @@
-"""How far an utterance lies from those that a recognizer has learned from.
+"""Novelty (out-of-distribution) score: distance of an utterance from the training utterances.
 
-An utterance is the mean and the spread of its standardized frames; its distance is Mahalanobis'
-from the mean of the training utterances, with the covariance shrunk towards a sphere as Ledoit and
-Wolf ("A well-conditioned estimator for large-dimensional covariance matrices", 2004) do. Distance 1
-is the one that a stated share of utterances like the training's exceed: the false alarms. It is
-read off training utterances that the covariance at hand has not seen, part by part. They share
-speakers and rooms with the others: a new voice in a new room exceeds it more often.
+An utterance is the mean and the spread of its standardized frames; the distance is Mahalanobis'
+from the mean of the training utterances, with a shrunk covariance (Ledoit and Wolf, "A
+well-conditioned estimator for large-dimensional covariance matrices", 2004). Distance 1 is the one
+that a stated share of utterances like the training's exceed: the false alarms. It is measured on
+training utterances held out of the covariance, part by part. These share speakers and rooms with
+the others: a new voice in a new room exceeds it more often.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from voxaffect.features.standardize import Standardizer
 FALSE_ALARMS = 0.01
 N_PARTS = 10
 LEAST_SPREAD = 0.01
-"""Standard deviation, relative to that of all training frames, that counts as none: a sine's."""
+"""Smallest standard deviation that counts, relative to that of all training frames: a sine's."""
 
 Floats = NDArray[np.float32]
 
@@ -40,7 +40,7 @@ class Novelty:
         false_alarms: share of utterances like the training's beyond the limit.
 
     Raises:
-        ArtifactError: shapes contradict one another, or a value is none.
+        ArtifactError: shapes contradict one another, or a value is not finite.
     """
 
     mean: Floats
@@ -57,17 +57,17 @@ class Novelty:
         is_finite = np.isfinite(self.mean).all() and np.isfinite(self.whitening).all()
         if not (is_finite and 0 < self.false_alarms <= 1):
             raise ArtifactError(
-                f"novelty has values that are none, or {self.false_alarms} false alarms; "
+                f"novelty has values that are not finite, or {self.false_alarms} false alarms; "
                 "save the recognizer again"
             )
 
     @classmethod
     def fit(cls, frames: Sequence[Floats], standardizer: Standardizer, seed: int) -> Novelty:
-        """Learn from N training utterances, one of which is in memory at a time.
+        """Fit to N training utterances, one of which is in memory at a time.
 
         Args:
-            frames: N arrays float32 (T, F), N >= 2; few utterances cannot vouch for few false
-                alarms, and the share that they can vouch for is stated.
+            frames: N arrays float32 (T, F), N >= 2; few utterances guarantee only a larger share
+                of false alarms, which is stated.
             standardizer: of these frames.
             seed: of the division into parts.
 
@@ -94,15 +94,15 @@ class Novelty:
     def from_arrays(
         cls, arrays: Mapping[str, NDArray[Any]], false_alarms: object, n_features: int
     ) -> Novelty:
-        """What `to_arrays` described.
+        """The novelty that `to_arrays` gave.
 
         Args:
             arrays: by name.
-            false_alarms: as a header holds them.
-            n_features: F of the frames that are to be judged.
+            false_alarms: as in a header.
+            n_features: F of the recognizer's frames.
 
         Raises:
-            ArtifactError: an array is missing or of another shape, or a value is none.
+            ArtifactError: an array is missing or of another shape, or a value is not finite.
         """
         missing = [name for name in ("mean", "whitening") if name not in arrays]
         if missing or not isinstance(false_alarms, float):
@@ -112,7 +112,7 @@ class Novelty:
         novelty = cls(arrays["mean"], arrays["whitening"], false_alarms)
         if novelty.mean.size != 2 * n_features:
             raise ArtifactError(
-                f"novelty was learned from {novelty.mean.size // 2} features where the recognizer "
+                f"novelty was fitted to {novelty.mean.size // 2} features where the recognizer "
                 f"has {n_features}; save the recognizer again"
             )
         return novelty
@@ -126,7 +126,7 @@ def summary(standardized: Floats) -> NDArray[np.float64]:
 
 
 def _unseen_distances(vectors: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Distance (N,) of each utterance by the covariance of those in other parts."""
+    """Distance (N,) of each utterance by the covariance of the other parts."""
     n_parts = min(N_PARTS, len(vectors))
     part = np.random.default_rng(seed).permutation(len(vectors)) % n_parts
     distances = np.empty(len(vectors))
@@ -137,7 +137,7 @@ def _unseen_distances(vectors: NDArray[np.float64], seed: int) -> NDArray[np.flo
 
 
 def _limit(distances: NDArray[np.float64]) -> tuple[float, float]:
-    """The distance that so many more exceed, and how many that are.
+    """The limit of novelty, and the share of false alarms beyond it.
 
     Of N + 1 utterances drawn alike, the last lies beyond the r-th smallest of the others with a
     probability of at most 1 - r / (N + 1), as in conformal prediction.

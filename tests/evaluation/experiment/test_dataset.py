@@ -20,7 +20,7 @@ from voxaffect.evaluation.experiment.experiment import Plan, run
 from voxaffect.evaluation.experiment.run import RunFolder
 from voxaffect.features.cache.cache import FeatureStore
 from voxaffect.features.frames import FrameGrid
-from voxaffect.systems.systems import SYSTEMS, SvmSystem
+from voxaffect.systems.systems import SYSTEMS
 from voxaffect.taxonomy import EMOTION, Taxonomy
 
 
@@ -137,7 +137,7 @@ def of_other_features(dataset: Dataset) -> Dataset:
     return replace(dataset, features=features, feature_settings={"extractor": "plain"})
 
 
-PLAN = Plan(("within", "cross"), (SvmSystem(), SYSTEMS["egemaps-svm"], SYSTEMS["majority"]))
+PLAN = Plan(("within", "cross"), (SYSTEMS["svm"], SYSTEMS["egemaps-svm"], SYSTEMS["majority"]))
 
 
 def test_systems_use_their_own_features_on_the_same_folds(tmp_path: Path) -> None:

@@ -20,13 +20,13 @@ from voxaffect.evaluation.experiment.run import FoldResult, Run, RunFolder, resu
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings
 from voxaffect.systems.baselines.sklearn_machines import SvmSettings
-from voxaffect.systems.systems import NetSystem, Options, SvmSystem, TrainingOptions
+from voxaffect.systems.systems import SYSTEMS, NetSystem, Options, TrainingOptions
 
 QUICK = TrainingSettings(batch_size=32, max_epochs=2, patience=2)
 NET = NetSystem("dnn-mtl", DnnSettings(hidden=8, context=1), ("gender", "naturalness"))
 PLAN = Plan(
     protocols=("within", "cross", "aggregated"),
-    systems=(SvmSystem(), NET),
+    systems=(SYSTEMS["svm"], NET),
     seeds=(0, 1),
     options=Options(training=TrainingOptions(dnn=QUICK)),
 )
@@ -112,7 +112,7 @@ def test_results_are_kept_and_damaged_ones_computed_again(finished: Run, tmp_pat
 
 
 def test_changed_settings_and_audio_are_computed_again(tmp_path: Path) -> None:
-    plan = Plan(("cross",), (SvmSystem(),))
+    plan = Plan(("cross",), (SYSTEMS["svm"],))
     compute(tmp_path, plan)
     ended: list[Outcome] = []
     changed = replace(plan, options=Options(svm=SvmSettings(penalty=0.5)))
@@ -125,7 +125,7 @@ def test_changed_settings_and_audio_are_computed_again(tmp_path: Path) -> None:
 
 
 def test_added_corpus_does_not_change_within_corpus_folds(tmp_path: Path) -> None:
-    plan = Plan(("within",), (SvmSystem(),))
+    plan = Plan(("within",), (SYSTEMS["svm"],))
     compute(tmp_path, plan)
     ended: list[Outcome] = []
     wider = make_dataset(("north", "south", "west"))
@@ -134,15 +134,15 @@ def test_added_corpus_does_not_change_within_corpus_folds(tmp_path: Path) -> Non
 
 
 def test_run_has_the_results_of_the_last_plan(tmp_path: Path) -> None:
-    compute(tmp_path, Plan(("cross",), (SvmSystem(),)))
-    compute(tmp_path, Plan(("aggregated",), (SvmSystem(),)))
+    compute(tmp_path, Plan(("cross",), (SYSTEMS["svm"],)))
+    compute(tmp_path, Plan(("aggregated",), (SYSTEMS["svm"],)))
     assert {r.protocol for r in RunFolder(tmp_path).load().results} == {"aggregated"}
 
 
 def test_result_of_other_settings_is_not_used_for_a_failed_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = Plan(("cross",), (SvmSystem(),))
+    plan = Plan(("cross",), (SYSTEMS["svm"],))
     compute(tmp_path, plan)
 
     def fail(job: Job) -> FoldResult:
@@ -162,7 +162,7 @@ def test_similar_names_have_separate_results(tmp_path: Path) -> None:
         for i, u in dataset.utterances.items()
     }
     dataset = replace(dataset, utterances=utterances)
-    found = run(Plan(("within",), (SvmSystem(),)), dataset, (), RunFolder(tmp_path))
+    found = run(Plan(("within",), (SYSTEMS["svm"],)), dataset, (), RunFolder(tmp_path))
     assert len(found.results) == 4
 
 
@@ -210,7 +210,7 @@ def test_failed_fold_is_reported_and_others_finish(
         return original(job)
 
     monkeypatch.setattr(Job, "compute", compute_or_fail)
-    found = compute(tmp_path, Plan(("cross", "aggregated"), (SvmSystem(),)))
+    found = compute(tmp_path, Plan(("cross", "aggregated"), (SYSTEMS["svm"],)))
     assert {r.fold for r in found.results} == {"cross/south", "aggregated"}
     assert [f["fold"] for f in found.failures] == ["cross/north"]
     assert "the loss became nan" in found.failures[0]["reason"]
@@ -219,9 +219,9 @@ def test_failed_fold_is_reported_and_others_finish(
 def test_impossible_protocols_are_reported_or_an_error_if_there_is_no_other(tmp_path: Path) -> None:
     alone = make_dataset(("north",))
     with pytest.raises(FoldError, match="two or more"):
-        run(Plan(("cross",), (SvmSystem(),)), alone, (), RunFolder(tmp_path))
+        run(Plan(("cross",), (SYSTEMS["svm"],)), alone, (), RunFolder(tmp_path))
     assert not list(tmp_path.glob("results/*"))
-    found = run(Plan(("cross", "within"), (SvmSystem(),)), alone, (), RunFolder(tmp_path))
+    found = run(Plan(("cross", "within"), (SYSTEMS["svm"],)), alone, (), RunFolder(tmp_path))
     assert {r.protocol for r in found.results} == {"within"}
     assert "two or more" in found.failures[0]["reason"]
 
@@ -234,7 +234,7 @@ def test_fold_with_one_class_is_reported_and_others_are_computed(tmp_path: Path)
         utterances={i: dataset.utterances[i] for i in kept},
         targets={i: dataset.targets[i] for i in kept},
     )
-    found = run(Plan(("within",), (SvmSystem(),)), few, (), RunFolder(tmp_path))
+    found = run(Plan(("within",), (SYSTEMS["svm"],)), few, (), RunFolder(tmp_path))
     assert [r.test_name for r in found.results] == ["north/1"]
     assert "within/north/0: all training data are sad" in found.failures[0]["reason"]
 

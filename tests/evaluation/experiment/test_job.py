@@ -30,7 +30,7 @@ from voxaffect.files import digest
 from voxaffect.model.data import Examples
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.training import fit
-from voxaffect.systems.systems import SYSTEMS, Options, SvmSystem, TrainingOptions
+from voxaffect.systems.systems import SYSTEMS, Options, TrainingOptions
 
 DATASET = make_dataset()
 CORPORA = (corpus("north", {"acted": 1}), replace(corpus("south", {}), language="not stated"))
@@ -75,16 +75,16 @@ def test_snr_is_computed_where_features_have_a_level() -> None:
 
 def test_run_saves_facts_without_changing_digests(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    done = run(Plan(("within",), (SvmSystem(),)), DATASET, CORPORA, folder)
+    done = run(Plan(("within",), (SYSTEMS["svm"],)), DATASET, CORPORA, folder)
     assert done.utterances.keys() == DATASET.utterances.keys()
     assert {i for r in done.results for i in r.ids} <= done.utterances.keys()
     ids = list(DATASET.utterances)
     assert replace(DATASET, grid=FrameGrid(0.025, 0.020)).digest(ids) == DATASET.digest(ids)
 
 
-PLAN_SCHEDULE = Plan(("cross", "aggregated"), (SvmSystem(),))
+PLAN_SCHEDULE = Plan(("cross", "aggregated"), (SYSTEMS["svm"],))
 FOLDS = [FoldData.of(fold, DATASET) for fold in PLAN_SCHEDULE.folds(DATASET, print)]
-JOBS = [Job(data, SvmSystem(), Options(), seed=5) for data in FOLDS]
+JOBS = [Job(data, SYSTEMS["svm"], Options(), seed=5) for data in FOLDS]
 BAD = "cross/north"
 
 Attempts = list[tuple[str, int]]

@@ -20,7 +20,7 @@ from voxaffect.evaluation.experiment.run import Run, RunFolder
 from voxaffect.evaluation.splits.draws import draw_share
 from voxaffect.evaluation.splits.folds import Fold, aggregated, cross, thinned, within
 from voxaffect.evaluation.summary import summarize_run
-from voxaffect.systems.systems import SYSTEMS, SvmSystem
+from voxaffect.systems.systems import SYSTEMS
 
 Case = tuple[list[Utterance], dict[str, int]]
 SHARES = st.floats(0.01, 1.0)
@@ -97,7 +97,7 @@ def scores(found: Run) -> list[dict[tuple[str, str], dict[str, float]]]:
 
 def test_thinned_results_are_separate_and_not_in_tables(tmp_path: Path) -> None:
     dataset = make_dataset(n_takes=6)
-    plan = Plan(("within", "cross", "aggregated"), (SvmSystem(), SYSTEMS["majority"]))
+    plan = Plan(("within", "cross", "aggregated"), (SYSTEMS["svm"], SYSTEMS["majority"]))
     usual = run(plan, dataset, (), RunFolder(tmp_path / "usual"))
     found = run(
         replace(plan, train_shares=(0.25, 1.0)), dataset, (), RunFolder(tmp_path / "thinned")

@@ -1,4 +1,4 @@
-"""A support vector machine with a radial kernel: on few numbers an utterance, hard to beat."""
+"""Baselines of scikit-learn on one row of numbers an utterance: SVMs and logistic regression."""
 
 from __future__ import annotations
 
@@ -79,21 +79,8 @@ def table(frames: Sequence[NDArray[np.float32]], summarize: Summary) -> Table:
 Classes = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class FunctionalRows:
-    """Utterances as a machine sees them.
-
-    Args:
-        values: (N, K), a row an utterance.
-        target: int64 (N,), emotion classes.
-    """
-
-    values: Table
-    target: Classes
-
-
 class SklearnBaseline(ABC):
-    """Learns from one row of numbers an utterance; dev calibrates its scores.
+    """A classifier of one row of numbers an utterance; dev calibrates its scores.
 
     Args:
         summarize: makes the row of an utterance's frames.
@@ -110,19 +97,25 @@ class SklearnBaseline(ABC):
         dev: Examples,
         *,
         seed: int,
-        on_epoch: OnEpoch | None = None,  # noqa: ARG002 a machine has no epochs
+        on_epoch: OnEpoch | None = None,  # noqa: ARG002 there are no epochs
     ) -> None:
-        """Learn from `train`; `dev` chooses what the settings leave open and calibrates.
+        """Train on `train`; `dev` chooses what the settings leave open and calibrates.
 
         Raises:
             TrainingError: an utterance has no emotion, or all training utterances have one.
         """
-        train_rows, dev_rows = self._rows(train), self._rows(dev)
-        _refuse_single_class(train_rows.target)
-        self._learn(train_rows, dev_rows, seed)
-        self.calibration_ = TemperatureCalibration.fit(
-            self._scores(dev_rows.values), dev_rows.target
+        (rows, target), (dev_rows, dev_target) = (
+            (table(examples.frames, self._summarize), known_emotions(examples))
+            for examples in (train, dev)
         )
+        classes = np.unique(target)
+        if classes.size == 1:
+            raise TrainingError(
+                f"all {target.size} training utterances are {EMOTION.classes[classes[0]]}; this "
+                "system needs two classes or more: add data, or compare with majority alone"
+            )
+        self._fit_estimator((rows, target), (dev_rows, dev_target), seed)
+        self.calibration_ = TemperatureCalibration.fit(self._scores(dev_rows), dev_target)
 
     def answer(self, frames: Sequence[NDArray[np.float32]]) -> ClassifierOutput:
         """Answers for N utterances, each float32 (T, F)."""
@@ -136,16 +129,14 @@ class SklearnBaseline(ABC):
         return {"temperature": self.calibration_.temperature}
 
     @abstractmethod
-    def _learn(self, train: FunctionalRows, dev: FunctionalRows, seed: int) -> None:
-        """Learn from `train`; `dev` may choose among settings, and nothing else."""
+    def _fit_estimator(
+        self, train: tuple[Table, Classes], dev: tuple[Table, Classes], seed: int
+    ) -> None:
+        """Fit to rows (N, K) and classes (N,); `dev` may only choose among settings."""
 
     @abstractmethod
-    def _scores(self, values: Table) -> Table:
-        """Scores (N, C) of rows (N, K); each row is of its own utterance alone."""
-
-    def _rows(self, examples: Examples) -> FunctionalRows:
-        target = known_emotions(examples)
-        return FunctionalRows(table(examples.frames, self._summarize), target)
+    def _scores(self, rows: Table) -> Table:
+        """Scores (N, C) of rows (N, K), each of its own row alone."""
 
 
 def of_all_classes(scores: Table, seen: Classes) -> Table:
@@ -160,22 +151,6 @@ def of_all_classes(scores: Table, seen: Classes) -> Table:
     every[:, seen] = scores
     return every
 
-
-def _refuse_single_class(target: Classes) -> None:
-    classes = np.unique(target)
-    if classes.size == 1:
-        raise TrainingError(
-            f"all {target.size} training utterances are {EMOTION.classes[classes[0]]}; this "
-            "machine takes two classes or more, so add data or compare with majority alone"
-        )
-
-
-# Linear baselines, whose C is chosen on the dev set: logistic regression, a linear SVM.
-#
-# On as many numbers as ComParE's 6,373 a plane parts nearly any training set, and what matters is
-# how hard it is held back: C. Standardized rows of K numbers have squared lengths about K, so
-# that the candidates are decades about C = 1 / K. A linear machine on ComParE's numbers with a C
-# chosen on dev is the baseline of the ComParE challenges (Schuller et al., Interspeech 2016).
 
 MAX_STEPS = 10_000
 """Far beyond what the solvers need on standardized rows."""
@@ -212,14 +187,17 @@ class LinearSvmSettings:
 
 
 class LinearBaseline(SklearnBaseline):
-    """Standardized rows and one plane a class.
+    """A linear classifier on standardized rows, its C chosen on the dev set.
 
-    Of several C the one with the highest UA on dev is taken, of equals the smallest: the one that
-    holds the planes back most.
+    On as many numbers as ComParE's 6,373 a plane separates nearly any training set, and what
+    matters is the penalty. Standardized rows of K numbers have squared lengths about K, so that the
+    candidates are decades about C = 1 / K. A linear machine on ComParE's numbers with a C chosen on
+    dev is the baseline of the ComParE challenges (Schuller et al., Interspeech 2016). The C with
+    the highest UA on dev is taken, of equals the smallest.
     """
 
     scaler_: StandardScaler
-    planes_: ClassifierMixin
+    estimator_: ClassifierMixin
     penalty_: float
 
     def __init__(
@@ -235,51 +213,44 @@ class LinearBaseline(SklearnBaseline):
         return {**super().details(), "penalty": self.penalty_}
 
     @abstractmethod
-    def _planes(self, penalty: float, seed: int) -> ClassifierMixin:
+    def _estimator(self, penalty: float, seed: int) -> ClassifierMixin:
         """An estimator that is not fitted yet."""
 
-    def _learn(self, train: FunctionalRows, dev: FunctionalRows, seed: int) -> None:
-        self.scaler_ = StandardScaler().fit(train.values)
-        values, dev_values = (
-            self.scaler_.transform(train.values),
-            self.scaler_.transform(dev.values),
-        )
+    def _fit_estimator(
+        self, train: tuple[Table, Classes], dev: tuple[Table, Classes], seed: int
+    ) -> None:
+        self.scaler_ = StandardScaler().fit(train[0])
+        rows, dev_rows = self.scaler_.transform(train[0]), self.scaler_.transform(dev[0])
         best = -1.0
         for penalty in sorted(self.settings.penalties):
-            planes = self._planes(penalty, seed).fit(values, train.target)
-            reached = _unweighted_accuracy(dev.target, planes.predict(dev_values))
+            estimator = self._estimator(penalty, seed).fit(rows, train[1])
+            reached = _unweighted_accuracy(dev[1], estimator.predict(dev_rows))
             if reached > best:
-                best, self.planes_, self.penalty_ = reached, planes, penalty
+                best, self.estimator_, self.penalty_ = reached, estimator, penalty
 
-    def _scores(self, values: Table) -> Table:
-        seen = self.planes_.decision_function(self.scaler_.transform(values))
+    def _scores(self, rows: Table) -> Table:
+        seen = self.estimator_.decision_function(self.scaler_.transform(rows))
         if seen.ndim == 1:  # two classes: log odds are shared between them
             seen = np.stack([-seen, seen], axis=1) / 2
-        return of_all_classes(seen, self.planes_.classes_)
+        return of_all_classes(seen, self.estimator_.classes_)
 
 
 class LogisticClassifier(LinearBaseline):
     """Logistic regression; at temperature 1 its scores are its own log-probabilities."""
 
-    def _planes(self, penalty: float, seed: int) -> ClassifierMixin:
+    def _estimator(self, penalty: float, seed: int) -> ClassifierMixin:
+        weights = self.settings.class_weight
         return LogisticRegression(
-            C=penalty,
-            class_weight=self.settings.class_weight,
-            max_iter=MAX_STEPS,
-            random_state=seed,
+            C=penalty, class_weight=weights, max_iter=MAX_STEPS, random_state=seed
         )
 
 
 class LinearSvmClassifier(LinearBaseline):
     """Linear support vector machine; its scores are distances from the planes, calibrated."""
 
-    def _planes(self, penalty: float, seed: int) -> ClassifierMixin:
-        return LinearSVC(
-            C=penalty,
-            class_weight=self.settings.class_weight,
-            max_iter=MAX_STEPS,
-            random_state=seed,
-        )
+    def _estimator(self, penalty: float, seed: int) -> ClassifierMixin:
+        weights = self.settings.class_weight
+        return LinearSVC(C=penalty, class_weight=weights, max_iter=MAX_STEPS, random_state=seed)
 
 
 def _unweighted_accuracy(target: Classes, answers: Classes) -> float:
@@ -288,7 +259,7 @@ def _unweighted_accuracy(target: Classes, answers: Classes) -> float:
 
 
 UNSEEN_SCORE = -1.0
-"""Score of a class that training never saw. It never wins: the better of two classes scores at
+"""SVM score of a class missing in training. It never wins: the better of two classes scores at
 least 0, the best of three or more wins at least one duel and scores above 2/3."""
 
 
@@ -313,23 +284,27 @@ class SvmClassifier(SklearnBaseline):
         summarize: makes the row of an utterance's frames.
     """
 
-    machine_: Pipeline
+    estimator_: Pipeline
 
     def __init__(self, settings: SvmSettings, summarize: Summary = descriptor_functionals) -> None:
         super().__init__(summarize)
         self.settings = settings
 
-    def _learn(self, train: FunctionalRows, dev: FunctionalRows, seed: int) -> None:  # noqa: ARG002 nothing to choose
-        machine = SVC(
+    def _fit_estimator(
+        self,
+        train: tuple[Table, Classes],
+        dev: tuple[Table, Classes],  # noqa: ARG002 nothing to choose
+        seed: int,
+    ) -> None:
+        svm = SVC(
             C=self.settings.penalty, class_weight=self.settings.class_weight, random_state=seed
         )
-        self.machine_ = make_pipeline(StandardScaler(), machine)
-        self.machine_.fit(train.values, train.target)
+        self.estimator_ = make_pipeline(StandardScaler(), svm).fit(*train)
 
-    def _scores(self, values: Table) -> Table:
-        seen = self.machine_.decision_function(values)
+    def _scores(self, rows: Table) -> Table:
+        seen = self.estimator_.decision_function(rows)
         if seen.ndim == 1:  # two classes, one column
             seen = np.stack([-seen, seen], axis=1)
         scores = np.full((len(seen), EMOTION.n_classes), UNSEEN_SCORE)
-        scores[:, self.machine_.classes_] = seen
+        scores[:, self.estimator_.classes_] = seen
         return scores
