@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -21,21 +22,20 @@ from tests.streaming.test_endpointer import RATE, speech_and_pauses
 from voxaffect.audio.decode import StreamResampler
 from voxaffect.audio.quality import QualityWarning
 from voxaffect.audio.waveform import Waveform
-from voxaffect.cli import listen as live_view
+from voxaffect.cli import listen as listen_module
 from voxaffect.cli.listen import (
-    ANSWER_S,
-    HELD_BLOCKS,
-    READ_S,
+    CHUNK_S,
+    MAX_QUEUED_BLOCKS,
+    UPDATE_S,
     Block,
-    Moment,
+    MicrophoneQueue,
     Panel,
-    Waiting,
-    Watch,
+    RealTimeMonitor,
     final_line,
     listen,
+    make_display,
+    microphone_input,
     panel,
-    recording,
-    view_of,
 )
 from voxaffect.cli.main import main
 from voxaffect.errors import ArtifactError, AudioError
@@ -71,7 +71,7 @@ def command(model: Path, *words: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(line, **pipes, env={**os.environ, "OMP_NUM_THREADS": "1"})  # type: ignore[call-overload, no-any-return]
 
 
-def assert_answered_as_a_file(line: dict[str, Any], samples: Floats) -> None:
+def assert_predicted_as_a_file(line: dict[str, Any], samples: Floats) -> None:
     span = samples[round(line["start_s"] * RATE) : round(line["end_s"] * RATE)]
     (expected,) = RECOGNIZER.predict([Waveform(span)])
     assert line["probabilities"] == expected.probabilities
@@ -79,7 +79,7 @@ def assert_answered_as_a_file(line: dict[str, Any], samples: Floats) -> None:
     assert line["subtasks"] == expected.subtasks
 
 
-def test_pcm_is_answered_while_it_lasts_and_at_its_end_as_a_file(model: Path) -> None:
+def test_pcm_has_interim_predictions_and_final_ones_as_for_a_file(model: Path) -> None:
     samples = s16(speech_and_pauses(0.6, 1.2, 0.9, 0.8))
     with command(model, "--json") as process:
         assert process.stdin is not None
@@ -89,20 +89,20 @@ def test_pcm_is_answered_while_it_lasts_and_at_its_end_as_a_file(model: Path) ->
         first = json.loads(process.stdout.readline())  # before the end of the input
         assert first["is_final"] is False
         process.stdin.write(raw(samples[2 * RATE :]))
-        rest, told = process.communicate()
-    assert (process.returncode, told) == (0, b"")
+        rest, error = process.communicate()
+    assert (process.returncode, error) == (0, b"")
     lines = [first, *map(json.loads, rest.splitlines())]
     final = [line for line in lines if line["is_final"]]
     assert len(final) == 2
     for line in final:
-        assert_answered_as_a_file(line, samples)
+        assert_predicted_as_a_file(line, samples)
     interim = [line for line in lines if not line["is_final"]]
-    assert len(interim) >= 2.0 / (ANSWER_S + READ_S) - 1  # new sound comes in pieces of READ_S
+    assert len(interim) >= 2.0 / (UPDATE_S + CHUNK_S) - 1  # audio comes in chunks of CHUNK_S
     assert {line["start_s"] for line in interim} == {line["start_s"] for line in final}
     assert all(line["emotion"] in EMOTION.classes for line in interim)
 
 
-def test_ctrl_c_ends_the_utterance_with_its_answer(model: Path) -> None:
+def test_ctrl_c_ends_the_utterance_with_its_prediction(model: Path) -> None:
     samples = s16(voice(1.0))
     with command(model, "--json", "--pause", "0") as process:
         assert process.stdin is not None
@@ -116,7 +116,7 @@ def test_ctrl_c_ends_the_utterance_with_its_answer(model: Path) -> None:
         assert process.wait(timeout=180) == 0
     final = json.loads(rest.splitlines()[-1])
     assert (final["is_final"], final["start_s"], final["end_s"]) == (True, 0.0, 1.0)
-    assert_answered_as_a_file(final, samples)
+    assert_predicted_as_a_file(final, samples)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_ctrl_c_ends_the_utterance_with_its_answer(model: Path) -> None:
         (("--device", "7"), "microphone 7 cannot record"),
     ],
 )
-def test_options_that_mean_nothing_are_one_sentence(
+def test_invalid_options_are_refused_in_one_line(
     words: tuple[str, ...],
     message: str,
     model: Path,
@@ -145,7 +145,7 @@ def test_options_that_mean_nothing_are_one_sentence(
     assert len(printed.err.splitlines()) == 1
 
 
-def test_a_microphone_is_heard_at_its_own_rate_and_lost_sound_is_told(
+def test_a_microphone_is_resampled_and_dropped_audio_is_reported(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sound = np.repeat(voice(1.0), 2)  # at 32 kHz
@@ -153,28 +153,28 @@ def test_a_microphone_is_heard_at_its_own_rate_and_lost_sound_is_told(
         sound, 32_000, overflows=(3,), then=lambda: os.kill(os.getpid(), signal.SIGINT)
     )
     device.install(monkeypatch)
-    before = signal.getsignal(signal.SIGINT)
-    assert listen(model, recording(None), pause_s=0, longest_s=30, as_json=True) == 1
+    before, source = signal.getsignal(signal.SIGINT), partial(microphone_input, None)
+    assert listen(model, source, pause_s=0, longest_s=30, as_json=True) == 1
     assert signal.getsignal(signal.SIGINT) is before
     printed = capsys.readouterr()
     final = json.loads(printed.out.splitlines()[-1])
     assert final["is_final"] is True
     assert final["end_s"] == pytest.approx(1.0, abs=0.02)
-    assert "1 blocks of sound were lost" in printed.err
+    assert "1 blocks of audio were dropped; close other programs" in printed.err
 
 
-def test_blocks_that_do_not_fit_are_counted() -> None:
-    waiting, stop = Waiting(), Event()
-    for number in range(HELD_BLOCKS + 7):
-        waiting.put(np.full((10, 1), number, np.float32), False)
-    blocks = waiting.blocks(StreamResampler(16_000), stop)
+def test_blocks_dropped_from_a_full_queue_are_counted() -> None:
+    queued, stop = MicrophoneQueue(), Event()
+    for number in range(MAX_QUEUED_BLOCKS + 7):
+        queued.put(np.full((10, 1), number, np.float32), False)
+    blocks = queued.blocks(StreamResampler(16_000), stop)
     assert next(blocks).samples[0] == 0
-    waiting.put(np.full((10, 1), -1, np.float32), True)
-    waiting.put(np.full((10, 1), -2, np.float32), False)
+    queued.put(np.full((10, 1), -1, np.float32), True)
+    queued.put(np.full((10, 1), -2, np.float32), False)
     stop.set()
     rest = list(blocks)
-    assert [block.samples[0] for block in rest[:-1]] == [*range(1, HELD_BLOCKS), -1]
-    assert [block.n_dropped for block in rest] == [0] * (HELD_BLOCKS - 1) + [8, 1]
+    assert [block.samples[0] for block in rest[:-1]] == [*range(1, MAX_QUEUED_BLOCKS), -1]
+    assert [block.n_dropped for block in rest] == [0] * (MAX_QUEUED_BLOCKS - 1) + [8, 1]
 
 
 def utterance(label: str = "sad", *warnings: QualityWarning) -> Prediction:
@@ -202,23 +202,23 @@ def so_far(shares: dict[str, float], duration_s: float, **more: Any) -> Predicti
     return replace(answer, start_s=1.0, end_s=1.5, is_final=False)
 
 
-def test_a_final_line_says_when_what_and_what_is_wrong() -> None:
+def test_a_final_line_has_times_label_and_warnings_or_the_error() -> None:
     assert final_line(utterance()).split()[:5] == ["3.00", "s", "to", "4.50", "s"]
     assert "sad 0.70" in final_line(utterance())
     assert final_line(utterance("sad", QualityWarning("short", "[short]"))).endswith("  [short]")
     assert "no prediction: it is silent" in final_line(faulty(0, 1))
 
 
-def test_a_json_line_at_the_end_has_the_fields_of_predict(
+def test_a_final_json_line_has_the_fields_of_predict(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    said = utterance("sad", QualityWarning("short", "0.2 s is short"))
-    view = view_of(as_json=True)
-    with view:
-        view.utterance(said)
-        view.utterance(faulty(0.0000625, 1.5))
+    prediction = utterance("sad", QualityWarning("short", "0.2 s is short"))
+    display = make_display(as_json=True)
+    with display:
+        display.final(prediction)
+        display.final(faulty(0.0000625, 1.5))
     final, refused = map(json.loads, capsys.readouterr().out.splitlines())
-    assert final == json.loads(json_line(said))
+    assert final == json.loads(json_line(prediction))
     assert final["is_final"] is True
     assert final["warnings"] == [{"code": "short", "text": "0.2 s is short"}]
     error = {"code": "unusable_recording", "message": "it is silent"}
@@ -227,12 +227,12 @@ def test_a_json_line_at_the_end_has_the_fields_of_predict(
     assert refused == {"file": "live", "is_final": True, **times, "error": error}
 
 
-def test_a_json_line_meanwhile_has_the_fields_of_a_live_connection(
+def test_an_interim_json_line_has_the_fields_of_the_websocket(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     answer = so_far({"sad": 1.0}, 0.4)
-    view_of(as_json=True).moment(Moment(answer, -30.04))
-    view_of(as_json=True).moment(Moment(None, -30.0))
+    make_display(as_json=True).interim(answer, -30.04)
+    make_display(as_json=True).interim(None, -30.0)
     (line,) = map(json.loads, capsys.readouterr().out.splitlines())
     socket = json.loads(interim(answer))
     assert line["emotion"] == "sad"
@@ -245,8 +245,8 @@ def test_the_panel_shows_bars_seconds_and_level() -> None:
     shares = dict(zip(EMOTION.classes, (0.1, 0.2, 0.3, 0.4), strict=True))
     answer = so_far(shares, 2.5, subtasks={"gender": {"female": 0.9, "male": 0.1}})
     terminal = Console(width=80, force_terminal=False, record=True)
-    for moment in (Moment(answer, -20.0), Moment(so_far({}, 0.0), -90.0), Moment(None, 3.0)):
-        terminal.print(panel(moment))
+    for shown in ((answer, -20.0), (so_far({}, 0.0), -90.0), (None, 3.0)):
+        terminal.print(panel(*shown))
     text = terminal.export_text()
     for words in ("2.5 s  female", "angry", "0.40", "-20 dB", "too little speech yet", "no speech"):
         assert words in text
@@ -256,13 +256,13 @@ def test_a_terminal_gets_the_panel_and_final_lines_that_stay(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        live_view, "console", lambda: Console(force_terminal=True, width=80, highlight=False)
+        listen_module, "console", lambda: Console(force_terminal=True, width=80, highlight=False)
     )
-    view = view_of(as_json=False)
-    assert isinstance(view, Panel)
-    with view:
-        view.moment(Moment(None, -30.0))
-        view.utterance(utterance())
+    display = make_display(as_json=False)
+    assert isinstance(display, Panel)
+    with display:
+        display.interim(None, -30.0)
+        display.final(utterance())
     assert "sad 0.70" in capsys.readouterr().out
 
 
@@ -270,27 +270,28 @@ def test_plain_lines_where_there_is_no_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     console = Console(force_terminal=False, width=80)
-    monkeypatch.setattr(live_view, "console", lambda: console)
-    view = view_of(as_json=False)
-    with view:
-        view.moment(Moment(so_far({"sad": 1.0}, 0.4), -30.0))
-        view.moment(Moment(None, -30.0))
-        view.utterance(utterance())
+    monkeypatch.setattr(listen_module, "console", lambda: console)
+    display = make_display(as_json=False)
+    with display:
+        display.interim(so_far({"sad": 1.0}, 0.4), -30.0)
+        display.interim(None, -30.0)
+        display.final(utterance())
     interim, final = capsys.readouterr().out.splitlines()
     assert interim.split()[:4] == ["1.00", "s", "+", "0.40"]
     assert "3.00 s to 4.50 s" in final
 
 
-def test_a_computer_that_is_too_slow_is_told_once(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_computation_slower_than_real_time_is_reported_once(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    clock = iter(range(100))
-    monkeypatch.setattr("voxaffect.cli.listen.time.monotonic", lambda: float(next(clock)))
-    watch = Watch()
-    for _ in range(10):  # a second's work for half a second's sound
-        watch.arrived(Block(np.zeros(8000, np.float32)))
-        with watch:
-            pass
+    monitor = RealTimeMonitor()
+    half_a_second = Block(np.zeros(8000, np.float32))
+    for _ in range(3):
+        monitor.update(half_a_second, 1.0)
+    assert monitor.lag_s == 2.0
+    assert capsys.readouterr().err == ""
+    for _ in range(7):
+        monitor.update(half_a_second, 1.0)
     assert capsys.readouterr().err.count("this computer is too slow") == 1
 
 
