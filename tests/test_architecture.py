@@ -1,4 +1,4 @@
-"""The floors of the house: a file imports only from below, or beside it where the list says so."""
+"""Layered architecture: a package imports only from lower layers, and no imports are circular."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "voxaffect"
 
-# A room is a file or a folder of the package; floors from the ground up.
-FLOORS: tuple[tuple[str, ...], ...] = (
+# Files and folders at the top of the package, lowest layer first.
+LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "files", "parallel", "provenance", "taxonomy", "version"),
     ("audio",),
     ("corpora", "simulation"),
@@ -33,10 +33,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("__init__", "__main__"),
 )
-FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+LAYER = {package: level for level, packages in enumerate(LAYERS) for package in packages}
 
-# Floors within a room, where its parts are rooms themselves.
-INNER_FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+# Layers within a package.
+INNER_LAYERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "evaluation": (
         ("metrics",),
         ("splits",),
@@ -51,8 +51,8 @@ INNER_FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     ),
 }
 
-# Doors between rooms of one floor, each one way only.
-DOORS = {
+# Allowed imports within one layer: importing and imported package.
+ALLOWED_WITHIN_LAYER = {
     ("files", "errors"),
     ("parallel", "errors"),
     ("provenance", "version"),
@@ -60,8 +60,8 @@ DOORS = {
     ("simulation", "corpora"),
 }
 
-# Rooms that need an extra as a whole; whoever opens their door looks whether it is there.
-EXTRA_ROOMS = {"serving": {"fastapi", "h11", "prometheus_client", "starlette", "uvicorn"}}
+# Packages that need an extra as a whole; those that import them check that it is installed.
+PACKAGES_WITH_EXTRA = {"serving": {"fastapi", "h11", "prometheus_client", "starlette", "uvicorn"}}
 
 IMPORT_NAME = {"scikit-learn": "sklearn"}  # where it differs from the distribution's
 SERIALIZERS = {"pickle", "cloudpickle", "dill", "shelve", "marshal"}
@@ -79,17 +79,17 @@ def read_modules(source: Path) -> dict[str, ast.Module]:
 
 
 def existing(dotted: str, modules: Modules) -> str:
-    """The module that an imported name lives in: the longest prefix that is a file."""
+    """The module of an imported name: its longest prefix that is a file."""
     while dotted:
         for candidate in (dotted, f"{dotted}.__init__"):
             if candidate in modules:
                 return candidate
         dotted = dotted.rpartition(".")[0]
-    raise AssertionError("an import of the package names no file of it")
+    raise AssertionError(f"an import names no file of {PACKAGE}")
 
 
 def imported_names(name: str, tree: ast.AST) -> Iterator[str]:
-    """Absolute dotted names of all imports, wherever in the file they stand."""
+    """Absolute dotted names of all imports, also inside functions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -99,7 +99,7 @@ def imported_names(name: str, tree: ast.AST) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def arrows(modules: Modules) -> set[tuple[str, str]]:
+def package_imports(modules: Modules) -> set[tuple[str, str]]:
     """Pairs of importing and imported modules of the package."""
     return {
         (name, existing(target, modules))
@@ -109,29 +109,29 @@ def arrows(modules: Modules) -> set[tuple[str, str]]:
     }
 
 
-def room(module: str) -> str:
-    """`voxaffect.audio.decode` stands in the room `audio`."""
+def package_of(module: str) -> str:
+    """`audio` for `voxaffect.audio.decode`."""
     return module.split(".")[1]
 
 
-def forbidden_arrows(modules: Modules) -> list[str]:
-    """Imports that run up, or sideways where there is no door."""
+def forbidden_imports(modules: Modules) -> list[str]:
+    """Imports from a higher layer, or from the same one unless it is allowed."""
     return sorted(
         f"{importer} imports {imported}"
-        for importer, imported in arrows(modules)
-        if room(importer) != room(imported)
-        and FLOOR[room(imported)] >= FLOOR[room(importer)]
-        and (room(importer), room(imported)) not in DOORS
+        for importer, imported in package_imports(modules)
+        if package_of(importer) != package_of(imported)
+        and LAYER[package_of(imported)] >= LAYER[package_of(importer)]
+        and (package_of(importer), package_of(imported)) not in ALLOWED_WITHIN_LAYER
     )
 
 
-def forbidden_inside(modules: Modules) -> list[str]:
-    """Imports between parts of one room that do not run down."""
+def forbidden_imports_inside(modules: Modules) -> list[str]:
+    """Imports between parts of one package that are not from a lower layer."""
     found = []
-    for whole, floors in INNER_FLOORS.items():
-        level = {part: number for number, parts in enumerate(floors) for part in parts}
-        for importer, imported in arrows(modules):
-            if {room(importer), room(imported)} == {whole}:
+    for package, layers in INNER_LAYERS.items():
+        level = {part: number for number, parts in enumerate(layers) for part in parts}
+        for importer, imported in package_imports(modules):
+            if {package_of(importer), package_of(imported)} == {package}:
                 here, there = (name.split(".")[2] for name in (importer, imported))
                 if here != there and level[there] >= level[here]:
                     found.append(f"{importer} imports {imported}")
@@ -139,20 +139,20 @@ def forbidden_inside(modules: Modules) -> list[str]:
 
 
 def cycles(modules: Modules) -> list[str]:
-    """A circle of imports, if there is one."""
+    """Modules of a circular import, if there is one."""
     graph: dict[str, set[str]] = {name: set() for name in modules}
-    for importer, imported in arrows(modules):
+    for importer, imported in package_imports(modules):
         if importer != imported:
             graph[importer].add(imported)
     try:
         TopologicalSorter(graph).prepare()
-    except CycleError as circle:
-        return list(circle.args[1])
+    except CycleError as error:
+        return list(error.args[1])
     return []
 
 
 def runs_at_import(tree: ast.Module) -> ast.Module:
-    """The file without the bodies of its functions and without what only type checkers read."""
+    """The module without function bodies and without imports for type checkers."""
 
     class Outside(ast.NodeTransformer):
         def visit_FunctionDef(self, node: ast.FunctionDef) -> None: ...
@@ -169,25 +169,25 @@ def runs_at_import(tree: ast.Module) -> ast.Module:
 
 
 def required_libraries() -> set[str]:
-    """Import names of what every installation has."""
+    """Import names of the required dependencies."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     names = [re.split(r"[\s<>=!~;\[]", line, maxsplit=1)[0] for line in project["dependencies"]]
     return {IMPORT_NAME.get(name, name) for name in names}
 
 
 def optional_at_import(modules: Modules) -> list[str]:
-    """Module-level imports of libraries that an installation may lack."""
+    """Module-level imports of optional libraries."""
     known = {PACKAGE, *sys.stdlib_module_names, *required_libraries()}
     return sorted(
         f"{name} imports {target} at module level"
         for name, tree in modules.items()
         for target in imported_names(name, runs_at_import(tree))
-        if target.split(".")[0] not in known | EXTRA_ROOMS.get(room(name), set())
+        if target.split(".")[0] not in known | PACKAGES_WITH_EXTRA.get(package_of(name), set())
     )
 
 
 def unsafe(modules: Modules) -> list[str]:
-    """Pickles in any form, and output that bypasses the command line."""
+    """Pickle in any form, and output that bypasses the command line."""
     found = []
     for name, tree in modules.items():
         found += [
@@ -196,11 +196,11 @@ def unsafe(modules: Modules) -> list[str]:
             if target.split(".")[0] in SERIALIZERS
         ]
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-            allows = any(
+            allows_pickle = any(
                 word.arg == "allow_pickle" and ast.unparse(word.value) != "False"
                 for word in call.keywords
             )
-            if allows or ast.unparse(call.func) in UNSAFE_CALLS:
+            if allows_pickle or ast.unparse(call.func) in UNSAFE_CALLS:
                 found.append(f"{name}:{call.lineno} calls {ast.unparse(call.func)}")
     return sorted(found)
 
@@ -211,39 +211,39 @@ def modules() -> dict[str, ast.Module]:
 
 
 def planted(modules: Modules, name: str, code: str) -> dict[str, ast.Module]:
-    """The package with one more file."""
+    """The modules with one more."""
     return {**modules, name: ast.parse(code)}
 
 
-def about(name: str, faults: list[str]) -> list[str]:
-    """Those faults that lie in one file."""
+def faults_of(name: str, faults: list[str]) -> list[str]:
+    """Faults of one module."""
     return [fault for fault in faults if fault.startswith(name)]
 
 
-def test_every_room_stands_on_a_floor(modules: Modules) -> None:
-    assert {room(name) for name in modules} <= set(FLOOR)
+def test_every_package_is_in_a_layer(modules: Modules) -> None:
+    assert {package_of(name) for name in modules} <= set(LAYER)
 
 
-def test_every_door_joins_rooms_of_one_floor() -> None:
-    assert all(FLOOR[here] == FLOOR[there] for here, there in DOORS)
-    assert not {(there, here) for here, there in DOORS} & DOORS
+def test_allowed_imports_within_a_layer_join_packages_of_it_one_way() -> None:
+    assert all(LAYER[here] == LAYER[there] for here, there in ALLOWED_WITHIN_LAYER)
+    assert not {(there, here) for here, there in ALLOWED_WITHIN_LAYER} & ALLOWED_WITHIN_LAYER
 
 
-def test_no_arrow_runs_up(modules: Modules) -> None:
-    assert forbidden_arrows(modules) == []
+def test_imports_are_from_lower_layers(modules: Modules) -> None:
+    assert forbidden_imports(modules) == []
 
 
-def test_no_arrow_runs_up_or_sideways_inside_a_room(modules: Modules) -> None:
-    assert forbidden_inside(modules) == []
+def test_imports_inside_a_package_are_from_lower_layers(modules: Modules) -> None:
+    assert forbidden_imports_inside(modules) == []
 
 
-def test_planted_arrows_inside_a_room_are_found(modules: Modules) -> None:
+def test_planted_imports_inside_a_package_are_found(modules: Modules) -> None:
     for part, code in (
         ("splits", "import voxaffect.evaluation.experiment.run"),
         ("fairness", "import voxaffect.evaluation.compare_runs"),
     ):
         name = f"voxaffect.evaluation.{part}.planted"
-        assert len(about(name, forbidden_inside(planted(modules, name, code)))) == 1
+        assert len(faults_of(name, forbidden_imports_inside(planted(modules, name, code)))) == 1
 
 
 def test_no_cycles(modules: Modules) -> None:
@@ -268,19 +268,23 @@ def test_no_pickle_and_no_print(modules: Modules) -> None:
         "def late():\n    from voxaffect.evaluation.experiment import results",
         "from voxaffect.corpora.corpus import Corpus",
     ],
-    ids=["from", "package", "plain", "relative", "inside a function", "next floor"],
+    ids=["from", "package", "plain", "relative", "inside a function", "next layer"],
 )
 def test_a_planted_upward_import_is_found(modules: Modules, code: str) -> None:
     name = "voxaffect.audio.planted"
-    (fault,) = about(name, forbidden_arrows(planted(modules, name, code)))
+    (fault,) = faults_of(name, forbidden_imports(planted(modules, name, code)))
     assert fault.startswith(f"{name} imports voxaffect.")
 
 
-def test_a_planted_sideways_import_is_found_and_a_door_is_one_way(modules: Modules) -> None:
+def test_a_planted_import_within_a_layer_is_found_and_an_allowed_one_is_one_way(
+    modules: Modules,
+) -> None:
     name = "voxaffect.simulation.planted"
-    assert not about(name, forbidden_arrows(planted(modules, name, "import voxaffect.corpora")))
+    assert not faults_of(
+        name, forbidden_imports(planted(modules, name, "import voxaffect.corpora"))
+    )
     name = "voxaffect.corpora.planted"
-    assert about(name, forbidden_arrows(planted(modules, name, "import voxaffect.simulation")))
+    assert faults_of(name, forbidden_imports(planted(modules, name, "import voxaffect.simulation")))
 
 
 def test_a_planted_cycle_is_found(modules: Modules) -> None:
@@ -295,7 +299,7 @@ def test_a_planted_optional_import_is_found_unless_it_is_late(modules: Modules) 
     typing = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import opensmile"
     name = "voxaffect.features.planted"
     found = [optional_at_import(planted(modules, name, code)) for code in (early, late, typing)]
-    assert [len(about(name, faults)) for faults in found] == [1, 0, 0]
+    assert [len(faults_of(name, faults)) for faults in found] == [1, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -310,4 +314,4 @@ def test_a_planted_optional_import_is_found_unless_it_is_late(modules: Modules) 
 )
 def test_planted_pickles_and_prints_are_found(modules: Modules, code: str) -> None:
     name = "voxaffect.audio.planted"
-    assert len(about(name, unsafe(planted(modules, name, code)))) == 1
+    assert len(faults_of(name, unsafe(planted(modules, name, code)))) == 1

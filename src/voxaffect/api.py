@@ -66,7 +66,7 @@ def load(model: str | os.PathLike[str] | None = None, *, device: str = "cpu") ->
         ArtifactError: there is none, it is damaged, or the device is missing.
 
     >>> load("packaged")
-    Recognizer('packaged', system='dnn-mtl')
+    <Recognizer dnn-mtl, PyTorch>
     """
     path = PACKAGED if model is None else located(Path(model))
     if path.suffix.lower() == ".onnx":
@@ -222,8 +222,8 @@ class Recognizer:
         return self
 
     def __repr__(self) -> str:
-        kind = "packaged" if self.card.get("packaged") else type(self.model).__name__
-        return f"Recognizer({kind!r}, system={self.card.get('system', 'unknown')!r})"
+        kind = "ONNX" if isinstance(self.model, OnnxRecognizer) else "PyTorch"
+        return f"<Recognizer {self.card.get('system', 'unknown')}, {kind}>"
 
     def _net(self, what: str) -> NetRecognizer:
         if not isinstance(self.model, NetRecognizer):
