@@ -24,8 +24,9 @@ import typer
 import typer.core
 
 import voxaffect
+import voxaffect.cli.main  # registers the commands
 from tests.speech import takes
-from voxaffect.cli.main import app
+from voxaffect.cli.app import app
 from voxaffect.simulation.plans import PLANS
 from voxaffect.simulation.trees import plan_takes, record
 from voxaffect.systems.systems import SYSTEMS
