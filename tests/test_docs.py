@@ -5,9 +5,12 @@ from __future__ import annotations
 import doctest
 import importlib
 import io
+import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
@@ -119,6 +122,16 @@ def test_python_snippets_run_and_print_what_they_say(
                     exec(compile(lines + code, str(document), "exec"), namespace)  # noqa: S102
                 if block.output is not None:
                     assert_same_output(printed.getvalue(), block.output)
+
+
+def test_the_table_of_the_readme_is_what_predict_prints(materials: Path) -> None:
+    (table,) = (b.code for b in blocks(ROOT / "README.md") if "───" in b.code)
+    command = [sys.executable, "-m", "voxaffect", "predict", "clip.wav"]
+    environment = {**os.environ, "COLUMNS": "100"}
+    ran = subprocess.run(
+        command, cwd=materials, env=environment, check=True, capture_output=True, text=True
+    )
+    assert_same_output(ran.stdout, table)
 
 
 @contextmanager

@@ -90,7 +90,7 @@ def middle_ellipsis(text: str, width: int) -> str:
     """Text of at most `width` characters, which misses its middle where it is longer.
 
     >>> middle_ellipsis("recordings/2024/interview-12.wav", 20)
-    'recordin…view-12.wav'
+    'recordi…rview-12.wav'
     """
     if cell_len(text) <= width:
         return text
