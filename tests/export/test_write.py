@@ -227,7 +227,7 @@ def test_unwritable_paths_and_untrained_recognizers_are_refused(
 ) -> None:
     with pytest.raises(ArtifactError, match=r"model\.tflite: the name must end in \.onnx"):
         export(recognizer, tmp_path / "model.tflite")
-    with pytest.raises(TrainingError, match="never trained"):
+    with pytest.raises(TrainingError, match="not trained"):
         export(NetRecognizer(), tmp_path / "model.onnx")
     (tmp_path / "file").touch()
     with pytest.raises(ArtifactError, match="cannot be written"):

@@ -106,9 +106,9 @@ def test_only_the_weights_of_the_header_stay(folder: Path) -> None:
 def test_a_folder_that_takes_no_files_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(ArtifactError, match=f"{folder}: cannot be written"):
+        with pytest.raises(ArtifactError, match=f"{folder}: cannot write"):
             write_artifact(folder, STATED, arrays())
-        with pytest.raises(ArtifactError, match=f"{folder}: cannot be written"):
+        with pytest.raises(ArtifactError, match=f"{folder}: cannot write"):
             ensure_writable(folder)
 
 

@@ -69,7 +69,7 @@ def adapt(
     own_card = {**(card or {}), "adapted_from": origin, "net_moved": moved}
     adapted = NetRecognizer(after.settings, recognizer.extractor, own_card, recognizer.limits)
     adapted.classifier = after
-    return adapted.conclude(train, seed=seed)
+    return adapted.fit_novelty(train, seed=seed)
 
 
 def _is_better(trained: TrainedNet, task: TrainingTask) -> bool:

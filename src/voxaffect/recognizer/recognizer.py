@@ -1,4 +1,4 @@
-"""The deployable thing: a recording in, a prediction out, and one folder on disk."""
+"""A recognizer on PyTorch: feature extractor, net and utterance level; trained, saved, loaded."""
 
 from __future__ import annotations
 
@@ -41,34 +41,33 @@ TRUNKS: Mapping[str, type[DnnSettings] | type[LstmSettings]] = {
     "dnn": DnnSettings,
     "lstm": LstmSettings,
 }
-"""What a saved recognizer calls the kinds of trunk."""
+"""Name of the trunk in a saved recognizer -> its settings."""
 
-ASSUMED = {
+CHECKED = {
     "features": "frame features",
     "names": "names of frame features",
     "classes": "classes",
     "target_rms": "target level",
 }
-"""What weights take for granted of the program around them: key of the header -> its words."""
+"""Key of the header that must equal this version's own value -> what it is."""
 
-MEASURED = ("frames_per_s", "seconds")
-"""What of an epoch is measured by the clock: it belongs to a log, and no saved recognizer holds it,
-so that the same seed on the same machine gives the same bytes."""
+TIMINGS = ("frames_per_s", "seconds")
+"""Values of an epoch that are not saved, so that the same seed gives the same bytes."""
 
 
 @dataclass
 class NetRecognizer:
-    """Feature extractor and classifier, trained and applied on one road.
+    """Feature extractor and classifier, from recordings to predictions.
 
     Args:
-        settings: what the classifier is.
-        extractor: how recordings become frames.
-        card: what a reader should know: training corpora and how they were split; `fit` adds the
-            seed, what every epoch came to, versions and threads.
-        limits: what is refused of recordings before any memory is spent on them.
+        settings: of the classifier.
+        extractor: computes the frame features.
+        card: model card: training corpora and how they were split; `fit` adds seed, epochs,
+            versions and threads.
+        limits: recordings beyond them are refused.
 
     Attributes:
-        novelty_: how far utterances lie from those of the training.
+        novelty_: distance of utterances from the training data (out-of-distribution detection).
     """
 
     settings: NetSettings = field(default_factory=NetSettings)
@@ -82,7 +81,7 @@ class NetRecognizer:
     def fit(
         self, train: Examples, dev: Examples, *, seed: int, on_epoch: OnEpoch | None = None
     ) -> NetRecognizer:
-        """Learn from frames of this recognizer's own extractor; `examples` makes them.
+        """Train on frames of this recognizer's own extractor; `examples` makes them.
 
         Raises:
             TrainingError: frames are those of another extractor, an utterance has no emotion, or
@@ -91,24 +90,24 @@ class NetRecognizer:
         for examples in (train, dev):
             _check_columns(examples.frames, self.extractor.names)
         self.classifier.fit(train, dev, seed=seed, on_epoch=on_epoch)
-        return self.conclude(train, seed=seed)
+        return self.fit_novelty(train, seed=seed)
 
-    def conclude(self, train: Examples, *, seed: int) -> NetRecognizer:
-        """What follows from a classifier that has learned: what is familiar to it, and its card.
+    def fit_novelty(self, train: Examples, *, seed: int) -> NetRecognizer:
+        """Fit the novelty to the training set, and complete the card.
 
         Args:
-            train: what it has learned from.
+            train: training set of the classifier.
             seed: of all random choices.
         """
         self.novelty_ = Novelty.fit(train.frames, self.classifier.standardizer_, seed)
-        self.card = {**self.card, "seed": seed, **self._learned()}
+        self.card = {**self.card, "seed": seed, **self._training_record()}
         return self
 
-    def _learned(self) -> dict[str, Any]:
-        """What training came to and what its numbers rest on, without a time."""
+    def _training_record(self) -> dict[str, Any]:
+        """Results of the training and what its numbers depend on, without times."""
         details = plain(self.classifier.details())
         for epoch in details["history"]["epochs"]:
-            for name in MEASURED:
+            for name in TIMINGS:
                 del epoch[name]
         made_with = {**versions(), **numeric_environment(self.settings.training.device)}
         return {**details, "made_with": made_with}
@@ -116,17 +115,16 @@ class NetRecognizer:
     def examples(
         self, recordings: Sequence[Recording], labels: Mapping[str, Sequence[str | None]]
     ) -> Examples:
-        """Labeled recordings as `fit` takes them, on the road that `predict` takes.
+        """Frames and labels of recordings, as `fit` takes them.
 
         Args:
             recordings: N files, encoded bytes, waveforms or utterances.
-            labels: task -> N class names, None where one is not known; a task that is left out
-                is not known of any.
+            labels: task -> N class names, None where unknown; a missing task is unknown.
 
         Raises:
             AudioError: a recording cannot be decoded, is silent or shorter than a frame.
-            CorpusError: a label is no class of its task.
-            TrainingError: there is no such task, or not one label a recording.
+            CorpusError: a label is not a class of its task.
+            TrainingError: a task is unknown, or there is not one label a recording.
         """
         for task, names in labels.items():
             _check_labels(task, len(names), len(recordings))
@@ -142,7 +140,7 @@ class NetRecognizer:
 
         Raises:
             AudioError: a recording cannot be decoded, is silent or shorter than a frame.
-            TrainingError: the recognizer was never trained.
+            TrainingError: the recognizer is not trained.
         """
         waveforms = self._waveforms(recordings)
         self._refuse_untrained()
@@ -164,7 +162,7 @@ class NetRecognizer:
 
     def _refuse_untrained(self) -> None:
         if not hasattr(self.classifier, "net_"):
-            raise TrainingError("this recognizer was never trained; fit it, or load a trained one")
+            raise TrainingError("this recognizer is not trained; fit it, or load a trained one")
 
     def _waveforms(self, recordings: Sequence[Recording]) -> list[Waveform]:
         return [waveform_of(recording, self.limits) for recording in recordings]
@@ -199,22 +197,21 @@ class NetRecognizer:
         )
 
     def save(self, folder: Path, *, half: bool = False) -> None:
-        """Write the recognizer; killed at any moment, it leaves the old one or the new one.
+        """Save the recognizer; killed at any moment, it leaves the old one or the new one.
 
         Args:
-            folder: made where it is missing.
-            half: write the net's weights in half precision: half the size, and probabilities that
-                move by about a thousandth.
+            folder: created if missing.
+            half: store the net's weights in half precision; probabilities change by about .001.
 
         Raises:
             ArtifactError: the folder cannot be written.
-            TrainingError: the recognizer was never trained.
+            TrainingError: the recognizer is not trained.
         """
         self._refuse_untrained()
         header = {
             "voxaffect": __version__,
             "settings": _plain_settings(self.settings),
-            **_assumed(self.extractor, self.settings.task_weights),
+            **_own_values(self.extractor, self.settings.task_weights),
             "temperature": self.classifier.calibration_.temperature,
             "false_alarms": self.novelty_.false_alarms,
             "card": {**self.card, **checkpoint_paths(self.extractor)},
@@ -225,25 +222,24 @@ class NetRecognizer:
     def load(
         cls, folder: Path = PACKAGED, extractor: FrameExtractor | None = None, device: str = "cpu"
     ) -> NetRecognizer:
-        """Read a recognizer.
+        """Load a saved recognizer.
 
         Args:
-            folder: what `save` wrote; the recognizer that comes with the package unless given.
-            extractor: how recordings become frames; the one that the recognizer names unless given.
-                A function of one's own must be given, and an encoder that has moved.
-            device: where the net and an encoder compute, wherever it was trained.
+            folder: what `save` wrote; default: the packaged recognizer.
+            extractor: computes the frame features; default: the one that was saved. Custom
+                features, and an encoder whose folder has moved, must be given.
+            device: where the net and an encoder compute.
 
         Raises:
-            ArtifactError: a file is missing, changed or of another version, the weights were
-                trained on features, classes or a level that are not this version's, or the device
-                is not here.
+            ArtifactError: a file is missing, changed or of another version, its features, classes
+                or level differ from this version's, or the device is missing.
             FeatureError: a library that its features need is missing.
         """
         header, arrays = read_artifact(folder)
         _refuse_device(folder, device)
         extractor = extractor or _extractor(folder, header, device)
         settings = _settings(folder, header.get("settings"), device)
-        _refuse_other_assumptions(folder, header, _assumed(extractor, settings.task_weights))
+        _refuse_other_values(folder, header, _own_values(extractor, settings.task_weights))
         recognizer = cls(settings, extractor, header["card"])
         recognizer._restore(folder, arrays, header["temperature"])
         recognizer.novelty_ = _novelty(folder, header, arrays, len(extractor.names))
@@ -291,8 +287,8 @@ def _check_columns(frames: Sequence[NDArray[np.float32]], names: Sequence[str]) 
     for values in frames:
         if values.shape[1] != len(names):
             raise TrainingError(
-                f"frames have {values.shape[1]} columns where the recognizer's extractor gives "
-                f"{len(names)}; give it the extractor that made them"
+                f"frames have {values.shape[1]} columns, and the recognizer's extractor gives "
+                f"{len(names)}; use the extractor that made the frames"
             )
 
 
@@ -319,11 +315,11 @@ def _novelty(
 
 def _check_labels(task: str, n_labels: int, n_recordings: int) -> None:
     if task not in TASKS:
-        raise TrainingError(f"{task!r} is no task; label one of {', '.join(TASKS)}")
+        raise TrainingError(f"unknown task {task!r}; use one of {', '.join(TASKS)}")
     if n_labels != n_recordings:
         raise TrainingError(
-            f"{n_labels} labels of {task} for {n_recordings} recordings; give each recording one, "
-            "None where it is not known"
+            f"{n_labels} labels of {task} for {n_recordings} recordings; give one for "
+            "each, None where unknown"
         )
 
 
@@ -335,8 +331,8 @@ def _part(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any
     return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
 
 
-def _assumed(extractor: FrameExtractor, tasks: Iterable[str]) -> dict[str, Any]:
-    """This version's own values of `ASSUMED`."""
+def _own_values(extractor: FrameExtractor, tasks: Iterable[str]) -> dict[str, Any]:
+    """This version's values of `CHECKED`."""
     return plain(
         {
             "features": dict(extractor.settings()),
@@ -347,30 +343,26 @@ def _assumed(extractor: FrameExtractor, tasks: Iterable[str]) -> dict[str, Any]:
     )
 
 
-def _refuse_other_assumptions(
-    folder: Path, header: Mapping[str, Any], assumed: Mapping[str, Any]
-) -> None:
-    for key, words in ASSUMED.items():
-        if header.get(key) != assumed[key]:
+def _refuse_other_values(folder: Path, header: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    for key, words in CHECKED.items():
+        if header.get(key) != own[key]:
             raise ArtifactError(
-                f"{folder}: was trained on other {words} than this version's "
-                f"({shorten(header.get(key))} where it has {shorten(assumed[key])}); train it again"
+                f"{folder}: its {words} differ from this version's "
+                f"({shorten(header.get(key))} instead of {shorten(own[key])}); train it again"
             )
 
 
 def _plain_settings(settings: NetSettings) -> dict[str, Any]:
-    """The settings as plain values, with the kind of the trunk said."""
+    """The settings as plain values, with the name of the trunk."""
     (kind,) = (kind for kind, of in TRUNKS.items() if isinstance(settings.trunk, of))
     return plain({**settings.plain(), "trunk": {"kind": kind, **asdict(settings.trunk)}})
 
 
 def _settings(folder: Path, stated: Any, device: str) -> NetSettings:
-    """The settings that `_plain_settings` gave; a key or value that it would not give is refused.
-
-    The device is the one given, wherever the net was trained.
+    """The settings that `_plain_settings` wrote, with the given device.
 
     Raises:
-        ArtifactError: this version does not understand them.
+        ArtifactError: a key or value is unknown to this version.
     """
     try:
         stated = {**stated, "training": {**stated["training"], "device": device}}

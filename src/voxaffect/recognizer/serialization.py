@@ -1,10 +1,8 @@
-"""A saved recognizer on disk: `recognizer.json` and `weights-<hash>.safetensors` in one folder.
+"""Checkpoint format: `recognizer.json` and `weights-<hash>.safetensors` in one folder.
 
-The header names the weights and their hash, and carries a hash of its own; it has one spelling, so
-that a changed byte shows wherever it lies. Reading runs no code.
-
-Weights of another hash have another name: new ones never overwrite what the old header needs. The
-header comes last, and its renaming into place is the moment at which the new recognizer is there.
+The header names the weights and their hash, and ends with a hash of its own, so that a changed byte
+in either file is found. Reading runs no code. New weights have another name than the old ones, and
+the header is renamed into place last: a writer that is killed leaves the old recognizer.
 """
 
 from __future__ import annotations
@@ -42,16 +40,16 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def plain(value: Mapping[str, Any]) -> Header:
-    """A mapping as it will be after writing and reading: lists for tuples, text for keys."""
+    """A mapping as it is after writing and reading JSON: lists for tuples, text for keys."""
     header: Header = json.loads(json.dumps(dict(value)))
     return header
 
 
 def ensure_writable(folder: Path) -> None:
-    """Make a folder and try it, so that nobody trains for hours and then cannot save.
+    """Create a folder and try to write, so that a long training does not fail when it saves.
 
     Raises:
-        ArtifactError: the folder cannot be made, or takes no files.
+        ArtifactError: the folder cannot be created or written.
     """
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,7 +60,7 @@ def write_artifact(folder: Path, header: Mapping[str, Any], arrays: Mapping[str,
     """Write weights and header; killed at any moment, it leaves the old pair or the new one.
 
     Args:
-        folder: made where it is missing.
+        folder: created if missing.
         header: plain values.
         arrays: name -> array.
 
@@ -110,7 +108,7 @@ def _writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as fault:
         raise ArtifactError(
-            f"{folder}: cannot be written ({fault.strerror}); choose another folder"
+            f"{folder}: cannot write ({fault.strerror}); choose another folder"
         ) from fault
 
 
@@ -135,11 +133,13 @@ def _read_header(folder: Path) -> Header:
         raise ArtifactError(f"{path}: damaged ({fault}); restore it or train again") from fault
     if version not in {4, FORMAT}:
         raise ArtifactError(
-            f"{path}: format {version!r} where this version reads {FORMAT}; "
-            "train again or install the version that wrote it"
+            f"{path}: format {version!r} is not one of this version ({FORMAT}); "
+            "train again, or install the version that wrote it"
         )
     if not is_whole:
-        raise ArtifactError(f"{path}: has changed since it was saved; restore it or train again")
+        raise ArtifactError(
+            f"{path}: the file has changed since it was saved; restore it or train again"
+        )
     return header
 
 
@@ -148,7 +148,7 @@ def _read_header_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError as fault:
         raise ArtifactError(
-            f"{path.parent}: holds no recognizer; give the folder that train wrote"
+            f"{path.parent}: no recognizer found; give the folder that train wrote"
         ) from fault
     except OSError as fault:
         raise _unreadable(path, fault) from fault
@@ -160,10 +160,12 @@ def _read_weights(path: Path, sha256: str) -> Arrays:
     except OSError as fault:
         raise _unreadable(path, fault) from fault
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise ArtifactError(f"{path}: has changed since it was saved; restore it or train again")
+        raise ArtifactError(
+            f"{path}: the file has changed since it was saved; restore it or train again"
+        )
     arrays: Arrays = safetensors.numpy.load(content)
     return arrays
 
 
 def _unreadable(path: Path, fault: OSError) -> ArtifactError:
-    return ArtifactError(f"{path}: cannot be read ({fault.strerror}); restore it or train again")
+    return ArtifactError(f"{path}: cannot read ({fault.strerror}); restore it or train again")

@@ -1,23 +1,20 @@
-"""The recognizer that comes with the package, and its card: `CARD.md` in this folder.
-
-`scripts/packaged_recognizer.py` chose it and trains it again.
-"""
+"""The packaged recognizer and its card, `CARD.md`; scripts/packaged_recognizer.py trains it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 PACKAGED = Path(__file__).parent
-"""Its folder, as `Recognizer.load` takes it."""
+"""Its folder."""
 
 WORD = "packaged"
-"""What stands for it where a recognizer's folder is asked for."""
+"""Its name where a recognizer's folder is expected."""
 
 
 def located(model: Path) -> Path:
-    """The folder or file of a recognizer that somebody named.
+    """The folder or file of a recognizer.
 
     Args:
-        model: a path, or the word `packaged`; a folder of that very name here goes first.
+        model: a path, or `packaged`; an existing folder of that name comes first.
     """
     return PACKAGED if model == Path(WORD) and not model.exists() else model
