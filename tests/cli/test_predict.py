@@ -1,4 +1,4 @@
-"""What makes no sense is refused in one sentence, before anything is loaded."""
+"""Requests, sources and formats of predict, with a fake recognizer."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ STOP = Path("stop")
 
 
 class FakeRecognizer(Fake):
-    """Answers for whatever there is, or need not be; a file called `stop` is the user's Ctrl-C."""
+    """Predicts the same for every file, even one that does not exist."""
 
     def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
         shares = dict(zip(EMOTION.classes, (0.1, 0.2, 0.3, 0.4), strict=True))
@@ -61,8 +61,8 @@ class FakeRecognizer(Fake):
         ]
 
 
-def heard(recording: Recording, limits: DecodeLimits) -> Waveform:
-    """Something, of whatever is called; nothing of what is gone."""
+def fake_waveform_of(recording: Recording, limits: DecodeLimits) -> Waveform:
+    """A waveform for any name but `GONE`; `STOP` is the user's Ctrl-C."""
     if recording == STOP:
         raise KeyboardInterrupt
     name = recording.id if isinstance(recording, Utterance) else str(recording)
@@ -75,13 +75,13 @@ def heard(recording: Recording, limits: DecodeLimits) -> Waveform:
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRecognizer:
     recognizer = FakeRecognizer()
     monkeypatch.setattr(NetRecognizer, "load", lambda folder: recognizer)
-    monkeypatch.setattr(batch, "waveform_of", heard)
+    monkeypatch.setattr(batch, "waveform_of", fake_waveform_of)
     return recognizer
 
 
-def answer(*files: str | Path, **request: Any) -> int:
-    asked = Request(**{"output": "json", **request})
-    return predict([Path(f) for f in files], Path("model"), asked)
+def run(*files: str | Path, **options: Any) -> int:
+    request = Request(**{"output": "json", **options})
+    return predict([Path(f) for f in files], Path("model"), request)
 
 
 @pytest.mark.parametrize("output", ["table", "json", "csv"])
@@ -90,7 +90,7 @@ def test_names_that_look_like_markup_are_printed_as_they_are(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path(ODD).touch()
-    assert answer(ODD, ":smile:.wav", GONE, output=output) == 1
+    assert run(ODD, ":smile:.wav", GONE, output=output) == 1
     printed = capsys.readouterr()
     assert ODD in printed.out
     assert ":smile:.wav" in printed.out
@@ -98,12 +98,12 @@ def test_names_that_look_like_markup_are_printed_as_they_are(
 
 
 @pytest.mark.parametrize("output", ["json", "csv"])
-def test_a_stop_loses_no_answer_that_was_there(
+def test_ctrl_c_keeps_the_predictions_already_printed(
     output: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recordings, "TOGETHER", 1)
     with pytest.raises(KeyboardInterrupt):
-        answer("one.wav", "two.wav", STOP, "four.wav", output=output)
+        run("one.wav", "two.wav", STOP, "four.wav", output=output)
     one, two = capsys.readouterr().out.splitlines()[-2:]
     assert "one.wav" in one
     assert "two.wav" in two
@@ -124,43 +124,43 @@ def recorded(tmp_path: Path) -> Path:
     return record_tree(tmp_path, ["b.flac", "a.wav"])
 
 
-def test_a_table_is_answered_row_by_row_and_joined_by_what_it_says(
+def test_a_table_has_one_prediction_per_row_with_its_columns(
     recorded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = ("./b.flac,,", "a.wav,0.50,1", "a.wav,,")
     table = write_table(recorded, "path,start_s,end_s", *lines)
-    assert answer(table) == 0
+    assert run(table) == 0
     given = [(p["file"], p["path"], p["start_s"], p["end_s"]) for p in json_lines(capsys)]
     assert given == [
         ("calls/b", "./b.flac", None, None),
         ("calls/a#0.500-1.000", "a.wav", 0.5, 1),
         ("calls/a", "a.wav", None, None),
     ]
-    assert answer(table, "c.wav", output="csv") == 0
+    assert run(table, "c.wav", output="csv") == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     given_texts = [",".join([row["path"], row["start_s"], row["end_s"]]) for row in rows]
     assert given_texts == [*lines, ",,"]
     assert rows[-1]["file"] == "c.wav"
 
 
-def test_all_that_a_table_says_in_vain_is_told(
+def test_every_problem_of_a_table_is_reported(
     recorded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gone = [f"gone{n}.wav,1,2" for n in range(9)]
     table = write_table(recorded, "path,start,end", "a.wav,0.5,1", *gone)
-    assert answer(table) == 1
-    told = capsys.readouterr().err.splitlines()
+    assert run(table) == 1
+    printed = capsys.readouterr().err.splitlines()
     unread = "calls.csv: calls.csv: column 'start' is ignored; did you mean 'start_s'?"
-    assert told[0].endswith(unread)
-    assert "column 'end' is ignored" in told[1]
-    assert [line for line in told if "no such file" in line] == told[2:-1]
-    assert len(told) == 3 + len(gone)  # and nothing of speakers, who make no difference here
+    assert printed[0].endswith(unread)
+    assert "column 'end' is ignored" in printed[1]
+    assert [line for line in printed if "no such file" in line] == printed[2:-1]
+    assert len(printed) == 3 + len(
+        gone
+    )  # no warning of missing speakers, which predict does not need
 
 
-def test_columns_that_are_not_read_are_no_failure(
-    recorded: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert answer(write_table(recorded, "path,start", "a.wav,0.5")) == 0
+def test_ignored_columns_are_no_failure(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(write_table(recorded, "path,start", "a.wav,0.5")) == 0
     assert "'start' is ignored" in capsys.readouterr().err
 
 
@@ -169,22 +169,22 @@ def test_a_source_that_cannot_be_used_does_not_stop_the_rest(
 ) -> None:
     (recorded / "empty").mkdir()
     bad = ("nope.csv", 400 * "a", recorded / "empty", write_table(recorded, "file", "a.wav"))
-    assert answer("one.wav", *bad, "two.wav") == 1
+    assert run("one.wav", *bad, "two.wav") == 1
     printed = capsys.readouterr()
     assert [json.loads(line)["file"] for line in printed.out.splitlines()] == ["one.wav", "two.wav"]
-    told = printed.err.splitlines()[:-1]
-    assert all(str(source) in line for source, line in zip(bad, told, strict=True))
+    errors = printed.err.splitlines()[:-1]
+    assert all(str(source) in line for source, line in zip(bad, errors, strict=True))
 
 
-def test_the_rows_of_a_database_are_answered(
+def test_the_rows_of_a_database_are_predicted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = record_tree(tmp_path / "emodb", ["wav/03a01Fa.wav", "wav/08b10Tc.wav"])
     export("emodb", root, tmp_path / "db")
     capsys.readouterr()
-    assert answer(tmp_path / "db") == 0
-    answers = [(line["file"], line["path"]) for line in json_lines(capsys)]
-    assert answers == [
+    assert run(tmp_path / "db") == 0
+    names = [(line["file"], line["path"]) for line in json_lines(capsys)]
+    assert names == [
         ("db/wav/03a01Fa", "../emodb/wav/03a01Fa.wav"),
         ("db/wav/08b10Tc", "../emodb/wav/08b10Tc.wav"),
     ]
@@ -192,80 +192,78 @@ def test_the_rows_of_a_database_are_answered(
 
 def test_limits_reach_the_recognizer(fake: FakeRecognizer) -> None:
     limits = DecodeLimits(max_duration_s=5)
-    answer("a.wav", limits=limits)
+    run("a.wav", limits=limits)
     assert fake.limits == limits
 
 
-def test_every_format_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    assert answer("a.wav", frames=True) == 0
+def test_json_and_csv_have_the_same_values(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("a.wav", frames=True) == 0
     line = json.loads(capsys.readouterr().out)
     assert (line["file"], line["emotion"], line["times_s"]) == ("a.wav", "angry", [0.0125, 0.0225])
-    assert answer("a.wav", output="csv") == 0
+    assert run("a.wav", output="csv") == 0
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert (row["file"], row["emotion"], row["happy"]) == ("a.wav", "angry", "0.2000")
 
 
 @pytest.mark.parametrize("output", ["table", "json", "csv", "audacity", "vtt"])
-def test_whoever_abstains_says_so_in_every_format(
-    output: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert answer("a.wav", output=output, abstain=0.41) == 0
+def test_every_format_has_the_label_unsure(output: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("a.wav", output=output, abstain=0.41) == 0
     printed = capsys.readouterr()
     assert "unsure" in printed.out
     assert printed.err.endswith("1 recording recognized, 0 refused, 1 with warnings, 1 unsure\n")
 
 
 def test_the_last_line_counts(capsys: pytest.CaptureFixture[str]) -> None:
-    assert answer("a.wav", "b.wav", GONE) == 1
+    assert run("a.wav", "b.wav", GONE) == 1
     assert capsys.readouterr().err.endswith("2 recordings recognized, 1 refused, 2 with warnings\n")
-    assert answer(Path("nowhere") / "*.wav") == 1
+    assert run(Path("nowhere") / "*.wav") == 1
     assert capsys.readouterr().err.endswith("0 recordings recognized, 1 refused, no warnings\n")
 
 
-def test_labels_of_several_recordings_are_files_of_their_own(tmp_path: Path) -> None:
-    assert answer("x/a.wav", "y/a.wav", "b.ogg", output="vtt", out=tmp_path / "labels") == 0
+def test_captions_of_several_recordings_are_separate_files(tmp_path: Path) -> None:
+    assert run("x/a.wav", "y/a.wav", "b.ogg", output="vtt", out=tmp_path / "labels") == 0
     written = sorted((tmp_path / "labels").iterdir())
     assert [path.name for path in written] == ["a-2.vtt", "a.vtt", "b.vtt"]
     assert all("angry 40%" in path.read_text() for path in written)
 
 
 @pytest.fixture
-def meeting(tmp_path: Path) -> Path:
-    path = tmp_path / "meeting.wav"
+def dialog(tmp_path: Path) -> Path:
+    path = tmp_path / "dialog.wav"
     soundfile.write(path, with_pauses(3, pause_s=1.0)[0], 16_000)
     return path
 
 
-def test_a_timeline_tells_and_draws_each_utterance(
-    meeting: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_timeline_prints_and_draws_each_utterance(
+    dialog: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(batch, "waveform_of", lambda recording, limits: recording)
-    picture = meeting.with_suffix(".svg")
-    assert answer(meeting, output="table", timeline=True, picture=picture) == 0
+    picture = dialog.with_suffix(".svg")
+    assert run(dialog, output="table", timeline=True, picture=picture) == 0
     printed = capsys.readouterr()
     assert "aaa" in printed.out
     assert printed.out.count("angry") >= 3
     assert printed.err.endswith("3 segments recognized, 0 refused, 3 with warnings\n")
     assert "n  neutral" in picture.read_text()
-    assert answer(meeting, timeline=True) == 0
+    assert run(dialog, timeline=True) == 0
     lines = json_lines(capsys)
-    assert [line["file"] for line in lines] == 3 * [str(meeting)]
+    assert [line["file"] for line in lines] == 3 * [str(dialog)]
     assert [line["duration_s"] for line in lines] == 3 * [0.045]
 
 
 def test_a_recording_without_speech_does_not_stop_the_rest(
-    meeting: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    dialog: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(batch, "waveform_of", lambda recording, limits: recording)
-    silent = meeting.with_name("silent.wav")
+    silent = dialog.with_name("silent.wav")
     soundfile.write(silent, np.zeros(48_000), 16_000)
-    assert answer(silent, meeting, timeline=True) == 1
+    assert run(silent, dialog, timeline=True) == 1
     printed = capsys.readouterr()
     assert len(printed.out.splitlines()) == 3
     assert "silent.wav: no speech found" in printed.err
 
 
-def test_a_cold_answer_loads_no_library_that_it_does_not_need() -> None:
+def test_the_first_prediction_loads_no_unneeded_library() -> None:
     slow = {"pandas", "pyarrow", "sklearn", "scipy.optimize", "scipy.stats", "matplotlib", "joblib"}
     code = (
         "import sys, voxaffect.recognizer.recognizer, voxaffect.cli.predict\n"
@@ -292,7 +290,7 @@ def test_a_cold_answer_loads_no_library_that_it_does_not_need() -> None:
         ({"picture": Path("x.gif"), "timeline": True}, r"x.gif: name an .svg or .png file"),
     ],
 )
-def test_what_does_not_go_together_is_refused(request_: dict[str, Any], message: str) -> None:
+def test_invalid_options_are_refused(request_: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Request(**request_)
 
@@ -317,27 +315,27 @@ ROW = InputSource(Utterance("t/a#0", "t", Path("a.wav"), "", "t/?"), {"path": "a
         ),
     ],
 )
-def test_sources_that_do_not_go_with_it_are_refused(
+def test_sources_that_do_not_fit_the_options_are_refused(
     request_: dict[str, Any], sources: list[InputSource], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         Request(**request_).check(sources)
 
 
-def test_what_goes_together_is_not() -> None:
+def test_valid_options_and_sources_are_accepted() -> None:
     Request(output="vtt").check([ONE])
     Request(output="audacity", out=Path("x")).check([ONE, ROW, TWO])
     Request(timeline=True, output="json", frames=True, abstain=1.0).check([ONE, TWO])
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.json", "a.jsonl", "a.vtt", "a.txt"])
-def test_out_is_the_file_of_what_the_terminal_would_get(
+def test_out_gets_what_would_be_printed(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = FORMAT_OF[Path(name).suffix]
-    assert answer("one.wav", output=output) == 0
+    assert run("one.wav", output=output) == 0
     expected = capsys.readouterr().out
-    assert answer("one.wav", out=tmp_path / name, output="") == 0
+    assert run("one.wav", out=tmp_path / name, output="") == 0
     assert capsys.readouterr().out == f"wrote {tmp_path / name}\n"
     assert (tmp_path / name).read_bytes().decode() == expected
 
@@ -346,5 +344,5 @@ def test_out_is_written_whole_or_not_at_all(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        answer("one.wav", STOP, out=tmp_path / "a.csv", output="")
+        run("one.wav", STOP, out=tmp_path / "a.csv", output="")
     assert list(tmp_path.iterdir()) == []

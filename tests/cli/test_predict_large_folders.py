@@ -1,4 +1,4 @@
-"""Where there is much to answer, a process beside this one says what this one would say."""
+"""For large inputs a process pool computes the same predictions as threads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ N_CLIPS = 40
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Clips, and a file that is none."""
+    """Clips, and a broken file."""
     for n, take in enumerate(takes(N_CLIPS)):
         soundfile.write(tmp_path / f"{n:02d}.wav", take.samples, 16_000)
     (tmp_path / "20-broken.wav").write_bytes(b"RIFF")
@@ -34,27 +34,27 @@ def folder(tmp_path: Path) -> Path:
 def all_ready(
     recognizer: Predictor, load: Callable[[], Predictor], n_processes: int
 ) -> Iterator[WorkerPool]:
-    """A pool that begins when all have joined: else this process may have answered by then."""
+    """A pool that begins when all processes are ready: else this one may be done before."""
     with real_pool(recognizer, load, n_processes) as pool:
         wait_for(lambda: pool.n_idle == n_processes)
         yield pool
 
 
-def answers(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
+def outputs(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
     assert predict([folder], PACKAGED, Request(output="json")) == 1
     printed = capsys.readouterr()
     return printed.out, printed.err
 
 
-def test_answers_are_the_same_and_in_order(
+def test_predictions_are_the_same_and_in_order(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(batch, "TOGETHER", 4)
     monkeypatch.setattr("voxaffect.parallel.processes.n_cores", lambda: 2)
-    by_threads = answers(folder, capsys)
-    monkeypatch.setattr(recognition, "MUCH", 0)
+    by_threads = outputs(folder, capsys)
+    monkeypatch.setattr(recognition, "MIN_POOL_BYTES", 0)
     monkeypatch.setattr(batch, "process_pool", all_ready)
-    by_processes = answers(folder, capsys)
+    by_processes = outputs(folder, capsys)
     assert by_processes == by_threads
     assert by_threads[0].count("\n") == N_CLIPS
     assert "20-broken.wav" in by_threads[1]

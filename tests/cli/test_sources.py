@@ -1,4 +1,4 @@
-"""Sources stand for recordings, in their order; what stands for none is told."""
+"""Sources are listed as recordings, in order; those without any are reported."""
 
 from __future__ import annotations
 
@@ -46,12 +46,14 @@ def test_files_patterns_and_folders_keep_their_order(folder: Path) -> None:
     assert names(str(folder / "*.flac")) == [str(folder / "b.flac")]
 
 
-def test_a_file_whose_name_is_a_pattern_is_itself(folder: Path) -> None:
+def test_a_file_whose_name_is_a_pattern_is_taken_as_a_file(folder: Path) -> None:
     assert names("[odd].wav") == ["[odd].wav"]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_a_list_is_taken_as_it_is(folder: Path, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_of_a_list_are_not_patterns(
+    folder: Path, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = end.join(["b.flac", "", "*.wav", "deep", ""])
     Path("list.txt").write_bytes(text.encode())
     expected = ["a.wav", "b.flac", "*.wav", "deep/c.wav"]
@@ -76,7 +78,7 @@ def test_a_pipe_is_read_to_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         ([], "gone.txt", CorpusError, r"gone.txt: cannot read this list \(No such file"),
     ],
 )
-def test_what_cannot_be_is_refused(
+def test_impossible_sources_are_refused(
     sources: list[str],
     listed_in: str | None,
     error: type[Exception],
@@ -88,14 +90,14 @@ def test_what_cannot_be_is_refused(
         names(*sources, listed_in=listed_in)
 
 
-def test_what_stands_for_nothing_is_told_and_the_rest_is_found(folder: Path, capsys: Any) -> None:
+def test_sources_without_recordings_are_reported(folder: Path, capsys: Any) -> None:
     Path("empty").mkdir()
     refusals = Refusals()
     named = [Path(name) for name in ("*.mp3", "a.wav", "empty", "no.csv")]
     found = list_sources(named, None, refusals, LIMITS)
     assert [source.name for source in found] == ["a.wav"]
     assert refusals.names == ["*.mp3", "empty", "no.csv"]
-    told = capsys.readouterr().err.splitlines()
-    assert "*.mp3: no file matches this pattern" in told[0]
-    assert "empty: no recordings found in this folder" in told[1]
-    assert "no.csv: no such table; check the path" in told[2]
+    printed = capsys.readouterr().err.splitlines()
+    assert "*.mp3: no file matches this pattern" in printed[0]
+    assert "empty: no recordings found in this folder" in printed[1]
+    assert "no.csv: no such table; check the path" in printed[2]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,7 +23,6 @@ from voxaffect.recognizer.packaged import located
 if TYPE_CHECKING:
     from voxaffect.audio.decode import DecodeLimits
     from voxaffect.recognizer.prediction import Prediction
-    from voxaffect.recognizer.recording import Recording
     from voxaffect.report.predictions.formats import Format
     from voxaffect.streaming.batch import Predictor, WorkerPool
     from voxaffect.streaming.vad import ActivityTrack
@@ -49,15 +49,15 @@ def _default_limits() -> DecodeLimits:
 
 @dataclass(frozen=True)
 class Request:
-    """What predict is to compute, and how it is to be written.
+    """The options of predict.
 
     Args:
-        output: `table` or a key of `FORMATS`; by the suffix of `out` where it is empty.
+        output: `table` or a key of `FORMATS`; empty: by the suffix of `out`.
         timeline: segment recordings at their pauses.
-        frames: write the posteriors of every frame, too.
+        frames: include the posteriors of every frame.
         abstain: probability below which the label is `unsure`.
-        picture: file into which a timeline is drawn.
-        out: file of all predictions; or, for formats that hold one recording, a folder of files.
+        picture: file for the drawing of a timeline.
+        out: file for all predictions; or, for formats of one recording, a folder of files.
         limits: recordings beyond them are refused.
 
     Raises:
@@ -94,7 +94,7 @@ class Request:
             raise ConfigError(f"--picture {self.picture}: name an .svg or .png file")
 
     def check(self, sources: Sequence[InputSource]) -> None:
-        """Refuse sources that do not go with the request.
+        """Check that the options can be used with these sources.
 
         Raises:
             ConfigError: a timeline of a table's rows, or one file for several recordings.
@@ -103,7 +103,7 @@ class Request:
 
         if self.timeline and any(isinstance(s.recording, Utterance) for s in sources):
             raise ConfigError(
-                "the rows of a table are segments already; leave --timeline out, or name files"
+                "the rows of a table are segments already; run without --timeline, or name files"
             )
         if len(sources) <= 1:
             return
@@ -119,36 +119,36 @@ class Request:
 
     @property
     def name(self) -> str:
-        """The format's name."""
+        """Name of the format."""
         by_suffix = FORMAT_OF.get(self.out.suffix.lower(), TABLE) if self.out else TABLE
         return self.output or by_suffix
 
     @property
     def format(self) -> Format | None:
-        """How predictions become text, None for a table."""
+        """The text format, None for a table."""
         from voxaffect.report.predictions.formats import FORMATS
 
         return FORMATS.get(self.name)
 
     @property
     def writes_folder(self) -> bool:
-        """Whether `out` is a folder that gets a file a recording."""
+        """Whether `out` is a folder with one file per recording."""
         one_each = self.format is not None and self.format.suffix is not None
         return one_each and self.out is not None and self.out.suffix.lower() not in FORMAT_OF
 
 
 STRIP_COLUMNS = 72
 
-MUCH = 32 << 20
-"""Bytes of recordings that are worth a process beside this one: half an hour as FLAC."""
+MIN_POOL_BYTES = 32 << 20
+"""Bytes of recordings for which further processes are started: half an hour as FLAC."""
 
 
 class Result(NamedTuple):
-    """What there is to show of one recording.
+    """The predictions of one recording.
 
     Args:
-        name: of the recording.
-        predictions: one, or one a segment.
+        name: name of the recording.
+        predictions: one, or one per segment.
         track: its energy over time, where it was segmented.
     """
 
@@ -160,37 +160,102 @@ class Result(NamedTuple):
 def predict(
     sources: Sequence[Path], model: Path, request: Request, *, listed_in: Path | None = None
 ) -> int:
-    """Recognize recordings and write each prediction as soon as it is computed; a table needs all.
+    """Recognize recordings; text formats are written recording by recording.
 
-    What cannot be used is named on standard error and the rest goes on; a last line counts both.
+    Sources that cannot be used are reported on standard error and skipped; a last line counts.
 
     Args:
         sources: recordings, folders, patterns, tables, databases, or `-` for standard input.
         model: folder of a saved recognizer, or an ONNX file.
-        request: what to compute and how to write it.
-        listed_in: file of names, one a line, that are sources too.
+        request: the options.
+        listed_in: file of further sources, one per line.
 
     Returns:
-        the exit status, 1 where something could not be used.
+        the exit status, 1 if a source could not be used.
 
     Raises:
-        VoxaffectError: the request is impossible, or there is no such recognizer.
+        VoxaffectError: the options do not go together, or there is no such recognizer.
     """
     from voxaffect.parallel.processes import import_without_gc
 
     refusals = Refusals()
     found = list_sources(sources, listed_in, refusals, request.limits)
     request.check(found)
-    given: list[Prediction] = []
+    predictions: list[Prediction] = []
     if found:
-        with ExitStack() as until_first_answer:
-            until_first_answer.enter_context(import_without_gc())
-            compute = _timelines if request.timeline else _wholes
+        predict_sources = _predict_timelines if request.timeline else _predict_recordings
+        with ExitStack() as until_first_result:
+            until_first_result.enter_context(import_without_gc())
             with _worker_pool(model, found, request.limits) as pool:
-                results = compute(pool, found, request, refusals)
-                _write(_noted(results, given, until_first_answer.close), request)
-    print_line(_end_line(given, len(refusals.names), request), to=notes())
+
+                def results() -> Iterator[Result]:
+                    for result in predict_sources(pool, found, request, refusals):
+                        until_first_result.close()
+                        predictions.extend(result.predictions)
+                        if request.picture is not None:
+                            _draw(result, request.picture)
+                        yield result
+
+                _write(results(), request)
+    print_line(_summary(predictions, len(refusals.names), request), to=notes())
     return 1 if refusals.names else 0
+
+
+def _predict_recordings(
+    pool: WorkerPool, sources: Sequence[InputSource], request: Request, refusals: Refusals
+) -> Iterator[Result]:
+    """Each recording as one utterance."""
+    from voxaffect.streaming.batch import predict_all
+
+    recordings = [source.recording for source in sources]
+    predictions = predict_all(pool, recordings, prepare=_use_one_thread)
+    for source, prediction in zip(sources, predictions, strict=True):
+        if prediction.error is not None:
+            refusals.report(source.name, prediction.error)
+        else:
+            named = replace(prediction, name=source.name, row=source.row)
+            yield Result(source.name, [named.abstained(request.abstain)])
+
+
+def _predict_timelines(
+    pool: WorkerPool, sources: Sequence[InputSource], request: Request, refusals: Refusals
+) -> Iterator[Result]:
+    """The segments of each recording."""
+    from voxaffect.audio.decode import open_recording
+    from voxaffect.corpora.corpus import Utterance
+    from voxaffect.streaming.batch import predict_all
+    from voxaffect.streaming.segments import timeline
+
+    predict_segments = partial(predict_all, pool, prepare=_use_one_thread)
+    for source in sources:
+        assert not isinstance(source.recording, Utterance)  # noqa: S101 the request was checked
+        opener = partial(open_recording, source.recording, limits=request.limits, name=source.name)
+        report = partial(refusals.report, source.name)
+        try:
+            found = timeline(predict_segments, opener, on_fault=report)
+        except AudioError as fault:
+            report(fault)
+            continue
+        segments = [segment.abstained(request.abstain) for segment in found.utterances]
+        yield Result(source.name, segments, found.track)
+
+
+def _worker_pool(
+    model: Path, sources: Sequence[InputSource], limits: DecodeLimits
+) -> AbstractContextManager[WorkerPool]:
+    """Workers on all cores: threads, or processes where there is enough to predict.
+
+    Two threads of PyTorch's pass the interpreter between many small operations, and gain a quarter
+    over one; two processes double it, once the second has started, which takes seconds.
+    """
+    from voxaffect.parallel.processes import n_cores
+    from voxaffect.streaming.batch import n_bytes, process_pool, thread_pool
+
+    recognizer, n_workers = _load(model, limits), n_cores()
+    is_small = sum(n_bytes(source.recording) for source in sources) < MIN_POOL_BYTES
+    if model.suffix == ".onnx" or n_workers == 1 or is_small:
+        return nullcontext(thread_pool(recognizer, n_workers))
+    return process_pool(recognizer, partial(_load_on_one_thread, model, limits), n_workers)
 
 
 def _load(model: Path, limits: DecodeLimits) -> Predictor:
@@ -206,100 +271,22 @@ def _load(model: Path, limits: DecodeLimits) -> Predictor:
     return recognizer
 
 
-def _wholes(
-    pool: WorkerPool, sources: Sequence[InputSource], request: Request, refusals: Refusals
-) -> Iterator[Result]:
-    """Each recording as one utterance."""
-    predictions = _predict_all(pool)([source.recording for source in sources])
-    for source, prediction in zip(sources, predictions, strict=True):
-        if prediction.error is not None:
-            refusals.report(source.name, prediction.error)
-        else:
-            named = replace(prediction, name=source.name, row=source.place)
-            yield Result(source.name, [named.abstained(request.abstain)])
-
-
-def _timelines(
-    pool: WorkerPool, sources: Sequence[InputSource], request: Request, refusals: Refusals
-) -> Iterator[Result]:
-    """The segments of each recording."""
-    from voxaffect.audio.decode import open_recording
-    from voxaffect.corpora.corpus import Utterance
-    from voxaffect.streaming.segments import timeline
-
-    for source in sources:
-        assert not isinstance(source.recording, Utterance)  # noqa: S101 the request was checked
-        opener = partial(open_recording, source.recording, limits=request.limits, name=source.name)
-        report = partial(refusals.report, source.name)
-        try:
-            found = timeline(_predict_all(pool), opener, on_fault=report)
-        except AudioError as fault:
-            report(fault)
-            continue
-        segments = [segment.abstained(request.abstain) for segment in found.utterances]
-        yield Result(source.name, segments, found.track)
-
-
-def _worker_pool(
-    model: Path, sources: Sequence[InputSource], limits: DecodeLimits
-) -> AbstractContextManager[WorkerPool]:
-    """Who answers on all cores.
-
-    Two threads of PyTorch's pass the interpreter between many small operations, and gain a quarter
-    over one; two processes double it, once the second has started, which takes seconds.
-    """
-    from voxaffect.parallel.processes import n_cores
-    from voxaffect.streaming.batch import process_pool, thread_pool
-
+def _load_on_one_thread(model: Path, limits: DecodeLimits) -> Predictor:
     recognizer = _load(model, limits)
-    n_together = n_cores()
-    if model.suffix == ".onnx" or n_together == 1 or _n_bytes(sources) < MUCH:
-        return nullcontext(thread_pool(recognizer, n_together))
-    return process_pool(recognizer, partial(_load_beside, model, limits), n_together)
-
-
-def _n_bytes(sources: Sequence[InputSource]) -> int:
-    from voxaffect.streaming.batch import n_bytes
-
-    return sum(n_bytes(source.recording) for source in sources)
-
-
-def _load_beside(model: Path, limits: DecodeLimits) -> Predictor:
-    """The recognizer, in a process that computes on one core."""
-    recognizer = _load(model, limits)
-    _one_thread()
+    _use_one_thread()
     return recognizer
 
 
-def _predict_all(pool: WorkerPool) -> Callable[[Sequence[Recording]], Iterator[Prediction]]:
-    """Predictions by a pool, whose threads take a core each."""
-    from voxaffect.streaming.batch import predict_all
-
-    return partial(predict_all, pool, prepare=_one_thread)
-
-
-def _one_thread() -> None:
-    """One thread of PyTorch's for each of ours, where PyTorch is what computes."""
+def _use_one_thread() -> None:
+    """Let PyTorch, if it is loaded, compute on one thread: each worker has a core."""
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)
 
 
-def _noted(
-    results: Iterable[Result], given: list[Prediction], on_result: Callable[[], None]
-) -> Iterator[Result]:
-    """The same, added to `given` on the way."""
-    for result in results:
-        on_result()
-        given += result.predictions
-        yield result
-
-
-def _write(results: Iterator[Result], request: Request) -> None:
-    if request.picture is not None:
-        results = _drawn(results, request.picture)
+def _write(results: Iterable[Result], request: Request) -> None:
     if request.format is None:
-        (_timeline_tables if request.timeline else _table)(results)
+        (_print_timelines if request.timeline else _print_table)(results)
     elif request.writes_folder:
         _write_folder(results, request)
     elif request.out is not None:
@@ -314,7 +301,7 @@ def _write(results: Iterator[Result], request: Request) -> None:
 
 
 def _texts(results: Iterable[Result], request: Request) -> Iterator[str]:
-    """What is written: the beginning, then all of each recording."""
+    """The header, then the text of each recording."""
     from voxaffect.report.predictions.formats import json_line
 
     assert request.format is not None  # noqa: S101 a table is no text
@@ -325,18 +312,19 @@ def _texts(results: Iterable[Result], request: Request) -> Iterator[str]:
 
 
 def _write_folder(results: Iterable[Result], request: Request) -> None:
-    """A file for each recording, named like it; those of one name are numbered."""
+    """Write one file per recording, named like it; equal names are numbered."""
     assert request.format is not None  # noqa: S101 checked
     assert request.out is not None  # noqa: S101 checked
-    n_named: dict[str, int] = {}
+    n_named = Counter[str]()
     for result in results:
         stem = Path(result.name).stem
-        n_named[stem] = n = n_named.get(stem, 0) + 1
-        path = request.out / f"{stem}{f'-{n}' if n > 1 else ''}{request.format.suffix}"
+        n_named[stem] += 1
+        number = f"-{n_named[stem]}" if n_named[stem] > 1 else ""
+        path = request.out / f"{stem}{number}{request.format.suffix}"
         write_text(path, "".join(_texts([result], request)))
 
 
-def _table(results: Iterable[Result]) -> None:
+def _print_table(results: Iterable[Result]) -> None:
     from voxaffect.report.predictions.table import table
 
     predictions = [prediction for result in results for prediction in result.predictions]
@@ -344,7 +332,7 @@ def _table(results: Iterable[Result]) -> None:
         console().print(table(predictions, width=console().width))
 
 
-def _timeline_tables(results: Iterable[Result]) -> None:
+def _print_timelines(results: Iterable[Result]) -> None:
     """For each recording a strip of letters and a table of its segments."""
     from voxaffect.report.predictions.table import strip, table
 
@@ -356,31 +344,28 @@ def _timeline_tables(results: Iterable[Result]) -> None:
         console().print(table(result.predictions, title=result.name, width=console().width))
 
 
-def _drawn(results: Iterable[Result], path: Path) -> Iterator[Result]:
-    """The same, drawn into a file on the way."""
+def _draw(result: Result, path: Path) -> None:
     from voxaffect.report.figures.timeline import draw_timeline
 
-    for result in results:
-        assert result.track is not None  # noqa: S101 a timeline has one
-        level_db, duration_s = result.track.level_db, result.track.duration_s
-        drawing = draw_timeline(
-            result.name, result.predictions, level_db, duration_s, path.suffix.lower()
-        )
-        with write_atomically(path) as file:
-            file.write(drawing)
-        yield result
+    assert result.track is not None  # noqa: S101 a timeline has one
+    level_db, duration_s = result.track.level_db, result.track.duration_s
+    suffix = path.suffix.lower()
+    drawing = draw_timeline(result.name, result.predictions, level_db, duration_s, suffix)
+    with write_atomically(path) as file:
+        file.write(drawing)
 
 
-def _end_line(given: Sequence[Prediction], n_refused: int, request: Request) -> str:
-    """How many were answered, refused, doubted."""
+def _summary(predictions: Sequence[Prediction], n_refused: int, request: Request) -> str:
+    """Numbers of predictions, refused sources, predictions with warnings and unsure ones."""
     from voxaffect.recognizer.prediction import UNSURE
 
-    what = "segment" if request.timeline else "recording"
-    what += "" if len(given) == 1 else "s"
-    n_warned = sum(bool(prediction.warnings) for prediction in given)
-    unsure = "" if request.abstain is None else f", {sum(p.label == UNSURE for p in given)} unsure"
+    unit = "segment" if request.timeline else "recording"
+    unit += "" if len(predictions) == 1 else "s"
+    n_warned = sum(bool(prediction.warnings) for prediction in predictions)
     warned = f"{n_warned} with warnings" if n_warned else "no warnings"
-    return f"{len(given)} {what} recognized, {n_refused} refused, {warned}{unsure}"
+    n_unsure = sum(prediction.label == UNSURE for prediction in predictions)
+    unsure = "" if request.abstain is None else f", {n_unsure} unsure"
+    return f"{len(predictions)} {unit} recognized, {n_refused} refused, {warned}{unsure}"
 
 
 @app.command("predict", rich_help_panel=RECOGNIZER)
