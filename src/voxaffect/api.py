@@ -376,6 +376,11 @@ def to_frame(predictions: Prediction | Iterable[Prediction]) -> pd.DataFrame:
     """Predictions as a pandas DataFrame, a row each, with the columns of `predict --format csv`.
 
     A prediction that has `segments` gives a row for each of them; `error` is the last column.
+
+    >>> clip = Prediction("clip.wav", label="sad", probabilities={"happy": 0.25, "sad": 0.75})
+    >>> to_frame([clip])[["file", "emotion", "sad"]]
+           file emotion   sad
+    0  clip.wav     sad  0.75
     """
     import pandas as pd  # noqa: PLC0415 (slow to load)
 

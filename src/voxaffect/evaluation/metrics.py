@@ -72,12 +72,21 @@ def unweighted_accuracy(matrix: Counts) -> float:
     """Unweighted accuracy (UA): mean recall over the classes present.
 
     Of the sum of several folds' matrices it is the pooled UA.
+
+    Nine of ten neutral utterances are right and one of two sad ones:
+
+    >>> unweighted_accuracy(confusion([0] * 10 + [1] * 2, [0] * 9 + [1] * 2 + [0], 2))
+    0.7
     """
     return float(mean_known(recalls(matrix)))
 
 
 def weighted_accuracy(matrix: Counts) -> float:
-    """Accuracy: share of correct predictions, so that each class weighs as it occurs."""
+    """Accuracy: share of correct predictions, so that each class weighs as it occurs.
+
+    >>> round(weighted_accuracy(np.array([[9, 1], [1, 1]])), 3)
+    0.833
+    """
     return float(ratio(np.trace(matrix), matrix.sum()))
 
 

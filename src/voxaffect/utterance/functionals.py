@@ -32,6 +32,11 @@ def functionals(
 
     Raises:
         FeatureError: there is no frame, or a posterior is not a finite number.
+
+    Two frames and two classes:
+
+    >>> functionals(np.array([[0.75, 0.25], [1.0, 0.0]])).tolist()
+    [1.0, 0.75, 0.875, 1.0, 0.25, 0.0, 0.125, 0.5]
     """
     p = np.asarray(posteriors, dtype=np.float32)
     if p.ndim != 2 or p.shape[0] < 1 or not np.isfinite(p).all():
