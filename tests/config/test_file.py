@@ -85,7 +85,7 @@ def test_the_set_of_frame_features_is_a_setting(tmp_path: Path) -> None:
     lld = "[features.lld]\nfloor_hz = 60\nceiling_hz = 400\nlog_f0 = true\n"
     pitch = PitchSettings(floor_hz=60.0, ceiling_hz=400.0)
     assert chosen(lld) == LowLevelDescriptors(pitch=pitch, log_f0=True)
-    with pytest.raises(FeatureError, match=r"floor_hz = 0\.1; choose 20"):
+    with pytest.raises(FeatureError, match=r"floor_hz = 0\.1 is out of range; choose 20"):
         chosen("[features.lld]\nfloor_hz = 0.1\n")
     mel = "[features]\nset = 'log-mel'\n[features.log-mel]\nn_mels = 23\nhigh_hz = 4000\n"
     assert chosen(mel) == LogMel(n_mels=23, high_hz=4000.0)
@@ -152,8 +152,8 @@ def test_limits_of_recordings_are_settings(tmp_path: Path) -> None:
         ("[training]\ntask_learning_rates = 0.1\n", ["task_learning_rates", "0.1"]),
         ("[elm]\nsubtasks = 'perhaps'\n", ["elm.subtasks", "'perhaps'"]),
         ("[evaluate]\nsystems = []\n", ["systems", "[]"]),
-        ("[evaluate]\nsystems = ['svm', 'svm']\n", ["systems", "twice"]),
-        ("[evaluate]\nseeds = [0, 0]\n", ["seeds", "twice"]),
+        ("[evaluate]\nsystems = ['svm', 'svm']\n", ["systems", "repeated"]),
+        ("[evaluate]\nseeds = [0, 0]\n", ["seeds", "repeated"]),
         ("[evaluate]\nsplit_style = ['emdb']\n", ["'emdb'", "'emodb'"]),
         ("[features]\nset = 'log_mel'\n", ["features.set", "'log_mel'", "'log-mel'"]),
         ("[features.logmel]\nn_mels = 8\n", ["'logmel'", "'log-mel'"]),
@@ -186,7 +186,7 @@ def test_what_is_wrong_is_named_with_what_is_near(
 def test_files_that_are_no_settings_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load_settings(tmp_path / "none.toml")
-    with pytest.raises(ConfigError, match="is no TOML"):
+    with pytest.raises(ConfigError, match="is not a valid TOML file"):
         load_settings(written(tmp_path, "[training"))
     with pytest.raises(ConfigError, match=r"needs a \[corpora\] section"):
         load_settings(written(tmp_path, "", ""))
@@ -266,7 +266,7 @@ def test_baselines_have_settings_of_their_own(tmp_path: Path) -> None:
     settings = load_settings(written(tmp_path, text))
     assert settings.logistic.penalties == (0.5,)
     assert settings.linear_svm == Options().linear_svm
-    with pytest.raises(ConfigError, match=r"'penalty' is no setting under.* 'penalties'"):
+    with pytest.raises(ConfigError, match=r"unknown setting 'penalty' under.* 'penalties'"):
         load_settings(written(tmp_path, "[logistic]\npenalty = 1.0\n"))
     with pytest.raises(ConfigError, match=r"logistic.penalties"):
         load_settings(written(tmp_path, "[logistic]\npenalties = []\n"))
@@ -278,10 +278,10 @@ def test_train_shares_are_shares_with_all_among_them(tmp_path: Path) -> None:
     asked = load_settings(written(tmp_path, f"{text}[0.1, 0.25, 0.5, 1.0]\n")).plan()
     assert asked.train_shares == (0.1, 0.25, 0.5, 1.0)
     for wrong, why in (
-        ("[0.1, 0.5]", r"1.0, all of the training data, must be among them"),
+        ("[0.1, 0.5]", r"1.0, all of the training data, must be included"),
         ("[0.0, 1.0]", "greater than 0"),
         ("[1.0, 1.5]", "less than or equal to 1"),
-        ("[1.0, 1.0]", "named twice"),
+        ("[1.0, 1.0]", "repeated; state each once"),
         ("[]", "at least 1"),
     ):
         with pytest.raises(ConfigError, match=why):
@@ -309,7 +309,7 @@ def test_a_variant_that_all_systems_are_already_is_refused(tmp_path: Path) -> No
     ],
 )
 def test_a_misspelt_system_is_told_the_nearest(wrong: str, right: str) -> None:
-    with pytest.raises(ConfigError, match=f"{wrong!r} is no system; did you mean '{right}'"):
+    with pytest.raises(ConfigError, match=f"unknown system {wrong!r}; did you mean '{right}'"):
         find_system(wrong)
 
 

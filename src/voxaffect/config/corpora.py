@@ -1,4 +1,4 @@
-"""Where corpora are: in trees of their own, in tables, in databases; and what reads them."""
+"""Corpora of a settings file: folder trees, tables, audformat databases, and how to read them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,24 @@ from voxaffect.errors import ConfigError
 
 
 def known_name(name: str, known: Collection[str], kind: str, origin: str = "") -> str:
-    """The name, if it is one of those that are known.
+    """The name if it is known.
+
+    Args:
+        name: to check.
+        known: allowed names.
+        kind: a noun, perhaps with its place: "setting under [training]".
+        origin: file that holds the name.
 
     Raises:
-        ConfigError: it is none; the nearest is told.
+        ConfigError: it is unknown; the message has the nearest known name.
     """
     if name in known:
         return name
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
-    raise ConfigError(f"{origin + ': ' if origin else ''}{name!r} is no {kind}; {hint}")
+    hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(sorted(known))}"
+    noun, _, place = kind.partition(" ")
+    where = f" {place}" if place else ""
+    raise ConfigError(f"{origin + ': ' if origin else ''}unknown {noun} {name!r}{where}; {hint}")
 
 
 class TreeSource(Strict):
@@ -43,7 +51,7 @@ class TreeSource(Strict):
 
 
 class TableSource(Strict):
-    """A user's own corpus: a CSV or Parquet file with a row an utterance."""
+    """A user's own corpus: a CSV or Parquet table with a row an utterance."""
 
     table: Path
 
@@ -70,7 +78,7 @@ SOURCE_KEYS = (*PLACES, "loader", "labels", "column")
 
 
 def reader(name: str, source: Source) -> Callable[[], Corpus]:
-    """What reads a corpus; a loader that does not exist is refused before anything is read."""
+    """Function that reads a corpus; an unknown loader is refused before anything is read."""
     if isinstance(source, TableSource):
         return partial(parse_table, source.table, name)
     if isinstance(source, AudformatSource):
@@ -103,13 +111,13 @@ def find_loader(name: str) -> Loader:
     """The loader of a corpus.
 
     Raises:
-        ConfigError: there is none; the nearest name is told.
+        ConfigError: the name is unknown.
     """
     return CORPORA[known_name(name, CORPORA, "corpus")]
 
 
 def plain_source(name: str, value: Any, path: Path) -> dict[str, Any]:
-    """A corpus given as a text is its root; paths become absolute."""
+    """Plain values of a corpus: a string is its root; paths become absolute."""
     given = {"root": value} if isinstance(value, str) else value
     sentence = (
         f'{path}: corpora.{name} must be a folder, or a section with "root", "table" or "audformat"'
@@ -119,7 +127,7 @@ def plain_source(name: str, value: Any, path: Path) -> dict[str, Any]:
     for key, text in given.items():
         known_name(key, SOURCE_KEYS, f"setting under [corpora.{name}]", str(path))
         if not isinstance(text, str):
-            raise ConfigError(f"{path}: corpora.{name}.{key} = {text!r} must be a text")
+            raise ConfigError(f"{path}: corpora.{name}.{key} = {text!r} must be a string")
     places = [key for key in PLACES if key in given]
     if len(places) != 1:
         raise ConfigError(sentence)

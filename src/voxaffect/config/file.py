@@ -1,4 +1,4 @@
-"""One TOML file becomes settings: the only place that reads such files, or the environment.
+"""Reading settings from a TOML file, and from the environment variables that it names.
 
 An unknown key is an error that names the nearest known one.
 """
@@ -51,7 +51,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     except OSError as fault:
         raise ConfigError(f"{path}: cannot be read ({fault.strerror}); give a TOML file") from fault
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise ConfigError(f"{path}: is no TOML ({fault})") from fault
+        raise ConfigError(f"{path}: is not a valid TOML file ({fault})") from fault
     plain = _expand(plain, path)
     base = path.resolve().parent
     plain["corpora"] = {
@@ -67,7 +67,7 @@ def make_settings(plain: dict[str, Any], origin: str) -> Settings:
     """Settings from plain values.
 
     Raises:
-        ConfigError: a key is unknown or a value impossible; the message names it and `origin`.
+        ConfigError: a key is unknown or a value invalid; the message names it and `origin`.
     """
     _refuse_unknown(plain, Settings, origin)
     try:
@@ -75,10 +75,8 @@ def make_settings(plain: dict[str, Any], origin: str) -> Settings:
     except ValidationError as fault:
         first = fault.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        reason = first["msg"][:1].lower() + first["msg"][1:]
-        raise ConfigError(
-            f"{origin}: {where} = {first['input']!r} is impossible: {reason}"
-        ) from fault
+        reason = first["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
+        raise ConfigError(f"{origin}: {where} = {first['input']!r} is invalid: {reason}") from fault
 
 
 def _section(plain: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
@@ -119,7 +117,7 @@ def _expand(value: Any, path: Path) -> Any:
 def _refuse_unknown(
     plain: dict[str, Any], section: Any, origin: str, where: tuple[str, ...] = ()
 ) -> None:
-    """Refuse keys that no section knows, with the nearest one that it does."""
+    """Refuse unknown keys, with the nearest known one in the message."""
     known = _fields_of(section)
     for key, value in plain.items():
         known_name(key, known, f"setting under [{'.'.join(where)}]" if where else "section", origin)

@@ -1,4 +1,4 @@
-"""The sections of a settings file, each a class that holds what it configures."""
+"""Sections of a settings file for recordings, features and evaluation."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from voxaffect.model.settings import Device
 
 
 class Strict(BaseModel):
-    """A section: frozen, and without a place for what it does not know."""
+    """A section: frozen, unknown keys forbidden."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(set(values)) < len(values):
-        raise ValueError("something is named twice")
+        raise ValueError("a value is repeated; state each once")
     return values
 
 
@@ -40,14 +40,14 @@ Share = Annotated[float, Field(gt=0, le=1)]
 
 
 def _with_all(shares: tuple[float, ...]) -> tuple[float, ...]:
-    """Shares with the whole training set among them, by which systems are compared."""
+    """Shares that include the whole training set, by which systems are compared."""
     if 1 not in shares:
-        raise ValueError("1.0, all of the training data, must be among them")
+        raise ValueError("1.0, all of the training data, must be included")
     return shares
 
 
 class EvaluateSection(Strict):
-    """`[evaluate]`: which questions are asked of which systems."""
+    """`[evaluate]`: which experiments to run with which systems."""
 
     protocols: _Several[Protocol] = ("within", "cross", "aggregated")
     systems: _Several[str] = ("dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl", "svm")
@@ -59,7 +59,7 @@ class EvaluateSection(Strict):
 
 
 class AudioSection(Strict):
-    """`[audio]`: recordings beyond these limits are refused before any memory is spent on them."""
+    """`[audio]`: limits beyond which recordings are refused before they are decoded."""
 
     max_duration_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = (
         DEFAULT_LIMITS.max_duration_s
@@ -73,7 +73,7 @@ class AudioSection(Strict):
 
 
 class LldSection(Strict):
-    """`[features.lld]`: between which frequencies pitch is sought, how F0 is told, and where."""
+    """`[features.lld]`: pitch range, F0 in Hz or as a logarithm, and device."""
 
     floor_hz: Annotated[float, Field(gt=0)] = PitchSettings.floor_hz
     ceiling_hz: Annotated[float, Field(gt=0)] = PitchSettings.ceiling_hz
@@ -156,7 +156,7 @@ class FeatureSection(Strict):
         """What computes the frames.
 
         Raises:
-            ConfigError: the set needs what its section does not say.
+            ConfigError: the section of the set lacks what it needs.
             FeatureError: the section asks for what cannot be.
         """
         sets: dict[str, Callable[[], FrameExtractor]] = {

@@ -1,4 +1,4 @@
-"""Everything that a settings file may say, checked and frozen, and the objects that it names."""
+"""Settings of a file, checked and frozen, and the objects that they name."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def find_system(name: str) -> System:
     """The system of a name.
 
     Raises:
-        ConfigError: there is none; the nearest name is told.
+        ConfigError: the name is unknown.
     """
     return SYSTEMS[known_name(name, SYSTEMS, "system")]
 
@@ -108,7 +108,7 @@ def find_net_system(name: str) -> NetSystem:
 
 
 def _refuse_twins(systems: Iterable[System], options: Options) -> None:
-    """Refuse a variant whose one change is made for all systems already."""
+    """Refuse a variant whose change the settings make for all systems already."""
     names: dict[str, str] = {}
     for system in systems:
         rest = str({k: v for k, v in system.settings(options).items() if k != "system"})
@@ -123,4 +123,4 @@ def _refuse_twins(systems: Iterable[System], options: Options) -> None:
 def _emotion(corpus: str, name: str) -> str | None:
     if name == EXCLUDE:
         return None
-    return known_name(name, (*EMOTION.classes, EXCLUDE), f"emotion class under [taxonomy.{corpus}]")
+    return known_name(name, (*EMOTION.classes, EXCLUDE), f"class under [taxonomy.{corpus}]")
