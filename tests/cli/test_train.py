@@ -1,4 +1,4 @@
-"""The whole way from a table of recordings to a recognizer that has learned from them."""
+"""Adaptation to a table of recordings, checks before training, and progress of a training."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ patience = 3
 
 
 def write_project(folder: Path, n_speakers: int = 7, more: str = "") -> Path:
-    """Tones that speakers call by other names than the recognizer has learned."""
+    """Tones whose labels differ from those that the recognizer was trained on."""
     rows = [("path", "emotion", "speaker")]
     for seed in range(8 * n_speakers):
         path = folder / f"{seed}.wav"
@@ -55,14 +55,14 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_held_out_speakers_gain_and_the_new_recognizer_says_so(
+def test_adaptation_improves_held_out_speakers_and_the_card_states_it(
     base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = (base / "recognizer.json").read_bytes()
     adapt_to(write_project(tmp_path), base, tmp_path / "mine", seed=0, n_jobs=1)
-    said = capsys.readouterr().out
-    assert "Adaptation, held-out speakers: 56 utterances" in said
-    assert "UA, all predictions" in said
+    printed = capsys.readouterr().out
+    assert "Adaptation, held-out speakers: 56 utterances" in printed
+    assert "UA, all predictions" in printed
     adapted = NetRecognizer.load(tmp_path / "mine")
     held_out = adapted.card["held_out"]
     assert held_out["n"] == 56
@@ -74,25 +74,25 @@ def test_held_out_speakers_gain_and_the_new_recognizer_says_so(
     assert (tmp_path / "mine" / "training.csv").is_file()
     assert (base / "recognizer.json").read_bytes() == before
     adapt_to(tmp_path / "settings.toml", tmp_path / "mine", tmp_path / "more", seed=0, n_jobs=1)
-    assert "the recognizer has learned from calls before" in capsys.readouterr().err
+    assert "note: the recognizer was trained on calls before" in capsys.readouterr().err
 
 
 def test_a_single_speaker_cannot_be_held_out(base: Path, tmp_path: Path) -> None:
     config = write_project(tmp_path, n_speakers=1)
-    with pytest.raises(FoldError, match="two or more speakers"):
+    with pytest.raises(FoldError, match=r"too few speakers for adaptation \(1\).*name two or more"):
         adapt_to(config, base, tmp_path / "mine", seed=0, n_jobs=1)
     assert not (tmp_path / "mine" / "recognizer.json").exists()
 
 
-def test_other_features_are_refused_before_anything_is_read(base: Path, tmp_path: Path) -> None:
+def test_other_features_are_refused_before_corpora_are_read(base: Path, tmp_path: Path) -> None:
     config = write_project(tmp_path, 1, more='set = "log-mel"')
-    with pytest.raises(ConfigError, match="its features are not those of the recognizer"):
+    with pytest.raises(ConfigError, match=r"\[features\] differ from those of the recognizer"):
         adapt_to(config, base, tmp_path / "mine", seed=0, n_jobs=1)
     assert not (tmp_path / "store").exists()
 
 
-def test_the_folder_to_begin_with_is_not_written_over(base: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="choose another folder"):
+def test_the_original_recognizer_is_not_overwritten(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="holds the recognizer to adapt; choose another folder"):
         adapt_to(write_project(tmp_path, 1), base, base, seed=0, n_jobs=1)
 
 
@@ -103,19 +103,19 @@ def test_a_folder_without_a_recognizer_is_named(tmp_path: Path) -> None:
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Settings of a training that must not come as far as reading corpora."""
+    """Settings of a training that must fail before corpora are read."""
     path = tmp_path / "settings.toml"
     path.write_text('[corpora]\nemodb = "nowhere"\n')
-    monkeypatch.setattr(training, "prepare_corpora", lambda *_: pytest.fail("came too far"))
+    monkeypatch.setattr(training, "prepare_corpora", lambda *_: pytest.fail("corpora were read"))
     return path
 
 
-def test_training_tries_its_folder_before_anything_else(settings: Path) -> None:
+def test_an_unwritable_folder_is_refused_first(settings: Path) -> None:
     with pytest.raises(ArtifactError, match=r"settings\.toml: cannot write"):
         train(settings, settings, system_name="lstm-mtl", seed=0, n_jobs=1)
 
 
-def test_training_asks_for_tensorboard_before_anything_else(
+def test_missing_tensorboard_is_refused_first(
     settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
@@ -123,11 +123,11 @@ def test_training_asks_for_tensorboard_before_anything_else(
         train(settings, tmp_path, system_name="lstm-mtl", seed=0, n_jobs=1, tensorboard=True)
 
 
-def show(course: EarlyStopping, *dev_uas: float, sequel: str = "") -> None:
-    with training_progress(course, sequel) as tell:
+def show(stopping: EarlyStopping, *dev_uas: float, next_step: str = "") -> None:
+    with training_progress(stopping, next_step) as update:
         for number, dev_ua in enumerate(dev_uas, 1):
-            course.add(Epoch(number, 0.8124, 1.0, dev_ua, 20_113.6, 2.0))
-            tell()
+            stopping.add(Epoch(number, 0.8124, 1.0, dev_ua, 20_113.6, 2.0))
+            update()
 
 
 def test_a_log_file_gets_a_line_an_epoch(capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,7 +143,7 @@ def test_a_log_file_gets_a_line_an_epoch(capsys: pytest.CaptureFixture[str]) -> 
     )
 
 
-def test_one_time_is_told_where_patience_cannot_end_it_sooner(
+def test_one_time_is_left_where_patience_cannot_stop_earlier(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     show(EarlyStopping(3, 3), 0.5)
@@ -151,11 +151,11 @@ def test_one_time_is_told_where_patience_cannot_end_it_sooner(
 
 
 @pytest.mark.parametrize("dev_uas", [(0.5, 0.4), (0.5, 0.6, 0.7)])
-def test_the_last_epoch_says_so_and_what_follows(
+def test_the_last_epoch_is_done_and_names_the_next_step(
     dev_uas: tuple[float, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show(EarlyStopping(3, 1), *dev_uas, sequel="; 5 more such nets follow")
-    assert capsys.readouterr().err.endswith(", done; 5 more such nets follow\n")
+    show(EarlyStopping(3, 1), *dev_uas, next_step="; 5 more nets follow")
+    assert capsys.readouterr().err.endswith(", done; 5 more nets follow\n")
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
@@ -165,9 +165,9 @@ def test_a_terminal_of_any_width_shows_every_word(
     file = io.StringIO()
     monkeypatch.setenv("TERM", "xterm")
     console = Console(file=file, force_terminal=True, width=width, color_system=None)
-    course = EarlyStopping(10, 3)
-    course.add(Epoch(1, 0.8124, 1.0, 0.5, 20_113.6, 2.0))
-    console.print(TrainingBar(course))
+    stopping = EarlyStopping(10, 3)
+    stopping.add(Epoch(1, 0.8124, 1.0, 0.5, 20_113.6, 2.0))
+    console.print(TrainingBar(stopping))
     lines = file.getvalue().splitlines()
     assert max(map(len, lines)) <= width
     text = " ".join(" ".join(lines).split())
@@ -175,17 +175,17 @@ def test_a_terminal_of_any_width_shows_every_word(
         assert words in text
 
 
-def test_the_time_left_runs_down_between_epochs_and_never_below_nothing(
+def test_the_time_left_runs_down_between_epochs_to_zero(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [100.0]
     monkeypatch.setattr("time.perf_counter", lambda: now[0])
-    course = EarlyStopping(10, 3)
-    bar = TrainingBar(course)
+    stopping = EarlyStopping(10, 3)
+    bar = TrainingBar(stopping)
     assert len(bar.__rich__().renderables) == 1  # before the first epoch nothing is known
-    course.add(Epoch(1, 0.8124, 1.0, 0.5, 20_113.6, 2.0))
+    stopping.add(Epoch(1, 0.8124, 1.0, 0.5, 20_113.6, 2.0))
     bar.restart_clock()
-    said = []
+    shown = []
     for now[0] in (100.0, 101.0, 110.0):
-        said.append(str(bar.__rich__().renderables[1]).partition("left ")[2])
-    assert said == ["0:00:06 to 0:00:18", "0:00:05 to 0:00:17", "0:00:00 to 0:00:08"]
+        shown.append(str(bar.__rich__().renderables[1]).partition("left ")[2])
+    assert shown == ["0:00:06 to 0:00:18", "0:00:05 to 0:00:17", "0:00:00 to 0:00:08"]

@@ -1,14 +1,15 @@
-"""train --from: a recognizer adapted to recordings of one's own, and what that changes."""
+"""train: train a recognizer, or adapt one to other recordings (--from)."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,59 +30,55 @@ from voxaffect.errors import ConfigError, FoldError
 from voxaffect.recognizer.packaged import located
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from rich.console import Group
 
     from voxaffect.config.settings import Settings
-    from voxaffect.corpora.corpus import Utterance
     from voxaffect.evaluation.comparisons import BeforeAfter
     from voxaffect.evaluation.experiment.dataset import Prepared
     from voxaffect.model.data import Examples
-    from voxaffect.model.settings import EarlyStopping, Epoch, TrainingSettings
+    from voxaffect.model.settings import EarlyStopping, Epoch
     from voxaffect.model.training import OnEpoch
     from voxaffect.recognizer.recognizer import NetRecognizer
     from voxaffect.systems.classifier import NetSettings
-    from voxaffect.systems.systems import NetSystem
 
 
 @contextmanager
-def training_progress(course: EarlyStopping, sequel: str = "") -> Iterator[Callable[[], None]]:
-    """Show a training on standard error while it goes on.
+def training_progress(stopping: EarlyStopping, next_step: str = "") -> Iterator[Callable[[], None]]:
+    """Show a training on standard error: a bar in a terminal, else one line per epoch.
 
     Args:
-        course: the training; the caller adds its epochs.
-        sequel: what follows the last epoch, in words that continue a sentence.
+        stopping: early stopping of the training, to which the caller adds epochs.
+        next_step: what follows the last epoch, to continue a sentence.
 
     Yields:
-        what is to be called when an epoch was added.
+        a function to be called after each epoch.
     """
     from rich.live import Live
 
+    bar = TrainingBar(stopping, next_step)
     if not errors().is_interactive:
-        yield lambda: print_line(_line(course, sequel), to=errors())
+        yield lambda: print_line(bar.line(), to=errors())
         return
-    bar = TrainingBar(course, sequel)
     with Live(bar, console=notes()):
         yield bar.restart_clock
 
 
 class TrainingBar:
-    """Epochs done of at most how many, and below them what the last one came to.
+    """Progress bar of a training: epochs, the last scores, and the time left.
 
     The time left runs down between epochs.
 
     Args:
-        course: the training.
-        sequel: what follows the last epoch.
+        stopping: early stopping of the training.
+        next_step: what follows the last epoch.
     """
 
-    def __init__(self, course: EarlyStopping, sequel: str = "") -> None:
-        self.course, self.sequel = course, sequel
+    def __init__(self, stopping: EarlyStopping, next_step: str = "") -> None:
+        self.stopping, self.next_step = stopping, next_step
         self.started = self.last_ended = time.perf_counter()
 
     def restart_clock(self) -> None:
-        """An epoch has ended just now."""
+        """An epoch has just ended."""
         self.last_ended = time.perf_counter()
 
     def __rich__(self) -> Group:
@@ -91,44 +88,42 @@ class TrainingBar:
         from rich.text import Text
 
         now = time.perf_counter()
-        line = Table.grid(padding=(0, 1), expand=True)
-        line.add_column(no_wrap=True, style="bold")
-        line.add_column(ratio=1)  # the bar gives way where the terminal is narrow
-        line.add_column(no_wrap=True)
-        n_done, n_most = len(self.course.epochs), self.course.max_epochs
-        bar = ProgressBar(total=n_most, completed=n_done)
-        line.add_row(_place(self.course), bar, _clock(now - self.started))
+        grid = Table.grid(padding=(0, 1), expand=True)
+        grid.add_column(no_wrap=True, style="bold")
+        grid.add_column(ratio=1)  # the bar gives way where the terminal is narrow
+        grid.add_column(no_wrap=True)
+        n_done = len(self.stopping.epochs)
+        bar = ProgressBar(total=self.stopping.max_epochs, completed=n_done)
+        grid.add_row(self._epoch(), bar, _clock(now - self.started))
         if not n_done:
-            return Group(line)
-        said = f"{_numbers(self.course)}, {_left(self.course, self.sequel, now - self.last_ended)}"
-        return Group(line, Text(said))
+            return Group(grid)
+        return Group(grid, Text(f"{self._scores()}, {self._left(now - self.last_ended)}"))
 
+    def line(self) -> str:
+        """The last epoch, its scores and the time left, for a log."""
+        return f"{self._epoch()}: {self._scores()}, {self._left()}"
 
-def _line(course: EarlyStopping, sequel: str) -> str:
-    return f"{_place(course)}: {_numbers(course)}, {_left(course, sequel)}"
+    def _epoch(self) -> str:
+        return f"epoch {len(self.stopping.epochs)} of at most {self.stopping.max_epochs}"
 
+    def _scores(self) -> str:
+        last, best = self.stopping.epochs[-1], self.stopping.epochs[self.stopping.best - 1]
+        rank = "the best so far" if last is best else f"best {best.dev_ua:.3f} in {best.number}"
+        return (
+            f"loss {last.train_loss:.3f}, dev UA {last.dev_ua:.3f} ({rank}), "
+            f"{last.frames_per_s:,.0f} frames/s"
+        )
 
-def _place(course: EarlyStopping) -> str:
-    return f"epoch {len(course.epochs)} of at most {course.max_epochs}"
-
-
-def _numbers(course: EarlyStopping) -> str:
-    last, best = course.epochs[-1], course.epochs[course.best - 1]
-    rank = "the best so far" if last is best else f"best {best.dev_ua:.3f} in {best.number}"
-    return (
-        f"loss {last.train_loss:.3f}, dev UA {last.dev_ua:.3f} ({rank}), "
-        f"{last.frames_per_s:,.0f} frames/s"
-    )
-
-
-def _left(course: EarlyStopping, sequel: str, since_s: float = 0.0) -> str:
-    """Time until early stopping if the dev set gets no better, and until the last epoch."""
-    if not course.left_at_least:
-        return f"done{sequel}"
-    most = _clock(course.left_at_most * course.epoch_s - since_s)
-    if course.left_at_least == course.left_at_most:
-        return f"left {most}"
-    return f"left {_clock(course.left_at_least * course.epoch_s - since_s)} to {most}"
+    def _left(self, since_s: float = 0.0) -> str:
+        """Time until early stopping if the dev set gets no better, and until the last epoch."""
+        least, most = (
+            _clock(n_epochs * self.stopping.epoch_s - since_s)
+            for n_epochs in (self.stopping.left_at_least, self.stopping.left_at_most)
+        )
+        if not self.stopping.left_at_least:
+            return f"done{self.next_step}"
+        is_certain = self.stopping.left_at_least == self.stopping.left_at_most
+        return f"left {most}" if is_certain else f"left {least} to {most}"
 
 
 def _clock(seconds: float) -> str:
@@ -150,27 +145,29 @@ def train(
     backend: str = Backend.loky,
     address: str | None = None,
 ) -> None:
-    """Train a system on all corpora but a tenth, which stops and calibrates it; save it.
+    """Train a system on all corpora but a tenth, its dev set; save it.
 
-    Started by `torchrun`, several processes train the one net, and the first of them tells of it.
+    Started by `torchrun`, several processes train the one net; the first of them reports and saves.
 
     Args:
         config: a settings file.
-        out: folder of the recognizer, of `training.csv` and, if asked for, of `tensorboard/`.
-        system_name: one that is a net.
+        out: folder of the recognizer, of `training.csv` and of `tensorboard/`.
+        system_name: name of a net system.
         seed: of all random choices.
         n_jobs: processes that extract features; 0 is one a core.
-        tensorboard: whether to write events for TensorBoard.
-        half: whether the net's weights are written in half precision.
+        tensorboard: write TensorBoard events.
+        half: save the weights in half precision.
         backend: where features are extracted; the net is trained here.
-        address: of the cluster, where that is one.
+        address: of the cluster.
     """
+    from voxaffect.api import card_of, split
     from voxaffect.config.file import load_settings
     from voxaffect.config.settings import find_net_system
     from voxaffect.model.logging import summary_writer
-    from voxaffect.model.training import process_group, rank_and_world
+    from voxaffect.model.training import first_process_first, process_group, rank_and_world
     from voxaffect.parallel.clusters import workers
     from voxaffect.parallel.processes import keep_freed_memory
+    from voxaffect.recognizer.recognizer import NetRecognizer
     from voxaffect.recognizer.serialization import ensure_writable
 
     settings = load_settings(config)
@@ -182,227 +179,155 @@ def train(
     with process_group(net_settings.training.device):
         is_first = rank_and_world()[0] == 0
         console().quiet = errors().quiet = notes().quiet = not is_first
-        with workers(backend, address, n_jobs) as n_there:
-            recognizer, train_set, dev_set = _beginning(settings, system, net_settings, n_there)
+        with workers(backend, address, n_jobs) as n_there, first_process_first():
+            prepared = prepare_corpora(settings, n_there)
+        parts = split(settings, prepared, prepared.dataset.utterances.values())
+        card = card_of(system.name, settings, prepared, parts)
+        recognizer = NetRecognizer(net_settings, settings.features.extractor(), card)
         keep_freed_memory()
-        told = followed(net_settings, out, tensorboard=tensorboard) if is_first else nullcontext()
-        with told as ended:
-            recognizer.fit(train_set, dev_set, seed=seed, on_epoch=ended)
+        log = log_epochs(net_settings, out, tensorboard=tensorboard) if is_first else nullcontext()
+        with log as on_epoch:
+            recognizer.fit(*parts, seed=seed, on_epoch=on_epoch)
     if is_first:
         recognizer.save(out, half=half)
         print_line(f"wrote {out}: {system.name}, {recognizer.classifier.summary()}")
 
 
-def _beginning(
-    settings: Settings, system: NetSystem, net_settings: NetSettings, n_jobs: int
-) -> tuple[NetRecognizer, Examples, Examples]:
-    """An untrained recognizer, and what it is to learn from and be stopped by."""
-    from voxaffect.api import card_of, split
-    from voxaffect.model.training import first_process_first
-    from voxaffect.recognizer.recognizer import NetRecognizer
-
-    with first_process_first():
-        prepared = prepare_corpora(settings, n_jobs)
-    train_set, dev_set = split(settings, prepared, prepared.dataset.utterances.values())
-    card = card_of(system.name, settings, prepared, (train_set, dev_set))
-    return NetRecognizer(net_settings, settings.features.extractor(), card), train_set, dev_set
-
-
 @contextmanager
-def followed(settings: NetSettings, out: Path, *, tensorboard: bool = False) -> Iterator[OnEpoch]:
-    """What is to be told of every epoch: it is logged in the folder, and shown."""
+def log_epochs(settings: NetSettings, out: Path, *, tensorboard: bool = False) -> Iterator[OnEpoch]:
+    """Yield a callback that logs each epoch in the folder `out` and shows the progress."""
     from voxaffect.model.logging import EventLog, TrainingLog
     from voxaffect.model.settings import EarlyStopping
 
-    course = EarlyStopping(settings.training.max_epochs, settings.training.patience)
-    log = TrainingLog(out / LOG)
+    stopping = EarlyStopping(settings.training.max_epochs, settings.training.patience)
+    log, next_step = TrainingLog(out / LOG), ""
+    if settings.elm.posteriors != "in-fold":
+        next_step = f"; {settings.elm.n_parts} more nets for the utterance level follow"
     with ExitStack() as stack:
         events = stack.enter_context(EventLog(out / EVENTS)) if tensorboard else None
-        tell = stack.enter_context(training_progress(course, _sequel(settings)))
+        update = stack.enter_context(training_progress(stopping, next_step))
 
-        def ended(epoch: Epoch) -> None:
-            course.add(epoch)
-            log.write(epoch, best=course.best == epoch.number)
+        def on_epoch(epoch: Epoch) -> None:
+            stopping.add(epoch)
+            log.write(epoch, best=stopping.best == epoch.number)
             if events is not None:
                 events.write(epoch)
-            tell()
+            update()
 
-        yield ended
-
-
-def _sequel(settings: NetSettings) -> str:
-    """What follows the epochs and takes as long as they do, if anything does."""
-    if settings.elm.posteriors == "in-fold":
-        return ""
-    return f"; {settings.elm.n_parts} more such nets follow, for the utterance level"
+        yield on_epoch
 
 
-N_PARTS = 5
-"""Parts of the speakers, each of which is held out once."""
+N_FOLDS = 5
+"""Folds of the speakers in the cross-validation of an adaptation."""
 
 
 def adapt_to(config: Path, base: Path, out: Path, *, seed: int, n_jobs: int) -> None:
-    """Adapt a saved recognizer to the corpora of a settings file; show what it changes, save it.
+    """Adapt a saved recognizer to the corpora of a settings file, and save the new one.
 
-    What it changes is told by speakers who were held out: the speakers are dealt into five parts,
-    and for each part a recognizer is adapted to the others. The one that is saved has learned from
-    all of them, but for a tenth of the utterances that stops and calibrates it.
+    The gain is measured by cross-validation over five folds of speakers: each is predicted by a
+    recognizer adapted to the others. The saved recognizer is adapted to all speakers; a tenth of
+    the utterances is its dev set.
 
     Args:
         config: a settings file, mostly of one table of recordings.
-        base: folder of the recognizer to begin with.
+        base: folder of the original recognizer.
         out: folder of the new one.
         seed: of all random choices.
         n_jobs: processes that extract features; 0 is one a core.
 
     Raises:
         VoxaffectError: the features of the settings are not the recognizer's, fewer than two
-            speakers are told apart, or there is too little to learn from.
+            speakers are known, or there is too little data.
     """
+    from voxaffect.api import card_of, split
     from voxaffect.config.file import load_settings
+    from voxaffect.model.trunks import LstmSettings
     from voxaffect.parallel.clusters import LOCAL, workers
     from voxaffect.parallel.processes import keep_freed_memory
+    from voxaffect.recognizer.adaptation import adapt
     from voxaffect.recognizer.recognizer import NetRecognizer
     from voxaffect.recognizer.serialization import ensure_writable
     from voxaffect.report.model_card import adaptation_tables
 
     settings = load_settings(config)
     recognizer = NetRecognizer.load(base)
-    _refuse_other_features(config, settings, recognizer)
-    _refuse_same_folder(base, out)
+    if dict(settings.features.extractor().settings()) != dict(recognizer.extractor.settings()):
+        raise ConfigError(
+            f"{config}: [features] differ from those of the recognizer {base}; use the settings "
+            "that it was trained with"
+        )
+    if base.resolve() == out.resolve():
+        raise ConfigError(f"--out {out} holds the recognizer to adapt; choose another folder")
     ensure_writable(out)
     with workers(LOCAL, None, n_jobs) as n_here:
         prepared = prepare_corpora(settings, n_here)
     keep_freed_memory()
-    lesson = _TrainingProgress(recognizer, settings, prepared, seed)
-    found = lesson.on_held_out_speakers()
+    recurrent = isinstance(recognizer.settings.trunk, LstmSettings)
+    training = settings.training.lstm if recurrent else settings.training.dnn
+    fit = partial(adapt, recognizer, seed=seed, training=training)
+    found = _cross_validate(recognizer, settings, prepared, fit)
     for table in adaptation_tables(found):
         show(table)
-    if shared := _learned_before(recognizer, prepared):
-        print_line(f"note: {shared}", to=errors())
-    adapted = lesson.on_everybody(found, out)
+    known = {corpus["digest"] for corpus in recognizer.card.get("corpora", ())}
+    if shared := [corpus.name for corpus in prepared.corpora if corpus.digest in known]:
+        print_line(
+            f"note: the recognizer was trained on {', '.join(shared)} before; its scores before "
+            "adaptation are not those of unseen speakers",
+            to=errors(),
+        )
+    parts = split(settings, prepared, prepared.dataset.utterances.values())
+    card = {
+        **card_of(recognizer.card.get("system", ""), settings, prepared, parts),
+        "held_out": {"n": found.n, "before": found.before, "after": found.after},
+    }
+    with log_epochs(replace(recognizer.settings, training=training), out) as on_epoch:
+        adapted = fit(*parts, card=card, on_epoch=on_epoch)
     adapted.save(out)
     print_line(f"wrote {out}: {adapted.classifier.summary()}")
     if not adapted.card["net_moved"]:
-        console().print("No epoch did better on the dev set than the net of before, which is kept.")
+        console().print("No epoch was better on the dev set; the weights of the net are unchanged.")
 
 
-def _refuse_other_features(config: Path, settings: Settings, recognizer: NetRecognizer) -> None:
-    asked = dict(settings.features.extractor().settings())
-    if asked != dict(recognizer.extractor.settings()):
-        raise ConfigError(
-            f"{config}: its features are not those of the recognizer; leave [features] as they "
-            "were when it was trained"
+def _cross_validate(
+    recognizer: NetRecognizer,
+    settings: Settings,
+    prepared: Prepared,
+    fit: Callable[[Examples, Examples], NetRecognizer],
+) -> BeforeAfter:
+    """Score all known speakers before and after adaptation to the others.
+
+    Raises:
+        FoldError: fewer than two speakers are known.
+    """
+    import numpy as np
+
+    from voxaffect.api import split
+    from voxaffect.evaluation.comparisons import before_after
+    from voxaffect.evaluation.splits.draws import deal_speakers
+    from voxaffect.evaluation.splits.folds import UNKNOWN
+
+    dataset = prepared.dataset
+    utterances = dataset.utterances.values()
+    folds = deal_speakers([u for u in utterances if not u.speaker.endswith(UNKNOWN)], N_FOLDS)
+    if len(folds) < 2:
+        raise FoldError(
+            f"too few speakers for adaptation ({len(folds)}), since one is held out; name two or "
+            "more in the column speaker of the table"
         )
-
-
-def _refuse_same_folder(base: Path, out: Path) -> None:
-    if base.resolve() == out.resolve():
-        raise ConfigError(f"--out {out} is the recognizer to begin with; choose another folder")
-
-
-@dataclass(frozen=True)
-class _TrainingProgress:
-    """A recognizer and what it is to be adapted to."""
-
-    recognizer: NetRecognizer
-    settings: Settings
-    prepared: Prepared
-    seed: int
-
-    def on_held_out_speakers(self) -> BeforeAfter:
-        """Answers before and after for everybody, each by a recognizer adapted to others.
-
-        Raises:
-            FoldError: fewer than two speakers are told apart.
-        """
-        import numpy as np
-
-        from voxaffect.evaluation.comparisons import before_after
-        from voxaffect.evaluation.splits.draws import deal_speakers
-        from voxaffect.evaluation.splits.folds import UNKNOWN
-
-        dataset = self.prepared.dataset
-        told_apart = [u for u in dataset.utterances.values() if not u.speaker.endswith(UNKNOWN)]
-        parts = deal_speakers(told_apart, N_PARTS)
-        if len(parts) < 2:
-            raise FoldError(
-                "adapting takes two or more speakers, one of whom is held out; name them in the "
-                "column speaker of the table"
-            )
-        ids = [u.id for part in parts for u in part]
-        with counting_progress("held-out speakers") as advance:
-            after = []
-            for n, part in enumerate(parts):
-                after.append(self._answers_of_others(part))
-                advance(n + 1, len(parts))
-        return before_after(
-            dataset.emotions(ids),
-            self.recognizer.classifier.answer(dataset.examples(ids).frames).classes,
-            np.concatenate(after),
-            np.array([u.speaker for part in parts for u in part]),
-        )
-
-    def on_everybody(self, found: BeforeAfter, out: Path) -> NetRecognizer:
-        """The recognizer that is handed on, and its log in a folder."""
-        from voxaffect.api import card_of, split
-
-        train, dev = split(self.settings, self.prepared, self.prepared.dataset.utterances.values())
-        system = self.recognizer.card.get("system", "")
-        card = {
-            **card_of(system, self.settings, self.prepared, (train, dev)),
-            "held_out": {"n": found.n, "before": found.before, "after": found.after},
-        }
-        with followed(replace(self.recognizer.settings, training=self._training), out) as ended:
-            return self._adapted(train, dev, card, ended)
-
-    def _answers_of_others(self, part: Sequence[Utterance]) -> NDArray[np.int64]:
-        """Answers for some speakers of a recognizer adapted to the others."""
-        from voxaffect.api import split
-
-        dataset, own = self.prepared.dataset, {u.speaker for u in part}
-        others = [u for u in dataset.utterances.values() if u.speaker not in own]
-        adapted = self._adapted(*split(self.settings, self.prepared, others))
-        return adapted.classifier.answer(dataset.examples([u.id for u in part]).frames).classes
-
-    def _adapted(
-        self,
-        train: Examples,
-        dev: Examples,
-        card: Mapping[str, Any] | None = None,
-        on_epoch: OnEpoch | None = None,
-    ) -> NetRecognizer:
-        from voxaffect.recognizer.adaptation import adapt
-
-        return adapt(
-            self.recognizer,
-            train,
-            dev,
-            seed=self.seed,
-            training=self._training,
-            card=card,
-            on_epoch=on_epoch,
-        )
-
-    @property
-    def _training(self) -> TrainingSettings:
-        """How nets of the recognizer's kind are trained by the settings."""
-        from voxaffect.model.trunks import LstmSettings
-
-        recurrent = isinstance(self.recognizer.settings.trunk, LstmSettings)
-        training = self.settings.training
-        return training.lstm if recurrent else training.dnn
-
-
-def _learned_before(recognizer: NetRecognizer, prepared: Prepared) -> str:
-    """Which of the corpora the recognizer has learned from already, in a sentence; or nothing."""
-    known = {corpus["digest"] for corpus in recognizer.card.get("corpora", ())}
-    shared = [corpus.name for corpus in prepared.corpora if corpus.digest in known]
-    if not shared:
-        return ""
-    return (
-        f"the recognizer has learned from {', '.join(shared)} before, so that its first score is "
-        "not of speakers that it had never heard"
+    after = []
+    with counting_progress("held-out speakers") as advance:
+        for n_done, fold in enumerate(folds, 1):
+            speakers = {u.speaker for u in fold}
+            others = [u for u in utterances if u.speaker not in speakers]
+            classifier = fit(*split(settings, prepared, others)).classifier
+            after.append(classifier.answer(dataset.examples([u.id for u in fold]).frames).classes)
+            advance(n_done, len(folds))
+    ids = [u.id for fold in folds for u in fold]
+    return before_after(
+        dataset.emotions(ids),
+        recognizer.classifier.answer(dataset.examples(ids).frames).classes,
+        np.concatenate(after),
+        np.array([u.speaker for fold in folds for u in fold]),
     )
 
 
@@ -411,14 +336,12 @@ def _learned_before(recognizer: NetRecognizer, prepared: Prepared) -> str:
 def train_command(
     config: Config,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the trained recognizer.")],
-    system: Annotated[
-        str | None, typer.Option(help="Which system to train; lstm-mtl if left out.")
-    ] = None,
+    system: Annotated[str | None, typer.Option(help="System to train; default: lstm-mtl.")] = None,
     base: Annotated[
         Path | None,
         typer.Option(
             "--from",
-            help="A trained recognizer that is to be adapted to the corpora, such as `packaged`.",
+            help="Adapt this trained recognizer to the corpora, such as `packaged`.",
             callback=lambda base: base and located(base),
         ),
     ] = None,
@@ -433,12 +356,12 @@ def train_command(
 ) -> None:
     """Train a recognizer on all corpora of a settings file and save it.
 
-    A tenth of the data stops the training and calibrates it. The folder's training.csv gets a line
-    as each epoch ends: loss, dev UA, frames a second. A cluster (--backend) extracts the features;
-    the net is trained here, or by every process that torchrun starts.
+    A tenth of the data is the dev set for early stopping and calibration. training.csv in the
+    folder gets a line per epoch: loss, dev UA, frames per second. A cluster (--backend) extracts
+    the features; the net is trained here, or by every process that torchrun starts.
 
-    With --from a recognizer goes on learning from a few hundred recordings of your own. What that
-    changes is shown for speakers who were held out, before and after.
+    With --from, a trained recognizer is adapted to a few hundred recordings of your own; scores
+    before and after are printed for held-out speakers.
     """
     if base is not None:
         flags = {"--tensorboard": tensorboard or None, "--half": half or None}
