@@ -260,6 +260,16 @@ def test_files_that_a_document_names_exist(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_sections_that_a_document_links_to_exist(document: Path) -> None:
+    for link, section in re.findall(r"\]\(([^)#]*)#([^)]+)\)", document.read_text("utf-8")):
+        if "://" not in link:
+            target = document.parent / link if link else document
+            headings = re.findall(r"^#+ (.*)$", target.read_text("utf-8"), re.MULTILINE)
+            anchors = {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}
+            assert section in anchors, f"{link}#{section}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_source_files_and_names_that_a_document_names_exist(document: Path) -> None:
     text = document.read_text("utf-8")
     top = "|".join(sorted(path.stem for path in SOURCE.iterdir()))
