@@ -25,8 +25,7 @@ from voxaffect.audio.waveform import Waveform
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.streaming import online as live_module
-from voxaffect.streaming.decoder import StreamInput
-from voxaffect.streaming.frontend import Frontend
+from voxaffect.streaming.frontend import Frontend, StreamInput
 from voxaffect.streaming.online import LiveRecognizer, LiveSettings
 
 STEP = 4000

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from tests.audio.fake_microphone import FakeDevice
-from tests.streaming.recognizers import LSTM, drawn, voice
+from tests.streaming.recognizers import LSTM, random_recognizer, voice
 from tests.streaming.test_endpointer import RATE, speech_and_pauses
 from voxaffect.audio.decode import StreamResampler
 from voxaffect.audio.quality import QualityWarning
@@ -45,7 +45,7 @@ from voxaffect.serving.websocket import interim
 from voxaffect.taxonomy import EMOTION
 
 Floats = NDArray[np.float32]
-RECOGNIZER = drawn(LSTM)
+RECOGNIZER = random_recognizer(LSTM)
 
 
 @pytest.fixture(scope="module")

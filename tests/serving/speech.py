@@ -27,7 +27,7 @@ EXPRESSIONS = (NEUTRAL, HAPPY, SAD, ANGRY)  # in the order of the classes
 
 @cache
 def clip(seed: int, emotion: int | None = None) -> Waveform:
-    """A sentence; its emotion and its speaker's sex go by the seed."""
+    """A sentence; the seed determines its emotion and the gender of its speaker."""
     kind = seed % 4 if emotion is None else emotion
     speaker = (MAN, WOMAN)[seed // 4 % 2]
     rng = np.random.default_rng(seed)

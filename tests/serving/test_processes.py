@@ -46,9 +46,9 @@ def program(
     )
     try:
         assert process.stderr is not None
-        said = process.stderr.readline()
-        assert said.startswith("serving at http://127.0.0.1:"), said
-        url = said.split()[2]
+        line = process.stderr.readline()
+        assert line.startswith("serving at http://127.0.0.1:"), line
+        url = line.split()[2]
         await_ready(url)
         yield process, url
     finally:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.streaming.recognizers import DNN, drawn
+from tests.streaming.recognizers import DNN, random_recognizer
 from voxaffect.serving.websocket import FAR_S, SMALL_BYTES, AudioDecoder, StreamOptions
 from voxaffect.streaming.online import LiveRecognizer, LiveSettings
 
-LIVE = LiveRecognizer(drawn(DNN), LiveSettings(longest_s=FAR_S + 5))
+LIVE = LiveRecognizer(random_recognizer(DNN), LiveSettings(longest_s=FAR_S + 5))
 
 
 def decoder_of(options: StreamOptions, live: LiveRecognizer = LIVE) -> AudioDecoder:
@@ -25,7 +25,7 @@ def test_little_pcm_is_quick_and_much_is_not() -> None:
 
 
 def test_nothing_is_quick_where_utterances_are_short() -> None:
-    """The first piece, too, may end one, though none has begun."""
+    """The first piece may end an utterance, too."""
     decoder = decoder_of(
         StreamOptions(encoding="pcm_s16le", rate=1_000),
         LiveRecognizer(LIVE.recognizer, LiveSettings(longest_s=5)),
@@ -50,7 +50,7 @@ def test_containers_and_pauses_are_never_quick(options: StreamOptions) -> None:
 @settings(max_examples=10, deadline=None)
 @given(rate=st.sampled_from([1_000, 8_000, 16_000, 44_100]), seed=st.integers(0, 99))
 def test_no_utterance_ends_in_what_is_quick(rate: int, seed: int) -> None:
-    """Ends are waited for, and there is one every FAR_S + 5 seconds here."""
+    """Here one ends every FAR_S + 5 seconds."""
     decoder = decoder_of(StreamOptions(encoding="pcm_s16le", rate=rate))
     draw = np.random.default_rng(seed)
     sound = draw.integers(-999, 999, round(2.5 * FAR_S * rate)).astype("<i2").tobytes()

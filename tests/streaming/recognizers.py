@@ -1,4 +1,4 @@
-"""Recognizers whose nets are drawn, not trained, and voices for them to hear."""
+"""Recognizers with random weights, and synthetic voices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TRUNKS: list[TrunkSettings] = [LSTM, DNN, BLSTM]
 
 
 def voice(seconds: float, seed: int = 0, level: float = 0.1) -> Floats:
-    """Harmonics of a wandering F0 in noise, loud and soft by turns."""
+    """Harmonics of a varying F0 in noise, with varying level."""
     rng = np.random.default_rng(seed)
     t = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     phase = 2 * np.pi * ((130 + 20 * (seed % 5)) * t + 8 * np.sin(3 * t) + rng.random())
@@ -41,10 +41,10 @@ def hiss(seconds: float, seed: int = 0, level: float = 1e-3) -> Floats:
     return np.asarray(level * noise, np.float32)
 
 
-def drawn(
+def random_recognizer(
     trunk: TrunkSettings, extractor: FrameExtractor | None = None, *, subtasks: bool = False
 ) -> NetRecognizer:
-    """A recognizer that answers at random, but always the same."""
+    """A recognizer with random weights, always the same."""
     extractor = extractor or LowLevelDescriptors()
     weights = {"gender": 0.1, "emotion": 1.0}
     settings = NetSettings(trunk, weights, elm=ElmSettings(n_hidden=20, subtasks=subtasks))

@@ -1,4 +1,4 @@
-"""Recordings made of takes, pauses and tones, and a recognizer that remembers what it seen."""
+"""Recordings made of takes, pauses and tones, and a fake recognizer."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def with_pauses(n: int, pause_s: float) -> tuple[Samples, list[tuple[float, floa
 
 @contextmanager
 def opened(samples: Samples, rate_hz: int = 16_000) -> Iterator[AudioStream]:
-    """Samples as a recording that is open."""
+    """Samples as an open recording."""
     single = samples.astype(np.float32)
     blocks = (single[at : at + BLOCK] for at in range(0, single.size, BLOCK))
     yield AudioStream("made", rate_hz, single.size, blocks)
@@ -45,7 +45,7 @@ def opened(samples: Samples, rate_hz: int = 16_000) -> Iterator[AudioStream]:
 
 @dataclass
 class FakeRecognizer:
-    """Answers with the length of what it hears, in a probability, and keeps it."""
+    """Predicts the same for all, and keeps the waveforms it was given."""
 
     limits: DecodeLimits = DEFAULT_LIMITS
     seen: list[Waveform] = field(default_factory=list)

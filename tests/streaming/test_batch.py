@@ -1,4 +1,4 @@
-"""Every recording is answered once, in order, whatever its neighbors are."""
+"""Every recording is predicted once, in order, independently of its batch."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def waveforms(n: int) -> list[Waveform]:
 
 
 class Placed(FakeRecognizer):
-    """Names the process in which it answers."""
+    """Names each prediction after its process."""
 
     def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
         return [replace(one, name=str(os.getpid())) for one in super().predict(recordings)]
@@ -55,17 +55,17 @@ def slow() -> Predictor:
 
 
 def test_a_dead_worker_is_not_used_again() -> None:
-    asked: list[int] = []
+    calls: list[int] = []
 
     def dies(recordings: Sequence[Recording]) -> list[Prediction]:
-        asked.append(len(recordings))
+        calls.append(len(recordings))
         raise BrokenExecutor
 
     pool = WorkerPool(2)
     pool.add(dies)
     pool.add(thread_pool(FakeRecognizer(), 1).predict)
     assert [len(pool.predict(waveforms(n))) for n in (3, 1, 2)] == [3, 1, 2]
-    assert asked == [3]
+    assert calls == [3]
 
 
 def test_an_error_leaves_the_pool_whole() -> None:
@@ -83,9 +83,9 @@ def test_another_process_is_used_once_it_is_ready() -> None:
     with process_pool(Placed(), Placed, 2) as pool:
         wait_for(lambda: pool.n_idle == 2)
         assert pool.n_idle == 2
-        outcomes = list(predict_all(pool, waveforms(100), prepare=lambda: None))
-        places = {o.name for o in outcomes if isinstance(o, Prediction)}
-        assert len(outcomes) == 100
+        predictions = list(predict_all(pool, waveforms(100), prepare=lambda: None))
+        places = {o.name for o in predictions if isinstance(o, Prediction)}
+        assert len(predictions) == 100
         assert len(places) == 2
         assert str(os.getpid()) in places
 
@@ -104,7 +104,9 @@ def test_a_pool_of_one_process_starts_no_other() -> None:
     assert len(recognizer.seen) == 2
 
 
-def ask(recognizer: Predictor, recordings: Sequence[Recording]) -> Iterator[Prediction]:
+def predict_parallel(
+    recognizer: Predictor, recordings: Sequence[Recording]
+) -> Iterator[Prediction]:
     return predict_all(thread_pool(recognizer, 2), recordings, prepare=lambda: None)
 
 
@@ -117,20 +119,20 @@ def waveforms_of_different_length(n: int) -> list[Waveform]:
 def test_predictions_are_in_input_order(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WINDOW", 20)
     monkeypatch.setattr(module, "TOGETHER", 6)
-    asked = waveforms_of_different_length(n)
-    outcomes = list(ask(FakeRecognizer(), asked))
-    assert all(isinstance(outcome, Prediction) for outcome in outcomes)
-    assert [o.name for o in outcomes if isinstance(o, Prediction)] == [w.name for w in asked]
+    calls = waveforms_of_different_length(n)
+    predictions = list(predict_parallel(FakeRecognizer(), calls))
+    assert all(isinstance(prediction, Prediction) for prediction in predictions)
+    assert [o.name for o in predictions if isinstance(o, Prediction)] == [w.name for w in calls]
 
 
 def test_an_error_belongs_to_its_own_recording(tmp_path: Path) -> None:
     silent = Waveform(np.zeros(16_000, np.float32), "silent")
     gone = tmp_path / "gone.wav"
     first, second = waveforms_of_different_length(2)
-    outcomes = list(ask(FakeRecognizer(), [first, silent, gone, second]))
-    assert [type(o.error) for o in outcomes] == [type(None), AudioError, AudioError, type(None)]
-    assert "silent" in str(outcomes[1].error)
-    assert "gone.wav" in str(outcomes[2].error)
+    predictions = list(predict_parallel(FakeRecognizer(), [first, silent, gone, second]))
+    assert [type(o.error) for o in predictions] == [type(None), AudioError, AudioError, type(None)]
+    assert "silent" in str(predictions[1].error)
+    assert "gone.wav" in str(predictions[2].error)
 
 
 def test_other_errors_are_raised() -> None:
@@ -139,19 +141,19 @@ def test_other_errors_are_raised() -> None:
             raise FeatureError("a library is missing")
 
     with pytest.raises(FeatureError, match="missing"):
-        list(ask(Broken(), waveforms_of_different_length(9)))
+        list(predict_parallel(Broken(), waveforms_of_different_length(9)))
 
 
 def test_each_thread_is_prepared_and_none_is_left_after_close() -> None:
     prepared: list[str] = []
     before = set(threading.enumerate())
-    answers = predict_all(
+    predicted = predict_all(
         thread_pool(FakeRecognizer(), 2),
         waveforms_of_different_length(40),
         prepare=lambda: prepared.append(threading.current_thread().name),
     )
-    next(answers)
-    answers.close()  # type: ignore[attr-defined]
+    next(predicted)
+    predicted.close()  # type: ignore[attr-defined]
     assert 1 <= len(set(prepared)) <= 2
     assert set(threading.enumerate()) <= before
 

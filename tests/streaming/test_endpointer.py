@@ -19,7 +19,7 @@ RATE = 16_000
 def cut(
     samples: Floats, size: int, endpointer: Endpointer | None = None
 ) -> list[DetectedUtterance]:
-    """Utterances, each as one part."""
+    """Utterances, each in one piece."""
     endpointer = endpointer or Endpointer()
     found = []
     for start in range(0, len(samples), size):
@@ -40,7 +40,7 @@ def joined(found: list[DetectedUtterance]) -> list[DetectedUtterance]:
 
 
 def speech_and_pauses(*parts: float, level: float = 0.1, noise: float = 1e-3) -> Floats:
-    """Pauses and speech by turns, so many seconds each, in a steady hiss."""
+    """Alternating pauses and speech, of given seconds, in white noise."""
     pieces = [
         voice(seconds, n, level) if n % 2 else np.zeros(round(seconds * RATE), np.float32)
         for n, seconds in enumerate(parts)

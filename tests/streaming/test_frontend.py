@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from tests.streaming.recognizers import hiss, voice
 from voxaffect.audio.waveform import Waveform, gain
 from voxaffect.features.lld.extractor import GAIN_COLUMNS, LowLevelDescriptors
-from voxaffect.streaming.decoder import StreamInput
-from voxaffect.streaming.frontend import FrameSource, Frontend, RunningGain
+from voxaffect.streaming.frontend import FrameSource, Frontend, RunningGain, StreamInput
 
 Floats = NDArray[np.float32]
 LLD = LowLevelDescriptors()
@@ -21,14 +20,14 @@ class Progress:
     source: FrameSource = field(default_factory=FrameSource)
 
 
-def heard(
+def frames_in_pieces(
     samples: Floats, size: int, frontend: Frontend, *, provisional: bool = True
 ) -> tuple[Floats, int]:
-    """All frames of a recording in pieces, at its gain, and how often they were begun anew."""
+    """Frames of a recording pushed in pieces, at its gain, and the number of restarts."""
     progress, running = Progress(), RunningGain()
     pieces: list[Floats] = []
     frames: list[Floats] = []
-    n_begun = 0
+    n_restarts = 0
     for start in range(0, len(samples), size):
         pieces.append(samples[start : start + size])
         running.add(pieces[-1])
@@ -36,14 +35,14 @@ def heard(
         (update,) = frontend.advance([new_input], provisional=provisional)
         if update is not None:
             frames = [update.frames] if update.restarted else [*frames, update.frames]
-            n_begun += update.restarted
+            n_restarts += update.restarted
     assert update is not None
     whole = np.concatenate([*frames, update.tail])
-    return frontend.scaled(whole, np.full(len(whole), update.factor)), n_begun
+    return frontend.scaled(whole, np.full(len(whole), update.factor)), n_restarts
 
 
 def deviation(frames: Floats, of: Floats) -> Floats:
-    """Greatest difference a column, in the column's own deviation."""
+    """Greatest difference of each column, in its standard deviations."""
     return np.asarray(np.abs(frames - of).max(axis=0) / of.std(axis=0))
 
 
@@ -63,31 +62,31 @@ def test_a_gain_multiplies_the_level_columns_and_leaves_the_others(gain: float) 
 @pytest.mark.parametrize("size", [700, 4000])
 def test_frames_in_pieces_are_those_of_the_leveled_file(size: int, tolerance_db: float) -> None:
     samples = np.concatenate([np.zeros(3000, np.float32), hiss(0.3), voice(1.5)])
-    frames, n_begun = heard(samples, size, Frontend(LLD, tolerance_db))
+    frames, n_restarts = frames_in_pieces(samples, size, Frontend(LLD, tolerance_db))
     (expected,) = LLD.extract([Waveform(samples).normalized()])
     assert frames.shape == expected.shape
     # MFCC of digital silence rest on the floor, whose distance is the gain's.
     assert deviation(frames, expected)[[0, *range(13, 17)]].max() < 1e-3
     assert deviation(frames[20:], expected[20:]).max() < 2e-3
-    assert (n_begun == 1) == np.isinf(tolerance_db)
+    assert (n_restarts == 1) == np.isinf(tolerance_db)
 
 
 def test_without_provisional_frames_the_last_half_second_waits() -> None:
-    frames, _ = heard(voice(2), 1600, Frontend(LLD, 3.0), provisional=False)
+    frames, _ = frames_in_pieces(voice(2), 1600, Frontend(LLD, 3.0), provisional=False)
     assert len(frames) == LLD.grid.n_frames(32_000) - round(LLD.stream().look_ahead_s * 100)
 
 
 def test_samples_before_the_first_gain_are_not_lost() -> None:
-    """A long silence may take a recording's mean below what counts as silent, for a while."""
+    """A long silence may lower the mean power below the limit of silence for a while."""
     click, pause = voice(0.05, level=2e-4), np.zeros(160_000, np.float32)
     samples = np.concatenate([click, pause, voice(1)])
-    frames, _ = heard(samples, 8000, Frontend(LLD, 3.0))
+    frames, _ = frames_in_pieces(samples, 8000, Frontend(LLD, 3.0))
     assert len(frames) == LLD.grid.n_frames(len(samples))
 
 
-@pytest.mark.parametrize(("provisional", "begun"), [(True, [1, 1, 1]), (False, [1, 0, 0])])
+@pytest.mark.parametrize(("provisional", "restarted"), [(True, [1, 1, 1]), (False, [1, 0, 0])])
 def test_without_provisional_frames_only_the_shortest_are_recomputed(
-    provisional: bool, begun: list[int]
+    provisional: bool, restarted: list[int]
 ) -> None:
     frontend, new = Frontend(LLD, 3.0), 1600
     so_far = [voice(seconds) for seconds in (0.5, 1.0, 2.0)]
@@ -105,10 +104,10 @@ def test_without_provisional_frames_only_the_shortest_are_recomputed(
         for progress, samples in zip(progresses, so_far, strict=True)
     ]
     found = frontend.advance(louder, provisional=provisional)
-    assert [update.restarted for update in found if update is not None] == begun
+    assert [update.restarted for update in found if update is not None] == restarted
     later = frontend.advance(louder, provisional=True)
     assert [update.restarted for update in later if update is not None] == [
-        not one for one in begun
+        not one for one in restarted
     ]
     assert all(update is not None and update.factor == 1 for update in later)
 

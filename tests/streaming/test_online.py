@@ -9,26 +9,27 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.streaming.recognizers import BLSTM, DNN, LSTM, drawn, hiss, voice
+from tests.streaming.recognizers import BLSTM, DNN, LSTM, hiss, random_recognizer, voice
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError, FeatureError, StreamingError, TrainingError
 from voxaffect.features.spectra import LogMel
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.recognizer.recognizer import NetRecognizer
-from voxaffect.streaming.decoder import InterimPosterior, StreamInput
+from voxaffect.streaming.frontend import StreamInput
+from voxaffect.streaming.incremental import InterimPosterior
 from voxaffect.streaming.online import LiveRecognizer, LiveSettings, TooLongError
 
 Floats = NDArray[np.float32]
 
 RECOGNIZERS = {
-    "lstm": drawn(LSTM),
-    "dnn": drawn(DNN),
-    "blstm": drawn(BLSTM),
-    "lstm on all tasks": drawn(LSTM, subtasks=True),
-    "dnn on log-mel": drawn(DNN, LogMel(n_mels=12)),
+    "lstm": random_recognizer(LSTM),
+    "dnn": random_recognizer(DNN),
+    "blstm": random_recognizer(BLSTM),
+    "lstm on all tasks": random_recognizer(LSTM, subtasks=True),
+    "dnn on log-mel": random_recognizer(DNN, LogMel(n_mels=12)),
 }
 EXACT = LiveSettings(gain_tolerance_db=1e-6)
-"""Every change of the gain has the utterance heard again: interim answers are those of files."""
+"""Every change of the gain recomputes the utterance: interim predictions equal those of files."""
 
 QUIET_START = np.concatenate([np.zeros(2500, np.float32), hiss(0.2), voice(1.6)])
 
@@ -196,11 +197,11 @@ def test_a_stream_that_has_ended_takes_nothing_and_keeps_its_last_prediction() -
     finished, dropped = live.open(), live.open()
     for stream in (finished, dropped):
         stream.push(voice(0.5))
-    said = live.predict([finished, dropped])
+    before = live.predict([finished, dropped])
     finished.finish()
     dropped.drop()
     dropped.drop()
-    for stream, answer in zip((finished, dropped), said, strict=True):
+    for stream, answer in zip((finished, dropped), before, strict=True):
         with pytest.raises(StreamingError, match="has ended; open another"):
             stream.push(voice(0.1))
         assert stream.has_ended
@@ -251,7 +252,7 @@ def test_a_pass_that_fails_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_any_thread_may_push_predict_open_and_finish() -> None:
-    """Clients push and finish while two others hear whatever is due."""
+    """Clients push and finish while two other threads predict pending streams."""
     recognizer = RECOGNIZERS["lstm"]
     live, done = LiveRecognizer(recognizer), Event()
     sounds = [voice(0.5 + 0.05 * n, n) for n in range(12)]
@@ -264,16 +265,16 @@ def test_any_thread_may_push_predict_open_and_finish() -> None:
                 stream.predict()
         return stream.finish()
 
-    def hear() -> None:
+    def predict_pending() -> None:
         while not done.is_set():
             live.predict(live.pending())
 
     with ThreadPoolExecutor(8) as pool:
-        hearers = [pool.submit(hear) for _ in range(2)]
+        predictors = [pool.submit(predict_pending) for _ in range(2)]
         finished = list(pool.map(client, sounds))
         done.set()
-        for hearer in hearers:
-            hearer.result()
+        for predictor in predictors:
+            predictor.result()
     for sound, prediction in zip(sounds, finished, strict=True):
         assert same_bits(prediction, recognizer.predict([Waveform(sound)])[0])
 
@@ -327,20 +328,20 @@ def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
 
 
 def test_causal_trunks_decode_a_frame_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a moving gain, what is new is all that the net hears."""
+    """With a constant gain, the net decodes new frames only."""
     live = LiveRecognizer(RECOGNIZERS["lstm"], LiveSettings(provisional=False))
-    heard, hear = [], live.decoder._net.process  # type: ignore[attr-defined]
+    n_frames, process = [], live.decoder._net.process  # type: ignore[attr-defined]
 
     def counted(frames: Floats, *rest: object, **words: object) -> object:
-        heard.append(len(frames))
-        return hear(frames, *rest, **words)
+        n_frames.append(len(frames))
+        return process(frames, *rest, **words)
 
     monkeypatch.setattr(live.decoder._net, "process", counted)  # type: ignore[attr-defined]
     stream, samples = live.open(), voice(3)
     for start in range(0, len(samples), 4000):
         stream.push(samples[start : start + 4000])
         stream.predict()
-    assert sum(heard) == round((stream.latest.duration_s - 0.015) * 100)
+    assert sum(n_frames) == round((stream.latest.duration_s - 0.015) * 100)
 
 
 @pytest.mark.parametrize("kind", RECOGNIZERS)

@@ -1,4 +1,4 @@
-"""Utterances are seen as `predict` hears segments, and an hour takes the memory of minutes."""
+"""Utterances equal segments of the file, and an hour takes the memory of minutes."""
 
 from __future__ import annotations
 

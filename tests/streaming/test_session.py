@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.streaming.recognizers import LSTM, drawn, voice
+from tests.streaming.recognizers import LSTM, random_recognizer, voice
 from tests.streaming.test_endpointer import RATE, speech_and_pauses
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError
@@ -13,7 +13,7 @@ from voxaffect.streaming.endpointer import Endpointer
 from voxaffect.streaming.online import LiveRecognizer, LiveSettings
 from voxaffect.streaming.session import StreamSession
 
-RECOGNIZER = drawn(LSTM)
+RECOGNIZER = random_recognizer(LSTM)
 Floats = NDArray[np.float32]
 
 

@@ -1,4 +1,4 @@
-"""Planted pauses are found at several levels of noise; what is no speech is not."""
+"""Speech between pauses is found at several levels of noise; other sounds are not."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_noise_is_not_speech(samples: Samples) -> None:
 
 
 def test_music_is_taken_for_speech() -> None:
-    """Pitch is all that tells a voice here; the caveat `music` is there to doubt it."""
+    """Voicing alone does not distinguish them; the warning `music` does."""
     pause = np.zeros(16_000, np.float32)
     melody = notes((262.0, 330.0, 392.0, 523.0), 0.5)
     (found,) = found_in(np.concatenate([pause, melody, pause]))

@@ -28,7 +28,7 @@ from voxaffect.serving.schemas import ServiceError, TimelineDict, busy
 from voxaffect.serving.settings import Limits
 from voxaffect.serving.uploads import Upload
 from voxaffect.streaming.batch import Predictor, predict_each
-from voxaffect.streaming.segments import Timeline, timeline
+from voxaffect.streaming.segments import timeline
 
 TOGETHER = 32
 """Largest batch."""
@@ -49,10 +49,7 @@ class Batcher:
     the busier the service, the larger the batches, whose frames cost less. A prediction does not
     depend on the others in its batch.
 
-    Args:
-        model: called by several threads at once.
-        n_threads: concurrent batches.
-        on_batch: called with the size of each batch.
+    `on_batch` is called with the size of each batch.
     """
 
     def __init__(
@@ -137,19 +134,14 @@ class Batcher:
 
 @dataclass(frozen=True)
 class Deadline:
-    """Deadline of a request.
-
-    Args:
-        at_s: time by the monotonic clock.
-        within_s: how long that was from its beginning.
-    """
+    """Deadline of a request, by the monotonic clock, and its distance from the beginning."""
 
     at_s: float
     within_s: float
 
     @classmethod
     def after(cls, seconds: float) -> Deadline:
-        """A deadline that many seconds from now."""
+        """A deadline in that many seconds."""
         return cls(time.monotonic() + seconds, seconds)
 
     @property
@@ -205,12 +197,12 @@ def decode_upload(upload: Upload, limits: Limits, deadline: Deadline) -> Wavefor
 
 
 def predict_timeline(
-    upload: Upload, model: Predictor, limits: Limits, deadline: Deadline
-) -> tuple[Timeline, list[str]]:
+    upload: Upload, request: InferenceRequest, model: Predictor, limits: Limits, deadline: Deadline
+) -> tuple[str, float]:
     """Find the utterances of an upload and predict each.
 
     Returns:
-        its utterances, and the errors of others.
+        the response body, and the recording's duration in seconds.
 
     Raises:
         AudioError: it cannot be decoded, exceeds a limit, or holds no speech.
@@ -219,7 +211,20 @@ def predict_timeline(
     faults: list[AudioError] = []
     opener = partial(_opened, upload, limits.decode(timeline=True), deadline)
     found = timeline(partial(predict_each, model), opener, on_fault=faults.append)
-    return found, [str(fault) for fault in faults]
+    duration_s, form = found.track.duration_s, FORMATS[request.form]
+    segments = [
+        replace(one, name=upload.name).abstained(request.abstain) for one in found.utterances
+    ]
+    if request.form != "json":
+        return form.begin() + "".join(map(form.entry, segments)), duration_s
+    utterances = [cast(PredictionDict, one.to_dict(frames=request.frames)) for one in segments]
+    body: TimelineDict = {
+        "file": upload.name,
+        "duration_s": round(duration_s, 3),
+        "utterances": utterances,
+        "refused": [str(fault) for fault in faults],
+    }
+    return json.dumps(body) + "\n", duration_s
 
 
 @contextmanager
@@ -235,19 +240,3 @@ def whole_text(request: InferenceRequest, name: str, prediction: Prediction) -> 
     if request.form == "json":
         return json_line(prediction, frames=request.frames)
     return FORMATS[request.form].begin() + FORMATS[request.form].entry(prediction)
-
-
-def timeline_text(request: InferenceRequest, name: str, found: Timeline, faults: list[str]) -> str:
-    """Response body for a recording's utterances."""
-    segments = [replace(one, name=name).abstained(request.abstain) for one in found.utterances]
-    if request.form != "json":
-        form = FORMATS[request.form]
-        return form.begin() + "".join(map(form.entry, segments))
-    utterances = [cast(PredictionDict, one.to_dict(frames=request.frames)) for one in segments]
-    body: TimelineDict = {
-        "file": name,
-        "duration_s": round(found.track.duration_s, 3),
-        "utterances": utterances,
-        "refused": faults,
-    }
-    return json.dumps(body) + "\n"

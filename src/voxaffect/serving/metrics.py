@@ -24,10 +24,7 @@ class Metrics:
         self._registry = registry = CollectorRegistry()
         self._gauges: list[tuple[Gauge, Callable[[], float]]] = []
         self._requests = Counter(
-            "voxaffect_requests",
-            "Requests answered.",
-            ["endpoint", "status"],
-            registry=registry,
+            "voxaffect_requests", "Requests answered.", ["endpoint", "status"], registry=registry
         )
         self._latency = Histogram(
             "voxaffect_request_seconds",

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
+from voxaffect import serving
 from voxaffect.recognizer.serialization import plain
 from voxaffect.report.colors import LABEL_COLORS
 from voxaffect.report.predictions.formats import FORMATS
@@ -150,12 +151,7 @@ async def model(request: Request) -> ModelResponse:
             for one in card.get("corpora", ())
         ],
         card=plain({key: card[key] for key in CARD_KEYS if key in card}),
-        limits=LimitResponse(
-            max_bytes=limits.max_bytes,
-            recording_s=limits.recording_s,
-            utterance_s=limits.utterance_s,
-            live_s=limits.live_s,
-        ),
+        limits=LimitResponse.model_validate(limits, from_attributes=True),
     )
 
 
@@ -165,34 +161,19 @@ MEDIA_TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
-FILES = (
-    "index.html",
-    "page.css",
-    "page.js",
-    "drawing.js",
-    "recording.js",
-    "service.js",
-    "microphone.js",
-    "icon.svg",
-)
 
 
 def page_router() -> APIRouter:
     """Routes of the web page's files."""
     router = APIRouter(include_in_schema=False)
-    folder = files("voxaffect.serving") / "page"
-    assets = {name: (folder / name).read_bytes() for name in FILES}
-    for name, content in {**assets, "colors.css": colors().encode()}.items():
+    assets = {path.name: path.read_bytes() for path in (files(serving) / "page").iterdir()}
+    colors = "".join(f" --{label}: {color};" for label, color in LABEL_COLORS.items())
+    assets["colors.css"] = f":root {{{colors} }}\n".encode()
+    for name, content in assets.items():
         path = "/" if name == "index.html" else f"/page/{name}"
         respond = _file(content, MEDIA_TYPES[name.split(".")[-1]])
         router.add_api_route(path, respond, methods=["GET", "HEAD"])
     return router
-
-
-def colors() -> str:
-    """The classes' colors in reports as CSS variables."""
-    variables = (f" --{label}: {color};" for label, color in LABEL_COLORS.items())
-    return ":root {" + "".join(variables) + " }\n"
 
 
 def _file(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:

@@ -27,14 +27,7 @@ RETRY_S = 1
 
 
 class ServiceError(VoxaffectError):
-    """A request that is refused.
-
-    Args:
-        status: HTTP status.
-        code: error code for programs.
-        message: for people: what is wrong; what to do.
-        headers: of the response.
-    """
+    """A refused request: HTTP status, code for programs, message (what is wrong; what to do)."""
 
     def __init__(
         self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None

@@ -47,11 +47,7 @@ CLOSE_S = 3
 
 
 def listen_at(settings: ServingSettings, *, shared: bool = False) -> socket.socket:
-    """Bind the address.
-
-    Args:
-        settings: host and port.
-        shared: whether other processes of this user may bind it, too, and share connections.
+    """Bind the address; if `shared`, other processes of this user may bind it, too.
 
     Raises:
         ServingError: it is not available.
@@ -106,7 +102,6 @@ def application(recognizer: NetRecognizer, settings: ServingSettings | None = No
     app.state.service = service
     for router in (prediction_router, stream_router, model_router, health_router, page_router()):
         app.include_router(router)
-    app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
     if service.settings.origins:
@@ -127,11 +122,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         await app.state.service.stop()
-
-
-async def _service_error(_: Request, fault: Exception) -> Response:
-    assert isinstance(fault, ServiceError)  # noqa: S101 registered for it
-    return fault.response()
 
 
 async def _validation_error(_: Request, fault: Exception) -> Response:
@@ -192,7 +182,7 @@ def serve(app: FastAPI, listener: socket.socket, started: Callable[[], None]) ->
 
     Args:
         app: from `application`.
-        listener: from `listen_at`; it is closed.
+        listener: from `listen_at`; it is closed at the end.
         started: called once requests are accepted.
     """
     server_of(app, started).run([listener])

@@ -22,7 +22,6 @@ from voxaffect.serving.inference import (
     InferenceRequest,
     decode_upload,
     predict_timeline,
-    timeline_text,
     whole_text,
 )
 from voxaffect.serving.metrics import Metrics
@@ -52,15 +51,7 @@ logger = logging.getLogger(__name__)
 
 
 class ConcurrencyLimit:
-    """Concurrency limit: beyond it, requests are refused, not queued.
-
-    Args:
-        most: largest number.
-        what: what is limited, in words.
-
-    Attributes:
-        active: current number.
-    """
+    """Concurrency limit: beyond it, requests are refused, not queued."""
 
     def __init__(self, most: int, what: str) -> None:
         self._most, self._what = most, what
@@ -68,11 +59,7 @@ class ConcurrencyLimit:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Take a slot.
-
-        Raises:
-            ServiceError: none is free.
-        """
+        """Take a slot, or raise `ServiceError`."""
         if self.active >= self._most:
             raise busy("busy", f"{self._most} {self._what} are active already; retry soon")
         self.active += 1
@@ -83,12 +70,9 @@ class ConcurrencyLimit:
 
 
 class RateLimiter:
-    """Rate limit: a token bucket for each client (https://en.wikipedia.org/wiki/Token_bucket).
+    """Rate limit: for each client a token bucket of `burst`, refilled at `per_s` tokens a second.
 
-    Args:
-        per_s: tokens refilled per second; a request takes one.
-        burst: size of a bucket.
-        clock: monotonic time in seconds.
+    https://en.wikipedia.org/wiki/Token_bucket
     """
 
     def __init__(self, per_s: float, burst: int, clock: Callable[[], float]) -> None:
@@ -96,11 +80,7 @@ class RateLimiter:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, client: str) -> None:
-        """Count a request.
-
-        Raises:
-            ServiceError: the client has sent too many.
-        """
+        """Count a request, or raise `ServiceError`."""
         now = self._clock()
         level, since = self._buckets.pop(client, (float(self._burst), now))
         level = min(self._burst, level + (now - since) * self._per_s)
@@ -120,18 +100,7 @@ class RateLimiter:
 
 
 class Service:
-    """A recognizer that serves many clients. Methods are called in the event loop's thread.
-
-    Args:
-        recognizer: a trained one.
-        settings: of the service.
-
-    Attributes:
-        batcher: predicts recordings of all clients, once the service has started.
-        draining: set once nothing new is accepted.
-        requests: predictions in progress.
-        streams: open live streams.
-    """
+    """A trained recognizer that serves many clients; called in the event loop's thread."""
 
     def __init__(self, recognizer: NetRecognizer, settings: ServingSettings) -> None:
         limits = settings.limits
@@ -220,22 +189,19 @@ class Service:
             raise deadline.missed() from None
 
     async def _whole(self, upload: Upload, request: InferenceRequest, deadline: Deadline) -> str:
-        limits = self.settings.limits
-        waveform = await _result(
-            upload, self._decoders.submit(decode_upload, upload, limits, deadline)
-        )
+        work = self._decoders.submit(decode_upload, upload, self.settings.limits, deadline)
+        waveform = await _result(upload, work)
         self.metrics.audio("/v1/predict", waveform.duration_s)
         prediction = await asyncio.wrap_future(self.batcher.submit(waveform))
         return await self.run(whole_text, request, upload.name, prediction)
 
     async def _timeline(self, upload: Upload, request: InferenceRequest, deadline: Deadline) -> str:
-        limits = self.settings.limits
-        found, faults = await _result(
-            upload,
-            self._timelines.submit(predict_timeline, upload, self.batcher, limits, deadline),
+        work = self._timelines.submit(
+            predict_timeline, upload, request, self.batcher, self.settings.limits, deadline
         )
-        self.metrics.audio("/v1/predict", found.track.duration_s)
-        return await self.run(timeline_text, request, upload.name, found, faults)
+        text, duration_s = await _result(upload, work)
+        self.metrics.audio("/v1/predict", duration_s)
+        return text
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a function in a thread."""

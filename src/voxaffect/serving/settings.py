@@ -100,9 +100,12 @@ class ServingSettings:
             raise ServingError(
                 f"{self.port} is not a valid port (1 to 65535); choose one, or 0 for any free port"
             )
-        if self.token is not None and not _is_token(self.token):
+        token = self.token
+        if token is not None and not (
+            len(token) >= TOKEN_CHARACTERS and token.isascii() and token.isprintable()
+        ):
             raise ServingError(
-                f"the token ({len(self.token)} characters) is shorter than {TOKEN_CHARACTERS} or "
+                f"the token ({len(token)} characters) is shorter than {TOKEN_CHARACTERS} or "
                 "not printable ASCII; create one with: openssl rand -hex 16"
             )
         for origin in self.origins:
@@ -127,7 +130,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
-
-
-def _is_token(token: str) -> bool:
-    return len(token) >= TOKEN_CHARACTERS and token.isascii() and token.isprintable()

@@ -42,12 +42,7 @@ DISCARD_S = 1.0
 
 @dataclass(frozen=True)
 class Upload:
-    """An uploaded recording.
-
-    Args:
-        file: open, without a name.
-        name: the client's name for it, for display.
-    """
+    """An uploaded recording: an open file, and the client's name for it, for display."""
 
     file: BinaryIO
     name: str

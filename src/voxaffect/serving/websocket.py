@@ -71,11 +71,7 @@ class StreamOptions(BaseModel):
 
 
 def parse_options(text: str | None) -> StreamOptions:
-    """Parse the first message; None stands for a binary one.
-
-    Raises:
-        ServiceError: it is not valid.
-    """
+    """Parse the first message, None for a binary one, or raise `ServiceError`."""
     if text is None:
         message = "the first message is binary; send the stream's options as JSON text first"
         raise ServiceError(422, "bad_hello", message)
@@ -94,32 +90,16 @@ def parse_options(text: str | None) -> StreamOptions:
 
 
 class AudioDecoder:
-    """Decode one client's audio and predict its utterances.
-
-    Args:
-        live: predicts them.
-        options: of the stream.
-        longest_s: seconds that are processed; the rest is ignored.
-        model: computes final predictions.
-    """
+    """Decode one client's audio, at most `longest_s`, for the utterances of its `session`."""
 
     def __init__(
         self, live: LiveRecognizer, options: StreamOptions, longest_s: float, model: Predictor
     ) -> None:
         in_container = options.encoding == "container"
         self._audio = ContainerStream() if in_container else PcmStream(options.pcm())
-        self._session = StreamSession(live, Endpointer() if options.utterances else None, model)
+        self.session = StreamSession(live, Endpointer() if options.utterances else None, model)
         self._is_plain = not (in_container or options.utterances)
         self._left = round(longest_s * SAMPLE_RATE_HZ)
-
-    @property
-    def stream(self) -> LiveStream | None:
-        """The current utterance."""
-        return self._session.stream
-
-    def placed(self, prediction: Prediction) -> Prediction:
-        """A prediction of the current utterance with its times in the stream."""
-        return self._session.placed(prediction)
 
     @property
     def is_full(self) -> bool:
@@ -128,7 +108,7 @@ class AudioDecoder:
 
     def is_quick(self, data: bytes) -> bool:
         """Whether pushing these bytes takes almost no time, as no utterance ends in them."""
-        return self._is_plain and len(data) <= SMALL_BYTES and self._session.left_s > FAR_S
+        return self._is_plain and len(data) <= SMALL_BYTES and self.session.left_s > FAR_S
 
     def push(self, data: bytes) -> list[Prediction]:
         """Process more bytes; predictions of the utterances that ended in them.
@@ -139,24 +119,20 @@ class AudioDecoder:
         return self._process(self._audio.push(data))
 
     def finish(self) -> list[Prediction]:
-        """Process the rest; predictions of the last utterances.
-
-        Raises:
-            AudioError: as for `push`.
-        """
-        return self._process(self._audio.finish()) + self._session.finish()
+        """Process the rest; predictions of the last utterances."""
+        return self._process(self._audio.finish()) + self.session.finish()
 
     def drop(self) -> None:
         """End without predictions."""
         if isinstance(self._audio, ContainerStream):
             self._audio.drop()
-        if self.stream is not None:
-            self.stream.drop()
+        if self.session.stream is not None:
+            self.session.stream.drop()
 
     def _process(self, samples: Floats) -> list[Prediction]:
         samples = samples[: self._left]
         self._left -= len(samples)
-        return self._session.push(samples)
+        return self.session.push(samples)
 
 
 def interim(prediction: Prediction) -> str:
@@ -183,13 +159,7 @@ class ClientDisconnected(Exception):  # noqa: N818 not an error
 
 
 class WebSocketSession:
-    """Serve one live stream.
-
-    Args:
-        service: its models and limits.
-        websocket: accepted.
-        options: the client's first message.
-    """
+    """Serve one live stream on an accepted WebSocket."""
 
     def __init__(self, service: Service, websocket: WebSocket, options: StreamOptions) -> None:
         self._service, self._websocket = service, websocket
@@ -231,7 +201,7 @@ class WebSocketSession:
                 else:
                     ended = await self._service.run(self._decoder.push, data)
                 await self._send_finals(ended)
-                self._subscribe(self._decoder.stream)
+                self._subscribe(self._decoder.session.stream)
                 while self._subscribed is not None and self._subscribed.pending_s > AHEAD_S:
                     self._service.check_scheduler()
                     await asyncio.sleep(0.02)
@@ -299,7 +269,7 @@ class WebSocketSession:
             await self._changed.wait()
             self._changed.clear()
             if self._latest is not None:
-                await self._send(interim(self._decoder.placed(self._latest)))
+                await self._send(interim(self._decoder.session.placed(self._latest)))
 
     async def _send(self, text: str) -> None:
         """Send a message; a client that does not read in time counts as disconnected."""
@@ -311,12 +281,7 @@ class WebSocketSession:
 
 
 def _audio_of(message: Message) -> bytes | None:
-    """Bytes of a message; None for the end.
-
-    Raises:
-        ServiceError: it is neither.
-        ClientDisconnected: the client has disconnected.
-    """
+    """Bytes of a message; None for the end."""
     if message["type"] == "websocket.disconnect":
         raise ClientDisconnected
     data, text = message.get("bytes"), message.get("text")

@@ -75,9 +75,7 @@ class _Worker:
 class WorkerProcesses:
     """Identical processes, kept at their number until they are stopped.
 
-    Args:
-        serve: run in each, importable; sends an empty string once it is ready, or an error message.
-        n_processes: number of processes.
+    Each runs `serve`, which sends an empty string once it is ready, or else an error message.
     """
 
     def __init__(self, serve: Callable[[Connection], None], n_processes: int) -> None:
@@ -87,10 +85,7 @@ class WorkerProcesses:
         self._is_stopping, self._failure = False, ""
 
     def run(self, started: Callable[[], None]) -> None:
-        """Run until all have ended.
-
-        Args:
-            started: called once all are ready.
+        """Run until all have ended; call `started` once all are ready.
 
         Raises:
             ServingError: one cannot start; the others were stopped.

@@ -81,11 +81,7 @@ def _predict_batch(model: Predictor, waveforms: Sequence[Waveform]) -> list[Pred
 
 
 class WorkerPool:
-    """Workers, each of which predicts one batch at a time.
-
-    Args:
-        n_workers: number of workers once all are ready.
-    """
+    """Workers, `n_workers` once all are ready, each of which predicts one batch at a time."""
 
     def __init__(self, n_workers: int) -> None:
         self.n_workers = n_workers
@@ -131,13 +127,7 @@ def thread_pool(model: Predictor, n_threads: int) -> WorkerPool:
 def process_pool(
     model: Predictor, load: Callable[[], Predictor], n_processes: int
 ) -> Iterator[WorkerPool]:
-    """A pool of this process and others, each added once it has loaded the model.
-
-    Args:
-        model: used in this process.
-        load: loads it in the others; importable.
-        n_processes: number of processes, including this one.
-    """
+    """A pool of this process and others, which join once importable `load` has loaded a model."""
     from voxaffect.parallel.work import WorkerProcess  # noqa: PLC0415 (only where there is much to do)
 
     pool = WorkerPool(n_processes)
@@ -159,12 +149,9 @@ def predict_all(
     """Predict recordings; each prediction is yielded as soon as it and all before it are ready.
 
     Args:
-        pool: computes them. A single recording is predicted in this thread.
-        recordings: N of them; two windows of them are in work at a time.
+        pool: computes them; a single recording in this thread.
+        recordings: two windows of them are in work at a time; a faulty one has `error`.
         prepare: called in each thread that uses the pool, when it starts.
-
-    Yields:
-        N predictions, with `error` where a recording is faulty.
     """
     if len(recordings) == 1:
         yield from pool.predict(recordings)
@@ -197,14 +184,7 @@ def _in_order(window: Sequence[Batch]) -> Iterator[Prediction]:
 
 
 def batches(sizes: Sequence[int]) -> list[list[int]]:
-    """Group recordings of similar size.
-
-    Args:
-        sizes: bytes of N recordings.
-
-    Returns:
-        lists of row numbers, each of the N in one of them; the batch of the first row first.
-    """
+    """Group N recordings of similar size, in bytes: lists of row numbers, that of row 0 first."""
     found: list[list[int]] = []
     total = 0
     for row in sorted(range(len(sizes)), key=lambda row: sizes[row]):

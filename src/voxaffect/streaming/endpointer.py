@@ -42,9 +42,6 @@ class EndpointSettings(SpeechSettings):
     """Voice activity detection in a stream: `neighborhood_s` is how long levels are remembered.
 
     An utterance ends with a pause of `hangover_s`, or without one after `longest_s`.
-
-    Raises:
-        ConfigError: a setting is out of range.
     """
 
     hangover_s: float = 0.6
@@ -84,7 +81,7 @@ class Endpointer:
         self._grid = FrameGrid()
         self._analyzer = FrameAnalyzer(self._grid, PitchSettings(), "cpu")
         self._buffer = FrameBuffer(self._grid, self._analyzer.reach)
-        self._held = _SampleBuffer()
+        self._held = SampleBuffer()
         self._history = _LevelHistory(self._frames(self._settings.neighborhood_s))
         self._waiting = np.zeros((0, 2), np.float32)  # level and voicing of frames without a tick
         self._n_frames = 0
@@ -92,10 +89,7 @@ class Endpointer:
         self._is_open = False  # whether the candidate is an utterance
 
     def push(self, samples: Floats) -> list[DetectedUtterance]:
-        """Take the next samples, float32 (n_samples,) at 16 kHz.
-
-        Returns:
-            samples that are known by now to belong to utterances.
+        """Take samples, float32 (n_samples,) at 16 kHz; return those known to be in utterances.
 
         Raises:
             FeatureError: the samples are of another type or shape, or not finite.
@@ -197,7 +191,7 @@ class _Candidate(NamedTuple):
     n_voiced: int
 
 
-class _SampleBuffer:
+class SampleBuffer:
     """The latest samples of a stream, by their positions."""
 
     def __init__(self) -> None:

@@ -13,20 +13,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import SILENCE_RMS, gain
 from voxaffect.features.lld.extractor import GAIN_COLUMNS, LowLevelDescriptors
-from voxaffect.features.lld.streaming import (
-    N_COLUMNS,
-    DescriptorStream,
-    peek_batch,
-    push_batch,
-)
-from voxaffect.streaming.decoder import StreamInput
+from voxaffect.features.lld.streaming import N_COLUMNS, DescriptorStream, peek_batch, push_batch
 
 Floats = NDArray[np.float32]
 
@@ -35,6 +29,22 @@ RECOMPUTED_SHARE = 0.25
 Where gains move often, as where voices change, recomputing all would double the work, in bursts."""
 
 NO_FRAMES = np.zeros((0, N_COLUMNS), np.float32)
+
+
+class StreamInput(NamedTuple):
+    """New samples of an utterance.
+
+    Args:
+        progress: the decoder's state of the utterance.
+        samples: float32 (n_samples,), the new ones, at the recording's own level.
+        so_far: all samples in pieces, including these.
+        gain: of the utterance so far; None while it is silent.
+    """
+
+    progress: Any
+    samples: Floats
+    so_far: Sequence[Floats]
+    gain: np.float32 | None
 
 
 @dataclass
@@ -81,13 +91,14 @@ class Frontend:
     def advance(
         self, inputs: Sequence[StreamInput], *, provisional: bool
     ) -> list[FrameUpdate | None]:
-        """New frames of each utterance; None where all is silent.
+        """New frames of each utterance, with those whose pitch is not final if `provisional`.
 
-        Args:
-            inputs: new samples of each.
-            provisional: whether to include frames whose pitch is not final.
+        None where all is silent.
         """
-        audible = [row for row, one in enumerate(inputs) if self._is_audible(one)]
+        for one in inputs:
+            if one.gain is None:  # silent so far: samples wait until all are processed at once
+                one.progress.source.descriptors = None
+        audible = [row for row, one in enumerate(inputs) if one.gain is not None]
         some = [inputs[row] for row in audible]
         restarted = self._restart(some, few=not provisional)
         streams = [one.progress.source.descriptors for one in some]
@@ -108,12 +119,6 @@ class Frontend:
         scaled = frames.copy()
         scaled[:, self._columns] *= factors[:, None]
         return scaled
-
-    def _is_audible(self, one: StreamInput) -> bool:
-        """Whether there is a gain; samples without one wait until all are processed at once."""
-        if one.gain is None:
-            one.progress.source.descriptors = None
-        return one.gain is not None
 
     def _restart(self, inputs: Sequence[StreamInput], *, few: bool) -> list[bool]:
         """Restart utterances whose gain has moved at the current gain; whether each was."""

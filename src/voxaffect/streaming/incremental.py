@@ -11,18 +11,18 @@ Letters: U utterances, M frames of all of them end to end, F features, C classes
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.audio.waveform import Waveform
-from voxaffect.features.frames import FrameExtractor
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
+from voxaffect.features.frames import FrameExtractor, FrameGrid
 from voxaffect.features.packing import lengths_of
 from voxaffect.model.streaming import RecurrentState, StreamingNet
-from voxaffect.streaming.decoder import InterimPosterior, StreamInput
-from voxaffect.streaming.frontend import FrameSource, FrameUpdate, Frontend
+from voxaffect.recognizer.prediction import Prediction, named
+from voxaffect.streaming.frontend import FrameSource, FrameUpdate, Frontend, StreamInput
 from voxaffect.systems.classifier import NetClassifier
 from voxaffect.taxonomy import EMOTION, TASKS
 
@@ -32,6 +32,35 @@ Row = NDArray[np.float64]
 
 FRAMES_TOGETHER = 1 << 14
 """Frames in one batch of the net, unless one utterance has more."""
+
+
+class InterimPosterior(NamedTuple):
+    """Output of a decoder for an utterance so far.
+
+    Args:
+        probabilities: float64 (C,), of the emotion classes.
+        subtasks: task -> float64 (C,), mean posterior.
+        n_frames: number of frames decoded.
+    """
+
+    probabilities: NDArray[np.float64]
+    subtasks: dict[str, NDArray[np.float64]]
+    n_frames: int
+
+
+class IncrementalDecoder(Protocol):
+    """Decode utterances while they last."""
+
+    def begin(self) -> Any:
+        """State of a new utterance."""
+
+    def advance(
+        self, inputs: Sequence[StreamInput], *, provisional: bool
+    ) -> list[InterimPosterior | None]:
+        """Decode new samples of some utterances, also frames that are not final if `provisional`.
+
+        Posteriors of each utterance, None where there is no frame.
+        """
 
 
 class RunningFunctionals(NamedTuple):
@@ -324,3 +353,22 @@ def whole_posteriors(
         )
         for i, probabilities in enumerate(answers.probabilities)
     ]
+
+
+def interim_prediction(
+    name: str, posterior: InterimPosterior | None, n_samples: int, grid: FrameGrid
+) -> Prediction:
+    """The prediction for an utterance of `n_samples` so far; no label without a posterior."""
+    so_far = Prediction(name, start_s=0.0, end_s=n_samples / SAMPLE_RATE_HZ, is_final=False)
+    if posterior is None:
+        return so_far
+    processed = (posterior.n_frames - 1) * grid.hop_samples + grid.window_samples
+    return replace(
+        so_far,
+        label=EMOTION.classes[int(posterior.probabilities.argmax())],
+        probabilities=named(EMOTION.classes, posterior.probabilities),
+        subtasks={
+            task: named(TASKS[task].classes, values) for task, values in posterior.subtasks.items()
+        },
+        duration_s=processed / SAMPLE_RATE_HZ,
+    )

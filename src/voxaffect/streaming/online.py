@@ -9,12 +9,11 @@ the larger for it, and end utterances in another.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from threading import Lock
-from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -29,9 +28,14 @@ from voxaffect.model.streaming import streaming_net
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.streaming.batch import Predictor, predict_decoded
-from voxaffect.streaming.decoder import IncrementalDecoder, StreamInput, interim_prediction
-from voxaffect.streaming.frontend import Frontend, RunningGain
-from voxaffect.streaming.incremental import CausalDecoder, RecomputingDecoder, RepeatedDecoder
+from voxaffect.streaming.frontend import Frontend, RunningGain, StreamInput
+from voxaffect.streaming.incremental import (
+    CausalDecoder,
+    IncrementalDecoder,
+    RecomputingDecoder,
+    RepeatedDecoder,
+    interim_prediction,
+)
 
 Floats = NDArray[np.float32]
 
@@ -41,13 +45,7 @@ class TooLongError(StreamingError):
 
 
 class LiveStream:
-    """One utterance while it lasts; made by `LiveRecognizer.open`.
-
-    Attributes:
-        number: of the stream, counted by its recognizer.
-        name: in its predictions and errors.
-        latest: the last interim prediction.
-    """
+    """One utterance while it lasts; made by `LiveRecognizer.open`."""
 
     def __init__(self, live: LiveRecognizer, number: int, name: str) -> None:
         self.number, self.name = number, name
@@ -61,16 +59,11 @@ class LiveStream:
         self._n_decoded = 0  # pieces of these
         self._n_samples = self._n_samples_decoded = 0
         self._gain = RunningGain()
-        self._ended = False
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether it was finished or dropped."""
-        return self._ended
+        self.has_ended = False
 
     @property
     def pushed_s(self) -> float:
-        """Seconds pushed."""
+        """Seconds pushed so far."""
         return self._n_samples / SAMPLE_RATE_HZ
 
     @property
@@ -84,14 +77,10 @@ class LiveStream:
         return (self._most - self._n_samples) / SAMPLE_RATE_HZ
 
     def push(self, samples: Floats) -> None:
-        """Take the next samples; nothing is computed.
-
-        Args:
-            samples: float32 (n_samples,) at 16 kHz, mono, full scale 1, finite; any number,
-                also none. They are copied.
+        """Copy the next samples, float32 (n_samples,) at 16 kHz, mono, full scale 1, finite.
 
         Raises:
-            FeatureError: the samples are of another type or shape, or not finite; none is taken.
+            FeatureError: they are of another type or shape, or not finite; none is taken.
             TooLongError: they exceed the longest utterance; none is taken.
             StreamingError: the stream has ended.
         """
@@ -113,17 +102,14 @@ class LiveStream:
         return prediction
 
     def finish(self, model: Predictor | None = None) -> Prediction:
-        """End the utterance; the prediction equals `Recognizer.predict` of all its samples.
-
-        Args:
-            model: computes it; by default the recognizer of the stream.
+        """End the utterance; equals `Recognizer.predict` of all its samples, or that of `model`.
 
         Raises:
             AudioError: all of it is silent or shorter than a frame; it has ended nevertheless.
             StreamingError: the stream had ended.
         """
-        model = model or self._live.recognizer
-        (prediction,) = model.predict([Waveform(self._end(), self.name)])
+        waveform = Waveform(self._end(), self.name)
+        (prediction,) = (model or self._live.recognizer).predict([waveform])
         return _final(prediction)
 
     def drop(self) -> None:
@@ -135,7 +121,7 @@ class LiveStream:
         """All samples; nothing can be pushed afterwards."""
         with self._pushing:
             self._check_open()
-            self._ended = True
+            self.has_ended = True
             pieces, self._pieces = self._pieces, []
         self._live.forget(self)
         return np.concatenate([np.zeros(0, np.float32), *pieces])
@@ -143,7 +129,7 @@ class LiveStream:
     def _next_input(self) -> tuple[StreamInput, int] | None:
         """New samples, and the number of all; None once it has ended."""
         with self._pushing:
-            if self._ended:
+            if self.has_ended:
                 return None
             new = self._pieces[self._n_decoded :]
             self._n_decoded, self._n_samples_decoded = len(self._pieces), self._n_samples
@@ -158,7 +144,7 @@ class LiveStream:
             self._n_decoded = self._n_samples_decoded = 0
 
     def _check_open(self) -> None:
-        if self._ended:
+        if self.has_ended:
             raise StreamingError(f"{self.name}: the stream has ended; open another")
 
 
@@ -195,11 +181,7 @@ class LiveSettings:
 
 
 class LiveRecognizer:
-    """Recognize many utterances at once with one recognizer.
-
-    Args:
-        recognizer: a trained one; it must not be trained meanwhile.
-        settings: of interim predictions.
+    """Recognize many utterances at once with one recognizer, which must not be trained meanwhile.
 
     Raises:
         TrainingError: the recognizer is not trained.
@@ -229,10 +211,7 @@ class LiveRecognizer:
     def predict(
         self, streams: Sequence[LiveStream], *, provisional: bool | None = None
     ) -> list[Prediction]:
-        """Interim predictions of some streams.
-
-        The frames of all go through the net in one batch, which costs far less than one stream
-        after the other. The predictions are the same except for rounding.
+        """Interim predictions of some streams, computed in one batch, which costs far less.
 
         Args:
             streams: opened here; one that has ended gets its last interim prediction.
@@ -253,12 +232,10 @@ class LiveRecognizer:
             return [stream.latest for stream in streams]
 
     def finish(self, streams: Sequence[LiveStream]) -> list[Prediction]:
-        """End several utterances and predict them in one batch, which costs an LSTM about half.
+        """End several utterances in one batch, which costs an LSTM about half.
 
-        The predictions equal those of each stream's own `finish` except for rounding.
-
-        Returns:
-            for each its prediction, with `error` where it is silent or shorter than a frame.
+        Equals each stream's own `finish` except for rounding; one that is silent or shorter than a
+        frame has `error`.
 
         Raises:
             StreamingError: a stream had ended; those before it in order have ended now.
@@ -274,15 +251,19 @@ class LiveRecognizer:
 
     def _decode(self, streams: Sequence[LiveStream], *, provisional: bool) -> None:
         grid = self.recognizer.extractor.grid
-        with _restart_on_failure(streams):
+        try:
             taken = [(s, *new) for s in streams if (new := s._next_input()) is not None]
             inputs = [new_input for _, new_input, _ in taken]
             posteriors = self.decoder.advance(inputs, provisional=provisional)
             for (stream, _, n_samples), posterior in zip(taken, posteriors, strict=True):
                 stream.latest = interim_prediction(stream.name, posterior, n_samples, grid)
+        except BaseException:  # frames of any of the streams are lost
+            for stream in streams:
+                stream._restart()
+            raise
 
 
-def choose_decoder(recognizer: NetRecognizer, settings: LiveSettings) -> IncrementalDecoder[Any]:
+def choose_decoder(recognizer: NetRecognizer, settings: LiveSettings) -> IncrementalDecoder:
     """The fastest incremental decoder that a recognizer allows."""
     extractor, classifier = recognizer.extractor, recognizer.classifier
     if not isinstance(extractor, LowLevelDescriptors):
@@ -304,14 +285,3 @@ def _waveform(samples: Floats, name: str) -> Waveform | Prediction:
 def _final(prediction: Prediction) -> Prediction:
     """The prediction of a stream's whole utterance, whose times begin with it."""
     return replace(prediction, start_s=0.0, end_s=prediction.duration_s, is_final=True)
-
-
-@contextmanager
-def _restart_on_failure(streams: Sequence[LiveStream]) -> Iterator[None]:
-    """Restart the streams of a pass that fails, which has lost frames of any of them."""
-    try:
-        yield
-    except BaseException:
-        for stream in streams:
-            stream._restart()
-        raise

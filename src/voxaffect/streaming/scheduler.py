@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from threading import Event, Thread
-from types import TracebackType
 from typing import Self
 
 from voxaffect.errors import StreamingError
@@ -66,12 +65,7 @@ class StreamScheduler:
             thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stop.set()
         for thread in self._threads:
             thread.join()

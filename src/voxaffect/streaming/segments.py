@@ -21,6 +21,7 @@ from voxaffect.errors import AudioError
 from voxaffect.features.frames import merge_blocks
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.recognizer.prediction import Prediction
+from voxaffect.streaming.endpointer import SampleBuffer
 from voxaffect.streaming.vad import (
     DEFAULT_ACTIVITY,
     ActivitySettings,
@@ -41,13 +42,7 @@ Predict = Callable[[Sequence[Waveform]], Iterable[Prediction]]
 
 @dataclass(frozen=True)
 class Timeline:
-    """A recording's utterances.
-
-    Args:
-        name: of the recording.
-        track: its energy and voicing.
-        utterances: in order.
-    """
+    """A recording's name, energy and voicing, and utterances in order."""
 
     name: str
     track: ActivityTrack
@@ -102,42 +97,22 @@ def activity_track(recording: AudioStream) -> ActivityTrack:
 
 
 def cut_segments(recording: AudioStream, spans: Iterable[Span]) -> Iterator[Waveform]:
-    """Samples of segments at 16 kHz, equal to those of `decode` for each.
-
-    Args:
-        recording: open, at its beginning.
-        spans: in order, not overlapping.
+    """Samples of segments at 16 kHz, in order, not overlapping; equal to those of `decode`.
 
     Raises:
         AudioError: a block cannot be read.
     """
-    reader, rate_hz = _Reader(recording.blocks), recording.rate_hz
+    buffer, rate_hz = SampleBuffer(), recording.rate_hz
     for span in spans:
-        samples = reader.take(round(span.start_s * rate_hz), round(span.end_s * rate_hz))
+        start, end = round(span.start_s * rate_hz), round(span.end_s * rate_hz)
+        while buffer.end < end and (block := next(recording.blocks, None)) is not None:
+            buffer.take_until(start)
+            buffer.add(block)
+        buffer.take_until(start)
+        samples = buffer.take_until(end)
         blocks = (samples[first : first + BLOCK] for first in range(0, len(samples), BLOCK))
         name = f"{recording.name}#{span.start_s:.3f}-{span.end_s:.3f}"
         yield read(AudioStream(name, rate_hz, len(samples), blocks))
-
-
-class _Reader:
-    """Samples of a recording by their positions, in order; keeps one block."""
-
-    def __init__(self, blocks: Iterator[Floats]) -> None:
-        self._blocks = blocks
-        self._held = np.empty(0, np.float32)
-        self._first = 0  # position of the first sample held
-
-    def take(self, start: int, stop: int) -> Floats:
-        """Samples from `start` to before `stop`; fewer where the recording ends."""
-        parts = [np.empty(0, np.float32)]
-        while True:
-            end = self._first + len(self._held)
-            if start < end:
-                parts.append(self._held[max(0, start - self._first) : stop - self._first])
-            block = next(self._blocks, None) if stop > end else None
-            if block is None:
-                return np.concatenate(parts)
-            self._first, self._held = end, block
 
 
 def _predict_segments(

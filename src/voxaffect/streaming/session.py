@@ -31,10 +31,7 @@ class StreamSession:
     """
 
     def __init__(
-        self,
-        live: LiveRecognizer,
-        endpointer: Endpointer | None,
-        model: Predictor | None = None,
+        self, live: LiveRecognizer, endpointer: Endpointer | None, model: Predictor | None = None
     ) -> None:
         self._live, self._endpointer, self._model = live, endpointer, model
         self.stream: LiveStream | None = None
@@ -49,10 +46,7 @@ class StreamSession:
         return self._live.settings.longest_s if self.stream is None else self.stream.left_s
 
     def push(self, samples: Floats) -> list[Prediction]:
-        """Take samples, float32 (n_samples,) at 16 kHz.
-
-        Returns:
-            the utterances that have ended.
+        """Take samples, float32 (n_samples,) at 16 kHz; return the utterances that have ended.
 
         Raises:
             FeatureError: the samples are of another type or shape, or not finite.

@@ -79,13 +79,9 @@ class SpeechSettings:
         floor_db: float | NDArray[np.float64],
         loud_db: float | NDArray[np.float64],
     ) -> NDArray[np.bool_]:
-        """Whether each frame holds speech, (T,).
+        """Whether each frame holds speech, (T,), by its level and probability of voicing, (T,).
 
-        Args:
-            level_db: float32 (T,), energy in dB of full scale.
-            voicing: float32 (T,), probability of voicing.
-            floor_db: noise floor, of each frame (T,) or of all.
-            loud_db: loud level, likewise.
+        Noise floor and loud level are those of each frame, (T,), or of all.
         """
         margin_db = np.where(voicing >= self.voicing, self.voiced_margin_db, self.margin_db)
         limit_db = np.maximum(floor_db + margin_db, loud_db - self.range_db)
@@ -99,11 +95,7 @@ def to_db(rms: Levels) -> Levels:
 
 @dataclass(frozen=True)
 class ActivitySettings(SpeechSettings):
-    """Voice activity detection in a file: `neighborhood_s` extends before and after a frame.
-
-    Raises:
-        ConfigError: a setting is not positive, or `longest_s` is too short to cut segments.
-    """
+    """Voice activity detection in a file: `neighborhood_s` extends before and after a frame."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
