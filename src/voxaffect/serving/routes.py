@@ -43,20 +43,20 @@ from voxaffect.taxonomy import TASKS
 from voxaffect.version import __version__
 
 logger = logging.getLogger(__name__)
-health_router = APIRouter(tags=["health"])
+router = APIRouter()
 
 
 def _service(request: Request | WebSocket) -> Service:
     return cast(Service, request.app.state.service)
 
 
-@health_router.get("/healthz", responses=error_responses())
+@router.get("/healthz", responses=error_responses(), tags=["health"])
 async def healthz() -> StatusResponse:
     """Liveness: the process responds."""
     return StatusResponse(status="alive")
 
 
-@health_router.get("/readyz", responses=error_responses(503))
+@router.get("/readyz", responses=error_responses(503), tags=["health"])
 async def readyz(request: Request) -> StatusResponse:
     """Readiness: the model is warm, and the service is not stopping."""
     _service(request).check_ready()
@@ -64,8 +64,9 @@ async def readyz(request: Request) -> StatusResponse:
     return StatusResponse(status="ready")
 
 
-@health_router.get(
+@router.get(
     "/metrics",
+    tags=["health"],
     response_class=Response,
     responses={
         200: {"description": "Prometheus text format.", "content": {"text/plain": {}}},
@@ -81,10 +82,8 @@ NORMAL, TRY_AGAIN, VIOLATION, TOO_BIG, BROKEN = 1000, 1013, 1008, 1009, 1011
 CLOSE_CODES = {413: TOO_BIG, 503: TRY_AGAIN}
 """HTTP status of an error -> close code of a WebSocket (RFC 6455, 7.4)."""
 
-stream_router = APIRouter()
 
-
-@stream_router.websocket(LIVE)
+@router.websocket(LIVE)
 async def live(websocket: WebSocket) -> None:
     """Serve a live stream; its messages are described in docs/serving.md."""
     service = _service(websocket)
@@ -134,10 +133,8 @@ async def _close(websocket: WebSocket, fault: ServiceError, code: int) -> None:
 CARD_KEYS = ("system", "seed", "split", "note", "made_with")
 """Entries of a recognizer's card that are public."""
 
-model_router = APIRouter()
 
-
-@model_router.get("/v1/model", responses=error_responses(401, 429), tags=["answers"])
+@router.get("/v1/model", responses=error_responses(401, 429), tags=["prediction"])
 async def model(request: Request) -> ModelResponse:
     """The model: its classes, training corpora and limits."""
     recognizer, limits = _service(request).recognizer, _service(request).settings.limits
@@ -165,15 +162,15 @@ MEDIA_TYPES = {
 
 def page_router() -> APIRouter:
     """Routes of the web page's files."""
-    router = APIRouter(include_in_schema=False)
+    pages = APIRouter(include_in_schema=False)
     assets = {path.name: path.read_bytes() for path in (files(serving) / "page").iterdir()}
     colors = "".join(f" --{label}: {color};" for label, color in LABEL_COLORS.items())
     assets["colors.css"] = f":root {{{colors} }}\n".encode()
     for name, content in assets.items():
         path = "/" if name == "index.html" else f"/page/{name}"
         respond = _file(content, MEDIA_TYPES[name.split(".")[-1]])
-        router.add_api_route(path, respond, methods=["GET", "HEAD"])
-    return router
+        pages.add_api_route(path, respond, methods=["GET", "HEAD"])
+    return pages
 
 
 def _file(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:
@@ -187,8 +184,6 @@ def _file(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Resp
 
     return respond
 
-
-prediction_router = APIRouter()
 
 BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 BODY: dict[str, Any] = {
@@ -223,7 +218,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-@prediction_router.post("/v1/predict", responses=RESPONSES, openapi_extra=BODY, tags=["answers"])
+@router.post("/v1/predict", responses=RESPONSES, openapi_extra=BODY, tags=["prediction"])
 async def predict(
     request: Request,
     *,

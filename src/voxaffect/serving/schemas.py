@@ -136,8 +136,6 @@ ErrorResponse = create_model(
 REASONS = {
     401: "The token is missing or wrong.",
     403: "Cross-origin request blocked.",
-    404: "Not found.",
-    405: "Method not allowed.",
     408: "The request body arrived too slowly.",
     413: "The request body is too large, or the recording too long.",
     415: "Unsupported content type.",

@@ -22,13 +22,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from voxaffect.errors import ServingError
 from voxaffect.recognizer.recognizer import NetRecognizer
-from voxaffect.serving.routes import (
-    health_router,
-    model_router,
-    page_router,
-    prediction_router,
-    stream_router,
-)
+from voxaffect.serving.routes import page_router, router
 from voxaffect.serving.schemas import ServiceError
 from voxaffect.serving.security import SecurityMiddleware
 from voxaffect.serving.service import Service
@@ -100,8 +94,8 @@ def application(recognizer: NetRecognizer, settings: ServingSettings | None = No
         lifespan=_lifespan,
     )
     app.state.service = service
-    for router in (prediction_router, stream_router, model_router, health_router, page_router()):
-        app.include_router(router)
+    app.include_router(router)
+    app.include_router(page_router())
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
     if service.settings.origins:
