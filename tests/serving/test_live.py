@@ -107,7 +107,10 @@ def encoded(form: str, codec: str, options: dict[str, str]) -> bytes:
     with av.open(file, "w", form, options=options) as container:
         track = container.add_stream(codec, rate=48_000, layout="mono")
         assert isinstance(track, av.AudioStream)
-        held = np.repeat(CLIP.samples, 3)
+        # With noise, as any microphone has: of digital silence, decoders keep different rounding
+        # errors, whose zero-crossing rate is arbitrary.
+        noise = np.random.default_rng(0).normal(scale=1e-5, size=len(CLIP.samples))
+        held = np.repeat((CLIP.samples + noise).astype(np.float32), 3)
         frame = av.AudioFrame.from_ndarray(held[None], "flt", "mono")
         frame.sample_rate = 48_000
         resampler = av.AudioResampler("s16" if codec == "libopus" else "fltp", "mono", 48_000, 960)
@@ -132,7 +135,7 @@ def test_a_browser_s_container_is_predicted_as_its_file(
     expected = client.post("/v1/predict", content=data).json()
     (final,) = finals(messages_of(client, {"encoding": "container"}, *pieces(data, 1_500)))
     assert final["emotion"] == expected["emotion"] == "happy"
-    assert final["probabilities"] == pytest.approx(expected["probabilities"], abs=0.05)
+    assert final["probabilities"] == pytest.approx(expected["probabilities"], abs=0.01)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x1aE\xdf\xa3", b"no container at all", b"OggS" * 99])
