@@ -16,6 +16,9 @@ from voxaffect.report.colors import LABEL_COLORS, LETTERS
 from voxaffect.report.predictions.formats import visible
 from voxaffect.taxonomy import EMOTION
 
+BORDERS = 4
+"""Characters of the first column's border and spaces, and of the last border."""
+
 SHORTEST_NAME = 12
 """Characters of a recording's name that are shown at least, beside all columns."""
 
@@ -24,8 +27,8 @@ def table(predictions: Sequence[Prediction], *, title: str | None = None, width:
     """A row a prediction, in whole words, in at most `width` characters where that is possible.
 
     Where it is narrow, names of recordings are shortened in the middle, then columns are left out:
-    warnings become codes, then subtasks, the classes' probabilities and warnings go. Label and
-    highest probability stay.
+    warnings become codes, one a line, then subtasks, the classes' probabilities, warnings and at
+    last the highest probability go. The label stays.
 
     Args:
         predictions: of recordings or segments.
@@ -35,8 +38,8 @@ def table(predictions: Sequence[Prediction], *, title: str | None = None, width:
     names = [times(p) for p in predictions] if title is not None else short_names(predictions)
     needs = max(map(len, names), default=0)
     columns = _columns_that_fit(predictions, needs, width)
-    room = width - sum(_width(column) for column in columns[1:]) - 2
-    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    room = width - sum(_width(column) for column in columns[1:]) - BORDERS
+    grid = Table(box=box.SQUARE)
     grid.add_column("time" if title is not None else "file", no_wrap=True)
     for column in columns[1:]:
         grid.add_column(column[0], no_wrap=column[0] != "warnings")
@@ -61,7 +64,9 @@ def _columns_that_fit(
     ]
     some_warn = any(p.warnings for p in predictions)
     texts = [["warnings", *("; ".join(map(str, p.warnings)) for p in predictions)]] * some_warn
-    codes = [["warnings", *(" ".join(w.code for w in p.warnings) for p in predictions)]] * some_warn
+    codes = [
+        ["warnings", *("\n".join(w.code for w in p.warnings) for p in predictions)]
+    ] * some_warn
     least = min(name_width, SHORTEST_NAME)
     for rest in (
         [label, *classes, subtasks, *texts],
@@ -69,15 +74,16 @@ def _columns_that_fit(
         [label, *classes, *codes],
         [label, highest, *codes],
         [label, highest],
+        [label],
     ):
-        if least + 2 + sum(map(_width, rest)) <= width:
+        if least + BORDERS + sum(map(_width, rest)) <= width:
             break
     return [[], *rest]
 
 
 def _width(column: Sequence[str]) -> int:
-    """Characters that a column takes, the space beside it included."""
-    return max(map(cell_len, column)) + 2
+    """Characters that a column takes, with its border and the spaces beside it."""
+    return max(cell_len(line) for cell in column for line in cell.split("\n")) + 3
 
 
 def short_names(predictions: Sequence[Prediction]) -> list[str]:
