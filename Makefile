@@ -17,7 +17,7 @@ WORKERS := -n auto --maxprocesses 8 --dist loadfile --max-worker-restart 0
 test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(WORKERS)
 
-# Property tests with new examples, 20 times as many: hours. A failure prints how to repeat it.
+# Property tests with new examples, 20 times as many: minutes. A failure prints how to repeat it.
 explore: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(WORKERS) --timeout 36000 \
 	  --hypothesis-profile explore -m hypothesis
