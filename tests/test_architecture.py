@@ -224,6 +224,17 @@ def test_every_package_is_in_a_layer(modules: Modules) -> None:
     assert {package_of(name) for name in modules} <= set(LAYER)
 
 
+def test_the_architecture_page_lists_the_layers() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    listed = {
+        (int(layer), package)
+        for layer, packages in re.findall(r"^\| (\d+) \| ([^|]*) \|", page, re.MULTILINE)
+        for package in re.findall(r"`(\w+)(?:/|\.py)`", packages)
+    }
+    entry_points = LAYERS[-1]
+    assert listed == {(n, name) for name, n in LAYER.items() if name not in entry_points}
+
+
 def test_allowed_imports_within_a_layer_join_packages_of_it_one_way() -> None:
     assert all(LAYER[here] == LAYER[there] for here, there in ALLOWED_WITHIN_LAYER)
     assert not {(there, here) for here, there in ALLOWED_WITHIN_LAYER} & ALLOWED_WITHIN_LAYER

@@ -1,4 +1,4 @@
-"""Speech emotion recognition that keeps working on voices, rooms and tasks it was not trained on.
+"""Speech emotion recognition, tested on speakers and corpora left out of training.
 
 >>> import voxaffect
 >>> recognizer = voxaffect.load()
