@@ -39,6 +39,7 @@ SOURCE = ROOT / "src" / "voxaffect"
 DOCUMENTS = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
+    SOURCE / "recognizer" / "packaged" / "CARD.md",
     *sorted(path for path in (ROOT / "docs").rglob("*.md") if "results" not in path.parts),
 ]
 LANGUAGES = {"python", "text", "toml", "json", "ini", "dockerfile", "nginx", ""}
