@@ -235,7 +235,7 @@ def test_a_client_that_disconnects_frees_everything(serve: Open) -> None:
             assert socket.receive_json() == {"type": "ready"}
         wait_for(lambda: not service.streams.active)
         assert service.live.pending() == []
-        assert not service._subscribers
+        assert not service.subscribers
 
 
 def test_idle_clients_are_disconnected(serve: Open) -> None:

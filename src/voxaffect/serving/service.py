@@ -45,7 +45,6 @@ ENDING = 32
 """Utterances of live streams whose final predictions are awaited at a time; their batches are as
 large, and more wait for a thread."""
 
-OnPrediction = Callable[[Prediction], None]
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
@@ -111,7 +110,8 @@ class Service:
         self.live = LiveRecognizer(recognizer, LiveSettings(longest_s=limits.utterance_s))
         self.draining = asyncio.Event()
         self._is_warm = False
-        self._subscribers: dict[LiveStream, OnPrediction] = {}
+        # Called in the event loop's thread with interim predictions of their streams.
+        self.subscribers: dict[LiveStream, Callable[[Prediction], None]] = {}
         self._stack = ExitStack()
 
     async def start(self) -> None:
@@ -207,14 +207,6 @@ class Service:
         """Call a function in a thread."""
         return await self._loop.run_in_executor(self._executor, function, *arguments)
 
-    def subscribe(self, stream: LiveStream, on_prediction: OnPrediction) -> None:
-        """Call a function with each interim prediction of a stream, in the event loop's thread."""
-        self._subscribers[stream] = on_prediction
-
-    def unsubscribe(self, stream: LiveStream) -> None:
-        """Undo `subscribe`."""
-        self._subscribers.pop(stream, None)
-
     def _on_predictions(
         self, streams: Sequence[LiveStream], predictions: Sequence[Prediction]
     ) -> None:
@@ -222,8 +214,8 @@ class Service:
 
     def _notify(self, new: Sequence[tuple[LiveStream, Prediction]]) -> None:
         for stream, prediction in new:
-            if stream in self._subscribers:
-                self._subscribers[stream](prediction)
+            if stream in self.subscribers:
+                self.subscribers[stream](prediction)
 
     async def _warm_up(self) -> None:
         """Predict noise in both ways, so that all is loaded and compiled."""

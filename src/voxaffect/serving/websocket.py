@@ -255,10 +255,10 @@ class WebSocketSession:
         if stream is self._subscribed:
             return
         if self._subscribed is not None:
-            self._service.unsubscribe(self._subscribed)
+            self._service.subscribers.pop(self._subscribed, None)
         self._subscribed, self._latest = stream, None
         if stream is not None:
-            self._service.subscribe(stream, self._on_prediction)
+            self._service.subscribers[stream] = self._on_prediction
 
     def _on_prediction(self, prediction: Prediction) -> None:
         self._latest = prediction
