@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from voxaffect.config.settings import Settings
     from voxaffect.evaluation.experiment.dataset import Prepared
     from voxaffect.evaluation.experiment.run import Run, RunFolder
-    from voxaffect.evaluation.robustness.conditions import DegradedTests
-    from voxaffect.evaluation.robustness.robustness import Robustness
+    from voxaffect.evaluation.robustness.robustness import DegradedTests, Robustness
+
 
 SEED = 0
 """Seed of all noise, rooms and voices: the same in every run."""
@@ -117,7 +117,7 @@ def _settings(config: Path, protocol: str, systems: str | None) -> Settings:
 def _degrade(
     settings: Settings, prepared: Prepared, degradations: Sequence[Degradation], n_jobs: int
 ) -> DegradedTests:
-    from voxaffect.evaluation.robustness.conditions import degrade_tests
+    from voxaffect.evaluation.robustness.robustness import degrade_tests
     from voxaffect.features.cache.degraded import DegradedStore
 
     store = DegradedStore(feature_store(settings), SEED)

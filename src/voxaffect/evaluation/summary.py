@@ -11,7 +11,7 @@ from voxaffect.evaluation.card import ProtocolLeakage, leakage_by_protocol
 from voxaffect.evaluation.class_gains import ClassGains, class_gains
 from voxaffect.evaluation.comparisons import Comparison, compare_all, compare_by_other_units
 from voxaffect.evaluation.experiment.run import PROTOCOLS, CorpusSummary, Run
-from voxaffect.evaluation.fairness.speakers import GroupScores, group_scores
+from voxaffect.evaluation.fairness import GroupScores, group_scores
 from voxaffect.evaluation.intervals import (
     Interval,
     count_by_speaker,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from voxaffect.evaluation.experiment.run import PROTOCOLS
-from voxaffect.evaluation.fairness.groups import (
+from voxaffect.evaluation.fairness import (
     MIN_CLASSES,
     MIN_UTTERANCES,
     N_DRAWS,
@@ -15,8 +15,9 @@ from voxaffect.evaluation.fairness.groups import (
     Gap,
     Grouping,
     GroupInterval,
+    GroupScores,
+    SpeakerSpread,
 )
-from voxaffect.evaluation.fairness.speakers import GroupScores, SpeakerSpread
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.table import (
     ABSENT,

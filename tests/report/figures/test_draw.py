@@ -12,7 +12,7 @@ from tests.evaluation.fairness_runs import described_run, facts_for, results_of,
 from tests.report.runs import NOTE, full_run, result
 from voxaffect.evaluation.calibration import COVERAGES, reliabilities
 from voxaffect.evaluation.experiment.run import Run, order
-from voxaffect.evaluation.fairness.speakers import GroupScores, group_scores
+from voxaffect.evaluation.fairness import GroupScores, group_scores
 from voxaffect.evaluation.reference_results import FOUR
 from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report.figures.draw import (

@@ -14,28 +14,134 @@ shown and not scored.
 Relative accuracy under a catalog of corruptions goes back to Hendrycks & Dietterich,
 "Benchmarking neural network robustness to common corruptions and perturbations", ICLR 2019.
 
+Training and dev data of a fold stay clean. Its test set becomes all its utterances under one
+condition after another, so that a job predicts them like any test set.
+
 Letters: B resamples, N seeds, K conditions, S speakers, C classes.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from voxaffect.audio.degrade.degradation import CLEAN
+from voxaffect.audio.degrade.degradation import CLEAN, Clean, Degradation, utterance_seed
+from voxaffect.audio.degrade.noise import Babble
+from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.errors import ArtifactError
 from voxaffect.evaluation.comparisons import SIGNIFICANCE
+from voxaffect.evaluation.experiment.dataset import Dataset
+from voxaffect.evaluation.experiment.job import FoldData
 from voxaffect.evaluation.experiment.run import FoldResult
 from voxaffect.evaluation.intervals import bootstrap_weights
 from voxaffect.evaluation.metrics import Counts, Floats, count, mean_known, ratio
-from voxaffect.features.cache.degraded import split_condition_id
-from voxaffect.files import write_text
-from voxaffect.taxonomy import EMOTION
+from voxaffect.evaluation.splits.draws import by_speaker
+from voxaffect.evaluation.splits.folds import Fold
+from voxaffect.features.cache.degraded import (
+    DegradedStore,
+    Progress,
+    Scene,
+    condition_id,
+    split_condition_id,
+)
+from voxaffect.features.cache.index import StoredFeatures
+from voxaffect.files import digest, write_text
+from voxaffect.model.data import Examples
+from voxaffect.taxonomy import EMOTION, TASKS
+
+
+def talkers_of(
+    utterance: Utterance,
+    speakers: Mapping[str, Sequence[Utterance]],
+    n_talkers: int,
+    seed: int,
+) -> tuple[Utterance, ...]:
+    """Recordings for babble noise: of other speakers, as many different ones as possible.
+
+    All corpora and emotions are drawn from, also training data, as no label is used. Speakers of
+    unknown name in the utterance's own corpus count as its own speaker, and are never drawn.
+
+    Args:
+        utterance: the utterance to be degraded.
+        speakers: speaker -> utterances to draw from.
+        n_talkers: number of recordings; there are none without another speaker.
+        seed: of the draw.
+    """
+    others = [name for name in speakers if name != utterance.speaker]
+    if not others:
+        return ()
+    rng = np.random.default_rng(utterance_seed(utterance.id, seed))
+    order = rng.permutation(len(others))
+    names = [others[order[k % len(others)]] for k in range(n_talkers)]
+    return tuple(speakers[name][int(rng.integers(len(speakers[name])))] for name in names)
+
+
+@dataclass(frozen=True)
+class DegradedTests:
+    """Frames of test utterances under several conditions.
+
+    Args:
+        conditions: their names, `clean` first.
+        features: frames by `condition_id`; what could not be degraded is absent.
+        refused: utterances that are absent, with the reason.
+    """
+
+    conditions: tuple[str, ...]
+    features: StoredFeatures
+    refused: tuple[Problem, ...] = ()
+
+    @property
+    def n_refused(self) -> dict[str, int]:
+        """Condition -> utterances without frames, where there are some."""
+        return Counter(split_condition_id(problem.path)[0] for problem in self.refused)
+
+    def fold_data(self, fold: Fold, dataset: Dataset, leakage: str = "") -> FoldData:
+        """Data of a fold, with its test utterances under all conditions."""
+        data = FoldData.of(fold, dataset, leakage)
+        wanted = (condition_id(condition, i) for condition in self.conditions for i in fold.test)
+        names = tuple(name for name in wanted if name in self.features)
+        targets = [dataset.targets[split_condition_id(name)[1]] for name in names]
+        by_task = {task: np.array([target[task] for target in targets], np.int64) for task in TASKS}
+        rows = [
+            [name, self.features.content(name), dict(target)]  # contents hold degradation and seed
+            for name, target in zip(names, targets, strict=True)
+        ]
+        digests = (*data.digests[:2], digest([dict(dataset.feature_settings), rows]))
+        test = Examples(self.features.select(names), by_task)
+        return replace(data, ids=names, test=test, digests=digests)
+
+
+def degrade_tests(
+    dataset: Dataset,
+    folds: Iterable[Fold],
+    store: DegradedStore,
+    degradations: Sequence[Degradation],
+    *,
+    n_jobs: int = 1,
+    progress: Progress | None = None,
+) -> DegradedTests:
+    """Compute the frames of the test utterances of some folds, clean and under every degradation.
+
+    Raises:
+        FeatureError: the frames cannot be stored.
+    """
+    ids = sorted({i for fold in folds for i in fold.test})
+    conditions = (Clean(), *degradations)
+    n_talkers = max((d.n_talkers for d in degradations if isinstance(d, Babble)), default=0)
+    speakers = by_speaker(dataset.utterances.values())
+    scenes = []
+    for i in ids:
+        talkers = talkers_of(dataset.utterances[i], speakers, n_talkers, store.seed)
+        by_content = {dataset.contents[talker.id]: talker for talker in talkers}
+        scenes.append(Scene(dataset.utterances[i], dataset.contents[i], by_content))
+    found = store.extract(scenes, conditions, n_jobs=n_jobs, progress=progress)
+    return DegradedTests(tuple(d.name for d in conditions), found.features, found.refused)
 
 
 @dataclass(frozen=True, eq=False)

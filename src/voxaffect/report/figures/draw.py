@@ -16,8 +16,7 @@ from voxaffect.evaluation.calibration import COVERAGES, N_BINS, Reliability
 from voxaffect.evaluation.class_gains import ClassGain, ClassGains
 from voxaffect.evaluation.curves import embed, training_histories
 from voxaffect.evaluation.experiment.run import PROTOCOLS, FoldResult, Run
-from voxaffect.evaluation.fairness.groups import FairnessGroup, Grouping
-from voxaffect.evaluation.fairness.speakers import GroupScores, SpeakerSpread
+from voxaffect.evaluation.fairness import FairnessGroup, Grouping, GroupScores, SpeakerSpread
 from voxaffect.evaluation.reference_results import FOUR
 from voxaffect.evaluation.results import Score, ScoreTable, display_order, shares
 from voxaffect.evaluation.summary import Summary

@@ -1,1 +1,0 @@
-"""Fairness: scores of groups of utterances and of speakers."""
