@@ -18,7 +18,8 @@ const showStatus = (text) => { at("status").textContent = text; };
 
 function showError(text) {
   at("fault").hidden = !text;
-  at("fault").textContent = text ? text[0].toUpperCase() + text.slice(1) : "";
+  // The first word may be the name of a file, which stays as it is.
+  at("fault").textContent = text.replace(/^[a-z]+(?=[ -])/, (word) => word[0].toUpperCase() + word.slice(1));
   if (text) showStatus("");
 }
 
