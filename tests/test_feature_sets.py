@@ -132,7 +132,7 @@ def test_frames_of_another_extractor_are_refused(project: Path) -> None:
     settings = load_settings(project / "log-mel.toml")
     examples = prepare_corpora(settings, n_jobs=1).dataset
     some = examples.examples(sorted(examples.utterances)[:4])
-    with pytest.raises(TrainingError, match=r"24 columns where .* 32"):
+    with pytest.raises(TrainingError, match=r"24 columns, and .* gives 32"):
         NetRecognizer().fit(some, some, seed=0)
 
 
