@@ -260,6 +260,19 @@ def test_files_that_a_document_names_exist(document: Path) -> None:
     assert [str(path) for path in stated if not path.exists()] == []
 
 
+def test_search_terms_of_the_architecture_page_are_in_the_files_that_it_names() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    rows = page.split("## Where do I find ...")[1].split("\n## ")[0].splitlines()[4:]
+    assert len(rows) > 40
+    for row in filter(None, rows):
+        _, terms, files, _ = row.split("|")
+        paths = [SOURCE / path for path in re.findall(r"`([^`]+)`", files)]
+        sources = [file for p in paths for file in (p.rglob("*.py") if p.is_dir() else [p])]
+        text = " ".join(" ".join(s.read_text("utf-8") for s in sources).split()).lower()
+        for term in re.sub(r"\(.*?\)", "", terms).lower().split(","):
+            assert term.strip() in text, f"{files} lacks {term.strip()!r}"
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_sections_that_a_document_links_to_exist(document: Path) -> None:
     for link, section in re.findall(r"\]\(([^)#]*)#([^)]+)\)", document.read_text("utf-8")):

@@ -1,4 +1,4 @@
-"""Export of a trained recognizer to an ONNX file and its sidecar."""
+"""ONNX export: a trained recognizer as an ONNX file and its sidecar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training of a net on frames, with early stopping on a dev set. Knows no corpus."""
+"""Training loop of a net on frames, with early stopping on a dev set. Knows no corpus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adaptation: a trained recognizer is trained further on recordings of another kind."""
+"""Adaptation (fine-tuning): a trained recognizer is trained further on other recordings."""
 
 from __future__ import annotations
 

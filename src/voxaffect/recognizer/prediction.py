@@ -129,7 +129,7 @@ class Prediction:
         return self.start_s, self.end_s
 
     def abstained(self, threshold: float | None) -> Prediction:
-        """The same, labeled `UNSURE` where the highest probability is below a threshold.
+        """Abstention: the same, labeled `UNSURE` if its highest probability is below a threshold.
 
         >>> Prediction("clip.wav", "sad", {"happy": 0.45, "sad": 0.55}).abstained(0.6).label
         'unsure'

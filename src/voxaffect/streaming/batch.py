@@ -1,4 +1,4 @@
-"""Batch prediction of many recordings: computed in parallel, returned in input order.
+"""Batch inference: predictions of many recordings, computed in parallel, returned in input order.
 
 Recordings of similar length share a batch, since a batch takes as long as its longest. Each worker
 computes a batch of its own from file to prediction, so that none waits for another.

@@ -1,4 +1,4 @@
-"""Feature store: frame features on disk, computed once per content and settings, memory-mapped.
+"""Feature cache: frame features on disk, computed once per content and settings, memory-mapped.
 
 A key is a hash of the file's content and the segment's borders; the folder is named by a hash of
 the extractor's settings and the level. So a moved corpus keeps its features, and changed settings
