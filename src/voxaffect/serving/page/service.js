@@ -45,7 +45,6 @@ export function stream(rate, onMessage) {
   return {
     push: (samples) => send(samples),
     end: () => send(JSON.stringify({ type: "end" })),
-    drop: () => socket.close(),
   };
 }
 
