@@ -138,7 +138,7 @@ def export(recognizer: NetRecognizer, out: Path) -> None:
     if out.suffix != ".onnx":
         raise ArtifactError(f"{out}: the name must end in .onnx; choose another name")
     if not hasattr(recognizer.classifier, "net_"):
-        raise TrainingError("this recognizer was never trained; fit it, or load a trained one")
+        raise TrainingError("this recognizer is not trained; fit it, or load a trained one")
     graph = graph_of(recognizer)
     side_car = SideCar(
         classes={task: TASKS[task].classes for task in recognizer.settings.task_weights},
