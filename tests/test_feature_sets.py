@@ -86,7 +86,7 @@ def test_what_was_trained_on_a_set_answers_the_same_after_loading(
 @pytest.mark.parametrize("name", ["log-mel", "opensmile", "encoder"])
 def test_an_experiment_runs_on_a_set(name: str, project: Path, tmp_path: Path) -> None:
     config = project / f"{name}.toml"
-    status = evaluate(config, tmp_path, protocols=None, systems=None, seeds=None, n_jobs=1)
+    status = evaluate(config, tmp_path, jobs=1)
     assert status == 0
     assert len(list(tmp_path.glob("results/aggregated/*.npz"))) == 1
 
@@ -142,7 +142,7 @@ def test_a_set_goes_from_the_settings_through_train_to_predict(
     """As many columns as the default's: only the header tells them apart."""
     text = SETTINGS + 'set = "log-mel"\n[features.log-mel]\nn_mels = 32\n'
     (project / "thirty-two.toml").write_text(text)
-    train(project / "thirty-two.toml", tmp_path, system_name="lstm-stl", seed=0, n_jobs=1)
+    train(project / "thirty-two.toml", tmp_path, system="lstm-stl", jobs=1)
     assert NetRecognizer.load(tmp_path).extractor == LogMel(n_mels=32)
     clip = min((project / "trees/emodb/wav").glob("*.wav"))
     capsys.readouterr()

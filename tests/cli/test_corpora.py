@@ -1,9 +1,10 @@
-"""From a settings file to what corpora share: recordings are compared by what is heard."""
+"""The corpora commands: export, overlap, list, show and check."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ import pytest
 import soundfile as sf
 
 from tests.corpora.recordings import record, record_tree
-from voxaffect.audio.decode import DecodeLimits
 from voxaffect.cli import corpora
+from voxaffect.cli.console import console
 from voxaffect.cli.corpora import export, overlap
 from voxaffect.config.file import load_settings
 from voxaffect.corpora.audformat import parse_audformat
@@ -28,9 +29,12 @@ from voxaffect.report.table import ABSENT
 
 
 @pytest.fixture(autouse=True)
-def _wide_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal that wraps nothing."""
+def _wide(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A terminal that wraps nothing; a console keeps the width that it was created with."""
     monkeypatch.setenv("COLUMNS", "400")
+    console.cache_clear()
+    yield
+    console.cache_clear()
 
 
 @pytest.fixture
@@ -39,7 +43,7 @@ def root_exchange(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".Parquet"])
-def test_a_corpus_becomes_a_table(
+def test_a_corpus_is_exported_as_a_table(
     root_exchange: Path, suffix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = root_exchange / f"table{suffix}"
@@ -50,13 +54,13 @@ def test_a_corpus_becomes_a_table(
     assert not printed.err
 
 
-def test_a_corpus_becomes_a_database_where_the_name_is_of_no_table(root_exchange: Path) -> None:
+def test_a_corpus_is_exported_as_a_database(root_exchange: Path) -> None:
     out = root_exchange.parent / "emodb-1.0"
     export("emodb", root_exchange, out)
     assert parse_audformat(out, "emodb").utterances == emodb.parse(root_exchange).utterances
 
 
-def test_what_was_exported_is_exported_again(root_exchange: Path) -> None:
+def test_an_exported_corpus_is_exported_again(root_exchange: Path) -> None:
     """From a tree to a database, to a table, to a database: the same utterances."""
     first, second = root_exchange.parent / "first", root_exchange.parent / "second"
     table = root_exchange / "table.csv"
@@ -80,7 +84,7 @@ def test_an_unknown_corpus_is_refused(root_exchange: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["table.csv", "wav/03a01Fa.wav/table.csv", "wav/03a01Fa.wav/db"])
-def test_where_nothing_can_be_written_is_one_sentence(root_exchange: Path, place: str) -> None:
+def test_an_unwritable_path_is_refused(root_exchange: Path, place: str) -> None:
     (root_exchange / "table.csv").mkdir()
     with pytest.raises(CorpusError, match="cannot write") as refusal:
         export("emodb", root_exchange, root_exchange / place)
@@ -88,7 +92,7 @@ def test_where_nothing_can_be_written_is_one_sentence(root_exchange: Path, place
     assert not list(root_exchange.glob(".*"))
 
 
-def test_nothing_is_written_over_a_corpus(root_exchange: Path) -> None:
+def test_a_corpus_is_not_overwritten(root_exchange: Path) -> None:
     with pytest.raises(CorpusError, match="give a new folder"):
         export("emodb", root_exchange, root_exchange)
 
@@ -121,7 +125,7 @@ def config(folder: Path, text: str = "") -> Path:
 
 
 def plain(path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    assert overlap(path, as_json=True, n_jobs=1) == 0
+    overlap(path, as_json=True, jobs=1)
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     return found
 
@@ -136,9 +140,7 @@ def test_a_copy_in_another_format_is_found(
     assert pair["speakers"] == [{**speakers, "rules": ["same recording"]}]
 
 
-def test_json_is_the_comparison_and_nothing_else(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_json_is_the_whole_comparison(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = config(folder, '[evaluate]\nsplit_seed = 5\ndev = "speakers"\n')
     settings = load_settings(path)
     corpora, taxonomy = settings.load_corpora(), settings.make_taxonomy()
@@ -154,7 +156,7 @@ def test_json_is_the_comparison_and_nothing_else(
     assert plain(path, capsys) == json.loads(json.dumps(expected.to_dict()))
 
 
-def test_what_is_excluded_is_told_with_its_reason(
+def test_excluded_utterances_have_a_reason(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = plain(config(folder, '[taxonomy.calls]\nsad = "exclude"\n'), capsys)
@@ -183,7 +185,7 @@ def test_the_pages_fit_a_terminal_and_progress_stays_out_of_them(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-    assert overlap(config(folder), as_json=False, n_jobs=1) == 0
+    overlap(config(folder), jobs=1)
     printed = capsys.readouterr()
     lines = printed.out.splitlines()
     assert all(len(line) <= 100 for line in lines)
@@ -193,9 +195,9 @@ def test_the_pages_fit_a_terminal_and_progress_stays_out_of_them(
     assert shared.split() == ["emodb", "calls", "same", "recording", "1", ABSENT, ABSENT, "1"]
 
 
-def test_a_wrong_name_under_split_style_is_refused_before_anything_is_read(folder: Path) -> None:
+def test_an_unknown_name_under_split_style_is_refused_first(folder: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'emodb'"):
-        overlap(config(folder, '[evaluate]\nsplit_style = ["emobd"]\n'), as_json=True, n_jobs=1)
+        overlap(config(folder, '[evaluate]\nsplit_style = ["emobd"]\n'), as_json=True, jobs=1)
 
 
 def test_real_corpora_under_two_names(
@@ -224,23 +226,17 @@ def row(name: str, text: str) -> str:
 
 
 def cells(name: str, text: str) -> list[str]:
-    """What a row of the check's table says: found, expected, verdict."""
+    """Cells of a row of the check's table: found, expected, verdict."""
     return [cell.strip() for cell in row(name, text).split("│")[2:5]]
-
-
-@pytest.fixture
-def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal that wraps nothing."""
-    monkeypatch.setenv("COLUMNS", "400")
 
 
 class TestList:
     @pytest.mark.parametrize("columns", [80, 100, 160])
-    def test_every_corpus_is_told_whole_at_any_width(
+    def test_every_corpus_is_listed_whole_at_any_width(
         self, columns: int, monkeypatch: pytest.MonkeyPatch, capsys: Captured
     ) -> None:
         monkeypatch.setenv("COLUMNS", str(columns))
-        corpora.show_all()
+        corpora.list_corpora()
         printed = capsys.readouterr().out
         flowing = " ".join(printed.split())
         for name, loader in CORPORA.items():
@@ -251,32 +247,33 @@ class TestList:
         others = [x for x in printed.splitlines() if x.strip() not in addresses]
         assert max(map(len, others)) <= columns
 
-    def test_numbers_that_no_card_knows_are_not_given_as_zero(self, capsys: Captured) -> None:
+    def test_unknown_numbers_are_not_printed_as_zero(self, capsys: Captured) -> None:
         assert UNCOUNTED
         assert UNLABELED
-        corpora.show_all()
+        corpora.list_corpora()
         printed = capsys.readouterr().out
         for name in CORPORA:
             unknown = (name in UNCOUNTED) + (name in UNLABELED)
             assert row(name, printed).count(corpora.NOT_KNOWN) == unknown
 
-    def test_the_last_row_is_for_recordings_of_ones_own(self, capsys: Captured) -> None:
-        corpora.show_all()
+    def test_the_last_row_is_for_your_own_recordings(self, capsys: Captured) -> None:
+        corpora.list_corpora()
         *_, size, what = capsys.readouterr().out.splitlines()
         assert size.startswith("table ")
         assert "your own recordings" in what
 
 
-@pytest.mark.usefixtures("_wide")
 class TestShow:
     @pytest.mark.parametrize("name", sorted({*UNCOUNTED, *UNLABELED}))
-    def test_a_card_says_what_is_not_known(self, name: str, capsys: Captured) -> None:
+    def test_unknown_numbers_are_printed_as_unknown(self, name: str, capsys: Captured) -> None:
         corpora.show_card(name)
         printed = capsys.readouterr().out
         assert (corpora.NOT_KNOWN in row("speakers", printed)) == (name in UNCOUNTED)
         assert (corpora.NOT_KNOWN in row("labels", printed)) == (name in UNLABELED)
 
-    def test_and_what_is(self, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    def test_known_numbers_are_printed(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+    ) -> None:
         card = replace(
             emodb.CARD,
             n_speakers=2,
@@ -319,7 +316,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 class TestCheck:
     def test_a_whole_copy_is_ok(self, root: Path, capsys: Captured) -> None:
-        assert corpora.check("emodb", root, as_json=False, n_jobs=1) == 0
+        assert corpora.check("emodb", root, jobs=1) == 0
         printed = capsys.readouterr().out
         assert cells("anger", printed) == ["2", "2", "ok"]
         assert cells("speakers", printed) == ["2", "2", "ok"]
@@ -328,11 +325,9 @@ class TestCheck:
         assert cells("acted", printed) == ["14", "14", "ok"]
         assert printed.endswith("verdict: ok\n")
 
-    def test_a_file_that_is_missing_shows_wherever_it_counts(
-        self, root: Path, capsys: Captured
-    ) -> None:
+    def test_a_missing_file_is_a_fault_in_every_count(self, root: Path, capsys: Captured) -> None:
         (root / "wav/08a01Wa.wav").unlink()
-        assert corpora.check("emodb", root, as_json=False, n_jobs=1) == 1
+        assert corpora.check("emodb", root, jobs=1) == 1
         printed = capsys.readouterr().out
         assert cells("anger", printed) == ["1", "2", "fault"]
         assert cells("08", printed) == ["6", "7", "fault"]
@@ -343,12 +338,12 @@ class TestCheck:
     def test_a_subset_of_classes_is_no_fault(self, root: Path, capsys: Captured) -> None:
         for path in root.glob("wav/*Wa.wav"):
             path.unlink()
-        assert corpora.check("emodb", root, as_json=False, n_jobs=1) == 0
+        assert corpora.check("emodb", root, jobs=1) == 0
         printed = capsys.readouterr().out
         assert cells("anger", printed) == ["0", "2", "note"]
         assert cells("female", printed) == ["6", "7", ""]
 
-    def test_each_fault_is_told_by_name(self, root: Path, capsys: Captured) -> None:
+    def test_each_fault_is_named(self, root: Path, capsys: Captured) -> None:
         files = sorted(root.glob("wav/*.wav"))
         record(files[0], level=0.0)
         record(files[1], duration_s=0.01)
@@ -357,9 +352,9 @@ class TestCheck:
         files[5].write_bytes(b"")
         record(root / "wav" / "take 2.wav")
         sf.write(files[6], np.ones(1_600), 16_000)
-        assert corpora.check("emodb", root, as_json=True, n_jobs=1) == 1
-        told = json.loads(capsys.readouterr().out)["problems"]
-        found = {(problem["kind"], Path(problem["path"]).stem) for problem in told}
+        assert corpora.check("emodb", root, as_json=True, jobs=1) == 1
+        problems = json.loads(capsys.readouterr().out)["problems"]
+        found = {(problem["kind"], Path(problem["path"]).stem) for problem in problems}
         assert {
             ("silent", files[0].stem),
             ("too short", files[1].stem),
@@ -370,18 +365,19 @@ class TestCheck:
             ("clipped", files[6].stem),
         } <= found
 
-    def test_headers_alone_are_said_to_be_so(self, root: Path, capsys: Captured) -> None:
+    def test_a_check_of_headers_only_is_noted(self, root: Path, capsys: Captured) -> None:
         record(root / "wav/03a01Wa.wav", level=0.0)
-        assert corpora.check("emodb", root, as_json=False, n_jobs=1, headers_only=True) == 0
+        assert corpora.check("emodb", root, jobs=1, headers=True) == 0
         assert "Only headers were read" in capsys.readouterr().out
 
-    def test_limits_are_passed_on(self, root: Path, capsys: Captured) -> None:
-        limits = DecodeLimits(max_bytes=99)
-        assert corpora.check("emodb", root, as_json=False, n_jobs=1, limits=limits) == 1
+    def test_recordings_longer_than_max_hours_are_unreadable(
+        self, root: Path, capsys: Captured
+    ) -> None:
+        assert corpora.check("emodb", root, jobs=1, max_hours=0.001 / 3600) == 1
         assert "unreadable: 14" in capsys.readouterr().out
 
-    def test_json_holds_everything_and_nothing_else(self, root: Path, capsys: Captured) -> None:
-        assert corpora.check("emodb", root, as_json=True, n_jobs=2) == 0
+    def test_json_is_the_whole_report(self, root: Path, capsys: Captured) -> None:
+        assert corpora.check("emodb", root, as_json=True, jobs=2) == 0
         printed = capsys.readouterr()
         report = json.loads(printed.out)
         assert report["verdict"] == "ok"
@@ -389,7 +385,7 @@ class TestCheck:
         assert report["by_style"][0] == vars(Count("acted", 14, 14, "ok"))
         assert "checking emodb" in printed.err
 
-    def test_many_speakers_are_one_row_of_the_table_and_all_of_the_json(
+    def test_many_speakers_are_one_row_and_all_of_the_json(
         self, tmp_path: Path, capsys: Captured
     ) -> None:
         owners = [0, *range(corpora.MAX_SPEAKERS + 1)]
@@ -397,11 +393,11 @@ class TestCheck:
         lines = [f"{name},joy,s{owner}" for name, owner in zip(names, owners, strict=True)]
         table = tmp_path / "calls.csv"
         table.write_text("\n".join(["path,emotion,speaker", *lines]))
-        assert corpora.check("calls", table, as_json=False, n_jobs=1) == 0
+        assert corpora.check("calls", table, jobs=1) == 0
         printed = capsys.readouterr().out
         assert cells("speakers", printed)[0] == "13"
         assert "13 speakers, 1 to 2 utterances each" in printed
-        assert corpora.check("calls", table, as_json=True, n_jobs=1) == 0
+        assert corpora.check("calls", table, as_json=True, jobs=1) == 0
         assert len(json.loads(capsys.readouterr().out)["by_speaker"]) == 13
 
     def test_speakers_who_differ_have_a_row_beyond_any_number(
@@ -410,19 +406,19 @@ class TestCheck:
         monkeypatch.setattr(corpora, "MAX_SPEAKERS", 1)
         for path in root.glob("wav/08*.wav"):
             path.unlink()
-        corpora.check("emodb", root, as_json=False, n_jobs=1)
+        corpora.check("emodb", root, jobs=1)
         printed = capsys.readouterr().out
         assert "2 speakers, 0 to 7 utterances each" in printed
         assert cells("08", printed) == ["0", "7", "note"]
         assert "  08: none of 7 utterances" in printed
 
-    def test_labels_and_files_that_look_like_markup_are_printed_as_they_are(
+    def test_labels_and_files_like_markup_are_printed_verbatim(
         self, tmp_path: Path, capsys: Captured
     ) -> None:
         record(tmp_path / "[bold]" / "a].wav", level=0.0)
         table = tmp_path / "calls.csv"
         table.write_text("path,emotion\n[bold]/a].wav,[/joy]\n")
-        assert corpora.check("calls", table, as_json=False, n_jobs=1) == 1
+        assert corpora.check("calls", table, jobs=1) == 1
         printed = capsys.readouterr().out
         assert "[/joy]" in printed
         assert "calls/[bold]/a]" in printed

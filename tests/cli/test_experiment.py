@@ -119,11 +119,11 @@ def test_ctrl_c_stops_at_once_with_one_sentence_and_keeps_what_is_done(project: 
     process = start("-m", "voxaffect", *words)
     wait_for(lambda: len([*out.glob("results/*/svm*.npz")]) == 2)
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=120)  # of hours that are left
+    _, text = process.communicate(timeout=120)  # of hours that are left
     assert process.returncode == 130
-    assert said.count(f"interrupted; results so far are in {out}; run the same command") == 1
-    assert "Traceback" not in said
-    assert "Warning" not in said
+    assert text.count(f"interrupted; results so far are in {out}; run the same command") == 1
+    assert "Traceback" not in text
+    assert "Warning" not in text
     wait_for(lambda: not alive(process.pid))
     assert len(RunFolder(out).load().results) == 2
     assert not [path for path in out.rglob(".*") if path.is_file()]
@@ -182,17 +182,16 @@ def project_preparation(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_of_baselines_ends_in_a_report(project_preparation: Path, tmp_path: Path) -> None:
-    asked = {"protocols": None, "systems": None, "seeds": None}
-    assert evaluate(project_preparation / "settings.toml", tmp_path, n_jobs=1, **asked) == 0  # type: ignore[arg-type]
+    assert evaluate(project_preparation / "settings.toml", tmp_path, jobs=1) == 0
     run = RunFolder(tmp_path).load()
     assert len(run.results) == len(run.thinned) == 5
     assert len({r.ids for r in (*run.results, *run.thinned)}) == 1
     assert run.settings["other_features"]["egemaps"]["set"] == "eGeMAPSv02"
     assert run.settings["train_shares"] == [0.5, 1.0]
     assert run.settings["systems"]["logistic"]["penalties"] == [0.01]
-    said = (tmp_path / "report.md").read_text()
-    assert "## Learning curve (training set size)" in said
-    assert "egemaps-logistic" in said
+    text = (tmp_path / "report.md").read_text()
+    assert "## Learning curve (training set size)" in text
+    assert "egemaps-logistic" in text
     assert (tmp_path / "amounts.csv").read_text().count("aggregated@0.5") == 5
 
 

@@ -16,7 +16,7 @@ import soundfile
 
 from tests.model.events import read_events
 from voxaffect.cli.app import app
-from voxaffect.cli.experiment import DEMO, evaluate_command
+from voxaffect.cli.experiment import DEMO, evaluate
 from voxaffect.cli.main import main
 from voxaffect.corpora.loaders import CORPORA
 from voxaffect.simulation.trees import simulate
@@ -405,7 +405,7 @@ def test_help_loads_nothing_but_typer() -> None:
 
 
 def test_the_help_of_evaluate_names_every_system() -> None:
-    option = get_args(get_type_hints(evaluate_command, include_extras=True)["systems"])[1]
+    option = get_args(get_type_hints(evaluate, include_extras=True)["systems"])[1]
     assert option.help.removesuffix(".").split(": ")[1].split(", ") == list(SYSTEMS)
 
 
@@ -452,7 +452,7 @@ def test_ctrl_c_says_what_is_kept_and_nothing_where_nothing_is(
     def stop(*_: object, **__: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("voxaffect.cli.experiment.evaluate", stop)
+    monkeypatch.setattr("voxaffect.config.file.load_settings", stop)
     out = project / "stopped"
     assert voxaffect(monkeypatch, "evaluate", project / "settings.toml", "--out", out) == 130
     assert capsys.readouterr().err == (

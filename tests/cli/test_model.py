@@ -40,13 +40,11 @@ def call(*arguments: str | Path) -> str:
 
 
 @pytest.mark.parametrize("options", [(), ("--timeline",)], ids=["whole", "timeline"])
-def test_an_exported_recognizer_takes_a_saved_ones_place(
-    folder: Path, options: tuple[str, ...]
-) -> None:
+def test_an_exported_recognizer_predicts_the_same(folder: Path, options: tuple[str, ...]) -> None:
     clips = folder / "one.wav", folder / "two.wav"
     models = folder / "model", folder / "model.onnx"
-    told = [call("predict", *clips, "-m", model, "-f", "json", *options) for model in models]
-    saved, exported = ([json.loads(line) for line in text.splitlines()] for text in told)
+    printed = [call("predict", *clips, "-m", model, "-f", "json", *options) for model in models]
+    saved, exported = ([json.loads(line) for line in text.splitlines()] for text in printed)
     assert len(saved) >= 2
     for expected, given in zip(saved, exported, strict=True):
         assert given["probabilities"] == pytest.approx(expected["probabilities"], abs=1e-4)
@@ -66,14 +64,16 @@ def model(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_tables_or_the_header_as_it_stands(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect_prints_tables_or_the_header_verbatim(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     inspect(model)
     assert "neutral, happy, sad, angry" in capsys.readouterr().out
     inspect(model, as_json=True)
     assert capsys.readouterr().out == (model / "recognizer.json").read_text()
 
 
-def test_a_changed_recognizer_is_not_shown(model: Path) -> None:
+def test_a_changed_recognizer_is_refused(model: Path) -> None:
     path = model / "recognizer.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "voxaffect": "9"}, indent=1) + "\n")
     with pytest.raises(ArtifactError, match="has changed"):

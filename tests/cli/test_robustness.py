@@ -15,7 +15,7 @@ from tests.audio.degrade.sounds import speech, tone
 from voxaffect.audio.degrade import DEGRADATIONS
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.cli import experiment
-from voxaffect.cli.robustness import chosen, robustness
+from voxaffect.cli.robustness import robustness, select_degradations
 from voxaffect.errors import ConfigError
 from voxaffect.evaluation.experiment.run import RunFolder
 from voxaffect.evaluation.robustness.robustness import load_robustness
@@ -68,7 +68,7 @@ def wild(
         protocol="cross",
         systems=systems,
         conditions=conditions,
-        n_jobs=1,
+        jobs=1,
     )
 
 
@@ -110,8 +110,7 @@ def test_answers_to_clean_speech_are_those_of_an_evaluation(
     project: Path, finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = project / "run"
-    options = {"protocols": None, "systems": None, "seeds": None, "n_jobs": 1}
-    assert experiment.evaluate(project / "settings.toml", out, **options) == 0  # type: ignore[arg-type]
+    assert experiment.evaluate(project / "settings.toml", out, jobs=1) == 0
     plain = {r.fold: r for r in RunFolder(out).load().results}
     for result in RunFolder(out / "robustness").load().results:
         clean = [n for n, name in enumerate(result.ids) if name.startswith("clean:")]
@@ -141,18 +140,18 @@ def test_a_run_resumes_and_ends_with_the_same_numbers(project: Path, finished: P
     assert load_robustness(finished) == before
 
 
-def test_conditions_are_chosen_by_name_or_group_in_the_order_of_the_catalog() -> None:
-    assert chosen(None) == tuple(DEGRADATIONS.values())
-    assert [d.name for d in chosen("gain,white-0db")] == [
+def test_conditions_are_select_degradations_by_name_or_group_in_the_order_of_the_catalog() -> None:
+    assert select_degradations(None) == tuple(DEGRADATIONS.values())
+    assert [d.name for d in select_degradations("gain,white-0db")] == [
         "white-0db",
         "quieter-20db",
         "louder-20db",
     ]
     with pytest.raises(ConfigError, match="did you mean 'telephone'"):
-        chosen("telefone")
+        select_degradations("telefone")
 
 
 def test_systems_that_hear_other_features_are_named_before_anything_is_done(project: Path) -> None:
-    with pytest.raises(ConfigError, match=r"egemaps-svm: needs other features .* --systems"):
+    with pytest.raises(ConfigError, match=r"egemaps-svm: needs features that are not .* --systems"):
         wild(project, "deaf", systems="svm,egemaps-svm")
     assert not (project / "deaf").exists()

@@ -14,7 +14,7 @@ from voxaffect.errors import ServingError
 TOKEN = "0123456789abcdef"  # noqa: S105 of the tests
 
 
-def test_the_token_is_that_of_the_file_or_the_environment(tmp_path: Path) -> None:
+def test_the_token_is_read_from_the_file_or_the_environment(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\n")
     environment = {"VOXAFFECT_TOKEN": "another"}
@@ -25,7 +25,7 @@ def test_the_token_is_that_of_the_file_or_the_environment(tmp_path: Path) -> Non
         token_of(tmp_path / "none", environment)
 
 
-def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_libraries_are_named_with_their_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     refuse_missing()
     found = importlib.util.find_spec
     monkeypatch.setattr(
@@ -47,7 +47,7 @@ def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch)
         (["--host", "no.such.host.invalid"], "cannot listen on no.such.host.invalid"),
     ],
 )
-def test_impossible_options_are_named(options: list[str], message: str) -> None:
+def test_invalid_options_are_named(options: list[str], message: str) -> None:
     outcome = CliRunner().invoke(app, ["serve", "-m", "nowhere", *options])
     assert isinstance(outcome.exception, ServingError)
     assert message in str(outcome.exception)

@@ -112,7 +112,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_an_unwritable_folder_is_refused_first(settings: Path) -> None:
     with pytest.raises(ArtifactError, match=r"settings\.toml: cannot write"):
-        train(settings, settings, system_name="lstm-mtl", seed=0, n_jobs=1)
+        train(settings, settings, jobs=1)
 
 
 def test_missing_tensorboard_is_refused_first(
@@ -120,7 +120,7 @@ def test_missing_tensorboard_is_refused_first(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(TrainingError, match=r"voxaffect\[tensorboard\]"):
-        train(settings, tmp_path, system_name="lstm-mtl", seed=0, n_jobs=1, tensorboard=True)
+        train(settings, tmp_path, jobs=1, tensorboard=True)
 
 
 def show(stopping: EarlyStopping, *dev_uas: float, next_step: str = "") -> None:

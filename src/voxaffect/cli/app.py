@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperGroup
@@ -15,20 +15,19 @@ from voxaffect.recognizer.packaged import WORD, located
 from voxaffect.version import __version__
 
 MOST_COLUMNS = 100
-"""Lines that are longer are hard to read, however wide the terminal is."""
+"""Widest line of the help, on any terminal."""
 
 WHOLE = 10_000
-"""Letters of a first sentence that are shown: all of them, on as many lines as it takes."""
+"""Length limit of a command's sentence in the list: none, in effect."""
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""
 
-P = ParamSpec("P")
-R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., int | None])
 
 
 class PlainHelpGroup(TyperGroup):
-    """Plain help text grouped under headings: Rich's boxes take longer to load than the rest."""
+    """Plain help text with commands grouped under headings; loading Rich would be slow."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -36,12 +35,12 @@ class PlainHelpGroup(TyperGroup):
             command.help = keep_examples(command.help or "")
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Names of the commands, those of `ORDER` first and in its order."""
+        """Names of the commands in the order of `ORDER`."""
         names = super().list_commands(ctx)
         return sorted(names, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the commands and what they do below the headings of their panels."""
+        """Write the commands below the headings of their panels."""
         panels: dict[str, list[tuple[str, str]]] = {}
         names = self.list_commands(ctx)
         for name in names:
@@ -55,7 +54,7 @@ class PlainHelpGroup(TyperGroup):
 
 
 def keep_examples(text: str) -> str:
-    r"""Show indented paragraphs as they are written; Click's mark for it is \b."""
+    r"""Mark indented paragraphs with \b, which Click prints as they are written."""
     paragraphs = text.split("\n\n")
     return "\n\n".join(f"\b\n{each}" if each.startswith(" ") else each for each in paragraphs)
 
@@ -65,7 +64,7 @@ ORDER = (
     *("demo", "evaluate", "report", "compare", "robustness", "extract"),
     *("corpora", "simulate"),
 )
-"""Commands as the help lists them."""
+"""Order of the commands in the help."""
 
 EXPERIMENT, RECOGNIZER, DATA = "Experiments", "Recognizers", "Data"
 """Headings of the commands in the help."""
@@ -109,34 +108,47 @@ def options(
         bool, typer.Option("--quiet", "-q", help="Print no progress and no notes, only errors.")
     ] = False,
 ) -> None:
-    """Recognize the emotion of speech, and measure how well that works on voices never trained on.
+    """Recognize the emotion of speech, and measure how well that works on unseen speakers.
 
     Begin with a recording, voxaffect predict clip.wav, or with voxaffect demo. -v and -q work
     before and after a command.
     """
 
 
-def keeps(sentence: str = "") -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Say after Ctrl-C what of a command's work is kept, and exit with status 130.
+def command(
+    group: typer.Typer, name: str, panel: str | None = None, *, kept: str | None = None
+) -> Callable[[F], F]:
+    """Register a function as a command; its docstring is the help, its result the exit status.
+
+    The function itself is returned unchanged, for Python and tests.
 
     Args:
-        sentence: what is kept and how to go on, with the command's parameters in braces; empty
-            where nothing is kept.
+        group: `app` or `corpora_app`.
+        name: name of the command.
+        panel: its heading in the help.
+        kept: printed after Ctrl-C, before exit with status 130: what is kept and how to resume,
+            with the command's parameters in braces; empty where nothing is kept. None leaves
+            KeyboardInterrupt to Typer.
     """
 
-    def decorate(command: Callable[P, R]) -> Callable[P, R]:
-        @functools.wraps(command)
-        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+    def register(function: F) -> F:
+        @functools.wraps(function)
+        def run(*args: Any, **kwargs: Any) -> None:
             try:
-                return command(*args, **kwargs)
+                status = function(*args, **kwargs)
             except KeyboardInterrupt:
-                kept = f"; {sentence.format(**kwargs)}" if sentence else ""
-                typer.secho(f"voxaffect: interrupted{kept}", err=True)
-                raise typer.Exit(INTERRUPTED) from None
+                if kept is None:
+                    raise
+                sentence = f"; {kept.format(**kwargs)}" if kept else ""
+                typer.secho(f"voxaffect: interrupted{sentence}", err=True)
+                status = INTERRUPTED
+            if status:
+                raise typer.Exit(status)
 
-        return run
+        group.command(name, rich_help_panel=panel)(run)
+        return function
 
-    return decorate
+    return register
 
 
 class Backend(StrEnum):

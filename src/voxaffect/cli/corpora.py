@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxaffect.cli.app import SOURCE, AsJson, Config, Jobs, MaxHours, corpora_app
+from voxaffect.cli.app import SOURCE, AsJson, Config, Jobs, MaxHours, command, corpora_app
 from voxaffect.cli.console import console, counting_progress, print_line, show
 from voxaffect.cli.experiment import report_problems
 from voxaffect.errors import CorpusError
@@ -20,17 +20,16 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from voxaffect.audio.decode import DecodeLimits
-    from voxaffect.corpora.check import CheckReport, Count, Examined, Verdict
-    from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance
+    from voxaffect.corpora.check import CheckReport, Count, Verdict
 
 
-def export(name: str, root: Path, out: Path) -> None:
-    """Write a corpus as a table, or, where `out` is no `.csv` or `.parquet`, in audformat.
-
-    Raises:
-        VoxaffectError: the corpus cannot be read, or `out` cannot be written.
-    """
+@command(corpora_app, "export")
+def export(
+    name: Annotated[str, typer.Argument(help="Name of the corpus; any name for your own data.")],
+    root: Annotated[Path, typer.Argument(help=SOURCE)],
+    out: Annotated[Path, typer.Argument(help="A .csv or .parquet file, or a new folder.")],
+) -> None:
+    """Write a corpus as a table or an audformat database; the audio files stay where they are."""
     from voxaffect.config.corpora import read_corpus
     from voxaffect.corpora.audformat import write_audformat
     from voxaffect.corpora.table import is_table, write_table
@@ -46,15 +45,16 @@ def export(name: str, root: Path, out: Path) -> None:
     print_line(f"{out}: {len(corpus.utterances):,} utterances of {name}")
 
 
-def overlap(config: Path, *, as_json: bool, n_jobs: int) -> int:
-    """Print what the corpora of a settings file contain, lack and share; returns 0.
+@command(corpora_app, "overlap")
+def overlap(config: Config, as_json: AsJson = False, jobs: Jobs = 0) -> None:
+    """Show what the corpora of a settings file contain, lack and share, before any training.
 
-    Every recording that has a class is decoded: copies are found by their samples.
-
-    Raises:
-        VoxaffectError: the settings are wrong, or a corpus cannot be read.
+    Prints classes, genders, styles and languages of each corpus; what is excluded and why; the
+    training and test sets of leave-one-corpus-out; and which corpora share speakers, sentences or
+    recordings.
     """
     from voxaffect.config.file import load_settings
+    from voxaffect.corpora.check import examine
     from voxaffect.evaluation.splits.overlap import overlaps
     from voxaffect.parallel.clusters import effective_jobs
     from voxaffect.report.leakage import tables
@@ -63,39 +63,32 @@ def overlap(config: Path, *, as_json: bool, n_jobs: int) -> int:
     plan, taxonomy = settings.plan(), settings.make_taxonomy()
     corpora = settings.load_corpora()
     labeled = [u for c in corpora for u in c.utterances if taxonomy.emotion(u) is not None]
-    examined = _examine(labeled, settings.audio.limits(), effective_jobs(n_jobs))
+    n_jobs, limits = effective_jobs(jobs), settings.audio.limits()
+    with counting_progress("recordings") as advance:
+        examined = examine(labeled, n_jobs=n_jobs, limits=limits, progress=advance)
     found = overlaps(
         corpora,
         taxonomy,
         contents={e.utterance.id: e.content for e in examined if e.content is not None},
-        unusable={e.utterance.id: fault for e in examined if (fault := _fault(e))},
+        unusable={
+            e.utterance.id: fault
+            for e in examined
+            if (fault := next((problem for problem in e.problems if problem.is_fault), None))
+        },
         seed=plan.split_seed,
         dev=plan.dev,
         split_style=plan.split_style,
     )
     if as_json:
         sys.stdout.write(json.dumps(found.to_dict(), indent=1, ensure_ascii=False) + "\n")
-        return 0
+        return
     for table in tables(found):
         show(table)
-    return 0
-
-
-def _examine(utterances: Sequence[Utterance], limits: DecodeLimits, n_jobs: int) -> list[Examined]:
-    from voxaffect.corpora.check import examine
-
-    with counting_progress("recordings") as advance:
-        return examine(utterances, n_jobs=n_jobs, limits=limits, progress=advance)
-
-
-def _fault(examined: Examined) -> Problem | None:
-    """Why no features can be computed of a recording, None where they can."""
-    return next((problem for problem in examined.problems if problem.is_fault), None)
 
 
 MAX_NAMED = 20
 MAX_SPEAKERS = 12
-"""Most speakers with a row each in a table; problems name all that differ."""
+"""Most speakers with a row of their own in a table; problems name all that differ."""
 
 INDENT = 13
 NOT_KNOWN = "unknown"
@@ -106,11 +99,12 @@ MARKS: dict[Verdict | None, tuple[str, str]] = {
     "faults": ("fault", "bold red"),
     None: ("", ""),
 }
-"""Verdict -> its word in a table, and its style."""
+"""Verdict -> its word in a table and its style."""
 
 
-def show_all() -> None:
-    """Three lines a corpus, for any width: its size, its title and license, its address."""
+@command(corpora_app, "list")
+def list_corpora() -> None:
+    """List the corpora that can be read, with language, style and license."""
     from rich.text import Text
 
     from voxaffect.corpora.loaders import CORPORA
@@ -143,33 +137,29 @@ def _indented(text: str) -> Padding:
     return Padding(Text(text), (0, 0, 0, INDENT))
 
 
-def show_card(name: str) -> None:
-    """A corpus's card."""
+@command(corpora_app, "show")
+def show_card(
+    name: Annotated[str, typer.Argument(help="Name of the corpus; see corpora list.")],
+) -> None:
+    """Show the card of a corpus: labels, counts, license, citation, known faults."""
     from rich.table import Table
 
     from voxaffect.config.corpora import find_loader
 
     card = find_loader(name).card
     table = Table(title=card.title, show_header=False, title_justify="left")
+    n_each = f", {_each(card.speakers.values())}" if card.speakers else ""
     for key in ("name", "language", "elicitation", "license", "citation", "url"):
         table.add_row(key, getattr(card, key))
-    for what, said in _numbers(card):
-        table.add_row(what, said)
+    table.add_row("utterances", _known(sum(card.labels.values())))
+    table.add_row("labels", _listed(card.labels) or NOT_KNOWN)
+    table.add_row("speakers", _known(card.n_speakers) + n_each)
+    for key, numbers in (("genders", card.genders), ("styles", card.styles)):
+        if numbers:
+            table.add_row(key, _listed(numbers))
     for fault in card.faults:
         table.add_row("known fault", fault)
     console().print(table)
-
-
-def _numbers(card: CorpusCard) -> Iterator[tuple[str, str]]:
-    """Numbers of the card; labels and speakers may be unknown."""
-    yield "utterances", _known(sum(card.labels.values()))
-    yield "labels", _listed(card.labels) or NOT_KNOWN
-    each = f", {_each(card.speakers.values())}" if card.speakers else ""
-    yield "speakers", _known(card.n_speakers) + each
-    if card.genders:
-        yield "genders", _listed(card.genders)
-    if card.styles:
-        yield "styles", _listed(card.styles)
 
 
 def _listed(numbers: Mapping[str, int]) -> str:
@@ -182,38 +172,36 @@ def _each(numbers: Collection[int]) -> str:
     return f"{low:,} utterances each" if low == high else f"{low:,} to {high:,} utterances each"
 
 
+@command(corpora_app, "check")
 def check(
-    name: str,
-    root: Path,
-    *,
-    as_json: bool,
-    n_jobs: int,
-    headers_only: bool = False,
-    limits: DecodeLimits | None = None,
+    name: Annotated[str, typer.Argument(help="Name of the corpus; any name for your own data.")],
+    root: Annotated[Path, typer.Argument(help=SOURCE)],
+    as_json: AsJson = False,
+    headers: Annotated[
+        bool,
+        typer.Option(
+            "--headers", help="Read headers only: fast, but finds no silence or clipping."
+        ),
+    ] = False,
+    jobs: Jobs = 0,
+    max_hours: MaxHours = 4.0,
 ) -> int:
-    """Print what a copy on disk holds and lacks; returns the exit status, 1 if it has faults.
+    """Check a copy on disk against the corpus's card; the exit status is 1 if it has faults.
 
-    Args:
-        name: name of the corpus.
-        root: its folder, a table, or a database in audformat.
-        as_json: print everything as JSON.
-        n_jobs: processes; 0 is one a core.
-        headers_only: read headers only.
-        limits: what counts as unreadable; the default limits unless given.
-
-    Raises:
-        VoxaffectError: the corpus cannot be read.
+    Compares counts by class, speaker, gender and style with the card's, and names recordings that
+    are missing, unexpected, unreadable, too short, silent, clipped or duplicated.
     """
-    from voxaffect.audio.decode import DEFAULT_LIMITS
+    from voxaffect.audio.decode import DecodeLimits
     from voxaffect.config.corpora import read_corpus
+    from voxaffect.corpora.check import check as check_corpus
     from voxaffect.parallel.clusters import effective_jobs
 
-    report = _checked(
-        read_corpus(name, root),
-        n_jobs=effective_jobs(n_jobs),
-        samples=not headers_only,
-        limits=limits or DEFAULT_LIMITS,
-    )
+    limits = DecodeLimits(max_duration_s=max_hours * 3600)
+    corpus, n_jobs = read_corpus(name, root), effective_jobs(jobs)
+    with counting_progress(f"checking {corpus.name}") as advance:
+        report = check_corpus(
+            corpus, samples=not headers, n_jobs=n_jobs, limits=limits, progress=advance
+        )
     if as_json:
         sys.stdout.write(json.dumps(report.to_dict(), indent=1, ensure_ascii=False) + "\n")
     else:
@@ -221,25 +209,23 @@ def check(
     return 1 if report.verdict == "faults" else 0
 
 
-def _checked(corpus: Corpus, *, n_jobs: int, samples: bool, limits: DecodeLimits) -> CheckReport:
-    from voxaffect.corpora.check import check as check_corpus
-
-    with counting_progress(f"checking {corpus.name}") as advance:
-        return check_corpus(corpus, samples=samples, n_jobs=n_jobs, limits=limits, progress=advance)
-
-
 def _print_report(report: CheckReport) -> None:
     from rich.text import Text
 
-    console().print(_table(report))
+    console().print(_counts_table(report))
     if not report.samples:
         console().print("Only headers were read; silence and clipping were not checked.")
     for kind in report.kinds():
-        _print_problems(kind, [p for p in report.problems if p.kind == kind])
+        problems = [problem for problem in report.problems if problem.kind == kind]
+        console().print(Text.assemble((kind, "bold"), f": {len(problems)}"))
+        for problem in problems[:MAX_NAMED]:  # not wrapped, so that names can be copied
+            print_line(f"  {problem.path}: {problem.detail}")
+        if len(problems) > MAX_NAMED:
+            console().print(f"  and {len(problems) - MAX_NAMED} more; --json names them all")
     console().print(Text.assemble("verdict: ", (report.verdict, COLORS[report.verdict])))
 
 
-def _table(report: CheckReport) -> Table:
+def _counts_table(report: CheckReport) -> Table:
     from rich.table import Table
 
     table = Table("what", title=report.name, title_justify="left")
@@ -269,106 +255,25 @@ def _add_rows(table: Table, counts: Sequence[Count]) -> None:
         table.add_row(*_cells(count, indent="  "), end_section=count is counts[-1])
 
 
-def _mark(verdict: Verdict | None) -> Text:
+def _cells(count: Count, indent: str = "") -> tuple[str, str, str, Text]:
     from rich.text import Text
 
-    return Text(*MARKS[verdict])
-
-
-def _cells(count: Count, indent: str = "") -> tuple[str, str, str, Text]:
     expected = "" if count.expected is None else f"{count.expected:,}"
-    return indent + count.name, f"{count.found:,}", expected, _mark(count.verdict)
+    return indent + count.name, f"{count.found:,}", expected, Text(*MARKS[count.verdict])
 
 
 def _add_summary(table: Table, counts: Sequence[Count]) -> None:
-    """Many speakers in one row with their worst verdict; below it, those that differ."""
+    """Add one row for many speakers with their worst verdict, and rows for those that differ."""
+    from rich.text import Text
+
     verdicts = {count.verdict for count in counts}
     worst = next((v for v in ("faults", "notes", "ok") if v in verdicts), None)
-    each = _each([count.found for count in counts])
+    summary = f"  {len(counts):,} speakers, {_each([count.found for count in counts])}"
     differing = [count for count in counts if count.verdict in {"faults", "notes"}]
-    table.add_row(
-        f"  {len(counts):,} speakers, {each}",
-        "",
-        "",
-        _mark(worst),
-        end_section=not differing,
-    )
+    table.add_row(summary, "", "", Text(*MARKS[worst]), end_section=not differing)
     _add_rows(table, differing[:MAX_SPEAKERS])
 
 
-def _print_problems(kind: str, problems: Sequence[Problem]) -> None:
-    """Problems of one kind; lines are not wrapped, so that names can be copied."""
-    from rich.text import Text
-
-    console().print(Text.assemble((kind, "bold"), f": {len(problems)}"))
-    for problem in problems[:MAX_NAMED]:
-        print_line(f"  {problem.path}: {problem.detail}")
-    if len(problems) > MAX_NAMED:
-        console().print(f"  and {len(problems) - MAX_NAMED} more; --json names them all")
-
-
 def _known(number: int) -> str:
-    """A number of the card; 0 stands for unknown."""
+    """A number of the card, where 0 means unknown."""
     return f"{number:,}" if number else NOT_KNOWN
-
-
-@corpora_app.command("list")
-def corpora_list_command() -> None:
-    """List the corpora that can be read, with language, style and license."""
-    show_all()
-
-
-@corpora_app.command("show")
-def corpora_show_command(
-    name: Annotated[str, typer.Argument(help="Name of the corpus; see corpora list.")],
-) -> None:
-    """Show the card of a corpus: labels, counts, license, citation, known faults."""
-    show_card(name)
-
-
-@corpora_app.command("check")
-def corpora_check_command(
-    name: Annotated[str, typer.Argument(help="Name of the corpus; any name for your own data.")],
-    root: Annotated[Path, typer.Argument(help=SOURCE)],
-    as_json: AsJson = False,
-    headers: Annotated[
-        bool,
-        typer.Option(
-            "--headers", help="Read headers only: fast, but finds no silence or clipping."
-        ),
-    ] = False,
-    jobs: Jobs = 0,
-    max_hours: MaxHours = 4.0,
-) -> None:
-    """Check a copy on disk against the corpus's card; the exit status is 1 if it has faults.
-
-    Compares counts by class, speaker, gender and style with the card's, and names recordings that
-    are missing, unexpected, unreadable, too short, silent, clipped or duplicated.
-    """
-    from voxaffect.audio.decode import DecodeLimits
-
-    limits = DecodeLimits(max_duration_s=max_hours * 3600)
-    raise typer.Exit(
-        check(name, root, as_json=as_json, n_jobs=jobs, headers_only=headers, limits=limits)
-    )
-
-
-@corpora_app.command("overlap")
-def corpora_overlap_command(config: Config, as_json: AsJson = False, jobs: Jobs = 0) -> None:
-    """Show what the corpora of a settings file contain, lack and share, before any training.
-
-    Prints classes, genders, styles and languages of each corpus; what is excluded and why; the
-    training and test sets of leave-one-corpus-out; and which corpora share speakers, sentences or
-    recordings.
-    """
-    overlap(config, as_json=as_json, n_jobs=jobs)
-
-
-@corpora_app.command("export")
-def corpora_export_command(
-    name: Annotated[str, typer.Argument(help="Name of the corpus; any name for your own data.")],
-    root: Annotated[Path, typer.Argument(help=SOURCE)],
-    out: Annotated[Path, typer.Argument(help="A .csv or .parquet file, or a new folder.")],
-) -> None:
-    """Write a corpus as a table or an audformat database; the audio files stay where they are."""
-    export(name, root, out)

@@ -22,7 +22,7 @@ from voxaffect.cli.app import (
     Out,
     Tensorboard,
     app,
-    keeps,
+    command,
 )
 from voxaffect.cli.console import (
     console,
@@ -47,17 +47,28 @@ if TYPE_CHECKING:
     from voxaffect.features.frames import FrameExtractor
 
 
-def compare(run_a: Path, run_b: Path, *, out: Path | None, systems: str | None) -> None:
-    """Compare two runs: what they share, what differs in their settings, and which did better.
+RESUME = "results so far are in {out}; run the same command again to resume"
 
-    Args:
-        run_a: folder of the run compared with.
-        run_b: folder of the run compared.
-        out: folder for comparison.md and comparison.json; None writes none.
-        systems: pairs `a:b,c:d` of systems, `a` for `a:a`; None for all that both have.
 
-    Raises:
-        VoxaffectError: a run or a system is not there, or the runs share nothing.
+@command(app, "compare", EXPERIMENT, kept="")
+def compare(
+    run_a: Annotated[Path, typer.Argument(help="The --out folder of evaluate or demo.")],
+    run_b: Annotated[Path, typer.Argument(help="The other run; gains are this run's.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for comparison.md and comparison.json."),
+    ] = None,
+    systems: Annotated[
+        str | None,
+        typer.Option(help="Pairs a:b of systems, separated by commas; default: all."),
+    ] = None,
+) -> None:
+    """Compare two runs on the folds and test utterances that they share.
+
+    Prints what differs in settings, corpora, seeds and versions, then each system's gain with a
+    95 % confidence interval over speakers and a paired test.
+
+      voxaffect compare runs/paper runs/mine --systems dnn-stl:dnn-mtl
     """
     from voxaffect.evaluation.compare_runs import compare_runs
     from voxaffect.evaluation.experiment.run import RunFolder
@@ -131,7 +142,7 @@ def folds_progress() -> Iterator[tuple[OnPlan, OnOutcome]]:
 
 
 def context(settings: Settings, prepared: Prepared) -> dict[str, Any]:
-    """What results depend on beside the plan: classes and features, without their names."""
+    """Facts that results depend on beyond the plan: taxonomy and features."""
     others = {
         name: dict(dataset.feature_settings)["extractor"]
         for name, dataset in prepared.others.items()
@@ -156,11 +167,11 @@ MAX_NAMED = 5
 def prepare_corpora(
     settings: Settings, n_jobs: int, feature_sets: Collection[str] = ()
 ) -> Prepared:
-    """The dataset of the corpora that the settings name; prints what of them cannot be used.
+    """Load the corpora of the settings and extract features; reports what cannot be used.
 
     Args:
-        settings: with the corpora, and the run's own features.
-        n_jobs: processes that extract.
+        settings: name the corpora and the features of the run.
+        n_jobs: number of processes.
         feature_sets: keys of `UTTERANCE_SETS` that some systems need as well.
 
     Raises:
@@ -170,20 +181,20 @@ def prepare_corpora(
     from voxaffect.features.opensmile import UTTERANCE_SETS
 
     store = feature_store(settings)
-    beside = [_store(settings, UTTERANCE_SETS[name]) for name in feature_sets]
-    for other in beside:
+    stores = [_store(settings, UTTERANCE_SETS[name]) for name in feature_sets]
+    for other in stores:
         other.extractor.settings()  # a missing library is named before anything is read
     corpora = settings.load_corpora()
     for corpus in corpora:
         report_problems(corpus.problems, f"{corpus.name}: ")
     taxonomy = settings.make_taxonomy()
     n_utterances = sum(taxonomy.emotion(u) is not None for c in corpora for u in c.utterances)
-    with extraction_progress(n_utterances * (1 + len(beside))) as advance:
+    with extraction_progress(n_utterances * (1 + len(stores))) as advance:
         prepared = prepare(
             corpora,
             taxonomy,
             store,
-            others=dict(zip(feature_sets, beside, strict=True)),
+            others=dict(zip(feature_sets, stores, strict=True)),
             n_jobs=n_jobs,
             progress=advance,
         )
@@ -192,10 +203,10 @@ def prepare_corpora(
 
 
 def feature_store(settings: Settings) -> FeatureStore:
-    """The store of the features that the settings name.
+    """Feature store of the settings.
 
     Raises:
-        VoxaffectError: the settings of the features are impossible.
+        VoxaffectError: the settings of the features are invalid.
     """
     return _store(settings, settings.features.extractor())
 
@@ -207,7 +218,7 @@ def _store(settings: Settings, extractor: FrameExtractor) -> FeatureStore:
 
 
 def report_problems(problems: Sequence[Problem], prefix: str = "") -> None:
-    """Name the first faults of every kind, and count the others and the notes."""
+    """Print the first faults of every kind, and the numbers of the others and of the notes."""
     by_kind: dict[str, list[Problem]] = defaultdict(list)
     for problem in problems:
         by_kind[problem.kind].append(problem)
@@ -235,99 +246,144 @@ DEMO: dict[str, Any] = {
 """Training short enough for 190 classifiers in minutes; all other settings are the paper's."""
 
 
-def demo(out: Path, *, n_jobs: int, seed: int, scale: float) -> int:
-    """The paper's experiment on simulated speech."""
+@command(app, "demo", EXPERIMENT, kept=RESUME)
+def demo(
+    out: Out = Path("demo"),
+    jobs: Jobs = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the speech and of all training.")] = 1,
+    scale: Annotated[float, typer.Option(help="Size of the simulated corpora.")] = 1.0,
+) -> int:
+    """Run the paper's whole experiment on simulated speech and write its report.
+
+    Speech is synthesized in the folder trees and file formats of the paper's five corpora; every
+    system is trained and tested within corpora, across corpora and on all of them together. A few
+    minutes, no downloads.
+    """
     from voxaffect.config.file import make_settings
     from voxaffect.parallel.clusters import LOCAL, workers
     from voxaffect.simulation.plans import PAPER
     from voxaffect.simulation.trees import SIMULATED_NOTICE
 
     console().print(SIMULATED_NOTICE, style="bold")
-    roots = simulate(out / "corpora", seed=seed, scale=scale, n_jobs=n_jobs, corpora=PAPER)
+    roots = _simulate(out / "corpora", PAPER, seed, scale, jobs)
     plain = {
         **DEMO,
         "corpora": {name: {"root": str(root)} for name, root in roots.items()},
         "features": {"store": str(out / "features")},
         "evaluate": {**DEMO["evaluate"], "seeds": [seed]},
     }
-    with workers(LOCAL, None, n_jobs) as n_here:
+    with workers(LOCAL, None, jobs) as n_here:
         return _evaluate(make_settings(plain, "demo"), out, n_here, note=SIMULATED_NOTICE)
 
 
+@command(app, "simulate", DATA, kept="{folder} is incomplete; run the same command again")
 def simulate(
-    folder: Path, *, seed: int, scale: float, n_jobs: int, corpora: Sequence[str] | None = None
+    folder: Annotated[Path, typer.Argument(help="Folder to write the corpora into.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
+    scale: Annotated[float, typer.Option(help="Number of utterances, relative to demo.")] = 1.0,
+    corpora: Annotated[
+        str | None, typer.Option(help="Corpora to write, separated by commas; default: all.")
+    ] = None,
+    jobs: Jobs = 0,
+) -> None:
+    """Write simulated emotional speech in the trees of real corpora, for tests and trials."""
+    from voxaffect.simulation.plans import PLANS
+
+    _simulate(folder, corpora.split(",") if corpora else [*PLANS], seed, scale, jobs)
+
+
+def _simulate(
+    folder: Path, corpora: Sequence[str], seed: int, scale: float, n_jobs: int
 ) -> dict[str, Path]:
     """Write the simulated trees; returns corpus -> root."""
     from voxaffect.parallel.clusters import effective_jobs
     from voxaffect.simulation import trees
-    from voxaffect.simulation.plans import PLANS
 
+    n_jobs = effective_jobs(n_jobs)
     with counting_progress("speech") as advance:
         return trees.simulate(
-            folder,
-            seed=seed,
-            scale=scale,
-            corpora=tuple(PLANS) if corpora is None else corpora,
-            progress=advance,
-            n_jobs=effective_jobs(n_jobs),
+            folder, seed=seed, scale=scale, corpora=corpora, progress=advance, n_jobs=n_jobs
         )
 
 
+@command(
+    app,
+    "extract",
+    EXPERIMENT,
+    kept="features computed so far are kept; run the same command again to resume",
+)
 def extract(
-    config: Path, *, n_jobs: int, backend: str = Backend.loky, address: str | None = None
+    config: Config, jobs: Jobs = 0, backend: On = Backend.loky, address: Address = None
 ) -> None:
-    """Compute missing features, and count what there is."""
+    """Compute the frame features of every corpus of a settings file, once."""
     from voxaffect.config.file import load_settings
     from voxaffect.parallel.clusters import workers
 
     settings = load_settings(config)
-    with workers(backend, address, n_jobs) as n_there:
+    with workers(backend, address, jobs) as n_there:
         corpora = prepare_corpora(settings, n_there, settings.feature_sets()).corpora
     for corpus in corpora:
         hours = corpus.audio_s / 3600
         console().print(f"{corpus.name}: {corpus.n_utterances} utterances, {hours:.2f} h of speech")
 
 
+@command(app, "evaluate", EXPERIMENT, kept=RESUME)
 def evaluate(
-    config: Path,
-    out: Path,
-    *,
-    protocols: list[str] | None,
-    systems: str | None,
-    seeds: str | None,
-    n_jobs: int,
-    backend: str = Backend.loky,
-    address: str | None = None,
+    config: Config,
+    out: Out = Path("runs/evaluation"),
+    protocol: Annotated[
+        list[str] | None, typer.Option(help="within, cross or aggregated; may be repeated.")
+    ] = None,
+    systems: Annotated[
+        str | None,
+        typer.Option(help=f"Systems to compare, separated by commas: {', '.join(NAMES)}."),
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas.")] = None,
+    jobs: Jobs = 0,
+    backend: On = Backend.loky,
+    address: Address = None,
 ) -> int:
-    """Run an experiment; the command line overrides the settings file."""
+    """Train and test systems on corpora; resumes where an earlier run of the same folder stopped.
+
+    Writes every result as it ends, then report.html and report.md. Options override the
+    settings file. The exit status is 1 if a fold could not be computed.
+
+      voxaffect evaluate configs/open.toml --out runs/open --systems dnn-stl,dnn-mtl --seeds 0,1,2
+    """
     from voxaffect.config.file import load_settings
     from voxaffect.parallel.clusters import workers
 
-    stated: dict[str, Any] = {
-        "protocols": protocols,
+    options: dict[str, Any] = {
+        "protocols": protocol,
         "systems": systems.split(",") if systems else None,
         "seeds": seeds.split(",") if seeds else None,
     }
-    replaced = {key: value for key, value in stated.items() if value}
-    settings = load_settings(config, replaced)
-    with workers(backend, address, n_jobs) as n_there:
+    settings = load_settings(config, {key: value for key, value in options.items() if value})
+    with workers(backend, address, jobs) as n_there:
         return _evaluate(settings, out, n_there)
 
 
-def report(folder: Path, out: Path, *, tensorboard: bool = False) -> None:
-    """Write the report of a finished run and, if wanted, TensorBoard events of its trainings."""
+@command(app, "report", EXPERIMENT, kept="")
+def report(
+    run: Annotated[Path, typer.Argument(help="The --out folder of evaluate or demo.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder to write it to; default: the run's.")
+    ] = None,
+    tensorboard: Tensorboard = False,
+) -> None:
+    """Write the report of a run again: HTML page, Markdown, LaTeX, JSON, CSV and figures."""
     from voxaffect.evaluation.experiment.run import RunFolder
     from voxaffect.evaluation.robustness.robustness import load_robustness
     from voxaffect.report.write import write_events
 
-    finished = RunFolder(folder).load()
+    finished = RunFolder(run).load()
     if tensorboard:
-        print_line(f"wrote {write_events(finished.results, out)}")
-    _show(finished, out, load_robustness(folder))
+        print_line(f"wrote {write_events(finished.results, out or run)}")
+    _show(finished, out or run, load_robustness(run))
 
 
 def _evaluate(settings: Settings, out: Path, n_jobs: int, note: str = "") -> int:
-    """Compute and show; returns the exit status, 1 if a fold has no result."""
+    """Run and report an experiment; returns the exit status, 1 if a fold has no result."""
     from voxaffect.evaluation.experiment.experiment import run
     from voxaffect.evaluation.experiment.run import RunFolder
     from voxaffect.evaluation.robustness.robustness import load_robustness
@@ -363,120 +419,3 @@ def _show(finished: Run, out: Path, robustness: Robustness | None) -> None:
     for path in written:
         if path.suffix in {".html", ".md"}:
             print_line(f"wrote {path}")
-
-
-@app.command("demo", rich_help_panel=EXPERIMENT)
-@keeps("results so far are in {out}; run the same command again to resume")
-def demo_command(
-    out: Out = Path("demo"),
-    jobs: Jobs = 0,
-    seed: Annotated[int, typer.Option(help="Seed of the speech and of all training.")] = 1,
-    scale: Annotated[float, typer.Option(help="Size of the simulated corpora.")] = 1.0,
-) -> None:
-    """Run the paper's whole experiment on simulated speech and write its report.
-
-    Speech is synthesized in the folder trees and file formats of the paper's five corpora; every
-    system is trained and tested within corpora, across corpora and on all of them together. A few
-    minutes, no downloads.
-    """
-    raise typer.Exit(demo(out, n_jobs=jobs, seed=seed, scale=scale))
-
-
-@app.command("simulate", rich_help_panel=DATA)
-@keeps("{folder} is incomplete; run the same command again")
-def simulate_command(
-    folder: Annotated[Path, typer.Argument(help="Folder to write the corpora into.")],
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
-    scale: Annotated[float, typer.Option(help="Number of utterances, relative to demo.")] = 1.0,
-    corpora: Annotated[
-        str | None, typer.Option(help="Corpora to write, separated by commas; default: all.")
-    ] = None,
-    jobs: Jobs = 0,
-) -> None:
-    """Write simulated emotional speech in the trees of real corpora, for tests and trials."""
-    names = corpora.split(",") if corpora else None
-    simulate(folder, seed=seed, scale=scale, n_jobs=jobs, corpora=names)
-
-
-@app.command("extract", rich_help_panel=EXPERIMENT)
-@keeps("features computed so far are kept; run the same command again to resume")
-def extract_command(
-    config: Config, jobs: Jobs = 0, backend: On = Backend.loky, address: Address = None
-) -> None:
-    """Compute the frame features of every corpus of a settings file, once."""
-    extract(config, n_jobs=jobs, backend=backend, address=address)
-
-
-@app.command("evaluate", rich_help_panel=EXPERIMENT)
-@keeps("results so far are in {out}; run the same command again to resume")
-def evaluate_command(
-    config: Config,
-    out: Out = Path("runs/evaluation"),
-    protocol: Annotated[
-        list[str] | None, typer.Option(help="within, cross or aggregated; may be repeated.")
-    ] = None,
-    systems: Annotated[
-        str | None,
-        typer.Option(help=f"Systems to compare, separated by commas: {', '.join(NAMES)}."),
-    ] = None,
-    seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas.")] = None,
-    jobs: Jobs = 0,
-    backend: On = Backend.loky,
-    address: Address = None,
-) -> None:
-    """Train and test systems on corpora; resumes where an earlier run of the same folder stopped.
-
-    Writes every result as it ends, then report.html and report.md. Options override the
-    settings file. The exit status is 1 if a fold could not be computed.
-
-      voxaffect evaluate configs/open.toml --out runs/open --systems dnn-stl,dnn-mtl --seeds 0,1,2
-    """
-    raise typer.Exit(
-        evaluate(
-            config,
-            out,
-            protocols=protocol,
-            systems=systems,
-            seeds=seeds,
-            n_jobs=jobs,
-            backend=backend,
-            address=address,
-        )
-    )
-
-
-@app.command("report", rich_help_panel=EXPERIMENT)
-@keeps()
-def report_command(
-    run: Annotated[Path, typer.Argument(help="The --out folder of evaluate or demo.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder to write it to; default: the run's.")
-    ] = None,
-    tensorboard: Tensorboard = False,
-) -> None:
-    """Write the report of a run again: HTML page, Markdown, LaTeX, JSON, CSV and figures."""
-    report(run, out or run, tensorboard=tensorboard)
-
-
-@app.command("compare", rich_help_panel=EXPERIMENT)
-@keeps()
-def compare_command(
-    run_a: Annotated[Path, typer.Argument(help="The --out folder of evaluate or demo.")],
-    run_b: Annotated[Path, typer.Argument(help="The other run; gains are this run's.")],
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Folder for comparison.md and comparison.json."),
-    ] = None,
-    systems: Annotated[
-        str | None,
-        typer.Option(help="Pairs a:b of systems, separated by commas; default: all."),
-    ] = None,
-) -> None:
-    """Compare two runs on the folds and test utterances that they share.
-
-    Prints what differs in settings, corpora, seeds and versions, then each system's gain with a
-    95 % confidence interval over speakers and a paired test.
-
-      voxaffect compare runs/paper runs/mine --systems dnn-stl:dnn-mtl
-    """
-    compare(run_a, run_b, out=out, systems=systems)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 import typer
 
-from voxaffect.cli.app import PACKAGED, RECOGNIZER, Trained, app
+from voxaffect.cli.app import PACKAGED, RECOGNIZER, Trained, app, command
 from voxaffect.cli.console import console, errors, print_line
 
 if TYPE_CHECKING:
@@ -364,7 +364,7 @@ def _warn(text: str) -> None:
     print_line(f"voxaffect: {text}", style="yellow", to=errors())
 
 
-@app.command("listen", rich_help_panel=RECOGNIZER)
+@command(app, "listen", RECOGNIZER)
 def listen_command(
     model: Trained = PACKAGED,
     stdin: Annotated[
@@ -389,7 +389,7 @@ def listen_command(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON lines; is_final is true at the end of each.")
     ] = False,
-) -> None:
+) -> int:
     """Recognize the emotion of live speech, five times a second.
 
     From a microphone, with the extra mic (pip install 'voxaffect[mic]'):
@@ -412,4 +412,4 @@ def listen_command(
         if stdin
         else partial(microphone_input, int(device) if device and device.isdigit() else device)
     )
-    raise typer.Exit(listen(model, source, pause_s=pause, longest_s=longest, as_json=as_json))
+    return listen(model, source, pause_s=pause, longest_s=longest, as_json=as_json)

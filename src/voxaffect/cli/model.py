@@ -9,17 +9,19 @@ from typing import Annotated
 
 import typer
 
-from voxaffect.cli.app import PACKAGED, RECOGNIZER, TRAINED, AsJson, app
+from voxaffect.cli.app import PACKAGED, RECOGNIZER, TRAINED, AsJson, app, command
 from voxaffect.cli.console import console, print_line
 from voxaffect.recognizer.packaged import located
 
 
-def export(model: Path, out: Path) -> None:
-    """Write a saved recognizer as an ONNX file, with a JSON file that describes it.
+@command(app, "export", RECOGNIZER)
+def export(
+    model: Annotated[Path, typer.Argument(help=TRAINED, callback=located)],
+    out: Annotated[Path, typer.Argument(help="The .onnx file; a .json is written beside it.")],
+) -> None:
+    """Write a recognizer as one ONNX file, from samples to probabilities, with a JSON beside it.
 
-    Raises:
-        VoxaffectError: there is no recognizer, it cannot become ONNX, or the files cannot be
-            written.
+    predict --model OUT.onnx runs it without PyTorch, and so does any program with onnxruntime.
     """
     from voxaffect.export.side_car import side_car_path
     from voxaffect.export.write import export as write
@@ -30,11 +32,14 @@ def export(model: Path, out: Path) -> None:
     print_line(f"{out}: {size_mb:.1f} MB, described in {side_car_path(out).name}")
 
 
-def inspect(model: Path, *, as_json: bool = False) -> None:
-    """Show the header of a saved recognizer, as tables or as JSON.
+@command(app, "inspect", RECOGNIZER)
+def inspect(
+    model: Annotated[Path, typer.Argument(help=TRAINED, callback=located)] = PACKAGED,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a recognizer is: system, corpora, seed, dev UA, settings, versions.
 
-    Raises:
-        ArtifactError: there is no recognizer, or a byte of it has changed.
+    With --json also every epoch, and which label of its corpora is which class.
     """
     from rich.markdown import Markdown
 
@@ -48,27 +53,3 @@ def inspect(model: Path, *, as_json: bool = False) -> None:
         return
     for section in model_card(header, arrays):
         console().print(Markdown(markdown(section)))
-
-
-@app.command("inspect", rich_help_panel=RECOGNIZER)
-def inspect_command(
-    model: Annotated[Path, typer.Argument(help=TRAINED, callback=located)] = PACKAGED,
-    as_json: AsJson = False,
-) -> None:
-    """Show what a recognizer is: system, corpora, seed, dev UA, settings, versions.
-
-    With --json also every epoch, and which label of its corpora is which class.
-    """
-    inspect(model, as_json=as_json)
-
-
-@app.command("export", rich_help_panel=RECOGNIZER)
-def export_command(
-    model: Annotated[Path, typer.Argument(help=TRAINED, callback=located)],
-    out: Annotated[Path, typer.Argument(help="The .onnx file; a .json is written beside it.")],
-) -> None:
-    """Write a recognizer as one ONNX file, from samples to probabilities, with a JSON beside it.
-
-    predict --model OUT.onnx runs it without PyTorch, and so does any program with onnxruntime.
-    """
-    export(model, out)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from voxaffect.cli.app import PACKAGED, RECOGNIZER, MaxHours, app, keeps
+from voxaffect.cli.app import PACKAGED, RECOGNIZER, MaxHours, app, command
 from voxaffect.cli.console import console, notes, print_line
 from voxaffect.cli.sources import InputSource, Refusals, list_sources
 from voxaffect.errors import AudioError, ConfigError
@@ -368,8 +368,7 @@ def _summary(predictions: Sequence[Prediction], n_refused: int, request: Request
     return f"{len(predictions)} {unit} recognized, {n_refused} refused, {warned}{unsure}"
 
 
-@app.command("predict", rich_help_panel=RECOGNIZER)
-@keeps()
+@command(app, "predict", RECOGNIZER, kept="")
 def predict_command(
     recordings: Annotated[
         list[Path] | None,
@@ -430,7 +429,7 @@ def predict_command(
         bool, typer.Option("--frames", help="Include the posteriors of every frame (json only).")
     ] = False,
     max_hours: MaxHours = 4.0,
-) -> None:
+) -> int:
     """Recognize the emotion of recordings.
 
     A folder stands for all recordings below it. A table (CSV or Parquet, as corpora export writes
@@ -450,4 +449,4 @@ def predict_command(
 
     limits = DecodeLimits(max_duration_s=max_hours * 3600)
     request = Request(output, timeline, frames, abstain, picture, out, limits)
-    raise typer.Exit(predict(recordings or [], model, request, listed_in=from_list))
+    return predict(recordings or [], model, request, listed_in=from_list)

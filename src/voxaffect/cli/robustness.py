@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxaffect.cli.app import EXPERIMENT, Config, Jobs, Out, app, keeps
+from voxaffect.cli.app import EXPERIMENT, Config, Jobs, Out, app, command
 from voxaffect.cli.console import console, counting_progress, errors, print_line
 from voxaffect.cli.experiment import (
+    RESUME,
     context,
     feature_store,
     folds_progress,
@@ -30,39 +31,42 @@ if TYPE_CHECKING:
 
 
 SEED = 0
-"""Seed of all noise, rooms and voices: the same in every run."""
+"""Seed of all noise, reverberation and babble: the same in every run."""
 
 FOLDER = "robustness"
-"""Folder of the results, beside those of `evaluate`."""
+"""Folder of the results in that of the run."""
 
 
+@command(app, "robustness", EXPERIMENT, kept=RESUME)
 def robustness(
-    config: Path,
-    out: Path,
-    *,
-    protocol: str,
-    systems: str | None,
-    conditions: str | None,
-    n_jobs: int,
+    config: Config,
+    out: Out = Path("runs/evaluation"),
+    protocol: Annotated[str, typer.Option(help="Protocol: within, cross or aggregated.")] = "cross",
+    systems: Annotated[
+        str | None, typer.Option(help="Systems to compare, separated by commas.")
+    ] = None,
+    conditions: Annotated[
+        str | None,
+        typer.Option(help="Conditions or groups, separated by commas; default: all."),
+    ] = None,
+    jobs: Jobs = 0,
 ) -> int:
-    """Train the systems of the settings, test them on degraded speech, write the results.
+    """Train systems on clean speech and test them on degraded speech.
 
-    Returns:
-        The exit status: 1 where a fold could not be computed.
-
-    Raises:
-        VoxaffectError: settings or names are wrong, or the corpora do not allow a fold.
+    Writes robustness.json, .csv and .md; the report of a run in the same folder gets a section.
+    Resumes where an earlier run of the same folder stopped. Conditions: noise, room, telephone,
+    codec, clipping, truncation, gain. The exit status is 1 if a fold could not be computed.
     """
     from voxaffect.evaluation.experiment.run import RunFolder
     from voxaffect.evaluation.robustness.scores import robustness as score
     from voxaffect.parallel.clusters import LOCAL, workers
 
     settings = _settings(config, protocol, systems)
-    degradations = chosen(conditions)
-    with workers(LOCAL, None, n_jobs) as n_here:
+    degradations = select_degradations(conditions)
+    with workers(LOCAL, None, jobs) as n_here:
         prepared = prepare_corpora(settings, n_here)
-        tests = _degrade(settings, prepared, degradations, n_here)
-        finished = _answer(settings, prepared, tests, RunFolder(out), n_here)
+        tests = _degrade_tests(settings, prepared, degradations, n_here)
+        finished = _run(settings, prepared, tests, RunFolder(out), n_here)
     status = report_missing(finished)
     found = score(
         finished.results,
@@ -73,14 +77,14 @@ def robustness(
         note=finished.note,
     )
     if found is None:
-        errors().print("no fold has results of every system", style="red")
+        errors().print("no fold has results of every system; see the errors above", style="red")
         return 1
     _write(found, out)
     return status
 
 
-def chosen(names: str | None) -> tuple[Degradation, ...]:
-    """Degradations by names or groups, separated by commas; all for None.
+def select_degradations(names: str | None) -> tuple[Degradation, ...]:
+    """Select degradations by names or groups, separated by commas; None selects all.
 
     Raises:
         ConfigError: a name is unknown.
@@ -91,16 +95,14 @@ def chosen(names: str | None) -> tuple[Degradation, ...]:
     if names is None:
         return tuple(DEGRADATIONS.values())
     groups = {d.group for d in DEGRADATIONS.values()}
-    asked = {known_name(name, {*DEGRADATIONS, *groups}, "condition") for name in names.split(",")}
-    return tuple(d for d in DEGRADATIONS.values() if {d.name, d.group} & asked)
+    selected = {
+        known_name(name, {*DEGRADATIONS, *groups}, "condition") for name in names.split(",")
+    }
+    return tuple(d for d in DEGRADATIONS.values() if {d.name, d.group} & selected)
 
 
 def _settings(config: Path, protocol: str, systems: str | None) -> Settings:
-    """The settings, with the options of the command line.
-
-    Raises:
-        ConfigError: a system needs other features than the run's frames.
-    """
+    """Load the settings with the options of the command line."""
     from voxaffect.config.file import load_settings
 
     named = {"systems": systems.split(",")} if systems else {}
@@ -108,20 +110,20 @@ def _settings(config: Path, protocol: str, systems: str | None) -> Settings:
     others = [system.name for system in found.systems() if system.features is not None]
     if others:
         raise ConfigError(
-            f"{', '.join(others)}: needs other features than the run's frames, which alone are "
-            "computed for degraded speech; name the other systems with --systems"
+            f"{', '.join(others)}: needs features that are not computed for degraded speech; name "
+            "other systems with --systems"
         )
     return found
 
 
-def _degrade(
+def _degrade_tests(
     settings: Settings, prepared: Prepared, degradations: Sequence[Degradation], n_jobs: int
 ) -> DegradedTests:
     from voxaffect.evaluation.robustness.robustness import degrade_tests
     from voxaffect.features.cache.degraded import DegradedStore
 
     store = DegradedStore(feature_store(settings), SEED)
-    folds = settings.plan().folds(prepared.dataset, lambda _: None)  # `run` tells what is refused
+    folds = settings.plan().folds(prepared.dataset, lambda _: None)  # `run` reports problems
     with counting_progress("conditions") as advance:
         tests = degrade_tests(
             prepared.dataset, folds, store, degradations, n_jobs=n_jobs, progress=advance
@@ -130,14 +132,14 @@ def _degrade(
     return tests
 
 
-def _answer(
+def _run(
     settings: Settings,
     prepared: Prepared,
     tests: DegradedTests,
     folder: RunFolder,
     n_jobs: int,
 ) -> Run:
-    """Train on clean speech and compute results of all test sets that have none yet."""
+    """Train on clean speech and compute the missing results of all test sets."""
     from voxaffect.audio.degrade import DEGRADATIONS
     from voxaffect.evaluation.experiment.experiment import run
     from voxaffect.evaluation.experiment.run import RunFolder
@@ -165,7 +167,7 @@ def _answer(
 
 
 def _write(found: Robustness, out: Path) -> None:
-    """Its own files, and the report of a run in the same folder."""
+    """Write the files of the result, and the report of a run in the same folder again."""
     from rich.markdown import Markdown
 
     from voxaffect.evaluation.experiment.run import RunFolder
@@ -192,31 +194,3 @@ def _write(found: Robustness, out: Path) -> None:
     console().print(Markdown(markdown(summary_table(found))))
     for path in written:
         print_line(f"wrote {path}")
-
-
-@app.command("robustness", rich_help_panel=EXPERIMENT)
-@keeps("results so far are in {out}; run the same command again to resume")
-def robustness_command(
-    config: Config,
-    out: Out = Path("runs/evaluation"),
-    protocol: Annotated[str, typer.Option(help="Protocol: within, cross or aggregated.")] = "cross",
-    systems: Annotated[
-        str | None, typer.Option(help="Systems to compare, separated by commas.")
-    ] = None,
-    conditions: Annotated[
-        str | None,
-        typer.Option(help="Conditions or groups, separated by commas; default: all."),
-    ] = None,
-    jobs: Jobs = 0,
-) -> None:
-    """Train systems on clean speech and test them on degraded speech.
-
-    Writes robustness.json, .csv and .md; the report of a run in the same folder gets a section.
-    Resumes where an earlier run of the same folder stopped. Conditions: noise, room, telephone,
-    codec, clipping, truncation, gain. The exit status is 1 if a fold could not be computed.
-    """
-    raise typer.Exit(
-        robustness(
-            config, out, protocol=protocol, systems=systems, conditions=conditions, n_jobs=jobs
-        )
-    )

@@ -3,153 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxaffect.cli.app import PACKAGED, RECOGNIZER, Trained, app
+from voxaffect.cli.app import PACKAGED, RECOGNIZER, Trained, app, command
 from voxaffect.cli.console import errors, print_line
 from voxaffect.errors import ServingError
 
 if TYPE_CHECKING:
-    from voxaffect.serving.settings import Limits, ServingSettings
+    from voxaffect.serving.settings import ServingSettings
 
 
 LIBRARIES = ("fastapi", "multipart", "prometheus_client", "uvicorn", "websockets")
-"""What the extra `serve` installs, as it is imported."""
+"""Modules that the extra `serve` installs."""
 
 VARIABLE = "VOXAFFECT_TOKEN"
 BURST_S = 3
 """Burst of the rate limit, in seconds of the rate."""
 
 
+@command(app, "serve", RECOGNIZER)
 def serve(
-    model: Path,
-    *,
-    host: str,
-    port: int,
-    token_file: Path | None,
-    origins: Sequence[str],
-    hosts: Sequence[str],
-    behind_proxy: bool,
-    n_processes: int,
-    n_workers: int,
-    limits: Mapping[str, Any],
-) -> None:
-    """Serve a recognizer until it is stopped.
-
-    Args:
-        model: a trained recognizer's folder.
-        host: address to listen at.
-        port: of it.
-        token_file: holds the token that clients must send; else the environment may.
-        origins: origins of web pages that may send requests (CORS).
-        hosts: further host names that requests may use.
-        behind_proxy: trust X-Forwarded-For of a local proxy.
-        n_processes: processes that share the port.
-        n_workers: computing threads per process; 0 is one a core in all.
-        limits: values of `Limits` by name.
-
-    Raises:
-        ServingError: the extra is missing, a setting is out of range, or the port is in use.
-        ArtifactError: there is no such recognizer.
-    """
-    from voxaffect.parallel.processes import n_cores
-
-    refuse_missing()
-    from voxaffect.serving.settings import Limits, ServingSettings
-
-    settings = ServingSettings(
-        host=host,
-        port=port,
-        token=token_of(token_file, os.environ),
-        hosts=tuple(name.lower() for name in hosts),
-        origins=tuple(origin.rstrip("/") for origin in origins),
-        behind_proxy=behind_proxy,
-        n_workers=n_workers or max(1, n_cores() // n_processes),
-        limits=with_burst(Limits(**limits)),
-    )
-    announce = partial(_announce, settings)
-    if n_processes > 1:
-        from voxaffect.serving.workers import serve_together
-
-        serve_together(model, settings, n_processes, announce)
-    else:
-        _serve_alone(model, settings, announce)
-
-
-def _serve_alone(model: Path, settings: ServingSettings, announce: Callable[[int], None]) -> None:
-    """Serve in this process."""
-    from voxaffect.recognizer.recognizer import NetRecognizer
-    from voxaffect.serving.server import (
-        application,
-        listen_at,
-    )
-    from voxaffect.serving.server import serve as serve_on
-
-    with listen_at(settings) as taken:
-        app = application(NetRecognizer.load(model), settings)
-        port = int(taken.getsockname()[1])
-        serve_on(app, taken, partial(announce, port))
-
-
-def with_burst(limits: Limits) -> Limits:
-    """Limits whose burst is some seconds of the rate limit."""
-    return replace(limits, burst=max(1, round(BURST_S * limits.rate_per_s)))
-
-
-def refuse_missing() -> None:
-    """Refuse to go on without the libraries of the extra `serve`.
-
-    Raises:
-        ServingError: a library is missing.
-    """
-    missing = [name for name in LIBRARIES if find_spec(name) is None]
-    if missing:
-        raise ServingError(
-            f"serving needs {', '.join(missing)}; run pip install 'voxaffect[serve]'"
-        )
-
-
-def token_of(file: Path | None, environment: Mapping[str, str]) -> str | None:
-    """The token: from the file, else from the environment; None where there is none.
-
-    Raises:
-        ServingError: the file cannot be read.
-    """
-    if file is None:
-        return environment.get(VARIABLE) or None
-    try:
-        return file.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as fault:
-        raise ServingError(
-            f"{file}: cannot read the token ({fault}); put it into that file, on one line"
-        ) from fault
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _announce(settings: ServingSettings, port: int) -> None:
-    """Print the address, and a warning where anyone can use it."""
-    print_line(f"serving at {_url(settings.host, port)} (Ctrl-C stops)", to=errors())
-    if not settings.is_local and settings.token is None:
-        print_line(
-            "warning: no token set; anyone who can connect can use it "
-            f"(set one with --token-file or {VARIABLE})",
-            style="yellow",
-            to=errors(),
-        )
-
-
-@app.command("serve", rich_help_panel=RECOGNIZER)
-def serve_command(
     model: Trained = PACKAGED,
     host: Annotated[
         str, typer.Option(help="Address to listen on; by default only this machine can connect.")
@@ -202,22 +82,93 @@ def serve_command(
     Other machines can connect only with --host; then set a token, and put a proxy with TLS in front
     of it (docs/serving.md).
     """
-    serve(
-        model,
+    from voxaffect.parallel.processes import n_cores
+
+    refuse_missing()
+    from voxaffect.serving.settings import Limits, ServingSettings
+
+    limits = Limits(
+        max_bytes=round(max_megabytes * 1024**2),
+        recording_s=max_minutes * 60,
+        live_s=max_minutes * 60,
+        requests=max_requests,
+        live_streams=max_streams,
+        rate_per_s=rate,
+    )
+    settings = ServingSettings(
         host=host,
         port=port,
-        token_file=token_file,
-        origins=allow_origin or [],
-        hosts=allow_host or [],
+        token=token_of(token_file, os.environ),
+        hosts=tuple(name.lower() for name in allow_host or []),
+        origins=tuple(origin.rstrip("/") for origin in allow_origin or []),
         behind_proxy=behind_proxy,
-        n_processes=processes,
-        n_workers=workers,
-        limits={
-            "max_bytes": round(max_megabytes * 1024**2),
-            "recording_s": max_minutes * 60,
-            "live_s": max_minutes * 60,
-            "requests": max_requests,
-            "live_streams": max_streams,
-            "rate_per_s": rate,
-        },
+        n_workers=workers or max(1, n_cores() // processes),
+        limits=replace(limits, burst=max(1, round(BURST_S * limits.rate_per_s))),
     )
+    announce = partial(_announce, settings)
+    if processes > 1:
+        from voxaffect.serving.workers import serve_together
+
+        serve_together(model, settings, processes, announce)
+    else:
+        _serve_alone(model, settings, announce)
+
+
+def _serve_alone(model: Path, settings: ServingSettings, announce: Callable[[int], None]) -> None:
+    """Serve in this process."""
+    from voxaffect.recognizer.recognizer import NetRecognizer
+    from voxaffect.serving.server import (
+        application,
+        listen_at,
+    )
+    from voxaffect.serving.server import serve as serve_on
+
+    with listen_at(settings) as taken:
+        app = application(NetRecognizer.load(model), settings)
+        port = int(taken.getsockname()[1])
+        serve_on(app, taken, partial(announce, port))
+
+
+def refuse_missing() -> None:
+    """Check that the libraries of the extra `serve` are installed.
+
+    Raises:
+        ServingError: a library is missing.
+    """
+    missing = [name for name in LIBRARIES if find_spec(name) is None]
+    if missing:
+        raise ServingError(
+            f"serving needs {', '.join(missing)}; run pip install 'voxaffect[serve]'"
+        )
+
+
+def token_of(file: Path | None, environment: Mapping[str, str]) -> str | None:
+    """Read the token from the file, else from the environment; None if there is none.
+
+    Raises:
+        ServingError: the file cannot be read.
+    """
+    if file is None:
+        return environment.get(VARIABLE) or None
+    try:
+        return file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise ServingError(
+            f"{file}: cannot read the token ({fault}); put it into that file, on one line"
+        ) from fault
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _announce(settings: ServingSettings, port: int) -> None:
+    """Print the address, and a warning where anyone can use it."""
+    print_line(f"serving at {_url(settings.host, port)} (Ctrl-C stops)", to=errors())
+    if not settings.is_local and settings.token is None:
+        print_line(
+            "warning: no token set; anyone who can connect can use it "
+            f"(set one with --token-file or {VARIABLE})",
+            style="yellow",
+            to=errors(),
+        )

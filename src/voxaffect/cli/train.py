@@ -22,7 +22,7 @@ from voxaffect.cli.app import (
     On,
     Tensorboard,
     app,
-    keeps,
+    command,
 )
 from voxaffect.cli.console import console, counting_progress, errors, notes, print_line, show
 from voxaffect.cli.experiment import prepare_corpora
@@ -133,33 +133,51 @@ def _clock(seconds: float) -> str:
 LOG, EVENTS = "training.csv", "tensorboard"
 
 
+@command(
+    app,
+    "train",
+    RECOGNIZER,
+    kept="features computed so far are kept, no recognizer was saved",
+)
 def train(
-    config: Path,
-    out: Path,
-    *,
-    system_name: str,
-    seed: int,
-    n_jobs: int,
-    tensorboard: bool = False,
-    half: bool = False,
-    backend: str = Backend.loky,
-    address: str | None = None,
+    config: Config,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the trained recognizer.")],
+    system: Annotated[str | None, typer.Option(help="System to train; default: lstm-mtl.")] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Adapt this trained recognizer to the corpora, such as `packaged`.",
+            callback=lambda base: base and located(base),
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of weights, order and dropout.")] = 0,
+    tensorboard: Tensorboard = False,
+    half: Annotated[
+        bool, typer.Option("--half", help="Save weights in half precision, in half the space.")
+    ] = False,
+    jobs: Jobs = 0,
+    backend: On = Backend.loky,
+    address: Address = None,
 ) -> None:
-    """Train a system on all corpora but a tenth, its dev set; save it.
+    """Train a recognizer on all corpora of a settings file and save it.
 
-    Started by `torchrun`, several processes train the one net; the first of them reports and saves.
+    A tenth of the data is the dev set for early stopping and calibration. training.csv in the
+    folder gets a line per epoch: loss, dev UA, frames per second. A cluster (--backend) extracts
+    the features; the net is trained here, or by every process that torchrun starts.
 
-    Args:
-        config: a settings file.
-        out: folder of the recognizer, of `training.csv` and of `tensorboard/`.
-        system_name: name of a net system.
-        seed: of all random choices.
-        n_jobs: processes that extract features; 0 is one a core.
-        tensorboard: write TensorBoard events.
-        half: save the weights in half precision.
-        backend: where features are extracted; the net is trained here.
-        address: of the cluster.
+    With --from, a trained recognizer is adapted to a few hundred recordings of your own; scores
+    before and after are printed for held-out speakers.
     """
+    if base is not None:
+        flags = {"--tensorboard": tensorboard or None, "--half": half or None}
+        refused = {"--system": system, "--address": address, **flags}
+        for option, value in refused.items():
+            if value is not None:
+                raise typer.BadParameter(f"{option} does not work with --from; leave it out")
+        adapt_to(config, base, out, seed=seed, n_jobs=jobs)
+        return
+
     from voxaffect.api import card_of, split
     from voxaffect.config.file import load_settings
     from voxaffect.config.settings import find_net_system
@@ -171,18 +189,18 @@ def train(
     from voxaffect.recognizer.serialization import ensure_writable
 
     settings = load_settings(config)
-    system = find_net_system(system_name)
+    net_system = find_net_system(system or "lstm-mtl")
     ensure_writable(out)
     if tensorboard:
         summary_writer()
-    net_settings = system.net_settings(settings)
+    net_settings = net_system.net_settings(settings)
     with process_group(net_settings.training.device):
         is_first = rank_and_world()[0] == 0
         console().quiet = errors().quiet = notes().quiet = not is_first
-        with workers(backend, address, n_jobs) as n_there, first_process_first():
+        with workers(backend, address, jobs) as n_there, first_process_first():
             prepared = prepare_corpora(settings, n_there)
         parts = split(settings, prepared, prepared.dataset.utterances.values())
-        card = card_of(system.name, settings, prepared, parts)
+        card = card_of(net_system.name, settings, prepared, parts)
         recognizer = NetRecognizer(net_settings, settings.features.extractor(), card)
         keep_freed_memory()
         log = log_epochs(net_settings, out, tensorboard=tensorboard) if is_first else nullcontext()
@@ -190,7 +208,7 @@ def train(
             recognizer.fit(*parts, seed=seed, on_epoch=on_epoch)
     if is_first:
         recognizer.save(out, half=half)
-        print_line(f"wrote {out}: {system.name}, {recognizer.classifier.summary()}")
+        print_line(f"wrote {out}: {net_system.name}, {recognizer.classifier.summary()}")
 
 
 @contextmanager
@@ -328,59 +346,4 @@ def _cross_validate(
         recognizer.classifier.answer(dataset.examples(ids).frames).classes,
         np.concatenate(after),
         np.array([u.speaker for fold in folds for u in fold]),
-    )
-
-
-@app.command("train", rich_help_panel=RECOGNIZER)
-@keeps("features computed so far are kept, no recognizer was saved")
-def train_command(
-    config: Config,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the trained recognizer.")],
-    system: Annotated[str | None, typer.Option(help="System to train; default: lstm-mtl.")] = None,
-    base: Annotated[
-        Path | None,
-        typer.Option(
-            "--from",
-            help="Adapt this trained recognizer to the corpora, such as `packaged`.",
-            callback=lambda base: base and located(base),
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of weights, order and dropout.")] = 0,
-    tensorboard: Tensorboard = False,
-    half: Annotated[
-        bool, typer.Option("--half", help="Save weights in half precision, in half the space.")
-    ] = False,
-    jobs: Jobs = 0,
-    backend: On = Backend.loky,
-    address: Address = None,
-) -> None:
-    """Train a recognizer on all corpora of a settings file and save it.
-
-    A tenth of the data is the dev set for early stopping and calibration. training.csv in the
-    folder gets a line per epoch: loss, dev UA, frames per second. A cluster (--backend) extracts
-    the features; the net is trained here, or by every process that torchrun starts.
-
-    With --from, a trained recognizer is adapted to a few hundred recordings of your own; scores
-    before and after are printed for held-out speakers.
-    """
-    if base is not None:
-        flags = {"--tensorboard": tensorboard or None, "--half": half or None}
-        refused = {"--system": system, "--address": address, **flags}
-        for option, value in refused.items():
-            if value is not None:
-                raise typer.BadParameter(f"{option} does not work with --from; leave it out")
-
-        adapt_to(config, base, out, seed=seed, n_jobs=jobs)
-        return
-
-    train(
-        config,
-        out,
-        system_name=system or "lstm-mtl",
-        seed=seed,
-        n_jobs=jobs,
-        tensorboard=tensorboard,
-        half=half,
-        backend=backend,
-        address=address,
     )
