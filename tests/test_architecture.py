@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "voxaffect"
+PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 
 # Files and folders at the top of the package, lowest layer first.
 LAYERS: tuple[tuple[str, ...], ...] = (
@@ -225,14 +226,19 @@ def test_every_package_is_in_a_layer(modules: Modules) -> None:
 
 
 def test_the_architecture_page_lists_the_layers() -> None:
-    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
     listed = {
         (int(layer), package)
-        for layer, packages in re.findall(r"^\| (\d+) \| ([^|]*) \|", page, re.MULTILINE)
+        for layer, packages in re.findall(r"^\| (\d+) \| ([^|]*) \|", PAGE, re.MULTILINE)
         for package in re.findall(r"`(\w+)(?:/|\.py)`", packages)
     }
     entry_points = LAYERS[-1]
     assert listed == {(n, name) for name, n in LAYER.items() if name not in entry_points}
+
+
+def test_files_that_the_architecture_page_names_exist() -> None:
+    paths = re.findall(rf"`((?:{'|'.join(LAYER)})(?:/[\w/]*)?(?:\.py)?)`", PAGE)
+    assert len(paths) > 60
+    assert [path for path in paths if not (ROOT / "src" / PACKAGE / path).exists()] == []
 
 
 def test_allowed_imports_within_a_layer_join_packages_of_it_one_way() -> None:
