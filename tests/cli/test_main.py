@@ -399,7 +399,6 @@ def test_help_loads_nothing_but_typer() -> None:
         "voxaffect.recognizer",
         "voxaffect.recognizer.packaged",
         "voxaffect.systems",
-        "voxaffect.systems.names",
         "voxaffect.version",
     }
 

@@ -1,1 +1,1 @@
-"""What the commands do: settings in, calls to the rooms below, tables and progress out."""
+"""The command line: one file a command, its Typer function beside the work."""

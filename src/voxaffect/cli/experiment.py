@@ -34,7 +34,7 @@ from voxaffect.cli.console import (
     show,
 )
 from voxaffect.errors import ConfigError
-from voxaffect.systems.names import NAMES
+from voxaffect.systems import NAMES
 
 if TYPE_CHECKING:
     from voxaffect.config.settings import Settings

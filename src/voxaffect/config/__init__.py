@@ -1,1 +1,1 @@
-"""Settings: names become objects here, once; below, nobody reads files or the environment."""
+"""Settings files: TOML to checked, frozen settings and the objects that they name."""

@@ -1,1 +1,1 @@
-"""Numbers a frame: their grid, the 32 descriptors, other sets, statistics and the store."""
+"""Frame features: the 32 low-level descriptors, other sets, standardization, the on-disk cache."""

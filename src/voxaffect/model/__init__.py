@@ -1,1 +1,1 @@
-"""Learning from frames: batches, trunks, the multi-task net, its loss and its training."""
+"""Multi-task nets on frames: data, trunks, losses, training, streaming inference."""

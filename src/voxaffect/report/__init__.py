@@ -1,1 +1,1 @@
-"""What is printed: tables, figures, sentences, and the page of a run. Formats, never computes."""
+"""Reports: tables, figures and text of results; nothing is computed here."""

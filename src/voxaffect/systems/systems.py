@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
+from voxaffect.systems import NAMES
 from voxaffect.systems.baselines.simple import (
     MajorityClassifier,
     MeanPoolClassifier,
@@ -31,7 +32,6 @@ from voxaffect.systems.classifier import (
     NetSettings,
     UtteranceClassifier,
 )
-from voxaffect.systems.names import NAMES
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
 
 Variant = Callable[[NetSettings], NetSettings]

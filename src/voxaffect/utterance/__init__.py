@@ -1,1 +1,1 @@
-"""One decision an utterance: functionals of frame posteriors, a classifier on them, calibration."""
+"""The utterance level: functionals of frame posteriors, ELM, calibration, novelty."""

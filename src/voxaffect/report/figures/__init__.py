@@ -1,1 +1,1 @@
-"""Figures of a run, as SVG: one file a kind, in one style."""
+"""Figures of a run, as SVG."""
