@@ -320,6 +320,20 @@ def test_a_recognizer_is_trained_from_a_table(form: str, tmp_path: Path) -> None
     assert voxaffect.load(tmp_path / "calls").card["seed"] == 0
 
 
+def test_recordings_that_are_missing_are_warned_of(tmp_path: Path) -> None:
+    rows = [{"path": "gone.wav", "emotion": "sad"}]
+    for n, take in enumerate(takes(8)):
+        soundfile.write(tmp_path / f"{n}.wav", take.samples, RATE)
+        rows.append({"path": f"{n}.wav", "emotion": ("happy", "sad")[n % 2]})
+    pd.DataFrame(rows).to_csv(tmp_path / "calls.csv", index=False)
+    settings = {
+        "training": {"max_epochs": 1, "batches_per_epoch": 1},
+        "features": {"store": str(tmp_path / "cache")},
+    }
+    with pytest.warns(UserWarning, match=r"1 recordings cannot be used, such as .*gone\.wav"):
+        voxaffect.train(tmp_path / "calls.csv", system="dnn-stl", settings=settings)
+
+
 def test_what_cannot_be_trained_on_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="object of type int; pass a CSV or Parquet table"):
         voxaffect.train(7)  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -19,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from voxaffect.audio.decode import StreamResampler, open_recording
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
-from voxaffect.corpora.corpus import Utterance
+from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.errors import AudioError, ConfigError, InputError, StreamingError
 from voxaffect.export.runner import OnnxRecognizer
 from voxaffect.files import write_atomically
@@ -130,7 +131,8 @@ class Recognizer:
         if on_error not in {"raise", "skip"}:
             raise InputError(f"on_error = {on_error!r} is unknown; use 'raise' or 'skip'")
         if is_one(recordings):
-            return self._predict_one(recordings, on_error)
+            (prediction,) = self._predict([recordings], on_error, is_single=True)
+            return prediction
         several: list[Any] = [*recordings]  # type: ignore[misc]  # several, by `is_one`
         if not several:
             raise InputError(f"recordings: got an empty {type(recordings).__name__}; {USAGE}")
@@ -230,35 +232,23 @@ class Recognizer:
             raise ConfigError(f"an ONNX file cannot be {what} again; load the folder it came from")
         return self.model
 
-    def _predict_one(self, value: Any, on_error: OnError) -> Prediction:
-        try:
-            recording = as_recording(value, self.model.limits)
-        except AudioError as fault:
-            if on_error == "raise":
-                raise type(fault)(f"recordings: {fault}") from fault
-            return Prediction("recording", error=fault)
-        (prediction,) = self._computed([recording], on_error)
-        return prediction
-
-    def _predict(self, values: Sequence[Any], on_error: OnError) -> list[Prediction]:
+    def _predict(
+        self, values: Sequence[Any], on_error: OnError, *, is_single: bool = False
+    ) -> list[Prediction]:
         """Predictions in order; what is no recording keeps its place."""
-        sources: list[Recording | AudioError] = []
+        sources: list[Recording | Prediction] = []
         for n, value in enumerate(values):
             try:
                 sources.append(as_recording(value, self.model.limits))
             except AudioError as fault:
-                named = type(fault)(f"recordings[{n}]: {fault}")
+                place = "recordings" if is_single else f"recordings[{n}]"
+                named = type(fault)(f"{place}: {fault}")
                 if on_error == "raise":
                     raise named from fault
-                sources.append(named)
-        usable = [source for source in sources if not isinstance(source, AudioError)]
+                sources.append(Prediction("recording", error=named))
+        usable = [source for source in sources if not isinstance(source, Prediction)]
         computed = self._computed(usable, on_error)
-        return [
-            Prediction("recording", error=source)
-            if isinstance(source, AudioError)
-            else next(computed)
-            for source in sources
-        ]
+        return [s if isinstance(s, Prediction) else next(computed) for s in sources]
 
     def _computed(self, recordings: Sequence[Recording], on_error: OnError) -> Iterator[Prediction]:
         for prediction in predict_all(thread_pool(self.model, 1), recordings, prepare=lambda: None):
@@ -350,6 +340,9 @@ def train(
         n_jobs: processes that extract features; 0 is one a core.
         on_epoch: called with the result of each epoch.
 
+    Warns:
+        UserWarning: some recordings cannot be used; the others are.
+
     Raises:
         ConfigError: a system or setting is unknown or impossible.
         CorpusError: the table cannot be used.
@@ -366,6 +359,7 @@ def train(
         store = FeatureStore(stated.features.store.expanduser(), extractor, stated.audio.limits())
         corpora = stated.load_corpora()
         prepared = prepare(corpora, stated.make_taxonomy(), store, others={}, n_jobs=n_jobs)
+    _warn_of([*(p for corpus in corpora for p in corpus.problems), *prepared.problems])
     train_set, dev_set = split(stated, prepared, prepared.dataset.utterances.values())
     card = card_of(chosen.name, stated, prepared, (train_set, dev_set))
     model = NetRecognizer(chosen.net_settings(stated), extractor, card)
@@ -426,6 +420,14 @@ def card_of(
         "n_train": len(train_set),
         "n_dev": len(dev_set),
     }
+
+
+def _warn_of(problems: Sequence[Problem]) -> None:
+    """Name the first fault of the data, and count them."""
+    faults = [problem for problem in problems if problem.is_fault]
+    if faults:
+        first = f"{faults[0].path}: {faults[0].detail}"
+        warnings.warn(f"{len(faults)} recordings cannot be used, such as {first}", stacklevel=3)
 
 
 def _settings(data: Any, sections: Mapping[str, Any], folder: Path) -> Settings:
