@@ -1,4 +1,4 @@
-"""What somebody reads who asks for help, on terminals of several widths."""
+"""Help texts on terminals of several widths, progress bars and lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMMANDS = sorted(str(command.name) for command in app.registered_commands)
 
 
 def help_of(*words: str, columns: int = 80) -> str:
-    """What `voxaffect WORDS --help` prints on a terminal of so many columns."""
+    """Output of `voxaffect WORDS --help` on a terminal of that width."""
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as shown:
         patch.setenv("COLUMNS", str(columns))
         get_command(app).main([*words, "--help"], prog_name="voxaffect", standalone_mode=False)
@@ -27,7 +27,7 @@ def help_of(*words: str, columns: int = 80) -> str:
 
 @pytest.mark.parametrize("columns", WIDTHS)
 @pytest.mark.parametrize("command", [None, *COMMANDS])
-def test_prose_keeps_within_the_terminal(command: str | None, columns: int) -> None:
+def test_help_fits_the_terminal(command: str | None, columns: int) -> None:
     text = help_of(*([command] if command else []), columns=columns)
     examples = re.compile(r"\bvoxaffect \w+ |^ +curl ")
     prose = [line for line in text.splitlines() if not examples.search(line)]
@@ -35,7 +35,7 @@ def test_prose_keeps_within_the_terminal(command: str | None, columns: int) -> N
 
 
 @pytest.mark.parametrize("columns", WIDTHS)
-def test_every_command_is_listed_once_with_its_whole_sentence(columns: int) -> None:
+def test_every_command_is_listed_once_with_its_first_sentence(columns: int) -> None:
     text = " ".join(help_of(columns=columns).split())
     assert "..." not in text.partition("Recognizers:")[2]
     for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
@@ -43,25 +43,27 @@ def test_every_command_is_listed_once_with_its_whole_sentence(columns: int) -> N
         assert text.count(f" {name} {sentence}") == 1
 
 
-def test_commands_stand_below_their_headings() -> None:
+def test_commands_are_listed_under_headings() -> None:
     headings = re.findall(r"^(\S.*):$", help_of(), flags=re.MULTILINE)
     assert headings == ["Options", "Recognizers", "Experiments", "Data"]
     assert "\nCommands:\n" in help_of("corpora")
 
 
-def test_an_example_is_one_line_that_can_be_copied() -> None:
+def test_examples_are_not_wrapped() -> None:
     text = help_of("predict")
     assert "\n    voxaffect predict talk.mp4 --timeline --picture talk.svg\n" in text
 
 
-def test_only_indented_paragraphs_are_kept_as_written() -> None:
+def test_only_indented_paragraphs_are_kept_verbatim() -> None:
     assert keep_examples("One.\nTwo.\n\n  a\n  b\n\nThree.") == (
         "One.\nTwo.\n\n\b\n  a\n  b\n\nThree."
     )
     assert keep_examples("") == ""
 
 
-def test_a_bar_takes_any_title_and_note(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_progress_bar_prints_titles_and_notes_verbatim(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with progress_bar("[/folds]") as bar:
         bar.update(bar.task_ids[0], total=1, completed=1, note="svm on calls/[/a]")
     printed = capsys.readouterr().err
@@ -70,9 +72,7 @@ def test_a_bar_takes_any_title_and_note(capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.parametrize("length", [10, 79, 80, 500])
-def test_a_line_is_broken_by_nobody_but_the_terminal(
-    length: int, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_lines_are_not_wrapped(length: int, capsys: pytest.CaptureFixture[str]) -> None:
     path = "runs/" + "a b" * length + "/[x]:smile:.csv"
     print_line(f"wrote {path}")
     print_line(path, to=errors(), style="red")

@@ -50,9 +50,9 @@ def test_terminal_and_files_say_what_matches_and_what_was_gained(
     with pytest.raises(SystemExit) as ended:
         main()
     assert not ended.value.code
-    told = " ".join(capsys.readouterr().out.split())
-    assert "Only in A, not compared: 1 fold (within/emodb/h)." in told
-    assert "seeds svm 0, 1 0" in told
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Only in A, not compared: 1 fold (within/emodb/h)." in text
+    assert "seeds svm 0, 1 0" in text
     plain = json.loads((tmp_path / "comparison.json").read_text("utf-8"))
     assert (plain["a"], plain["b"]) == tuple(map(str, runs))
     assert plain["matching"]["only_a"] == ["within/emodb/h"]
@@ -139,7 +139,7 @@ def test_ctrl_c_stops_at_once_with_one_sentence_and_keeps_what_is_done(project: 
         (("--backend", "dask", "--address", "127.0.0.1:1"), "no Dask scheduler answers there"),
     ],
 )
-def test_a_cluster_that_does_not_answer_is_one_sentence(
+def test_an_unreachable_cluster_is_refused_in_one_sentence(
     command: tuple[str, ...],
     words: tuple[str, ...],
     message: str,
@@ -195,7 +195,7 @@ def test_a_run_of_baselines_ends_in_a_report(project_preparation: Path, tmp_path
     assert (tmp_path / "amounts.csv").read_text().count("aggregated@0.5") == 5
 
 
-def test_only_sets_that_are_asked_for_are_extracted(project_preparation: Path) -> None:
+def test_only_requested_feature_sets_are_extracted(project_preparation: Path) -> None:
     settings = load_settings(project_preparation / "settings.toml")
     assert settings.feature_sets() == ("egemaps",)
     assert prepare_corpora(settings, n_jobs=1).others == {}

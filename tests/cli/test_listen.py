@@ -198,8 +198,8 @@ def faulty(start_s: float, end_s: float) -> Prediction:
 
 def so_far(shares: dict[str, float], duration_s: float, **more: Any) -> Prediction:
     label = max(shares, key=lambda name: shares[name], default=None)
-    answer = Prediction("live", label, shares, duration_s=duration_s, **more)
-    return replace(answer, start_s=1.0, end_s=1.5, is_final=False)
+    prediction = Prediction("live", label, shares, duration_s=duration_s, **more)
+    return replace(prediction, start_s=1.0, end_s=1.5, is_final=False)
 
 
 def test_a_final_line_has_times_label_and_warnings_or_the_error() -> None:
@@ -230,11 +230,11 @@ def test_a_final_json_line_has_the_fields_of_predict(
 def test_an_interim_json_line_has_the_fields_of_the_websocket(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    answer = so_far({"sad": 1.0}, 0.4)
-    make_display(as_json=True).interim(answer, -30.04)
+    prediction = so_far({"sad": 1.0}, 0.4)
+    make_display(as_json=True).interim(prediction, -30.04)
     make_display(as_json=True).interim(None, -30.0)
     (line,) = map(json.loads, capsys.readouterr().out.splitlines())
-    socket = json.loads(interim(answer))
+    socket = json.loads(interim(prediction))
     assert line["emotion"] == "sad"
     del socket["type"]
     assert line["is_final"] is False
@@ -243,9 +243,9 @@ def test_an_interim_json_line_has_the_fields_of_the_websocket(
 
 def test_the_panel_shows_bars_seconds_and_level() -> None:
     shares = dict(zip(EMOTION.classes, (0.1, 0.2, 0.3, 0.4), strict=True))
-    answer = so_far(shares, 2.5, subtasks={"gender": {"female": 0.9, "male": 0.1}})
+    prediction = so_far(shares, 2.5, subtasks={"gender": {"female": 0.9, "male": 0.1}})
     terminal = Console(width=80, force_terminal=False, record=True)
-    for shown in ((answer, -20.0), (so_far({}, 0.0), -90.0), (None, 3.0)):
+    for shown in ((prediction, -20.0), (so_far({}, 0.0), -90.0), (None, 3.0)):
         terminal.print(panel(*shown))
     text = terminal.export_text()
     for words in ("2.5 s  female", "angry", "0.40", "-20 dB", "too little speech yet", "no speech"):

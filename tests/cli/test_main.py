@@ -1,4 +1,4 @@
-"""The commands as a user types them, on two simulated corpora."""
+"""The commands on two simulated corpora, run as a user does."""
 
 from __future__ import annotations
 
@@ -77,11 +77,11 @@ def test_the_same_command_in_another_process_writes_the_same_recognizer(
     subprocess.run(command, check=True, capture_output=True, env=environment)
     files = {path.name for path in model.iterdir()}
     assert files == {path.name for path in tmp_path.iterdir()}
-    for name in files - {"training.csv"}:  # which tells times
+    for name in files - {"training.csv"}:  # which holds times
         assert (tmp_path / name).read_bytes() == (model / name).read_bytes()
 
 
-def test_a_training_is_logged_and_the_recognizer_says_what_it_is(
+def test_a_training_is_logged_and_the_card_describes_it(
     project: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (model / "training.csv").open() as file:
@@ -98,7 +98,7 @@ def test_a_training_is_logged_and_the_recognizer_says_what_it_is(
     assert card["data_digest"] in capsys.readouterr().out
 
 
-def test_events_are_written_where_they_are_asked_for(
+def test_tensorboard_events_are_written_on_request(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ("train", project / "settings.toml", "--system", "dnn-stl", "-j", 1)
@@ -125,9 +125,7 @@ def test_evaluate_writes_results_and_report_and_resumes(
     assert len(list(out.glob("tensorboard/cross/*/dnn-mtl-0"))) == 2
 
 
-def test_the_command_line_replaces_settings_of_the_file(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_options_override_the_settings_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("evaluate", project / "settings.toml", "--out", project / "other", "-j", 1)
     more = ("--protocol", "aggregated", "--systems", "svm", "--seeds", "3,4")
     assert voxaffect(monkeypatch, *words, *more) == 0
@@ -135,7 +133,7 @@ def test_the_command_line_replaces_settings_of_the_file(
     assert names == ["svm-3", "svm-4"]
 
 
-def test_predict_answers_in_three_forms(
+def test_predict_prints_three_formats(
     project: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clips = sorted((project / "trees/emodb/wav").glob("*.wav"))[:2]
@@ -165,29 +163,29 @@ def test_one_bad_file_does_not_stop_the_rest(
     assert "bad.wav" in printed.err
 
 
-def answers(
+def predictions(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object
 ) -> dict[str, dict[str, float]]:
-    """Probabilities that `predict` gives, by the name of the recording."""
+    """Probabilities that `predict` prints, by recording."""
     capsys.readouterr()
     assert voxaffect(monkeypatch, "predict", *words, "-f", "json") == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     return {line["file"]: line["probabilities"] for line in lines}
 
 
-def test_one_recognizer_answers_for_films_and_for_segments_of_sphere_sessions(
+def test_videos_and_segments_of_sphere_sessions_are_predicted(
     project: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Films of a folder by their path, segments of a table by their id; each as if cut out."""
+    """Videos of a folder by path, segments of a table by id, each as if it were a file."""
     trees = project / "trees"
     names = ("enterface", "ldc")
     simulate(trees, seed=1, scale=0.01, corpora=names)
-    films = answers(monkeypatch, capsys, trees / "enterface", "-m", model)
-    assert sorted(films) == sorted(map(str, (trees / "enterface").rglob("*.avi")))
+    videos = predictions(monkeypatch, capsys, trees / "enterface", "-m", model)
+    assert sorted(videos) == sorted(map(str, (trees / "enterface").rglob("*.avi")))
 
     table = trees / "ldc" / "ldc.csv"
     assert voxaffect(monkeypatch, "corpora", "export", "ldc", trees / "ldc", table) == 0
-    segments = answers(monkeypatch, capsys, table, "-m", model)
+    segments = predictions(monkeypatch, capsys, table, "-m", model)
     utterances = CORPORA["ldc"].parse(trees / "ldc").utterances
     assert list(segments) == [u.id for u in utterances]  # as they are in the table
 
@@ -196,11 +194,11 @@ def test_one_recognizer_answers_for_films_and_for_segments_of_sphere_sessions(
     start, stop = (round(at * 22_050) for at in (some.start_s, some.end_s))
     samples, _ = soundfile.read(some.path, start=start, stop=stop)
     soundfile.write(project / "cut.wav", samples, 22_050)
-    (alone,) = answers(monkeypatch, capsys, project / "cut.wav", "-m", model).values()
+    (alone,) = predictions(monkeypatch, capsys, project / "cut.wav", "-m", model).values()
     assert segments[some.id] == pytest.approx(alone, abs=1e-4)
 
 
-def test_a_longer_recording_than_is_permitted_is_refused(
+def test_a_recording_longer_than_max_hours_is_refused(
     project: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clip = min((project / "trees/emodb/wav").glob("*.wav"))
@@ -209,7 +207,7 @@ def test_a_longer_recording_than_is_permitted_is_refused(
     assert clip.name in capsys.readouterr().err
 
 
-def test_a_check_counts_what_is_longer_than_permitted(
+def test_check_counts_recordings_longer_than_max_hours(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = project / "trees/emodb"
@@ -223,13 +221,13 @@ def test_a_check_counts_what_is_longer_than_permitted(
     assert n_unreadable[1] > 0
 
 
-def test_a_table_without_labels_may_be_answered(
+def test_a_table_without_labels_is_predicted(
     project: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clip = min((project / "trees/emodb/wav").glob("*.wav"))
     table = project / "calls.csv"
     table.write_text(f"path,start_s,end_s\n{clip},0.1,0.7\n{clip},0.5,\n", "utf-8")
-    assert len(answers(monkeypatch, capsys, table, "-m", model)) == 2
+    assert len(predictions(monkeypatch, capsys, table, "-m", model)) == 2
 
 
 def test_corpora_are_listed_shown_and_checked(
@@ -247,7 +245,7 @@ def test_corpora_are_listed_shown_and_checked(
     assert "verdict: faults" in capsys.readouterr().out
 
 
-def test_extract_counts_what_there_is(
+def test_extract_counts_utterances(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert voxaffect(monkeypatch, "extract", project / "settings.toml", "-j", 1) == 0
@@ -308,7 +306,7 @@ def write_table(folder: Path, project: Path, emotion: str | None = None) -> Path
     return settings
 
 
-def test_speakers_that_are_not_named_cost_only_what_needs_them(
+def test_unknown_speakers_fail_only_the_protocols_that_need_them(
     project: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -350,7 +348,9 @@ def test_a_baseline_cannot_be_saved_and_a_format_must_exist(
     assert "'xml'" in capsys.readouterr().err
 
 
-def test_help_teaches(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_the_commands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert voxaffect(monkeypatch, "--help") == 0
     assert "voxaffect demo" in capsys.readouterr().out
 
@@ -371,7 +371,7 @@ def test_a_shell_completes_commands_and_options(
 
 
 HELP_LOADS = {"annotated_doc", "click", "colorama", "shellingham", "typer", "typing_extensions"}
-"""Typer and what it brings; Rich and what checks the options of a command are not among them."""
+"""Typer and its dependencies, without Rich and Pydantic."""
 
 
 def test_help_loads_nothing_but_typer() -> None:
@@ -434,7 +434,7 @@ def test_verbose_shows_the_traceback_of_an_error(
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_quiet_prints_predictions_and_errors_alone(project: Path, before: bool) -> None:
+def test_quiet_prints_only_predictions_and_errors(project: Path, before: bool) -> None:
     clip = next((project / "trees/emodb/wav").glob("*.wav"))
     words = ["predict", str(clip), "gone.wav", "-f", "csv"]
     words = ["-q", *words] if before else [*words, "--quiet"]
@@ -445,7 +445,7 @@ def test_quiet_prints_predictions_and_errors_alone(project: Path, before: bool) 
     assert ran.stderr == "voxaffect: gone.wav: no such file; check the path\n"
 
 
-def test_ctrl_c_says_what_is_kept_and_nothing_where_nothing_is(
+def test_ctrl_c_prints_what_is_kept(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def stop(*_: object, **__: object) -> int:

@@ -1,4 +1,4 @@
-"""A whole experiment whose outcome is planted: one emotion is told by a tone that lines lose."""
+"""An experiment with a known result: one emotion has a tone that telephone lines remove."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TONE_HZ = 5000
 
 
 def write_corpus(folder: Path, name: str, seed: int) -> None:
-    """Four speakers; who is angry whistles, and nothing else tells."""
+    """Four speakers; only a tone separates angry from neutral."""
     rows = ["path,emotion,speaker"]
     for speaker in range(4):
         for take in range(4):
@@ -59,7 +59,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def wild(
+def run(
     project: Path, out: str = "run", conditions: str = CONDITIONS, systems: str | None = None
 ) -> int:
     return robustness(
@@ -74,11 +74,11 @@ def wild(
 
 @pytest.fixture(scope="module")
 def finished(project: Path) -> Path:
-    assert wild(project) == 0
+    assert run(project) == 0
     return project / "run"
 
 
-def test_what_the_line_takes_away_is_lost_and_the_rest_is_not(finished: Path) -> None:
+def test_only_conditions_that_remove_the_tone_lose_accuracy(finished: Path) -> None:
     found = load_robustness(finished)
     assert found is not None
     (svm,) = found.systems
@@ -93,7 +93,7 @@ def test_what_the_line_takes_away_is_lost_and_the_rest_is_not(finished: Path) ->
     assert svm.robustness.value == pytest.approx((sum(parts) + sum(line) / 2) / 3)
 
 
-def test_every_file_is_there_and_says_the_same(finished: Path) -> None:
+def test_all_files_are_written_with_the_same_values(finished: Path) -> None:
     plain = json.loads((finished / "robustness.json").read_text())
     rows = list(csv.DictReader(io.StringIO((finished / "robustness.csv").read_text())))
     assert [row["condition"] for row in rows] == [*(c["name"] for c in plain["conditions"]), "all"]
@@ -106,7 +106,7 @@ def test_every_file_is_there_and_says_the_same(finished: Path) -> None:
     assert (finished / "figures" / "robustness.svg").is_file()
 
 
-def test_answers_to_clean_speech_are_those_of_an_evaluation(
+def test_predictions_of_clean_speech_equal_those_of_evaluate(
     project: Path, finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = project / "run"
@@ -128,19 +128,19 @@ def test_answers_to_clean_speech_are_those_of_an_evaluation(
     assert (project / "elsewhere" / "figures" / "robustness.svg").is_file()
 
 
-def test_a_run_resumes_and_ends_with_the_same_numbers(project: Path, finished: Path) -> None:
+def test_a_resumed_run_has_the_same_results(project: Path, finished: Path) -> None:
     before = load_robustness(finished)
     files = sorted((finished / "robustness" / "results").glob("*/*.npz"))
     assert len(files) == 2
     files[0].unlink()
     kept = files[1].stat().st_mtime_ns
-    assert wild(project) == 0
+    assert run(project) == 0
     assert files[0].is_file()
     assert files[1].stat().st_mtime_ns == kept
     assert load_robustness(finished) == before
 
 
-def test_conditions_are_select_degradations_by_name_or_group_in_the_order_of_the_catalog() -> None:
+def test_conditions_are_selected_by_name_or_group_in_fixed_order() -> None:
     assert select_degradations(None) == tuple(DEGRADATIONS.values())
     assert [d.name for d in select_degradations("gain,white-0db")] == [
         "white-0db",
@@ -151,7 +151,7 @@ def test_conditions_are_select_degradations_by_name_or_group_in_the_order_of_the
         select_degradations("telefone")
 
 
-def test_systems_that_hear_other_features_are_named_before_anything_is_done(project: Path) -> None:
+def test_systems_with_other_features_are_refused_first(project: Path) -> None:
     with pytest.raises(ConfigError, match=r"egemaps-svm: needs features that are not .* --systems"):
-        wild(project, "deaf", systems="svm,egemaps-svm")
-    assert not (project / "deaf").exists()
+        run(project, "refused", systems="svm,egemaps-svm")
+    assert not (project / "refused").exists()

@@ -1,4 +1,4 @@
-"""The terminal: consoles and progress bars."""
+"""Output to the terminal: consoles, progress bars, tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _console(*, stderr: bool = False) -> Console:
-    """A console of Rich, loaded when something is printed, so that --help does not wait for it."""
+    """Create a Rich console; Rich is imported late, so that --help need not load it."""
     from rich.console import Console
 
     # Names of files and speakers may look like markup or emoji; color comes by `style` alone.
@@ -33,13 +33,13 @@ def console() -> Console:
 
 @cache
 def errors() -> Console:
-    """Standard error, for what went wrong."""
+    """Standard error, for errors and warnings."""
     return _console(stderr=True)
 
 
 @cache
 def notes() -> Console:
-    """Standard error, for progress and remarks, which --quiet turns off."""
+    """Standard error, for progress and notes, which --quiet turns off."""
     return _console(stderr=True)
 
 
@@ -49,13 +49,13 @@ def be_quiet() -> None:
 
 
 def print_line(line: str | Text, *, to: Console | None = None, style: str | None = None) -> None:
-    """Print a line that only a terminal may break: names and paths can be copied whole."""
+    """Print a line without wrapping it, so that names and paths can be copied."""
     (to or console()).print(line, style=style, soft_wrap=True)
 
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Progress]:
-    """A bar on standard error that shows what is done, what is left and how long it takes."""
+    """Progress bar on standard error, with the time elapsed and left."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -68,7 +68,7 @@ def progress_bar(title: str) -> Iterator[Progress]:
 
     columns = (
         TextColumn("{task.description}", style="bold", markup=False),
-        BarColumn(),  # alone gives way where the terminal is narrow
+        BarColumn(),  # shrinks where the terminal is narrow
         MofNCompleteColumn(table_column=Column(no_wrap=True)),
         TimeElapsedColumn(table_column=Column(no_wrap=True)),
         TextColumn("left"),
@@ -82,7 +82,7 @@ def progress_bar(title: str) -> Iterator[Progress]:
 
 @contextmanager
 def counting_progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar for a number done out of a total."""
+    """Progress bar for a number done out of a total."""
     with progress_bar(title) as bar:
         task = bar.task_ids[0]
 
@@ -94,7 +94,7 @@ def counting_progress(title: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def extraction_progress(n_utterances: int) -> Iterator[Callable[[int, float], None]]:
-    """A bar for feature extraction; shows hours of audio and speed as a multiple of real time."""
+    """Progress bar for feature extraction, with hours of audio and the real-time factor."""
     started = time.perf_counter()
     with progress_bar("features") as bar:
         task = bar.task_ids[0]
@@ -119,7 +119,7 @@ def show(table: Table) -> None:
 
 
 def _grid(table: Table) -> Grid:
-    """The rows for a terminal: words wrap where they must, names and numbers do not."""
+    """Rows for a terminal: text is wrapped, names and numbers are not."""
     from rich import box
     from rich.table import Table as Grid
 

@@ -126,7 +126,7 @@ OnOutcome = Callable[["Outcome"], None]
 
 @contextmanager
 def folds_progress() -> Iterator[tuple[OnPlan, OnOutcome]]:
-    """A progress bar for the results of a run, and for each job as it ends."""
+    """Progress bar of the jobs of a run."""
     with progress_bar("folds") as bar:
         task = bar.task_ids[0]
 
@@ -155,7 +155,7 @@ def context(settings: Settings, prepared: Prepared) -> dict[str, Any]:
 
 
 def report_missing(finished: Run) -> int:
-    """Name the folds without a result; returns the exit status, 1 if there are any."""
+    """Print the folds without a result; returns the exit status, 1 if there are any."""
     for failure in finished.failures:
         errors().print(f"no result: {failure['reason']}", style="red")
     return 1 if finished.failures else 0
@@ -181,7 +181,7 @@ def prepare_corpora(
     from voxaffect.features.opensmile import UTTERANCE_SETS
 
     store = feature_store(settings)
-    stores = [_store(settings, UTTERANCE_SETS[name]) for name in feature_sets]
+    stores = [feature_store(settings, UTTERANCE_SETS[name]) for name in feature_sets]
     for other in stores:
         other.extractor.settings()  # a missing library is named before anything is read
     corpora = settings.load_corpora()
@@ -202,18 +202,11 @@ def prepare_corpora(
     return prepared
 
 
-def feature_store(settings: Settings) -> FeatureStore:
-    """Feature store of the settings.
-
-    Raises:
-        VoxaffectError: the settings of the features are invalid.
-    """
-    return _store(settings, settings.features.extractor())
-
-
-def _store(settings: Settings, extractor: FrameExtractor) -> FeatureStore:
+def feature_store(settings: Settings, extractor: FrameExtractor | None = None) -> FeatureStore:
+    """Feature store of the settings, by default with their own extractor."""
     from voxaffect.features.cache.cache import FeatureStore
 
+    extractor = extractor or settings.features.extractor()
     return FeatureStore(settings.features.store.expanduser(), extractor, settings.audio.limits())
 
 

@@ -1,4 +1,4 @@
-"""The entry point: register the commands, run one, turn errors into one sentence."""
+"""Entry point: register the commands, run one, print errors as one sentence."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ VERBOSE, QUIET = {"-v", "--verbose"}, {"-q", "--quiet"}
 
 
 def main() -> None:
-    """Run the command line; an error that voxaffect raises on purpose is one sentence, status 2."""
-    # A worker whose memory has grown is renewed and its jobs go on: nothing for a user to act on.
+    """Run the command line; a `VoxaffectError` is printed as one sentence, with status 2."""
+    # Loky replaces a worker whose memory has grown; users need not act on that.
     warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
-    words, is_verbose, is_quiet = _verbosity(sys.argv[1:])
+    args, is_verbose, is_quiet = _verbosity(sys.argv[1:])
     if is_verbose:
         import logging
 
@@ -39,32 +39,32 @@ def main() -> None:
     if is_quiet:
         be_quiet()
     try:
-        app(words)
+        app(args)
     except VoxaffectError as fault:
         _refuse(str(fault), fault if is_verbose else None)
-    except OSError as fault:  # of the file system: a full disk, a path that cannot be
+    except OSError as fault:  # of the file system: a full disk, an invalid path
         where = f"{fault.filename}: " if fault.filename else ""
         why = fault.strerror or str(fault)
         _refuse(
             f"{where}{why}; check the path, its permissions and the space left",
             fault if is_verbose else None,
         )
-    except ModuleNotFoundError as fault:  # as where only exported recognizers are to run
+    except ModuleNotFoundError as fault:  # installed for exported recognizers only
         if not fault.name or fault.name.startswith("voxaffect"):
             raise
         _refuse(f"the library {fault.name} is missing; run pip install voxaffect")
 
 
-def _verbosity(words: Sequence[str]) -> tuple[list[str], bool, bool]:
-    """The words without -v and -q, which may stand anywhere before a `--`, and whether they did."""
-    options = words[: words.index("--")] if "--" in words else words
+def _verbosity(args: Sequence[str]) -> tuple[list[str], bool, bool]:
+    """Remove -v and -q, wherever they are before `--`; returns the rest and which were found."""
+    options = args[: args.index("--")] if "--" in args else args
     rest = [word for word in options if word not in VERBOSE | QUIET]
     found = set(options)
-    return [*rest, *words[len(options) :]], bool(found & VERBOSE), bool(found & QUIET)
+    return [*rest, *args[len(options) :]], bool(found & VERBOSE), bool(found & QUIET)
 
 
 def _refuse(why: str, traceback_of: BaseException | None = None) -> NoReturn:
-    """Say in one sentence what is wrong, and exit."""
+    """Print an error and exit with status 2."""
     if traceback_of is not None:
         import traceback
 

@@ -57,11 +57,18 @@ def robustness(
     Resumes where an earlier run of the same folder stopped. Conditions: noise, room, telephone,
     codec, clipping, truncation, gain. The exit status is 1 if a fold could not be computed.
     """
+    from voxaffect.config.file import load_settings
     from voxaffect.evaluation.experiment.run import RunFolder
     from voxaffect.evaluation.robustness.scores import robustness as score
     from voxaffect.parallel.clusters import LOCAL, workers
 
-    settings = _settings(config, protocol, systems)
+    replaced = {"systems": systems.split(",")} if systems else {}
+    settings = load_settings(config, {"protocols": [protocol], **replaced})
+    if others := [system.name for system in settings.systems() if system.features is not None]:
+        raise ConfigError(
+            f"{', '.join(others)}: needs features that are not computed for degraded speech; name "
+            "other systems with --systems"
+        )
     degradations = select_degradations(conditions)
     with workers(LOCAL, None, jobs) as n_here:
         prepared = prepare_corpora(settings, n_here)
@@ -99,21 +106,6 @@ def select_degradations(names: str | None) -> tuple[Degradation, ...]:
         known_name(name, {*DEGRADATIONS, *groups}, "condition") for name in names.split(",")
     }
     return tuple(d for d in DEGRADATIONS.values() if {d.name, d.group} & selected)
-
-
-def _settings(config: Path, protocol: str, systems: str | None) -> Settings:
-    """Load the settings with the options of the command line."""
-    from voxaffect.config.file import load_settings
-
-    named = {"systems": systems.split(",")} if systems else {}
-    found = load_settings(config, {"protocols": [protocol], **named})
-    others = [system.name for system in found.systems() if system.features is not None]
-    if others:
-        raise ConfigError(
-            f"{', '.join(others)}: needs features that are not computed for degraded speech; name "
-            "other systems with --systems"
-        )
-    return found
 
 
 def _degrade_tests(

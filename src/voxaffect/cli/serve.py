@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -110,23 +110,14 @@ def serve(
         from voxaffect.serving.workers import serve_together
 
         serve_together(model, settings, processes, announce)
-    else:
-        _serve_alone(model, settings, announce)
+        return
 
-
-def _serve_alone(model: Path, settings: ServingSettings, announce: Callable[[int], None]) -> None:
-    """Serve in this process."""
     from voxaffect.recognizer.recognizer import NetRecognizer
-    from voxaffect.serving.server import (
-        application,
-        listen_at,
-    )
-    from voxaffect.serving.server import serve as serve_on
+    from voxaffect.serving import server
 
-    with listen_at(settings) as taken:
-        app = application(NetRecognizer.load(model), settings)
-        port = int(taken.getsockname()[1])
-        serve_on(app, taken, partial(announce, port))
+    with server.listen_at(settings) as listener:
+        application = server.application(NetRecognizer.load(model), settings)
+        server.serve(application, listener, partial(announce, int(listener.getsockname()[1])))
 
 
 def refuse_missing() -> None:
@@ -158,13 +149,10 @@ def token_of(file: Path | None, environment: Mapping[str, str]) -> str | None:
         ) from fault
 
 
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
 def _announce(settings: ServingSettings, port: int) -> None:
     """Print the address, and a warning where anyone can use it."""
-    print_line(f"serving at {_url(settings.host, port)} (Ctrl-C stops)", to=errors())
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    print_line(f"serving at http://{host}:{port} (Ctrl-C stops)", to=errors())
     if not settings.is_local and settings.token is None:
         print_line(
             "warning: no token set; anyone who can connect can use it "

@@ -90,7 +90,7 @@ class TrainingBar:
         now = time.perf_counter()
         grid = Table.grid(padding=(0, 1), expand=True)
         grid.add_column(no_wrap=True, style="bold")
-        grid.add_column(ratio=1)  # the bar gives way where the terminal is narrow
+        grid.add_column(ratio=1)  # the bar shrinks where the terminal is narrow
         grid.add_column(no_wrap=True)
         n_done = len(self.stopping.epochs)
         bar = ProgressBar(total=self.stopping.max_epochs, completed=n_done)
