@@ -1,4 +1,4 @@
-"""Feature sets that systems need beside the run's own: from the settings to a report."""
+"""The commands of experiments: comparing runs, Ctrl-C, clusters, feature sets of systems."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from voxaffect.simulation.trees import simulate
 
 
 def written(run: Run, root: Path) -> Path:
-    """A run as evaluate leaves it."""
+    """Write a run as evaluate does."""
     results = [replace(r, settings_digest=f"{i:016x}") for i, r in enumerate(run.results)]
     names = [result_name(r.protocol, r.system, r.seed, r.settings_digest) for r in results]
     RunFolder(root).write_header(replace(run, results=()), names)
@@ -40,7 +40,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return written(a, folder / "one"), written(replace(a, results=kept), folder / "two")
 
 
-def test_terminal_and_files_say_what_matches_and_what_was_gained(
+def test_compare_prints_and_writes_matches_and_gains(
     runs: tuple[Path, Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -61,7 +61,7 @@ def test_terminal_and_files_say_what_matches_and_what_was_gained(
     assert "# Comparison of two runs" in (tmp_path / "comparison.md").read_text("utf-8")
 
 
-def test_without_a_folder_nothing_is_written(
+def test_compare_without_out_writes_nothing(
     runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = sorted(runs[0].rglob("*"))
@@ -70,7 +70,7 @@ def test_without_a_folder_nothing_is_written(
     assert sorted(runs[0].rglob("*")) == before
 
 
-def test_what_is_not_there_is_named(runs: tuple[Path, Path], tmp_path: Path) -> None:
+def test_missing_runs_and_systems_are_named(runs: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"has no run\.json"):
         compare(runs[0], tmp_path, out=None, systems=None)
     with pytest.raises(ConfigError, match="the second run has no results of blstm"):
@@ -78,7 +78,7 @@ def test_what_is_not_there_is_named(runs: tuple[Path, Path], tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("text", ["", "a:b:c", "a:", ":b", "svm,,dnn-stl"])
-def test_what_is_no_pair_is_refused(text: str) -> None:
+def test_invalid_pairs_are_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="not a pair of systems"):
         pairs(text)
 
@@ -113,7 +113,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_ctrl_c_stops_at_once_with_one_sentence_and_keeps_what_is_done(project: Path) -> None:
+def test_ctrl_c_stops_at_once_and_keeps_finished_results(project: Path) -> None:
     out = project / "stopped"
     words = ("evaluate", project / "settings.toml", "--out", out, "-j", 2)
     process = start("-m", "voxaffect", *words)
@@ -181,7 +181,7 @@ def project_preparation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_run_of_baselines_ends_in_a_report(project_preparation: Path, tmp_path: Path) -> None:
+def test_a_run_of_baselines_has_a_report(project_preparation: Path, tmp_path: Path) -> None:
     assert evaluate(project_preparation / "settings.toml", tmp_path, jobs=1) == 0
     run = RunFolder(tmp_path).load()
     assert len(run.results) == len(run.thinned) == 5
@@ -202,11 +202,13 @@ def test_only_requested_feature_sets_are_extracted(project_preparation: Path) ->
     assert set(prepare_corpora(settings, 1, settings.feature_sets()).others) == {"egemaps"}
 
 
-def test_without_the_library_a_run_ends_before_anything_is_read(
+def test_a_missing_library_is_named_before_corpora_are_read(
     project_preparation: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "opensmile", None)
     settings = load_settings(project_preparation / "settings.toml")
-    monkeypatch.setattr(type(settings), "load_corpora", lambda self: pytest.fail("was read"))
+    monkeypatch.setattr(
+        type(settings), "load_corpora", lambda self: pytest.fail("corpora were read")
+    )
     with pytest.raises(FeatureError, match=r"pip install 'voxaffect\[opensmile\]'"):
         prepare_corpora(settings, 1, settings.feature_sets())

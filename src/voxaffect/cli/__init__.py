@@ -1,1 +1,1 @@
-"""The command line: one file a command, its Typer function beside the work."""
+"""Command line: one module per command, or per group of commands that share code."""

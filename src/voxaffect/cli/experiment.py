@@ -1,4 +1,4 @@
-"""demo, simulate, extract, evaluate, report: experiments from corpora to pages."""
+"""demo, simulate, extract, evaluate, report, compare: experiments, from corpora to reports."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from voxaffect.evaluation.experiment.dataset import Prepared
     from voxaffect.evaluation.experiment.job import Outcome
     from voxaffect.evaluation.experiment.run import Run
-    from voxaffect.evaluation.robustness.robustness import Robustness
     from voxaffect.features.cache.cache import FeatureStore
     from voxaffect.features.frames import FrameExtractor
 
@@ -103,7 +102,7 @@ def compare(
 
 
 def pairs(text: str) -> list[tuple[str, str]]:
-    """Pairs of systems as written on the command line.
+    """Parse pairs of systems.
 
     >>> pairs("svm,dnn-stl:dnn-mtl")
     [('svm', 'svm'), ('dnn-stl', 'dnn-mtl')]
@@ -366,20 +365,18 @@ def report(
 ) -> None:
     """Write the report of a run again: HTML page, Markdown, LaTeX, JSON, CSV and figures."""
     from voxaffect.evaluation.experiment.run import RunFolder
-    from voxaffect.evaluation.robustness.robustness import load_robustness
     from voxaffect.report.write import write_events
 
     finished = RunFolder(run).load()
     if tensorboard:
         print_line(f"wrote {write_events(finished.results, out or run)}")
-    _show(finished, out or run, load_robustness(run))
+    _show(finished, out or run, run)
 
 
 def _evaluate(settings: Settings, out: Path, n_jobs: int, note: str = "") -> int:
     """Run and report an experiment; returns the exit status, 1 if a fold has no result."""
     from voxaffect.evaluation.experiment.experiment import run
     from voxaffect.evaluation.experiment.run import RunFolder
-    from voxaffect.evaluation.robustness.robustness import load_robustness
 
     plan = settings.plan()
     prepared = prepare_corpora(settings, n_jobs, settings.feature_sets())
@@ -396,18 +393,20 @@ def _evaluate(settings: Settings, out: Path, n_jobs: int, note: str = "") -> int
             on_plan=planned,
             on_outcome=ended,
         )
-    _show(finished, out, load_robustness(out))
+    _show(finished, out, out)
     return report_missing(finished)
 
 
-def _show(finished: Run, out: Path, robustness: Robustness | None) -> None:
+def _show(finished: Run, out: Path, folder: Path) -> None:
+    """Write the report, with the robustness results of the run's folder, and print the tables."""
     from rich.markdown import Markdown
 
+    from voxaffect.evaluation.robustness.robustness import load_robustness
     from voxaffect.evaluation.summary import summarize_run
     from voxaffect.report.write import terminal_markdown, write_report
 
     summary = summarize_run(finished)
-    written = write_report(summary, out, robustness)
+    written = write_report(summary, out, load_robustness(folder))
     console().print(Markdown(terminal_markdown(summary)))
     for path in written:
         if path.suffix in {".html", ".md"}:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from voxaffect.audio.degrade.degradation import Degradation
     from voxaffect.config.settings import Settings
     from voxaffect.evaluation.experiment.dataset import Prepared
-    from voxaffect.evaluation.experiment.run import Run, RunFolder
     from voxaffect.evaluation.robustness.robustness import DegradedTests, Robustness
 
 
@@ -58,6 +57,7 @@ def robustness(
     codec, clipping, truncation, gain. The exit status is 1 if a fold could not be computed.
     """
     from voxaffect.config.file import load_settings
+    from voxaffect.evaluation.experiment.experiment import run
     from voxaffect.evaluation.experiment.run import RunFolder
     from voxaffect.evaluation.robustness.scores import robustness as score
     from voxaffect.parallel.clusters import LOCAL, workers
@@ -73,7 +73,23 @@ def robustness(
     with workers(LOCAL, None, jobs) as n_here:
         prepared = prepare_corpora(settings, n_here)
         tests = _degrade_tests(settings, prepared, degradations, n_here)
-        finished = _run(settings, prepared, tests, RunFolder(out), n_here)
+        with folds_progress() as (planned, ended):
+            finished = run(
+                settings.plan(),
+                prepared.dataset,
+                prepared.corpora,
+                RunFolder(out / FOLDER),
+                n_jobs=n_here,
+                note=str((RunFolder(out).header() or {}).get("note", "")),
+                context={
+                    **context(settings, prepared),
+                    "degradations": {d.name: d.settings() for d in degradations},
+                    "codecs": f"PyAV {version('av')}",
+                },
+                on_plan=planned,
+                on_outcome=ended,
+                data_of=tests.fold_data,
+            )
     status = report_missing(finished)
     found = score(
         finished.results,
@@ -122,40 +138,6 @@ def _degrade_tests(
         )
     report_problems(tests.refused)
     return tests
-
-
-def _run(
-    settings: Settings,
-    prepared: Prepared,
-    tests: DegradedTests,
-    folder: RunFolder,
-    n_jobs: int,
-) -> Run:
-    """Train on clean speech and compute the missing results of all test sets."""
-    from voxaffect.audio.degrade import DEGRADATIONS
-    from voxaffect.evaluation.experiment.experiment import run
-    from voxaffect.evaluation.experiment.run import RunFolder
-
-    earlier = folder.header() or {}
-    with folds_progress() as (planned, ended):
-        return run(
-            settings.plan(),
-            prepared.dataset,
-            prepared.corpora,
-            RunFolder(folder.root / FOLDER),
-            n_jobs=n_jobs,
-            note=str(earlier.get("note", "")),
-            context={
-                **context(settings, prepared),
-                "degradations": {
-                    name: DEGRADATIONS[name].settings() for name in tests.conditions[1:]
-                },
-                "codecs": f"PyAV {version('av')}",
-            },
-            on_plan=planned,
-            on_outcome=ended,
-            data_of=tests.fold_data,
-        )
 
 
 def _write(found: Robustness, out: Path) -> None:
