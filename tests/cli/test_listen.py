@@ -160,7 +160,7 @@ def test_a_microphone_is_resampled_and_dropped_audio_is_reported(
     final = json.loads(printed.out.splitlines()[-1])
     assert final["is_final"] is True
     assert final["end_s"] == pytest.approx(1.0, abs=0.02)
-    assert "1 blocks of audio were dropped; close other programs" in printed.err
+    assert "audio was dropped (blocks: 1); close other programs" in printed.err
 
 
 def test_blocks_dropped_from_a_full_queue_are_counted() -> None:

@@ -306,12 +306,12 @@ ROW = InputSource(Utterance("t/a#0", "t", Path("a.wav"), "", "t/?"), {"path": "a
         (
             {"timeline": True, "picture": Path("a.svg")},
             [ONE, TWO],
-            "draws one recording, and there are 2",
+            "--picture draws one recording, but there are 2; name one",
         ),
         (
             {"output": "vtt"},
             [ONE, TWO],
-            "--format vtt holds one recording, and there are 2",
+            "--format vtt is for one recording, but there are 2; add --out FOLDER",
         ),
     ],
 )

@@ -60,11 +60,12 @@ def keep_examples(text: str) -> str:
 
 
 ORDER = (
+    *("list", "show", "check", "overlap"),
     *("predict", "listen", "serve", "train", "inspect", "export"),
     *("demo", "evaluate", "report", "compare", "robustness", "extract"),
     *("corpora", "simulate"),
 )
-"""Order of the commands in the help."""
+"""Order of the commands in the help, those of `corpora` first."""
 
 EXPERIMENT, RECOGNIZER, DATA = "Experiments", "Recognizers", "Data"
 """Headings of the commands in the help."""
@@ -110,8 +111,8 @@ def options(
 ) -> None:
     """Recognize the emotion of speech, and measure how well that works on unseen speakers.
 
-    Begin with a recording, voxaffect predict clip.wav, or with voxaffect demo. -v and -q work
-    before and after a command.
+    Start with: voxaffect predict clip.wav, or: voxaffect demo. -v and -q may be given before or
+    after a command.
     """
 
 
@@ -165,7 +166,7 @@ SOURCE = "Folder of the copy on disk, a table, or an audformat database."
 
 Config = Annotated[Path, typer.Argument(help="Settings file (TOML), such as configs/open.toml.")]
 Jobs = Annotated[
-    int, typer.Option("--jobs", "-j", min=0, help="Number of processes; 0 is one a core.")
+    int, typer.Option("--jobs", "-j", min=0, help="Number of processes; 0: one per core.")
 ]
 On = Annotated[
     Backend, typer.Option("--backend", help="Local processes (loky), or a Ray or Dask cluster.")

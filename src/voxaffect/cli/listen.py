@@ -353,7 +353,7 @@ class RealTimeMonitor:
 
         if block.n_dropped:
             self.n_dropped += block.n_dropped
-            _warn(f"{block.n_dropped} blocks of audio were dropped; close other programs")
+            _warn(f"audio was dropped (blocks: {block.n_dropped}); close other programs")
         self.lag_s = max(0.0, self.lag_s - len(block.samples) / SAMPLE_RATE_HZ) + elapsed_s
         if self.lag_s > MAX_LAG_S and not self._is_slow:
             self._is_slow = True
@@ -381,7 +381,7 @@ def listen_command(
         str | None, typer.Option(help="Microphone: its number or part of its name.")
     ] = None,
     pause: Annotated[
-        float, typer.Option(help="Pause in seconds that ends an utterance; 0: all is one.")
+        float, typer.Option(help="Pause in seconds that ends an utterance; 0: all audio is one.")
     ] = 0.6,
     longest: Annotated[
         float, typer.Option(help="Longest utterance in seconds; longer ones are split.")
@@ -403,7 +403,7 @@ def listen_command(
         ffmpeg -i call.mp4 -f s16le -ar 16000 -ac 1 - | voxaffect listen --stdin
 
     A pause ends an utterance; its final prediction is that of voxaffect predict. Ctrl-C ends the
-    utterance, prints its prediction and stops. The exit status is 1 if audio was lost.
+    utterance, prints its prediction and stops. The exit status is 1 if audio was dropped.
     """
     from voxaffect.audio.pcm import PcmFormat
 

@@ -109,12 +109,12 @@ class Request:
             return
         if self.picture is not None:
             raise ConfigError(
-                f"--picture draws one recording, and there are {len(sources)}; name one at a time"
+                f"--picture draws one recording, but there are {len(sources)}; name one"
             )
         if self.format is not None and self.format.suffix and not self.writes_folder:
             raise ConfigError(
-                f"--format {self.name} holds one recording, and there are {len(sources)}; add "
-                "--out FOLDER for a file each"
+                f"--format {self.name} is for one recording, but there are {len(sources)}; add "
+                "--out FOLDER for one file per recording"
             )
 
     @property
@@ -393,8 +393,8 @@ def predict_command(
         typer.Option(
             "--format",
             "-f",
-            help="table, json (a line each), csv, audacity or vtt; by the suffix of --out, else "
-            "table.",
+            help="table, json (one object per line), csv, audacity or vtt; default: by the suffix "
+            "of --out, else table.",
             show_default=False,
         ),
     ] = "",
@@ -414,7 +414,9 @@ def predict_command(
     ] = None,
     from_list: Annotated[
         Path | None,
-        typer.Option("--from-list", help="Also read sources from a file, one a line; - is stdin."),
+        typer.Option(
+            "--from-list", help="Also read sources from a file, one per line; - is standard input."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -422,7 +424,7 @@ def predict_command(
             "--out",
             "-o",
             help="Save to this file (.csv, .json, .txt for Audacity, .vtt), or for audacity and "
-            "vtt to a folder with a file for each recording.",
+            "vtt to a folder with one file per recording.",
         ),
     ] = None,
     frames: Annotated[
@@ -432,18 +434,18 @@ def predict_command(
 ) -> int:
     """Recognize the emotion of recordings.
 
-    A folder stands for all recordings below it. A table (CSV or Parquet, as corpora export writes
-    it) stands for its rows, which may be segments of longer recordings: columns path, start_s,
-    end_s; so does an audformat database.
+    Of a folder, all recordings below it are used; of a table (CSV or Parquet, as corpora export
+    writes it) or an audformat database, all rows, which may be segments of longer recordings:
+    columns path, start_s, end_s.
 
       voxaffect predict clip.wav
       voxaffect predict talk.mp4 --timeline --picture talk.svg
       voxaffect predict calls/ -m models/mine --abstain 0.6 --out calls.csv
       curl -s https://example.org/a.ogg | voxaffect predict -
 
-    Warnings say what makes a prediction doubtful: short, clipped, noisy, music, narrow-band, or
-    unfamiliar (unlike all training data). Recordings that cannot be used are named on standard
-    error; the rest is recognized, and the exit status is 1.
+    Warnings mark doubtful predictions: short, clipped, noisy, music, narrow-band, or unfamiliar
+    (out of distribution: unlike the training data). Recordings that cannot be used are reported on
+    standard error and skipped; the exit status is then 1.
     """
     from voxaffect.audio.decode import DecodeLimits
 

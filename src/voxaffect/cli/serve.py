@@ -34,7 +34,7 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen on; by default only this machine can connect.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 is any free one.")] = 8000,
+    port: Annotated[int, typer.Option(help="Port; 0: any free one.")] = 8000,
     token_file: Annotated[
         Path | None,
         typer.Option(
@@ -65,7 +65,7 @@ def serve(
         int, typer.Option(min=1, help="Number of processes that share the port.")
     ] = 1,
     workers: Annotated[
-        int, typer.Option(min=0, help="Computing threads per process; 0: one a core in all.")
+        int, typer.Option(min=0, help="Computing threads per process; 0: one per core in total.")
     ] = 0,
 ) -> None:
     """Serve a recognizer over HTTP and WebSocket, with a page to try it in the browser.

@@ -137,7 +137,7 @@ LOG, EVENTS = "training.csv", "tensorboard"
     app,
     "train",
     RECOGNIZER,
-    kept="features computed so far are kept, no recognizer was saved",
+    kept="features computed so far are kept; no recognizer was saved",
 )
 def train(
     config: Config,
@@ -303,7 +303,7 @@ def adapt_to(config: Path, base: Path, out: Path, *, seed: int, n_jobs: int) -> 
     adapted.save(out)
     print_line(f"wrote {out}: {adapted.classifier.summary()}")
     if not adapted.card["net_moved"]:
-        console().print("No epoch was better on the dev set; the weights of the net are unchanged.")
+        console().print("No epoch improved on the dev set; the weights of the net are unchanged.")
 
 
 def _cross_validate(
