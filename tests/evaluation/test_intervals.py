@@ -223,7 +223,7 @@ def test_speaker_in_two_test_sets_counts_once() -> None:
     both = Pool.of([half, more])
     assert both.counts.shape == (2, 7, 2, 4)
     assert both.accuracy() == pytest.approx((0.5 + 8 / 14) / 2)
-    assert both.degrees_of_freedom == 6
+    assert degrees_of_freedom(both.speakers) == 6
 
 
 def test_mean_needs_every_test_set() -> None:

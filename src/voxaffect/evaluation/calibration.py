@@ -128,14 +128,12 @@ class Predictions:
     @property
     def confidence(self) -> Floats:
         """Probability of each prediction (N,)."""
-        found: Floats = self.probabilities[np.arange(self.predicted.size), self.predicted]
-        return found
+        return np.take_along_axis(self.probabilities, self.predicted[:, None], axis=1)[:, 0]
 
     @property
     def correct(self) -> Floats:
         """1 for each correct prediction, else 0, (N,)."""
-        found: Floats = (self.truth == self.predicted).astype(np.float64)
-        return found
+        return np.equal(self.truth, self.predicted).astype(np.float64)
 
 
 def reliabilities(run: Run) -> tuple[Reliability, ...]:
@@ -209,9 +207,7 @@ def coverage(predictions: Predictions) -> Coverage:
     of_class = np.eye(EMOTION.n_classes)[predictions.truth].T  # (C, N)
     hits = np.array([sums_at(n_answered, confidence, correct * own) for own in of_class])
     totals = np.array([sums_at(n_answered, confidence, own) for own in of_class])
-    return Coverage(
-        accuracy=hits.sum(axis=0) / n_answered, ua=mean_known(ratio(hits, totals), axis=0)
-    )
+    return Coverage(hits.sum(axis=0) / n_answered, mean_known(ratio(hits, totals), axis=0))
 
 
 def sums_at(n_answered: Floats, confidence: Floats, values: Floats) -> Floats:

@@ -17,12 +17,10 @@ from voxaffect.files import digest
 
 @dataclass(frozen=True)
 class Share:
-    """Number of things of a kind that two sets have in common.
+    """Number n of things of a kind that two sets have in common.
 
     Args:
-        n: things in both.
-        of: things in the first set, 0 where none has a name; None where not recorded, as in runs
-            of earlier versions.
+        of: things in the first set, 0 where none has a name; None in runs of earlier versions.
     """
 
     n: int
@@ -73,11 +71,11 @@ class ProtocolLeakage:
 
     def shares(self, kind: str) -> tuple[Share, ...]:
         """What the test sets share with training and dev data, of the folds where it is known."""
-        return _known(fold.test.get(kind) for fold in self.folds)
+        return tuple(s for f in self.folds if (s := f.test.get(kind)) and s.known)
 
     def dev_shares(self, kind: str) -> tuple[Share, ...]:
         """What the dev sets share with training data, of the folds where it is known."""
-        return _known(fold.dev.get(kind) for fold in self.folds)
+        return tuple(s for f in self.folds if (s := f.dev.get(kind)) and s.known)
 
     def n_sharing(self, kind: str) -> int:
         """Number of folds whose test set shares something of a kind."""
@@ -86,10 +84,6 @@ class ProtocolLeakage:
     def sharing(self, kind: str) -> tuple[str, ...]:
         """Test sets that share something of a kind in any fold, sorted."""
         return tuple(test for test in self.test_sets if self.on(test).n_sharing(kind))
-
-
-def _known(shares: Iterable[Share | None]) -> tuple[Share, ...]:
-    return tuple(share for share in shares if share is not None and share.known)
 
 
 def leakage_by_protocol(run: Run) -> tuple[ProtocolLeakage, ...]:
@@ -118,9 +112,6 @@ def _fold(result: FoldResult, stated: Mapping[str, Any] | None) -> FoldLeakage:
     return FoldLeakage(result.fold, result.corpus, test, dev)
 
 
-SENTENCE_KINDS = ("speakers", "sentences", "sessions", "corpora")
-"""Kinds in the sentences of earlier versions."""
-
 SENTENCE = re.compile(
     r"the test set shares (?P<test>.+) with the training and dev data; "
     r"the dev set shares (?P<dev>.+) with the training data"
@@ -135,12 +126,9 @@ def _read_sentence(text: str) -> tuple[Shares, Shares]:
 
 def _read_counts(text: str) -> Shares:
     """Shares in `2 sentences, 1 corpus`; 0 of a kind that is not mentioned."""
-    counts = {name: int(n) for n, name in re.findall(r"(\d+) ([a-z]+)", text)}
-    found = {}
-    for plural in SENTENCE_KINDS:
-        singular = "corpus" if plural == "corpora" else plural[:-1]
-        found[plural] = Share(counts.get(plural, 0) + counts.get(singular, 0), None)
-    return found
+    counts = {name[:4]: int(n) for n, name in re.findall(r"(\d+) ([a-z]+)", text)}
+    kinds = ("speakers", "sentences", "sessions", "corpora")  # begin as their singulars do
+    return {kind: Share(counts.get(kind[:4], 0), None) for kind in kinds}
 
 
 @dataclass(frozen=True)

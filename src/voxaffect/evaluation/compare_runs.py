@@ -260,11 +260,8 @@ def compare_runs(a: Run, b: Run, systems: SystemPairs | None = None) -> RunsComp
 def _pairs(a: Run, b: Run, systems: SystemPairs | None) -> list[tuple[str, str]]:
     of_a, of_b = _systems(a), _systems(b)
     pairs = [(name, name) for name in of_a if name in of_b] if systems is None else [*systems]
-    for run, found, names in (
-        ("first", of_a, [name for name, _ in pairs]),
-        ("second", of_b, [name for _, name in pairs]),
-    ):
-        if unknown := [name for name in names if name not in found]:
+    for k, (run, found) in enumerate((("first", of_a), ("second", of_b))):
+        if unknown := [pair[k] for pair in pairs if pair[k] not in found]:
             raise ConfigError(
                 f"the {run} run has no results of {unknown[0]}, only of "
                 f"{', '.join(found) or 'none'}; name pairs of systems, one of each run"

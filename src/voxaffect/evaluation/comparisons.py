@@ -191,31 +191,22 @@ def before_after(
         speakers: (N,), speaker names.
     """
 
-    def ua(rows: NDArray[np.bool_]) -> tuple[float, float]:
-        then, now = (
-            ua_of(confusion(truth[rows], predicted[rows], EMOTION.n_classes))
-            for predicted in (before, after)
-        )
-        return then, now
+    def ua(predicted: NDArray[np.int64], rows: NDArray[np.bool_]) -> float:
+        return ua_of(confusion(truth[rows], predicted[rows], EMOTION.n_classes))
 
-    overall = ua(np.ones(truth.size, np.bool_))
-    by_speaker = {str(speaker): ua(speakers == speaker) for speaker in np.unique(speakers)}
+    def recall(predicted: NDArray[np.int64], c: int) -> float:
+        return float(np.mean(predicted[truth == c] == c))
+
+    everybody, classes = np.ones(truth.size, np.bool_), np.unique(truth)
+    rows_of = {str(speaker): speakers == speaker for speaker in np.unique(speakers)}
+    by_speaker = {s: (ua(before, rows), ua(after, rows)) for s, rows in rows_of.items()}
     return BeforeAfter(
         n=truth.size,
-        before=overall[0],
-        after=overall[1],
-        recalls={
-            EMOTION.classes[c]: (
-                float(np.mean(before[truth == c] == c)),
-                float(np.mean(after[truth == c] == c)),
-            )
-            for c in np.unique(truth)
-        },
+        before=ua(before, everybody),
+        after=ua(after, everybody),
+        recalls={EMOTION.classes[c]: (recall(before, c), recall(after, c)) for c in classes},
         speakers=by_speaker,
-        paired=wilcoxon(
-            {name: [now] for name, (_, now) in by_speaker.items()},
-            {name: [then] for name, (then, _) in by_speaker.items()},
-        ),
+        paired=wilcoxon(*({name: [ua[k]] for name, ua in by_speaker.items()} for k in (1, 0))),
     )
 
 
@@ -298,11 +289,10 @@ class PairedScores:
 
     def paired(self, unit: Unit) -> tuple[Scores, Scores]:
         """Unit -> UA of the system, and of the reference."""
-        if unit == "corpora":
-            return self._by_corpus(self.system), self._by_corpus(self.reference)
+        scores = self._by_corpus if unit == "corpora" else self._by_fold
         if unit == "speakers" and self.table.protocol != "within":
-            return self._by_speaker(self.system), self._by_speaker(self.reference)
-        return self._by_fold(self.system), self._by_fold(self.reference)
+            scores = self._by_speaker
+        return scores(self.system), scores(self.reference)
 
     def pooled_gain(self) -> Interval | None:
         """Interval of the difference of pooled UA, None where speakers are few or not known."""
@@ -357,8 +347,8 @@ class Comparison:
         n_family: comparisons corrected for together: all on the same test set by the same unit.
         reachable: whether p_holm could be <= .05 at all, had all units that differ agreed in every
             comparison of the family.
-        pooled: difference of UA of pooled predictions, mean over test sets, and its interval over
-            speakers; None where speakers are too few or not known.
+        pooled: difference of pooled UA, mean over test sets, with its interval over speakers; None
+            where speakers are too few or not known.
     """
 
     protocol: str

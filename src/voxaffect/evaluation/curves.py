@@ -43,8 +43,7 @@ def embed(
     """
     rows = np.arange(len(features))
     if len(features) > MAX_POINTS:
-        drawn = np.random.default_rng(seed).choice(len(features), MAX_POINTS, replace=False)
-        rows = np.sort(drawn)
+        rows = np.sort(np.random.default_rng(seed).choice(rows, MAX_POINTS, replace=False))
     chosen = features[rows]
     if len(chosen) < FEWEST_POINTS or not np.ptp(chosen, axis=0).any():
         return None
@@ -155,11 +154,8 @@ def fold_scores(results: Iterable[FoldResult]) -> tuple[FoldScore, ...]:
     found = []
     for key in sorted(groups, key=position):
         seeds = groups[key]
-        trainings = {
-            r.seed: TrainingCurve(history.best, len(history.epochs))
-            for r in seeds
-            if (history := history_of(r))
-        }
+        histories = {r.seed: history for r in seeds if (history := history_of(r))}
+        trainings = {n: TrainingCurve(h.best, len(h.epochs)) for n, h in histories.items()}
         ua = {r.seed: unweighted_accuracy(r.matrix) for r in seeds}
         n, n_dev = len(seeds[0].ids), seeds[0].details.get("n_dev")
         found.append(FoldScore(*key, n, n_dev, ua, trainings))

@@ -42,12 +42,7 @@ Facts = Sequence[UtteranceFacts]
 
 @dataclass(frozen=True, eq=False)
 class GroupKind:
-    """Attribute by which utterances are grouped.
-
-    Args:
-        name: `gender`.
-        members: int64 (N,), index of each utterance's group.
-    """
+    """Attribute by which utterances are grouped; `members` is each one's group, int64 (N,)."""
 
     name: str
     groups: tuple[str, ...]
@@ -144,8 +139,7 @@ class GroupCounts:
     """Predictions counted by speaker, seed, group and class.
 
     Args:
-        correct: float64 (S, R, G, C), correct predictions.
-        total: float64 (S, R, G, C), predictions.
+        correct: float64 (S, R, G, C), correct predictions of the total.
         n_utterances: int64 (G,), different utterances of each group.
     """
 
@@ -257,20 +251,9 @@ class Grouping:
     gap: Gap | None
 
 
-def grouping(
-    protocol: str, system: str, kind: GroupKind, counts: GroupCounts, weights: Floats
-) -> Grouping:
-    """Scores of one system's groups, and their gap, by bootstrap weights of speakers (B, S)."""
-    resampled = counts.resampled(weights)  # (B, G)
-    known = np.array([name != UNKNOWN for name in kind.groups])
-    groups = groups_of(kind.groups, counts, large_enough(counts) & known, resampled)
-    return Grouping(protocol, system, kind.name, tuple(groups.values()), _gap(groups, resampled))
-
-
 def large_enough(counts: GroupCounts) -> NDArray[np.bool_]:
     """Whether each group has enough utterances and classes to be compared, bool (G,)."""
-    enough: NDArray[np.bool_] = counts.n_utterances >= MIN_UTTERANCES
-    return enough & (counts.n_classes >= MIN_CLASSES)
+    return (counts.n_utterances >= MIN_UTTERANCES) & (counts.n_classes >= MIN_CLASSES)
 
 
 def groups_of(
@@ -282,9 +265,9 @@ def groups_of(
     """Groups with predictions, by their index.
 
     Args:
-        names: G of them.
+        names: G names.
         counts: predictions by group.
-        compared: bool (G,).
+        compared: bool (G,), which are compared with others.
         resampled: float64 (B, G), UA in each resample; None where each group is a speaker.
     """
     accuracies, recalls = counts.accuracies(), counts.recalls()
@@ -347,11 +330,7 @@ class ExpectedByChance:
 
 @dataclass(frozen=True)
 class SpeakerVariation:
-    """Inequality of one system's UA over speakers: Gini coefficient, and what chance alone gives.
-
-    Args:
-        expected_by_chance: the same without any difference between speakers.
-    """
+    """Gini coefficient of one system's UA over speakers, and what chance alone would give."""
 
     gini: float
     interval: GroupInterval | None
@@ -396,22 +375,13 @@ def _variation(counts: GroupCounts, rows: Counts) -> SpeakerVariation:
     """Variation over the speakers of some rows (n,), n >= 2."""
     accuracies = counts.accuracies()[rows]
     resampled = np.random.default_rng(SEED).choice(accuracies, (N_DRAWS, rows.size))
-    n_predictions = counts.total[0].max(axis=0)[rows]  # (n, C), of the seed that has most
+    n = counts.total[0].max(axis=0)[rows].astype(np.int64)  # (n, C), of the seed that has most
     correct, total = (c[0, :, rows].sum(axis=(0, 1)) for c in (counts.correct, counts.total))
-    return SpeakerVariation(
-        gini=float(gini(accuracies)),
-        interval=interval(gini(resampled)),
-        expected_by_chance=_expected(n_predictions.astype(np.int64), ratio(correct, total)),
-    )
-
-
-def _expected(n_predictions: Counts, recalls: Floats) -> ExpectedByChance:
-    """Expectation for speakers with n utterances of each class (n, C), at its recall (C,)."""
-    rng = np.random.default_rng(SEED)
-    chances = np.nan_to_num(recalls)  # a class that is absent has no utterances to draw
-    hits = rng.binomial(n_predictions, chances, (N_SIMULATIONS, *n_predictions.shape))
-    accuracies = mean_known(ratio(hits, np.broadcast_to(n_predictions, hits.shape)), axis=-1)
-    return ExpectedByChance(float(accuracies.min(axis=1).mean()), float(gini(accuracies).mean()))
+    recalls = np.nan_to_num(ratio(correct, total))  # (C,), an absent class has nothing to draw
+    hits = np.random.default_rng(SEED).binomial(n, recalls, (N_SIMULATIONS, *n.shape))
+    equal = mean_known(ratio(hits, np.broadcast_to(n, hits.shape)), axis=-1)
+    chance = ExpectedByChance(float(equal.min(axis=1).mean()), float(gini(equal).mean()))
+    return SpeakerVariation(float(gini(accuracies)), interval(gini(resampled)), chance)
 
 
 def gini(values: ArrayLike) -> Floats:
@@ -463,6 +433,10 @@ def group_scores(run: Run) -> GroupScores | None:
         for kind in kinds:
             if np.unique(kind.members[answers.rows]).size > 1:
                 counts = GroupCounts.of(answers, speakers.members, kind)
-                groupings.append(grouping(protocol, system, kind, counts, weights))
+                resampled = counts.resampled(weights)
+                compared = large_enough(counts) & (np.array(kind.groups) != UNKNOWN)
+                groups = groups_of(kind.groups, counts, compared, resampled)
+                gap = _gap(groups, resampled)
+                groupings.append(Grouping(protocol, system, kind.name, (*groups.values(),), gap))
         spreads.append(speaker_spread(protocol, system, speakers, answers))
     return GroupScores(tuple(groupings), tuple(spreads))

@@ -191,11 +191,6 @@ class Pool:
         zero = np.zeros((2, EMOTION.n_classes))
         return cls(speakers, np.array([[g.get(s, zero) for s in speakers] for g in groups]))
 
-    @property
-    def degrees_of_freedom(self) -> int:
-        """Speakers minus corpora."""
-        return degrees_of_freedom(self.speakers)
-
     def accuracy(self) -> float:
         """Pooled UA, mean over test sets."""
         return float(unweighted_accuracy(self.counts.sum(axis=1)).mean())
@@ -218,14 +213,15 @@ def bootstrap_interval(
         seed: of the resampling.
         n_resamples: B.
     """
-    if pool.degrees_of_freedom < MIN_DEGREES_OF_FREEDOM:
+    degrees = degrees_of_freedom(pool.speakers)
+    if degrees < MIN_DEGREES_OF_FREEDOM:
         return None
     drawn = pool.resample(seed, n_resamples)
     value, resampled = pool.accuracy(), mean_known(unweighted_accuracy(drawn))
     if minus is not None:
         value -= minus.accuracy()
         resampled = resampled - mean_known(unweighted_accuracy(minus.resample(seed, n_resamples)))
-    low, high = percentile_interval(resampled, tail(pool.degrees_of_freedom))
+    low, high = percentile_interval(resampled, tail(degrees))
     tested = pool.counts[:, :, 1].sum(axis=1) > 0
     lost = ((drawn[:, :, 1] == 0) & tested).any(axis=(1, 2)).mean()
     return Interval(value, low, high, len(pool.speakers), float(lost))

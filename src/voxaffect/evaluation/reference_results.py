@@ -131,11 +131,7 @@ CROSS_MEANS = _rows(
 
 
 class Confusion(NamedTuple):
-    """One system of Table 4.
-
-    Args:
-        shares: (C, C), share of each prediction among the utterances of a true class.
-    """
+    """One system of Table 4; shares (C, C) of predictions among utterances of a true class."""
 
     ua: float
     shares: tuple[tuple[float, ...], ...]
@@ -178,11 +174,7 @@ class PublishedAndMeasured:
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """A line of a table of the paper.
-
-    Args:
-        name: the run's name of the corpus or test set, or what the mean is over.
-    """
+    """A line of a table of the paper, named as the run's test set or as what a mean is over."""
 
     name: str
     figures: Mapping[str, PublishedAndMeasured]
@@ -270,10 +262,8 @@ def _cross(table: ScoreTable, known: Mapping[str, str]) -> tuple[PublishedRow, .
         if name in CROSS:
             rows[name] = _row(table, test, CROSS[name])
     means = []
-    for title, tests in (
-        *((f"mean of {style}", tests) for style, tests in CROSS_STYLES.items()),
-        ("mean", tuple(CROSS)),
-    ):
+    styles = {f"mean of {style}": tests for style, tests in CROSS_STYLES.items()}
+    for title, tests in {**styles, "mean": tuple(CROSS)}.items():
         both = [name for name in tests if name in rows]
         means += _mean([rows[n] for n in both], both, tests, CROSS_MEANS, title)
     return (*rows.values(), *means)
@@ -283,20 +273,15 @@ def _aggregated(table: ScoreTable) -> tuple[PublishedRow, ...]:
     (test,) = table.tests
     scores = {s: table.scores[test, s] for s in AGGREGATED if (test, s) in table.scores}
     ua = {s: PublishedAndMeasured(AGGREGATED[s].ua, score.ua) for s, score in scores.items()}
-    rows = [
-        PublishedRow(
-            f"recall of {emotion}",
-            {
-                system: PublishedAndMeasured(
-                    AGGREGATED[system].shares[c][c],
-                    None if isnan(recall := float(recalls(score.counts)[c])) else recall,
-                )
-                for system, score in scores.items()
-            },
-        )
-        for c, emotion in enumerate(EMOTION.classes)
-    ]
-    return (PublishedRow("UA", ua), *rows) if scores else ()
+    rows = [PublishedRow("UA", ua)]
+    for c, emotion in enumerate(EMOTION.classes):
+        found = {s: float(recalls(score.counts)[c]) for s, score in scores.items()}
+        figures = {
+            s: PublishedAndMeasured(AGGREGATED[s].shares[c][c], None if isnan(recall) else recall)
+            for s, recall in found.items()
+        }
+        rows.append(PublishedRow(f"recall of {emotion}", figures))
+    return tuple(rows) if scores else ()
 
 
 def _row(table: ScoreTable, test: str, papers: Row, deviations: Row | None = None) -> PublishedRow:

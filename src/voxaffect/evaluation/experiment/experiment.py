@@ -8,9 +8,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from typing import Any
 
-from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ArtifactError, FeatureError, FoldError
 from voxaffect.evaluation.experiment.dataset import Dataset
 from voxaffect.evaluation.experiment.job import (
@@ -96,8 +96,7 @@ class Plan:
         labels, seed = dataset.labels(), self.split_seed
         return tuple(
             thinned(fold, share, dataset.utterances, labels, seed)
-            for share in self.train_shares
-            for fold in folds
+            for share, fold in product(self.train_shares, folds)
         )
 
     def _builders(
@@ -106,11 +105,9 @@ class Plan:
         labels, seed, dev = dataset.labels(), self.split_seed, self.dev
         everything = list(dataset.utterances.values())
         if "within" in self.protocols:
-            corpora: dict[str, list[Utterance]] = defaultdict(list)
-            for utterance in everything:
-                corpora[utterance.corpus].append(utterance)
-            for corpus in corpora.values():
-                yield partial(within, corpus, labels, seed, dev, on_refused=on_refused)
+            for corpus in dict.fromkeys(u.corpus for u in everything):
+                own = [u for u in everything if u.corpus == corpus]
+                yield partial(within, own, labels, seed, dev, on_refused=on_refused)
         if "cross" in self.protocols:
             split = self.split_style
             yield partial(cross, everything, labels, seed, dev, split, on_refused=on_refused)
@@ -163,16 +160,14 @@ def run(
     failures: list[dict[str, str]] = []
     datasets = {None: dataset} | dict(others or {})
     _check_features(plan, datasets)
-    folds = plan.folds(dataset, lambda fault: failures.append(_refusal(fault)))
+    folds = plan.folds(dataset, lambda fault: failures.append(_failure(str(fault))))
     leakage = LeakageCounts.of(dataset.utterances, dataset.features, dataset.contents)
     stated = {fold.name: leakage.statement(fold) for fold in folds}
-    jobs = _jobs(
-        plan,
-        {
-            name: [data_of(f, datasets[name], stated[f.name].sentence()) for f in folds]
-            for name in {system.features for system in plan.systems}
-        },
-    )
+    data = {
+        name: [data_of(fold, datasets[name], stated[fold.name].sentence()) for fold in folds]
+        for name in {system.features for system in plan.systems}
+    }
+    jobs = _jobs(plan, data)
     folder.remove_unfinished()
     folder.write_utterances(facts_of(dataset, corpora))
     missing = {job.name for job in jobs if not _is_done(job, folder)}
@@ -196,7 +191,7 @@ def run(
             outcome = Outcome(job.data.fold, job.system.name, job.seed)
             if isinstance(end, Failure):
                 outcome = replace(outcome, failure=end.reason)
-                failures.append(outcome.plain())
+                failures.append(_failure(end.reason, job.data.fold, job.system.name, str(job.seed)))
             else:
                 folder.write_result(end)
             kept.update()
@@ -207,13 +202,11 @@ def run(
 
 def _jobs(plan: Plan, data: Mapping[str | None, Sequence[FoldData]]) -> list[Job]:
     """All jobs: seed by seed, and in each the longest first, so that no core is idle at the end."""
-    n_folds = len(next(iter(data.values())))
-    jobs = [
+    numbers = range(len(next(iter(data.values()))))
+    jobs = (
         Job(data[system.features][number], system, plan.options, seed)
-        for seed in plan.seeds
-        for number in range(n_folds)
-        for system in plan.systems
-    ]
+        for seed, number, system in product(plan.seeds, numbers, plan.systems)
+    )
     return sorted(jobs, key=lambda job: (plan.seeds.index(job.seed), -job.cost()))
 
 
@@ -248,9 +241,10 @@ def _is_done(job: Job, folder: RunFolder) -> bool:
         return False
 
 
-def _refusal(fault: FoldError) -> dict[str, str]:
-    """A fold or protocol that cannot be built, as in the run's header."""
-    return {"fold": str(fault).partition(":")[0], "system": "", "seed": "", "reason": str(fault)}
+def _failure(reason: str, fold: str = "", system: str = "", seed: str = "") -> dict[str, str]:
+    """Failure as in the run's header; a fold that cannot be built is named in the reason."""
+    fold = fold or reason.partition(":")[0]
+    return {"fold": fold, "system": system, "seed": seed, "reason": reason}
 
 
 class _Header:

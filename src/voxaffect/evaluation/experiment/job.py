@@ -30,9 +30,7 @@ from voxaffect.model.data import Examples
 from voxaffect.parallel.clusters import threads_per_job
 from voxaffect.parallel.processes import keep_freed_memory
 from voxaffect.parallel.work import WorkerDied, compute_all
-from voxaffect.systems.classifier import (
-    UtteranceClassifier,
-)
+from voxaffect.systems.classifier import UtteranceClassifier
 from voxaffect.systems.systems import NetSystem, Options, System
 from voxaffect.taxonomy import EMOTION
 
@@ -282,11 +280,6 @@ class Outcome:
     system: str
     seed: int
     failure: str | None = None
-
-    def plain(self) -> dict[str, str]:
-        """The failure as in the run's header."""
-        named = {"fold": self.fold, "system": self.system, "seed": str(self.seed)}
-        return {**named, "reason": self.failure or ""}
 
 
 class Schedule:

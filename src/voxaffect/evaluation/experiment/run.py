@@ -135,9 +135,7 @@ class CorpusSummary:
 
     Args:
         digest: hash of the metadata of the utterances used.
-        emotion: class -> utterances used.
-        gender: class -> utterances used; "unknown" where not stated.
-        naturalness: class -> utterances used; "unknown" where not stated.
+        emotion: class -> utterances used; gender and naturalness also count "unknown" ones.
         excluded: raw label -> utterances that the taxonomy leaves out.
         problems: kind -> number of files.
         audio_s: seconds of speech used.
@@ -303,18 +301,13 @@ class RunFolder:
         if header is None:
             raise ArtifactError(f"{self.root} has no run.json; give the --out folder of evaluate")
         try:
-            corpora = tuple(CorpusSummary(**c) for c in header.pop("corpora"))
-            failures = tuple(header.pop("failures"))
-            paths = [self.path(name) for name in header.pop("results")]
+            paths = [self.path(name) for name in header["results"]]
             found = order([load_result(path) for path in paths if path.exists()])
-            return Run(
-                corpora=corpora,
-                failures=failures,
-                results=tuple(r for r in found if r.train_share == 1),
-                thinned=tuple(r for r in found if r.train_share < 1),
-                utterances=read_facts(self.root / FACTS),
-                **header,
-            )
+            header["corpora"] = tuple(CorpusSummary(**c) for c in header["corpora"])
+            header["failures"] = tuple(header["failures"])
+            header["results"] = tuple(r for r in found if r.train_share == 1)
+            thinned = tuple(r for r in found if r.train_share < 1)
+            return Run(**header, thinned=thinned, utterances=read_facts(self.root / FACTS))
         except (KeyError, TypeError) as fault:
             raise ArtifactError(
                 f"{self.root}/run.json is not the header of a run ({fault}); give the --out "
@@ -332,6 +325,5 @@ PROTOCOLS = ("within", "cross", "aggregated")
 
 def order(results: Sequence[FoldResult]) -> tuple[FoldResult, ...]:
     """Results in the order of protocol, fold, system and seed."""
-    return tuple(
-        sorted(results, key=lambda r: (PROTOCOLS.index(r.protocol), r.fold, r.system, r.seed))
-    )
+    found = sorted(results, key=lambda r: (PROTOCOLS.index(r.protocol), r.fold, r.system, r.seed))
+    return tuple(found)

@@ -6,7 +6,7 @@ Letters: B resamples, K conditions, S speakers.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -170,7 +170,7 @@ def _measure(
 ) -> Measured:
     ua = accuracies(folds, draws.weights, draws.speakers)
     groups = {group: ua[:, index].mean(axis=1) for group, index in _scored(conditions).items()}
-    degraded = _mean_of_groups(groups.values(), len(ua))
+    degraded = np.mean([*groups.values()], axis=0) if groups else np.full(len(ua), np.nan)
     return Measured(ua, groups, degraded, draws.retained(degraded, ua[:, 0]))
 
 
@@ -181,13 +181,6 @@ def _scored(conditions: Sequence[Condition]) -> dict[str, list[int]]:
         if condition.scored:
             groups.setdefault(condition.group, []).append(k)
     return groups
-
-
-def _mean_of_groups(groups: Collection[Floats], n_draws: int) -> Floats:
-    if not groups:
-        return np.full(n_draws, np.nan)
-    mean: Floats = np.mean([*groups], axis=0)
-    return mean
 
 
 def _system(
@@ -219,7 +212,7 @@ def _compare(
         """Degraded UA of each seed."""
         ua = fold.accuracies(np.ones((1, len(fold.speakers))))[:, 0]  # (N, K)
         means = [ua[:, index].mean(axis=1) for index in groups.values()]
-        return [float(value) for value in np.mean(means, axis=0)]
+        return [*map(float, np.mean(means, axis=0))]
 
     by_fold = {s: {fold.fold: degraded(fold) for fold in of} for s, of in folds.items()}
     pairs = default_pairs([*measured])

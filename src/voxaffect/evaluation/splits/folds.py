@@ -87,7 +87,18 @@ class Fold:
                     f"{self.name}: the speaker of {i} is not known and could be the one under "
                     f"test; leave {utterances[i].corpus} out of the within protocol"
                 )
-        _check_rule(self, utterances)
+        if names := LEFT_OUT.get(self.protocol):
+            for i in (*self.train, *self.dev):
+                if self.test_name in names(utterances[i]):
+                    raise FoldError(
+                        f"{self.name}: {i} of {self.test_name} is in the training or dev set; "
+                        "only the test set may have it"
+                    )
+            for i in self.test:
+                if self.test_name not in names(utterances[i]):
+                    raise FoldError(
+                        f"{self.name}: {i} is in the test set but not of {self.test_name}"
+                    )
         _check_classes(self.name, self.train, label_of)
         for i in (*self.dev, *self.test):
             class_of(i, label_of)
@@ -110,7 +121,7 @@ def make_fold(
     sets = [tuple(part) for part in (train, dev, test)]
     train_ids, dev_ids, test_ids = (tuple(sorted(u.id for u in part)) for part in sets)
     return Fold(
-        name=_fold_name(protocol, test_name),
+        name=test_name if test_name == protocol else f"{protocol}/{test_name}",
         protocol=protocol,
         test_name=test_name,
         train=train_ids,
@@ -152,8 +163,10 @@ def within(
             f"within: leaving one speaker out takes two or more, but the corpus has only "
             f"{speakers[0] if speakers else 'none'}; leave this corpus out"
         )
-    leave_out = partial(_leave_out, pool, _speaker, "within", label_of=label_of, seed=seed, dev=dev)
-    return _feasible(leave_out, speakers, on_refused)
+    speaker = attrgetter("speaker")
+    return _leave_each_out(
+        "within", pool, speaker, label_of, seed=seed, dev=dev, on_refused=on_refused
+    )
 
 
 def cross(
@@ -188,8 +201,7 @@ def cross(
             f"cross: leaving one corpus out takes two or more, but there is only "
             f"{parts[0] if parts else 'none'}; add a corpus"
         )
-    leave_out = partial(_leave_out, pool, part, "cross", label_of=label_of, seed=seed, dev=dev)
-    return _feasible(leave_out, parts, on_refused)
+    return _leave_each_out("cross", pool, part, label_of, seed=seed, dev=dev, on_refused=on_refused)
 
 
 def part_of(u: Utterance, split_style: Collection[str]) -> str:
@@ -260,35 +272,29 @@ def hold_out_dev(
     return tuple(sorted(u.id for u in train)), tuple(sorted(u.id for u in chosen))
 
 
-def _feasible(
-    leave_out: Callable[..., Fold], names: Iterable[str], on_refused: Refused | None
+def _leave_each_out(
+    protocol: Protocol,
+    pool: Group,
+    part_of: Callable[[Utterance], str],
+    label_of: Mapping[str, int],
+    *,
+    seed: int,
+    dev: Dev,
+    on_refused: Refused | None,
 ) -> tuple[Fold, ...]:
+    """Folds whose test sets are the parts of the pool, sorted by name."""
     folds = []
-    for name in names:
+    for left_out in sorted(set(map(part_of, pool))):
+        name = f"{protocol}/{left_out}"
+        test = tuple(u for u in pool if part_of(u) == left_out)
         try:
-            folds.append(leave_out(left_out=name))
+            train, chosen = _hold_out(_without(pool, test), label_of, f"{seed} {name}", name, dev)
+            folds.append(make_fold(protocol, left_out, train, chosen, test, label_of=label_of))
         except FoldError as fault:
             if on_refused is None:
                 raise
             on_refused(fault)
     return tuple(folds)
-
-
-def _leave_out(
-    pool: Group,
-    part_of: Callable[[Utterance], str],
-    protocol: Protocol,
-    *,
-    left_out: str,
-    label_of: Mapping[str, int],
-    seed: int,
-    dev: Dev,
-) -> Fold:
-    """The fold whose test set is the part of the pool named `left_out`."""
-    name = _fold_name(protocol, left_out)
-    test = tuple(u for u in pool if part_of(u) == left_out)
-    train, chosen = _hold_out(_without(pool, test), label_of, f"{seed} {name}", name, dev)
-    return make_fold(protocol, left_out, train, chosen, test, label_of=label_of)
 
 
 def _hold_out(
@@ -306,16 +312,9 @@ def _hold_out(
     return _without(pool, chosen), chosen
 
 
-def _fold_name(protocol: Protocol, test_name: str) -> str:
-    return test_name if test_name == protocol else f"{protocol}/{test_name}"
-
-
 def _without(pool: Group, taken: Group) -> Group:
     ids = {u.id for u in taken}
     return tuple(u for u in pool if u.id not in ids)
-
-
-_speaker = attrgetter("speaker")
 
 
 def _style(u: Utterance) -> str:
@@ -327,21 +326,6 @@ LEFT_OUT: dict[str, Callable[[Utterance], Collection[str]]] = {
     "cross": lambda u: (u.corpus, _style(u)),
 }
 """Protocol -> test sets that an utterance may belong to; aggregated leaves out ids alone."""
-
-
-def _check_rule(fold: Fold, utterances: Mapping[str, Utterance]) -> None:
-    if fold.protocol not in LEFT_OUT:
-        return
-    names = LEFT_OUT[fold.protocol]
-    for i in (*fold.train, *fold.dev):
-        if fold.test_name in names(utterances[i]):
-            raise FoldError(
-                f"{fold.name}: {i} of {fold.test_name} is in the training or dev set; only the "
-                "test set may have it"
-            )
-    for i in fold.test:
-        if fold.test_name not in names(utterances[i]):
-            raise FoldError(f"{fold.name}: {i} is in the test set but not of {fold.test_name}")
 
 
 def _check_classes(name: str, ids: Iterable[str], label_of: Mapping[str, int]) -> None:

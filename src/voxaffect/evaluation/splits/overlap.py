@@ -17,7 +17,7 @@ from voxaffect.errors import FoldError
 from voxaffect.evaluation.splits.folds import Dev, Fold, cross, part_of
 from voxaffect.evaluation.splits.leakage import LeakageStatement, leakage
 from voxaffect.evaluation.splits.pairs import Pair, UtteranceGroup, compare, repeats
-from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS, Task, Taxonomy
+from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS, Taxonomy
 
 UNKNOWN = "unknown"
 """Key of what a corpus does not state."""
@@ -167,23 +167,26 @@ def overlaps(
     except FoldError as fault:  # there is nothing to leave out
         refused.append(fault)
     order = [group.name for group in groups]
+    parts = tuple(
+        Part(g.name, g.corpus, g.title, _inventory(g.utterances, taxonomy), repeats(g, contents))
+        for g in groups
+    )
     return Overlaps(
-        parts=tuple(
-            Part(
-                group.name,
-                group.corpus,
-                group.title,
-                _inventory(group.utterances, taxonomy),
-                repeats(group, contents),
-            )
-            for group in groups
-        ),
+        parts=parts,
         excluded=tuple(e for corpus in corpora for e in _excluded(corpus, taxonomy, unusable)),
         left_out=tuple(
             _left_out(fold, pool, taxonomy, contents)
             for fold in sorted(folds, key=lambda fold: order.index(fold.test_name))
         ),
-        refused=(*_empty(used), *map(str, refused)),
+        refused=(
+            *(
+                f"{corpus.name}: no utterance has both a class and speech, so no evaluation can "
+                f"begin; check {corpus.root} and [taxonomy.{corpus.name}]"
+                for corpus in used
+                if not corpus.utterances
+            ),
+            *map(str, refused),
+        ),
         pairs=tuple(compare(one, other, contents) for one, other in combinations(groups, 2)),
     )
 
@@ -198,24 +201,22 @@ def _groups(corpus: Corpus, split_style: Collection[str]) -> list[UtteranceGroup
 
 
 def _inventory(utterances: Collection[Utterance], taxonomy: Taxonomy) -> Inventory:
-    def count(of: Callable[[Utterance], str | None]) -> Counter[str]:
-        return Counter(of(u) or UNKNOWN for u in utterances)
+    def count(
+        of: Callable[[Utterance], str | None], names: Sequence[str] | None = None
+    ) -> dict[str, int]:
+        counts = Counter(of(u) or UNKNOWN for u in utterances)
+        return {name: counts[name] for name in (sorted(counts) if names is None else names)}
 
-    languages = count(lambda u: u.language)
     return Inventory(
         n_utterances=len(utterances),
         n_speakers=len({u.speaker for u in utterances}),
-        emotions=_by_class(EMOTION, count(taxonomy.emotion)),
-        genders=_by_class(GENDER, count(lambda u: u.gender), UNKNOWN),
-        styles=_by_class(NATURALNESS, count(lambda u: u.naturalness), UNKNOWN),
-        languages=dict(sorted(languages.items())),
+        emotions=count(taxonomy.emotion, EMOTION.classes),
+        genders=count(lambda u: u.gender, (*GENDER.classes, UNKNOWN)),
+        styles=count(lambda u: u.naturalness, (*NATURALNESS.classes, UNKNOWN)),
+        languages=count(lambda u: u.language),
         n_arousal=sum(u.arousal is not None for u in utterances),
         n_valence=sum(u.valence is not None for u in utterances),
     )
-
-
-def _by_class(task: Task, counts: Counter[str], *more: str) -> dict[str, int]:
-    return {name: counts[name] for name in (*task.classes, *more)}
 
 
 def _excluded(
@@ -244,16 +245,6 @@ def _problems(corpus: str, problems: Iterable[Problem]) -> Iterator[Exclusion]:
         yield Exclusion(corpus, kind, len(same), {}, f"{same[0].path}: {same[0].detail}")
 
 
-def _empty(used: Iterable[Corpus]) -> Iterator[str]:
-    """Why an evaluation with these settings cannot begin."""
-    for corpus in used:
-        if not corpus.utterances:
-            yield (
-                f"{corpus.name}: no utterance has both a class and speech, so no evaluation can "
-                f"begin; check {corpus.root} and [taxonomy.{corpus.name}]"
-            )
-
-
 def _left_out(
     fold: Fold,
     pool: Mapping[str, Utterance],
@@ -269,10 +260,10 @@ def _left_out(
         dev=dev,
         test=test,
         missing_in_train=MissingInTrain(
-            *(
-                _missing(getattr(train, kind), getattr(test, kind))
-                for kind in ("emotions", "genders", "styles", "languages")
-            )
+            emotions=_missing(train.emotions, test.emotions),
+            genders=_missing(train.genders, test.genders),
+            styles=_missing(train.styles, test.styles),
+            languages=_missing(train.languages, test.languages),
         ),
         untested=_missing(test.emotions, train.emotions),
         leakage=leakage(fold, pool, contents),
