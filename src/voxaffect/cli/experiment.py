@@ -302,7 +302,7 @@ def _simulate(
     app,
     "extract",
     EXPERIMENT,
-    kept="features computed so far are kept; run the same command again to resume",
+    kept="computed features are kept; run the same command again to resume",
 )
 def extract(
     config: Config, jobs: Jobs = 0, backend: On = Backend.loky, address: Address = None

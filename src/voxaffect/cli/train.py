@@ -133,12 +133,7 @@ def _clock(seconds: float) -> str:
 LOG, EVENTS = "training.csv", "tensorboard"
 
 
-@command(
-    app,
-    "train",
-    RECOGNIZER,
-    kept="features computed so far are kept; no recognizer was saved",
-)
+@command(app, "train", RECOGNIZER, kept="computed features are kept; no recognizer was saved")
 def train(
     config: Config,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the trained recognizer.")],
