@@ -6,11 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from voxaffect.config.corpora import Source, known_name, reader
-from voxaffect.config.sections import (
-    AudioSection,
-    EvaluateSection,
-    FeatureSection,
-)
+from voxaffect.config.sections import AudioSection, EvaluateSection, FeatureSection
 from voxaffect.corpora.corpus import Corpus
 from voxaffect.errors import ConfigError
 from voxaffect.evaluation.experiment.experiment import Plan

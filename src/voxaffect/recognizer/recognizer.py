@@ -355,7 +355,7 @@ def _refuse_other_values(folder: Path, header: Mapping[str, Any], own: Mapping[s
 def _plain_settings(settings: NetSettings) -> dict[str, Any]:
     """The settings as plain values, with the name of the trunk."""
     (kind,) = (kind for kind, of in TRUNKS.items() if isinstance(settings.trunk, of))
-    return plain({**settings.plain(), "trunk": {"kind": kind, **asdict(settings.trunk)}})
+    return plain({**asdict(settings), "trunk": {"kind": kind, **asdict(settings.trunk)}})
 
 
 def _settings(folder: Path, stated: Any, device: str) -> NetSettings:

@@ -7,13 +7,7 @@ from collections.abc import Iterator, Sequence
 from voxaffect.evaluation.compare_runs import RunsCompared
 from voxaffect.evaluation.comparisons import Comparison
 from voxaffect.report.findings import describe_gain, significance
-from voxaffect.report.result_tables import (
-    COMPARED,
-    NO_INTERVAL,
-    compared,
-    notes,
-    pooled_gain,
-)
+from voxaffect.report.result_tables import COMPARED, NO_INTERVAL, compared, notes, pooled_gain
 from voxaffect.report.table import (
     PROTOCOL_TITLES,
     Table,

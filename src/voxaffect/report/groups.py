@@ -22,7 +22,6 @@ from voxaffect.evaluation.summary import Summary
 from voxaffect.report.table import (
     ABSENT,
     PROTOCOL_TITLES,
-    Row,
     Section,
     Table,
     cells,
@@ -148,45 +147,41 @@ def speakers(spreads: Sequence[SpeakerSpread]) -> Table:
     """Best and worst speaker and inequality of each system."""
     title = f"{PROTOCOL_TITLES[spreads[0].protocol]}: UA by speaker"
     columns = ("System", "Compared", "Best", "UA", "Worst", "UA", "by chance", "Gini", "by chance")
-    rows = tuple(_speaker_row(spread) for spread in spreads)
-    return Table(title, columns, rows, (CHANCE,), text_columns=(0, 2, 4))
-
-
-def _speaker_row(spread: SpeakerSpread) -> Row:
-    head = (spread.system, f"{count(len(spread.compared))} of {count(len(spread.speakers))}")
-    if spread.variation is None:
-        return cells(*head, *[None] * 7)
-    best, worst = spread.compared[0], spread.compared[-1]
-    chance = spread.variation.expected_by_chance
-    return cells(
-        *head,
-        *(best.name, best.ua),
-        *(worst.name, worst.ua, chance.worst),
-        *(_with_interval(spread.variation.gini, spread.variation.interval), chance.gini),
-    )
+    rows = []
+    for spread in spreads:
+        head = (spread.system, f"{count(len(spread.compared))} of {count(len(spread.speakers))}")
+        if (found := spread.variation) is None:
+            rows.append(cells(*head, *[None] * 7))
+            continue
+        best, worst, chance = spread.compared[0], spread.compared[-1], found.expected_by_chance
+        each = (best.name, best.ua, worst.name, worst.ua, chance.worst)
+        rows.append(cells(*head, *each, _with_interval(found.gini, found.interval), chance.gini))
+    return Table(title, columns, tuple(rows), (CHANCE,), text_columns=(0, 2, 4))
 
 
 def groups(groupings: Sequence[Grouping]) -> Table:
-    """UA of every group by one property: one row per group, one column per system."""
+    """UA of every group by one property: one row per group, one column per system.
+
+    The largest sizes are shown, since some results may be missing.
+    """
     by_name = [{group.name: group for group in g.groups} for g in groupings]
-    names = _distinct(group.name for g in groupings for group in g.groups)
-    is_small = any(not group.compared for g in groupings for group in g.groups)
+    rows, is_small = [], False
+    for name in _distinct(group.name for g in groupings for group in g.groups):
+        found = [of.get(name) for of in by_name]
+        known = [group for group in found if group is not None]
+        few = not all(group.compared for group in known)
+        is_small |= few
+        row = cells(
+            f"{name} {NOT_COMPARED}" if few else name,
+            *(max(getattr(group, size) for group in known) for size in SIZES),
+            *(None if g is None else _with_interval(g.ua, g.interval) for g in found),
+        )
+        rows.append(row)
     return Table(
         title=f"{PROTOCOL_TITLES[groupings[0].protocol]}: UA by {groupings[0].kind}",
         columns=("Group", "Utterances", "Speakers", "Classes", *(g.system for g in groupings)),
-        rows=tuple(_group_row(name, [groups.get(name) for groups in by_name]) for name in names),
+        rows=tuple(rows),
         notes=(SMALL,) if is_small else (),
-    )
-
-
-def _group_row(name: str, found: Sequence[FairnessGroup | None]) -> Row:
-    """A group by system; the largest sizes are shown, since some results may be missing."""
-    known = [group for group in found if group is not None]
-    mark = "" if all(group.compared for group in known) else f" {NOT_COMPARED}"
-    return cells(
-        name + mark,
-        *(max(getattr(group, size) for group in known) for size in SIZES),
-        *(None if g is None else _with_interval(g.ua, g.interval) for g in found),
     )
 
 

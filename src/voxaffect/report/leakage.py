@@ -70,13 +70,9 @@ def emotions(parts: Sequence[Part]) -> Table:
 def voices(parts: Sequence[Part]) -> Table:
     """Speakers of each corpus, and utterances by gender."""
     genders = _present((*GENDER.classes, UNKNOWN), [part.holds.genders for part in parts])
+    counts = ([p.holds.n_speakers, *(p.holds.genders[g] for g in genders)] for p in parts)
     rows = tuple(
-        cells(
-            part.name,
-            count_cell(part.holds.n_speakers),
-            *(count_cell(part.holds.genders[gender]) for gender in genders),
-        )
-        for part in parts
+        cells(part.name, *map(count_cell, each)) for part, each in zip(parts, counts, strict=True)
     )
     title = "Corpora: speakers, and utterances by gender"
     return Table(title, ("Corpus", "speakers", *genders), rows)
@@ -192,9 +188,9 @@ def shared(pairs: Sequence[Pair]) -> Table:
         for rule in pair.rules()
     )
     others = len(pairs) - len(sharing)
-    note = f"No known overlap in {plural(others, 'other pair')}."
-    if not sharing:
-        note = "No known overlap between any two corpora."
+    note = "No known overlap between any two corpora."
+    if sharing:
+        note = f"No known overlap in {plural(others, 'other pair')}."
     return Table(
         "Overlap between corpora",
         ("Corpus", "and", "Matched by", "speakers", "sentences", "sessions", "recordings"),
@@ -284,15 +280,14 @@ def _dev(protocols: Sequence[ProtocolLeakage]) -> Iterator[str]:
 
 
 def _speakers(leakage: ProtocolLeakage) -> str:
-    shares = leakage.shares("speakers")
-    sharing = leakage.sharing("speakers")
-    if not sharing:
-        text = f"No test speaker is in the training data ({_of_folds(len(shares), leakage)})."
-    else:
+    if sharing := leakage.sharing("speakers"):
         each = listing([_one(leakage.on(test), test) for test in sharing])
         rest = len(leakage.test_sets) - len(sharing)
         others = f" None shared in {plural(rest, 'other test set')}." if rest else ""
         text = f"Speaker-dependent: {each} with training.{others}"
+    else:
+        where = _of_folds(len(leakage.shares("speakers")), leakage)
+        text = f"No test speaker is in the training data ({where})."
     if n := sum(share.n for share in leakage.shares("unnamed")):
         text += f" {plural(n, 'test utterance')} without speaker names (counted as one speaker)."
     return text
@@ -305,10 +300,9 @@ def _one(leakage: ProtocolLeakage, test_set: str) -> str:
     if len(shares) > 1:
         return f"{name} shares speakers in {_of_folds(leakage.n_sharing('speakers'), leakage)}"
     (share,) = shares
-    if share.of is None:
-        return f"{name} shares {plural(share.n, 'speaker')}"
-    if share.n == share.of:
-        return f"{name} shares all {plural(share.n, 'speaker')}"
+    if share.of is None or share.n == share.of:
+        every = "" if share.of is None else "all "
+        return f"{name} shares {every}{plural(share.n, 'speaker')}"
     return f"{name} shares {count(share.n)} of its {plural(share.of, 'speaker')}"
 
 
@@ -347,36 +341,31 @@ SETS = {
 
 def _table(which: str, protocols: Sequence[ProtocolLeakage]) -> Table:
     title, shares = SETS[which]
-    rows = []
-    for leakage in protocols:
-        for test_set in leakage.test_sets:
-            part = leakage.on(test_set)
-            ranges = (_range(shares(part, kind)) for kind in KINDS)
-            rows.append(cells(leakage.protocol, test_set, len(part.folds), *ranges))
+    rows = tuple(
+        cells(part.protocol, test, len(part.folds), *(_range(shares(part, k)) for k in KINDS))
+        for leakage in protocols
+        for test in leakage.test_sets
+        for part in [leakage.on(test)]
+    )
     heads = (kind.replace("_", "-").capitalize() for kind in KINDS)
     columns = ("Protocol", "Test set", "Folds", *heads)
-    return Table(title, columns, tuple(rows), (SHARED_COUNTS, DUPLICATES), text_columns=(0, 1))
+    return Table(title, columns, rows, (SHARED_COUNTS, DUPLICATES), text_columns=(0, 1))
 
 
 def _range(shares: Sequence[Share]) -> str:
     """`0 of 1`, `1–3 of 10`; the second number is left out if unknown."""
-    if not shares:
-        return ABSENT
-    shared_counts = [share.n for share in shares]
     totals = [share.of for share in shares if share.of is not None]
-    ranges = (count_range(n, "\N{EN DASH}") for n in (shared_counts, totals) if n)
-    return " of ".join(ranges)
+    counts = ([share.n for share in shares], totals)
+    return " of ".join(count_range(n, "\N{EN DASH}") for n in counts if n) or ABSENT
 
 
 def statements(results: Iterable[FoldResult]) -> dict[tuple[str, str, str], int]:
     """(Protocol, test set, leakage statement) -> number of folds."""
-    found = {(r.fold, (r.protocol, r.corpus, _statement(r))) for r in results}
+    found = set()
+    for r in results:
+        text = str(r.details.get("leakage", "no statement recorded")).removeprefix(f"{r.fold}: ")
+        found.add((r.fold, (r.protocol, r.corpus, text)))
     return dict(sorted(Counter(statement for _, statement in found).items()))
-
-
-def _statement(result: FoldResult) -> str:
-    text = str(result.details.get("leakage", "no statement recorded"))
-    return text.removeprefix(f"{result.fold}: ")
 
 
 def statements_table(stated: Mapping[tuple[str, str, str], int]) -> Table:

@@ -11,40 +11,24 @@ from numpy.typing import NDArray
 from voxaffect.evaluation.comparisons import BeforeAfter
 from voxaffect.report.findings import equals
 from voxaffect.report.run_info import flatten_settings, key_value_table, settings_tables
-from voxaffect.report.table import (
-    Cell,
-    Row,
-    Table,
-    cells,
-    count,
-    decimal,
-    p_value,
-    plural,
-    signed,
-)
+from voxaffect.report.table import Cell, Row, Table, cells, count, decimal, p_value, plural, signed
 
 METHOD = (
     "Cross-validation over speakers: no speaker is scored by a model adapted to them. Before: the "
     "unadapted recognizer."
 )
+GAIN = ("Before", "After", "Gain")
 
 
 def adaptation_tables(found: BeforeAfter) -> tuple[Table, Table]:
     """Scores before and after adaptation: over all predictions, and by speaker."""
-    rows = {"UA, all predictions": (found.before, found.after)}
-    rows |= {f"recall of {name}": pair for name, pair in found.recalls.items()}
+    rows = [_row("UA, all predictions", found.before, found.after)]
+    rows += [_row(f"recall of {name}", *pair) for name, pair in found.recalls.items()]
+    title = f"Adaptation, held-out speakers: {plural(found.n, 'utterance')}"
+    speakers = tuple(_row(name, *pair) for name, pair in found.speakers.items())
     return (
-        Table(
-            title=f"Adaptation, held-out speakers: {plural(found.n, 'utterance')}",
-            columns=("Measure", "Before", "After", "Gain"),
-            rows=tuple(_row(name, *pair) for name, pair in rows.items()),
-            notes=(METHOD, _paired_test(found)),
-        ),
-        Table(
-            title="UA by speaker",
-            columns=("Speaker", "Before", "After", "Gain"),
-            rows=tuple(_row(name, *pair) for name, pair in found.speakers.items()),
-        ),
+        Table(title, ("Measure", *GAIN), tuple(rows), (METHOD, _paired_test(found))),
+        Table("UA by speaker", ("Speaker", *GAIN), speakers),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape as escape_html
 from importlib.resources import files
@@ -14,7 +14,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from voxaffect.evaluation.card import protocol_card
 from voxaffect.evaluation.experiment.run import PROTOCOLS, Run
-from voxaffect.evaluation.results import ScoreTable
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report import (
     groups,
@@ -26,7 +25,7 @@ from voxaffect.report import (
     run_info,
 )
 from voxaffect.report.figures.style import INK, PAPER, RULE, Picture
-from voxaffect.report.table import PROTOCOL_TITLES, Section, Table, escape, markdown, plural
+from voxaffect.report.table import PROTOCOL_TITLES, Section, escape, markdown, plural
 from voxaffect.version import __version__
 
 
@@ -90,36 +89,29 @@ def _protocol_section(name: str, summary: Summary) -> Section:
     table = summary.table(name)
     if table is None:
         return Section(name, PROTOCOL_TITLES[name], ("No results for this protocol.",))
+    tables = [result_tables.unweighted_accuracy(summary, table)]
+    more = [*result_tables.secondary(table), result_tables.class_recalls(table)]
+    pooled = result_tables.pooled_accuracy(summary, table)
+    if summary.intervals_of(name):
+        tables.append(pooled)
+    else:
+        more.insert(0, pooled)
+    if found := [c for c in summary.compared(name) if c.n_pairs > 1]:
+        tables.append(result_tables.comparisons(found))
+    if name == "aggregated":
+        more += [result_tables.confusion(table, system) for system in table.systems]
+    others = [c for c in summary.by_other_units if c.protocol == name]
+    single = [c for test in table.tests for c in summary.compared(name, test)]
+    if others or single:
+        more.append(result_tables.comparisons([*others, *single]))
     return Section(
         key=name,
         title=PROTOCOL_TITLES[name],
         lead=(INTRO[name],),
-        tables=tuple(_main_tables(table, summary)),
-        more=tuple(_further_tables(table, summary)),
+        tables=tuple(tables),
+        more=tuple(more),
         more_title="Other measures, and recall by class",
     )
-
-
-def _main_tables(table: ScoreTable, summary: Summary) -> Iterator[Table]:
-    yield result_tables.unweighted_accuracy(summary, table)
-    if summary.intervals_of(table.protocol):
-        yield result_tables.pooled_accuracy(summary, table)
-    found = [c for c in summary.compared(table.protocol) if c.n_pairs > 1]
-    if found:
-        yield result_tables.comparisons(found)
-
-
-def _further_tables(table: ScoreTable, summary: Summary) -> Iterator[Table]:
-    if not summary.intervals_of(table.protocol):
-        yield result_tables.pooled_accuracy(summary, table)
-    yield from result_tables.secondary(table)
-    yield result_tables.class_recalls(table)
-    if table.protocol == "aggregated":
-        yield from (result_tables.confusion(table, system) for system in table.systems)
-    others = [c for c in summary.by_other_units if c.protocol == table.protocol]
-    single = [c for test in table.tests for c in summary.compared(table.protocol, test)]
-    if others or single:
-        yield result_tables.comparisons([*others, *single])
 
 
 TITLE = "Speech emotion recognition across corpora"
@@ -194,14 +186,12 @@ def markdown_page(run: Run, findings: Sequence[str], sections: Sequence[Section]
         blocks += [f"## {section.title}", *map(escape, section.lead)]
         if section.tables or section.more:
             blocks += note
-        blocks += [_table(table) for table in (*section.tables, *section.more)]
+        for table in (*section.tables, *section.more):
+            if len(table.body) <= LONG:
+                blocks.append(markdown(table).rstrip())
+                continue
+            where = "see report.html, tables.tex and report.json."
+            n_rows = plural(len(table.rows), "row")
+            blocks.append(f"**{escape(table.title)}**\n\n{n_rows}: {where}")
         blocks += [f"![{escape(p.caption)}](figures/{p.name}.svg)" for p in section.pictures]
     return "\n\n".join(blocks) + "\n"
-
-
-def _table(table: Table) -> str:
-    """The table, or where to find it if it is too long for Markdown."""
-    if len(table.body) <= LONG:
-        return markdown(table).rstrip()
-    n_rows = plural(len(table.rows), "row")
-    return f"**{escape(table.title)}**\n\n{n_rows}: see report.html, tables.tex and report.json."

@@ -64,13 +64,10 @@ COMPARED = (
 
 def comparisons(found: Sequence[Comparison]) -> Table:
     """Paired tests of systems on the same folds."""
-    return Table(
-        title="Paired tests on the same folds",
-        columns=("System", "Baseline", "Test set", *COMPARED),
-        rows=tuple(cells(c.system, c.reference, c.test or "all", *compared(c)) for c in found),
-        notes=notes(found),
-        text_columns=(0, 1, 2, 3, 2 + len(COMPARED)),
-    )
+    columns = ("System", "Baseline", "Test set", *COMPARED)
+    rows = tuple(cells(c.system, c.reference, c.test or "all", *compared(c)) for c in found)
+    texts = (0, 1, 2, 3, len(columns) - 1)
+    return Table("Paired tests on the same folds", columns, rows, notes(found), text_columns=texts)
 
 
 def compared(c: Comparison) -> Row:
@@ -142,25 +139,19 @@ def _fold_table(protocol: str, scores: Sequence[FoldScore]) -> Table:
     seeds = sorted({seed for score in scores for seed in score.ua})
     mean = ("Mean",) if len(seeds) > 1 else ()
     ua = (f"Seed {seed}" for seed in seeds)
-    return Table(
-        title=f"{PROTOCOL_TITLES[protocol]}: UA by fold",
-        columns=("Fold", "System", "n", *ua, *mean, "Dev", "Epochs"),
-        rows=tuple(_fold_row(score, seeds) for score in scores),
-        notes=(EPOCHS,),
-        text_columns=(0, 1),
+    rows = tuple(
+        cells(
+            *(score.fold.removeprefix(f"{protocol}/"), score.system, score.n),
+            *(score.ua.get(seed) for seed in seeds),
+            *([score.mean_ua] if mean else []),
+            score.n_dev,
+            ", ".join(f"{t.kept}/{t.n_epochs}" for t in score.trainings.values()) or None,
+        )
+        for score in scores
     )
-
-
-def _fold_row(score: FoldScore, seeds: Sequence[int]) -> Row:
-    values = [score.ua.get(seed) for seed in seeds]
-    if len(seeds) > 1:
-        values.append(score.mean_ua)
-    epochs = [f"{training.kept}/{training.n_epochs}" for training in score.trainings.values()]
-    return cells(
-        score.fold.removeprefix(f"{score.protocol}/"),
-        *(score.system, score.n, *values, score.n_dev),
-        ", ".join(epochs) or None,
-    )
+    columns = ("Fold", "System", "n", *ua, *mean, "Dev", "Epochs")
+    title = f"{PROTOCOL_TITLES[protocol]}: UA by fold"
+    return Table(title, columns, rows, (EPOCHS,), text_columns=(0, 1))
 
 
 SIGNIFICANT = (
@@ -182,7 +173,14 @@ RESULT_TITLES = {
 
 def unweighted_accuracy(summary: Summary, table: ScoreTable) -> Table:
     """Tables 2 and 3: UA by test set and system, with standard deviation over several folds."""
-    rows = [_accuracy_row(summary, table, test) for test in table.tests]
+    rows = []
+    for test in table.tests:
+        marks = _marks(summary.compared(table.protocol, test if len(table.tests) > 1 else None))
+        scores = {system: table.get(test, system) for system in table.systems}
+        n_folds = table.n_folds(test)
+        texts = [_accuracy(score, n_folds) + marks.get(s, "") for s, score in scores.items()]
+        values = [None if score is None else score.ua for score in scores.values()]
+        rows.append(cells(test, table.chance([test]), *_best_marked(table, [test], texts, values)))
     means = list(_mean_rows(summary, table))
     return Table(
         title=RESULT_TITLES[table.protocol],
@@ -191,16 +189,6 @@ def unweighted_accuracy(summary: Summary, table: ScoreTable) -> Table:
         notes=tuple(_accuracy_notes(summary, table)),
         n_last=len(means),
     )
-
-
-def _accuracy_row(summary: Summary, table: ScoreTable, test: str) -> Row:
-    alone = len(table.tests) == 1
-    marks = _marks(summary.compared(table.protocol, None if alone else test))
-    scores = [table.get(test, system) for system in table.systems]
-    shown = [_accuracy(score, table.n_folds(test)) for score in scores]
-    texts = [text + marks.get(s, "") for s, text in zip(table.systems, shown, strict=True)]
-    values = [None if score is None else score.ua for score in scores]
-    return cells(test, table.chance([test]), *_best_marked(table, [test], texts, values))
 
 
 def _accuracy(score: Score | None, n_expected: int) -> str:
@@ -317,8 +305,5 @@ def confusion(table: ScoreTable, system: str) -> Table:
         for name, row, n in zip(EMOTION.classes, shares(counts), counts.sum(axis=1), strict=True)
     )
     number = "Table 4. " if table.protocol == "aggregated" else ""
-    return Table(
-        title=f"{number}Confusion matrix of {system}: UA {decimal(table.mean(system))}",
-        columns=("True class", *EMOTION.classes, "n"),
-        rows=rows,
-    )
+    title = f"{number}Confusion matrix of {system}: UA {decimal(table.mean(system))}"
+    return Table(title, ("True class", *EMOTION.classes, "n"), rows)

@@ -111,10 +111,6 @@ class NetSettings:
         """The settings that decide the net: all but those of the utterance level, which follows."""
         return replace(self, elm=ElmSettings())
 
-    def plain(self) -> dict[str, Any]:
-        """The settings as plain values, for digests and saved recognizers."""
-        return asdict(self)
-
 
 class NetClassifier:
     """The paper's system: net, functionals, extreme learning machine.
@@ -149,7 +145,7 @@ class NetClassifier:
 
         Args:
             train: utterances to train on.
-            dev: utterances that choose the epoch and calibrate.
+            dev: others.
             seed: of all random choices.
             on_epoch: called with every epoch of the net.
             same_net: a classifier fitted to the same data with the same seed and `settings.net`;
@@ -174,19 +170,14 @@ class NetClassifier:
     def answer(self, frames: Sequence[NDArray[np.float32]]) -> ClassifierOutput:
         """Answers for N utterances, each float32 (T, F)."""
         by_frame = posteriors(self.net_, self.dataset(Examples(frames)))
-        high_level = np.stack(
-            [
-                self._functionals({task: values[i] for task, values in by_frame.items()})
-                for i in range(len(frames))
-            ]
-        )
+        each = [{task: of[i] for task, of in by_frame.items()} for i in range(len(frames))]
+        high_level = np.stack([self._functionals(by_task) for by_task in each])
         return ClassifierOutput(self.decide(high_level), high_level, by_frame)
 
     def decide(self, high_level: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Probabilities (N, C) of the emotion classes by utterances' high-level features (N, 4 C).
+        """Probabilities (N, C) of the emotion classes by high-level features (N, 4 C).
 
-        Args:
-            high_level: functionals of the posteriors of `utterance_tasks`, task after task.
+        These are functionals of the posteriors of `utterance_tasks`, task after task.
         """
         return self.calibration_.transform(self.scores(high_level))
 
@@ -242,17 +233,16 @@ class NetClassifier:
         """High-level features of each training utterance from a net that has not seen it."""
         n_parts = self.settings.elm.n_parts
         part = np.random.default_rng(seed).permutation(len(train)) % n_parts
-        high_level = np.empty((len(train), 4 * self._n_posteriors), np.float32)
+        high_level = self._empty_high_level(len(train))
         for k in range(n_parts):
             outside, inside = np.flatnonzero(part != k), np.flatnonzero(part == k)
             trained = self._fit_net(self.dataset(train.select(outside)), dev, seed + k + 1)
             high_level[inside] = self.high_level(trained.net, self.dataset(train.select(inside)))
         return high_level
 
-    @property
-    def _n_posteriors(self) -> int:
-        """Posteriors a frame that the utterance level uses."""
-        return sum(TASKS[task].n_classes for task in self.utterance_tasks)
+    def _empty_high_level(self, n: int) -> NDArray[np.float32]:
+        n_posteriors = sum(TASKS[task].n_classes for task in self.utterance_tasks)
+        return np.empty((n, 4 * n_posteriors), np.float32)
 
     @property
     def utterance_tasks(self) -> tuple[str, ...]:
@@ -261,7 +251,7 @@ class NetClassifier:
 
     def high_level(self, net: MultiTaskNet, dataset: FrameDataset) -> NDArray[np.float32]:
         """High-level features of N utterances, of which one batch's posteriors are in memory."""
-        high_level = np.empty((len(dataset), 4 * self._n_posteriors), np.float32)
+        high_level = self._empty_high_level(len(dataset))
         for row, by_task in each_utterance(net, dataset):
             high_level[row] = self._functionals(by_task)
         return high_level

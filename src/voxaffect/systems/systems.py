@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -152,11 +152,7 @@ class NetSystem:
     subtasks: tuple[str, ...] = ()
     variant: Variant | None = field(default=None, kw_only=True)
     mean_pooled: bool = field(default=False, kw_only=True)
-
-    @property
-    def features(self) -> None:
-        """Nets learn from the run's own frames."""
-        return None
+    features: ClassVar[None] = None
 
     @property
     def recurrent(self) -> bool:
@@ -179,7 +175,7 @@ class NetSystem:
     def settings(self, options: Options) -> dict[str, Any]:
         """Everything that decides this system's results, as plain values."""
         net = self.net_settings(options)
-        return {"system": self.name, **(plain_settings(net) if self.mean_pooled else net.plain())}
+        return {"system": self.name, **(plain_settings(net) if self.mean_pooled else asdict(net))}
 
 
 @dataclass(frozen=True)
@@ -187,11 +183,7 @@ class MajoritySystem:
     """The commonest class of the training set."""
 
     name: str = "majority"
-
-    @property
-    def features(self) -> None:
-        """It needs none of its own."""
-        return None
+    features: ClassVar[None] = None
 
     def classifier(self, options: Options) -> UtteranceClassifier:  # noqa: ARG002 has no settings
         """A new, untrained classifier."""

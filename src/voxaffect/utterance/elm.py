@@ -139,9 +139,13 @@ class ExtremeLearningMachine(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             raise ValueError(f"training data hold 1 class, {self.classes_[0]!r}: need two or more")
         scaler = StandardScaler().fit(inputs, sample_weight=weights)
         self.mean_, self.scale_ = scaler.mean_, scaler.scale_
-        self._draw_hidden_layer(inputs.shape[1])
+        rng = check_random_state(self.random_state)
+        self.hidden_weights_ = rng.uniform(-1, 1, (inputs.shape[1], self.n_hidden))
+        self.hidden_bias_ = rng.uniform(-1, 1, self.n_hidden)
         weights = weights * self._class_factors(codes, weights)[codes]
-        targets = _targets(codes, self.classes_.size)
+        targets = np.where(codes[:, None] == np.arange(self.classes_.size), 1.0, -1.0)
+        if self.classes_.size == 2:
+            targets = targets[:, 1:]
 
         def rows() -> Iterator[tuple[Floats, Floats, Floats]]:
             for begin in range(0, len(inputs), BLOCK_ROWS):
@@ -162,7 +166,8 @@ class ExtremeLearningMachine(ClassifierMixin, BaseEstimator):  # type: ignore[mi
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """The class of the highest score, (N,); the first where scores tie."""
-        best = _columns(self.decision_function(X)).argmax(axis=1)
+        scores = self.decision_function(X)
+        best = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
         answers: NDArray[Any] = self.classes_[best]
         return answers
 
@@ -170,11 +175,6 @@ class ExtremeLearningMachine(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         """The arrays that scoring needs."""
         check_is_fitted(self)
         return ElmScores(**{name: np.asarray(getattr(self, f"{name}_")) for name in ARRAYS})
-
-    def _draw_hidden_layer(self, n_features: int) -> None:
-        rng = check_random_state(self.random_state)
-        self.hidden_weights_ = rng.uniform(-1, 1, (n_features, self.n_hidden))
-        self.hidden_bias_ = rng.uniform(-1, 1, self.n_hidden)
 
     def _hidden(self, X: Floats) -> Floats:
         return hidden_layer(X, self.mean_, self.scale_, self.hidden_weights_, self.hidden_bias_)
@@ -202,14 +202,3 @@ def _drop_weightless(
         raise ValueError("sample_weight leaves no class: every weight is zero")
     kept = weights > 0
     return X[kept], y[kept], weights[kept]
-
-
-def _targets(codes: NDArray[np.intp], n_classes: int) -> Floats:
-    """One-vs-rest targets of -1 and 1: (N, C), or (N, 1) for the second of two classes."""
-    targets = np.where(codes[:, None] == np.arange(n_classes), 1.0, -1.0)
-    return targets[:, 1:] if n_classes == 2 else targets
-
-
-def _columns(scores: Floats) -> Floats:
-    """Scores with one column a class, also for two classes."""
-    return np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores

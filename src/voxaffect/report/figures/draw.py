@@ -10,13 +10,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from voxaffect.evaluation.calibration import COVERAGES, N_BINS, Reliability
 from voxaffect.evaluation.class_gains import ClassGain, ClassGains
 from voxaffect.evaluation.curves import embed, training_histories
 from voxaffect.evaluation.experiment.run import PROTOCOLS, FoldResult, Run
-from voxaffect.evaluation.fairness import FairnessGroup, Grouping, GroupScores, SpeakerSpread
+from voxaffect.evaluation.fairness import FairnessGroup, Grouping, GroupScores
 from voxaffect.evaluation.reference_results import FOUR
 from voxaffect.evaluation.results import Score, ScoreTable, display_order, shares
 from voxaffect.evaluation.summary import Summary
@@ -134,22 +133,18 @@ def confusions(table: ScoreTable) -> Figure:
     """Confusion matrices, one per system, as shares of the true class."""
     figure, panels = grid(len(table.systems), 4, 2.0, 2.15)
     for place, (panel, system) in enumerate(zip(panels, table.systems, strict=True)):
-        _matrix(panel, shares(table.counts(system)), named=place % 4 == 0)
+        matrix = shares(table.counts(system))
+        panel.pcolormesh(matrix, cmap=SHADES, vmin=0, vmax=1, edgecolor=PAPER, linewidth=1.5)
+        for (row, column), value in np.ndenumerate(matrix):
+            if not np.isnan(value):
+                style: Style = {"ha": "center", "va": "center", "color": text_color(float(value))}
+                panel.text(column + 0.5, row + 0.5, decimal(value), **style)
+        ticks = np.arange(len(matrix)) + 0.5
+        panel.set_xticks(ticks, EMOTION.classes)
+        panel.set_yticks(ticks, [] if place % 4 else EMOTION.classes)
+        panel.set(ylim=(len(matrix), 0), aspect="equal")
         style_axes(panel, f"{system}  {decimal(table.mean(system))}")
     return figure
-
-
-def _matrix(panel: Axes, matrix: NDArray[np.float64], *, named: bool) -> None:
-    n = len(matrix)
-    panel.pcolormesh(matrix, cmap=SHADES, vmin=0, vmax=1, edgecolor=PAPER, linewidth=1.5)
-    for (row, column), value in np.ndenumerate(matrix):
-        if not np.isnan(value):
-            at, color = (column + 0.5, row + 0.5), text_color(float(value))
-            panel.text(*at, decimal(value), ha="center", va="center", color=color)
-    ticks = np.arange(n) + 0.5
-    panel.set_xticks(ticks, EMOTION.classes)
-    panel.set_yticks(ticks, EMOTION.classes if named else [])
-    panel.set(ylim=(n, 0), aspect="equal")
 
 
 def text_color(share: float) -> str:
@@ -176,7 +171,11 @@ def groups(scores: GroupScores) -> Figure:
     figure, panels = grid(len(kinds) + 1, 2, 3.6, 0.7 + 0.12 * n_rows * (len(systems) + 1))
     for panel, kind in zip(panels, kinds, strict=False):
         _group_panel(panel, [g for g in groupings if g.kind == kind], systems)
-    _speaker_panel(panels[-1], scores.speakers[:MAX_SYSTEMS])
+    for row, spread in enumerate(scores.speakers[:MAX_SYSTEMS]):
+        values = [speaker.ua for speaker in spread.compared]
+        offsets = np.linspace(-0.25, 0.25, len(values)) * (len(values) > 1)
+        panels[-1].scatter(values, row + offsets, s=9, color=COLORS[row], alpha=0.6, linewidth=0)
+    _unit_axis(panels[-1], "each speaker", systems)
     legend_above(figure, MAX_SYSTEMS)
     return figure
 
@@ -200,14 +199,6 @@ def _dot(panel: Axes, row: float, group: FairnessGroup, place: int) -> None:
     face, edge = (color, PAPER) if group.compared else (PAPER, color)
     style: Style = {"s": 26, "marker": MARKERS[place], "zorder": 3}
     panel.scatter([group.ua], [row], color=face, edgecolor=edge, **style)
-
-
-def _speaker_panel(panel: Axes, spreads: Sequence[SpeakerSpread]) -> None:
-    for row, spread in enumerate(spreads):
-        values = [speaker.ua for speaker in spread.compared]
-        offsets = np.linspace(-0.25, 0.25, len(values)) * (len(values) > 1)
-        panel.scatter(values, row + offsets, s=9, color=COLORS[row], alpha=0.6, linewidth=0)
-    _unit_axis(panel, "each speaker", [spread.system for spread in spreads])
 
 
 CLASS_MARKERS = dict(zip(EMOTION.classes, ("o", "^", "s", "D"), strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -94,5 +95,5 @@ def plain_settings(settings: NetSettings) -> dict[str, Any]:
 
     The threshold decides no answer, but the high-level features that are kept beside it.
     """
-    plain = {key: value for key, value in settings.plain().items() if key != "elm"}
+    plain = {key: value for key, value in asdict(settings).items() if key != "elm"}
     return {**plain, "utterance_level": "mean posterior", "threshold": settings.elm.threshold}

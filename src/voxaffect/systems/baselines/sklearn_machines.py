@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,17 +79,21 @@ def table(frames: Sequence[NDArray[np.float32]], summarize: Summary) -> Table:
 Classes = NDArray[np.int64]
 
 
-class SklearnBaseline(ABC):
+SettingsT = TypeVar("SettingsT")
+
+
+class SklearnBaseline(ABC, Generic[SettingsT]):
     """A classifier of one row of numbers an utterance; dev calibrates its scores.
 
     Args:
+        settings: of the estimator.
         summarize: makes the row of an utterance's frames.
     """
 
     calibration_: TemperatureCalibration
 
-    def __init__(self, summarize: Summary = descriptor_functionals) -> None:
-        self._summarize = summarize
+    def __init__(self, settings: SettingsT, summarize: Summary = descriptor_functionals) -> None:
+        self.settings, self._summarize = settings, summarize
 
     def fit(
         self,
@@ -161,32 +165,33 @@ Penalties = Annotated[
 
 
 @dataclass(frozen=True)
-class LogisticSettings:
-    """A logistic regression with a squared penalty, multinomial.
+class LinearSettings:
+    """A linear classifier.
 
     Args:
         penalties: values of C, of which the dev set chooses one; a single one is fixed.
         class_weight: "balanced" weighs utterances by inverse class frequency.
     """
 
-    penalties: Penalties = (1e-4, 1e-3, 1e-2, 1e-1)
+    penalties: Penalties
     class_weight: Literal["balanced"] | None = "balanced"
 
 
 @dataclass(frozen=True)
-class LinearSvmSettings:
-    """A linear support vector machine, one class against the rest.
+class LogisticSettings(LinearSettings):
+    """A logistic regression with a squared penalty, multinomial."""
 
-    Args:
-        penalties: values of C, of which the dev set chooses one; a single one is fixed.
-        class_weight: "balanced" weighs utterances by inverse class frequency.
-    """
+    penalties: Penalties = (1e-4, 1e-3, 1e-2, 1e-1)
+
+
+@dataclass(frozen=True)
+class LinearSvmSettings(LinearSettings):
+    """A linear support vector machine, one class against the rest."""
 
     penalties: Penalties = (1e-5, 1e-4, 1e-3)
-    class_weight: Literal["balanced"] | None = "balanced"
 
 
-class LinearBaseline(SklearnBaseline):
+class LinearBaseline(SklearnBaseline[LinearSettings]):
     """A linear classifier on standardized rows, its C chosen on the dev set.
 
     On as many numbers as ComParE's 6,373 a plane separates nearly any training set, and what
@@ -196,35 +201,26 @@ class LinearBaseline(SklearnBaseline):
     the highest UA on dev is taken, of equals the smallest.
     """
 
+    kind: type[ClassifierMixin]
     scaler_: StandardScaler
     estimator_: ClassifierMixin
     penalty_: float
 
-    def __init__(
-        self,
-        settings: LogisticSettings | LinearSvmSettings,
-        summarize: Summary = descriptor_functionals,
-    ) -> None:
-        super().__init__(summarize)
-        self.settings = settings
-
     def details(self) -> dict[str, Any]:
         """Temperature, and the C that dev chose."""
         return {**super().details(), "penalty": self.penalty_}
-
-    @abstractmethod
-    def _estimator(self, penalty: float, seed: int) -> ClassifierMixin:
-        """An estimator that is not fitted yet."""
 
     def _fit_estimator(
         self, train: tuple[Table, Classes], dev: tuple[Table, Classes], seed: int
     ) -> None:
         self.scaler_ = StandardScaler().fit(train[0])
         rows, dev_rows = self.scaler_.transform(train[0]), self.scaler_.transform(dev[0])
-        best = -1.0
+        fixed = {"class_weight": self.settings.class_weight, "random_state": seed}
+        best, labels = -1.0, np.unique(dev[1])
         for penalty in sorted(self.settings.penalties):
-            estimator = self._estimator(penalty, seed).fit(rows, train[1])
-            reached = _unweighted_accuracy(dev[1], estimator.predict(dev_rows))
+            estimator = self.kind(C=penalty, max_iter=MAX_STEPS, **fixed).fit(rows, train[1])
+            answers = estimator.predict(dev_rows)
+            reached = float(recall_score(dev[1], answers, labels=labels, average="macro"))
             if reached > best:
                 best, self.estimator_, self.penalty_ = reached, estimator, penalty
 
@@ -238,24 +234,13 @@ class LinearBaseline(SklearnBaseline):
 class LogisticClassifier(LinearBaseline):
     """Logistic regression; at temperature 1 its scores are its own log-probabilities."""
 
-    def _estimator(self, penalty: float, seed: int) -> ClassifierMixin:
-        weights = self.settings.class_weight
-        return LogisticRegression(
-            C=penalty, class_weight=weights, max_iter=MAX_STEPS, random_state=seed
-        )
+    kind = LogisticRegression
 
 
 class LinearSvmClassifier(LinearBaseline):
     """Linear support vector machine; its scores are distances from the planes, calibrated."""
 
-    def _estimator(self, penalty: float, seed: int) -> ClassifierMixin:
-        weights = self.settings.class_weight
-        return LinearSVC(C=penalty, class_weight=weights, max_iter=MAX_STEPS, random_state=seed)
-
-
-def _unweighted_accuracy(target: Classes, answers: Classes) -> float:
-    """Mean recall over the classes that dev holds."""
-    return float(recall_score(target, answers, labels=np.unique(target), average="macro"))
+    kind = LinearSVC
 
 
 UNSEEN_SCORE = -1.0
@@ -276,19 +261,10 @@ class SvmSettings:
     class_weight: Literal["balanced"] | None = "balanced"
 
 
-class SvmClassifier(SklearnBaseline):
-    """Support vector machine on 12 functionals of every descriptor, or on other rows.
-
-    Args:
-        settings: of the machine; dev decides nothing but the temperature.
-        summarize: makes the row of an utterance's frames.
-    """
+class SvmClassifier(SklearnBaseline[SvmSettings]):
+    """Support vector machine; dev decides nothing but the temperature."""
 
     estimator_: Pipeline
-
-    def __init__(self, settings: SvmSettings, summarize: Summary = descriptor_functionals) -> None:
-        super().__init__(summarize)
-        self.settings = settings
 
     def _fit_estimator(
         self,
@@ -296,9 +272,8 @@ class SvmClassifier(SklearnBaseline):
         dev: tuple[Table, Classes],  # noqa: ARG002 nothing to choose
         seed: int,
     ) -> None:
-        svm = SVC(
-            C=self.settings.penalty, class_weight=self.settings.class_weight, random_state=seed
-        )
+        weights = self.settings.class_weight
+        svm = SVC(C=self.settings.penalty, class_weight=weights, random_state=seed)
         self.estimator_ = make_pipeline(StandardScaler(), svm).fit(*train)
 
     def _scores(self, rows: Table) -> Table:
