@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
 
@@ -159,10 +158,6 @@ class FeatureSection(Strict):
             ConfigError: the section of the set lacks what it needs.
             FeatureError: the section asks for what cannot be.
         """
-        sets: dict[str, Callable[[], FrameExtractor]] = {
-            "lld": self.lld.extractor,
-            "log-mel": self.log_mel.extractor,
-            "opensmile": self.opensmile.extractor,
-            "encoder": self.encoder.extractor,
-        }
-        return sets[self.set]()
+        section = getattr(self, self.set.replace("-", "_"))
+        extractor: FrameExtractor = section.extractor()
+        return extractor

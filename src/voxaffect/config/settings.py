@@ -70,16 +70,7 @@ class Settings(Options):
         _refuse_twins(self.systems(), self)
         for name in asked.split_style:
             known_name(name, self.corpora, "corpus under evaluate.split_style")
-        return Plan(
-            protocols=asked.protocols,
-            systems=self.systems(),
-            seeds=asked.seeds,
-            options=self,
-            dev=asked.dev,
-            split_style=asked.split_style,
-            split_seed=asked.split_seed,
-            train_shares=asked.train_shares,
-        )
+        return Plan(**{**dict(asked), "systems": self.systems(), "options": self})
 
 
 def find_system(name: str) -> System:

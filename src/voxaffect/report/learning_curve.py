@@ -40,6 +40,7 @@ COUNTED = (
     "Mean over seeds, then folds, then test sets. Only folds with results at every training set "
     "size are used."
 )
+UTTERANCES = "Utterances: size of the training set, mean over folds."
 LEARNING_CURVE_METHOD = (
     "Mean over folds; seeds are averaged first. p: two-sided Wilcoxon signed-rank test over folds, "
     "Holm-corrected for all rows of the protocol."
@@ -51,9 +52,7 @@ def learning_curve_section(found: LearningCurves | None) -> Section | None:
     """The section on learning curves; None if a run has no subsets of training sets."""
     if found is None or not found.protocols:
         return None
-    tables = [
-        _accuracy_by_share(protocol, found.curves_of(protocol)) for protocol in found.protocols
-    ]
+    tables = [_accuracy_by_share(name, found.curves_of(name)) for name in found.protocols]
     if found.gains:
         tables.append(_gains_by_share(found.gains))
     return Section(
@@ -66,12 +65,13 @@ def learning_curve_section(found: LearningCurves | None) -> Section | None:
 
 def _accuracy_by_share(protocol: str, lines: Sequence[LearningCurve]) -> Table:
     shares = sorted({point.share for line in lines for point in line.points})
-    return Table(
-        title=f"{PROTOCOL_TITLES[protocol]}: UA by share of the training set",
-        columns=("Share", "Utterances", "Folds", "Seeds", *(line.system for line in lines)),
-        rows=tuple(_share_row(share, lines) for share in shares),
-        notes=(COUNTED, "Utterances: size of the training set, mean over folds."),
-    )
+    columns = ("Share", "Utterances", "Folds", "Seeds", *(line.system for line in lines))
+    rows = tuple(_share_row(share, lines) for share in shares)
+    title = f"{PROTOCOL_TITLES[protocol]}: UA by share of the training set"
+    return Table(title, columns, rows, (COUNTED, UTTERANCES))
+
+
+SIZES = ("n_train", "n_folds", "n_seeds")
 
 
 def _share_row(share: float, lines: Sequence[LearningCurve]) -> Row:
@@ -81,9 +81,7 @@ def _share_row(share: float, lines: Sequence[LearningCurve]) -> Row:
     texts = [ABSENT if p is None else decimal(p.ua) for p in points]
     return cells(
         percent(share),
-        count_range([round(p.n_train) for p in known]),
-        count_range([p.n_folds for p in known]),
-        count_range([p.n_seeds for p in known]),
+        *(count_range([round(getattr(p, size)) for p in known]) for size in SIZES),
         *(Cell(text, best=text == best) for text in texts),
     )
 
@@ -91,11 +89,8 @@ def _share_row(share: float, lines: Sequence[LearningCurve]) -> Row:
 def _gains_by_share(gains: Sequence[LearningGain]) -> Table:
     rows = tuple(
         cells(
-            gain.protocol,
-            f"{gain.system} over {gain.reference}",
-            percent(gain.share),
-            *(gain.n_folds, gain.n_better, gain.n_worse),
-            signed(gain.difference),
+            *(gain.protocol, f"{gain.system} over {gain.reference}", percent(gain.share)),
+            *(gain.n_folds, gain.n_better, gain.n_worse, signed(gain.difference)),
             p_value(gain.p_holm) if gain.reachable else None,
         )
         for gain in gains
@@ -156,6 +151,5 @@ def _gain_cell(gain: ClassGain, n_folds: int) -> Cell:
     if gain.mean is None:
         return Cell(ABSENT)
     partial = "" if gain.n_folds == n_folds else f" ({plural(gain.n_folds, 'fold')})"
-    return Cell(
-        with_interval(gain.mean, gain.low, gain.high, signed) + partial, best=gain.excludes_zero
-    )
+    text = with_interval(gain.mean, gain.low, gain.high, signed) + partial
+    return Cell(text, best=gain.excludes_zero)

@@ -58,11 +58,8 @@ def model_card(header: Card, arrays: Mapping[str, NDArray[Any]]) -> tuple[Table,
     Tables of the recognizer, its training corpora, settings and versions.
     """
     card = header["card"]
-    settings = {
-        **header["settings"],
-        "features": header["features"],
-        **{key: card[key] for key in SETTINGS if key in card},
-    }
+    settings = {**header["settings"], "features": header["features"]}
+    settings |= {key: card[key] for key in SETTINGS if key in card}
     return (
         key_value_table("Recognizer", ("Property", "Value"), dict(_facts(header, arrays))),
         _corpora(card.get("corpora", ())),
@@ -90,16 +87,8 @@ def _facts(header: Card, arrays: Mapping[str, NDArray[Any]]) -> Iterator[tuple[s
 
 def _corpora(corpora: list[Card]) -> Table:
     rows = tuple(
-        cells(
-            *(corpus["name"], corpus["language"]),
-            *(sum(corpus["emotion"].values()), corpus["n_speakers"]),
-            corpus["digest"],
-        )
-        for corpus in corpora
-    )
-    return Table(
-        "Training corpora",
-        ("Corpus", "Language", "Utterances", "Speakers", "Metadata digest"),
-        rows or (cells("unknown", *[None] * 4),),
-        text_columns=(0, 1, 4),
-    )
+        cells(c["name"], c["language"], sum(c["emotion"].values()), c["n_speakers"], c["digest"])
+        for c in corpora
+    ) or (cells("unknown", *[None] * 4),)
+    columns = ("Corpus", "Language", "Utterances", "Speakers", "Metadata digest")
+    return Table("Training corpora", columns, rows, text_columns=(0, 1, 4))

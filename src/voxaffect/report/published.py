@@ -63,21 +63,17 @@ def _lead(found: PaperComparison, summary: Summary) -> Iterator[str]:
 def _tables(found: PaperComparison) -> Iterator[Table]:
     names = set(found.corpora.values())
     remarks = [text for name, text in reference_results.REMARKS.items() if name in names]
-    yield _table(
-        "Table 1 compared with the paper: utterances", "Corpus", found.counts, _count, remarks
-    )
-    titles = {
-        "Table 2 compared with the paper: UA within each corpus": (found.within, "Corpus"),
-        "Table 3 compared with the paper: UA on the corpus left out": (
-            found.cross,
-            "Corpus left out",
-        ),
-        "Table 4 compared with the paper: all corpora pooled": (found.aggregated, "Measure"),
-    }
-    for title, (rows, head) in titles.items():
+    title = "Table {} compared with the paper: {}".format
+    yield _table(title(1, "utterances"), "Corpus", found.counts, _count, remarks)
+    for number, head, what, rows in (
+        (2, "Corpus", "UA within each corpus", found.within),
+        (3, "Corpus left out", "UA on the corpus left out", found.cross),
+        (4, "Measure", "all corpora pooled", found.aggregated),
+    ):
         if any(figure.ours is not None for row in rows for figure in row.figures.values()):
             has_mean = any(row.name.startswith("mean") for row in rows)
-            yield _table(title, head, rows, _accuracy, (MEANS,) if has_mean else ())
+            notes = (MEANS,) if has_mean else ()
+            yield _table(title(number, what), head, rows, _accuracy, notes)
 
 
 def _table(
@@ -106,12 +102,9 @@ def _count(figure: PublishedAndMeasured) -> tuple[str, str, str]:
 
 
 def _accuracy(figure: PublishedAndMeasured) -> tuple[str, str, str]:
-    difference = ABSENT if figure.difference is None else signed(figure.difference)
-    return (
-        decimal(figure.published) + _spread(figure.published_sd),
-        decimal(figure.ours) + _spread(figure.ours_sd),
-        difference,
-    )
+    published = decimal(figure.published) + _spread(figure.published_sd)
+    ours = decimal(figure.ours) + _spread(figure.ours_sd)
+    return published, ours, ABSENT if figure.difference is None else signed(figure.difference)
 
 
 def _spread(deviation: float | None) -> str:

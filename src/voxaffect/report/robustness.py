@@ -95,19 +95,14 @@ def _lead(found: Robustness) -> Iterator[str]:
 
 def summary_table(found: Robustness) -> Table:
     """Clean UA, degraded UA and robustness of every system."""
-    columns = zip(
-        [s.system for s in found.systems],
-        [_with_interval(s.clean) for s in found.systems],
-        _with_intervals([s.degraded for s in found.systems]),
-        _with_intervals([s.robustness for s in found.systems]),
-        strict=True,
+    degraded = _with_intervals([s.degraded for s in found.systems])
+    robustness = _with_intervals([s.robustness for s in found.systems])
+    rows = tuple(
+        cells(s.system, _with_interval(s.clean), *marked)
+        for s, *marked in zip(found.systems, degraded, robustness, strict=True)
     )
-    return Table(
-        "Accuracy on clean and degraded speech",
-        ("System", "Clean UA", "Degraded UA", "Robustness"),
-        tuple(cells(*row) for row in columns),
-        tuple(_notes(found)),
-    )
+    columns = ("System", "Clean UA", "Degraded UA", "Robustness")
+    return Table("Accuracy on clean and degraded speech", columns, rows, tuple(_notes(found)))
 
 
 def _notes(found: Robustness) -> Iterator[str]:
@@ -148,14 +143,10 @@ def comparisons(found: Robustness) -> Table:
         )
         for c in found.comparisons
     )
-    columns = ("System", "Baseline", "Degraded UA gain", "Robustness gain", "Folds", "p")
-    return Table(
-        title="Paired tests under the same conditions",
-        columns=(*columns, "p (Holm)", "Result"),
-        rows=rows,
-        notes=(METHOD,),
-        text_columns=(0, 1, 7),
-    )
+    gains = ("Degraded UA gain", "Robustness gain")
+    columns = ("System", "Baseline", *gains, "Folds", "p", "p (Holm)", "Result")
+    title = "Paired tests under the same conditions"
+    return Table(title, columns, rows, (METHOD,), text_columns=(0, 1, 7))
 
 
 def _significance(c: Compared) -> str:

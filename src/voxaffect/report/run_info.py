@@ -22,13 +22,8 @@ from voxaffect.report.table import (
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
 
 KINDS = (
-    "speakers",
-    *EMOTION.classes,
-    *GENDER.classes,
-    "gender unknown",
-    *NATURALNESS.classes,
-    "style unknown",
-    "utterances",
+    *("speakers", *EMOTION.classes, *GENDER.classes, "gender unknown"),
+    *(*NATURALNESS.classes, "style unknown", "utterances"),
 )
 
 
@@ -36,15 +31,10 @@ def overview(corpora: Sequence[CorpusSummary]) -> Table:
     """Table 1: utterances of the corpora by emotion, gender and naturalness."""
     inventories = [_inventory(corpus) for corpus in corpora]
     kinds = [kind for kind in KINDS if any(kind in counts for counts in inventories)]
-    rows = [
-        cells(
-            corpus.name,
-            corpus.language,
-            *(count_cell(counts.get(kind, 0)) for kind in kinds),
-            _hours(corpus.audio_s),
-        )
-        for corpus, counts in zip(corpora, inventories, strict=True)
-    ]
+    rows = []
+    for corpus, counts in zip(corpora, inventories, strict=True):
+        shown = (count_cell(counts.get(kind, 0)) for kind in kinds)
+        rows.append(cells(corpus.name, corpus.language, *shown, _hours(corpus.audio_s)))
     sums = (count_cell(sum(counts.get(kind, 0) for counts in inventories)) for kind in kinds)
     total = cells("total", "", *sums, _hours(sum(c.audio_s for c in corpora)))
     return Table(

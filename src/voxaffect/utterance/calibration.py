@@ -55,7 +55,8 @@ class TemperatureCalibration:
         known, classes = _checked(scores, y)
         if classes.size == 0:
             return cls()
-        targets = _soft_targets(classes, known.shape[1])
+        n, n_classes = known.shape  # N of N + 1 parts on the true class, one on all of them
+        targets = (n * np.eye(n_classes)[classes] + 1 / n_classes) / (n + 1)
 
         def loss(log_temperature: float) -> float:  # convex in 1 / temperature, so one minimum
             return -float(np.sum(targets * log_softmax(known / np.exp(log_temperature), axis=1)))
@@ -68,13 +69,6 @@ class TemperatureCalibration:
         """Probabilities (N, C) of scores (N, C); every row sums to one."""
         probabilities: Floats = softmax(np.asarray(scores, np.float64) / self.temperature, axis=1)
         return probabilities
-
-
-def _soft_targets(classes: NDArray[np.int64], n_classes: int) -> Floats:
-    """Targets (N, C): N of N + 1 parts on the true class, one part spread over all classes."""
-    n = classes.size
-    targets: Floats = (n * np.eye(n_classes)[classes] + 1 / n_classes) / (n + 1)
-    return targets
 
 
 def _checked(scores: ArrayLike, y: ArrayLike) -> tuple[Floats, NDArray[np.int64]]:

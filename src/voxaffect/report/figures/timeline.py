@@ -50,16 +50,12 @@ def draw_timeline(
         _loudness(loudness, segments, level_db, duration_s)
         _certainty(certainty, segments, duration_s)
         loudness.set_title(visible(name), loc="left")
-        return _bytes(figure, suffix)
-
-
-def _bytes(figure: Figure, suffix: str) -> bytes:
-    file = io.BytesIO()
-    if suffix == ".svg":
-        figure.savefig(file, format="svg", metadata=NO_METADATA)
-    else:
-        figure.savefig(file, format="png", dpi=160)
-    return file.getvalue()
+        file = io.BytesIO()
+        if suffix == ".svg":
+            figure.savefig(file, format="svg", metadata=NO_METADATA)
+        else:
+            figure.savefig(file, format="png", dpi=160)
+        return file.getvalue()
 
 
 def _loudness(
@@ -70,14 +66,9 @@ def _loudness(
     panel.fill_between(times, -amplitude, amplitude, color=RULE, linewidth=0)
     for segment in segments:
         start_s, end_s = segment.interval_s
-        panel.fill_between(
-            times,
-            -amplitude,
-            amplitude,
-            where=[bool(start_s <= at <= end_s) for at in times],
-            color=LABEL_COLORS[str(segment.label)],
-            linewidth=0,
-        )
+        inside = [bool(start_s <= at <= end_s) for at in times]
+        color = LABEL_COLORS[str(segment.label)]
+        panel.fill_between(times, -amplitude, amplitude, where=inside, color=color, linewidth=0)
         if end_s - start_s > duration_s / MOST_LETTERS:
             panel.text((start_s + end_s) / 2, 1.02, LETTERS[str(segment.label)], ha="center")
     panel.set_ylim(-1, 1.35)

@@ -46,15 +46,9 @@ SUBTASKS = [
     (task.name, name) for task in TASKS.values() if task != EMOTION for name in task.classes
 ]
 COLUMNS = (
-    "file",
-    *ROW_COLUMNS,
-    "emotion",
-    *EMOTION.classes,
+    *("file", *ROW_COLUMNS, "emotion", *EMOTION.classes),
     *(f"{task}: {name}" for task, name in SUBTASKS),
-    "duration_s",
-    "novelty",
-    "warnings",
-    "reasons",
+    *("duration_s", "novelty", "warnings", "reasons"),
 )
 """Columns of CSV and of DataFrames; `warnings` are codes with spaces between them, `reasons` their
 sentences."""
@@ -86,13 +80,10 @@ def row_of(prediction: Prediction) -> dict[str, str | float | None]:
     if p.start_s is not None:
         place = ("", p.start_s, p.end_s)
     cells = (
-        p.name,
-        *place,
-        p.label,
+        *(p.name, *place, p.label),
         *(p.probabilities.get(name) for name in EMOTION.classes),
         *(p.subtasks.get(task, {}).get(name) for task, name in SUBTASKS),
-        p.duration_s,
-        p.novelty,
+        *(p.duration_s, p.novelty),
         " ".join(warning.code for warning in p.warnings),
         "; ".join(warning.text for warning in p.warnings),
     )

@@ -62,11 +62,10 @@ def _columns_that_fit(
         "subtasks",
         *(", ".join(max(c, key=lambda k: c[k]) for c in p.subtasks.values()) for p in predictions),
     ]
-    some_warn = any(p.warnings for p in predictions)
-    texts = [["warnings", *("; ".join(map(str, p.warnings)) for p in predictions)]] * some_warn
-    codes = [
-        ["warnings", *("\n".join(w.code for w in p.warnings) for p in predictions)]
-    ] * some_warn
+    texts, codes = [], []
+    if any(p.warnings for p in predictions):
+        texts = [["warnings", *("; ".join(map(str, p.warnings)) for p in predictions)]]
+        codes = [["warnings", *("\n".join(w.code for w in p.warnings) for p in predictions)]]
     least = min(name_width, SHORTEST_NAME)
     for rest in (
         [label, *classes, subtasks, *texts],
@@ -133,8 +132,9 @@ def strip(segments: Sequence[Prediction], duration_s: float, width: int) -> Text
         style = f"black on {LABEL_COLORS[label]}" if label else "dim"
         text.append(LETTERS[label] if label else PAUSE, style)
     text.append(f"\n{clock(0)}{clock(duration_s):>{width - len(clock(0))}}\n", "dim")
-    text.append_text(_legend())
-    return text
+    for label, letter in LETTERS.items():
+        text.append(letter, f"black on {LABEL_COLORS[label]}").append(f" {label}  ")
+    return text.append(f"{PAUSE} no speech", "dim")
 
 
 def _columns(segments: Sequence[Prediction], duration_s: float, width: int) -> list[str | None]:
@@ -150,11 +150,3 @@ def _columns(segments: Sequence[Prediction], duration_s: float, width: int) -> l
             if inside_s > filled[column]:
                 found[column], filled[column] = segment.label, inside_s
     return found
-
-
-def _legend() -> Text:
-    text = Text()
-    for label, letter in LETTERS.items():
-        text.append(letter, f"black on {LABEL_COLORS[label]}")
-        text.append(f" {label}  ")
-    return text.append(f"{PAUSE} no speech", "dim")
