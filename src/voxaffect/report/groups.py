@@ -106,12 +106,10 @@ def findings(scores: GroupScores) -> Iterator[str]:
 
 def _largest_gap(found: Grouping, gap: Gap) -> str:
     ua = {group.name: decimal(group.ua) for group in found.groups}
-    if gap.interval is None:
-        interval = "no confidence interval, because one group is a single speaker"
-    else:
-        interval = f"95 % CI {decimal(gap.interval.low)} to {decimal(gap.interval.high)}"
-        if gap.interval.low <= 0:
-            interval += ", includes zero"
+    interval = "no confidence interval, because one group is a single speaker"
+    if gap.interval is not None:
+        zero = ", includes zero" if gap.interval.low <= 0 else ""
+        interval = f"95 % CI {decimal(gap.interval.low)} to {decimal(gap.interval.high)}{zero}"
     return (
         f"{found.system} has the largest gap by {found.kind}: UA {ua[gap.best]} ({gap.best}) "
         f"and {ua[gap.worst]} ({gap.worst}), difference {decimal(gap.ua)} ({interval})."
@@ -212,11 +210,9 @@ def groups_csv(scores: GroupScores, note: str = "") -> str:
     return csv_text(COLUMNS, rows)
 
 
-def _values(group: FairnessGroup) -> Iterator[str]:
-    limits = (np.nan, np.nan)
-    if group.interval is not None:
-        limits = (group.interval.low, group.interval.high)
-    yield group.name
-    yield from (str(getattr(group, name)) for name in SIZES)
-    yield from ("" if np.isnan(x) else f"{x:.6f}" for x in (group.ua, *limits, *group.recalls))
-    yield str(int(group.compared))
+def _values(group: FairnessGroup) -> list[str]:
+    found = group.interval
+    limits = (np.nan, np.nan) if found is None else (found.low, found.high)
+    sizes = (str(getattr(group, name)) for name in SIZES)
+    numbers = ("" if np.isnan(x) else f"{x:.6f}" for x in (group.ua, *limits, *group.recalls))
+    return [group.name, *sizes, *numbers, str(int(group.compared))]

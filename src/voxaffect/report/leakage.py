@@ -126,13 +126,9 @@ def sets(found: Overlaps) -> Table:
         for part in found.left_out
         for name, held in (("train", part.train), ("dev", part.dev), ("test", part.test))
     )
-    return Table(
-        "Leave-one-corpus-out sets: utterances by emotion",
-        ("Left out", "Set", *EMOTION.classes, "all"),
-        rows,
-        found.refused,
-        text_columns=(0, 1),
-    )
+    columns = ("Left out", "Set", *EMOTION.classes, "all")
+    title = "Leave-one-corpus-out sets: utterances by emotion"
+    return Table(title, columns, rows, found.refused, text_columns=(0, 1))
 
 
 def gaps(found: Overlaps) -> Table:
@@ -140,18 +136,12 @@ def gaps(found: Overlaps) -> Table:
     rows = tuple(
         cells(
             part.name,
-            *(
-                ", ".join(names) or None
-                for names in (
-                    missing.emotions,
-                    part.untested,
-                    (*missing.genders, *missing.styles, *missing.languages),
-                )
-            ),
+            *(", ".join(names) or None for names in (new.emotions, part.untested)),
+            ", ".join((*new.genders, *new.styles, *new.languages)) or None,
             _shared_with_all(part.name, found.pairs),
         )
         for part in found.left_out
-        for missing in [part.missing_in_train]
+        for new in [part.missing_in_train]
     )
     return Table(
         "Leave-one-corpus-out sets: mismatch and overlap of training and test sets",

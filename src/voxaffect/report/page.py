@@ -154,14 +154,10 @@ def html_page(
 def counts(run: Run) -> str:
     """Size of a run in one line."""
     card = protocol_card(run)
-    parts = (
-        plural(card.n_results, "result"),
-        plural(card.n_folds, "fold"),
-        plural(len(card.systems), "system"),
-        plural(len(card.seeds), "seed"),
-        plural(len(run.corpora), "corpus", "corpora"),
-    )
-    return " \N{MIDDLE DOT} ".join(parts)
+    n_systems, n_seeds = len(card.systems), len(card.seeds)
+    numbers = {"result": card.n_results, "fold": card.n_folds, "system": n_systems, "seed": n_seeds}
+    corpora = plural(len(run.corpora), "corpus", "corpora")
+    return " \N{MIDDLE DOT} ".join([*(plural(n, one) for one, n in numbers.items()), corpora])
 
 
 def inline(picture: Picture) -> str:

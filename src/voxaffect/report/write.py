@@ -126,6 +126,7 @@ def downloads(
 
 IDENTITY = ("protocol", "fold", "test_name", "system", "seed", "settings_digest")
 TRAINING = ("protocol", "fold", "system", "seed")
+MEASURES = (metrics.unweighted_accuracy, metrics.weighted_accuracy, metrics.macro_f1)
 EPOCH_FIELDS = ("train_loss", "dev_loss", "dev_ua", "frames_per_s")
 
 
@@ -136,13 +137,9 @@ def results_csv(results: Iterable[FoldResult], note: str = "") -> str:
     rows = []
     for result in results:
         matrix = result.matrix
-        measures = (
-            metrics.unweighted_accuracy(matrix),
-            metrics.weighted_accuracy(matrix),
-            metrics.macro_f1(matrix),
-            *metrics.recalls(matrix),
-        )
-        numbers = ("" if np.isnan(value) else f"{value:.6f}" for value in measures)
+        measures = [measure(matrix) for measure in MEASURES]
+        values = (*measures, *metrics.recalls(matrix))
+        numbers = ("" if np.isnan(value) else f"{value:.6f}" for value in values)
         identity = (getattr(result, name) for name in IDENTITY)
         rows.append((*identity, matrix.sum(), *numbers, f"{result.seconds:.2f}", note))
     return csv_text(header, rows)

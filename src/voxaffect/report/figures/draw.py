@@ -17,7 +17,7 @@ from voxaffect.evaluation.curves import embed, training_histories
 from voxaffect.evaluation.experiment.run import PROTOCOLS, FoldResult, Run
 from voxaffect.evaluation.fairness import FairnessGroup, Grouping, GroupScores
 from voxaffect.evaluation.reference_results import FOUR
-from voxaffect.evaluation.results import Score, ScoreTable, display_order, shares
+from voxaffect.evaluation.results import ScoreTable, display_order, shares
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.colors import CLASS_COLORS
 from voxaffect.report.figures import curves
@@ -55,8 +55,14 @@ def accuracy(table: ScoreTable) -> Figure:
         scores = table.on(test)
         panel.axvline(table.chance([test]), color=INK, linewidth=0.8, linestyle=DASHED)
         for row, system in enumerate(table.systems):
-            if system in scores:
-                _strip(panel, row, scores[system])
+            if (score := scores.get(system)) is None:
+                continue
+            folds = list(score.by_fold.values())
+            dots = [fmean(seeds) for seeds in folds] if len(folds) > 1 else folds[0]
+            offsets = np.linspace(-0.22, 0.22, len(dots)) * (len(dots) > 1)
+            panel.scatter(dots, row + offsets, s=7, color=MEAN_COLOR, alpha=0.45, linewidth=0)
+            mean: Style = {"s": 34, "marker": "D", "edgecolor": PAPER, "zorder": 3}
+            panel.scatter([score.ua], [row], color=MEAN_COLOR, **mean)
         _unit_axis(panel, test, table.systems)
         if place % 3:
             panel.set_yticks([])
@@ -69,14 +75,6 @@ def _unit_axis(panel: Axes, title: str, rows: Sequence[str]) -> None:
     panel.set_yticks(range(len(rows)), rows)
     panel.set_xticks(*UNIT_TICKS)
     style_axes(panel, title, "x")
-
-
-def _strip(panel: Axes, row: int, score: Score) -> None:
-    folds = list(score.by_fold.values())
-    dots = [fmean(seeds) for seeds in folds] if len(folds) > 1 else folds[0]
-    offsets = np.linspace(-0.22, 0.22, len(dots)) if len(dots) > 1 else np.zeros(1)
-    panel.scatter(dots, row + offsets, s=7, color=MEAN_COLOR, alpha=0.45, linewidth=0)
-    panel.scatter([score.ua], [row], s=34, marker="D", color=MEAN_COLOR, edgecolor=PAPER, zorder=3)
 
 
 CLASS_GAINS_KEY = "class-gains"
