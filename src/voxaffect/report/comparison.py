@@ -68,16 +68,11 @@ def brief_table(found: RunsCompared) -> Table:
         )
         for c in found.comparisons
     )
-    return Table(
-        title="UA of B and A on shared folds and utterances",
-        columns=(
-            *("System", "Test set", "A", "B"),
-            *("Gain", "Pooled gain [95 % CI]", "p (Holm)", "Result"),
-        ),
-        rows=rows,
-        notes=(NO_INTERVAL,) if any(c.pooled is None for c in found.comparisons) else (),
-        text_columns=(0, 1, 7),
-    )
+    gains = ("Gain", "Pooled gain [95 % CI]", "p (Holm)", "Result")
+    columns = ("System", "Test set", "A", "B", *gains)
+    below = (NO_INTERVAL,) if any(c.pooled is None for c in found.comparisons) else ()
+    title = "UA of B and A on shared folds and utterances"
+    return Table(title, columns, rows, below, text_columns=(0, 1, 7))
 
 
 def gains_tables(found: RunsCompared) -> Iterator[Table]:

@@ -95,13 +95,10 @@ def _gains_by_share(gains: Sequence[LearningGain]) -> Table:
         )
         for gain in gains
     )
-    return Table(
-        title="UA gain of multi-task nets over their single-task baselines",
-        columns=("Protocol", "Systems", "Share", "Folds", "Wins", "Losses", "UA gain", "p (Holm)"),
-        rows=rows,
-        notes=(LEARNING_CURVE_METHOD, *([] if all(gain.reachable for gain in gains) else [FEW])),
-        text_columns=(0, 1),
-    )
+    title = "UA gain of multi-task nets over their single-task baselines"
+    columns = ("Protocol", "Systems", "Share", "Folds", "Wins", "Losses", "UA gain", "p (Holm)")
+    notes = (LEARNING_CURVE_METHOD, *([] if all(gain.reachable for gain in gains) else [FEW]))
+    return Table(title, columns, rows, notes, text_columns=(0, 1))
 
 
 INTRO = (
@@ -137,13 +134,10 @@ def _class_gains_table(found: Sequence[ClassGains]) -> Table:
         for gains in found
     )
     is_short = any(g.n_folds < FEWEST_FOLDS for gains in found for g in gains.gains.values())
-    return Table(
-        f"{PROTOCOL_TITLES[found[0].protocol]}: recall gain by class",
-        ("System", "Baseline", "Subtasks", "Folds", *EMOTION.classes),
-        rows,
-        (CLASS_GAINS_METHOD, TOO_FEW) if is_short else (CLASS_GAINS_METHOD,),
-        text_columns=(0, 1, 2),
-    )
+    title = f"{PROTOCOL_TITLES[found[0].protocol]}: recall gain by class"
+    columns = ("System", "Baseline", "Subtasks", "Folds", *EMOTION.classes)
+    notes = (CLASS_GAINS_METHOD, TOO_FEW) if is_short else (CLASS_GAINS_METHOD,)
+    return Table(title, columns, rows, notes, text_columns=(0, 1, 2))
 
 
 def _gain_cell(gain: ClassGain, n_folds: int) -> Cell:

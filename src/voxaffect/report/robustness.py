@@ -170,14 +170,9 @@ def by_condition(found: Robustness) -> Table:
         f"{listing(controls)}: controls, not scored. All recordings are normalized to one level "
         "first, so a gain changes predictions by rounding only."
     )
-    return Table(
-        title="UA by condition",
-        columns=("Condition", "Severity", *(s.system for s in found.systems)),
-        rows=(*rows, *foot),
-        notes=(note,) if controls else (),
-        n_last=len(foot),
-        text_columns=(0, 1),
-    )
+    columns = ("Condition", "Severity", *(s.system for s in found.systems))
+    notes = (note,) if controls else ()
+    return Table("UA by condition", columns, (*rows, *foot), notes, len(foot), text_columns=(0, 1))
 
 
 def retained(found: Robustness) -> Table:

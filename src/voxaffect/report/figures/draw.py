@@ -12,7 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from voxaffect.evaluation.calibration import COVERAGES, N_BINS, Reliability
-from voxaffect.evaluation.class_gains import ClassGain, ClassGains
+from voxaffect.evaluation.class_gains import ClassGains
 from voxaffect.evaluation.curves import embed, training_histories
 from voxaffect.evaluation.experiment.run import PROTOCOLS, FoldResult, Run
 from voxaffect.evaluation.fairness import FairnessGroup, Grouping, GroupScores
@@ -99,7 +99,12 @@ def class_gains(found: Sequence[ClassGains]) -> Figure:
     for place, (panel, name) in enumerate(zip(panels, EMOTION.classes, strict=True)):
         panel.axvline(0, color=INK, linewidth=0.8, linestyle=DASHED)
         for row, gains in enumerate(found):
-            _gain(panel, row, gains.gains[name])
+            if (gain := gains.gains[name]).mean is None:
+                continue
+            if gain.low is not None and gain.high is not None:
+                panel.plot([gain.low, gain.high], [row, row], color=MEAN_COLOR, linewidth=1.4)
+            face = MEAN_COLOR if gain.excludes_zero else PAPER
+            panel.scatter([gain.mean], [row], s=26, color=face, edgecolor=MEAN_COLOR, zorder=3)
         systems = [gains.system for gains in found] if place == 0 else []
         panel.set_yticks(range(len(systems)), systems)
         panel.set_ylim(len(found) - 0.5, -0.5)
@@ -108,15 +113,6 @@ def class_gains(found: Sequence[ClassGains]) -> Figure:
         panel.locator_params(axis="x", nbins=3)
         panel.xaxis.set_major_formatter(lambda x, _: signed(x) if abs(x) > 1e-9 else "0")
     return figure
-
-
-def _gain(panel: Axes, row: int, gain: ClassGain) -> None:
-    if gain.mean is None:
-        return
-    if gain.low is not None and gain.high is not None:
-        panel.plot([gain.low, gain.high], [row, row], color=MEAN_COLOR, linewidth=1.4)
-    face = MEAN_COLOR if gain.excludes_zero else PAPER
-    panel.scatter([gain.mean], [row], s=26, color=face, edgecolor=MEAN_COLOR, zorder=3)
 
 
 SHADES = LinearSegmentedColormap.from_list("shades", ["#f4f8fb", "#08519c"])
