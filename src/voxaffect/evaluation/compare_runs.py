@@ -119,8 +119,7 @@ class SharedFold:
 
     Args:
         shared: ids of test utterances of both runs, with the same class.
-        n_only_a: test utterances of A alone.
-        n_only_b: test utterances of B alone.
+        n_only_a: test utterances of A alone; n_only_b of B alone.
         n_relabeled: test utterances of both with different classes; not compared.
     """
 
@@ -143,11 +142,7 @@ class SharedFold:
 
 @dataclass(frozen=True)
 class Matching:
-    """Folds of two runs: shared ones, and those of A and of B alone.
-
-    Args:
-        shared: folds of both with at least one shared utterance, sorted.
-    """
+    """Folds of two runs, sorted: of both with a shared utterance, and of A and of B alone."""
 
     shared: tuple[SharedFold, ...]
     only_a: tuple[str, ...]

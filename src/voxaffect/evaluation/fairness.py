@@ -264,11 +264,7 @@ def groups_of(
 ) -> dict[int, FairnessGroup]:
     """Groups with predictions, by their index.
 
-    Args:
-        names: G names.
-        counts: predictions by group.
-        compared: bool (G,), which are compared with others.
-        resampled: float64 (B, G), UA in each resample; None where each group is a speaker.
+    `compared` is bool (G,); `resampled` the UA (B, G), None where each group is a speaker.
     """
     accuracies, recalls = counts.accuracies(), counts.recalls()
     n_speakers, n_classes = counts.n_speakers, counts.n_classes

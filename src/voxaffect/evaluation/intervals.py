@@ -59,8 +59,7 @@ def bootstrap_weights(speakers: Sequence[str], n_resamples: int, seed: int) -> F
     rng = np.random.default_rng(seed)
     weights = np.ones((n_resamples, len(speakers)))
     for indices in speakers_by_corpus(speakers).values():
-        n = len(indices)
-        if n > 1:
+        if (n := len(indices)) > 1:
             drawn = rng.multinomial(n - 1, np.full(n, 1 / n), size=n_resamples)
             weights[:, indices] = drawn * (n / (n - 1))
     return weights

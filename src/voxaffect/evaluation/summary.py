@@ -72,10 +72,6 @@ class Summary:
         """Scores of a protocol, None where it was not run."""
         return next((table for table in self.tables if table.protocol == protocol), None)
 
-    def leakage_of(self, protocol: str) -> ProtocolLeakage | None:
-        """What the folds of a protocol share, None where it was not run."""
-        return next((found for found in self.leakage if found.protocol == protocol), None)
-
     def compared(self, protocol: str, test: str | None = None) -> tuple[Comparison, ...]:
         """Comparisons on a test set of a protocol, or on all of it."""
         return tuple(c for c in self.comparisons if (c.protocol, c.test) == (protocol, test))

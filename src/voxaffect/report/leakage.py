@@ -215,7 +215,7 @@ TEST_SET_USE = (
 
 def note(summary: Summary, protocol: str) -> str:
     """Leakage of a protocol, for the note below its scores; empty if unknown."""
-    leakage = summary.leakage_of(protocol)
+    leakage = next((found for found in summary.leakage if found.protocol == protocol), None)
     if leakage is None or not leakage.shares("speakers"):
         return ""
     return " ".join((_speakers(leakage), _copies(leakage), _texts(leakage)))

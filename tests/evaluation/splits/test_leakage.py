@@ -15,6 +15,7 @@ from voxaffect.corpora.loaders.iemocap import parse
 from voxaffect.errors import FoldError
 from voxaffect.evaluation.splits.folds import Fold, aggregated, cross, make_fold, within
 from voxaffect.evaluation.splits.leakage import LeakageCounts, leakage
+from voxaffect.evaluation.splits.near_duplicates import near_copies
 from voxaffect.simulation.trees import simulate
 from voxaffect.taxonomy import EMOTION, Taxonomy
 
@@ -139,7 +140,8 @@ def test_near_duplicate_frames_are_found_by_the_leakage_check() -> None:
     features = {i: rng.normal(size=(60, 4)).cumsum(axis=0).astype(np.float32) for i in known}
     features[fold.test[0]] = features[fold.train[2]][4:]
     contents = {i: i for i in known}
-    statement = LeakageCounts.of(known, features, contents).statement(fold)
+    copies = near_copies(features, contents)
+    statement = LeakageCounts(known, contents, copies).statement(fold)
     assert statement.test.near_duplicates == fold.test
     assert statement.test.duplicates == ()
 

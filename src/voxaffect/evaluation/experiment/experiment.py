@@ -34,6 +34,7 @@ from voxaffect.evaluation.splits.folds import (
     within,
 )
 from voxaffect.evaluation.splits.leakage import LeakageCounts
+from voxaffect.evaluation.splits.near_duplicates import near_copies
 from voxaffect.provenance import versions
 from voxaffect.systems.systems import Options, System
 
@@ -73,11 +74,9 @@ class Plan:
         }
 
     def folds(self, dataset: Dataset, on_refused: Refused) -> tuple[Fold, ...]:
-        """Every fold of every protocol that the corpora allow, by share of training data.
+        """Every fold that the corpora allow, by share of training data.
 
-        Args:
-            dataset: the corpora's utterances.
-            on_refused: called with the error of every fold or protocol that cannot be built.
+        The error of every fold or protocol that cannot be built is passed to `on_refused`.
 
         Raises:
             FoldError: there is no fold at all.
@@ -161,7 +160,8 @@ def run(
     datasets = {None: dataset} | dict(others or {})
     _check_features(plan, datasets)
     folds = plan.folds(dataset, lambda fault: failures.append(_failure(str(fault))))
-    leakage = LeakageCounts.of(dataset.utterances, dataset.features, dataset.contents)
+    copies = near_copies(dataset.features, dataset.contents)
+    leakage = LeakageCounts(dataset.utterances, dataset.contents, copies)
     stated = {fold.name: leakage.statement(fold) for fold in folds}
     data = {
         name: [data_of(fold, datasets[name], stated[fold.name].sentence()) for fold in folds]

@@ -44,8 +44,6 @@ class FoldData:
         ids: of the test utterances.
         digests: hashes of features and targets of train, dev and test.
         leakage: what the sets share, in a sentence.
-        n_train_frames: frames of the training set.
-        train_share: share of the protocol's training set.
     """
 
     fold: str
@@ -286,11 +284,8 @@ class Schedule:
     """Computes batches of jobs; every job ends with a result or a failure.
 
     The jobs of a batch of several that fails are computed one by one. A job that fails by itself is
-    retried once, after all others, by the policy of its failure.
-
-    Args:
-        batches: in the order in which they start.
-        n_jobs: number of parallel batches.
+    retried once, after all others, by the policy of its failure. Batches start in their order,
+    `n_jobs` in parallel.
     """
 
     def __init__(self, batches: Sequence[Batch], n_jobs: int) -> None:

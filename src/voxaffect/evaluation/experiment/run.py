@@ -238,11 +238,7 @@ class Run:
 
 
 class RunFolder:
-    """Reads and writes a run, one result at a time, each file atomically.
-
-    Args:
-        root: the run's folder; created when something is written.
-    """
+    """Reads and writes a run, one result at a time, each file atomically, in the folder `root`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

@@ -66,12 +66,7 @@ def talkers_of(
 
     All corpora and emotions are drawn from, also training data, as no label is used. Speakers of
     unknown name in the utterance's own corpus count as its own speaker, and are never drawn.
-
-    Args:
-        utterance: the utterance to be degraded.
-        speakers: speaker -> utterances to draw from.
-        n_talkers: number of recordings; there are none without another speaker.
-        seed: of the draw.
+    Without another speaker there are no recordings.
     """
     others = [name for name in speakers if name != utterance.speaker]
     if not others:
@@ -84,10 +79,9 @@ def talkers_of(
 
 @dataclass(frozen=True)
 class DegradedTests:
-    """Frames of test utterances under several conditions.
+    """Frames of test utterances under several conditions, `clean` first.
 
     Args:
-        conditions: their names, `clean` first.
         features: frames by `condition_id`; what could not be degraded is absent.
         refused: utterances that are absent, with the reason.
     """
@@ -175,8 +169,7 @@ class ConditionCounts:
             speaker_of: utterance id -> speaker.
         """
         names = [split_condition_id(name) for name in results[0].ids]
-        clean = {speaker_of[i] for condition, i in names if condition == conditions[0]}
-        speakers = tuple(sorted(clean))
+        speakers = tuple(sorted({speaker_of[i] for name, i in names if name == conditions[0]}))
         condition = np.array([conditions.index(name) for name, _ in names])
         speaker = np.array([speakers.index(speaker_of[i]) for _, i in names])
         shape = (len(conditions), len(speakers), EMOTION.n_classes)
@@ -191,10 +184,6 @@ class ConditionCounts:
         n = (weights @ self.n)[:, None]  # (B, 1, C)
         return mean_known(ratio(np.einsum("bs,nksc->nbkc", weights, self.correct), n))
 
-    def chance(self, weights: Floats) -> Floats:
-        """Chance level of UA among the classes with weight (B,), NaN where there is none."""
-        return ratio(1, np.count_nonzero(weights @ self.n, axis=1))
-
 
 def accuracies(
     folds: Sequence[ConditionCounts], weights: Floats, speakers: Sequence[str]
@@ -207,8 +196,12 @@ def accuracies(
 
 
 def chance(folds: Sequence[ConditionCounts], weights: Floats, speakers: Sequence[str]) -> Floats:
-    """Chance level of UA (B,), averaged in the same way."""
-    return _over_tests(folds, weights, speakers, lambda fold, w: fold.chance(w)[:, None])[:, 0]
+    """Chance level of UA (B,) among the classes with weight, averaged in the same way."""
+
+    def chance_of(fold: ConditionCounts, weights: Floats) -> Floats:
+        return ratio(1, np.count_nonzero(weights @ fold.n, axis=1, keepdims=True))
+
+    return _over_tests(folds, weights, speakers, chance_of)[:, 0]
 
 
 def resample(speakers: Sequence[str], n_draws: int, seed: int) -> Floats:

@@ -38,12 +38,9 @@ def class_of(utterance_id: str, label_of: Mapping[str, int]) -> int:
 
 
 def deal(pool: Iterable[Utterance], label_of: Mapping[str, int], key: str) -> list[Group]:
-    """Ten parts of nearly equal size, stratified by corpus and class.
+    """Ten parts of nearly equal size, stratified by corpus and class; fewer than ten are one each.
 
-    Args:
-        pool: the utterances; fewer than ten make a part each.
-        label_of: id -> emotion class.
-        key: seed of the shuffle, such as a number and the fold's name.
+    The shuffle is seeded by the key, such as a number and the fold's name.
 
     Raises:
         FoldError: an utterance has no class.
@@ -55,15 +52,9 @@ def deal(pool: Iterable[Utterance], label_of: Mapping[str, int], key: str) -> li
 def draw_share(
     pool: Iterable[Utterance], share: float, label_of: Mapping[str, int], key: str
 ) -> Group:
-    """A share of each corpus and class, rounded to whole utterances, at least one.
+    """A share (0 to 1) of each corpus and class, rounded to whole utterances, at least one.
 
     Draws with one key are nested: those of a smaller share are among those of a larger one.
-
-    Args:
-        pool: the utterances.
-        share: above 0, at most 1.
-        label_of: id -> emotion class.
-        key: seed of the draw.
 
     Raises:
         FoldError: an utterance has no class.

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.evaluation.metrics import Counts
 from voxaffect.evaluation.splits.folds import UNKNOWN, Fold
-from voxaffect.evaluation.splits.near_duplicates import near_copies
 
 NAMES: Mapping[str, Callable[[Utterance], str | None]] = {
     "speakers": lambda u: u.speaker,
@@ -96,7 +95,7 @@ class LeakageCounts:
     Args:
         utterances: id -> utterance.
         contents: id -> hash of the audio; None does not check for duplicates.
-        copies: id -> group of near duplicates; None does not check for them.
+        copies: id -> group of near duplicates (`near_copies`); None does not check for them.
     """
 
     def __init__(
@@ -115,16 +114,6 @@ class LeakageCounts:
         self._checked_copies = copies is not None
         self._copies = _Column(str(groups[i]) if i in groups else None for i in self._ids)
         self._unnamed = np.array([u.speaker.endswith(UNKNOWN) for u in utterances.values()], bool)
-
-    @classmethod
-    def of(
-        cls,
-        utterances: Mapping[str, Utterance],
-        features: Mapping[str, NDArray[np.float32]],
-        contents: Mapping[str, str],
-    ) -> LeakageCounts:
-        """Leakage check that includes near duplicates, found by their frames."""
-        return cls(utterances, contents, near_copies(features, contents))
 
     def statement(self, fold: Fold) -> LeakageStatement:
         """Leakage statement of a fold of these utterances."""

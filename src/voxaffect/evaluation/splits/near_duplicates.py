@@ -70,7 +70,12 @@ def near_copies(
     place = {i: n for n, i in enumerate(features)}
     links = [(place[i], place[first[i]]) for i in features if first[i] != i]
     links += [(place[i], place[j]) for i, j in _copies(ids, features)]
-    return _groups(list(features), links)
+    if not links:
+        return {}
+    names, ends = list(features), np.array(links).T
+    graph = coo_array((np.ones(len(links)), (ends[0], ends[1])), shape=(len(names), len(names)))
+    _, group = connected_components(graph, directed=False)
+    return {names[n]: int(group[n]) for n in np.unique(ends).tolist()}
 
 
 def concordance(first: Frames, second: Frames) -> float:
@@ -133,8 +138,7 @@ def _standardized(extremes: Frames) -> Frames:
     varies = deviation > 0
     n = max(1, int(varies.sum()))
     centered = extremes[:, varies] - extremes[:, varies].mean(axis=0)
-    scaled: Frames = centered / (deviation[varies] * np.float32(np.sqrt(n)))
-    return scaled
+    return np.divide(centered, deviation[varies] * np.float32(np.sqrt(n)))
 
 
 def _candidates(points: Frames, lengths: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
@@ -152,13 +156,3 @@ def _candidates(points: Frames, lengths: NDArray[np.int64]) -> Iterator[tuple[in
             near = np.argsort(distance[row], kind="stable")[:N_NEAREST]
             near = near[distance[row, near] <= RADIUS**2]
             yield from ((start + int(row), int(others[n])) for n in near)
-
-
-def _groups(ids: list[str], links: list[tuple[int, int]]) -> dict[str, int]:
-    """Id -> number of its connected component, of linked utterances."""
-    if not links:
-        return {}
-    ends = np.array(links).T
-    graph = coo_array((np.ones(len(links)), (ends[0], ends[1])), shape=(len(ids), len(ids)))
-    _, group = connected_components(graph, directed=False)
-    return {ids[n]: int(group[n]) for n in np.unique(ends).tolist()}

@@ -29,10 +29,9 @@ Name = Callable[[Utterance], str | None]
 
 @dataclass(frozen=True)
 class UtteranceGroup:
-    """Utterances of one corpus: all, or those of one style.
+    """Utterances of one corpus, `emodb`, or of one style of it, `iemocap:acted`.
 
     Args:
-        name: `emodb`, or `iemocap:acted`.
         title: full name of its distribution; equal titles are one distribution.
     """
 
@@ -44,11 +43,7 @@ class UtteranceGroup:
 
 @dataclass(frozen=True)
 class Match:
-    """One thing that is in both groups, by its name in each.
-
-    Args:
-        rules: rules that matched, at least one.
-    """
+    """One thing that is in both groups, by its name in each, and the rules that matched."""
 
     first: str
     second: str
