@@ -95,12 +95,7 @@ class Coverage:
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """Calibration of one system in one protocol, means over seeds.
-
-    Args:
-        n_utterances: utterances tested, the most of a seed.
-        diagram: bins of equal mass, means over seeds.
-    """
+    """Calibration of one system in one protocol, means over seeds; bins are of equal mass."""
 
     protocol: str
     system: str

@@ -55,8 +55,7 @@ class PairedTest:
     Args:
         statistic: the smaller of the rank sums of positive and of negative differences.
         p_value: probability of a statistic as small or smaller if signs were random.
-        n_better: pairs in which the first is ahead.
-        n_worse: pairs in which it is behind.
+        n_better: pairs in which the first is ahead; it is behind in n_worse.
         mean_difference: mean over all pairs, positive where the first is better.
         error: standard error of that mean, None for a single pair.
         rank_biserial: effect size, the matched-pairs rank-biserial correlation (Kerby 2014): from
@@ -73,14 +72,9 @@ class PairedTest:
     rank_biserial: float
 
     @property
-    def n_nonzero(self) -> int:
-        """Pairs that differ."""
-        return self.n_better + self.n_worse
-
-    @property
     def least_p(self) -> float:
         """Least p-value that so many differing pairs can reach: 2 / 2^n."""
-        return float(min(1.0, 2.0 ** (1 - self.n_nonzero)))
+        return float(min(1.0, 2.0 ** (1 - self.n_better - self.n_worse)))
 
     @property
     def reachable(self) -> bool:
@@ -182,14 +176,7 @@ def before_after(
     after: NDArray[np.int64],
     speakers: NDArray[np.str_],
 ) -> BeforeAfter:
-    """Compare predictions for N utterances.
-
-    Args:
-        truth: (N,), emotion classes.
-        before: (N,), predictions of the recognizer as it was.
-        after: (N,), predictions of one adapted to other speakers than the utterance's.
-        speakers: (N,), speaker names.
-    """
+    """Compare predictions (N,) of a recognizer as it was and adapted to other speakers."""
 
     def ua(predicted: NDArray[np.int64], rows: NDArray[np.bool_]) -> float:
         return ua_of(confusion(truth[rows], predicted[rows], EMOTION.n_classes))
@@ -263,12 +250,7 @@ def default_pairs(systems: Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 @dataclass(frozen=True)
 class PairedScores:
-    """Two systems on one test set, or on all of a protocol, on the folds that both have.
-
-    Args:
-        tallies: counts by speaker of its results; cells without known speakers are absent.
-        test: the test set, None for all.
-    """
+    """Two systems on one test set, or on all of a protocol (None), on the folds that both have."""
 
     table: ScoreTable
     tallies: Tallies
@@ -335,10 +317,8 @@ class Comparison:
 
     Args:
         test: the test set, None for all of the protocol together.
-        unit: what is paired.
         n_better: units on which `system` has the higher UA.
-        below: UA of `reference`, mean over units.
-        above: UA of `system`, mean over units.
+        below: UA of `reference`, mean over units; `above` is that of `system`.
         difference: UA of `system` minus that of `reference`, mean over units.
         effect: matched-pairs rank-biserial correlation, from 1 (`system` is ahead on every unit
             that differs) to -1; 0 where none differs.

@@ -305,7 +305,6 @@ def interval(resampled: Floats) -> GroupInterval | None:
 
 
 N_SIMULATIONS = 200
-"""How often equal speakers are simulated."""
 
 
 @dataclass(frozen=True)
@@ -317,7 +316,6 @@ class ExpectedByChance:
 
     Args:
         worst: UA of the worst speaker.
-        gini: Gini coefficient of the UA of all.
     """
 
     worst: float

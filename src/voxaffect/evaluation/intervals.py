@@ -51,10 +51,7 @@ def degrees_of_freedom(speakers: Sequence[str]) -> int:
 def bootstrap_weights(speakers: Sequence[str], n_resamples: int, seed: int) -> Floats:
     """Weight of each speaker in each resample (B, S); the sum over a corpus never changes.
 
-    Args:
-        speakers: S names, qualified by their corpus, `emodb/03`.
-        n_resamples: B.
-        seed: the same speakers and seed give the same weights.
+    Names of speakers are qualified by their corpus, `emodb/03`.
     """
     rng = np.random.default_rng(seed)
     weights = np.ones((n_resamples, len(speakers)))
@@ -159,7 +156,6 @@ class Interval:
     """95 % confidence interval of a pooled UA, or of a difference of two.
 
     Args:
-        value: of all speakers.
         lost: share of resamples without a class that a test set has.
     """
 
@@ -205,12 +201,8 @@ def bootstrap_interval(
 ) -> Interval | None:
     """Confidence interval of a pooled UA or of a paired difference, None for too few speakers.
 
-    Args:
-        pool: counts of a system.
-        minus: counts of a system to subtract, on the same utterances. Each resample has the same
-            speakers for both, so that what makes a speaker hard cancels out.
-        seed: of the resampling.
-        n_resamples: B.
+    A system to subtract, `minus`, has the same utterances. Each resample has the same speakers for
+    both, so that what makes a speaker hard cancels out.
     """
     degrees = degrees_of_freedom(pool.speakers)
     if degrees < MIN_DEGREES_OF_FREEDOM:

@@ -30,11 +30,7 @@ OTHER_KINDS = (
 
 @dataclass(frozen=True)
 class Score:
-    """One system on one test set of one protocol.
-
-    Args:
-        matrices: fold -> seed -> confusion matrix (C, C), rows are the true classes.
-    """
+    """One system on one test set: fold -> seed -> confusion matrix (C, C), rows are the truth."""
 
     matrices: Mapping[str, Mapping[int, Counts]]
 

@@ -68,7 +68,6 @@ class Dataset:
         features: id -> float32 (T, F), memory-mapped.
         contents: id -> hash of the audio.
         feature_settings: settings on which the frames depend.
-        grid: times of the frames.
     """
 
     utterances: Mapping[str, Utterance]

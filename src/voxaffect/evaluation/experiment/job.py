@@ -123,11 +123,7 @@ LSTM_COST = 8.0
 
 @dataclass(frozen=True)
 class Job:
-    """One system on one fold with one seed.
-
-    Args:
-        restarted: why a first attempt failed, if this one needs another seed.
-    """
+    """One system on one fold with one seed; `restarted` is why a first attempt diverged, if so."""
 
     data: FoldData
     system: System

@@ -123,7 +123,6 @@ REFUSED = "recording refused"
 """Prefix of the kind of problem of utterances that have a class but no features."""
 
 FACTS = "utterances.csv"
-"""Name of the table of utterances."""
 
 SEPARATE = ("results", "thinned", "utterances")
 """Fields of a run that are not in the header but in files of their own."""
@@ -176,14 +175,9 @@ def summarize(
     refused: Mapping[str, int],
     speech_s: float,
 ) -> CorpusSummary:
-    """Summary of a corpus.
+    """Summary of a corpus, of which the utterances with a class and with frames are used.
 
-    Args:
-        whole: the corpus as it was found.
-        used: the utterances with a class and with frames.
-        taxonomy: maps labels to classes.
-        refused: kind of refusal -> utterances with a class whose recording could not be used.
-        speech_s: seconds of speech in the utterances used.
+    `refused` counts, by kind, the utterances with a class whose recordings cannot be used.
     """
     excluded = Counter(u.label for u in whole.utterances if taxonomy.emotion(u) is None)
     problems = Counter(p.kind for p in whole.problems) + Counter(refused)

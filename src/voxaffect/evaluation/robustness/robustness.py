@@ -161,12 +161,9 @@ class ConditionCounts:
         conditions: Sequence[str],
         speaker_of: Mapping[str, str],
     ) -> ConditionCounts:
-        """Counts of one system on one fold.
+        """Counts of one system on one fold, from a result a seed with ids of `condition_id`.
 
-        Args:
-            results: one a seed; ids are those of `condition_id`.
-            conditions: K names, clean speech first, under which every utterance is present.
-            speaker_of: utterance id -> speaker.
+        The first of the K conditions is clean speech, under which every utterance is present.
         """
         names = [split_condition_id(name) for name in results[0].ids]
         speakers = tuple(sorted({speaker_of[i] for name, i in names if name == conditions[0]}))
@@ -235,17 +232,11 @@ def _weighted_mean(values: Sequence[tuple[Floats, Floats]]) -> Floats:
 
 
 FILE = "robustness.json"
-"""Name of the file in a run's folder."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and its 95 % confidence interval over speakers.
-
-    Args:
-        value: of all speakers; None where undefined.
-        low: lower end, None where there is no interval.
-    """
+    """A number, None where undefined, and its 95 % confidence interval over speakers, if any."""
 
     value: float | None
     low: float | None = None
@@ -257,7 +248,6 @@ class Condition:
     """Clean speech or a degradation.
 
     Args:
-        name: key of the catalog, or `clean`.
         scored: whether it counts in the robustness; clean speech and controls do not.
         n_refused: utterances without any frames under it; they count as wrong.
     """
@@ -330,7 +320,6 @@ class Robustness:
         n_left_out: folds that some system lacks.
         n_seeds: most seeds of a system on a fold; they are averaged first.
         n_speakers: corpus -> speakers under test.
-        note: sentence to show wherever a number is shown.
     """
 
     protocol: str

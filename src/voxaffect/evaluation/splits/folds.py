@@ -178,17 +178,11 @@ def cross(
     *,
     on_refused: Refused | None = None,
 ) -> tuple[Fold, ...]:
-    """Leave-one-corpus-out: a fold for every corpus, sorted by name.
+    """Leave-one-corpus-out: a fold for every corpus, sorted by name; arguments as in `within`.
 
-    Args:
-        utterances: of all corpora, with an emotion class.
-        label_of: id -> emotion class.
-        seed: of the dev sets.
-        dev: as in `within`; stratified by corpus and class.
-        split_style: corpora whose natural and acted speech count as two test sets,
-            `iemocap:natural` and `iemocap:acted`. As in the paper each is trained on the other and
-            may share its speakers, which the leakage statement reports.
-        on_refused: as in `within`.
+    The dev sets are stratified by corpus and class. The natural and acted speech of corpora in
+    `split_style` count as two test sets, `iemocap:natural` and `iemocap:acted`. As in the paper
+    each is trained on the other and may share its speakers, which the leakage statement reports.
 
     Raises:
         FoldError: there are fewer than two test sets; as `Fold`.

@@ -24,7 +24,6 @@ NAMES: Mapping[str, Callable[[Utterance], str | None]] = {
 
 COPIES = ("duplicates", "near_duplicates")
 KINDS = (*NAMES, *COPIES, "unnamed")
-"""All kinds that are counted."""
 
 
 @dataclass(frozen=True)

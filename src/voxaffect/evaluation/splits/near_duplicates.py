@@ -138,7 +138,8 @@ def _standardized(extremes: Frames) -> Frames:
     varies = deviation > 0
     n = max(1, int(varies.sum()))
     centered = extremes[:, varies] - extremes[:, varies].mean(axis=0)
-    return np.divide(centered, deviation[varies] * np.float32(np.sqrt(n)))
+    scaled: Frames = centered / (deviation[varies] * np.float32(np.sqrt(n)))
+    return scaled
 
 
 def _candidates(points: Frames, lengths: NDArray[np.int64]) -> Iterator[tuple[int, int]]:

@@ -28,8 +28,7 @@ class Inventory:
     """Counts of a set of utterances.
 
     Args:
-        genders: gender -> utterances, with `unknown`.
-        styles: natural and acted -> utterances, with `unknown`.
+        genders: gender -> utterances, with `unknown`; so for styles, natural and acted.
         languages: language -> utterances, with `unknown`; only those present.
     """
 
@@ -49,7 +48,6 @@ class Part:
 
     Args:
         name: its name as a test set of `cross`, `emodb` or `iemocap:acted`.
-        title: full name of the distribution.
         holds: counts of the utterances that have a class and can be used.
         repeats: ids of utterances with the samples of an earlier one, and id of the first of them.
     """
