@@ -35,8 +35,7 @@ from voxaffect.evaluation.experiment.dataset import Dataset
 from voxaffect.evaluation.metrics import confusion, unweighted_accuracy
 from voxaffect.evaluation.splits.folds import hold_out_dev
 from voxaffect.model.data import Examples
-from voxaffect.parallel.clusters import n_cores
-from voxaffect.parallel.processes import keep_freed_memory
+from voxaffect.parallel.processes import keep_freed_memory, n_cores
 from voxaffect.recognizer.packaged import PACKAGED
 from voxaffect.recognizer.serialization import HEADER, Header, read_artifact
 from voxaffect.systems.classifier import NetClassifier
@@ -83,7 +82,7 @@ def choose() -> None:
             table.writerows((name, *score) for score in found)
             file.flush()
             net_ua, ua = np.mean([score[-2:] for score in found], axis=0)
-            console.print(f"{name}: UA {ua:.3f} (net alone {net_ua:.3f})")
+            console().print(f"{name}: UA {ua:.3f} (net alone {net_ua:.3f})")
 
 
 def split(dataset: Dataset, settings: Settings, seed: int) -> tuple[Examples, Examples]:
@@ -147,7 +146,7 @@ def renew(folder: Path) -> None:
         old.unlink()
     for name in (HEADER, header["weights"]):
         shutil.copyfile(folder / name, PACKAGED / name)
-        console.print(f"{PACKAGED / name}: {(PACKAGED / name).stat().st_size:,} bytes")
+        console().print(f"{PACKAGED / name}: {(PACKAGED / name).stat().st_size:,} bytes")
 
 
 def check(folder: Path) -> None:
@@ -159,10 +158,10 @@ def check(folder: Path) -> None:
     other = [key for key in {**again, **packaged} if again.get(key) != packaged.get(key)]
     if other:
         raise SystemExit(f"not the same again: {', '.join(other)}")
-    console.print("the same again: settings, epochs, and the weights to the byte")
+    console().print("the same again: settings, epochs, and the weights to the byte")
     for name, version in makers.items():
         if version != then.get(name):
-            console.print(f"made with {name} {version}, where it was {then.get(name)}")
+            console().print(f"made with {name} {version}, where it was {then.get(name)}")
 
 
 def stated(folder: Path) -> tuple[Header, dict[str, object]]:
