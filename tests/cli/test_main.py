@@ -276,6 +276,8 @@ def test_the_demo_runs_the_whole_experiment(
     [
         (("evaluate", "none.toml"), "none.toml: cannot be read"),
         (("corpora", "show", "emdb"), "did you mean 'emodb'"),
+        (("corpora", "show", "RAVDESS"), "unknown corpus 'RAVDESS'; did you mean 'ravdess'?"),
+        (("corpora", "show", "calls"), "unknown corpus 'calls'; see voxaffect corpora list"),
         (("corpora", "check", "emodb", "/nowhere"), "/nowhere"),
         (("predict", "a.wav", "--model", "nothing"), "nothing: no recognizer found"),
         (("inspect", "nothing"), "nothing: no recognizer found"),

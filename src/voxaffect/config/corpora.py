@@ -17,7 +17,9 @@ from voxaffect.corpora.table import is_table, parse_table
 from voxaffect.errors import ConfigError
 
 
-def known_name(name: str, known: Collection[str], kind: str, origin: str = "") -> str:
+def known_name(
+    name: str, known: Collection[str], kind: str, origin: str = "", *, remedy: str = ""
+) -> str:
     """The name if it is known.
 
     Args:
@@ -25,14 +27,17 @@ def known_name(name: str, known: Collection[str], kind: str, origin: str = "") -
         known: allowed names.
         kind: a noun, perhaps with its place: "setting under [training]".
         origin: file that holds the name.
+        remedy: what to do if no known name is near; default: to use one of all.
 
     Raises:
         ConfigError: it is unknown; the message has the nearest known name.
     """
     if name in known:
         return name
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(sorted(known))}"
+    lower = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(name.lower(), list(lower), n=1, cutoff=0.5)
+    remedy = remedy or f"use one of {', '.join(sorted(known))}"
+    hint = f"did you mean {lower[near[0]]!r}?" if near else remedy
     noun, _, place = kind.partition(" ")
     where = f" {place}" if place else ""
     raise ConfigError(f"{origin + ': ' if origin else ''}unknown {noun} {name!r}{where}; {hint}")
@@ -113,7 +118,7 @@ def find_loader(name: str) -> Loader:
     Raises:
         ConfigError: the name is unknown.
     """
-    return CORPORA[known_name(name, CORPORA, "corpus")]
+    return CORPORA[known_name(name, CORPORA, "corpus", remedy="see voxaffect corpora list")]
 
 
 def plain_source(name: str, value: Any, path: Path) -> dict[str, Any]:
