@@ -13,11 +13,15 @@ from tests.report.runs import NOTE, full_run, result
 from voxaffect.evaluation.calibration import COVERAGES, reliabilities
 from voxaffect.evaluation.experiment.run import Run, order
 from voxaffect.evaluation.fairness import GroupScores, group_scores
+from voxaffect.evaluation.metrics import Counts
 from voxaffect.evaluation.reference_results import FOUR
+from voxaffect.evaluation.results import shares
 from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report.figures.draw import (
     MAX_SYSTEMS,
     SHADES,
+    confusion_picture,
+    confusions,
     draw_all,
     groups,
     high_level_samples,
@@ -38,6 +42,51 @@ def luminance(color: ColorType) -> float:
 def test_shares_have_enough_contrast_on_their_shade(share: float) -> None:
     low, high = sorted((luminance(SHADES(share)), luminance(text_color(share))))
     assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+def matrices(n_systems: int) -> dict[str, Counts]:
+    """Confusion matrices of systems; no utterance is sad."""
+    counts = np.array([[1500, 20, 0, 480], [3, 1, 0, 0], [0, 0, 0, 0], [0, 0, 2, 5]])
+    return {f"system-{n}": counts + n * np.eye(4, dtype=int)[0] for n in range(n_systems)}
+
+
+def test_confusions_have_percent_and_count_of_each_cell_of_a_class_that_is_tested() -> None:
+    (panel,) = confusions(matrices(1)).axes
+    assert [text.get_text() for text in panel.texts] == [
+        "system-0  .571",
+        *("neutral", "neutral", "happy", "happy", "sad", "sad", "angry", "angry"),
+        *("75 %\n1,500", "1 %\n20", "0 %\n0", "24 %\n480"),
+        *("75 %\n3", "25 %\n1", "0 %\n0", "0 %\n0"),
+        *("0 %\n0", "0 %\n0", "29 %\n2", "71 %\n5"),
+    ]
+    (mesh,) = panel.collections
+    drawn = mesh.get_array()
+    assert drawn is not None
+    expected = shares(matrices(1)["system-0"])
+    np.testing.assert_allclose(np.ma.filled(drawn, np.nan), expected)
+
+
+def test_confusions_of_twenty_systems_fit_into_a_page_of_a_thousand_pixels() -> None:
+    figure = confusions(matrices(20))
+    assert figure.get_figwidth() * 96 < 1000 - 2 * 20  # CSS pixels, less the padding of the page
+    (panel,) = figure.axes
+    corners = [mesh.get_coordinates()[0, 0] for mesh in panel.collections]  # type: ignore[attr-defined]
+    assert len({tuple(corner) for corner in corners}) == 20
+    lefts, tops = ({corner[axis] for corner in corners} for axis in (0, 1))
+    assert (len(lefts), len(tops)) == (4, 5)
+
+
+def test_confusion_picture_names_test_set_systems_and_note() -> None:
+    def made() -> Picture:
+        return confusion_picture("confusion-cross-emodb", "cross", "EmoDB", matrices(2), NOTE)
+
+    found = made()
+    assert found == made()
+    assert (found.name, found.section) == ("confusion-cross-emodb", "cross")
+    assert found.caption.startswith("EmoDB: confusion matrices")
+    text = " ".join(ET.fromstring(found.svg).itertext())  # noqa: S314
+    for part in ("system-0", "system-1", "1,500", NOTE[:20]):
+        assert part in text
 
 
 def scores_of(run: Run) -> GroupScores:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
 from statistics import fmean
 
 import matplotlib as mpl
@@ -16,6 +17,7 @@ from voxaffect.evaluation.class_gains import ClassGains
 from voxaffect.evaluation.curves import embed, training_histories
 from voxaffect.evaluation.experiment.run import PROTOCOLS, FoldResult, Run
 from voxaffect.evaluation.fairness import FairnessGroup, Grouping, GroupScores
+from voxaffect.evaluation.metrics import Counts, unweighted_accuracy
 from voxaffect.evaluation.reference_results import FOUR
 from voxaffect.evaluation.results import ScoreTable, display_order, shares
 from voxaffect.evaluation.summary import Summary
@@ -38,7 +40,7 @@ from voxaffect.report.figures.style import (
     picture,
     style_axes,
 )
-from voxaffect.report.table import PROTOCOL_TITLES, decimal, signed
+from voxaffect.report.table import PROTOCOL_TITLES, count, decimal, signed
 from voxaffect.taxonomy import EMOTION
 
 MEAN_COLOR = "#2a7fb8"
@@ -120,24 +122,50 @@ DARK = 0.76
 """Share above which white text has more contrast than black; both have 4.5 here."""
 NEAR_WHITE = "#fefefe"
 """Not `PAPER`, which the page replaces in its dark scheme."""
-CONFUSIONS_CAPTION = "Confusion matrices on the pooled corpora: share of each true class."
+INCHES_PER_CELL = 0.42
+CONFUSIONS_CAPTION = (
+    "{}: confusion matrices by system, with UA. Rows: true class; columns: predicted class. Cells: "
+    "percent of the true class, and number of predictions below it."
+)
 
 
-def confusions(table: ScoreTable) -> Figure:
-    """Confusion matrices, one per system, as shares of the true class."""
-    figure, panels = grid(len(table.systems), 4, 2.0, 2.15)
-    for place, (panel, system) in enumerate(zip(panels, table.systems, strict=True)):
-        matrix = shares(table.counts(system))
-        panel.pcolormesh(matrix, cmap=SHADES, vmin=0, vmax=1, edgecolor=PAPER, linewidth=1.5)
+def confusion_picture(
+    name: str, section: str, title: str, matrices: Mapping[str, Counts], note: str = ""
+) -> Picture:
+    """Confusion matrices (C, C) by system, as SVG; the title names the test set."""
+    with mpl.rc_context(STYLE):
+        return picture(name, section, CONFUSIONS_CAPTION.format(title), confusions(matrices), note)
+
+
+def confusions(matrices: Mapping[str, Counts]) -> Figure:
+    """Confusion matrices (C, C) by system, four in a row: shares of the true class, and counts.
+
+    One unit of the axes is one cell.
+    """
+    size = EMOTION.n_classes
+    n_rows, n_columns = ceil(len(matrices) / 4), min(max(len(matrices), 2), 4)
+    width, height = n_columns * (size + 1.5), n_rows * (size + 1.6)
+    inches = (width * INCHES_PER_CELL, height * INCHES_PER_CELL + 0.3)
+    figure = Figure(figsize=inches, layout="constrained")
+    panel = figure.subplots()
+    panel.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
+    panel.set_axis_off()
+    small: Style = {"fontsize": 7.5, "in_layout": False, "linespacing": 1.1}
+    for place, (system, counts) in enumerate(matrices.items()):
+        top, left = (place // 4) * (size + 1.6) + 0.8, (place % 4) * (size + 1.5) + 1.2
+        title = f"{system}  {decimal(unweighted_accuracy(counts))}"
+        panel.text(left - 1.1, top - 0.25, title, fontweight="bold", in_layout=False)
+        for n, name in enumerate(EMOTION.classes):
+            panel.text(left - 0.1, top + n + 0.5, name, ha="right", va="center", **small)
+            panel.text(left + n + 0.5, top + size + 0.35, name, ha="center", **small)
+        matrix, edges = shares(counts), np.arange(size + 1)
+        mesh: Style = {"cmap": SHADES, "vmin": 0, "vmax": 1, "edgecolor": PAPER, "linewidth": 1.5}
+        panel.pcolormesh(left + edges, top + edges, matrix, **mesh)
         for (row, column), value in np.ndenumerate(matrix):
             if not np.isnan(value):
-                style: Style = {"ha": "center", "va": "center", "color": text_color(float(value))}
-                panel.text(column + 0.5, row + 0.5, decimal(value), **style)
-        ticks = np.arange(len(matrix)) + 0.5
-        panel.set_xticks(ticks, EMOTION.classes)
-        panel.set_yticks(ticks, [] if place % 4 else EMOTION.classes)
-        panel.set(ylim=(len(matrix), 0), aspect="equal")
-        style_axes(panel, f"{system}  {decimal(table.mean(system))}")
+                text = f"{100 * value:.0f} %\n{count(int(counts[row, column]))}"
+                style: Style = {"ha": "center", "color": text_color(float(value))}
+                panel.text(left + column + 0.5, top + row + 0.8, text, **style, **small)
     return figure
 
 
@@ -292,7 +320,9 @@ def _figures(run: Run, summary: Summary) -> Iterator[tuple[str, str, str, Figure
             name, caption = f"{CLASS_GAINS_KEY}-{protocol}", class_gains_caption(protocol)
             yield name, CLASS_GAINS_KEY, caption, class_gains(found)
     if aggregated := summary.table("aggregated"):
-        yield "confusion", "aggregated", CONFUSIONS_CAPTION, confusions(aggregated)
+        counts = {system: aggregated.counts(system) for system in aggregated.systems}
+        caption = CONFUSIONS_CAPTION.format(PROTOCOL_TITLES["aggregated"])
+        yield "confusion", "aggregated", caption, confusions(counts)
     if samples := high_level_samples(run):
         yield "high-level", "aggregated", HIGH_LEVEL_CAPTION, high_level(samples)
     for protocol in PROTOCOLS:
