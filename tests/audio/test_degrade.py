@@ -1,72 +1,64 @@
 from __future__ import annotations
 
 import json
-from dataclasses import FrozenInstanceError, is_dataclass
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
 
 from tests.audio.degrade.sounds import silence, speech
-from voxaffect.audio.degrade import ALL, CONTROLS, DEGRADATIONS
-from voxaffect.audio.degrade.degradation import (
-    CLEAN,
-    Clean,
-    Degradation,
-    fit_length,
-    utterance_seed,
-)
-from voxaffect.audio.degrade.noise import Babble
+from voxaffect.audio.degrade import CONTROLS, DEGRADATIONS
+from voxaffect.audio.degrade.channel import fit_length
+from voxaffect.audio.degrade.degradation import AS_RECORDED, CLEAN, utterance_seed
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError
 
-
-def ready(degradation: Degradation) -> Degradation:
-    """Babble gets talkers."""
-    return (
-        degradation.with_talkers([speech(1), speech(2)])
-        if isinstance(degradation, Babble)
-        else degradation
-    )
+TALKERS = (speech(1), speech(2))
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
 def test_degradations_are_frozen_audible_and_reproducible(name: str) -> None:
-    degradation = ready(DEGRADATIONS[name])
+    degradation, seed = DEGRADATIONS[name], utterance_seed("a", 0)
     before = speech().samples.copy()
-    first, again = (degradation.apply(speech(), utterance_seed("a", 0)).samples for _ in range(2))
+    first, again = (degradation.apply(speech(), seed, TALKERS).samples for _ in range(2))
     np.testing.assert_array_equal(first, again)
     np.testing.assert_array_equal(speech().samples, before)
     assert first.size <= before.size
     assert first.size < before.size or np.abs(first - before).max() > 1e-3
-    assert is_dataclass(degradation)
     with pytest.raises((FrozenInstanceError, AttributeError)):
-        degradation.severity = "other"
+        degradation.severity = "other"  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
 def test_short_and_silent_recordings(name: str) -> None:
     short = Waveform(speech().samples[4000:5600], "short")
-    assert 1 <= ready(DEGRADATIONS[name]).apply(short, 0).samples.size <= 1600
+    assert 1 <= DEGRADATIONS[name].apply(short, 0, TALKERS).samples.size <= 1600
     if DEGRADATIONS[name].group in {"noise", "truncation"}:  # they need a speech level
         with pytest.raises(AudioError, match="silence: is silent"):
-            ready(DEGRADATIONS[name]).apply(silence(0.1), 0)
+            DEGRADATIONS[name].apply(silence(0.1), 0, TALKERS)
     else:
-        assert ready(DEGRADATIONS[name]).apply(silence(0.1), 0).rms() < 1e-4
+        assert DEGRADATIONS[name].apply(silence(0.1), 0, TALKERS).rms() < 1e-4
 
 
 def test_names_and_settings_are_unique() -> None:
-    assert len(DEGRADATIONS) == len(ALL)
-    settings = {
-        json.dumps(degradation.settings(), sort_keys=True) for degradation in (Clean(), *ALL)
-    }
-    assert len(settings) == 1 + len(ALL)
+    every = (AS_RECORDED, *DEGRADATIONS.values())
+    assert len(every) == 31
+    assert len({json.dumps(d.settings(), sort_keys=True) for d in every}) == 31
     assert CLEAN not in DEGRADATIONS
     assert not any(set(name) & set(",: @") for name in DEGRADATIONS)
-    assert {d.group for d in ALL} > CONTROLS
+    assert {d.group for d in every} > CONTROLS
 
 
-def test_talkers_of_babble_are_not_a_setting() -> None:
-    assert Babble(10).with_talkers([speech()]).settings() == Babble(10).settings()
+def test_settings_are_those_of_the_effect() -> None:
+    """They are the keys of stored features."""
+    for name, settings in {
+        "pink-10db": {"kind": "pink", "snr_db": 10},
+        "babble-0db": {"kind": "Babble", "snr_db": 0, "n_talkers": 6},
+        "room-300ms": {"kind": "Reverberation", "rt60_s": 0.3, "direct_to_reverberant_db": 3},
+        "opus-8k": {"kind": "opus", "kbit_s": 8},
+        "first-500ms": {"kind": "FirstSeconds", "seconds": 0.5},
+    }.items():
+        assert DEGRADATIONS[name].settings() == settings
 
 
 def test_seeds_depend_on_the_utterance_and_the_seed_only() -> None:
@@ -77,6 +69,9 @@ def test_seeds_depend_on_the_utterance_and_the_seed_only() -> None:
 
 def test_fit_length_cuts_and_pads() -> None:
     sound = Waveform(np.ones(10, np.float32))
-    assert fit_length(np.ones(12), sound).samples.tolist() == [1] * 10
-    assert fit_length(np.ones(8), sound).samples.tolist() == [1] * 8 + [0] * 2
-    assert Clean().apply(sound, 0) is sound
+    assert fit_length(np.ones(12), sound).tolist() == [1] * 10
+    assert fit_length(np.ones(8), sound).tolist() == [1] * 8 + [0] * 2
+
+
+def test_as_recorded_changes_nothing() -> None:
+    np.testing.assert_array_equal(AS_RECORDED.apply(speech(), 0).samples, speech().samples)

@@ -13,7 +13,7 @@ from scipy.signal import stft
 
 from tests.speech import notes, takes
 from voxaffect.audio.decode import decode
-from voxaffect.audio.degrade.channel import Telephone
+from voxaffect.audio.degrade import DEGRADATIONS
 from voxaffect.audio.quality import (
     DIFFERENCES,
     MUSIC_THRESHOLD,
@@ -40,11 +40,11 @@ def test_bandwidth_is_half_the_original_sample_rate(rate_hz: int) -> None:
     assert edge_hz(narrow) == pytest.approx(rate_hz / 2, abs=250)
 
 
-@pytest.mark.parametrize("companded", [False, True])
-def test_bandwidth_distinguishes_telephone_and_microphone(companded: bool) -> None:
+@pytest.mark.parametrize("line", ["phone-band", "phone-mulaw"])
+def test_bandwidth_distinguishes_telephone_and_microphone(line: str) -> None:
     for take in takes(6):
         assert edge_hz(take.samples) > 6_000
-        assert edge_hz(Telephone(companded).apply(take, 0).samples) <= 4_250
+        assert edge_hz(DEGRADATIONS[line].apply(take, 0).samples) <= 4_250
 
 
 def test_bandwidth_of_less_than_a_window_is_full() -> None:
@@ -159,7 +159,7 @@ def faulty(fault: str) -> Waveform:
         "clipped": np.clip(take.samples * 40, -1, 1),
         "noisy": take.samples + noise,
         "music": notes(SCALE, 0.5),
-        "narrow-band": Telephone(companded=False).apply(take, 0).samples,
+        "narrow-band": DEGRADATIONS["phone-band"].apply(take, 0).samples,
     }
     return Waveform(made[fault].astype(np.float32), fault)
 

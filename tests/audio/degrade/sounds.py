@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tests.simulation.voices import PLAIN, sentence
+from voxaffect.audio.degrade.degradation import Degradation
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.simulation.voice import render
 
@@ -19,6 +22,17 @@ def speech(seed: int = 0) -> Waveform:
     """Simulated sentence, normalized."""
     spoken = render(sentence(seed), PLAIN, np.random.default_rng(seed))
     return Waveform(spoken.samples, f"speech {seed}").normalized()
+
+
+def degraded(
+    effect: Callable[..., Sound],
+    waveform: Waveform,
+    seed: int = 0,
+    talkers: Sequence[Waveform] = (),
+    **settings: Any,
+) -> Waveform:
+    """A recording after an effect with some settings."""
+    return Degradation("", "", "", partial(effect, **settings)).apply(waveform, seed, talkers)
 
 
 def tone(hz: float, duration_s: float = 1.0, amplitude: float = 0.1) -> Waveform:

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import correlate
 
-from tests.audio.degrade.sounds import band_db, power_db, silence, speech, tone
+from tests.audio.degrade.sounds import band_db, degraded, power_db, silence, speech, tone
 from voxaffect.audio.degrade.channel import (
-    Codec,
-    Kind,
-    Reverberation,
-    Telephone,
+    codec,
     encode,
     mu_law,
+    reverberation,
+    room_response,
+    telephone,
 )
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 
@@ -21,7 +23,7 @@ NOISE = Waveform(np.random.default_rng(0).normal(0, 0.05, 48_000).astype(np.floa
 
 
 def test_telephone_passes_its_band_only() -> None:
-    received = Telephone(companded=False).apply(NOISE, 0).samples
+    received = degraded(telephone, NOISE, companded=False).samples
     for low, high in ((400, 1000), (1000, 2000), (2000, 3300)):
         kept = band_db(received, low, high) - band_db(NOISE.samples, low, high)
         assert kept == pytest.approx(0, abs=0.1)
@@ -33,7 +35,7 @@ def test_telephone_passes_its_band_only() -> None:
 @pytest.mark.parametrize("hz", [500, 1000, 3000])
 def test_telephone_does_not_delay(hz: float, *, companded: bool) -> None:
     sent = tone(hz)
-    received = Telephone(companded=companded).apply(sent, 0).samples
+    received = degraded(telephone, sent, companded=companded).samples
     np.testing.assert_allclose(received[800:-800], sent.samples[800:-800], atol=0.005)
 
 
@@ -53,14 +55,14 @@ def test_mu_law_has_256_values_and_clips_at_full_scale() -> None:
 
 
 def test_companding_adds_a_little_noise() -> None:
-    band, companded = (Telephone(companded=c).apply(speech(), 0).samples for c in (False, True))
+    band, companded = (degraded(telephone, speech(), companded=c).samples for c in (False, True))
     assert 30 < power_db(band) - power_db(companded - band) < 45
 
 
 @given(n_samples=st.integers(1, 500), companded=st.booleans())
 @settings(max_examples=20, deadline=None)
 def test_telephone_keeps_the_length(n_samples: int, *, companded: bool) -> None:
-    received = Telephone(companded=companded).apply(Waveform(NOISE.samples[:n_samples]), 0)
+    received = degraded(telephone, Waveform(NOISE.samples[:n_samples]), companded=companded)
     assert received.samples.size == n_samples
 
 
@@ -75,26 +77,26 @@ def lag(first: Waveform, second: Waveform) -> int:
 @pytest.mark.parametrize(("kind", "kbit_s"), RATES)
 @pytest.mark.parametrize("padding_s", [0.0, 0.0123])
 def test_codec_does_not_delay_and_keeps_the_length(
-    kind: Kind, kbit_s: int, padding_s: float
+    kind: str, kbit_s: int, padding_s: float
 ) -> None:
     spoken = Waveform(np.concatenate([silence(0.5 + padding_s).samples, speech().samples]))
-    received = Codec(kind, kbit_s).apply(spoken, 0)
+    received = degraded(codec, spoken, kind=kind, kbit_s=kbit_s)
     assert received.samples.size == spoken.samples.size
     # Opus at its lowest bit rates codes 8 kHz, resampled to within an eighth of a millisecond.
     assert abs(lag(spoken, received)) <= (2 if kbit_s <= 12 else 0)
 
 
 @pytest.mark.parametrize(("kind", "kbit_s"), RATES)
-def test_bit_rate_is_that_of_the_codec(kind: Kind, kbit_s: int) -> None:
+def test_bit_rate_is_that_of_the_codec(kind: str, kbit_s: int) -> None:
     samples = np.tile(speech().samples, 5)
     size = len(encode(samples, kind, 1000 * kbit_s))
     assert size * 8 / (samples.size / SAMPLE_RATE_HZ) / 1000 == pytest.approx(kbit_s, rel=0.35)
 
 
 @pytest.mark.parametrize("kind", ["opus", "mp3"])
-def test_lower_bit_rates_are_worse(kind: Kind) -> None:
+def test_lower_bit_rates_are_worse(kind: str) -> None:
     def error(kbit_s: int) -> float:
-        received = Codec(kind, kbit_s).apply(speech(), 0).samples
+        received = degraded(codec, speech(), kind=kind, kbit_s=kbit_s).samples
         return float(np.square(received - speech().samples).mean())
 
     rates = [kbit_s for name, kbit_s in RATES if name == kind]
@@ -105,16 +107,18 @@ def test_lower_bit_rates_are_worse(kind: Kind) -> None:
 
 @pytest.mark.parametrize(("kind", "kbit_s"), [("opus", 12), ("mp3", 16)])
 def test_codec_is_deterministic_also_for_short_and_silent_recordings(
-    kind: Kind, kbit_s: int
+    kind: str, kbit_s: int
 ) -> None:
-    codec = Codec(kind, kbit_s)
+    def coded(sound: Waveform, seed: int = 0) -> Waveform:
+        return degraded(codec, sound, seed, kind=kind, kbit_s=kbit_s)
+
     short = Waveform(speech().samples[4000:5600])
-    first, again = codec.apply(short, 0), codec.apply(short, 1)
+    first, again = coded(short), coded(short, 1)
     np.testing.assert_array_equal(first.samples, again.samples)
     assert first.samples.size == 1600
     assert first.rms() > 0.2 * short.rms()
-    assert codec.apply(silence(0.1), 0).rms() < 1e-4
-    assert codec.apply(Waveform(np.ones(1, np.float32)), 0).samples.size == 1
+    assert coded(silence(0.1)).rms() < 1e-4
+    assert coded(Waveform(np.ones(1, np.float32))).samples.size == 1
 
 
 def schroeder_rt60_s(response: np.ndarray) -> float:
@@ -127,30 +131,30 @@ def schroeder_rt60_s(response: np.ndarray) -> float:
 
 @pytest.mark.parametrize("rt60_s", [0.3, 0.8])
 def test_reverberation_time_is_as_stated(rt60_s: float) -> None:
-    room = Reverberation(rt60_s, 0)
-    measured = [
-        schroeder_rt60_s(room.response(np.random.default_rng(seed))[1:]) for seed in range(8)
-    ]
+    rooms = [room_response(np.random.default_rng(seed), rt60_s, 0) for seed in range(8)]
+    measured = [schroeder_rt60_s(room[1:]) for room in rooms]
     assert measured == pytest.approx([rt60_s] * 8, rel=0.06)
     assert np.mean(measured) == pytest.approx(rt60_s, rel=0.02)
 
 
 @pytest.mark.parametrize("ratio_db", [-3, 0, 6])
 def test_direct_to_reverberant_ratio_is_as_stated(ratio_db: float) -> None:
-    direct, *room = Reverberation(0.3, ratio_db).response(np.random.default_rng(0))
+    direct, *room = room_response(np.random.default_rng(0), 0.3, ratio_db)
     assert 10 * np.log10(direct**2 / np.sum(np.square(room))) == pytest.approx(ratio_db)
 
 
 def test_reverberation_keeps_direct_sound_and_length() -> None:
     click = np.zeros(1600, np.float32)
     click[200] = 0.5
-    received = Reverberation(0.8, 3).apply(Waveform(click), 1).samples
+    room: dict[str, Any] = {"rt60_s": 0.8, "direct_to_reverberant_db": 3}
+    received = degraded(reverberation, Waveform(click), 1, **room).samples
     assert received.size == click.size
     np.testing.assert_allclose(received[:201], click[:201], atol=1e-6)
     assert np.abs(received[201:]).max() > 1e-3
 
 
 def test_every_seed_is_another_room() -> None:
-    rooms = [Reverberation(0.3, 3).apply(speech(), seed).samples for seed in (0, 0, 1)]
+    room: dict[str, Any] = {"rt60_s": 0.3, "direct_to_reverberant_db": 3}
+    rooms = [degraded(reverberation, speech(), seed, **room).samples for seed in (0, 0, 1)]
     np.testing.assert_array_equal(rooms[0], rooms[1])
     assert not np.array_equal(rooms[0], rooms[2])

@@ -12,9 +12,8 @@ import soundfile as sf
 from tests.audio.degrade.sounds import silence, speech
 from voxaffect.audio.decode import DEFAULT_LIMITS, decode
 from voxaffect.audio.degrade import DEGRADATIONS
-from voxaffect.audio.degrade.degradation import Clean, utterance_seed
-from voxaffect.audio.degrade.level import FirstSeconds, Gain
-from voxaffect.audio.degrade.noise import Babble, Noise
+from voxaffect.audio.degrade.degradation import AS_RECORDED, Degradation, utterance_seed
+from voxaffect.audio.degrade.noise import babble, noise
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.features.cache.cache import FeatureStore
@@ -29,7 +28,8 @@ from voxaffect.features.cache.degraded import (
 from voxaffect.features.cache.index import open_index
 from voxaffect.features.spectra import LogMel
 
-WHITE, CUT = Noise("white", 10), FirstSeconds(0.5)
+WHITE, CUT, BABBLE = (DEGRADATIONS[name] for name in ("white-10db", "first-500ms", "babble-0db"))
+TWO = Degradation("noise", "two", "", partial(babble, snr_db=0, n_talkers=2))
 
 
 def write(path: Path, waveform: Waveform) -> Path:
@@ -55,8 +55,7 @@ def store(tmp_path: Path) -> DegradedStore:
 def test_frames_are_computed_from_the_degraded_recording(
     store: DegradedStore, scenes: list[Scene]
 ) -> None:
-    babble = Babble(0, n_talkers=2)
-    found = store.extract(scenes, (Clean(), WHITE, babble, CUT))
+    found = store.extract(scenes, (AS_RECORDED, WHITE, TWO, CUT))
     assert found.refused == ()
     assert len(found.features) == 12
     sounds = [decode(scene.utterance.path).normalized() for scene in scenes]
@@ -64,7 +63,7 @@ def test_frames_are_computed_from_the_degraded_recording(
     expected = {
         "clean": sounds[1],
         WHITE.name: WHITE.apply(sounds[1], seed),
-        babble.name: babble.with_talkers([sounds[0], sounds[2]]).apply(sounds[1], seed),
+        TWO.name: TWO.apply(sounds[1], seed, [sounds[0], sounds[2]]),
         CUT.name: CUT.apply(sounds[1], seed),
     }
     for name, sound in expected.items():
@@ -75,7 +74,7 @@ def test_frames_are_computed_from_the_degraded_recording(
 def test_clean_frames_equal_those_of_the_clean_store(
     store: DegradedStore, scenes: list[Scene]
 ) -> None:
-    found = store.extract(scenes, (Clean(), Gain(-20)))
+    found = store.extract(scenes, (AS_RECORDED, DEGRADATIONS["quieter-20db"]))
     clean = store.clean.extract([scene.utterance for scene in scenes]).features
     for name, frames in found.features.items():
         np.testing.assert_allclose(frames, clean[split_condition_id(name)[1]], rtol=1e-4, atol=1e-4)
@@ -95,20 +94,20 @@ def test_stored_features_are_not_recomputed(store: DegradedStore, scenes: list[S
 def test_the_key_depends_on_everything_that_changes_the_audio(
     store: DegradedStore, scenes: list[Scene]
 ) -> None:
-    def content(store: DegradedStore, scene: Scene, degradation: Noise | Babble) -> str:
+    def content(store: DegradedStore, scene: Scene, degradation: Degradation) -> str:
         name = condition_id(degradation.name, scene.utterance.id)
         return store.extract([scene], (degradation,)).features.content(name)
 
     scene, others = scenes[0], scenes[0].talkers
     alone = replace(scene, talkers=dict([*others.items()][:1]))
     named = replace(scene, utterance=replace(scene.utterance, id="c/other"))
-    babble = Babble(10, n_talkers=2)
+    other = replace(WHITE, effect=partial(noise, kind="white", snr_db=5))
     assert content(store, scene, WHITE) == content(store, alone, WHITE)
     contents = {
         content(store, scene, WHITE),
-        content(store, scene, Noise("white", 5)),
-        content(store, scene, babble),
-        content(store, alone, babble),
+        content(store, scene, other),
+        content(store, scene, TWO),
+        content(store, alone, TWO),
         content(store, replace(scene, content="changed"), WHITE),
         content(store, named, WHITE),
         content(replace(store, seed=1), scene, WHITE),
@@ -125,7 +124,7 @@ def test_unusable_recordings_are_reported_and_the_others_stored(
     write(scenes[1].utterance.path, short)
     scenes[2].utterance.path.unlink()
     alone = [replace(scene, talkers={}) for scene in scenes]
-    degradations = (Clean(), DEGRADATIONS["part-50pct"], DEGRADATIONS["babble-0db"])
+    degradations = (AS_RECORDED, DEGRADATIONS["part-50pct"], BABBLE)
     found = store.extract(alone, degradations)
     assert sorted(found.features) == ["clean:c/0", "clean:c/1", "part-50pct:c/0"]
     reasons = {problem.path: problem.detail for problem in found.refused}
@@ -146,7 +145,7 @@ def test_the_task_can_be_pickled(store: DegradedStore, scenes: list[Scene], tmp_
         limits=DEFAULT_LIMITS,
         seed=0,
     )
-    chunk = (MissingDegradations(scenes[0], {b"0" * 16: WHITE, b"1" * 16: Babble(0)}),)
+    chunk = (MissingDegradations(scenes[0], {b"0" * 16: WHITE, b"1" * 16: BABBLE}),)
     compute, sent = pickle.loads(pickle.dumps((work, chunk)))  # noqa: S301
     assert compute(sent) == {}
     index, faults = open_index(there)

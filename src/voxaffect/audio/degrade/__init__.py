@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 
-from voxaffect.audio.degrade.channel import Codec, Reverberation, Telephone
+from voxaffect.audio.degrade.channel import codec, reverberation, telephone
 from voxaffect.audio.degrade.degradation import Degradation
-from voxaffect.audio.degrade.level import Clipping, FirstSeconds, FirstShare, Gain
-from voxaffect.audio.degrade.noise import Babble, Noise
+from voxaffect.audio.degrade.level import clipping, first_seconds, first_share, gain
+from voxaffect.audio.degrade.noise import babble, noise
 
 CONTROLS = frozenset({"gain"})
 """Groups that cannot affect a recognizer, which normalizes its input; they are not scored."""
 
-ALL: tuple[Degradation, ...] = (
-    *(Noise("white", snr_db) for snr_db in (20, 10, 0)),
-    *(Noise("pink", snr_db) for snr_db in (20, 10, 0)),
-    *(Babble(snr_db) for snr_db in (20, 10, 0)),
-    *(Noise("traffic", snr_db) for snr_db in (20, 10, 0)),
-    Reverberation(0.3, direct_to_reverberant_db=3),
-    Reverberation(0.8, direct_to_reverberant_db=-3),
-    *(Telephone(companded) for companded in (False, True)),
-    *(Codec("opus", kbit_s) for kbit_s in (24, 12, 8)),
-    *(Codec("mp3", kbit_s) for kbit_s in (64, 32, 16)),
-    *(Clipping(share) for share in (0.01, 0.1)),
-    *(FirstSeconds(seconds) for seconds in (2, 1, 0.5)),
-    FirstShare(0.5),
-    *(Gain(gain_db) for gain_db in (-20, 20)),
-)
+N_TALKERS = 6  # of babble; six are no longer intelligible one by one
 
-DEGRADATIONS: Mapping[str, Degradation] = {degradation.name: degradation for degradation in ALL}
+
+def _all() -> Iterator[Degradation]:
+    for kind in ("white", "pink", "babble", "traffic"):
+        for snr_db in (20, 10, 0):
+            effect = partial(noise, kind=kind, snr_db=snr_db)
+            if kind == "babble":
+                effect = partial(babble, snr_db=snr_db, n_talkers=N_TALKERS)
+            yield Degradation("noise", f"{kind}-{snr_db}db", f"{snr_db} dB SNR", effect)
+    for rt60_s, ratio_db in ((0.3, 3), (0.8, -3)):
+        effect = partial(reverberation, rt60_s=rt60_s, direct_to_reverberant_db=ratio_db)
+        severity = f"RT60 {rt60_s} s, DRR {ratio_db} dB"
+        yield Degradation("room", f"room-{1000 * rt60_s:g}ms", severity, effect)
+    for name, companded, law in (("band", False, ""), ("mulaw", True, ", G.711 mu-law")):
+        effect = partial(telephone, companded=companded)
+        yield Degradation("telephone", f"phone-{name}", f"300-3400 Hz at 8 kHz{law}", effect)
+    for kind, rates in (("opus", (24, 12, 8)), ("mp3", (64, 32, 16))):
+        for kbit_s in rates:
+            effect = partial(codec, kind=kind, kbit_s=kbit_s)
+            yield Degradation("codec", f"{kind}-{kbit_s}k", f"{kbit_s} kbit/s", effect)
+    for percent in (1, 10):
+        effect, severity = partial(clipping, share=percent / 100), f"{percent} % of the samples"
+        yield Degradation("clipping", f"clipped-{percent}pct", severity, effect)
+    for seconds in (2, 1, 0.5):
+        name, effect = f"first-{1000 * seconds:g}ms", partial(first_seconds, seconds=seconds)
+        yield Degradation("truncation", name, f"{seconds} s of speech", effect)
+    effect, severity = partial(first_share, share=0.5), "50 % of the recording"
+    yield Degradation("truncation", "part-50pct", severity, effect)
+    for name, gain_db in (("quieter-20db", -20), ("louder-20db", 20)):
+        yield Degradation("gain", name, f"{gain_db:+} dB", partial(gain, gain_db=gain_db))
+
+
+DEGRADATIONS: Mapping[str, Degradation] = {degradation.name: degradation for degradation in _all()}

@@ -1,15 +1,14 @@
-"""Additive noise (white, pink, traffic, babble) at a signal-to-noise ratio.
+"""Additive noise (white, pink, traffic, babble), `(waveform, rng, ...) -> samples`.
 
-The ratio is that of the active speech level to the mean power of the noise over the whole
-recording, both over the full band of 8 kHz.
+The signal-to-noise ratio is that of the active speech level to the mean power of the noise
+over the whole recording, both over the full band of 8 kHz.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.polynomial.polynomial import polyval
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 from scipy.signal import lfilter
 
-from voxaffect.audio.degrade.degradation import Degradation, Samples, fit_length
+from voxaffect.audio.degrade.degradation import Samples
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, SILENCE_RMS, Waveform, rms
 from voxaffect.errors import AudioError
 
@@ -72,16 +71,14 @@ def _peak_envelope(samples: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(maximum_filter1d(twice, 2 * half + 1, mode="constant", cval=0.0, origin=half))
 
 
-def add_noise(waveform: Waveform, noise: Samples, snr_db: float) -> Waveform:
+def add_noise(waveform: Waveform, noise: Samples, snr_db: float) -> Samples:
     """Add noise (n_samples,) to speech at an SNR; silent speech or noise is an `AudioError`."""
     level_db = speech_activity(waveform).level_db
     level = rms(noise)
     if level == 0:
         raise AudioError(f"{waveform.name}: the noise to be added is silent; choose another")
-    return fit_length(waveform.samples + noise * 10 ** ((level_db - snr_db) / 20) / level, waveform)
+    return waveform.samples + noise * 10 ** ((level_db - snr_db) / 20) / level
 
-
-Kind = Literal["white", "pink", "traffic"]
 
 LOWEST_HZ = 20.0
 """Below it nothing is audible, and a falling spectrum would have most of its power there."""
@@ -94,28 +91,13 @@ N_HARMONICS = 20
 PASSING_S = 4.0  # time that a vehicle takes to pass
 
 
-@dataclass(frozen=True)
-class Noise(Degradation):
-    """Stationary or traffic noise.
-
-    Args:
-        kind: `white`, equal power per hertz; `pink`, equal power per octave; `traffic`, the rumble
-            of passing vehicles with harmonics of their engines.
-        snr_db: active speech level above the noise.
-    """
-
-    kind: Kind
-    snr_db: float
-    group = "noise"
-
-    def _describe(self) -> tuple[str, str]:
-        return f"{self.kind}-{self.snr_db:g}db", f"{self.snr_db:g} dB SNR"
-
-    def apply(self, waveform: Waveform, seed: int) -> Waveform:
-        """Add noise; a silent recording is an `AudioError`."""
-        n_samples = waveform.samples.size
-        noise = KINDS[self.kind](max(n_samples, MIN_SAMPLES), np.random.default_rng(seed))
-        return add_noise(waveform, noise[:n_samples], self.snr_db)
+def noise(
+    waveform: Waveform, rng: np.random.Generator, *_: Any, kind: str, snr_db: float
+) -> Samples:
+    """Add noise of a kind of `KINDS` at an SNR; a silent recording is an `AudioError`."""
+    n_samples = waveform.samples.size
+    added = KINDS[kind](max(n_samples, MIN_SAMPLES), rng)
+    return add_noise(waveform, added[:n_samples], snr_db)
 
 
 def white(n_samples: int, rng: np.random.Generator) -> Samples:
@@ -152,45 +134,40 @@ def _shape_spectrum(noise: Samples, exponent: float) -> Samples:
     return np.fft.irfft(spectrum, noise.size)
 
 
-KINDS: Mapping[Kind, Callable[[int, np.random.Generator], Samples]] = {
+KINDS: Mapping[str, Callable[[int, np.random.Generator], Samples]] = {
     "white": white,
     "pink": pink,
     "traffic": traffic,
 }
 
 
-@dataclass(frozen=True)
-class Babble(Degradation):
-    """Babble noise: other speakers, each at the same active speech level.
+def babble(
+    waveform: Waveform,
+    rng: np.random.Generator,
+    talkers: Sequence[Waveform],
+    *,
+    snr_db: float,
+    n_talkers: int,
+) -> Samples:
+    """Add other speakers at an SNR, each at the same active speech level.
 
     Args:
+        waveform: a recording.
+        rng: decides where each talker begins; recordings repeat.
+        talkers: recordings of other speakers.
         snr_db: active speech level above the mean power of all talkers together.
-        n_talkers: number of recordings to mix; six are no longer intelligible one by one.
-        talkers: recordings of other speakers; each begins at a random sample and repeats.
+        n_talkers: number of talkers to mix.
+
+    Raises:
+        AudioError: there are no talkers, or a recording is silent.
     """
-
-    snr_db: float
-    n_talkers: int = 6
-    talkers: tuple[Waveform, ...] = field(default=(), compare=False, repr=False)
-    group = "noise"
-
-    def _describe(self) -> tuple[str, str]:
-        return f"babble-{self.snr_db:g}db", f"{self.snr_db:g} dB SNR"
-
-    def with_talkers(self, talkers: Sequence[Waveform]) -> Babble:
-        """Copy that mixes these recordings."""
-        return replace(self, talkers=tuple(talkers))
-
-    def apply(self, waveform: Waveform, seed: int) -> Waveform:
-        """Add babble; no talkers or a silent recording are an `AudioError`."""
-        if not self.talkers:
-            raise AudioError(
-                f"{waveform.name}: babble takes recordings of other speakers, and there are none; "
-                "add a corpus, or leave babble out"
-            )
-        rng = np.random.default_rng(seed)
-        voices = [_loop(talker, waveform.samples.size, rng) for talker in self.talkers]
-        return add_noise(waveform, np.sum(voices, axis=0), self.snr_db)
+    if not talkers:
+        raise AudioError(
+            f"{waveform.name}: babble takes recordings of other speakers, and there are none; "
+            "add a corpus, or leave babble out"
+        )
+    voices = [_loop(talker, waveform.samples.size, rng) for talker in talkers[:n_talkers]]
+    return add_noise(waveform, np.sum(voices, axis=0), snr_db)
 
 
 def _loop(talker: Waveform, n_samples: int, rng: np.random.Generator) -> Samples:

@@ -31,8 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from voxaffect.audio.degrade.degradation import CLEAN, Clean, Degradation, utterance_seed
-from voxaffect.audio.degrade.noise import Babble
+from voxaffect.audio.degrade.degradation import AS_RECORDED, CLEAN, Degradation, utterance_seed
 from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.errors import ArtifactError
 from voxaffect.evaluation.comparisons import SIGNIFICANCE
@@ -126,8 +125,8 @@ def degrade_tests(
         FeatureError: the frames cannot be stored.
     """
     ids = sorted({i for fold in folds for i in fold.test})
-    conditions = (Clean(), *degradations)
-    n_talkers = max((d.n_talkers for d in degradations if isinstance(d, Babble)), default=0)
+    conditions = (AS_RECORDED, *degradations)
+    n_talkers = max((d.n_talkers for d in degradations), default=0)
     speakers = by_speaker(dataset.utterances.values())
     scenes = []
     for i in ids:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from voxaffect.audio.degrade import CONTROLS
-from voxaffect.audio.degrade.degradation import CLEAN, Clean, Degradation
+from voxaffect.audio.degrade.degradation import AS_RECORDED, CLEAN, Degradation
 from voxaffect.evaluation.comparisons import DECIMALS, default_pairs, holm, wilcoxon
 from voxaffect.evaluation.experiment.run import FoldResult
 from voxaffect.evaluation.intervals import (
@@ -65,7 +65,7 @@ def robustness(
         None where there is no fold that all systems have.
     """
     conditions = []
-    for d in (Clean(), *degradations):
+    for d in (AS_RECORDED, *degradations):
         scored = d.group not in {CLEAN, *CONTROLS}
         refused = (n_refused or {}).get(d.name, 0)
         conditions.append(Condition(d.name, d.group, d.severity, scored, refused))

@@ -17,7 +17,6 @@ import torch
 
 from voxaffect.audio.decode import DecodeLimits, decode
 from voxaffect.audio.degrade.degradation import Degradation, utterance_seed
-from voxaffect.audio.degrade.noise import Babble
 from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.errors import AudioError, FeatureError
@@ -93,17 +92,16 @@ def degrade(
     missing: MissingDegradations, limits: DecodeLimits, seed: int
 ) -> dict[bytes, Waveform | AudioError]:
     """Level a recording, degrade it and level it again; waveforms or errors by key."""
-    scene, degradations = missing.scene, dict(missing.degradations)
+    scene, degradations = missing.scene, missing.degradations
     try:
         waveform = _read_leveled(scene.utterance, limits)
     except AudioError as fault:
         return dict.fromkeys(degradations, fault)
-    babble = {key: d for key, d in degradations.items() if isinstance(d, Babble)}
-    if babble:
+    talkers: list[Waveform] = []
+    if any(d.n_talkers for d in degradations.values()):
         talkers = [_read_leveled(talker, limits) for talker in scene.talkers.values()]
-        degradations |= {key: d.with_talkers(talkers[: d.n_talkers]) for key, d in babble.items()}
     seed = utterance_seed(scene.utterance.id, seed)
-    return {key: _attempt(d, waveform, seed) for key, d in degradations.items()}
+    return {key: _attempt(d, waveform, seed, talkers) for key, d in degradations.items()}
 
 
 def _read_leveled(utterance: Utterance, limits: DecodeLimits) -> Waveform:
@@ -111,9 +109,11 @@ def _read_leveled(utterance: Utterance, limits: DecodeLimits) -> Waveform:
     return decode(utterance.path, start_s=start_s, end_s=end_s, limits=limits).normalized()
 
 
-def _attempt(degradation: Degradation, waveform: Waveform, seed: int) -> Waveform | AudioError:
+def _attempt(
+    degradation: Degradation, waveform: Waveform, seed: int, talkers: Sequence[Waveform]
+) -> Waveform | AudioError:
     try:
-        return degradation.apply(waveform, seed).normalized()
+        return degradation.apply(waveform, seed, talkers).normalized()
     except AudioError as fault:
         return fault
 
@@ -188,7 +188,7 @@ class DegradedStore:
         return ExtractionResult(StoredFeatures.of(index, keys), tuple(problems))
 
     def _key(self, scene: Scene, degradation: Degradation) -> bytes:
-        talkers = [*scene.talkers] if isinstance(degradation, Babble) else []
+        talkers = [*scene.talkers] if degradation.n_talkers else []
         settings = sorted(degradation.settings().items())
         return key_of(scene.content, scene.utterance.id, self.seed, settings, talkers)
 
