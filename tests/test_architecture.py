@@ -62,7 +62,9 @@ ALLOWED_WITHIN_LAYER = {
 }
 
 # Packages that need an extra as a whole; those that import them check that it is installed.
-PACKAGES_WITH_EXTRA = {"serving": {"fastapi", "h11", "prometheus_client", "starlette", "uvicorn"}}
+PACKAGES_WITH_EXTRA = {
+    "serving": {"fastapi", "h11", "prometheus_client", "starlette", "throttled", "uvicorn"}
+}
 
 IMPORT_NAME = {"scikit-learn": "sklearn"}  # where it differs from the distribution's
 SERIALIZERS = {"pickle", "cloudpickle", "dill", "shelve", "marshal"}

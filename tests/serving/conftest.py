@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from tests.processes import wait_for
 from tests.serving.speech import trained
 from voxaffect.recognizer.recognizer import NetRecognizer
-from voxaffect.serving.server import application
+from voxaffect.serving.application import application
 from voxaffect.serving.settings import Limits, ServingSettings
 
 Open = Callable[..., TestClient]

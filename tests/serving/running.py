@@ -10,21 +10,21 @@ import httpx2
 
 from tests.processes import wait_for
 from voxaffect.recognizer.recognizer import NetRecognizer
-from voxaffect.serving.server import application, listen_at, server_of
+from voxaffect.serving.application import application
+from voxaffect.serving.server import listen_at, server_of
 from voxaffect.serving.settings import ServingSettings
 
 
 @contextmanager
 def running(recognizer: NetRecognizer, settings: ServingSettings) -> Iterator[str]:
     """Its address, once it is ready."""
-    started = threading.Event()
-    server = server_of(application(recognizer, settings), started.set)
+    server = server_of(application(recognizer, settings), settings)
     with listen_at(settings) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         thread = threading.Thread(target=server.run, args=([taken],), daemon=True)
         thread.start()
         try:
-            assert started.wait(180)
+            wait_for(lambda: server.started)
             await_ready(url)
             yield url
         finally:

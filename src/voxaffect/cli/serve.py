@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from voxaffect.serving.settings import ServingSettings
 
 
-LIBRARIES = ("fastapi", "multipart", "prometheus_client", "uvicorn", "websockets")
+LIBRARIES = ("fastapi", "multipart", "prometheus_client", "throttled", "uvicorn", "websockets")
 """Modules that the extra `serve` installs."""
 
 VARIABLE = "VOXAFFECT_TOKEN"
@@ -99,25 +99,15 @@ def serve(
         host=host,
         port=port,
         token=token_of(token_file, os.environ),
-        hosts=tuple(name.lower() for name in allow_host or []),
+        hosts=tuple(allow_host or ()),
         origins=tuple(origin.rstrip("/") for origin in allow_origin or []),
         behind_proxy=behind_proxy,
         n_workers=workers or max(1, n_cores() // processes),
         limits=replace(limits, burst=max(1, round(BURST_S * limits.rate_per_s))),
     )
-    announce = partial(_announce, settings)
-    if processes > 1:
-        from voxaffect.serving.workers import serve_together
-
-        serve_together(model, settings, processes, announce)
-        return
-
-    from voxaffect.recognizer.recognizer import NetRecognizer
     from voxaffect.serving import server
 
-    with server.listen_at(settings) as listener:
-        application = server.application(NetRecognizer.load(model), settings)
-        server.serve(application, listener, partial(announce, int(listener.getsockname()[1])))
+    server.serve(model, settings, processes, partial(_announce, settings))
 
 
 def refuse_missing() -> None:

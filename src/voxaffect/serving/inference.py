@@ -6,16 +6,17 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import NamedTuple, cast
+from typing import Literal, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field
 
 from voxaffect.audio.decode import AudioStream, DecodeLimits, open_recording, read
 from voxaffect.audio.waveform import Waveform
@@ -24,7 +25,8 @@ from voxaffect.parallel.processes import lower_thread_priority
 from voxaffect.recognizer.prediction import Prediction, PredictionDict
 from voxaffect.recognizer.recording import Recording, waveform_of
 from voxaffect.report.predictions.formats import FORMATS, json_line
-from voxaffect.serving.schemas import ServiceError, TimelineDict, busy
+from voxaffect.serving.metrics import Metrics
+from voxaffect.serving.schemas import TimelineDict
 from voxaffect.serving.settings import Limits
 from voxaffect.serving.uploads import Upload
 from voxaffect.streaming.batch import Predictor, predict_each
@@ -36,39 +38,23 @@ TOGETHER = 32
 SECONDS_TOGETHER = 300.0
 """Seconds of a batch, beyond which none is added to it."""
 
-
-class _Job(NamedTuple):
-    waveform: Waveform
-    result: Future[Prediction]
+Job = tuple[Waveform, Future[Prediction]]
 
 
 class Batcher:
     """Dynamic batching: requests of many clients go through the model together.
 
-    A batch is whatever is queued when a worker becomes free: nothing waits for a batch to fill, and
+    A batch is whatever is queued when a thread becomes free: nothing waits for a batch to fill, and
     the busier the service, the larger the batches, whose frames cost less. A prediction does not
     depend on the others in its batch.
-
-    `on_batch` is called with the size of each batch.
     """
 
-    def __init__(
-        self, model: Predictor, n_threads: int, on_batch: Callable[[int], None] = lambda _: None
-    ) -> None:
+    def __init__(self, model: Predictor, n_threads: int, metrics: Metrics) -> None:
         self.limits: DecodeLimits = model.limits
-        self._model, self._on_batch = model, on_batch
-        self._queue: deque[_Job] = deque()
-        self._changed = threading.Condition()
-        self._closed = False
-        self._threads = [
-            threading.Thread(target=self._run, name=f"voxaffect-batches-{i}", daemon=True)
-            for i in range(n_threads)
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def __len__(self) -> int:
-        return len(self._queue)
+        self._model, self._metrics = model, metrics
+        self._queue: deque[Job] = deque()
+        self._taking = threading.Lock()
+        self._executor = ThreadPoolExecutor(n_threads, "voxaffect-batches", _prepare_thread)
 
     def submit(self, waveform: Waveform) -> Future[Prediction]:
         """Queue a waveform; the future holds its prediction, or raises its `AudioError`.
@@ -76,13 +62,11 @@ class Batcher:
         Raises:
             RuntimeError: the batcher is closed.
         """
-        job = _Job(waveform, Future())
-        with self._changed:
-            if self._closed:
-                raise RuntimeError("the batcher is closed")
-            self._queue.append(job)
-            self._changed.notify()
-        return job.result
+        result: Future[Prediction] = Future()
+        self._queue.append((waveform, result))
+        self._metrics.queue.inc()
+        self._executor.submit(self._predict_queued)  # in vain where an earlier call took this one
+        return result
 
     def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
         """Predictions as the model gives them, in batches with those of other clients."""
@@ -91,113 +75,75 @@ class Batcher:
 
     def close(self) -> None:
         """Complete what is queued, and end the threads."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        for thread in self._threads:
-            thread.join()
+        self._executor.shutdown()
 
-    def _run(self) -> None:
-        torch.set_num_threads(1)  # of this thread: there are as many threads as cores
-        lower_thread_priority()  # below live streams, which cannot wait
-        while batch := self._next_batch():
-            self._on_batch(len(batch))
-            self._predict(batch)
-
-    def _next_batch(self) -> list[_Job]:
-        """The next batch; empty once the batcher is closed and the queue is empty."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._closed)
-            batch: list[_Job] = []
-            seconds = 0.0
-            while self._queue and len(batch) < TOGETHER:
-                seconds += self._queue[0].waveform.duration_s
-                if batch and seconds > SECONDS_TOGETHER:
-                    break
-                batch.append(self._queue.popleft())
-            return batch
-
-    def _predict(self, batch: Sequence[_Job]) -> None:
-        jobs = [job for job in batch if job.result.set_running_or_notify_cancel()]
-        try:
-            predictions = predict_each(self._model, [job.waveform for job in jobs])
-        except Exception as failure:  # noqa: BLE001 raised where the result is waited for
-            for job in jobs:
-                job.result.set_exception(failure)
+    def _predict_queued(self) -> None:
+        with self._taking:
+            batch = self._next_batch()
+        if not batch:
             return
-        for job, prediction in zip(jobs, predictions, strict=True):
+        self._metrics.queue.dec(len(batch))
+        self._metrics.batches.observe(len(batch))
+        jobs = [(waveform, job) for waveform, job in batch if job.set_running_or_notify_cancel()]
+        try:
+            predictions = predict_each(self._model, [waveform for waveform, _ in jobs])
+        except Exception as failure:  # noqa: BLE001 raised where the result is waited for
+            for _, job in jobs:
+                job.set_exception(failure)
+            return
+        for (_, job), prediction in zip(jobs, predictions, strict=True):
             if prediction.error is None:
-                job.result.set_result(prediction)
+                job.set_result(prediction)
             else:
-                job.result.set_exception(prediction.error)
+                job.set_exception(prediction.error)
+
+    def _next_batch(self) -> list[Job]:
+        batch: list[Job] = []
+        seconds = 0.0
+        while self._queue and len(batch) < TOGETHER:
+            seconds += self._queue[0][0].duration_s
+            if batch and seconds > SECONDS_TOGETHER:
+                break
+            batch.append(self._queue.popleft())
+        return batch
 
 
-@dataclass(frozen=True)
-class Deadline:
-    """Deadline of a request, by the monotonic clock, and its distance from the beginning."""
-
-    at_s: float
-    within_s: float
-
-    @classmethod
-    def after(cls, seconds: float) -> Deadline:
-        """A deadline in that many seconds."""
-        return cls(time.monotonic() + seconds, seconds)
-
-    @property
-    def left_s(self) -> float:
-        """Seconds left, 0 if it has passed."""
-        return max(0.0, self.at_s - time.monotonic())
-
-    def check(self) -> None:
-        """Raise `ServiceError` if it has passed."""
-        if not self.left_s:
-            raise self.missed()
-
-    def missed(self) -> ServiceError:
-        """Error of a request that missed it."""
-        return busy(
-            "too_slow",
-            f"no prediction within {self.within_s:g} s; send a shorter recording or retry later",
-        )
-
-    def limited(self, blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-        """The blocks, until it has passed."""
-        for block in blocks:
-            self.check()
-            yield block
+def _prepare_thread() -> None:
+    torch.set_num_threads(1)  # of this thread: there are as many threads as cores
+    lower_thread_priority()  # below live streams, which cannot wait
 
 
-@dataclass(frozen=True)
-class InferenceRequest:
-    """Parameters of a request.
+class InferenceRequest(BaseModel):
+    """Query parameters of a request; `form` is a key of `FORMATS`."""
 
-    Args:
-        timeline: whether to split the recording into utterances at pauses.
-        frames: whether to include the posterior of every frame.
-        abstain: probability below which the label is `unsure`.
-        form: a key of `FORMATS`.
-    """
+    timeline: bool = Field(
+        default=False,
+        description="Split the recording into utterances at pauses, predict each.",
+    )
+    frames: bool = Field(
+        default=False, description="Include the posterior of every frame (json only)."
+    )
+    abstain: float | None = Field(
+        default=None, gt=0, le=1, description="Label `unsure` below this probability."
+    )
+    form: Literal["json", "csv", "audacity", "vtt"] = Field(
+        default="json", alias="format", description="Format of the response."
+    )
 
-    timeline: bool = False
-    frames: bool = False
-    abstain: float | None = None
-    form: str = "json"
 
-
-def decode_upload(upload: Upload, limits: Limits, deadline: Deadline) -> Waveform:
+def decode_upload(upload: Upload, limits: Limits, until_s: float) -> Waveform:
     """Decode a whole upload.
 
     Raises:
         AudioError: it cannot be decoded, or exceeds a limit.
-        ServiceError: that takes too long.
+        TimeoutError: the monotonic clock has reached `until_s`.
     """
-    with _opened(upload, limits.decode(timeline=False), deadline) as recording:
+    with _opened(upload, limits.decode(timeline=False), until_s) as recording:
         return read(recording)
 
 
 def predict_timeline(
-    upload: Upload, request: InferenceRequest, model: Predictor, limits: Limits, deadline: Deadline
+    upload: Upload, request: InferenceRequest, model: Predictor, limits: Limits, until_s: float
 ) -> tuple[str, float]:
     """Find the utterances of an upload and predict each.
 
@@ -206,10 +152,10 @@ def predict_timeline(
 
     Raises:
         AudioError: it cannot be decoded, exceeds a limit, or holds no speech.
-        ServiceError: that takes too long.
+        TimeoutError: the monotonic clock has reached `until_s`.
     """
     faults: list[AudioError] = []
-    opener = partial(_opened, upload, limits.decode(timeline=True), deadline)
+    opener = partial(_opened, upload, limits.decode(timeline=True), until_s)
     found = timeline(partial(predict_each, model), opener, on_fault=faults.append)
     duration_s, form = found.track.duration_s, FORMATS[request.form]
     segments = [
@@ -228,10 +174,21 @@ def predict_timeline(
 
 
 @contextmanager
-def _opened(upload: Upload, limits: DecodeLimits, deadline: Deadline) -> Iterator[AudioStream]:
-    deadline.check()
+def _opened(upload: Upload, limits: DecodeLimits, until_s: float) -> Iterator[AudioStream]:
+    """Open an upload, whose blocks raise `TimeoutError` once it is too late."""
+
+    def check_time() -> None:
+        if time.monotonic() > until_s:
+            raise TimeoutError
+
+    def in_time(blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        for block in blocks:
+            check_time()
+            yield block
+
+    check_time()
     with open_recording(upload.path, limits=limits, name=upload.name) as recording:
-        yield replace(recording, blocks=deadline.limited(recording.blocks))
+        yield replace(recording, blocks=in_time(recording.blocks))
 
 
 def whole_text(request: InferenceRequest, name: str, prediction: Prediction) -> str:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-from collections.abc import Awaitable, Callable
-from importlib.resources import files
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query, Request, WebSocket
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from voxaffect import serving
 from voxaffect.recognizer.serialization import plain
 from voxaffect.report.colors import LABEL_COLORS
 from voxaffect.report.predictions.formats import FORMATS
@@ -152,37 +149,21 @@ async def model(request: Request) -> ModelResponse:
     )
 
 
-MEDIA_TYPES = {
-    "html": "text/html; charset=utf-8",
-    "css": "text/css; charset=utf-8",
-    "js": "text/javascript; charset=utf-8",
-    "svg": "image/svg+xml",
-}
+PAGE = StaticFiles(packages=[("voxaffect.serving", "page")])
+"""The files of the web page."""
 
 
-def page_router() -> APIRouter:
-    """Routes of the web page's files."""
-    pages = APIRouter(include_in_schema=False)
-    assets = {path.name: path.read_bytes() for path in (files(serving) / "page").iterdir()}
-    colors = "".join(f" --{label}: {color};" for label, color in LABEL_COLORS.items())
-    assets["colors.css"] = f":root {{{colors} }}\n".encode()
-    for name, content in assets.items():
-        path = "/" if name == "index.html" else f"/page/{name}"
-        respond = _file(content, MEDIA_TYPES[name.split(".")[-1]])
-        pages.add_api_route(path, respond, methods=["GET", "HEAD"])
-    return pages
+@router.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
+async def index(request: Request) -> Response:
+    """The web page."""
+    return await PAGE.get_response("index.html", request.scope)
 
 
-def _file(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:
-    tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
-    headers = {"ETag": tag, "Cache-Control": "no-cache"}
-
-    async def respond(request: Request) -> Response:
-        if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers=headers)
-        return Response(content, headers=headers, media_type=media_type)
-
-    return respond
+@router.api_route("/page/colors.css", methods=["GET", "HEAD"], include_in_schema=False)
+async def colors() -> Response:
+    """Colors of the classes, as in reports."""
+    css = "".join(f" --{label}: {color};" for label, color in LABEL_COLORS.items())
+    return Response(f":root {{{css} }}\n", media_type="text/css")
 
 
 BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
@@ -219,30 +200,13 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/v1/predict", responses=RESPONSES, openapi_extra=BODY, tags=["prediction"])
-async def predict(
-    request: Request,
-    *,
-    timeline: Annotated[
-        bool, Query(description="Split the recording into utterances at pauses, predict each.")
-    ] = False,
-    frames: Annotated[
-        bool, Query(description="Include the posterior of every frame (json only).")
-    ] = False,
-    abstain: Annotated[
-        float | None, Query(gt=0, le=1, description="Label `unsure` below this probability.")
-    ] = None,
-    form: Annotated[
-        Literal["json", "csv", "audacity", "vtt"],
-        Query(alias="format", description="Format of the response."),
-    ] = "json",
-) -> Response:
+async def predict(request: Request, parameters: Annotated[InferenceRequest, Query()]) -> Response:
     """Recognize the emotion of a recording.
 
     The recording is the request body, or the field `file` of a form. It is not stored.
     """
     service = _service(request)
     service.check_ready()
-    parameters = InferenceRequest(timeline, frames, abstain, form)
     with service.requests.slot():
         try:
             upload = await receive(request, service.settings.limits)
@@ -250,4 +214,4 @@ async def predict(
             text = "the client disconnected during the upload; upload again"
             raise ServiceError(408, "gone", text) from None
         body = await service.predict(upload, parameters)
-    return Response(body, media_type=FORMATS[form].media_type)
+    return Response(body, media_type=FORMATS[parameters.form].media_type)

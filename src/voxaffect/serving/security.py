@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import hmac
 import logging
+import math
 import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from throttled import MemoryStore, RateLimiterType, Throttled, per_day
 
 from voxaffect.serving.schemas import ServiceError
 from voxaffect.serving.service import Service
-from voxaffect.serving.settings import ServingSettings, is_loopback
+from voxaffect.serving.settings import Limits, ServingSettings
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +30,15 @@ API = "/v1/"
 LIVE = "/v1/live"
 PROTECTED = (API, "/metrics")
 """Paths that need the token; that of `LIVE` may also be in the first message."""
+
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+TRUSTED = "voxaffect.trusted_host"
+"""Key of the scope of a request whose Host header is accepted."""
+
+CLIENTS = 10_000
+"""Clients whose rates are remembered; beyond them the least recent are forgotten."""
+
+DAY_S = 86_400
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -47,84 +59,76 @@ class SecurityMiddleware:
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app, self._service = app, service
+        settings = service.settings
+        hosts = (*LOCAL_HOSTS, settings.host, *settings.hosts) if settings.is_local else ("*",)
+        self._hosts = TrustedHostMiddleware(_mark_trusted, hosts, www_redirect=False)
+        self._rates = rate_limiter(settings.limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        origin = headers.get("origin")
-        allowed = origin if origin in self._service.settings.origins else None
-        response = _Response(send, allowed)
+        began, status = time.monotonic(), 0
+
+        async def respond(message: Message) -> None:
+            nonlocal status
+            if message["type"] in {"http.response.start", "websocket.http.response.start"}:
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-cache" if "etag" in headers else "no-store")
+            elif message["type"] == "websocket.accept":
+                status = 101
+            await send(message)
+
         try:
-            self._check(scope, headers)
-            await self._app(scope, receive, response)
+            await self._check(scope, receive)
+            await self._app(scope, receive, respond)
         except ServiceError as fault:
-            await fault.response()(scope, receive, response)
+            await fault.response()(scope, receive, respond)
         except Exception:
             logger.exception("a request failed")
-            if not response.status:
-                await FAULT.response()(scope, receive, response)
+            if not status:
+                await FAULT.response()(scope, receive, respond)
         finally:
-            if response.status:
+            if status:
                 # The path of the route, so that there are no more labels than routes.
                 endpoint = str(getattr(scope.get("route"), "path", "other"))
-                seconds = time.monotonic() - response.began
-                self._service.metrics.request(endpoint, response.status, seconds)
+                metrics = self._service.metrics
+                metrics.requests.labels(endpoint, str(status)).inc()
+                metrics.latency.labels(endpoint).observe(time.monotonic() - began)
 
-    def _check(self, scope: Scope, headers: Headers) -> None:
-        settings, path = self._service.settings, str(scope["path"])
-        check_host(headers, settings)
+    async def _check(self, scope: Scope, receive: Receive) -> None:
+        settings, path, headers = self._service.settings, str(scope["path"]), Headers(scope=scope)
+        await self._hosts(scope, receive, _ignore)
+        if TRUSTED not in scope:
+            raise ServiceError(
+                421,
+                "wrong_host",
+                "the Host header is not a name of this machine; "
+                "use http://localhost, or allow it with --allow-host",
+            )
         check_origin(headers, settings)
         if path.startswith(PROTECTED) and scope.get("method") != "OPTIONS":
             authorization = headers.get("authorization")
             if authorization is not None or path != LIVE:
                 check_token((authorization or "").removeprefix("Bearer "), settings)
         if path.startswith(API):
-            self._service.rates.take(scope["client"][0] if scope.get("client") else "")
+            check_rate(self._rates, scope["client"][0] if scope.get("client") else "unknown")
 
 
-class _Response:
-    """Send with headers; remember the status."""
-
-    def __init__(self, send: Send, origin: str | None) -> None:
-        self._send, self._origin = send, origin
-        self.began, self.status = time.monotonic(), 0
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] in {"http.response.start", "websocket.http.response.start"}:
-            self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
-                headers.setdefault(name, value)
-            headers.setdefault("Cache-Control", "no-store")
-            if self._origin is not None:
-                headers["Access-Control-Allow-Origin"] = self._origin
-                headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-                headers.add_vary_header("Origin")
-        elif message["type"] == "websocket.accept":
-            self.status = 101
-        await self._send(message)
+async def _mark_trusted(scope: Scope, _: Receive, __: Send) -> None:
+    scope[TRUSTED] = True
 
 
-def check_host(headers: Headers, settings: ServingSettings) -> None:
-    """Raise `ServiceError` for a foreign Host header, where the service listens on loopback."""
-    try:
-        name = (urlsplit(f"//{headers.get('host', '')}").hostname or "").lower()
-    except ValueError:
-        name = ""
-    if settings.is_local and not (is_loopback(name) or name in settings.hosts):
-        raise ServiceError(
-            421,
-            "wrong_host",
-            "the Host header is not a name of this machine; "
-            "use http://localhost, or allow it with --allow-host",
-        )
+async def _ignore(_: Message) -> None:
+    """Send nothing of the plain text with which Starlette refuses a Host header."""
 
 
 def check_origin(headers: Headers, settings: ServingSettings) -> None:
-    """Raise `ServiceError` for a cross-origin request that is not allowed."""
+    """Raise `ServiceError` for a cross-origin request or WebSocket that is not allowed."""
     origin = headers.get("origin")
     if origin is None or origin in settings.origins:
         return
@@ -144,3 +148,27 @@ def check_token(token: str, settings: ServingSettings) -> None:
         "the token is missing or wrong; send it as Authorization: Bearer TOKEN",
         {"WWW-Authenticate": "Bearer"},
     )
+
+
+def rate_limiter(limits: Limits) -> Throttled:
+    """For each client the generic cell rate algorithm (GCRA), equivalent to a token bucket."""
+    return Throttled(
+        using=RateLimiterType.GCRA.value,
+        quota=per_day(max(1, round(limits.rate_per_s * DAY_S)), limits.burst),
+        store=MemoryStore(options={"MAX_SIZE": CLIENTS}),
+    )
+
+
+def check_rate(rates: Throttled, client: str) -> None:
+    """Count a request, or raise `ServiceError`."""
+    result = rates.limit(client)
+    if result.limited:
+        wait_s = math.ceil(result.state.retry_after)
+        per_s = rates.limiter.quota.fill_rate
+        raise ServiceError(
+            429,
+            "too_many_requests",
+            f"more than {per_s:g} requests per second from one client; "
+            f"wait {wait_s} s and send fewer",
+            {"Retry-After": str(wait_s)},
+        )

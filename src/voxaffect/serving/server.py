@@ -1,33 +1,42 @@
-"""The ASGI application, and the uvicorn server that runs it until a signal stops it."""
+"""Run the service with uvicorn until a signal stops it, in this process or in several.
+
+Several processes share an address (SO_REUSEPORT). Each has a model, workers and live streams of its
+own, and the kernel distributes connections among them. They add up their metrics in files.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import logging
+import os
+import signal
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from http import HTTPStatus
-from types import FrameType
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from math import ceil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import h11
 import uvicorn
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
+from prometheus_client.multiprocess import mark_process_dead
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.supervisors.multiprocess import SIGNALS, Multiprocess
 
-from voxaffect.errors import ServingError
-from voxaffect.recognizer.recognizer import NetRecognizer
-from voxaffect.serving.routes import page_router, router
-from voxaffect.serving.schemas import ServiceError
-from voxaffect.serving.security import SecurityMiddleware
-from voxaffect.serving.service import Service
+from voxaffect.errors import ServingError, VoxaffectError
+from voxaffect.files import write_text
+from voxaffect.parallel.processes import exit_with_parent
+from voxaffect.serving.metrics import COUNTS
 from voxaffect.serving.settings import ServingSettings
-from voxaffect.version import __version__
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 HEAD_S = 10.0
 """Longest time for the head of a request."""
@@ -38,6 +47,39 @@ MESSAGE_BYTES = 1 << 20
 
 CLOSE_S = 3
 """Longest time for connections to close after the last response."""
+
+RESPONSIVE_S = 60
+"""A process that does not respond to the one that started it for so long is replaced."""
+
+FAULT = "fault"
+"""File in which a process reports why it cannot start."""
+
+logger = logging.getLogger(__name__)
+
+
+def serve(
+    model: Path, settings: ServingSettings, n_processes: int, started: Callable[[int], None]
+) -> None:
+    """Serve until SIGTERM or Ctrl-C; a second one does not wait for accepted work.
+
+    Args:
+        model: folder of a trained recognizer.
+        settings: of all processes together, which divide `requests` and `live_streams`.
+        n_processes: number of processes; one that dies is replaced, its accepted work is lost.
+        started: called with the port once requests are accepted.
+
+    Raises:
+        ServingError: the address is not available, or a process cannot start.
+        RecognizerError: the model cannot be loaded.
+    """
+    if n_processes > 1:
+        _serve_together(model, settings, n_processes, started)
+        return
+    with listen_at(settings) as listener:
+        server = server_of(_load(model, settings), settings)
+        listener.listen(BACKLOG)
+        started(int(listener.getsockname()[1]))
+        server.run([listener])
 
 
 def listen_at(settings: ServingSettings, *, shared: bool = False) -> socket.socket:
@@ -71,67 +113,34 @@ def listen_at(settings: ServingSettings, *, shared: bool = False) -> socket.sock
     return listener
 
 
-def application(recognizer: NetRecognizer, settings: ServingSettings | None = None) -> FastAPI:
-    """The ASGI application of one recognizer, for any ASGI server, such as `serve`.
+def server_of(app: FastAPI, settings: ServingSettings) -> uvicorn.Server:
+    """A server that is not started yet, for example to be run in a thread."""
+    return uvicorn.Server(_config(app, settings))
 
-    Args:
-        recognizer: a trained one; it must not be trained meanwhile.
-        settings: of the service.
 
-    Returns:
-        the application; its `state.service` is the `Service`.
-
-    Raises:
-        TrainingError: the recognizer is not trained.
-    """
-    service = Service(recognizer, settings or ServingSettings())
-    app = FastAPI(
-        title="voxaffect",
-        version=__version__,
-        description="Speech emotion recognition with calibrated probabilities.",
-        docs_url=None,  # its page loads scripts from elsewhere
-        redoc_url=None,
-        lifespan=_lifespan,
+def _config(app: Callable[..., Any], settings: ServingSettings, **others: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=PromptProtocol,
+        ws="websockets-sansio",
+        ws_max_size=MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # audio hardly shrinks; unpacking would block the event loop
+        backlog=BACKLOG,
+        log_level=logging.WARNING,
+        access_log=False,
+        server_header=False,
+        proxy_headers=settings.behind_proxy,
+        forwarded_allow_ips="127.0.0.1,::1",
+        timeout_graceful_shutdown=CLOSE_S,
+        **others,
     )
-    app.state.service = service
-    app.include_router(router)
-    app.include_router(page_router())
-    app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(HTTPException, _http_error)
-    if service.settings.origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=service.settings.origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type"],
-        )
-    app.add_middleware(SecurityMiddleware, service=service)
-    return app
 
 
-@asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    await app.state.service.start()
-    try:
-        yield
-    finally:
-        await app.state.service.stop()
+def _load(model: Path, settings: ServingSettings) -> FastAPI:
+    from voxaffect.recognizer.recognizer import NetRecognizer  # noqa: PLC0415 (slow to load)
+    from voxaffect.serving.application import application  # noqa: PLC0415
 
-
-async def _validation_error(_: Request, fault: Exception) -> Response:
-    assert isinstance(fault, RequestValidationError)  # noqa: S101 registered for it
-    first = fault.errors()[0]
-    where = ".".join(str(part) for part in first["loc"][1:])
-    message = f"parameter {where} is invalid ({first['msg']}); correct it"
-    return ServiceError(422, "bad_parameter", message).response()
-
-
-async def _http_error(_: Request, fault: Exception) -> Response:
-    assert isinstance(fault, HTTPException)  # noqa: S101 registered for it
-    phrase = HTTPStatus(fault.status_code).phrase.lower()
-    message = f"{phrase}; see /openapi.json for all paths"
-    code = phrase.replace(" ", "_")
-    return ServiceError(fault.status_code, code, message, fault.headers).response()
+    return application(NetRecognizer.load(model), settings)
 
 
 class PromptProtocol(H11Protocol):
@@ -149,86 +158,128 @@ class PromptProtocol(H11Protocol):
         super().data_received(data)
         self._update_timer()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the time."""
-        self._stop_timer()
-        super().connection_lost(exc)
-
     def _update_timer(self) -> None:
-        if self.conn.their_state is not h11.IDLE or self.transport.is_closing():
-            self._stop_timer()
-        elif self._timer is None:
-            self._timer = self.loop.call_later(HEAD_S, self._time_out)
-
-    def _time_out(self) -> None:
-        self._timer = None
-        if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
-            self.transport.close()
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
+        waits = self.conn.their_state is h11.IDLE and not self.transport.is_closing()
+        if waits and self._timer is None:
+            self._timer = self.loop.call_later(HEAD_S, self.transport.close)
+        elif not waits and self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
 
-def serve(app: FastAPI, listener: socket.socket, started: Callable[[], None]) -> None:
-    """Serve until SIGTERM or Ctrl-C; a second one does not wait for accepted work.
+def _serve_together(
+    model: Path, settings: ServingSettings, n_processes: int, started: Callable[[int], None]
+) -> None:
+    if sys.platform != "linux":
+        raise ServingError("--processes needs Linux; leave it at 1")
+    with listen_at(settings, shared=True) as listener, TemporaryDirectory("-voxaffect") as folder:
+        os.environ[COUNTS] = folder
+        port = int(listener.getsockname()[1])
+        limits = replace(
+            settings.limits,
+            requests=ceil(settings.limits.requests / n_processes),
+            live_streams=ceil(settings.limits.live_streams / n_processes),
+        )
+        own = replace(settings, port=port, limits=limits, warm_first=True)
+        config = _config(
+            partial(_load_in_worker, model, own),
+            own,
+            factory=True,
+            workers=n_processes,
+            timeout_worker_healthcheck=RESPONSIVE_S,
+        )
+        supervisor = _Supervisor(config, _SharedAddress(own), partial(started, port))
+        supervisor.run()
+        report = Path(folder) / FAULT
+        if failure := report.read_text("utf-8") if report.exists() else supervisor.failure:
+            raise ServingError(failure)
+    if supervisor.stopped_by is not None:
+        signal.raise_signal(supervisor.stopped_by)
 
-    Args:
-        app: from `application`.
-        listener: from `listen_at`; it is closed at the end.
-        started: called once requests are accepted.
+
+class _SharedAddress(socket.socket):
+    """An address that each process, in which it is unpickled, binds for itself.
+
+    One listening socket for all, as uvicorn's, is distributed unevenly: by who is first.
     """
-    server_of(app, started).run([listener])
+
+    def __init__(self, settings: ServingSettings) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(listen_at, self.settings, shared=True), ()
 
 
-def server_of(app: FastAPI, started: Callable[[], None]) -> uvicorn.Server:
-    """A server that is not started yet, for example to be run in a thread."""
-    service: Service = app.state.service
-    config = uvicorn.Config(
-        app,
-        http=PromptProtocol,
-        ws="websockets-sansio",
-        ws_max_size=MESSAGE_BYTES,
-        ws_per_message_deflate=False,  # audio hardly shrinks; unpacking would block the event loop
-        backlog=BACKLOG,
-        log_level=logging.WARNING,
-        access_log=False,
-        server_header=False,
-        proxy_headers=service.settings.behind_proxy,
-        forwarded_allow_ips="127.0.0.1,::1",
-        timeout_graceful_shutdown=CLOSE_S,
-    )
-    return _Server(config, service, started)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's server with a graceful shutdown: completes accepted work, refuses the rest."""
+class _Supervisor(Multiprocess):
+    """uvicorn's supervisor, which keeps the number of processes; it reports what they do."""
 
     def __init__(
-        self, config: uvicorn.Config, service: Service, started: Callable[[], None]
+        self, config: uvicorn.Config, address: _SharedAddress, started: Callable[[], None]
     ) -> None:
-        super().__init__(config)
-        self._service, self._on_started = service, started
-        self._draining: asyncio.Task[None] | None = None
+        self._handlers = {number: signal.getsignal(number) for number in SIGNALS}
+        super().__init__(config, [address])
+        for number in SIGNALS.keys() - {signal.SIGINT, signal.SIGTERM}:
+            self._restore(number)  # uvicorn would go on where the terminal is closed
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # the failure is raised
+        self._started, self._is_ready = started, False
+        self.stopped_by: int | None = None
+        self.failure = ""
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and call `started`."""
-        self._loop = asyncio.get_running_loop()
-        await super().startup(sockets)
-        self._on_started()
+    def run(self) -> None:
+        """Run until all have ended."""
+        super().run()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._restore(number)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Drain on the first signal, exit on the second; called between steps of the event loop."""
-        if self._service.draining.is_set():
-            super().handle_exit(sig, frame)
-        else:
-            self._loop.call_soon_threadsafe(self._drain, sig)
+    def _restore(self, number: int) -> None:
+        signal.signal(number, self._handlers[number] or signal.SIG_DFL)
 
-    def _drain(self, sig: int) -> None:
-        async def drain() -> None:
-            await self._service.drain()
-            super(_Server, self).handle_exit(sig, None)
+    def handle_signals(self) -> None:
+        """Remember which one stops the service."""
+        self.stopped_by = next(iter(self.signal_queue), self.stopped_by)
+        super().handle_signals()
 
-        if self._draining is None:
-            self._draining = self._loop.create_task(drain())
+    def keep_subprocess_alive(self) -> None:
+        """Replace those that have ended; report once all are ready."""
+        for one in self.processes:
+            one.child_conn.close()  # so that its end is noticed while it is asked if it responds
+        before = list(self.processes)
+        super().keep_subprocess_alive()
+        for old, new in zip(before, self.processes, strict=True):
+            if old is not new:
+                self._on_replaced(old.pid, old.exitcode)
+        if not (self._is_ready or self.should_exit.is_set()):
+            self._is_ready = all(one.is_ready() for one in self.processes)
+            if self._is_ready:
+                self._started()
+
+    def _on_replaced(self, pid: int | None, exit_code: int | None) -> None:
+        if not self._is_ready:
+            self.failure = "a process of the service ended before it was ready; see its log"
+            self.should_exit.set()
+            return
+        mark_process_dead(pid)  # type: ignore[no-untyped-call]
+        logger.error(
+            "process %s of the service has ended (exit code %s); starting another", pid, exit_code
+        )
+
+    def join_all(self) -> None:
+        """Wait for all to end; a second signal is passed on, so that they end at once."""
+        while any(one.process.is_alive() for one in self.processes):
+            if self.signal_queue:
+                self.signal_queue.clear()
+                self.terminate_all()
+            time.sleep(0.05)
+        super().join_all()
+
+
+def _load_in_worker(model: Path, settings: ServingSettings) -> FastAPI:
+    """The application of a process that ends with the one that started it."""
+    os.setsid()  # Ctrl-C is for the parent process, and comes from there
+    exit_with_parent(os.getppid(), signal.SIGTERM)
+    try:
+        return _load(model, settings)
+    except VoxaffectError as fault:
+        write_text(Path(os.environ[COUNTS]) / FAULT, str(fault))
+        raise SystemExit(STARTUP_FAILURE) from fault

@@ -1,16 +1,16 @@
-"""The service that requests share: a model, its workers, concurrency and rate limits, shutdown."""
+"""The service that requests share: a model, its workers, concurrency limits, shutdown."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
+
+from prometheus_client import Gauge
 
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError
@@ -18,7 +18,6 @@ from voxaffect.recognizer.prediction import Prediction
 from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.serving.inference import (
     Batcher,
-    Deadline,
     InferenceRequest,
     decode_upload,
     predict_timeline,
@@ -32,14 +31,8 @@ from voxaffect.streaming.online import LiveRecognizer, LiveSettings, LiveStream
 from voxaffect.streaming.scheduler import StreamScheduler
 from voxaffect.streaming.session import warm_up, white_noise
 
-CLIENTS = 10_000
-"""Clients that the rate limiter remembers; beyond them the least recent are forgotten."""
-
 INTERIM_S = 0.12
 """Interval of interim predictions of live streams: eight a second."""
-
-GAUGES_S = 1.0
-"""Interval at which gauges are updated."""
 
 ENDING = 32
 """Utterances of live streams whose final predictions are awaited at a time; their batches are as
@@ -50,10 +43,10 @@ logger = logging.getLogger(__name__)
 
 
 class ConcurrencyLimit:
-    """Concurrency limit: beyond it, requests are refused, not queued."""
+    """Concurrency limit, reported as a metric: beyond it, requests are refused, not queued."""
 
-    def __init__(self, most: int, what: str) -> None:
-        self._most, self._what = most, what
+    def __init__(self, most: int, what: str, gauge: Gauge) -> None:
+        self._most, self._what, self._gauge = most, what, gauge
         self.active = 0
 
     @contextmanager
@@ -63,50 +56,20 @@ class ConcurrencyLimit:
             raise busy("busy", f"{self._most} {self._what} are active already; retry soon")
         self.active += 1
         try:
-            yield
+            with self._gauge.track_inprogress():
+                yield
         finally:
             self.active -= 1
-
-
-class RateLimiter:
-    """Rate limit: for each client a token bucket of `burst`, refilled at `per_s` tokens a second.
-
-    https://en.wikipedia.org/wiki/Token_bucket
-    """
-
-    def __init__(self, per_s: float, burst: int, clock: Callable[[], float]) -> None:
-        self._per_s, self._burst, self._clock = per_s, burst, clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def take(self, client: str) -> None:
-        """Count a request, or raise `ServiceError`."""
-        now = self._clock()
-        level, since = self._buckets.pop(client, (float(self._burst), now))
-        level = min(self._burst, level + (now - since) * self._per_s)
-        allowed = level >= 1
-        self._buckets[client] = (level - 1 if allowed else level, now)
-        if len(self._buckets) > CLIENTS:
-            self._buckets.popitem(last=False)
-        if not allowed:
-            wait_s = math.ceil((1 - level) / self._per_s)
-            raise ServiceError(
-                429,
-                "too_many_requests",
-                f"more than {self._per_s:g} requests per second from one client; "
-                f"wait {wait_s} s and send fewer",
-                {"Retry-After": str(wait_s)},
-            )
 
 
 class Service:
     """A trained recognizer that serves many clients; called in the event loop's thread."""
 
     def __init__(self, recognizer: NetRecognizer, settings: ServingSettings) -> None:
-        limits = settings.limits
-        self.recognizer, self.settings, self.metrics = recognizer, settings, Metrics()
-        self.requests = ConcurrencyLimit(limits.requests, "requests")
-        self.streams = ConcurrencyLimit(limits.live_streams, "live streams")
-        self.rates = RateLimiter(limits.rate_per_s, limits.burst, time.monotonic)
+        limits, metrics = settings.limits, Metrics()
+        self.recognizer, self.settings, self.metrics = recognizer, settings, metrics
+        self.requests = ConcurrencyLimit(limits.requests, "requests", metrics.requests_inside)
+        self.streams = ConcurrencyLimit(limits.live_streams, "live streams", metrics.live_streams)
         self.live = LiveRecognizer(recognizer, LiveSettings(longest_s=limits.utterance_s))
         self.draining = asyncio.Event()
         self._is_warm = False
@@ -118,7 +81,7 @@ class Service:
         """Start the workers and warm them up, in the background unless `warm_first`."""
         n = self.settings.n_workers
         self._loop = asyncio.get_running_loop()
-        self.batcher = Batcher(self.recognizer, n, self.metrics.batch)
+        self.batcher = Batcher(self.recognizer, n, self.metrics)
         self._stack.callback(self.batcher.close)
         # Few threads have large batches; the other cores end utterances and serve uploads.
         self._scheduler = StreamScheduler(
@@ -131,29 +94,21 @@ class Service:
             self._stack.enter_context(ThreadPoolExecutor(n_threads, f"voxaffect-{name}"))
             for name, n_threads in (("decode", n), ("timeline", n), ("live", n + ENDING))
         )
-        for name, description, value in (
-            ("requests_inside", "Predictions in progress.", lambda: self.requests.active),
-            ("live_streams", "Open live streams.", lambda: self.streams.active),
-            ("queue", "Recordings that wait for a batch.", lambda: len(self.batcher)),
-        ):
-            self.metrics.add_gauge(name, description, value)
         self._warming = asyncio.create_task(self._warm_up())
-        self._updating = asyncio.create_task(self._update_gauges())
         if self.settings.warm_first:
             await self._warming
 
     async def stop(self) -> None:
         """Accept nothing more, and end the workers."""
         self.draining.set()
-        self._updating.cancel()
-        await asyncio.wait([self._warming, self._updating])
+        await asyncio.wait([self._warming])
         await asyncio.to_thread(self._stack.close)
 
     async def drain(self) -> None:
         """Accept nothing more, and wait for accepted work, at most `shutdown_s`."""
         self.draining.set()
-        deadline = Deadline.after(self.settings.limits.shutdown_s)
-        while self.requests.active + self.streams.active and deadline.left_s:
+        until_s = time.monotonic() + self.settings.limits.shutdown_s
+        while self.requests.active + self.streams.active and time.monotonic() < until_s:
             await asyncio.sleep(0.02)
 
     def check_ready(self) -> None:
@@ -178,29 +133,32 @@ class Service:
         Raises:
             ServiceError: the recording cannot be used, or takes too long.
         """
-        deadline = Deadline.after(self.settings.limits.answer_s)
+        answer_s = self.settings.limits.answer_s
         work = self._timeline if request.timeline else self._whole
         try:
-            async with asyncio.timeout(deadline.within_s):
-                return await work(upload, request, deadline)
+            async with asyncio.timeout(answer_s):
+                return await work(upload, request, time.monotonic() + answer_s)
         except AudioError as fault:
             raise of_recording(fault) from fault
         except TimeoutError:
-            raise deadline.missed() from None
+            message = (
+                f"no prediction within {answer_s:g} s; send a shorter recording or retry later"
+            )
+            raise busy("too_slow", message) from None
 
-    async def _whole(self, upload: Upload, request: InferenceRequest, deadline: Deadline) -> str:
-        work = self._decoders.submit(decode_upload, upload, self.settings.limits, deadline)
+    async def _whole(self, upload: Upload, request: InferenceRequest, until_s: float) -> str:
+        work = self._decoders.submit(decode_upload, upload, self.settings.limits, until_s)
         waveform = await _result(upload, work)
-        self.metrics.audio("/v1/predict", waveform.duration_s)
+        self.metrics.audio_s.labels("/v1/predict").inc(waveform.duration_s)
         prediction = await asyncio.wrap_future(self.batcher.submit(waveform))
         return await self.run(whole_text, request, upload.name, prediction)
 
-    async def _timeline(self, upload: Upload, request: InferenceRequest, deadline: Deadline) -> str:
+    async def _timeline(self, upload: Upload, request: InferenceRequest, until_s: float) -> str:
         work = self._timelines.submit(
-            predict_timeline, upload, request, self.batcher, self.settings.limits, deadline
+            predict_timeline, upload, request, self.batcher, self.settings.limits, until_s
         )
         text, duration_s = await _result(upload, work)
-        self.metrics.audio("/v1/predict", duration_s)
+        self.metrics.audio_s.labels("/v1/predict").inc(duration_s)
         return text
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -227,14 +185,8 @@ class Service:
         else:
             self._is_warm = True
 
-    async def _update_gauges(self) -> None:
-        """Keep gauges up to date for other processes, which report the sum of all."""
-        while True:
-            self.metrics.update_gauges()
-            await asyncio.sleep(GAUGES_S)
-
 
 async def _result(upload: Upload, work: Future[T]) -> T:
     """Result of a thread, which closes the upload even if it is no longer awaited."""
-    work.add_done_callback(lambda _: upload.close())
+    work.add_done_callback(lambda _: upload.file.close())
     return await asyncio.wrap_future(work)

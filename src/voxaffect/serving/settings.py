@@ -9,9 +9,6 @@ from dataclasses import dataclass, field
 from voxaffect.audio.decode import DecodeLimits
 from voxaffect.errors import ServingError
 
-COUNTS = "PROMETHEUS_MULTIPROC_DIR"
-"""Environment variable of prometheus_client: the folder in which processes add up their metrics."""
-
 TOKEN_CHARACTERS = 16
 """Shortest token; a shorter one could be guessed."""
 
@@ -108,6 +105,9 @@ class ServingSettings:
                 f"the token ({len(token)} characters) is shorter than {TOKEN_CHARACTERS} or "
                 "not printable ASCII; create one with: openssl rand -hex 16"
             )
+        for host in self.hosts:
+            if "*" in host:
+                raise ServingError(f"{host!r} is not a valid host name; write it as example.org")
         for origin in self.origins:
             if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:
                 raise ServingError(

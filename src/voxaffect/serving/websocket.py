@@ -248,7 +248,7 @@ class WebSocketSession:
     async def _send_finals(self, ended: Sequence[Prediction]) -> None:
         for utterance in ended:
             if utterance.error is None:
-                self._service.metrics.audio("/v1/live", utterance.duration_s)
+                self._service.metrics.audio_s.labels("/v1/live").inc(utterance.duration_s)
             await self._send(final(utterance))
 
     def _subscribe(self, stream: LiveStream | None) -> None:
