@@ -31,7 +31,7 @@ from voxaffect.model.data import (
 )
 from voxaffect.model.multitask import MultiTaskNet, NetShape
 from voxaffect.model.settings import TrainingSettings
-from voxaffect.model.training import TrainingTask, fit
+from voxaffect.model.training import fit
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.parallel.processes import keep_freed_memory
 
@@ -81,8 +81,9 @@ def frames_per_s(trunk: TrunkSettings, settings: TrainingSettings, data: Example
     train = FrameDataset(data, standardizer, settings.device)
     dev = FrameDataset(data.select(np.arange(len(data) // 10)), standardizer, settings.device)
     net = MultiTaskNet.initialized(NetShape(trunk, N_FEATURES, CLASSES), seed=0)
-    task = TrainingTask(net, train, dev, WEIGHTS, seed=0)
-    return fit(task, replace(settings, max_epochs=2, patience=2)).history.epochs[-1].frames_per_s
+    settings = replace(settings, max_epochs=2, patience=2)
+    _, history = fit(net, train, dev, settings, task_weights=WEIGHTS, seed=0)
+    return history.epochs[-1].frames_per_s
 
 
 class PlainNet(nn.Module):

@@ -60,7 +60,7 @@ def test_what_the_paper_leaves_open_is_a_setting(tmp_path: Path) -> None:
     assert settings.training.dnn.task_weighting == "uncertainty"
     assert settings.training.dnn.gradnorm_asymmetry == 0.5
     assert settings.training.lstm.task_learning_rates == {"gender": 1e-4}
-    assert settings.training.lstm.resident_bytes == 2**29
+    assert settings.training.lstm.resident_gib == 0.5
     assert (settings.training.private_layers, settings.elm.subtasks) == (2, True)
     plain, default = load_settings(written(tmp_path, "")), Options()
     assert all(getattr(plain, f.name) == getattr(default, f.name) for f in fields(Options))

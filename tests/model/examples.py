@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,7 +11,8 @@ import torch
 from voxaffect.features.standardize import Standardizer
 from voxaffect.model.data import Examples, FrameDataset
 from voxaffect.model.multitask import MultiTaskNet, NetShape
-from voxaffect.model.training import TrainingTask
+from voxaffect.model.settings import TrainingHistory, TrainingSettings
+from voxaffect.model.training import OnEpoch, fit
 from voxaffect.model.trunks import TrunkSettings
 from voxaffect.taxonomy import TASKS
 
@@ -60,13 +61,31 @@ def make_shape(trunk: TrunkSettings, *tasks: str, private_layers: int = 0) -> Ne
     return NetShape(trunk, N_FEATURES, n_classes, private_layers, private_units=12)
 
 
+@dataclass(frozen=True)
+class Task:
+    """A net with initial weights, and what it is trained on."""
+
+    net: MultiTaskNet
+    train: FrameDataset
+    dev: FrameDataset
+    weights: dict[str, float]
+    seed: int
+
+    def fit(
+        self, settings: TrainingSettings, on_epoch: OnEpoch | None = None
+    ) -> tuple[MultiTaskNet, TrainingHistory]:
+        """The trained net."""
+        parts, weights = (self.net, self.train, self.dev), self.weights
+        return fit(*parts, settings, task_weights=weights, seed=self.seed, on_epoch=on_epoch)
+
+
 def make_task(
     shape: NetShape, train: Examples, dev: Examples, weights: dict[str, float], seed: int
-) -> TrainingTask:
+) -> Task:
     """A net with initial weights, on the training set's statistics."""
     net, standardizer = MultiTaskNet.initialized(shape, seed), Standardizer.fit(train.frames)
     own = [FrameDataset(examples, standardizer) for examples in (train, dev)]
-    return TrainingTask(net, own[0], own[1], weights, seed)
+    return Task(net, own[0], own[1], weights, seed)
 
 
 def utterance(dataset: FrameDataset, row: int) -> torch.Tensor:

@@ -12,13 +12,10 @@ from pathlib import Path
 
 import torch
 
-from tests.model.examples import N_FEATURES, make_examples
-from voxaffect.features.standardize import Standardizer
+from tests.model.examples import make_examples, make_shape, make_task
 from voxaffect.model import training
-from voxaffect.model.data import FrameDataset
-from voxaffect.model.multitask import MultiTaskNet, NetShape
-from voxaffect.model.settings import TrainingSettings
-from voxaffect.model.training import TrainedNet, TrainingTask, fit
+from voxaffect.model.multitask import MultiTaskNet
+from voxaffect.model.settings import TrainingHistory, TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 
 TRUNKS: dict[str, TrunkSettings] = {
@@ -26,23 +23,19 @@ TRUNKS: dict[str, TrunkSettings] = {
     "lstm": LstmSettings(hidden=16),
 }
 WEIGHTS = {"emotion": 1.0, "gender": 0.1, "naturalness": 0.1}
-CLASSES = {"emotion": 4, "gender": 4, "naturalness": 2}
 SETTINGS = TrainingSettings(batch_size=10, max_epochs=3, crop_frames=20)
 
 
-def train_in_processes(kind: str) -> TrainedNet:
+def train_in_processes(kind: str) -> tuple[MultiTaskNet, TrainingHistory]:
     """The net of a kind, with dropout, crops and a last batch that does not divide by two."""
-    examples, dev = make_examples(37), make_examples(16, seed=1)
-    standardizer = Standardizer.fit(examples.frames)
-    net = MultiTaskNet.initialized(NetShape(TRUNKS[kind], N_FEATURES, CLASSES), seed=5)
-    train_set, dev_set = FrameDataset(examples, standardizer), FrameDataset(dev, standardizer)
-    return fit(TrainingTask(net, train_set, dev_set, WEIGHTS, seed=5), SETTINGS)
+    shape = make_shape(TRUNKS[kind], *WEIGHTS)
+    return make_task(shape, make_examples(37), make_examples(16, seed=1), WEIGHTS, 5).fit(SETTINGS)
 
 
-def plain(trained: TrainedNet) -> dict[str, object]:
+def plain(net: MultiTaskNet, history: TrainingHistory) -> dict[str, object]:
     """Weights and history as JSON can hold them."""
-    weights = {name: value.tolist() for name, value in trained.net.state_dict().items()}
-    return {"weights": weights, "history": asdict(trained.history)}
+    weights = {name: value.tolist() for name, value in net.state_dict().items()}
+    return {"weights": weights, "history": asdict(history)}
 
 
 def main() -> None:
@@ -50,7 +43,7 @@ def main() -> None:
     with training.process_group("cpu"):
         trained, (rank, world) = train_in_processes(sys.argv[1]), training.rank_and_world()
     if rank == 0:
-        Path(sys.argv[2]).write_text(json.dumps({"world": world, **plain(trained)}))
+        Path(sys.argv[2]).write_text(json.dumps({"world": world, **plain(*trained)}))
 
 
 if __name__ == "__main__":

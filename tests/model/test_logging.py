@@ -12,7 +12,15 @@ import pytest
 
 from tests.model.events import read_events
 from voxaffect.errors import TrainingError
-from voxaffect.model.logging import COLUMNS, EventLog, TrainingLog, summary_writer, write_history
+from voxaffect.model.logging import (
+    COLUMNS,
+    begin_log,
+    log_epoch,
+    open_events,
+    summary_writer,
+    write_events,
+    write_history,
+)
 from voxaffect.model.settings import Epoch, TrainingHistory
 
 EPOCHS = tuple(Epoch(n, 2.0**-n, 1.0, n / 8, 1000.0 * n, 0.5) for n in (1, 2, 3))
@@ -20,9 +28,9 @@ EPOCHS = tuple(Epoch(n, 2.0**-n, 1.0, n / 8, 1000.0 * n, 0.5) for n in (1, 2, 3)
 
 def test_epochs_are_on_disk_as_they_end(tmp_path: Path) -> None:
     before = time.time()
-    with EventLog(tmp_path / "new") as log:
+    with open_events(tmp_path / "new") as events:
         for n_written, epoch in enumerate(EPOCHS, 1):
-            log.write(epoch)
+            write_events(events, epoch)
             assert len(read_events(tmp_path / "new")["ua/dev"]) == n_written
     found = read_events(tmp_path / "new")
     assert set(found) == {"loss/train", "loss/dev", "ua/dev", "speed/frames_per_s"}
@@ -54,10 +62,11 @@ THIRD = Epoch(3, 1 / 3, 0.1 + 0.2, 0.7, 20_123.4, 1.25)
 
 
 def test_the_header_comes_first_and_an_epoch_reads_as_it_was(tmp_path: Path) -> None:
-    log = TrainingLog(tmp_path / "training.csv")
-    assert log.path.read_text() == ",".join(COLUMNS) + "\n"
-    log.write(THIRD, best=True)
-    with log.path.open() as file:
+    path = tmp_path / "training.csv"
+    begin_log(path)
+    assert path.read_text() == ",".join(COLUMNS) + "\n"
+    log_epoch(path, THIRD, best=True)
+    with path.open() as file:
         (row,) = csv.DictReader(file)
     assert (row.pop("epoch"), row.pop("best")) == ("3", "1")
     stated = asdict(THIRD)
@@ -68,8 +77,9 @@ def test_the_header_comes_first_and_an_epoch_reads_as_it_was(tmp_path: Path) -> 
 
 def test_a_second_training_begins_a_new_log(tmp_path: Path) -> None:
     path = tmp_path / "training.csv"
-    TrainingLog(path).write(THIRD, best=True)
-    TrainingLog(path).write(THIRD, best=False)
+    for best in (True, False):
+        begin_log(path)
+        log_epoch(path, THIRD, best=best)
     assert len(path.read_text().splitlines()) == 2
     assert list(tmp_path.iterdir()) == [path]
 
@@ -77,13 +87,14 @@ def test_a_second_training_begins_a_new_log(tmp_path: Path) -> None:
 ENDLESS = """
 import sys
 from pathlib import Path
-from voxaffect.model.logging import TrainingLog
+from voxaffect.model.logging import begin_log, log_epoch
 from voxaffect.model.settings import Epoch
-log = TrainingLog(Path(sys.argv[1]))
+log = Path(sys.argv[1])
+begin_log(log)
 number = 0
 while True:
     number += 1
-    log.write(Epoch(number, 1 / 3, 1 / 7, 0.5, 2e4, 1.5), best=False)
+    log_epoch(log, Epoch(number, 1 / 3, 1 / 7, 0.5, 2e4, 1.5), best=False)
     if number == 100:
         print("hundred", flush=True)
 """

@@ -12,7 +12,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.model.examples import N_FEATURES, make_examples, make_shape, make_task, without_dropout
+from tests.model.examples import (
+    N_FEATURES,
+    Task,
+    make_examples,
+    make_shape,
+    make_task,
+    without_dropout,
+)
 from tests.model.fit_on_processes import plain, train_in_processes
 from voxaffect.errors import TrainingError
 from voxaffect.features.standardize import Standardizer
@@ -21,7 +28,7 @@ from voxaffect.model.data import BatchIndices, Examples, FrameDataset
 from voxaffect.model.losses import Kind
 from voxaffect.model.multitask import MultiTaskNet, evaluate
 from voxaffect.model.settings import Epoch, TrainingHistory, TrainingSettings
-from voxaffect.model.training import TrainingTask, _batches, _class_weights, fit
+from voxaffect.model.training import _batches
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,7 +45,7 @@ def test_two_processes_reach_the_net_that_one_does(kind: str, tmp_path: Path) ->
     assert ended.returncode == 0, ended.stderr
     shared = json.loads(out.read_text())
     assert shared["world"] == 2
-    alone = json.loads(json.dumps(plain(train_in_processes(kind))))
+    alone = json.loads(json.dumps(plain(*train_in_processes(kind))))
     for name, value in alone["weights"].items():
         np.testing.assert_allclose(shared["weights"][name], value, rtol=1e-3, atol=2e-5)
     for mine, theirs in zip(alone["history"]["epochs"], shared["history"]["epochs"], strict=True):
@@ -67,19 +74,16 @@ def make_training(
     weights: dict[str, float] = WEIGHTS,
     seed: int = 0,
     private_layers: int = 0,
-) -> TrainingTask:
+) -> Task:
     shape = make_shape(trunk, *weights, private_layers=private_layers)
     return make_task(shape, make_examples(40), make_examples(16, seed=1), weights, seed)
 
 
-def train(
-    task: TrainingTask, settings: TrainingSettings = QUICK
-) -> tuple[MultiTaskNet, TrainingHistory]:
+def train(task: Task, settings: TrainingSettings = QUICK) -> tuple[MultiTaskNet, TrainingHistory]:
     """The trained net; a DNN gets four times as many frames a batch as an LSTM utterances."""
     if isinstance(task.net.shape.trunk, DnnSettings):
         settings = replace(settings, batch_size=4 * settings.batch_size)
-    trained = fit(task, settings)
-    return trained.net, trained.history
+    return task.fit(settings)
 
 
 def weights_of(net: nn.Module) -> dict[str, Tensor]:
@@ -158,8 +162,8 @@ def test_training_stops_when_patience_ends() -> None:
 
 def test_every_epoch_is_reported_as_it_ends() -> None:
     reported: list[Epoch] = []
-    trained = fit(make_training(), replace(QUICK, max_epochs=3), on_epoch=reported.append)
-    assert tuple(reported) == trained.history.epochs
+    _, history = make_training().fit(replace(QUICK, max_epochs=3), on_epoch=reported.append)
+    assert tuple(reported) == history.epochs
     assert [epoch.number for epoch in reported] == [1, 2, 3]
 
 
@@ -189,7 +193,7 @@ def batches_of(
     """Two epochs."""
     order = torch.Generator().manual_seed(seed)
     task = make_training(trunk)
-    return [[indices for _, indices in _batches(task, settings, order)] for _ in range(2)]
+    return [[i for _, i in _batches(task.net, task.train, settings, order)] for _ in range(2)]
 
 
 def test_an_lstm_reads_utterances_and_a_dnn_frames() -> None:
@@ -220,12 +224,20 @@ def test_an_epoch_has_no_more_batches_than_asked_for(trunk: TrunkSettings) -> No
 
 
 def test_balanced_classes_weigh_by_the_frames_of_the_training_set() -> None:
-    dataset = make_training().train
-    mass = np.bincount(dataset.targets["emotion"], dataset.lengths)
-    per_class = _class_weights(dataset, QUICK).numpy() * mass
-    np.testing.assert_allclose(per_class, np.full(4, mass.sum() / 4), rtol=1e-5)
-    unweighted = replace(QUICK, class_weight=None)
-    assert _class_weights(dataset, unweighted).tolist() == [1.0] * 4
+    own = make_training(without_dropout(LSTM), {"emotion": 1.0})
+    dataset, plain = own.train, PlainNet(own.net)
+    pieces = torch.split(dataset.values, dataset.lengths.tolist())
+    logits = torch.cat([plain(frames) for frames in pieces])
+    labels = dataset.targets["emotion"].repeat_interleave(dataset.lengths)
+    mass = torch.bincount(labels)
+    still = replace(QUICK, batch_size=64, max_epochs=1, learning_rate=1e-9)
+    for settings, weight in (
+        (still, mass.sum() / (4 * mass)),
+        (replace(still, class_weight=None), torch.ones(4)),
+    ):
+        expected = nn.functional.cross_entropy(logits, labels, weight)
+        _, history = train(own, settings)
+        assert history.epochs[0].train_loss == pytest.approx(expected.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["fixed", "uncertainty", "gradnorm"])
@@ -304,7 +316,9 @@ def test_a_set_too_large_for_memory_is_learned_part_by_part(trunk: TrunkSettings
     own = make_training(trunk)
     examples = own.train.examples
     by_part = FrameDataset(
-        examples, Standardizer.fit(examples.frames), max_bytes=examples.n_bytes / 5
+        examples,
+        Standardizer.fit(examples.frames),
+        max_bytes=sum(f.nbytes for f in examples.frames) / 5,
     )
     assert not by_part.in_memory
     _, history = train(replace(own, train=by_part), LONGER)
@@ -337,4 +351,4 @@ def test_a_loss_that_is_not_a_number_is_refused(kind: Kind) -> None:
     settings = replace(QUICK, max_epochs=1, task_weighting=kind)
     for taught in (replace(own, train=ill), replace(own, dev=ill)):
         with pytest.raises(TrainingError, match=r"lower learning_rate \(it is 0\.003\)"):
-            fit(taught, settings)
+            taught.fit(settings)

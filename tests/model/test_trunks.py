@@ -11,8 +11,9 @@ from voxaffect.model.trunks import (
     DnnTrunk,
     LstmSettings,
     LstmTrunk,
+    RectifiedLayers,
     TrunkSettings,
-    initialize_rectified,
+    build_trunk,
     reverse,
 )
 
@@ -22,7 +23,7 @@ TRUNKS: list[TrunkSettings] = [DNN, LSTM, BLSTM]
 
 
 def initialized(trunk: TrunkSettings, seed: int = 0) -> DnnTrunk | LstmTrunk:
-    built = trunk.build(3)
+    built = build_trunk(trunk, 3)
     built.initialize(torch.Generator().manual_seed(seed))
     return built
 
@@ -116,11 +117,11 @@ def test_layers_are_those_of_pytorchs_lstm_of_several(bidirectional: bool) -> No
 
 
 def test_sizes_are_the_papers() -> None:
-    dnn, lstm = DnnSettings().build(32), LstmSettings().build(32)
+    dnn, lstm = build_trunk(DnnSettings(), 32), build_trunk(LstmSettings(), 32)
     assert sum(p.numel() for p in dnn.parameters()) == 800 * 256 + 2 * 256 * 256 + 3 * 256
     gates = 4 * 256
     assert sum(p.numel() for p in lstm.parameters()) == gates * (32 + 256 + 2) + gates * (512 + 2)
-    assert LstmSettings(bidirectional=True).build(32).n_hidden == 512
+    assert build_trunk(LstmSettings(bidirectional=True), 32).n_hidden == 512
 
 
 @pytest.mark.parametrize("trunk", TRUNKS, ids=str)
@@ -142,8 +143,10 @@ def test_recurrences_begin_orthogonal_with_open_forget_gates() -> None:
 
 
 def test_rectified_layers_begin_with_the_variance_that_keeps_their_signals() -> None:
-    layer = nn.Linear(300, 200)
-    initialize_rectified([layer], torch.Generator().manual_seed(0))
+    layers = RectifiedLayers([300, 200], dropout=0.0)
+    layers.initialize(torch.Generator().manual_seed(0))
+    (layer,) = layers
+    assert isinstance(layer, nn.Linear)
     assert layer.weight.var().item() == pytest.approx(2 / 300, rel=0.05)  # He et al. (2015)
     assert not layer.bias.any()
 

@@ -9,9 +9,10 @@ import torch
 
 from tests.model.examples import make_examples
 from voxaffect.errors import TrainingError
-from voxaffect.model.data import Examples
+from voxaffect.model.data import Examples, FrameDataset
+from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.settings import TrainingSettings
-from voxaffect.model.training import TrainedNet, TrainingTask, fit
+from voxaffect.model.training import fit
 from voxaffect.model.trunks import DnnSettings, LstmSettings
 from voxaffect.systems import classifier as classifier_module
 from voxaffect.systems.classifier import ElmSettings, NetClassifier, NetSettings
@@ -97,9 +98,9 @@ def test_out_of_fold_posteriors_come_from_nets_that_have_not_seen_the_utterance(
 ) -> None:
     seen: list[int] = []
 
-    def spy(task: TrainingTask, *args: Any, **kwargs: Any) -> TrainedNet:
-        seen.append(len(task.train))
-        return fit(task, *args, **kwargs)
+    def spy(net: MultiTaskNet, train: FrameDataset, *args: Any, **kwargs: Any) -> Any:
+        seen.append(len(train))
+        return fit(net, train, *args, **kwargs)
 
     monkeypatch.setattr(classifier_module, "fit", spy)
     elm = ElmSettings(posteriors="out-of-fold", n_parts=3)
@@ -144,7 +145,7 @@ def test_alone_the_extended_representation_is_the_usual_one() -> None:
 
 
 def test_a_training_set_that_memory_cannot_hold_is_learned_and_answered_by_parts() -> None:
-    gib = make_examples(60, seed=0).n_bytes / 4 / 2**30
+    gib = sum(f.nbytes for f in make_examples(60, seed=0).frames) / 4 / 2**30
     settings = replace(LSTM, training=replace(QUICK, learning_rate=1e-2, resident_gib=gib))
     test = make_examples(40, seed=2)
     assert (fitted(settings).answer(test.frames).classes == test.targets["emotion"]).mean() > 0.9

@@ -9,17 +9,17 @@ from voxaffect.features.opensmile import UTTERANCE_SETS
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings
-from voxaffect.systems.baselines.simple import MajorityClassifier, MeanPoolClassifier
-from voxaffect.systems.baselines.sklearn_machines import (
-    LinearSvmClassifier,
+from voxaffect.systems import VARIANTS
+from voxaffect.systems.baselines import (
     LinearSvmSettings,
-    LogisticClassifier,
     LogisticSettings,
-    SvmClassifier,
+    MajorityClassifier,
+    MeanPoolClassifier,
+    SklearnClassifier,
     SvmSettings,
 )
-from voxaffect.systems.classifier import NetClassifier, NetSettings
-from voxaffect.systems.systems import SYSTEMS, VARIANTS, NetSystem, Options, TrainingOptions
+from voxaffect.systems.classifier import ElmSettings, NetClassifier, NetSettings
+from voxaffect.systems.systems import SYSTEMS, NetSystem, Options, TrainingOptions, varied
 from voxaffect.taxonomy import TASKS
 
 BASE = NetSettings(
@@ -31,7 +31,7 @@ BASE = NetSettings(
 
 def changed(name: str) -> dict[str, object]:
     """Settings, dotted, in which a variant differs from its base, and their values there."""
-    variant = VARIANTS[name](BASE)
+    variant = varied(BASE, name)
     found: dict[str, object] = {}
     for part in ("training", "elm"):
         ours, theirs = getattr(variant, part), getattr(BASE, part)
@@ -55,8 +55,8 @@ def changed(name: str) -> dict[str, object]:
 )
 def test_a_variant_changes_one_thing(name: str, expected: dict[str, object]) -> None:
     assert changed(name) == expected
-    assert VARIANTS[name](BASE).trunk == BASE.trunk
-    assert VARIANTS[name](BASE).task_weights == BASE.task_weights
+    assert varied(BASE, name).trunk == BASE.trunk
+    assert varied(BASE, name).task_weights == BASE.task_weights
 
 
 def test_every_variant_is_looked_at() -> None:
@@ -64,10 +64,10 @@ def test_every_variant_is_looked_at() -> None:
 
 
 def test_private_layers_come_on_top_of_the_runs_own() -> None:
-    assert VARIANTS["private"](replace(BASE, private_layers=2)).private_layers == 3
+    assert varied(replace(BASE, private_layers=2), "private").private_layers == 3
     heads = [
         sum(p.numel() for p in MultiTaskNet(NetClassifier(s).shape(5)).heads.parameters())
-        for s in (BASE, VARIANTS["private"](BASE))
+        for s in (BASE, varied(BASE, "private"))
     ]
     assert heads[1] > heads[0]
 
@@ -85,7 +85,7 @@ LEARNED = {
     "mtl": ("gender", "naturalness"),
 }  # fmt: skip
 NETS = {name: system for name, system in SYSTEMS.items() if isinstance(system, NetSystem)}
-PLAIN = [name for name, system in NETS.items() if system.variant is None]
+PLAIN = [name for name, system in NETS.items() if not system.variant]
 FEATURES = {
     "egemaps-svm": "egemaps", "egemaps-logistic": "egemaps",
     "compare-svm": "compare", "compare-logistic": "compare",
@@ -116,7 +116,7 @@ def test_a_name_says_what_a_system_is(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in NETS if name not in PLAIN])
 def test_a_variant_is_its_base_with_one_change(name: str) -> None:
     base, _, change = name.rpartition("-")
-    expected = VARIANTS[change](NETS[base].net_settings(OPTIONS))
+    expected = varied(NETS[base].net_settings(OPTIONS), change)
     assert NETS[name].net_settings(OPTIONS) == expected
     assert expected != NETS[base].net_settings(OPTIONS)
 
@@ -160,13 +160,26 @@ def test_settings_tell_systems_apart() -> None:
 
 
 def test_baselines_are_what_they_are_called() -> None:
-    kinds = {name: type(SYSTEMS[name].classifier(OPTIONS)) for name in SYSTEMS if name not in NETS}
-    assert kinds == {
-        "svm": SvmClassifier, "egemaps-svm": SvmClassifier, "compare-svm": LinearSvmClassifier,
-        "logistic": LogisticClassifier, "egemaps-logistic": LogisticClassifier,
-        "compare-logistic": LogisticClassifier, "majority": MajorityClassifier,
+    made = {name: SYSTEMS[name].classifier(OPTIONS) for name in SYSTEMS if name not in NETS}
+    assert type(made.pop("majority")) is MajorityClassifier
+    sections = {n: type(c.settings) for n, c in made.items() if isinstance(c, SklearnClassifier)}
+    assert sections == {
+        "svm": SvmSettings, "egemaps-svm": SvmSettings, "compare-svm": LinearSvmSettings,
+        "logistic": LogisticSettings, "egemaps-logistic": LogisticSettings,
+        "compare-logistic": LogisticSettings,
     }  # fmt: skip
     assert type(SYSTEMS["lstm-mean"].classifier(OPTIONS)) is MeanPoolClassifier
+
+
+def test_settings_of_a_mean_pooled_net_name_no_elm_but_the_threshold_of_what_is_kept() -> None:
+    plain, other = (
+        SYSTEMS["lstm-mean"].settings(Options(elm=ElmSettings(n_hidden=n, threshold=0.3)))
+        for n in (7, 120)
+    )
+    assert plain == other
+    assert "elm" not in plain
+    assert plain["threshold"] == 0.3
+    assert plain["utterance_level"] == "mean posterior"
 
 
 def test_a_system_says_which_features_it_needs() -> None:

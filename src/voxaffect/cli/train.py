@@ -209,22 +209,23 @@ def train(
 @contextmanager
 def log_epochs(settings: NetSettings, out: Path, *, tensorboard: bool = False) -> Iterator[OnEpoch]:
     """Yield a callback that logs each epoch in the folder `out` and shows the progress."""
-    from voxaffect.model.logging import EventLog, TrainingLog
+    from voxaffect.model.logging import begin_log, log_epoch, open_events, write_events
     from voxaffect.model.settings import EarlyStopping
 
     stopping = EarlyStopping(settings.training.max_epochs, settings.training.patience)
-    log, next_step = TrainingLog(out / LOG), ""
+    next_step = ""
+    begin_log(out / LOG)
     if settings.elm.posteriors != "in-fold":
         next_step = f"; {settings.elm.n_parts} more nets for the utterance level follow"
     with ExitStack() as stack:
-        events = stack.enter_context(EventLog(out / EVENTS)) if tensorboard else None
+        events = stack.enter_context(open_events(out / EVENTS)) if tensorboard else None
         update = stack.enter_context(training_progress(stopping, next_step))
 
         def on_epoch(epoch: Epoch) -> None:
             stopping.add(epoch)
-            log.write(epoch, best=stopping.best == epoch.number)
+            log_epoch(out / LOG, epoch, best=stopping.best == epoch.number)
             if events is not None:
-                events.write(epoch)
+                write_events(events, epoch)
             update()
 
         yield on_epoch

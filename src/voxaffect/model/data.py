@@ -41,11 +41,6 @@ class Examples:
     def __len__(self) -> int:
         return len(self.frames)
 
-    @property
-    def n_bytes(self) -> int:
-        """Memory that the frames take."""
-        return sum(frames.nbytes for frames in self.frames)
-
     def select(self, rows: NDArray[np.int64]) -> Examples:
         """The examples at the given rows, in their order."""
         return Examples(
@@ -95,7 +90,7 @@ class FrameDataset:
         self.starts = torch.cumsum(self.lengths, 0) - self.lengths
         self.targets = {t: torch.from_numpy(target) for t, target in examples.targets.items()}
         self._standardizer, self._device, self._max_bytes = standardizer, device, max_bytes
-        self.in_memory = examples.n_bytes <= max_bytes
+        self.in_memory = sum(frames.nbytes for frames in examples.frames) <= max_bytes
         if self.in_memory:
             self.values = torch.from_numpy(np.concatenate(examples.frames)).to(device)
             self.values.sub_(torch.from_numpy(standardizer.mean).to(device))
@@ -158,23 +153,15 @@ class BatchIndices:
         return BatchIndices(self.rows[own], self.first[own], self.n_frames[own])
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Frames padded to one length, with their labels.
+def collate(
+    dataset: FrameDataset, indices: BatchIndices, context: int = 0
+) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Gather stretches of utterances with r frames of context on both sides into one batch.
 
-    Args:
-        x: float32 (T + 2 r, B, F).
-        lengths: int64 (B,), frames of each row that are not padding.
-        targets: task -> int64 (B,).
+    Returns:
+        frames float32 (T + 2 r, B, F), padded to one length; frames of each row that are not
+        padding, int64 (B,); task -> int64 (B,) labels.
     """
-
-    x: Tensor
-    lengths: Tensor
-    targets: Mapping[str, Tensor]
-
-
-def collate(dataset: FrameDataset, indices: BatchIndices, context: int = 0) -> Batch:
-    """Gather stretches of utterances with r frames of context on both sides into one batch."""
     starts, device = dataset.starts[indices.rows], dataset.values.device
     last = starts + dataset.lengths[indices.rows] - 1
     places = torch.stack([starts, last, starts + indices.first, indices.n_frames]).to(device)
@@ -183,8 +170,7 @@ def collate(dataset: FrameDataset, indices: BatchIndices, context: int = 0) -> B
     offsets = torch.arange(-context, n_frames + context, device=device)[:, None]
     index = torch.clamp(first + offsets, min=start, max=last)  # (T + 2 r, B)
     x = dataset.values.index_select(0, index.flatten()).view(*index.shape, -1)
-    targets = {task: target[indices.rows].to(device) for task, target in dataset.targets.items()}
-    return Batch(x, lengths, targets)
+    return x, lengths, {t: target[indices.rows].to(device) for t, target in dataset.targets.items()}
 
 
 def sequence_batches(

@@ -1,10 +1,11 @@
-"""A training's epochs as a CSV file that grows while it runs."""
+"""Epochs of a training on disk while it runs: a CSV file, and events for TensorBoard."""
 
 from __future__ import annotations
 
 from dataclasses import astuple, fields
+from itertools import accumulate
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from voxaffect.errors import TrainingError
 from voxaffect.files import write_text
@@ -17,56 +18,6 @@ SCALARS = {
     "speed/frames_per_s": "frames_per_s",
 }
 """What TensorBoard calls the numbers of an epoch."""
-
-EVENT_FILES = "events.out.tfevents.*"
-
-
-class EventLog:
-    """Events of one training in a folder, which TensorBoard shows while it grows.
-
-    Args:
-        folder: made where it is missing; events of an earlier training in it are removed, which
-            TensorBoard would draw as one curve with the new ones.
-
-    Raises:
-        TrainingError: TensorBoard is not installed.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        writer = summary_writer()
-        for earlier in folder.glob(EVENT_FILES):
-            earlier.unlink()
-        self._writer = writer(str(folder))
-
-    def write(self, epoch: Epoch, wall_s: float | None = None) -> None:
-        """Add an epoch, on disk at once.
-
-        Args:
-            epoch: the epoch that ended.
-            wall_s: when it ended, in seconds since 1970 or since the training began; None is now.
-        """
-        for tag, name in SCALARS.items():
-            self._writer.add_scalar(tag, getattr(epoch, name), epoch.number, walltime=wall_s)
-        self._writer.flush()
-
-    def close(self) -> None:
-        """End the file."""
-        self._writer.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def write_history(history: TrainingHistory, folder: Path) -> None:
-    """Write the events of a training that has ended; their times count from its beginning."""
-    spent_s = 0.0
-    with EventLog(folder) as log:
-        for epoch in history.epochs:
-            spent_s += epoch.seconds
-            log.write(epoch, spent_s)
 
 
 def summary_writer() -> Any:
@@ -85,32 +36,54 @@ def summary_writer() -> Any:
     return SummaryWriter
 
 
+def open_events(folder: Path) -> Any:
+    """A `SummaryWriter` in a folder, whose events of an earlier training are removed.
+
+    TensorBoard would draw them as one curve with the new ones.
+    """
+    writer = summary_writer()
+    for earlier in folder.glob("events.out.tfevents.*"):
+        earlier.unlink()
+    return writer(str(folder))
+
+
+def write_events(events: Any, epoch: Epoch, wall_s: float | None = None) -> None:
+    """Add an epoch to open events, on disk at once.
+
+    Args:
+        events: from `open_events`.
+        epoch: the epoch that ended.
+        wall_s: when it ended, in seconds since 1970 or since the training began; None is now.
+    """
+    for tag, name in SCALARS.items():
+        events.add_scalar(tag, getattr(epoch, name), epoch.number, walltime=wall_s)
+    events.flush()
+
+
+def write_history(history: TrainingHistory, folder: Path) -> None:
+    """Write the events of a training that has ended; their times count from its beginning."""
+    ends_s = accumulate(epoch.seconds for epoch in history.epochs)
+    with open_events(folder) as events:
+        for epoch, end_s in zip(history.epochs, ends_s, strict=True):
+            write_events(events, epoch, end_s)
+
+
 COLUMNS = ("epoch", *(field.name for field in fields(Epoch)[1:]), "best")
 
 
-class TrainingLog:
-    """One line an epoch, on disk before the next begins; a kill leaves whole lines.
+def begin_log(path: Path) -> None:
+    """Begin a CSV file of epochs; one of an earlier training gives way, whole or not at all."""
+    write_text(path, _line(COLUMNS))
+
+
+def log_epoch(path: Path, epoch: Epoch, *, best: bool) -> None:
+    """Append an epoch, and whether it is the best so far; a kill leaves whole lines.
 
     Numbers stand as they are, so that the losses of equal trainings are equal texts.
-
-    Args:
-        path: the file; one of an earlier training gives way to a new one, whole or not at all.
     """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        write_text(path, _line(COLUMNS))
-
-    def write(self, epoch: Epoch, *, best: bool) -> None:
-        """Append an epoch.
-
-        Args:
-            epoch: the epoch that ended.
-            best: whether it is the best so far; the last that is was kept.
-        """
-        line = _line((*astuple(epoch), int(best)))
-        with self.path.open("ab", buffering=0) as file:  # one write, which a kill cannot split
-            file.write(line.encode())
+    line = _line((*astuple(epoch), int(best)))
+    with path.open("ab", buffering=0) as file:  # one write, which a kill cannot split
+        file.write(line.encode())
 
 
 def _line(values: tuple[object, ...]) -> str:

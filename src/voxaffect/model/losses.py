@@ -24,25 +24,19 @@ class TaskWeighting(nn.Module):
 
     Args:
         weights: float32 (K,). A weight of 0 stays 0: the task is not trained.
+        asymmetry: of GradNorm.
     """
 
     initial: Tensor
 
-    def __init__(self, weights: Tensor) -> None:
+    def __init__(self, weights: Tensor, asymmetry: float) -> None:
         super().__init__()
         self.register_buffer("initial", weights)
+        self.asymmetry = asymmetry
 
     def forward(self, losses: Tensor, shared: Sequence[Tensor]) -> Tensor:  # noqa: ARG002 for learned ones
-        """The loss, (), of its tasks' losses (K,).
-
-        Args:
-            losses: (K,).
-            shared: weights of the last layer that all tasks share.
-        """
+        """The loss, (), of the tasks' losses (K,) and the weights of the last layer they share."""
         return (self.initial * losses).sum()
-
-    def renormalize(self) -> None:
-        """Bring learned weights back into their range after a step of the optimizer."""
 
 
 class UncertaintyWeighting(TaskWeighting):
@@ -52,8 +46,8 @@ class UncertaintyWeighting(TaskWeighting):
     fixed weight. A batch without labels of a task leaves its variance alone.
     """
 
-    def __init__(self, weights: Tensor) -> None:
-        super().__init__(weights)
+    def __init__(self, weights: Tensor, asymmetry: float) -> None:
+        super().__init__(weights, asymmetry)
         self.log_variance = nn.Parameter(torch.where(weights > 0, -weights.log(), 0.0))
 
     def forward(self, losses: Tensor, shared: Sequence[Tensor]) -> Tensor:  # noqa: ARG002 as above
@@ -67,48 +61,38 @@ class GradNormWeighting(TaskWeighting):
     """Weights that make tasks train at like rates (GradNorm; Chen et al. 2018).
 
     The gradient of a task's weighted loss in the last shared layer is drawn towards the tasks' mean
-    norm, times the relative rate at which its loss has fallen to the power of the asymmetry. The
-    sum of the weights stays what it was.
-
-    Args:
-        weights: float32 (K,).
-        asymmetry: alpha; larger values pull slow tasks forward harder. 1.5 in the paper.
+    norm, times the relative rate at which its loss has fallen to the power of the asymmetry alpha
+    (1.5 in the paper; larger values pull slow tasks forward harder). The weights stay positive, and
+    their sum what it was.
     """
 
     first_losses: Tensor
 
     def __init__(self, weights: Tensor, asymmetry: float) -> None:
-        super().__init__(weights)
+        super().__init__(weights, asymmetry)
         self.weights = nn.Parameter(weights.clone())
-        self.asymmetry = asymmetry
         self.register_buffer("first_losses", torch.zeros_like(weights))
 
     def forward(self, losses: Tensor, shared: Sequence[Tensor]) -> Tensor:
-        """As `TaskWeighting.forward`; sets the gradient of the weights for the optimizer."""
-        counted = (self.initial > 0) & (losses.detach() > 0)
-        with torch.no_grad():
-            fresh = counted & (self.first_losses == 0)
-            self.first_losses.copy_(torch.where(fresh, losses, self.first_losses))
-        norms = torch.stack([_gradient_norm(loss, shared) for loss in losses])
-        self.weights.grad = self._gradient(losses.detach(), norms, counted)
-        return (self.weights.detach() * losses).sum()
+        """As `TaskWeighting.forward`; sets the gradient of the weights for the optimizer.
 
-    def renormalize(self) -> None:
-        """Keep weights positive and their sum what it was."""
+        It is that of sum |G - target| in the weights, where G = weight x norm (equation 2).
+        """
+        norms = torch.stack([_gradient_norm(loss, shared) for loss in losses])
+        now, counted = losses.detach(), (self.initial > 0) & (losses.detach() > 0)
         with torch.no_grad():
             kept = torch.where(self.initial > 0, self.weights.clamp(min=MIN_WEIGHT), 0.0)
             self.weights.copy_(kept * self.initial.sum() / kept.sum())
-
-    @torch.no_grad()
-    def _gradient(self, losses: Tensor, norms: Tensor, counted: Tensor) -> Tensor:
-        """Gradient of sum |G - target| in the weights, where G = weight x norm (equation 2)."""
-        number = counted.sum().clamp(min=1)
-        reached = self.weights * norms
-        ratio = torch.where(counted, losses / self.first_losses.clamp(min=MIN_WEIGHT), 0.0)
-        rate = ratio / (ratio.sum() / number).clamp(min=MIN_WEIGHT)
-        mean = (reached * counted).sum() / number
-        slope = torch.sign(reached - mean * rate**self.asymmetry) * norms
-        return torch.where(counted, slope, 0.0)
+            fresh = counted & (self.first_losses == 0)
+            self.first_losses.copy_(torch.where(fresh, now, self.first_losses))
+            number = counted.sum().clamp(min=1)
+            reached = self.weights * norms
+            ratio = torch.where(counted, now / self.first_losses.clamp(min=MIN_WEIGHT), 0.0)
+            rate = ratio / (ratio.sum() / number).clamp(min=MIN_WEIGHT)
+            mean = (reached * counted).sum() / number
+            slope = torch.sign(reached - mean * rate**self.asymmetry) * norms
+            self.weights.grad = torch.where(counted, slope, 0.0)
+        return (self.weights.detach() * losses).sum()
 
 
 def _gradient_norm(loss: Tensor, shared: Sequence[Tensor]) -> Tensor:
@@ -117,22 +101,15 @@ def _gradient_norm(loss: Tensor, shared: Sequence[Tensor]) -> Tensor:
     return norm
 
 
-def weighting(kind: Kind, weights: Tensor, asymmetry: float) -> TaskWeighting:
-    """The weighting of a kind, beginning at given weights (K,)."""
-    if kind == "uncertainty":
-        return UncertaintyWeighting(weights)
-    if kind == "gradnorm":
-        return GradNormWeighting(weights, asymmetry)
-    return TaskWeighting(weights)
+WEIGHTINGS: Mapping[Kind, type[TaskWeighting]] = {
+    "fixed": TaskWeighting,
+    "uncertainty": UncertaintyWeighting,
+    "gradnorm": GradNormWeighting,
+}
 
 
 def frame_mask(lengths: Tensor, n_frames: int) -> Tensor:
-    """Whether a frame of a row is not padding, bool (T, B).
-
-    Args:
-        lengths: int64 (B,).
-        n_frames: T.
-    """
+    """Whether a frame of a row is not padding, bool (T, B), by the rows' lengths int64 (B,)."""
     return torch.arange(n_frames, device=lengths.device)[:, None] < lengths
 
 

@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 from voxaffect.model.data import BatchIndices, FrameDataset, collate, inference_batches
 from voxaffect.model.losses import frame_mask
 from voxaffect.model.random import Dropout, RandomStream, generator
-from voxaffect.model.trunks import TrunkSettings, initialize_rectified
+from voxaffect.model.trunks import RectifiedLayers, TrunkSettings, build_trunk
 from voxaffect.taxonomy import EMOTION, MISSING
 
 Posteriors = dict[str, list[NDArray[np.float32]]]
@@ -50,7 +50,7 @@ class MultiTaskNet(nn.Module):
         super().__init__()
         self.shape = shape
         with torch.random.fork_rng(devices=[]):  # PyTorch's initial weights are drawn globally
-            self.trunk = shape.trunk.build(shape.n_features)
+            self.trunk = build_trunk(shape.trunk, shape.n_features)
             n_hidden = self.trunk.n_hidden
             self.heads = nn.ModuleDict(
                 {task: Head(shape, n_hidden, n) for task, n in shape.n_classes.items()}
@@ -78,24 +78,20 @@ class Head(nn.Module):
 
     def __init__(self, shape: NetShape, n_hidden: int, n_classes: int) -> None:
         super().__init__()
-        self.dropout = shape.trunk.dropout
-        inputs = [n_hidden] + [shape.private_units] * shape.private_layers
-        self.private = nn.ModuleList(nn.Linear(n, shape.private_units) for n in inputs[:-1])
-        self.scores = nn.Linear(inputs[-1], n_classes)
+        widths = [n_hidden] + [shape.private_units] * shape.private_layers
+        self.private = RectifiedLayers(widths, shape.trunk.dropout)
+        self.scores = nn.Linear(widths[-1], n_classes)
 
     @torch.no_grad()
     def initialize(self, generator: Generator) -> None:
         """Draw the weights, those of the class scores as Glorot and Bengio (2010)."""
-        initialize_rectified(self.private, generator)
+        self.private.initialize(generator)
         nn.init.xavier_uniform_(self.scores.weight, generator=generator)
         self.scores.bias.zero_()
 
     def forward(self, hidden: Tensor, dropout: Dropout | None = None) -> Tensor:
         """Logits (T, B, C) of hidden states (T, B, H)."""
-        for layer in self.private:
-            hidden = layer(hidden).relu()
-            hidden = hidden if dropout is None else dropout(hidden, self.dropout)
-        scores: Tensor = self.scores(hidden)
+        scores: Tensor = self.scores(self.private(hidden, dropout))
         return scores
 
 
@@ -154,6 +150,6 @@ def _inference(
     net.eval()
     for part in dataset.parts():
         for indices in inference_batches(part):
-            batch = collate(part, indices, net.trunk.context)
-            logits = net(batch.x, batch.lengths)
+            x, lengths, _ = collate(part, indices, net.trunk.context)
+            logits = net(x, lengths)
             yield part, indices, {task: s.float().softmax(2) for task, s in logits.items()}

@@ -54,15 +54,12 @@ class Dropout:
         n_dropped = round(LEVELS * probability)
         if not n_dropped:
             return hidden
-        noise = self._bytes((*self._extent, hidden.shape[2]), hidden.device)
+        n_bytes = prod(self._extent) * hidden.shape[2]
+        words = torch.empty(-(-n_bytes // 8), dtype=torch.int64, device=hidden.device)
+        words.random_(-(2**63), None, generator=self._generator)
+        noise = words.view(torch.uint8)[:n_bytes].view(*self._extent, -1)
         own = noise[: len(hidden), self._rank :: self._world]
         if not own.shape[1]:  # a process that has no row of the batch
             return hidden
         mask = (own >= n_dropped).to(hidden.dtype)
         return hidden * mask.mul_(LEVELS / (LEVELS - n_dropped))
-
-    def _bytes(self, shape: tuple[int, ...], device: torch.device) -> Tensor:
-        n_bytes = prod(shape)
-        words = torch.empty(-(-n_bytes // 8), dtype=torch.int64, device=device)
-        words.random_(-(2**63), None, generator=self._generator)
-        return words.view(torch.uint8)[:n_bytes].view(shape)

@@ -83,11 +83,6 @@ class TrainingSettings:
     device: Device = "cpu"
     resident_gib: Positive = 4.0
 
-    @property
-    def resident_bytes(self) -> float:
-        """Bytes of frames that are held in memory at most."""
-        return self.resident_gib * 2**30
-
 
 @dataclass(frozen=True)
 class Epoch:
@@ -108,6 +103,11 @@ class Epoch:
     dev_ua: float
     frames_per_s: float
     seconds: float
+
+    @property
+    def score(self) -> tuple[float, float]:
+        """The best epoch has the highest: dev UA, and among equals the lower dev loss."""
+        return self.dev_ua, -self.dev_loss
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class EarlyStopping:
 
     def add(self, epoch: Epoch) -> None:
         """Count an epoch that has ended."""
-        if not self.epochs or _score(epoch) > _score(self.epochs[self.best - 1]):
+        if not self.epochs or epoch.score > self.epochs[self.best - 1].score:
             self.best = epoch.number
         self.epochs.append(epoch)
 
@@ -155,8 +155,3 @@ class EarlyStopping:
     def epoch_s(self) -> float:
         """Mean wall time of an epoch, training and dev set; 0 before the first has ended."""
         return sum(epoch.seconds for epoch in self.epochs) / max(len(self.epochs), 1)
-
-
-def _score(epoch: Epoch) -> tuple[float, float]:
-    """The best epoch has the highest dev UA, and among equals the lowest dev loss."""
-    return epoch.dev_ua, -epoch.dev_loss

@@ -12,7 +12,7 @@ by side, in the order of the net's heads; L layers, H cells, r frames of context
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -45,39 +45,6 @@ class StreamOutput(NamedTuple):
     states: list[RecurrentState]
 
 
-class StreamingNet(Protocol):
-    """A net whose posteriors of a frame depend on no more than a few frames after it."""
-
-    def start(self) -> RecurrentState:
-        """The state before the first frame."""
-
-    def process(
-        self,
-        frames: NDArray[np.float32],
-        counts: NDArray[np.int64],
-        states: Sequence[RecurrentState],
-        *,
-        ended: bool,
-    ) -> StreamOutput:
-        """Process the next frames of some utterances.
-
-        Args:
-            frames: float32 (M, F), standardized, utterance after utterance.
-            counts: int64 (U,), frames of each, 0 allowed.
-            states: of each, from `start` or from its last stretch.
-            ended: nothing follows, so frames that wait for others after them are complete, too.
-        """
-
-
-def streaming_net(net: MultiTaskNet) -> StreamingNet | None:
-    """The net for streaming; None where its trunk also reads backwards."""
-    net.eval()
-    if isinstance(net.trunk, DnnTrunk):
-        return WindowNet(net, net.trunk)
-    bidirectional = len(net.trunk.directions[0]) > 1
-    return None if bidirectional else RecurrentNet(net, net.trunk)
-
-
 class RecurrentNet:
     """LSTM layers that read forwards; the state is their hidden states and cells, (L, 2, H).
 
@@ -102,7 +69,14 @@ class RecurrentNet:
         *,
         ended: bool,  # noqa: ARG002 no frame waits for another
     ) -> StreamOutput:
-        """Posteriors of all the frames."""
+        """Process the next frames of some utterances.
+
+        Args:
+            frames: float32 (M, F), standardized, utterance after utterance.
+            counts: int64 (U,), frames of each, 0 allowed.
+            states: of each, from `start` or from its last stretch.
+            ended: nothing follows, so frames that wait for others after them are complete, too.
+        """
         order = np.argsort(-counts, kind="stable")
         device = next(self._net.parameters()).device
         before = np.stack([states[row] for row in order], 2)  # (L, 2, U, H)
@@ -111,16 +85,15 @@ class RecurrentNet:
         first = (np.cumsum(counts) - counts)[order]
         for begin, end, n_rows in _blocks(counts[order]):
             place = torch.from_numpy(first[:n_rows] + np.arange(begin, end)[:, None])  # (T, rows)
-            hidden[place] = self._read(x[place], current[:, :, :n_rows])
+            block = x[place]
+            for cells, own in zip(self._layers, current[:, :, :n_rows], strict=True):
+                block, (own[:1], own[1:]) = cells(
+                    block, (own[:1].contiguous(), own[1:].contiguous())
+                )
+            hidden[place] = block
         after = current.permute(2, 0, 1, 3).cpu().numpy()
         kept = [after[row].copy() for row in np.argsort(order)]
         return StreamOutput(_posteriors(self._net, hidden), counts, kept)
-
-    def _read(self, x: Tensor, states: Tensor) -> Tensor:
-        """Hidden states (T, rows, H) of frames (T, rows, F); brings `states` up to them."""
-        for cells, own in zip(self._layers, states, strict=True):
-            x, (own[:1], own[1:]) = cells(x, (own[:1].contiguous(), own[1:].contiguous()))
-        return x
 
 
 def _blocks(counts: NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
@@ -154,7 +127,7 @@ class WindowNet:
         *,
         ended: bool,
     ) -> StreamOutput:
-        """Posteriors of the frames whose windows are whole."""
+        """As `RecurrentNet.process`; frames whose windows are whole are complete."""
         r = self._trunk.context
         known = Ragged.concatenate(states, Ragged(frames, counts).split())
         first = np.maximum(0, lengths_of(states) - r)  # those before it are complete already
@@ -178,9 +151,20 @@ class WindowNet:
         return hidden
 
 
+StreamingNet = RecurrentNet | WindowNet
+"""A net whose posteriors of a frame depend on no more than a few frames after it."""
+
+
+def streaming_net(net: MultiTaskNet) -> StreamingNet | None:
+    """The net for streaming; None where its trunk also reads backwards."""
+    net.eval()
+    if isinstance(net.trunk, DnnTrunk):
+        return WindowNet(net, net.trunk)
+    bidirectional = len(net.trunk.directions[0]) > 1
+    return None if bidirectional else RecurrentNet(net, net.trunk)
+
+
 def _posteriors(net: MultiTaskNet, hidden: Tensor) -> NDArray[np.float32]:
     """Softmax of every head on hidden states (M, H), side by side: float32 (M, C)."""
-    if len(hidden) == 0:
-        return np.zeros((0, sum(net.shape.n_classes.values())), np.float32)
     scores = [head(hidden).softmax(1) for head in net.heads.values()]
     return torch.cat(scores, 1).float().cpu().numpy()

@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -23,7 +22,7 @@ from voxaffect.model.data import (
     frame_batches,
     sequence_batches,
 )
-from voxaffect.model.losses import TaskWeighting, balanced_weights, task_losses, weighting
+from voxaffect.model.losses import WEIGHTINGS, TaskWeighting, balanced_weights, task_losses
 from voxaffect.model.multitask import MultiTaskNet, evaluate
 from voxaffect.model.random import Dropout, RandomStream, generator
 from voxaffect.model.settings import EarlyStopping, Epoch, TrainingHistory, TrainingSettings
@@ -32,45 +31,32 @@ from voxaffect.taxonomy import EMOTION
 OnEpoch = Callable[[Epoch], None]
 
 
-@dataclass(frozen=True)
-class TrainingTask:
-    """What a net is trained on.
-
-    Args:
-        net: with its initial weights; it is not changed.
-        train: frames to train on.
-        dev: frames that choose the epoch.
-        task_weights: task -> weight in the loss.
-        seed: of data order, crops and dropout.
-    """
-
-    net: MultiTaskNet
-    train: FrameDataset
-    dev: FrameDataset
-    task_weights: Mapping[str, float]
-    seed: int
-
-
-@dataclass(frozen=True)
-class TrainedNet:
-    """A net with the weights of its best epoch, and the history of its training."""
-
-    net: MultiTaskNet
-    history: TrainingHistory
-
-
 def fit(
-    task: TrainingTask, settings: TrainingSettings, *, on_epoch: OnEpoch | None = None
-) -> TrainedNet:
+    net: MultiTaskNet,
+    train: FrameDataset,
+    dev: FrameDataset,
+    settings: TrainingSettings,
+    *,
+    task_weights: Mapping[str, float],
+    seed: int,
+    on_epoch: OnEpoch | None = None,
+) -> tuple[MultiTaskNet, TrainingHistory]:
     """Train a net until early stopping; keep the epoch with the best dev score.
 
     The best epoch has the highest dev UA, and among equals the lowest dev loss. In a process group
     every process computes a share of each batch, and all come to the same net.
 
     Args:
-        task: net and data.
+        net: with its initial weights; it is not changed.
+        train: frames to train on.
+        dev: frames that choose the epoch.
         settings: how to train.
+        task_weights: task -> weight in the loss.
+        seed: of data order, crops and dropout.
         on_epoch: called with every epoch as it ends.
+
+    Returns:
+        a net with the weights of the best epoch, and all epochs.
 
     Raises:
         TrainingError: the loss is not finite, the processor has no bfloat16 arithmetic, or learned
@@ -79,14 +65,17 @@ def fit(
     rank, world = rank_and_world()
     _check_supported(settings, world)
     device = torch.device(settings.device)
-    order = generator(task.seed, RandomStream.ORDER)
-    noise = generator(task.seed, RandomStream.DROPOUT, settings.device)
-    class_weights = {EMOTION.name: _class_weights(task.train, settings).to(device)}
+    order = generator(seed, RandomStream.ORDER)
+    noise = generator(seed, RandomStream.DROPOUT, settings.device)
+    class_weights = {}
+    if settings.class_weight is not None:
+        balanced = balanced_weights(train.targets[EMOTION.name], train.lengths, EMOTION.n_classes)
+        class_weights[EMOTION.name] = balanced.to(device)
 
-    net = copy.deepcopy(task.net).to(device)
+    net = copy.deepcopy(net).to(device)
     model = DistributedDataParallel(net) if world > 1 else net
-    weights = torch.tensor([task.task_weights[name] for name in net.heads])
-    weigh = weighting(settings.task_weighting, weights, settings.gradnorm_asymmetry).to(device)
+    weights = torch.tensor([task_weights[name] for name in net.heads])
+    weigh = WEIGHTINGS[settings.task_weighting](weights, settings.gradnorm_asymmetry).to(device)
     optimizer = torch.optim.Adam(_parameter_groups(net, weigh, settings), fused=True)
     best_weights: dict[str, Any] = {}
     stopping = EarlyStopping(settings.max_epochs, settings.patience)
@@ -95,26 +84,26 @@ def fit(
         started = time.perf_counter()
         net.train()
         total_loss, n_batches, n_frames = torch.zeros((), device=device), 0, 0
-        for dataset, indices in _batches(task, settings, order):
-            batch = collate(dataset, indices.share(rank, world), net.trunk.context)
+        for dataset, indices in _batches(net, train, settings, order):
+            own = indices.share(rank, world)
+            x, lengths, targets = collate(dataset, own, net.trunk.context)
             dropout = Dropout(noise, indices.extent, rank, world)
             optimizer.zero_grad()
             with torch.autocast(device.type, torch.bfloat16, enabled=settings.autocast):
-                logits = model(batch.x, batch.lengths, dropout)
-            losses = task_losses(logits, batch.targets, batch.lengths, class_weights, summed)
+                logits = model(x, lengths, dropout)
+            losses = task_losses(logits, targets, lengths, class_weights, summed)
             loss = weigh(losses, net.trunk.last_weights)
             (loss * world).backward()  # processes average their gradients
             if settings.clip_norm is not None:
                 nn.utils.clip_grad_norm_(net.parameters(), settings.clip_norm)
             optimizer.step()
-            weigh.renormalize()
             total_loss += loss.detach()  # stays on the device, so that nothing waits for it
             n_batches += 1
             n_frames += int(indices.n_frames.sum())
         train_loss = float(summed(total_loss)) / n_batches
         frames_per_s = n_frames / (time.perf_counter() - started)
 
-        dev_loss, dev_ua = evaluate(net, task.dev)
+        dev_loss, dev_ua = evaluate(net, dev)
         seconds = time.perf_counter() - started
         number = len(stopping.epochs) + 1
         epoch = Epoch(number, train_loss, dev_loss, dev_ua, frames_per_s, seconds)
@@ -130,44 +119,35 @@ def fit(
             on_epoch(epoch)
 
     net.load_state_dict(best_weights)
-    return TrainedNet(net.eval(), TrainingHistory(tuple(stopping.epochs), stopping.best))
+    return net.eval(), TrainingHistory(tuple(stopping.epochs), stopping.best)
 
 
 def _batches(
-    task: TrainingTask, settings: TrainingSettings, order: Generator
+    net: MultiTaskNet, train: FrameDataset, settings: TrainingSettings, order: Generator
 ) -> Iterator[tuple[FrameDataset, BatchIndices]]:
     """One epoch: whole sequences for a recurrent net, single frames with context for others."""
     size, limit = settings.batch_size, settings.batches_per_epoch
     batches = (
         (part, indices)
-        for part in task.train.parts(order)
+        for part in train.parts(order)
         for indices in (
             sequence_batches(part, size, settings.crop_frames, order)
-            if task.net.trunk.recurrent
+            if net.trunk.recurrent
             else frame_batches(part, size, limit, order)
         )
     )
     return islice(batches, limit)
 
 
-def _class_weights(train: FrameDataset, settings: TrainingSettings) -> Tensor:
-    """Weight of a frame of each emotion, float32 (C,)."""
-    if settings.class_weight is None:
-        return torch.ones(EMOTION.n_classes)
-    return balanced_weights(train.targets[EMOTION.name], train.lengths, EMOTION.n_classes)
-
-
 def _parameter_groups(
     net: MultiTaskNet, weigh: TaskWeighting, settings: TrainingSettings
 ) -> list[dict[str, Any]]:
-    """All parameters with their learning rates."""
-    usual, of_task = settings.learning_rate, settings.task_learning_rates
-    heads = [
-        {"params": list(head.parameters()), "lr": of_task.get(task, usual)}
-        for task, head in net.heads.items()
-    ]
-    shared = [*net.trunk.parameters(), *weigh.parameters()]
-    return [{"params": shared, "lr": usual}, *heads]
+    """All parameters, those of heads with the learning rates of their tasks."""
+    rate, rates = settings.learning_rate, settings.task_learning_rates
+    groups = [{"params": [*net.trunk.parameters(), *weigh.parameters()], "lr": rate}]
+    for task, head in net.heads.items():
+        groups.append({"params": list(head.parameters()), "lr": rates.get(task, rate)})
+    return groups
 
 
 def _check_supported(settings: TrainingSettings, world: int) -> None:
@@ -215,7 +195,7 @@ def rank_and_world() -> tuple[int, int]:
 def first_process_first() -> Iterator[None]:
     """Let the first process run the body before the others, which then find its results."""
     rank, world = rank_and_world()
-    if world > 1 and rank > 0:
+    if rank > 0:
         distributed.barrier()
     yield
     if world > 1 and rank == 0:

@@ -8,7 +8,7 @@ Axes: T frames, B rows, F features, H hidden, r frames of context. Time comes fi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -41,10 +41,6 @@ class DnnSettings:
     context: int = 12
     dropout: float = 0.5
 
-    def build(self, n_features: int) -> DnnTrunk:
-        """The trunk for F features, with PyTorch's initial weights."""
-        return DnnTrunk(self, n_features)
-
 
 @dataclass(frozen=True)
 class LstmSettings:
@@ -62,12 +58,30 @@ class LstmSettings:
     bidirectional: bool = False
     dropout: float = 0.5
 
-    def build(self, n_features: int) -> LstmTrunk:
-        """The trunk for F features, with PyTorch's initial weights."""
-        return LstmTrunk(self, n_features)
-
 
 TrunkSettings = DnnSettings | LstmSettings
+
+
+class RectifiedLayers(nn.ModuleList):
+    """Rectified layers from each width to the next, with dropout behind each."""
+
+    def __init__(self, widths: Sequence[int], dropout: float) -> None:
+        super().__init__(map(nn.Linear, widths[:-1], widths[1:]))
+        self.dropout = dropout
+
+    @torch.no_grad()
+    def initialize(self, generator: Generator) -> None:
+        """Draw weights that keep the variance (He et al. 2015)."""
+        for layer in cast("Iterable[nn.Linear]", self):
+            nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu", generator=generator)
+            layer.bias.zero_()
+
+    def forward(self, hidden: Tensor, dropout: Dropout | None) -> Tensor:
+        """Hidden states (T, B, H) behind the last layer."""
+        for layer in self:
+            hidden = layer(hidden).relu()
+            hidden = hidden if dropout is None else dropout(hidden, self.dropout)
+        return hidden
 
 
 class DnnTrunk(nn.Module):
@@ -78,10 +92,9 @@ class DnnTrunk(nn.Module):
     def __init__(self, settings: DnnSettings, n_features: int) -> None:
         super().__init__()
         self.context, self.n_hidden = settings.context, settings.hidden
-        self.dropout = settings.dropout
         self._n_inputs = n_features * (2 * settings.context + 1)
-        inputs = [self._n_inputs] + [settings.hidden] * (settings.layers - 1)
-        self.layers = nn.ModuleList(nn.Linear(width, settings.hidden) for width in inputs)
+        widths = [self._n_inputs] + [settings.hidden] * settings.layers
+        self.layers = RectifiedLayers(widths, settings.dropout)
 
     @property
     def last_weights(self) -> tuple[nn.Parameter, ...]:
@@ -90,7 +103,7 @@ class DnnTrunk(nn.Module):
 
     def initialize(self, generator: Generator) -> None:
         """Draw the weights."""
-        initialize_rectified(self.layers, generator)
+        self.layers.initialize(generator)
 
     def forward(self, x: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> Tensor:
         """Hidden states (T, B, H) of frames (T + 2 r, B, F).
@@ -114,10 +127,8 @@ class DnnTrunk(nn.Module):
     def _hidden(self, windows: Tensor, dropout: Dropout | None) -> Tensor:
         """Hidden states (T, B, H) of windows (T, B, F, 2 r + 1), which are copied here."""
         hidden = windows.transpose(2, 3).reshape(*windows.shape[:2], self._n_inputs)
-        for layer in self.layers:
-            hidden = layer(hidden).relu()
-            hidden = hidden if dropout is None else dropout(hidden, self.dropout)
-        return hidden
+        states: Tensor = self.layers(hidden, dropout)
+        return states
 
 
 class LstmTrunk(nn.Module):
@@ -126,6 +137,9 @@ class LstmTrunk(nn.Module):
     Padding follows the end, so reading forwards is not affected by it. Backwards, each sequence is
     read from its own last frame to its first. `nn.LSTM` would do both directions on packed
     sequences only, which is several times slower on a processor.
+
+    Attributes:
+        directions: the LSTMs of each layer, the forward one and, if there is one, the backward one.
     """
 
     recurrent = True
@@ -137,20 +151,15 @@ class LstmTrunk(nn.Module):
         self.n_hidden = settings.hidden * n_directions
         self.dropout = settings.dropout
         inputs = [n_features] + [self.n_hidden] * (settings.layers - 1)
-        self.layers = nn.ModuleList(
-            nn.ModuleList(nn.LSTM(width, settings.hidden) for _ in range(n_directions))
-            for width in inputs
-        )
-
-    @property
-    def directions(self) -> list[list[nn.LSTM]]:
-        """The LSTMs of each layer: the forward one, and the backward one if there is one."""
-        return [cast("list[nn.LSTM]", list(cast("nn.ModuleList", layer))) for layer in self.layers]
+        self.directions = [
+            [nn.LSTM(width, settings.hidden) for _ in range(n_directions)] for width in inputs
+        ]
+        self.layers = nn.ModuleList(map(nn.ModuleList, self.directions))
 
     @property
     def last_weights(self) -> tuple[nn.Parameter, ...]:
         """Weights of the last layer that all tasks share."""
-        return tuple(cast("nn.Parameter", c.weight_hh_l0) for c in self.directions[-1])
+        return tuple(cast("nn.Parameter", cells.weight_hh_l0) for cells in self.directions[-1])
 
     @torch.no_grad()
     def initialize(self, generator: Generator) -> None:
@@ -176,17 +185,16 @@ class LstmTrunk(nn.Module):
         return x
 
 
+def build_trunk(settings: TrunkSettings, n_features: int) -> DnnTrunk | LstmTrunk:
+    """The trunk for F features, with PyTorch's initial weights."""
+    if isinstance(settings, DnnSettings):
+        return DnnTrunk(settings, n_features)
+    return LstmTrunk(settings, n_features)
+
+
 def reverse(x: Tensor, lengths: Tensor) -> Tensor:
     """Reverse each sequence (T, B, H) within its own length (B,); padding stays where it is."""
     time = torch.arange(len(x), device=x.device)[:, None]
     mirrored = lengths - 1 - time  # (T, B)
     index = torch.where(mirrored >= 0, mirrored, time)
     return x.gather(0, index[..., None].expand_as(x))
-
-
-@torch.no_grad()
-def initialize_rectified(layers: Iterable[nn.Module], generator: Generator) -> None:
-    """Draw weights that keep the variance through rectified layers (He et al. 2015)."""
-    for layer in cast("Iterable[nn.Linear]", layers):
-        nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu", generator=generator)
-        layer.bias.zero_()

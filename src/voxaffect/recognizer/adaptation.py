@@ -9,7 +9,7 @@ from typing import Any
 from voxaffect.model.data import Examples
 from voxaffect.model.multitask import evaluate
 from voxaffect.model.settings import TrainingSettings
-from voxaffect.model.training import OnEpoch, TrainedNet, TrainingTask, fit
+from voxaffect.model.training import OnEpoch, fit
 from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.systems.classifier import NetClassifier, known_emotions
 from voxaffect.utterance.calibration import TemperatureCalibration
@@ -57,10 +57,13 @@ def adapt(
     classes, dev_classes = known_emotions(train), known_emotions(dev)
     train_set, dev_set = after.dataset(train), after.dataset(dev)
 
-    task = TrainingTask(before.net_, train_set, dev_set, after.settings.task_weights, seed)
-    trained = fit(task, slower, on_epoch=on_epoch)
-    moved = _is_better(trained, task)
-    after.net_, after.history_ = trained.net if moved else before.net_, trained.history
+    weights = after.settings.task_weights
+    net, history = fit(
+        before.net_, train_set, dev_set, slower, task_weights=weights, seed=seed, on_epoch=on_epoch
+    )
+    loss, ua = evaluate(before.net_, dev_set)
+    moved = history.epochs[history.best - 1].score > (ua, -loss)
+    after.net_, after.history_ = net if moved else before.net_, history
     after.elm_ = adapt_elm(before.elm_, after.high_level(after.net_, train_set), classes)
     dev_scores = after.scores(after.high_level(after.net_, dev_set))
     after.calibration_ = TemperatureCalibration.fit(dev_scores, dev_classes)
@@ -70,10 +73,3 @@ def adapt(
     adapted = NetRecognizer(after.settings, recognizer.extractor, own_card, recognizer.limits)
     adapted.classifier = after
     return adapted.fit_novelty(train, seed=seed)
-
-
-def _is_better(trained: TrainedNet, task: TrainingTask) -> bool:
-    """Whether the best epoch has a better dev score than the net before the first."""
-    loss, ua = evaluate(task.net, task.dev)
-    best = trained.history.epochs[trained.history.best - 1]
-    return (best.dev_ua, -best.dev_loss) > (ua, -loss)

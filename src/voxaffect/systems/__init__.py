@@ -1,29 +1,17 @@
 """Systems: nets and baselines with their settings. Their names stand here; no import is needed."""
 
+VARIANTS = ("rates", "private", "extended", "uncertainty", "gradnorm")
+"""Changes of `dnn-mtl` and `lstm-mtl` that the paper leaves open."""
+
 NAMES = (
-    # the paper's
-    "dnn-stl",
-    "lstm-stl",
-    "dnn-mtl",
-    "lstm-mtl",
-    "dnn-gender",
-    "lstm-gender",
-    "dnn-naturalness",
-    "lstm-naturalness",
-    # what the paper leaves open
+    *(
+        f"{trunk}-{learns}"
+        for learns in ("stl", "mtl", "gender", "naturalness")
+        for trunk in ("dnn", "lstm")
+    ),
     "blstm-stl",
     "blstm-mtl",
-    "dnn-mtl-rates",
-    "lstm-mtl-rates",
-    "dnn-mtl-private",
-    "lstm-mtl-private",
-    "dnn-mtl-extended",
-    "lstm-mtl-extended",
-    "dnn-mtl-uncertainty",
-    "lstm-mtl-uncertainty",
-    "dnn-mtl-gradnorm",
-    "lstm-mtl-gradnorm",
-    # baselines
+    *(f"{trunk}-mtl-{variant}" for variant in VARIANTS for trunk in ("dnn", "lstm")),
     "dnn-mean",
     "lstm-mean",
     "svm",

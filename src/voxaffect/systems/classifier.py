@@ -18,7 +18,7 @@ from voxaffect.features.standardize import Standardizer
 from voxaffect.model.data import Examples, FrameDataset
 from voxaffect.model.multitask import MultiTaskNet, NetShape, Posteriors, each_utterance, posteriors
 from voxaffect.model.settings import TrainingHistory, TrainingSettings
-from voxaffect.model.training import OnEpoch, TrainedNet, TrainingTask, fit
+from voxaffect.model.training import OnEpoch, fit
 from voxaffect.model.trunks import LstmSettings, TrunkSettings
 from voxaffect.taxonomy import EMOTION, MISSING, TASKS
 from voxaffect.utterance.calibration import TemperatureCalibration
@@ -159,8 +159,7 @@ class NetClassifier:
         self.standardizer_ = Standardizer.fit(train.frames)
         train_set, dev_set = self.dataset(train), self.dataset(dev)
         if same_net is None:
-            trained = self._fit_net(train_set, dev_set, seed, on_epoch)
-            self.net_, self.history_ = trained.net, trained.history
+            self.net_, self.history_ = self._fit_net(train_set, dev_set, seed, on_epoch)
         else:
             self.net_, self.history_ = same_net.net_, same_net.history_
         self._fit_utterance_level(train_set, dev_set, seed)
@@ -202,15 +201,16 @@ class NetClassifier:
     def dataset(self, examples: Examples) -> FrameDataset:
         """Examples as the net takes them: standardized, on its device."""
         training = self.settings.training
-        return FrameDataset(examples, self.standardizer_, training.device, training.resident_bytes)
+        return FrameDataset(
+            examples, self.standardizer_, training.device, training.resident_gib * 2**30
+        )
 
     def _fit_net(
         self, train: FrameDataset, dev: FrameDataset, seed: int, on_epoch: OnEpoch | None = None
-    ) -> TrainedNet:
-        n_features = train.examples.frames[0].shape[1]
-        net = MultiTaskNet.initialized(self.shape(n_features), seed)
-        task = TrainingTask(net, train, dev, self.settings.task_weights, seed)
-        return fit(task, self.settings.training, on_epoch=on_epoch)
+    ) -> tuple[MultiTaskNet, TrainingHistory]:
+        net = MultiTaskNet.initialized(self.shape(train.examples.frames[0].shape[1]), seed)
+        weights, training = self.settings.task_weights, self.settings.training
+        return fit(net, train, dev, training, task_weights=weights, seed=seed, on_epoch=on_epoch)
 
     def _fit_utterance_level(self, train: FrameDataset, dev: FrameDataset, seed: int) -> None:
         """Fit the extreme learning machine to the high-level features of the training set."""
@@ -236,8 +236,8 @@ class NetClassifier:
         high_level = self._empty_high_level(len(train))
         for k in range(n_parts):
             outside, inside = np.flatnonzero(part != k), np.flatnonzero(part == k)
-            trained = self._fit_net(self.dataset(train.select(outside)), dev, seed + k + 1)
-            high_level[inside] = self.high_level(trained.net, self.dataset(train.select(inside)))
+            net, _ = self._fit_net(self.dataset(train.select(outside)), dev, seed + k + 1)
+            high_level[inside] = self.high_level(net, self.dataset(train.select(inside)))
         return high_level
 
     def _empty_high_level(self, n: int) -> NDArray[np.float32]:

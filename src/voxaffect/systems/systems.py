@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -11,17 +11,12 @@ from pydantic import Field, model_validator
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.systems import NAMES
-from voxaffect.systems.baselines.simple import (
+from voxaffect.systems.baselines import (
+    LinearSvmSettings,
+    LogisticSettings,
     MajorityClassifier,
     MeanPoolClassifier,
-    plain_settings,
-)
-from voxaffect.systems.baselines.sklearn_machines import (
-    LinearSvmClassifier,
-    LinearSvmSettings,
-    LogisticClassifier,
-    LogisticSettings,
-    SvmClassifier,
+    SklearnClassifier,
     SvmSettings,
     descriptor_functionals,
     only_row,
@@ -34,49 +29,31 @@ from voxaffect.systems.classifier import (
 )
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
 
-Variant = Callable[[NetSettings], NetSettings]
-"""One change of a system's settings, so that whatever else a run sets holds for both."""
-
 SLOWER = 10
 """Learning rate of trunk and emotion head over that of a subtask's head. The paper's weight of 0.1
 does not slow such a head down: Adam's steps do not depend on what a loss is multiplied by."""
 
 
-def with_rates(base: NetSettings) -> NetSettings:
-    """Subtask heads learn at a tenth of the rate of trunk and emotion head."""
-    slow = base.training.learning_rate / SLOWER
-    rates = {task: slow for task in base.task_weights if task != EMOTION.name}
-    return replace(base, training=replace(base.training, task_learning_rates=rates))
+def varied(base: NetSettings, variant: str) -> NetSettings:
+    """Settings with one change, so that whatever else a run sets holds for both.
 
+    Args:
+        base: of the paper's system.
+        variant: last part of a system's name, as in `lstm-mtl-rates`.
+    """
+    match variant:
+        case "rates":  # subtask heads learn more slowly than trunk and emotion head
+            slow = base.training.learning_rate / SLOWER
+            rates = {task: slow for task in base.task_weights if task != EMOTION.name}
+            return replace(base, training=replace(base.training, task_learning_rates=rates))
+        case "private":  # one layer more of each task's own between trunk and class scores
+            return replace(base, private_layers=base.private_layers + 1)
+        case "extended":  # the utterance level also uses the posteriors of the subtasks
+            return replace(base, elm=replace(base.elm, subtasks=True))
+        case "uncertainty" | "gradnorm":  # task weights are learned
+            return replace(base, training=replace(base.training, task_weighting=variant))
+    return base
 
-def with_private_layers(base: NetSettings) -> NetSettings:
-    """One layer more of each task's own between the shared trunk and its class scores."""
-    return replace(base, private_layers=base.private_layers + 1)
-
-
-def with_extended_representation(base: NetSettings) -> NetSettings:
-    """The utterance level also uses the posteriors of the subtasks."""
-    return replace(base, elm=replace(base.elm, subtasks=True))
-
-
-def with_uncertainty(base: NetSettings) -> NetSettings:
-    """Task weights are learned from uncertainty (Kendall, Gal and Cipolla 2018)."""
-    return replace(base, training=replace(base.training, task_weighting="uncertainty"))
-
-
-def with_gradnorm(base: NetSettings) -> NetSettings:
-    """Task weights are learned from the norms of gradients (GradNorm; Chen et al. 2018)."""
-    return replace(base, training=replace(base.training, task_weighting="gradnorm"))
-
-
-VARIANTS: Mapping[str, Variant] = {
-    "rates": with_rates,
-    "private": with_private_layers,
-    "extended": with_extended_representation,
-    "uncertainty": with_uncertainty,
-    "gradnorm": with_gradnorm,
-}
-"""Last part of a variant's name, as in `lstm-mtl-rates` -> the change."""
 
 DNN_TRAINING = TrainingSettings(batches_per_epoch=200)
 
@@ -143,14 +120,14 @@ class NetSystem:
         name: as the paper and the tables call it.
         trunk: the shared part of the net.
         subtasks: tasks learned beside emotion.
-        variant: change of the settings, None for the paper's system.
+        variant: change of the settings, "" for the paper's system.
         mean_pooled: whether mean posteriors decide instead of functionals and ELM.
     """
 
     name: str
     trunk: TrunkSettings
     subtasks: tuple[str, ...] = ()
-    variant: Variant | None = field(default=None, kw_only=True)
+    variant: str = field(default="", kw_only=True)
     mean_pooled: bool = field(default=False, kw_only=True)
     features: ClassVar[None] = None
 
@@ -165,7 +142,7 @@ class NetSystem:
         weights = {EMOTION.name: 1.0} | dict.fromkeys(self.subtasks, common.subtask_weight)
         training = common.lstm if self.recurrent else common.dnn
         usual = NetSettings(self.trunk, weights, training, options.elm, common.private_layers)
-        return usual if self.variant is None else self.variant(usual)
+        return varied(usual, self.variant)
 
     def classifier(self, options: Options) -> NetClassifier:
         """A new, untrained classifier."""
@@ -174,59 +151,45 @@ class NetSystem:
 
     def settings(self, options: Options) -> dict[str, Any]:
         """Everything that decides this system's results, as plain values."""
-        net = self.net_settings(options)
-        return {"system": self.name, **(plain_settings(net) if self.mean_pooled else asdict(net))}
+        net = asdict(self.net_settings(options))
+        if self.mean_pooled:  # the ELM's threshold decides no answer, but what is kept beside it
+            threshold = net.pop("elm")["threshold"]
+            net |= {"utterance_level": "mean posterior", "threshold": threshold}
+        return {"system": self.name, **net}
 
 
 @dataclass(frozen=True)
-class MajoritySystem:
-    """The commonest class of the training set."""
-
-    name: str = "majority"
-    features: ClassVar[None] = None
-
-    def classifier(self, options: Options) -> UtteranceClassifier:  # noqa: ARG002 has no settings
-        """A new, untrained classifier."""
-        return MajorityClassifier()
-
-    def settings(self, options: Options) -> dict[str, Any]:  # noqa: ARG002 has none but its name
-        """Everything that decides this system's results, as plain values."""
-        return {"system": self.name}
-
-
-@dataclass(frozen=True)
-class SklearnSystem:
-    """A baseline of scikit-learn on one row of numbers an utterance.
+class Baseline:
+    """A classifier without a net.
 
     Args:
         name: as the tables call it.
-        section: of the options, which decides the estimator.
+        section: of the options, which decides the scikit-learn estimator; None for the commonest
+            class of the training set, which has no settings.
         features: key of `voxaffect.features.opensmile.UTTERANCE_SETS`, whose rows it takes as they
             are; None takes 12 functionals of each of the run's own descriptors.
     """
 
     name: str
-    section: Literal["svm", "linear_svm", "logistic"]
+    section: Literal["svm", "linear_svm", "logistic"] | None
     features: str | None = None
 
     def classifier(self, options: Options) -> UtteranceClassifier:
         """A new, untrained classifier."""
+        if self.section is None:
+            return MajorityClassifier()
         summarize = descriptor_functionals if self.features is None else only_row
-        if self.section == "svm":
-            return SvmClassifier(options.svm, summarize)
-        if self.section == "linear_svm":
-            return LinearSvmClassifier(options.linear_svm, summarize)
-        return LogisticClassifier(options.logistic, summarize)
+        return SklearnClassifier(getattr(options, self.section), summarize)
 
     def settings(self, options: Options) -> dict[str, Any]:
         """Everything that decides this system's results, as plain values."""
+        own = {} if self.section is None else asdict(getattr(options, self.section))
         other = {} if self.features is None else {"features": self.features}
-        return {"system": self.name, **asdict(getattr(options, self.section)), **other}
+        return {"system": self.name, **own, **other}
 
 
-System = NetSystem | MajoritySystem | SklearnSystem
+System = NetSystem | Baseline
 
-_BOTH = (GENDER.name, NATURALNESS.name)
 _TRUNKS: Mapping[str, TrunkSettings] = {
     "dnn": DnnSettings(),
     "lstm": LstmSettings(),
@@ -235,30 +198,27 @@ _TRUNKS: Mapping[str, TrunkSettings] = {
 _SUBTASKS: Mapping[str, tuple[str, ...]] = {
     "stl": (),
     "mean": (),
-    "mtl": _BOTH,
+    "mtl": (GENDER.name, NATURALNESS.name),
     "gender": (GENDER.name,),
     "naturalness": (NATURALNESS.name,),
 }
-_BASELINES: tuple[System, ...] = (
-    SklearnSystem("svm", "svm"),
-    SklearnSystem("logistic", "logistic"),
-    SklearnSystem("egemaps-svm", "svm", "egemaps"),
-    SklearnSystem("egemaps-logistic", "logistic", "egemaps"),
-    SklearnSystem("compare-svm", "linear_svm", "compare"),
-    SklearnSystem("compare-logistic", "logistic", "compare"),
-    MajoritySystem(),
+_BASELINES = (
+    Baseline("svm", "svm"),
+    Baseline("logistic", "logistic"),
+    Baseline("egemaps-svm", "svm", "egemaps"),
+    Baseline("egemaps-logistic", "logistic", "egemaps"),
+    Baseline("compare-svm", "linear_svm", "compare"),
+    Baseline("compare-logistic", "logistic", "compare"),
+    Baseline("majority", None),
 )
 
 
 def _net(name: str) -> NetSystem:
     """The net of a name: its trunk, what it learns, and its variant."""
-    trunk, learns, *variant = name.split("-")
+    trunk, learns, variant = [*name.split("-"), ""][:3]
+    mean_pooled = learns == "mean"
     return NetSystem(
-        name,
-        _TRUNKS[trunk],
-        _SUBTASKS[learns],
-        variant=VARIANTS[variant[0]] if variant else None,
-        mean_pooled=learns == "mean",
+        name, _TRUNKS[trunk], _SUBTASKS[learns], variant=variant, mean_pooled=mean_pooled
     )
 
 

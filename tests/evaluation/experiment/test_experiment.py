@@ -19,7 +19,7 @@ from voxaffect.evaluation.experiment.job import Job, Outcome
 from voxaffect.evaluation.experiment.run import FoldResult, Run, RunFolder, result_name
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings
-from voxaffect.systems.baselines.sklearn_machines import SvmSettings
+from voxaffect.systems.baselines import SvmSettings
 from voxaffect.systems.systems import SYSTEMS, NetSystem, Options, TrainingOptions
 
 QUICK = TrainingSettings(batch_size=32, max_epochs=2, patience=2)

@@ -1,1 +1,0 @@
-"""Baselines: chance, scikit-learn classifiers on one row an utterance, nets without an ELM."""
