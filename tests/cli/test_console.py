@@ -64,8 +64,8 @@ def test_only_indented_paragraphs_are_kept_verbatim() -> None:
 def test_a_progress_bar_prints_titles_and_notes_verbatim(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with progress_bar("[/folds]") as bar:
-        bar.update(bar.task_ids[0], total=1, completed=1, note="svm on calls/[/a]")
+    with progress_bar("[/folds]") as update:
+        update(total=1, completed=1, note="svm on calls/[/a]")
     printed = capsys.readouterr().err
     assert "[/folds]" in printed
     assert "calls/[/a]" in printed

@@ -27,15 +27,13 @@ from voxaffect.cli.listen import (
     CHUNK_S,
     MAX_QUEUED_BLOCKS,
     UPDATE_S,
-    Block,
     MicrophoneQueue,
-    Panel,
-    RealTimeMonitor,
+    display,
     final_line,
     listen,
-    make_display,
     microphone_input,
     panel,
+    predict_blocks,
 )
 from voxaffect.cli.main import main
 from voxaffect.errors import ArtifactError, AudioError
@@ -168,13 +166,13 @@ def test_blocks_dropped_from_a_full_queue_are_counted() -> None:
     for number in range(MAX_QUEUED_BLOCKS + 7):
         queued.put(np.full((10, 1), number, np.float32), False)
     blocks = queued.blocks(StreamResampler(16_000), stop)
-    assert next(blocks).samples[0] == 0
+    assert next(blocks)[0][0] == 0
     queued.put(np.full((10, 1), -1, np.float32), True)
     queued.put(np.full((10, 1), -2, np.float32), False)
     stop.set()
     rest = list(blocks)
-    assert [block.samples[0] for block in rest[:-1]] == [*range(1, MAX_QUEUED_BLOCKS), -1]
-    assert [block.n_dropped for block in rest] == [0] * (MAX_QUEUED_BLOCKS - 1) + [8, 1]
+    assert [samples[0] for samples, _ in rest[:-1]] == [*range(1, MAX_QUEUED_BLOCKS), -1]
+    assert [n_dropped for _, n_dropped in rest] == [0] * (MAX_QUEUED_BLOCKS - 1) + [8, 1]
 
 
 def utterance(label: str = "sad", *warnings: QualityWarning) -> Prediction:
@@ -213,10 +211,9 @@ def test_a_final_json_line_has_the_fields_of_predict(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     prediction = utterance("sad", QualityWarning("short", "0.2 s is short"))
-    display = make_display(as_json=True)
-    with display:
-        display.final(prediction)
-        display.final(faulty(0.0000625, 1.5))
+    with display(as_json=True) as (_, final_of):
+        final_of(prediction)
+        final_of(faulty(0.0000625, 1.5))
     final, refused = map(json.loads, capsys.readouterr().out.splitlines())
     assert final == json.loads(json_line(prediction))
     assert final["is_final"] is True
@@ -231,8 +228,9 @@ def test_an_interim_json_line_has_the_fields_of_the_websocket(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     prediction = so_far({"sad": 1.0}, 0.4)
-    make_display(as_json=True).interim(prediction, -30.04)
-    make_display(as_json=True).interim(None, -30.0)
+    with display(as_json=True) as (show, _):
+        show(prediction, -30.04)
+        show(None, -30.0)
     (line,) = map(json.loads, capsys.readouterr().out.splitlines())
     socket = json.loads(interim(prediction))
     assert line["emotion"] == "sad"
@@ -258,12 +256,12 @@ def test_a_terminal_gets_the_panel_and_final_lines_that_stay(
     monkeypatch.setattr(
         listen_module, "console", lambda: Console(force_terminal=True, width=80, highlight=False)
     )
-    display = make_display(as_json=False)
-    assert isinstance(display, Panel)
-    with display:
-        display.interim(None, -30.0)
-        display.final(utterance())
-    assert "sad 0.70" in capsys.readouterr().out
+    with display(as_json=False) as (show, show_final):
+        show(None, -30.0)
+        show_final(utterance())
+    printed = capsys.readouterr().out
+    assert "sad 0.70" in printed
+    assert "level" in printed
 
 
 def test_plain_lines_where_there_is_no_terminal(
@@ -271,28 +269,42 @@ def test_plain_lines_where_there_is_no_terminal(
 ) -> None:
     console = Console(force_terminal=False, width=80)
     monkeypatch.setattr(listen_module, "console", lambda: console)
-    display = make_display(as_json=False)
-    with display:
-        display.interim(so_far({"sad": 1.0}, 0.4), -30.0)
-        display.interim(None, -30.0)
-        display.final(utterance())
+    with display(as_json=False) as (show, show_final):
+        show(so_far({"sad": 1.0}, 0.4), -30.0)
+        show(None, -30.0)
+        show_final(utterance())
     interim, final = capsys.readouterr().out.splitlines()
     assert interim.split()[:4] == ["1.00", "s", "+", "0.40"]
     assert "3.00 s to 4.50 s" in final
 
 
+class SlowSession:
+    """A session that takes a second for each block, and predicts nothing."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr("time.monotonic", lambda: self.now)
+
+    def push(self, samples: Floats) -> list[Prediction]:
+        self.now += 1.0
+        return []
+
+    def predict(self) -> None:
+        return None
+
+
+@pytest.mark.parametrize(("n_blocks", "n_warnings"), [(3, 0), (4, 1), (10, 1)])
 def test_computation_slower_than_real_time_is_reported_once(
+    n_blocks: int,
+    n_warnings: int,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monitor = RealTimeMonitor()
-    half_a_second = Block(np.zeros(8000, np.float32))
-    for _ in range(3):
-        monitor.update(half_a_second, 1.0)
-    assert monitor.lag_s == 2.0
-    assert capsys.readouterr().err == ""
-    for _ in range(7):
-        monitor.update(half_a_second, 1.0)
-    assert capsys.readouterr().err.count("this computer is too slow") == 1
+    """After three blocks of half a second the lag is 2 s, the most that is not reported."""
+    blocks = [(np.zeros(8000, np.float32), 0)] * n_blocks
+    session: Any = SlowSession(monkeypatch)
+    assert predict_blocks(session, blocks, lambda *_: None, lambda _: None) == 0
+    assert capsys.readouterr().err.count("this computer is too slow") == n_warnings
 
 
 def test_the_recognizer_is_loaded_before_the_microphone_opens(tmp_path: Path) -> None:

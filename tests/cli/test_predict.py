@@ -191,9 +191,8 @@ def test_the_rows_of_a_database_are_predicted(
 
 
 def test_limits_reach_the_recognizer(fake: FakeRecognizer) -> None:
-    limits = DecodeLimits(max_duration_s=5)
-    run("a.wav", limits=limits)
-    assert fake.limits == limits
+    run("a.wav", max_hours=0.5)
+    assert fake.limits == DecodeLimits(max_duration_s=1800)
 
 
 def test_json_and_csv_have_the_same_values(capsys: pytest.CaptureFixture[str]) -> None:
@@ -243,12 +242,30 @@ def test_a_timeline_prints_and_draws_each_utterance(
     printed = capsys.readouterr()
     assert "aaa" in printed.out
     assert printed.out.count("angry") >= 3
+    assert printed.out.endswith(f"wrote {picture}\n")
     assert printed.err.endswith("3 segments recognized, 0 refused, 3 with warnings\n")
     assert "n  neutral" in picture.read_text()
     assert run(dialog, timeline=True) == 0
     lines = json_lines(capsys)
     assert [line["file"] for line in lines] == 3 * [str(dialog)]
     assert [line["duration_s"] for line in lines] == 3 * [0.045]
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_the_line_of_a_picture_is_not_among_predictions_for_programs(
+    dialog: Path, saved: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(batch, "waveform_of", lambda recording, limits: recording)
+    picture, out = dialog.with_suffix(".png"), dialog.with_suffix(".json") if saved else None
+    assert run(dialog, timeline=True, picture=picture, out=out) == 0
+    printed = capsys.readouterr()
+    wrote = f"wrote {picture}\n"
+    assert picture.exists()
+    if saved:
+        assert printed.out == f"{wrote}wrote {out}\n"
+    else:
+        assert all(json.loads(line)["file"] == str(dialog) for line in printed.out.splitlines())
+        assert printed.err.startswith(wrote)
 
 
 def test_a_recording_without_speech_does_not_stop_the_rest(

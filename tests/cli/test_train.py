@@ -15,7 +15,7 @@ from rich.console import Console
 from tests.recognizer.test_recognizer import tone, trained
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.cli import train as training
-from voxaffect.cli.train import TrainingBar, adapt_to, train, training_progress
+from voxaffect.cli.train import adapt_to, train, training_bar, training_progress
 from voxaffect.errors import ArtifactError, ConfigError, FoldError, TrainingError
 from voxaffect.model.settings import EarlyStopping, Epoch
 from voxaffect.recognizer.recognizer import NetRecognizer
@@ -167,7 +167,7 @@ def test_a_terminal_of_any_width_shows_every_word(
     console = Console(file=file, force_terminal=True, width=width, color_system=None)
     stopping = EarlyStopping(10, 3)
     stopping.add(Epoch(1, 0.8124, 1.0, 0.5, 20_113.6, 2.0))
-    console.print(TrainingBar(stopping))
+    console.print(training_bar(stopping, elapsed_s=0, since_s=0))
     lines = file.getvalue().splitlines()
     assert max(map(len, lines)) <= width
     text = " ".join(" ".join(lines).split())
@@ -175,17 +175,33 @@ def test_a_terminal_of_any_width_shows_every_word(
         assert words in text
 
 
-def test_the_time_left_runs_down_between_epochs_to_zero(
+def test_the_time_left_runs_down_between_epochs_to_zero() -> None:
+    stopping = EarlyStopping(10, 3)
+    assert len(training_bar(stopping, elapsed_s=9, since_s=9).renderables) == 1  # nothing is known
+    stopping.add(Epoch(1, 0.8124, 1.0, 0.5, 20_113.6, 2.0))
+    shown = []
+    for since_s in (0.0, 1.0, 10.0):
+        _, state = training_bar(stopping, elapsed_s=100 + since_s, since_s=since_s).renderables
+        shown.append(str(state).partition("left ")[2])
+    assert shown == ["0:00:06 to 0:00:18", "0:00:05 to 0:00:17", "0:00:00 to 0:00:08"]
+
+
+def test_a_terminal_gets_a_bar_whose_time_runs_from_the_last_epoch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [100.0]
     monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    monkeypatch.setenv("TERM", "xterm")
+    file = io.StringIO()
+    terminal = Console(file=file, force_terminal=True, width=120, color_system=None)
+    monkeypatch.setattr(training, "errors", lambda: terminal)
+    monkeypatch.setattr(training, "notes", lambda: terminal)
     stopping = EarlyStopping(10, 3)
-    bar = TrainingBar(stopping)
-    assert len(bar.__rich__().renderables) == 1  # before the first epoch nothing is known
-    stopping.add(Epoch(1, 0.8124, 1.0, 0.5, 20_113.6, 2.0))
-    bar.restart_clock()
-    shown = []
-    for now[0] in (100.0, 101.0, 110.0):
-        shown.append(str(bar.__rich__().renderables[1]).partition("left ")[2])
-    assert shown == ["0:00:06 to 0:00:18", "0:00:05 to 0:00:17", "0:00:00 to 0:00:08"]
+    with training_progress(stopping) as update:
+        now[0] = 102.0
+        stopping.add(Epoch(1, 0.8124, 1.0, 0.5, 20_113.6, 2.0))
+        update()
+        now[0] = 103.0
+    text = file.getvalue()
+    assert "0:00:03" in text
+    assert "left 0:00:05 to 0:00:17" in text

@@ -17,12 +17,7 @@ from voxaffect.version import __version__
 MOST_COLUMNS = 100
 """Widest line of the help, on any terminal."""
 
-WHOLE = 10_000
-"""Length limit of a command's sentence in the list: none, in effect."""
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C."""
-
+WHOLE = 10_000  # length limit of a command's sentence in the list: none, in effect
 F = TypeVar("F", bound=Callable[..., int | None])
 
 
@@ -36,18 +31,17 @@ class PlainHelpGroup(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Names of the commands in the order of `ORDER`."""
-        names = super().list_commands(ctx)
-        return sorted(names, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+        return sorted(super().list_commands(ctx), key=ORDER.index)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the commands below the headings of their panels."""
         panels: dict[str, list[tuple[str, str]]] = {}
         names = self.list_commands(ctx)
+        width = max(map(len, names))
         for name in names:
             command = self.commands[name]
-            heading = getattr(command, "rich_help_panel", None) or "Commands"
-            row = name.ljust(max(map(len, names))), command.get_short_help_str(WHOLE)
-            panels.setdefault(heading, []).append(row)
+            row = name.ljust(width), command.get_short_help_str(WHOLE)
+            panels.setdefault(command.rich_help_panel or "Commands", []).append(row)
         for heading, rows in panels.items():
             with formatter.section(heading):
                 formatter.write_dl(rows)
@@ -125,7 +119,7 @@ def command(
 
     Args:
         group: `app` or `corpora_app`.
-        name: name of the command.
+        name: of the command.
         panel: its heading in the help.
         kept: printed after Ctrl-C, before exit with status 130: what is kept and how to resume,
             with the command's parameters in braces; empty where nothing is kept. None leaves
@@ -142,7 +136,7 @@ def command(
                     raise
                 sentence = f"; {kept.format(**kwargs)}" if kept else ""
                 typer.secho(f"voxaffect: interrupted{sentence}", err=True)
-                status = INTERRUPTED
+                status = 130
             if status:
                 raise typer.Exit(status)
 

@@ -1,24 +1,24 @@
-"""Output to the terminal: consoles, progress bars, tables."""
+"""Output to the terminal: consoles, JSON, progress bars, tables."""
 
 from __future__ import annotations
 
-import time
+import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
-    from rich.table import Table as Grid
     from rich.text import Text
 
     from voxaffect.report.table import Table
 
+# Rich is imported inside functions, so that --help need not load it.
+
 
 def _console(*, stderr: bool = False) -> Console:
-    """Create a Rich console; Rich is imported late, so that --help need not load it."""
     from rich.console import Console
 
     # Names of files and speakers may look like markup or emoji; color comes by `style` alone.
@@ -43,19 +43,23 @@ def notes() -> Console:
     return _console(stderr=True)
 
 
-def be_quiet() -> None:
-    """Print no progress and no notes from now on."""
-    notes().quiet = True
-
-
 def print_line(line: str | Text, *, to: Console | None = None, style: str | None = None) -> None:
     """Print a line without wrapping it, so that names and paths can be copied."""
     (to or console()).print(line, style=style, soft_wrap=True)
 
 
+def print_json(value: Any) -> None:
+    """Print a value as JSON with indents."""
+    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
 @contextmanager
-def progress_bar(title: str) -> Iterator[Progress]:
-    """Progress bar on standard error, with the time elapsed and left."""
+def progress_bar(title: str) -> Iterator[Callable[..., None]]:
+    """Progress bar on standard error, with the time elapsed and left.
+
+    Yields:
+        Rich's `Progress.update` of the bar; the field `note` is a text behind it.
+    """
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -76,50 +80,18 @@ def progress_bar(title: str) -> Iterator[Progress]:
         TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=notes(), disable=notes().quiet, transient=False) as progress:
-        progress.add_task(title, total=None, note="")
-        yield progress
+        yield partial(progress.update, progress.add_task(title, total=None, note=""))
 
 
 @contextmanager
 def counting_progress(title: str) -> Iterator[Callable[[int, int], None]]:
     """Progress bar for a number done out of a total."""
-    with progress_bar(title) as bar:
-        task = bar.task_ids[0]
-
-        def advance(n_done: int, n_all: int) -> None:
-            bar.update(task, completed=n_done, total=n_all)
-
-        yield advance
-
-
-@contextmanager
-def extraction_progress(n_utterances: int) -> Iterator[Callable[[int, float], None]]:
-    """Progress bar for feature extraction, with hours of audio and the real-time factor."""
-    started = time.perf_counter()
-    with progress_bar("features") as bar:
-        task = bar.task_ids[0]
-        bar.update(task, total=n_utterances)
-
-        def advance(n_done: int, audio_s: float) -> None:
-            speed = audio_s / max(time.perf_counter() - started, 1e-9)
-            note = f"{audio_s / 3600:.2f} h audio, {speed:,.0f} x real time"
-            bar.update(task, completed=n_done, note=note)
-
-        yield advance
+    with progress_bar(title) as update:
+        yield lambda n_done, n_all: update(completed=n_done, total=n_all)
 
 
 def show(table: Table) -> None:
-    """Print a table: title, rows if there are any, notes."""
-    console().print(table.title, style="bold")
-    if table.rows:
-        console().print(_grid(table))
-    for note in table.notes:
-        console().print(note, style="dim")
-    console().print()
-
-
-def _grid(table: Table) -> Grid:
-    """Rows for a terminal: text is wrapped, names and numbers are not."""
+    """Print a table: title, rows if there are any, notes; only its text is wrapped."""
     from rich import box
     from rich.table import Table as Grid
 
@@ -131,4 +103,9 @@ def _grid(table: Table) -> Grid:
             grid.add_column(name.replace(" ", "\n"), justify="right", no_wrap=True)
     for row in table.rows:
         grid.add_row(*(cell.text for cell in row))
-    return grid
+    console().print(table.title, style="bold")
+    if table.rows:
+        console().print(grid)
+    for note in table.notes:
+        console().print(note, style="dim")
+    console().print()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,14 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxaffect.cli.app import SOURCE, AsJson, Config, Jobs, MaxHours, command, corpora_app
-from voxaffect.cli.console import console, counting_progress, print_line, show
+from voxaffect.cli.console import console, counting_progress, print_json, print_line, show
 from voxaffect.cli.experiment import report_problems
 from voxaffect.errors import CorpusError
 
 if TYPE_CHECKING:
-    from rich.padding import Padding
     from rich.table import Table
-    from rich.text import Text
 
     from voxaffect.corpora.check import CheckReport, Count, Verdict
 
@@ -80,10 +76,10 @@ def overlap(config: Config, as_json: AsJson = False, jobs: Jobs = 0) -> None:
         split_style=plan.split_style,
     )
     if as_json:
-        sys.stdout.write(json.dumps(found.to_dict(), indent=1, ensure_ascii=False) + "\n")
-        return
-    for table in tables(found):
-        show(table)
+        print_json(found.to_dict())
+    else:
+        for table in tables(found):
+            show(table)
 
 
 MAX_NAMED = 20
@@ -105,36 +101,28 @@ MARKS: dict[Verdict | None, tuple[str, str]] = {
 @command(corpora_app, "list")
 def list_corpora() -> None:
     """List the corpora that can be read, with language, style and license."""
+    from rich.padding import Padding
     from rich.text import Text
 
     from voxaffect.corpora.loaders import CORPORA
 
-    console().print(_size("name", "language", "style", "speakers", "utterances", style="bold"))
+    def print_columns(name: str, *columns: str, style: str = "") -> None:
+        rest = " {:<20} {:<8} {:>9} {:>11}".format(*columns)
+        console().print(Text.assemble((f"{name:<{INDENT - 1}}", "bold"), (rest, style)))
+
+    def print_indented(text: str) -> None:
+        console().print(Padding(Text(text), (0, 0, 0, INDENT)))
+
+    print_columns("name", "language", "style", "speakers", "utterances", style="bold")
     for name, loader in sorted(CORPORA.items()):
         card = loader.card
-        n_speakers, n_utterances = _known(card.n_speakers), _known(sum(card.labels.values()))
-        console().print(_size(name, card.language, card.elicitation, n_speakers, n_utterances))
-        console().print(_indented(f"{card.title}; {card.license}"))
+        numbers = _known(card.n_speakers), _known(sum(card.labels.values()))
+        print_columns(name, card.language, card.elicitation, *numbers)
+        print_indented(f"{card.title}; {card.license}")
         # A terminal may break an address, which can then still be copied whole; Rich must not.
         print_line(Text(" " * INDENT + card.url, style="dim"))
-    console().print(_size("table", "any", "any", "any", "any"))
-    console().print(_indented("your own recordings; a table in CSV or Parquet, or audformat"))
-
-
-def _size(
-    name: str, language: str, elicitation: str, speakers: str, utterances: str, style: str = ""
-) -> Text:
-    from rich.text import Text
-
-    columns = f" {language:<20} {elicitation:<8} {speakers:>9} {utterances:>11}"
-    return Text.assemble((f"{name:<{INDENT - 1}}", "bold"), (columns, style))
-
-
-def _indented(text: str) -> Padding:
-    from rich.padding import Padding
-    from rich.text import Text
-
-    return Padding(Text(text), (0, 0, 0, INDENT))
+    print_columns("table", "any", "any", "any", "any")
+    print_indented("your own recordings; a table in CSV or Parquet, or audformat")
 
 
 @command(corpora_app, "show")
@@ -146,24 +134,29 @@ def show_card(
 
     from voxaffect.config.corpora import find_loader
 
+    def listed(numbers: Mapping[str, int]) -> str:
+        return ", ".join(f"{name} {n:,}" for name, n in numbers.items())
+
     card = find_loader(name).card
-    table = Table(title=card.title, show_header=False, title_justify="left")
     n_each = f", {_each(card.speakers.values())}" if card.speakers else ""
-    for key in ("name", "language", "elicitation", "license", "citation", "url"):
-        table.add_row(key, getattr(card, key))
-    table.add_row("utterances", _known(sum(card.labels.values())))
-    table.add_row("labels", _listed(card.labels) or NOT_KNOWN)
-    table.add_row("speakers", _known(card.n_speakers) + n_each)
-    for key, numbers in (("genders", card.genders), ("styles", card.styles)):
-        if numbers:
-            table.add_row(key, _listed(numbers))
-    for fault in card.faults:
-        table.add_row("known fault", fault)
+    texts = ("name", "language", "elicitation", "license", "citation", "url")
+    rows: list[tuple[str, str]] = [
+        *((key, getattr(card, key)) for key in texts),
+        ("utterances", _known(sum(card.labels.values()))),
+        ("labels", listed(card.labels) or NOT_KNOWN),
+        ("speakers", _known(card.n_speakers) + n_each),
+        *((key, listed(getattr(card, key))) for key in ("genders", "styles") if getattr(card, key)),
+        *(("known fault", fault) for fault in card.faults),
+    ]
+    table = Table(title=card.title, show_header=False, title_justify="left")
+    for row in rows:
+        table.add_row(*row)
     console().print(table)
 
 
-def _listed(numbers: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {n:,}" for name, n in numbers.items())
+def _known(number: int) -> str:
+    """A number of the card, where 0 means unknown."""
+    return f"{number:,}" if number else NOT_KNOWN
 
 
 def _each(numbers: Collection[int]) -> str:
@@ -203,7 +196,7 @@ def check(
             corpus, samples=not headers, n_jobs=n_jobs, limits=limits, progress=advance
         )
     if as_json:
-        sys.stdout.write(json.dumps(report.to_dict(), indent=1, ensure_ascii=False) + "\n")
+        print_json(report.to_dict())
     else:
         _print_report(report)
     return 1 if report.verdict == "faults" else 0
@@ -215,65 +208,49 @@ def _print_report(report: CheckReport) -> None:
     console().print(_counts_table(report))
     if not report.samples:
         console().print("Only headers were read; silence and clipping were not checked.")
-    for kind in report.kinds():
+    for kind, n in report.kinds().items():
+        console().print(Text.assemble((kind, "bold"), f": {n}"))
         problems = [problem for problem in report.problems if problem.kind == kind]
-        console().print(Text.assemble((kind, "bold"), f": {len(problems)}"))
         for problem in problems[:MAX_NAMED]:  # not wrapped, so that names can be copied
             print_line(f"  {problem.path}: {problem.detail}")
-        if len(problems) > MAX_NAMED:
-            console().print(f"  and {len(problems) - MAX_NAMED} more; --json names them all")
+        if n > MAX_NAMED:
+            console().print(f"  and {n - MAX_NAMED} more; --json names them all")
     console().print(Text.assemble("verdict: ", (report.verdict, COLORS[report.verdict])))
 
 
 def _counts_table(report: CheckReport) -> Table:
+    """Counts of classes, speakers, genders and styles; many speakers are one row."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("what", title=report.name, title_justify="left")
     for column in ("found", "expected"):
         table.add_column(column, justify="right")
     table.add_column("verdict")
-    _add_group(table, "classes", report.by_label)
-    table.add_row(*_cells(report.speakers), style="bold")
-    if len(report.by_speaker) <= MAX_SPEAKERS:
-        _add_rows(table, report.by_speaker)
-    else:
-        _add_summary(table, report.by_speaker)
-    _add_group(table, "gender", report.by_gender)
-    _add_group(table, "style", report.by_style)
+
+    def add_row(count: Count, indent: str = "", style: str = "", *, is_last: bool = False) -> None:
+        expected = "" if count.expected is None else f"{count.expected:,}"
+        cells = (indent + count.name, f"{count.found:,}", expected, Text(*MARKS[count.verdict]))
+        table.add_row(*cells, style=style, end_section=is_last)
+
+    def add_rows(counts: Sequence[Count]) -> None:
+        for count in counts:
+            add_row(count, "  ", is_last=count is counts[-1])
+
+    table.add_row("classes", style="bold")
+    add_rows(report.by_label)
+    add_row(report.speakers, style="bold")
+    speakers: Sequence[Count] = report.by_speaker
+    if len(speakers) > MAX_SPEAKERS:  # the worst verdict, and rows for those that differ
+        verdicts = {count.verdict for count in speakers}
+        worst = next((v for v in ("faults", "notes", "ok") if v in verdicts), None)
+        summary = f"  {len(speakers):,} speakers, {_each([count.found for count in speakers])}"
+        speakers = [c for c in speakers if c.verdict in {"faults", "notes"}][:MAX_SPEAKERS]
+        table.add_row(summary, "", "", Text(*MARKS[worst]), end_section=not speakers)
+    add_rows(speakers)
+    for title, counts in (("gender", report.by_gender), ("style", report.by_style)):
+        table.add_row(title, style="bold")
+        add_rows(counts)
     table.add_row("utterances", f"{report.n_utterances:,}", "", "")
     table.add_row("hours", f"{report.duration_s / 3600:.2f}", "", "")
     return table
-
-
-def _add_group(table: Table, title: str, counts: Sequence[Count]) -> None:
-    table.add_row(title, style="bold")
-    _add_rows(table, counts)
-
-
-def _add_rows(table: Table, counts: Sequence[Count]) -> None:
-    for count in counts:
-        table.add_row(*_cells(count, indent="  "), end_section=count is counts[-1])
-
-
-def _cells(count: Count, indent: str = "") -> tuple[str, str, str, Text]:
-    from rich.text import Text
-
-    expected = "" if count.expected is None else f"{count.expected:,}"
-    return indent + count.name, f"{count.found:,}", expected, Text(*MARKS[count.verdict])
-
-
-def _add_summary(table: Table, counts: Sequence[Count]) -> None:
-    """Add one row for many speakers with their worst verdict, and rows for those that differ."""
-    from rich.text import Text
-
-    verdicts = {count.verdict for count in counts}
-    worst = next((v for v in ("faults", "notes", "ok") if v in verdicts), None)
-    summary = f"  {len(counts):,} speakers, {_each([count.found for count in counts])}"
-    differing = [count for count in counts if count.verdict in {"faults", "notes"}]
-    table.add_row(summary, "", "", Text(*MARKS[worst]), end_section=not differing)
-    _add_rows(table, differing[:MAX_SPEAKERS])
-
-
-def _known(number: int) -> str:
-    """A number of the card, where 0 means unknown."""
-    return f"{number:,}" if number else NOT_KNOWN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ from voxaffect.cli.console import (
     console,
     counting_progress,
     errors,
-    extraction_progress,
+    notes,
     print_line,
     progress_bar,
     show,
@@ -126,18 +127,15 @@ OnOutcome = Callable[["Outcome"], None]
 @contextmanager
 def folds_progress() -> Iterator[tuple[OnPlan, OnOutcome]]:
     """Progress bar of the jobs of a run."""
-    with progress_bar("folds") as bar:
-        task = bar.task_ids[0]
-
-        def planned(n_done: int, n_all: int) -> None:
-            bar.update(task, completed=n_done, total=n_all)
+    with progress_bar("folds") as update:
 
         def ended(outcome: Outcome) -> None:
-            bar.update(task, advance=1, note=f"{outcome.system} on {outcome.fold}")
+            job = f"{outcome.system} on {outcome.fold}"
+            update(advance=1, note=job)
             if outcome.failure is not None:
-                bar.console.print(f"failed: {outcome.system} on {outcome.fold}: {outcome.failure}")
+                notes().print(f"failed: {job}: {outcome.failure}")
 
-        yield planned, ended
+        yield lambda n_done, n_all: update(completed=n_done, total=n_all), ended
 
 
 def context(settings: Settings, prepared: Prepared) -> dict[str, Any]:
@@ -188,7 +186,15 @@ def prepare_corpora(
         report_problems(corpus.problems, f"{corpus.name}: ")
     taxonomy = settings.make_taxonomy()
     n_utterances = sum(taxonomy.emotion(u) is not None for c in corpora for u in c.utterances)
-    with extraction_progress(n_utterances * (1 + len(stores))) as advance:
+    started = time.perf_counter()
+    with progress_bar("features") as update:
+        update(total=n_utterances * (1 + len(stores)))
+
+        def advance(n_done: int, audio_s: float) -> None:
+            speed = audio_s / max(time.perf_counter() - started, 1e-9)
+            note = f"{audio_s / 3600:.2f} h audio, {speed:,.0f} x real time"
+            update(completed=n_done, note=note)
+
         prepared = prepare(
             corpora,
             taxonomy,

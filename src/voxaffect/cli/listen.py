@@ -9,13 +9,12 @@ import queue
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -32,71 +31,52 @@ if TYPE_CHECKING:
     from voxaffect.recognizer.prediction import Prediction
     from voxaffect.streaming.session import StreamSession
 
+    Block = tuple[NDArray[np.float32], int]
+    """Samples, float32 (n,) at 16 kHz, and the number of blocks dropped before them."""
+
+    OnInterim = Callable[[Prediction | None, float], None]
+    """Shows the prediction so far, None between utterances, and the level in dB of full scale."""
+
+    OnFinal = Callable[[Prediction], None]
+    """Shows the prediction at the end of an utterance, or why there is none."""
+
 MIN_LEVEL_DB = -60.0
 """Left end of the level meter."""
 
 
-class PlainLines(nullcontext[None]):
-    """Display for logs, pipes and screen readers: one line per prediction."""
-
-    def interim(self, prediction: Prediction | None, level_db: float) -> None:  # noqa: ARG002 the panel's
-        """Show the prediction of the utterance so far.
-
-        Args:
-            prediction: None between utterances.
-            level_db: level of the latest audio, in dB of full scale.
-        """
-        if (p := prediction) is not None:
-            scores = format_scores(p.label, p.probabilities)
-            print_line(f"{p.interval_s[0]:8.2f} s  +{p.duration_s:5.2f} s  {scores}", to=console())
-
-    def final(self, prediction: Prediction) -> None:
-        """Show the prediction at the end of an utterance, or why there is none."""
-        print_line(final_line(prediction), to=console())
-
-
-class JsonLines(PlainLines):
-    """One JSON object per line: `is_final` is false during an utterance, true at its end."""
-
-    def interim(self, prediction: Prediction | None, level_db: float) -> None:
-        """`emotion` is null while there is too little speech."""
-        if prediction is not None:
-            self._write({**prediction.to_dict(), "level_db": round(level_db, 1)})
-
-    def final(self, prediction: Prediction) -> None:
-        """The same fields as predict."""
-        self._write(prediction.to_dict())
-
-    def _write(self, fields: dict[str, Any]) -> None:
-        sys.stdout.write(json.dumps(fields) + "\n")
-        sys.stdout.flush()
-
-
-class Panel(PlainLines):
-    """Bars of the class probabilities and a level meter, redrawn in place below final lines."""
-
-    def __init__(self) -> None:
+@contextmanager
+def display(*, as_json: bool) -> Iterator[tuple[OnInterim, OnFinal]]:
+    """JSON lines if requested, in a terminal a panel below final lines, else plain lines."""
+    if as_json:
+        yield _interim_json, lambda prediction: _write_json(prediction.to_dict())
+    elif console().is_terminal:
         from rich.live import Live
 
-        super().__init__()
-        self._live = Live(console=console(), auto_refresh=False, transient=True)
-
-    def __enter__(self) -> None:
-        self._live.__enter__()
-
-    def __exit__(self, *fault: Any) -> None:
-        self._live.__exit__(*fault)
-
-    def interim(self, prediction: Prediction | None, level_db: float) -> None:
-        """Redraw the bars."""
-        self._live.update(panel(prediction, level_db), refresh=True)
+        with Live(console=console(), auto_refresh=False, transient=True) as live:
+            yield lambda *shown: live.update(panel(*shown), refresh=True), _print_final
+    else:
+        yield _print_interim, _print_final
 
 
-def make_display(*, as_json: bool) -> PlainLines:
-    """JSON lines if requested, a panel in a terminal, else plain lines."""
-    if as_json:
-        return JsonLines()
-    return Panel() if console().is_terminal else PlainLines()
+def _interim_json(prediction: Prediction | None, level_db: float) -> None:
+    """`emotion` is null while there is too little speech."""
+    if prediction is not None:
+        _write_json({**prediction.to_dict(), "level_db": round(level_db, 1)})
+
+
+def _write_json(fields: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(fields) + "\n")
+    sys.stdout.flush()
+
+
+def _print_interim(prediction: Prediction | None, _: float) -> None:
+    if (p := prediction) is not None:
+        scores = format_scores(p.label, p.probabilities)
+        print_line(f"{p.interval_s[0]:8.2f} s  +{p.duration_s:5.2f} s  {scores}", to=console())
+
+
+def _print_final(prediction: Prediction) -> None:
+    print_line(final_line(prediction), to=console())
 
 
 def panel(prediction: Prediction | None, level_db: float) -> Group:
@@ -160,20 +140,7 @@ MAX_QUEUED_BLOCKS = 200
 
 T = TypeVar("T")
 
-
-class Block(NamedTuple):
-    """A block of audio.
-
-    Args:
-        samples: float32 (n,) at 16 kHz.
-        n_dropped: blocks dropped before it.
-    """
-
-    samples: NDArray[np.float32]
-    n_dropped: int = 0
-
-
-AudioSource = Callable[[Event], AbstractContextManager[Iterator[Block]]]
+AudioSource = Callable[[Event], AbstractContextManager[Iterator["Block"]]]
 """Opens a stream of blocks, which ends with its input, or when the event is set: then with the
 blocks that are queued."""
 
@@ -197,8 +164,8 @@ def pcm_input(form: PcmFormat, stop: Event) -> Iterator[Iterator[Block]]:
         for data in _dequeue(chunks, stop):
             if not data:
                 break
-            yield Block(pcm.push(data))
-        yield Block(pcm.finish())
+            yield pcm.push(data), 0
+        yield pcm.finish(), 0
 
     Thread(target=read, daemon=True).start()
     yield blocks()
@@ -219,7 +186,7 @@ class MicrophoneQueue:
     """Bounded queue between the driver's thread, which must not block, and the program."""
 
     def __init__(self) -> None:
-        self._queue: queue.Queue[tuple[NDArray[np.float32], int]] = queue.Queue(MAX_QUEUED_BLOCKS)
+        self._queue: queue.Queue[Block] = queue.Queue(MAX_QUEUED_BLOCKS)
         self._n_dropped = 0
 
     def put(self, block: NDArray[np.float32], overflowed: bool) -> None:  # noqa: FBT001 the driver's call
@@ -235,8 +202,8 @@ class MicrophoneQueue:
     def blocks(self, resampler: StreamResampler, stop: Event) -> Iterator[Block]:
         """Yield the blocks, resampled to 16 kHz."""
         for samples, n_dropped in _dequeue(self._queue, stop):
-            yield Block(resampler.push(samples), n_dropped)
-        yield Block(resampler.finish(), self._n_dropped)
+            yield resampler.push(samples), n_dropped
+        yield resampler.finish(), self._n_dropped
 
 
 def _dequeue(items: queue.Queue[T], stop: Event) -> Iterator[T]:
@@ -279,15 +246,8 @@ def listen(
 ) -> int:
     """Predict during and after each utterance, until the audio ends or Ctrl-C.
 
-    Args:
-        model: a trained recognizer's folder.
-        source: opens the audio.
-        pause_s: the pause that ends an utterance; with 0 all audio is one utterance.
-        longest_s: longest utterance.
-        as_json: print JSON lines.
-
-    Returns:
-        the exit status, 1 if audio was dropped.
+    A pause of `pause_s` ends an utterance; with 0 all audio is one, split after `longest_s`.
+    Returns the exit status, 1 if audio was dropped.
     """
     from voxaffect.recognizer.recognizer import NetRecognizer
     from voxaffect.streaming.endpointer import Endpointer, EndpointSettings
@@ -298,32 +258,43 @@ def listen(
     live = LiveRecognizer(NetRecognizer.load(model), LiveSettings(longest_s=longest_s))
     session = StreamSession(live, Endpointer(endpoints) if endpoints else None)
     warm_up(live)
-    display, monitor = make_display(as_json=as_json), RealTimeMonitor()
     with until_interrupted() as stop, source(stop) as blocks:
-        with display:
-            _predict(session, blocks, display, monitor)
+        with display(as_json=as_json) as (interim, final):
+            n_dropped = predict_blocks(session, blocks, interim, final)
         for prediction in session.finish():
-            display.final(prediction)
-    return 1 if monitor.n_dropped else 0
+            final(prediction)
+    return 1 if n_dropped else 0
 
 
-def _predict(
-    session: StreamSession, blocks: Iterator[Block], display: PlainLines, monitor: RealTimeMonitor
-) -> None:
+def predict_blocks(
+    session: StreamSession, blocks: Iterable[Block], interim: OnInterim, final: OnFinal
+) -> int:
+    """Show predictions for blocks of audio; returns the number of blocks that were dropped.
+
+    Warns of dropped audio and, once, of computation that is slower than real time.
+    """
     import numpy as np
 
     from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 
     recent: list[NDArray[np.float32]] = []
-    for block in blocks:
+    n_dropped, lag_s, is_slow = 0, 0.0, False
+    for samples, n_dropped_before in blocks:
         started = time.monotonic()
-        for prediction in session.push(block.samples):
-            display.final(prediction)
-        recent.append(block.samples)
+        for prediction in session.push(samples):
+            final(prediction)
+        recent.append(samples)
         if sum(map(len, recent)) >= UPDATE_S * SAMPLE_RATE_HZ:
-            display.interim(session.predict(), level_db(np.concatenate(recent)))
+            interim(session.predict(), level_db(np.concatenate(recent)))
             recent = []
-        monitor.update(block, time.monotonic() - started)
+        if n_dropped_before:
+            n_dropped += n_dropped_before
+            _warn(f"audio was dropped (blocks: {n_dropped_before}); close other programs")
+        lag_s = max(0.0, lag_s - len(samples) / SAMPLE_RATE_HZ) + time.monotonic() - started
+        if lag_s > MAX_LAG_S and not is_slow:
+            is_slow = True
+            _warn("this computer is too slow, predictions are late; close other programs")
+    return n_dropped
 
 
 def level_db(samples: NDArray[np.float32]) -> float:
@@ -332,32 +303,6 @@ def level_db(samples: NDArray[np.float32]) -> float:
 
     rms = math.sqrt(float(np.square(samples, dtype=np.float64).mean()))
     return 20 * math.log10(max(rms, MIN_RMS))
-
-
-@dataclass
-class RealTimeMonitor:
-    """Warns of dropped audio and, once, of computation that is slower than real time.
-
-    Args:
-        n_dropped: dropped blocks so far.
-        lag_s: time by which the computation lags behind the audio.
-    """
-
-    n_dropped: int = 0
-    lag_s: float = 0.0
-    _is_slow: bool = False
-
-    def update(self, block: Block, elapsed_s: float) -> None:
-        """Add a block and the time that its computation took."""
-        from voxaffect.audio.waveform import SAMPLE_RATE_HZ
-
-        if block.n_dropped:
-            self.n_dropped += block.n_dropped
-            _warn(f"audio was dropped (blocks: {block.n_dropped}); close other programs")
-        self.lag_s = max(0.0, self.lag_s - len(block.samples) / SAMPLE_RATE_HZ) + elapsed_s
-        if self.lag_s > MAX_LAG_S and not self._is_slow:
-            self._is_slow = True
-            _warn("this computer is too slow, predictions are late; close other programs")
 
 
 def _warn(text: str) -> None:

@@ -21,7 +21,7 @@ from voxaffect.cli import (  # noqa: F401
     train,
 )
 from voxaffect.cli.app import app
-from voxaffect.cli.console import be_quiet
+from voxaffect.cli.console import notes
 from voxaffect.errors import VoxaffectError
 
 VERBOSE, QUIET = {"-v", "--verbose"}, {"-q", "--quiet"}
@@ -37,7 +37,7 @@ def main() -> None:
 
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     if is_quiet:
-        be_quiet()
+        notes().quiet = True
     try:
         app(args)
     except VoxaffectError as fault:

@@ -6,10 +6,10 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from voxaffect.streaming.batch import Predictor, WorkerPool
     from voxaffect.streaming.vad import ActivityTrack
 
+    Result = tuple[str, Sequence[Prediction], ActivityTrack | None]
+    """A recording's name, its prediction or those of its segments, and then its energy."""
 
 TABLE = "table"
 PICTURES = (".svg", ".png")
@@ -40,25 +42,15 @@ FORMAT_OF = {
 }
 """Suffix of the file that --out names -> format."""
 
+STRIP_COLUMNS = 72
 
-def _default_limits() -> DecodeLimits:
-    from voxaffect.audio.decode import DEFAULT_LIMITS
-
-    return DEFAULT_LIMITS
+MIN_POOL_BYTES = 32 << 20
+"""Bytes of recordings for which further processes are started: half an hour as FLAC."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """The options of predict.
-
-    Args:
-        output: `table` or a key of `FORMATS`; empty: by the suffix of `out`.
-        timeline: segment recordings at their pauses.
-        frames: include the posteriors of every frame.
-        abstain: probability below which the label is `unsure`.
-        picture: file for the drawing of a timeline.
-        out: file for all predictions; or, for formats of one recording, a folder of files.
-        limits: recordings beyond them are refused.
+    """The options of predict, as its help describes them; `output` is that of --format.
 
     Raises:
         ConfigError: a value is out of range, or two do not go together.
@@ -70,7 +62,7 @@ class Request:
     abstain: float | None = None
     picture: Path | None = None
     out: Path | None = None
-    limits: DecodeLimits = field(default_factory=_default_limits)
+    max_hours: float = 4.0
 
     def __post_init__(self) -> None:
         from voxaffect.report.predictions.formats import FORMATS
@@ -105,13 +97,11 @@ class Request:
             raise ConfigError(
                 "the rows of a table are segments already; run without --timeline, or name files"
             )
-        if len(sources) <= 1:
-            return
-        if self.picture is not None:
+        if len(sources) > 1 and self.picture is not None:
             raise ConfigError(
                 f"--picture draws one recording, but there are {len(sources)}; name one"
             )
-        if self.format is not None and self.format.suffix and not self.writes_folder:
+        if len(sources) > 1 and self.format and self.format.suffix and not self.writes_folder:
             raise ConfigError(
                 f"--format {self.name} is for one recording, but there are {len(sources)}; add "
                 "--out FOLDER for one file per recording"
@@ -131,30 +121,17 @@ class Request:
         return FORMATS.get(self.name)
 
     @property
+    def limits(self) -> DecodeLimits:
+        """Recordings beyond them are refused."""
+        from voxaffect.audio.decode import DecodeLimits
+
+        return DecodeLimits(max_duration_s=self.max_hours * 3600)
+
+    @property
     def writes_folder(self) -> bool:
         """Whether `out` is a folder with one file per recording."""
         one_each = self.format is not None and self.format.suffix is not None
         return one_each and self.out is not None and self.out.suffix.lower() not in FORMAT_OF
-
-
-STRIP_COLUMNS = 72
-
-MIN_POOL_BYTES = 32 << 20
-"""Bytes of recordings for which further processes are started: half an hour as FLAC."""
-
-
-class Result(NamedTuple):
-    """The predictions of one recording.
-
-    Args:
-        name: name of the recording.
-        predictions: one, or one per segment.
-        track: its energy over time, where it was segmented.
-    """
-
-    name: str
-    predictions: Sequence[Prediction]
-    track: ActivityTrack | None = None
 
 
 def predict(
@@ -163,15 +140,8 @@ def predict(
     """Recognize recordings; text formats are written recording by recording.
 
     Sources that cannot be used are reported on standard error and skipped; a last line counts.
-
-    Args:
-        sources: recordings, folders, patterns, tables, databases, or `-` for standard input.
-        model: folder of a saved recognizer, or an ONNX file.
-        request: the options.
-        listed_in: file of further sources, one per line.
-
-    Returns:
-        the exit status, 1 if a source could not be used.
+    Sources and the list of further ones are those of `list_sources`, the model a recognizer's
+    folder or an ONNX file. Returns the exit status, 1 if a source could not be used.
 
     Raises:
         VoxaffectError: the options do not go together, or there is no such recognizer.
@@ -191,10 +161,9 @@ def predict(
                 def results() -> Iterator[Result]:
                     for result in predict_sources(pool, found, request, refusals):
                         until_first_result.close()
-                        predictions.extend(result.predictions)
-                        if request.picture is not None:
-                            _draw(result, request.picture)
+                        predictions.extend(result[1])
                         yield result
+                        _draw(result, request)
 
                 _write(results(), request)
     print_line(_summary(predictions, len(refusals.names), request), to=notes())
@@ -214,7 +183,7 @@ def _predict_recordings(
             refusals.report(source.name, prediction.error)
         else:
             named = replace(prediction, name=source.name, row=source.row)
-            yield Result(source.name, [named.abstained(request.abstain)])
+            yield source.name, [named.abstained(request.abstain)], None
 
 
 def _predict_timelines(
@@ -237,7 +206,7 @@ def _predict_timelines(
             report(fault)
             continue
         segments = [segment.abstained(request.abstain) for segment in found.utterances]
-        yield Result(source.name, segments, found.track)
+        yield source.name, segments, found.track
 
 
 def _worker_pool(
@@ -255,10 +224,11 @@ def _worker_pool(
     is_small = sum(n_bytes(source.recording) for source in sources) < MIN_POOL_BYTES
     if model.suffix == ".onnx" or n_workers == 1 or is_small:
         return nullcontext(thread_pool(recognizer, n_workers))
-    return process_pool(recognizer, partial(_load_on_one_thread, model, limits), n_workers)
+    return process_pool(recognizer, partial(_load, model, limits, alone=False), n_workers)
 
 
-def _load(model: Path, limits: DecodeLimits) -> Predictor:
+def _load(model: Path, limits: DecodeLimits, *, alone: bool = True) -> Predictor:
+    """Load a recognizer; not alone, it computes on one thread."""
     if model.suffix == ".onnx":
         from voxaffect.export.runner import OnnxRecognizer
 
@@ -268,12 +238,8 @@ def _load(model: Path, limits: DecodeLimits) -> Predictor:
 
     recognizer = NetRecognizer.load(model)
     recognizer.limits = limits
-    return recognizer
-
-
-def _load_on_one_thread(model: Path, limits: DecodeLimits) -> Predictor:
-    recognizer = _load(model, limits)
-    _use_one_thread()
+    if not alone:
+        _use_one_thread()
     return recognizer
 
 
@@ -285,74 +251,65 @@ def _use_one_thread() -> None:
 
 
 def _write(results: Iterable[Result], request: Request) -> None:
-    if request.format is None:
-        (_print_timelines if request.timeline else _print_table)(results)
-    elif request.writes_folder:
-        _write_folder(results, request)
-    elif request.out is not None:
-        with write_atomically(request.out) as file:
-            for text in _texts(results, request):
-                file.write(text.encode())
-        print_line(f"wrote {request.out}")
-    else:
-        for text in _texts(results, request):
-            sys.stdout.write(text)
-            sys.stdout.flush()
-
-
-def _texts(results: Iterable[Result], request: Request) -> Iterator[str]:
-    """The header, then the text of each recording."""
     from voxaffect.report.predictions.formats import json_line
 
-    assert request.format is not None  # noqa: S101 a table is no text
-    entry = partial(json_line, frames=True) if request.frames else request.format.entry
-    yield request.format.begin()
-    for result in results:
-        yield "".join(map(entry, result.predictions))
+    form = request.format
+    if form is None:
+        _print(results, request)
+        return
+    entry = partial(json_line, frames=True) if request.frames else form.entry
+
+    def texts(results: Iterable[Result]) -> Iterator[str]:
+        yield form.begin()
+        for _, predictions, _ in results:
+            yield "".join(map(entry, predictions))
+
+    if request.out is None:
+        for text in texts(results):
+            sys.stdout.write(text)
+            sys.stdout.flush()
+    elif request.writes_folder:
+        n_named = Counter[str]()
+        for result in results:
+            stem = Path(result[0]).stem
+            n_named[stem] += 1
+            number = f"-{n_named[stem]}" if n_named[stem] > 1 else ""
+            write_text(request.out / f"{stem}{number}{form.suffix}", "".join(texts([result])))
+    else:
+        with write_atomically(request.out) as file:
+            for text in texts(results):
+                file.write(text.encode())
+        print_line(f"wrote {request.out}")
 
 
-def _write_folder(results: Iterable[Result], request: Request) -> None:
-    """Write one file per recording, named like it; equal names are numbered."""
-    assert request.format is not None  # noqa: S101 checked
-    assert request.out is not None  # noqa: S101 checked
-    n_named = Counter[str]()
-    for result in results:
-        stem = Path(result.name).stem
-        n_named[stem] += 1
-        number = f"-{n_named[stem]}" if n_named[stem] > 1 else ""
-        path = request.out / f"{stem}{number}{request.format.suffix}"
-        write_text(path, "".join(_texts([result], request)))
-
-
-def _print_table(results: Iterable[Result]) -> None:
-    from voxaffect.report.predictions.table import table
-
-    predictions = [prediction for result in results for prediction in result.predictions]
-    if predictions:
-        console().print(table(predictions, width=console().width))
-
-
-def _print_timelines(results: Iterable[Result]) -> None:
-    """For each recording a strip of letters and a table of its segments."""
+def _print(results: Iterable[Result], request: Request) -> None:
+    """Print one table, or for each timeline a strip of letters and a table of its segments."""
     from voxaffect.report.predictions.table import strip, table
 
-    for result in results:
-        assert result.track is not None  # noqa: S101 a timeline has one
-        print_line(result.name, style="bold")
-        width = max(20, min(console().width, STRIP_COLUMNS))
-        console().print(strip(result.predictions, result.track.duration_s, width))
-        console().print(table(result.predictions, title=result.name, width=console().width))
+    width = console().width
+    if not request.timeline:
+        if predictions := [prediction for result in results for prediction in result[1]]:
+            console().print(table(predictions, width=width))
+        return
+    for name, segments, track in results:
+        assert track is not None  # noqa: S101 a timeline has one
+        print_line(name, style="bold")
+        console().print(strip(segments, track.duration_s, max(20, min(width, STRIP_COLUMNS))))
+        console().print(table(segments, title=name, width=width))
 
 
-def _draw(result: Result, path: Path) -> None:
+def _draw(result: Result, request: Request) -> None:
+    """Draw a timeline to the file of --picture, if there is one."""
+    name, segments, track = result
+    if (path := request.picture) is None or track is None:
+        return
     from voxaffect.report.figures.timeline import draw_timeline
 
-    assert result.track is not None  # noqa: S101 a timeline has one
-    level_db, duration_s = result.track.level_db, result.track.duration_s
-    suffix = path.suffix.lower()
-    drawing = draw_timeline(result.name, result.predictions, level_db, duration_s, suffix)
+    drawing = draw_timeline(name, segments, track.level_db, track.duration_s, path.suffix.lower())
     with write_atomically(path) as file:
         file.write(drawing)
+    prints_text = request.format is not None and request.out is None
+    print_line(f"wrote {path}", to=notes() if prints_text else console())
 
 
 def _summary(predictions: Sequence[Prediction], n_refused: int, request: Request) -> str:
@@ -447,8 +404,5 @@ def predict_command(
     (out of distribution: unlike the training data). Recordings that cannot be used are reported on
     standard error and skipped; the exit status is then 1.
     """
-    from voxaffect.audio.decode import DecodeLimits
-
-    limits = DecodeLimits(max_duration_s=max_hours * 3600)
-    request = Request(output, timeline, frames, abstain, picture, out, limits)
+    request = Request(output, timeline, frames, abstain, picture, out, max_hours)
     return predict(recordings or [], model, request, listed_in=from_list)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from voxaffect.audio.decode import DecodeLimits
     from voxaffect.corpora.corpus import Problem, Utterance
 
-PIPE = "-"
+PIPE = Path("-")
 """Argument for standard input."""
 
 PIPED = "standard input"
@@ -39,12 +39,9 @@ class InputSource:
     @property
     def name(self) -> str:
         """Name in predictions and errors."""
-        from voxaffect.audio.decode import printable
-        from voxaffect.corpora.corpus import Utterance
+        from voxaffect.recognizer.recording import name_of
 
-        if isinstance(self.recording, Utterance):
-            return self.recording.id
-        return PIPED if isinstance(self.recording, bytes) else printable(self.recording)
+        return PIPED if isinstance(self.recording, bytes) else name_of(self.recording)
 
 
 @dataclass
@@ -73,14 +70,14 @@ def list_sources(
     Args:
         named: recordings, folders, patterns, tables, databases, or `-` for a piped recording.
         listed_in: a file with one name per line, or `-`; its names are not patterns.
-        refusals: gets the sources that cannot be used.
-        limits: of the bytes of a piped recording.
+        refusals: get the sources that cannot be used.
+        limits: what is read of a piped recording.
 
     Raises:
         ConfigError: no source, or standard input is named twice.
         CorpusError: the list cannot be read.
     """
-    if [*named, listed_in].count(Path(PIPE)) > 1:
+    if [*named, listed_in].count(PIPE) > 1:
         raise ConfigError(
             "- is named twice, but standard input can be read only once; name it once"
         )
@@ -90,10 +87,9 @@ def list_sources(
         )
     found: list[InputSource] = []
     for source in _expand_patterns(named, refusals):
-        found += [_read_pipe(limits)] if source == Path(PIPE) else _list_source(source, refusals)
-    if listed_in is not None:
-        for source in _read_names(listed_in):
-            found += _list_source(source, refusals)
+        found += [_read_pipe(limits)] if source == PIPE else _list_source(source, refusals)
+    for source in _read_names(listed_in) if listed_in is not None else ():
+        found += _list_source(source, refusals)
     return found
 
 
@@ -111,7 +107,7 @@ def _expand_patterns(named: Sequence[Path], refusals: Refusals) -> Iterator[Path
 
 def _read_names(listed_in: Path) -> list[Path]:
     try:
-        content = sys.stdin.buffer.read() if listed_in == Path(PIPE) else listed_in.read_bytes()
+        content = sys.stdin.buffer.read() if listed_in == PIPE else listed_in.read_bytes()
     except OSError as fault:
         raise CorpusError(
             f"{listed_in}: cannot read this list ({fault.strerror}); check the path"
@@ -134,27 +130,27 @@ def _list_source(source: Path, refusals: Refusals) -> list[InputSource]:
 
     try:
         if source.is_dir():
-            return _list_folder(source, refusals)
-        if not is_table(source):
+            found, problems = _list_folder(source)
+        elif is_table(source):
+            rows, problems = list_table(source, source.stem, required=("path",))
+            found = [InputSource(*row) for row in rows]
+        else:
             return [InputSource(source)]
-        rows, problems = list_table(source, source.stem, required=("path",))
+        refusals.report_problems(source, problems)
+        if not found:
+            raise CorpusError(f"{source}: no recordings found in this folder; name another")
     except (CorpusError, OSError) as fault:  # such as a name longer than can be looked up
         refusals.report(str(source), fault)
         return []
-    refusals.report_problems(source, problems)
-    return [InputSource(utterance, row) for utterance, row in rows]
+    return found
 
 
-def _list_folder(source: Path, refusals: Refusals) -> list[InputSource]:
+def _list_folder(source: Path) -> tuple[list[InputSource], list[Problem]]:
     from voxaffect.corpora.audformat import is_database, list_audformat
     from voxaffect.corpora.filename_parsing import find_recordings
 
     if is_database(source):
         rows, problems = list_audformat(source, source.resolve().name)
-        refusals.report_problems(source, problems)
-        return [InputSource(utterance, row) for utterance, row in rows]
+        return [InputSource(*row) for row in rows], problems
     paths, problems = find_recordings(source)
-    refusals.report_problems(source, problems)
-    if not paths:
-        raise CorpusError(f"{source}: no recordings found in this folder; name another")
-    return [InputSource(path) for path in paths]
+    return [InputSource(path) for path in paths], problems

@@ -55,75 +55,64 @@ def training_progress(stopping: EarlyStopping, next_step: str = "") -> Iterator[
     """
     from rich.live import Live
 
-    bar = TrainingBar(stopping, next_step)
     if not errors().is_interactive:
-        yield lambda: print_line(bar.line(), to=errors())
+        yield lambda: print_line(f"{_epoch(stopping)}: {_state(stopping, next_step)}", to=errors())
         return
-    with Live(bar, console=notes()):
-        yield bar.restart_clock
+    started = last_ended = time.perf_counter()
+
+    def bar() -> Group:
+        now = time.perf_counter()
+        return training_bar(stopping, next_step, elapsed_s=now - started, since_s=now - last_ended)
+
+    def restart_clock() -> None:
+        nonlocal last_ended
+        last_ended = time.perf_counter()
+
+    with Live(get_renderable=bar, console=notes()):
+        yield restart_clock
 
 
-class TrainingBar:
-    """Progress bar of a training: epochs, the last scores, and the time left.
-
-    The time left runs down between epochs.
+def training_bar(
+    stopping: EarlyStopping, next_step: str = "", *, elapsed_s: float, since_s: float
+) -> Group:
+    """Progress bar of the epochs, and below it the last scores and the time left.
 
     Args:
         stopping: early stopping of the training.
         next_step: what follows the last epoch.
+        elapsed_s: time since the training began.
+        since_s: time since the last epoch ended, by which the time left runs down.
     """
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
 
-    def __init__(self, stopping: EarlyStopping, next_step: str = "") -> None:
-        self.stopping, self.next_step = stopping, next_step
-        self.started = self.last_ended = time.perf_counter()
+    grid = Table.grid(padding=(0, 1), expand=True)
+    grid.add_column(no_wrap=True, style="bold")
+    grid.add_column(ratio=1)  # the bar shrinks where the terminal is narrow
+    grid.add_column(no_wrap=True)
+    bar = ProgressBar(total=stopping.max_epochs, completed=len(stopping.epochs))
+    grid.add_row(_epoch(stopping), bar, _clock(elapsed_s))
+    state = [Text(_state(stopping, next_step, since_s))] if stopping.epochs else []
+    return Group(grid, *state)
 
-    def restart_clock(self) -> None:
-        """An epoch has just ended."""
-        self.last_ended = time.perf_counter()
 
-    def __rich__(self) -> Group:
-        from rich.console import Group
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-        from rich.text import Text
+def _epoch(stopping: EarlyStopping) -> str:
+    return f"epoch {len(stopping.epochs)} of at most {stopping.max_epochs}"
 
-        now = time.perf_counter()
-        grid = Table.grid(padding=(0, 1), expand=True)
-        grid.add_column(no_wrap=True, style="bold")
-        grid.add_column(ratio=1)  # the bar shrinks where the terminal is narrow
-        grid.add_column(no_wrap=True)
-        n_done = len(self.stopping.epochs)
-        bar = ProgressBar(total=self.stopping.max_epochs, completed=n_done)
-        grid.add_row(self._epoch(), bar, _clock(now - self.started))
-        if not n_done:
-            return Group(grid)
-        return Group(grid, Text(f"{self._scores()}, {self._left(now - self.last_ended)}"))
 
-    def line(self) -> str:
-        """The last epoch, its scores and the time left, for a log."""
-        return f"{self._epoch()}: {self._scores()}, {self._left()}"
-
-    def _epoch(self) -> str:
-        return f"epoch {len(self.stopping.epochs)} of at most {self.stopping.max_epochs}"
-
-    def _scores(self) -> str:
-        last, best = self.stopping.epochs[-1], self.stopping.epochs[self.stopping.best - 1]
-        rank = "the best so far" if last is best else f"best {best.dev_ua:.3f} in {best.number}"
-        return (
-            f"loss {last.train_loss:.3f}, dev UA {last.dev_ua:.3f} ({rank}), "
-            f"{last.frames_per_s:,.0f} frames/s"
-        )
-
-    def _left(self, since_s: float = 0.0) -> str:
-        """Time until early stopping if the dev set gets no better, and until the last epoch."""
-        least, most = (
-            _clock(n_epochs * self.stopping.epoch_s - since_s)
-            for n_epochs in (self.stopping.left_at_least, self.stopping.left_at_most)
-        )
-        if not self.stopping.left_at_least:
-            return f"done{self.next_step}"
-        is_certain = self.stopping.left_at_least == self.stopping.left_at_most
-        return f"left {most}" if is_certain else f"left {least} to {most}"
+def _state(stopping: EarlyStopping, next_step: str, since_s: float = 0.0) -> str:
+    """Scores, and the times until early stopping, if the dev set gets no better, and the end."""
+    last, best = stopping.epochs[-1], stopping.epochs[stopping.best - 1]
+    rank = "the best so far" if last is best else f"best {best.dev_ua:.3f} in {best.number}"
+    n_left = (stopping.left_at_least, stopping.left_at_most)
+    least, most = (_clock(n_epochs * stopping.epoch_s - since_s) for n_epochs in n_left)
+    left = f"left {most}" if n_left[0] == n_left[1] else f"left {least} to {most}"
+    return (
+        f"loss {last.train_loss:.3f}, dev UA {last.dev_ua:.3f} ({rank}), "
+        f"{last.frames_per_s:,.0f} frames/s, {left if n_left[0] else f'done{next_step}'}"
+    )
 
 
 def _clock(seconds: float) -> str:
@@ -242,13 +231,6 @@ def adapt_to(config: Path, base: Path, out: Path, *, seed: int, n_jobs: int) -> 
     recognizer adapted to the others. The saved recognizer is adapted to all speakers; a tenth of
     the utterances is its dev set.
 
-    Args:
-        config: a settings file, mostly of one table of recordings.
-        base: folder of the original recognizer.
-        out: folder of the new one.
-        seed: of all random choices.
-        n_jobs: processes that extract features; 0 is one a core.
-
     Raises:
         VoxaffectError: the features of the settings are not the recognizer's, fewer than two
             speakers are known, or there is too little data.
@@ -308,11 +290,7 @@ def _cross_validate(
     prepared: Prepared,
     fit: Callable[[Examples, Examples], NetRecognizer],
 ) -> BeforeAfter:
-    """Score all known speakers before and after adaptation to the others.
-
-    Raises:
-        FoldError: fewer than two speakers are known.
-    """
+    """Score all known speakers before and after adaptation to the others."""
     import numpy as np
 
     from voxaffect.api import split
