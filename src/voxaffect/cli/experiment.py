@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,7 +46,8 @@ if TYPE_CHECKING:
     from voxaffect.features.frames import FrameExtractor
 
 
-RESUME = "results so far are in {out}; run the same command again to resume"
+AGAIN = "run the same command again to resume"
+RESUME = f"results so far are in {{out}}; {AGAIN}"
 
 
 @command(app, "compare", EXPERIMENT, kept="")
@@ -120,13 +120,32 @@ def pairs(text: str) -> list[tuple[str, str]]:
     return found
 
 
-OnPlan = Callable[[int, int], None]
-OnOutcome = Callable[["Outcome"], None]
+def run_folds(
+    settings: Settings, prepared: Prepared, folder: Path, n_jobs: int, **options: Any
+) -> Run:
+    """Compute the folds of a run with a progress bar.
 
+    Args:
+        settings: of the run.
+        prepared: corpora and features.
+        folder: of its results.
+        n_jobs: number of processes.
+        options: of `evaluation.experiment.experiment.run`; `context` is added to taxonomy and
+            features.
+    """
+    from voxaffect.evaluation.experiment.experiment import run
+    from voxaffect.evaluation.experiment.run import RunFolder
 
-@contextmanager
-def folds_progress() -> Iterator[tuple[OnPlan, OnOutcome]]:
-    """Progress bar of the jobs of a run."""
+    context = {
+        "taxonomy": settings.make_taxonomy().settings(),
+        "features": dict(prepared.dataset.feature_settings),
+        **options.pop("context", {}),
+    }
+    if prepared.others:
+        context["other_features"] = {
+            name: dict(dataset.feature_settings)["extractor"]
+            for name, dataset in prepared.others.items()
+        }
     with progress_bar("folds") as update:
 
         def ended(outcome: Outcome) -> None:
@@ -135,20 +154,18 @@ def folds_progress() -> Iterator[tuple[OnPlan, OnOutcome]]:
             if outcome.failure is not None:
                 notes().print(f"failed: {job}: {outcome.failure}")
 
-        yield lambda n_done, n_all: update(completed=n_done, total=n_all), ended
-
-
-def context(settings: Settings, prepared: Prepared) -> dict[str, Any]:
-    """Facts that results depend on beyond the plan: taxonomy and features."""
-    others = {
-        name: dict(dataset.feature_settings)["extractor"]
-        for name, dataset in prepared.others.items()
-    }
-    return {
-        "taxonomy": settings.make_taxonomy().settings(),
-        "features": dict(prepared.dataset.feature_settings),
-        **({"other_features": others} if others else {}),
-    }
+        return run(
+            settings.plan(),
+            prepared.dataset,
+            prepared.corpora,
+            RunFolder(folder),
+            n_jobs=n_jobs,
+            others=prepared.others,
+            context=context,
+            on_plan=lambda n_done, n_all: update(completed=n_done, total=n_all),
+            on_outcome=ended,
+            **options,
+        )
 
 
 def report_missing(finished: Run) -> int:
@@ -166,10 +183,7 @@ def prepare_corpora(
 ) -> Prepared:
     """Load the corpora of the settings and extract features; reports what cannot be used.
 
-    Args:
-        settings: name the corpora and the features of the run.
-        n_jobs: number of processes.
-        feature_sets: keys of `UTTERANCE_SETS` that some systems need as well.
+    Systems may need other `feature_sets` as well, keys of `UTTERANCE_SETS`.
 
     Raises:
         VoxaffectError: a corpus cannot be read, or features cannot be stored.
@@ -263,7 +277,7 @@ def demo(
     from voxaffect.simulation.trees import SIMULATED_NOTICE
 
     console().print(SIMULATED_NOTICE, style="bold")
-    roots = _simulate(out / "corpora", PAPER, seed, scale, jobs)
+    roots = _simulate(out / "corpora", PAPER, jobs, seed=seed, scale=scale)
     plain = {
         **DEMO,
         "corpora": {name: {"root": str(root)} for name, root in roots.items()},
@@ -287,29 +301,21 @@ def simulate(
     """Write simulated emotional speech in the trees of real corpora, for tests and trials."""
     from voxaffect.simulation.plans import PLANS
 
-    _simulate(folder, corpora.split(",") if corpora else [*PLANS], seed, scale, jobs)
+    names = corpora.split(",") if corpora else [*PLANS]
+    _simulate(folder, names, jobs, seed=seed, scale=scale)
 
 
-def _simulate(
-    folder: Path, corpora: Sequence[str], seed: int, scale: float, n_jobs: int
-) -> dict[str, Path]:
+def _simulate(folder: Path, corpora: Sequence[str], n_jobs: int, **options: Any) -> dict[str, Path]:
     """Write the simulated trees; returns corpus -> root."""
     from voxaffect.parallel.clusters import effective_jobs
     from voxaffect.simulation import trees
 
     n_jobs = effective_jobs(n_jobs)
     with counting_progress("speech") as advance:
-        return trees.simulate(
-            folder, seed=seed, scale=scale, corpora=corpora, progress=advance, n_jobs=n_jobs
-        )
+        return trees.simulate(folder, corpora=corpora, progress=advance, n_jobs=n_jobs, **options)
 
 
-@command(
-    app,
-    "extract",
-    EXPERIMENT,
-    kept="computed features are kept; run the same command again to resume",
-)
+@command(app, "extract", EXPERIMENT, kept=f"computed features are kept; {AGAIN}")
 def extract(
     config: Config, jobs: Jobs = 0, backend: On = Backend.loky, address: Address = None
 ) -> None:
@@ -381,24 +387,9 @@ def report(
 
 def _evaluate(settings: Settings, out: Path, n_jobs: int, note: str = "") -> int:
     """Run and report an experiment; returns the exit status, 1 if a fold has no result."""
-    from voxaffect.evaluation.experiment.experiment import run
-    from voxaffect.evaluation.experiment.run import RunFolder
-
-    plan = settings.plan()
+    settings.plan()  # its faults come before anything is read
     prepared = prepare_corpora(settings, n_jobs, settings.feature_sets())
-    with folds_progress() as (planned, ended):
-        finished = run(
-            plan,
-            prepared.dataset,
-            prepared.corpora,
-            RunFolder(out),
-            n_jobs=n_jobs,
-            note=note,
-            others=prepared.others,
-            context=context(settings, prepared),
-            on_plan=planned,
-            on_outcome=ended,
-        )
+    finished = run_folds(settings, prepared, out, n_jobs, note=note)
     _show(finished, out, out)
     return report_missing(finished)
 

@@ -13,12 +13,11 @@ from voxaffect.cli.app import EXPERIMENT, Config, Jobs, Out, app, command
 from voxaffect.cli.console import console, counting_progress, errors, print_line
 from voxaffect.cli.experiment import (
     RESUME,
-    context,
     feature_store,
-    folds_progress,
     prepare_corpora,
     report_missing,
     report_problems,
+    run_folds,
 )
 from voxaffect.errors import ConfigError
 
@@ -57,7 +56,6 @@ def robustness(
     codec, clipping, truncation, gain. The exit status is 1 if a fold could not be computed.
     """
     from voxaffect.config.file import load_settings
-    from voxaffect.evaluation.experiment.experiment import run
     from voxaffect.evaluation.experiment.run import RunFolder
     from voxaffect.evaluation.robustness.scores import robustness as score
     from voxaffect.parallel.clusters import LOCAL, workers
@@ -73,23 +71,18 @@ def robustness(
     with workers(LOCAL, None, jobs) as n_here:
         prepared = prepare_corpora(settings, n_here)
         tests = _degrade_tests(settings, prepared, degradations, n_here)
-        with folds_progress() as (planned, ended):
-            finished = run(
-                settings.plan(),
-                prepared.dataset,
-                prepared.corpora,
-                RunFolder(out / FOLDER),
-                n_jobs=n_here,
-                note=str((RunFolder(out).header() or {}).get("note", "")),
-                context={
-                    **context(settings, prepared),
-                    "degradations": {d.name: d.settings() for d in degradations},
-                    "codecs": f"PyAV {version('av')}",
-                },
-                on_plan=planned,
-                on_outcome=ended,
-                data_of=tests.fold_data,
-            )
+        finished = run_folds(
+            settings,
+            prepared,
+            out / FOLDER,
+            n_here,
+            note=str((RunFolder(out).header() or {}).get("note", "")),
+            context={
+                "degradations": {d.name: d.settings() for d in degradations},
+                "codecs": f"PyAV {version('av')}",
+            },
+            data_of=tests.fold_data,
+        )
     status = report_missing(finished)
     found = score(
         finished.results,
