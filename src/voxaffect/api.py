@@ -8,22 +8,21 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from voxaffect.audio.decode import StreamResampler, open_recording
+from voxaffect.audio.decode import BLOCK, AudioStream, StreamResampler, open_recording
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
-from voxaffect.corpora.corpus import Problem, Utterance
+from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import AudioError, ConfigError, InputError, StreamingError
 from voxaffect.export.runner import OnnxRecognizer
-from voxaffect.files import write_atomically
 from voxaffect.recognizer.packaged import PACKAGED, located
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.recognizer.recognizer import NetRecognizer
@@ -55,26 +54,6 @@ OnError = Literal["raise", "skip"]
 DEFAULT_SYSTEM = "lstm-mtl"
 
 
-def load(model: str | os.PathLike[str] | None = None, *, device: str = "cpu") -> Recognizer:
-    """Load a recognizer.
-
-    Args:
-        model: the folder of a saved one, an exported ONNX file, or the name of a packaged one; the
-            packaged recognizer unless given.
-        device: where nets compute, by PyTorch's name; ONNX files compute on the CPU.
-
-    Raises:
-        ArtifactError: there is none, it is damaged, or the device is missing.
-
-    >>> load("packaged")
-    <Recognizer dnn-mtl, PyTorch>
-    """
-    path = PACKAGED if model is None else located(Path(model))
-    if path.suffix.lower() == ".onnx":
-        return Recognizer(OnnxRecognizer.load(path))
-    return Recognizer(NetRecognizer.load(path, device=device))
-
-
 class Recognizer:
     """Emotion of recordings and streams; `load` and `train` make one.
 
@@ -87,8 +66,23 @@ class Recognizer:
 
     @classmethod
     def load(cls, model: str | os.PathLike[str] | None = None, *, device: str = "cpu") -> Self:
-        """Load a recognizer; arguments and errors as of `voxaffect.load`."""
-        return cls(load(model, device=device).model)
+        """Load a recognizer.
+
+        Args:
+            model: the folder of a saved one, an exported ONNX file, or the name of a packaged one;
+                the packaged recognizer unless given.
+            device: where nets compute, by PyTorch's name; ONNX files compute on the CPU.
+
+        Raises:
+            ArtifactError: there is none, it is damaged, or the device is missing.
+
+        >>> Recognizer.load("packaged")
+        <Recognizer dnn-mtl, PyTorch>
+        """
+        path = PACKAGED if model is None else located(Path(model))
+        if path.suffix.lower() == ".onnx":
+            return cls(OnnxRecognizer.load(path))
+        return cls(NetRecognizer.load(path, device=device))
 
     @property
     def classes_(self) -> tuple[str, ...]:
@@ -130,13 +124,29 @@ class Recognizer:
         """
         if on_error not in {"raise", "skip"}:
             raise InputError(f"on_error = {on_error!r} is unknown; use 'raise' or 'skip'")
-        if is_one(recordings):
-            (prediction,) = self._predict([recordings], on_error, is_single=True)
-            return prediction
-        several: list[Any] = [*recordings]  # type: ignore[misc]  # several, by `is_one`
-        if not several:
+        is_single = is_one(recordings)
+        values: list[Any] = [recordings] if is_single else [*recordings]  # type: ignore[misc]
+        if not values:
             raise InputError(f"recordings: got an empty {type(recordings).__name__}; {USAGE}")
-        return self._predict(several, on_error)
+        sources: list[Recording | Prediction] = []
+        for n, value in enumerate(values):
+            try:
+                sources.append(as_recording(value, self.model.limits))
+            except AudioError as fault:
+                place = "recordings" if is_single else f"recordings[{n}]"
+                named = type(fault)(f"{place}: {fault}")
+                if on_error == "raise":
+                    raise named from fault
+                sources.append(Prediction("recording", error=named))
+        usable = [source for source in sources if not isinstance(source, Prediction)]
+        computed = predict_all(thread_pool(self.model, 1), usable, prepare=lambda: None)
+        found = []
+        for source in sources:
+            prediction = source if isinstance(source, Prediction) else next(computed)
+            if prediction.error is not None and on_error == "raise":
+                raise prediction.error
+            found.append(prediction)
+        return found[0] if is_single else found
 
     def predict_proba(self, recordings: Iterable[Input]) -> NDArray[np.float64]:
         """Probabilities of several recordings, float64 (N, C), in the order of `classes_`."""
@@ -154,14 +164,12 @@ class Recognizer:
     def timeline(self, recording: Input) -> list[Prediction]:
         """Segment a recording at its pauses and recognize each segment (voice activity detection).
 
-        Args:
-            recording: one recording, as of `predict`; no segment of a table.
-
         Returns:
             predictions with `start_s` and `end_s`, in order; a segment that cannot be analyzed has
             `error`.
 
         Raises:
+            InputError: the argument is no single recording, or is a segment of a table.
             AudioError: the recording cannot be read, or no speech was found in it.
         """
         if not is_one(recording):
@@ -170,14 +178,15 @@ class Recognizer:
         if isinstance(source, Utterance):
             raise InputError("timeline takes a whole recording, not an utterance; use predict")
         name = name_of(source)
-        if isinstance(source, Waveform):
-            source = _wave_file(source)
-        opener = partial(
-            open_recording,
-            source if isinstance(source, bytes) else Path(source),
-            limits=self.model.limits,
-            name=name,
-        )
+
+        def opener() -> AbstractContextManager[AudioStream]:
+            if isinstance(source, Waveform):
+                samples = source.samples
+                blocks = (samples[at : at + BLOCK] for at in range(0, samples.size, BLOCK))
+                return nullcontext(AudioStream(name, SAMPLE_RATE_HZ, samples.size, blocks))
+            file = source if isinstance(source, bytes) else Path(source)
+            return open_recording(file, limits=self.model.limits, name=name)
+
         faults: list[AudioError] = []
         found = timeline(partial(predict_each, self.model), opener, on_fault=faults.append)
         return [*found.utterances, *(Prediction(name, error=fault) for fault in faults)]
@@ -202,9 +211,7 @@ class Recognizer:
     def save(self, folder: str | os.PathLike[str], *, half: bool = False) -> Recognizer:
         """Save to a folder that `load` reads; killed at any moment, it leaves the old or the new.
 
-        Args:
-            folder: created where it is missing.
-            half: store the net's weights in half precision, in half the space.
+        With `half` the net's weights are stored in half precision, in half the space.
 
         Raises:
             ArtifactError: the folder cannot be written, or this recognizer is an ONNX file.
@@ -232,38 +239,14 @@ class Recognizer:
             raise ConfigError(f"an ONNX file cannot be {what} again; load the folder it came from")
         return self.model
 
-    def _predict(
-        self, values: Sequence[Any], on_error: OnError, *, is_single: bool = False
-    ) -> list[Prediction]:
-        """Predictions in order; what is no recording keeps its place."""
-        sources: list[Recording | Prediction] = []
-        for n, value in enumerate(values):
-            try:
-                sources.append(as_recording(value, self.model.limits))
-            except AudioError as fault:
-                place = "recordings" if is_single else f"recordings[{n}]"
-                named = type(fault)(f"{place}: {fault}")
-                if on_error == "raise":
-                    raise named from fault
-                sources.append(Prediction("recording", error=named))
-        usable = [source for source in sources if not isinstance(source, Prediction)]
-        computed = self._computed(usable, on_error)
-        return [s if isinstance(s, Prediction) else next(computed) for s in sources]
 
-    def _computed(self, recordings: Sequence[Recording], on_error: OnError) -> Iterator[Prediction]:
-        for prediction in predict_all(thread_pool(self.model, 1), recordings, prepare=lambda: None):
-            if prediction.error is not None and on_error == "raise":
-                raise prediction.error
-            yield prediction
+load = Recognizer.load
 
 
 class Stream:
     """Live sound while it comes: push samples, read `current` at any time.
 
-    Args:
-        model: a recognizer on PyTorch.
-        rate_hz: sample rate of what is pushed.
-        segment: whether utterances end at pauses.
+    `Recognizer.stream` makes one, and describes the arguments.
     """
 
     def __init__(self, model: NetRecognizer, rate_hz: float, *, segment: bool = True) -> None:
@@ -275,12 +258,7 @@ class Stream:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self.finish()
 
@@ -359,11 +337,14 @@ def train(
         store = FeatureStore(stated.features.store.expanduser(), extractor, stated.audio.limits())
         corpora = stated.load_corpora()
         prepared = prepare(corpora, stated.make_taxonomy(), store, others={}, n_jobs=n_jobs)
-    _warn_of([*(p for corpus in corpora for p in corpus.problems), *prepared.problems])
-    train_set, dev_set = split(stated, prepared, prepared.dataset.utterances.values())
-    card = card_of(chosen.name, stated, prepared, (train_set, dev_set))
+    problems = [*(p for corpus in corpora for p in corpus.problems), *prepared.problems]
+    if faults := [problem for problem in problems if problem.is_fault]:
+        first = f"{faults[0].path}: {faults[0].detail}"
+        warnings.warn(f"{len(faults)} recordings cannot be used, such as {first}", stacklevel=2)
+    parts = split(stated, prepared, prepared.dataset.utterances.values())
+    card = card_of(chosen.name, stated, prepared, parts)
     model = NetRecognizer(chosen.net_settings(stated), extractor, card)
-    return Recognizer(model.fit(train_set, dev_set, seed=seed, on_epoch=on_epoch))
+    return Recognizer(model.fit(*parts, seed=seed, on_epoch=on_epoch))
 
 
 def to_frame(predictions: Prediction | Iterable[Prediction]) -> pd.DataFrame:
@@ -400,16 +381,9 @@ def card_of(
 ) -> dict[str, Any]:
     """Model card: the system, exactly which data with which classes, and how they were split.
 
-    Data are named by digests, never by paths of this machine.
-
-    Args:
-        system: its name.
-        settings: of the training.
-        prepared: all data.
-        parts: training and dev set.
+    Data are named by digests, never by paths of this machine; `parts` are training and dev set.
     """
     dataset, stated = prepared.dataset, settings.evaluate
-    train_set, dev_set = parts
     return {
         "system": system,
         "corpora": [asdict(summary) for summary in prepared.corpora],
@@ -417,25 +391,18 @@ def card_of(
         "taxonomy": settings.make_taxonomy().settings(),
         "audio": settings.audio.model_dump(),
         "split": {"dev": stated.dev, "split_seed": stated.split_seed},
-        "n_train": len(train_set),
-        "n_dev": len(dev_set),
+        "n_train": len(parts[0]),
+        "n_dev": len(parts[1]),
     }
-
-
-def _warn_of(problems: Sequence[Problem]) -> None:
-    """Name the first fault of the data, and count them."""
-    faults = [problem for problem in problems if problem.is_fault]
-    if faults:
-        first = f"{faults[0].path}: {faults[0].detail}"
-        warnings.warn(f"{len(faults)} recordings cannot be used, such as {first}", stacklevel=3)
 
 
 def _settings(data: Any, sections: Mapping[str, Any], folder: Path) -> Settings:
     """Settings of a training on a table, a DataFrame, or the corpora of a settings file."""
     from voxaffect.config.file import make_settings, read_settings  # noqa: PLC0415
 
+    name = "data"
     if hasattr(data, "columns") and hasattr(data, "to_parquet"):
-        table, name = _parquet(data, folder), "data"
+        table = _parquet(data, folder)
     elif isinstance(data, (str, os.PathLike)):
         table = Path(data)
         name = table.stem
@@ -464,17 +431,5 @@ def _parquet(frame: pd.DataFrame, folder: Path) -> Path:
     table = folder / "data.parquet"
     if "path" in frame.columns:
         frame = frame.assign(path=[str(Path.cwd() / str(path)) for path in frame["path"]])
-    with write_atomically(table) as file:
-        frame.astype(str).where(frame.notna(), "").to_parquet(file, index=False)
+    frame.astype(str).where(frame.notna(), "").to_parquet(table, index=False)
     return table
-
-
-def _wave_file(waveform: Waveform) -> bytes:
-    """Samples as the bytes of a WAV file, which can be read twice."""
-    import io  # noqa: PLC0415
-
-    import soundfile as sf  # noqa: PLC0415
-
-    file = io.BytesIO()
-    sf.write(file, waveform.samples, SAMPLE_RATE_HZ, format="WAV", subtype="FLOAT")
-    return file.getvalue()

@@ -260,7 +260,7 @@ def _write(results: Iterable[Result], request: Request) -> None:
     entry = partial(json_line, frames=True) if request.frames else form.entry
 
     def texts(results: Iterable[Result]) -> Iterator[str]:
-        yield form.begin()
+        yield form.begin
         for _, predictions, _ in results:
             yield "".join(map(entry, predictions))
 

@@ -162,7 +162,7 @@ def predict_timeline(
         replace(one, name=upload.name).abstained(request.abstain) for one in found.utterances
     ]
     if request.form != "json":
-        return form.begin() + "".join(map(form.entry, segments)), duration_s
+        return form.begin + "".join(map(form.entry, segments)), duration_s
     utterances = [cast(PredictionDict, one.to_dict(frames=request.frames)) for one in segments]
     body: TimelineDict = {
         "file": upload.name,
@@ -196,4 +196,4 @@ def whole_text(request: InferenceRequest, name: str, prediction: Prediction) -> 
     prediction = replace(prediction, name=name).abstained(request.abstain)
     if request.form == "json":
         return json_line(prediction, frames=request.frames)
-    return FORMATS[request.form].begin() + FORMATS[request.form].entry(prediction)
+    return FORMATS[request.form].begin + FORMATS[request.form].entry(prediction)

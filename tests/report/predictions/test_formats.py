@@ -17,13 +17,12 @@ from voxaffect.audio.quality import QualityWarning
 from voxaffect.recognizer.prediction import UNSURE
 from voxaffect.report.predictions.formats import (
     COLUMNS,
+    FORMATS,
     audacity_label,
-    csv_header,
     csv_row,
     json_line,
     visible,
     vtt_cue,
-    vtt_header,
 )
 
 CUE = re.compile(r"\n(\d\d:\d\d:\d\d\.\d{3}) --> (\d\d:\d\d:\d\d\.\d{3})\n([^\n\r]+)\n")
@@ -37,7 +36,7 @@ def test_no_name_breaks_a_line_of_json_or_csv(name: str) -> None:
     assert line.count("\n") == 1
     assert line.isascii()
     assert json.loads(line)["file"] == name
-    text = io.StringIO(csv_header() + csv_row(made(name)) + csv_row(made("b")), newline="")
+    text = io.StringIO(FORMATS["csv"].begin + csv_row(made(name)) + csv_row(made("b")), newline="")
     header, row, other = csv.reader(text)
     assert header == list(COLUMNS)
     assert len(row) == len(other) == len(header)
@@ -64,13 +63,13 @@ def test_every_format_says_the_same() -> None:
     assert line["probabilities"] == SHARES
     assert line["novelty"] == 1.25
     assert [warning["code"] for warning in line["warnings"]] == ["clipped", "noisy"]
-    (row,) = csv.DictReader(io.StringIO(csv_header() + csv_row(said)))
+    (row,) = csv.DictReader(io.StringIO(FORMATS["csv"].begin + csv_row(said)))
     assert (row["emotion"], row["angry"], row["gender: female"]) == ("angry", "0.5500", "0.7000")
     assert (row["naturalness: acted"], row["novelty"]) == ("", "1.2500")
     assert (row["start_s"], row["end_s"]) == ("3661.250", "3662.500")
     assert row["warnings"] == "clipped noisy"
     assert audacity_label(said) == "3661.250000\t3662.500000\tangry 55% (clipped, noisy)\n"
-    assert vtt_header() + vtt_cue(said) == (
+    assert FORMATS["vtt"].begin + vtt_cue(said) == (
         "WEBVTT\n\n01:01:01.250 --> 01:01:02.500\nangry 55% (clipped, noisy)\n"
     )
 
@@ -84,7 +83,7 @@ def test_a_row_of_a_table_is_found_again_by_what_it_says() -> None:
     place = {"path": "./a.wav", "start_s": "0.50", "end_s": "", "emotion": "sad"}
     line = json.loads(json_line(made(row=place)))
     assert (line["path"], line["start_s"], line["end_s"]) == ("./a.wav", 0.5, None)
-    (row,) = csv.DictReader(io.StringIO(csv_header() + csv_row(made(row=place))))
+    (row,) = csv.DictReader(io.StringIO(FORMATS["csv"].begin + csv_row(made(row=place))))
     assert (row["path"], row["start_s"], row["end_s"]) == ("./a.wav", "0.50", "")
 
 

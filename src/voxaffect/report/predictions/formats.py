@@ -13,8 +13,8 @@ from voxaffect.recognizer.prediction import ROW_COLUMNS, Prediction
 from voxaffect.taxonomy import EMOTION, TASKS
 
 INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-"""Unicode's categories of what would break a line or a terminal: controls, marks that turn the
-direction of writing, halves of characters, separators of lines and paragraphs."""
+"""Unicode's categories of controls, marks that turn the direction of writing, halves of
+characters, and separators of lines and paragraphs."""
 
 
 def visible(text: str) -> str:
@@ -54,22 +54,15 @@ COLUMNS = (
 sentences."""
 
 
-def csv_header() -> str:
-    """The names of the columns, a row of CSV (RFC 4180)."""
-    return _csv_line(COLUMNS)
-
-
 def csv_row(prediction: Prediction) -> str:
-    """One prediction; a subtask that was not learned leaves its cells empty.
+    """One prediction as a row of CSV; a subtask that was not learned leaves its cells empty.
 
     A name that begins with `=`, `+`, `-` or `@` is written as it is: a spreadsheet that takes it
     for a formula must be told to import the column as text.
     """
-    cells = row_of(prediction)
-    numbers = {"start_s": ".3f", "end_s": ".3f", "duration_s": ".3f"}
     return _csv_line(
-        f"{value:{numbers.get(name, '.4f')}}" if isinstance(value, float) else value or ""
-        for name, value in cells.items()
+        f"{value:{'.3f' if name.endswith('_s') else '.4f'}}" if isinstance(value, float) else value
+        for name, value in row_of(prediction).items()
     )
 
 
@@ -90,7 +83,8 @@ def row_of(prediction: Prediction) -> dict[str, str | float | None]:
     return dict(zip(COLUMNS, cells, strict=True))
 
 
-def _csv_line(cells: Iterable[str]) -> str:
+def _csv_line(cells: Iterable[str | float | None]) -> str:
+    """A line of CSV (RFC 4180), None as an empty cell."""
     text = io.StringIO(newline="")
     csv.writer(text).writerow(cells)
     return text.getvalue()
@@ -103,11 +97,6 @@ def json_line(prediction: Prediction, *, frames: bool = False) -> str:
 
 ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 """Outside these, `-->` in a text would be taken for times."""
-
-
-def vtt_header() -> str:
-    """What a file of captions begins with."""
-    return "WEBVTT\n"
 
 
 def vtt_cue(prediction: Prediction) -> str:
@@ -130,22 +119,22 @@ class Format:
     """How predictions become text.
 
     Args:
-        begin: what comes before them.
+        begin: text before them.
         entry: one of them.
         media_type: of the text.
         suffix: of files that hold the predictions of one recording each, where the format cannot
             hold names of recordings; else None.
     """
 
-    begin: Callable[[], str]
+    begin: str
     entry: Callable[[Prediction], str]
     media_type: str
     suffix: str | None = None
 
 
 FORMATS: Mapping[str, Format] = {
-    "json": Format(str, json_line, "application/json"),
-    "csv": Format(csv_header, csv_row, "text/csv; charset=utf-8; header=present"),
-    "audacity": Format(str, audacity_label, "text/plain; charset=utf-8", ".txt"),
-    "vtt": Format(vtt_header, vtt_cue, "text/vtt; charset=utf-8", ".vtt"),
+    "json": Format("", json_line, "application/json"),
+    "csv": Format(_csv_line(COLUMNS), csv_row, "text/csv; charset=utf-8; header=present"),
+    "audacity": Format("", audacity_label, "text/plain; charset=utf-8", ".txt"),
+    "vtt": Format("WEBVTT\n", vtt_cue, "text/vtt; charset=utf-8", ".vtt"),
 }

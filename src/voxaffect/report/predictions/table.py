@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 from rich import box
 from rich.cells import cell_len
 from rich.table import Table
@@ -36,48 +37,43 @@ def table(predictions: Sequence[Prediction], *, title: str | None = None, width:
         width: of the terminal.
     """
     names = [times(p) for p in predictions] if title is not None else short_names(predictions)
-    needs = max(map(len, names), default=0)
-    columns = _columns_that_fit(predictions, needs, width)
-    room = width - sum(_width(column) for column in columns[1:]) - BORDERS
+    needs = min(max(map(cell_len, names), default=0), SHORTEST_NAME)
+    columns = _columns_that_fit(predictions, width - needs - BORDERS)
+    room = width - sum(map(_width, columns)) - BORDERS
+    shown = [middle_ellipsis(name, max(room, SHORTEST_NAME)) for name in names]
     grid = Table(box=box.SQUARE)
-    grid.add_column("time" if title is not None else "file", no_wrap=True)
-    for column in columns[1:]:
-        grid.add_column(column[0], no_wrap=column[0] != "warnings")
-    for n, name in enumerate(names):
-        shown = middle_ellipsis(name, max(room, SHORTEST_NAME))
-        grid.add_row(shown, *(column[n + 1] for column in columns[1:]))
+    for heading, *_ in (["time" if title is not None else "file"], *columns):
+        grid.add_column(heading, no_wrap=heading != "warnings")
+    for row in zip(shown, *(column[1:] for column in columns), strict=True):
+        grid.add_row(*row)
     return grid
 
 
-def _columns_that_fit(
-    predictions: Sequence[Prediction], name_width: int, width: int
-) -> list[list[str]]:
-    """Heading and cells of the columns, the first of which is the name's place."""
-    label = ["emotion", *(str(p.label) for p in predictions)]
-    classes = [
-        [name, *(f"{p.probabilities[name]:.2f}" for p in predictions)] for name in EMOTION.classes
-    ]
-    highest = ["p", *(f"{p.probability or 0:.2f}" for p in predictions)]
-    subtasks = [
-        "subtasks",
-        *(", ".join(max(c, key=lambda k: c[k]) for c in p.subtasks.values()) for p in predictions),
-    ]
+def _columns_that_fit(predictions: Sequence[Prediction], room: int) -> list[list[str]]:
+    """The most columns that fit, each its heading and its cells; the last choice may not."""
+
+    def column(heading: str, cell: Callable[[Prediction], str]) -> list[str]:
+        return [heading, *map(cell, predictions)]
+
+    def best_subtasks(p: Prediction) -> str:
+        return ", ".join(max(shares, key=lambda k: shares[k]) for shares in p.subtasks.values())
+
+    label = column("emotion", lambda p: str(p.label))
+    classes = [column(k, lambda p, k=k: f"{p.probabilities[k]:.2f}") for k in EMOTION.classes]
+    highest = column("p", lambda p: f"{p.probability or 0:.2f}")
+    subtasks = column("subtasks", best_subtasks)
     texts, codes = [], []
     if any(p.warnings for p in predictions):
-        texts = [["warnings", *("; ".join(map(str, p.warnings)) for p in predictions)]]
-        codes = [["warnings", *("\n".join(w.code for w in p.warnings) for p in predictions)]]
-    least = min(name_width, SHORTEST_NAME)
-    for rest in (
+        texts = [column("warnings", lambda p: "; ".join(map(str, p.warnings)))]
+        codes = [column("warnings", lambda p: "\n".join(w.code for w in p.warnings))]
+    choices = (
         [label, *classes, subtasks, *texts],
         [label, *classes, subtasks, *codes],
         [label, *classes, *codes],
         [label, highest, *codes],
         [label, highest],
-        [label],
-    ):
-        if least + BORDERS + sum(map(_width, rest)) <= width:
-            break
-    return [[], *rest]
+    )
+    return next((some for some in choices if sum(map(_width, some)) <= room), [label])
 
 
 def _width(column: Sequence[str]) -> int:
@@ -121,32 +117,22 @@ PAUSE = "·"
 def strip(segments: Sequence[Prediction], duration_s: float, width: int) -> Text:
     """A column for each of `width` equal parts of a recording, with a scale and a legend.
 
+    Its letter is that of the segment that fills most of it.
+
     Args:
         segments: of the recording, in their order.
         duration_s: of the recording.
         width: columns, at least 20.
     """
-    labels = _columns(segments, duration_s, width)
+    edges = np.linspace(0, duration_s, width + 1)
+    starts, ends = np.reshape([segment.interval_s for segment in segments], (-1, 2)).T[..., None]
+    inside = np.minimum(ends, edges[1:]) - np.maximum(starts, edges[:-1])  # seconds (S, width)
+    longest = np.vstack([np.zeros(width), inside]).argmax(axis=0)  # 0: no speech
     text = Text()
-    for label in labels:
+    for label in (None if n == 0 else segments[n - 1].label for n in longest):
         style = f"black on {LABEL_COLORS[label]}" if label else "dim"
         text.append(LETTERS[label] if label else PAUSE, style)
     text.append(f"\n{clock(0)}{clock(duration_s):>{width - len(clock(0))}}\n", "dim")
     for label, letter in LETTERS.items():
         text.append(letter, f"black on {LABEL_COLORS[label]}").append(f" {label}  ")
     return text.append(f"{PAUSE} no speech", "dim")
-
-
-def _columns(segments: Sequence[Prediction], duration_s: float, width: int) -> list[str | None]:
-    """Whichever label fills most of each column; None where no speech in it."""
-    column_s = duration_s / width
-    found: list[str | None] = [None] * width
-    filled = [0.0] * width
-    for segment in segments:
-        start_s, end_s = segment.interval_s
-        first, last = int(start_s / column_s), min(width - 1, int(end_s / column_s))
-        for column in range(first, last + 1):
-            inside_s = min(end_s, (column + 1) * column_s) - max(start_s, column * column_s)
-            if inside_s > filled[column]:
-                found[column], filled[column] = segment.label, inside_s
-    return found
