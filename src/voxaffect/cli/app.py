@@ -41,7 +41,8 @@ class PlainHelpGroup(TyperGroup):
         for name in names:
             command = self.commands[name]
             row = name.ljust(width), command.get_short_help_str(WHOLE)
-            panels.setdefault(command.rich_help_panel or "Commands", []).append(row)
+            heading = getattr(command, "rich_help_panel", None) or "Commands"
+            panels.setdefault(heading, []).append(row)
         for heading, rows in panels.items():
             with formatter.section(heading):
                 formatter.write_dl(rows)

@@ -59,7 +59,9 @@ def _columns_that_fit(predictions: Sequence[Prediction], room: int) -> list[list
         return ", ".join(max(shares, key=lambda k: shares[k]) for shares in p.subtasks.values())
 
     label = column("emotion", lambda p: str(p.label))
-    classes = [column(k, lambda p, k=k: f"{p.probabilities[k]:.2f}") for k in EMOTION.classes]
+    classes = [
+        [name, *(f"{p.probabilities[name]:.2f}" for p in predictions)] for name in EMOTION.classes
+    ]
     highest = column("p", lambda p: f"{p.probability or 0:.2f}")
     subtasks = column("subtasks", best_subtasks)
     texts, codes = [], []
