@@ -1,29 +1,22 @@
-"""Protocol card, and leakage from the run's header or from sentences of earlier versions."""
+"""Protocol card, and leakage of the folds of a run."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from tests.evaluation.data import make_dataset
 from tests.report.runs import full_run, result
 from voxaffect.evaluation.card import (
-    Share,
     corpora_digest,
     folds_digest,
-    leakage_by_protocol,
+    leakage_table,
     protocol_card,
 )
 from voxaffect.evaluation.experiment.experiment import Plan, run
 from voxaffect.evaluation.experiment.run import Run, RunFolder
 from voxaffect.systems.systems import SYSTEMS
 
-OLD = (
-    "within/emodb/03: the test set shares 2 sentences, 1 corpus with the training and dev data; "
-    "the dev set shares 8 speakers, 1 sentence, 1 corpus with the training data."
-)
 PLAN = Plan(protocols=("within", "cross", "aggregated"), systems=(SYSTEMS["svm"],))
 
 
@@ -31,47 +24,32 @@ def of(*results: object, **leakage: object) -> Run:
     return Run({}, (), {}, tuple(results), leakage=leakage)  # type: ignore[arg-type]
 
 
-def test_sentence_of_an_earlier_version_is_parsed() -> None:
-    (leakage,) = leakage_by_protocol(
-        of(result("emodb/03", "svm", (5,) * 4, details={"leakage": OLD}))
-    )
-    (fold,) = leakage.folds
-    assert fold.test == {
-        "speakers": Share(0, None),
-        "sentences": Share(2, None),
-        "sessions": Share(0, None),
-        "corpora": Share(1, None),
-    }
-    assert fold.dev["speakers"] == Share(8, None)
-    assert fold.dev["sentences"] == Share(1, None)
-    assert leakage.shares("duplicates") == ()
-
-
-@pytest.mark.parametrize("details", [{}, {"leakage": "something else"}])
-def test_result_without_a_statement_has_no_known_shares(details: dict[str, str]) -> None:
-    (leakage,) = leakage_by_protocol(of(result("emodb/03", "svm", (5,) * 4, details=details)))
-    assert leakage.shares("speakers") == ()
-    assert leakage.sharing("speakers") == ()
-
-
-def test_kind_without_names_has_no_known_shares() -> None:
+def test_only_kinds_with_names_of_folds_with_results_have_rows() -> None:
     stated = {"speakers": [0, 1], "sentences": [0, 0]}
     one = result("emodb/03", "svm", (5,) * 4)
-    run = replace(of(one), leakage={one.fold: {"test": stated, "dev": stated}})
-    (leakage,) = leakage_by_protocol(run)
-    assert leakage.shares("speakers") == (Share(0, 1),)
-    assert leakage.shares("sentences") == ()
+    leakage = {one.fold: {"test": stated, "dev": stated}, "cross/emodb": {"test": stated}}
+    found = leakage_table(replace(of(one), leakage=leakage))
+    within = ("within", "emodb", "within/emodb/03")
+    assert [*found.itertuples(index=False, name=None)] == [
+        (*within, "test", "speakers", 0, 1),
+        (*within, "dev", "speakers", 0, 1),
+    ]
+    assert leakage_table(of(one)).empty
 
 
 def test_run_has_the_leakage_of_every_fold_on_disk(tmp_path: Path) -> None:
     finished = run(PLAN, make_dataset(n_takes=2), (), RunFolder(tmp_path))
     assert set(finished.leakage) == {r.fold for r in finished.results}
-    within, cross, aggregated = leakage_by_protocol(finished)
-    assert (within.protocol, len(within.folds)) == ("within", 6)
-    assert within.n_sharing("speakers") == cross.n_sharing("speakers") == 0
-    assert aggregated.sharing("speakers") == ("aggregated",)
-    assert cross.test_sets == ("north", "south")
-    assert all(share == Share(0, 8) for share in within.shares("near_duplicates"))
+    found = leakage_table(finished)
+    assert found["protocol"].unique().tolist() == ["within", "cross", "aggregated"]
+    tested = found[found["set"] == "test"].set_index(["protocol", "kind"])
+    speakers, copies = (tested.xs(kind, level="kind") for kind in ("speakers", "near_duplicates"))
+    assert len(speakers.loc["within"]) == 6
+    assert speakers["test_set"].loc["cross"].tolist() == ["north", "south"]
+    assert not speakers["n"].loc[["within", "cross"]].any()
+    assert speakers["n"].loc["aggregated"] > 0
+    assert set(copies["n"].loc["within"]) == {0}
+    assert set(copies["of"].loc["within"]) == {8}
 
 
 def test_run_of_an_earlier_version_gets_its_leakage_when_evaluated_again(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from tests.report.runs import full_run, result
 from voxaffect.evaluation.experiment.run import Run, order
 from voxaffect.evaluation.summary import summarize_run
 from voxaffect.report.findings import NO_BREAK, at_least, findings
-from voxaffect.report.leakage import statements
 from voxaffect.report.run_info import flatten_settings, protocol_section
 
 
@@ -130,14 +129,6 @@ def test_restarted_trainings_are_counted_and_listed() -> None:
 
 def test_run_without_results() -> None:
     assert texts_of(Run({}, (), {}, ()))[-1] == "No results yet."
-
-
-def test_leakage_statements_are_counted_without_fold_names() -> None:
-    stated = statements(full_run().results)
-    text = "the test set shares no speaker with the training data."
-    assert stated["within", "emodb", text] == 8
-    silent = replace(full_run().results[0], details={})
-    assert next(iter(statements([silent])))[2] == "no statement recorded"
 
 
 def test_settings_are_flattened() -> None:

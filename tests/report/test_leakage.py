@@ -149,7 +149,7 @@ def run_of(protocol: str, folds: Mapping[str, Shares]) -> Run:
 
 
 def note(protocol: str, folds: Mapping[str, Shares]) -> str:
-    return leakage.note(summarize_run(run_of(protocol, folds)), protocol)
+    return leakage.note(run_of(protocol, folds), protocol)
 
 
 def test_folds_that_share_no_speaker_are_counted() -> None:
@@ -189,27 +189,10 @@ def test_utterances_without_speaker_names_are_counted() -> None:
     assert "40 test utterances without speaker names (counted as one speaker)." in text
 
 
-def test_older_run_notes_that_duplicates_were_not_checked() -> None:
-    old = (
-        "the test set shares 57 speakers, 1 corpus with the training and dev data; the dev set "
-        "shares 53 speakers, 1 corpus with the training data."
-    )
-    made = result("aggregated", "svm", (5,) * 4, protocol="aggregated", details={"leakage": old})
-    run = Run({}, (), {}, (made,))
-    text = leakage.note(summarize_run(run), "aggregated")
-    assert text.startswith("Speaker-dependent: the test set shares 57 speakers with training.")
-    assert leakage.NOT_CHECKED in text
-    table = first_table(run)
-    shown = row(table, "aggregated")
-    assert (shown["Speakers"], shown["Duplicates"]) == ("57", ABSENT)
-
-
-def test_run_without_leakage_data_has_no_note() -> None:
-    summary = summarize_run(full_run())
-    assert leakage.note(summary, "within") == ""
-    assert leakage.section(full_run(), summary) is not None
-    empty = Run({}, (), {}, ())
-    assert leakage.section(empty, summarize_run(empty)) is None
+def test_run_without_leakage_data_has_no_note_and_no_section() -> None:
+    for run in (replace(full_run(), leakage={}), Run({}, (), {}, ())):
+        assert leakage.note(run, "within") == ""
+        assert leakage.section(run) is None
 
 
 def test_dev_sets_that_share_speakers_are_counted() -> None:
@@ -261,12 +244,33 @@ def test_every_system_but_the_majority_has_a_selection_sentence() -> None:
 
 
 def lead(run: Run) -> tuple[str, ...]:
-    section = leakage.section(run, summarize_run(run))
+    section = leakage.section(run)
     assert section is not None
     return section.lead
 
 
 def first_table(run: Run) -> Table:
-    section = leakage.section(run, summarize_run(run))
+    section = leakage.section(run)
     assert section is not None
     return section.tables[0]
+
+
+def test_equal_statements_are_one_row_with_their_number_of_folds() -> None:
+    copies = {"sentences": [3, 5], "near_duplicates": [2, 40], "corpora": [0, 1]}
+    run = run_of("within", {"a/1": {}, "a/2": copies, "a/3": {}})
+    section = leakage.section(run)
+    assert section is not None
+    dev = "the dev set shares 1 corpus with the training data."
+    assert [[cell.text for cell in cells] for cells in section.more[1].rows] == [
+        [
+            *("within", "a"),
+            f"the test set shares 1 corpus with the training and dev data; {dev}",
+            "2",
+        ],
+        [
+            *("within", "a"),
+            "the test set shares 3 sentences, 2 near duplicates with the training and dev data; "
+            + dev,
+            "1",
+        ],
+    ]

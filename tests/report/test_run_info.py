@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tests.report.runs import corpus, full_run, row
-from voxaffect.report import leakage, run_info
+from voxaffect.report import run_info
 from voxaffect.report.table import ABSENT
 
 
@@ -26,14 +26,4 @@ def test_excluded_labels_and_files_are_counted() -> None:
     assert [[cell.text for cell in cells] for cells in table.rows] == [
         ["a", "40", "40", "none", "duplicate 2"],
         ["b", "44", "40", "boredom 3", "duplicate 2, recording refused 1"],
-    ]
-
-
-def test_equal_leakage_statements_are_one_row() -> None:
-    stated = {("within", "emodb", "shares nothing."): 8}
-    assert [c.text for c in leakage.statements_table(stated).rows[0]] == [
-        "within",
-        "emodb",
-        "shares nothing.",
-        "8",
     ]

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from voxaffect.evaluation.calibration import Reliability, reliabilities
-from voxaffect.evaluation.card import ProtocolLeakage, leakage_by_protocol
 from voxaffect.evaluation.class_gains import ClassGains, class_gains
 from voxaffect.evaluation.comparisons import Comparison, compare_all, compare_by_other_units
 from voxaffect.evaluation.experiment.run import PROTOCOLS, CorpusSummary, Run
@@ -51,11 +50,6 @@ class Summary:
     def reliabilities(self) -> tuple[Reliability, ...]:
         """Calibration of confidences."""
         return reliabilities(self.run)
-
-    @cached_property
-    def leakage(self) -> tuple[ProtocolLeakage, ...]:
-        """What the folds of each protocol share with their training data."""
-        return leakage_by_protocol(self.run)
 
     @cached_property
     def class_gains(self) -> Mapping[str, tuple[ClassGains, ...]]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from voxaffect.evaluation.card import ProtocolLeakage, Share
-from voxaffect.evaluation.experiment.run import FoldResult, Run
-from voxaffect.evaluation.splits.overlap import UNKNOWN, Exclusion, Overlaps, Part
+import numpy as np
+import pandas as pd
+
+from voxaffect.evaluation.card import leakage_table
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.splits.leakage import COPIES, NAMES
+from voxaffect.evaluation.splits.overlap import Exclusion, Overlaps, Part
 from voxaffect.evaluation.splits.pairs import Pair
-from voxaffect.evaluation.summary import Summary
 from voxaffect.report.table import (
     ABSENT,
+    Cell,
+    Row,
     Section,
     Table,
     cells,
@@ -22,7 +27,7 @@ from voxaffect.report.table import (
     listing,
     plural,
 )
-from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
+from voxaffect.taxonomy import EMOTION
 
 UTTERANCE_COUNTS = (
     f"{ABSENT}: none. Arousal, valence: utterances rated for them. Repeats: utterances with the "
@@ -41,27 +46,20 @@ MATCHING = (
 
 def tables(found: Overlaps) -> tuple[Table, ...]:
     """Contents of the corpora, excluded data, leave-one-corpus-out sets, and overlap."""
-    return (
-        emotions(found.parts),
-        voices(found.parts),
-        styles(found.parts),
-        excluded(found.excluded),
-        sets(found),
-        gaps(found),
-        shared(found.pairs),
-    )
+    described = (emotions(found.parts), voices(found.parts), styles(found.parts))
+    return (*described, excluded(found.excluded), sets(found), gaps(found), shared(found.pairs))
 
 
 def emotions(parts: Sequence[Part]) -> Table:
     """Utterances of each corpus by class."""
     rows = tuple(
-        cells(
-            part.name,
-            *map(count_cell, part.holds.emotions.values()),
-            *map(count_cell, (part.holds.n_utterances, part.holds.n_arousal, part.holds.n_valence)),
+        counted(
+            [part.name],
+            [*held.emotions.values(), held.n_utterances, held.n_arousal, held.n_valence],
             count_cell(len(part.repeats)),
         )
         for part in parts
+        for held in [part.holds]
     )
     columns = ("Corpus", *EMOTION.classes, "all", "arousal", "valence", "repeats")
     return Table("Corpora: utterances by emotion", columns, rows, (UTTERANCE_COUNTS,))
@@ -69,10 +67,11 @@ def emotions(parts: Sequence[Part]) -> Table:
 
 def voices(parts: Sequence[Part]) -> Table:
     """Speakers of each corpus, and utterances by gender."""
-    genders = _present((*GENDER.classes, UNKNOWN), [part.holds.genders for part in parts])
-    counts = ([p.holds.n_speakers, *(p.holds.genders[g] for g in genders)] for p in parts)
+    genders = _present([part.holds.genders for part in parts])
     rows = tuple(
-        cells(part.name, *map(count_cell, each)) for part, each in zip(parts, counts, strict=True)
+        counted([part.name], [held.n_speakers, *(held.genders[gender] for gender in genders)])
+        for part in parts
+        for held in [part.holds]
     )
     title = "Corpora: speakers, and utterances by gender"
     return Table(title, ("Corpus", "speakers", *genders), rows)
@@ -80,23 +79,25 @@ def voices(parts: Sequence[Part]) -> Table:
 
 def styles(parts: Sequence[Part]) -> Table:
     """Utterances of each corpus by naturalness and language."""
-    kinds = _present((*NATURALNESS.classes, UNKNOWN), [part.holds.styles for part in parts])
-    rows = tuple(
-        cells(
-            part.name,
-            *(count_cell(part.holds.styles[kind]) for kind in kinds),
-            next(iter(languages)) if len(languages) == 1 else counts_text(languages) or None,
-        )
-        for part in parts
-        for languages in [part.holds.languages]
-    )
+    kinds = _present([part.holds.styles for part in parts])
+    rows = []
+    for part in parts:
+        languages = part.holds.languages
+        spoken = next(iter(languages)) if len(languages) == 1 else counts_text(languages) or ABSENT
+        rows.append(counted([part.name], [part.holds.styles[kind] for kind in kinds], spoken))
     columns = ("Corpus", *kinds, "Language")
     title = "Corpora: utterances by style and language"
-    return Table(title, columns, rows, text_columns=(0, len(columns) - 1))
+    return Table(title, columns, tuple(rows), text_columns=(0, len(columns) - 1))
 
 
-def _present(kinds: Sequence[str], counts: Sequence[Mapping[str, int]]) -> list[str]:
-    return [kind for kind in kinds if any(c[kind] for c in counts)]
+def _present(counts: Sequence[Mapping[str, int]]) -> list[str]:
+    """Kinds, in their order, of which any corpus has some."""
+    return [kind for kind in counts[0] if any(c[kind] for c in counts)] if counts else []
+
+
+def counted(names: Sequence[str], counts: Iterable[int], *more: Cell | str) -> Row:
+    """A row of names, counts (zero is absent), and more cells."""
+    return cells(*names, *map(count_cell, counts), *more)
 
 
 def counts_text(counts: Mapping[str, int]) -> str:
@@ -118,10 +119,9 @@ def excluded(exclusions: Sequence[Exclusion]) -> Table:
 def sets(found: Overlaps) -> Table:
     """Training, dev and test sets of a leave-one-corpus-out run by class."""
     rows = tuple(
-        cells(
-            part.name if name == "train" else "",
-            name,
-            *map(count_cell, (*held.emotions.values(), held.n_utterances)),
+        counted(
+            [part.name if name == "train" else "", name],
+            [*held.emotions.values(), held.n_utterances],
         )
         for part in found.left_out
         for name, held in (("train", part.train), ("dev", part.dev), ("test", part.test))
@@ -133,20 +133,16 @@ def sets(found: Overlaps) -> Table:
 
 def gaps(found: Overlaps) -> Table:
     """Differences between training and test sets, and what they share."""
-    rows = tuple(
-        cells(
-            part.name,
-            *(", ".join(names) or None for names in (new.emotions, part.untested)),
-            ", ".join((*new.genders, *new.styles, *new.languages)) or None,
-            _shared_with_all(part.name, found.pairs),
-        )
-        for part in found.left_out
-        for new in [part.missing_in_train]
-    )
+    rows = []
+    for part in found.left_out:
+        new = part.missing_in_train
+        others = (*new["genders"], *new["styles"], *new["languages"])
+        names = (", ".join(some) or None for some in (new["emotions"], part.untested, others))
+        rows.append(cells(part.name, *names, _shared_with_all(part.name, found.pairs)))
     return Table(
         "Leave-one-corpus-out sets: mismatch and overlap of training and test sets",
         ("Left out", "Untrained", "Untested", "New to training", "Shared with the others"),
-        rows,
+        tuple(rows),
         (GAPS,) if rows else (),
         text_columns=range(5),
     )
@@ -156,41 +152,36 @@ def _shared_with_all(name: str, pairs: Sequence[Pair]) -> str | None:
     names: dict[str, set[str]] = defaultdict(set)
     for pair in pairs:
         for kind, matches in pair.kinds().items():
-            if name == pair.first:
-                names[kind] |= {match.first for match in matches}
-            elif name == pair.second:
-                names[kind] |= {match.second for match in matches}
+            names[kind] |= {m.first for m in matches if pair.first == name}
+            names[kind] |= {m.second for m in matches if pair.second == name}
     counts = (plural(len(same), kind.removesuffix("s")) for kind, same in names.items() if same)
     return ", ".join(counts) or None
 
 
 def shared(pairs: Sequence[Pair]) -> Table:
     """Overlap of each pair of corpora, by matching rule."""
-    sharing = [pair for pair in pairs if pair.rules()]
     rows = tuple(
-        cells(
-            pair.first,
-            pair.second,
-            rule,
-            *(count_cell(sum(rule in m.rules for m in same)) for same in pair.kinds().values()),
+        counted(
+            [pair.first, pair.second, rule],
+            (sum(rule in m.rules for m in same) for same in pair.kinds().values()),
         )
-        for pair in sharing
+        for pair in pairs
         for rule in pair.rules()
     )
-    others = len(pairs) - len(sharing)
+    others = sum(not pair.rules() for pair in pairs)
     note = "No known overlap between any two corpora."
-    if sharing:
+    if rows:
         note = f"No known overlap in {plural(others, 'other pair')}."
     return Table(
         "Overlap between corpora",
         ("Corpus", "and", "Matched by", "speakers", "sentences", "sessions", "recordings"),
         rows,
-        (note, MATCHING) if others or not sharing else (MATCHING,),
+        (note, MATCHING) if others or not rows else (MATCHING,),
         text_columns=(0, 1, 2),
     )
 
 
-KINDS = ("speakers", "sentences", "sessions", "files", "duplicates", "near_duplicates")
+KINDS = ("speakers", "sentences", "sessions", "files", *COPIES)
 SHARED_COUNTS = (
     "Cells: number shared of the number in the set; a range if folds differ. "
     f"{ABSENT}: names unknown, or duplicates not checked."
@@ -203,34 +194,75 @@ DUPLICATES = (
 )
 BY_DEV = "the epoch and the temperature of the probabilities are selected on the dev set"
 GCV = "by generalized cross-validation on the training set"
-NOT_CHECKED = (
-    "Duplicates were not checked, because the run was made by an earlier version: run the "
-    "evaluation again to check; results are kept."
-)
 TEST_SET_USE = (
     "The test set is used only once, for the final scores. Features are standardized with the mean "
     "and standard deviation of the training set of the fold."
 )
 
 
-def note(summary: Summary, protocol: str) -> str:
+def note(run: Run, protocol: str) -> str:
     """Leakage of a protocol, for the note below its scores; empty if unknown."""
-    leakage = next((found for found in summary.leakage if found.protocol == protocol), None)
-    if leakage is None or not leakage.shares("speakers"):
+    found = leakage_table(run)
+    found = found[(found["protocol"] == protocol) & (found["set"] == "test")]
+    if found.empty:
         return ""
-    return " ".join((_speakers(leakage), _copies(leakage), _texts(leakage)))
+    n_folds = found["fold"].nunique()
+    folds = plural(n_folds, "fold")
+    total, n_sharing = (found.groupby("kind")["n"].agg(f) for f in ("sum", np.count_nonzero))
+    by_test = found[found["kind"] == "speakers"].groupby("test_set")
+    speakers = [_shared_speakers(str(test), own) for test, own in by_test if own["n"].any()]
+    text = [f"No test speaker is in the training data ({count(n_folds)} of {folds})."]
+    if speakers:
+        text = [f"Speaker-dependent: {listing(speakers)} with training."]
+        if rest := len(by_test) - len(speakers):
+            text.append(f"None shared in {plural(rest, 'other test set')}.")
+    if n := total.get("unnamed"):
+        text.append(
+            f"{plural(n, 'test utterance')} without speaker names (counted as one speaker)."
+        )
+    copies = [
+        f"{plural(total[kind], name)} in {count(n_sharing[kind])} of {folds}"
+        for kind, name in zip(COPIES, ("duplicate", "near-duplicate"), strict=True)
+        if total.get(kind)
+    ]
+    if copies:
+        text.append(f"Test recordings also in the training data: {listing(copies)}.")
+    else:
+        none = "No test recording has a duplicate or near-duplicate in the training data"
+        text.append(f"{none} ({count(n_folds)} of {folds}).")
+    texts = ("sentences", "sessions", "files")
+    kinds = [f"{kind} in {count(n_sharing[kind])} of {folds}" for kind in texts if total.get(kind)]
+    if kinds:
+        text.append(f"Shared with training: {listing(kinds)}.")
+    else:
+        text.append("No shared sentences, sessions or files are known.")
+    return " ".join(text)
 
 
-def section(run: Run, summary: Summary) -> Section | None:
+def _shared_speakers(test_set: str, found: pd.DataFrame) -> str:
+    """`iemocap:natural shares all 10 speakers`, `emodb shares speakers in 2 of 10 folds`."""
+    name = "the test set" if test_set == "aggregated" else test_set
+    counts = found[["n", "of"]].to_numpy().tolist()
+    if len(counts) > 1:
+        n = sum(n > 0 for n, _ in counts)
+        return f"{name} shares speakers in {count(n)} of {plural(len(counts), 'fold')}"
+    ((n, of),) = counts
+    which = "all" if n == of else f"{count(n)} of its"
+    return f"{name} shares {which} {plural(of, 'speaker')}"
+
+
+def section(run: Run) -> Section | None:
     """The section on leakage; None without results."""
-    if not summary.leakage:
+    found = leakage_table(run)
+    if found.empty:
         return None
+    test, dev = (found[found["set"] == name] for name in ("test", "dev"))
     return Section(
         key="leakage",
         title="Leakage",
-        lead=(TEST_SET_USE, *choices(run.settings.get("systems", {})), *_dev(summary.leakage)),
-        tables=(_table("test", summary.leakage),),
-        more=(_table("dev", summary.leakage), statements_table(statements(run.results))),
+        lead=(TEST_SET_USE, *choices(run.settings.get("systems", {})), _dev_speakers(dev)),
+        tables=(_table("Test sets: overlap with training and dev data", test),),
+        more=(_table("Dev sets: overlap with training data", dev), statements(found)),
         more_title="Dev sets, and the leakage statement of each fold",
     )
 
@@ -257,109 +289,56 @@ def _chosen(settings: Mapping[str, Any]) -> str:
     return ""
 
 
-def _dev(protocols: Sequence[ProtocolLeakage]) -> Iterator[str]:
-    shares = [share for leakage in protocols for share in leakage.dev_shares("speakers")]
-    n, folds = sum(share.n > 0 for share in shares), plural(len(shares), "fold")
-    if n:
-        yield (
+def _dev_speakers(found: pd.DataFrame) -> str:
+    shared = found["n"][found["kind"] == "speakers"]
+    folds = plural(len(shared), "fold")
+    if n := int(np.count_nonzero(shared)):
+        return (
             f"The dev sets of {count(n)} of {folds} share speakers with their training sets, as in "
             "the paper: epochs are not selected on new speakers there."
         )
-    elif shares:
-        yield f"No dev set shares a speaker with its training set ({folds})."
+    return f"No dev set shares a speaker with its training set ({folds})."
 
 
-def _speakers(leakage: ProtocolLeakage) -> str:
-    if sharing := leakage.sharing("speakers"):
-        each = listing([_one(leakage.on(test), test) for test in sharing])
-        rest = len(leakage.test_sets) - len(sharing)
-        others = f" None shared in {plural(rest, 'other test set')}." if rest else ""
-        text = f"Speaker-dependent: {each} with training.{others}"
-    else:
-        where = _of_folds(len(leakage.shares("speakers")), leakage)
-        text = f"No test speaker is in the training data ({where})."
-    if n := sum(share.n for share in leakage.shares("unnamed")):
-        text += f" {plural(n, 'test utterance')} without speaker names (counted as one speaker)."
-    return text
-
-
-def _one(leakage: ProtocolLeakage, test_set: str) -> str:
-    """`iemocap:natural shares all 10 speakers`, `emodb shares speakers in 2 of 10 folds`."""
-    shares = leakage.shares("speakers")
-    name = "the test set" if test_set == leakage.protocol else test_set
-    if len(shares) > 1:
-        return f"{name} shares speakers in {_of_folds(leakage.n_sharing('speakers'), leakage)}"
-    (share,) = shares
-    if share.of is None or share.n == share.of:
-        every = "" if share.of is None else "all "
-        return f"{name} shares {every}{plural(share.n, 'speaker')}"
-    return f"{name} shares {count(share.n)} of its {plural(share.of, 'speaker')}"
-
-
-def _copies(leakage: ProtocolLeakage) -> str:
-    found = {kind: leakage.shares(kind) for kind in ("duplicates", "near_duplicates")}
-    if not all(found.values()):
-        return NOT_CHECKED
-    parts = []
-    for kind, shares in found.items():
-        if n := sum(share.n for share in shares):
-            name = kind.replace("_", "-").removesuffix("s")
-            parts.append(f"{plural(n, name)} in {_of_folds(leakage.n_sharing(kind), leakage)}")
-    if parts:
-        return f"Test recordings also in the training data: {listing(parts)}."
-    where = _of_folds(len(found["duplicates"]), leakage)
-    return f"No test recording has a duplicate or near-duplicate in the training data ({where})."
-
-
-def _texts(leakage: ProtocolLeakage) -> str:
-    shared_in = {kind: leakage.n_sharing(kind) for kind in ("sentences", "sessions", "files")}
-    kinds = [f"{kind} in {_of_folds(n, leakage)}" for kind, n in shared_in.items() if n]
-    if not kinds:
-        return "No shared sentences, sessions or files are known."
-    return f"Shared with training: {listing(kinds)}."
-
-
-def _of_folds(n: int, leakage: ProtocolLeakage) -> str:
-    return f"{count(n)} of {plural(len(leakage.folds), 'fold')}"
-
-
-SETS = {
-    "test": ("Test sets: overlap with training and dev data", ProtocolLeakage.shares),
-    "dev": ("Dev sets: overlap with training data", ProtocolLeakage.dev_shares),
-}
-
-
-def _table(which: str, protocols: Sequence[ProtocolLeakage]) -> Table:
-    title, shares = SETS[which]
+def _table(title: str, found: pd.DataFrame) -> Table:
     rows = tuple(
-        cells(part.protocol, test, len(part.folds), *(_range(shares(part, k)) for k in KINDS))
-        for leakage in protocols
-        for test in leakage.test_sets
-        for part in [leakage.on(test)]
+        cells(
+            str(protocol), str(test), own["fold"].nunique(), *(_range(own, kind) for kind in KINDS)
+        )
+        for (protocol, test), own in found.groupby(["protocol", "test_set"], sort=False)
     )
     heads = (kind.replace("_", "-").capitalize() for kind in KINDS)
     columns = ("Protocol", "Test set", "Folds", *heads)
     return Table(title, columns, rows, (SHARED_COUNTS, DUPLICATES), text_columns=(0, 1))
 
 
-def _range(shares: Sequence[Share]) -> str:
-    """`0 of 1`, `1–3 of 10`; the second number is left out if unknown."""
-    totals = [share.of for share in shares if share.of is not None]
-    counts = ([share.n for share in shares], totals)
-    return " of ".join(count_range(n, "\N{EN DASH}") for n in counts if n) or ABSENT
+def _range(found: pd.DataFrame, kind: str) -> str:
+    """`0 of 1`, `1–3 of 10`."""
+    own = found[found["kind"] == kind]
+    if own.empty:
+        return ABSENT
+    return " of ".join(count_range(own[name].tolist(), "\N{EN DASH}") for name in ("n", "of"))
 
 
-def statements(results: Iterable[FoldResult]) -> dict[tuple[str, str, str], int]:
-    """(Protocol, test set, leakage statement) -> number of folds."""
-    found = set()
-    for r in results:
-        text = str(r.details.get("leakage", "no statement recorded")).removeprefix(f"{r.fold}: ")
-        found.add((r.fold, (r.protocol, r.corpus, text)))
-    return dict(sorted(Counter(statement for _, statement in found).items()))
-
-
-def statements_table(stated: Mapping[tuple[str, str, str], int]) -> Table:
-    """Leakage statements with the number of folds of each."""
-    rows = tuple(cells(*group, n) for group, n in stated.items())
+def statements(found: pd.DataFrame) -> Table:
+    """What the sets of each fold share, in a sentence, with the number of folds of each."""
+    stated = Counter(
+        (str(protocol), str(test), _statement(own))
+        for (protocol, test, _), own in found.groupby(["protocol", "test_set", "fold"])
+    )
+    rows = tuple(cells(*group, n) for group, n in sorted(stated.items()))
     columns = ("Protocol", "Test set", "Shared with training", "Folds")
     return Table("Leakage statements", columns, rows, text_columns=(0, 1, 2))
+
+
+def _statement(fold: pd.DataFrame) -> str:
+    shared = {}
+    for name, own in fold.groupby("set"):
+        n = dict(zip(own["kind"], own["n"], strict=True))
+        kinds = [kind for kind in (*NAMES, *COPIES) if n.get(kind)]
+        things = (plural(n[k], "corpus" if k == "corpora" else k[:-1], k) for k in kinds)
+        shared[name] = ", ".join(things).replace("_", " ") or "nothing known"
+    return (
+        f"the test set shares {shared['test']} with the training and dev data; "
+        f"the dev set shares {shared['dev']} with the training data."
+    )

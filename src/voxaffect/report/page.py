@@ -74,7 +74,7 @@ def sections(
         reliability.section(summary),
         *more,
         run_info.corpora_section(run.corpora),
-        leakage.section(run, summary),
+        leakage.section(run),
         result_tables.per_fold(run),
         run_info.protocol_section(run),
     )

@@ -229,7 +229,7 @@ def _best_marked(
 
 
 def _accuracy_notes(summary: Summary, table: ScoreTable) -> Iterator[str]:
-    if shared := leakage.note(summary, table.protocol):
+    if shared := leakage.note(summary.run, table.protocol):
         yield shared
     found = [c for c in summary.comparisons if c.protocol == table.protocol]
     if any(c.with_single_task and c.significant for c in found):

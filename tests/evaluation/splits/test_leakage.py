@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -14,10 +15,16 @@ from voxaffect.corpora.corpus import Corpus, Utterance
 from voxaffect.corpora.loaders.iemocap import parse
 from voxaffect.errors import FoldError
 from voxaffect.evaluation.splits.folds import Fold, aggregated, cross, make_fold, within
-from voxaffect.evaluation.splits.leakage import LeakageCounts, leakage
+from voxaffect.evaluation.splits.leakage import LeakageCounts, LeakageStatement
 from voxaffect.evaluation.splits.near_duplicates import near_copies
 from voxaffect.simulation.trees import simulate
 from voxaffect.taxonomy import EMOTION, Taxonomy
+
+
+def leakage(
+    fold: Fold, utterances: Mapping[str, Utterance], contents: Mapping[str, str] | None = None
+) -> LeakageStatement:
+    return LeakageCounts(utterances, contents).statement(fold)
 
 
 def by_id(utterances: list[Utterance]) -> dict[str, Utterance]:

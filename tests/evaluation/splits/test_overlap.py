@@ -62,11 +62,11 @@ def test_class_missing_in_training_is_reported() -> None:
     assert part(found, "aibo").holds.emotions == {"neutral": 4, "happy": 4, "sad": 0, "angry": 4}
     assert part(found, "aibo").holds.genders["female child"] == 12
     left_out = {run.name: run for run in found.left_out}
-    assert left_out["emodb"].missing_in_train.emotions == ("sad",)
-    assert left_out["emodb"].missing_in_train.genders == ("female",)
+    assert left_out["emodb"].missing_in_train["emotions"] == ("sad",)
+    assert left_out["emodb"].missing_in_train["genders"] == ("female",)
     assert left_out["emodb"].untested == ()
     assert left_out["aibo"].untested == ("sad",)
-    assert left_out["aibo"].missing_in_train.emotions == ()
+    assert left_out["aibo"].missing_in_train["emotions"] == ()
 
 
 def test_inventory_counts_ratings_languages_and_unknown_values() -> None:
@@ -118,7 +118,7 @@ def test_split_styles_are_parts_that_share_speakers() -> None:
     assert list(shared) == [("a:acted", "a:natural")]
     assert [m.first for m in shared["a:acted", "a:natural"].speakers] == ["a/00", "a/01"]
     assert found.left_out[0].leakage.test.speakers == ("a/00", "a/01")
-    assert found.left_out[1].missing_in_train.styles == ("natural",)
+    assert found.left_out[1].missing_in_train["styles"] == ("natural",)
 
 
 def test_same_corpus_under_two_names_shares_everything() -> None:

@@ -83,7 +83,7 @@ def test_confusion_picture_names_test_set_systems_and_note() -> None:
     found = made()
     assert found == made()
     assert (found.name, found.section) == ("confusion-cross-emodb", "cross")
-    assert found.caption.startswith("EmoDB: confusion matrices")
+    assert found.caption.startswith("Confusion matrices by system, with UA: EmoDB.")
     text = " ".join(ET.fromstring(found.svg).itertext())  # noqa: S314
     for part in ("system-0", "system-1", "1,500", NOTE[:20]):
         assert part in text

@@ -7,7 +7,9 @@ sorting by a hash of the seed and the name.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 import numpy as np
 
@@ -66,12 +68,15 @@ def draw_share(
     return tuple(u for stratum, group in strata.items() for u in group[: kept[stratum]])
 
 
+def grouped(pool: Iterable[Utterance], key: Callable[[Utterance], str]) -> dict[str, Group]:
+    """Key -> utterances, both sorted by name."""
+    ordered = sorted(pool, key=lambda u: (key(u), u.id))
+    return {name: tuple(group) for name, group in groupby(ordered, key)}
+
+
 def by_speaker(pool: Iterable[Utterance]) -> dict[str, Group]:
     """Speaker -> utterances, both sorted by name."""
-    speakers: dict[str, list[Utterance]] = {}
-    for u in sorted(pool, key=lambda u: (u.speaker, u.id)):
-        speakers.setdefault(u.speaker, []).append(u)
-    return {speaker: tuple(group) for speaker, group in speakers.items()}
+    return grouped(pool, attrgetter("speaker"))
 
 
 def deal_speakers(pool: Iterable[Utterance], n_parts: int) -> list[Group]:

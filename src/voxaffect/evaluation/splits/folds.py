@@ -7,10 +7,9 @@ the utterances alone, never on their order.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, replace
 from functools import partial
-from operator import attrgetter
 from typing import Literal
 
 from voxaffect.corpora.corpus import UNKNOWN_SPEAKER, Utterance
@@ -22,6 +21,7 @@ from voxaffect.evaluation.splits.draws import (
     deal,
     draw_share,
     draw_tenth,
+    grouped,
 )
 from voxaffect.taxonomy import EMOTION
 
@@ -79,6 +79,7 @@ class Fold:
             raise FoldError(
                 f"{self.name}: {most_common} is used {times} times; every utterance has one set"
             )
+        tested = set(self.test)
         for i in everything:
             if i not in utterances:
                 raise FoldError(f"{self.name}: {i} is not an utterance of the corpora given")
@@ -87,21 +88,16 @@ class Fold:
                     f"{self.name}: the speaker of {i} is not known and could be the one under "
                     f"test; leave {utterances[i].corpus} out of the within protocol"
                 )
-        if names := LEFT_OUT.get(self.protocol):
-            for i in (*self.train, *self.dev):
-                if self.test_name in names(utterances[i]):
-                    raise FoldError(
-                        f"{self.name}: {i} of {self.test_name} is in the training or dev set; "
-                        "only the test set may have it"
-                    )
-            for i in self.test:
-                if self.test_name not in names(utterances[i]):
-                    raise FoldError(
-                        f"{self.name}: {i} is in the test set but not of {self.test_name}"
-                    )
-        _check_classes(self.name, self.train, label_of)
-        for i in (*self.dev, *self.test):
             class_of(i, label_of)
+            left_out = self.test_name in LEFT_OUT[self.protocol](utterances[i])
+            if left_out and i not in tested:
+                raise FoldError(
+                    f"{self.name}: {i} of {self.test_name} is in the training or dev set; "
+                    "only the test set may have it"
+                )
+            if i in tested and not left_out and self.protocol != "aggregated":
+                raise FoldError(f"{self.name}: {i} is in the test set but not of {self.test_name}")
+        _check_classes(self.name, self.train, label_of)
 
 
 def make_fold(
@@ -118,18 +114,11 @@ def make_fold(
     Raises:
         FoldError: as `Fold`.
     """
+    name = test_name if test_name == protocol else f"{protocol}/{test_name}"
     sets = [tuple(part) for part in (train, dev, test)]
     train_ids, dev_ids, test_ids = (tuple(sorted(u.id for u in part)) for part in sets)
-    return Fold(
-        name=test_name if test_name == protocol else f"{protocol}/{test_name}",
-        protocol=protocol,
-        test_name=test_name,
-        train=train_ids,
-        dev=dev_ids,
-        test=test_ids,
-        utterances={u.id: u for part in sets for u in part},
-        label_of=label_of,
-    )
+    known = {u.id: u for part in sets for u in part}
+    return Fold(name, protocol, test_name, train_ids, dev_ids, test_ids, known, label_of)
 
 
 def within(
@@ -154,19 +143,15 @@ def within(
     Raises:
         FoldError: there are several corpora, fewer than two speakers, or unknown ones; as `Fold`.
     """
-    pool = tuple(utterances)
-    corpora, speakers = sorted({u.corpus for u in pool}), sorted({u.speaker for u in pool})
-    if len(corpora) > 1:
+    speakers = by_speaker(utterances)
+    if len(corpora := sorted({u.corpus for group in speakers.values() for u in group})) > 1:
         raise FoldError(f"within: takes one corpus at a time, not {', '.join(corpora)}")
     if len(speakers) < 2:
         raise FoldError(
             f"within: leaving one speaker out takes two or more, but the corpus has only "
-            f"{speakers[0] if speakers else 'none'}; leave this corpus out"
+            f"{next(iter(speakers), 'none')}; leave this corpus out"
         )
-    speaker = attrgetter("speaker")
-    return _leave_each_out(
-        "within", pool, speaker, label_of, seed=seed, dev=dev, on_refused=on_refused
-    )
+    return _leave_each_out("within", speakers, label_of, seed=seed, dev=dev, on_refused=on_refused)
 
 
 def cross(
@@ -187,15 +172,13 @@ def cross(
     Raises:
         FoldError: there are fewer than two test sets; as `Fold`.
     """
-    part = partial(part_of, split_style=split_style)
-    pool = tuple(utterances)
-    parts = sorted({part(u) for u in pool})
+    parts = grouped(utterances, partial(part_of, split_style=split_style))
     if len(parts) < 2:
         raise FoldError(
             f"cross: leaving one corpus out takes two or more, but there is only "
-            f"{parts[0] if parts else 'none'}; add a corpus"
+            f"{next(iter(parts), 'none')}; add a corpus"
         )
-    return _leave_each_out("cross", pool, part, label_of, seed=seed, dev=dev, on_refused=on_refused)
+    return _leave_each_out("cross", parts, label_of, seed=seed, dev=dev, on_refused=on_refused)
 
 
 def part_of(u: Utterance, split_style: Collection[str]) -> str:
@@ -268,21 +251,20 @@ def hold_out_dev(
 
 def _leave_each_out(
     protocol: Protocol,
-    pool: Group,
-    part_of: Callable[[Utterance], str],
+    parts: Mapping[str, Group],
     label_of: Mapping[str, int],
     *,
     seed: int,
     dev: Dev,
     on_refused: Refused | None,
 ) -> tuple[Fold, ...]:
-    """Folds whose test sets are the parts of the pool, sorted by name."""
+    """A fold for every part, which is its test set."""
     folds = []
-    for left_out in sorted(set(map(part_of, pool))):
+    for left_out, test in parts.items():
         name = f"{protocol}/{left_out}"
-        test = tuple(u for u in pool if part_of(u) == left_out)
+        pool = [u for other, group in parts.items() if other != left_out for u in group]
         try:
-            train, chosen = _hold_out(_without(pool, test), label_of, f"{seed} {name}", name, dev)
+            train, chosen = _hold_out(pool, label_of, f"{seed} {name}", name, dev)
             folds.append(make_fold(protocol, left_out, train, chosen, test, label_of=label_of))
         except FoldError as fault:
             if on_refused is None:
@@ -292,7 +274,7 @@ def _leave_each_out(
 
 
 def _hold_out(
-    pool: Group, label_of: Mapping[str, int], key: str, name: str, dev: Dev
+    pool: Sequence[Utterance], label_of: Mapping[str, int], key: str, name: str, dev: Dev
 ) -> tuple[Group, Group]:
     """Training and dev part of a pool."""
     by_utterance = dev == "utterances"
@@ -306,7 +288,7 @@ def _hold_out(
     return _without(pool, chosen), chosen
 
 
-def _without(pool: Group, taken: Group) -> Group:
+def _without(pool: Iterable[Utterance], taken: Group) -> Group:
     ids = {u.id for u in taken}
     return tuple(u for u in pool if u.id not in ids)
 
@@ -318,6 +300,7 @@ def _style(u: Utterance) -> str:
 LEFT_OUT: dict[str, Callable[[Utterance], Collection[str]]] = {
     "within": lambda u: (u.speaker,),
     "cross": lambda u: (u.corpus, _style(u)),
+    "aggregated": lambda _: (),
 }
 """Protocol -> test sets that an utterance may belong to; aggregated leaves out ids alone."""
 

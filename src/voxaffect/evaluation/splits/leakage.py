@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.evaluation.metrics import Counts
@@ -103,74 +103,46 @@ class LeakageCounts:
         contents: Mapping[str, str] | None = None,
         copies: Mapping[str, int] | None = None,
     ) -> None:
-        self._ids = tuple(utterances)
-        self._row = {i: n for n, i in enumerate(self._ids)}
-        self._named = {
-            kind: _Column(map(name, utterances.values())) for kind, name in NAMES.items()
+        self._ids = pd.Index(list(utterances), dtype=object)
+        self._checks_copies = copies is not None
+        columns: dict[str, list[object]] = {
+            kind: [name(u) for u in utterances.values()] for kind, name in NAMES.items()
         }
-        contents, groups = contents or {}, copies or {}
-        self._contents = _Column(contents.get(i) for i in self._ids)
-        self._checked_copies = copies is not None
-        self._copies = _Column(str(groups[i]) if i in groups else None for i in self._ids)
+        columns["duplicates"] = [(contents or {}).get(i) for i in utterances]
+        columns["near_duplicates"] = [(copies or {}).get(i) for i in utterances]
+        # Codes int64 (N,), -1 where an utterance has no name, and the name of each code.
+        self._coded = {
+            kind: pd.factorize(np.array(names, object)) for kind, names in columns.items()
+        }
         self._unnamed = np.array([u.speaker.endswith(UNKNOWN) for u in utterances.values()], bool)
 
     def statement(self, fold: Fold) -> LeakageStatement:
         """Leakage statement of a fold of these utterances."""
         train, dev, test = (
-            np.array([self._row[i] for i in ids], np.int64)
-            for ids in (fold.train, fold.dev, fold.test)
+            self._ids.get_indexer(pd.Index(ids)) for ids in (fold.train, fold.dev, fold.test)
         )
         known = np.concatenate([train, dev])
         return LeakageStatement(fold.name, self._shared(test, known), self._shared(dev, train))
 
     def _shared(self, first: Counts, second: Counts) -> Shared:
-        def also_in_second(column: _Column) -> NDArray[np.bool_]:
-            return column.present(second)[column.codes[first]]
-
-        def ids(rows: Counts) -> tuple[str, ...]:
-            return tuple(sorted(self._ids[n] for n in rows.tolist()))
-
-        shared, of = {}, {}
-        for kind, column in self._named.items():
-            present = column.present(first)
-            both = np.flatnonzero(present & column.present(second))
-            shared[kind] = tuple(sorted(column.names[n] for n in both.tolist()))
-            of[kind] = int(present.sum())
-        same = also_in_second(self._contents)
-        nearly = also_in_second(self._copies) & ~same
-        of["duplicates"] = int((self._contents.codes[first] >= 0).sum())
-        of["near_duplicates"] = len(first) if self._checked_copies else 0
+        shared: dict[str, Iterable[str]] = {}
+        of, in_both = {}, {}
+        for kind, (codes, names) in self._coded.items():
+            own = codes[first]
+            known = own >= 0
+            in_both[kind] = known & np.isin(own, codes[second])
+            if kind in NAMES:
+                shared[kind] = names[np.unique(own[in_both[kind]])]
+                of[kind] = len(np.unique(own[known]))
+            else:
+                of[kind] = int(known.sum())
+        same, nearly = (in_both[kind] for kind in COPIES)
+        of["near_duplicates"] = len(first) if self._checks_copies else 0
         of["unnamed"] = len(first)
-        return Shared(
-            **shared,
-            duplicates=ids(first[same]),
-            near_duplicates=ids(first[nearly]),
-            unnamed=ids(first[self._unnamed[first]]),
-            of=of,
-        )
-
-
-class _Column:
-    """A name of every utterance, encoded as int64 (N,); -1 where an utterance has none."""
-
-    def __init__(self, names: Iterable[str | None]) -> None:
-        number: dict[str, int] = {}
-        codes = [-1 if name is None else number.setdefault(name, len(number)) for name in names]
-        self.codes, self.names = np.array(codes, np.int64), tuple(number)
-
-    def present(self, rows: Counts) -> NDArray[np.bool_]:
-        """Which names some utterances have, and False at the end for -1."""
-        present = np.zeros(len(self.names) + 1, np.bool_)
-        present[self.codes[rows]] = True
-        present[-1] = False
-        return present
-
-
-def leakage(
-    fold: Fold, utterances: Mapping[str, Utterance], contents: Mapping[str, str] | None = None
-) -> LeakageStatement:
-    """Leakage statement of a single fold, without near duplicates."""
-    return LeakageCounts(utterances, contents).statement(fold)
+        rows = (same, nearly & ~same, self._unnamed[first])
+        for kind, of_kind in zip((*COPIES, "unnamed"), rows, strict=True):
+            shared[kind] = self._ids[first[of_kind]]
+        return Shared(**{kind: tuple(sorted(names)) for kind, names in shared.items()}, of=of)
 
 
 def _qualified(u: Utterance, name: str | None) -> str | None:

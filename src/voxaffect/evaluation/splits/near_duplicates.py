@@ -19,8 +19,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from scipy.cluster.hierarchy import DisjointSet
 
 Frames = NDArray[np.float32]
 
@@ -67,15 +66,12 @@ def near_copies(
     by_content: dict[str, str] = {}
     first = {i: by_content.setdefault(contents[i], i) if i in contents else i for i in features}
     ids = [i for i in features if first[i] == i and len(features[i]) >= FEWEST_FRAMES]
-    place = {i: n for n, i in enumerate(features)}
-    links = [(place[i], place[first[i]]) for i in features if first[i] != i]
-    links += [(place[i], place[j]) for i, j in _copies(ids, features)]
-    if not links:
-        return {}
-    names, ends = list(features), np.array(links).T
-    graph = coo_array((np.ones(len(links)), (ends[0], ends[1])), shape=(len(names), len(names)))
-    _, group = connected_components(graph, directed=False)
-    return {names[n]: int(group[n]) for n in np.unique(ends).tolist()}
+    links = [(i, first[i]) for i in features if first[i] != i]
+    links += _copies(ids, features)
+    groups = DisjointSet(i for link in links for i in link)
+    for one, other in links:
+        groups.merge(one, other)
+    return {i: n for n, group in enumerate(groups.subsets()) for i in group}
 
 
 def concordance(first: Frames, second: Frames) -> float:
@@ -115,13 +111,12 @@ def _concordance(one: Frames, other: Frames) -> float:
 def _copies(ids: list[str], features: Mapping[str, Frames]) -> Iterator[tuple[str, str]]:
     if len(ids) < 2:
         return
+    ids = sorted(ids, key=lambda i: len(features[i]))
     lengths = np.array([len(features[i]) for i in ids])
-    order = np.argsort(lengths, kind="stable")
-    extremes = np.stack([_extremes(features[ids[n]]) for n in order])  # (N, E)
-    for n, m in _candidates(_standardized(extremes), lengths[order]):
-        one, other = ids[order[n]], ids[order[m]]
-        if concordance(features[one], features[other]) >= AGREEMENT:
-            yield one, other
+    extremes = np.stack([_extremes(features[i]) for i in ids])  # (N, E)
+    for n, m in _candidates(_standardized(extremes), lengths):
+        if concordance(features[ids[n]], features[ids[m]]) >= AGREEMENT:
+            yield ids[n], ids[m]
 
 
 def _extremes(frames: Frames) -> Frames:

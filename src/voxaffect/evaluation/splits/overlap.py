@@ -15,7 +15,7 @@ from typing import Any
 from voxaffect.corpora.corpus import Corpus, Problem, Utterance
 from voxaffect.errors import FoldError
 from voxaffect.evaluation.splits.folds import Dev, Fold, cross, part_of
-from voxaffect.evaluation.splits.leakage import LeakageStatement, leakage
+from voxaffect.evaluation.splits.leakage import LeakageCounts, LeakageStatement
 from voxaffect.evaluation.splits.pairs import Pair, UtteranceGroup, compare, repeats
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS, Taxonomy
 
@@ -78,21 +78,12 @@ class Exclusion:
 
 
 @dataclass(frozen=True)
-class MissingInTrain:
-    """What a test set has and its training set lacks, in the order of classes and names."""
-
-    emotions: tuple[str, ...]
-    genders: tuple[str, ...]
-    styles: tuple[str, ...]
-    languages: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class LeftOutPart:
     """Leave-one-corpus-out fold that leaves out one part.
 
     Args:
-        missing_in_train: what the test set has and the training set lacks.
+        missing_in_train: emotions, genders, styles and languages that the test set has and the
+            training set lacks.
         untested: classes that the training set has and the test set lacks.
         leakage: what the sets share by name, as `evaluate` reports it.
     """
@@ -101,7 +92,7 @@ class LeftOutPart:
     train: Inventory
     dev: Inventory
     test: Inventory
-    missing_in_train: MissingInTrain
+    missing_in_train: dict[str, tuple[str, ...]]
     untested: tuple[str, ...]
     leakage: LeakageStatement
 
@@ -158,33 +149,35 @@ def overlaps(
     groups = [group for corpus in used for group in _groups(corpus, split_style)]
     pool = {u.id: u for corpus in used for u in corpus.utterances}
     label_of = {i: EMOTION.index(taxonomy.emotion(u)) for i, u in pool.items()}
-    refused: list[FoldError] = []
+    refused = [
+        f"{corpus.name}: no utterance has both a class and speech, so no evaluation can begin; "
+        f"check {corpus.root} and [taxonomy.{corpus.name}]"
+        for corpus in used
+        if not corpus.utterances
+    ]
+
+    def refuse(fault: FoldError) -> None:
+        refused.append(str(fault))
+
     folds: tuple[Fold, ...] = ()
     try:
-        folds = cross(pool.values(), label_of, seed, dev, split_style, on_refused=refused.append)
+        folds = cross(pool.values(), label_of, seed, dev, split_style, on_refused=refuse)
     except FoldError as fault:  # there is nothing to leave out
-        refused.append(fault)
-    order = [group.name for group in groups]
-    parts = tuple(
-        Part(g.name, g.corpus, g.title, _inventory(g.utterances, taxonomy), repeats(g, contents))
-        for g in groups
-    )
+        refuse(fault)
+    leakage = LeakageCounts(pool, contents)
+    by_name = {fold.test_name: fold for fold in folds}
     return Overlaps(
-        parts=parts,
+        parts=tuple(
+            Part(
+                g.name, g.corpus, g.title, _inventory(g.utterances, taxonomy), repeats(g, contents)
+            )
+            for g in groups
+        ),
         excluded=tuple(e for corpus in corpora for e in _excluded(corpus, taxonomy, unusable)),
         left_out=tuple(
-            _left_out(fold, pool, taxonomy, contents)
-            for fold in sorted(folds, key=lambda fold: order.index(fold.test_name))
+            _left_out(by_name[g.name], pool, taxonomy, leakage) for g in groups if g.name in by_name
         ),
-        refused=(
-            *(
-                f"{corpus.name}: no utterance has both a class and speech, so no evaluation can "
-                f"begin; check {corpus.root} and [taxonomy.{corpus.name}]"
-                for corpus in used
-                if not corpus.utterances
-            ),
-            *map(str, refused),
-        ),
+        refused=tuple(refused),
         pairs=tuple(compare(one, other, contents) for one, other in combinations(groups, 2)),
     )
 
@@ -244,27 +237,20 @@ def _problems(corpus: str, problems: Iterable[Problem]) -> Iterator[Exclusion]:
 
 
 def _left_out(
-    fold: Fold,
-    pool: Mapping[str, Utterance],
-    taxonomy: Taxonomy,
-    contents: Mapping[str, str],
+    fold: Fold, pool: Mapping[str, Utterance], taxonomy: Taxonomy, leakage: LeakageCounts
 ) -> LeftOutPart:
     train, dev, test = (
         _inventory([pool[i] for i in ids], taxonomy) for ids in (fold.train, fold.dev, fold.test)
     )
+    kinds = ("emotions", "genders", "styles", "languages")
     return LeftOutPart(
         name=fold.test_name,
         train=train,
         dev=dev,
         test=test,
-        missing_in_train=MissingInTrain(
-            emotions=_missing(train.emotions, test.emotions),
-            genders=_missing(train.genders, test.genders),
-            styles=_missing(train.styles, test.styles),
-            languages=_missing(train.languages, test.languages),
-        ),
+        missing_in_train={k: _missing(getattr(train, k), getattr(test, k)) for k in kinds},
         untested=_missing(test.emotions, train.emotions),
-        leakage=leakage(fold, pool, contents),
+        leakage=leakage.statement(fold),
     )
 
 

@@ -81,20 +81,27 @@ class Pair:
 
 def compare(first: UtteranceGroup, second: UtteranceGroup, contents: Mapping[str, str]) -> Pair:
     """What two groups share; an utterance without a hash of its samples equals no other."""
-    same_names: Rule | None = None
-    if first.corpus == second.corpus:
-        same_names = "same corpus"
-    elif first.title == second.title:
-        same_names = "same distribution"
 
     def content(u: Utterance) -> str | None:
         return contents.get(u.id)
 
     def matches(name: Name, key: Name, *, text: bool = False) -> tuple[Match, ...]:
-        keys: dict[Rule, Name] = {same_names: key} if same_names else {}
-        if text and not same_names:
+        """Pairs of names, one of each group, that any rule matches, sorted."""
+        keys: dict[Rule, Name] = {}
+        if first.corpus == second.corpus:
+            keys["same corpus"] = key
+        elif first.title == second.title:
+            keys["same distribution"] = key
+        elif text:
             keys["same text"] = _text
-        return _matches(first, second, name, {**keys, "same recording": content})
+        keys["same recording"] = content
+        found: dict[tuple[str, str], list[Rule]] = defaultdict(list)
+        for rule, rule_key in keys.items():
+            here, there = (_names(group, name, rule_key) for group in (first, second))
+            both = here.keys() & there.keys()
+            for names in {names for k in both for names in product(here[k], there[k])}:
+                found[names].append(rule)
+        return tuple(Match(*names, tuple(rules)) for names, rules in sorted(found.items()))
 
     here, there = (_names(group, attrgetter("id"), content) for group in (first, second))
     same = sorted((min(here[k]), min(there[k])) for k in here.keys() & there.keys())
@@ -110,26 +117,9 @@ def compare(first: UtteranceGroup, second: UtteranceGroup, contents: Mapping[str
 
 def repeats(group: UtteranceGroup, contents: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Ids of utterances with the samples of an earlier one, and id of the first of them."""
-    original: dict[str, str] = {}
-    found = []
-    for u in sorted(group.utterances, key=attrgetter("id")):
-        content = contents.get(u.id)
-        if content is not None and original.setdefault(content, u.id) != u.id:
-            found.append((u.id, original[content]))
-    return tuple(found)
-
-
-def _matches(
-    first: UtteranceGroup, second: UtteranceGroup, name: Name, keys: Mapping[Rule, Name]
-) -> tuple[Match, ...]:
-    """Pairs of names, one of each group, that any rule matches, sorted."""
-    found: dict[tuple[str, str], list[Rule]] = defaultdict(list)
-    for rule, key in keys.items():
-        here, there = _names(first, name, key), _names(second, name, key)
-        same = {names for k in here.keys() & there.keys() for names in product(here[k], there[k])}
-        for names in same:
-            found[names].append(rule)
-    return tuple(Match(*names, tuple(rules)) for names, rules in sorted(found.items()))
+    copies = _names(group, attrgetter("id"), lambda u: contents.get(u.id)).values()
+    found = ((other, first) for first, *others in map(sorted, copies) for other in others)
+    return tuple(sorted(found))
 
 
 def _names(group: UtteranceGroup, name: Name, key: Name) -> dict[str, set[str]]:
@@ -143,17 +133,7 @@ def _names(group: UtteranceGroup, name: Name, key: Name) -> dict[str, set[str]]:
 
 
 def _text(u: Utterance) -> str | None:
-    """The words of a sentence, None for a code.
-
-    Codes such as `a01`, `kids` or `english 3` differ between distributions; two words or more
-    without a digit are a text.
-
-    >>> from functools import partial
-    >>> from pathlib import Path
-    >>> made = partial(Utterance, "ldc/1", "ldc", Path("1.sph"), "happy", "ldc/cc")
-    >>> _text(made(sentence="December first!")), _text(made(sentence="english 3"))
-    ('december first', None)
-    """
+    """The words of a sentence, None for a code: a single word, or one with a digit."""
     words = re.findall(r"[^\W_]+", (u.sentence or "").casefold())
     is_text = len(words) > 1 and not any(c.isdigit() for word in words for c in word)
     return " ".join(words) if is_text else None

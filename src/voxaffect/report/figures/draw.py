@@ -124,7 +124,7 @@ NEAR_WHITE = "#fefefe"
 """Not `PAPER`, which the page replaces in its dark scheme."""
 INCHES_PER_CELL = 0.42
 CONFUSIONS_CAPTION = (
-    "{}: confusion matrices by system, with UA. Rows: true class; columns: predicted class. Cells: "
+    "Confusion matrices by system, with UA: {}. Rows: true class; columns: predicted class. Cells: "
     "percent of the true class, and number of predictions below it."
 )
 
