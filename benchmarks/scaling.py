@@ -148,7 +148,7 @@ def measure(utterances: Sequence[Utterance], folder: Path) -> Measured:
         hours=n_frames / store.extractor.grid.frames_per_s / 3600,
         n_utterances=len(kept),
         extraction_s=extraction_s,
-        disk_bytes=sum(path.stat().st_size for path in store.folder.glob("*.shard")),
+        disk_bytes=sum(path.stat().st_size for path in store.folder.glob("*.safetensors")),
         jobs_s={name: job_s(data, name) for name in SYSTEMS_MEASURED},
         pickle_bytes=len(pickle.dumps(job(data, "lstm-mtl", 1))),
         whole_pickle_bytes=len(pickle.dumps(whole)),

@@ -10,7 +10,6 @@ thread each; what starting the pool costs is told beside it.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import multiprocessing
 import os
 import resource
@@ -37,9 +36,9 @@ from voxaffect.audio.decode import AUDIO_SUFFIXES, decode
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.features.cache.cache import FeatureStore
-from voxaffect.features.cache.file_digests import KEY_BYTES
+from voxaffect.features.cache.file_values import KEY_BYTES
 from voxaffect.features.cache.index import open_index
-from voxaffect.features.cache.shards import RECORD, SHARD_SUFFIX, VALUE, pack_head, pack_list
+from voxaffect.features.cache.shards import Entry, write_shard
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.simulation.trees import simulate
 
@@ -129,17 +128,17 @@ def workers(work: Sequence[Utterance], repeats: int) -> Table:
 def write_store(folder: Path, n_utterances: int) -> bytes:
     """A store whose utterances have one frame of one value each; returns its keys, joined."""
     rng = np.random.default_rng(0)
-    entry = np.dtype([("record", RECORD), ("value", VALUE)])
+    frame = np.zeros((1, 1), np.float32)
     keys = []
     for first in range(0, n_utterances, SHARD_UTTERANCES):
-        entries = np.zeros(min(SHARD_UTTERANCES, n_utterances - first), entry)
-        keys.append(rng.bytes(KEY_BYTES * len(entries)))
-        entries["record"]["key"] = np.frombuffer(keys[-1], "<u8").reshape(-1, 2)
-        entries["record"]["n_frames"] = 1
-        content = pack_head(1) + entries.tobytes() + pack_list(entries["record"].tobytes())
-        name = hashlib.sha256(content).hexdigest()[: 2 * KEY_BYTES]
-        (folder / f"{name}{SHARD_SUFFIX}").write_bytes(content)
+        joined = rng.bytes(KEY_BYTES * min(SHARD_UTTERANCES, n_utterances - first))
+        write_shard(folder, [Entry(key, frame, 0.01) for key in split_keys(joined)])
+        keys.append(joined)
     return b"".join(keys)
+
+
+def split_keys(joined: bytes) -> list[bytes]:
+    return [joined[at : at + KEY_BYTES] for at in range(0, len(joined), KEY_BYTES)]
 
 
 @dataclass(frozen=True)
@@ -154,12 +153,12 @@ class Opening:
 
 
 def measure_opening(folder: Path, joined_keys: bytes) -> Opening:
-    wanted = np.frombuffer(joined_keys, "<u8").reshape(-1, 2)
+    wanted = split_keys(joined_keys)
     _, first_s = timed(lambda: open_index(folder))
     (index, _), again_s = timed(lambda: open_index(folder))
-    found, find_s = timed(partial(index.keys.find, wanted))
+    found, find_s = timed(partial(index.find, wanted))
     tracemalloc.start()
-    open_index(folder)[0].keys.find(wanted)
+    open_index(folder)[0].find(wanted)
     peak_mb = tracemalloc.get_traced_memory()[1] / 1e6
     return Opening(first_s, again_s, find_s, int((found >= 0).sum()), peak_mb)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from voxaffect.features.cache.file_digests import key_of
+from voxaffect.features.cache.file_values import key_of
 from voxaffect.features.cache.index import StoredFeatures, open_index
 from voxaffect.features.cache.shards import Entry, new_shard
 from voxaffect.model.data import Examples
@@ -38,11 +38,13 @@ def write_store(folder: Path) -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(N_FRAMES, N_FEATURES)).astype(np.float32)
     for shard in range(N_SHARDS):
-        with new_shard(folder, N_FEATURES) as journal:
-            for n in range(N_UTTERANCES):
-                values = np.roll(noise, n, axis=0)
-                values[:, n % 4] += 2.0
-                journal.append([Entry(key_of(shard, n), values, N_FRAMES / 100)])
+        entries = []
+        for n in range(N_UTTERANCES):
+            values = np.roll(noise, n, axis=0)
+            values[:, n % 4] += 2.0
+            entries.append(Entry(key_of(shard, n), values, N_FRAMES / 100))
+        with new_shard(folder) as append:
+            append(entries)
 
 
 def open_store(folder: Path) -> StoredFeatures:
@@ -50,7 +52,7 @@ def open_store(folder: Path) -> StoredFeatures:
     index, faults = open_index(folder)
     assert not faults
     keys = {f"{s}/{n}": key_of(s, n) for s in range(N_SHARDS) for n in range(N_UTTERANCES)}
-    return StoredFeatures.of(index, keys)
+    return StoredFeatures(index, keys)
 
 
 def examples(store: StoredFeatures, ids: Sequence[str]) -> Examples:

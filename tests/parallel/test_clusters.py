@@ -192,7 +192,7 @@ def assert_extracts(folder: Path, n_jobs: int) -> None:
     assert same(
         there.extract(utterances, n_jobs=n_jobs).features, here.extract(utterances).features
     )
-    assert len(files(there, ".shard")) == 2
+    assert len(files(there, ".safetensors")) == 2
     assert there.extractor.seen == []  # type: ignore[attr-defined]
 
 

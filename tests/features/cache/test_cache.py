@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
 
-import voxaffect.features.cache.cache as chunks_module
 import voxaffect.features.cache.cache as module
 from tests.features.cache.levels import Levels, files, make_utterance, same, seen
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
@@ -17,30 +18,38 @@ from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import FeatureError
 from voxaffect.features import frames
 from voxaffect.features.cache.cache import (
-    ExtractionGroup,
     FeatureStore,
+    Item,
+    Prepared,
     chunks,
     compute_chunk,
-    compute_groups,
+    read_leveled,
 )
-from voxaffect.features.cache.file_digests import key_of
-from voxaffect.features.frames import FrameGrid
+from voxaffect.features.cache.file_values import key_of
+from voxaffect.features.frames import ExtractedFrames, FrameGrid
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 
 UTTERANCE = Utterance("c/u", "c", Path("u.wav"), "sad", "c/s")
 
 
-def keyed(utterances: list[Utterance]) -> dict[bytes, Utterance]:
-    return {key_of(u.id): u for u in utterances}
+def keyed(utterances: list[Utterance]) -> dict[bytes, Item]:
+    return {key_of(u.id): Item(u) for u in utterances}
 
 
-def groups(utterances: list[Utterance]) -> list[ExtractionGroup]:
-    return [*compute_groups(keyed(utterances), Levels(), DEFAULT_LIMITS)]
+def groups(utterances: list[Utterance]) -> list[Mapping[bytes, Prepared]]:
+    return [*read_leveled(keyed(utterances), Levels(), DEFAULT_LIMITS)]
+
+
+def report(utterances: list[Utterance], folder: Path) -> dict[bytes, float | str]:
+    """Of the computation of a chunk."""
+    folder.mkdir()
+    prepare = partial(read_leveled, extractor=Levels(), limits=DEFAULT_LIMITS)
+    return compute_chunk(keyed(utterances), prepare, Levels(), folder, 1)
 
 
 @pytest.mark.parametrize(("n", "n_jobs"), [(1, 1), (100, 2), (5000, 2), (5000, 64)])
 def test_chunks_contain_all_work_in_order_and_suffice_for_every_worker(n: int, n_jobs: int) -> None:
-    work = {key_of(i): replace(UTTERANCE, id=f"c/{i}", end_s=1.0) for i in range(n)}
+    work = keyed([replace(UTTERANCE, id=f"c/{i}", end_s=1.0) for i in range(n)])
     made = [*chunks(work, n_jobs)]
     assert [item for chunk in made for item in chunk.items()] == [*work.items()]
     assert max(map(len, made)) <= module.CHUNK_UTTERANCES
@@ -48,7 +57,7 @@ def test_chunks_contain_all_work_in_order_and_suffice_for_every_worker(n: int, n
 
 
 def test_long_recordings_make_small_chunks() -> None:
-    hours = {key_of(i): replace(UTTERANCE, end_s=3600.0) for i in range(5)}
+    hours = keyed([replace(UTTERANCE, id=f"c/{i}", end_s=3600.0) for i in range(5)])
     assert [len(chunk) for chunk in chunks(hours, 1)] == [1] * 5
 
 
@@ -57,22 +66,22 @@ def test_groups_have_a_minimum_of_audio_and_keep_the_order(
 ) -> None:
     monkeypatch.setattr(module, "GROUP_S", 0.3)
     made = groups(utterances)
-    seconds = [sum(entry.seconds for entry in group.entries) for group in made]
-    assert all(length >= 0.3 for length in seconds[:-1])
-    assert all(
-        length - group.entries[-1].seconds < 0.3
-        for length, group in zip(seconds, made, strict=True)
-    )
-    assert [e.key for group in made for e in group.entries] == [*keyed(utterances)]
+    lengths = [[one.duration_s for one in g.values() if isinstance(one, Waveform)] for g in made]
+    assert all(sum(group) >= 0.3 for group in lengths[:-1])
+    assert all(sum(group[:-1]) < 0.3 for group in lengths)
+    assert [key for group in made for key in group] == [*keyed(utterances)]
 
 
 def test_groups_do_not_change_values(
-    utterances: list[Utterance], monkeypatch: pytest.MonkeyPatch
+    store: FeatureStore,
+    utterances: list[Utterance],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (whole,) = groups(utterances)
+    whole = store.extract(utterances).features
     monkeypatch.setattr(module, "GROUP_S", 0.0)
-    alone = [entry for group in groups(utterances) for entry in group.entries]
-    assert [e.values.tobytes() for e in alone] == [e.values.tobytes() for e in whole.entries]
+    alone = replace(store, root=tmp_path / "alone").extract(utterances).features
+    assert [v.tobytes() for v in alone.values()] == [v.tobytes() for v in whole.values()]
 
 
 def test_a_bad_recording_does_not_affect_the_others(
@@ -80,15 +89,15 @@ def test_a_bad_recording_does_not_affect_the_others(
 ) -> None:
     short = make_utterance(tmp_path, "short", 160)
     missing = replace(short, id="c/missing", path=tmp_path / "missing.wav")
-    (group,) = groups([short, *utterances, missing])
-    assert len(group.entries) == len(utterances)
-    assert {*group.refused} == {key_of("c/short"), key_of("c/missing")}
+    found = report([short, *utterances, missing], tmp_path / "store")
+    refused = {key for key, one in found.items() if isinstance(one, str)}
+    assert refused == {key_of("c/short"), key_of("c/missing")}
+    assert len(found) == len(utterances) + 2
 
 
 def test_a_chunk_of_refused_recordings_writes_no_file(tmp_path: Path) -> None:
     missing = replace(UTTERANCE, path=tmp_path / "missing.wav")
-    report = compute_chunk(keyed([missing]), Levels(), tmp_path / "store", 1)
-    assert [*report.refused] == [key_of("c/u")]
+    assert [*report([missing], tmp_path / "store")] == [key_of("c/u")]
     assert [*(tmp_path / "store").iterdir()] == []
 
 
@@ -99,7 +108,7 @@ def test_invalid_features_raise(
     with pytest.raises(
         FeatureError, match=r"c/u0: features have shape .*; expected .* of 1 values"
     ):
-        compute_chunk(keyed(utterances), Levels(), tmp_path / "store", 1)
+        report(utterances, tmp_path / "store")
 
 
 def test_long_recordings_are_streamed_with_the_same_frames(
@@ -111,17 +120,15 @@ def test_long_recordings_are_streamed_with_the_same_frames(
         path = tmp_path / f"{name}.wav"
         sf.write(path, 0.1 * rng.standard_normal(round(16_000 * seconds)), 16_000)
         utterances.append(Utterance(name, "c", path, "sad", "c/s"))
-    chunk = {bytes([n] * 16): utterance for n, utterance in enumerate(utterances)}
     lld = LowLevelDescriptors()
-    whole = [*compute_groups(chunk, lld, DEFAULT_LIMITS)]
+    whole = FeatureStore(tmp_path / "whole", lld).extract(utterances).features
     monkeypatch.setattr(frames, "LONG_S", 1.0)
-    pieces = [*compute_groups(chunk, lld, DEFAULT_LIMITS)]
-    assert [len(group.entries) for group in whole] == [3]
-    assert [len(group.entries) for group in pieces] == [2, 1]
-    for one, other in zip(whole[0].entries, [e for g in pieces for e in g.entries], strict=True):
-        assert one.key == other.key
-        assert one.seconds == other.seconds
-        np.testing.assert_allclose(one.values, other.values, rtol=1e-5, atol=1e-5)
+    pieces = [*read_leveled(keyed(utterances), lld, DEFAULT_LIMITS)]
+    kinds = [[type(prepared) for prepared in group.values()] for group in pieces]
+    assert kinds == [[Waveform, ExtractedFrames], [Waveform]]
+    streamed = FeatureStore(tmp_path / "streamed", lld).extract(utterances).features
+    for one, other in zip(whole.values(), streamed.values(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
 def test_features_are_those_of_the_leveled_waveform(
@@ -140,7 +147,8 @@ def test_a_second_run_computes_nothing_and_reads_no_audio(
 ) -> None:
     first = store.extract(utterances)
     n_computed = len(seen(store))
-    monkeypatch.setattr("voxaffect.features.cache.file_digests.digest_file", None)
+    monkeypatch.setattr(module, "digest_file", None)
+    monkeypatch.setattr("voxaffect.features.cache.shards.digest_file", None)
     second = store.extract(utterances)
     assert len(seen(store)) == n_computed == len(utterances)
     assert same(first.features, second.features)
@@ -231,12 +239,12 @@ def test_a_recording_beyond_the_limits_is_refused_and_the_others_are_stored(
 def test_progress_ends_at_the_total(
     store: FeatureStore, utterances: list[Utterance], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunks_module, "CHUNK_UTTERANCES", 2)
+    monkeypatch.setattr(module, "CHUNK_UTTERANCES", 2)
     reported: list[tuple[int, float]] = []
     store.extract(utterances, progress=lambda n, s: reported.append((n, s)))
     assert [n for n, _ in reported] == [0, 2, 4, 6, 7]
     assert reported[-1][1] == pytest.approx(sum(sf.info(u.path).duration for u in utterances))
-    assert len(files(store, ".shard")) == 4
+    assert len(files(store, ".safetensors")) == 4
 
 
 def test_two_processes_give_the_same_as_one(
@@ -245,24 +253,24 @@ def test_two_processes_give_the_same_as_one(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(chunks_module, "CHUNK_UTTERANCES", 2)
+    monkeypatch.setattr(module, "CHUNK_UTTERANCES", 2)
     other = FeatureStore(tmp_path / "parallel", Levels())
     assert same(store.extract(utterances).features, other.extract(utterances, n_jobs=2).features)
 
 
-@pytest.mark.parametrize("place", [0, 10, 40, -5, -1], ids=str)
+@pytest.mark.parametrize("place", [0, 10, 60, 300, 500, -5, -1], ids=str)
 def test_a_damaged_shard_is_reported_and_recomputed(
     store: FeatureStore, utterances: list[Utterance], place: int
 ) -> None:
     first = {k: np.array(v) for k, v in store.extract(utterances).features.items()}
-    (path,) = files(store, ".shard")
+    (path,) = files(store, ".safetensors")
     content = bytearray(path.read_bytes())
     content[place] ^= 0xFF
     path.write_bytes(content)
     extraction = store.extract(utterances)
     assert [p.path for p in extraction.damaged] == [path.name]
     assert same(first, extraction.features)
-    assert files(store, ".shard") == [path]  # the same content has the same name
+    assert files(store, ".safetensors") == [path]  # the same content has the same name
     assert store.extract(utterances).damaged == ()
 
 
@@ -271,7 +279,7 @@ def test_a_truncated_shard_is_recomputed(
     store: FeatureStore, utterances: list[Utterance], length: int
 ) -> None:
     first = {k: np.array(v) for k, v in store.extract(utterances).features.items()}
-    (path,) = files(store, ".shard")
+    (path,) = files(store, ".safetensors")
     path.write_bytes(path.read_bytes()[:length])
     extraction = store.extract(utterances)
     assert len(extraction.damaged) == 1
@@ -296,3 +304,23 @@ def test_two_utterances_of_one_id_are_refused(
 def test_features_are_copied_by_pickling(store: FeatureStore, utterances: list[Utterance]) -> None:
     features = store.extract(utterances).features
     assert same(features, copy.copy(features))
+
+
+def test_features_of_an_earlier_format_are_named_left_and_computed_again(
+    store: FeatureStore, utterances: list[Utterance]
+) -> None:
+    old = store.root / "0123456789abcdef" / f"{'0' * 32}.shard"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"voxshd02" + bytes(100))
+    assert store.folder != old.parent
+    extraction = store.extract(utterances)
+    (problem,) = extraction.damaged
+    assert problem.is_fault
+    assert problem.path == str(store.root)
+    assert problem.detail == (
+        "has features of an earlier version of voxaffect, which are neither read nor removed, but "
+        "computed again; you can delete the folders 0123456789abcdef and files there"
+    )
+    assert len(extraction.features) == len(seen(store)) == len(utterances)
+    assert old.exists()
+    assert store.extract(utterances).damaged == ()

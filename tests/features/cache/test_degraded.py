@@ -10,19 +10,19 @@ import pytest
 import soundfile as sf
 
 from tests.audio.degrade.sounds import silence, speech
+from tests.features.cache.levels import same
 from voxaffect.audio.decode import DEFAULT_LIMITS, decode
 from voxaffect.audio.degrade import DEGRADATIONS
 from voxaffect.audio.degrade.degradation import AS_RECORDED, Degradation, utterance_seed
 from voxaffect.audio.degrade.noise import babble, noise
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.corpora.corpus import Utterance
-from voxaffect.features.cache.cache import FeatureStore
+from voxaffect.features.cache.cache import FeatureStore, Item, compute_chunk
 from voxaffect.features.cache.degraded import (
     DegradedStore,
-    MissingDegradations,
     Scene,
-    compute_degraded,
     condition_id,
+    degrade,
     split_condition_id,
 )
 from voxaffect.features.cache.index import open_index
@@ -83,12 +83,12 @@ def test_clean_frames_equal_those_of_the_clean_store(
 def test_stored_features_are_not_recomputed(store: DegradedStore, scenes: list[Scene]) -> None:
     reported: list[tuple[int, int]] = []
     store.extract(scenes, (WHITE,), progress=lambda *n: reported.append(n))
-    assert reported == [(3, 3)]
+    assert reported == [(0, 3), (3, 3)]
     reported.clear()
     store.extract(scenes, (WHITE,), progress=lambda *n: reported.append(n))
-    assert reported == []
+    assert reported == [(3, 3)]
     store.extract(scenes, (WHITE, CUT), progress=lambda *n: reported.append(n))
-    assert reported == [(6, 6)]
+    assert reported[1:] == [(3, 6), (6, 6)]
 
 
 def test_the_key_depends_on_everything_that_changes_the_audio(
@@ -137,20 +137,32 @@ def test_unusable_recordings_are_reported_and_the_others_stored(
 def test_the_task_can_be_pickled(store: DegradedStore, scenes: list[Scene], tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.mkdir()
+    prepare = partial(degrade, limits=DEFAULT_LIMITS, seed=0)
     work = partial(
-        compute_degraded,
+        compute_chunk,
+        prepare=prepare,
         extractor=store.clean.extractor,
         folder=there,
         n_threads=1,
-        limits=DEFAULT_LIMITS,
-        seed=0,
     )
-    chunk = (MissingDegradations(scenes[0], {b"0" * 16: WHITE, b"1" * 16: BABBLE}),)
+    u, keys = scenes[0].utterance, (b"0" * 16, b"1" * 16)
+    chunk = {k: Item(u, (scenes[0], d)) for k, d in zip(keys, (WHITE, BABBLE), strict=True)}
     compute, sent = pickle.loads(pickle.dumps((work, chunk)))  # noqa: S301
-    assert compute(sent) == {}
+    assert not any(isinstance(one, str) for one in compute(sent).values())
     index, faults = open_index(there)
-    assert len(index.records) == 2
+    assert [*index.seconds(keys)] == [*keys]
     assert faults == {}
+
+
+def test_two_processes_give_the_same_as_one(
+    store: DegradedStore, scenes: list[Scene], tmp_path: Path
+) -> None:
+    degradations = (AS_RECORDED, WHITE, TWO)
+    other = replace(store, clean=replace(store.clean, root=tmp_path / "parallel"))
+    assert same(
+        store.extract(scenes, degradations).features,
+        other.extract(scenes, degradations, n_jobs=2).features,
+    )
 
 
 def test_a_condition_id_is_split_again() -> None:

@@ -1,21 +1,23 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import voxaffect.features.cache.cache as chunks_module
+import voxaffect.features.cache.shards as shards_module
 from tests.features.cache.levels import files, make_utterances
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import FeatureError
-from voxaffect.features.cache import file_digests
-from voxaffect.features.cache.cache import FeatureStore
-from voxaffect.features.cache.file_digests import key_of
-from voxaffect.features.cache.index import StoredFeatures, open_index
-from voxaffect.features.cache.shards import Entry, new_shard
+from voxaffect.features.cache.cache import FeatureStore, Item, compute_chunk, read_leveled
+from voxaffect.features.cache.file_values import digest_file, key_of
+from voxaffect.features.cache.index import ShardIndex, StoredFeatures, open_index
+from voxaffect.features.cache.shards import RECORD, Entry, new_shard
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def features(
     """Of seven utterances in three shards."""
     monkeypatch.setattr(chunks_module, "CHUNK_UTTERANCES", 3)
     stored = store.extract(utterances).features
-    assert len(files(store, ".shard")) == 3
+    assert len(files(store, ".safetensors")) == 3
     return stored
 
 
@@ -64,18 +66,12 @@ def test_a_machine_without_the_store_is_named(
         frames[0]
 
 
-def test_a_worker_does_not_create_the_folder(
-    store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_does_not_create_the_folder(store: FeatureStore, tmp_path: Path) -> None:
     """The main process creates it; where it is missing, the path is not shared."""
-    monkeypatch.setattr(
-        FeatureStore, "folder", property(lambda s: tmp_path / "a" / s.root.name), raising=True
-    )
-    from voxaffect.features.cache.cache import _compute_chunk
-
-    chunk = {bytes(16): make_utterances(tmp_path / "audio", 1)[0]}
+    chunk = {bytes(16): Item(make_utterances(tmp_path / "audio", 1)[0])}
+    prepare = partial(read_leveled, extractor=store.extractor, limits=store.limits)
     with pytest.raises(FeatureError, match="no such folder on"):
-        _compute_chunk(chunk, replace(store), 1)
+        compute_chunk(chunk, prepare, store.extractor, tmp_path / "a" / "store", 1)
     assert not (tmp_path / "a").exists()
 
 
@@ -87,17 +83,23 @@ def entry(n: int) -> Entry:
 def write_shards(folder: Path, *numbers: range) -> list[Path]:
     paths: list[Path] = []
     for some in numbers:
-        with new_shard(folder, 3) as journal:
-            journal.append(map(entry, some))
-        paths += {*folder.glob("*.shard")} - {*paths}
+        with new_shard(folder) as append:
+            append([*map(entry, some)])
+        paths += {*folder.glob("*.safetensors")} - {*paths}
     return paths
+
+
+def found(index: ShardIndex, numbers: range) -> set[int]:
+    """Numbers of the entries that an index has."""
+    keys = {key_of(n): n for n in numbers}
+    return {keys[key] for key in index.seconds(keys)}
 
 
 def test_every_utterance_of_every_shard_is_found_with_its_own_frames(tmp_path: Path) -> None:
     write_shards(tmp_path, range(10), range(10, 11), range(11, 40))
     index, faults = open_index(tmp_path)
     assert faults == {}
-    features = StoredFeatures.of(index, {str(n): key_of(n) for n in range(40)})
+    features = StoredFeatures(index, {str(n): key_of(n) for n in range(40)})
     for n in range(40):
         np.testing.assert_array_equal(features[str(n)], entry(n).values)
     assert index.seconds([key_of(7), key_of(99), key_of(12)]) == {key_of(7): 7, key_of(12): 12}
@@ -105,28 +107,29 @@ def test_every_utterance_of_every_shard_is_found_with_its_own_frames(tmp_path: P
 
 def test_a_missing_folder_has_no_shards(tmp_path: Path) -> None:
     index, faults = open_index(tmp_path / "nowhere")
-    assert index.paths == ()
+    assert index.shards == ()
     assert faults == {}
 
 
-@pytest.mark.parametrize("place", [0, 9, 16, 40, 60, -40, -1], ids=str)
+@pytest.mark.parametrize("place", [0, 9, 100, 300, 400, -40, -1], ids=str)
 def test_a_damaged_shard_is_reported_and_removed(tmp_path: Path, place: int) -> None:
-    good, bad = write_shards(tmp_path, range(5), range(5, 9))
+    _, bad = write_shards(tmp_path, range(5), range(5, 9))
     content = bytearray(bad.read_bytes())
     content[place] ^= 1
     bad.write_bytes(content)
     index, faults = open_index(tmp_path)
-    assert index.paths == (good,)
+    assert found(index, range(5, 9)) == set()
+    assert found(index, range(5)) == {*range(5)}
     assert faults == {bad: f"{bad}: its content has changed since it was written"}
     assert not bad.exists()
 
 
 def test_another_file_is_not_a_shard(tmp_path: Path) -> None:
-    (good,) = write_shards(tmp_path, range(3))
-    foreign = tmp_path / "foreign.shard"
+    write_shards(tmp_path, range(3))
+    foreign = tmp_path / "foreign.safetensors"
     foreign.write_bytes(b"")
     index, faults = open_index(tmp_path)
-    assert index.paths == (good,)
+    assert found(index, range(9)) == {*range(3)}
     assert [*faults] == [foreign]
 
 
@@ -136,33 +139,71 @@ def test_shards_are_verified_once_and_again_when_they_change(
     one, two = write_shards(tmp_path, range(3), range(3, 9))
     open_index(tmp_path)
     read: list[Path] = []
-    digest_file = file_digests.digest_file
 
     def recording(path: Path) -> bytes:
         read.append(path)
         return digest_file(path)
 
-    monkeypatch.setattr(file_digests, "digest_file", recording)
+    monkeypatch.setattr(shards_module, "digest_file", recording)
     open_index(tmp_path)
     assert read == []
     one.touch()
-    assert {*open_index(tmp_path)[0].paths} == {one, two}
+    index, _ = open_index(tmp_path)
+    assert found(index, range(9)) == {*range(9)}
     assert read == [one]
+    (tmp_path / "index.sqlite").unlink()
+    index, _ = open_index(tmp_path)
+    assert found(index, range(9)) == {*range(9)}
+    assert sorted(read) == sorted([one, one, two])
 
 
 def test_a_shard_that_was_just_rewritten_is_not_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (path,) = write_shards(tmp_path, range(3))
-    monkeypatch.setattr(file_digests, "digest_file", lambda _: bytes(16))  # as it was before
+    before = iter([bytes(16)])
+    monkeypatch.setattr(shards_module, "digest_file", lambda path: next(before, digest_file(path)))
     assert [*open_index(tmp_path)[1]] == [path]
-    monkeypatch.undo()
     assert path.exists()
+
+
+def test_an_altered_byte_of_the_index_changes_nothing(tmp_path: Path) -> None:
+    write_shards(tmp_path, range(5), range(5, 9))
+    open_index(tmp_path)
+    database = tmp_path / "index.sqlite"
+    whole = database.read_bytes()
+    for place in [n for n, byte in enumerate(whole) if byte]:
+        content = bytearray(whole)
+        content[place] ^= 4
+        database.write_bytes(content)
+        index, faults = open_index(tmp_path)
+        assert faults == {}
+        features = StoredFeatures(index, {str(n): key_of(n) for n in range(9)})
+        for n in range(9):
+            np.testing.assert_array_equal(features[str(n)], entry(n).values)
+
+
+@given(st.permutations(range(7)), st.sets(st.integers(0, 20)))
+def test_stored_keys_are_found_and_no_others(order: list[int], wanted: set[int]) -> None:
+    record = np.zeros(7, RECORD)
+    record["key"] = np.frombuffer(b"".join(key_of(n) for n in order), "<u8").reshape(-1, 2)
+    index = ShardIndex({Path("a"): record[:3].tobytes(), Path("b"): record[3:].tobytes()})
+    places = index.find([key_of(n) for n in wanted])
+    assert places.tolist() == [order.index(n) if n < 7 else -1 for n in wanted]
+
+
+def test_of_repeated_keys_one_is_found_and_none_among_none() -> None:
+    record = np.zeros(9, RECORD)
+    keys = [key_of(n % 3) for n in range(9)]
+    record["key"] = np.frombuffer(b"".join(keys), "<u8").reshape(-1, 2)
+    places = ShardIndex({Path("a"): record.tobytes()}).find(keys)
+    assert [keys[place] for place in places] == keys
+    assert ShardIndex({}).find(keys[:2]).tolist() == [-1, -1]
 
 
 def test_a_missing_shard_is_an_error_on_access(tmp_path: Path) -> None:
     (path,) = write_shards(tmp_path, range(3))
-    features = StoredFeatures.of(open_index(tmp_path)[0], {"some": key_of(1)})
+    features = StoredFeatures(open_index(tmp_path)[0], {"some": key_of(1)})
     path.unlink()
     with pytest.raises(FeatureError, match="features cannot be read"):
         features["some"]

@@ -2,8 +2,7 @@
 
 A key is a hash of the file's content and the segment's borders; the folder is named by a hash of
 the extractor's settings and the level. So a moved corpus keeps its features, and changed settings
-never read stale ones. Utterances are computed in chunks; a chunk is written to a journal, which
-becomes a shard when it is complete.
+never read stale ones. Utterances are computed in chunks, each of which becomes a shard.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import joblib
 import torch
@@ -25,7 +24,7 @@ from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits, open_recording,
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, TARGET_RMS, Waveform
 from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.errors import AudioError, FeatureError
-from voxaffect.features.cache.file_digests import FileDigests, segment_key
+from voxaffect.features.cache.file_values import FileValues, digest_file, segment_key
 from voxaffect.features.cache.index import StoredFeatures, open_index
 from voxaffect.features.cache.shards import Entry, check_shared, new_shard, salvage, storing
 from voxaffect.features.frames import (
@@ -57,36 +56,45 @@ slower with less."""
 BYTES_PER_SECOND = 2 * SAMPLE_RATE_HZ
 """Of 16-bit audio, for segments, whose share of the file size is unknown."""
 
-Chunk = Mapping[bytes, Utterance]
+FORMAT = 3
+"""Version of the storage format, part of the folder's hash."""
+
+Progress = Callable[[int, float], None]
+
+
+class Item(NamedTuple):
+    """What frames are computed from."""
+
+    utterance: Utterance
+    change: Any = None  # of the recording before extraction, for `Work.prepare`
+
+
+Chunk = Mapping[bytes, Item]
 Prepared = Waveform | ExtractedFrames | AudioError
 
 
-class ChunkReport(NamedTuple):
-    """Result of a chunk, by key."""
+class Work(NamedTuple):
+    """What is loaded from a store or computed, all by key."""
 
-    seconds: dict[bytes, float]  # length of the audio of what was stored
-    refused: dict[bytes, str]  # why others were not
-
-
-class ExtractionGroup(NamedTuple):
-    """Result of a few utterances of a chunk."""
-
-    entries: list[Entry]
-    refused: dict[bytes, str]  # why others have no frames, by key
+    settings: Mapping[str, object]  # everything but the audio that the values depend on
+    items: Chunk
+    prepare: Callable[[Chunk], Iterator[Mapping[bytes, Prepared]]]  # groups that fit in memory
+    n_jobs: int
+    on_done: Callable[[Mapping[bytes, float]], None]  # called with seconds of what is finished
 
 
-def chunks(work: Mapping[bytes, Utterance], n_jobs: int) -> Iterator[Chunk]:
-    """Split work into chunks of at most CHUNK_UTTERANCES and about CHUNK_BYTES."""
+def chunks(work: Chunk, n_jobs: int) -> Iterator[Chunk]:
+    """Split work into chunks of at most CHUNK_UTTERANCES and about CHUNK_BYTES of recordings."""
     share = -(-len(work) // (CHUNKS_PER_JOB * n_jobs))
     most = min(CHUNK_UTTERANCES, max(MIN_CHUNK_UTTERANCES, share))
-    chunk: dict[bytes, Utterance] = {}
+    chunk: dict[bytes, Item] = {}
     n_bytes = 0.0
-    for key, utterance in work.items():
+    for key, item in work.items():
         if len(chunk) == most or n_bytes > CHUNK_BYTES:
             yield chunk
             chunk, n_bytes = {}, 0.0
-        chunk[key] = utterance
-        n_bytes += _bytes_of_audio(utterance)
+        chunk[key] = item
+        n_bytes += _bytes_of_audio(item.utterance)
     if chunk:
         yield chunk
 
@@ -101,81 +109,33 @@ def _bytes_of_audio(utterance: Utterance) -> float:
 
 def compute_chunk(
     chunk: Chunk,
+    prepare: Callable[[Chunk], Iterator[Mapping[bytes, Prepared]]],
     extractor: FrameExtractor,
     folder: Path,
     n_threads: int,
-    limits: DecodeLimits = DEFAULT_LIMITS,
-) -> ChunkReport:
-    """Compute the features of a chunk and store them as one shard, group by group.
+) -> dict[bytes, float | str]:
+    """Store the features of a chunk as one shard; seconds of audio or why there are none, by key.
 
     Raises:
-        FeatureError: the folder cannot be written, or the extractor returned invalid features.
+        FeatureError: the folder is missing on this machine or cannot be written, or the extractor
+            returned invalid features.
     """
+    check_shared(folder)
     keep_freed_memory()
-    report = ChunkReport({}, {})
-    with torch_threads(n_threads), new_shard(folder, len(extractor.names)) as journal:
-        for group in compute_groups(chunk, extractor, limits):
-            journal.append(group.entries)
-            report.seconds.update({entry.key: entry.seconds for entry in group.entries})
-            report.refused.update(group.refused)
+    report: dict[bytes, float | str] = {}
+    with torch_threads(n_threads), new_shard(folder) as append:
+        for prepared in prepare(chunk):
+            waveforms = {key: one for key, one in prepared.items() if isinstance(one, Waveform)}
+            extracted = _extract_each(extractor, [*waveforms.values()])
+            entries = []
+            for key, one in {**prepared, **dict(zip(waveforms, extracted, strict=True))}.items():
+                if isinstance(one, ExtractedFrames):
+                    name = chunk[key].utterance.id
+                    frames = check_frames(one.frames, extractor.names, name)
+                    entries.append(Entry(key, frames, one.seconds))
+                report[key] = one.seconds if isinstance(one, ExtractedFrames) else str(one)
+            append(entries)
     return report
-
-
-def compute_groups(
-    chunk: Chunk, extractor: FrameExtractor, limits: DecodeLimits
-) -> Iterator[ExtractionGroup]:
-    """Features of a chunk's utterances in order, about GROUP_S of audio at a time."""
-    ids = {key: utterance.id for key, utterance in chunk.items()}
-    for group in _prepare(chunk, extractor, limits):
-        yield extract_group(group, extractor, ids)
-
-
-def extract_group(
-    prepared: Mapping[bytes, Prepared], extractor: FrameExtractor, ids: Mapping[bytes, str]
-) -> ExtractionGroup:
-    """Extract the features of waveforms, with names for errors, all by key."""
-    waveforms = {key: one for key, one in prepared.items() if isinstance(one, Waveform)}
-    frames = _extract_each(extractor, [*waveforms.values()])
-    results = {**prepared, **dict(zip(waveforms, frames, strict=True))}
-    entries = [
-        Entry(key, check_frames(result.frames, extractor.names, ids[key]), result.seconds)
-        for key, result in results.items()
-        if isinstance(result, ExtractedFrames)
-    ]
-    faults = {key: str(why) for key, why in results.items() if isinstance(why, AudioError)}
-    return ExtractionGroup(entries, faults)
-
-
-def _prepare(
-    chunk: Chunk, extractor: FrameExtractor, limits: DecodeLimits
-) -> Iterator[Mapping[bytes, Prepared]]:
-    """Leveled recordings or errors, about GROUP_S at a time; long ones are streamed already."""
-    streaming = extractor if isinstance(extractor, StreamingExtractor) else None
-    group: dict[bytes, Prepared] = {}
-    seconds = 0.0
-    for key, utterance in chunk.items():
-        group[key] = prepared = _prepare_one(utterance, streaming, limits)
-        if isinstance(prepared, Waveform):
-            seconds += prepared.duration_s
-        if seconds >= GROUP_S or isinstance(prepared, ExtractedFrames):
-            yield group
-            group, seconds = {}, 0.0
-    if group:
-        yield group
-
-
-def _prepare_one(
-    utterance: Utterance, streaming: StreamingExtractor | None, limits: DecodeLimits
-) -> Prepared:
-    start_s, end_s = utterance.start_s, utterance.end_s
-    opener = partial(open_recording, utterance.path, start_s=start_s, end_s=end_s, limits=limits)
-    try:
-        with opener() as recording:
-            if streaming is None or not is_long(recording):
-                return read(recording).normalized()
-        return extract_long(opener, streaming)
-    except AudioError as fault:
-        return fault
 
 
 def _extract_each(
@@ -191,10 +151,33 @@ def _extract_each(
     return [result for one in waveforms for result in _extract_each(extractor, [one])]
 
 
-FORMAT = 2
-"""Version of the storage format, part of the folder's hash."""
+def read_leveled(
+    chunk: Chunk, extractor: FrameExtractor, limits: DecodeLimits
+) -> Iterator[Mapping[bytes, Prepared]]:
+    """Leveled recordings or errors, about GROUP_S at a time; long ones are streamed already."""
+    group: dict[bytes, Prepared] = {}
+    seconds = 0.0
+    for key, item in chunk.items():
+        group[key] = prepared = _read_one(item.utterance, extractor, limits)
+        if isinstance(prepared, Waveform):
+            seconds += prepared.duration_s
+        if seconds >= GROUP_S or isinstance(prepared, ExtractedFrames):
+            yield group
+            group, seconds = {}, 0.0
+    if group:
+        yield group
 
-Progress = Callable[[int, float], None]
+
+def _read_one(utterance: Utterance, extractor: FrameExtractor, limits: DecodeLimits) -> Prepared:
+    start_s, end_s = utterance.start_s, utterance.end_s
+    opener = partial(open_recording, utterance.path, start_s=start_s, end_s=end_s, limits=limits)
+    try:
+        with opener() as recording:
+            if not (isinstance(extractor, StreamingExtractor) and is_long(recording)):
+                return read(recording).normalized()
+        return extract_long(opener, extractor)
+    except AudioError as fault:
+        return fault
 
 
 @dataclass(frozen=True)
@@ -204,7 +187,7 @@ class ExtractionResult:
     Args:
         features: frames by utterance id.
         refused: utterances whose recording cannot be used, and why.
-        damaged: shards that were damaged, removed and recomputed.
+        damaged: shards that were damaged, removed and recomputed; features of an earlier format.
     """
 
     features: StoredFeatures
@@ -258,92 +241,106 @@ class FeatureStore:
         if twice:
             raise FeatureError(f"{twice[0]}: two utterances have this id; make the ids unique")
         n_jobs = n_jobs if n_jobs > 0 else joblib.effective_n_jobs(n_jobs)
-        keys, refused = self._keys(utterances, n_jobs)
-        work = {keys[u.id]: u for u in utterances if u.id in keys}
-        salvage(self.folder)
-        index, faults = open_index(self.folder, local_jobs(n_jobs))
-        stored = index.seconds(work)
-        counter = _ProgressCounter(Counter(keys.values()), progress, n_done=len(refused))
-        counter.add(stored)
-        if missing := {key: u for key, u in work.items() if key not in stored}:
-            unusable = self._compute(missing, n_jobs, counter)
-            refused |= {id_: unusable[key] for id_, key in keys.items() if key in unusable}
-            index, new_faults = open_index(self.folder, local_jobs(n_jobs))
-            faults |= new_faults
-        features = StoredFeatures.of(index, keys)
-        if lost := keys.keys() - refused.keys() - features.keys():
-            raise FeatureError(
-                f"{self.folder}: the features of {min(lost)} were written there, but are gone or "
-                "damaged; check the disk, and that all machines which computed share it"
-            )
-        refusals = (Problem("refused recording", *item) for item in sorted(refused.items()))
-        damage = (
-            Problem("damaged shard", path.name, f"{fault}; it was removed and is recomputed")
-            for path, fault in faults.items()
-        )
-        return ExtractionResult(features, tuple(refusals), tuple(damage))
+        keys, unreadable = self._keys(utterances, n_jobs)
+        copies = Counter(keys.values())
+        n_done, seconds = len(unreadable), 0.0
+
+        def count(finished: Mapping[bytes, float]) -> None:
+            nonlocal n_done, seconds
+            n_done += sum(copies[key] for key in finished)
+            seconds += sum(copies[key] * length for key, length in finished.items())
+            if progress is not None:
+                progress(n_done, seconds)
+
+        items = {keys[u.id]: Item(u) for u in utterances if u.id in keys}
+        prepare = partial(read_leveled, extractor=self.extractor, limits=self.limits)
+        work = Work(self.settings, items, prepare, n_jobs, count)
+        features, refused, problems = self.load(keys, work)
+        refusals = sorted({**unreadable, **refused}.items())
+        refused_problems = tuple(Problem("refused recording", *refusal) for refusal in refusals)
+        return ExtractionResult(features, refused_problems, problems)
 
     def _keys(
         self, utterances: Sequence[Utterance], n_jobs: int
     ) -> tuple[dict[str, bytes], dict[str, str]]:
         """Keys of utterances by id, and why the files of others cannot be read, by id."""
-        n_here = local_jobs(n_jobs)
-        contents = FileDigests(self.root / "files").of((u.path for u in utterances), n_here)
+        files = FileValues(self.root / "files.sqlite", digest_file)
+        contents, faults = files.of((u.path for u in utterances), local_jobs(n_jobs))
         keys, refused = {}, {}
         for u in utterances:
-            content = contents[u.path]
-            if isinstance(content, OSError):
-                refused[u.id] = f"{u.path}: cannot be read ({content.strerror}); check the corpus"
+            if u.path in contents:
+                keys[u.id] = segment_key(contents[u.path], u.start_s, u.end_s)
             else:
-                keys[u.id] = segment_key(content, u.start_s, u.end_s)
+                why = f"cannot be read ({faults[u.path].strerror}); check the corpus"
+                refused[u.id] = f"{u.path}: {why}"
         return keys, refused
 
-    def _compute(self, missing: Chunk, n_jobs: int, counter: _ProgressCounter) -> dict[bytes, str]:
-        """Store the features of missing utterances; return the reasons for failures by key."""
-        note = self.folder / "settings.json"
-        with storing(self.folder):
+    def load(
+        self, keys: Mapping[str, bytes], work: Work
+    ) -> tuple[StoredFeatures, dict[str, str], tuple[Problem, ...]]:
+        """Features by id after computing what is missing, refusals by id, faults of the folder."""
+        folder = self.root / digest(work.settings)
+        salvage(folder)
+        index, damaged = open_index(folder, local_jobs(work.n_jobs))
+        stored = index.seconds(work.items)
+        work.on_done(stored)
+        refused: dict[bytes, str] = {}
+        problems: list[Problem] = []
+        if missing := {key: item for key, item in work.items.items() if key not in stored}:
+            problems += _earlier_format(self.root)
+            refused = self._compute(folder, work._replace(items=missing))
+            index, damaged_now = open_index(folder, local_jobs(work.n_jobs))
+            damaged |= damaged_now
+        features = StoredFeatures(index, keys)
+        reasons = {id_: refused[key] for id_, key in keys.items() if key in refused}
+        if lost := keys.keys() - reasons.keys() - features.keys():
+            raise FeatureError(
+                f"{folder}: the features of {min(lost)} were written there, but are gone or "
+                "damaged; check the disk, and that all machines which computed share it"
+            )
+        for path, fault in damaged.items():
+            detail = f"{fault}; it was removed and is recomputed"
+            problems.append(Problem("damaged shard", path.name, detail))
+        return features, reasons, tuple(problems)
+
+    def _compute(self, folder: Path, work: Work) -> dict[bytes, str]:
+        """Store features; return the reasons for failures by key."""
+        note = folder / "settings.json"
+        with storing(folder):
             if not note.exists():
-                write_text(note, json.dumps(self.settings, indent=2) + "\n")
-        n_threads = torch.get_num_threads() if threads_per_job(n_jobs) is None else 1
-        there = replace(self, root=self.root.absolute())
-        work = partial(_compute_chunk, store=there, n_threads=n_threads)
+                write_text(note, json.dumps(work.settings, indent=2) + "\n")
+        compute = partial(
+            compute_chunk,
+            prepare=work.prepare,
+            extractor=self.extractor,
+            folder=folder.absolute(),
+            n_threads=torch.get_num_threads() if threads_per_job(work.n_jobs) is None else 1,
+        )
         refused: dict[bytes, str] = {}
         lost: list[Chunk] = []
-        with closing(compute_all(work, chunks(missing, n_jobs), n_jobs)) as reports:
+        parts = chunks(work.items, work.n_jobs)
+        with closing(compute_all(compute, parts, work.n_jobs)) as reports:
             for chunk, report in reports:
                 if isinstance(report, WorkerDied):
                     lost.append(chunk)
                     continue
-                refused |= report.refused
-                counter.add({**report.seconds, **dict.fromkeys(report.refused, 0.0)})
+                refused |= {key: why for key, why in report.items() if isinstance(why, str)}
+                work.on_done({k: 0.0 if isinstance(one, str) else one for k, one in report.items()})
         if lost:
             raise FeatureError(
-                f"{next(iter(lost[0].values())).id} and the {len(lost[0]) - 1} after it: every "
-                "process that extracted their features was killed, most often for lack of memory; "
-                "the others are stored: run the same command again with fewer --jobs, or leave "
-                "these out"
+                f"{next(iter(lost[0].values())).utterance.id} and the {len(lost[0]) - 1} after "
+                "it: every process that extracted their features was killed, most often for lack "
+                "of memory; the others are stored: run the same command again with fewer --jobs, "
+                "or leave these out"
             )
         return refused
 
 
-def _compute_chunk(chunk: Chunk, store: FeatureStore, n_threads: int) -> ChunkReport:
-    """Compute a chunk, perhaps on another machine."""
-    check_shared(store.folder)
-    return compute_chunk(chunk, store.extractor, store.folder, n_threads, store.limits)
-
-
-@dataclass
-class _ProgressCounter:
-    """Progress in utterances, of which several may share a key."""
-
-    copies: Counter[bytes]
-    progress: Progress | None
-    n_done: int
-    seconds: float = 0.0
-
-    def add(self, seconds: Mapping[bytes, float]) -> None:
-        """Count finished keys, given the length of their audio."""
-        self.n_done += sum(self.copies[key] for key in seconds)
-        self.seconds += sum(self.copies[key] * length for key, length in seconds.items())
-        if self.progress is not None:
-            self.progress(self.n_done, self.seconds)
+def _earlier_format(root: Path) -> Iterator[Problem]:
+    """Say what can be deleted in a store that holds features of the first format."""
+    if folders := sorted({path.parent.name for path in root.glob("*/*.shard")}):
+        detail = (
+            "has features of an earlier version of voxaffect, which are neither read nor removed, "
+            f"but computed again; you can delete the folders {', '.join(folders)} and files there"
+        )
+        yield Problem("earlier format", str(root), detail, is_fault=True)

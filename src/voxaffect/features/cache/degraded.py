@@ -7,35 +7,28 @@ settings, and the talkers of babble noise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-
-import torch
+from itertools import groupby
 
 from voxaffect.audio.decode import DecodeLimits, decode
 from voxaffect.audio.degrade.degradation import Degradation, utterance_seed
 from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Problem, Utterance
-from voxaffect.errors import AudioError, FeatureError
-from voxaffect.features.cache.cache import ExtractionResult, FeatureStore, extract_group
-from voxaffect.features.cache.file_digests import key_of
-from voxaffect.features.cache.index import StoredFeatures, open_index
-from voxaffect.features.cache.shards import check_shared, new_shard, salvage, storing
-from voxaffect.features.frames import FrameExtractor
-from voxaffect.features.runtime import torch_threads
-from voxaffect.files import digest
-from voxaffect.parallel.clusters import local_jobs, threads_per_job
-from voxaffect.parallel.processes import keep_freed_memory
-from voxaffect.parallel.work import WorkerDied, compute_all
+from voxaffect.errors import AudioError
+from voxaffect.features.cache.cache import (
+    Chunk,
+    ExtractionResult,
+    FeatureStore,
+    Item,
+    Prepared,
+    Work,
+)
+from voxaffect.features.cache.file_values import key_of
 
 FORMAT = 1
 """Increase when a degradation with the same settings changes its samples."""
-
-CHUNK_SCENES = 8
-"""Recordings per task of a process: some seconds of computation."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of finished items and of all items."""
@@ -50,58 +43,23 @@ class Scene:
     talkers: Mapping[str, Utterance]  # recordings that babble is mixed from, by their contents
 
 
-@dataclass(frozen=True)
-class MissingDegradations:
-    """Degradations of a scene that are not stored yet, by key."""
+def degrade(chunk: Chunk, limits: DecodeLimits, seed: int) -> Iterator[Mapping[bytes, Prepared]]:
+    """Level recordings, degrade them and level them again, one recording at a time.
 
-    scene: Scene
-    degradations: Mapping[bytes, Degradation]
-
-
-Chunk = tuple[MissingDegradations, ...]
-
-
-def compute_degraded(
-    chunk: Chunk,
-    extractor: FrameExtractor,
-    folder: Path,
-    n_threads: int,
-    *,
-    limits: DecodeLimits,
-    seed: int,
-) -> dict[bytes, str]:
-    """Store the features of a chunk as one shard; return the reasons for failures by key.
-
-    Raises:
-        FeatureError: the folder is missing or cannot be written.
+    The `change` of an item is a scene and its degradation.
     """
-    check_shared(folder)
-    keep_freed_memory()
-    refused: dict[bytes, str] = {}
-    with torch_threads(n_threads), new_shard(folder, len(extractor.names)) as journal:
-        for missing in chunk:
-            degraded = degrade(missing, limits, seed)
-            ids = dict.fromkeys(degraded, missing.scene.utterance.id)
-            group = extract_group(degraded, extractor, ids)
-            journal.append(group.entries)
-            refused |= group.refused
-    return refused
-
-
-def degrade(
-    missing: MissingDegradations, limits: DecodeLimits, seed: int
-) -> dict[bytes, Waveform | AudioError]:
-    """Level a recording, degrade it and level it again; waveforms or errors by key."""
-    scene, degradations = missing.scene, missing.degradations
-    try:
-        waveform = _read_leveled(scene.utterance, limits)
-    except AudioError as fault:
-        return dict.fromkeys(degradations, fault)
-    talkers: list[Waveform] = []
-    if any(d.n_talkers for d in degradations.values()):
-        talkers = [_read_leveled(talker, limits) for talker in scene.talkers.values()]
-    seed = utterance_seed(scene.utterance.id, seed)
-    return {key: _attempt(d, waveform, seed, talkers) for key, d in degradations.items()}
+    for scene, items in groupby(chunk.items(), lambda item: item[1].change[0]):
+        degradations: dict[bytes, Degradation] = {key: item.change[1] for key, item in items}
+        try:
+            waveform = _read_leveled(scene.utterance, limits)
+        except AudioError as fault:
+            yield dict.fromkeys(degradations, fault)
+            continue
+        talkers: list[Waveform] = []
+        if any(d.n_talkers for d in degradations.values()):
+            talkers = [_read_leveled(talker, limits) for talker in scene.talkers.values()]
+        noise_seed = utterance_seed(scene.utterance.id, seed)
+        yield {key: _attempt(d, waveform, noise_seed, talkers) for key, d in degradations.items()}
 
 
 def _read_leveled(utterance: Utterance, limits: DecodeLimits) -> Waveform:
@@ -141,11 +99,6 @@ class DegradedStore:
     clean: FeatureStore
     seed: int = 0
 
-    @property
-    def folder(self) -> Path:
-        """Folder of features with these settings."""
-        return self.clean.root / digest({**self.clean.settings, "degraded": FORMAT})
-
     def extract(
         self,
         scenes: Sequence[Scene],
@@ -165,64 +118,28 @@ class DegradedStore:
         Raises:
             FeatureError: the folder cannot be written, or processes were killed.
         """
-        keys = {
-            condition_id(d.name, scene.utterance.id): self._key(scene, d)
-            for scene in scenes
-            for d in degradations
-        }
-        salvage(self.folder)
-        stored = open_index(self.folder, local_jobs(n_jobs))[0].seconds(keys.values())
-        n_done = len(stored)
-        refused: dict[bytes, str] = {}
-        for chunk, faults in self._compute([*self._missing(scenes, degradations, stored)], n_jobs):
-            refused |= faults
-            n_done += sum(len(missing.degradations) for missing in chunk)
+        keys: dict[str, bytes] = {}
+        items: dict[bytes, Item] = {}
+        for scene in scenes:
+            for d in degradations:
+                key = keys[condition_id(d.name, scene.utterance.id)] = self._key(scene, d)
+                items[key] = Item(scene.utterance, (scene, d))
+        n_done = 0
+
+        def count(finished: Mapping[bytes, float]) -> None:
+            nonlocal n_done
+            n_done += len(finished)
             if progress is not None:
                 progress(n_done, len(keys))
-        index, _ = open_index(self.folder, local_jobs(n_jobs))
-        problems = (
-            Problem("refused when degraded", name, refused[key])
-            for name, key in keys.items()
-            if key in refused
-        )
-        return ExtractionResult(StoredFeatures.of(index, keys), tuple(problems))
+
+        settings = {**self.clean.settings, "degraded": FORMAT}
+        prepare = partial(degrade, limits=self.clean.limits, seed=self.seed)
+        work = Work(settings, items, prepare, n_jobs, count)
+        features, refused, problems = self.clean.load(keys, work)
+        refusals = (Problem("refused when degraded", *refusal) for refusal in refused.items())
+        return ExtractionResult(features, tuple(refusals), problems)
 
     def _key(self, scene: Scene, degradation: Degradation) -> bytes:
         talkers = [*scene.talkers] if degradation.n_talkers else []
         settings = sorted(degradation.settings().items())
         return key_of(scene.content, scene.utterance.id, self.seed, settings, talkers)
-
-    def _missing(
-        self, scenes: Sequence[Scene], degradations: Sequence[Degradation], stored: Container[bytes]
-    ) -> Iterator[MissingDegradations]:
-        for scene in scenes:
-            by_key = {self._key(scene, d): d for d in degradations}
-            if missing := {key: d for key, d in by_key.items() if key not in stored}:
-                yield MissingDegradations(scene, missing)
-
-    def _compute(
-        self, missing: Sequence[MissingDegradations], n_jobs: int
-    ) -> Iterator[tuple[Chunk, dict[bytes, str]]]:
-        """Store what is missing; yield each chunk with the reasons for its failures by key."""
-        compute = partial(
-            compute_degraded,
-            extractor=self.clean.extractor,
-            folder=self.folder.absolute(),
-            n_threads=torch.get_num_threads() if threads_per_job(n_jobs) is None else 1,
-            limits=self.clean.limits,
-            seed=self.seed,
-        )
-        with storing(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-        chunks = (
-            tuple(missing[at : at + CHUNK_SCENES]) for at in range(0, len(missing), CHUNK_SCENES)
-        )
-        with closing(compute_all(compute, chunks, n_jobs)) as reports:
-            for chunk, report in reports:
-                if isinstance(report, WorkerDied):
-                    raise FeatureError(
-                        f"{chunk[0].scene.utterance.id} and the {len(chunk) - 1} after it: every "
-                        "process that degraded them was killed, most often for lack of memory; the "
-                        "others are stored: run the same command again with fewer --jobs"
-                    )
-                yield chunk, report

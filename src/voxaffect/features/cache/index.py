@@ -1,72 +1,74 @@
-"""Index of a feature store: the utterances in its shards, without reading their values."""
+"""Index of a feature store: the utterances in its shards, without reading their frames.
+
+The SQLite database `index.sqlite` has one row per shard, the RECORDs of its utterances. A million
+utterances are 4,000 rows, which are read as arrays. What it lacks is read from the shards.
+"""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.features.cache.file_digests import FileDigests, KeyIndex, digest_file, stack_keys
-from voxaffect.features.cache.shards import RECORD, SHARD_SUFFIX, MappedShard, Records, read_records
+from voxaffect.features.cache.file_values import FileValues
+from voxaffect.features.cache.shards import RECORD, SHARD_SUFFIX, MappedShard, read_records
 
-CHECKED = "checked"
-"""Subfolder that caches the digests of shards that were verified."""
+DATABASE = "index.sqlite"
 
-
-class FrameLocations(NamedTuple):
-    """Locations of the frames of M utterances."""
-
-    shard: NDArray[np.integer]  # (M,), index of the shard
-    entry: NDArray[np.integer]  # (M,), index of the utterance in the shard
-    frames_before: NDArray[np.integer]  # (M,), number of frames before it in the shard
-    n_frames: NDArray[np.integer]  # (M,), number of its frames
-
-    def in_shard(self, row: int) -> tuple[int, int, int]:
-        """Location of one utterance in its shard: arguments of `MappedShard.frames`."""
-        return int(self.entry[row]), int(self.frames_before[row]), int(self.n_frames[row])
+Integers = NDArray[np.integer]
 
 
-@dataclass(frozen=True, eq=False)
 class ShardIndex:
-    """Records of valid shards, concatenated."""
+    """Index of N utterances in valid shards.
 
-    paths: tuple[Path, ...]  # the S shards
-    ends: NDArray[np.int64]  # (S,), number of records up to the end of each shard
-    records: Records  # (N,)
-    keys: KeyIndex  # of the records
+    Args:
+        shards: RECORDs by path.
+    """
 
-    @classmethod
-    def of(cls, paths: Sequence[Path]) -> ShardIndex:
-        """Read the records of valid shards."""
-        parts = [read_records(path) for path in paths]
-        records = np.frombuffer(b"".join(parts), RECORD)
-        ends = np.cumsum([len(part) // RECORD.itemsize for part in parts], dtype=np.int64)
-        return cls(tuple(paths), ends, records, KeyIndex(records["key"]))
+    def __init__(self, shards: Mapping[Path, bytes]) -> None:
+        self.shards = tuple(map(MappedShard, shards))
+        sizes = [len(records) // RECORD.itemsize for records in shards.values()]
+        self._ends = np.cumsum(sizes, dtype=np.int64)  # number of records up to each shard's end
+        self._records = np.frombuffer(b"".join(shards.values()), RECORD)  # (N,)
+
+    def find(self, keys: Collection[bytes]) -> Integers:
+        """Place of each key in the index (M,), -1 if it is absent.
+
+        Of two keys with the same first half (probability 10^-7 among a million) one may not be
+        found, which costs its recomputation.
+        """
+        wanted = np.frombuffer(b"".join(keys), "<u8").reshape(-1, 2)
+        if len(self._records) == 0:
+            return np.full(len(wanted), -1)
+        place = np.searchsorted(self._first_halves, wanted[:, 0])
+        candidate = self._order[np.minimum(place, len(self._records) - 1)]
+        return np.where((self._records["key"][candidate] == wanted).all(axis=1), candidate, -1)
+
+    @cached_property
+    def _order(self) -> Integers:
+        return np.argsort(self._records["key"][:, 0])
+
+    @cached_property
+    def _first_halves(self) -> NDArray[np.uint64]:
+        return np.asarray(self._records["key"][self._order, 0])
 
     def seconds(self, keys: Collection[bytes]) -> dict[bytes, float]:
         """Length of the audio by key, of keys that are stored."""
-        found = self.keys.find(stack_keys(keys))
-        stored = [key for key, place in zip(keys, found, strict=True) if place >= 0]
-        return dict(zip(stored, self.records["seconds"][found[found >= 0]].tolist(), strict=True))
+        seconds, places = self._records["seconds"], self.find(keys).tolist()
+        return {key: float(seconds[n]) for key, n in zip(keys, places, strict=True) if n >= 0}
 
-    def locate(self, records: NDArray[np.int64]) -> FrameLocations:
-        """Locations of the frames of records (M,)."""
-        shard = np.searchsorted(self.ends, records, "right")
-        begin = np.concatenate([[0], self.ends])[shard]  # first record of each one's shard
-        before = self._frames_before
-        n_frames = self.records["n_frames"][records]
-        return FrameLocations(shard, records - begin, before[records] - before[begin], n_frames)
-
-    @cached_property
-    def _frames_before(self) -> NDArray[np.int64]:
-        """Number of frames of all records before each, int64 (N + 1,)."""
-        return np.concatenate([[0], np.cumsum(self.records["n_frames"], dtype=np.int64)])
+    def locate(self, places: Integers) -> NDArray[np.uint32]:
+        """Shard, first frame in it, and number of frames of M utterances, (3, M)."""
+        shard = np.searchsorted(self._ends, places, "right")
+        n_frames = self._records["n_frames"]
+        before = np.concatenate([[0], np.cumsum(n_frames, dtype=np.int64)])
+        first = before[places] - before[np.concatenate([[0], self._ends])[shard]]
+        return np.array([shard, first, n_frames[places]], np.uint32)
 
 
 def open_index(folder: Path, n_jobs: int = 1) -> tuple[ShardIndex, dict[Path, str]]:
@@ -75,45 +77,47 @@ def open_index(folder: Path, n_jobs: int = 1) -> tuple[ShardIndex, dict[Path, st
     A shard is verified, by `n_jobs` threads, when it is new or has changed.
     """
     paths = sorted(folder.glob(f"*{SHARD_SUFFIX}"))
-    contents = FileDigests(folder / CHECKED).of(paths, n_jobs)
-    gone = {path for path, content in contents.items() if isinstance(content, FileNotFoundError)}
-    present = [path for path in paths if path not in gone]
-    faults = {path: fault for path in present if (fault := _fault(path, contents[path]))}
-    for path in faults:
+    shards, unread = FileValues(folder / DATABASE, read_records).of(paths, n_jobs)
+    faults = {
+        path: f"{path}: cannot be read ({fault.strerror})"
+        for path, fault in unread.items()
+        if not isinstance(fault, FileNotFoundError)
+    }
+    for path in [path for path, records in shards.items() if not records]:
+        faults[path] = f"{path}: its content has changed since it was written"
         with contextlib.suppress(OSError):
-            if _fault(path, digest_file(path)):  # unless another process has just written it
+            if not read_records(path):  # unless another process has just written it
                 path.unlink()
-    return ShardIndex.of([path for path in present if path not in faults]), faults
-
-
-def _fault(path: Path, content: bytes | OSError) -> str:
-    """Describe what is wrong with a shard; empty if nothing is."""
-    if isinstance(content, OSError):
-        return f"{path}: cannot be read ({content.strerror})"
-    return (
-        ""
-        if content.hex() == path.stem
-        else f"{path}: its content has changed since it was written"
-    )
+    return ShardIndex({path: shards[path] for path in paths if shards.get(path)}), faults
 
 
 class StoredFrames(Sequence[NDArray[np.float32]]):
-    """Frames of a sequence of utterances, float32 (T, F), read-only views of shards.
+    """Frames of a sequence of N utterances, float32 (T, F), read-only views of shards.
 
-    Its pickle has the paths of the shards, and 16 bytes per utterance.
+    Its pickle has the paths of the shards, and 12 bytes per utterance.
+
+    Args:
+        shards: the shards.
+        locations: uint32 (3, N), shard, first frame in it, and number of frames.
     """
 
-    def __init__(self, shards: Sequence[MappedShard], locations: FrameLocations) -> None:
+    def __init__(self, shards: Sequence[MappedShard], locations: NDArray[np.uint32]) -> None:
         self._shards = tuple(shards)
         self._locations = locations
 
     @property
-    def lengths(self) -> NDArray[np.integer]:
+    def lengths(self) -> Integers:
         """Number of frames of each utterance (N,), without opening a shard."""
-        return self._locations.n_frames
+        return np.asarray(self._locations[2])
+
+    def rows(self, rows: Sequence[int]) -> StoredFrames:
+        """Frames of some of the utterances, and only their shards."""
+        locations = self._locations[:, np.array(rows, np.int64)]
+        numbers, locations[0] = np.unique(locations[0], return_inverse=True)
+        return StoredFrames([self._shards[n] for n in numbers.tolist()], locations)
 
     def __len__(self) -> int:
-        return len(self._locations.n_frames)
+        return len(self.lengths)
 
     @overload
     def __getitem__(self, row: int) -> NDArray[np.float32]: ...
@@ -122,53 +126,45 @@ class StoredFrames(Sequence[NDArray[np.float32]]):
     def __getitem__(self, row: int | slice) -> NDArray[np.float32] | list[NDArray[np.float32]]:
         if isinstance(row, slice):
             return [self[n] for n in range(*row.indices(len(self)))]
-        shard = self._shards[int(self._locations.shard[row])]
-        return shard.frames(*self._locations.in_shard(row))
+        shard, first, n_frames = map(int, self._locations[:, row])
+        return self._shards[shard].frames[first : first + n_frames]
 
 
 class StoredFeatures(Mapping[str, NDArray[np.float32]]):
-    """Frames by utterance id, float32 (T, F), read-only views of memory-mapped shards."""
+    """Frames by utterance id, float32 (T, F), read-only views of memory-mapped shards.
 
-    def __init__(self, index: ShardIndex, records: Mapping[str, int]) -> None:
-        self._index = index
-        self._records = dict(records)
-        self._shards: dict[int, MappedShard] = {}
+    Args:
+        index: of the store.
+        keys: by id; those that are not in the index are left out.
+    """
 
-    @classmethod
-    def of(cls, index: ShardIndex, keys: Mapping[str, bytes]) -> StoredFeatures:
-        """Features of the utterances whose keys are in an index."""
-        found = index.keys.find(stack_keys(keys.values())).tolist()
-        return cls(index, {i: n for i, n in zip(keys, found, strict=True) if n >= 0})
+    def __init__(self, index: ShardIndex, keys: Mapping[str, bytes]) -> None:
+        places = index.find(keys.values())
+        self._keys = {
+            i: k for (i, k), n in zip(keys.items(), places.tolist(), strict=True) if n >= 0
+        }
+        self._rows = {utterance_id: row for row, utterance_id in enumerate(self._keys)}
+        self._frames = StoredFrames(index.shards, index.locate(places[places >= 0]))
 
     def select(self, ids: Iterable[str]) -> StoredFrames:
         """Frames of some utterances in the order of their ids, for sending to another process.
 
         Selections from one shard share its memory, even after pickling them together.
         """
-        found = self._index.locate(np.array([self._records[i] for i in ids], np.int64))
-        numbers, shard = np.unique(found.shard, return_inverse=True)
-        columns = (shard, found.entry, found.frames_before, found.n_frames)
-        small = FrameLocations(*(column.astype(np.uint32) for column in columns))
-        return StoredFrames([self._shard(n) for n in numbers.tolist()], small)
+        return self._frames.rows([self._rows[i] for i in ids])
 
     def __getitem__(self, utterance_id: str) -> NDArray[np.float32]:
-        found = self._index.locate(np.array([self._records[utterance_id]]))
-        return self._shard(int(found.shard[0])).frames(*found.in_shard(0))
+        return self._frames[self._rows[utterance_id]]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._records)
+        return iter(self._rows)
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self._rows)
 
     def __contains__(self, utterance_id: object) -> bool:
-        return utterance_id in self._records  # the inherited one would map the values
+        return utterance_id in self._rows  # the inherited one would map the values
 
     def content(self, utterance_id: str) -> str:
         """Hash of an utterance's audio: the file's bytes and the segment's borders."""
-        return bytes(self._index.records["key"][self._records[utterance_id]]).hex()
-
-    def _shard(self, number: int) -> MappedShard:
-        if number not in self._shards:
-            self._shards[number] = MappedShard(self._index.paths[number])
-        return self._shards[number]
+        return self._keys[utterance_id].hex()

@@ -1,49 +1,46 @@
-"""Shards: immutable, content-addressed files of frames; journals: shards being written.
+"""Shards: immutable safetensors files of frames, named by the SHA-256 of their content.
 
-A shard is named by the SHA-256 of its bytes: the same computation yields the same file, and a shard
-is valid if its content matches its name. Layout, little-endian:
+The same computation yields the same file, and a shard is valid if its content matches its name. Its
+tensors, for N utterances of F columns:
 
-    head      magic, number of columns F
-    entries   per utterance: its record (key, seconds of audio, frames T, CRC-32 of these and of the
-              values), then its values, float32 (T, F)
-    list      all records again, which is what opening a store reads
-    tail      number of records
+    keys      U8 (N, 16), of what the frames were computed from
+    seconds   F64 (N,), length of the audio
+    n_frames  U32 (N,), number of frames T
+    frames    F32 (sum of T, F), utterance after utterance
 
-A journal is head and entries. Its writer keeps it locked. If the writer is killed, it has whole
-entries and perhaps a torn one; the next process that opens the store locks it and makes it a shard.
+A writer puts small shards into a folder of its own, which it keeps locked, and joins them to one
+shard when it is done. If it is killed, the next process that opens the store joins them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
+import json
 import os
+import shutil
 import socket
-import struct
 import uuid
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from io import FileIO
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.errors import FeatureError
-from voxaffect.features.cache.file_digests import KEY, digest_file
+from voxaffect.features.cache.file_values import KEY_BYTES, digest_file
 
-SHARD_SUFFIX = ".shard"
-MAGIC = b"voxshd02"
-HEAD = np.dtype([("magic", "S8"), ("n_columns", "<u8")])
-RECORD = np.dtype([("key", KEY), ("seconds", "<f8"), ("n_frames", "<u4"), ("crc", "<u4")])
-TAIL = np.dtype([("n_records", "<u8")])
-VALUE = np.dtype("<f4")  # the sizes above are multiples of its size
-FIELDS, CRC = struct.Struct("<16sdI"), struct.Struct("<I")  # the two parts of a RECORD
+SHARD_SUFFIX = ".safetensors"
+PARTS_SUFFIX = ".parts"
+LOCK = "lock"
 
-Records = NDArray[np.void]
+RECORD = np.dtype([("key", "<u8", 2), ("seconds", "<f8"), ("n_frames", "<u4")])
+"""What the index has of an utterance; the first half of a key is nearly always unique."""
 
 
 class Entry(NamedTuple):
@@ -53,35 +50,59 @@ class Entry(NamedTuple):
     values: NDArray[np.float32]  # (T, F)
     seconds: float  # length of the audio
 
-    def pack(self) -> tuple[bytes, memoryview]:
-        """Bytes of its record and its values."""
-        values = np.ascontiguousarray(self.values, VALUE).data.cast("B")
-        fields = FIELDS.pack(self.key, self.seconds, len(self.values))
-        return fields + _crc(fields, values), values
+
+TYPES = {"U8": "u1", "U32": "<u4", "F32": "<f4", "F64": "<f8"}
+"""NumPy's types by safetensors' names."""
 
 
-def _crc(fields: bytes | memoryview, values: memoryview) -> bytes:
-    """CRC-32 of a record's other fields and of its values."""
-    return CRC.pack(zlib.crc32(values, zlib.crc32(fields)))
+def write_shard(folder: Path, entries: Collection[Entry]) -> Path:
+    """Write one or more entries as a shard; the frames are not copied in memory."""
+    keys = b"".join(entry.key for entry in entries)
+    tensors = {
+        "keys": ("U8", [np.frombuffer(keys, "u1").reshape(-1, KEY_BYTES)]),
+        "seconds": ("F64", [np.array([entry.seconds for entry in entries], "<f8")]),
+        "n_frames": ("U32", [np.array([len(entry.values) for entry in entries], "<u4")]),
+        "frames": ("F32", [np.ascontiguousarray(entry.values, "<f4") for entry in entries]),
+    }
+    header, end = {}, 0
+    for name, (dtype, parts) in tensors.items():
+        begin, end = end, end + sum(part.nbytes for part in parts)
+        shape = [sum(map(len, parts)), *parts[0].shape[1:]]
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)  # aligns the tensors
+    content: list[Any] = [len(text).to_bytes(8, "little"), text]
+    content += chain.from_iterable(parts for _, parts in tensors.values())
+    sha256, path = hashlib.sha256(), folder / f"{uuid.uuid4().hex}.new"
+    with path.open("xb") as file:
+        for data in content:
+            file.write(data)
+            sha256.update(data)
+    return path.rename(folder / f"{sha256.hexdigest()[: 2 * KEY_BYTES]}{SHARD_SUFFIX}")
 
 
-def pack_head(n_columns: int) -> bytes:
-    """Bytes at the begin of a shard."""
-    return np.array((MAGIC, n_columns), HEAD).tobytes()
-
-
-def pack_list(records: bytes) -> bytes:
-    """Bytes at the end of a shard: the list and the tail."""
-    return records + np.array((len(records) // RECORD.itemsize,), TAIL).tobytes()
+def map_shard(path: Path) -> dict[str, NDArray[Any]]:
+    """Tensors of a valid shard, memory-mapped and read-only."""
+    content = np.asarray(np.memmap(path, "u1", "r"))
+    start = 8 + int.from_bytes(content[:8].tobytes(), "little")
+    tensors = {}
+    for name, entry in json.loads(content[8:start].tobytes()).items():
+        begin, end = entry["data_offsets"]
+        values = content[start + begin : start + end].view(TYPES[entry["dtype"]])
+        tensors[name] = values.reshape(entry["shape"])
+    return tensors
 
 
 def read_records(path: Path) -> bytes:
-    """Read the list of a valid shard."""
-    with path.open("rb", buffering=0) as file:
-        end = file.seek(-TAIL.itemsize, os.SEEK_END)
-        n_records = int(np.frombuffer(file.read(TAIL.itemsize), TAIL)["n_records"][0])
-        file.seek(end - n_records * RECORD.itemsize)
-        return file.read(n_records * RECORD.itemsize)
+    """Verify a shard and return its RECORDs, none if it is damaged; OSError if it is unreadable."""
+    if digest_file(path).hex() != path.stem:
+        return b""
+    tensors = map_shard(path)
+    records = np.empty(len(tensors["keys"]), RECORD)
+    records["key"] = tensors["keys"].view("<u8")
+    records["seconds"] = tensors["seconds"]
+    records["n_frames"] = tensors["n_frames"]
+    return records.tobytes()
 
 
 class MappedShard:
@@ -94,30 +115,21 @@ class MappedShard:
         """Pickle the path alone."""
         return {"_path": self._path}
 
-    def frames(self, entry: int, frames_before: int, n_frames: int) -> NDArray[np.float32]:
-        """Frames of one utterance by its `FrameLocations`, float32 (T, F), read-only.
+    @cached_property
+    def frames(self) -> NDArray[np.float32]:
+        """Frames of all its utterances, float32 (sum of T, F), read-only.
 
         Raises:
             FeatureError: the file is missing on this machine.
         """
-        head, record = (part.itemsize // VALUE.itemsize for part in (HEAD, RECORD))
-        begin = head + (entry + 1) * record + frames_before * self._n_columns
-        return self._values[begin : begin + n_frames * self._n_columns].reshape(n_frames, -1)
-
-    @cached_property
-    def _values(self) -> NDArray[np.float32]:
         try:
-            return np.asarray(np.memmap(self._path, VALUE, "r"))
+            return map_shard(self._path)["frames"]
         except OSError as fault:
             check_shared(self._path.parent)
             raise FeatureError(
                 f"{self._path}: features cannot be read ({fault.strerror}); run again to recompute "
                 "them"
             ) from fault
-
-    @cached_property
-    def _n_columns(self) -> int:
-        return int(self._values[: HEAD.itemsize // VALUE.itemsize].view(HEAD)["n_columns"][0])
 
 
 def check_shared(folder: Path) -> None:
@@ -145,106 +157,53 @@ def storing(folder: Path) -> Iterator[None]:
         ) from fault
 
 
-JOURNAL_SUFFIX = ".journal"
-
-
-class Journal:
-    """Shard being written: a locked file that begins with a head."""
-
-    def __init__(self, file: FileIO, path: Path) -> None:
-        self._file = file
-        self._path = path
-        self._records = bytearray()
-
-    def append(self, entries: Iterable[Entry]) -> None:
-        """Write entries, which survive if this process is killed; FeatureError if it fails."""
-        with storing(self._path.parent):
-            for entry in entries:
-                record, values = entry.pack()
-                _write(self._file, record)
-                _write(self._file, values)
-                self._records += record
-
-
 @contextmanager
-def new_shard(folder: Path, n_columns: int) -> Iterator[Journal]:
-    """Create a journal that becomes a shard on exit; after an error it is left to `salvage`.
+def new_shard(folder: Path) -> Iterator[Callable[[Collection[Entry]], None]]:
+    """Yield a function that stores entries safely from a kill; on exit they become one shard.
 
     Raises:
-        FeatureError: the folder cannot be written.
+        FeatureError: the folder cannot be written; the function raises it as well.
     """
     with storing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        file, path = _create(folder)
-    with file:
+        hidden = folder / f".{uuid.uuid4().hex}"  # from `salvage`, until it is locked
+        hidden.mkdir()
+        lock = (hidden / LOCK).open("xb")
+    with lock:
         with storing(folder):
-            _write(file, pack_head(n_columns))
-        journal = Journal(file, path)
-        yield journal
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            parts = hidden.rename(folder / f"{hidden.name[1:]}{PARTS_SUFFIX}")
+
+        def append(entries: Collection[Entry]) -> None:
+            with storing(folder):
+                if entries:
+                    write_shard(parts, entries)
+
+        yield append
         with storing(folder):
-            _seal(file, path, bytes(journal._records))
+            _join(parts)
 
 
 def salvage(folder: Path) -> None:
-    """Turn the journals of killed writers into shards; those that cannot be written are left."""
-    for path in sorted(folder.glob(f"*{JOURNAL_SUFFIX}")):
-        with contextlib.suppress(OSError), path.open("rb+", buffering=0) as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while the writer runs
-            if _is_still(file, path):
-                entries = [*_whole_entries(path)]
-                file.truncate(HEAD.itemsize + sum(map(len, entries)))
-                file.seek(0, os.SEEK_END)
-                _seal(file, path, b"".join(entry[: RECORD.itemsize] for entry in entries))
+    """Make shards of what killed writers have stored; what cannot be written is left."""
+    for parts in sorted(folder.glob(f"*{PARTS_SUFFIX}")):
+        with contextlib.suppress(OSError), (parts / LOCK).open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while the writer runs
+            _join(parts)
 
 
-def _create(folder: Path) -> tuple[FileIO, Path]:
-    """Create a locked journal; `salvage` of another process may remove it before it is locked."""
-    while True:
-        path = folder / f"{uuid.uuid4().hex}{JOURNAL_SUFFIX}"
-        file = path.open("xb+", buffering=0)
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if _is_still(file, path):
-            return file, path
-        file.close()
-
-
-def _is_still(file: FileIO, path: Path) -> bool:
-    """Whether a file is still at its path, neither renamed nor removed."""
-    with contextlib.suppress(FileNotFoundError):
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    return False
-
-
-def _whole_entries(path: Path) -> Iterator[memoryview]:
-    """Bytes of a journal's entries, up to the first torn one."""
-    if path.stat().st_size < HEAD.itemsize:
-        return
-    content = np.memmap(path, np.uint8, "r").data
-    row_bytes = VALUE.itemsize * int(np.frombuffer(content, HEAD, 1)["n_columns"][0])
-    begin = HEAD.itemsize
-    while begin + RECORD.itemsize <= len(content):
-        n_frames = int(np.frombuffer(content, RECORD, 1, begin)["n_frames"][0])
-        end = begin + RECORD.itemsize + row_bytes * n_frames
-        entry = content[begin:end]
-        checksum = _crc(entry[: FIELDS.size], entry[RECORD.itemsize :])
-        if end > len(content) or checksum != entry[FIELDS.size : RECORD.itemsize]:
-            return
-        yield entry
-        begin = end
-
-
-def _seal(file: FileIO, path: Path, records: bytes) -> None:
-    """Append the list to a journal and rename it to the hash of its content."""
-    if not records:
-        path.unlink()
-        return
-    _write(file, pack_list(records))
-    os.fsync(file.fileno())
-    path.rename(path.with_name(digest_file(path).hex() + SHARD_SUFFIX))
-
-
-def _write(file: FileIO, data: bytes | memoryview) -> None:
-    """Write all of it; an unbuffered write may be partial."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
+def _join(parts: Path) -> None:
+    """Join the valid shards of a writer's folder to one beside it, and remove the folder."""
+    entries: dict[bytes, Entry] = {}
+    for path in sorted(parts.glob(f"*{SHARD_SUFFIX}")):
+        if read_records(path):
+            tensors = map_shard(path)
+            frames = np.split(tensors["frames"], np.cumsum(tensors["n_frames"])[:-1])
+            keys = [key.tobytes() for key in tensors["keys"]]
+            entries |= dict(zip(keys, map(Entry, keys, frames, tensors["seconds"]), strict=True))
+    if entries:
+        shard = write_shard(parts, entries.values())
+        with shard.open("rb+") as file:
+            os.fsync(file.fileno())
+        shard.rename(parts.parent / shard.name)
+    shutil.rmtree(parts, ignore_errors=True)
