@@ -39,7 +39,7 @@ from voxaffect.cli.main import main
 from voxaffect.errors import ArtifactError, AudioError
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.report.predictions.formats import json_line
-from voxaffect.serving.websocket import interim
+from voxaffect.serving.websocket import message_of
 from voxaffect.taxonomy import EMOTION
 
 Floats = NDArray[np.float32]
@@ -232,7 +232,7 @@ def test_an_interim_json_line_has_the_fields_of_the_websocket(
         show(prediction, -30.04)
         show(None, -30.0)
     (line,) = map(json.loads, capsys.readouterr().out.splitlines())
-    socket = json.loads(interim(prediction))
+    socket = json.loads(message_of("interim", prediction))
     assert line["emotion"] == "sad"
     del socket["type"]
     assert line["is_final"] is False

@@ -235,7 +235,7 @@ def test_a_client_that_disconnects_frees_everything(serve: Open) -> None:
             assert socket.receive_json() == {"type": "ready"}
         wait_for(lambda: not service.streams.active)
         assert service.live.pending() == []
-        assert not service.subscribers
+        assert not service.listeners
 
 
 def test_idle_clients_are_disconnected(serve: Open) -> None:
@@ -272,7 +272,7 @@ def test_a_service_that_stops_sends_the_final_prediction(serve: Open) -> None:
         assert socket.receive_json() == {"type": "ready"}
         socket.send_bytes(PCM)
         assert socket.receive_json()["type"] == "interim"
-        client.portal.call(service.draining.set)  # type: ignore[union-attr]
+        client.portal.call(service.refuse_more)  # type: ignore[union-attr]
         messages = until_end(socket)
     assert finals(messages)[0]["emotion"] == "happy"
     assert messages[-1]["error"]["code"] == "stopping"

@@ -176,7 +176,7 @@ def test_a_slow_prediction_times_out(serve: Open) -> None:
 
 def test_a_service_that_stops_accepts_nothing(serve: Open) -> None:
     client = serve()
-    client.app.state.service.draining.set()  # type: ignore[attr-defined]
+    client.app.state.service.refuse_more()  # type: ignore[attr-defined]
     response = client.post(PATH, content=wav(CLIP.samples))
     assert fault(response) == (503, "stopping")
     assert fault(client.get("/readyz")) == (503, "stopping")

@@ -103,7 +103,7 @@ def _signals_drain(service: Service) -> Iterator[None]:
 
     def handle(number: int, frame: FrameType | None) -> None:
         """Called between steps of the event loop."""
-        if service.draining.is_set():
+        if service.is_draining:
             stop(number, frame)
         else:
             loop.call_soon_threadsafe(begin, number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -11,12 +10,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from threading import Lock, Semaphore
 from typing import Literal, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
+from starlette.datastructures import UploadFile
 
 from voxaffect.audio.decode import AudioStream, DecodeLimits, open_recording, read
 from voxaffect.audio.waveform import Waveform
@@ -28,7 +30,6 @@ from voxaffect.report.predictions.formats import FORMATS, json_line
 from voxaffect.serving.metrics import Metrics
 from voxaffect.serving.schemas import TimelineDict
 from voxaffect.serving.settings import Limits
-from voxaffect.serving.uploads import Upload
 from voxaffect.streaming.batch import Predictor, predict_each
 from voxaffect.streaming.segments import timeline
 
@@ -53,7 +54,7 @@ class Batcher:
         self.limits: DecodeLimits = model.limits
         self._model, self._metrics = model, metrics
         self._queue: deque[Job] = deque()
-        self._taking = threading.Lock()
+        self._taking = Lock()
         self._executor = ThreadPoolExecutor(n_threads, "voxaffect-batches", _prepare_thread)
 
     def submit(self, waveform: Waveform) -> Future[Prediction]:
@@ -131,50 +132,63 @@ class InferenceRequest(BaseModel):
     )
 
 
-def decode_upload(upload: Upload, limits: Limits, until_s: float) -> Waveform:
-    """Decode a whole upload.
+class Inference:
+    """Predictions of uploads, each in a thread that decodes it and waits for batches.
 
-    Raises:
-        AudioError: it cannot be decoded, or exceeds a limit.
-        TimeoutError: the monotonic clock has reached `until_s`.
+    As many recordings are decoded at a time as there are threads for batches; timelines, which
+    alternate between both, have turns of their own.
     """
-    with _opened(upload, limits.decode(timeline=False), until_s) as recording:
-        return read(recording)
 
+    def __init__(self, batcher: Batcher, limits: Limits, metrics: Metrics, n_threads: int) -> None:
+        self._batcher, self._limits, self._metrics = batcher, limits, metrics
+        self._decoding, self._timelines = Semaphore(n_threads), Semaphore(n_threads)
 
-def predict_timeline(
-    upload: Upload, request: InferenceRequest, model: Predictor, limits: Limits, until_s: float
-) -> tuple[str, float]:
-    """Find the utterances of an upload and predict each.
+    def predict(self, upload: UploadFile, request: InferenceRequest, until_s: float) -> str:
+        """Response body.
 
-    Returns:
-        the response body, and the recording's duration in seconds.
+        Raises:
+            AudioError: the upload cannot be decoded, exceeds a limit, or has no speech.
+            TimeoutError: the monotonic clock has reached `until_s`.
+        """
+        form, name = FORMATS[request.form], str(upload.filename)
+        if not request.timeline:
+            prediction = replace(self._whole(upload, until_s), name=name)
+            prediction = prediction.abstained(request.abstain)
+            if request.form == "json":
+                return json_line(prediction, frames=request.frames)
+            return form.begin + form.entry(prediction)
+        faults: list[AudioError] = []
+        opener = partial(_opened, upload, self._limits.decode(timeline=True), until_s)
+        with self._timelines:
+            found = timeline(partial(predict_each, self._batcher), opener, on_fault=faults.append)
+        self._count_audio(found.track.duration_s)
+        segments = [replace(one, name=name).abstained(request.abstain) for one in found.utterances]
+        if request.form != "json":
+            return form.begin + "".join(map(form.entry, segments))
+        body: TimelineDict = {
+            "file": name,
+            "duration_s": round(found.track.duration_s, 3),
+            "utterances": [
+                cast(PredictionDict, one.to_dict(frames=request.frames)) for one in segments
+            ],
+            "refused": [str(fault) for fault in faults],
+        }
+        return json.dumps(body) + "\n"
 
-    Raises:
-        AudioError: it cannot be decoded, exceeds a limit, or holds no speech.
-        TimeoutError: the monotonic clock has reached `until_s`.
-    """
-    faults: list[AudioError] = []
-    opener = partial(_opened, upload, limits.decode(timeline=True), until_s)
-    found = timeline(partial(predict_each, model), opener, on_fault=faults.append)
-    duration_s, form = found.track.duration_s, FORMATS[request.form]
-    segments = [
-        replace(one, name=upload.name).abstained(request.abstain) for one in found.utterances
-    ]
-    if request.form != "json":
-        return form.begin + "".join(map(form.entry, segments)), duration_s
-    utterances = [cast(PredictionDict, one.to_dict(frames=request.frames)) for one in segments]
-    body: TimelineDict = {
-        "file": upload.name,
-        "duration_s": round(duration_s, 3),
-        "utterances": utterances,
-        "refused": [str(fault) for fault in faults],
-    }
-    return json.dumps(body) + "\n", duration_s
+    def _whole(self, upload: UploadFile, until_s: float) -> Prediction:
+        limits = self._limits.decode(timeline=False)
+        with self._decoding, _opened(upload, limits, until_s) as recording:
+            waveform = read(recording)
+        self._count_audio(waveform.duration_s)
+        (prediction,) = self._batcher.predict([waveform])
+        return prediction
+
+    def _count_audio(self, duration_s: float) -> None:
+        self._metrics.audio_s.labels("/v1/predict").inc(duration_s)
 
 
 @contextmanager
-def _opened(upload: Upload, limits: DecodeLimits, until_s: float) -> Iterator[AudioStream]:
+def _opened(upload: UploadFile, limits: DecodeLimits, until_s: float) -> Iterator[AudioStream]:
     """Open an upload, whose blocks raise `TimeoutError` once it is too late."""
 
     def check_time() -> None:
@@ -187,13 +201,6 @@ def _opened(upload: Upload, limits: DecodeLimits, until_s: float) -> Iterator[Au
             yield block
 
     check_time()
-    with open_recording(upload.path, limits=limits, name=upload.name) as recording:
+    path = Path(f"/dev/fd/{upload.file.fileno()}")
+    with open_recording(path, limits=limits, name=upload.filename) as recording:
         yield replace(recording, blocks=in_time(recording.blocks))
-
-
-def whole_text(request: InferenceRequest, name: str, prediction: Prediction) -> str:
-    """Response body for a whole recording."""
-    prediction = replace(prediction, name=name).abstained(request.abstain)
-    if request.form == "json":
-        return json_line(prediction, frames=request.frames)
-    return FORMATS[request.form].begin + FORMATS[request.form].entry(prediction)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query, Request, WebSocket
@@ -11,7 +9,6 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
-from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from voxaffect.recognizer.serialization import plain
 from voxaffect.report.colors import LABEL_COLORS
@@ -26,20 +23,13 @@ from voxaffect.serving.schemas import (
     TimelineResponse,
     error_responses,
 )
-from voxaffect.serving.security import FAULT, LIVE, check_token
+from voxaffect.serving.security import LIVE
 from voxaffect.serving.service import Service
 from voxaffect.serving.uploads import FIELD, FORM, receive
-from voxaffect.serving.websocket import (
-    ClientDisconnected,
-    StreamOptions,
-    WebSocketSession,
-    error,
-    parse_options,
-)
+from voxaffect.serving.websocket import serve_stream
 from voxaffect.taxonomy import TASKS
 from voxaffect.version import __version__
 
-logger = logging.getLogger(__name__)
 router = APIRouter()
 
 
@@ -75,56 +65,10 @@ async def metrics(request: Request) -> Response:
     return Response(_service(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
-NORMAL, TRY_AGAIN, VIOLATION, TOO_BIG, BROKEN = 1000, 1013, 1008, 1009, 1011
-CLOSE_CODES = {413: TOO_BIG, 503: TRY_AGAIN}
-"""HTTP status of an error -> close code of a WebSocket (RFC 6455, 7.4)."""
-
-
 @router.websocket(LIVE)
 async def live(websocket: WebSocket) -> None:
-    """Serve a live stream; its messages are described in docs/serving.md."""
-    service = _service(websocket)
-    await websocket.accept()
-    try:
-        service.check_ready()
-        with service.streams.slot():
-            options = await _receive_options(websocket, service)
-            await WebSocketSession(service, websocket, options).run()
-        await websocket.close(NORMAL)
-    except ServiceError as fault:
-        await _close(websocket, fault, CLOSE_CODES.get(fault.status, VIOLATION))
-    except (ClientDisconnected, WebSocketDisconnect):
-        return
-    except Exception:
-        logger.exception("a live stream failed")
-        await _close(websocket, FAULT, BROKEN)
-
-
-async def _receive_options(websocket: WebSocket, service: Service) -> StreamOptions:
-    idle_s = service.settings.limits.idle_s
-    try:
-        async with asyncio.timeout(idle_s):
-            message = await websocket.receive()
-    except TimeoutError:
-        text = f"no first message for {idle_s:g} s; send the stream's options"
-        raise ServiceError(408, "no_hello", text) from None
-    if message["type"] == "websocket.disconnect":
-        raise ClientDisconnected
-    options = parse_options(message.get("text"))
-    if "authorization" not in websocket.headers:  # else it was checked by the middleware
-        check_token(options.token or "", service.settings)
-    return options
-
-
-async def _close(websocket: WebSocket, fault: ServiceError, code: int) -> None:
-    """Send an error and close, if the client is connected."""
-    if websocket.application_state is not WebSocketState.CONNECTED:
-        return
-    try:
-        await websocket.send_text(error(fault))
-        await websocket.close(code)
-    except (WebSocketDisconnect, RuntimeError):
-        return
+    """A live stream; its messages are described in docs/serving.md."""
+    await serve_stream(_service(websocket), websocket)
 
 
 CARD_KEYS = ("system", "seed", "split", "note", "made_with")

@@ -5,28 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 from prometheus_client import Gauge
+from starlette.datastructures import UploadFile
 
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.recognizer.recognizer import NetRecognizer
-from voxaffect.serving.inference import (
-    Batcher,
-    InferenceRequest,
-    decode_upload,
-    predict_timeline,
-    whole_text,
-)
+from voxaffect.serving.inference import Batcher, Inference, InferenceRequest
 from voxaffect.serving.metrics import Metrics
 from voxaffect.serving.schemas import ServiceError, busy, of_recording
 from voxaffect.serving.settings import ServingSettings
-from voxaffect.serving.uploads import Upload
 from voxaffect.streaming.online import LiveRecognizer, LiveSettings, LiveStream
 from voxaffect.streaming.scheduler import StreamScheduler
 from voxaffect.streaming.session import warm_up, white_noise
@@ -71,15 +65,14 @@ class Service:
         self.requests = ConcurrencyLimit(limits.requests, "requests", metrics.requests_inside)
         self.streams = ConcurrencyLimit(limits.live_streams, "live streams", metrics.live_streams)
         self.live = LiveRecognizer(recognizer, LiveSettings(longest_s=limits.utterance_s))
-        self.draining = asyncio.Event()
-        self._is_warm = False
-        # Called in the event loop's thread with interim predictions of their streams.
-        self.subscribers: dict[LiveStream, Callable[[Prediction], None]] = {}
+        self.is_draining = self._is_warm = False
+        # Called with interim predictions of some streams, and with none when the service stops.
+        self.listeners: set[Callable[[Mapping[LiveStream, Prediction]], None]] = set()
         self._stack = ExitStack()
 
     async def start(self) -> None:
         """Start the workers and warm them up, in the background unless `warm_first`."""
-        n = self.settings.n_workers
+        n, limits = self.settings.n_workers, self.settings.limits
         self._loop = asyncio.get_running_loop()
         self.batcher = Batcher(self.recognizer, n, self.metrics)
         self._stack.callback(self.batcher.close)
@@ -88,11 +81,12 @@ class Service:
             self.live, self._on_predictions, every_s=INTERIM_S, n_threads=max(1, n // 2)
         )
         self._stack.enter_context(self._scheduler)
-        # Timelines and ends of utterances wait for batches, so they have threads of their own:
-        # decoding goes on meanwhile, and so do streams while ENDING others end.
-        self._decoders, self._timelines, self._executor = (
+        # Uploads and ends of utterances wait for batches, so they have threads of their own, with
+        # which streams go on while ENDING others end.
+        self._inference = Inference(self.batcher, limits, self.metrics, n)
+        self._uploads, self._executor = (
             self._stack.enter_context(ThreadPoolExecutor(n_threads, f"voxaffect-{name}"))
-            for name, n_threads in (("decode", n), ("timeline", n), ("live", n + ENDING))
+            for name, n_threads in (("upload", limits.requests), ("live", n + ENDING))
         )
         self._warming = asyncio.create_task(self._warm_up())
         if self.settings.warm_first:
@@ -100,20 +94,25 @@ class Service:
 
     async def stop(self) -> None:
         """Accept nothing more, and end the workers."""
-        self.draining.set()
+        self.refuse_more()
         await asyncio.wait([self._warming])
         await asyncio.to_thread(self._stack.close)
 
+    def refuse_more(self) -> None:
+        """Accept nothing more, and end live streams."""
+        self.is_draining = True
+        self._notify({})
+
     async def drain(self) -> None:
         """Accept nothing more, and wait for accepted work, at most `shutdown_s`."""
-        self.draining.set()
+        self.refuse_more()
         until_s = time.monotonic() + self.settings.limits.shutdown_s
         while self.requests.active + self.streams.active and time.monotonic() < until_s:
             await asyncio.sleep(0.02)
 
     def check_ready(self) -> None:
         """Raise `ServiceError` while the service starts or stops."""
-        if self.draining.is_set():
+        if self.is_draining:
             raise busy("stopping", "the service is stopping; retry when it is running again")
         if not self._is_warm:
             raise busy("starting", "the service is starting; retry in a few seconds")
@@ -127,17 +126,20 @@ class Service:
                 503, "failed", "live streams have failed; restart the service"
             ) from failure
 
-    async def predict(self, upload: Upload, request: InferenceRequest) -> str:
+    async def predict(self, upload: UploadFile, request: InferenceRequest) -> str:
         """Response body for an upload, which is closed as soon as no thread uses it.
 
         Raises:
             ServiceError: the recording cannot be used, or takes too long.
         """
         answer_s = self.settings.limits.answer_s
-        work = self._timeline if request.timeline else self._whole
+        work = self._uploads.submit(
+            self._inference.predict, upload, request, time.monotonic() + answer_s
+        )
+        work.add_done_callback(lambda _: upload.file.close())
         try:
             async with asyncio.timeout(answer_s):
-                return await work(upload, request, time.monotonic() + answer_s)
+                return await asyncio.wrap_future(work)
         except AudioError as fault:
             raise of_recording(fault) from fault
         except TimeoutError:
@@ -146,21 +148,6 @@ class Service:
             )
             raise busy("too_slow", message) from None
 
-    async def _whole(self, upload: Upload, request: InferenceRequest, until_s: float) -> str:
-        work = self._decoders.submit(decode_upload, upload, self.settings.limits, until_s)
-        waveform = await _result(upload, work)
-        self.metrics.audio_s.labels("/v1/predict").inc(waveform.duration_s)
-        prediction = await asyncio.wrap_future(self.batcher.submit(waveform))
-        return await self.run(whole_text, request, upload.name, prediction)
-
-    async def _timeline(self, upload: Upload, request: InferenceRequest, until_s: float) -> str:
-        work = self._timelines.submit(
-            predict_timeline, upload, request, self.batcher, self.settings.limits, until_s
-        )
-        text, duration_s = await _result(upload, work)
-        self.metrics.audio_s.labels("/v1/predict").inc(duration_s)
-        return text
-
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a function in a thread."""
         return await self._loop.run_in_executor(self._executor, function, *arguments)
@@ -168,12 +155,12 @@ class Service:
     def _on_predictions(
         self, streams: Sequence[LiveStream], predictions: Sequence[Prediction]
     ) -> None:
-        self._loop.call_soon_threadsafe(self._notify, list(zip(streams, predictions, strict=True)))
+        new = dict(zip(streams, predictions, strict=True))
+        self._loop.call_soon_threadsafe(self._notify, new)
 
-    def _notify(self, new: Sequence[tuple[LiveStream, Prediction]]) -> None:
-        for stream, prediction in new:
-            if stream in self.subscribers:
-                self.subscribers[stream](prediction)
+    def _notify(self, new: Mapping[LiveStream, Prediction]) -> None:
+        for listener in self.listeners:
+            listener(new)
 
     async def _warm_up(self) -> None:
         """Predict noise in both ways, so that all is loaded and compiled."""
@@ -184,9 +171,3 @@ class Service:
             logger.exception("the model failed to predict; this service will never be ready")
         else:
             self._is_warm = True
-
-
-async def _result(upload: Upload, work: Future[T]) -> T:
-    """Result of a thread, which closes the upload even if it is no longer awaited."""
-    work.add_done_callback(lambda _: upload.file.close())
-    return await asyncio.wrap_future(work)

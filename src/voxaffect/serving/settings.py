@@ -17,39 +17,25 @@ TOKEN_CHARACTERS = 16
 class Limits:
     """Limits of size, time, concurrency and rate.
 
-    Args:
-        max_bytes: largest request body.
-        recording_s: longest recording with a timeline; its memory hardly grows with it.
-        utterance_s: longest recording without one, and longest utterance of a live stream: its
-            frames are in memory together.
-        max_channels: most channels of a recording.
-        upload_s: longest time for a body to arrive.
-        idle_s: longest time without data, of a body or a live stream, or for a client to read.
-        answer_s: longest time for a prediction once its recording has arrived.
-        requests: concurrent predictions; more are refused, not queued.
-        live_streams: concurrent live streams.
-        live_s: longest live stream.
-        rate_per_s: requests a second of one client in the long run.
-        burst: requests that a client may send at once.
-        shutdown_s: longest time to complete accepted work after a signal to stop.
-
     Raises:
         ServingError: a limit is not a positive number.
     """
 
-    max_bytes: int = 64 * 1024**2
-    recording_s: float = 3600.0
-    utterance_s: float = 300.0
-    max_channels: int = 8
-    upload_s: float = 60.0
-    idle_s: float = 10.0
-    answer_s: float = 120.0
-    requests: int = 64
-    live_streams: int = 256
-    live_s: float = 3600.0
-    rate_per_s: float = 20.0
-    burst: int = 60
-    shutdown_s: float = 30.0
+    max_bytes: int = 64 * 1024**2  # largest request body
+    recording_s: float = (
+        3600.0  # longest recording with a timeline, whose memory hardly grows
+    )
+    utterance_s: float = 300.0  # longest without one, or in a stream: its frames are in memory
+    max_channels: int = 8  # of a recording
+    upload_s: float = 60.0  # longest time for a body to arrive
+    idle_s: float = 10.0  # longest without data, of a body or stream, or for a client to read
+    answer_s: float = 120.0  # longest time for a prediction once its recording has arrived
+    requests: int = 64  # concurrent predictions; more are refused, not queued
+    live_streams: int = 256  # concurrent ones
+    live_s: float = 3600.0  # longest live stream
+    rate_per_s: float = 20.0  # requests a second of one client in the long run
+    burst: int = 60  # requests that a client may send at once
+    shutdown_s: float = 30.0  # longest time to complete accepted work after a signal to stop
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -66,31 +52,19 @@ class Limits:
 class ServingSettings:
     """Settings of a service.
 
-    Args:
-        host: address to listen on.
-        port: port, 0 for any free one.
-        token: bearer token that clients must send; None for no authentication.
-        hosts: accepted Host headers besides the local ones, when listening on loopback only.
-        origins: allowed cross-origin web pages (CORS), such as https://example.org.
-        behind_proxy: trust X-Forwarded-For from a local proxy.
-        n_workers: threads that decode, and as many that predict.
-        limits: of size, time and rate.
-        warm_first: listen only once the model has been warmed up, as it should where other
-            processes share the address.
-
     Raises:
         ServingError: a setting is invalid.
     """
 
-    host: str = "127.0.0.1"
-    port: int = 8000
-    token: str | None = field(default=None, repr=False)
-    hosts: tuple[str, ...] = ()
-    origins: tuple[str, ...] = ()
-    behind_proxy: bool = False
-    n_workers: int = 2
+    host: str = "127.0.0.1"  # address to listen on
+    port: int = 8000  # 0: any free one
+    token: str | None = field(default=None, repr=False)  # that clients must send
+    hosts: tuple[str, ...] = ()  # accepted Host headers besides the local ones, if on loopback only
+    origins: tuple[str, ...] = ()  # allowed cross-origin pages (CORS), such as https://example.org
+    behind_proxy: bool = False  # trust X-Forwarded-For from a local proxy
+    n_workers: int = 2  # threads that decode, and as many that predict
     limits: Limits = field(default_factory=Limits)
-    warm_first: bool = False
+    warm_first: bool = False  # listen once warmed up: other processes share the address
 
     def __post_init__(self) -> None:
         if not 0 <= self.port < 1 << 16:

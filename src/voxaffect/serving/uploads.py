@@ -7,11 +7,10 @@ The client's name for it is only displayed, never used as a path.
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import PurePosixPath, PureWindowsPath
+from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
 from starlette.datastructures import UploadFile
@@ -30,8 +29,8 @@ BINARY = ("", "application/octet-stream", "application/ogg", "application/x-www-
 FIELD = "file"
 NAME = "recording"
 NAME_CHARACTERS = 120
-WRITE_BYTES = 1 << 18
-"""Bytes that are written at once, by another thread."""
+MEMORY_BYTES = 1 << 18
+"""Bytes of a raw body beyond which it is written to a file while it arrives, by another thread."""
 
 ENVELOPE_BYTES = 1 << 16
 """Bytes that a form may need for boundaries and headers."""
@@ -40,25 +39,8 @@ DISCARD_S = 1.0
 """How long a body beyond the limit is read and discarded."""
 
 
-@dataclass(frozen=True)
-class Upload:
-    """An uploaded recording: an open file, and the client's name for it, for display."""
-
-    file: BinaryIO
-    name: str
-
-    @property
-    def path(self) -> Path:
-        """Path by which decoders can open it while it is open here."""
-        return Path(f"/dev/fd/{self.file.fileno()}")
-
-    def close(self) -> None:
-        """Close and so delete it."""
-        self.file.close()
-
-
-async def receive(request: Request, limits: Limits) -> Upload:
-    """Receive the body of a request.
+async def receive(request: Request, limits: Limits) -> UploadFile:
+    """Receive the body of a request: an open file on disk, and a name for display.
 
     Raises:
         ServiceError: it is too large or too slow, of an unsupported content type, or a form without
@@ -67,35 +49,34 @@ async def receive(request: Request, limits: Limits) -> Upload:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == FORM:
-        return await _from_form(request, limits)
-    if kind in BINARY or kind.startswith(KINDS):
-        return await _raw(request, limits)
-    raise ServiceError(
-        415,
-        "unsupported_content_type",
-        f"unsupported content type {visible(kind)[:NAME_CHARACTERS]!r}; send the recording as "
-        f"audio/*, video/*, application/octet-stream, or as {FORM} in the field {FIELD!r}",
-    )
+        upload = await _from_form(request, limits)
+    elif kind in BINARY or kind.startswith(KINDS):
+        upload = await _raw(request, limits)
+    else:
+        raise ServiceError(
+            415,
+            "unsupported_content_type",
+            f"unsupported content type {visible(kind)[:NAME_CHARACTERS]!r}; send the recording as "
+            f"audio/*, video/*, application/octet-stream, or as {FORM} in the field {FIELD!r}",
+        )
+    upload.file.fileno()  # moves it from memory to disk
+    upload.file.flush()
+    return upload
 
 
-async def _raw(request: Request, limits: Limits) -> Upload:
-    file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 closed with the upload
-    buffer = bytearray()
+async def _raw(request: Request, limits: Limits) -> UploadFile:
+    file = cast(BinaryIO, SpooledTemporaryFile(MEMORY_BYTES))  # noqa: SIM115 closed with the upload
+    upload = UploadFile(file, filename=NAME)
     try:
         async for chunk in _chunks(request, limits, limits.max_bytes):
-            buffer += chunk
-            if len(buffer) >= WRITE_BYTES:
-                await asyncio.to_thread(file.write, bytes(buffer))
-                buffer.clear()
-        file.write(buffer)
-        file.flush()
+            await upload.write(chunk)
     except BaseException:
         file.close()
         raise
-    return Upload(file, NAME)
+    return upload
 
 
-async def _from_form(request: Request, limits: Limits) -> Upload:
+async def _from_form(request: Request, limits: Limits) -> UploadFile:
     chunks = _chunks(request, limits, limits.max_bytes + ENVELOPE_BYTES)
     try:
         form = await MultiPartParser(request.headers, chunks, max_files=1, max_fields=8).parse()
@@ -109,15 +90,10 @@ async def _from_form(request: Request, limits: Limits) -> Upload:
         raise ServiceError(
             422, "no_file", f"the form has no file in the field {FIELD!r}; add the recording there"
         )
-    found.file.fileno()  # moves it from memory to disk
-    found.file.flush()
-    return Upload(found.file, display_name(found.filename or ""))
-
-
-def display_name(name: str) -> str:
-    """The last part of a client's file name, on one line, shortened."""
-    last = PureWindowsPath(PurePosixPath(name).name).name
-    return visible(last)[:NAME_CHARACTERS] or NAME
+    # The last part of the client's name, on one line, shortened.
+    last = PureWindowsPath(PurePosixPath(found.filename or "").name).name
+    found.filename = visible(last)[:NAME_CHARACTERS] or NAME
+    return found
 
 
 async def _chunks(request: Request, limits: Limits, most: int) -> AsyncGenerator[bytes, None]:
@@ -127,13 +103,11 @@ async def _chunks(request: Request, limits: Limits, most: int) -> AsyncGenerator
     stream, n_bytes = request.stream(), 0
     length = request.headers.get("content-length", "")
     if length.isascii() and length.isdigit() and int(length) > most:
-        if "expect" not in request.headers:  # else nothing is sent before it is asked for
-            await _discard(stream)
-        raise _too_large(limits)
+        # With `Expect`, nothing is sent before it is asked for.
+        raise await _too_large(limits, None if "expect" in request.headers else stream)
     while True:
-        left_s = until - loop.time()
         try:
-            async with asyncio.timeout(min(limits.idle_s, left_s)):
+            async with asyncio.timeout(min(limits.idle_s, until - loop.time())):
                 chunk = await anext(stream, None)
         except TimeoutError:
             raise ServiceError(
@@ -147,20 +121,16 @@ async def _chunks(request: Request, limits: Limits, most: int) -> AsyncGenerator
             return
         n_bytes += len(chunk)
         if n_bytes > most:
-            await _discard(stream)
-            raise _too_large(limits)
+            raise await _too_large(limits, stream)
         yield chunk
 
 
-async def _discard(stream: AsyncGenerator[bytes, None]) -> None:
-    """Read a little more: a client that is cut off while sending may not receive the response."""
+async def _too_large(limits: Limits, stream: AsyncGenerator[bytes, None] | None) -> ServiceError:
+    """The error, after reading a little more: a client that is cut off may not receive it."""
     with suppress(TimeoutError, ClientDisconnect):
         async with asyncio.timeout(DISCARD_S):
-            async for _ in stream:
+            while stream is not None and await anext(stream, None) is not None:
                 pass
-
-
-def _too_large(limits: Limits) -> ServiceError:
     return ServiceError(
         413,
         "body_too_large",

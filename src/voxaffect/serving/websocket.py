@@ -1,24 +1,28 @@
-"""WebSocket session of a live stream: audio in, predictions out, with backpressure both ways."""
+"""Live streams on a WebSocket: audio in, predictions out, with backpressure both ways."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.types import Message
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from voxaffect.audio.pcm import PcmFormat, PcmStream
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.errors import AudioError
+from voxaffect.features.frames import merge_blocks
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.serving.container_stream import ContainerStream
 from voxaffect.serving.schemas import ServiceError, of_recording
+from voxaffect.serving.security import FAULT, check_token
 from voxaffect.serving.service import Service
 from voxaffect.streaming.batch import Predictor
 from voxaffect.streaming.endpointer import Endpointer
@@ -38,6 +42,12 @@ AHEAD_S = 5.0
 
 END = {"type": "end"}
 """Message by which a client ends its audio and asks for the final prediction."""
+
+NORMAL, GOING_AWAY, TRY_AGAIN, VIOLATION, TOO_BIG, BROKEN = 1000, 1001, 1013, 1008, 1009, 1011
+CLOSE_CODES = {413: TOO_BIG, 500: BROKEN, 503: TRY_AGAIN}
+"""HTTP status of an error -> close code of a WebSocket (RFC 6455, 7.4)."""
+
+logger = logging.getLogger(__name__)
 
 
 class StreamOptions(BaseModel):
@@ -70,25 +80,6 @@ class StreamOptions(BaseModel):
         return PcmFormat(self.rate, self.encoding.removeprefix("pcm_"), self.channels)
 
 
-def parse_options(text: str | None) -> StreamOptions:
-    """Parse the first message, None for a binary one, or raise `ServiceError`."""
-    if text is None:
-        message = "the first message is binary; send the stream's options as JSON text first"
-        raise ServiceError(422, "bad_hello", message)
-    try:
-        options = StreamOptions.model_validate_json(text)
-        if options.encoding != "container":
-            options.pcm()
-    except ValidationError as fault:
-        first = fault.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "JSON"
-        message = f"the first message is invalid ({where}: {first['msg']}); correct it"
-        raise ServiceError(422, "bad_hello", message) from fault
-    except AudioError as fault:
-        raise ServiceError(422, "bad_hello", str(fault)) from fault
-    return options
-
-
 class AudioDecoder:
     """Decode one client's audio, at most `longest_s`, for the utterances of its `session`."""
 
@@ -110,17 +101,20 @@ class AudioDecoder:
         """Whether pushing these bytes takes almost no time, as no utterance ends in them."""
         return self._is_plain and len(data) <= SMALL_BYTES and self.session.left_s > FAR_S
 
-    def push(self, data: bytes) -> list[Prediction]:
-        """Process more bytes; predictions of the utterances that ended in them.
+    def push(self, data: bytes | None) -> list[Prediction]:
+        """Process more bytes, None at the end; predictions of the utterances that ended in them.
 
         Raises:
             AudioError: they are not in the format of the options.
         """
-        return self._process(self._audio.push(data))
-
-    def finish(self) -> list[Prediction]:
-        """Process the rest; predictions of the last utterances."""
-        return self._process(self._audio.finish()) + self.session.finish()
+        ended: list[Prediction] = []
+        for samples in self._decoded(data):
+            kept = samples[: self._left]
+            self._left -= len(kept)
+            ended += self.session.push(kept)
+            if self.is_full:
+                break
+        return ended if data is not None else ended + self.session.finish()
 
     def drop(self) -> None:
         """End without predictions."""
@@ -129,33 +123,86 @@ class AudioDecoder:
         if self.session.stream is not None:
             self.session.stream.drop()
 
-    def _process(self, samples: Floats) -> list[Prediction]:
-        samples = samples[: self._left]
-        self._left -= len(samples)
-        return self.session.push(samples)
+    def _decoded(self, data: bytes | None) -> Iterable[Floats]:
+        if isinstance(self._audio, ContainerStream):
+            return merge_blocks(self._audio.push(data))
+        return [self._audio.finish() if data is None else self._audio.push(data)]
 
 
-def interim(prediction: Prediction) -> str:
-    """Message with the prediction so far; `emotion` is null while there is too little speech."""
-    return _message("interim", **prediction.to_dict())
-
-
-def final(prediction: Prediction) -> str:
-    """Message for an utterance that has ended."""
-    return _message("final" if prediction.error is None else "refused", **prediction.to_dict())
-
-
-def error(fault: ServiceError) -> str:
-    """Message with the reason why the service ends the stream."""
-    return _message("error", error={"code": fault.code, "message": fault.message})
+def message_of(kind: str, prediction: Prediction) -> str:
+    """Message with a prediction; in interim ones `emotion` is null while there is little speech."""
+    return _message(kind, **prediction.to_dict())
 
 
 def _message(kind: str, **fields: Any) -> str:
     return json.dumps({"type": kind, **fields})
 
 
-class ClientDisconnected(Exception):  # noqa: N818 not an error
-    """The client has disconnected."""
+async def serve_stream(service: Service, websocket: WebSocket) -> None:
+    """Accept a WebSocket and serve its live stream; errors are messages, too."""
+    await websocket.accept()
+    try:
+        service.check_ready()
+        with service.streams.slot():
+            options = await _receive_options(service, websocket)
+            await WebSocketSession(service, websocket, options).run()
+        await websocket.close(NORMAL)
+    except ServiceError as fault:
+        await _close(websocket, fault)
+    except WebSocketDisconnect:
+        return
+    except Exception:
+        logger.exception("a live stream failed")
+        await _close(websocket, FAULT)
+
+
+async def _receive_options(service: Service, websocket: WebSocket) -> StreamOptions:
+    idle_s = service.settings.limits.idle_s
+    try:
+        async with asyncio.timeout(idle_s):
+            message = await _receive(websocket)
+    except TimeoutError:
+        text = f"no first message for {idle_s:g} s; send the stream's options"
+        raise ServiceError(408, "no_hello", text) from None
+    options = _parse_options(message.get("text"))
+    if "authorization" not in websocket.headers:  # else it was checked by the middleware
+        check_token(options.token or "", service.settings)
+    return options
+
+
+def _parse_options(text: str | None) -> StreamOptions:
+    """Parse the first message, None for a binary one, or raise `ServiceError`."""
+    message = "the first message is binary; send the stream's options as JSON text first"
+    try:
+        if text is not None:
+            options = StreamOptions.model_validate_json(text)
+            if options.encoding != "container":
+                options.pcm()
+            return options
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "JSON"
+        message = f"the first message is invalid ({where}: {first['msg']}); correct it"
+    except AudioError as fault:
+        message = str(fault)
+    raise ServiceError(422, "bad_hello", message)
+
+
+async def _receive(websocket: WebSocket) -> Message:
+    message = await websocket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message["code"])
+    return message
+
+
+async def _close(websocket: WebSocket, fault: ServiceError) -> None:
+    """Send an error and close, if the client is connected."""
+    if websocket.application_state is not WebSocketState.CONNECTED:
+        return
+    with suppress(WebSocketDisconnect, RuntimeError):
+        error = {"code": fault.code, "message": fault.message}
+        await websocket.send_text(_message("error", error=error))
+        await websocket.close(CLOSE_CODES.get(fault.status, VIOLATION))
 
 
 class WebSocketSession:
@@ -165,61 +212,51 @@ class WebSocketSession:
         self._service, self._websocket = service, websocket
         self._limits = service.settings.limits
         self._decoder = AudioDecoder(service.live, options, self._limits.live_s, service.batcher)
-        self._subscribed: LiveStream | None = None
-        self._latest: Prediction | None = None  # only the newest is sent to a slow client
-        self._receiving: asyncio.Timeout | None = None
+        self._latest: tuple[LiveStream, Prediction] | None = None  # all that a slow client gets
         self._changed = asyncio.Event()
+        self._receiving: asyncio.Timeout | None = None
         self._sending = asyncio.Lock()
+
+    def _on_change(self, new: Mapping[LiveStream, Prediction]) -> None:
+        """Send a new prediction, unless a newer one comes first; wait no longer if draining."""
+        stream = self._decoder.session.stream
+        if stream is not None and stream in new:
+            self._latest = stream, new[stream]
+            self._changed.set()
+        if self._service.is_draining and self._receiving and not self._receiving.expired():
+            self._receiving.reschedule(asyncio.get_running_loop().time())
 
     async def run(self) -> None:
         """Serve until the client ends, disconnects or exceeds a limit, or the service stops.
 
         Raises:
             ServiceError: the stream ended before the client did.
-            ClientDisconnected: it has disconnected.
+            WebSocketDisconnect: it has disconnected.
         """
         interims = asyncio.create_task(self._send_interims())
+        self._service.listeners.add(self._on_change)
         try:
             await self._send(_message("ready"))
-            await self._receive_all()
+            while not self._decoder.is_full and (data := await self._receive()) is not None:
+                await self._process(data)
             await self._finish()
         except AudioError as fault:
             raise of_recording(fault) from fault
         finally:
+            self._service.listeners.remove(self._on_change)
             interims.cancel()
-            self._subscribe(None)
             self._decoder.drop()
             await asyncio.wait([interims])
 
-    async def _receive_all(self) -> None:
-        stopping = asyncio.create_task(self._stop_receiving())
-        try:
-            while (data := await self._receive()) is not None:
-                # In this thread where that is quicker than passing it to another.
-                if self._decoder.is_quick(data):
-                    ended = self._decoder.push(data)
-                else:
-                    ended = await self._service.run(self._decoder.push, data)
-                await self._send_finals(ended)
-                self._subscribe(self._decoder.session.stream)
-                while self._subscribed is not None and self._subscribed.pending_s > AHEAD_S:
-                    self._service.check_scheduler()
-                    await asyncio.sleep(0.02)
-                if self._decoder.is_full:
-                    return
-        finally:
-            stopping.cancel()
-
     async def _receive(self) -> bytes | None:
         """The next bytes; None at the end, or when the service stops."""
-        draining = self._service.draining
-        if draining.is_set():
+        if self._service.is_draining:
             return None
         try:
             async with asyncio.timeout(self._limits.idle_s) as self._receiving:
-                return _audio_of(await self._websocket.receive())
+                return _audio_of(await _receive(self._websocket))
         except TimeoutError:
-            if draining.is_set():
+            if self._service.is_draining:
                 return None
             raise ServiceError(
                 408, "idle", f"no data for {self._limits.idle_s:g} s; send audio, or the end"
@@ -227,20 +264,24 @@ class WebSocketSession:
         finally:
             self._receiving = None
 
-    async def _stop_receiving(self) -> None:
-        """Wait no longer for a client's next bytes once the service stops."""
-        await self._service.draining.wait()
-        if self._receiving is not None and not self._receiving.expired():
-            self._receiving.reschedule(asyncio.get_running_loop().time())
+    async def _process(self, data: bytes) -> None:
+        # In this thread where that is quicker than passing it to another.
+        if self._decoder.is_quick(data):
+            await self._send_finals(self._decoder.push(data))
+        else:
+            await self._send_finals(await self._service.run(self._decoder.push, data))
+        session = self._decoder.session
+        while session.stream is not None and session.stream.pending_s > AHEAD_S:
+            self._service.check_scheduler()
+            await asyncio.sleep(0.02)
 
     async def _finish(self) -> None:
         """Send the last predictions, and an error where the client did not end the stream."""
-        self._subscribe(None)
-        await self._send_finals(await self._service.run(self._decoder.finish))
+        await self._send_finals(await self._service.run(self._decoder.push, None))
         if self._decoder.is_full:
             message = f"the stream has reached the limit of {self._limits.live_s:g} s; reconnect"
             raise ServiceError(413, "too_long", message)
-        if self._service.draining.is_set():
+        if self._service.is_draining:
             message = "the service is stopping; reconnect when it is running again"
             raise ServiceError(503, "stopping", message)
         await self._send(_message("end"))
@@ -249,50 +290,33 @@ class WebSocketSession:
         for utterance in ended:
             if utterance.error is None:
                 self._service.metrics.audio_s.labels("/v1/live").inc(utterance.duration_s)
-            await self._send(final(utterance))
-
-    def _subscribe(self, stream: LiveStream | None) -> None:
-        if stream is self._subscribed:
-            return
-        if self._subscribed is not None:
-            self._service.subscribers.pop(self._subscribed, None)
-        self._subscribed, self._latest = stream, None
-        if stream is not None:
-            self._service.subscribers[stream] = self._on_prediction
-
-    def _on_prediction(self, prediction: Prediction) -> None:
-        self._latest = prediction
-        self._changed.set()
+            await self._send(message_of("refused" if utterance.error else "final", utterance))
 
     async def _send_interims(self) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            if self._latest is not None:
-                await self._send(interim(self._decoder.session.placed(self._latest)))
+            if self._latest is not None and self._latest[0] is self._decoder.session.stream:
+                prediction = self._decoder.session.placed(self._latest[1])
+                await self._send(message_of("interim", prediction))
 
     async def _send(self, text: str) -> None:
         """Send a message; a client that does not read in time counts as disconnected."""
         try:
             async with self._sending, asyncio.timeout(self._limits.idle_s):
                 await self._websocket.send_text(text)
-        except (TimeoutError, WebSocketDisconnect, RuntimeError) as fault:
-            raise ClientDisconnected from fault
+        except (TimeoutError, RuntimeError) as fault:
+            raise WebSocketDisconnect(GOING_AWAY) from fault
 
 
 def _audio_of(message: Message) -> bytes | None:
     """Bytes of a message; None for the end."""
-    if message["type"] == "websocket.disconnect":
-        raise ClientDisconnected
     data, text = message.get("bytes"), message.get("text")
     if isinstance(data, bytes):
         return data
-    try:
-        is_end = json.loads(text or "") == END
-    except ValueError:
-        is_end = False
-    if is_end:
-        return None
+    with suppress(ValueError):
+        if json.loads(text or "") == END:
+            return None
     raise ServiceError(
         422, "bad_message", 'unknown message; send binary audio, or {"type": "end"} at the end'
     )
