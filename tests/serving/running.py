@@ -7,18 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx2
+import uvicorn
 
 from tests.processes import wait_for
 from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.serving.application import application
-from voxaffect.serving.server import listen_at, server_of
+from voxaffect.serving.server import config_of, listen_at
 from voxaffect.serving.settings import ServingSettings
 
 
 @contextmanager
 def running(recognizer: NetRecognizer, settings: ServingSettings) -> Iterator[str]:
     """Its address, once it is ready."""
-    server = server_of(application(recognizer, settings), settings)
+    server = uvicorn.Server(config_of(application(recognizer, settings), settings))
     with listen_at(settings) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         thread = threading.Thread(target=server.run, args=([taken],), daemon=True)

@@ -13,13 +13,13 @@ import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import h11
@@ -72,7 +72,7 @@ def serve(
         _serve_together(model, settings, n_processes, started)
         return
     with listen_at(settings) as listener:
-        server = server_of(_load(model, settings), settings)
+        server = uvicorn.Server(config_of(_load(model, settings), settings))
         listener.listen(BACKLOG)
         started(int(listener.getsockname()[1]))
         server.run([listener])
@@ -84,6 +84,7 @@ def listen_at(settings: ServingSettings, *, shared: bool = False) -> socket.sock
     Raises:
         ServingError: it is not available.
     """
+    listener = None
     try:
         family, _, _, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -92,12 +93,10 @@ def listen_at(settings: ServingSettings, *, shared: bool = False) -> socket.sock
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        try:
-            listener.bind(address)
-        except OSError:
-            listener.close()
-            raise
+        listener.bind(address)
     except OSError as fault:
+        if listener is not None:
+            listener.close()
         if fault.errno == errno.EADDRINUSE:
             message = f"port {settings.port} is already in use; choose another with --port"
         else:
@@ -109,12 +108,8 @@ def listen_at(settings: ServingSettings, *, shared: bool = False) -> socket.sock
     return listener
 
 
-def server_of(app: FastAPI, settings: ServingSettings) -> uvicorn.Server:
-    """A server that is not started yet, for example to be run in a thread."""
-    return uvicorn.Server(_config(app, settings))
-
-
-def _config(app: Callable[..., Any], settings: ServingSettings, **others: Any) -> uvicorn.Config:
+def config_of(app: Callable[..., Any], settings: ServingSettings, **others: Any) -> uvicorn.Config:
+    """Settings of uvicorn."""
     return uvicorn.Config(
         app,
         http=PromptProtocol,
@@ -177,7 +172,7 @@ def _serve_together(
             live_streams=ceil(settings.limits.live_streams / n_processes),
         )
         own = replace(settings, port=port, limits=limits, warm_first=True)
-        config = _config(
+        config = config_of(
             partial(_load_in_worker, model, own),
             own,
             factory=True,
@@ -189,6 +184,7 @@ def _serve_together(
         if supervisor.stopped_by is None:
             _load(model, own)  # raises what has stopped them
             raise ServingError("a process of the service ended before it was ready; see its log")
+    signal.signal(supervisor.stopped_by, supervisor.handlers[supervisor.stopped_by])
     signal.raise_signal(supervisor.stopped_by)
 
 
@@ -212,27 +208,21 @@ class _Supervisor(Multiprocess):
     def __init__(
         self, config: uvicorn.Config, address: _SharedAddress, started: Callable[[], None]
     ) -> None:
-        self._handlers = {number: signal.getsignal(number) for number in SIGNALS}
+        self.handlers: dict[int, Any] = {number: signal.getsignal(number) for number in SIGNALS}
         super().__init__(config, [address])
-        for number in SIGNALS.keys() - {signal.SIGINT, signal.SIGTERM}:
-            self._restore(number)  # uvicorn would go on where the terminal is closed
+        self.stopped_by: int | None = None
+        for number, handler in self.handlers.items():  # uvicorn would go on without its terminal
+            stops = number in {signal.SIGINT, signal.SIGTERM}
+            signal.signal(number, self._stop if stops else handler)
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # the failure is raised
         self._started, self._is_ready = started, False
-        self.stopped_by: int | None = None
 
-    def run(self) -> None:
-        """Run until all have ended."""
-        super().run()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._restore(number)
-
-    def _restore(self, number: int) -> None:
-        signal.signal(number, self._handlers[number] or signal.SIG_DFL)
-
-    def handle_signals(self) -> None:
-        """Remember which one stops the service."""
-        self.stopped_by = next(iter(self.signal_queue), self.stopped_by)
-        super().handle_signals()
+    def _stop(self, number: int, _: FrameType | None) -> None:
+        """Stop in the next round; a second signal is passed on, so that all end at once."""
+        if self.stopped_by is not None:
+            self.terminate_all()
+        self.stopped_by = number
+        self.signal_queue.append(number)
 
     def keep_subprocess_alive(self) -> None:
         """Replace those that have ended; report once all are ready."""
@@ -240,31 +230,20 @@ class _Supervisor(Multiprocess):
             one.child_conn.close()  # so that its end is noticed while it is asked if it responds
         before = list(self.processes)
         super().keep_subprocess_alive()
-        for old, new in zip(before, self.processes, strict=True):
-            if old is not new:
-                self._on_replaced(old.pid, old.exitcode)
-        if not (self._is_ready or self.should_exit.is_set()):
-            self._is_ready = all(one.is_ready() for one in self.processes)
-            if self._is_ready:
-                self._started()
-
-    def _on_replaced(self, pid: int | None, exit_code: int | None) -> None:
-        if not self._is_ready:
-            self.should_exit.set()
+        ended = [old for old, new in zip(before, self.processes, strict=True) if old is not new]
+        if ended and not self._is_ready:
+            self.should_exit.set()  # another would fail as well
             return
-        mark_process_dead(pid)  # type: ignore[no-untyped-call]
-        logger.error(
-            "process %s of the service has ended (exit code %s); starting another", pid, exit_code
-        )
-
-    def join_all(self) -> None:
-        """Wait for all to end; a second signal is passed on, so that they end at once."""
-        while any(one.process.is_alive() for one in self.processes):
-            if self.signal_queue:
-                self.signal_queue.clear()
-                self.terminate_all()
-            time.sleep(0.05)
-        super().join_all()
+        for one in ended:
+            mark_process_dead(one.pid)  # type: ignore[no-untyped-call]
+            logger.error(
+                "process %s of the service has ended (exit code %s); starting another",
+                one.pid,
+                one.exitcode,
+            )
+        if not self._is_ready and all(one.is_ready() for one in self.processes):
+            self._is_ready = True
+            self._started()
 
 
 def _load_in_worker(model: Path, settings: ServingSettings) -> FastAPI:

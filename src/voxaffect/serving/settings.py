@@ -22,9 +22,7 @@ class Limits:
     """
 
     max_bytes: int = 64 * 1024**2  # largest request body
-    recording_s: float = (
-        3600.0  # longest recording with a timeline, whose memory hardly grows
-    )
+    recording_s: float = 3600.0  # longest recording with a timeline, whose memory hardly grows
     utterance_s: float = 300.0  # longest without one, or in a stream: its frames are in memory
     max_channels: int = 8  # of a recording
     upload_s: float = 60.0  # longest time for a body to arrive

@@ -51,32 +51,18 @@ logger = logging.getLogger(__name__)
 
 
 class StreamOptions(BaseModel):
-    """The first message of a live stream, a JSON object.
-
-    Args:
-        encoding: PCM of 16-bit integers or 32-bit floats, little-endian; or a container as a
-            browser's MediaRecorder writes it: WebM, Matroska, Ogg or fragmented MP4.
-        rate: sample rate of PCM in Hz.
-        channels: interleaved channels of PCM; they are averaged.
-        utterances: whether pauses end utterances; else all is one, or several where it is longer
-            than the longest utterance.
-        token: for clients that cannot send headers, such as browsers.
-    """
+    """The first message of a live stream, a JSON object."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    encoding: Literal["pcm_s16le", "pcm_f32le", "container"]
-    rate: int = 16_000
-    channels: int = 1
-    utterances: bool = False
-    token: str | None = None
+    encoding: Literal["pcm_s16le", "pcm_f32le", "container"]  # the last from a MediaRecorder
+    rate: int = 16_000  # of PCM, in Hz
+    channels: int = 1  # of PCM, interleaved; they are averaged
+    utterances: bool = False  # whether pauses end utterances; else all is one, if not too long
+    token: str | None = None  # for clients that cannot send headers, such as browsers
 
     def pcm(self) -> PcmFormat:
-        """Format of PCM.
-
-        Raises:
-            AudioError: rate or channels are out of range.
-        """
+        """Format of PCM; raises `AudioError` where rate or channels are out of range."""
         return PcmFormat(self.rate, self.encoding.removeprefix("pcm_"), self.channels)
 
 
@@ -144,8 +130,7 @@ async def serve_stream(service: Service, websocket: WebSocket) -> None:
     try:
         service.check_ready()
         with service.streams.slot():
-            options = await _receive_options(service, websocket)
-            await WebSocketSession(service, websocket, options).run()
+            await WebSocketSession(service, websocket).run()
         await websocket.close(NORMAL)
     except ServiceError as fault:
         await _close(websocket, fault)
@@ -156,75 +141,25 @@ async def serve_stream(service: Service, websocket: WebSocket) -> None:
         await _close(websocket, FAULT)
 
 
-async def _receive_options(service: Service, websocket: WebSocket) -> StreamOptions:
-    idle_s = service.settings.limits.idle_s
-    try:
-        async with asyncio.timeout(idle_s):
-            message = await _receive(websocket)
-    except TimeoutError:
-        text = f"no first message for {idle_s:g} s; send the stream's options"
-        raise ServiceError(408, "no_hello", text) from None
-    options = _parse_options(message.get("text"))
-    if "authorization" not in websocket.headers:  # else it was checked by the middleware
-        check_token(options.token or "", service.settings)
-    return options
-
-
-def _parse_options(text: str | None) -> StreamOptions:
-    """Parse the first message, None for a binary one, or raise `ServiceError`."""
-    message = "the first message is binary; send the stream's options as JSON text first"
-    try:
-        if text is not None:
-            options = StreamOptions.model_validate_json(text)
-            if options.encoding != "container":
-                options.pcm()
-            return options
-    except ValidationError as fault:
-        first = fault.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "JSON"
-        message = f"the first message is invalid ({where}: {first['msg']}); correct it"
-    except AudioError as fault:
-        message = str(fault)
-    raise ServiceError(422, "bad_hello", message)
-
-
-async def _receive(websocket: WebSocket) -> Message:
-    message = await websocket.receive()
-    if message["type"] == "websocket.disconnect":
-        raise WebSocketDisconnect(message["code"])
-    return message
-
-
 async def _close(websocket: WebSocket, fault: ServiceError) -> None:
     """Send an error and close, if the client is connected."""
-    if websocket.application_state is not WebSocketState.CONNECTED:
-        return
-    with suppress(WebSocketDisconnect, RuntimeError):
-        error = {"code": fault.code, "message": fault.message}
-        await websocket.send_text(_message("error", error=error))
-        await websocket.close(CLOSE_CODES.get(fault.status, VIOLATION))
+    error = {"code": fault.code, "message": fault.message}
+    if websocket.application_state is WebSocketState.CONNECTED:
+        with suppress(WebSocketDisconnect, RuntimeError):
+            await websocket.send_text(_message("error", error=error))
+            await websocket.close(CLOSE_CODES.get(fault.status, VIOLATION))
 
 
 class WebSocketSession:
     """Serve one live stream on an accepted WebSocket."""
 
-    def __init__(self, service: Service, websocket: WebSocket, options: StreamOptions) -> None:
+    def __init__(self, service: Service, websocket: WebSocket) -> None:
         self._service, self._websocket = service, websocket
         self._limits = service.settings.limits
-        self._decoder = AudioDecoder(service.live, options, self._limits.live_s, service.batcher)
         self._latest: tuple[LiveStream, Prediction] | None = None  # all that a slow client gets
         self._changed = asyncio.Event()
         self._receiving: asyncio.Timeout | None = None
         self._sending = asyncio.Lock()
-
-    def _on_change(self, new: Mapping[LiveStream, Prediction]) -> None:
-        """Send a new prediction, unless a newer one comes first; wait no longer if draining."""
-        stream = self._decoder.session.stream
-        if stream is not None and stream in new:
-            self._latest = stream, new[stream]
-            self._changed.set()
-        if self._service.is_draining and self._receiving and not self._receiving.expired():
-            self._receiving.reschedule(asyncio.get_running_loop().time())
 
     async def run(self) -> None:
         """Serve until the client ends, disconnects or exceeds a limit, or the service stops.
@@ -233,11 +168,14 @@ class WebSocketSession:
             ServiceError: the stream ended before the client did.
             WebSocketDisconnect: it has disconnected.
         """
+        options = await self._receive_options()
+        live, live_s = self._service.live, self._limits.live_s
+        self._decoder = AudioDecoder(live, options, live_s, self._service.batcher)
         interims = asyncio.create_task(self._send_interims())
         self._service.listeners.add(self._on_change)
         try:
             await self._send(_message("ready"))
-            while not self._decoder.is_full and (data := await self._receive()) is not None:
+            while not self._decoder.is_full and (data := await self._receive_audio()) is not None:
                 await self._process(data)
             await self._finish()
         except AudioError as fault:
@@ -248,21 +186,48 @@ class WebSocketSession:
             self._decoder.drop()
             await asyncio.wait([interims])
 
-    async def _receive(self) -> bytes | None:
+    async def _receive_options(self) -> StreamOptions:
+        text = f"no first message for {self._limits.idle_s:g} s; send the stream's options"
+        idle = ServiceError(408, "no_hello", text)
+        message = await self._receive(idle)
+        if message is None:
+            raise idle
+        options = _parse_options(message.get("text"))
+        if "authorization" not in self._websocket.headers:  # else it was checked by the middleware
+            check_token(options.token or "", self._service.settings)
+        return options
+
+    async def _receive_audio(self) -> bytes | None:
         """The next bytes; None at the end, or when the service stops."""
+        text = f"no data for {self._limits.idle_s:g} s; send audio, or the end"
+        message = await self._receive(ServiceError(408, "idle", text))
+        if message is None:
+            return None
+        if isinstance(data := message.get("bytes"), bytes):
+            return data
+        with suppress(ValueError):
+            if json.loads(message.get("text") or "") == END:
+                return None
+        raise ServiceError(
+            422, "bad_message", 'unknown message; send binary audio, or {"type": "end"} at the end'
+        )
+
+    async def _receive(self, idle: ServiceError) -> Message | None:
+        """The next message; None when the service stops; raises `idle` if none comes in time."""
         if self._service.is_draining:
             return None
         try:
             async with asyncio.timeout(self._limits.idle_s) as self._receiving:
-                return _audio_of(await _receive(self._websocket))
+                message = await self._websocket.receive()
         except TimeoutError:
             if self._service.is_draining:
                 return None
-            raise ServiceError(
-                408, "idle", f"no data for {self._limits.idle_s:g} s; send audio, or the end"
-            ) from None
+            raise idle from None
         finally:
             self._receiving = None
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message["code"])
+        return message
 
     async def _process(self, data: bytes) -> None:
         # In this thread where that is quicker than passing it to another.
@@ -286,6 +251,15 @@ class WebSocketSession:
             raise ServiceError(503, "stopping", message)
         await self._send(_message("end"))
 
+    def _on_change(self, new: Mapping[LiveStream, Prediction]) -> None:
+        """Send a new prediction, unless a newer one comes first; wait no longer if draining."""
+        stream = self._decoder.session.stream
+        if stream is not None and stream in new:
+            self._latest = stream, new[stream]
+            self._changed.set()
+        if self._service.is_draining and self._receiving and not self._receiving.expired():
+            self._receiving.reschedule(asyncio.get_running_loop().time())
+
     async def _send_finals(self, ended: Sequence[Prediction]) -> None:
         for utterance in ended:
             if utterance.error is None:
@@ -293,8 +267,7 @@ class WebSocketSession:
             await self._send(message_of("refused" if utterance.error else "final", utterance))
 
     async def _send_interims(self) -> None:
-        while True:
-            await self._changed.wait()
+        while await self._changed.wait():
             self._changed.clear()
             if self._latest is not None and self._latest[0] is self._decoder.session.stream:
                 prediction = self._decoder.session.placed(self._latest[1])
@@ -309,14 +282,19 @@ class WebSocketSession:
             raise WebSocketDisconnect(GOING_AWAY) from fault
 
 
-def _audio_of(message: Message) -> bytes | None:
-    """Bytes of a message; None for the end."""
-    data, text = message.get("bytes"), message.get("text")
-    if isinstance(data, bytes):
-        return data
-    with suppress(ValueError):
-        if json.loads(text or "") == END:
-            return None
-    raise ServiceError(
-        422, "bad_message", 'unknown message; send binary audio, or {"type": "end"} at the end'
-    )
+def _parse_options(text: str | None) -> StreamOptions:
+    """Parse the first message, None for a binary one, or raise `ServiceError`."""
+    message = "the first message is binary; send the stream's options as JSON text first"
+    try:
+        if text is not None:
+            options = StreamOptions.model_validate_json(text)
+            if options.encoding != "container":
+                options.pcm()
+            return options
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "JSON"
+        message = f"the first message is invalid ({where}: {first['msg']}); correct it"
+    except AudioError as fault:
+        message = str(fault)
+    raise ServiceError(422, "bad_hello", message)
