@@ -46,7 +46,7 @@ def test_rows_have_one_cell_per_column() -> None:
 
 
 def test_missing_class_is_shown_as_absent() -> None:
-    table = leakage.emotions(FOUND.parts)
+    table = leakage.contents(FOUND.parts)[0]
     assert row(table, "aibo")["sad"] == ABSENT
     assert row(table, "emodb") == {
         "Corpus": "emodb",
@@ -57,15 +57,21 @@ def test_missing_class_is_shown_as_absent() -> None:
 
 
 def test_kinds_without_utterances_have_no_column() -> None:
-    assert leakage.voices(FOUND.parts).columns == ("Corpus", "speakers", "male", "female child")
-    assert leakage.styles(FOUND.parts).columns == ("Corpus", "acted", "Language")
+    assert leakage.contents(FOUND.parts)[1].columns == (
+        "Corpus",
+        "speakers",
+        "male",
+        "female child",
+    )
+    assert leakage.contents(FOUND.parts)[2].columns == ("Corpus", "acted", "Language")
 
 
 def test_several_languages_are_counted_separately() -> None:
     first, *others = EMODB.utterances
     mixed = replace(EMODB, utterances=(replace(first, language="Urdu"), *others))
-    table = leakage.styles(overlaps([mixed], Taxonomy(), contents={}, unusable={}).parts)
-    assert row(table, "emodb")["Language"] == "German 11, Urdu 1"
+    found = overlaps([mixed], Taxonomy(), contents={}, unusable={})
+    _, _, styles = leakage.contents(found.parts)
+    assert row(styles, "emodb")["Language"] == "German 11, Urdu 1"
 
 
 def test_excluded_data_are_counted_by_reason() -> None:
@@ -78,21 +84,21 @@ def test_excluded_data_are_counted_by_reason() -> None:
 
 
 def test_left_out_corpus_has_three_sets_that_sum_to_all() -> None:
-    rows = [[cell.text for cell in cells] for cells in leakage.sets(FOUND).rows]
+    rows = [[cell.text for cell in cells] for cells in leakage.left_out(FOUND)[0].rows]
     assert [cells[:2] for cells in rows[:3]] == [["aibo", "train"], ["", "dev"], ["", "test"]]
     assert sum(int(cells[-1]) for cells in rows[:3]) == 9 + 12
 
 
 def test_refused_runs_are_noted_below_the_table() -> None:
     alone = overlaps([EMODB], Taxonomy(), contents={}, unusable={})
-    table = leakage.sets(alone)
-    assert table.rows == ()
-    assert table.notes == alone.refused
-    assert leakage.gaps(alone) == replace(leakage.gaps(FOUND), rows=(), notes=())
+    sets, gaps = leakage.left_out(alone)
+    assert sets.rows == ()
+    assert sets.notes == alone.refused
+    assert gaps == replace(leakage.left_out(FOUND)[1], rows=(), notes=())
 
 
 def test_untrained_untested_and_new_are_distinguished() -> None:
-    table = leakage.gaps(FOUND)
+    table = leakage.left_out(FOUND)[1]
     assert list(row(table, "aibo").values()) == ["aibo", ABSENT, "sad", "female child", ABSENT]
     assert list(row(table, "emodb").values()) == ["emodb", "sad", ABSENT, "male", ABSENT]
 
@@ -107,7 +113,7 @@ def test_overlap_is_listed_by_matching_rule() -> None:
         ["emodb", "berlin", "same recording", "1", ABSENT, ABSENT, "12"],
     ]
     assert table.notes[0] == "No known overlap in 2 other pairs."
-    assert row(leakage.gaps(found), "berlin")["Shared with the others"] == (
+    assert row(leakage.left_out(found)[1], "berlin")["Shared with the others"] == (
         "1 speaker, 12 recordings"
     )
 

@@ -46,48 +46,35 @@ MATCHING = (
 
 def tables(found: Overlaps) -> tuple[Table, ...]:
     """Contents of the corpora, excluded data, leave-one-corpus-out sets, and overlap."""
-    described = (emotions(found.parts), voices(found.parts), styles(found.parts))
-    return (*described, excluded(found.excluded), sets(found), gaps(found), shared(found.pairs))
+    parts, pairs = found.parts, found.pairs
+    return (*contents(parts), excluded(found.excluded), *left_out(found), shared(pairs))
 
 
-def emotions(parts: Sequence[Part]) -> Table:
-    """Utterances of each corpus by class."""
-    rows = tuple(
-        counted(
-            [part.name],
-            [*held.emotions.values(), held.n_utterances, held.n_arousal, held.n_valence],
-            count_cell(len(part.repeats)),
-        )
-        for part in parts
-        for held in [part.holds]
-    )
-    columns = ("Corpus", *EMOTION.classes, "all", "arousal", "valence", "repeats")
-    return Table("Corpora: utterances by emotion", columns, rows, (UTTERANCE_COUNTS,))
-
-
-def voices(parts: Sequence[Part]) -> Table:
-    """Speakers of each corpus, and utterances by gender."""
+def contents(parts: Sequence[Part]) -> tuple[Table, Table, Table]:
+    """Utterances of each corpus by emotion, by gender (with speakers), and by style."""
     genders = _present([part.holds.genders for part in parts])
-    rows = tuple(
-        counted([part.name], [held.n_speakers, *(held.genders[gender] for gender in genders)])
-        for part in parts
-        for held in [part.holds]
-    )
-    title = "Corpora: speakers, and utterances by gender"
-    return Table(title, ("Corpus", "speakers", *genders), rows)
-
-
-def styles(parts: Sequence[Part]) -> Table:
-    """Utterances of each corpus by naturalness and language."""
-    kinds = _present([part.holds.styles for part in parts])
-    rows = []
+    styles = _present([part.holds.styles for part in parts])
+    by_emotion, by_gender, by_style = [], [], []
     for part in parts:
-        languages = part.holds.languages
+        held, languages = part.holds, part.holds.languages
         spoken = next(iter(languages)) if len(languages) == 1 else counts_text(languages) or ABSENT
-        rows.append(counted([part.name], [part.holds.styles[kind] for kind in kinds], spoken))
-    columns = ("Corpus", *kinds, "Language")
+        others = (held.n_utterances, held.n_arousal, held.n_valence, len(part.repeats))
+        by_emotion.append(counted([part.name], [*held.emotions.values(), *others]))
+        voices = [held.n_speakers, *(held.genders[gender] for gender in genders)]
+        by_gender.append(counted([part.name], voices))
+        by_style.append(counted([part.name], [held.styles[style] for style in styles], spoken))
+    columns = ("Corpus", *EMOTION.classes, "all", "arousal", "valence", "repeats")
     title = "Corpora: utterances by style and language"
-    return Table(title, columns, tuple(rows), text_columns=(0, len(columns) - 1))
+    names = (0, len(styles) + 1)
+    return (
+        Table("Corpora: utterances by emotion", columns, tuple(by_emotion), (UTTERANCE_COUNTS,)),
+        Table(
+            "Corpora: speakers, and utterances by gender",
+            ("Corpus", "speakers", *genders),
+            tuple(by_gender),
+        ),
+        Table(title, ("Corpus", *styles, "Language"), tuple(by_style), text_columns=names),
+    )
 
 
 def _present(counts: Sequence[Mapping[str, int]]) -> list[str]:
@@ -116,35 +103,28 @@ def excluded(exclusions: Sequence[Exclusion]) -> Table:
     )
 
 
-def sets(found: Overlaps) -> Table:
-    """Training, dev and test sets of a leave-one-corpus-out run by class."""
-    rows = tuple(
-        counted(
-            [part.name if name == "train" else "", name],
-            [*held.emotions.values(), held.n_utterances],
-        )
-        for part in found.left_out
-        for name, held in (("train", part.train), ("dev", part.dev), ("test", part.test))
-    )
-    columns = ("Left out", "Set", *EMOTION.classes, "all")
-    title = "Leave-one-corpus-out sets: utterances by emotion"
-    return Table(title, columns, rows, found.refused, text_columns=(0, 1))
-
-
-def gaps(found: Overlaps) -> Table:
-    """Differences between training and test sets, and what they share."""
-    rows = []
+def left_out(found: Overlaps) -> tuple[Table, Table]:
+    """Leave-one-corpus-out sets: utterances by class, and differences of training and test."""
+    sets, gaps = [], []
     for part in found.left_out:
+        for name, held in (("train", part.train), ("dev", part.dev), ("test", part.test)):
+            names = [part.name if name == "train" else "", name]
+            sets.append(counted(names, [*held.emotions.values(), held.n_utterances]))
         new = part.missing_in_train
         others = (*new["genders"], *new["styles"], *new["languages"])
-        names = (", ".join(some) or None for some in (new["emotions"], part.untested, others))
-        rows.append(cells(part.name, *names, _shared_with_all(part.name, found.pairs)))
-    return Table(
-        "Leave-one-corpus-out sets: mismatch and overlap of training and test sets",
-        ("Left out", "Untrained", "Untested", "New to training", "Shared with the others"),
-        tuple(rows),
-        (GAPS,) if rows else (),
-        text_columns=range(5),
+        missing = (", ".join(some) or None for some in (new["emotions"], part.untested, others))
+        gaps.append(cells(part.name, *missing, _shared_with_all(part.name, found.pairs)))
+    title = "Leave-one-corpus-out sets: utterances by emotion"
+    columns = ("Left out", "Set", *EMOTION.classes, "all")
+    return (
+        Table(title, columns, tuple(sets), found.refused, text_columns=(0, 1)),
+        Table(
+            "Leave-one-corpus-out sets: mismatch and overlap of training and test sets",
+            ("Left out", "Untrained", "Untested", "New to training", "Shared with the others"),
+            tuple(gaps),
+            (GAPS,) if gaps else (),
+            text_columns=range(5),
+        ),
     )
 
 

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape as escape_html
-from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -31,14 +30,7 @@ from voxaffect.version import __version__
 
 @dataclass(frozen=True)
 class Download:
-    """A file next to the page that is also embedded in it.
-
-    Args:
-        name: file name.
-        what: its content, in a few words.
-        media_type: MIME type.
-        text: the content.
-    """
+    """A file next to the page that is also embedded in it: its name, and what it contains."""
 
     name: str
     what: str
@@ -65,7 +57,7 @@ def sections(
     run: Run, summary: Summary, pictures: Sequence[Picture], *more: Section | None
 ) -> tuple[Section, ...]:
     """All sections that the run has data for, with their figures; `more` follow the results."""
-    found: tuple[Section | None, ...] = (
+    found = (
         *(_protocol_section(name, summary) for name in PROTOCOLS),
         learning_curve.class_gains_section(summary),
         published.section(run, summary),
@@ -126,14 +118,10 @@ def html_page(
     run: Run, findings: Sequence[str], sections: Sequence[Section], downloads: Sequence[Download]
 ) -> str:
     """A self-contained HTML page that makes no requests and runs no other scripts."""
-    environment = Environment(
-        loader=PackageLoader("voxaffect.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    script = _template("report.js")
+    loader = PackageLoader("voxaffect.report")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment.trim_blocks = environment.lstrip_blocks = True
+    style, script = (loader.get_source(environment, f"report.{kind}")[0] for kind in ("css", "js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("report.html.j2").render(
         title=TITLE,
@@ -145,7 +133,7 @@ def html_page(
         files=downloads,
         inline=inline,
         long=LONG,
-        style=_template("report.css"),
+        style=style,
         script=script,
         script_digest=f"sha256-{digest}",  # for the content security policy
     )
@@ -169,10 +157,6 @@ def inline(picture: Picture) -> str:
     return svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
 
 
-def _template(name: str) -> str:
-    return (files("voxaffect.report") / "templates" / name).read_text(encoding="utf-8")
-
-
 def markdown_page(run: Run, findings: Sequence[str], sections: Sequence[Section]) -> str:
     """The report as Markdown, with links to the figures."""
     note = [f"> {escape(run.note)}"] if run.note else []
@@ -183,11 +167,10 @@ def markdown_page(run: Run, findings: Sequence[str], sections: Sequence[Section]
         if section.tables or section.more:
             blocks += note
         for table in (*section.tables, *section.more):
-            if len(table.body) <= LONG:
-                blocks.append(markdown(table).rstrip())
-                continue
-            where = "see report.html, tables.tex and report.json."
-            n_rows = plural(len(table.rows), "row")
-            blocks.append(f"**{escape(table.title)}**\n\n{n_rows}: {where}")
+            where = (
+                f"{plural(len(table.rows), 'row')}: see report.html, tables.tex and report.json."
+            )
+            long = f"**{escape(table.title)}**\n\n{where}"
+            blocks.append(long if len(table.body) > LONG else markdown(table).rstrip())
         blocks += [f"![{escape(p.caption)}](figures/{p.name}.svg)" for p in section.pictures]
     return "\n\n".join(blocks) + "\n"

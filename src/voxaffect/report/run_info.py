@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from voxaffect.evaluation.card import ProtocolCard, protocol_card
 from voxaffect.evaluation.compare_runs import flatten
 from voxaffect.evaluation.experiment.run import CorpusSummary, Run
-from voxaffect.report.leakage import counts_text
+from voxaffect.report.leakage import counted, counts_text
 from voxaffect.report.table import (
     ABSENT,
     Section,
     Table,
     cells,
     count,
-    count_cell,
     duration,
     listing,
 )
@@ -29,29 +29,25 @@ KINDS = (
 
 def overview(corpora: Sequence[CorpusSummary]) -> Table:
     """Table 1: utterances of the corpora by emotion, gender and naturalness."""
-    inventories = [_inventory(corpus) for corpus in corpora]
-    kinds = [kind for kind in KINDS if any(kind in counts for counts in inventories)]
-    rows = []
-    for corpus, counts in zip(corpora, inventories, strict=True):
-        shown = (count_cell(counts.get(kind, 0)) for kind in kinds)
-        rows.append(cells(corpus.name, corpus.language, *shown, _hours(corpus.audio_s)))
-    sums = (count_cell(sum(counts.get(kind, 0) for counts in inventories)) for kind in kinds)
-    total = cells("total", "", *sums, _hours(sum(c.audio_s for c in corpora)))
+    rows = [((c.name, c.language), _inventory(c), c.audio_s) for c in corpora]
+    total = sum((counts for _, counts, _ in rows), Counter())
+    kinds = [kind for kind in KINDS if any(kind in counts for _, counts, _ in rows)]
+    rows.append((("total", ""), total, sum(c.audio_s for c in corpora)))
     return Table(
-        title="Table 1. Corpora: utterances by emotion, gender and naturalness",
-        columns=("Corpus", "Language", *kinds, "hours"),
-        rows=(*rows, total),
-        notes=(f"{ABSENT}: none.",),
+        "Table 1. Corpora: utterances by emotion, gender and naturalness",
+        ("Corpus", "Language", *kinds, "hours"),
+        tuple(counted(names, map(n.__getitem__, kinds), _hours(s)) for names, n, s in rows),
+        (f"{ABSENT}: none.",),
         n_last=1,
         text_columns=(0, 1),
     )
 
 
-def _inventory(corpus: CorpusSummary) -> dict[str, int]:
+def _inventory(corpus: CorpusSummary) -> Counter[str]:
+    ends = {"speakers": corpus.n_speakers, "utterances": corpus.n_utterances}
     gender = {f"gender {k}" if k == "unknown" else k: n for k, n in corpus.gender.items()}
     style = {f"style {k}" if k == "unknown" else k: n for k, n in corpus.naturalness.items()}
-    ends = {"speakers": corpus.n_speakers, "utterances": corpus.n_utterances}
-    return {**corpus.emotion, **gender, **style, **ends}
+    return Counter({**corpus.emotion, **gender, **style, **ends})
 
 
 def _hours(seconds: float) -> str:

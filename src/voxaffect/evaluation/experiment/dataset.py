@@ -1,13 +1,13 @@
 """Datasets: utterances used in experiments, their targets and their frames.
 
-With several feature sets, an utterance that one of them refuses is left out of all, so that all
-systems of a run have the same folds.
+An utterance that one of several feature sets refuses is left out of all, so that all systems of a
+run have the same folds.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -25,37 +25,6 @@ from voxaffect.taxonomy import EMOTION, TASKS, Taxonomy
 
 OWN = ""
 """Name of the run's own feature set among several."""
-
-
-def _extract_all(
-    stores: Mapping[str, FeatureStore],
-    utterances: Sequence[Utterance],
-    n_jobs: int,
-    progress: Progress | None,
-) -> dict[str, ExtractionResult]:
-    """Features by set, extracted one set after the other, with progress over all sets."""
-    before = now = (0, 0.0)
-
-    def add(n_done: int, seconds: float) -> None:
-        nonlocal now
-        now = (before[0] + n_done, before[1] + seconds)
-        if progress is not None:
-            progress(*now)
-
-    by_set = {}
-    for name, store in stores.items():
-        by_set[name] = store.extract(utterances, n_jobs=n_jobs, progress=add)
-        before = now
-    return by_set
-
-
-def _problems(by_set: Mapping[str, ExtractionResult]) -> Iterator[Problem]:
-    """Damaged shards and refused recordings, set by set."""
-    for name, extraction in by_set.items():
-        yield from extraction.damaged
-        for problem in extraction.refused:
-            detail = f"{name}: {problem.detail}; left out for all systems, to have equal folds"
-            yield problem if name == OWN else replace(problem, detail=detail)
 
 
 @dataclass(frozen=True)
@@ -84,11 +53,8 @@ class Dataset:
 
     def examples(self, ids: Sequence[str]) -> Examples:
         """Frames and targets of some utterances, in the order of the ids."""
-        frames: Sequence[NDArray[np.float32]]
-        if isinstance(self.features, StoredFeatures):
-            frames = self.features.select(ids)  # readable by any process
-        else:
-            frames = [self.features[i] for i in ids]
+        known = self.features  # those of a store are readable by any process
+        frames = known.select(ids) if isinstance(known, StoredFeatures) else [known[i] for i in ids]
         targets = {task: np.array([self.targets[i][task] for i in ids], np.int64) for task in TASKS}
         return Examples(frames, targets)
 
@@ -140,9 +106,25 @@ def prepare(
         FeatureError: features cannot be computed or stored.
     """
     labeled = [corpus.select(lambda u: taxonomy.emotion(u) is not None) for corpus in corpora]
-    stores = {OWN: store, **(others or {})}
     everything = [u for corpus in labeled for u in corpus.utterances]
-    by_set = _extract_all(stores, everything, n_jobs, progress)
+    stores = {OWN: store, **(others or {})}
+    by_set: dict[str, ExtractionResult] = {}
+    problems: list[Problem] = []
+    before = now = (0, 0.0)
+
+    def add(n_done: int, seconds: float) -> None:
+        nonlocal now
+        now = (before[0] + n_done, before[1] + seconds)
+        if progress is not None:
+            progress(*now)
+
+    for name, one in stores.items():
+        found = by_set[name] = one.extract(everything, n_jobs=n_jobs, progress=add)
+        before = now
+        problems += found.damaged
+        for problem in found.refused:
+            detail = f"{name}: {problem.detail}; left out for all systems, to have equal folds"
+            problems.append(problem if name == OWN else replace(problem, detail=detail))
 
     def refused_by(u: Utterance) -> str | None:
         """First set without features of an utterance, None where all have some."""
@@ -156,25 +138,20 @@ def prepare(
                 f"check the folder and [taxonomy.{corpus.name}]"
             )
     utterances = {u.id: u for corpus in used for u in corpus.utterances}
-    own = by_set[OWN].features
     summaries = []
     for whole, some, kept in zip(corpora, labeled, used, strict=True):
-        n_frames = int(own.select(u.id for u in kept.utterances).lengths.sum())
-        seconds = n_frames / store.extractor.grid.frames_per_s
+        frames = by_set[OWN].features.select(u.id for u in kept.utterances)
+        speech_s = int(frames.lengths.sum()) / store.extractor.grid.frames_per_s
         counts = Counter(map(refused_by, some.utterances))
-        kinds = {name: f"{REFUSED} by {name}" if name else REFUSED for name in by_set}
-        refused = {kind: n for name, kind in kinds.items() if (n := counts[name])}
-        summaries.append(summarize(whole, kept, taxonomy, refused=refused, speech_s=seconds))
+        kinds = {f"{REFUSED} by {name}" if name else REFUSED: counts[name] for name in by_set}
+        refused = {kind: n for kind, n in kinds.items() if n}
+        summaries.append(summarize(whole, kept, taxonomy, refused=refused, speech_s=speech_s))
     targets = {i: taxonomy.encode(u) for i, u in utterances.items()}
+    contents = {i: by_set[OWN].features.content(i) for i in utterances}
     datasets = {
         name: Dataset(
-            utterances,
-            targets,
-            extraction.features,
-            {i: extraction.features.content(i) for i in utterances},
-            stores[name].settings,
-            stores[name].extractor.grid,
+            utterances, targets, by_set[name].features, contents, one.settings, one.extractor.grid
         )
-        for name, extraction in by_set.items()
+        for name, one in stores.items()
     }
-    return Prepared(datasets.pop(OWN), tuple(summaries), tuple(_problems(by_set)), datasets)
+    return Prepared(datasets.pop(OWN), tuple(summaries), tuple(problems), datasets)
