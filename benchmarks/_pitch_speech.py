@@ -19,7 +19,8 @@ from voxaffect.simulation.expressions import (
     ACTED,
     EFFECTS,
     NATURAL,
-    draw_voice,
+    apply_effect,
+    draw_effect,
 )
 from voxaffect.simulation.prosody import (
     Sentence,
@@ -124,7 +125,7 @@ def creak(rng: np.random.Generator) -> Synthesis:
     samples = vocal_tract(source, formants(timeline, delivery), undamped, delivery.formant_scale)
     samples = normalize_voiced(samples, voicing) * NEUTRAL_RMS
     f0_hz[voicing < AUDIBLE_VOICING] = 0.0
-    return Synthesis(samples.astype(np.float32), f0_hz.astype(np.float32), delivery)
+    return Synthesis(samples.astype(np.float32), f0_hz.astype(np.float32))
 
 
 def _creaky_source(f0_hz: Samples, delivery: VoiceParameters, rng: np.random.Generator) -> Samples:
@@ -151,7 +152,8 @@ def _sentence(rng: np.random.Generator) -> Sentence:
 def _delivery(groups: Sequence[VoiceGroup], rng: np.random.Generator) -> VoiceParameters:
     """A random speaker of the groups in a random emotion and style."""
     speaker = draw_speaker(_one(groups, rng), draw_corpus_style(rng), rng)
-    return draw_voice(speaker, _one(tuple(EFFECTS.values()), rng), _one(STYLES, rng), rng)
+    emotion, style = _one(tuple(EFFECTS.values()), rng), _one(STYLES, rng)
+    return apply_effect(speaker, draw_effect(speaker, emotion, style, rng), style)
 
 
 def _one(choices: Sequence[T], rng: np.random.Generator) -> T:

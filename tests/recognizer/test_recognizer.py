@@ -20,7 +20,7 @@ from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.provenance import numeric_environment, versions
 from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.recognizer.serialization import FORMAT, read_artifact, write_artifact
-from voxaffect.simulation.plan import write_audio, write_film
+from voxaffect.simulation.plans import write_audio, write_film
 from voxaffect.systems.classifier import NetSettings
 from voxaffect.taxonomy import EMOTION, GENDER, MISSING
 

@@ -13,8 +13,7 @@ import soundfile
 from voxaffect.audio.decode import decode
 from voxaffect.corpora.loaders import CORPORA
 from voxaffect.errors import ConfigError, CorpusError
-from voxaffect.simulation.plan import TreePlan, write_film
-from voxaffect.simulation.plans import PAPER, PLANS
+from voxaffect.simulation.plans import PAPER, PLANS, TreePlan, write_film
 from voxaffect.simulation.trees import (
     NOTICE,
     SIMULATED_NOTICE,
@@ -56,8 +55,8 @@ def recordings(root: Path) -> list[Path]:
 def test_loaders_read_the_simulated_corpora(plan: TreePlan, corpora: dict[str, Path]) -> None:
     corpus = CORPORA[plan.corpus].parse(corpora[plan.corpus])
     assert not [problem for problem in corpus.problems if problem.is_fault]
-    takes = list(plan_takes(plan, seed=0, scale=SMALL))
-    assert len(corpus.utterances) == len(takes) == plan.size(SMALL)
+    takes = plan_takes(plan, seed=0, scale=SMALL)
+    assert len(corpus.utterances) == len(takes) == len(plan.speakers) * len(plan.labels)
     emotion = Taxonomy().emotion
     planned = Counter(plan.labels[take.label].emotion for take in takes)
     read = corpus.count(emotion)
@@ -185,7 +184,7 @@ def test_seeds_are_not_mixed_in_one_folder(corpora: dict[str, Path], tmp_path: P
 def test_progress_counts_every_file_once(tmp_path: Path) -> None:
     calls: list[tuple[int, int]] = []
     simulate(tmp_path, seed=0, scale=SMALL, corpora=["urdu"], progress=lambda *at: calls.append(at))
-    total = PLANS["urdu"].size(SMALL)
+    total = len(plan_takes(PLANS["urdu"], 0, SMALL))
     assert calls == [(i, total) for i in range(1, total + 1)]
 
 

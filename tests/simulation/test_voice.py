@@ -68,17 +68,28 @@ def test_a_clean_channel_changes_little() -> None:
     assert np.corrcoef(spoken, recorded)[0, 1] > 0.98
 
 
+def impulse_response(channel: Channel) -> np.ndarray:
+    """Response of an otherwise clean channel to a click."""
+    clean = replace(channel, low_hz=5.0, high_hz=7990.0, dullness_db=0.0, snr_db=120.0)
+    click = np.zeros(3 * SAMPLE_RATE_HZ, np.float32)
+    click[0] = 0.05
+    recorded = replace(clean, snr_spread_db=0.0, gain_db=0.0).record(
+        click, np.random.default_rng(0)
+    )
+    return recorded / 0.05
+
+
 def test_reverberation_time_of_a_channel() -> None:
-    room = replace(LABORATORY, rt60_s=1.0).impulse_response(np.random.default_rng(0))[1:]
-    level_db = 10 * np.log10(np.mean(room.reshape(10, -1) ** 2, axis=1))
-    slope, _ = np.polyfit(np.arange(10) / 10, level_db, 1)
+    room = impulse_response(replace(LABORATORY, rt60_s=1.0))[1600:14_400]
+    level_db = 10 * np.log10(np.mean(room.reshape(8, -1) ** 2, axis=1))
+    slope, _ = np.polyfit(np.arange(8) / 10, level_db, 1)
     assert slope == pytest.approx(-60, rel=0.05)
 
 
 def test_direct_to_reverberant_ratio_of_a_channel() -> None:
-    direct, *room = LABORATORY.impulse_response(np.random.default_rng(0))
-    ratio_db = 10 * np.log10(direct**2 / np.sum(np.square(room)))
-    assert ratio_db == pytest.approx(LABORATORY.direct_to_reverberant_db)
+    response = impulse_response(LABORATORY)
+    ratio_db = 10 * np.log10(np.sum(response[:4] ** 2) / np.sum(response[4:] ** 2))
+    assert ratio_db == pytest.approx(LABORATORY.direct_to_reverberant_db, abs=0.5)
 
 
 def test_snr_of_a_channel() -> None:

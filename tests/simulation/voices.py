@@ -9,12 +9,12 @@ from scipy.signal import find_peaks
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.simulation.expressions import ACTED, apply_effect
 from voxaffect.simulation.prosody import Sentence, draw_sentence
-from voxaffect.simulation.speakers import FEMALE, MALE, Effect, Speaker, VoiceParameters
+from voxaffect.simulation.speakers import Effect, Speaker, VoiceParameters
 
 Sound = NDArray[np.floating]
 
-WOMAN = Speaker(FEMALE, VoiceParameters(210.0, formant_scale=1.16, tilt_db=9.0))
-MAN = Speaker(MALE, VoiceParameters(120.0))
+WOMAN = Speaker(VoiceParameters(210.0, formant_scale=1.16, tilt_db=9.0))
+MAN = Speaker(VoiceParameters(120.0))
 
 PLAIN: VoiceParameters = apply_effect(MAN, Effect(), ACTED)
 """The average man's neutral voice."""

@@ -17,7 +17,7 @@ from voxaffect.audio.decode import AudioStream, decode, open_recording
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError
 from voxaffect.features.lld.extractor import LowLevelDescriptors
-from voxaffect.simulation.plan import write_film
+from voxaffect.simulation.plans import write_film
 from voxaffect.streaming.batch import predict_each
 from voxaffect.streaming.segments import activity_track, cut_segments, timeline
 from voxaffect.streaming.vad import Span

@@ -16,11 +16,12 @@ and everyday variation is added, so that emotions overlap as they do in recordin
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
-from voxaffect.simulation.speakers import Effect, Speaker, VoiceParameters
+from voxaffect.simulation.speakers import N_EFFECTS, Effect, Speaker, VoiceParameters
 
 # Change from neutral in moderately expressive speech. Columns are the fields of `Effect`:
 #             F0  range   rate  level  tilt   open  jitter  breath  formants  final
@@ -73,25 +74,17 @@ SPREAD = Effect(0.5, 0.13, 0.05, 1.0, 0.8, 0.013, 0.15, 0.8, 0.008, 0.8)
 STRENGTH_SPREAD_LOG2 = 0.3  # of an emotion's strength
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
-    """Speaking style.
+class Style(NamedTuple):
+    """Speaking style."""
 
-    Args:
-        naturalness: a class of `taxonomy.NATURALNESS`.
-        effect_scale: factor on the effects of emotion. Portrayals exaggerate: Williams & Stevens
-            (1972), Batliner et al. (2003).
-        spread_scale: factor on the variation between utterances.
-        articulation: as in `VoiceParameters`, 1 is all the way; conversation undershoots (Lindblom
-            1963; Picheny et al. 1986).
-        pause_rate: as in `VoiceParameters`.
-    """
-
-    naturalness: str
+    naturalness: str  # a class of `taxonomy.NATURALNESS`
     effect_scale: float
-    spread_scale: float
+    """Factor on the effects of emotion. Portrayals exaggerate: Williams & Stevens (1972), Batliner
+    et al. (2003)."""
+    spread_scale: float  # factor on the variation between utterances
     articulation: float
-    pause_rate: float
+    """1 is all the way; conversation undershoots (Lindblom 1963; Picheny et al. 1986)."""
+    pause_rate: float  # as in `VoiceParameters`
 
 
 # Both scales are tuned so that an SVM on functionals scores on simulated corpora roughly as on real
@@ -100,22 +93,14 @@ ACTED = Style("acted", effect_scale=1.4, spread_scale=1.0, articulation=1.0, pau
 NATURAL = Style("natural", effect_scale=0.8, spread_scale=1.25, articulation=0.75, pause_rate=0.08)
 
 
-def draw_voice(
-    speaker: Speaker, emotion: Effect, style: Style, rng: np.random.Generator
-) -> VoiceParameters:
-    """Random voice of an utterance: the speaker's, changed by `draw_effect`."""
-    return apply_effect(speaker, draw_effect(speaker, emotion, style, rng), style)
-
-
 def draw_effect(
     speaker: Speaker, emotion: Effect, style: Style, rng: np.random.Generator
 ) -> Effect:
     """Random effect: setting + scale x strength x habits x emotion + variation."""
-    habits = np.array(speaker.style.habits)
+    setting, habits = np.array(speaker.style.setting), np.array(speaker.style.habits)
     strength = style.effect_scale * 2 ** rng.normal(0, STRENGTH_SPREAD_LOG2)
-    variation = style.spread_scale * SPREAD.vector() * rng.normal(size=len(habits))
-    expressed = strength * habits * emotion.vector()
-    return Effect(*(speaker.style.setting.vector() + expressed + variation).tolist())
+    variation = style.spread_scale * np.array(SPREAD) * rng.normal(size=N_EFFECTS)
+    return Effect(*(setting + strength * habits * emotion + variation).tolist())
 
 
 def apply_effect(speaker: Speaker, effect: Effect, style: Style) -> VoiceParameters:

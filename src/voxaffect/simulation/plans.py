@@ -1,31 +1,129 @@
-"""Plans of simulated corpora, by the name of the corpus."""
+"""Plans of simulated corpora, by the name of the corpus: speakers, labels, sentences and files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path, PurePath
+from typing import NamedTuple
 
-from voxaffect.files import write_text
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from voxaffect.files import write_atomically, write_text
 from voxaffect.simulation import voice
-from voxaffect.simulation.expressions import ACTED, NATURAL
-from voxaffect.simulation.plan import (
-    LabelPlan,
-    SimulatedRecording,
-    Slots,
-    Take,
-    TreePlan,
-    write_audio,
-    write_film,
-    write_takes,
-)
+from voxaffect.simulation.expressions import ACTED, NATURAL, Style
 from voxaffect.simulation.speakers import FEMALE, FEMALE_CHILD, MALE, MALE_CHILD, VoiceGroup
+
+
+def write_audio(path: Path, samples: NDArray[np.int16], rate_hz: int, kind: str = "WAV") -> None:
+    """Write samples (n_samples, n_channels) as 16-bit PCM; `kind` is libsndfile's format."""
+    with write_atomically(path) as file:
+        soundfile.write(file, samples, rate_hz, format=kind, subtype="PCM_16")
+
+
+def write_film(path: Path, samples: NDArray[np.int16], rate_hz: int) -> None:
+    """Write samples (n_samples, 1) as the 16-bit PCM audio of a black AVI film."""
+    import av  # noqa: PLC0415 FFmpeg is slow to load, and needed for films only
+
+    encoded = io.BytesIO()
+    with av.open(encoded, "w", format="avi", options={"fflags": "+bitexact"}) as film:
+        video = film.add_stream("mpeg4", rate=1, width=64, height=48)
+        audio = film.add_stream("pcm_s16le", rate=rate_hz, layout="mono")
+        picture = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
+        for _ in range(0, len(samples), rate_hz):
+            film.mux(video.encode(picture.reformat(format="yuv420p")))
+        film.mux(video.encode(None))
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate = rate_hz
+        for part in (frame, None):
+            film.mux(audio.encode(part))
+    with write_atomically(path) as file:
+        file.write(encoded.getvalue())
+
+
+class LabelPlan(NamedTuple):
+    """Plan of a raw label."""
+
+    emotion: str  # key of `EFFECTS`
+    n_takes: int  # per speaker at scale 1
+    style: Style
+
+
+class Take(NamedTuple):
+    """Planned utterance."""
+
+    speaker: str  # key of the plan's speakers
+    label: str  # key of the plan's labels
+    path: str  # file below the corpus root; a session file has several takes
+    sentence: str  # its id; equal ids are the same words
+
+
+class SimulatedRecording(NamedTuple):
+    """Takes recorded one after another."""
+
+    takes: tuple[Take, ...]
+    samples: NDArray[np.int16]  # (n_samples, n_channels)
+    rate_hz: int
+    spans: NDArray[np.int64]  # first sample of each take, and the one past its last, (n_takes, 2)
+
+
+def write_takes(root: Path, recording: SimulatedRecording) -> None:
+    """Write every take of a recording into its own WAV file."""
+    for take, (start, stop) in zip(recording.takes, recording.spans, strict=True):
+        write_audio(root / take.path, recording.samples[start:stop], recording.rate_hz)
+
+
+Slots = Sequence[tuple[str, str]]
+"""Path and sentence of takes."""
+
+
+@dataclass(frozen=True)
+class TreePlan:
+    """Plan of a simulated corpus."""
+
+    corpus: str  # name in `corpora.CORPORA`
+    channels: tuple[voice.Channel, ...]  # one per microphone
+    speakers: Mapping[str, VoiceGroup]  # by their codes, as in file names
+    labels: Mapping[str, LabelPlan]  # by their codes, as in file names or label files
+    slots: Callable[[str, str], Slots]  # all that names allow of a speaker and label, by codes
+    session: Callable[[Take], str] = lambda take: take.path  # name of its recording session
+    write: Callable[[Path, SimulatedRecording], None] = write_takes  # below a root, in its format
+    documents: Callable[[Sequence[Take]], Mapping[str, str]] = lambda _: {}
+    """All takes -> path below the root -> text of files beside the recordings."""
+    sample_rate_hz: int = 16_000  # of the files
+    syllables: tuple[int, int] = (5, 8)  # least and largest number of a sentence
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """Speaker code -> factor on the number of takes, for uneven corpora."""
+
+    def n_takes(self, speaker: str, label: str, scale: float) -> int:
+        """Number of takes of a speaker and label: at least 1, at most the number of slots."""
+        wanted = round(scale * self.shares.get(speaker, 1.0) * self.labels[label].n_takes)
+        return min(max(1, wanted), len(self.slots(speaker, label)))
+
+
+GROUPS = {"m": MALE, "f": FEMALE, "b": MALE_CHILD, "g": FEMALE_CHILD}
+
+
+def _speakers(listed: str) -> dict[str, VoiceGroup]:
+    """Speaker code -> group, of a list such as `03 m, 08 f`."""
+    return {code: GROUPS[group] for code, group in map(str.split, listed.split(", "))}
+
+
+def _labels(style: Style, listed: str) -> dict[str, LabelPlan]:
+    """Label code -> plan, of a list such as `N = neutral 4, F = happy 3`."""
+    pairs = (one.split(" = ") for one in listed.split(", "))
+    plans = ((code, *plan.rsplit(maxsplit=1)) for code, plan in pairs)
+    return {code: LabelPlan(emotion, int(n), style) for code, emotion, n in plans}
 
 
 def _speaker_genders(speakers: Mapping[str, VoiceGroup]) -> dict[str, str]:
     """The user's own list of genders, for corpora without one."""
-    letters = {name: group.gender[0] for name, group in speakers.items()}
-    return {"speaker_genders.txt": "".join(f"{name} {sex}\n" for name, sex in letters.items())}
+    lines = (f"{name} {group.gender[0]}\n" for name, group in speakers.items())
+    return {"speaker_genders.txt": "".join(lines)}
 
 
 # FAU AIBO, children and a robot dog, without sad: `wav/Mont_01_000_00.wav` is school, child, turn
@@ -34,14 +132,7 @@ def _speaker_genders(speakers: Mapping[str, VoiceGroup]) -> dict[str, str]:
 AIBO_FOLDER = "IS2009EmotionChallenge"
 AIBO_LABELS = f"{AIBO_FOLDER}/labels/{AIBO_FOLDER}/chunk_labels_5cl_corpus.txt"
 AIBO_MAX_TURNS = 40  # of a child and label
-AIBO_SPEAKERS = {
-    "Ohm_01": MALE_CHILD,
-    "Ohm_02": FEMALE_CHILD,
-    "Ohm_03": MALE_CHILD,
-    "Mont_01": FEMALE_CHILD,
-    "Mont_02": MALE_CHILD,
-    "Mont_03": FEMALE_CHILD,
-}
+AIBO_SPEAKERS = _speakers("Ohm_01 b, Ohm_02 g, Ohm_03 b, Mont_01 g, Mont_02 b, Mont_03 g")
 
 
 def _aibo_slots(child: str, label: str) -> Slots:
@@ -61,13 +152,7 @@ AIBO = TreePlan(
     corpus="aibo",
     channels=(voice.CLASSROOM,),
     speakers=AIBO_SPEAKERS,
-    labels={
-        "N": LabelPlan("neutral", 6, NATURAL),
-        "P": LabelPlan("happy", 3, NATURAL),
-        "A": LabelPlan("angry", 4, NATURAL),
-        "E": LabelPlan("emphatic", 1, NATURAL),
-        "R": LabelPlan("rest", 1, NATURAL),
-    },
+    labels=_labels(NATURAL, "N = neutral 6, P = happy 3, A = angry 4, E = emphatic 1, R = rest 1"),
     slots=_aibo_slots,
     documents=_aibo_documents,
     syllables=(3, 6),
@@ -77,72 +162,51 @@ AIBO = TreePlan(
 EMODB_SENTENCES = ("a01", "a02", "a04", "a05", "a07", "b01", "b02", "b03", "b09", "b10")
 
 
-def _emodb_slots(speaker: str, label: str) -> Slots:
-    return [
-        (f"wav/{speaker}{sentence}{label}{version}.wav", sentence)
-        for version, sentence in product("ab", EMODB_SENTENCES)
-    ]
-
-
 EMODB = TreePlan(
     corpus="emodb",
     channels=(voice.ANECHOIC,),
-    speakers={"03": MALE, "08": FEMALE, "09": FEMALE, "10": MALE, "11": MALE, "13": FEMALE},
-    labels={
-        "N": LabelPlan("neutral", 4, ACTED),
-        "F": LabelPlan("happy", 3, ACTED),
-        "T": LabelPlan("sad", 3, ACTED),
-        "W": LabelPlan("angry", 5, ACTED),
-        "L": LabelPlan("boredom", 1, ACTED),
-        "E": LabelPlan("disgust", 1, ACTED),
-    },
-    slots=_emodb_slots,
+    speakers=_speakers("03 m, 08 f, 09 f, 10 m, 11 m, 13 f"),
+    labels=_labels(
+        ACTED,
+        "N = neutral 4, F = happy 3, T = sad 3, W = angry 5, L = boredom 1, E = disgust 1",
+    ),
+    slots=lambda speaker, label: [
+        (f"wav/{speaker}{sentence}{label}{version}.wav", sentence)
+        for version, sentence in product("ab", EMODB_SENTENCES)
+    ],
 )
 
 
-EMOVO_PHRASES = (
-    *("b1", "b2", "b3", "l1", "l2", "l3", "l4"),  # short and long
-    *("n1", "n2", "n3", "n4", "n5", "d1", "d2"),  # nonsense and questions
-)
-
-
-def _emovo_slots(speaker: str, label: str) -> Slots:
-    return [(f"EMOVO/{speaker}/{label}-{speaker}-{p}.wav", p) for p in EMOVO_PHRASES]
+EMOVO_PHRASES = ["b1", "b2", "b3", "l1", "l2", "l3", "l4", "n1", "n2", "n3", "n4", "n5", "d1", "d2"]
+"""Short and long ones, nonsense and questions (domande)."""
 
 
 EMOVO = TreePlan(
     corpus="emovo",
     sample_rate_hz=48_000,
     channels=(voice.LABORATORY,),
-    speakers={"f1": FEMALE, "f2": FEMALE, "f3": FEMALE, "m1": MALE, "m2": MALE, "m3": MALE},
-    labels={
-        "neu": LabelPlan("neutral", 4, ACTED),
-        "gio": LabelPlan("happy", 4, ACTED),
-        "tri": LabelPlan("sad", 4, ACTED),
-        "rab": LabelPlan("angry", 4, ACTED),
-        "dis": LabelPlan("disgust", 1, ACTED),
-        "sor": LabelPlan("surprise", 1, ACTED),
-    },
-    slots=_emovo_slots,
+    speakers=_speakers("f1 f, f2 f, f3 f, m1 m, m2 m, m3 m"),
+    labels=_labels(
+        ACTED,
+        "neu = neutral 4, gio = happy 4, tri = sad 4, rab = angry 4, dis = disgust 1, "
+        "sor = surprise 1",
+    ),
+    slots=lambda speaker, label: [
+        (f"EMOVO/{speaker}/{label}-{speaker}-{phrase}.wav", phrase) for phrase in EMOVO_PHRASES
+    ],
 )
 
 
 # eNTERFACE'05: films `subject 1/anger/sentence 1/s1_an_1.avi`, without neutral.
 
-ENTERFACE_SPEAKERS = {"1": MALE, "2": FEMALE, "4": MALE, "5": MALE, "11": FEMALE, "12": MALE}
+ENTERFACE_SPEAKERS = _speakers("1 m, 2 f, 4 m, 5 m, 11 f, 12 m")
 
 
 def _enterface_slots(subject: str, label: str) -> Slots:
     folder = f"enterface database/subject {subject}/{label}"
     named = "12" if subject == "11" else subject  # as in the corpus
-    return [
-        (f"{folder}/sentence {k}/s{named}_{label[:2]}_{k}.avi", f"{label} {k}")
-        for k in (1, 2, 3, 4, 5)
-    ]
-
-
-def _write_enterface(root: Path, recording: SimulatedRecording) -> None:
-    write_film(root / recording.takes[0].path, recording.samples, recording.rate_hz)
+    film = f"s{named}_{label[:2]}"
+    return [(f"{folder}/sentence {k}/{film}_{k}.avi", f"{label} {k}") for k in range(1, 6)]
 
 
 ENTERFACE = TreePlan(
@@ -150,16 +214,13 @@ ENTERFACE = TreePlan(
     sample_rate_hz=48_000,
     channels=(voice.LECTURE_ROOM,),
     speakers=ENTERFACE_SPEAKERS,
-    labels={
-        "happiness": LabelPlan("happy", 4, ACTED),
-        "sadness": LabelPlan("sad", 4, ACTED),
-        "anger": LabelPlan("angry", 4, ACTED),
-        "disgust": LabelPlan("disgust", 1, ACTED),
-        "fear": LabelPlan("fear", 1, ACTED),
-        "surprise": LabelPlan("surprise", 1, ACTED),
-    },
+    labels=_labels(
+        ACTED,
+        "happiness = happy 4, sadness = sad 4, anger = angry 4, disgust = disgust 1, "
+        "fear = fear 1, surprise = surprise 1",
+    ),
     slots=_enterface_slots,
-    write=_write_enterface,
+    write=lambda root, made: write_film(root / made.takes[0].path, made.samples, made.rate_hz),
     documents=lambda _: _speaker_genders(ENTERFACE_SPEAKERS),
 )
 
@@ -198,7 +259,8 @@ def _write_iemocap(root: Path, recording: SimulatedRecording) -> None:
     path = PurePath(recording.takes[0].path)
     evaluation = f"{path.parts[0]}/dialog/EmoEvaluation/{path.parent.name}.txt"
     text = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
-    for take, (start_s, end_s) in zip(recording.takes, recording.times_s(), strict=True):
+    times_s = recording.spans / recording.rate_hz
+    for take, (start_s, end_s) in zip(recording.takes, times_s, strict=True):
         emotion = take.label.partition(" ")[2]
         valence, activation, dominance = IEMOCAP_LABELS[emotion][2]
         text += (  # the consensus, then two raters
@@ -213,10 +275,7 @@ def _write_iemocap(root: Path, recording: SimulatedRecording) -> None:
 IEMOCAP = TreePlan(
     corpus="iemocap",
     channels=(voice.LABORATORY,),
-    speakers={
-        f"Ses{session:02d}{sex}": FEMALE if sex == "F" else MALE
-        for session, sex in product((1, 2, 3), "FM")
-    },
+    speakers=_speakers("Ses01F f, Ses01M m, Ses02F f, Ses02M m, Ses03F f, Ses03M m"),
     labels={
         f"{scene} {code}": LabelPlan(name, n, style)
         for scene, style in IEMOCAP_STYLES.items()
@@ -237,15 +296,10 @@ MONTHS = ("january", "march", "may", "july", "october", "december")
 DAYS = ("first", "fourth", "ninth", "twelfth")
 
 
-def _ldc_slots(speaker: str, label: str) -> Slots:  # noqa: ARG001
-    path = f"{LDC_FOLDER}/speech/{speaker}_001.sph"
-    return [(path, f"{month} {day}") for day, month in product(DAYS, MONTHS)]
-
-
 def _write_ldc(root: Path, recording: SimulatedRecording) -> None:
     path = root / recording.takes[0].path
     write_audio(path, recording.samples, recording.rate_hz, "NIST")
-    times = recording.times_s()
+    times = recording.spans / recording.rate_hz
     lines, announced = [f"0.00 {times[0][0] - 0.4:.2f} A: [MISC]"], ""
     for take, (start_s, stop_s) in zip(recording.takes, times, strict=True):
         if take.label != announced:  # in the pause before the first take of an emotion
@@ -260,21 +314,16 @@ LDC = TreePlan(
     corpus="ldc",
     sample_rate_hz=22_050,
     channels=(voice.BOOM, voice.HEADSET),
-    speakers={
-        **dict.fromkeys(("cc", "cl", "mf"), MALE),
-        **dict.fromkeys(("gg", "jg", "mk", "mm"), FEMALE),
-    },
-    labels={
-        "neutral": LabelPlan("neutral", 3, ACTED),
-        "happy": LabelPlan("happy", 4, ACTED),
-        "sadness": LabelPlan("sad", 3, ACTED),
-        "hot anger": LabelPlan("angry", 3, ACTED),
-        "cold anger": LabelPlan("cold anger", 1, ACTED),
-        "panic": LabelPlan("fear", 1, ACTED),
-        "boredom": LabelPlan("boredom", 1, ACTED),
-        "disgust": LabelPlan("disgust", 1, ACTED),
-    },
-    slots=_ldc_slots,
+    speakers=_speakers("cc m, cl m, mf m, gg f, jg f, mk f, mm f"),
+    labels=_labels(
+        ACTED,
+        "neutral = neutral 3, happy = happy 4, sadness = sad 3, hot anger = angry 3, "
+        "cold anger = cold anger 1, panic = fear 1, boredom = boredom 1, disgust = disgust 1",
+    ),
+    slots=lambda speaker, _label: [
+        (f"{LDC_FOLDER}/speech/{speaker}_001.sph", f"{month} {day}")
+        for day, month in product(DAYS, MONTHS)
+    ],
     session=lambda take: PurePath(take.path).stem,
     write=_write_ldc,
 )
@@ -292,30 +341,17 @@ RAVDESS = TreePlan(
     corpus="ravdess",
     sample_rate_hz=48_000,
     channels=(voice.STUDIO,),
-    speakers={f"{i:02d}": MALE if i % 2 else FEMALE for i in range(1, 7)},
-    labels={
-        "01": LabelPlan("neutral", 2, ACTED),
-        "02": LabelPlan("calm", 1, ACTED),
-        "03": LabelPlan("happy", 4, ACTED),
-        "04": LabelPlan("sad", 4, ACTED),
-        "05": LabelPlan("angry", 4, ACTED),
-        "06": LabelPlan("fear", 1, ACTED),
-    },
+    speakers=_speakers("01 m, 02 f, 03 m, 04 f, 05 m, 06 f"),
+    labels=_labels(
+        ACTED,
+        "01 = neutral 2, 02 = calm 1, 03 = happy 4, 04 = sad 4, 05 = angry 4, 06 = fear 1",
+    ),
     slots=_ravdess_slots,
 )
 
 
 URDU_MAX_FILES = 12  # of a speaker and label
-URDU_SPEAKERS = {
-    "SM1": MALE,
-    "SM2": MALE,
-    "SF1": FEMALE,
-    "SM3": MALE,
-    "SF2": FEMALE,
-    "SM4": MALE,
-    "SM5": MALE,
-    "SF3": FEMALE,
-}
+URDU_SPEAKERS = _speakers("SM1 m, SM2 m, SF1 f, SM3 m, SF2 f, SM4 m, SM5 m, SF3 f")
 
 
 def _urdu_slots(speaker: str, label: str) -> Slots:
@@ -331,9 +367,7 @@ URDU = TreePlan(
     channels=(voice.BROADCAST,),
     speakers=URDU_SPEAKERS,
     shares={"SM1": 3.0, "SM2": 2.0, "SF1": 1.5, "SM4": 0.5, "SM5": 0.5, "SF3": 0.5},
-    labels={
-        name: LabelPlan(name.lower(), 2, NATURAL) for name in ("Neutral", "Happy", "Sad", "Angry")
-    },
+    labels=_labels(NATURAL, "Neutral = neutral 2, Happy = happy 2, Sad = sad 2, Angry = angry 2"),
     slots=_urdu_slots,
 )
 

@@ -7,48 +7,30 @@ the inherent ones of Klatt (1979), rounded. Speakers scale the formants by their
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True)
-class Friction:
-    """Friction noise of a consonant.
+class Friction(NamedTuple):
+    """Friction noise of a consonant."""
 
-    Args:
-        center_hz: resonance of the cavity in front of the constriction.
-        bandwidth_hz: of that resonance.
-        level_db: relative to a vowel.
-        onset: share of the phone before the noise: 0 for a fricative, late for a plosive's burst.
-    """
-
-    center_hz: float
+    center_hz: float  # resonance of the cavity in front of the constriction
     bandwidth_hz: float
-    level_db: float
-    onset: float = 0.0
+    level_db: float  # relative to a vowel
+    onset: float = 0.0  # share of the phone before: 0 for a fricative, late for a plosive's burst
 
 
-@dataclass(frozen=True, slots=True)
-class Phone:
-    """Speech sound of an adult man.
+class Phone(NamedTuple):
+    """Speech sound of an adult man."""
 
-    Args:
-        symbol: in SAMPA.
-        duration_s: inherent duration.
-        formants_hz: F1 to F4.
-        voicing: amplitude of the glottal source, 0 to 1 (a stressed vowel).
-        friction: noise, if any.
-        damping: factor on the formants' bandwidths, above 1 for nasals.
-    """
-
-    symbol: str
-    duration_s: float
-    formants_hz: tuple[float, float, float, float]
-    voicing: float
+    symbol: str  # in SAMPA
+    duration_s: float  # inherent
+    formants_hz: tuple[float, float, float, float]  # F1 to F4
+    voicing: float  # amplitude of the glottal source, 0 to 1 (a stressed vowel)
     friction: Friction | None = None
-    damping: float = 1.0
+    damping: float = 1.0  # factor on the formants' bandwidths, above 1 for nasals
 
 
 PAUSE = Phone("_", 0.180, (500, 1500, 2500, 3500), 0.0)
@@ -82,9 +64,8 @@ CONSONANTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """Change of voice, on additive scales; zero is no change. Fields as in `VoiceParameters`.
+class Effect(NamedTuple):
+    """Change of voice, on D additive scales; zero is no change. Fields as in `VoiceParameters`.
 
     Suffixes are `st` for semitones, `db` for decibels, `log2` for the log2 of a ratio.
     `jitter_log2` scales shimmer, too; `formants_log2` rises as spread lips shorten the tract.
@@ -101,16 +82,11 @@ class Effect:
     formants_log2: float = 0.0
     final_st: float = 0.0
 
-    def vector(self) -> NDArray[np.float64]:
-        """Changes in the order of the fields, (D,)."""
-        return np.array(astuple(self))
+
+N_EFFECTS = len(Effect._fields)
 
 
-N_EFFECTS = len(fields(Effect))
-
-
-@dataclass(frozen=True, slots=True)
-class VoiceGroup:
+class VoiceGroup(NamedTuple):
     """Mean voice of a class of `taxonomy.GENDER`; fields as in `VoiceParameters`."""
 
     gender: str
@@ -132,59 +108,35 @@ MALE_CHILD = VoiceGroup("male child", 235.0, 1.25, 0.62, 8.0, -22.0)
 
 @dataclass(frozen=True, slots=True)
 class VoiceParameters:
-    """Voice of an utterance; by default that of an average man, neutral and fluent.
+    """Voice of an utterance; by default that of an average man, neutral and fluent."""
 
-    Args:
-        f0_hz: geometric mean of F0.
-        f0_range_st: height of an accent, semitones.
-        rate: speech rate, 1 is average.
-        formant_scale: formants relative to the mean man, the inverse of the tract's length.
-        open_quotient: share of the cycle in which the glottis is open.
-        tilt_db: attenuation of the source at 3 kHz, at least 0; less for a tense voice.
-        jitter: mean difference of successive periods, as a share of the period.
-        shimmer_db: mean difference of successive amplitudes.
-        breathiness_db: aspiration noise relative to voicing.
-        final_st: movement of F0 over the last quarter of a second, semitones.
-        intensity_db: level relative to neutral speech.
-        articulation: how far vowels reach from schwa to their targets.
-        pause_rate: mean number of hesitations per syllable.
-    """
-
-    f0_hz: float
-    f0_range_st: float = 4.0
-    rate: float = 1.0
-    formant_scale: float = 1.0
-    open_quotient: float = 0.6
-    tilt_db: float = 6.0
-    jitter: float = 0.006
-    shimmer_db: float = 0.3
-    breathiness_db: float = -24.0
-    final_st: float = 0.0
-    intensity_db: float = 0.0
-    articulation: float = 1.0
-    pause_rate: float = 0.0
+    f0_hz: float  # geometric mean
+    f0_range_st: float = 4.0  # height of an accent
+    rate: float = 1.0  # speech rate, 1 is average
+    formant_scale: float = 1.0  # relative to the mean man, the inverse of the tract's length
+    open_quotient: float = 0.6  # share of the cycle in which the glottis is open
+    tilt_db: float = 6.0  # attenuation of the source at 3 kHz, at least 0; less for a tense voice
+    jitter: float = 0.006  # mean difference of successive periods, as a share of the period
+    shimmer_db: float = 0.3  # mean difference of successive amplitudes
+    breathiness_db: float = -24.0  # aspiration noise relative to voicing
+    final_st: float = 0.0  # movement of F0 over the last quarter of a second
+    intensity_db: float = 0.0  # relative to neutral speech
+    articulation: float = 1.0  # how far vowels reach from schwa to their targets
+    pause_rate: float = 0.0  # mean number of hesitations per syllable
 
 
-@dataclass(frozen=True, slots=True)
-class CorpusStyle:
-    """What speakers of a corpus share through language, culture or director.
+class CorpusStyle(NamedTuple):
+    """What speakers of a corpus share through language, culture or director."""
 
-    Args:
-        setting: shift of all their speech, neutral speech included (Laver 1980).
-        habits: factors on each dimension of an emotion's `Effect`, (D,), 1 on average.
-    """
-
-    setting: Effect = field(default=Effect())
-    habits: tuple[float, ...] = (1.0,) * N_EFFECTS
+    setting: Effect = Effect()  # shift of all their speech, neutral speech included (Laver 1980)
+    habits: tuple[float, ...] = (1.0,) * N_EFFECTS  # factors on an emotion's `Effect`, 1 on average
 
 
-@dataclass(frozen=True, slots=True)
-class Speaker:
+class Speaker(NamedTuple):
     """Neutral voice of a speaker, and the speaker's own `CorpusStyle`."""
 
-    group: VoiceGroup
     voice: VoiceParameters
-    style: CorpusStyle = field(default=CorpusStyle())
+    style: CorpusStyle = CorpusStyle()
 
 
 # Standard deviations between corpora. Cultures and directors differ in the means by which emotions
@@ -196,8 +148,8 @@ HABIT_SPREAD = 0.15  # of speakers within a corpus (Banse & Scherer 1996)
 
 def draw_corpus_style(rng: np.random.Generator) -> CorpusStyle:
     """Random style of a corpus."""
-    setting = SETTING_SPREAD.vector() * rng.normal(size=N_EFFECTS)
-    return CorpusStyle(Effect(*setting.tolist()), _draw_habits(STYLE_SPREAD, rng))
+    setting = Effect(*rng.normal(0.0, SETTING_SPREAD).tolist())
+    return CorpusStyle(setting, _draw_habits(STYLE_SPREAD, rng))
 
 
 def _draw_habits(spread: float, rng: np.random.Generator) -> tuple[float, ...]:
@@ -224,4 +176,4 @@ def draw_speaker(group: VoiceGroup, style: CorpusStyle, rng: np.random.Generator
         breathiness_db=group.breathiness_db + rng.normal(0, 1.5),
     )
     habits = tuple(t * h for t, h in zip(style.habits, own, strict=True))
-    return Speaker(group, voice, CorpusStyle(style.setting, habits))
+    return Speaker(voice, CorpusStyle(style.setting, habits))

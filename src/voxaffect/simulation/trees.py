@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -16,8 +16,7 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.errors import ConfigError, CorpusError
 from voxaffect.files import write_text
 from voxaffect.simulation.expressions import EFFECTS
-from voxaffect.simulation.plan import SimulatedRecording, Take, TreePlan
-from voxaffect.simulation.plans import PLANS
+from voxaffect.simulation.plans import PLANS, SimulatedRecording, Take, TreePlan
 from voxaffect.simulation.prosody import draw_sentence
 from voxaffect.simulation.speakers import draw_corpus_style, draw_speaker
 from voxaffect.simulation.voice import synthesize
@@ -69,30 +68,31 @@ def simulate(
         raise ConfigError(f"seed = {seed} is negative; use 0 or above")
     if not 0 < scale < np.inf:
         raise ConfigError(f"scale = {scale} is out of range; use a number above 0")
-    plans = {name: PLANS[name] for name in corpora}
-    roots = {name: root / name for name in plans}
+    roots = {name: root / name for name in corpora}
     for folder in roots.values():
         _write_notice(folder, f"{SIMULATED_NOTICE}\nseed = {seed}, scale = {scale:g}\n")
-    sessions = [(plan, s) for plan in plans.values() for s in plan_sessions(plan, seed, scale)]
-    jobs = (joblib.delayed(_write)(roots[plan.corpus], plan, s, seed) for plan, s in sessions)
+    sessions = [(name, s) for name in roots for s in plan_sessions(PLANS[name], seed, scale)]
+    jobs = (joblib.delayed(_write)(roots[name], PLANS[name], s, seed) for name, s in sessions)
     n_written, n_takes = 0, sum(len(takes) for _, takes in sessions)
     for n in joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs):
         n_written += n
         if progress is not None:
             progress(n_written, n_takes)
-    for name, plan in plans.items():
-        for path, text in plan.documents(tuple(plan_takes(plan, seed, scale))).items():
-            write_text(roots[name] / path, text)
+    for name, folder in roots.items():
+        for path, text in PLANS[name].documents(plan_takes(PLANS[name], seed, scale)).items():
+            write_text(folder / path, text)
     return roots
 
 
-def plan_takes(plan: TreePlan, seed: int, scale: float) -> Iterator[Take]:
+def plan_takes(plan: TreePlan, seed: int, scale: float) -> list[Take]:
     """Takes of a corpus; those of a larger scale include those of a smaller one."""
+    takes = []
     for speaker, label in product(plan.speakers, plan.labels):
         slots = plan.slots(speaker, label)
         order = named_rng(seed, plan.corpus, "slots", speaker, label).permutation(len(slots))
-        for i in order[: plan.n_takes(speaker, label, scale)]:
-            yield Take(speaker, label, *slots[i])
+        chosen = order[: plan.n_takes(speaker, label, scale)]
+        takes += [Take(speaker, label, *slots[i]) for i in chosen]
+    return takes
 
 
 def plan_sessions(plan: TreePlan, seed: int, scale: float) -> list[tuple[Take, ...]]:
@@ -108,13 +108,18 @@ def record(plan: TreePlan, takes: tuple[Take, ...], seed: int) -> SimulatedRecor
     spoken = [_synthesize(plan, take, seed) for take in takes]
     pause = np.zeros(round(PAUSE_S * SAMPLE_RATE_HZ) if len(spoken) > 1 else 0, np.float32)
     speech = np.concatenate([pause, *(part for samples in spoken for part in (samples, pause))])
-    stops = np.cumsum([pause.size + samples.size for samples in spoken])
-    starts = stops - [samples.size for samples in spoken]
+    sizes = np.array([samples.size for samples in spoken])
+    stops = np.cumsum(pause.size + sizes)
     rng = named_rng(seed, plan.corpus, "session", plan.session(takes[0]))
-    tracks = [_pcm(channel.record(speech, rng), plan.sample_rate_hz) for channel in plan.channels]
-    spans = np.stack([starts, stops], axis=1) * (plan.sample_rate_hz / SAMPLE_RATE_HZ)
+    recorded = np.stack([channel.record(speech, rng) for channel in plan.channels], axis=1)
+    # Clipped, as resampling may slightly exceed full scale.
+    samples = np.clip(soxr.resample(recorded, SAMPLE_RATE_HZ, plan.sample_rate_hz), -1.0, 1.0)
+    spans = np.stack([stops - sizes, stops], axis=1) * (plan.sample_rate_hz / SAMPLE_RATE_HZ)
     return SimulatedRecording(
-        takes, np.stack(tracks, axis=1), plan.sample_rate_hz, np.round(spans).astype(np.int64)
+        takes,
+        np.round(samples * 32767).astype(np.int16),
+        plan.sample_rate_hz,
+        np.round(spans).astype(np.int64),
     )
 
 
@@ -139,12 +144,6 @@ def _synthesize(plan: TreePlan, take: Take, seed: int) -> NDArray[np.float32]:
         label.style,
         named_rng(seed, plan.corpus, "take", take.path, take.label, take.sentence),
     ).samples
-
-
-def _pcm(samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.int16]:
-    """16-bit samples at a rate; clipped, as resampling may slightly exceed full scale."""
-    resampled: NDArray[np.float32] = soxr.resample(samples, SAMPLE_RATE_HZ, rate_hz)
-    return np.round(np.clip(resampled, -1.0, 1.0) * 32767).astype(np.int16)
 
 
 def _write(root: Path, plan: TreePlan, takes: tuple[Take, ...], seed: int) -> int:

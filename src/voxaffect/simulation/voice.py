@@ -14,13 +14,13 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import butter, fftconvolve, lfilter, sosfilt
 from scipy.signal.windows import hann
 
+from voxaffect.audio.degrade.channel import room_response
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, rms
-from voxaffect.simulation.expressions import Style, draw_voice
+from voxaffect.simulation.expressions import Style, apply_effect, draw_effect
 from voxaffect.simulation.prosody import (
     CONTROL_S,
     Sentence,
     Track,
-    UtteranceTiming,
     amplitude,
     draw_timing,
     f0_contour,
@@ -52,12 +52,8 @@ def glottal_source(f0_hz: Samples, voice: VoiceParameters, rng: np.random.Genera
     """Derivative of the glottal flow with aspiration, (n_samples,), unit RMS of the voiced part.
 
     Rosenberg's (1971) pulse with the controls of Klatt & Klatt (1990): open quotient, spectral
-    tilt, aspiration. The derivative accounts for the radiation from the lips (Klatt 1980).
-
-    Args:
-        f0_hz: F0 per sample, (n_samples,).
-        voice: jitter, shimmer, open quotient, tilt and breathiness are used.
-        rng: for irregularities and noise.
+    tilt, aspiration. The derivative accounts for the radiation from the lips (Klatt 1980). F0 in Hz
+    is per sample.
     """
     cycles = jittered_cycles(f0_hz, voice.jitter, rng)
     number = np.floor(cycles).astype(np.int64)
@@ -113,7 +109,6 @@ HIGHER_FORMANTS_HZ = np.array([4500.0, 5500.0, 6500.0, 7500.0])
 """F5 and above of a uniform tube of 17.5 cm, odd multiples of c / 4 L."""
 
 TOP_HZ = 0.96 * SAMPLE_RATE_HZ / 2  # higher formants, as of a short vocal tract, are left out
-
 RESPONSE_SAMPLES = 768
 """Length of a frame and its response: after 10 ms, 38 ms in which a formant 70 Hz wide decays by
 72 dB."""
@@ -124,8 +119,8 @@ def resonators(
 ) -> NDArray[np.float64]:
     """Denominators 1 + a1 / z + a2 / z^2 of Klatt's (1980) resonators, (..., 3).
 
-    The numerator for unit gain at 0 Hz is their sum. Frequencies are center frequencies,
-    bandwidths those between the half-power points; their shapes broadcast.
+    The numerator for unit gain at 0 Hz is their sum. Bandwidths are those between the half-power
+    points; shapes broadcast.
     """
     f, b = np.broadcast_arrays(frequencies_hz, bandwidths_hz)
     radius = np.exp(-np.pi * b / SAMPLE_RATE_HZ)
@@ -136,17 +131,14 @@ def resonators(
 def vocal_tract(source: Samples, formants_hz: Track, damping: Track, scale: float) -> Samples:
     """Filter a source by moving formants.
 
-    Each control frame, under a Hann window of 2 frames, is filtered by its own formants, and
+    Each of K control frames, under a Hann window of 2 frames, is filtered by its own formants, and
     overlap-add fades from one to the next: a recursive filter with changing coefficients clicks.
 
     Args:
-        source: (n_samples,), K whole control frames.
+        source: (n_samples,), K whole control frames; so is the result.
         formants_hz: F1 to F4, (K, 4).
         damping: factor on their bandwidths, (K,).
         scale: formant scale of the speaker, for the formants above F4.
-
-    Returns:
-        (n_samples,), cut off after the last frame.
     """
     hop = source.size // len(formants_hz)
     higher = HIGHER_FORMANTS_HZ * scale
@@ -157,26 +149,20 @@ def vocal_tract(source: Samples, formants_hz: Track, damping: Track, scale: floa
     frames = sliding_window_view(np.pad(source, hop // 2), 2 * hop)[::hop]
     spectra = np.fft.rfft(frames * hann(2 * hop, sym=False), RESPONSE_SAMPLES)
     filtered = np.fft.irfft(spectra * response, RESPONSE_SAMPLES)
-    return _overlap_add(filtered, hop)[hop // 2 : hop // 2 + source.size]
+    n_frames, n_hops = len(filtered), RESPONSE_SAMPLES // hop
+    total = np.zeros((n_frames + n_hops, hop))
+    for i, block in enumerate(np.split(filtered[:, : n_hops * hop], n_hops, axis=1)):
+        total[i : i + n_frames] += block
+    return total.ravel()[hop // 2 : hop // 2 + source.size]
 
 
 def _response(cascade: NDArray[np.float64]) -> NDArray[np.complex128]:
     """Frequency response of a cascade, (..., S, 3) -> (..., RESPONSE_SAMPLES / 2 + 1)."""
-    order = 2 * cascade.shape[-2]
-    short = 2 * order  # enough points that the product of polynomials does not wrap around
+    short = 4 * cascade.shape[-2]  # so many points that the product does not wrap around
     polynomial = np.fft.irfft(np.prod(np.fft.rfft(cascade, short), axis=-2), short)
-    polynomial = polynomial[..., : order + 1]
+    polynomial = polynomial[..., : short // 2 + 1]
     gain = polynomial.sum(axis=-1, keepdims=True)
     return np.asarray(gain / np.fft.rfft(polynomial, RESPONSE_SAMPLES))
-
-
-def _overlap_add(frames: NDArray[np.float64], hop: int) -> Samples:
-    """Sum of frames, each `hop` samples after the previous, (K, n) -> (K hop + n - hop,)."""
-    n_frames, length = frames.shape
-    total = np.zeros((n_frames + length // hop, hop))
-    for i, block in enumerate(np.split(frames[:, : length // hop * hop], length // hop, axis=1)):
-        total[i : i + n_frames] += block
-    return total.ravel()
 
 
 def friction_noise(friction: Friction, n_samples: int, rng: np.random.Generator) -> Samples:
@@ -205,14 +191,14 @@ class Synthesis:
 
     samples: NDArray[np.float32]
     f0_hz: NDArray[np.float32]
-    voice: VoiceParameters
 
 
 def synthesize(
     sentence: Sentence, speaker: Speaker, emotion: Effect, style: Style, rng: np.random.Generator
 ) -> Synthesis:
     """Synthesize a sentence of a speaker with an emotion in a style."""
-    return render(sentence, draw_voice(speaker, emotion, style, rng), rng)
+    voice = apply_effect(speaker, draw_effect(speaker, emotion, style, rng), style)
+    return render(sentence, voice, rng)
 
 
 def render(sentence: Sentence, voice: VoiceParameters, rng: np.random.Generator) -> Synthesis:
@@ -221,13 +207,16 @@ def render(sentence: Sentence, voice: VoiceParameters, rng: np.random.Generator)
     f0_hz = upsample(f0_contour(timing, voice, rng))
     voicing = upsample(amplitude(timing, voice))
     source = glottal_source(f0_hz, voice, rng) * voicing
-    damping = timing.hold(np.array([phone.damping for phone in timing.phones]))
-    damping = gaussian_filter1d(damping, 0.01 / CONTROL_S)
+    damping = gaussian_filter1d(timing.hold("damping"), 0.01 / CONTROL_S)
     resonant = vocal_tract(source, formants(timing, voice), damping, voice.formant_scale)
-    samples = normalize_voiced(resonant, voicing) + _friction(timing, rng)
+    samples = normalize_voiced(resonant, voicing)
+    borders = np.append(timing.starts, timing.n_frames) * CONTROL_SAMPLES
+    for phone, start, stop in zip(timing.phones, borders, borders[1:], strict=False):
+        if phone.friction is not None:
+            samples[start:stop] += friction_noise(phone.friction, stop - start, rng)
     samples *= NEUTRAL_RMS * amplitude_ratio(voice.intensity_db)
     f0_hz[voicing < AUDIBLE_VOICING] = 0.0
-    return Synthesis(limit_peak(samples).astype(np.float32), f0_hz.astype(np.float32), voice)
+    return Synthesis(limit_peak(samples).astype(np.float32), f0_hz.astype(np.float32))
 
 
 def upsample(track: Track) -> Samples:
@@ -241,64 +230,32 @@ def normalize_voiced(samples: Samples, voicing: Samples) -> Samples:
     return samples / rms(samples[voicing >= AUDIBLE_VOICING])
 
 
-def _friction(timing: UtteranceTiming, rng: np.random.Generator) -> Samples:
-    """Noise of all fricatives and bursts in its place, (n_samples,)."""
-    noise = np.zeros(timing.n_frames * CONTROL_SAMPLES)
-    for phone, start, frames in zip(timing.phones, timing.starts, timing.frames, strict=True):
-        if phone.friction is not None:
-            here = slice(start * CONTROL_SAMPLES, (start + frames) * CONTROL_SAMPLES)
-            noise[here] = friction_noise(phone.friction, frames * CONTROL_SAMPLES, rng)
-    return noise
-
-
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Recording channel; each recording draws its own impulse response and noise.
-
-    Args:
-        rt60_s: reverberation time, in which sound decays by 60 dB.
-        direct_to_reverberant_db: energy ratio of direct to reverberant sound.
-        low_hz: lower band limit.
-        high_hz: upper band limit, below 8 kHz.
-        dullness_db: attenuation of the microphone at 3 kHz, at least 0.
-        snr_db: level of neutral speech above the noise.
-        snr_spread_db: its standard deviation between recordings.
-        gain_db: recording level.
-        gain_spread_db: its standard deviation between recordings.
-    """
+    """Recording channel; each recording draws its own `room_response` and noise."""
 
     rt60_s: float
     direct_to_reverberant_db: float
-    low_hz: float
-    high_hz: float
-    dullness_db: float
-    snr_db: float
-    snr_spread_db: float = 0.0
-    gain_db: float = 0.0
-    gain_spread_db: float = 0.0
+    low_hz: float  # lower band limit
+    high_hz: float  # upper band limit, below 8 kHz
+    dullness_db: float  # attenuation of the microphone at 3 kHz, at least 0
+    snr_db: float  # level of neutral speech above the noise
+    snr_spread_db: float = 0.0  # its standard deviation between recordings
+    gain_db: float = 0.0  # recording level
+    gain_spread_db: float = 0.0  # its standard deviation between recordings
 
     def record(self, speech: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
         """Record speech at 16 kHz, (n_samples,), within full scale."""
-        samples = fftconvolve(speech, self.impulse_response(rng))[: speech.size]
-        samples += self._noise(speech.size, rng)
+        room = room_response(rng, self.rt60_s, self.direct_to_reverberant_db, decay_db=60.0)
+        # The power of background noise falls with frequency, as in rooms and of machines.
+        noise = spectral_tilt(rng.normal(size=speech.size), 15.0)
+        snr_db = rng.normal(self.snr_db, self.snr_spread_db)
+        noise *= NEUTRAL_RMS * amplitude_ratio(-snr_db) / rms(noise)
+        samples = fftconvolve(speech, room)[: speech.size] + noise
         band = butter(2, [self.low_hz, self.high_hz], "bandpass", fs=SAMPLE_RATE_HZ, output="sos")
         gain = amplitude_ratio(rng.normal(self.gain_db, self.gain_spread_db))
         filtered = spectral_tilt(sosfilt(band, samples), self.dullness_db)
         return limit_peak(filtered * gain).astype(np.float32)
-
-    def impulse_response(self, rng: np.random.Generator) -> Samples:
-        """Direct sound, then noise that decays by 60 dB in `rt60_s` (Polack 1988)."""
-        n_samples = round(self.rt60_s * SAMPLE_RATE_HZ)
-        decay = 10 ** (-3 * np.arange(n_samples) / n_samples)
-        room = rng.normal(size=n_samples) * decay
-        room *= amplitude_ratio(-self.direct_to_reverberant_db) / np.linalg.norm(room)
-        return np.concatenate([[1.0], room])
-
-    def _noise(self, n_samples: int, rng: np.random.Generator) -> Samples:
-        """Background noise, whose power falls with frequency as in rooms and machines."""
-        noise = spectral_tilt(rng.normal(size=n_samples), 15.0)
-        snr_db = rng.normal(self.snr_db, self.snr_spread_db)
-        return noise * NEUTRAL_RMS * amplitude_ratio(-snr_db) / rms(noise)
 
 
 STUDIO = Channel(0.2, 14.0, 60.0, 7800.0, 2.0, 45.0, 2.0)
