@@ -304,7 +304,7 @@ def test_no_utterances_give_no_findings(samples: bool) -> None:
 
 
 def card(n_speakers: int = 1, **labels: int) -> CorpusCard:
-    return CorpusCard("mine", "Mine", "Dutch", "acted", "", "", "", labels, n_speakers)
+    return CorpusCard("mine", "Mine", "Dutch", "mixed", "", "", "", labels, n_speakers)
 
 
 def corpus(of: CorpusCard, *utterances: Utterance) -> Corpus:

@@ -51,7 +51,7 @@ def test_a_take_under_another_name_is_a_copy(tmp_path: Path) -> None:
         return ParsedName("joy", "1", take=name[1])
 
     root, pattern = record_tree(tmp_path, ["a1.wav", "b1.wav"]), re.compile(r".(\d)")
-    corpus = corpus_from_names(emodb.CARD, root, pattern, read, example="a1.wav")
+    corpus = corpus_from_names(emodb.CARD, pattern, read, root, example="a1.wav")
     (copy,) = corpus.problems
     assert (copy.kind, copy.path) == ("duplicate", "b1.wav")
 
@@ -65,7 +65,7 @@ def test_a_name_is_a_copy_only_of_the_same_speaker_and_session(tmp_path: Path) -
 
     names = [f"{speaker}/{session}/x.wav" for speaker in "ab" for session in "12"]
     root = record_tree(tmp_path, [*names, *(f"copy/{name}" for name in names)])
-    corpus = corpus_from_names(emodb.CARD, root, re.compile("x"), read, example="a/1/x.wav")
+    corpus = corpus_from_names(emodb.CARD, re.compile("x"), read, root, example="a/1/x.wav")
     assert [u.path.relative_to(root).as_posix() for u in corpus.utterances] == names
     assert [p.kind for p in corpus.problems] == ["duplicate"] * 4
 
@@ -83,7 +83,7 @@ def test_naturalness_is_the_cards_unless_the_name_states_it(
     def read(name: re.Match[str], relative: PurePath) -> ParsedName:
         return ParsedName("joy", "1", naturalness=stated)
 
-    corpus = corpus_from_names(card, root, re.compile("x"), read, example="x.wav")
+    corpus = corpus_from_names(card, re.compile("x"), read, root, example="x.wav")
     assert [u.naturalness for u in corpus.utterances] == [expected]
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.corpora.recordings import record_tree
 from voxaffect.corpora.corpus import Corpus
+from voxaffect.corpora.filename_parsing import ADULTS
 from voxaffect.corpora.label_parsing import (
-    ADULTS,
     CHILDREN,
     LabelEntries,
     LineError,
@@ -103,7 +103,7 @@ def test_the_file_nearest_to_the_root_is_read_in_any_case(tmp_path: Path) -> Non
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         (tmp_path / folder / "Other.TXT").write_text(text)
     file = open_label_file(tmp_path, "t.txt", "other.txt")
-    assert file.name == "x/Other.TXT"
+    assert file.source == "x/Other.TXT"
     entries = read_lines(file, read)
     assert entries.found == {"a": "near"}
     (copy,) = entries.problems

@@ -12,50 +12,56 @@ from tests.corpora.any_corpus import corpora, corpus_of, make_files
 from tests.corpora.recordings import record_tree
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.corpora.loaders import emodb
-from voxaffect.corpora.table import (
-    TableRows,
-    list_table,
-    parse_table,
-    read_rows,
-    write_rows,
-    write_table,
-)
+from voxaffect.corpora.table import list_table, parse_table, write_table
 from voxaffect.errors import CorpusError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"])).map(str.strip)
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return record_tree(tmp_path, ["a.wav", "sub/b.flac"])
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 @settings(max_examples=30, deadline=None)
-@given(lines=st.lists(st.tuples(TEXT.filter(bool), TEXT)))
-def test_what_is_written_is_read_back(
-    suffix: str, lines: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory
+@given(texts=st.lists(st.tuples(TEXT.filter(bool), TEXT), min_size=1))
+def test_any_text_that_is_written_is_read_back(
+    suffix: str, texts: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    path = tmp_path_factory.mktemp("rows") / f"t{suffix}"
-    rows = TableRows(("path", "emotion"), tuple(lines))
-    write_rows(rows, path)
-    assert read_rows(path) == rows
+    root = make_files(tmp_path_factory.mktemp("rows"))
+    found = [
+        Utterance("", "c", root / "NA.wav", label, "c/?", sentence=sentence or None, start_s=n + 1)
+        for n, (label, sentence) in enumerate(texts)
+    ]
+    write_table(corpus_of(root, found), root / f"t{suffix}")
+    rows, _ = list_table(root / f"t{suffix}", "c")
+    assert [(u.label, u.sentence or "") for u, _ in rows] == texts
+    assert [(row["emotion"], row["sentence"]) for _, row in rows] == texts
 
 
-def test_a_spreadsheets_byte_order_mark_and_capitals_do_not_matter(tmp_path: Path) -> None:
-    path = tmp_path / "t.CSV"
+def emotions(path: Path) -> list[str]:
+    return [row["emotion"] for _, row in list_table(path, "calls")[0]]
+
+
+def test_a_spreadsheets_byte_order_mark_and_capitals_do_not_matter(folder: Path) -> None:
+    path = folder / "t.CSV"
     path.write_bytes("\ufeffPath , Emotion\r\na.wav, ärger \r\n".encode())
-    assert read_rows(path) == TableRows(("path", "emotion"), (("a.wav", "ärger"),))
+    assert emotions(path) == ["ärger"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_encodings_are_detected_by_their_byte_order_marks(tmp_path: Path, encoding: str) -> None:
-    path = tmp_path / "t.csv"
+def test_encodings_are_detected_by_their_byte_order_marks(folder: Path, encoding: str) -> None:
+    path = folder / "t.csv"
     path.write_bytes("path,emotion\r\na.wav,ärger\r\n".encode(encoding))
-    assert read_rows(path) == TableRows(("path", "emotion"), (("a.wav", "ärger"),))
+    assert emotions(path) == ["ärger"]
 
 
-def test_invalid_bytes_become_escapes_and_are_reported(tmp_path: Path) -> None:
-    path = tmp_path / "t.csv"
+def test_invalid_bytes_become_escapes_and_are_reported(folder: Path) -> None:
+    path = folder / "t.csv"
     path.write_bytes(b"path,emotion\na.wav,\xe4rger\n")
-    rows = read_rows(path)
-    assert rows.lines == (("a.wav", "\\xe4rger"),)
-    (problem,) = rows.problems
+    ((_, row),), (problem,) = list_table(path, "calls")
+    assert row["emotion"] == "\\xe4rger"
     assert (problem.kind, problem.path) == ("encoding", "t.csv")
     assert problem.detail.startswith("byte 19 is not valid utf-8")
     assert not problem.is_fault
@@ -63,29 +69,38 @@ def test_invalid_bytes_become_escapes_and_are_reported(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "broken",
-    ['b.wav,"sad', '"b.wav,sad', 'b.wav,"s"ad', '"b".wav,sad'],
+    ['sub/b.flac,"sad', '"sub/b.flac,sad', 'sub/b.flac,"s"ad', '"sub/b".flac,sad'],
 )
-@pytest.mark.parametrize(
-    "after", [("c.wav", "sad"), ("c.wav", 'so "sad"'), ("c.wav", "two\nlines")]
-)
-def test_a_stray_quote_breaks_its_own_row_only(
-    tmp_path: Path, broken: str, after: tuple[str, str]
-) -> None:
-    whole, broken_too = tmp_path / "whole.csv", tmp_path / "t.csv"
-    write_rows(TableRows(("path", "emotion"), (("a.wav", "a\r\nb"), after)), whole)
-    header, a, b, *rest = whole.read_bytes().split(b"\r\n")
-    broken_too.write_bytes(b"\r\n".join([header, a, b, broken.encode(), *rest]))
-    rows = read_rows(broken_too)
-    assert rows.lines == (("a.wav", "a\r\nb"), (), after)
-    (problem,) = rows.problems
+@pytest.mark.parametrize("after", ["sad", 'so "sad"', "two\nlines"])
+def test_a_stray_quote_breaks_its_own_row_only(folder: Path, broken: str, after: str) -> None:
+    before = "a\r\nb"
+    found = [
+        Utterance("", "c", folder / "a.wav", label, "c/1", start_s=start_s)
+        for start_s, label in enumerate((before, after), start=1)
+    ]
+    write_table(corpus_of(folder, found), folder / "whole.csv")
+    header, a, b, *rest = (folder / "whole.csv").read_bytes().split(b"\r\n")
+    path = folder / "t.csv"
+    path.write_bytes(b"\r\n".join([header, a, b, broken.encode(), *rest]))
+    assert emotions(path) == [before, after]
+    (problem,) = list_table(path, "c")[1]
     assert (problem.kind, problem.path, problem.is_fault) == ("broken row", "t.csv row 3", True)
 
 
-def test_numbers_of_a_parquet_file_are_unchanged_next_to_nulls(tmp_path: Path) -> None:
-    path = tmp_path / "t.parquet"
-    frame = pd.DataFrame({"speaker": [3, None], "end_s": [1.25, None]})
+def test_faults_are_in_the_order_of_their_rows(folder: Path) -> None:
+    path = folder / "t.csv"
+    path.write_text('path,emotion,speaker\nc.wav,sad,1\na.wav,"sad\na.wav\na.wav,sad,1\n')
+    kinds = [p.kind for p in parse_table(path, "calls").problems]
+    assert kinds == ["missing audio", "broken row", "wrong number of values"]
+
+
+def test_numbers_of_a_parquet_file_are_unchanged_next_to_nulls(folder: Path) -> None:
+    path = folder / "t.parquet"
+    frame = pd.DataFrame({"path": ["a.wav", "sub/b.flac"], "speaker": [3, None]})
+    frame["end_s"] = [1.25, None]
     frame.astype({"speaker": "Int64"}).to_parquet(path)
-    assert read_rows(path).lines == (("3", "1.25"), ("", ""))
+    rows, _ = list_table(path, "calls", required=["path"])
+    assert [(row["speaker"], row["end_s"]) for _, row in rows] == [("3", "1.25"), ("", "")]
 
 
 @pytest.mark.parametrize(
@@ -104,18 +119,18 @@ def test_a_file_that_is_not_a_table_is_refused_by_name(
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(CorpusError, match=message) as refusal:
-        read_rows(path)
+        parse_table(path, "calls")
     assert str(refusal.value).startswith(f"{path}: ")
 
 
 def test_a_missing_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="no such table; check the path"):
-        read_rows(tmp_path / "t.csv")
+        parse_table(tmp_path / "t.csv", "calls")
 
 
 def test_a_table_is_not_written_in_an_unknown_format(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"is not a \.csv or \.parquet file; convert it"):
-        write_rows(TableRows(("path",), ()), tmp_path / "t.xlsx")
+        write_table(corpus_of(tmp_path, []), tmp_path / "t.xlsx")
     assert not list(tmp_path.iterdir())
 
 
@@ -128,11 +143,6 @@ def table(folder: Path, *lines: str, header: str = HEADER) -> Path:
     path = folder / "calls.csv"
     path.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
     return path
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return record_tree(tmp_path, ["a.wav", "sub/b.flac"])
 
 
 def test_every_column_becomes_a_field(folder: Path) -> None:

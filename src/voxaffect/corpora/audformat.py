@@ -1,7 +1,8 @@
 """audformat databases, the format in which audEERING and others publish emotional speech.
 
 A database is a folder with the header `db.yaml`, which names schemes and tables, one file per
-table, such as `db.emotion.parquet`, and the media. Its format:
+table, such as `db.emotion.parquet`, and the media. It may state the speaker or another field in a
+column of any table, or in the attributes that a scheme lists of each speaker. The format:
 https://audeering.github.io/audformat/data-format.html
 
 No code in a database is executed: the header is read as plain YAML, tables as CSV or Parquet. A
@@ -11,42 +12,69 @@ pickle, which the library itself would prefer, is never opened or written.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from voxaffect.corpora.audformat_rows import (
-    AUDIO_ROOT,
-    EMOTION,
-    FILES,
-    HEADER,
-    SEGMENTS,
-    ColumnRef,
-    database_of,
-    rows_of_labels,
-)
-from voxaffect.corpora.corpus import Corpus, Problem, Utterance
-from voxaffect.corpora.table import (
-    COLUMNS,
-    NOT_STATED,
-    Row,
-    TableRows,
-    custom_corpus,
-    read_utterances,
-)
+from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance
+from voxaffect.corpora.table import NOT_STATED, Row, custom_corpus, read_utterances, row_of
 from voxaffect.errors import CorpusError
+from voxaffect.taxonomy import GENDER, NATURALNESS
 
-LIBRARY_ERRORS = (
-    *(AssertionError, AttributeError, LookupError, OSError),
-    *(RuntimeError, TypeError, ValueError),
-)
-"""What the library raises for a header or table that it does not expect."""
-
+HEADER = "db.yaml"
+EMOTION, FILES, SEGMENTS = "emotion", "files", "segments"
 WRITTEN = {HEADER, *(f"db.{table}.parquet" for table in (EMOTION, FILES, SEGMENTS))}
+AUDIO_ROOT = "audio_root"
+"""Field of the header of an export: the root of the corpus, which ids are relative to."""
+
+GENDERS = {"f": "female", "m": "male", **{word: word for word in GENDER.classes}}
+STYLES = {"spontaneous": "natural", "posed": "acted", **{w: w for w in NATURALNESS.classes}}
+RATINGS = ("arousal", "valence")
+
+Place = Any
+"""The file of a row, or its file, start and end, as in a filewise or a segmented index."""
+
+
+def _language(word: str) -> str:
+    """English name of an ISO 639 code; other words are kept."""
+    language = _iso_639(word) if re.fullmatch(r"[a-z]{2,3}", word) else None
+    return language.name.partition(" (")[0] if language else word
+
+
+def _iso_639(word: str) -> Any:
+    """The language of a code or English name, None if it is not in the standard."""
+    from iso639 import Lang, exceptions  # noqa: PLC0415 - comes with audformat
+
+    try:
+        return Lang(word)
+    except (exceptions.InvalidLanguageValue, exceptions.DeprecatedLanguageValue):
+        return None
+
+
+def _share(word: str) -> str | None:
+    try:
+        return word if 0 <= float(word) <= 1 else None
+    except ValueError:
+        return None
+
+
+FIELDS: dict[str, tuple[tuple[str, ...], Callable[[str], str | None]]] = {
+    "speaker": (("speaker",), str),
+    "gender": (("gender", "sex"), lambda word: GENDERS.get(word.casefold())),
+    "naturalness": (("naturalness", "style", "acting"), lambda word: STYLES.get(word.casefold())),
+    "language": (("language",), _language),
+    "sentence": (("sentence", "transcription", "text"), str),
+    "session": (("session", "dialogue"), str),
+    "arousal": (("arousal",), _share),
+    "valence": (("valence",), _share),
+}
+"""Field of a row -> columns, schemes or attributes of speakers that state it, by priority, and the
+conversion of what they state, None if it is unknown."""
 
 
 def is_database(folder: Path) -> bool:
@@ -75,21 +103,20 @@ def parse_audformat(
             missing or ambiguous, or no row can be used.
     """
     database = _open(folder)
-    labels = _find_labels(folder, database, table, column)
-    rows, problems = _list_utterances(database, folder, name, labels)
+    rows, problems = _list(database, folder, name, table, column)
     authors = ", ".join(str(who) for who in (database.author, database.organization) if who)
     usage = "" if database.usage == "other" else f"{database.usage} use"
-    return custom_corpus(
+    card = CorpusCard(
         name,
-        _root(folder, database),
-        [utterance for utterance, _ in rows],
-        problems,
         title=database.description or database.name,
-        source=HEADER,
-        terms="; ".join(str(term) for term in (database.license, usage) if term) or NOT_STATED,
+        language=NOT_STATED,
+        elicitation="mixed",
+        license="; ".join(str(term) for term in (database.license, usage) if term) or NOT_STATED,
         citation=str(database.meta.get("citation", authors)),
         url=database.source,
     )
+    utterances = [utterance for utterance, _ in rows]
+    return custom_corpus(card, _root(folder, database), utterances, problems, source=HEADER)
 
 
 def list_audformat(folder: Path, name: str) -> tuple[list[tuple[Utterance, Row]], list[Problem]]:
@@ -98,28 +125,7 @@ def list_audformat(folder: Path, name: str) -> tuple[list[tuple[Utterance, Row]]
     Raises:
         CorpusError: as by `parse_audformat`.
     """
-    database = _open(folder)
-    return _list_utterances(database, folder, name, _find_labels(folder, database, None, None))
-
-
-def _list_utterances(
-    database: Any, folder: Path, name: str, labels: ColumnRef
-) -> tuple[list[tuple[Utterance, Row]], list[Problem]]:
-    rows, notes = rows_of_labels(database, labels)
-    base, root = folder.resolve(), _root(folder, database)
-    located = [{**row, "path": os.path.relpath(base / row["path"], root)} for row in rows]
-    lines = tuple(tuple(row[column] for column in COLUMNS) for row in located)
-
-    def where(index: int) -> str:
-        row = rows[index]
-        times = f" {row['start_s']}-{row['end_s']} s" if row["start_s"] or row["end_s"] else ""
-        return row["path"] + times
-
-    utterances, faults = read_utterances(TableRows(COLUMNS, lines), root, name, where=where)
-    if not utterances:
-        why = f" ({faults[0].path}: {faults[0].detail})" if faults else ""
-        raise CorpusError(f"{folder}: table {labels[0]} has no usable row{why}; correct its rows")
-    return [(utterance, rows[n]) for n, utterance in utterances.items()], [*notes, *faults]
+    return _list(_open(folder), folder, name)
 
 
 def write_audformat(corpus: Corpus, folder: Path) -> None:
@@ -142,12 +148,16 @@ def write_audformat(corpus: Corpus, folder: Path) -> None:
             f"{folder}: has {foreign[0]}, which is not part of an exported database; "
             "give a new folder"
         )
-    base = folder.resolve()
-    with _without_library_warnings():
-        database = database_of(library, corpus, base)
-        with _replacing(base) as new:
+    target = folder.resolve()
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        database = _database_of(library, corpus, target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
             # Parquet: from CSV, the library reads the words NA and null as missing values.
-            database.save(str(new), storage_format="parquet")
+            database.save(str(Path(temporary, "new")), storage_format="parquet")
+            if target.exists():
+                target.rename(Path(temporary, "old"))
+            Path(temporary, "new").rename(target)
 
 
 def _library() -> Any:
@@ -161,44 +171,42 @@ def _library() -> Any:
     return audformat
 
 
-@contextmanager
-def _without_library_warnings() -> Iterator[None]:
-    """Suppress deprecation warnings of pandas that address the authors of audformat."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        yield
-
-
 def _open(folder: Path) -> Any:
-    """The database of a folder, read from a copy of its header, CSV and Parquet files.
-
-    The library prefers a pickle over a table where both exist, and its YAML loader can run code;
-    the copy has no pickle, and its header is plain YAML.
-    """
-    load = _library().Database.load
-    text = _plain_header(folder / HEADER)
-    with TemporaryDirectory() as copy, _without_library_warnings():
-        Path(copy, HEADER).write_text(text, encoding="utf-8")
+    """The database of a folder, its tables read from copies without a pickle beside them."""
+    library, header = _library(), _read_header(folder / HEADER)
+    with (
+        TemporaryDirectory() as copy,
+        warnings.catch_warnings(action="ignore", category=DeprecationWarning),
+    ):
         try:
-            for file in _table_files(folder, load(copy, load_data=False)):
+            database = library.Database.load_header_from_yaml(header)
+            for table in (*database.misc_tables, *database.tables):
+                file = _table_file(folder, f"db.{table}")
                 shutil.copyfile(file, Path(copy, file.name))
-            return load(copy, load_data=True)
-        except LIBRARY_ERRORS as error:
+                database[table].load(str(Path(copy, f"db.{table}")))
+        except (
+            AssertionError,
+            AttributeError,
+            LookupError,
+            OSError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as error:
             why = _one_line(error).replace(copy, str(folder))
             raise CorpusError(f"{folder}: is not a readable audformat database ({why})") from error
+    return database
 
 
 def _one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def _plain_header(path: Path) -> str:
-    """The text of a header, once it is known to be YAML without code."""
+def _read_header(path: Path) -> dict[str, Any]:
     import yaml  # noqa: PLC0415 - comes with audformat
 
     try:
-        text = path.read_text(encoding="utf-8")
-        header = yaml.safe_load(text)
+        header = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CorpusError(
             f"{path}: cannot be read ({error.strerror}); give the folder of an audformat database"
@@ -208,46 +216,19 @@ def _plain_header(path: Path) -> str:
         raise CorpusError(f"{path}: is not plain YAML ({why}); download it again") from error
     if not isinstance(header, dict):
         raise CorpusError(f"{path}: is not the header of a database; download it again")
-    return text
+    return header
 
 
-def _table_files(folder: Path, database: Any) -> list[Path]:
-    """The Parquet or CSV file of every table."""
-    files = []
-    for table in (*database.tables, *database.misc_tables):
-        paths = [folder / f"db.{table}.{suffix}" for suffix in ("parquet", "csv", "pkl")]
-        file = next((path for path in paths if path.exists()), None)
-        if file is None:
-            missing = f"{paths[0].name} or .csv, named in {HEADER}, is missing"
-            raise CorpusError(f"{folder}: {missing}; download it again")
-        if file.suffix == ".pkl":
-            pickled = f"{file}: is a pickle, which could run code"
-            raise CorpusError(f"{pickled}; save the database as csv or parquet")
-        files.append(file)
-    return files
-
-
-def _find_labels(folder: Path, database: Any, table: str | None, column: str | None) -> ColumnRef:
-    """Table and column of the labels; the name `emotion` is preferred, of a column first."""
-    known = [(t, c) for t in database.tables for c in database[t].columns]
-    fitting = [
-        (t, c)
-        for t, c in known
-        if table in {None, t}
-        and (c == column if column else EMOTION in {c, database[t].columns[c].scheme_id})
-    ]
-    if not fitting:
-        wanted = f"{table or 'any table'}/{column or EMOTION}"
-        raise CorpusError(f"{folder}: has no labels in {wanted}; its columns are {_listed(known)}")
-    rank = {ref: (ref[1] != EMOTION, ref[0] != EMOTION) for ref in fitting}
-    best = [ref for ref in fitting if rank[ref] == min(rank.values())]
-    if len(best) > 1:
-        raise CorpusError(f"{folder}: has labels in {_listed(best)}; choose table and column")
-    return best[0]
-
-
-def _listed(refs: Iterable[ColumnRef]) -> str:
-    return ", ".join(f"{table}/{column}" for table, column in refs) or "none"
+def _table_file(folder: Path, stem: str) -> Path:
+    paths = [folder / f"{stem}.{suffix}" for suffix in ("parquet", "csv", "pkl")]
+    file = next((path for path in paths if path.exists()), None)
+    if file is None:
+        missing = f"{paths[0].name} or .csv, named in {HEADER}, is missing"
+        raise CorpusError(f"{folder}: {missing}; download it again")
+    if file.suffix == ".pkl":
+        pickled = f"{file}: is a pickle, which could run code"
+        raise CorpusError(f"{pickled}; save the database as csv or parquet")
+    return file
 
 
 def _root(folder: Path, database: Any) -> Path:
@@ -255,14 +236,177 @@ def _root(folder: Path, database: Any) -> Path:
     return Path(os.path.normpath(folder.resolve() / str(database.meta.get(AUDIO_ROOT, "."))))
 
 
-@contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
-    """A temporary folder that replaces `folder` once it is written."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
-        new = Path(temporary, "new")
-        new.mkdir()
-        yield new
-        if folder.exists():
-            folder.rename(Path(temporary, "old"))
-        new.rename(folder)
+def _list(
+    database: Any, folder: Path, name: str, table: str | None = None, column: str | None = None
+) -> tuple[list[tuple[Utterance, Row]], list[Problem]]:
+    labels = _find_labels(folder, database, table, column)
+    rows, notes = _rows(database, *labels)
+    base, root = folder.resolve(), _root(folder, database)
+    located = [{**row, "path": os.path.relpath(base / row["path"], root)} for row in rows]
+
+    def where(index: int) -> str:
+        row = rows[index]
+        times = f" {row['start_s']}-{row['end_s']} s" if row["start_s"] or row["end_s"] else ""
+        return row["path"] + times
+
+    found, faults = read_utterances(located, root, name, where=where)
+    if not found:
+        why = f" ({faults[0].path}: {faults[0].detail})" if faults else ""
+        raise CorpusError(f"{folder}: table {labels[0]} has no usable row{why}; correct its rows")
+    return [(utterance, rows[n]) for n, (utterance, _) in found.items()], [*notes, *faults]
+
+
+def _find_labels(
+    folder: Path, database: Any, table: str | None, column: str | None
+) -> tuple[str, str]:
+    """Table and column of the labels; the name `emotion` is preferred, of a column first."""
+
+    def listed(refs: Iterable[tuple[str, str]]) -> str:
+        return ", ".join(map("/".join, refs)) or "none"
+
+    known = [(t, c) for t in database.tables for c in database[t].columns]
+    fitting = [
+        (t, c)
+        for t, c in known
+        if table in {None, t}
+        and (c == column if column else EMOTION in {c, database[t][c].scheme_id})
+    ]
+    if not fitting:
+        wanted = f"{table or 'any table'}/{column or EMOTION}"
+        raise CorpusError(f"{folder}: has no labels in {wanted}; its columns are {listed(known)}")
+    rank = {ref: (ref[1] != EMOTION, ref[0] != EMOTION) for ref in fitting}
+    best = [ref for ref in fitting if rank[ref] == min(rank.values())]
+    if len(best) > 1:
+        raise CorpusError(f"{folder}: has labels in {listed(best)}; choose table and column")
+    return best[0]
+
+
+def _rows(database: Any, table: str, column: str) -> tuple[list[Row], list[Problem]]:
+    """A row for each label, its path as in the database, and notes of what was left out.
+
+    Fields are those stated of a segment, or else of its whole file, or else of the database.
+    """
+    import pandas as pd  # noqa: PLC0415 (slow to load)
+
+    emotions = _texts(database[table][column])
+    rows: list[Row] = []
+    for place, emotion in emotions:
+        file, start, end = place if isinstance(place, tuple) else (place, None, None)
+        start_s = str(start.total_seconds()) if start else ""
+        end_s: str = "" if pd.isna(end) else str(end.total_seconds())
+        rows.append({"path": file, "emotion": emotion, "start_s": start_s, "end_s": end_s})
+    n_unlabeled = len({*database.files} - {row["path"] for row in rows})
+    detail = f"{n_unlabeled} files are in other tables than that of the labels; left out"
+    notes = [Problem("no label", HEADER, detail)] if n_unlabeled else []
+    tables = [table, *(other for other in database.tables if other != table)]
+    for field, (names, convert) in FIELDS.items():
+        words: dict[Place, str] = {}
+        for texts in _stated(database, tables, names, is_rating=field in RATINGS):
+            words = {place: word for place, word in texts if word} | words
+        known = {word: convert(word) for word in words.values()}
+        for word, n in Counter(word for word in words.values() if known[word] is None).items():
+            detail = f"unknown {field} {word!r} in {n} rows; taken as missing"
+            notes.append(Problem(f"unknown {field}", HEADER, detail))
+        for row, (place, _) in zip(rows, emotions, strict=True):
+            found = (known.get(words.get(each, "")) for each in (place, row["path"]))
+            row[field] = next(filter(None, found), "")
+    if len(database.languages) == 1:
+        of_all = _language(database.languages[0])
+        rows = [{**row, "language": row["language"] or of_all} for row in rows]
+    return rows, notes
+
+
+def _stated(
+    database: Any, tables: Iterable[str], names: Iterable[str], *, is_rating: bool
+) -> Iterator[list[tuple[Place, str]]]:
+    """Texts of columns of these names, then of attributes of speakers, by priority."""
+
+    def columns(name: str) -> Iterator[Any]:
+        """In each table, the column of a name, or else the first whose scheme has that name."""
+        for table in tables:
+            of_table = database[table].columns
+            schemed = [column for column in of_table.values() if column.scheme_id == name]
+            yield from [of_table[name]] if name in of_table else schemed[:1]
+
+    for name in names:
+        yield from (_texts(column, is_rating=is_rating) for column in columns(name))
+    for column in columns("speaker"):
+        labels = column.scheme.labels if column.scheme else None
+        if isinstance(labels, str):
+            labels = database[labels].df.to_dict("index")
+        listed = labels.values() if isinstance(labels, dict) else ()
+        stated = {
+            name for attributes in listed if isinstance(attributes, dict) for name in attributes
+        }
+        yield from (_texts(column, name) for name in names if name in stated)
+
+
+def _texts(
+    column: Any, attribute: str | None = None, *, is_rating: bool = False
+) -> list[tuple[Place, str]]:
+    """A text for each row of a column; numbers that a scheme maps to words become these words."""
+    scheme = column.scheme
+    if attribute is None and scheme is not None and scheme.dtype == "int":
+        words = scheme.labels.values() if isinstance(scheme.labels, dict) else ()
+        attribute = column.scheme_id if any(isinstance(word, str) for word in words) else None
+    values = column.get(map=attribute)
+    if is_rating and scheme is not None and None not in (scheme.minimum, scheme.maximum):
+        values = (values - scheme.minimum) / ((scheme.maximum - scheme.minimum) or 1)
+    cells = zip(values.index, values, values.isna(), strict=True)
+    return [(place, "" if missing else _text(value)) for place, value, missing in cells]
+
+
+def _text(value: Any) -> str:
+    # Integers in a column with missing values are floats.
+    is_whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if is_whole else value).strip()
+
+
+def _database_of(library: Any, corpus: Corpus, base: Path) -> Any:
+    """A database with the labels of a corpus in one table and all other metadata in another.
+
+    Classes are named as in the taxonomy, `female child` among them.
+    """
+    import pandas as pd  # noqa: PLC0415 (slow to load)
+
+    card, utterances = corpus.card, corpus.utterances
+    root = Path(os.path.relpath(corpus.root.resolve(), base))
+    # None if one is unknown: readers take a single code as the language of every utterance.
+    languages = [_iso_639(name or "") for name in {u.language for u in utterances}]
+    database = library.Database(
+        corpus.name,
+        source=card.url,
+        usage=library.define.Usage.OTHER,
+        languages=sorted(each.pt3 for each in languages) if all(languages) else [],
+        description=card.title or None,
+        license=card.license or None,
+        meta={"citation": card.citation, AUDIO_ROOT: root.as_posix()},
+    )
+    rows = [row_of(utterance, corpus.root) for utterance in utterances]
+    files = [Path(os.path.normpath(root / row["path"])).as_posix() for row in rows]
+    # From seconds, the library would truncate rather than round to nanoseconds.
+    starts, ends = (
+        [None if time is None else pd.Timedelta(round(time * 10**9)) for time in times]
+        for times in ([u.start_s for u in utterances], [u.end_s for u in utterances])
+    )
+    metadata, index = FILES, library.filewise_index(files)
+    if any(starts) or any(ends):
+        metadata, index = SEGMENTS, library.segmented_index(files, starts, ends)
+    schemes = {
+        EMOTION: library.Scheme(labels=sorted({u.label for u in utterances})),
+        **{name: library.Scheme("str") for name in FIELDS},
+        "gender": library.Scheme(labels=list(GENDER.classes)),
+        "naturalness": library.Scheme(labels=list(NATURALNESS.classes)),
+        **{name: library.Scheme("float", minimum=0, maximum=1) for name in RATINGS},
+    }
+    for name, scheme in schemes.items():
+        values = pd.Series([row[name] or None for row in rows], index)
+        if values.isna().all():
+            continue
+        database.schemes[name] = scheme
+        table = EMOTION if name == EMOTION else metadata
+        if table not in database:
+            database[table] = library.Table(index)
+        database[table][name] = library.Column(scheme_id=name)
+        database[table][name].set(pd.to_numeric(values) if scheme.is_numeric else values)
+    return database

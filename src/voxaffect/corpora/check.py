@@ -49,15 +49,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Examined:
-    """Findings about an utterance.
+    """Findings about an utterance: the most serious problem, if any, and the duration in seconds.
 
-    Args:
-        utterance: the utterance.
-        problems: the most serious problem with it, if any.
-        duration_s: its length in seconds, 0 if it cannot be read.
-        content: hash to find copies. Of samples, it is the hash of the mean of the channels at
-            their own rate, independent of the format. Of headers, it is the hash of the file, and
-            None if no other file is similar.
+    Equal `content` marks copies. It is the hash of the samples, the mean of the channels at their
+    own rate, whatever the format; or if only headers are read, the hash of the file, None if no
+    other file is similar.
     """
 
     utterance: Utterance
@@ -84,9 +80,6 @@ def examine(
         n_jobs: number of processes, for many utterances.
         limits: what counts as unreadable.
         progress: called after every batch.
-
-    Returns:
-        One for each utterance, in their order.
     """
     batches = [utterances[at : at + BATCH] for at in range(0, len(utterances), BATCH)]
     # Processes rather than threads, since opening a file is mostly Python code.
@@ -94,8 +87,7 @@ def examine(
     work = delayed(partial(_examine_batch, samples=samples, limits=limits))
     examined: list[Examined] = []
     segments = ([(u.id, str(u.path), u.start_s, u.end_s) for u in batch] for batch in batches)
-    for findings in run(map(work, segments)):
-        batch = utterances[len(examined) : len(examined) + BATCH]
+    for batch, findings in zip(batches, run(map(work, segments)), strict=True):
         examined += [Examined(u, *finding) for u, finding in zip(batch, findings, strict=True)]
         if progress:
             progress(len(examined), len(utterances))
@@ -182,14 +174,13 @@ def _compare_files(examined: Sequence[Examined]) -> list[Examined]:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
-    compared = []
-    for each in examined:
-        content = None
-        if each.content and counts[each.content] > 1:
-            u = each.utterance
-            content = f"{u.start_s} {u.end_s} {file_hash(u.path)}"
-        compared.append(replace(each, content=content))
-    return compared
+    def content(each: Examined) -> str | None:
+        if not each.content or counts[each.content] == 1:
+            return None
+        u = each.utterance
+        return f"{u.start_s} {u.end_s} {file_hash(u.path)}"
+
+    return [replace(each, content=content(each)) for each in examined]
 
 
 UNKNOWN = "unknown"
@@ -222,17 +213,10 @@ class Count:
 class CheckReport:
     """Contents of a corpus, and what is wrong with it.
 
-    Args:
-        name: name of the corpus.
-        samples: whether recordings were decoded rather than only their headers read.
-        n_utterances: number of utterances found.
-        duration_s: total duration in seconds of all that can be read.
-        by_label: utterances by raw label; those of the card come first, even if none was found.
-        speakers: number of speakers rather than utterances.
-        by_speaker: utterances by speaker, as by label.
-        by_gender: utterances by gender, with `unknown`.
-        by_style: utterances by naturalness, with `unknown`.
-        problems: problems of the loader, of the counts and of the recordings, in this order.
+    `samples` is whether recordings were decoded rather than only their headers read; `duration_s`
+    is the total of all that can be read. `speakers` counts speakers, the other counts utterances:
+    first those of the card, even if none was found, `unknown` last. Problems are in the order of
+    the loader's, those of the counts and those of the recordings.
     """
 
     name: str
@@ -270,23 +254,15 @@ def check(
     limits: DecodeLimits = DEFAULT_LIMITS,
     progress: Progress | None = None,
 ) -> CheckReport:
-    """Examine every utterance of a corpus, and compare the counts with its card.
+    """Examine every utterance of a corpus, as by `examine`, and compare the counts with its card.
 
     A label or speaker of the card that is completely absent is a note, since corpora are handed on
     as subsets of whole classes; one with another count is a fault. Counts by speaker, gender and
     style are compared likewise, but not those of a subset of the labels.
-
-    Args:
-        corpus: corpus to check.
-        samples: decode the recordings; see `examine` for what their headers reveal.
-        n_jobs: number of processes.
-        limits: what counts as unreadable.
-        progress: called with the number of utterances done, and of all.
     """
     card, utterances = corpus.card, corpus.utterances
     by_label = _counts([u.label for u in utterances], card.labels)
     is_subset = any(count.verdict == "notes" for count in by_label)
-    speakers = _count_speakers(card.n_speakers, len(corpus.speakers))
     names = [u.speaker.removeprefix(f"{corpus.name}/") for u in utterances]
     by_speaker = tuple(  # a speaker may be absent from a subset, too
         replace(count, verdict="notes") if count.expected and not count.found else count
@@ -294,6 +270,7 @@ def check(
     )
     by_gender = _counts([u.gender for u in utterances], card.genders, is_subset=is_subset)
     by_style = _counts([u.naturalness for u in utterances], card.styles, is_subset=is_subset)
+    speakers = _count_speakers(len(corpus.speakers), card.n_speakers)
     examined = examine(utterances, samples=samples, n_jobs=n_jobs, limits=limits, progress=progress)
     return CheckReport(
         name=corpus.name,
@@ -321,35 +298,27 @@ def check(
 def _counts(
     values: Sequence[str | None], expected: Mapping[str, int], *, is_subset: bool = False
 ) -> tuple[Count, ...]:
-    """Counts of all values, expected ones first and None last."""
+    """Counts of all values, expected ones first and None last.
+
+    There is no verdict on a count that may be too low only because some values are unknown.
+    """
     n_unknown = values.count(None)
     counter = Counter(value for value in values if value is not None)
     found = dict.fromkeys(expected, 0) | dict(sorted(counter.items()))
     can_compare = bool(expected) and not is_subset
-    counts = [
-        Count(
-            value,
-            n,
-            expected.get(value, 0) if expected else None,
-            _verdict(n, expected.get(value, 0), n_unknown) if can_compare else None,
-        )
-        for value, n in found.items()
-    ]
+    counts = []
+    for value, n in found.items():
+        n_expected = expected.get(value, 0)
+        verdict: Verdict | None = None
+        if can_compare and (n >= n_expected or not n_unknown):
+            verdict = "ok" if n == n_expected else "faults" if n else "notes"
+        counts.append(Count(value, n, n_expected if expected else None, verdict))
     if n_unknown:
         counts.append(Count(UNKNOWN, n_unknown, None, "notes" if can_compare else None))
     return tuple(counts)
 
 
-def _verdict(found: int, expected: int, n_unknown: int) -> Verdict | None:
-    """None where a count may be too low only because some values are unknown."""
-    if found == expected:
-        return "ok"
-    if found < expected and n_unknown:
-        return None
-    return "faults" if found else "notes"
-
-
-def _count_speakers(expected: int, found: int) -> Count:
+def _count_speakers(found: int, expected: int) -> Count:
     """Fewer speakers than expected are a subset; 0 expected means not known."""
     if not expected:
         return Count("speakers", found, None, None)

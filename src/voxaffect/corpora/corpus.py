@@ -119,11 +119,12 @@ class CorpusCard:
         url: where to read about it and request it.
         labels: raw label -> number of utterances; this and the counts below are empty or 0 where
             they are not known.
-        n_speakers: number of speakers.
+        n_speakers: number of speakers, by default those in `speakers`.
         faults: known faults of the distribution, one sentence each.
         speakers: speaker, not qualified -> number of utterances.
         genders: class of `taxonomy.GENDER` -> number of utterances.
-        styles: class of `taxonomy.NATURALNESS` -> number of utterances.
+        styles: class of `taxonomy.NATURALNESS` -> number of utterances; by default all are of the
+            elicitation, unless it is mixed.
     """
 
     name: str
@@ -133,12 +134,19 @@ class CorpusCard:
     license: str
     citation: str
     url: str
-    labels: Mapping[str, int]
-    n_speakers: int
+    labels: Mapping[str, int] = field(default_factory=dict)
+    n_speakers: int = 0
     faults: tuple[str, ...] = ()
     speakers: Mapping[str, int] = field(default_factory=dict)
     genders: Mapping[str, int] = field(default_factory=dict)
     styles: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.speakers and not self.n_speakers:
+            object.__setattr__(self, "n_speakers", len(self.speakers))
+        if self.labels and not self.styles and self.elicitation != "mixed":
+            styles = {self.elicitation: sum(self.labels.values())}
+            object.__setattr__(self, "styles", styles)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path, PurePath
 
 from voxaffect.audio.containers import CONTAINER_SUFFIXES
 from voxaffect.audio.decode import AUDIO_SUFFIXES, printable
-from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance, utterance_id
+from voxaffect.corpora.corpus import (
+    UNKNOWN_SPEAKER,
+    Corpus,
+    CorpusCard,
+    Problem,
+    Utterance,
+    utterance_id,
+)
 from voxaffect.errors import CorpusError
 
 
@@ -54,12 +61,36 @@ NameParser = Callable[[re.Match[str], PurePath], ParsedName | Excluded]
 TakeKey = tuple[str, str | None, str]
 """Speaker, session and take, unique to each recording of a corpus."""
 
+ADULTS = {"f": "female", "m": "male", "female": "female", "male": "male"}
+
+
+def by_groups(
+    labels: Mapping[str, str], genders: Mapping[str, str] | None = None
+) -> Callable[[re.Match[str], PurePath], ParsedName]:
+    """A parser of names whose pattern has groups that state everything.
+
+    The groups are `emotion`, `speaker` (`?` without it), and if the names state them `sentence` and
+    `sex`, as in `ADULTS`.
+
+    Args:
+        labels: emotion as in the name -> label.
+        genders: speaker -> gender, where it is not in the name.
+    """
+
+    def parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
+        stated = name.groupdict()
+        speaker = stated.get("speaker") or UNKNOWN_SPEAKER
+        gender = ADULTS.get((stated.get("sex") or "").lower()) or (genders or {}).get(speaker)
+        return ParsedName(labels[stated["emotion"]], speaker, gender, stated.get("sentence"))
+
+    return parse_name
+
 
 def corpus_from_names(
     card: CorpusCard,
-    root: Path,
     pattern: re.Pattern[str],
     parse_name: NameParser,
+    root: Path,
     *,
     example: str,
     parents: re.Pattern[str] | None = None,
@@ -71,9 +102,9 @@ def corpus_from_names(
 
     Args:
         card: what the corpus should be.
-        root: folder to read.
         pattern: matches the whole stem of a recording's name.
         parse_name: parser of names that match.
+        root: folder to read.
         example: a path that matches, shown where nothing was found.
         parents: matches names of folders that carry metadata. Where the root and the folders above
             it match, their names come first in the path that `parse_name` receives, so that a root

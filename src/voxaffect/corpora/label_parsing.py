@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 from voxaffect.audio.decode import printable
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem
 from voxaffect.corpora.filename_parsing import (
+    ADULTS,
     Excluded,
     ParsedName,
     corpus_from_names,
@@ -33,7 +34,6 @@ GENDERS_FILE = "speaker_genders.txt"
 """A user's list of speakers' sexes, for corpora that do not distribute them: a speaker per line,
 followed by f or m."""
 
-ADULTS = {"f": "female", "m": "male", "female": "female", "male": "male"}
 CHILDREN = {sex: f"{gender} child" for sex, gender in ADULTS.items()}
 GENDERS_LINE = re.compile(r"(?P<speaker>.+?)[\s,;]+(?P<sex>\w+)")
 
@@ -43,27 +43,12 @@ class LineError(Exception):
 
 
 @dataclass(frozen=True)
-class LabelFile:
-    """A text file found below a corpus root.
-
-    Args:
-        name: its path below the root, for reports.
-        lines: number and text of the lines that are not blank; none if it cannot be read.
-        problems: what is wrong with the file as a whole.
-    """
-
-    name: str
-    lines: tuple[tuple[int, str], ...] = ()
-    problems: tuple[Problem, ...] = ()
-
-
-@dataclass(frozen=True)
 class LabelEntries(Generic[T]):
-    """Entries of a label file by the key of a recording or speaker.
+    """Entries of a label file by the key of a recording, or its text by line.
 
     Args:
         source: name of the file, for reports.
-        found: key -> entry.
+        found: key -> entry, in the order of the file.
         where: key -> line of the entry, such as `labels.csv line 7`.
         problems: what is wrong with the file, and lines that could not be used.
     """
@@ -73,6 +58,10 @@ class LabelEntries(Generic[T]):
     where: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
+
+LabelFile = LabelEntries[str]
+"""Lines of a file that are not blank, by their names `labels.csv line 7`; none if it is unreadable.
+"""
 
 Labels = LabelEntries[ParsedName | Excluded]
 
@@ -102,10 +91,10 @@ def open_label_file(root: Path, *names: str) -> LabelFile:
     wanted = {name.lower() for name in names}
     found, _ = find_files(root, lambda path: path.name.lower() in wanted)
     if not found:
-        return LabelFile(f"{names[0]} (not found below the root)")
+        return LabelFile(f"{names[0]} (not found below the root)", {})
     file = read_label_file(root, found[0])
     copies = (
-        Problem("duplicate", printable(path.relative_to(root)), f"{file.name} is used; left out")
+        Problem("duplicate", printable(path.relative_to(root)), f"{file.source} is used; left out")
         for path in found[1:]
     )
     return replace(file, problems=(*file.problems, *copies))
@@ -122,25 +111,27 @@ def read_label_file(root: Path, path: Path) -> LabelFile:
     except OSError as error:
         return _unreadable(name, f"cannot be read ({error.strerror}); {suggest_fix(error)}")
     numbered = enumerate(text.replace("\r\n", "\n").split("\n"), start=1)
-    lines = tuple((number, line) for number, line in numbered if line.strip())
+    lines = {f"{name} line {number}": line for number, line in numbered if line.strip()}
     if not lines:
         return _unreadable(name, "is empty; copy it again")
-    return LabelFile(name, lines, (Problem("encoding", name, warning),) if warning else ())
+    problems = (Problem("encoding", name, warning),) if warning else ()
+    return LabelFile(name, lines, problems=problems)
+
+
+def _unreadable(name: str, detail: str) -> LabelFile:
+    return LabelFile(name, {}, problems=(Problem(UNREADABLE, name, detail, is_fault=True),))
 
 
 def read_lines(file: LabelFile, parse: Callable[[str], tuple[str, T] | None]) -> LabelEntries[T]:
     """Read a file line by line.
 
-    Args:
-        file: file to read.
-        parse: text -> key and entry, or None for a line without an entry; raises `LineError` for
-            a broken line.
+    `parse` gives key and entry of a line, None if it has none, and raises `LineError` if it is
+    broken.
     """
     found: dict[str, T] = {}
     where: dict[str, str] = {}
     problems = [*file.problems]
-    for number, text in file.lines:
-        here = f"{file.name} line {number}"
+    for here, text in file.found.items():
         try:
             entry = parse(text)
         except LineError as error:
@@ -154,7 +145,7 @@ def read_lines(file: LabelFile, parse: Callable[[str], tuple[str, T] | None]) ->
             problems.append(Problem("repeated line", here, detail, is_fault=True))
         else:
             found[key], where[key] = value, here
-    return LabelEntries(file.name, found, where, tuple(problems))
+    return LabelEntries(file.source, found, where, tuple(problems))
 
 
 def read_table(
@@ -164,24 +155,20 @@ def read_table(
     *,
     delimiter: str = ",",
 ) -> LabelEntries[T]:
-    """Read a table with a header, row by row; a stray quote breaks its own row only.
+    """Read a table with a header, row by row, as by `read_lines`; columns are in lower case.
 
-    A table that lacks a column is an unreadable file.
-
-    Args:
-        file: file to read.
-        columns: names of the required columns, lower case.
-        parse: values by column -> as in `read_lines`.
-        delimiter: separator of values.
+    A stray quote breaks its own row only. A table that lacks one of `columns` is an unreadable
+    file.
     """
-    if not file.lines:
-        return LabelEntries(file.name, {}, problems=file.problems)
-    header = [name.strip(' "') for name in file.lines[0][1].lower().strip().split(delimiter)]
+    if not file.found:
+        return LabelEntries(file.source, {}, problems=file.problems)
+    first, *rows = file.found
+    header = [name.strip(' "') for name in file.found[first].lower().strip().split(delimiter)]
     missing = [name for name in columns if name not in header]
     if missing:
         detail = f"column {missing[0]!r} is missing; its columns are: {', '.join(header)}"
-        problems = (*file.problems, *_unreadable(file.name, detail).problems)
-        return LabelEntries(file.name, {}, problems=problems)
+        problems = (*file.problems, *_unreadable(file.source, detail).problems)
+        return LabelEntries(file.source, {}, problems=problems)
 
     def parse_row(text: str) -> tuple[str, T] | None:
         try:
@@ -193,25 +180,24 @@ def read_table(
             raise LineError(f"has {len(values)} values for {len(header)} columns")
         return parse(dict(zip(header, values, strict=True)))
 
-    return read_lines(replace(file, lines=file.lines[1:]), parse_row)
+    return read_lines(replace(file, found={row: file.found[row] for row in rows}), parse_row)
 
 
 def merge_entries(parts: Iterable[LabelEntries[T]]) -> LabelEntries[T]:
     """The entries of several files; of a key in two, as in a copy, the first entry is used."""
-    sources: list[str] = []
+    parts = list(parts)
     found: dict[str, T] = {}
     where: dict[str, str] = {}
     problems: list[Problem] = []
     for part in parts:
-        sources.append(part.source)
         problems += part.problems
         n_repeated = len(found.keys() & part.found.keys())
         if n_repeated:
             detail = f"{n_repeated} of its entries are in an earlier file, which is used; left out"
             problems.append(Problem("duplicate", part.source, detail))
-        found = {**part.found, **found}
-        where = {**part.where, **where}
-    return LabelEntries(" or ".join(sources), found, where, tuple(problems))
+        found, where = {**part.found, **found}, {**part.where, **where}
+    source = " or ".join(part.source for part in parts)
+    return LabelEntries(source, found, where, tuple(problems))
 
 
 def check_readable(root: Path, entries: LabelEntries[Any]) -> None:
@@ -244,9 +230,9 @@ def corpus_from_labels(
     Args:
         card: what the corpus should be.
         root: folder to read.
-        pattern: matches the whole stem of a recording's name.
+        pattern: as of `corpus_from_names`, and so is `example`.
         labels: entries of the label files.
-        example: a path that matches, shown where nothing was found.
+        example: a path that matches.
         key: match of a name and path below the root -> key of its label; the stem by default.
         labels_all: whether the corpus labels all its recordings.
 
@@ -264,7 +250,7 @@ def corpus_from_labels(
         return labels.found.get(wanted) or Excluded("no label", detail, is_fault=labels_all)
 
     try:
-        corpus = corpus_from_names(card, root, pattern, parse_name, example=example)
+        corpus = corpus_from_names(card, pattern, parse_name, root, example=example)
     except CorpusError as error:
         if labels.found or not used:
             raise
@@ -330,23 +316,24 @@ def add_genders(corpus: Corpus, classes: Mapping[str, str]) -> Corpus:
 
     listed = read_lines(open_label_file(corpus.root, GENDERS_FILE), parse_line)
     prefix = f"{corpus.name}/"
-    utterances = tuple(
-        replace(u, gender=listed.found.get(u.speaker.removeprefix(prefix), u.gender))
-        for u in corpus.utterances
-    )
-    speakers = {*corpus.speakers}
+    found, speakers = set_genders(corpus, listed.found), {*corpus.speakers}
     problems = [
         Problem("unknown speaker", where, f"{speaker!r} has no recording here; ignored")
         for speaker, where in listed.where.items()
         if prefix + speaker not in speakers
     ]
-    missing = sorted({u.speaker.removeprefix(prefix) for u in utterances if u.gender is None})
+    missing = sorted({u.speaker.removeprefix(prefix) for u in found.utterances if not u.gender})
     if missing:
         detail = f"{len(missing)} speakers have no gender ({missing[0]} first)"
         problems.append(Problem("no gender", GENDERS_FILE, f"{detail}; list them in this file"))
-    all_problems = (*corpus.problems, *listed.problems, *problems)
-    return replace(corpus, utterances=utterances, problems=all_problems)
+    return replace(found, problems=(*corpus.problems, *listed.problems, *problems))
 
 
-def _unreadable(name: str, detail: str) -> LabelFile:
-    return LabelFile(name, problems=(Problem(UNREADABLE, name, detail, is_fault=True),))
+def set_genders(corpus: Corpus, genders: Mapping[str, str]) -> Corpus:
+    """The corpus with the genders of these speakers."""
+    prefix = f"{corpus.name}/"
+    utterances = tuple(
+        replace(u, gender=genders.get(u.speaker.removeprefix(prefix), u.gender))
+        for u in corpus.utterances
+    )
+    return replace(corpus, utterances=utterances)

@@ -1,40 +1,15 @@
-"""Corpus loaders: one module per corpus, with its card and a function `parse`.
+"""Corpus loaders: one module per corpus, with its card `CARD` and a function `parse`.
 
 A user's own recordings are read by `table.parse_table`.
 """
 
-from __future__ import annotations
-
+import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.loaders import (
-    aibo,
-    ased,
-    cafe,
-    cremad,
-    emodb,
-    emovdb,
-    emovo,
-    enterface,
-    esd,
-    iemocap,
-    jl,
-    ldc,
-    meld,
-    mesd,
-    msp_improv,
-    msp_podcast,
-    nemo,
-    ravdess,
-    savee,
-    shemo,
-    subesco,
-    tess,
-    urdu,
-)
 
 
 @dataclass(frozen=True)
@@ -51,10 +26,6 @@ class Loader:
     parse: Callable[[Path], Corpus]
 
 
-CORPORA: dict[str, Loader] = {
-    module.CARD.name: Loader(module.CARD, module.parse)
-    for module in (
-        *(aibo, ased, cafe, cremad, emodb, emovdb, emovo, enterface, esd, iemocap, jl, ldc),
-        *(meld, mesd, msp_improv, msp_podcast, nemo, ravdess, savee, shemo, subesco, tess, urdu),
-    )
-}
+_MODULES = (import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
+CORPORA = {module.CARD.name: Loader(module.CARD, module.parse) for module in _MODULES}
+"""Every loader by the name of its corpus."""

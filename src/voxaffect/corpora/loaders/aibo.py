@@ -3,8 +3,6 @@
 `wav/Mont_01_000_00.wav` is school, child, turn, chunk, labeled in `chunk_labels_5cl_corpus.txt`.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
@@ -23,12 +21,9 @@ from voxaffect.corpora.label_parsing import (
 # Code -> label, and its utterances in the full distribution. Anger is angry, touchy and
 # reprimanding; positive is motherese and joyful.
 EMOTIONS = {
-    "N": ("neutral", 10_967),
-    "P": ("positive", 889),
-    "A": ("anger", 1_492),
-    "E": ("emphatic", 3_601),
-    "R": ("rest", 1_267),
-}
+    "N": ("neutral", 10_967), "P": ("positive", 889), "A": ("anger", 1_492),
+    "E": ("emphatic", 3_601), "R": ("rest", 1_267),
+}  # fmt: skip
 
 CARD = CorpusCard(
     name="aibo",
@@ -47,7 +42,6 @@ CARD = CorpusCard(
         "The sexes of the children are in the corpus's documentation, not in its labels.",
         "Many chunks are shorter than a quarter of a second; the longest has 24 s.",
     ),
-    styles={"natural": 18_216},
 )
 
 LABELS = "chunk_labels_5cl_corpus.txt"

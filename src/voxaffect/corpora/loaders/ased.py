@@ -1,11 +1,10 @@
 """ASED: `0kEmotion/03Happy/h3-02-01-01-17.wav` is emotion, sentence, repetition, sex, speaker."""
 
-from __future__ import annotations
-
 import re
-from pathlib import Path, PurePath
+from functools import partial
+from pathlib import PurePath
 
-from voxaffect.corpora.corpus import Corpus, CorpusCard
+from voxaffect.corpora.corpus import CorpusCard
 from voxaffect.corpora.filename_parsing import ParsedName, corpus_from_names
 
 CARD = CorpusCard(
@@ -25,7 +24,6 @@ CARD = CorpusCard(
         "Four pairs of files hold the same recording.",
         "One name of a sad recording begins with S4 in place of s4.",
     ),
-    styles={"acted": 2_474},
 )
 
 EMOTIONS = {"n": "neutral", "f": "fearful", "h": "happy", "s": "sad", "a": "angry"}
@@ -39,14 +37,12 @@ NAME = re.compile(
 )
 
 
-def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`."""
-    return corpus_from_names(
-        CARD, root, NAME, _parse_name, example="0kEmotion/03Happy/h3-02-01-01-17.wav"
-    )
-
-
 def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
     label, speaker = EMOTIONS[name["emotion"].lower()], name["speaker"]
     gender = None if speaker in OF_TWO_SEXES else SEXES[name["sex"]]
     return ParsedName(label, speaker, gender, name["sentence"])
+
+
+parse = partial(
+    corpus_from_names, CARD, NAME, _parse_name, example="0kEmotion/03Happy/h3-02-01-01-17.wav"
+)

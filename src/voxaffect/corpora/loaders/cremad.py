@@ -1,7 +1,5 @@
 """CREMA-D: `AudioWAV/1001_IEO_ANG_HI.wav` is actor, sentence, emotion, intensity."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,20 +7,16 @@ from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem
 from voxaffect.corpora.filename_parsing import Excluded, ParsedName, corpus_from_names
-from voxaffect.corpora.label_parsing import look_up, open_label_file, read_table
+from voxaffect.corpora.label_parsing import look_up, open_label_file, read_table, set_genders
 
 # The other actors have 82 recordings: 11 sentences in 6 emotions, and one whose 5 emotions other
 # than neutral have 3 intensities. 1076 has 81, one of which is without sound.
 INCOMPLETE = {"1002": 81, "1008": 76, "1009": 76, "1019": 76, "1076": 80}
 
 EMOTIONS = {
-    "NEU": "neutral",
-    "HAP": "happy",
-    "SAD": "sad",
-    "ANG": "anger",
-    "DIS": "disgust",
-    "FEA": "fear",
-}
+    "NEU": "neutral", "HAP": "happy", "SAD": "sad",
+    "ANG": "anger", "DIS": "disgust", "FEA": "fear",
+}  # fmt: skip
 
 CARD = CorpusCard(
     name="cremad",
@@ -35,7 +29,6 @@ CARD = CorpusCard(
     "5(4), 2014",
     url="https://github.com/CheyneyComputerScience/CREMA-D",
     labels=dict.fromkeys(EMOTIONS.values(), 1_271) | {"neutral": 1_087, "sad": 1_270},
-    n_speakers=91,
     faults=(
         "1076_MTI_SAD_XX has no sound; it is left out of the 7,442.",
         "Labels are what the actors were asked for; listeners often perceived another emotion.",
@@ -44,7 +37,6 @@ CARD = CorpusCard(
     ),
     speakers=dict.fromkeys(map(str, range(1001, 1092)), 82) | INCOMPLETE,
     genders={"female": 3_511, "male": 3_930},  # 43 women, 48 men by VideoDemographics.csv
-    styles={"acted": 7_441},
 )
 
 SEXES = {"Female": "female", "Male": "male"}
@@ -59,17 +51,14 @@ NAME = re.compile(
 def parse(root: Path) -> Corpus:
     """Read the corpus below `root`, and the actors' sexes from `VideoDemographics.csv`."""
     actors = read_table(open_label_file(root, DEMOGRAPHICS), ("actorid", "sex"), _parse_actor)
-    corpus = corpus_from_names(CARD, root, NAME, _parse_name, example=EXAMPLE)
-    utterances = tuple(
-        replace(u, gender=actors.found.get(u.speaker.removeprefix(f"{CARD.name}/")))
-        for u in corpus.utterances
-    )
+    corpus = corpus_from_names(CARD, NAME, _parse_name, root, example=EXAMPLE)
+    corpus = set_genders(corpus, actors.found)
     problems = [*actors.problems]
-    n_unknown = sum(u.gender is None for u in utterances)
+    n_unknown = sum(u.gender is None for u in corpus.utterances)
     if n_unknown:
         detail = f"{n_unknown} utterances have no gender; add their actors to {actors.source}"
         problems.append(Problem("no gender", DEMOGRAPHICS, detail))
-    return replace(corpus, utterances=utterances, problems=(*problems, *corpus.problems))
+    return replace(corpus, problems=(*problems, *corpus.problems))
 
 
 def _parse_name(name: re.Match[str], relative: PurePath) -> ParsedName | Excluded:

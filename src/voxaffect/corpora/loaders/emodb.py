@@ -1,7 +1,5 @@
 """Berlin Database of Emotional Speech: `wav/03a01Fa.wav` is speaker, sentence, emotion, version."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -20,14 +18,9 @@ PER_SPEAKER = {
 # Code -> label, and its utterances in the full distribution: neutral, Freude, Trauer, Wut,
 # Langeweile, Ekel, Angst.
 EMOTIONS = {
-    "N": ("neutral", 79),
-    "F": ("happiness", 71),
-    "T": ("sadness", 62),
-    "W": ("anger", 127),
-    "L": ("boredom", 81),
-    "E": ("disgust", 46),
-    "A": ("fear", 69),
-}
+    "N": ("neutral", 79), "F": ("happiness", 71), "T": ("sadness", 62), "W": ("anger", 127),
+    "L": ("boredom", 81), "E": ("disgust", 46), "A": ("fear", 69),
+}  # fmt: skip
 
 CARD = CorpusCard(
     name="emodb",
@@ -39,7 +32,6 @@ CARD = CorpusCard(
     "German Emotional Speech. Interspeech 2005",
     url="http://emodb.bilderbar.info",
     labels=dict(EMOTIONS.values()),
-    n_speakers=10,
     faults=(
         "Speaker 08 has no disgust and 03 and 10 have one each, so its recall is undefined there.",
         "Version 2.0.0 adds laryngograph recordings and 281 ambiguous utterances to the 535.",
@@ -47,7 +39,6 @@ CARD = CorpusCard(
     ),
     speakers=PER_SPEAKER,
     genders={"female": 302, "male": 233},
-    styles={"acted": 535},
 )
 
 AMBIGUOUS = "db.emotion.categories.ambiguous.csv"
@@ -63,7 +54,7 @@ def parse(root: Path) -> Corpus:
     ambiguous = read_table(open_label_file(root, AMBIGUOUS), ("file",), _parse_ambiguous)
     parse_name = partial(_parse_name, ambiguous.found)
     corpus = corpus_from_names(
-        CARD, root, NAME, parse_name, example="wav/03a01Fa.wav", parents=LARYNGOGRAPH
+        CARD, NAME, parse_name, root, example="wav/03a01Fa.wav", parents=LARYNGOGRAPH
     )
     return replace(corpus, problems=(*ambiguous.problems, *corpus.problems))
 

@@ -1,11 +1,10 @@
 """EmoV-DB: `bea_Angry/anger_1-28_0001.wav` or `bea/Angry/...`; the folder is the speaker."""
 
-from __future__ import annotations
-
 import re
-from pathlib import Path, PurePath
+from functools import partial
+from pathlib import PurePath
 
-from voxaffect.corpora.corpus import Corpus, CorpusCard
+from voxaffect.corpora.corpus import CorpusCard
 from voxaffect.corpora.filename_parsing import Excluded, ParsedName, corpus_from_names
 
 CARD = CorpusCard(
@@ -19,7 +18,6 @@ CARD = CorpusCard(
     "arXiv:1806.09514, 2018",
     url="https://www.openslr.org/115/",
     labels={"neutral": 1585, "anger": 1308, "amused": 1330, "disgust": 1033, "sleepiness": 1744},
-    n_speakers=4,
     faults=(
         "Speaker josh has neither anger nor disgust.",
         "Level and sample rate differ by speaker, so a recording gives its speaker away.",
@@ -27,7 +25,6 @@ CARD = CorpusCard(
     ),
     speakers={"bea": 1_866, "jenie": 1_817, "josh": 863, "sam": 2_454},
     genders={"female": 3_683, "male": 3_317},
-    styles={"acted": 7_000},
 )
 
 GENDERS = {"bea": "female", "jenie": "female", "josh": "male", "sam": "male"}
@@ -38,12 +35,6 @@ NAME = re.compile(
 )
 
 
-def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`, sorted into one folder or two."""
-    example = "bea_Angry/anger_1-28_0001.wav"
-    return corpus_from_names(CARD, root, NAME, _parse_name, example=example, parents=FOLDER)
-
-
 def _parse_name(name: re.Match[str], path: PurePath) -> ParsedName | Excluded:
     folders = [match for part in path.parts[:-1] if (match := FOLDER.fullmatch(part))]
     if not folders:
@@ -51,3 +42,13 @@ def _parse_name(name: re.Match[str], path: PurePath) -> ParsedName | Excluded:
         return Excluded("unknown speaker", detail, is_fault=True)
     speaker = folders[-1][1].lower()
     return ParsedName(name["emotion"].lower(), speaker, GENDERS[speaker], name["sentence"])
+
+
+parse = partial(
+    corpus_from_names,
+    CARD,
+    NAME,
+    _parse_name,
+    example="bea_Angry/anger_1-28_0001.wav",
+    parents=FOLDER,
+)

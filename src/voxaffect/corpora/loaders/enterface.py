@@ -3,14 +3,12 @@
 Folders are right where file names are not: all files of subject 11 are named after subject 12.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import Excluded, ParsedName, corpus_from_names
-from voxaffect.corpora.label_parsing import ADULTS, add_genders
+from voxaffect.corpora.filename_parsing import ADULTS, Excluded, ParsedName, corpus_from_names
+from voxaffect.corpora.label_parsing import add_genders
 
 FOLDERS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 EMOTIONS = {folder[:2]: folder for folder in FOLDERS}
@@ -25,7 +23,6 @@ CARD = CorpusCard(
     "Database. ICDE Workshops 2006",
     url="http://www.enterface.net/enterface05",
     labels=dict.fromkeys(FOLDERS, 215) | {"happiness": 212},
-    n_speakers=43,
     faults=(
         "Subject 6 is not cut into sentences and is left out.",
         "The files of subject 11 are named s12; without their folders they pass for subject 12.",
@@ -35,7 +32,6 @@ CARD = CorpusCard(
         "It has no neutral class, and does not state its subjects' sexes.",
     ),
     speakers={str(n): 27 if n == 23 else 30 for n in range(1, 45) if n != 6},
-    styles={"acted": 1_287},
 )
 
 EXAMPLE = "subject 1/anger/sentence 1/s1_an_1.avi"
@@ -51,7 +47,7 @@ FOLDER = re.compile(
 
 def parse(root: Path) -> Corpus:
     """Read the corpus below `root`, and the subjects' sexes from `speaker_genders.txt`."""
-    corpus = corpus_from_names(CARD, root, NAME, _parse_name, example=EXAMPLE, parents=FOLDER)
+    corpus = corpus_from_names(CARD, NAME, _parse_name, root, example=EXAMPLE, parents=FOLDER)
     return add_genders(corpus, ADULTS)
 
 

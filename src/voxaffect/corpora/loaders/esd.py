@@ -1,11 +1,13 @@
-"""ESD: `0011/Angry/0011_000351.wav` is speaker and number, which states the emotion, too."""
+"""ESD: `0011/Angry/0011_000351.wav` is speaker and number, which states the emotion, too.
 
-from __future__ import annotations
+A recording whose folder contradicts its number is left out.
+"""
 
 import re
-from pathlib import Path, PurePath
+from functools import partial
+from pathlib import PurePath
 
-from voxaffect.corpora.corpus import Corpus, CorpusCard
+from voxaffect.corpora.corpus import CorpusCard
 from voxaffect.corpora.filename_parsing import Excluded, ParsedName, corpus_from_names
 
 CARD = CorpusCard(
@@ -18,11 +20,9 @@ CARD = CorpusCard(
     "and ESD. Speech Communication 137, 2022",
     url="https://hltsingapore.github.io/ESD/",
     labels=dict.fromkeys(("neutral", "happy", "sad", "angry", "surprise"), 7_000),
-    n_speakers=20,
     faults=("Its transcripts are in four encodings; the recordings need none of them.",),
     speakers={f"{speaker:04d}": 1_750 for speaker in range(1, 21)},
     genders={"female": 17_500, "male": 17_500},
-    styles={"acted": 35_000},
 )
 
 # A speaker reads the same 350 sentences in each emotion, numbered consecutively in this order.
@@ -32,11 +32,6 @@ MALE = {4, 5, 6, 8, 10, 11, 12, 13, 14, 20}
 LAST_MANDARIN = 10
 
 NAME = re.compile(r"(?P<speaker>\d{4})_(?P<number>\d{6})")
-
-
-def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`; a recording whose folder contradicts its number is left out."""
-    return corpus_from_names(CARD, root, NAME, _parse_name, example="0011/Angry/0011_000351.wav")
 
 
 def _parse_name(name: re.Match[str], relative: PurePath) -> ParsedName | Excluded:
@@ -52,3 +47,6 @@ def _parse_name(name: re.Match[str], relative: PurePath) -> ParsedName | Exclude
     language = "Mandarin" if speaker <= LAST_MANDARIN else "English"
     gender, text = "male" if speaker in MALE else "female", f"{language} {sentence + 1}"
     return ParsedName(label, name["speaker"], gender, text, language=language)
+
+
+parse = partial(corpus_from_names, CARD, NAME, _parse_name, example="0011/Angry/0011_000351.wav")

@@ -5,8 +5,6 @@ capture markers, dialogue, and after the last underscore the speaker (F, M: the 
 front is the other actor's in half of the turns.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -26,18 +24,11 @@ from voxaffect.corpora.label_parsing import (
 
 # Code -> label, and its utterances in the full distribution.
 EMOTIONS = {
-    "neu": ("neutral", 1_708),
-    "hap": ("happy", 595),
-    "sad": ("sad", 1_084),
-    "ang": ("angry", 1_103),
-    "exc": ("excited", 1_041),
-    "fru": ("frustrated", 1_849),
-    "fea": ("fearful", 40),
-    "sur": ("surprised", 107),
-    "dis": ("disgusted", 2),
-    "oth": ("other", 3),
-    "xxx": ("no agreement", 2_507),
-}
+    "neu": ("neutral", 1_708), "hap": ("happy", 595), "sad": ("sad", 1_084),
+    "ang": ("angry", 1_103), "exc": ("excited", 1_041), "fru": ("frustrated", 1_849),
+    "fea": ("fearful", 40), "sur": ("surprised", 107), "dis": ("disgusted", 2),
+    "oth": ("other", 3), "xxx": ("no agreement", 2_507),
+}  # fmt: skip
 
 CARD = CorpusCard(
     name="iemocap",

@@ -3,17 +3,15 @@
 A line of a transcript is a segment: `12.30 14.05 A: hot anger, December first`.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
+from typing import Any
 
-from voxaffect.audio.decode import printable
-from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem, Utterance, utterance_id
+from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem
 from voxaffect.corpora.filename_parsing import (
     Excluded,
     ParsedName,
@@ -39,7 +37,6 @@ CARD = CorpusCard(
     citation="M. Liberman, K. Davis, M. Grossman, N. Martey, J. Bell: Emotional Prosody Speech "
     "and Transcripts. LDC2002S28, Linguistic Data Consortium 2002",
     url="https://catalog.ldc.upenn.edu/LDC2002S28",
-    labels={},
     n_speakers=7,
     faults=(
         "Its catalog states no counts of the emotions, so none are expected.",
@@ -61,26 +58,21 @@ SEGMENT = re.compile(r"(?P<start>\d+(?:\.\d+)?)\s+(?P<end>\d+(?:\.\d+)?)\s+[AB]:
 UNTIMED = re.compile(r"\s*#.*|(?!.*(?:\d|\b[AB]:)).*")
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """An elicited utterance of a session, start and end in seconds."""
-
-    emotion: str
-    text: str
-    start_s: float
-    end_s: float
-
-
-Transcript = LabelEntries[Segment | Excluded]
-"""The segments of a session, and the lines that are excluded, by their two times."""
+Transcript = LabelEntries[dict[str, Any] | Excluded]
+"""Label, text and times of the segments of a session, or why a line is excluded, by its times."""
 
 
 def parse(root: Path) -> Corpus:
     """Read the sessions below `root`, and cut them into the segments of their transcripts."""
     transcripts, copies = _read_transcripts(root)
     parse_name = partial(_parse_name, transcripts)
-    sessions = corpus_from_names(CARD, root, SESSION, parse_name, example="speech/cc_001.sph")
-    utterances = [u for s in sessions.utterances for u in _cut(root, s, transcripts)]
+    sessions = corpus_from_names(CARD, SESSION, parse_name, root, example="speech/cc_001.sph")
+    utterances = [
+        replace(session, id=f"{session.id}#{times}", **segment)
+        for session in sessions.utterances
+        for times, segment in transcripts[session.path.stem.lower()].found.items()
+        if not isinstance(segment, Excluded)
+    ]
     if not utterances:
         check_readable(root, merge_entries(transcripts.values()))
         raise CorpusError(f"{root}: its transcripts label no utterance; check the transcripts")
@@ -101,14 +93,24 @@ def parse(root: Path) -> Corpus:
 
 
 def _read_transcripts(root: Path) -> tuple[dict[str, Transcript], list[Problem]]:
-    """Transcripts by session; of two copies, the one nearer to the root is used."""
+    """Transcripts by session; of two copies, the one nearer to the root is used.
+
+    Of their lines, those are read that are segments, or should be; others are counted.
+    """
     paths, _ = find_files(
         root, lambda path: path.suffix.lower() == ".txt" and bool(SESSION.fullmatch(path.stem))
     )
     transcripts: dict[str, Transcript] = {}
     copies: list[Problem] = []
     for path in paths:
-        transcript = _read_transcript(root, path)
+        file = read_label_file(root, path)
+        timed = {line: text for line, text in file.found.items() if not UNTIMED.fullmatch(text)}
+        transcript: Transcript = read_lines(replace(file, found=timed), _parse_line)
+        n_untimed = len(file.found) - len(timed)
+        if n_untimed:
+            detail = f"{n_untimed} lines have no times; left out"
+            untimed = Problem("line without times", file.source, detail)
+            transcript = replace(transcript, problems=(*transcript.problems, untimed))
         original = transcripts.setdefault(path.stem.lower(), transcript)
         if original is not transcript:
             detail = f"{original.source} is used; left out"
@@ -116,19 +118,7 @@ def _read_transcripts(root: Path) -> tuple[dict[str, Transcript], list[Problem]]
     return transcripts, copies
 
 
-def _read_transcript(root: Path, path: Path) -> Transcript:
-    """The lines that are segments, or should be; others are counted."""
-    file = read_label_file(root, path)
-    timed = tuple((number, text) for number, text in file.lines if not UNTIMED.fullmatch(text))
-    transcript = read_lines(replace(file, lines=timed), _parse_line)
-    if len(timed) == len(file.lines):
-        return transcript
-    detail = f"{len(file.lines) - len(timed)} lines have no times; left out"
-    untimed = Problem("line without times", file.name, detail)
-    return replace(transcript, problems=(*transcript.problems, untimed))
-
-
-def _parse_line(text: str) -> tuple[str, Segment | Excluded]:
+def _parse_line(text: str) -> tuple[str, dict[str, Any] | Excluded]:
     """A segment by its times, or why it is excluded."""
     line = SEGMENT.fullmatch(text.strip())
     if line is None:
@@ -147,7 +137,8 @@ def _parse_line(text: str) -> tuple[str, Segment | Excluded]:
         raise LineError(f"unknown emotion {name!r}; known are {', '.join(sorted(EMOTIONS))}")
     if end_s <= start_s:
         raise LineError(f"ends at {end_s:g} s, not after its start at {start_s:g} s")
-    return times, Segment(emotion, " ".join(words.lower().split()), start_s, end_s)
+    text = " ".join(words.lower().split())
+    return times, {"label": emotion, "sentence": text, "start_s": start_s, "end_s": end_s}
 
 
 def _parse_name(
@@ -156,30 +147,10 @@ def _parse_name(
     if name[0].lower() not in transcripts:
         detail = f"has no transcript {name[0]}.txt, left out; copy it again"
         return Excluded("no transcript", detail, is_fault=True)
-    speaker = name["speaker"].lower()
-    return ParsedName(
-        label="",  # segments have labels, sessions have none
-        speaker=speaker,
-        gender="male" if speaker in MALE else "female",
-        session=name[0].lower(),
-        take=name[0].lower(),
-    )
-
-
-def _cut(
-    root: Path, session: Utterance, transcripts: Mapping[str, Transcript]
-) -> Iterator[Utterance]:
-    relative = PurePath(printable(session.path.relative_to(root)))
-    for segment in transcripts[session.path.stem.lower()].found.values():
-        if isinstance(segment, Segment):
-            yield replace(
-                session,
-                id=utterance_id(CARD.name, relative, segment.start_s, segment.end_s),
-                label=segment.emotion,
-                sentence=segment.text,
-                start_s=segment.start_s,
-                end_s=segment.end_s,
-            )
+    session, speaker = name[0].lower(), name["speaker"].lower()
+    gender = "male" if speaker in MALE else "female"
+    # Segments have labels, sessions have none.
+    return ParsedName("", speaker, gender, session=session, take=session)
 
 
 def _problems(transcript: Transcript) -> Iterator[Problem]:

@@ -1,16 +1,13 @@
 """MELD: `train_splits/dia0_utt3.mp4`, labeled in `train_sent_emo.csv`; so for dev and test."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import Excluded, ParsedName
+from voxaffect.corpora.filename_parsing import ADULTS, Excluded, ParsedName
 from voxaffect.corpora.label_parsing import (
-    ADULTS,
     add_genders,
     corpus_from_labels,
     look_up,
@@ -37,7 +34,6 @@ CARD = CorpusCard(
         "fear": 358,
         "surprise": 1_636,
     },
-    n_speakers=0,
     faults=(
         "Of 13,708 labeled clips one is broken, one missing, and three run on past their lines.",
         "A few clips have no label and are left out.",
@@ -46,7 +42,6 @@ CARD = CorpusCard(
         "Joint lines ('All', 'Joey and Ross') count as speakers of their own.",
         "Sound and text are misaligned in many clips, and laughter covers others.",
     ),
-    styles={"acted": 13_703},
 )
 
 SPLITS = ("train", "dev", "test")
@@ -64,13 +59,9 @@ UNUSABLE = {
 
 # The corpus does not state sexes; these six speak most of the lines.
 LEADS = {
-    "Chandler": "male",
-    "Joey": "male",
-    "Monica": "female",
-    "Phoebe": "female",
-    "Rachel": "female",
-    "Ross": "male",
-}
+    "Chandler": "male", "Joey": "male", "Monica": "female",
+    "Phoebe": "female", "Rachel": "female", "Ross": "male",
+}  # fmt: skip
 
 SAME_SPEAKER = {
     "A Waiter": "The Waiter",

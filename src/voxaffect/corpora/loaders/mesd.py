@@ -3,15 +3,14 @@
 A name states neither which of the women, men or children speaks nor whether a child is a girl.
 """
 
-from __future__ import annotations
-
 import re
-from pathlib import Path, PurePath
+from functools import partial
 
-from voxaffect.corpora.corpus import UNKNOWN_SPEAKER, Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import ParsedName, corpus_from_names
+from voxaffect.corpora.corpus import CorpusCard
+from voxaffect.corpora.filename_parsing import by_groups, corpus_from_names
 
-EMOTIONS = ("neutral", "happiness", "sadness", "anger", "disgust", "fear")
+LABELS = ("neutral", "happiness", "sadness", "anger", "disgust", "fear")
+EMOTIONS = {label.capitalize(): label for label in LABELS}
 
 CARD = CorpusCard(
     name="mesd",
@@ -23,29 +22,15 @@ CARD = CorpusCard(
     "Database Based on Semantic, Frequency, Familiarity, Concreteness, and Cultural Shaping of "
     "Affective Prosody. Data 6(12), 130, 2021",
     url="https://data.mendeley.com/datasets/cy34mh68j9/5",
-    labels=dict.fromkeys(EMOTIONS, 144) | {"neutral": 143, "anger": 143},
-    n_speakers=0,
+    labels=dict.fromkeys(LABELS, 144) | {"neutral": 143, "anger": 143},
     faults=(
         "Its three women, two men and six children are not distinguished: one speaker, `?`.",
         "It does not state the sexes of the children.",
         "Of 48 words in 6 emotions and 3 voices, one angry and one neutral recording are missing.",
         "An utterance is a word or two, many of them shorter than half a second.",
     ),
-    styles={"acted": 862},
 )
 
-VOICES = {"F": "female", "M": "male", "C": None}
+NAME = re.compile(rf"(?P<emotion>{'|'.join(EMOTIONS)})_(?:(?P<sex>[FM])|C)_[AB]_(?P<sentence>\w+)")
 
-NAME = re.compile(
-    rf"(?P<emotion>{'|'.join(CARD.labels).title()})_(?P<voice>[FMC])_[AB]_(?P<words>\w+)"
-)
-
-
-def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`."""
-    return corpus_from_names(CARD, root, NAME, _parse_name, example="Anger_F_A_tarde.wav")
-
-
-def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
-    gender = VOICES[name["voice"]]
-    return ParsedName(name["emotion"].lower(), UNKNOWN_SPEAKER, gender, name["words"])
+parse = partial(corpus_from_names, CARD, NAME, by_groups(EMOTIONS), example="Anger_F_A_tarde.wav")

@@ -4,8 +4,6 @@ A name is sentence and intended emotion, speaker (F, M: the sex; then the sessio
 the two sexes and number of the turn. In the label file, it begins with `UTD` and ends in `.avi`.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
@@ -22,13 +20,9 @@ from voxaffect.corpora.label_parsing import (
 
 # Code -> label, and its utterances in the full distribution.
 EMOTIONS = {
-    "N": ("neutral", 3_477),
-    "H": ("happiness", 2_644),
-    "S": ("sadness", 885),
-    "A": ("anger", 792),
-    "O": ("other", 85),
-    "X": ("no agreement", 555),
-}
+    "N": ("neutral", 3_477), "H": ("happiness", 2_644), "S": ("sadness", 885),
+    "A": ("anger", 792), "O": ("other", 85), "X": ("no agreement", 555),
+}  # fmt: skip
 
 CARD = CorpusCard(
     name="msp_improv",

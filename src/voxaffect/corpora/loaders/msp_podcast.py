@@ -1,7 +1,5 @@
 """MSP-Podcast: `Audios/MSP-PODCAST_0001_0008.wav`, labeled in `Labels/labels_consensus.csv`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePath
@@ -27,8 +25,6 @@ CARD = CorpusCard(
     "Retrieving Emotional Speech from Existing Podcast Recordings. IEEE Transactions on Affective "
     "Computing 10(4), 2019",
     url="https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Podcast.html",
-    labels={},
-    n_speakers=0,
     faults=(
         "Every release is larger than the last, so no counts are expected.",
         "Early releases spell the label file `labels_concensus.csv`.",
@@ -39,17 +35,9 @@ CARD = CorpusCard(
 )
 
 EMOTIONS = {
-    "A": "anger",
-    "C": "contempt",
-    "D": "disgust",
-    "F": "fear",
-    "H": "happiness",
-    "N": "neutral",
-    "O": "other",
-    "S": "sadness",
-    "U": "surprise",
-    "X": "no agreement",
-}
+    "A": "anger", "C": "contempt", "D": "disgust", "F": "fear", "H": "happiness",
+    "N": "neutral", "O": "other", "S": "sadness", "U": "surprise", "X": "no agreement",
+}  # fmt: skip
 GENDERS = {"Female": "female", "Male": "male", "Unknown": None, "": None}
 SCALE = 7  # points of the self-assessment manikins, from 1: calm, or negative
 NAME = re.compile(r"MSP-PODCAST_(?P<podcast>\d+)_\d+(?:_\d+)?")

@@ -1,7 +1,5 @@
 """nEMO: `samples/KD0_happiness_3.wav` is speaker, emotion, number; more is in `data.tsv`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePath
@@ -34,7 +32,6 @@ CARD = CorpusCard(
     },
     n_speakers=9,
     faults=("Speakers are padded with blanks in the table.",),
-    styles={"acted": 4_481},
 )
 
 GENDERS = {"female": "female", "male": "male"}

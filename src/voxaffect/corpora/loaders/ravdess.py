@@ -1,11 +1,13 @@
-"""RAVDESS: `Actor_01/03-01-05-02-01-01-01.wav`, seven two-digit codes that end with the actor."""
+"""RAVDESS: `Actor_01/03-01-05-02-01-01-01.wav`, seven two-digit codes that end with the actor.
 
-from __future__ import annotations
+Songs and the sound of videos are left out.
+"""
 
 import re
-from pathlib import Path, PurePath
+from functools import partial
+from pathlib import PurePath
 
-from voxaffect.corpora.corpus import Corpus, CorpusCard
+from voxaffect.corpora.corpus import CorpusCard
 from voxaffect.corpora.filename_parsing import Excluded, ParsedName, corpus_from_names
 
 LABELS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
@@ -21,7 +23,6 @@ CARD = CorpusCard(
     "Speech and Song (RAVDESS). PLoS ONE 13(5), e0196391, 2018",
     url="https://zenodo.org/records/1188976",
     labels=dict.fromkeys(LABELS, 192) | {"neutral": 96},
-    n_speakers=24,
     faults=(
         "A common mirror holds the 24 actor folders twice.",
         "Actor_07/03-01-03-01-02-01-07 and Actor_07/03-01-03-01-02-02-07 are the same recording.",
@@ -29,7 +30,6 @@ CARD = CorpusCard(
     ),
     speakers={f"{actor:02d}": 60 for actor in range(1, 25)},
     genders={"female": 720, "male": 720},
-    styles={"acted": 1_440},
 )
 
 AUDIO_ONLY = "03"
@@ -41,13 +41,6 @@ NAME = re.compile(
 )
 
 
-def parse(root: Path) -> Corpus:
-    """Read the spoken half of the corpus below `root`; songs are left out and counted."""
-    return corpus_from_names(
-        CARD, root, NAME, _parse_name, example="Actor_01/03-01-05-02-01-01-01.wav"
-    )
-
-
 def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName | Excluded:
     if name["channel"] != SPEECH:
         return Excluded("song", "is a song; left out")
@@ -55,3 +48,8 @@ def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName | Excluded:
         return Excluded("film sound", "is the sound of a video that also exists as audio; left out")
     gender = "male" if int(name["actor"]) % 2 else "female"
     return ParsedName(EMOTIONS[name["emotion"]], name["actor"], gender, name["statement"])
+
+
+parse = partial(
+    corpus_from_names, CARD, NAME, _parse_name, example="Actor_01/03-01-05-02-01-01-01.wav"
+)

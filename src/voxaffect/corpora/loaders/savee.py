@@ -1,23 +1,17 @@
 """SAVEE: `AudioData/DC/sa01.wav` or `ALL/DC_sa01.wav` is speaker, emotion, number."""
 
-from __future__ import annotations
-
 import re
-from pathlib import Path, PurePath
+from functools import partial
+from pathlib import PurePath
 
-from voxaffect.corpora.corpus import Corpus, CorpusCard
+from voxaffect.corpora.corpus import CorpusCard
 from voxaffect.corpora.filename_parsing import Excluded, ParsedName, corpus_from_names
 
 SPEAKERS = ("DC", "JE", "JK", "KL")
 EMOTIONS = {
-    "n": "neutral",
-    "h": "happiness",
-    "sa": "sadness",
-    "a": "anger",
-    "d": "disgust",
-    "f": "fear",
-    "su": "surprise",
-}
+    "n": "neutral", "h": "happiness", "sa": "sadness", "a": "anger",
+    "d": "disgust", "f": "fear", "su": "surprise",
+}  # fmt: skip
 
 CARD = CorpusCard(
     name="savee",
@@ -29,21 +23,13 @@ CARD = CorpusCard(
     "AVSP 2009",
     url="http://kahlan.eps.surrey.ac.uk/savee/",
     labels=dict.fromkeys(EMOTIONS.values(), 60) | {"neutral": 120},
-    n_speakers=4,
     faults=("All four speakers are men.",),
     speakers=dict.fromkeys(SPEAKERS, 120),
     genders={"male": 480},
-    styles={"acted": 480},
 )
 
 FOLDER = re.compile("|".join(SPEAKERS))
 NAME = re.compile(rf"(?:(?P<speaker>{FOLDER.pattern})_?)?(?P<take>(?P<emotion>sa|su|[adfhn])\d\d)")
-
-
-def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`, in its own layout or in one flat folder."""
-    example = "AudioData/DC/sa01.wav"
-    return corpus_from_names(CARD, root, NAME, _parse_name, example=example, parents=FOLDER)
 
 
 def _parse_name(name: re.Match[str], path: PurePath) -> ParsedName | Excluded:
@@ -53,3 +39,8 @@ def _parse_name(name: re.Match[str], path: PurePath) -> ParsedName | Excluded:
         detail = f"is not in a folder of a speaker ({', '.join(SPEAKERS)}); left out"
         return Excluded("unknown speaker", detail, is_fault=True)
     return ParsedName(EMOTIONS[name["emotion"]], speaker, gender="male", take=name["take"])
+
+
+parse = partial(
+    corpus_from_names, CARD, NAME, _parse_name, example="AudioData/DC/sa01.wav", parents=FOLDER
+)

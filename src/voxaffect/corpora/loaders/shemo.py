@@ -1,22 +1,16 @@
 """ShEMO: `female/F01A01.wav` is speaker (F, M: the sex), emotion, number."""
 
-from __future__ import annotations
-
 import re
-from pathlib import Path, PurePath
+from functools import partial
 
-from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import ParsedName, corpus_from_names
+from voxaffect.corpora.corpus import CorpusCard
+from voxaffect.corpora.filename_parsing import by_groups, corpus_from_names
 
 # Code -> label, and its utterances in the full distribution.
 EMOTIONS = {
-    "N": ("neutral", 1_028),
-    "H": ("happiness", 201),
-    "S": ("sadness", 449),
-    "A": ("anger", 1_059),
-    "W": ("surprise", 225),
-    "F": ("fear", 38),
-}
+    "N": ("neutral", 1_028), "H": ("happiness", 201), "S": ("sadness", 449),
+    "A": ("anger", 1_059), "W": ("surprise", 225), "F": ("fear", 38),
+}  # fmt: skip
 
 CARD = CorpusCard(
     name="shemo",
@@ -34,19 +28,11 @@ CARD = CorpusCard(
         "A common copy holds 2,838 of the 3,000 utterances, 360 of them sad.",
         "Fear is too rare for leave-one-speaker-out.",
     ),
-    styles={"acted": 3_000},
 )
 
 # The first F is for female, the F after the speaker's number for fear.
-NAME = re.compile(r"(?P<speaker>[FM]\d\d)(?P<emotion>[AFHNSW])\d{2,3}")
+NAME = re.compile(r"(?P<speaker>(?P<sex>[FM])\d\d)(?P<emotion>[AFHNSW])\d{2,3}")
 
+LABELS = {code: label for code, (label, _) in EMOTIONS.items()}
 
-def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`."""
-    return corpus_from_names(CARD, root, NAME, _parse_name, example="female/F01A01.wav")
-
-
-def _parse_name(name: re.Match[str], _path: PurePath) -> ParsedName:
-    label, _ = EMOTIONS[name["emotion"]]
-    gender = "female" if name["speaker"].startswith("F") else "male"
-    return ParsedName(label, name["speaker"], gender)
+parse = partial(corpus_from_names, CARD, NAME, by_groups(LABELS), example="female/F01A01.wav")

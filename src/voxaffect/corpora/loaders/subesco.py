@@ -1,14 +1,13 @@
 """SUBESCO: `F_02_MONIKA_S_1_NEUTRAL_5.wav` is speaker (F, M: the sex), sentence, emotion, take."""
 
-from __future__ import annotations
-
 import re
-from pathlib import Path, PurePath
+from functools import partial
 
-from voxaffect.corpora.corpus import Corpus, CorpusCard
-from voxaffect.corpora.filename_parsing import ParsedName, corpus_from_names
+from voxaffect.corpora.corpus import CorpusCard
+from voxaffect.corpora.filename_parsing import by_groups, corpus_from_names
 
-EMOTIONS = ("neutral", "happy", "sad", "angry", "disgust", "fear", "surprise")
+LABELS = ("neutral", "happy", "sad", "angry", "disgust", "fear", "surprise")
+EMOTIONS = {label.upper(): label for label in LABELS}
 
 CARD = CorpusCard(
     name="subesco",
@@ -20,29 +19,21 @@ CARD = CorpusCard(
     "Corpus (SUBESCO): An audio-only emotional speech corpus for Bangla. PLoS ONE 16(4), "
     "e0250173, 2021",
     url="https://zenodo.org/records/4526477",
-    labels=dict.fromkeys(EMOTIONS, 1_000),
-    n_speakers=20,
+    labels=dict.fromkeys(LABELS, 1_000),
     faults=(
         "Numbers of speakers repeat in the two sexes: a speaker is sex and number.",
         "Some recordings are sampled at 44.1 kHz, others at 48 kHz.",
     ),
     speakers={f"{sex}_{number:02d}": 350 for sex in "FM" for number in range(1, 11)},
     genders={"female": 3_500, "male": 3_500},
-    styles={"acted": 7_000},
 )
 
 # A speaker is followed by the first name; S stands for sentence.
 NAME = re.compile(
-    r"(?P<speaker>[FM]_(?:0[1-9]|10))_[A-Z]+_S_(?P<sentence>[1-9]|10)_"
-    rf"(?P<emotion>{'|'.join(CARD.labels).upper()})_[1-5]"
+    r"(?P<speaker>(?P<sex>[FM])_(?:0[1-9]|10))_[A-Z]+_S_(?P<sentence>[1-9]|10)_"
+    rf"(?P<emotion>{'|'.join(EMOTIONS)})_[1-5]"
 )
 
-
-def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`."""
-    return corpus_from_names(CARD, root, NAME, _parse_name, example="F_02_MONIKA_S_1_NEUTRAL_5.wav")
-
-
-def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
-    gender = "female" if name["speaker"].startswith("F") else "male"
-    return ParsedName(name["emotion"].lower(), name["speaker"], gender, name["sentence"])
+parse = partial(
+    corpus_from_names, CARD, NAME, by_groups(EMOTIONS), example="F_02_MONIKA_S_1_NEUTRAL_5.wav"
+)

@@ -1,11 +1,10 @@
 """TESS: `OAF_back_angry.wav` is speaker, word, emotion, whatever the folder is called."""
 
-from __future__ import annotations
-
 import re
-from pathlib import Path, PurePath
+from functools import partial
+from pathlib import PurePath
 
-from voxaffect.corpora.corpus import Corpus, CorpusCard
+from voxaffect.corpora.corpus import CorpusCard
 from voxaffect.corpora.filename_parsing import ParsedName, corpus_from_names
 
 EMOTIONS = {name: name for name in ("neutral", "happy", "sad", "angry", "disgust", "fear")}
@@ -21,7 +20,6 @@ CARD = CorpusCard(
     "Scholars Portal Dataverse, 2020",
     url="https://doi.org/10.5683/SP2/E8H2MF",
     labels=dict.fromkeys(EMOTIONS.values(), 400),
-    n_speakers=2,
     faults=(
         "Both speakers are women, one of 26 and one of 64 years.",
         "OA_bite_neutral is a slip for OAF_bite_neutral.",
@@ -30,7 +28,6 @@ CARD = CorpusCard(
     ),
     speakers={"OAF": 1_400, "YAF": 1_400},
     genders={"female": 2_800},
-    styles={"acted": 2_800},
 )
 
 NAME = re.compile(
@@ -38,12 +35,10 @@ NAME = re.compile(
 )
 
 
-def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`."""
-    return corpus_from_names(CARD, root, NAME, _parse_name, example="OAF_angry/OAF_back_angry.wav")
-
-
 def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
     word, emotion = name["word"].lower(), name["emotion"].lower()
     speaker = "YAF" if name["speaker"].upper() == "YAF" else "OAF"
     return ParsedName(EMOTIONS[emotion], speaker, "female", word, take=f"{word}_{emotion}")
+
+
+parse = partial(corpus_from_names, CARD, NAME, _parse_name, example="OAF_angry/OAF_back_angry.wav")

@@ -1,11 +1,13 @@
-"""URDU: `Angry/SM1_F10_A010.wav` is speaker (M, F: the sex), file, emotion and number."""
+"""URDU: `Angry/SM1_F10_A010.wav` is speaker (M, F: the sex), file, emotion and number.
 
-from __future__ import annotations
+A clip whose folder contradicts its name is left out.
+"""
 
 import re
-from pathlib import Path, PurePath
+from functools import partial
+from pathlib import PurePath
 
-from voxaffect.corpora.corpus import Corpus, CorpusCard
+from voxaffect.corpora.corpus import CorpusCard
 from voxaffect.corpora.filename_parsing import Excluded, ParsedName, corpus_from_names
 
 PER_SPEAKER = {
@@ -25,24 +27,17 @@ CARD = CorpusCard(
     "Urdu vs. Western Languages. FIT 2018",
     url="https://github.com/siddiquelatif/URDU-Dataset",
     labels={"neutral": 100, "happy": 100, "sad": 100, "angry": 100},
-    n_speakers=29,
     faults=(
         "Its description counts 38 speakers, its file names 29.",
         "Speakers are very uneven, 2 to 80 clips, and few have all emotions.",
     ),
     speakers=PER_SPEAKER,
     genders={"female": 56, "male": 344},
-    styles={"natural": 400},
 )
 
 EMOTIONS = {"A": "angry", "H": "happy", "N": "neutral", "S": "sad"}
 
 NAME = re.compile(r"(?P<speaker>S[MF]\d+)_F\d+_(?P<emotion>[AHNS])\d+")
-
-
-def parse(root: Path) -> Corpus:
-    """Read the corpus below `root`; a clip whose folder contradicts its name is left out."""
-    return corpus_from_names(CARD, root, NAME, _parse_name, example="Angry/SM1_F10_A010.wav")
 
 
 def _parse_name(name: re.Match[str], relative: PurePath) -> ParsedName | Excluded:
@@ -53,3 +48,6 @@ def _parse_name(name: re.Match[str], relative: PurePath) -> ParsedName | Exclude
         return Excluded("contradicting label", detail, is_fault=True)
     sex = "male" if name["speaker"].startswith("SM") else "female"
     return ParsedName(label=label, speaker=name["speaker"], gender=sex)
+
+
+parse = partial(corpus_from_names, CARD, NAME, _parse_name, example="Angry/SM1_F10_A010.wav")
