@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from tests.corpora.recordings import record_tree
-from voxaffect.config.corpora import TreeSource, read_corpus, reader
+from voxaffect.config.corpora import Source, read_corpus, reader
 from voxaffect.corpora.audformat import write_audformat
 from voxaffect.corpora.loaders import CORPORA
 
@@ -21,4 +21,4 @@ def test_a_tree_with_a_database_beside_it_is_the_loader_s_under_its_name_only(
     assert read_corpus("berlin", root).card.labels == {}  # a database promises no counts
     exported = read_corpus("emodb", tmp_path / "exported")
     assert [u.id for u in exported.utterances] == ["emodb/wav/03a01Fa", "emodb/wav/08a01Wa"]
-    assert reader("emodb", TreeSource(root=root))().card is CORPORA["emodb"].card
+    assert reader("emodb", Source(root=root))().card is CORPORA["emodb"].card

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
-from voxaffect.config.corpora import AudformatSource, find_loader
+from voxaffect.config.corpora import Source, find_loader
 from voxaffect.config.file import load_settings, make_settings, read_settings
 from voxaffect.config.settings import find_system
 from voxaffect.corpora.corpus import Utterance
@@ -32,7 +32,7 @@ def test_a_file_says_only_what_differs_from_the_paper(tmp_path: Path) -> None:
     settings = load_settings(written(tmp_path, ""))
     assert (settings.training.lstm.learning_rate, settings.training.lstm.batch_size) == (3e-3, 128)
     assert settings.training.subtask_weight == 0.1
-    assert settings.corpora["emodb"].root == tmp_path / "trees/emodb"  # type: ignore[union-attr]
+    assert settings.corpora["emodb"].root == tmp_path / "trees/emodb"
     assert settings.plan().protocols == ("within", "cross", "aggregated")
 
 
@@ -71,7 +71,7 @@ def test_environment_variables_stand_in_paths(
 ) -> None:
     monkeypatch.setenv("SPEECH", "/data/speech")
     path = written(tmp_path, "", '[corpora]\nurdu = "${SPEECH}/urdu"\n')
-    assert load_settings(path).corpora["urdu"].root == Path("/data/speech/urdu")  # type: ignore[union-attr]
+    assert load_settings(path).corpora["urdu"].root == Path("/data/speech/urdu")
     monkeypatch.delenv("SPEECH")
     with pytest.raises(ConfigError, match="environment variable SPEECH"):
         load_settings(path)
@@ -166,6 +166,8 @@ def test_limits_of_recordings_are_settings(tmp_path: Path) -> None:
         ("[corpora.mine]\ntabel = 'x.csv'\n", ["'tabel'", "'table'", "corpora.mine"]),
         ("[corpora.mine]\ntable = 3\n", ["corpora.mine.table", "3"]),
         ("[corpora.mine]\nloader = 'emodb'\n", ["corpora.mine", "root"]),
+        ("[corpora.mine]\ntable = 'x.csv'\nloader = 'emodb'\n", ["'loader'", "corpora.mine"]),
+        ("[corpora.mine]\nroot = 'x'\ncolumn = 'felt'\n", ["'column'", "corpora.mine"]),
     ],
 )
 def test_what_is_wrong_is_named_with_what_is_near(
@@ -208,7 +210,7 @@ def write_emodb(root: Path, names: tuple[str, ...] = ("03a01Fa", "08a02La")) -> 
 def test_a_database_is_a_source_with_its_table_and_column(tmp_path: Path) -> None:
     text = '[corpora.studio]\naudformat = "db"\nlabels = "gold"\ncolumn = "felt"\n'
     source = load_settings(written(tmp_path, "", text)).corpora["studio"]
-    assert source == AudformatSource(audformat=tmp_path / "db", labels="gold", column="felt")
+    assert source == Source(audformat=tmp_path / "db", labels="gold", column="felt")
 
 
 @pytest.mark.parametrize("place", ["root", "table", "audformat"])

@@ -42,7 +42,7 @@ def row(values: Mapping[str, str]) -> tuple[str, str]:
 
 def table(folder: Path, text: str) -> LabelEntries[str]:
     (folder / "t.csv").write_text(text, encoding="utf-8")
-    return read_table(open_label_file(folder, "t.csv"), ("key", "value"), row)
+    return read_table(folder, ["t.csv"], ("key", "value"), row)
 
 
 def test_lines_become_entries(tmp_path: Path) -> None:
@@ -112,8 +112,8 @@ def test_the_file_nearest_to_the_root_is_read_in_any_case(tmp_path: Path) -> Non
 
 
 def test_a_missing_file_has_no_entries(tmp_path: Path) -> None:
-    file = open_label_file(tmp_path, "t.csv", "other.csv")
-    assert read_table(file, ("key",), row) == LabelEntries("t.csv (not found below the root)", {})
+    entries = read_table(tmp_path, ["t.csv", "other.csv"], ("key",), row)
+    assert entries == LabelEntries("t.csv (not found below the root)", {})
 
 
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\n \n"])

@@ -43,56 +43,46 @@ def known_name(
     raise ConfigError(f"{origin + ': ' if origin else ''}unknown {noun} {name!r}{where}; {hint}")
 
 
-class TreeSource(Strict):
-    """A corpus in its own folder tree.
+class Source(Strict):
+    """Where a corpus lies: in its own folder tree, in a table, or in a database in audformat.
 
     Args:
-        root: its folder.
-        loader: key of `CORPORA`, the corpus's own name if left out.
-    """
-
-    root: Path
-    loader: str | None = None
-
-
-class TableSource(Strict):
-    """A user's own corpus: a CSV or Parquet table with a row an utterance."""
-
-    table: Path
-
-
-class AudformatSource(Strict):
-    """A database in audformat.
-
-    Args:
-        audformat: its folder.
-        labels: table of the emotions, where there are several.
+        root: folder of the tree.
+        loader: of a tree: key of `CORPORA`, the corpus's own name if left out.
+        table: path of the table.
+        audformat: folder of the database.
+        labels: table of the emotions in a database, where there are several.
         column: column of the emotions in it, where there are several.
     """
 
-    audformat: Path
+    root: Path | None = None
+    loader: str | None = None
+    table: Path | None = None
+    audformat: Path | None = None
     labels: str | None = None
     column: str | None = None
 
 
-Source = TreeSource | TableSource | AudformatSource
-
-
-PLACES = ("root", "table", "audformat")
-SOURCE_KEYS = (*PLACES, "loader", "labels", "column")
+PLACES: dict[str, tuple[str, ...]] = {
+    "root": ("loader",),
+    "table": (),
+    "audformat": ("labels", "column"),
+}
+"""Setting that states a place -> settings beside it."""
 
 
 def reader(name: str, source: Source) -> Callable[[], Corpus]:
     """Function that reads a corpus; an unknown loader is refused before anything is read."""
-    if isinstance(source, TableSource):
+    if source.table:
         return partial(parse_table, source.table, name)
-    if isinstance(source, AudformatSource):
+    if source.audformat:
         where = {"table": source.labels, "column": source.column}
         return partial(parse_audformat, source.audformat, name, **where)
-    if source.loader is None and is_database(source.root):
-        return partial(read_corpus, name, source.root)
+    root = source.root or Path()
+    if source.loader is None and is_database(root):
+        return partial(read_corpus, name, root)
     loader = find_loader(source.loader or name)
-    return lambda: loader.parse(source.root).renamed(name)
+    return lambda: loader.parse(root).renamed(name)
 
 
 def read_corpus(name: str, place: Path) -> Corpus:
@@ -130,11 +120,13 @@ def plain_source(name: str, value: Any, path: Path) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise ConfigError(sentence)
     for key, text in given.items():
-        known_name(key, SOURCE_KEYS, f"setting under [corpora.{name}]", str(path))
+        known_name(key, Source.model_fields, f"setting under [corpora.{name}]", str(path))
         if not isinstance(text, str):
             raise ConfigError(f"{path}: corpora.{name}.{key} = {text!r} must be a string")
     places = [key for key in PLACES if key in given]
     if len(places) != 1:
         raise ConfigError(sentence)
-    base = path.resolve().parent
-    return {**given, places[0]: str(base / Path(given[places[0]]).expanduser())}
+    (place,) = places
+    for key in given:
+        known_name(key, (place, *PLACES[place]), f"setting under [corpora.{name}]", str(path))
+    return {**given, place: str(path.resolve().parent / Path(given[place]).expanduser())}

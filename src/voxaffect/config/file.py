@@ -53,13 +53,15 @@ def read_settings(path: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise ConfigError(f"{path}: is not a valid TOML file ({fault})") from fault
     plain = _expand(plain, path)
-    base = path.resolve().parent
-    plain["corpora"] = {
-        k: plain_source(k, v, path) for k, v in _section(plain, "corpora", path).items()
-    }
-    features = _section_or_empty(plain, "features")
-    _make_absolute(features, "store", base)
-    _make_absolute(_section_or_empty(features, "encoder"), "folder", base)
+    corpora = _section(plain, "corpora")
+    if not corpora:
+        needed = 'needs a [corpora] section with lines like emodb = "/data/emodb"'
+        raise ConfigError(f"{path}: {needed}")
+    plain["corpora"] = {name: plain_source(name, value, path) for name, value in corpora.items()}
+    features = _section(plain, "features")
+    for section, key in ((features, "store"), (_section(features, "encoder"), "folder")):
+        if isinstance(text := section.get(key), str):
+            section[key] = str(path.resolve().parent / Path(text).expanduser())
     return plain
 
 
@@ -79,21 +81,9 @@ def make_settings(plain: dict[str, Any], origin: str) -> Settings:
         raise ConfigError(f"{origin}: {where} = {first['input']!r} is invalid: {reason}") from fault
 
 
-def _section(plain: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
-    section = plain.get(name)
-    if not isinstance(section, dict) or not section:
-        raise ConfigError(f'{path}: needs a [{name}] section with lines like emodb = "/data/emodb"')
-    return section
-
-
-def _section_or_empty(plain: dict[str, Any], name: str) -> dict[str, Any]:
+def _section(plain: dict[str, Any], name: str) -> dict[str, Any]:
     section = plain.get(name)
     return section if isinstance(section, dict) else {}
-
-
-def _make_absolute(section: dict[str, Any], key: str, base: Path) -> None:
-    if isinstance(path := section.get(key), str):
-        section[key] = str(base / Path(path).expanduser())
 
 
 def _expand(value: Any, path: Path) -> Any:
@@ -131,8 +121,8 @@ def _fields_of(section: Any) -> dict[str, Any]:
         kinds = get_type_hints(section)
     else:
         kinds = {f.alias or name: f.annotation for name, f in section.model_fields.items()}
-    return {name: kind if _is_section(kind) else None for name, kind in kinds.items()}
 
+    def is_section(kind: Any) -> bool:
+        return isinstance(kind, type) and (issubclass(kind, BaseModel) or is_dataclass(kind))
 
-def _is_section(kind: Any) -> bool:
-    return isinstance(kind, type) and (issubclass(kind, BaseModel) or is_dataclass(kind))
+    return {name: kind if is_section(kind) else None for name, kind in kinds.items()}

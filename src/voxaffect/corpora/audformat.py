@@ -36,6 +36,11 @@ GENDERS = {"f": "female", "m": "male", **{word: word for word in GENDER.classes}
 STYLES = {"spontaneous": "natural", "posed": "acted", **{w: w for w in NATURALNESS.classes}}
 RATINGS = ("arousal", "valence")
 
+LIBRARY_ERRORS = (
+    *(AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError),
+)
+"""What the library raises for a header or table that it does not expect."""
+
 Place = Any
 """The file of a row, or its file, start and end, as in a filewise or a segmented index."""
 
@@ -184,15 +189,7 @@ def _open(folder: Path) -> Any:
                 file = _table_file(folder, f"db.{table}")
                 shutil.copyfile(file, Path(copy, file.name))
                 database[table].load(str(Path(copy, f"db.{table}")))
-        except (
-            AssertionError,
-            AttributeError,
-            LookupError,
-            OSError,
-            RuntimeError,
-            TypeError,
-            ValueError,
-        ) as error:
+        except LIBRARY_ERRORS as error:
             why = _one_line(error).replace(copy, str(folder))
             raise CorpusError(f"{folder}: is not a readable audformat database ({why})") from error
     return database
@@ -371,13 +368,13 @@ def _database_of(library: Any, corpus: Corpus, base: Path) -> Any:
 
     card, utterances = corpus.card, corpus.utterances
     root = Path(os.path.relpath(corpus.root.resolve(), base))
-    # None if one is unknown: readers take a single code as the language of every utterance.
+    # No codes if one is unknown: readers take a single code as the language of every utterance.
     languages = [_iso_639(name or "") for name in {u.language for u in utterances}]
     database = library.Database(
         corpus.name,
         source=card.url,
         usage=library.define.Usage.OTHER,
-        languages=sorted(each.pt3 for each in languages) if all(languages) else [],
+        languages=sorted({each.pt3 for each in languages}) if all(languages) else [],
         description=card.title or None,
         license=card.license or None,
         meta={"citation": card.citation, AUDIO_ROOT: root.as_posix()},

@@ -100,9 +100,8 @@ def unique_ids(corpus: str, segments: Iterable[Segment]) -> dict[Segment, str]:
 def _exact_id(corpus: str, relative: PurePath, start_s: float, end_s: float | None) -> str:
     """Unique to the segment; `#` in a file name is escaped as in a URL."""
     name = f"{corpus}/{relative.as_posix().replace('%', '%25').replace('#', '%23')}"
-    if start_s == 0 and end_s is None:
-        return name
-    return f"{name}#{start_s}-{'' if end_s is None else end_s}"
+    is_whole = start_s == 0 and end_s is None
+    return name if is_whole else f"{name}#{start_s}-{'' if end_s is None else end_s}"
 
 
 @dataclass(frozen=True)
@@ -117,8 +116,7 @@ class CorpusCard:
         license: terms in a few words.
         citation: authors, title, venue, year.
         url: where to read about it and request it.
-        labels: raw label -> number of utterances; this and the counts below are empty or 0 where
-            they are not known.
+        labels: raw label -> number of utterances; this and other counts are empty or 0 if unknown.
         n_speakers: number of speakers, by default those in `speakers`.
         faults: known faults of the distribution, one sentence each.
         speakers: speaker, not qualified -> number of utterances.
@@ -157,8 +155,7 @@ class Problem:
         kind: a short name such as `unmatched name`, `duplicate`, `empty file`.
         path: the file or label line concerned, relative to the corpus root.
         detail: one sentence: what is wrong and what is done about it.
-        is_fault: whether it is an error that must be fixed before the corpus is what its card
-            states; otherwise it is a note.
+        is_fault: whether it must be fixed before the corpus is what its card states; else a note.
     """
 
     kind: str
@@ -169,14 +166,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A corpus found on disk.
-
-    Args:
-        card: what it should be.
-        root: folder it was read from.
-        utterances: sorted by id.
-        problems: what could not be used.
-    """
+    """A corpus found on disk: what it should be, its folder, utterances sorted by id, problems."""
 
     card: CorpusCard
     root: Path
@@ -195,14 +185,12 @@ class Corpus:
 
     def renamed(self, name: str) -> Corpus:
         """The corpus under another name, with ids and speakers to match."""
-        old = f"{self.name}/"
+
+        def moved(qualified: str) -> str:
+            return f"{name}/{qualified.removeprefix(f'{self.name}/')}"
+
         utterances = tuple(
-            replace(
-                u,
-                corpus=name,
-                id=f"{name}/{u.id.removeprefix(old)}",
-                speaker=f"{name}/{u.speaker.removeprefix(old)}",
-            )
+            replace(u, corpus=name, id=moved(u.id), speaker=moved(u.speaker))
             for u in self.utterances
         )
         return replace(self, card=replace(self.card, name=name), utterances=utterances)

@@ -58,9 +58,6 @@ class Excluded:
 NameParser = Callable[[re.Match[str], PurePath], ParsedName | Excluded]
 """Match of a file's stem, and the file's path below the root -> metadata or exclusion."""
 
-TakeKey = tuple[str, str | None, str]
-"""Speaker, session and take, unique to each recording of a corpus."""
-
 ADULTS = {"f": "female", "m": "male", "female": "female", "male": "male"}
 
 
@@ -115,7 +112,7 @@ def corpus_from_names(
     """
     paths, problems = find_recordings(root)
     above = folders_above(root, parents) if parents else []
-    used: dict[TakeKey, Path] = {}
+    used: dict[tuple[str, str | None, str], Path] = {}
     utterances: list[Utterance] = []
     for path in paths:
         relative = path.relative_to(root)
@@ -178,12 +175,13 @@ def find_files(root: Path, wanted: Callable[[Path], bool]) -> tuple[list[Path], 
     """
     try:
         next(root.iterdir(), None)
-    except FileNotFoundError as error:
-        raise CorpusError(f"{root}: no such folder; give the root of a corpus") from error
-    except NotADirectoryError as error:
-        raise CorpusError(f"{root}: is a file; give the folder that holds the corpus") from error
     except OSError as error:
-        raise CorpusError(f"{root}: cannot be read ({error.strerror}); check it") from error
+        why = f"cannot be read ({error.strerror}); check it"
+        if isinstance(error, FileNotFoundError):
+            why = "no such folder; give the root of a corpus"
+        elif isinstance(error, NotADirectoryError):
+            why = "is a file; give the folder that holds the corpus"
+        raise CorpusError(f"{root}: {why}") from error
     errors: list[OSError] = []
     found = [path for path in _walk(root, errors) if wanted(path)]
     problems = [
@@ -211,9 +209,9 @@ def _walk(root: Path, errors: list[OSError]) -> Iterator[Path]:
 
 
 def _check_file(
-    path: Path, relative: Path, parsed: ParsedName, used: dict[TakeKey, Path]
+    path: Path, relative: Path, parsed: ParsedName, used: dict[tuple[str, str | None, str], Path]
 ) -> ParsedName | Excluded:
-    """Exclude unreadable and empty files and copies of those in `used`; add others to it."""
+    """Exclude unreadable and empty files and takes in `used`; add others to it."""
     try:
         size = path.stat().st_size
     except OSError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any, Generic, TypeVar
@@ -39,7 +39,7 @@ GENDERS_LINE = re.compile(r"(?P<speaker>.+?)[\s,;]+(?P<sex>\w+)")
 
 
 class LineError(Exception):
-    """Why a line is left out; becomes a `Problem`, never leaves the loader."""
+    """Why a line is left out; becomes a `Problem`."""
 
 
 @dataclass(frozen=True)
@@ -149,17 +149,19 @@ def read_lines(file: LabelFile, parse: Callable[[str], tuple[str, T] | None]) ->
 
 
 def read_table(
-    file: LabelFile,
+    root: Path,
+    names: Sequence[str],
     columns: Collection[str],
     parse: Callable[[Mapping[str, str]], tuple[str, T] | None],
     *,
     delimiter: str = ",",
 ) -> LabelEntries[T]:
-    """Read a table with a header, row by row, as by `read_lines`; columns are in lower case.
+    """Read the table that `open_label_file` finds, with a header, row by row as `read_lines` does.
 
-    A stray quote breaks its own row only. A table that lacks one of `columns` is an unreadable
-    file.
+    Names of columns are in lower case. A stray quote breaks its own row only. A table that lacks
+    one of `columns` is an unreadable file.
     """
+    file = open_label_file(root, *names)
     if not file.found:
         return LabelEntries(file.source, {}, problems=file.problems)
     first, *rows = file.found
@@ -201,11 +203,7 @@ def merge_entries(parts: Iterable[LabelEntries[T]]) -> LabelEntries[T]:
 
 
 def check_readable(root: Path, entries: LabelEntries[Any]) -> None:
-    """Refuse label files of which none could be read.
-
-    Raises:
-        CorpusError: no file has an entry, and one of them is unreadable.
-    """
+    """Raise CorpusError if label files have no entry and one of them is unreadable."""
     fault = next((p for p in entries.problems if p.kind == UNREADABLE), None)
     if fault is not None and not entries.found:
         raise CorpusError(f"{root / fault.path}: {fault.detail}")
@@ -271,26 +269,19 @@ def corpus_from_labels(
 
 
 def look_up(table: Mapping[str, T], code: str, what: str) -> T:
-    """Value of a code in a line.
-
-    Raises:
-        LineError: the code is not in the table.
-    """
+    """Value of a code in a line; an unknown code is a `LineError`."""
     if code not in table:
         raise LineError(f"unknown {what} {code!r}; known are {', '.join(table)}")
     return table[code]
 
 
 def unit_interval(rating: str | None, n_points: int) -> float | None:
-    """A mean rating on a scale from 1 to `n_points`, mapped to 0 to 1.
+    """A mean rating on a scale from 1 to `n_points`, mapped to 0 to 1; else a `LineError`.
 
     None for no text, a blank, NaN, or a value off the scale, as typing errors are.
 
     >>> unit_interval("4", n_points=5)
     0.75
-
-    Raises:
-        LineError: the rating is not a number.
     """
     text = (rating or "").strip() or "nan"
     try:
@@ -303,9 +294,7 @@ def unit_interval(rating: str | None, n_points: int) -> float | None:
 def add_genders(corpus: Corpus, classes: Mapping[str, str]) -> Corpus:
     """Set genders from `speaker_genders.txt`; speakers without one are reported.
 
-    Args:
-        corpus: one where some speakers have no gender.
-        classes: `ADULTS` or `CHILDREN`, word of the list -> class of `taxonomy.GENDER`.
+    `classes` are `ADULTS` or `CHILDREN`, word of the list -> class of `taxonomy.GENDER`.
     """
 
     def parse_line(text: str) -> tuple[str, str]:

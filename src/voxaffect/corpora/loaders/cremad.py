@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem
 from voxaffect.corpora.filename_parsing import Excluded, ParsedName, corpus_from_names
-from voxaffect.corpora.label_parsing import look_up, open_label_file, read_table, set_genders
+from voxaffect.corpora.label_parsing import look_up, read_table, set_genders
 
 # The other actors have 82 recordings: 11 sentences in 6 emotions, and one whose 5 emotions other
 # than neutral have 3 intensities. 1076 has 81, one of which is without sound.
@@ -50,7 +50,7 @@ NAME = re.compile(
 
 def parse(root: Path) -> Corpus:
     """Read the corpus below `root`, and the actors' sexes from `VideoDemographics.csv`."""
-    actors = read_table(open_label_file(root, DEMOGRAPHICS), ("actorid", "sex"), _parse_actor)
+    actors = read_table(root, [DEMOGRAPHICS], ("actorid", "sex"), _parse_actor)
     corpus = corpus_from_names(CARD, NAME, _parse_name, root, example=EXAMPLE)
     corpus = set_genders(corpus, actors.found)
     problems = [*actors.problems]

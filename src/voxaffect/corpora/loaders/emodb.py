@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
 from voxaffect.corpora.filename_parsing import Excluded, ParsedName, corpus_from_names
-from voxaffect.corpora.label_parsing import open_label_file, read_table
+from voxaffect.corpora.label_parsing import read_table
 
 PER_SPEAKER = {
     "03": 49, "08": 58, "09": 43, "10": 38, "11": 55,
@@ -51,7 +51,7 @@ NAME = re.compile(
 
 def parse(root: Path) -> Corpus:
     """Read the corpus below `root`; laryngograph and ambiguous recordings are left out."""
-    ambiguous = read_table(open_label_file(root, AMBIGUOUS), ("file",), _parse_ambiguous)
+    ambiguous = read_table(root, [AMBIGUOUS], ("file",), _parse_ambiguous)
     parse_name = partial(_parse_name, ambiguous.found)
     corpus = corpus_from_names(
         CARD, NAME, parse_name, root, example="wav/03a01Fa.wav", parents=LARYNGOGRAPH

@@ -12,9 +12,13 @@ from voxaffect.corpora.label_parsing import (
     corpus_from_labels,
     look_up,
     merge_entries,
-    open_label_file,
     read_table,
 )
+
+LABELS = {
+    "neutral": 6_434, "joy": 2_306, "sadness": 1_002, "anger": 1_607,
+    "disgust": 360, "fear": 358, "surprise": 1_636,
+}  # fmt: skip
 
 CARD = CorpusCard(
     name="meld",
@@ -25,15 +29,7 @@ CARD = CorpusCard(
     citation="S. Poria, D. Hazarika, N. Majumder, G. Naik, E. Cambria, R. Mihalcea: MELD: A "
     "Multimodal Multi-Party Dataset for Emotion Recognition in Conversations. ACL 2019",
     url="https://affective-meld.github.io",
-    labels={
-        "neutral": 6_434,
-        "joy": 2_306,
-        "sadness": 1_002,
-        "anger": 1_607,
-        "disgust": 360,
-        "fear": 358,
-        "surprise": 1_636,
-    },
+    labels=LABELS,
     faults=(
         "Of 13,708 labeled clips one is broken, one missing, and three run on past their lines.",
         "A few clips have no label and are left out.",
@@ -74,7 +70,8 @@ def parse(root: Path) -> Corpus:
     """Read clips and labels below `root`, and sexes of minor parts from `speaker_genders.txt`."""
     labels = merge_entries(
         read_table(
-            open_label_file(root, f"{split}_sent_emo.csv"),
+            root,
+            [f"{split}_sent_emo.csv"],
             ("speaker", "emotion", "dialogue_id", "utterance_id"),
             partial(_parse_row, split),
         )
@@ -95,7 +92,7 @@ def _key(name: re.Match[str], relative: PurePath) -> str:
 
 
 def _parse_row(split: str, row: Mapping[str, str]) -> tuple[str, ParsedName | Excluded]:
-    look_up(CARD.labels, row["emotion"], "emotion")
+    look_up(LABELS, row["emotion"], "emotion")
     dialogue = f"{split}/dia{row['dialogue_id']}"
     key = f"{dialogue}_utt{row['utterance_id']}"
     names = re.split(r",? and |, ", SAME_SPEAKER.get(row["speaker"], row["speaker"]))

@@ -10,7 +10,6 @@ from voxaffect.corpora.label_parsing import (
     LineError,
     corpus_from_labels,
     look_up,
-    open_label_file,
     read_table,
     unit_interval,
 )
@@ -46,8 +45,8 @@ UNLABELED = Excluded("no label", "has no emotion in the label file; left out")
 
 def parse(root: Path) -> Corpus:
     """Read the segments and their consensus labels below `root`."""
-    file = open_label_file(root, "labels_consensus.csv", "labels_concensus.csv")
-    labels = read_table(file, ("filename", "emoclass", "spkrid", "gender"), _parse_row)
+    files = ("labels_consensus.csv", "labels_concensus.csv")
+    labels = read_table(root, files, ("filename", "emoclass", "spkrid", "gender"), _parse_row)
     example = "Audios/MSP-PODCAST_0001_0008.wav"  # the third test set has no labels
     return corpus_from_labels(CARD, root, NAME, labels, example=example, labels_all=False)
 

@@ -6,13 +6,12 @@ from pathlib import Path, PurePath
 
 from voxaffect.corpora.corpus import Corpus, CorpusCard
 from voxaffect.corpora.filename_parsing import ParsedName
-from voxaffect.corpora.label_parsing import (
-    LineError,
-    corpus_from_labels,
-    look_up,
-    open_label_file,
-    read_table,
-)
+from voxaffect.corpora.label_parsing import LineError, corpus_from_labels, look_up, read_table
+
+LABELS = {
+    "neutral": 809, "happiness": 749, "sadness": 769,
+    "anger": 749, "fear": 736, "surprised": 669,
+}  # fmt: skip
 
 CARD = CorpusCard(
     name="nemo",
@@ -22,26 +21,19 @@ CARD = CorpusCard(
     license="CC BY-NC-SA 4.0",
     citation="I. Christop: nEMO: Dataset of Emotional Speech in Polish. LREC-COLING 2024",
     url="https://github.com/amu-cai/nEMO",
-    labels={
-        "neutral": 809,
-        "happiness": 749,
-        "sadness": 769,
-        "anger": 749,
-        "fear": 736,
-        "surprised": 669,
-    },
+    labels=LABELS,
     n_speakers=9,
     faults=("Speakers are padded with blanks in the table.",),
 )
 
 GENDERS = {"female": "female", "male": "male"}
 COLUMNS = ("file_id", "emotion", "normalized_text", "speaker_id", "gender")
-NAME = re.compile(rf"(?P<speaker>[A-Z]{{2}}\d)_(?P<emotion>{'|'.join(CARD.labels)})_\d+")
+NAME = re.compile(rf"(?P<speaker>[A-Z]{{2}}\d)_(?P<emotion>{'|'.join(LABELS)})_\d+")
 
 
 def parse(root: Path) -> Corpus:
     """Read the recordings and `data.tsv` below `root`."""
-    labels = read_table(open_label_file(root, "data.tsv"), COLUMNS, _parse_row, delimiter="\t")
+    labels = read_table(root, ["data.tsv"], COLUMNS, _parse_row, delimiter="\t")
     return corpus_from_labels(CARD, root, NAME, labels, example="samples/KD0_happiness_3.wav")
 
 
