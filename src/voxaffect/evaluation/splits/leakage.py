@@ -130,7 +130,7 @@ class LeakageCounts:
         for kind, (codes, names) in self._coded.items():
             own = codes[first]
             known = own >= 0
-            in_both[kind] = known & np.isin(own, codes[second])
+            in_both[kind] = known & np.isin(own, codes[second], kind="table")
             if kind in NAMES:
                 shared[kind] = names[np.unique(own[in_both[kind]])]
                 of[kind] = len(np.unique(own[known]))

@@ -92,20 +92,17 @@ def concordance(first: Frames, second: Frames) -> float:
     fewest = SHORTER * max(len(first), len(second))
     best = -1.0
     for lag in range(-MAX_LAG, MAX_LAG + 1):
-        one, other = first[max(0, lag) :], second[max(0, -lag) :]
-        n = min(len(one), len(other))
+        x, y = first[max(0, lag) :], second[max(0, -lag) :]
+        n = min(len(x), len(y))
         if n >= fewest:
-            best = max(best, _concordance(one[:n], other[:n]))
+            x, y = x[:n].astype(np.float64), y[:n].astype(np.float64)
+            mean_x, mean_y = x.mean(axis=0), y.mean(axis=0)
+            shared = 2 * ((x - mean_x) * (y - mean_y)).mean(axis=0)
+            total = x.var(axis=0) + y.var(axis=0) + (mean_x - mean_y) ** 2
+            varies = total > 0
+            if varies.any():
+                best = max(best, float((shared[varies] / total[varies]).mean()))
     return best
-
-
-def _concordance(one: Frames, other: Frames) -> float:
-    x, y = one.astype(np.float64), other.astype(np.float64)
-    mean_x, mean_y = x.mean(axis=0), y.mean(axis=0)
-    shared = 2 * ((x - mean_x) * (y - mean_y)).mean(axis=0)
-    total = x.var(axis=0) + y.var(axis=0) + (mean_x - mean_y) ** 2
-    varies = total > 0
-    return float((shared[varies] / total[varies]).mean()) if varies.any() else -1.0
 
 
 def _copies(ids: list[str], features: Mapping[str, Frames]) -> Iterator[tuple[str, str]]:
@@ -114,7 +111,12 @@ def _copies(ids: list[str], features: Mapping[str, Frames]) -> Iterator[tuple[st
     ids = sorted(ids, key=lambda i: len(features[i]))
     lengths = np.array([len(features[i]) for i in ids])
     extremes = np.stack([_extremes(features[i]) for i in ids])  # (N, E)
-    for n, m in _candidates(_standardized(extremes), lengths):
+    deviation = extremes.std(axis=0)
+    varies = deviation > 0
+    # In standard deviations, scaled so that distances of rows are root mean square differences.
+    scale = deviation[varies] * np.float32(np.sqrt(max(1, varies.sum())))
+    points = (extremes[:, varies] - extremes[:, varies].mean(axis=0)) / scale
+    for n, m in _candidates(points, lengths):
         if concordance(features[ids[n]], features[ids[m]]) >= AGREEMENT:
             yield ids[n], ids[m]
 
@@ -125,16 +127,6 @@ def _extremes(frames: Frames) -> Frames:
     seen = frames[:, columns]
     smooth = (seen[:-2] + seen[1:-1] + seen[2:]) / 3
     return np.concatenate([smooth.max(axis=0), smooth.min(axis=0)])
-
-
-def _standardized(extremes: Frames) -> Frames:
-    """In standard deviations, scaled so that distances of rows are RMS differences."""
-    deviation = extremes.std(axis=0)
-    varies = deviation > 0
-    n = max(1, int(varies.sum()))
-    centered = extremes[:, varies] - extremes[:, varies].mean(axis=0)
-    scaled: Frames = centered / (deviation[varies] * np.float32(np.sqrt(n)))
-    return scaled
 
 
 def _candidates(points: Frames, lengths: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
