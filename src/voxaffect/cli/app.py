@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -24,21 +25,11 @@ F = TypeVar("F", bound=Callable[..., int | None])
 class PlainHelpGroup(TyperGroup):
     """Plain help text with commands grouped under headings; loading Rich would be slow."""
 
-    def __init__(self, **attributes: Any) -> None:
-        super().__init__(**attributes)
-        for command in self.commands.values():
-            command.help = keep_examples(command.help or "")
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Names of the commands in the order of `ORDER`."""
-        return sorted(super().list_commands(ctx), key=ORDER.index)
-
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the commands below the headings of their panels."""
         panels: dict[str, list[tuple[str, str]]] = {}
-        names = self.list_commands(ctx)
-        width = max(map(len, names))
-        for name in names:
+        width = max(map(len, self.commands))
+        for name in sorted(self.list_commands(ctx), key=ORDER.index):
             command = self.commands[name]
             row = name.ljust(width), command.get_short_help_str(WHOLE)
             heading = getattr(command, "rich_help_panel", None) or "Commands"
@@ -141,7 +132,8 @@ def command(
             if status:
                 raise typer.Exit(status)
 
-        group.command(name, rich_help_panel=panel)(run)
+        text = keep_examples(inspect.getdoc(function) or "")
+        group.command(name, help=text, rich_help_panel=panel)(run)
         return function
 
     return register
@@ -163,16 +155,10 @@ Config = Annotated[Path, typer.Argument(help="Settings file (TOML), such as conf
 Jobs = Annotated[
     int, typer.Option("--jobs", "-j", min=0, help="Number of processes; 0: one per core.")
 ]
-On = Annotated[
-    Backend, typer.Option("--backend", help="Local processes (loky), or a Ray or Dask cluster.")
-]
-Address = Annotated[
-    str | None, typer.Option("--address", help="Address of the cluster's head, host:port.")
-]
+On = Annotated[Backend, typer.Option(help="Local processes (loky), or a Ray or Dask cluster.")]
+Address = Annotated[str | None, typer.Option(help="Address of the cluster's head, host:port.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-MaxHours = Annotated[
-    float, typer.Option("--max-hours", help="Refuse recordings and segments longer than this.")
-]
+MaxHours = Annotated[float, typer.Option(help="Refuse recordings and segments longer than this.")]
 Trained = Annotated[Path, typer.Option("--model", "-m", help=TRAINED, callback=located)]
 Tensorboard = Annotated[
     bool,

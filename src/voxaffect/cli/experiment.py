@@ -73,12 +73,7 @@ def compare(
     from voxaffect.evaluation.compare_runs import compare_runs
     from voxaffect.evaluation.experiment.run import RunFolder
     from voxaffect.files import write_text
-    from voxaffect.report.comparison import (
-        brief_table,
-        comparison_markdown,
-        describe_comparison,
-        differences_table,
-    )
+    from voxaffect.report import comparison
 
     a, b = RunFolder(run_a).load(), RunFolder(run_b).load()
     names = (str(run_a), str(run_b))
@@ -86,15 +81,15 @@ def compare(
     for note in dict.fromkeys((a.note, b.note)):
         if note:
             console().print(note, style="bold")
-    for sentence in describe_comparison(found, names):
+    for sentence in comparison.describe_comparison(found, names):
         console().print(f"- {sentence}")
     console().print()
-    show(differences_table(found))
-    show(brief_table(found))
+    show(comparison.differences_table(found))
+    show(comparison.brief_table(found))
     if out is not None:
         plain = {"a": names[0], "b": names[1], **found.to_dict()}
         texts = {
-            "comparison.md": comparison_markdown(found, names, (a.note, b.note)),
+            "comparison.md": comparison.comparison_markdown(found, names, (a.note, b.note)),
             "comparison.json": json.dumps(plain, indent=1, ensure_ascii=False) + "\n",
         }
         for name, text in texts.items():
@@ -125,13 +120,8 @@ def run_folds(
 ) -> Run:
     """Compute the folds of a run with a progress bar.
 
-    Args:
-        settings: of the run.
-        prepared: corpora and features.
-        folder: of its results.
-        n_jobs: number of processes.
-        options: of `evaluation.experiment.experiment.run`; `context` is added to taxonomy and
-            features.
+    `options` are those of `evaluation.experiment.experiment.run`; taxonomy and features are added
+    to `context`.
     """
     from voxaffect.evaluation.experiment.experiment import run
     from voxaffect.evaluation.experiment.run import RunFolder

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     Result = tuple[str, Sequence[Prediction], ActivityTrack | None]
     """A recording's name, its prediction or those of its segments, and then its energy."""
 
+ONNX_OR_TRAINED = (
+    "Folder that train wrote, ONNX file that export wrote, or `packaged`, the recognizer that "
+    "comes with voxaffect."
+)
 TABLE = "table"
 PICTURES = (".svg", ".png")
 FORMAT_OF = {
@@ -152,20 +156,20 @@ def predict(
     found = list_sources(sources, listed_in, refusals, request.limits)
     request.check(found)
     predictions: list[Prediction] = []
-    if found:
-        predict_sources = _predict_timelines if request.timeline else _predict_recordings
-        with ExitStack() as until_first_result:
-            until_first_result.enter_context(import_without_gc())
+    predict_sources = _predict_timelines if request.timeline else _predict_recordings
+
+    def results(pool: WorkerPool) -> Iterator[Result]:
+        for result in predict_sources(pool, found, request, refusals):
+            until_first_result.close()
+            predictions.extend(result[1])
+            yield result
+            _draw(result, request)
+
+    with ExitStack() as until_first_result:
+        until_first_result.enter_context(import_without_gc())
+        if found:
             with _worker_pool(model, found, request.limits) as pool:
-
-                def results() -> Iterator[Result]:
-                    for result in predict_sources(pool, found, request, refusals):
-                        until_first_result.close()
-                        predictions.extend(result[1])
-                        yield result
-                        _draw(result, request)
-
-                _write(results(), request)
+                _write(results(pool), request)
     print_line(_summary(predictions, len(refusals.names), request), to=notes())
     return 1 if refusals.names else 0
 
@@ -336,14 +340,7 @@ def predict_command(
         ),
     ] = None,
     model: Annotated[
-        Path,
-        typer.Option(
-            "--model",
-            "-m",
-            help="Folder that train wrote, ONNX file that export wrote, or `packaged`, the "
-            "recognizer that comes with voxaffect.",
-            callback=located,
-        ),
+        Path, typer.Option("--model", "-m", help=ONNX_OR_TRAINED, callback=located)
     ] = PACKAGED,
     output: Annotated[
         str,
@@ -360,20 +357,15 @@ def predict_command(
         typer.Option("--timeline", help="Segment recordings at pauses and recognize each segment."),
     ] = False,
     picture: Annotated[
-        Path | None,
-        typer.Option("--picture", help="With --timeline: also draw it to this .svg or .png file."),
+        Path | None, typer.Option(help="With --timeline: also draw it to this .svg or .png file.")
     ] = None,
     abstain: Annotated[
         float | None,
-        typer.Option(
-            "--abstain", metavar="P", help="Label predictions below this probability unsure."
-        ),
+        typer.Option(metavar="P", help="Label predictions below this probability unsure."),
     ] = None,
     from_list: Annotated[
         Path | None,
-        typer.Option(
-            "--from-list", help="Also read sources from a file, one per line; - is standard input."
-        ),
+        typer.Option(help="Also read sources from a file, one per line; - is standard input."),
     ] = None,
     out: Annotated[
         Path | None,

@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 SEED = 0
 """Seed of all noise, reverberation and babble: the same in every run."""
 
-FOLDER = "robustness"
-"""Folder of the results in that of the run."""
-
 
 @command(app, "robustness", EXPERIMENT, kept=RESUME)
 def robustness(
@@ -74,7 +71,7 @@ def robustness(
         finished = run_folds(
             settings,
             prepared,
-            out / FOLDER,
+            out / "robustness",
             n_here,
             note=str((RunFolder(out).header() or {}).get("note", "")),
             context={
@@ -146,7 +143,6 @@ def _write(found: Robustness, out: Path) -> None:
     from voxaffect.report.write import write_report
 
     text, picture = robustness_markdown(found)
-    written = [save_robustness(found, out)]
     texts = {
         "robustness.csv": robustness_csv(found),
         "robustness.md": text,
@@ -154,10 +150,9 @@ def _write(found: Robustness, out: Path) -> None:
     }
     for name, content in texts.items():
         write_text(out / name, content)
-        written.append(out / name)
-    folder = RunFolder(out)
-    if folder.header() is not None:
-        written.append(write_report(summarize_run(folder.load()), out, found)[0])
+    written = [save_robustness(found, out), *(out / name for name in texts)]
+    if RunFolder(out).header() is not None:
+        written.append(write_report(summarize_run(RunFolder(out).load()), out, found)[0])
     console().print(Markdown(markdown(summary_table(found))))
     for path in written:
         print_line(f"wrote {path}")

@@ -65,13 +65,13 @@ class Refusals:
 def list_sources(
     named: Sequence[Path], listed_in: Path | None, refusals: Refusals, limits: DecodeLimits
 ) -> list[InputSource]:
-    """List the recordings of all sources, in order.
+    """List the recordings of all sources, in order; those that cannot be used are refused.
 
     Args:
         named: recordings, folders, patterns, tables, databases, or `-` for a piped recording.
         listed_in: a file with one name per line, or `-`; its names are not patterns.
-        refusals: get the sources that cannot be used.
-        limits: what is read of a piped recording.
+        refusals: of all that cannot be used.
+        limits: of a piped recording.
 
     Raises:
         ConfigError: no source, or standard input is named twice.

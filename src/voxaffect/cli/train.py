@@ -46,12 +46,8 @@ if TYPE_CHECKING:
 def training_progress(stopping: EarlyStopping, next_step: str = "") -> Iterator[Callable[[], None]]:
     """Show a training on standard error: a bar in a terminal, else one line per epoch.
 
-    Args:
-        stopping: early stopping of the training, to which the caller adds epochs.
-        next_step: what follows the last epoch, to continue a sentence.
-
-    Yields:
-        a function to be called after each epoch.
+    The caller adds each epoch to `stopping`, and then calls the function that is yielded;
+    `next_step` is what follows the last epoch, to continue a sentence.
     """
     from rich.live import Live
 
@@ -75,13 +71,9 @@ def training_progress(stopping: EarlyStopping, next_step: str = "") -> Iterator[
 def training_bar(
     stopping: EarlyStopping, next_step: str = "", *, elapsed_s: float, since_s: float
 ) -> Group:
-    """Progress bar of the epochs, and below it the last scores and the time left.
+    """Progress bar of the epochs with the time elapsed; below it scores and the time left.
 
-    Args:
-        stopping: early stopping of the training.
-        next_step: what follows the last epoch.
-        elapsed_s: time since the training began.
-        since_s: time since the last epoch ended, by which the time left runs down.
+    `since_s`, the time since the last epoch ended, is taken from the time left.
     """
     from rich.console import Group
     from rich.progress_bar import ProgressBar
@@ -119,9 +111,6 @@ def _clock(seconds: float) -> str:
     return str(timedelta(seconds=round(max(seconds, 0.0))))
 
 
-LOG, EVENTS = "training.csv", "tensorboard"
-
-
 @command(app, "train", RECOGNIZER, kept="computed features are kept; no recognizer was saved")
 def train(
     config: Config,
@@ -154,10 +143,9 @@ def train(
     before and after are printed for held-out speakers.
     """
     if base is not None:
-        flags = {"--tensorboard": tensorboard or None, "--half": half or None}
-        refused = {"--system": system, "--address": address, **flags}
-        for option, value in refused.items():
-            if value is not None:
+        flags = {"--tensorboard": tensorboard, "--half": half}
+        for option, value in {"--system": system, "--address": address, **flags}.items():
+            if value:
                 raise typer.BadParameter(f"{option} does not work with --from; leave it out")
         adapt_to(config, base, out, seed=seed, n_jobs=jobs)
         return
@@ -202,17 +190,17 @@ def log_epochs(settings: NetSettings, out: Path, *, tensorboard: bool = False) -
     from voxaffect.model.settings import EarlyStopping
 
     stopping = EarlyStopping(settings.training.max_epochs, settings.training.patience)
-    next_step = ""
-    begin_log(out / LOG)
+    log, next_step = out / "training.csv", ""
+    begin_log(log)
     if settings.elm.posteriors != "in-fold":
         next_step = f"; {settings.elm.n_parts} more nets for the utterance level follow"
     with ExitStack() as stack:
-        events = stack.enter_context(open_events(out / EVENTS)) if tensorboard else None
+        events = stack.enter_context(open_events(out / "tensorboard")) if tensorboard else None
         update = stack.enter_context(training_progress(stopping, next_step))
 
         def on_epoch(epoch: Epoch) -> None:
             stopping.add(epoch)
-            log_epoch(out / LOG, epoch, best=stopping.best == epoch.number)
+            log_epoch(log, epoch, best=stopping.best == epoch.number)
             if events is not None:
                 write_events(events, epoch)
             update()
