@@ -14,7 +14,7 @@ from rich.console import Console
 from tests.report.predictions.made import made
 from voxaffect.recognizer.prediction import UNSURE, Prediction
 from voxaffect.report.colors import LETTERS
-from voxaffect.report.predictions.table import PAUSE, clock, short_names, strip, table
+from voxaffect.report.predictions.table import PAUSE, clock, strip, table
 
 
 def test_letters_stand_where_somebody_speaks() -> None:
@@ -95,5 +95,5 @@ def test_names_are_relative_to_the_current_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     given = (str(tmp_path / "a" / "b.wav"), f"{tmp_path}x", "c.wav")
-    names = short_names([replace(QUIET, name=name) for name in given])
-    assert names == ["a/b.wav", f"{tmp_path}x", "c.wav"]
+    grid = table([replace(QUIET, name=name) for name in given], width=400)
+    assert [*grid.columns[0].cells] == ["a/b.wav", f"{tmp_path}x", "c.wav"]

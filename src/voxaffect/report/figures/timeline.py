@@ -32,17 +32,9 @@ Levels = NDArray[np.floating]
 def draw_timeline(
     name: str, segments: Sequence[Prediction], level_db: Levels, duration_s: float, suffix: str
 ) -> bytes:
-    """A picture of a recording.
+    """The bytes of a picture of a recording, a file with `suffix` ".svg" or ".png".
 
-    Args:
-        name: of the recording.
-        segments: of the recording, in their order.
-        level_db: (T,), energy of its frames, which lie at equal distances over all of it.
-        duration_s: its length.
-        suffix: ".svg" or ".png".
-
-    Returns:
-        the file's bytes.
+    `level_db`, (T,), is the energy of its frames, which lie at equal distances over all of it.
     """
     with mpl.rc_context({**STYLE, "svg.hashsalt": "timeline"}):
         figure = Figure(figsize=INCHES, layout="constrained")
@@ -66,7 +58,7 @@ def _loudness(
     panel.fill_between(times, -amplitude, amplitude, color=RULE, linewidth=0)
     for segment in segments:
         start_s, end_s = segment.interval_s
-        inside = [bool(start_s <= at <= end_s) for at in times]
+        inside = (start_s <= times) & (times <= end_s)
         color = LABEL_COLORS[str(segment.label)]
         panel.fill_between(times, -amplitude, amplitude, where=inside, color=color, linewidth=0)
         if end_s - start_s > duration_s / MOST_LETTERS:

@@ -13,8 +13,7 @@ from voxaffect.recognizer.prediction import ROW_COLUMNS, Prediction
 from voxaffect.taxonomy import EMOTION, TASKS
 
 INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-"""Unicode's categories of controls, marks that turn the direction of writing, halves of
-characters, and separators of lines and paragraphs."""
+"""Unicode's categories of controls, format characters, surrogates and separators of lines."""
 
 
 def visible(text: str) -> str:
@@ -33,9 +32,8 @@ def caption(prediction: Prediction) -> str:
 
 
 def audacity_label(prediction: Prediction) -> str:
-    """A label as Audacity imports it: start, end and text with tabs between them.
+    """A label of one recording as Audacity imports it: start, end and text, separated by tabs.
 
-    A label track belongs to one recording, whose name it does not hold.
     https://manual.audacityteam.org/man/importing_and_exporting_labels.html
     """
     start_s, end_s = prediction.interval_s
@@ -55,11 +53,7 @@ sentences."""
 
 
 def csv_row(prediction: Prediction) -> str:
-    """One prediction as a row of CSV; a subtask that was not learned leaves its cells empty.
-
-    A name that begins with `=`, `+`, `-` or `@` is written as it is: a spreadsheet that takes it
-    for a formula must be told to import the column as text.
-    """
+    """One prediction as a row of CSV; a subtask that was not learned leaves its cells empty."""
     return _csv_line(
         f"{value:{'.3f' if name.endswith('_s') else '.4f'}}" if isinstance(value, float) else value
         for name, value in row_of(prediction).items()
@@ -69,11 +63,11 @@ def csv_row(prediction: Prediction) -> str:
 def row_of(prediction: Prediction) -> dict[str, str | float | None]:
     """One prediction as the cells of `COLUMNS`."""
     p = prediction
-    place: Iterable[str | float | None] = (p.row.get(column) for column in ROW_COLUMNS)
+    place: Mapping[str, str | float | None] = p.row
     if p.start_s is not None:
-        place = ("", p.start_s, p.end_s)
+        place = {"path": "", "start_s": p.start_s, "end_s": p.end_s}
     cells = (
-        *(p.name, *place, p.label),
+        *(p.name, *(place.get(column) for column in ROW_COLUMNS), p.label),
         *(p.probabilities.get(name) for name in EMOTION.classes),
         *(p.subtasks.get(task, {}).get(name) for task, name in SUBTASKS),
         *(p.duration_s, p.novelty),
@@ -107,23 +101,16 @@ def vtt_cue(prediction: Prediction) -> str:
 
 
 def _clock(seconds: float) -> str:
-    """Hours, minutes, seconds and milliseconds."""
-    milliseconds = round(seconds * 1000)
-    minutes, milliseconds = divmod(milliseconds, 60_000)
+    minutes, milliseconds = divmod(round(seconds * 1000), 60_000)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02}:{minutes:02}:{milliseconds / 1000:06.3f}"
 
 
 @dataclass(frozen=True)
 class Format:
-    """How predictions become text.
+    """How predictions become text: `begin`, and then an entry for each.
 
-    Args:
-        begin: text before them.
-        entry: one of them.
-        media_type: of the text.
-        suffix: of files that hold the predictions of one recording each, where the format cannot
-            hold names of recordings; else None.
+    A format that cannot hold names of recordings has the suffix of files of one recording each.
     """
 
     begin: str

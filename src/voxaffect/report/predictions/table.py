@@ -29,14 +29,13 @@ def table(predictions: Sequence[Prediction], *, title: str | None = None, width:
 
     Where it is narrow, names of recordings are shortened in the middle, then columns are left out:
     warnings become codes, one a line, then subtasks, the classes' probabilities, warnings and at
-    last the highest probability go. The label stays.
-
-    Args:
-        predictions: of recordings or segments.
-        title: the recording whose segments they are; else each row names its own.
-        width: of the terminal.
+    last the highest probability go. The label stays. A `title` is the recording whose segments
+    they are; else each row names its own, relative to the current folder where it lies below it.
     """
-    names = [times(p) for p in predictions] if title is not None else short_names(predictions)
+    here = f"{Path.cwd()}{os.sep}"
+    names = [visible(p.name.removeprefix(here)) for p in predictions]
+    if title is not None:
+        names = [" - ".join(map(clock, p.interval_s)) for p in predictions]
     needs = min(max(map(cell_len, names), default=0), SHORTEST_NAME)
     columns = _columns_that_fit(predictions, width - needs - BORDERS)
     room = width - sum(map(_width, columns)) - BORDERS
@@ -83,12 +82,6 @@ def _width(column: Sequence[str]) -> int:
     return max(cell_len(line) for cell in column for line in cell.split("\n")) + 3
 
 
-def short_names(predictions: Sequence[Prediction]) -> list[str]:
-    """Names of recordings, relative to the current folder where they lie below it."""
-    here = f"{Path.cwd()}{os.sep}"
-    return [visible(p.name.removeprefix(here)) for p in predictions]
-
-
 def middle_ellipsis(text: str, width: int) -> str:
     """Text of at most `width` characters, which misses its middle where it is longer.
 
@@ -99,12 +92,6 @@ def middle_ellipsis(text: str, width: int) -> str:
         return text
     n_end = width * 3 // 5
     return f"{text[: width - n_end - 1]}…{text[-n_end:]}"
-
-
-def times(segment: Prediction) -> str:
-    """Beginning and end of a segment."""
-    start_s, end_s = segment.interval_s
-    return f"{clock(start_s)} - {clock(end_s)}"
 
 
 def clock(seconds: float) -> str:
@@ -119,12 +106,7 @@ PAUSE = "·"
 def strip(segments: Sequence[Prediction], duration_s: float, width: int) -> Text:
     """A column for each of `width` equal parts of a recording, with a scale and a legend.
 
-    Its letter is that of the segment that fills most of it.
-
-    Args:
-        segments: of the recording, in their order.
-        duration_s: of the recording.
-        width: columns, at least 20.
+    Its letter is that of the segment that fills most of it. There are at least 20 columns.
     """
     edges = np.linspace(0, duration_s, width + 1)
     starts, ends = np.reshape([segment.interval_s for segment in segments], (-1, 2)).T[..., None]
