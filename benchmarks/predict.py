@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
-from voxaffect.cli.predict import Request, predict
+from voxaffect.cli.predict import predict
 from voxaffect.simulation.plans import PLANS
 from voxaffect.simulation.trees import plan_takes, record
 
@@ -52,10 +52,10 @@ def write_recordings(root: Path, n_clips: int, minutes: float) -> tuple[float, f
     return sum(map(len, clips)) / SAMPLE_RATE_HZ, n_times * once.size / SAMPLE_RATE_HZ
 
 
-def answered_s(model: Path, source: Path, request: Request) -> float:
+def answered_s(model: Path, source: Path, *, timeline: bool = False) -> float:
     started = time.perf_counter()
     with redirect_stdout(io.StringIO()):
-        assert predict([source], model, request) == 0
+        assert predict([source], model, "json", timeline) == 0
     return time.perf_counter() - started
 
 
@@ -85,12 +85,12 @@ def main() -> None:
         root = Path(folder)
         clips_s, long_s = write_recordings(root, given.clips, given.minutes)
         clip = root / "clips" / "00000.flac"
-        answered_s(given.model, clip, Request(output="json"))  # loops are compiled
-        spent_s = answered_s(given.model, root / "clips", Request(output="json"))
+        answered_s(given.model, clip)  # loops are compiled
+        spent_s = answered_s(given.model, root / "clips")
         table.add_row(
             f"{given.clips} clips", f"{spent_s:.1f}", f"{clips_s / spent_s:,.0f} x real time"
         )
-        spent_s = answered_s(given.model, root / "long.flac", Request(output="json", timeline=True))
+        spent_s = answered_s(given.model, root / "long.flac", timeline=True)
         table.add_row(
             f"{long_s / 60:.0f} minutes, --timeline",
             f"{spent_s:.1f}",

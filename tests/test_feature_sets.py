@@ -10,7 +10,7 @@ import pytest
 
 from tests.features.tiny_encoders import save_encoder
 from voxaffect.cli.experiment import evaluate, prepare_corpora
-from voxaffect.cli.predict import Request, predict
+from voxaffect.cli.predict import predict
 from voxaffect.cli.train import train
 from voxaffect.config.file import load_settings
 from voxaffect.config.settings import Settings
@@ -146,5 +146,5 @@ def test_a_set_goes_from_the_settings_through_train_to_predict(
     assert NetRecognizer.load(tmp_path).extractor == LogMel(n_mels=32)
     clip = min((project / "trees/emodb/wav").glob("*.wav"))
     capsys.readouterr()
-    assert predict([clip], tmp_path, Request(output="json")) == 0
+    assert predict([clip], tmp_path, output="json") == 0
     assert json.loads(capsys.readouterr().out)["file"] == str(clip)

@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from voxaffect.model.data import Examples
 
 OnError = Literal["raise", "skip"]
-DEFAULT_SYSTEM = "lstm-mtl"
 
 
 class Recognizer:
@@ -105,7 +104,7 @@ class Recognizer:
     def predict(
         self, recordings: Input | Iterable[Input], *, on_error: OnError = "raise"
     ) -> Prediction | list[Prediction]:
-        """Recognize the emotion of one recording or of several.
+        """Recognize the emotion of one recording, or of several as a list in their order.
 
         Args:
             recordings: a path (str or PathLike), bytes of an audio file, a binary file object,
@@ -113,9 +112,6 @@ class Recognizer:
                 or an `Utterance`; or an iterable of these.
             on_error: "raise" what is wrong with the first faulty recording, or "skip" it: its
                 prediction then has `error` in the place of a label.
-
-        Returns:
-            one prediction for one recording, a list in their order for several.
 
         Raises:
             InputError: the argument is no recording, or empty.
@@ -164,9 +160,7 @@ class Recognizer:
     def timeline(self, recording: Input) -> list[Prediction]:
         """Segment a recording at its pauses and recognize each segment (voice activity detection).
 
-        Returns:
-            predictions with `start_s` and `end_s`, in order; a segment that cannot be analyzed has
-            `error`.
+        Predictions have `start_s` and `end_s`, or `error` where a segment cannot be analyzed.
 
         Raises:
             InputError: the argument is no single recording, or is a segment of a table.
@@ -263,14 +257,10 @@ class Stream:
             self.finish()
 
     def push(self, samples: ArrayLike) -> list[Prediction]:
-        """Take the next samples.
+        """Take the next samples and return what has ended, predictions with `is_final` true.
 
         Args:
-            samples: (n,), (n, channels) or (channels, n), floats with a full scale of 1 or
-                integers.
-
-        Returns:
-            predictions of the utterances that have ended, `is_final` true.
+            samples: (n,), (n, channels) or (channels, n), floats of full scale 1, or integers.
 
         Raises:
             InputError: the samples are not as stated.
@@ -297,7 +287,7 @@ class Stream:
 def train(
     data: str | os.PathLike[str] | pd.DataFrame,
     *,
-    system: str = DEFAULT_SYSTEM,
+    system: str = "lstm-mtl",
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
     n_jobs: int = 1,

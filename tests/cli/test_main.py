@@ -460,6 +460,6 @@ def test_ctrl_c_prints_what_is_kept(
         f"voxaffect: interrupted; results so far are in {out}; "
         "run the same command again to resume\n"
     )
-    monkeypatch.setattr("voxaffect.cli.predict.predict", stop)
+    monkeypatch.setattr("voxaffect.cli.predict.list_sources", stop)
     assert voxaffect(monkeypatch, "predict", "a.wav") == 130
     assert capsys.readouterr().err == "voxaffect: interrupted\n"

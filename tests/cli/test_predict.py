@@ -80,8 +80,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRecognizer:
 
 
 def run(*files: str | Path, **options: Any) -> int:
-    request = Request(**{"output": "json", **options})
-    return predict([Path(f) for f in files], Path("model"), request)
+    return predict([Path(f) for f in files], Path("model"), **{"output": "json", **options})
 
 
 @pytest.mark.parametrize("output", ["table", "json", "csv"])

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     OnFinal = Callable[[Prediction], None]
     """Shows the prediction at the end of an utterance, or why there is none."""
 
+TOO_LITTLE = "too little speech yet"
 MIN_LEVEL_DB = -60.0
 """Left end of the level meter."""
 
@@ -87,6 +88,7 @@ def panel(prediction: Prediction | None, level_db: float) -> Group:
     from rich.text import Text
 
     from voxaffect.recognizer.prediction import Prediction
+    from voxaffect.report.predictions.table import subtask_classes
     from voxaffect.taxonomy import EMOTION
 
     shown = prediction or Prediction("")
@@ -99,16 +101,10 @@ def panel(prediction: Prediction | None, level_db: float) -> Group:
     level = 1 - max(MIN_LEVEL_DB, min(0.0, level_db)) / MIN_LEVEL_DB
     meter = ProgressBar(total=1.0, completed=level, width=40, complete_style="green")
     grid.add_row(Text("level", "dim"), meter, Text(f"{level_db:.0f} dB", "dim"))
-    return Group(Text(_status(prediction)), grid)
-
-
-def _status(prediction: Prediction | None) -> str:
-    if prediction is None:
-        return "no speech"
-    if prediction.label is None:
-        return "too little speech yet"
-    subtasks = (max(c, key=lambda name: c[name]) for c in prediction.subtasks.values())
-    return f"{prediction.duration_s:.1f} s  {', '.join(subtasks)}"
+    status = "no speech" if prediction is None else TOO_LITTLE
+    if shown.label is not None:
+        status = f"{shown.duration_s:.1f} s  {subtask_classes(shown)}"
+    return Group(Text(status), grid)
 
 
 def final_line(prediction: Prediction) -> str:
@@ -125,7 +121,7 @@ def final_line(prediction: Prediction) -> str:
 def format_scores(label: str | None, probabilities: dict[str, float]) -> str:
     """Format a label and the probabilities of all classes."""
     if label is None:
-        return "too little speech yet"
+        return TOO_LITTLE
     return f"{label:8}  " + "  ".join(f"{name} {p:.2f}" for name, p in probabilities.items())
 
 

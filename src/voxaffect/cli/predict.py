@@ -138,22 +138,78 @@ class Request:
         return one_each and self.out is not None and self.out.suffix.lower() not in FORMAT_OF
 
 
+@command(app, "predict", RECOGNIZER, kept="")
 def predict(
-    sources: Sequence[Path], model: Path, request: Request, *, listed_in: Path | None = None
+    recordings: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Recordings (audio or video), folders, patterns such as 'calls/*.wav', tables of "
+            "segments, audformat databases; - reads a recording from standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        Path, typer.Option("--model", "-m", help=ONNX_OR_TRAINED, callback=located)
+    ] = PACKAGED,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            help="table, json (one object per line), csv, audacity or vtt; default: by the suffix "
+            "of --out, else table.",
+            show_default=False,
+        ),
+    ] = "",
+    timeline: Annotated[
+        bool,
+        typer.Option("--timeline", help="Segment recordings at pauses and recognize each segment."),
+    ] = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="With --timeline: also draw it to this .svg or .png file.")
+    ] = None,
+    abstain: Annotated[
+        float | None,
+        typer.Option(metavar="P", help="Label predictions below this probability unsure."),
+    ] = None,
+    from_list: Annotated[
+        Path | None,
+        typer.Option(help="Also read sources from a file, one per line; - is standard input."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Save to this file (.csv, .json, .txt for Audacity, .vtt), or for audacity and "
+            "vtt to a folder with one file per recording.",
+        ),
+    ] = None,
+    frames: Annotated[
+        bool, typer.Option("--frames", help="Include the posteriors of every frame (json only).")
+    ] = False,
+    max_hours: MaxHours = 4.0,
 ) -> int:
-    """Recognize recordings; text formats are written recording by recording.
+    """Recognize the emotion of recordings.
 
-    Sources that cannot be used are reported on standard error and skipped; a last line counts.
-    Sources and the list of further ones are those of `list_sources`, the model a recognizer's
-    folder or an ONNX file. Returns the exit status, 1 if a source could not be used.
+    Of a folder, all recordings below it are used; of a table (CSV or Parquet, as corpora export
+    writes it) or an audformat database, all rows, which may be segments of longer recordings:
+    columns path, start_s, end_s.
 
-    Raises:
-        VoxaffectError: the options do not go together, or there is no such recognizer.
+      voxaffect predict clip.wav
+      voxaffect predict talk.mp4 --timeline --picture talk.svg
+      voxaffect predict calls/ -m models/mine --abstain 0.6 --out calls.csv
+      curl -s https://example.org/a.ogg | voxaffect predict -
+
+    Warnings mark doubtful predictions: short, clipped, noisy, music, narrow-band, or unfamiliar
+    (out of distribution: unlike the training data). Recordings that cannot be used are reported on
+    standard error and skipped; the exit status is then 1.
     """
     from voxaffect.parallel.processes import import_without_gc
 
+    request = Request(output, timeline, frames, abstain, picture, out, max_hours)
     refusals = Refusals()
-    found = list_sources(sources, listed_in, refusals, request.limits)
+    found = list_sources(recordings or [], from_list, refusals, request.limits)
     request.check(found)
     predictions: list[Prediction] = []
     predict_sources = _predict_timelines if request.timeline else _predict_recordings
@@ -327,74 +383,3 @@ def _summary(predictions: Sequence[Prediction], n_refused: int, request: Request
     n_unsure = sum(prediction.label == UNSURE for prediction in predictions)
     unsure = "" if request.abstain is None else f", {n_unsure} unsure"
     return f"{len(predictions)} {unit} recognized, {n_refused} refused, {warned}{unsure}"
-
-
-@command(app, "predict", RECOGNIZER, kept="")
-def predict_command(
-    recordings: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            help="Recordings (audio or video), folders, patterns such as 'calls/*.wav', tables of "
-            "segments, audformat databases; - reads a recording from standard input.",
-            show_default=False,
-        ),
-    ] = None,
-    model: Annotated[
-        Path, typer.Option("--model", "-m", help=ONNX_OR_TRAINED, callback=located)
-    ] = PACKAGED,
-    output: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            "-f",
-            help="table, json (one object per line), csv, audacity or vtt; default: by the suffix "
-            "of --out, else table.",
-            show_default=False,
-        ),
-    ] = "",
-    timeline: Annotated[
-        bool,
-        typer.Option("--timeline", help="Segment recordings at pauses and recognize each segment."),
-    ] = False,
-    picture: Annotated[
-        Path | None, typer.Option(help="With --timeline: also draw it to this .svg or .png file.")
-    ] = None,
-    abstain: Annotated[
-        float | None,
-        typer.Option(metavar="P", help="Label predictions below this probability unsure."),
-    ] = None,
-    from_list: Annotated[
-        Path | None,
-        typer.Option(help="Also read sources from a file, one per line; - is standard input."),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            help="Save to this file (.csv, .json, .txt for Audacity, .vtt), or for audacity and "
-            "vtt to a folder with one file per recording.",
-        ),
-    ] = None,
-    frames: Annotated[
-        bool, typer.Option("--frames", help="Include the posteriors of every frame (json only).")
-    ] = False,
-    max_hours: MaxHours = 4.0,
-) -> int:
-    """Recognize the emotion of recordings.
-
-    Of a folder, all recordings below it are used; of a table (CSV or Parquet, as corpora export
-    writes it) or an audformat database, all rows, which may be segments of longer recordings:
-    columns path, start_s, end_s.
-
-      voxaffect predict clip.wav
-      voxaffect predict talk.mp4 --timeline --picture talk.svg
-      voxaffect predict calls/ -m models/mine --abstain 0.6 --out calls.csv
-      curl -s https://example.org/a.ogg | voxaffect predict -
-
-    Warnings mark doubtful predictions: short, clipped, noisy, music, narrow-band, or unfamiliar
-    (out of distribution: unlike the training data). Recordings that cannot be used are reported on
-    standard error and skipped; the exit status is then 1.
-    """
-    request = Request(output, timeline, frames, abstain, picture, out, max_hours)
-    return predict(recordings or [], model, request, listed_in=from_list)

@@ -54,15 +54,12 @@ def _columns_that_fit(predictions: Sequence[Prediction], room: int) -> list[list
     def column(heading: str, cell: Callable[[Prediction], str]) -> list[str]:
         return [heading, *map(cell, predictions)]
 
-    def best_subtasks(p: Prediction) -> str:
-        return ", ".join(max(shares, key=lambda k: shares[k]) for shares in p.subtasks.values())
-
     label = column("emotion", lambda p: str(p.label))
     classes = [
         [name, *(f"{p.probabilities[name]:.2f}" for p in predictions)] for name in EMOTION.classes
     ]
     highest = column("p", lambda p: f"{p.probability or 0:.2f}")
-    subtasks = column("subtasks", best_subtasks)
+    subtasks = column("subtasks", subtask_classes)
     texts, codes = [], []
     if any(p.warnings for p in predictions):
         texts = [column("warnings", lambda p: "; ".join(map(str, p.warnings)))]
@@ -75,6 +72,11 @@ def _columns_that_fit(predictions: Sequence[Prediction], room: int) -> list[list
         [label, highest],
     )
     return next((some for some in choices if sum(map(_width, some)) <= room), [label])
+
+
+def subtask_classes(prediction: Prediction) -> str:
+    """The likeliest class of each subtask."""
+    return ", ".join(max(p, key=lambda name: p[name]) for p in prediction.subtasks.values())
 
 
 def _width(column: Sequence[str]) -> int:
