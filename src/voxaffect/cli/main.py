@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn
 
 import typer
 
-# Each module registers its commands on the app when it is imported, in the order of the help.
+# Each module registers its commands on the app when it is imported.
 from voxaffect.cli import (  # noqa: F401
     corpora,
     experiment,
@@ -40,19 +39,27 @@ def main() -> None:
         notes().quiet = True
     try:
         app(args)
-    except VoxaffectError as fault:
-        _refuse(str(fault), fault if is_verbose else None)
-    except OSError as fault:  # of the file system: a full disk, an invalid path
+    except (VoxaffectError, OSError, ModuleNotFoundError) as fault:
+        sentence = _sentence(fault)
+        if is_verbose:
+            import traceback
+
+            traceback.print_exception(fault)
+        typer.secho(f"voxaffect: {sentence}", err=True, fg=typer.colors.RED)
+        sys.exit(2)
+
+
+def _sentence(fault: Exception) -> str:
+    """What is wrong and what to do, of errors that a user can mend."""
+    if isinstance(fault, OSError):  # of the file system: a full disk, an invalid path
         where = f"{fault.filename}: " if fault.filename else ""
         why = fault.strerror or str(fault)
-        _refuse(
-            f"{where}{why}; check the path, its permissions and the space left",
-            fault if is_verbose else None,
-        )
-    except ModuleNotFoundError as fault:  # installed for exported recognizers only
+        return f"{where}{why}; check the path, its permissions and the space left"
+    if isinstance(fault, ModuleNotFoundError):  # installed for exported recognizers only
         if not fault.name or fault.name.startswith("voxaffect"):
-            raise
-        _refuse(f"the library {fault.name} is missing; run pip install voxaffect")
+            raise fault
+        return f"the library {fault.name} is missing; run pip install voxaffect"
+    return str(fault)
 
 
 def _verbosity(args: Sequence[str]) -> tuple[list[str], bool, bool]:
@@ -61,13 +68,3 @@ def _verbosity(args: Sequence[str]) -> tuple[list[str], bool, bool]:
     rest = [word for word in options if word not in VERBOSE | QUIET]
     found = set(options)
     return [*rest, *args[len(options) :]], bool(found & VERBOSE), bool(found & QUIET)
-
-
-def _refuse(why: str, traceback_of: BaseException | None = None) -> NoReturn:
-    """Print an error and exit with status 2."""
-    if traceback_of is not None:
-        import traceback
-
-        traceback.print_exception(traceback_of)
-    typer.secho(f"voxaffect: {why}", err=True, fg=typer.colors.RED)
-    sys.exit(2)
