@@ -143,7 +143,7 @@ blocks that are queued."""
 
 @contextmanager
 def pcm_input(form: PcmFormat, stop: Event) -> Iterator[Iterator[Block]]:
-    """Raw PCM on standard input, until its end."""
+    """Raw PCM on standard input, at whose end the event is set."""
     from voxaffect.audio.pcm import PcmStream
 
     chunks: queue.Queue[bytes] = queue.Queue(maxsize=2)  # a fast writer has to wait
@@ -154,12 +154,10 @@ def pcm_input(form: PcmFormat, stop: Event) -> Iterator[Iterator[Block]]:
         # From the descriptor, as a buffer may be locked when the program ends.
         while data := os.read(0, size):
             chunks.put(data)
-        chunks.put(b"")
+        stop.set()
 
     def blocks() -> Iterator[Block]:
         for data in _dequeue(chunks, stop):
-            if not data:
-                break
             yield pcm.push(data), 0
         yield pcm.finish(), 0
 
