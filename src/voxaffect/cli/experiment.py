@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -116,12 +116,12 @@ def pairs(text: str) -> list[tuple[str, str]]:
 
 
 def run_folds(
-    settings: Settings, prepared: Prepared, folder: Path, n_jobs: int, **options: Any
+    settings: Settings, prepared: Prepared, folder: Path, *, more: Mapping[str, Any], **options: Any
 ) -> Run:
     """Compute the folds of a run with a progress bar.
 
-    `options` are those of `evaluation.experiment.experiment.run`; taxonomy and features are added
-    to `context`.
+    Results depend on taxonomy, features and `more`, which is shown as well; `options` are those of
+    `evaluation.experiment.experiment.run`.
     """
     from voxaffect.evaluation.experiment.experiment import run
     from voxaffect.evaluation.experiment.run import RunFolder
@@ -129,7 +129,7 @@ def run_folds(
     context = {
         "taxonomy": settings.make_taxonomy().settings(),
         "features": dict(prepared.dataset.feature_settings),
-        **options.pop("context", {}),
+        **more,
     }
     if prepared.others:
         context["other_features"] = {
@@ -149,7 +149,6 @@ def run_folds(
             prepared.dataset,
             prepared.corpora,
             RunFolder(folder),
-            n_jobs=n_jobs,
             others=prepared.others,
             context=context,
             on_plan=lambda n_done, n_all: update(completed=n_done, total=n_all),
@@ -379,7 +378,7 @@ def _evaluate(settings: Settings, out: Path, n_jobs: int, note: str = "") -> int
     """Run and report an experiment; returns the exit status, 1 if a fold has no result."""
     settings.plan()  # its faults come before anything is read
     prepared = prepare_corpora(settings, n_jobs, settings.feature_sets())
-    finished = run_folds(settings, prepared, out, n_jobs, note=note)
+    finished = run_folds(settings, prepared, out, more={}, n_jobs=n_jobs, note=note)
     _show(finished, out, out)
     return report_missing(finished)
 

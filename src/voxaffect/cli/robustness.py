@@ -72,12 +72,12 @@ def robustness(
             settings,
             prepared,
             out / "robustness",
-            n_here,
-            note=str((RunFolder(out).header() or {}).get("note", "")),
-            context={
+            more={
                 "degradations": {d.name: d.settings() for d in degradations},
                 "codecs": f"PyAV {version('av')}",
             },
+            n_jobs=n_here,
+            note=str((RunFolder(out).header() or {}).get("note", "")),
             data_of=tests.fold_data,
         )
     status = report_missing(finished)
