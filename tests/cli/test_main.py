@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -422,7 +423,7 @@ def test_h_is_help(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert voxaffect(monkeypatch, *words) == 0
-    assert "Usage: voxaffect" in capsys.readouterr().out
+    assert re.match(r"Usage: .*voxaffect ", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("words", [("-v", "inspect", "gone"), ("inspect", "gone", "--verbose")])
