@@ -1,7 +1,4 @@
-"""The Python interface: load or train a recognizer, recognize recordings and streams.
-
-`import voxaffect` offers these names; what they rest on loads when they are first used.
-"""
+"""The Python interface: load or train a recognizer, recognize recordings and streams."""
 
 from __future__ import annotations
 
@@ -68,8 +65,7 @@ class Recognizer:
         """Load a recognizer.
 
         Args:
-            model: the folder of a saved one, an exported ONNX file, or the name of a packaged one;
-                the packaged recognizer unless given.
+            model: folder of a saved one, exported ONNX file, or (by default) `packaged`.
             device: where nets compute, by PyTorch's name; ONNX files compute on the CPU.
 
         Raises:
@@ -246,8 +242,7 @@ class Stream:
     def __init__(self, model: NetRecognizer, rate_hz: float, *, segment: bool = True) -> None:
         self._session = StreamSession(LiveRecognizer(model), Endpointer() if segment else None)
         self._resampling = StreamResampler(rate_hz)
-        self.predictions: list[Prediction] = []
-        """Of the utterances that have ended, in order."""
+        self.predictions: list[Prediction] = []  # of the utterances that have ended, in order
 
     def __enter__(self) -> Self:
         return self
@@ -403,8 +398,8 @@ def _settings(data: Any, sections: Mapping[str, Any], folder: Path) -> Settings:
             f"got an object of type {type(data).__name__}; pass a CSV or Parquet table, a "
             "DataFrame or a settings file"
         )
-    corpora = {name: {"table": str(table.expanduser().resolve())}}
-    return make_settings(_merged({"corpora": corpora}, sections), "settings")
+    plain = {"corpora": {name: {"table": str(table.expanduser().resolve())}}}
+    return make_settings(_merged(plain, sections), "settings")
 
 
 def _merged(plain: Mapping[str, Any], sections: Mapping[str, Any]) -> dict[str, Any]:

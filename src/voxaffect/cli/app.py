@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 from typer.core import TyperGroup
@@ -59,10 +58,7 @@ EXPERIMENT, RECOGNIZER, DATA = "Experiments", "Recognizers", "Data"
 app = typer.Typer(
     name="voxaffect",
     cls=PlainHelpGroup,
-    context_settings={
-        "max_content_width": MOST_COLUMNS,
-        "help_option_names": ["-h", "--help"],
-    },
+    context_settings={"max_content_width": MOST_COLUMNS, "help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -139,14 +135,6 @@ def command(
     return register
 
 
-class Backend(StrEnum):
-    """Where work runs; the names that `voxaffect.parallel.clusters` knows."""
-
-    loky = "loky"
-    ray = "ray"
-    dask = "dask"
-
-
 TRAINED = "Folder that train wrote, or `packaged`, the recognizer that comes with voxaffect."
 PACKAGED = Path(WORD)
 SOURCE = "Folder of the copy on disk, a table, or an audformat database."
@@ -155,13 +143,15 @@ Config = Annotated[Path, typer.Argument(help="Settings file (TOML), such as conf
 Jobs = Annotated[
     int, typer.Option("--jobs", "-j", min=0, help="Number of processes; 0: one per core.")
 ]
-On = Annotated[Backend, typer.Option(help="Local processes (loky), or a Ray or Dask cluster.")]
+On = Annotated[
+    Literal["loky", "ray", "dask"],
+    typer.Option(help="Local processes (loky), or a Ray or Dask cluster."),
+]
 Address = Annotated[str | None, typer.Option(help="Address of the cluster's head, host:port.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 MaxHours = Annotated[float, typer.Option(help="Refuse recordings and segments longer than this.")]
 Trained = Annotated[Path, typer.Option("--model", "-m", help=TRAINED, callback=located)]
 Tensorboard = Annotated[
-    bool,
-    typer.Option("--tensorboard", help="Also write TensorBoard events (extra tensorboard)."),
+    bool, typer.Option("--tensorboard", help="Also write TensorBoard events (extra tensorboard).")
 ]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for results and the report.")]

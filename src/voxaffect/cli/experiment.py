@@ -15,7 +15,6 @@ from voxaffect.cli.app import (
     DATA,
     EXPERIMENT,
     Address,
-    Backend,
     Config,
     Jobs,
     On,
@@ -59,8 +58,7 @@ def compare(
         typer.Option("--out", "-o", help="Folder for comparison.md and comparison.json."),
     ] = None,
     systems: Annotated[
-        str | None,
-        typer.Option(help="Pairs a:b of systems, separated by commas; default: all."),
+        str | None, typer.Option(help="Pairs a:b of systems, separated by commas; default: all.")
     ] = None,
 ) -> None:
     """Compare two runs on the folds and test utterances that they share.
@@ -305,9 +303,7 @@ def _simulate(folder: Path, corpora: Sequence[str], n_jobs: int, **options: Any)
 
 
 @command(app, "extract", EXPERIMENT, kept=f"computed features are kept; {AGAIN}")
-def extract(
-    config: Config, jobs: Jobs = 0, backend: On = Backend.loky, address: Address = None
-) -> None:
+def extract(config: Config, jobs: Jobs = 0, backend: On = "loky", address: Address = None) -> None:
     """Compute the frame features of every corpus of a settings file, once."""
     from voxaffect.config.file import load_settings
     from voxaffect.parallel.clusters import workers
@@ -333,7 +329,7 @@ def evaluate(
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas.")] = None,
     jobs: Jobs = 0,
-    backend: On = Backend.loky,
+    backend: On = "loky",
     address: Address = None,
 ) -> int:
     """Train and test systems on corpora; resumes where an earlier run of the same folder stopped.

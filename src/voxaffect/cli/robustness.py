@@ -41,8 +41,7 @@ def robustness(
         str | None, typer.Option(help="Systems to compare, separated by commas.")
     ] = None,
     conditions: Annotated[
-        str | None,
-        typer.Option(help="Conditions or groups, separated by commas; default: all."),
+        str | None, typer.Option(help="Conditions or groups, separated by commas; default: all.")
     ] = None,
     jobs: Jobs = 0,
 ) -> int:

@@ -13,17 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxaffect.cli.app import (
-    RECOGNIZER,
-    Address,
-    Backend,
-    Config,
-    Jobs,
-    On,
-    Tensorboard,
-    app,
-    command,
-)
+from voxaffect.cli.app import RECOGNIZER, Address, Config, Jobs, On, Tensorboard, app, command
 from voxaffect.cli.console import console, counting_progress, errors, notes, print_line, show
 from voxaffect.cli.experiment import prepare_corpora
 from voxaffect.errors import ConfigError, FoldError
@@ -130,7 +120,7 @@ def train(
         bool, typer.Option("--half", help="Save weights in half precision, in half the space.")
     ] = False,
     jobs: Jobs = 0,
-    backend: On = Backend.loky,
+    backend: On = "loky",
     address: Address = None,
 ) -> None:
     """Train a recognizer on all corpora of a settings file and save it.
