@@ -111,7 +111,7 @@ def read_back(extractor: FrameExtractor) -> FrameExtractor:
     [
         LowLevelDescriptors(),
         LowLevelDescriptors(FrameGrid(0.03, 0.015), PitchSettings(floor_hz=60.0), log_f0=True),
-        LogMel(n_mels=23),
+        LogMel(FrameGrid(0.032, 0.016), 23, 50.0, 7600.0),
         OpenSmile("emobase"),
     ],
     ids=str,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from voxaffect.audio.decode import AudioStream, at_16_khz
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform, gain
 from voxaffect.errors import AudioError, FeatureError
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -163,16 +165,25 @@ class ExtractedFrames(NamedTuple):
     seconds: float
 
 
+def groups(
+    items: Iterable[Item], size: Callable[[Item], float], full: float, most: int | None = None
+) -> Iterator[list[Item]]:
+    """Consecutive items until their sizes add up to `full` or there are `most` of them."""
+    group: list[Item] = []
+    total = 0.0
+    for item in items:
+        group.append(item)
+        total += size(item)
+        if total >= full or len(group) == most:
+            yield group
+            group, total = [], 0.0
+    if group:
+        yield group
+
+
 def merge_blocks(blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
     """Merge blocks of samples into longer ones, which a stream processes faster."""
-    pending: list[NDArray[np.float32]] = []
-    for block in blocks:
-        pending.append(block)
-        if sum(map(len, pending)) >= MIN_PUSH_SAMPLES:
-            yield np.concatenate(pending)
-            pending = []
-    if pending:
-        yield np.concatenate(pending)
+    return map(np.concatenate, groups(blocks, len, MIN_PUSH_SAMPLES))
 
 
 def extract_long(opener: OpenRecording, extractor: StreamingExtractor) -> ExtractedFrames:

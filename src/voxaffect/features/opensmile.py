@@ -83,11 +83,6 @@ class OpenSmile:
             "library": str(opensmile_library().__version__),
         }
 
-    @classmethod
-    def from_settings(cls, settings: Mapping[str, object]) -> OpenSmile:
-        """Create the extractor with these `settings()`, with the installed library."""
-        return cls(settings["set"])  # type: ignore[arg-type]
-
     def extract(self, waveforms: Sequence[Waveform]) -> list[NDArray[np.float32]]:
         """Features of each waveform, float32 (T, F).
 

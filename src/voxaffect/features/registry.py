@@ -75,16 +75,14 @@ class CustomFeatures:
             FeatureError: the function did not return finite float32 (T, F).
         """
         refuse_short(waveforms, self.grid)
-        return [self._checked(waveform) for waveform in waveforms]
-
-    def _checked(self, waveform: Waveform) -> NDArray[np.float32]:
-        values = self.function(waveform.samples.copy())
-        if fault := self._fault(values):
-            raise FeatureError(
-                f"{waveform.name}: the function of version {self.version!r} returned {fault}; "
-                f"expected finite float32 (T, {len(self.names)}), one row per frame"
-            )
-        return values
+        frames = [self.function(waveform.samples.copy()) for waveform in waveforms]
+        for waveform, values in zip(waveforms, frames, strict=True):
+            if fault := self._fault(values):
+                raise FeatureError(
+                    f"{waveform.name}: the function of version {self.version!r} returned {fault}; "
+                    f"expected finite float32 (T, {len(self.names)}), one row per frame"
+                )
+        return frames
 
     def _fault(self, values: object) -> str:
         """Describe what is wrong with a returned value; empty if nothing is."""
@@ -106,9 +104,9 @@ FOLDER = "encoder_folder"
 
 def checkpoint_paths(extractor: FrameExtractor) -> dict[str, str]:
     """Entries of a recognizer's card that locate the extractor's pretrained checkpoint."""
-    return (
-        {FOLDER: str(extractor.folder.absolute())} if isinstance(extractor, SpeechEncoder) else {}
-    )
+    if not isinstance(extractor, SpeechEncoder):
+        return {}
+    return {FOLDER: str(extractor.folder.absolute())}
 
 
 def extractor_from_settings(
@@ -142,16 +140,15 @@ def extractor_from_settings(
         ) from fault
 
 
-def _descriptors(settings: Settings) -> LowLevelDescriptors:
-    return LowLevelDescriptors(
-        FrameGrid(**settings["grid"]), PitchSettings(**settings["pitch"]), log_f0=settings["log_f0"]
-    )
-
-
 FEATURE_SETS: Mapping[str, Callable[[Settings], FrameExtractor]] = {
-    "low-level descriptors": _descriptors,
-    "log-mel": LogMel.from_settings,
-    "opensmile": OpenSmile.from_settings,
+    "low-level descriptors": lambda settings: LowLevelDescriptors(
+        FrameGrid(**settings["grid"]), PitchSettings(**settings["pitch"]), log_f0=settings["log_f0"]
+    ),
+    "log-mel": lambda settings: LogMel(
+        FrameGrid(**settings["grid"]),
+        **{k: v for k, v in settings.items() if k not in {"extractor", "version", "grid"}},
+    ),
+    "opensmile": lambda settings: OpenSmile(settings["set"]),
 }
 """Constructors by the name in an extractor's settings."""
 

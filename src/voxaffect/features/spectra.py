@@ -124,12 +124,6 @@ class LogMel:
             "high_hz": float(self.high_hz),
         }
 
-    @classmethod
-    def from_settings(cls, settings: Mapping[str, object]) -> LogMel:
-        """Create the extractor with these `settings()`."""
-        rest = {k: v for k, v in settings.items() if k not in {"extractor", "version", "grid"}}
-        return cls(FrameGrid(**settings["grid"]), **rest)  # type: ignore[arg-type]
-
     @torch.inference_mode()
     def extract(self, waveforms: Sequence[Waveform]) -> list[NDArray[np.float32]]:
         """Log-mel spectra of each waveform, float32 (T, n_mels).

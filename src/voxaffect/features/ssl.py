@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import accumulate
 from operator import mul
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -30,7 +30,6 @@ from voxaffect.features.frames import FrameGrid, refuse_short
 
 SETTINGS = ("config.json", "preprocessor_config.json", "processor_config.json")
 WEIGHTS = "model*.safetensors"
-DIGITS = 16
 
 UNUSED_WEIGHT = "masked_spec_embed"
 """Embedding of masked frames, used in training only; some published checkpoints lack it."""
@@ -50,71 +49,37 @@ Layer = int | Literal["last", "mean"]
 Samples = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class _CheckpointFolder:
-    """Checkpoint folder of the transformers library."""
+@contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    """Turn errors of reading a model into FeatureError."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as fault:
+        reason = str(fault).strip().partition("\n")[0]
+        raise FeatureError(
+            f"{folder}: the model cannot be read ({reason}); copy the whole folder again "
+            "from where it was published"
+        ) from fault
 
-    path: Path
 
-    def digest(self) -> str:
-        """SHA-256 of the files that determine the model's output, 16 hex digits."""
-        self._check_files()
-        files = [self.path / name for name in SETTINGS] + sorted(self.path.glob(WEIGHTS))
-        digests = hashlib.sha256()
-        with self._reading():
-            for path in (path for path in files if path.is_file()):
-                with path.open("rb") as file:
-                    digests.update(hashlib.file_digest(file, "sha256").digest())
-        return digests.hexdigest()[:DIGITS]
+def _load(folder: Path, auto_class: str, **options: Any) -> Any:
+    """Load from a folder that the library transformers has written."""
+    with _reading(folder):
+        return getattr(_library(), auto_class).from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False, **options
+        )
 
-    def config(self) -> Any:
-        self._check_files()
-        return self._load("AutoConfig")
 
-    def preprocessor(self) -> Any:
-        return self._load("AutoFeatureExtractor")
-
-    def model(self) -> Any:
-        with _quiet():
-            model, info = self._load(
-                "AutoModel", use_safetensors=True, dtype=torch.float32, output_loading_info=True
-            )
-        missing = sorted(key for key in info["missing_keys"] if not key.endswith(UNUSED_WEIGHT))
-        if missing:
-            raise FeatureError(
-                f"{self.path}: weights lack {missing[0]} and {len(missing) - 1} more; copy the "
-                "folder again from where the model was published"
-            )
-        return model
-
-    def _load(self, auto_class: str, **options: Any) -> Any:
-        with self._reading():
-            return getattr(_library(), auto_class).from_pretrained(
-                self.path, local_files_only=True, trust_remote_code=False, **options
-            )
-
-    def _check_files(self) -> None:
-        if not (self.path / "config.json").is_file():
-            raise FeatureError(
-                f"{self.path}: no model found (config.json is missing); give the folder of a saved "
-                "model"
-            )
-        if not any(self.path.glob(WEIGHTS)):
-            raise FeatureError(
-                f"{self.path}: no safetensors weights found, and pickles such as "
-                "pytorch_model.bin can run code and are not read; save the model as safetensors"
-            )
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as fault:
-            reason = str(fault).strip().partition("\n")[0]
-            raise FeatureError(
-                f"{self.path}: the model cannot be read ({reason}); copy the whole folder again "
-                "from where it was published"
-            ) from fault
+def _check_files(folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        raise FeatureError(
+            f"{folder}: no model found (config.json is missing); give the folder of a saved model"
+        )
+    if not any(folder.glob(WEIGHTS)):
+        raise FeatureError(
+            f"{folder}: no safetensors weights found, and pickles such as "
+            "pytorch_model.bin can run code and are not read; save the model as safetensors"
+        )
 
 
 @contextmanager
@@ -143,21 +108,6 @@ def _library() -> Any:
     return transformers
 
 
-class _EncoderFamily(Protocol):
-    """What differs between encoders; `config` and `preprocessor` are those of transformers."""
-
-    def grid(self, config: Any) -> FrameGrid:
-        """Positions of the frames."""
-
-    def matches(self, config: Any, preprocessor: Any) -> bool:
-        """Whether the preprocessor is the model's."""
-
-    def states(
-        self, model: Any, preprocessor: Any, samples: Sequence[Samples], layer: Layer
-    ) -> list[Samples]:
-        """Hidden states of N waveforms, float32 (T, F) each."""
-
-
 @dataclass(frozen=True)
 class _WaveformEncoderFamily:
     """Convolutions on samples and a transformer: wav2vec 2.0 and its descendants.
@@ -176,15 +126,15 @@ class _WaveformEncoderFamily:
         hop = math.prod(config.conv_stride)
         return FrameGrid(window_s=field / SAMPLE_RATE_HZ, hop_s=hop / SAMPLE_RATE_HZ)
 
-    def matches(self, config: Any, preprocessor: Any) -> bool:  # noqa: ARG002 - the protocol's
-        return bool(
-            preprocessor.sampling_rate == SAMPLE_RATE_HZ
-            and preprocessor.model_input_names[0] == INPUT
-        )
+    def matches(self, config: Any, preprocessor: Any) -> bool:  # noqa: ARG002 Whisper's needs it
+        """Whether the preprocessor is the model's."""
+        given = preprocessor.sampling_rate, preprocessor.model_input_names[0]
+        return bool(given == (SAMPLE_RATE_HZ, INPUT))
 
     def states(
         self, model: Any, preprocessor: Any, samples: Sequence[Samples], layer: Layer
     ) -> list[Samples]:
+        """Hidden states of N waveforms, float32 (T, F) each."""
         grid = self.grid(model.config)
         same_length = self.stacked_positions or model.config.feat_extract_norm == "group"
         found: dict[int, Samples] = {}
@@ -193,26 +143,26 @@ class _WaveformEncoderFamily:
                 preprocessor(samples[i], sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt")[INPUT]
                 for i in batch
             ]
-            states = self._batch(model, [one[0] for one in inputs], layer)
+            states = _padded_states(model, [one[0] for one in inputs], layer)
             for i, values in zip(batch, states, strict=True):
                 found[i] = values[: grid.n_frames(samples[i].size)].cpu().numpy().copy()
         return [found[i] for i in range(len(samples))]
 
-    def _batch(self, model: Any, inputs: list[Tensor], layer: Layer) -> Tensor:
-        """Hidden states of one batch, float32 (B, T, F), padding included."""
-        padded = torch.nn.utils.rnn.pad_sequence(inputs, batch_first=True)
-        lengths = torch.tensor([len(one) for one in inputs])
-        mask = (torch.arange(padded.shape[1]) < lengths[:, None]).long()
-        is_padded = bool((mask == 0).any())
-        with warnings.catch_warnings():
-            # WavLM itself passes PyTorch two masks of different types.
-            warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")
-            output = model(
-                padded.to(model.device),
-                attention_mask=mask.to(model.device) if is_padded else None,
-                output_hidden_states=True,
-            )
-        return _select_layer(output, layer)
+
+def _padded_states(model: Any, inputs: list[Tensor], layer: Layer) -> Tensor:
+    """Hidden states of one batch, float32 (B, T, F), padding included."""
+    padded = torch.nn.utils.rnn.pad_sequence(inputs, batch_first=True)
+    lengths = torch.tensor([len(one) for one in inputs])
+    mask = (torch.arange(padded.shape[1]) < lengths[:, None]).long().to(model.device)
+    with warnings.catch_warnings():
+        # WavLM itself passes PyTorch two masks of different types.
+        warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")
+        output = model(
+            padded.to(model.device),
+            attention_mask=None if mask.all() else mask,
+            output_hidden_states=True,
+        )
+    return _select_layer(output, layer)
 
 
 class _WhisperEncoderFamily:
@@ -222,17 +172,14 @@ class _WhisperEncoderFamily:
     half a hop before the frame center of the grid.
     """
 
-    def grid(self, config: Any) -> FrameGrid:  # noqa: ARG002 - the protocol's
+    def grid(self, config: Any) -> FrameGrid:  # noqa: ARG002 that of the others needs it
         return FrameGrid(WHISPER_HOP / SAMPLE_RATE_HZ, WHISPER_HOP / SAMPLE_RATE_HZ)
 
     def matches(self, config: Any, preprocessor: Any) -> bool:
-        given = (
-            preprocessor.sampling_rate,
-            getattr(preprocessor, "n_samples", None),
-            preprocessor.feature_size,
-        )
-        n_samples = config.max_source_positions * WHISPER_HOP
-        return bool(given == (SAMPLE_RATE_HZ, n_samples, config.num_mel_bins))
+        n_samples = getattr(preprocessor, "n_samples", None)
+        given = preprocessor.sampling_rate, n_samples, preprocessor.feature_size
+        expected = config.max_source_positions * WHISPER_HOP, config.num_mel_bins
+        return bool(given == (SAMPLE_RATE_HZ, *expected))
 
     def states(
         self, model: Any, preprocessor: Any, samples: Sequence[Samples], layer: Layer
@@ -251,7 +198,7 @@ class _WhisperEncoderFamily:
         return np.concatenate(parts)
 
 
-FAMILIES: Mapping[str, _EncoderFamily] = {
+FAMILIES: Mapping[str, _WaveformEncoderFamily | _WhisperEncoderFamily] = {
     "wav2vec2": _WaveformEncoderFamily(),
     "hubert": _WaveformEncoderFamily(),
     "wavlm": _WaveformEncoderFamily(),
@@ -325,7 +272,7 @@ class SpeechEncoder:
     @cached_property
     def grid(self) -> FrameGrid:
         """Positions of the hidden states: every 20 ms in all published models."""
-        return self._family.grid(self._config)
+        return FAMILIES[self._config.model_type].grid(self._config)
 
     def settings(self) -> Mapping[str, object]:
         """Type and content of the model, and the layer; not the folder."""
@@ -347,15 +294,24 @@ class SpeechEncoder:
         refuse_short(waveforms, self.grid)
         model, preprocessor = self._loaded
         samples = [waveform.samples for waveform in waveforms]
-        return self._family.states(model, preprocessor, samples, self.layer)
+        return FAMILIES[self._config.model_type].states(model, preprocessor, samples, self.layer)
 
     @cached_property
     def _digest(self) -> str:
-        return _CheckpointFolder(self.folder).digest()
+        """SHA-256 of the files that determine the model's output, 16 hex digits."""
+        _check_files(self.folder)
+        files = [self.folder / name for name in SETTINGS] + sorted(self.folder.glob(WEIGHTS))
+        digests = hashlib.sha256()
+        with _reading(self.folder):
+            for path in (path for path in files if path.is_file()):
+                with path.open("rb") as file:
+                    digests.update(hashlib.file_digest(file, "sha256").digest())
+        return digests.hexdigest()[:16]
 
     @cached_property
     def _config(self) -> Any:
-        config = _CheckpointFolder(self.folder).config()
+        _check_files(self.folder)
+        config = _load(self.folder, "AutoConfig")
         if config.model_type not in FAMILIES or getattr(config, "add_adapter", False):
             raise FeatureError(
                 f"{self.folder}: models of the kind {config.model_type!r} or with an adapter are "
@@ -368,21 +324,24 @@ class SpeechEncoder:
             )
         return config
 
-    @property
-    def _family(self) -> _EncoderFamily:
-        return FAMILIES[self._config.model_type]
-
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
         """The encoder and its preprocessor."""
-        files = _CheckpointFolder(self.folder)
-        preprocessor = files.preprocessor()
-        if not self._family.matches(self._config, preprocessor):
+        preprocessor = _load(self.folder, "AutoFeatureExtractor")
+        if not FAMILIES[self._config.model_type].matches(self._config, preprocessor):
             raise FeatureError(
                 f"{self.folder}: preprocessor_config.json ({type(preprocessor).__name__}) does not "
                 "match the model; copy both from where the model was published"
             )
-        model = files.model()
+        with _quiet():
+            options = {"use_safetensors": True, "dtype": torch.float32}
+            model, info = _load(self.folder, "AutoModel", output_loading_info=True, **options)
+        missing = sorted(key for key in info["missing_keys"] if not key.endswith(UNUSED_WEIGHT))
+        if missing:
+            raise FeatureError(
+                f"{self.folder}: weights lack {missing[0]} and {len(missing) - 1} more; copy the "
+                "folder again from where the model was published"
+            )
         if self._config.is_encoder_decoder:
             model = model.get_encoder()
         return model.to(self.device).eval(), preprocessor

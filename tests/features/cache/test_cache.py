@@ -258,7 +258,7 @@ def test_two_processes_give_the_same_as_one(
     assert same(store.extract(utterances).features, other.extract(utterances, n_jobs=2).features)
 
 
-@pytest.mark.parametrize("place", [0, 10, 60, 300, 500, -5, -1], ids=str)
+@pytest.mark.parametrize("place", [0, 10, 60, 300, 500, 1000, -5, -1], ids=str)
 def test_a_damaged_shard_is_reported_and_recomputed(
     store: FeatureStore, utterances: list[Utterance], place: int
 ) -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pickle
-from functools import partial
+import resource
+from functools import lru_cache, partial
 from pathlib import Path
+from resource import RLIMIT_NOFILE
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import voxaffect.features.cache.cache as chunks_module
+import voxaffect.features.cache.index as index_module
 import voxaffect.features.cache.shards as shards_module
 from tests.features.cache.levels import files, make_utterances
 from voxaffect.corpora.corpus import Utterance
@@ -107,7 +110,7 @@ def test_every_utterance_of_every_shard_is_found_with_its_own_frames(tmp_path: P
 
 def test_a_missing_folder_has_no_shards(tmp_path: Path) -> None:
     index, faults = open_index(tmp_path / "nowhere")
-    assert index.shards == ()
+    assert index.paths == ()
     assert faults == {}
 
 
@@ -199,6 +202,21 @@ def test_of_repeated_keys_one_is_found_and_none_among_none() -> None:
     places = ShardIndex({Path("a"): record.tobytes()}).find(keys)
     assert [keys[place] for place in places] == keys
     assert ShardIndex({}).find(keys[:2]).tolist() == [-1, -1]
+
+
+def test_more_shards_are_read_than_files_may_be_open(tmp_path: Path) -> None:
+    write_shards(tmp_path, *(range(n, n + 1) for n in range(40)))
+    features = StoredFeatures(open_index(tmp_path)[0], {str(n): key_of(n) for n in range(40)})
+    cached = lru_cache(8)(shards_module.frames_of.__wrapped__)
+    n_open, limits = len([*Path("/proc/self/fd").iterdir()]), resource.getrlimit(RLIMIT_NOFILE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index_module, "frames_of", cached)
+        resource.setrlimit(RLIMIT_NOFILE, (n_open + 16, limits[1]))
+        try:
+            for n in range(40):
+                np.testing.assert_array_equal(features[str(n)], entry(n).values)
+        finally:
+            resource.setrlimit(RLIMIT_NOFILE, limits)
 
 
 def test_a_missing_shard_is_an_error_on_access(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def assert_stored(folder: Path, expected: list[Entry]) -> None:
     """The folder has one shard, of these entries and no others."""
     index, faults = open_index(folder)
     assert faults == {}
-    assert len(index.shards) == min(len(expected), 1)
+    assert len(index.paths) == min(len(expected), 1)
     assert index.seconds([e.key for e in ENTRIES]) == {e.key: e.seconds for e in expected}
     features = StoredFeatures(index, {e.key.hex(): e.key for e in ENTRIES})
     assert len(features) == len(expected)

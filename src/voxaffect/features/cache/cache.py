@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -33,6 +34,7 @@ from voxaffect.features.frames import (
     StreamingExtractor,
     check_frames,
     extract_long,
+    groups,
     is_long,
 )
 from voxaffect.features.runtime import torch_threads
@@ -87,19 +89,12 @@ def chunks(work: Chunk, n_jobs: int) -> Iterator[Chunk]:
     """Split work into chunks of at most CHUNK_UTTERANCES and about CHUNK_BYTES of recordings."""
     share = -(-len(work) // (CHUNKS_PER_JOB * n_jobs))
     most = min(CHUNK_UTTERANCES, max(MIN_CHUNK_UTTERANCES, share))
-    chunk: dict[bytes, Item] = {}
-    n_bytes = 0.0
-    for key, item in work.items():
-        if len(chunk) == most or n_bytes > CHUNK_BYTES:
-            yield chunk
-            chunk, n_bytes = {}, 0.0
-        chunk[key] = item
-        n_bytes += _bytes_of_audio(item.utterance)
-    if chunk:
-        yield chunk
+    for chunk in groups(work.items(), _bytes_of_audio, CHUNK_BYTES, most):
+        yield dict(chunk)
 
 
-def _bytes_of_audio(utterance: Utterance) -> float:
+def _bytes_of_audio(item: tuple[bytes, Item]) -> float:
+    utterance = item[1].utterance
     if utterance.end_s is not None:
         return (utterance.end_s - utterance.start_s) * BYTES_PER_SECOND
     with contextlib.suppress(OSError):  # decoding reports the error
@@ -155,17 +150,16 @@ def read_leveled(
     chunk: Chunk, extractor: FrameExtractor, limits: DecodeLimits
 ) -> Iterator[Mapping[bytes, Prepared]]:
     """Leveled recordings or errors, about GROUP_S at a time; long ones are streamed already."""
-    group: dict[bytes, Prepared] = {}
-    seconds = 0.0
-    for key, item in chunk.items():
-        group[key] = prepared = _read_one(item.utterance, extractor, limits)
-        if isinstance(prepared, Waveform):
-            seconds += prepared.duration_s
-        if seconds >= GROUP_S or isinstance(prepared, ExtractedFrames):
-            yield group
-            group, seconds = {}, 0.0
-    if group:
-        yield group
+    prepared = ((key, _read_one(i.utterance, extractor, limits)) for key, i in chunk.items())
+    for group in groups(prepared, _seconds_to_extract, GROUP_S):
+        yield dict(group)
+
+
+def _seconds_to_extract(prepared: tuple[bytes, Prepared]) -> float:
+    """Seconds of a group that a recording fills; what was streamed ends it, to free its memory."""
+    if isinstance(prepared[1], ExtractedFrames):
+        return math.inf
+    return prepared[1].duration_s if isinstance(prepared[1], Waveform) else 0.0
 
 
 def _read_one(utterance: Utterance, extractor: FrameExtractor, limits: DecodeLimits) -> Prepared:

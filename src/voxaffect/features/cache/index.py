@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.features.cache.file_values import FileValues
-from voxaffect.features.cache.shards import RECORD, SHARD_SUFFIX, MappedShard, read_records
+from voxaffect.features.cache.shards import RECORD, SHARD_SUFFIX, frames_of, read_records
 
 DATABASE = "index.sqlite"
 
@@ -31,7 +31,7 @@ class ShardIndex:
     """
 
     def __init__(self, shards: Mapping[Path, bytes]) -> None:
-        self.shards = tuple(map(MappedShard, shards))
+        self.paths = tuple(shards)
         sizes = [len(records) // RECORD.itemsize for records in shards.values()]
         self._ends = np.cumsum(sizes, dtype=np.int64)  # number of records up to each shard's end
         self._records = np.frombuffer(b"".join(shards.values()), RECORD)  # (N,)
@@ -85,6 +85,7 @@ def open_index(folder: Path, n_jobs: int = 1) -> tuple[ShardIndex, dict[Path, st
     }
     for path in [path for path, records in shards.items() if not records]:
         faults[path] = f"{path}: its content has changed since it was written"
+        frames_of.cache_clear()
         with contextlib.suppress(OSError):
             if not read_records(path):  # unless another process has just written it
                 path.unlink()
@@ -97,12 +98,12 @@ class StoredFrames(Sequence[NDArray[np.float32]]):
     Its pickle has the paths of the shards, and 12 bytes per utterance.
 
     Args:
-        shards: the shards.
+        paths: of the shards.
         locations: uint32 (3, N), shard, first frame in it, and number of frames.
     """
 
-    def __init__(self, shards: Sequence[MappedShard], locations: NDArray[np.uint32]) -> None:
-        self._shards = tuple(shards)
+    def __init__(self, paths: Sequence[Path], locations: NDArray[np.uint32]) -> None:
+        self._paths = tuple(paths)
         self._locations = locations
 
     @property
@@ -114,7 +115,7 @@ class StoredFrames(Sequence[NDArray[np.float32]]):
         """Frames of some of the utterances, and only their shards."""
         locations = self._locations[:, np.array(rows, np.int64)]
         numbers, locations[0] = np.unique(locations[0], return_inverse=True)
-        return StoredFrames([self._shards[n] for n in numbers.tolist()], locations)
+        return StoredFrames([self._paths[n] for n in numbers.tolist()], locations)
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -127,7 +128,7 @@ class StoredFrames(Sequence[NDArray[np.float32]]):
         if isinstance(row, slice):
             return [self[n] for n in range(*row.indices(len(self)))]
         shard, first, n_frames = map(int, self._locations[:, row])
-        return self._shards[shard].frames[first : first + n_frames]
+        return frames_of(self._paths[shard])[first : first + n_frames]
 
 
 class StoredFeatures(Mapping[str, NDArray[np.float32]]):
@@ -144,7 +145,7 @@ class StoredFeatures(Mapping[str, NDArray[np.float32]]):
             i: k for (i, k), n in zip(keys.items(), places.tolist(), strict=True) if n >= 0
         }
         self._rows = {utterance_id: row for row, utterance_id in enumerate(self._keys)}
-        self._frames = StoredFrames(index.shards, index.locate(places[places >= 0]))
+        self._frames = StoredFrames(index.paths, index.locate(places[places >= 0]))
 
     def select(self, ids: Iterable[str]) -> StoredFrames:
         """Frames of some utterances in the order of their ids, for sending to another process.

@@ -24,7 +24,7 @@ import socket
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,6 +38,9 @@ from voxaffect.features.cache.file_values import KEY_BYTES, digest_file
 SHARD_SUFFIX = ".safetensors"
 PARTS_SUFFIX = ".parts"
 LOCK = "lock"
+
+MAPPED_SHARDS = 256
+"""Shards that a process keeps mapped, each of which is an open file."""
 
 RECORD = np.dtype([("key", "<u8", 2), ("seconds", "<f8"), ("n_frames", "<u4")])
 """What the index has of an utterance; the first half of a key is nearly always unique."""
@@ -105,31 +108,20 @@ def read_records(path: Path) -> bytes:
     return records.tobytes()
 
 
-class MappedShard:
-    """Valid shard, memory-mapped on first access, in each process."""
+@lru_cache(MAPPED_SHARDS)
+def frames_of(path: Path) -> NDArray[np.float32]:
+    """Frames of all utterances of a valid shard, float32 (sum of T, F), memory-mapped, read-only.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __getstate__(self) -> dict[str, object]:
-        """Pickle the path alone."""
-        return {"_path": self._path}
-
-    @cached_property
-    def frames(self) -> NDArray[np.float32]:
-        """Frames of all its utterances, float32 (sum of T, F), read-only.
-
-        Raises:
-            FeatureError: the file is missing on this machine.
-        """
-        try:
-            return map_shard(self._path)["frames"]
-        except OSError as fault:
-            check_shared(self._path.parent)
-            raise FeatureError(
-                f"{self._path}: features cannot be read ({fault.strerror}); run again to recompute "
-                "them"
-            ) from fault
+    Raises:
+        FeatureError: the file is missing on this machine.
+    """
+    try:
+        return map_shard(path)["frames"]
+    except OSError as fault:
+        check_shared(path.parent)
+        raise FeatureError(
+            f"{path}: features cannot be read ({fault.strerror}); run again to recompute them"
+        ) from fault
 
 
 def check_shared(folder: Path) -> None:
