@@ -232,7 +232,7 @@ def test_an_interim_json_line_has_the_fields_of_the_websocket(
         show(prediction, -30.04)
         show(None, -30.0)
     (line,) = map(json.loads, capsys.readouterr().out.splitlines())
-    socket = json.loads(message_of("interim", prediction))
+    socket = json.loads(message_of("interim", prediction.to_dict()))
     assert line["emotion"] == "sad"
     del socket["type"]
     assert line["is_final"] is False

@@ -1,18 +1,16 @@
-"""Inference for uploads: decode, predict in batches across clients, write the response."""
+"""Inference for uploads: parameters, decoding in time, batches across clients."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from threading import Lock, Semaphore
-from typing import Literal, cast
+from threading import Lock
+from typing import Literal
 
 import numpy as np
 import torch
@@ -20,18 +18,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 from starlette.datastructures import UploadFile
 
-from voxaffect.audio.decode import AudioStream, DecodeLimits, open_recording, read
+from voxaffect.audio.decode import AudioStream, DecodeLimits, open_recording
 from voxaffect.audio.waveform import Waveform
-from voxaffect.errors import AudioError
 from voxaffect.parallel.processes import lower_thread_priority
-from voxaffect.recognizer.prediction import Prediction, PredictionDict
+from voxaffect.recognizer.prediction import Prediction
 from voxaffect.recognizer.recording import Recording, waveform_of
-from voxaffect.report.predictions.formats import FORMATS, json_line
 from voxaffect.serving.metrics import Metrics
-from voxaffect.serving.schemas import TimelineDict
-from voxaffect.serving.settings import Limits
 from voxaffect.streaming.batch import Predictor, predict_each
-from voxaffect.streaming.segments import timeline
 
 TOGETHER = 32
 """Largest batch."""
@@ -132,75 +125,16 @@ class InferenceRequest(BaseModel):
     )
 
 
-class Inference:
-    """Predictions of uploads, each in a thread that decodes it and waits for batches.
-
-    As many recordings are decoded at a time as there are threads for batches; timelines, which
-    alternate between both, have turns of their own.
-    """
-
-    def __init__(self, batcher: Batcher, limits: Limits, metrics: Metrics, n_threads: int) -> None:
-        self._batcher, self._limits, self._metrics = batcher, limits, metrics
-        self._decoding, self._timelines = Semaphore(n_threads), Semaphore(n_threads)
-
-    def predict(self, upload: UploadFile, request: InferenceRequest, until_s: float) -> str:
-        """Response body.
-
-        Raises:
-            AudioError: the upload cannot be decoded, exceeds a limit, or has no speech.
-            TimeoutError: the monotonic clock has reached `until_s`.
-        """
-        form, name = FORMATS[request.form], str(upload.filename)
-        if not request.timeline:
-            prediction = replace(self._whole(upload, until_s), name=name)
-            prediction = prediction.abstained(request.abstain)
-            if request.form == "json":
-                return json_line(prediction, frames=request.frames)
-            return form.begin + form.entry(prediction)
-        faults: list[AudioError] = []
-        opener = partial(_opened, upload, self._limits.decode(timeline=True), until_s)
-        with self._timelines:
-            found = timeline(partial(predict_each, self._batcher), opener, on_fault=faults.append)
-        self._count_audio(found.track.duration_s)
-        segments = [replace(one, name=name).abstained(request.abstain) for one in found.utterances]
-        if request.form != "json":
-            return form.begin + "".join(map(form.entry, segments))
-        body: TimelineDict = {
-            "file": name,
-            "duration_s": round(found.track.duration_s, 3),
-            "utterances": [
-                cast(PredictionDict, one.to_dict(frames=request.frames)) for one in segments
-            ],
-            "refused": [str(fault) for fault in faults],
-        }
-        return json.dumps(body) + "\n"
-
-    def _whole(self, upload: UploadFile, until_s: float) -> Prediction:
-        limits = self._limits.decode(timeline=False)
-        with self._decoding, _opened(upload, limits, until_s) as recording:
-            waveform = read(recording)
-        self._count_audio(waveform.duration_s)
-        (prediction,) = self._batcher.predict([waveform])
-        return prediction
-
-    def _count_audio(self, duration_s: float) -> None:
-        self._metrics.audio_s.labels("/v1/predict").inc(duration_s)
-
-
 @contextmanager
-def _opened(upload: UploadFile, limits: DecodeLimits, until_s: float) -> Iterator[AudioStream]:
-    """Open an upload, whose blocks raise `TimeoutError` once it is too late."""
-
-    def check_time() -> None:
-        if time.monotonic() > until_s:
-            raise TimeoutError
+def opened(upload: UploadFile, limits: DecodeLimits, until_s: float) -> Iterator[AudioStream]:
+    """Open an upload, whose blocks raise `TimeoutError` after `until_s` of the monotonic clock."""
 
     def in_time(blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
         for block in blocks:
-            check_time()
+            if time.monotonic() > until_s:
+                raise TimeoutError
             yield block
 
-    check_time()
     path = Path(f"/dev/fd/{upload.file.fileno()}")
     with open_recording(path, limits=limits, name=upload.filename) as recording:
         yield replace(recording, blocks=in_time(recording.blocks))

@@ -69,11 +69,18 @@ class TimelineDict(TypedDict):
     refused: list[str]
 
 
+class ErrorBody(TypedDict):
+    """The body of every error response."""
+
+    error: ErrorDict
+
+
 MODELS = {
     WarningDict: "WarningResponse",
     PredictionDict: "PredictionResponse",
     TimelineDict: "TimelineResponse",
     ErrorDict: "ErrorDetail",
+    ErrorBody: "ErrorResponse",
 }
 
 
@@ -94,8 +101,10 @@ def _type_of(hint: Any) -> Any:
     return list[_type_of(get_args(hint)[0])] if get_origin(hint) is list else hint  # type: ignore[misc]
 
 
-WarningResponse, PredictionResponse, TimelineResponse, ErrorDetail = map(_model_of, MODELS)
-for _model in (PredictionResponse, TimelineResponse):
+WarningResponse, PredictionResponse, TimelineResponse, ErrorDetail, ErrorResponse = map(
+    _model_of, MODELS
+)
+for _model in (PredictionResponse, TimelineResponse, ErrorResponse):
     _model.model_rebuild()
 
 
@@ -126,13 +135,6 @@ class ModelResponse(ResponseModel):
     limits: LimitResponse
 
 
-ErrorResponse = create_model(
-    "ErrorResponse",
-    __base__=ResponseModel,
-    __doc__="The body of every error response.",
-    error=(ErrorDetail, ...),
-)
-
 REASONS = {
     401: "The token is missing or wrong.",
     403: "Cross-origin request blocked.",
@@ -149,7 +151,5 @@ REASONS = {
 
 def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Error responses of a path for the OpenAPI description, with those that every path has."""
-    return {
-        status: {"model": ErrorResponse, "description": REASONS[status]}
-        for status in (*statuses, 421, 403, 500)
-    }
+    every = (*statuses, 421, 403, 500)
+    return {one: {"model": ErrorResponse, "description": REASONS[one]} for one in every}

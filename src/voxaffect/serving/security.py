@@ -21,7 +21,7 @@ from throttled import MemoryStore, RateLimiterType, Throttled, per_day
 
 from voxaffect.serving.schemas import ServiceError
 from voxaffect.serving.service import Service
-from voxaffect.serving.settings import Limits, ServingSettings
+from voxaffect.serving.settings import ServingSettings
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,12 @@ class SecurityMiddleware:
         settings = service.settings
         hosts = (*LOCAL_HOSTS, settings.host, *settings.hosts) if settings.is_local else ("*",)
         self._hosts = TrustedHostMiddleware(_mark_trusted, hosts, www_redirect=False)
-        self._rates = rate_limiter(settings.limits)
+        # For each client the generic cell rate algorithm (GCRA), equivalent to a token bucket.
+        self._rates = Throttled(
+            using=RateLimiterType.GCRA.value,
+            quota=per_day(max(1, round(settings.limits.rate_per_s * DAY_S)), settings.limits.burst),
+            store=MemoryStore(options={"MAX_SIZE": CLIENTS}),
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
@@ -104,12 +109,11 @@ class SecurityMiddleware:
         settings, path, headers = self._service.settings, str(scope["path"]), Headers(scope=scope)
         await self._hosts(scope, receive, _ignore)
         if TRUSTED not in scope:
-            raise ServiceError(
-                421,
-                "wrong_host",
+            message = (
                 "the Host header is not a name of this machine; "
-                "use http://localhost, or allow it with --allow-host",
+                "use http://localhost, or allow it with --allow-host"
             )
+            raise ServiceError(421, "wrong_host", message)
         check_origin(headers, settings)
         if path.startswith(PROTECTED) and scope.get("method") != "OPTIONS":
             authorization = headers.get("authorization")
@@ -133,42 +137,25 @@ def check_origin(headers: Headers, settings: ServingSettings) -> None:
     if origin is None or origin in settings.origins:
         return
     if urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
-        raise ServiceError(
-            403, "wrong_origin", "cross-origin request blocked; allow it with --allow-origin"
-        )
+        message = "cross-origin request blocked; allow it with --allow-origin"
+        raise ServiceError(403, "wrong_origin", message)
 
 
 def check_token(token: str, settings: ServingSettings) -> None:
     """Raise `ServiceError` for a wrong token, where one is needed."""
     if settings.token is None or hmac.compare_digest(token.encode(), settings.token.encode()):
         return
-    raise ServiceError(
-        401,
-        "no_token",
-        "the token is missing or wrong; send it as Authorization: Bearer TOKEN",
-        {"WWW-Authenticate": "Bearer"},
-    )
-
-
-def rate_limiter(limits: Limits) -> Throttled:
-    """For each client the generic cell rate algorithm (GCRA), equivalent to a token bucket."""
-    return Throttled(
-        using=RateLimiterType.GCRA.value,
-        quota=per_day(max(1, round(limits.rate_per_s * DAY_S)), limits.burst),
-        store=MemoryStore(options={"MAX_SIZE": CLIENTS}),
-    )
+    message = "the token is missing or wrong; send it as Authorization: Bearer TOKEN"
+    raise ServiceError(401, "no_token", message, {"WWW-Authenticate": "Bearer"})
 
 
 def check_rate(rates: Throttled, client: str) -> None:
     """Count a request, or raise `ServiceError`."""
     result = rates.limit(client)
     if result.limited:
-        wait_s = math.ceil(result.state.retry_after)
-        per_s = rates.limiter.quota.fill_rate
-        raise ServiceError(
-            429,
-            "too_many_requests",
+        per_s, wait_s = rates.limiter.quota.fill_rate, math.ceil(result.state.retry_after)
+        message = (
             f"more than {per_s:g} requests per second from one client; "
-            f"wait {wait_s} s and send fewer",
-            {"Retry-After": str(wait_s)},
+            f"wait {wait_s} s and send fewer"
         )
+        raise ServiceError(429, "too_many_requests", message, {"Retry-After": str(wait_s)})

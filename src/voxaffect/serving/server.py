@@ -208,7 +208,7 @@ class _Supervisor(Multiprocess):
     def __init__(
         self, config: uvicorn.Config, address: _SharedAddress, started: Callable[[], None]
     ) -> None:
-        self.handlers: dict[int, Any] = {number: signal.getsignal(number) for number in SIGNALS}
+        self.handlers: dict[int, Any] = {n: signal.getsignal(n) or signal.SIG_DFL for n in SIGNALS}
         super().__init__(config, [address])
         self.stopped_by: int | None = None
         for number, handler in self.handlers.items():  # uvicorn would go on without its terminal

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from typing import Any, TypeVar
+from dataclasses import replace
+from functools import partial
+from threading import Semaphore
+from typing import Any, TypeVar, cast
 
 from prometheus_client import Gauge
 from starlette.datastructures import UploadFile
 
+from voxaffect.audio.decode import read
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError
-from voxaffect.recognizer.prediction import Prediction
+from voxaffect.recognizer.prediction import Prediction, PredictionDict
 from voxaffect.recognizer.recognizer import NetRecognizer
-from voxaffect.serving.inference import Batcher, Inference, InferenceRequest
+from voxaffect.report.predictions.formats import FORMATS
+from voxaffect.serving.inference import Batcher, InferenceRequest, opened
 from voxaffect.serving.metrics import Metrics
-from voxaffect.serving.schemas import ServiceError, busy, of_recording
+from voxaffect.serving.schemas import ServiceError, TimelineDict, busy, of_recording
 from voxaffect.serving.settings import ServingSettings
+from voxaffect.streaming.batch import predict_each
 from voxaffect.streaming.online import LiveRecognizer, LiveSettings, LiveStream
 from voxaffect.streaming.scheduler import StreamScheduler
+from voxaffect.streaming.segments import timeline
 from voxaffect.streaming.session import warm_up, white_noise
 
 INTERIM_S = 0.12
@@ -82,8 +90,9 @@ class Service:
         )
         self._stack.enter_context(self._scheduler)
         # Uploads and ends of utterances wait for batches, so they have threads of their own, with
-        # which streams go on while ENDING others end.
-        self._inference = Inference(self.batcher, limits, self.metrics, n)
+        # which streams go on while ENDING others end. As many uploads are decoded at a time as
+        # there are threads for batches, and as many timelines, which alternate between both.
+        self._decoding, self._timelines = Semaphore(n), Semaphore(n)
         self._uploads, self._executor = (
             self._stack.enter_context(ThreadPoolExecutor(n_threads, f"voxaffect-{name}"))
             for name, n_threads in (("upload", limits.requests), ("live", n + ENDING))
@@ -133,9 +142,7 @@ class Service:
             ServiceError: the recording cannot be used, or takes too long.
         """
         answer_s = self.settings.limits.answer_s
-        work = self._uploads.submit(
-            self._inference.predict, upload, request, time.monotonic() + answer_s
-        )
+        work = self._uploads.submit(self._answer, upload, request, time.monotonic() + answer_s)
         work.add_done_callback(lambda _: upload.file.close())
         try:
             async with asyncio.timeout(answer_s):
@@ -147,6 +154,41 @@ class Service:
                 f"no prediction within {answer_s:g} s; send a shorter recording or retry later"
             )
             raise busy("too_slow", message) from None
+
+    def _answer(self, upload: UploadFile, request: InferenceRequest, until_s: float) -> str:
+        """Response body; called in a thread.
+
+        Raises:
+            AudioError: the upload cannot be decoded, exceeds a limit, or has no speech.
+            TimeoutError: it is not decoded by then.
+        """
+        limits = self.settings.limits.decode(timeline=request.timeline)
+        opener, faults = partial(opened, upload, limits, until_s), list[AudioError]()
+        found: Sequence[Prediction]
+        if request.timeline:
+            predict = partial(predict_each, self.batcher)
+            with self._timelines:
+                split = timeline(predict, opener, on_fault=faults.append)
+            found, duration_s = split.utterances, split.track.duration_s
+        else:
+            with self._decoding, opener() as recording:
+                waveform = read(recording)
+            found, duration_s = self.batcher.predict([waveform]), waveform.duration_s
+        self.metrics.audio_s.labels("/v1/predict").inc(duration_s)
+        name, form = str(upload.filename), FORMATS[request.form]
+        predictions = [replace(one, name=name).abstained(request.abstain) for one in found]
+        if request.form != "json":
+            return form.begin + "".join(map(form.entry, predictions))
+        values = [one.to_dict(frames=request.frames) for one in predictions]
+        if not request.timeline:
+            return json.dumps(values[0]) + "\n"
+        body: TimelineDict = {
+            "file": name,
+            "duration_s": round(duration_s, 3),
+            "utterances": cast(list[PredictionDict], values),
+            "refused": [str(fault) for fault in faults],
+        }
+        return json.dumps(body) + "\n"
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a function in a thread."""

@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,13 +115,9 @@ class AudioDecoder:
         return [self._audio.finish() if data is None else self._audio.push(data)]
 
 
-def message_of(kind: str, prediction: Prediction) -> str:
-    """Message with a prediction; in interim ones `emotion` is null while there is little speech."""
-    return _message(kind, **prediction.to_dict())
-
-
-def _message(kind: str, **fields: Any) -> str:
-    return json.dumps({"type": kind, **fields})
+def message_of(kind: str, fields: Mapping[str, object] | None = None) -> str:
+    """Message to a client; in interim ones `emotion` is null while there is little speech."""
+    return json.dumps({"type": kind, **(fields or {})})
 
 
 async def serve_stream(service: Service, websocket: WebSocket) -> None:
@@ -146,7 +142,7 @@ async def _close(websocket: WebSocket, fault: ServiceError) -> None:
     error = {"code": fault.code, "message": fault.message}
     if websocket.application_state is WebSocketState.CONNECTED:
         with suppress(WebSocketDisconnect, RuntimeError):
-            await websocket.send_text(_message("error", error=error))
+            await websocket.send_text(message_of("error", {"error": error}))
             await websocket.close(CLOSE_CODES.get(fault.status, VIOLATION))
 
 
@@ -174,7 +170,7 @@ class WebSocketSession:
         interims = asyncio.create_task(self._send_interims())
         self._service.listeners.add(self._on_change)
         try:
-            await self._send(_message("ready"))
+            await self._send(message_of("ready"))
             while not self._decoder.is_full and (data := await self._receive_audio()) is not None:
                 await self._process(data)
             await self._finish()
@@ -249,7 +245,7 @@ class WebSocketSession:
         if self._service.is_draining:
             message = "the service is stopping; reconnect when it is running again"
             raise ServiceError(503, "stopping", message)
-        await self._send(_message("end"))
+        await self._send(message_of("end"))
 
     def _on_change(self, new: Mapping[LiveStream, Prediction]) -> None:
         """Send a new prediction, unless a newer one comes first; wait no longer if draining."""
@@ -262,16 +258,17 @@ class WebSocketSession:
 
     async def _send_finals(self, ended: Sequence[Prediction]) -> None:
         for utterance in ended:
+            kind = "final" if utterance.error is None else "refused"
             if utterance.error is None:
                 self._service.metrics.audio_s.labels("/v1/live").inc(utterance.duration_s)
-            await self._send(message_of("refused" if utterance.error else "final", utterance))
+            await self._send(message_of(kind, utterance.to_dict()))
 
     async def _send_interims(self) -> None:
         while await self._changed.wait():
             self._changed.clear()
             if self._latest is not None and self._latest[0] is self._decoder.session.stream:
                 prediction = self._decoder.session.placed(self._latest[1])
-                await self._send(message_of("interim", prediction))
+                await self._send(message_of("interim", prediction.to_dict()))
 
     async def _send(self, text: str) -> None:
         """Send a message; a client that does not read in time counts as disconnected."""
