@@ -28,7 +28,7 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.corpora.check import examine
 from voxaffect.corpora.corpus import Corpus
 from voxaffect.corpora.loaders import emovdb
-from voxaffect.parallel.clusters import effective_jobs
+from voxaffect.parallel.processes import n_cores
 
 T = TypeVar("T")
 
@@ -93,7 +93,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         write_tree(Path(folder), arguments.files, arguments.seconds)
-        Console().print(comparison(Path(folder), effective_jobs(arguments.jobs)))
+        Console().print(comparison(Path(folder), arguments.jobs or n_cores()))
         Console().print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end")
 
 

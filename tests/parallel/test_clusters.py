@@ -28,7 +28,7 @@ from voxaffect.features.cache.cache import FeatureStore
 from voxaffect.files import write_text
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings
-from voxaffect.parallel.clusters import effective_jobs, local_jobs, workers
+from voxaffect.parallel.clusters import local_jobs, workers
 from voxaffect.parallel.processes import n_cores
 from voxaffect.parallel.work import WorkerDied, compute_all
 from voxaffect.systems.systems import SYSTEMS, NetSystem, Options, TrainingOptions
@@ -39,8 +39,9 @@ def test_cpu_affinity_limits_the_number_of_cores(
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 8}, raising=False)
-    assert n_cores() == effective_jobs(0) == local_jobs(10) == 3
-    assert effective_jobs(10) == 10
+    assert n_cores() == local_jobs(10) == 3
+    with workers("loky", None, 0) as all_of_them, workers("loky", None, 10) as asked:
+        assert (all_of_them, asked) == (3, 10)
     assert local_jobs(2) == 2
 
 

@@ -52,14 +52,14 @@ def overlap(config: Config, as_json: AsJson = False, jobs: Jobs = 0) -> None:
     from voxaffect.config.file import load_settings
     from voxaffect.corpora.check import examine
     from voxaffect.evaluation.splits.overlap import overlaps
-    from voxaffect.parallel.clusters import effective_jobs
+    from voxaffect.parallel.processes import n_cores
     from voxaffect.report.leakage import tables
 
     settings = load_settings(config)
     plan, taxonomy = settings.plan(), settings.make_taxonomy()
     corpora = settings.load_corpora()
     labeled = [u for c in corpora for u in c.utterances if taxonomy.emotion(u) is not None]
-    n_jobs, limits = effective_jobs(jobs), settings.audio.limits()
+    n_jobs, limits = jobs or n_cores(), settings.audio.limits()
     with counting_progress("recordings") as advance:
         examined = examine(labeled, n_jobs=n_jobs, limits=limits, progress=advance)
     found = overlaps(
@@ -187,10 +187,10 @@ def check(
     from voxaffect.audio.decode import DecodeLimits
     from voxaffect.config.corpora import read_corpus
     from voxaffect.corpora.check import check as check_corpus
-    from voxaffect.parallel.clusters import effective_jobs
+    from voxaffect.parallel.processes import n_cores
 
     limits = DecodeLimits(max_duration_s=max_hours * 3600)
-    corpus, n_jobs = read_corpus(name, root), effective_jobs(jobs)
+    corpus, n_jobs = read_corpus(name, root), jobs or n_cores()
     with counting_progress(f"checking {corpus.name}") as advance:
         report = check_corpus(
             corpus, samples=not headers, n_jobs=n_jobs, limits=limits, progress=advance

@@ -294,10 +294,10 @@ def simulate(
 
 def _simulate(folder: Path, corpora: Sequence[str], n_jobs: int, **options: Any) -> dict[str, Path]:
     """Write the simulated trees; returns corpus -> root."""
-    from voxaffect.parallel.clusters import effective_jobs
+    from voxaffect.parallel.processes import n_cores
     from voxaffect.simulation import trees
 
-    n_jobs = effective_jobs(n_jobs)
+    n_jobs = n_jobs or n_cores()
     with counting_progress("speech") as advance:
         return trees.simulate(folder, corpora=corpora, progress=advance, n_jobs=n_jobs, **options)
 

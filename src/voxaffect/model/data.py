@@ -1,9 +1,7 @@
 """Dataset and batches of frames: which frames, in which order, gathered at once.
 
 Letters: N utterances, M frames of all of them, B rows of a batch, T frames, r frames of context on
-both sides, F features. A batch is one gather from the dataset's tensor. The index clamps to the
-utterance's own frames, so context beyond an edge and padding behind an end both repeat the edge
-frame, and no utterance ever sees another.
+both sides, F features.
 """
 
 from __future__ import annotations
@@ -52,9 +50,8 @@ class Examples:
 class FrameDataset:
     """Standardized frames of utterances end to end in one tensor, in memory or part by part.
 
-    A dataset that does not fit is read part by part in each pass, from memory-mapped files if that
-    is where its frames are. A part is drawn at random among all utterances and is half of what
-    memory may hold: one part is read while the one before is still there.
+    A part is drawn at random among all utterances and is half of what memory may hold: one part is
+    read while the one before is still there.
 
     Args:
         examples: the utterances; at least one.
@@ -102,8 +99,7 @@ class FrameDataset:
     def parts(self, generator: torch.Generator | None = None) -> Iterator[FrameDataset]:
         """Datasets in memory that hold every utterance once; only this one where it fits.
 
-        Args:
-            generator: draws which utterances are in which part; None keeps their order.
+        The generator draws which utterances are in which part; None keeps their order.
         """
         if self.in_memory:
             yield self
@@ -143,10 +139,7 @@ class BatchIndices:
         return int(self.n_frames.max()), len(self.rows)
 
     def share(self, rank: int, world: int) -> BatchIndices:
-        """Every `world`-th row from `rank` on, for one of several processes.
-
-        A process for which there is none gets a row without frames.
-        """
+        """Every `world`-th row from `rank` on; if there is none, a row without frames."""
         if rank >= len(self.rows):
             return BatchIndices(self.rows[:1], self.first[:1], torch.zeros_like(self.rows[:1]))
         own = slice(rank, None, world)
@@ -157,6 +150,9 @@ def collate(
     dataset: FrameDataset, indices: BatchIndices, context: int = 0
 ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Gather stretches of utterances with r frames of context on both sides into one batch.
+
+    The index clamps to the utterance's own frames, so context beyond an edge and padding behind an
+    end both repeat the edge frame, and no utterance ever sees another.
 
     Returns:
         frames float32 (T + 2 r, B, F), padded to one length; frames of each row that are not
@@ -178,11 +174,7 @@ def sequence_batches(
 ) -> Iterator[BatchIndices]:
     """One pass over the utterances in random order, in batches of similar length.
 
-    Args:
-        dataset: the utterances.
-        batch_size: utterances a batch.
-        crop: longest stretch of an utterance, chosen at random; None takes whole utterances.
-        generator: source of the order and of the crops.
+    A crop is the longest stretch of an utterance, chosen at random; None takes whole utterances.
     """
     lengths = dataset.lengths
     shown = lengths if crop is None else lengths.clamp(max=crop)
@@ -201,14 +193,7 @@ def sequence_batches(
 def frame_batches(
     dataset: FrameDataset, batch_size: int, n_batches: int | None, generator: torch.Generator
 ) -> Iterator[BatchIndices]:
-    """Single frames of all utterances in random order.
-
-    Args:
-        dataset: the utterances.
-        batch_size: frames a batch.
-        n_batches: batches to draw at most; None draws every frame once.
-        generator: source of the order.
-    """
+    """Single frames of all utterances in random order; `n_batches` at most, None for all."""
     ends = torch.cumsum(dataset.lengths, 0)
     order = torch.randperm(int(ends[-1]), generator=generator)
     for position in torch.split(order, batch_size)[:n_batches]:

@@ -22,11 +22,11 @@ Posteriors = dict[str, list[NDArray[np.float32]]]
 
 @dataclass(frozen=True)
 class NetShape:
-    """Sizes of a net.
+    """Sizes of a net on F features a frame.
 
     Args:
         trunk: settings of the shared part.
-        n_features: features a frame F.
+        n_features: F.
         n_classes: task -> number of classes.
         private_layers: rectified layers of each task's own, between trunk and class scores.
         private_units: units of each of these.
@@ -104,12 +104,9 @@ def posteriors(net: MultiTaskNet, dataset: FrameDataset) -> Posteriors:
 def each_utterance(
     net: MultiTaskNet, dataset: FrameDataset
 ) -> Iterator[tuple[int, dict[str, NDArray[np.float32]]]]:
-    """Softmax of every head on every frame of each utterance, the longest first in each part.
+    """Each utterance's row in the dataset and posteriors (T, C) of each task, longest first.
 
-    The result of an utterance does not depend on the other rows of its batch.
-
-    Yields:
-        the utterance's row in the dataset, and its posteriors (T, C) of each task.
+    They do not depend on the other rows of the batch, nor on the part of the dataset.
     """
     for part, indices, by_task in _inference(net, dataset):
         in_rows = {task: values.transpose(0, 1).cpu().numpy() for task, values in by_task.items()}
@@ -122,9 +119,7 @@ def each_utterance(
 def evaluate(net: MultiTaskNet, dataset: FrameDataset) -> tuple[float, float]:
     """Loss and unweighted accuracy of utterances by their mean posterior of emotion.
 
-    Returns:
-        mean negative log of the true class's mean posterior, and mean recall over the classes
-        present.
+    That is the mean negative log of the true class, and the mean recall over the classes present.
     """
     means = torch.zeros(len(dataset), EMOTION.n_classes)
     for part, indices, by_task in _inference(net, dataset):

@@ -1,7 +1,7 @@
 """Random numbers by seed: independent streams, and dropout that draws from one of them.
 
-`torch.nn.Dropout` draws from the generator of the whole program, so that a net would depend on what
-else runs; here it depends on its seed alone.
+`torch.nn.Dropout` draws from the generator of the whole program, and in each process anew; here a
+net depends on its seed alone, and several processes come to the net of one.
 """
 
 from __future__ import annotations

@@ -51,10 +51,10 @@ class TrainingSettings:
         batch_size: frames a batch for a DNN, utterances for an LSTM.
         max_epochs: passes over the training data at most.
         patience: epochs without a better dev score before training stops.
-        batches_per_epoch: batches between two evaluations of the dev set at most; None means all.
-            A DNN sees thousands of batches a pass, far more than it needs between two evaluations.
+        batches_per_epoch: batches between two evaluations of the dev set at most; None means all,
+            which for a DNN are thousands.
         crop_frames: longest stretch of an utterance in an LSTM batch, drawn anew each epoch; None
-            takes whole utterances. Every frame has its utterance's labels, so a crop is valid.
+            takes whole utterances.
         clip_norm: largest norm of the gradient; None leaves it.
         class_weight: "balanced" weighs emotion frames by inverse class frequency; None (in a
             settings file "none") does not.
@@ -120,11 +120,9 @@ class TrainingHistory:
 
 @dataclass
 class EarlyStopping:
-    """Early stopping: the epochs of a training so far, and how many may follow.
+    """The epochs of a training so far, and how many may follow; settings as `TrainingSettings`.
 
     Args:
-        max_epochs: epochs at most.
-        patience: epochs without a better dev score before training stops.
         epochs: epochs that have ended.
         best: number of the best of them, counted from 1; 0 before the first.
     """

@@ -1,9 +1,8 @@
 """Streaming inference: a net that processes utterances while they last, many at a time.
 
-A causal trunk need not process a frame twice: a recurrent one carries its LSTM states from one
-stretch of frames to the next, one on windows the frames that coming windows reach back to. The
-state is a value that the caller keeps, so a stretch can be processed on trial: keep the state from
-before it, and nothing has changed.
+No frame is processed twice: LSTM states are carried from one stretch of frames to the next, or the
+frames that coming windows reach back to. The state is a value that the caller keeps, so a stretch
+can be processed on trial: keep the state from before it, and nothing has changed.
 
 Letters: U utterances, M frames of all of them end to end, F features, C classes of all tasks side
 by side, in the order of the net's heads; L layers, H cells, r frames of context.
@@ -27,8 +26,8 @@ WINDOWS_TOGETHER = 4096
 """Windows of a feed-forward trunk that are in memory at once: each repeats 2 r frames."""
 
 RecurrentState = NDArray[np.float32]
-"""What an utterance carries from one stretch to the next, in the computer's own memory: hundreds
-of them are gathered at once, and a copy costs a fraction of what an operation of PyTorch does."""
+"""What an utterance carries from one stretch to the next. Hundreds are gathered at once, and a copy
+in NumPy costs a fraction of an operation of PyTorch."""
 
 
 class StreamOutput(NamedTuple):
@@ -48,8 +47,8 @@ class StreamOutput(NamedTuple):
 class RecurrentNet:
     """LSTM layers that read forwards; the state is their hidden states and cells, (L, 2, H).
 
-    Rows are sorted by their number of frames. All of them are read as far as the shortest reaches,
-    then those that are left as far as the shortest of these: nothing is padded.
+    All rows are read as far as the shortest reaches, then those that are left as far as the
+    shortest of these: nothing is padded.
     """
 
     def __init__(self, net: MultiTaskNet, trunk: LstmTrunk) -> None:
@@ -105,10 +104,7 @@ def _blocks(counts: NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
 
 
 class WindowNet:
-    """Layers on windows; the state is the last 2 r frames, (n, F), fewer near the beginning.
-
-    Beyond an utterance's ends its edge frame repeats.
-    """
+    """Layers on windows; the state is the last 2 r frames, (n, F), fewer near the beginning."""
 
     def __init__(self, net: MultiTaskNet, trunk: DnnTrunk) -> None:
         self._net, self._trunk = net, trunk
@@ -165,6 +161,6 @@ def streaming_net(net: MultiTaskNet) -> StreamingNet | None:
 
 
 def _posteriors(net: MultiTaskNet, hidden: Tensor) -> NDArray[np.float32]:
-    """Softmax of every head on hidden states (M, H), side by side: float32 (M, C)."""
+    """Softmax of every head on hidden states (M, H): float32 (M, C)."""
     scores = [head(hidden).softmax(1) for head in net.heads.values()]
     return torch.cat(scores, 1).float().cpu().numpy()

@@ -18,11 +18,8 @@ from torch import Generator, Tensor, nn
 from voxaffect.model.random import Dropout
 
 CACHED_WINDOWS = 1024
-"""Windows of a DNN that are copied and multiplied at a time in inference.
-
-25 frames of 32 numbers make 3.3 MB of them, which a processor's caches hold: 1.8 times as fast as
-16,384 at a time, and an hour of speech takes no more memory than ten seconds.
-"""
+"""Windows of a DNN that are copied and multiplied at a time in inference: 3.3 MB of 25 frames of 32
+numbers, which a processor's caches hold; 1.8 times as fast as 16,384 at a time."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +131,8 @@ class DnnTrunk(nn.Module):
 class LstmTrunk(nn.Module):
     """Recurrent layers on whole padded sequences; padding never reaches a frame that counts.
 
-    Padding follows the end, so reading forwards is not affected by it. Backwards, each sequence is
-    read from its own last frame to its first. `nn.LSTM` would do both directions on packed
-    sequences only, which is several times slower on a processor.
+    It follows the end; backwards, each sequence is read from its own last frame. `nn.LSTM` would do
+    both directions on packed sequences only, which is several times slower on a processor.
 
     Attributes:
         directions: the LSTMs of each layer, the forward one and, if there is one, the backward one.

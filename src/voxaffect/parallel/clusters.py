@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import socket
-from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from operator import methodcaller
 from typing import Any
 
 import joblib
@@ -27,15 +27,25 @@ class ClusterBackend(ParallelBackendBase):
 
     Args:
         n_workers: number of tasks that the cluster runs at a time.
+        start: submits a batch; returns its future, and the task to cancel.
+        result: result of a completed future, or the task's own exception.
+        cancel: cancels tasks.
         deaths: exceptions of a future whose task was lost with its worker.
     """
 
     supports_retrieve_callback = True
 
-    def __init__(self, n_workers: int = 1, deaths: tuple[type[Exception], ...] = ()) -> None:
+    def __init__(
+        self,
+        n_workers: int,
+        start: Callable[[Any], tuple[Any, Any]],
+        result: Callable[[Any], Iterable[Any]],
+        cancel: Callable[[list[Any]], object],
+        deaths: tuple[type[Exception], ...],
+    ) -> None:
         super().__init__()
         self.n_workers = n_workers
-        self._deaths = deaths
+        self._start, self._result, self._cancel, self._deaths = start, result, cancel, deaths
         self._tasks: dict[Any, Any] = {}
         # Futures call back on the connection's thread, which must not wait.
         self._callbacks = ThreadPoolExecutor(1, "callbacks")
@@ -73,16 +83,9 @@ class ClusterBackend(ParallelBackendBase):
         self._cancel([*self._tasks.values()])
         self._tasks.clear()
 
-    @abstractmethod
-    def _start(self, batch: Any) -> tuple[Any, Any]:
-        """Submit a batch; returns its future, and the task to cancel."""
 
-    @abstractmethod
-    def _result(self, future: Any) -> Any:
-        """Result of a completed future, or the task's own exception."""
-
-    @abstractmethod
-    def _cancel(self, tasks: list[Any]) -> None: ...
+def _run(batch: Any) -> Any:
+    return batch()
 
 
 DASK_CONNECT_S = 10
@@ -90,27 +93,11 @@ DASK_FETCH_S = 30
 """Timeout for a finished result, which is stored on its worker and may be lost with it."""
 
 
-class DaskBackend(ClusterBackend):
-    """Every task runs on a worker with a single thread; running tasks cannot be canceled."""
-
-    def __init__(self, client: Any, deaths: tuple[type[Exception], ...]) -> None:
-        super().__init__(sum(client.ncores().values()), deaths)
-        self._client = client
-
-    def _start(self, batch: Any) -> tuple[Any, Any]:
-        future = self._client.submit(_run, batch, pure=False)
-        return future, future
-
-    def _result(self, future: Any) -> Any:
-        return future.result(timeout=DASK_FETCH_S)
-
-    def _cancel(self, tasks: list[Any]) -> None:
-        self._client.cancel(tasks)
-
-
 @contextmanager
-def dask_workers(address: str) -> Iterator[DaskBackend]:
+def dask_workers(address: str) -> Iterator[ClusterBackend]:
     """Connect to the Dask cluster whose scheduler is at `host:port`.
+
+    Every task runs on a worker with a single thread; running tasks cannot be canceled.
 
     Raises:
         ClusterError: Dask is not installed, no scheduler answers, or a worker has several threads.
@@ -126,9 +113,17 @@ def dask_workers(address: str) -> Iterator[DaskBackend]:
             f"--address {address}: no Dask scheduler answers there within {DASK_CONNECT_S} s; "
             "start one with `dask scheduler` and give the address that it prints"
         ) from fault
+
+    def start(batch: Any) -> tuple[Any, Any]:
+        future = client.submit(_run, batch, pure=False)
+        return future, future
+
     with client:
-        _check_single_threaded(client.ncores())
-        yield DaskBackend(client, (KilledWorker, CancelledError, TimeoutError))
+        n_threads = client.ncores()
+        _check_single_threaded(n_threads)
+        deaths = (KilledWorker, CancelledError, TimeoutError)
+        result = methodcaller("result", timeout=DASK_FETCH_S)
+        yield ClusterBackend(sum(n_threads.values()), start, result, client.cancel, deaths)
 
 
 def _check_single_threaded(n_threads: dict[str, int]) -> None:
@@ -141,40 +136,14 @@ def _check_single_threaded(n_threads: dict[str, int]) -> None:
             )
 
 
-def _run(batch: Any) -> Any:
-    return batch()
-
-
 RAY_CONNECT_S = 5.0
 
 
-class RayBackend(ClusterBackend):
-    """Every task reserves one core on any node."""
-
-    def __init__(self, n_workers: int, ray: Any) -> None:
-        super().__init__(n_workers, (ray.exceptions.RayError,))
-        self._ray = ray
-        # Retries are left to `compute_all`, which knows when to run a task alone.
-        self._run = ray.remote(num_cpus=1, max_retries=0)(_run)
-
-    def _start(self, batch: Any) -> tuple[Any, Any]:
-        task = self._run.remote(batch)
-        return task.future(), task
-
-    def _result(self, future: Any) -> Any:
-        try:
-            return future.result()
-        except self._ray.exceptions.RayTaskError as fault:
-            raise fault.cause from None
-
-    def _cancel(self, tasks: list[Any]) -> None:
-        for task in tasks:
-            self._ray.cancel(task, force=True)
-
-
 @contextmanager
-def ray_workers(address: str) -> Iterator[RayBackend]:
+def ray_workers(address: str) -> Iterator[ClusterBackend]:
     """Connect to the Ray cluster whose head is at `host:port`, or `auto` for this machine's.
+
+    Every task reserves one core on any node.
 
     Raises:
         ClusterError: Ray is not installed, or no cluster answers.
@@ -194,8 +163,26 @@ def ray_workers(address: str) -> Iterator[RayBackend]:
             f"--address {address}: no Ray cluster answers there ({why}); start one "
             "with `ray start --head` and give the address that it prints"
         ) from fault
+    # Retries are left to `compute_all`, which knows when to run a task alone.
+    remote = ray.remote(num_cpus=1, max_retries=0)(_run)
+
+    def start(batch: Any) -> tuple[Any, Any]:
+        task = remote.remote(batch)
+        return task.future(), task
+
+    def result(future: Any) -> Any:
+        try:
+            return future.result()
+        except ray.exceptions.RayTaskError as fault:
+            raise fault.cause from None
+
+    def cancel(tasks: list[Any]) -> None:
+        for task in tasks:
+            ray.cancel(task, force=True)
+
     try:
-        yield RayBackend(int(ray.cluster_resources().get("CPU", 0)), ray)
+        n_workers = int(ray.cluster_resources().get("CPU", 0))
+        yield ClusterBackend(n_workers, start, result, cancel, (ray.exceptions.RayError,))
     finally:
         ray.shutdown()
 
@@ -209,10 +196,10 @@ CLUSTERS: Mapping[str, Callable[[str], AbstractContextManager[ClusterBackend]]] 
 
 @contextmanager
 def workers(backend: str, address: str | None, n_jobs: int) -> Iterator[int]:
-    """Run all joblib work on a backend; yields the number of items at a time.
+    """Run all joblib work on `loky`, `ray` or `dask`; yields the number of items at a time.
 
     Args:
-        backend: `loky` for processes of this machine, `ray`, or `dask`.
+        backend: `loky` are processes of this machine.
         address: of the cluster.
         n_jobs: items at a time; 0 uses all cores.
 
@@ -228,7 +215,7 @@ def workers(backend: str, address: str | None, n_jobs: int) -> Iterator[int]:
             raise ConfigError(
                 f"--address {address}: {LOCAL} runs on this machine; add --backend ray or dask"
             )
-        yield effective_jobs(n_jobs)
+        yield n_jobs or n_cores()
         return
     if address is None:
         raise ConfigError(f"--backend {backend}: give --address as well, such as 10.0.0.1:6379")
@@ -237,11 +224,6 @@ def workers(backend: str, address: str | None, n_jobs: int) -> Iterator[int]:
             raise ClusterError(f"--address {address}: this cluster has no workers; start some")
         with joblib.parallel_config(cluster):
             yield min(n_jobs, cluster.n_workers) or cluster.n_workers
-
-
-def effective_jobs(n_jobs: int) -> int:
-    """Number of processes on this machine: `n_jobs`, or one per core for 0."""
-    return n_jobs or n_cores()
 
 
 def local_jobs(n_jobs: int) -> int:

@@ -21,28 +21,26 @@ def n_cores() -> int:
 
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's malloc.h
-MAX_INT = 2**31 - 1
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep large freed blocks instead of returning them to the kernel.
+    """Let glibc keep large freed blocks; affects the whole process, so programs call it.
 
-    A training step on 128 utterances frees hundreds of megabytes of activations; if returned, every
-    page faults and is zeroed again in the next step. Affects the whole process, so programs call
-    it, not libraries. Does nothing where the C library has no `mallopt`.
+    A training step on 128 utterances frees hundreds of megabytes of activations; if returned to the
+    kernel, every page faults and is zeroed again in the next step.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(M_MMAP_MAX, 0)
-        mallopt(M_TRIM_THRESHOLD, MAX_INT)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 @contextmanager
 def import_without_gc() -> Iterator[None]:
-    """Disable garbage collection during imports; exclude what they created from later ones.
+    """No garbage collection during imports, nor ever of what they make; programs call it.
 
-    PyTorch creates half a million permanent objects. Traversing them again and again takes a
-    quarter of the time to the first prediction. Affects the whole process, so programs call it.
+    PyTorch makes half a million permanent objects. Traversing them again and again takes a quarter
+    of the time to the first prediction.
     """
     gc.disable()
     try:
@@ -76,10 +74,7 @@ NICENESS = 10
 
 
 def lower_thread_priority() -> None:
-    """Lower the priority of this thread permanently, so that urgent threads run first.
-
-    Linux only: elsewhere threads have no priority of their own, and nothing happens.
-    """
+    """Lower the priority of this thread permanently; only Linux has one for each thread."""
     if sys.platform == "linux":
         thread = threading.get_native_id()
         current = os.getpriority(os.PRIO_PROCESS, thread)

@@ -49,12 +49,7 @@ class WorkerProcess(Generic[Item, Result]):
         self._pool.submit(_initialize, make).add_done_callback(when_done)
 
     def call(self, item: Item) -> Result:
-        """Call the function in the worker.
-
-        Raises:
-            BrokenExecutor: the worker has died.
-            Exception: whatever the function raises.
-        """
+        """Result of the function, or its exception; `BrokenExecutor` if the worker has died."""
         result: Result = self._pool.submit(_call, item).result()
         return result
 
@@ -95,13 +90,10 @@ def compute_all(
     alone in a process of its own; if that dies too, the result is `WorkerDied`.
 
     Args:
-        function: importable in the workers.
+        function: importable in the workers; what it raises ends all work.
         items: its arguments.
         n_jobs: items at a time; 1 on this machine needs no other process.
         alone: run one item at a time, in a process of its own if `n_jobs` is above 1.
-
-    Raises:
-        Exception: whatever the function raises ends all work.
     """
     waiting = dict(enumerate(items))
     deaths: Counter[int] = Counter()
@@ -136,8 +128,7 @@ def _run_pool(
         initargs=(os.getpid(),),
     )
     try:
-        results: Iterator[tuple[int, Result | WorkerDied]] = pool(tasks())
-        for number, result in results:
+        for number, result in pool(tasks()):
             running.discard(number)
             yield number, result
     except BrokenProcessPool:

@@ -23,7 +23,7 @@ from voxaffect.model.trunks import LstmSettings, TrunkSettings
 from voxaffect.taxonomy import EMOTION, MISSING, TASKS
 from voxaffect.utterance.calibration import TemperatureCalibration
 from voxaffect.utterance.elm_scores import ElmScores
-from voxaffect.utterance.functionals import functionals
+from voxaffect.utterance.functionals import FUNCTIONALS, functionals
 
 
 @dataclass(frozen=True)
@@ -143,13 +143,8 @@ class NetClassifier:
     ) -> None:
         """Train on `train`; `dev` chooses the epoch and calibrates, and nothing else.
 
-        Args:
-            train: utterances to train on.
-            dev: others.
-            seed: of all random choices.
-            on_epoch: called with every epoch of the net.
-            same_net: a classifier fitted to the same data with the same seed and `settings.net`;
-                its net is taken over, since training would give the same.
+        The net of `same_net`, a classifier fitted to the same data with the same seed and
+        `settings.net`, is taken over, since training would give the same.
 
         Raises:
             TrainingError: an utterance has no emotion, or the net diverges.
@@ -233,16 +228,12 @@ class NetClassifier:
         """High-level features of each training utterance from a net that has not seen it."""
         n_parts = self.settings.elm.n_parts
         part = np.random.default_rng(seed).permutation(len(train)) % n_parts
-        high_level = self._empty_high_level(len(train))
+        found = []
         for k in range(n_parts):
             outside, inside = np.flatnonzero(part != k), np.flatnonzero(part == k)
             net, _ = self._fit_net(self.dataset(train.select(outside)), dev, seed + k + 1)
-            high_level[inside] = self.high_level(net, self.dataset(train.select(inside)))
-        return high_level
-
-    def _empty_high_level(self, n: int) -> NDArray[np.float32]:
-        n_posteriors = sum(TASKS[task].n_classes for task in self.utterance_tasks)
-        return np.empty((n, 4 * n_posteriors), np.float32)
+            found.append(self.high_level(net, self.dataset(train.select(inside))))
+        return np.concatenate(found)[np.argsort(np.argsort(part, kind="stable"))]
 
     @property
     def utterance_tasks(self) -> tuple[str, ...]:
@@ -251,7 +242,8 @@ class NetClassifier:
 
     def high_level(self, net: MultiTaskNet, dataset: FrameDataset) -> NDArray[np.float32]:
         """High-level features of N utterances, of which one batch's posteriors are in memory."""
-        high_level = self._empty_high_level(len(dataset))
+        n_classes = sum(TASKS[task].n_classes for task in self.utterance_tasks)
+        high_level = np.empty((len(dataset), len(FUNCTIONALS) * n_classes), np.float32)
         for row, by_task in each_utterance(net, dataset):
             high_level[row] = self._functionals(by_task)
         return high_level
