@@ -195,7 +195,7 @@ def main() -> None:
     with torch.random.fork_rng():
         data = make_examples(1280)
     usual = TrainingSettings(device=asked.device)
-    few = replace(usual, batches_per_epoch=10)
+    few = replace(usual, batches_per_epoch=4)
     nets: dict[str, tuple[TrunkSettings, TrainingSettings]] = {
         "LSTM, batches of 128 utterances": (LstmSettings(), few),
         "DNN, batches of 128 frames": (DnnSettings(), replace(usual, batches_per_epoch=300)),
