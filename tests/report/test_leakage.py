@@ -263,10 +263,12 @@ def first_table(run: Run) -> Table:
 
 def test_equal_statements_are_one_row_with_their_number_of_folds() -> None:
     copies = {"sentences": [3, 5], "near_duplicates": [2, 40], "corpora": [0, 1]}
-    run = run_of("within", {"a/1": {}, "a/2": copies, "a/3": {}})
+    unnamed = {"speakers": [1, 1], "unnamed": [40, 40]}
+    run = run_of("within", {"a/1": {}, "a/2": copies, "a/3": {}, "b/1": unnamed})
     section = leakage.section(run)
     assert section is not None
     dev = "the dev set shares 1 corpus with the training data."
+    doubt = f"{dev[:-1]}; speakers of unknown name count as one."
     assert [[cell.text for cell in cells] for cells in section.more[1].rows] == [
         [
             *("within", "a"),
@@ -277,6 +279,11 @@ def test_equal_statements_are_one_row_with_their_number_of_folds() -> None:
             *("within", "a"),
             "the test set shares 3 sentences, 2 near duplicates with the training and dev data; "
             + dev,
+            "1",
+        ],
+        [
+            *("within", "b"),
+            f"the test set shares 1 speaker, 1 corpus with the training and dev data; {doubt}",
             "1",
         ],
     ]

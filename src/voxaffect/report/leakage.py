@@ -312,13 +312,15 @@ def statements(found: pd.DataFrame) -> Table:
 
 
 def _statement(fold: pd.DataFrame) -> str:
-    shared = {}
+    shared, doubt = {}, ""
     for name, own in fold.groupby("set"):
         n = dict(zip(own["kind"], own["n"], strict=True))
+        if n.get("speakers") and n.get("unnamed"):
+            doubt = "; speakers of unknown name count as one"
         kinds = [kind for kind in (*NAMES, *COPIES) if n.get(kind)]
         things = (plural(n[k], "corpus" if k == "corpora" else k[:-1], k) for k in kinds)
         shared[name] = ", ".join(things).replace("_", " ") or "nothing known"
     return (
         f"the test set shares {shared['test']} with the training and dev data; "
-        f"the dev set shares {shared['dev']} with the training data."
+        f"the dev set shares {shared['dev']} with the training data{doubt}."
     )

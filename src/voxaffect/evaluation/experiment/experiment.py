@@ -130,7 +130,7 @@ def run(
     context: Mapping[str, Any] | None = None,
     on_plan: Callable[[int, int], None] | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
-    data_of: Callable[[Fold, Dataset, str], FoldData] = FoldData.of,
+    data_of: Callable[[Fold, Dataset], FoldData] = FoldData.of,
 ) -> Run:
     """Compute the missing results of a plan and return the whole run.
 
@@ -164,7 +164,7 @@ def run(
     leakage = LeakageCounts(dataset.utterances, dataset.contents, copies)
     stated = {fold.name: leakage.statement(fold) for fold in folds}
     data = {
-        name: [data_of(fold, datasets[name], stated[fold.name].sentence()) for fold in folds]
+        name: [data_of(fold, datasets[name]) for fold in folds]
         for name in {system.features for system in plan.systems}
     }
     jobs = _jobs(plan, data)

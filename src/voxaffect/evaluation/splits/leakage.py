@@ -51,11 +51,6 @@ class Shared:
     unnamed: tuple[str, ...] = ()
     of: Mapping[str, int] = field(default_factory=dict)
 
-    def words(self) -> str:
-        """`10 sentences, 1 corpus`, or `nothing known`."""
-        counts = [(len(getattr(self, kind)), kind) for kind in (*NAMES, *COPIES)]
-        return ", ".join(_count(n, plural) for n, plural in counts if n) or "nothing known"
-
     def plain(self) -> dict[str, list[int]]:
         """Kind -> number shared, and number in the first set."""
         return {kind: [len(getattr(self, kind)), self.of.get(kind, 0)] for kind in KINDS}
@@ -73,15 +68,6 @@ class LeakageStatement:
     fold: str
     test: Shared
     dev: Shared
-
-    def sentence(self) -> str:
-        """The statement as a sentence."""
-        unknown = any(s.endswith(UNKNOWN) for s in (*self.test.speakers, *self.dev.speakers))
-        doubt = "; speakers of unknown name count as one" if unknown else ""
-        return (
-            f"{self.fold}: the test set shares {self.test.words()} with the training and dev data; "
-            f"the dev set shares {self.dev.words()} with the training data{doubt}."
-        )
 
     def plain(self) -> dict[str, Any]:
         """The statement in numbers, as a run stores it."""
@@ -150,8 +136,3 @@ def _qualified(u: Utterance, name: str | None) -> str | None:
     if name is None or name.startswith(f"{u.corpus}/"):
         return name
     return f"{u.corpus}/{name}"
-
-
-def _count(n: int, plural: str) -> str:
-    singular = {"corpora": "corpus"}.get(plural, plural[:-1])
-    return f"{n} {singular if n == 1 else plural}".replace("_", " ")
