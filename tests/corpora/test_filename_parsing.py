@@ -13,6 +13,7 @@ from tests.corpora.recordings import record, record_tree
 from voxaffect.corpora.corpus import Elicitation
 from voxaffect.corpora.filename_parsing import (
     ParsedName,
+    by_groups,
     corpus_from_names,
     find_files,
     find_recordings,
@@ -54,6 +55,23 @@ def test_a_take_under_another_name_is_a_copy(tmp_path: Path) -> None:
     corpus = corpus_from_names(emodb.CARD, pattern, read, root, example="a1.wav")
     (copy,) = corpus.problems
     assert (copy.kind, copy.path) == ("duplicate", "b1.wav")
+
+
+@pytest.mark.parametrize(
+    ("name", "stated"),
+    [
+        ("f1-J", ParsedName("joy", "f1", "female")),
+        ("m2-J-s3", ParsedName("joy", "m2", "male", "s3")),
+        ("x3-J", ParsedName("joy", "x3", "male child")),
+        ("-J", ParsedName("joy", "?")),
+    ],
+)
+def test_groups_of_a_name_state_everything(name: str, stated: ParsedName) -> None:
+    pattern = r"(?P<speaker>(?:(?P<sex>[fm])|x)\d)?-(?P<emotion>J)(?:-(?P<sentence>\w+))?"
+    match = re.fullmatch(pattern, name)
+    assert match
+    parse_name = by_groups({"J": "joy"}, genders={"x3": "male child", "f1": "male"})
+    assert parse_name(match, PurePath(f"{name}.wav")) == stated
 
 
 def test_a_name_is_a_copy_only_of_the_same_speaker_and_session(tmp_path: Path) -> None:

@@ -125,11 +125,7 @@ def parse_audformat(
 
 
 def list_audformat(folder: Path, name: str) -> tuple[list[tuple[Utterance, Row]], list[Problem]]:
-    """The utterances of a database in the order of its labels, each with its row.
-
-    Raises:
-        CorpusError: as by `parse_audformat`.
-    """
+    """The utterances in the order of the labels, each with its row; errors as `parse_audformat`."""
     return _list(_open(folder), folder, name)
 
 

@@ -270,7 +270,7 @@ def check(
     )
     by_gender = _counts([u.gender for u in utterances], card.genders, is_subset=is_subset)
     by_style = _counts([u.naturalness for u in utterances], card.styles, is_subset=is_subset)
-    speakers = _count_speakers(len(corpus.speakers), card.n_speakers)
+    speakers, noted = _count_speakers(len(corpus.speakers), card.n_speakers)
     examined = examine(utterances, samples=samples, n_jobs=n_jobs, limits=limits, progress=progress)
     return CheckReport(
         name=corpus.name,
@@ -285,7 +285,7 @@ def check(
         problems=(
             *corpus.problems,
             *_count_problems("label", by_label),
-            *_speaker_problems(speakers),
+            *noted,
             *_count_problems("speaker", by_speaker),
             *_count_problems("gender", by_gender),
             *_count_problems("style", by_style),
@@ -318,18 +318,16 @@ def _counts(
     return tuple(counts)
 
 
-def _count_speakers(found: int, expected: int) -> Count:
+def _count_speakers(found: int, expected: int) -> tuple[Count, list[Problem]]:
     """Fewer speakers than expected are a subset; 0 expected means not known."""
     if not expected:
-        return Count("speakers", found, None, None)
-    verdict: Verdict = "faults" if found > expected else "notes" if found < expected else "ok"
-    return Count("speakers", found, expected, verdict)
-
-
-def _speaker_problems(speakers: Count) -> Iterator[Problem]:
-    if speakers.verdict in {"notes", "faults"}:
-        detail = f"found {speakers.found} speakers instead of {speakers.expected}; {COMPARE}"
-        yield Problem("speaker count", ".", detail, is_fault=speakers.verdict == "faults")
+        return Count("speakers", found, None, None), []
+    if found == expected:
+        return Count("speakers", found, expected, "ok"), []
+    is_fault = found > expected
+    detail = f"found {found} speakers instead of {expected}; {COMPARE}"
+    problem = Problem("speaker count", ".", detail, is_fault)
+    return Count("speakers", found, expected, "faults" if is_fault else "notes"), [problem]
 
 
 def _count_problems(what: str, counts: Iterable[Count]) -> Iterator[Problem]:

@@ -263,7 +263,13 @@ def _read(path: Path) -> tuple[tuple[str, ...], list[Row | RowError | None], lis
     for name in columns:
         if name and columns.count(name) > 1:
             raise CorpusError(f"{path}: has two columns named {name!r}; rename or remove one")
-    notes = [*_unknown_columns(path, columns)]
+    notes = []
+    for name in columns:
+        if name and name not in COLUMNS:
+            near = difflib.get_close_matches(name, COLUMNS, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            detail = f"column {name!r} is ignored{hint}"
+            notes.append(Problem("unknown column", path.name, detail))
     if warning:
         notes.append(Problem("encoding", path.name, warning))
     return columns, [_row(columns, record) for record in rest], notes
@@ -308,14 +314,6 @@ def _row(columns: tuple[str, ...], values: Record) -> Row | RowError | None:
         detail = f"has {len(values)} values for {len(columns)} columns"
         return RowError("wrong number of values", detail)
     return dict.fromkeys(COLUMNS, "") | dict(zip(columns, values, strict=True))
-
-
-def _unknown_columns(path: Path, columns: tuple[str, ...]) -> Iterator[Problem]:
-    for name in columns:
-        if name and name not in COLUMNS:
-            near = difflib.get_close_matches(name, COLUMNS, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            yield Problem("unknown column", path.name, f"column {name!r} is ignored{hint}")
 
 
 def _utterance(row: Row, name: str, file: Path) -> Utterance:
