@@ -79,15 +79,6 @@ class LldSection(Strict):
     log_f0: bool = LowLevelDescriptors.log_f0
     device: Device = LowLevelDescriptors.device
 
-    def extractor(self) -> LowLevelDescriptors:
-        """What the section describes.
-
-        Raises:
-            FeatureError: the frequencies cannot be.
-        """
-        pitch = PitchSettings(floor_hz=self.floor_hz, ceiling_hz=self.ceiling_hz)
-        return LowLevelDescriptors(pitch=pitch, log_f0=self.log_f0, device=self.device)
-
 
 class LogMelSection(Strict):
     """`[features.log-mel]`: how many bands between which frequencies."""
@@ -97,19 +88,11 @@ class LogMelSection(Strict):
     high_hz: Annotated[float, Field(gt=0)] = LogMel.high_hz
     device: Device = LogMel.device
 
-    def extractor(self) -> LogMel:
-        """What the section describes."""
-        return LogMel(**self.model_dump())
-
 
 class OpenSmileSection(Strict):
     """`[features.opensmile]`: which of openSMILE's sets."""
 
     name: SetName = OpenSmile.name
-
-    def extractor(self) -> OpenSmile:
-        """What the section describes."""
-        return OpenSmile(self.name)
 
 
 def _layer(layer: int | str) -> int | str:
@@ -124,19 +107,6 @@ class EncoderSection(Strict):
     folder: Path | None = None
     layer: Annotated[int | str, AfterValidator(_layer)] = SpeechEncoder.layer
     device: Device = SpeechEncoder.device
-
-    def extractor(self) -> SpeechEncoder:
-        """What the section describes.
-
-        Raises:
-            ConfigError: no folder is given.
-        """
-        if self.folder is None:
-            raise ConfigError(
-                'features.set = "encoder" needs a section [features.encoder] with the folder of a '
-                'model, like folder = "models/wavlm-base"'
-            )
-        return SpeechEncoder(self.folder, cast("Layer", self.layer), self.device)
 
 
 class FeatureSection(Strict):
@@ -158,6 +128,18 @@ class FeatureSection(Strict):
             ConfigError: the section of the set lacks what it needs.
             FeatureError: the section asks for what cannot be.
         """
-        section = getattr(self, self.set.replace("-", "_"))
-        extractor: FrameExtractor = section.extractor()
-        return extractor
+        if self.set == "log-mel":
+            return LogMel(**self.log_mel.model_dump())
+        if self.set == "opensmile":
+            return OpenSmile(self.opensmile.name)
+        if self.set == "lld":
+            lld = self.lld
+            pitch = PitchSettings(floor_hz=lld.floor_hz, ceiling_hz=lld.ceiling_hz)
+            return LowLevelDescriptors(pitch=pitch, log_f0=lld.log_f0, device=lld.device)
+        encoder = self.encoder
+        if encoder.folder is None:
+            raise ConfigError(
+                'features.set = "encoder" needs a section [features.encoder] with the folder of a '
+                'model, like folder = "models/wavlm-base"'
+            )
+        return SpeechEncoder(encoder.folder, cast("Layer", encoder.layer), encoder.device)
