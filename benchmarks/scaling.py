@@ -32,6 +32,7 @@ from voxaffect.evaluation.experiment.job import FoldData, Job
 from voxaffect.evaluation.splits.folds import aggregated
 from voxaffect.features.cache.cache import FeatureStore
 from voxaffect.features.lld.extractor import LowLevelDescriptors
+from voxaffect.parallel.processes import keep_freed_memory
 from voxaffect.simulation.plans import PAPER
 from voxaffect.simulation.trees import simulate
 from voxaffect.systems.systems import SYSTEMS, NetSystem, Options, TrainingOptions
@@ -83,7 +84,6 @@ class Measured:
         disk_bytes: of its features.
         jobs_s: processor seconds of one epoch, and of all else, by system.
         pickle_bytes: that a job sends.
-        whole_pickle_bytes: that a job would send with the whole index and all metadata.
         fold_bytes: that the main process holds for a fold.
     """
 
@@ -93,7 +93,6 @@ class Measured:
     disk_bytes: int
     jobs_s: dict[str, tuple[float, float]]
     pickle_bytes: int
-    whole_pickle_bytes: int
     fold_bytes: int
 
 
@@ -103,6 +102,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()  # as where jobs run
     with tempfile.TemporaryDirectory() as name, threadpool_limits(1):
         scratch = Path(name)
         scale = 0.2 if options.quick else 1.0
@@ -143,7 +143,6 @@ def measure(utterances: Sequence[Utterance], folder: Path) -> Measured:
     data = FoldData.of(fold, dataset)
     fold_bytes, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    whole = (features._index, features._records, kept, targets, contents, fold)
     return Measured(
         hours=n_frames / store.extractor.grid.frames_per_s / 3600,
         n_utterances=len(kept),
@@ -151,7 +150,6 @@ def measure(utterances: Sequence[Utterance], folder: Path) -> Measured:
         disk_bytes=sum(path.stat().st_size for path in store.folder.glob("*.safetensors")),
         jobs_s={name: job_s(data, name) for name in SYSTEMS_MEASURED},
         pickle_bytes=len(pickle.dumps(job(data, "lstm-mtl", 1))),
-        whole_pickle_bytes=len(pickle.dumps(whole)),
         fold_bytes=fold_bytes,
     )
 
@@ -211,9 +209,7 @@ def show(half: Measured, whole: Measured) -> None:
         f"({half.extraction_s / half.hours:.2f} on half of it)\n"
         f"features: {whole.disk_bytes / whole.hours / 1e6:.1f} MB an audio hour, on disk, and in "
         "memory where a fold is held there\n"
-        f"a job sends {whole.pickle_bytes / whole.n_utterances:.0f} bytes an utterance; with the "
-        f"whole index and all metadata it would be "
-        f"{whole.whole_pickle_bytes / whole.n_utterances:.0f}\n"
+        f"a job sends {whole.pickle_bytes / whole.n_utterances:.0f} bytes an utterance\n"
         f"a fold takes {whole.fold_bytes / whole.n_utterances:.0f} bytes an utterance of the main "
         "process"
     )
