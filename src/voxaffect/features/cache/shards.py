@@ -26,6 +26,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,7 +87,8 @@ def write_shard(folder: Path, entries: Collection[Entry]) -> Path:
 
 def map_shard(path: Path) -> dict[str, NDArray[Any]]:
     """Tensors of a valid shard, memory-mapped and read-only."""
-    content = np.asarray(np.memmap(path, "u1", "r"))
+    with path.open("rb") as file:
+        content = np.frombuffer(mmap(file.fileno(), 0, access=ACCESS_READ), np.uint8)
     start = 8 + int.from_bytes(content[:8].tobytes(), "little")
     tensors = {}
     for name, entry in json.loads(content[8:start].tobytes()).items():
