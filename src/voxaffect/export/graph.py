@@ -1,8 +1,8 @@
 """Building ONNX graphs with onnxscript, which is used here alone.
 
-A stage is a function of `op`, onnxscript's builder, and of values; `op.Add(x, 1.0)` adds a node and
-returns its output. Stages use standard ONNX operators only, so that any runtime can run the file,
-and loading it runs no code.
+A stage is a function of `op`, onnxscript's builder, and of values; `op.Max(x, 1.0)` adds a node and
+returns its output, and so does `x + 1.0`. Stages use standard ONNX operators only, so that any
+runtime can run the file, and loading it runs no code.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def build(
         builder.input(i.name, ir.DataType.from_numpy(np.dtype(i.dtype)), list(i.shape))
         for i in inputs
     ]
-    for output, value in stage(builder.op, *values).items():
+    with _arithmetic(builder.op):
+        outputs = stage(builder.op, *values)
+    for output, value in outputs.items():
         builder.add_output(value, output)
         if shapes is not None:
             value.type, value.shape = ir.TensorType(ir.DataType(FLOAT)), ir.Shape(shapes[output])
@@ -112,7 +114,8 @@ def scan(
         return ir.val(name, double, list(shape))
 
     def body(op: Op, *given: Value) -> list[Value]:
-        state = step(op, *given)
+        with _arithmetic(op):
+            state = step(op, *given)
         return [state, op.Identity(state)]
 
     graph = op.builder.subgraph(
@@ -134,7 +137,8 @@ def repeat(op: Op, step: Callable[[Op, Value, Value], Value], times: int, initia
     whole = ir.DataType(INT64)
 
     def body(op: Op, number: Value, go_on: Value, state: Value) -> list[Value]:
-        return [op.Identity(go_on), step(op, number, state)]
+        with _arithmetic(op):
+            return [op.Identity(go_on), step(op, number, state)]
 
     graph = op.builder.subgraph(
         body,
@@ -147,6 +151,17 @@ def repeat(op: Op, step: Callable[[Op, Value, Value], Value], times: int, initia
         name="step",
     )
     return op.Loop(table(op, np.int64(times), "times"), None, initial, body=graph)
+
+
+@contextmanager
+def _arithmetic(op: Op) -> Iterator[None]:
+    """Add the nodes of `+`, `-`, `*` and `/` of values to the graph of `op`."""
+    ir, _ = _libraries()
+    before = ir.set_value_magic_handler(op)
+    try:
+        yield
+    finally:
+        ir.set_value_magic_handler(before)
 
 
 def length(op: Op, x: Value, axis: int = 0) -> Value:

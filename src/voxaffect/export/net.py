@@ -65,18 +65,18 @@ def decide(
             with part(op, f"functionals_{number}"):
                 high_level.append(functionals(op, by_frame, threshold))
         scores = _scores(op, op.Concat(*high_level, axis=0), elm, n_classes)
-        return op.Cast(op.Softmax(op.Div(scores, temperature), axis=0), to=FLOAT)
+        return op.Cast(op.Softmax(scores / temperature, axis=0), to=FLOAT)
 
 
 def _scores(op: Op, high_level: Value, elm: ElmScores, n_classes: int) -> Value:
     """Scores of the classes, float64 (n_classes,)."""
     arrays = elm.to_arrays()
     coef, intercept = _all_classes(arrays, n_classes)
-    x = op.Sub(op.Cast(high_level, to=DOUBLE), table(op, arrays["mean"], "mean"))
-    x = op.Div(x, table(op, arrays["scale"], "scale"))
+    x = op.Cast(high_level, to=DOUBLE) - table(op, arrays["mean"], "mean")
+    x = x / table(op, arrays["scale"], "scale")
     hidden = op.MatMul(x, table(op, arrays["hidden_weights"], "hidden_weights"))
-    hidden = op.Sigmoid(op.Add(hidden, table(op, arrays["hidden_bias"], "hidden_bias")))
-    return op.Add(op.MatMul(hidden, table(op, coef, "coef")), table(op, intercept, "intercept"))
+    hidden = op.Sigmoid(hidden + table(op, arrays["hidden_bias"], "hidden_bias"))
+    return op.MatMul(hidden, table(op, coef, "coef")) + table(op, intercept, "intercept")
 
 
 def _all_classes(
@@ -100,24 +100,24 @@ def leveled(op: Op, samples: Value, shortest: int) -> tuple[Value, Value]:
     """
     with part(op, "level"):
         n_samples = length(op, samples)
-        missing = op.Max(op.Sub(shortest, n_samples), 0)
+        missing = op.Max(shortest - n_samples, 0)
         samples = op.Pad(samples, op.Concat([0], op.Reshape(missing, [1]), axis=0))
         precise = op.Cast(samples, to=DOUBLE)
-        power = op.ReduceSum(op.Mul(precise, precise), [0], keepdims=0)
-        rms = op.Sqrt(op.Div(power, op.Cast(n_samples, to=DOUBLE)))
+        power = op.ReduceSum(precise * precise, [0], keepdims=0)
+        rms = op.Sqrt(power / op.Cast(n_samples, to=DOUBLE))
         highest = op.ReduceMax(op.Abs(samples), [0], keepdims=0)
         usable = op.And(
             op.And(op.GreaterOrEqual(n_samples, shortest), op.GreaterOrEqual(rms, SILENCE_RMS)),
             op.LessOrEqual(highest, MAX_SAMPLE),
         )
-        gain = op.Cast(op.Div(TARGET_RMS, rms), to=FLOAT)
-        return op.Where(usable, op.Mul(samples, gain), 0.0), usable
+        gain = op.Cast(TARGET_RMS / rms, to=FLOAT)
+        return op.Where(usable, samples * gain, 0.0), usable
 
 
 def novelty(op: Op, standardized: Value, of: Novelty) -> Value:
     """Novelty of standardized frames (T, F): float32 (), above 1 is out-of-distribution."""
     with part(op, "novelty"):
-        offset = op.Sub(_summary(op, standardized), table(op, of.mean.astype(np.float64), "mean"))
+        offset = _summary(op, standardized) - table(op, of.mean.astype(np.float64), "mean")
         whitening = table(op, of.whitening.astype(np.float64), "whitening")
         return op.Cast(op.ReduceL2(op.MatMul(offset, whitening), keepdims=0), to=FLOAT)
 
@@ -126,8 +126,8 @@ def _summary(op: Op, standardized: Value) -> Value:
     """Mean and log standard deviation of each column, float64 (2 F,)."""
     frames = op.Cast(standardized, to=DOUBLE)
     mean = op.ReduceMean(frames, [0], keepdims=1)
-    offset = op.Sub(frames, mean)
-    spread = op.Sqrt(op.ReduceMean(op.Mul(offset, offset), [0], keepdims=0))
+    offset = frames - mean
+    spread = op.Sqrt(op.ReduceMean(offset * offset, [0], keepdims=0))
     logarithm = op.Log(op.Max(spread, LEAST_SPREAD))
     return op.Concat(op.Squeeze(mean, [0]), logarithm, axis=0)
 
@@ -139,8 +139,8 @@ Weights = Mapping[str, NDArray[np.float32]]
 def standardized(op: Op, frames: Value, by: Standardizer) -> Value:
     """Standardize frames (T, F)."""
     with part(op, "standardizer"):
-        centered = op.Sub(frames, table(op, by.mean, "mean"))
-        return op.Div(centered, table(op, by.scale, "scale"))
+        centered = frames - table(op, by.mean, "mean")
+        return centered / table(op, by.scale, "scale")
 
 
 def posteriors(op: Op, x: Value, net: MultiTaskNet) -> dict[str, Value]:
@@ -171,14 +171,14 @@ def trunk(op: Op, x: Value, settings: DnnSettings | LstmSettings, weights: Weigh
 def _in_context(op: Op, x: Value, context: int) -> Value:
     """Context windows of frames, (T, (2 r + 1) F); edge frames are repeated."""
     frame = op.Unsqueeze(arange(op, length(op, x)), [1])
-    around = op.Add(frame, table(op, np.arange(-context, context + 1), "context"))
-    inside = op.Max(op.Min(around, op.Sub(length(op, x), 1)), 0)
+    around = frame + table(op, np.arange(-context, context + 1), "context")
+    inside = op.Max(op.Min(around, length(op, x) - 1), 0)
     return op.Flatten(op.Gather(x, inside), axis=1)
 
 
 def _linear(op: Op, x: Value, weights: Weights, name: str) -> Value:
     product = op.MatMul(x, table(op, weights[f"{name}.weight"].T, f"{name}.weight"))
-    return op.Add(product, table(op, weights[f"{name}.bias"], f"{name}.bias"))
+    return product + table(op, weights[f"{name}.bias"], f"{name}.bias")
 
 
 def _head(op: Op, hidden: Value, weights: Weights, name: str, private_layers: int) -> Value:

@@ -57,25 +57,25 @@ def best_path(op: Op, score: Value, position: Value, transitions: Transitions, l
         own = op.Cast(score, to=DOUBLE)
         total = scan(op, _step, np.zeros(n_states), [(own, [n_states]), (cost, [n_states] * 2)])
         before = op.Unsqueeze(_previous(op, total), [1])
-        into = op.ArgMax(op.Sub(before, cost), axis=2, keepdims=0)
+        into = op.ArgMax(before - cost, axis=2, keepdims=0)
         best = op.ArgMax(total, axis=1, keepdims=0)
         return _trace_back(op, into, best, n_states, lag)
 
 
 def _step(op: Op, total: Value, score: Value, cost: Value) -> Value:
     """Scores of the best paths to the next frame's states, relative to the best of all."""
-    arriving = op.Add(op.ReduceMax(op.Sub(total, cost), [1], keepdims=0), score)
-    return op.Sub(arriving, op.ReduceMax(arriving, [0], keepdims=1))
+    arriving = op.ReduceMax(total - cost, [1], keepdims=0) + score
+    return arriving - op.ReduceMax(arriving, [0], keepdims=1)
 
 
 def _costs(op: Op, position: Value, transitions: Transitions) -> Value:
     """Cost of state i (last axis) before state j (middle axis), float64 (T, S, S); 0 at first."""
     before = op.Unsqueeze(_previous(op, position), [1])
-    distance = op.Abs(op.Sub(before, op.Unsqueeze(position, [2])))
+    distance = op.Abs(before - op.Unsqueeze(position, [2]))
     slope, fixed = (
         values.T.astype(np.float64) for values in (transitions.slope, transitions.fixed)
     )
-    cost = op.Add(op.Mul(distance, table(op, slope, "slope")), table(op, fixed, "fixed"))
+    cost = distance * table(op, slope, "slope") + table(op, fixed, "fixed")
     is_first = op.Equal(arange(op, length(op, position)), 0)
     return op.Where(op.Unsqueeze(is_first, [1, 2]), 0.0, cost)
 
@@ -88,15 +88,15 @@ def _previous(op: Op, values: Value) -> Value:
 def _trace_back(op: Op, into: Value, best: Value, n_states: int, lag: int) -> Value:
     """Follow the backpointers of all frames at once, from the best state `lag` frames later."""
     frame = arange(op, length(op, best))
-    last = op.Sub(length(op, best), 1)
+    last = length(op, best) - 1
     flat = op.Reshape(into, [-1])
 
     def back(op: Op, number: Value, state: Value) -> Value:
-        later = op.Sub(op.Add(frame, lag), number)
-        place = op.Add(op.Mul(op.Min(later, last), n_states), state)
+        later = frame + lag - number
+        place = op.Min(later, last) * n_states + state
         return op.Where(op.LessOrEqual(later, last), op.Gather(flat, place), state)
 
-    end = op.Gather(best, op.Min(op.Add(frame, lag), last))
+    end = op.Gather(best, op.Min(frame + lag, last))
     return repeat(op, back, lag, end)
 
 
@@ -118,10 +118,10 @@ def find_peaks(op: Op, at_lag: Value, offset: Value, settings: PitchSettings) ->
         scale = _scale(op, power, offset)
         at, is_peak = _highest(op, at_lag, scale, settings)
         shift, top = _top(op, at_lag, at)
-        height = op.Mul(top, scale)
+        height = top * scale
         credible = op.Where(op.Greater(height, 1.0), op.Reciprocal(height), height)
         borders = table(op, np.array(settings.borders[:-1], float), "borders")
-        lag = op.Where(is_peak, op.Add(op.Cast(at, to=DOUBLE), shift), borders)
+        lag = op.Where(is_peak, op.Cast(at, to=DOUBLE) + shift, borders)
         height = op.Where(is_peak, credible, -np.inf)
         return PeakTensors(op.Cast(lag, to=FLOAT), op.Cast(height, to=FLOAT), power)
 
@@ -129,8 +129,8 @@ def find_peaks(op: Op, at_lag: Value, offset: Value, settings: PitchSettings) ->
 def _scale(op: Op, power: Value, offset: Value) -> Value:
     """Reciprocal of the value at lag 0 plus assumed noise, float64 (T, 1)."""
     level = op.Cast(offset, to=DOUBLE)
-    noise = op.Add(op.Mul(op.Mul(level, level), NOISE_FLOOR), SILENCE)
-    return op.Reciprocal(op.Max(op.Add(op.Cast(power, to=DOUBLE), noise), SILENCE))
+    noise = level * level * NOISE_FLOOR + SILENCE
+    return op.Reciprocal(op.Max(op.Cast(power, to=DOUBLE) + noise, SILENCE))
 
 
 def _highest(op: Op, at_lag: Value, scale: Value, settings: PitchSettings) -> tuple[Value, Value]:
@@ -140,12 +140,12 @@ def _highest(op: Op, at_lag: Value, scale: Value, settings: PitchSettings) -> tu
     is_peak = op.And(op.GreaterOrEqual(here, before), op.GreaterOrEqual(here, after))
     octaves = np.log2(np.arange(first, end))
     preference = (-settings.octave_cost * octaves).astype(np.float32).astype(np.float64)
-    rank = op.Add(op.Mul(op.Cast(here, to=DOUBLE), scale), table(op, preference, "preference"))
+    rank = op.Cast(here, to=DOUBLE) * scale + table(op, preference, "preference")
     rank = op.Where(is_peak, rank, -np.inf)
     at, best = [], []
     for start, stop in zip(settings.borders, settings.borders[1:], strict=False):
         some = columns(op, rank, start - first, stop - first)
-        at.append(op.Add(op.ArgMax(some, axis=1, keepdims=1), start))
+        at.append(op.ArgMax(some, axis=1, keepdims=1) + start)
         best.append(op.ReduceMax(some, [1], keepdims=1))
     return op.Concat(*at, axis=1), op.Greater(op.Concat(*best, axis=1), -np.inf)
 
@@ -153,29 +153,29 @@ def _highest(op: Op, at_lag: Value, scale: Value, settings: PitchSettings) -> tu
 def _top(op: Op, at_lag: Value, at: Value) -> tuple[Value, Value]:
     """Offset in samples and height of the maxima near sampled peaks, float64 (T, K) each."""
     points = _interpolated(op, at_lag, at)
-    middle = op.Add(op.ArgMax(columns(op, points, 1, -1, axis=2), axis=2, keepdims=1), 1)
-    beside = op.Add(middle, table(op, np.array([-1, 0, 1]), "beside"))
+    middle = op.ArgMax(columns(op, points, 1, -1, axis=2), axis=2, keepdims=1) + 1
+    beside = middle + table(op, np.array([-1, 0, 1]), "beside")
     three = op.GatherElements(points, beside, axis=2)
     left, top, right = (
         op.Squeeze(x, [2]) for x in op.Split(three, axis=2, num_outputs=3, _outputs=3)
     )
     # The maximum of a parabola through three points is at slope / curvature.
-    slope = op.Div(op.Sub(right, left), 2.0)
-    curvature = op.Sub(op.Sub(op.Mul(top, 2.0), left), right)
-    maximum = op.Max(op.Min(op.Div(slope, curvature), 1.0), -1.0)
+    slope = (right - left) / 2.0
+    curvature = top * 2.0 - left - right
+    maximum = op.Max(op.Min(slope / curvature, 1.0), -1.0)
     offset = op.Where(op.Greater(curvature, 0.0), maximum, 0.0)
-    place = op.Add(op.Cast(op.Squeeze(middle, [2]), to=DOUBLE), offset)
-    shift = op.Sub(op.Div(place, float(POINTS_PER_SAMPLE)), 1.0)
-    return shift, op.Add(top, op.Div(op.Mul(slope, offset), 2.0))
+    place = op.Cast(op.Squeeze(middle, [2]), to=DOUBLE) + offset
+    shift = place / float(POINTS_PER_SAMPLE) - 1.0
+    return shift, top + slope * offset / 2.0
 
 
 def _interpolated(op: Op, at_lag: Value, at: Value) -> Value:
     """Interpolated points around sampled peaks, float64 (T, K, P)."""
     near = table(op, np.arange(-REACH, REACH + 1), "near")
-    around = op.Add(op.Unsqueeze(at, [2]), near)
+    around = op.Unsqueeze(at, [2]) + near
     flat = op.Reshape(around, op.Concat(op.Shape(at, start=0, end=1), [-1], axis=0))
     samples = op.Reshape(op.GatherElements(at_lag, flat, axis=1), op.Shape(around))
-    products = op.Mul(op.Unsqueeze(samples, [2]), table(op, INTERPOLATION, "interpolation"))
+    products = op.Unsqueeze(samples, [2]) * table(op, INTERPOLATION, "interpolation")
     return op.ReduceSum(op.Cast(products, to=DOUBLE), [3], keepdims=0)
 
 
@@ -194,16 +194,16 @@ def score_candidates(
     """Score the candidates, given the recent peak power of each frame, float64 (T, 1)."""
     with part(op, "candidates"):
         power = op.Max(op.Cast(peaks.power, to=DOUBLE), 0.0)
-        noise = op.Add(op.Mul(loudest, CANDIDATE_NOISE_FLOOR), SILENCE)
-        signal_share = op.Div(power, op.Add(power, noise))
-        hz = op.Div(float(RATE_HZ), op.Cast(peaks.lag, to=DOUBLE))
-        octave = op.Div(op.Log(op.Div(hz, float(settings.floor_hz))), math.log(2))
+        noise = loudest * CANDIDATE_NOISE_FLOOR + SILENCE
+        signal_share = power / (power + noise)
+        hz = float(RATE_HZ) / op.Cast(peaks.lag, to=DOUBLE)
+        octave = op.Log(hz / float(settings.floor_hz)) / math.log(2)
         strength = _strength(op, peaks, signal_share, hz, settings)
         highest = op.Min(op.Max(op.ReduceMax(strength, [1], keepdims=1), 0.0), 1.0)
-        score = op.Add(strength, op.Mul(octave, float(settings.octave_cost)))
-        share = op.Div(power, op.Max(op.Max(loudest, power), SILENCE))
+        score = strength + octave * float(settings.octave_cost)
+        share = power / op.Max(op.Max(loudest, power), SILENCE)
         unvoiced = _unvoiced(op, share, settings)
-        zero = op.Mul(power, 0.0)
+        zero = power * 0.0
         return CandidateTensors(
             _states(op, unvoiced, score),
             _states(op, zero, octave),
@@ -221,19 +221,17 @@ def _strength(
         op.LessOrEqual(hz, float(settings.ceiling_hz)),
     )
     is_candidate = op.And(in_range, op.Greater(peaks.height, 0.0))
-    strength = op.Mul(op.Cast(peaks.height, to=DOUBLE), signal_share)
+    strength = op.Cast(peaks.height, to=DOUBLE) * signal_share
     return op.Where(is_candidate, strength, -np.inf)
 
 
 def _unvoiced(op: Op, share: Value, settings: PitchSettings) -> Value:
     """Strength of the unvoiced candidate of frames with a share (T, 1) of the peak power."""
-    decibels = op.Mul(op.Log(op.Max(share, 1e-9)), -10 / math.log(10))
-    softness = op.Div(op.Mul(op.Min(decibels, MAX_BELOW_DB), settings.softness_cost), 10.0)
-    loudness = op.Mul(
-        op.Div(op.Sqrt(share), settings.silence_threshold), 1 + settings.voicing_threshold
-    )
-    silence = op.Max(op.Sub(2.0, loudness), 0.0)
-    return op.Add(op.Add(softness, settings.voicing_threshold), silence)
+    decibels = op.Log(op.Max(share, 1e-9)) * (-10 / math.log(10))
+    softness = op.Min(decibels, MAX_BELOW_DB) * settings.softness_cost / 10.0
+    loudness = op.Sqrt(share) / settings.silence_threshold * (1 + settings.voicing_threshold)
+    silence = op.Max(2.0 - loudness, 0.0)
+    return softness + settings.voicing_threshold + silence
 
 
 def _states(op: Op, unvoiced: Value, voiced: Value) -> Value:
@@ -252,12 +250,12 @@ def recent_peak_power(
     with part(op, "loudness"):
         greatest = scan(
             op,
-            lambda op, before, power: op.Max(power, op.Mul(before, decay)),
+            lambda op, before, power: op.Max(power, before * decay),
             np.zeros(1),
             [(op.Cast(power, to=DOUBLE), [1])],
         )
-        until = op.Max(op.Add(arange(op, n_frames), ahead), start)
-        return op.Gather(greatest, op.Min(until, op.Sub(n_frames, 1)))
+        until = op.Max(arange(op, n_frames) + ahead, start)
+        return op.Gather(greatest, op.Min(until, n_frames - 1))
 
 
 class Geometry(NamedTuple):
@@ -314,11 +312,10 @@ def autocorrelation(
 def _halved(op: Op, samples: Value, n_frames: Value, geometry: Geometry) -> Value:
     """Decimated samples of the windows, zero-padded beyond the recording."""
     low_pass = geometry.of.low_pass.numpy()[:TAPS, 0].reshape(1, 1, TAPS)
-    needed = op.Add(
-        op.Mul(op.Sub(n_frames, 1), geometry.grid.hop_samples),
-        2 * len(geometry.window) + TAPS - 2 - geometry.lead,
+    needed = (n_frames - 1) * geometry.grid.hop_samples + (
+        2 * len(geometry.window) + TAPS - 2 - geometry.lead
     )
-    missing = op.Max(op.Sub(needed, length(op, samples)), 0)
+    missing = op.Max(needed - length(op, samples), 0)
     before = max(0, geometry.lead)
     padded = op.Pad(samples, op.Concat([before], op.Reshape(missing, [1]), axis=0))
     used = rows(op, padded, before - geometry.lead, END)
@@ -331,7 +328,7 @@ def _whole(op: Op, windows: Value, fourier: Value, geometry: Geometry) -> tuple[
     window = geometry.window
     level = (geometry.of.window / geometry.of.window.sum()).numpy()
     offset = op.MatMul(windows, table(op, level[level != 0][:, None], "level"))
-    tapered = op.Mul(op.Sub(windows, offset), table(op, window, "window"))
+    tapered = (windows - offset) * table(op, window, "window")
     power = power_spectrum(op, tapered, fourier)
     return op.MatMul(power, table(op, geometry.of.compensated.numpy(), "compensated")), offset
 
@@ -341,36 +338,36 @@ def _truncated(
 ) -> tuple[Value, Value]:
     """Autocorrelation of frames with truncated windows."""
     inverse = table(op, geometry.of.inverse.numpy(), "inverse")
-    kept = op.Mul(table(op, geometry.window, "whole_window"), op.Cast(inside, to=FLOAT))
+    kept = table(op, geometry.window, "whole_window") * op.Cast(inside, to=FLOAT)
     total = op.Max(op.ReduceSum(kept, [1], keepdims=1), 1e-9)
-    offset = op.Div(op.ReduceSum(op.Mul(windows, kept), [1], keepdims=1), total)
-    power = power_spectrum(op, op.Mul(op.Sub(windows, offset), kept), fourier)
-    weighted = op.Mul(power, table(op, geometry.of.weight.numpy(), "high_pass"))
+    offset = op.ReduceSum(windows * kept, [1], keepdims=1) / total
+    power = power_spectrum(op, (windows - offset) * kept, fourier)
+    weighted = power * table(op, geometry.of.weight.numpy(), "high_pass")
     taper = op.MatMul(power_spectrum(op, kept, fourier), inverse)
-    bounded = op.Max(taper, op.Mul(columns(op, taper, 0, 1), MIN_OVERLAP))
-    return op.Div(op.MatMul(weighted, inverse), bounded), offset
+    bounded = op.Max(taper, columns(op, taper, 0, 1) * MIN_OVERLAP)
+    return op.MatMul(weighted, inverse) / bounded, offset
 
 
 def _edges(op: Op, n_frames: Value, geometry: Geometry) -> Value:
     """Indices of the first and last frames, int64 (E,); repeated if there are few."""
     some = table(op, np.arange(geometry.n_edges), "some")
-    last = op.Sub(n_frames, 1)
-    return op.Concat(op.Min(some, last), op.Max(op.Sub(last, some), 0), axis=0)
+    last = n_frames - 1
+    return op.Concat(op.Min(some, last), op.Max(last - some, 0), axis=0)
 
 
 def _is_truncated(op: Op, edges: Value, n_samples: Value, geometry: Geometry) -> Value:
     """Whether the windows of some frames reach beyond the recording, bool (E,)."""
     grid = geometry.grid
-    begin = op.Mul(edges, grid.hop_samples)
-    behind = op.Sub(n_samples, op.Add(begin, grid.window_samples))
+    begin = edges * grid.hop_samples
+    behind = n_samples - (begin + grid.window_samples)
     return op.Or(op.Less(begin, geometry.reach), op.Less(behind, geometry.reach))
 
 
 def _inside(op: Op, edges: Value, n_samples: Value, geometry: Geometry) -> Value:
     """Which samples of some frames' windows are inside the recording, bool (E, W)."""
     middle = 2 * np.arange(len(geometry.window)) + TAPS // 2 - 1 - geometry.lead
-    begin = op.Unsqueeze(op.Mul(edges, geometry.grid.hop_samples), [1])
-    place = op.Add(begin, table(op, middle, "places"))
+    begin = op.Unsqueeze(edges * geometry.grid.hop_samples, [1])
+    place = begin + table(op, middle, "places")
     return op.And(op.GreaterOrEqual(place, 0), op.Less(place, n_samples))
 
 

@@ -38,33 +38,33 @@ def over_time(op: Op, values: Value) -> Value:
 def _in_segments(op: Op, values: Value, kind: Value) -> tuple[Value, Value]:
     """Means and slopes of columns within segments of equal `kind`."""
     before, after = _neighbors(op, kind)
-    near = op.Add(op.Add(values, op.Gather(values, before)), op.Gather(values, after))
-    smooth = op.Div(near, 3.0)
-    slope = op.Add(
-        _difference(op, smooth, before, after),
-        op.Mul(_difference(op, smooth, op.Gather(before, before), op.Gather(after, after)), 2.0),
+    near = values + op.Gather(values, before) + op.Gather(values, after)
+    smooth = near / 3.0
+    slope = (
+        _difference(op, smooth, before, after)
+        + _difference(op, smooth, op.Gather(before, before), op.Gather(after, after)) * 2.0
     )
-    return smooth, op.Cast(op.Div(slope, 10.0), to=FLOAT)
+    return smooth, op.Cast(slope / 10.0, to=FLOAT)
 
 
 def _difference(op: Op, smooth: Value, before: Value, after: Value) -> Value:
     """Difference of some frames and others, subtracted in float32, returned in float64."""
-    return op.Cast(op.Sub(op.Gather(smooth, after), op.Gather(smooth, before)), to=DOUBLE)
+    return op.Cast(op.Gather(smooth, after) - op.Gather(smooth, before), to=DOUBLE)
 
 
 def _neighbors(op: Op, kind: Value) -> tuple[Value, Value]:
     """Index of the previous and next frame, of the frame itself at the end of its segment."""
     frame = arange(op, length(op, kind))
     changes = op.Cast(op.Xor(rows(op, kind, 1, END), rows(op, kind, 0, -1)), to=INT64)
-    same = op.Sub(1, changes)
-    before = op.Sub(frame, op.Pad(same, [1, 0]))
-    return before, op.Add(frame, op.Pad(same, [0, 1]))
+    same = 1 - changes
+    before = frame - op.Pad(same, [1, 0])
+    return before, frame + op.Pad(same, [0, 1])
 
 
 def count_frames(op: Op, samples: Value, grid: FrameGrid) -> Value:
     """Number of complete frames, int64 (), at least one."""
-    beyond = op.Sub(length(op, samples), grid.window_samples)
-    return op.Add(op.Div(beyond, grid.hop_samples), 1)
+    beyond = length(op, samples) - grid.window_samples
+    return beyond / grid.hop_samples + 1
 
 
 def frames(op: Op, samples: Value, n_frames: Value, size: int, hop: int) -> Value:
@@ -74,11 +74,11 @@ def frames(op: Op, samples: Value, n_frames: Value, size: int, hop: int) -> Valu
     160), which is many times as fast as one by one. There are at least (T - 1) hop + size.
     """
     piece = math.gcd(size, hop)
-    n_used = op.Add(op.Mul(op.Sub(n_frames, 1), hop), size)
+    n_used = (n_frames - 1) * hop + size
     pieces = op.Reshape(rows(op, samples, 0, n_used), [-1, piece])
-    first = op.Mul(op.Unsqueeze(arange(op, n_frames), [1]), hop // piece)
+    first = op.Unsqueeze(arange(op, n_frames), [1]) * (hop // piece)
     within = table(op, np.arange(size // piece), f"pieces_of_{size}")
-    return op.Reshape(op.Gather(pieces, op.Add(first, within)), [-1, size])
+    return op.Reshape(op.Gather(pieces, first + within), [-1, size])
 
 
 def waves(op: Op, size: int, n_points: int) -> Value:
@@ -95,8 +95,8 @@ def waves(op: Op, size: int, n_points: int) -> Value:
 def power_spectrum(op: Op, frames: Value, waves: Value) -> Value:
     """Power spectrum, float32 (..., n / 2 + 1), of frames float32 (..., size)."""
     products = op.MatMul(frames, waves)
-    real, imaginary = op.Split(op.Mul(products, products), axis=-1, num_outputs=2, _outputs=2)
-    return op.Add(real, imaginary)
+    real, imaginary = op.Split(products * products, axis=-1, num_outputs=2, _outputs=2)
+    return real + imaginary
 
 
 def short_time(op: Op, samples: Value, n_frames: Value, grid: FrameGrid) -> Value:
@@ -104,8 +104,8 @@ def short_time(op: Op, samples: Value, n_frames: Value, grid: FrameGrid) -> Valu
     of = ShortTime(grid)
     with part(op, "short_time"):
         windowed = _emphasized(op, samples, n_frames, of)
-        squares = op.ReduceSum(op.Mul(windowed, windowed), [1], keepdims=1)
-        energy = op.Div(op.Sqrt(squares), math.sqrt(grid.window_samples))
+        squares = op.ReduceSum(windowed * windowed, [1], keepdims=1)
+        energy = op.Sqrt(squares) / math.sqrt(grid.window_samples)
         rate = op.Unsqueeze(zero_crossing_rate(op, samples, n_frames, grid), [1])
         return op.Concat(energy, _mfcc(op, windowed, of), rate, axis=1)
 
@@ -114,12 +114,12 @@ def _emphasized(op: Op, samples: Value, n_frames: Value, of: ShortTime) -> Value
     """Pre-emphasized, windowed frames (T, window); a first sample is its own predecessor."""
     grid = of.grid
     before = op.Concat([0.0], rows(op, samples, 0, -1), axis=0)
-    emphasized = op.Sub(samples, op.Mul(before, PRE_EMPHASIS))
+    emphasized = samples - before * PRE_EMPHASIS
     inner = frames(op, emphasized, n_frames, grid.window_samples, grid.hop_samples)
-    places = op.Mul(arange(op, n_frames), grid.hop_samples)
-    first = op.Mul(op.Unsqueeze(op.Gather(samples, places), [1]), 1 - PRE_EMPHASIS)
+    places = arange(op, n_frames) * grid.hop_samples
+    first = op.Unsqueeze(op.Gather(samples, places), [1]) * (1 - PRE_EMPHASIS)
     is_first = table(op, np.arange(grid.window_samples) == 0, "is_first")
-    return op.Mul(op.Where(is_first, first, inner), table(op, of.window.numpy(), "window"))
+    return op.Where(is_first, first, inner) * table(op, of.window.numpy(), "window")
 
 
 def _mfcc(op: Op, windowed: Value, of: ShortTime) -> Value:
@@ -133,10 +133,10 @@ def zero_crossing_rate(op: Op, samples: Value, n_frames: Value, grid: FrameGrid)
     """Zero-crossing rate, float32 (T,), by differences of the cumulative count of crossings."""
     # The first count is that of the second sample; the first has no predecessor.
     counts = op.Pad(op.CumSum(_crosses(op, samples), table(op, np.int64(0), "time")), [1, 0])
-    begin = op.Mul(arange(op, n_frames), grid.hop_samples)
-    end = op.Add(begin, grid.window_samples - 2)
-    inside = op.Sub(op.Gather(counts, end), op.Gather(counts, begin))
-    return op.Div(op.Cast(inside, to=FLOAT), float(grid.window_samples))
+    begin = arange(op, n_frames) * grid.hop_samples
+    end = begin + (grid.window_samples - 2)
+    inside = op.Gather(counts, end) - op.Gather(counts, begin)
+    return op.Cast(inside, to=FLOAT) / float(grid.window_samples)
 
 
 def _crosses(op: Op, samples: Value) -> Value:
@@ -144,7 +144,7 @@ def _crosses(op: Op, samples: Value) -> Value:
     sign = op.Sign(samples)
     before, here = rows(op, sign, 0, -2), rows(op, sign, 1, -1)
     after = rows(op, sign, 2, END)
-    sign_change = op.Equal(op.Mul(before, here), -1.0)
-    one_side = op.Equal(op.Mul(before, after), 1.0)
+    sign_change = op.Equal(before * here, -1.0)
+    one_side = op.Equal(before * after, 1.0)
     at_zero = op.And(op.Equal(here, 0.0), op.Not(one_side))
     return op.Cast(op.Or(sign_change, at_zero), to=INT64)

@@ -70,7 +70,7 @@ def _log_mel(op: Op, samples: Value, extractor: LogMel) -> Value:
     n_frames = count_frames(op, samples, extractor.grid)
     with part(op, "log_mel"):
         framed = frames(op, samples, n_frames, size, extractor.grid.hop_samples)
-        windowed = op.Mul(framed, table(op, torch.hann_window(size).numpy(), "window"))
+        windowed = framed * table(op, torch.hann_window(size).numpy(), "window")
         power = power_spectrum(op, windowed, waves(op, size, transform_size(size)))
         triangles = mel_triangles(
             transform_size(size), extractor.n_mels, extractor.low_hz, extractor.high_hz
