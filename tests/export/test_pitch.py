@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from tests.export.sounds import noise, silence, speech, tone
 from tests.export.stages import SAMPLES, Array, Runner
 from voxaffect.export.graph import length
-from voxaffect.export.pitch import PeakTensors as InGraph
 from voxaffect.export.pitch import (
     best_path,
     find_peaks,
@@ -50,9 +49,7 @@ def test_candidate_scores_agree_with_python(settings: PitchSettings) -> None:
     expected = PitchCandidates.empty(200, 7)
     pitch_in_python.score_candidates(peaks, loudest, ScoringSettings.of(settings), expected)
     in_graph = Runner(
-        lambda op, lag, height, power, loudest: tuple(
-            score_candidates(op, InGraph(lag, height, power), loudest, settings)
-        ),
+        lambda op, *given: score_candidates(op, given[:3], given[3], settings),
         (("T", 6), "float32"),
         (("T", 6), "float32"),
         (("T", 1), "float32"),
@@ -115,7 +112,7 @@ SETTINGS_PEAKS = PitchSettings()
 N_LAGS = SETTINGS_PEAKS.borders[-1] + REACH
 
 find = Runner(
-    lambda op, a, o: tuple(find_peaks(op, a, o, SETTINGS_PEAKS)),
+    lambda op, a, o: find_peaks(op, a, o, SETTINGS_PEAKS),
     (("T", N_LAGS), "float32"),
     (("T", 1), "float32"),
 )

@@ -52,29 +52,27 @@ def best_path(op: Op, score: Value, position: Value, transitions: Transitions, l
     states has one of the two costs.
     """
     n_states = len(transitions.fixed)
+
+    def step(op: Op, total: Value, score: Value, cost: Value) -> Value:
+        """Scores of the best paths to the next frame's states, relative to the best of all."""
+        arriving = op.ReduceMax(total - cost, [1], keepdims=0) + score
+        return arriving - op.ReduceMax(arriving, [0], keepdims=1)
+
     with part(op, "path"):
         cost = _costs(op, op.Cast(position, to=DOUBLE), transitions)
         own = op.Cast(score, to=DOUBLE)
-        total = scan(op, _step, np.zeros(n_states), [(own, [n_states]), (cost, [n_states] * 2)])
+        total = scan(op, step, np.zeros(n_states), [(own, [n_states]), (cost, [n_states] * 2)])
         before = op.Unsqueeze(_previous(op, total), [1])
         into = op.ArgMax(before - cost, axis=2, keepdims=0)
         best = op.ArgMax(total, axis=1, keepdims=0)
         return _trace_back(op, into, best, n_states, lag)
 
 
-def _step(op: Op, total: Value, score: Value, cost: Value) -> Value:
-    """Scores of the best paths to the next frame's states, relative to the best of all."""
-    arriving = op.ReduceMax(total - cost, [1], keepdims=0) + score
-    return arriving - op.ReduceMax(arriving, [0], keepdims=1)
-
-
 def _costs(op: Op, position: Value, transitions: Transitions) -> Value:
     """Cost of state i (last axis) before state j (middle axis), float64 (T, S, S); 0 at first."""
     before = op.Unsqueeze(_previous(op, position), [1])
     distance = op.Abs(before - op.Unsqueeze(position, [2]))
-    slope, fixed = (
-        values.T.astype(np.float64) for values in (transitions.slope, transitions.fixed)
-    )
+    slope, fixed = (np.array(x.T, np.float64) for x in (transitions.slope, transitions.fixed))
     cost = distance * table(op, slope, "slope") + table(op, fixed, "fixed")
     is_first = op.Equal(arange(op, length(op, position)), 0)
     return op.Where(op.Unsqueeze(is_first, [1, 2]), 0.0, cost)
@@ -100,22 +98,21 @@ def _trace_back(op: Op, into: Value, best: Value, n_states: int, lag: int) -> Va
     return repeat(op, back, lag, end)
 
 
-class PeakTensors(NamedTuple):
-    """Highest autocorrelation peaks, as `Peaks`, float32 (T, K); power is (T, 1)."""
-
-    lag: Value
-    height: Value
-    power: Value
-
-
-def find_peaks(op: Op, at_lag: Value, offset: Value, settings: PitchSettings) -> PeakTensors:
+def find_peaks(
+    op: Op, at_lag: Value, offset: Value, settings: PitchSettings
+) -> tuple[Value, Value, Value]:
     """Find the highest peak in each range of lags, interpolated between samples.
 
     Given the autocorrelation, float32 (T, M), and the means of the frames, (T, 1).
+
+    Returns:
+        As `Peaks`: lag and height, float32 (T, K), and power, float32 (T, 1).
     """
     with part(op, "peaks"):
         power = columns(op, at_lag, 0, 1)
-        scale = _scale(op, power, offset)
+        level = op.Cast(offset, to=DOUBLE)
+        noise = level * level * NOISE_FLOOR + SILENCE
+        scale = op.Reciprocal(op.Max(op.Cast(power, to=DOUBLE) + noise, SILENCE))
         at, is_peak = _highest(op, at_lag, scale, settings)
         shift, top = _top(op, at_lag, at)
         height = top * scale
@@ -123,14 +120,7 @@ def find_peaks(op: Op, at_lag: Value, offset: Value, settings: PitchSettings) ->
         borders = table(op, np.array(settings.borders[:-1], float), "borders")
         lag = op.Where(is_peak, op.Cast(at, to=DOUBLE) + shift, borders)
         height = op.Where(is_peak, credible, -np.inf)
-        return PeakTensors(op.Cast(lag, to=FLOAT), op.Cast(height, to=FLOAT), power)
-
-
-def _scale(op: Op, power: Value, offset: Value) -> Value:
-    """Reciprocal of the value at lag 0 plus assumed noise, float64 (T, 1)."""
-    level = op.Cast(offset, to=DOUBLE)
-    noise = level * level * NOISE_FLOOR + SILENCE
-    return op.Reciprocal(op.Max(op.Cast(power, to=DOUBLE) + noise, SILENCE))
+        return op.Cast(lag, to=FLOAT), op.Cast(height, to=FLOAT), power
 
 
 def _highest(op: Op, at_lag: Value, scale: Value, settings: PitchSettings) -> tuple[Value, Value]:
@@ -152,13 +142,17 @@ def _highest(op: Op, at_lag: Value, scale: Value, settings: PitchSettings) -> tu
 
 def _top(op: Op, at_lag: Value, at: Value) -> tuple[Value, Value]:
     """Offset in samples and height of the maxima near sampled peaks, float64 (T, K) each."""
-    points = _interpolated(op, at_lag, at)
+    near = table(op, np.arange(-REACH, REACH + 1), "near")
+    around = op.Unsqueeze(at, [2]) + near
+    flat = op.Reshape(around, op.Concat(op.Shape(at, start=0, end=1), [-1], axis=0))
+    samples = op.Reshape(op.GatherElements(at_lag, flat, axis=1), op.Shape(around))
+    products = op.Unsqueeze(samples, [2]) * table(op, INTERPOLATION, "interpolation")
+    points = op.ReduceSum(op.Cast(products, to=DOUBLE), [3], keepdims=0)  # (T, K, P)
     middle = op.ArgMax(columns(op, points, 1, -1, axis=2), axis=2, keepdims=1) + 1
     beside = middle + table(op, np.array([-1, 0, 1]), "beside")
     three = op.GatherElements(points, beside, axis=2)
-    left, top, right = (
-        op.Squeeze(x, [2]) for x in op.Split(three, axis=2, num_outputs=3, _outputs=3)
-    )
+    sides = op.Split(three, axis=2, num_outputs=3, _outputs=3)
+    left, top, right = (op.Squeeze(side, [2]) for side in sides)
     # The maximum of a parabola through three points is at slope / curvature.
     slope = (right - left) / 2.0
     curvature = top * 2.0 - left - right
@@ -169,60 +163,37 @@ def _top(op: Op, at_lag: Value, at: Value) -> tuple[Value, Value]:
     return shift, top + slope * offset / 2.0
 
 
-def _interpolated(op: Op, at_lag: Value, at: Value) -> Value:
-    """Interpolated points around sampled peaks, float64 (T, K, P)."""
-    near = table(op, np.arange(-REACH, REACH + 1), "near")
-    around = op.Unsqueeze(at, [2]) + near
-    flat = op.Reshape(around, op.Concat(op.Shape(at, start=0, end=1), [-1], axis=0))
-    samples = op.Reshape(op.GatherElements(at_lag, flat, axis=1), op.Shape(around))
-    products = op.Unsqueeze(samples, [2]) * table(op, INTERPOLATION, "interpolation")
-    return op.ReduceSum(op.Cast(products, to=DOUBLE), [3], keepdims=0)
-
-
-class CandidateTensors(NamedTuple):
-    """Pitch candidates, as `PitchCandidates`, float32 (T, S); probability is (T, 1)."""
-
-    score: Value
-    octave: Value
-    f0_hz: Value
-    probability: Value
-
-
 def score_candidates(
-    op: Op, peaks: PeakTensors, loudest: Value, settings: PitchSettings
-) -> CandidateTensors:
-    """Score the candidates, given the recent peak power of each frame, float64 (T, 1)."""
+    op: Op, peaks: tuple[Value, Value, Value], loudest: Value, settings: PitchSettings
+) -> tuple[Value, Value, Value, Value]:
+    """Score the candidates, given the recent peak power of each frame, float64 (T, 1).
+
+    Returns:
+        As `PitchCandidates`: score, octave and F0, float32 (T, S), and probability, (T, 1).
+    """
+    lag, height, peak_power = peaks
+    floor_hz, ceiling_hz = float(settings.floor_hz), float(settings.ceiling_hz)
+
+    def states(unvoiced: Value, voiced: Value) -> Value:
+        return op.Cast(op.Concat(unvoiced, voiced, axis=1), to=FLOAT)
+
     with part(op, "candidates"):
-        power = op.Max(op.Cast(peaks.power, to=DOUBLE), 0.0)
+        power = op.Max(op.Cast(peak_power, to=DOUBLE), 0.0)
         noise = loudest * CANDIDATE_NOISE_FLOOR + SILENCE
         signal_share = power / (power + noise)
-        hz = float(RATE_HZ) / op.Cast(peaks.lag, to=DOUBLE)
-        octave = op.Log(hz / float(settings.floor_hz)) / math.log(2)
-        strength = _strength(op, peaks, signal_share, hz, settings)
+        hz = float(RATE_HZ) / op.Cast(lag, to=DOUBLE)
+        octave = op.Log(hz / floor_hz) / math.log(2)
+        in_range = op.And(op.GreaterOrEqual(hz, floor_hz), op.LessOrEqual(hz, ceiling_hz))
+        is_candidate = op.And(in_range, op.Greater(height, 0.0))
+        strength = op.Cast(height, to=DOUBLE) * signal_share
+        strength = op.Where(is_candidate, strength, -np.inf)
         highest = op.Min(op.Max(op.ReduceMax(strength, [1], keepdims=1), 0.0), 1.0)
         score = strength + octave * float(settings.octave_cost)
         share = power / op.Max(op.Max(loudest, power), SILENCE)
         unvoiced = _unvoiced(op, share, settings)
         zero = power * 0.0
-        return CandidateTensors(
-            _states(op, unvoiced, score),
-            _states(op, zero, octave),
-            _states(op, zero, hz),
-            op.Cast(highest, to=FLOAT),
-        )
-
-
-def _strength(
-    op: Op, peaks: PeakTensors, signal_share: Value, hz: Value, settings: PitchSettings
-) -> Value:
-    """Strengths of the voiced candidates, float64 (T, K), -inf where there is none."""
-    in_range = op.And(
-        op.GreaterOrEqual(hz, float(settings.floor_hz)),
-        op.LessOrEqual(hz, float(settings.ceiling_hz)),
-    )
-    is_candidate = op.And(in_range, op.Greater(peaks.height, 0.0))
-    strength = op.Cast(peaks.height, to=DOUBLE) * signal_share
-    return op.Where(is_candidate, strength, -np.inf)
+        by_state = states(unvoiced, score), states(zero, octave), states(zero, hz)
+        return *by_state, op.Cast(highest, to=FLOAT)
 
 
 def _unvoiced(op: Op, share: Value, settings: PitchSettings) -> Value:
@@ -234,26 +205,21 @@ def _unvoiced(op: Op, share: Value, settings: PitchSettings) -> Value:
     return softness + settings.voicing_threshold + silence
 
 
-def _states(op: Op, unvoiced: Value, voiced: Value) -> Value:
-    """Concatenate the values of the unvoiced and the voiced states, float32 (T, S)."""
-    return op.Cast(op.Concat(unvoiced, voiced, axis=1), to=FLOAT)
-
-
 def recent_peak_power(
     op: Op, power: Value, n_frames: Value, settings: PitchSettings, hop_s: float
 ) -> Value:
     """Recent peak power of each frame, float64 (T, 1), of powers float32 (T, 1)."""
     decay = 10 ** (-settings.loudness_decay_db / 10 * hop_s)  # of power, per hop
     ahead, start = (
-        round(seconds / hop_s) for seconds in (settings.loudness_ahead_s, settings.loudness_start_s)
+        round(settings.loudness_ahead_s / hop_s),
+        round(settings.loudness_start_s / hop_s),
     )
+
+    def step(op: Op, before: Value, power: Value) -> Value:
+        return op.Max(power, before * decay)
+
     with part(op, "loudness"):
-        greatest = scan(
-            op,
-            lambda op, before, power: op.Max(power, before * decay),
-            np.zeros(1),
-            [(op.Cast(power, to=DOUBLE), [1])],
-        )
+        greatest = scan(op, step, np.zeros(1), [(op.Cast(power, to=DOUBLE), [1])])
         until = op.Max(arange(op, n_frames) + ahead, start)
         return op.Gather(greatest, op.Min(until, n_frames - 1))
 
@@ -269,7 +235,6 @@ class Geometry(NamedTuple):
     window: NDArray[np.float32]  # (W,)
     lead: int  # samples from the begin of the first window, before decimation, to the frame
     reach: int  # samples by which a window exceeds its frame on either side; may be negative
-    n_edges: int  # largest number of frames with truncated windows at either end of a recording
 
     @classmethod
     def from_settings(cls, settings: PitchSettings, grid: FrameGrid) -> Geometry:
@@ -277,9 +242,8 @@ class Geometry(NamedTuple):
         n_lags, half = settings.borders[-1] + REACH, grid.window_samples // 2
         of = Autocorrelator.of(settings.taper_samples, n_lags, RATE_HZ, "cpu")
         padded: NDArray[np.float32] = of.window.numpy()
-        window, reach = padded[padded != 0], of.reach - half
-        n_edges = max(0, -(-reach // grid.hop_samples))
-        return cls(of, grid, window, len(window) + TAPS // 2 - 1 - half, reach, n_edges)
+        window = padded[padded != 0]
+        return cls(of, grid, window, len(window) + TAPS // 2 - 1 - half, of.reach - half)
 
 
 def autocorrelation(
@@ -290,18 +254,25 @@ def autocorrelation(
     All frames are computed as if inside their recording. The few at its ends with truncated windows
     are computed again, and replaced.
     """
-    size, hop = len(geometry.window), geometry.grid.hop_samples // 2
+    grid, reach, size = geometry.grid, geometry.reach, len(geometry.window)
     with part(op, "periodicity"):
         halved = _halved(op, samples, n_frames, geometry)
-        windows = frames(op, halved, n_frames, size, hop)
+        windows = frames(op, halved, n_frames, size, grid.hop_samples // 2)
         fourier = waves(op, size, len(geometry.of.window))
         at_lag, offset = _whole(op, windows, fourier, geometry)
-        if not geometry.n_edges:
+        if reach <= 0:
             return at_lag, offset
-        edges = _edges(op, n_frames, geometry)
-        inside = _inside(op, edges, length(op, samples), geometry)
+        # The first and last frames with truncated windows, int64 (E,); repeated if there are few.
+        some = table(op, np.arange(math.ceil(reach / grid.hop_samples)), "some")
+        last, n_samples = n_frames - 1, length(op, samples)
+        edges = op.Concat(op.Min(some, last), op.Max(last - some, 0), axis=0)
+        begin = edges * grid.hop_samples
+        middle = 2 * np.arange(size) + TAPS // 2 - 1 - geometry.lead
+        sample = op.Unsqueeze(begin, [1]) + table(op, middle, "places")
+        inside = op.And(op.GreaterOrEqual(sample, 0), op.Less(sample, n_samples))  # (E, W)
         truncated = _truncated(op, op.Gather(windows, edges), inside, fourier, geometry)
-        is_truncated = op.Unsqueeze(_is_truncated(op, edges, length(op, samples), geometry), [1])
+        behind = n_samples - (begin + grid.window_samples)
+        is_truncated = op.Unsqueeze(op.Or(op.Less(begin, reach), op.Less(behind, reach)), [1])
         place = op.Unsqueeze(edges, [1])
         return tuple(
             op.ScatterND(whole, place, op.Where(is_truncated, one, op.Gather(whole, edges)))
@@ -312,9 +283,8 @@ def autocorrelation(
 def _halved(op: Op, samples: Value, n_frames: Value, geometry: Geometry) -> Value:
     """Decimated samples of the windows, zero-padded beyond the recording."""
     low_pass = geometry.of.low_pass.numpy()[:TAPS, 0].reshape(1, 1, TAPS)
-    needed = (n_frames - 1) * geometry.grid.hop_samples + (
-        2 * len(geometry.window) + TAPS - 2 - geometry.lead
-    )
+    beyond = 2 * len(geometry.window) + TAPS - 2 - geometry.lead
+    needed = (n_frames - 1) * geometry.grid.hop_samples + beyond
     missing = op.Max(needed - length(op, samples), 0)
     before = max(0, geometry.lead)
     padded = op.Pad(samples, op.Concat([before], op.Reshape(missing, [1]), axis=0))
@@ -325,10 +295,9 @@ def _halved(op: Op, samples: Value, n_frames: Value, geometry: Geometry) -> Valu
 
 def _whole(op: Op, windows: Value, fourier: Value, geometry: Geometry) -> tuple[Value, Value]:
     """Autocorrelation of frames with whole windows."""
-    window = geometry.window
     level = (geometry.of.window / geometry.of.window.sum()).numpy()
     offset = op.MatMul(windows, table(op, level[level != 0][:, None], "level"))
-    tapered = (windows - offset) * table(op, window, "window")
+    tapered = (windows - offset) * table(op, geometry.window, "window")
     power = power_spectrum(op, tapered, fourier)
     return op.MatMul(power, table(op, geometry.of.compensated.numpy(), "compensated")), offset
 
@@ -348,29 +317,6 @@ def _truncated(
     return op.MatMul(weighted, inverse) / bounded, offset
 
 
-def _edges(op: Op, n_frames: Value, geometry: Geometry) -> Value:
-    """Indices of the first and last frames, int64 (E,); repeated if there are few."""
-    some = table(op, np.arange(geometry.n_edges), "some")
-    last = n_frames - 1
-    return op.Concat(op.Min(some, last), op.Max(last - some, 0), axis=0)
-
-
-def _is_truncated(op: Op, edges: Value, n_samples: Value, geometry: Geometry) -> Value:
-    """Whether the windows of some frames reach beyond the recording, bool (E,)."""
-    grid = geometry.grid
-    begin = edges * grid.hop_samples
-    behind = n_samples - (begin + grid.window_samples)
-    return op.Or(op.Less(begin, geometry.reach), op.Less(behind, geometry.reach))
-
-
-def _inside(op: Op, edges: Value, n_samples: Value, geometry: Geometry) -> Value:
-    """Which samples of some frames' windows are inside the recording, bool (E, W)."""
-    middle = 2 * np.arange(len(geometry.window)) + TAPS // 2 - 1 - geometry.lead
-    begin = op.Unsqueeze(edges * geometry.grid.hop_samples, [1])
-    place = begin + table(op, middle, "places")
-    return op.And(op.GreaterOrEqual(place, 0), op.Less(place, n_samples))
-
-
 def pitch(
     op: Op, samples: Value, n_frames: Value, grid: FrameGrid, settings: PitchSettings
 ) -> tuple[Value, Value]:
@@ -382,12 +328,11 @@ def pitch(
     geometry = Geometry.from_settings(settings, grid)
     at_lag, offset = autocorrelation(op, samples, n_frames, geometry)
     peaks = find_peaks(op, at_lag, offset, settings)
-    loudest = recent_peak_power(op, peaks.power, n_frames, settings, grid.hop_s)
-    found = score_candidates(op, peaks, loudest, settings)
+    loudest = recent_peak_power(op, peaks[2], n_frames, settings, grid.hop_s)
+    score, octave, f0_hz, probability = score_candidates(op, peaks, loudest, settings)
     lag = round(settings.path_ahead_s / grid.hop_s)
-    states = best_path(op, found.score, found.octave, settings.transitions(grid.hop_s), lag)
-    f0_hz = op.GatherElements(found.f0_hz, op.Unsqueeze(states, [1]), axis=1)
-    return found.probability, f0_hz
+    states = best_path(op, score, octave, settings.transitions(grid.hop_s), lag)
+    return probability, op.GatherElements(f0_hz, op.Unsqueeze(states, [1]), axis=1)
 
 
 def log_f0(op: Op, f0_hz: Value) -> Value:

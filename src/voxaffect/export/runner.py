@@ -25,6 +25,7 @@ from voxaffect.export.side_car import (
     SAMPLES,
     TIMELINE,
     SideCar,
+    output_shapes,
     read_pair,
 )
 from voxaffect.features.frames import refuse_short
@@ -36,17 +37,11 @@ from voxaffect.utterance.functionals import functionals
 
 @dataclass
 class OnnxRecognizer:
-    """Answers as the recognizer does that it was exported from.
+    """Answers as the recognizer does that it was exported from."""
 
-    Args:
-        session: onnxruntime's, of the file.
-        about: its side car.
-        limits: what is refused of recordings before any memory is spent on them.
-    """
-
-    session: Any
+    session: Any  # onnxruntime's, of the file
     about: SideCar
-    limits: DecodeLimits = DEFAULT_LIMITS
+    limits: DecodeLimits = DEFAULT_LIMITS  # on recordings
 
     def __post_init__(self) -> None:
         longest = min(self.limits.max_duration_s, LONGEST_S)
@@ -69,7 +64,7 @@ class OnnxRecognizer:
         inputs, outputs = (
             {node.name for node in nodes} for nodes in (session.get_inputs(), session.get_outputs())
         )
-        if inputs != {SAMPLES} or outputs != set(about.outputs):
+        if inputs != {SAMPLES} or outputs != set(output_shapes(about.classes)):
             raise ArtifactError(f"{path}: takes or gives what its side car does not say; {REMEDY}")
         return cls(session, about, limits)
 
@@ -84,19 +79,15 @@ class OnnxRecognizer:
         Raises:
             AudioError: a recording cannot be decoded, is silent, shorter than a frame or too long.
         """
-        return [self._answer(waveform_of(recording, self.limits)) for recording in recordings]
+        return [self._predict(waveform_of(recording, self.limits)) for recording in recordings]
 
-    def _answer(self, waveform: Waveform) -> Prediction:
+    def _predict(self, waveform: Waveform) -> Prediction:
         gain(waveform.rms(), waveform.name)  # the file's own; here it refuses silence
         refuse_short([waveform], self.about.grid)
-        names = list(self.about.outputs)
-        given = self.session.run(names, {SAMPLES: waveform.samples})
-        return self._prediction(waveform, dict(zip(names, given, strict=True)))
-
-    def _prediction(
-        self, waveform: Waveform, given: Mapping[str, NDArray[np.float32]]
-    ) -> Prediction:
         classes = self.about.classes
+        names = list(output_shapes(classes))
+        outputs = self.session.run(names, {SAMPLES: waveform.samples})
+        given: dict[str, NDArray[np.float32]] = dict(zip(names, outputs, strict=True))
         novelty, posteriors = float(given[NOVELTY]), given[TIMELINE]
         probabilities = named(classes[EMOTION.name], given[PROBABILITIES])
         return Prediction(

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from voxaffect.audio.waveform import MAX_SAMPLE, SAMPLE_RATE_HZ, SILENCE_RMS
+from voxaffect.audio.waveform import MAX_SAMPLE, SAMPLE_RATE_HZ, SILENCE_RMS, TARGET_RMS
 from voxaffect.errors import ArtifactError, FeatureError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.files import json_with_digest
@@ -33,17 +33,15 @@ NOVELTY = "novelty"
 """Output: float32 (), distance from the training corpora; above 1 is out-of-distribution."""
 
 
-def output_shapes(n_classes: Mapping[str, int]) -> dict[str, tuple[int | str, ...]]:
-    """Shapes of the outputs, given task -> number of classes; "n_frames" is dynamic."""
-    subtasks: dict[str, tuple[int | str, ...]] = {
-        task: (n,) for task, n in n_classes.items() if task != EMOTION.name
-    }
-    n_emotions = n_classes[EMOTION.name]
+def output_shapes(classes: Mapping[str, Sequence[str]]) -> dict[str, tuple[int | str, ...]]:
+    """Shapes of the outputs, given task -> its classes; "n_frames" is dynamic."""
+    n_classes = {task: len(names) for task, names in classes.items()}
+    n_emotions = n_classes.pop(EMOTION.name)
     return {
         PROBABILITIES: (n_emotions,),
         TIMELINE: ("n_frames", n_emotions),
         NOVELTY: (),
-        **subtasks,
+        **{task: (n,) for task, n in n_classes.items()},
     }
 
 
@@ -55,60 +53,47 @@ LONGEST_S = 600.0
 REMEDY = "export the recognizer again"
 
 
-@dataclass(frozen=True)
-class SideCar:
-    """Sidecar of an exported recognizer.
+class SideCar(NamedTuple):
+    """What an exported recognizer predicts, from what."""
 
-    Args:
-        classes: task -> names of its classes, emotion included.
-        features: names of the F frame features.
-        grid: positions of the frames.
-        target_rms: level to which the graph normalizes recordings.
-        false_alarms: share of in-distribution utterances whose novelty is above 1.
-        card: the recognizer's: training corpora, seed, versions.
-        voxaffect: version that exported it.
-    """
+    classes: Mapping[str, tuple[str, ...]]  # task -> names of its classes, emotion included
+    features: tuple[str, ...]  # names of the F frame features
+    grid: FrameGrid  # positions of the frames
+    card: Mapping[str, Any]  # the recognizer's: training corpora, seed, versions
 
-    classes: Mapping[str, tuple[str, ...]]
-    features: tuple[str, ...]
-    grid: FrameGrid
-    target_rms: float
-    false_alarms: float
-    card: Mapping[str, Any]
-    voxaffect: str = __version__
+    def text(self, onnx: bytes, false_alarms: float) -> str:
+        """Content of the file beside these bytes.
 
-    @property
-    def outputs(self) -> dict[str, tuple[int | str, ...]]:
-        """Shapes of the outputs."""
-        return output_shapes({task: len(names) for task, names in self.classes.items()})
-
-    def text(self, onnx: bytes) -> str:
-        """Text of the sidecar of an ONNX file with these bytes."""
-        grid = self.grid
+        `false_alarms` is the share of in-distribution utterances whose novelty is above 1.
+        """
         return json_with_digest(
             {
                 "format": FORMAT,
-                "voxaffect": self.voxaffect,
+                "voxaffect": __version__,
                 "onnx_sha256": hashlib.sha256(onnx).hexdigest(),
-                "input": {"name": SAMPLES, "sample_rate_hz": SAMPLE_RATE_HZ, **INPUT},
+                "input": {
+                    "name": SAMPLES,
+                    "sample_rate_hz": SAMPLE_RATE_HZ,
+                    "type": "float32",
+                    "shape": ["n_samples"],
+                    "channels": 1,
+                    "full_scale": 1.0,
+                },
                 "limits": {
-                    "shortest_samples": grid.window_samples,
+                    "shortest_samples": self.grid.window_samples,
                     "longest_s": LONGEST_S,
                     "silence_rms": SILENCE_RMS,
                     "greatest": MAX_SAMPLE,
                 },
-                "outputs": self.outputs,
+                "outputs": output_shapes(self.classes),
                 "classes": self.classes,
-                "grid": {"window_s": grid.window_s, "hop_s": grid.hop_s},
+                "grid": asdict(self.grid),
                 "features": self.features,
-                "target_rms": self.target_rms,
-                "false_alarms": self.false_alarms,
+                "target_rms": TARGET_RMS,
+                "false_alarms": false_alarms,
                 "card": self.card,
             }
         )
-
-
-INPUT = {"type": "float32", "shape": ["n_samples"], "channels": 1, "full_scale": 1.0}
 
 
 def side_car_path(onnx: Path) -> Path:
@@ -122,12 +107,28 @@ def read_pair(onnx: Path) -> tuple[SideCar, bytes]:
     Raises:
         ArtifactError: a file is missing, changed or of another format.
     """
-    content = _read(onnx)
-    path = side_car_path(onnx)
-    fields = _read_sidecar(path)
+    content, path = _read(onnx), side_car_path(onnx)
+    text = _read(path)
+    try:
+        fields: dict[str, Any] = json.loads(text)
+        version = fields["format"]
+        is_whole = json_with_digest(fields).encode() == text and "onnx_sha256" in fields
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as fault:
+        raise ArtifactError(f"{path}: damaged ({fault}); {REMEDY}") from fault
+    if version != FORMAT:
+        raise ArtifactError(
+            f"{path}: format {version!r} is not supported (expected {FORMAT}); {REMEDY}"
+        )
+    if not is_whole:
+        raise ArtifactError(f"{path}: was changed after the export; {REMEDY}")
     if hashlib.sha256(content).hexdigest() != fields["onnx_sha256"]:
         raise ArtifactError(f"{onnx}: does not match {path.name}; {REMEDY}")
-    return _parse(path, fields), content
+    try:
+        classes = {task: tuple(names) for task, names in fields["classes"].items()}
+        grid = FrameGrid(fields["grid"]["window_s"], fields["grid"]["hop_s"])
+        return SideCar(classes, tuple(fields["features"]), grid, dict(fields["card"])), content
+    except (LookupError, TypeError, ValueError, AttributeError, FeatureError) as fault:
+        raise ArtifactError(f"{path}: invalid content ({fault}); {REMEDY}") from fault
 
 
 def _read(path: Path) -> bytes:
@@ -139,36 +140,3 @@ def _read(path: Path) -> bytes:
         ) from fault
     except OSError as fault:
         raise ArtifactError(f"{path}: cannot be read ({fault.strerror}); {REMEDY}") from fault
-
-
-def _read_sidecar(path: Path) -> dict[str, Any]:
-    """Content of a sidecar, with checksum and format verified."""
-    content = _read(path)
-    try:
-        fields: dict[str, Any] = json.loads(content)
-        version = fields["format"]
-        is_whole = json_with_digest(fields).encode() == content and "onnx_sha256" in fields
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as fault:
-        raise ArtifactError(f"{path}: damaged ({fault}); {REMEDY}") from fault
-    if version != FORMAT:
-        raise ArtifactError(
-            f"{path}: format {version!r} is not supported (expected {FORMAT}); {REMEDY}"
-        )
-    if not is_whole:
-        raise ArtifactError(f"{path}: was changed after the export; {REMEDY}")
-    return fields
-
-
-def _parse(path: Path, fields: Mapping[str, Any]) -> SideCar:
-    try:
-        return SideCar(
-            classes={task: tuple(names) for task, names in fields["classes"].items()},
-            features=tuple(fields["features"]),
-            grid=FrameGrid(fields["grid"]["window_s"], fields["grid"]["hop_s"]),
-            target_rms=float(fields["target_rms"]),
-            false_alarms=float(fields["false_alarms"]),
-            card=dict(fields["card"]),
-            voxaffect=str(fields["voxaffect"]),
-        )
-    except (LookupError, TypeError, ValueError, AttributeError, FeatureError) as fault:
-        raise ArtifactError(f"{path}: invalid content ({fault}); {REMEDY}") from fault

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from voxaffect.audio.waveform import TARGET_RMS
 from voxaffect.errors import ArtifactError, ExportError, TrainingError
 from voxaffect.export.graph import Input, Op, Value, build, part, table
 from voxaffect.export.net import decide, leveled, mean, novelty, posteriors, standardized
@@ -96,10 +95,12 @@ def graph_of(recognizer: NetRecognizer) -> bytes:
         outputs = _outputs(op, features(op, level, recognizer.extractor), recognizer)
         return {name: op.Where(usable, value, math.nan) for name, value in outputs.items()}
 
-    shapes = output_shapes(
-        {task: TASKS[task].n_classes for task in recognizer.settings.task_weights}
-    )
+    shapes = output_shapes(_classes(recognizer))
     return build(stages, [Input(SAMPLES, np.float32, ["n_samples"])], shapes)
+
+
+def _classes(recognizer: NetRecognizer) -> dict[str, tuple[str, ...]]:
+    return {task: TASKS[task].classes for task in recognizer.settings.task_weights}
 
 
 def _outputs(op: Op, frames: Value, recognizer: NetRecognizer) -> dict[str, Value]:
@@ -140,18 +141,13 @@ def export(recognizer: NetRecognizer, out: Path) -> None:
     if not hasattr(recognizer.classifier, "net_"):
         raise TrainingError("this recognizer is not trained; fit it, or load a trained one")
     graph = graph_of(recognizer)
-    side_car = SideCar(
-        classes={task: TASKS[task].classes for task in recognizer.settings.task_weights},
-        features=recognizer.extractor.names,
-        grid=recognizer.extractor.grid,
-        target_rms=TARGET_RMS,
-        false_alarms=recognizer.novelty_.false_alarms,
-        card=plain(recognizer.card),
-    )
+    extractor, card = recognizer.extractor, plain(recognizer.card)
+    side_car = SideCar(_classes(recognizer), extractor.names, extractor.grid, card)
+    text = side_car.text(graph, recognizer.novelty_.false_alarms)
     try:
         with write_atomically(out) as file:
             file.write(graph)
-        write_text(side_car_path(out), side_car.text(graph))
+        write_text(side_car_path(out), text)
     except OSError as fault:
         raise ArtifactError(
             f"{out}: cannot be written ({fault.strerror}); choose another path"
