@@ -9,7 +9,7 @@ from typing import Any
 import onnxruntime
 from numpy.typing import NDArray
 
-from voxaffect.export.graph import Input, Op, Value, build
+from voxaffect.export.graph import Op, Value, build
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.packing import AudioChunk, PackedAudio
 
@@ -32,7 +32,7 @@ class Runner:
     """
 
     def __init__(self, stage: Stage, *inputs: tuple[tuple[int | str, ...], str]) -> None:
-        named = [Input(f"in_{n}", dtype, shape) for n, (shape, dtype) in enumerate(inputs)]
+        named = [(f"in_{n}", dtype, shape) for n, (shape, dtype) in enumerate(inputs)]
 
         def outputs(op: Op, *values: Value) -> dict[str, Value]:
             given = stage(op, *values)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -25,7 +25,7 @@ OPSET = 18
 IR_VERSION = 8
 """File format version released with `OPSET`, for older runtimes."""
 
-FLOAT, INT64, DOUBLE = 1, 7, 11
+FLOAT, INT64, BOOL, DOUBLE = 1, 7, 9, 11
 """ONNX element types, for `op.Cast(x, to=...)`."""
 
 Op = Any
@@ -40,12 +40,8 @@ Shape = Sequence[int | str]
 """Size of each axis, or the name of a dynamic one."""
 
 
-class Input(NamedTuple):
-    """Input of a graph."""
-
-    name: str
-    dtype: DTypeLike
-    shape: Shape
+Input = tuple[str, DTypeLike, Shape]
+"""Name, type and shape of an input of a graph."""
 
 
 def build(
@@ -65,8 +61,8 @@ def build(
     graph = ir.Graph([], [], nodes=[], name="voxaffect", opset_imports={"": OPSET})
     builder = onnxscript.GraphBuilder(graph)
     values = [
-        builder.input(i.name, ir.DataType.from_numpy(np.dtype(i.dtype)), list(i.shape))
-        for i in inputs
+        builder.input(name, ir.DataType.from_numpy(np.dtype(dtype)), list(shape))
+        for name, dtype, shape in inputs
     ]
     with _arithmetic(builder.op):
         outputs = stage(builder.op, *values)
@@ -107,23 +103,15 @@ def scan(
     Sequences are (T, ...) float64, each with the shape of an element. `step` maps the builder, the
     state and an element of each to the next state.
     """
-    ir, _ = _libraries()
-    double = ir.DataType(DOUBLE)
-
-    def value(name: str, shape: Sequence[int]) -> Value:
-        return ir.val(name, double, list(shape))
 
     def body(op: Op, *given: Value) -> list[Value]:
-        with _arithmetic(op):
-            state = step(op, *given)
+        state = step(op, *given)
         return [state, op.Identity(state)]
 
-    graph = op.builder.subgraph(
-        body,
-        [value("state", initial.shape), *(value(f"x{i}", s) for i, (_, s) in enumerate(sequences))],
-        [value("next", initial.shape), value("kept", initial.shape)],
-        name="step",
-    )
+    elements = [(f"x{i}", DOUBLE, shape) for i, (_, shape) in enumerate(sequences)]
+    names = ("state", "next", "kept")
+    state, *states = ((name, DOUBLE, initial.shape) for name in names)
+    graph = _subgraph(op, body, [state, *elements], states)
     given = [table(op, initial, "initial"), *(sequence for sequence, _ in sequences)]
     return op.Scan(*given, body=graph, num_scan_inputs=len(sequences), _outputs=2)[1]
 
@@ -133,24 +121,33 @@ def repeat(op: Op, step: Callable[[Op, Value, Value], Value], times: int, initia
 
     `step` maps the builder, the index of the step and the vector to the next vector.
     """
-    ir, _ = _libraries()
-    whole = ir.DataType(INT64)
 
     def body(op: Op, number: Value, go_on: Value, state: Value) -> list[Value]:
-        with _arithmetic(op):
-            return [op.Identity(go_on), step(op, number, state)]
+        return [op.Identity(go_on), step(op, number, state)]
 
-    graph = op.builder.subgraph(
-        body,
-        [
-            ir.val("number", whole, []),
-            ir.val("go_on", ir.DataType.BOOL, []),
-            ir.val("state", whole, ["T"]),
-        ],
-        [ir.val("still", ir.DataType.BOOL, []), ir.val("next", whole, ["T"])],
-        name="step",
-    )
+    given = [("number", INT64, ()), ("go_on", BOOL, ()), ("state", INT64, ("T",))]
+    graph = _subgraph(op, body, given, [("still", BOOL, ()), ("next", INT64, ("T",))])
     return op.Loop(table(op, np.int64(times), "times"), None, initial, body=graph)
+
+
+def _subgraph(
+    op: Op,
+    body: Callable[..., list[Value]],
+    inputs: Sequence[tuple[str, int, Shape]],
+    outputs: Sequence[tuple[str, int, Shape]],
+) -> Any:
+    """Graph of a step; inputs and outputs have a name, ONNX element type and shape."""
+    ir, _ = _libraries()
+
+    def traced(op: Op, *given: Value) -> list[Value]:
+        with _arithmetic(op):
+            return body(op, *given)
+
+    given, returned = (
+        [ir.val(name, ir.DataType(kind), list(shape)) for name, kind, shape in values]
+        for values in (inputs, outputs)
+    )
+    return op.builder.subgraph(traced, given, returned, name="step")
 
 
 @contextmanager

@@ -8,7 +8,6 @@ Letters: T frames, F features, H hidden, C classes, L hidden units and K seen cl
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,13 +50,7 @@ def decide(
 ) -> Value:
     """Calibrated class probabilities of an utterance, float32 (n_classes,).
 
-    Args:
-        op: the builder.
-        posteriors: float32 (T, C) of each task that the ELM uses.
-        elm: maps their functionals to scores.
-        n_classes: number of emotion classes.
-        threshold: of the functionals.
-        temperature: of the calibration.
+    Posteriors are those of each task that the ELM uses, float32 (T, C).
     """
     with part(op, "decision"):
         high_level = []
@@ -71,25 +64,17 @@ def decide(
 def _scores(op: Op, high_level: Value, elm: ElmScores, n_classes: int) -> Value:
     """Scores of the classes, float64 (n_classes,)."""
     arrays = elm.to_arrays()
-    coef, intercept = _all_classes(arrays, n_classes)
+    seen, outputs = arrays["classes"].astype(int), np.vstack([arrays["coef"], arrays["intercept"]])
+    if len(seen) == 2:  # and one output, for the second class
+        outputs = np.hstack([-outputs, outputs])
+    coef = np.zeros((len(outputs) - 1, n_classes))
+    intercept = np.full(n_classes, UNSEEN_SCORE)
+    coef[:, seen], intercept[seen] = outputs[:-1], outputs[-1]
     x = op.Cast(high_level, to=DOUBLE) - table(op, arrays["mean"], "mean")
     x = x / table(op, arrays["scale"], "scale")
     hidden = op.MatMul(x, table(op, arrays["hidden_weights"], "hidden_weights"))
     hidden = op.Sigmoid(hidden + table(op, arrays["hidden_bias"], "hidden_bias"))
     return op.MatMul(hidden, table(op, coef, "coef")) + table(op, intercept, "intercept")
-
-
-def _all_classes(
-    arrays: Mapping[str, NDArray[Any]], n_classes: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weights (L, n_classes) and biases of all classes, seen or not, from the ELM's outputs."""
-    seen, learned = arrays["classes"].astype(int), (arrays["coef"], arrays["intercept"])
-    coef, intercept = (
-        np.concatenate([-part, part], axis=-1) if len(seen) == 2 else part for part in learned
-    )
-    whole = np.zeros((len(coef), n_classes)), np.full(n_classes, UNSEEN_SCORE)
-    whole[0][:, seen], whole[1][seen] = coef, intercept
-    return whole
 
 
 def leveled(op: Op, samples: Value, shortest: int) -> tuple[Value, Value]:
@@ -117,19 +102,15 @@ def leveled(op: Op, samples: Value, shortest: int) -> tuple[Value, Value]:
 def novelty(op: Op, standardized: Value, of: Novelty) -> Value:
     """Novelty of standardized frames (T, F): float32 (), above 1 is out-of-distribution."""
     with part(op, "novelty"):
-        offset = _summary(op, standardized) - table(op, of.mean.astype(np.float64), "mean")
+        frames = op.Cast(standardized, to=DOUBLE)
+        mean = op.ReduceMean(frames, [0], keepdims=1)
+        centered = frames - mean
+        spread = op.Sqrt(op.ReduceMean(centered * centered, [0], keepdims=0))
+        logarithm = op.Log(op.Max(spread, LEAST_SPREAD))
+        summary = op.Concat(op.Squeeze(mean, [0]), logarithm, axis=0)
+        offset = summary - table(op, of.mean.astype(np.float64), "mean")
         whitening = table(op, of.whitening.astype(np.float64), "whitening")
         return op.Cast(op.ReduceL2(op.MatMul(offset, whitening), keepdims=0), to=FLOAT)
-
-
-def _summary(op: Op, standardized: Value) -> Value:
-    """Mean and log standard deviation of each column, float64 (2 F,)."""
-    frames = op.Cast(standardized, to=DOUBLE)
-    mean = op.ReduceMean(frames, [0], keepdims=1)
-    offset = frames - mean
-    spread = op.Sqrt(op.ReduceMean(offset * offset, [0], keepdims=0))
-    logarithm = op.Log(op.Max(spread, LEAST_SPREAD))
-    return op.Concat(op.Squeeze(mean, [0]), logarithm, axis=0)
 
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -151,7 +132,10 @@ def posteriors(op: Op, x: Value, net: MultiTaskNet) -> dict[str, Value]:
     by_task = {}
     for task in net.shape.n_classes:
         with part(op, task):
-            scores = _head(op, hidden, weights, f"heads.{task}", net.shape.private_layers)
+            own = hidden
+            for layer in range(net.shape.private_layers):
+                own = op.Relu(_linear(op, own, weights, f"heads.{task}.private.{layer}"))
+            scores = _linear(op, own, weights, f"heads.{task}.scores")
             by_task[task] = op.Softmax(scores, axis=1)
     return by_task
 
@@ -181,19 +165,14 @@ def _linear(op: Op, x: Value, weights: Weights, name: str) -> Value:
     return product + table(op, weights[f"{name}.bias"], f"{name}.bias")
 
 
-def _head(op: Op, hidden: Value, weights: Weights, name: str, private_layers: int) -> Value:
-    """Class scores of one task, (T, C)."""
-    for layer in range(private_layers):
-        hidden = op.Relu(_linear(op, hidden, weights, f"{name}.private.{layer}"))
-    return _linear(op, hidden, weights, f"{name}.scores")
-
-
 def _lstm(op: Op, x: Value, weights: Weights, name: str, settings: LstmSettings) -> Value:
     """Hidden states of one layer, (T, directions H), the forward direction's first."""
     directions = [f"{name}.{n}" for n in range(2 if settings.bidirectional else 1)]
 
     def each(kind: str) -> NDArray[np.float32]:
-        return np.stack([_in_onnx_order(weights[f"{way}.{kind}_l0"]) for way in directions])
+        # PyTorch's rows are of the gates i, f, g, o; ONNX's order is i, o, f, g.
+        gates = [np.split(weights[f"{way}.{kind}_l0"], 4) for way in directions]
+        return np.stack([np.concatenate([i, o, f, g]) for i, f, g, o in gates])
 
     biases = np.concatenate([each("bias_ih"), each("bias_hh")], axis=1)
     states = op.LSTM(
@@ -205,9 +184,3 @@ def _lstm(op: Op, x: Value, weights: Weights, name: str, settings: LstmSettings)
         direction="bidirectional" if settings.bidirectional else "forward",
     )
     return op.Flatten(op.Squeeze(states, [2]), axis=1)
-
-
-def _in_onnx_order(gates: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows of the gates i, f, g, o, as PyTorch has them, in ONNX's order i, o, f, g."""
-    i, f, g, o = np.split(gates, 4)
-    return np.concatenate([i, o, f, g])

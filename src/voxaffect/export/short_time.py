@@ -37,28 +37,20 @@ def over_time(op: Op, values: Value) -> Value:
 
 def _in_segments(op: Op, values: Value, kind: Value) -> tuple[Value, Value]:
     """Means and slopes of columns within segments of equal `kind`."""
-    before, after = _neighbors(op, kind)
-    near = values + op.Gather(values, before) + op.Gather(values, after)
-    smooth = near / 3.0
-    slope = (
-        _difference(op, smooth, before, after)
-        + _difference(op, smooth, op.Gather(before, before), op.Gather(after, after)) * 2.0
-    )
-    return smooth, op.Cast(slope / 10.0, to=FLOAT)
-
-
-def _difference(op: Op, smooth: Value, before: Value, after: Value) -> Value:
-    """Difference of some frames and others, subtracted in float32, returned in float64."""
-    return op.Cast(op.Gather(smooth, after) - op.Gather(smooth, before), to=DOUBLE)
-
-
-def _neighbors(op: Op, kind: Value) -> tuple[Value, Value]:
-    """Index of the previous and next frame, of the frame itself at the end of its segment."""
     frame = arange(op, length(op, kind))
     changes = op.Cast(op.Xor(rows(op, kind, 1, END), rows(op, kind, 0, -1)), to=INT64)
     same = 1 - changes
-    before = frame - op.Pad(same, [1, 0])
-    return before, frame + op.Pad(same, [0, 1])
+    # The previous and next frame, the frame itself at the end of its segment.
+    before, after = frame - op.Pad(same, [1, 0]), frame + op.Pad(same, [0, 1])
+    smooth = (values + op.Gather(values, before) + op.Gather(values, after)) / 3.0
+
+    def difference(before: Value, after: Value) -> Value:
+        """Subtracted in float32, returned in float64."""
+        return op.Cast(op.Gather(smooth, after) - op.Gather(smooth, before), to=DOUBLE)
+
+    near = difference(before, after)
+    far = difference(op.Gather(before, before), op.Gather(after, after))
+    return smooth, op.Cast((near + far * 2.0) / 10.0, to=FLOAT)
 
 
 def count_frames(op: Op, samples: Value, grid: FrameGrid) -> Value:
@@ -101,50 +93,36 @@ def power_spectrum(op: Op, frames: Value, waves: Value) -> Value:
 
 def short_time(op: Op, samples: Value, n_frames: Value, grid: FrameGrid) -> Value:
     """Energy, MFCC 1 to 12 and zero-crossing rate of leveled samples, float32 (T, 14)."""
-    of = ShortTime(grid)
+    of, size = ShortTime(grid), grid.window_samples
     with part(op, "short_time"):
-        windowed = _emphasized(op, samples, n_frames, of)
+        before = op.Concat([0.0], rows(op, samples, 0, -1), axis=0)
+        inner = frames(op, samples - before * PRE_EMPHASIS, n_frames, size, grid.hop_samples)
+        # The first sample of a frame is its own predecessor.
+        begin = arange(op, n_frames) * grid.hop_samples
+        first = op.Unsqueeze(op.Gather(samples, begin), [1]) * (1 - PRE_EMPHASIS)
+        emphasized = op.Where(table(op, np.arange(size) == 0, "is_first"), first, inner)
+        windowed = emphasized * table(op, of.window.numpy(), "window")
         squares = op.ReduceSum(windowed * windowed, [1], keepdims=1)
-        energy = op.Sqrt(squares) / math.sqrt(grid.window_samples)
+        energy = op.Sqrt(squares) / math.sqrt(size)
         rate = op.Unsqueeze(zero_crossing_rate(op, samples, n_frames, grid), [1])
-        return op.Concat(energy, _mfcc(op, windowed, of), rate, axis=1)
-
-
-def _emphasized(op: Op, samples: Value, n_frames: Value, of: ShortTime) -> Value:
-    """Pre-emphasized, windowed frames (T, window); a first sample is its own predecessor."""
-    grid = of.grid
-    before = op.Concat([0.0], rows(op, samples, 0, -1), axis=0)
-    emphasized = samples - before * PRE_EMPHASIS
-    inner = frames(op, emphasized, n_frames, grid.window_samples, grid.hop_samples)
-    places = arange(op, n_frames) * grid.hop_samples
-    first = op.Unsqueeze(op.Gather(samples, places), [1]) * (1 - PRE_EMPHASIS)
-    is_first = table(op, np.arange(grid.window_samples) == 0, "is_first")
-    return op.Where(is_first, first, inner) * table(op, of.window.numpy(), "window")
-
-
-def _mfcc(op: Op, windowed: Value, of: ShortTime) -> Value:
-    """MFCC 1 to 12, (T, 12)."""
-    power = power_spectrum(op, windowed, waves(op, of.grid.window_samples, of.n_fft))
-    bands = op.MatMul(op.Sqrt(power), table(op, of.bands.numpy().T, "bands"))
-    return op.MatMul(op.Log(op.Max(bands, LOG_FLOOR)), table(op, of.cosines.numpy().T, "cosines"))
+        power = power_spectrum(op, windowed, waves(op, size, of.n_fft))
+        bands = op.MatMul(op.Sqrt(power), table(op, of.bands.numpy().T, "bands"))
+        cosines = table(op, of.cosines.numpy().T, "cosines")
+        mfcc = op.MatMul(op.Log(op.Max(bands, LOG_FLOOR)), cosines)
+        return op.Concat(energy, mfcc, rate, axis=1)
 
 
 def zero_crossing_rate(op: Op, samples: Value, n_frames: Value, grid: FrameGrid) -> Value:
     """Zero-crossing rate, float32 (T,), by differences of the cumulative count of crossings."""
+    sign = op.Sign(samples)
+    before, here, after = (rows(op, sign, at, end) for at, end in ((0, -2), (1, -1), (2, END)))
+    sign_change = op.Equal(before * here, -1.0)
+    one_side = op.Equal(before * after, 1.0)
+    at_zero = op.And(op.Equal(here, 0.0), op.Not(one_side))
+    crosses = op.Cast(op.Or(sign_change, at_zero), to=INT64)  # at all samples but first and last
     # The first count is that of the second sample; the first has no predecessor.
-    counts = op.Pad(op.CumSum(_crosses(op, samples), table(op, np.int64(0), "time")), [1, 0])
+    counts = op.Pad(op.CumSum(crosses, table(op, np.int64(0), "time")), [1, 0])
     begin = arange(op, n_frames) * grid.hop_samples
     end = begin + (grid.window_samples - 2)
     inside = op.Gather(counts, end) - op.Gather(counts, begin)
     return op.Cast(inside, to=FLOAT) / float(grid.window_samples)
-
-
-def _crosses(op: Op, samples: Value) -> Value:
-    """Whether there is a crossing at each sample but the first and last, int64 (n_samples - 2,)."""
-    sign = op.Sign(samples)
-    before, here = rows(op, sign, 0, -2), rows(op, sign, 1, -1)
-    after = rows(op, sign, 2, END)
-    sign_change = op.Equal(before * here, -1.0)
-    one_side = op.Equal(before * after, 1.0)
-    at_zero = op.And(op.Equal(here, 0.0), op.Not(one_side))
-    return op.Cast(op.Or(sign_change, at_zero), to=INT64)

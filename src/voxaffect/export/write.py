@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from voxaffect.errors import ArtifactError, ExportError, TrainingError
-from voxaffect.export.graph import Input, Op, Value, build, part, table
+from voxaffect.export.graph import Op, Value, build, part, table
 from voxaffect.export.net import decide, leveled, mean, novelty, posteriors, standardized
 from voxaffect.export.pitch import log_f0, pitch
 from voxaffect.export.short_time import (
@@ -96,7 +96,7 @@ def graph_of(recognizer: NetRecognizer) -> bytes:
         return {name: op.Where(usable, value, math.nan) for name, value in outputs.items()}
 
     shapes = output_shapes(_classes(recognizer))
-    return build(stages, [Input(SAMPLES, np.float32, ["n_samples"])], shapes)
+    return build(stages, [(SAMPLES, np.float32, ["n_samples"])], shapes)
 
 
 def _classes(recognizer: NetRecognizer) -> dict[str, tuple[str, ...]]:
