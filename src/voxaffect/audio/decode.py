@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import soundfile as sf
@@ -73,21 +73,13 @@ class DecodeLimits:
 DEFAULT_LIMITS = DecodeLimits()
 
 
-@dataclass(frozen=True)
-class AudioStream:
-    """Open recording, or a segment of one.
+class AudioStream(NamedTuple):
+    """Open recording, or a segment of one."""
 
-    Args:
-        name: of the recording, for errors.
-        rate_hz: its own sample rate.
-        n_samples: number of samples by the header; None for containers, which must be read.
-        blocks: mean of the channels, finite float32 (n,) each; unreadable ones raise `AudioError`.
-    """
-
-    name: str
-    rate_hz: int
-    n_samples: int | None
-    blocks: Iterator[Floats]
+    name: str  # for errors
+    rate_hz: int  # its own
+    n_samples: int | None  # by the header; None for containers, which must be read
+    blocks: Iterator[Floats]  # mean of the channels, finite (n,); unreadable ones: `AudioError`
 
 
 def decode(
@@ -164,11 +156,9 @@ class StreamResampler:
     """Downmix and resample audio to 16 kHz block by block (soxr, band-limited, high quality)."""
 
     def __init__(self, rate_hz: float) -> None:
-        self._stream = (
-            None
-            if rate_hz == SAMPLE_RATE_HZ
-            else soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
-        )
+        self._stream = None
+        if rate_hz != SAMPLE_RATE_HZ:
+            self._stream = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, "float32", "HQ")
 
     def push(self, block: Floats) -> Floats:
         """Samples (n,) at 16 kHz that a block (n_samples, channels) completes."""
@@ -263,9 +253,8 @@ def _open(source: Path | bytes, name: str) -> BinaryIO:
 
 def _check_stream(stream: BinaryIO, limits: DecodeLimits, name: str) -> None:
     """Check the size and the first bytes, and rewind."""
-    size = stream.seek(0, io.SEEK_END)
-    stream.seek(0)
     head = stream.read(len(LFS_POINTER))
+    size = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     if size == 0:
         raise AudioError(f"{name}: is empty (0 bytes); copy or download it again")

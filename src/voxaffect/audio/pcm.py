@@ -122,12 +122,7 @@ class PcmFormat:
 
 
 class PcmStream:
-    """Conversion of raw PCM bytes, split anywhere, to mono samples at 16 kHz.
-
-    Args:
-        form: format of the bytes.
-        name: of their source, for errors.
-    """
+    """Conversion of raw PCM bytes, split anywhere, to mono samples at 16 kHz; errors name them."""
 
     def __init__(self, form: PcmFormat, name: str = "PCM") -> None:
         self._form, self._name = form, name

@@ -22,15 +22,10 @@ MIN_BANDWIDTH_HZ = 4250.0
 
 @dataclass(frozen=True)
 class QualityWarning:
-    """Reason to trust a prediction less.
+    """Reason to trust a prediction less."""
 
-    Args:
-        code: stable name for programs: short, clipped, noisy, music, narrow-band, unfamiliar.
-        text: the same for people, with the measured value.
-    """
-
-    code: str
-    text: str
+    code: str  # for programs: short, clipped, noisy, music, narrow-band, unfamiliar
+    text: str  # the same for people, with the measured value
 
     def __str__(self) -> str:
         return self.text
@@ -42,16 +37,13 @@ def quality_warnings(waveform: Waveform) -> tuple[QualityWarning, ...]:
     duration_s, share = waveform.duration_s, waveform.clipped_share()
     snr_db = estimate_snr_db(waveform.samples)
     music, edge_hz = music_likelihood(spectra), bandwidth_hz(spectra)
+    narrow = f"narrow band (nothing above {edge_hz / 1000:.1f} kHz)"
     checks = (
         (duration_s < MIN_DURATION_S, "short", f"short ({duration_s:.2f} s)"),
         (share > MAX_CLIPPED_SHARE, "clipped", f"clipped ({share:.0%} of samples at full scale)"),
         (snr_db < MIN_SNR_DB, "noisy", f"noisy (speech about {snr_db:.0f} dB above noise)"),
         (music > MUSIC_THRESHOLD, "music", f"music-like (steady tones in {music:.0%} of it)"),
-        (
-            edge_hz <= MIN_BANDWIDTH_HZ,
-            "narrow-band",
-            f"narrow band (nothing above {edge_hz / 1000:.1f} kHz)",
-        ),
+        (edge_hz <= MIN_BANDWIDTH_HZ, "narrow-band", narrow),
     )
     return tuple(QualityWarning(code, text) for applies, code, text in checks if applies)
 

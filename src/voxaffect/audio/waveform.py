@@ -25,16 +25,12 @@ SILENCE_RMS = 1e-5
 class Waveform:
     """Mono audio at 16 kHz.
 
-    Args:
-        samples: float32 (n_samples,), full scale is 1; finite and not empty.
-        name: for errors, usually the path.
-
     Raises:
         AudioError: the samples are empty, not one-dimensional or not finite.
     """
 
-    samples: Floats
-    name: str = "waveform"
+    samples: Floats  # (n_samples,), full scale is 1
+    name: str = "waveform"  # for errors, usually the path
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 1:

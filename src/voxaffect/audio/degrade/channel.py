@@ -51,14 +51,10 @@ ENCODERS = {
 
 
 def codec(waveform: Waveform, *_: Any, kind: str, kbit_s: int) -> Samples:
-    """Lossy codec at a bit rate, by the FFmpeg of PyAV.
+    """Lossy codec by the FFmpeg of PyAV: `opus` (RFC 6716, voice) or `mp3` (MPEG-2 Layer III).
 
-    Encoders delay. Ogg (pre-skip) and MP3 (LAME tag) state by how much, and FFmpeg removes it.
-
-    Args:
-        waveform: to be encoded and decoded.
-        kind: `opus` (RFC 6716, voice) or `mp3` (MPEG-2 Layer III, LAME).
-        kbit_s: target bit rate; headers of short recordings add to it.
+    Encoders delay. Ogg (pre-skip) and MP3 (LAME tag) state by how much, and FFmpeg removes it. The
+    bit rate is a target; headers of short recordings add to it.
     """
     encoded = io.BytesIO(encode(waveform.samples, kind, 1000 * kbit_s))
     with open_track(encoded, waveform.name) as (rate_hz, _n_channels, blocks):

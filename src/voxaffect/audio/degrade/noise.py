@@ -149,14 +149,7 @@ def babble(
     snr_db: float,
     n_talkers: int,
 ) -> Samples:
-    """Add other speakers at an SNR, each at the same active speech level.
-
-    Args:
-        waveform: a recording.
-        rng: decides where each talker begins; recordings repeat.
-        talkers: recordings of other speakers.
-        snr_db: active speech level above the mean power of all talkers together.
-        n_talkers: number of talkers to mix.
+    """Add the first talkers at an SNR to all together, each at the same active speech level.
 
     Raises:
         AudioError: there are no talkers, or a recording is silent.
