@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import numpy as np
 import soundfile as sf
@@ -73,7 +73,8 @@ class DecodeLimits:
 DEFAULT_LIMITS = DecodeLimits()
 
 
-class AudioStream(NamedTuple):
+@dataclass(frozen=True)
+class AudioStream:
     """Open recording, or a segment of one."""
 
     name: str  # for errors
