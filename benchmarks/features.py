@@ -34,7 +34,6 @@ from voxaffect.features.cache.cache import CHUNK_UTTERANCES
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.lld.pitch import track_pitch
-from voxaffect.features.lld.streaming import advance_batch
 from voxaffect.features.packing import BLOCK_FRAMES, PackedAudio, batch_chunks
 from voxaffect.parallel.processes import keep_freed_memory
 from voxaffect.simulation.trees import simulate
@@ -213,7 +212,7 @@ def stages(load: Load) -> Table:
         "energy, MFCC, zero crossings": lambda: [short_time.analyze(tape) for tape in tapes],
         "autocorrelation, peaks": lambda: [pitch.analyze(tape) for tape in tapes],
         "path, smoothing, deltas": lambda: [
-            advance_batch([lld._descriptors()], [frames], ended=True) for frames in observed
+            lld._descriptors().advance(frames, ended=True) for frames in observed
         ],
         "all": lambda: lld.extract([Waveform(x) for x in recordings]),
     }

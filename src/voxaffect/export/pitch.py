@@ -1,4 +1,4 @@
-"""ONNX graph of pitch tracking: `features.lld.autocorrelation`, `.pitch` and `.viterbi`.
+"""ONNX graph of pitch tracking: `features.lld.autocorrelation` and `.pitch`.
 
 Letters: T frames, W samples of a window, M lags, K ranges of lags with a voiced candidate each,
 S = K + 1 states, of which 0 is unvoiced, P interpolated points around a peak, E frames at the ends.
@@ -40,12 +40,11 @@ from voxaffect.features.lld.autocorrelation import (
     Autocorrelator,
 )
 from voxaffect.features.lld.pitch import CANDIDATE_NOISE_FLOOR, MAX_BELOW_DB
-from voxaffect.features.lld.pitch_settings import RATE_HZ, PitchSettings
-from voxaffect.features.lld.viterbi import Transitions
+from voxaffect.features.lld.pitch_settings import RATE_HZ, PitchSettings, Transitions
 
 
 def best_path(op: Op, score: Value, position: Value, transitions: Transitions, lag: int) -> Value:
-    """Viterbi decoding, as `ViterbiDecoder`: states of the frames, int64 (T,).
+    """Viterbi decoding, as `features.lld.pitch.best_path`: states of the frames, int64 (T,).
 
     Only the scores of the best paths are updated frame by frame, by Scan. Costs and backpointers
     are computed for all frames at once. Sums have Python's order where, as in pitch, a pair of

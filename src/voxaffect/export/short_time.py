@@ -25,7 +25,7 @@ from voxaffect.features.lld.short_time import LOG_FLOOR, PRE_EMPHASIS, ShortTime
 
 
 def over_time(op: Op, values: Value) -> Value:
-    """Smoothing and deltas, float32 (T, 2 F), of values float32 (T, F), as `smooth_batch`."""
+    """Smoothing and deltas, float32 (T, 2 F), of values float32 (T, F), as `DeltaSmoother`."""
     with part(op, "over_time"):
         others, f0 = columns(op, values, 0, -1), columns(op, values, -1, END)
         voiced = op.Greater(op.Squeeze(f0, [1]), 0.0)

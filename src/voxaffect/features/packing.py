@@ -38,20 +38,6 @@ class Ragged(NamedTuple):
         pairs = [part for pair in zip(old, new, strict=True) for part in pair]
         return cls(np.concatenate(pairs), lengths_of(old) + lengths_of(new))
 
-    @classmethod
-    def zero_padded(cls, old: Sequence[NDArray[Any]], n: Counts) -> Ragged:
-        """Old rows of each recording, followed by n rows of zeros."""
-        n_old = lengths_of(old)
-        known = np.concatenate(old)
-        padded = cls(np.zeros((len(known) + n.sum(), *known.shape[1:]), known.dtype), n_old + n)
-        padded.rows[padded.indices(np.zeros_like(n), n_old)] = known
-        return padded
-
-    def heads(self, n: Counts) -> NDArray[Any]:
-        """First n rows of each recording, (n.sum(), ...)."""
-        heads: NDArray[Any] = self.rows[self.indices(np.zeros_like(n), n)]
-        return heads
-
     def tails(self, n: Counts) -> list[NDArray[Any]]:
         """Last n rows of each recording, as copies that keep no other row in memory."""
         return [tail.copy() for tail in self._last(n)]

@@ -110,17 +110,6 @@ def test_interpolation_preserves_constants() -> None:
     np.testing.assert_allclose(interpolation() @ np.ones(2 * REACH + 1), 1.0, rtol=1e-6)
 
 
-def test_peaks_are_replaced() -> None:
-    peaks = find(np.random.default_rng(0).random((4, N_LAGS)))
-    other = find(np.random.default_rng(1).random((2, N_LAGS)))
-    before = peaks.lag.copy()
-    peaks.replace(np.array([3, 1]), other)
-    np.testing.assert_array_equal(peaks.lag[[3, 1]], other.lag)
-    np.testing.assert_array_equal(peaks.height[[3, 1]], other.height)
-    np.testing.assert_array_equal(peaks.power[[3, 1]], other.power)
-    np.testing.assert_array_equal(peaks.lag[[0, 2]], before[[0, 2]])
-
-
 TAPER, N_LAGS_PERIODICITY, HOP, RATE_HZ = 320, 120, 160, 8000
 AUTOCORRELATOR = Autocorrelator.of(TAPER, N_LAGS_PERIODICITY, RATE_HZ, "cpu")
 SIZE = len(AUTOCORRELATOR.window)

@@ -16,11 +16,10 @@ from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.autocorrelation import PeakAnalyzer, Peaks
 from voxaffect.features.lld.pitch import (
     MAX_BELOW_DB,
+    DecoderSettings,
     PitchCandidates,
     PitchDecoder,
     PitchTrack,
-    ScoringSettings,
-    decode_pitch_batch,
     running_max_power,
     score_candidates,
     track_pitch,
@@ -29,7 +28,7 @@ from voxaffect.features.lld.pitch_settings import RATE_HZ, PitchSettings
 from voxaffect.features.packing import PackedAudio, split_chunks
 
 SETTINGS = PitchSettings()
-SCORING = ScoringSettings.of(SETTINGS)
+SCORING = DecoderSettings.of(SETTINGS, hop_s=0.01)
 
 
 def candidates(
@@ -37,11 +36,8 @@ def candidates(
 ) -> PitchCandidates:
     """Candidates of a frame with a single peak."""
     lag, heights = np.array([[RATE_HZ / f0_hz]], np.float32), np.array([[height]], np.float32)
-    found = PitchCandidates.empty(1, 2)
-    score_candidates(
-        Peaks(lag, heights, np.array([power], np.float32)), np.array([loudest]), SCORING, found
-    )
-    return found
+    peaks = Peaks(lag, heights, np.array([power], np.float32))
+    return score_candidates(peaks, np.array([loudest]), SCORING)
 
 
 def unvoiced(below_db: float) -> float:
@@ -308,12 +304,9 @@ def test_incremental_decoding_gives_the_same_pitch(
     (chunk,) = split_chunks(sound.astype(np.float32), GRID, analyzer.reach, 1000)
     packed = PackedAudio.pack([chunk], GRID, analyzer.lead)
     peaks = analyzer.analyze(packed).of(packed.parts[0])
-    whole, _ = decode_pitch_batch([PitchDecoder(settings, GRID.hop_s)], [peaks], ended=True)
+    whole = PitchDecoder(settings, GRID.hop_s).decode(peaks, ended=True)
     decoder = PitchDecoder(settings, GRID.hop_s)
-    parts = []
-    for n in range(0, 98, 7):
-        new = peaks.of(slice(n, n + 7))
-        parts.append(decode_pitch_batch([decoder], [new], ended=n + 7 >= 98)[0])
+    parts = [decoder.decode(peaks.of(slice(n, n + 7)), ended=n + 7 >= 98) for n in range(0, 98, 7)]
     np.testing.assert_array_equal(np.concatenate([part.f0_hz for part in parts]), whole.f0_hz)
 
 

@@ -10,7 +10,6 @@ from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.short_time import (
     LOOK_AHEAD,
     DeltaSmoother,
-    smooth_batch,
     zero_crossing_rates,
 )
 
@@ -46,10 +45,6 @@ def test_every_sample_of_the_highest_tone_crosses(amplitude: float) -> None:
 Floats = NDArray[np.float32]
 
 
-def smooth(smoother: DeltaSmoother, columns: Floats, *, ended: bool) -> Floats:
-    return smooth_batch([smoother], [columns], ended=ended).rows
-
-
 def columns_of(seed: int, n_frames: int) -> Floats:
     """Two columns of noise and a third with voiced segments."""
     rng = np.random.default_rng(seed)
@@ -73,7 +68,7 @@ def test_smoothing_and_deltas_agree_with_the_definition_within_segments(
     seed: int, n_frames: int
 ) -> None:
     columns = columns_of(seed, n_frames)
-    values = smooth(DeltaSmoother(), columns, ended=True)
+    values = DeltaSmoother(3).smooth(columns, ended=True)
     for c in (0, 1):
         expected = by_definition_deltas(columns[:, c].astype(float))
         np.testing.assert_allclose(values[:, [c, 3 + c]].T, expected, atol=1e-6)
@@ -87,17 +82,17 @@ def test_smoothing_and_deltas_agree_with_the_definition_within_segments(
 @given(st.integers(0, 10**6), st.lists(st.integers(0, 12), max_size=8))
 def test_incremental_smoothing_gives_the_same(seed: int, sizes: list[int]) -> None:
     columns = columns_of(seed, sum(sizes))
-    smoother, parts, known = DeltaSmoother(), [], 0
+    smoother, parts, known = DeltaSmoother(3), [], 0
     for size in sizes:
-        parts.append(smooth(smoother, columns[known : known + size], ended=False))
+        parts.append(smoother.smooth(columns[known : known + size], ended=False))
         known += size
         assert sum(map(len, parts)) == max(0, known - LOOK_AHEAD)
-    parts.append(smooth(smoother, columns[:0], ended=True))
-    whole = smooth(DeltaSmoother(), columns, ended=True)
+    parts.append(smoother.smooth(columns[:0], ended=True))
+    whole = DeltaSmoother(3).smooth(columns, ended=True)
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
 def test_the_slope_of_a_ramp_is_its_slope() -> None:
     ramp = np.outer(np.arange(12), [3, -2, 1]).astype(np.float32)
-    slopes = smooth(DeltaSmoother(), ramp + 1, ended=True)[:, 3:]
+    slopes = DeltaSmoother(3).smooth(ramp + 1, ended=True)[:, 3:]
     np.testing.assert_allclose(slopes[3:-3], np.tile([3, -2, 1], (6, 1)), rtol=1e-6)

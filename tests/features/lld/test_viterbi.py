@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from voxaffect.features.lld.viterbi import Transitions, ViterbiDecoder, decode_batch
-from voxaffect.features.packing import Ragged
+from voxaffect.features.lld.pitch import Paths, best_path
+from voxaffect.features.lld.pitch_settings import Transitions
 
 Floats = NDArray[np.float32]
 Lattice = tuple[Floats, Floats, Transitions]
@@ -26,16 +26,13 @@ def lattice(seed: int, n_frames: int, n_states: int) -> Lattice:
     return np.where(forbidden, np.float32(-np.inf), score), position, Transitions(fixed / 2, slope)
 
 
-def decode(
-    decoder: ViterbiDecoder, score: Floats, position: Floats, *, ended: bool
-) -> NDArray[np.int8]:
-    ragged = Ragged(score, np.array([len(score)]))
-    return decode_batch([decoder], ragged, position, ended=ended).rows
+def decode(score: Floats, position: Floats, transitions: Transitions, lag: int) -> NDArray[np.int8]:
+    states, _ = best_path(Paths.none(score.shape[1], lag), score, position, transitions, 0)
+    return states
 
 
 def best_states(score: Floats, position: Floats, transitions: Transitions) -> NDArray[np.int8]:
-    decoder = ViterbiDecoder(transitions, lag=len(score))
-    return decode(decoder, score, position, ended=True)
+    return decode(score, position, transitions, lag=len(score))
 
 
 def total(
@@ -67,15 +64,16 @@ def test_incremental_decoding_gives_the_same_path(
     seed: int, n_frames: int, lag: int, data: st.DataObject
 ) -> None:
     score, position, transitions = lattice(seed, n_frames, 4)
-    whole = decode(ViterbiDecoder(transitions, lag), score, position, ended=True)
-    decoder, parts, start = ViterbiDecoder(transitions, lag), [], 0
+    whole = decode(score, position, transitions, lag)
+    paths, parts, start = Paths.none(4, lag), [], 0
     while start < n_frames:
-        stop = start + data.draw(st.integers(0, n_frames - start))
-        parts.append(decode(decoder, score[start:stop], position[start:stop], ended=False))
-        start = stop
+        some = slice(start, start + data.draw(st.integers(0, n_frames - start)))
+        states, paths = best_path(paths, score[some], position[some], transitions, lag)
+        parts.append(states)
+        start = some.stop
         assert sum(map(len, parts)) == max(0, start - lag)
-    parts.append(decode(decoder, score[:0], position[:0], ended=True))
-    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    states, _ = best_path(paths, score[:0], position[:0], transitions, 0)
+    np.testing.assert_array_equal(np.concatenate([*parts, states]), whole)
 
 
 @settings(deadline=None, max_examples=30)
@@ -84,7 +82,7 @@ def test_a_state_is_that_of_the_best_path_known_after_the_lag(
     seed: int, n_frames: int, lag: int
 ) -> None:
     score, position, transitions = lattice(seed, n_frames, 3)
-    states = decode(ViterbiDecoder(transitions, lag), score, position, ended=True)
+    states = decode(score, position, transitions, lag)
     for t in range(n_frames):
         known = slice(0, min(t + lag + 1, n_frames))
         assert states[t] == best_states(score[known], position[known], transitions)[t]
@@ -98,10 +96,10 @@ def test_scores_of_an_hour_stay_precise() -> None:
         np.full((2, 2), 9, np.float32) * (1 - np.eye(2, dtype=np.float32)),
         np.zeros((2, 2), np.float32),
     )
-    states = decode(ViterbiDecoder(stay, 20), score, np.zeros_like(score), ended=True)
+    states = decode(score, np.zeros_like(score), stay, lag=20)
     assert (states == 1).all()
 
 
 def test_an_empty_lattice_has_no_states() -> None:
     score, position, transitions = lattice(0, 0, 3)
-    assert len(decode(ViterbiDecoder(transitions, 5), score, position, ended=True)) == 0
+    assert len(decode(score, position, transitions, lag=5)) == 0

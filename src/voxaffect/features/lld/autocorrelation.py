@@ -56,11 +56,6 @@ class Peaks(NamedTuple):
         lag, height = np.empty((2, n_frames, n_ranges), np.float32)
         return cls(lag, height, np.empty(n_frames, np.float32))
 
-    def replace(self, frames: NDArray[np.int64], by: Peaks) -> None:
-        """Replace the peaks of some frames."""
-        self.lag[frames], self.height[frames] = by.lag, by.height
-        self.power[frames] = by.power
-
     def of(self, frames: slice) -> Peaks:
         """Peaks of some frames, as a view."""
         return Peaks(self.lag[frames], self.height[frames], self.power[frames])
@@ -205,11 +200,6 @@ class Autocorrelator:
         """Samples at the full rate from the begin of a frame's row to its center."""
         return len(self.window) + TAPS // 2 - 1
 
-    @property
-    def span(self) -> int:
-        """Samples at the full rate of a row."""
-        return 2 * len(self.window) + TAPS - 2
-
     def whole(self, samples: Tensor, n_rows: int, hop: int) -> Autocorrelation:
         """Autocorrelation of frames whose windows are inside their recordings.
 
@@ -321,7 +311,7 @@ class PeakAnalyzer:
         self._preference = (-settings.octave_cost * octaves).astype(np.float32)
         self._hop = grid.hop_samples
         self._begin = self._autocorrelator.lead - grid.window_samples // 2
-        self._size = self._autocorrelator.span
+        self._size = 2 * len(self._autocorrelator.window) + TAPS - 2  # of a row, at the full rate
         self.reach = max(0, self._autocorrelator.reach - grid.window_samples // 2)
         self.lead = max(0, self._begin + 1)
 
@@ -336,7 +326,8 @@ class PeakAnalyzer:
         if edges.size:
             padding = -edges.shape[1] % ROW_MULTIPLE
             at_edges = self._truncated(packed, np.pad(edges, ((0, 0), (0, padding)), mode="edge"))
-            peaks.replace(edges[0], at_edges.of(slice(edges.shape[1])))
+            for values, own in zip(peaks, at_edges, strict=True):
+                values[edges[0]] = own[: edges.shape[1]]
         return peaks
 
     def _truncated(self, packed: PackedAudio, edges: NDArray[np.int64]) -> Peaks:

@@ -27,7 +27,6 @@ from voxaffect.features.lld.streaming import (
     DESCRIPTORS,
     DescriptorStream,
     StreamingDescriptors,
-    advance_batch,
 )
 from voxaffect.features.packing import analyze_in_batches
 
@@ -102,8 +101,7 @@ class LowLevelDescriptors:
         for number, ended, frames in analyze_in_batches(
             recordings, self.grid, analyzer.reach, self.device, analyzer.analyze
         ):
-            final = advance_batch([descriptors[number]], [frames], ended=ended).rows
-            parts[number].append(final)
+            parts[number].append(descriptors[number].advance(frames, ended=ended))
         return [np.concatenate(part) for part in parts]
 
     def stream(self) -> DescriptorStream:

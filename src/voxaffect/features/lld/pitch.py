@@ -4,19 +4,16 @@ After Boersma (1993), Accurate short-term analysis of the fundamental frequency 
 harmonics-to-noise ratio of a sampled sound: a frame's candidates are the peaks of its
 window-compensated autocorrelation, and being unvoiced; the best Viterbi path chooses among them. No
 statistic of the whole recording is needed: a frame is silent relative to the recent peak level, and
-the path is committed with a bounded delay. So gain changes nothing above -200 dB, and streaming
-gives the same result as a file.
+a frame's state is that on the best path known a fixed number of frames later. So gain changes
+nothing above -200 dB, and streaming gives the same result as a file.
 
-Letters: U recordings, M frames of all, T frames of one, K voiced candidates, S = K + 1 states, of
-which 0 is unvoiced.
+Letters: T frames, K voiced candidates, S = K + 1 states, of which 0 is unvoiced.
 """
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -24,19 +21,12 @@ from numpy.typing import NDArray
 
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.autocorrelation import SILENCE, PeakAnalyzer, Peaks
-from voxaffect.features.lld.pitch_settings import RATE_HZ, PitchSettings
-from voxaffect.features.lld.viterbi import ViterbiDecoder, decode_batch
-from voxaffect.features.packing import (
-    AudioChunk,
-    Counts,
-    PackedAudio,
-    Ragged,
-    analyze_in_batches,
-    lengths_of,
-)
+from voxaffect.features.lld.pitch_settings import RATE_HZ, PitchSettings, Transitions
+from voxaffect.features.packing import AudioChunk, PackedAudio, analyze_in_batches
 from voxaffect.features.runtime import compiled
 
 Floats = NDArray[np.float32]
+States = NDArray[np.int8]
 
 CANDIDATE_NOISE_FLOOR = 1e-10
 """Noise power assumed in every frame, relative to the recent peak: 100 dB below it is no speech."""
@@ -45,8 +35,8 @@ MAX_BELOW_DB = 30.0
 """Frames softer than this below the recent peak count as no softer."""
 
 
-class ScoringSettings(NamedTuple):
-    """Settings of candidate scores, and constants of other files (see `compiled`)."""
+class DecoderSettings(NamedTuple):
+    """Settings for a hop size, and constants of other files (see `compiled`)."""
 
     floor_hz: float
     ceiling_hz: float
@@ -56,12 +46,20 @@ class ScoringSettings(NamedTuple):
     softness_cost: float
     rate_hz: float
     min_power: float
+    decay: float  # of the peak power, factor per hop
+    look_ahead: int  # number of later frames whose peak power counts for a frame
+    start: int  # index of the frame that must be known before any is scored
+    lag: int  # of the path
+    ended: bool  # whether no frame follows the next ones
 
     @classmethod
-    def of(cls, settings: PitchSettings) -> ScoringSettings:
+    def of(cls, settings: PitchSettings, hop_s: float) -> DecoderSettings:
         """Select from the pitch settings."""
         own = [getattr(settings, name) for name in cls._fields[:6]]
-        return cls._make([*own, RATE_HZ, SILENCE])
+        decay = 10 ** (-settings.loudness_decay_db / 10 * hop_s)
+        seconds = settings.loudness_ahead_s, settings.loudness_start_s, settings.path_ahead_s
+        n_frames = [round(s / hop_s) for s in seconds]
+        return cls._make([*own, RATE_HZ, SILENCE, decay, *n_frames, False])
 
 
 class PitchCandidates(NamedTuple):
@@ -71,62 +69,6 @@ class PitchCandidates(NamedTuple):
     octave: Floats  # (T, S), octaves above the floor
     f0_hz: Floats  # (T, S), 0 for unvoiced
     probability: Floats  # (T,), of voicing
-
-    @classmethod
-    def empty(cls, n_frames: int, n_states: int) -> PitchCandidates:
-        """Allocate uninitialized candidates."""
-        score, octave, f0_hz = np.empty((3, n_frames, n_states), np.float32)
-        return cls(score, octave, f0_hz, np.empty(n_frames, np.float32))
-
-
-class Extents(NamedTuple):
-    """Frame counts of U recordings whose frames are concatenated."""
-
-    waiting: Counts  # (U,), number of frames whose peak level is already known
-    known: Counts  # (U,), number of these and of the new frames
-    scored: Counts  # (U,), how many of the known frames are scored now
-    begin: Counts  # (U,), index of the frame that must be known before any is scored
-
-
-class Loudness(NamedTuple):
-    """Recent peak power of U recordings."""
-
-    until: NDArray[np.float64]  # (M,), until each frame
-    last: NDArray[np.float64]  # (U,), until the last frame of each
-    decay: float  # factor per hop
-    look_ahead: int  # number of later frames that count for a frame
-
-
-@compiled
-def score_batch(
-    peaks: Peaks,
-    loudness: Loudness,
-    extents: Extents,
-    settings: ScoringSettings,
-    candidates: PitchCandidates,
-) -> None:
-    """Score the candidates of concatenated recordings; updates `loudness` by the new frames."""
-    peak_power, last, decay, look_ahead = loudness
-    first, out = 0, 0
-    for u in range(len(extents.known)):
-        end, new = first + extents.known[u], first + extents.waiting[u]
-        if new < end:
-            peak_power[new:end] = running_max_power(peaks.power[new:end], last[u], decay)
-            last[u] = peak_power[end - 1]
-        n, full = extents.scored[u], out + extents.scored[u]
-        loudest = np.empty(n)
-        for t in range(n):
-            until = max(t + look_ahead, extents.begin[u])
-            loudest[t] = peak_power[first + min(until, extents.known[u] - 1)]
-        own = Peaks(peaks.lag[first:end], peaks.height[first:end], peaks.power[first:end])
-        scored = PitchCandidates(
-            candidates.score[out:full],
-            candidates.octave[out:full],
-            candidates.f0_hz[out:full],
-            candidates.probability[out:full],
-        )
-        score_candidates(own, loudest, settings, scored)
-        first, out = end, full
 
 
 @compiled
@@ -141,43 +83,38 @@ def running_max_power(power: Floats, before: float, decay: float) -> NDArray[np.
 
 @compiled
 def score_candidates(
-    peaks: Peaks,
-    loudest: NDArray[np.float64],
-    settings: ScoringSettings,
-    candidates: PitchCandidates,
-) -> None:
-    """Score the candidates of T frames.
+    peaks: Peaks, loudest: NDArray[np.float64], settings: DecoderSettings
+) -> PitchCandidates:
+    """Score the candidates of T frames, given their peaks and recent peak power, float64 (T,).
 
     The strength of a peak is its height, and a little more per octave (Boersma 1993). The strength
     of being unvoiced grows as a frame becomes softer relative to the recent peak level.
-
-    Args:
-        peaks: of T frames or more.
-        loudest: float64 (T,), recent peak power.
-        settings: of the scores.
-        candidates: output.
     """
-    for t in range(len(loudest)):
+    n_frames, n_voiced = len(loudest), peaks.lag.shape[1]
+    values = np.empty((3, n_frames, n_voiced + 1), np.float32)
+    score, octaves, f0_hz = values[0], values[1], values[2]
+    probability = np.empty(n_frames, np.float32)
+    for t in range(n_frames):
         power = max(float(peaks.power[t]), 0.0)
         signal_share = power / (power + CANDIDATE_NOISE_FLOOR * loudest[t] + settings.min_power)
         highest = 0.0
-        for k in range(peaks.lag.shape[1]):
+        for k in range(n_voiced):
             hz = settings.rate_hz / peaks.lag[t, k]
             octave = math.log2(hz / settings.floor_hz)
             strength = -np.inf
             if settings.floor_hz <= hz <= settings.ceiling_hz and peaks.height[t, k] > 0:
                 strength = peaks.height[t, k] * signal_share
                 highest = max(highest, strength)
-            candidates.score[t, k + 1] = strength + settings.octave_cost * octave
-            candidates.octave[t, k + 1], candidates.f0_hz[t, k + 1] = octave, hz
+            score[t, k + 1] = strength + settings.octave_cost * octave
+            octaves[t, k + 1], f0_hz[t, k + 1] = octave, hz
         share = power / max(loudest[t], power, settings.min_power)
-        candidates.score[t, 0] = _unvoiced_score(share, settings)
-        candidates.octave[t, 0], candidates.f0_hz[t, 0] = 0.0, 0.0
-        candidates.probability[t] = min(highest, 1.0)
+        score[t, 0], octaves[t, 0], f0_hz[t, 0] = _unvoiced_score(share, settings), 0.0, 0.0
+        probability[t] = min(highest, 1.0)
+    return PitchCandidates(score, octaves, f0_hz, probability)
 
 
 @compiled
-def _unvoiced_score(share: float, settings: ScoringSettings) -> float:
+def _unvoiced_score(share: float, settings: DecoderSettings) -> float:
     """Strength of the unvoiced candidate of a frame with a share of the recent peak power."""
     below_db = min(-10 * math.log10(max(share, 1e-9)), MAX_BELOW_DB)
     threshold = settings.voicing_threshold
@@ -185,8 +122,168 @@ def _unvoiced_score(share: float, settings: ScoringSettings) -> float:
     return threshold + settings.softness_cost * below_db / 10 + max(0.0, 2 - loudness)
 
 
-@dataclass(frozen=True)
-class PitchTrack:
+class Paths(NamedTuple):
+    """Best paths to all states of the frames of a lattice so far.
+
+    A frame's state is that on the best path known `lag` frames later, and then committed. Arrays
+    are replaced, not modified; `last` is (2, 0) before the first frame.
+    """
+
+    last: NDArray[
+        np.float64
+    ]  # (2, S), of the last frame: score of the path to each state, position
+    back: States  # (n, S + 1), of uncommitted frames: state before each on its path, best state
+    lag: int
+
+    @classmethod
+    def none(cls, n_states: int, lag: int) -> Paths:
+        """Paths through no frame."""
+        return cls(np.zeros((2, 0)), np.zeros((0, n_states + 1), np.int8), lag)
+
+
+@compiled
+def best_path(
+    paths: Paths, score: Floats, position: Floats, transitions: Transitions, n_open: int
+) -> tuple[States, Paths]:
+    """Viterbi decoding of the next frames of a lattice.
+
+    A path's score is the sum of its states' scores less the costs of its transitions. A lag as long
+    as the lattice gives the best path of all.
+
+    Args:
+        paths: through the frames before.
+        score: float32 (T, S); -inf forbids a state, but not all states of a frame.
+        position: float32 (T, S), finite.
+        transitions: costs.
+        n_open: number of frames that stay uncommitted: the lag, or 0 after the last frame.
+
+    Returns:
+        int8 (n,), states of the frames that are committed now, and the paths after the frames.
+    """
+    new = np.zeros((len(score), paths.back.shape[1]), np.int8)
+    last = _advance_paths(score, position, transitions, paths.last, new)
+    back = np.concatenate((paths.back, new))
+    n = max(0, len(back) - n_open)
+    return _trace_back(back, paths.lag, n), Paths(last, back[n:], paths.lag)
+
+
+@compiled
+def _advance_paths(
+    score: Floats,
+    position: Floats,
+    transitions: Transitions,
+    before: NDArray[np.float64],
+    back: States,
+) -> NDArray[np.float64]:
+    """The recursion of Viterbi (1967): fills `back`, returns `last` of `Paths`."""
+    fixed, slope = transitions
+    n_states = len(fixed)
+    if len(score) == 0:
+        return before
+    last, arriving, begin = np.empty((2, n_states)), np.empty(n_states), 0
+    if before.shape[1]:
+        last[:] = before
+    else:  # the first frame
+        last[0], last[1], begin = score[0] - score[0].max(), position[0], 1
+        back[0, n_states] = score[0].argmax()
+    for t in range(begin, len(score)):
+        highest = -np.inf
+        for j in range(n_states):
+            arriving[j] = -np.inf
+            for i in range(n_states):
+                total = last[0, i] - fixed[i, j] - slope[i, j] * abs(last[1, i] - position[t, j])
+                if total > arriving[j]:
+                    arriving[j], back[t, j] = total, i
+            arriving[j] += score[t, j]
+            if arriving[j] > highest:
+                highest, back[t, n_states] = arriving[j], j
+        for j in range(n_states):  # relative to the best, sums keep their precision for hours
+            last[0, j], last[1, j] = arriving[j] - highest, position[t, j]
+    return last
+
+
+@compiled
+def _trace_back(back: States, lag: int, n: int) -> States:
+    """States of the first n frames, on the best paths known `lag` frames later."""
+    states = np.empty(n, np.int8)
+    for t in range(n):
+        end = min(t + lag, len(back) - 1)
+        state = back[end, -1]
+        for u in range(end, t, -1):
+            state = back[u, state]
+        states[t] = state
+    return states
+
+
+class PitchState(NamedTuple):
+    """State of the decoding of one recording; arrays are replaced, not modified."""
+
+    peaks: Peaks  # of frames that wait for the look-ahead of the peak level
+    greatest: NDArray[np.float64]  # peak power until each of these
+    peak_power: float  # until the last frame
+    n_scored: int  # number of frames before these
+    f0_hz: Floats  # (n, S), of frames that are scored and not decided
+    probability: Floats  # (n,), of these
+    paths: Paths
+
+    @classmethod
+    def empty(cls, n_candidates: int, lag: int) -> PitchState:
+        """State before the first frame."""
+        peaks, paths = Peaks.empty(0, n_candidates), Paths.none(n_candidates + 1, lag)
+        f0_hz, probability = np.zeros((0, n_candidates + 1), np.float32), np.zeros(0, np.float32)
+        return cls(peaks, np.zeros(0), 0.0, 0, f0_hz, probability, paths)
+
+
+@compiled
+def decode_pitch(
+    state: PitchState, new: Peaks, settings: DecoderSettings, transitions: Transitions
+) -> tuple[Floats, Floats, PitchState]:
+    """F0 in Hz and probability of voicing of the frames that the next ones decide, (n,) each."""
+    peaks = Peaks(
+        np.concatenate((state.peaks.lag, new.lag)),
+        np.concatenate((state.peaks.height, new.height)),
+        np.concatenate((state.peaks.power, new.power)),
+    )
+    until_new = running_max_power(new.power, state.peak_power, settings.decay)
+    peak_power = until_new[-1] if len(until_new) else state.peak_power
+    greatest = np.concatenate((state.greatest, until_new))
+    recent = recent_peak_power(greatest, settings, state.n_scored)
+    found, n = score_candidates(peaks, recent, settings), len(recent)
+    waiting = Peaks(peaks.lag[n:], peaks.height[n:], peaks.power[n:])
+    n_open = 0 if settings.ended else settings.lag
+    states, paths = best_path(state.paths, found.score, found.octave, transitions, n_open)
+    f0_hz = np.concatenate((state.f0_hz, found.f0_hz))
+    probability = np.concatenate((state.probability, found.probability))
+    chosen = np.empty(len(states), np.float32)
+    for t in range(len(states)):
+        chosen[t] = f0_hz[t, states[t]]
+    rest = f0_hz[len(states) :], probability[len(states) :]
+    after = PitchState(waiting, greatest[n:], peak_power, state.n_scored + n, *rest, paths)
+    return chosen, probability[: len(states)], after
+
+
+@compiled
+def recent_peak_power(
+    greatest: NDArray[np.float64], settings: DecoderSettings, n_scored: int
+) -> NDArray[np.float64]:
+    """Peak power of the frames for which it is known, float64 (n,): look-ahead and start included.
+
+    Args:
+        greatest: float64 (T,), peak power until each of the frames that are not scored.
+        settings: of the decoder.
+        n_scored: number of frames before these.
+    """
+    n_known, begin = len(greatest), settings.start - n_scored
+    n = n_known
+    if not settings.ended:
+        n = max(0, n_known - settings.look_ahead) if begin < n_known else 0
+    recent = np.empty(n)
+    for t in range(n):
+        recent[t] = greatest[min(max(t + settings.look_ahead, begin), n_known - 1)]
+    return recent
+
+
+class PitchTrack(NamedTuple):
     """Pitch of T frames.
 
     Args:
@@ -224,8 +321,8 @@ def track_pitch(
     settings = settings or PitchSettings()
     analyzer = PeakAnalyzer(settings, grid)
     decoders = [PitchDecoder(settings, grid.hop_s) for _ in waveforms]
-    nothing = np.zeros((2, 0), np.float32)
-    parts: list[list[PitchTrack]] = [[PitchTrack(*nothing)] for _ in waveforms]
+    nothing = np.zeros(0, np.float32)
+    parts = [[PitchTrack(nothing, nothing)] for _ in waveforms]
 
     def analyze(chunks: Sequence[AudioChunk]) -> list[Peaks]:
         packed = PackedAudio.pack(chunks, grid, analyzer.lead)
@@ -233,97 +330,22 @@ def track_pitch(
         return [peaks.of(rows) for rows in packed.parts]
 
     for number, ended, peaks in analyze_in_batches(waveforms, grid, analyzer.reach, "cpu", analyze):
-        track, _ = decode_pitch_batch([decoders[number]], [peaks], ended=ended)
-        parts[number].append(track)
-    return [
-        PitchTrack(
-            np.concatenate([part.f0_hz for part in own]),
-            np.concatenate([part.voice_probability for part in own]),
-        )
-        for own in parts
-    ]
+        parts[number].append(decoders[number].decode(peaks, ended=ended))
+    return [PitchTrack(*map(np.concatenate, zip(*own, strict=True))) for own in parts]
 
 
 class PitchDecoder:
-    """State of the incremental decoding of one recording by `decode_pitch_batch`.
-
-    A frame is decided when `delay` later frames are known, and no frame before frame `start` is.
-    """
+    """Incremental decoding of the pitch of one recording; a shallow copy of it is independent."""
 
     def __init__(self, settings: PitchSettings, hop_s: float) -> None:
-        self._look_ahead = round(settings.loudness_ahead_s / hop_s)
-        self.start = round(settings.loudness_start_s / hop_s)
-        lag = round(settings.path_ahead_s / hop_s)
-        self.delay = self._look_ahead + lag
-        self._viterbi = ViterbiDecoder(settings.transitions(hop_s), lag)
-        self._scoring = ScoringSettings.of(settings)
-        self._decay = 10 ** (-settings.loudness_decay_db / 10 * hop_s)  # of power, per hop
-        self._peak_power = 0.0  # until the last frame
-        self._n_scored = 0
-        # Of frames that are not scored: autocorrelation peaks, and peak power until each.
-        self._peaks = Peaks.empty(0, settings.n_candidates)
-        self._loudest = np.zeros(0)
-        # Of frames that are not decided.
-        self._f0_hz = np.zeros((0, settings.n_candidates + 1), np.float32)
-        self._probability = np.zeros(0, np.float32)
+        self._settings = DecoderSettings.of(settings, hop_s)
+        self._transitions = settings.transitions(hop_s)
+        self._state = PitchState.empty(settings.n_candidates, self._settings.lag)
 
-    def fork(self) -> PitchDecoder:
-        """Independent copy; arrays are shared, as they are replaced, not modified."""
-        twin = copy.copy(self)
-        twin._viterbi = copy.copy(self._viterbi)
-        return twin
-
-
-def decode_pitch_batch(
-    decoders: Sequence[PitchDecoder], new: Sequence[Peaks], *, ended: bool
-) -> tuple[PitchTrack, Counts]:
-    """Decode the pitch of the next frames of U recordings.
-
-    Args:
-        decoders: states of the recordings, with equal settings; updated.
-        new: peaks of the next frames of each.
-        ended: whether these are the last frames of all.
-
-    Returns:
-        Pitch of the frames that are decided now, concatenated, and their counts.
-    """
-    candidates, n_scored = _score_new(decoders, new, ended=ended)
-    borders = np.cumsum(n_scored)[:-1]
-    f0_hz = Ragged.concatenate([d._f0_hz for d in decoders], np.split(candidates.f0_hz, borders))
-    probability = Ragged.concatenate(
-        [d._probability for d in decoders], np.split(candidates.probability, borders)
-    )
-    viterbi = [decoder._viterbi for decoder in decoders]
-    score = Ragged(candidates.score, n_scored)
-    states, n = decode_batch(viterbi, score, candidates.octave, ended=ended)
-    n_left = f0_hz.counts - n
-    left = zip(f0_hz.tails(n_left), probability.tails(n_left), strict=True)
-    for decoder, own in zip(decoders, left, strict=True):
-        decoder._f0_hz, decoder._probability = own
-    decided = f0_hz.heads(n)[np.arange(n.sum()), states]
-    return PitchTrack(decided, probability.heads(n)), n
-
-
-def _score_new(
-    decoders: Sequence[PitchDecoder], new: Sequence[Peaks], *, ended: bool
-) -> tuple[PitchCandidates, Counts]:
-    """Candidates of the frames whose look-ahead of the peak level is complete, and their counts."""
-    fields = zip(*(d._peaks for d in decoders), strict=True), zip(*new, strict=True)
-    waiting = [Ragged.concatenate(old, added) for old, added in zip(*fields, strict=True)]
-    peaks = Peaks(*(part.rows for part in waiting))
-    known_before = [d._loudest for d in decoders]
-    loudest = Ragged.zero_padded(known_before, lengths_of([one.power for one in new]))
-    last, first = np.array([d._peak_power for d in decoders]), decoders[0]
-    begin = np.array([d.start - d._n_scored for d in decoders])
-    n_known = n = loudest.counts
-    if not ended:
-        n = np.where(begin < n_known, np.maximum(0, n_known - first._look_ahead), 0)
-    candidates = PitchCandidates.empty(int(n.sum()), peaks.lag.shape[1] + 1)
-    extents = Extents(lengths_of(known_before), n_known, n, begin)
-    loudness = Loudness(loudest.rows, last, first._decay, first._look_ahead)
-    score_batch(peaks, loudness, extents, first._scoring, candidates)
-    parts = zip(*(part.tails(n_known - n) for part in [*waiting, loudest]), strict=True)
-    for u, (decoder, own) in enumerate(zip(decoders, parts, strict=True)):
-        decoder._peaks, decoder._loudest = Peaks(*own[:-1]), own[-1]
-        decoder._peak_power, decoder._n_scored = float(last[u]), decoder._n_scored + int(n[u])
-    return candidates, n
+    def decode(self, new: Peaks, *, ended: bool) -> PitchTrack:
+        """Pitch of the frames that the next ones decide; of all if these are the last."""
+        settings = self._settings._replace(ended=True) if ended else self._settings
+        f0_hz, probability, self._state = decode_pitch(
+            self._state, new, settings, self._transitions
+        )
+        return PitchTrack(f0_hz, probability)

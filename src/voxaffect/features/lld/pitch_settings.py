@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.errors import FeatureError
-from voxaffect.features.lld.viterbi import Transitions
 
 RATE_HZ = SAMPLE_RATE_HZ // 2
 """Pitch is tracked at half the sample rate."""
@@ -34,6 +35,13 @@ RANGES = {
 
 COST_INTERVAL_S = 0.010
 """Hop size for which the transition costs are given."""
+
+
+class Transitions(NamedTuple):
+    """Costs `fixed[i, j] + slope[i, j] |p - q|` from state i at position p to j at q."""
+
+    fixed: NDArray[np.float32]  # (S, S)
+    slope: NDArray[np.float32]  # (S, S)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ cepstrum are in S. Young et al., The HTK Book, version 3.4 (2006), sections 5.4 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.errors import FeatureError
 from voxaffect.features.frames import FrameGrid
-from voxaffect.features.packing import Counts, PackedAudio, Ragged
+from voxaffect.features.packing import PackedAudio
 from voxaffect.features.runtime import compiled
 from voxaffect.features.spectra import magnitude_spectrum, mel_triangles, transform_size
 
@@ -60,59 +59,40 @@ LOOK_AHEAD = 3
 
 
 class DeltaSmoother:
-    """State of the incremental smoothing of one recording by `smooth_batch`."""
-
-    def __init__(self) -> None:
-        self._columns: Floats | None = None  # frames that are still needed
-        self._n_done = 0  # how many of these are only context
-
-
-def smooth_batch(
-    smoothers: Sequence[DeltaSmoother], columns: Sequence[Floats], *, ended: bool
-) -> Ragged:
-    """Means over three frames and regression slopes over five of these, of U recordings.
+    """Incremental smoothing of one recording: means over three frames, slopes over five of these.
 
     The slope is `sum over n = 1, 2 of n (c[t + n] - c[t - n]) / 10`: The HTK Book (2006), section
     5.6.2. Edge frames are repeated beyond the ends; of the last column, F0, beyond the ends of each
-    voiced segment.
-
-    Args:
-        smoothers: states of the recordings; updated.
-        columns: float32 (T, F) of the next frames of each; the last is voiced where above 0.
-        ended: whether these are the last frames of all.
-
-    Returns:
-        float32 rows (n, 2 F), of the next frames whose neighbors are known.
+    voiced segment. Arrays of its state are replaced, so that a shallow copy is independent.
     """
-    old = [
-        c[:0] if s._columns is None else s._columns for s, c in zip(smoothers, columns, strict=True)
-    ]
-    known = Ragged.concatenate(old, columns)
-    n_done = np.array([one._n_done for one in smoothers])
-    stop = known.counts if ended else np.maximum(n_done, known.counts - LOOK_AHEAD)
-    values = np.empty(((stop - n_done).sum(), 2 * known.rows.shape[1]), np.float32)
-    _fill_each(known.rows, known.counts, n_done, stop, values)
-    n_past = np.maximum(0, stop - LOOK_AHEAD)
-    left, n_context = known.tails(known.counts - n_past), (stop - n_past).tolist()
-    for one, own, n in zip(smoothers, left, n_context, strict=True):
-        one._columns, one._n_done = own, n
-    return Ragged(values, stop - n_done)
+
+    def __init__(self, n_columns: int) -> None:
+        self._columns = np.zeros((0, n_columns), np.float32)  # frames that are still needed
+        self._n_done = 0  # how many of these are only context
+
+    def smooth(self, columns: Floats, *, ended: bool) -> Floats:
+        """Means and slopes of the next frames whose neighbors are known, float32 (n, 2 F).
+
+        Args:
+            columns: float32 (T, F), the next frames; the last column is voiced where above 0.
+            ended: whether these are the last frames.
+        """
+        known, n_done = np.concatenate([self._columns, columns]), self._n_done
+        stop = len(known) if ended else max(n_done, len(known) - LOOK_AHEAD)
+        n_past = max(0, stop - LOOK_AHEAD)
+        self._columns, self._n_done = known[n_past:], stop - n_past
+        return _smooth(known, n_done, stop)
 
 
 @compiled
-def _fill_each(
-    columns: Floats, n_all: Counts, n_done: Counts, stop: Counts, values: Floats
-) -> None:
-    """Compute frames `n_done` to `stop` of each of the concatenated recordings."""
-    n_columns = columns.shape[1]
-    begin, filled = 0, 0
-    for u in range(len(n_all)):
-        end, full = begin + n_all[u], filled + stop[u] - n_done[u]
-        own, out = columns[begin:end], values[filled:full]
-        one_segment = np.ones(len(own), np.bool_)
-        _fill_deltas(own, (0, n_columns - 1), one_segment, n_done[u], out)
-        _fill_deltas(own, (n_columns - 1, n_columns), own[:, -1] > 0, n_done[u], out)
-        begin, filled = end, full
+def _smooth(columns: Floats, first: int, stop: int) -> Floats:
+    """Means and slopes of frames `first` to `stop`."""
+    last = columns.shape[1] - 1
+    values = np.empty((stop - first, 2 * (last + 1)), np.float32)
+    one_segment = np.ones(len(columns), np.bool_)
+    _fill_deltas(columns, (0, last), one_segment, first, values)
+    _fill_deltas(columns, (last, last + 1), columns[:, -1] > 0, first, values)
+    return values
 
 
 @compiled

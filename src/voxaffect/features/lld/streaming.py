@@ -13,10 +13,10 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ, invalid_sample
 from voxaffect.errors import FeatureError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.autocorrelation import FrameAnalysis, FrameAnalyzer
-from voxaffect.features.lld.pitch import PitchDecoder, decode_pitch_batch
+from voxaffect.features.lld.pitch import PitchDecoder
 from voxaffect.features.lld.pitch_settings import PitchSettings
-from voxaffect.features.lld.short_time import LOOK_AHEAD, DeltaSmoother, ShortTime, smooth_batch
-from voxaffect.features.packing import AudioChunk, Ragged, group_chunks, max_frames
+from voxaffect.features.lld.short_time import DeltaSmoother, ShortTime
+from voxaffect.features.packing import AudioChunk, group_chunks, max_frames
 
 Floats = NDArray[np.float32]
 
@@ -101,54 +101,29 @@ def check_samples(samples: object) -> None:
 
 
 class StreamingDescriptors:
-    """State of the incremental computation of one recording's descriptors by `advance_batch`."""
+    """Incremental computation of one recording's descriptors from the analysis of its frames."""
 
     def __init__(self, pitch: PitchSettings, hop_s: float, *, log_f0: bool) -> None:
         self._log_f0 = log_f0
         self._pitch = PitchDecoder(pitch, hop_s)
-        self._smoother = DeltaSmoother()
+        self._smoother = DeltaSmoother(len(DESCRIPTORS))
         self._undecided = np.zeros((0, len(ShortTime.names)), np.float32)
-
-    @property
-    def delay(self) -> int:
-        """Number of later frames that must be known before a frame is final."""
-        return self._pitch.delay + LOOK_AHEAD
-
-    @property
-    def start(self) -> int:
-        """Index of the frame that must be known before any frame is final."""
-        return self._pitch.start
 
     def fork(self) -> StreamingDescriptors:
         """Independent copy; arrays are shared, as they are replaced, not modified."""
         twin = copy.copy(self)
-        twin._pitch, twin._smoother = self._pitch.fork(), copy.copy(self._smoother)
+        twin._pitch, twin._smoother = copy.copy(self._pitch), copy.copy(self._smoother)
         return twin
 
-
-def advance_batch(
-    descriptors: Sequence[StreamingDescriptors], new: Sequence[FrameAnalysis], *, ended: bool
-) -> Ragged:
-    """Descriptors of U recordings from the analysis of their next frames.
-
-    Args:
-        descriptors: states of the recordings, with equal settings; updated.
-        new: analysis of the next frames of each.
-        ended: whether these are the last frames of all; then all are final.
-
-    Returns:
-        float32 rows (n, 32), the frames that are final now.
-    """
-    pitch, smoothers = [d._pitch for d in descriptors], [d._smoother for d in descriptors]
-    track, n = decode_pitch_batch(pitch, [analysis.peaks for analysis in new], ended=ended)
-    short_time = Ragged.concatenate(
-        [d._undecided for d in descriptors], [analysis.short_time for analysis in new]
-    )
-    for one, left in zip(descriptors, short_time.tails(short_time.counts - n), strict=True):
-        one._undecided = left
-    f0 = track.log_f0 if descriptors[0]._log_f0 else track.f0_hz
-    columns = np.column_stack([short_time.heads(n), track.voice_probability, f0])
-    return smooth_batch(smoothers, Ragged(columns, n).split(), ended=ended)
+    def advance(self, new: FrameAnalysis, *, ended: bool) -> Floats:
+        """Frames that the next ones make final, float32 (n, 32); all if these are the last."""
+        track = self._pitch.decode(new.peaks, ended=ended)
+        f0 = track.log_f0 if self._log_f0 else track.f0_hz
+        short_time, n = np.concatenate([self._undecided, new.short_time]), len(f0)
+        self._undecided = short_time[n:]
+        pitch = track.voice_probability[:, None], f0[:, None]
+        columns = np.concatenate([short_time[:n], *pitch], axis=1)
+        return self._smoother.smooth(columns, ended=ended)
 
 
 class DescriptorStream:
@@ -166,18 +141,6 @@ class DescriptorStream:
         self._descriptors = descriptors
         self._buffer = FrameBuffer(grid, analyzer.reach)
         self._ended = False
-
-    @property
-    def look_ahead_s(self) -> float:
-        """Latency: seconds of audio after a frame's end before it is returned."""
-        samples = self._analyzer.reach + self._descriptors.delay * self._grid.hop_samples
-        return samples / SAMPLE_RATE_HZ
-
-    @property
-    def start_s(self) -> float:
-        """Seconds of audio before any frame is returned."""
-        start = self._descriptors.start * self._grid.hop_samples
-        return (start + self._grid.window_samples + self._analyzer.reach) / SAMPLE_RATE_HZ
 
     def push(self, samples: Floats) -> Floats:
         """Take the next samples and return the frames that are final now, float32 (n, 32).
@@ -210,7 +173,7 @@ class DescriptorStream:
         self._check_open()
         self._ended = True
         (analysis,) = self._analyzer.analyze([self._buffer.remaining()])
-        return advance_batch([self._descriptors], [analysis], ended=True).rows
+        return self._descriptors.advance(analysis, ended=True)
 
     def _check_open(self) -> None:
         if self._ended:
@@ -232,10 +195,9 @@ def push_batch(streams: Sequence[DescriptorStream], new: Sequence[Floats]) -> li
     buffers = [stream._buffer for stream in streams]
     with _ended_on_error(streams):
         for numbers, analyses in analyze_buffers(streams[0]._analyzer, buffers, new):
-            descriptors = [streams[number]._descriptors for number in numbers]
-            final = advance_batch(descriptors, analyses, ended=False).split()
-            for number, own in zip(numbers, final, strict=True):
-                frames[number].append(own)
+            for number, analysis in zip(numbers, analyses, strict=True):
+                final = streams[number]._descriptors.advance(analysis, ended=False)
+                frames[number].append(final)
     return [np.concatenate(own) for own in frames]
 
 
@@ -250,8 +212,10 @@ def peek_batch(streams: Sequence[DescriptorStream]) -> list[Floats]:
     for stream in streams:
         stream._check_open()
     analyses = streams[0]._analyzer.analyze([stream._buffer.remaining() for stream in streams])
-    copies = [stream._descriptors.fork() for stream in streams]
-    return advance_batch(copies, analyses, ended=True).split()
+    return [
+        stream._descriptors.fork().advance(analysis, ended=True)
+        for stream, analysis in zip(streams, analyses, strict=True)
+    ]
 
 
 @contextmanager
