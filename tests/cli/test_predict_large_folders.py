@@ -36,7 +36,7 @@ def all_ready(
 ) -> Iterator[WorkerPool]:
     """A pool that begins when all processes are ready: else this one may be done before."""
     with real_pool(recognizer, load, n_processes) as pool:
-        wait_for(lambda: pool.n_idle == n_processes)
+        wait_for(lambda: pool._idle.qsize() == n_processes)
         yield pool
 
 

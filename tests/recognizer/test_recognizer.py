@@ -175,10 +175,22 @@ def test_what_is_far_from_training_is_answered_with_a_warning(
     assert NetRecognizer.load(saved).predict([tone(30)])[0].novelty == familiar.novelty
 
 
-def test_novelty_that_does_not_fit_is_refused(saved: Path, tmp_path: Path) -> None:
+def test_arrays_and_novelty_that_do_not_fit_are_refused(saved: Path, tmp_path: Path) -> None:
     header, arrays = read_artifact(saved)
+
+    def without(name: str) -> dict[str, np.ndarray]:
+        return {key: values for key, values in arrays.items() if key != name}
+
+    fewer = {
+        "novelty.mean": arrays["novelty.mean"][:32],
+        "novelty.whitening": arrays["novelty.whitening"][:32, :32],
+    }
     for damaged, rate, message in (
-        ({k: v for k, v in arrays.items() if k != "novelty.mean"}, 0.01, "novelty lacks mean"),
+        (without("novelty.mean"), 0.01, "novelty lacks mean"),
+        (without("novelty.whitening"), 0.01, "novelty lacks whitening"),
+        (without("elm.coef"), 0.01, "the ELM lacks coef"),
+        (without("standardizer.mean"), 0.01, "weights do not fit the settings"),
+        ({**arrays, **fewer}, 0.01, "16 features where the recognizer has 32"),
         (arrays, 7.0, "7.0 false alarms"),
         (arrays, None, "novelty lacks false alarms"),
     ):

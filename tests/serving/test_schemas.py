@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from voxaffect.audio.quality import QualityWarning
 from voxaffect.errors import AudioError
-from voxaffect.recognizer.prediction import FailedDict, Prediction, PredictionDict
+from voxaffect.recognizer.prediction import ErrorDict, Prediction, PredictionDict
 from voxaffect.serving.schemas import ErrorDetail, PredictionResponse
 
 WHOLE = Prediction(
@@ -58,7 +58,8 @@ def test_every_key_of_the_schema_occurs_and_no_other() -> None:
 
 def test_errors_match_the_schema() -> None:
     plain = replace(FAILED, is_final=True).to_dict()
-    assert set(plain) == set(get_type_hints(FailedDict)) - {"path"}
+    assert set(plain) == {"file", "start_s", "end_s", "is_final", "error"}
+    assert set(plain["error"]) == set(get_type_hints(ErrorDict))
     ErrorDetail.model_validate(plain["error"], strict=True)
     with pytest.raises(ValidationError):
         PredictionResponse.model_validate(plain)

@@ -81,8 +81,8 @@ def test_an_error_leaves_the_pool_whole() -> None:
 
 def test_another_process_is_used_once_it_is_ready() -> None:
     with process_pool(Placed(), Placed, 2) as pool:
-        wait_for(lambda: pool.n_idle == 2)
-        assert pool.n_idle == 2
+        wait_for(lambda: pool._idle.qsize() == 2)
+        assert pool._idle.qsize() == 2
         predictions = list(predict_all(pool, waveforms(100), prepare=lambda: None))
         places = {one.name for one in predictions}
         assert len(predictions) == 100

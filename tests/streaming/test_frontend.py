@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -9,29 +7,28 @@ from numpy.typing import NDArray
 from tests.streaming.recognizers import hiss, voice
 from voxaffect.audio.waveform import Waveform, gain
 from voxaffect.features.lld.extractor import GAIN_COLUMNS, LowLevelDescriptors
-from voxaffect.streaming.frontend import FrameSource, Frontend, RunningGain, StreamInput
+from voxaffect.streaming.frontend import Frontend, Progress, StreamInput, gain_so_far
 
 Floats = NDArray[np.float32]
 LLD = LowLevelDescriptors()
 
 
-@dataclass
-class Progress:
-    source: FrameSource = field(default_factory=FrameSource)
+def gain_of(pieces: list[Floats]) -> np.float32 | None:
+    power = sum(float(np.square(piece, dtype=np.float64).sum()) for piece in pieces)
+    return gain_so_far(power, sum(map(len, pieces)))
 
 
 def frames_in_pieces(
     samples: Floats, size: int, frontend: Frontend, *, provisional: bool = True
 ) -> tuple[Floats, int]:
     """Frames of a recording pushed in pieces, at its gain, and the number of restarts."""
-    progress, running = Progress(), RunningGain()
+    progress = Progress()
     pieces: list[Floats] = []
     frames: list[Floats] = []
     n_restarts = 0
     for start in range(0, len(samples), size):
         pieces.append(samples[start : start + size])
-        running.add(pieces[-1])
-        new_input = StreamInput(progress, pieces[-1], pieces, running.factor)
+        new_input = StreamInput(progress, pieces[-1], pieces, gain_of(pieces))
         (update,) = frontend.advance([new_input], provisional=provisional)
         if update is not None:
             frames = [update.frames] if update.restarted else [*frames, update.frames]
@@ -112,16 +109,13 @@ def test_without_provisional_frames_only_the_shortest_are_recomputed(
     assert all(update is not None and update.factor == 1 for update in later)
 
 
-def test_running_gain_is_that_of_a_file_that_ended_here() -> None:
-    running, samples = RunningGain(), voice(1)
-    for start in range(0, 16_000, 1600):
-        running.add(samples[start : start + 1600])
-        so_far = Waveform(samples[: start + 1600])
-        assert running.factor == pytest.approx(gain(so_far.rms(), "so far"))
+def test_the_gain_so_far_is_that_of_a_file_that_ended_here() -> None:
+    pieces = np.split(voice(1), 10)
+    for n in range(1, 11):
+        so_far = Waveform(np.concatenate(pieces[:n]))
+        assert gain_of(pieces[:n]) == pytest.approx(gain(so_far.rms(), "so far"))
 
 
 @pytest.mark.parametrize("samples", [np.zeros(0), np.zeros(500), np.full(500, 9e-6)])
 def test_silence_has_no_gain(samples: np.ndarray) -> None:
-    running = RunningGain()
-    running.add(samples.astype(np.float32))
-    assert running.factor is None
+    assert gain_of([samples.astype(np.float32)]) is None

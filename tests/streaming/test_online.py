@@ -285,9 +285,6 @@ def test_a_push_does_not_wait_for_the_net(monkeypatch: pytest.MonkeyPatch) -> No
     decoder = live.decoder
 
     class Slow:
-        def begin(self) -> object:
-            return decoder.begin()
-
         def advance(
             self, inputs: list[StreamInput], *, provisional: bool
         ) -> list[InterimPosterior | None]:

@@ -39,7 +39,7 @@ def test_an_error_in_a_thread_is_raised() -> None:
     stream.push(voice(0.2))
     scheduler = StreamScheduler(live, on_predictions, every_s=0.01)
     with pytest.raises(ConnectionError, match="no connection"), scheduler:
-        wait_for(lambda: bool(scheduler._failures))
+        wait_for(scheduler._running[0].done)
 
 
 class SlowLive(LiveRecognizer):

@@ -63,7 +63,7 @@ def decide(
 
 def _scores(op: Op, high_level: Value, elm: ElmScores, n_classes: int) -> Value:
     """Scores of the classes, float64 (n_classes,)."""
-    arrays = elm.to_arrays()
+    arrays = vars(elm)
     seen, outputs = arrays["classes"].astype(int), np.vstack([arrays["coef"], arrays["intercept"]])
     if len(seen) == 2:  # and one output, for the second class
         outputs = np.hstack([-outputs, outputs])

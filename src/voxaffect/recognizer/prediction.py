@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,19 +40,18 @@ class ErrorDict(TypedDict):
     message: str
 
 
-class PlacedDict(TypedDict):
-    """The recording and, for a segment, stream or table's row, the place in it."""
+class PredictionDict(TypedDict):
+    """A prediction as JSON: a line of JSON lines, and the body of HTTP responses.
+
+    The recording and, for a segment, stream or table's row, the place in it; and what was
+    recognized, where times and posteriors are those of every frame.
+    """
 
     file: str
     path: NotRequired[str]
     start_s: NotRequired[float | None]
     end_s: NotRequired[float | None]
     is_final: NotRequired[bool]
-
-
-class RecognizedDict(TypedDict):
-    """What was recognized; times and posteriors are those of every frame."""
-
     emotion: str | None
     probabilities: dict[str, float]
     subtasks: dict[str, dict[str, float]]
@@ -62,16 +61,6 @@ class RecognizedDict(TypedDict):
     segments: NotRequired[list[PredictionDict]]
     times_s: NotRequired[list[float]]
     posteriors: NotRequired[list[list[float]]]
-
-
-class PredictionDict(PlacedDict, RecognizedDict):
-    """A prediction as JSON: a line of JSON lines, and the body of HTTP responses."""
-
-
-class FailedDict(PlacedDict):
-    """A prediction with an error as JSON."""
-
-    error: ErrorDict
 
 
 @dataclass(frozen=True, repr=False)
@@ -139,19 +128,17 @@ class Prediction:
         return replace(self, label=UNSURE)
 
     def to_dict(self, *, frames: bool = False) -> dict[str, Any]:
-        """The prediction as plain values: a `PredictionDict`, or a `FailedDict` with an error.
+        """The prediction as plain values: a `PredictionDict`.
+
+        Where there is an error, the place and `error`, an `ErrorDict`.
 
         Args:
             frames: include the posteriors of every frame.
         """
-        place = self._place()
+        plain = self._place()
         if self.error is not None:
-            failed: FailedDict = {
-                **place,
-                "error": {"code": self.error.code, "message": str(self.error)},
-            }
-            return {**failed}
-        plain: RecognizedDict = {
+            return {**plain, "error": {"code": self.error.code, "message": str(self.error)}}
+        plain |= {
             "emotion": self.label,
             "probabilities": self.probabilities,
             "subtasks": self.subtasks,
@@ -160,16 +147,15 @@ class Prediction:
             "warnings": [{"code": w.code, "text": w.text} for w in self.warnings],
         }
         if self.segments:
-            segments = [segment.to_dict(frames=frames) for segment in self.segments]
-            plain["segments"] = cast("list[PredictionDict]", segments)
+            plain["segments"] = [segment.to_dict(frames=frames) for segment in self.segments]
         if frames and self.posteriors is not None and self.times_s is not None:
             plain["times_s"] = (self.times_s + self.interval_s[0]).round(4).tolist()
             plain["posteriors"] = self.posteriors.round(4).tolist()
-        return {**place, **plain}
+        return plain
 
-    def _place(self) -> PlacedDict:
+    def _place(self) -> dict[str, Any]:
         """Path and times of a table's row, or times of a segment to the sample (62.5 us)."""
-        place: PlacedDict = {"file": self.name}
+        place: dict[str, Any] = {"file": self.name}
         if self.row:
             place["path"] = self.row["path"]
             for key in ("start_s", "end_s"):
@@ -205,14 +191,14 @@ class Prediction:
 
     def _repr_html_(self) -> str:
         """A bar for each class, for notebooks."""
-        lines = [f"<strong>{escape(str(self).split(' (')[0])}</strong>"]
-        lines += (
+        rows = "".join(
             f"<tr><td>{escape(name)}</td><td><progress max='1' value='{share:.3f}'></progress>"
             f"</td><td>{share:.2f}</td></tr>"
             for name, share in self.probabilities.items()
         )
         notes = "".join(f"<div>{escape(str(warning))}</div>" for warning in self.warnings)
-        return f"{lines[0]}<table>{''.join(lines[1:])}</table>{notes}"
+        title = escape(str(self).split(" (")[0])
+        return f"<strong>{title}</strong><table>{rows}</table>{notes}"
 
 
 def unfamiliar(novelty: float) -> tuple[QualityWarning, ...]:

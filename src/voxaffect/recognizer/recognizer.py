@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from reprlib import repr as shorten
 from typing import Any
@@ -51,6 +51,8 @@ CHECKED = {
 }
 """Key of the header that must equal this version's own value -> what it is."""
 
+NOVELTY_ARRAYS = ("mean", "whitening")
+
 TIMINGS = ("frames_per_s", "seconds")
 """Values of an epoch that are not saved, so that the same seed gives the same bytes."""
 
@@ -87,8 +89,7 @@ class NetRecognizer:
             TrainingError: frames are those of another extractor, an utterance has no emotion, or
                 the net diverges.
         """
-        for examples in (train, dev):
-            _check_columns(examples.frames, self.extractor.names)
+        _check_columns([*train.frames, *dev.frames], len(self.extractor.names))
         self.classifier.fit(train, dev, seed=seed, on_epoch=on_epoch)
         return self.fit_novelty(train, seed=seed)
 
@@ -155,7 +156,7 @@ class NetRecognizer:
                 frames[i],
                 answers.probabilities[i],
                 answers.high_level[i],
-                _row(answers.posteriors, i),
+                {task: values[i] for task, values in answers.posteriors.items()},
             )
             for i in range(len(waveforms))
         ]
@@ -236,28 +237,34 @@ class NetRecognizer:
             FeatureError: a library that its features need is missing.
         """
         header, arrays = read_artifact(folder)
-        _refuse_device(folder, device)
-        extractor = extractor or _extractor(folder, header, device)
-        settings = _settings(folder, header.get("settings"), device)
-        _refuse_other_values(folder, header, _own_values(extractor, settings.task_weights))
-        recognizer = cls(settings, extractor, header["card"])
-        recognizer._restore(folder, arrays, header["temperature"])
-        recognizer.novelty_ = _novelty(folder, header, arrays, len(extractor.names))
+        try:
+            _refuse_device(device)
+            features = header.get("features")
+            extractor = extractor or extractor_from_settings(
+                features if isinstance(features, dict) else {}, header["card"], device
+            )
+            settings = _settings(header.get("settings"), device)
+            _refuse_other_values(header, _own_values(extractor, settings.task_weights))
+            recognizer = cls(settings, extractor, header["card"])
+            recognizer._restore(arrays, header["temperature"])
+            recognizer.novelty_ = _novelty(header, arrays, len(extractor.names))
+        except ArtifactError as fault:
+            raise ArtifactError(f"{folder}: {fault}") from fault
         return recognizer
 
     def _arrays(self, precision: type[np.floating]) -> dict[str, NDArray[Any]]:
         classifier = self.classifier
         weights = classifier.net_.state_dict()
         net = {f"net.{k}": v.cpu().numpy().astype(precision) for k, v in weights.items()}
-        elm = {f"elm.{k}": np.asarray(v) for k, v in classifier.elm_.to_arrays().items()}
-        own = {
-            "standardizer.mean": classifier.standardizer_.mean,
-            "standardizer.scale": classifier.standardizer_.scale,
+        parts = {
+            "elm": vars(classifier.elm_),
+            "standardizer": vars(classifier.standardizer_),
+            "novelty": {name: getattr(self.novelty_, name) for name in NOVELTY_ARRAYS},
         }
-        novelty = {f"novelty.{k}": v for k, v in self.novelty_.to_arrays().items()}
-        return {**net, **elm, **own, **novelty}
+        own = {f"{part}.{k}": v for part, values in parts.items() for k, v in values.items()}
+        return {**net, **own}
 
-    def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], temperature: float) -> None:
+    def _restore(self, arrays: dict[str, NDArray[Any]], temperature: float) -> None:
         classifier = self.classifier
         try:
             classifier.standardizer_ = Standardizer(
@@ -265,52 +272,52 @@ class NetRecognizer:
             )
             classifier.net_ = MultiTaskNet(classifier.shape(len(self.extractor.names)))
             classifier.net_.load_state_dict(
-                {k: torch.from_numpy(v) for k, v in _part(arrays, "net.").items()}
+                {
+                    name.removeprefix("net."): torch.from_numpy(values)
+                    for name, values in arrays.items()
+                    if name.startswith("net.")
+                }
             )
         except (KeyError, RuntimeError) as fault:
-            raise ArtifactError(f"{folder}: weights do not fit the settings ({fault})") from fault
+            raise ArtifactError(f"weights do not fit the settings ({fault})") from fault
         classifier.net_.to(self.settings.training.device).eval()
-        classifier.elm_ = ElmScores.from_arrays(_part(arrays, "elm."))
+        names = [field.name for field in fields(ElmScores)]
+        classifier.elm_ = ElmScores(**_part(arrays, "elm.", names, "the ELM"))
         classifier.calibration_ = TemperatureCalibration(temperature)
 
 
-def _refuse_device(folder: Path, device: str) -> None:
+def _refuse_device(device: str) -> None:
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as fault:
         raise ArtifactError(
-            f"{folder}: no device {device!r} here ({fault}); load it with device='cpu'"
+            f"no device {device!r} here ({fault}); load it with device='cpu'"
         ) from fault
 
 
-def _check_columns(frames: Sequence[NDArray[np.float32]], names: Sequence[str]) -> None:
+def _check_columns(frames: Sequence[NDArray[np.float32]], n_columns: int) -> None:
     for values in frames:
-        if values.shape[1] != len(names):
+        if values.shape[1] != n_columns:
             raise TrainingError(
                 f"frames have {values.shape[1]} columns, and the recognizer's extractor gives "
-                f"{len(names)}; use the extractor that made the frames"
+                f"{n_columns}; use the extractor that made the frames"
             )
 
 
-def _extractor(folder: Path, header: Mapping[str, Any], device: str) -> FrameExtractor:
-    """The extractor that a header names."""
-    features = header.get("features")
-    try:
-        return extractor_from_settings(
-            features if isinstance(features, dict) else {}, header["card"], device
-        )
-    except ArtifactError as fault:
-        raise ArtifactError(f"{folder}: {fault}") from fault
-
-
 def _novelty(
-    folder: Path, header: Mapping[str, Any], arrays: dict[str, NDArray[Any]], n_features: int
+    header: Mapping[str, Any], arrays: dict[str, NDArray[Any]], n_features: int
 ) -> Novelty:
-    try:
-        own = _part(arrays, "novelty.")
-        return Novelty.from_arrays(own, header.get("false_alarms"), n_features)
-    except ArtifactError as fault:
-        raise ArtifactError(f"{folder}: {fault}") from fault
+    false_alarms = header.get("false_alarms")
+    own = _part(arrays, "novelty.", NOVELTY_ARRAYS, "novelty")
+    if not isinstance(false_alarms, float):
+        raise ArtifactError("novelty lacks false alarms; save the recognizer again")
+    novelty = Novelty(**own, false_alarms=false_alarms)
+    if novelty.mean.size != 2 * n_features:
+        raise ArtifactError(
+            f"novelty was fitted to {novelty.mean.size // 2} features where the recognizer "
+            f"has {n_features}; save the recognizer again"
+        )
+    return novelty
 
 
 def _check_labels(task: str, n_labels: int, n_recordings: int) -> None:
@@ -323,12 +330,14 @@ def _check_labels(task: str, n_labels: int, n_recordings: int) -> None:
         )
 
 
-def _row(by_task: dict[str, list[NDArray[np.float32]]], row: int) -> dict[str, NDArray[np.float32]]:
-    return {task: values[row] for task, values in by_task.items()}
-
-
-def _part(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+def _part(
+    arrays: dict[str, NDArray[Any]], prefix: str, names: Sequence[str], words: str
+) -> dict[str, NDArray[Any]]:
+    """The arrays of some names and a common prefix, of what `words` say."""
+    missing = [name for name in names if prefix + name not in arrays]
+    if missing:
+        raise ArtifactError(f"{words} lacks {', '.join(missing)}; save the recognizer again")
+    return {name: arrays[prefix + name] for name in names}
 
 
 def _own_values(extractor: FrameExtractor, tasks: Iterable[str]) -> dict[str, Any]:
@@ -343,11 +352,11 @@ def _own_values(extractor: FrameExtractor, tasks: Iterable[str]) -> dict[str, An
     )
 
 
-def _refuse_other_values(folder: Path, header: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+def _refuse_other_values(header: Mapping[str, Any], own: Mapping[str, Any]) -> None:
     for key, words in CHECKED.items():
         if header.get(key) != own[key]:
             raise ArtifactError(
-                f"{folder}: its {words} differ from this version's "
+                f"its {words} differ from this version's "
                 f"({shorten(header.get(key))} instead of {shorten(own[key])}); train it again"
             )
 
@@ -358,7 +367,7 @@ def _plain_settings(settings: NetSettings) -> dict[str, Any]:
     return plain({**asdict(settings), "trunk": {"kind": kind, **asdict(settings.trunk)}})
 
 
-def _settings(folder: Path, stated: Any, device: str) -> NetSettings:
+def _settings(stated: Any, device: str) -> NetSettings:
     """The settings that `_plain_settings` wrote, with the given device.
 
     Raises:
@@ -371,10 +380,10 @@ def _settings(folder: Path, stated: Any, device: str) -> NetSettings:
         read = TypeAdapter(kind).validate_python(trunk)
         settings = TypeAdapter(NetSettings).validate_python({**stated, "trunk": read})
     except (KeyError, TypeError, ValueError) as fault:
-        raise ArtifactError(f"{folder}: settings are not understood ({fault})") from fault
+        raise ArtifactError(f"settings are not understood ({fault})") from fault
     if _plain_settings(settings) != stated:
         raise ArtifactError(
-            f"{folder}: settings hold what this version does not know; "
+            "settings hold what this version does not know; "
             "install the version that wrote them or train again"
         )
     return settings

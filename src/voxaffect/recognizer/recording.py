@@ -48,13 +48,8 @@ def waveform_of(recording: Recording, limits: DecodeLimits) -> Waveform:
     if isinstance(recording, Waveform):
         return recording
     if isinstance(recording, Utterance):
-        return decode(
-            recording.path,
-            start_s=recording.start_s,
-            end_s=recording.end_s,
-            limits=limits,
-            name=recording.id,
-        )
+        start_s, end_s, name = recording.start_s, recording.end_s, recording.id
+        return decode(recording.path, start_s=start_s, end_s=end_s, limits=limits, name=name)
     source = recording if isinstance(recording, bytes) else Path(recording)
     return decode(source, limits=limits)
 
@@ -103,7 +98,7 @@ def as_recording(value: Any, limits: DecodeLimits = DEFAULT_LIMITS) -> Recording
     if hasattr(value, "read"):
         return _file_bytes(value, limits)
     if isinstance(value, tuple) and len(value) == 2 and _is_rate(value[1]):
-        return waveform_of_samples(*value, limits=limits)
+        return _waveform_of_samples(*value, limits)
     if hasattr(value, "dtype") and hasattr(value, "shape"):
         raise InputError(
             f"got an array of shape {tuple(value.shape)} without its sample rate; "
@@ -112,22 +107,8 @@ def as_recording(value: Any, limits: DecodeLimits = DEFAULT_LIMITS) -> Recording
     raise InputError(f"got {_described(value)}; {USAGE}")
 
 
-def waveform_of_samples(
-    samples: Any, rate_hz: float, *, limits: DecodeLimits = DEFAULT_LIMITS, name: str = "samples"
-) -> Waveform:
-    """Samples of any rate, number type and number of channels as mono at 16 kHz.
-
-    Args:
-        samples: (n,), (n, channels) or (channels, n): the shorter of two axes is the channels.
-            Floats have a full scale of 1, integers that of their type (uint8 is centered on 128).
-        rate_hz: their sample rate.
-        limits: the most channels and seconds that are taken.
-        name: what predictions and errors call them.
-
-    Raises:
-        InputError: there are none, more than two axes, another type of number, or no such rate.
-        AudioError: a sample is not finite, or they are beyond a limit.
-    """
+def _waveform_of_samples(samples: Any, rate_hz: float, limits: DecodeLimits) -> Waveform:
+    """Samples of any rate, number type and number of channels as mono at 16 kHz."""
     low, high = RATES_HZ
     if not low <= rate_hz <= high or rate_hz != int(rate_hz):
         raise InputError(
@@ -137,23 +118,27 @@ def waveform_of_samples(
     channels = _channels_last(_full_scale_1(np.asarray(samples)))
     if channels.shape[1] > limits.max_channels:
         raise RecordingLimitError(
-            f"{name}: {channels.shape[1]} channels are more than the limit of "
+            f"samples: {channels.shape[1]} channels are more than the limit of "
             f"{limits.max_channels}; pass those that hold speech"
         )
     if len(channels) > limits.max_duration_s * rate_hz:
         raise RecordingLimitError(
-            f"{name}: {len(channels) / rate_hz:.1f} s are more than the limit of "
+            f"samples: {len(channels) / rate_hz:.1f} s are more than the limit of "
             f"{limits.max_duration_s:g} s; split it"
         )
     mono = downmix(channels)
     if fault := invalid_sample(mono):
-        raise AudioError(f"{name}: {fault}; pass finite samples with a full scale of 1")
+        raise AudioError(f"samples: {fault}; pass finite samples with a full scale of 1")
     blocks = (mono[first : first + BLOCK] for first in range(0, len(mono), BLOCK))
-    return read(AudioStream(name, int(rate_hz), len(mono), blocks))
+    return read(AudioStream("samples", int(rate_hz), len(mono), blocks))
 
 
 def mono_samples(samples: NDArray[Any]) -> NDArray[np.float32]:
-    """The mean of the channels of samples, float32 (n,); shapes as of `waveform_of_samples`.
+    """The mean of the channels of samples, float32 (n,).
+
+    Args:
+        samples: (n,), (n, channels) or (channels, n): the shorter of two axes is the channels.
+            Floats have a full scale of 1, integers that of their type (uint8 is centered on 128).
 
     Raises:
         InputError: the samples are of no shape or type that sound has.

@@ -124,7 +124,9 @@ def _remove_other_weights(folder: Path, name: str) -> None:
 
 def _read_header(folder: Path) -> Header:
     path = folder / HEADER
-    content = _read_header_bytes(path)
+    if not path.exists():
+        raise ArtifactError(f"{folder}: no recognizer found; give the folder that train wrote")
+    content = _read(path)
     try:
         header: Header = json.loads(content)
         version = header["format"]
@@ -137,35 +139,27 @@ def _read_header(folder: Path) -> Header:
             "train again, or install the version that wrote it"
         )
     if not is_whole:
-        raise ArtifactError(
-            f"{path}: the file has changed since it was saved; restore it or train again"
-        )
+        raise _changed(path)
     return header
 
 
-def _read_header_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as fault:
-        raise ArtifactError(
-            f"{path.parent}: no recognizer found; give the folder that train wrote"
-        ) from fault
-    except OSError as fault:
-        raise _unreadable(path, fault) from fault
-
-
 def _read_weights(path: Path, sha256: str) -> Arrays:
-    try:
-        content = path.read_bytes()
-    except OSError as fault:
-        raise _unreadable(path, fault) from fault
+    content = _read(path)
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise ArtifactError(
-            f"{path}: the file has changed since it was saved; restore it or train again"
-        )
+        raise _changed(path)
     arrays: Arrays = safetensors.numpy.load(content)
     return arrays
 
 
-def _unreadable(path: Path, fault: OSError) -> ArtifactError:
-    return ArtifactError(f"{path}: cannot read ({fault.strerror}); restore it or train again")
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        reason = f"{path}: cannot read ({fault.strerror}); restore it or train again"
+        raise ArtifactError(reason) from fault
+
+
+def _changed(path: Path) -> ArtifactError:
+    return ArtifactError(
+        f"{path}: the file has changed since it was saved; restore it or train again"
+    )

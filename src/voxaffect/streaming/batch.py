@@ -35,7 +35,8 @@ BYTES_PER_S = 2 * SAMPLE_RATE_HZ
 """Estimated size of a second of a segment, whatever its file's format."""
 
 PredictBatch = Callable[[Sequence[Recording]], list[Prediction]]
-Batch = tuple[list[int], Future[list[Prediction]]]
+Place = tuple[Future[list[Prediction]], int]
+"""A batch, and the place of a recording in it."""
 
 
 class Predictor(Protocol):
@@ -53,7 +54,14 @@ class Predictor(Protocol):
 
 def predict_each(model: Predictor, recordings: Sequence[Recording]) -> list[Prediction]:
     """Predict recordings in one batch, in order; a faulty one has `error`."""
-    return predict_decoded(model, [_decoded(one, model.limits) for one in recordings])
+
+    def decoded(recording: Recording) -> Waveform | Prediction:
+        try:
+            return waveform_of(recording, model.limits)
+        except AudioError as fault:
+            return Prediction(name_of(recording), error=fault)
+
+    return predict_decoded(model, [*map(decoded, recordings)])
 
 
 def predict_decoded(model: Predictor, decoded: Sequence[Waveform | Prediction]) -> list[Prediction]:
@@ -61,13 +69,6 @@ def predict_decoded(model: Predictor, decoded: Sequence[Waveform | Prediction]) 
     waveforms = [waveform for waveform in decoded if isinstance(waveform, Waveform)]
     predictions = iter(_predict_batch(model, waveforms))
     return [next(predictions) if isinstance(one, Waveform) else one for one in decoded]
-
-
-def _decoded(recording: Recording, limits: DecodeLimits) -> Waveform | Prediction:
-    try:
-        return waveform_of(recording, limits)
-    except AudioError as fault:
-        return Prediction(name_of(recording), error=fault)
 
 
 def _predict_batch(model: Predictor, waveforms: Sequence[Waveform]) -> list[Prediction]:
@@ -86,11 +87,6 @@ class WorkerPool:
     def __init__(self, n_workers: int) -> None:
         self.n_workers = n_workers
         self._idle: SimpleQueue[PredictBatch] = SimpleQueue()
-
-    @property
-    def n_idle(self) -> int:
-        """Number of idle workers."""
-        return self._idle.qsize()
 
     def add(self, worker: PredictBatch) -> None:
         """Add a worker."""
@@ -158,29 +154,19 @@ def predict_all(
         return
     executor = ThreadPoolExecutor(pool.n_workers, initializer=prepare)
     try:
-        in_work: deque[list[Batch]] = deque()
+        in_work: deque[Place] = deque()  # of each recording, in order
         for first in range(0, len(recordings), WINDOW):
             window = recordings[first : first + WINDOW]
-            in_work.append(
-                [
-                    (rows, executor.submit(pool.predict, [window[row] for row in rows]))
-                    for rows in batches([n_bytes(recording) for recording in window])
-                ]
-            )
-            if len(in_work) > 1:
-                yield from _in_order(in_work.popleft())
-        for window_batches in in_work:
-            yield from _in_order(window_batches)
+            places: dict[int, Place] = {}
+            for rows in batches([n_bytes(recording) for recording in window]):
+                future = executor.submit(pool.predict, [window[row] for row in rows])
+                places |= {row: (future, at) for at, row in enumerate(rows)}
+            in_work.extend(places[row] for row in range(len(window)))
+            while len(in_work) > WINDOW or (in_work and first + WINDOW >= len(recordings)):
+                future, at = in_work.popleft()
+                yield future.result()[at]
     finally:
         executor.shutdown(cancel_futures=True)
-
-
-def _in_order(window: Sequence[Batch]) -> Iterator[Prediction]:
-    """Predictions of a window in order, each as soon as it is ready."""
-    batch_of = {row: (future, at) for rows, future in window for at, row in enumerate(rows)}
-    for row in range(len(batch_of)):
-        future, at = batch_of[row]
-        yield future.result()[at]
 
 
 def batches(sizes: Sequence[int]) -> list[list[int]]:

@@ -78,6 +78,7 @@ class Endpointer:
 
     def __init__(self, settings: EndpointSettings | None = None) -> None:
         self._settings = settings or EndpointSettings()
+        self._edge = round(self._settings.edge_s * SAMPLE_RATE_HZ)
         self._grid = FrameGrid()
         self._analyzer = FrameAnalyzer(self._grid, PitchSettings(), "cpu")
         self._buffer = FrameBuffer(self._grid, self._analyzer.reach)
@@ -111,8 +112,8 @@ class Endpointer:
         (rest,) = self._analyzer.analyze([self._buffer.remaining()])
         frames = np.concatenate([self._waiting, _level_and_voicing(rest)])
         found = [*self._tick(*frames.T)] if len(frames) else []
-        if self._is_open and self._candidate is not None:
-            found += self._end(self._candidate, self._held.end)
+        if self._is_open:
+            found += self._emit(self._held.end, ended=True)
         return found
 
     def _tick(self, level_db: Floats, voicing: Floats) -> Iterator[DetectedUtterance]:
@@ -138,41 +139,31 @@ class Endpointer:
             and candidate.end - candidate.start >= self._frames(settings.shortest_s)
         )
         is_over = self._n_frames - candidate.end >= self._frames(settings.hangover_s)
-        if not self._is_open:
-            earliest = self._n_frames - self._frames(HOLD_S)
-            if is_over:
-                self._candidate = None
-                self._drop_before(self._n_frames)
-            elif candidate.start < earliest:  # a noise that goes on
-                self._candidate = candidate._replace(start=earliest)
-                self._drop_before(earliest)
-        elif is_over or self._n_frames - candidate.start >= self._frames(settings.longest_s):
-            yield from self._end(candidate, self._sample(self._n_frames))
-        else:
-            yield from self._emit(candidate, self._sample(self._n_frames), ended=False)
+        earliest = self._n_frames - self._frames(HOLD_S)
+        if self._is_open:
+            is_long = self._n_frames - candidate.start >= self._frames(settings.longest_s)
+            yield from self._emit(self._sample(self._n_frames), ended=is_over or is_long)
+        elif is_over:
+            self._candidate = None
+            self._drop_before(self._n_frames)
+        elif candidate.start < earliest:  # a noise that goes on
+            self._candidate = candidate._replace(start=earliest)
+            self._drop_before(earliest)
 
-    def _end(self, candidate: _Candidate, n_known: int) -> list[DetectedUtterance]:
-        self._candidate, self._is_open = None, False
-        return [*self._emit(candidate, n_known, ended=True)]
-
-    def _emit(
-        self, candidate: _Candidate, n_known: int, *, ended: bool
-    ) -> Iterator[DetectedUtterance]:
+    def _emit(self, n_known: int, *, ended: bool) -> Iterator[DetectedUtterance]:
         """New samples of the utterance and an edge after it, of the `n_known` analyzed so far."""
-        self._held.take_until(self._sample(candidate.start) - self._edge)
-        first = self._held.first
-        samples = self._held.take_until(min(self._sample(candidate.end) + self._edge, n_known))
+        assert self._candidate is not None  # noqa: S101 an utterance is open
+        self._drop_before(self._candidate.start)
+        first, end = self._held.first, self._sample(self._candidate.end) + self._edge
+        samples = self._held.take_until(min(end, n_known))
+        if ended:
+            self._candidate, self._is_open = None, False
         if len(samples) or ended:
             yield DetectedUtterance(samples, first / SAMPLE_RATE_HZ, ended)
 
     def _drop_before(self, frame: int) -> None:
         """Drop samples before a frame, except the edge that an utterance may begin with."""
-        if not self._is_open:
-            self._held.take_until(self._sample(frame) - self._edge)
-
-    @property
-    def _edge(self) -> int:
-        return round(self._settings.edge_s * SAMPLE_RATE_HZ)
+        self._held.take_until(self._sample(frame) - self._edge)
 
     def _sample(self, frame: int) -> int:
         """First sample of the hop around a frame's middle."""

@@ -31,33 +31,35 @@ Where gains move often, as where voices change, recomputing all would double the
 NO_FRAMES = np.zeros((0, N_COLUMNS), np.float32)
 
 
+@dataclass
+class Progress:
+    """State of one utterance.
+
+    Args:
+        descriptors: takes its samples at one level; None while all is silent.
+        level: factor that brings its samples to that level.
+        decoded: state of the decoder after the final frames; None before.
+    """
+
+    descriptors: DescriptorStream | None = None
+    level: np.float32 = np.float32(1)
+    decoded: Any = None
+
+
 class StreamInput(NamedTuple):
     """New samples of an utterance.
 
     Args:
-        progress: the decoder's state of the utterance.
+        progress: of the utterance; updated.
         samples: float32 (n_samples,), the new ones, at the recording's own level.
         so_far: all samples in pieces, including these.
         gain: of the utterance so far; None while it is silent.
     """
 
-    progress: Any
+    progress: Progress
     samples: Floats
     so_far: Sequence[Floats]
     gain: np.float32 | None
-
-
-@dataclass
-class FrameSource:
-    """State of the frame computation of one utterance.
-
-    Args:
-        descriptors: takes its samples at one level; None while all is silent.
-        level: factor that brings its samples to that level.
-    """
-
-    descriptors: DescriptorStream | None = None
-    level: np.float32 = np.float32(1)
 
 
 class FrameUpdate(NamedTuple):
@@ -95,24 +97,33 @@ class Frontend:
 
         None where all is silent.
         """
-        for one in inputs:
-            if one.gain is None:  # silent so far: samples wait until all are processed at once
-                one.progress.source.descriptors = None
-        audible = [row for row, one in enumerate(inputs) if one.gain is not None]
-        some = [inputs[row] for row in audible]
-        restarted = self._restart(some, few=not provisional)
-        streams = [one.progress.source.descriptors for one in some]
-        samples = [
-            (np.concatenate(one.so_far) if again else one.samples) * one.progress.source.level
-            for one, again in zip(some, restarted, strict=True)
-        ]
+        gains: dict[int, np.float32] = {}
+        for row, one in enumerate(inputs):
+            if one.gain is not None:
+                gains[row] = one.gain
+            else:  # silent so far: samples wait until all are processed at once
+                one.progress.descriptors = None
+        some = [inputs[row] for row in gains]
+        moved = self._moved(some, [*gains.values()])
+        if not provisional:
+            moved = _shortest(some, moved)
+        streams, samples, restarted = [], [], []
+        for number, (one, level) in enumerate(zip(some, gains.values(), strict=True)):
+            progress, new = one.progress, one.samples
+            restarted.append(progress.descriptors is None or number in moved)
+            if progress.descriptors is None or number in moved:
+                progress.descriptors, progress.level = self._extractor.stream(), level
+                new = np.concatenate(one.so_far)
+            streams.append(progress.descriptors)
+            samples.append(new * progress.level)
         frames = push_batch(streams, samples)
         tails = peek_batch(streams) if provisional else [NO_FRAMES] * len(some)
-        updates: list[FrameUpdate | None] = [None] * len(inputs)
-        for i, (row, one) in enumerate(zip(audible, some, strict=True)):
-            factor = np.float32(one.gain / one.progress.source.level)
-            updates[row] = FrameUpdate(frames[i], tails[i], factor, restarted[i])
-        return updates
+        factors = [
+            np.float32(gain / one.progress.level)
+            for one, gain in zip(some, gains.values(), strict=True)
+        ]
+        updates = dict(zip(gains, map(FrameUpdate, frames, tails, factors, restarted), strict=True))
+        return [updates.get(row) for row in range(len(inputs))]
 
     def scaled(self, frames: Floats, factors: Floats) -> Floats:
         """Frames (M, 32) as they would be had the samples been multiplied by factors (M,)."""
@@ -120,26 +131,14 @@ class Frontend:
         scaled[:, self._columns] *= factors[:, None]
         return scaled
 
-    def _restart(self, inputs: Sequence[StreamInput], *, few: bool) -> list[bool]:
-        """Restart utterances whose gain has moved at the current gain; whether each was."""
-        restarted = [one.progress.source.descriptors is None for one in inputs]
-        moved = [
+    def _moved(self, inputs: Sequence[StreamInput], gains: Sequence[np.float32]) -> list[int]:
+        """Utterances whose gain has moved too far from the level of their frames."""
+        return [
             row
-            for row, one in enumerate(inputs)
-            if not restarted[row] and self._gain_has_moved(one)
+            for row, (one, gain) in enumerate(zip(inputs, gains, strict=True))
+            if one.progress.descriptors is not None
+            and abs(20 * math.log10(gain / one.progress.level)) > self._tolerance_db
         ]
-        for row in _shortest(inputs, moved) if few else moved:
-            restarted[row] = True
-        for one, again in zip(inputs, restarted, strict=True):
-            if again:
-                assert one.gain is not None  # noqa: S101 audible
-                source: FrameSource = one.progress.source
-                source.descriptors, source.level = self._extractor.stream(), one.gain
-        return restarted
-
-    def _gain_has_moved(self, one: StreamInput) -> bool:
-        assert one.gain is not None  # noqa: S101 audible
-        return abs(20 * math.log10(one.gain / one.progress.source.level)) > self._tolerance_db
 
 
 def _shortest(inputs: Sequence[StreamInput], rows: Sequence[int]) -> list[int]:
@@ -151,20 +150,7 @@ def _shortest(inputs: Sequence[StreamInput], rows: Sequence[int]) -> list[int]:
     return ordered[: max(1, int(np.searchsorted(n_samples, most, "right")))]
 
 
-class RunningGain:
-    """Gain normalization of the samples so far."""
-
-    def __init__(self) -> None:
-        self._power = 0.0
-        self._n_samples = 0
-
-    def add(self, samples: Floats) -> None:
-        """Add the next samples, float32 (n_samples,)."""
-        self._power += float(np.square(samples, dtype=np.float64).sum())
-        self._n_samples += len(samples)
-
-    @property
-    def factor(self) -> np.float32 | None:
-        """Factor that brings the samples so far to the target level; None while they are silent."""
-        rms = math.sqrt(self._power / max(self._n_samples, 1))
-        return None if rms < SILENCE_RMS else gain(rms, "the utterance so far")
+def gain_so_far(power: float, n_samples: int) -> np.float32 | None:
+    """Factor that brings samples with a sum of squares to the target level; None if silent."""
+    rms = math.sqrt(power / max(n_samples, 1))
+    return None if rms < SILENCE_RMS else gain(rms, "the utterance so far")

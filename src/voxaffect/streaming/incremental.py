@@ -11,8 +11,8 @@ Letters: U utterances, M frames of all of them end to end, F features, C classes
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Protocol
+from dataclasses import replace
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +22,11 @@ from voxaffect.features.frames import FrameExtractor, FrameGrid
 from voxaffect.features.packing import lengths_of
 from voxaffect.model.streaming import RecurrentState, StreamingNet
 from voxaffect.recognizer.prediction import Prediction, named
-from voxaffect.streaming.frontend import FrameSource, FrameUpdate, Frontend, StreamInput
+from voxaffect.streaming.frontend import FrameUpdate, Frontend, Progress, StreamInput
 from voxaffect.systems.classifier import NetClassifier
 from voxaffect.taxonomy import EMOTION, TASKS
 
 Floats = NDArray[np.float32]
-Row = NDArray[np.float64]
-"""One utterance's `RunningFunctionals`, float64 (4 C + 1,), which is exact for each of them."""
 
 FRAMES_TOGETHER = 1 << 14
 """Frames in one batch of the net, unless one utterance has more."""
@@ -51,9 +49,6 @@ class InterimPosterior(NamedTuple):
 class IncrementalDecoder(Protocol):
     """Decode utterances while they last."""
 
-    def begin(self) -> Any:
-        """State of a new utterance."""
-
     def advance(
         self, inputs: Sequence[StreamInput], *, provisional: bool
     ) -> list[InterimPosterior | None]:
@@ -63,104 +58,52 @@ class IncrementalDecoder(Protocol):
         """
 
 
-class RunningFunctionals(NamedTuple):
-    """Functionals of posteriors (`voxaffect.utterance.functionals`), updated as frames come.
+Running = NDArray[np.float64]
+"""Functionals of posteriors so far, float64 (U, 5, C), which is exact for each of them: maximum,
+minimum, sum, number of frames above the threshold, number of frames."""
 
-    Args:
-        highest: float32 (U, C), maximum of each class; -inf before the first frame.
-        lowest: float32 (U, C), minimum.
-        total: float64 (U, C), sum.
-        above: int64 (U, C), frames above the threshold.
-        n_frames: int64 (U,).
-    """
 
-    highest: NDArray[np.float32]
-    lowest: NDArray[np.float32]
-    total: NDArray[np.float64]
-    above: NDArray[np.int64]
-    n_frames: NDArray[np.int64]
+def no_frames(n_classes: int) -> Running:
+    """Functionals of one utterance before its first frame, (5, C)."""
+    return np.repeat([[-np.inf], [np.inf], [0.0], [0.0], [0.0]], n_classes, axis=1)
 
-    @classmethod
-    def empty(cls, n_utterances: int, n_classes: int) -> RunningFunctionals:
-        """Utterances without frames."""
-        shape = n_utterances, n_classes
-        return cls(
-            np.full(shape, -np.inf, np.float32),
-            np.full(shape, np.inf, np.float32),
-            np.zeros(shape),
-            np.zeros(shape, np.int64),
-            np.zeros(n_utterances, np.int64),
-        )
 
-    @classmethod
-    def from_posteriors(
-        cls, posteriors: NDArray[np.float32], counts: NDArray[np.int64], threshold: float
-    ) -> RunningFunctionals:
-        """Functionals of posteriors (M, C), `counts[0]` of them of the first utterance, etc."""
-        running = cls.empty(len(counts), posteriors.shape[1])
-        some = np.flatnonzero(counts)
-        if some.size:
-            starts = (np.cumsum(counts) - counts)[some]
-            above = posteriors > np.float32(threshold)
-            running.highest[some] = np.maximum.reduceat(posteriors, starts)
-            running.lowest[some] = np.minimum.reduceat(posteriors, starts)
-            running.total[some] = np.add.reduceat(posteriors, starts, dtype=np.float64)
-            running.above[some] = np.add.reduceat(above, starts, dtype=np.int64)
-            running.n_frames[some] = counts[some]
-        return running
+def running_functionals(posteriors: Floats, counts: NDArray[np.int64], threshold: float) -> Running:
+    """Functionals of posteriors (M, C), `counts[0]` of them of the first utterance, etc."""
+    running = np.tile(no_frames(posteriors.shape[1]), (len(counts), 1, 1))
+    some = np.flatnonzero(counts)
+    if some.size:
+        starts = (np.cumsum(counts) - counts)[some]
+        above = posteriors > np.float32(threshold)
+        running[some, 0] = np.maximum.reduceat(posteriors, starts)
+        running[some, 1] = np.minimum.reduceat(posteriors, starts)
+        running[some, 2] = np.add.reduceat(posteriors, starts, dtype=np.float64)
+        running[some, 3] = np.add.reduceat(above, starts, dtype=np.int64)
+        running[some, 4] = counts[some, None]
+    return running
 
-    def rows(self) -> list[Row]:
-        """Each utterance by itself, a copy that keeps no other in memory."""
-        return [row.copy() for row in np.column_stack(self)]
 
-    @classmethod
-    def from_rows(cls, rows: Sequence[Row]) -> RunningFunctionals:
-        """Inverse of `rows`."""
-        table = np.stack(rows)
-        highest, lowest, total, above = np.split(table[:, :-1], 4, axis=1)
-        return cls(
-            highest.astype(np.float32),
-            lowest.astype(np.float32),
-            total,
-            above.astype(np.int64),
-            table[:, -1].astype(np.int64),
-        )
+def merged(before: Running, following: Running) -> Running:
+    """Functionals of frames and those that follow in each utterance."""
+    both = before + following
+    both[:, 0] = np.maximum(before[:, 0], following[:, 0])
+    both[:, 1] = np.minimum(before[:, 1], following[:, 1])
+    return both
 
-    def merged(self, following: RunningFunctionals) -> RunningFunctionals:
-        """With the frames that follow in each utterance."""
-        return RunningFunctionals(
-            np.maximum(self.highest, following.highest),
-            np.minimum(self.lowest, following.lowest),
-            self.total + following.total,
-            self.above + following.above,
-            self.n_frames + following.n_frames,
-        )
 
-    @property
-    def mean(self) -> NDArray[np.float64]:
-        """Mean posteriors, (U, C)."""
-        return self.total / np.maximum(self.n_frames, 1)[:, None]
-
-    def functionals(self, columns: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Functionals of some classes, float32 (U, 4 columns); every utterance must have frames."""
-        share = self.above / np.maximum(self.n_frames, 1)[:, None]
-        four = np.stack([self.highest, self.lowest, self.mean, share], axis=2)[:, columns]
-        return four.reshape(len(four), -1).astype(np.float32)
+def functionals_so_far(running: Running, columns: NDArray[np.int64]) -> Floats:
+    """`voxaffect.utterance.functionals` of some classes, float32 (U, 4 columns), given frames."""
+    four = running[:, :4].copy()
+    four[:, 2:] /= running[:, 4:]
+    by_class = four.transpose(0, 2, 1)[:, columns]
+    return by_class.reshape(len(four), -1).astype(np.float32)
 
 
 class DecoderState(NamedTuple):
-    """State of one utterance: that of the trunk, and its functionals."""
+    """State of one utterance: that of the trunk, and its functionals, (5, C)."""
 
     trunk: RecurrentState
-    functionals: Row
-
-
-@dataclass
-class Progress:
-    """One utterance so far: the decoder's state after its final frames, and their source."""
-
-    state: DecoderState
-    source: FrameSource = field(default_factory=FrameSource)
+    functionals: Running
 
 
 class CausalDecoder:
@@ -180,11 +123,7 @@ class CausalDecoder:
             task.name: np.arange(end - task.n_classes, end)
             for task, end in zip(tasks, ends, strict=True)
         }
-        self._n_classes = int(ends[-1])
-
-    def begin(self) -> Progress:
-        """State of a new utterance."""
-        return Progress(self._empty())
+        self._empty = DecoderState(net.start(), no_frames(int(ends[-1])))
 
     def advance(
         self, inputs: Sequence[StreamInput], *, provisional: bool
@@ -192,28 +131,27 @@ class CausalDecoder:
         """Decode new samples of some utterances."""
         updates = self._frontend.advance(inputs, provisional=provisional)
         some = {row: update for row, update in enumerate(updates) if update is not None}
-        rows = self._update([inputs[row].progress for row in some], list(some.values()))
-        posteriors = dict(zip(some, self._decide(rows), strict=True))
+        running = self._update([inputs[row].progress for row in some], list(some.values()))
+        heard = [row for row, own in zip(some, running, strict=True) if own[4, 0]]
+        posteriors = dict(
+            zip(heard, self._decide([own for own in running if own[4, 0]]), strict=True)
+        )
         return [posteriors.get(row) for row in range(len(inputs))]
 
-    def _update(self, several: Sequence[Progress], updates: Sequence[FrameUpdate]) -> list[Row]:
+    def _update(self, several: Sequence[Progress], updates: Sequence[FrameUpdate]) -> list[Running]:
         """Functionals after new frames and their tails; the tails leave no trace in the state."""
         factors = [update.factor for update in updates]
         before = [
-            self._empty() if update.restarted else progress.state
+            self._empty if update.restarted else progress.decoded
             for progress, update in zip(several, updates, strict=True)
         ]
         states = self._decode(before, [update.frames for update in updates], factors, ended=False)
         for progress, state in zip(several, states, strict=True):
-            progress.state = state
+            progress.decoded = state
         tails = [update.tail for update in updates]
         if any(map(len, tails)):
             states = self._decode(states, tails, factors, ended=True)
         return [state.functionals for state in states]
-
-    def _empty(self) -> DecoderState:
-        (row,) = RunningFunctionals.empty(1, self._n_classes).rows()
-        return DecoderState(self._net.start(), row)
 
     def _decode(
         self,
@@ -233,26 +171,22 @@ class CausalDecoder:
             carried = [state.trunk for state in states[some]]
             output = self._net.process(x, counts, carried, ended=ended)
             threshold = self._classifier.settings.elm.threshold
-            new = RunningFunctionals.from_posteriors(output.posteriors, output.counts, threshold)
-            before = RunningFunctionals.from_rows([state.functionals for state in states[some]])
-            after += map(DecoderState, output.states, before.merged(new).rows())
+            new = running_functionals(output.posteriors, output.counts, threshold)
+            both = merged(np.stack([state.functionals for state in states[some]]), new)
+            after += map(DecoderState, output.states, map(np.copy, both))
         return after
 
-    def _decide(self, rows: Sequence[Row]) -> list[InterimPosterior | None]:
-        """Posteriors by functionals; None for those without a frame."""
-        some = [number for number, row in enumerate(rows) if row[-1]]
-        posteriors: list[InterimPosterior | None] = [None] * len(rows)
-        if not some:
-            return posteriors
-        running = RunningFunctionals.from_rows([rows[number] for number in some])
+    def _decide(self, several: Sequence[Running]) -> list[InterimPosterior]:
+        """Posteriors by functionals."""
+        if not several:
+            return []
+        running = np.stack(several)
         used = np.concatenate([self._columns[t] for t in self._classifier.utterance_tasks])
-        probabilities, mean = self._classifier.decide(running.functionals(used)), running.mean
+        probabilities = self._classifier.decide(functionals_so_far(running, used))
+        mean, n_frames = running[:, 2] / running[:, 4], running[:, 4, 0].astype(int).tolist()
         others = {task: c for task, c in self._columns.items() if task != EMOTION.name}
-        for i, number in enumerate(some):
-            subtasks = {task: mean[i, columns] for task, columns in others.items()}
-            n_frames = int(running.n_frames[i])
-            posteriors[number] = InterimPosterior(probabilities[i], subtasks, n_frames)
-        return posteriors
+        subtasks = [{task: own[c] for task, c in others.items()} for own in mean]
+        return list(map(InterimPosterior, probabilities, subtasks, n_frames))
 
 
 def _batches(counts: Sequence[int]) -> Iterator[slice]:
@@ -267,23 +201,11 @@ def _batches(counts: Sequence[int]) -> Iterator[slice]:
         yield slice(begin, len(counts))
 
 
-@dataclass
-class Frames:
-    """One utterance so far: its final frames, (n, F) each, and their source."""
-
-    final: list[Floats] = field(default_factory=list)
-    source: FrameSource = field(default_factory=FrameSource)
-
-
 class RecomputingDecoder:
-    """Compute frames once and decode all of them each time."""
+    """Compute frames once, keep them, and decode all of them each time."""
 
     def __init__(self, frontend: Frontend, classifier: NetClassifier) -> None:
         self._frontend, self._classifier = frontend, classifier
-
-    def begin(self) -> Frames:
-        """State of a new utterance."""
-        return Frames()
 
     def advance(
         self, inputs: Sequence[StreamInput], *, provisional: bool
@@ -301,9 +223,9 @@ class RecomputingDecoder:
         )
         return [posteriors.get(row) for row in range(len(inputs))]
 
-    def _all_frames(self, progress: Frames, update: FrameUpdate) -> Floats:
-        progress.final = [*([] if update.restarted else progress.final), update.frames]
-        frames = np.concatenate([*progress.final, update.tail])
+    def _all_frames(self, progress: Progress, update: FrameUpdate) -> Floats:
+        progress.decoded = [*([] if update.restarted else progress.decoded), update.frames]
+        frames = np.concatenate([*progress.decoded, update.tail])
         return self._frontend.scaled(frames, np.full(len(frames), update.factor))
 
 
@@ -312,9 +234,6 @@ class RepeatedDecoder:
 
     def __init__(self, extractor: FrameExtractor, classifier: NetClassifier) -> None:
         self._extractor, self._classifier = extractor, classifier
-
-    def begin(self) -> None:
-        """No state."""
 
     def advance(
         self,
@@ -342,17 +261,12 @@ def whole_posteriors(
         return []
     answers = classifier.answer(several)
     assert answers.posteriors is not None  # noqa: S101 a net always has them
-    means = {
-        task: [values.mean(axis=0, dtype=np.float64) for values in by_utterance]
-        for task, by_utterance in answers.posteriors.items()
-        if task != EMOTION.name
-    }
-    return [
-        InterimPosterior(
-            probabilities, {task: mean[i] for task, mean in means.items()}, len(several[i])
-        )
-        for i, probabilities in enumerate(answers.probabilities)
+    others = {task: of for task, of in answers.posteriors.items() if task != EMOTION.name}
+    subtasks = [
+        {task: of[i].mean(axis=0, dtype=np.float64) for task, of in others.items()}
+        for i in range(len(several))
     ]
+    return list(map(InterimPosterior, answers.probabilities, subtasks, map(len, several)))
 
 
 def interim_prediction(

@@ -28,7 +28,7 @@ from voxaffect.model.streaming import streaming_net
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.streaming.batch import Predictor, predict_decoded
-from voxaffect.streaming.frontend import Frontend, RunningGain, StreamInput
+from voxaffect.streaming.frontend import Frontend, Progress, StreamInput, gain_so_far
 from voxaffect.streaming.incremental import (
     CausalDecoder,
     IncrementalDecoder,
@@ -53,12 +53,12 @@ class LiveStream:
         self._live = live
         self._most = round(live.settings.longest_s * SAMPLE_RATE_HZ)
         self._decoding = Lock()  # guards progress; taken before the other where both are
-        self._progress = live.decoder.begin()
+        self._progress = Progress()
         self._pushing = Lock()  # guards all below
         self._pieces: list[Floats] = []  # all samples
         self._n_decoded = 0  # pieces of these
         self._n_samples = self._n_samples_decoded = 0
-        self._gain = RunningGain()
+        self._power = 0.0  # sum of squares
         self.has_ended = False
 
     @property
@@ -94,7 +94,7 @@ class LiveStream:
                 )
             self._pieces.append(samples.copy())
             self._n_samples += len(samples)
-            self._gain.add(samples)
+            self._power += float(np.square(samples, dtype=np.float64).sum())
 
     def predict(self) -> Prediction:
         """Interim prediction of the utterance so far."""
@@ -123,7 +123,6 @@ class LiveStream:
             self._check_open()
             self.has_ended = True
             pieces, self._pieces = self._pieces, []
-        self._live.forget(self)
         return np.concatenate([np.zeros(0, np.float32), *pieces])
 
     def _next_input(self) -> tuple[StreamInput, int] | None:
@@ -134,13 +133,13 @@ class LiveStream:
             new = self._pieces[self._n_decoded :]
             self._n_decoded, self._n_samples_decoded = len(self._pieces), self._n_samples
             samples = np.concatenate([np.zeros(0, np.float32), *new])
-            new_input = StreamInput(self._progress, samples, list(self._pieces), self._gain.factor)
-            return new_input, self._n_samples
+            gain = gain_so_far(self._power, self._n_samples)
+            return StreamInput(self._progress, samples, [*self._pieces], gain), self._n_samples
 
     def _restart(self) -> None:
         """Forget what was computed: the next input holds all samples."""
         with self._pushing:
-            self._progress = self._live.decoder.begin()
+            self._progress = Progress()
             self._n_decoded = self._n_samples_decoded = 0
 
     def _check_open(self) -> None:
@@ -169,15 +168,14 @@ class LiveSettings:
     gain_tolerance_db: float = 3.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.longest_s < math.inf:
-            raise StreamingError(
-                f"longest_s = {self.longest_s} is out of range; choose a positive number"
-            )
-        if not self.gain_tolerance_db > 0:
-            raise StreamingError(
-                f"gain_tolerance_db = {self.gain_tolerance_db} is out of range; "
-                "choose a positive number"
-            )
+        is_valid = {
+            "longest_s": 0 < self.longest_s < math.inf,
+            "gain_tolerance_db": self.gain_tolerance_db > 0,
+        }
+        for name, valid in is_valid.items():
+            if not valid:
+                value = getattr(self, name)
+                raise StreamingError(f"{name} = {value} is out of range; choose a positive number")
 
 
 class LiveRecognizer:
@@ -206,7 +204,7 @@ class LiveRecognizer:
         """Open streams with more than so many seconds that are in no prediction yet."""
         with self._registry:
             streams = list(self._open.values())
-        return [stream for stream in streams if stream.pending_s > seconds]
+        return [s for s in streams if s.pending_s > seconds and not s.has_ended]
 
     def predict(
         self, streams: Sequence[LiveStream], *, provisional: bool | None = None
@@ -243,11 +241,6 @@ class LiveRecognizer:
         ended = [(stream._end(), stream.name) for stream in streams]
         predictions = predict_decoded(self.recognizer, [_waveform(*one) for one in ended])
         return [_final(prediction) for prediction in predictions]
-
-    def forget(self, stream: LiveStream) -> None:
-        """Remove a stream from the open ones."""
-        with self._registry:
-            self._open.pop(stream.number, None)
 
     def _decode(self, streams: Sequence[LiveStream], *, provisional: bool) -> None:
         grid = self.recognizer.extractor.grid

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from threading import Event, Thread
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Self
 
 from voxaffect.errors import StreamingError
@@ -53,42 +54,34 @@ class StreamScheduler:
                 "choose positive numbers"
             )
         self._live, self._on_predictions, self._every_s = live, on_predictions, every_s
-        self._stop = Event()
-        self._failures: list[BaseException] = []
-        self._threads = [
-            Thread(target=self._run, args=(share, n_threads), name=f"voxaffect-live-{share}")
-            for share in range(n_threads)
-        ]
+        self._n_threads, self._stop = n_threads, Event()
+        self._executor = ThreadPoolExecutor(n_threads, "voxaffect-live")
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        self._running = [self._executor.submit(self._run, n) for n in range(self._n_threads)]
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        self._executor.shutdown()
         if kind is None:
             self.check()
 
     def check(self) -> None:
         """Raise the error that has stopped a thread, if any."""
-        if self._failures:
-            raise self._failures[0]
+        for thread in self._running:
+            if thread.done():
+                thread.result()
 
-    def _run(self, share: int, n_shares: int) -> None:
+    def _run(self, share: int) -> None:
         wanted = provisional = self._live.settings.provisional
-        try:
-            while not self._stop.is_set():
-                began = time.monotonic()
-                streams = [s for s in self._live.pending() if s.number % n_shares == share]
-                if streams:
-                    predictions = self._live.predict(streams, provisional=provisional)
-                    self._on_predictions(streams, predictions)
-                took_s = time.monotonic() - began
-                allowed_s = self._every_s * (1.0 if provisional else WITHOUT_PROVISIONAL)
-                provisional = wanted and took_s < allowed_s
-                self._stop.wait(max(0.0, self._every_s - took_s))
-        except Exception as failure:  # noqa: BLE001 raised by `check`
-            self._failures.append(failure)
+        while not self._stop.is_set():
+            began = time.monotonic()
+            streams = [s for s in self._live.pending() if s.number % self._n_threads == share]
+            if streams:
+                predictions = self._live.predict(streams, provisional=provisional)
+                self._on_predictions(streams, predictions)
+            took_s = time.monotonic() - began
+            allowed_s = self._every_s * (1.0 if provisional else WITHOUT_PROVISIONAL)
+            provisional = wanted and took_s < allowed_s
+            self._stop.wait(max(0.0, self._every_s - took_s))

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +41,7 @@ OnFault = Callable[[AudioError], None]
 Predict = Callable[[Sequence[Waveform]], Iterable[Prediction]]
 
 
-@dataclass(frozen=True)
-class Timeline:
+class Timeline(NamedTuple):
     """A recording's name, energy and voicing, and utterances in order."""
 
     name: str
@@ -72,10 +72,17 @@ def timeline(
     spans = find_speech(track, settings)
     if not spans:
         raise AudioError(f"{name}: no speech found; run without --timeline")
+    utterances: list[Prediction] = []
     with opener() as recording:
-        waveforms = cut_segments(recording, spans)
-        predictions = tuple(_predict_segments(predict, waveforms, spans, name, on_fault))
-    return Timeline(name, track, predictions)
+        segments = zip(spans, cut_segments(recording, spans), strict=True)
+        while together := list(islice(segments, TOGETHER)):
+            predictions = predict([waveform for _, waveform in together])
+            for (span, _), one in zip(together, predictions, strict=True):
+                if one.error is not None:
+                    on_fault(one.error)
+                else:
+                    utterances.append(replace(one, name=name, **span._asdict()))
+    return Timeline(name, track, tuple(utterances))
 
 
 def activity_track(recording: AudioStream) -> ActivityTrack:
@@ -113,20 +120,3 @@ def cut_segments(recording: AudioStream, spans: Iterable[Span]) -> Iterator[Wave
         blocks = (samples[first : first + BLOCK] for first in range(0, len(samples), BLOCK))
         name = f"{recording.name}#{span.start_s:.3f}-{span.end_s:.3f}"
         yield read(AudioStream(name, rate_hz, len(samples), blocks))
-
-
-def _predict_segments(
-    predict: Predict,
-    waveforms: Iterator[Waveform],
-    spans: Sequence[Span],
-    name: str,
-    on_fault: OnFault,
-) -> Iterator[Prediction]:
-    segments = zip(spans, waveforms, strict=True)
-    while together := list(islice(segments, TOGETHER)):
-        predictions = predict([waveform for _, waveform in together])
-        for (span, _), prediction in zip(together, predictions, strict=True):
-            if prediction.error is not None:
-                on_fault(prediction.error)
-            else:
-                yield replace(prediction, name=name, start_s=span.start_s, end_s=span.end_s)

@@ -93,15 +93,7 @@ class ExtremeLearningMachine(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             gives the factor of each class, None weights all classes alike.
         random_state: seed of the hidden layer.
 
-    Attributes:
-        classes_: (C,), the classes seen in training, sorted.
-        mean_: (F,), weighted mean of the inputs.
-        scale_: (F,), weighted deviation of the inputs, 1 where a column is constant.
-        hidden_weights_: (F, L).
-        hidden_bias_: (L,).
-        coef_: (L, K), output weights; K is C, or 1 for two classes.
-        intercept_: (K,).
-        ridge_: the penalty used.
+    Attributes are those of `ElmScores`, each with `_` after its name.
     """
 
     def __init__(
@@ -160,8 +152,7 @@ class ExtremeLearningMachine(ClassifierMixin, BaseEstimator):  # type: ignore[mi
     def decision_function(self, X: ArrayLike) -> Floats:
         """Scores (N, C) around -1 and 1; for two classes (N,), positive for the second."""
         check_is_fitted(self)
-        inputs = validate_data(self, X, dtype=np.float64, reset=False)
-        scores = self.learned().outputs(inputs)
+        scores = self.learned().outputs(validate_data(self, X, dtype=np.float64, reset=False))
         return scores[:, 0] if self.classes_.size == 2 else scores
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:

@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -88,23 +87,6 @@ class ElmScores:
         scores = np.full((seen.shape[0], n_classes), UNSEEN_SCORE)
         scores[:, self.classes.astype(np.intp)] = seen
         return scores
-
-    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """The arrays by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> ElmScores:
-        """The ELM that `to_arrays` gave.
-
-        Raises:
-            ArtifactError: an array is missing, or shapes contradict one another.
-        """
-        names = [field.name for field in fields(cls)]
-        missing = [name for name in names if name not in arrays]
-        if missing:
-            raise ArtifactError(f"the ELM lacks {', '.join(missing)}; save the recognizer again")
-        return cls(**{name: np.array(arrays[name]) for name in names})
 
 
 def hidden_layer(

@@ -10,10 +10,9 @@ the others: a new voice in a new room exceeds it more often.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,37 +84,6 @@ class Novelty:
         """Novelty of an utterance by its standardized frames (T, F): above 1 it is unfamiliar."""
         offset = summary(standardized) - self.mean
         return float(np.linalg.norm(offset @ self.whitening.astype(np.float64)))
-
-    def to_arrays(self) -> dict[str, Floats]:
-        """The arrays, by name."""
-        return {"mean": self.mean, "whitening": self.whitening}
-
-    @classmethod
-    def from_arrays(
-        cls, arrays: Mapping[str, NDArray[Any]], false_alarms: object, n_features: int
-    ) -> Novelty:
-        """The novelty that `to_arrays` gave.
-
-        Args:
-            arrays: by name.
-            false_alarms: as in a header.
-            n_features: F of the recognizer's frames.
-
-        Raises:
-            ArtifactError: an array is missing or of another shape, or a value is not finite.
-        """
-        missing = [name for name in ("mean", "whitening") if name not in arrays]
-        if missing or not isinstance(false_alarms, float):
-            raise ArtifactError(
-                f"novelty lacks {', '.join(missing) or 'false alarms'}; save the recognizer again"
-            )
-        novelty = cls(arrays["mean"], arrays["whitening"], false_alarms)
-        if novelty.mean.size != 2 * n_features:
-            raise ArtifactError(
-                f"novelty was fitted to {novelty.mean.size // 2} features where the recognizer "
-                f"has {n_features}; save the recognizer again"
-            )
-        return novelty
 
 
 def summary(standardized: Floats) -> NDArray[np.float64]:
