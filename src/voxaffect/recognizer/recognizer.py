@@ -30,7 +30,7 @@ from voxaffect.recognizer.packaged import PACKAGED
 from voxaffect.recognizer.prediction import Prediction, named, unfamiliar
 from voxaffect.recognizer.recording import Recording, waveform_of
 from voxaffect.recognizer.serialization import plain, read_artifact, write_artifact
-from voxaffect.systems.classifier import NetClassifier, NetSettings
+from voxaffect.systems.classifier import ClassifierOutput, NetClassifier, NetSettings
 from voxaffect.taxonomy import EMOTION, TASKS
 from voxaffect.utterance.calibration import TemperatureCalibration
 from voxaffect.utterance.elm_scores import ElmScores
@@ -89,29 +89,26 @@ class NetRecognizer:
             TrainingError: frames are those of another extractor, an utterance has no emotion, or
                 the net diverges.
         """
-        _check_columns([*train.frames, *dev.frames], len(self.extractor.names))
+        for examples in (train, dev):
+            _check_columns(examples.frames, len(self.extractor.names))
         self.classifier.fit(train, dev, seed=seed, on_epoch=on_epoch)
         return self.fit_novelty(train, seed=seed)
 
     def fit_novelty(self, train: Examples, *, seed: int) -> NetRecognizer:
-        """Fit the novelty to the training set, and complete the card.
+        """Fit the novelty to the classifier's training set, and complete the card, without times.
 
         Args:
             train: training set of the classifier.
             seed: of all random choices.
         """
         self.novelty_ = Novelty.fit(train.frames, self.classifier.standardizer_, seed)
-        self.card = {**self.card, "seed": seed, **self._training_record()}
-        return self
-
-    def _training_record(self) -> dict[str, Any]:
-        """Results of the training and what its numbers depend on, without times."""
         details = plain(self.classifier.details())
         for epoch in details["history"]["epochs"]:
             for name in TIMINGS:
                 del epoch[name]
         made_with = {**versions(), **numeric_environment(self.settings.training.device)}
-        return {**details, "made_with": made_with}
+        self.card = {**self.card, "seed": seed, **details, "made_with": made_with}
+        return self
 
     def examples(
         self, recordings: Sequence[Recording], labels: Mapping[str, Sequence[str | None]]
@@ -128,7 +125,13 @@ class NetRecognizer:
             TrainingError: a task is unknown, or there is not one label a recording.
         """
         for task, names in labels.items():
-            _check_labels(task, len(names), len(recordings))
+            if task not in TASKS:
+                raise TrainingError(f"unknown task {task!r}; use one of {', '.join(TASKS)}")
+            if len(names) != len(recordings):
+                raise TrainingError(
+                    f"{len(names)} labels of {task} for {len(recordings)} recordings; give one "
+                    "for each, None where unknown"
+                )
         unknown = dict.fromkeys(self.settings.task_weights, [None] * len(recordings))
         targets = {
             task: np.array([TASKS[task].index(name) for name in names], np.int64)
@@ -148,17 +151,10 @@ class NetRecognizer:
         if not waveforms:
             return []
         frames = self._frames(waveforms)
-        answers = self.classifier.answer(frames)
-        assert answers.posteriors is not None  # noqa: S101 a net always has them
+        output = self.classifier.answer(frames)
         return [
-            self._prediction(
-                waveforms[i],
-                frames[i],
-                answers.probabilities[i],
-                answers.high_level[i],
-                {task: values[i] for task, values in answers.posteriors.items()},
-            )
-            for i in range(len(waveforms))
+            self._prediction(*one, output, i)
+            for i, one in enumerate(zip(waveforms, frames, strict=True))
         ]
 
     def _refuse_untrained(self) -> None:
@@ -172,14 +168,12 @@ class NetRecognizer:
         return self.extractor.extract([waveform.normalized() for waveform in waveforms])
 
     def _prediction(
-        self,
-        waveform: Waveform,
-        frames: NDArray[np.float32],
-        probabilities: NDArray[np.float64],
-        embedding: NDArray[np.float32],
-        by_frame: dict[str, NDArray[np.float32]],
+        self, waveform: Waveform, frames: NDArray[np.float32], output: ClassifierOutput, row: int
     ) -> Prediction:
-        posteriors = by_frame.pop(EMOTION.name)
+        """Prediction of a row of the classifier's output."""
+        assert output.posteriors is not None  # noqa: S101 a net always has them
+        by_frame = {task: several[row] for task, several in output.posteriors.items()}
+        posteriors, probabilities = by_frame.pop(EMOTION.name), output.probabilities[row]
         novelty = self.novelty_.of(self.classifier.standardizer_.transform(frames))
         return Prediction(
             name=waveform.name,
@@ -194,7 +188,7 @@ class NetRecognizer:
             novelty=novelty,
             posteriors=posteriors,
             times_s=self.extractor.grid.centers_s(len(posteriors)),
-            embedding=embedding,
+            embedding=output.high_level[row],
         )
 
     def save(self, folder: Path, *, half: bool = False) -> None:
@@ -318,16 +312,6 @@ def _novelty(
             f"has {n_features}; save the recognizer again"
         )
     return novelty
-
-
-def _check_labels(task: str, n_labels: int, n_recordings: int) -> None:
-    if task not in TASKS:
-        raise TrainingError(f"unknown task {task!r}; use one of {', '.join(TASKS)}")
-    if n_labels != n_recordings:
-        raise TrainingError(
-            f"{n_labels} labels of {task} for {n_recordings} recordings; give one for "
-            "each, None where unknown"
-        )
 
 
 def _part(
