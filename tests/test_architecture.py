@@ -40,10 +40,9 @@ LAYER = {package: level for level, packages in enumerate(LAYERS) for package in 
 INNER_LAYERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "evaluation": (
         ("metrics",),
-        ("splits",),
+        ("results", "splits"),
         ("experiment",),
         ("intervals",),
-        ("results",),
         ("comparisons", "card", "calibration", "curves"),
         ("class_gains", "learning_curve"),
         ("fairness", "robustness", "compare_runs"),

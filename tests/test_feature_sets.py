@@ -88,7 +88,7 @@ def test_an_experiment_runs_on_a_set(name: str, project: Path, tmp_path: Path) -
     config = project / f"{name}.toml"
     status = evaluate(config, tmp_path, jobs=1)
     assert status == 0
-    assert len(list(tmp_path.glob("results/aggregated/*.npz"))) == 1
+    assert len(list(tmp_path.glob("parts/aggregated/*.parquet"))) == 1
 
 
 def test_an_encoder_that_has_moved_is_given_anew(project: Path, tmp_path: Path) -> None:

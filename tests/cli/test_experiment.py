@@ -6,28 +6,31 @@ import json
 import os
 import signal
 import sys
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.processes import alive, start, wait_for
-from tests.report.runs import full_run
+from tests.report.runs import facts_of_one, full_results, full_run
 from voxaffect.cli.experiment import compare, evaluate, pairs, prepare_corpora
 from voxaffect.cli.main import main
 from voxaffect.config.file import load_settings
 from voxaffect.errors import ArtifactError, ConfigError, FeatureError
-from voxaffect.evaluation.experiment.run import Run, RunFolder, result_name
+from voxaffect.evaluation.experiment.run import FoldResult, RunFolder, result_name
+from voxaffect.evaluation.results import FACTS
 from voxaffect.simulation.trees import simulate
 
 
-def written(run: Run, root: Path) -> Path:
+def written(results: Sequence[FoldResult], root: Path) -> Path:
     """Write a run as evaluate does."""
-    results = [replace(r, settings_digest=f"{i:016x}") for i, r in enumerate(run.results)]
+    folder = RunFolder(root)
     names = [result_name(r.protocol, r.system, r.seed, r.settings_digest) for r in results]
-    RunFolder(root).write_header(replace(run, results=()), names)
-    for result in results:
-        RunFolder(root).write_result(result)
+    folder.write_header(full_run(results=results), names)
+    for r in results:
+        facts = pd.DataFrame({i: facts_of_one(r, i) for i in r.ids}).T.reindex(columns=[*FACTS])
+        folder.write_result(r, facts)
     return root
 
 
@@ -35,9 +38,9 @@ def written(run: Run, root: Path) -> Path:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A run, and another of one seed that lacks a fold."""
     folder = tmp_path_factory.mktemp("runs")
-    a = full_run()
-    kept = tuple(r for r in a.results if r.seed == 0 and r.fold != "within/emodb/h")
-    return written(a, folder / "one"), written(replace(a, results=kept), folder / "two")
+    results = full_results()
+    kept = [r for r in results if r.seed == 0 and r.fold != "within/emodb/h"]
+    return written(results, folder / "one"), written(kept, folder / "two")
 
 
 def test_compare_prints_and_writes_matches_and_gains(
@@ -117,7 +120,7 @@ def test_ctrl_c_stops_at_once_and_keeps_finished_results(project: Path) -> None:
     out = project / "stopped"
     words = ("evaluate", project / "settings.toml", "--out", out, "-j", 2)
     process = start("-m", "voxaffect", *words)
-    wait_for(lambda: len([*out.glob("results/*/svm*.npz")]) == 2)
+    wait_for(lambda: len([*out.glob("parts/*/svm*.parquet")]) == 2)
     os.killpg(process.pid, signal.SIGINT)
     _, text = process.communicate(timeout=120)  # of hours that are left
     assert process.returncode == 130
@@ -125,7 +128,7 @@ def test_ctrl_c_stops_at_once_and_keeps_finished_results(project: Path) -> None:
     assert "Traceback" not in text
     assert "Warning" not in text
     wait_for(lambda: not alive(process.pid))
-    assert len(RunFolder(out).load().results) == 2
+    assert len(RunFolder(out).load().trainings) == 2
     assert not [path for path in out.rglob(".*") if path.is_file()]
 
 
@@ -184,8 +187,9 @@ def project_preparation(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_of_baselines_has_a_report(project_preparation: Path, tmp_path: Path) -> None:
     assert evaluate(project_preparation / "settings.toml", tmp_path, jobs=1) == 0
     run = RunFolder(tmp_path).load()
-    assert len(run.results) == len(run.thinned) == 5
-    assert len({r.ids for r in (*run.results, *run.thinned)}) == 1
+    assert len(run.trainings) == 2 * 5
+    tested = pd.concat([run.results, run.thinned]).groupby("settings_digest", observed=True)
+    assert len({tuple(own) for _, own in tested["utterance"]}) == 1
     assert run.settings["other_features"]["egemaps"]["set"] == "eGeMAPSv02"
     assert run.settings["train_shares"] == [0.5, 1.0]
     assert run.settings["systems"]["logistic"]["penalties"] == [0.01]

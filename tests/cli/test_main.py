@@ -116,7 +116,7 @@ def test_evaluate_writes_results_and_report_and_resumes(
     printed = capsys.readouterr().out
     assert "report.html" in printed
     assert "dnn-mtl" in printed
-    files = {path: path.stat().st_mtime_ns for path in out.glob("results/*/*.npz")}
+    files = {path: path.stat().st_mtime_ns for path in out.glob("parts/*/*.parquet")}
     assert len(files) == 4
     assert voxaffect(monkeypatch, *words) == 0
     assert {path: path.stat().st_mtime_ns for path in files} == files
@@ -130,7 +130,7 @@ def test_options_override_the_settings_file(project: Path, monkeypatch: pytest.M
     words = ("evaluate", project / "settings.toml", "--out", project / "other", "-j", 1)
     more = ("--protocol", "aggregated", "--systems", "svm", "--seeds", "3,4")
     assert voxaffect(monkeypatch, *words, *more) == 0
-    names = sorted(path.name[:5] for path in (project / "other").glob("results/aggregated/*.npz"))
+    names = sorted(path.name[:5] for path in (project / "other").glob("parts/aggregated/*.parquet"))
     assert names == ["svm-3", "svm-4"]
 
 
@@ -319,7 +319,7 @@ def test_unknown_speakers_fail_only_the_protocols_that_need_them(
     words = ("evaluate", settings, "--systems", "svm", "--out", tmp_path / "run", "-j", 1)
     assert voxaffect(monkeypatch, *words) == 1
     assert "two or more" in capsys.readouterr().err
-    assert len(list((tmp_path / "run/results/aggregated").glob("*.npz"))) == 1
+    assert len(list((tmp_path / "run/parts/aggregated").glob("*.parquet"))) == 1
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.evaluation.experiment.dataset import Dataset
+from voxaffect.evaluation.results import PROBABILITIES
 from voxaffect.taxonomy import EMOTION, Taxonomy
 
 N_FEATURES = 5
@@ -42,3 +44,24 @@ def make_dataset(
     targets = {i: taxonomy.encode(u) for i, u in utterances.items()}
     contents = {i: str(frames.sum()) for i, frames in features.items()}
     return Dataset(utterances, targets, features, contents, {"extractor": "made up"})
+
+
+def results_of(frame: pd.DataFrame) -> list[pd.DataFrame]:
+    """Rows of each fold, system and seed."""
+    return [own for _, own in frame.groupby(["fold", "system", "seed"], observed=True)]
+
+
+def assert_same(
+    first: pd.DataFrame, second: pd.DataFrame, *, rtol: float = 0.0, atol: float = 0.0
+) -> None:
+    """The same results; the runs may be different ones."""
+    a, b = (frame.drop(columns="run").astype({"functionals": object}) for frame in (first, second))
+    numbers = [*PROBABILITIES]
+    texts = [name for name in a if name not in {*numbers, "functionals"}]
+    assert a[texts].astype(str).equals(b[texts].astype(str))
+    np.testing.assert_allclose(a[numbers], b[numbers], rtol=rtol, atol=atol)
+    with_functionals = a["functionals"].notna()
+    assert with_functionals.equals(b["functionals"].notna())
+    if with_functionals.any():
+        ours, theirs = (np.concatenate([*f["functionals"][with_functionals]]) for f in (a, b))
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=atol)

@@ -9,7 +9,7 @@ import numpy as np
 from voxaffect.audio.degrade import DEGRADATIONS
 from voxaffect.audio.degrade.degradation import CLEAN, Degradation
 from voxaffect.evaluation.experiment.run import FoldResult
-from voxaffect.features.cache.degraded import condition_id
+from voxaffect.files import digest
 
 ASKED: tuple[Degradation, ...] = tuple(
     DEGRADATIONS[name] for name in ("white-20db", "white-0db", "room-800ms", "quieter-20db")
@@ -38,12 +38,13 @@ def answers(
         n_classes: classes under test; a wrong answer is the next of them.
         easier: more right ones of each further speaker.
     """
-    ids, true, predicted = [], [], []
+    ids, conditions, true, predicted = [], [], [], []
     for condition, n_right in right.items():
         for s, speaker in enumerate(speakers):
             for c in range(n_classes):
                 for take in range(N_EACH):
-                    ids.append(condition_id(condition, f"{speaker}/{c}{take}"))
+                    ids.append(f"{speaker}/{c}{take}")
+                    conditions.append(condition)
                     true.append(c)
                     predicted.append(c if take < n_right + s * easier else (c + 1) % n_classes)
     protocol, _, test = fold.partition("/")
@@ -53,20 +54,22 @@ def answers(
         test_name=test or protocol,
         system=system,
         seed=seed,
-        settings_digest="0",
+        fold_digest=fold,
+        settings_digest=digest([fold, system, seed]),
         ids=tuple(ids),
         y_true=np.array(true, np.int64),
         y_pred=np.array(predicted, np.int64),
         probabilities=np.zeros((len(ids), 4)),
         high_level=np.zeros((len(ids), 0), np.float32),
         seconds=1.0,
+        conditions=tuple(conditions),
     )
 
 
-def speaker_of(results: Sequence[FoldResult]) -> dict[str, str]:
-    """Utterance id -> speaker."""
-    ids = {name.partition(":")[2] for r in results for name in r.ids}
-    return {i: i.rpartition("/")[0] for i in ids}
+def by_speaker(_: FoldResult, utterance: str) -> dict[str, str]:
+    """Facts of an utterance, whose id begins with its speaker."""
+    speaker = utterance.rpartition("/")[0]
+    return {"corpus": speaker.partition("/")[0], "speaker": speaker}
 
 
 def hits(

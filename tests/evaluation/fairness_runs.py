@@ -1,23 +1,26 @@
-"""Runs of made-up speakers with known predictions."""
+"""Tables of made-up speakers with known predictions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from tests.report.runs import full_run, result
+from tests.report.runs import FactsOf, full_run, result, table_of
 from voxaffect.evaluation.experiment.run import FoldResult, Run
-from voxaffect.evaluation.experiment.utterance_facts import UtteranceFacts
 
-FACTS_OF_ONE = UtteranceFacts("north", "north/a", "female", "German", "acted", 1.0, 20.0, "00ff")
-
-
-def run_of(results: Sequence[FoldResult], facts: Mapping[str, UtteranceFacts]) -> Run:
-    """A run of results and of the facts about their utterances."""
-    return Run({}, (), {}, tuple(results), utterances=dict(facts))
+FACTS_OF_ONE: Mapping[str, Any] = {
+    "corpus": "north",
+    "speaker": "north/a",
+    "gender": "female",
+    "language": "German",
+    "style": "acted",
+    "duration_s": 1.0,
+    "snr_db": 20.0,
+    "content": "00ff",
+}
 
 
 def results_of(
@@ -27,37 +30,39 @@ def results_of(
     return [result(speaker, system, n, of=of, seed=seed) for speaker, n in hits.items()]
 
 
-def facts_for(results: Sequence[FoldResult], **known: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts of all utterances; `gender={"north/a": "male"}` sets those of a speaker."""
-    return {
-        i: replace(
-            FACTS_OF_ONE,
-            corpus=r.corpus,
-            speaker=r.test_name,
-            **{name: of[r.test_name] for name, of in known.items() if r.test_name in of},
-        )
-        for r in results
-        for i in r.ids
-    }
+def facts_for(**known: Mapping[str, Any]) -> FactsOf:
+    """Facts of utterances; `gender={"north/a": "male"}` sets those of a speaker."""
+
+    def facts(r: FoldResult, _: str) -> dict[str, Any]:
+        own = {name: of[r.test_name] for name, of in known.items() if r.test_name in of}
+        return {**FACTS_OF_ONE, "corpus": r.test_set, "speaker": r.test_name, **own}
+
+    return facts
+
+
+def described(results: Sequence[FoldResult], **known: Mapping[str, Any]) -> pd.DataFrame:
+    """Table of results with facts of their utterances."""
+    return table_of(results, facts_for(**known))
 
 
 def described_run() -> Run:
     """The report's full run, with made-up facts of every utterance."""
-    run = full_run()
-    rng = np.random.default_rng(0)
     genders = ("female", "male", None)
-    ids = dict.fromkeys(i for r in run.results for i in r.ids)
-    facts = {
-        i: UtteranceFacts(
-            corpus=i.split("/")[0].split(":")[0],
-            speaker=f"{i.split('/')[0]}/{n % 8}",
-            gender=genders[n % 8 % 3],
-            language="German",
-            style="acted",
-            duration_s=float(rng.uniform(1, 5)),
-            snr_db=None if n % 7 == 0 else float(rng.uniform(10, 50)),
-            content=f"{n:032x}",
-        )
-        for n, i in enumerate(ids)
-    }
-    return replace(run, utterances=facts)
+    numbers: dict[str, int] = {}
+
+    def facts(_: FoldResult, utterance: str) -> dict[str, Any]:
+        n = numbers.setdefault(utterance, len(numbers))
+        rng = np.random.default_rng(n)
+        corpus = utterance.split("/", maxsplit=1)[0].split(":", maxsplit=1)[0]
+        return {
+            "corpus": corpus,
+            "speaker": f"{utterance.split('/', maxsplit=1)[0]}/{n % 8}",
+            "gender": genders[n % 8 % 3],
+            "language": "German",
+            "style": "acted",
+            "duration_s": float(rng.uniform(1, 5)),
+            "snr_db": None if n % 7 == 0 else float(rng.uniform(10, 50)),
+            "content": f"{n:032x}",
+        }
+
+    return full_run(facts=facts)

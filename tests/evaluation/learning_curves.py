@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tests.report.runs import plain_history, result
+from tests.report.runs import plain_history, result, run_of
 from voxaffect.evaluation.experiment.run import FoldResult, Run
 
 
@@ -14,16 +14,13 @@ def at_share(
 ) -> FoldResult:
     """A result with `hits` of ten of every class right, after learning from a share."""
     made = result(test_name, system, (hits,) * 4, **more)  # type: ignore[arg-type]
-    details = {"n_train": n_train, "history": plain_history(3), "leakage": f"{made.fold}: none."}
+    details = {"n_train": n_train, "history": plain_history(3)}
     if share == 1:
         return replace(made, details=details)
-    return replace(made, fold=f"{made.fold}@{share:g}", details={**details, "train_share": share})
-
-
-def learning_curve_run(results: Sequence[FoldResult]) -> Run:
-    """A run as it is loaded: thinned results apart."""
-    whole = tuple(r for r in results if r.train_share == 1)
-    return Run({}, (), {}, whole, thinned=tuple(r for r in results if r.train_share < 1))
+    fold = f"{made.fold}@{share:g}"
+    made = replace(made, fold=fold, fold_digest=fold)
+    made = replace(made, settings_digest=f"{made.settings_digest}{share:g}")
+    return replace(made, details={**details, "train_share": share})
 
 
 HITS: Mapping[str, Mapping[float, Sequence[int]]] = {
@@ -33,13 +30,16 @@ HITS: Mapping[str, Mapping[float, Sequence[int]]] = {
 """System -> share -> right answers of ten, by speaker."""
 
 
-def thinned_run() -> Run:
+def thinned_results() -> list[FoldResult]:
     """Six speakers at two shares: subtasks help where there is little, and nowhere else."""
-    return learning_curve_run(
-        [
-            at_share(share, f"emodb/{n}", system, hits, n_train=round(200 * share) + n)
-            for system, by_share in HITS.items()
-            for share, row in by_share.items()
-            for n, hits in enumerate(row)
-        ]
-    )
+    return [
+        at_share(share, f"emodb/{n}", system, hits, n_train=round(200 * share) + n)
+        for system, by_share in HITS.items()
+        for share, row in by_share.items()
+        for n, hits in enumerate(row)
+    ]
+
+
+def thinned_run() -> Run:
+    """A run of `thinned_results`."""
+    return run_of(thinned_results())

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.report.runs import full_run, result
+from tests.report.runs import full_run, result, table_of
 from voxaffect.evaluation.calibration import (
     COVERAGES,
     N_BINS,
@@ -21,7 +21,6 @@ from voxaffect.evaluation.calibration import (
     reliabilities,
     sums_at,
 )
-from voxaffect.evaluation.experiment.run import Run
 
 
 def predictions(confidence: Sequence[float], correct: Sequence[bool]) -> Predictions:
@@ -147,7 +146,7 @@ def test_ua_ignores_classes_without_answers() -> None:
 
 def test_seeds_are_averaged_and_not_pooled() -> None:
     right, wrong = result("emodb/a", "svm", (10,) * 4), result("emodb/a", "svm", (0,) * 4, seed=1)
-    (found,) = reliabilities(Run({}, (), {}, (right, wrong)))
+    (found,) = reliabilities(table_of([right, wrong]))
     assert (found.n_utterances, found.n_seeds) == (40, 2)
     assert found.measures.accuracy == pytest.approx(0.5)
     # .7 stated: a distance of .3 where all is right, of .7 where nothing is; pooled it were .2.
@@ -156,7 +155,7 @@ def test_seeds_are_averaged_and_not_pooled() -> None:
 
 
 def test_one_reliability_a_protocol_and_system_joins_folds() -> None:
-    found = reliabilities(full_run())
+    found = reliabilities(full_run().results)
     keys = [(r.protocol, r.system) for r in found]
     assert len(set(keys)) == len(keys) == 3 * 5
     within = next(r for r in found if r.protocol == "within")
@@ -164,13 +163,13 @@ def test_one_reliability_a_protocol_and_system_joins_folds() -> None:
 
 
 def test_run_without_results_has_no_reliability() -> None:
-    assert reliabilities(Run({}, (), {}, ())) == ()
+    assert reliabilities(table_of([])) == ()
 
 
 def test_bin_empty_for_one_seed_has_the_value_of_the_other() -> None:
     one = result("emodb/a", "svm", (5,) * 4)
     rng = np.random.default_rng(0)
     other = replace(one, seed=1, probabilities=rng.dirichlet(np.ones(4), 40))
-    (found,) = reliabilities(Run({}, (), {}, (one, other)))
+    (found,) = reliabilities(table_of([one, other]))
     assert not np.isnan(found.diagram.accuracy).any()
     assert found.diagram.share.sum() == pytest.approx(1)

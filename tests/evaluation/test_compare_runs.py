@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.report.runs import corpus, full_run, result
+from tests.report.runs import corpus, full_run, result, table_of
 from voxaffect.errors import ConfigError, FoldError
 from voxaffect.evaluation.compare_runs import compare_runs, differences, flatten, match
 from voxaffect.evaluation.experiment.run import FoldResult, Run
 
 
 def run(*results: FoldResult) -> Run:
-    return replace(full_run(), results=results)
+    return full_run(results=results)
 
 
 def folds(system: str, hits: list[int], **more: object) -> list[FoldResult]:
@@ -39,7 +39,7 @@ def test_run_compared_with_itself_has_no_gain() -> None:
     found = compare_runs(full_run(), full_run())
     assert found.differences == ()
     assert found.matching.only_a == found.matching.only_b == ()
-    assert found.matching.partial == ()
+    assert found.matching.partial.empty
     assert len(found.matching.shared) == 14
     assert {(c.difference, c.effect, c.p_holm) for c in found.comparisons} == {(0, 0, 1)}
     assert {c.reference.removeprefix("A ") for c in found.comparisons} == {
@@ -63,7 +63,7 @@ def test_gain_is_that_of_the_second_run() -> None:
 def test_only_shared_folds_are_compared_and_others_listed() -> None:
     a, b = run(*folds("svm", [1, 2, 3])), run(*folds("svm", [5, 5, 5, 5])[1:])
     found = compare_runs(a, b)
-    assert [fold.name for fold in found.matching.shared] == ["within/emodb/1", "within/emodb/2"]
+    assert [*found.matching.shared.index] == ["within/emodb/1", "within/emodb/2"]
     assert found.matching.only_a == ("within/emodb/0",)
     assert found.matching.only_b == ("within/emodb/3",)
     assert [c.n_pairs for c in found.comparisons] == [2]
@@ -77,10 +77,9 @@ def test_only_shared_utterances_of_the_same_class_are_compared() -> None:
     relabeled[-1] = 0
     b = replace(b, y_true=relabeled, ids=(*b.ids[:-2], "emodb/0/new", b.ids[-1]))
     found = compare_runs(run(a), run(b))
-    (fold,) = found.matching.partial
-    assert (len(fold.shared), fold.n_only_a, fold.n_only_b, fold.n_relabeled) == (36, 3, 1, 1)
+    assert found.matching.partial.to_numpy().tolist() == [[36, 3, 1, 1]]
     assert [(c.below, c.above) for c in found.comparisons] == [(1, 1)]
-    assert found.matching.n_utterances == 36
+    assert len(found.matching.utterances) == 36
 
 
 def test_runs_without_common_folds_or_systems_are_errors() -> None:
@@ -94,9 +93,9 @@ def test_runs_without_common_folds_or_systems_are_errors() -> None:
 def test_fold_with_other_utterances_is_not_shared() -> None:
     (a,) = folds("svm", [5])
     b = replace(a, ids=tuple(f"other/{i}" for i in range(len(a.ids))))
-    assert match([a], [b]).shared == ()
-    assert match([a], [b]).only_a == ("within/emodb/0",)
-    assert match([a], [b]).only_b == ("within/emodb/0",)
+    found = match(table_of([a]), table_of([b]))
+    assert found.shared.empty
+    assert found.only_a == found.only_b == ("within/emodb/0",)
     with pytest.raises(FoldError, match="no test utterance"):
         compare_runs(run(a), run(b))
 
@@ -149,7 +148,7 @@ TWICE = [("svm", "svm")]
 
 
 def found(a: Run, b: Run, systems: list[tuple[str, str]] = TWICE) -> set[tuple[str, ...]]:
-    folds = {r.fold for r in a.results}
+    folds = set(a.results["fold"])
     return {(d.kind, d.name, d.a, d.b) for d in differences(a, b, systems, folds)}
 
 
@@ -182,7 +181,7 @@ def test_differences_in_corpora_seeds_and_versions() -> None:
     b = replace(
         a,
         corpora=(replace(a.corpora[0], digest="0123"), *a.corpora[1:], corpus("new", {"acted": 1})),
-        results=tuple(r for r in a.results if r.seed == 1),
+        results=a.results[a.results["seed"] == 1],
         versions={**a.versions, "torch": "2.14.0"},
     )
     assert found(a, b) == {
@@ -200,7 +199,7 @@ def test_training_sets_of_different_size_are_listed_once() -> None:
             result(f"emodb/{i}", "svm", (5,) * 4, details={"n_train": n_train, "n_dev": 9})
             for i in range(3)
         ]
-        return replace(full_run(), results=tuple(results))
+        return full_run(results=results)
 
     assert found(run(100), run(90)) == {
         ("training data", "within/emodb/0 and 2 more", "100 train, 9 dev", "90 train, 9 dev")

@@ -11,12 +11,13 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.report.runs import result
+from tests.report.runs import FactsOf, facts_of_one, in_turn, result, table_of
 from voxaffect.errors import FoldError
 from voxaffect.evaluation.comparisons import (
     EXACT_PAIRS,
     Comparison,
     PairedTest,
+    ProtocolScores,
     before_after,
     compare_all,
     compare_by_other_units,
@@ -25,24 +26,14 @@ from voxaffect.evaluation.comparisons import (
     wilcoxon,
 )
 from voxaffect.evaluation.experiment.run import FoldResult
-from voxaffect.evaluation.intervals import count_by_speaker
-from voxaffect.evaluation.results import score_table
 
 coarse = st.lists(st.integers(-4, 4), min_size=1, max_size=9)  # few values: zeros and ties abound
-
-
-def test_of(differences: list[float]) -> PairedTest:
-    folds = {f"fold {i}": [0.5 + d] for i, d in enumerate(differences)}
-    return wilcoxon(folds, {fold: [0.5] for fold in folds})
-
-
-test_of.__test__ = False  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("n", [5, 8, 20, 45])
 def test_equals_scipys_exact_test_where_nothing_ties(n: int) -> None:
     differences = np.random.default_rng(n).normal(0.3, 1, n)
-    ours, oracle = test_of(list(differences)), scipy.stats.wilcoxon(differences, method="exact")
+    ours, oracle = wilcoxon(list(differences)), scipy.stats.wilcoxon(differences, method="exact")
     assert ours.statistic == oracle.statistic
     assert ours.p_value == pytest.approx(oracle.pvalue)
 
@@ -50,7 +41,7 @@ def test_equals_scipys_exact_test_where_nothing_ties(n: int) -> None:
 @settings(deadline=None)
 @given(coarse)
 def test_p_value_is_the_share_of_all_signs_as_extreme(values: list[int]) -> None:
-    ours = test_of([value / 10 for value in values])
+    ours = wilcoxon([value / 10 for value in values])
     size = np.abs([v for v in values if v])
     ranks = scipy.stats.rankdata(size)
     sums = [ranks[np.array(signs, bool)].sum() for signs in product([0, 1], repeat=len(size))]
@@ -63,7 +54,7 @@ def test_p_value_is_the_share_of_all_signs_as_extreme(values: list[int]) -> None
 @settings(deadline=None)
 @given(coarse)
 def test_swapping_systems_negates_the_effect_only(values: list[int]) -> None:
-    one, other = test_of([float(v) for v in values]), test_of([float(-v) for v in values])
+    one, other = wilcoxon([float(v) for v in values]), wilcoxon([float(-v) for v in values])
     assert one.rank_biserial == -other.rank_biserial
     assert (one.statistic, one.p_value) == (other.statistic, other.p_value)
     assert one.mean_difference == -other.mean_difference
@@ -72,11 +63,11 @@ def test_swapping_systems_negates_the_effect_only(values: list[int]) -> None:
 def test_many_folds_approach_the_normal_distribution() -> None:
     differences = np.random.default_rng(0).normal(0.1, 1, 300)
     oracle = scipy.stats.wilcoxon(differences, method="approx")
-    assert test_of(list(differences)).p_value == pytest.approx(oracle.pvalue, rel=0.02)
+    assert wilcoxon(list(differences)).p_value == pytest.approx(oracle.pvalue, rel=0.02)
 
 
 def test_equal_systems_have_p_value_one() -> None:
-    same = test_of([0.0] * 8)
+    same = wilcoxon([0.0] * 8)
     assert (same.p_value, same.statistic, same.n_pairs) == (1, 0, 8)
     assert (same.n_better, same.n_worse) == (0, 0)
     assert not same.reachable
@@ -89,56 +80,42 @@ def test_effect_follows_from_scipys_rank_sums(n: int) -> None:
     differences = np.random.default_rng(n).normal(0.2, 1, n)
     positive = scipy.stats.wilcoxon(differences, alternative="greater").statistic
     share = positive / (n * (n + 1) / 2)
-    assert test_of(list(differences)).rank_biserial == pytest.approx(2 * share - 1)
+    assert wilcoxon(list(differences)).rank_biserial == pytest.approx(2 * share - 1)
 
 
 def test_effect_at_its_extremes_and_with_tied_ranks() -> None:
-    assert test_of([0.1, 0.2, 0.3]).rank_biserial == 1
-    assert test_of([-0.1, -0.2, 0.0]).rank_biserial == -1
-    assert test_of([0.1, -0.1]).rank_biserial == 0
-    assert test_of([0.1, 0.2, -0.3]).rank_biserial == 0
-    assert test_of([0.2, 0.3, -0.1]).rank_biserial == pytest.approx(4 / 6)
+    assert wilcoxon([0.1, 0.2, 0.3]).rank_biserial == 1
+    assert wilcoxon([-0.1, -0.2, 0.0]).rank_biserial == -1
+    assert wilcoxon([0.1, -0.1]).rank_biserial == 0
+    assert wilcoxon([0.1, 0.2, -0.3]).rank_biserial == 0
+    assert wilcoxon([0.2, 0.3, -0.1]).rank_biserial == pytest.approx(4 / 6)
 
 
 def test_normal_approximation_beyond_exact_pairs_is_continuous() -> None:
     differences = np.random.default_rng(1).integers(-8, 10, EXACT_PAIRS + 40) / 10
     signed = differences[differences != 0]
-    exact = test_of(list(signed[:EXACT_PAIRS]))
+    exact = wilcoxon(list(signed[:EXACT_PAIRS]))
     more = scipy.stats.wilcoxon(np.tile(signed, 2), method="approx")
     assert exact.p_value == pytest.approx(
         scipy.stats.wilcoxon(signed[:EXACT_PAIRS], method="approx").pvalue, abs=1e-3
     )
-    assert test_of(list(np.tile(signed, 2))).p_value == pytest.approx(more.pvalue)
+    assert wilcoxon(list(np.tile(signed, 2))).p_value == pytest.approx(more.pvalue)
 
 
 def test_rounding_noise_is_not_a_difference() -> None:
-    found = wilcoxon({"a": [0.1 + 0.2]}, {"a": [0.3]})
+    found = wilcoxon([0.1 + 0.2 - 0.3])
     assert (found.n_better, found.n_worse) == (0, 0)
 
 
 @pytest.mark.parametrize("n", range(1, 9))
 def test_reachable_is_whether_full_agreement_would_be_significant(n: int) -> None:
-    agreed = test_of([0.01 * (i + 1) for i in range(n)])
+    agreed = wilcoxon([0.01 * (i + 1) for i in range(n)])
     assert agreed.reachable == (agreed.p_value <= 0.05) == (n >= 6)
 
 
-def test_wilcoxon_averages_seeds() -> None:
-    first = {"a": [0.6, 0.8], "b": [0.5, 0.5], "c": [0.4, 0.5]}
-    second = {"a": [0.5, 0.5], "b": [0.4, 0.6], "c": [0.5, 0.6]}
-    paired = wilcoxon(first, second)
-    assert (paired.n_pairs, paired.n_better + paired.n_worse) == (3, 2)
-    assert paired.mean_difference == pytest.approx((0.2 + 0 - 0.1) / 3)
-
-
-@pytest.mark.parametrize(
-    ("first", "second"), [({}, {}), ({"a": [1.0]}, {"b": [1.0]}), ({"a": [1.0]}, {})]
-)
-def test_different_units_cannot_be_paired(
-    first: dict[str, list[float]], second: dict[str, list[float]]
-) -> None:
-    message = r"(no fold, speaker or corpus|a(, b)?) is scored for one or none .* same ones of both"
-    with pytest.raises(FoldError, match=message):
-        wilcoxon(first, second)
+def test_nothing_cannot_be_tested() -> None:
+    with pytest.raises(FoldError, match="at least one fold, speaker or corpus of both systems"):
+        wilcoxon([])
 
 
 def test_holm_by_hand() -> None:
@@ -162,13 +139,6 @@ def folds(system: str, hits: list[int]) -> list[FoldResult]:
     return [result(f"emodb/{i}", system, (n,) * 4) for i, n in enumerate(hits)]
 
 
-def speakers(results: list[FoldResult], n: int) -> dict[str, str]:
-    """Id -> speaker, n speakers in turn in each corpus."""
-    return {
-        id_: f"{r.corpus.split(':')[0]}/{i % n}" for r in results for i, id_ in enumerate(r.ids)
-    }
-
-
 def cross(hits: dict[str, tuple[int, int]]) -> list[FoldResult]:
     """Results on corpora left out, with the hits of dnn-stl and of dnn-mtl."""
     return [
@@ -180,9 +150,12 @@ def cross(hits: dict[str, tuple[int, int]]) -> list[FoldResult]:
 
 def compared(results: list[FoldResult], n_speakers: int = 0) -> list[Comparison]:
     """Comparisons by the main unit of the protocol, then by others."""
-    counted = count_by_speaker(results, speakers(results, n_speakers)) if n_speakers else {}
-    table = score_table(results)
-    return [*compare_all(table, counted), *compare_by_other_units(table, counted)]
+    scores = scores_of(results, in_turn(n_speakers) if n_speakers else facts_of_one)
+    return [*compare_all(scores), *compare_by_other_units(scores)]
+
+
+def scores_of(results: list[FoldResult], facts: FactsOf = facts_of_one) -> ProtocolScores:
+    return ProtocolScores.of(table_of(results, facts))
 
 
 def test_default_pairs_are_with_the_single_task_net_and_the_baseline() -> None:
@@ -206,10 +179,10 @@ def test_default_pairs_of_variants_and_of_nets_without_the_elm() -> None:
 
 
 def test_six_folds_that_all_gain_have_p_of_2_in_64() -> None:
-    table = score_table(
+    scores = scores_of(
         [*folds("dnn-stl", [1, 2, 3, 4, 5, 6]), *folds("dnn-mtl", [2, 4, 6, 8, 10, 10])]
     )
-    (found,) = compare_all(table, {})
+    (found,) = compare_all(scores)
     assert (found.reference, found.system) == ("dnn-stl", "dnn-mtl")
     assert (found.n_pairs, found.n_better, found.n_worse) == (6, 6, 0)
     assert found.p == pytest.approx(2 / 2**6)
@@ -223,8 +196,8 @@ def test_six_folds_that_all_gain_have_p_of_2_in_64() -> None:
 
 def test_holm_counts_all_comparisons_of_the_family() -> None:
     gains = [*folds("dnn-stl", [1, 2, 3, 4, 5, 6]), *folds("dnn-mtl", [2, 4, 6, 8, 10, 10])]
-    table = score_table([*gains, *folds("svm", [0, 0, 0, 0, 0, 0])])
-    found = compare_all(table, {})
+    scores = scores_of([*gains, *folds("svm", [0, 0, 0, 0, 0, 0])])
+    found = compare_all(scores)
     assert [c.p_holm for c in found] == pytest.approx([3 * 2 / 2**6] * 3)
     assert [c.n_family for c in found] == [3] * 3
     assert not any(c.reachable for c in found)  # six pairs are too few for three comparisons
@@ -232,8 +205,8 @@ def test_holm_counts_all_comparisons_of_the_family() -> None:
 
 
 def test_only_shared_folds_are_compared_and_few_cannot_be_significant() -> None:
-    table = score_table([*folds("dnn-stl", [1, 2, 3]), *folds("dnn-mtl", [5, 5])])
-    (found,) = compare_all(table, {})
+    scores = scores_of([*folds("dnn-stl", [1, 2, 3]), *folds("dnn-mtl", [5, 5])])
+    (found,) = compare_all(scores)
     assert found.n_pairs == 2
     assert not found.reachable
     assert not found.significant
@@ -241,7 +214,7 @@ def test_only_shared_folds_are_compared_and_few_cannot_be_significant() -> None:
 
 def test_systems_without_a_common_fold_are_not_compared() -> None:
     apart = [result("a", "dnn-stl", (1,) * 4), result("b", "dnn-mtl", (1,) * 4)]
-    assert compare_all(score_table(apart), {}) == ()
+    assert compare_all(scores_of(apart)) == ()
 
 
 def test_across_corpora_units_are_corpora_then_speakers() -> None:
@@ -330,7 +303,7 @@ def test_least_p_values_bound_what_can_be_significant_after_correction(
     sizes: list[tuple[int, int]],
 ) -> None:
     def test(n: int, against: int) -> PairedTest:
-        return test_of([-(i + 1.0) if i < against else i + 1.0 for i in range(max(1, n))])
+        return wilcoxon([-(i + 1.0) if i < against else i + 1.0 for i in range(max(1, n))])
 
     mixed, agreed = [test(*size) for size in sizes], [test(n, 0) for n, _ in sizes]
     least = holm([t.least_p for t in mixed])

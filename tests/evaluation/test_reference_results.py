@@ -7,10 +7,10 @@ from statistics import fmean
 
 import pytest
 
-from tests.report.runs import corpus, result
+from tests.report.runs import corpus, result, run_of
 from voxaffect.corpora.loaders import CORPORA
 from voxaffect.evaluation import reference_results
-from voxaffect.evaluation.experiment.run import CorpusSummary, FoldResult, Run, order
+from voxaffect.evaluation.experiment.run import CorpusSummary, FoldResult, Run
 from voxaffect.evaluation.reference_results import (
     AGGREGATED,
     COUNTED,
@@ -29,7 +29,7 @@ from voxaffect.evaluation.reference_results import (
     PublishedRow,
     compare_with_paper,
 )
-from voxaffect.evaluation.summary import summarize_run
+from voxaffect.evaluation.summary import Summary
 from voxaffect.systems.systems import SYSTEMS
 from voxaffect.taxonomy import EMOTION, NATURALNESS
 
@@ -43,8 +43,8 @@ def papers(name: str, of: str | None = None, **more: object) -> CorpusSummary:
 
 
 def compare(corpora: tuple[CorpusSummary, ...], *results: FoldResult) -> PaperComparison:
-    run = Run({}, corpora, {}, order(results))
-    found = compare_with_paper(run, summarize_run(run))
+    run = run_of(results, corpora=corpora)
+    found = compare_with_paper(run, Summary(run))
     assert found is not None
     return found
 
@@ -64,8 +64,8 @@ def row(rows: tuple[PublishedRow, ...], name: str) -> PublishedRow:
 
 
 def test_run_of_other_corpora_has_no_comparison() -> None:
-    run = Run({}, (corpus("emodb", {"acted": 40}),), {}, ())
-    assert compare_with_paper(run, summarize_run(run)) is None
+    run = Run({}, (corpus("emodb", {"acted": 40}),), {})
+    assert compare_with_paper(run, Summary(run)) is None
 
 
 def test_corpus_is_recognized_by_its_title() -> None:

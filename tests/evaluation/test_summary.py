@@ -4,16 +4,17 @@ import pytest
 
 from tests.report.runs import corpus, full_run
 from voxaffect.evaluation.experiment.run import Run
-from voxaffect.evaluation.summary import style_of, summarize_run
+from voxaffect.evaluation.results import by_system, row
+from voxaffect.evaluation.summary import Summary, style_of
 
 
-def test_every_protocol_has_a_table_and_comparisons() -> None:
-    summary = summarize_run(full_run())
-    assert [table.protocol for table in summary.tables] == ["within", "cross", "aggregated"]
-    within = summary.table("within")
-    assert within is not None
-    assert within.tests == ("emodb", "urdu")
-    assert (within.n_folds("emodb"), within.n_folds("urdu")) == (8, 1)
+def test_every_protocol_has_scores_and_comparisons() -> None:
+    summary = Summary(full_run())
+    assert [*summary.scores] == [*summary.pooled] == ["within", "cross", "aggregated"]
+    within = summary.scores["within"]
+    assert [*within.index.unique("test_set")] == ["emodb", "urdu"]
+    n_folds = [row(within, test, "svm")["n_expected"] for test in ("emodb", "urdu")]
+    assert n_folds == [8, 1]
     assert len(summary.compared("within")) == 6
     assert len(summary.compared("within", "emodb")) == 6
     assert summary.compared("within", "urdu") == ()
@@ -32,17 +33,16 @@ def test_style_is_that_of_the_part_or_of_an_unmixed_corpus() -> None:
     assert style_of("nobody", corpora) is None
 
 
-def test_mean_of_a_style_is_over_its_test_sets_only() -> None:
-    summary = summarize_run(full_run())
-    table = summary.table("cross")
-    assert table is not None
-    natural = [test for test in table.tests if summary.styles.get(test) == "natural"]
+def test_style_of_a_test_set_is_known() -> None:
+    summary = Summary(full_run())
+    natural = [test for test, style in summary.styles.items() if style == "natural"]
     assert natural == ["iemocap:natural", "urdu"]
     # dnn-stl hits (3, 4, 2 + place, 3 + seed) of 10; place is 1 and 3, seeds average to .5.
-    assert table.mean("dnn-stl", natural) == pytest.approx((3 + 4 + 4 + 3.5) / 40)
+    mean = by_system(summary.scores["cross"]).loc[natural, "dnn-stl"].mean()
+    assert mean == pytest.approx((3 + 4 + 4 + 3.5) / 40)
 
 
-def test_run_without_results_has_no_tables() -> None:
-    summary = summarize_run(Run({}, (), {}, ()))
-    assert summary.tables == ()
-    assert summary.table("within") is None
+def test_run_without_results_has_no_scores() -> None:
+    summary = Summary(Run({}, (), {}))
+    assert summary.scores == summary.pooled == {}
+    assert summary.comparisons == ()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
-from voxaffect.evaluation.experiment.run import CorpusSummary, FoldResult, Run, order
+from voxaffect.evaluation.experiment.run import CorpusSummary, FoldResult, Run, trainings_table
+from voxaffect.evaluation.results import FACTS, SCHEMA, typed
 from voxaffect.report.table import Table
 
 NOTE = "Simulated speech stands in for recordings: these figures say nothing about people."
@@ -40,7 +43,6 @@ def result(
     settled = {
         "high_level": np.abs(np.repeat(given, 4, axis=1) + rng.normal(0, 0.05, (y_true.size, 16))),
         "details": {
-            "leakage": f"{fold}: the test set shares no speaker with the training data.",
             "history": None if system == "svm" else plain_history(3 if seed % 2 else 4),
         },
         **more,
@@ -51,13 +53,60 @@ def result(
         test_name=test_name,
         system=system,
         seed=seed,
-        settings_digest="0123456789abcdef",
+        fold_digest=f"{zlib.crc32(fold.encode()):08x}",
+        settings_digest=f"{zlib.crc32(f'{fold}{system}{seed}'.encode()):016x}",
         ids=tuple(f"{test_name}/{i}" for i in range(y_true.size)),
         y_true=y_true.astype(np.int64),
         y_pred=y_pred.astype(np.int64),
         probabilities=given,
         high_level=settled.pop("high_level").astype(np.float32),
         seconds=1.5,
+        **settled,
+    )
+
+
+Facts = Mapping[str, Any]
+"""Columns `FACTS` of an utterance."""
+
+
+def facts_of_one(result: FoldResult, utterance: str) -> Facts:
+    """The speaker is left out `within` corpora and not known elsewhere; nothing else is known."""
+    corpus = result.test_set.partition(":")[0]
+    speaker = result.test_name if result.protocol == "within" else f"{corpus}/?"
+    return {"corpus": corpus, "speaker": speaker}
+
+
+FactsOf = Callable[[FoldResult, str], Facts]
+
+
+def in_turn(n: int) -> FactsOf:
+    """Facts of utterances that are of n speakers of each corpus in turn."""
+
+    def facts(result: FoldResult, utterance: str) -> Facts:
+        corpus = result.test_set.partition(":")[0]
+        return {"corpus": corpus, "speaker": f"{corpus}/{int(utterance.rpartition('/')[2]) % n}"}
+
+    return facts
+
+
+def table_of(results: Sequence[FoldResult], facts: FactsOf = facts_of_one) -> pd.DataFrame:
+    """Table of results, with facts of each utterance of a result."""
+    tables = [SCHEMA.empty_table()]
+    for r in results:
+        known = pd.DataFrame({i: facts(r, i) for i in r.ids}).T.reindex(columns=[*FACTS])
+        tables.append(r.rows(known))
+    return typed(pa.concat_tables(tables))
+
+
+def run_of(results: Sequence[FoldResult], facts: FactsOf = facts_of_one, **more: Any) -> Run:
+    """A run with these results, as it would be loaded."""
+    table = table_of(results, facts)
+    whole = table["train_share"] == 1
+    settled: dict[str, Any] = {"settings": {}, "corpora": (), "versions": {}, **more}
+    return Run(
+        results=table[whole].reset_index(drop=True),
+        thinned=table[~whole].reset_index(drop=True),
+        trainings=trainings_table(r.training() for r in results),
         **settled,
     )
 
@@ -104,7 +153,7 @@ def corpus(name: str, style: dict[str, int], **more: Any) -> CorpusSummary:
 SHARED = {"speakers": [0, 1], "corpora": [1, 1], "duplicates": [0, 40], "near_duplicates": [0, 40]}
 
 
-def full_run(note: str = NOTE) -> Run:
+def full_results() -> list[FoldResult]:
     """Three protocols, two corpora and five systems; higher seeds and later systems do better."""
     systems = ("dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl", "svm")
     results = []
@@ -121,7 +170,17 @@ def full_run(note: str = NOTE) -> Run:
             results.append(
                 result("aggregated", system, good, of=20, seed=seed, protocol="aggregated")
             )
-    return Run(
+    return results
+
+
+def full_run(
+    note: str = NOTE, results: Sequence[FoldResult] | None = None, facts: FactsOf = facts_of_one
+) -> Run:
+    """A run of `full_results`, or of others."""
+    results = full_results() if results is None else results
+    return run_of(
+        results,
+        facts,
         settings={"evaluate": {"protocols": ["within", "cross"], "seeds": [0, 1]}, "model": {}},
         corpora=(
             corpus("emodb", {"acted": 40}),
@@ -129,7 +188,6 @@ def full_run(note: str = NOTE) -> Run:
             corpus("iemocap", {"natural": 20, "acted": 20}, emotion={"neutral": 40, "sad": 0}),
         ),
         versions={"torch": "2.13.0", "processor": "some processor, 2 cores"},
-        results=order(results),
         note=note,
         failures=({"fold": "cross/ldc", "system": "svm", "seed": "0", "reason": "no <audio>"},),
         wall_s=3725.0,

@@ -21,7 +21,7 @@ def texts_of(found: RunsCompared) -> list[str]:
 
 
 def run(*results: FoldResult) -> Run:
-    return replace(full_run(), results=results)
+    return full_run(results=results)
 
 
 def folds(system: str, hits: list[int]) -> list[FoldResult]:

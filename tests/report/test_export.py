@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.report.runs import NOTE, full_run, result
+from tests.report.runs import NOTE, full_run, result, run_of
 from voxaffect.evaluation.experiment.run import Run
-from voxaffect.evaluation.summary import Summary, summarize_run
+from voxaffect.evaluation.results import row
+from voxaffect.evaluation.summary import Summary
 from voxaffect.report.export import LONG, SCHEMA, escape, latex, latex_document, report_json
 from voxaffect.report.page import sections
 from voxaffect.report.table import ABSENT, Cell, Table, named_tables
@@ -81,7 +81,7 @@ def test_long_table_is_a_longtable() -> None:
 
 def test_all_latex_tables_are_well_formed_and_separated() -> None:
     run = full_run()
-    named = list(named_tables(sections(run, summarize_run(run), ())))
+    named = list(named_tables(sections(run, Summary(run), ())))
     _, *blocks = latex_document(named, run.note).split("\n\n")
     assert len(blocks) == len(named)
     for (name, _), block in zip(named, blocks, strict=True):
@@ -101,7 +101,7 @@ def test_white_space_is_collapsed() -> None:
 
 
 def data_of(run: Run) -> dict[str, Any]:
-    summary = summarize_run(run)
+    summary = Summary(run)
     text = report_json(run, summary, ("A sentence.",), sections(run, summary, ()))
     loaded: dict[str, Any] = json.loads(text, parse_constant=pytest.fail)
     return loaded
@@ -109,14 +109,13 @@ def data_of(run: Run) -> dict[str, Any]:
 
 def test_json_scores_equal_the_tables() -> None:
     run = full_run()
-    summary, data = summarize_run(run), data_of(run)
+    summary, data = Summary(run), data_of(run)
     assert (data["schema"], data["note"], data["findings"]) == (SCHEMA, NOTE, ["A sentence."])
-    assert len(data["scores"]) == sum(len(table.scores) for table in summary.tables)
+    assert len(data["scores"]) == sum(len(table) for table in summary.scores.values())
     for stated in data["scores"]:
-        table = summary.table(stated["protocol"])
-        assert table is not None
-        score = table.scores[stated["test"], stated["system"]]
-        assert (stated["ua"], stated["sd"]) == (score.ua, score.ua_sd)
+        score = row(summary.scores[stated["protocol"]], stated["test"], stated["system"])
+        assert stated["ua"] == score["ua"]
+        assert stated["sd"] == (None if np.isnan(score["sd"]) else score["sd"])
         assert stated["seeds"] == [0, 1]
     (emodb, *_) = data["scores"]
     assert (emodb["n"], emodb["n_folds"], emodb["n_folds_expected"]) == (320, 8, 8)
@@ -137,17 +136,24 @@ def test_json_has_folds_comparisons_card_and_tables() -> None:
 
 
 def test_nan_is_null() -> None:
-    nobody = np.zeros(0, np.int64)
-    untested = replace(result("emodb/a", "svm", (5,) * 4), ids=(), y_true=nobody, y_pred=nobody)
-    run = Run({"note": None}, (), {}, (untested,))
-    data = json.loads(report_json(run, Summary((), (), {}, run), (), ()))
-    assert data["folds"][0]["ua"] == {"0": None}
+    run = run_of([result("emodb/a", "svm", (5, -1, 5, 5))], settings={"note": None})
+    data = json.loads(report_json(run, Summary(run), (), ()))
+    assert (data["scores"][0]["sd"], data["folds"][0]["n_dev"]) == (None, None)
     assert data["settings"] == {"note": None}
+
+
+def test_json_has_every_confusion_matrix_in_counts_and_shares() -> None:
+    run = run_of([result("emodb/a", "svm", (5, 10, -1, 0), seed=seed) for seed in (0, 1)])
+    (found,) = json.loads(report_json(run, Summary(run), (), ()))["confusions"]
+    assert (found["protocol"], found["test"], found["system"]) == ("within", "emodb", "svm")
+    assert found["counts"] == [[10, 10, 0, 0], [0, 20, 0, 0], [0] * 4, [20, 0, 0, 0]]
+    assert found["shares"][0] == [0.5, 0.5, 0, 0]
+    assert found["shares"][2] == [None] * 4
 
 
 def test_json_has_one_record_per_line() -> None:
     run = full_run()
-    summary = summarize_run(run)
+    summary = Summary(run)
     lines = report_json(run, summary, (), ()).splitlines()
     first = lines.index('"folds": [') + 1
     assert json.loads(lines[first].removesuffix(","))["fold"] == "within/emodb/a"

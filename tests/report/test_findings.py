@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from tests.report.runs import full_run, result
-from voxaffect.evaluation.experiment.run import Run, order
-from voxaffect.evaluation.summary import summarize_run
+from tests.report.runs import FactsOf, facts_of_one, full_run, result
+from voxaffect.evaluation.experiment.run import FoldResult, Run
+from voxaffect.evaluation.summary import Summary
 from voxaffect.report.findings import NO_BREAK, at_least, findings
 from voxaffect.report.run_info import flatten_settings, protocol_section
 
 
+def alone(results: Sequence[FoldResult], facts: FactsOf = facts_of_one) -> Run:
+    return replace(full_run(results=results, facts=facts), failures=())
+
+
 def texts_of(run: Run) -> list[str]:
-    return [text.replace("\N{NO-BREAK SPACE}", " ") for text in findings(run, summarize_run(run))]
+    return [text.replace("\N{NO-BREAK SPACE}", " ") for text in findings(run, Summary(run))]
 
 
 def test_findings_have_run_best_system_and_tests() -> None:
@@ -36,7 +41,12 @@ def speakers_everywhere() -> Run:
         shuffled = result("aggregated", system, (3 + 2 * skill,) * 4, protocol="aggregated")
         ids = tuple(f"{'ab'[i % 2]}/{i % 7}/{i}" for i in range(40))
         results.append(replace(shuffled, ids=ids))
-    return replace(full_run(), results=order(results), failures=())
+
+    def facts(_: FoldResult, utterance: str) -> dict[str, str]:
+        speaker = utterance.rpartition("/")[0]
+        return {"corpus": speaker[0], "speaker": speaker}
+
+    return alone(results, facts)
 
 
 def test_intervals_and_tests_over_speakers_are_shown_for_known_speakers() -> None:
@@ -58,7 +68,7 @@ def test_many_nonsignificant_differences_are_summarized() -> None:
         for n in range(14):  # every step-th speaker gains and loses in turn
             moved = (-1) ** (n // step) if n % step == 0 else 0
             results.append(result(f"emodb/{n}", f"dnn-{task}", (5, 5, 5, 5 + moved)))
-    run = replace(full_run(), results=order(results), failures=())
+    run = alone(results)
     (within,) = texts_of(run)[1:]
     names = "dnn-mtl, dnn-gender and dnn-naturalness"
     assert f"The 3 multi-task nets ({names}) differ from their single-task baselines by" in within
@@ -66,7 +76,7 @@ def test_many_nonsignificant_differences_are_summarized() -> None:
     assert "(none significant over 14 speakers, p = 1.000)" in plain
     results += [result(f"emodb/{n}", "lstm-stl", (5, 5, 5, 5)) for n in range(14)]
     results += [result(f"emodb/{n}", "lstm-mtl", (6, 6, 6, 6)) for n in range(14)]
-    (within,) = texts_of(replace(run, results=order(results)))[1:]
+    (within,) = texts_of(alone(results))[1:]
     assert (
         "Compared with its single-task baseline, lstm-mtl gained .100 (significant over 14"
         in within
@@ -78,12 +88,12 @@ def test_equal_systems_are_reported_as_equal() -> None:
     results = tuple(
         result(f"emodb/{n}", s, (5,) * 4) for s in ("dnn-stl", "dnn-mtl") for n in range(7)
     )
-    (within,) = texts_of(replace(full_run(), results=results, failures=()))[1:]
+    (within,) = texts_of(alone(results))[1:]
     assert "dnn-mtl gained .000 (equal on 7 speakers; pooled +.000, 95 % CI" in within
 
 
 def test_single_system_is_not_ranked() -> None:
-    run = replace(full_run(), results=(result("emodb/a", "svm", (5,) * 4),), failures=())
+    run = alone([result("emodb/a", "svm", (5,) * 4)])
     assert texts_of(run)[1:] == [
         "Within each corpus (held-out speakers): svm reaches a UA of .500 (chance .250)."
     ]
@@ -91,13 +101,13 @@ def test_single_system_is_not_ranked() -> None:
 
 def test_equal_systems_share_the_first_place() -> None:
     results = tuple(result("emodb/a", s, (5,) * 4) for s in ("dnn-stl", "lstm-stl"))
-    run = replace(full_run(), results=results, failures=())
+    run = alone(results)
     assert "dnn-stl and lstm-stl share the highest UA, .500 (chance .250)." in texts_of(run)[1]
 
 
 def test_no_ranking_of_systems_tested_on_different_corpora() -> None:
     results = (result("a/1", "svm", (5,) * 4), result("b/1", "dnn-stl", (5,) * 4))
-    run = replace(full_run(), results=results, failures=())
+    run = alone(results)
     assert "no ranking, because no system has results for all folds." in texts_of(run)[1]
 
 
@@ -107,14 +117,14 @@ def test_system_with_missing_folds_is_not_ranked() -> None:
         *(result(f"emodb/{n}", "dnn-stl", (6, 6, 6, 6)) for n in "ab"),
         result("emodb/a", "lstm-stl", (9,) * 4),
     )
-    within = texts_of(replace(full_run(), results=results, failures=()))[1]
+    within = texts_of(alone(results))[1]
     assert "dnn-stl has the highest UA, .600 (chance .250), followed by svm" in within
     assert within.endswith("Not ranked because of missing folds: lstm-stl.")
 
 
 def test_restarted_trainings_are_counted_and_listed() -> None:
     again = result("emodb/a", "dnn-stl", (5,) * 4, details={"restarted": "the loss became nan"})
-    run = replace(full_run(), results=(again,), failures=())
+    run = alone([again])
     assert (
         texts_of(run)[-1] == "Training diverged and was restarted with another seed for 1 result."
     )
@@ -128,7 +138,7 @@ def test_restarted_trainings_are_counted_and_listed() -> None:
 
 
 def test_run_without_results() -> None:
-    assert texts_of(Run({}, (), {}, ()))[-1] == "No results yet."
+    assert texts_of(Run({}, (), {}))[-1] == "No results yet."
 
 
 def test_settings_are_flattened() -> None:

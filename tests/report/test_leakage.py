@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.evaluation.corpora import utterance
-from tests.report.runs import full_run, result, row
+from tests.report.runs import full_run, result, row, run_of
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem
-from voxaffect.evaluation.experiment.run import Run, order
+from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.splits.overlap import Exclusion, overlaps
-from voxaffect.evaluation.summary import summarize_run
+from voxaffect.evaluation.summary import Summary
 from voxaffect.report import leakage
 from voxaffect.report.result_tables import unweighted_accuracy
 from voxaffect.report.table import ABSENT, Table
@@ -145,17 +145,17 @@ CLEAN = {
 }
 
 
-def run_of(protocol: str, folds: Mapping[str, Shares]) -> Run:
+def shared_run(protocol: str, folds: Mapping[str, Shares]) -> Run:
     results = [result(test, "svm", (5,) * 4, protocol=protocol) for test in folds]
     stated = {
         made.fold: {"test": {**CLEAN, **shares}, "dev": CLEAN}
         for made, shares in zip(results, folds.values(), strict=True)
     }
-    return Run({}, (), {}, order(results), leakage=stated)
+    return run_of(results, leakage=stated)
 
 
 def note(protocol: str, folds: Mapping[str, Shares]) -> str:
-    return leakage.note(run_of(protocol, folds), protocol)
+    return leakage.note(shared_run(protocol, folds), protocol)
 
 
 def test_folds_that_share_no_speaker_are_counted() -> None:
@@ -196,13 +196,13 @@ def test_utterances_without_speaker_names_are_counted() -> None:
 
 
 def test_run_without_leakage_data_has_no_note_and_no_section() -> None:
-    for run in (replace(full_run(), leakage={}), Run({}, (), {}, ())):
+    for run in (replace(full_run(), leakage={}), Run({}, (), {})):
         assert leakage.note(run, "within") == ""
         assert leakage.section(run) is None
 
 
 def test_dev_sets_that_share_speakers_are_counted() -> None:
-    run = run_of("within", {"emodb/03": {}, "emodb/08": {}})
+    run = shared_run("within", {"emodb/03": {}, "emodb/08": {}})
     assert "No dev set shares a speaker with its training set (2 folds)." in lead(run)
     known = run.leakage["within/emodb/03"] | {"dev": {**CLEAN, "speakers": [8, 8]}}
     some = replace(run, leakage={**run.leakage, "within/emodb/03": known})
@@ -210,13 +210,13 @@ def test_dev_sets_that_share_speakers_are_counted() -> None:
 
 
 def test_leakage_note_is_below_the_score_table() -> None:
-    summary = summarize_run(run_of("within", {"emodb/03": {}, "emodb/08": {}}))
-    notes = unweighted_accuracy(summary, summary.tables[0]).notes
+    summary = Summary(shared_run("within", {"emodb/03": {}, "emodb/08": {}}))
+    notes = unweighted_accuracy(summary, "within").notes
     assert notes[0].startswith("No test speaker is in the training data")
 
 
 def test_table_shows_ranges_over_folds() -> None:
-    run = run_of("within", {"a/1": {"sentences": [3, 5]}, "a/2": {"sentences": [5, 5]}})
+    run = shared_run("within", {"a/1": {"sentences": [3, 5]}, "a/2": {"sentences": [5, 5]}})
     shown = row(first_table(run), "within")
     assert shown["Sentences"] == "3\N{EN DASH}5 of 5"
     assert (shown["Speakers"], shown["Sessions"], shown["Folds"]) == ("0 of 1", ABSENT, "2")
@@ -264,7 +264,7 @@ def first_table(run: Run) -> Table:
 def test_equal_statements_are_one_row_with_their_number_of_folds() -> None:
     copies = {"sentences": [3, 5], "near_duplicates": [2, 40], "corpora": [0, 1]}
     unnamed = {"speakers": [1, 1], "unnamed": [40, 40]}
-    run = run_of("within", {"a/1": {}, "a/2": copies, "a/3": {}, "b/1": unnamed})
+    run = shared_run("within", {"a/1": {}, "a/2": copies, "a/3": {}, "b/1": unnamed})
     section = leakage.section(run)
     assert section is not None
     dev = "the dev set shares 1 corpus with the training data."

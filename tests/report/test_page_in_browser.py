@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_pla
 
 from tests.report.runs import NOTE, full_run
 from voxaffect.evaluation.experiment.run import Run
-from voxaffect.evaluation.summary import summarize_run
+from voxaffect.evaluation.summary import Summary
 from voxaffect.report.export import latex
 from voxaffect.report.page import html_page, sections
 from voxaffect.report.table import ABSENT, Cell, Section, Table, named_tables
@@ -109,7 +109,7 @@ def unfold(page: Page) -> None:
 
 def made_page(folder: Path, table: Table, note: str = "") -> Path:
     path = folder / "page.html"
-    run = Run({}, (), {}, (), note=note)
+    run = Run({}, (), {}, note=note)
     path.write_text(html_page(run, (), (Section("made", "Made", tables=(table,)),), ()), "utf-8")
     return path
 
@@ -257,7 +257,7 @@ def test_downloads_equal_the_written_files(open_page: Open, report: Path) -> Non
 
 def test_latex_is_copied_or_shown_without_clipboard(open_page: Open, report: Path) -> None:
     run = full_run()
-    name, table = next(named_tables(sections(run, summarize_run(run), ())))
+    name, table = next(named_tables(sections(run, Summary(run), ())))
     page = open_page(report, permissions=["clipboard-read", "clipboard-write"])
     page.locator(f"[data-latex={name}]").click()
     page.get_by_role("button", name="Copied").wait_for()

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.report.runs import corpus, full_run, result
+from tests.report.runs import corpus, full_run, result, run_of
 from voxaffect.corpora.loaders import CORPORA
-from voxaffect.evaluation.experiment.run import FoldResult, Run, order
-from voxaffect.evaluation.summary import summarize_run
+from voxaffect.evaluation.experiment.run import FoldResult, Run
+from voxaffect.evaluation.summary import Summary
 from voxaffect.report import published
 from voxaffect.report.table import ABSENT, Section, Table
 
@@ -17,8 +17,8 @@ PAPERS = {
 
 def section_of(*results: FoldResult, names: tuple[str, ...] = ("emodb",)) -> Section:
     corpora = (*(PAPERS[name] for name in names), corpus("urdu", {"natural": 40}))
-    run = Run({}, corpora, {}, order(results))
-    made = published.section(run, summarize_run(run))
+    run = run_of(results, corpora=corpora)
+    made = published.section(run, Summary(run))
     assert made is not None
     return made
 
@@ -29,12 +29,12 @@ def lines(table: Table) -> list[list[str]]:
 
 def test_no_corpus_of_the_paper() -> None:
     run = full_run()
-    made = published.section(run, summarize_run(run))
+    made = published.section(run, Summary(run))
     assert made is not None
     assert made.tables == ()
     assert len(made.lead) == 1
     assert published.NONE in made.lead[0]
-    assert published.section(Run({}, (), {}, ()), summarize_run(Run({}, (), {}, ()))) is None
+    assert published.section(Run({}, (), {}), Summary(Run({}, (), {}))) is None
 
 
 def test_rows_have_paper_run_and_difference() -> None:

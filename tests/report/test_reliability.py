@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.report.runs import full_run, result, row
+from tests.report.runs import full_run, result, row, table_of
 from voxaffect.evaluation.calibration import reliabilities
 from voxaffect.evaluation.experiment.run import FoldResult, Run
-from voxaffect.evaluation.summary import summarize_run
+from voxaffect.evaluation.summary import Summary
 from voxaffect.report.reliability import coverage, findings, measures, section
 
 
 def findings_of(*results: FoldResult) -> tuple[str, ...]:
-    return tuple(findings(reliabilities(Run({}, (), {}, results))))
+    return tuple(findings(reliabilities(table_of(results))))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_gain_from_rejection_is_reported() -> None:
 
 
 def test_tables_have_one_row_per_system() -> None:
-    found = [r for r in reliabilities(full_run()) if r.protocol == "cross"]
+    found = [r for r in reliabilities(full_run().results) if r.protocol == "cross"]
     table = measures(found)
     assert {len(cells) for cells in table.rows} == {len(table.columns)}
     shown = row(table, "svm")
@@ -50,11 +50,11 @@ def test_tables_have_one_row_per_system() -> None:
 
 
 def test_lead_says_that_dev_sets_were_used_for_calibration() -> None:
-    part = section(summarize_run(full_run()))
+    part = section(Summary(full_run()))
     assert part is not None
     assert "Probabilities were calibrated on dev sets" in part.lead[0]
     assert len(part.tables) == 3
 
 
 def test_no_section_without_results() -> None:
-    assert section(summarize_run(Run({}, (), {}, ()))) is None
+    assert section(Summary(Run({}, (), {}))) is None

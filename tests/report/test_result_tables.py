@@ -3,12 +3,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from tests.report.runs import full_run, result, row
+from tests.report.runs import full_results, full_run, result, row, run_of, table_of
 from voxaffect.evaluation.comparisons import Comparison
 from voxaffect.evaluation.experiment.run import Run
-from voxaffect.evaluation.intervals import Interval
-from voxaffect.evaluation.results import score_table
-from voxaffect.evaluation.summary import summarize_run
+from voxaffect.evaluation.intervals import Estimate
+from voxaffect.evaluation.summary import Summary
 from voxaffect.report import result_tables
 from voxaffect.report.findings import significance
 from voxaffect.report.result_tables import per_fold
@@ -16,7 +15,7 @@ from voxaffect.report.table import ABSENT, Table
 
 
 def compared(protocol: str = "within", test: str | None = "emodb") -> tuple[Comparison, ...]:
-    return summarize_run(full_run()).compared(protocol, test)
+    return Summary(full_run()).compared(protocol, test)
 
 
 def test_comparison_has_pairs_gain_effect_size_and_significance() -> None:
@@ -46,7 +45,7 @@ def test_too_few_different_pairs_and_equal_pairs_are_distinguished() -> None:
 
 def test_notes_have_the_holm_family_and_lost_classes() -> None:
     one, *_ = compared()
-    lost = replace(one, n_family=9, pooled=Interval(0.1, 0.0, 0.2, 8, 0.0213))
+    lost = replace(one, n_family=9, pooled=Estimate(0.1, 0.0, 0.2, 8, 0.0213))
     notes = result_tables.notes([one, lost])
     assert "Holm correction: 6 to 9 comparisons with the same test set" in " ".join(notes)
     assert "Up to 2.1 % of the resamples lack a class" in " ".join(notes)
@@ -58,7 +57,7 @@ def test_fold_row_has_seeds_mean_dev_and_epochs() -> None:
     one = result("emodb/a", "dnn-stl", (5,) * 4)
     two = result("emodb/a", "dnn-stl", (6,) * 4, seed=1)
     results = tuple(replace(r, details={**r.details, "n_dev": 64}) for r in (one, two))
-    section = per_fold(Run({}, (), {}, results))
+    section = per_fold(run_of(results))
     assert section is not None
     (table,) = section.more
     assert table.columns == ("Fold", "System", "n", "Seed 0", "Seed 1", "Mean", "Dev", "Epochs")
@@ -67,13 +66,13 @@ def test_fold_row_has_seeds_mean_dev_and_epochs() -> None:
 
 
 def test_one_seed_has_no_mean_and_missing_values_are_absent() -> None:
-    section = per_fold(Run({}, (), {}, (result("emodb/a", "svm", (5,) * 4),)))
+    section = per_fold(run_of([result("emodb/a", "svm", (5,) * 4)]))
     assert section is not None
     assert [cell.text for cell in section.more[0].rows[0]] == [
         *("emodb/a", "svm", "40", ".500", ABSENT, ABSENT)
     ]
     gap = (result("emodb/a", "svm", (5,) * 4), result("emodb/b", "svm", (5,) * 4, seed=1))
-    section = per_fold(Run({}, (), {}, gap))
+    section = per_fold(run_of(gap))
     assert section is not None
     shown = [[cell.text for cell in row[3:6]] for row in section.more[0].rows]
     assert shown == [[".500", ABSENT, ".500"], [ABSENT, ".500", ".500"]]
@@ -83,21 +82,15 @@ def test_per_fold_has_a_table_per_protocol() -> None:
     section = per_fold(full_run())
     assert section is not None
     assert [len(table.rows) for table in section.more] == [45, 20, 5]
-    assert per_fold(Run({}, (), {}, ())) is None
+    assert per_fold(Run({}, (), {})) is None
 
 
 def accuracy(run: Run, protocol: str) -> Table:
-    summary = summarize_run(run)
-    found = summary.table(protocol)
-    assert found is not None
-    return result_tables.unweighted_accuracy(summary, found)
+    return result_tables.unweighted_accuracy(Summary(run), protocol)
 
 
 def pooled(run: Run, protocol: str) -> Table:
-    summary = summarize_run(run)
-    found = summary.table(protocol)
-    assert found is not None
-    return result_tables.pooled_accuracy(summary, found)
+    return result_tables.pooled_accuracy(Summary(run), protocol)
 
 
 def test_within_shows_mean_and_deviation_and_marks_best_and_significant() -> None:
@@ -119,13 +112,9 @@ def test_cross_has_means_of_natural_acted_and_all() -> None:
 
 
 def test_missing_results_are_absent_and_not_ranked() -> None:
-    run = full_run()
-    kept = tuple(
-        r
-        for r in run.results
-        if not (r.system == "svm" and r.fold in {"within/urdu/?", "within/emodb/a"})
-    )
-    table = accuracy(replace(run, results=kept), "within")
+    lacking = {"within/urdu/?", "within/emodb/a"}
+    kept = [r for r in full_results() if not (r.system == "svm" and r.fold in lacking)]
+    table = accuracy(full_run(results=kept), "within")
     assert row(table, "urdu")["svm"] == ABSENT
     assert row(table, "mean")["svm"] == ABSENT
     assert "(7 of 8 folds)" in row(table, "emodb")["svm"]
@@ -133,12 +122,21 @@ def test_missing_results_are_absent_and_not_ranked() -> None:
     assert any("missing folds are not ranked" in note for note in table.notes)
 
 
-def test_confusions_are_shares_of_the_true_class() -> None:
-    scores = score_table([result("aggregated", "svm", (8, 5, -1, 10), protocol="aggregated")])
-    table = result_tables.confusion(scores, "svm")
+def test_confusions_are_shares_of_the_true_class_and_counts() -> None:
+    one = result("aggregated", "svm", (8, 5, -1, 10), protocol="aggregated")
+    (table,) = result_tables.confusion_tables(table_of([one]), "aggregated")
     assert table.title == "Table 4. Confusion matrix of svm: UA .767"
-    assert list(row(table, "neutral").values()) == ["neutral", ".800", ".200", ".000", ".000", "10"]
+    shown = [*row(table, "neutral").values()]
+    assert shown == ["neutral", ".800 (8)", ".200 (2)", ".000 (0)", ".000 (0)", "10"]
     assert set(list(row(table, "sad").values())[1:]) == {ABSENT}
+
+
+def test_every_system_and_test_set_has_a_confusion_matrix() -> None:
+    results = full_run().results
+    cross = results[results["protocol"] == "cross"]
+    titles = [table.title for table in result_tables.confusion_tables(cross, "cross")]
+    assert len(titles) == 4 * 5
+    assert "Confusion matrix of svm on iemocap:natural: UA .438" in titles
 
 
 def test_single_pair_is_noted_as_not_tested() -> None:
@@ -155,9 +153,8 @@ def test_pooled_accuracy_has_intervals_for_enough_known_speakers() -> None:
 
 
 def test_pooled_accuracy_with_missing_folds_and_test_sets() -> None:
-    run = full_run()
     lost = {("svm", "within/emodb/a"), ("dnn-stl", "within/urdu/?")}
-    kept = tuple(r for r in run.results if (r.system, r.fold) not in lost)
-    table = pooled(replace(run, results=kept), "within")
+    kept = [r for r in full_results() if (r.system, r.fold) not in lost]
+    table = pooled(full_run(results=kept), "within")
     assert row(table, "emodb")["svm"].startswith(".6")
     assert row(table, "urdu")["dnn-stl"] == row(table, "mean")["dnn-stl"] == ABSENT

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.evaluation.degraded import ASKED, MANY, answers, hits, speaker_of
-from tests.report.runs import NOTE, full_run, result, row
+from tests.evaluation.degraded import ASKED, MANY, answers, by_speaker, hits
+from tests.report.runs import NOTE, full_run, result, row, table_of
 from tests.report.test_write import Page
-from voxaffect.evaluation.robustness.robustness import Robustness
-from voxaffect.evaluation.robustness.scores import robustness
-from voxaffect.evaluation.summary import summarize_run
+from voxaffect.evaluation.robustness.robustness import Robustness, robustness
+from voxaffect.evaluation.summary import Summary
 from voxaffect.report.robustness import (
     by_condition,
     comparisons,
@@ -33,7 +32,7 @@ def found() -> Robustness:
         answers(hits(8, 6, 4, 5), "svm", speakers=MANY),
         *(answers(hits(2, 4, 4, 4), "dnn-stl", speakers=MANY, seed=seed) for seed in (0, 1)),
     ]
-    scored = robustness(results, ASKED, speaker_of(results), n_refused={"room-800ms": 2}, note=NOTE)
+    scored = robustness(table_of(results, by_speaker), ASKED, {"room-800ms": 2}, NOTE)
     assert scored is not None
     return scored
 
@@ -78,7 +77,7 @@ def test_conditions_and_means_of_groups(found: Robustness) -> None:
 def test_too_few_folds_and_speakers_are_noted(found: Robustness) -> None:
     assert row(comparisons(found), "dnn-stl")["Result"] == "too few folds (1) for a test"
     results = [answers(hits(8, 6, 4, 5))]
-    alone = robustness(results, ASKED, speaker_of(results))
+    alone = robustness(table_of(results, by_speaker), ASKED)
     assert alone is not None
     assert "No confidence intervals: too few speakers (1 speaker of 1 corpus)" in " ".join(
         summary_table(alone).notes
@@ -104,8 +103,8 @@ def test_markdown_links_its_figure(found: Robustness) -> None:
 
 
 def test_report_has_a_robustness_section(found: Robustness, tmp_path: Path) -> None:
-    small = replace(full_run(), results=(result("emodb/a", "svm", (5,) * 4),))
-    written = write_report(summarize_run(small), tmp_path, found)
+    small = full_run(results=[result("emodb/a", "svm", (5,) * 4)])
+    written = write_report(Summary(small), tmp_path, found)
     text = written[0].read_text("utf-8")
     page = Page(text)
     assert page.open == []

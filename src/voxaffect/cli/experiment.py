@@ -366,7 +366,7 @@ def report(
 
     finished = RunFolder(run).load()
     if tensorboard:
-        print_line(f"wrote {write_events(finished.results, out or run)}")
+        print_line(f"wrote {write_events(finished.trainings, out or run)}")
     _show(finished, out or run, run)
 
 
@@ -384,10 +384,10 @@ def _show(finished: Run, out: Path, folder: Path) -> None:
     from rich.markdown import Markdown
 
     from voxaffect.evaluation.robustness.robustness import load_robustness
-    from voxaffect.evaluation.summary import summarize_run
+    from voxaffect.evaluation.summary import Summary
     from voxaffect.report.write import terminal_markdown, write_report
 
-    summary = summarize_run(finished)
+    summary = Summary(finished)
     written = write_report(summary, out, load_robustness(folder))
     console().print(Markdown(terminal_markdown(summary)))
     for path in written:

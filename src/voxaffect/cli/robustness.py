@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from voxaffect.audio.degrade.degradation import Degradation
     from voxaffect.config.settings import Settings
     from voxaffect.evaluation.experiment.dataset import Prepared
-    from voxaffect.evaluation.robustness.robustness import DegradedTests, Robustness
+    from voxaffect.evaluation.robustness.degraded_tests import DegradedTests
+    from voxaffect.evaluation.robustness.robustness import Robustness
 
 
 SEED = 0
@@ -53,7 +54,7 @@ def robustness(
     """
     from voxaffect.config.file import load_settings
     from voxaffect.evaluation.experiment.run import RunFolder
-    from voxaffect.evaluation.robustness.scores import robustness as score
+    from voxaffect.evaluation.robustness.robustness import FOLDER, REFUSED, load_robustness
     from voxaffect.parallel.clusters import LOCAL, workers
 
     replaced = {"systems": systems.split(",")} if systems else {}
@@ -70,9 +71,11 @@ def robustness(
         finished = run_folds(
             settings,
             prepared,
-            out / "robustness",
+            out / FOLDER,
             more={
                 "degradations": {d.name: d.settings() for d in degradations},
+                REFUSED: tests.n_refused,
+                "seed_of_degradations": SEED,
                 "codecs": f"PyAV {version('av')}",
             },
             n_jobs=n_here,
@@ -80,14 +83,7 @@ def robustness(
             data_of=tests.fold_data,
         )
     status = report_missing(finished)
-    found = score(
-        finished.results,
-        degradations,
-        {i: u.speaker for i, u in prepared.dataset.utterances.items()},
-        n_refused=tests.n_refused,
-        seed=SEED,
-        note=finished.note,
-    )
+    found = load_robustness(out)
     if found is None:
         errors().print("no fold has results of every system; see the errors above", style="red")
         return 1
@@ -116,7 +112,7 @@ def select_degradations(names: str | None) -> tuple[Degradation, ...]:
 def _degrade_tests(
     settings: Settings, prepared: Prepared, degradations: Sequence[Degradation], n_jobs: int
 ) -> DegradedTests:
-    from voxaffect.evaluation.robustness.robustness import degrade_tests
+    from voxaffect.evaluation.robustness.degraded_tests import degrade_tests
     from voxaffect.features.cache.degraded import DegradedStore
 
     store = DegradedStore(feature_store(settings), SEED)
@@ -134,24 +130,29 @@ def _write(found: Robustness, out: Path) -> None:
     from rich.markdown import Markdown
 
     from voxaffect.evaluation.experiment.run import RunFolder
-    from voxaffect.evaluation.robustness.robustness import save_robustness
-    from voxaffect.evaluation.summary import summarize_run
+    from voxaffect.evaluation.summary import Summary
     from voxaffect.files import write_text
-    from voxaffect.report.robustness import robustness_csv, robustness_markdown, summary_table
+    from voxaffect.report.robustness import (
+        robustness_csv,
+        robustness_json,
+        robustness_markdown,
+        summary_table,
+    )
     from voxaffect.report.table import markdown
     from voxaffect.report.write import write_report
 
     text, picture = robustness_markdown(found)
     texts = {
+        "robustness.json": robustness_json(found),
         "robustness.csv": robustness_csv(found),
         "robustness.md": text,
         f"figures/{picture.name}.svg": picture.svg,
     }
     for name, content in texts.items():
         write_text(out / name, content)
-    written = [save_robustness(found, out), *(out / name for name in texts)]
+    written = [out / name for name in texts]
     if RunFolder(out).header() is not None:
-        written.append(write_report(summarize_run(RunFolder(out).load()), out, found)[0])
+        written.append(write_report(Summary(RunFolder(out).load()), out, found)[0])
     console().print(Markdown(markdown(summary_table(found))))
     for path in written:
         print_line(f"wrote {path}")

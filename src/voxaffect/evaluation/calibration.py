@@ -16,15 +16,15 @@ for deep neural classifiers, ICLR 2019.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from statistics import fmean
 
 import numpy as np
+import pandas as pd
 
-from voxaffect.evaluation.experiment.run import FoldResult, Run
 from voxaffect.evaluation.metrics import Counts, Floats, mean_known, ratio
-from voxaffect.evaluation.results import by_system
+from voxaffect.evaluation.results import PROBABILITIES, class_codes
 from voxaffect.taxonomy import EMOTION
 
 N_BINS = 10
@@ -120,6 +120,12 @@ class Predictions:
     predicted: Counts
     probabilities: Floats
 
+    @classmethod
+    def of(cls, results: pd.DataFrame) -> Predictions:
+        """Predictions of the results of one system and seed."""
+        truth, predicted = (class_codes(results[name]) for name in ("y_true", "y_pred"))
+        return cls(truth, predicted, results[[*PROBABILITIES]].to_numpy(np.float64))
+
     @property
     def confidence(self) -> Floats:
         """Probability of each prediction (N,)."""
@@ -131,17 +137,14 @@ class Predictions:
         return np.equal(self.truth, self.predicted).astype(np.float64)
 
 
-def reliabilities(run: Run) -> tuple[Reliability, ...]:
-    """Calibration of every system in every protocol that has results."""
-    return tuple(_reliability(*key, results) for key, results in by_system(run.results).items())
+def reliabilities(results: pd.DataFrame) -> tuple[Reliability, ...]:
+    """Calibration of every system in every protocol of a table of results."""
+    groups = results.groupby(["protocol", "system"], observed=True)
+    return tuple(_reliability(str(p), str(system), own) for (p, system), own in groups)
 
 
-def _reliability(protocol: str, system: str, results: Sequence[FoldResult]) -> Reliability:
-    seeds = []
-    for seed in {r.seed for r in results}:
-        own = [r for r in results if r.seed == seed]
-        arrays = zip(*((r.y_true, r.y_pred, r.probabilities) for r in own), strict=True)
-        seeds.append(Predictions(*map(np.concatenate, arrays)))
+def _reliability(protocol: str, system: str, results: pd.DataFrame) -> Reliability:
+    seeds = [Predictions.of(own) for _, own in results.groupby("seed")]
     measures = zip(*(astuple(measure(seed)) for seed in seeds), strict=True)
     diagrams = (equal_mass(seed.confidence, seed.correct) for seed in seeds)
     return Reliability(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from voxaffect.evaluation.experiment.run import PROTOCOLS, CorpusSummary, FoldResult, Run
+from voxaffect.evaluation.experiment.run import CorpusSummary, Run
 from voxaffect.evaluation.results import display_order
 from voxaffect.files import digest
 
@@ -23,10 +23,11 @@ def leakage_table(run: Run) -> pd.DataFrame:
     Columns `LEAKAGE`: `set` is `test` (shared with training and dev data) or `dev` (shared with
     training data), `n` the number of things shared, `of` their number in the set.
     """
-    folds = sorted({(PROTOCOLS.index(r.protocol), r.corpus, r.fold) for r in run.results})
+    keys = ["protocol", "test_set", "fold"]
+    folds = run.results[keys].drop_duplicates().sort_values(keys)
     rows = [
-        (PROTOCOLS[place], test_set, fold, name, kind, n, of)
-        for place, test_set, fold in folds
+        (protocol, test_set, fold, name, kind, n, of)
+        for protocol, test_set, fold in folds.astype(str).to_numpy()
         for name, shared in run.leakage.get(fold, {}).items()
         for kind, (n, of) in shared.items()
         if of
@@ -60,17 +61,18 @@ class ProtocolCard:
 
 def protocol_card(run: Run) -> ProtocolCard:
     """Protocol card of a run, complete or not."""
+    trained = run.trainings[run.trainings["train_share"] == 1]
     return ProtocolCard(
-        n_results=len(run.results),
+        n_results=len(trained),
         n_failed=len(run.failures),
-        n_folds=len({r.fold for r in run.results}),
-        systems=display_order({r.system for r in run.results}),
-        seeds=tuple(sorted({r.seed for r in run.results})),
+        n_folds=trained["fold"].nunique(),
+        systems=display_order(trained["system"].unique()),
+        seeds=tuple(sorted(trained["seed"].unique().tolist())),
         corpora_digest=corpora_digest(run.corpora),
         folds_digest=folds_digest(run.results),
         settings_digest=digest(run.settings),
         wall_s=run.wall_s,
-        computing_s=sum(r.seconds for r in run.results),
+        computing_s=float(trained["seconds"].sum()),
     )
 
 
@@ -79,7 +81,7 @@ def corpora_digest(corpora: Iterable[CorpusSummary]) -> str:
     return digest(sorted([corpus.name, corpus.digest] for corpus in corpora))
 
 
-def folds_digest(results: Iterable[FoldResult]) -> str:
+def folds_digest(results: pd.DataFrame) -> str:
     """Digest of the test utterances of each fold, whatever the systems, seeds and order."""
-    tested = {(r.fold, tuple(sorted(r.ids))) for r in results}
-    return digest(sorted([fold, list(ids)] for fold, ids in tested))
+    tested = results[["fold", "utterance"]].drop_duplicates().astype(str)
+    return digest([[f, sorted(own)] for f, own in tested.groupby("fold")["utterance"]])

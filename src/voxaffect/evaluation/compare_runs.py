@@ -10,13 +10,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import numpy as np
+import pandas as pd
 
 from voxaffect.errors import ConfigError, FoldError
-from voxaffect.evaluation.comparisons import Comparison, compare_all, compare_by_other_units
-from voxaffect.evaluation.experiment.run import ARRAYS, PROTOCOLS, FoldResult, Run
-from voxaffect.evaluation.intervals import count_by_speaker, known_speakers, stated_speakers
-from voxaffect.evaluation.results import display_order, score_table
+from voxaffect.evaluation.comparisons import (
+    Comparison,
+    ProtocolScores,
+    compare_all,
+    compare_by_other_units,
+)
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.results import display_order, ordered
 
 ABSENT = "absent"
 """Value of what a run does not have."""
@@ -101,87 +105,64 @@ def _corpora(run: Run) -> dict[str, Any]:
 
 
 def _seeds(run: Run, system: str) -> str:
-    return ", ".join(map(str, sorted({r.seed for r in run.results if r.system == system})))
+    seeds = run.results["seed"][run.results["system"] == system].unique()
+    return ", ".join(map(str, sorted(seeds)))
 
 
 def _sizes(run: Run, folds: Collection[str]) -> dict[str, str]:
     """Fold -> sizes of its training and dev sets, where the results have them."""
+    known = run.trainings.drop_duplicates("fold").dropna(subset=["n_train", "n_dev"])
     return {
-        r.fold: f"{r.details['n_train']} train, {r.details['n_dev']} dev"
-        for r in run.results
-        if r.fold in folds and {"n_train", "n_dev"} <= r.details.keys()
+        str(row.fold): f"{row.n_train:.0f} train, {row.n_dev:.0f} dev"
+        for row in known[known["fold"].isin(folds)].itertuples()
     }
 
 
-@dataclass(frozen=True)
-class SharedFold:
-    """A fold that both runs have.
+COUNTS = ("n_shared", "n_only_a", "n_only_b", "n_relabeled")
+
+
+@dataclass(frozen=True, eq=False)
+class Matching:
+    """Folds of two runs by name, test utterances and classes.
 
     Args:
-        shared: ids of test utterances of both runs, with the same class.
-        n_only_a: test utterances of A alone; n_only_b of B alone.
-        n_relabeled: test utterances of both with different classes; not compared.
+        shared: a row a fold with an utterance in both runs: utterances with the same class in both
+            (n_shared), of one run alone (n_only_a, n_only_b), and with different classes
+            (n_relabeled); the latter three are not compared.
+        utterances: fold and utterance of what is compared.
+        only_a: folds of A alone; only_b of B alone.
     """
 
-    name: str
-    shared: frozenset[str]
-    n_only_a: int
-    n_only_b: int
-    n_relabeled: int
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether both runs have the same test utterances."""
-        return not (self.n_only_a or self.n_only_b or self.n_relabeled)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Name and numbers of utterances, as plain values."""
-        counts = {key: n for key, n in asdict(self).items() if key != "shared"}
-        return {**counts, "n_shared": len(self.shared)}
-
-
-@dataclass(frozen=True)
-class Matching:
-    """Folds of two runs, sorted: of both with a shared utterance, and of A and of B alone."""
-
-    shared: tuple[SharedFold, ...]
+    shared: pd.DataFrame
+    utterances: pd.DataFrame
     only_a: tuple[str, ...]
     only_b: tuple[str, ...]
 
     @property
-    def partial(self) -> tuple[SharedFold, ...]:
+    def partial(self) -> pd.DataFrame:
         """Shared folds with different test utterances."""
-        return tuple(fold for fold in self.shared if not fold.is_complete)
-
-    @property
-    def n_utterances(self) -> int:
-        """Number of test utterances compared, counted once a fold."""
-        return sum(len(fold.shared) for fold in self.shared)
+        return self.shared[(self.shared[list(COUNTS[1:])] > 0).any(axis=1)]
 
 
-def match(a: Sequence[FoldResult], b: Sequence[FoldResult]) -> Matching:
-    """Match the folds of two runs by name, test utterances and classes."""
-    of_a, of_b = _truths(a), _truths(b)
-    shared = [_shared(fold, of_a[fold], of_b[fold]) for fold in sorted(of_a.keys() & of_b.keys())]
-    usable = tuple(fold for fold in shared if fold.shared)
-    names = {fold.name for fold in usable}
-    return Matching(usable, *(tuple(sorted(found.keys() - names)) for found in (of_a, of_b)))
+def match(a: pd.DataFrame, b: pd.DataFrame) -> Matching:
+    """Match the folds of the results of two runs."""
+    both = _truths(a).merge(_truths(b), "outer", ["fold", "utterance"], suffixes=("_a", "_b"))
+    in_a, in_b = (both[name].notna() for name in ("y_true_a", "y_true_b"))
+    same = both["y_true_a"] == both["y_true_b"]
+    kinds = (same, in_a & ~in_b, in_b & ~in_a, in_a & in_b & ~same)
+    counts = pd.DataFrame(
+        {name: kind.groupby(both["fold"]).sum() for name, kind in zip(COUNTS, kinds, strict=True)}
+    )
+    shared = counts[counts["n_shared"] > 0]
+    alone = (
+        tuple(sorted(set(both["fold"][present]) - set(shared.index))) for present in (in_a, in_b)
+    )
+    return Matching(shared, both[same][["fold", "utterance"]], *alone)
 
 
-def _truths(results: Sequence[FoldResult]) -> dict[str, dict[str, int]]:
-    """Fold -> id -> true class, of utterances in every result of the fold."""
-    truths: dict[str, dict[str, int]] = {}
-    for r in results:
-        found = dict(zip(r.ids, r.y_true.tolist(), strict=True))
-        earlier = truths.get(r.fold, found)
-        truths[r.fold] = {i: truth for i, truth in earlier.items() if found.get(i) == truth}
-    return truths
-
-
-def _shared(name: str, a: Mapping[str, int], b: Mapping[str, int]) -> SharedFold:
-    both = a.keys() & b.keys()
-    same = frozenset(i for i in both if a[i] == b[i])
-    return SharedFold(name, same, len(a) - len(both), len(b) - len(both), len(both) - len(same))
+def _truths(results: pd.DataFrame) -> pd.DataFrame:
+    """Fold, utterance and true class of what a run tests."""
+    return results[["fold", "utterance", "y_true"]].astype(str).drop_duplicates()
 
 
 @dataclass(frozen=True)
@@ -211,9 +192,10 @@ class RunsCompared:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
+        shared = self.matching.shared.rename_axis("name").reset_index()
         return {
             "matching": {
-                "shared": [fold.to_dict() for fold in self.matching.shared],
+                "shared": shared.to_dict("records"),
                 "only_a": list(self.matching.only_a),
                 "only_b": list(self.matching.only_b),
             },
@@ -235,20 +217,20 @@ def compare_runs(a: Run, b: Run, systems: SystemPairs | None = None) -> RunsComp
     """
     paired = _pairs(a, b, systems)
     matching = match(a.results, b.results)
-    if not matching.shared:
+    if matching.shared.empty:
         raise FoldError(
             f"the runs have no test utterance in common: the first has {_some(matching.only_a)}, "
             f"the second {_some(matching.only_b)}; evaluate both on the same corpora and protocols"
         )
-    speakers = {**stated_speakers(a), **stated_speakers(b)}
     first = _restricted(a.results, matching, "A", {name for name, _ in paired})
     second = _restricted(b.results, matching, "B", {name for _, name in paired})
+    results = ordered(pd.concat([first, second]).astype({"fold": str, "test_set": str}))
     return RunsCompared(
         matching=matching,
-        differences=differences(a, b, paired, {fold.name for fold in matching.shared}),
-        answered=tuple(_answered(pair, first, second) for pair in paired),
+        differences=differences(a, b, paired, set(matching.shared.index)),
+        answered=tuple(_answered(pair, results) for pair in paired),
         alone={"A": _alone(a, b, paired), "B": _alone(b, a, [(y, x) for x, y in paired])},
-        comparisons=tuple(_comparisons([*first, *second], paired, speakers)),
+        comparisons=tuple(_comparisons(results, paired)),
     )
 
 
@@ -270,7 +252,7 @@ def _pairs(a: Run, b: Run, systems: SystemPairs | None) -> list[tuple[str, str]]
 
 
 def _systems(run: Run) -> tuple[str, ...]:
-    return display_order({result.system for result in run.results})
+    return display_order(run.results["system"].unique())
 
 
 def _alone(run: Run, other: Run, paired: SystemPairs) -> tuple[str, ...]:
@@ -280,39 +262,29 @@ def _alone(run: Run, other: Run, paired: SystemPairs) -> tuple[str, ...]:
 
 
 def _restricted(
-    results: Sequence[FoldResult], matching: Matching, run: str, systems: Collection[str]
-) -> list[FoldResult]:
+    results: pd.DataFrame, matching: Matching, run: str, systems: Collection[str]
+) -> pd.DataFrame:
     """Results of some systems, on shared utterances only; the system is named after its run."""
-    shared = {fold.name: fold.shared for fold in matching.shared}
-    found = []
-    for r in results:
-        if r.fold in shared and r.system in systems:
-            rows = np.array([i in shared[r.fold] for i in r.ids])
-            arrays = {name: getattr(r, name)[rows] for name in ARRAYS}
-            ids = tuple(i for i in r.ids if i in shared[r.fold])
-            found.append(replace(r, system=f"{run} {r.system}", ids=ids, **arrays))
-    return found
+    own = results[results["system"].isin(systems)].astype({"fold": str})
+    kept = own.merge(matching.utterances, "inner", ["fold", "utterance"])
+    return kept.assign(system=f"{run} " + kept["system"].astype(str))
 
 
-def _answered(
-    pair: tuple[str, str], first: Sequence[FoldResult], second: Sequence[FoldResult]
-) -> Answered:
-    of_a = {r.fold for r in first if r.system == f"A {pair[0]}"}
-    of_b = {r.fold for r in second if r.system == f"B {pair[1]}"}
+def _answered(pair: tuple[str, str], results: pd.DataFrame) -> Answered:
+    of_a, of_b = (
+        set(results["fold"][results["system"] == f"{run} {system}"])
+        for run, system in zip("AB", pair, strict=True)
+    )
     return Answered(pair, len(of_a), len(of_b), len(of_a & of_b))
 
 
-def _comparisons(
-    results: Sequence[FoldResult], paired: SystemPairs, speakers: Mapping[str, str]
-) -> Iterator[Comparison]:
+def _comparisons(results: pd.DataFrame, paired: SystemPairs) -> Iterator[Comparison]:
     """Every pair in every protocol, by its main unit first."""
     pairs = [(f"A {a}", f"B {b}") for a, b in paired]
-    speaker_of = known_speakers(results, speakers)
-    for protocol in PROTOCOLS:
-        if found := [r for r in results if r.protocol == protocol]:
-            table, counted = score_table(found), count_by_speaker(found, speaker_of)
-            yield from compare_all(table, counted, pairs)
-            yield from compare_by_other_units(table, counted, pairs)
+    for _, own in results.groupby("protocol", observed=True):
+        scores = ProtocolScores.of(own)
+        yield from compare_all(scores, pairs)
+        yield from compare_by_other_units(scores, pairs)
 
 
 def _some(folds: Sequence[str]) -> str:

@@ -12,36 +12,25 @@ Psychology 3, 2014; Holm, Scandinavian Journal of Statistics 6, 1979.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from statistics import fmean
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
-from scipy.stats import rankdata, sem
+from scipy.stats import rankdata
 
 from voxaffect.errors import FoldError
-from voxaffect.evaluation.intervals import (
-    Interval,
-    Pool,
-    Tallies,
-    bootstrap_interval,
-    merge,
-    unweighted_accuracy,
-)
-from voxaffect.evaluation.metrics import Floats, confusion
-from voxaffect.evaluation.metrics import unweighted_accuracy as ua_of
-from voxaffect.evaluation.results import SINGLE_TASK, ScoreTable, single_task_of
+from voxaffect.evaluation.intervals import DECIMALS, Estimate, Resamples, SpeakerCounts
+from voxaffect.evaluation.metrics import Floats, confusion, mean_known, unweighted_accuracy
+from voxaffect.evaluation.results import SINGLE_TASK, fold_scores, single_task_of
+from voxaffect.evaluation.splits.folds import UNKNOWN
 from voxaffect.taxonomy import EMOTION
 
 SIGNIFICANCE = 0.05
 """Level of significance, as in the paper."""
-
-DECIMALS = 12
-"""Differences are rounded to so many decimals: what is beyond is rounding noise, not a rank."""
 
 EXACT_PAIRS = 500
 """Most differing pairs for an exact p-value. Beyond, the normal approximation (with the variance of
@@ -57,7 +46,6 @@ class PairedTest:
         p_value: probability of a statistic as small or smaller if signs were random.
         n_better: pairs in which the first is ahead; it is behind in n_worse.
         mean_difference: mean over all pairs, positive where the first is better.
-        error: standard error of that mean, None for a single pair.
         rank_biserial: effect size, the matched-pairs rank-biserial correlation (Kerby 2014): from
             1 (all differing pairs favor the first) to -1; 0 where no pair differs.
     """
@@ -68,7 +56,6 @@ class PairedTest:
     n_better: int
     n_worse: int
     mean_difference: float
-    error: float | None
     rank_biserial: float
 
     @property
@@ -82,40 +69,30 @@ class PairedTest:
         return self.least_p <= SIGNIFICANCE
 
 
-def wilcoxon(
-    first: Mapping[str, Sequence[float]], second: Mapping[str, Sequence[float]]
-) -> PairedTest:
+def wilcoxon(differences: ArrayLike) -> PairedTest:
     """Wilcoxon signed-rank test of two systems.
 
     Args:
-        first: unit (fold, speaker or corpus) -> scores of one system, one a seed; averaged, as
-            seeds on the same data are not independent evidence.
-        second: the same units of the other system.
+        differences: (N,), first minus second on each unit (fold, speaker or corpus); of means over
+            seeds, as seeds on the same data are not independent evidence.
 
     Raises:
-        FoldError: the systems were not scored on the same units, or on none.
+        FoldError: there is no unit.
     """
-    if not first or first.keys() != second.keys():
-        odd = sorted(first.keys() ^ second.keys())
-        raise FoldError(
-            f"{', '.join(odd) or 'no fold, speaker or corpus'} is scored for one or none of the "
-            "systems; a paired test needs the same ones of both, at least one"
-        )
-    differences = np.round(
-        np.array([fmean(first[unit]) - fmean(second[unit]) for unit in sorted(first)]), DECIMALS
-    )
-    signed = differences[differences != 0]
+    rounded = np.round(np.asarray(differences, np.float64), DECIMALS)
+    if rounded.size == 0:
+        raise FoldError("a paired test needs at least one fold, speaker or corpus of both systems")
+    signed = rounded[rounded != 0]
     ranks = rankdata(np.abs(signed))
     better, worse = (float(ranks[side].sum()) for side in (signed > 0, signed < 0))
     statistic = min(better, worse)
     return PairedTest(
         statistic=statistic,
         p_value=min(1.0, 2 * _lower_tail(ranks, statistic)),
-        n_pairs=differences.size,
+        n_pairs=rounded.size,
         n_better=int((signed > 0).sum()),
         n_worse=int((signed < 0).sum()),
-        mean_difference=float(differences.mean()),
-        error=float(sem(differences)) if differences.size > 1 else None,
+        mean_difference=float(rounded.mean()),
         rank_biserial=(better - worse) / (better + worse) if signed.size else 0.0,
     )
 
@@ -179,7 +156,8 @@ def before_after(
     """Compare predictions (N,) of a recognizer as it was and adapted to other speakers."""
 
     def ua(predicted: NDArray[np.int64], rows: NDArray[np.bool_]) -> float:
-        return ua_of(confusion(truth[rows], predicted[rows], EMOTION.n_classes))
+        matrix = confusion(truth[rows], predicted[rows], EMOTION.n_classes)
+        return float(unweighted_accuracy(matrix))
 
     def recall(predicted: NDArray[np.int64], c: int) -> float:
         return float(np.mean(predicted[truth == c] == c))
@@ -193,15 +171,12 @@ def before_after(
         after=ua(after, everybody),
         recalls={EMOTION.classes[c]: (recall(before, c), recall(after, c)) for c in classes},
         speakers=by_speaker,
-        paired=wilcoxon(*({name: [ua[k]] for name, ua in by_speaker.items()} for k in (1, 0))),
+        paired=wilcoxon([after - before for before, after in by_speaker.values()]),
     )
 
 
 Unit = Literal["folds", "speakers", "corpora"]
 """What makes a pair. A fold of `within` is a speaker."""
-
-Scores = dict[str, list[float]]
-"""Unit -> UA, one a seed or averaged over seeds."""
 
 Pairs = Sequence[tuple[str, str]]
 """Systems to compare: reference, system."""
@@ -209,22 +184,93 @@ Pairs = Sequence[tuple[str, str]]
 BASELINE, MEAN = "svm", "mean"
 
 
-def units(table: ScoreTable, tallies: Tallies, test: str | None) -> tuple[Unit, ...]:
-    """Units that can be paired on a test set, or on all of a protocol; the main one first.
+@dataclass(frozen=True, eq=False)
+class ProtocolScores:
+    """Scores of one protocol, as comparisons need them.
 
-    Within corpora the question is about other speakers, across corpora about other corpora. Where
-    speakers are not known folds stand in, if a test set has several.
+    Args:
+        ua: UA, mean over seeds; a row a fold (index: test set, fold), a column a system, NaN where
+            there is no result.
+        counts: system -> counts by test set and fold.
     """
-    tests = table.tests if test is None else (test,)
-    within = table.protocol == "within"
-    known = all((name, system) in tallies for name in tests for system in table.on(name))
-    if len({corpus_of(name) for name in tests}) > 1:
-        if within:
-            return ("speakers", "corpora")
-        return ("corpora", "speakers") if known else ("corpora",)
-    if test is not None and table.n_folds(test) == 1 and (within or not known):
-        return ()
-    return ("speakers",) if within or known else ("folds",)
+
+    protocol: str
+    ua: pd.DataFrame
+    counts: Mapping[str, SpeakerCounts]
+
+    @classmethod
+    def of(cls, results: pd.DataFrame) -> ProtocolScores:
+        """Scores of the results of one protocol."""
+        ua = fold_scores(results)["ua"].unstack("system").droplevel("protocol")
+        resamples = Resamples.of(results["speaker"])
+        counts = {
+            str(system): SpeakerCounts.of(own, ["test_set", "fold"], resamples)
+            for system, own in results.groupby("system", observed=True)
+        }
+        return cls(str(results["protocol"].iloc[0]), ua, counts)
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """Names of the test sets."""
+        return tuple(self.ua.index.unique("test_set"))
+
+    def units(self, test: str | None) -> tuple[Unit, ...]:
+        """Units that can be paired on a test set, or on all (None); the main one first.
+
+        Within corpora the question is about other speakers, across corpora about other corpora.
+        Where speakers are not known folds stand in, if a test set has several.
+        """
+        tests = self.tests if test is None else (test,)
+        within = self.protocol == "within"
+        known = all(self._known(counted, tests) for counted in self.counts.values())
+        if len({corpus_of(name) for name in tests}) > 1:
+            if within:
+                return ("speakers", "corpora")
+            return ("corpora", "speakers") if known else ("corpora",)
+        n_folds = (self.ua.index.get_level_values("test_set") == test).sum()
+        if test is not None and n_folds == 1 and (within or not known):
+            return ()
+        return ("speakers",) if within or known else ("folds",)
+
+    @staticmethod
+    def _known(counted: SpeakerCounts, tests: Sequence[str]) -> bool:
+        """Whether every speaker of some test sets is known."""
+        groups = np.flatnonzero(counted.groups.get_level_values("test_set").isin(tests))
+        return not any(speaker.endswith(UNKNOWN) for speaker in counted.speakers(groups))
+
+    def shared(self, test: str | None, reference: str, system: str) -> pd.DataFrame:
+        """UA of both systems on the folds of a test set, or of all, that both have."""
+        rows = self.ua[[system, reference]].dropna()
+        return rows if test is None else rows[rows.index.get_level_values("test_set") == test]
+
+    def paired(self, shared: pd.DataFrame, unit: Unit) -> pd.DataFrame:
+        """UA of both systems by unit, on shared folds."""
+        if unit == "corpora":  # parts of a corpus are folds of it
+            return shared.groupby(lambda row: corpus_of(row[0])).mean()
+        if unit == "folds" or self.protocol == "within":
+            return shared
+        return pd.DataFrame(
+            {name: self.counts_on(str(name), shared).speaker_accuracies() for name in shared}
+        ).dropna()
+
+    def pooled_gain(self, shared: pd.DataFrame) -> Estimate | None:
+        """Difference of pooled UA, mean over test sets; None where it has no interval."""
+        above, below = (self.counts_on(str(name), shared) for name in shared)
+        names = above.groups.get_level_values("test_set")
+        tests = [np.flatnonzero(names == test) for test in names.unique()]
+        gain, reference = (
+            mean_known(np.stack([counted.pooled(groups) for groups in tests], axis=-1))
+            for counted in (above, below)
+        )
+        lost = above.share_lost(tests)
+        estimate = above.resamples.estimate(gain - reference, above.speakers(), lost)
+        return estimate if estimate.has_interval else None
+
+    def counts_on(self, system: str, shared: pd.DataFrame) -> SpeakerCounts:
+        """Counts of a system on shared folds."""
+        counted = self.counts[system]
+        kept = counted.groups.get_indexer(shared.index)
+        return replace(counted, groups=shared.index, counts=counted.counts[:, kept])
 
 
 def corpus_of(test: str) -> str:
@@ -246,69 +292,6 @@ def default_pairs(systems: Sequence[str]) -> tuple[tuple[str, str], ...]:
     baseline = [(BASELINE, system) for system in systems if system != BASELINE]
     found = dict.fromkeys((*multi_task, *variants, *without_elm, *baseline))
     return tuple((a, b) for a, b in found if a in systems and b in systems)
-
-
-@dataclass(frozen=True)
-class PairedScores:
-    """Two systems on one test set, or on all of a protocol (None), on the folds that both have."""
-
-    table: ScoreTable
-    tallies: Tallies
-    test: str | None
-    reference: str
-    system: str
-
-    @property
-    def folds(self) -> dict[str, str]:
-        """Fold that both have -> its test set."""
-        found: dict[str, str] = {}
-        for test in self.table.tests if self.test is None else (self.test,):
-            first, second = (self.table.get(test, name) for name in (self.system, self.reference))
-            if first and second:
-                shared = first.matrices.keys() & second.matrices.keys()
-                found |= dict.fromkeys(sorted(shared), test)
-        return found
-
-    def paired(self, unit: Unit) -> tuple[Scores, Scores]:
-        """Unit -> UA of the system, and of the reference."""
-        scores = self._by_corpus if unit == "corpora" else self._by_fold
-        if unit == "speakers" and self.table.protocol != "within":
-            scores = self._by_speaker
-        return scores(self.system), scores(self.reference)
-
-    def pooled_gain(self) -> Interval | None:
-        """Interval of the difference of pooled UA, None where speakers are few or not known."""
-        above, below = self._pool(self.system), self._pool(self.reference)
-        return bootstrap_interval(above, below) if above and below else None
-
-    def _by_fold(self, system: str) -> Scores:
-        scores = self.table.by_fold(system, self.test)
-        return {fold: scores[fold] for fold in self.folds}
-
-    def _by_corpus(self, system: str) -> Scores:
-        """Corpus -> mean UA over its folds; parts of a corpus are folds of it."""
-        grouped: dict[str, list[float]] = defaultdict(list)
-        scores = self._by_fold(system)
-        for fold, test in self.folds.items():
-            grouped[corpus_of(test)].append(fmean(scores[fold]))
-        return {corpus: [fmean(means)] for corpus, means in grouped.items()}
-
-    def _by_speaker(self, system: str) -> Scores:
-        """Speaker -> UA of all utterances of the speaker in the folds."""
-        each = merge(self.tallies[test, system][fold] for fold, test in self.folds.items())
-        return {speaker: [float(unweighted_accuracy(counts))] for speaker, counts in each.items()}
-
-    def _pool(self, system: str) -> Pool | None:
-        """Speakers of all test sets, None where those of one are not known."""
-        folds: dict[str, list[str]] = defaultdict(list)
-        for fold, test in self.folds.items():
-            folds[test].append(fold)
-        if not folds or any((test, system) not in self.tallies for test in folds):
-            return None
-        return Pool.of(
-            merge(self.tallies[test, system][fold] for fold in names)
-            for test, names in folds.items()
-        )
 
 
 @dataclass(frozen=True)
@@ -347,7 +330,7 @@ class Comparison:
     p_holm: float
     n_family: int
     reachable: bool
-    pooled: Interval | None
+    pooled: Estimate | None
 
     @property
     def significant(self) -> bool:
@@ -360,68 +343,67 @@ class Comparison:
         return self.reference == single_task_of(self.system)
 
 
-def compare_all(
-    table: ScoreTable, tallies: Tallies, pairs: Pairs | None = None
-) -> tuple[Comparison, ...]:
+def compare_all(scores: ProtocolScores, pairs: Pairs | None = None) -> tuple[Comparison, ...]:
     """Pairs of systems over all of a protocol and on each test set, by the main unit of each.
 
-    The tallies are empty where no speaker is known; without pairs, `default_pairs` are compared.
+    Without pairs, `default_pairs` are compared.
     """
+    tests = scores.tests if len(scores.tests) > 1 else ()
     return tuple(
         comparison
-        for test in (None, *(table.tests if len(table.tests) > 1 else ()))
-        for unit in units(table, tallies, test)[:1]
-        for comparison in compare(table, tallies, test, unit, pairs)
+        for test in (None, *tests)
+        for unit in scores.units(test)[:1]
+        for comparison in compare(scores, test, unit, pairs)
     )
 
 
 def compare_by_other_units(
-    table: ScoreTable, tallies: Tallies, pairs: Pairs | None = None
+    scores: ProtocolScores, pairs: Pairs | None = None
 ) -> tuple[Comparison, ...]:
-    """The same pairs over all of a protocol, by its other units; arguments as in `compare_all`."""
-    return tuple(
-        comparison
-        for unit in units(table, tallies, None)[1:]
-        for comparison in compare(table, tallies, None, unit, pairs)
-    )
+    """The same pairs over all of a protocol, by its other units."""
+    units = scores.units(None)[1:]
+    return tuple(c for unit in units for c in compare(scores, None, unit, pairs))
 
 
 def compare(
-    table: ScoreTable, tallies: Tallies, test: str | None, unit: Unit, pairs: Pairs | None = None
+    scores: ProtocolScores, test: str | None, unit: Unit, pairs: Pairs | None = None
 ) -> list[Comparison]:
     """Comparisons of one family, on a test set or all; pairs without a common fold are left out.
 
     Holm's correction never falls where a p-value rises: corrected, the least possible p-values
     bound what could have been reached.
     """
-    names = default_pairs(table.systems) if pairs is None else pairs
-    both = [PairedScores(table, tallies, test, *pair) for pair in names]
-    both = [pair for pair in both if pair.folds]
-    scores = [pair.paired(unit) for pair in both]
-    tests = [wilcoxon(*pair) for pair in scores]
-    corrected = holm([test.p_value for test in tests])
-    least = holm([test.least_p for test in tests])
+    found = []
+    for reference, system in default_pairs([*scores.ua]) if pairs is None else pairs:
+        shared = scores.shared(test, reference, system)
+        if shared.empty:
+            continue
+        by_unit = scores.paired(shared, unit)
+        paired = wilcoxon(by_unit[system] - by_unit[reference])
+        found.append((reference, system, by_unit.mean(), paired, scores.pooled_gain(shared)))
+    corrected = holm([paired.p_value for *_, paired, _ in found])
+    least = holm([paired.least_p for *_, paired, _ in found])
     return [
         Comparison(
-            protocol=table.protocol,
+            protocol=scores.protocol,
             test=test,
-            reference=pair.reference,
-            system=pair.system,
+            reference=reference,
+            system=system,
             unit=unit,
             n_pairs=paired.n_pairs,
             n_better=paired.n_better,
             n_worse=paired.n_worse,
-            below=fmean(fmean(seeds) for seeds in below.values()),
-            above=fmean(fmean(seeds) for seeds in above.values()),
+            below=float(means[reference]),
+            above=float(means[system]),
             difference=paired.mean_difference,
             effect=paired.rank_biserial,
             p=paired.p_value,
             p_holm=float(p_holm),
-            n_family=len(tests),
+            n_family=len(found),
             reachable=bool(bound <= SIGNIFICANCE),
-            pooled=pair.pooled_gain(),
+            pooled=pooled,
         )
-        for pair, (above, below), paired, p_holm, bound in zip(
-            both, scores, tests, corrected, least, strict=True
+        for (reference, system, means, paired, pooled), p_holm, bound in zip(
+            found, corrected, least, strict=True
         )
     ]

@@ -1,23 +1,18 @@
-"""Training curves (loss and dev UA by epoch), scores of single folds, and t-SNE embeddings.
+"""Training curves (loss and dev UA by epoch), and t-SNE embeddings.
 
 Letters: N trainings of one system (one a fold and seed), E epochs of the longest of them.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
-from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 
-from voxaffect.evaluation.experiment.run import PROTOCOLS, FoldResult
-from voxaffect.evaluation.metrics import Counts, Floats, unweighted_accuracy
-from voxaffect.evaluation.results import display_order
+from voxaffect.evaluation.metrics import Counts, Floats
 from voxaffect.model.settings import Epoch, TrainingHistory
 
 MAX_POINTS = 2000
@@ -34,7 +29,7 @@ def embed(
     points. Of more than MAX_POINTS utterances a random subset is embedded.
 
     Args:
-        features: float32 (N, F), such as `FoldResult.high_level`.
+        features: float32 (N, F), such as the functionals of the table of results.
         seed: of the subset and of the optimization.
 
     Returns:
@@ -86,77 +81,14 @@ class Curves:
         return np.bincount(best, minlength=self.n_epochs)
 
 
-def training_histories(results: Sequence[FoldResult]) -> tuple[Curves, ...]:
+def training_curves(trainings: pd.DataFrame) -> tuple[Curves, ...]:
     """Training curves of every system trained by epochs, in the tables' order."""
-    found: dict[str, list[TrainingHistory]] = {}
-    for result in results:
-        if history := history_of(result):
-            found.setdefault(result.system, []).append(history)
-    return tuple(Curves(system, tuple(found[system])) for system in display_order(found))
+    by_system = histories(trainings).groupby(trainings["system"], observed=True)
+    return tuple(Curves(str(system), tuple(own)) for system, own in by_system)
 
 
-def history_of(result: FoldResult) -> TrainingHistory | None:
-    """Epochs of the training behind a result, None where its system has none."""
-    stated: Mapping[str, Any] | None = result.details.get("history")
-    if not stated or not stated["epochs"]:
-        return None
-    # Results of earlier versions have no wall time of an epoch.
-    epochs = (Epoch(**{"seconds": 0.0, **epoch}) for epoch in stated["epochs"])
-    return TrainingHistory(tuple(epochs), stated["best"])
-
-
-@dataclass(frozen=True)
-class TrainingCurve:
-    """End of the training behind a result: epoch whose weights were kept, and epochs trained."""
-
-    kept: int
-    n_epochs: int
-
-
-@dataclass(frozen=True)
-class FoldScore:
-    """One system on one fold, with every seed.
-
-    Args:
-        n: utterances tested.
-        n_dev: utterances of the dev set, None where results do not say.
-        ua: seed -> unweighted accuracy.
-        trainings: seed -> its training; without those that have no epochs.
-    """
-
-    protocol: str
-    fold: str
-    system: str
-    n: int
-    n_dev: int | None
-    ua: Mapping[int, float]
-    trainings: Mapping[int, TrainingCurve]
-
-    @property
-    def mean_ua(self) -> float:
-        """Mean over seeds: what counts for the fold in every mean and every test."""
-        return fmean(self.ua.values())
-
-
-def fold_scores(results: Iterable[FoldResult]) -> tuple[FoldScore, ...]:
-    """Scores by protocol, fold and system; speaker 9 before speaker 10."""
-    groups: dict[tuple[str, str, str], list[FoldResult]] = {}
-    for result in sorted(results, key=lambda r: r.seed):
-        groups.setdefault((result.protocol, result.fold, result.system), []).append(result)
-    systems = display_order({system for *_, system in groups})
-
-    def position(key: tuple[str, str, str]) -> tuple[int, list[tuple[int, str]], int]:
-        protocol, fold, system = key
-        parts = re.findall(r"[0-9]+|[^0-9]+", fold)  # numbers compare as such, before words
-        natural = [(int(p), p) if p[0] in "0123456789" else (-1, p) for p in parts]
-        return PROTOCOLS.index(protocol), natural, systems.index(system)
-
-    found = []
-    for key in sorted(groups, key=position):
-        seeds = groups[key]
-        histories = {r.seed: history for r in seeds if (history := history_of(r))}
-        trainings = {n: TrainingCurve(h.best, len(h.epochs)) for n, h in histories.items()}
-        ua = {r.seed: unweighted_accuracy(r.matrix) for r in seeds}
-        n, n_dev = len(seeds[0].ids), seeds[0].details.get("n_dev")
-        found.append(FoldScore(*key, n, n_dev, ua, trainings))
-    return tuple(found)
+def histories(trainings: pd.DataFrame) -> pd.Series:
+    """Epochs of each training that has some."""
+    found = trainings["history"].dropna()
+    found = found[[bool(history["epochs"]) for history in found]]
+    return found.map(lambda h: TrainingHistory(tuple(Epoch(**e) for e in h["epochs"]), h["best"]))

@@ -1,27 +1,35 @@
-"""Confidence intervals by the bootstrap: every resampling of the package is here.
+"""Confidence intervals: one bootstrap over speakers for every number of a report.
 
 Speakers are resampled, not utterances, as utterances of one speaker resemble each other. Corpora
 are fixed: of the n speakers of each, n - 1 are drawn with replacement, so that the spread over
 resamples is that of a mean over n (Rao and Wu, "Resampling inference with complex survey data",
-JASA 83, 1988). The only speaker of a corpus is in every resample.
+JASA 83, 1988). The only speaker of a corpus is in every resample. Ends of an interval are
+percentiles, further out for few speakers: as far as those of Student's t are beyond the normal
+distribution's (Hesterberg, "What teachers should know about the bootstrap", The American
+Statistician 69, 2015).
 
-Seeds are averaged before resampling and never count as samples. With fewer than
-`MIN_DEGREES_OF_FREEDOM` there is no interval. A class that is missing in a resample is left out of
-its mean over classes; `Interval.lost` is how often that happens.
+Every number is computed on the same resamples, so what makes a speaker hard cancels out of
+differences. Seeds are averaged before resampling and never count as samples. A class that is
+missing in a resample is left out of its mean over classes.
 
-Letters: B resamples, G test sets, S speakers, C classes.
+Letters: B resamples, S speakers, G groups of predictions, C classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from math import nan
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
-from voxaffect.evaluation.experiment.run import FoldResult, Run
-from voxaffect.evaluation.metrics import Floats, count, mean_known, ratio
+from voxaffect.evaluation.metrics import Floats, mean_known, ratio
+from voxaffect.evaluation.results import class_codes
 from voxaffect.evaluation.splits.folds import UNKNOWN
 from voxaffect.taxonomy import EMOTION
 
@@ -29,10 +37,45 @@ LEVEL = 0.95
 """Confidence level of all intervals."""
 
 N_RESAMPLES = 4000
+SEED = 0
+MAX_UNDEFINED = 0.01
+"""Largest share of resamples in which a number may be undefined; these are left out."""
+
+DECIMALS = 12
+"""Numbers are rounded to so many decimals: what is beyond is rounding noise."""
 
 MIN_DEGREES_OF_FREEDOM = 5
 """Least speakers minus corpora for an interval: n values enclose their population's median with
 probability 1 - 2^(1 - n), which is 95 % from n = 6 on."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and its 95 % confidence interval over speakers.
+
+    Args:
+        value: NaN where undefined.
+        low: NaN, as `high`, where there is no interval: speakers are too few or not known, or the
+            number is undefined in more than MAX_UNDEFINED of the resamples.
+        n_speakers: speakers that it is of.
+        lost: share of resamples without a class that a test set has.
+    """
+
+    value: float
+    low: float = nan
+    high: float = nan
+    n_speakers: int = 0
+    lost: float = 0.0
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether there is an interval."""
+        return not np.isnan(self.low)
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether there is an interval and 0 is outside."""
+        return self.low * self.high > 0
 
 
 def speakers_by_corpus(speakers: Sequence[str]) -> dict[str, list[int]]:
@@ -44,194 +87,186 @@ def speakers_by_corpus(speakers: Sequence[str]) -> dict[str, list[int]]:
 
 
 def degrees_of_freedom(speakers: Sequence[str]) -> int:
-    """Number of speakers minus number of corpora."""
+    """Number of speakers minus number of corpora; 0 where a speaker is not known (`mine/?`)."""
+    if any(speaker.endswith(UNKNOWN) for speaker in speakers):
+        return 0
     return len(speakers) - len(speakers_by_corpus(speakers))
 
 
-def bootstrap_weights(speakers: Sequence[str], n_resamples: int, seed: int) -> Floats:
-    """Weight of each speaker in each resample (B, S); the sum over a corpus never changes.
-
-    Names of speakers are qualified by their corpus, `emodb/03`.
-    """
-    rng = np.random.default_rng(seed)
-    weights = np.ones((n_resamples, len(speakers)))
-    for indices in speakers_by_corpus(speakers).values():
-        if (n := len(indices)) > 1:
-            drawn = rng.multinomial(n - 1, np.full(n, 1 / n), size=n_resamples)
-            weights[:, indices] = drawn * (n / (n - 1))
-    return weights
-
-
 def tail(degrees: int) -> float:
-    """Share of resamples beyond each end, widened to Student's t for few speakers.
-
-    Source: Hesterberg, "What teachers should know about the bootstrap", The American Statistician
-    69, 2015.
-    """
+    """Share of resamples beyond each end, widened to Student's t for few speakers."""
     return float(ndtr(stdtrit(degrees, (1 - LEVEL) / 2)))
 
 
-def percentile_interval(resampled: Floats, beyond: float = (1 - LEVEL) / 2) -> tuple[float, float]:
-    """Percentile interval of resampled values (B,), with a share `beyond` outside of each end."""
-    low, high = np.quantile(resampled, [beyond, 1 - beyond])
-    return float(low), float(high)
-
-
-def bootstrap_mean(values: Floats, seed: int) -> tuple[float, float]:
-    """Percentile interval of the mean of independent values (N,), resampled with replacement.
-
-    Source: Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7, 1979.
-    """
-    drawn = np.random.default_rng(seed).integers(values.size, size=(N_RESAMPLES, values.size))
-    return percentile_interval(values[drawn].mean(axis=1))
-
-
-SpeakerCounts = Mapping[str, Floats]
-"""Speaker -> float64 (2, C): correct predictions of each class, mean over seeds, then utterances.
-All seeds predict the same utterances, so the UA of the mean is the mean of the seeds' UA."""
-
-
-Tallies = Mapping[tuple[str, str], Mapping[str, SpeakerCounts]]
-"""(Test set, system) -> fold -> counts. Those with an utterance of unknown speaker are absent."""
-
-
-def stated_speakers(run: Run) -> dict[str, str]:
-    """Utterance id -> speaker as the corpora name it; empty for runs of earlier versions."""
-    return {i: facts.speaker for i, facts in run.utterances.items()}
-
-
-def known_speakers(results: Iterable[FoldResult], stated: Mapping[str, str]) -> dict[str, str]:
-    """Utterance id -> speaker, as stated or by the name of a `within` fold.
-
-    Speakers of unknown name (`mine/?`) are left out.
-    """
-    named = {i: r.test_name for r in results if r.protocol == "within" for i in r.ids}
-    return {i: who for i, who in {**named, **stated}.items() if not who.endswith(UNKNOWN)}
-
-
-def count_by_speaker(results: Sequence[FoldResult], speaker_of: Mapping[str, str]) -> Tallies:
-    """Correct predictions and utterances of each speaker, from the results of one protocol."""
-    cells: dict[tuple[str, str], dict[str, list[FoldResult]]] = {}
-    for result in results:
-        folds = cells.setdefault((result.corpus, result.system), {})
-        folds.setdefault(result.fold, []).append(result)
-    unknown = {r.corpus for r in results if any(i not in speaker_of for i in r.ids)}
-    return {
-        (test, system): {
-            fold: {
-                speaker: counts / len(seeds)
-                for speaker, counts in merge(_counts(r, speaker_of) for r in seeds).items()
-            }
-            for fold, seeds in folds.items()
-        }
-        for (test, system), folds in cells.items()
-        if test not in unknown
-    }
-
-
-def _counts(result: FoldResult, speaker_of: Mapping[str, str]) -> SpeakerCounts:
-    names, who = np.unique([speaker_of[i] for i in result.ids], return_inverse=True)
-    shape = (names.size, EMOTION.n_classes)
-    correct = count(shape, who, result.y_true, where=result.y_true == result.y_pred)
-    counts = np.stack([correct, count(shape, who, result.y_true)], axis=1).astype(np.float64)
-    return dict(zip(names.tolist(), counts, strict=True))
-
-
-def merge(folds: Iterable[SpeakerCounts]) -> dict[str, Floats]:
-    """Sum of the counts of several folds; a speaker may be in more than one."""
-    summed: dict[str, Floats] = {}
-    for fold in folds:
-        for speaker, counts in fold.items():
-            summed[speaker] = summed.get(speaker, 0.0) + counts
-    return summed
-
-
-def unweighted_accuracy(counts: Floats) -> Floats:
-    """UA of counts (..., 2, C): mean recall over the classes present, NaN where there is none."""
-    return mean_known(ratio(counts[..., 0, :], counts[..., 1, :]))
-
-
-@dataclass(frozen=True)
-class Interval:
-    """95 % confidence interval of a pooled UA, or of a difference of two.
-
-    Args:
-        lost: share of resamples without a class that a test set has.
-    """
-
-    value: float
-    low: float
-    high: float
-    n_speakers: int
-    lost: float
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Counts by speaker of one or more test sets, whose pooled UA is averaged.
+@dataclass(frozen=True, eq=False)
+class Resamples:
+    """Bootstrap resamples of speakers; the first is every speaker once.
 
     Args:
         speakers: S names, sorted, qualified by their corpus, `emodb/03`.
-        counts: float64 (G, S, 2, C).
+        weights: of each speaker in each resample (B + 1, S); the sum over a corpus never changes.
     """
 
     speakers: tuple[str, ...]
+    weights: Floats
+
+    @classmethod
+    def of(
+        cls, speakers: Iterable[str], n_resamples: int = N_RESAMPLES, seed: int = SEED
+    ) -> Resamples:
+        """Resamples of some speakers, each named once or more."""
+        return _resamples(tuple(sorted(set(speakers))), n_resamples, seed)
+
+    def sums(self, counts: Floats) -> Floats:
+        """Sums over speakers (B + 1, ...) of counts (S, ...) in every resample."""
+        return np.tensordot(self.weights, counts, axes=1)
+
+    def estimate(
+        self, values: Floats, speakers: Sequence[str] | None = None, lost: float = 0.0
+    ) -> Estimate:
+        """A number from its values (B + 1,) on all speakers and in every resample.
+
+        Args:
+            values: NaN where undefined.
+            speakers: those that it depends on; all by default.
+            lost: share of resamples without a class that a test set has.
+        """
+        speakers = self.speakers if speakers is None else speakers
+        values = np.round(values, DECIMALS)
+        degrees, value = degrees_of_freedom(speakers), float(values[0])
+        known = values[1:][~np.isnan(values[1:])]
+        defined = not np.isnan(value) and known.size >= (1 - MAX_UNDEFINED) * (len(values) - 1)
+        if degrees < MIN_DEGREES_OF_FREEDOM or not defined:
+            return Estimate(value, n_speakers=len(speakers))
+        beyond = tail(degrees)
+        low, high = np.quantile(known, [beyond, 1 - beyond])
+        return Estimate(value, float(low), float(high), len(speakers), lost)
+
+
+@lru_cache(maxsize=8)
+def _resamples(speakers: tuple[str, ...], n_resamples: int, seed: int) -> Resamples:
+    rng = np.random.default_rng(seed)
+    weights = np.ones((n_resamples + 1, len(speakers)))
+    for indices in speakers_by_corpus(speakers).values():
+        if (n := len(indices)) > 1:
+            drawn = rng.multinomial(n - 1, np.full(n, 1 / n), size=n_resamples)
+            weights[1:, indices] = drawn * (n / (n - 1))
+    weights.flags.writeable = False
+    return Resamples(speakers, weights)
+
+
+@dataclass(frozen=True, eq=False)
+class SpeakerCounts:
+    """Predictions of one system by speaker, group and class, mean over seeds.
+
+    Args:
+        groups: G names of groups.
+        counts: float64 (S, G, 2, C), correct predictions, then utterances. All seeds predict the
+            same utterances, so the UA of the mean is the mean of the seeds' UA.
+    """
+
+    resamples: Resamples
+    groups: pd.Index
     counts: Floats
 
     @classmethod
-    def of(cls, tests: Iterable[SpeakerCounts]) -> Pool:
-        """Pool of the counts of each test set, of at least one utterance each."""
-        groups = list(tests)
-        speakers = tuple(sorted({speaker for group in groups for speaker in group}))
-        zero = np.zeros((2, EMOTION.n_classes))
-        return cls(speakers, np.array([[g.get(s, zero) for s in speakers] for g in groups]))
+    def of(
+        cls, results: pd.DataFrame, by: str | Sequence[str], resamples: Resamples
+    ) -> SpeakerCounts:
+        """Counts of one system's results by one or more columns, of speakers of the resamples."""
+        groups = results.groupby(by if isinstance(by, str) else list(by), observed=True)
+        names = groups.size().index
+        n_seeds = results.groupby("fold", observed=True)["seed"].transform("nunique")
+        speaker = pd.Index(resamples.speakers).get_indexer(pd.Index(results["speaker"].astype(str)))
+        truth, predicted = (class_codes(results[name]) for name in ("y_true", "y_pred"))
+        shape = (len(resamples.speakers), len(names), EMOTION.n_classes)
+        cell = np.ravel_multi_index((speaker, groups.ngroup().to_numpy(), truth), shape)
+        weight = 1 / n_seeds.to_numpy(np.float64)
+        counts = [
+            np.bincount(cell, some, minlength=int(np.prod(shape))).reshape(shape)
+            for some in (np.where(predicted == truth, weight, 0.0), weight)
+        ]
+        # Thirds of three seeds add up to whole numbers again.
+        whole = np.round(np.stack(counts, axis=2), DECIMALS)
+        return cls(resamples, names, np.asarray(whole, np.float64))
 
-    def accuracy(self) -> float:
-        """Pooled UA, mean over test sets."""
-        return float(unweighted_accuracy(self.counts.sum(axis=1)).mean())
+    def recalls(self) -> Floats:
+        """Recall of each class in each group and resample (B + 1, G, C), NaN where absent."""
+        return _recalls(self.resamples.sums(self.counts))
 
-    def resample(self, seed: int, n_resamples: int) -> Floats:
-        """Counts of the test sets (B, G, 2, C) in B resamples of the speakers."""
-        weights = bootstrap_weights(self.speakers, n_resamples, seed)
-        return np.tensordot(weights, self.counts, axes=(1, 1))
+    def accuracies(self) -> Floats:
+        """UA of each group in each resample (B + 1, G), NaN where it has no utterance."""
+        return mean_known(self.recalls())
+
+    def pooled(self, groups: Sequence[int] | NDArray[np.intp]) -> Floats:
+        """UA of some groups taken together, in each resample (B + 1,)."""
+        return mean_known(_recalls(self.resamples.sums(self.counts[:, groups].sum(axis=1))))
+
+    def speaker_accuracies(self) -> pd.Series[float]:
+        """UA of each speaker over all groups, NaN for one without utterances."""
+        ua = mean_known(_recalls(self.counts.sum(axis=1)))
+        return pd.Series(ua, self.resamples.speakers)
+
+    def weights(self) -> Floats:
+        """Mean weight of the speakers of each group in each resample (B + 1, G)."""
+        present = (self.counts[:, :, 1].sum(axis=2) > 0).astype(np.float64)
+        found: Floats = self.resamples.weights @ (present / present.sum(axis=0))
+        return found
+
+    def speakers(self, groups: Sequence[int] | NDArray[np.intp] | None = None) -> list[str]:
+        """Names of the speakers of some groups, or of all."""
+        counts = self.counts if groups is None else self.counts[:, groups]
+        present = np.flatnonzero(counts[:, :, 1].sum(axis=(1, 2)))
+        return [self.resamples.speakers[s] for s in present]
+
+    def share_lost(self, tests: Sequence[Sequence[int] | NDArray[np.intp]]) -> float:
+        """Share of the resamples in which a test set lacks a class that it has.
+
+        Each test set is some of the groups.
+        """
+        counts = [self.counts[:, list(groups), 1].sum(axis=1) for groups in tests]
+        totals = self.resamples.sums(np.stack(counts, axis=1))
+        return float(((totals[1:] == 0) & (totals[0] > 0)).any(axis=(1, 2)).mean())
 
 
-def bootstrap_interval(
-    pool: Pool, minus: Pool | None = None, *, seed: int = 0, n_resamples: int = N_RESAMPLES
-) -> Interval | None:
-    """Confidence interval of a pooled UA or of a paired difference, None for too few speakers.
+def _recalls(counts: Floats) -> Floats:
+    """Recalls (..., C) of counts (..., 2, C)."""
+    return ratio(counts[..., 0, :], counts[..., 1, :])
 
-    A system to subtract, `minus`, has the same utterances. Each resample has the same speakers for
-    both, so that what makes a speaker hard cancels out.
+
+def weighted_mean(values: Floats, weights: Floats) -> Floats:
+    """Mean over the last axis of values that are not NaN, with weights of the same shape.
+
+    NaN where nothing that is known has weight.
     """
-    degrees = degrees_of_freedom(pool.speakers)
-    if degrees < MIN_DEGREES_OF_FREEDOM:
-        return None
-    drawn = pool.resample(seed, n_resamples)
-    value, resampled = pool.accuracy(), mean_known(unweighted_accuracy(drawn))
-    if minus is not None:
-        value -= minus.accuracy()
-        resampled = resampled - mean_known(unweighted_accuracy(minus.resample(seed, n_resamples)))
-    low, high = percentile_interval(resampled, tail(degrees))
-    tested = pool.counts[:, :, 1].sum(axis=1) > 0
-    lost = ((drawn[:, :, 1] == 0) & tested).any(axis=(1, 2)).mean()
-    return Interval(value, low, high, len(pool.speakers), float(lost))
+    known = np.where(np.isnan(values), 0.0, weights)
+    return ratio((np.nan_to_num(values) * known).sum(axis=-1), known.sum(axis=-1))
 
 
-def intervals(
-    cells: Tallies, tests: Sequence[str], *, seed: int = 0
-) -> dict[tuple[str | None, str], Interval]:
-    """Interval of the pooled UA of each system on each test set, and of its mean over all of them.
+def pooled_estimates(results: pd.DataFrame) -> pd.DataFrame:
+    """UA of the predictions of all folds pooled, with its interval.
 
     Returns:
-        (Test set, None for the mean; system) -> interval, where there is one.
+        Columns value, low, high, n_speakers and lost (share of resamples without a class that a
+        test set has), by protocol, test set and system; the test set "" is the mean over all of a
+        protocol, where the system has results on each.
     """
-    found: dict[tuple[str | None, str], Interval] = {}
-    for system in sorted({system for _, system in cells}):
-        for row, names in (*((test, (test,)) for test in tests), (None, tests)):
-            keys = [(name, system) for name in names]
-            if all(key in cells for key in keys):
-                pool = Pool.of(merge(cells[key].values()) for key in keys)
-                if interval := bootstrap_interval(pool, seed=seed):
-                    found[row, system] = interval
-    return found
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for protocol, some in results.groupby("protocol", observed=True):
+        tests, resamples = some["test_set"].unique(), Resamples.of(some["speaker"])
+        for system, own in some.groupby("system", observed=True):
+            counted = SpeakerCounts.of(own, "test_set", resamples)
+            groups: dict[str, list[int]] = {t: [g] for g, t in enumerate(counted.groups)}
+            if len(groups) == len(tests):
+                groups[""] = [*range(len(tests))]
+            ua = counted.accuracies()
+            for name, some_groups in groups.items():
+                found[str(protocol), name, str(system)] = asdict(
+                    resamples.estimate(
+                        mean_known(ua[:, some_groups]),
+                        counted.speakers(some_groups),
+                        counted.share_lost([[g] for g in some_groups]),
+                    )
+                )
+    index = pd.MultiIndex.from_tuples([*found], names=["protocol", "test_set", "system"])
+    return pd.DataFrame([*found.values()], index)

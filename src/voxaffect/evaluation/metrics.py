@@ -64,34 +64,39 @@ def confusion(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> Counts:
 
 
 def recalls(matrix: Counts) -> Floats:
-    """Recall of each class (C,), NaN for a class without utterances."""
-    return ratio(np.diagonal(matrix), matrix.sum(axis=1))
+    """Recall of each class (..., C) of matrices (..., C, C), NaN for a class without utterances."""
+    return ratio(np.diagonal(matrix, axis1=-2, axis2=-1), matrix.sum(axis=-1))
 
 
-def unweighted_accuracy(matrix: Counts) -> float:
-    """Unweighted accuracy (UA): mean recall over the classes present.
+def unweighted_accuracy(matrix: Counts) -> Floats:
+    """Unweighted accuracy (UA) of matrices (..., C, C): mean recall over the classes present.
 
     Of the sum of several folds' matrices it is the pooled UA.
 
     Nine of ten neutral utterances are right and one of two sad ones:
 
-    >>> unweighted_accuracy(confusion([0] * 10 + [1] * 2, [0] * 9 + [1] * 2 + [0], 2))
+    >>> float(unweighted_accuracy(confusion([0] * 10 + [1] * 2, [0] * 9 + [1] * 2 + [0], 2)))
     0.7
     """
-    return float(mean_known(recalls(matrix)))
+    return mean_known(recalls(matrix))
 
 
-def weighted_accuracy(matrix: Counts) -> float:
-    """Accuracy: share of correct predictions, so that each class weighs as it occurs.
+def weighted_accuracy(matrix: Counts) -> Floats:
+    """Accuracy of matrices (..., C, C): share of correct predictions.
 
-    >>> round(weighted_accuracy(np.array([[9, 1], [1, 1]])), 3)
+    Each class weighs as it occurs.
+
+    >>> round(float(weighted_accuracy(np.array([[9, 1], [1, 1]]))), 3)
     0.833
     """
-    return float(ratio(np.trace(matrix), matrix.sum()))
+    return ratio(np.trace(matrix, axis1=-2, axis2=-1), matrix.sum(axis=(-2, -1)))
 
 
-def macro_f1(matrix: Counts) -> float:
-    """Mean F1 over the classes present; F1 = 2 TP / (utterances + predictions) of a class."""
-    true, predicted = matrix.sum(axis=1), matrix.sum(axis=0)
-    f1 = ratio(2 * np.diagonal(matrix), true + predicted)
-    return float(mean_known(np.where(true > 0, f1, np.nan)))
+def macro_f1(matrix: Counts) -> Floats:
+    """Mean F1 of matrices (..., C, C) over the classes present.
+
+    F1 = 2 TP / (utterances + predictions) of a class.
+    """
+    true, predicted = matrix.sum(axis=-1), matrix.sum(axis=-2)
+    f1 = ratio(2 * np.diagonal(matrix, axis1=-2, axis2=-1), true + predicted)
+    return mean_known(np.where(true > 0, f1, np.nan))

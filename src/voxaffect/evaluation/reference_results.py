@@ -16,10 +16,11 @@ from math import isnan
 from statistics import fmean
 from typing import NamedTuple
 
+import pandas as pd
+
 from voxaffect.corpora.loaders import CORPORA
 from voxaffect.evaluation.experiment.run import CorpusSummary, Run
-from voxaffect.evaluation.metrics import recalls
-from voxaffect.evaluation.results import ScoreTable
+from voxaffect.evaluation.results import PROTOCOLS, complete, metrics_by, row
 from voxaffect.evaluation.summary import Summary
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
 
@@ -221,16 +222,16 @@ def compare_with_paper(run: Run, summary: Summary) -> PaperComparison | None:
         return None
     others = tuple(c.name for c in run.corpora if c.name not in known)
     lacking = tuple(name for name in PAPER_CORPORA if name not in known.values())
-    within, cross, aggregated = (summary.table(p) for p in ("within", "cross", "aggregated"))
+    within, cross, aggregated = (summary.scores.get(p) for p in PROTOCOLS)
     return PaperComparison(
         corpora=known,
         others=others,
         lacking=lacking,
         counts=tuple(_counts(c, known[c.name]) for c in run.corpora if c.name in known),
-        within=_within(within, known) if within else (),
-        cross=_cross(cross, known) if cross else (),
-        aggregated=_aggregated(aggregated) if aggregated and not (others or lacking) else (),
-        unsplit=bool(cross and any(known.get(test) == "iemocap" for test in cross.tests)),
+        within=() if within is None else _within(within, known),
+        cross=() if cross is None else _cross(cross, known),
+        aggregated=() if aggregated is None or others or lacking else _aggregated(run, aggregated),
+        unsplit=cross is not None and any(known.get(t) == "iemocap" for t in _tests(cross)),
     )
 
 
@@ -248,19 +249,23 @@ def _counts(corpus: CorpusSummary, name: str) -> PublishedRow:
     return PublishedRow(corpus.name, figures)
 
 
-def _within(table: ScoreTable, known: Mapping[str, str]) -> tuple[PublishedRow, ...]:
-    names = {test: known[test] for test in table.tests if test in known}
-    rows = [_row(table, test, WITHIN[name], WITHIN_SD[name]) for test, name in names.items()]
+def _tests(scores: pd.DataFrame) -> list[str]:
+    return [str(test) for test in scores.index.unique("test_set")]
+
+
+def _within(scores: pd.DataFrame, known: Mapping[str, str]) -> tuple[PublishedRow, ...]:
+    names = {test: known[test] for test in _tests(scores) if test in known}
+    rows = [_row(scores, test, WITHIN[name], WITHIN_SD[name]) for test, name in names.items()]
     return (*rows, *_mean(rows, names.values(), WITHIN, WITHIN_MEANS, "mean"))
 
 
-def _cross(table: ScoreTable, known: Mapping[str, str]) -> tuple[PublishedRow, ...]:
+def _cross(scores: pd.DataFrame, known: Mapping[str, str]) -> tuple[PublishedRow, ...]:
     rows = {}
-    for test in table.tests:
+    for test in _tests(scores):
         corpus, colon, style = test.partition(":")
         name = f"{known.get(corpus, '')}{colon}{style}"
         if name in CROSS:
-            rows[name] = _row(table, test, CROSS[name])
+            rows[name] = _row(scores, test, CROSS[name])
     means = []
     styles = {f"mean of {style}": tests for style, tests in CROSS_STYLES.items()}
     for title, tests in {**styles, "mean": tuple(CROSS)}.items():
@@ -269,29 +274,33 @@ def _cross(table: ScoreTable, known: Mapping[str, str]) -> tuple[PublishedRow, .
     return (*rows.values(), *means)
 
 
-def _aggregated(table: ScoreTable) -> tuple[PublishedRow, ...]:
-    (test,) = table.tests
-    scores = {s: table.scores[test, s] for s in AGGREGATED if (test, s) in table.scores}
-    ua = {s: PublishedAndMeasured(AGGREGATED[s].ua, score.ua) for s, score in scores.items()}
-    rows = [PublishedRow("UA", ua)]
+def _aggregated(run: Run, scores: pd.DataFrame) -> tuple[PublishedRow, ...]:
+    own = run.results[run.results["protocol"] == "aggregated"]
+    recalls = metrics_by(own, ["system"])
+    ua = scores["ua"].droplevel("test_set")
+    systems = [system for system in AGGREGATED if system in ua.index]
+    figures = {s: PublishedAndMeasured(AGGREGATED[s].ua, float(ua[s])) for s in systems}
+    rows = [PublishedRow("UA", figures)]
     for c, emotion in enumerate(EMOTION.classes):
-        found = {s: float(recalls(score.counts)[c]) for s, score in scores.items()}
+        found = {s: float(recalls[f"recall_{emotion}"][s]) for s in systems}
         figures = {
             s: PublishedAndMeasured(AGGREGATED[s].shares[c][c], None if isnan(recall) else recall)
             for s, recall in found.items()
         }
         rows.append(PublishedRow(f"recall of {emotion}", figures))
-    return tuple(rows) if scores else ()
+    return tuple(rows) if systems else ()
 
 
-def _row(table: ScoreTable, test: str, papers: Row, deviations: Row | None = None) -> PublishedRow:
+def _row(scores: pd.DataFrame, test: str, papers: Row, sds: Row | None = None) -> PublishedRow:
+    known = complete(scores, [test])
+
     def figure(system: str, published: float) -> PublishedAndMeasured:
-        score = table.get(test, system) if table.is_complete(system, (test,)) else None
+        ours = row(scores, test, system) if system in known else None
         return PublishedAndMeasured(
             published,
-            score.ua if score else None,
-            deviations[system] if deviations else None,
-            score.ua_sd if score and deviations else None,
+            None if ours is None else float(ours["ua"]),
+            sds[system] if sds else None,
+            None if ours is None or not sds or isnan(ours["sd"]) else float(ours["sd"]),
         )
 
     return PublishedRow(test, {system: figure(system, ua) for system, ua in papers.items()})

@@ -109,18 +109,18 @@ def _gains(comparisons: Sequence[Comparison]) -> Iterator[str]:
 def _shared_folds(found: RunsCompared) -> Iterator[str]:
     matching = found.matching
     folds = plural(len(matching.shared), "fold")
-    utterances = plural(matching.n_utterances, "test utterance")
+    utterances = plural(len(matching.utterances), "test utterance")
     yield f"The runs share {folds} and {utterances} (with the same label)."
     for run, names in (("A", matching.only_a), ("B", matching.only_b)):
         if names:
             yield f"Only in {run}, not compared: {_named(names)}."
-    if partial := matching.partial:
+    partial = matching.partial
+    if len(partial):
         only_a, only_b, relabeled = (
-            count(sum(getattr(fold, name) for fold in partial))
-            for name in ("n_only_a", "n_only_b", "n_relabeled")
+            count(int(partial[name].sum())) for name in ("n_only_a", "n_only_b", "n_relabeled")
         )
         yield (
-            f"Only utterances in both runs are compared in {_named([f.name for f in partial])}. "
+            f"Only utterances in both runs are compared in {_named([*map(str, partial.index)])}. "
             f"Left out: {only_a} only in A, {only_b} only in B, {relabeled} with different labels."
         )
 

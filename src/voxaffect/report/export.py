@@ -9,12 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from voxaffect.evaluation import metrics
+import numpy as np
+
 from voxaffect.evaluation.card import protocol_card
-from voxaffect.evaluation.curves import fold_scores
 from voxaffect.evaluation.experiment.run import Run
-from voxaffect.evaluation.results import Score
+from voxaffect.evaluation.results import SCORE, confusions, shares
 from voxaffect.evaluation.summary import Summary
+from voxaffect.report.result_tables import folds_by_seed
 from voxaffect.report.table import Cell, Section, Table, named_tables
 from voxaffect.version import __version__
 
@@ -124,6 +125,7 @@ def report_json(
             every system on every test set of every protocol.
         comparisons: every paired test.
         folds: UA by seed of every system on every fold.
+        confusions: confusion matrix of every system on every test set, in counts and shares.
         tables: all tables of the report with their cells as text.
     """
     parts: dict[str, Any] = {
@@ -136,14 +138,10 @@ def report_json(
         "versions": run.versions,
         "corpora": [{**asdict(c), "n_utterances": c.n_utterances} for c in run.corpora],
         "failures": run.failures,
-        "scores": [
-            {"protocol": table.protocol, "test": test, "system": system, **_score(score)}
-            | {"n_folds_expected": table.n_folds(test)}
-            for table in summary.tables
-            for (test, system), score in sorted(table.scores.items())
-        ],
+        "scores": _scores(run, summary),
         "comparisons": [{**asdict(c), "significant": c.significant} for c in summary.comparisons],
-        "folds": [{**asdict(fold), "mean_ua": fold.mean_ua} for fold in fold_scores(run.results)],
+        "folds": _folds(run),
+        "confusions": _confusions(run),
         "tables": [
             {
                 "name": name,
@@ -160,18 +158,53 @@ def report_json(
     return f"{{\n{lines}\n}}\n"
 
 
-def _score(score: Score) -> dict[str, Any]:
-    return {
-        "ua": score.ua,
-        "sd": score.ua_sd,
-        "pooled_ua": score.pooled(metrics.unweighted_accuracy),
-        "wa": score.pooled(metrics.weighted_accuracy),
-        "macro_f1": score.pooled(metrics.macro_f1),
-        "chance": score.chance,
-        "n": score.n_utterances,
-        "n_folds": len(score.matrices),
-        "seeds": score.seeds,
-    }
+def _scores(run: Run, summary: Summary) -> list[dict[str, Any]]:
+    keys = ["protocol", "test_set", "system"]
+    seeds = run.results.groupby(keys, observed=True)["seed"].unique()
+    names = {"test_set": "test", "n_expected": "n_folds_expected"}
+    return [
+        {
+            **{str(name): value for name, value in row.items()},
+            "seeds": sorted(seeds[protocol, row["test"], row["system"]].tolist()),
+        }
+        for protocol, table in summary.scores.items()
+        for row in table.reset_index()
+        .assign(protocol=protocol)
+        .rename(columns=names)
+        .drop(columns="n_seeds")
+        .to_dict("records")
+    ]
+
+
+def _folds(run: Run) -> list[dict[str, Any]]:
+    """Scores of each system on each fold, by seed."""
+    by_seed = folds_by_seed(run)
+    found = []
+    for key, own in by_seed.groupby(["protocol", "fold", "system"], observed=True):
+        trained = own.dropna(subset=["kept"])
+        epochs = trained[["kept", "n_epochs"]].astype(int).to_dict("records")
+        found.append(
+            {
+                **dict(zip(("protocol", "fold", "system"), key, strict=True)),
+                "n": int(own["n"].iloc[0]),
+                "n_dev": own["n_dev"].iloc[0],
+                "ua": dict(zip(own["seed"], own["ua"], strict=True)),
+                "trainings": dict(zip(trained["seed"], epochs, strict=True)),
+                "mean_ua": own["ua"].mean(),
+            }
+        )
+    return found
+
+
+def _confusions(run: Run) -> list[dict[str, Any]]:
+    """Confusion matrix of each system on each test set: predictions of all seeds, true by row."""
+    index, matrices = confusions(run.results, SCORE)
+    return [
+        {"protocol": p, "test": test, "system": system, "counts": counts, "shares": share}
+        for (p, test, system), counts, share in zip(
+            index, matrices.tolist(), shares(matrices).tolist(), strict=True
+        )
+    ]
 
 
 def _records(value: Any) -> str:
@@ -181,13 +214,16 @@ def _records(value: Any) -> str:
 
 
 def _compact(value: Any) -> str:
-    finite = _nan_to_none(value)
-    return json.dumps(finite, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    plain = finite(value)
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-def _nan_to_none(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Plain values without NaN and infinity, which JSON does not know: they become None."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, dict):
-        return {key: _nan_to_none(part) for key, part in value.items()}
+        return {key: finite(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_nan_to_none(part) for part in value]
+        return [finite(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

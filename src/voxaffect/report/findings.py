@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pandas as pd
+
 from voxaffect.evaluation.comparisons import Comparison, Unit
 from voxaffect.evaluation.experiment.run import Run
-from voxaffect.evaluation.results import ScoreTable, display_order
+from voxaffect.evaluation.results import by_system, chance, complete, display_order, names
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.table import PROTOCOL_TITLES, decimal, listing, p_value, plural, signed
 
@@ -21,16 +23,20 @@ SINGULAR: dict[Unit, str] = {"folds": "fold", "speakers": "speaker", "corpora": 
 def findings(run: Run, summary: Summary) -> list[str]:
     """What was compared, the best system of each protocol and the tests; one item each."""
     texts = [describe_run(run)]
-    if not summary.tables:
+    if not summary.scores:
         texts.append("No results yet.")
-    for table in summary.tables:
-        found = summary.compared(table.protocol)
-        sentences = (best_system(table, found), subtask_gains(found), over_speakers(summary, found))
-        texts.append(f"{PROTOCOL_TITLES[table.protocol]}: {' '.join(filter(None, sentences))}")
+    for protocol, scores in summary.scores.items():
+        found = summary.compared(protocol)
+        sentences = (
+            best_system(scores, found),
+            subtask_gains(found),
+            over_speakers(summary, found),
+        )
+        texts.append(f"{PROTOCOL_TITLES[protocol]}: {' '.join(filter(None, sentences))}")
     if run.failures:
         failed = plural(len(run.failures), "result")
         texts.append(f"{failed} could not be computed; the reasons are at the end of the report.")
-    if n := sum(bool(r.restarted) for r in run.results):
+    if n := int((run.trainings["restarted"].fillna("") != "").sum()):
         restarted = plural(n, "result")
         texts.append(f"Training diverged and was restarted with another seed for {restarted}.")
     return texts
@@ -38,7 +44,7 @@ def findings(run: Run, summary: Summary) -> list[str]:
 
 def describe_run(run: Run) -> str:
     """Systems, corpora, and number of utterances and speakers."""
-    systems = display_order({r.system for r in run.results})
+    systems = display_order(run.results["system"].unique())
     n_utterances = sum(c.n_utterances for c in run.corpora)
     n_speakers = sum(c.n_speakers for c in run.corpora)
     names = listing([c.name for c in run.corpora])
@@ -49,9 +55,10 @@ def describe_run(run: Run) -> str:
     )
 
 
-def best_system(table: ScoreTable, found: Sequence[Comparison]) -> str:
+def best_system(scores: pd.DataFrame, found: Sequence[Comparison]) -> str:
     """The system with the highest UA, its lead, and whether the lead was tested."""
-    means = {s: table.mean(s) or 0.0 for s in table.systems if table.is_complete(s)}
+    ua = by_system(scores)
+    means = {system: float(ua[system].mean()) for system in complete(scores)}
     if not means:
         return "no ranking, because no system has results for all folds."
     ranked = sorted(means, key=lambda s: -means[s])
@@ -60,8 +67,8 @@ def best_system(table: ScoreTable, found: Sequence[Comparison]) -> str:
     verb = "reaches a UA of" if len(ranked) == 1 else "has the highest UA,"
     if len(first) > 1:
         verb = "share the highest UA,"
-    text = f"{listing(first)} {verb} {shown} (chance {decimal(table.chance())})"
-    lacking = [s for s in table.systems if s not in means]
+    text = f"{listing(first)} {verb} {shown} (chance {decimal(chance(scores))})"
+    lacking = [s for s in names(ua) if s not in means]
     unranked = f" Not ranked because of missing folds: {listing(lacking)}." if lacking else ""
     if len(first) == len(ranked):
         return f"{text}.{unranked}"

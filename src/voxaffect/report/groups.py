@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
-from voxaffect.evaluation.experiment.run import PROTOCOLS
-from voxaffect.evaluation.fairness import (
-    MIN_CLASSES,
-    MIN_UTTERANCES,
-    N_DRAWS,
-    FairnessGroup,
-    Gap,
-    Grouping,
-    GroupInterval,
-    GroupScores,
-    SpeakerSpread,
-)
+from voxaffect.evaluation.fairness import MIN_CLASSES, MIN_UTTERANCES, SPEAKER, GroupScores
+from voxaffect.evaluation.intervals import MIN_DEGREES_OF_FREEDOM, Estimate
+from voxaffect.evaluation.results import pick, row
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.table import (
     ABSENT,
@@ -26,12 +18,10 @@ from voxaffect.report.table import (
     Table,
     cells,
     count,
-    csv_text,
     decimal,
     plural,
     with_interval,
 )
-from voxaffect.taxonomy import EMOTION
 
 INTRO = (
     "UA by group of speakers and utterances. Groups also differ in other ways: for example, a "
@@ -41,9 +31,9 @@ INTRO = (
 NOT_COMPARED = "†"
 METHOD = (
     "UA: over the pooled predictions of all folds and the classes of the group, mean over seeds. "
-    f"In brackets: 95 % bootstrap confidence interval over speakers ({count(N_DRAWS)} "
-    "resamples). It is too narrow for fewer than ten speakers, and not given for one. Speakers "
-    "without names in a corpus count as one."
+    "In brackets: 95 % bootstrap confidence interval over speakers, given where all speakers are "
+    f"known and {MIN_DEGREES_OF_FREEDOM} more than their corpora; of a gap, where this holds for "
+    "both groups."
 )
 SMALL = (
     f"{NOT_COMPARED} not compared: fewer than {MIN_UTTERANCES} utterances or {MIN_CLASSES} "
@@ -63,156 +53,158 @@ CHANCE = (
 
 
 def section(summary: Summary) -> Section | None:
-    """The section on fairness; None without results or without facts on utterances."""
-    if summary.groups is None:
+    """The section on fairness; None without results."""
+    scores = summary.groups
+    if scores is None:
         return None
-    parts = [summary.groups.of(protocol) for protocol in PROTOCOLS]
-    parts = [part for part in parts if part.speakers]
+    protocols = [*scores.groups.index.unique("protocol")]
     return Section(
         key="groups",
         title="Fairness",
-        lead=(INTRO, *(text for part in parts for text in findings(part)), METHOD, SELECTION),
-        tables=tuple(table for part in parts for table in _gap_tables(part)),
+        lead=(INTRO, *(text for p in protocols for text in findings(scores, p)), METHOD, SELECTION),
+        tables=tuple(table for p in protocols for table in _gap_tables(scores, p)),
         more=tuple(
-            groups([g for g in part.groupings if g.kind == kind])
-            for part in parts
-            for kind in _distinct(g.kind for g in part.groupings)
+            groups(scores, protocol, kind)
+            for protocol in protocols
+            for kind in _kinds(scores, protocol)
         ),
         more_title="UA of every group",
     )
 
 
-def _gap_tables(scores: GroupScores) -> Iterator[Table]:
-    if scores.groupings:
-        yield gaps(scores.groupings)
-    yield speakers(scores.speakers)
+def _gap_tables(scores: GroupScores, protocol: str) -> Iterator[Table]:
+    if _kinds(scores, protocol):
+        yield gaps(scores, protocol)
+    yield speakers(scores, protocol)
 
 
-def findings(scores: GroupScores) -> Iterator[str]:
+def _kinds(scores: GroupScores, protocol: str) -> list[str]:
+    """Attributes by which there are groups."""
+    kinds = pick(scores.groups, protocol=protocol).index.unique("kind")
+    return [kind for kind in kinds if kind != SPEAKER]
+
+
+def findings(scores: GroupScores, protocol: str) -> Iterator[str]:
     """The largest gap by gender and by another property, and the largest spread over speakers."""
-    where = PROTOCOL_TITLES[scores.speakers[0].protocol]
-    gaps = [(g, g.gap) for g in scores.groupings if g.gap is not None]
-    if not gaps:
+    where, found = PROTOCOL_TITLES[protocol], pick(scores.gaps, protocol=protocol)
+    if found.empty:
         yield f"{where}: no two groups are large enough to compare."
-    for by_gender in (True, False):
-        some = [pair for pair in gaps if (pair[0].kind == "gender") == by_gender]
-        if some:
-            yield f"{where}: {_largest_gap(*max(some, key=lambda pair: pair[1].ua))}"
-    spreads = [s for s in scores.speakers if s.variation is not None]
-    if spreads:
-        widest = max(spreads, key=lambda s: s.compared[0].ua - s.compared[-1].ua)
-        yield f"{where}: {_spread(widest)}"
-
-
-def _largest_gap(found: Grouping, gap: Gap) -> str:
-    ua = {group.name: decimal(group.ua) for group in found.groups}
-    interval = "no confidence interval, because one group is a single speaker"
-    if gap.interval is not None:
-        zero = ", includes zero" if gap.interval.low <= 0 else ""
-        interval = f"95 % CI {decimal(gap.interval.low)} to {decimal(gap.interval.high)}{zero}"
-    return (
-        f"{found.system} has the largest gap by {found.kind}: UA {ua[gap.best]} ({gap.best}) "
-        f"and {ua[gap.worst]} ({gap.worst}), difference {decimal(gap.ua)} ({interval})."
-    )
-
-
-def _spread(found: SpeakerSpread) -> str:
-    best, worst = found.compared[0], found.compared[-1]
-    chance = "" if found.variation is None else decimal(found.variation.expected_by_chance.worst)
-    return (
-        f"{found.system} has the largest spread over {plural(len(found.compared), 'speaker')}: UA "
-        f"{decimal(best.ua)} for {best.name} and {decimal(worst.ua)} for {worst.name}. With equal "
-        f"performance for all speakers, the worst is expected at about {chance}."
-    )
-
-
-def gaps(groupings: Sequence[Grouping]) -> Table:
-    """UA gap between best and worst group: one row per system, one column per property."""
-    kinds = _distinct(g.kind for g in groupings)
-    gap_of = {
-        (g.system, g.kind): _with_interval(g.gap.ua, g.gap.interval) for g in groupings if g.gap
+    else:
+        by_gender = found.index.get_level_values("kind") == "gender"
+        for some in (found[by_gender], found[~by_gender]):
+            if len(some):
+                yield f"{where}: {_largest_gap(pick(scores.groups, protocol=protocol), some)}"
+    ranges = {
+        system: own["ua"].iloc[0] - own["ua"].iloc[-1]
+        for system, own in _compared_speakers(scores, protocol)
+        if len(own) > 1
     }
+    if ranges:
+        widest = max(ranges, key=lambda system: ranges[system])
+        yield f"{where}: {_spread(scores, protocol, widest)}"
+
+
+def _largest_gap(groups: pd.DataFrame, gaps: pd.DataFrame) -> str:
+    system, kind = gaps.index[int(gaps["value"].argmax())]
+    gap, ua = row(gaps, system, kind), pick(groups, system=system, kind=kind)["ua"]
+    interval = "no confidence interval, because a group has too few known speakers"
+    if not np.isnan(gap["low"]):
+        zero = ", includes zero" if gap["low"] <= 0 else ""
+        interval = f"95 % CI {decimal(gap['low'])} to {decimal(gap['high'])}{zero}"
+    return (
+        f"{system} has the largest gap by {kind}: UA {decimal(ua[gap['best']])} ({gap['best']}) "
+        f"and {decimal(ua[gap['worst']])} ({gap['worst']}), difference {decimal(gap['value'])} "
+        f"({interval})."
+    )
+
+
+def _compared_speakers(scores: GroupScores, protocol: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """System, and the speakers with enough utterances, the highest UA first."""
+    for system in pick(scores.spreads, protocol=protocol).index:
+        speakers = pick(scores.groups, protocol=protocol, kind=SPEAKER, system=system)
+        yield system, speakers[speakers["compared"].astype(bool)]
+
+
+def _spread(scores: GroupScores, protocol: str, system: str) -> str:
+    found = dict(_compared_speakers(scores, protocol))[system]
+    best, worst = found.iloc[0], found.iloc[-1]
+    chance = decimal(row(scores.spreads, protocol, system)["expected_worst"])
+    return (
+        f"{system} has the largest spread over {plural(len(found), 'speaker')}: UA "
+        f"{decimal(best['ua'])} for {best.name} and {decimal(worst['ua'])} for {worst.name}. With "
+        f"equal performance for all speakers, the worst is expected at about {chance}."
+    )
+
+
+def gaps(scores: GroupScores, protocol: str) -> Table:
+    """UA gap between best and worst group: one row per system, one column per property."""
+    found = pick(scores.gaps, protocol=protocol)
+    kinds = _kinds(scores, protocol)
     rows = tuple(
-        cells(system, *(gap_of.get((system, kind)) for kind in kinds))
-        for system in _distinct(g.system for g in groupings)
+        cells(system, *(_estimate(found, (system, kind)) for kind in kinds))
+        for system in pick(scores.spreads, protocol=protocol).index
     )
     is_lacking = any(cell.text == ABSENT for row in rows for cell in row)
-    title = f"{PROTOCOL_TITLES[groupings[0].protocol]}: UA gap between best and worst group"
+    title = f"{PROTOCOL_TITLES[protocol]}: UA gap between best and worst group"
     return Table(title, ("System", *kinds), rows, (TOO_FEW,) if is_lacking else ())
 
 
-def speakers(spreads: Sequence[SpeakerSpread]) -> Table:
+def _estimate(frame: pd.DataFrame, key: tuple[str, ...], column: str = "value") -> str:
+    """`.444 [.398, .491]` of a row, absent where there is none."""
+    if key not in frame.index:
+        return ABSENT
+    found = row(frame, *key)
+    return with_interval(Estimate(found[column], found["low"], found["high"]))
+
+
+def speakers(scores: GroupScores, protocol: str) -> Table:
     """Best and worst speaker and inequality of each system."""
-    title = f"{PROTOCOL_TITLES[spreads[0].protocol]}: UA by speaker"
+    title = f"{PROTOCOL_TITLES[protocol]}: UA by speaker"
     columns = ("System", "Compared", "Best", "UA", "Worst", "UA", "by chance", "Gini", "by chance")
     rows = []
-    for spread in spreads:
-        head = (spread.system, f"{count(len(spread.compared))} of {count(len(spread.speakers))}")
-        if (found := spread.variation) is None:
+    for system, compared in _compared_speakers(scores, protocol):
+        found = row(scores.spreads, protocol, system)
+        head = (system, f"{count(len(compared))} of {count(int(found['n_speakers']))}")
+        if len(compared) < 2:
             rows.append(cells(*head, *[None] * 7))
             continue
-        best, worst, chance = spread.compared[0], spread.compared[-1], found.expected_by_chance
-        each = (best.name, best.ua, worst.name, worst.ua, chance.worst)
-        rows.append(cells(*head, *each, _with_interval(found.gini, found.interval), chance.gini))
+        best, worst = ((str(compared.index[n]), float(compared["ua"].iloc[n])) for n in (0, -1))
+        each = (*best, *worst, found["expected_worst"])
+        inequality = _estimate(scores.spreads, (protocol, system))
+        rows.append(cells(*head, *each, inequality, found["expected_gini"]))
     return Table(title, columns, tuple(rows), (CHANCE,), text_columns=(0, 2, 4))
 
 
-def groups(groupings: Sequence[Grouping]) -> Table:
+def groups(scores: GroupScores, protocol: str, kind: str) -> Table:
     """UA of every group by one property: one row per group, one column per system.
 
     The largest sizes are shown, since some results may be missing.
     """
-    by_name = [{group.name: group for group in g.groups} for g in groupings]
-    rows, is_small = [], False
-    for name in _distinct(group.name for g in groupings for group in g.groups):
-        found = [of.get(name) for of in by_name]
-        known = [group for group in found if group is not None]
-        few = not all(group.compared for group in known)
+    own = pick(scores.groups, protocol=protocol, kind=kind)
+    systems, rows, is_small = own.index.unique("system"), [], False
+    for name in own.index.unique("group"):
+        known = pick(own, group=name)
+        few = not known["compared"].all()
         is_small |= few
-        row = cells(
+        shown = cells(
             f"{name} {NOT_COMPARED}" if few else name,
-            *(max(getattr(group, size) for group in known) for size in SIZES),
-            *(None if g is None else _with_interval(g.ua, g.interval) for g in found),
+            *(int(known[size].max()) for size in SIZES),
+            *(_estimate(own, (system, name), "ua") for system in systems),
         )
-        rows.append(row)
+        rows.append(shown)
     return Table(
-        title=f"{PROTOCOL_TITLES[groupings[0].protocol]}: UA by {groupings[0].kind}",
-        columns=("Group", "Utterances", "Speakers", "Classes", *(g.system for g in groupings)),
+        title=f"{PROTOCOL_TITLES[protocol]}: UA by {kind}",
+        columns=("Group", "Utterances", "Speakers", "Classes", *systems),
         rows=tuple(rows),
         notes=(SMALL,) if is_small else (),
     )
 
 
-def _with_interval(value: float, found: GroupInterval | None) -> str:
-    low, high = (None, None) if found is None else (found.low, found.high)
-    return with_interval(value, low, high)
-
-
-def _distinct(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))
-
-
 SIZES = ("n_utterances", "n_speakers", "n_classes")
-COLUMNS = (
-    *("protocol", "system", "kind", "group", *SIZES, "ua", "ua_low", "ua_high"),
-    *(f"recall_{name}" for name in EMOTION.classes),
-    *("compared", "note"),
-)
 
 
 def groups_csv(scores: GroupScores, note: str = "") -> str:
     """One row per system and group or speaker, with the recall of each class."""
-    found = [
-        *(((g.protocol, g.system, g.kind), g.groups) for g in scores.groupings),
-        *(((s.protocol, s.system, "speaker"), s.speakers) for s in scores.speakers),
-    ]
-    rows = ((*head, *_values(group), note) for head, groups in found for group in groups)
-    return csv_text(COLUMNS, rows)
-
-
-def _values(group: FairnessGroup) -> list[str]:
-    found = group.interval
-    limits = (np.nan, np.nan) if found is None else (found.low, found.high)
-    sizes = (str(getattr(group, name)) for name in SIZES)
-    numbers = ("" if np.isnan(x) else f"{x:.6f}" for x in (group.ua, *limits, *group.recalls))
-    return [group.name, *sizes, *numbers, str(int(group.compared))]
+    names = {"low": "ua_low", "high": "ua_high"}
+    rows = scores.groups.rename(columns=names).astype({"compared": int}).assign(note=note)
+    return rows.to_csv(float_format="%.6f", lineterminator="\n")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from voxaffect.evaluation.class_gains import FEWEST_FOLDS, ClassGain, ClassGains
-from voxaffect.evaluation.learning_curve import LearningCurve, LearningCurves, LearningGain
+from voxaffect.evaluation.class_gains import ClassGains
+from voxaffect.evaluation.intervals import MIN_DEGREES_OF_FREEDOM
+from voxaffect.evaluation.learning_curve import LearningCurves, LearningGain
+from voxaffect.evaluation.results import names, pick
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.figures.curves import LEARNING_CURVE_KEY
 from voxaffect.report.figures.draw import CLASS_GAINS_KEY
@@ -13,7 +15,6 @@ from voxaffect.report.table import (
     ABSENT,
     PROTOCOL_TITLES,
     Cell,
-    Row,
     Section,
     Table,
     cells,
@@ -42,8 +43,9 @@ COUNTED = (
 )
 UTTERANCES = "Utterances: size of the training set, mean over folds."
 LEARNING_CURVE_METHOD = (
-    "Mean over folds; seeds are averaged first. p: two-sided Wilcoxon signed-rank test over folds, "
-    "Holm-corrected for all rows of the protocol."
+    "Mean over folds, with a 95 % bootstrap confidence interval over speakers (if there are "
+    "enough, of known names); seeds are averaged first. p: two-sided Wilcoxon signed-rank test "
+    "over folds, Holm-corrected for all rows of the protocol."
 )
 FEW = f"p = {ABSENT}: too few folds differ to reach p ≤ .05."
 
@@ -52,7 +54,7 @@ def learning_curve_section(found: LearningCurves | None) -> Section | None:
     """The section on learning curves; None if a run has no subsets of training sets."""
     if found is None or not found.protocols:
         return None
-    tables = [_accuracy_by_share(name, found.curves_of(name)) for name in found.protocols]
+    tables = [_accuracy_by_share(found, name) for name in found.protocols]
     if found.gains:
         tables.append(_gains_by_share(found.gains))
     return Section(
@@ -63,34 +65,32 @@ def learning_curve_section(found: LearningCurves | None) -> Section | None:
     )
 
 
-def _accuracy_by_share(protocol: str, lines: Sequence[LearningCurve]) -> Table:
-    shares = sorted({point.share for line in lines for point in line.points})
-    columns = ("Share", "Utterances", "Folds", "Seeds", *(line.system for line in lines))
-    rows = tuple(_share_row(share, lines) for share in shares)
+def _accuracy_by_share(found: LearningCurves, protocol: str) -> Table:
+    ua, points = found.ua(protocol), pick(found.points, protocol=protocol)
+    rows = []
+    for share, values in zip(ua.index.tolist(), ua.to_numpy(), strict=True):
+        known = pick(points, train_share=share)
+        texts = [*map(decimal, values)]
+        best = max(text for text in texts if text != ABSENT)
+        row = cells(
+            percent(share),
+            *(count_range(known[size].round().astype(int).tolist()) for size in SIZES),
+            *(Cell(text, best=text == best) for text in texts),
+        )
+        rows.append(row)
+    columns = ("Share", "Utterances", "Folds", "Seeds", *names(ua))
     title = f"{PROTOCOL_TITLES[protocol]}: UA by share of the training set"
-    return Table(title, columns, rows, (COUNTED, UTTERANCES))
+    return Table(title, columns, tuple(rows), (COUNTED, UTTERANCES))
 
 
 SIZES = ("n_train", "n_folds", "n_seeds")
-
-
-def _share_row(share: float, lines: Sequence[LearningCurve]) -> Row:
-    points = [next((p for p in line.points if p.share == share), None) for line in lines]
-    known = [p for p in points if p is not None]
-    best = max(decimal(p.ua) for p in known)
-    texts = [ABSENT if p is None else decimal(p.ua) for p in points]
-    return cells(
-        percent(share),
-        *(count_range([round(getattr(p, size)) for p in known]) for size in SIZES),
-        *(Cell(text, best=text == best) for text in texts),
-    )
 
 
 def _gains_by_share(gains: Sequence[LearningGain]) -> Table:
     rows = tuple(
         cells(
             *(gain.protocol, f"{gain.system} over {gain.reference}", percent(gain.share)),
-            *(gain.n_folds, gain.n_better, gain.n_worse, signed(gain.difference)),
+            *(gain.n_folds, gain.n_better, gain.n_worse, with_interval(gain.difference, signed)),
             p_value(gain.p_holm) if gain.reachable else None,
         )
         for gain in gains
@@ -107,10 +107,13 @@ INTRO = (
 )
 CLASS_GAINS_METHOD = (
     "Difference in recall on the same fold, seeds averaged first, mean over all folds with a 95 % "
-    "bootstrap confidence interval over folds. Bold: the interval excludes zero; without any "
+    "bootstrap confidence interval over speakers. Bold: the interval excludes zero; without any "
     "effect, one interval in twenty does so by chance."
 )
-TOO_FEW = f"Without interval: fewer than {FEWEST_FOLDS} folds."
+TOO_FEW = (
+    "Without interval: speakers are unknown, or fewer than "
+    f"{MIN_DEGREES_OF_FREEDOM} more than their corpora."
+)
 
 
 def class_gains_section(summary: Summary) -> Section | None:
@@ -129,21 +132,19 @@ def _class_gains_table(found: Sequence[ClassGains]) -> Table:
     rows = tuple(
         cells(
             *(gains.system, gains.reference, gains.subtasks, gains.n_folds),
-            *(_gain_cell(gain, gains.n_folds) for gain in gains.gains.values()),
+            *(_gain_cell(gains, name) for name in EMOTION.classes),
         )
         for gains in found
     )
-    is_short = any(g.n_folds < FEWEST_FOLDS for gains in found for g in gains.gains.values())
+    is_short = any(not gain.has_interval for gains in found for gain in gains.gains.values())
     title = f"{PROTOCOL_TITLES[found[0].protocol]}: recall gain by class"
     columns = ("System", "Baseline", "Subtasks", "Folds", *EMOTION.classes)
     notes = (CLASS_GAINS_METHOD, TOO_FEW) if is_short else (CLASS_GAINS_METHOD,)
     return Table(title, columns, rows, notes, text_columns=(0, 1, 2))
 
 
-def _gain_cell(gain: ClassGain, n_folds: int) -> Cell:
+def _gain_cell(gains: ClassGains, name: str) -> Cell:
     """`+.031 [−.010, +.072]`, with the number of folds if some folds lack the class."""
-    if gain.mean is None:
-        return Cell(ABSENT)
-    partial = "" if gain.n_folds == n_folds else f" ({plural(gain.n_folds, 'fold')})"
-    text = with_interval(gain.mean, gain.low, gain.high, signed) + partial
-    return Cell(text, best=gain.excludes_zero)
+    gain, n_tested = gains.gains[name], gains.n_tested[name]
+    partial = "" if n_tested in {0, gains.n_folds} else f" ({plural(n_tested, 'fold')})"
+    return Cell(with_interval(gain, signed) + partial, best=gain.excludes_zero)

@@ -12,7 +12,8 @@ from html import escape as escape_html
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from voxaffect.evaluation.card import protocol_card
-from voxaffect.evaluation.experiment.run import PROTOCOLS, Run
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.results import PROTOCOLS
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report import (
     groups,
@@ -78,31 +79,31 @@ def sections(
 
 
 def _protocol_section(name: str, summary: Summary) -> Section:
-    table = summary.table(name)
-    if table is None:
+    scores = summary.scores.get(name)
+    if scores is None:
         return Section(name, PROTOCOL_TITLES[name], ("No results for this protocol.",))
-    tables = [result_tables.unweighted_accuracy(summary, table)]
-    more = [*result_tables.secondary(table), result_tables.class_recalls(table)]
-    pooled = result_tables.pooled_accuracy(summary, table)
-    if summary.intervals_of(name):
+    results = summary.run.results[summary.run.results["protocol"] == name]
+    tables = [result_tables.unweighted_accuracy(summary, name)]
+    more = [*result_tables.secondary(scores, name), result_tables.class_recalls(results)]
+    pooled = result_tables.pooled_accuracy(summary, name)
+    if summary.pooled[name]["low"].notna().any():
         tables.append(pooled)
     else:
         more.insert(0, pooled)
     if found := [c for c in summary.compared(name) if c.n_pairs > 1]:
         tables.append(result_tables.comparisons(found))
-    if name == "aggregated":
-        more += [result_tables.confusion(table, system) for system in table.systems]
     others = [c for c in summary.by_other_units if c.protocol == name]
-    single = [c for test in table.tests for c in summary.compared(name, test)]
+    single = [c for test in scores.index.unique("test_set") for c in summary.compared(name, test)]
     if others or single:
         more.append(result_tables.comparisons([*others, *single]))
+    more += result_tables.confusion_tables(results, name)
     return Section(
         key=name,
         title=PROTOCOL_TITLES[name],
         lead=(INTRO[name],),
         tables=tuple(tables),
         more=tuple(more),
-        more_title="Other measures, and recall by class",
+        more_title="Other measures, recall by class, and confusion matrices",
     )
 
 

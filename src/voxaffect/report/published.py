@@ -56,7 +56,7 @@ def _lead(found: PaperComparison, summary: Summary) -> Iterator[str]:
         yield "Numbers of utterances differ from the paper's: see Table 1."
     if found.unsplit:
         yield UNSPLIT
-    if summary.table("aggregated") and not found.same_corpora:
+    if "aggregated" in summary.scores and not found.same_corpora:
         yield NOT_AGGREGATED
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from voxaffect.evaluation.calibration import COVERAGES, N_BINS, Reliability
-from voxaffect.evaluation.experiment.run import PROTOCOLS
+from voxaffect.evaluation.results import PROTOCOLS
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.table import PROTOCOL_TITLES, Section, Table, cells, decimal, signed
 

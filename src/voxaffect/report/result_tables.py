@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from statistics import fmean
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
 
 from voxaffect.evaluation import metrics
 from voxaffect.evaluation.comparisons import Comparison
-from voxaffect.evaluation.curves import FoldScore, fold_scores
-from voxaffect.evaluation.experiment.run import PROTOCOLS, Run
-from voxaffect.evaluation.intervals import MIN_DEGREES_OF_FREEDOM, N_RESAMPLES, Interval
-from voxaffect.evaluation.metrics import Counts
-from voxaffect.evaluation.results import Score, ScoreTable, shares
+from voxaffect.evaluation.curves import histories
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.intervals import MIN_DEGREES_OF_FREEDOM, N_RESAMPLES, Estimate
+from voxaffect.evaluation.results import (
+    by_system,
+    chance,
+    complete,
+    confusions,
+    metrics_by,
+    names,
+    row,
+    shares,
+)
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report import leakage
 from voxaffect.report.findings import number_of_pairs, significance
@@ -34,9 +44,6 @@ from voxaffect.report.table import (
     with_interval,
 )
 from voxaffect.taxonomy import EMOTION, NATURALNESS
-
-Intervals = Mapping[tuple[str | None, str], Interval]
-"""(Test set, or None for their mean; system) -> interval of the pooled UA."""
 
 METHOD = (
     "Paired test: two-sided Wilcoxon signed-rank test over the pairs; seeds are averaged first. "
@@ -80,7 +87,7 @@ def compared(c: Comparison) -> Row:
 
 def pooled_gain(c: Comparison) -> str:
     """`+.017 [−.010, +.044]`: gain of the pooled predictions and its confidence interval."""
-    return _with_interval(c.pooled, signed) if c.pooled else ABSENT
+    return with_interval(c.pooled, signed) if c.pooled else ABSENT
 
 
 def notes(found: Sequence[Comparison]) -> tuple[str, ...]:
@@ -95,16 +102,11 @@ def notes(found: Sequence[Comparison]) -> tuple[str, ...]:
         EFFECT,
         *((POOLED,) if intervals else ()),
         *((NO_INTERVAL,) if len(intervals) < len(found) else ()),
-        *_lost_classes(intervals),
+        *_lost_classes(max((interval.lost for interval in intervals), default=0.0)),
     )
 
 
-def _with_interval(interval: Interval, shown: Callable[[float], str] = decimal) -> str:
-    return with_interval(interval.value, interval.low, interval.high, shown)
-
-
-def _lost_classes(intervals: Iterable[Interval]) -> Iterator[str]:
-    most = max((interval.lost for interval in intervals), default=0.0)
+def _lost_classes(most: float) -> Iterator[str]:
     if most > 0:
         yield (
             f"Up to {100 * most:.1f} % of the resamples lack a class that few speakers have; their "
@@ -122,36 +124,48 @@ EPOCHS = (
 
 def per_fold(run: Run) -> Section | None:
     """UA by fold, system and seed, one table per protocol; None without results."""
-    scores = fold_scores(run.results)
-    if not scores:
+    tables = tuple(
+        _fold_table(str(protocol), own)
+        for protocol, own in folds_by_seed(run).groupby("protocol", observed=True)
+    )
+    n_rows = sum(len(table.rows) for table in tables)
+    if not tables:
         return None
-    by_protocol = {name: [s for s in scores if s.protocol == name] for name in PROTOCOLS}
-    return Section(
-        key="folds",
-        title="Results by fold",
-        lead=(FOLDS,),
-        more=tuple(_fold_table(name, found) for name, found in by_protocol.items() if found),
-        more_title=f"All folds and systems ({plural(len(scores), 'row')})",
+    more_title = f"All folds and systems ({plural(n_rows, 'row')})"
+    return Section("folds", "Results by fold", (FOLDS,), more=tables, more_title=more_title)
+
+
+def folds_by_seed(run: Run) -> pd.DataFrame:
+    """Rows of the scores by fold, of every system and seed: n, ua, n_dev, kept and n_epochs."""
+    keys = ["protocol", "fold", "system", "seed"]
+    scores = metrics_by(run.results, keys)[["n", "ua"]].reset_index()
+    epochs = histories(run.trainings)
+    trained = run.trainings[[*keys, "n_dev"]].assign(
+        kept=epochs.map(lambda h: h.best), n_epochs=epochs.map(lambda h: len(h.epochs))
     )
+    return scores.merge(trained, "left", keys)
 
 
-def _fold_table(protocol: str, scores: Sequence[FoldScore]) -> Table:
-    seeds = sorted({seed for score in scores for seed in score.ua})
+def _fold_table(protocol: str, scores: pd.DataFrame) -> Table:
+    seeds = sorted(scores["seed"].unique().tolist())
     mean = ("Mean",) if len(seeds) > 1 else ()
-    ua = (f"Seed {seed}" for seed in seeds)
-    rows = tuple(
-        cells(
-            *(score.fold.removeprefix(f"{protocol}/"), score.system, score.n),
-            *(score.ua.get(seed) for seed in seeds),
-            *([score.mean_ua] if mean else []),
-            score.n_dev,
-            ", ".join(f"{t.kept}/{t.n_epochs}" for t in score.trainings.values()) or None,
+    rows = []
+    for (fold, system), own in scores.groupby(["fold", "system"], observed=True):
+        name = str(fold).removeprefix(f"{protocol}/")
+        ua = dict(zip(own["seed"], own["ua"], strict=True))
+        epochs = own.dropna(subset=["kept"])[["kept", "n_epochs"]].astype(int)
+        n_dev = own["n_dev"].iloc[0]
+        shown = cells(
+            *(name, str(system), int(own["n"].iloc[0])),
+            *(ua.get(seed) for seed in seeds),
+            *([own["ua"].mean()] if mean else []),
+            None if pd.isna(n_dev) else int(n_dev),
+            ", ".join(f"{kept}/{n}" for kept, n in epochs.to_numpy()) or None,
         )
-        for score in scores
-    )
-    columns = ("Fold", "System", "n", *ua, *mean, "Dev", "Epochs")
+        rows.append(shown)
+    columns = ("Fold", "System", "n", *(f"Seed {s}" for s in seeds), *mean, "Dev", "Epochs")
     title = f"{PROTOCOL_TITLES[protocol]}: UA by fold"
-    return Table(title, columns, rows, (EPOCHS,), text_columns=(0, 1))
+    return Table(title, columns, tuple(rows), (EPOCHS,), text_columns=(0, 1))
 
 
 SIGNIFICANT = (
@@ -171,49 +185,63 @@ RESULT_TITLES = {
 }
 
 
-def unweighted_accuracy(summary: Summary, table: ScoreTable) -> Table:
+def unweighted_accuracy(summary: Summary, protocol: str) -> Table:
     """Tables 2 and 3: UA by test set and system, with standard deviation over several folds."""
+    scores = summary.scores[protocol]
+    ua = by_system(scores)
     rows = []
-    for test in table.tests:
-        marks = _marks(summary.compared(table.protocol, test if len(table.tests) > 1 else None))
-        scores = {system: table.get(test, system) for system in table.systems}
-        n_folds = table.n_folds(test)
-        texts = [_accuracy(score, n_folds) + marks.get(s, "") for s, score in scores.items()]
-        values = [None if score is None else score.ua for score in scores.values()]
-        rows.append(cells(test, table.chance([test]), *_best_marked(table, [test], texts, values)))
-    means = list(_mean_rows(summary, table))
+    for test in names(ua.index):
+        marks = _marks(summary.compared(protocol, test if len(ua) > 1 else None))
+        texts = [_accuracy(scores, test, s) + marks.get(s, "") for s in names(ua)]
+        rows.append(_row(scores, test, [test], texts, row(ua, test).values()))
+    means = list(_mean_rows(summary, protocol))
     return Table(
-        title=RESULT_TITLES[table.protocol],
-        columns=(TEST_SET[table.protocol], "Chance", *table.systems),
+        title=RESULT_TITLES[protocol],
+        columns=(TEST_SET[protocol], "Chance", *names(ua)),
         rows=(*rows, *means),
-        notes=tuple(_accuracy_notes(summary, table)),
+        notes=tuple(_accuracy_notes(summary, protocol)),
         n_last=len(means),
     )
 
 
-def _accuracy(score: Score | None, n_expected: int) -> str:
-    if score is None:
+def _accuracy(scores: pd.DataFrame, test: str, system: str) -> str:
+    if (test, system) not in scores.index:
         return ABSENT
-    spread = "" if score.ua_sd is None else f" ± {decimal(score.ua_sd)}"
-    n_folds = len(score.matrices)
+    score = row(scores, test, system)
+    spread = "" if math.isnan(score["sd"]) else f" ± {decimal(score['sd'])}"
+    n_folds, n_expected = int(score["n_folds"]), int(score["n_expected"])
     partial = "" if n_folds == n_expected else f" ({n_folds} of {n_expected} folds)"
-    return decimal(score.ua) + spread + partial
+    return decimal(score["ua"]) + spread + partial
 
 
-def _mean_rows(summary: Summary, table: ScoreTable) -> Iterator[Row]:
-    if table.protocol == "cross":
+def _mean_rows(summary: Summary, protocol: str) -> Iterator[Row]:
+    scores = summary.scores[protocol]
+    all_tests = names(by_system(scores).index)
+    if protocol == "cross":
         for style in NATURALNESS.classes:
-            tests = [test for test in table.tests if summary.styles.get(test) == style]
+            tests = [test for test in all_tests if summary.styles.get(test) == style]
             if tests:
-                yield _mean_row(table, f"mean of {style}", tests, {})
-    if len(table.tests) > 1:
-        yield _mean_row(table, "mean", table.tests, _marks(summary.compared(table.protocol)))
+                yield _mean_row(scores, f"mean of {style}", tests, {})
+    if len(all_tests) > 1:
+        yield _mean_row(scores, "mean", all_tests, _marks(summary.compared(protocol)))
 
 
-def _mean_row(table: ScoreTable, name: str, tests: Sequence[str], marks: Mapping[str, str]) -> Row:
-    means = [table.mean(system, tests) for system in table.systems]
-    texts = [decimal(m) + marks.get(s, "") for s, m in zip(table.systems, means, strict=True)]
-    return cells(name, table.chance(tests), *_best_marked(table, tests, texts, means))
+def _mean_row(
+    scores: pd.DataFrame, name: str, tests: Sequence[str], marks: Mapping[str, str]
+) -> Row:
+    means = by_system(scores).loc[list(tests)].mean(skipna=False)
+    texts = [decimal(mean) + marks.get(str(system), "") for system, mean in means.items()]
+    return _row(scores, name, tests, texts, means)
+
+
+def _row(
+    scores: pd.DataFrame,
+    name: str,
+    tests: Sequence[str],
+    texts: Sequence[str],
+    values: Iterable[float],
+) -> Row:
+    return cells(name, chance(scores, tests), *_best_marked(scores, tests, texts, values))
 
 
 def _marks(found: Iterable[Comparison]) -> dict[str, str]:
@@ -221,89 +249,103 @@ def _marks(found: Iterable[Comparison]) -> dict[str, str]:
 
 
 def _best_marked(
-    table: ScoreTable, tests: Sequence[str], texts: Sequence[str], values: Sequence[float | None]
+    scores: pd.DataFrame, tests: Sequence[str], texts: Sequence[str], values: Iterable[float]
 ) -> list[Cell]:
     """Cells with the highest value marked, among the systems with all folds."""
-    pairs = zip(table.systems, values, strict=True)
-    return best_marked(texts, [v if table.is_complete(s, tests) else None for s, v in pairs])
+    ranked, systems = complete(scores, tests), names(by_system(scores))
+    pairs = zip(systems, values, strict=True)
+    return best_marked(texts, [v if s in ranked else None for s, v in pairs])
 
 
-def _accuracy_notes(summary: Summary, table: ScoreTable) -> Iterator[str]:
-    if shared := leakage.note(summary.run, table.protocol):
+def _accuracy_notes(summary: Summary, protocol: str) -> Iterator[str]:
+    if shared := leakage.note(summary.run, protocol):
         yield shared
-    found = [c for c in summary.comparisons if c.protocol == table.protocol]
+    found = [c for c in summary.comparisons if c.protocol == protocol]
     if any(c.with_single_task and c.significant for c in found):
         yield SIGNIFICANT
     if any(c.n_pairs == 1 for c in found):
         yield "Test sets with a single pair are not tested: one pair cannot reach p ≤ .05."
-    if not all(table.is_complete(system) for system in table.systems):
+    scores = summary.scores[protocol]
+    if len(complete(scores)) < len([*by_system(scores)]):
         yield "Systems with missing folds are not ranked, because folds differ in difficulty."
-    n_seeds = max(score.n_seeds for score in table.scores.values())
+    n_seeds = int(scores["n_seeds"].max())
     if n_seeds > 1:
         yield f"Mean over {n_seeds} seeds within each fold."
     yield "Chance: UA of guessing among the classes of the test set."
 
 
-def pooled_accuracy(summary: Summary, table: ScoreTable) -> Table:
+def pooled_accuracy(summary: Summary, protocol: str) -> Table:
     """UA of the pooled predictions of all folds, with confidence intervals over speakers."""
-    known = summary.intervals_of(table.protocol)
-    rows = [_pooled_row(table, test, [test], known) for test in table.tests]
-    if several := len(table.tests) > 1:
-        rows.append(_pooled_row(table, None, table.tests, known))
-    missing = len(known) < len(rows) * len(table.systems)
+    scores, known = summary.scores[protocol], summary.pooled[protocol]
+    ua = by_system(scores, "pooled_ua")
+    every = names(ua.index)
+    rows = []
+    tested = {test: [test] for test in every} | ({"": every} if len(every) > 1 else {})
+    for name, tests in tested.items():
+        values = ua.loc[tests].mean(skipna=False)
+        texts = [
+            _estimate(row(known, name, s)) if (name, s) in known.index else ABSENT
+            for s in names(ua)
+        ]
+        rows.append(cells(name or "mean", *_best_marked(scores, tests, texts, values)))
+    missing = known["low"].notna().sum() < len(rows) * len([*ua])
     return Table(
         title="UA of the pooled predictions of all folds, with 95 % CI over speakers",
-        columns=(TEST_SET[table.protocol], *table.systems),
+        columns=(TEST_SET[protocol], *names(ua)),
         rows=tuple(rows),
-        notes=(INTERVAL, *((NO_INTERVAL,) if missing else ()), *_lost_classes(known.values())),
-        n_last=int(several),
+        notes=(INTERVAL, *((NO_INTERVAL,) if missing else ()), *_lost_classes(known["lost"].max())),
+        n_last=int("" in tested),
     )
 
 
-def _pooled_row(table: ScoreTable, test: str | None, tests: Sequence[str], known: Intervals) -> Row:
-    values, texts = [], []
-    for system in table.systems:
-        scores = [table.get(name, system) for name in tests]
-        pooled = [score.pooled(metrics.unweighted_accuracy) for score in scores if score]
-        values.append(fmean(pooled) if len(pooled) == len(tests) else None)
-        interval = known.get((test, system))
-        texts.append(_with_interval(interval) if interval else decimal(values[-1]))
-    return cells(test or "mean", *_best_marked(table, tests, texts, values))
+def _estimate(found: Mapping[str, float]) -> str:
+    return with_interval(Estimate(found["value"], found["low"], found["high"]))
 
 
-def secondary(table: ScoreTable) -> Iterator[Table]:
+def secondary(scores: pd.DataFrame, protocol: str) -> Iterator[Table]:
     """Weighted accuracy and macro F1 of the pooled predictions of all folds."""
-    measures: dict[str, Callable[[Counts], float]] = {
-        "Weighted accuracy: share of correct predictions": metrics.weighted_accuracy,
-        "Macro F1": metrics.macro_f1,
-    }
-    for title, measure in measures.items():
-        rows = []
-        for test in table.tests:
-            scores = [table.get(test, system) for system in table.systems]
-            values = [None if score is None else score.pooled(measure) for score in scores]
-            texts = [decimal(value) for value in values]
-            rows.append(cells(test, *_best_marked(table, [test], texts, values)))
-        yield Table(title, (TEST_SET[table.protocol], *table.systems), tuple(rows))
+    titles = {"wa": "Weighted accuracy: share of correct predictions", "macro_f1": "Macro F1"}
+    for column, title in titles.items():
+        values = by_system(scores, column)
+        rows = tuple(
+            cells(test, *_best_marked(scores, [test], [*map(decimal, found)], found))
+            for test, found in zip(names(values.index), values.to_numpy(), strict=True)
+        )
+        yield Table(title, (TEST_SET[protocol], *names(values)), rows)
 
 
-def class_recalls(table: ScoreTable) -> Table:
+def class_recalls(results: pd.DataFrame) -> Table:
     """Recall of each class by system, over all test sets of a protocol."""
-    rows = tuple(cells(s, *metrics.recalls(table.counts(s))) for s in table.systems)
+    found = metrics_by(results, ["system"])[[f"recall_{name}" for name in EMOTION.classes]]
+    pairs = zip(names(found.index), found.to_numpy(), strict=True)
+    rows = tuple(cells(system, *recalls) for system, recalls in pairs)
     return Table("Recall by class, all test sets", ("System", *EMOTION.classes), rows)
 
 
-def confusion(table: ScoreTable, system: str) -> Table:
-    """Table 4: confusion matrix, as shares of each true class."""
-    counts = table.counts(system)
-    rows = tuple(
-        (
-            Cell(name),
-            *(Cell(decimal(x), shade=0.0 if math.isnan(x) else float(x)) for x in row),
-            count_cell(int(n)),
+def confusion_tables(results: pd.DataFrame, protocol: str) -> Iterator[Table]:
+    """Confusion matrix of each system on each test set: count, and share of the true class."""
+    tests, number = results["test_set"].unique(), "Table 4. " if protocol == "aggregated" else ""
+    by = [*(["test_set"] if len(tests) > 1 else []), "system"]
+    index, matrices = confusions(results, by)
+    for key, matrix, ua in zip(index, matrices, metrics.unweighted_accuracy(matrices), strict=True):
+        name = " on ".join(reversed(key)) if isinstance(key, tuple) else key
+        rows = tuple(
+            (
+                Cell(emotion),
+                *(Cell(_share(n, x), shade=0.0 if math.isnan(x) else float(x)) for n, x in row),
+                count_cell(int(total)),
+            )
+            for emotion, row, total in zip(
+                EMOTION.classes,
+                np.stack([matrix, shares(matrix)], axis=-1),
+                matrix.sum(axis=1),
+                strict=True,
+            )
         )
-        for name, row, n in zip(EMOTION.classes, shares(counts), counts.sum(axis=1), strict=True)
-    )
-    number = "Table 4. " if table.protocol == "aggregated" else ""
-    title = f"{number}Confusion matrix of {system}: UA {decimal(table.mean(system))}"
-    return Table(title, ("True class", *EMOTION.classes, "n"), rows)
+        title = f"{number}Confusion matrix of {name}: UA {decimal(float(ua))}"
+        yield Table(title, ("True class", *EMOTION.classes, "n"), rows)
+
+
+def _share(n: float, share: float) -> str:
+    """`.800 (8)`: share of the true class, and number of predictions."""
+    return ABSENT if math.isnan(share) else f"{decimal(share)} ({count(int(n))})"

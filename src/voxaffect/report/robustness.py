@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from math import isnan
 
-from voxaffect.evaluation.robustness.robustness import Compared, Estimate, Robustness
+from voxaffect.evaluation.intervals import Estimate
+from voxaffect.evaluation.robustness.robustness import Compared, Robustness
+from voxaffect.report.export import finite
 from voxaffect.report.figures.curves import robustness_picture
 from voxaffect.report.figures.style import Picture
 from voxaffect.report.table import (
@@ -98,7 +103,7 @@ def summary_table(found: Robustness) -> Table:
     degraded = _with_intervals([s.degraded for s in found.systems])
     robustness = _with_intervals([s.robustness for s in found.systems])
     rows = tuple(
-        cells(s.system, _with_interval(s.clean), *marked)
+        cells(s.system, with_interval(s.clean), *marked)
         for s, *marked in zip(found.systems, degraded, robustness, strict=True)
     )
     columns = ("System", "Clean UA", "Degraded UA", "Robustness")
@@ -111,7 +116,7 @@ def _notes(found: Robustness) -> Iterator[str]:
         yield f"Mean over {found.n_seeds} seeds within each fold."
     if found.n_left_out:
         yield f"Left out: {plural(found.n_left_out, 'fold')} without results of every system."
-    if any(s.robustness.value is None for s in found.systems):
+    if any(isnan(s.robustness.value) for s in found.systems):
         yield f"{ABSENT}: clean UA is not above chance, or no condition is scored."
     for c in found.conditions:
         if c.n_refused:
@@ -121,7 +126,7 @@ def _notes(found: Robustness) -> Iterator[str]:
 
 def _intervals(found: Robustness) -> str:
     speakers = plural(sum(found.n_speakers.values()), "speaker")
-    if all(s.degraded.low is None for s in found.systems):
+    if not any(s.degraded.has_interval for s in found.systems):
         corpora = plural(len(found.n_speakers), "corpus", "corpora")
         return (
             f"No confidence intervals: too few speakers ({speakers} of {corpora}), or speakers are "
@@ -129,7 +134,7 @@ def _intervals(found: Robustness) -> str:
         )
     return (
         f"In brackets: 95 % bootstrap confidence intervals over {speakers}, resampled within each "
-        "corpus; none if clean UA falls to chance in some resample."
+        "corpus; none if clean UA falls to chance in more than 1 % of the resamples."
     )
 
 
@@ -138,7 +143,7 @@ def comparisons(found: Robustness) -> Table:
     rows = tuple(
         cells(
             *(c.system, c.reference),
-            *(_with_interval(e, signed) for e in (c.degraded, c.robustness)),
+            *(with_interval(e, signed) for e in (c.degraded, c.robustness)),
             *(c.n_pairs, p_value(c.p), p_value(c.p_holm), _significance(c)),
         )
         for c in found.comparisons
@@ -192,11 +197,7 @@ def _values(estimates: list[Estimate]) -> list[Cell]:
 
 
 def _with_intervals(estimates: list[Estimate]) -> list[Cell]:
-    return best_marked([_with_interval(e) for e in estimates], [e.value for e in estimates])
-
-
-def _with_interval(estimate: Estimate, shown: Callable[[float], str] = decimal) -> str:
-    return with_interval(estimate.value, estimate.low, estimate.high, shown)
+    return best_marked([*map(with_interval, estimates)], [e.value for e in estimates])
 
 
 HEADER = (
@@ -218,6 +219,11 @@ def robustness_csv(found: Robustness) -> str:
     return csv_text(HEADER, rows)
 
 
+def robustness_json(found: Robustness) -> str:
+    """Every number, as JSON; undefined ones (NaN) are null."""
+    return json.dumps(finite(asdict(found)), indent=1, ensure_ascii=False) + "\n"
+
+
 def _numbers(estimate: Estimate) -> list[str]:
     values = (estimate.value, estimate.low, estimate.high)
-    return ["" if value is None else f"{value:.6f}" for value in values]
+    return ["" if isnan(value) else f"{value:.6f}" for value in values]

@@ -96,9 +96,11 @@ def protocol_section(run: Run) -> Section:
     rows = tuple(cells(c.name, c.n_utterances, c.n_speakers, c.digest) for c in run.corpora)
     corpora = Table("Protocol card: corpora", columns, rows, text_columns=(0, 3))
     tables = [card(protocol_card(run)), corpora]
-    if restarted := [r for r in run.results if r.restarted]:
+    restarted = run.trainings[run.trainings["restarted"].fillna("") != ""]
+    if len(restarted):
         columns = ("Fold", "System", "Seed", "Failure of the first training")
-        rows = tuple(cells(r.fold, r.system, str(r.seed), r.restarted) for r in restarted)
+        keys = ["fold", "system", "seed", "restarted"]
+        rows = tuple(cells(*map(str, row)) for row in restarted[keys].to_numpy())
         title = "Trainings restarted with another seed"
         tables.insert(0, Table(title, columns, rows, text_columns=range(4)))
     if run.failures:

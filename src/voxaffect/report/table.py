@@ -8,8 +8,12 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING
 
 from voxaffect.report.figures.style import Picture
+
+if TYPE_CHECKING:
+    from voxaffect.evaluation.intervals import Estimate
 
 ABSENT = "\N{EN DASH}"
 """Shown for a missing value; never 0, never NaN."""
@@ -52,7 +56,7 @@ def _text(value: str | float | None) -> str:
 
 def best_marked(texts: Sequence[str], values: Sequence[float | None]) -> list[Cell]:
     """Cells with the highest value marked, if at least two values are known."""
-    known = [value for value in values if value is not None]
+    known = [value for value in values if value is not None and not math.isnan(value)]
     top = max(known) if len(known) > 1 else None
     return [
         Cell(text, best=value is not None and value == top)
@@ -128,18 +132,12 @@ def signed(value: float) -> str:
     return ("" if value < 0 else "+") + decimal(value)
 
 
-def with_interval(
-    value: float | None,
-    low: float | None,
-    high: float | None,
-    shown: Callable[[float], str] = decimal,
-) -> str:
-    """`.444 [.398, .491]`; the value alone if it has no interval."""
-    if value is None:
+def with_interval(found: Estimate | None, shown: Callable[[float], str] = decimal) -> str:
+    """`.444 [.398, .491]`; the value alone if it has no interval, absent if it is undefined."""
+    if found is None or math.isnan(found.value):
         return ABSENT
-    if low is None or high is None:
-        return shown(value)
-    return f"{shown(value)} [{shown(low)}, {shown(high)}]"
+    interval = f" [{shown(found.low)}, {shown(found.high)}]" if found.has_interval else ""
+    return shown(found.value) + interval
 
 
 def p_value(value: float) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-import numpy as np
+import pandas as pd
 
-from voxaffect.evaluation import metrics
-from voxaffect.evaluation.curves import history_of
-from voxaffect.evaluation.experiment.run import FACTS, FoldResult, Run
-from voxaffect.evaluation.experiment.utterance_facts import facts_csv
+from voxaffect.evaluation.curves import histories
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.results import FACTS, metrics_by
 from voxaffect.evaluation.robustness.robustness import Robustness
 from voxaffect.evaluation.summary import Summary
 from voxaffect.files import write_text
@@ -28,11 +27,11 @@ from voxaffect.report.table import Section, csv_text, escape, markdown, named_ta
 from voxaffect.taxonomy import EMOTION
 
 
-def write_events(results: Iterable[FoldResult], out: Path) -> Path:
+def write_events(trainings: pd.DataFrame, out: Path) -> Path:
     """Write the training curves of all results for TensorBoard.
 
     Args:
-        results: of any protocols, systems and seeds; those without epochs are skipped.
+        trainings: of a run; those without epochs are skipped.
         out: folder of the report.
 
     Returns:
@@ -43,10 +42,10 @@ def write_events(results: Iterable[FoldResult], out: Path) -> Path:
     """
     summary_writer()  # raises even if no system has epochs
     folder = out / "tensorboard"
-    for result in results:
-        if history := history_of(result):
-            fold = Path(*map(_folder_name, result.fold.split("/")))
-            write_history(history, folder / fold / f"{result.system}-{result.seed}")
+    found = histories(trainings)
+    for row, history in zip(trainings.loc[found.index].itertuples(), found, strict=True):
+        fold = Path(*map(_folder_name, str(row.fold).split("/")))
+        write_history(history, folder / fold / f"{row.system}-{row.seed}")
     return folder
 
 
@@ -60,12 +59,9 @@ def terminal_markdown(summary: Summary) -> str:
     run = summary.run
     shown = [
         run_info.overview(run.corpora),
-        *(result_tables.unweighted_accuracy(summary, table) for table in summary.tables),
-        *(
-            result_tables.confusion(table, system)
-            for table in summary.tables
-            if table.protocol == "aggregated"
-            for system in table.systems
+        *(result_tables.unweighted_accuracy(summary, protocol) for protocol in summary.scores),
+        *result_tables.confusion_tables(
+            run.results[run.results["protocol"] == "aggregated"], "aggregated"
         ),
     ]
     note = [f"> {escape(run.note)}"] if run.note else []
@@ -83,8 +79,8 @@ def write_report(summary: Summary, out: Path, robustness: Robustness | None = No
 
     Returns:
         The files, `report.html` first, then `report.md`, `curves.csv`, `results.csv`,
-        `report.json`, `tables.tex`, `utterances.csv` and `groups.csv` if the run describes its
-        utterances, `amounts.csv` if it has learning curves, and `figures/*.svg`.
+        `report.json`, `tables.tex`, `utterances.csv` and `groups.csv` if the run has results,
+        `amounts.csv` if it has learning curves, and `figures/*.svg`.
     """
     run = summary.run
     pictures = draw_all(run, summary)
@@ -96,14 +92,14 @@ def write_report(summary: Summary, out: Path, robustness: Robustness | None = No
     texts = {
         "report.html": html_page(run, text, parts, files),
         "report.md": markdown_page(run, text, parts),
-        "curves.csv": curves_csv(run.results, run.note),
+        "curves.csv": curves_csv(run.trainings, run.note),
         **{file.name: file.text for file in files},
     }
     if summary.groups is not None:
-        texts[FACTS] = facts_csv(run.utterances)
+        texts["utterances.csv"] = utterances_csv(run.results)
         texts["groups.csv"] = groups_csv(summary.groups, run.note)
-    if run.thinned:
-        texts["amounts.csv"] = results_csv(run.thinned, run.note)
+    if len(run.thinned):
+        texts["amounts.csv"] = results_csv(run.thinned, run.trainings, run.note)
     texts |= {f"figures/{picture.name}.svg": picture.svg for picture in pictures}
     for name, content in texts.items():
         write_text(out / name, content)
@@ -114,7 +110,7 @@ def downloads(
     run: Run, summary: Summary, text: Sequence[str], parts: Sequence[Section]
 ) -> tuple[Download, ...]:
     """Machine-readable files, also embedded in the page."""
-    results = results_csv(run.results, run.note)
+    results = results_csv(run.results, run.trainings, run.note)
     data = report_json(run, summary, text, parts)
     tex = latex_document(named_tables(parts), run.note)
     return (
@@ -124,35 +120,41 @@ def downloads(
     )
 
 
-IDENTITY = ("protocol", "fold", "test_name", "system", "seed", "settings_digest")
-TRAINING = ("protocol", "fold", "system", "seed")
-MEASURES = (metrics.unweighted_accuracy, metrics.weighted_accuracy, metrics.macro_f1)
-EPOCH_FIELDS = ("train_loss", "dev_loss", "dev_ua", "frames_per_s")
+def utterances_csv(results: pd.DataFrame) -> str:
+    """One row per test utterance, with what is known of it."""
+    rows = results.drop_duplicates("utterance")[["utterance", *FACTS]]
+    rows = rows.assign(
+        duration_s=rows["duration_s"].round(3), snr_db=rows["snr_db"].round(2)
+    ).rename(columns={"utterance": "id"})
+    return rows.to_csv(index=False, lineterminator="\n")
 
 
-def results_csv(results: Iterable[FoldResult], note: str = "") -> str:
+IDENTITY = ["protocol", "fold", "test_name", "system", "seed", "settings_digest"]
+MEASURES = ["n", "ua", "wa", "macro_f1", *(f"recall_{name}" for name in EMOTION.classes)]
+EPOCH_FIELDS = ["train_loss", "dev_loss", "dev_ua", "frames_per_s"]
+
+
+def results_csv(results: pd.DataFrame, trainings: pd.DataFrame, note: str = "") -> str:
     """One row per fold, system and seed; recalls of classes without test utterances are empty."""
-    recalls = (f"recall_{name}" for name in EMOTION.classes)
-    header = (*IDENTITY, "n", "ua", "wa", "macro_f1", *recalls, "seconds", "note")
-    rows = []
-    for result in results:
-        matrix = result.matrix
-        measures = [measure(matrix) for measure in MEASURES]
-        values = (*measures, *metrics.recalls(matrix))
-        numbers = ("" if np.isnan(value) else f"{value:.6f}" for value in values)
-        identity = (getattr(result, name) for name in IDENTITY)
-        rows.append((*identity, matrix.sum(), *numbers, f"{result.seconds:.2f}", note))
-    return csv_text(header, rows)
+    scores = metrics_by(results, IDENTITY)[MEASURES].reset_index()
+    seconds = trainings.set_index("settings_digest")["seconds"].map("{:.2f}".format)
+    rows = scores.assign(seconds=scores["settings_digest"].map(seconds), note=note)
+    return rows.to_csv(index=False, float_format="%.6f", lineterminator="\n")
 
 
-def curves_csv(results: Iterable[FoldResult], note: str = "") -> str:
+def curves_csv(trainings: pd.DataFrame, note: str = "") -> str:
     """One row per epoch of each training; `kept` is 1 for the epoch whose weights were used."""
-    rows = []
-    for result in results:
-        if history := history_of(result):
-            training = [getattr(result, name) for name in TRAINING]
-            for epoch in history.epochs:
-                numbers = (f"{getattr(epoch, name):.6g}" for name in EPOCH_FIELDS)
-                kept = int(epoch.number == history.best)
-                rows.append((*training, epoch.number, *numbers, kept, note))
-    return csv_text((*TRAINING, "epoch", *EPOCH_FIELDS, "kept", "note"), rows)
+    names = ["protocol", "fold", "system", "seed"]
+    found = histories(trainings)
+    rows = [
+        (
+            *(getattr(training, name) for name in names),
+            epoch.number,
+            *(f"{getattr(epoch, name):.6g}" for name in EPOCH_FIELDS),
+            int(epoch.number == history.best),
+            note,
+        )
+        for training, history in zip(trainings.loc[found.index].itertuples(), found, strict=True)
+        for epoch in history.epochs
+    ]
+    return csv_text((*names, "epoch", *EPOCH_FIELDS, "kept", "note"), rows)

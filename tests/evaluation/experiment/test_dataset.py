@@ -18,6 +18,7 @@ from voxaffect.errors import AudioError, FeatureError
 from voxaffect.evaluation.experiment.dataset import Dataset, Prepared, prepare
 from voxaffect.evaluation.experiment.experiment import Plan, run
 from voxaffect.evaluation.experiment.run import RunFolder
+from voxaffect.evaluation.results import metrics_by
 from voxaffect.features.cache.cache import FeatureStore
 from voxaffect.features.frames import FrameGrid
 from voxaffect.systems.systems import SYSTEMS
@@ -145,13 +146,10 @@ def test_systems_use_their_own_features_on_the_same_folds(tmp_path: Path) -> Non
     blind = replace(dataset, features={i: 0 * f for i, f in dataset.features.items()})
     others = {"egemaps": of_other_features(dataset)}
     found = run(PLAN, blind, (), RunFolder(tmp_path), others=others)
-    by_system = {s.name: [r for r in found.results if r.system == s.name] for s in PLAN.systems}
-    for one, other, third in zip(*by_system.values(), strict=True):
-        assert one.fold == other.fold == third.fold
-        assert one.ids == other.ids == third.ids
-    hits = {
-        name: np.mean([np.mean(r.y_true == r.y_pred) for r in rs]) for name, rs in by_system.items()
-    }
+    tested = found.results[["fold", "utterance"]].astype(str)
+    one, *others_ = (tested[found.results["system"] == system.name] for system in PLAN.systems)
+    assert all(other.to_numpy().tolist() == one.to_numpy().tolist() for other in others_)
+    hits = metrics_by(found.results, ["system"])["wa"]
     assert hits["egemaps-svm"] == 1
     assert hits["svm"] == pytest.approx(1 / 4)
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import signal
@@ -12,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from tests.evaluation.data import make_dataset
+from tests.evaluation.data import assert_same, make_dataset
 from voxaffect.errors import ArtifactError, FoldError, TrainingError
 from voxaffect.evaluation.experiment.experiment import Plan, run
 from voxaffect.evaluation.experiment.job import Job, Outcome
-from voxaffect.evaluation.experiment.run import FoldResult, Run, RunFolder, result_name
+from voxaffect.evaluation.experiment.run import FoldResult, Run, RunFolder
+from voxaffect.evaluation.results import metrics_by
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings
 from voxaffect.systems.baselines import SvmSettings
@@ -38,13 +38,6 @@ def compute(folder: Path, plan: Plan = PLAN, n_jobs: int = 1) -> Run:
     return run(plan, DATASET, (), RunFolder(folder), n_jobs=n_jobs, note="made up")
 
 
-def same(first: FoldResult, second: FoldResult) -> bool:
-    return first.ids == second.ids and all(
-        np.array_equal(getattr(first, name), getattr(second, name))
-        for name in ("y_true", "y_pred", "probabilities", "high_level")
-    )
-
-
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
     """Processes compute on one thread each, and another number of threads sums in another order."""
@@ -60,46 +53,43 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_every_fold_system_and_seed_has_a_result(finished: Run) -> None:
-    assert len(finished.results) == N_FOLDS * 2 * 2
-    names = {(r.fold, r.system, r.seed) for r in finished.results}
-    assert len(names) == len(finished.results)
+    names = finished.results[["fold", "system", "seed"]].drop_duplicates()
+    assert len(names) == len(finished.trainings) == N_FOLDS * 2 * 2
     assert finished.note == "made up"
     assert finished.failures == ()
     assert finished.wall_s > 0
 
 
 def test_results_have_the_test_utterances_of_their_fold(finished: Run) -> None:
-    for result in finished.results:
-        speakers = {DATASET.utterances[i].speaker for i in result.ids}
-        corpora = {DATASET.utterances[i].corpus for i in result.ids}
-        if result.protocol == "within":
-            assert speakers == {result.test_name}
-        if result.protocol == "cross":
-            assert corpora == {result.test_name}
-        np.testing.assert_array_equal(result.y_true, DATASET.emotions(result.ids))
+    results = finished.results
+    utterances = [DATASET.utterances[i] for i in results["utterance"]]
+    assert [u.speaker for u in utterances] == results["speaker"].tolist()
+    within, cross = (results["protocol"] == name for name in ("within", "cross"))
+    assert (results["speaker"] == results["test_name"].astype(str))[within].all()
+    assert (results["corpus"] == results["test_name"].astype(str))[cross].all()
+    truth = DATASET.emotions(results["utterance"].tolist())
+    np.testing.assert_array_equal(results["y_true"].cat.codes, truth)
+    assert set(finished.leakage) == set(results["fold"])
 
 
 def test_systems_are_above_chance_on_separable_classes(finished: Run) -> None:
-    svm = [r for r in finished.results if r.system == "svm" and r.protocol == "within"]
-    assert np.mean([(r.y_true == r.y_pred).mean() for r in svm]) > 0.9
+    accuracy = metrics_by(finished.results, ["protocol", "system"])["wa"]
+    assert accuracy["within", "svm"] > 0.9
 
 
 def test_number_of_processes_does_not_change_results(finished: Run, tmp_path: Path) -> None:
     plan = replace(PLAN, seeds=(0,))
     parallel = compute(tmp_path, plan, n_jobs=2)
-    alone = [r for r in finished.results if r.seed == 0]
-    for a, b in zip(alone, parallel.results, strict=True):
-        assert a.ids == b.ids
-        np.testing.assert_array_equal(a.y_pred, b.y_pred)
-        # Other threads for linear algebra may end in another last bit.
-        np.testing.assert_allclose(a.high_level, b.high_level, rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(a.probabilities, b.probabilities, rtol=1e-4, atol=1e-6)
+    alone = finished.results[finished.results["seed"] == 0].reset_index(drop=True)
+    # Other threads for linear algebra may end in another last bit.
+    assert_same(alone, parallel.results, rtol=1e-4, atol=1e-6)
 
 
 def test_results_are_kept_and_damaged_ones_computed_again(finished: Run, tmp_path: Path) -> None:
     compute(tmp_path)
     folder = RunFolder(tmp_path)
-    files = sorted((tmp_path / "results").glob("*/*.npz"))
+    (tmp_path / "results.parquet").unlink()
+    files = sorted((tmp_path / "parts").glob("*/*.parquet"))
     files[0].unlink()
     files[1].write_bytes(files[1].read_bytes()[:100])
     before = {path: path.stat().st_mtime_ns for path in files[2:]}
@@ -107,7 +97,7 @@ def test_results_are_kept_and_damaged_ones_computed_again(finished: Run, tmp_pat
     again = run(PLAN, DATASET, (), folder, on_outcome=ended.append)
     assert len(ended) == 2
     assert {path: path.stat().st_mtime_ns for path in files[2:]} == before
-    assert all(same(a, b) for a, b in zip(finished.results, again.results, strict=True))
+    assert_same(finished.results, again.results)
 
 
 def test_changed_settings_and_audio_are_computed_again(tmp_path: Path) -> None:
@@ -135,7 +125,7 @@ def test_added_corpus_does_not_change_within_corpus_folds(tmp_path: Path) -> Non
 def test_run_has_the_results_of_the_last_plan(tmp_path: Path) -> None:
     compute(tmp_path, Plan(("cross",), (SYSTEMS["svm"],)))
     compute(tmp_path, Plan(("aggregated",), (SYSTEMS["svm"],)))
-    assert {r.protocol for r in RunFolder(tmp_path).load().results} == {"aggregated"}
+    assert set(RunFolder(tmp_path).load().results["protocol"]) == {"aggregated"}
 
 
 def test_result_of_other_settings_is_not_used_for_a_failed_one(
@@ -150,7 +140,7 @@ def test_result_of_other_settings_is_not_used_for_a_failed_one(
     monkeypatch.setattr(Job, "compute", fail)
     changed = replace(plan, options=Options(svm=SvmSettings(penalty=0.5)))
     found = run(changed, DATASET, (), RunFolder(tmp_path))
-    assert found.results == ()
+    assert found.results.empty
     assert len(found.failures) == 2
 
 
@@ -162,7 +152,7 @@ def test_similar_names_have_separate_results(tmp_path: Path) -> None:
     }
     dataset = replace(dataset, utterances=utterances)
     found = run(Plan(("within",), (SYSTEMS["svm"],)), dataset, (), RunFolder(tmp_path))
-    assert len(found.results) == 4
+    assert len(found.trainings) == 4
 
 
 LONGER = replace(
@@ -195,7 +185,7 @@ def test_killed_run_resumes_with_the_same_results(tmp_path: Path) -> None:
     resumed = run(LONGER, DATASET, (), RunFolder(tmp_path / "killed"), on_outcome=ended.append)
     assert len(ended) == N_FOLDS * 2 - 3
     undisturbed = compute(tmp_path / "undisturbed", LONGER)
-    assert all(same(a, b) for a, b in zip(resumed.results, undisturbed.results, strict=True))
+    assert_same(resumed.results, undisturbed.results)
 
 
 def test_failed_fold_is_reported_and_others_finish(
@@ -210,7 +200,7 @@ def test_failed_fold_is_reported_and_others_finish(
 
     monkeypatch.setattr(Job, "compute", compute_or_fail)
     found = compute(tmp_path, Plan(("cross", "aggregated"), (SYSTEMS["svm"],)))
-    assert {r.fold for r in found.results} == {"cross/south", "aggregated"}
+    assert set(found.results["fold"]) == {"cross/south", "aggregated"}
     assert [f["fold"] for f in found.failures] == ["cross/north"]
     assert "the loss became nan" in found.failures[0]["reason"]
 
@@ -219,9 +209,9 @@ def test_impossible_protocols_are_reported_or_an_error_if_there_is_no_other(tmp_
     alone = make_dataset(("north",))
     with pytest.raises(FoldError, match="two or more"):
         run(Plan(("cross",), (SYSTEMS["svm"],)), alone, (), RunFolder(tmp_path))
-    assert not list(tmp_path.glob("results/*"))
+    assert not list(tmp_path.glob("parts/*"))
     found = run(Plan(("cross", "within"), (SYSTEMS["svm"],)), alone, (), RunFolder(tmp_path))
-    assert {r.protocol for r in found.results} == {"within"}
+    assert set(found.results["protocol"]) == {"within"}
     assert "two or more" in found.failures[0]["reason"]
 
 
@@ -234,21 +224,8 @@ def test_fold_with_one_class_is_reported_and_others_are_computed(tmp_path: Path)
         targets={i: dataset.targets[i] for i in kept},
     )
     found = run(Plan(("within",), (SYSTEMS["svm"],)), few, (), RunFolder(tmp_path))
-    assert [r.test_name for r in found.results] == ["north/1"]
+    assert set(found.results["test_name"]) == {"north/1"}
     assert "within/north/0: all training data are sad" in found.failures[0]["reason"]
-
-
-def test_run_is_loaded_as_it_was_saved(finished: Run, tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
-    names = [result_name(r.protocol, r.system, r.seed, r.settings_digest) for r in finished.results]
-    folder.write_header(finished, names)
-    for result in reversed(finished.results):
-        folder.write_result(result)
-    loaded = folder.load()
-    assert json.dumps(loaded.settings) == json.dumps(finished.settings)
-    assert [(r.fold, r.system, r.seed) for r in loaded.results] == [
-        (r.fold, r.system, r.seed) for r in finished.results
-    ]
 
 
 def test_folder_without_a_run_is_an_error(tmp_path: Path) -> None:

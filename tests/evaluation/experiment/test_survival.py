@@ -9,13 +9,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from tests.evaluation.data import make_dataset
+from tests.evaluation.data import assert_same, make_dataset
 from tests.processes import ENVIRONMENT, alive, start, wait_for
 from voxaffect.evaluation.experiment.experiment import Plan, run
 from voxaffect.evaluation.experiment.run import Run, RunFolder
+from voxaffect.evaluation.results import read_table
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings
 from voxaffect.systems.classifier import NetClassifier
@@ -55,7 +55,7 @@ WORKER = "loky.backend.popen"
 
 
 def results(folder: Path) -> list[Path]:
-    return sorted(folder.glob("results/*/[!.]*.npz"))
+    return sorted(folder.glob("parts/*/[!.]*.parquet"))
 
 
 def compute(folder: Path) -> tuple[Run, tuple[int, int]]:
@@ -97,14 +97,15 @@ def test_kill_9_of_any_process_does_not_change_results(
     assert n_before == (n_kept, N_JOBS)
     undisturbed, _ = compute(tmp_path / "undisturbed")
     assert ended.failures == ()
-    for a, b in zip(ended.results, undisturbed.results, strict=True):
-        assert (a.fold, a.system, a.seed, a.ids) == (b.fold, b.system, b.seed, b.ids)
-        for name in ("y_true", "y_pred", "high_level", "probabilities"):
-            np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+    assert_same(ended.results, undisturbed.results)
+    tables = [
+        read_table(path / "results.parquet")[0] for path in (folder, tmp_path / "undisturbed")
+    ]
+    assert tables[0].equals(tables[1])
 
 
 def test_temporary_files_of_killed_processes_are_removed_later(tmp_path: Path) -> None:
-    old, new = tmp_path / ".run.json.abc", tmp_path / "results/within/.svm-0-x.npz.def"
+    old, new = tmp_path / ".run.json.abc", tmp_path / "parts/within/.svm-0-x.parquet.def"
     new.parent.mkdir(parents=True)
     for path in (old, new):
         path.touch()

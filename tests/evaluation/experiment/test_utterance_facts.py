@@ -1,25 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.evaluation.fairness_runs import FACTS_OF_ONE
-from tests.report.runs import full_run
 from voxaffect.audio.waveform import Waveform
-from voxaffect.errors import ArtifactError
-from voxaffect.evaluation.experiment.run import FACTS, RunFolder
 from voxaffect.evaluation.experiment.utterance_facts import (
-    COLUMNS,
     MOST_DB,
-    UtteranceFacts,
-    facts_csv,
-    read_facts,
     rms_column,
     signal_to_noise_db,
 )
@@ -100,72 +91,3 @@ def test_snr_of_a_burst_in_noise_from_our_descriptors() -> None:
 )
 def test_other_feature_sets_have_no_rms_column(settings: Mapping[str, Any]) -> None:
     assert rms_column(settings) is None
-
-
-NAMES = st.text(st.characters(codec="utf-8"), min_size=1)
-FACT = st.builds(
-    UtteranceFacts,
-    corpus=NAMES,
-    speaker=NAMES,
-    gender=st.none() | NAMES,
-    language=st.none() | NAMES,
-    style=st.none() | NAMES,
-    duration_s=st.integers(1, 10**7).map(lambda n: n / 1000),
-    snr_db=st.none() | st.integers(0, 9600).map(lambda n: n / 100),
-    content=st.just("00ff"),
-)
-
-
-@settings(max_examples=50)
-@given(facts=st.dictionaries(NAMES, FACT, max_size=4))
-def test_facts_are_read_as_written_whatever_the_names(
-    facts: dict[str, UtteranceFacts], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    folder = RunFolder(tmp_path_factory.mktemp("facts"))
-    folder.write_utterances(facts)
-    assert read_facts(folder.root / FACTS) == facts
-    assert list(read_facts(folder.root / FACTS)) == list(facts)
-
-
-def test_facts_csv_is_readable() -> None:
-    assert facts_csv({"north/1": FACTS_OF_ONE}).splitlines() == [
-        "id,corpus,speaker,gender,language,style,duration_s,snr_db,content",
-        "north/1,north,north/a,female,German,acted,1.000,20.00,00ff",
-    ]
-
-
-def test_run_of_an_earlier_version_loads_without_facts(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
-    folder.write_header(full_run(), [])
-    assert folder.load().utterances == {}
-
-
-def test_facts_are_not_in_the_header(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
-    folder.write_header(full_run(), [])
-    folder.write_utterances({"north/1": FACTS_OF_ONE})
-    assert "utterances" not in (folder.header() or {})
-    assert folder.load().utterances == {"north/1": FACTS_OF_ONE}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "id,corpus\nnorth/1,north\n",
-        ",".join(COLUMNS) + "\nnorth/1,north\n",
-        ",".join(COLUMNS) + "\nnorth/1,north,north/a,,,,long,,00ff\n",
-        ",".join(COLUMNS) + '\n"north/1',
-    ],
-    ids=["empty", "other columns", "short row", "no number", "cut off"],
-)
-def test_damaged_table_is_an_error(tmp_path: Path, text: str) -> None:
-    (tmp_path / FACTS).write_text(text, "utf-8")
-    with pytest.raises(ArtifactError, match=r"utterances\.csv is damaged"):
-        read_facts(tmp_path / FACTS)
-
-
-def test_invalid_utf8_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / FACTS).write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ArtifactError, match="damaged"):
-        read_facts(tmp_path / FACTS)

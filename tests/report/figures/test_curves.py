@@ -5,21 +5,21 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from tests.evaluation.degraded import ASKED, MANY, answers, hits, speaker_of
-from tests.evaluation.learning_curves import at_share, learning_curve_run, thinned_run
-from tests.report.runs import full_run, plain_history, result
-from voxaffect.evaluation.curves import training_histories
+from tests.evaluation.degraded import ASKED, MANY, answers, by_speaker, hits
+from tests.evaluation.learning_curves import at_share, thinned_run
+from tests.report.runs import full_run, plain_history, result, run_of, table_of
+from voxaffect.evaluation.curves import training_curves
 from voxaffect.evaluation.learning_curve import learning_curves
 from voxaffect.evaluation.robustness.robustness import Robustness
-from voxaffect.evaluation.robustness.scores import robustness as score
-from voxaffect.evaluation.summary import summarize_run
+from voxaffect.evaluation.robustness.robustness import robustness as score
+from voxaffect.evaluation.summary import Summary
 from voxaffect.report.figures.curves import (
     learning_curve,
     learning_curve_caption,
     robustness,
     robustness_picture,
     training_caption,
-    training_curves,
+    training_figure,
 )
 from voxaffect.report.figures.draw import draw_all
 
@@ -39,7 +39,7 @@ def test_learning_curve_has_scores_on_a_logarithmic_axis() -> None:
 
 
 def test_one_panel_without_single_task_baseline() -> None:
-    run = learning_curve_run([at_share(s, "a/1", "svm", 5, n_train=9) for s in (0.5, 1.0)])
+    run = run_of([at_share(s, "a/1", "svm", 5, n_train=9) for s in (0.5, 1.0)])
     found = learning_curves(run)
     assert found is not None
     assert len(learning_curve(found, "within").axes) == 1
@@ -49,7 +49,7 @@ def test_one_panel_without_single_task_baseline() -> None:
 @pytest.mark.parametrize("word", ["dnn-stl", "dnn-mtl", "10 %", "UA gain from subtasks"])
 def test_learning_curve_has_readable_text(word: str) -> None:
     run = thinned_run()
-    (picture,) = [p for p in draw_all(run, summarize_run(run)) if p.section == "amounts"]
+    (picture,) = [p for p in draw_all(run, Summary(run)) if p.section == "amounts"]
     root = ET.fromstring(picture.svg)  # noqa: S314
     assert word in " ".join(root.itertext())
 
@@ -59,7 +59,7 @@ def found() -> Robustness:
         answers(hits(8, 6, 4, 5), "svm", speakers=MANY),
         answers(hits(9, 7, 4, 5), "dnn-stl", speakers=MANY),
     ]
-    scored = score(results, ASKED, speaker_of(results), note="made up")
+    scored = score(table_of(results, by_speaker), ASKED, note="made up")
     assert scored is not None
     return scored
 
@@ -84,8 +84,9 @@ def test_robustness_figure_has_text_and_note() -> None:
 
 
 def test_training_curve_is_the_mean_over_trainings() -> None:
-    systems = training_histories([r for r in full_run().results if r.protocol == "within"])
-    _, loss, accuracy = training_curves(systems).axes
+    trainings = full_run().trainings
+    systems = training_curves(trainings[trainings["protocol"] == "within"])
+    _, loss, accuracy = training_figure(systems).axes
     assert len(loss.lines) == len(accuracy.lines) == len(systems) == 4
     # Half of the trainings stop after three epochs and stay there; the loss halves each time.
     expected = [0.5, 0.25, 0.125, (0.125 + 0.0625) / 2]
@@ -93,8 +94,9 @@ def test_training_curve_is_the_mean_over_trainings() -> None:
 
 
 def test_marks_are_at_the_epochs_kept() -> None:
-    systems = training_histories([r for r in full_run().results if r.protocol == "within"])
-    stops, *_ = training_curves(systems).axes
+    trainings = full_run().trainings
+    systems = training_curves(trainings[trainings["protocol"] == "within"])
+    stops, *_ = training_figure(systems).axes
     names = [label.get_text() for label in stops.get_yticklabels()]
     assert names == ["dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl"]
     np.testing.assert_array_equal(np.asarray(stops.collections[1].get_offsets()), [[2, 0]])
@@ -103,14 +105,15 @@ def test_marks_are_at_the_epochs_kept() -> None:
 @pytest.mark.parametrize("n_epochs", [1, 2])
 def test_single_training_has_no_band(n_epochs: int) -> None:
     details = {"history": plain_history(n_epochs, best=1)}
-    systems = training_histories([result("emodb/a", "dnn-stl", (5,) * 4, details=details)])
-    _, loss, _ = training_curves(systems).axes
+    one = result("emodb/a", "dnn-stl", (5,) * 4, details=details)
+    systems = training_curves(run_of([one]).trainings)
+    _, loss, _ = training_figure(systems).axes
     assert len(loss.lines) == 1
     assert len(loss.collections) == 1  # the mark
     assert "at most 1 training per system" in training_caption(systems)
 
 
 def test_caption_explains_early_stopping() -> None:
-    text = training_caption(training_histories(full_run().results))
+    text = training_caption(training_curves(full_run().trainings))
     assert "After early stopping, the last value of a training is carried forward" in text
     assert "28 trainings" in text

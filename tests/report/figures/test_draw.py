@@ -8,19 +8,18 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.typing import ColorType
 
-from tests.evaluation.fairness_runs import described_run, facts_for, results_of, run_of
-from tests.report.runs import NOTE, full_run, result
+from tests.evaluation.fairness_runs import described_run, facts_for, results_of
+from tests.report.runs import NOTE, full_results, full_run, result, run_of, table_of
 from voxaffect.evaluation.calibration import COVERAGES, reliabilities
-from voxaffect.evaluation.experiment.run import Run, order
-from voxaffect.evaluation.fairness import GroupScores, group_scores
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.fairness import SPEAKER, GroupScores, group_scores
 from voxaffect.evaluation.metrics import Counts
 from voxaffect.evaluation.reference_results import FOUR
-from voxaffect.evaluation.results import shares
-from voxaffect.evaluation.summary import summarize_run
+from voxaffect.evaluation.results import pick, shares
+from voxaffect.evaluation.summary import Summary
 from voxaffect.report.figures.draw import (
     MAX_SYSTEMS,
     SHADES,
-    confusion_picture,
     confusions,
     draw_all,
     groups,
@@ -76,60 +75,65 @@ def test_confusions_of_twenty_systems_fit_into_a_page_of_a_thousand_pixels() -> 
     assert (len(lefts), len(tops)) == (4, 5)
 
 
-def test_confusion_picture_names_test_set_systems_and_note() -> None:
-    def made() -> Picture:
-        return confusion_picture("confusion-cross-emodb", "cross", "EmoDB", matrices(2), NOTE)
-
-    found = made()
-    assert found == made()
-    assert (found.name, found.section) == ("confusion-cross-emodb", "cross")
-    assert found.caption.startswith("Confusion matrices by system, with UA: EmoDB.")
-    text = " ".join(ET.fromstring(found.svg).itertext())  # noqa: S314
-    for part in ("system-0", "system-1", "1,500", NOTE[:20]):
+def test_every_test_set_has_a_picture_of_confusion_matrices() -> None:
+    found = draw(full_run())
+    names = [name for name in found if name.startswith("confusion")]
+    assert names == [
+        *("confusion-within-emodb", "confusion-within-urdu"),
+        *("confusion-cross-emodb", "confusion-cross-iemocap-acted"),
+        *("confusion-cross-iemocap-natural", "confusion-cross-urdu", "confusion"),
+    ]
+    picture = found["confusion-cross-iemocap-natural"]
+    assert picture.section == "cross"
+    assert picture.caption.startswith(
+        "Confusion matrices by system, with UA: iemocap:natural, cross."
+    )
+    text = " ".join(ET.fromstring(picture.svg).itertext())  # noqa: S314
+    for part in ("dnn-stl", "lstm-mtl", NOTE[:20]):
         assert part in text
 
 
 def scores_of(run: Run) -> GroupScores:
-    found = group_scores(run)
+    found = group_scores(run.results)
     assert found is not None
     return found
 
 
 def test_one_panel_per_property_and_one_of_speakers() -> None:
-    scores = scores_of(described_run()).of("cross")
-    figure = groups(scores)
-    kinds = list(dict.fromkeys(g.kind for g in scores.groupings))
+    scores = scores_of(described_run())
+    figure = groups(scores, "cross")
+    kinds = [k for k in pick(scores.groups, protocol="cross").index.unique("kind") if k != SPEAKER]
     assert [panel.get_title(loc="left") for panel in figure.axes] == [*kinds, "each speaker"]
     gender = figure.axes[0]
     names = [label.get_text() for label in gender.get_yticklabels()]
     assert names == ["female", "male", "unknown"]
-    assert len(gender.lines) == MAX_SYSTEMS * len(names)
     (legend,) = figure.legends
     assert len(legend.get_texts()) == MAX_SYSTEMS
 
 
 def test_marks_are_at_the_accuracy_and_lines_are_intervals() -> None:
-    rights = {"north/a": (9,) * 4, "north/b": (5,) * 4, "north/c": (3,) * 4}
-    results = results_of(rights)
-    genders = {"north/a": "female", "north/b": "female", "north/c": "male"}
-    run = run_of(results, facts_for(results, gender=genders))
-    panel, each = groups(scores_of(run).of("within")).axes
+    women = {f"north/a{n}": (9 - 4 * (n % 2),) * 4 for n in range(6)}
+    genders = {**dict.fromkeys(women, "female"), "north/c": "male"}
+    run = run_of(results_of({**women, "north/c": (3,) * 4}), facts_for(gender=genders))
+    panel, each = groups(scores_of(run), "within").axes
     x = [np.asarray(mark.get_offsets())[0][0] for mark in panel.collections[:2]]
     np.testing.assert_allclose(x, [0.7, 0.3])
     (line,) = panel.lines  # one speaker has no interval
-    np.testing.assert_allclose(np.asarray(line.get_xdata(), float), [0.5, 0.9])
-    np.testing.assert_allclose(np.asarray(each.collections[0].get_offsets())[:, 0], [0.9, 0.5, 0.3])
+    low, high = np.asarray(line.get_xdata(), float)
+    assert 0.5 <= low < 0.7 < high <= 0.9
+    dots = np.asarray(each.collections[0].get_offsets())[:, 0]
+    np.testing.assert_allclose(dots, [0.9] * 3 + [0.5] * 3 + [0.3])
 
 
 def test_only_the_panel_of_speakers_without_groups() -> None:
-    results = results_of({"north/a": (9,) * 4})
-    figure = groups(scores_of(run_of(results, facts_for(results))).of("within"))
+    run = run_of(results_of({"north/a": (9,) * 4}), facts_for())
+    figure = groups(scores_of(run), "within")
     assert [panel.get_title(loc="left") for panel in figure.axes] == ["each speaker"]
     assert figure.legends == []
 
 
 def test_reliability_has_one_line_per_system_and_the_diagonal() -> None:
-    found = [r for r in reliabilities(full_run()) if r.protocol == "within"]
+    found = [r for r in reliabilities(full_run().results) if r.protocol == "within"]
     diagram, accuracy, ua = reliability(found).axes
     assert (len(diagram.lines), len(accuracy.lines), len(ua.lines)) == (
         1 + MAX_SYSTEMS,
@@ -140,18 +144,18 @@ def test_reliability_has_one_line_per_system_and_the_diagonal() -> None:
 
 
 def test_empty_bin_has_no_mark() -> None:
-    run = Run({}, (), {}, (result("emodb/a", "svm", (4,) * 4),))  # one confidence, one bin
-    diagram, *_ = reliability(reliabilities(run)).axes
+    one = table_of([result("emodb/a", "svm", (4,) * 4)])  # one confidence, one bin
+    diagram, *_ = reliability(reliabilities(one)).axes
     np.testing.assert_allclose(np.asarray(diagram.lines[1].get_xydata()), [[0.7, 0.4]])
 
 
 def draw(run: Run) -> dict[str, Picture]:
-    return {picture.name: picture for picture in draw_all(run, summarize_run(run))}
+    return {picture.name: picture for picture in draw_all(run, Summary(run))}
 
 
 def small(n_hit: int = 3, **more: object) -> Run:
     one = result("aggregated", "dnn-mtl", (n_hit,) * 4, of=5, protocol="aggregated")
-    return Run({}, (), {}, (replace(one, **more),), note="costs $5 & more_or_less")  # type: ignore[arg-type]
+    return run_of([replace(one, **more)], note="costs $5 & more_or_less")  # type: ignore[arg-type]
 
 
 def test_figures_of_a_small_run_parse_and_have_the_note() -> None:
@@ -159,6 +163,7 @@ def test_figures_of_a_small_run_parse_and_have_the_note() -> None:
     assert set(pictures) == {
         "accuracy-aggregated",
         "confusion",
+        "groups-aggregated",
         "high-level",
         "learning-aggregated",
         "reliability-aggregated",
@@ -193,30 +198,24 @@ def test_features_that_cannot_be_embedded(features: np.ndarray) -> None:
 
 
 def test_figure_two_has_the_systems_of_the_paper_with_one_seed() -> None:
-    samples = high_level_samples(full_run())
-    assert [r.system for r in samples] == ["dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl"]
-    assert {r.seed for r in samples} == {0}
+    samples = high_level_samples(full_run().results)
+    assert [*samples] == ["dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl"]
+    assert all(set(rows["seed"]) == {0} for rows in samples.values())
 
 
 def test_figure_two_prefers_the_systems_of_the_paper() -> None:
     """Two-way nets and single subtasks take no panel from them."""
     others = ("blstm-mtl", "blstm-stl", "dnn-gender")
-    more = tuple(result("aggregated", s, (5,) * 4, protocol="aggregated") for s in others)
-    run = full_run()
-    everything = replace(run, results=order((*run.results, *more)))
-    assert [r.system for r in high_level_samples(everything)] == list(FOUR)
-    without = replace(run, results=order(more))
-    assert [r.system for r in high_level_samples(without)] == [
-        "blstm-stl",
-        "blstm-mtl",
-        "dnn-gender",
-    ]
+    more = [result("aggregated", s, (5,) * 4, protocol="aggregated") for s in others]
+    assert [*high_level_samples(table_of([*full_results(), *more]))] == list(FOUR)
+    assert [*high_level_samples(table_of(more))] == ["blstm-stl", "blstm-mtl", "dnn-gender"]
 
 
 def test_no_figures_without_results() -> None:
-    assert draw(Run({}, (), {}, (), note=NOTE)) == {}
+    assert draw(Run({}, (), {}, note=NOTE)) == {}
 
 
 def test_systems_without_epochs_have_no_training_curves() -> None:
-    run = Run({}, (), {}, (result("emodb/a", "svm", (5,) * 4),))
-    assert set(draw(run)) == {"accuracy-within", "reliability-within"}
+    run = run_of([result("emodb/a", "svm", (5,) * 4)])
+    names = ("accuracy-within", "confusion-within-emodb", "groups-within", "reliability-within")
+    assert set(draw(run)) == set(names)

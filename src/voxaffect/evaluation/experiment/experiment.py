@@ -11,7 +11,7 @@ from functools import partial
 from itertools import product
 from typing import Any
 
-from voxaffect.errors import ArtifactError, FeatureError, FoldError
+from voxaffect.errors import FeatureError, FoldError
 from voxaffect.evaluation.experiment.dataset import Dataset
 from voxaffect.evaluation.experiment.job import (
     Batch,
@@ -22,7 +22,7 @@ from voxaffect.evaluation.experiment.job import (
     Schedule,
     facts_of,
 )
-from voxaffect.evaluation.experiment.run import CorpusSummary, Run, RunFolder, load_result
+from voxaffect.evaluation.experiment.run import CorpusSummary, Run, RunFolder
 from voxaffect.evaluation.splits.folds import (
     Dev,
     Fold,
@@ -169,19 +169,18 @@ def run(
     }
     jobs = _jobs(plan, data)
     folder.remove_unfinished()
-    folder.write_utterances(facts_of(dataset, corpora))
-    missing = {job.name for job in jobs if not _is_done(job, folder)}
+    facts = facts_of(dataset, corpora)
+    wanted = [job.name for job in jobs]
+    missing = set(wanted) - folder.stored(wanted)
     if on_plan is not None:
         on_plan(len(jobs) - len(missing), len(jobs))
     header = Run(
         settings={**plan.settings(), **(context or {})},
         corpora=tuple(corpora),
         versions=versions(),
-        results=(),
         note=note,
         leakage={name: statement.plain() for name, statement in stated.items()},
     )
-    wanted = [job.name for job in jobs]
     batches = _batches(job for job in jobs if job.name in missing)
     with (
         closing(_Header(folder, header, wanted, failures)) as kept,
@@ -193,11 +192,11 @@ def run(
                 outcome = replace(outcome, failure=end.reason)
                 failures.append(_failure(end.reason, job.data.fold, job.system.name, str(job.seed)))
             else:
-                folder.write_result(end)
+                folder.write_result(end, facts)
             kept.update()
             if on_outcome is not None:
                 on_outcome(outcome)
-    return folder.load()
+    return folder.join()
 
 
 def _jobs(plan: Plan, data: Mapping[str | None, Sequence[FoldData]]) -> list[Job]:
@@ -230,15 +229,6 @@ def _batches(jobs: Iterable[Job]) -> list[Batch]:
     for job in jobs:
         by_net[job.net_key].append(job)
     return [tuple(batch) for batch in by_net.values()]
-
-
-def _is_done(job: Job, folder: RunFolder) -> bool:
-    """Whether there is a valid result; a damaged one is computed again."""
-    path = folder.path(job.name)
-    try:
-        return path.exists() and load_result(path).settings_digest == job.settings_digest
-    except ArtifactError:
-        return False
 
 
 def _failure(reason: str, fold: str = "", system: str = "", seed: str = "") -> dict[str, str]:

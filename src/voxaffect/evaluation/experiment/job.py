@@ -8,9 +8,9 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import cached_property, partial
-from math import isnan
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
@@ -18,11 +18,8 @@ from voxaffect.corpora.table import NOT_STATED
 from voxaffect.errors import FeatureError, TrainingError, VoxaffectError
 from voxaffect.evaluation.experiment.dataset import Dataset
 from voxaffect.evaluation.experiment.run import CorpusSummary, FoldResult, result_name
-from voxaffect.evaluation.experiment.utterance_facts import (
-    UtteranceFacts,
-    rms_column,
-    signal_to_noise_db,
-)
+from voxaffect.evaluation.experiment.utterance_facts import rms_column, signal_to_noise_db
+from voxaffect.evaluation.results import FACTS
 from voxaffect.evaluation.splits.folds import Fold, Protocol
 from voxaffect.features.cache.index import StoredFrames
 from voxaffect.files import digest
@@ -41,22 +38,24 @@ class FoldData:
 
     Args:
         test_name: what is left out.
+        fold_digest: hash of the fold's train, dev and test utterances.
         ids: of the test utterances.
         digests: hashes of features and targets of train, dev and test.
-        leakage: what the sets share, in a sentence.
+        conditions: degradation of each test utterance, None where all are clean.
     """
 
     fold: str
     protocol: Protocol
     test_name: str
+    fold_digest: str
     ids: tuple[str, ...]
     train: Examples
     dev: Examples
     test: Examples
     digests: tuple[str, ...]
-    leakage: str
     n_train_frames: int
     train_share: float = 1.0
+    conditions: tuple[str, ...] | None = None
 
     @property
     def n_train_bytes(self) -> int:
@@ -64,20 +63,20 @@ class FoldData:
         return self.n_train_frames * self.train.frames[0][:1].nbytes
 
     @classmethod
-    def of(cls, fold: Fold, dataset: Dataset, leakage: str = "") -> FoldData:
-        """Data of a fold; the leakage statement needs the whole dataset and is given."""
+    def of(cls, fold: Fold, dataset: Dataset) -> FoldData:
+        """Data of a fold."""
         sets = (fold.train, fold.dev, fold.test)
         train, dev, test = (dataset.examples(ids) for ids in sets)
         return cls(
             fold=fold.name,
             protocol=fold.protocol,
             test_name=fold.test_name,
+            fold_digest=digest([fold.name, *map(list, sets)]),
             ids=fold.test,
             train=train,
             dev=dev,
             test=test,
             digests=tuple(dataset.digest(ids) for ids in sets),
-            leakage=leakage,
             n_train_frames=int(lengths_of(train).sum()),
             train_share=fold.train_share,
         )
@@ -89,32 +88,22 @@ def lengths_of(examples: Examples) -> NDArray[np.integer]:
     return frames.lengths if isinstance(frames, StoredFrames) else np.array([*map(len, frames)])
 
 
-def facts_of(dataset: Dataset, corpora: Sequence[CorpusSummary]) -> dict[str, UtteranceFacts]:
-    """Id -> facts of every utterance; corpora state languages where utterances do not."""
+def facts_of(dataset: Dataset, corpora: Sequence[CorpusSummary]) -> pd.DataFrame:
+    """Columns `FACTS` of every utterance, by its id; corpora state languages where these do not."""
     languages = {c.name: c.language for c in corpora if c.language != NOT_STATED}
     examples = dataset.examples(list(dataset.utterances))
     grid, column = dataset.grid, rms_column(dataset.feature_settings)
+    known = [
+        (u.corpus, u.speaker, u.gender, u.language or languages.get(u.corpus), u.naturalness)
+        for u in dataset.utterances.values()
+    ]
+    names = ["corpus", "speaker", "gender", "language", "style"]
+    facts = pd.DataFrame(known, index=list(dataset.utterances), columns=names, dtype=object)
     # From the beginning of the first frame to the end of the last.
-    durations = grid.window_s + (lengths_of(examples).astype(np.float64) - 1) * grid.hop_s
-    levels: list[float | None] = [None] * len(examples)
-    if column is not None:
-        found = signal_to_noise_db(examples.frames, column).tolist()
-        levels = [None if isnan(level) else level for level in found]
-    return {
-        u.id: UtteranceFacts(
-            corpus=u.corpus,
-            speaker=u.speaker,
-            gender=u.gender,
-            language=u.language or languages.get(u.corpus),
-            style=u.naturalness,
-            duration_s=duration_s,
-            snr_db=snr_db,
-            content=dataset.contents[u.id],
-        )
-        for u, duration_s, snr_db in zip(
-            dataset.utterances.values(), durations.tolist(), levels, strict=True
-        )
-    }
+    facts["duration_s"] = grid.window_s + (lengths_of(examples).astype(np.float64) - 1) * grid.hop_s
+    facts["snr_db"] = np.nan if column is None else signal_to_noise_db(examples.frames, column)
+    facts["content"] = [dataset.contents[i] for i in dataset.utterances]
+    return facts[[*FACTS]]
 
 
 LSTM_COST = 8.0
@@ -185,6 +174,7 @@ class Job:
             test_name=data.test_name,
             system=self.system.name,
             seed=self.seed,
+            fold_digest=data.fold_digest,
             settings_digest=self.settings_digest,
             ids=data.ids,
             y_true=data.test.targets[EMOTION.name],
@@ -195,11 +185,11 @@ class Job:
             details={
                 "n_train": len(data.train),
                 "n_dev": len(data.dev),
-                "leakage": data.leakage,
                 **thinned,
                 **restarted,
                 **classifier.details(),
             },
+            conditions=data.conditions,
         )
 
 

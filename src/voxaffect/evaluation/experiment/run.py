@@ -1,9 +1,10 @@
-"""A run on disk: settings, corpora and the result of every fold, system and seed.
+"""A run on disk: settings, corpora, and one table of results.
 
 `run.json` has settings, corpora, versions and the names of the results that belong to the run;
-`utterances.csv` has a row for each utterance used;
-`results/<protocol>/<system>-<seed>-<digest>.npz` are the results, named by the digest of everything
-that they depend on, so that one of other settings or changed audio is never taken for this run's.
+`parts/<protocol>/<system>-<seed>-<digest>.parquet` has the rows of one result, written as it ends
+and named by the digest of everything that they depend on, so that rows of other settings or changed
+audio are never taken for this run's; `results.parquet` joins those of the run. How each result was
+trained lies beside the rows, in the metadata of the file.
 """
 
 from __future__ import annotations
@@ -11,34 +12,53 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from voxaffect.audio.degrade.degradation import CLEAN
 from voxaffect.corpora.corpus import Corpus
 from voxaffect.errors import ArtifactError
-from voxaffect.evaluation.experiment.utterance_facts import UtteranceFacts, facts_csv, read_facts
-from voxaffect.evaluation.metrics import Counts, confusion
-from voxaffect.files import write_atomically, write_text
+from voxaffect.evaluation.results import (
+    FACTS,
+    FORMAT,
+    PROBABILITIES,
+    RESULT,
+    SCHEMA,
+    check_folds,
+    ordered,
+    read_table,
+    typed,
+    write_table,
+)
+from voxaffect.files import digest, write_text
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS, Taxonomy
 
-FORMAT = 1
+CLASSES = np.array(EMOTION.classes)
+
+DETAILS = ("n_train", "n_dev", "restarted", "history")
+"""What a result states of its training: utterances, why a first attempt diverged, and epochs."""
+
+TRAININGS = (*RESULT, "train_share", "seconds", *DETAILS)
+"""Columns of `Run.trainings`."""
 
 
 @dataclass(frozen=True)
 class FoldResult:
-    """Predictions of one system with one seed on the test set of one fold; metrics are not stored.
+    """Predictions of one system with one seed on the test set of one fold.
 
     Args:
         fold: name of the fold, `within/emodb/03`, `cross/emodb`, `aggregated`.
         test_name: what was left out, `emodb/03`, `emodb`.
+        fold_digest: hash of the fold's train, dev and test utterances.
         settings_digest: hash of everything that the result depends on.
         ids: of the N test utterances.
         y_true: int64 (N,), emotion classes.
@@ -47,6 +67,7 @@ class FoldResult:
         high_level: float32 (N, 4 C), functionals of the posteriors; (N, 0) where a system has none.
         seconds: wall time of training and testing.
         details: sizes of training and dev sets, training history, leakage statement.
+        conditions: degradation of each utterance; none are degraded by default.
     """
 
     protocol: str
@@ -54,6 +75,7 @@ class FoldResult:
     test_name: str
     system: str
     seed: int
+    fold_digest: str
     settings_digest: str
     ids: tuple[str, ...]
     y_true: NDArray[np.int64]
@@ -62,58 +84,40 @@ class FoldResult:
     high_level: NDArray[np.float32]
     seconds: float
     details: dict[str, Any] = field(default_factory=dict)
+    conditions: tuple[str, ...] | None = None
 
     @property
-    def matrix(self) -> Counts:
-        """Confusion matrix (C, C), rows are the true classes."""
-        return confusion(self.y_true, self.y_pred, EMOTION.n_classes)
-
-    @property
-    def corpus(self) -> str:
-        """Corpus under test, `emodb`; `aggregated` where all corpora are mixed."""
+    def test_set(self) -> str:
+        """Row of the tables: `emodb`, `iemocap:natural`; `aggregated` if all corpora are mixed."""
         return self.test_name.split("/")[0]
-
-    @property
-    def restarted(self) -> str:
-        """Why a first attempt diverged and another seed was used; empty where none did."""
-        return str(self.details.get("restarted", ""))
 
     @property
     def train_share(self) -> float:
         """Share of the fold's training set that was used."""
         return float(self.details.get("train_share", 1.0))
 
+    def rows(self, facts: pd.DataFrame) -> pa.Table:
+        """Rows of the table of results; `facts` describes every utterance, by its id."""
+        n = len(self.ids)
+        one = {name: getattr(self, name) for name in (*RESULT, "fold_digest", "train_share")}
+        known = facts.loc[list(self.ids)].astype(object)
+        columns = {
+            **{name: [value] * n for name, value in one.items()},
+            "run": [""] * n,
+            "condition": list(self.conditions or [CLEAN] * n),
+            "utterance": list(self.ids),
+            **{name: known[name].to_list() for name in FACTS},
+            **{name: CLASSES[getattr(self, name)].tolist() for name in ("y_true", "y_pred")},
+            **dict(zip(PROBABILITIES, self.probabilities.T, strict=True)),
+            "functionals": list(self.high_level) if self.high_level.shape[1] else [None] * n,
+        }
+        arrays = {f.name: pa.array(columns[f.name], f.type, from_pandas=True) for f in SCHEMA}
+        return pa.table(arrays)
 
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error)
-
-ARRAYS = ("y_true", "y_pred", "probabilities", "high_level")
-
-
-def save_result(result: FoldResult, path: Path) -> None:
-    """Write a result to one `.npz` file, atomically."""
-    meta = {k: v for k, v in asdict(result).items() if k not in ARRAYS}
-    arrays: dict[str, Any] = {name: getattr(result, name) for name in ARRAYS}
-    arrays["meta"] = np.array(json.dumps({"format": FORMAT, **meta}))
-    with write_atomically(path) as file:
-        np.savez_compressed(file, **arrays)
-
-
-def load_result(path: Path) -> FoldResult:
-    """Read a result.
-
-    Raises:
-        ArtifactError: the file is damaged or of another format.
-    """
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            meta = json.loads(str(file["meta"]))
-            arrays = {name: file[name] for name in ARRAYS}
-        if meta.pop("format") != FORMAT:
-            raise ArtifactError(f"{path} was written by another version; delete it and run again")
-        meta["ids"] = tuple(meta["ids"])
-        return FoldResult(**meta, **arrays)
-    except _DAMAGE as fault:
-        raise ArtifactError(f"{path} is damaged ({fault}); delete it and run again") from fault
+    def training(self) -> dict[str, Any]:
+        """How it was trained, as plain values: a row of `Run.trainings`."""
+        own = {name: getattr(self, name) for name in (*RESULT, "train_share", "seconds")}
+        return {**own, **{name: self.details.get(name) for name in DETAILS}}
 
 
 UNFINISHED_S = 3600.0
@@ -122,10 +126,8 @@ UNFINISHED_S = 3600.0
 REFUSED = "recording refused"
 """Prefix of the kind of problem of utterances that have a class but no features."""
 
-FACTS = "utterances.csv"
-
-SEPARATE = ("results", "thinned", "utterances")
-"""Fields of a run that are not in the header but in files of their own."""
+IN_TABLE = ("results", "thinned", "trainings")
+"""Fields of a run that are not in the header but in its table."""
 
 
 @dataclass(frozen=True)
@@ -203,32 +205,54 @@ def summarize(
     )
 
 
-@dataclass(frozen=True)
+NO_ROWS = typed(SCHEMA.empty_table())
+NO_TRAININGS = pd.DataFrame(columns=TRAININGS)
+
+
+@dataclass(frozen=True, eq=False)
 class Run:
     """A run: settings, corpora and results.
 
     Args:
         versions: library -> version, and the machine's processor and cores.
-        results: of all folds, in the order of protocol, fold, system, seed.
+        results: table of results (columns in `evaluation/results.py`), in the order of protocol,
+            fold, system, seed.
         note: sentence to show wherever a number is shown, such as that speech was simulated.
         failures: folds that could not be computed: fold, system, seed, reason.
         wall_s: wall time of all sessions of the run, in seconds.
-        utterances: id -> facts; runs of earlier versions have none.
-        leakage: fold -> what its sets share, in numbers (`LeakageStatement.plain`); runs of
-            earlier versions have a sentence in their results only.
+        leakage: fold -> what its sets share, in numbers (`LeakageStatement.plain`).
         thinned: results of folds with a share of their training set, for learning curves.
+        trainings: how each result was trained (columns `TRAININGS`), in the order of results.
     """
 
     settings: dict[str, Any]
     corpora: tuple[CorpusSummary, ...]
     versions: dict[str, str]
-    results: tuple[FoldResult, ...]
+    results: pd.DataFrame = field(default_factory=lambda: NO_ROWS)
     note: str = ""
     failures: tuple[dict[str, str], ...] = ()
     wall_s: float = 0.0
-    utterances: Mapping[str, UtteranceFacts] = field(default_factory=dict)
     leakage: dict[str, Any] = field(default_factory=dict)
-    thinned: tuple[FoldResult, ...] = ()
+    thinned: pd.DataFrame = field(default_factory=lambda: NO_ROWS)
+    trainings: pd.DataFrame = field(default_factory=lambda: NO_TRAININGS)
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """Protocols with results, in their order."""
+        return tuple(
+            map(str, self.results["protocol"].cat.remove_unused_categories().cat.categories)
+        )
+
+    @property
+    def id(self) -> str:
+        """Digest of settings and corpora: what tells the rows of joined tables of runs apart."""
+        return digest([self.settings, [corpus.digest for corpus in self.corpora]])
+
+
+HEADER, TABLE, PARTS = "run.json", "results.parquet", "parts"
+
+Stored = tuple[pa.Table, dict[str, dict[str, Any]]]
+"""Rows of results, and settings digest -> how the result was trained."""
 
 
 class RunFolder:
@@ -237,32 +261,30 @@ class RunFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def path(self, name: str) -> Path:
-        """Path of the result of a name."""
-        return self.root / "results" / f"{name}.npz"
+    def part(self, name: str) -> Path:
+        """Path of the rows of the result of a name."""
+        return self.root / PARTS / f"{name}.parquet"
 
     def write_header(self, run: Run, wanted: Sequence[str]) -> None:
         """Write everything but the results, and the names of the results that belong to the run."""
-        header = {k: v for k, v in asdict(run).items() if k not in SEPARATE}
-        text = json.dumps({**header, "results": list(wanted)}, indent=1, ensure_ascii=False)
-        write_text(self.root / "run.json", text + "\n")
+        stated = {f.name: getattr(run, f.name) for f in fields(run) if f.name not in IN_TABLE}
+        stated["corpora"] = [asdict(corpus) for corpus in run.corpora]
+        header = {"format": FORMAT, **stated, "results": list(wanted)}
+        write_text(self.root / HEADER, json.dumps(header, indent=1, ensure_ascii=False) + "\n")
 
-    def write_result(self, result: FoldResult) -> None:
-        """Write one result."""
+    def write_result(self, result: FoldResult, facts: pd.DataFrame) -> None:
+        """Write the rows of one result; `facts` describes every utterance, by its id."""
         name = result_name(result.protocol, result.system, result.seed, result.settings_digest)
-        save_result(result, self.path(name))
-
-    def write_utterances(self, utterances: Mapping[str, UtteranceFacts]) -> None:
-        """Write the facts of all utterances."""
-        write_text(self.root / FACTS, facts_csv(utterances))
+        trainings = {result.settings_digest: result.training()}
+        write_table(result.rows(facts), self.part(name), trainings=trainings)
 
     def remove_unfinished(self) -> None:
         """Remove abandoned temporary files of killed processes."""
-        patterns = (".run.json.*", f".{FACTS}.*", "results/*/.*.npz.*")
-        for path in (path for pattern in patterns for path in self.root.glob(pattern)):
-            with contextlib.suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime > UNFINISHED_S:
-                    path.unlink()
+        for pattern in (f".{HEADER}.*", f".{TABLE}.*", f"{PARTS}/*/.*.parquet.*"):
+            for path in self.root.glob(pattern):
+                with contextlib.suppress(FileNotFoundError):
+                    if time.time() - path.stat().st_mtime > UNFINISHED_S:
+                        path.unlink()
 
     def header(self) -> dict[str, Any] | None:
         """The header as plain values, None where the folder has no run yet.
@@ -270,7 +292,7 @@ class RunFolder:
         Raises:
             ArtifactError: the header is damaged.
         """
-        path = self.root / "run.json"
+        path = self.root / HEADER
         try:
             loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -281,39 +303,92 @@ class RunFolder:
             ) from fault
         return loaded
 
-    def load(self) -> Run:
-        """The whole run.
+    def stored(self, names: Iterable[str]) -> set[str]:
+        """Those of some names that have a valid result; a damaged one is computed again."""
+        rows = self._stored(names, skip_damaged=True)
+        return {name for name in names if digest_of(name) in rows[1]}
+
+    def _stored(self, names: Iterable[str], *, skip_damaged: bool = False) -> Stored:
+        """Results of some names: from the joined table, else from their parts."""
+        tables, trainings = [SCHEMA.empty_table()], {}
+        wanted = {digest_of(name): name for name in names}
+
+        def add(path: Path) -> None:
+            try:
+                rows, stated = read_table(path)
+                trainings.update({d: t for d, t in stated["trainings"].items() if d in wanted})
+                tables.append(rows)
+            except FileNotFoundError:
+                pass
+            except ArtifactError:
+                if not skip_damaged:
+                    raise
+
+        add(self.root / TABLE)
+        for settings_digest, name in wanted.items():
+            if settings_digest not in trainings:
+                add(self.part(name))
+        rows = pa.concat_tables(tables).unify_dictionaries()
+        digests = rows["settings_digest"].cast(pa.string())
+        return rows.filter(pc.is_in(digests, pa.array([*trainings], pa.string()))), trainings
+
+    def join(self) -> Run:
+        """Join the results so far into the table of the run, and return the run."""
+        run = self.load(skip_damaged=True)
+        rows = pd.concat([run.results, run.thinned])
+        stated = {row["settings_digest"]: row for row in run.trainings.to_dict("records")}
+        write_table(rows, self.root / TABLE, trainings=stated)
+        return run
+
+    def load(self, *, skip_damaged: bool = False) -> Run:
+        """The whole run, complete or not.
 
         Raises:
-            ArtifactError: there is no run, or a file of it is damaged.
+            ArtifactError: there is no run, or a file of it is damaged or of another version.
+            FoldError: its table has results of different folds of one name.
         """
         header = self.header()
         if header is None:
             raise ArtifactError(f"{self.root} has no run.json; give the --out folder of evaluate")
+        if header.get("format", 1) != FORMAT and "results" in header:
+            raise ArtifactError(
+                f"{self.root} holds a run of another version of voxaffect (format "
+                f"{header.get('format', 1)}, not {FORMAT}); read it with that version, or repeat "
+                "voxaffect evaluate in another folder"
+            )
         try:
-            paths = [self.path(name) for name in header["results"]]
-            found = order([load_result(path) for path in paths if path.exists()])
+            table, trainings = self._stored(header.pop("results"), skip_damaged=skip_damaged)
             header["corpora"] = tuple(CorpusSummary(**c) for c in header["corpora"])
             header["failures"] = tuple(header["failures"])
-            header["results"] = tuple(r for r in found if r.train_share == 1)
-            thinned = tuple(r for r in found if r.train_share < 1)
-            return Run(**header, thinned=thinned, utterances=read_facts(self.root / FACTS))
+            del header["format"]
+            run = Run(**header)
         except (KeyError, TypeError) as fault:
             raise ArtifactError(
                 f"{self.root}/run.json is not the header of a run ({fault}); give the --out "
                 "folder of evaluate"
             ) from fault
+        rows = typed(table)
+        check_folds(rows, str(self.root / TABLE))
+        rows["run"] = pd.Categorical([run.id] * len(rows))
+        whole = rows["train_share"] == 1
+        return replace(
+            run,
+            results=rows[whole].reset_index(drop=True),
+            thinned=rows[~whole].reset_index(drop=True),
+            trainings=trainings_table(trainings.values()),
+        )
+
+
+def trainings_table(trainings: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Trainings in the order of results."""
+    return ordered(pd.DataFrame(list(trainings), columns=TRAININGS))
+
+
+def digest_of(name: str) -> str:
+    """Settings digest of the result of a name."""
+    return name.rpartition("-")[2]
 
 
 def result_name(protocol: str, system: str, seed: int, settings_digest: str) -> str:
     """Name of a result, with the digest of everything that it depends on."""
     return f"{protocol}/{system}-{seed}-{settings_digest}"
-
-
-PROTOCOLS = ("within", "cross", "aggregated")
-
-
-def order(results: Sequence[FoldResult]) -> tuple[FoldResult, ...]:
-    """Results in the order of protocol, fold, system and seed."""
-    found = sorted(results, key=lambda r: (PROTOCOLS.index(r.protocol), r.fold, r.system, r.seed))
-    return tuple(found)

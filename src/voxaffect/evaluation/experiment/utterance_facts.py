@@ -1,4 +1,4 @@
-"""Facts of each utterance of a run, such as speaker, gender and signal-to-noise ratio (SNR).
+"""Signal-to-noise ratio (SNR) of utterances, estimated from their frames.
 
 The SNR is estimated from frames that are stored anyway: the root mean square (RMS) level that 95 %
 of the frames stay below over the one that 10 % stay below, in dB. In most recordings some speech is
@@ -10,17 +10,12 @@ gain normalization does not change a ratio.
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.errors import ArtifactError
 from voxaffect.evaluation.metrics import Floats, ratio
 
 RMS_COLUMNS = {"low-level descriptors": "energy", "opensmile": "pcm_RMSenergy_sma"}
@@ -74,68 +69,3 @@ def _quiet_and_loud(levels: Sequence[NDArray[np.float32]]) -> Floats:
     places = first[:, None] + (SHARES * (lengths[:, None] - 1)).astype(np.int64)
     quiet_and_loud: NDArray[np.float32] = ordered[places].astype(np.uint32).view(np.float32)
     return quiet_and_loud.astype(np.float64)
-
-
-@dataclass(frozen=True, slots=True)
-class UtteranceFacts:
-    """Metadata of one utterance.
-
-    Args:
-        speaker: qualified by the corpus, `emodb/03`; `mine/?` where not known.
-        gender: a class of `taxonomy.GENDER`, or None where not stated.
-        style: a class of `taxonomy.NATURALNESS`, or None.
-        duration_s: duration of its frames, in seconds.
-        snr_db: signal-to-noise ratio (`signal_to_noise_db`), or None.
-        content: hash of its audio.
-    """
-
-    corpus: str
-    speaker: str
-    gender: str | None
-    language: str | None
-    style: str | None
-    duration_s: float
-    snr_db: float | None
-    content: str
-
-
-COLUMNS = ("id", *(field.name for field in fields(UtteranceFacts)))
-
-
-def facts_csv(utterances: Mapping[str, UtteranceFacts]) -> str:
-    """CSV table (RFC 4180), a row an utterance; unknown values are empty."""
-    file = io.StringIO()
-    writer = csv.writer(file)
-    writer.writerow(COLUMNS)
-    for id_, f in utterances.items():
-        snr = "" if f.snr_db is None else f"{f.snr_db:.2f}"
-        known = (f.gender or "", f.language or "", f.style or "")
-        writer.writerow((id_, f.corpus, f.speaker, *known, f"{f.duration_s:.3f}", snr, f.content))
-    return file.getvalue()
-
-
-def read_facts(path: Path) -> dict[str, UtteranceFacts]:
-    """Id -> facts; empty without a file, as in runs of earlier versions.
-
-    Raises:
-        ArtifactError: the file is damaged.
-    """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return dict(_rows(file))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, csv.Error) as fault:
-        raise ArtifactError(
-            f"{path} is damaged ({fault}); delete it and repeat the run, which keeps its results"
-        ) from fault
-
-
-def _rows(file: Iterator[str]) -> Iterator[tuple[str, UtteranceFacts]]:
-    reader = csv.reader(file, strict=True)
-    if (header := tuple(next(reader, ()))) != COLUMNS:
-        raise ValueError(f"its columns are {', '.join(header) or 'none'}")
-    for id_, corpus, speaker, gender, language, style, duration, snr, content in reader:
-        known = (gender or None, language or None, style or None)
-        level = float(snr) if snr else None
-        yield id_, UtteranceFacts(corpus, speaker, *known, float(duration), level, content)

@@ -14,232 +14,32 @@ shown and not scored.
 Relative accuracy under a catalog of corruptions goes back to Hendrycks & Dietterich,
 "Benchmarking neural network robustness to common corruptions and perturbations", ICLR 2019.
 
-Training and dev data of a fold stay clean. Its test set becomes all its utterances under one
-condition after another, so that a job predicts them like any test set.
-
-Letters: B resamples, N seeds, K conditions, S speakers, C classes.
+Letters: B resamples, K conditions, F folds, C classes.
 """
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from voxaffect.audio.degrade.degradation import AS_RECORDED, CLEAN, Degradation, utterance_seed
-from voxaffect.corpora.corpus import Problem, Utterance
-from voxaffect.errors import ArtifactError
-from voxaffect.evaluation.comparisons import SIGNIFICANCE
-from voxaffect.evaluation.experiment.dataset import Dataset
-from voxaffect.evaluation.experiment.job import FoldData
-from voxaffect.evaluation.experiment.run import FoldResult
-from voxaffect.evaluation.intervals import bootstrap_weights
-from voxaffect.evaluation.metrics import Counts, Floats, count, mean_known, ratio
-from voxaffect.evaluation.splits.draws import by_speaker
-from voxaffect.evaluation.splits.folds import Fold
-from voxaffect.features.cache.degraded import (
-    DegradedStore,
-    Progress,
-    Scene,
-    condition_id,
-    split_condition_id,
+from voxaffect.audio.degrade import CONTROLS, DEGRADATIONS
+from voxaffect.audio.degrade.degradation import AS_RECORDED, CLEAN, Degradation
+from voxaffect.evaluation.comparisons import SIGNIFICANCE, default_pairs, holm, wilcoxon
+from voxaffect.evaluation.experiment.run import RunFolder
+from voxaffect.evaluation.intervals import (
+    DECIMALS,
+    Estimate,
+    Resamples,
+    SpeakerCounts,
+    speakers_by_corpus,
+    weighted_mean,
 )
-from voxaffect.features.cache.index import StoredFeatures
-from voxaffect.files import digest, write_text
-from voxaffect.model.data import Examples
-from voxaffect.taxonomy import EMOTION, TASKS
-
-
-def talkers_of(
-    utterance: Utterance,
-    speakers: Mapping[str, Sequence[Utterance]],
-    n_talkers: int,
-    seed: int,
-) -> tuple[Utterance, ...]:
-    """Recordings for babble noise: of other speakers, as many different ones as possible.
-
-    All corpora and emotions are drawn from, also training data, as no label is used. Speakers of
-    unknown name in the utterance's own corpus count as its own speaker, and are never drawn.
-    Without another speaker there are no recordings.
-    """
-    others = [name for name in speakers if name != utterance.speaker]
-    if not others:
-        return ()
-    rng = np.random.default_rng(utterance_seed(utterance.id, seed))
-    order = rng.permutation(len(others))
-    names = [others[order[k % len(others)]] for k in range(n_talkers)]
-    return tuple(speakers[name][int(rng.integers(len(speakers[name])))] for name in names)
-
-
-@dataclass(frozen=True)
-class DegradedTests:
-    """Frames of test utterances under several conditions, `clean` first.
-
-    Args:
-        features: frames by `condition_id`; what could not be degraded is absent.
-        refused: utterances that are absent, with the reason.
-    """
-
-    conditions: tuple[str, ...]
-    features: StoredFeatures
-    refused: tuple[Problem, ...] = ()
-
-    @property
-    def n_refused(self) -> dict[str, int]:
-        """Condition -> utterances without frames, where there are some."""
-        return Counter(split_condition_id(problem.path)[0] for problem in self.refused)
-
-    def fold_data(self, fold: Fold, dataset: Dataset, leakage: str = "") -> FoldData:
-        """Data of a fold, with its test utterances under all conditions."""
-        data = FoldData.of(fold, dataset, leakage)
-        wanted = (condition_id(condition, i) for condition in self.conditions for i in fold.test)
-        names = tuple(name for name in wanted if name in self.features)
-        targets = [dataset.targets[split_condition_id(name)[1]] for name in names]
-        by_task = {task: np.array([target[task] for target in targets], np.int64) for task in TASKS}
-        rows = [
-            [name, self.features.content(name), dict(target)]  # contents hold degradation and seed
-            for name, target in zip(names, targets, strict=True)
-        ]
-        digests = (*data.digests[:2], digest([dict(dataset.feature_settings), rows]))
-        test = Examples(self.features.select(names), by_task)
-        return replace(data, ids=names, test=test, digests=digests)
-
-
-def degrade_tests(
-    dataset: Dataset,
-    folds: Iterable[Fold],
-    store: DegradedStore,
-    degradations: Sequence[Degradation],
-    *,
-    n_jobs: int = 1,
-    progress: Progress | None = None,
-) -> DegradedTests:
-    """Compute the frames of the test utterances of some folds, clean and under every degradation.
-
-    Raises:
-        FeatureError: the frames cannot be stored.
-    """
-    ids = sorted({i for fold in folds for i in fold.test})
-    conditions = (AS_RECORDED, *degradations)
-    n_talkers = max((d.n_talkers for d in degradations), default=0)
-    speakers = by_speaker(dataset.utterances.values())
-    scenes = []
-    for i in ids:
-        talkers = talkers_of(dataset.utterances[i], speakers, n_talkers, store.seed)
-        by_content = {dataset.contents[talker.id]: talker for talker in talkers}
-        scenes.append(Scene(dataset.utterances[i], dataset.contents[i], by_content))
-    found = store.extract(scenes, conditions, n_jobs=n_jobs, progress=progress)
-    return DegradedTests(tuple(d.name for d in conditions), found.features, found.refused)
-
-
-@dataclass(frozen=True, eq=False)
-class ConditionCounts:
-    """One system's predictions on one fold, counted by condition, speaker and class.
-
-    Args:
-        test: its test set, a row of the tables.
-        n: utterances (S, C).
-        correct: correct predictions of each seed (N, K, S, C); a missing one is wrong.
-    """
-
-    fold: str
-    test: str
-    speakers: tuple[str, ...]
-    n: Counts
-    correct: Counts
-
-    @classmethod
-    def of(
-        cls,
-        results: Sequence[FoldResult],
-        conditions: Sequence[str],
-        speaker_of: Mapping[str, str],
-    ) -> ConditionCounts:
-        """Counts of one system on one fold, from a result a seed with ids of `condition_id`.
-
-        The first of the K conditions is clean speech, under which every utterance is present.
-        """
-        names = [split_condition_id(name) for name in results[0].ids]
-        speakers = tuple(sorted({speaker_of[i] for name, i in names if name == conditions[0]}))
-        condition = np.array([conditions.index(name) for name, _ in names])
-        speaker = np.array([speakers.index(speaker_of[i]) for _, i in names])
-        shape = (len(conditions), len(speakers), EMOTION.n_classes)
-        total = count(shape, condition, speaker, results[0].y_true)
-        correct = [
-            count(shape, condition, speaker, r.y_true, where=r.y_pred == r.y_true) for r in results
-        ]
-        return cls(results[0].fold, results[0].corpus, speakers, total[0], np.array(correct))
-
-    def accuracies(self, weights: Floats) -> Floats:
-        """UA of each seed (N, B, K) by weights (B, S), NaN where no speaker has any weight."""
-        n = (weights @ self.n)[:, None]  # (B, 1, C)
-        return mean_known(ratio(np.einsum("bs,nksc->nbkc", weights, self.correct), n))
-
-
-def accuracies(
-    folds: Sequence[ConditionCounts], weights: Floats, speakers: Sequence[str]
-) -> Floats:
-    """UA of a system under every condition (B, K): mean over folds, then over test sets.
-
-    Seeds are averaged within a fold. A fold weighs as its speakers do on average, by (B, S).
-    """
-    return _over_tests(folds, weights, speakers, lambda fold, w: fold.accuracies(w).mean(axis=0))
-
-
-def chance(folds: Sequence[ConditionCounts], weights: Floats, speakers: Sequence[str]) -> Floats:
-    """Chance level of UA (B,) among the classes with weight, averaged in the same way."""
-
-    def chance_of(fold: ConditionCounts, weights: Floats) -> Floats:
-        return ratio(1, np.count_nonzero(weights @ fold.n, axis=1, keepdims=True))
-
-    return _over_tests(folds, weights, speakers, chance_of)[:, 0]
-
-
-def resample(speakers: Sequence[str], n_draws: int, seed: int) -> Floats:
-    """Weights of speakers (n_draws + 1, S): equal at first, then of bootstrap resamples."""
-    return np.concatenate([np.ones((1, len(speakers))), bootstrap_weights(speakers, n_draws, seed)])
-
-
-def _over_tests(
-    folds: Sequence[ConditionCounts],
-    weights: Floats,
-    speakers: Sequence[str],
-    measure: Callable[[ConditionCounts, Floats], Floats],
-) -> Floats:
-    """Mean over folds, then over test sets, of a measure of each fold (B, M)."""
-    place = {speaker: s for s, speaker in enumerate(speakers)}
-    tests: dict[str, list[tuple[Floats, Floats]]] = {}
-    for fold in folds:
-        own = weights[:, [place[speaker] for speaker in fold.speakers]]
-        tests.setdefault(fold.test, []).append((measure(fold, own), own.mean(axis=1)[:, None]))
-    means = []
-    for found in tests.values():
-        weight = np.any([weight > 0 for _, weight in found], axis=0).astype(np.float64)
-        means.append((_weighted_mean(found), weight))
-    return _weighted_mean(means)
-
-
-def _weighted_mean(values: Sequence[tuple[Floats, Floats]]) -> Floats:
-    """Mean of arrays (B, M) with weights (B, 1); NaN counts only where it has weight."""
-    total = sum(np.where(weight > 0, value, 0.0) * weight for value, weight in values)
-    return ratio(total, sum(weight for _, weight in values))
-
-
-FILE = "robustness.json"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number, None where undefined, and its 95 % confidence interval over speakers, if any."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
+from voxaffect.evaluation.metrics import Floats, mean_known, ratio
+from voxaffect.taxonomy import EMOTION
 
 
 @dataclass(frozen=True)
@@ -331,63 +131,207 @@ class Robustness:
     n_seeds: int
     n_speakers: dict[str, int]
     n_utterances: int
-    seed: int
     note: str = ""
-
-    @property
-    def degrees_of_freedom(self) -> int:
-        """Degrees of freedom of the intervals: speakers minus corpora."""
-        return sum(self.n_speakers.values()) - len(self.n_speakers)
 
     @property
     def scored_groups(self) -> tuple[str, ...]:
         """Groups that count in the robustness, in their order."""
         return tuple(dict.fromkeys(c.group for c in self.conditions if c.scored))
 
-    @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> Robustness:
-        """Inverse of `asdict`.
 
-        Raises:
-            KeyError: something is missing.
-            TypeError: something is too much.
-        """
-
-        def estimates(of: Mapping[str, Any]) -> dict[str, Estimate]:
-            return {name: Estimate(**of[name]) for name in ("degraded", "robustness")}
-
-        systems = []
-        for system in plain["systems"]:
-            by_name = {
-                name: {k: Estimate(**e) for k, e in system[name].items()}
-                for name in ("ua", "retained", "groups")
-            }
-            systems.append(SystemRobustness(**{**system, **by_name, **estimates(system)}))
-        parts = {
-            "conditions": tuple(Condition(**c) for c in plain["conditions"]),
-            "systems": tuple(systems),
-            "comparisons": tuple(Compared(**{**c, **estimates(c)}) for c in plain["comparisons"]),
-        }
-        return cls(**{**plain, **parts})
-
-
-def save_robustness(found: Robustness, folder: Path) -> Path:
-    """Write it to a folder, atomically, and return the path of the file."""
-    text = json.dumps(asdict(found), indent=1, ensure_ascii=False, allow_nan=False)
-    write_text(folder / FILE, text + "\n")
-    return folder / FILE
+FOLDER, REFUSED = "robustness", "refused"
+"""Folder of the results on degraded speech in that of the run; setting with the utterances without
+frames of each condition."""
 
 
 def load_robustness(folder: Path) -> Robustness | None:
-    """Robustness saved in a folder, None where there is none.
+    """Robustness by the results on degraded speech in the folder of a run, None without any.
 
     Raises:
-        ArtifactError: the file is damaged.
+        ArtifactError: these results are damaged or of another version.
     """
-    path = folder / FILE
-    try:
-        return Robustness.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    tests = RunFolder(folder / FOLDER)
+    if tests.header() is None:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
-        raise ArtifactError(f"{path} is damaged ({fault}); delete it and run again") from fault
+    run = tests.load()
+    degradations = [DEGRADATIONS[name] for name in run.settings["degradations"]]
+    return robustness(run.results, degradations, run.settings.get(REFUSED, {}), run.note)
+
+
+def robustness(
+    results: pd.DataFrame,
+    degradations: Sequence[Degradation],
+    n_refused: Mapping[str, int] | None = None,
+    note: str = "",
+) -> Robustness | None:
+    """Robustness of systems from their predictions for clean and degraded speech.
+
+    Args:
+        results: of one protocol, on clean speech and under every degradation.
+        degradations: of the recordings.
+        n_refused: condition -> utterances without frames, 0 where absent.
+        note: sentence to show wherever a number is shown.
+
+    Returns:
+        None where there is no fold that all systems have.
+    """
+    n_systems = results.groupby("fold", observed=True)["system"].transform("nunique")
+    shared = results[n_systems == results["system"].nunique()]
+    if shared.empty:
+        return None
+    conditions = tuple(
+        Condition(
+            name=d.name,
+            group=d.group,
+            severity=d.severity,
+            scored=d.group not in {CLEAN, *CONTROLS},
+            n_refused=(n_refused or {}).get(d.name, 0),
+        )
+        for d in (AS_RECORDED, *degradations)
+    )
+    order = [c.name for c in conditions]
+    shared = shared.assign(condition=pd.Categorical(shared["condition"], order, ordered=True))
+    resamples = Resamples.of(shared["speaker"])
+    measured = {
+        str(system): Measured.of(own, conditions, resamples)
+        for system, own in shared.groupby("system", observed=True)
+    }
+    clean = shared[shared["condition"] == CLEAN]
+    seeds = shared.groupby(["system", "fold"], observed=True)["seed"].nunique()
+    return Robustness(
+        protocol=str(results["protocol"].iloc[0]),
+        conditions=conditions,
+        systems=tuple(m.summary(name, conditions) for name, m in measured.items()),
+        comparisons=_compare(measured) if any(c.scored for c in conditions) else (),
+        chance=float(next(iter(measured.values())).chance[0]),
+        n_folds=shared["fold"].nunique(),
+        n_left_out=results["fold"].nunique() - shared["fold"].nunique(),
+        n_seeds=int(seeds.max()),
+        n_speakers={c: len(s) for c, s in speakers_by_corpus(resamples.speakers).items()},
+        n_utterances=int(clean.groupby("fold", observed=True)["utterance"].nunique().sum()),
+        note=note,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One system on all speakers and in every resample of them.
+
+    Seeds are averaged within a fold; means are over folds, then over test sets. A fold weighs as
+    its speakers do on average.
+
+    Args:
+        ua: under every condition, clean first (B + 1, K).
+        groups: scored group -> mean over its conditions (B + 1,).
+        degraded: mean over groups (B + 1,), NaN where none is scored.
+        robustness: share of the accuracy above chance that is left (B + 1,).
+        chance: level of UA among the classes present (B + 1,).
+        by_fold: degraded UA of each fold (F,).
+    """
+
+    resamples: Resamples
+    ua: Floats
+    groups: Mapping[str, Floats]
+    degraded: Floats
+    robustness: Floats
+    chance: Floats
+    by_fold: Floats
+
+    @classmethod
+    def of(
+        cls, results: pd.DataFrame, conditions: Sequence[Condition], resamples: Resamples
+    ) -> Measured:
+        """Measure the results of one system under some conditions."""
+        accuracies, chances, weights, tests = [], [], [], []
+        names = [c.name for c in conditions]
+        for (test, _), own in results.groupby(["test_set", "fold"], observed=True):
+            counted = SpeakerCounts.of(own, "condition", resamples)
+            counts = np.zeros((len(counted.counts), len(conditions), 2, EMOTION.n_classes))
+            counts[:, [names.index(name) for name in counted.groups]] = counted.counts
+            sums = resamples.sums(counts)  # (B + 1, K, 2, C)
+            n = sums[:, :1, 1]  # every utterance is there clean; where it lacks frames it is wrong
+            accuracies.append(mean_known(ratio(sums[:, :, 0], n)))
+            chances.append(ratio(1, np.count_nonzero(n[:, 0], axis=1)))
+            weights.append(counted.weights()[:, 0])
+            tests.append(str(test))
+        ua = _over_tests(np.stack(accuracies, axis=-1), np.stack(weights, axis=-1)[:, None], tests)
+        chance = _over_tests(np.stack(chances, axis=-1), np.stack(weights, axis=-1), tests)
+        groups = {group: ua[:, k].mean(axis=1) for group, k in _scored(conditions).items()}
+        degraded = _mean_of([*groups.values()], ua[:, 0])
+        by_group = [
+            np.stack([some[0, k].mean() for some in accuracies])
+            for k in _scored(conditions).values()
+        ]
+        return cls(
+            resamples=resamples,
+            ua=ua,
+            groups=groups,
+            degraded=degraded,
+            robustness=_retained(degraded, ua[:, 0], chance),
+            chance=chance,
+            by_fold=_mean_of(by_group, np.zeros(len(tests))),
+        )
+
+    def summary(self, system: str, conditions: Sequence[Condition]) -> SystemRobustness:
+        """Estimates of the system."""
+        estimate, clean = self.resamples.estimate, self.ua[:, 0]
+        ua = {c.name: self.ua[:, k] for k, c in enumerate(conditions)}
+        return SystemRobustness(
+            system=system,
+            ua={c: estimate(values) for c, values in ua.items()},
+            retained={c: estimate(_retained(v, clean, self.chance)) for c, v in ua.items()},
+            groups={group: estimate(values) for group, values in self.groups.items()},
+            degraded=estimate(self.degraded),
+            robustness=estimate(self.robustness),
+        )
+
+
+def _scored(conditions: Sequence[Condition]) -> dict[str, list[int]]:
+    """Scored group -> indices of its conditions."""
+    groups: dict[str, list[int]] = {}
+    for k, condition in enumerate(conditions):
+        if condition.scored:
+            groups.setdefault(condition.group, []).append(k)
+    return groups
+
+
+def _mean_of(arrays: Sequence[Floats], like: Floats) -> Floats:
+    """Mean of some arrays, NaN of the shape of another where there is none."""
+    return np.mean(arrays, axis=0) if arrays else np.full(like.shape, np.nan)
+
+
+def _retained(ua: Floats, clean: Floats, chance: Floats) -> Floats:
+    """Share of the accuracy above chance that is left (B + 1,), NaN where there was none."""
+    above = clean - chance
+    return ratio(ua - chance, np.where(above > 10.0**-DECIMALS, above, 0.0))
+
+
+def _over_tests(values: Floats, weights: Floats, tests: Sequence[str]) -> Floats:
+    """Mean over the folds of a test set, then over test sets, of values (..., F)."""
+    weights = np.broadcast_to(weights, values.shape)
+    folds = [np.flatnonzero(np.array(tests) == test) for test in dict.fromkeys(tests)]
+    means = [weighted_mean(values[..., f], weights[..., f]) for f in folds]
+    present = [(weights[..., f] > 0).any(axis=-1).astype(np.float64) for f in folds]
+    return weighted_mean(np.stack(means, axis=-1), np.stack(present, axis=-1))
+
+
+def _compare(measured: Mapping[str, Measured]) -> tuple[Compared, ...]:
+    """Pairs of systems, with p-values corrected for all of them."""
+    pairs = [(a, b, measured[a], measured[b]) for a, b in default_pairs([*measured])]
+    tests = [wilcoxon(above.by_fold - below.by_fold) for *_, below, above in pairs]
+    corrected = holm([test.p_value for test in tests])
+    return tuple(
+        Compared(
+            reference=reference,
+            system=system,
+            degraded=above.resamples.estimate(above.degraded - below.degraded),
+            robustness=above.resamples.estimate(above.robustness - below.robustness),
+            n_pairs=test.n_pairs,
+            p=test.p_value,
+            p_holm=float(p_holm),
+            reachable=test.reachable,
+        )
+        for (reference, system, below, above), test, p_holm in zip(
+            pairs, tests, corrected, strict=True
+        )
+    )

@@ -36,7 +36,7 @@ HALF_BAND = 0.4
 
 
 def training_caption(systems: Sequence[Curves]) -> str:
-    """Caption of `training_curves`."""
+    """Caption of `training_figure`."""
     most = max(len(curves.histories) for curves in systems)
     return (
         f"Training curves, at most {plural(most, 'training')} per system (one per fold and seed). "
@@ -47,7 +47,7 @@ def training_caption(systems: Sequence[Curves]) -> str:
     )
 
 
-def training_curves(systems: Sequence[Curves]) -> Figure:
+def training_figure(systems: Sequence[Curves]) -> Figure:
     """Early stopping, training loss and dev UA by epoch; one line per system."""
     height = max(2.3, 0.62 + 0.26 * len(systems))
     figure, (stops, loss, accuracy) = grid(3, 3, 2.6, height)
@@ -104,8 +104,7 @@ LEARNING_CURVE_KEY = "amounts"
 SCORES = "UA by share of the training set, mean over seeds, folds and test sets."
 GAINS = (
     " Right: UA gain of each multi-task net over its single-task baseline at the same share, mean "
-    "over folds with standard error. Folds share most of their training data, so the error holds "
-    "for these folds, not for other speakers."
+    "over folds with 95 % confidence interval over speakers (if there are enough)."
 )
 
 
@@ -116,24 +115,24 @@ def learning_curve_caption(found: LearningCurves, protocol: str) -> str:
 
 def learning_curve(found: LearningCurves, protocol: str) -> Figure:
     """UA of every system of a protocol by share, and the gain of subtasks if there is any."""
-    lines, gains = found.curves_of(protocol), found.gains_of(protocol)
+    ua, gains = found.ua(protocol), found.gains_of(protocol)
     figure, panels = grid(2 if gains else 1, 2, 3.4, 2.6)
     common: Style = {"markeredgecolor": PAPER, "markersize": 6, "linewidth": 1.3}
-    styles = {line.system: common | color_and_marker(n) for n, line in enumerate(lines)}
-    for line in lines:
-        shares = [point.share for point in line.points]
-        uas = [point.ua for point in line.points]
-        panels[0].plot(shares, uas, label=line.system, **styles[line.system])
+    styles = {system: common | color_and_marker(n) for n, system in enumerate(ua)}
+    for system in ua:
+        known = ua[system].dropna()
+        panels[0].plot(known.index, known, label=system, **styles[system])
     for system in dict.fromkeys(gain.system for gain in gains):
         own = [gain for gain in gains if gain.system == system]
+        values = np.array([[g.difference.value, g.difference.low, g.difference.high] for g in own])
         panels[1].axhline(0, color=INK, linewidth=0.8)
         panels[1].errorbar(
             [gain.share for gain in own],
-            [gain.difference for gain in own],
-            yerr=[gain.error or 0.0 for gain in own],
+            values[:, 0],
+            yerr=np.nan_to_num(np.abs(values[:, 1:] - values[:, :1])).T,
             **styles[system],
         )
-    shares = sorted({point.share for line in lines for point in line.points})
+    shares = [*ua.index]
     for panel, title in zip(panels, ("UA", "UA gain from subtasks"), strict=False):
         style_axes(panel, title, "both")
         panel.set_xlabel("share of the training set")

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from math import ceil
-from statistics import fmean
+from math import ceil, isnan
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from voxaffect.evaluation.calibration import COVERAGES, N_BINS, Reliability
 from voxaffect.evaluation.class_gains import ClassGains
-from voxaffect.evaluation.curves import embed, training_histories
-from voxaffect.evaluation.experiment.run import PROTOCOLS, FoldResult, Run
-from voxaffect.evaluation.fairness import FairnessGroup, Grouping, GroupScores
+from voxaffect.evaluation.curves import embed, training_curves
+from voxaffect.evaluation.experiment.run import Run
+from voxaffect.evaluation.fairness import SPEAKER, GroupScores
 from voxaffect.evaluation.metrics import Counts, unweighted_accuracy
 from voxaffect.evaluation.reference_results import FOUR
-from voxaffect.evaluation.results import ScoreTable, display_order, shares
+from voxaffect.evaluation.results import (
+    SCORE,
+    by_system,
+    chance,
+    fold_scores,
+    metrics_by,
+    pick,
+    shares,
+)
+from voxaffect.evaluation.results import confusions as confusion_matrices
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.colors import CLASS_COLORS
 from voxaffect.report.figures import curves
@@ -50,22 +60,24 @@ ACCURACY_CAPTION = (
 )
 
 
-def accuracy(table: ScoreTable) -> Figure:
+def accuracy(scores: pd.DataFrame, results: pd.DataFrame) -> Figure:
     """Mean UA and UA of the folds: one panel per test set, one row per system."""
-    figure, panels = grid(len(table.tests), 3, 2.6, 0.62 + 0.24 * len(table.systems))
-    for place, (panel, test) in enumerate(zip(panels, table.tests, strict=True)):
-        scores = table.on(test)
-        panel.axvline(table.chance([test]), color=INK, linewidth=0.8, linestyle=DASHED)
-        for row, system in enumerate(table.systems):
-            if (score := scores.get(system)) is None:
+    ua = by_system(scores)
+    tests, systems = [*ua.index], [*ua]
+    figure, panels = grid(len(tests), 3, 2.6, 0.62 + 0.24 * len(systems))
+    by_fold, by_seed = fold_scores(results), metrics_by(results, [*SCORE, "seed"])
+    for place, (panel, test) in enumerate(zip(panels, tests, strict=True)):
+        panel.axvline(chance(scores, [test]), color=INK, linewidth=0.8, linestyle=DASHED)
+        for row, system in enumerate(systems):
+            if np.isnan(ua.loc[test, system]):
                 continue
-            folds = list(score.by_fold.values())
-            dots = [fmean(seeds) for seeds in folds] if len(folds) > 1 else folds[0]
-            offsets = np.linspace(-0.22, 0.22, len(dots)) * (len(dots) > 1)
+            folds, seeds = (pick(t, test_set=test, system=system) for t in (by_fold, by_seed))
+            dots = folds["ua"] if len(folds) > 1 else seeds["ua"]
+            offsets = np.linspace(-0.22, 0.22, len(dots)) * (len(folds) > 1)
             panel.scatter(dots, row + offsets, s=7, color=MEAN_COLOR, alpha=0.45, linewidth=0)
             mean: Style = {"s": 34, "marker": "D", "edgecolor": PAPER, "zorder": 3}
-            panel.scatter([score.ua], [row], color=MEAN_COLOR, **mean)
-        _unit_axis(panel, test, table.systems)
+            panel.scatter([ua.loc[test, system]], [row], color=MEAN_COLOR, **mean)
+        _unit_axis(panel, test, systems)
         if place % 3:
             panel.set_yticks([])
     return figure
@@ -87,8 +99,8 @@ def class_gains_caption(protocol: str) -> str:
     """Caption of `class_gains`."""
     return (
         f"{PROTOCOL_TITLES[protocol]}: recall gain of each multi-task net over its single-task "
-        "baseline, mean over folds with 95 % confidence interval (if there are enough folds). "
-        "Filled: the interval excludes zero."
+        "baseline, mean over folds with 95 % confidence interval over speakers (if there are "
+        "enough). Filled: the interval excludes zero."
     )
 
 
@@ -96,17 +108,17 @@ def class_gains(found: Sequence[ClassGains]) -> Figure:
     """Recall gains: one panel per class, one row per system."""
     figure, panels = grid(EMOTION.n_classes, 4, 1.9, 0.75 + 0.24 * len(found))
     all_gains = [gain for gains in found for gain in gains.gains.values()]
-    ends = [end for gain in all_gains for end in (gain.mean, gain.low, gain.high)]
-    reach = 1.08 * max([0.01, *(abs(end) for end in ends if end is not None)])
+    ends = [end for gain in all_gains for end in (gain.value, gain.low, gain.high)]
+    reach = 1.08 * max([0.01, *(abs(end) for end in ends if not isnan(end))])
     for place, (panel, name) in enumerate(zip(panels, EMOTION.classes, strict=True)):
         panel.axvline(0, color=INK, linewidth=0.8, linestyle=DASHED)
         for row, gains in enumerate(found):
-            if (gain := gains.gains[name]).mean is None:
+            if isnan((gain := gains.gains[name]).value):
                 continue
-            if gain.low is not None and gain.high is not None:
+            if gain.has_interval:
                 panel.plot([gain.low, gain.high], [row, row], color=MEAN_COLOR, linewidth=1.4)
             face = MEAN_COLOR if gain.excludes_zero else PAPER
-            panel.scatter([gain.mean], [row], s=26, color=face, edgecolor=MEAN_COLOR, zorder=3)
+            panel.scatter([gain.value], [row], s=26, color=face, edgecolor=MEAN_COLOR, zorder=3)
         systems = [gains.system for gains in found] if place == 0 else []
         panel.set_yticks(range(len(systems)), systems)
         panel.set_ylim(len(found) - 0.5, -0.5)
@@ -129,14 +141,6 @@ CONFUSIONS_CAPTION = (
 )
 
 
-def confusion_picture(
-    name: str, section: str, title: str, matrices: Mapping[str, Counts], note: str = ""
-) -> Picture:
-    """Confusion matrices (C, C) by system, as SVG; the title names the test set."""
-    with mpl.rc_context(STYLE):
-        return picture(name, section, CONFUSIONS_CAPTION.format(title), confusions(matrices), note)
-
-
 def confusions(matrices: Mapping[str, Counts]) -> Figure:
     """Confusion matrices (C, C) by system, four in a row: shares of the true class, and counts.
 
@@ -153,7 +157,7 @@ def confusions(matrices: Mapping[str, Counts]) -> Figure:
     small: Style = {"fontsize": 7.5, "in_layout": False, "linespacing": 1.1}
     for place, (system, counts) in enumerate(matrices.items()):
         top, left = (place // 4) * (size + 1.6) + 0.8, (place % 4) * (size + 1.5) + 1.2
-        title = f"{system}  {decimal(unweighted_accuracy(counts))}"
+        title = f"{system}  {decimal(float(unweighted_accuracy(counts)))}"
         panel.text(left - 1.1, top - 0.25, title, fontweight="bold", in_layout=False)
         for n, name in enumerate(EMOTION.classes):
             panel.text(left - 0.1, top + n + 0.5, name, ha="right", va="center", **small)
@@ -184,17 +188,20 @@ GROUPS_CAPTION = (
 )
 
 
-def groups(scores: GroupScores) -> Figure:
+def groups(scores: GroupScores, protocol: str) -> Figure:
     """UA by group in one protocol: one panel per property, and one of all speakers."""
-    systems = [spread.system for spread in scores.speakers[:MAX_SYSTEMS]]
-    groupings = [g for g in scores.groupings if g.system in systems]
-    kinds = list(dict.fromkeys(g.kind for g in groupings))
-    n_rows = max([len(systems), *(len(g.groups) for g in groupings)])
-    figure, panels = grid(len(kinds) + 1, 2, 3.6, 0.7 + 0.12 * n_rows * (len(systems) + 1))
-    for panel, kind in zip(panels, kinds, strict=False):
-        _group_panel(panel, [g for g in groupings if g.kind == kind], systems)
-    for row, spread in enumerate(scores.speakers[:MAX_SYSTEMS]):
-        values = [speaker.ua for speaker in spread.compared]
+    systems = [*pick(scores.spreads, protocol=protocol).index][:MAX_SYSTEMS]
+    own = pick(scores.groups, protocol=protocol)
+    own = own[own.index.get_level_values("system").isin(systems)]
+    by_kind = {kind: some.droplevel("kind") for kind, some in own.groupby("kind", sort=False)}
+    speakers = by_kind.pop(SPEAKER, own[:0].droplevel("kind"))
+    n_rows = max([len(systems), *(len(g.index.unique("group")) for g in by_kind.values())])
+    figure, panels = grid(len(by_kind) + 1, 2, 3.6, 0.7 + 0.12 * n_rows * (len(systems) + 1))
+    for panel, (kind, some) in zip(panels, by_kind.items(), strict=False):
+        _group_panel(panel, str(kind), some, systems)
+    compared = speakers[speakers["compared"].astype(bool)]["ua"]
+    for row, system in enumerate(systems):
+        values = compared[compared.index.get_level_values("system") == system]
         offsets = np.linspace(-0.25, 0.25, len(values)) * (len(values) > 1)
         panels[-1].scatter(values, row + offsets, s=9, color=COLORS[row], alpha=0.6, linewidth=0)
     _unit_axis(panels[-1], "each speaker", systems)
@@ -202,25 +209,20 @@ def groups(scores: GroupScores) -> Figure:
     return figure
 
 
-def _group_panel(panel: Axes, groupings: Sequence[Grouping], systems: Sequence[str]) -> None:
-    names = list(dict.fromkeys(group.name for g in groupings for group in g.groups))
-    for found in groupings:
-        place = systems.index(found.system)
-        offset = (place - (len(systems) - 1) / 2) * 0.8 / len(systems)
-        for group in found.groups:
-            _dot(panel, names.index(group.name) + offset, group, place)
-        panel.scatter([], [], s=26, color=COLORS[place], marker=MARKERS[place], label=found.system)
-    _unit_axis(panel, groupings[0].kind, names)
-
-
-def _dot(panel: Axes, row: float, group: FairnessGroup, place: int) -> None:
-    color = COLORS[place]
-    if group.interval is not None:
-        limits = [group.interval.low, group.interval.high]
-        panel.plot(limits, [row, row], color=color, linewidth=1.1)
-    face, edge = (color, PAPER) if group.compared else (PAPER, color)
-    style: Style = {"s": 26, "marker": MARKERS[place], "zorder": 3}
-    panel.scatter([group.ua], [row], color=face, edgecolor=edge, **style)
+def _group_panel(panel: Axes, kind: str, found: pd.DataFrame, systems: Sequence[str]) -> None:
+    names = [*found.index.unique("group")]
+    for (system, name), group in zip(found.index, found.to_dict("records"), strict=True):
+        place = systems.index(system)
+        row = names.index(name) + (place - (len(systems) - 1) / 2) * 0.8 / len(systems)
+        color = COLORS[place]
+        if not np.isnan(group["low"]):
+            panel.plot([group["low"], group["high"]], [row, row], color=color, linewidth=1.1)
+        face, edge = (color, PAPER) if group["compared"] else (PAPER, color)
+        style: Style = {"s": 26, "marker": MARKERS[place], "zorder": 3}
+        panel.scatter([group["ua"]], [row], color=face, edgecolor=edge, **style)
+    for place, system in enumerate(systems):
+        panel.scatter([], [], s=26, color=COLORS[place], marker=MARKERS[place], label=system)
+    _unit_axis(panel, kind, names)
 
 
 CLASS_MARKERS = dict(zip(EMOTION.classes, ("o", "^", "s", "D"), strict=True))
@@ -231,41 +233,39 @@ HIGH_LEVEL_CAPTION = (
 )
 
 
-def high_level_samples(run: Run) -> list[FoldResult]:
-    """Results on the pooled corpora for Figure 2, with the lowest seed of each system.
+def high_level_samples(results: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Results on the pooled corpora for Figure 2: system -> rows of its lowest seed.
 
     The four systems of the paper if the run has any, otherwise the first four with such features.
     """
-    found = {
-        r.system: r
-        for r in reversed(run.results)
-        if r.protocol == "aggregated" and r.high_level.shape[1] > 0
-    }
+    own = results[(results["protocol"] == "aggregated") & results["functionals"].notna()]
+    own = own[own["seed"] == own.groupby("system", observed=True)["seed"].transform("min")]
+    found = {str(system): rows for system, rows in own.groupby("system", observed=True)}
     of_paper = [system for system in FOUR if system in found]
-    return [found[system] for system in of_paper or display_order(found)[:4]]
+    return {system: found[system] for system in of_paper or [*found][:4]}
 
 
-def high_level(samples: Sequence[FoldResult]) -> Figure:
+def high_level(samples: Mapping[str, pd.DataFrame]) -> Figure:
     """Figure 2: one panel per system, one point per utterance, colored by its true class."""
     figure, panels = grid(len(samples), 2, 3.4, 2.9)
-    for panel, result in zip(panels, samples, strict=True):
-        title = f"{result.system}, seed {result.seed}"
+    for panel, (system, rows) in zip(panels, samples.items(), strict=True):
+        title = f"{system}, seed {rows['seed'].iloc[0]}"
         panel.set_title(title, loc="left", fontweight="bold")
         panel.set(xticks=[], yticks=[])
         panel.spines[:].set_color(RULE)
-        _scatter(panel, result)
+        _scatter(panel, rows)
     legend_above(figure, 4)
     return figure
 
 
-def _scatter(panel: Axes, result: FoldResult) -> None:
-    embedded = embed(result.high_level)
+def _scatter(panel: Axes, results: pd.DataFrame) -> None:
+    embedded = embed(np.stack([*results["functionals"]]))
     if embedded is None:
         panel.text(0.5, 0.5, "too few different utterances", ha="center", transform=panel.transAxes)
         return
     rows, positions = embedded
-    for index, name in enumerate(EMOTION.classes):
-        own = positions[result.y_true[rows] == index]
+    for name in EMOTION.classes:
+        own = positions[results["y_true"].to_numpy()[rows] == name]
         style: Style = {"color": CLASS_COLORS[name], "marker": CLASS_MARKERS[name], "label": name}
         panel.scatter(own[:, 0], own[:, 1], s=16, alpha=0.8, linewidth=0, **style)
 
@@ -313,32 +313,41 @@ def draw_all(run: Run, summary: Summary) -> tuple[Picture, ...]:
 
 def _figures(run: Run, summary: Summary) -> Iterator[tuple[str, str, str, Figure]]:
     """Name, section key, caption and figure."""
-    for table in summary.tables:
-        protocol = table.protocol
-        yield f"accuracy-{protocol}", protocol, ACCURACY_CAPTION, accuracy(table)
+    by_protocol = {str(p): own for p, own in run.results.groupby("protocol", observed=True)}
+    for protocol, results in by_protocol.items():
+        drawn = accuracy(summary.scores[protocol], results)
+        yield f"accuracy-{protocol}", protocol, ACCURACY_CAPTION, drawn
         if found := summary.class_gains.get(protocol):
             name, caption = f"{CLASS_GAINS_KEY}-{protocol}", class_gains_caption(protocol)
             yield name, CLASS_GAINS_KEY, caption, class_gains(found)
-    if aggregated := summary.table("aggregated"):
-        counts = {system: aggregated.counts(system) for system in aggregated.systems}
-        caption = CONFUSIONS_CAPTION.format(PROTOCOL_TITLES["aggregated"])
-        yield "confusion", "aggregated", caption, confusions(counts)
-    if samples := high_level_samples(run):
+    for protocol, results in by_protocol.items():
+        for key, own in results.groupby("test_set", observed=True):
+            test = str(key)
+            systems, matrices = confusion_matrices(own, ["system"])
+            name = "confusion" if protocol == test else f"confusion-{protocol}-{test}"
+            title = PROTOCOL_TITLES[protocol] if protocol == test else f"{test}, {protocol}"
+            by_name = dict(zip(systems, matrices, strict=True))
+            yield _file_name(name), protocol, CONFUSIONS_CAPTION.format(title), confusions(by_name)
+    if samples := high_level_samples(run.results):
         yield "high-level", "aggregated", HIGH_LEVEL_CAPTION, high_level(samples)
-    for protocol in PROTOCOLS:
-        if trained := training_histories([r for r in run.results if r.protocol == protocol]):
-            caption, drawn = curves.training_caption(trained), curves.training_curves(trained)
+    for protocol in by_protocol:
+        own = run.trainings[run.trainings["protocol"] == protocol]
+        if trained := training_curves(own[own["train_share"] == 1]):
+            caption, drawn = curves.training_caption(trained), curves.training_figure(trained)
             yield f"learning-{protocol}", protocol, caption, drawn
-    for protocol in PROTOCOLS:
-        scores = summary.groups.of(protocol) if summary.groups else None
-        if scores and scores.speakers:
-            yield f"groups-{protocol}", "groups", GROUPS_CAPTION, groups(scores)
-    for protocol in PROTOCOLS:
-        if tested := [r for r in summary.reliabilities if r.protocol == protocol]:
-            drawn = reliability(tested)
-            yield f"reliability-{protocol}", "reliability", RELIABILITY_CAPTION, drawn
+    if summary.groups:
+        for protocol in by_protocol:
+            yield f"groups-{protocol}", "groups", GROUPS_CAPTION, groups(summary.groups, protocol)
+    for protocol in by_protocol:
+        drawn = reliability([r for r in summary.reliabilities if r.protocol == protocol])
+        yield f"reliability-{protocol}", "reliability", RELIABILITY_CAPTION, drawn
     if by_share := summary.learning_curves:
         for protocol in by_share.protocols:
             caption = curves.learning_curve_caption(by_share, protocol)
             drawn = curves.learning_curve(by_share, protocol)
             yield f"amounts-{protocol}", curves.LEARNING_CURVE_KEY, caption, drawn
+
+
+def _file_name(name: str) -> str:
+    """A figure's name as a file name: test sets may be called `iemocap:natural`."""
+    return re.sub(r"[^\w.-]+", "-", name)
