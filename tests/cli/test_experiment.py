@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -197,6 +198,22 @@ def test_a_run_of_baselines_has_a_report(project_preparation: Path, tmp_path: Pa
     assert "## Learning curve (training set size)" in text
     assert "egemaps-logistic" in text
     assert (tmp_path / "amounts.csv").read_text().count("aggregated@0.5") == 5
+
+
+def test_predictions_on_request_are_the_table_of_results_without_functionals(
+    project_preparation: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, table = project_preparation / "settings.toml", tmp_path / "predictions.csv"
+    options: dict[str, Any] = {"systems": "majority,svm", "jobs": 1}
+    assert evaluate(settings, tmp_path, **options) == 0
+    assert not table.exists()
+    assert evaluate(settings, tmp_path, **options, predictions=True) == 0
+    assert f"wrote {table}" in capsys.readouterr().out.replace("\n", "")
+    found = pd.read_csv(table, keep_default_na=False, na_values=[""])
+    stored = pd.read_parquet(tmp_path / "results.parquet").drop(columns="functionals")
+    assert set(found["train_share"]) == {0.5, 1.0}
+    as_text = {name: stored[name].astype(object) for name in stored}
+    pd.testing.assert_frame_equal(found, pd.DataFrame(as_text), check_dtype=False)
 
 
 def test_only_requested_feature_sets_are_extracted(project_preparation: Path) -> None:

@@ -328,18 +328,25 @@ def evaluate(
         typer.Option(help=f"Systems to compare, separated by commas: {', '.join(NAMES)}."),
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas.")] = None,
+    predictions: Annotated[
+        bool,
+        typer.Option(
+            "--predictions", help="Write predictions.csv too: every prediction on a test set."
+        ),
+    ] = False,
     jobs: Jobs = 0,
     backend: On = "loky",
     address: Address = None,
 ) -> int:
     """Train and test systems on corpora; resumes where an earlier run of the same folder stopped.
 
-    Writes every result as it ends, then report.html and report.md. Options override the
-    settings file. The exit status is 1 if a fold could not be computed.
+    Writes every result as it ends, then results.parquet, report.html and report.md. Options
+    override the settings file. The exit status is 1 if a fold could not be computed.
 
       voxaffect evaluate configs/open.toml --out runs/open --systems dnn-stl,dnn-mtl --seeds 0,1,2
     """
     from voxaffect.config.file import load_settings
+    from voxaffect.evaluation.experiment.run import RunFolder
     from voxaffect.parallel.clusters import workers
 
     options: dict[str, Any] = {
@@ -349,7 +356,10 @@ def evaluate(
     }
     settings = load_settings(config, {key: value for key, value in options.items() if value})
     with workers(backend, address, jobs) as n_there:
-        return _evaluate(settings, out, n_there)
+        status = _evaluate(settings, out, n_there)
+    if predictions:
+        print_line(f"wrote {RunFolder(out).write_predictions()}")
+    return status
 
 
 @command(app, "report", EXPERIMENT, kept="")

@@ -39,7 +39,7 @@ from voxaffect.evaluation.results import (
     typed,
     write_table,
 )
-from voxaffect.files import digest, write_text
+from voxaffect.files import digest, write_atomically, write_text
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS, Taxonomy
 
 CLASSES = np.array(EMOTION.classes)
@@ -339,6 +339,15 @@ class RunFolder:
         stated = {row["settings_digest"]: row for row in run.trainings.to_dict("records")}
         write_table(rows, self.root / TABLE, trainings=stated)
         return run
+
+    def write_predictions(self) -> Path:
+        """Write the joined table without the functionals as `predictions.csv`; returns its path."""
+        rows, _ = read_table(self.root / TABLE)
+        path = self.root / "predictions.csv"
+        with write_atomically(path) as file:
+            plain = rows.drop_columns("functionals").to_pandas()
+            plain.to_csv(file, index=False, lineterminator="\n")
+        return path
 
     def load(self, *, skip_damaged: bool = False) -> Run:
         """The whole run, complete or not.
