@@ -16,38 +16,24 @@ from voxaffect.errors import CorpusError
 MISSING = -1  # target where the label of a task is unknown; the loss ignores it
 
 
-class Labeled(Protocol):
+class _Labeled(Protocol):
     """What the taxonomy needs of an utterance."""
 
     @property
-    def id(self) -> str:
-        """Name in error messages."""
-
+    def id(self) -> str: ...
     @property
-    def corpus(self) -> str:
-        """Name of the corpus, which may have its own mapping."""
-
+    def corpus(self) -> str: ...
     @property
-    def label(self) -> str:
-        """Raw emotion label, as written in the corpus."""
-
+    def label(self) -> str: ...
     @property
-    def gender(self) -> str | None:
-        """One of the classes of GENDER, or None."""
-
+    def gender(self) -> str | None: ...
     @property
-    def naturalness(self) -> str | None:
-        """One of the classes of NATURALNESS, or None."""
+    def naturalness(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
 class Task:
-    """Classification task.
-
-    Args:
-        name: also the name of its head and of its target.
-        classes: class names; their order is that of the class indices.
-    """
+    """Classification task: its name, also that of its head and target, and classes by index."""
 
     name: str
     classes: tuple[str, ...]
@@ -104,12 +90,7 @@ EMOTION_OF_LABEL: dict[str, str | None] = {
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """Mapping from raw labels to classes.
-
-    Args:
-        words: label -> emotion class or None (excluded), for every corpus.
-        per_corpus: corpus -> the same, takes precedence in that corpus.
-    """
+    """Mapping from raw labels to emotion classes, None to exclude; that of a corpus comes first."""
 
     words: Mapping[str, str | None] = field(default_factory=lambda: dict(EMOTION_OF_LABEL))
     per_corpus: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
@@ -119,7 +100,7 @@ class Taxonomy:
             for name in table.values():
                 EMOTION.index(name)
 
-    def emotion(self, utterance: Labeled) -> str | None:
+    def emotion(self, utterance: _Labeled) -> str | None:
         """Emotion class of an utterance, None if its label is excluded.
 
         Raises:
@@ -133,11 +114,10 @@ class Taxonomy:
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise CorpusError(
             f"{utterance.id}: unknown label {utterance.label!r}{hint}; map it under "
-            f"[taxonomy.{utterance.corpus}] to one of "
-            f'{", ".join(EMOTION.classes)}, or to "exclude"'
+            f'[taxonomy.{utterance.corpus}] to one of {", ".join(EMOTION.classes)}, or to "exclude"'
         )
 
-    def encode(self, utterance: Labeled) -> dict[str, int]:
+    def encode(self, utterance: _Labeled) -> dict[str, int]:
         """Class index of an utterance in every task, MISSING if unknown."""
         return {
             EMOTION.name: EMOTION.index(self.emotion(utterance)),

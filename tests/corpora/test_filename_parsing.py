@@ -17,7 +17,6 @@ from voxaffect.corpora.filename_parsing import (
     corpus_from_names,
     find_files,
     find_recordings,
-    folders_above,
 )
 from voxaffect.corpora.loaders import emodb
 from voxaffect.errors import CorpusError
@@ -52,7 +51,7 @@ def test_a_take_under_another_name_is_a_copy(tmp_path: Path) -> None:
         return ParsedName("joy", "1", take=name[1])
 
     root, pattern = record_tree(tmp_path, ["a1.wav", "b1.wav"]), re.compile(r".(\d)")
-    corpus = corpus_from_names(emodb.CARD, pattern, read, root, example="a1.wav")
+    corpus = corpus_from_names(emodb.CARD, pattern, read, "a1.wav", root)
     (copy,) = corpus.problems
     assert (copy.kind, copy.path) == ("duplicate", "b1.wav")
 
@@ -83,7 +82,7 @@ def test_a_name_is_a_copy_only_of_the_same_speaker_and_session(tmp_path: Path) -
 
     names = [f"{speaker}/{session}/x.wav" for speaker in "ab" for session in "12"]
     root = record_tree(tmp_path, [*names, *(f"copy/{name}" for name in names)])
-    corpus = corpus_from_names(emodb.CARD, re.compile("x"), read, root, example="a/1/x.wav")
+    corpus = corpus_from_names(emodb.CARD, re.compile("x"), read, "a/1/x.wav", root)
     assert [u.path.relative_to(root).as_posix() for u in corpus.utterances] == names
     assert [p.kind for p in corpus.problems] == ["duplicate"] * 4
 
@@ -101,7 +100,7 @@ def test_naturalness_is_the_cards_unless_the_name_states_it(
     def read(name: re.Match[str], relative: PurePath) -> ParsedName:
         return ParsedName("joy", "1", naturalness=stated)
 
-    corpus = corpus_from_names(card, re.compile("x"), read, root, example="x.wav")
+    corpus = corpus_from_names(card, re.compile("x"), read, "x.wav", root)
     assert [u.naturalness for u in corpus.utterances] == [expected]
 
 
@@ -142,9 +141,18 @@ def test_folders_above_match_without_a_gap(
 ) -> None:
     root = tmp_path / folders
     root.mkdir(parents=True)
+    record(root / "n.wav")
     (tmp_path / "link").symlink_to(root, target_is_directory=True)
-    assert folders_above(root, re.compile(r"a\d")) == expected
-    assert folders_above(tmp_path / "link", re.compile(r"a\d")) == expected
+    received: list[PurePath] = []
+
+    def parse_name(_: re.Match[str], path: PurePath) -> ParsedName:
+        received.append(path)
+        return ParsedName("sad", "1")
+
+    for folder in (root, tmp_path / "link"):
+        parents = re.compile(r"a\d")
+        corpus_from_names(emodb.CARD, re.compile("n"), parse_name, "n.wav", folder, parents=parents)
+    assert received == [PurePath(*expected, "n.wav")] * 2
 
 
 @pytest.fixture

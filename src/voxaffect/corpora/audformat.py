@@ -52,7 +52,7 @@ def _language(word: str) -> str:
 
 
 def _iso_639(word: str) -> Any:
-    """The language of a code or English name, None if it is not in the standard."""
+    """The language of a code or English name, or None."""
     from iso639 import Lang, exceptions  # noqa: PLC0415 - comes with audformat
 
     try:
@@ -90,18 +90,12 @@ def is_database(folder: Path) -> bool:
 def parse_audformat(
     folder: Path, name: str, *, table: str | None = None, column: str | None = None
 ) -> Corpus:
-    """Read a corpus from a database.
+    """Read the corpus `name` from a database.
 
     Labels are the column `emotion` of the table `emotion`, or else the only column of that name,
-    or else the only one of that scheme. Speakers and the rest come from all tables that have
-    columns or schemes of their names, and from speaker attributes in a scheme. Arousal and valence
-    are mapped to 0..1 by the bounds of their scheme, ISO 639 codes to languages.
-
-    Args:
-        folder: folder of `db.yaml` and the tables.
-        name: name of the corpus, the prefix of ids and speakers.
-        table: table of the labels, if there are several.
-        column: column of the labels, if there are several or it has another name.
+    or else the only one of that scheme, unless `table` or `column` are given. The rest is stated by
+    columns or schemes of their names in any table, or by speaker attributes in a scheme. Arousal
+    and valence are mapped to 0..1 by the bounds of their scheme, ISO 639 codes to languages.
 
     Raises:
         CorpusError: audformat is not installed, the folder is not a database, its labels are
@@ -130,11 +124,10 @@ def list_audformat(folder: Path, name: str) -> tuple[list[tuple[Utterance, Row]]
 
 
 def write_audformat(corpus: Corpus, folder: Path) -> None:
-    """Write a corpus as a database that `parse_audformat` and audformat itself read.
+    """Write a corpus as a database, with times to the nanosecond.
 
     The audio stays where it is: files are named relative to `folder`, so both must be moved
-    together. Read back, the database gives the same utterances, with times to the nanosecond. An
-    earlier export in `folder` is replaced as a whole.
+    together. An earlier export in `folder` is replaced as a whole.
 
     Raises:
         CorpusError: audformat is not installed, `folder` has other files than an export, or the
@@ -145,10 +138,8 @@ def write_audformat(corpus: Corpus, folder: Path) -> None:
         raise CorpusError(f"{folder}: is a file; give a new folder for the database")
     foreign = sorted({p.name for p in folder.iterdir()} - WRITTEN) if folder.exists() else []
     if foreign:
-        raise CorpusError(
-            f"{folder}: has {foreign[0]}, which is not part of an exported database; "
-            "give a new folder"
-        )
+        why = f"has {foreign[0]}, which is not part of an exported database"
+        raise CorpusError(f"{folder}: {why}; give a new folder")
     target = folder.resolve()
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         database = _database_of(library, corpus, target)
@@ -186,13 +177,9 @@ def _open(folder: Path) -> Any:
                 shutil.copyfile(file, Path(copy, file.name))
                 database[table].load(str(Path(copy, f"db.{table}")))
         except LIBRARY_ERRORS as error:
-            why = _one_line(error).replace(copy, str(folder))
+            why = " ".join(f"{type(error).__name__}: {error}".split()).replace(copy, str(folder))
             raise CorpusError(f"{folder}: is not a readable audformat database ({why})") from error
     return database
-
-
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _read_header(path: Path) -> dict[str, Any]:
@@ -205,7 +192,7 @@ def _read_header(path: Path) -> dict[str, Any]:
             f"{path}: cannot be read ({error.strerror}); give the folder of an audformat database"
         ) from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
-        why = _one_line(error)
+        why = " ".join(f"{type(error).__name__}: {error}".split())
         raise CorpusError(f"{path}: is not plain YAML ({why}); download it again") from error
     if not isinstance(header, dict):
         raise CorpusError(f"{path}: is not the header of a database; download it again")
@@ -236,13 +223,10 @@ def _list(
     rows, notes = _rows(database, *labels)
     base, root = folder.resolve(), _root(folder, database)
     located = [{**row, "path": os.path.relpath(base / row["path"], root)} for row in rows]
-
-    def where(index: int) -> str:
-        row = rows[index]
-        times = f" {row['start_s']}-{row['end_s']} s" if row["start_s"] or row["end_s"] else ""
-        return row["path"] + times
-
-    found, faults = read_utterances(located, root, name, where=where)
+    names = [
+        f"{row['path']} {row['start_s']}-{row['end_s']} s".removesuffix(" - s") for row in rows
+    ]
+    found, faults = read_utterances(located, root, name, names=names)
     if not found:
         why = f" ({faults[0].path}: {faults[0].detail})" if faults else ""
         raise CorpusError(f"{folder}: table {labels[0]} has no usable row{why}; correct its rows")
@@ -275,10 +259,7 @@ def _find_labels(
 
 
 def _rows(database: Any, table: str, column: str) -> tuple[list[Row], list[Problem]]:
-    """A row for each label, its path as in the database, and notes of what was left out.
-
-    Fields are those stated of a segment, or else of its whole file, or else of the database.
-    """
+    """A row for each label, with what is stated of its segment, file or database, and notes."""
     import pandas as pd  # noqa: PLC0415 (slow to load)
 
     emotions = _texts(database[table][column])
@@ -328,9 +309,7 @@ def _stated(
         if isinstance(labels, str):
             labels = database[labels].df.to_dict("index")
         listed = labels.values() if isinstance(labels, dict) else ()
-        stated = {
-            name for attributes in listed if isinstance(attributes, dict) for name in attributes
-        }
+        stated = {name for each in listed if isinstance(each, dict) for name in each}
         yield from (_texts(column, name) for name in names if name in stated)
 
 
@@ -356,10 +335,7 @@ def _text(value: Any) -> str:
 
 
 def _database_of(library: Any, corpus: Corpus, base: Path) -> Any:
-    """A database with the labels of a corpus in one table and all other metadata in another.
-
-    Classes are named as in the taxonomy, `female child` among them.
-    """
+    """A database with the labels of a corpus in one table and all other metadata in another."""
     import pandas as pd  # noqa: PLC0415 (slow to load)
 
     card, utterances = corpus.card, corpus.utterances
@@ -378,10 +354,8 @@ def _database_of(library: Any, corpus: Corpus, base: Path) -> Any:
     rows = [row_of(utterance, corpus.root) for utterance in utterances]
     files = [Path(os.path.normpath(root / row["path"])).as_posix() for row in rows]
     # From seconds, the library would truncate rather than round to nanoseconds.
-    starts, ends = (
-        [None if time is None else pd.Timedelta(round(time * 10**9)) for time in times]
-        for times in ([u.start_s for u in utterances], [u.end_s for u in utterances])
-    )
+    starts = [pd.Timedelta(round(u.start_s * 10**9)) for u in utterances]
+    ends = [None if u.end_s is None else pd.Timedelta(round(u.end_s * 10**9)) for u in utterances]
     metadata, index = FILES, library.filewise_index(files)
     if any(starts) or any(ends):
         metadata, index = SEGMENTS, library.segmented_index(files, starts, ends)

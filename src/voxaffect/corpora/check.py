@@ -20,13 +20,8 @@ from typing import Any, Literal
 import numpy as np
 from joblib import Parallel, delayed
 
-from voxaffect.audio.decode import (
-    DEFAULT_LIMITS,
-    AudioStream,
-    DecodeLimits,
-    open_recording,
-    printable,
-)
+from voxaffect.audio import decode
+from voxaffect.audio.decode import DEFAULT_LIMITS, AudioStream, DecodeLimits
 from voxaffect.audio.waveform import FULL_SCALE, SAMPLE_RATE_HZ, SILENCE_RMS
 from voxaffect.corpora.corpus import Corpus, Problem, Utterance
 from voxaffect.errors import AudioError
@@ -38,7 +33,7 @@ MAX_CLIPPED_SHARE = 0.01
 """Share of samples at full scale above which spectra are distorted."""
 
 BATCH = 256
-"""Utterances per task of a process: a tenth of a second of work, which outweighs pickling."""
+"""Utterances that a process receives at once: a tenth of a second of work outweighs pickling."""
 
 PROBE_BYTES = 4096
 """Bytes from the middle of a file, enough to distinguish it from most others of its size."""
@@ -51,9 +46,8 @@ Progress = Callable[[int, int], None]
 class Examined:
     """Findings about an utterance: the most serious problem, if any, and the duration in seconds.
 
-    Equal `content` marks copies. It is the hash of the samples, the mean of the channels at their
-    own rate, whatever the format; or if only headers are read, the hash of the file, None if no
-    other file is similar.
+    Copies have equal `content`: the hash of the samples, the mean of the channels at their own
+    rate; or if only headers are read, the hash of the file, None if no other file is similar.
     """
 
     utterance: Utterance
@@ -79,16 +73,17 @@ def examine(
             a video's header does not state its duration, its sound is decoded nevertheless.
         n_jobs: number of processes, for many utterances.
         limits: what counts as unreadable.
-        progress: called after every batch.
+        progress: called after every utterance.
     """
-    batches = [utterances[at : at + BATCH] for at in range(0, len(utterances), BATCH)]
     # Processes rather than threads, since opening a file is mostly Python code.
-    run = Parallel(n_jobs=max(1, min(n_jobs, len(batches))), return_as="generator")
-    work = delayed(partial(_examine_batch, samples=samples, limits=limits))
+    n_batches = math.ceil(len(utterances) / BATCH)
+    n_jobs = max(1, min(n_jobs, n_batches))
+    run = Parallel(n_jobs, batch_size=BATCH, return_as="generator")
+    work = delayed(partial(_examine_one, samples=samples, limits=limits))
+    segments = ((u.id, str(u.path), u.start_s, u.end_s) for u in utterances)
     examined: list[Examined] = []
-    segments = ([(u.id, str(u.path), u.start_s, u.end_s) for u in batch] for batch in batches)
-    for batch, findings in zip(batches, run(map(work, segments)), strict=True):
-        examined += [Examined(u, *finding) for u, finding in zip(batch, findings, strict=True)]
+    for utterance, findings in zip(utterances, run(map(work, segments)), strict=True):
+        examined.append(Examined(utterance, *findings))
         if progress:
             progress(len(examined), len(utterances))
     return examined if samples else _compare_files(examined)
@@ -101,27 +96,21 @@ _Findings = tuple[tuple[Problem, ...], float, str | None]
 """Problems, duration in seconds and content hash of an utterance."""
 
 
-def _examine_batch(
-    batch: Sequence[_Segment], *, samples: bool, limits: DecodeLimits
-) -> list[_Findings]:
-    return [_examine_one(segment, samples=samples, limits=limits) for segment in batch]
-
-
 def _examine_one(segment: _Segment, *, samples: bool, limits: DecodeLimits) -> _Findings:
     name, file, start_s, end_s = segment
     path = Path(file)
     try:
-        with open_recording(path, start_s=start_s, end_s=end_s, limits=limits) as recording:
+        with decode.open_recording(path, start_s=start_s, end_s=end_s, limits=limits) as recording:
             if samples:
                 return _examine_samples(name, recording)
             return _examine_header(segment, recording)
     except AudioError as error:
         why = str(error)
     except OSError as error:  # the disk fails, or the file has just been deleted
-        why = f"{printable(path)}: cannot be read ({error.strerror}); copy it again"
+        why = f"{decode.printable(path)}: cannot be read ({error.strerror}); copy it again"
     if path.is_file():
         return (Problem("unreadable", name, why, is_fault=True),), 0.0, None
-    detail = f"{printable(path)} no longer exists; restore it"
+    detail = f"{decode.printable(path)} no longer exists; restore it"
     return (Problem("missing", name, detail, is_fault=True),), 0.0, None
 
 
@@ -183,9 +172,6 @@ def _compare_files(examined: Sequence[Examined]) -> list[Examined]:
     return [replace(each, content=content(each)) for each in examined]
 
 
-UNKNOWN = "unknown"
-"""Name of the count of utterances without a gender or style."""
-
 COMPARE = "compare with the distribution of the corpus"
 
 Verdict = Literal["ok", "notes", "faults"]
@@ -193,14 +179,10 @@ Verdict = Literal["ok", "notes", "faults"]
 
 @dataclass(frozen=True)
 class Count:
-    """The utterances of one class, speaker, gender or style.
+    """Number of utterances of one class, speaker, gender or style, named as on the card.
 
-    Args:
-        name: as on the card; of a speaker, without the corpus's name.
-        found: number of utterances found.
-        expected: number of utterances in the full distribution, None if not known.
-        verdict: `ok` if both are equal, `notes` if none was found, else `faults`; None if they
-            cannot be compared.
+    `expected` is None if not known; `verdict` is `ok` if both are equal, `notes` if none was found,
+    else `faults`, or None if they cannot be compared.
     """
 
     name: str
@@ -215,8 +197,7 @@ class CheckReport:
 
     `samples` is whether recordings were decoded rather than only their headers read; `duration_s`
     is the total of all that can be read. `speakers` counts speakers, the other counts utterances:
-    first those of the card, even if none was found, `unknown` last. Problems are in the order of
-    the loader's, those of the counts and those of the recordings.
+    first those of the card, even if none was found, `unknown` last.
     """
 
     name: str
@@ -298,10 +279,7 @@ def check(
 def _counts(
     values: Sequence[str | None], expected: Mapping[str, int], *, is_subset: bool = False
 ) -> tuple[Count, ...]:
-    """Counts of all values, expected ones first and None last.
-
-    There is no verdict on a count that may be too low only because some values are unknown.
-    """
+    """Counts, expected ones first, None last; no verdict on those that unknown ones may lower."""
     n_unknown = values.count(None)
     counter = Counter(value for value in values if value is not None)
     found = dict.fromkeys(expected, 0) | dict(sorted(counter.items()))
@@ -314,16 +292,14 @@ def _counts(
             verdict = "ok" if n == n_expected else "faults" if n else "notes"
         counts.append(Count(value, n, n_expected if expected else None, verdict))
     if n_unknown:
-        counts.append(Count(UNKNOWN, n_unknown, None, "notes" if can_compare else None))
+        counts.append(Count("unknown", n_unknown, None, "notes" if can_compare else None))
     return tuple(counts)
 
 
 def _count_speakers(found: int, expected: int) -> tuple[Count, list[Problem]]:
     """Fewer speakers than expected are a subset; 0 expected means not known."""
-    if not expected:
-        return Count("speakers", found, None, None), []
-    if found == expected:
-        return Count("speakers", found, expected, "ok"), []
+    if not expected or found == expected:
+        return Count("speakers", found, expected or None, "ok" if expected else None), []
     is_fault = found > expected
     detail = f"found {found} speakers instead of {expected}; {COMPARE}"
     problem = Problem("speaker count", ".", detail, is_fault)

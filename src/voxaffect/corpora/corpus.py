@@ -22,22 +22,18 @@ class Utterance:
     """One labeled utterance: a recording, or a segment of a longer one.
 
     Args:
-        id: corpus and path below the corpus root without suffix, `emodb/wav/03a01Fa`; a segment
-            of a longer recording appends `#start-end` in seconds. Ids are unique: where they would
-            collide, as of `a.avi` next to `a.wav`, suffixes are kept (`unique_ids`).
-        corpus: name of the corpus.
-        path: audio file.
+        id: corpus and path below its root, `emodb/wav/03a01Fa`, unique as by `unique_ids`.
         label: emotion as the corpus's annotators wrote it; `Taxonomy` maps it to a class.
         speaker: qualified by the corpus, `emodb/03`, since speaker names repeat across corpora.
-        gender: a class of `taxonomy.GENDER`, or None if not known.
-        naturalness: a class of `taxonomy.NATURALNESS`, or None.
-        language: English name of the language, or None.
+        gender: a class of `taxonomy.GENDER`; this and the rest are None if not known.
+        naturalness: a class of `taxonomy.NATURALNESS`.
+        language: English name of the language.
         sentence: identity of the text, where the corpus scripts it.
         session: identity of the recording session or dialogue, where there is one.
         start_s: start of the segment in the file, in seconds.
         end_s: end of the segment in seconds, None for the end of the file.
-        arousal: mean rating from 0 (calm) to 1 (excited), or None.
-        valence: mean rating from 0 (negative) to 1 (positive), or None.
+        arousal: mean rating from 0 (calm) to 1 (excited).
+        valence: mean rating from 0 (negative) to 1 (positive).
     """
 
     id: str
@@ -61,19 +57,30 @@ Segment = tuple[PurePath, float, float | None]
 
 
 def utterance_id(
-    corpus: str, relative: PurePath, start_s: float = 0.0, end_s: float | None = None
+    corpus: str,
+    relative: PurePath,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    *,
+    exact: bool = False,
 ) -> str:
     """Id of the utterance in a file at `relative` below the corpus root, or in a segment of it.
+
+    An exact id keeps the suffix and all decimals, and escapes `#` in a file name as in a URL.
 
     >>> utterance_id("emodb", PurePath("wav/03a01Fa.wav"))
     'emodb/wav/03a01Fa'
     >>> utterance_id("calls", PurePath("monday.flac"), 1.5, 4.25)
     'calls/monday#1.500-4.250'
     """
-    name = f"{corpus}/{relative.with_suffix('').as_posix()}"
+    decimals = "" if exact else ".3f"
+    path = (relative if exact else relative.with_suffix("")).as_posix()
+    if exact:
+        path = path.replace("%", "%25").replace("#", "%23")
     if start_s == 0 and end_s is None:
-        return name
-    return f"{name}#{start_s:.3f}-{'' if end_s is None else f'{end_s:.3f}'}"
+        return f"{corpus}/{path}"
+    end = "" if end_s is None else f"{end_s:{decimals}}"
+    return f"{corpus}/{path}#{start_s:{decimals}}-{end}"
 
 
 def unique_ids(corpus: str, segments: Iterable[Segment]) -> dict[Segment, str]:
@@ -93,15 +100,8 @@ def unique_ids(corpus: str, segments: Iterable[Segment]) -> dict[Segment, str]:
         repeated = {segment for segment, name in ids.items() if counts[name] > 1} - exact
         if not repeated:
             return ids
-        ids |= {segment: _exact_id(corpus, *segment) for segment in repeated}
+        ids |= {segment: utterance_id(corpus, *segment, exact=True) for segment in repeated}
         exact |= repeated
-
-
-def _exact_id(corpus: str, relative: PurePath, start_s: float, end_s: float | None) -> str:
-    """Unique to the segment; `#` in a file name is escaped as in a URL."""
-    name = f"{corpus}/{relative.as_posix().replace('%', '%25').replace('#', '%23')}"
-    is_whole = start_s == 0 and end_s is None
-    return name if is_whole else f"{name}#{start_s}-{'' if end_s is None else end_s}"
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,6 @@ class CorpusCard:
         language: English name of the language.
         elicitation: acted, natural, or mixed (the utterance says which).
         license: terms in a few words.
-        citation: authors, title, venue, year.
         url: where to read about it and request it.
         labels: raw label -> number of utterances; this and other counts are empty or 0 if unknown.
         n_speakers: number of speakers, by default those in `speakers`.
@@ -151,11 +150,8 @@ class CorpusCard:
 class Problem:
     """Something that a loader could not use; reported, never dropped silently.
 
-    Args:
-        kind: a short name such as `unmatched name`, `duplicate`, `empty file`.
-        path: the file or label line concerned, relative to the corpus root.
-        detail: one sentence: what is wrong and what is done about it.
-        is_fault: whether it must be fixed before the corpus is what its card states; else a note.
+    Its kind, such as `duplicate`, the file or label line below the root, and what is wrong and done
+    about it. A fault must be fixed before the corpus is what its card states; others are notes.
     """
 
     kind: str
@@ -197,8 +193,7 @@ class Corpus:
 
     def select(self, keep: Callable[[Utterance], bool]) -> Corpus:
         """The corpus with only the utterances for which `keep` is true."""
-        chosen = tuple(u for u in self.utterances if keep(u))
-        return Corpus(self.card, self.root, chosen, self.problems)
+        return replace(self, utterances=tuple(filter(keep, self.utterances)))
 
     def count(self, of: Callable[[Utterance], str | None]) -> Counter[str | None]:
         """Number of utterances by any property, such as `lambda u: u.label`."""

@@ -30,8 +30,8 @@ from voxaffect.errors import CorpusError
 class ParsedName:
     """Metadata in a file name; the fields of `Utterance`, with the speaker not yet qualified.
 
-    Naturalness and language default to the card's. `take` distinguishes a recording from the others
-    of its speaker and session; it defaults to the stem of the name.
+    Naturalness and language default to the card's. `take`, by default the stem of the name, is
+    unique among the recordings of a speaker and session.
     """
 
     label: str
@@ -66,12 +66,8 @@ def by_groups(
 ) -> Callable[[re.Match[str], PurePath], ParsedName]:
     """A parser of names whose pattern has groups that state everything.
 
-    The groups are `emotion`, `speaker` (`?` without it), and if the names state them `sentence` and
-    `sex`, as in `ADULTS`.
-
-    Args:
-        labels: emotion as in the name -> label.
-        genders: speaker -> gender, where it is not in the name.
+    The groups are `emotion`, a key of `labels`, `speaker` (`?` without it), and if the names state
+    them `sentence` and `sex`, a key of `ADULTS`; otherwise `genders` may state those of speakers.
     """
 
     def parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
@@ -87,9 +83,9 @@ def corpus_from_names(
     card: CorpusCard,
     pattern: re.Pattern[str],
     parse_name: NameParser,
+    example: str,
     root: Path,
     *,
-    example: str,
     parents: re.Pattern[str] | None = None,
 ) -> Corpus:
     """Read a corpus from the names of all recordings below `root`.
@@ -101,27 +97,28 @@ def corpus_from_names(
         card: what the corpus should be.
         pattern: matches the whole stem of a recording's name.
         parse_name: parser of names that match.
-        root: folder to read.
         example: a path that matches, shown where nothing was found.
-        parents: matches names of folders that carry metadata. Where the root and the folders above
-            it match, their names come first in the path that `parse_name` receives, so that a root
-            one level too low loses nothing.
+        root: folder to read.
+        parents: matches names of folders that carry metadata. Those of the root and the folders
+            above it come first in the path that `parse_name` receives, so that a root one level too
+            low loses nothing.
 
     Raises:
         CorpusError: `root` is not a readable folder, or has no recording of this corpus.
     """
     paths, problems = find_recordings(root)
-    above = folders_above(root, parents) if parents else []
+    upwards = reversed(Path(os.path.realpath(root)).parts)
+    above = [*takewhile(parents.fullmatch, upwards)][::-1] if parents else []
     used: dict[tuple[str, str | None, str], Path] = {}
     utterances: list[Utterance] = []
     for path in paths:
         relative = path.relative_to(root)
         match = pattern.fullmatch(path.stem)
-        parsed = (
-            parse_name(match, PurePath(*above, relative))
-            if match
-            else Excluded("unmatched name", f"is not named like {example}; left out")
-        )
+        parsed: ParsedName | Excluded
+        if match is None:
+            parsed = Excluded("unmatched name", f"is not named like {example}; left out")
+        else:
+            parsed = parse_name(match, PurePath(*above, relative))
         if isinstance(parsed, ParsedName):
             parsed = _check_file(path, relative, parsed, used)
         if isinstance(parsed, Excluded):
@@ -138,12 +135,6 @@ def corpus_from_names(
     return Corpus(card, root, tuple(sorted(utterances, key=lambda u: u.id)), tuple(problems))
 
 
-def folders_above(root: Path, pattern: re.Pattern[str]) -> list[str]:
-    """Names of the root and the folders above it, as long as they match, outermost first."""
-    upwards = reversed(Path(os.path.realpath(root)).parts)
-    return [*takewhile(pattern.fullmatch, upwards)][::-1]
-
-
 def suggest_fix(error: OSError) -> str:
     """What to do about a file or folder that cannot be read."""
     if isinstance(error, FileNotFoundError):
@@ -152,12 +143,9 @@ def suggest_fix(error: OSError) -> str:
 
 
 def find_recordings(root: Path) -> tuple[list[Path], list[Problem]]:
-    """All recordings below a folder, and a problem for each folder that could not be read.
+    """All recordings below a folder as by `find_files`, and its problems and errors.
 
-    Ordered as by `find_files`, videos after audio: a video's sound track often lies next to it.
-
-    Raises:
-        CorpusError: `root` is missing, not a folder, or cannot be read.
+    At a depth, videos are after audio: a video's sound track often lies next to it.
     """
     found, problems = find_files(root, lambda path: path.suffix.lower() in AUDIO_SUFFIXES)
     found.sort(key=lambda path: (len(path.parts), path.suffix.lower() in CONTAINER_SUFFIXES))
@@ -184,15 +172,11 @@ def find_files(root: Path, wanted: Callable[[Path], bool]) -> tuple[list[Path], 
         raise CorpusError(f"{root}: {why}") from error
     errors: list[OSError] = []
     found = [path for path in _walk(root, errors) if wanted(path)]
-    problems = [
-        Problem(
-            "unreadable folder",
-            printable(Path(error.filename).relative_to(root)),
-            f"cannot be read ({error.strerror}), its files are left out; {suggest_fix(error)}",
-            is_fault=True,
-        )
-        for error in errors
-    ]
+    problems = []
+    for each in errors:
+        name = printable(Path(each.filename).relative_to(root))
+        why = f"cannot be read ({each.strerror}), its files are left out; {suggest_fix(each)}"
+        problems.append(Problem("unreadable folder", name, why, is_fault=True))
     return sorted(found, key=lambda path: (len(path.parts), path.parts)), problems
 
 

@@ -15,15 +15,9 @@ from pathlib import Path, PurePath
 from typing import Any, Generic, TypeVar
 
 from voxaffect.audio.decode import printable
+from voxaffect.corpora import filename_parsing
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem
-from voxaffect.corpora.filename_parsing import (
-    ADULTS,
-    Excluded,
-    ParsedName,
-    corpus_from_names,
-    find_files,
-    suggest_fix,
-)
+from voxaffect.corpora.filename_parsing import Excluded, ParsedName
 from voxaffect.errors import CorpusError
 
 T = TypeVar("T")
@@ -34,7 +28,7 @@ GENDERS_FILE = "speaker_genders.txt"
 """A user's list of speakers' sexes, for corpora that do not distribute them: a speaker per line,
 followed by f or m."""
 
-CHILDREN = {sex: f"{gender} child" for sex, gender in ADULTS.items()}
+CHILDREN = {sex: f"{gender} child" for sex, gender in filename_parsing.ADULTS.items()}
 GENDERS_LINE = re.compile(r"(?P<speaker>.+?)[\s,;]+(?P<sex>\w+)")
 
 
@@ -44,13 +38,9 @@ class LineError(Exception):
 
 @dataclass(frozen=True)
 class LabelEntries(Generic[T]):
-    """Entries of a label file by the key of a recording, or its text by line.
+    """Entries of the label file `source` by the key of a recording, in order, or its text by line.
 
-    Args:
-        source: name of the file, for reports.
-        found: key -> entry, in the order of the file.
-        where: key -> line of the entry, such as `labels.csv line 7`.
-        problems: what is wrong with the file, and lines that could not be used.
+    `where` is the line of each entry by its key, such as `labels.csv line 7`.
     """
 
     source: str
@@ -60,8 +50,7 @@ class LabelEntries(Generic[T]):
 
 
 LabelFile = LabelEntries[str]
-"""Lines of a file that are not blank, by their names `labels.csv line 7`; none if it is unreadable.
-"""
+"""Lines of a file that are not blank, by `labels.csv line 7`; none if it is unreadable."""
 
 Labels = LabelEntries[ParsedName | Excluded]
 
@@ -89,14 +78,12 @@ def open_label_file(root: Path, *names: str) -> LabelFile:
         CorpusError: `root` is missing, not a folder, or cannot be read.
     """
     wanted = {name.lower() for name in names}
-    found, _ = find_files(root, lambda path: path.name.lower() in wanted)
+    found, _ = filename_parsing.find_files(root, lambda path: path.name.lower() in wanted)
     if not found:
         return LabelFile(f"{names[0]} (not found below the root)", {})
     file = read_label_file(root, found[0])
-    copies = (
-        Problem("duplicate", printable(path.relative_to(root)), f"{file.source} is used; left out")
-        for path in found[1:]
-    )
+    detail = f"{file.source} is used; left out"
+    copies = (Problem("duplicate", printable(p.relative_to(root)), detail) for p in found[1:])
     return replace(file, problems=(*file.problems, *copies))
 
 
@@ -109,7 +96,8 @@ def read_label_file(root: Path, path: Path) -> LabelFile:
     try:
         text, warning = decode_text(path.read_bytes())
     except OSError as error:
-        return _unreadable(name, f"cannot be read ({error.strerror}); {suggest_fix(error)}")
+        fix = filename_parsing.suggest_fix(error)
+        return _unreadable(name, f"cannot be read ({error.strerror}); {fix}")
     numbered = enumerate(text.replace("\r\n", "\n").split("\n"), start=1)
     lines = {f"{name} line {number}": line for number, line in numbered if line.strip()}
     if not lines:
@@ -123,10 +111,9 @@ def _unreadable(name: str, detail: str) -> LabelFile:
 
 
 def read_lines(file: LabelFile, parse: Callable[[str], tuple[str, T] | None]) -> LabelEntries[T]:
-    """Read a file line by line.
+    """Entries of the lines of a file.
 
-    `parse` gives key and entry of a line, None if it has none, and raises `LineError` if it is
-    broken.
+    `parse` gives key and entry of a line, None if it has none, or raises `LineError`.
     """
     found: dict[str, T] = {}
     where: dict[str, str] = {}
@@ -156,26 +143,25 @@ def read_table(
     *,
     delimiter: str = ",",
 ) -> LabelEntries[T]:
-    """Read the table that `open_label_file` finds, with a header, row by row as `read_lines` does.
+    """Read the table that `open_label_file` finds, row by row as `read_lines` does.
 
-    Names of columns are in lower case. A stray quote breaks its own row only. A table that lacks
-    one of `columns` is an unreadable file.
+    Names of columns, in its first line, are in lower case. A stray quote breaks its own row only. A
+    table that lacks one of `columns` is an unreadable file.
     """
     file = open_label_file(root, *names)
     if not file.found:
         return LabelEntries(file.source, {}, problems=file.problems)
     first, *rows = file.found
     header = [name.strip(' "') for name in file.found[first].lower().strip().split(delimiter)]
-    missing = [name for name in columns if name not in header]
+    missing = next((name for name in columns if name not in header), None)
     if missing:
-        detail = f"column {missing[0]!r} is missing; its columns are: {', '.join(header)}"
+        detail = f"column {missing!r} is missing; its columns are: {', '.join(header)}"
         problems = (*file.problems, *_unreadable(file.source, detail).problems)
         return LabelEntries(file.source, {}, problems=problems)
 
     def parse_row(text: str) -> tuple[str, T] | None:
         try:
-            rows = csv.reader([text], delimiter=delimiter)
-            values = [value.strip() for row in rows for value in row]
+            values = [value.strip() for value in next(csv.reader([text], delimiter=delimiter))]
         except csv.Error as error:
             raise LineError(f"is not a valid row of a table ({error})") from error
         if len(values) != len(header):
@@ -187,19 +173,19 @@ def read_table(
 
 def merge_entries(parts: Iterable[LabelEntries[T]]) -> LabelEntries[T]:
     """The entries of several files; of a key in two, as in a copy, the first entry is used."""
-    parts = list(parts)
+    sources: list[str] = []
     found: dict[str, T] = {}
     where: dict[str, str] = {}
     problems: list[Problem] = []
     for part in parts:
+        sources.append(part.source)
         problems += part.problems
         n_repeated = len(found.keys() & part.found.keys())
         if n_repeated:
             detail = f"{n_repeated} of its entries are in an earlier file, which is used; left out"
             problems.append(Problem("duplicate", part.source, detail))
         found, where = {**part.found, **found}, {**part.where, **where}
-    source = " or ".join(part.source for part in parts)
-    return LabelEntries(source, found, where, tuple(problems))
+    return LabelEntries(" or ".join(sources), found, where, tuple(problems))
 
 
 def check_readable(root: Path, entries: LabelEntries[Any]) -> None:
@@ -214,25 +200,24 @@ def corpus_from_labels(
     root: Path,
     pattern: re.Pattern[str],
     labels: LabelEntries[ParsedName] | Labels,
-    *,
     example: str,
+    *,
     key: Callable[[re.Match[str], PurePath], str] = lambda name, _: name[0],
     labels_all: bool = True,
 ) -> Corpus:
-    """Join recordings and labels.
+    """Join recordings, as found by `corpus_from_names`, and labels.
 
     A label without a recording is a fault, unless its class has no recording at all: corpora are
-    handed on as subsets of whole classes. A recording without a label is a fault too, unless the
-    distribution has unlabeled recordings.
+    handed on as subsets of whole classes.
 
     Args:
         card: what the corpus should be.
         root: folder to read.
-        pattern: as of `corpus_from_names`, and so is `example`.
+        pattern: matches the whole stem of a recording's name.
         labels: entries of the label files.
         example: a path that matches.
         key: match of a name and path below the root -> key of its label; the stem by default.
-        labels_all: whether the corpus labels all its recordings.
+        labels_all: whether a recording without a label is a fault.
 
     Raises:
         CorpusError: `root` is not a readable folder, no label file can be read, or no recording
@@ -248,23 +233,19 @@ def corpus_from_labels(
         return labels.found.get(wanted) or Excluded("no label", detail, is_fault=labels_all)
 
     try:
-        corpus = corpus_from_names(card, pattern, parse_name, root, example=example)
+        corpus = filename_parsing.corpus_from_names(card, pattern, parse_name, example, root)
     except CorpusError as error:
         if labels.found or not used:
             raise
         rest = str(error).removeprefix(f"{root}: ")
         raise CorpusError(f"{root}: no label in {labels.source}; {rest}") from error
     present = {u.label for u in corpus.utterances}
-    missing = (
-        Problem(
-            "no recording",
-            labels.where[labeled],
-            f"labels {labeled}, which has no recording; copy it again",
-            is_fault=parsed.label in present,
-        )
-        for labeled, parsed in labels.found.items()
-        if labeled not in used and isinstance(parsed, ParsedName)
-    )
+    missing = []
+    for labeled, parsed in labels.found.items():
+        if labeled not in used and isinstance(parsed, ParsedName):
+            detail = f"labels {labeled}, which has no recording; copy it again"
+            is_fault = parsed.label in present
+            missing.append(Problem("no recording", labels.where[labeled], detail, is_fault))
     return replace(corpus, problems=(*labels.problems, *corpus.problems, *missing))
 
 
@@ -292,10 +273,7 @@ def unit_interval(rating: str | None, n_points: int) -> float | None:
 
 
 def add_genders(corpus: Corpus, classes: Mapping[str, str]) -> Corpus:
-    """Set genders from `speaker_genders.txt`; speakers without one are reported.
-
-    `classes` are `ADULTS` or `CHILDREN`, word of the list -> class of `taxonomy.GENDER`.
-    """
+    """Set genders from `speaker_genders.txt`, by `ADULTS` or `CHILDREN`; report those missing."""
 
     def parse_line(text: str) -> tuple[str, str]:
         line = GENDERS_LINE.fullmatch(text.strip())
@@ -320,9 +298,6 @@ def add_genders(corpus: Corpus, classes: Mapping[str, str]) -> Corpus:
 
 def set_genders(corpus: Corpus, genders: Mapping[str, str]) -> Corpus:
     """The corpus with the genders of these speakers."""
-    prefix = f"{corpus.name}/"
-    utterances = tuple(
-        replace(u, gender=genders.get(u.speaker.removeprefix(prefix), u.gender))
-        for u in corpus.utterances
-    )
-    return replace(corpus, utterances=utterances)
+    qualified = {f"{corpus.name}/{speaker}": gender for speaker, gender in genders.items()}
+    known = (replace(u, gender=qualified.get(u.speaker, u.gender)) for u in corpus.utterances)
+    return replace(corpus, utterances=tuple(known))

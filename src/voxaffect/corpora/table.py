@@ -13,7 +13,7 @@ import difflib
 import io
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -68,12 +68,9 @@ def is_table(path: Path) -> bool:
 
 
 def parse_table(path: Path, name: str) -> Corpus:
-    """Read a corpus from a table.
+    """Read the corpus `name` from a `.parquet` or comma-separated `.csv` table with a header.
 
-    Args:
-        path: a `.parquet` or `.csv` file, comma-separated, with a header. A CSV is decoded by
-            `decode_text`; a stray quote breaks its own row only.
-        name: name of the corpus, the prefix of ids and speakers.
+    A CSV is decoded by `decode_text`; a stray quote breaks its own row only.
 
     Raises:
         CorpusError: the table cannot be read, has a column twice, lacks a required one, or has no
@@ -89,15 +86,9 @@ def parse_table(path: Path, name: str) -> Corpus:
 def list_table(
     path: Path, name: str, *, required: Sequence[str] = REQUIRED
 ) -> tuple[list[tuple[Utterance, Row]], list[Problem]]:
-    """The utterances of a table in its own order, each with its row.
+    """The utterances of a table in its own order, each with its row; errors as by `parse_table`.
 
-    Args:
-        path: as of `parse_table`.
-        name: name of the corpus, the prefix of ids and speakers.
-        required: columns with a value in every row; only `path` for unlabeled recordings.
-
-    Raises:
-        CorpusError: as by `parse_table`.
+    `required` are the columns with a value in every row: only `path` for unlabeled recordings.
     """
     columns, rows, notes = _read(path)
     for column in required:
@@ -105,11 +96,8 @@ def list_table(
             listed = ", ".join(filter(None, columns)) or "none"
             raise CorpusError(f"{path}: column {column!r} is missing; its columns are: {listed}")
 
-    def where(index: int) -> str:
-        """Name of a row, counted as in a spreadsheet, where the header is row 1."""
-        return f"{path.name} row {index + 2}"
-
-    found, faults = read_utterances(rows, path.parent, name, where=where, required=required)
+    names = [f"{path.name} row {number}" for number, _ in enumerate(rows, 2)]  # the header is row 1
+    found, faults = read_utterances(rows, path.parent, name, names=names, required=required)
     if not found:
         why = f" ({faults[0].path}: {faults[0].detail})" if faults else ""
         raise CorpusError(f"{path}: has no usable row{why}; add or correct its rows")
@@ -119,8 +107,8 @@ def list_table(
 def write_table(corpus: Corpus, path: Path) -> None:
     """Write a corpus as a table that `parse_table` reads; the audio stays where it is.
 
-    Written into the corpus's root, the table gives back the same utterances; elsewhere, ids start
-    with the relative path from there to the audio.
+    In the corpus's root, the table gives back the same utterances; elsewhere, ids start with the
+    relative path from there to the audio.
 
     Raises:
         CorpusError: the suffix of `path` is neither `.csv` nor `.parquet`, or the name of a
@@ -161,10 +149,8 @@ def custom_corpus(
     n_unknown = sum(utterance.speaker == unknown for utterance in ordered)
     notes = [*problems]
     if n_unknown:
-        detail = (
-            f"{n_unknown} rows have no speaker and count as one, {unknown}; "
-            "speaker-independent protocols refuse them"
-        )
+        why = f"{n_unknown} rows have no speaker and count as one, {unknown}"
+        detail = f"{why}; speaker-independent protocols refuse them"
         notes.append(Problem("no speakers", source, detail))
     return Corpus(card, root, ordered, tuple(notes))
 
@@ -174,7 +160,7 @@ def read_utterances(
     root: Path,
     name: str,
     *,
-    where: Callable[[int], str],
+    names: Sequence[str],
     required: Sequence[str] = REQUIRED,
 ) -> tuple[dict[int, tuple[Utterance, Row]], list[Problem]]:
     """The utterances of rows by the rows' indices, in order, and a problem for each unusable row.
@@ -183,7 +169,7 @@ def read_utterances(
         rows: rows, what is wrong with a row, or None for an empty one.
         root: folder that paths are relative to.
         name: name of the corpus.
-        where: index of a row -> its name in problems.
+        names: names of the rows in problems.
         required: columns that need a value.
     """
     found: dict[int, tuple[Utterance, Row]] = {}
@@ -202,11 +188,10 @@ def read_utterances(
             relative = PurePath(os.path.relpath(utterance.path, root))
             segment = (relative, utterance.start_s, utterance.end_s)
             if first.setdefault(segment, index) != index:
-                raise RowError("duplicate row", f"repeats the segment of {where(first[segment])}")
+                raise RowError("duplicate row", f"repeats the segment of {names[first[segment]]}")
             found[index] = utterance, row
         except RowError as error:
-            detail = f"{error}; left out"
-            faults.append(Problem(error.kind, where(index), detail, is_fault=True))
+            faults.append(Problem(error.kind, names[index], f"{error}; left out", is_fault=True))
     for segment, unique in unique_ids(name, first).items():
         utterance, row = found[first[segment]]
         found[first[segment]] = replace(utterance, id=unique), row
@@ -260,12 +245,11 @@ def _read(path: Path) -> tuple[tuple[str, ...], list[Row | RowError | None], lis
     except (OSError, ValueError, csv.Error) as error:
         raise CorpusError(f"{path}: cannot be read as a table ({error}); save it again") from error
     columns = tuple(name.lower() for name in header)
-    for name in columns:
-        if name and columns.count(name) > 1:
-            raise CorpusError(f"{path}: has two columns named {name!r}; rename or remove one")
     notes = []
-    for name in columns:
-        if name and name not in COLUMNS:
+    for name in filter(None, columns):
+        if columns.count(name) > 1:
+            raise CorpusError(f"{path}: has two columns named {name!r}; rename or remove one")
+        if name not in COLUMNS:
             near = difflib.get_close_matches(name, COLUMNS, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             detail = f"column {name!r} is ignored{hint}"
@@ -276,10 +260,7 @@ def _read(path: Path) -> tuple[tuple[str, ...], list[Row | RowError | None], lis
 
 
 def _read_csv(lines: Sequence[str]) -> Iterator[Record]:
-    """Header and rows of a CSV's lines; a quoted value may span several lines.
-
-    A line with a misplaced or unclosed quote is a row of its own and yields the error.
-    """
+    """Header and rows; a line with a misplaced or unclosed quote yields the error."""
     begin = 0
     while begin < len(lines):
         reader = csv.reader((lines[n] for n in range(begin, len(lines))), strict=True)
@@ -298,11 +279,9 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, ...]]:
     import pandas as pd  # noqa: PLC0415 (slow to load)
 
     frame = pd.read_parquet(path, dtype_backend="pyarrow")  # keeps 3 from becoming 3.0 next to null
-    columns = [
-        [name, *("" if pd.isna(value) else value for value in frame[name])] for name in frame
-    ]
-    for values in zip(*columns, strict=True):
-        yield tuple(str(value).strip() for value in values)
+    yield tuple(str(name).strip() for name in frame)
+    for values in frame.itertuples(index=False, name=None):
+        yield tuple("" if pd.isna(value) else str(value).strip() for value in values)
 
 
 def _row(columns: tuple[str, ...], values: Record) -> Row | RowError | None:
@@ -318,8 +297,9 @@ def _row(columns: tuple[str, ...], values: Record) -> Row | RowError | None:
 
 def _utterance(row: Row, name: str, file: Path) -> Utterance:
     """The utterance of a row, its id yet to come."""
-    start_s = _seconds(row["start_s"] or "0")
-    end_s = _seconds(row["end_s"]) if row["end_s"] else None
+    time = f"a time in seconds (0 to {MAX_TIME_S:,.0f})"
+    start_s = _number(row, "start_s", MAX_TIME_S, "wrong segment", time) or 0.0
+    end_s = _number(row, "end_s", MAX_TIME_S, "wrong segment", time)
     if end_s is not None and end_s <= start_s:
         detail = f"ends at {end_s:g} s, not after its start at {start_s:g} s"
         raise RowError("wrong segment", detail)
@@ -336,8 +316,8 @@ def _utterance(row: Row, name: str, file: Path) -> Utterance:
         session=row["session"] or None,
         start_s=start_s,
         end_s=end_s,
-        arousal=_rating(row, "arousal"),
-        valence=_rating(row, "valence"),
+        arousal=_number(row, "arousal", 1, "wrong arousal", "a number from 0 to 1"),
+        valence=_number(row, "valence", 1, "wrong valence", "a number from 0 to 1"),
     )
 
 
@@ -359,25 +339,13 @@ def _class(text: str, task: Task) -> str | None:
     return text or None
 
 
-def _seconds(text: str) -> float:
-    seconds = _number(text)
-    if not 0 <= seconds <= MAX_TIME_S:
-        detail = f"{text!r} is not a time in seconds (0 to {MAX_TIME_S:,.0f})"
-        raise RowError("wrong segment", detail)
-    return seconds
-
-
-def _rating(row: Row, column: str) -> float | None:
-    if not row[column]:
-        return None
-    rating = _number(row[column])
-    if not 0 <= rating <= 1:
-        raise RowError(f"wrong {column}", f"{row[column]!r} is not a number from 0 to 1")
-    return rating
-
-
-def _number(text: str) -> float:
+def _number(row: Row, column: str, limit: float, kind: str, what: str) -> float | None:
+    """A value from 0 to `limit`; None for no text."""
+    text = row[column]
     try:
-        return float(text)
+        number = float(text or "nan")
     except ValueError:
-        return math.nan
+        number = math.nan
+    if text and not 0 <= number <= limit:
+        raise RowError(kind, f"{text!r} is not {what}")
+    return number if text else None

@@ -6,17 +6,10 @@
 import re
 from pathlib import Path
 
+from voxaffect.corpora import label_parsing
 from voxaffect.corpora.corpus import Corpus, CorpusCard
 from voxaffect.corpora.filename_parsing import ParsedName
-from voxaffect.corpora.label_parsing import (
-    CHILDREN,
-    LineError,
-    add_genders,
-    corpus_from_labels,
-    look_up,
-    open_label_file,
-    read_lines,
-)
+from voxaffect.corpora.label_parsing import LineError
 
 # Code -> label, and its utterances in the full distribution. Anger is angry, touchy and
 # reprimanding; positive is motherese and joyful.
@@ -51,9 +44,9 @@ CHUNK = re.compile(r"(?P<turn>(?P<child>(?:Ohm|Mont)_\d{2})_\d{3})_\d{2}")
 
 def parse(root: Path) -> Corpus:
     """Read chunks and labels below `root`, and the children's sexes from `speaker_genders.txt`."""
-    labels = read_lines(open_label_file(root, LABELS), _parse_line)
-    corpus = corpus_from_labels(CARD, root, CHUNK, labels, example="wav/Mont_01_000_00.wav")
-    return add_genders(corpus, CHILDREN)
+    labels = label_parsing.read_lines(label_parsing.open_label_file(root, LABELS), _parse_line)
+    corpus = label_parsing.corpus_from_labels(CARD, root, CHUNK, labels, "wav/Mont_01_000_00.wav")
+    return label_parsing.add_genders(corpus, label_parsing.CHILDREN)
 
 
 def _parse_line(text: str) -> tuple[str, ParsedName]:
@@ -63,5 +56,5 @@ def _parse_line(text: str) -> tuple[str, ParsedName]:
     chunk = CHUNK.fullmatch(fields[0])
     if chunk is None:
         raise LineError(f"{fields[0]!r} is not a chunk name such as Mont_01_000_00")
-    label, _ = look_up(EMOTIONS, fields[1], "class")
+    label, _ = label_parsing.look_up(EMOTIONS, fields[1], "class")
     return chunk[0], ParsedName(label, speaker=chunk["child"], session=chunk["turn"])

@@ -43,6 +43,4 @@ def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
     return ParsedName(label, speaker, gender, name["sentence"])
 
 
-parse = partial(
-    corpus_from_names, CARD, NAME, _parse_name, example="0kEmotion/03Happy/h3-02-01-01-17.wav"
-)
+parse = partial(corpus_from_names, CARD, NAME, _parse_name, "0kEmotion/03Happy/h3-02-01-01-17.wav")

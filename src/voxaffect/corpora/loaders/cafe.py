@@ -37,4 +37,4 @@ NAME = re.compile(
 GENDERS = {actor: "male" if int(actor) % 2 else "female" for actor in CARD.speakers}
 STATED = by_groups(EMOTIONS, GENDERS)
 
-parse = partial(corpus_from_names, CARD, NAME, STATED, example="CaFE_48k/Joie/Fort/01-J-2-3.wav")
+parse = partial(corpus_from_names, CARD, NAME, STATED, "CaFE_48k/Joie/Fort/01-J-2-3.wav")

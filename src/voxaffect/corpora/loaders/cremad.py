@@ -51,7 +51,7 @@ NAME = re.compile(
 def parse(root: Path) -> Corpus:
     """Read the corpus below `root`, and the actors' sexes from `VideoDemographics.csv`."""
     actors = read_table(root, [DEMOGRAPHICS], ("actorid", "sex"), _parse_actor)
-    corpus = corpus_from_names(CARD, NAME, _parse_name, root, example=EXAMPLE)
+    corpus = corpus_from_names(CARD, NAME, _parse_name, EXAMPLE, root)
     corpus = set_genders(corpus, actors.found)
     problems = [*actors.problems]
     n_unknown = sum(u.gender is None for u in corpus.utterances)

@@ -52,10 +52,8 @@ NAME = re.compile(
 def parse(root: Path) -> Corpus:
     """Read the corpus below `root`; laryngograph and ambiguous recordings are left out."""
     ambiguous = read_table(root, [AMBIGUOUS], ("file",), _parse_ambiguous)
-    parse_name = partial(_parse_name, ambiguous.found)
-    corpus = corpus_from_names(
-        CARD, NAME, parse_name, root, example="wav/03a01Fa.wav", parents=LARYNGOGRAPH
-    )
+    stated = partial(_parse_name, ambiguous.found)
+    corpus = corpus_from_names(CARD, NAME, stated, "wav/03a01Fa.wav", root, parents=LARYNGOGRAPH)
     return replace(corpus, problems=(*ambiguous.problems, *corpus.problems))
 
 

@@ -45,10 +45,5 @@ def _parse_name(name: re.Match[str], path: PurePath) -> ParsedName | Excluded:
 
 
 parse = partial(
-    corpus_from_names,
-    CARD,
-    NAME,
-    _parse_name,
-    example="bea_Angry/anger_1-28_0001.wav",
-    parents=FOLDER,
+    corpus_from_names, CARD, NAME, _parse_name, "bea_Angry/anger_1-28_0001.wav", parents=FOLDER
 )

@@ -32,6 +32,4 @@ NAME = re.compile(
     r"(?P<sentence>b[1-3]|l[1-4]|n[1-5]|d[12])"
 )
 
-parse = partial(
-    corpus_from_names, CARD, NAME, by_groups(EMOTIONS), example="EMOVO/f1/gio-f1-b2.wav"
-)
+parse = partial(corpus_from_names, CARD, NAME, by_groups(EMOTIONS), "EMOVO/f1/gio-f1-b2.wav")

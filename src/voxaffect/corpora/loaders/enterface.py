@@ -47,7 +47,7 @@ FOLDER = re.compile(
 
 def parse(root: Path) -> Corpus:
     """Read the corpus below `root`, and the subjects' sexes from `speaker_genders.txt`."""
-    corpus = corpus_from_names(CARD, NAME, _parse_name, root, example=EXAMPLE, parents=FOLDER)
+    corpus = corpus_from_names(CARD, NAME, _parse_name, EXAMPLE, root, parents=FOLDER)
     return add_genders(corpus, ADULTS)
 
 

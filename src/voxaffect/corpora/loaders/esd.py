@@ -49,4 +49,4 @@ def _parse_name(name: re.Match[str], relative: PurePath) -> ParsedName | Exclude
     return ParsedName(label, name["speaker"], gender, text, language=language)
 
 
-parse = partial(corpus_from_names, CARD, NAME, _parse_name, example="0011/Angry/0011_000351.wav")
+parse = partial(corpus_from_names, CARD, NAME, _parse_name, "0011/Angry/0011_000351.wav")

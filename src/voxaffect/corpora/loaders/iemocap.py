@@ -9,18 +9,9 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from voxaffect.corpora import label_parsing
 from voxaffect.corpora.corpus import Corpus, CorpusCard
 from voxaffect.corpora.filename_parsing import Excluded, ParsedName, find_files
-from voxaffect.corpora.label_parsing import (
-    Labels,
-    LineError,
-    corpus_from_labels,
-    look_up,
-    merge_entries,
-    read_label_file,
-    read_lines,
-    unit_interval,
-)
 
 # Code -> label, and its utterances in the full distribution.
 EMOTIONS = {
@@ -81,14 +72,14 @@ def parse(root: Path) -> Corpus:
     paths, _ = find_files(
         root, lambda path: path.parent.name == "EmoEvaluation" and path.suffix.lower() == ".txt"
     )
-    dialogues = merge_entries(_read_dialogue(root, path) for path in paths)
+    dialogues = label_parsing.merge_entries(_read_dialogue(root, path) for path in paths)
     labels = replace(dialogues, source="any EmoEvaluation/*.txt")
     example = "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_M003.wav"
-    return corpus_from_labels(CARD, root, FILE, labels, example=example)
+    return label_parsing.corpus_from_labels(CARD, root, FILE, labels, example)
 
 
-def _read_dialogue(root: Path, path: Path) -> Labels:
-    turns = read_lines(read_label_file(root, path), _parse_line)
+def _read_dialogue(root: Path, path: Path) -> label_parsing.Labels:
+    turns = label_parsing.read_lines(label_parsing.read_label_file(root, path), _parse_line)
     return replace(turns, found={**turns.found, path.stem: WHOLE}) if turns.found else turns
 
 
@@ -100,15 +91,15 @@ def _parse_line(text: str) -> tuple[str, ParsedName | Excluded] | None:
     line = EVALUATION.fullmatch(text)
     turn = TURN.fullmatch(line["turn"]) if line else None
     if line is None or turn is None:
-        raise LineError(f"{text[:60]!r} is not a line of times, turn and emotion")
+        raise label_parsing.LineError(f"{text[:60]!r} is not a line of times, turn and emotion")
     is_scripted = turn["style"] == "script"
     return turn[0], ParsedName(
-        label=look_up(EMOTIONS, line["emotion"], "emotion")[0],
+        label=label_parsing.look_up(EMOTIONS, line["emotion"], "emotion")[0],
         speaker=f"{turn['session']}{turn['sex']}",
         gender="female" if turn["sex"] == "F" else "male",
         sentence=turn["scene"] if is_scripted else None,  # the script, the same in every session
         session=turn["dialogue"],
         naturalness=NATURALNESS[turn["style"]],
-        arousal=unit_interval(line["activation"], SCALE),
-        valence=unit_interval(line["valence"], SCALE),
+        arousal=label_parsing.unit_interval(line["activation"], SCALE),
+        valence=label_parsing.unit_interval(line["valence"], SCALE),
     )

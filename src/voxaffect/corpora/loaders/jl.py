@@ -29,6 +29,4 @@ NAME = re.compile(
     rf"(?P<emotion>{'|'.join(EMOTIONS)})_(?P<sentence>\d{{1,2}}[ab])_[12]"
 )
 
-parse = partial(
-    corpus_from_names, CARD, NAME, by_groups(EMOTIONS), example="female1_angry_10a_1.wav"
-)
+parse = partial(corpus_from_names, CARD, NAME, by_groups(EMOTIONS), "female1_angry_10a_1.wav")

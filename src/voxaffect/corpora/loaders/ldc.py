@@ -11,21 +11,10 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
+from voxaffect.corpora import label_parsing
 from voxaffect.corpora.corpus import Corpus, CorpusCard, Problem
-from voxaffect.corpora.filename_parsing import (
-    Excluded,
-    ParsedName,
-    corpus_from_names,
-    find_files,
-)
-from voxaffect.corpora.label_parsing import (
-    LabelEntries,
-    LineError,
-    check_readable,
-    merge_entries,
-    read_label_file,
-    read_lines,
-)
+from voxaffect.corpora.filename_parsing import Excluded, ParsedName, corpus_from_names, find_files
+from voxaffect.corpora.label_parsing import LineError
 from voxaffect.errors import CorpusError
 
 CARD = CorpusCard(
@@ -58,7 +47,7 @@ SEGMENT = re.compile(r"(?P<start>\d+(?:\.\d+)?)\s+(?P<end>\d+(?:\.\d+)?)\s+[AB]:
 UNTIMED = re.compile(r"\s*#.*|(?!.*(?:\d|\b[AB]:)).*")
 
 
-Transcript = LabelEntries[dict[str, Any] | Excluded]
+Transcript = label_parsing.LabelEntries[dict[str, Any] | Excluded]
 """Label, text and times of the segments of a session, or why a line is excluded, by its times."""
 
 
@@ -66,7 +55,7 @@ def parse(root: Path) -> Corpus:
     """Read the sessions below `root`, and cut them into the segments of their transcripts."""
     transcripts, copies = _read_transcripts(root)
     parse_name = partial(_parse_name, transcripts)
-    sessions = corpus_from_names(CARD, SESSION, parse_name, root, example="speech/cc_001.sph")
+    sessions = corpus_from_names(CARD, SESSION, parse_name, "speech/cc_001.sph", root)
     utterances = [
         replace(session, id=f"{session.id}#{times}", **segment)
         for session in sessions.utterances
@@ -74,7 +63,7 @@ def parse(root: Path) -> Corpus:
         if not isinstance(segment, Excluded)
     ]
     if not utterances:
-        check_readable(root, merge_entries(transcripts.values()))
+        label_parsing.check_readable(root, label_parsing.merge_entries(transcripts.values()))
         raise CorpusError(f"{root}: its transcripts label no utterance; check the transcripts")
     present = {u.path.stem.lower() for u in sessions.utterances}
     present |= {PurePath(problem.path).stem.lower() for problem in sessions.problems}
@@ -103,9 +92,9 @@ def _read_transcripts(root: Path) -> tuple[dict[str, Transcript], list[Problem]]
     transcripts: dict[str, Transcript] = {}
     copies: list[Problem] = []
     for path in paths:
-        file = read_label_file(root, path)
+        file = label_parsing.read_label_file(root, path)
         timed = {line: text for line, text in file.found.items() if not UNTIMED.fullmatch(text)}
-        transcript: Transcript = read_lines(replace(file, found=timed), _parse_line)
+        transcript: Transcript = label_parsing.read_lines(replace(file, found=timed), _parse_line)
         n_untimed = len(file.found) - len(timed)
         if n_untimed:
             detail = f"{n_untimed} lines have no times; left out"

@@ -5,15 +5,9 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path, PurePath
 
+from voxaffect.corpora import label_parsing
 from voxaffect.corpora.corpus import Corpus, CorpusCard
 from voxaffect.corpora.filename_parsing import ADULTS, Excluded, ParsedName
-from voxaffect.corpora.label_parsing import (
-    add_genders,
-    corpus_from_labels,
-    look_up,
-    merge_entries,
-    read_table,
-)
 
 LABELS = {
     "neutral": 6_434, "joy": 2_306, "sadness": 1_002, "anger": 1_607,
@@ -68,8 +62,8 @@ SAME_SPEAKER = {
 
 def parse(root: Path) -> Corpus:
     """Read clips and labels below `root`, and sexes of minor parts from `speaker_genders.txt`."""
-    labels = merge_entries(
-        read_table(
+    labels = label_parsing.merge_entries(
+        label_parsing.read_table(
             root,
             [f"{split}_sent_emo.csv"],
             ("speaker", "emotion", "dialogue_id", "utterance_id"),
@@ -78,10 +72,10 @@ def parse(root: Path) -> Corpus:
         for split in SPLITS
     )
     example = "train_splits/dia0_utt3.mp4"
-    corpus = corpus_from_labels(
-        CARD, root, NAME, labels, example=example, key=_key, labels_all=False
+    corpus = label_parsing.corpus_from_labels(
+        CARD, root, NAME, labels, example, key=_key, labels_all=False
     )
-    return add_genders(corpus, ADULTS)
+    return label_parsing.add_genders(corpus, ADULTS)
 
 
 def _key(name: re.Match[str], relative: PurePath) -> str:
@@ -92,7 +86,7 @@ def _key(name: re.Match[str], relative: PurePath) -> str:
 
 
 def _parse_row(split: str, row: Mapping[str, str]) -> tuple[str, ParsedName | Excluded]:
-    look_up(LABELS, row["emotion"], "emotion")
+    label_parsing.look_up(LABELS, row["emotion"], "emotion")
     dialogue = f"{split}/dia{row['dialogue_id']}"
     key = f"{dialogue}_utt{row['utterance_id']}"
     names = re.split(r",? and |, ", SAME_SPEAKER.get(row["speaker"], row["speaker"]))

@@ -33,4 +33,4 @@ CARD = CorpusCard(
 
 NAME = re.compile(rf"(?P<emotion>{'|'.join(EMOTIONS)})_(?:(?P<sex>[FM])|C)_[AB]_(?P<sentence>\w+)")
 
-parse = partial(corpus_from_names, CARD, NAME, by_groups(EMOTIONS), example="Anger_F_A_tarde.wav")
+parse = partial(corpus_from_names, CARD, NAME, by_groups(EMOTIONS), "Anger_F_A_tarde.wav")

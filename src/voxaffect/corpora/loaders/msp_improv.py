@@ -7,16 +7,9 @@ the two sexes and number of the turn. In the label file, it begins with `UTD` an
 import re
 from pathlib import Path
 
+from voxaffect.corpora import label_parsing
 from voxaffect.corpora.corpus import Corpus, CorpusCard
 from voxaffect.corpora.filename_parsing import ParsedName
-from voxaffect.corpora.label_parsing import (
-    LineError,
-    corpus_from_labels,
-    look_up,
-    open_label_file,
-    read_lines,
-    unit_interval,
-)
 
 # Code -> label, and its utterances in the full distribution.
 EMOTIONS = {
@@ -66,9 +59,10 @@ RATER = re.compile(r"(?!.*IMPROV)[^.;]+;.*", re.IGNORECASE)
 
 def parse(root: Path) -> Corpus:
     """Read the turns and their labels below `root`."""
-    labels = read_lines(open_label_file(root, "Evaluation.txt", "Evalution.txt"), _parse_line)
+    file = label_parsing.open_label_file(root, "Evaluation.txt", "Evalution.txt")
+    labels = label_parsing.read_lines(file, _parse_line)
     example = "session1/S01A/P/MSP-IMPROV-S01A-F01-P-FM01.wav"
-    return corpus_from_labels(CARD, root, TURN, labels, example=example)
+    return label_parsing.corpus_from_labels(CARD, root, TURN, labels, example)
 
 
 def _parse_line(text: str) -> tuple[str, ParsedName] | None:
@@ -79,15 +73,16 @@ def _parse_line(text: str) -> tuple[str, ParsedName] | None:
     line = LABEL.fullmatch(text)
     turn = TURN.fullmatch(f"MSP{line['turn']}") if line else None
     if line is None or turn is None:
-        raise LineError(f"{text[:60]!r} is not a line of turn and emotion")
-    calmness = unit_interval(line["activation"], SCALE)  # from 1, very active, to 5: arousal 6 - A
+        raise label_parsing.LineError(f"{text[:60]!r} is not a line of turn and emotion")
+    # Activation is from 1, very active, to 5: arousal is 6 - A.
+    calmness = label_parsing.unit_interval(line["activation"], SCALE)
     return turn[0], ParsedName(
-        label=look_up(EMOTIONS, line["emotion"], "emotion")[0],
+        label=label_parsing.look_up(EMOTIONS, line["emotion"], "emotion")[0],
         speaker=turn["speaker"],
         gender="female" if turn["sex"] == "F" else "male",
         sentence=turn["sentence"] if turn["scenario"] in TARGET else None,
         session=turn["session"],
         naturalness=NATURALNESS[turn["scenario"]],
         arousal=None if calmness is None else 1 - calmness,
-        valence=unit_interval(line["valence"], SCALE),
+        valence=label_parsing.unit_interval(line["valence"], SCALE),
     )

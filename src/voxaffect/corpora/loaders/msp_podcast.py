@@ -4,15 +4,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 
+from voxaffect.corpora import label_parsing
 from voxaffect.corpora.corpus import UNKNOWN_SPEAKER, Corpus, CorpusCard
 from voxaffect.corpora.filename_parsing import Excluded, ParsedName
-from voxaffect.corpora.label_parsing import (
-    LineError,
-    corpus_from_labels,
-    look_up,
-    read_table,
-    unit_interval,
-)
 
 CARD = CorpusCard(
     name="msp_podcast",
@@ -46,23 +40,24 @@ UNLABELED = Excluded("no label", "has no emotion in the label file; left out")
 def parse(root: Path) -> Corpus:
     """Read the segments and their consensus labels below `root`."""
     files = ("labels_consensus.csv", "labels_concensus.csv")
-    labels = read_table(root, files, ("filename", "emoclass", "spkrid", "gender"), _parse_row)
+    columns = ("filename", "emoclass", "spkrid", "gender")
+    labels = label_parsing.read_table(root, files, columns, _parse_row)
     example = "Audios/MSP-PODCAST_0001_0008.wav"  # the third test set has no labels
-    return corpus_from_labels(CARD, root, NAME, labels, example=example, labels_all=False)
+    return label_parsing.corpus_from_labels(CARD, root, NAME, labels, example, labels_all=False)
 
 
 def _parse_row(row: Mapping[str, str]) -> tuple[str, ParsedName | Excluded]:
     stem = PurePath(row["filename"]).stem
     name = NAME.fullmatch(stem)
     if name is None:
-        raise LineError(f"{row['filename']!r} is not the name of a segment")
+        raise label_parsing.LineError(f"{row['filename']!r} is not the name of a segment")
     if not row["emoclass"]:
         return stem, UNLABELED
     return stem, ParsedName(
-        label=look_up(EMOTIONS, row["emoclass"], "emotion"),
+        label=label_parsing.look_up(EMOTIONS, row["emoclass"], "emotion"),
         speaker=UNKNOWN_SPEAKER if row["spkrid"] in {"Unknown", ""} else row["spkrid"],
-        gender=look_up(GENDERS, row["gender"], "gender"),
+        gender=label_parsing.look_up(GENDERS, row["gender"], "gender"),
         session=name["podcast"],
-        arousal=unit_interval(row.get("emoact"), SCALE),
-        valence=unit_interval(row.get("emoval"), SCALE),
+        arousal=label_parsing.unit_interval(row.get("emoact"), SCALE),
+        valence=label_parsing.unit_interval(row.get("emoval"), SCALE),
     )

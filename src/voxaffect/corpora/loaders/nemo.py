@@ -34,7 +34,7 @@ NAME = re.compile(rf"(?P<speaker>[A-Z]{{2}}\d)_(?P<emotion>{'|'.join(LABELS)})_\
 def parse(root: Path) -> Corpus:
     """Read the recordings and `data.tsv` below `root`."""
     labels = read_table(root, ["data.tsv"], COLUMNS, _parse_row, delimiter="\t")
-    return corpus_from_labels(CARD, root, NAME, labels, example="samples/KD0_happiness_3.wav")
+    return corpus_from_labels(CARD, root, NAME, labels, "samples/KD0_happiness_3.wav")
 
 
 def _parse_row(row: Mapping[str, str]) -> tuple[str, ParsedName]:

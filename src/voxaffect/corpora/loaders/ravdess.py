@@ -50,6 +50,4 @@ def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName | Excluded:
     return ParsedName(EMOTIONS[name["emotion"]], name["actor"], gender, name["statement"])
 
 
-parse = partial(
-    corpus_from_names, CARD, NAME, _parse_name, example="Actor_01/03-01-05-02-01-01-01.wav"
-)
+parse = partial(corpus_from_names, CARD, NAME, _parse_name, "Actor_01/03-01-05-02-01-01-01.wav")

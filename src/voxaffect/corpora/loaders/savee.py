@@ -41,6 +41,4 @@ def _parse_name(name: re.Match[str], path: PurePath) -> ParsedName | Excluded:
     return ParsedName(EMOTIONS[name["emotion"]], speaker, gender="male", take=name["take"])
 
 
-parse = partial(
-    corpus_from_names, CARD, NAME, _parse_name, example="AudioData/DC/sa01.wav", parents=FOLDER
-)
+parse = partial(corpus_from_names, CARD, NAME, _parse_name, "AudioData/DC/sa01.wav", parents=FOLDER)

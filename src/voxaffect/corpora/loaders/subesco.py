@@ -34,6 +34,4 @@ NAME = re.compile(
     rf"(?P<emotion>{'|'.join(EMOTIONS)})_[1-5]"
 )
 
-parse = partial(
-    corpus_from_names, CARD, NAME, by_groups(EMOTIONS), example="F_02_MONIKA_S_1_NEUTRAL_5.wav"
-)
+parse = partial(corpus_from_names, CARD, NAME, by_groups(EMOTIONS), "F_02_MONIKA_S_1_NEUTRAL_5.wav")

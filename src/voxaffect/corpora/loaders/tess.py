@@ -41,4 +41,4 @@ def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
     return ParsedName(EMOTIONS[emotion], speaker, "female", word, take=f"{word}_{emotion}")
 
 
-parse = partial(corpus_from_names, CARD, NAME, _parse_name, example="OAF_angry/OAF_back_angry.wav")
+parse = partial(corpus_from_names, CARD, NAME, _parse_name, "OAF_angry/OAF_back_angry.wav")

@@ -50,4 +50,4 @@ def _parse_name(name: re.Match[str], relative: PurePath) -> ParsedName | Exclude
     return ParsedName(label=label, speaker=name["speaker"], gender=sex)
 
 
-parse = partial(corpus_from_names, CARD, NAME, _parse_name, example="Angry/SM1_F10_A010.wav")
+parse = partial(corpus_from_names, CARD, NAME, _parse_name, "Angry/SM1_F10_A010.wav")
