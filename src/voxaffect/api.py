@@ -51,11 +51,7 @@ OnError = Literal["raise", "skip"]
 
 
 class Recognizer:
-    """Emotion of recordings and streams; `load` and `train` make one.
-
-    Args:
-        model: what computes the predictions, on PyTorch or on onnxruntime.
-    """
+    """Emotion of recordings and streams; `load` and `train` make one."""
 
     def __init__(self, model: NetRecognizer | OnnxRecognizer) -> None:
         self.model = model
@@ -106,13 +102,11 @@ class Recognizer:
             recordings: a path (str or PathLike), bytes of an audio file, a binary file object,
                 (samples, rate) with float or integer samples of any rate and number of channels,
                 or an `Utterance`; or an iterable of these.
-            on_error: "raise" what is wrong with the first faulty recording, or "skip" it: its
-                prediction then has `error` in the place of a label.
+            on_error: "raise" for the first faulty recording, or "skip": it has `error`, no label.
 
         Raises:
             InputError: the argument is no recording, or empty.
-            AudioError: a recording cannot be read, is silent or too short, and `on_error` is
-                "raise".
+            AudioError: a recording cannot be read, is silent or too short.
         """
         if on_error not in {"raise", "skip"}:
             raise InputError(f"on_error = {on_error!r} is unknown; use 'raise' or 'skip'")
@@ -182,12 +176,10 @@ class Recognizer:
         return [*found.utterances, *(Prediction(name, error=fault) for fault in faults)]
 
     def stream(self, rate_hz: float = SAMPLE_RATE_HZ, *, segment: bool = True) -> Stream:
-        """Recognize live sound while it comes; used in a `with` statement.
+        """Recognize live sound while it comes, of a sample rate; used in a `with` statement.
 
-        Args:
-            rate_hz: sample rate of what will be pushed.
-            segment: end utterances at pauses (an endpointer); else all is one utterance, or several
-                where it is longer than a minute.
+        With `segment` utterances end at pauses (an endpointer); else all is one utterance, or
+        several where it is longer than a minute.
 
         Raises:
             StreamingError: this recognizer runs on onnxruntime, which computes whole recordings.
@@ -234,10 +226,7 @@ load = Recognizer.load
 
 
 class Stream:
-    """Live sound while it comes: push samples, read `current` at any time.
-
-    `Recognizer.stream` makes one, and describes the arguments.
-    """
+    """Live sound while it comes: push samples, read `current`; `Recognizer.stream` makes one."""
 
     def __init__(self, model: NetRecognizer, rate_hz: float, *, segment: bool = True) -> None:
         self._session = StreamSession(LiveRecognizer(model), Endpointer() if segment else None)
@@ -252,10 +241,9 @@ class Stream:
             self.finish()
 
     def push(self, samples: ArrayLike) -> list[Prediction]:
-        """Take the next samples and return what has ended, predictions with `is_final` true.
+        """Take samples, (n,), (n, channels) or (channels, n), floats of full scale 1, or integers.
 
-        Args:
-            samples: (n,), (n, channels) or (channels, n), floats of full scale 1, or integers.
+        What has ended is returned, predictions with `is_final` true.
 
         Raises:
             InputError: the samples are not as stated.
@@ -364,10 +352,7 @@ def split(
 def card_of(
     system: str, settings: Settings, prepared: Prepared, parts: tuple[Examples, Examples]
 ) -> dict[str, Any]:
-    """Model card: the system, exactly which data with which classes, and how they were split.
-
-    Data are named by digests, never by paths of this machine; `parts` are training and dev set.
-    """
+    """Model card; data are named by digests, never by paths of this machine."""
     dataset, stated = prepared.dataset, settings.evaluate
     return {
         "system": system,

@@ -29,7 +29,7 @@ def frames_in_pieces(
     for start in range(0, len(samples), size):
         pieces.append(samples[start : start + size])
         new_input = StreamInput(progress, pieces[-1], pieces, gain_of(pieces))
-        (update,) = frontend.advance([new_input], provisional=provisional)
+        update = frontend.advance([new_input], provisional=provisional).get(0)
         if update is not None:
             frames = [update.frames] if update.restarted else [*frames, update.frames]
             n_restarts += update.restarted
@@ -92,21 +92,17 @@ def test_without_provisional_frames_only_the_shortest_are_recomputed(
         StreamInput(progress, samples, [samples], np.float32(1.0))
         for progress, samples in zip(progresses, so_far, strict=True)
     ]
-    assert all(
-        update is not None and update.restarted
-        for update in frontend.advance(whole, provisional=False)
-    )
+    first = frontend.advance(whole, provisional=False)
+    assert [update.restarted for update in first.values()] == [True] * len(so_far)
     louder = [
         StreamInput(progress, samples[:new], [samples, samples[:new]], np.float32(2.0))
         for progress, samples in zip(progresses, so_far, strict=True)
     ]
     found = frontend.advance(louder, provisional=provisional)
-    assert [update.restarted for update in found if update is not None] == restarted
+    assert [update.restarted for update in found.values()] == restarted
     later = frontend.advance(louder, provisional=True)
-    assert [update.restarted for update in later if update is not None] == [
-        not one for one in restarted
-    ]
-    assert all(update is not None and update.factor == 1 for update in later)
+    assert [update.restarted for update in later.values()] == [not one for one in restarted]
+    assert all(update.factor == 1 for update in later.values())
 
 
 def test_the_gain_so_far_is_that_of_a_file_that_ended_here() -> None:

@@ -16,7 +16,7 @@ from voxaffect.features.spectra import LogMel
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.recognizer.recognizer import NetRecognizer
 from voxaffect.streaming.frontend import StreamInput
-from voxaffect.streaming.incremental import InterimPosterior
+from voxaffect.streaming.incremental import Interim
 from voxaffect.streaming.online import LiveRecognizer, LiveSettings, TooLongError
 
 Floats = NDArray[np.float32]
@@ -285,9 +285,7 @@ def test_a_push_does_not_wait_for_the_net(monkeypatch: pytest.MonkeyPatch) -> No
     decoder = live.decoder
 
     class Slow:
-        def advance(
-            self, inputs: list[StreamInput], *, provisional: bool
-        ) -> list[InterimPosterior | None]:
+        def advance(self, inputs: list[StreamInput], *, provisional: bool) -> Interim:
             began.set()
             assert go_on.wait(60)
             return decoder.advance(inputs, provisional=provisional)

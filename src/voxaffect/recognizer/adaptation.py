@@ -15,11 +15,8 @@ from voxaffect.systems.classifier import NetClassifier, known_emotions
 from voxaffect.utterance.calibration import TemperatureCalibration
 from voxaffect.utterance.elm import adapt_elm
 
-SLOWER = 0.1
-"""Learning rate of adaptation, relative to that of training from the beginning."""
-
-KEPT = ("system", "seed", "corpora", "data_digest", "n_train", "adapted_from")
-"""Keys of the original recognizer's card that are kept."""
+SLOWER = 0.1  # learning rate, relative to that of training from the beginning
+KEPT = ("system", "seed", "corpora", "data_digest", "n_train", "adapted_from")  # of the old card
 
 
 def adapt(
@@ -42,9 +39,9 @@ def adapt(
         recognizer: trained.
         train: utterances to train on, frames of the recognizer's own extractor.
         dev: utterances that choose the epoch and calibrate.
-        seed: of order, crops and dropout.
+        seed: of all random choices.
         training: settings of a training from the beginning.
-        card: facts about the data for the recognizer's card.
+        card: facts about the data for the new card.
         on_epoch: called with every epoch.
 
     Raises:
@@ -69,7 +66,7 @@ def adapt(
     after.calibration_ = TemperatureCalibration.fit(dev_scores, dev_classes)
 
     origin = {key: recognizer.card[key] for key in KEPT if key in recognizer.card}
-    own_card = {**(card or {}), "adapted_from": origin, "net_moved": moved}
-    adapted = NetRecognizer(after.settings, recognizer.extractor, own_card, recognizer.limits)
+    card = {**(card or {}), "adapted_from": origin, "net_moved": moved}
+    adapted = NetRecognizer(after.settings, recognizer.extractor, card, recognizer.limits)
     adapted.classifier = after
     return adapted.fit_novelty(train, seed=seed)

@@ -128,13 +128,7 @@ class Prediction:
         return replace(self, label=UNSURE)
 
     def to_dict(self, *, frames: bool = False) -> dict[str, Any]:
-        """The prediction as plain values: a `PredictionDict`.
-
-        Where there is an error, the place and `error`, an `ErrorDict`.
-
-        Args:
-            frames: include the posteriors of every frame.
-        """
+        """A `PredictionDict`, with `frames` of every frame; of an error, place and `ErrorDict`."""
         plain = self._place()
         if self.error is not None:
             return {**plain, "error": {"code": self.error.code, "message": str(self.error)}}
@@ -203,11 +197,8 @@ class Prediction:
 
 def unfamiliar(novelty: float) -> tuple[QualityWarning, ...]:
     """A warning where an utterance lies beyond the limit of what is familiar."""
-    if novelty <= UNFAMILIAR:
-        return ()
-    return (
-        QualityWarning("unfamiliar", f"unlike the training corpora ({novelty:.1f} x the limit)"),
-    )
+    text = f"unlike the training corpora ({novelty:.1f} x the limit)"
+    return (QualityWarning("unfamiliar", text),) if novelty > UNFAMILIAR else ()
 
 
 def named(classes: Sequence[str], values: NDArray[Any]) -> dict[str, float]:

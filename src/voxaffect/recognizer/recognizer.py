@@ -24,7 +24,7 @@ from voxaffect.features.standardize import Standardizer
 from voxaffect.model.data import Examples
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.training import OnEpoch
-from voxaffect.model.trunks import DnnSettings, LstmSettings
+from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.provenance import numeric_environment, versions
 from voxaffect.recognizer.packaged import PACKAGED
 from voxaffect.recognizer.prediction import Prediction, named, unfamiliar
@@ -37,10 +37,7 @@ from voxaffect.utterance.elm_scores import ElmScores
 from voxaffect.utterance.novelty import Novelty
 from voxaffect.version import __version__
 
-TRUNKS: Mapping[str, type[DnnSettings] | type[LstmSettings]] = {
-    "dnn": DnnSettings,
-    "lstm": LstmSettings,
-}
+TRUNKS: Mapping[str, type[TrunkSettings]] = {"dnn": DnnSettings, "lstm": LstmSettings}
 """Name of the trunk in a saved recognizer -> its settings."""
 
 CHECKED = {
@@ -52,7 +49,6 @@ CHECKED = {
 """Key of the header that must equal this version's own value -> what it is."""
 
 NOVELTY_ARRAYS = ("mean", "whitening")
-
 TIMINGS = ("frames_per_s", "seconds")
 """Values of an epoch that are not saved, so that the same seed gives the same bytes."""
 
@@ -64,8 +60,7 @@ class NetRecognizer:
     Args:
         settings: of the classifier.
         extractor: computes the frame features.
-        card: model card: training corpora and how they were split; `fit` adds seed, epochs,
-            versions and threads.
+        card: training corpora and how they were split; `fit` adds seed, epochs and versions.
         limits: recordings beyond them are refused.
 
     Attributes:
@@ -89,18 +84,18 @@ class NetRecognizer:
             TrainingError: frames are those of another extractor, an utterance has no emotion, or
                 the net diverges.
         """
-        for examples in (train, dev):
-            _check_columns(examples.frames, len(self.extractor.names))
+        n_columns = len(self.extractor.names)
+        for frames in (*train.frames, *dev.frames):
+            if frames.shape[1] != n_columns:
+                raise TrainingError(
+                    f"frames have {frames.shape[1]} columns, and the recognizer's extractor gives "
+                    f"{n_columns}; use the extractor that made the frames"
+                )
         self.classifier.fit(train, dev, seed=seed, on_epoch=on_epoch)
         return self.fit_novelty(train, seed=seed)
 
     def fit_novelty(self, train: Examples, *, seed: int) -> NetRecognizer:
-        """Fit the novelty to the classifier's training set, and complete the card, without times.
-
-        Args:
-            train: training set of the classifier.
-            seed: of all random choices.
-        """
+        """Fit the novelty to the classifier's training set, and complete the card."""
         self.novelty_ = Novelty.fit(train.frames, self.classifier.standardizer_, seed)
         details = plain(self.classifier.details())
         for epoch in details["history"]["epochs"]:
@@ -115,9 +110,7 @@ class NetRecognizer:
     ) -> Examples:
         """Frames and labels of recordings, as `fit` takes them.
 
-        Args:
-            recordings: N files, encoded bytes, waveforms or utterances.
-            labels: task -> N class names, None where unknown; a missing task is unknown.
+        `labels` maps a task to as many class names, None where unknown; a missing task is unknown.
 
         Raises:
             AudioError: a recording cannot be decoded, is silent or shorter than a frame.
@@ -147,17 +140,16 @@ class NetRecognizer:
             TrainingError: the recognizer is not trained.
         """
         waveforms = self._waveforms(recordings)
-        self._refuse_untrained()
+        self.refuse_untrained()
         if not waveforms:
             return []
         frames = self._frames(waveforms)
         output = self.classifier.answer(frames)
-        return [
-            self._prediction(*one, output, i)
-            for i, one in enumerate(zip(waveforms, frames, strict=True))
-        ]
+        rows = enumerate(zip(waveforms, frames, strict=True))
+        return [self._prediction(*one, output, row) for row, one in rows]
 
-    def _refuse_untrained(self) -> None:
+    def refuse_untrained(self) -> None:
+        """Raise a `TrainingError` where there is no net yet."""
         if not hasattr(self.classifier, "net_"):
             raise TrainingError("this recognizer is not trained; fit it, or load a trained one")
 
@@ -170,7 +162,6 @@ class NetRecognizer:
     def _prediction(
         self, waveform: Waveform, frames: NDArray[np.float32], output: ClassifierOutput, row: int
     ) -> Prediction:
-        """Prediction of a row of the classifier's output."""
         assert output.posteriors is not None  # noqa: S101 a net always has them
         by_frame = {task: several[row] for task, several in output.posteriors.items()}
         posteriors, probabilities = by_frame.pop(EMOTION.name), output.probabilities[row]
@@ -194,15 +185,13 @@ class NetRecognizer:
     def save(self, folder: Path, *, half: bool = False) -> None:
         """Save the recognizer; killed at any moment, it leaves the old one or the new one.
 
-        Args:
-            folder: created if missing.
-            half: store the net's weights in half precision; probabilities change by about .001.
+        With `half`, weights are in half precision, and probabilities change by about .001.
 
         Raises:
             ArtifactError: the folder cannot be written.
             TrainingError: the recognizer is not trained.
         """
-        self._refuse_untrained()
+        self.refuse_untrained()
         header = {
             "voxaffect": __version__,
             "settings": _plain_settings(self.settings),
@@ -232,7 +221,12 @@ class NetRecognizer:
         """
         header, arrays = read_artifact(folder)
         try:
-            _refuse_device(device)
+            try:
+                torch.empty(0, device=device)
+            except (RuntimeError, AssertionError) as fault:
+                raise ArtifactError(
+                    f"no device {device!r} here ({fault}); load it with device='cpu'"
+                ) from fault
             features = header.get("features")
             extractor = extractor or extractor_from_settings(
                 features if isinstance(features, dict) else {}, header["card"], device
@@ -265,37 +259,14 @@ class NetRecognizer:
                 arrays["standardizer.mean"], arrays["standardizer.scale"]
             )
             classifier.net_ = MultiTaskNet(classifier.shape(len(self.extractor.names)))
-            classifier.net_.load_state_dict(
-                {
-                    name.removeprefix("net."): torch.from_numpy(values)
-                    for name, values in arrays.items()
-                    if name.startswith("net.")
-                }
-            )
+            net = {k: torch.from_numpy(v) for k, v in arrays.items() if k.startswith("net.")}
+            classifier.net_.load_state_dict({k.removeprefix("net."): v for k, v in net.items()})
         except (KeyError, RuntimeError) as fault:
             raise ArtifactError(f"weights do not fit the settings ({fault})") from fault
         classifier.net_.to(self.settings.training.device).eval()
         names = [field.name for field in fields(ElmScores)]
         classifier.elm_ = ElmScores(**_part(arrays, "elm.", names, "the ELM"))
         classifier.calibration_ = TemperatureCalibration(temperature)
-
-
-def _refuse_device(device: str) -> None:
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as fault:
-        raise ArtifactError(
-            f"no device {device!r} here ({fault}); load it with device='cpu'"
-        ) from fault
-
-
-def _check_columns(frames: Sequence[NDArray[np.float32]], n_columns: int) -> None:
-    for values in frames:
-        if values.shape[1] != n_columns:
-            raise TrainingError(
-                f"frames have {values.shape[1]} columns, and the recognizer's extractor gives "
-                f"{n_columns}; use the extractor that made the frames"
-            )
 
 
 def _novelty(
@@ -317,7 +288,6 @@ def _novelty(
 def _part(
     arrays: dict[str, NDArray[Any]], prefix: str, names: Sequence[str], words: str
 ) -> dict[str, NDArray[Any]]:
-    """The arrays of some names and a common prefix, of what `words` say."""
     missing = [name for name in names if prefix + name not in arrays]
     if missing:
         raise ArtifactError(f"{words} lacks {', '.join(missing)}; save the recognizer again")
@@ -346,17 +316,12 @@ def _refuse_other_values(header: Mapping[str, Any], own: Mapping[str, Any]) -> N
 
 
 def _plain_settings(settings: NetSettings) -> dict[str, Any]:
-    """The settings as plain values, with the name of the trunk."""
     (kind,) = (kind for kind, of in TRUNKS.items() if isinstance(settings.trunk, of))
     return plain({**asdict(settings), "trunk": {"kind": kind, **asdict(settings.trunk)}})
 
 
 def _settings(stated: Any, device: str) -> NetSettings:
-    """The settings that `_plain_settings` wrote, with the given device.
-
-    Raises:
-        ArtifactError: a key or value is unknown to this version.
-    """
+    """The settings that `_plain_settings` wrote, with the given device."""
     try:
         stated = {**stated, "training": {**stated["training"], "device": device}}
         trunk = dict(stated["trunk"])

@@ -77,13 +77,7 @@ def is_one(value: Any) -> bool:
 
 
 def as_recording(value: Any, limits: DecodeLimits = DEFAULT_LIMITS) -> Recording:
-    """The recording that a user means.
-
-    Args:
-        value: a path (str or PathLike), the bytes of an audio file, a binary file object,
-            (samples, rate) with float or integer samples of any rate and number of channels, a
-            `Waveform`, or an `Utterance`.
-        limits: the most that is read of a file object or taken of samples.
+    """The recording that a user means by an `Input`; samples are of any real type and rate.
 
     Raises:
         InputError: it is none of these, or says what no recording can be.
@@ -108,7 +102,6 @@ def as_recording(value: Any, limits: DecodeLimits = DEFAULT_LIMITS) -> Recording
 
 
 def _waveform_of_samples(samples: Any, rate_hz: float, limits: DecodeLimits) -> Waveform:
-    """Samples of any rate, number type and number of channels as mono at 16 kHz."""
     low, high = RATES_HZ
     if not low <= rate_hz <= high or rate_hz != int(rate_hz):
         raise InputError(
@@ -176,11 +169,9 @@ def _full_scale_1(values: NDArray[Any]) -> NDArray[np.float32]:
     if kind == "f":
         with np.errstate(over="ignore"):  # beyond float32 is not finite, and refused as such
             return values.astype(np.float32)
-    if kind == "i" and n_bytes <= 4:
-        return (values / np.float64(2 ** (8 * n_bytes - 1))).astype(np.float32)
-    if kind == "u" and n_bytes <= 4:
+    if kind in "iu" and n_bytes <= 4:
         half = np.float64(2 ** (8 * n_bytes - 1))
-        return ((values - half) / half).astype(np.float32)
+        return ((values - (half if kind == "u" else 0)) / half).astype(np.float32)
     raise InputError(
         f"got samples of type {values.dtype}, whose full scale is unknown; convert them to int16, "
         "or to float32 from -1 to 1"
@@ -188,7 +179,6 @@ def _full_scale_1(values: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _channels_last(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Samples as (n, channels)."""
     if values.size == 0 or values.ndim not in {1, 2}:
         raise InputError(
             f"got samples of shape {values.shape}; pass (n,), (n, channels) or (channels, n)"

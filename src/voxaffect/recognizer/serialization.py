@@ -32,6 +32,7 @@ LSTM_NAMES = {
 """Parameters of an LSTM in format 4 -> their names in PyTorch."""
 
 HEADER = "recognizer.json"
+WEIGHTS_NAME = "weights-{}.safetensors"
 WEIGHTS_KEYS = {"weights", "weights_sha256"}
 HASH_DIGITS = 12
 
@@ -59,23 +60,20 @@ def ensure_writable(folder: Path) -> None:
 def write_artifact(folder: Path, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
     """Write weights and header; killed at any moment, it leaves the old pair or the new one.
 
-    Args:
-        folder: created if missing.
-        header: plain values.
-        arrays: name -> array.
-
     Raises:
         ArtifactError: the folder cannot be written.
     """
     weights = safetensors.numpy.save({k: np.asarray(v, order="C") for k, v in arrays.items()})
     sha256 = hashlib.sha256(weights).hexdigest()
-    name = _weights_name(sha256[:HASH_DIGITS])
+    name = WEIGHTS_NAME.format(sha256[:HASH_DIGITS])
     stated = plain({"format": FORMAT, **header, "weights": name, "weights_sha256": sha256})
     with _writing(folder):
         with write_atomically(folder / name) as file:
             file.write(weights)
         write_text(folder / HEADER, json_with_digest(stated))
-        _remove_other_weights(folder, name)
+        for path in folder.glob(WEIGHTS_NAME.format(HASH_DIGITS * "[0-9a-f]")):
+            if path.name != name:
+                path.unlink(missing_ok=True)
 
 
 def read_artifact(folder: Path) -> tuple[Header, Arrays]:
@@ -85,7 +83,11 @@ def read_artifact(folder: Path) -> tuple[Header, Arrays]:
         ArtifactError: a file is missing, changed or of another format.
     """
     header = _read_header(folder)
-    arrays = _read_weights(folder / header["weights"], header["weights_sha256"])
+    path = folder / header["weights"]
+    content = _read(path)
+    if hashlib.sha256(content).hexdigest() != header["weights_sha256"]:
+        raise _changed(path)
+    arrays: Arrays = safetensors.numpy.load(content)
     return header, arrays if header["format"] == FORMAT else _from_format_4(arrays)
 
 
@@ -112,16 +114,6 @@ def _writing(folder: Path) -> Iterator[None]:
         ) from fault
 
 
-def _weights_name(digits: str) -> str:
-    return f"weights-{digits}.safetensors"
-
-
-def _remove_other_weights(folder: Path, name: str) -> None:
-    for path in folder.glob(_weights_name(HASH_DIGITS * "[0-9a-f]")):
-        if path.name != name:
-            path.unlink(missing_ok=True)
-
-
 def _read_header(folder: Path) -> Header:
     path = folder / HEADER
     if not path.exists():
@@ -141,14 +133,6 @@ def _read_header(folder: Path) -> Header:
     if not is_whole:
         raise _changed(path)
     return header
-
-
-def _read_weights(path: Path, sha256: str) -> Arrays:
-    content = _read(path)
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise _changed(path)
-    arrays: Arrays = safetensors.numpy.load(content)
-    return arrays
 
 
 def _read(path: Path) -> bytes:

@@ -22,21 +22,12 @@ from voxaffect.errors import AudioError
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.recognizer.recording import Recording, name_of, waveform_of
 
-WINDOW = 256
-"""Recordings that are sorted by length among themselves; the first of them waits for its batch."""
-
-TOGETHER = 32
-"""Largest batch."""
-
-BYTES_TOGETHER = 32 << 20
-"""Bytes of the files of a batch, beyond which none is added to it: long ones are alone."""
-
-BYTES_PER_S = 2 * SAMPLE_RATE_HZ
-"""Estimated size of a second of a segment, whatever its file's format."""
+WINDOW = 256  # recordings sorted by length among themselves; the first waits for its batch
+TOGETHER = 32  # the largest batch
+BYTES_TOGETHER = 32 << 20  # beyond which none is added to a batch: long ones are alone
+BYTES_PER_S = 2 * SAMPLE_RATE_HZ  # estimated, of a segment, whatever its file's format
 
 PredictBatch = Callable[[Sequence[Recording]], list[Prediction]]
-Place = tuple[Future[list[Prediction]], int]
-"""A batch, and the place of a recording in it."""
 
 
 class Predictor(Protocol):
@@ -72,7 +63,7 @@ def predict_decoded(model: Predictor, decoded: Sequence[Waveform | Prediction]) 
 
 
 def _predict_batch(model: Predictor, waveforms: Sequence[Waveform]) -> list[Prediction]:
-    """Predict waveforms in one batch; each alone if one of them is silent or too short."""
+    """Each waveform is predicted alone if one of them is silent or too short."""
     try:
         return [*model.predict(waveforms)]
     except AudioError as fault:
@@ -144,20 +135,18 @@ def predict_all(
 ) -> Iterator[Prediction]:
     """Predict recordings; each prediction is yielded as soon as it and all before it are ready.
 
-    Args:
-        pool: computes them; a single recording in this thread.
-        recordings: two windows of them are in work at a time; a faulty one has `error`.
-        prepare: called in each thread that uses the pool, when it starts.
+    Two windows of recordings are in work at a time; a faulty one has `error`. Each thread that uses
+    the pool begins with `prepare`; a single recording is predicted in this thread.
     """
     if len(recordings) == 1:
         yield from pool.predict(recordings)
         return
     executor = ThreadPoolExecutor(pool.n_workers, initializer=prepare)
     try:
-        in_work: deque[Place] = deque()  # of each recording, in order
+        in_work: deque[tuple[Future[list[Prediction]], int]] = deque()  # batch, place in it
         for first in range(0, len(recordings), WINDOW):
             window = recordings[first : first + WINDOW]
-            places: dict[int, Place] = {}
+            places: dict[int, tuple[Future[list[Prediction]], int]] = {}
             for rows in batches([n_bytes(recording) for recording in window]):
                 future = executor.submit(pool.predict, [window[row] for row in rows])
                 places |= {row: (future, at) for at, row in enumerate(rows)}

@@ -24,17 +24,10 @@ from voxaffect.streaming.vad import LOUD, QUIET, SpeechSettings, to_db
 
 Floats = NDArray[np.float32]
 
-TICK_FRAMES = 10
-"""Frames between two decisions, 0.1 s."""
-
-BLOCK_FRAMES = 100
-"""Frames of a block whose percentiles are its noise floor and loud level, 1 s."""
-
-FIRST_FLOOR_DB = -50.0
-"""The noise floor is at most this during the first block: a stream may begin with speech."""
-
-HOLD_S = 2.0
-"""Samples that are kept while it is not known whether somebody speaks."""
+TICK_FRAMES = 10  # between two decisions, 0.1 s
+BLOCK_FRAMES = 100  # of a block whose percentiles are its noise floor and loud level, 1 s
+FIRST_FLOOR_DB = -50.0  # at most, in the first block: a stream may begin with speech
+HOLD_S = 2.0  # of samples are kept while it is not known whether somebody speaks
 
 
 @dataclass(frozen=True)
@@ -60,17 +53,11 @@ class EndpointSettings(SpeechSettings):
 
 
 class DetectedUtterance(NamedTuple):
-    """The next samples of an utterance.
+    """The next samples of an utterance."""
 
-    Args:
-        samples: float32 (n_samples,), continuing those before of the same utterance.
-        start_s: position of the first in the stream, in seconds.
-        ended: whether the utterance ends with them; the next samples begin another.
-    """
-
-    samples: Floats
-    start_s: float
-    ended: bool
+    samples: Floats  # (n_samples,), continuing those before of the same utterance
+    start_s: float  # position of the first in the stream
+    ended: bool  # whether the utterance ends with them; the next samples begin another
 
 
 class Endpointer:
@@ -117,15 +104,12 @@ class Endpointer:
         return found
 
     def _tick(self, level_db: Floats, voicing: Floats) -> Iterator[DetectedUtterance]:
-        """Decide by level and voicing of the next frames, (n,) each."""
         active = self._settings.is_active(level_db, voicing, *self._history.add(level_db))
         if active.any():
             n_voiced = int((active & (voicing >= self._settings.voicing)).sum())
             frames = self._n_frames + np.flatnonzero(active)
-            before = self._candidate or _Candidate(int(frames[0]), 0, 0)
-            self._candidate = _Candidate(
-                before.start, int(frames[-1]) + 1, before.n_voiced + n_voiced
-            )
+            start, _, before = self._candidate or (int(frames[0]), 0, 0)
+            self._candidate = _Candidate(start, int(frames[-1]) + 1, before + n_voiced)
         self._n_frames += len(level_db)
         if self._candidate is None:
             self._drop_before(self._n_frames)

@@ -11,7 +11,7 @@ first, and leaves the others to later passes.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -33,57 +33,35 @@ NO_FRAMES = np.zeros((0, N_COLUMNS), np.float32)
 
 @dataclass
 class Progress:
-    """State of one utterance.
+    """State of one utterance."""
 
-    Args:
-        descriptors: takes its samples at one level; None while all is silent.
-        level: factor that brings its samples to that level.
-        decoded: state of the decoder after the final frames; None before.
-    """
-
-    descriptors: DescriptorStream | None = None
-    level: np.float32 = np.float32(1)
-    decoded: Any = None
+    descriptors: DescriptorStream | None = None  # at one level; None while all is silent
+    level: np.float32 = np.float32(1)  # factor that brings its samples to that level
+    decoded: Any = None  # the decoder's state after the final frames; None before
 
 
 class StreamInput(NamedTuple):
-    """New samples of an utterance.
+    """New samples of an utterance."""
 
-    Args:
-        progress: of the utterance; updated.
-        samples: float32 (n_samples,), the new ones, at the recording's own level.
-        so_far: all samples in pieces, including these.
-        gain: of the utterance so far; None while it is silent.
-    """
-
-    progress: Progress
-    samples: Floats
-    so_far: Sequence[Floats]
-    gain: np.float32 | None
+    progress: Progress  # updated
+    samples: Floats  # (n_samples,), the new ones, at the recording's own level
+    so_far: Sequence[Floats]  # all samples in pieces, including these
+    gain: np.float32 | None  # of the utterance so far; None while it is silent
 
 
 class FrameUpdate(NamedTuple):
-    """New frames of one utterance.
+    """New frames of one utterance."""
 
-    Args:
-        frames: float32 (n, 32), final, following those before.
-        tail: float32 (m, 32), provisional frames after them, as if the utterance ended here.
-        factor: scales frames to the gain of the utterance so far.
-        restarted: whether `frames` replace all before.
-    """
-
-    frames: Floats
-    tail: Floats
-    factor: np.float32
-    restarted: bool
+    frames: Floats  # (n, 32), final, following those before
+    tail: Floats  # (m, 32), provisional frames after them, as if the utterance ended here
+    factor: np.float32  # scales frames to the gain of the utterance so far
+    restarted: bool  # whether `frames` replace all before
 
 
 class Frontend:
     """Compute new frames of many utterances in one batch.
 
-    Args:
-        extractor: computes the descriptors.
-        tolerance_db: how far the gain may move from the level at which frames were computed.
+    The gain may move by `tolerance_db` from the level at which frames were computed.
     """
 
     def __init__(self, extractor: LowLevelDescriptors, tolerance_db: float) -> None:
@@ -92,10 +70,10 @@ class Frontend:
 
     def advance(
         self, inputs: Sequence[StreamInput], *, provisional: bool
-    ) -> list[FrameUpdate | None]:
-        """New frames of each utterance, with those whose pitch is not final if `provisional`.
+    ) -> dict[int, FrameUpdate]:
+        """New frames by row of the input, of those not silent so far.
 
-        None where all is silent.
+        Those whose pitch is not final are among them if `provisional`.
         """
         gains: dict[int, np.float32] = {}
         for row, one in enumerate(inputs):
@@ -103,27 +81,22 @@ class Frontend:
                 gains[row] = one.gain
             else:  # silent so far: samples wait until all are processed at once
                 one.progress.descriptors = None
-        some = [inputs[row] for row in gains]
-        moved = self._moved(some, [*gains.values()])
+        moved = [row for row, gain in gains.items() if self._moved(inputs[row].progress, gain)]
         if not provisional:
-            moved = _shortest(some, moved)
-        streams, samples, restarted = [], [], []
-        for number, (one, level) in enumerate(zip(some, gains.values(), strict=True)):
-            progress, new = one.progress, one.samples
-            restarted.append(progress.descriptors is None or number in moved)
-            if progress.descriptors is None or number in moved:
-                progress.descriptors, progress.level = self._extractor.stream(), level
-                new = np.concatenate(one.so_far)
+            moved = _shortest({row: inputs[row] for row in gains}, moved)
+        streams, samples, factors, restarted = [], [], [], []
+        for row, own in gains.items():
+            progress, new = inputs[row].progress, inputs[row].samples
+            restarted.append(progress.descriptors is None or row in moved)
+            if progress.descriptors is None or row in moved:
+                progress.descriptors, progress.level = self._extractor.stream(), own
+                new = np.concatenate(inputs[row].so_far)
             streams.append(progress.descriptors)
             samples.append(new * progress.level)
+            factors.append(np.float32(own / progress.level))
         frames = push_batch(streams, samples)
-        tails = peek_batch(streams) if provisional else [NO_FRAMES] * len(some)
-        factors = [
-            np.float32(gain / one.progress.level)
-            for one, gain in zip(some, gains.values(), strict=True)
-        ]
-        updates = dict(zip(gains, map(FrameUpdate, frames, tails, factors, restarted), strict=True))
-        return [updates.get(row) for row in range(len(inputs))]
+        tails = peek_batch(streams) if provisional else [NO_FRAMES] * len(streams)
+        return dict(zip(gains, map(FrameUpdate, frames, tails, factors, restarted), strict=True))
 
     def scaled(self, frames: Floats, factors: Floats) -> Floats:
         """Frames (M, 32) as they would be had the samples been multiplied by factors (M,)."""
@@ -131,21 +104,17 @@ class Frontend:
         scaled[:, self._columns] *= factors[:, None]
         return scaled
 
-    def _moved(self, inputs: Sequence[StreamInput], gains: Sequence[np.float32]) -> list[int]:
-        """Utterances whose gain has moved too far from the level of their frames."""
-        return [
-            row
-            for row, (one, gain) in enumerate(zip(inputs, gains, strict=True))
-            if one.progress.descriptors is not None
-            and abs(20 * math.log10(gain / one.progress.level)) > self._tolerance_db
-        ]
+    def _moved(self, progress: Progress, gain: np.float32) -> bool:
+        """Whether the gain has moved too far from the level of the frames."""
+        moved_db = abs(20 * math.log10(gain / progress.level))
+        return progress.descriptors is not None and moved_db > self._tolerance_db
 
 
-def _shortest(inputs: Sequence[StreamInput], rows: Sequence[int]) -> list[int]:
+def _shortest(inputs: Mapping[int, StreamInput], rows: Sequence[int]) -> list[int]:
     """The shortest of some utterances that fit into `RECOMPUTED_SHARE`; at least one."""
     lengths = {row: sum(map(len, inputs[row].so_far)) for row in rows}
     ordered = sorted(rows, key=lengths.__getitem__)
-    most = RECOMPUTED_SHARE * sum(len(one.samples) for one in inputs)
+    most = RECOMPUTED_SHARE * sum(len(one.samples) for one in inputs.values())
     n_samples = np.cumsum([lengths[row] for row in ordered])
     return ordered[: max(1, int(np.searchsorted(n_samples, most, "right")))]
 

@@ -10,7 +10,7 @@ Letters: U utterances, M frames of all of them end to end, F features, C classes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
@@ -33,29 +33,22 @@ FRAMES_TOGETHER = 1 << 14
 
 
 class InterimPosterior(NamedTuple):
-    """Output of a decoder for an utterance so far.
+    """Output of a decoder for an utterance so far."""
 
-    Args:
-        probabilities: float64 (C,), of the emotion classes.
-        subtasks: task -> float64 (C,), mean posterior.
-        n_frames: number of frames decoded.
-    """
+    probabilities: NDArray[np.float64]  # (C,), of the emotion classes
+    subtasks: dict[str, NDArray[np.float64]]  # task -> (C,), mean posterior
+    n_frames: int  # decoded
 
-    probabilities: NDArray[np.float64]
-    subtasks: dict[str, NDArray[np.float64]]
-    n_frames: int
+
+Interim = dict[int, InterimPosterior]
+"""Posteriors of inputs by their rows; none where there is no frame."""
 
 
 class IncrementalDecoder(Protocol):
     """Decode utterances while they last."""
 
-    def advance(
-        self, inputs: Sequence[StreamInput], *, provisional: bool
-    ) -> list[InterimPosterior | None]:
-        """Decode new samples of some utterances, also frames that are not final if `provisional`.
-
-        Posteriors of each utterance, None where there is no frame.
-        """
+    def advance(self, inputs: Sequence[StreamInput], *, provisional: bool) -> Interim:
+        """Decode new samples of utterances, also frames that are not final if `provisional`."""
 
 
 Running = NDArray[np.float64]
@@ -107,13 +100,7 @@ class DecoderState(NamedTuple):
 
 
 class CausalDecoder:
-    """Decode new frames of many utterances in one batch, from the state of each.
-
-    Args:
-        frontend: computes the frames.
-        classifier: decides by their posteriors.
-        net: the classifier's.
-    """
+    """Decode new frames of many utterances in one batch, from the state of each."""
 
     def __init__(self, frontend: Frontend, classifier: NetClassifier, net: StreamingNet) -> None:
         self._frontend, self._classifier, self._net = frontend, classifier, net
@@ -125,18 +112,12 @@ class CausalDecoder:
         }
         self._empty = DecoderState(net.start(), no_frames(int(ends[-1])))
 
-    def advance(
-        self, inputs: Sequence[StreamInput], *, provisional: bool
-    ) -> list[InterimPosterior | None]:
-        """Decode new samples of some utterances."""
+    def advance(self, inputs: Sequence[StreamInput], *, provisional: bool) -> Interim:
+        """Decode new samples of utterances."""
         updates = self._frontend.advance(inputs, provisional=provisional)
-        some = {row: update for row, update in enumerate(updates) if update is not None}
-        running = self._update([inputs[row].progress for row in some], list(some.values()))
-        heard = [row for row, own in zip(some, running, strict=True) if own[4, 0]]
-        posteriors = dict(
-            zip(heard, self._decide([own for own in running if own[4, 0]]), strict=True)
-        )
-        return [posteriors.get(row) for row in range(len(inputs))]
+        running = self._update([inputs[row].progress for row in updates], [*updates.values()])
+        heard = {row: own for row, own in zip(updates, running, strict=True) if own[4, 0]}
+        return dict(zip(heard, self._decide([*heard.values()]), strict=True))
 
     def _update(self, several: Sequence[Progress], updates: Sequence[FrameUpdate]) -> list[Running]:
         """Functionals after new frames and their tails; the tails leave no trace in the state."""
@@ -161,7 +142,6 @@ class CausalDecoder:
         *,
         ended: bool,
     ) -> list[DecoderState]:
-        """The states of utterances after their next frames."""
         after: list[DecoderState] = []
         for some in _batches([len(own) for own in frames]):
             counts = lengths_of(frames[some])
@@ -177,7 +157,6 @@ class CausalDecoder:
         return after
 
     def _decide(self, several: Sequence[Running]) -> list[InterimPosterior]:
-        """Posteriors by functionals."""
         if not several:
             return []
         running = np.stack(several)
@@ -207,26 +186,17 @@ class RecomputingDecoder:
     def __init__(self, frontend: Frontend, classifier: NetClassifier) -> None:
         self._frontend, self._classifier = frontend, classifier
 
-    def advance(
-        self, inputs: Sequence[StreamInput], *, provisional: bool
-    ) -> list[InterimPosterior | None]:
-        """Decode some utterances so far."""
-        updates = self._frontend.advance(inputs, provisional=provisional)
-        frames = {
-            row: self._all_frames(inputs[row].progress, update)
-            for row, update in enumerate(updates)
-            if update is not None
-        }
-        some = {row: own for row, own in frames.items() if len(own)}
-        posteriors = dict(
-            zip(some, whole_posteriors(self._classifier, list(some.values())), strict=True)
-        )
-        return [posteriors.get(row) for row in range(len(inputs))]
-
-    def _all_frames(self, progress: Progress, update: FrameUpdate) -> Floats:
-        progress.decoded = [*([] if update.restarted else progress.decoded), update.frames]
-        frames = np.concatenate([*progress.decoded, update.tail])
-        return self._frontend.scaled(frames, np.full(len(frames), update.factor))
+    def advance(self, inputs: Sequence[StreamInput], *, provisional: bool) -> Interim:
+        """Decode utterances so far."""
+        several = {}
+        for row, update in self._frontend.advance(inputs, provisional=provisional).items():
+            progress = inputs[row].progress
+            progress.decoded = [*([] if update.restarted else progress.decoded), update.frames]
+            frames = np.concatenate([*progress.decoded, update.tail])
+            if len(frames):
+                factors = np.full(len(frames), update.factor)
+                several[row] = self._frontend.scaled(frames, factors)
+        return whole_posteriors(self._classifier, several)
 
 
 class RepeatedDecoder:
@@ -240,33 +210,32 @@ class RepeatedDecoder:
         inputs: Sequence[StreamInput],
         *,
         provisional: bool,  # noqa: ARG002 all is as if the utterance ended here
-    ) -> list[InterimPosterior | None]:
-        """Decode some utterances so far, one after the other."""
-        return [self._decode(one) for one in inputs]
+    ) -> Interim:
+        """Decode utterances so far, one after the other."""
+        found: Interim = {}
+        for row, one in enumerate(inputs):
+            samples = np.concatenate([np.zeros(0, np.float32), *one.so_far])
+            if one.gain is not None and self._extractor.grid.n_frames(len(samples)):
+                waveform = Waveform(samples * one.gain, "the utterance so far")
+                (frames,) = self._extractor.extract([waveform])
+                found |= whole_posteriors(self._classifier, {row: frames})
+        return found
 
-    def _decode(self, one: StreamInput) -> InterimPosterior | None:
-        samples = np.concatenate([np.zeros(0, np.float32), *one.so_far])
-        if one.gain is None or self._extractor.grid.n_frames(len(samples)) == 0:
-            return None
-        frames = self._extractor.extract([Waveform(samples * one.gain, "the utterance so far")])
-        (posterior,) = whole_posteriors(self._classifier, frames)
-        return posterior
 
-
-def whole_posteriors(
-    classifier: NetClassifier, several: Sequence[Floats]
-) -> list[InterimPosterior]:
+def whole_posteriors(classifier: NetClassifier, several: Mapping[int, Floats]) -> Interim:
     """Posteriors of utterances that are decoded as a whole, float32 (T, F) each."""
     if not several:
-        return []
-    answers = classifier.answer(several)
+        return {}
+    answers = classifier.answer([*several.values()])
     assert answers.posteriors is not None  # noqa: S101 a net always has them
     others = {task: of for task, of in answers.posteriors.items() if task != EMOTION.name}
     subtasks = [
         {task: of[i].mean(axis=0, dtype=np.float64) for task, of in others.items()}
         for i in range(len(several))
     ]
-    return list(map(InterimPosterior, answers.probabilities, subtasks, map(len, several)))
+    n_frames = map(len, several.values())
+    each = map(InterimPosterior, answers.probabilities, subtasks, n_frames)
+    return dict(zip(several, each, strict=True))
 
 
 def interim_prediction(
@@ -276,13 +245,11 @@ def interim_prediction(
     so_far = Prediction(name, start_s=0.0, end_s=n_samples / SAMPLE_RATE_HZ, is_final=False)
     if posterior is None:
         return so_far
-    processed = (posterior.n_frames - 1) * grid.hop_samples + grid.window_samples
+    probabilities, subtasks, n_frames = posterior
     return replace(
         so_far,
-        label=EMOTION.classes[int(posterior.probabilities.argmax())],
-        probabilities=named(EMOTION.classes, posterior.probabilities),
-        subtasks={
-            task: named(TASKS[task].classes, values) for task, values in posterior.subtasks.items()
-        },
-        duration_s=processed / SAMPLE_RATE_HZ,
+        label=EMOTION.classes[int(probabilities.argmax())],
+        probabilities=named(EMOTION.classes, probabilities),
+        subtasks={task: named(TASKS[task].classes, values) for task, values in subtasks.items()},
+        duration_s=((n_frames - 1) * grid.hop_samples + grid.window_samples) / SAMPLE_RATE_HZ,
     )

@@ -9,6 +9,7 @@ the larger for it, and end utterances in another.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
-from voxaffect.errors import AudioError, StreamingError, TrainingError
+from voxaffect.errors import AudioError, StreamingError
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.lld.streaming import check_samples
 from voxaffect.features.runtime import torch_threads
@@ -118,7 +119,6 @@ class LiveStream:
             self._end()
 
     def _end(self) -> Floats:
-        """All samples; nothing can be pushed afterwards."""
         with self._pushing:
             self._check_open()
             self.has_ended = True
@@ -152,12 +152,11 @@ class LiveSettings:
     """Settings of interim predictions; final ones do not depend on them, except on `longest_s`.
 
     Args:
-        longest_s: longest utterance in seconds; its samples are kept, 64 kB a second.
+        longest_s: longest utterance; its samples are kept, 64 kB a second.
         provisional: whether interim predictions use the last half second, whose pitch is not final
             and is taken as if the utterance ended here. It is decoded anew each time, which triples
             the net's work at four predictions a second; without it the first comes after a second.
-        gain_tolerance_db: how far the gain of the utterance so far may move before all of it is
-            recomputed; infinite for never.
+        gain_tolerance_db: how far the gain may move before all is recomputed; infinite for never.
 
     Raises:
         StreamingError: a setting is not positive.
@@ -168,13 +167,8 @@ class LiveSettings:
     gain_tolerance_db: float = 3.0
 
     def __post_init__(self) -> None:
-        is_valid = {
-            "longest_s": 0 < self.longest_s < math.inf,
-            "gain_tolerance_db": self.gain_tolerance_db > 0,
-        }
-        for name, valid in is_valid.items():
-            if not valid:
-                value = getattr(self, name)
+        for name, most in {"longest_s": sys.float_info.max, "gain_tolerance_db": math.inf}.items():
+            if not 0 < (value := getattr(self, name)) <= most:
                 raise StreamingError(f"{name} = {value} is out of range; choose a positive number")
 
 
@@ -186,18 +180,27 @@ class LiveRecognizer:
     """
 
     def __init__(self, recognizer: NetRecognizer, settings: LiveSettings | None = None) -> None:
-        if not hasattr(recognizer.classifier, "net_"):
-            raise TrainingError("this recognizer is not trained; fit it, or load a trained one")
+        recognizer.refuse_untrained()
         self.recognizer, self.settings = recognizer, settings or LiveSettings()
-        self.decoder = choose_decoder(recognizer, self.settings)
+        self.decoder = self._fastest_decoder()
         self._numbers, self._registry = count(), Lock()
         self._open: WeakValueDictionary[int, LiveStream] = WeakValueDictionary()
+
+    def _fastest_decoder(self) -> IncrementalDecoder:
+        extractor, classifier = self.recognizer.extractor, self.recognizer.classifier
+        if not isinstance(extractor, LowLevelDescriptors):
+            return RepeatedDecoder(extractor, classifier)
+        frontend = Frontend(extractor, self.settings.gain_tolerance_db)
+        net = streaming_net(classifier.net_)
+        if net is None:
+            return RecomputingDecoder(frontend, classifier)
+        return CausalDecoder(frontend, classifier, net)
 
     def open(self, name: str = "live") -> LiveStream:
         """Begin an utterance."""
         with self._registry:
-            stream = LiveStream(self, next(self._numbers), name)
-            self._open[stream.number] = stream
+            number = next(self._numbers)
+            self._open[number] = stream = LiveStream(self, number, name)
         return stream
 
     def pending(self, seconds: float = 0.0) -> list[LiveStream]:
@@ -209,11 +212,9 @@ class LiveRecognizer:
     def predict(
         self, streams: Sequence[LiveStream], *, provisional: bool | None = None
     ) -> list[Prediction]:
-        """Interim predictions of some streams, computed in one batch, which costs far less.
+        """Interim predictions of streams opened here, in one batch, which costs far less.
 
-        Args:
-            streams: opened here; one that has ended gets its last interim prediction.
-            provisional: whether to use frames that are not final; by default as in the settings.
+        One that has ended gets its last. `provisional` is by default that of the settings.
 
         Raises:
             StreamingError: a stream belongs to another recognizer.
@@ -230,10 +231,9 @@ class LiveRecognizer:
             return [stream.latest for stream in streams]
 
     def finish(self, streams: Sequence[LiveStream]) -> list[Prediction]:
-        """End several utterances in one batch, which costs an LSTM about half.
+        """End utterances in one batch, as their `finish` but for rounding; costs an LSTM half.
 
-        Equals each stream's own `finish` except for rounding; one that is silent or shorter than a
-        frame has `error`.
+        One that is silent or shorter than a frame has `error`.
 
         Raises:
             StreamingError: a stream had ended; those before it in order have ended now.
@@ -247,25 +247,13 @@ class LiveRecognizer:
         try:
             taken = [(s, *new) for s in streams if (new := s._next_input()) is not None]
             inputs = [new_input for _, new_input, _ in taken]
-            posteriors = self.decoder.advance(inputs, provisional=provisional)
-            for (stream, _, n_samples), posterior in zip(taken, posteriors, strict=True):
-                stream.latest = interim_prediction(stream.name, posterior, n_samples, grid)
+            found = self.decoder.advance(inputs, provisional=provisional)
+            for row, (stream, _, n_samples) in enumerate(taken):
+                stream.latest = interim_prediction(stream.name, found.get(row), n_samples, grid)
         except BaseException:  # frames of any of the streams are lost
             for stream in streams:
                 stream._restart()
             raise
-
-
-def choose_decoder(recognizer: NetRecognizer, settings: LiveSettings) -> IncrementalDecoder:
-    """The fastest incremental decoder that a recognizer allows."""
-    extractor, classifier = recognizer.extractor, recognizer.classifier
-    if not isinstance(extractor, LowLevelDescriptors):
-        return RepeatedDecoder(extractor, classifier)
-    frontend = Frontend(extractor, settings.gain_tolerance_db)
-    net = streaming_net(classifier.net_)
-    if net is None:
-        return RecomputingDecoder(frontend, classifier)
-    return CausalDecoder(frontend, classifier, net)
 
 
 def _waveform(samples: Floats, name: str) -> Waveform | Prediction:

@@ -28,13 +28,7 @@ class StreamScheduler:
     behind does not queue: its next pass takes all samples that have come, in larger batches, which
     cost less a frame, and leaves out provisional frames, which are most of the work, until there is
     time again. A thread that fails is not replaced; its error is raised at the end of the `with`
-    statement and by `check`.
-
-    Args:
-        live: the streams' recognizer.
-        on_predictions: receives new predictions.
-        every_s: interval of passes in seconds.
-        n_threads: number of threads, at most the number of free cores.
+    statement and by `check`. Choose at most as many threads as there are free cores.
 
     Raises:
         StreamingError: a setting is not positive.

@@ -23,14 +23,7 @@ from voxaffect.features.frames import merge_blocks
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.recognizer.prediction import Prediction
 from voxaffect.streaming.endpointer import SampleBuffer
-from voxaffect.streaming.vad import (
-    DEFAULT_ACTIVITY,
-    ActivitySettings,
-    ActivityTrack,
-    Span,
-    find_speech,
-    to_db,
-)
+from voxaffect.streaming.vad import ActivityTrack, Span, find_speech, to_db
 
 TOGETHER = 64
 """Utterances in memory at once: mostly three minutes of samples, at most sixteen."""
@@ -49,27 +42,17 @@ class Timeline(NamedTuple):
     utterances: tuple[Prediction, ...]
 
 
-def timeline(
-    predict: Predict,
-    opener: Opener,
-    *,
-    on_fault: OnFault,
-    settings: ActivitySettings = DEFAULT_ACTIVITY,
-) -> Timeline:
-    """Find a recording's utterances and predict each.
+def timeline(predict: Predict, opener: Opener, *, on_fault: OnFault) -> Timeline:
+    """Find a recording's utterances and predict each; `opener` opens it anew each time.
 
-    Args:
-        predict: `predict_each` or `predict_all` with a recognizer.
-        opener: opens the recording anew each time.
-        on_fault: called with the error of an utterance without a prediction, such as a silent one.
-        settings: of voice activity detection.
+    `on_fault` gets the error of an utterance without a prediction, such as a silent one.
 
     Raises:
         AudioError: the recording cannot be decoded, or holds no speech.
     """
     with opener() as recording:
         name, track = recording.name, activity_track(recording)
-    spans = find_speech(track, settings)
+    spans = find_speech(track)
     if not spans:
         raise AudioError(f"{name}: no speech found; run without --timeline")
     utterances: list[Prediction] = []

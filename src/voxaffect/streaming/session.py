@@ -16,28 +16,22 @@ from voxaffect.streaming.online import LiveRecognizer, LiveStream
 
 Floats = NDArray[np.float32]
 
-NAME = "live"
-"""Name of a stream's predictions, where those of a file have its path."""
+NAME = "live"  # of a stream's predictions, where those of a file have its path
 
 
 class StreamSession:
     """Predict the utterances of an endless stream.
 
-    Args:
-        live: predicts them.
-        endpointer: finds where they begin and end; without one all is one utterance, or several
-            where it is longer than the longest.
-        model: computes final predictions; by default the recognizer.
+    Without an endpointer all is one utterance, or several where it is longer than the longest.
+    Final predictions are those of `model`, by default the live recognizer's.
     """
 
     def __init__(
         self, live: LiveRecognizer, endpointer: Endpointer | None, model: Predictor | None = None
     ) -> None:
         self._live, self._endpointer, self._model = live, endpointer, model
-        self.stream: LiveStream | None = None
-        """The current utterance; None between utterances."""
-        self.start_s = 0.0
-        """Where it began."""
+        self.stream: LiveStream | None = None  # the current utterance, None between utterances
+        self.start_s = 0.0  # where it began
         self._n_samples = 0
 
     @property
@@ -63,9 +57,8 @@ class StreamSession:
 
     def placed(self, prediction: Prediction) -> Prediction:
         """A prediction of the current utterance with its times in the stream."""
-        start_s, end_s = prediction.interval_s
-        first_s = self.start_s
-        return replace(prediction, name=NAME, start_s=first_s + start_s, end_s=first_s + end_s)
+        start_s, end_s = (self.start_s + at_s for at_s in prediction.interval_s)
+        return replace(prediction, name=NAME, start_s=start_s, end_s=end_s)
 
     def finish(self) -> list[Prediction]:
         """End the stream and the current utterance."""

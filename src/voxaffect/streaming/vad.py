@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
 from voxaffect.errors import ConfigError
 from voxaffect.features.frames import FrameGrid
@@ -22,50 +22,32 @@ from voxaffect.features.frames import FrameGrid
 Levels = NDArray[np.float32]
 Frames = NDArray[np.int64]
 
-SILENCE_DB = -100.0
-"""Level of digital silence, relative to full scale."""
-
-QUIET, LOUD = 10, 95
-"""Percentiles of a block's levels: its noise floor, and its speech if it has any."""
-
-BLOCK_S = 1.0
-"""Length of the blocks over which these percentiles are taken."""
-
-SMOOTH_FRAMES = 9
-"""Frames over which levels are averaged to find the weakest place of a long segment."""
+SILENCE_DB = -100.0  # level of digital silence, relative to full scale
+QUIET, LOUD = 10, 95  # percentiles of a block's levels: noise floor, and speech if there is any
+BLOCK_S = 1.0  # length of these blocks
+SMOOTH_FRAMES = 9  # over which levels are averaged to find the weakest place of a long segment
 
 
 @dataclass(frozen=True)
 class SpeechSettings:
     """Thresholds of voice activity detection, for files and streams.
 
-    Args:
-        margin_db: how far an active frame exceeds the noise floor.
-        voiced_margin_db: the same for voiced frames; a continuous hum is its own noise floor.
-        range_db: how far below the loud level an active frame may be, where the floor is lower:
-            excludes breath and rustle between words.
-        neighborhood_s: how far from a frame its floor and loud level are looked for.
-        voicing: probability above which a frame is voiced.
-        voiced_s: voiced time that an utterance needs.
-        hangover_s: the longest pause within an utterance; plosives close for less.
-        edge_s: what is kept before and after an utterance, for breath and onsets.
-        shortest_s: shortest utterance, edges excluded.
-        longest_s: longest utterance.
-
     Raises:
         ConfigError: a setting is not positive.
     """
 
-    margin_db: float = 6.0
-    voiced_margin_db: float = 1.0
+    margin_db: float = 6.0  # how far an active frame exceeds the noise floor
+    voiced_margin_db: float = 1.0  # the same if voiced; a continuous hum is its own noise floor
+    # How far below the loud level an active frame may be, where the floor is lower; excludes breath
+    # and rustle between words.
     range_db: float = 35.0
-    neighborhood_s: float = 8.0
-    voicing: float = 0.5
-    voiced_s: float = 0.08
-    hangover_s: float = 0.4
-    edge_s: float = 0.15
-    shortest_s: float = 0.25
-    longest_s: float = 15.0
+    neighborhood_s: float = 8.0  # how far from a frame its floor and loud level are looked for
+    voicing: float = 0.5  # probability above which a frame is voiced
+    voiced_s: float = 0.08  # voiced time that an utterance needs
+    hangover_s: float = 0.4  # the longest pause within an utterance; plosives close for less
+    edge_s: float = 0.15  # what is kept before and after an utterance, for breath and onsets
+    shortest_s: float = 0.25  # utterance, edges excluded
+    longest_s: float = 15.0  # utterance
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -93,34 +75,15 @@ def to_db(rms: Levels) -> Levels:
     return 20 * np.log10(np.maximum(rms, 10 ** (SILENCE_DB / 20)))
 
 
-@dataclass(frozen=True)
-class ActivitySettings(SpeechSettings):
-    """Voice activity detection in a file: `neighborhood_s` extends before and after a frame."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.longest_s < 4 * self.shortest_s:
-            raise ConfigError(
-                f"longest_s = {self.longest_s} is too short; choose at least four times "
-                f"shortest_s ({self.shortest_s})"
-            )
-
-
-DEFAULT_ACTIVITY = ActivitySettings()
+IN_FILES = SpeechSettings()
+"""Settings for files, where `neighborhood_s` extends before and after a frame."""
 
 
 class ActivityTrack(NamedTuple):
-    """Energy and voicing of a recording.
+    """Energy and voicing of a recording."""
 
-    Args:
-        level_db: float32 (T,), energy of each frame in dB of full scale.
-        voicing: float32 (T,), probability of voicing.
-        grid: position of the frames.
-        duration_s: of the recording.
-    """
-
-    level_db: Levels
-    voicing: Levels
+    level_db: Levels  # (T,), energy of each frame in dB of full scale
+    voicing: Levels  # (T,), probability
     grid: FrameGrid
     duration_s: float
 
@@ -132,12 +95,12 @@ class Span(NamedTuple):
     end_s: float
 
 
-def find_speech(track: ActivityTrack, settings: ActivitySettings = DEFAULT_ACTIVITY) -> list[Span]:
+def find_speech(track: ActivityTrack) -> list[Span]:
     """Segments of speech in order; none overlap, and adjacent ones come from one that was cut."""
-    n_frames, per_s = track.level_db.size, track.grid.frames_per_s
+    settings, n_frames, per_s = IN_FILES, track.level_db.size, track.grid.frames_per_s
     if n_frames == 0:
         return []
-    active = settings.is_active(track.level_db, track.voicing, *_local_levels(track, settings))
+    active = settings.is_active(track.level_db, track.voicing, *_local_levels(track))
     starts, ends = _runs(active, longest_gap=round(settings.hangover_s * per_s))
     n_voiced = np.concatenate([[0], np.cumsum(active & (track.voicing >= settings.voicing))])
     kept = (n_voiced[ends] - n_voiced[starts] >= settings.voiced_s * per_s) & (
@@ -153,29 +116,20 @@ def find_speech(track: ActivityTrack, settings: ActivitySettings = DEFAULT_ACTIV
     return [
         _span(track, *piece)
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
-        for piece in _cut(track, start, end, settings)
+        for piece in _cut(track, start, end)
     ]
 
 
-def _local_levels(
-    track: ActivityTrack, settings: ActivitySettings
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _local_levels(track: ActivityTrack) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Noise floor and loud level around each frame, (T,) each."""
     block, n_frames = round(BLOCK_S * track.grid.frames_per_s), track.level_db.size
     n_blocks = -(-n_frames // block)
     padded = np.pad(track.level_db, (0, n_blocks * block - n_frames), mode="edge")
     quiet, loud = np.percentile(padded.reshape(n_blocks, block), (QUIET, LOUD), axis=1)
-    reach = round(settings.neighborhood_s / BLOCK_S)
-    floor, loudest = -_running_max(-quiet, reach), _running_max(loud, reach)
+    size = 2 * round(IN_FILES.neighborhood_s / BLOCK_S) + 1
+    floor, loudest = minimum_filter1d(quiet, size), maximum_filter1d(loud, size)
     each = np.repeat(np.stack([floor, loudest]), block, axis=1)[:, :n_frames]
     return each[0], each[1]
-
-
-def _running_max(values: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
-    """Maximum of each value and of up to `reach` values on both sides."""
-    padded = np.pad(values, reach, constant_values=-np.inf)
-    greatest: NDArray[np.float64] = sliding_window_view(padded, 2 * reach + 1).max(axis=1)
-    return greatest
 
 
 def _runs(active: NDArray[np.bool_], longest_gap: int) -> tuple[Frames, Frames]:
@@ -188,20 +142,18 @@ def _runs(active: NDArray[np.bool_], longest_gap: int) -> tuple[Frames, Frames]:
     return starts[np.concatenate([[True], apart])], ends[np.concatenate([apart, [True]])]
 
 
-def _cut(
-    track: ActivityTrack, start: int, end: int, settings: ActivitySettings
-) -> Iterator[tuple[int, int]]:
+def _cut(track: ActivityTrack, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Cut a segment at its weakest frame until no piece is too long."""
     per_s = track.grid.frames_per_s
-    if end - start <= settings.longest_s * per_s:
+    if end - start <= IN_FILES.longest_s * per_s:
         yield start, end
         return
     # No piece shorter than a quarter of the longest: else a weak beginning loses frame by frame.
-    least = round(max(settings.shortest_s, settings.longest_s / 4) * per_s)
+    least = round(IN_FILES.longest_s / 4 * per_s)
     smooth = np.convolve(track.level_db[start:end], np.ones(SMOOTH_FRAMES), "same")
     weakest = start + least + int(np.argmin(smooth[least : end - start - least]))
-    yield from _cut(track, start, weakest, settings)
-    yield from _cut(track, weakest, end, settings)
+    yield from _cut(track, start, weakest)
+    yield from _cut(track, weakest, end)
 
 
 def _span(track: ActivityTrack, start: int, end: int) -> Span:

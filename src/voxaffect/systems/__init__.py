@@ -3,15 +3,13 @@
 VARIANTS = ("rates", "private", "extended", "uncertainty", "gradnorm")
 """Changes of `dnn-mtl` and `lstm-mtl` that the paper leaves open."""
 
+TRUNKS = ("dnn", "lstm")
+
 NAMES = (
-    *(
-        f"{trunk}-{learns}"
-        for learns in ("stl", "mtl", "gender", "naturalness")
-        for trunk in ("dnn", "lstm")
-    ),
+    *(f"{net}-{what}" for what in ("stl", "mtl", "gender", "naturalness") for net in TRUNKS),
     "blstm-stl",
     "blstm-mtl",
-    *(f"{trunk}-mtl-{variant}" for variant in VARIANTS for trunk in ("dnn", "lstm")),
+    *(f"{net}-mtl-{variant}" for variant in VARIANTS for net in TRUNKS),
     "dnn-mean",
     "lstm-mean",
     "svm",

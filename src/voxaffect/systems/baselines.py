@@ -34,14 +34,10 @@ Summary = Callable[[NDArray[np.float32]], Table]
 class MajorityClassifier:
     """Gives every utterance the shares of the classes in training, and so the commonest of them.
 
-    Of classes that are equally common the first in the taxonomy's order is answered. Training may
-    hold a single class.
-
-    Attributes:
-        shares_: float64 (C,), share of each class among the training utterances.
+    Of equally common classes the taxonomy's first is answered. Training may hold a single class.
     """
 
-    shares_: Table
+    shares_: Table  # (C,)
 
     def fit(
         self,
@@ -66,9 +62,7 @@ class MajorityClassifier:
         return {"shares": dict(zip(EMOTION.classes, self.shares_.tolist(), strict=True))}
 
 
-LEAST = 1e-12
-"""No mean posterior counts as less, so that its logarithm is finite."""
-
+LEAST = 1e-12  # no mean posterior counts as less, so that its logarithm is finite
 N_COLUMNS = len(FUNCTIONALS)
 MEANS = slice(FUNCTIONALS.index("mean"), N_COLUMNS * EMOTION.n_classes, N_COLUMNS)
 """Columns of the high-level features that hold the mean posterior of each emotion."""
@@ -79,12 +73,9 @@ class MeanPoolClassifier(NetClassifier):
 
     All but the utterance level is as in `NetClassifier`; the temperature is fitted to the
     logarithms of the means. A class that training never saw is never answered.
-
-    Attributes:
-        seen_: emotion classes in training, sorted.
     """
 
-    seen_: NDArray[np.int64]
+    seen_: NDArray[np.int64]  # emotion classes in training, sorted
 
     def _fit_utterance_level(self, train: FrameDataset, dev: FrameDataset, seed: int) -> None:  # noqa: ARG002
         self.seen_ = np.unique(known_emotions(train.examples))
@@ -98,14 +89,9 @@ class MeanPoolClassifier(NetClassifier):
 def descriptor_functionals(frames: NDArray[np.float32]) -> Table:
     """The 12 functionals of the INTERSPEECH 2009 Emotion Challenge (Schuller et al. 2009).
 
-    Maximum, minimum, range, relative positions of both, mean, slope, offset and mean squared error
-    of a line, standard deviation, skewness and kurtosis.
-
-    Args:
-        frames: float32 (T, F).
-
-    Returns:
-        (12 F,), functional by functional; a constant column has skewness and kurtosis 0.
+    Of frames (T, F), functional by functional, (12 F,): maximum, minimum, range, relative positions
+    of both, mean, slope, offset and mean squared error of a line, standard deviation, skewness and
+    kurtosis (0 for a constant column).
     """
     x = frames.astype(np.float64)
     n_frames = len(x)
@@ -132,17 +118,13 @@ def only_row(frames: NDArray[np.float32]) -> Table:
             f"an utterance has {len(frames)} frames where one row of functionals is expected; use "
             "a feature set that describes utterances, or another system"
         )
-    row: Table = frames[0].astype(np.float64)
-    return row
+    return np.asarray(frames[0], np.float64)
 
 
 def of_all_classes(scores: Table, seen: NDArray[np.int64], unseen: float | None = None) -> Table:
-    """Scores (N, C) of all classes.
+    """Scores (N, C) of all classes, given those of the classes seen, (N, K) and (K,).
 
-    Args:
-        scores: (N, K), of the classes seen.
-        seen: (K,), these classes.
-        unseen: score of the others; None is 1 below the least of a row.
+    The others score `unseen`, or 1 below the least of a row.
     """
     floor = scores.min(axis=1, keepdims=True) - 1.0 if unseen is None else [[unseen]]
     every = np.array(np.broadcast_to(floor, (len(scores), EMOTION.n_classes)))
@@ -157,17 +139,12 @@ Estimator = Callable[..., ClassifierMixin]
 
 @dataclass(frozen=True)
 class SvmSettings:
-    """A support vector machine with a radial kernel.
-
-    Args:
-        penalty: C of the machine.
-        class_weight: "balanced" weighs utterances by inverse class frequency.
-    """
+    """A support vector machine with a radial kernel."""
 
     estimator: ClassVar[Estimator] = SVC
 
-    penalty: Positive = 1.0
-    class_weight: Literal["balanced"] | None = "balanced"
+    penalty: Positive = 1.0  # C of the machine
+    class_weight: Literal["balanced"] | None = "balanced"  # by inverse class frequency
 
     @property
     def penalties(self) -> tuple[float, ...]:
@@ -175,23 +152,17 @@ class SvmSettings:
         return (self.penalty,)
 
 
-MAX_STEPS = 10_000
-"""Far beyond what the linear solvers need on standardized rows."""
+MAX_STEPS = 10_000  # far beyond what the linear solvers need on standardized rows
 
 
 @dataclass(frozen=True)
 class LinearSettings:
-    """A linear classifier.
-
-    Args:
-        penalties: values of C, of which the dev set chooses one; a single one is fixed.
-        class_weight: "balanced" weighs utterances by inverse class frequency.
-    """
+    """A linear classifier."""
 
     estimator: ClassVar[Estimator]
 
-    penalties: Penalties
-    class_weight: Literal["balanced"] | None = "balanced"
+    penalties: Penalties  # values of C, of which the dev set chooses one; a single one is fixed
+    class_weight: Literal["balanced"] | None = "balanced"  # by inverse class frequency
 
 
 @dataclass(frozen=True)
@@ -225,10 +196,6 @@ class SklearnClassifier:
     penalty. Standardized rows of K numbers have squared lengths about K, so that the candidates are
     decades about C = 1 / K. A linear machine on ComParE's numbers with a C chosen on dev is the
     baseline of the ComParE challenges (Schuller et al., Interspeech 2016).
-
-    Args:
-        settings: of the estimator.
-        summarize: makes the row of an utterance's frames.
     """
 
     scaler_: StandardScaler
@@ -291,7 +258,6 @@ class SklearnClassifier:
         return np.stack([self._summarize(f) for f in frames])
 
     def _scores(self, rows: Table) -> Table:
-        """Scores (N, C) of rows (N, K), each of its own row alone."""
         seen = self.estimator_.decision_function(self.scaler_.transform(rows))
         if seen.ndim == 1:  # two classes, one column; log odds are shared between them
             seen = np.stack([-seen, seen], axis=1) / (2 if self._is_linear else 1)

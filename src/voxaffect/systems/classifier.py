@@ -30,16 +30,13 @@ from voxaffect.utterance.functionals import FUNCTIONALS, functionals
 class ClassifierOutput:
     """Answers of a classifier for N utterances.
 
-    Args:
-        probabilities: float64 (N, C), of the emotion classes.
-        high_level: float32 (N, 4 C), functionals of the posteriors, of the subtasks' too where the
-            utterance level uses them; (N, 0) where there are none.
-        posteriors: of every frame by task, None where a classifier has none.
+    High-level features are (N, 4 C) functionals of the posteriors, of the subtasks' too where the
+    utterance level uses them; (N, 0) where there are none.
     """
 
-    probabilities: NDArray[np.float64]
+    probabilities: NDArray[np.float64]  # (N, C), of the emotion classes
     high_level: NDArray[np.float32]
-    posteriors: Posteriors | None = None
+    posteriors: Posteriors | None = None  # of every frame by task
 
     @property
     def classes(self) -> NDArray[np.int64]:
@@ -67,44 +64,30 @@ class UtteranceClassifier(Protocol):
 class ElmSettings:
     """How the utterance level, an extreme learning machine, is trained.
 
-    Args:
-        n_hidden: hidden units; Han et al. (2014) use 120.
-        ridge: "gcv" chooses the ridge by generalized cross-validation, a number fixes it.
-        class_weight: "balanced" weighs utterances by inverse class frequency.
-        threshold: posterior above which a frame counts in the fourth functional.
-        posteriors: "in-fold" trains on posteriors of the net's own training utterances, as the
-            paper; "out-of-fold" on posteriors from nets that have not seen them.
-        n_parts: parts of the training set for "out-of-fold".
-        subtasks: whether the utterance level also uses the posteriors of the subtasks: four
-            functionals for each class of every task that the net learns.
+    "in-fold" trains on posteriors of the net's own training utterances, as the paper; "out-of-fold"
+    on posteriors from nets that have not seen them.
     """
 
-    n_hidden: Annotated[int, Field(ge=1)] = 120
+    n_hidden: Annotated[int, Field(ge=1)] = 120  # units, as in Han et al. (2014)
+    # A number, or chosen by generalized cross-validation.
     ridge: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["gcv"] = "gcv"
-    class_weight: Literal["balanced"] | None = "balanced"
-    threshold: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    class_weight: Literal["balanced"] | None = "balanced"  # by inverse class frequency
+    threshold: Annotated[float, Field(ge=0, lt=1)] = 0.2  # of the fourth functional
     posteriors: Literal["in-fold", "out-of-fold"] = "in-fold"
-    n_parts: Annotated[int, Field(ge=2)] = 5
-    subtasks: bool = False
+    n_parts: Annotated[int, Field(ge=2)] = 5  # of the training set for "out-of-fold"
+    subtasks: bool = False  # whether functionals of the subtasks' posteriors are used, too
 
 
 @dataclass(frozen=True)
 class NetSettings:
-    """Settings of a net classifier.
-
-    Args:
-        trunk: the shared part of the net.
-        task_weights: task -> weight in the loss; emotion alone is the single-task net.
-        training: how the net is trained.
-        elm: how the utterance level is trained.
-        private_layers: layers of each task's own between trunk and class scores.
-    """
+    """Settings of a net classifier."""
 
     trunk: TrunkSettings = LstmSettings()
+    # Task -> weight in the loss; emotion alone is the single-task net.
     task_weights: Mapping[str, float] = field(default_factory=lambda: {EMOTION.name: 1.0})
     training: TrainingSettings = TrainingSettings()
     elm: ElmSettings = ElmSettings()
-    private_layers: int = 0
+    private_layers: int = 0  # of each task's own between trunk and class scores
 
     @property
     def net(self) -> NetSettings:
@@ -113,21 +96,13 @@ class NetSettings:
 
 
 class NetClassifier:
-    """The paper's system: net, functionals, extreme learning machine.
+    """The paper's system: net, functionals, extreme learning machine."""
 
-    Attributes:
-        standardizer_: statistics of the training frames.
-        net_: the trained net.
-        elm_: the fitted extreme learning machine.
-        calibration_: temperature fitted on the dev set.
-        history_: the net's training.
-    """
-
-    standardizer_: Standardizer
+    standardizer_: Standardizer  # of the training frames
     net_: MultiTaskNet
     elm_: ElmScores
-    calibration_: TemperatureCalibration
-    history_: TrainingHistory | None = None
+    calibration_: TemperatureCalibration  # fitted on the dev set
+    history_: TrainingHistory | None = None  # of the net
 
     def __init__(self, settings: NetSettings) -> None:
         self.settings = settings
@@ -208,7 +183,6 @@ class NetClassifier:
         return fit(net, train, dev, training, task_weights=weights, seed=seed, on_epoch=on_epoch)
 
     def _fit_utterance_level(self, train: FrameDataset, dev: FrameDataset, seed: int) -> None:
-        """Fit the extreme learning machine to the high-level features of the training set."""
         from voxaffect.utterance.elm import ExtremeLearningMachine  # noqa: PLC0415 (slow to load)
 
         settings = self.settings.elm
@@ -216,11 +190,9 @@ class NetClassifier:
             high_level = self._out_of_fold(train.examples, dev, seed)
         else:
             high_level = self.high_level(self.net_, train)
+        weight, ridge = settings.class_weight, settings.ridge
         elm = ExtremeLearningMachine(
-            n_hidden=settings.n_hidden,
-            ridge=settings.ridge,
-            class_weight=settings.class_weight,
-            random_state=seed,
+            settings.n_hidden, ridge=ridge, class_weight=weight, random_state=seed
         )
         self.elm_ = elm.fit(high_level, known_emotions(train.examples)).learned()
 
@@ -249,7 +221,6 @@ class NetClassifier:
         return high_level
 
     def _functionals(self, by_task: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        """High-level features of one utterance, (4 C,) or, with subtasks, those of all tasks."""
         threshold, tasks = self.settings.elm.threshold, self.utterance_tasks
         return np.concatenate([functionals(by_task[task], threshold) for task in tasks])
 

@@ -35,12 +35,7 @@ does not slow such a head down: Adam's steps do not depend on what a loss is mul
 
 
 def varied(base: NetSettings, variant: str) -> NetSettings:
-    """Settings with one change, so that whatever else a run sets holds for both.
-
-    Args:
-        base: of the paper's system.
-        variant: last part of a system's name, as in `lstm-mtl-rates`.
-    """
+    """The paper's settings with one change: the last part of a name such as `lstm-mtl-rates`."""
     match variant:
         case "rates":  # subtask heads learn more slowly than trunk and emotion head
             slow = base.training.learning_rate / SLOWER
@@ -63,19 +58,12 @@ class TrainingOptions(TrainingSettings):
     """`[training]`: how nets are trained, and how those of one kind are trained otherwise.
 
     In a settings file, whatever is not stated for a kind is that of all nets.
-
-    Args:
-        dnn: how feed-forward nets are trained.
-        lstm: how recurrent nets are trained.
-        subtask_weight: weight of each subtask in the loss; the paper's is 0.1.
-        private_layers: layers of each task's own, between trunk and class scores; the paper has
-            none.
     """
 
-    dnn: TrainingSettings = DNN_TRAINING
-    lstm: TrainingSettings = TrainingSettings()
-    subtask_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
-    private_layers: Annotated[int, Field(ge=0)] = 0
+    dnn: TrainingSettings = DNN_TRAINING  # feed-forward nets
+    lstm: TrainingSettings = TrainingSettings()  # recurrent nets
+    subtask_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1  # the paper's
+    private_layers: Annotated[int, Field(ge=0)] = 0  # as `NetSettings`; the paper has none
 
     @model_validator(mode="before")
     @classmethod
@@ -95,15 +83,7 @@ class TrainingOptions(TrainingSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Settings of systems, as the sections of a settings file.
-
-    Args:
-        training: how nets are trained.
-        elm: how the utterance level of nets is trained.
-        svm: of the baselines with a radial kernel.
-        linear_svm: of those without one.
-        logistic: of the logistic regressions.
-    """
+    """Settings of systems, as the sections of a settings file."""
 
     training: TrainingOptions = TrainingOptions()
     elm: ElmSettings = ElmSettings()
@@ -114,21 +94,13 @@ class Options:
 
 @dataclass(frozen=True)
 class NetSystem:
-    """A net with a trunk and optional subtasks.
-
-    Args:
-        name: as the paper and the tables call it.
-        trunk: the shared part of the net.
-        subtasks: tasks learned beside emotion.
-        variant: change of the settings, "" for the paper's system.
-        mean_pooled: whether mean posteriors decide instead of functionals and ELM.
-    """
+    """A net with a trunk and optional subtasks, named as in the paper and the tables."""
 
     name: str
     trunk: TrunkSettings
-    subtasks: tuple[str, ...] = ()
-    variant: str = field(default="", kw_only=True)
-    mean_pooled: bool = field(default=False, kw_only=True)
+    subtasks: tuple[str, ...] = ()  # learned beside emotion
+    variant: str = field(default="", kw_only=True)  # "" for the paper's system
+    mean_pooled: bool = field(default=False, kw_only=True)  # instead of functionals and ELM
     features: ClassVar[None] = None
 
     @property
@@ -162,12 +134,9 @@ class NetSystem:
 class Baseline:
     """A classifier without a net.
 
-    Args:
-        name: as the tables call it.
-        section: of the options, which decides the scikit-learn estimator; None for the commonest
-            class of the training set, which has no settings.
-        features: key of `voxaffect.features.opensmile.UTTERANCE_SETS`, whose rows it takes as they
-            are; None takes 12 functionals of each of the run's own descriptors.
+    The options' section decides the scikit-learn estimator; None is the commonest class of the
+    training set. Features are a key of `voxaffect.features.opensmile.UTTERANCE_SETS`, whose rows
+    are taken as they are; None takes 12 functionals of each of the run's own descriptors.
     """
 
     name: str
@@ -214,12 +183,9 @@ _BASELINES = (
 
 
 def _net(name: str) -> NetSystem:
-    """The net of a name: its trunk, what it learns, and its variant."""
     trunk, learns, variant = [*name.split("-"), ""][:3]
-    mean_pooled = learns == "mean"
-    return NetSystem(
-        name, _TRUNKS[trunk], _SUBTASKS[learns], variant=variant, mean_pooled=mean_pooled
-    )
+    mean = learns == "mean"
+    return NetSystem(name, _TRUNKS[trunk], _SUBTASKS[learns], variant=variant, mean_pooled=mean)
 
 
 _NAMED = {system.name: system for system in _BASELINES}

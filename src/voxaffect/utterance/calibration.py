@@ -18,16 +18,12 @@ from voxaffect.errors import TrainingError
 
 Floats = NDArray[np.float64]
 
-TEMPERATURES = (0.01, 100.0)
-"""Bounds of the search."""
+TEMPERATURES = (0.01, 100.0)  # bounds of the search
 
 
 @dataclass(frozen=True)
 class TemperatureCalibration:
     """Probabilities softmax(scores / temperature); the order of the classes never changes.
-
-    Args:
-        temperature: above 1 softens, below 1 sharpens.
 
     Raises:
         TrainingError: the temperature is not a positive finite number.
@@ -43,16 +39,23 @@ class TemperatureCalibration:
     def fit(cls, scores: ArrayLike, y: ArrayLike) -> TemperatureCalibration:
         """The temperature of least negative log-likelihood; 1 where there are no utterances.
 
-        Args:
-            scores: (N, C), finite.
-            y: (N,), class indices.
-
         Raises:
-            TrainingError: shapes, scores or classes are not as stated.
+            TrainingError: scores are not (N, C) and finite, or classes not (N,) indices.
         """
         from scipy.optimize import minimize_scalar  # noqa: PLC0415 (slow to load)
 
-        known, classes = _checked(scores, y)
+        known, classes = np.asarray(scores, np.float64), np.asarray(y, np.int64)
+        if known.ndim != 2 or classes.shape != known.shape[:1] or not np.isfinite(known).all():
+            raise TrainingError(
+                f"calibration needs finite scores (N, C) and N classes, not shapes {known.shape} "
+                f"and {classes.shape}"
+            )
+        outside = classes[(classes < 0) | (classes >= known.shape[1])]
+        if outside.size:
+            raise TrainingError(
+                f"calibration got class {outside[0]} where there are {known.shape[1]}; "
+                "leave utterances without a class out"
+            )
         if classes.size == 0:
             return cls()
         n, n_classes = known.shape  # N of N + 1 parts on the true class, one on all of them
@@ -69,19 +72,3 @@ class TemperatureCalibration:
         """Probabilities (N, C) of scores (N, C); every row sums to one."""
         probabilities: Floats = softmax(np.asarray(scores, np.float64) / self.temperature, axis=1)
         return probabilities
-
-
-def _checked(scores: ArrayLike, y: ArrayLike) -> tuple[Floats, NDArray[np.int64]]:
-    known, classes = np.asarray(scores, np.float64), np.asarray(y, np.int64)
-    if known.ndim != 2 or classes.shape != known.shape[:1] or not np.isfinite(known).all():
-        raise TrainingError(
-            f"calibration needs finite scores (N, C) and N classes, not shapes {known.shape} "
-            f"and {classes.shape}"
-        )
-    outside = classes[(classes < 0) | (classes >= known.shape[1])]
-    if outside.size:
-        raise TrainingError(
-            f"calibration got class {outside[0]} where there are {known.shape[1]}; "
-            "leave utterances without a class out"
-        )
-    return known, classes

@@ -31,12 +31,8 @@ def adapt_elm(elm: ElmScores, inputs: NDArray[np.floating], classes: Classes) ->
     Statistics of the inputs and the hidden layer stay. What the original leaves of the targets is
     fitted by ridge regression, its ridge chosen by generalized cross-validation: data without news
     change little. A class missing in the data keeps its weights; one missing in the original begins
-    at the score of a class missing in training.
-
-    Args:
-        elm: with class indices for classes.
-        inputs: (N, F).
-        classes: (N,), weighted by their inverse frequency.
+    at the score of a class missing in training. Inputs are (N, F), classes (N,) indices, as the
+    ELM's own, weighted by their inverse frequency.
 
     Raises:
         TrainingError: the data hold a single class.
@@ -62,7 +58,7 @@ def adapt_elm(elm: ElmScores, inputs: NDArray[np.floating], classes: Classes) ->
 
 
 def _output_of(elm: ElmScores, more: Classes) -> tuple[Classes, Floats, Floats]:
-    """An ELM's classes (K,) and some more, and its output layer (L, K), (K,), a column each."""
+    """The union of classes (K,), and the ELM's output layer (L, K), (K,) with a column each."""
     own, coef, intercept = elm.classes.astype(np.int64), elm.coef, elm.intercept
     if own.size == 2:
         coef, intercept = np.hstack([-coef, coef]), np.concatenate([-intercept, intercept])
@@ -73,9 +69,7 @@ def _output_of(elm: ElmScores, more: Classes) -> tuple[Classes, Floats, Floats]:
     return every, *whole
 
 
-BLOCK_ROWS = 1024
-"""Utterances whose hidden layer is in memory at once while fitting."""
-
+BLOCK_ROWS = 1024  # utterances whose hidden layer is in memory at once while fitting
 ARRAYS = tuple(field.name for field in fields(ElmScores))
 
 
@@ -110,16 +104,12 @@ class ExtremeLearningMachine(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit the output layer.
+        """Fit the output layer to (N, F) finite inputs of two classes or more.
 
-        Args:
-            X: (N, F), finite.
-            y: (N,), at least two classes.
-            sample_weight: (N,), not negative; a row of weight 2 is a row repeated, a row of
-                weight 0 is absent.
+        A row of `sample_weight` 2 is a row repeated, a row of weight 0 is absent.
 
         Raises:
-            ValueError: inputs are not as stated.
+            ValueError: inputs are not as stated, or a weight is negative.
         """
         if self.n_hidden < 1:
             raise ValueError(f"n_hidden = {self.n_hidden}: need at least one hidden unit")
@@ -134,7 +124,13 @@ class ExtremeLearningMachine(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         rng = check_random_state(self.random_state)
         self.hidden_weights_ = rng.uniform(-1, 1, (inputs.shape[1], self.n_hidden))
         self.hidden_bias_ = rng.uniform(-1, 1, self.n_hidden)
-        weights = weights * self._class_factors(codes, weights)[codes]
+        if self.class_weight == "balanced":  # classes come to equal total weight
+            totals = np.bincount(codes, weights)
+            factors = totals.sum() / (totals.size * totals)
+        else:
+            given = self.class_weight or {}
+            factors = np.array([given.get(name, 1.0) for name in self.classes_.tolist()])
+        weights = weights * factors[codes]
         targets = np.where(codes[:, None] == np.arange(self.classes_.size), 1.0, -1.0)
         if self.classes_.size == 2:
             targets = targets[:, 1:]
@@ -169,15 +165,6 @@ class ExtremeLearningMachine(ClassifierMixin, BaseEstimator):  # type: ignore[mi
 
     def _hidden(self, X: Floats) -> Floats:
         return hidden_layer(X, self.mean_, self.scale_, self.hidden_weights_, self.hidden_bias_)
-
-    def _class_factors(self, codes: NDArray[np.intp], weights: Floats) -> Floats:
-        """Factor (C,) of every class's rows; balanced classes come to equal total weight."""
-        if self.class_weight == "balanced":
-            totals = np.bincount(codes, weights)
-            balanced: Floats = totals.sum() / (totals.size * totals)
-            return balanced
-        given = self.class_weight or {}
-        return np.array([given.get(name, 1.0) for name in self.classes_.tolist()])
 
 
 def _drop_weightless(

@@ -26,28 +26,18 @@ of them is at least 2 / C - 1, and a missing class never wins."""
 class ElmScores:
     """A fitted Extreme Learning Machine; the arrays are those of the estimator.
 
-    Args:
-        classes: (C,), the classes seen in training, sorted.
-        mean: (F,), mean of the inputs.
-        scale: (F,), deviation of the inputs.
-        hidden_weights: (F, L).
-        hidden_bias: (L,).
-        coef: (L, K), output weights; K is C, or 1 for two classes.
-        intercept: (K,).
-        ridge: (), the penalty that was used.
-
     Raises:
         ArtifactError: shapes contradict one another.
     """
 
-    classes: NDArray[np.generic]
-    mean: Floats
-    scale: Floats
-    hidden_weights: Floats
-    hidden_bias: Floats
-    coef: Floats
-    intercept: Floats
-    ridge: Floats
+    classes: NDArray[np.generic]  # (C,), those seen in training, sorted
+    mean: Floats  # (F,), of the inputs
+    scale: Floats  # (F,), deviation of the inputs
+    hidden_weights: Floats  # (F, L)
+    hidden_bias: Floats  # (L,)
+    coef: Floats  # (L, K), output weights; K is C, or 1 for two classes
+    intercept: Floats  # (K,)
+    ridge: Floats  # (), the penalty that was used
 
     def __post_init__(self) -> None:
         n_features, n_hidden = self.mean.size, self.hidden_bias.size

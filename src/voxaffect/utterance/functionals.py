@@ -21,14 +21,9 @@ THRESHOLD = 0.2
 def functionals(
     posteriors: NDArray[np.floating], threshold: float = THRESHOLD
 ) -> NDArray[np.float32]:
-    """Functionals of one utterance's posteriors.
+    """Functionals of one utterance's posteriors (T, C).
 
-    Args:
-        posteriors: (T, C), probability of every class in every frame, T >= 1.
-        threshold: posterior that a frame must exceed to count towards the share.
-
-    Returns:
-        float32 (4 C,): class by class, and in each the order of `FUNCTIONALS`.
+    Float32 (4 C,): class by class, and in each the order of `FUNCTIONALS`.
 
     Raises:
         FeatureError: there is no frame, or a posterior is not a finite number.

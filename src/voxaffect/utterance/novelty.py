@@ -22,8 +22,7 @@ from voxaffect.features.standardize import Standardizer
 
 FALSE_ALARMS = 0.01
 N_PARTS = 10
-LEAST_SPREAD = 0.01
-"""Smallest standard deviation that counts, relative to that of all training frames: a sine's."""
+LEAST_SPREAD = 0.01  # deviation that counts, relative to that of all training frames: a sine's
 
 Floats = NDArray[np.float32]
 
@@ -32,19 +31,15 @@ Floats = NDArray[np.float32]
 class Novelty:
     """Distance of utterances from the training's; 1 is the limit.
 
-    Args:
-        mean: float32 (K,), of the training utterances' vectors, K = 2 F.
-        whitening: float32 (K, K): vectors less the mean, times it, have the identity for a
-            covariance, over the limit.
-        false_alarms: share of utterances like the training's beyond the limit.
+    Vectors less the mean, times the whitening, have the identity for a covariance, over the limit.
 
     Raises:
         ArtifactError: shapes contradict one another, or a value is not finite.
     """
 
-    mean: Floats
-    whitening: Floats
-    false_alarms: float
+    mean: Floats  # (K,), of the training utterances' vectors, K = 2 F
+    whitening: Floats  # (K, K)
+    false_alarms: float  # share of utterances like the training's beyond the limit
 
     def __post_init__(self) -> None:
         k = self.mean.size
@@ -62,13 +57,9 @@ class Novelty:
 
     @classmethod
     def fit(cls, frames: Sequence[Floats], standardizer: Standardizer, seed: int) -> Novelty:
-        """Fit to N training utterances, one of which is in memory at a time.
+        """Fit to the frames (T, F) of N training utterances, one of which is in memory at a time.
 
-        Args:
-            frames: N arrays float32 (T, F), N >= 2; few utterances guarantee only a larger share
-                of false alarms, which is stated.
-            standardizer: of these frames.
-            seed: of the division into parts.
+        Few utterances guarantee only a larger share of false alarms, which is stated.
 
         Raises:
             TrainingError: there are fewer than two utterances.
@@ -76,9 +67,14 @@ class Novelty:
         if len(frames) < 2:
             raise TrainingError(f"{len(frames)} training utterances; two or more are needed")
         vectors = np.stack([summary(standardizer.transform(np.asarray(f))) for f in frames])
-        limit, false_alarms = _limit(_unseen_distances(vectors, seed))
+        # Of N + 1 utterances drawn alike, the last lies beyond the r-th smallest distance of the
+        # others with a probability of at most 1 - r / (N + 1), as in conformal prediction.
+        n = len(vectors)
+        rank = min(n, ceil((n + 1) * (1 - FALSE_ALARMS)))
+        limit = np.sort(_unseen_distances(vectors, seed))[rank - 1]
         mean, whitening = _whitened(vectors)
-        return cls(mean.astype(np.float32), (whitening / limit).astype(np.float32), false_alarms)
+        scaled = (whitening / limit).astype(np.float32)
+        return cls(mean.astype(np.float32), scaled, 1 - rank / (n + 1))
 
     def of(self, standardized: Floats) -> float:
         """Novelty of an utterance by its standardized frames (T, F): above 1 it is unfamiliar."""
@@ -102,17 +98,6 @@ def _unseen_distances(vectors: NDArray[np.float64], seed: int) -> NDArray[np.flo
         mean, whitening = _whitened(vectors[part != k])
         distances[part == k] = np.linalg.norm((vectors[part == k] - mean) @ whitening, axis=1)
     return distances
-
-
-def _limit(distances: NDArray[np.float64]) -> tuple[float, float]:
-    """The limit of novelty, and the share of false alarms beyond it.
-
-    Of N + 1 utterances drawn alike, the last lies beyond the r-th smallest of the others with a
-    probability of at most 1 - r / (N + 1), as in conformal prediction.
-    """
-    n = distances.size
-    rank = min(n, ceil((n + 1) * (1 - FALSE_ALARMS)))
-    return float(np.sort(distances)[rank - 1]), 1 - rank / (n + 1)
 
 
 def _whitened(vectors: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -28,27 +28,16 @@ GRID = np.logspace(-8, 2, 41)
 
 @dataclass(frozen=True)
 class RidgeProblem:
-    """A weighted regression, decomposed once.
+    """A weighted regression, decomposed once."""
 
-    Args:
-        mean: (L,), weighted mean of the inputs.
-        target_mean: (K,), weighted mean of the targets.
-        s: (R,), singular values of the centered and weighted inputs, all positive.
-        vt: (R, L), right singular vectors.
-        uty: (R, K), centered and weighted targets along the left singular vectors.
-        rss: what no ridge can explain: the squared targets outside the span of the inputs.
-        n: rows, counted by weight.
-        weight: sum of the weights.
-    """
-
-    mean: Floats
-    target_mean: Floats
-    s: Floats
-    vt: Floats
-    uty: Floats
-    rss: float
-    n: float
-    weight: float
+    mean: Floats  # (L,), weighted, of the inputs
+    target_mean: Floats  # (K,), weighted
+    s: Floats  # (R,), singular values of the centered and weighted inputs, all positive
+    vt: Floats  # (R, L), right singular vectors
+    uty: Floats  # (R, K), centered and weighted targets along the left singular vectors
+    rss: float  # what no ridge can explain: the squared targets outside the span of the inputs
+    n: float  # rows, counted by weight
+    weight: float  # sum of the weights
 
     def solve(self, ridge: float) -> tuple[Floats, Floats]:
         """Coefficients (L, K) and intercept (K,) of a ridge."""
@@ -70,15 +59,10 @@ class RidgeProblem:
 
 
 def decompose(inputs: Floats, targets: Floats, weights: Floats) -> RidgeProblem:
-    """Prepare a regression for any ridge; costs one decomposition, O(N L min(N, L)).
+    """Prepare a regression of inputs (N, L), targets (N, K) and positive weights (N,).
 
     A row of weight 2 counts as two rows, in the fit and in n. Weights below one are never taken to
     mean fewer rows than there are, so that weights which sum to one leave n at N.
-
-    Args:
-        inputs: (N, L).
-        targets: (N, K).
-        weights: (N,), positive.
     """
     return decompose_blocks(lambda: iter([(inputs, targets, weights)]))
 
@@ -88,11 +72,11 @@ def decompose_blocks(rows: Rows) -> RidgeProblem:
 
     A block's rows take part as the triangle of a QR decomposition, stacked on that of all rows
     before them: it has the same singular values and right singular vectors as the rows themselves.
-
-    Args:
-        rows: gives inputs (n, L), targets (n, K) and weights (n,) of each block; called twice.
+    `rows` gives inputs (n, L), targets (n, K) and weights (n,) of each block, and is called twice.
     """
-    mean, target_mean, weight, n_rows = _means(rows)
+    sums = [(weights @ x, weights @ y, weights.sum(), weights.size) for x, y, weights in rows()]
+    x, y, total, n_rows = (sum(part) for part in zip(*sums, strict=True))
+    mean, target_mean, weight = x / total, y / total, float(total)
     n_inputs = mean.size
     triangle = np.empty((0, n_inputs + target_mean.size))
     for inputs, targets, weights in rows():
@@ -104,20 +88,5 @@ def decompose_blocks(rows: Rows) -> RidgeProblem:
     kept = s > s[0] * max(n_rows, n_inputs) * np.finfo(np.float64).eps
     uty = u[:, kept].T @ y
     outside = y - u[:, kept] @ uty
-    return RidgeProblem(
-        mean=mean,
-        target_mean=target_mean,
-        s=s[kept],
-        vt=vt[kept],
-        uty=uty,
-        rss=float(np.sum(outside**2)),
-        n=max(weight, float(n_rows)),
-        weight=weight,
-    )
-
-
-def _means(rows: Rows) -> tuple[Floats, Floats, float, int]:
-    """Weighted means of inputs (L,) and targets (K,), sum of the weights, number of rows."""
-    sums = [(weights @ x, weights @ y, weights.sum(), weights.size) for x, y, weights in rows()]
-    inputs, targets, weight, n_rows = (sum(part) for part in zip(*sums, strict=True))
-    return inputs / weight, targets / weight, float(weight), int(n_rows)
+    rss, n = float(np.sum(outside**2)), max(weight, float(n_rows))
+    return RidgeProblem(mean, target_mean, s[kept], vt[kept], uty, rss, n, weight)

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-PACKAGED = Path(__file__).parent
-"""Its folder."""
-
-WORD = "packaged"
-"""Its name where a recognizer's folder is expected."""
+PACKAGED = Path(__file__).parent  # its folder
+WORD = "packaged"  # its name where a recognizer's folder is expected
 
 
 def located(model: Path) -> Path:
-    """The folder or file of a recognizer.
-
-    Args:
-        model: a path, or `packaged`; an existing folder of that name comes first.
-    """
+    """The folder or file of a recognizer; an existing folder `packaged` comes first."""
     return PACKAGED if model == Path(WORD) and not model.exists() else model
