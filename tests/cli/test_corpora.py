@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +153,7 @@ def test_json_is_the_whole_comparison(folder: Path, capsys: pytest.CaptureFixtur
         seed=5,
         dev="speakers",
     )
-    assert plain(path, capsys) == json.loads(json.dumps(expected.to_dict()))
+    assert plain(path, capsys) == json.loads(json.dumps(asdict(expected)))
 
 
 def test_excluded_utterances_have_a_reason(

@@ -20,7 +20,7 @@ def at_share(
     fold = f"{made.fold}@{share:g}"
     made = replace(made, fold=fold, fold_digest=fold)
     made = replace(made, settings_digest=f"{made.settings_digest}{share:g}")
-    return replace(made, details={**details, "train_share": share})
+    return replace(made, details=details, train_share=share)
 
 
 HITS: Mapping[str, Mapping[float, Sequence[int]]] = {

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -21,7 +22,7 @@ from tests.parallel.test_processes import die, fail, square
 from tests.processes import in_another_process, start, wait_for
 from voxaffect.errors import ClusterError, TrainingError
 from voxaffect.evaluation.experiment.experiment import Plan, run
-from voxaffect.evaluation.experiment.job import Outcome
+from voxaffect.evaluation.experiment.job import Job
 from voxaffect.evaluation.experiment.run import Run, RunFolder
 from voxaffect.features.cache.cache import FeatureStore
 from voxaffect.files import write_text
@@ -150,10 +151,10 @@ def test_ray_extracts_features_and_survives_the_loss_of_a_node(
 
 
 def run_and_lose_a_node(address: str, node: int, folder: Path) -> tuple[Run, int]:
-    ended: list[Outcome] = []
+    ended: list[Job] = []
 
-    def lose_a_node(outcome: Outcome) -> None:
-        ended.append(outcome)
+    def lose_a_node(job: Job, _: str | None) -> None:
+        ended.append(job)
         if len(ended) == 3:
             os.kill(node, signal.SIGKILL)
 
@@ -219,10 +220,10 @@ def test_dask_computes_and_survives_the_loss_of_a_worker(
     dask_cluster: tuple[str, list[Any]], plain: Run, tmp_path: Path
 ) -> None:
     address, processes = dask_cluster
-    ended: list[Outcome] = []
+    ended: list[Job] = []
 
-    def lose_a_worker(outcome: Outcome) -> None:
-        ended.append(outcome)
+    def lose_a_worker(job: Job, _: str | None) -> None:
+        ended.append(job)
         if len(ended) == 3:
             processes[0].kill()
 
@@ -243,12 +244,19 @@ def test_dask_survives_the_death_of_the_main_process(
     assert_survives_main_process_death("dask", address, tmp_path, [signal.SIGKILL, signal.SIGINT])
 
 
-def test_dask_workers_with_several_threads_are_refused(tmp_path: Path) -> None:
-    pytest.importorskip("distributed", reason="Dask is missing: pip install 'voxaffect[dask]'")
-    from voxaffect.parallel.clusters import _check_single_threaded
-
-    with pytest.raises(ClusterError, match="--nworkers 4 --nthreads 1"):
-        _check_single_threaded({"tcp://10.0.0.2:41": 1, "tcp://10.0.0.3:42": 4})
+def test_dask_workers_with_several_threads_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip(
+        "distributed", reason="Dask is missing: pip install 'voxaffect[dask]'"
+    )
+    client = MagicMock()
+    client.ncores.return_value = {"tcp://10.0.0.2:41": 1, "tcp://10.0.0.3:42": 4}
+    client.__exit__.return_value = None
+    monkeypatch.setattr(distributed, "Client", lambda *_, **__: client)
+    with (
+        pytest.raises(ClusterError, match=r"10\.0\.0\.3:42: .*--nworkers 4 --nthreads 1"),
+        workers("dask", "10.0.0.1:8786", 0),
+    ):
+        pass
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from voxaffect.evaluation.experiment.run import CorpusSummary, FoldResult, Run, trainings_table
-from voxaffect.evaluation.results import FACTS, SCHEMA, typed
+from voxaffect.evaluation.experiment.run import TRAININGS, CorpusSummary, FoldResult, Run
+from voxaffect.evaluation.results import FACTS, SCHEMA, ordered, typed
 from voxaffect.report.table import Table
 
 NOTE = "Simulated speech stands in for recordings: these figures say nothing about people."
@@ -106,7 +106,7 @@ def run_of(results: Sequence[FoldResult], facts: FactsOf = facts_of_one, **more:
     return Run(
         results=table[whole].reset_index(drop=True),
         thinned=table[~whole].reset_index(drop=True),
-        trainings=trainings_table(r.training() for r in results),
+        trainings=ordered(pd.DataFrame([r.training() for r in results], columns=TRAININGS)),
         **settled,
     )
 

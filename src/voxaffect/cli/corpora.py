@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,7 +77,7 @@ def overlap(config: Config, as_json: AsJson = False, jobs: Jobs = 0) -> None:
         split_style=plan.split_style,
     )
     if as_json:
-        print_json(found.to_dict())
+        print_json(asdict(found))
     else:
         for table in tables(found):
             show(table)

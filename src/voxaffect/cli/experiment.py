@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from voxaffect.config.settings import Settings
     from voxaffect.corpora.corpus import Problem
     from voxaffect.evaluation.experiment.dataset import Prepared
-    from voxaffect.evaluation.experiment.job import Outcome
+    from voxaffect.evaluation.experiment.job import Job
     from voxaffect.evaluation.experiment.run import Run
     from voxaffect.features.cache.cache import FeatureStore
     from voxaffect.features.frames import FrameExtractor
@@ -136,11 +136,11 @@ def run_folds(
         }
     with progress_bar("folds") as update:
 
-        def ended(outcome: Outcome) -> None:
-            job = f"{outcome.system} on {outcome.fold}"
-            update(advance=1, note=job)
-            if outcome.failure is not None:
-                notes().print(f"failed: {job}: {outcome.failure}")
+        def ended(job: Job, failure: str | None) -> None:
+            name = f"{job.system.name} on {job.data.fold}"
+            update(advance=1, note=name)
+            if failure is not None:
+                notes().print(f"failed: {name}: {failure}")
 
         return run(
             settings.plan(),

@@ -22,12 +22,8 @@ def known_name(
 ) -> str:
     """The name if it is known.
 
-    Args:
-        name: to check.
-        known: allowed names.
-        kind: a noun, perhaps with its place: "setting under [training]".
-        origin: file that holds the name.
-        remedy: what to do if no known name is near; default: to use one of all.
+    `kind` is a noun, perhaps with its place, such as "setting under [training]"; `origin` the file
+    that holds the name; `remedy` what to do if no known name is near: by default to use one of all.
 
     Raises:
         ConfigError: it is unknown; the message has the nearest known name.
@@ -38,21 +34,17 @@ def known_name(
     near = difflib.get_close_matches(name.lower(), list(lower), n=1, cutoff=0.5)
     remedy = remedy or f"use one of {', '.join(sorted(known))}"
     hint = f"did you mean {lower[near[0]]!r}?" if near else remedy
-    noun, _, place = kind.partition(" ")
-    where = f" {place}" if place else ""
-    raise ConfigError(f"{origin + ': ' if origin else ''}unknown {noun} {name!r}{where}; {hint}")
+    noun, space, place = kind.partition(" ")
+    where = f"{origin}: " if origin else ""
+    raise ConfigError(f"{where}unknown {noun} {name!r}{space}{place}; {hint}")
 
 
 class Source(Strict):
     """Where a corpus lies: in its own folder tree, in a table, or in a database in audformat.
 
     Args:
-        root: folder of the tree.
         loader: of a tree: key of `CORPORA`, the corpus's own name if left out.
-        table: path of the table.
-        audformat: folder of the database.
-        labels: table of the emotions in a database, where there are several.
-        column: column of the emotions in it, where there are several.
+        labels: table of the emotions in a database, where there are several; so for `column`.
     """
 
     root: Path | None = None
@@ -63,11 +55,7 @@ class Source(Strict):
     column: str | None = None
 
 
-PLACES: dict[str, tuple[str, ...]] = {
-    "root": ("loader",),
-    "table": (),
-    "audformat": ("labels", "column"),
-}
+PLACES = {"root": ("loader",), "table": (), "audformat": ("labels", "column")}
 """Setting that states a place -> settings beside it."""
 
 
@@ -76,8 +64,8 @@ def reader(name: str, source: Source) -> Callable[[], Corpus]:
     if source.table:
         return partial(parse_table, source.table, name)
     if source.audformat:
-        where = {"table": source.labels, "column": source.column}
-        return partial(parse_audformat, source.audformat, name, **where)
+        place = source.audformat
+        return partial(parse_audformat, place, name, table=source.labels, column=source.column)
     root = source.root or Path()
     if source.loader is None and is_database(root):
         return partial(read_corpus, name, root)
@@ -103,11 +91,7 @@ def read_corpus(name: str, place: Path) -> Corpus:
 
 
 def find_loader(name: str) -> Loader:
-    """The loader of a corpus.
-
-    Raises:
-        ConfigError: the name is unknown.
-    """
+    """The loader of a corpus; an unknown name is a `ConfigError`."""
     return CORPORA[known_name(name, CORPORA, "corpus", remedy="see voxaffect corpora list")]
 
 

@@ -21,11 +21,7 @@ from voxaffect.errors import ConfigError
 
 
 def load_settings(path: Path, evaluate: Mapping[str, Any] | None = None) -> Settings:
-    """Read and check a settings file.
-
-    Args:
-        path: the file.
-        evaluate: values that replace those of its section [evaluate].
+    """Read and check a settings file; values of `evaluate` replace those of its section [evaluate].
 
     Raises:
         ConfigError: the file is missing, is not TOML, or states something unknown or out of range.
@@ -38,10 +34,7 @@ def load_settings(path: Path, evaluate: Mapping[str, Any] | None = None) -> Sett
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """Plain values of a settings file, for `make_settings`.
-
-    `${NAME}` stands for an environment variable in any text. Relative paths are relative to the
-    file's folder.
+    """Plain values of a settings file; relative paths are relative to its folder.
 
     Raises:
         ConfigError: the file is missing or is not TOML.
@@ -55,8 +48,9 @@ def read_settings(path: Path) -> dict[str, Any]:
     plain = _expand(plain, path)
     corpora = _section(plain, "corpora")
     if not corpora:
-        needed = 'needs a [corpora] section with lines like emodb = "/data/emodb"'
-        raise ConfigError(f"{path}: {needed}")
+        raise ConfigError(
+            f'{path}: needs a [corpora] section with lines like emodb = "/data/emodb"'
+        )
     plain["corpora"] = {name: plain_source(name, value, path) for name, value in corpora.items()}
     features = _section(plain, "features")
     for section, key in ((features, "store"), (_section(features, "encoder"), "folder")):
@@ -107,7 +101,6 @@ def _expand(value: Any, path: Path) -> Any:
 def _refuse_unknown(
     plain: dict[str, Any], section: Any, origin: str, where: tuple[str, ...] = ()
 ) -> None:
-    """Refuse unknown keys, with the nearest known one in the message."""
     known = _fields_of(section)
     for key, value in plain.items():
         known_name(key, known, f"setting under [{'.'.join(where)}]" if where else "section", origin)

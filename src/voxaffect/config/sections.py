@@ -35,9 +35,6 @@ _T = TypeVar("_T")
 _Several = Annotated[tuple[_T, ...], Field(min_length=1), AfterValidator(_distinct)]
 
 
-Share = Annotated[float, Field(gt=0, le=1)]
-
-
 def _with_all(shares: tuple[float, ...]) -> tuple[float, ...]:
     """Shares that include the whole training set, by which systems are compared."""
     if 1 not in shares:
@@ -54,7 +51,9 @@ class EvaluateSection(Strict):
     dev: Literal["utterances", "speakers"] = "utterances"
     split_style: tuple[str, ...] = ()
     split_seed: Annotated[int, Field(ge=0)] = 0
-    train_shares: Annotated[_Several[Share], AfterValidator(_with_all)] = (1.0,)
+    train_shares: Annotated[
+        _Several[Annotated[float, Field(gt=0, le=1)]], AfterValidator(_with_all)
+    ] = (1.0,)
 
 
 class AudioSection(Strict):

@@ -13,8 +13,6 @@ from voxaffect.evaluation.experiment.experiment import Plan
 from voxaffect.systems.systems import SYSTEMS, NetSystem, Options, System
 from voxaffect.taxonomy import EMOTION, Taxonomy
 
-EXCLUDE = "exclude"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(Options):
@@ -74,11 +72,7 @@ class Settings(Options):
 
 
 def find_system(name: str) -> System:
-    """The system of a name.
-
-    Raises:
-        ConfigError: the name is unknown.
-    """
+    """The system of a name; an unknown one is a `ConfigError`."""
     return SYSTEMS[known_name(name, SYSTEMS, "system")]
 
 
@@ -108,6 +102,5 @@ def _refuse_twins(systems: Iterable[System], options: Options) -> None:
 
 
 def _emotion(corpus: str, name: str) -> str | None:
-    if name == EXCLUDE:
-        return None
-    return known_name(name, (*EMOTION.classes, EXCLUDE), f"class under [taxonomy.{corpus}]")
+    known_name(name, (*EMOTION.classes, "exclude"), f"class under [taxonomy.{corpus}]")
+    return None if name == "exclude" else name

@@ -89,8 +89,6 @@ def _run(batch: Any) -> Any:
 
 
 DASK_CONNECT_S = 10
-DASK_FETCH_S = 30
-"""Timeout for a finished result, which is stored on its worker and may be lost with it."""
 
 
 @contextmanager
@@ -120,23 +118,16 @@ def dask_workers(address: str) -> Iterator[ClusterBackend]:
 
     with client:
         n_threads = client.ncores()
-        _check_single_threaded(n_threads)
+        for worker, n in n_threads.items():
+            if n > 1:  # they share PyTorch's random generator, so training would not repeat
+                raise ClusterError(
+                    f"{worker}: this Dask worker runs {n} tasks in one process; start it with "
+                    f"--nworkers {n} --nthreads 1"
+                )
         deaths = (KilledWorker, CancelledError, TimeoutError)
-        result = methodcaller("result", timeout=DASK_FETCH_S)
+        # A finished result is stored on its worker, and may be lost with it.
+        result = methodcaller("result", timeout=30)
         yield ClusterBackend(sum(n_threads.values()), start, result, client.cancel, deaths)
-
-
-def _check_single_threaded(n_threads: dict[str, int]) -> None:
-    """Threads of a process share PyTorch's random generator, so training would not repeat."""
-    for worker, n in n_threads.items():
-        if n > 1:
-            raise ClusterError(
-                f"{worker}: this Dask worker runs {n} tasks in one process; start it with "
-                f"--nworkers {n} --nthreads 1"
-            )
-
-
-RAY_CONNECT_S = 5.0
 
 
 @contextmanager
@@ -155,7 +146,7 @@ def ray_workers(address: str) -> Iterator[ClusterBackend]:
     try:
         host, colon, port = address.rpartition("://")[2].rpartition(":")
         if colon:  # Ray itself would try to connect for many minutes
-            socket.create_connection((host, int(port)), RAY_CONNECT_S).close()
+            socket.create_connection((host, int(port)), timeout=5).close()
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError) as fault:
         why = str(fault).strip().partition("\n")[0].rstrip(".")
@@ -196,12 +187,9 @@ CLUSTERS: Mapping[str, Callable[[str], AbstractContextManager[ClusterBackend]]] 
 
 @contextmanager
 def workers(backend: str, address: str | None, n_jobs: int) -> Iterator[int]:
-    """Run all joblib work on `loky`, `ray` or `dask`; yields the number of items at a time.
+    """Run all joblib work on `loky` (processes of this machine), `ray` or `dask`.
 
-    Args:
-        backend: `loky` are processes of this machine.
-        address: of the cluster.
-        n_jobs: items at a time; 0 uses all cores.
+    Yields the number of items at a time: at most `n_jobs`, with 0 as many as there are cores.
 
     Raises:
         ConfigError: the backend is unknown, or its address is missing or not wanted.
@@ -232,10 +220,7 @@ def local_jobs(n_jobs: int) -> int:
 
 
 def threads_per_job(n_jobs: int) -> int | None:
-    """Number of threads per job, so that all jobs together use every core once.
-
-    None for a single job in this process, which is not limited.
-    """
+    """Threads per job so that all jobs use every core once; None for no limit, on a single job."""
     backend, _ = get_active_backend()
     if isinstance(backend, ClusterBackend):
         return 1

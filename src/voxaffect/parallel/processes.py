@@ -50,9 +50,6 @@ def import_without_gc() -> Iterator[None]:
         gc.enable()
 
 
-POLL_S = 1.0  # interval at which a process checks whether its parent is alive
-
-
 def follow_parent_process(parent: int) -> None:
     """Ignore Ctrl-C, which the parent handles, and exit when the parent has ended or was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -64,7 +61,7 @@ def exit_with_parent(parent: int, sign: signal.Signals) -> None:
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(POLL_S)
+            time.sleep(1.0)
         os.kill(os.getpid(), sign)
 
     threading.Thread(target=watch, daemon=True).start()

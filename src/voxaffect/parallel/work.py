@@ -67,10 +67,7 @@ def _call(item: Any) -> Any:
     return _function(item)
 
 
-MAX_DEATHS = 2
-"""Worker deaths during an item until it runs alone, where it has all memory and harms no other."""
-
-KILLED = "the process that computed it was killed, most often for lack of memory"
+MAX_DEATHS = 2  # during an item until it runs alone, where it has all memory and harms no other
 
 
 @dataclass(frozen=True)
@@ -89,11 +86,9 @@ def compute_all(
     item that was running when workers died is retried with the others, `MAX_DEATHS` times, then
     alone in a process of its own; if that dies too, the result is `WorkerDied`.
 
-    Args:
-        function: importable in the workers; what it raises ends all work.
-        items: its arguments.
-        n_jobs: items at a time; 1 on this machine needs no other process.
-        alone: run one item at a time, in a process of its own if `n_jobs` is above 1.
+    The function must be importable in the workers, and what it raises ends all work. One job on
+    this machine needs no other process; `alone` runs one item at a time, each in a process of its
+    own if `n_jobs` is above 1.
     """
     waiting = dict(enumerate(items))
     deaths: Counter[int] = Counter()
@@ -132,7 +127,8 @@ def _run_pool(
             running.discard(number)
             yield number, result
     except BrokenProcessPool:
-        yield from ((number, WorkerDied(KILLED)) for number in running)
+        reason = "the process that computed it was killed, most often for lack of memory"
+        yield from ((number, WorkerDied(reason)) for number in running)
 
 
 def _numbered(number: int, function: Callable[[Item], Result], item: Item) -> tuple[int, Result]:

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import torch
 from tests.evaluation.data import assert_same, make_dataset
 from voxaffect.errors import ArtifactError, FoldError, TrainingError
 from voxaffect.evaluation.experiment.experiment import Plan, run
-from voxaffect.evaluation.experiment.job import Job, Outcome
+from voxaffect.evaluation.experiment.job import Job
 from voxaffect.evaluation.experiment.run import FoldResult, Run, RunFolder
 from voxaffect.evaluation.results import metrics_by
 from voxaffect.model.settings import TrainingSettings
@@ -93,8 +94,8 @@ def test_results_are_kept_and_damaged_ones_computed_again(finished: Run, tmp_pat
     files[0].unlink()
     files[1].write_bytes(files[1].read_bytes()[:100])
     before = {path: path.stat().st_mtime_ns for path in files[2:]}
-    ended: list[Outcome] = []
-    again = run(PLAN, DATASET, (), folder, on_outcome=ended.append)
+    ended: list[Job] = []
+    again = run(PLAN, DATASET, (), folder, on_outcome=lambda job, _: ended.append(job))
     assert len(ended) == 2
     assert {path: path.stat().st_mtime_ns for path in files[2:]} == before
     assert_same(finished.results, again.results)
@@ -103,23 +104,23 @@ def test_results_are_kept_and_damaged_ones_computed_again(finished: Run, tmp_pat
 def test_changed_settings_and_audio_are_computed_again(tmp_path: Path) -> None:
     plan = Plan(("cross",), (SYSTEMS["svm"],))
     compute(tmp_path, plan)
-    ended: list[Outcome] = []
+    ended: list[Job] = []
     changed = replace(plan, options=Options(svm=SvmSettings(penalty=0.5)))
-    run(changed, DATASET, (), RunFolder(tmp_path), on_outcome=ended.append)
+    run(changed, DATASET, (), RunFolder(tmp_path), on_outcome=lambda job, _: ended.append(job))
     assert len(ended) == 2
     ended.clear()
     louder = replace(DATASET, contents={**DATASET.contents, "north/0/happy0": "another"})
-    run(plan, louder, (), RunFolder(tmp_path), on_outcome=ended.append)
+    run(plan, louder, (), RunFolder(tmp_path), on_outcome=lambda job, _: ended.append(job))
     assert len(ended) == 2
 
 
 def test_added_corpus_does_not_change_within_corpus_folds(tmp_path: Path) -> None:
     plan = Plan(("within",), (SYSTEMS["svm"],))
     compute(tmp_path, plan)
-    ended: list[Outcome] = []
+    ended: list[Job] = []
     wider = make_dataset(("north", "south", "west"))
-    run(plan, wider, (), RunFolder(tmp_path), on_outcome=ended.append)
-    assert {outcome.fold.split("/")[1] for outcome in ended} == {"west"}
+    run(plan, wider, (), RunFolder(tmp_path), on_outcome=lambda job, _: ended.append(job))
+    assert {job.data.fold.split("/")[1] for job in ended} == {"west"}
 
 
 def test_run_has_the_results_of_the_last_plan(tmp_path: Path) -> None:
@@ -134,10 +135,10 @@ def test_result_of_other_settings_is_not_used_for_a_failed_one(
     plan = Plan(("cross",), (SYSTEMS["svm"],))
     compute(tmp_path, plan)
 
-    def fail(job: Job) -> FoldResult:
+    def fail(job: Job, *_: object) -> FoldResult:
         raise TrainingError("diverged")
 
-    monkeypatch.setattr(Job, "compute", fail)
+    monkeypatch.setattr(Job, "result", fail)
     changed = replace(plan, options=Options(svm=SvmSettings(penalty=0.5)))
     found = run(changed, DATASET, (), RunFolder(tmp_path))
     assert found.results.empty
@@ -163,10 +164,10 @@ LONGER = replace(
 
 
 def _die_after_three_results(folder: Path) -> None:
-    ended: list[Outcome] = []
+    ended: list[Job] = []
 
-    def die(outcome: Outcome) -> None:
-        ended.append(outcome)
+    def die(job: Job, _: str | None) -> None:
+        ended.append(job)
         if len(ended) == 3:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -181,8 +182,14 @@ def test_killed_run_resumes_with_the_same_results(tmp_path: Path) -> None:
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
-    ended: list[Outcome] = []
-    resumed = run(LONGER, DATASET, (), RunFolder(tmp_path / "killed"), on_outcome=ended.append)
+    ended: list[Job] = []
+    resumed = run(
+        LONGER,
+        DATASET,
+        (),
+        RunFolder(tmp_path / "killed"),
+        on_outcome=lambda job, _: ended.append(job),
+    )
     assert len(ended) == N_FOLDS * 2 - 3
     undisturbed = compute(tmp_path / "undisturbed", LONGER)
     assert_same(resumed.results, undisturbed.results)
@@ -191,14 +198,14 @@ def test_killed_run_resumes_with_the_same_results(tmp_path: Path) -> None:
 def test_failed_fold_is_reported_and_others_finish(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = Job.compute
+    original = Job.result
 
-    def compute_or_fail(job: Job) -> FoldResult:
+    def result_or_failure(job: Job, *trained: Any) -> FoldResult:
         if job.data.fold == "cross/north":
             raise TrainingError("the loss became nan")
-        return original(job)
+        return original(job, *trained)
 
-    monkeypatch.setattr(Job, "compute", compute_or_fail)
+    monkeypatch.setattr(Job, "result", result_or_failure)
     found = compute(tmp_path, Plan(("cross", "aggregated"), (SYSTEMS["svm"],)))
     assert set(found.results["fold"]) == {"cross/south", "aggregated"}
     assert [f["fold"] for f in found.failures] == ["cross/north"]

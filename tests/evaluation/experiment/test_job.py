@@ -94,18 +94,18 @@ Attempts = list[tuple[str, int]]
 @pytest.fixture
 def plant(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception, int], Attempts]:
     """Lets one fold fail so many times; returns the attempts that are made, with their seeds."""
-    original = Job.compute
+    original = Job.result
 
     def planted(fault: Exception, times: int) -> Attempts:
         attempts: Attempts = []
 
-        def compute(job: Job) -> FoldResult:
+        def result(job: Job, *trained: Any) -> FoldResult:
             attempts.append((job.data.fold, job.training_seed))
             if job.data.fold == BAD and [fold for fold, _ in attempts].count(BAD) <= times:
                 raise fault
-            return original(job)
+            return original(job, *trained)
 
-        monkeypatch.setattr(Job, "compute", compute)
+        monkeypatch.setattr(Job, "result", result)
         return attempts
 
     return planted
@@ -296,7 +296,7 @@ def test_systems_that_differ_behind_the_net_share_one_and_come_out_as_if_alone(
     monkeypatch.setattr("voxaffect.systems.classifier.fit", counted)
     together = [result for batch in _batches(jobs) for result in compute(batch)]
     assert n_trained == 3
-    alone = {result.system: result for result in (job.compute() for job in jobs)}
+    alone = {result.system: result for job in jobs for result in compute((job,))}
     assert len(together) == len(alone) == 5
     for result in together:
         expected = alone[result.system]

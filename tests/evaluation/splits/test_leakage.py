@@ -15,7 +15,7 @@ from voxaffect.corpora.corpus import Corpus, Utterance
 from voxaffect.corpora.loaders.iemocap import parse
 from voxaffect.errors import FoldError
 from voxaffect.evaluation.splits.folds import Fold, aggregated, cross, make_fold, within
-from voxaffect.evaluation.splits.leakage import LeakageCounts, LeakageStatement
+from voxaffect.evaluation.splits.leakage import LeakageStatement, leakage_statements
 from voxaffect.evaluation.splits.near_duplicates import near_copies
 from voxaffect.simulation.trees import simulate
 from voxaffect.taxonomy import EMOTION, Taxonomy
@@ -24,7 +24,7 @@ from voxaffect.taxonomy import EMOTION, Taxonomy
 def leakage(
     fold: Fold, utterances: Mapping[str, Utterance], contents: Mapping[str, str] | None = None
 ) -> LeakageStatement:
-    return LeakageCounts(utterances, contents).statement(fold)
+    return leakage_statements([fold], utterances, contents)[fold.name]
 
 
 def by_id(utterances: list[Utterance]) -> dict[str, Utterance]:
@@ -117,7 +117,7 @@ def test_near_duplicate_is_not_counted_as_duplicate() -> None:
     fold, known = one_fold()
     contents = {i: i for i in known} | {fold.dev[0]: "same", fold.train[0]: "same"}
     copies = {fold.test[0]: 5, fold.train[1]: 5, fold.dev[0]: 0, fold.train[0]: 0}
-    statement = LeakageCounts(known, contents, copies).statement(fold)
+    statement = leakage_statements([fold], known, contents, copies)[fold.name]
     assert (statement.test.duplicates, statement.test.near_duplicates) == ((), fold.test)
     assert (statement.dev.duplicates, statement.dev.near_duplicates) == (fold.dev, ())
     assert statement.plain()["test"]["near_duplicates"] == [1, 1]
@@ -146,7 +146,7 @@ def test_near_duplicate_frames_are_found_by_the_leakage_check() -> None:
     features[fold.test[0]] = features[fold.train[2]][4:]
     contents = {i: i for i in known}
     copies = near_copies(features, contents)
-    statement = LeakageCounts(known, contents, copies).statement(fold)
+    statement = leakage_statements([fold], known, contents, copies)[fold.name]
     assert statement.test.near_duplicates == fold.test
     assert statement.test.duplicates == ()
 
@@ -164,9 +164,8 @@ def test_the_papers_two_parts_of_iemocap_share_speakers(iemocap: Corpus) -> None
     labels = {u.id: EMOTION.index(taxonomy.emotion(u)) for u in used}
     folds = cross(used, labels, 0, split_style={"iemocap"})
     assert [fold.name for fold in folds] == ["cross/iemocap:acted", "cross/iemocap:natural"]
-    ledger = LeakageCounts(by_id(used))
-    for fold in folds:
-        plain = ledger.statement(fold).plain()["test"]
+    for statement in leakage_statements(folds, by_id(used)).values():
+        plain = statement.plain()["test"]
         assert plain["speakers"] == [len(iemocap.speakers), len(iemocap.speakers)]
 
 

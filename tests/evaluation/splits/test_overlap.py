@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -233,7 +233,7 @@ def test_everything_in_a_leakage_statement_is_in_a_pair(case: Case) -> None:
 @given(some_corpora())
 def test_dict_is_json_serializable(case: Case) -> None:
     corpora, contents = case
-    plain = compared(*corpora, contents=contents).to_dict()
+    plain = asdict(compared(*corpora, contents=contents))
     text = json.dumps(plain)
     assert json.dumps(json.loads(text)) == text
     assert [p["name"] for p in json.loads(text)["parts"]] == [c.name for c in corpora]

@@ -23,19 +23,18 @@ from voxaffect.files import digest
 from voxaffect.model.data import Examples
 from voxaffect.taxonomy import EMOTION, TASKS, Taxonomy
 
-OWN = ""
-"""Name of the run's own feature set among several."""
+OWN = ""  # name of the run's own feature set among several
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Utterances with an emotion class and with frames.
+    """Utterances with an emotion class and with frames, by id.
 
     Args:
-        utterances: id -> utterance, in the order of corpora and ids.
-        targets: id -> task -> class index, MISSING where not known.
-        features: id -> float32 (T, F), memory-mapped.
-        contents: id -> hash of the audio.
+        utterances: in the order of corpora and ids.
+        targets: class index by task, MISSING where not known.
+        features: float32 (T, F), memory-mapped.
+        contents: hashes of the audio.
         feature_settings: settings on which the frames depend.
     """
 
@@ -69,10 +68,9 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Corpora prepared for experiments.
+    """Corpora prepared for experiments, with refused recordings and damaged shards.
 
     Args:
-        problems: refused recordings and damaged shards.
         others: name of a further feature set -> the same utterances with its features.
     """
 
@@ -93,13 +91,8 @@ def prepare(
 ) -> Prepared:
     """Extract missing features, and leave out utterances without a class or speech.
 
-    Args:
-        corpora: as they were found.
-        taxonomy: maps labels to classes.
-        store: of the run's own features.
-        others: name of a further feature set that some systems need -> its store.
-        n_jobs: number of processes.
-        progress: called with the number of utterances done and their seconds, over all sets.
+    `others` has the store of every further feature set that some systems need, by name; `progress`
+    is called with the number of utterances done and their seconds, over all sets.
 
     Raises:
         CorpusError: a label is unknown, or a corpus has nothing left.
@@ -127,7 +120,7 @@ def prepare(
             problems.append(problem if name == OWN else replace(problem, detail=detail))
 
     def refused_by(u: Utterance) -> str | None:
-        """First set without features of an utterance, None where all have some."""
+        """First set without features of an utterance."""
         return next((name for name, e in by_set.items() if u.id not in e.features), None)
 
     used = [corpus.select(lambda u: refused_by(u) is None) for corpus in labeled]
@@ -143,8 +136,7 @@ def prepare(
         frames = by_set[OWN].features.select(u.id for u in kept.utterances)
         speech_s = int(frames.lengths.sum()) / store.extractor.grid.frames_per_s
         counts = Counter(map(refused_by, some.utterances))
-        kinds = {f"{REFUSED} by {name}" if name else REFUSED: counts[name] for name in by_set}
-        refused = {kind: n for kind, n in kinds.items() if n}
+        refused = {f"{REFUSED} by {name}" if name else REFUSED: counts[name] for name in by_set}
         summaries.append(summarize(whole, kept, taxonomy, refused=refused, speech_s=speech_s))
     targets = {i: taxonomy.encode(u) for i, u in utterances.items()}
     contents = {i: by_set[OWN].features.content(i) for i in utterances}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,15 +13,7 @@ from typing import Any
 
 from voxaffect.errors import FeatureError, FoldError
 from voxaffect.evaluation.experiment.dataset import Dataset
-from voxaffect.evaluation.experiment.job import (
-    Batch,
-    Failure,
-    FoldData,
-    Job,
-    Outcome,
-    Schedule,
-    facts_of,
-)
+from voxaffect.evaluation.experiment.job import Batch, Failure, FoldData, Job, Schedule, facts_of
 from voxaffect.evaluation.experiment.run import CorpusSummary, Run, RunFolder
 from voxaffect.evaluation.splits.folds import (
     Dev,
@@ -33,7 +25,7 @@ from voxaffect.evaluation.splits.folds import (
     thinned,
     within,
 )
-from voxaffect.evaluation.splits.leakage import LeakageCounts
+from voxaffect.evaluation.splits.leakage import leakage_statements
 from voxaffect.evaluation.splits.near_duplicates import near_copies
 from voxaffect.provenance import versions
 from voxaffect.systems.systems import Options, System
@@ -74,16 +66,26 @@ class Plan:
         }
 
     def folds(self, dataset: Dataset, on_refused: Refused) -> tuple[Fold, ...]:
-        """Every fold that the corpora allow, by share of training data.
-
-        The error of every fold or protocol that cannot be built is passed to `on_refused`.
+        """Folds that the corpora allow, by share of training data; `on_refused` gets the others.
 
         Raises:
             FoldError: there is no fold at all.
         """
+        labels, seed, dev = dataset.labels(), self.split_seed, self.dev
         refused: list[FoldError] = []
+        more: dict[str, Any] = {"on_refused": refused.append}
+        everything = list(dataset.utterances.values())
+        builders: list[Callable[[], Sequence[Fold]]] = []
+        if "within" in self.protocols:
+            for corpus in dict.fromkeys(u.corpus for u in everything):
+                own = [u for u in everything if u.corpus == corpus]
+                builders.append(partial(within, own, labels, seed, dev, **more))
+        if "cross" in self.protocols:
+            builders.append(partial(cross, everything, labels, seed, dev, self.split_style, **more))
+        if "aggregated" in self.protocols:
+            builders.append(lambda: [aggregated(everything, labels, seed)])
         folds: list[Fold] = []
-        for build in self._builders(dataset, refused.append):
+        for build in builders:
             try:
                 folds += build()
             except FoldError as fault:
@@ -92,30 +94,10 @@ class Plan:
             raise refused[0]
         for refusal in refused:
             on_refused(refusal)
-        labels, seed = dataset.labels(), self.split_seed
         return tuple(
             thinned(fold, share, dataset.utterances, labels, seed)
             for share, fold in product(self.train_shares, folds)
         )
-
-    def _builders(
-        self, dataset: Dataset, on_refused: Refused
-    ) -> Iterator[Callable[[], tuple[Fold, ...]]]:
-        labels, seed, dev = dataset.labels(), self.split_seed, self.dev
-        everything = list(dataset.utterances.values())
-        if "within" in self.protocols:
-            for corpus in dict.fromkeys(u.corpus for u in everything):
-                own = [u for u in everything if u.corpus == corpus]
-                yield partial(within, own, labels, seed, dev, on_refused=on_refused)
-        if "cross" in self.protocols:
-            split = self.split_style
-            yield partial(cross, everything, labels, seed, dev, split, on_refused=on_refused)
-        if "aggregated" in self.protocols:
-            yield lambda: (aggregated(everything, labels, seed),)
-
-
-HEADER_S = 10.0
-"""Interval at which the header, with the wall time, is written while results come."""
 
 
 def run(
@@ -129,27 +111,20 @@ def run(
     others: Mapping[str, Dataset] | None = None,
     context: Mapping[str, Any] | None = None,
     on_plan: Callable[[int, int], None] | None = None,
-    on_outcome: Callable[[Outcome], None] | None = None,
+    on_outcome: Callable[[Job, str | None], None] | None = None,
     data_of: Callable[[Fold, Dataset], FoldData] = FoldData.of,
 ) -> Run:
     """Compute the missing results of a plan and return the whole run.
 
     Results already in the folder, of the same settings and audio, are kept: a run that was
     interrupted at any moment ends with the same numbers as one that was not. (With another number
-    of processes a sum may be taken in another order and differ in its last bit.)
+    of processes a sum may be taken in another order and differ in its last bit.) Only this process
+    writes to the folder.
 
-    Args:
-        plan: what to compute.
-        dataset: the corpora's utterances and frames.
-        corpora: summaries of the corpora.
-        folder: of the results; only this process writes there.
-        n_jobs: number of parallel jobs, on joblib's backend.
-        note: sentence to show wherever a number is shown.
-        others: name of a further feature set that some systems need -> dataset with it.
-        context: further settings to show in the report.
-        on_plan: called with the number of results already there, and of all.
-        on_outcome: called with the outcome of every job.
-        data_of: makes the data of a fold; another function can replace test sets.
+    `others` has the dataset of every further feature set that some systems need, by name; `context`
+    are further settings to show in the report. `on_plan` is called with the number of results
+    already there, and of all; `on_outcome` with every job that ends, and the reason if it has no
+    result. Another `data_of` can replace test sets.
 
     Raises:
         FoldError: the corpora do not allow a single fold of the plan.
@@ -161,8 +136,7 @@ def run(
     _check_features(plan, datasets)
     folds = plan.folds(dataset, lambda fault: failures.append(_failure(str(fault))))
     copies = near_copies(dataset.features, dataset.contents)
-    leakage = LeakageCounts(dataset.utterances, dataset.contents, copies)
-    stated = {fold.name: leakage.statement(fold) for fold in folds}
+    stated = leakage_statements(folds, dataset.utterances, dataset.contents, copies)
     data = {
         name: [data_of(fold, datasets[name]) for fold in folds]
         for name in {system.features for system in plan.systems}
@@ -187,15 +161,13 @@ def run(
         closing(Schedule(batches, n_jobs).outcomes()) as outcomes,
     ):
         for job, end in outcomes:
-            outcome = Outcome(job.data.fold, job.system.name, job.seed)
             if isinstance(end, Failure):
-                outcome = replace(outcome, failure=end.reason)
                 failures.append(_failure(end.reason, job.data.fold, job.system.name, str(job.seed)))
             else:
                 folder.write_result(end, facts)
             kept.update()
             if on_outcome is not None:
-                on_outcome(outcome)
+                on_outcome(job, end.reason if isinstance(end, Failure) else None)
     return folder.join()
 
 
@@ -238,7 +210,7 @@ def _failure(reason: str, fold: str = "", system: str = "", seed: str = "") -> d
 
 
 class _Header:
-    """Writes the run's header: at the start, at every failure, every HEADER_S, and at the end."""
+    """Writes the run's header: at the start, at failures, every ten seconds, and at the end."""
 
     def __init__(
         self, folder: RunFolder, run: Run, wanted: Sequence[str], failures: list[dict[str, str]]
@@ -252,8 +224,8 @@ class _Header:
         self.close()
 
     def update(self) -> None:
-        """Write it after a new failure or HEADER_S."""
-        late = time.perf_counter() - self._written > HEADER_S
+        """Write it if it is time."""
+        late = time.perf_counter() - self._written > 10
         if late or len(self._failures) > self._n_written:
             self.close()
 

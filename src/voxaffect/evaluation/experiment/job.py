@@ -6,8 +6,8 @@ import time
 from collections.abc import Generator, Hashable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from enum import Enum, auto
 from functools import cached_property, partial
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -37,8 +37,7 @@ class FoldData:
     """Data of a fold for all systems and seeds; stored frames are not read.
 
     Args:
-        test_name: what is left out.
-        fold_digest: hash of the fold's train, dev and test utterances.
+        test_name: what is left out, as in `Fold`.
         ids: of the test utterances.
         digests: hashes of features and targets of train, dev and test.
         conditions: degradation of each test utterance, None where all are clean.
@@ -56,11 +55,6 @@ class FoldData:
     n_train_frames: int
     train_share: float = 1.0
     conditions: tuple[str, ...] | None = None
-
-    @property
-    def n_train_bytes(self) -> int:
-        """Memory of the frames of the training set."""
-        return self.n_train_frames * self.train.frames[0][:1].nbytes
 
     @classmethod
     def of(cls, fold: Fold, dataset: Dataset) -> FoldData:
@@ -106,10 +100,6 @@ def facts_of(dataset: Dataset, corpora: Sequence[CorpusSummary]) -> pd.DataFrame
     return facts[[*FACTS]]
 
 
-LSTM_COST = 8.0
-"""Time of an LSTM for a byte of frames, relative to other systems; it only orders the jobs."""
-
-
 @dataclass(frozen=True)
 class Job:
     """One system on one fold with one seed; `restarted` is why a first attempt diverged, if so."""
@@ -123,8 +113,8 @@ class Job:
     @cached_property
     def settings_digest(self) -> str:
         """Hash of everything that the result depends on: fold, audio, settings, seed."""
-        data = [*self.data.digests]
-        return digest([self.data.fold, data, self.system.settings(self.options), self.seed])
+        settings = self.system.settings(self.options)
+        return digest([self.data.fold, [*self.data.digests], settings, self.seed])
 
     @property
     def name(self) -> str:
@@ -147,27 +137,15 @@ class Job:
         return digest([self.data.fold, [*self.data.digests], repr(net), self.training_seed])
 
     def cost(self) -> float:
-        """Expected time, in arbitrary units."""
+        """Expected time, in arbitrary units, to order jobs by."""
         recurrent = isinstance(self.system, NetSystem) and self.system.recurrent
-        return self.data.n_train_bytes * (LSTM_COST if recurrent else 1.0)
-
-    def compute(self) -> FoldResult:
-        """Train and test.
-
-        Raises:
-            VoxaffectError: the fold's data or the training allow no result.
-        """
-        started = time.perf_counter()
-        classifier = self.system.classifier(self.options)
-        classifier.fit(self.data.train, self.data.dev, seed=self.training_seed)
-        return self.result(classifier, started)
+        n_bytes = self.data.n_train_frames * self.data.train.frames[0][:1].nbytes
+        return n_bytes * (8.0 if recurrent else 1.0)  # an LSTM takes as much longer
 
     def result(self, classifier: UtteranceClassifier, started: float) -> FoldResult:
         """Result on the test set of a classifier whose training started at a `perf_counter`."""
         data = self.data
         answers = classifier.answer(data.test.frames)
-        restarted = {"restarted": self.restarted} if self.restarted else {}
-        thinned = {"train_share": data.train_share} if data.train_share < 1 else {}
         return FoldResult(
             protocol=data.protocol,
             fold=data.fold,
@@ -182,24 +160,20 @@ class Job:
             probabilities=answers.probabilities,
             high_level=answers.high_level,
             seconds=time.perf_counter() - started,
+            train_share=data.train_share,
             details={
                 "n_train": len(data.train),
                 "n_dev": len(data.dev),
-                **thinned,
-                **restarted,
+                "restarted": self.restarted or None,
                 **classifier.details(),
             },
             conditions=data.conditions,
         )
 
 
-class RetryPolicy(Enum):
-    """How a failed job is tried again."""
-
-    NONE = auto()
-    AGAIN = auto()  # a file system was not available
-    ALONE = auto()  # memory was taken by other jobs
-    OTHER_SEED = auto()  # weights diverged, and would again with the same seed
+Retry = Literal["", "again", "alone", "other seed"]
+"""How a failed job is tried again: not at all; as a file system was not available; as memory was
+taken by other jobs; as weights diverged, and would again with the same seed."""
 
 
 @dataclass(frozen=True)
@@ -207,29 +181,26 @@ class Failure:
     """Why jobs have no result, in a sentence, and how to try again."""
 
     reason: str
-    remedy: RetryPolicy = RetryPolicy.NONE
+    retry: Retry = ""
 
 
-REMEDIES: tuple[tuple[tuple[type[Exception], ...], RetryPolicy], ...] = (
-    ((TrainingError, np.linalg.LinAlgError), RetryPolicy.OTHER_SEED),
-    ((MemoryError, RuntimeError), RetryPolicy.ALONE),  # out of memory in PyTorch is a RuntimeError
-    ((FeatureError, OSError), RetryPolicy.AGAIN),
-    ((VoxaffectError,), RetryPolicy.NONE),
-)
-EXPECTED = tuple(kind for kinds, _ in REMEDIES for kind in kinds)
+RETRIES: dict[type[Exception], Retry] = {
+    TrainingError: "other seed",
+    np.linalg.LinAlgError: "other seed",
+    MemoryError: "alone",
+    RuntimeError: "alone",  # out of memory in PyTorch
+    FeatureError: "again",
+    OSError: "again",
+    VoxaffectError: "",
+}
+"""Expected exceptions; the first that fits counts."""
 
 Batch = tuple[Job, ...]
 """Jobs that are computed together: one, or several that share a net."""
 
 
 def compute(batch: Batch) -> list[FoldResult]:
-    """Results of the jobs of a batch.
-
-    Raises:
-        VoxaffectError: a job has none.
-    """
-    if len(batch) == 1:
-        return [batch[0].compute()]
+    """Results of the jobs of a batch; a `VoxaffectError` if one has none."""
     started = time.perf_counter()
     classifiers: list[UtteranceClassifier] = []
     for job in batch:
@@ -251,27 +222,16 @@ def attempt(batch: Batch, n_threads: int | None) -> list[FoldResult] | Failure:
         keep_freed_memory()
     try:
         return compute(batch)
-    except EXPECTED as fault:
-        remedy = next(remedy for kinds, remedy in REMEDIES if isinstance(fault, kinds))
-        return Failure(f"{type(fault).__name__}: {fault}", remedy)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Outcome of a job: a result on disk, or the reason why there is none."""
-
-    fold: str
-    system: str
-    seed: int
-    failure: str | None = None
+    except tuple(RETRIES) as fault:
+        retry = next(retry for kind, retry in RETRIES.items() if isinstance(fault, kind))
+        return Failure(f"{type(fault).__name__}: {fault}", retry)
 
 
 class Schedule:
-    """Computes batches of jobs; every job ends with a result or a failure.
+    """Computes batches of jobs, `n_jobs` in parallel; every job ends with a result or a failure.
 
     The jobs of a batch of several that fails are computed one by one. A job that fails by itself is
-    retried once, after all others, by the policy of its failure. Batches start in their order,
-    `n_jobs` in parallel.
+    retried once, after all others, as its failure says.
     """
 
     def __init__(self, batches: Sequence[Batch], n_jobs: int) -> None:
@@ -303,13 +263,13 @@ class Schedule:
             return ()
         failure = Failure(results.reason) if isinstance(results, WorkerDied) else results
         (job,) = batch
-        if failure.remedy is RetryPolicy.NONE:
+        if not failure.retry:
             return [(job, failure)]
         if job.name in self._retried:
             return [(job, Failure(f"{failure.reason} (tried twice)"))]
         self._retried.add(job.name)
-        if failure.remedy is RetryPolicy.OTHER_SEED:
+        if failure.retry == "other seed":
             job = replace(job, restarted=failure.reason)
-        queue = self._alone if failure.remedy is RetryPolicy.ALONE else self._parallel
+        queue = self._alone if failure.retry == "alone" else self._parallel
         queue.append((job,))
         return ()

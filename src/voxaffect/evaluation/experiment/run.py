@@ -42,31 +42,25 @@ from voxaffect.evaluation.results import (
 from voxaffect.files import digest, write_atomically, write_text
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS, Taxonomy
 
-CLASSES = np.array(EMOTION.classes)
-
 DETAILS = ("n_train", "n_dev", "restarted", "history")
-"""What a result states of its training: utterances, why a first attempt diverged, and epochs."""
-
 TRAININGS = (*RESULT, "train_share", "seconds", *DETAILS)
-"""Columns of `Run.trainings`."""
+"""Columns of `Run.trainings`. The details are numbers of utterances, why a first attempt diverged,
+and epochs."""
 
 
 @dataclass(frozen=True)
 class FoldResult:
     """Predictions of one system with one seed on the test set of one fold.
 
+    What is not described here is a column of the table of results (`SCHEMA`).
+
     Args:
-        fold: name of the fold, `within/emodb/03`, `cross/emodb`, `aggregated`.
-        test_name: what was left out, `emodb/03`, `emodb`.
-        fold_digest: hash of the fold's train, dev and test utterances.
-        settings_digest: hash of everything that the result depends on.
         ids: of the N test utterances.
-        y_true: int64 (N,), emotion classes.
-        y_pred: int64 (N,), predicted classes.
+        y_true: int64 (N,), emotion classes, as `y_pred`.
         probabilities: float64 (N, C), calibrated on the dev set.
         high_level: float32 (N, 4 C), functionals of the posteriors; (N, 0) where a system has none.
         seconds: wall time of training and testing.
-        details: sizes of training and dev sets, training history, leakage statement.
+        details: of the training, `DETAILS` among them.
         conditions: degradation of each utterance; none are degraded by default.
     """
 
@@ -83,6 +77,7 @@ class FoldResult:
     probabilities: NDArray[np.float64]
     high_level: NDArray[np.float32]
     seconds: float
+    train_share: float = 1.0
     details: dict[str, Any] = field(default_factory=dict)
     conditions: tuple[str, ...] | None = None
 
@@ -91,14 +86,9 @@ class FoldResult:
         """Row of the tables: `emodb`, `iemocap:natural`; `aggregated` if all corpora are mixed."""
         return self.test_name.split("/")[0]
 
-    @property
-    def train_share(self) -> float:
-        """Share of the fold's training set that was used."""
-        return float(self.details.get("train_share", 1.0))
-
     def rows(self, facts: pd.DataFrame) -> pa.Table:
         """Rows of the table of results; `facts` describes every utterance, by its id."""
-        n = len(self.ids)
+        n, classes = len(self.ids), np.array(EMOTION.classes)
         one = {name: getattr(self, name) for name in (*RESULT, "fold_digest", "train_share")}
         known = facts.loc[list(self.ids)].astype(object)
         columns = {
@@ -107,7 +97,7 @@ class FoldResult:
             "condition": list(self.conditions or [CLEAN] * n),
             "utterance": list(self.ids),
             **{name: known[name].to_list() for name in FACTS},
-            **{name: CLASSES[getattr(self, name)].tolist() for name in ("y_true", "y_pred")},
+            **{name: classes[getattr(self, name)].tolist() for name in ("y_true", "y_pred")},
             **dict(zip(PROBABILITIES, self.probabilities.T, strict=True)),
             "functionals": list(self.high_level) if self.high_level.shape[1] else [None] * n,
         }
@@ -120,14 +110,7 @@ class FoldResult:
         return {**own, **{name: self.details.get(name) for name in DETAILS}}
 
 
-UNFINISHED_S = 3600.0
-"""Age at which a temporary file is taken for abandoned; writing a result takes a moment."""
-
-REFUSED = "recording refused"
-"""Prefix of the kind of problem of utterances that have a class but no features."""
-
-IN_TABLE = ("results", "thinned", "trainings")
-"""Fields of a run that are not in the header but in its table."""
+REFUSED = "recording refused"  # begins the kind of problem of a recording without features
 
 
 @dataclass(frozen=True)
@@ -177,10 +160,7 @@ def summarize(
     refused: Mapping[str, int],
     speech_s: float,
 ) -> CorpusSummary:
-    """Summary of a corpus, of which the utterances with a class and with frames are used.
-
-    `refused` counts, by kind, the utterances with a class whose recordings cannot be used.
-    """
+    """Summary of a corpus; `refused` has numbers of recordings that cannot be used, by kind."""
     excluded = Counter(u.label for u in whole.utterances if taxonomy.emotion(u) is None)
     problems = Counter(p.kind for p in whole.problems) + Counter(refused)
     emotion = used.count(taxonomy.emotion)
@@ -205,13 +185,9 @@ def summarize(
     )
 
 
-NO_ROWS = typed(SCHEMA.empty_table())
-NO_TRAININGS = pd.DataFrame(columns=TRAININGS)
-
-
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A run: settings, corpora and results.
+    """Settings, corpora and results.
 
     Args:
         versions: library -> version, and the machine's processor and cores.
@@ -228,20 +204,19 @@ class Run:
     settings: dict[str, Any]
     corpora: tuple[CorpusSummary, ...]
     versions: dict[str, str]
-    results: pd.DataFrame = field(default_factory=lambda: NO_ROWS)
+    results: pd.DataFrame = field(default_factory=lambda: typed(SCHEMA.empty_table()))
     note: str = ""
     failures: tuple[dict[str, str], ...] = ()
     wall_s: float = 0.0
     leakage: dict[str, Any] = field(default_factory=dict)
-    thinned: pd.DataFrame = field(default_factory=lambda: NO_ROWS)
-    trainings: pd.DataFrame = field(default_factory=lambda: NO_TRAININGS)
+    thinned: pd.DataFrame = field(default_factory=lambda: typed(SCHEMA.empty_table()))
+    trainings: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=TRAININGS))
 
     @property
     def protocols(self) -> tuple[str, ...]:
         """Protocols with results, in their order."""
-        return tuple(
-            map(str, self.results["protocol"].cat.remove_unused_categories().cat.categories)
-        )
+        present = self.results["protocol"].cat.remove_unused_categories()
+        return tuple(map(str, present.cat.categories))
 
     @property
     def id(self) -> str:
@@ -250,9 +225,6 @@ class Run:
 
 
 HEADER, TABLE, PARTS = "run.json", "results.parquet", "parts"
-
-Stored = tuple[pa.Table, dict[str, dict[str, Any]]]
-"""Rows of results, and settings digest -> how the result was trained."""
 
 
 class RunFolder:
@@ -267,7 +239,8 @@ class RunFolder:
 
     def write_header(self, run: Run, wanted: Sequence[str]) -> None:
         """Write everything but the results, and the names of the results that belong to the run."""
-        stated = {f.name: getattr(run, f.name) for f in fields(run) if f.name not in IN_TABLE}
+        in_table = {"results", "thinned", "trainings"}
+        stated = {f.name: getattr(run, f.name) for f in fields(run) if f.name not in in_table}
         stated["corpora"] = [asdict(corpus) for corpus in run.corpora]
         header = {"format": FORMAT, **stated, "results": list(wanted)}
         write_text(self.root / HEADER, json.dumps(header, indent=1, ensure_ascii=False) + "\n")
@@ -279,11 +252,11 @@ class RunFolder:
         write_table(result.rows(facts), self.part(name), trainings=trainings)
 
     def remove_unfinished(self) -> None:
-        """Remove abandoned temporary files of killed processes."""
+        """Remove temporary files of killed processes: those over an hour old."""
         for pattern in (f".{HEADER}.*", f".{TABLE}.*", f"{PARTS}/*/.*.parquet.*"):
             for path in self.root.glob(pattern):
                 with contextlib.suppress(FileNotFoundError):
-                    if time.time() - path.stat().st_mtime > UNFINISHED_S:
+                    if time.time() - path.stat().st_mtime > 3600:
                         path.unlink()
 
     def header(self) -> dict[str, Any] | None:
@@ -305,13 +278,15 @@ class RunFolder:
 
     def stored(self, names: Iterable[str]) -> set[str]:
         """Those of some names that have a valid result; a damaged one is computed again."""
-        rows = self._stored(names, skip_damaged=True)
-        return {name for name in names if digest_of(name) in rows[1]}
+        _, trainings = self._stored(names, skip_damaged=True)
+        return {name for name in names if name.rpartition("-")[2] in trainings}
 
-    def _stored(self, names: Iterable[str], *, skip_damaged: bool = False) -> Stored:
-        """Results of some names: from the joined table, else from their parts."""
+    def _stored(
+        self, names: Iterable[str], *, skip_damaged: bool
+    ) -> tuple[pa.Table, dict[str, dict[str, Any]]]:
+        """Rows of some names, from the joined table or their parts; settings digest -> training."""
         tables, trainings = [SCHEMA.empty_table()], {}
-        wanted = {digest_of(name): name for name in names}
+        wanted = {name.rpartition("-")[2]: name for name in names}
 
         def add(path: Path) -> None:
             try:
@@ -384,18 +359,8 @@ class RunFolder:
             run,
             results=rows[whole].reset_index(drop=True),
             thinned=rows[~whole].reset_index(drop=True),
-            trainings=trainings_table(trainings.values()),
+            trainings=ordered(pd.DataFrame([*trainings.values()], columns=TRAININGS)),
         )
-
-
-def trainings_table(trainings: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Trainings in the order of results."""
-    return ordered(pd.DataFrame(list(trainings), columns=TRAININGS))
-
-
-def digest_of(name: str) -> str:
-    """Settings digest of the result of a name."""
-    return name.rpartition("-")[2]
 
 
 def result_name(protocol: str, system: str, seed: int, settings_digest: str) -> str:

@@ -21,14 +21,8 @@ from voxaffect.evaluation.metrics import Floats, ratio
 RMS_COLUMNS = {"low-level descriptors": "energy", "opensmile": "pcm_RMSenergy_sma"}
 """Extractor, as its settings name it -> its RMS column. Other sets have none."""
 
-SHARES = np.array([0.10, 0.95])
-"""Shares of an utterance's frames below its quiet and below its loud level."""
-
-MOST_DB = 96.0
-"""Upper limit, the range of 16-bit samples: the SNR of pauses of digital silence."""
-
-BLOCK = 4096
-"""Utterances whose levels are sorted at once: some MB."""
+MOST_DB = 96.0  # upper limit, the range of 16-bit samples: the SNR of pauses of digital silence
+BLOCK = 4096  # utterances whose levels are sorted at once: some MB
 
 
 def rms_column(feature_settings: Mapping[str, Any]) -> int | None:
@@ -41,11 +35,7 @@ def rms_column(feature_settings: Mapping[str, Any]) -> int | None:
 
 
 def signal_to_noise_db(frames: Sequence[NDArray[np.float32]], column: int) -> Floats:
-    """SNR of each utterance: level of loud over quiet frames.
-
-    Args:
-        frames: N arrays float32 (T, F), T >= 1; memory-mapped ones are read a block at a time.
-        column: index of the RMS column.
+    """SNR of N utterances (T, F), T >= 1, by their RMS column: level of loud over quiet frames.
 
     Returns:
         float64 (N,) in dB, from 0 to MOST_DB; NaN for an utterance of zeros.
@@ -66,6 +56,7 @@ def _quiet_and_loud(levels: Sequence[NDArray[np.float32]]) -> Floats:
     bits = np.abs(np.concatenate(levels)).view(np.uint32)
     ordered = np.sort(owner << np.uint64(32) | bits)
     first = np.cumsum(lengths) - lengths
-    places = first[:, None] + (SHARES * (lengths[:, None] - 1)).astype(np.int64)
+    shares = np.array([0.10, 0.95])  # of frames below the quiet and below the loud level
+    places = first[:, None] + (shares * (lengths[:, None] - 1)).astype(np.int64)
     quiet_and_loud: NDArray[np.float32] = ordered[places].astype(np.uint32).view(np.float32)
     return quiet_and_loud.astype(np.float64)

@@ -19,47 +19,34 @@ from voxaffect.evaluation.metrics import Counts
 from voxaffect.taxonomy import EMOTION
 
 Group = tuple[Utterance, ...]
+Labels = Mapping[str, int]
+"""Id of an utterance -> emotion class."""
 
-TENTHS = 10
-"""Parts of a stratified split; one of them is the dev set, and one the test set of aggregated."""
-
-N_DRAWS = 64
-"""Draws of a tenth, of which the best is taken."""
+TENTHS = 10  # parts of a split; one of them is the dev set, and one the test set of aggregated
 
 
-def class_of(utterance_id: str, label_of: Mapping[str, int]) -> int:
-    """Emotion class of an utterance.
-
-    Raises:
-        FoldError: it has none.
-    """
+def class_of(utterance_id: str, label_of: Labels) -> int:
+    """Emotion class of an utterance; a `FoldError` if it has none."""
     label = label_of.get(utterance_id, -1)
     if not 0 <= label < EMOTION.n_classes:
         raise FoldError(f"{utterance_id}: has no emotion class; leave it out of the folds")
     return label
 
 
-def deal(pool: Iterable[Utterance], label_of: Mapping[str, int], key: str) -> list[Group]:
+def deal(pool: Iterable[Utterance], label_of: Labels, key: str) -> list[Group]:
     """Ten parts of nearly equal size, stratified by corpus and class; fewer than ten are one each.
 
-    The shuffle is seeded by the key, such as a number and the fold's name.
-
-    Raises:
-        FoldError: an utterance has no class.
+    The shuffle is seeded by the key, such as a number and the fold's name. Raises as `class_of`.
     """
     ordered = sorted(pool, key=lambda u: (u.corpus, class_of(u.id, label_of), _hash(key, u.id)))
     return [tuple(ordered[i::TENTHS]) for i in range(min(TENTHS, len(ordered)))]
 
 
-def draw_share(
-    pool: Iterable[Utterance], share: float, label_of: Mapping[str, int], key: str
-) -> Group:
+def draw_share(pool: Iterable[Utterance], share: float, label_of: Labels, key: str) -> Group:
     """A share (0 to 1) of each corpus and class, rounded to whole utterances, at least one.
 
-    Draws with one key are nested: those of a smaller share are among those of a larger one.
-
-    Raises:
-        FoldError: an utterance has no class.
+    Draws with one key are nested: those of a smaller share are among those of a larger one. Raises
+    as `class_of`.
     """
     strata: dict[tuple[str, int], list[Utterance]] = {}
     for u in sorted(pool, key=lambda u: _hash(key, u.id)):
@@ -88,17 +75,17 @@ def deal_speakers(pool: Iterable[Utterance], n_parts: int) -> list[Group]:
     return [tuple(part) for part in parts]
 
 
-def draw_tenth(groups: Sequence[Group], label_of: Mapping[str, int], key: str) -> Group:
+def draw_tenth(groups: Sequence[Group], label_of: Labels, key: str) -> Group:
     """Whole groups of several with about a tenth of all utterances, at least one, never all.
 
-    The first of several draws is taken that has every class on both sides and between half a tenth
-    and one and a half; otherwise the best by number of classes missing in the rest, of classes
-    missing in the tenth, and size.
+    The first of 64 draws is taken that has every class on both sides and between half a tenth and
+    one and a half; otherwise the best by number of classes missing in the rest, of classes missing
+    in the tenth, and size.
     """
     classes = [[class_of(u.id, label_of) for u in group] for group in groups]
     counts = np.array([np.bincount(c, minlength=EMOTION.n_classes) for c in classes])  # (G, C)
     names = [group[0].id for group in groups]
-    draws = [_draw(counts.sum(axis=1), names, f"{key} {n}") for n in range(N_DRAWS)]
+    draws = [_draw(counts.sum(axis=1), names, f"{key} {n}") for n in range(64)]
     best = min(draws, key=lambda draw: _faults(counts, draw))
     return tuple(u for g in best for u in groups[g])
 

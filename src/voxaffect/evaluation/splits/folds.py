@@ -7,15 +7,15 @@ the utterances alone, never on their order.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import InitVar, dataclass, replace
-from functools import partial
 from typing import Literal
 
 from voxaffect.corpora.corpus import UNKNOWN_SPEAKER, Utterance
 from voxaffect.errors import FoldError
 from voxaffect.evaluation.splits.draws import (
     Group,
+    Labels,
     by_speaker,
     class_of,
     deal,
@@ -39,17 +39,13 @@ class Fold:
 
     within: the test set is one speaker, who is in no other set.
     cross: the test set is one corpus, or one style of it (`iemocap:natural`), in no other set.
-    aggregated: no utterance is in two sets.
 
     Args:
         name: `within/emodb/03`, `cross/emodb`, `aggregated`; `cross/emodb@0.1` with a share of the
             training set.
         test_name: what is left out, `emodb/03`, `emodb`, `iemocap:natural`; or `aggregated`.
-        train: ids of the training set, sorted.
-        dev: ids of the dev set (early stopping and calibration), sorted.
-        test: ids of the test set, sorted.
-        utterances: id -> utterance, to check the rule; not stored.
-        label_of: id -> emotion class; not stored.
+        train: sorted ids, as in `dev` (for early stopping and calibration) and `test`.
+        utterances: id -> utterance, to check the rule; not stored, nor is `label_of`.
         train_share: share of the protocol's training set in `train`.
 
     Raises:
@@ -64,12 +60,10 @@ class Fold:
     dev: tuple[str, ...]
     test: tuple[str, ...]
     utterances: InitVar[Mapping[str, Utterance]]
-    label_of: InitVar[Mapping[str, int]]
+    label_of: InitVar[Labels]
     train_share: float = 1.0
 
-    def __post_init__(
-        self, utterances: Mapping[str, Utterance], label_of: Mapping[str, int]
-    ) -> None:
+    def __post_init__(self, utterances: Mapping[str, Utterance], label_of: Labels) -> None:
         for name, ids in (("training", self.train), ("dev", self.dev), ("test", self.test)):
             if not ids:
                 raise FoldError(f"{self.name}: the {name} set is empty; add data or drop this fold")
@@ -107,13 +101,9 @@ def make_fold(
     dev: Iterable[Utterance],
     test: Iterable[Utterance],
     *,
-    label_of: Mapping[str, int],
+    label_of: Labels,
 ) -> Fold:
-    """Make a fold, named after its protocol and what it leaves out.
-
-    Raises:
-        FoldError: as `Fold`.
-    """
+    """Make a fold, named after its protocol and what it leaves out; raises as `Fold`."""
     name = test_name if test_name == protocol else f"{protocol}/{test_name}"
     sets = [tuple(part) for part in (train, dev, test)]
     train_ids, dev_ids, test_ids = (tuple(sorted(u.id for u in part)) for part in sets)
@@ -123,7 +113,7 @@ def make_fold(
 
 def within(
     utterances: Iterable[Utterance],
-    label_of: Mapping[str, int],
+    label_of: Labels,
     seed: int,
     dev: Dev = "utterances",
     *,
@@ -131,14 +121,9 @@ def within(
 ) -> tuple[Fold, ...]:
     """Leave-one-speaker-out: a fold for every speaker of one corpus, sorted by speaker.
 
-    Args:
-        utterances: of one corpus, with an emotion class.
-        label_of: id -> emotion class.
-        seed: of the dev sets.
-        dev: a tenth of the training utterances, stratified by class, as in the paper; or about a
-            tenth of them in whole speakers, at least one.
-        on_refused: called with the error of a single fold that cannot be built, which is then left
-            out; None raises it.
+    The dev set is a tenth of the training utterances, stratified by class, as in the paper; or
+    about a tenth of them in whole speakers, at least one. `on_refused` is called with the error of
+    a single fold that cannot be built, which is then left out; None raises it.
 
     Raises:
         FoldError: there are several corpora, fewer than two speakers, or unknown ones; as `Fold`.
@@ -151,12 +136,12 @@ def within(
             f"within: leaving one speaker out takes two or more, but the corpus has only "
             f"{next(iter(speakers), 'none')}; leave this corpus out"
         )
-    return _leave_each_out("within", speakers, label_of, seed=seed, dev=dev, on_refused=on_refused)
+    return tuple(_leave_each_out("within", speakers, label_of, seed, dev=dev, refuse=on_refused))
 
 
 def cross(
     utterances: Iterable[Utterance],
-    label_of: Mapping[str, int],
+    label_of: Labels,
     seed: int,
     dev: Dev = "utterances",
     split_style: Collection[str] = (),
@@ -172,13 +157,13 @@ def cross(
     Raises:
         FoldError: there are fewer than two test sets; as `Fold`.
     """
-    parts = grouped(utterances, partial(part_of, split_style=split_style))
+    parts = grouped(utterances, lambda u: part_of(u, split_style))
     if len(parts) < 2:
         raise FoldError(
             f"cross: leaving one corpus out takes two or more, but there is only "
             f"{next(iter(parts), 'none')}; add a corpus"
         )
-    return _leave_each_out("cross", parts, label_of, seed=seed, dev=dev, on_refused=on_refused)
+    return tuple(_leave_each_out("cross", parts, label_of, seed, dev=dev, refuse=on_refused))
 
 
 def part_of(u: Utterance, split_style: Collection[str]) -> str:
@@ -186,7 +171,7 @@ def part_of(u: Utterance, split_style: Collection[str]) -> str:
     return _style(u) if u.corpus in split_style else u.corpus
 
 
-def aggregated(utterances: Iterable[Utterance], label_of: Mapping[str, int], seed: int) -> Fold:
+def aggregated(utterances: Iterable[Utterance], label_of: Labels, seed: int) -> Fold:
     """All corpora shuffled: 80 % training, 10 % dev, 10 % test, stratified by corpus and class.
 
     Raises:
@@ -201,23 +186,16 @@ def aggregated(utterances: Iterable[Utterance], label_of: Mapping[str, int], see
     test = draw_tenth(tenths, label_of, f"{seed} aggregated test")
     left = [tenth for tenth in tenths if tenth != test]
     dev = draw_tenth(left, label_of, f"{seed} aggregated dev")
-    train = _without(_without(pool, test), dev)
+    train = _without(pool, test + dev)
     return make_fold("aggregated", "aggregated", train, dev, test, label_of=label_of)
 
 
 def thinned(
-    fold: Fold,
-    share: float,
-    utterances: Mapping[str, Utterance],
-    label_of: Mapping[str, int],
-    seed: int,
+    fold: Fold, share: float, utterances: Mapping[str, Utterance], label_of: Labels, seed: int
 ) -> Fold:
     """A fold with a share (above 0, at most 1) of its training set; dev and test sets stay.
 
-    Shares of one fold are nested and stratified by corpus and class (`draw_share`).
-
-    Raises:
-        FoldError: as `Fold`.
+    Shares of one fold are nested and stratified by corpus and class. Raises as `Fold`.
     """
     if share == 1:
         return fold
@@ -234,47 +212,42 @@ def thinned(
 
 
 def hold_out_dev(
-    utterances: Iterable[Utterance],
-    label_of: Mapping[str, int],
-    seed: int,
-    dev: Dev = "utterances",
+    utterances: Iterable[Utterance], label_of: Labels, seed: int, dev: Dev = "utterances"
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Training and dev ids without a test set, for a recognizer that is used and not scored.
 
     Raises:
         FoldError: there are too few data for a dev set.
     """
-    train, chosen = _hold_out(tuple(utterances), label_of, f"{seed} all", "all", dev)
-    _check_classes("all", (u.id for u in train), label_of)
-    return tuple(sorted(u.id for u in train)), tuple(sorted(u.id for u in chosen))
+    parts = _hold_out(tuple(utterances), label_of, f"{seed} all", "all", dev)
+    train, chosen = (tuple(sorted(u.id for u in part)) for part in parts)
+    _check_classes("all", train, label_of)
+    return train, chosen
 
 
 def _leave_each_out(
     protocol: Protocol,
     parts: Mapping[str, Group],
-    label_of: Mapping[str, int],
-    *,
+    label_of: Labels,
     seed: int,
+    *,
     dev: Dev,
-    on_refused: Refused | None,
-) -> tuple[Fold, ...]:
-    """A fold for every part, which is its test set."""
-    folds = []
+    refuse: Refused | None,
+) -> Iterator[Fold]:
     for left_out, test in parts.items():
         name = f"{protocol}/{left_out}"
         pool = [u for other, group in parts.items() if other != left_out for u in group]
         try:
             train, chosen = _hold_out(pool, label_of, f"{seed} {name}", name, dev)
-            folds.append(make_fold(protocol, left_out, train, chosen, test, label_of=label_of))
+            yield make_fold(protocol, left_out, train, chosen, test, label_of=label_of)
         except FoldError as fault:
-            if on_refused is None:
+            if refuse is None:
                 raise
-            on_refused(fault)
-    return tuple(folds)
+            refuse(fault)
 
 
 def _hold_out(
-    pool: Sequence[Utterance], label_of: Mapping[str, int], key: str, name: str, dev: Dev
+    pool: Sequence[Utterance], label_of: Labels, key: str, name: str, dev: Dev
 ) -> tuple[Group, Group]:
     """Training and dev part of a pool."""
     by_utterance = dev == "utterances"
@@ -305,7 +278,7 @@ LEFT_OUT: dict[str, Callable[[Utterance], Collection[str]]] = {
 """Protocol -> test sets that an utterance may belong to; aggregated leaves out ids alone."""
 
 
-def _check_classes(name: str, ids: Iterable[str], label_of: Mapping[str, int]) -> None:
+def _check_classes(name: str, ids: Iterable[str], label_of: Labels) -> None:
     classes = {class_of(i, label_of) for i in ids}
     if len(classes) == 1:
         raise FoldError(

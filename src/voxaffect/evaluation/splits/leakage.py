@@ -23,7 +23,6 @@ NAMES: Mapping[str, Callable[[Utterance], str | None]] = {
 """Kind -> name of it for an utterance, None where the corpus does not state it."""
 
 COPIES = ("duplicates", "near_duplicates")
-KINDS = (*NAMES, *COPIES, "unnamed")
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Shared:
     """What two sets of utterances have in common, names sorted.
 
     Args:
-        sessions: recording sessions or dialogues in both.
+        sessions: or dialogues.
         files: recordings of which both have a part.
         duplicates: utterances of the first set whose audio, byte for byte, is in the second too.
         near_duplicates: further utterances of the first set with a near copy in the second
@@ -53,17 +52,13 @@ class Shared:
 
     def plain(self) -> dict[str, list[int]]:
         """Kind -> number shared, and number in the first set."""
-        return {kind: [len(getattr(self, kind)), self.of.get(kind, 0)] for kind in KINDS}
+        kinds = (*NAMES, *COPIES, "unnamed")
+        return {kind: [len(getattr(self, kind)), self.of.get(kind, 0)] for kind in kinds}
 
 
 @dataclass(frozen=True)
 class LeakageStatement:
-    """What the test and dev sets of a fold share with the data they should be independent of.
-
-    Args:
-        test: shared by the test set with training and dev data.
-        dev: shared by the dev set with training data.
-    """
+    """What a fold's test set shares with training and dev data, and its dev set with training."""
 
     fold: str
     test: Shared
@@ -74,61 +69,52 @@ class LeakageStatement:
         return {"test": self.test.plain(), "dev": self.dev.plain()}
 
 
-class LeakageCounts:
-    """Leakage check of all folds of an experiment, on names encoded as numbers for speed.
+def leakage_statements(
+    folds: Iterable[Fold],
+    utterances: Mapping[str, Utterance],
+    contents: Mapping[str, str] | None = None,
+    copies: Mapping[str, int] | None = None,
+) -> dict[str, LeakageStatement]:
+    """Name of a fold -> its leakage statement, on names encoded as numbers for speed.
 
-    Args:
-        utterances: id -> utterance.
-        contents: id -> hash of the audio; None does not check for duplicates.
-        copies: id -> group of near duplicates (`near_copies`); None does not check for them.
+    By id, `contents` has the hash of the audio and `copies` the group of near duplicates
+    (`near_copies`); None does not check for duplicates or near duplicates.
     """
+    ids, spoken = pd.Index(list(utterances), dtype=object), utterances.values()
+    columns: dict[str, list[object]] = {k: [name(u) for u in spoken] for k, name in NAMES.items()}
+    columns["duplicates"] = [(contents or {}).get(i) for i in utterances]
+    columns["near_duplicates"] = [(copies or {}).get(i) for i in utterances]
+    # Codes int64 (N,), -1 where an utterance has no name, and the name of each code.
+    coded = {kind: pd.factorize(np.array(names, object)) for kind, names in columns.items()}
+    unnamed = np.array([u.speaker.endswith(UNKNOWN) for u in spoken], bool)
 
-    def __init__(
-        self,
-        utterances: Mapping[str, Utterance],
-        contents: Mapping[str, str] | None = None,
-        copies: Mapping[str, int] | None = None,
-    ) -> None:
-        self._ids = pd.Index(list(utterances), dtype=object)
-        self._checks_copies = copies is not None
-        columns: dict[str, list[object]] = {
-            kind: [name(u) for u in utterances.values()] for kind, name in NAMES.items()
-        }
-        columns["duplicates"] = [(contents or {}).get(i) for i in utterances]
-        columns["near_duplicates"] = [(copies or {}).get(i) for i in utterances]
-        # Codes int64 (N,), -1 where an utterance has no name, and the name of each code.
-        self._coded = {
-            kind: pd.factorize(np.array(names, object)) for kind, names in columns.items()
-        }
-        self._unnamed = np.array([u.speaker.endswith(UNKNOWN) for u in utterances.values()], bool)
-
-    def statement(self, fold: Fold) -> LeakageStatement:
-        """Leakage statement of a fold of these utterances."""
-        train, dev, test = (
-            self._ids.get_indexer(pd.Index(ids)) for ids in (fold.train, fold.dev, fold.test)
-        )
-        known = np.concatenate([train, dev])
-        return LeakageStatement(fold.name, self._shared(test, known), self._shared(dev, train))
-
-    def _shared(self, first: Counts, second: Counts) -> Shared:
-        shared: dict[str, Iterable[str]] = {}
+    def shared(first: Counts, second: Counts) -> Shared:
+        found: dict[str, Iterable[str]] = {}
         of, in_both = {}, {}
-        for kind, (codes, names) in self._coded.items():
+        for kind, (codes, names) in coded.items():
             own = codes[first]
             known = own >= 0
             in_both[kind] = known & np.isin(own, codes[second], kind="table")
             if kind in NAMES:
-                shared[kind] = names[np.unique(own[in_both[kind]])]
+                found[kind] = names[np.unique(own[in_both[kind]])]
                 of[kind] = len(np.unique(own[known]))
             else:
                 of[kind] = int(known.sum())
         same, nearly = (in_both[kind] for kind in COPIES)
-        of["near_duplicates"] = len(first) if self._checks_copies else 0
+        of["near_duplicates"] = 0 if copies is None else len(first)
         of["unnamed"] = len(first)
-        rows = (same, nearly & ~same, self._unnamed[first])
+        rows = (same, nearly & ~same, unnamed[first])
         for kind, of_kind in zip((*COPIES, "unnamed"), rows, strict=True):
-            shared[kind] = self._ids[first[of_kind]]
-        return Shared(**{kind: tuple(sorted(names)) for kind, names in shared.items()}, of=of)
+            found[kind] = ids[first[of_kind]]
+        return Shared(**{kind: tuple(sorted(names)) for kind, names in found.items()}, of=of)
+
+    def statement(fold: Fold) -> LeakageStatement:
+        sets = (fold.train, fold.dev, fold.test)
+        train, dev, test = (ids.get_indexer(pd.Index(one)) for one in sets)
+        known = np.concatenate([train, dev])
+        return LeakageStatement(fold.name, shared(test, known), shared(dev, train))
+
+    return {fold.name: statement(fold) for fold in folds}
 
 
 def _qualified(u: Utterance, name: str | None) -> str | None:

@@ -23,27 +23,13 @@ from scipy.cluster.hierarchy import DisjointSet
 
 Frames = NDArray[np.float32]
 
-AGREEMENT = 0.85
-"""Least mean concordance over columns of near duplicates."""
-
-RADIUS = 0.5
-"""Greatest root mean square difference of the extremes of a copy, in standard deviations."""
-
-SHORTER = 0.8
-"""Least length of a copy relative to the longer one, and least overlap with it."""
-
-MAX_LAG = 25
-"""Most frames by which a copy begins earlier or later: 0.25 s at a hop of 10 ms."""
-
-FEWEST_FRAMES = 20
-"""Shorter utterances are alike by chance; of them only equal contents are duplicates."""
-
-MAX_COLUMNS = 32
-"""Most columns compared, evenly spaced: all descriptors, some of a wide encoder's."""
-
-N_NEAREST = 5
-"""Candidates that each utterance is compared with, the nearest of those after it."""
-
+AGREEMENT = 0.85  # least mean concordance over columns of near duplicates
+RADIUS = 0.5  # most RMS difference of the extremes of a copy, in standard deviations
+SHORTER = 0.8  # least length of a copy relative to the longer one, and least overlap with it
+MAX_LAG = 25  # most frames by which a copy begins earlier or later: 0.25 s at a hop of 10 ms
+FEWEST_FRAMES = 20  # shorter utterances are alike by chance, unless their contents are equal
+MAX_COLUMNS = 32  # most columns compared, evenly spaced: all descriptors, some of a wide encoder's
+N_NEAREST = 5  # candidates that each utterance is compared with, the nearest of those after it
 BLOCK = 1024
 
 
@@ -52,8 +38,7 @@ def near_copies(
 ) -> dict[str, int]:
     """Groups of near duplicates: connected components of pairs that nearly agree.
 
-    One pass over all frames, and time quadratic in utterances of similar length, by matrix
-    products: a second for ten thousand.
+    Time is quadratic in utterances of similar length, by matrix products: 1 s for ten thousand.
 
     Args:
         features: id -> frames, float32 (T, F).
@@ -75,19 +60,14 @@ def near_copies(
 
 
 def concordance(first: Frames, second: Frames) -> float:
-    """Concordance of two utterances frame by frame, at the lag at which it is highest.
+    """Concordance of two utterances (T, F), (T', F) frame by frame, at the lag where it is highest.
 
     The concordance correlation coefficient of every column, 2 cov / (var + var + (difference of
     the means)^2) (Lin, Biometrics 45, 1989), averaged over columns. A column that is the same
     constant in both is left out.
 
-    Args:
-        first: float32 (T, F).
-        second: float32 (T', F).
-
     Returns:
-        At most 1, for equal frames; -1 where no lag lets them overlap enough, or where all columns
-        are constant.
+        At most 1, for equal frames; -1 where no lag lets them overlap enough or nothing varies.
     """
     fewest = SHORTER * max(len(first), len(second))
     best = -1.0

@@ -8,29 +8,23 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 from voxaffect.corpora.corpus import Corpus, Problem, Utterance
 from voxaffect.errors import FoldError
+from voxaffect.evaluation.splits.draws import grouped
 from voxaffect.evaluation.splits.folds import Dev, Fold, cross, part_of
-from voxaffect.evaluation.splits.leakage import LeakageCounts, LeakageStatement
+from voxaffect.evaluation.splits.leakage import LeakageStatement, leakage_statements
 from voxaffect.evaluation.splits.pairs import Pair, UtteranceGroup, compare, repeats
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS, Taxonomy
 
-UNKNOWN = "unknown"
-"""Key of what a corpus does not state."""
+UNKNOWN = "unknown"  # key of what a corpus does not state
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """Counts of a set of utterances.
-
-    Args:
-        genders: gender -> utterances, with `unknown`; so for styles, natural and acted.
-        languages: language -> utterances, with `unknown`; only those present.
-    """
+    """Numbers of utterances by property, with `unknown`; of languages only those present."""
 
     n_utterances: int
     n_speakers: int
@@ -44,10 +38,9 @@ class Inventory:
 
 @dataclass(frozen=True)
 class Part:
-    """A corpus, or one style of it.
+    """A corpus `emodb`, or one style of it `iemocap:acted`.
 
     Args:
-        name: its name as a test set of `cross`, `emodb` or `iemocap:acted`.
         holds: counts of the utterances that have a class and can be used.
         repeats: ids of utterances with the samples of an earlier one, and id of the first of them.
     """
@@ -82,9 +75,8 @@ class LeftOutPart:
     """Leave-one-corpus-out fold that leaves out one part.
 
     Args:
-        missing_in_train: emotions, genders, styles and languages that the test set has and the
-            training set lacks.
-        untested: classes that the training set has and the test set lacks.
+        missing_in_train: kind of property -> those that the test set alone has.
+        untested: classes that the training set alone has.
         leakage: what the sets share by name, as `evaluate` reports it.
     """
 
@@ -113,10 +105,6 @@ class Overlaps:
     refused: tuple[str, ...]
     pairs: tuple[Pair, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return asdict(self)
-
 
 def overlaps(
     corpora: Sequence[Corpus],
@@ -128,16 +116,10 @@ def overlaps(
     dev: Dev = "utterances",
     split_style: Collection[str] = (),
 ) -> Overlaps:
-    """Compare corpora as an evaluation would use them.
+    """Compare corpora as an evaluation would use them, with the folds of `folds.cross`.
 
-    Args:
-        corpora: as they were found.
-        taxonomy: maps labels to classes.
-        contents: id -> hash of the decoded samples, of utterances with a class.
-        unusable: id -> why no feature can be computed, of utterances with a class.
-        seed: of the dev sets.
-        dev: as in `folds.cross`.
-        split_style: as in `folds.cross`.
+    Of utterances with a class, `contents` has the hash of the decoded samples by id, and `unusable`
+    why no feature can be computed.
 
     Raises:
         CorpusError: a label is unknown.
@@ -155,17 +137,14 @@ def overlaps(
         for corpus in used
         if not corpus.utterances
     ]
-
-    def refuse(fault: FoldError) -> None:
-        refused.append(str(fault))
-
+    faults: list[FoldError] = []
     folds: tuple[Fold, ...] = ()
     try:
-        folds = cross(pool.values(), label_of, seed, dev, split_style, on_refused=refuse)
+        folds = cross(pool.values(), label_of, seed, dev, split_style, on_refused=faults.append)
     except FoldError as fault:  # there is nothing to leave out
-        refuse(fault)
-    leakage = LeakageCounts(pool, contents)
-    by_name = {fold.test_name: fold for fold in folds}
+        faults.append(fault)
+    leakage = leakage_statements(folds, pool, contents)
+    found = {fold.test_name: _left_out(fold, pool, taxonomy, leakage[fold.name]) for fold in folds}
     return Overlaps(
         parts=tuple(
             Part(
@@ -174,21 +153,17 @@ def overlaps(
             for g in groups
         ),
         excluded=tuple(e for corpus in corpora for e in _excluded(corpus, taxonomy, unusable)),
-        left_out=tuple(
-            _left_out(by_name[g.name], pool, taxonomy, leakage) for g in groups if g.name in by_name
-        ),
-        refused=tuple(refused),
+        left_out=tuple(found[g.name] for g in groups if g.name in found),
+        refused=(*refused, *map(str, faults)),
         pairs=tuple(compare(one, other, contents) for one, other in combinations(groups, 2)),
     )
 
 
 def _groups(corpus: Corpus, split_style: Collection[str]) -> list[UtteranceGroup]:
     """Parts of a corpus by name; an empty one where nothing of it is used."""
-    parts: dict[str, list[Utterance]] = defaultdict(list)
-    for u in corpus.utterances:
-        parts[part_of(u, split_style)].append(u)
-    named = sorted(parts.items()) or [(corpus.name, [])]
-    return [UtteranceGroup(name, corpus.name, corpus.card.title, tuple(us)) for name, us in named]
+    parts = grouped(corpus.utterances, lambda u: part_of(u, split_style)) or {corpus.name: ()}
+    title = corpus.card.title
+    return [UtteranceGroup(name, corpus.name, title, some) for name, some in parts.items()]
 
 
 def _inventory(utterances: Collection[Utterance], taxonomy: Taxonomy) -> Inventory:
@@ -237,11 +212,10 @@ def _problems(corpus: str, problems: Iterable[Problem]) -> Iterator[Exclusion]:
 
 
 def _left_out(
-    fold: Fold, pool: Mapping[str, Utterance], taxonomy: Taxonomy, leakage: LeakageCounts
+    fold: Fold, pool: Mapping[str, Utterance], taxonomy: Taxonomy, leakage: LeakageStatement
 ) -> LeftOutPart:
-    train, dev, test = (
-        _inventory([pool[i] for i in ids], taxonomy) for ids in (fold.train, fold.dev, fold.test)
-    )
+    sets = (fold.train, fold.dev, fold.test)
+    train, dev, test = (_inventory([pool[i] for i in ids], taxonomy) for ids in sets)
     kinds = ("emotions", "genders", "styles", "languages")
     return LeftOutPart(
         name=fold.test_name,
@@ -250,7 +224,7 @@ def _left_out(
         test=test,
         missing_in_train={k: _missing(getattr(train, k), getattr(test, k)) for k in kinds},
         untested=_missing(test.emotions, train.emotions),
-        leakage=leakage.statement(fold),
+        leakage=leakage,
     )
 
 

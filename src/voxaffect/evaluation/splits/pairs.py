@@ -23,8 +23,7 @@ from voxaffect.corpora.corpus import Utterance
 
 Rule = Literal["same corpus", "same distribution", "same text", "same recording"]
 
-Name = Callable[[Utterance], str | None]
-"""Name or key of an utterance, None where it has none."""
+Name = Callable[[Utterance], str | None]  # name or key of an utterance, None where it has none
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,6 @@ class Match:
     rules: tuple[Rule, ...]
 
 
-KINDS = ("speakers", "sentences", "sessions", "recordings")
-
-
 @dataclass(frozen=True)
 class Pair:
     """What two groups share, as far as it is known.
@@ -70,8 +66,9 @@ class Pair:
     recordings: tuple[Match, ...]
 
     def kinds(self) -> dict[str, tuple[Match, ...]]:
-        """What is shared, by kind: speakers, sentences, sessions and recordings."""
-        return {kind: getattr(self, kind) for kind in KINDS}
+        """Kind -> what is shared."""
+        kinds = ("speakers", "sentences", "sessions", "recordings")
+        return {kind: getattr(self, kind) for kind in kinds}
 
     def rules(self) -> tuple[Rule, ...]:
         """Rules that matched anything, sorted."""
