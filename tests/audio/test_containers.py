@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tests.audio.films import film, silent_film
 from tests.audio.spheres import pcm, sphere
-from voxaffect.audio.containers import CONTAINER_SUFFIXES, is_container
+from voxaffect.audio.containers import CONTAINER_SUFFIXES, container_format
 from voxaffect.audio.decode import AUDIO_SUFFIXES, DecodeLimits, decode
 from voxaffect.errors import AudioError
 
@@ -120,7 +120,7 @@ class TestContainersDecodeToTheSameSamples:
         path = tmp_path / "a.wav"
         path.write_bytes(film(NOISE, 16_000, "avi"))
         assert decode(path).samples.shape == NOISE.shape
-        assert not is_container(io.BytesIO(b"RIFF\x24\x00\x00\x00WAVEfmt "))
+        assert container_format(io.BytesIO(b"RIFF\x24\x00\x00\x00WAVEfmt ")) is None
 
     def test_films_are_audio_files(self) -> None:
         assert CONTAINER_SUFFIXES < AUDIO_SUFFIXES

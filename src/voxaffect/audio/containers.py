@@ -29,13 +29,8 @@ MISSING_TAIL_BYTES = 1024
 STREAMED_BYTES = 0x7FFF_0000  # from here up, a RIFF size means "written to a pipe, length unknown"
 
 
-def is_container(stream: BinaryIO) -> bool:
-    """Whether `open_track` reads a stream, by its first bytes; rewinds."""
-    return _format(stream) is not None
-
-
-def _format(stream: BinaryIO) -> str | None:
-    """FFmpeg's name of the container."""
+def container_format(stream: BinaryIO) -> str | None:
+    """FFmpeg's name of a container that `open_track` reads, by its first bytes; rewinds."""
     head = stream.read(12)
     stream.seek(0)
     if head[:4] == b"RIFF" and head[8:] == b"AVI ":
@@ -49,11 +44,7 @@ def _format(stream: BinaryIO) -> str | None:
 
 @contextmanager
 def open_track(stream: BinaryIO, name: str) -> Iterator[tuple[int, int, Iterator[Floats]]]:
-    """Open the first audio track of a container.
-
-    Args:
-        stream: a file of which `is_container` is true.
-        name: of the recording, for errors.
+    """Open the first audio track of a container with a `container_format`.
 
     Yields:
         sample rate in Hz, number of channels, and samples (n, channels) in blocks.
@@ -68,10 +59,14 @@ def open_track(stream: BinaryIO, name: str) -> Iterator[tuple[int, int, Iterator
             f"{name}: is a film or web recording, which the library av reads; run pip install av, "
             "or convert its audio to WAV"
         ) from fault
-
-    _check_riff(stream, name)
+    head = stream.read(8)  # FFmpeg plays a truncated AVI, and takes its length from what is there
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    announced = int.from_bytes(head[4:], "little") if head.startswith(b"RIFF") else 0
+    if size + MISSING_TAIL_BYTES < announced < STREAMED_BYTES:
+        raise truncated(size, announced, name)
     try:
-        with av.open(stream, "r", _format(stream), metadata_errors="replace") as file:
+        with av.open(stream, "r", container_format(stream), metadata_errors="replace") as file:
             tracks = [audio for audio in file.streams.audio if audio.codec_context is not None]
             if not tracks:  # or FFmpeg does not know their coding
                 raise AudioError(f"{name}: has no readable audio track; convert its audio to WAV")
@@ -81,16 +76,6 @@ def open_track(stream: BinaryIO, name: str) -> Iterator[tuple[int, int, Iterator
     except av.FFmpegError as fault:
         why = fault.strerror or "not understood"
         raise AudioError(f"{name}: is a damaged container ({why}); copy it again") from fault
-
-
-def _check_riff(stream: BinaryIO, name: str) -> None:
-    """FFmpeg plays a truncated AVI, and takes its length from what is there."""
-    head = stream.read(8)
-    size = stream.seek(0, io.SEEK_END)
-    stream.seek(0)
-    announced = int.from_bytes(head[4:], "little") if head.startswith(b"RIFF") else 0
-    if size + MISSING_TAIL_BYTES < announced < STREAMED_BYTES:
-        raise truncated(size, announced, name)
 
 
 def _blocks(
@@ -117,7 +102,7 @@ def _blocks(
 
 
 def truncated(n_bytes: int, announced: int, name: str) -> AudioError:
-    """Error for a file with fewer bytes than its header announces."""
+    """Error for a file with fewer bytes than announced."""
     return AudioError(
         f"{name}: is truncated, {n_bytes} bytes where the header announces {announced}; "
         "copy or download it again"

@@ -27,7 +27,7 @@ from voxaffect.audio.containers import (
     STREAMED_BYTES,
     broken_off,
     check_sphere,
-    is_container,
+    container_format,
     open_track,
     truncated,
 )
@@ -103,9 +103,6 @@ def decode(
         limits: on size, channels and duration.
         name: of the recording, for errors; the path by default.
 
-    Returns:
-        float32 (n_samples,) with n_samples = duration * 16 000, rounded.
-
     Raises:
         AudioError: the recording is missing, empty, truncated, not audio, beyond a limit or not
             finite, or the segment is outside of it.
@@ -134,7 +131,7 @@ def open_recording(
     segment = _Segment(called, start_s, end_s, limits)
     with _open(source, called) as stream:
         _check_stream(stream, limits, called)
-        opener = _open_container if is_container(stream) else _open_sndfile
+        opener = _open_container if container_format(stream) else _open_sndfile
         with opener(stream, segment) as recording:
             yield recording
 
@@ -163,14 +160,13 @@ class StreamResampler:
 
     def push(self, block: Floats) -> Floats:
         """Samples (n,) at 16 kHz that a block (n_samples, channels) completes."""
-        return self._resample(np.ascontiguousarray(downmix(block)))
+        mono = np.ascontiguousarray(downmix(block))
+        return mono if self._stream is None else self._stream.resample_chunk(mono)
 
     def finish(self) -> Floats:
         """Remaining samples, (n,)."""
-        return self._resample(np.zeros(0, np.float32), last=True)
-
-    def _resample(self, mono: Floats, *, last: bool = False) -> Floats:
-        return mono if self._stream is None else self._stream.resample_chunk(mono, last=last)
+        none = np.zeros(0, np.float32)
+        return none if self._stream is None else self._stream.resample_chunk(none, last=True)
 
 
 def downmix(block: Floats) -> Floats:
@@ -227,14 +223,6 @@ class _Segment:
                 f"recording{known}; correct its times"
             )
 
-    def frames(self, n_frames: int, rate_hz: int) -> tuple[int, int]:
-        """First frame, and the one past the last, in a recording of `n_frames`."""
-        length_s = n_frames / rate_hz
-        self.check_times(length_s)
-        end_s = length_s if self.end_s is None else self.end_s
-        start, stop = (min(round(at * rate_hz), n_frames) for at in (self.start_s, end_s))
-        return start, stop
-
 
 def _open(source: Path | bytes, name: str) -> BinaryIO:
     if isinstance(source, bytes):
@@ -280,7 +268,10 @@ def _open_sndfile(stream: BinaryIO, segment: _Segment) -> Iterator[AudioStream]:
         for announced, n_bytes in ANNOUNCED.findall(file.extra_info):
             if int(n_bytes) < int(announced) < STREAMED_BYTES:
                 raise truncated(int(n_bytes), int(announced), name)
-        start, stop = segment.frames(file.frames, rate_hz)
+        length_s = file.frames / rate_hz
+        segment.check_times(length_s)
+        end_s = length_s if segment.end_s is None else segment.end_s
+        start, stop = (min(round(at * rate_hz), file.frames) for at in (segment.start_s, end_s))
         segment.check_duration((stop - start) / rate_hz)
         blocks = _check_finite(_sndfile_blocks(file, start, stop, name), name)
         yield AudioStream(name, rate_hz, stop - start, blocks)
@@ -303,8 +294,7 @@ def _sound_file(stream: BinaryIO, name: str) -> sf.SoundFile:
 
 def _sndfile_blocks(file: sf.SoundFile, start: int, stop: int, name: str) -> Iterator[Floats]:
     """Mean of the channels from frame `start` to `stop`, in blocks (n,)."""
-    at = start
-    length_s = file.frames / file.samplerate
+    at, length_s = start, file.frames / file.samplerate
     try:
         file.seek(start)
         while at < stop:

@@ -20,15 +20,12 @@ BLOCK_S = 0.05  # length of the blocks that the driver delivers
 def microphone(
     device: str | int | None, on_block: Callable[[Floats, bool], None]
 ) -> Iterator[float]:
-    """Record from a device until the `with` statement ends.
+    """Record from a device until the `with` statement ends; yields its sample rate in Hz.
 
     Args:
         device: its number, or a part of its name; None is the system's default.
         on_block: called on the driver's thread, so it must not block, with a block (n, channels)
             and whether audio was dropped before it.
-
-    Yields:
-        the device's sample rate in Hz.
 
     Raises:
         AudioError: sounddevice or PortAudio is not installed, or the device cannot record.
@@ -114,12 +111,6 @@ class PcmFormat:
         """Bytes of one sample of all channels."""
         return np.dtype(ENCODINGS[self.encoding][0]).itemsize * self.channels
 
-    def samples(self, frames: bytes) -> Floats:
-        """Whole frames as float32 (n, channels), full scale 1."""
-        dtype, scale = ENCODINGS[self.encoding]
-        values = np.frombuffer(frames, dtype).astype(np.float32) * np.float32(scale)
-        return values.reshape(-1, self.channels)
-
 
 class PcmStream:
     """Conversion of raw PCM bytes, split anywhere, to mono samples at 16 kHz; errors name them."""
@@ -138,10 +129,11 @@ class PcmStream:
         data = self._rest + data
         whole = len(data) - len(data) % self._form.frame_bytes
         self._rest = data[whole:]
-        frames = self._form.samples(data[:whole])
-        if fault := invalid_sample(frames.reshape(-1)):
+        dtype, scale = ENCODINGS[self._form.encoding]
+        values = np.frombuffer(data[:whole], dtype).astype(np.float32) * np.float32(scale)
+        if fault := invalid_sample(values):
             raise AudioError(f"{self._name}: {fault}; check the stated format")
-        return self._resampler.push(frames)
+        return self._resampler.push(values.reshape(-1, self._form.channels))
 
     def finish(self) -> Floats:
         """Remaining samples (n,); bytes of an incomplete frame are dropped."""

@@ -68,13 +68,7 @@ def estimate_snr_db(samples: Floats) -> float:
     The log mean magnitude of clean speech exceeds the mean of logs by much; for Gaussian noise the
     difference is 0.409. A table for Gamma distributed speech in Gaussian noise maps it to a ratio.
     Kim & Stern, "Robust signal-to-noise ratio estimation based on waveform amplitude distribution
-    analysis", Interspeech 2008.
-
-    Args:
-        samples: (n_samples,), not all zero.
-
-    Returns:
-        -10 to 50 dB, the ends of the table.
+    analysis", Interspeech 2008. Samples (n,) may not all be zero; -10 and 50 dB are the limits.
     """
     magnitudes = np.abs(samples)
     mean = float(magnitudes.mean(dtype=np.float64))
@@ -109,11 +103,7 @@ stop bands of resamplers 60 and more, the last bit of 16-bit audio about 75."""
 
 
 def bandwidth_hz(spectra: Floats) -> float:
-    """Upper edge of the highest band of 250 Hz that is not empty, at most 8,000 Hz.
-
-    Args:
-        spectra: power spectra (n_windows, 513).
-    """
+    """Upper edge of the highest band of 250 Hz of `power_spectra` that is not empty."""
     if len(spectra) == 0:
         return SAMPLE_RATE_HZ / 2
     power = spectra.mean(axis=0, dtype=np.float64)
@@ -137,13 +127,10 @@ MIN_PAIRS = 5  # fewest pairs of windows for a share
 
 
 def music_likelihood(spectra: Floats) -> float:
-    """Share of loud windows with the same spectral fine structure 128 ms later: held tones.
+    """Share of loud `power_spectra` with the same fine structure 128 ms later: held tones.
 
     The pitch of a voice glides, and with it all harmonics; those of a held note stay. Drums alone,
-    noise and rap are not detected as music; a chanted vowel is.
-
-    Args:
-        spectra: power spectra (n_windows, 513) of consecutive windows; too few return 0.
+    noise and rap are not detected as music; a chanted vowel is. Too few windows return 0.
     """
     n_compared = len(spectra) - LAG
     if n_compared < MIN_PAIRS:
@@ -160,19 +147,16 @@ def _compare(spectra: Floats) -> tuple[Floats, Floats]:
     low, high = (round(edge / BIN_HZ) for edge in RANGE_HZ)
     band = spectra[:, low:high]
     power = band.sum(axis=1)
-    fine = _fine_structure(np.sqrt(band))
-    correlation = np.einsum("tk,tk->t", fine[:-LAG], fine[LAG:])
-    return correlation, np.minimum(power[:-LAG], power[LAG:])
-
-
-def _fine_structure(spectra: Floats) -> Floats:
-    """Log magnitudes (T, K) minus their moving mean over frequency, of mean 0 and norm 1."""
-    offset = np.float32(1e-3) * spectra.max(initial=np.float32(1e-12))
-    levels = np.log(spectra + offset / np.float32(np.sqrt(spectra.shape[1])))
+    magnitudes = np.sqrt(band)
+    offset = np.float32(1e-3) * magnitudes.max(initial=np.float32(1e-12))
+    levels = np.log(magnitudes + offset / np.float32(np.sqrt(high - low)))
+    # Minus their moving mean over frequency, of mean 0 and norm 1.
     half = SMOOTHING_BINS // 2
     padded = np.pad(levels, ((0, 0), (half + 1, half)), mode="edge")
     sums = np.cumsum(padded, axis=1, dtype=np.float64)
     fine = levels - (sums[:, SMOOTHING_BINS:] - sums[:, :-SMOOTHING_BINS]) / SMOOTHING_BINS
     fine -= fine.mean(axis=1, keepdims=True)
     fine /= np.linalg.norm(fine, axis=1, keepdims=True) + 1e-9
-    return np.asarray(fine, np.float32)
+    fine = np.asarray(fine, np.float32)
+    correlation = np.einsum("tk,tk->t", fine[:-LAG], fine[LAG:])
+    return correlation, np.minimum(power[:-LAG], power[LAG:])

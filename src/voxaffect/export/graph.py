@@ -39,7 +39,6 @@ Stage = Callable[..., Mapping[str, Value]]
 Shape = Sequence[int | str]
 """Size of each axis, or the name of a dynamic one."""
 
-
 Input = tuple[str, DTypeLike, Shape]
 """Name, type and shape of an input of a graph."""
 
@@ -49,10 +48,8 @@ def build(
 ) -> bytes:
     """Build an ONNX file; equal graphs give equal bytes.
 
-    Args:
-        stage: adds the nodes and names the outputs.
-        inputs: inputs of the stage, in order.
-        shapes: shapes of float32 outputs to declare.
+    The stage takes the inputs in order and names the outputs; `shapes`, by these names, declares
+    float32 ones.
 
     Raises:
         ExportError: onnxscript is missing.
@@ -178,12 +175,8 @@ def rows(op: Op, x: Value, start: int | Value, stop: int | Value) -> Value:
 
 def columns(op: Op, x: Value, start: int | Value, stop: int | Value, axis: int = 1) -> Value:
     """Slice of an axis."""
-    first, end = (_vector(op, at) for at in (start, stop))
+    first, end = ([at] if isinstance(at, int) else op.Reshape(at, [1]) for at in (start, stop))
     return op.Slice(x, first, end, [axis])
-
-
-def _vector(op: Op, at: int | Value) -> Value:
-    return [at] if isinstance(at, int) else op.Reshape(at, [1])
 
 
 def _libraries() -> tuple[Any, Any]:

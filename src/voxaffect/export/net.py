@@ -48,10 +48,7 @@ def decide(
     threshold: float,
     temperature: float,
 ) -> Value:
-    """Calibrated class probabilities of an utterance, float32 (n_classes,).
-
-    Posteriors are those of each task that the ELM uses, float32 (T, C).
-    """
+    """Calibrated class probabilities, float32 (n_classes,), by posteriors (T, C) of ELM's tasks."""
     with part(op, "decision"):
         high_level = []
         for number, by_frame in enumerate(posteriors):
@@ -113,8 +110,7 @@ def novelty(op: Op, standardized: Value, of: Novelty) -> Value:
         return op.Cast(op.ReduceL2(op.MatMul(offset, whitening), keepdims=0), to=FLOAT)
 
 
-Weights = Mapping[str, NDArray[np.float32]]
-"""Parameters of the net by their names."""
+Weights = Mapping[str, NDArray[np.float32]]  # parameters of the net by their names
 
 
 def standardized(op: Op, frames: Value, by: Standardizer) -> Value:

@@ -100,12 +100,9 @@ def _trace_back(op: Op, into: Value, best: Value, n_states: int, lag: int) -> Va
 def find_peaks(
     op: Op, at_lag: Value, offset: Value, settings: PitchSettings
 ) -> tuple[Value, Value, Value]:
-    """Find the highest peak in each range of lags, interpolated between samples.
+    """Highest peak in each range of lags as `Peaks`: lag, height, float32 (T, K), power (T, 1).
 
     Given the autocorrelation, float32 (T, M), and the means of the frames, (T, 1).
-
-    Returns:
-        As `Peaks`: lag and height, float32 (T, K), and power, float32 (T, 1).
     """
     with part(op, "peaks"):
         power = columns(op, at_lag, 0, 1)
@@ -165,10 +162,9 @@ def _top(op: Op, at_lag: Value, at: Value) -> tuple[Value, Value]:
 def score_candidates(
     op: Op, peaks: tuple[Value, Value, Value], loudest: Value, settings: PitchSettings
 ) -> tuple[Value, Value, Value, Value]:
-    """Score the candidates, given the recent peak power of each frame, float64 (T, 1).
+    """As `PitchCandidates`: score, octave and F0, float32 (T, S), and probability, (T, 1).
 
-    Returns:
-        As `PitchCandidates`: score, octave and F0, float32 (T, S), and probability, (T, 1).
+    Given the recent peak power of each frame, float64 (T, 1).
     """
     lag, height, peak_power = peaks
     floor_hz, ceiling_hz = float(settings.floor_hz), float(settings.ceiling_hz)
@@ -209,10 +205,8 @@ def recent_peak_power(
 ) -> Value:
     """Recent peak power of each frame, float64 (T, 1), of powers float32 (T, 1)."""
     decay = 10 ** (-settings.loudness_decay_db / 10 * hop_s)  # of power, per hop
-    ahead, start = (
-        round(settings.loudness_ahead_s / hop_s),
-        round(settings.loudness_start_s / hop_s),
-    )
+    spans_s = settings.loudness_ahead_s, settings.loudness_start_s
+    ahead, start = (round(span_s / hop_s) for span_s in spans_s)
 
     def step(op: Op, before: Value, power: Value) -> Value:
         return op.Max(power, before * decay)
@@ -319,11 +313,7 @@ def _truncated(
 def pitch(
     op: Op, samples: Value, n_frames: Value, grid: FrameGrid, settings: PitchSettings
 ) -> tuple[Value, Value]:
-    """Track the pitch of leveled samples, float32 (n_samples,), with `n_frames` int64 ().
-
-    Returns:
-        Probability of voicing and F0 in Hz, 0 where unvoiced: float32 (T, 1) each.
-    """
+    """Probability of voicing and F0 in Hz, 0 where unvoiced, of leveled samples: (T, 1) each."""
     geometry = Geometry.from_settings(settings, grid)
     at_lag, offset = autocorrelation(op, samples, n_frames, geometry)
     peaks = find_peaks(op, at_lag, offset, settings)
@@ -336,5 +326,4 @@ def pitch(
 
 def log_f0(op: Op, f0_hz: Value) -> Value:
     """Natural logarithm of F0, 0 where unvoiced."""
-    voiced = op.Greater(f0_hz, 0.0)
-    return op.Log(op.Where(voiced, f0_hz, 1.0))
+    return op.Log(op.Where(op.Greater(f0_hz, 0.0), f0_hz, 1.0))

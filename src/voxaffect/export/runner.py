@@ -41,7 +41,7 @@ class OnnxRecognizer:
 
     session: Any  # onnxruntime's, of the file
     about: SideCar
-    limits: DecodeLimits = DEFAULT_LIMITS  # on recordings
+    limits: DecodeLimits = DEFAULT_LIMITS  # on recordings, of `LONGEST_S` at most
 
     def __post_init__(self) -> None:
         longest = min(self.limits.max_duration_s, LONGEST_S)
@@ -51,19 +51,14 @@ class OnnxRecognizer:
     def load(cls, path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> OnnxRecognizer:
         """Read an exported recognizer; its operators are ONNX's own, so this runs no code.
 
-        Args:
-            path: the ONNX file; its side car lies beside it.
-            limits: what is refused of recordings; no more than `LONGEST_S` is taken.
-
         Raises:
             ArtifactError: a file is missing, changed, of another format or no such recognizer.
             ExportError: onnxruntime is missing.
         """
         about, content = read_pair(path)
         session = _session(path, content)
-        inputs, outputs = (
-            {node.name for node in nodes} for nodes in (session.get_inputs(), session.get_outputs())
-        )
+        inputs = {node.name for node in session.get_inputs()}
+        outputs = {node.name for node in session.get_outputs()}
         if inputs != {SAMPLES} or outputs != set(output_shapes(about.classes)):
             raise ArtifactError(f"{path}: takes or gives what its side car does not say; {REMEDY}")
         return cls(session, about, limits)
@@ -105,17 +100,10 @@ class OnnxRecognizer:
 
 
 def _session(path: Path, content: bytes) -> Any:
-    """Onnxruntime's session of a file's bytes.
-
-    Raises:
-        ArtifactError: onnxruntime cannot read it.
-        ExportError: onnxruntime is missing.
-    """
+    """Onnxruntime's session of a file's bytes; errors as `OnnxRecognizer.load`."""
     try:
         import onnxruntime  # noqa: PLC0415 (optional)
-        from onnxruntime.capi import (  # noqa: PLC0415 (optional)
-            onnxruntime_pybind11_state as faults,
-        )
+        from onnxruntime.capi import onnxruntime_pybind11_state as faults  # noqa: PLC0415
     except ImportError as fault:
         raise ExportError(
             f"{path}: an exported recognizer runs on the library onnxruntime, which is not "

@@ -20,17 +20,10 @@ from voxaffect.files import json_with_digest
 from voxaffect.taxonomy import EMOTION
 from voxaffect.version import __version__
 
-SAMPLES = "samples"
-"""Input: float32 (n_samples,), 16 kHz mono as decoded, full scale 1."""
-
-PROBABILITIES = "probabilities"
-"""Output: float32 (C,), probabilities of the emotion classes."""
-
-TIMELINE = "timeline"
-"""Output: float32 (T, C), posteriors of the emotion classes in each frame."""
-
-NOVELTY = "novelty"
-"""Output: float32 (), distance from the training corpora; above 1 is out-of-distribution."""
+SAMPLES = "samples"  # input: float32 (n_samples,), 16 kHz mono as decoded, full scale 1
+# Outputs, float32: probabilities of the emotion classes (C,), their posteriors in each frame
+# (T, C), and the distance from the training corpora (), above 1 out-of-distribution.
+PROBABILITIES, TIMELINE, NOVELTY = "probabilities", "timeline", "novelty"
 
 
 def output_shapes(classes: Mapping[str, Sequence[str]]) -> dict[str, tuple[int | str, ...]]:

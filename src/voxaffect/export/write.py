@@ -45,10 +45,11 @@ def features(op: Op, samples: Value, extractor: FrameExtractor) -> Value:
     Raises:
         ExportError: the extractor cannot be exported.
     """
+    n_frames = count_frames(op, samples, extractor.grid)
     if isinstance(extractor, LowLevelDescriptors):
-        return _low_level(op, samples, extractor)
+        return _low_level(op, samples, n_frames, extractor)
     if isinstance(extractor, LogMel):
-        return _log_mel(op, samples, extractor)
+        return _log_mel(op, samples, n_frames, extractor)
     kind = extractor.settings().get("extractor", type(extractor).__name__)
     raise ExportError(
         f"features of the kind {kind!r} cannot be exported to ONNX; export a recognizer trained on "
@@ -56,17 +57,15 @@ def features(op: Op, samples: Value, extractor: FrameExtractor) -> Value:
     )
 
 
-def _low_level(op: Op, samples: Value, extractor: LowLevelDescriptors) -> Value:
-    n_frames = count_frames(op, samples, extractor.grid)
+def _low_level(op: Op, samples: Value, n_frames: Value, extractor: LowLevelDescriptors) -> Value:
     descriptors = short_time(op, samples, n_frames, extractor.grid)
     probability, f0_hz = pitch(op, samples, n_frames, extractor.grid, extractor.pitch)
     f0 = log_f0(op, f0_hz) if extractor.log_f0 else f0_hz
     return over_time(op, op.Concat(descriptors, probability, f0, axis=1))
 
 
-def _log_mel(op: Op, samples: Value, extractor: LogMel) -> Value:
+def _log_mel(op: Op, samples: Value, n_frames: Value, extractor: LogMel) -> Value:
     size = extractor.grid.window_samples
-    n_frames = count_frames(op, samples, extractor.grid)
     with part(op, "log_mel"):
         framed = frames(op, samples, n_frames, size, extractor.grid.hop_samples)
         windowed = framed * table(op, torch.hann_window(size).numpy(), "window")

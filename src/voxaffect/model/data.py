@@ -26,15 +26,11 @@ INFERENCE_FRAMES = 16_384
 
 @dataclass(frozen=True)
 class Examples:
-    """Utterances with their labels.
+    """Utterances with their labels."""
 
-    Args:
-        frames: N arrays float32 (T, F); may be memory-mapped.
-        targets: task -> int64 (N,) class indices, MISSING (-1) where a label is not known.
-    """
-
-    frames: Sequence[NDArray[np.float32]]
+    frames: Sequence[NDArray[np.float32]]  # N arrays (T, F); may be memory-mapped
     targets: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    """Task -> (N,) class indices, MISSING (-1) where a label is not known."""
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -50,27 +46,14 @@ class Examples:
 class FrameDataset:
     """Standardized frames of utterances end to end in one tensor, in memory or part by part.
 
-    A part is drawn at random among all utterances and is half of what memory may hold: one part is
-    read while the one before is still there.
-
-    Args:
-        examples: the utterances; at least one.
-        standardizer: statistics of the training frames.
-        device: where the frames are gathered.
-        max_bytes: frames held in memory at most, unless a single utterance has more.
-
-    Attributes:
-        values: float32 (M, F), on the device.
-        starts: int64 (N,), first frame of each utterance, on the CPU.
-        lengths: int64 (N,), frames of each utterance, on the CPU.
-        targets: task -> int64 (N,), on the CPU.
-        rows: int64 (N,), place of each utterance in the dataset that this is a part of.
+    A part is half of `max_bytes`, as one is read while the one before is still there; only a single
+    utterance may have more.
 
     Raises:
         TrainingError: there are no examples.
     """
 
-    values: Tensor
+    values: Tensor  # float32 (M, F), on the device; all else is (N,), on the CPU
 
     def __init__(
         self,
@@ -82,7 +65,7 @@ class FrameDataset:
         if not len(examples):
             raise TrainingError("no utterances to train on; check the parts of the fold")
         self.examples = examples
-        self.rows = np.arange(len(examples))
+        self.rows = np.arange(len(examples))  # in the dataset that this is a part of
         self.lengths = torch.tensor([len(frames) for frames in examples.frames])
         self.starts = torch.cumsum(self.lengths, 0) - self.lengths
         self.targets = {t: torch.from_numpy(target) for t, target in examples.targets.items()}
@@ -121,16 +104,10 @@ class FrameDataset:
 
 @dataclass(frozen=True)
 class BatchIndices:
-    """Stretches of some utterances of a dataset.
+    """Stretches of some utterances of a dataset, int64 (B,) each."""
 
-    Args:
-        rows: int64 (B,), which utterances.
-        first: int64 (B,), first frame of each.
-        n_frames: int64 (B,), frames of each.
-    """
-
-    rows: Tensor
-    first: Tensor
+    rows: Tensor  # which utterances
+    first: Tensor  # first frame of each
     n_frames: Tensor
 
     @property

@@ -37,10 +37,7 @@ def summary_writer() -> Any:
 
 
 def open_events(folder: Path) -> Any:
-    """A `SummaryWriter` in a folder, whose events of an earlier training are removed.
-
-    TensorBoard would draw them as one curve with the new ones.
-    """
+    """A `SummaryWriter` in a folder; events of an earlier training would continue its curves."""
     writer = summary_writer()
     for earlier in folder.glob("events.out.tfevents.*"):
         earlier.unlink()
@@ -48,12 +45,9 @@ def open_events(folder: Path) -> Any:
 
 
 def write_events(events: Any, epoch: Epoch, wall_s: float | None = None) -> None:
-    """Add an epoch to open events, on disk at once.
+    """Add an epoch to events from `open_events`, on disk at once.
 
-    Args:
-        events: from `open_events`.
-        epoch: the epoch that ended.
-        wall_s: when it ended, in seconds since 1970 or since the training began; None is now.
+    It ended at `wall_s`, in seconds since 1970 or since the training began; None is now.
     """
     for tag, name in SCALARS.items():
         events.add_scalar(tag, getattr(epoch, name), epoch.number, walltime=wall_s)
@@ -73,7 +67,7 @@ COLUMNS = ("epoch", *(field.name for field in fields(Epoch)[1:]), "best")
 
 def begin_log(path: Path) -> None:
     """Begin a CSV file of epochs; one of an earlier training gives way, whole or not at all."""
-    write_text(path, _line(COLUMNS))
+    write_text(path, ",".join(COLUMNS) + "\n")
 
 
 def log_epoch(path: Path, epoch: Epoch, *, best: bool) -> None:
@@ -81,10 +75,6 @@ def log_epoch(path: Path, epoch: Epoch, *, best: bool) -> None:
 
     Numbers stand as they are, so that the losses of equal trainings are equal texts.
     """
-    line = _line((*astuple(epoch), int(best)))
+    line = ",".join(map(str, (*astuple(epoch), int(best)))) + "\n"
     with path.open("ab", buffering=0) as file:  # one write, which a kill cannot split
         file.write(line.encode())
-
-
-def _line(values: tuple[object, ...]) -> str:
-    return ",".join(map(str, values)) + "\n"

@@ -20,11 +20,9 @@ MIN_WEIGHT = 1e-4
 
 
 class TaskWeighting(nn.Module):
-    """Fixed weights of the tasks in the loss: the paper's equation (1).
+    """Fixed weights (K,) of the tasks in the loss: the paper's equation (1).
 
-    Args:
-        weights: float32 (K,). A weight of 0 stays 0: the task is not trained.
-        asymmetry: of GradNorm.
+    A weight of 0 stays 0: the task is not trained. The asymmetry is GradNorm's.
     """
 
     initial: Tensor
@@ -78,7 +76,9 @@ class GradNormWeighting(TaskWeighting):
 
         It is that of sum |G - target| in the weights, where G = weight x norm (equation 2).
         """
-        norms = torch.stack([_gradient_norm(loss, shared) for loss in losses])
+        slopes = [torch.autograd.grad(loss, shared, retain_graph=True) for loss in losses]
+        flat = [torch.cat([part.flatten() for part in of_task]) for of_task in slopes]
+        norms = torch.stack([torch.linalg.vector_norm(of_task) for of_task in flat])
         now, counted = losses.detach(), (self.initial > 0) & (losses.detach() > 0)
         with torch.no_grad():
             kept = torch.where(self.initial > 0, self.weights.clamp(min=MIN_WEIGHT), 0.0)
@@ -93,12 +93,6 @@ class GradNormWeighting(TaskWeighting):
             slope = torch.sign(reached - mean * rate**self.asymmetry) * norms
             self.weights.grad = torch.where(counted, slope, 0.0)
         return (self.weights.detach() * losses).sum()
-
-
-def _gradient_norm(loss: Tensor, shared: Sequence[Tensor]) -> Tensor:
-    slopes = torch.autograd.grad(loss, shared, retain_graph=True)
-    norm: Tensor = torch.linalg.vector_norm(torch.cat([slope.flatten() for slope in slopes]))
-    return norm
 
 
 WEIGHTINGS: Mapping[Kind, type[TaskWeighting]] = {
@@ -125,9 +119,9 @@ def task_losses(
     The mean is over the frames whose label is known; 0 where there are none.
 
     Args:
-        logits: task -> (T, B, C), K tasks.
+        logits: task -> (T, B, C).
         targets: task -> int64 (B,), MISSING where a label is not known.
-        lengths: int64 (B,), frames of each row; those behind are padding.
+        lengths: int64 (B,), frames of each row that are not padding.
         class_weights: task -> (C,), for tasks that have some; the mean is weighted too.
         over_processes: adds up the weight of all frames over the processes that share the batch.
     """
@@ -145,15 +139,10 @@ def task_losses(
 
 
 def balanced_weights(targets: Tensor, frames: Tensor, n_classes: int) -> Tensor:
-    """Class weights that give every class present the same total weight: mean 1 over the frames.
+    """Class weights, float32 (C,), that give every class the same total weight.
 
-    Args:
-        targets: int64 (N,), MISSING utterances do not count.
-        frames: int64 (N,), frames of each utterance.
-        n_classes: C.
-
-    Returns:
-        float32 (C,); 0 for a class without frames.
+    Their mean over the frames is 1; a class without any has 0. Targets and the numbers of frames
+    are int64 (N,); MISSING utterances do not count.
     """
     known = targets != MISSING
     mass = torch.bincount(targets[known], frames[known].double(), minlength=n_classes)

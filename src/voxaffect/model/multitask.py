@@ -22,29 +22,17 @@ Posteriors = dict[str, list[NDArray[np.float32]]]
 
 @dataclass(frozen=True)
 class NetShape:
-    """Sizes of a net on F features a frame.
-
-    Args:
-        trunk: settings of the shared part.
-        n_features: F.
-        n_classes: task -> number of classes.
-        private_layers: rectified layers of each task's own, between trunk and class scores.
-        private_units: units of each of these.
-    """
+    """Sizes of a net on F features a frame."""
 
     trunk: TrunkSettings
     n_features: int
-    n_classes: Mapping[str, int]
-    private_layers: int = 0
-    private_units: int = 128
+    n_classes: Mapping[str, int]  # by task
+    private_layers: int = 0  # rectified, of each task's own, between trunk and class scores
+    private_units: int = 128  # of each of these
 
 
 class MultiTaskNet(nn.Module):
-    """Class scores of every frame in every task.
-
-    Args:
-        shape: sizes; weights are PyTorch's initial ones until `initialize` or `load_state_dict`.
-    """
+    """Class scores of every frame in every task, by PyTorch's initial weights at first."""
 
     def __init__(self, shape: NetShape) -> None:
         super().__init__()

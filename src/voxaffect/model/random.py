@@ -33,14 +33,10 @@ def generator(seed: int, stream: RandomStream, device: str = "cpu") -> torch.Gen
 
 
 class Dropout:
-    """Dropout for one training step.
+    """Dropout for one training step, on the generator's device.
 
-    Args:
-        generator: source of the masks, on the device of what is dropped.
-        extent: frames and rows (T, B) of the whole batch.
-        rank: which rows of it this process computes: every `world`-th from `rank` on.
-        world: processes that share the batch. Each draws the masks of all rows, so that their
-            number does not change the result.
+    Each of `world` processes draws the masks of the whole batch of `extent` (T, B), so that their
+    number does not change the result, and uses every `world`-th row from `rank` on.
     """
 
     def __init__(

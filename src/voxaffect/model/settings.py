@@ -29,10 +29,6 @@ def _known_tasks(rates: Mapping[str, float]) -> Mapping[str, float]:
     return rates
 
 
-def _balanced_or_none(value: str | None) -> str | None:
-    return None if value == "none" else value
-
-
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Device = Annotated[str, AfterValidator(_available)]
@@ -40,69 +36,40 @@ Device = Annotated[str, AfterValidator(_available)]
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How a net is trained. The values of the paper are the defaults where it states one.
+    """How a net is trained. The values of the paper are the defaults where it states one."""
 
-    Args:
-        learning_rate: of Adam, fixed.
-        task_learning_rates: task -> learning rate of its head and private layers, where it differs.
-        task_weighting: "fixed" keeps the weights given, "uncertainty" (Kendall et al. 2018) and
-            "gradnorm" (Chen et al. 2018) begin at them and learn.
-        gradnorm_asymmetry: how hard GradNorm pulls slow tasks forward.
-        batch_size: frames a batch for a DNN, utterances for an LSTM.
-        max_epochs: passes over the training data at most.
-        patience: epochs without a better dev score before training stops.
-        batches_per_epoch: batches between two evaluations of the dev set at most; None means all,
-            which for a DNN are thousands.
-        crop_frames: longest stretch of an utterance in an LSTM batch, drawn anew each epoch; None
-            takes whole utterances.
-        clip_norm: largest norm of the gradient; None leaves it.
-        class_weight: "balanced" weighs emotion frames by inverse class frequency; None (in a
-            settings file "none") does not.
-        autocast: run matrix products in bfloat16.
-        device: "cpu", "cuda" or another name that PyTorch knows.
-        resident_gib: frames of a training set that are held in memory at most; a larger set is read
-            in random parts of this size, again in every epoch.
-    """
-
-    learning_rate: Positive = 3e-3
+    learning_rate: Positive = 3e-3  # of Adam, fixed
     task_learning_rates: Annotated[Mapping[str, Positive], AfterValidator(_known_tasks)] = field(
-        default_factory=dict
+        default_factory=dict  # task -> learning rate of its head and private layers
     )
-    task_weighting: Kind = "fixed"
+    task_weighting: Kind = "fixed"  # the others (see `losses`) begin at these weights and learn
     gradnorm_asymmetry: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.5
-    batch_size: Count = 128
+    batch_size: Count = 128  # frames for a DNN, utterances for an LSTM
     max_epochs: Count = 50
-    patience: Count = 8
-    batches_per_epoch: Count | None = None
+    patience: Count = 8  # epochs without a better dev score before training stops
+    batches_per_epoch: Count | None = None  # at most; all are thousands for a DNN
     crop_frames: Count | None = None
-    clip_norm: Positive | None = 1.0
+    """Longest stretch of an utterance in an LSTM batch, drawn anew each epoch; None: the whole."""
+    clip_norm: Positive | None = 1.0  # largest norm of the gradient; None leaves it
     class_weight: Annotated[
-        Literal["balanced", "none"] | None, AfterValidator(_balanced_or_none)
-    ] = "balanced"
-    autocast: bool = False
+        Literal["balanced", "none"] | None, AfterValidator(lambda v: None if v == "none" else v)
+    ] = "balanced"  # weighs emotion frames by inverse class frequency
+    autocast: bool = False  # matrix products in bfloat16
     device: Device = "cpu"
     resident_gib: Positive = 4.0
+    """Training frames in memory at most; of more, random parts are read again in every epoch."""
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """Losses and scores of one epoch.
+    """Losses and scores of one epoch."""
 
-    Args:
-        number: counted from 1.
-        train_loss: mean multi-task loss over the epoch's batches.
-        dev_loss: emotion cross-entropy a dev utterance, of its mean posterior.
-        dev_ua: unweighted accuracy of dev utterances, by the largest mean posterior.
-        frames_per_s: training frames a second, padding not counted.
-        seconds: wall time, dev set included.
-    """
-
-    number: int
-    train_loss: float
-    dev_loss: float
-    dev_ua: float
-    frames_per_s: float
-    seconds: float
+    number: int  # counted from 1
+    train_loss: float  # mean multi-task loss over the epoch's batches
+    dev_loss: float  # emotion cross-entropy a dev utterance, of its mean posterior
+    dev_ua: float  # unweighted accuracy of dev utterances, by the largest mean posterior
+    frames_per_s: float  # training frames, padding not counted
+    seconds: float  # wall time, dev set included
 
     @property
     def score(self) -> tuple[float, float]:
@@ -120,17 +87,12 @@ class TrainingHistory:
 
 @dataclass
 class EarlyStopping:
-    """The epochs of a training so far, and how many may follow; settings as `TrainingSettings`.
-
-    Args:
-        epochs: epochs that have ended.
-        best: number of the best of them, counted from 1; 0 before the first.
-    """
+    """The epochs of a training so far, and how many may follow; settings as `TrainingSettings`."""
 
     max_epochs: int
     patience: int
     epochs: list[Epoch] = field(default_factory=list)
-    best: int = 0
+    best: int = 0  # number of the best epoch; 0 before the first
 
     def add(self, epoch: Epoch) -> None:
         """Count an epoch that has ended."""

@@ -31,17 +31,11 @@ in NumPy costs a fraction of an operation of PyTorch."""
 
 
 class StreamOutput(NamedTuple):
-    """Posteriors of U stretches of frames.
+    """Posteriors of the frames that are complete now, utterance after utterance."""
 
-    Args:
-        posteriors: float32 (M, C), of the frames that are complete now, utterance after utterance.
-        counts: int64 (U,), how many frames of each these are.
-        states: of each, for its next stretch.
-    """
-
-    posteriors: NDArray[np.float32]
-    counts: NDArray[np.int64]
-    states: list[RecurrentState]
+    posteriors: NDArray[np.float32]  # (M, C)
+    counts: NDArray[np.int64]  # frames of each utterance, (U,)
+    states: list[RecurrentState]  # of each, for its next stretch
 
 
 class RecurrentNet:
@@ -68,12 +62,12 @@ class RecurrentNet:
         *,
         ended: bool,  # noqa: ARG002 no frame waits for another
     ) -> StreamOutput:
-        """Process the next frames of some utterances.
+        """Process the next frames of some utterances, from their states of before.
 
         Args:
             frames: float32 (M, F), standardized, utterance after utterance.
             counts: int64 (U,), frames of each, 0 allowed.
-            states: of each, from `start` or from its last stretch.
+            states: of each.
             ended: nothing follows, so frames that wait for others after them are complete, too.
         """
         order = np.argsort(-counts, kind="stable")

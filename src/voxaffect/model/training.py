@@ -41,22 +41,19 @@ def fit(
     seed: int,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[MultiTaskNet, TrainingHistory]:
-    """Train a net until early stopping; keep the epoch with the best dev score.
+    """Train a copy of a net until early stopping: the net of the best epoch, and all epochs.
 
-    The best epoch has the highest dev UA, and among equals the lowest dev loss. In a process group
-    every process computes a share of each batch, and all come to the same net.
+    The best epoch has the highest `Epoch.score`. In a process group every process computes a share
+    of each batch, and all come to the same net.
 
     Args:
-        net: with its initial weights; it is not changed.
+        net: with its initial weights.
         train: frames to train on.
         dev: frames that choose the epoch.
         settings: how to train.
         task_weights: task -> weight in the loss.
         seed: of data order, crops and dropout.
         on_epoch: called with every epoch as it ends.
-
-    Returns:
-        a net with the weights of the best epoch, and all epochs.
 
     Raises:
         TrainingError: the loss is not finite, the processor has no bfloat16 arithmetic, or learned
@@ -168,8 +165,7 @@ def _check_supported(settings: TrainingSettings, world: int) -> None:
 def process_group(device: str) -> Iterator[None]:
     """Join the process group for data parallel training, if `torchrun` has started several.
 
-    Args:
-        device: where the net is trained; decides how gradients are exchanged.
+    The device where the net is trained decides how gradients are exchanged.
     """
     if not distributed.is_torchelastic_launched():
         yield

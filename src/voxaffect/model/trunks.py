@@ -24,36 +24,22 @@ numbers, which a processor's caches hold; 1.8 times as fast as 16,384 at a time.
 
 @dataclass(frozen=True)
 class DnnSettings:
-    """A feed-forward trunk on a window of frames.
+    """A feed-forward trunk on a window of frames."""
 
-    Args:
-        hidden: units a layer.
-        layers: hidden layers.
-        context: frames on each side of the middle one; 12 makes 25 frames, 250 ms.
-        dropout: probability of dropping a unit, below 1.
-    """
-
-    hidden: int = 256
+    hidden: int = 256  # units a layer
     layers: int = 3
-    context: int = 12
-    dropout: float = 0.5
+    context: int = 12  # frames on each side of the middle one: 25 in all, 250 ms
+    dropout: float = 0.5  # probability of dropping a unit, below 1
 
 
 @dataclass(frozen=True)
 class LstmSettings:
-    """A recurrent trunk on the whole utterance.
+    """A recurrent trunk on the whole utterance."""
 
-    Args:
-        hidden: cells a layer and direction.
-        layers: recurrent layers.
-        bidirectional: read the utterance from both ends.
-        dropout: probability of dropping an output of a layer, below 1.
-    """
-
-    hidden: int = 256
+    hidden: int = 256  # cells a layer and direction
     layers: int = 2
     bidirectional: bool = False
-    dropout: float = 0.5
+    dropout: float = 0.5  # probability of dropping an output of a layer, below 1
 
 
 TrunkSettings = DnnSettings | LstmSettings
@@ -133,9 +119,6 @@ class LstmTrunk(nn.Module):
 
     It follows the end; backwards, each sequence is read from its own last frame. `nn.LSTM` would do
     both directions on packed sequences only, which is several times slower on a processor.
-
-    Attributes:
-        directions: the LSTMs of each layer, the forward one and, if there is one, the backward one.
     """
 
     recurrent = True
@@ -147,7 +130,7 @@ class LstmTrunk(nn.Module):
         self.n_hidden = settings.hidden * n_directions
         self.dropout = settings.dropout
         inputs = [n_features] + [self.n_hidden] * (settings.layers - 1)
-        self.directions = [
+        self.directions = [  # of each layer the forward LSTM, and the backward one if there is one
             [nn.LSTM(width, settings.hidden) for _ in range(n_directions)] for width in inputs
         ]
         self.layers = nn.ModuleList(map(nn.ModuleList, self.directions))

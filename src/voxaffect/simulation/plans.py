@@ -77,8 +77,7 @@ def write_takes(root: Path, recording: SimulatedRecording) -> None:
         write_audio(root / take.path, recording.samples[start:stop], recording.rate_hz)
 
 
-Slots = Sequence[tuple[str, str]]
-"""Path and sentence of takes."""
+Slots = Sequence[tuple[str, str]]  # path and sentence of takes
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,6 @@ def _speaker_genders(speakers: Mapping[str, VoiceGroup]) -> dict[str, str]:
 # and chunk; its class is in a list.
 
 AIBO_FOLDER = "IS2009EmotionChallenge"
-AIBO_LABELS = f"{AIBO_FOLDER}/labels/{AIBO_FOLDER}/chunk_labels_5cl_corpus.txt"
 AIBO_MAX_TURNS = 40  # of a child and label
 AIBO_SPEAKERS = _speakers("Ohm_01 b, Ohm_02 g, Ohm_03 b, Mont_01 g, Mont_02 b, Mont_03 g")
 
@@ -145,7 +143,8 @@ def _aibo_slots(child: str, label: str) -> Slots:
 def _aibo_documents(takes: Sequence[Take]) -> dict[str, str]:
     chunks = sorted((PurePath(take.path).stem, take.label) for take in takes)
     labels = "".join(f"{chunk} {label} 0.75\n" for chunk, label in chunks)
-    return {AIBO_LABELS: labels, **_speaker_genders(AIBO_SPEAKERS)}
+    path = f"{AIBO_FOLDER}/labels/{AIBO_FOLDER}/chunk_labels_5cl_corpus.txt"
+    return {path: labels, **_speaker_genders(AIBO_SPEAKERS)}
 
 
 AIBO = TreePlan(
@@ -161,14 +160,12 @@ AIBO = TreePlan(
 
 EMODB_SENTENCES = ("a01", "a02", "a04", "a05", "a07", "b01", "b02", "b03", "b09", "b10")
 
-
 EMODB = TreePlan(
     corpus="emodb",
     channels=(voice.ANECHOIC,),
     speakers=_speakers("03 m, 08 f, 09 f, 10 m, 11 m, 13 f"),
     labels=_labels(
-        ACTED,
-        "N = neutral 4, F = happy 3, T = sad 3, W = angry 5, L = boredom 1, E = disgust 1",
+        ACTED, "N = neutral 4, F = happy 3, T = sad 3, W = angry 5, L = boredom 1, E = disgust 1"
     ),
     slots=lambda speaker, label: [
         (f"wav/{speaker}{sentence}{label}{version}.wav", sentence)
@@ -177,9 +174,8 @@ EMODB = TreePlan(
 )
 
 
+# Short (b) and long (l) phrases, nonsense and questions (domande).
 EMOVO_PHRASES = ["b1", "b2", "b3", "l1", "l2", "l3", "l4", "n1", "n2", "n3", "n4", "n5", "d1", "d2"]
-"""Short and long ones, nonsense and questions (domande)."""
-
 
 EMOVO = TreePlan(
     corpus="emovo",
@@ -343,8 +339,7 @@ RAVDESS = TreePlan(
     channels=(voice.STUDIO,),
     speakers=_speakers("01 m, 02 f, 03 m, 04 f, 05 m, 06 f"),
     labels=_labels(
-        ACTED,
-        "01 = neutral 2, 02 = calm 1, 03 = happy 4, 04 = sad 4, 05 = angry 4, 06 = fear 1",
+        ACTED, "01 = neutral 2, 02 = calm 1, 03 = happy 4, 04 = sad 4, 05 = angry 4, 06 = fear 1"
     ),
     slots=_ravdess_slots,
 )

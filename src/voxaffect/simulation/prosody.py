@@ -31,8 +31,7 @@ class Syllable:
     stressed: bool = False
 
 
-Sentence = tuple[Syllable, ...]
-"""At least one random syllable, of no language."""
+Sentence = tuple[Syllable, ...]  # at least one random syllable, of no language
 
 
 class UtteranceTiming(NamedTuple):
@@ -70,8 +69,7 @@ def draw_sentence(rng: np.random.Generator, n_syllables: int) -> Sentence:
     return tuple(syllables)
 
 
-HESITATIONS = ((PAUSE,), (SCHWA, SCHWA, PAUSE))
-"""Silent and filled pauses."""
+HESITATIONS = ((PAUSE,), (SCHWA, SCHWA, PAUSE))  # silent and filled pauses
 
 
 def draw_timing(

@@ -40,22 +40,18 @@ def simulate(
     progress: Callable[[int, int], None] | None = None,
     n_jobs: int = 1,
 ) -> dict[str, Path]:
-    """Write simulated corpora, one folder each.
+    """Write simulated corpora (keys of `PLANS`), one folder each in `root`: name -> folder.
 
     A file's bytes depend on the seed and on the takes of its session only, not on the order of
-    writing, the number of jobs or other corpora (see `named_rng`). Another call completes an
-    interrupted corpus.
+    writing, the number of jobs or other corpora. Another call completes an interrupted corpus.
 
     Args:
         root: parent of the corpus folders.
         seed: not negative.
         scale: factor on the number of takes per speaker and label, limited by the file names.
-        corpora: keys of `PLANS`.
+        corpora: which.
         progress: called after each session with the number of takes written and planned.
         n_jobs: number of processes, as in joblib.
-
-    Returns:
-        Name of each corpus -> its folder.
 
     Raises:
         ConfigError: unknown corpus, or seed or scale out of range.

@@ -28,8 +28,7 @@ from voxaffect.simulation.prosody import (
 )
 from voxaffect.simulation.speakers import Effect, Friction, Speaker, VoiceParameters
 
-Samples = NDArray[np.float64]
-"""Audio at 16 kHz, (n_samples,)."""
+Samples = NDArray[np.float64]  # audio at 16 kHz, (n_samples,)
 
 
 def amplitude_ratio(level_db: float) -> float:
@@ -129,16 +128,11 @@ def resonators(
 
 
 def vocal_tract(source: Samples, formants_hz: Track, damping: Track, scale: float) -> Samples:
-    """Filter a source by moving formants.
+    """Filter a source of K whole control frames by moving formants F1 to F4, (K, 4).
 
-    Each of K control frames, under a Hann window of 2 frames, is filtered by its own formants, and
+    Each control frame, under a Hann window of 2 frames, is filtered by its own formants, and
     overlap-add fades from one to the next: a recursive filter with changing coefficients clicks.
-
-    Args:
-        source: (n_samples,), K whole control frames; so is the result.
-        formants_hz: F1 to F4, (K, 4).
-        damping: factor on their bandwidths, (K,).
-        scale: formant scale of the speaker, for the formants above F4.
+    `damping` (K,) is a factor on bandwidths, `scale` the speaker's, for the formants above F4.
     """
     hop = source.size // len(formants_hz)
     higher = HIGHER_FORMANTS_HZ * scale
@@ -179,9 +173,7 @@ def friction_noise(friction: Friction, n_samples: int, rng: np.random.Generator)
 
 CONTROL_SAMPLES = round(CONTROL_S * SAMPLE_RATE_HZ)  # samples of a control frame
 
-NEUTRAL_RMS = amplitude_ratio(-32.0)
-"""Level of neutral speech before the channel, with headroom for shouting."""
-
+NEUTRAL_RMS = amplitude_ratio(-32.0)  # of speech before the channel, with headroom for shouting
 AUDIBLE_VOICING = 0.1  # amplitude of voicing below which a sample counts as voiceless
 
 
@@ -209,7 +201,7 @@ def render(sentence: Sentence, voice: VoiceParameters, rng: np.random.Generator)
     source = glottal_source(f0_hz, voice, rng) * voicing
     damping = gaussian_filter1d(timing.hold("damping"), 0.01 / CONTROL_S)
     resonant = vocal_tract(source, formants(timing, voice), damping, voice.formant_scale)
-    samples = normalize_voiced(resonant, voicing)
+    samples = resonant / rms(resonant[voicing >= AUDIBLE_VOICING])
     borders = np.append(timing.starts, timing.n_frames) * CONTROL_SAMPLES
     for phone, start, stop in zip(timing.phones, borders, borders[1:], strict=False):
         if phone.friction is not None:
@@ -223,11 +215,6 @@ def upsample(track: Track) -> Samples:
     """Interpolate control frames (K,) linearly to samples, (K x samples per frame,)."""
     middles = (np.arange(track.size) + 0.5) * CONTROL_SAMPLES
     return np.interp(np.arange(track.size * CONTROL_SAMPLES), middles, track)
-
-
-def normalize_voiced(samples: Samples, voicing: Samples) -> Samples:
-    """Scale samples to unit RMS of the voiced ones."""
-    return samples / rms(samples[voicing >= AUDIBLE_VOICING])
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def telephone(waveform: Waveform, *_: Any, companded: bool) -> Samples:
 
 
 def mu_law(samples: Samples) -> Samples:
-    """Samples (n,) after G.711 mu-law coding and decoding, which clips at full scale."""
+    """Samples after G.711 mu-law coding and decoding, which clips at full scale."""
     file = io.BytesIO()
     sf.write(file, np.clip(samples, -1, 1), TELEPHONE_HZ, format="WAV", subtype="ULAW")
     file.seek(0)
@@ -99,14 +99,9 @@ def room_response(
     """Impulse response of a room: the direct sound, 1, then exponentially decaying noise.
 
     Polack's (1988) model of late reverberation, with the same decay at all frequencies; early
-    reflections are not modeled.
-
-    Args:
-        rng: every draw is another room.
-        rt60_s: reverberation time, in which sound decays by 60 dB.
-        direct_to_reverberant_db: energy ratio of direct to reverberant sound; lower for a more
-            distant microphone.
-        decay_db: decay at which the response ends.
+    reflections are not modeled. Sound decays by 60 dB in the reverberation time `rt60_s`; the
+    energy ratio of direct to reverberant sound is lower for a more distant microphone. The response
+    ends where it has decayed by `decay_db`.
     """
     n_samples = round(rt60_s * SAMPLE_RATE_HZ * decay_db / 60)
     time_s = np.arange(n_samples) / SAMPLE_RATE_HZ

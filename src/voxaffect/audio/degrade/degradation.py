@@ -25,19 +25,14 @@ class Degradation:
 
     Samples beyond full scale are not clipped unless that is the degradation. Severities of one kind
     draw the same random numbers from the same seed: the same noise, only louder.
-
-    Args:
-        group: kind of degradation, such as `noise`.
-        name: kind and severity, such as `white-10db`.
-        severity: with its unit, such as `10 dB SNR`.
-        effect: function of a waveform, a random generator and talkers that returns samples; its
-            keyword arguments are everything else that decides them.
     """
 
-    group: str
-    name: str
-    severity: str
+    group: str  # kind of degradation, such as `noise`
+    name: str  # kind and severity, such as `white-10db`
+    severity: str  # with its unit, such as `10 dB SNR`
     effect: partial[Samples]
+    """Function of a waveform, a random generator and talkers (other speakers) to samples; its
+    keyword arguments are everything else that decides them."""
 
     def settings(self) -> dict[str, Any]:
         """JSON values of everything that decides the result, except the seed and talkers."""
@@ -50,12 +45,9 @@ class Degradation:
         return int(self.effect.keywords.get("n_talkers", 0))
 
     def apply(self, waveform: Waveform, seed: int, talkers: Sequence[Waveform] = ()) -> Waveform:
-        """Degrade a recording; equal samples and seeds give equal bits.
+        """Degrade a waveform at the level of `normalized`, on which companding depends.
 
-        Args:
-            waveform: at the level of `Waveform.normalized`, on which companding depends.
-            seed: of all random numbers, see `utterance_seed`.
-            talkers: recordings of other speakers, for babble.
+        Equal samples, talkers and seeds (see `utterance_seed`) give equal bits.
 
         Raises:
             AudioError: not defined for this recording, such as noise relative to silence.

@@ -12,25 +12,18 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 
 
 def first_seconds(waveform: Waveform, *_: Any, seconds: float) -> Samples:
-    """Silence before the onset of speech, and the first seconds after it; all if it is shorter.
-
-    Raises:
-        AudioError: a silent recording has no onset.
-    """
+    """Silence before the onset of speech, and the first seconds after it; all if it is shorter."""
     return waveform.samples[: max(1, _onset(waveform) + round(seconds * SAMPLE_RATE_HZ))]
 
 
 def first_share(waveform: Waveform, *_: Any, share: float) -> Samples:
-    """Silence before the onset of speech, and a share (0 < share <= 1) of what follows it.
-
-    Raises:
-        AudioError: a silent recording has no onset.
-    """
+    """Silence before the onset of speech, and a share (0 < share <= 1) of what follows it."""
     onset = _onset(waveform)
     return waveform.samples[: max(1, onset + round(share * (waveform.samples.size - onset)))]
 
 
 def _onset(waveform: Waveform) -> int:
+    """First active sample; a silent recording is an `AudioError`."""
     return int(speech_activity(waveform).active.argmax())
 
 
