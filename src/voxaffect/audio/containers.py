@@ -44,10 +44,7 @@ def container_format(stream: BinaryIO) -> str | None:
 
 @contextmanager
 def open_track(stream: BinaryIO, name: str) -> Iterator[tuple[int, int, Iterator[Floats]]]:
-    """Open the first audio track of a container with a `container_format`.
-
-    Yields:
-        sample rate in Hz, number of channels, and samples (n, channels) in blocks.
+    """Open a container's first audio track: rate in Hz, number of channels, blocks (n, channels).
 
     Raises:
         AudioError: the container is damaged, truncated or without audio, or PyAV is missing.

@@ -54,11 +54,7 @@ UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's length of a FLAC stream without one
 
 @dataclass(frozen=True)
 class DecodeLimits:
-    """Limits on the segment's duration, channels and file size, checked before memory is spent.
-
-    Raises:
-        AudioError: a limit is not a positive number.
-    """
+    """Limits, checked before memory is spent; one that is not positive is an `AudioError`."""
 
     max_duration_s: float = 4 * 3600.0
     max_channels: int = 16
@@ -99,9 +95,9 @@ def decode(
     Args:
         source: a file, or the bytes of one.
         start_s: beginning of the segment in seconds.
-        end_s: its end in seconds, None for the end of the recording.
-        limits: on size, channels and duration.
-        name: of the recording, for errors; the path by default.
+        end_s: its end, None for that of the recording.
+        limits: on the file and the segment.
+        name: for errors; the path by default.
 
     Raises:
         AudioError: the recording is missing, empty, truncated, not audio, beyond a limit or not

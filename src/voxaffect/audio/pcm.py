@@ -81,14 +81,10 @@ ENCODINGS = {"s16le": ("<i2", 1 / 32_768), "f32le": ("<f4", 1.0)}
 
 @dataclass(frozen=True)
 class PcmFormat:
-    """Format of raw PCM: sample rate, one of `ENCODINGS` and number of interleaved channels.
-
-    Raises:
-        AudioError: a value is out of range.
-    """
+    """Format of raw PCM, channels interleaved; a value out of range is an `AudioError`."""
 
     rate_hz: int = SAMPLE_RATE_HZ
-    encoding: str = "s16le"
+    encoding: str = "s16le"  # one of `ENCODINGS`
     channels: int = 1
 
     def __post_init__(self) -> None:
@@ -121,11 +117,7 @@ class PcmStream:
         self._rest = b""
 
     def push(self, data: bytes) -> Floats:
-        """Samples (n,) that the next bytes complete.
-
-        Raises:
-            AudioError: a value is not a sample, most likely of another format than stated.
-        """
+        """Samples (n,) that the next bytes complete; what cannot be one is an `AudioError`."""
         data = self._rest + data
         whole = len(data) - len(data) % self._form.frame_bytes
         self._rest = data[whole:]

@@ -23,11 +23,7 @@ SILENCE_RMS = 1e-5
 
 @dataclass(frozen=True)
 class Waveform:
-    """Mono audio at 16 kHz.
-
-    Raises:
-        AudioError: the samples are empty, not one-dimensional or not finite.
-    """
+    """Mono audio at 16 kHz; no samples, several axes or what is not finite are an `AudioError`."""
 
     samples: Floats  # (n_samples,), full scale is 1
     name: str = "waveform"  # for errors, usually the path

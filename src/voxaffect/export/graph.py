@@ -46,10 +46,7 @@ Input = tuple[str, DTypeLike, Shape]
 def build(
     stage: Stage, inputs: Sequence[Input], shapes: Mapping[str, Shape] | None = None
 ) -> bytes:
-    """Build an ONNX file; equal graphs give equal bytes.
-
-    The stage takes the inputs in order and names the outputs; `shapes`, by these names, declares
-    float32 ones.
+    """Build an ONNX file; equal graphs give equal bytes. `shapes` declares float32 outputs.
 
     Raises:
         ExportError: onnxscript is missing.
@@ -114,10 +111,7 @@ def scan(
 
 
 def repeat(op: Op, step: Callable[[Op, Value, Value], Value], times: int, initial: Value) -> Value:
-    """ONNX's Loop: a vector int64 (T,) after a number of steps.
-
-    `step` maps the builder, the index of the step and the vector to the next vector.
-    """
+    """ONNX's Loop: a vector int64 (T,) after steps of builder, index and vector to the next."""
 
     def body(op: Op, number: Value, go_on: Value, state: Value) -> list[Value]:
         return [op.Identity(go_on), step(op, number, state)]

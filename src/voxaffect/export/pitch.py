@@ -100,10 +100,7 @@ def _trace_back(op: Op, into: Value, best: Value, n_states: int, lag: int) -> Va
 def find_peaks(
     op: Op, at_lag: Value, offset: Value, settings: PitchSettings
 ) -> tuple[Value, Value, Value]:
-    """Highest peak in each range of lags as `Peaks`: lag, height, float32 (T, K), power (T, 1).
-
-    Given the autocorrelation, float32 (T, M), and the means of the frames, (T, 1).
-    """
+    """Highest peak in each range of lags as `Peaks`: lag, height, float32 (T, K), power (T, 1)."""
     with part(op, "peaks"):
         power = columns(op, at_lag, 0, 1)
         level = op.Cast(offset, to=DOUBLE)
@@ -162,10 +159,7 @@ def _top(op: Op, at_lag: Value, at: Value) -> tuple[Value, Value]:
 def score_candidates(
     op: Op, peaks: tuple[Value, Value, Value], loudest: Value, settings: PitchSettings
 ) -> tuple[Value, Value, Value, Value]:
-    """As `PitchCandidates`: score, octave and F0, float32 (T, S), and probability, (T, 1).
-
-    Given the recent peak power of each frame, float64 (T, 1).
-    """
+    """As `PitchCandidates`: score, octave and F0, float32 (T, S), and probability, (T, 1)."""
     lag, height, peak_power = peaks
     floor_hz, ceiling_hz = float(settings.floor_hz), float(settings.ceiling_hz)
 
@@ -218,10 +212,7 @@ def recent_peak_power(
 
 
 class Geometry(NamedTuple):
-    """Pitch windows, as in `PeakAnalyzer`.
-
-    Zero-padding is left out of `window`: a shift does not change the power spectrum.
-    """
+    """Pitch windows, as in `PeakAnalyzer`, without zero-padding, as power spectra ignore shifts."""
 
     of: Autocorrelator  # tables of the Python implementation
     grid: FrameGrid
@@ -242,11 +233,7 @@ class Geometry(NamedTuple):
 def autocorrelation(
     op: Op, samples: Value, n_frames: Value, geometry: Geometry
 ) -> tuple[Value, Value]:
-    """Window-compensated autocorrelation, float32 (T, M), and means of frames, (T, 1).
-
-    All frames are computed as if inside their recording. The few at its ends with truncated windows
-    are computed again, and replaced.
-    """
+    """Window-compensated autocorrelation, float32 (T, M), and means of frames, (T, 1)."""
     grid, reach, size = geometry.grid, geometry.reach, len(geometry.window)
     with part(op, "periodicity"):
         halved = _halved(op, samples, n_frames, geometry)
@@ -255,7 +242,7 @@ def autocorrelation(
         at_lag, offset = _whole(op, windows, fourier, geometry)
         if reach <= 0:
             return at_lag, offset
-        # The first and last frames with truncated windows, int64 (E,); repeated if there are few.
+        # The frames at the ends with truncated windows, int64 (E,), are computed again.
         some = table(op, np.arange(math.ceil(reach / grid.hop_samples)), "some")
         last, n_samples = n_frames - 1, length(op, samples)
         edges = op.Concat(op.Min(some, last), op.Max(last - some, 0), axis=0)

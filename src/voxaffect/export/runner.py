@@ -1,7 +1,4 @@
-"""The light way: an exported recognizer answers by onnxruntime, without PyTorch.
-
-What this file imports needs numpy, soundfile and soxr, and PyAV where a recording is a film.
-"""
+"""Inference of an exported recognizer by onnxruntime, without PyTorch."""
 
 from __future__ import annotations
 

@@ -74,10 +74,7 @@ def frames(op: Op, samples: Value, n_frames: Value, size: int, hop: int) -> Valu
 
 
 def waves(op: Op, size: int, n_points: int) -> Value:
-    """Fourier matrix: cosines, then sines, of n / 2 + 1 frequencies, float32 (size, n + 2).
-
-    For frames this short, the matrix product takes a fifth of the time of ONNX's DFT operator.
-    """
+    """Fourier matrix: cosines, then sines, (size, n + 2); five times as fast as ONNX's DFT."""
     cycles = np.outer(np.arange(size), np.arange(n_points // 2 + 1)) % n_points  # exact
     phase = 2 * np.pi / n_points * cycles
     both = np.concatenate([np.cos(phase), np.sin(phase)], axis=1)

@@ -55,10 +55,7 @@ class SideCar(NamedTuple):
     card: Mapping[str, Any]  # the recognizer's: training corpora, seed, versions
 
     def text(self, onnx: bytes, false_alarms: float) -> str:
-        """Content of the file beside these bytes.
-
-        `false_alarms` is the share of in-distribution utterances whose novelty is above 1.
-        """
+        """Content of the file; false alarms are a share of in-distribution utterances."""
         return json_with_digest(
             {
                 "format": FORMAT,
@@ -95,11 +92,7 @@ def side_car_path(onnx: Path) -> Path:
 
 
 def read_pair(onnx: Path) -> tuple[SideCar, bytes]:
-    """Read an exported recognizer: its sidecar, and the bytes of the ONNX file.
-
-    Raises:
-        ArtifactError: a file is missing, changed or of another format.
-    """
+    """Sidecar and ONNX bytes; a missing or changed file, or another format, is `ArtifactError`."""
     content, path = _read(onnx), side_car_path(onnx)
     text = _read(path)
     try:

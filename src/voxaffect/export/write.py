@@ -40,11 +40,7 @@ from voxaffect.taxonomy import EMOTION, TASKS
 
 
 def features(op: Op, samples: Value, extractor: FrameExtractor) -> Value:
-    """Frame features, float32 (T, F), of leveled samples of one frame or more.
-
-    Raises:
-        ExportError: the extractor cannot be exported.
-    """
+    """Frame features, float32 (T, F), of leveled samples; other extractors are an `ExportError`."""
     n_frames = count_frames(op, samples, extractor.grid)
     if isinstance(extractor, LowLevelDescriptors):
         return _low_level(op, samples, n_frames, extractor)

@@ -1,8 +1,4 @@
-"""Dataset and batches of frames: which frames, in which order, gathered at once.
-
-Letters: N utterances, M frames of all of them, B rows of a batch, T frames, r frames of context on
-both sides, F features.
-"""
+"""Dataset and batches: N utterances, M frames of all, B rows, T frames, r of context, F features."""
 
 from __future__ import annotations
 
@@ -47,10 +43,7 @@ class FrameDataset:
     """Standardized frames of utterances end to end in one tensor, in memory or part by part.
 
     A part is half of `max_bytes`, as one is read while the one before is still there; only a single
-    utterance may have more.
-
-    Raises:
-        TrainingError: there are no examples.
+    utterance may have more. No examples are a `TrainingError`.
     """
 
     values: Tensor  # float32 (M, F), on the device; all else is (N,), on the CPU
@@ -80,10 +73,7 @@ class FrameDataset:
         return len(self.examples)
 
     def parts(self, generator: torch.Generator | None = None) -> Iterator[FrameDataset]:
-        """Datasets in memory that hold every utterance once; only this one where it fits.
-
-        The generator draws which utterances are in which part; None keeps their order.
-        """
+        """Datasets in memory, or this one if it is, of all utterances in random or their order."""
         if self.in_memory:
             yield self
             return
@@ -126,14 +116,10 @@ class BatchIndices:
 def collate(
     dataset: FrameDataset, indices: BatchIndices, context: int = 0
 ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """Gather stretches of utterances with r frames of context on both sides into one batch.
+    """Gather stretches of utterances: frames (T + 2 r, B, F), their lengths (B,), labels by task.
 
     The index clamps to the utterance's own frames, so context beyond an edge and padding behind an
     end both repeat the edge frame, and no utterance ever sees another.
-
-    Returns:
-        frames float32 (T + 2 r, B, F), padded to one length; frames of each row that are not
-        padding, int64 (B,); task -> int64 (B,) labels.
     """
     starts, device = dataset.starts[indices.rows], dataset.values.device
     last = starts + dataset.lengths[indices.rows] - 1
@@ -149,10 +135,7 @@ def collate(
 def sequence_batches(
     dataset: FrameDataset, batch_size: int, crop: int | None, generator: torch.Generator
 ) -> Iterator[BatchIndices]:
-    """One pass over the utterances in random order, in batches of similar length.
-
-    A crop is the longest stretch of an utterance, chosen at random; None takes whole utterances.
-    """
+    """All utterances, or random stretches of `crop` frames at most, sorted by length in buckets."""
     lengths = dataset.lengths
     shown = lengths if crop is None else lengths.clamp(max=crop)
     order = torch.randperm(len(lengths), generator=generator)

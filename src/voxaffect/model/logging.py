@@ -21,11 +21,7 @@ SCALARS = {
 
 
 def summary_writer() -> Any:
-    """PyTorch's class of event files; ask for it before hours of work that need it.
-
-    Raises:
-        TrainingError: TensorBoard is not installed.
-    """
+    """PyTorch's class of event files; a `TrainingError` if TensorBoard is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
     except ImportError as fault:
@@ -45,10 +41,7 @@ def open_events(folder: Path) -> Any:
 
 
 def write_events(events: Any, epoch: Epoch, wall_s: float | None = None) -> None:
-    """Add an epoch to events from `open_events`, on disk at once.
-
-    It ended at `wall_s`, in seconds since 1970 or since the training began; None is now.
-    """
+    """Add an epoch that ended at `wall_s` (None is now) to `open_events`, on disk at once."""
     for tag, name in SCALARS.items():
         events.add_scalar(tag, getattr(epoch, name), epoch.number, walltime=wall_s)
     events.flush()
@@ -71,10 +64,7 @@ def begin_log(path: Path) -> None:
 
 
 def log_epoch(path: Path, epoch: Epoch, *, best: bool) -> None:
-    """Append an epoch, and whether it is the best so far; a kill leaves whole lines.
-
-    Numbers stand as they are, so that the losses of equal trainings are equal texts.
-    """
+    """Append an epoch, and whether it is the best so far; a kill leaves whole lines."""
     line = ",".join(map(str, (*astuple(epoch), int(best)))) + "\n"
     with path.open("ab", buffering=0) as file:  # one write, which a kill cannot split
         file.write(line.encode())

@@ -20,10 +20,7 @@ MIN_WEIGHT = 1e-4
 
 
 class TaskWeighting(nn.Module):
-    """Fixed weights (K,) of the tasks in the loss: the paper's equation (1).
-
-    A weight of 0 stays 0: the task is not trained. The asymmetry is GradNorm's.
-    """
+    """Fixed weights (K,) of the tasks in the loss, 0 if not trained: the paper's equation (1)."""
 
     initial: Tensor
 
@@ -72,10 +69,7 @@ class GradNormWeighting(TaskWeighting):
         self.register_buffer("first_losses", torch.zeros_like(weights))
 
     def forward(self, losses: Tensor, shared: Sequence[Tensor]) -> Tensor:
-        """As `TaskWeighting.forward`; sets the gradient of the weights for the optimizer.
-
-        It is that of sum |G - target| in the weights, where G = weight x norm (equation 2).
-        """
+        """As `TaskWeighting.forward`; sets the weights' gradient of equation (2)."""
         slopes = [torch.autograd.grad(loss, shared, retain_graph=True) for loss in losses]
         flat = [torch.cat([part.flatten() for part in of_task]) for of_task in slopes]
         norms = torch.stack([torch.linalg.vector_norm(of_task) for of_task in flat])
@@ -114,9 +108,7 @@ def task_losses(
     class_weights: Mapping[str, Tensor] | None = None,
     over_processes: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """Masked cross-entropy of every task, (K,), in the order of the logits.
-
-    The mean is over the frames whose label is known; 0 where there are none.
+    """Mean cross-entropy over the frames whose label is known (or 0) of every task, (K,).
 
     Args:
         logits: task -> (T, B, C).
@@ -139,10 +131,9 @@ def task_losses(
 
 
 def balanced_weights(targets: Tensor, frames: Tensor, n_classes: int) -> Tensor:
-    """Class weights, float32 (C,), that give every class the same total weight.
+    """Class weights (C,) of equal total for every class by targets and numbers of frames (N,).
 
-    Their mean over the frames is 1; a class without any has 0. Targets and the numbers of frames
-    are int64 (N,); MISSING utterances do not count.
+    Their mean over the frames is 1; MISSING utterances do not count.
     """
     known = targets != MISSING
     mass = torch.bincount(targets[known], frames[known].double(), minlength=n_classes)

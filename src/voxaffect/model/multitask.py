@@ -92,10 +92,7 @@ def posteriors(net: MultiTaskNet, dataset: FrameDataset) -> Posteriors:
 def each_utterance(
     net: MultiTaskNet, dataset: FrameDataset
 ) -> Iterator[tuple[int, dict[str, NDArray[np.float32]]]]:
-    """Each utterance's row in the dataset and posteriors (T, C) of each task, longest first.
-
-    They do not depend on the other rows of the batch, nor on the part of the dataset.
-    """
+    """Each utterance's row in the dataset and posteriors (T, C) of each task, longest first."""
     for part, indices, by_task in _inference(net, dataset):
         in_rows = {task: values.transpose(0, 1).cpu().numpy() for task, values in by_task.items()}
         for b, (row, n_frames) in enumerate(

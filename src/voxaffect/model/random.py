@@ -1,8 +1,4 @@
-"""Random numbers by seed: independent streams, and dropout that draws from one of them.
-
-`torch.nn.Dropout` draws from the generator of the whole program, and in each process anew; here a
-net depends on its seed alone, and several processes come to the net of one.
-"""
+"""Random numbers by seed: independent streams, and dropout that draws from one of them."""
 
 from __future__ import annotations
 
@@ -33,7 +29,7 @@ def generator(seed: int, stream: RandomStream, device: str = "cpu") -> torch.Gen
 
 
 class Dropout:
-    """Dropout for one training step, on the generator's device.
+    """Dropout for one training step; `torch.nn.Dropout` draws from the whole program's generator.
 
     Each of `world` processes draws the masks of the whole batch of `extent` (T, B), so that their
     number does not change the result, and uses every `world`-th row from `rank` on.

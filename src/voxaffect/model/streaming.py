@@ -62,13 +62,10 @@ class RecurrentNet:
         *,
         ended: bool,  # noqa: ARG002 no frame waits for another
     ) -> StreamOutput:
-        """Process the next frames of some utterances, from their states of before.
+        """Process the next standardized frames of some utterances, (M, F), from their states.
 
-        Args:
-            frames: float32 (M, F), standardized, utterance after utterance.
-            counts: int64 (U,), frames of each, 0 allowed.
-            states: of each.
-            ended: nothing follows, so frames that wait for others after them are complete, too.
+        The counts (U,) are of the frames of each, and may be 0. If the utterances have ended,
+        frames that wait for others after them are complete, too.
         """
         order = np.argsort(-counts, kind="stable")
         device = next(self._net.parameters()).device

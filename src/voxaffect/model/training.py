@@ -44,16 +44,8 @@ def fit(
     """Train a copy of a net until early stopping: the net of the best epoch, and all epochs.
 
     The best epoch has the highest `Epoch.score`. In a process group every process computes a share
-    of each batch, and all come to the same net.
-
-    Args:
-        net: with its initial weights.
-        train: frames to train on.
-        dev: frames that choose the epoch.
-        settings: how to train.
-        task_weights: task -> weight in the loss.
-        seed: of data order, crops and dropout.
-        on_epoch: called with every epoch as it ends.
+    of each batch, and all come to the same net. The seed is that of data order, crops and dropout;
+    `on_epoch` is called with every epoch as it ends.
 
     Raises:
         TrainingError: the loss is not finite, the processor has no bfloat16 arithmetic, or learned
@@ -163,10 +155,7 @@ def _check_supported(settings: TrainingSettings, world: int) -> None:
 
 @contextmanager
 def process_group(device: str) -> Iterator[None]:
-    """Join the process group for data parallel training, if `torchrun` has started several.
-
-    The device where the net is trained decides how gradients are exchanged.
-    """
+    """Join the process group, if `torchrun` has started several, for training on a device."""
     if not distributed.is_torchelastic_launched():
         yield
         return

@@ -8,9 +8,6 @@ Directions and sizes of the effects come from the literature on vocal emotion:
 - BS00: Burkhardt & Sendlmeier (2000), synthesis settings that listeners recognized.
 
 Directions are theirs; sizes are rounded to the scales of `Effect` and then scaled by the style.
-
-An emotion is a shift from the speaker's own neutral voice. Its strength varies between utterances,
-and everyday variation is added, so that emotions overlap as they do in recordings.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Prosody and articulation: timing of phones, F0, amplitude and formant tracks.
-
-All tracks are on control frames of 5 ms, K per utterance, the rate at which Klatt (1980) updates a
-formant synthesizer.
-"""
+"""Timing of phones; F0, amplitude and formant tracks on K control frames of 5 ms (Klatt 1980)."""
 
 from __future__ import annotations
 
@@ -18,9 +14,7 @@ from voxaffect.simulation.speakers import CONSONANTS, PAUSE, SCHWA, VOWELS, Phon
 Track = NDArray[np.float64]
 
 CONTROL_S = 0.005  # length of a control frame in seconds
-
-MIN_PHONE_S = 0.03
-"""Shortest phone: Klatt (1979) never compresses a phone below about 40 % of its duration."""
+MIN_PHONE_S = 0.03  # Klatt (1979) never compresses a phone below about 40 % of its duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +119,9 @@ def f0_contour(timing: UtteranceTiming, voice: VoiceParameters, rng: np.random.G
 
 
 def amplitude(timing: UtteranceTiming, voice: VoiceParameters) -> Track:
-    """Amplitude of voicing per control frame, (K,), about 1 in a stressed vowel.
+    """Amplitude of voicing, (K,), about 1 in a stressed vowel, 2 to 5 dB lower in others.
 
-    Unstressed vowels are 2 to 5 dB lower, more so for a wider F0 range, as accents of pitch and of
-    loudness coincide.
+    That is more for a wider F0 range, as accents of pitch and of loudness coincide.
     """
     drop_db = np.clip(voice.f0_range_st / 2, 2.0, 5.0)
     relative = np.where(timing.stressed, 1.0, 10 ** (-drop_db / 20))

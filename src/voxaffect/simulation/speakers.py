@@ -65,21 +65,17 @@ CONSONANTS = (
 
 
 class Effect(NamedTuple):
-    """Change of voice, on D additive scales; zero is no change. Fields as in `VoiceParameters`.
+    """Change of voice, on D additive scales; zero is no change. Fields as in `VoiceParameters`."""
 
-    Suffixes are `st` for semitones, `db` for decibels, `log2` for the log2 of a ratio.
-    `jitter_log2` scales shimmer, too; `formants_log2` rises as spread lips shorten the tract.
-    """
-
-    f0_st: float = 0.0
-    range_log2: float = 0.0
+    f0_st: float = 0.0  # semitones
+    range_log2: float = 0.0  # of a ratio, as all `log2`
     rate_log2: float = 0.0
     intensity_db: float = 0.0
     tilt_db: float = 0.0
     open_quotient: float = 0.0
-    jitter_log2: float = 0.0
+    jitter_log2: float = 0.0  # scales shimmer, too
     breathiness_db: float = 0.0
-    formants_log2: float = 0.0
+    formants_log2: float = 0.0  # rises as spread lips shorten the tract
     final_st: float = 0.0
 
 

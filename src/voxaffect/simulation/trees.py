@@ -43,15 +43,9 @@ def simulate(
     """Write simulated corpora (keys of `PLANS`), one folder each in `root`: name -> folder.
 
     A file's bytes depend on the seed and on the takes of its session only, not on the order of
-    writing, the number of jobs or other corpora. Another call completes an interrupted corpus.
-
-    Args:
-        root: parent of the corpus folders.
-        seed: not negative.
-        scale: factor on the number of takes per speaker and label, limited by the file names.
-        corpora: which.
-        progress: called after each session with the number of takes written and planned.
-        n_jobs: number of processes, as in joblib.
+    writing, the number of jobs or other corpora. Another call completes an interrupted corpus. The
+    scale is a factor on the number of takes per speaker and label, limited by the file names;
+    `progress` is called after each session with the number of takes written and planned.
 
     Raises:
         ConfigError: unknown corpus, or seed or scale out of range.

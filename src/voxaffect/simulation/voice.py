@@ -1,7 +1,4 @@
-"""Source-filter synthesis of speech, and the recording channel.
-
-All functions work on sample arrays; nothing loops over samples or periods.
-"""
+"""Source-filter synthesis of speech, and the recording channel."""
 
 from __future__ import annotations
 
@@ -116,10 +113,9 @@ RESPONSE_SAMPLES = 768
 def resonators(
     frequencies_hz: NDArray[np.float64], bandwidths_hz: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Denominators 1 + a1 / z + a2 / z^2 of Klatt's (1980) resonators, (..., 3).
+    """Denominators 1 + a1 / z + a2 / z^2 of Klatt's (1980) resonators, (..., 3); shapes broadcast.
 
-    The numerator for unit gain at 0 Hz is their sum. Bandwidths are those between the half-power
-    points; shapes broadcast.
+    Their sum is the numerator for unit gain at 0 Hz. Bandwidths are between half-power points.
     """
     f, b = np.broadcast_arrays(frequencies_hz, bandwidths_hz)
     radius = np.exp(-np.pi * b / SAMPLE_RATE_HZ)

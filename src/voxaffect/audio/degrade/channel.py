@@ -1,7 +1,4 @@
-"""Transmission channels, each `(waveform, ...) -> samples`: telephone, lossy codecs and rooms.
-
-Length and delay of the recording are kept.
-"""
+"""Transmission channels, `(waveform, ...) -> samples`, that keep length and delay."""
 
 from __future__ import annotations
 

@@ -47,10 +47,8 @@ class Degradation:
     def apply(self, waveform: Waveform, seed: int, talkers: Sequence[Waveform] = ()) -> Waveform:
         """Degrade a waveform at the level of `normalized`, on which companding depends.
 
-        Equal samples, talkers and seeds (see `utterance_seed`) give equal bits.
-
-        Raises:
-            AudioError: not defined for this recording, such as noise relative to silence.
+        Equal arguments give equal bits; what is not defined, such as noise relative to silence, is
+        an `AudioError`.
         """
         samples = self.effect(waveform, np.random.default_rng(seed), talkers)
         return Waveform(samples.astype(np.float32), waveform.name)

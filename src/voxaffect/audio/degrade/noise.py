@@ -39,10 +39,7 @@ def speech_activity(waveform: Waveform) -> Activity:
 
     The level of speech without pauses: a sample is active if, within the hangover before it, a
     smoothed envelope reached a threshold 15.9 dB below the level of the active samples. If there
-    is no such threshold, as for a single click, all samples are active.
-
-    Raises:
-        AudioError: the recording is silent.
+    is no such threshold, as for a single click, all are. A silent recording is an `AudioError`.
     """
     mean = waveform.rms()
     if mean < SILENCE_RMS:
@@ -149,11 +146,7 @@ def babble(
     snr_db: float,
     n_talkers: int,
 ) -> Samples:
-    """Add the first talkers at an SNR to all together, each at the same active speech level.
-
-    Raises:
-        AudioError: there are no talkers, or a recording is silent.
-    """
+    """Add the first talkers (none are an `AudioError`) of equal level at an SNR to all together."""
     if not talkers:
         raise AudioError(
             f"{waveform.name}: babble takes recordings of other speakers, and there are none; "
