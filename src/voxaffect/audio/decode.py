@@ -126,7 +126,19 @@ def open_recording(
     called = name or (printable(source) if isinstance(source, Path) else "recording")
     segment = _Segment(called, start_s, end_s, limits)
     with _open(source, called) as stream:
-        _check_stream(stream, limits, called)
+        head = stream.read(len(LFS_POINTER))
+        size = stream.seek(0, io.SEEK_END)
+        stream.seek(0)
+        if size == 0:
+            raise AudioError(f"{called}: is empty (0 bytes); copy or download it again")
+        if size > limits.max_bytes:
+            raise RecordingLimitError(
+                f"{called}: has {size} bytes, more than the limit of {limits.max_bytes}"
+            )
+        if head == LFS_POINTER:
+            raise AudioError(
+                f"{called}: is a Git LFS pointer, not the recording; run `git lfs pull`"
+            )
         opener = _open_container if container_format(stream) else _open_sndfile
         with opener(stream, segment) as recording:
             yield recording
@@ -234,21 +246,6 @@ def _open(source: Path | bytes, name: str) -> BinaryIO:
         raise AudioError(f"{name}: no such file; check the path") from fault
     except OSError as fault:
         raise AudioError(f"{name}: cannot be opened ({fault.strerror}); check it") from fault
-
-
-def _check_stream(stream: BinaryIO, limits: DecodeLimits, name: str) -> None:
-    """Check the size and the first bytes, and rewind."""
-    head = stream.read(len(LFS_POINTER))
-    size = stream.seek(0, io.SEEK_END)
-    stream.seek(0)
-    if size == 0:
-        raise AudioError(f"{name}: is empty (0 bytes); copy or download it again")
-    if size > limits.max_bytes:
-        raise RecordingLimitError(
-            f"{name}: has {size} bytes, more than the limit of {limits.max_bytes}"
-        )
-    if head == LFS_POINTER:
-        raise AudioError(f"{name}: is a Git LFS pointer, not the recording; run `git lfs pull`")
 
 
 @contextmanager

@@ -139,21 +139,16 @@ def posteriors(op: Op, x: Value, net: MultiTaskNet) -> dict[str, Value]:
 def trunk(op: Op, x: Value, settings: DnnSettings | LstmSettings, weights: Weights) -> Value:
     """Hidden states (T, H) of standardized frames (T, F)."""
     if isinstance(settings, DnnSettings):
-        x = _in_context(op, x, settings.context)
+        frame = op.Unsqueeze(arange(op, length(op, x)), [1])
+        around = frame + table(op, np.arange(-settings.context, settings.context + 1), "context")
+        inside = op.Max(op.Min(around, length(op, x) - 1), 0)  # edge frames are repeated
+        x = op.Flatten(op.Gather(x, inside), axis=1)  # (T, (2 r + 1) F)
         for layer in range(settings.layers):
             x = op.Relu(_linear(op, x, weights, f"trunk.layers.{layer}"))
         return x
     for layer in range(settings.layers):
         x = _lstm(op, x, weights, f"trunk.layers.{layer}", settings)
     return x
-
-
-def _in_context(op: Op, x: Value, context: int) -> Value:
-    """Context windows of frames, (T, (2 r + 1) F); edge frames are repeated."""
-    frame = op.Unsqueeze(arange(op, length(op, x)), [1])
-    around = frame + table(op, np.arange(-context, context + 1), "context")
-    inside = op.Max(op.Min(around, length(op, x) - 1), 0)
-    return op.Flatten(op.Gather(x, inside), axis=1)
 
 
 def _linear(op: Op, x: Value, weights: Weights, name: str) -> Value:

@@ -220,15 +220,6 @@ class Geometry(NamedTuple):
     lead: int  # samples from the begin of the first window, before decimation, to the frame
     reach: int  # samples by which a window exceeds its frame on either side; may be negative
 
-    @classmethod
-    def from_settings(cls, settings: PitchSettings, grid: FrameGrid) -> Geometry:
-        """Compute from the settings of pitch."""
-        n_lags, half = settings.borders[-1] + REACH, grid.window_samples // 2
-        of = Autocorrelator.of(settings.taper_samples, n_lags, RATE_HZ, "cpu")
-        padded: NDArray[np.float32] = of.window.numpy()
-        window = padded[padded != 0]
-        return cls(of, grid, window, len(window) + TAPS // 2 - 1 - half, of.reach - half)
-
 
 def autocorrelation(
     op: Op, samples: Value, n_frames: Value, geometry: Geometry
@@ -301,7 +292,12 @@ def pitch(
     op: Op, samples: Value, n_frames: Value, grid: FrameGrid, settings: PitchSettings
 ) -> tuple[Value, Value]:
     """Probability of voicing and F0 in Hz, 0 where unvoiced, of leveled samples: (T, 1) each."""
-    geometry = Geometry.from_settings(settings, grid)
+    n_lags, half = settings.borders[-1] + REACH, grid.window_samples // 2
+    of = Autocorrelator.of(settings.taper_samples, n_lags, RATE_HZ, "cpu")
+    padded: NDArray[np.float32] = of.window.numpy()
+    window = padded[padded != 0]
+    lead, reach = len(window) + TAPS // 2 - 1 - half, of.reach - half
+    geometry = Geometry(of, grid, window, lead, reach)
     at_lag, offset = autocorrelation(op, samples, n_frames, geometry)
     peaks = find_peaks(op, at_lag, offset, settings)
     loudest = recent_peak_power(op, peaks[2], n_frames, settings, grid.hop_s)

@@ -43,7 +43,10 @@ def features(op: Op, samples: Value, extractor: FrameExtractor) -> Value:
     """Frame features, float32 (T, F), of leveled samples; other extractors are an `ExportError`."""
     n_frames = count_frames(op, samples, extractor.grid)
     if isinstance(extractor, LowLevelDescriptors):
-        return _low_level(op, samples, n_frames, extractor)
+        descriptors = short_time(op, samples, n_frames, extractor.grid)
+        probability, f0_hz = pitch(op, samples, n_frames, extractor.grid, extractor.pitch)
+        f0 = log_f0(op, f0_hz) if extractor.log_f0 else f0_hz
+        return over_time(op, op.Concat(descriptors, probability, f0, axis=1))
     if isinstance(extractor, LogMel):
         return _log_mel(op, samples, n_frames, extractor)
     kind = extractor.settings().get("extractor", type(extractor).__name__)
@@ -51,13 +54,6 @@ def features(op: Op, samples: Value, extractor: FrameExtractor) -> Value:
         f"features of the kind {kind!r} cannot be exported to ONNX; export a recognizer trained on "
         "low-level descriptors or log-mel spectra"
     )
-
-
-def _low_level(op: Op, samples: Value, n_frames: Value, extractor: LowLevelDescriptors) -> Value:
-    descriptors = short_time(op, samples, n_frames, extractor.grid)
-    probability, f0_hz = pitch(op, samples, n_frames, extractor.grid, extractor.pitch)
-    f0 = log_f0(op, f0_hz) if extractor.log_f0 else f0_hz
-    return over_time(op, op.Concat(descriptors, probability, f0, axis=1))
 
 
 def _log_mel(op: Op, samples: Value, n_frames: Value, extractor: LogMel) -> Value:
@@ -103,22 +99,19 @@ def _outputs(op: Op, frames: Value, recognizer: NetRecognizer) -> dict[str, Valu
     classifier, elm = recognizer.classifier, recognizer.settings.elm
     x = standardized(op, frames, classifier.standardizer_)
     by_task = posteriors(op, x, classifier.net_)
-    probabilities = decide(
-        op,
-        list(by_task.values()) if elm.subtasks else [by_task[EMOTION.name]],
-        classifier.elm_,
-        EMOTION.n_classes,
-        threshold=elm.threshold,
-        temperature=classifier.calibration_.temperature,
-    )
-    timeline = by_task.pop(EMOTION.name)
-    subtasks = {task: op.Squeeze(mean(op, values), [0]) for task, values in by_task.items()}
-    return {
-        PROBABILITIES: probabilities,
-        TIMELINE: timeline,
-        NOVELTY: novelty(op, x, recognizer.novelty_),
-        **subtasks,
+    outputs = {
+        PROBABILITIES: decide(
+            op,
+            list(by_task.values()) if elm.subtasks else [by_task[EMOTION.name]],
+            classifier.elm_,
+            EMOTION.n_classes,
+            threshold=elm.threshold,
+            temperature=classifier.calibration_.temperature,
+        ),
+        TIMELINE: by_task.pop(EMOTION.name),
     }
+    subtasks = {task: op.Squeeze(mean(op, values), [0]) for task, values in by_task.items()}
+    return {**outputs, NOVELTY: novelty(op, x, recognizer.novelty_), **subtasks}
 
 
 def export(recognizer: NetRecognizer, out: Path) -> None:

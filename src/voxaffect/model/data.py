@@ -1,4 +1,4 @@
-"""Dataset and batches: N utterances, M frames of all, B rows, T frames, r of context, F features."""
+"""Dataset and batches: N utterances, M frames in all, B rows, T frames, r context, F features."""
 
 from __future__ import annotations
 

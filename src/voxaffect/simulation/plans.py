@@ -104,12 +104,10 @@ class TreePlan:
         return min(max(1, wanted), len(self.slots(speaker, label)))
 
 
-GROUPS = {"m": MALE, "f": FEMALE, "b": MALE_CHILD, "g": FEMALE_CHILD}
-
-
 def _speakers(listed: str) -> dict[str, VoiceGroup]:
     """Speaker code -> group, of a list such as `03 m, 08 f`."""
-    return {code: GROUPS[group] for code, group in map(str.split, listed.split(", "))}
+    groups = {"m": MALE, "f": FEMALE, "b": MALE_CHILD, "g": FEMALE_CHILD}
+    return {code: groups[group] for code, group in map(str.split, listed.split(", "))}
 
 
 def _labels(style: Style, listed: str) -> dict[str, LabelPlan]:
