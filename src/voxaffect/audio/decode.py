@@ -1,8 +1,7 @@
-"""Decoding of audio files to 16 kHz mono: open, seek, downmix, resample.
+"""Decoding of audio files to 16 kHz mono: open, seek, downmix, resample, all block by block.
 
 libsndfile reads WAV, FLAC, Ogg Vorbis and Opus, MP3, AIFF, AU, CAF and uncompressed SPHERE files,
-PyAV films and web recordings; soxr resamples. All work block by block, so that a recording takes
-the memory of its 16 kHz samples, whatever its own rate and channels are.
+PyAV films and web recordings; soxr resamples.
 """
 
 from __future__ import annotations
@@ -44,8 +43,7 @@ RATES_HZ = (1_000, 768_000)  # lowest and highest valid sample rate
 BLOCK = 1 << 16  # number of source frames in memory at a time
 LFS_POINTER = b"version https://git-lfs"
 
-END_TOLERANCE_S = 0.1
-"""Time that a segment may end after its file: label files round, and cut at the next onset."""
+END_TOLERANCE_S = 0.1  # of segments after the file: label files round, and cut at the next onset
 
 # libsndfile notes in its log where a chunk announces more bytes than the file has.
 ANNOUNCED = re.compile(r"(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)")

@@ -75,8 +75,8 @@ def _import_sounddevice() -> Any:
     return sounddevice
 
 
+# NumPy's type of a sample, and the factor to a full scale of 1.
 ENCODINGS = {"s16le": ("<i2", 1 / 32_768), "f32le": ("<f4", 1.0)}
-"""NumPy's type of a sample (little-endian), and the factor to a full scale of 1."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Audio quality warnings: short, clipped, noisy, music-like or narrow-band recordings.
 
-Each warning has a stable code for programs and a sentence for people. Thresholds are set so that
-clean studio speech raises none; `docs/predict.md` states how often each occurs on real corpora.
+Clean studio speech raises none; `docs/predict.md` states how often each occurs on real corpora.
 """
 
 from __future__ import annotations
@@ -58,8 +57,7 @@ DIFFERENCES = np.array(
 )
 """ln E|x| - E ln|x| at each of these ratios, by numerical integration of the model."""
 
-MIN_MAGNITUDE = 1e-4
-"""Lower limit of magnitudes, as a share of their mean: digital silence has no logarithm."""
+MIN_MAGNITUDE = 1e-4  # as a share of the mean magnitude: digital silence has no logarithm
 
 
 def estimate_snr_db(samples: Floats) -> float:
@@ -96,7 +94,6 @@ def power_spectra(samples: Floats) -> Floats:
 
 BAND_HZ = 250
 SPEECH_HZ = (300, 3400)  # band of every telephone, reference for the level of other bands
-
 EMPTY_DB = 55.0
 """A band this far below speech is empty. Consonants of wide-band speech are 15 to 30 dB below it,
 stop bands of resamplers 60 and more, the last bit of 16-bit audio about 75."""
@@ -118,9 +115,7 @@ LAG = 2
 stretches in which a voice keeps its pitch."""
 
 RANGE_HZ = (200, 4000)
-SMOOTHING_BINS = 33
-"""Width of the subtracted moving mean, 516 Hz: it removes formants and keeps harmonics."""
-
+SMOOTHING_BINS = 33  # of the subtracted mean, 516 Hz: it removes formants and keeps harmonics
 MIN_CORRELATION = 0.6  # correlation above which two fine structures are the same
 LOUD_DB = 25.0  # windows further below the loudest are pauses and reverberation
 MIN_PAIRS = 5  # fewest pairs of windows for a share

@@ -16,31 +16,19 @@ from numpy.typing import DTypeLike, NDArray
 
 from voxaffect.errors import ExportError
 
-END = np.iinfo(np.int64).max
-"""End of an axis, for slices."""
-
-OPSET = 18
-"""Operator set version: the first whose reductions all take axes as inputs."""
-
-IR_VERSION = 8
-"""File format version released with `OPSET`, for older runtimes."""
+END = np.iinfo(np.int64).max  # end of an axis, for slices
+OPSET = 18  # operator set version: the first whose reductions all take axes as inputs
+IR_VERSION = 8  # file format version released with `OPSET`, for older runtimes
 
 FLOAT, INT64, BOOL, DOUBLE = 1, 7, 9, 11
 """ONNX element types, for `op.Cast(x, to=...)`."""
 
-Op = Any
-"""onnxscript's `OpBuilder`, whose methods are the operators of ONNX."""
-
-Value = Any
-"""onnxscript's `ir.Value`: output of a node, input, or initializer."""
-
+Op = Any  # onnxscript's `OpBuilder`, whose methods are the operators of ONNX
+Value = Any  # onnxscript's `ir.Value`: output of a node, input, or initializer
 Stage = Callable[..., Mapping[str, Value]]
 
-Shape = Sequence[int | str]
-"""Size of each axis, or the name of a dynamic one."""
-
-Input = tuple[str, DTypeLike, Shape]
-"""Name, type and shape of an input of a graph."""
+Shape = Sequence[int | str]  # size of each axis, or the name of a dynamic one
+Input = tuple[str, DTypeLike, Shape]  # name, type and shape of an input of a graph
 
 
 def build(

@@ -1,7 +1,5 @@
 """ONNX graph of gain normalization, net, functionals, ELM, calibration and novelty.
 
-The net's weights are read by the names of its parameters; dropout is inactive.
-
 Letters: T frames, F features, H hidden, C classes, L hidden units and K seen classes of the ELM.
 """
 

@@ -40,9 +40,7 @@ def output_shapes(classes: Mapping[str, Sequence[str]]) -> dict[str, tuple[int |
 
 FORMAT = 1
 
-LONGEST_S = 600.0
-"""Longest recording for onnxruntime, which needs about 1 MB per second."""
-
+LONGEST_S = 600.0  # longest recording for onnxruntime, which needs about 1 MB per second
 REMEDY = "export the recognizer again"
 
 

@@ -72,10 +72,8 @@ def _log_mel(op: Op, samples: Value, n_frames: Value, extractor: LogMel) -> Valu
 def graph_of(recognizer: NetRecognizer) -> bytes:
     """Bytes of an ONNX file that predicts as a trained recognizer does.
 
-    Input is `samples`, float32 (n_samples,), 16 kHz mono as decoded. Outputs, all float32, are
-    `probabilities` (C,) of the emotion classes, `timeline` (T, C), their posteriors in each frame,
-    `novelty` (), and for every subtask, by its name, the mean posteriors of its classes. They are
-    NaN for recordings that Python refuses.
+    Input and outputs are those of `side_car`, and for every subtask, by its name, the mean
+    posteriors of its classes. They are NaN for recordings that Python refuses.
 
     Raises:
         ExportError: the features cannot be exported, or onnxscript is missing.

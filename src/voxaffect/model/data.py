@@ -16,8 +16,7 @@ from voxaffect.features.standardize import Standardizer
 BUCKET_BATCHES = 8
 """Batches sorted by length together: enough to pad little, few enough to keep the order random."""
 
-INFERENCE_FRAMES = 16_384
-"""Frames, padding included, that a batch without gradients holds at most."""
+INFERENCE_FRAMES = 16_384  # frames, padding included, that a batch without gradients holds at most
 
 
 @dataclass(frozen=True)

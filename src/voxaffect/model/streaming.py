@@ -1,8 +1,7 @@
 """Streaming inference: a net that processes utterances while they last, many at a time.
 
-No frame is processed twice: LSTM states are carried from one stretch of frames to the next, or the
-frames that coming windows reach back to. The state is a value that the caller keeps, so a stretch
-can be processed on trial: keep the state from before it, and nothing has changed.
+No frame is processed twice: the caller keeps LSTM states from one stretch of frames to the next, or
+the frames that coming windows reach back to, and may process a stretch on trial.
 
 Letters: U utterances, M frames of all of them end to end, F features, C classes of all tasks side
 by side, in the order of the net's heads; L layers, H cells, r frames of context.

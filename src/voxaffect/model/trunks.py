@@ -139,16 +139,13 @@ class LstmTrunk(nn.Module):
 
     @torch.no_grad()
     def initialize(self, generator: Generator) -> None:
-        """Draw Glorot input weights and orthogonal recurrences (Saxe et al. 2014).
-
-        A forget bias of 1 lets gradients through from the start (Jozefowicz et al. 2015).
-        """
+        """Glorot input weights, orthogonal recurrences (Saxe et al. 2014), a forget bias of 1."""
         for cells in (cells for layer in self.directions for cells in layer):
             W, U, input_bias, recurrent_bias = cells.parameters()  # 4 H rows: gates i, f, g, o
             nn.init.xavier_uniform_(W, generator=generator)
             for gate in U.chunk(4):
                 nn.init.orthogonal_(gate, generator=generator)
-            input_bias.zero_().chunk(4)[1].fill_(1.0)
+            input_bias.zero_().chunk(4)[1].fill_(1.0)  # Jozefowicz et al. 2015
             recurrent_bias.zero_()
 
     def forward(self, x: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> Tensor:

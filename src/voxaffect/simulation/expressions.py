@@ -75,12 +75,9 @@ class Style(NamedTuple):
     """Speaking style."""
 
     naturalness: str  # a class of `taxonomy.NATURALNESS`
-    effect_scale: float
-    """Factor on the effects of emotion. Portrayals exaggerate: Williams & Stevens (1972), Batliner
-    et al. (2003)."""
+    effect_scale: float  # portrayals exaggerate: Williams & Stevens (1972), Batliner et al. (2003)
     spread_scale: float  # factor on the variation between utterances
-    articulation: float
-    """1 is all the way; conversation undershoots (Lindblom 1963; Picheny et al. 1986)."""
+    articulation: float  # conversation undershoots 1 (Lindblom 1963; Picheny et al. 1986)
     pause_rate: float  # as in `VoiceParameters`
 
 

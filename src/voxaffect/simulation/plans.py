@@ -365,8 +365,7 @@ URDU = TreePlan(
 )
 
 
-PAPER = ("aibo", "emodb", "enterface", "ldc", "iemocap")
-"""The five corpora of Kim et al. (2017)."""
+PAPER = ("aibo", "emodb", "enterface", "ldc", "iemocap")  # the corpora of Kim et al. (2017)
 
 PLANS: dict[str, TreePlan] = {
     plan.corpus: plan for plan in (AIBO, EMODB, ENTERFACE, LDC, IEMOCAP, RAVDESS, EMOVO, URDU)

@@ -64,10 +64,7 @@ def glottal_source(f0_hz: Samples, voice: VoiceParameters, rng: np.random.Genera
 
 
 def jittered_cycles(f0_hz: Samples, jitter: float, rng: np.random.Generator) -> Samples:
-    """Number of glottal cycles since the beginning, per sample, with random periods, (n_samples,).
-
-    The integral of F0 counts steady cycles; cycle i lasts 1 + d_i of them.
-    """
+    """Number of glottal cycles since the beginning, per sample, with random periods."""
     steady = np.cumsum(f0_hz) / SAMPLE_RATE_HZ
     n_cycles = 2 * int(steady[-1]) + 2  # more than enough, however short the periods are
     durations = 1 + rng.normal(0, jitter / MEAN_DIFFERENCE, n_cycles)
@@ -101,9 +98,7 @@ def spectral_tilt(samples: Samples, tilt_db: float, at_hz: float = 3000.0) -> Sa
 
 BANDWIDTHS_HZ = np.array([70.0, 90.0, 140.0, 200.0])  # of F1 to F4 in vowels (Klatt 1980)
 
-HIGHER_FORMANTS_HZ = np.array([4500.0, 5500.0, 6500.0, 7500.0])
-"""F5 and above of a uniform tube of 17.5 cm, odd multiples of c / 4 L."""
-
+HIGHER_FORMANTS_HZ = np.array([4500.0, 5500.0, 6500.0, 7500.0])  # of a uniform tube of 17.5 cm
 TOP_HZ = 0.96 * SAMPLE_RATE_HZ / 2  # higher formants, as of a short vocal tract, are left out
 RESPONSE_SAMPLES = 768
 """Length of a frame and its response: after 10 ms, 38 ms in which a formant 70 Hz wide decays by

@@ -15,8 +15,7 @@ from voxaffect.audio.waveform import Waveform
 
 CLEAN = "clean"  # name of the condition without degradation
 
-Samples = NDArray[np.floating]
-"""Audio at 16 kHz, (n_samples,)."""
+Samples = NDArray[np.floating]  # audio at 16 kHz, (n_samples,)
 
 
 @dataclass(frozen=True)

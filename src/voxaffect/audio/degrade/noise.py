@@ -77,12 +77,8 @@ def add_noise(waveform: Waveform, noise: Samples, snr_db: float) -> Samples:
     return waveform.samples + noise * 10 ** ((level_db - snr_db) / 20) / level
 
 
-LOWEST_HZ = 20.0
-"""Below it nothing is audible, and a falling spectrum would have most of its power there."""
-
-MIN_SAMPLES = round(SAMPLE_RATE_HZ / LOWEST_HZ)
-"""One period of it: shorter noise is cut from noise of this length."""
-
+LOWEST_HZ = 20.0  # below it nothing is audible, and falling spectra would have most of their power
+MIN_SAMPLES = round(SAMPLE_RATE_HZ / LOWEST_HZ)  # a period; shorter noise is cut from this length
 ENGINE_HZ = (40.0, 70.0)  # firing frequencies of engines at idle and in slow traffic
 N_HARMONICS = 20
 PASSING_S = 4.0  # time that a vehicle takes to pass
