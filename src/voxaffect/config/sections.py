@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.errors import ConfigError
-from voxaffect.evaluation.splits.folds import Protocol
+from voxaffect.evaluation.splits.folds import Dev, Protocol
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.lld.pitch_settings import PitchSettings
@@ -36,7 +36,6 @@ _Several = Annotated[tuple[_T, ...], Field(min_length=1), AfterValidator(_distin
 
 
 def _with_all(shares: tuple[float, ...]) -> tuple[float, ...]:
-    """Shares that include the whole training set, by which systems are compared."""
     if 1 not in shares:
         raise ValueError("1.0, all of the training data, must be included")
     return shares
@@ -48,7 +47,7 @@ class EvaluateSection(Strict):
     protocols: _Several[Protocol] = ("within", "cross", "aggregated")
     systems: _Several[str] = ("dnn-stl", "lstm-stl", "dnn-mtl", "lstm-mtl", "svm")
     seeds: _Several[Annotated[int, Field(ge=0)]] = (0,)
-    dev: Literal["utterances", "speakers"] = "utterances"
+    dev: Dev = "utterances"
     split_style: tuple[str, ...] = ()
     split_seed: Annotated[int, Field(ge=0)] = 0
     train_shares: Annotated[

@@ -26,8 +26,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 def keep_freed_memory() -> None:
     """Let glibc keep large freed blocks; affects the whole process, so programs call it.
 
-    A training step on 128 utterances frees hundreds of megabytes of activations; if returned to the
-    kernel, every page faults and is zeroed again in the next step.
+    Activations that a training step returns to the kernel are zeroed page by page in the next.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -39,8 +38,7 @@ def keep_freed_memory() -> None:
 def import_without_gc() -> Iterator[None]:
     """No garbage collection during imports, nor ever of what they make; programs call it.
 
-    PyTorch makes half a million permanent objects. Traversing them again and again takes a quarter
-    of the time to the first prediction.
+    Traversing PyTorch's half a million permanent objects takes a quarter of the time to start.
     """
     gc.disable()
     try:

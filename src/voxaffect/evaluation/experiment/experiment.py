@@ -197,10 +197,10 @@ def _check_features(plan: Plan, datasets: Mapping[str | None, Dataset]) -> None:
 
 def _batches(jobs: Iterable[Job]) -> list[Batch]:
     """Jobs in their order; those that share a net are computed together."""
-    by_net: dict[Hashable, list[Job]] = defaultdict(list)
+    by_net: dict[Hashable, Batch] = defaultdict(tuple)
     for job in jobs:
-        by_net[job.net_key].append(job)
-    return [tuple(batch) for batch in by_net.values()]
+        by_net[job.net_key] += (job,)
+    return [*by_net.values()]
 
 
 def _failure(reason: str, fold: str = "", system: str = "", seed: str = "") -> dict[str, str]:

@@ -153,12 +153,7 @@ class CorpusSummary:
 
 
 def summarize(
-    whole: Corpus,
-    used: Corpus,
-    taxonomy: Taxonomy,
-    *,
-    refused: Mapping[str, int],
-    speech_s: float,
+    whole: Corpus, used: Corpus, taxonomy: Taxonomy, *, refused: Mapping[str, int], speech_s: float
 ) -> CorpusSummary:
     """Summary of a corpus; `refused` has numbers of recordings that cannot be used, by kind."""
     excluded = Counter(u.label for u in whole.utterances if taxonomy.emotion(u) is None)

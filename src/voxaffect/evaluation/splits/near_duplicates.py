@@ -38,11 +38,8 @@ def near_copies(
 ) -> dict[str, int]:
     """Groups of near duplicates: connected components of pairs that nearly agree.
 
-    Time is quadratic in utterances of similar length, by matrix products: 1 s for ten thousand.
-
-    Args:
-        features: id -> frames, float32 (T, F).
-        contents: id -> hash of the audio; of equal ones only the first is compared.
+    Time is quadratic in utterances of similar length, by matrix products: 1 s for ten thousand. Of
+    utterances with equal `contents` (hash of the audio, by id) only the first is compared.
 
     Returns:
         Id -> number of its group, for every utterance with a duplicate or near duplicate.

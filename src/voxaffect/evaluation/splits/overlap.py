@@ -91,12 +91,11 @@ class LeftOutPart:
 
 @dataclass(frozen=True)
 class Overlaps:
-    """What the corpora of an experiment have, lack and share.
+    """What the corpora of an experiment have, lack and share, in the order of parts.
 
     Args:
-        left_out: folds of the `cross` protocol, in the order of parts.
+        left_out: folds of the `cross` protocol.
         refused: why others cannot be built, a sentence each.
-        pairs: what every two parts share, in the order of parts.
     """
 
     parts: tuple[Part, ...]

@@ -28,11 +28,7 @@ Name = Callable[[Utterance], str | None]  # name or key of an utterance, None wh
 
 @dataclass(frozen=True)
 class UtteranceGroup:
-    """Utterances of one corpus, `emodb`, or of one style of it, `iemocap:acted`.
-
-    Args:
-        title: full name of its distribution; equal titles are one distribution.
-    """
+    """Utterances of one corpus or of one style of it; corpora of one title are one distribution."""
 
     name: str
     corpus: str
