@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -51,12 +51,12 @@ def test_calibrated_confidences_have_no_error() -> None:
 
 def test_confident_and_always_wrong_is_the_worst() -> None:
     found = measure(predictions([1.0] * 8, [False] * 8))
-    assert astuple(found) == pytest.approx((0, 1, 1, 1, 1, 2, 1))
+    assert found == pytest.approx((0, 1, 1, 1, 1, 2, 1))
 
 
 def test_confident_and_always_correct_is_the_best() -> None:
     found = measure(predictions([1.0] * 8, [True] * 8))
-    assert astuple(found) == pytest.approx((1, 1, 0, 0, 0, 0, 0))
+    assert found == pytest.approx((1, 1, 0, 0, 0, 0, 0))
 
 
 def test_equal_probabilities_are_calibrated_guesses() -> None:
@@ -110,7 +110,7 @@ def test_order_of_utterances_does_not_matter(
     shuffled = list(cases)
     random.shuffle(shuffled)
     first, second = (predictions(*zip(*some, strict=True)) for some in (cases, shuffled))
-    np.testing.assert_allclose(astuple(measure(first)), astuple(measure(second)), atol=1e-12)
+    np.testing.assert_allclose(measure(first), measure(second), atol=1e-12)
     np.testing.assert_allclose(coverage(first).ua, coverage(second).ua, atol=1e-9)
 
 

@@ -17,8 +17,9 @@ for deep neural classifiers, ICLR 2019.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from statistics import fmean
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,40 +33,29 @@ COVERAGES = np.linspace(0.05, 1.0, 20)
 """Shares of the utterances that are answered: those of the highest confidence."""
 
 
-@dataclass(frozen=True, eq=False)
-class Bins:
-    """Reliability diagram: predictions in bins of rising confidence.
+class Bins(NamedTuple):
+    """Reliability diagram, float64 (N_BINS,) of bins of rising confidence, NaN where empty.
 
     Args:
-        share: float64 (N_BINS,), share of all predictions.
-        confidence: float64 (N_BINS,), mean of the bin, NaN where empty.
-        accuracy: float64 (N_BINS,), share of correct predictions, NaN where empty.
+        share: of all predictions, 0 where empty.
+        confidence: mean of the bin.
+        accuracy: share of correct predictions.
     """
 
     share: Floats
     confidence: Floats
     accuracy: Floats
 
-    @property
-    def expected_error(self) -> float:
-        """Expected calibration error: |accuracy - confidence|, mean over predictions."""
-        return float(np.nansum(self.share * np.abs(self.accuracy - self.confidence)))
 
-    @property
-    def maximum_error(self) -> float:
-        """Maximum calibration error: the greatest |accuracy - confidence| of a bin."""
-        return float(np.nanmax(np.abs(self.accuracy - self.confidence)))
-
-
-@dataclass(frozen=True)
-class Measures:
+class Measures(NamedTuple):
     """Calibration metrics.
 
     Args:
         confidence: mean confidence; above the accuracy, the system is overconfident.
-        equal_mass: expected calibration error, bins of equal mass.
+        equal_mass: expected calibration error, |accuracy - confidence| of bins of equal mass, mean
+            over predictions.
         equal_width: the same, bins of equal width.
-        maximum: maximum calibration error, bins of equal mass.
+        maximum: maximum calibration error: the greatest of a bin of equal mass.
         brier: Brier score, summed over classes: 0 to 2.
         risk_area: area under the risk-coverage curve: share of wrong predictions, mean over all
             coverages.
@@ -80,13 +70,12 @@ class Measures:
     risk_area: float
 
 
-@dataclass(frozen=True, eq=False)
-class Coverage:
-    """Selective prediction: scores when the least confident predictions are withheld.
+class Coverage(NamedTuple):
+    """Scores (20,) at each of COVERAGES, when the least confident predictions are withheld.
 
     Args:
-        accuracy: float64 (20,), share of correct predictions at each of COVERAGES.
-        ua: float64 (20,), mean recall over the classes with a prediction that is not withheld.
+        accuracy: share of correct predictions.
+        ua: mean recall over the classes with a prediction that is not withheld.
     """
 
     accuracy: Floats
@@ -108,23 +97,11 @@ class Reliability:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Predictions of one system and seed.
-
-    Args:
-        truth: int64 (N,), emotion classes, N >= 1.
-        predicted: int64 (N,).
-        probabilities: float64 (N, C).
-    """
+    """Predictions of one system and seed: classes int64 (N,), N >= 1, probabilities (N, C)."""
 
     truth: Counts
     predicted: Counts
     probabilities: Floats
-
-    @classmethod
-    def of(cls, results: pd.DataFrame) -> Predictions:
-        """Predictions of the results of one system and seed."""
-        truth, predicted = (class_codes(results[name]) for name in ("y_true", "y_pred"))
-        return cls(truth, predicted, results[[*PROBABILITIES]].to_numpy(np.float64))
 
     @property
     def confidence(self) -> Floats:
@@ -144,17 +121,22 @@ def reliabilities(results: pd.DataFrame) -> tuple[Reliability, ...]:
 
 
 def _reliability(protocol: str, system: str, results: pd.DataFrame) -> Reliability:
-    seeds = [Predictions.of(own) for _, own in results.groupby("seed")]
-    measures = zip(*(astuple(measure(seed)) for seed in seeds), strict=True)
-    diagrams = (equal_mass(seed.confidence, seed.correct) for seed in seeds)
+    seeds = [
+        Predictions(
+            class_codes(own["y_true"]),
+            class_codes(own["y_pred"]),
+            own[[*PROBABILITIES]].to_numpy(np.float64),
+        )
+        for _, own in results.groupby("seed")
+    ]
     return Reliability(
         protocol=protocol,
         system=system,
         n_utterances=max(seed.truth.size for seed in seeds),
         n_seeds=len(seeds),
-        measures=Measures(*map(fmean, measures)),
-        diagram=Bins(*_means((d.share, d.confidence, d.accuracy) for d in diagrams)),
-        coverage=Coverage(*_means((c.accuracy, c.ua) for c in map(coverage, seeds))),
+        measures=Measures(*map(fmean, zip(*map(measure, seeds), strict=True))),
+        diagram=Bins(*_means(equal_mass(seed.confidence, seed.correct) for seed in seeds)),
+        coverage=Coverage(*_means(map(coverage, seeds))),
     )
 
 
@@ -166,15 +148,18 @@ def _means(seeds: Iterable[tuple[Floats, ...]]) -> list[Floats]:
 def measure(predictions: Predictions) -> Measures:
     """Calibration metrics of one seed."""
     confidence, correct = predictions.confidence, predictions.correct
-    by_mass = equal_mass(confidence, correct)
-    truth = np.eye(predictions.probabilities.shape[1])[predictions.truth]
+    mass, width = (
+        (bins.share, np.abs(bins.accuracy - bins.confidence))
+        for bins in (equal_mass(confidence, correct), equal_width(confidence, correct))
+    )
+    truth = np.eye(EMOTION.n_classes)[predictions.truth]
     n_answered = np.arange(1.0, correct.size + 1)
     return Measures(
         accuracy=float(correct.mean()),
         confidence=float(confidence.mean()),
-        equal_mass=by_mass.expected_error,
-        equal_width=equal_width(confidence, correct).expected_error,
-        maximum=by_mass.maximum_error,
+        equal_mass=float(np.nansum(np.multiply(*mass))),
+        equal_width=float(np.nansum(np.multiply(*width))),
+        maximum=float(np.nanmax(mass[1])),
         brier=float(np.square(predictions.probabilities - truth).sum(axis=1).mean()),
         risk_area=float(1 - np.mean(sums_at(n_answered, confidence, correct) / n_answered)),
     )
@@ -216,8 +201,8 @@ def sums_at(n_answered: Floats, confidence: Floats, values: Floats) -> Floats:
 
     Args:
         n_answered: (K,), how many are answered; need not be whole.
-        confidence: float64 (N,).
-        values: float64 (N,), such as 1 where a prediction is correct.
+        confidence: (N,).
+        values: (N,), such as 1 where a prediction is correct.
     """
     _, level, counts = np.unique(-confidence, return_inverse=True, return_counts=True)
     ends = np.concatenate([[0], np.cumsum(counts)])

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from voxaffect.evaluation.comparisons import ProtocolScores
 from voxaffect.evaluation.intervals import Estimate, weighted_mean
@@ -50,15 +51,12 @@ def class_gains(scores: ProtocolScores) -> tuple[ClassGains, ...]:
     Seeds are averaged first. Every fold weighs the same, and in a resample as its speakers do.
     """
     systems = [*scores.ua]
-    pairs = [(s, single_task_of(s)) for s in systems if single_task_of(s) != s]
-    found = (_gains(scores, *pair) for pair in pairs if pair[1] in systems)
-    return tuple(gains for gains in found if gains is not None)
+    pairs = [(single_task_of(s), s) for s in systems if single_task_of(s) != s]
+    shared = [(*pair, scores.shared(None, *pair)) for pair in pairs if pair[0] in systems]
+    return tuple(_gains(scores, *both) for both in shared if not both[2].empty)
 
 
-def _gains(scores: ProtocolScores, system: str, reference: str) -> ClassGains | None:
-    shared = scores.shared(None, reference, system)
-    if shared.empty:
-        return None
+def _gains(scores: ProtocolScores, reference: str, system: str, shared: pd.DataFrame) -> ClassGains:
     ours, theirs = (scores.counts_on(name, shared) for name in (system, reference))
     by_fold = np.swapaxes(ours.recalls() - theirs.recalls(), 1, 2)  # (B + 1, C, F)
     means = weighted_mean(by_fold, ours.weights()[:, None, :])

@@ -6,9 +6,9 @@ same class; everything else is counted and reported. Gains are those of B.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -32,8 +32,7 @@ SystemPairs = Sequence[tuple[str, str]]
 """System of A, system of B."""
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(NamedTuple):
     """Difference in how two runs A and B were made.
 
     Args:
@@ -56,9 +55,12 @@ def differences(
     seeds = [({n: _seeds(a, x)}, {n: _seeds(b, y)}) for n, x, y in pairs]
     training = _differ("training data", (_sizes(a, folds), _sizes(b, folds)))
     if len(training) > 1:  # the first fold stands for all
-        training = [replace(training[0], name=f"{training[0].name} and {len(training) - 1} more")]
+        training = [training[0]._replace(name=f"{training[0].name} and {len(training) - 1} more")]
+    shared_a, shared_b = (
+        {k: v for k, v in run.settings.items() if k not in COMPARED_ELSEWHERE} for run in (a, b)
+    )
     return (
-        *_differ("settings", (_shared_settings(a), _shared_settings(b)), *settings),
+        *_differ("settings", (shared_a, shared_b), *settings),
         *_differ("corpora", (_corpora(a), _corpora(b))),
         *_differ("seeds", *seeds),
         *training,
@@ -87,21 +89,14 @@ def _differ(kind: str, *both: tuple[Mapping[str, Any], Mapping[str, Any]]) -> li
     return found
 
 
-def _shared_settings(run: Run) -> dict[str, Any]:
-    return {k: v for k, v in run.settings.items() if k not in COMPARED_ELSEWHERE}
-
-
 def _settings(run: Run, system: str) -> dict[str, Any]:
     settings = run.settings.get("systems", {}).get(system, {})
     return {name: value for name, value in settings.items() if name != "system"}
 
 
 def _corpora(run: Run) -> dict[str, Any]:
-    return {
-        f"{corpus.name} {what}": value
-        for corpus in run.corpora
-        for what, value in (("utterances", corpus.n_utterances), ("digest", corpus.digest))
-    }
+    facts = [(c.name, {"utterances": c.n_utterances, "digest": c.digest}) for c in run.corpora]
+    return {f"{name} {what}": value for name, own in facts for what, value in own.items()}
 
 
 def _seeds(run: Run, system: str) -> str:
@@ -146,7 +141,10 @@ class Matching:
 
 def match(a: pd.DataFrame, b: pd.DataFrame) -> Matching:
     """Match the folds of the results of two runs."""
-    both = _truths(a).merge(_truths(b), "outer", ["fold", "utterance"], suffixes=("_a", "_b"))
+    truths_a, truths_b = (
+        results[["fold", "utterance", "y_true"]].astype(str).drop_duplicates() for results in (a, b)
+    )
+    both = truths_a.merge(truths_b, "outer", ["fold", "utterance"], suffixes=("_a", "_b"))
     in_a, in_b = (both[name].notna() for name in ("y_true_a", "y_true_b"))
     same = both["y_true_a"] == both["y_true_b"]
     kinds = (same, in_a & ~in_b, in_b & ~in_a, in_a & in_b & ~same)
@@ -160,13 +158,7 @@ def match(a: pd.DataFrame, b: pd.DataFrame) -> Matching:
     return Matching(shared, both[same][["fold", "utterance"]], *alone)
 
 
-def _truths(results: pd.DataFrame) -> pd.DataFrame:
-    """Fold, utterance and true class of what a run tests."""
-    return results[["fold", "utterance", "y_true"]].astype(str).drop_duplicates()
-
-
-@dataclass(frozen=True)
-class Answered:
+class Answered(NamedTuple):
     """Numbers of shared folds with results of a pair of systems: in A, in B, and in both."""
 
     systems: tuple[str, str]
@@ -199,8 +191,8 @@ class RunsCompared:
                 "only_a": list(self.matching.only_a),
                 "only_b": list(self.matching.only_b),
             },
-            "differences": [asdict(difference) for difference in self.differences],
-            "answered": [{**asdict(a), "systems": list(a.systems)} for a in self.answered],
+            "differences": [difference._asdict() for difference in self.differences],
+            "answered": [{**a._asdict(), "systems": list(a.systems)} for a in self.answered],
             "alone": {run: list(systems) for run, systems in self.alone.items()},
             "comparisons": [{**asdict(c), "significant": c.significant} for c in self.comparisons],
         }
@@ -225,12 +217,22 @@ def compare_runs(a: Run, b: Run, systems: SystemPairs | None = None) -> RunsComp
     first = _restricted(a.results, matching, "A", {name for name, _ in paired})
     second = _restricted(b.results, matching, "B", {name for _, name in paired})
     results = ordered(pd.concat([first, second]).astype({"fold": str, "test_set": str}))
+    by_protocol = [ProtocolScores.of(own) for _, own in results.groupby("protocol", observed=True)]
+    named = [(f"A {x}", f"B {y}") for x, y in paired]
     return RunsCompared(
         matching=matching,
         differences=differences(a, b, paired, set(matching.shared.index)),
         answered=tuple(_answered(pair, results) for pair in paired),
-        alone={"A": _alone(a, b, paired), "B": _alone(b, a, [(y, x) for x, y in paired])},
-        comparisons=tuple(_comparisons(results, paired)),
+        alone={
+            "A": _alone(a, b, {x for x, _ in paired}),
+            "B": _alone(b, a, {y for _, y in paired}),
+        },
+        comparisons=tuple(
+            comparison
+            for scores in by_protocol
+            for compared in (compare_all, compare_by_other_units)
+            for comparison in compared(scores, named)
+        ),
     )
 
 
@@ -255,10 +257,9 @@ def _systems(run: Run) -> tuple[str, ...]:
     return display_order(run.results["system"].unique())
 
 
-def _alone(run: Run, other: Run, paired: SystemPairs) -> tuple[str, ...]:
+def _alone(run: Run, other: Run, paired: Collection[str]) -> tuple[str, ...]:
     """Systems that only one run has and that are not paired."""
-    named = {name for name, _ in paired}
-    return tuple(s for s in _systems(run) if s not in named and s not in _systems(other))
+    return tuple(s for s in _systems(run) if s not in paired and s not in _systems(other))
 
 
 def _restricted(
@@ -276,15 +277,6 @@ def _answered(pair: tuple[str, str], results: pd.DataFrame) -> Answered:
         for run, system in zip("AB", pair, strict=True)
     )
     return Answered(pair, len(of_a), len(of_b), len(of_a & of_b))
-
-
-def _comparisons(results: pd.DataFrame, paired: SystemPairs) -> Iterator[Comparison]:
-    """Every pair in every protocol, by its main unit first."""
-    pairs = [(f"A {a}", f"B {b}") for a, b in paired]
-    for _, own in results.groupby("protocol", observed=True):
-        scores = ProtocolScores.of(own)
-        yield from compare_all(scores, pairs)
-        yield from compare_by_other_units(scores, pairs)
 
 
 def _some(folds: Sequence[str]) -> str:

@@ -39,24 +39,22 @@ tied ranks) agrees to a thousandth and takes no time."""
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Two-sided Wilcoxon signed-rank test of first minus second.
+    """Two-sided Wilcoxon signed-rank test of a system against a reference, on paired units.
 
     Args:
-        statistic: the smaller of the rank sums of positive and of negative differences.
-        p_value: probability of a statistic as small or smaller if signs were random.
-        n_better: pairs in which the first is ahead; it is behind in n_worse.
-        mean_difference: mean over all pairs, positive where the first is better.
-        rank_biserial: effect size, the matched-pairs rank-biserial correlation (Kerby 2014): from
-            1 (all differing pairs favor the first) to -1; 0 where no pair differs.
+        n_better: units on which the system is ahead; it is behind on n_worse.
+        difference: score of the system minus that of the reference, mean over all units.
+        effect: matched-pairs rank-biserial correlation (Kerby 2014), from 1 (the system is ahead on
+            every unit that differs) to -1; 0 where none differs.
+        p: probability of so small a lesser rank sum, or a smaller one, if signs were random.
     """
 
-    statistic: float
-    p_value: float
     n_pairs: int
     n_better: int
     n_worse: int
-    mean_difference: float
-    rank_biserial: float
+    difference: float
+    effect: float
+    p: float
 
     @property
     def least_p(self) -> float:
@@ -73,8 +71,8 @@ def wilcoxon(differences: ArrayLike) -> PairedTest:
     """Wilcoxon signed-rank test of two systems.
 
     Args:
-        differences: (N,), first minus second on each unit (fold, speaker or corpus); of means over
-            seeds, as seeds on the same data are not independent evidence.
+        differences: (N,), system minus reference on each unit (fold, speaker or corpus); of means
+            over seeds, as seeds on the same data are not independent evidence.
 
     Raises:
         FoldError: there is no unit.
@@ -85,15 +83,13 @@ def wilcoxon(differences: ArrayLike) -> PairedTest:
     signed = rounded[rounded != 0]
     ranks = rankdata(np.abs(signed))
     better, worse = (float(ranks[side].sum()) for side in (signed > 0, signed < 0))
-    statistic = min(better, worse)
     return PairedTest(
-        statistic=statistic,
-        p_value=min(1.0, 2 * _lower_tail(ranks, statistic)),
         n_pairs=rounded.size,
         n_better=int((signed > 0).sum()),
         n_worse=int((signed < 0).sum()),
-        mean_difference=float(rounded.mean()),
-        rank_biserial=(better - worse) / (better + worse) if signed.size else 0.0,
+        difference=float(rounded.mean()),
+        effect=(better - worse) / (better + worse) if signed.size else 0.0,
+        p=min(1.0, 2 * _lower_tail(ranks, min(better, worse))),
     )
 
 
@@ -162,14 +158,18 @@ def before_after(
     def recall(predicted: NDArray[np.int64], c: int) -> float:
         return float(np.mean(predicted[truth == c] == c))
 
-    everybody, classes = np.ones(truth.size, np.bool_), np.unique(truth)
-    rows_of = {str(speaker): speakers == speaker for speaker in np.unique(speakers)}
-    by_speaker = {s: (ua(before, rows), ua(after, rows)) for s, rows in rows_of.items()}
+    by_speaker = {
+        str(speaker): (ua(before, speakers == speaker), ua(after, speakers == speaker))
+        for speaker in np.unique(speakers)
+    }
+    everybody = np.ones(truth.size, np.bool_)
     return BeforeAfter(
         n=truth.size,
         before=ua(before, everybody),
         after=ua(after, everybody),
-        recalls={EMOTION.classes[c]: (recall(before, c), recall(after, c)) for c in classes},
+        recalls={
+            EMOTION.classes[c]: (recall(before, c), recall(after, c)) for c in np.unique(truth)
+        },
         speakers=by_speaker,
         paired=wilcoxon([after - before for before, after in by_speaker.values()]),
     )
@@ -222,7 +222,13 @@ class ProtocolScores:
         """
         tests = self.tests if test is None else (test,)
         within = self.protocol == "within"
-        known = all(self._known(counted, tests) for counted in self.counts.values())
+        known = not any(
+            speaker.endswith(UNKNOWN)
+            for counted in self.counts.values()
+            for speaker in counted.speakers(
+                np.flatnonzero(counted.groups.get_level_values("test_set").isin(tests))
+            )
+        )
         if len({corpus_of(name) for name in tests}) > 1:
             if within:
                 return ("speakers", "corpora")
@@ -231,12 +237,6 @@ class ProtocolScores:
         if test is not None and n_folds == 1 and (within or not known):
             return ()
         return ("speakers",) if within or known else ("folds",)
-
-    @staticmethod
-    def _known(counted: SpeakerCounts, tests: Sequence[str]) -> bool:
-        """Whether every speaker of some test sets is known."""
-        groups = np.flatnonzero(counted.groups.get_level_values("test_set").isin(tests))
-        return not any(speaker.endswith(UNKNOWN) for speaker in counted.speakers(groups))
 
     def shared(self, test: str | None, reference: str, system: str) -> pd.DataFrame:
         """UA of both systems on the folds of a test set, or of all, that both have."""
@@ -300,13 +300,9 @@ class Comparison:
 
     Args:
         test: the test set, None for all of the protocol together.
-        n_better: units on which `system` has the higher UA.
+        n_pairs: units of the `PairedTest` of UA, as its further numbers to p.
         below: UA of `reference`, mean over units; `above` is that of `system`.
-        difference: UA of `system` minus that of `reference`, mean over units.
-        effect: matched-pairs rank-biserial correlation, from 1 (`system` is ahead on every unit
-            that differs) to -1; 0 where none differs.
-        p: two-sided, Wilcoxon signed-rank.
-        p_holm: the same, after Holm's correction over the family.
+        p_holm: p after Holm's correction over the family.
         n_family: comparisons corrected for together: all on the same test set by the same unit.
         reachable: whether p_holm could be <= .05 at all, had all units that differ agreed in every
             comparison of the family.
@@ -339,7 +335,7 @@ class Comparison:
 
     @property
     def with_single_task(self) -> bool:
-        """Whether a multi-task net is compared with the single-task net of the same trunk."""
+        """Whether a multi-task net is compared with its single-task net."""
         return self.reference == single_task_of(self.system)
 
 
@@ -348,13 +344,9 @@ def compare_all(scores: ProtocolScores, pairs: Pairs | None = None) -> tuple[Com
 
     Without pairs, `default_pairs` are compared.
     """
-    tests = scores.tests if len(scores.tests) > 1 else ()
-    return tuple(
-        comparison
-        for test in (None, *tests)
-        for unit in scores.units(test)[:1]
-        for comparison in compare(scores, test, unit, pairs)
-    )
+    tests = (None, *(scores.tests if len(scores.tests) > 1 else ()))
+    units = [(test, unit) for test in tests for unit in scores.units(test)[:1]]
+    return tuple(c for test, unit in units for c in compare(scores, test, unit, pairs))
 
 
 def compare_by_other_units(
@@ -381,7 +373,7 @@ def compare(
         by_unit = scores.paired(shared, unit)
         paired = wilcoxon(by_unit[system] - by_unit[reference])
         found.append((reference, system, by_unit.mean(), paired, scores.pooled_gain(shared)))
-    corrected = holm([paired.p_value for *_, paired, _ in found])
+    corrected = holm([paired.p for *_, paired, _ in found])
     least = holm([paired.least_p for *_, paired, _ in found])
     return [
         Comparison(
@@ -390,14 +382,9 @@ def compare(
             reference=reference,
             system=system,
             unit=unit,
-            n_pairs=paired.n_pairs,
-            n_better=paired.n_better,
-            n_worse=paired.n_worse,
+            **vars(paired),
             below=float(means[reference]),
             above=float(means[system]),
-            difference=paired.mean_difference,
-            effect=paired.rank_biserial,
-            p=paired.p_value,
             p_holm=float(p_holm),
             n_family=len(found),
             reachable=bool(bound <= SIGNIFICANCE),

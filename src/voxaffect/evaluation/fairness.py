@@ -35,7 +35,6 @@ KINDS = ("gender", "corpus", "language", "style", "length", "SNR")
 """Attributes by which utterances are grouped."""
 
 SPEAKER = "speaker"
-
 KEYS = ["protocol", "system", "kind"]
 
 
@@ -66,46 +65,32 @@ def group_scores(results: pd.DataFrame) -> GroupScores | None:
     if results.empty:
         return None
     results = with_groups(results)
-    groups: list[pd.DataFrame] = []
-    gaps: Rows = {}
-    spreads: Rows = {}
+    groups, gaps, spreads = [], [], []
     for protocol, some in results.groupby("protocol", observed=True):
         resamples = Resamples.of(some["speaker"])
         for system, own in some.groupby("system", observed=True):
+            key = {"protocol": str(protocol), "system": str(system)}
             for kind in KINDS:
                 if len(own[kind].unique()) > 1:
                     counted = SpeakerCounts.of(own, kind, resamples)
                     ua = counted.accuracies()
                     table = _groups(own, kind, counted, ua)
-                    groups.append(_labeled(table, protocol, system, kind))
-                    if gap := _gap(table, counted, ua):
-                        gaps[str(protocol), str(system), kind] = gap
+                    groups.append(table.assign(**key, kind=kind))
+                    gaps += [{**key, "kind": kind, **gap} for gap in _gap(table, counted, ua)]
             everybody = SpeakerCounts.of(own.assign(kind=SPEAKER), "kind", resamples)
             counts = everybody.counts[:, 0]
             speakers = _speakers(counts, resamples.speakers)
-            groups.append(_labeled(speakers, protocol, system, SPEAKER))
-            spreads[str(protocol), str(system)] = _spread(speakers, counts, resamples)
+            groups.append(speakers.assign(**key, kind=SPEAKER))
+            spreads.append({**key, **_spread(speakers, counts, resamples)})
     return GroupScores(
-        pd.concat(groups).set_index([*KEYS, "group"]),
-        _indexed(gaps, KEYS, GAP),
-        _indexed(spreads, KEYS[:2], ("n_speakers", "n_compared", *SPREAD)),
+        pd.concat(groups).set_index([*KEYS], append=True).reorder_levels([*KEYS, "group"]),
+        pd.DataFrame(gaps, columns=[*KEYS, *GAP]).set_index(KEYS),
+        pd.DataFrame(spreads).set_index(KEYS[:2]),
     )
 
 
-Rows = dict[tuple[str, ...], dict[str, object]]
-
 GAP = ("best", "worst", "value", "low", "high")
 SPREAD = ("value", "low", "high", "expected_worst", "expected_gini")
-
-
-def _indexed(rows: Rows, keys: list[str], columns: Sequence[str]) -> pd.DataFrame:
-    index = pd.MultiIndex.from_tuples([*rows] or [("",) * len(keys)], names=keys)[: len(rows)]
-    return pd.DataFrame([*rows.values()], columns=list(columns)).set_axis(index)
-
-
-def _labeled(table: pd.DataFrame, protocol: object, system: object, kind: str) -> pd.DataFrame:
-    table = table.rename_axis("group").reset_index().astype({"group": object})
-    return table.assign(protocol=str(protocol), system=str(system), kind=kind)
 
 
 def with_groups(results: pd.DataFrame) -> pd.DataFrame:
@@ -170,21 +155,21 @@ def _table(
             **{f"recall_{c}": recalls[:, i] for i, c in enumerate(EMOTION.classes)},
             "compared": (n_utterances >= MIN_UTTERANCES) & (n_classes >= MIN_CLASSES),
         },
-        index=names,
+        index=pd.Index(names.astype(object), name="group"),
     )
 
 
-def _gap(table: pd.DataFrame, counted: SpeakerCounts, ua: Floats) -> dict[str, object] | None:
-    """Gap from the best to the worst of the groups compared; the worst is the first of equals."""
+def _gap(table: pd.DataFrame, counted: SpeakerCounts, ua: Floats) -> list[dict[str, object]]:
+    """Gap from the best to the worst of two or more groups; the worst is the first of equals."""
     compared = table[table["compared"]]["ua"]
     if len(compared) < 2:
-        return None
+        return []
     worst = compared.idxmin()
     best = compared.drop(worst).idxmax()
     b, w = counted.groups.get_indexer(pd.Index([best, worst])).tolist()
     fewer = min(counted.speakers([b]), counted.speakers([w]), key=len)
     gap = counted.resamples.estimate(ua[:, b] - ua[:, w], fewer)
-    return {"best": best, "worst": worst, "value": gap.value, "low": gap.low, "high": gap.high}
+    return [dict(zip(GAP, (best, worst, gap.value, gap.low, gap.high), strict=True))]
 
 
 def _speakers(counts: Floats, names: Sequence[str]) -> pd.DataFrame:
@@ -207,12 +192,8 @@ def _spread(speakers: pd.DataFrame, counts: Floats, resamples: Resamples) -> dic
     own = pd.Index(resamples.speakers).get_indexer(compared.index)
     values = gini(compared["ua"].to_numpy(), resamples.weights[:, own])
     estimate = resamples.estimate(values, [*compared.index])
-    numbers = (
-        estimate.value,
-        estimate.low,
-        estimate.high,
-        *_expected_by_chance(counts[np.sort(own)]),
-    )
+    by_chance = _expected_by_chance(counts[np.sort(own)])
+    numbers = (estimate.value, estimate.low, estimate.high, *by_chance)
     return {**found, **dict(zip(SPREAD, numbers, strict=True))}
 
 
@@ -223,7 +204,7 @@ def _expected_by_chance(counts: Floats) -> tuple[float, float]:
     several seeds count as those of one, which overestimates chance a little.
 
     Args:
-        counts: float64 (n, 2, C), correct predictions and utterances of each speaker.
+        counts: (n, 2, C), correct predictions and utterances of each speaker.
     """
     n = np.rint(counts[:, 1]).astype(np.int64)
     correct, total = counts.sum(axis=0)

@@ -87,13 +87,13 @@ def learning_curves(run: Run) -> LearningCurves | None:
     for protocol, own in results.groupby("protocol", observed=True):
         if len(own["train_share"].unique()) == 1:
             continue
-        complete = {
-            str(system): _on_common_folds(some)
-            for system, some in own.groupby("system", observed=True)
-        }
-        for system, some in complete.items():
+        complete = {}  # system -> its results on what is left out at every share that it has
+        for system, some in own.groupby("system", observed=True):
+            n_shares = some.groupby("test_name", observed=True)["train_share"].transform("nunique")
+            complete[str(system)] = some[n_shares == some["train_share"].nunique()]
+        for name, some in complete.items():
             if not some.empty:
-                found.append(_points(some).assign(protocol=protocol, system=system))
+                found.append(_points(some).assign(protocol=protocol, system=name))
         gains += _gains(str(protocol), complete)
     points = pd.concat(found).reset_index() if found else pd.DataFrame(columns=[*KEYS, *POINT])
     return LearningCurves(points.set_index(KEYS), tuple(gains))
@@ -101,12 +101,6 @@ def learning_curves(run: Run) -> LearningCurves | None:
 
 KEYS = ["protocol", "system", "train_share"]
 POINT = ["n_train", "ua", "n_folds", "n_seeds"]
-
-
-def _on_common_folds(results: pd.DataFrame) -> pd.DataFrame:
-    """Results of one system on what is left out at every share that it has."""
-    n_shares = results.groupby("test_name", observed=True)["train_share"].transform("nunique")
-    return results[n_shares == results["train_share"].nunique()]
 
 
 def _points(results: pd.DataFrame) -> pd.DataFrame:
@@ -128,12 +122,9 @@ def _gains(protocol: str, complete: dict[str, pd.DataFrame]) -> list[LearningGai
         folds = set(ours["test_name"]) & set(theirs["test_name"])
         both = [some[some["test_name"].isin(folds)] for some in (ours, theirs)]
         for share in sorted(set(both[0]["train_share"]) & set(both[1]["train_share"])):
+            resamples = Resamples.of(ours["speaker"])
             above, below = (
-                SpeakerCounts.of(
-                    some[some["train_share"] == share],
-                    "test_name",
-                    Resamples.of(ours["speaker"]),
-                )
+                SpeakerCounts.of(some[some["train_share"] == share], "test_name", resamples)
                 for some in both
             )
             gains = above.accuracies() - below.accuracies()
@@ -141,7 +132,7 @@ def _gains(protocol: str, complete: dict[str, pd.DataFrame]) -> list[LearningGai
             tests.append(wilcoxon(gains[0]))
             estimate = above.resamples.estimate(mean, above.speakers())
             found.append((system, reference, share, estimate))
-    corrected = holm([test.p_value for test in tests])
+    corrected = holm([test.p for test in tests])
     return [
         LearningGain(
             protocol=protocol,

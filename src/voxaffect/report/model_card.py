@@ -42,7 +42,7 @@ def _paired_test(found: BeforeAfter) -> str:
     text = f"Of {plural(paired.n_pairs, 'speaker')}, {wins} gain and {losses} lose"
     if not paired.reachable:
         return f"{text}; too few speakers for a test."
-    return f"{text} (Wilcoxon signed-rank test, p {equals(p_value(paired.p_value))})."
+    return f"{text} (Wilcoxon signed-rank test, p {equals(p_value(paired.p))})."
 
 
 Card = Mapping[str, Any]

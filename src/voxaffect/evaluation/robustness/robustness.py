@@ -319,7 +319,7 @@ def _compare(measured: Mapping[str, Measured]) -> tuple[Compared, ...]:
     """Pairs of systems, with p-values corrected for all of them."""
     pairs = [(a, b, measured[a], measured[b]) for a, b in default_pairs([*measured])]
     tests = [wilcoxon(above.by_fold - below.by_fold) for *_, below, above in pairs]
-    corrected = holm([test.p_value for test in tests])
+    corrected = holm([test.p for test in tests])
     return tuple(
         Compared(
             reference=reference,
@@ -327,7 +327,7 @@ def _compare(measured: Mapping[str, Measured]) -> tuple[Compared, ...]:
             degraded=above.resamples.estimate(above.degraded - below.degraded),
             robustness=above.resamples.estimate(above.robustness - below.robustness),
             n_pairs=test.n_pairs,
-            p=test.p_value,
+            p=test.p,
             p_holm=float(p_holm),
             reachable=test.reachable,
         )
