@@ -37,15 +37,20 @@ def test_points_are_sorted_by_share() -> None:
 
 def test_gains_are_over_paired_folds_and_corrected_for_all() -> None:
     few, whole = found_in(thinned_run()).gains_of("within")
-    assert (few.system, few.reference, few.share, few.n_folds) == ("dnn-mtl", "dnn-stl", 0.1, 6)
-    assert (few.n_better, few.n_worse) == (6, 0)
+    assert (few.system, few.reference, few.share, few.paired.n_pairs) == (
+        "dnn-mtl",
+        "dnn-stl",
+        0.1,
+        6,
+    )
+    assert (few.paired.n_better, few.paired.n_worse) == (6, 0)
     assert few.difference.value == pytest.approx((5 * 0.2 + 0.3) / 6)
     assert 0.2 <= few.difference.low < few.difference.value < few.difference.high <= 0.3
     assert few.p_holm == pytest.approx(2 * 2 / 2**6)  # 2 / 2^6, twice for two shares
-    assert few.reachable
-    assert (whole.n_better, whole.n_worse) == (1, 1)
+    assert few.paired.reachable
+    assert (whole.paired.n_better, whole.paired.n_worse) == (1, 1)
     assert whole.difference.value == pytest.approx(0)
-    assert not whole.reachable
+    assert not whole.paired.reachable
     assert whole.p_holm == 1
 
 
@@ -92,7 +97,9 @@ def test_gain_of_one_fold_of_unknown_speakers_has_no_interval_and_is_not_tested(
             ]
         )
     ).gains
-    assert (gain.n_folds, gain.difference.has_interval, gain.reachable) == (1, False, False)
+    assert gain.paired.n_pairs == 1
+    assert not gain.difference.has_interval
+    assert not gain.paired.reachable
     assert gain.difference.value == pytest.approx(0.2)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from voxaffect.evaluation.comparisons import holm, wilcoxon
+from voxaffect.evaluation.comparisons import PairedTest, holm, wilcoxon
 from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.intervals import Estimate, Resamples, SpeakerCounts, weighted_mean
 from voxaffect.evaluation.results import (
@@ -29,22 +29,18 @@ class LearningGain:
     """Gain of a multi-task net over the single-task net of its trunk at one share.
 
     Args:
-        n_folds: folds that both have at every share.
+        paired: test of UA over the folds that both have at every share.
         difference: UA of `system` minus that of `reference`, mean over these folds.
-        p_holm: two-sided, Wilcoxon signed-rank, corrected for all gains of the protocol.
-        reachable: whether so few differing folds could give p <= .05 at all.
+        p_holm: corrected for all gains of the protocol.
     """
 
     protocol: str
     system: str
     reference: str
     share: float
-    n_folds: int
-    n_better: int
-    n_worse: int
+    paired: PairedTest
     difference: Estimate
     p_holm: float
-    reachable: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +110,7 @@ def _points(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def _gains(protocol: str, complete: dict[str, pd.DataFrame]) -> list[LearningGain]:
-    found, tests = [], []
+    found = []
     for system, ours in complete.items():
         theirs = complete.get(reference := single_task_of(system))
         if not system.endswith("-mtl") or theirs is None:
@@ -129,24 +125,8 @@ def _gains(protocol: str, complete: dict[str, pd.DataFrame]) -> list[LearningGai
             )
             gains = above.accuracies() - below.accuracies()
             mean = weighted_mean(gains, above.weights())
-            tests.append(wilcoxon(gains[0]))
-            estimate = above.resamples.estimate(mean, above.speakers())
-            found.append((system, reference, share, estimate))
-    corrected = holm([test.p for test in tests])
-    return [
-        LearningGain(
-            protocol=protocol,
-            system=system,
-            reference=reference,
-            share=share,
-            n_folds=test.n_pairs,
-            n_better=test.n_better,
-            n_worse=test.n_worse,
-            difference=difference,
-            p_holm=float(p_holm),
-            reachable=test.reachable,
-        )
-        for (system, reference, share, difference), test, p_holm in zip(
-            found, tests, corrected, strict=True
-        )
-    ]
+            estimate = resamples.estimate(mean, above.speakers())
+            found.append((system, reference, share, wilcoxon(gains[0]), estimate))
+    corrected = holm([test.p for *_, test, _ in found])
+    pairs = zip(found, map(float, corrected), strict=True)
+    return [LearningGain(protocol, *gain, p_holm) for gain, p_holm in pairs]

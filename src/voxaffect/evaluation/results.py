@@ -90,8 +90,7 @@ def typed(table: pa.Table) -> pd.DataFrame:
 def ordered(frame: pd.DataFrame) -> pd.DataFrame:
     """Results or trainings, sorted by protocol, fold, system and seed, with ordered categories.
 
-    Group-bys then come in the order of the report: protocols and systems as in the paper's tables,
-    and speaker 9 before speaker 10.
+    Group-bys then come in the order of the report, speaker 9 before speaker 10.
     """
     orders = {
         "protocol": PROTOCOLS,
@@ -119,15 +118,12 @@ def _natural(fold: str) -> list[tuple[int, str]]:
 def write_table(table: pa.Table | pd.DataFrame, path: Path, **metadata: Any) -> None:
     """Write rows of results, atomically, with plain values beside them."""
     if isinstance(table, pd.DataFrame):
-        columns = {f.name: table[f.name].astype(object) for f in SCHEMA}
-        table = pa.table(
-            {f.name: pa.array(columns[f.name], f.type, from_pandas=True) for f in SCHEMA}
-        )
+        columns = [pa.array(table[f.name].astype(object), f.type, from_pandas=True) for f in SCHEMA]
+        table = pa.table(columns, schema=SCHEMA)
     stated = json.dumps({"format": FORMAT, **metadata})
+    table = table.replace_schema_metadata({"voxaffect": stated})
     with write_atomically(path) as file:
-        pq.write_table(
-            table.replace_schema_metadata({"voxaffect": stated}), file, compression="zstd"
-        )
+        pq.write_table(table, file, compression="zstd")
 
 
 def read_table(path: Path) -> tuple[pa.Table, dict[str, Any]]:
@@ -187,11 +183,7 @@ def check_folds(frame: pd.DataFrame, source: str) -> None:
 
 
 def confusions(results: pd.DataFrame, by: Sequence[str]) -> tuple[pd.Index, Counts]:
-    """Confusion matrices of groups of predictions.
-
-    Returns:
-        Index of the K groups, and int64 (K, C, C) with the true classes in rows.
-    """
+    """Index of K groups of predictions, and confusion matrices (K, C, C), true classes in rows."""
     groups = results.groupby(list(by), observed=True)
     shape = (groups.ngroups, EMOTION.n_classes, EMOTION.n_classes)
     cells = (class_codes(results[name]) for name in ("y_true", "y_pred"))
@@ -238,9 +230,8 @@ def score_table(results: pd.DataFrame) -> pd.DataFrame:
     chance, n (test utterances), n_folds, n_expected (folds that any system has), n_seeds (most of
     a fold); then of the predictions of all folds pooled, mean over seeds: pooled_ua, wa, macro_f1.
     """
-    level = [*SCORE]
-    by_fold = fold_scores(results).groupby(level=level, observed=True)
-    pooled = metrics_by(results, [*SCORE, "seed"]).groupby(level=level, observed=True).mean()
+    by_fold = fold_scores(results).groupby(level=SCORE, observed=True)
+    pooled = metrics_by(results, [*SCORE, "seed"]).groupby(level=SCORE, observed=True).mean()
     seeds = results.groupby([*SCORE, "fold"], observed=True)["seed"].nunique()
     scores = pd.DataFrame(
         {
@@ -249,12 +240,9 @@ def score_table(results: pd.DataFrame) -> pd.DataFrame:
             "chance": by_fold["chance"].mean(),
             "n": by_fold["n"].sum().astype(np.int64),
             "n_folds": by_fold.size(),
-            "n_seeds": seeds.groupby(level=level, observed=True).max(),
-            "pooled_ua": pooled["ua"],
-            "wa": pooled["wa"],
-            "macro_f1": pooled["macro_f1"],
+            "n_seeds": seeds.groupby(level=SCORE, observed=True).max(),
         }
-    )
+    ).join(pooled.rename(columns={"ua": "pooled_ua"})[["pooled_ua", "wa", "macro_f1"]])
     folds = results.groupby(["protocol", "test_set"], observed=True)["fold"].nunique()
     tests = scores.reset_index("system").index
     scores.insert(5, "n_expected", folds.loc[tests].to_numpy())
@@ -270,8 +258,7 @@ def pick(frame: pd.DataFrame, **levels: object) -> pd.DataFrame:
 
 def row(frame: pd.DataFrame, *key: str) -> dict[str, Any]:
     """Columns and values of the row of a key."""
-    at: Any = key if len(key) > 1 else key[0]
-    return dict(frame.loc[at])
+    return dict(frame.loc[key if len(key) > 1 else key[0]])
 
 
 def by_system(scores: pd.DataFrame, column: str = "ua") -> pd.DataFrame:
@@ -310,21 +297,20 @@ SINGLE_TASK = "stl"
 VARIANTS = (SINGLE_TASK, "mtl", "gender", "naturalness")
 """Suffixes of the paper's nets, behind the name of the trunk, in the order of its tables."""
 
-OTHER_KINDS = (
-    *("mtl-rates", "mtl-private", "mtl-extended", "mtl-uncertainty", "mtl-gradnorm"),
+KINDS = (
+    *(*VARIANTS, "mtl-rates", "mtl-private", "mtl-extended", "mtl-uncertainty", "mtl-gradnorm"),
     *("mean", "svm", "logistic", "egemaps-svm", "egemaps-logistic"),
     *("compare-svm", "compare-logistic", "majority"),
 )
-"""Suffixes of further variants, then names of baselines."""
+"""Suffixes of the paper's nets and of further variants, then names of baselines."""
 
 
 def display_order(systems: Iterable[str]) -> tuple[str, ...]:
     """Systems in the order of the paper's tables, then variants, baselines and all others."""
-    kinds = (*VARIANTS, *OTHER_KINDS)
 
     def position(system: str) -> tuple[int, str]:
-        kind = system if system in kinds else system.partition("-")[2]
-        return kinds.index(kind) if kind in kinds else len(kinds), system
+        kind = system if system in KINDS else system.partition("-")[2]
+        return KINDS.index(kind) if kind in KINDS else len(KINDS), system
 
     return tuple(sorted(systems, key=position))
 

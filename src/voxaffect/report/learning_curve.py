@@ -90,14 +90,18 @@ def _gains_by_share(gains: Sequence[LearningGain]) -> Table:
     rows = tuple(
         cells(
             *(gain.protocol, f"{gain.system} over {gain.reference}", percent(gain.share)),
-            *(gain.n_folds, gain.n_better, gain.n_worse, with_interval(gain.difference, signed)),
-            p_value(gain.p_holm) if gain.reachable else None,
+            *(gain.paired.n_pairs, gain.paired.n_better, gain.paired.n_worse),
+            with_interval(gain.difference, signed),
+            p_value(gain.p_holm) if gain.paired.reachable else None,
         )
         for gain in gains
     )
     title = "UA gain of multi-task nets over their single-task baselines"
     columns = ("Protocol", "Systems", "Share", "Folds", "Wins", "Losses", "UA gain", "p (Holm)")
-    notes = (LEARNING_CURVE_METHOD, *([] if all(gain.reachable for gain in gains) else [FEW]))
+    notes = (
+        LEARNING_CURVE_METHOD,
+        *([] if all(gain.paired.reachable for gain in gains) else [FEW]),
+    )
     return Table(title, columns, rows, notes, text_columns=(0, 1))
 
 

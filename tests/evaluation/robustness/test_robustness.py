@@ -23,9 +23,9 @@ from voxaffect.evaluation.robustness.degraded_tests import talkers_of
 from voxaffect.evaluation.robustness.robustness import (
     FOLDER,
     REFUSED,
-    Measured,
     Robustness,
     load_robustness,
+    measure,
     robustness,
 )
 from voxaffect.evaluation.splits import draws
@@ -94,7 +94,7 @@ def test_fold_weighs_as_its_speaker() -> None:
     table = table_of(results, by_speaker)
     resamples = Resamples(("emodb/2", "emodb/8"), np.array([[1.0, 1.0], [2.0, 0.0], [0.5, 1.5]]))
     conditions = scored(*results).conditions
-    found = Measured.of(table, conditions, resamples).ua[:, 0]
+    found = measure(table, conditions, resamples).ua[:, 0]
     np.testing.assert_allclose(found, [0.5, 0.2, (0.5 * 0.2 + 1.5 * 0.8) / 2])
 
 

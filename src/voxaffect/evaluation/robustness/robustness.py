@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -79,7 +80,7 @@ class SystemRobustness:
 
     @property
     def clean(self) -> Estimate:
-        """Unweighted accuracy on clean speech."""
+        """UA on clean speech."""
         return self.ua[CLEAN]
 
 
@@ -115,7 +116,7 @@ class Robustness:
 
     Args:
         conditions: clean first, then in the order given.
-        n_folds: folds that all systems have; others are left out.
+        n_folds: folds that all systems have.
         n_left_out: folds that some system lacks.
         n_seeds: most seeds of a system on a fold; they are averaged first.
         n_speakers: corpus -> speakers under test.
@@ -193,7 +194,7 @@ def robustness(
     shared = shared.assign(condition=pd.Categorical(shared["condition"], order, ordered=True))
     resamples = Resamples.of(shared["speaker"])
     measured = {
-        str(system): Measured.of(own, conditions, resamples)
+        str(system): measure(own, conditions, resamples)
         for system, own in shared.groupby("system", observed=True)
     }
     clean = shared[shared["condition"] == CLEAN]
@@ -201,8 +202,8 @@ def robustness(
     return Robustness(
         protocol=str(results["protocol"].iloc[0]),
         conditions=conditions,
-        systems=tuple(m.summary(name, conditions) for name, m in measured.items()),
-        comparisons=_compare(measured) if any(c.scored for c in conditions) else (),
+        systems=tuple(_summary(name, m, conditions, resamples) for name, m in measured.items()),
+        comparisons=_compare(measured, resamples) if any(c.scored for c in conditions) else (),
         chance=float(next(iter(measured.values())).chance[0]),
         n_folds=shared["fold"].nunique(),
         n_left_out=results["fold"].nunique() - shared["fold"].nunique(),
@@ -213,12 +214,8 @@ def robustness(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Measured:
+class Measured(NamedTuple):
     """One system on all speakers and in every resample of them.
-
-    Seeds are averaged within a fold; means are over folds, then over test sets. A fold weighs as
-    its speakers do on average.
 
     Args:
         ua: under every condition, clean first (B + 1, K).
@@ -229,7 +226,6 @@ class Measured:
         by_fold: degraded UA of each fold (F,).
     """
 
-    resamples: Resamples
     ua: Floats
     groups: Mapping[str, Floats]
     degraded: Floats
@@ -237,67 +233,61 @@ class Measured:
     chance: Floats
     by_fold: Floats
 
-    @classmethod
-    def of(
-        cls, results: pd.DataFrame, conditions: Sequence[Condition], resamples: Resamples
-    ) -> Measured:
-        """Measure the results of one system under some conditions."""
-        accuracies, chances, weights, tests = [], [], [], []
-        names = [c.name for c in conditions]
-        for (test, _), own in results.groupby(["test_set", "fold"], observed=True):
-            counted = SpeakerCounts.of(own, "condition", resamples)
-            counts = np.zeros((len(counted.counts), len(conditions), 2, EMOTION.n_classes))
-            counts[:, [names.index(name) for name in counted.groups]] = counted.counts
-            sums = resamples.sums(counts)  # (B + 1, K, 2, C)
-            n = sums[:, :1, 1]  # every utterance is there clean; where it lacks frames it is wrong
-            accuracies.append(mean_known(ratio(sums[:, :, 0], n)))
-            chances.append(ratio(1, np.count_nonzero(n[:, 0], axis=1)))
-            weights.append(counted.weights()[:, 0])
-            tests.append(str(test))
-        ua = _over_tests(np.stack(accuracies, axis=-1), np.stack(weights, axis=-1)[:, None], tests)
-        chance = _over_tests(np.stack(chances, axis=-1), np.stack(weights, axis=-1), tests)
-        groups = {group: ua[:, k].mean(axis=1) for group, k in _scored(conditions).items()}
-        degraded = _mean_of([*groups.values()], ua[:, 0])
-        by_group = [
-            np.stack([some[0, k].mean() for some in accuracies])
-            for k in _scored(conditions).values()
-        ]
-        return cls(
-            resamples=resamples,
-            ua=ua,
-            groups=groups,
-            degraded=degraded,
-            robustness=_retained(degraded, ua[:, 0], chance),
-            chance=chance,
-            by_fold=_mean_of(by_group, np.zeros(len(tests))),
-        )
 
-    def summary(self, system: str, conditions: Sequence[Condition]) -> SystemRobustness:
-        """Estimates of the system."""
-        estimate, clean = self.resamples.estimate, self.ua[:, 0]
-        ua = {c.name: self.ua[:, k] for k, c in enumerate(conditions)}
-        return SystemRobustness(
-            system=system,
-            ua={c: estimate(values) for c, values in ua.items()},
-            retained={c: estimate(_retained(v, clean, self.chance)) for c, v in ua.items()},
-            groups={group: estimate(values) for group, values in self.groups.items()},
-            degraded=estimate(self.degraded),
-            robustness=estimate(self.robustness),
-        )
+def measure(
+    results: pd.DataFrame, conditions: Sequence[Condition], resamples: Resamples
+) -> Measured:
+    """Measure the results of one system under some conditions.
+
+    Seeds are averaged within a fold; means are over folds, then over test sets. A fold weighs as
+    its speakers do on average.
+    """
+    found, tests = [], []
+    names = [c.name for c in conditions]
+    for (test, _), own in results.groupby(["test_set", "fold"], observed=True):
+        counted = SpeakerCounts.of(own, "condition", resamples)
+        counts = np.zeros((len(counted.counts), len(conditions), 2, EMOTION.n_classes))
+        counts[:, [names.index(name) for name in counted.groups]] = counted.counts
+        sums = resamples.sums(counts)  # (B + 1, K, 2, C)
+        n = sums[:, :1, 1]  # every utterance is there clean; where it lacks frames it is wrong
+        classes = ratio(1, np.count_nonzero(n[:, 0], axis=1))
+        found.append((mean_known(ratio(sums[:, :, 0], n)), classes, counted.weights()[:, 0]))
+        tests.append(str(test))
+    by_fold, chances, weights = (np.stack(some, axis=-1) for some in zip(*found, strict=True))
+    ua, chance = (
+        _over_tests(by_fold, weights[:, None], tests),
+        _over_tests(chances, weights, tests),
+    )
+    scored = [
+        (group, [k for k, c in enumerate(conditions) if c.scored and c.group == group])
+        for group in dict.fromkeys(c.group for c in conditions if c.scored)
+    ]
+    groups = {group: ua[:, k].mean(axis=1) for group, k in scored}
+    degraded = np.mean([*groups.values()] or [np.full(len(ua), np.nan)], axis=0)
+    means = [by_fold[0, k].mean(axis=0) for _, k in scored]
+    return Measured(
+        ua=ua,
+        groups=groups,
+        degraded=degraded,
+        robustness=_retained(degraded, ua[:, 0], chance),
+        chance=chance,
+        by_fold=np.mean(means or [np.zeros(len(tests))], axis=0),
+    )
 
 
-def _scored(conditions: Sequence[Condition]) -> dict[str, list[int]]:
-    """Scored group -> indices of its conditions."""
-    groups: dict[str, list[int]] = {}
-    for k, condition in enumerate(conditions):
-        if condition.scored:
-            groups.setdefault(condition.group, []).append(k)
-    return groups
-
-
-def _mean_of(arrays: Sequence[Floats], like: Floats) -> Floats:
-    """Mean of some arrays, NaN of the shape of another where there is none."""
-    return np.mean(arrays, axis=0) if arrays else np.full(like.shape, np.nan)
+def _summary(
+    system: str, measured: Measured, conditions: Sequence[Condition], resamples: Resamples
+) -> SystemRobustness:
+    estimate, clean = resamples.estimate, measured.ua[:, 0]
+    ua = {c.name: measured.ua[:, k] for k, c in enumerate(conditions)}
+    return SystemRobustness(
+        system=system,
+        ua={c: estimate(values) for c, values in ua.items()},
+        retained={c: estimate(_retained(v, clean, measured.chance)) for c, v in ua.items()},
+        groups={group: estimate(values) for group, values in measured.groups.items()},
+        degraded=estimate(measured.degraded),
+        robustness=estimate(measured.robustness),
+    )
 
 
 def _retained(ua: Floats, clean: Floats, chance: Floats) -> Floats:
@@ -315,7 +305,7 @@ def _over_tests(values: Floats, weights: Floats, tests: Sequence[str]) -> Floats
     return weighted_mean(np.stack(means, axis=-1), np.stack(present, axis=-1))
 
 
-def _compare(measured: Mapping[str, Measured]) -> tuple[Compared, ...]:
+def _compare(measured: Mapping[str, Measured], resamples: Resamples) -> tuple[Compared, ...]:
     """Pairs of systems, with p-values corrected for all of them."""
     pairs = [(a, b, measured[a], measured[b]) for a, b in default_pairs([*measured])]
     tests = [wilcoxon(above.by_fold - below.by_fold) for *_, below, above in pairs]
@@ -324,8 +314,8 @@ def _compare(measured: Mapping[str, Measured]) -> tuple[Compared, ...]:
         Compared(
             reference=reference,
             system=system,
-            degraded=above.resamples.estimate(above.degraded - below.degraded),
-            robustness=above.resamples.estimate(above.robustness - below.robustness),
+            degraded=resamples.estimate(above.degraded - below.degraded),
+            robustness=resamples.estimate(above.robustness - below.robustness),
             n_pairs=test.n_pairs,
             p=test.p,
             p_holm=float(p_holm),
