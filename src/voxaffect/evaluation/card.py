@@ -23,7 +23,7 @@ def leakage_table(run: Run) -> pd.DataFrame:
     Columns `LEAKAGE`: `set` is `test` (shared with training and dev data) or `dev` (shared with
     training data), `n` the number of things shared, `of` their number in the set.
     """
-    keys = ["protocol", "test_set", "fold"]
+    keys = [*LEAKAGE[:3]]
     folds = run.results[keys].drop_duplicates().sort_values(keys)
     rows = [
         (protocol, test_set, fold, name, kind, n, of)
@@ -37,13 +37,11 @@ def leakage_table(run: Run) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class ProtocolCard:
-    """What is needed to reproduce a run or to check it.
+    """What is needed to reproduce a run or to check it; numbers are of what has a result.
 
     Args:
-        n_folds: folds with a result.
         corpora_digest: of the corpora's names and the digests of their metadata.
-        folds_digest: of the names of the folds with a result, and of their test utterances.
-        settings_digest: of all settings.
+        folds_digest: of the names of the folds, and of their test utterances.
         computing_s: training and testing of all results, added up, in seconds.
     """
 

@@ -17,11 +17,7 @@ from voxaffect.evaluation.intervals import Estimate, weighted_mean
 from voxaffect.evaluation.results import single_task_of
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
 
-SUBTASKS: Mapping[str, str] = {
-    "gender": GENDER.name,
-    "naturalness": NATURALNESS.name,
-    "mtl": "both",
-}
+SUBTASKS = {"gender": GENDER.name, "naturalness": NATURALNESS.name, "mtl": "both"}
 """Suffix of a multi-task net -> its subtasks."""
 
 
@@ -30,9 +26,8 @@ class ClassGains:
     """Gains of one multi-task net (`system`) over the single-task net of its trunk (`reference`).
 
     Args:
-        subtasks: of the former: gender, naturalness or both.
-        n_folds: folds that both have.
-        n_tested: class -> those of the folds that test it.
+        subtasks: gender, naturalness or both.
+        n_tested: class -> those of the `n_folds` folds of both nets that test it.
         gains: class -> change of its recall, mean over the folds that test it, NaN without any.
     """
 

@@ -125,7 +125,7 @@ class Matching:
             (n_shared), of one run alone (n_only_a, n_only_b), and with different classes
             (n_relabeled); the latter three are not compared.
         utterances: fold and utterance of what is compared.
-        only_a: folds of A alone; only_b of B alone.
+        only_a: folds of A alone.
     """
 
     shared: pd.DataFrame
@@ -217,19 +217,24 @@ def compare_runs(a: Run, b: Run, systems: SystemPairs | None = None) -> RunsComp
     first = _restricted(a.results, matching, "A", {name for name, _ in paired})
     second = _restricted(b.results, matching, "B", {name for _, name in paired})
     results = ordered(pd.concat([first, second]).astype({"fold": str, "test_set": str}))
-    by_protocol = [ProtocolScores.of(own) for _, own in results.groupby("protocol", observed=True)]
     named = [(f"A {x}", f"B {y}") for x, y in paired]
+    folds = {
+        name: set(results["fold"][results["system"] == name]) for both in named for name in both
+    }
     return RunsCompared(
         matching=matching,
         differences=differences(a, b, paired, set(matching.shared.index)),
-        answered=tuple(_answered(pair, results) for pair in paired),
+        answered=tuple(
+            Answered(pair, len(folds[x]), len(folds[y]), len(folds[x] & folds[y]))
+            for pair, (x, y) in zip(paired, named, strict=True)
+        ),
         alone={
             "A": _alone(a, b, {x for x, _ in paired}),
             "B": _alone(b, a, {y for _, y in paired}),
         },
         comparisons=tuple(
             comparison
-            for scores in by_protocol
+            for scores in ProtocolScores.all_of(results)
             for compared in (compare_all, compare_by_other_units)
             for comparison in compared(scores, named)
         ),
@@ -269,14 +274,6 @@ def _restricted(
     own = results[results["system"].isin(systems)].astype({"fold": str})
     kept = own.merge(matching.utterances, "inner", ["fold", "utterance"])
     return kept.assign(system=f"{run} " + kept["system"].astype(str))
-
-
-def _answered(pair: tuple[str, str], results: pd.DataFrame) -> Answered:
-    of_a, of_b = (
-        set(results["fold"][results["system"] == f"{run} {system}"])
-        for run, system in zip("AB", pair, strict=True)
-    )
-    return Answered(pair, len(of_a), len(of_b), len(of_a & of_b))
 
 
 def _some(folds: Sequence[str]) -> str:

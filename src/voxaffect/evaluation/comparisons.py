@@ -130,9 +130,9 @@ class BeforeAfter:
     """Scores of one recognizer before and after adaptation, on the same utterances.
 
     Args:
-        before: unweighted accuracy of all predictions.
+        before: UA of all predictions.
         recalls: class -> recall before and after, of the classes present.
-        speakers: speaker -> unweighted accuracy before and after.
+        speakers: speaker -> UA before and after.
     """
 
     n: int
@@ -208,6 +208,11 @@ class ProtocolScores:
             for system, own in results.groupby("system", observed=True)
         }
         return cls(str(results["protocol"].iloc[0]), ua, counts)
+
+    @classmethod
+    def all_of(cls, results: pd.DataFrame) -> tuple[ProtocolScores, ...]:
+        """Scores of every protocol."""
+        return tuple(cls.of(own) for _, own in results.groupby("protocol", observed=True))
 
     @property
     def tests(self) -> tuple[str, ...]:
@@ -360,7 +365,7 @@ def compare_by_other_units(
 def compare(
     scores: ProtocolScores, test: str | None, unit: Unit, pairs: Pairs | None = None
 ) -> list[Comparison]:
-    """Comparisons of one family, on a test set or all; pairs without a common fold are left out.
+    """Comparisons on a test set or all; pairs without a common fold are left out.
 
     Holm's correction never falls where a p-value rises: corrected, the least possible p-values
     bound what could have been reached.

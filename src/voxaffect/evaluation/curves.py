@@ -23,14 +23,10 @@ FEWEST_POINTS = 5
 def embed(
     features: NDArray[np.float32], seed: int = 0
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]] | None:
-    """t-distributed stochastic neighbor embedding (t-SNE) of utterances in the plane.
+    """t-distributed stochastic neighbor embedding (t-SNE) of utterances (N, F) in the plane.
 
     Source: van der Maaten & Hinton, JMLR 9, 2008. The perplexity is 30, less for fewer than 91
     points. Of more than MAX_POINTS utterances a random subset is embedded.
-
-    Args:
-        features: float32 (N, F), such as the functionals of the table of results.
-        seed: of the subset and of the optimization.
 
     Returns:
         Indices (M,) of the utterances embedded, in order, and their positions (M, 2). None for
@@ -61,10 +57,9 @@ class Curves:
         return max(len(history.epochs) for history in self.histories)
 
     def values(self, name: str) -> Floats:
-        """A number of every epoch, `train_loss` or `dev_ua`, float64 (N, E).
+        """A number of every epoch, `train_loss` or `dev_ua`, (N, E).
 
-        A training that has stopped keeps the values of its last epoch, so that the mean curve does
-        not move because trainings drop out.
+        A training that has stopped keeps its last values: the mean moves by no drop-out.
         """
         rows = [[getattr(epoch, name) for epoch in h.epochs] for h in self.histories]
         return np.array([row + row[-1:] * (self.n_epochs - len(row)) for row in rows])
@@ -72,8 +67,7 @@ class Curves:
     def running(self) -> Counts:
         """Number of trainings that reached each epoch, int64 (E,)."""
         lengths = np.array([len(history.epochs) for history in self.histories])
-        running: Counts = np.sum(lengths[:, None] > np.arange(self.n_epochs), axis=0)
-        return running
+        return np.asarray(np.sum(lengths[:, None] > np.arange(self.n_epochs), axis=0))
 
     def kept(self) -> Counts:
         """Number of trainings whose best epoch is each epoch, int64 (E,)."""

@@ -116,10 +116,7 @@ def _named(values: pd.Series[Any], order: tuple[str, ...] = ()) -> pd.Categorica
 def _thirds(
     values: pd.Series[Any], whole: pd.Series[Any], text: Callable[[float], str]
 ) -> pd.Categorical[Any]:
-    """Three groups of nearly equal size, named by their borders, which are two of the values.
-
-    Values equal to a border are below it, so equal values share a group.
-    """
+    """Three groups of nearly equal size, named by their borders: values, which belong below."""
     known = whole.dropna()
     if known.empty:
         return pd.Categorical([UNKNOWN] * len(values), [UNKNOWN], ordered=True)

@@ -21,7 +21,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from math import nan
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,7 +28,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
 from voxaffect.evaluation.metrics import Floats, mean_known, ratio
-from voxaffect.evaluation.results import class_codes
+from voxaffect.evaluation.results import SCORE, class_codes
 from voxaffect.evaluation.splits.folds import UNKNOWN
 from voxaffect.taxonomy import EMOTION
 
@@ -51,13 +50,11 @@ probability 1 - 2^(1 - n), which is 95 % from n = 6 on."""
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and its 95 % confidence interval over speakers.
+    """A number (NaN where undefined) and its 95 % confidence interval over speakers.
 
     Args:
-        value: NaN where undefined.
         low: NaN, as `high`, where there is no interval: speakers are too few or not known, or the
             number is undefined in more than MAX_UNDEFINED of the resamples.
-        n_speakers: speakers that it is of.
         lost: share of resamples without a class that a test set has.
     """
 
@@ -69,7 +66,7 @@ class Estimate:
 
     @property
     def has_interval(self) -> bool:
-        """Whether there is an interval."""
+        """Whether there is one."""
         return not np.isnan(self.low)
 
     @property
@@ -126,10 +123,7 @@ class Resamples:
     ) -> Estimate:
         """A number from its values (B + 1,) on all speakers and in every resample.
 
-        Args:
-            values: NaN where undefined.
-            speakers: those that it depends on; all by default.
-            lost: share of resamples without a class that a test set has.
+        It depends on `speakers`, by default on all; values are NaN where undefined.
         """
         speakers = self.speakers if speakers is None else speakers
         values = np.round(values, DECIMALS)
@@ -204,8 +198,7 @@ class SpeakerCounts:
 
     def speaker_accuracies(self) -> pd.Series[float]:
         """UA of each speaker over all groups, NaN for one without utterances."""
-        ua = mean_known(_recalls(self.counts.sum(axis=1)))
-        return pd.Series(ua, self.resamples.speakers)
+        return pd.Series(mean_known(_recalls(self.counts.sum(axis=1))), self.resamples.speakers)
 
     def weights(self) -> Floats:
         """Mean weight of the speakers of each group in each resample (B + 1, G)."""
@@ -220,10 +213,7 @@ class SpeakerCounts:
         return [self.resamples.speakers[s] for s in present]
 
     def share_lost(self, tests: Sequence[Sequence[int] | NDArray[np.intp]]) -> float:
-        """Share of the resamples in which a test set lacks a class that it has.
-
-        Each test set is some of the groups.
-        """
+        """Share of the resamples in which a test set (some groups) lacks a class that it has."""
         counts = [self.counts[:, list(groups), 1].sum(axis=1) for groups in tests]
         totals = self.resamples.sums(np.stack(counts, axis=1))
         return float(((totals[1:] == 0) & (totals[0] > 0)).any(axis=(1, 2)).mean())
@@ -235,23 +225,18 @@ def _recalls(counts: Floats) -> Floats:
 
 
 def weighted_mean(values: Floats, weights: Floats) -> Floats:
-    """Mean over the last axis of values that are not NaN, with weights of the same shape.
-
-    NaN where nothing that is known has weight.
-    """
+    """Mean over the last axis of known values, with weights of the same shape; NaN without any."""
     known = np.where(np.isnan(values), 0.0, weights)
     return ratio((np.nan_to_num(values) * known).sum(axis=-1), known.sum(axis=-1))
 
 
 def pooled_estimates(results: pd.DataFrame) -> pd.DataFrame:
-    """UA of the predictions of all folds pooled, with its interval.
+    """UA of the predictions of all folds pooled: fields of its `Estimate`.
 
-    Returns:
-        Columns value, low, high, n_speakers and lost (share of resamples without a class that a
-        test set has), by protocol, test set and system; the test set "" is the mean over all of a
-        protocol, where the system has results on each.
+    The index is protocol, test set and system; the test set "" is the mean over all of a protocol,
+    where the system has results on each.
     """
-    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    found: dict[tuple[str, str, str], Estimate] = {}
     for protocol, some in results.groupby("protocol", observed=True):
         tests, resamples = some["test_set"].unique(), Resamples.of(some["speaker"])
         for system, own in some.groupby("system", observed=True):
@@ -260,13 +245,10 @@ def pooled_estimates(results: pd.DataFrame) -> pd.DataFrame:
             if len(groups) == len(tests):
                 groups[""] = [*range(len(tests))]
             ua = counted.accuracies()
-            for name, some_groups in groups.items():
-                found[str(protocol), name, str(system)] = asdict(
-                    resamples.estimate(
-                        mean_known(ua[:, some_groups]),
-                        counted.speakers(some_groups),
-                        counted.share_lost([[g] for g in some_groups]),
-                    )
+            for name, own_groups in groups.items():
+                lost = counted.share_lost([[g] for g in own_groups])
+                found[str(protocol), name, str(system)] = resamples.estimate(
+                    mean_known(ua[:, own_groups]), counted.speakers(own_groups), lost
                 )
-    index = pd.MultiIndex.from_tuples([*found], names=["protocol", "test_set", "system"])
-    return pd.DataFrame([*found.values()], index)
+    index = pd.MultiIndex.from_tuples([*found], names=SCORE)
+    return pd.DataFrame([*map(asdict, found.values())], index)

@@ -31,11 +31,11 @@ def mean_known(values: Floats, axis: int = -1) -> Floats:
 
 
 def count(shape: tuple[int, ...], *index: ArrayLike, where: ArrayLike | None = None) -> Counts:
-    """Histogram of items over the cells of a table.
+    """Histogram of N items over the cells of a table.
 
     Args:
         shape: of the table.
-        index: position of each of N items (N,) along each axis.
+        index: position of each item (N,) along each axis.
         where: bool (N,), items that count; all by default.
     """
     cells = np.ravel_multi_index(tuple(np.asarray(i) for i in index), shape)
@@ -84,8 +84,6 @@ def unweighted_accuracy(matrix: Counts) -> Floats:
 def weighted_accuracy(matrix: Counts) -> Floats:
     """Accuracy of matrices (..., C, C): share of correct predictions.
 
-    Each class weighs as it occurs.
-
     >>> round(float(weighted_accuracy(np.array([[9, 1], [1, 1]]))), 3)
     0.833
     """
@@ -93,10 +91,7 @@ def weighted_accuracy(matrix: Counts) -> Floats:
 
 
 def macro_f1(matrix: Counts) -> Floats:
-    """Mean F1 of matrices (..., C, C) over the classes present.
-
-    F1 = 2 TP / (utterances + predictions) of a class.
-    """
+    """Mean F1, 2 TP / (utterances + predictions), of matrices (..., C, C) over classes present."""
     true, predicted = matrix.sum(axis=-1), matrix.sum(axis=-2)
     f1 = ratio(2 * np.diagonal(matrix, axis1=-2, axis2=-1), true + predicted)
     return mean_known(np.where(true > 0, f1, np.nan))

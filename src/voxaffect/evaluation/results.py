@@ -258,7 +258,8 @@ def pick(frame: pd.DataFrame, **levels: object) -> pd.DataFrame:
 
 def row(frame: pd.DataFrame, *key: str) -> dict[str, Any]:
     """Columns and values of the row of a key."""
-    return dict(frame.loc[key if len(key) > 1 else key[0]])
+    at: Any = key if len(key) > 1 else key[0]
+    return dict(frame.loc[at])
 
 
 def by_system(scores: pd.DataFrame, column: str = "ua") -> pd.DataFrame:

@@ -45,8 +45,7 @@ class Summary:
     @cached_property
     def protocols(self) -> tuple[ProtocolScores, ...]:
         """Scores as comparisons need them."""
-        results = self.run.results.groupby("protocol", observed=True)
-        return tuple(ProtocolScores.of(own) for _, own in results)
+        return ProtocolScores.all_of(self.run.results)
 
     @cached_property
     def comparisons(self) -> tuple[Comparison, ...]:

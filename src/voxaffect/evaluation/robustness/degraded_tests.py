@@ -32,10 +32,7 @@ from voxaffect.taxonomy import TASKS
 
 
 def talkers_of(
-    utterance: Utterance,
-    speakers: Mapping[str, Sequence[Utterance]],
-    n_talkers: int,
-    seed: int,
+    utterance: Utterance, speakers: Mapping[str, Sequence[Utterance]], n_talkers: int, seed: int
 ) -> tuple[Utterance, ...]:
     """Recordings for babble noise: of other speakers, as many different ones as possible.
 
