@@ -15,7 +15,7 @@ import soundfile as sf
 
 from tests.corpora.recordings import record, record_tree
 from voxaffect.cli import corpora
-from voxaffect.cli.console import console
+from voxaffect.cli.console import console_of
 from voxaffect.cli.corpora import export, overlap
 from voxaffect.config.file import load_settings
 from voxaffect.corpora.audformat import parse_audformat
@@ -32,9 +32,9 @@ from voxaffect.report.table import ABSENT
 def _wide(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A terminal that wraps nothing; a console keeps the width that it was created with."""
     monkeypatch.setenv("COLUMNS", "400")
-    console.cache_clear()
+    console_of.cache_clear()
     yield
-    console.cache_clear()
+    console_of.cache_clear()
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from voxaffect.version import __version__
 MOST_COLUMNS = 100
 """Widest line of the help, on any terminal."""
 
-WHOLE = 10_000  # length limit of a command's sentence in the list: none, in effect
 F = TypeVar("F", bound=Callable[..., int | None])
 
 
@@ -30,7 +29,7 @@ class PlainHelpGroup(TyperGroup):
         width = max(map(len, self.commands))
         for name in sorted(self.list_commands(ctx), key=ORDER.index):
             command = self.commands[name]
-            row = name.ljust(width), command.get_short_help_str(WHOLE)
+            row = name.ljust(width), command.get_short_help_str(limit=10_000)
             heading = getattr(command, "rich_help_panel", None) or "Commands"
             panels.setdefault(heading, []).append(row)
         for heading, rows in panels.items():
@@ -103,15 +102,9 @@ def command(
 ) -> Callable[[F], F]:
     """Register a function as a command; its docstring is the help, its result the exit status.
 
-    The function itself is returned unchanged, for Python and tests.
-
-    Args:
-        group: `app` or `corpora_app`.
-        name: of the command.
-        panel: its heading in the help.
-        kept: printed after Ctrl-C, before exit with status 130: what is kept and how to resume,
-            with the command's parameters in braces; empty where nothing is kept. None leaves
-            KeyboardInterrupt to Typer.
+    `kept` is printed after Ctrl-C, before exit with status 130: what is kept and how to resume,
+    with the command's parameters in braces; empty where nothing is kept. None leaves
+    KeyboardInterrupt to Typer. The function itself is returned, for Python and tests.
     """
 
     def register(function: F) -> F:

@@ -18,29 +18,23 @@ if TYPE_CHECKING:
 # Rich is imported inside functions, so that --help need not load it.
 
 
-def _console(*, stderr: bool = False) -> Console:
+@cache
+def console_of(name: str) -> Console:
+    """The console of a name, created when it is first used."""
     from rich.console import Console
 
     # Names of files and speakers may look like markup or emoji; color comes by `style` alone.
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    return Console(stderr=name != "output", highlight=False, markup=False, emoji=False)
 
 
-@cache
-def console() -> Console:
-    """Standard output."""
-    return _console()
+console = partial(console_of, "output")
+"""Standard output."""
 
+errors = partial(console_of, "errors")
+"""Standard error, for errors and warnings."""
 
-@cache
-def errors() -> Console:
-    """Standard error, for errors and warnings."""
-    return _console(stderr=True)
-
-
-@cache
-def notes() -> Console:
-    """Standard error, for progress and notes, which --quiet turns off."""
-    return _console(stderr=True)
+notes = partial(console_of, "notes")
+"""Standard error, for progress and notes, which --quiet turns off."""
 
 
 def print_line(line: str | Text, *, to: Console | None = None, style: str | None = None) -> None:
@@ -60,26 +54,19 @@ def progress_bar(title: str) -> Iterator[Callable[..., None]]:
     Yields:
         Rich's `Progress.update` of the bar; the field `note` is a text behind it.
     """
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich import progress as bars
     from rich.table import Column
 
     columns = (
-        TextColumn("{task.description}", style="bold", markup=False),
-        BarColumn(),  # shrinks where the terminal is narrow
-        MofNCompleteColumn(table_column=Column(no_wrap=True)),
-        TimeElapsedColumn(table_column=Column(no_wrap=True)),
-        TextColumn("left"),
-        TimeRemainingColumn(elapsed_when_finished=False, table_column=Column(no_wrap=True)),
-        TextColumn("{task.fields[note]}", markup=False),
+        bars.TextColumn("{task.description}", style="bold", markup=False),
+        bars.BarColumn(),  # shrinks where the terminal is narrow
+        bars.MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        bars.TimeElapsedColumn(table_column=Column(no_wrap=True)),
+        bars.TextColumn("left"),
+        bars.TimeRemainingColumn(elapsed_when_finished=False, table_column=Column(no_wrap=True)),
+        bars.TextColumn("{task.fields[note]}", markup=False),
     )
-    with Progress(*columns, console=notes(), disable=notes().quiet, transient=False) as progress:
+    with bars.Progress(*columns, console=notes(), disable=notes().quiet) as progress:
         yield partial(progress.update, progress.add_task(title, total=None, note=""))
 
 

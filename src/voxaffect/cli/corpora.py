@@ -89,7 +89,6 @@ MAX_SPEAKERS = 12
 
 INDENT = 13
 NOT_KNOWN = "unknown"
-COLORS: dict[Verdict, str] = {"ok": "green", "notes": "yellow", "faults": "red"}
 MARKS: dict[Verdict | None, tuple[str, str]] = {
     "ok": ("ok", "green"),
     "notes": ("note", "yellow"),
@@ -140,23 +139,21 @@ def show_card(
 
     card = find_loader(name).card
     n_each = f", {_each(card.speakers.values())}" if card.speakers else ""
-    texts = ("name", "language", "elicitation", "license", "citation", "url")
-    rows: list[tuple[str, str]] = [
-        *((key, getattr(card, key)) for key in texts),
-        ("utterances", _known(sum(card.labels.values()))),
-        ("labels", listed(card.labels) or NOT_KNOWN),
-        ("speakers", _known(card.n_speakers) + n_each),
-        *((key, listed(getattr(card, key))) for key in ("genders", "styles") if getattr(card, key)),
-        *(("known fault", fault) for fault in card.faults),
-    ]
     table = Table(title=card.title, show_header=False, title_justify="left")
-    for row in rows:
-        table.add_row(*row)
+    for key in ("name", "language", "elicitation", "license", "citation", "url"):
+        table.add_row(key, getattr(card, key))
+    table.add_row("utterances", _known(sum(card.labels.values())))
+    table.add_row("labels", listed(card.labels) or NOT_KNOWN)
+    table.add_row("speakers", _known(card.n_speakers) + n_each)
+    for key in ("genders", "styles"):
+        if getattr(card, key):
+            table.add_row(key, listed(getattr(card, key)))
+    for fault in card.faults:
+        table.add_row("known fault", fault)
     console().print(table)
 
 
 def _known(number: int) -> str:
-    """A number of the card, where 0 means unknown."""
     return f"{number:,}" if number else NOT_KNOWN
 
 
@@ -216,7 +213,8 @@ def _print_report(report: CheckReport) -> None:
             print_line(f"  {problem.path}: {problem.detail}")
         if n > MAX_NAMED:
             console().print(f"  and {n - MAX_NAMED} more; --json names them all")
-    console().print(Text.assemble("verdict: ", (report.verdict, COLORS[report.verdict])))
+    color = MARKS[report.verdict][1].removeprefix("bold ")
+    console().print(Text.assemble("verdict: ", (report.verdict, color)))
 
 
 def _counts_table(report: CheckReport) -> Table:

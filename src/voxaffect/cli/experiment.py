@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from voxaffect.features.cache.cache import FeatureStore
     from voxaffect.features.frames import FrameExtractor
 
-
 AGAIN = "run the same command again to resume"
 RESUME = f"results so far are in {{out}}; {AGAIN}"
 
@@ -96,14 +95,7 @@ def compare(
 
 
 def pairs(text: str) -> list[tuple[str, str]]:
-    """Parse pairs of systems.
-
-    >>> pairs("svm,dnn-stl:dnn-mtl")
-    [('svm', 'svm'), ('dnn-stl', 'dnn-mtl')]
-
-    Raises:
-        ConfigError: a pair lacks a name, or has too many.
-    """
+    """Parse pairs of systems: `svm,dnn-stl:dnn-mtl` are (svm, svm) and (dnn-stl, dnn-mtl)."""
     found = []
     for pair in text.split(","):
         names = pair.strip().split(":")
@@ -116,10 +108,9 @@ def pairs(text: str) -> list[tuple[str, str]]:
 def run_folds(
     settings: Settings, prepared: Prepared, folder: Path, *, more: Mapping[str, Any], **options: Any
 ) -> Run:
-    """Compute the folds of a run with a progress bar.
+    """Compute the folds of a run with a progress bar; `options` are those of `experiment.run`.
 
-    Results depend on taxonomy, features and `more`, which is shown as well; `options` are those of
-    `evaluation.experiment.experiment.run`.
+    Results depend on taxonomy, features and `more`, which is shown as well.
     """
     from voxaffect.evaluation.experiment.experiment import run
     from voxaffect.evaluation.experiment.run import RunFolder
@@ -162,25 +153,19 @@ def report_missing(finished: Run) -> int:
     return 1 if finished.failures else 0
 
 
-MAX_NAMED = 5
-
-
 def prepare_corpora(
     settings: Settings, n_jobs: int, feature_sets: Collection[str] = ()
 ) -> Prepared:
     """Load the corpora of the settings and extract features; reports what cannot be used.
 
     Systems may need other `feature_sets` as well, keys of `UTTERANCE_SETS`.
-
-    Raises:
-        VoxaffectError: a corpus cannot be read, or features cannot be stored.
     """
     from voxaffect.evaluation.experiment.dataset import prepare
     from voxaffect.features.opensmile import UTTERANCE_SETS
 
     store = feature_store(settings)
-    stores = [feature_store(settings, UTTERANCE_SETS[name]) for name in feature_sets]
-    for other in stores:
+    others = {name: feature_store(settings, UTTERANCE_SETS[name]) for name in feature_sets}
+    for other in others.values():
         other.extractor.settings()  # a missing library is named before anything is read
     corpora = settings.load_corpora()
     for corpus in corpora:
@@ -189,21 +174,14 @@ def prepare_corpora(
     n_utterances = sum(taxonomy.emotion(u) is not None for c in corpora for u in c.utterances)
     started = time.perf_counter()
     with progress_bar("features") as update:
-        update(total=n_utterances * (1 + len(stores)))
+        update(total=n_utterances * (1 + len(others)))
 
         def advance(n_done: int, audio_s: float) -> None:
             speed = audio_s / max(time.perf_counter() - started, 1e-9)
             note = f"{audio_s / 3600:.2f} h audio, {speed:,.0f} x real time"
             update(completed=n_done, note=note)
 
-        prepared = prepare(
-            corpora,
-            taxonomy,
-            store,
-            others=dict(zip(feature_sets, stores, strict=True)),
-            n_jobs=n_jobs,
-            progress=advance,
-        )
+        prepared = prepare(corpora, taxonomy, store, others=others, n_jobs=n_jobs, progress=advance)
     report_problems(prepared.problems)
     return prepared
 
@@ -223,10 +201,9 @@ def report_problems(problems: Sequence[Problem], prefix: str = "") -> None:
         by_kind[problem.kind].append(problem)
     for kind, same in by_kind.items():
         faults = [problem for problem in same if problem.is_fault]
-        for problem in faults[:MAX_NAMED]:
+        for problem in faults[:5]:
             print_line(f"{prefix}{problem.path}: {problem.detail}", to=errors())
-        unnamed = len(same) - len(faults[:MAX_NAMED])
-        if unnamed:
+        if unnamed := len(same) - len(faults[:5]):
             errors().print(f"{prefix}{kind}: {unnamed}{' more' if faults else ''}")
 
 
@@ -293,7 +270,6 @@ def simulate(
 
 
 def _simulate(folder: Path, corpora: Sequence[str], n_jobs: int, **options: Any) -> dict[str, Path]:
-    """Write the simulated trees; returns corpus -> root."""
     from voxaffect.parallel.processes import n_cores
     from voxaffect.simulation import trees
 

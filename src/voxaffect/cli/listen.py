@@ -41,22 +41,24 @@ if TYPE_CHECKING:
     """Shows the prediction at the end of an utterance, or why there is none."""
 
 TOO_LITTLE = "too little speech yet"
-MIN_LEVEL_DB = -60.0
-"""Left end of the level meter."""
 
 
 @contextmanager
 def display(*, as_json: bool) -> Iterator[tuple[OnInterim, OnFinal]]:
     """JSON lines if requested, in a terminal a panel below final lines, else plain lines."""
+
+    def final(prediction: Prediction) -> None:
+        print_line(final_line(prediction))
+
     if as_json:
         yield _interim_json, lambda prediction: _write_json(prediction.to_dict())
     elif console().is_terminal:
         from rich.live import Live
 
         with Live(console=console(), auto_refresh=False, transient=True) as live:
-            yield lambda *shown: live.update(panel(*shown), refresh=True), _print_final
+            yield lambda *shown: live.update(panel(*shown), refresh=True), final
     else:
-        yield _print_interim, _print_final
+        yield _print_interim, final
 
 
 def _interim_json(prediction: Prediction | None, level_db: float) -> None:
@@ -72,12 +74,7 @@ def _write_json(fields: dict[str, Any]) -> None:
 
 def _print_interim(prediction: Prediction | None, _: float) -> None:
     if (p := prediction) is not None:
-        scores = format_scores(p.label, p.probabilities)
-        print_line(f"{p.interval_s[0]:8.2f} s  +{p.duration_s:5.2f} s  {scores}", to=console())
-
-
-def _print_final(prediction: Prediction) -> None:
-    print_line(final_line(prediction), to=console())
+        print_line(f"{p.interval_s[0]:8.2f} s  +{p.duration_s:5.2f} s  {_scores(p)}")
 
 
 def panel(prediction: Prediction | None, level_db: float) -> Group:
@@ -98,7 +95,7 @@ def panel(prediction: Prediction | None, level_db: float) -> Group:
         style = "bold" if name == shown.label else "dim"
         bar = ProgressBar(total=1.0, completed=probability, width=40)
         grid.add_row(Text(name, style), bar, Text(f"{probability:.2f}", style))
-    level = 1 - max(MIN_LEVEL_DB, min(0.0, level_db)) / MIN_LEVEL_DB
+    level = 1 + max(-60.0, min(0.0, level_db)) / 60
     meter = ProgressBar(total=1.0, completed=level, width=40, complete_style="green")
     grid.add_row(Text("level", "dim"), meter, Text(f"{level_db:.0f} dB", "dim"))
     status = "no speech" if prediction is None else TOO_LITTLE
@@ -114,22 +111,18 @@ def final_line(prediction: Prediction) -> str:
     if prediction.error is not None:
         return f"{times}  no prediction: {prediction.error}"
     warnings = "; ".join(str(warning) for warning in prediction.warnings)
-    scores = format_scores(prediction.label, prediction.probabilities)
-    return f"{times}  {scores}" + (warnings and f"  {warnings}")
+    return f"{times}  {_scores(prediction)}" + (warnings and f"  {warnings}")
 
 
-def format_scores(label: str | None, probabilities: dict[str, float]) -> str:
-    """Format a label and the probabilities of all classes."""
-    if label is None:
+def _scores(prediction: Prediction) -> str:
+    if prediction.label is None:
         return TOO_LITTLE
-    return f"{label:8}  " + "  ".join(f"{name} {p:.2f}" for name, p in probabilities.items())
+    scores = "  ".join(f"{name} {p:.2f}" for name, p in prediction.probabilities.items())
+    return f"{prediction.label:8}  {scores}"
 
 
 CHUNK_S = 0.1
 """Audio read from standard input at a time."""
-
-POLL_S = 0.1
-"""Longest wait for a block before the stop event is checked."""
 
 MAX_QUEUED_BLOCKS = 200
 """Queued blocks of a microphone, 10 s; later ones are dropped and reported."""
@@ -137,8 +130,7 @@ MAX_QUEUED_BLOCKS = 200
 T = TypeVar("T")
 
 AudioSource = Callable[[Event], AbstractContextManager[Iterator["Block"]]]
-"""Opens a stream of blocks, which ends with its input, or when the event is set: then with the
-blocks that are queued."""
+"""Opens a stream of blocks, which ends with its input, or after the event with those queued."""
 
 
 @contextmanager
@@ -204,7 +196,7 @@ def _dequeue(items: queue.Queue[T], stop: Event) -> Iterator[T]:
     """Yield items until the event is set, and then those that are queued."""
     while not stop.is_set():
         with suppress(queue.Empty):
-            yield items.get(timeout=POLL_S)
+            yield items.get(timeout=0.1)
     for _ in range(items.qsize()):
         yield items.get()
 
@@ -228,21 +220,11 @@ def until_interrupted() -> Iterator[Event]:
 UPDATE_S = 0.2
 """New audio between two interim predictions: five per second."""
 
-MIN_RMS = 1e-6
-"""Least root mean square of a level, -120 dB."""
-
-MAX_LAG_S = 2.0
-"""Lag of the computation behind the audio that is reported."""
-
 
 def listen(
     model: Path, source: AudioSource, *, pause_s: float, longest_s: float, as_json: bool
 ) -> int:
-    """Predict during and after each utterance, until the audio ends or Ctrl-C.
-
-    A pause of `pause_s` ends an utterance; with 0 all audio is one, split after `longest_s`.
-    Returns the exit status, 1 if audio was dropped.
-    """
+    """Predict during and after each utterance; returns the exit status, 1 if audio was dropped."""
     from voxaffect.recognizer.recognizer import NetRecognizer
     from voxaffect.streaming.endpointer import Endpointer, EndpointSettings
     from voxaffect.streaming.online import LiveRecognizer, LiveSettings
@@ -263,14 +245,12 @@ def listen(
 def predict_blocks(
     session: StreamSession, blocks: Iterable[Block], interim: OnInterim, final: OnFinal
 ) -> int:
-    """Show predictions for blocks of audio; returns the number of blocks that were dropped.
-
-    Warns of dropped audio and, once, of computation that is slower than real time.
-    """
+    """Show predictions for blocks of audio; returns the number of blocks that were dropped."""
     import numpy as np
 
     from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 
+    warn = partial(print_line, style="yellow", to=errors())
     recent: list[NDArray[np.float32]] = []
     n_dropped, lag_s, is_slow = 0, 0.0, False
     for samples, n_dropped_before in blocks:
@@ -283,24 +263,20 @@ def predict_blocks(
             recent = []
         if n_dropped_before:
             n_dropped += n_dropped_before
-            _warn(f"audio was dropped (blocks: {n_dropped_before}); close other programs")
+            warn(f"voxaffect: audio was dropped (blocks: {n_dropped_before}); close other programs")
         lag_s = max(0.0, lag_s - len(samples) / SAMPLE_RATE_HZ) + time.monotonic() - started
-        if lag_s > MAX_LAG_S and not is_slow:
+        if lag_s > 2.0 and not is_slow:
             is_slow = True
-            _warn("this computer is too slow, predictions are late; close other programs")
+            warn("voxaffect: this computer is too slow, predictions are late; close other programs")
     return n_dropped
 
 
 def level_db(samples: NDArray[np.float32]) -> float:
-    """Root mean square in dB of full scale."""
+    """Root mean square in dB of full scale, at least -120."""
     import numpy as np
 
-    rms = math.sqrt(float(np.square(samples, dtype=np.float64).mean()))
-    return 20 * math.log10(max(rms, MIN_RMS))
-
-
-def _warn(text: str) -> None:
-    print_line(f"voxaffect: {text}", style="yellow", to=errors())
+    power = float(np.square(samples, dtype=np.float64).mean())
+    return 10 * math.log10(max(power, 1e-12))
 
 
 @command(app, "listen", RECOGNIZER)

@@ -35,7 +35,6 @@ ONNX_OR_TRAINED = (
     "comes with voxaffect."
 )
 TABLE = "table"
-PICTURES = (".svg", ".png")
 FORMAT_OF = {
     ".csv": "csv",
     ".json": "json",
@@ -46,19 +45,13 @@ FORMAT_OF = {
 }
 """Suffix of the file that --out names -> format."""
 
-STRIP_COLUMNS = 72
-
 MIN_POOL_BYTES = 32 << 20
 """Bytes of recordings for which further processes are started: half an hour as FLAC."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """The options of predict, as its help describes them; `output` is that of --format.
-
-    Raises:
-        ConfigError: a value is out of range, or two do not go together.
-    """
+    """The options of predict; raises `ConfigError` where two of them do not go together."""
 
     output: str = ""
     timeline: bool = False
@@ -86,36 +79,29 @@ class Request:
             )
         if self.picture is not None and not self.timeline:
             raise ConfigError("--picture draws a timeline; add --timeline")
-        if self.picture is not None and self.picture.suffix.lower() not in PICTURES:
+        if self.picture is not None and self.picture.suffix.lower() not in {".svg", ".png"}:
             raise ConfigError(f"--picture {self.picture}: name an .svg or .png file")
 
     def check(self, sources: Sequence[InputSource]) -> None:
-        """Check that the options can be used with these sources.
-
-        Raises:
-            ConfigError: a timeline of a table's rows, or one file for several recordings.
-        """
+        """Raise `ConfigError` where the options cannot be used with these sources."""
         from voxaffect.corpora.corpus import Utterance
 
         if self.timeline and any(isinstance(s.recording, Utterance) for s in sources):
             raise ConfigError(
                 "the rows of a table are segments already; run without --timeline, or name files"
             )
-        if len(sources) > 1 and self.picture is not None:
+        if (n := len(sources)) > 1 and self.picture is not None:
+            raise ConfigError(f"--picture draws one recording, but there are {n}; name one")
+        if n > 1 and self.format and self.format.suffix and not self.writes_folder:
             raise ConfigError(
-                f"--picture draws one recording, but there are {len(sources)}; name one"
-            )
-        if len(sources) > 1 and self.format and self.format.suffix and not self.writes_folder:
-            raise ConfigError(
-                f"--format {self.name} is for one recording, but there are {len(sources)}; add "
+                f"--format {self.name} is for one recording, but there are {n}; add "
                 "--out FOLDER for one file per recording"
             )
 
     @property
     def name(self) -> str:
         """Name of the format."""
-        by_suffix = FORMAT_OF.get(self.out.suffix.lower(), TABLE) if self.out else TABLE
-        return self.output or by_suffix
+        return self.output or FORMAT_OF.get(self.out.suffix.lower() if self.out else "", TABLE)
 
     @property
     def format(self) -> Format | None:
@@ -305,8 +291,7 @@ def _load(model: Path, limits: DecodeLimits, *, alone: bool = True) -> Predictor
 
 def _use_one_thread() -> None:
     """Let PyTorch, if it is loaded, compute on one thread: each worker has a core."""
-    torch = sys.modules.get("torch")
-    if torch is not None:
+    if (torch := sys.modules.get("torch")) is not None:
         torch.set_num_threads(1)
 
 
@@ -354,7 +339,7 @@ def _print(results: Iterable[Result], request: Request) -> None:
     for name, segments, track in results:
         assert track is not None  # noqa: S101 a timeline has one
         print_line(name, style="bold")
-        console().print(strip(segments, track.duration_s, max(20, min(width, STRIP_COLUMNS))))
+        console().print(strip(segments, track.duration_s, max(20, min(width, 72))))
         console().print(table(segments, title=name, width=width))
 
 
@@ -373,7 +358,6 @@ def _draw(result: Result, request: Request) -> None:
 
 
 def _summary(predictions: Sequence[Prediction], n_refused: int, request: Request) -> str:
-    """Numbers of predictions, refused sources, predictions with warnings and unsure ones."""
     from voxaffect.recognizer.prediction import UNSURE
 
     unit = "segment" if request.timeline else "recording"

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from voxaffect.evaluation.robustness.degraded_tests import DegradedTests
     from voxaffect.evaluation.robustness.robustness import Robustness
 
-
 SEED = 0
 """Seed of all noise, reverberation and babble: the same in every run."""
 
@@ -92,20 +91,14 @@ def robustness(
 
 
 def select_degradations(names: str | None) -> tuple[Degradation, ...]:
-    """Select degradations by names or groups, separated by commas; None selects all.
-
-    Raises:
-        ConfigError: a name is unknown.
-    """
+    """Select degradations by names or groups, separated by commas; None selects all."""
     from voxaffect.audio.degrade import DEGRADATIONS
     from voxaffect.config.corpora import known_name
 
     if names is None:
         return tuple(DEGRADATIONS.values())
-    groups = {d.group for d in DEGRADATIONS.values()}
-    selected = {
-        known_name(name, {*DEGRADATIONS, *groups}, "condition") for name in names.split(",")
-    }
+    known = {*DEGRADATIONS, *(d.group for d in DEGRADATIONS.values())}
+    selected = {known_name(name, known, "condition") for name in names.split(",")}
     return tuple(d for d in DEGRADATIONS.values() if {d.name, d.group} & selected)
 
 
@@ -132,19 +125,14 @@ def _write(found: Robustness, out: Path) -> None:
     from voxaffect.evaluation.experiment.run import RunFolder
     from voxaffect.evaluation.summary import Summary
     from voxaffect.files import write_text
-    from voxaffect.report.robustness import (
-        robustness_csv,
-        robustness_json,
-        robustness_markdown,
-        summary_table,
-    )
+    from voxaffect.report import robustness as report
     from voxaffect.report.table import markdown
     from voxaffect.report.write import write_report
 
-    text, picture = robustness_markdown(found)
+    text, picture = report.robustness_markdown(found)
     texts = {
-        "robustness.json": robustness_json(found),
-        "robustness.csv": robustness_csv(found),
+        "robustness.json": report.robustness_json(found),
+        "robustness.csv": report.robustness_csv(found),
         "robustness.md": text,
         f"figures/{picture.name}.svg": picture.svg,
     }
@@ -153,6 +141,6 @@ def _write(found: Robustness, out: Path) -> None:
     written = [out / name for name in texts]
     if RunFolder(out).header() is not None:
         written.append(write_report(Summary(RunFolder(out).load()), out, found)[0])
-    console().print(Markdown(markdown(summary_table(found))))
+    console().print(Markdown(markdown(report.summary_table(found))))
     for path in written:
         print_line(f"wrote {path}")

@@ -20,12 +20,7 @@ if TYPE_CHECKING:
     from voxaffect.serving.settings import ServingSettings
 
 
-LIBRARIES = ("fastapi", "multipart", "prometheus_client", "throttled", "uvicorn", "websockets")
-"""Modules that the extra `serve` installs."""
-
 VARIABLE = "VOXAFFECT_TOKEN"
-BURST_S = 3
-"""Burst of the rate limit, in seconds of the rate."""
 
 
 @command(app, "serve", RECOGNIZER)
@@ -53,8 +48,7 @@ def serve(
         typer.Option("--allow-host", help="Allow this host name, too; may be repeated."),
     ] = None,
     behind_proxy: Annotated[
-        bool,
-        typer.Option("--behind-proxy", help="Trust X-Forwarded-For from a local proxy."),
+        bool, typer.Option("--behind-proxy", help="Trust X-Forwarded-For from a local proxy.")
     ] = False,
     max_megabytes: Annotated[float, typer.Option(help="Largest request, in MB.")] = 64.0,
     max_minutes: Annotated[float, typer.Option(help="Longest recording and live stream.")] = 60.0,
@@ -103,7 +97,7 @@ def serve(
         origins=tuple(origin.rstrip("/") for origin in allow_origin or []),
         behind_proxy=behind_proxy,
         n_workers=workers or max(1, n_cores() // processes),
-        limits=replace(limits, burst=max(1, round(BURST_S * limits.rate_per_s))),
+        limits=replace(limits, burst=max(1, round(3 * limits.rate_per_s))),
     )
     from voxaffect.serving import server
 
@@ -111,32 +105,21 @@ def serve(
 
 
 def refuse_missing() -> None:
-    """Check that the libraries of the extra `serve` are installed.
-
-    Raises:
-        ServingError: a library is missing.
-    """
-    missing = [name for name in LIBRARIES if find_spec(name) is None]
-    if missing:
-        raise ServingError(
-            f"serving needs {', '.join(missing)}; run pip install 'voxaffect[serve]'"
-        )
+    """Raise `ServingError` unless the libraries of the extra `serve` are installed."""
+    libraries = "fastapi", "multipart", "prometheus_client", "throttled", "uvicorn", "websockets"
+    if missing := ", ".join(name for name in libraries if find_spec(name) is None):
+        raise ServingError(f"serving needs {missing}; run pip install 'voxaffect[serve]'")
 
 
 def token_of(file: Path | None, environment: Mapping[str, str]) -> str | None:
-    """Read the token from the file, else from the environment; None if there is none.
-
-    Raises:
-        ServingError: the file cannot be read.
-    """
+    """Read the token from the file, else from the environment; None if there is none."""
     if file is None:
         return environment.get(VARIABLE) or None
     try:
         return file.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as fault:
-        raise ServingError(
-            f"{file}: cannot read the token ({fault}); put it into that file, on one line"
-        ) from fault
+        message = f"{file}: cannot read the token ({fault}); put it into that file, on one line"
+        raise ServingError(message) from fault
 
 
 def _announce(settings: ServingSettings, port: int) -> None:

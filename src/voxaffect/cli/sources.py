@@ -17,21 +17,13 @@ if TYPE_CHECKING:
     from voxaffect.audio.decode import DecodeLimits
     from voxaffect.corpora.corpus import Problem, Utterance
 
-PIPE = Path("-")
-"""Argument for standard input."""
-
-PIPED = "standard input"
-"""Name of a piped recording in predictions and errors."""
+PIPE, PIPED = Path("-"), "standard input"
+"""The argument, and the name of a piped recording in predictions and errors."""
 
 
 @dataclass(frozen=True)
 class InputSource:
-    """A recording to recognize.
-
-    Args:
-        recording: a file, the bytes of a piped one, or the utterance of a table's row.
-        row: its row of a table; else empty.
-    """
+    """A recording to recognize: a file, the bytes of a piped one, or a table's row of one."""
 
     recording: Path | bytes | Utterance
     row: Mapping[str, str] = field(default_factory=dict)
@@ -67,24 +59,19 @@ def list_sources(
 ) -> list[InputSource]:
     """List the recordings of all sources, in order; those that cannot be used are refused.
 
-    Args:
-        named: recordings, folders, patterns, tables, databases, or `-` for a piped recording.
-        listed_in: a file with one name per line, or `-`; its names are not patterns.
-        refusals: of all that cannot be used.
-        limits: of a piped recording.
+    `listed_in` is a file with one name per line, or `-`; its names are not patterns. The limits are
+    those of a piped recording.
 
     Raises:
         ConfigError: no source, or standard input is named twice.
         CorpusError: the list cannot be read.
     """
     if [*named, listed_in].count(PIPE) > 1:
-        raise ConfigError(
-            "- is named twice, but standard input can be read only once; name it once"
-        )
+        fault = "- is named twice, but standard input can be read only once; name it once"
+        raise ConfigError(fault)
     if not named and listed_in is None:
-        raise ConfigError(
-            "no recordings given; name files, folders or tables, or - for standard input"
-        )
+        fault = "no recordings given; name files, folders or tables, or - for standard input"
+        raise ConfigError(fault)
     found: list[InputSource] = []
     for source in _expand_patterns(named, refusals):
         found += [_read_pipe(limits)] if source == PIPE else _list_source(source, refusals)
@@ -109,17 +96,15 @@ def _read_names(listed_in: Path) -> list[Path]:
     try:
         content = sys.stdin.buffer.read() if listed_in == PIPE else listed_in.read_bytes()
     except OSError as fault:
-        raise CorpusError(
-            f"{listed_in}: cannot read this list ({fault.strerror}); check the path"
-        ) from fault
+        message = f"{listed_in}: cannot read this list ({fault.strerror}); check the path"
+        raise CorpusError(message) from fault
     return [Path(os.fsdecode(line)) for line in content.splitlines() if line.strip()]
 
 
 def _read_pipe(limits: DecodeLimits) -> InputSource:
     if sys.stdin.isatty():
-        raise ConfigError(
-            "- reads standard input, which is a terminal; pipe a recording in, or name a file"
-        )
+        fault = "- reads standard input, which is a terminal; pipe a recording in, or name a file"
+        raise ConfigError(fault)
     # One byte more than the limit, so that the decoder refuses it.
     return InputSource(sys.stdin.buffer.read(limits.max_bytes + 1))
 

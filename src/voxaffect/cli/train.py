@@ -61,10 +61,7 @@ def training_progress(stopping: EarlyStopping, next_step: str = "") -> Iterator[
 def training_bar(
     stopping: EarlyStopping, next_step: str = "", *, elapsed_s: float, since_s: float
 ) -> Group:
-    """Progress bar of the epochs with the time elapsed; below it scores and the time left.
-
-    `since_s`, the time since the last epoch ended, is taken from the time left.
-    """
+    """Bar of the epochs and the time elapsed; below it scores, and the time left but `since_s`."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -198,20 +195,12 @@ def log_epochs(settings: NetSettings, out: Path, *, tensorboard: bool = False) -
         yield on_epoch
 
 
-N_FOLDS = 5
-"""Folds of the speakers in the cross-validation of an adaptation."""
-
-
 def adapt_to(config: Path, base: Path, out: Path, *, seed: int, n_jobs: int) -> None:
     """Adapt a saved recognizer to the corpora of a settings file, and save the new one.
 
     The gain is measured by cross-validation over five folds of speakers: each is predicted by a
     recognizer adapted to the others. The saved recognizer is adapted to all speakers; a tenth of
     the utterances is its dev set.
-
-    Raises:
-        VoxaffectError: the features of the settings are not the recognizer's, fewer than two
-            speakers are known, or there is too little data.
     """
     from voxaffect.api import card_of, split
     from voxaffect.config.file import load_settings
@@ -278,7 +267,7 @@ def _cross_validate(
 
     dataset = prepared.dataset
     utterances = dataset.utterances.values()
-    folds = deal_speakers([u for u in utterances if not u.speaker.endswith(UNKNOWN)], N_FOLDS)
+    folds = deal_speakers([u for u in utterances if not u.speaker.endswith(UNKNOWN)], 5)
     if len(folds) < 2:
         raise FoldError(
             f"too few speakers for adaptation ({len(folds)}), since one is held out; name two or "

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from types import FrameType
 from typing import Annotated, Any, cast
@@ -37,8 +37,6 @@ from voxaffect.version import __version__
 
 router = APIRouter()
 PAGE = StaticFiles(packages=[("voxaffect.serving", "page")])
-CARD_KEYS = ("system", "seed", "split", "note", "made_with")
-"""Entries of a recognizer's card that are public."""
 
 
 def application(recognizer: NetRecognizer, settings: ServingSettings | None = None) -> FastAPI:
@@ -78,23 +76,20 @@ def application(recognizer: NetRecognizer, settings: ServingSettings | None = No
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service = cast(Service, app.state.service)
     await service.start()
+    if threading.current_thread() is threading.main_thread():
+        _drain_at_signals(service)
     try:
-        with _signals_drain(service):
-            yield
+        yield
     finally:
         await service.stop()
 
 
-@contextmanager
-def _signals_drain(service: Service) -> Iterator[None]:
+def _drain_at_signals(service: Service) -> None:
     """At a first signal complete accepted work, before uvicorn's handler stops the server.
 
     A second one goes to that handler at once. uvicorn by itself would close live streams without
     their final predictions, and refuse connections instead of answering them with 503.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     loop, drains = asyncio.get_running_loop(), list[asyncio.Task[None]]()
     stop: dict[int, Any] = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
 
@@ -114,7 +109,6 @@ def _signals_drain(service: Service) -> Iterator[None]:
 
     for number in stop:
         signal.signal(number, handle)
-    yield
 
 
 async def _validation_error(_: Request, fault: Exception) -> Response:
@@ -127,8 +121,7 @@ async def _validation_error(_: Request, fault: Exception) -> Response:
 async def _http_error(_: Request, fault: Exception) -> Response:
     error = cast(HTTPException, fault)
     phrase = HTTPStatus(error.status_code).phrase.lower()
-    message = f"{phrase}; see /openapi.json for all paths"
-    code = phrase.replace(" ", "_")
+    code, message = phrase.replace(" ", "_"), f"{phrase}; see /openapi.json for all paths"
     return ServiceError(error.status_code, code, message, error.headers).response()
 
 
@@ -173,7 +166,7 @@ async def metrics(request: Request) -> Response:
 async def model(request: Request) -> schemas.ModelResponse:
     """The model: its classes, training corpora and limits."""
     recognizer, limits = _service(request).recognizer, _service(request).settings.limits
-    card = recognizer.card
+    card, public = recognizer.card, ("system", "seed", "split", "note", "made_with")
     return schemas.ModelResponse(
         version=__version__,
         tasks={task: list(TASKS[task].classes) for task in recognizer.settings.task_weights},
@@ -182,7 +175,7 @@ async def model(request: Request) -> schemas.ModelResponse:
             str(one["name"] if isinstance(one, dict) and "name" in one else one)
             for one in card.get("corpora", ())
         ],
-        card=plain({key: card[key] for key in CARD_KEYS if key in card}),
+        card=plain({key: card[key] for key in public if key in card}),
         limits=schemas.LimitResponse.model_validate(limits, from_attributes=True),
     )
 

@@ -21,9 +21,6 @@ from voxaffect.errors import AudioError
 PIECES = 32
 """Decoded pieces that may wait to be taken: a few bytes can hold hours."""
 
-SIGNATURES = {b"\x1aE\xdf\xa3": "matroska", b"OggS": "ogg"}
-"""First bytes of a container -> FFmpeg's name of it."""
-
 HEAD_BYTES = 12
 READ_BYTES = 4096
 OPTIONS = {"probesize": "32768", "analyzeduration": "200000"}
@@ -33,14 +30,9 @@ Floats = NDArray[np.float32]
 
 
 class ContainerStream:
-    """Decode a container whose bytes arrive in pieces, cut anywhere.
+    """Decode a container whose bytes arrive in pieces, cut anywhere."""
 
-    Args:
-        name: for error messages.
-    """
-
-    def __init__(self, name: str = "container") -> None:
-        self._name = name
+    def __init__(self) -> None:
         self._pushed: SimpleQueue[bytes | None] = SimpleQueue()
         self._decoded: SimpleQueue[Floats | AudioError | None] = SimpleQueue()
         self._room = Semaphore(PIECES)
@@ -89,7 +81,7 @@ class ContainerStream:
             self._decode()
         except Exception as fault:  # noqa: BLE001 any error of FFmpeg on untrusted bytes
             if not isinstance(fault, AudioError):
-                fault = AudioError(f"{self._name}: cannot be decoded ({fault}); record it again")
+                fault = AudioError(f"container: cannot be decoded ({fault}); record it again")
             self._decoded.put(fault)
         while self.read(READ_BYTES):  # what follows the container's end is ignored
             pass
@@ -104,11 +96,9 @@ class ContainerStream:
         if not head or self._is_dropped:
             return
         self._bytes = io.BytesIO(head + self._bytes.read())
-        with av.open(
-            self, "r", self._format(head), buffer_size=READ_BYTES, options=OPTIONS
-        ) as file:
+        with av.open(self, "r", _format_of(head), buffer_size=READ_BYTES, options=OPTIONS) as file:
             if not file.streams.audio:
-                raise AudioError(f"{self._name}: has no audio track; record it with one")
+                raise AudioError("container: has no audio track; record it with one")
             to_mono = av.AudioResampler(format="fltp", layout="mono")
             resampler: StreamResampler | None = None
             for frame in file.decode(file.streams.audio[0]):
@@ -118,20 +108,23 @@ class ContainerStream:
             if resampler is not None:
                 self._put(resampler.finish())
 
-    def _format(self, head: bytes) -> str:
-        """FFmpeg's name of the container."""
-        if head[:4] in SIGNATURES:
-            return SIGNATURES[head[:4]]
-        if head[4:8] == b"ftyp":
-            return "mov"
-        raise AudioError(
-            f"{self._name}: is not WebM, Matroska, Ogg or MP4; record it in one of these formats"
-        )
-
     def _put(self, samples: Floats) -> None:
         if fault := invalid_sample(samples):
-            raise AudioError(f"{self._name}: {fault}; record it again")
+            raise AudioError(f"container: {fault}; record it again")
         self._room.acquire()
         if self._is_dropped:
-            raise AudioError(f"{self._name}: the stream was closed; send it again")
+            raise AudioError("container: the stream was closed; send it again")
         self._decoded.put(samples)
+
+
+def _format_of(head: bytes) -> str:
+    """FFmpeg's name of a container with these first bytes."""
+    if head[4:8] == b"ftyp":
+        return "mov"
+    if head[:4] == b"OggS":
+        return "ogg"
+    if head[:4] == b"\x1aE\xdf\xa3":
+        return "matroska"
+    raise AudioError(
+        "container: is not WebM, Matroska, Ogg or MP4; record it in one of these formats"
+    )

@@ -39,8 +39,7 @@ class Batcher:
     """Dynamic batching: requests of many clients go through the model together.
 
     A batch is whatever is queued when a thread becomes free: nothing waits for a batch to fill, and
-    the busier the service, the larger the batches, whose frames cost less. A prediction does not
-    depend on the others in its batch.
+    the busier the service, the larger the batches, whose frames cost less.
     """
 
     def __init__(self, model: Predictor, n_threads: int, metrics: Metrics) -> None:
@@ -51,11 +50,7 @@ class Batcher:
         self._executor = ThreadPoolExecutor(n_threads, "voxaffect-batches", _prepare_thread)
 
     def submit(self, waveform: Waveform) -> Future[Prediction]:
-        """Queue a waveform; the future holds its prediction, or raises its `AudioError`.
-
-        Raises:
-            RuntimeError: the batcher is closed.
-        """
+        """Queue a waveform; the future holds its prediction, or raises its `AudioError`."""
         result: Future[Prediction] = Future()
         self._queue.append((waveform, result))
         self._metrics.queue.inc()
@@ -72,8 +67,13 @@ class Batcher:
         self._executor.shutdown()
 
     def _predict_queued(self) -> None:
+        batch, seconds = list[Job](), 0.0
         with self._taking:
-            batch = self._next_batch()
+            while self._queue and len(batch) < TOGETHER:
+                seconds += self._queue[0][0].duration_s
+                if batch and seconds > SECONDS_TOGETHER:
+                    break
+                batch.append(self._queue.popleft())
         if not batch:
             return
         self._metrics.queue.dec(len(batch))
@@ -91,16 +91,6 @@ class Batcher:
             else:
                 job.set_exception(prediction.error)
 
-    def _next_batch(self) -> list[Job]:
-        batch: list[Job] = []
-        seconds = 0.0
-        while self._queue and len(batch) < TOGETHER:
-            seconds += self._queue[0][0].duration_s
-            if batch and seconds > SECONDS_TOGETHER:
-                break
-            batch.append(self._queue.popleft())
-        return batch
-
 
 def _prepare_thread() -> None:
     torch.set_num_threads(1)  # of this thread: there are as many threads as cores
@@ -111,8 +101,7 @@ class InferenceRequest(BaseModel):
     """Query parameters of a request; `form` is a key of `FORMATS`."""
 
     timeline: bool = Field(
-        default=False,
-        description="Split the recording into utterances at pauses, predict each.",
+        default=False, description="Split the recording into utterances at pauses, predict each."
     )
     frames: bool = Field(
         default=False, description="Include the posterior of every frame (json only)."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -11,7 +12,6 @@ COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable of prometheus_client: the folder in which processes add up their metrics."""
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
-BATCHES = (1, 2, 4, 8, 16, 32)
 
 
 class Metrics:
@@ -35,17 +35,13 @@ class Metrics:
         self.batches = Histogram(
             "voxaffect_batch_size",
             "Recordings in one batch of the model.",
-            buckets=BATCHES,
+            buckets=(1, 2, 4, 8, 16, 32),
             registry=own,
         )
-        self.requests_inside = self._gauge("requests_inside", "Predictions in progress.")
-        self.live_streams = self._gauge("live_streams", "Open live streams.")
-        self.queue = self._gauge("queue", "Recordings that wait for a batch.")
-
-    def _gauge(self, name: str, description: str) -> Gauge:
-        return Gauge(
-            f"voxaffect_{name}", description, registry=self._registry, multiprocess_mode="livesum"
-        )
+        gauge = partial(Gauge, registry=own, multiprocess_mode="livesum")
+        self.requests_inside = gauge("voxaffect_requests_inside", "Predictions in progress.")
+        self.live_streams = gauge("voxaffect_live_streams", "Open live streams.")
+        self.queue = gauge("voxaffect_queue", "Recordings that wait for a batch.")
 
     def text(self) -> bytes:
         """All metrics: of all processes, where `COUNTS` names a folder."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hmac
 import logging
-import math
 import time
 from collections.abc import Mapping
+from math import ceil
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -31,14 +31,11 @@ LIVE = "/v1/live"
 PROTECTED = (API, "/metrics")
 """Paths that need the token; that of `LIVE` may also be in the first message."""
 
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 TRUSTED = "voxaffect.trusted_host"
 """Key of the scope of a request whose Host header is accepted."""
 
 CLIENTS = 10_000
 """Clients whose rates are remembered; beyond them the least recent are forgotten."""
-
-DAY_S = 86_400
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -59,13 +56,14 @@ class SecurityMiddleware:
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app, self._service = app, service
-        settings = service.settings
-        hosts = (*LOCAL_HOSTS, settings.host, *settings.hosts) if settings.is_local else ("*",)
+        settings, limits = service.settings, service.settings.limits
+        local = ("localhost", "127.0.0.1", "[::1]", settings.host, *settings.hosts)
+        hosts = local if settings.is_local else ("*",)
         self._hosts = TrustedHostMiddleware(_mark_trusted, hosts, www_redirect=False)
         # For each client the generic cell rate algorithm (GCRA), equivalent to a token bucket.
         self._rates = Throttled(
             using=RateLimiterType.GCRA.value,
-            quota=per_day(max(1, round(settings.limits.rate_per_s * DAY_S)), settings.limits.burst),
+            quota=per_day(max(1, round(limits.rate_per_s * 86_400)), limits.burst),
             store=MemoryStore(options={"MAX_SIZE": CLIENTS}),
         )
 
@@ -114,13 +112,27 @@ class SecurityMiddleware:
                 "use http://localhost, or allow it with --allow-host"
             )
             raise ServiceError(421, "wrong_host", message)
-        check_origin(headers, settings)
+        origin, host = headers.get("origin"), headers.get("host", "").lower()
+        is_foreign = origin is not None and urlsplit(origin).netloc.lower() != host
+        if is_foreign and origin not in settings.origins:
+            message = "cross-origin request blocked; allow it with --allow-origin"
+            raise ServiceError(403, "wrong_origin", message)
         if path.startswith(PROTECTED) and scope.get("method") != "OPTIONS":
             authorization = headers.get("authorization")
             if authorization is not None or path != LIVE:
                 check_token((authorization or "").removeprefix("Bearer "), settings)
         if path.startswith(API):
-            check_rate(self._rates, scope["client"][0] if scope.get("client") else "unknown")
+            self._check_rate(scope["client"][0] if scope.get("client") else "unknown")
+
+    def _check_rate(self, client: str) -> None:
+        result = self._rates.limit(client)
+        if result.limited:
+            per_s, wait_s = self._rates.limiter.quota.fill_rate, ceil(result.state.retry_after)
+            message = (
+                f"more than {per_s:g} requests per second from one client; "
+                f"wait {wait_s} s and send fewer"
+            )
+            raise ServiceError(429, "too_many_requests", message, {"Retry-After": str(wait_s)})
 
 
 async def _mark_trusted(scope: Scope, _: Receive, __: Send) -> None:
@@ -131,31 +143,9 @@ async def _ignore(_: Message) -> None:
     """Send nothing of the plain text with which Starlette refuses a Host header."""
 
 
-def check_origin(headers: Headers, settings: ServingSettings) -> None:
-    """Raise `ServiceError` for a cross-origin request or WebSocket that is not allowed."""
-    origin = headers.get("origin")
-    if origin is None or origin in settings.origins:
-        return
-    if urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
-        message = "cross-origin request blocked; allow it with --allow-origin"
-        raise ServiceError(403, "wrong_origin", message)
-
-
 def check_token(token: str, settings: ServingSettings) -> None:
     """Raise `ServiceError` for a wrong token, where one is needed."""
     if settings.token is None or hmac.compare_digest(token.encode(), settings.token.encode()):
         return
     message = "the token is missing or wrong; send it as Authorization: Bearer TOKEN"
     raise ServiceError(401, "no_token", message, {"WWW-Authenticate": "Bearer"})
-
-
-def check_rate(rates: Throttled, client: str) -> None:
-    """Count a request, or raise `ServiceError`."""
-    result = rates.limit(client)
-    if result.limited:
-        per_s, wait_s = rates.limiter.quota.fill_rate, math.ceil(result.state.retry_after)
-        message = (
-            f"more than {per_s:g} requests per second from one client; "
-            f"wait {wait_s} s and send fewer"
-        )
-        raise ServiceError(429, "too_many_requests", message, {"Retry-After": str(wait_s)})

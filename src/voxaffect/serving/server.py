@@ -41,15 +41,6 @@ HEAD_S = 10.0
 """Longest time for the head of a request."""
 
 BACKLOG = 512
-MESSAGE_BYTES = 1 << 20
-"""Largest message of a WebSocket."""
-
-CLOSE_S = 3
-"""Longest time for connections to close after the last response."""
-
-RESPONSIVE_S = 60
-"""A process that does not respond to the one that started it for so long is replaced."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -58,11 +49,8 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; a second one does not wait for accepted work.
 
-    Args:
-        model: folder of a trained recognizer.
-        settings: of all processes together, which divide `requests` and `live_streams`.
-        n_processes: number of processes; one that dies is replaced, its accepted work is lost.
-        started: called with the port once requests are accepted.
+    The processes divide `requests` and `live_streams` of the settings; one that dies is replaced,
+    and its accepted work is lost. `started` is called with the port once requests are accepted.
 
     Raises:
         ServingError: the address is not available, or a process cannot start.
@@ -79,11 +67,7 @@ def serve(
 
 
 def listen_at(settings: ServingSettings, *, shared: bool = False) -> socket.socket:
-    """Bind the address; if `shared`, other processes of this user may bind it, too.
-
-    Raises:
-        ServingError: it is not available.
-    """
+    """Bind the address, or raise `ServingError`; `shared`: others of this user may bind it, too."""
     listener = None
     try:
         family, _, _, _, address = socket.getaddrinfo(
@@ -114,7 +98,7 @@ def config_of(app: Callable[..., Any], settings: ServingSettings, **others: Any)
         app,
         http=PromptProtocol,
         ws="websockets-sansio",
-        ws_max_size=MESSAGE_BYTES,
+        ws_max_size=1 << 20,
         ws_per_message_deflate=False,  # audio hardly shrinks; unpacking would block the event loop
         backlog=BACKLOG,
         log_level=logging.WARNING,
@@ -122,7 +106,7 @@ def config_of(app: Callable[..., Any], settings: ServingSettings, **others: Any)
         server_header=False,
         proxy_headers=settings.behind_proxy,
         forwarded_allow_ips="127.0.0.1,::1",
-        timeout_graceful_shutdown=CLOSE_S,
+        timeout_graceful_shutdown=3,  # s for connections to close after the last response
         **others,
     )
 
@@ -177,7 +161,7 @@ def _serve_together(
             own,
             factory=True,
             workers=n_processes,
-            timeout_worker_healthcheck=RESPONSIVE_S,
+            timeout_worker_healthcheck=60,  # s without a response, after which one is replaced
         )
         supervisor = _Supervisor(config, _SharedAddress(own), partial(started, port))
         supervisor.run()
@@ -236,11 +220,8 @@ class _Supervisor(Multiprocess):
             return
         for one in ended:
             mark_process_dead(one.pid)  # type: ignore[no-untyped-call]
-            logger.error(
-                "process %s of the service has ended (exit code %s); starting another",
-                one.pid,
-                one.exitcode,
-            )
+            text = "process %s of the service has ended (exit code %s); starting another"
+            logger.error(text, one.pid, one.exitcode)
         if not self._is_ready and all(one.is_ready() for one in self.processes):
             self._is_ready = True
             self._started()

@@ -131,16 +131,11 @@ class Service:
         try:
             self._scheduler.check()
         except Exception as failure:
-            raise ServiceError(
-                503, "failed", "live streams have failed; restart the service"
-            ) from failure
+            message = "live streams have failed; restart the service"
+            raise ServiceError(503, "failed", message) from failure
 
     async def predict(self, upload: UploadFile, request: InferenceRequest) -> str:
-        """Response body for an upload, which is closed as soon as no thread uses it.
-
-        Raises:
-            ServiceError: the recording cannot be used, or takes too long.
-        """
+        """Response body for an upload, which is closed when unused; else raises `ServiceError`."""
         answer_s = self.settings.limits.answer_s
         work = self._uploads.submit(self._answer, upload, request, time.monotonic() + answer_s)
         work.add_done_callback(lambda _: upload.file.close())
@@ -150,18 +145,11 @@ class Service:
         except AudioError as fault:
             raise of_recording(fault) from fault
         except TimeoutError:
-            message = (
-                f"no prediction within {answer_s:g} s; send a shorter recording or retry later"
-            )
-            raise busy("too_slow", message) from None
+            text = f"no prediction within {answer_s:g} s; send a shorter recording or retry later"
+            raise busy("too_slow", text) from None
 
     def _answer(self, upload: UploadFile, request: InferenceRequest, until_s: float) -> str:
-        """Response body; called in a thread.
-
-        Raises:
-            AudioError: the upload cannot be decoded, exceeds a limit, or has no speech.
-            TimeoutError: it is not decoded by then.
-        """
+        """Response body; called in a thread; raises `AudioError`, `TimeoutError` when decoding."""
         limits = self.settings.limits.decode(timeline=request.timeline)
         opener, faults = partial(opened, upload, limits, until_s), list[AudioError]()
         found: Sequence[Prediction]

@@ -15,11 +15,7 @@ TOKEN_CHARACTERS = 16
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of size, time, concurrency and rate.
-
-    Raises:
-        ServingError: a limit is not a positive number.
-    """
+    """Limits of size, time, concurrency and rate; raises `ServingError` unless all are positive."""
 
     max_bytes: int = 64 * 1024**2  # largest request body
     recording_s: float = 3600.0  # longest recording with a timeline, whose memory hardly grows
@@ -48,11 +44,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class ServingSettings:
-    """Settings of a service.
-
-    Raises:
-        ServingError: a setting is invalid.
-    """
+    """Settings of a service; raises `ServingError` for an invalid one."""
 
     host: str = "127.0.0.1"  # address to listen on
     port: int = 8000  # 0: any free one

@@ -22,7 +22,6 @@ from voxaffect.serving.schemas import ServiceError
 from voxaffect.serving.settings import Limits
 
 FORM = "multipart/form-data"
-KINDS = ("audio/", "video/")
 BINARY = ("", "application/octet-stream", "application/ogg", "application/x-www-form-urlencoded")
 """Content types of a raw body; the last is curl's default for --data-binary."""
 
@@ -34,9 +33,6 @@ MEMORY_BYTES = 1 << 18
 
 ENVELOPE_BYTES = 1 << 16
 """Bytes that a form may need for boundaries and headers."""
-
-DISCARD_S = 1.0
-"""How long a body beyond the limit is read and discarded."""
 
 
 async def receive(request: Request, limits: Limits) -> UploadFile:
@@ -50,7 +46,7 @@ async def receive(request: Request, limits: Limits) -> UploadFile:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == FORM:
         upload = await _from_form(request, limits)
-    elif kind in BINARY or kind.startswith(KINDS):
+    elif kind in BINARY or kind.startswith(("audio/", "video/")):
         upload = await _raw(request, limits)
     else:
         raise ServiceError(
@@ -81,15 +77,13 @@ async def _from_form(request: Request, limits: Limits) -> UploadFile:
     try:
         form = await MultiPartParser(request.headers, chunks, max_files=1, max_fields=8).parse()
     except MultiPartException as fault:
-        raise ServiceError(
-            422, "bad_form", f"the form cannot be parsed ({fault.message}); correct it"
-        ) from fault
+        message = f"the form cannot be parsed ({fault.message}); correct it"
+        raise ServiceError(422, "bad_form", message) from fault
     found = form.get(FIELD)
     if not isinstance(found, UploadFile):
         await form.close()
-        raise ServiceError(
-            422, "no_file", f"the form has no file in the field {FIELD!r}; add the recording there"
-        )
+        message = f"the form has no file in the field {FIELD!r}; add the recording there"
+        raise ServiceError(422, "no_file", message)
     # The last part of the client's name, on one line, shortened.
     last = PureWindowsPath(PurePosixPath(found.filename or "").name).name
     found.filename = visible(last)[:NAME_CHARACTERS] or NAME
@@ -128,7 +122,7 @@ async def _chunks(request: Request, limits: Limits, most: int) -> AsyncGenerator
 async def _too_large(limits: Limits, stream: AsyncGenerator[bytes, None] | None) -> ServiceError:
     """The error, after reading a little more: a client that is cut off may not receive it."""
     with suppress(TimeoutError, ClientDisconnect):
-        async with asyncio.timeout(DISCARD_S):
+        async with asyncio.timeout(1.0):
             while stream is not None and await anext(stream, None) is not None:
                 pass
     return ServiceError(

@@ -40,12 +40,10 @@ FAR_S = 30.0
 AHEAD_S = 5.0
 """Audio that may be received and not yet decoded; a client that sends faster has to wait."""
 
-END = {"type": "end"}
-"""Message by which a client ends its audio and asks for the final prediction."""
+GOING_AWAY, VIOLATION, TOO_BIG, BROKEN, TRY_AGAIN = 1001, 1008, 1009, 1011, 1013
+"""Close codes of a WebSocket (RFC 6455, 7.4)."""
 
-NORMAL, GOING_AWAY, TRY_AGAIN, VIOLATION, TOO_BIG, BROKEN = 1000, 1001, 1013, 1008, 1009, 1011
 CLOSE_CODES = {413: TOO_BIG, 500: BROKEN, 503: TRY_AGAIN}
-"""HTTP status of an error -> close code of a WebSocket (RFC 6455, 7.4)."""
 
 logger = logging.getLogger(__name__)
 
@@ -93,8 +91,13 @@ class AudioDecoder:
         Raises:
             AudioError: they are not in the format of the options.
         """
+        decoded: Iterable[Floats]
+        if isinstance(self._audio, ContainerStream):
+            decoded = merge_blocks(self._audio.push(data))
+        else:
+            decoded = [self._audio.finish() if data is None else self._audio.push(data)]
         ended: list[Prediction] = []
-        for samples in self._decoded(data):
+        for samples in decoded:
             kept = samples[: self._left]
             self._left -= len(kept)
             ended += self.session.push(kept)
@@ -109,11 +112,6 @@ class AudioDecoder:
         if self.session.stream is not None:
             self.session.stream.drop()
 
-    def _decoded(self, data: bytes | None) -> Iterable[Floats]:
-        if isinstance(self._audio, ContainerStream):
-            return merge_blocks(self._audio.push(data))
-        return [self._audio.finish() if data is None else self._audio.push(data)]
-
 
 def message_of(kind: str, fields: Mapping[str, object] | None = None) -> str:
     """Message to a client; in interim ones `emotion` is null while there is little speech."""
@@ -127,7 +125,7 @@ async def serve_stream(service: Service, websocket: WebSocket) -> None:
         service.check_ready()
         with service.streams.slot():
             await WebSocketSession(service, websocket).run()
-        await websocket.close(NORMAL)
+        await websocket.close()
     except ServiceError as fault:
         await _close(websocket, fault)
     except WebSocketDisconnect:
@@ -164,7 +162,14 @@ class WebSocketSession:
             ServiceError: the stream ended before the client did.
             WebSocketDisconnect: it has disconnected.
         """
-        options = await self._receive_options()
+        text = f"no first message for {self._limits.idle_s:g} s; send the stream's options"
+        idle = ServiceError(408, "no_hello", text)
+        message = await self._receive(idle)
+        if message is None:
+            raise idle
+        options = _parse_options(message.get("text"))
+        if "authorization" not in self._websocket.headers:  # else it was checked by the middleware
+            check_token(options.token or "", self._service.settings)
         live, live_s = self._service.live, self._limits.live_s
         self._decoder = AudioDecoder(live, options, live_s, self._service.batcher)
         interims = asyncio.create_task(self._send_interims())
@@ -182,17 +187,6 @@ class WebSocketSession:
             self._decoder.drop()
             await asyncio.wait([interims])
 
-    async def _receive_options(self) -> StreamOptions:
-        text = f"no first message for {self._limits.idle_s:g} s; send the stream's options"
-        idle = ServiceError(408, "no_hello", text)
-        message = await self._receive(idle)
-        if message is None:
-            raise idle
-        options = _parse_options(message.get("text"))
-        if "authorization" not in self._websocket.headers:  # else it was checked by the middleware
-            check_token(options.token or "", self._service.settings)
-        return options
-
     async def _receive_audio(self) -> bytes | None:
         """The next bytes; None at the end, or when the service stops."""
         text = f"no data for {self._limits.idle_s:g} s; send audio, or the end"
@@ -202,11 +196,10 @@ class WebSocketSession:
         if isinstance(data := message.get("bytes"), bytes):
             return data
         with suppress(ValueError):
-            if json.loads(message.get("text") or "") == END:
+            if json.loads(message.get("text") or "") == {"type": "end"}:
                 return None
-        raise ServiceError(
-            422, "bad_message", 'unknown message; send binary audio, or {"type": "end"} at the end'
-        )
+        text = 'unknown message; send binary audio, or {"type": "end"} at the end'
+        raise ServiceError(422, "bad_message", text)
 
     async def _receive(self, idle: ServiceError) -> Message | None:
         """The next message; None when the service stops; raises `idle` if none comes in time."""
