@@ -14,9 +14,7 @@ from typer.core import TyperGroup
 from voxaffect.recognizer.packaged import WORD, located
 from voxaffect.version import __version__
 
-MOST_COLUMNS = 100
-"""Widest line of the help, on any terminal."""
-
+MOST_COLUMNS = 100  # widest line of the help, on any terminal
 F = TypeVar("F", bound=Callable[..., int | None])
 
 
@@ -51,8 +49,7 @@ ORDER = (
 )
 """Order of the commands in the help, those of `corpora` first."""
 
-EXPERIMENT, RECOGNIZER, DATA = "Experiments", "Recognizers", "Data"
-"""Headings of the commands in the help."""
+EXPERIMENT, RECOGNIZER, DATA = "Experiments", "Recognizers", "Data"  # in the help
 
 app = typer.Typer(
     name="voxaffect",
@@ -69,7 +66,7 @@ corpora_app = typer.Typer(
 app.add_typer(corpora_app, name="corpora", no_args_is_help=True, rich_help_panel=DATA)
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 Typer's callback
+def _version(wanted: bool) -> None:  # noqa: FBT001 Typer's callback
     if wanted:
         typer.echo(f"voxaffect {__version__}")
         raise typer.Exit
@@ -78,10 +75,7 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 Typer's callback
 @app.callback()
 def options(
     version: Annotated[
-        bool,
-        typer.Option(
-            "--version", help="Print the version.", callback=_print_version, is_eager=True
-        ),
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Log what is done; show tracebacks of errors.")
@@ -144,7 +138,7 @@ Address = Annotated[str | None, typer.Option(help="Address of the cluster's head
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 MaxHours = Annotated[float, typer.Option(help="Refuse recordings and segments longer than this.")]
 Trained = Annotated[Path, typer.Option("--model", "-m", help=TRAINED, callback=located)]
-Tensorboard = Annotated[
+Events = Annotated[
     bool, typer.Option("--tensorboard", help="Also write TensorBoard events (extra tensorboard).")
 ]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for results and the report.")]

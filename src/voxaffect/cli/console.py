@@ -27,14 +27,9 @@ def console_of(name: str) -> Console:
     return Console(stderr=name != "output", highlight=False, markup=False, emoji=False)
 
 
-console = partial(console_of, "output")
-"""Standard output."""
-
-errors = partial(console_of, "errors")
-"""Standard error, for errors and warnings."""
-
-notes = partial(console_of, "notes")
-"""Standard error, for progress and notes, which --quiet turns off."""
+console = partial(console_of, "output")  # standard output
+errors = partial(console_of, "errors")  # standard error, for errors and warnings
+notes = partial(console_of, "notes")  # that, for progress and notes, which --quiet turns off
 
 
 def print_line(line: str | Text, *, to: Console | None = None, style: str | None = None) -> None:
@@ -71,7 +66,7 @@ def progress_bar(title: str) -> Iterator[Callable[..., None]]:
 
 
 @contextmanager
-def counting_progress(title: str) -> Iterator[Callable[[int, int], None]]:
+def count_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """Progress bar for a number done out of a total."""
     with progress_bar(title) as update:
         yield lambda n_done, n_all: update(completed=n_done, total=n_all)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxaffect.cli.app import SOURCE, AsJson, Config, Jobs, MaxHours, command, corpora_app
-from voxaffect.cli.console import console, counting_progress, print_json, print_line, show
+from voxaffect.cli.console import console, count_bar, print_json, print_line, show
 from voxaffect.cli.experiment import report_problems
 from voxaffect.errors import CorpusError
 
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
     from voxaffect.corpora.check import CheckReport, Count, Verdict
 
+Name = Annotated[str, typer.Argument(help="Name of the corpus; any name for your own data.")]
+
 
 @command(corpora_app, "export")
 def export(
-    name: Annotated[str, typer.Argument(help="Name of the corpus; any name for your own data.")],
+    name: Name,
     root: Annotated[Path, typer.Argument(help=SOURCE)],
     out: Annotated[Path, typer.Argument(help="A .csv or .parquet file, or a new folder.")],
 ) -> None:
@@ -61,7 +63,7 @@ def overlap(config: Config, as_json: AsJson = False, jobs: Jobs = 0) -> None:
     corpora = settings.load_corpora()
     labeled = [u for c in corpora for u in c.utterances if taxonomy.emotion(u) is not None]
     n_jobs, limits = jobs or n_cores(), settings.audio.limits()
-    with counting_progress("recordings") as advance:
+    with count_bar("recordings") as advance:
         examined = examine(labeled, n_jobs=n_jobs, limits=limits, progress=advance)
     found = overlaps(
         corpora,
@@ -84,11 +86,8 @@ def overlap(config: Config, as_json: AsJson = False, jobs: Jobs = 0) -> None:
 
 
 MAX_NAMED = 20
-MAX_SPEAKERS = 12
-"""Most speakers with a row of their own in a table; problems name all that differ."""
-
-INDENT = 13
-NOT_KNOWN = "unknown"
+MAX_SPEAKERS = 12  # with a row of their own in a table; problems name all that differ
+INDENT, NOT_KNOWN = 13, "unknown"
 MARKS: dict[Verdict | None, tuple[str, str]] = {
     "ok": ("ok", "green"),
     "notes": ("note", "yellow"),
@@ -165,7 +164,7 @@ def _each(numbers: Collection[int]) -> str:
 
 @command(corpora_app, "check")
 def check(
-    name: Annotated[str, typer.Argument(help="Name of the corpus; any name for your own data.")],
+    name: Name,
     root: Annotated[Path, typer.Argument(help=SOURCE)],
     as_json: AsJson = False,
     headers: Annotated[
@@ -189,7 +188,7 @@ def check(
 
     limits = DecodeLimits(max_duration_s=max_hours * 3600)
     corpus, n_jobs = read_corpus(name, root), jobs or n_cores()
-    with counting_progress(f"checking {corpus.name}") as advance:
+    with count_bar(f"checking {corpus.name}") as advance:
         report = check_corpus(
             corpus, samples=not headers, n_jobs=n_jobs, limits=limits, progress=advance
         )

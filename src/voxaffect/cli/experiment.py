@@ -11,27 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voxaffect.cli.app import (
-    DATA,
-    EXPERIMENT,
-    Address,
-    Config,
-    Jobs,
-    On,
-    Out,
-    Tensorboard,
-    app,
-    command,
-)
-from voxaffect.cli.console import (
-    console,
-    counting_progress,
-    errors,
-    notes,
-    print_line,
-    progress_bar,
-    show,
-)
+from voxaffect.cli.app import DATA, EXPERIMENT, Address, Config, Events, Jobs, On, Out, app, command
+from voxaffect.cli.console import console, count_bar, errors, notes, print_line, progress_bar, show
 from voxaffect.errors import ConfigError
 from voxaffect.systems import NAMES
 
@@ -274,7 +255,7 @@ def _simulate(folder: Path, corpora: Sequence[str], n_jobs: int, **options: Any)
     from voxaffect.simulation import trees
 
     n_jobs = n_jobs or n_cores()
-    with counting_progress("speech") as advance:
+    with count_bar("speech") as advance:
         return trees.simulate(folder, corpora=corpora, progress=advance, n_jobs=n_jobs, **options)
 
 
@@ -344,7 +325,7 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder to write it to; default: the run's.")
     ] = None,
-    tensorboard: Tensorboard = False,
+    tensorboard: Events = False,
 ) -> None:
     """Write the report of a run again: HTML page, Markdown, LaTeX, JSON, CSV and figures."""
     from voxaffect.evaluation.experiment.run import RunFolder

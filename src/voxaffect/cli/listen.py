@@ -121,12 +121,8 @@ def _scores(prediction: Prediction) -> str:
     return f"{prediction.label:8}  {scores}"
 
 
-CHUNK_S = 0.1
-"""Audio read from standard input at a time."""
-
-MAX_QUEUED_BLOCKS = 200
-"""Queued blocks of a microphone, 10 s; later ones are dropped and reported."""
-
+CHUNK_S = 0.1  # audio read from standard input at a time
+MAX_QUEUED_BLOCKS = 200  # queued blocks of a microphone, 10 s; later ones are dropped and reported
 T = TypeVar("T")
 
 AudioSource = Callable[[Event], AbstractContextManager[Iterator["Block"]]]
@@ -217,8 +213,7 @@ def until_interrupted() -> Iterator[Event]:
         signal.signal(signal.SIGINT, previous)
 
 
-UPDATE_S = 0.2
-"""New audio between two interim predictions: five per second."""
+UPDATE_S = 0.2  # new audio between two interim predictions: five per second
 
 
 def listen(

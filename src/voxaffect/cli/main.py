@@ -9,21 +9,10 @@ from collections.abc import Sequence
 import typer
 
 # Each module registers its commands on the app when it is imported.
-from voxaffect.cli import (  # noqa: F401
-    corpora,
-    experiment,
-    listen,
-    model,
-    predict,
-    robustness,
-    serve,
-    train,
-)
+from voxaffect.cli import corpora, experiment, listen, model, predict, robustness, serve, train  # noqa: F401
 from voxaffect.cli.app import app
 from voxaffect.cli.console import notes
 from voxaffect.errors import VoxaffectError
-
-VERBOSE, QUIET = {"-v", "--verbose"}, {"-q", "--quiet"}
 
 
 def main() -> None:
@@ -65,6 +54,6 @@ def _sentence(fault: Exception) -> str:
 def _verbosity(args: Sequence[str]) -> tuple[list[str], bool, bool]:
     """Remove -v and -q, wherever they are before `--`; returns the rest and which were found."""
     options = args[: args.index("--")] if "--" in args else args
-    rest = [word for word in options if word not in VERBOSE | QUIET]
-    found = set(options)
-    return [*rest, *args[len(options) :]], bool(found & VERBOSE), bool(found & QUIET)
+    verbose, quiet = {"-v", "--verbose"}, {"-q", "--quiet"}
+    rest = [word for word in options if word not in verbose | quiet]
+    return [*rest, *args[len(options) :]], bool(verbose & {*options}), bool(quiet & {*options})

@@ -45,8 +45,7 @@ FORMAT_OF = {
 }
 """Suffix of the file that --out names -> format."""
 
-MIN_POOL_BYTES = 32 << 20
-"""Bytes of recordings for which further processes are started: half an hour as FLAC."""
+MIN_POOL_BYTES = 32 << 20  # of recordings, for which processes are started: half an hour of FLAC
 
 
 @dataclass(frozen=True)

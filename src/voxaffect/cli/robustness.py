@@ -9,16 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from voxaffect.cli import experiment
 from voxaffect.cli.app import EXPERIMENT, Config, Jobs, Out, app, command
-from voxaffect.cli.console import console, counting_progress, errors, print_line
-from voxaffect.cli.experiment import (
-    RESUME,
-    feature_store,
-    prepare_corpora,
-    report_missing,
-    report_problems,
-    run_folds,
-)
+from voxaffect.cli.console import console, count_bar, errors, print_line
+from voxaffect.cli.experiment import RESUME
 from voxaffect.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,8 +22,7 @@ if TYPE_CHECKING:
     from voxaffect.evaluation.robustness.degraded_tests import DegradedTests
     from voxaffect.evaluation.robustness.robustness import Robustness
 
-SEED = 0
-"""Seed of all noise, reverberation and babble: the same in every run."""
+SEED = 0  # seed of all noise, reverberation and babble: the same in every run
 
 
 @command(app, "robustness", EXPERIMENT, kept=RESUME)
@@ -65,9 +58,9 @@ def robustness(
         )
     degradations = select_degradations(conditions)
     with workers(LOCAL, None, jobs) as n_here:
-        prepared = prepare_corpora(settings, n_here)
+        prepared = experiment.prepare_corpora(settings, n_here)
         tests = _degrade_tests(settings, prepared, degradations, n_here)
-        finished = run_folds(
+        finished = experiment.run_folds(
             settings,
             prepared,
             out / FOLDER,
@@ -81,7 +74,7 @@ def robustness(
             note=str((RunFolder(out).header() or {}).get("note", "")),
             data_of=tests.fold_data,
         )
-    status = report_missing(finished)
+    status = experiment.report_missing(finished)
     found = load_robustness(out)
     if found is None:
         errors().print("no fold has results of every system; see the errors above", style="red")
@@ -108,13 +101,13 @@ def _degrade_tests(
     from voxaffect.evaluation.robustness.degraded_tests import degrade_tests
     from voxaffect.features.cache.degraded import DegradedStore
 
-    store = DegradedStore(feature_store(settings), SEED)
+    store = DegradedStore(experiment.feature_store(settings), SEED)
     folds = settings.plan().folds(prepared.dataset, lambda _: None)  # `run` reports problems
-    with counting_progress("conditions") as advance:
+    with count_bar("conditions") as advance:
         tests = degrade_tests(
             prepared.dataset, folds, store, degradations, n_jobs=n_jobs, progress=advance
         )
-    report_problems(tests.refused)
+    experiment.report_problems(tests.refused)
     return tests
 
 

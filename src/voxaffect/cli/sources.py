@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from voxaffect.audio.decode import DecodeLimits
     from voxaffect.corpora.corpus import Problem, Utterance
 
-PIPE, PIPED = Path("-"), "standard input"
-"""The argument, and the name of a piped recording in predictions and errors."""
+PIPE, PIPED = Path("-"), "standard input"  # the argument, and its name in predictions and errors
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxaffect.cli.app import RECOGNIZER, Address, Config, Jobs, On, Tensorboard, app, command
-from voxaffect.cli.console import console, counting_progress, errors, notes, print_line, show
+from voxaffect.cli.app import RECOGNIZER, Address, Config, Events, Jobs, On, app, command
+from voxaffect.cli.console import console, count_bar, errors, notes, print_line, show
 from voxaffect.cli.experiment import prepare_corpora
 from voxaffect.errors import ConfigError, FoldError
 from voxaffect.recognizer.packaged import located
@@ -44,18 +44,14 @@ def training_progress(stopping: EarlyStopping, next_step: str = "") -> Iterator[
     if not errors().is_interactive:
         yield lambda: print_line(f"{_epoch(stopping)}: {_state(stopping, next_step)}", to=errors())
         return
-    started = last_ended = time.perf_counter()
+    ends = [time.perf_counter()]  # of epochs, the beginning of the first before them
 
     def bar() -> Group:
         now = time.perf_counter()
-        return training_bar(stopping, next_step, elapsed_s=now - started, since_s=now - last_ended)
-
-    def restart_clock() -> None:
-        nonlocal last_ended
-        last_ended = time.perf_counter()
+        return training_bar(stopping, next_step, elapsed_s=now - ends[0], since_s=now - ends[-1])
 
     with Live(get_renderable=bar, console=notes()):
-        yield restart_clock
+        yield lambda: ends.append(time.perf_counter())
 
 
 def training_bar(
@@ -112,7 +108,7 @@ def train(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and dropout.")] = 0,
-    tensorboard: Tensorboard = False,
+    tensorboard: Events = False,
     half: Annotated[
         bool, typer.Option("--half", help="Save weights in half precision, in half the space.")
     ] = False,
@@ -177,10 +173,9 @@ def log_epochs(settings: NetSettings, out: Path, *, tensorboard: bool = False) -
     from voxaffect.model.settings import EarlyStopping
 
     stopping = EarlyStopping(settings.training.max_epochs, settings.training.patience)
-    log, next_step = out / "training.csv", ""
-    begin_log(log)
-    if settings.elm.posteriors != "in-fold":
-        next_step = f"; {settings.elm.n_parts} more nets for the utterance level follow"
+    begin_log(log := out / "training.csv")
+    more = f"; {settings.elm.n_parts} more nets for the utterance level follow"
+    next_step = "" if settings.elm.posteriors == "in-fold" else more
     with ExitStack() as stack:
         events = stack.enter_context(open_events(out / "tensorboard")) if tensorboard else None
         update = stack.enter_context(training_progress(stopping, next_step))
@@ -274,7 +269,7 @@ def _cross_validate(
             "more in the column speaker of the table"
         )
     after = []
-    with counting_progress("held-out speakers") as advance:
+    with count_bar("held-out speakers") as advance:
         for n_done, fold in enumerate(folds, 1):
             speakers = {u.speaker for u in fold}
             others = [u for u in utterances if u.speaker not in speakers]

@@ -18,11 +18,8 @@ from voxaffect.audio.decode import StreamResampler
 from voxaffect.audio.waveform import invalid_sample
 from voxaffect.errors import AudioError
 
-PIECES = 32
-"""Decoded pieces that may wait to be taken: a few bytes can hold hours."""
-
-HEAD_BYTES = 12
-READ_BYTES = 4096
+PIECES = 32  # decoded pieces that may wait to be taken: a few bytes can hold hours
+HEAD_BYTES, READ_BYTES = 12, 4096
 OPTIONS = {"probesize": "32768", "analyzeduration": "200000"}
 """Bytes and microseconds that FFmpeg analyzes before it gives the first samples."""
 
@@ -41,13 +38,9 @@ class ContainerStream:
         Thread(target=self._run, name="voxaffect-container", daemon=True).start()
 
     def push(self, data: bytes | None) -> Iterator[Floats]:
-        """Decode the next bytes, None at the end; they are decoded as the result is iterated.
+        """Decode the next bytes, None at the end, as the result is iterated.
 
-        Yields:
-            float32 (n,), mono at 16 kHz.
-
-        Raises:
-            AudioError: the bytes are not a container, or a damaged one.
+        Yields float32 (n,), mono at 16 kHz; raises `AudioError` for a damaged container.
         """
         self._pushed.put(data)
         while (found := self._decoded.get()) is not None:

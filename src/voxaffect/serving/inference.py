@@ -26,11 +26,8 @@ from voxaffect.recognizer.recording import Recording, waveform_of
 from voxaffect.serving.metrics import Metrics
 from voxaffect.streaming.batch import Predictor, predict_each
 
-TOGETHER = 32
-"""Largest batch."""
-
-SECONDS_TOGETHER = 300.0
-"""Seconds of a batch, beyond which none is added to it."""
+TOGETHER = 32  # largest batch
+SECONDS_TOGETHER = 300.0  # seconds of a batch, beyond which none is added to it
 
 Job = tuple[Waveform, Future[Prediction]]
 

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import (
-    Any,
-    ForwardRef,
-    NotRequired,
-    TypedDict,
-    get_args,
-    get_origin,
-    get_type_hints,
-    is_typeddict,
-)
+from typing import Any, ForwardRef, NotRequired, TypedDict, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, create_model
 from starlette.responses import Response
@@ -21,9 +12,6 @@ from starlette.responses import Response
 from voxaffect.errors import AudioError, RecordingLimitError, VoxaffectError
 from voxaffect.recognizer.prediction import ErrorDict, PredictionDict, WarningDict
 from voxaffect.taxonomy import EMOTION
-
-RETRY_S = 1
-"""Seconds after which a client may retry when the service is busy."""
 
 
 class ServiceError(VoxaffectError):
@@ -51,7 +39,7 @@ def of_recording(fault: AudioError) -> ServiceError:
 
 def busy(code: str, message: str) -> ServiceError:
     """Error of a request that may succeed later."""
-    return ServiceError(503, code, message, {"Retry-After": str(RETRY_S)})
+    return ServiceError(503, code, message, {"Retry-After": "1"})
 
 
 class ResponseModel(BaseModel):
@@ -96,7 +84,7 @@ def _model_of(shape: Any) -> type[ResponseModel]:
 
 
 def _type_of(hint: Any) -> Any:
-    if is_typeddict(hint):
+    if hint in MODELS:
         return ForwardRef(MODELS[hint])
     return list[_type_of(get_args(hint)[0])] if get_origin(hint) is list else hint  # type: ignore[misc]
 

@@ -31,11 +31,8 @@ LIVE = "/v1/live"
 PROTECTED = (API, "/metrics")
 """Paths that need the token; that of `LIVE` may also be in the first message."""
 
-TRUSTED = "voxaffect.trusted_host"
-"""Key of the scope of a request whose Host header is accepted."""
-
-CLIENTS = 10_000
-"""Clients whose rates are remembered; beyond them the least recent are forgotten."""
+TRUSTED = "voxaffect.trusted_host"  # key of the scope of a request whose Host header is accepted
+CLIENTS = 10_000  # clients whose rates are remembered; beyond them the least recent are forgotten
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (

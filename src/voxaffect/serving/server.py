@@ -37,9 +37,7 @@ from voxaffect.serving.settings import ServingSettings
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-HEAD_S = 10.0
-"""Longest time for the head of a request."""
-
+HEAD_S = 10.0  # longest time for the head of a request
 BACKLOG = 512
 logger = logging.getLogger(__name__)
 

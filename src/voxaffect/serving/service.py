@@ -33,9 +33,6 @@ from voxaffect.streaming.scheduler import StreamScheduler
 from voxaffect.streaming.segments import timeline
 from voxaffect.streaming.session import warm_up, white_noise
 
-INTERIM_S = 0.12
-"""Interval of interim predictions of live streams: eight a second."""
-
 ENDING = 32
 """Utterances of live streams whose final predictions are awaited at a time; their batches are as
 large, and more wait for a thread."""
@@ -84,9 +81,10 @@ class Service:
         self._loop = asyncio.get_running_loop()
         self.batcher = Batcher(self.recognizer, n, self.metrics)
         self._stack.callback(self.batcher.close)
-        # Few threads have large batches; the other cores end utterances and serve uploads.
+        # Interim predictions eight times a second, by few threads, which have large batches; the
+        # other cores end utterances and serve uploads.
         self._scheduler = StreamScheduler(
-            self.live, self._on_predictions, every_s=INTERIM_S, n_threads=max(1, n // 2)
+            self.live, self._on_predictions, every_s=0.12, n_threads=max(1, n // 2)
         )
         self._stack.enter_context(self._scheduler)
         # Uploads and ends of utterances wait for batches, so they have threads of their own, with

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from voxaffect.audio.decode import DecodeLimits
 from voxaffect.errors import ServingError
 
-TOKEN_CHARACTERS = 16
-"""Shortest token; a shorter one could be guessed."""
+TOKEN_CHARACTERS = 16  # shortest token; a shorter one could be guessed
 
 
 @dataclass(frozen=True)

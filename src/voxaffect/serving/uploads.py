@@ -28,19 +28,15 @@ BINARY = ("", "application/octet-stream", "application/ogg", "application/x-www-
 FIELD = "file"
 NAME = "recording"
 NAME_CHARACTERS = 120
-MEMORY_BYTES = 1 << 18
-"""Bytes of a raw body beyond which it is written to a file while it arrives, by another thread."""
-
-ENVELOPE_BYTES = 1 << 16
-"""Bytes that a form may need for boundaries and headers."""
+MEMORY_BYTES = 1 << 18  # of a raw body; a longer one is written to a file by another thread
+ENVELOPE_BYTES = 1 << 16  # bytes that a form may need for boundaries and headers
 
 
 async def receive(request: Request, limits: Limits) -> UploadFile:
     """Receive the body of a request: an open file on disk, and a name for display.
 
     Raises:
-        ServiceError: it is too large or too slow, of an unsupported content type, or a form without
-            a recording.
+        ServiceError: it is too large, too slow, of an unsupported type, or lacks a recording.
         ClientDisconnect: the client has disconnected.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -49,12 +45,11 @@ async def receive(request: Request, limits: Limits) -> UploadFile:
     elif kind in BINARY or kind.startswith(("audio/", "video/")):
         upload = await _raw(request, limits)
     else:
-        raise ServiceError(
-            415,
-            "unsupported_content_type",
+        message = (
             f"unsupported content type {visible(kind)[:NAME_CHARACTERS]!r}; send the recording as "
-            f"audio/*, video/*, application/octet-stream, or as {FORM} in the field {FIELD!r}",
+            f"audio/*, video/*, application/octet-stream, or as {FORM} in the field {FIELD!r}"
         )
+        raise ServiceError(415, "unsupported_content_type", message)
     upload.file.fileno()  # moves it from memory to disk
     upload.file.flush()
     return upload
@@ -104,13 +99,12 @@ async def _chunks(request: Request, limits: Limits, most: int) -> AsyncGenerator
             async with asyncio.timeout(min(limits.idle_s, until - loop.time())):
                 chunk = await anext(stream, None)
         except TimeoutError:
-            raise ServiceError(
-                408,
-                "upload_too_slow",
+            message = (
                 f"no data for {limits.idle_s:g} s, or more than {limits.upload_s:g} s in all; "
-                "upload again over a faster connection",
-                {"Connection": "close"},
-            ) from None
+                "upload again over a faster connection"
+            )
+            close = {"Connection": "close"}
+            raise ServiceError(408, "upload_too_slow", message, close) from None
         if chunk is None:
             return
         n_bytes += len(chunk)
@@ -125,9 +119,5 @@ async def _too_large(limits: Limits, stream: AsyncGenerator[bytes, None] | None)
         async with asyncio.timeout(1.0):
             while stream is not None and await anext(stream, None) is not None:
                 pass
-    return ServiceError(
-        413,
-        "body_too_large",
-        f"the body exceeds {limits.max_bytes} bytes; compress the recording or split it",
-        {"Connection": "close"},
-    )
+    message = f"the body exceeds {limits.max_bytes} bytes; compress the recording or split it"
+    return ServiceError(413, "body_too_large", message, {"Connection": "close"})

@@ -31,15 +31,9 @@ from voxaffect.streaming.session import StreamSession
 
 Floats = NDArray[np.float32]
 
-SMALL_BYTES = 1 << 14
-"""Half a second at 16 kHz: processing so much costs less than passing it to a thread."""
-
-FAR_S = 30.0
-"""An utterance with so much time left does not end within `SMALL_BYTES` of PCM of any rate."""
-
-AHEAD_S = 5.0
-"""Audio that may be received and not yet decoded; a client that sends faster has to wait."""
-
+SMALL_BYTES = 1 << 14  # half a second at 16 kHz, quicker to process than to pass to a thread
+FAR_S = 30.0  # an utterance with so much left does not end within `SMALL_BYTES` of PCM of any rate
+AHEAD_S = 5.0  # audio received and not yet decoded; a client that sends faster has to wait
 GOING_AWAY, VIOLATION, TOO_BIG, BROKEN, TRY_AGAIN = 1001, 1008, 1009, 1011, 1013
 """Close codes of a WebSocket (RFC 6455, 7.4)."""
 
@@ -74,12 +68,7 @@ class AudioDecoder:
         self._audio = ContainerStream() if in_container else PcmStream(options.pcm())
         self.session = StreamSession(live, Endpointer() if options.utterances else None, model)
         self._is_plain = not (in_container or options.utterances)
-        self._left = round(longest_s * SAMPLE_RATE_HZ)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether `longest_s` is reached."""
-        return not self._left
+        self.left = round(longest_s * SAMPLE_RATE_HZ)  # samples, until `longest_s` is reached
 
     def is_quick(self, data: bytes) -> bool:
         """Whether pushing these bytes takes almost no time, as no utterance ends in them."""
@@ -98,10 +87,10 @@ class AudioDecoder:
             decoded = [self._audio.finish() if data is None else self._audio.push(data)]
         ended: list[Prediction] = []
         for samples in decoded:
-            kept = samples[: self._left]
-            self._left -= len(kept)
+            kept = samples[: self.left]
+            self.left -= len(kept)
             ended += self.session.push(kept)
-            if self.is_full:
+            if not self.left:
                 break
         return ended if data is not None else ended + self.session.finish()
 
@@ -111,11 +100,6 @@ class AudioDecoder:
             self._audio.drop()
         if self.session.stream is not None:
             self.session.stream.drop()
-
-
-def message_of(kind: str, fields: Mapping[str, object] | None = None) -> str:
-    """Message to a client; in interim ones `emotion` is null while there is little speech."""
-    return json.dumps({"type": kind, **(fields or {})})
 
 
 async def serve_stream(service: Service, websocket: WebSocket) -> None:
@@ -140,7 +124,7 @@ async def _close(websocket: WebSocket, fault: ServiceError) -> None:
     error = {"code": fault.code, "message": fault.message}
     if websocket.application_state is WebSocketState.CONNECTED:
         with suppress(WebSocketDisconnect, RuntimeError):
-            await websocket.send_text(message_of("error", {"error": error}))
+            await websocket.send_text(json.dumps({"type": "error", "error": error}))
             await websocket.close(CLOSE_CODES.get(fault.status, VIOLATION))
 
 
@@ -164,8 +148,7 @@ class WebSocketSession:
         """
         text = f"no first message for {self._limits.idle_s:g} s; send the stream's options"
         idle = ServiceError(408, "no_hello", text)
-        message = await self._receive(idle)
-        if message is None:
+        if (message := await self._receive(idle)) is None:
             raise idle
         options = _parse_options(message.get("text"))
         if "authorization" not in self._websocket.headers:  # else it was checked by the middleware
@@ -175,8 +158,8 @@ class WebSocketSession:
         interims = asyncio.create_task(self._send_interims())
         self._service.listeners.add(self._on_change)
         try:
-            await self._send(message_of("ready"))
-            while not self._decoder.is_full and (data := await self._receive_audio()) is not None:
+            await self._send("ready")
+            while self._decoder.left and (data := await self._receive_audio()) is not None:
                 await self._process(data)
             await self._finish()
         except AudioError as fault:
@@ -190,8 +173,7 @@ class WebSocketSession:
     async def _receive_audio(self) -> bytes | None:
         """The next bytes; None at the end, or when the service stops."""
         text = f"no data for {self._limits.idle_s:g} s; send audio, or the end"
-        message = await self._receive(ServiceError(408, "idle", text))
-        if message is None:
+        if (message := await self._receive(ServiceError(408, "idle", text))) is None:
             return None
         if isinstance(data := message.get("bytes"), bytes):
             return data
@@ -232,13 +214,13 @@ class WebSocketSession:
     async def _finish(self) -> None:
         """Send the last predictions, and an error where the client did not end the stream."""
         await self._send_finals(await self._service.run(self._decoder.push, None))
-        if self._decoder.is_full:
+        if not self._decoder.left:
             message = f"the stream has reached the limit of {self._limits.live_s:g} s; reconnect"
             raise ServiceError(413, "too_long", message)
         if self._service.is_draining:
             message = "the service is stopping; reconnect when it is running again"
             raise ServiceError(503, "stopping", message)
-        await self._send(message_of("end"))
+        await self._send("end")
 
     def _on_change(self, new: Mapping[LiveStream, Prediction]) -> None:
         """Send a new prediction, unless a newer one comes first; wait no longer if draining."""
@@ -254,17 +236,18 @@ class WebSocketSession:
             kind = "final" if utterance.error is None else "refused"
             if utterance.error is None:
                 self._service.metrics.audio_s.labels("/v1/live").inc(utterance.duration_s)
-            await self._send(message_of(kind, utterance.to_dict()))
+            await self._send(kind, utterance.to_dict())
 
     async def _send_interims(self) -> None:
         while await self._changed.wait():
             self._changed.clear()
             if self._latest is not None and self._latest[0] is self._decoder.session.stream:
                 prediction = self._decoder.session.placed(self._latest[1])
-                await self._send(message_of("interim", prediction.to_dict()))
+                await self._send("interim", prediction.to_dict())
 
-    async def _send(self, text: str) -> None:
+    async def _send(self, kind: str, fields: Mapping[str, object] | None = None) -> None:
         """Send a message; a client that does not read in time counts as disconnected."""
+        text = json.dumps({"type": kind, **(fields or {})})
         try:
             async with self._sending, asyncio.timeout(self._limits.idle_s):
                 await self._websocket.send_text(text)
