@@ -12,42 +12,11 @@ from voxaffect.features import packing as module
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.packing import (
     ROW_MULTIPLE,
+    AudioChunk,
     PackedAudio,
-    Ragged,
-    batch_chunks,
-    lengths_of,
+    analyze_in_batches,
     split_chunks,
 )
-
-Rows = NDArray[np.int64]
-EXTENTS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=6)
-
-
-def rows(n: int, first: int) -> Rows:
-    return np.arange(first, first + 2 * n).reshape(n, 2)
-
-
-def parts(extents: list[tuple[int, int]]) -> tuple[list[Rows], list[Rows]]:
-    """Old and new rows of each recording, all distinct."""
-    old = [rows(n, 100 * u) for u, (n, _) in enumerate(extents)]
-    return old, [rows(n, 100 * u + 50) for u, (_, n) in enumerate(extents)]
-
-
-@given(EXTENTS)
-def test_new_rows_follow_the_old_of_each_recording(extents: list[tuple[int, int]]) -> None:
-    old, new = parts(extents)
-    for own, *both in zip(Ragged.concatenate(old, new).split(), old, new, strict=True):
-        np.testing.assert_array_equal(own, np.concatenate(both))
-
-
-@given(EXTENTS)
-def test_tails_are_the_last_rows(extents: list[tuple[int, int]]) -> None:
-    heads, tails = parts(extents)
-    whole = Ragged.concatenate(heads, tails)
-    for own, tail in zip(whole.tails(lengths_of(tails)), tails, strict=True):
-        np.testing.assert_array_equal(own, tail)
-        assert not np.shares_memory(own, whole.rows)
-
 
 GRID = FrameGrid()
 REACH, LEAD = 132, 324
@@ -117,21 +86,32 @@ def test_edge_frames_are_those_at_the_ends(sizes: list[int]) -> None:
         assert a == rest if rest < GRID.window_samples + REACH else a >= GRID.window_samples + REACH
 
 
+def analyzed(waves: list[NDArray[np.float32]]) -> tuple[list[list[int]], list[int]]:
+    """Numbers of frames in each batch, and the recording of each result."""
+    batches: list[list[int]] = []
+
+    def analyze(chunks: list[AudioChunk]) -> list[float]:
+        batches.append([chunk.n_frames for chunk in chunks])
+        return [float(chunk.samples[chunk.before]) for chunk in chunks]
+
+    found = [*analyze_in_batches(waves, GRID, REACH, "cpu", analyze)]
+    for number, _, value in found:
+        assert value in waves[number]
+    assert [number for number, ended, _ in found if ended] == [*range(len(waves))]
+    return batches, [number for number, _, _ in found]
+
+
 @settings(deadline=None, max_examples=50)
 @given(SIZES)
 def test_batches_keep_the_order(sizes: list[int]) -> None:
-    waves = recordings(sizes)
-    together = list(batch_chunks(waves, GRID, REACH, "cpu"))
-    assert all(sum(s.n_frames for _, s in group) <= module.max_frames("cpu") for group in together)
-    numbers = [number for group in together for number, _ in group]
+    batches, numbers = analyzed(recordings(sizes))
+    assert all(sum(batch) <= module.max_frames("cpu") for batch in batches)
     assert numbers == sorted(numbers)
-    assert set(numbers) == set(range(len(waves)))
 
 
 def test_a_long_recording_is_split_into_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "max_frames", lambda device: 64)
-    groups = list(batch_chunks(recordings([400 + 160 * 199]), GRID, REACH, "cpu"))
-    assert [s.n_frames for group in groups for _, s in group] == [64, 64, 64, 8]
+    assert analyzed(recordings([400 + 160 * 199]))[0] == [[64], [64], [64], [8]]
 
 
 def test_blocks_cover_the_rows() -> None:

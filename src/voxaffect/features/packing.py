@@ -1,14 +1,11 @@
-"""Batching of many recordings: ragged arrays, and audio packed end to end.
-
-Letters: U recordings, M rows of all of them.
-"""
+"""Batching of many recordings: their audio is packed end to end."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -17,58 +14,11 @@ from torch import Tensor
 
 from voxaffect.features.frames import FrameGrid
 
-Counts = NDArray[np.int64]
 T = TypeVar("T")
 
 
-class Ragged(NamedTuple):
-    """Ragged array: rows of U recordings, concatenated.
-
-    Args:
-        rows: (M, ...), recording after recording.
-        counts: int64 (U,), number of rows of each.
-    """
-
-    rows: NDArray[Any]
-    counts: Counts
-
-    @classmethod
-    def concatenate(cls, old: Sequence[NDArray[Any]], new: Sequence[NDArray[Any]]) -> Ragged:
-        """Old rows of each recording, followed by its new rows."""
-        pairs = [part for pair in zip(old, new, strict=True) for part in pair]
-        return cls(np.concatenate(pairs), lengths_of(old) + lengths_of(new))
-
-    def tails(self, n: Counts) -> list[NDArray[Any]]:
-        """Last n rows of each recording, as copies that keep no other row in memory."""
-        return [tail.copy() for tail in self._last(n)]
-
-    def split(self) -> list[NDArray[Any]]:
-        """Rows of each recording, as views."""
-        return self._last(self.counts)
-
-    def _last(self, n: Counts) -> list[NDArray[Any]]:
-        ends = np.cumsum(self.counts)
-        borders = zip((ends - n).tolist(), ends.tolist(), strict=True)
-        return [self.rows[begin:end] for begin, end in borders]
-
-    def indices(self, first: Counts, n: Counts) -> Counts:
-        """Indices of n rows of each recording, from its row `first` on."""
-        start = np.cumsum(self.counts) - self.counts + first
-        within = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
-        indices: Counts = np.repeat(start, n) + within
-        return indices
-
-
-def lengths_of(parts: Sequence[NDArray[Any]]) -> Counts:
-    """Lengths of arrays, int64 (U,)."""
-    return np.fromiter(map(len, parts), np.int64, len(parts))
-
-
-BLOCK_FRAMES = 512
-"""Rows processed at once on a CPU: they stay in its cache, and memory is bounded."""
-
-GPU_BLOCK_FRAMES = 1 << 13
-"""Rows processed at once on a GPU."""
+BLOCK_FRAMES, GPU_BLOCK_FRAMES = 512, 1 << 13
+"""Rows processed at once: on a CPU they stay in its cache, and memory is bounded."""
 
 ROW_MULTIPLE = 16
 """Rows are padded to a multiple of this, so that a row's result does not depend, bit by bit, on
@@ -92,10 +42,7 @@ class AudioChunk(NamedTuple):
 def split_chunks(
     samples: NDArray[np.float32], grid: FrameGrid, reach: int, most: int
 ) -> Iterator[AudioChunk]:
-    """Split a recording, float32 (n_samples,), into chunks of up to `most` frames, as views.
-
-    They include `reach` samples of context on either side.
-    """
+    """Views of up to `most` frames, with `reach` samples of context on either side."""
     n_frames, hop = grid.n_frames(len(samples)), grid.hop_samples
     for first in range(0, n_frames, most):
         n = min(most, n_frames - first)
@@ -105,30 +52,10 @@ def split_chunks(
         yield AudioChunk(samples[first * hop - before : None if ended else end], before, n, ended)
 
 
-def batch_chunks(
-    recordings: Sequence[NDArray[np.float32]], grid: FrameGrid, reach: int, device: str
-) -> Iterator[list[tuple[int, AudioChunk]]]:
-    """Split recordings, float32 (n_samples,), and group the chunks into batches, in order.
-
-    Yields:
-        Batches of (index of the recording, chunk), of a size that suits the device.
-    """
-    most = max_frames(device)
-    numbered = (
-        (number, chunk)
-        for number, samples in enumerate(recordings)
-        for chunk in split_chunks(samples, grid, reach, most)
-    )
-    return group_chunks(numbered, most)
-
-
 def group_chunks(
     numbered: Iterable[tuple[int, AudioChunk]], most: int, *, distinct: bool = False
 ) -> Iterator[list[tuple[int, AudioChunk]]]:
-    """Group (index of the recording, chunk) into batches of up to `most` frames.
-
-    If `distinct`, a batch has one chunk of a recording; those of a recording are in sequence.
-    """
+    """Batches of up to `most` frames; if `distinct`, with no two chunks of one recording."""
     batch: list[tuple[int, AudioChunk]] = []
     n_frames = 0
     for number, chunk in numbered:
@@ -149,12 +76,18 @@ def analyze_in_batches(
     device: str,
     analyze: Callable[[list[AudioChunk]], Sequence[T]],
 ) -> Iterator[tuple[int, bool, T]]:
-    """Apply `analyze` to the batches of `batch_chunks`, which takes the same arguments.
+    """Apply `analyze` to batches of chunks of recordings, float32 (n_samples,), in order.
 
     Yields:
         Index of a recording, whether it ends here, and the result of its next chunk.
     """
-    for batch in batch_chunks(recordings, grid, reach, device):
+    most = max_frames(device)
+    numbered = (
+        (number, chunk)
+        for number, samples in enumerate(recordings)
+        for chunk in split_chunks(samples, grid, reach, most)
+    )
+    for batch in group_chunks(numbered, most):
         results = analyze([chunk for _, chunk in batch])
         for (number, chunk), result in zip(batch, results, strict=True):
             yield number, chunk.ended, result
@@ -189,12 +122,12 @@ class PackedAudio:
         first = list(accumulate(spans, initial=0))
         n_rows = -(-first[-1] // ROW_MULTIPLE) * ROW_MULTIPLE
         host = np.zeros(2 * lead + n_rows * hop + grid.window_samples, np.float32)
+        parts = []
         for chunk, row in zip(chunks, first, strict=False):
             start = lead + row * hop - chunk.before
             host[start : start + len(chunk.samples)] = chunk.samples
-        parts = [slice(row, row + c.n_frames) for c, row in zip(chunks, first, strict=False)]
-        before = [c.before for c in chunks]
-        samples = torch.from_numpy(host).to(device)
+            parts.append(slice(row, row + chunk.n_frames))
+        before, samples = [c.before for c in chunks], torch.from_numpy(host).to(device)
         return cls(samples, grid, lead, host, n_rows, parts, before, after)
 
     def blocks(self) -> Iterator[range]:
@@ -209,13 +142,13 @@ class PackedAudio:
 
     def frame_samples(self, rows: range) -> Tensor:
         """View (n_samples,) of the samples of some rows' frames."""
-        grid = self.grid
-        return self.samples_from(rows, 0, (len(rows) - 1) * grid.hop_samples + grid.window_samples)
+        hop, window = self.grid.hop_samples, self.grid.window_samples
+        return self.samples_from(rows, 0, (len(rows) - 1) * hop + window)
 
     def edge_frames(self, reach: int) -> NDArray[np.int64]:
         """Frames with fewer than `reach` samples of their chunk before or after them, int64 (3, E).
 
-        For each: its row, and the number of samples of the chunk before and from its begin on.
+        Rows: the frame's, and the number of samples of the chunk before and from its begin on.
         """
         hop, window = self.grid.hop_samples, self.grid.window_samples
         edges: list[tuple[int, int, int]] = []

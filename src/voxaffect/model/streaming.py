@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from voxaffect.features.packing import Ragged, lengths_of
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.trunks import DnnTrunk, LstmTrunk
 
@@ -114,19 +113,25 @@ class WindowNet:
         ended: bool,
     ) -> StreamOutput:
         """As `RecurrentNet.process`; frames whose windows are whole are complete."""
-        r = self._trunk.context
-        known = Ragged.concatenate(states, Ragged(frames, counts).split())
-        first = np.maximum(0, lengths_of(states) - r)  # those before it are complete already
-        n = np.maximum(0, known.counts - (0 if ended else r) - first)
-        hidden = self._hidden(known, known.indices(first, n), n)
-        kept = known.tails(np.minimum(known.counts, 2 * r))
-        return StreamOutput(_posteriors(self._net, hidden), n, kept)
+        r, ends = self._trunk.context, np.cumsum(counts)
+        bounds = zip(states, ends - counts, ends, strict=True)
+        known = [np.concatenate([old, frames[begin:end]]) for old, begin, end in bounds]
+        first = [max(0, len(old) - r) for old in states]  # those before it are complete already
+        n_known = [len(own) - (0 if ended else r) for own in known]
+        n = np.maximum(0, np.subtract(n_known, first))
+        kept = [own[max(0, len(own) - 2 * r) :].copy() for own in known]
+        return StreamOutput(_posteriors(self._net, self._hidden(known, first, n)), n, kept)
 
-    def _hidden(self, known: Ragged, middles: NDArray[np.int64], n: NDArray[np.int64]) -> Tensor:
-        """Hidden states (M, H) of the windows about some frames, n of each utterance."""
-        frames = torch.from_numpy(known.rows).to(self._weight.device)
-        ends = np.cumsum(known.counts)
-        edges = np.repeat(np.stack([ends - known.counts, ends - 1]), n, axis=1)[..., None]
+    def _hidden(
+        self, known: list[NDArray[np.float32]], first: Sequence[int], n: NDArray[np.int64]
+    ) -> Tensor:
+        """Hidden states (M, H) of the windows about n frames of each utterance from `first` on."""
+        frames = torch.from_numpy(np.concatenate(known)).to(self._weight.device)
+        lengths = np.array([len(own) for own in known])
+        ends = np.cumsum(lengths)
+        edges = np.repeat(np.stack([ends - lengths, ends - 1]), n, axis=1)[..., None]
+        within = np.concatenate([np.arange(count) for count in n])
+        middles = np.repeat(ends - lengths + np.array(first), n) + within
         hidden = self._weight.new_empty(len(middles), self._trunk.n_hidden)
         offsets = np.arange(-self._trunk.context, self._trunk.context + 1)
         for begin in range(0, len(middles), WINDOWS_TOGETHER):
