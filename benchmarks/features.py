@@ -15,6 +15,7 @@ import importlib
 import os
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -34,7 +35,7 @@ from voxaffect.features.cache.cache import CHUNK_UTTERANCES
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.lld.pitch import track_pitch
-from voxaffect.features.packing import BLOCK_FRAMES, PackedAudio, batch_chunks
+from voxaffect.features.packing import BLOCK_FRAMES, AudioChunk, PackedAudio, analyze_in_batches
 from voxaffect.parallel.processes import keep_freed_memory
 from voxaffect.simulation.trees import simulate
 
@@ -198,10 +199,13 @@ def stages(load: Load) -> Table:
     analyzer = lld._analyzer
     lead, short_time, pitch = analyzer._pitch.lead, analyzer._short_time, analyzer._pitch
     recordings = load.samples[:BATCH]
-    groups = [
-        [stretch for _, stretch in group]
-        for group in batch_chunks(recordings, lld.grid, analyzer.reach, "cpu")
-    ]
+    groups: list[list[AudioChunk]] = []
+
+    def collect(group: list[AudioChunk]) -> list[AudioChunk]:
+        groups.append(group)
+        return group
+
+    deque(analyze_in_batches(recordings, lld.grid, analyzer.reach, "cpu", collect), 0)
     tapes = [PackedAudio.pack(group, lld.grid, lead) for group in groups]
     observed = [frames for group in groups for frames in analyzer.analyze(group)]
     n_frames = sum(len(frames.short_time) for frames in observed)

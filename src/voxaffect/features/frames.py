@@ -19,11 +19,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class FrameGrid:
-    """Frame positions: frame i covers samples [i hop, i hop + window).
-
-    Args:
-        window_s: frame length in seconds; 25 ms in the paper.
-        hop_s: hop size in seconds; 10 ms in the paper.
+    """Frame positions: frame i covers samples [i hop, i hop + window); lengths as in the paper.
 
     Raises:
         FeatureError: a length is not a positive whole number of samples.
@@ -75,14 +71,8 @@ class FrameGrid:
         return (np.arange(n_frames) * self.hop_samples + self.window_samples / 2) / SAMPLE_RATE_HZ
 
 
-def check_frames(
-    values: NDArray[np.float32], names: Sequence[str], utterance_id: str
-) -> NDArray[np.float32]:
-    """Return `values` if they are finite float32 (T, F) with T >= 1 and F = len(names).
-
-    Raises:
-        FeatureError: they are not; the message names the utterance.
-    """
+def check_frames(values: NDArray[np.float32], names: Sequence[str], utterance_id: str) -> None:
+    """Raise FeatureError if values are not finite float32 (T, F), T >= 1 and F = len(names)."""
     if values.ndim != 2 or len(values) < 1 or values.shape[1] != len(names):
         raise FeatureError(
             f"{utterance_id}: features have shape {values.shape}; expected at least one frame of "
@@ -90,7 +80,6 @@ def check_frames(
         )
     if values.dtype != np.float32 or not np.isfinite(values).all():
         raise FeatureError(f"{utterance_id}: features must be finite float32 numbers")
-    return values
 
 
 class FrameExtractor(Protocol):
@@ -130,11 +119,7 @@ class StreamingExtractor(FrameExtractor, Protocol):
 
 
 def refuse_short(waveforms: Iterable[Waveform], grid: FrameGrid) -> None:
-    """Check that each waveform has at least one frame.
-
-    Raises:
-        AudioError: a waveform is shorter than one frame; the message names it.
-    """
+    """Raise AudioError, which names it, if a waveform is shorter than one frame."""
     for waveform in waveforms:
         if grid.n_frames(waveform.samples.size) == 0:
             raise AudioError(
@@ -147,9 +132,7 @@ LONG_S = 120.0
 """Recordings longer than this are decoded twice, once for the level and once for the frames, and
 never held in memory: an hour of samples takes 230 MB, its 32 descriptors 46 MB."""
 
-MIN_PUSH_SAMPLES = 30 * SAMPLE_RATE_HZ
-"""Least number of samples per `FrameStream.push`."""
-
+MIN_PUSH_SAMPLES = 30 * SAMPLE_RATE_HZ  # least number per `FrameStream.push`
 OpenRecording = Callable[[], AbstractContextManager[AudioStream]]
 
 
@@ -190,7 +173,7 @@ def extract_long(opener: OpenRecording, extractor: StreamingExtractor) -> Extrac
     """Frames of a recording after gain normalization; it is opened and decoded twice.
 
     Raises:
-        AudioError: the recording cannot be decoded, is silent or shorter than a frame.
+        AudioError: it cannot be decoded, is silent or shorter than a frame.
     """
     power, n_samples = 0.0, 0
     with opener() as recording:

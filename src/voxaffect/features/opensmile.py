@@ -24,32 +24,19 @@ from voxaffect.features.frames import FrameExtractor, FrameGrid, refuse_short
 
 SetName = Literal["eGeMAPSv02", "GeMAPSv01b", "ComParE_2016", "emobase"]
 
-VERSION = 1
-"""Increase when openSMILE's output is used differently, so that stored features are recomputed."""
+VERSION = 1  # to be increased when openSMILE's output is used differently
 
-WINDOW_S: Mapping[SetName, float] = {
-    "eGeMAPSv02": 0.060,
-    "GeMAPSv01b": 0.060,
-    "ComParE_2016": 0.060,
-    "emobase": 0.040,
-}
+WINDOW_S: Mapping[str, float] = {**dict.fromkeys(get_args(SetName), 0.060), "emobase": 0.040}
 """Longest window of each set, that of its pitch; spectral descriptors of the same frame begin at
 the same sample and use its first 20 or 25 ms."""
 
 
 @dataclass(frozen=True)
 class OpenSmile:
-    """Low-level descriptors of one of openSMILE's sets.
+    """Low-level descriptors: 25 of eGeMAPSv02, 18 of GeMAPSv01b, 65 of ComParE_2016, 26 of emobase.
 
     Frames begin every 10 ms. openSMILE adds one frame that reaches past the end; it is dropped.
-    Without the library opensmile, all but the constructor raise FeatureError.
-
-    Args:
-        name: `eGeMAPSv02` (25 descriptors), `GeMAPSv01b` (18), `ComParE_2016` (65) or `emobase`
-            (26).
-
-    Raises:
-        FeatureError: the set is unknown.
+    FeatureError is raised if the set is unknown, and by methods if opensmile is not installed.
     """
 
     name: SetName = "eGeMAPSv02"
@@ -60,8 +47,7 @@ class OpenSmile:
     def __post_init__(self) -> None:
         if self.name not in WINDOW_S:
             raise FeatureError(
-                f"openSMILE's set {self.name!r} is unknown; use one of "
-                f"{', '.join(get_args(SetName))}"
+                f"openSMILE's set {self.name!r} is unknown; use one of {', '.join(WINDOW_S)}"
             )
 
     @cached_property
@@ -88,7 +74,6 @@ class OpenSmile:
 
         Raises:
             AudioError: a waveform is shorter than one frame, or a feature of it is not finite.
-            FeatureError: opensmile is not installed.
         """
         refuse_short(waveforms, self.grid)
         smile = self._smile()
@@ -117,11 +102,7 @@ class OpenSmile:
 
 @dataclass(frozen=True)
 class OpenSmileFunctionals(OpenSmile):
-    """Functionals of one of openSMILE's sets, as a single frame per utterance.
-
-    Args:
-        name: `eGeMAPSv02` (88 functionals), `ComParE_2016` (6,373) or another set.
-    """
+    """Functionals, a single frame per utterance: 88 of eGeMAPSv02, 6,373 of ComParE_2016."""
 
     _extractor: ClassVar[str] = "opensmile functionals"
     _level: ClassVar[str] = "Functionals"
@@ -133,11 +114,7 @@ class OpenSmileFunctionals(OpenSmile):
 
 
 def opensmile_library() -> Any:
-    """Import opensmile, here alone.
-
-    Raises:
-        FeatureError: it is not installed.
-    """
+    """Import opensmile, here alone; FeatureError if it is not installed."""
     try:
         import opensmile  # noqa: PLC0415
     except ImportError as fault:

@@ -34,7 +34,7 @@ class CustomFeatures:
 
     Args:
         function: float32 (n_samples,) at 16 kHz -> float32 (T, F), finite, T >= 1; it gets a copy.
-        names: names of the F columns.
+        names: of the F columns.
         grid: positions of its frames.
         version: changed by the user when the function returns other values; part of the key of
             stored features and saved recognizers.
@@ -98,8 +98,7 @@ class CustomFeatures:
         return ""
 
 
-FOLDER = "encoder_folder"
-"""Key of the encoder's folder in a recognizer's card; settings identify a model by its content."""
+FOLDER = "encoder_folder"  # key in a recognizer's card; settings identify a model by its content
 
 
 def checkpoint_paths(extractor: FrameExtractor) -> dict[str, str]:
@@ -112,12 +111,7 @@ def checkpoint_paths(extractor: FrameExtractor) -> dict[str, str]:
 def extractor_from_settings(
     settings: Settings, card: Settings, device: str = "cpu"
 ) -> FrameExtractor:
-    """Create the extractor with these `settings()`.
-
-    Args:
-        settings: as stored in a header.
-        card: the recognizer's, which has the folder of an encoder.
-        device: PyTorch device of an encoder.
+    """Create the extractor with these `settings()`; a recognizer's card has an encoder's folder.
 
     Raises:
         ArtifactError: the settings are unknown to this version, or the encoder is missing or

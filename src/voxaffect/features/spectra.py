@@ -29,8 +29,7 @@ def mel(frequency_hz: ArrayLike) -> NDArray[np.float64]:
 def mel_triangles(n_fft: int, n_mels: int, low_hz: float, high_hz: float) -> NDArray[np.float64]:
     """Mel filter bank (n_fft / 2 + 1, n_mels): triangles of height 1, linear in mel.
 
-    They are equally spaced from `low_hz`, lower edge of the first, to `high_hz`, upper edge of the
-    last.
+    They are equally spaced from the first's lower to the last's upper edge.
     """
     bins = mel(np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE_HZ))
     centers, spacing = np.linspace(mel(low_hz), mel(high_hz), n_mels + 2, retstep=True)
@@ -66,25 +65,16 @@ def magnitude_spectrum(frames: Tensor) -> Tensor:
     return power
 
 
-VERSION = 1
-"""Increase when a definition changes, so that stored features are recomputed."""
-
-POWER_FLOOR = 1e-6
-"""Lower bound of a band's power before the logarithm; speech at -26 dB has about 1."""
+VERSION = 1  # to be increased when a definition changes, so that stored features are recomputed
+POWER_FLOOR = 1e-6  # of a band before the logarithm; speech at -26 dB has about 1
 
 
 @dataclass(frozen=True)
 class LogMel:
-    """Log-mel spectrogram extractor.
+    """Log-mel spectrogram extractor, of `n_mels` bands from `low_hz` to `high_hz`.
 
-    A frame's values do not depend on other utterances in the batch.
-
-    Args:
-        grid: positions of the frames.
-        n_mels: number of mel bands.
-        low_hz: lower edge of the first band.
-        high_hz: upper edge of the last band, at most half the sample rate.
-        device: PyTorch device, `cpu` or `cuda`.
+    A frame's values do not depend on other utterances in the batch. The device is PyTorch's, `cpu`
+    or `cuda`.
 
     Raises:
         FeatureError: there is no band, a band holds no FFT bin, or frequencies are out of order.
@@ -126,17 +116,12 @@ class LogMel:
 
     @torch.inference_mode()
     def extract(self, waveforms: Sequence[Waveform]) -> list[NDArray[np.float32]]:
-        """Log-mel spectra of each waveform, float32 (T, n_mels).
-
-        Raises:
-            AudioError: a waveform is shorter than one frame.
-        """
+        """Log-mel spectra of each waveform, float32 (T, n_mels); AudioError if one has no frame."""
         refuse_short(waveforms, self.grid)
         recordings = [waveform.samples for waveform in waveforms]
         parts: list[list[NDArray[np.float32]]] = [[] for _ in waveforms]
-        for number, _, values in analyze_in_batches(
-            recordings, self.grid, 0, self.device, self._spectra
-        ):
+        spectra = analyze_in_batches(recordings, self.grid, 0, self.device, self._spectra)
+        for number, _, values in spectra:
             parts[number].append(values)
         return [np.concatenate(part) for part in parts]
 

@@ -7,7 +7,6 @@ transformers (the extra `ssl`). Nothing is downloaded: an incomplete folder is r
 from __future__ import annotations
 
 import hashlib
-import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,12 +29,7 @@ from voxaffect.features.frames import FrameGrid, refuse_short
 
 SETTINGS = ("config.json", "preprocessor_config.json", "processor_config.json")
 WEIGHTS = "model*.safetensors"
-
-UNUSED_WEIGHT = "masked_spec_embed"
-"""Embedding of masked frames, used in training only; some published checkpoints lack it."""
-
-VERSION = 1
-"""Increase when a definition changes, so that stored features are recomputed."""
+VERSION = 1  # to be increased when a definition changes, so that stored features are recomputed
 
 BATCH_SAMPLES = 32 * SAMPLE_RATE_HZ
 """Largest batch in samples, padding included: longer attention is not faster on a CPU."""
@@ -112,18 +106,16 @@ def _library() -> Any:
 class _WaveformEncoderFamily:
     """Convolutions on samples and a transformer: wav2vec 2.0 and its descendants.
 
-    Masked padding changes nothing, with two exceptions: a normalization over time in the first
-    convolution includes it, and stacked positional convolutions carry it across the border. With
-    those, only utterances of equal length share a batch.
+    Masked padding changes nothing, unless the first convolution is normalized over time or
+    positional convolutions are stacked. With those, only utterances of equal length share a batch.
     """
 
     stacked_positions: bool = False
 
     def grid(self, config: Any) -> FrameGrid:
         """Receptive field of the convolutions, and the product of their strides."""
-        strides = accumulate(config.conv_stride[:-1], mul, initial=1)
+        *strides, hop = accumulate(config.conv_stride, mul, initial=1)
         field = 1 + sum((k - 1) * s for k, s in zip(config.conv_kernel, strides, strict=True))
-        hop = math.prod(config.conv_stride)
         return FrameGrid(window_s=field / SAMPLE_RATE_HZ, hop_s=hop / SAMPLE_RATE_HZ)
 
     def matches(self, config: Any, preprocessor: Any) -> bool:  # noqa: ARG002 Whisper's needs it
@@ -137,20 +129,17 @@ class _WaveformEncoderFamily:
         """Hidden states of N waveforms, float32 (T, F) each."""
         grid = self.grid(model.config)
         same_length = self.stacked_positions or model.config.feat_extract_norm == "group"
+        options = {"sampling_rate": SAMPLE_RATE_HZ, "return_tensors": "pt"}
         found: dict[int, Samples] = {}
         for batch in batches([one.size for one in samples], same_length=same_length):
-            inputs = [
-                preprocessor(samples[i], sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt")[INPUT]
-                for i in batch
-            ]
-            states = _padded_states(model, [one[0] for one in inputs], layer)
-            for i, values in zip(batch, states, strict=True):
+            inputs = [preprocessor(samples[i], **options)[INPUT][0] for i in batch]
+            for i, values in zip(batch, _padded_states(model, inputs, layer), strict=True):
                 found[i] = values[: grid.n_frames(samples[i].size)].cpu().numpy().copy()
         return [found[i] for i in range(len(samples))]
 
 
 def _padded_states(model: Any, inputs: list[Tensor], layer: Layer) -> Tensor:
-    """Hidden states of one batch, float32 (B, T, F), padding included."""
+    """Hidden states of a batch, float32 (B, T, F), padding included."""
     padded = torch.nn.utils.rnn.pad_sequence(inputs, batch_first=True)
     lengths = torch.tensor([len(one) for one in inputs])
     mask = (torch.arange(padded.shape[1]) < lengths[:, None]).long().to(model.device)
@@ -178,8 +167,8 @@ class _WhisperEncoderFamily:
     def matches(self, config: Any, preprocessor: Any) -> bool:
         n_samples = getattr(preprocessor, "n_samples", None)
         given = preprocessor.sampling_rate, n_samples, preprocessor.feature_size
-        expected = config.max_source_positions * WHISPER_HOP, config.num_mel_bins
-        return bool(given == (SAMPLE_RATE_HZ, *expected))
+        longest = config.max_source_positions * WHISPER_HOP
+        return bool(given == (SAMPLE_RATE_HZ, longest, config.num_mel_bins))
 
     def states(
         self, model: Any, preprocessor: Any, samples: Sequence[Samples], layer: Layer
@@ -233,15 +222,14 @@ def _select_layer(output: Any, layer: Layer) -> Tensor:
 class SpeechEncoder:
     """Hidden states of one layer of a pretrained encoder, or their mean over all layers.
 
-    An utterance's states depend on the others in a batch by rounding alone. Each process of a
-    feature store loads the model. All but the constructor raise FeatureError if the folder has no
-    usable model or transformers is missing.
+    An utterance's states depend on the others in a batch by rounding alone. All but the constructor
+    raise FeatureError if the folder has no usable model or transformers is missing.
 
     Args:
         folder: the model's: `config.json`, `preprocessor_config.json`, weights as safetensors.
         layer: index of the hidden state, 0 being the input of the first layer; `last` for the
             model's output, or `mean` over all hidden states.
-        device: PyTorch device.
+        device: PyTorch's.
 
     Raises:
         FeatureError: the layer is neither a number from 0 nor `last` or `mean`.
@@ -286,11 +274,7 @@ class SpeechEncoder:
 
     @torch.inference_mode()
     def extract(self, waveforms: Sequence[Waveform]) -> list[NDArray[np.float32]]:
-        """Hidden states of each waveform, float32 (T, F).
-
-        Raises:
-            AudioError: a waveform is shorter than one frame.
-        """
+        """Hidden states of each waveform, float32 (T, F); AudioError if one has no frame."""
         refuse_short(waveforms, self.grid)
         model, preprocessor = self._loaded
         samples = [waveform.samples for waveform in waveforms]
@@ -303,7 +287,7 @@ class SpeechEncoder:
         files = [self.folder / name for name in SETTINGS] + sorted(self.folder.glob(WEIGHTS))
         digests = hashlib.sha256()
         with _reading(self.folder):
-            for path in (path for path in files if path.is_file()):
+            for path in filter(Path.is_file, files):
                 with path.open("rb") as file:
                     digests.update(hashlib.file_digest(file, "sha256").digest())
         return digests.hexdigest()[:16]
@@ -336,8 +320,9 @@ class SpeechEncoder:
         with _quiet():
             options = {"use_safetensors": True, "dtype": torch.float32}
             model, info = _load(self.folder, "AutoModel", output_loading_info=True, **options)
-        missing = sorted(key for key in info["missing_keys"] if not key.endswith(UNUSED_WEIGHT))
-        if missing:
+        # The embedding of masked frames serves training only; some published models lack it.
+        needed = (key for key in info["missing_keys"] if not key.endswith("masked_spec_embed"))
+        if missing := sorted(needed):
             raise FeatureError(
                 f"{self.folder}: weights lack {missing[0]} and {len(missing) - 1} more; copy the "
                 "folder again from where the model was published"

@@ -10,25 +10,17 @@ from numpy.typing import NDArray
 
 from voxaffect.errors import FeatureError
 
-CONSTANT = 1e-6
-"""A column whose standard deviation is below this share of its mean is constant up to float32
-rounding; its scale is 1."""
-
 
 @dataclass(frozen=True, eq=False)
 class Standardizer:
     """Scale every column to mean 0 and standard deviation 1 over the training frames.
 
-    Args:
-        mean: float32 (F,).
-        scale: float32 (F,), positive.
-
     Raises:
         FeatureError: shapes differ, a value is not finite or a scale not positive.
     """
 
-    mean: NDArray[np.float32]
-    scale: NDArray[np.float32]
+    mean: NDArray[np.float32]  # (F,)
+    scale: NDArray[np.float32]  # (F,), positive
 
     def __post_init__(self) -> None:
         if self.mean.ndim != 1 or self.mean.shape != self.scale.shape:
@@ -46,21 +38,16 @@ class Standardizer:
 
     @classmethod
     def fit(cls, frames: Iterable[NDArray[np.float32]]) -> Standardizer:
-        """Fit to all frames of all utterances, one utterance in memory at a time.
+        """Fit to all frames of all utterances, float32 (T, F) each, one in memory at a time.
 
         Moments are merged as in Chan, Golub and LeVeque (1983), without cancellation.
-
-        Args:
-            frames: float32 (T, F) each.
 
         Raises:
             FeatureError: there are no frames, or utterances differ in their columns.
         """
         count, mean, squares = 0, np.zeros(0), np.zeros(0)
-        for values in frames:
-            if not (n := len(values)):
-                continue
-            own = values.mean(axis=0, dtype=np.float64)
+        for values in (one for one in frames if len(one)):
+            own, n = values.mean(axis=0, dtype=np.float64), len(values)
             own_squares = np.square(values - own).sum(axis=0)
             if not count:
                 count, mean, squares = n, own, own_squares
@@ -77,7 +64,8 @@ class Standardizer:
         if not count:
             raise FeatureError("no frames to standardize by; give at least one utterance")
         deviation = np.sqrt(squares / count)
-        constant = deviation <= CONSTANT * np.abs(mean)
+        # Where it is below this share of the mean, a column is constant up to float32 rounding.
+        constant = deviation <= 1e-6 * np.abs(mean)
         scale = np.where(constant | (deviation < np.finfo(np.float32).tiny), 1.0, deviation)
         return cls(mean.astype(np.float32), scale.astype(np.float32))
 

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.features.frames import FrameExtractor, FrameGrid
-from voxaffect.features.packing import lengths_of
 from voxaffect.model.streaming import RecurrentState, StreamingNet
 from voxaffect.recognizer.prediction import Prediction, named
 from voxaffect.streaming.frontend import FrameUpdate, Frontend, Progress, StreamInput
@@ -144,7 +143,7 @@ class CausalDecoder:
     ) -> list[DecoderState]:
         after: list[DecoderState] = []
         for some in _batches([len(own) for own in frames]):
-            counts = lengths_of(frames[some])
+            counts = np.array([len(own) for own in frames[some]])
             scale = np.repeat(np.array(factors[some]), counts)
             scaled = self._frontend.scaled(np.concatenate(frames[some]), scale)
             x = self._classifier.standardizer_.transform(scaled)

@@ -43,32 +43,23 @@ from voxaffect.parallel.clusters import local_jobs, threads_per_job
 from voxaffect.parallel.processes import keep_freed_memory
 from voxaffect.parallel.work import WorkerDied, compute_all
 
-CHUNK_UTTERANCES = 256
-CHUNK_BYTES = 16 << 20
+CHUNK_UTTERANCES, CHUNK_BYTES = 256, 16 << 20
 """Upper bounds of a chunk: about a second of computation."""
 
-CHUNKS_PER_JOB = 8
 MIN_CHUNK_UTTERANCES = 32
 """With little work, chunks are smaller, down to this, so that all workers finish together."""
 
 GROUP_S = 10.0
-"""Seconds of audio that are extracted at once, and lost if the process is killed: extractors are
-slower with less."""
-
-BYTES_PER_SECOND = 2 * SAMPLE_RATE_HZ
-"""Of 16-bit audio, for segments, whose share of the file size is unknown."""
-
-FORMAT = 3
-"""Version of the storage format, part of the folder's hash."""
+"""Seconds of audio extracted at once, and lost in a killed process; less at once is slower."""
 
 Progress = Callable[[int, float], None]
 
 
 class Item(NamedTuple):
-    """What frames are computed from."""
+    """What frames are computed from, and a change before it for `Work.prepare`."""
 
     utterance: Utterance
-    change: Any = None  # of the recording before extraction, for `Work.prepare`
+    change: Any = None
 
 
 Chunk = Mapping[bytes, Item]
@@ -87,16 +78,15 @@ class Work(NamedTuple):
 
 def chunks(work: Chunk, n_jobs: int) -> Iterator[Chunk]:
     """Split work into chunks of at most CHUNK_UTTERANCES and about CHUNK_BYTES of recordings."""
-    share = -(-len(work) // (CHUNKS_PER_JOB * n_jobs))
-    most = min(CHUNK_UTTERANCES, max(MIN_CHUNK_UTTERANCES, share))
+    most = min(CHUNK_UTTERANCES, max(MIN_CHUNK_UTTERANCES, -(-len(work) // (8 * n_jobs))))
     for chunk in groups(work.items(), _bytes_of_audio, CHUNK_BYTES, most):
         yield dict(chunk)
 
 
 def _bytes_of_audio(item: tuple[bytes, Item]) -> float:
     utterance = item[1].utterance
-    if utterance.end_s is not None:
-        return (utterance.end_s - utterance.start_s) * BYTES_PER_SECOND
+    if utterance.end_s is not None:  # its share of the file is unknown; as 16-bit audio
+        return (utterance.end_s - utterance.start_s) * 2 * SAMPLE_RATE_HZ
     with contextlib.suppress(OSError):  # decoding reports the error
         return utterance.path.stat().st_size
     return 0.0
@@ -125,9 +115,8 @@ def compute_chunk(
             entries = []
             for key, one in {**prepared, **dict(zip(waveforms, extracted, strict=True))}.items():
                 if isinstance(one, ExtractedFrames):
-                    name = chunk[key].utterance.id
-                    frames = check_frames(one.frames, extractor.names, name)
-                    entries.append(Entry(key, frames, one.seconds))
+                    check_frames(one.frames, extractor.names, chunk[key].utterance.id)
+                    entries.append(Entry(key, *one))
                 report[key] = one.seconds if isinstance(one, ExtractedFrames) else str(one)
             append(entries)
     return report
@@ -136,7 +125,7 @@ def compute_chunk(
 def _extract_each(
     extractor: FrameExtractor, waveforms: list[Waveform]
 ) -> list[ExtractedFrames | AudioError]:
-    """Frames of each waveform or its error; one bad waveform does not affect the others."""
+    """One bad waveform does not affect the others."""
     try:
         frames = extractor.extract(waveforms)
         return [ExtractedFrames(f, w.duration_s) for f, w in zip(frames, waveforms, strict=True)]
@@ -150,16 +139,15 @@ def read_leveled(
     chunk: Chunk, extractor: FrameExtractor, limits: DecodeLimits
 ) -> Iterator[Mapping[bytes, Prepared]]:
     """Leveled recordings or errors, about GROUP_S at a time; long ones are streamed already."""
-    prepared = ((key, _read_one(i.utterance, extractor, limits)) for key, i in chunk.items())
-    for group in groups(prepared, _seconds_to_extract, GROUP_S):
+
+    def seconds(prepared: tuple[bytes, Prepared]) -> float:
+        if isinstance(prepared[1], ExtractedFrames):
+            return math.inf  # ends the group, to free its memory
+        return prepared[1].duration_s if isinstance(prepared[1], Waveform) else 0.0
+
+    all_prepared = ((key, _read_one(i.utterance, extractor, limits)) for key, i in chunk.items())
+    for group in groups(all_prepared, seconds, GROUP_S):
         yield dict(group)
-
-
-def _seconds_to_extract(prepared: tuple[bytes, Prepared]) -> float:
-    """Seconds of a group that a recording fills; what was streamed ends it, to free its memory."""
-    if isinstance(prepared[1], ExtractedFrames):
-        return math.inf
-    return prepared[1].duration_s if isinstance(prepared[1], Waveform) else 0.0
 
 
 def _read_one(utterance: Utterance, extractor: FrameExtractor, limits: DecodeLimits) -> Prepared:
@@ -176,12 +164,9 @@ def _read_one(utterance: Utterance, extractor: FrameExtractor, limits: DecodeLim
 
 @dataclass(frozen=True)
 class ExtractionResult:
-    """Result of the extraction with a store.
+    """Features by utterance id, utterances whose recording cannot be used, and faults of the store.
 
-    Args:
-        features: frames by utterance id.
-        refused: utterances whose recording cannot be used, and why.
-        damaged: shards that were damaged, removed and recomputed; features of an earlier format.
+    Damaged shards were removed and recomputed; features of an earlier format were left.
     """
 
     features: StoredFeatures
@@ -207,7 +192,7 @@ class FeatureStore:
     def settings(self) -> dict[str, object]:
         """Everything but the audio that the values depend on."""
         return {
-            "format": FORMAT,
+            "format": 3,  # version of the storage format
             "level_rms": TARGET_RMS,
             "names": list(self.extractor.names),
             "extractor": dict(self.extractor.settings()),
@@ -225,14 +210,13 @@ class FeatureStore:
 
         Args:
             utterances: with distinct ids.
-            n_jobs: number of processes, -1 for all cores; joblib's backend runs them.
+            n_jobs: number of processes, -1 for all cores.
             progress: called with the number of finished utterances and their seconds of audio.
 
         Raises:
             FeatureError: two utterances share an id, or the folder cannot be written.
         """
-        twice = [id_ for id_, n in Counter(u.id for u in utterances).items() if n > 1]
-        if twice:
+        if twice := [id_ for id_, n in Counter(u.id for u in utterances).items() if n > 1]:
             raise FeatureError(f"{twice[0]}: two utterances have this id; make the ids unique")
         n_jobs = n_jobs if n_jobs > 0 else joblib.effective_n_jobs(n_jobs)
         keys, unreadable = self._keys(utterances, n_jobs)
@@ -257,7 +241,7 @@ class FeatureStore:
     def _keys(
         self, utterances: Sequence[Utterance], n_jobs: int
     ) -> tuple[dict[str, bytes], dict[str, str]]:
-        """Keys of utterances by id, and why the files of others cannot be read, by id."""
+        """Keys of utterances and why the files of others cannot be read, by id."""
         files = FileValues(self.root / "files.sqlite", digest_file)
         contents, faults = files.of((u.path for u in utterances), local_jobs(n_jobs))
         keys, refused = {}, {}
@@ -292,16 +276,15 @@ class FeatureStore:
                 f"{folder}: the features of {min(lost)} were written there, but are gone or "
                 "damaged; check the disk, and that all machines which computed share it"
             )
-        for path, fault in damaged.items():
-            detail = f"{fault}; it was removed and is recomputed"
-            problems.append(Problem("damaged shard", path.name, detail))
-        return features, reasons, tuple(problems)
+        damages = (
+            (p.name, f"{why}; it was removed and is recomputed") for p, why in damaged.items()
+        )
+        return features, reasons, (*problems, *(Problem("damaged shard", *one) for one in damages))
 
     def _compute(self, folder: Path, work: Work) -> dict[bytes, str]:
         """Store features; return the reasons for failures by key."""
-        note = folder / "settings.json"
         with storing(folder):
-            if not note.exists():
+            if not (note := folder / "settings.json").exists():
                 write_text(note, json.dumps(work.settings, indent=2) + "\n")
         compute = partial(
             compute_chunk,
@@ -312,8 +295,8 @@ class FeatureStore:
         )
         refused: dict[bytes, str] = {}
         lost: list[Chunk] = []
-        parts = chunks(work.items, work.n_jobs)
-        with closing(compute_all(compute, parts, work.n_jobs)) as reports:
+        todo = chunks(work.items, work.n_jobs)
+        with closing(compute_all(compute, todo, work.n_jobs)) as reports:
             for chunk, report in reports:
                 if isinstance(report, WorkerDied):
                     lost.append(chunk)
@@ -331,7 +314,6 @@ class FeatureStore:
 
 
 def _earlier_format(root: Path) -> Iterator[Problem]:
-    """Say what can be deleted in a store that holds features of the first format."""
     if folders := sorted({path.parent.name for path in root.glob("*/*.shard")}):
         detail = (
             "has features of an earlier version of voxaffect, which are neither read nor removed, "

@@ -27,9 +27,6 @@ from voxaffect.features.cache.cache import (
 )
 from voxaffect.features.cache.file_values import key_of
 
-FORMAT = 1
-"""Increase when a degradation with the same settings changes its samples."""
-
 Progress = Callable[[int, int], None]
 """Called with the number of finished items and of all items."""
 
@@ -59,21 +56,18 @@ def degrade(chunk: Chunk, limits: DecodeLimits, seed: int) -> Iterator[Mapping[b
         if any(d.n_talkers for d in degradations.values()):
             talkers = [_read_leveled(talker, limits) for talker in scene.talkers.values()]
         noise_seed = utterance_seed(scene.utterance.id, seed)
-        yield {key: _attempt(d, waveform, noise_seed, talkers) for key, d in degradations.items()}
+        degraded: dict[bytes, Prepared] = {}
+        for key, degradation in degradations.items():
+            try:
+                degraded[key] = degradation.apply(waveform, noise_seed, talkers).normalized()
+            except AudioError as fault:
+                degraded[key] = fault
+        yield degraded
 
 
 def _read_leveled(utterance: Utterance, limits: DecodeLimits) -> Waveform:
     start_s, end_s = utterance.start_s, utterance.end_s
     return decode(utterance.path, start_s=start_s, end_s=end_s, limits=limits).normalized()
-
-
-def _attempt(
-    degradation: Degradation, waveform: Waveform, seed: int, talkers: Sequence[Waveform]
-) -> Waveform | AudioError:
-    try:
-        return degradation.apply(waveform, seed, talkers).normalized()
-    except AudioError as fault:
-        return fault
 
 
 def condition_id(condition: str, utterance_id: str) -> str:
@@ -89,15 +83,10 @@ def split_condition_id(name: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class DegradedStore:
-    """Store of features of degraded recordings.
+    """Store of features of degraded recordings."""
 
-    Args:
-        clean: store of the recordings themselves, with root, extractor and limits.
-        seed: random seed of noise and reverberation.
-    """
-
-    clean: FeatureStore
-    seed: int = 0
+    clean: FeatureStore  # of the recordings themselves, with root, extractor and limits
+    seed: int = 0  # of noise and reverberation
 
     def extract(
         self,
@@ -109,11 +98,7 @@ class DegradedStore:
     ) -> ExtractionResult:
         """Features of every scene under every degradation; memory-mapped if stored.
 
-        Args:
-            scenes: with distinct utterance ids.
-            degradations: with distinct names.
-            n_jobs: number of processes.
-            progress: called with the number of finished items and of all items.
+        Utterance ids and the degradations' names must be distinct.
 
         Raises:
             FeatureError: the folder cannot be written, or processes were killed.
@@ -122,7 +107,10 @@ class DegradedStore:
         items: dict[bytes, Item] = {}
         for scene in scenes:
             for d in degradations:
-                key = keys[condition_id(d.name, scene.utterance.id)] = self._key(scene, d)
+                talkers = [*scene.talkers] if d.n_talkers else []
+                change = sorted(d.settings().items())
+                key = key_of(scene.content, scene.utterance.id, self.seed, change, talkers)
+                keys[condition_id(d.name, scene.utterance.id)] = key
                 items[key] = Item(scene.utterance, (scene, d))
         n_done = 0
 
@@ -132,14 +120,10 @@ class DegradedStore:
             if progress is not None:
                 progress(n_done, len(keys))
 
-        settings = {**self.clean.settings, "degraded": FORMAT}
+        # To be increased when a degradation with the same settings changes its samples.
+        settings = {**self.clean.settings, "degraded": 1}
         prepare = partial(degrade, limits=self.clean.limits, seed=self.seed)
         work = Work(settings, items, prepare, n_jobs, count)
         features, refused, problems = self.clean.load(keys, work)
         refusals = (Problem("refused when degraded", *refusal) for refusal in refused.items())
         return ExtractionResult(features, tuple(refusals), problems)
-
-    def _key(self, scene: Scene, degradation: Degradation) -> bytes:
-        talkers = [*scene.talkers] if degradation.n_talkers else []
-        settings = sorted(degradation.settings().items())
-        return key_of(scene.content, scene.utterance.id, self.seed, settings, talkers)

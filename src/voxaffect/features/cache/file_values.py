@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 
 KEY_BYTES = 16
-SEGMENT = struct.Struct("<16sdd")
 
 
 def key_of(*parts: object) -> bytes:
@@ -28,8 +27,8 @@ def key_of(*parts: object) -> bytes:
 
 def segment_key(content: bytes, start_s: float, end_s: float | None) -> bytes:
     """Key of a segment of a recording, by the digest of its file; an end of None is the file's."""
-    end_s = math.inf if end_s is None else end_s
-    return hashlib.sha256(SEGMENT.pack(content, start_s, end_s)).digest()[:KEY_BYTES]
+    segment = struct.pack("<16sdd", content, start_s, math.inf if end_s is None else end_s)
+    return hashlib.sha256(segment).digest()[:KEY_BYTES]
 
 
 def digest_file(path: Path) -> bytes:
@@ -39,12 +38,8 @@ def digest_file(path: Path) -> bytes:
 
 
 TABLE = "CREATE TABLE IF NOT EXISTS files (stamp BLOB PRIMARY KEY, value BLOB, checksum INTEGER)"
-
-BUSY_S = 60.0
-"""Seconds to wait for another process that writes to the database."""
-
-BATCH_FILES = 256
-"""Files whose values are kept in one transaction."""
+BUSY_S = 60.0  # to wait for another process that writes to the database
+BATCH_FILES = 256  # whose values are kept in one transaction
 
 
 @dataclass(frozen=True)
@@ -52,14 +47,10 @@ class FileValues:
     """Bytes computed from files, kept in an SQLite database while path, size and times stay.
 
     Where the database is missing, damaged, locked or read-only, they are computed again.
-
-    Args:
-        database: path of the database.
-        compute: the value of a file; may raise OSError.
     """
 
     database: Path
-    compute: Callable[[Path], bytes]
+    compute: Callable[[Path], bytes]  # may raise OSError
 
     def of(
         self, paths: Iterable[Path], n_jobs: int = 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 from typing import overload
 
@@ -18,23 +19,24 @@ from numpy.typing import NDArray
 from voxaffect.features.cache.file_values import FileValues
 from voxaffect.features.cache.shards import RECORD, SHARD_SUFFIX, frames_of, read_records
 
-DATABASE = "index.sqlite"
-
 Integers = NDArray[np.integer]
 
 
 class ShardIndex:
-    """Index of N utterances in valid shards.
-
-    Args:
-        shards: RECORDs by path.
-    """
+    """Index of N utterances in valid shards, whose RECORDs it is given by path."""
 
     def __init__(self, shards: Mapping[Path, bytes]) -> None:
         self.paths = tuple(shards)
         sizes = [len(records) // RECORD.itemsize for records in shards.values()]
         self._ends = np.cumsum(sizes, dtype=np.int64)  # number of records up to each shard's end
         self._records = np.frombuffer(b"".join(shards.values()), RECORD)  # (N,)
+
+    @cached_property
+    def _sorted(self) -> tuple[Integers, NDArray[np.uint64]]:
+        """Order of the first halves of the keys, and these in it."""
+        first_halves = self._records["key"][:, 0]
+        order = np.argsort(first_halves)
+        return order, first_halves[order]
 
     def find(self, keys: Collection[bytes]) -> Integers:
         """Place of each key in the index (M,), -1 if it is absent.
@@ -45,17 +47,10 @@ class ShardIndex:
         wanted = np.frombuffer(b"".join(keys), "<u8").reshape(-1, 2)
         if len(self._records) == 0:
             return np.full(len(wanted), -1)
-        place = np.searchsorted(self._first_halves, wanted[:, 0])
-        candidate = self._order[np.minimum(place, len(self._records) - 1)]
+        order, first_halves = self._sorted
+        place = np.searchsorted(first_halves, wanted[:, 0])
+        candidate = order[np.minimum(place, len(self._records) - 1)]
         return np.where((self._records["key"][candidate] == wanted).all(axis=1), candidate, -1)
-
-    @cached_property
-    def _order(self) -> Integers:
-        return np.argsort(self._records["key"][:, 0])
-
-    @cached_property
-    def _first_halves(self) -> NDArray[np.uint64]:
-        return np.asarray(self._records["key"][self._order, 0])
 
     def seconds(self, keys: Collection[bytes]) -> dict[bytes, float]:
         """Length of the audio by key, of keys that are stored."""
@@ -77,13 +72,13 @@ def open_index(folder: Path, n_jobs: int = 1) -> tuple[ShardIndex, dict[Path, st
     A shard is verified, by `n_jobs` threads, when it is new or has changed.
     """
     paths = sorted(folder.glob(f"*{SHARD_SUFFIX}"))
-    shards, unread = FileValues(folder / DATABASE, read_records).of(paths, n_jobs)
+    shards, unread = FileValues(folder / "index.sqlite", read_records).of(paths, n_jobs)
     faults = {
         path: f"{path}: cannot be read ({fault.strerror})"
         for path, fault in unread.items()
         if not isinstance(fault, FileNotFoundError)
     }
-    for path in [path for path, records in shards.items() if not records]:
+    for path in (path for path, records in shards.items() if not records):
         faults[path] = f"{path}: its content has changed since it was written"
         frames_of.cache_clear()
         with contextlib.suppress(OSError):
@@ -95,16 +90,11 @@ def open_index(folder: Path, n_jobs: int = 1) -> tuple[ShardIndex, dict[Path, st
 class StoredFrames(Sequence[NDArray[np.float32]]):
     """Frames of a sequence of N utterances, float32 (T, F), read-only views of shards.
 
-    Its pickle has the paths of the shards, and 12 bytes per utterance.
-
-    Args:
-        paths: of the shards.
-        locations: uint32 (3, N), shard, first frame in it, and number of frames.
+    Its pickle has the paths of the shards, and 12 bytes per utterance: `ShardIndex.locate`.
     """
 
     def __init__(self, paths: Sequence[Path], locations: NDArray[np.uint32]) -> None:
-        self._paths = tuple(paths)
-        self._locations = locations
+        self._paths, self._locations = tuple(paths), locations
 
     @property
     def lengths(self) -> Integers:
@@ -134,16 +124,12 @@ class StoredFrames(Sequence[NDArray[np.float32]]):
 class StoredFeatures(Mapping[str, NDArray[np.float32]]):
     """Frames by utterance id, float32 (T, F), read-only views of memory-mapped shards.
 
-    Args:
-        index: of the store.
-        keys: by id; those that are not in the index are left out.
+    Of ids whose key is not in the index there are none.
     """
 
     def __init__(self, index: ShardIndex, keys: Mapping[str, bytes]) -> None:
         places = index.find(keys.values())
-        self._keys = {
-            i: k for (i, k), n in zip(keys.items(), places.tolist(), strict=True) if n >= 0
-        }
+        self._keys = dict(compress(keys.items(), (places >= 0).tolist()))
         self._rows = {utterance_id: row for row, utterance_id in enumerate(self._keys)}
         self._frames = StoredFrames(index.paths, index.locate(places[places >= 0]))
 

@@ -36,12 +36,7 @@ from numpy.typing import NDArray
 from voxaffect.errors import FeatureError
 from voxaffect.features.cache.file_values import KEY_BYTES, digest_file
 
-SHARD_SUFFIX = ".safetensors"
-PARTS_SUFFIX = ".parts"
-LOCK = "lock"
-
-MAPPED_SHARDS = 256
-"""Shards that a process keeps mapped, each of which is an open file."""
+SHARD_SUFFIX, PARTS_SUFFIX, LOCK = ".safetensors", ".parts", "lock"
 
 RECORD = np.dtype([("key", "<u8", 2), ("seconds", "<f8"), ("n_frames", "<u4")])
 """What the index has of an utterance; the first half of a key is nearly always unique."""
@@ -55,18 +50,17 @@ class Entry(NamedTuple):
     seconds: float  # length of the audio
 
 
-TYPES = {"U8": "u1", "U32": "<u4", "F32": "<f4", "F64": "<f8"}
-"""NumPy's types by safetensors' names."""
+TYPES = {"U8": "u1", "U32": "<u4", "F32": "<f4", "F64": "<f8"}  # NumPy's by safetensors' names
 
 
 def write_shard(folder: Path, entries: Collection[Entry]) -> Path:
     """Write one or more entries as a shard; the frames are not copied in memory."""
-    keys = b"".join(entry.key for entry in entries)
+    keys, frames, seconds = zip(*entries, strict=True)
     tensors = {
-        "keys": ("U8", [np.frombuffer(keys, "u1").reshape(-1, KEY_BYTES)]),
-        "seconds": ("F64", [np.array([entry.seconds for entry in entries], "<f8")]),
-        "n_frames": ("U32", [np.array([len(entry.values) for entry in entries], "<u4")]),
-        "frames": ("F32", [np.ascontiguousarray(entry.values, "<f4") for entry in entries]),
+        "keys": ("U8", [np.frombuffer(b"".join(keys), "u1").reshape(-1, KEY_BYTES)]),
+        "seconds": ("F64", [np.array(seconds, "<f8")]),
+        "n_frames": ("U32", [np.array([*map(len, frames)], "<u4")]),
+        "frames": ("F32", [np.ascontiguousarray(values, "<f4") for values in frames]),
     }
     header, end = {}, 0
     for name, (dtype, parts) in tensors.items():
@@ -110,13 +104,9 @@ def read_records(path: Path) -> bytes:
     return records.tobytes()
 
 
-@lru_cache(MAPPED_SHARDS)
+@lru_cache(256)  # each is an open file
 def frames_of(path: Path) -> NDArray[np.float32]:
-    """Frames of all utterances of a valid shard, float32 (sum of T, F), memory-mapped, read-only.
-
-    Raises:
-        FeatureError: the file is missing on this machine.
-    """
+    """Frames of all utterances of a valid shard, float32 (sum of T, F), mapped and read-only."""
     try:
         return map_shard(path)["frames"]
     except OSError as fault:
@@ -127,11 +117,7 @@ def frames_of(path: Path) -> NDArray[np.float32]:
 
 
 def check_shared(folder: Path) -> None:
-    """Check that a store's folder exists on this machine.
-
-    Raises:
-        FeatureError: it does not; the message names the machine.
-    """
+    """Raise FeatureError, which names this machine, if a store's folder is not on it."""
     if not folder.is_dir():
         raise FeatureError(
             f"{folder}: no such folder on {socket.gethostname()}; put the feature store on a path "
@@ -153,11 +139,7 @@ def storing(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def new_shard(folder: Path) -> Iterator[Callable[[Collection[Entry]], None]]:
-    """Yield a function that stores entries safely from a kill; on exit they become one shard.
-
-    Raises:
-        FeatureError: the folder cannot be written; the function raises it as well.
-    """
+    """Yield a function that stores entries safely from a kill; on exit they become one shard."""
     with storing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         hidden = folder / f".{uuid.uuid4().hex}"  # from `salvage`, until it is locked

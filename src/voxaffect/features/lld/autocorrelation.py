@@ -27,11 +27,8 @@ from voxaffect.features.packing import ROW_MULTIPLE, AudioChunk, PackedAudio
 from voxaffect.features.runtime import compiled, torch_threads
 from voxaffect.features.spectra import power_spectrum, transform_size
 
-REACH = 3
-"""Lags on either side of a peak that interpolate it."""
-
-POINTS_PER_SAMPLE = 2
-"""Interpolated points per lag, before a parabola finds the maximum."""
+REACH = 3  # lags on either side of a peak that interpolate it
+POINTS_PER_SAMPLE = 2  # interpolated points per lag, before a parabola finds the maximum
 
 NOISE_FLOOR = 1e-10
 """Noise power assumed in a frame, relative to the square of its offset (-100 dB), without effect on
@@ -52,7 +49,7 @@ class Peaks(NamedTuple):
 
     @classmethod
     def empty(cls, n_frames: int, n_ranges: int) -> Peaks:
-        """Allocate uninitialized peaks."""
+        """Uninitialized peaks."""
         lag, height = np.empty((2, n_frames, n_ranges), np.float32)
         return cls(lag, height, np.empty(n_frames, np.float32))
 
@@ -117,7 +114,7 @@ def find_peaks(
 
 @compiled
 def _highest(row: Floats, scale: float, start: int, stop: int, preference: Floats) -> int:
-    """Lag of the best peak from `start` to `stop`, -1 if there is none."""
+    """Lag of the best peak, -1 if there is none."""
     best, at = -np.inf, -1
     for lag in range(start, stop):
         here = row[lag]
@@ -146,21 +143,15 @@ def _top(row: Floats, at: int, points: NDArray[np.float64]) -> tuple[float, floa
     return (m + offset) / POINTS_PER_SAMPLE - 1, points[m] + slope * offset / 2
 
 
-TAPS = 24
-"""Length of the decimation filter in samples of the higher rate."""
+TAPS = 24  # length of the decimation filter in samples of the higher rate
+HALVED_AT_ONCE = 16  # decimated samples per row of a matrix product
 
 CUT_OFF = 0.8
 """Half-amplitude frequency of the filter relative to the lower rate's band: 3.2 of 4 kHz. Little is
 left near 4 kHz, where interpolation is least accurate."""
 
-HALVED_AT_ONCE = 16
-"""Decimated samples per row of a matrix product."""
-
-HIGH_PASS_HZ = 60.0
-"""Half-power frequency of a first-order high-pass, against hum and drift."""
-
-MIN_OVERLAP = 0.05
-"""Lower bound of the window's autocorrelation, relative to lag 0, in the compensation."""
+HIGH_PASS_HZ = 60.0  # half-power frequency of a first-order high-pass, against hum and drift
+MIN_OVERLAP = 0.05  # lower bound of the window's autocorrelation, relative to lag 0
 
 
 class Autocorrelation(NamedTuple):
@@ -182,7 +173,7 @@ class Autocorrelator:
 
     @classmethod
     def of(cls, n_taper: int, n_lags: int, rate_hz: int, device: str) -> Autocorrelator:
-        """Create one with a Hann window of `n_taper` samples at half the sample rate."""
+        """With a Hann window of `n_taper` samples at half the sample rate."""
         size = transform_size(n_taper + n_lags)
         window, inverse = hann(n_taper, size), inverse_transform(size, n_lags)
         weight = high_pass(size, rate_hz)
@@ -201,12 +192,9 @@ class Autocorrelator:
         return len(self.window) + TAPS // 2 - 1
 
     def whole(self, samples: Tensor, n_rows: int, hop: int) -> Autocorrelation:
-        """Autocorrelation of frames whose windows are inside their recordings.
+        """Autocorrelation of R = `n_rows` frames whose windows are inside their recordings.
 
-        Args:
-            samples: float32 (n_rows hop + 2 W + TAPS - 2,), from `lead` before the first center on.
-            n_rows: number of frames R.
-            hop: hop size in samples, an even number.
+        Samples are (R hop + 2 W + TAPS - 2,), from `lead` before the first center on.
         """
         size = len(self.window)
         rows = halve(samples, self.low_pass).unfold(0, size, hop // 2)[:n_rows]
@@ -217,8 +205,8 @@ class Autocorrelator:
     def truncated(self, rows: Tensor, inside: Tensor) -> Autocorrelation:
         """Autocorrelation of frames at the ends of recordings, with truncated windows.
 
-        Rows are float32 (R, 2 W + TAPS - 2), from `lead` before the centers on; `inside` marks
-        the samples of the recording.
+        Rows are (R, 2 W + TAPS - 2), from `lead` before the centers on; `inside` marks the samples
+        of the recording.
         """
         middle = slice(TAPS // 2 - 1, TAPS // 2 - 1 + 2 * len(self.window), 2)
         window = self.window * inside[:, middle]
@@ -238,11 +226,9 @@ def halving_filter() -> Tensor:
 
 
 def halve(samples: Tensor, low_pass: Tensor) -> Tensor:
-    """Decimate by 2: output sample n is at 2 n + (TAPS - 1) / 2 of the input.
+    """Decimate by 2, from (..., 2 M + TAPS - 2) to (..., M), M a multiple of HALVED_AT_ONCE.
 
-    Above 4 kHz speech is mostly noise, and absent on the telephone.
-
-    From (..., 2 M + TAPS - 2) to (..., M), with M a multiple of HALVED_AT_ONCE.
+    Output sample n is at 2 n + (TAPS - 1) / 2 of the input. Above 4 kHz speech is mostly noise.
     """
     around: Tensor = samples.unfold(-1, len(low_pass), 2 * HALVED_AT_ONCE)
     return (around @ low_pass).flatten(-2)
@@ -256,10 +242,7 @@ def hann(n_samples: int, size: int) -> Tensor:
 
 
 def inverse_transform(size: int, n_lags: int) -> Tensor:
-    """Matrix (W / 2 + 1, M) from the power spectrum of W = `size` samples to M lags.
-
-    For few lags of many frames this is faster than the inverse FFT.
-    """
+    """Matrix (W / 2 + 1, M) from power spectra to M lags; for few, faster than an inverse FFT."""
     lag = torch.arange(n_lags, dtype=torch.float64)
     frequency = 2 * math.pi / size * torch.arange(size // 2 + 1, dtype=torch.float64)
     cosines = torch.cos(frequency.unsqueeze(1) * lag)
@@ -280,11 +263,7 @@ def _taper(window: Tensor, inverse: Tensor) -> Tensor:
 
 
 def check_hop(grid: FrameGrid) -> None:
-    """Check that frames are aligned to samples at half the rate.
-
-    Raises:
-        FeatureError: the hop is an odd number of samples.
-    """
+    """Raise FeatureError if frames are not aligned to samples at half the rate."""
     if grid.hop_samples % 2:
         raise FeatureError(
             f"hop_s = {grid.hop_s} is {grid.hop_samples} samples, but pitch is tracked at half "
@@ -296,10 +275,8 @@ class PeakAnalyzer:
     """Autocorrelation peaks of frames.
 
     Attribute `reach` is the number of samples on either side of a frame that its pitch depends on,
-    and `lead` the number of samples that packed audio must have before and after it.
-
-    Raises:
-        FeatureError: the hop is an odd number of samples.
+    and `lead` the number of samples that packed audio must have before and after it. FeatureError
+    is raised if the hop is an odd number of samples.
     """
 
     def __init__(self, settings: PitchSettings, grid: FrameGrid, device: str = "cpu") -> None:
@@ -324,14 +301,14 @@ class PeakAnalyzer:
             self._find(frames, peaks.of(slice(rows.start, rows.stop)))
         edges = packed.edge_frames(self.reach)
         if edges.size:
-            padding = -edges.shape[1] % ROW_MULTIPLE
-            at_edges = self._truncated(packed, np.pad(edges, ((0, 0), (0, padding)), mode="edge"))
+            at_edges = self._truncated(packed, edges)
             for values, own in zip(peaks, at_edges, strict=True):
                 values[edges[0]] = own[: edges.shape[1]]
         return peaks
 
     def _truncated(self, packed: PackedAudio, edges: NDArray[np.int64]) -> Peaks:
-        """Peaks of the frames of `PackedAudio.edge_frames`."""
+        """Peaks of the frames of `PackedAudio.edge_frames`, and of padding after them."""
+        edges = np.pad(edges, ((0, 0), (0, -edges.shape[1] % ROW_MULTIPLE)), mode="edge")
         row, before, after = torch.from_numpy(edges).unsqueeze(2)
         sample = torch.arange(self._size)
         device = packed.samples.device
@@ -356,24 +333,18 @@ class FrameAnalysis(NamedTuple):
 class FrameAnalyzer:
     """Batched analysis of frames, each independent of the others.
 
-    Raises:
-        FeatureError: the hop is an odd number of samples.
+    Attribute `reach` is the number of samples on either side that a frame's analysis depends on.
     """
 
     def __init__(self, grid: FrameGrid, pitch: PitchSettings, device: str) -> None:
-        self._grid = grid
+        self._grid, self._device = grid, device
         self._pitch = PeakAnalyzer(pitch, grid, device)
         self._short_time = ShortTime(grid).to(device)
-        self._device = device
-
-    @property
-    def reach(self) -> int:
-        """Samples on either side of a frame that its analysis depends on."""
-        return self._pitch.reach
+        self.reach = self._pitch.reach
 
     @torch.inference_mode()
     def analyze(self, chunks: Sequence[AudioChunk]) -> list[FrameAnalysis]:
-        """Analyze the frames of one or more chunks."""
+        """Frames of one or more chunks."""
         packed = PackedAudio.pack(chunks, self._grid, self._pitch.lead, self._device)
         with torch_threads(1):
             short_time, peaks = self._short_time.analyze(packed), self._pitch.analyze(packed)

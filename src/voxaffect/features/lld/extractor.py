@@ -23,11 +23,7 @@ from voxaffect.features.frames import FrameGrid, refuse_short
 from voxaffect.features.lld.autocorrelation import FrameAnalyzer, check_hop
 from voxaffect.features.lld.pitch_settings import PitchSettings
 from voxaffect.features.lld.short_time import check_mel_bands
-from voxaffect.features.lld.streaming import (
-    DESCRIPTORS,
-    DescriptorStream,
-    StreamingDescriptors,
-)
+from voxaffect.features.lld.streaming import DESCRIPTORS, DescriptorStream, StreamingDescriptors
 from voxaffect.features.packing import analyze_in_batches
 
 NAMES = (*DESCRIPTORS, *(f"delta_{name}" for name in DESCRIPTORS))
@@ -36,9 +32,7 @@ GAIN_COLUMNS = ("energy", "delta_energy")
 """Columns that are proportional to the gain. The others do not depend on it, except MFCC where a
 mel band is at its lower bound."""
 
-VERSION = 3
-"""Increase when a definition changes, so that stored features are recomputed."""
-
+VERSION = 3  # to be increased when a definition changes, so that stored features are recomputed
 Floats = NDArray[np.float32]
 
 
@@ -46,13 +40,8 @@ Floats = NDArray[np.float32]
 class LowLevelDescriptors:
     """Extractor of the 32 low-level descriptors.
 
-    A recording's values do not depend on others in the batch.
-
-    Args:
-        grid: positions of the frames.
-        pitch: settings of the pitch tracker.
-        log_f0: return the natural logarithm of F0, 0 where unvoiced, instead of F0.
-        device: PyTorch device, `cpu` or `cuda`.
+    A recording's values do not depend on others in the batch. With `log_f0`, F0 is its natural
+    logarithm, 0 where unvoiced. The device is PyTorch's, `cpu` or `cuda`.
 
     Raises:
         FeatureError: the hop is an odd number of samples, or the window is too short for the mel
@@ -88,24 +77,19 @@ class LowLevelDescriptors:
         }
 
     def extract(self, waveforms: Sequence[Waveform]) -> list[Floats]:
-        """Descriptors of each waveform, float32 (T, 32).
-
-        Raises:
-            AudioError: a waveform is shorter than one frame.
-        """
+        """Descriptors of each waveform, float32 (T, 32); AudioError if one has no frame."""
         refuse_short(waveforms, self.grid)
         descriptors = [self._descriptors() for _ in waveforms]
         parts: list[list[Floats]] = [[] for _ in waveforms]
         recordings = [waveform.samples for waveform in waveforms]
-        analyzer = self._analyzer
-        for number, ended, frames in analyze_in_batches(
-            recordings, self.grid, analyzer.reach, self.device, analyzer.analyze
-        ):
+        reach, analyze = self._analyzer.reach, self._analyzer.analyze
+        analyses = analyze_in_batches(recordings, self.grid, reach, self.device, analyze)
+        for number, ended, frames in analyses:
             parts[number].append(descriptors[number].advance(frames, ended=ended))
         return [np.concatenate(part) for part in parts]
 
     def stream(self) -> DescriptorStream:
-        """Incremental extraction of one recording, without gain normalization."""
+        """Incremental extraction of a recording, without gain normalization."""
         return DescriptorStream(self.grid, self._analyzer, self._descriptors())
 
     @cached_property

@@ -26,13 +26,13 @@ from voxaffect.features.packing import AudioChunk, PackedAudio, analyze_in_batch
 from voxaffect.features.runtime import compiled
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 States = NDArray[np.int8]
 
 CANDIDATE_NOISE_FLOOR = 1e-10
 """Noise power assumed in every frame, relative to the recent peak: 100 dB below it is no speech."""
 
-MAX_BELOW_DB = 30.0
-"""Frames softer than this below the recent peak count as no softer."""
+MAX_BELOW_DB = 30.0  # frames softer than this below the recent peak count as no softer
 
 
 class DecoderSettings(NamedTuple):
@@ -72,7 +72,7 @@ class PitchCandidates(NamedTuple):
 
 
 @compiled
-def running_max_power(power: Floats, before: float, decay: float) -> NDArray[np.float64]:
+def running_max_power(power: Floats, before: float, decay: float) -> Doubles:
     """Peak power until each frame, which decays by a factor per hop."""
     greatest = np.empty(len(power))
     for t in range(len(power)):
@@ -82,9 +82,7 @@ def running_max_power(power: Floats, before: float, decay: float) -> NDArray[np.
 
 
 @compiled
-def score_candidates(
-    peaks: Peaks, loudest: NDArray[np.float64], settings: DecoderSettings
-) -> PitchCandidates:
+def score_candidates(peaks: Peaks, loudest: Doubles, settings: DecoderSettings) -> PitchCandidates:
     """Score the candidates of T frames, given their peaks and recent peak power, float64 (T,).
 
     The strength of a peak is its height, and a little more per octave (Boersma 1993). The strength
@@ -126,12 +124,10 @@ class Paths(NamedTuple):
     """Best paths to all states of the frames of a lattice so far.
 
     A frame's state is that on the best path known `lag` frames later, and then committed. Arrays
-    are replaced, not modified; `last` is (2, 0) before the first frame.
+    are replaced, not modified.
     """
 
-    last: NDArray[
-        np.float64
-    ]  # (2, S), of the last frame: score of the path to each state, position
+    last: Doubles  # (2, S), score of the path to each last state, its position; (2, 0) at first
     back: States  # (n, S + 1), of uncommitted frames: state before each on its path, best state
     lag: int
 
@@ -152,13 +148,13 @@ def best_path(
 
     Args:
         paths: through the frames before.
-        score: float32 (T, S); -inf forbids a state, but not all states of a frame.
-        position: float32 (T, S), finite.
+        score: (T, S); -inf forbids a state, but not all states of a frame.
+        position: (T, S), finite.
         transitions: costs.
         n_open: number of frames that stay uncommitted: the lag, or 0 after the last frame.
 
     Returns:
-        int8 (n,), states of the frames that are committed now, and the paths after the frames.
+        States (n,) of the frames that are committed now, and the paths after the frames.
     """
     new = np.zeros((len(score), paths.back.shape[1]), np.int8)
     last = _advance_paths(score, position, transitions, paths.last, new)
@@ -172,9 +168,9 @@ def _advance_paths(
     score: Floats,
     position: Floats,
     transitions: Transitions,
-    before: NDArray[np.float64],
+    before: Doubles,
     back: States,
-) -> NDArray[np.float64]:
+) -> Doubles:
     """The recursion of Viterbi (1967): fills `back`, returns `last` of `Paths`."""
     fixed, slope = transitions
     n_states = len(fixed)
@@ -219,7 +215,7 @@ class PitchState(NamedTuple):
     """State of the decoding of one recording; arrays are replaced, not modified."""
 
     peaks: Peaks  # of frames that wait for the look-ahead of the peak level
-    greatest: NDArray[np.float64]  # peak power until each of these
+    greatest: Doubles  # peak power until each of these
     peak_power: float  # until the last frame
     n_scored: int  # number of frames before these
     f0_hz: Floats  # (n, S), of frames that are scored and not decided
@@ -263,15 +259,10 @@ def decode_pitch(
 
 
 @compiled
-def recent_peak_power(
-    greatest: NDArray[np.float64], settings: DecoderSettings, n_scored: int
-) -> NDArray[np.float64]:
-    """Peak power of the frames for which it is known, float64 (n,): look-ahead and start included.
+def recent_peak_power(greatest: Doubles, settings: DecoderSettings, n_scored: int) -> Doubles:
+    """Peak power (n,) of the frames for which it is known, look-ahead and start included.
 
-    Args:
-        greatest: float64 (T,), peak power until each of the frames that are not scored.
-        settings: of the decoder.
-        n_scored: number of frames before these.
+    `greatest` is the peak power (T,) until each of the frames after the first `n_scored`.
     """
     n_known, begin = len(greatest), settings.start - n_scored
     n = n_known
@@ -305,15 +296,10 @@ class PitchTrack(NamedTuple):
 def track_pitch(
     waveforms: Sequence[Floats], grid: FrameGrid, settings: PitchSettings | None = None
 ) -> list[PitchTrack]:
-    """Track the pitch of recordings at the centers of the grid's frames.
+    """Track the pitch of recordings, float32 (n_samples,), at the centers of the grid's frames.
 
     Windows that reach beyond a recording use the part inside. A silent recording is unvoiced with
     probability 0; one shorter than a frame has T = 0.
-
-    Args:
-        waveforms: float32 (n_samples,) each, finite.
-        grid: positions of the frames.
-        settings: of the pitch tracker.
 
     Raises:
         FeatureError: the grid's hop is an odd number of samples.
@@ -326,8 +312,7 @@ def track_pitch(
 
     def analyze(chunks: Sequence[AudioChunk]) -> list[Peaks]:
         packed = PackedAudio.pack(chunks, grid, analyzer.lead)
-        peaks = analyzer.analyze(packed)
-        return [peaks.of(rows) for rows in packed.parts]
+        return [*map(analyzer.analyze(packed).of, packed.parts)]
 
     for number, ended, peaks in analyze_in_batches(waveforms, grid, analyzer.reach, "cpu", analyze):
         parts[number].append(decoders[number].decode(peaks, ended=ended))
@@ -344,8 +329,6 @@ class PitchDecoder:
 
     def decode(self, new: Peaks, *, ended: bool) -> PitchTrack:
         """Pitch of the frames that the next ones decide; of all if these are the last."""
-        settings = self._settings._replace(ended=True) if ended else self._settings
-        f0_hz, probability, self._state = decode_pitch(
-            self._state, new, settings, self._transitions
-        )
-        return PitchTrack(f0_hz, probability)
+        settings = self._settings._replace(ended=ended)
+        *track, self._state = decode_pitch(self._state, new, settings, self._transitions)
+        return PitchTrack(*track)

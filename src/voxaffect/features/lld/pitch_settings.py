@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.errors import FeatureError
 
-RATE_HZ = SAMPLE_RATE_HZ // 2
-"""Pitch is tracked at half the sample rate."""
+RATE_HZ = SAMPLE_RATE_HZ // 2  # pitch is tracked at half the sample rate
 
 RANGES = {
     "floor_hz": (20.0, 1000.0),
@@ -32,9 +31,6 @@ RANGES = {
     "voiced_unvoiced_cost": (0.0, 10.0),
     "path_ahead_s": (0.0, 10.0),
 }
-
-COST_INTERVAL_S = 0.010
-"""Hop size for which the transition costs are given."""
 
 
 class Transitions(NamedTuple):
@@ -127,10 +123,8 @@ class PitchSettings:
     def transitions(self, hop_s: float) -> Transitions:
         """Transition costs for a hop size."""
         voiced = np.arange(self.n_candidates + 1) > 0
-        changes = voiced[:, None] != voiced
-        both = voiced[:, None] & voiced
-        scale = np.float32(COST_INTERVAL_S / hop_s)
+        scale = np.float32(0.010 / hop_s)  # costs are given for a hop of 10 ms
         return Transitions(
-            fixed=scale * np.float32(self.voiced_unvoiced_cost) * changes,
-            slope=scale * np.float32(self.octave_jump_cost) * both,
+            fixed=scale * np.float32(self.voiced_unvoiced_cost) * (voiced[:, None] != voiced),
+            slope=scale * np.float32(self.octave_jump_cost) * (voiced[:, None] & voiced),
         )

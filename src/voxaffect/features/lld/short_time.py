@@ -54,8 +54,7 @@ def _mark(samples: Floats, crosses: NDArray[np.uint8]) -> None:
         crosses[n] = rises | falls | ((here == 0) & ~one_side)
 
 
-LOOK_AHEAD = 3
-"""Number of later frames that a delta depends on: two for the slope, and one for the means."""
+LOOK_AHEAD = 3  # later frames that a delta depends on: two for the slope, and one for the means
 
 
 class DeltaSmoother:
@@ -123,9 +122,7 @@ def _neighbor(kind: NDArray[np.bool_], t: int, by: int) -> int:
     return there if 0 <= there < len(kind) and kind[there] == kind[t] else t
 
 
-N_BANDS = 26
-N_COEFFICIENTS = 12
-LIFTER = 22
+N_BANDS, N_COEFFICIENTS, LIFTER = 26, 12, 22
 
 
 def mel_bands(n_fft: int) -> NDArray[np.float64]:
@@ -138,8 +135,7 @@ def cepstral_transform() -> NDArray[np.float64]:
 
     Coefficient k is `(1 + 11 sin(pi k / 22)) sqrt(2 / 26) sum log(E_j) cos(pi k (j + 0.5) / 26)`.
     """
-    k = np.arange(1, N_COEFFICIENTS + 1)
-    j = np.arange(N_BANDS)[:, None]
+    k, j = np.arange(1, N_COEFFICIENTS + 1), np.arange(N_BANDS)[:, None]
     lifter = 1.0 + LIFTER / 2 * np.sin(np.pi * k / LIFTER)
     cosines = np.cos(np.pi * k * (j + 0.5) / N_BANDS)
     return np.asarray(lifter * np.sqrt(2 / N_BANDS) * cosines)
@@ -153,11 +149,7 @@ samples. The MFCC of silence are zero to rounding."""
 
 
 def check_mel_bands(grid: FrameGrid) -> None:
-    """Check that each mel band contains an FFT bin.
-
-    Raises:
-        FeatureError: one does not, as the window is too short.
-    """
+    """Raise FeatureError if a mel band contains no FFT bin, as the window is too short."""
     if not mel_bands(transform_size(grid.window_samples)).any(axis=0).all():
         raise FeatureError(
             f"window_s = {grid.window_s} is too short for the mel bands of MFCC; increase it"
@@ -182,7 +174,7 @@ class ShortTime(nn.Module):
         self.register_buffer("cosines", torch.from_numpy(cepstral_transform().T.copy()).float())
 
     def analyze(self, packed: PackedAudio) -> NDArray[np.float32]:
-        """Compute the descriptors of all rows, float32 (rows, 14)."""
+        """Descriptors of all rows, float32 (rows, 14)."""
         values = np.empty((packed.n_rows, len(self.names)), np.float32)
         workspace = self.window.new_zeros(max(map(len, packed.blocks()), default=0), self.n_fft)
         for rows in packed.blocks():
@@ -195,8 +187,8 @@ class ShortTime(nn.Module):
     def fill(self, workspace: Tensor, samples: Tensor) -> Tensor:
         """Pre-emphasis and Hamming window; a frame's first sample is its own predecessor.
 
-        The workspace, float32 (T, n_fft), is zero beyond the window and overwritten in it. Blocks
-        share it, since fresh memory costs more than the transform.
+        The workspace, float32 (T, n_fft), is zero beyond the window. Blocks share it, since fresh
+        memory costs more than the transform.
         """
         emphasized = torch.sub(samples[1:], samples[:-1], alpha=PRE_EMPHASIS)
         inner = workspace[:, 1 : self.grid.window_samples]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,6 @@ Floats = NDArray[np.float32]
 
 DESCRIPTORS = (*ShortTime.names, "voice_probability", "f0")
 N_COLUMNS = 2 * len(DESCRIPTORS)
-
 EXPECTED = f"float32 samples (n_samples,) at {SAMPLE_RATE_HZ // 1000} kHz"
 
 
@@ -30,8 +28,7 @@ class FrameBuffer:
     """Buffer of the samples that a stream's next frames need, `reach` of context included."""
 
     def __init__(self, grid: FrameGrid, reach: int) -> None:
-        self._grid = grid
-        self._reach = reach
+        self._grid, self._reach = grid, reach
         self._samples = np.zeros(0, np.float32)  # context and samples of the next frame
         self._before = 0  # how many of these are before the next frame
         self._n_to_skip = 0  # samples between frames of a large hop
@@ -44,16 +41,12 @@ class FrameBuffer:
             n_skipped = min(self._n_to_skip, len(piece))
             self._n_to_skip -= n_skipped
             self._samples = np.concatenate([self._samples, piece[n_skipped:]])
-            n_frames = self._grid.n_frames(len(self._samples) - self._before - self._reach)
-            if n_frames:
+            if n_frames := self._grid.n_frames(len(self._samples) - self._before - self._reach):
                 yield AudioChunk(self._samples, self._before, n_frames, ended=False)
                 self._drop(n_frames)
 
     def remaining(self) -> AudioChunk:
-        """Complete frames, if any, that lack right context, as at the end of the recording.
-
-        They stay in the buffer.
-        """
+        """Frames, if any, that lack right context, as at the end; they stay in the buffer."""
         n_frames = self._grid.n_frames(len(self._samples) - self._before)
         return AudioChunk(self._samples, self._before, n_frames, ended=True)
 
@@ -70,8 +63,7 @@ def analyze_buffers(
 ) -> Iterator[tuple[list[int], list[FrameAnalysis]]]:
     """Analyze the frames that new samples, float32 (n_samples,), of N streams complete, in batches.
 
-    Yields:
-        Indices of different streams, and the analysis of the next frames of each.
+    Each is of different streams: their indices, and the analysis of the next frames of each.
     """
     numbered = (
         (number, chunk)
@@ -136,9 +128,7 @@ class DescriptorStream:
     def __init__(
         self, grid: FrameGrid, analyzer: FrameAnalyzer, descriptors: StreamingDescriptors
     ) -> None:
-        self._grid = grid
-        self._analyzer = analyzer
-        self._descriptors = descriptors
+        self._analyzer, self._descriptors = analyzer, descriptors
         self._buffer = FrameBuffer(grid, analyzer.reach)
         self._ended = False
 
@@ -150,8 +140,7 @@ class DescriptorStream:
         Raises:
             FeatureError: the samples are not as stated, or the stream has ended.
         """
-        (frames,) = push_batch([self], [samples])
-        return frames
+        return push_batch([self], [samples])[0]
 
     def peek(self) -> Floats:
         """Return the frames that are not final yet, float32 (n, 32), without changing the stream.
@@ -161,8 +150,7 @@ class DescriptorStream:
         Raises:
             FeatureError: the stream has ended.
         """
-        (frames,) = peek_batch([self])
-        return frames
+        return peek_batch([self])[0]
 
     def finish(self) -> Floats:
         """End the stream and return the remaining frames, float32 (n, 32).
@@ -193,11 +181,14 @@ def push_batch(streams: Sequence[DescriptorStream], new: Sequence[Floats]) -> li
         return []
     frames = [[np.zeros((0, N_COLUMNS), np.float32)] for _ in streams]
     buffers = [stream._buffer for stream in streams]
-    with _ended_on_error(streams):
-        for numbers, analyses in analyze_buffers(streams[0]._analyzer, buffers, new):
-            for number, analysis in zip(numbers, analyses, strict=True):
-                final = streams[number]._descriptors.advance(analysis, ended=False)
-                frames[number].append(final)
+    for stream in streams:
+        stream._ended = True  # an exception may lose frames
+    for numbers, analyses in analyze_buffers(streams[0]._analyzer, buffers, new):
+        for number, analysis in zip(numbers, analyses, strict=True):
+            final = streams[number]._descriptors.advance(analysis, ended=False)
+            frames[number].append(final)
+    for stream in streams:
+        stream._ended = False
     return [np.concatenate(own) for own in frames]
 
 
@@ -216,13 +207,3 @@ def peek_batch(streams: Sequence[DescriptorStream]) -> list[Floats]:
         stream._descriptors.fork().advance(analysis, ended=True)
         for stream, analysis in zip(streams, analyses, strict=True)
     ]
-
-
-@contextmanager
-def _ended_on_error(streams: Sequence[DescriptorStream]) -> Iterator[None]:
-    """End streams that may have lost frames by an exception."""
-    for stream in streams:
-        stream._ended = True
-    yield
-    for stream in streams:
-        stream._ended = False
