@@ -1,7 +1,5 @@
 """Atomic file writes, and digests of JSON values."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -3,8 +3,6 @@
 Holds no timestamps, so that two runs from the same seed write the same files.
 """
 
-from __future__ import annotations
-
 import os
 import platform
 from importlib.metadata import version

@@ -4,8 +4,6 @@ This is the only file that owns class names: a corpus states what its annotators
 decides the class. The order of the emotion classes is the paper's: neutral, happy, sad, angry.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -9,8 +9,6 @@ No code in a database is executed: the header is read as plain YAML, tables as C
 pickle, which the library itself would prefer, is never opened or written.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -29,8 +27,7 @@ from voxaffect.taxonomy import GENDER, NATURALNESS
 HEADER = "db.yaml"
 EMOTION, FILES, SEGMENTS = "emotion", "files", "segments"
 WRITTEN = {HEADER, *(f"db.{table}.parquet" for table in (EMOTION, FILES, SEGMENTS))}
-AUDIO_ROOT = "audio_root"
-"""Field of the header of an export: the root of the corpus, which ids are relative to."""
+AUDIO_ROOT = "audio_root"  # field of the header of an export
 
 GENDERS = {"f": "female", "m": "male", **{word: word for word in GENDER.classes}}
 STYLES = {"spontaneous": "natural", "posed": "acted", **{w: w for w in NATURALNESS.classes}}
@@ -114,8 +111,7 @@ def parse_audformat(
         citation=str(database.meta.get("citation", authors)),
         url=database.source,
     )
-    utterances = [utterance for utterance, _ in rows]
-    return custom_corpus(card, _root(folder, database), utterances, problems, source=HEADER)
+    return custom_corpus(card, _root(folder, database), rows, problems, source=HEADER)
 
 
 def list_audformat(folder: Path, name: str) -> tuple[list[tuple[Utterance, Row]], list[Problem]]:
@@ -156,10 +152,9 @@ def _library() -> Any:
     try:
         import audformat  # noqa: PLC0415
     except ImportError as error:
-        raise CorpusError(
-            f"audformat databases need the audformat library ({error}); "
-            "install it with: pip install 'voxaffect[audformat]'"
-        ) from error
+        need = f"audformat databases need the audformat library ({error})"
+        command = "pip install 'voxaffect[audformat]'"
+        raise CorpusError(f"{need}; install it with: {command}") from error
     return audformat
 
 
@@ -188,9 +183,8 @@ def _read_header(path: Path) -> dict[str, Any]:
     try:
         header = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise CorpusError(
-            f"{path}: cannot be read ({error.strerror}); give the folder of an audformat database"
-        ) from error
+        fix = "give the folder of an audformat database"
+        raise CorpusError(f"{path}: cannot be read ({error.strerror}); {fix}") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())
         raise CorpusError(f"{path}: is not plain YAML ({why}); download it again") from error
@@ -200,15 +194,14 @@ def _read_header(path: Path) -> dict[str, Any]:
 
 
 def _table_file(folder: Path, stem: str) -> Path:
-    paths = [folder / f"{stem}.{suffix}" for suffix in ("parquet", "csv", "pkl")]
-    file = next((path for path in paths if path.exists()), None)
-    if file is None:
-        missing = f"{paths[0].name} or .csv, named in {HEADER}, is missing"
-        raise CorpusError(f"{folder}: {missing}; download it again")
-    if file.suffix == ".pkl":
-        pickled = f"{file}: is a pickle, which could run code"
+    for suffix in ("parquet", "csv"):
+        if (folder / f"{stem}.{suffix}").exists():
+            return folder / f"{stem}.{suffix}"
+    if (folder / f"{stem}.pkl").exists():
+        pickled = f"{folder / stem}.pkl: is a pickle, which could run code"
         raise CorpusError(f"{pickled}; save the database as csv or parquet")
-    return file
+    missing = f"{stem}.parquet or .csv, named in {HEADER}, is missing"
+    raise CorpusError(f"{folder}: {missing}; download it again")
 
 
 def _root(folder: Path, database: Any) -> Path:
@@ -324,14 +317,13 @@ def _texts(
     values = column.get(map=attribute)
     if is_rating and scheme is not None and None not in (scheme.minimum, scheme.maximum):
         values = (values - scheme.minimum) / ((scheme.maximum - scheme.minimum) or 1)
-    cells = zip(values.index, values, values.isna(), strict=True)
-    return [(place, "" if missing else _text(value)) for place, value, missing in cells]
-
-
-def _text(value: Any) -> str:
-    # Integers in a column with missing values are floats.
-    is_whole = isinstance(value, float) and value.is_integer()
-    return str(int(value) if is_whole else value).strip()
+    texts = []
+    for place, value, is_missing in zip(values.index, values, values.isna(), strict=True):
+        # Integers in a column with missing values are floats.
+        is_whole = isinstance(value, float) and value.is_integer()
+        text = "" if is_missing else str(int(value) if is_whole else value).strip()
+        texts.append((place, text))
+    return texts
 
 
 def _database_of(library: Any, corpus: Corpus, base: Path) -> Any:

@@ -4,8 +4,6 @@ Recordings are decoded at their own rate, block by block, so a check needs littl
 resampling. Reading only headers is faster, but misses silence, clipping and damage.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import math
@@ -26,20 +24,12 @@ from voxaffect.audio.waveform import FULL_SCALE, SAMPLE_RATE_HZ, SILENCE_RMS
 from voxaffect.corpora.corpus import Corpus, Problem, Utterance
 from voxaffect.errors import AudioError
 
-MIN_SAMPLES = 400
-"""One analysis frame, 25 ms at 16 kHz; a shorter recording has no features."""
+MIN_SAMPLES = 400  # one analysis frame, 25 ms at 16 kHz; a shorter recording has no features
+MAX_CLIPPED_SHARE = 0.01  # share of samples at full scale above which spectra are distorted
+BATCH = 256  # utterances per task of a process: a tenth of a second of work outweighs pickling
+PROBE_BYTES = 4096  # from the middle of a file, which tell it from most others of its size
 
-MAX_CLIPPED_SHARE = 0.01
-"""Share of samples at full scale above which spectra are distorted."""
-
-BATCH = 256
-"""Utterances that a process receives at once: a tenth of a second of work outweighs pickling."""
-
-PROBE_BYTES = 4096
-"""Bytes from the middle of a file, enough to distinguish it from most others of its size."""
-
-Progress = Callable[[int, int], None]
-"""Receives the number of utterances done, and of all."""
+Progress = Callable[[int, int], None]  # receives the number of utterances done, and of all
 
 
 @dataclass(frozen=True)
@@ -89,11 +79,9 @@ def examine(
     return examined if samples else _compare_files(examined)
 
 
+# Id, path, start and end, which pickle faster than an utterance; problems, duration and content.
 _Segment = tuple[str, str, float, float | None]
-"""Id, path, start and end of an utterance, which pickle faster than the utterance."""
-
 _Findings = tuple[tuple[Problem, ...], float, str | None]
-"""Problems, duration in seconds and content hash of an utterance."""
 
 
 def _examine_one(segment: _Segment, *, samples: bool, limits: DecodeLimits) -> _Findings:
@@ -108,10 +96,10 @@ def _examine_one(segment: _Segment, *, samples: bool, limits: DecodeLimits) -> _
         why = str(error)
     except OSError as error:  # the disk fails, or the file has just been deleted
         why = f"{decode.printable(path)}: cannot be read ({error.strerror}); copy it again"
-    if path.is_file():
-        return (Problem("unreadable", name, why, is_fault=True),), 0.0, None
-    detail = f"{decode.printable(path)} no longer exists; restore it"
-    return (Problem("missing", name, detail, is_fault=True),), 0.0, None
+    kind = "unreadable"
+    if not path.is_file():
+        kind, why = "missing", f"{decode.printable(path)} no longer exists; restore it"
+    return (Problem(kind, name, why, is_fault=True),), 0.0, None
 
 
 def _examine_samples(name: str, recording: AudioStream) -> _Findings:
@@ -163,13 +151,13 @@ def _compare_files(examined: Sequence[Examined]) -> list[Examined]:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
-    def content(each: Examined) -> str | None:
-        if not each.content or counts[each.content] == 1:
-            return None
-        u = each.utterance
-        return f"{u.start_s} {u.end_s} {file_hash(u.path)}"
-
-    return [replace(each, content=content(each)) for each in examined]
+    compared = []
+    for each in examined:
+        u, content = each.utterance, None
+        if each.content and counts[each.content] > 1:
+            content = f"{u.start_s} {u.end_s} {file_hash(u.path)}"
+        compared.append(replace(each, content=content))
+    return compared
 
 
 COMPARE = "compare with the distribution of the corpus"

@@ -13,8 +13,7 @@ from typing import Literal
 Elicitation = Literal["acted", "natural", "mixed"]
 
 UNKNOWN_SPEAKER = "?"
-"""Speaker `mine/?` of utterances whose corpus does not distinguish speakers: a single name, so that
-no protocol counts them as many."""
+"""Where a corpus does not distinguish speakers: one name, so that no protocol counts many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,8 @@ class Utterance:
     valence: float | None = None
 
 
+# A file below the corpus root, start and end in seconds; None for the end of the file.
 Segment = tuple[PurePath, float, float | None]
-"""A file below the corpus root, start and end in seconds; None for the end of the file."""
 
 
 def utterance_id(

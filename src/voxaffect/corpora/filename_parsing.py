@@ -4,12 +4,10 @@ A loader supplies a pattern and a function from a matched name to `ParsedName`; 
 the same for all corpora and is done here.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import takewhile
 from pathlib import Path, PurePath
 
@@ -28,10 +26,9 @@ from voxaffect.errors import CorpusError
 
 @dataclass(frozen=True, slots=True)
 class ParsedName:
-    """Metadata in a file name; the fields of `Utterance`, with the speaker not yet qualified.
+    """Metadata in a file name, as in `Utterance`; by default, style and language are the card's.
 
-    Naturalness and language default to the card's. `take`, by default the stem of the name, is
-    unique among the recordings of a speaker and session.
+    The speaker is not yet qualified. `take`, by default the stem, is unique in a speaker's session.
     """
 
     label: str
@@ -66,8 +63,8 @@ def by_groups(
 ) -> Callable[[re.Match[str], PurePath], ParsedName]:
     """A parser of names whose pattern has groups that state everything.
 
-    The groups are `emotion`, a key of `labels`, `speaker` (`?` without it), and if the names state
-    them `sentence` and `sex`, a key of `ADULTS`; otherwise `genders` may state those of speakers.
+    These are `emotion`, a key of `labels`, and `speaker`, `sentence` and `sex`, a key of `ADULTS`,
+    where names state them. `genders` are of speakers whose sex is not in the name.
     """
 
     def parse_name(name: re.Match[str], _: PurePath) -> ParsedName:
@@ -155,8 +152,7 @@ def find_recordings(root: Path) -> tuple[list[Path], list[Problem]]:
 def find_files(root: Path, wanted: Callable[[Path], bool]) -> tuple[list[Path], list[Problem]]:
     """Files below a folder, nearest first, and a problem for each folder that could not be read.
 
-    Hidden files and folders are skipped, among them `._*` of macOS. Links to folders are followed,
-    each real folder once, so that a loop of links ends.
+    Hidden ones are skipped, among them `._*` of macOS. Links are followed, each real folder once.
 
     Raises:
         CorpusError: `root` is missing, not a folder, or cannot be read.
@@ -211,18 +207,11 @@ def _check_file(
 
 
 def _utterance(card: CorpusCard, path: Path, relative: Path, parsed: ParsedName) -> Utterance:
-    default_style = None if card.elicitation == "mixed" else card.elicitation
-    return Utterance(
-        id=utterance_id(card.name, PurePath(printable(relative))),
-        corpus=card.name,
-        path=path,
-        label=parsed.label,
-        speaker=f"{card.name}/{parsed.speaker}",
-        gender=parsed.gender,
-        naturalness=parsed.naturalness or default_style,
-        language=parsed.language or card.language,
-        sentence=parsed.sentence,
-        session=parsed.session,
-        arousal=parsed.arousal,
-        valence=parsed.valence,
-    )
+    stated = asdict(parsed)
+    del stated["take"]
+    stated["speaker"] = f"{card.name}/{parsed.speaker}"
+    stated["language"] = parsed.language or card.language
+    if not parsed.naturalness and card.elicitation != "mixed":
+        stated["naturalness"] = card.elicitation
+    name = utterance_id(card.name, PurePath(printable(relative)))
+    return Utterance(name, card.name, path, **stated)

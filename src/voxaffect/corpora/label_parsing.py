@@ -4,8 +4,6 @@ A file or line that cannot be read, a label without a recording and a recording 
 each reported as a `Problem`; the rest is read, unless nothing is left.
 """
 
-from __future__ import annotations
-
 import codecs
 import csv
 import re
@@ -24,10 +22,8 @@ T = TypeVar("T")
 
 UNREADABLE = "unreadable label file"
 
+# A user's list of speakers' sexes, where a corpus has none: lines of a speaker and f or m.
 GENDERS_FILE = "speaker_genders.txt"
-"""A user's list of speakers' sexes, for corpora that do not distribute them: a speaker per line,
-followed by f or m."""
-
 CHILDREN = {sex: f"{gender} child" for sex, gender in filename_parsing.ADULTS.items()}
 GENDERS_LINE = re.compile(r"(?P<speaker>.+?)[\s,;]+(?P<sex>\w+)")
 
@@ -56,10 +52,9 @@ Labels = LabelEntries[ParsedName | Excluded]
 
 
 def decode_text(content: bytes) -> tuple[str, str | None]:
-    """Text of a file's bytes, and a sentence about bytes that are not text.
+    """Text of UTF-8, or of UTF-16 with its byte order mark, and a sentence about invalid bytes.
 
-    UTF-8, unless the content begins with the byte order mark of UTF-16. Invalid bytes become
-    escapes: they occur in transcripts, not in labels.
+    These become escapes: they occur in transcripts, not in labels.
     """
     is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     encoding = "utf-16" if is_utf16 else "utf-8-sig"
@@ -88,16 +83,14 @@ def open_label_file(root: Path, *names: str) -> LabelFile:
 
 
 def read_label_file(root: Path, path: Path) -> LabelFile:
-    """Read the lines of a file below the root; an empty file counts as unreadable.
-
-    Lines end at a newline only, since transcripts hold other control characters.
-    """
+    """Read the lines of a file below the root; an empty file counts as unreadable."""
     name = printable(path.relative_to(root))
     try:
         text, warning = decode_text(path.read_bytes())
     except OSError as error:
         fix = filename_parsing.suggest_fix(error)
         return _unreadable(name, f"cannot be read ({error.strerror}); {fix}")
+    # Lines end at a newline only, since transcripts hold other control characters.
     numbered = enumerate(text.replace("\r\n", "\n").split("\n"), start=1)
     lines = {f"{name} line {number}": line for number, line in numbered if line.strip()}
     if not lines:
@@ -257,9 +250,9 @@ def look_up(table: Mapping[str, T], code: str, what: str) -> T:
 
 
 def unit_interval(rating: str | None, n_points: int) -> float | None:
-    """A mean rating on a scale from 1 to `n_points`, mapped to 0 to 1; else a `LineError`.
+    """A mean rating on a scale from 1 to `n_points`, mapped to 0 to 1; text is a `LineError`.
 
-    None for no text, a blank, NaN, or a value off the scale, as typing errors are.
+    None for a blank, NaN, or a value off the scale, as typing errors are.
 
     >>> unit_interval("4", n_points=5)
     0.75

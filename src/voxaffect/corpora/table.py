@@ -6,8 +6,6 @@ relative to the table's folder. A row with an error is left out and reported; a 
 is refused.
 """
 
-from __future__ import annotations
-
 import csv
 import difflib
 import io
@@ -34,32 +32,21 @@ from voxaffect.files import write_atomically
 from voxaffect.taxonomy import GENDER, NATURALNESS, Task
 
 PARQUET = ".parquet"
-
 REQUIRED = ("path", "emotion")
 COLUMNS = (
     *(*REQUIRED, "speaker", "gender", "naturalness", "language", "start_s", "end_s"),
     *("sentence", "session", "arousal", "valence"),
 )
 
-MAX_TIME_S = 1e6
-"""Eleven days, longer than any recording."""
+MAX_TIME_S = 1e6  # eleven days, longer than any recording
+NOT_STATED = "not stated"  # language and license on the card of a table
 
-NOT_STATED = "not stated"
-"""Language and license on the card of a table."""
-
-Row = dict[str, str]
-"""Text by column, as it was written; `COLUMNS` that are missing are empty."""
-
-Record = tuple[str, ...] | csv.Error
-"""Values of a row, or why they cannot be read."""
+Row = dict[str, str]  # text by column, as it was written; `COLUMNS` that are missing are empty
+Record = tuple[str, ...] | csv.Error  # values of a row, or why they cannot be read
 
 
 class RowError(Exception):
-    """Why a row is left out; becomes a `Problem`."""
-
-    def __init__(self, kind: str, detail: str) -> None:
-        super().__init__(detail)
-        self.kind = kind
+    """Kind and detail of the `Problem` for which a row is left out."""
 
 
 def is_table(path: Path) -> bool:
@@ -79,8 +66,7 @@ def parse_table(path: Path, name: str) -> Corpus:
     rows, problems = list_table(path, name)
     title = f"{name} ({path.name})"
     card = CorpusCard(name, title, NOT_STATED, "mixed", NOT_STATED, citation="", url="")
-    utterances = [utterance for utterance, _ in rows]
-    return custom_corpus(card, path.parent, utterances, problems, source=path.name)
+    return custom_corpus(card, path.parent, rows, problems, source=path.name)
 
 
 def list_table(
@@ -129,7 +115,7 @@ def write_table(corpus: Corpus, path: Path) -> None:
 def custom_corpus(
     card: CorpusCard,
     root: Path,
-    utterances: Iterable[Utterance],
+    rows: Iterable[tuple[Utterance, Row]],
     problems: Iterable[Problem],
     *,
     source: str,
@@ -138,7 +124,7 @@ def custom_corpus(
 
     Utterances without a speaker are reported, as a problem of `source`.
     """
-    ordered = tuple(sorted(utterances, key=lambda utterance: utterance.id))
+    ordered = tuple(sorted((utterance for utterance, _ in rows), key=lambda u: u.id))
     styles = {utterance.naturalness for utterance in ordered}
     elicitation: Elicitation = (
         "acted" if styles == {"acted"} else "natural" if styles == {"natural"} else "mixed"
@@ -165,12 +151,8 @@ def read_utterances(
 ) -> tuple[dict[int, tuple[Utterance, Row]], list[Problem]]:
     """The utterances of rows by the rows' indices, in order, and a problem for each unusable row.
 
-    Args:
-        rows: rows, what is wrong with a row, or None for an empty one.
-        root: folder that paths are relative to.
-        name: name of the corpus.
-        names: names of the rows in problems.
-        required: columns that need a value.
+    A row is its text, what is wrong with it, or None if it is empty. Paths are relative to `root`;
+    `name` is the corpus, `names` are those of the rows in problems.
     """
     found: dict[int, tuple[Utterance, Row]] = {}
     first: dict[Segment, int] = {}
@@ -191,7 +173,8 @@ def read_utterances(
                 raise RowError("duplicate row", f"repeats the segment of {names[first[segment]]}")
             found[index] = utterance, row
         except RowError as error:
-            faults.append(Problem(error.kind, names[index], f"{error}; left out", is_fault=True))
+            kind, detail = error.args
+            faults.append(Problem(kind, names[index], f"{detail}; left out", is_fault=True))
     for segment, unique in unique_ids(name, first).items():
         utterance, row = found[first[segment]]
         found[first[segment]] = replace(utterance, id=unique), row
@@ -290,8 +273,8 @@ def _row(columns: tuple[str, ...], values: Record) -> Row | RowError | None:
     if not any(values):
         return None
     if len(values) != len(columns):
-        detail = f"has {len(values)} values for {len(columns)} columns"
-        return RowError("wrong number of values", detail)
+        why = f"has {len(values)} values for {len(columns)} columns"
+        return RowError("wrong number of values", why)
     return dict.fromkeys(COLUMNS, "") | dict(zip(columns, values, strict=True))
 
 

@@ -1,7 +1,4 @@
-"""Corpus loaders: one module per corpus, with its card `CARD` and a function `parse`.
-
-A user's own recordings are read by `table.parse_table`.
-"""
+"""Corpus loaders: one module per corpus, with its card `CARD` and a function `parse`."""
 
 import pkgutil
 from collections.abc import Callable
@@ -14,12 +11,10 @@ from voxaffect.corpora.corpus import Corpus, CorpusCard
 
 @dataclass(frozen=True)
 class Loader:
-    """Reader of a corpus in the folders and files of its distribution.
+    """Card of a corpus, and reader of its distribution's root folder.
 
-    Args:
-        card: what the full distribution holds.
-        parse: root folder -> corpus. Raises `CorpusError` where the root is not a readable folder,
-            its labels cannot be read, or no recording of the corpus is found.
+    `parse` raises `CorpusError` where the root is not a readable folder, its labels cannot be read,
+    or no recording of the corpus is found.
     """
 
     card: CorpusCard

@@ -37,14 +37,13 @@ CARD = CorpusCard(
     ),
 )
 
-LABELS = "chunk_labels_5cl_corpus.txt"
-
 CHUNK = re.compile(r"(?P<turn>(?P<child>(?:Ohm|Mont)_\d{2})_\d{3})_\d{2}")
 
 
 def parse(root: Path) -> Corpus:
     """Read chunks and labels below `root`, and the children's sexes from `speaker_genders.txt`."""
-    labels = label_parsing.read_lines(label_parsing.open_label_file(root, LABELS), _parse_line)
+    file = label_parsing.open_label_file(root, "chunk_labels_5cl_corpus.txt")
+    labels = label_parsing.read_lines(file, _parse_line)
     corpus = label_parsing.corpus_from_labels(CARD, root, CHUNK, labels, "wav/Mont_01_000_00.wav")
     return label_parsing.add_genders(corpus, label_parsing.CHILDREN)
 

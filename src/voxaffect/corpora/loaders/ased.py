@@ -29,7 +29,6 @@ CARD = CorpusCard(
 EMOTIONS = {"n": "neutral", "f": "fearful", "h": "happy", "s": "sad", "a": "angry"}
 SEXES = {"01": "female", "02": "male"}
 OF_TWO_SEXES = {"09", "15", "21", "23", "25"}
-
 NAME = re.compile(
     r"(?P<emotion>[nfhsa])[1-5]-(?P<sentence>\d\d)-(?P<repetition>\d\d)-(?P<sex>0[12])-"
     r"(?P<speaker>\d\d)",

@@ -33,7 +33,6 @@ CARD = CorpusCard(
 NAME = re.compile(
     r"(?P<speaker>0[1-9]|1[0-2])-(?P<emotion>[CDJNPST])-(?P<intensity>[12])-(?P<sentence>[1-6])"
 )
-
 GENDERS = {actor: "male" if int(actor) % 2 else "female" for actor in CARD.speakers}
 STATED = by_groups(EMOTIONS, GENDERS)
 

@@ -12,7 +12,6 @@ from voxaffect.corpora.label_parsing import look_up, read_table, set_genders
 # The other actors have 82 recordings: 11 sentences in 6 emotions, and one whose 5 emotions other
 # than neutral have 3 intensities. 1076 has 81, one of which is without sound.
 INCOMPLETE = {"1002": 81, "1008": 76, "1009": 76, "1019": 76, "1076": 80}
-
 EMOTIONS = {
     "NEU": "neutral", "HAP": "happy", "SAD": "sad",
     "ANG": "anger", "DIS": "disgust", "FEA": "fear",
@@ -41,8 +40,6 @@ CARD = CorpusCard(
 
 SEXES = {"Female": "female", "Male": "male"}
 DEMOGRAPHICS = "VideoDemographics.csv"
-SILENT = "1076_MTI_SAD_XX"
-EXAMPLE = "AudioWAV/1001_IEO_ANG_HI.wav"
 NAME = re.compile(
     r"(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<emotion>ANG|DIS|FEA|HAP|NEU|SAD)_(?:LO|MD|HI|XX)"
 )
@@ -51,20 +48,18 @@ NAME = re.compile(
 def parse(root: Path) -> Corpus:
     """Read the corpus below `root`, and the actors' sexes from `VideoDemographics.csv`."""
     actors = read_table(root, [DEMOGRAPHICS], ("actorid", "sex"), _parse_actor)
-    corpus = corpus_from_names(CARD, NAME, _parse_name, EXAMPLE, root)
+    corpus = corpus_from_names(CARD, NAME, _parse_name, "AudioWAV/1001_IEO_ANG_HI.wav", root)
     corpus = set_genders(corpus, actors.found)
-    problems = [*actors.problems]
     n_unknown = sum(u.gender is None for u in corpus.utterances)
-    if n_unknown:
-        detail = f"{n_unknown} utterances have no gender; add their actors to {actors.source}"
-        problems.append(Problem("no gender", DEMOGRAPHICS, detail))
-    return replace(corpus, problems=(*problems, *corpus.problems))
+    detail = f"{n_unknown} utterances have no gender; add their actors to {actors.source}"
+    unknown = [Problem("no gender", DEMOGRAPHICS, detail)] if n_unknown else []
+    return replace(corpus, problems=(*actors.problems, *unknown, *corpus.problems))
 
 
 def _parse_name(name: re.Match[str], relative: PurePath) -> ParsedName | Excluded:
     if relative.suffix.lower() == ".mp3":
         return Excluded("MP3 copy", "is a copy of a WAV file and may be blank; left out")
-    if relative.stem == SILENT:
+    if relative.stem == "1076_MTI_SAD_XX":
         return Excluded("no sound", "has no sound; left out")
     return ParsedName(EMOTIONS[name["emotion"]], name["actor"], sentence=name["sentence"])
 

@@ -41,7 +41,6 @@ CARD = CorpusCard(
     genders={"female": 302, "male": 233},
 )
 
-AMBIGUOUS = "db.emotion.categories.ambiguous.csv"
 LARYNGOGRAPH = re.compile("laryngo", re.IGNORECASE)
 MALE = {"03", "10", "11", "12", "15"}
 NAME = re.compile(
@@ -51,7 +50,8 @@ NAME = re.compile(
 
 def parse(root: Path) -> Corpus:
     """Read the corpus below `root`; laryngograph and ambiguous recordings are left out."""
-    ambiguous = read_table(root, [AMBIGUOUS], ("file",), _parse_ambiguous)
+    files = ["db.emotion.categories.ambiguous.csv"]
+    ambiguous = read_table(root, files, ("file",), _parse_ambiguous)
     stated = partial(_parse_name, ambiguous.found)
     corpus = corpus_from_names(CARD, NAME, stated, "wav/03a01Fa.wav", root, parents=LARYNGOGRAPH)
     return replace(corpus, problems=(*ambiguous.problems, *corpus.problems))

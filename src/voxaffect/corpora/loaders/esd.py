@@ -1,7 +1,4 @@
-"""ESD: `0011/Angry/0011_000351.wav` is speaker and number, which states the emotion, too.
-
-A recording whose folder contradicts its number is left out.
-"""
+"""ESD: `0011/Angry/0011_000351.wav` is speaker and number, which states the emotion, too."""
 
 import re
 from functools import partial
@@ -27,16 +24,13 @@ CARD = CorpusCard(
 
 # A speaker reads the same 350 sentences in each emotion, numbered consecutively in this order.
 EMOTIONS = ("neutral", "angry", "happy", "sad", "surprise")
-N_SENTENCES = 350
 MALE = {4, 5, 6, 8, 10, 11, 12, 13, 14, 20}
-LAST_MANDARIN = 10
-
 NAME = re.compile(r"(?P<speaker>\d{4})_(?P<number>\d{6})")
 
 
 def _parse_name(name: re.Match[str], relative: PurePath) -> ParsedName | Excluded:
     speaker, number = int(name["speaker"]), int(name["number"])
-    block, sentence = divmod(number - 1, N_SENTENCES)
+    block, sentence = divmod(number - 1, 350)
     if not (1 <= speaker <= CARD.n_speakers and 0 <= block < len(EMOTIONS)):
         return Excluded("unmatched name", "has no number of the corpus; left out")
     label = EMOTIONS[block]
@@ -44,7 +38,7 @@ def _parse_name(name: re.Match[str], relative: PurePath) -> ParsedName | Exclude
     if folders - {label}:
         detail = f"is {label} by its number, {min(folders - {label})} by its folder; left out"
         return Excluded("contradicting label", detail, is_fault=True)
-    language = "Mandarin" if speaker <= LAST_MANDARIN else "English"
+    language = "Mandarin" if speaker <= 10 else "English"
     gender, text = "male" if speaker in MALE else "female", f"{language} {sentence + 1}"
     return ParsedName(label, name["speaker"], gender, text, language=language)
 

@@ -41,9 +41,6 @@ CARD = CorpusCard(
     styles={"natural": 4_784, "acted": 5_255},  # as its paper counts spontaneous and scripted turns
 )
 
-# As in the paper, improvised speech counts as natural, scripted speech as acted.
-NATURALNESS = {"impro": "natural", "script": "acted"}
-
 DIALOGUE = (
     r"(?P<dialogue>(?P<session>Ses0[1-5])[FM]_"
     r"(?P<scene>(?P<style>impro|script)\d{2}[ab]?(?:_\d[ab]?)?))"
@@ -59,16 +56,11 @@ EVALUATION = re.compile(
 
 # A heading, or the label of a single rater after a turn: `C-E2:`, `A-F1:`.
 OTHER_LINE = re.compile(r"%.*|[AC]-\w+:.*")
-
 WHOLE = Excluded("whole dialogue", "is a whole dialogue, whose turns are read; left out")
 
 
 def parse(root: Path) -> Corpus:
-    """Read the turns and their evaluations below `root`.
-
-    Evaluations are in `EmoEvaluation/<dialogue>.txt`; folders next to these files hold the ratings
-    of single raters.
-    """
+    """Read turns and their evaluations, `EmoEvaluation/<dialogue>.txt`, not in its subfolders."""
     paths, _ = find_files(
         root, lambda path: path.parent.name == "EmoEvaluation" and path.suffix.lower() == ".txt"
     )
@@ -99,7 +91,7 @@ def _parse_line(text: str) -> tuple[str, ParsedName | Excluded] | None:
         gender="female" if turn["sex"] == "F" else "male",
         sentence=turn["scene"] if is_scripted else None,  # the script, the same in every session
         session=turn["dialogue"],
-        naturalness=NATURALNESS[turn["style"]],
+        naturalness="acted" if is_scripted else "natural",  # as in the paper
         arousal=label_parsing.unit_interval(line["activation"], SCALE),
         valence=label_parsing.unit_interval(line["valence"], SCALE),
     )

@@ -5,7 +5,7 @@ A line of a transcript is a segment: `12.30 14.05 A: hot anger, December first`.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
@@ -39,14 +39,11 @@ EMOTIONS = {
     *("anxiety", "disgust", "contempt", "boredom", "interest", "shame", "pride"),
 }
 MALE = {"cc", "cl", "mf"}
-
 SESSION = re.compile(r"(?P<speaker>cc|cl|gg|jg|mf|mk|mm)_\d{3}", re.IGNORECASE)
 SEGMENT = re.compile(r"(?P<start>\d+(?:\.\d+)?)\s+(?P<end>\d+(?:\.\d+)?)\s+[AB]:\s*(?P<text>.*)")
 
 # A comment, or a line with neither a number nor a channel; others are segments or broken lines.
 UNTIMED = re.compile(r"\s*#.*|(?!.*(?:\d|\b[AB]:)).*")
-
-
 Transcript = label_parsing.LabelEntries[dict[str, Any] | Excluded]
 """Label, text and times of the segments of a session, or why a line is excluded, by its times."""
 
@@ -73,7 +70,7 @@ def parse(root: Path) -> Corpus:
         for stem, transcript in transcripts.items()
         if stem not in present
     ]
-    problems = [problem for t in transcripts.values() for problem in _problems(t)]
+    problems = [problem for t in transcripts.values() for problem in t.problems]
     return replace(
         sessions,
         utterances=tuple(sorted(utterances, key=lambda u: u.id)),
@@ -84,7 +81,7 @@ def parse(root: Path) -> Corpus:
 def _read_transcripts(root: Path) -> tuple[dict[str, Transcript], list[Problem]]:
     """Transcripts by session; of two copies, the one nearer to the root is used.
 
-    Of their lines, those are read that are segments, or should be; others are counted.
+    Of their lines, those that are segments, or should be, are read; exclusions are counted.
     """
     paths, _ = find_files(
         root, lambda path: path.suffix.lower() == ".txt" and bool(SESSION.fullmatch(path.stem))
@@ -95,11 +92,14 @@ def _read_transcripts(root: Path) -> tuple[dict[str, Transcript], list[Problem]]
         file = label_parsing.read_label_file(root, path)
         timed = {line: text for line, text in file.found.items() if not UNTIMED.fullmatch(text)}
         transcript: Transcript = label_parsing.read_lines(replace(file, found=timed), _parse_line)
+        counts = Counter(s for s in transcript.found.values() if isinstance(s, Excluded))
+        lines = {why.kind: f"{n} lines are {why.detail}; left out" for why, n in counts.items()}
         n_untimed = len(file.found) - len(timed)
         if n_untimed:
-            detail = f"{n_untimed} lines have no times; left out"
-            untimed = Problem("line without times", file.source, detail)
-            transcript = replace(transcript, problems=(*transcript.problems, untimed))
+            untimed = {"line without times": f"{n_untimed} lines have no times; left out"}
+            lines = untimed | lines
+        notes = (Problem(kind, file.source, detail) for kind, detail in lines.items())
+        transcript = replace(transcript, problems=(*transcript.problems, *notes))
         original = transcripts.setdefault(path.stem.lower(), transcript)
         if original is not transcript:
             detail = f"{original.source} is used; left out"
@@ -140,11 +140,3 @@ def _parse_name(
     gender = "male" if speaker in MALE else "female"
     # Segments have labels, sessions have none.
     return ParsedName("", speaker, gender, session=session, take=session)
-
-
-def _problems(transcript: Transcript) -> Iterator[Problem]:
-    """Broken lines one by one, exclusions as counts."""
-    yield from transcript.problems
-    excluded = Counter(s for s in transcript.found.values() if isinstance(s, Excluded))
-    for why, n in excluded.items():
-        yield Problem(why.kind, transcript.source, f"{n} lines are {why.detail}; left out")

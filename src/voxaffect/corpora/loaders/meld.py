@@ -36,15 +36,11 @@ CARD = CorpusCard(
 
 SPLITS = ("train", "dev", "test")
 NAME = re.compile(r"dia(?P<dialogue>\d+)_utt(?P<utterance>\d+)")
-
 BROKEN = Excluded("broken clip", "cannot be decoded as it is distributed; left out")
 CUT_WRONGLY = Excluded("wrongly cut clip", "runs on far past its line; left out")
 UNUSABLE = {
-    "train/dia125_utt3": BROKEN,
-    "dev/dia110_utt7": BROKEN,
-    "train/dia309_utt0": CUT_WRONGLY,
-    "test/dia38_utt4": CUT_WRONGLY,
-    "test/dia220_utt0": CUT_WRONGLY,
+    **dict.fromkeys(("train/dia125_utt3", "dev/dia110_utt7"), BROKEN),
+    **dict.fromkeys(("train/dia309_utt0", "test/dia38_utt4", "test/dia220_utt0"), CUT_WRONGLY),
 }
 
 # The corpus does not state sexes; these six speak most of the lines.
@@ -52,7 +48,6 @@ LEADS = {
     "Chandler": "male", "Joey": "male", "Monica": "female",
     "Phoebe": "female", "Rachel": "female", "Ross": "male",
 }  # fmt: skip
-
 SAME_SPEAKER = {
     "A Waiter": "The Waiter",
     "Dr. Leedbetter": "Dr. Ledbetter",
@@ -62,14 +57,10 @@ SAME_SPEAKER = {
 
 def parse(root: Path) -> Corpus:
     """Read clips and labels below `root`, and sexes of minor parts from `speaker_genders.txt`."""
+    columns = ("speaker", "emotion", "dialogue_id", "utterance_id")
     labels = label_parsing.merge_entries(
-        label_parsing.read_table(
-            root,
-            [f"{split}_sent_emo.csv"],
-            ("speaker", "emotion", "dialogue_id", "utterance_id"),
-            partial(_parse_row, split),
-        )
-        for split in SPLITS
+        label_parsing.read_table(root, [f"{s}_sent_emo.csv"], columns, partial(_parse_row, s))
+        for s in SPLITS
     )
     example = "train_splits/dia0_utt3.mp4"
     corpus = label_parsing.corpus_from_labels(

@@ -1,7 +1,4 @@
-"""MESD: `Anger_F_A_basta_ya.wav` is emotion, voice (female, male, child), word list, word or words.
-
-A name states neither which of the women, men or children speaks nor whether a child is a girl.
-"""
+"""MESD: `Anger_F_A_basta_ya.wav` is emotion, voice (female, male, child), word list, word(s)."""
 
 import re
 from functools import partial

@@ -42,7 +42,6 @@ CARD = CorpusCard(
 # speech between scenes (P) are natural, as improvised speech is in IEMOCAP.
 NATURALNESS = {"P": "natural", "R": "acted", "S": "natural", "T": "natural"}
 TARGET = {"R", "S"}  # scenarios whose turns are the scripted sentence
-
 TURN = re.compile(
     r"MSP-IMPROV-S(?P<sentence>\d\d)[AHNS]-(?P<speaker>(?P<sex>[FM])(?P<session>\d\d))-"
     r"(?P<scenario>[PRST])-[FM]{2}\d{2,3}"

@@ -34,7 +34,6 @@ EMOTIONS = {
 GENDERS = {"Female": "female", "Male": "male", "Unknown": None, "": None}
 SCALE = 7  # points of the self-assessment manikins, from 1: calm, or negative
 NAME = re.compile(r"MSP-PODCAST_(?P<podcast>\d+)_\d+(?:_\d+)?")
-UNLABELED = Excluded("no label", "has no emotion in the label file; left out")
 
 
 def parse(root: Path) -> Corpus:
@@ -52,7 +51,7 @@ def _parse_row(row: Mapping[str, str]) -> tuple[str, ParsedName | Excluded]:
     if name is None:
         raise label_parsing.LineError(f"{row['filename']!r} is not the name of a segment")
     if not row["emoclass"]:
-        return stem, UNLABELED
+        return stem, Excluded("no label", "has no emotion in the label file; left out")
     return stem, ParsedName(
         label=label_parsing.look_up(EMOTIONS, row["emoclass"], "emotion"),
         speaker=UNKNOWN_SPEAKER if row["spkrid"] in {"Unknown", ""} else row["spkrid"],

@@ -1,7 +1,4 @@
-"""RAVDESS: `Actor_01/03-01-05-02-01-01-01.wav`, seven two-digit codes that end with the actor.
-
-Songs and the sound of videos are left out.
-"""
+"""RAVDESS: `Actor_01/03-01-05-02-01-01-01.wav`, seven two-digit codes that end with the actor."""
 
 import re
 from functools import partial
@@ -32,9 +29,6 @@ CARD = CorpusCard(
     genders={"female": 720, "male": 720},
 )
 
-AUDIO_ONLY = "03"
-SPEECH = "01"
-
 NAME = re.compile(
     r"(?P<modality>0[1-3])-(?P<channel>0[12])-(?P<emotion>0[1-8])-(?P<intensity>0[12])-"
     r"(?P<statement>0[12])-(?P<repetition>0[12])-(?P<actor>0[1-9]|1\d|2[0-4])"
@@ -42,9 +36,9 @@ NAME = re.compile(
 
 
 def _parse_name(name: re.Match[str], _: PurePath) -> ParsedName | Excluded:
-    if name["channel"] != SPEECH:
+    if name["channel"] == "02":
         return Excluded("song", "is a song; left out")
-    if name["modality"] != AUDIO_ONLY:
+    if name["modality"] != "03":
         return Excluded("film sound", "is the sound of a video that also exists as audio; left out")
     gender = "male" if int(name["actor"]) % 2 else "female"
     return ParsedName(EMOTIONS[name["emotion"]], name["actor"], gender, name["statement"])

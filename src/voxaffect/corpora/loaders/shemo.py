@@ -32,7 +32,6 @@ CARD = CorpusCard(
 
 # The first F is for female, the F after the speaker's number for fear.
 NAME = re.compile(r"(?P<speaker>(?P<sex>[FM])\d\d)(?P<emotion>[AFHNSW])\d{2,3}")
-
 LABELS = {code: label for code, (label, _) in EMOTIONS.items()}
 
 parse = partial(corpus_from_names, CARD, NAME, by_groups(LABELS), "female/F01A01.wav")

@@ -1,7 +1,4 @@
-"""URDU: `Angry/SM1_F10_A010.wav` is speaker (M, F: the sex), file, emotion and number.
-
-A clip whose folder contradicts its name is left out.
-"""
+"""URDU: `Angry/SM1_F10_A010.wav` is speaker (M, F: the sex), file, emotion and number."""
 
 import re
 from functools import partial
@@ -36,7 +33,6 @@ CARD = CorpusCard(
 )
 
 EMOTIONS = {"A": "angry", "H": "happy", "N": "neutral", "S": "sad"}
-
 NAME = re.compile(r"(?P<speaker>S[MF]\d+)_F\d+_(?P<emotion>[AHNS])\d+")
 
 
