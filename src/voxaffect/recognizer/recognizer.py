@@ -206,13 +206,9 @@ class NetRecognizer:
     def load(
         cls, folder: Path = PACKAGED, extractor: FrameExtractor | None = None, device: str = "cpu"
     ) -> NetRecognizer:
-        """Load a saved recognizer.
+        """Load what `save` wrote, by default the packaged recognizer.
 
-        Args:
-            folder: what `save` wrote; default: the packaged recognizer.
-            extractor: computes the frame features; default: the one that was saved. Custom
-                features, and an encoder whose folder has moved, must be given.
-            device: where the net and an encoder compute.
+        An extractor must be given for custom features, and for an encoder whose folder has moved.
 
         Raises:
             ArtifactError: a file is missing, changed or of another version, its features, classes
@@ -232,7 +228,14 @@ class NetRecognizer:
                 features if isinstance(features, dict) else {}, header["card"], device
             )
             settings = _settings(header.get("settings"), device)
-            _refuse_other_values(header, _own_values(extractor, settings.task_weights))
+            own = _own_values(extractor, settings.task_weights)
+            for key, words in CHECKED.items():
+                if header.get(key) != own[key]:
+                    raise ArtifactError(
+                        f"its {words} differ from this version's "
+                        f"({shorten(header.get(key))} instead of {shorten(own[key])}); "
+                        "train it again"
+                    )
             recognizer = cls(settings, extractor, header["card"])
             recognizer._restore(arrays, header["temperature"])
             recognizer.novelty_ = _novelty(header, arrays, len(extractor.names))
@@ -304,15 +307,6 @@ def _own_values(extractor: FrameExtractor, tasks: Iterable[str]) -> dict[str, An
             "target_rms": TARGET_RMS,
         }
     )
-
-
-def _refuse_other_values(header: Mapping[str, Any], own: Mapping[str, Any]) -> None:
-    for key, words in CHECKED.items():
-        if header.get(key) != own[key]:
-            raise ArtifactError(
-                f"its {words} differ from this version's "
-                f"({shorten(header.get(key))} instead of {shorten(own[key])}); train it again"
-            )
 
 
 def _plain_settings(settings: NetSettings) -> dict[str, Any]:

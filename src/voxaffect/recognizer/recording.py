@@ -127,11 +127,10 @@ def _waveform_of_samples(samples: Any, rate_hz: float, limits: DecodeLimits) -> 
 
 
 def mono_samples(samples: NDArray[Any]) -> NDArray[np.float32]:
-    """The mean of the channels of samples, float32 (n,).
+    """The mean (n,) of the channels of samples, (n,), (n, channels) or (channels, n).
 
-    Args:
-        samples: (n,), (n, channels) or (channels, n): the shorter of two axes is the channels.
-            Floats have a full scale of 1, integers that of their type (uint8 is centered on 128).
+    The shorter of two axes is the channels. Floats have a full scale of 1, integers that of their
+    type (uint8 is centered on 128).
 
     Raises:
         InputError: the samples are of no shape or type that sound has.

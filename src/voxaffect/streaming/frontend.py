@@ -85,15 +85,15 @@ class Frontend:
         if not provisional:
             moved = _shortest({row: inputs[row] for row in gains}, moved)
         streams, samples, factors, restarted = [], [], [], []
-        for row, own in gains.items():
+        for row, current in gains.items():
             progress, new = inputs[row].progress, inputs[row].samples
             restarted.append(progress.descriptors is None or row in moved)
             if progress.descriptors is None or row in moved:
-                progress.descriptors, progress.level = self._extractor.stream(), own
+                progress.descriptors, progress.level = self._extractor.stream(), current
                 new = np.concatenate(inputs[row].so_far)
             streams.append(progress.descriptors)
             samples.append(new * progress.level)
-            factors.append(np.float32(own / progress.level))
+            factors.append(np.float32(current / progress.level))
         frames = push_batch(streams, samples)
         tails = peek_batch(streams) if provisional else [NO_FRAMES] * len(streams)
         return dict(zip(gains, map(FrameUpdate, frames, tails, factors, restarted), strict=True))

@@ -151,20 +151,17 @@ class LiveStream:
 class LiveSettings:
     """Settings of interim predictions; final ones do not depend on them, except on `longest_s`.
 
-    Args:
-        longest_s: longest utterance; its samples are kept, 64 kB a second.
-        provisional: whether interim predictions use the last half second, whose pitch is not final
-            and is taken as if the utterance ended here. It is decoded anew each time, which triples
-            the net's work at four predictions a second; without it the first comes after a second.
-        gain_tolerance_db: how far the gain may move before all is recomputed; infinite for never.
+    Provisional ones use the last half second, whose pitch is not final and is taken as if the
+    utterance ended here. It is decoded anew each time, which triples the net's work at four
+    predictions a second; without it the first comes after a second.
 
     Raises:
         StreamingError: a setting is not positive.
     """
 
-    longest_s: float = 60.0
+    longest_s: float = 60.0  # an utterance, whose samples are kept, 64 kB a second
     provisional: bool = True
-    gain_tolerance_db: float = 3.0
+    gain_tolerance_db: float = 3.0  # the gain may move so far before all is recomputed; inf: never
 
     def __post_init__(self) -> None:
         for name, most in {"longest_s": sys.float_info.max, "gain_tolerance_db": math.inf}.items():

@@ -38,16 +38,14 @@ class SpeechSettings:
 
     margin_db: float = 6.0  # how far an active frame exceeds the noise floor
     voiced_margin_db: float = 1.0  # the same if voiced; a continuous hum is its own noise floor
-    # How far below the loud level an active frame may be, where the floor is lower; excludes breath
-    # and rustle between words.
-    range_db: float = 35.0
+    range_db: float = 35.0  # below the loud level; breath and rustle between words lie lower
     neighborhood_s: float = 8.0  # how far from a frame its floor and loud level are looked for
     voicing: float = 0.5  # probability above which a frame is voiced
     voiced_s: float = 0.08  # voiced time that an utterance needs
     hangover_s: float = 0.4  # the longest pause within an utterance; plosives close for less
     edge_s: float = 0.15  # what is kept before and after an utterance, for breath and onsets
-    shortest_s: float = 0.25  # utterance, edges excluded
-    longest_s: float = 15.0  # utterance
+    shortest_s: float = 0.25  # of an utterance, edges excluded
+    longest_s: float = 15.0  # of an utterance
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -61,10 +59,7 @@ class SpeechSettings:
         floor_db: float | NDArray[np.float64],
         loud_db: float | NDArray[np.float64],
     ) -> NDArray[np.bool_]:
-        """Whether each frame holds speech, (T,), by its level and probability of voicing, (T,).
-
-        Noise floor and loud level are those of each frame, (T,), or of all.
-        """
+        """Whether each of T frames holds speech; floor and loud level are each frame's or all's."""
         margin_db = np.where(voicing >= self.voicing, self.voiced_margin_db, self.margin_db)
         limit_db = np.maximum(floor_db + margin_db, loud_db - self.range_db)
         return np.asarray(level_db > limit_db)

@@ -144,10 +144,7 @@ class NetClassifier:
         return ClassifierOutput(self.decide(high_level), high_level, by_frame)
 
     def decide(self, high_level: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Probabilities (N, C) of the emotion classes by high-level features (N, 4 C).
-
-        These are functionals of the posteriors of `utterance_tasks`, task after task.
-        """
+        """Probabilities (N, C) by functionals of `utterance_tasks`, task after task, (N, 4 C)."""
         return self.calibration_.transform(self.scores(high_level))
 
     def details(self) -> dict[str, Any]:
