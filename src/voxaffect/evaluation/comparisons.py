@@ -24,7 +24,14 @@ from scipy.stats import rankdata
 
 from voxaffect.errors import FoldError
 from voxaffect.evaluation.intervals import DECIMALS, Estimate, Resamples, SpeakerCounts
-from voxaffect.evaluation.metrics import Floats, confusion, mean_known, unweighted_accuracy
+from voxaffect.evaluation.metrics import (
+    Counts,
+    Floats,
+    confusion,
+    mean_known,
+    recalls,
+    unweighted_accuracy,
+)
 from voxaffect.evaluation.results import SINGLE_TASK, fold_scores, single_task_of
 from voxaffect.evaluation.splits.folds import UNKNOWN
 from voxaffect.taxonomy import EMOTION
@@ -151,28 +158,27 @@ def before_after(
 ) -> BeforeAfter:
     """Compare predictions (N,) of a recognizer as it was and adapted to other speakers."""
 
-    def ua(predicted: NDArray[np.int64], rows: NDArray[np.bool_]) -> float:
-        matrix = confusion(truth[rows], predicted[rows], EMOTION.n_classes)
-        return float(unweighted_accuracy(matrix))
+    def confusions(rows: slice | NDArray[np.bool_]) -> Counts:
+        both = [confusion(truth[rows], y[rows], EMOTION.n_classes) for y in (before, after)]
+        return np.stack(both)
 
-    def recall(predicted: NDArray[np.int64], c: int) -> float:
-        return float(np.mean(predicted[truth == c] == c))
-
+    whole = confusions(slice(None))
+    ua, by_class = unweighted_accuracy(whole), recalls(whole)
     by_speaker = {
-        str(speaker): (ua(before, speakers == speaker), ua(after, speakers == speaker))
-        for speaker in np.unique(speakers)
+        str(s): unweighted_accuracy(confusions(speakers == s)) for s in np.unique(speakers)
     }
-    everybody = np.ones(truth.size, np.bool_)
     return BeforeAfter(
         n=truth.size,
-        before=ua(before, everybody),
-        after=ua(after, everybody),
-        recalls={
-            EMOTION.classes[c]: (recall(before, c), recall(after, c)) for c in np.unique(truth)
-        },
-        speakers=by_speaker,
-        paired=wilcoxon([after - before for before, after in by_speaker.values()]),
+        before=float(ua[0]),
+        after=float(ua[1]),
+        recalls={EMOTION.classes[c]: _pair(by_class[:, c]) for c in np.unique(truth)},
+        speakers={speaker: _pair(both) for speaker, both in by_speaker.items()},
+        paired=wilcoxon([both[1] - both[0] for both in by_speaker.values()]),
     )
+
+
+def _pair(values: Floats) -> tuple[float, float]:
+    return float(values[0]), float(values[1])
 
 
 Unit = Literal["folds", "speakers", "corpora"]

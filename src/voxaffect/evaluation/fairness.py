@@ -197,11 +197,8 @@ def _spread(speakers: pd.DataFrame, counts: Floats, resamples: Resamples) -> dic
 def _expected_by_chance(counts: Floats) -> tuple[float, float]:
     """Mean worst UA and Gini coefficient if all speakers were recognized equally well.
 
-    Every prediction is then correct with the recall of its class over all speakers. Predictions of
-    several seeds count as those of one, which overestimates chance a little.
-
-    Args:
-        counts: (n, 2, C), correct predictions and utterances of each speaker.
+    Every prediction is then correct with the recall of its class over all speakers, by `counts` (n,
+    2, C). Predictions of several seeds count as those of one, which overestimates chance a little.
     """
     n = np.rint(counts[:, 1]).astype(np.int64)
     correct, total = counts.sum(axis=0)

@@ -15,10 +15,10 @@ from voxaffect.evaluation.comparisons import PairedTest, holm, wilcoxon
 from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.intervals import Estimate, Resamples, SpeakerCounts, weighted_mean
 from voxaffect.evaluation.results import (
-    PROTOCOLS,
     by_system,
     display_order,
     metrics_by,
+    names,
     pick,
     single_task_of,
 )
@@ -48,9 +48,8 @@ class LearningCurves:
     """Learning curves and gains of a run.
 
     Args:
-        points: by protocol, system and share, n_train (utterances of a training set, mean over
-            folds), ua (mean over seeds, then folds of a test set, then test sets), n_folds and
-            n_seeds (fewest of a fold).
+        points: by protocol, system and share, n_train (mean over folds), ua (mean over seeds, then
+            folds of a test set, then test sets), n_folds and n_seeds (fewest of a fold).
     """
 
     points: pd.DataFrame
@@ -59,8 +58,7 @@ class LearningCurves:
     @property
     def protocols(self) -> tuple[str, ...]:
         """Protocols that have a curve, in their order."""
-        known = set(self.points.index.get_level_values("protocol"))
-        return tuple(name for name in PROTOCOLS if name in known)
+        return tuple(names(self.points.index.unique("protocol")))
 
     def ua(self, protocol: str) -> pd.DataFrame:
         """UA of a protocol: a row a share, a column a system."""

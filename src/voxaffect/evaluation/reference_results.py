@@ -10,9 +10,10 @@ by the title of its distribution. A mean is over the test sets that run and pape
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan
+from math import isnan, nan
 from statistics import fmean
 from typing import NamedTuple
 
@@ -20,9 +21,9 @@ import pandas as pd
 
 from voxaffect.corpora.loaders import CORPORA
 from voxaffect.evaluation.experiment.run import CorpusSummary, Run
-from voxaffect.evaluation.results import PROTOCOLS, complete, metrics_by, row
+from voxaffect.evaluation.results import PROTOCOLS, complete, metrics_by, names, row
 from voxaffect.evaluation.summary import Summary
-from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
+from voxaffect.taxonomy import EMOTION, NATURALNESS
 
 SOURCE = "Kim, Englebienne, Truong and Evers (Interspeech 2017)"
 
@@ -155,12 +156,7 @@ PAPER_TITLES = {CORPORA[name].card.title: name for name in PAPER_CORPORA}
 
 @dataclass(frozen=True)
 class PublishedAndMeasured:
-    """One figure of the paper and of a run.
-
-    Args:
-        ours: the run's, None where it has none.
-        published_sd: standard deviation over folds, where the paper gives one.
-    """
+    """One figure of the paper and of a run, None where it has none, with deviations over folds."""
 
     published: float
     ours: float | None
@@ -169,7 +165,7 @@ class PublishedAndMeasured:
 
     @property
     def difference(self) -> float | None:
-        """The run's minus the paper's, None where the run has none."""
+        """The run's minus the paper's."""
         return None if self.ours is None else self.ours - self.published
 
 
@@ -236,27 +232,21 @@ def compare_with_paper(run: Run, summary: Summary) -> PaperComparison | None:
 
 
 def _counts(corpus: CorpusSummary, name: str) -> PublishedRow:
-    def of_sex(sex: str) -> int:  # women and girls, or men and boys
-        return sum(corpus.gender.get(kind, 0) for kind in GENDER.classes if kind.split()[0] == sex)
-
-    found = {
-        "speakers": corpus.n_speakers,
-        **{emotion: corpus.emotion.get(emotion, 0) for emotion in EMOTION.classes},
-        **{sex: of_sex(sex) for sex in ("female", "male")},
-        **{style: corpus.naturalness.get(style, 0) for style in NATURALNESS.classes},
-    }
+    found = Counter({"speakers": corpus.n_speakers, **corpus.emotion, **corpus.naturalness})
+    for kind, n in corpus.gender.items():
+        found[kind.split()[0]] += n  # women and girls, or men and boys
     figures = {kind: PublishedAndMeasured(n, found[kind]) for kind, n in COUNTS[name].items()}
     return PublishedRow(corpus.name, figures)
 
 
 def _tests(scores: pd.DataFrame) -> list[str]:
-    return [str(test) for test in scores.index.unique("test_set")]
+    return names(scores.index.unique("test_set"))
 
 
 def _within(scores: pd.DataFrame, known: Mapping[str, str]) -> tuple[PublishedRow, ...]:
-    names = {test: known[test] for test in _tests(scores) if test in known}
-    rows = [_row(scores, test, WITHIN[name], WITHIN_SD[name]) for test, name in names.items()]
-    return (*rows, *_mean(rows, names.values(), WITHIN, WITHIN_MEANS, "mean"))
+    tested = {test: known[test] for test in _tests(scores) if test in known}
+    rows = [_row(scores, test, WITHIN[name], WITHIN_SD[name]) for test, name in tested.items()]
+    return (*rows, *_mean(rows, tested.values(), WITHIN, WITHIN_MEANS, "mean"))
 
 
 def _cross(scores: pd.DataFrame, known: Mapping[str, str]) -> tuple[PublishedRow, ...]:
@@ -282,33 +272,30 @@ def _aggregated(run: Run, scores: pd.DataFrame) -> tuple[PublishedRow, ...]:
     figures = {s: PublishedAndMeasured(AGGREGATED[s].ua, float(ua[s])) for s in systems}
     rows = [PublishedRow("UA", figures)]
     for c, emotion in enumerate(EMOTION.classes):
-        found = {s: float(recalls[f"recall_{emotion}"][s]) for s in systems}
+        found = recalls[f"recall_{emotion}"]
         figures = {
-            s: PublishedAndMeasured(AGGREGATED[s].shares[c][c], None if isnan(recall) else recall)
-            for s, recall in found.items()
+            s: PublishedAndMeasured(AGGREGATED[s].shares[c][c], _known(found[s])) for s in systems
         }
         rows.append(PublishedRow(f"recall of {emotion}", figures))
     return tuple(rows) if systems else ()
 
 
+def _known(value: float) -> float | None:
+    return None if isnan(value) else float(value)
+
+
 def _row(scores: pd.DataFrame, test: str, papers: Row, sds: Row | None = None) -> PublishedRow:
-    known = complete(scores, [test])
-
-    def figure(system: str, published: float) -> PublishedAndMeasured:
-        ours = row(scores, test, system) if system in known else None
-        return PublishedAndMeasured(
-            published,
-            None if ours is None else float(ours["ua"]),
-            sds[system] if sds else None,
-            None if ours is None or not sds or isnan(ours["sd"]) else float(ours["sd"]),
-        )
-
-    return PublishedRow(test, {system: figure(system, ua) for system, ua in papers.items()})
+    known, figures = complete(scores, [test]), {}
+    for system, published in papers.items():
+        ours = row(scores, test, system) if system in known else {"ua": nan, "sd": nan}
+        deviations = (sds[system], _known(ours["sd"])) if sds else ()
+        figures[system] = PublishedAndMeasured(published, _known(ours["ua"]), *deviations)
+    return PublishedRow(test, figures)
 
 
 def _mean(
     rows: Sequence[PublishedRow],
-    names: Iterable[str],
+    tested: Iterable[str],
     papers: Iterable[str],
     printed: Mapping[str, Row],
     title: str,
@@ -316,7 +303,7 @@ def _mean(
     """Mean over several rows; the paper's own, as printed, where they are all of the paper's."""
     if len(rows) < 2:
         return []
-    is_complete = sorted(names) == sorted(papers)
+    is_complete = sorted(tested) == sorted(papers)
     figures = {}
     for system in rows[0].figures:
         both = [row.figures[system] for row in rows]

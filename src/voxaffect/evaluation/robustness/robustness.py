@@ -64,11 +64,9 @@ class SystemRobustness:
     """Robustness of one system.
 
     Args:
-        ua: condition -> unweighted accuracy.
-        retained: condition -> share of the accuracy above chance on clean speech.
-        groups: scored group -> mean UA of its conditions.
-        degraded: mean UA of the scored groups.
-        robustness: share of the accuracy above chance that is left.
+        ua: condition -> UA.
+        retained: condition -> share of the clean UA above chance that is left.
+        groups: scored group -> mean UA of its conditions; `degraded` is the mean of these.
     """
 
     system: str
@@ -91,8 +89,8 @@ class Compared:
     Args:
         degraded: degraded UA of `system` minus that of `reference`.
         p: of the degraded UA, two-sided Wilcoxon signed-rank over folds.
-        p_holm: the same, after Holm's correction over all pairs of systems.
-        reachable: whether so few differing folds could give p <= .05 at all.
+        p_holm: the same, corrected for all pairs of systems.
+        reachable: as in `PairedTest`.
     """
 
     reference: str
@@ -220,8 +218,7 @@ class Measured(NamedTuple):
     Args:
         ua: under every condition, clean first (B + 1, K).
         groups: scored group -> mean over its conditions (B + 1,).
-        degraded: mean over groups (B + 1,), NaN where none is scored.
-        robustness: share of the accuracy above chance that is left (B + 1,).
+        degraded: mean over groups (B + 1,), NaN where none is scored; robustness is of it.
         chance: level of UA among the classes present (B + 1,).
         by_fold: degraded UA of each fold (F,).
     """
