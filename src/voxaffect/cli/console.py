@@ -44,11 +44,7 @@ def print_json(value: Any) -> None:
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[..., None]]:
-    """Progress bar on standard error, with the time elapsed and left.
-
-    Yields:
-        Rich's `Progress.update` of the bar; the field `note` is a text behind it.
-    """
+    """Progress bar on standard error; yields its `Progress.update`, `note` is a text behind it."""
     from rich import progress as bars
     from rich.table import Column
 

@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     OnInterim = Callable[[Prediction | None, float], None]
     """Shows the prediction so far, None between utterances, and the level in dB of full scale."""
 
-    OnFinal = Callable[[Prediction], None]
-    """Shows the prediction at the end of an utterance, or why there is none."""
+    OnFinal = Callable[[Prediction], None]  # at the end of an utterance; or why there is none
 
 TOO_LITTLE = "too little speech yet"
 
@@ -125,8 +124,7 @@ CHUNK_S = 0.1  # audio read from standard input at a time
 MAX_QUEUED_BLOCKS = 200  # queued blocks of a microphone, 10 s; later ones are dropped and reported
 T = TypeVar("T")
 
-AudioSource = Callable[[Event], AbstractContextManager[Iterator["Block"]]]
-"""Opens a stream of blocks, which ends with its input, or after the event with those queued."""
+AudioSource = Callable[[Event], AbstractContextManager[Iterator["Block"]]]  # ends at the event
 
 
 @contextmanager

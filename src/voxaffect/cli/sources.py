@@ -61,9 +61,7 @@ def list_sources(
     `listed_in` is a file with one name per line, or `-`; its names are not patterns. The limits are
     those of a piped recording.
 
-    Raises:
-        ConfigError: no source, or standard input is named twice.
-        CorpusError: the list cannot be read.
+    Raises `ConfigError` without a source or with two `-`, `CorpusError` for an unreadable list.
     """
     if [*named, listed_in].count(PIPE) > 1:
         fault = "- is named twice, but standard input can be read only once; name it once"

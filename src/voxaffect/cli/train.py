@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 def training_progress(stopping: EarlyStopping, next_step: str = "") -> Iterator[Callable[[], None]]:
     """Show a training on standard error: a bar in a terminal, else one line per epoch.
 
-    The caller adds each epoch to `stopping`, and then calls the function that is yielded;
-    `next_step` is what follows the last epoch, to continue a sentence.
+    The function that is yielded is called after each epoch; `next_step` follows the last one.
     """
     from rich.live import Live
 

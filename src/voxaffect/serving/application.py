@@ -42,10 +42,7 @@ PAGE = StaticFiles(packages=[("voxaffect.serving", "page")])
 def application(recognizer: NetRecognizer, settings: ServingSettings | None = None) -> FastAPI:
     """The application, for any ASGI server; its `state.service` is the `Service`.
 
-    The recognizer must not be trained meanwhile.
-
-    Raises:
-        TrainingError: the recognizer is not trained.
+    Raises `TrainingError` unless the recognizer is trained; it must not be trained meanwhile.
     """
     service = Service(recognizer, settings or ServingSettings())
     app = FastAPI(
@@ -113,7 +110,7 @@ def _drain_at_signals(service: Service) -> None:
 
 async def _validation_error(_: Request, fault: Exception) -> Response:
     first = cast(RequestValidationError, fault).errors()[0]
-    where = ".".join(str(part) for part in first["loc"][1:])
+    where = ".".join(map(str, first["loc"][1:]))
     message = f"parameter {where} is invalid ({first['msg']}); correct it"
     return ServiceError(422, "bad_parameter", message).response()
 

@@ -28,9 +28,7 @@ logger = logging.getLogger(__name__)
 FAULT = ServiceError(500, "fault", "internal error; ask the operator to check the service's log")
 API = "/v1/"
 LIVE = "/v1/live"
-PROTECTED = (API, "/metrics")
-"""Paths that need the token; that of `LIVE` may also be in the first message."""
-
+PROTECTED = (API, "/metrics")  # need the token; that of `LIVE` may be in its first message
 TRUSTED = "voxaffect.trusted_host"  # key of the scope of a request whose Host header is accepted
 CLIENTS = 10_000  # clients whose rates are remembered; beyond them the least recent are forgotten
 

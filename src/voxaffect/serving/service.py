@@ -33,9 +33,7 @@ from voxaffect.streaming.scheduler import StreamScheduler
 from voxaffect.streaming.segments import timeline
 from voxaffect.streaming.session import warm_up, white_noise
 
-ENDING = 32
-"""Utterances of live streams whose final predictions are awaited at a time; their batches are as
-large, and more wait for a thread."""
+ENDING = 32  # utterances of live streams that end at a time, a batch; more wait for a thread
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)

@@ -25,9 +25,7 @@ FORM = "multipart/form-data"
 BINARY = ("", "application/octet-stream", "application/ogg", "application/x-www-form-urlencoded")
 """Content types of a raw body; the last is curl's default for --data-binary."""
 
-FIELD = "file"
-NAME = "recording"
-NAME_CHARACTERS = 120
+FIELD, NAME, NAME_CHARACTERS = "file", "recording", 120
 MEMORY_BYTES = 1 << 18  # of a raw body; a longer one is written to a file by another thread
 ENVELOPE_BYTES = 1 << 16  # bytes that a form may need for boundaries and headers
 
@@ -35,9 +33,8 @@ ENVELOPE_BYTES = 1 << 16  # bytes that a form may need for boundaries and header
 async def receive(request: Request, limits: Limits) -> UploadFile:
     """Receive the body of a request: an open file on disk, and a name for display.
 
-    Raises:
-        ServiceError: it is too large, too slow, of an unsupported type, or lacks a recording.
-        ClientDisconnect: the client has disconnected.
+    Raises `ServiceError` where it is too large, too slow, of an unsupported type or has no
+    recording; `ClientDisconnect` where the client has disconnected.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == FORM:

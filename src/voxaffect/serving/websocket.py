@@ -37,7 +37,7 @@ AHEAD_S = 5.0  # audio received and not yet decoded; a client that sends faster 
 GOING_AWAY, VIOLATION, TOO_BIG, BROKEN, TRY_AGAIN = 1001, 1008, 1009, 1011, 1013
 """Close codes of a WebSocket (RFC 6455, 7.4)."""
 
-CLOSE_CODES = {413: TOO_BIG, 500: BROKEN, 503: TRY_AGAIN}
+CLOSE_CODES = {413: TOO_BIG, 500: BROKEN, 503: TRY_AGAIN}  # of HTTP statuses
 
 logger = logging.getLogger(__name__)
 
@@ -75,10 +75,9 @@ class AudioDecoder:
         return self._is_plain and len(data) <= SMALL_BYTES and self.session.left_s > FAR_S
 
     def push(self, data: bytes | None) -> list[Prediction]:
-        """Process more bytes, None at the end; predictions of the utterances that ended in them.
+        """Process more bytes, None at the end; predictions of utterances that ended in them.
 
-        Raises:
-            AudioError: they are not in the format of the options.
+        Raises `AudioError` where they are not in the format of the options.
         """
         decoded: Iterable[Floats]
         if isinstance(self._audio, ContainerStream):
@@ -140,12 +139,7 @@ class WebSocketSession:
         self._sending = asyncio.Lock()
 
     async def run(self) -> None:
-        """Serve until the client ends, disconnects or exceeds a limit, or the service stops.
-
-        Raises:
-            ServiceError: the stream ended before the client did.
-            WebSocketDisconnect: it has disconnected.
-        """
+        """Serve until the client ends or disconnects; raises `ServiceError` if the stream ends."""
         text = f"no first message for {self._limits.idle_s:g} s; send the stream's options"
         idle = ServiceError(408, "no_hello", text)
         if (message := await self._receive(idle)) is None:
