@@ -25,7 +25,7 @@ from voxaffect.corpora.loaders import CORPORA, Loader, emodb
 from voxaffect.corpora.table import parse_table
 from voxaffect.errors import ConfigError, CorpusError
 from voxaffect.evaluation.splits.overlap import overlaps
-from voxaffect.report.table import ABSENT
+from voxaffect.report.text import ABSENT
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,8 @@ from voxaffect.evaluation.results import row
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.export import LONG, SCHEMA, escape, latex, latex_document, report_json
 from voxaffect.report.page import sections
-from voxaffect.report.table import ABSENT, Cell, Table, named_tables
+from voxaffect.report.table import Cell, Table, named_tables
+from voxaffect.report.text import ABSENT
 
 SPECIAL = re.compile(r"(?<!\\)[&%$#_{}~^<>|]")
 KNOWN = re.compile(r"\\[a-z]+\{\}|\\[&%$#_{}]|\$(<|>|-|\\[a-zA-Z]+)\$|\{\[\}|~")

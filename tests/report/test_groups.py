@@ -14,7 +14,8 @@ from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.fairness import GroupScores
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.groups import findings, gaps, groups, groups_csv, section, speakers
-from voxaffect.report.table import ABSENT, Section, signed
+from voxaffect.report.table import Section
+from voxaffect.report.text import ABSENT, signed
 from voxaffect.report.write import write_report
 
 EACH = {"a": (10, 10, 10, 10), "b": (8, 10, 8, 10), "c": (4, 4, 4, 4), "d": (2, 6, 2, 6)}

@@ -14,7 +14,8 @@ from voxaffect.evaluation.splits.overlap import Exclusion, overlaps
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report import leakage
 from voxaffect.report.result_tables import unweighted_accuracy
-from voxaffect.report.table import ABSENT, Table
+from voxaffect.report.table import Table
+from voxaffect.report.text import ABSENT
 from voxaffect.systems.systems import SYSTEMS, Options
 from voxaffect.taxonomy import Taxonomy
 
@@ -131,6 +132,8 @@ def test_broken_recordings_are_listed_with_their_reason() -> None:
     assert reasons[-1] == ["emodb", "silent", "1", f"{first}: is silent; leave it out"]
 
 
+BY_DEV = "the epoch and the temperature of the probabilities are selected on the dev set"
+GCV = "generalized cross-validation"
 RIDGE = "the ridge of the extreme learning machine"
 Shares = Mapping[str, list[int]]
 CLEAN = {
@@ -227,7 +230,7 @@ def test_table_shows_ranges_over_folds() -> None:
     [
         (
             {"a": {"elm": {"ridge": "gcv"}}, "b": {"elm": {"ridge": "gcv"}}},
-            f"a and b: {leakage.BY_DEV}; {RIDGE} is set {leakage.GCV}.",
+            f"a and b: {BY_DEV}; {RIDGE} is set by {GCV} on the training set.",
         ),
         (
             {"svm": {"penalty": 1.0}},

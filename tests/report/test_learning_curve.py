@@ -21,7 +21,8 @@ from voxaffect.report.figures.draw import (
 from voxaffect.report.figures.style import STYLE, Picture, picture
 from voxaffect.report.learning_curve import FEW, learning_curve_section
 from voxaffect.report.page import sections
-from voxaffect.report.table import ABSENT, PROTOCOL_TITLES, Section, signed
+from voxaffect.report.table import PROTOCOL_TITLES, Section
+from voxaffect.report.text import ABSENT, signed
 
 
 def shown() -> Section:

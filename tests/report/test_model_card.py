@@ -8,7 +8,7 @@ import numpy as np
 from tests.report.runs import corpus, plain_history, row
 from voxaffect.evaluation.comparisons import BeforeAfter, before_after
 from voxaffect.report.model_card import adaptation_tables, model_card
-from voxaffect.report.table import ABSENT
+from voxaffect.report.text import ABSENT
 
 
 def found(n_speakers: int) -> BeforeAfter:

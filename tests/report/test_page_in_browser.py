@@ -14,7 +14,8 @@ from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.export import latex
 from voxaffect.report.page import html_page, sections
-from voxaffect.report.table import ABSENT, Cell, Section, Table, named_tables
+from voxaffect.report.table import Cell, Section, Table, named_tables
+from voxaffect.report.text import ABSENT
 
 WIDE, PHONE = 1280, 390
 Open = Callable[..., Page]

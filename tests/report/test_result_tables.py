@@ -11,7 +11,8 @@ from voxaffect.evaluation.summary import Summary
 from voxaffect.report import result_tables
 from voxaffect.report.findings import significance
 from voxaffect.report.result_tables import per_fold
-from voxaffect.report.table import ABSENT, Table
+from voxaffect.report.table import Table
+from voxaffect.report.text import ABSENT
 
 
 def compared(protocol: str = "within", test: str | None = "emodb") -> tuple[Comparison, ...]:

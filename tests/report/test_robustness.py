@@ -21,7 +21,7 @@ from voxaffect.report.robustness import (
     robustness_section,
     summary_table,
 )
-from voxaffect.report.table import ABSENT
+from voxaffect.report.text import ABSENT
 from voxaffect.report.write import write_report
 
 

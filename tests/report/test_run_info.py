@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from tests.report.runs import corpus, full_run, row
 from voxaffect.report import run_info
-from voxaffect.report.table import ABSENT
+from voxaffect.report.text import ABSENT
 
 
 def test_overview_has_counts_sums_and_absent_values() -> None:

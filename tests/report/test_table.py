@@ -4,18 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voxaffect.report.table import (
-    ABSENT,
-    Cell,
-    Table,
-    decimal,
-    duration,
-    listing,
-    markdown,
-    p_value,
-    plural,
-    signed,
-)
+from voxaffect.report.table import Cell, Table, markdown
+from voxaffect.report.text import ABSENT, decimal, duration, listing, p_value, plural, signed
 
 
 @pytest.mark.parametrize(

@@ -7,19 +7,9 @@ from collections.abc import Iterator, Sequence
 from voxaffect.evaluation.compare_runs import RunsCompared
 from voxaffect.evaluation.comparisons import Comparison
 from voxaffect.report.findings import describe_gain, significance
-from voxaffect.report.result_tables import COMPARED, NO_INTERVAL, compared, notes, pooled_gain
-from voxaffect.report.table import (
-    PROTOCOL_TITLES,
-    Table,
-    cells,
-    count,
-    escape,
-    listing,
-    markdown,
-    p_value,
-    plural,
-    signed,
-)
+from voxaffect.report.result_tables import COMPARED, NO_INTERVAL, compared, notes
+from voxaffect.report.table import PROTOCOL_TITLES, Table, escape, markdown, tabulate
+from voxaffect.report.text import count, listing, p_value, plural, signed, with_interval
 
 MAX_NAMES = 6
 """Most names listed in a sentence."""
@@ -48,31 +38,27 @@ def describe_comparison(found: RunsCompared, names: tuple[str, str]) -> tuple[st
 def differences_table(found: RunsCompared) -> Table:
     """Differences in settings, corpora and versions of the runs."""
     none = "Settings, corpora, seeds, training set sizes and versions are the same."
-    return Table(
-        "Differences between the runs",
-        ("Kind", "Name", "A", "B"),
-        tuple(cells(d.kind, d.name, d.a, d.b) for d in found.differences),
-        () if found.differences else (none,),
-        text_columns=range(4),
-    )
+    rows = [(d.kind, d.name, d.a, d.b) for d in found.differences]
+    columns = ("Kind", "Name", "A", "B")
+    title = "Differences between the runs"
+    return tabulate(title, columns, rows, "" if rows else none, text_columns=range(4))
 
 
 def brief_table(found: RunsCompared) -> Table:
     """Gains of B over A, narrow enough for a terminal."""
-    rows = tuple(
-        cells(
-            _systems(c),
-            f"{c.protocol}, {c.test}" if c.test else f"{c.protocol}, all {c.unit}",
-            *(c.below, c.above, signed(c.difference)),
-            *(pooled_gain(c), p_value(c.p_holm), significance(c)),
+    rows = (
+        (
+            *(_systems(c), f"{c.protocol}, {c.test or f'all {c.unit}'}", c.below, c.above),
+            *(signed(c.difference), with_interval(c.pooled, signed)),
+            *(p_value(c.p_holm), significance(c)),
         )
         for c in found.comparisons
     )
     gains = ("Gain", "Pooled gain [95 % CI]", "p (Holm)", "Result")
     columns = ("System", "Test set", "A", "B", *gains)
-    below = (NO_INTERVAL,) if any(c.pooled is None for c in found.comparisons) else ()
+    below = NO_INTERVAL if any(c.pooled is None for c in found.comparisons) else ""
     title = "UA of B and A on shared folds and utterances"
-    return Table(title, columns, rows, below, text_columns=(0, 1, 7))
+    return tabulate(title, columns, rows, below, text_columns=(0, 1, 7))
 
 
 def gains_tables(found: RunsCompared) -> Iterator[Table]:
@@ -80,11 +66,10 @@ def gains_tables(found: RunsCompared) -> Iterator[Table]:
     for protocol in dict.fromkeys(c.protocol for c in found.comparisons):
         own = [c for c in found.comparisons if c.protocol == protocol]
         columns = ("System", "Test set", "UA of A", "UA of B", *COMPARED)
-        rows = tuple(
-            (*cells(_systems(c), c.test or "all", c.below, c.above), *compared(c)) for c in own
-        )
-        text_columns = (0, 1, 4, len(columns) - 1)
-        yield Table(PROTOCOL_TITLES[protocol], columns, rows, notes(own), text_columns=text_columns)
+        rows = ((_systems(c), c.test or "all", c.below, c.above, *compared(c)) for c in own)
+        texts = (0, 1, 4, len(columns) - 1)
+        title = PROTOCOL_TITLES[protocol]
+        yield tabulate(title, columns, rows, *notes(own), text_columns=texts)
 
 
 def _systems(c: Comparison) -> str:
@@ -108,9 +93,10 @@ def _gains(comparisons: Sequence[Comparison]) -> Iterator[str]:
 
 def _shared_folds(found: RunsCompared) -> Iterator[str]:
     matching = found.matching
-    folds = plural(len(matching.shared), "fold")
-    utterances = plural(len(matching.utterances), "test utterance")
-    yield f"The runs share {folds} and {utterances} (with the same label)."
+    yield (
+        f"The runs share {plural(len(matching.shared), 'fold')} and "
+        f"{plural(len(matching.utterances), 'test utterance')} (with the same label)."
+    )
     for run, names in (("A", matching.only_a), ("B", matching.only_b)):
         if names:
             yield f"Only in {run}, not compared: {_named(names)}."

@@ -66,16 +66,18 @@ def latex(name: str, table: Table, note: str = "") -> str:
     label = rf"\caption{{{caption}}}\label{{tab:{name}}}"
     columns, heads = _columns(table), _line(map(escape, table.columns))
     notes = [rf"{{\footnotesize {escape(text)}\par}}" for text in table.notes]
+    body, foot = ([_line(map(_cell, row)) for row in part] for part in (table.body, table.foot))
+    rows = [*body, *([r"\midrule"] if body and foot else []), *foot]
     if len(table.rows) > LONG:
         lines = [
             rf"\begin{{longtable}}{{{columns}}}",
             *(label + r"\\", r"\toprule", heads, r"\midrule\endhead", r"\bottomrule\endfoot"),
-            *(*_rows(table), r"\end{longtable}", *notes),
+            *(*rows, r"\end{longtable}", *notes),
         ]
     else:
         lines = [
             *(r"\begin{table}[htbp]", r"\centering", label),
-            *(rf"\begin{{tabular}}{{{columns}}}", r"\toprule", heads, r"\midrule", *_rows(table)),
+            *(rf"\begin{{tabular}}{{{columns}}}", r"\toprule", heads, r"\midrule", *rows),
             *(r"\bottomrule", r"\end{tabular}", *(rf"\par\smallskip{text}" for text in notes)),
             r"\end{table}",
         ]
@@ -93,11 +95,6 @@ def _columns(table: Table) -> str:
     share = rf"p{{{0.8 / max(len(wide), 1):.2f}\linewidth}}"
     kinds = {i: share if i in wide else "l" for i in table.text_columns}
     return "".join(kinds.get(i, "r") for i in range(len(table.columns)))
-
-
-def _rows(table: Table) -> list[str]:
-    body, foot = ([_line(map(_cell, row)) for row in part] for part in (table.body, table.foot))
-    return [*body, *([r"\midrule"] if body and foot else []), *foot]
 
 
 def _cell(cell: Cell) -> str:
@@ -158,34 +155,27 @@ def report_json(
     return f"{{\n{lines}\n}}\n"
 
 
-def _scores(run: Run, summary: Summary) -> list[dict[str, Any]]:
-    keys = ["protocol", "test_set", "system"]
-    seeds = run.results.groupby(keys, observed=True)["seed"].unique()
+def _scores(run: Run, summary: Summary) -> list[dict[Any, Any]]:
+    seeds = run.results.groupby([*SCORE], observed=True)["seed"].unique().map(sorted)
     names = {"test_set": "test", "n_expected": "n_folds_expected"}
-    return [
-        {
-            **{str(name): value for name, value in row.items()},
-            "seeds": sorted(seeds[protocol, row["test"], row["system"]].tolist()),
-        }
-        for protocol, table in summary.scores.items()
-        for row in table.reset_index()
-        .assign(protocol=protocol)
-        .rename(columns=names)
-        .drop(columns="n_seeds")
-        .to_dict("records")
-    ]
+    found: list[dict[Any, Any]] = []
+    for protocol, scores in summary.scores.items():
+        rows = scores.drop(columns="n_seeds").reset_index().assign(protocol=protocol)
+        rows["seeds"] = [seeds[protocol, test, system] for test, system in scores.index]
+        found += rows.rename(columns=names).to_dict("records")
+    return found
 
 
 def _folds(run: Run) -> list[dict[str, Any]]:
     """Scores of each system on each fold, by seed."""
-    by_seed = folds_by_seed(run)
     found = []
-    for key, own in by_seed.groupby(["protocol", "fold", "system"], observed=True):
+    keys = ["protocol", "fold", "system"]
+    for key, own in folds_by_seed(run).groupby(keys, observed=True):
         trained = own.dropna(subset=["kept"])
         epochs = trained[["kept", "n_epochs"]].astype(int).to_dict("records")
         found.append(
             {
-                **dict(zip(("protocol", "fold", "system"), key, strict=True)),
+                **dict(zip(keys, key, strict=True)),
                 "n": int(own["n"].iloc[0]),
                 "n_dev": own["n_dev"].iloc[0],
                 "ua": dict(zip(own["seed"], own["ua"], strict=True)),
@@ -199,11 +189,10 @@ def _folds(run: Run) -> list[dict[str, Any]]:
 def _confusions(run: Run) -> list[dict[str, Any]]:
     """Confusion matrix of each system on each test set: predictions of all seeds, true by row."""
     index, matrices = confusions(run.results, SCORE)
+    found = zip(index, matrices.tolist(), shares(matrices).tolist(), strict=True)
     return [
         {"protocol": p, "test": test, "system": system, "counts": counts, "shares": share}
-        for (p, test, system), counts, share in zip(
-            index, matrices.tolist(), shares(matrices).tolist(), strict=True
-        )
+        for (p, test, system), counts, share in found
     ]
 
 
@@ -214,8 +203,7 @@ def _records(value: Any) -> str:
 
 
 def _compact(value: Any) -> str:
-    plain = finite(value)
-    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return json.dumps(finite(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def finite(value: Any) -> Any:

@@ -10,7 +10,8 @@ from voxaffect.evaluation.comparisons import Comparison, Unit
 from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.results import by_system, chance, complete, display_order, names
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report.table import PROTOCOL_TITLES, decimal, listing, p_value, plural, signed
+from voxaffect.report.table import PROTOCOL_TITLES
+from voxaffect.report.text import decimal, listing, p_value, plural, signed
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 

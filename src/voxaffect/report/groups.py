@@ -8,20 +8,12 @@ import numpy as np
 import pandas as pd
 
 from voxaffect.evaluation.fairness import MIN_CLASSES, MIN_UTTERANCES, SPEAKER, GroupScores
-from voxaffect.evaluation.intervals import MIN_DEGREES_OF_FREEDOM, Estimate
+from voxaffect.evaluation.intervals import MIN_DEGREES_OF_FREEDOM
 from voxaffect.evaluation.results import pick, row
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report.table import (
-    ABSENT,
-    PROTOCOL_TITLES,
-    Section,
-    Table,
-    cells,
-    count,
-    decimal,
-    plural,
-    with_interval,
-)
+from voxaffect.report.result_tables import estimate
+from voxaffect.report.table import PROTOCOL_TITLES, Section, Table, tabulate
+from voxaffect.report.text import ABSENT, count, decimal, plural
 
 INTRO = (
     "UA by group of speakers and utterances. Groups also differ in other ways: for example, a "
@@ -57,25 +49,23 @@ def section(summary: Summary) -> Section | None:
     scores = summary.groups
     if scores is None:
         return None
-    protocols = [*scores.groups.index.unique("protocol")]
+    found: list[str] = []
+    tables: list[Table] = []
+    more: list[Table] = []
+    for protocol in scores.groups.index.unique("protocol"):
+        kinds = _kinds(scores, protocol)
+        found += findings(scores, protocol)
+        tables += [gaps(scores, protocol)] if kinds else []
+        tables.append(speakers(scores, protocol))
+        more += [groups(scores, protocol, kind) for kind in kinds]
     return Section(
         key="groups",
         title="Fairness",
-        lead=(INTRO, *(text for p in protocols for text in findings(scores, p)), METHOD, SELECTION),
-        tables=tuple(table for p in protocols for table in _gap_tables(scores, p)),
-        more=tuple(
-            groups(scores, protocol, kind)
-            for protocol in protocols
-            for kind in _kinds(scores, protocol)
-        ),
+        lead=(INTRO, *found, METHOD, SELECTION),
+        tables=tuple(tables),
+        more=tuple(more),
         more_title="UA of every group",
     )
-
-
-def _gap_tables(scores: GroupScores, protocol: str) -> Iterator[Table]:
-    if _kinds(scores, protocol):
-        yield gaps(scores, protocol)
-    yield speakers(scores, protocol)
 
 
 def _kinds(scores: GroupScores, protocol: str) -> list[str]:
@@ -94,14 +84,16 @@ def findings(scores: GroupScores, protocol: str) -> Iterator[str]:
         for some in (found[by_gender], found[~by_gender]):
             if len(some):
                 yield f"{where}: {_largest_gap(pick(scores.groups, protocol=protocol), some)}"
-    ranges = {
-        system: own["ua"].iloc[0] - own["ua"].iloc[-1]
-        for system, own in _compared_speakers(scores, protocol)
-        if len(own) > 1
-    }
-    if ranges:
-        widest = max(ranges, key=lambda system: ranges[system])
-        yield f"{where}: {_spread(scores, protocol, widest)}"
+    spreads = [found for found in _compared_speakers(scores, protocol) if len(found[1]) > 1]
+    if spreads:
+        system, own = max(spreads, key=lambda s: s[1]["ua"].iloc[0] - s[1]["ua"].iloc[-1])
+        best, worst = own.iloc[0], own.iloc[-1]
+        chance = decimal(row(scores.spreads, protocol, system)["expected_worst"])
+        yield (
+            f"{where}: {system} has the largest spread over {plural(len(own), 'speaker')}: UA "
+            f"{decimal(best['ua'])} for {best.name} and {decimal(worst['ua'])} for {worst.name}. "
+            f"With equal performance for all speakers, the worst is expected at about {chance}."
+        )
 
 
 def _largest_gap(groups: pd.DataFrame, gaps: pd.DataFrame) -> str:
@@ -125,54 +117,34 @@ def _compared_speakers(scores: GroupScores, protocol: str) -> Iterator[tuple[str
         yield system, speakers[speakers["compared"].astype(bool)]
 
 
-def _spread(scores: GroupScores, protocol: str, system: str) -> str:
-    found = dict(_compared_speakers(scores, protocol))[system]
-    best, worst = found.iloc[0], found.iloc[-1]
-    chance = decimal(row(scores.spreads, protocol, system)["expected_worst"])
-    return (
-        f"{system} has the largest spread over {plural(len(found), 'speaker')}: UA "
-        f"{decimal(best['ua'])} for {best.name} and {decimal(worst['ua'])} for {worst.name}. With "
-        f"equal performance for all speakers, the worst is expected at about {chance}."
-    )
-
-
 def gaps(scores: GroupScores, protocol: str) -> Table:
     """UA gap between best and worst group: one row per system, one column per property."""
     found = pick(scores.gaps, protocol=protocol)
     kinds = _kinds(scores, protocol)
-    rows = tuple(
-        cells(system, *(_estimate(found, (system, kind)) for kind in kinds))
+    rows = [
+        (system, *(estimate(found, (system, kind)) for kind in kinds))
         for system in pick(scores.spreads, protocol=protocol).index
-    )
-    is_lacking = any(cell.text == ABSENT for row in rows for cell in row)
+    ]
+    is_lacking = any(ABSENT in row for row in rows)
     title = f"{PROTOCOL_TITLES[protocol]}: UA gap between best and worst group"
-    return Table(title, ("System", *kinds), rows, (TOO_FEW,) if is_lacking else ())
-
-
-def _estimate(frame: pd.DataFrame, key: tuple[str, ...], column: str = "value") -> str:
-    """`.444 [.398, .491]` of a row, absent where there is none."""
-    if key not in frame.index:
-        return ABSENT
-    found = row(frame, *key)
-    return with_interval(Estimate(found[column], found["low"], found["high"]))
+    return tabulate(title, ("System", *kinds), rows, TOO_FEW if is_lacking else "")
 
 
 def speakers(scores: GroupScores, protocol: str) -> Table:
     """Best and worst speaker and inequality of each system."""
     title = f"{PROTOCOL_TITLES[protocol]}: UA by speaker"
     columns = ("System", "Compared", "Best", "UA", "Worst", "UA", "by chance", "Gini", "by chance")
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for system, compared in _compared_speakers(scores, protocol):
         found = row(scores.spreads, protocol, system)
-        head = (system, f"{count(len(compared))} of {count(int(found['n_speakers']))}")
-        if len(compared) < 2:
-            rows.append(cells(*head, *[None] * 7))
-            continue
-        best, worst = ((str(compared.index[n]), float(compared["ua"].iloc[n])) for n in (0, -1))
-        each = (*best, *worst, found["expected_worst"])
-        inequality = _estimate(scores.spreads, (protocol, system))
-        rows.append(cells(*head, *each, inequality, found["expected_gini"]))
-    return Table(title, columns, tuple(rows), (CHANCE,), text_columns=(0, 2, 4))
+        shown: list[object] = [None] * 7
+        if len(compared) > 1:
+            best, worst = ((str(compared.index[n]), float(compared["ua"].iloc[n])) for n in (0, -1))
+            inequality = estimate(scores.spreads, (protocol, system))
+            shown = [*best, *worst, found["expected_worst"], inequality, found["expected_gini"]]
+        of = f"{count(len(compared))} of {count(int(found['n_speakers']))}"
+        rows.append((system, of, *shown))
+    return tabulate(title, columns, rows, CHANCE, text_columns=(0, 2, 4))
 
 
 def groups(scores: GroupScores, protocol: str, kind: str) -> Table:
@@ -186,21 +158,15 @@ def groups(scores: GroupScores, protocol: str, kind: str) -> Table:
         known = pick(own, group=name)
         few = not known["compared"].all()
         is_small |= few
-        shown = cells(
+        shown = (
             f"{name} {NOT_COMPARED}" if few else name,
-            *(int(known[size].max()) for size in SIZES),
-            *(_estimate(own, (system, name), "ua") for system in systems),
+            *(int(known[size].max()) for size in ("n_utterances", "n_speakers", "n_classes")),
+            *(estimate(own, (system, name), "ua") for system in systems),
         )
         rows.append(shown)
-    return Table(
-        title=f"{PROTOCOL_TITLES[protocol]}: UA by {kind}",
-        columns=("Group", "Utterances", "Speakers", "Classes", *systems),
-        rows=tuple(rows),
-        notes=(SMALL,) if is_small else (),
-    )
-
-
-SIZES = ("n_utterances", "n_speakers", "n_classes")
+    title = f"{PROTOCOL_TITLES[protocol]}: UA by {kind}"
+    columns = ("Group", "Utterances", "Speakers", "Classes", *systems)
+    return tabulate(title, columns, rows, SMALL if is_small else "")
 
 
 def groups_csv(scores: GroupScores, note: str = "") -> str:

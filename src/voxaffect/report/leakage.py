@@ -14,19 +14,8 @@ from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.splits.leakage import COPIES, NAMES
 from voxaffect.evaluation.splits.overlap import Exclusion, Overlaps, Part
 from voxaffect.evaluation.splits.pairs import Pair
-from voxaffect.report.table import (
-    ABSENT,
-    Cell,
-    Row,
-    Section,
-    Table,
-    cells,
-    count,
-    count_cell,
-    count_range,
-    listing,
-    plural,
-)
+from voxaffect.report.table import Section, Table, tabulate
+from voxaffect.report.text import ABSENT, count, count_range, listing, plural
 from voxaffect.taxonomy import EMOTION
 
 UTTERANCE_COUNTS = (
@@ -46,8 +35,12 @@ MATCHING = (
 
 def tables(found: Overlaps) -> tuple[Table, ...]:
     """Contents of the corpora, excluded data, leave-one-corpus-out sets, and overlap."""
-    parts, pairs = found.parts, found.pairs
-    return (*contents(parts), excluded(found.excluded), *left_out(found), shared(pairs))
+    return (
+        *contents(found.parts),
+        excluded(found.excluded),
+        *left_out(found),
+        shared(found.pairs),
+    )
 
 
 def contents(parts: Sequence[Part]) -> tuple[Table, Table, Table]:
@@ -62,18 +55,17 @@ def contents(parts: Sequence[Part]) -> tuple[Table, Table, Table]:
         by_emotion.append(counted([part.name], [*held.emotions.values(), *others]))
         voices = [held.n_speakers, *(held.genders[gender] for gender in genders)]
         by_gender.append(counted([part.name], voices))
-        by_style.append(counted([part.name], [held.styles[style] for style in styles], spoken))
-    columns = ("Corpus", *EMOTION.classes, "all", "arousal", "valence", "repeats")
-    title = "Corpora: utterances by style and language"
-    names = (0, len(styles) + 1)
+        by_style.append([*counted([part.name], [held.styles[s] for s in styles]), spoken])
+    emotions = ("Corpus", *EMOTION.classes, "all", "arousal", "valence", "repeats")
+    speakers = ("Corpus", "speakers", *genders)
+    spoken_in = ("Corpus", *styles, "Language")
+    texts = (0, len(styles) + 1)
     return (
-        Table("Corpora: utterances by emotion", columns, tuple(by_emotion), (UTTERANCE_COUNTS,)),
-        Table(
-            "Corpora: speakers, and utterances by gender",
-            ("Corpus", "speakers", *genders),
-            tuple(by_gender),
+        tabulate("Corpora: utterances by emotion", emotions, by_emotion, UTTERANCE_COUNTS),
+        tabulate("Corpora: speakers, and utterances by gender", speakers, by_gender),
+        tabulate(
+            "Corpora: utterances by style and language", spoken_in, by_style, text_columns=texts
         ),
-        Table(title, ("Corpus", *styles, "Language"), tuple(by_style), text_columns=names),
     )
 
 
@@ -82,9 +74,9 @@ def _present(counts: Sequence[Mapping[str, int]]) -> list[str]:
     return [kind for kind in counts[0] if any(c[kind] for c in counts)] if counts else []
 
 
-def counted(names: Sequence[str], counts: Iterable[int], *more: Cell | str) -> Row:
-    """A row of names, counts (zero is absent), and more cells."""
-    return cells(*names, *map(count_cell, counts), *more)
+def counted(names: Sequence[str], counts: Iterable[int]) -> list[object]:
+    """A row of names and counts, of which zero is absent."""
+    return [*names, *(n or None for n in counts)]
 
 
 def counts_text(counts: Mapping[str, int]) -> str:
@@ -94,11 +86,11 @@ def counts_text(counts: Mapping[str, int]) -> str:
 
 def excluded(exclusions: Sequence[Exclusion]) -> Table:
     """Excluded data with reasons: all excluded labels, or one example of a problem."""
-    return Table(
+    return tabulate(
         "Excluded data and loader warnings",
         ("Corpus", "Reason", "count", "Labels, or first example"),
-        tuple(cells(e.corpus, e.why, e.n, counts_text(e.labels) or e.example) for e in exclusions),
-        () if exclusions else ("Nothing is excluded.",),
+        ((e.corpus, e.why, e.n, counts_text(e.labels) or e.example) for e in exclusions),
+        "" if exclusions else "Nothing is excluded.",
         text_columns=(0, 1, 3),
     )
 
@@ -113,16 +105,16 @@ def left_out(found: Overlaps) -> tuple[Table, Table]:
         new = part.missing_in_train
         others = (*new["genders"], *new["styles"], *new["languages"])
         missing = (", ".join(some) or None for some in (new["emotions"], part.untested, others))
-        gaps.append(cells(part.name, *missing, _shared_with_all(part.name, found.pairs)))
+        gaps.append((part.name, *missing, _shared_with_all(part.name, found.pairs)))
     title = "Leave-one-corpus-out sets: utterances by emotion"
     columns = ("Left out", "Set", *EMOTION.classes, "all")
     return (
-        Table(title, columns, tuple(sets), found.refused, text_columns=(0, 1)),
-        Table(
+        tabulate(title, columns, sets, *found.refused, text_columns=(0, 1)),
+        tabulate(
             "Leave-one-corpus-out sets: mismatch and overlap of training and test sets",
             ("Left out", "Untrained", "Untested", "New to training", "Shared with the others"),
-            tuple(gaps),
-            (GAPS,) if gaps else (),
+            gaps,
+            GAPS if gaps else "",
             text_columns=range(5),
         ),
     )
@@ -140,23 +132,19 @@ def _shared_with_all(name: str, pairs: Sequence[Pair]) -> str | None:
 
 def shared(pairs: Sequence[Pair]) -> Table:
     """Overlap of each pair of corpora, by matching rule."""
-    rows = tuple(
-        counted(
-            [pair.first, pair.second, rule],
-            (sum(rule in m.rules for m in same) for same in pair.kinds().values()),
-        )
-        for pair in pairs
-        for rule in pair.rules()
-    )
-    others = sum(not pair.rules() for pair in pairs)
-    note = "No known overlap between any two corpora."
-    if rows:
+    rows = []
+    for pair in pairs:
+        for rule in pair.rules():
+            n_shared = (sum(rule in m.rules for m in same) for same in pair.kinds().values())
+            rows.append(counted([pair.first, pair.second, rule], n_shared))
+    note = "" if rows else "No known overlap between any two corpora."
+    if rows and (others := sum(not pair.rules() for pair in pairs)):
         note = f"No known overlap in {plural(others, 'other pair')}."
-    return Table(
+    return tabulate(
         "Overlap between corpora",
         ("Corpus", "and", "Matched by", "speakers", "sentences", "sessions", "recordings"),
         rows,
-        (note, MATCHING) if others or not rows else (MATCHING,),
+        *(note, MATCHING),
         text_columns=(0, 1, 2),
     )
 
@@ -172,8 +160,6 @@ DUPLICATES = (
     ".85), such as trimmed or re-encoded copies; copies over a telephone line or in audible noise "
     "are not detected. Files: recordings with segments in both sets."
 )
-BY_DEV = "the epoch and the temperature of the probabilities are selected on the dev set"
-GCV = "by generalized cross-validation on the training set"
 TEST_SET_USE = (
     "The test set is used only once, for the final scores. Features are standardized with the mean "
     "and standard deviation of the training set of the fold."
@@ -188,7 +174,12 @@ def note(run: Run, protocol: str) -> str:
         return ""
     n_folds = found["fold"].nunique()
     folds = plural(n_folds, "fold")
-    total, n_sharing = (found.groupby("kind")["n"].agg(f) for f in ("sum", np.count_nonzero))
+    by_kind = found.groupby("kind")["n"]
+    total = by_kind.sum()
+
+    def sharing(kind: str, name: str) -> str:
+        return f"{name} in {count(int((by_kind.get_group(kind) > 0).sum()))} of {folds}"
+
     by_test = found[found["kind"] == "speakers"].groupby("test_set")
     speakers = [_shared_speakers(str(test), own) for test, own in by_test if own["n"].any()]
     text = [f"No test speaker is in the training data ({count(n_folds)} of {folds})."]
@@ -197,25 +188,23 @@ def note(run: Run, protocol: str) -> str:
         if rest := len(by_test) - len(speakers):
             text.append(f"None shared in {plural(rest, 'other test set')}.")
     if n := total.get("unnamed"):
-        text.append(
-            f"{plural(n, 'test utterance')} without speaker names (counted as one speaker)."
-        )
+        unnamed = plural(n, "test utterance")
+        text.append(f"{unnamed} without speaker names (counted as one speaker).")
     copies = [
-        f"{plural(total[kind], name)} in {count(n_sharing[kind])} of {folds}"
+        sharing(kind, plural(total[kind], name))
         for kind, name in zip(COPIES, ("duplicate", "near-duplicate"), strict=True)
         if total.get(kind)
     ]
-    if copies:
-        text.append(f"Test recordings also in the training data: {listing(copies)}.")
-    else:
-        none = "No test recording has a duplicate or near-duplicate in the training data"
-        text.append(f"{none} ({count(n_folds)} of {folds}).")
-    texts = ("sentences", "sessions", "files")
-    kinds = [f"{kind} in {count(n_sharing[kind])} of {folds}" for kind in texts if total.get(kind)]
-    if kinds:
-        text.append(f"Shared with training: {listing(kinds)}.")
-    else:
-        text.append("No shared sentences, sessions or files are known.")
+    text.append(
+        f"Test recordings also in the training data: {listing(copies)}."
+        if copies
+        else "No test recording has a duplicate or near-duplicate in the training data "
+        f"({count(n_folds)} of {folds})."
+    )
+    names = ("sentences", "sessions", "files")
+    shared = listing([sharing(kind, kind) for kind in names if total.get(kind)])
+    none = "No shared sentences, sessions or files are known."
+    text.append(f"Shared with training: {shared}." if shared else none)
     return " ".join(text)
 
 
@@ -257,11 +246,13 @@ def choices(systems: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _chosen(settings: Mapping[str, Any]) -> str:
+    by_dev = "the epoch and the temperature of the probabilities are selected on the dev set"
     if "elm" in settings:
-        by = GCV if settings["elm"]["ridge"] == "gcv" else "in the settings"
-        return f"{BY_DEV}; the ridge of the extreme learning machine is set {by}."
+        gcv = "by generalized cross-validation on the training set"
+        by = gcv if settings["elm"]["ridge"] == "gcv" else "in the settings"
+        return f"{by_dev}; the ridge of the extreme learning machine is set {by}."
     if "training" in settings:
-        return f"{BY_DEV}."
+        return f"{by_dev}."
     if len(settings.get("penalties", ())) > 1:
         return "the penalty and the temperature of the probabilities are selected on the dev set."
     if {"penalty", "penalties"} & settings.keys():
@@ -281,23 +272,20 @@ def _dev_speakers(found: pd.DataFrame) -> str:
 
 
 def _table(title: str, found: pd.DataFrame) -> Table:
-    rows = tuple(
-        cells(
-            str(protocol), str(test), own["fold"].nunique(), *(_range(own, kind) for kind in KINDS)
-        )
+    rows = (
+        (protocol, test, own["fold"].nunique(), *(_range(own, kind) for kind in KINDS))
         for (protocol, test), own in found.groupby(["protocol", "test_set"], sort=False)
     )
     heads = (kind.replace("_", "-").capitalize() for kind in KINDS)
     columns = ("Protocol", "Test set", "Folds", *heads)
-    return Table(title, columns, rows, (SHARED_COUNTS, DUPLICATES), text_columns=(0, 1))
+    return tabulate(title, columns, rows, SHARED_COUNTS, DUPLICATES, text_columns=(0, 1))
 
 
 def _range(found: pd.DataFrame, kind: str) -> str:
     """`0 of 1`, `1–3 of 10`."""
-    own = found[found["kind"] == kind]
-    if own.empty:
-        return ABSENT
-    return " of ".join(count_range(own[name].tolist(), "\N{EN DASH}") for name in ("n", "of"))
+    own = found.loc[found["kind"] == kind, ["n", "of"]]
+    ranges = (count_range(n.tolist(), "\N{EN DASH}") for _, n in own.items())
+    return ABSENT if own.empty else " of ".join(ranges)
 
 
 def statements(found: pd.DataFrame) -> Table:
@@ -306,9 +294,9 @@ def statements(found: pd.DataFrame) -> Table:
         (str(protocol), str(test), _statement(own))
         for (protocol, test, _), own in found.groupby(["protocol", "test_set", "fold"])
     )
-    rows = tuple(cells(*group, n) for group, n in sorted(stated.items()))
+    rows = ((*group, n) for group, n in sorted(stated.items()))
     columns = ("Protocol", "Test set", "Shared with training", "Folds")
-    return Table("Leakage statements", columns, rows, text_columns=(0, 1, 2))
+    return tabulate("Leakage statements", columns, rows, text_columns=(0, 1, 2))
 
 
 def _statement(fold: pd.DataFrame) -> str:

@@ -11,13 +11,9 @@ from voxaffect.evaluation.results import names, pick
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.figures.curves import LEARNING_CURVE_KEY
 from voxaffect.report.figures.draw import CLASS_GAINS_KEY
-from voxaffect.report.table import (
+from voxaffect.report.table import PROTOCOL_TITLES, Cell, Section, Table, tabulate
+from voxaffect.report.text import (
     ABSENT,
-    PROTOCOL_TITLES,
-    Cell,
-    Section,
-    Table,
-    cells,
     count_range,
     decimal,
     p_value,
@@ -57,38 +53,31 @@ def learning_curve_section(found: LearningCurves | None) -> Section | None:
     tables = [_accuracy_by_share(found, name) for name in found.protocols]
     if found.gains:
         tables.append(_gains_by_share(found.gains))
-    return Section(
-        key=LEARNING_CURVE_KEY,
-        title="Learning curve (training set size)",
-        lead=(SHARES, DEV),
-        tables=tuple(tables),
-    )
+    title = "Learning curve (training set size)"
+    return Section(LEARNING_CURVE_KEY, title, (SHARES, DEV), tuple(tables))
 
 
 def _accuracy_by_share(found: LearningCurves, protocol: str) -> Table:
     ua, points = found.ua(protocol), pick(found.points, protocol=protocol)
     rows = []
     for share, values in zip(ua.index.tolist(), ua.to_numpy(), strict=True):
-        known = pick(points, train_share=share)
+        sizes = pick(points, train_share=share)[["n_train", "n_folds", "n_seeds"]]
         texts = [*map(decimal, values)]
         best = max(text for text in texts if text != ABSENT)
-        row = cells(
+        row = (
             percent(share),
-            *(count_range(known[size].round().astype(int).tolist()) for size in SIZES),
+            *(count_range(size.round().astype(int).tolist()) for _, size in sizes.items()),
             *(Cell(text, best=text == best) for text in texts),
         )
         rows.append(row)
     columns = ("Share", "Utterances", "Folds", "Seeds", *names(ua))
     title = f"{PROTOCOL_TITLES[protocol]}: UA by share of the training set"
-    return Table(title, columns, tuple(rows), (COUNTED, UTTERANCES))
-
-
-SIZES = ("n_train", "n_folds", "n_seeds")
+    return tabulate(title, columns, rows, COUNTED, UTTERANCES)
 
 
 def _gains_by_share(gains: Sequence[LearningGain]) -> Table:
-    rows = tuple(
-        cells(
+    rows = (
+        (
             *(gain.protocol, f"{gain.system} over {gain.reference}", percent(gain.share)),
             *(gain.paired.n_pairs, gain.paired.n_better, gain.paired.n_worse),
             with_interval(gain.difference, signed),
@@ -98,11 +87,8 @@ def _gains_by_share(gains: Sequence[LearningGain]) -> Table:
     )
     title = "UA gain of multi-task nets over their single-task baselines"
     columns = ("Protocol", "Systems", "Share", "Folds", "Wins", "Losses", "UA gain", "p (Holm)")
-    notes = (
-        LEARNING_CURVE_METHOD,
-        *([] if all(gain.paired.reachable for gain in gains) else [FEW]),
-    )
-    return Table(title, columns, rows, notes, text_columns=(0, 1))
+    few = "" if all(gain.paired.reachable for gain in gains) else FEW
+    return tabulate(title, columns, rows, LEARNING_CURVE_METHOD, few, text_columns=(0, 1))
 
 
 INTRO = (
@@ -124,17 +110,13 @@ def class_gains_section(summary: Summary) -> Section | None:
     """The section on subtasks; None without a multi-task net and its single-task baseline."""
     if not summary.class_gains:
         return None
-    return Section(
-        key=CLASS_GAINS_KEY,
-        title="Effect of subtasks by class",
-        lead=(INTRO,),
-        tables=tuple(map(_class_gains_table, summary.class_gains.values())),
-    )
+    tables = tuple(map(_class_gains_table, summary.class_gains.values()))
+    return Section(CLASS_GAINS_KEY, "Effect of subtasks by class", (INTRO,), tables)
 
 
 def _class_gains_table(found: Sequence[ClassGains]) -> Table:
-    rows = tuple(
-        cells(
+    rows = (
+        (
             *(gains.system, gains.reference, gains.subtasks, gains.n_folds),
             *(_gain_cell(gains, name) for name in EMOTION.classes),
         )
@@ -143,8 +125,8 @@ def _class_gains_table(found: Sequence[ClassGains]) -> Table:
     is_short = any(not gain.has_interval for gains in found for gain in gains.gains.values())
     title = f"{PROTOCOL_TITLES[found[0].protocol]}: recall gain by class"
     columns = ("System", "Baseline", "Subtasks", "Folds", *EMOTION.classes)
-    notes = (CLASS_GAINS_METHOD, TOO_FEW) if is_short else (CLASS_GAINS_METHOD,)
-    return Table(title, columns, rows, notes, text_columns=(0, 1, 2))
+    notes = (CLASS_GAINS_METHOD, TOO_FEW if is_short else "")
+    return tabulate(title, columns, rows, *notes, text_columns=(0, 1, 2))
 
 
 def _gain_cell(gains: ClassGains, name: str) -> Cell:

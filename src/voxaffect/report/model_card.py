@@ -11,29 +11,30 @@ from numpy.typing import NDArray
 from voxaffect.evaluation.comparisons import BeforeAfter
 from voxaffect.report.findings import equals
 from voxaffect.report.run_info import flatten_settings, key_value_table, settings_tables
-from voxaffect.report.table import Cell, Row, Table, cells, count, decimal, p_value, plural, signed
+from voxaffect.report.table import Cell, Table, tabulate
+from voxaffect.report.text import count, decimal, p_value, plural, signed
 
 METHOD = (
     "Cross-validation over speakers: no speaker is scored by a model adapted to them. Before: the "
     "unadapted recognizer."
 )
-GAIN = ("Before", "After", "Gain")
 
 
 def adaptation_tables(found: BeforeAfter) -> tuple[Table, Table]:
     """Scores before and after adaptation: over all predictions, and by speaker."""
+    gain = ("Before", "After", "Gain")
     rows = [_row("UA, all predictions", found.before, found.after)]
     rows += [_row(f"recall of {name}", *pair) for name, pair in found.recalls.items()]
     title = f"Adaptation, held-out speakers: {plural(found.n, 'utterance')}"
-    speakers = tuple(_row(name, *pair) for name, pair in found.speakers.items())
+    speakers = (_row(name, *pair) for name, pair in found.speakers.items())
     return (
-        Table(title, ("Measure", *GAIN), tuple(rows), (METHOD, _paired_test(found))),
-        Table("UA by speaker", ("Speaker", *GAIN), speakers),
+        tabulate(title, ("Measure", *gain), rows, METHOD, _paired_test(found)),
+        tabulate("UA by speaker", ("Speaker", *gain), speakers),
     )
 
 
-def _row(name: str, before: float, after: float) -> Row:
-    return cells(name, before, Cell(decimal(after), best=after > before), signed(after - before))
+def _row(name: str, before: float, after: float) -> tuple[str, float, Cell, str]:
+    return name, before, Cell(decimal(after), best=after > before), signed(after - before)
 
 
 def _paired_test(found: BeforeAfter) -> str:
@@ -47,8 +48,7 @@ def _paired_test(found: BeforeAfter) -> str:
 
 Card = Mapping[str, Any]
 
-SETTINGS = ("split", "audio")
-ELSEWHERE = ("history", "corpora", "made_with", "taxonomy", *SETTINGS)
+ELSEWHERE = ("history", "corpora", "made_with", "taxonomy", "split", "audio")
 """Entries of the card that are shown elsewhere, or too long for a table (taxonomy)."""
 
 
@@ -59,7 +59,7 @@ def model_card(header: Card, arrays: Mapping[str, NDArray[Any]]) -> tuple[Table,
     """
     card = header["card"]
     settings = {**header["settings"], "features": header["features"]}
-    settings |= {key: card[key] for key in SETTINGS if key in card}
+    settings |= {key: card[key] for key in ("split", "audio") if key in card}
     return (
         key_value_table("Recognizer", ("Property", "Value"), dict(_facts(header, arrays))),
         _corpora(card.get("corpora", ())),
@@ -86,9 +86,9 @@ def _facts(header: Card, arrays: Mapping[str, NDArray[Any]]) -> Iterator[tuple[s
 
 
 def _corpora(corpora: list[Card]) -> Table:
-    rows = tuple(
-        cells(c["name"], c["language"], sum(c["emotion"].values()), c["n_speakers"], c["digest"])
+    rows = [
+        [c["name"], c["language"], sum(c["emotion"].values()), c["n_speakers"], c["digest"]]
         for c in corpora
-    ) or (cells("unknown", *[None] * 4),)
+    ] or [["unknown", *[None] * 4]]
     columns = ("Corpus", "Language", "Utterances", "Speakers", "Metadata digest")
-    return Table("Training corpora", columns, rows, text_columns=(0, 1, 4))
+    return tabulate("Training corpora", columns, rows, text_columns=(0, 1, 4))

@@ -25,7 +25,8 @@ from voxaffect.report import (
     run_info,
 )
 from voxaffect.report.figures.style import INK, PAPER, RULE, Picture
-from voxaffect.report.table import PROTOCOL_TITLES, Section, escape, markdown, plural
+from voxaffect.report.table import PROTOCOL_TITLES, Section, escape, markdown
+from voxaffect.report.text import plural
 from voxaffect.version import __version__
 
 

@@ -14,10 +14,10 @@ from voxaffect.evaluation.reference_results import (
 )
 from voxaffect.evaluation.results import display_order
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report.table import ABSENT, Section, Table, cells, count, decimal, listing, signed
+from voxaffect.report.table import Section, Table, tabulate
+from voxaffect.report.text import ABSENT, count, decimal, listing, signed
 
 TITLE = "Comparison with the paper"
-NONE = "No comparison: this run has none of the paper's corpora"
 NOT_AGGREGATED = (
     "Table 4 of the paper is not compared: it pools all of the paper's corpora, and this run has "
     "different ones."
@@ -37,7 +37,8 @@ def section(run: Run, summary: Summary) -> Section | None:
     found = compare_with_paper(run, summary)
     if found is None:
         names = listing(reference_results.PAPER_CORPORA)
-        return Section("paper", TITLE, (f"{NONE} ({names}).",))
+        none = f"No comparison: this run has none of the paper's corpora ({names})."
+        return Section("paper", TITLE, (none,))
     return Section("paper", TITLE, tuple(_lead(found, summary)), tuple(_tables(found)))
 
 
@@ -72,8 +73,7 @@ def _tables(found: PaperComparison) -> Iterator[Table]:
     ):
         if any(figure.ours is not None for row in rows for figure in row.figures.values()):
             has_mean = any(row.name.startswith("mean") for row in rows)
-            notes = (MEANS,) if has_mean else ()
-            yield _table(title(number, what), head, rows, _accuracy, notes)
+            yield _table(title(number, what), head, rows, _accuracy, [MEANS] if has_mean else [])
 
 
 def _table(
@@ -87,12 +87,12 @@ def _table(
     columns = [k for k in rows[0].figures if any(r.figures[k].ours is not None for r in rows)]
     if "speakers" not in columns:
         columns = list(display_order(columns))
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for row in rows:
-        shown = [show(row.figures[column]) for column in columns]
-        for n, source in enumerate(("paper", "this run", "difference")):
-            lines.append(cells(row.name, source, *(texts[n] for texts in shown)))
-    return Table(title, (head, "Source", *columns), tuple(lines), tuple(notes), text_columns=(0, 1))
+        sources = ("paper", "this run", "difference")
+        shown = zip(sources, *(show(row.figures[column]) for column in columns), strict=True)
+        lines += [(row.name, *line) for line in shown]
+    return tabulate(title, (head, "Source", *columns), lines, *notes, text_columns=(0, 1))
 
 
 def _count(figure: PublishedAndMeasured) -> tuple[str, str, str]:

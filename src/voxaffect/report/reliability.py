@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Literal
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from voxaffect.evaluation.calibration import COVERAGES, N_BINS, Reliability
 from voxaffect.evaluation.results import PROTOCOLS
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report.table import PROTOCOL_TITLES, Section, Table, cells, decimal, signed
+from voxaffect.report.table import PROTOCOL_TITLES, Section, Table, tabulate
+from voxaffect.report.text import decimal, signed
 
 INTRO = (
     "Calibration: of predictions with a confidence of 80 %, 80 % should be correct. Selective "
@@ -38,11 +40,10 @@ TOLERANCE = 0.02
 
 def section(summary: Summary) -> Section | None:
     """The section on calibration; None without results."""
-    found = summary.reliabilities
-    if not found:
+    if not summary.reliabilities:
         return None
-    by_protocol = [[r for r in found if r.protocol == name] for name in PROTOCOLS]
-    tested = [some for some in by_protocol if some]
+    order = sorted(summary.reliabilities, key=lambda r: PROTOCOLS.index(r.protocol))
+    tested = [[*some] for _, some in groupby(order, key=lambda r: r.protocol)]
     return Section(
         key="reliability",
         title="Calibration",
@@ -81,30 +82,26 @@ def _half(found: Reliability) -> float:
 
 def measures(found: Sequence[Reliability]) -> Table:
     """Calibration measures of the systems of a protocol."""
-    rows = tuple(
-        cells(
+    rows = (
+        (
             *(r.system, m.accuracy, m.confidence, signed(m.confidence - m.accuracy)),
             *(m.equal_mass, m.equal_width, m.maximum, m.brier, m.risk_area),
         )
-        for r in found
-        for m in [r.measures]
+        for r, m in ((r, r.measures) for r in found)
     )
     columns = (
         *("System", "Accuracy", "Confidence", "Overconfidence"),
         *("ECE, equal mass", "ECE, equal width", "MCE", "Brier", "AURC"),
     )
-    title = f"{PROTOCOL_TITLES[found[0].protocol]}: calibration"
-    return Table(title, columns, rows)
+    return tabulate(f"{PROTOCOL_TITLES[found[0].protocol]}: calibration", columns, rows)
 
 
 def coverage(found: Sequence[Reliability], of: Literal["accuracy", "ua"]) -> Table:
     """Accuracy or UA of the systems of a protocol by coverage."""
-    rows = tuple(
-        cells(r.system, *np.interp(SHOWN, COVERAGES, getattr(r.coverage, of))) for r in found
-    )
+    rows = ((r.system, *np.interp(SHOWN, COVERAGES, getattr(r.coverage, of))) for r in found)
     name = "UA" if of == "ua" else "accuracy"
     title = f"{PROTOCOL_TITLES[found[0].protocol]}: {name} by coverage"
-    return Table(title, ("System", *map(_percent, SHOWN)), rows)
+    return tabulate(title, ("System", *map(_percent, SHOWN)), rows)
 
 
 def _percent(share: float) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-import numpy as np
 import pandas as pd
 
 from voxaffect.evaluation import metrics
@@ -26,23 +25,8 @@ from voxaffect.evaluation.results import (
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report import leakage
 from voxaffect.report.findings import number_of_pairs, significance
-from voxaffect.report.table import (
-    ABSENT,
-    PROTOCOL_TITLES,
-    Cell,
-    Row,
-    Section,
-    Table,
-    best_marked,
-    cells,
-    count,
-    count_cell,
-    decimal,
-    p_value,
-    plural,
-    signed,
-    with_interval,
-)
+from voxaffect.report.table import PROTOCOL_TITLES, Cell, Section, Table, best_marked, tabulate
+from voxaffect.report.text import ABSENT, count, decimal, p_value, plural, signed, with_interval
 from voxaffect.taxonomy import EMOTION, NATURALNESS
 
 METHOD = (
@@ -72,22 +56,19 @@ COMPARED = (
 def comparisons(found: Sequence[Comparison]) -> Table:
     """Paired tests of systems on the same folds."""
     columns = ("System", "Baseline", "Test set", *COMPARED)
-    rows = tuple(cells(c.system, c.reference, c.test or "all", *compared(c)) for c in found)
+    rows = ((c.system, c.reference, c.test or "all", *compared(c)) for c in found)
     texts = (0, 1, 2, 3, len(columns) - 1)
-    return Table("Paired tests on the same folds", columns, rows, notes(found), text_columns=texts)
+    title = "Paired tests on the same folds"
+    return tabulate(title, columns, rows, *notes(found), text_columns=texts)
 
 
-def compared(c: Comparison) -> Row:
+def compared(c: Comparison) -> tuple[str, ...]:
     """Cells of a comparison in the columns `COMPARED`."""
-    return cells(
+    return (
         *(number_of_pairs(c), signed(c.difference), f"{c.n_better} : {c.n_worse}"),
-        *(signed(c.effect), p_value(c.p), p_value(c.p_holm), pooled_gain(c), significance(c)),
+        *(signed(c.effect), p_value(c.p), p_value(c.p_holm)),
+        *(with_interval(c.pooled, signed), significance(c)),
     )
-
-
-def pooled_gain(c: Comparison) -> str:
-    """`+.017 [−.010, +.044]`: gain of the pooled predictions and its confidence interval."""
-    return with_interval(c.pooled, signed) if c.pooled else ABSENT
 
 
 def notes(found: Sequence[Comparison]) -> tuple[str, ...]:
@@ -100,18 +81,19 @@ def notes(found: Sequence[Comparison]) -> tuple[str, ...]:
         METHOD,
         f"Holm correction: {family} with the same test set and kind of pairs at a time.",
         EFFECT,
-        *((POOLED,) if intervals else ()),
-        *((NO_INTERVAL,) if len(intervals) < len(found) else ()),
-        *_lost_classes(max((interval.lost for interval in intervals), default=0.0)),
+        POOLED if intervals else "",
+        NO_INTERVAL if len(intervals) < len(found) else "",
+        _lost_classes(max((interval.lost for interval in intervals), default=0.0)),
     )
 
 
-def _lost_classes(most: float) -> Iterator[str]:
-    if most > 0:
-        yield (
-            f"Up to {100 * most:.1f} % of the resamples lack a class that few speakers have; their "
-            "UA is the mean recall of the other classes."
-        )
+def _lost_classes(most: float) -> str:
+    if most == 0:
+        return ""
+    return (
+        f"Up to {100 * most:.1f} % of the resamples lack a class that few speakers have; their UA "
+        "is the mean recall of the other classes."
+    )
 
 
 FOLDS = "UA of every system on every fold, by seed. Means and tests use the mean over seeds."
@@ -124,13 +106,11 @@ EPOCHS = (
 
 def per_fold(run: Run) -> Section | None:
     """UA by fold, system and seed, one table per protocol; None without results."""
-    tables = tuple(
-        _fold_table(str(protocol), own)
-        for protocol, own in folds_by_seed(run).groupby("protocol", observed=True)
-    )
-    n_rows = sum(len(table.rows) for table in tables)
+    protocols = folds_by_seed(run).groupby("protocol", observed=True)
+    tables = tuple(_fold_table(str(protocol), own) for protocol, own in protocols)
     if not tables:
         return None
+    n_rows = sum(len(table.rows) for table in tables)
     more_title = f"All folds and systems ({plural(n_rows, 'row')})"
     return Section("folds", "Results by fold", (FOLDS,), more=tables, more_title=more_title)
 
@@ -151,21 +131,19 @@ def _fold_table(protocol: str, scores: pd.DataFrame) -> Table:
     mean = ("Mean",) if len(seeds) > 1 else ()
     rows = []
     for (fold, system), own in scores.groupby(["fold", "system"], observed=True):
-        name = str(fold).removeprefix(f"{protocol}/")
-        ua = dict(zip(own["seed"], own["ua"], strict=True))
+        ua = own.set_index("seed")["ua"]
         epochs = own.dropna(subset=["kept"])[["kept", "n_epochs"]].astype(int)
-        n_dev = own["n_dev"].iloc[0]
-        shown = cells(
-            *(name, str(system), int(own["n"].iloc[0])),
-            *(ua.get(seed) for seed in seeds),
-            *([own["ua"].mean()] if mean else []),
+        n, n_dev = own[["n", "n_dev"]].iloc[0]
+        shown = (
+            *(str(fold).removeprefix(f"{protocol}/"), system, int(n), *ua.reindex(seeds)),
+            *([ua.mean()] if mean else []),
             None if pd.isna(n_dev) else int(n_dev),
             ", ".join(f"{kept}/{n}" for kept, n in epochs.to_numpy()) or None,
         )
         rows.append(shown)
     columns = ("Fold", "System", "n", *(f"Seed {s}" for s in seeds), *mean, "Dev", "Epochs")
     title = f"{PROTOCOL_TITLES[protocol]}: UA by fold"
-    return Table(title, columns, tuple(rows), (EPOCHS,), text_columns=(0, 1))
+    return tabulate(title, columns, rows, EPOCHS, text_columns=(0, 1))
 
 
 SIGNIFICANT = (
@@ -193,13 +171,16 @@ def unweighted_accuracy(summary: Summary, protocol: str) -> Table:
     for test in names(ua.index):
         marks = _marks(summary.compared(protocol, test if len(ua) > 1 else None))
         texts = [_accuracy(scores, test, s) + marks.get(s, "") for s in names(ua)]
-        rows.append(_row(scores, test, [test], texts, row(ua, test).values()))
-    means = list(_mean_rows(summary, protocol))
-    return Table(
-        title=RESULT_TITLES[protocol],
-        columns=(TEST_SET[protocol], "Chance", *names(ua)),
-        rows=(*rows, *means),
-        notes=tuple(_accuracy_notes(summary, protocol)),
+        rows.append((test, chance(scores, [test]), *_best_marked(scores, [test], texts, ua)))
+    means = []
+    for name, tests, marks in _means(summary, protocol):
+        texts = [decimal(mean) + marks.get(s, "") for s, mean in _mean(ua, tests).items()]
+        means.append((name, chance(scores, tests), *_best_marked(scores, tests, texts, ua)))
+    return tabulate(
+        RESULT_TITLES[protocol],
+        (TEST_SET[protocol], "Chance", *names(ua)),
+        [*rows, *means],
+        *_accuracy_notes(summary, protocol),
         n_last=len(means),
     )
 
@@ -214,47 +195,33 @@ def _accuracy(scores: pd.DataFrame, test: str, system: str) -> str:
     return decimal(score["ua"]) + spread + partial
 
 
-def _mean_rows(summary: Summary, protocol: str) -> Iterator[Row]:
-    scores = summary.scores[protocol]
-    all_tests = names(by_system(scores).index)
-    if protocol == "cross":
-        for style in NATURALNESS.classes:
-            tests = [test for test in all_tests if summary.styles.get(test) == style]
-            if tests:
-                yield _mean_row(scores, f"mean of {style}", tests, {})
-    if len(all_tests) > 1:
-        yield _mean_row(scores, "mean", all_tests, _marks(summary.compared(protocol)))
-
-
-def _mean_row(
-    scores: pd.DataFrame, name: str, tests: Sequence[str], marks: Mapping[str, str]
-) -> Row:
-    means = by_system(scores).loc[list(tests)].mean(skipna=False)
-    texts = [decimal(mean) + marks.get(str(system), "") for system, mean in means.items()]
-    return _row(scores, name, tests, texts, means)
-
-
-def _row(
-    scores: pd.DataFrame,
-    name: str,
-    tests: Sequence[str],
-    texts: Sequence[str],
-    values: Iterable[float],
-) -> Row:
-    return cells(name, chance(scores, tests), *_best_marked(scores, tests, texts, values))
+def _means(summary: Summary, protocol: str) -> Iterator[tuple[str, list[str], dict[str, str]]]:
+    """Summary rows: name, test sets that the mean is over, and marks of systems."""
+    tests = names(by_system(summary.scores[protocol]).index)
+    for style in NATURALNESS.classes if protocol == "cross" else ():
+        if own := [test for test in tests if summary.styles.get(test) == style]:
+            yield f"mean of {style}", own, {}
+    if len(tests) > 1:
+        yield "mean", tests, _marks(summary.compared(protocol))
 
 
 def _marks(found: Iterable[Comparison]) -> dict[str, str]:
     return {c.system: "*" for c in found if c.with_single_task and c.significant}
 
 
+def _mean(values: pd.DataFrame, tests: Sequence[str]) -> dict[str, float]:
+    """Mean over test sets by system, NaN where one lacks."""
+    means = values.loc[list(tests)].mean(skipna=False)
+    return dict(zip(names(values), means, strict=True))
+
+
 def _best_marked(
-    scores: pd.DataFrame, tests: Sequence[str], texts: Sequence[str], values: Iterable[float]
+    scores: pd.DataFrame, tests: Sequence[str], texts: Iterable[str], values: pd.DataFrame
 ) -> list[Cell]:
-    """Cells with the highest value marked, among the systems with all folds."""
-    ranked, systems = complete(scores, tests), names(by_system(scores))
-    pairs = zip(systems, values, strict=True)
-    return best_marked(texts, [v if s in ranked else None for s, v in pairs])
+    """Cells with the highest mean marked, among the systems with all folds."""
+    ranked = complete(scores, tests)
+    pairs = _mean(values, tests).items()
+    return best_marked(texts, [value if system in ranked else None for system, value in pairs])
 
 
 def _accuracy_notes(summary: Summary, protocol: str) -> Iterator[str]:
@@ -282,24 +249,24 @@ def pooled_accuracy(summary: Summary, protocol: str) -> Table:
     rows = []
     tested = {test: [test] for test in every} | ({"": every} if len(every) > 1 else {})
     for name, tests in tested.items():
-        values = ua.loc[tests].mean(skipna=False)
-        texts = [
-            _estimate(row(known, name, s)) if (name, s) in known.index else ABSENT
-            for s in names(ua)
-        ]
-        rows.append(cells(name or "mean", *_best_marked(scores, tests, texts, values)))
-    missing = known["low"].notna().sum() < len(rows) * len([*ua])
-    return Table(
-        title="UA of the pooled predictions of all folds, with 95 % CI over speakers",
-        columns=(TEST_SET[protocol], *names(ua)),
-        rows=tuple(rows),
-        notes=(INTERVAL, *((NO_INTERVAL,) if missing else ()), *_lost_classes(known["lost"].max())),
+        texts = [estimate(known, (name, system)) for system in names(ua)]
+        rows.append((name or "mean", *_best_marked(scores, tests, texts, ua)))
+    is_complete = known["low"].notna().sum() == len(rows) * ua.shape[1]
+    return tabulate(
+        "UA of the pooled predictions of all folds, with 95 % CI over speakers",
+        (TEST_SET[protocol], *names(ua)),
+        rows,
+        *(INTERVAL, "" if is_complete else NO_INTERVAL, _lost_classes(known["lost"].max())),
         n_last=int("" in tested),
     )
 
 
-def _estimate(found: Mapping[str, float]) -> str:
-    return with_interval(Estimate(found["value"], found["low"], found["high"]))
+def estimate(frame: pd.DataFrame, key: tuple[str, ...], column: str = "value") -> str:
+    """`.444 [.398, .491]` of the row of a key, absent where there is none."""
+    if key not in frame.index:
+        return ABSENT
+    found = row(frame, *key)
+    return with_interval(Estimate(found[column], found["low"], found["high"]))
 
 
 def secondary(scores: pd.DataFrame, protocol: str) -> Iterator[Table]:
@@ -307,19 +274,18 @@ def secondary(scores: pd.DataFrame, protocol: str) -> Iterator[Table]:
     titles = {"wa": "Weighted accuracy: share of correct predictions", "macro_f1": "Macro F1"}
     for column, title in titles.items():
         values = by_system(scores, column)
-        rows = tuple(
-            cells(test, *_best_marked(scores, [test], [*map(decimal, found)], found))
-            for test, found in zip(names(values.index), values.to_numpy(), strict=True)
+        rows = (
+            (test, *_best_marked(scores, [test], map(decimal, values.loc[test]), values))
+            for test in names(values.index)
         )
-        yield Table(title, (TEST_SET[protocol], *names(values)), rows)
+        yield tabulate(title, (TEST_SET[protocol], *names(values)), rows)
 
 
 def class_recalls(results: pd.DataFrame) -> Table:
     """Recall of each class by system, over all test sets of a protocol."""
     found = metrics_by(results, ["system"])[[f"recall_{name}" for name in EMOTION.classes]]
-    pairs = zip(names(found.index), found.to_numpy(), strict=True)
-    rows = tuple(cells(system, *recalls) for system, recalls in pairs)
-    return Table("Recall by class, all test sets", ("System", *EMOTION.classes), rows)
+    title, columns = "Recall by class, all test sets", ("System", *EMOTION.classes)
+    return tabulate(title, columns, found.itertuples())
 
 
 def confusion_tables(results: pd.DataFrame, protocol: str) -> Iterator[Table]:
@@ -329,23 +295,16 @@ def confusion_tables(results: pd.DataFrame, protocol: str) -> Iterator[Table]:
     index, matrices = confusions(results, by)
     for key, matrix, ua in zip(index, matrices, metrics.unweighted_accuracy(matrices), strict=True):
         name = " on ".join(reversed(key)) if isinstance(key, tuple) else key
-        rows = tuple(
-            (
-                Cell(emotion),
-                *(Cell(_share(n, x), shade=0.0 if math.isnan(x) else float(x)) for n, x in row),
-                count_cell(int(total)),
-            )
-            for emotion, row, total in zip(
-                EMOTION.classes,
-                np.stack([matrix, shares(matrix)], axis=-1),
-                matrix.sum(axis=1),
-                strict=True,
-            )
+        rows = (
+            (emotion, *map(_share, row.tolist(), share.tolist()), int(row.sum()) or None)
+            for emotion, row, share in zip(EMOTION.classes, matrix, shares(matrix), strict=True)
         )
         title = f"{number}Confusion matrix of {name}: UA {decimal(float(ua))}"
-        yield Table(title, ("True class", *EMOTION.classes, "n"), rows)
+        yield tabulate(title, ("True class", *EMOTION.classes, "n"), rows)
 
 
-def _share(n: float, share: float) -> str:
+def _share(n: int, share: float) -> Cell:
     """`.800 (8)`: share of the true class, and number of predictions."""
-    return ABSENT if math.isnan(share) else f"{decimal(share)} ({count(int(n))})"
+    if math.isnan(share):
+        return Cell(ABSENT)
+    return Cell(f"{decimal(share)} ({count(n)})", shade=share)

@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from math import isnan
+
+import pandas as pd
 
 from voxaffect.evaluation.intervals import Estimate
 from voxaffect.evaluation.robustness.robustness import Compared, Robustness
 from voxaffect.report.export import finite
 from voxaffect.report.figures.curves import robustness_picture
 from voxaffect.report.figures.style import Picture
-from voxaffect.report.table import (
-    ABSENT,
-    Cell,
-    Section,
-    Table,
-    best_marked,
-    cells,
-    csv_text,
-    decimal,
-    escape,
-    listing,
-    markdown,
-    p_value,
-    plural,
-    signed,
-    with_interval,
-)
+from voxaffect.report.table import Cell, Section, Table, best_marked, escape, markdown, tabulate
+from voxaffect.report.text import ABSENT, decimal, listing, p_value, plural, signed, with_interval
 
 TITLE = "Robustness to degraded speech"
 TRAINED = {
@@ -58,13 +45,13 @@ def robustness_section(found: Robustness | None) -> Section | None:
     """The section on robustness; None if it was not measured."""
     if found is None:
         return None
-    tables = tuple(_tables(found))
+    *tables, by_conditions, remaining = _tables(found)
     return Section(
         key="robustness",
         title=TITLE,
         lead=tuple(_lead(found)),
-        tables=tables[:-2],
-        more=tables[-2:],
+        tables=tuple(tables),
+        more=(by_conditions, remaining),
         more_title="Results by condition",
     )
 
@@ -79,12 +66,9 @@ def robustness_markdown(found: Robustness) -> tuple[str, Picture]:
     return "\n\n".join(blocks) + "\n", drawn
 
 
-def _tables(found: Robustness) -> Iterator[Table]:
-    yield summary_table(found)
-    if found.comparisons:
-        yield comparisons(found)
-    yield by_condition(found)
-    yield retained(found)
+def _tables(found: Robustness) -> list[Table]:
+    tests = [comparisons(found)] if found.comparisons else []
+    return [summary_table(found), *tests, by_condition(found), retained(found)]
 
 
 def _lead(found: Robustness) -> Iterator[str]:
@@ -100,18 +84,29 @@ def _lead(found: Robustness) -> Iterator[str]:
 
 def summary_table(found: Robustness) -> Table:
     """Clean UA, degraded UA and robustness of every system."""
-    degraded = _with_intervals([s.degraded for s in found.systems])
-    robustness = _with_intervals([s.robustness for s in found.systems])
-    rows = tuple(
-        cells(s.system, with_interval(s.clean), *marked)
+    degraded = _marked([s.degraded for s in found.systems], with_interval)
+    robustness = _marked([s.robustness for s in found.systems], with_interval)
+    rows = (
+        (s.system, s.clean, *marked)
         for s, *marked in zip(found.systems, degraded, robustness, strict=True)
     )
     columns = ("System", "Clean UA", "Degraded UA", "Robustness")
-    return Table("Accuracy on clean and degraded speech", columns, rows, tuple(_notes(found)))
+    return tabulate("Accuracy on clean and degraded speech", columns, rows, *_notes(found))
 
 
 def _notes(found: Robustness) -> Iterator[str]:
-    yield f"Chance is {decimal(found.chance)}. {_intervals(found)}"
+    speakers = plural(sum(found.n_speakers.values()), "speaker")
+    intervals = (
+        f"In brackets: 95 % bootstrap confidence intervals over {speakers}, resampled within each "
+        "corpus; none if clean UA falls to chance in more than 1 % of the resamples."
+    )
+    if not any(s.degraded.has_interval for s in found.systems):
+        corpora = plural(len(found.n_speakers), "corpus", "corpora")
+        intervals = (
+            f"No confidence intervals: too few speakers ({speakers} of {corpora}), or speakers are "
+            "unknown."
+        )
+    yield f"Chance is {decimal(found.chance)}. {intervals}"
     if found.n_seeds > 1:
         yield f"Mean over {found.n_seeds} seeds within each fold."
     if found.n_left_out:
@@ -124,24 +119,10 @@ def _notes(found: Robustness) -> Iterator[str]:
             yield f"{c.name}: {failed} could not be processed, counted as errors."
 
 
-def _intervals(found: Robustness) -> str:
-    speakers = plural(sum(found.n_speakers.values()), "speaker")
-    if not any(s.degraded.has_interval for s in found.systems):
-        corpora = plural(len(found.n_speakers), "corpus", "corpora")
-        return (
-            f"No confidence intervals: too few speakers ({speakers} of {corpora}), or speakers are "
-            "unknown."
-        )
-    return (
-        f"In brackets: 95 % bootstrap confidence intervals over {speakers}, resampled within each "
-        "corpus; none if clean UA falls to chance in more than 1 % of the resamples."
-    )
-
-
 def comparisons(found: Robustness) -> Table:
     """Paired tests of systems under the same conditions."""
-    rows = tuple(
-        cells(
+    rows = (
+        (
             *(c.system, c.reference),
             *(with_interval(e, signed) for e in (c.degraded, c.robustness)),
             *(c.n_pairs, p_value(c.p), p_value(c.p_holm), _significance(c)),
@@ -151,7 +132,7 @@ def comparisons(found: Robustness) -> Table:
     gains = ("Degraded UA gain", "Robustness gain")
     columns = ("System", "Baseline", *gains, "Folds", "p", "p (Holm)", "Result")
     title = "Paired tests under the same conditions"
-    return Table(title, columns, rows, (METHOD,), text_columns=(0, 1, 7))
+    return tabulate(title, columns, rows, METHOD, text_columns=(0, 1, 7))
 
 
 def _significance(c: Compared) -> str:
@@ -163,11 +144,11 @@ def _significance(c: Compared) -> str:
 def by_condition(found: Robustness) -> Table:
     """UA by condition and system, with the mean of each group."""
     rows = [
-        cells(c.name, c.severity, *_values([s.ua[c.name] for s in found.systems]))
+        (c.name, c.severity, *_marked([s.ua[c.name] for s in found.systems]))
         for c in found.conditions
     ]
     foot = [
-        cells(f"mean of {g}", "", *_values([s.groups[g] for s in found.systems]))
+        (f"mean of {g}", "", *_marked([s.groups[g] for s in found.systems]))
         for g in found.scored_groups
     ]
     controls = [c.name for c in found.conditions[1:] if not c.scored]
@@ -177,46 +158,43 @@ def by_condition(found: Robustness) -> Table:
     )
     columns = ("Condition", "Severity", *(s.system for s in found.systems))
     notes = (note,) if controls else ()
-    return Table("UA by condition", columns, (*rows, *foot), notes, len(foot), text_columns=(0, 1))
+    title, n_last = "UA by condition", len(foot)
+    return tabulate(title, columns, [*rows, *foot], *notes, n_last=n_last, text_columns=(0, 1))
 
 
 def retained(found: Robustness) -> Table:
     """Share of the clean UA above chance that remains, by condition."""
-    rows = tuple(
-        cells(c.name, c.group, *_values([s.retained[c.name] for s in found.systems]))
+    rows = (
+        (c.name, c.group, *_marked([s.retained[c.name] for s in found.systems]))
         for c in found.conditions[1:]
     )
     columns = ("Condition", "Group", *(s.system for s in found.systems))
     title = "Share of the clean UA above chance that remains"
-    return Table(title, columns, rows, text_columns=(0, 1))
+    return tabulate(title, columns, rows, text_columns=(0, 1))
 
 
-def _values(estimates: list[Estimate]) -> list[Cell]:
-    values = [e.value for e in estimates]
-    return best_marked([decimal(value) for value in values], values)
-
-
-def _with_intervals(estimates: list[Estimate]) -> list[Cell]:
-    return best_marked([*map(with_interval, estimates)], [e.value for e in estimates])
-
-
-HEADER = (
-    *("protocol", "system", "condition", "group", "severity", "ua", "ua_low", "ua_high"),
-    *("retained", "retained_low", "retained_high", "n_refused", "note"),
-)
+def _marked(
+    estimates: Sequence[Estimate],
+    shown: Callable[[Estimate], str] = lambda estimate: decimal(estimate.value),
+) -> list[Cell]:
+    return best_marked(map(shown, estimates), [e.value for e in estimates])
 
 
 def robustness_csv(found: Robustness) -> str:
     """One row per system and condition; the last row of a system has its means over groups."""
-    rows: list[tuple[object, ...]] = []
+    rows: list[dict[str, object]] = []
     for s in found.systems:
-        head = (found.protocol, s.system)
-        for c in found.conditions:
-            numbers = (*_numbers(s.ua[c.name]), *_numbers(s.retained[c.name]))
-            rows.append((*head, c.name, c.group, c.severity, *numbers, c.n_refused, found.note))
-        numbers = (*_numbers(s.degraded), *_numbers(s.robustness))
-        rows.append((*head, "all", "all", "mean of groups", *numbers, "", found.note))
-    return csv_text(HEADER, rows)
+        shown: list[tuple[str, str, str, Estimate, Estimate, int | str]] = [
+            (c.name, c.group, c.severity, s.ua[c.name], s.retained[c.name], c.n_refused)
+            for c in found.conditions
+        ]
+        shown.append(("all", "all", "mean of groups", s.degraded, s.robustness, ""))
+        for name, group, severity, ua, retained, n_refused in shown:
+            place = {"condition": name, "group": group, "severity": severity}
+            numbers = {**_numbers("ua", ua), **_numbers("retained", retained)}
+            row = {"protocol": found.protocol, "system": s.system, **place, **numbers}
+            rows.append({**row, "n_refused": n_refused, "note": found.note})
+    return pd.DataFrame(rows).to_csv(index=False, float_format="%.6f", lineterminator="\n")
 
 
 def robustness_json(found: Robustness) -> str:
@@ -224,6 +202,5 @@ def robustness_json(found: Robustness) -> str:
     return json.dumps(finite(asdict(found)), indent=1, ensure_ascii=False) + "\n"
 
 
-def _numbers(estimate: Estimate) -> list[str]:
-    values = (estimate.value, estimate.low, estimate.high)
-    return ["" if isnan(value) else f"{value:.6f}" for value in values]
+def _numbers(name: str, found: Estimate) -> dict[str, float]:
+    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}

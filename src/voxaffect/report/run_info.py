@@ -9,16 +9,9 @@ from typing import Any
 from voxaffect.evaluation.card import ProtocolCard, protocol_card
 from voxaffect.evaluation.compare_runs import flatten
 from voxaffect.evaluation.experiment.run import CorpusSummary, Run
-from voxaffect.report.leakage import counted, counts_text
-from voxaffect.report.table import (
-    ABSENT,
-    Section,
-    Table,
-    cells,
-    count,
-    duration,
-    listing,
-)
+from voxaffect.report.leakage import counts_text
+from voxaffect.report.table import Section, Table, tabulate
+from voxaffect.report.text import ABSENT, count, duration, listing
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
 
 KINDS = (
@@ -33,11 +26,11 @@ def overview(corpora: Sequence[CorpusSummary]) -> Table:
     total = sum((counts for _, counts, _ in rows), Counter())
     kinds = [kind for kind in KINDS if any(kind in counts for _, counts, _ in rows)]
     rows.append((("total", ""), total, sum(c.audio_s for c in corpora)))
-    return Table(
+    return tabulate(
         "Table 1. Corpora: utterances by emotion, gender and naturalness",
         ("Corpus", "Language", *kinds, "hours"),
-        tuple(counted(names, map(n.__getitem__, kinds), _hours(s)) for names, n, s in rows),
-        (f"{ABSENT}: none.",),
+        ((*names, *(n[k] or None for k in kinds), _hours(s)) for names, n, s in rows),
+        f"{ABSENT}: none.",
         n_last=1,
         text_columns=(0, 1),
     )
@@ -66,52 +59,52 @@ UNUSABLE = (
 
 def left_out(corpora: Sequence[CorpusSummary]) -> Table:
     """Excluded labels and unusable files of each corpus."""
-    rows = tuple(
-        cells(
+    rows = (
+        (
             *(c.name, c.n_found, c.n_utterances),
             *(counts_text(counts) or "none" for counts in (c.excluded, c.problems)),
         )
         for c in corpora
     )
     columns = ("Corpus", "Found", "Used", "Excluded labels", "Unusable files")
-    return Table("Excluded data", columns, rows, (FOUND, UNUSABLE), text_columns=(0, 3, 4))
+    return tabulate("Excluded data", columns, rows, FOUND, UNUSABLE, text_columns=(0, 3, 4))
 
 
 def corpora_section(corpora: Sequence[CorpusSummary]) -> Section:
     """Contents, excluded data, licenses and citations of the corpora."""
-    rows = tuple(cells(c.name, c.title, c.license, c.citation, c.digest) for c in corpora)
+    rows = ((c.name, c.title, c.license, c.citation, c.digest) for c in corpora)
     columns = ("Corpus", "Title", "License", "Citation", "Metadata digest")
     return Section(
         key="corpora",
         title="Corpora",
         tables=(overview(corpora), left_out(corpora)),
-        more=(Table("Data sources", columns, rows, text_columns=range(5)),),
+        more=(tabulate("Data sources", columns, rows, text_columns=range(5)),),
         more_title="Titles, licenses, citations and digests",
     )
 
 
 def protocol_section(run: Run) -> Section:
     """Failures, protocol card, settings and versions."""
-    columns: tuple[str, ...] = ("Corpus", "Utterances", "Speakers", "Metadata digest")
-    rows = tuple(cells(c.name, c.n_utterances, c.n_speakers, c.digest) for c in run.corpora)
-    corpora = Table("Protocol card: corpora", columns, rows, text_columns=(0, 3))
-    tables = [card(protocol_card(run)), corpora]
+    result = ("Fold", "System", "Seed")
+    keys = ["fold", "system", "seed"]
+    tables = []
+    if run.failures:
+        failures = ([str(f.get(key, ABSENT)) for key in (*keys, "reason")] for f in run.failures)
+        columns = (*result, "Reason")
+        tables.append(tabulate("Failed folds", columns, failures, text_columns=range(4)))
     restarted = run.trainings[run.trainings["restarted"].fillna("") != ""]
     if len(restarted):
-        columns = ("Fold", "System", "Seed", "Failure of the first training")
-        keys = ["fold", "system", "seed", "restarted"]
-        rows = tuple(cells(*map(str, row)) for row in restarted[keys].to_numpy())
+        failed = restarted[[*keys, "restarted"]].astype(str).to_numpy()
+        columns = (*result, "Failure of the first training")
         title = "Trainings restarted with another seed"
-        tables.insert(0, Table(title, columns, rows, text_columns=range(4)))
-    if run.failures:
-        columns = ("Fold", "System", "Seed", "Reason")
-        keys = [name.lower() for name in columns]
-        rows = tuple(cells(*(str(f.get(key, ABSENT)) for key in keys)) for f in run.failures)
-        tables.insert(0, Table("Failed folds", columns, rows, text_columns=range(4)))
+        tables.append(tabulate(title, columns, failed, text_columns=range(4)))
+    columns = ("Corpus", "Utterances", "Speakers", "Metadata digest")
+    rows = ((c.name, c.n_utterances, c.n_speakers, c.digest) for c in run.corpora)
+    corpora = tabulate("Protocol card: corpora", columns, rows, text_columns=(0, 3))
     return Section(
         key="making",
         title="Experiment details",
-        tables=tuple(tables),
+        tables=(*tables, card(protocol_card(run)), corpora),
         more=settings_tables(run.settings, run.versions),
         more_title="Settings and versions",
     )
@@ -137,15 +130,14 @@ def card(found: ProtocolCard) -> Table:
         "Wall time": duration(found.wall_s),
         "Training and test time, all results": duration(found.computing_s),
     }
-    return key_value_table("Protocol card", ("Item", "Value"), values, (DIGESTS,))
+    return key_value_table("Protocol card", ("Item", "Value"), values, DIGESTS)
 
 
 def key_value_table(
-    title: str, columns: tuple[str, str], values: Mapping[str, object], notes: tuple[str, ...] = ()
+    title: str, columns: tuple[str, str], values: Mapping[str, str], *notes: str
 ) -> Table:
     """Names with values, such as settings and versions."""
-    rows = tuple(cells(name, str(value)) for name, value in values.items())
-    return Table(title, columns, rows, notes, text_columns=(0, 1))
+    return tabulate(title, columns, values.items(), *notes, text_columns=(0, 1))
 
 
 def settings_tables(settings: Mapping[str, Any], versions: Mapping[str, str]) -> tuple[Table, ...]:

@@ -23,7 +23,7 @@ from voxaffect.report.findings import findings
 from voxaffect.report.groups import groups_csv
 from voxaffect.report.page import Download, html_page, markdown_page, sections
 from voxaffect.report.robustness import robustness_section
-from voxaffect.report.table import Section, csv_text, escape, markdown, named_tables
+from voxaffect.report.table import Section, escape, markdown, named_tables
 from voxaffect.taxonomy import EMOTION
 
 
@@ -57,12 +57,11 @@ def _folder_name(part: str) -> str:
 def terminal_markdown(summary: Summary) -> str:
     """Note, Tables 1 to 4 and findings as Markdown."""
     run = summary.run
+    pooled = run.results[run.results["protocol"] == "aggregated"]
     shown = [
         run_info.overview(run.corpora),
         *(result_tables.unweighted_accuracy(summary, protocol) for protocol in summary.scores),
-        *result_tables.confusion_tables(
-            run.results[run.results["protocol"] == "aggregated"], "aggregated"
-        ),
+        *result_tables.confusion_tables(pooled, "aggregated"),
     ]
     note = [f"> {escape(run.note)}"] if run.note else []
     text = "\n".join(f"- {escape(finding)}" for finding in findings(run, summary))
@@ -73,7 +72,7 @@ def write_report(summary: Summary, out: Path, robustness: Robustness | None = No
     """Write the report of a run.
 
     Args:
-        summary: summary of a complete or incomplete run.
+        summary: of a complete or incomplete run.
         out: folder; files of an earlier report in it are replaced.
         robustness: results on degraded speech, if measured.
 
@@ -83,9 +82,8 @@ def write_report(summary: Summary, out: Path, robustness: Robustness | None = No
         `amounts.csv` if it has learning curves, and `figures/*.svg`.
     """
     run = summary.run
-    pictures = draw_all(run, summary)
-    if robustness is not None:
-        pictures = (*pictures, robustness_picture(robustness))
+    more = () if robustness is None else (robustness_picture(robustness),)
+    pictures = (*draw_all(run, summary), *more)
     text = findings(run, summary)
     parts = sections(run, summary, pictures, robustness_section(robustness))
     files = downloads(run, summary, text, parts)
@@ -123,9 +121,7 @@ def downloads(
 def utterances_csv(results: pd.DataFrame) -> str:
     """One row per test utterance, with what is known of it."""
     rows = results.drop_duplicates("utterance")[["utterance", *FACTS]]
-    rows = rows.assign(
-        duration_s=rows["duration_s"].round(3), snr_db=rows["snr_db"].round(2)
-    ).rename(columns={"utterance": "id"})
+    rows = rows.round({"duration_s": 3, "snr_db": 2}).rename(columns={"utterance": "id"})
     return rows.to_csv(index=False, lineterminator="\n")
 
 
@@ -147,14 +143,10 @@ def curves_csv(trainings: pd.DataFrame, note: str = "") -> str:
     names = ["protocol", "fold", "system", "seed"]
     found = histories(trainings)
     rows = [
-        (
-            *(getattr(training, name) for name in names),
-            epoch.number,
-            *(f"{getattr(epoch, name):.6g}" for name in EPOCH_FIELDS),
-            int(epoch.number == history.best),
-            note,
-        )
-        for training, history in zip(trainings.loc[found.index].itertuples(), found, strict=True)
+        (*training, epoch.number, *values, int(epoch.number == history.best), note)
+        for training, history in zip(trainings.loc[found.index, names].values, found, strict=True)
         for epoch in history.epochs
+        for values in [[f"{getattr(epoch, name):.6g}" for name in EPOCH_FIELDS]]
     ]
-    return csv_text((*names, "epoch", *EPOCH_FIELDS, "kept", "note"), rows)
+    columns = [*names, "epoch", *EPOCH_FIELDS, "kept", "note"]
+    return pd.DataFrame(rows, columns=columns).to_csv(index=False, lineterminator="\n")

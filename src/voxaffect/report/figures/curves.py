@@ -29,7 +29,7 @@ from voxaffect.report.figures.style import (
     picture,
     style_axes,
 )
-from voxaffect.report.table import percent, plural
+from voxaffect.report.text import percent, plural
 
 HALF_BAND = 0.4
 """Half the height of a band that stands for all trainings; rows have a height of 1."""

@@ -50,7 +50,8 @@ from voxaffect.report.figures.style import (
     picture,
     style_axes,
 )
-from voxaffect.report.table import PROTOCOL_TITLES, count, decimal, signed
+from voxaffect.report.table import PROTOCOL_TITLES
+from voxaffect.report.text import count, decimal, signed
 from voxaffect.taxonomy import EMOTION
 
 MEAN_COLOR = "#2a7fb8"
