@@ -13,9 +13,9 @@ from voxaffect.evaluation.learning_curve import learning_curves
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report import learning_curve
 from voxaffect.report.figures.draw import (
+    CLASS_GAINS_CAPTION,
     CLASS_GAINS_KEY,
     class_gains,
-    class_gains_caption,
     draw_all,
 )
 from voxaffect.report.figures.style import STYLE, Picture, picture
@@ -149,7 +149,7 @@ def test_figure_has_classes_and_systems() -> None:
                 drawn = picture(
                     "gains",
                     CLASS_GAINS_KEY,
-                    class_gains_caption(scores.protocol),
+                    CLASS_GAINS_CAPTION.format(PROTOCOL_TITLES[scores.protocol]),
                     class_gains(found),
                     NOTE,
                 )

@@ -15,12 +15,10 @@ MAX_NAMES = 6
 """Most names listed in a sentence."""
 
 
-def comparison_markdown(
-    found: RunsCompared, names: tuple[str, str], run_notes: Sequence[str]
-) -> str:
+def comparison_markdown(found: RunsCompared, names: tuple[str, str], notes: Sequence[str]) -> str:
     """The comparison of runs A and B with these names in full, below the notes of the runs."""
     text = "\n".join(f"- {escape(sentence)}" for sentence in describe_comparison(found, names))
-    quoted = [f"> {escape(note)}" for note in dict.fromkeys(run_notes) if note]
+    quoted = [f"> {escape(note)}" for note in dict.fromkeys(notes) if note]
     shown = (differences_table(found), *gains_tables(found))
     return "\n\n".join(["# Comparison of two runs", *quoted, text, *map(markdown, shown)]) + "\n"
 

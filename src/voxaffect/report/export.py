@@ -49,6 +49,8 @@ SPECIAL = {
     "\N{NO-BREAK SPACE}": "~",
 }
 _ESCAPES = str.maketrans(SPECIAL)
+SCHEMA = 1
+"""Format version, raised for incompatible changes; new keys alone are compatible."""
 
 
 def latex_document(tables: Iterable[tuple[str, Table]], note: str = "") -> str:
@@ -106,23 +108,16 @@ def _line(texts: Iterable[str]) -> str:
     return " & ".join(texts) + r" \\"
 
 
-SCHEMA = 1
-"""Format version, raised for incompatible changes; new keys alone are compatible."""
-
-
 def report_json(
     run: Run, summary: Summary, findings: Sequence[str], sections: Sequence[Section]
 ) -> str:
     """The report as JSON, one record per line; undefined numbers (NaN) are null.
 
     Keys:
-        schema, voxaffect, note, findings: format version, program version, note, sentences.
+        schema, voxaffect: versions of the format and the program.
         card, settings, versions, corpora, failures: how the run was made.
-        scores: UA (mean over folds, `sd` over folds) and measures of the pooled predictions of
-            every system on every test set of every protocol.
-        comparisons: every paired test.
+        scores: UA (mean over folds, `sd` over folds) and measures of the pooled predictions.
         folds: UA by seed of every system on every fold.
-        confusions: confusion matrix of every system on every test set, in counts and shares.
         tables: all tables of the report with their cells as text.
     """
     parts: dict[str, Any] = {

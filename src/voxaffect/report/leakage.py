@@ -31,6 +31,21 @@ MATCHING = (
     "Recordings match if their decoded samples are equal; copies at another sample rate or from a "
     "lossy format are not detected."
 )
+KINDS = ("speakers", "sentences", "sessions", "files", *COPIES)
+SHARED_COUNTS = (
+    "Cells: number shared of the number in the set; a range if folds differ. "
+    f"{ABSENT}: names unknown, or duplicates not checked."
+)
+DUPLICATES = (
+    "Duplicates: utterances whose audio is also in the training data, byte for byte. "
+    "Near-duplicates: utterances whose frames match training data (mean concordance of at least "
+    ".85), such as trimmed or re-encoded copies; copies over a telephone line or in audible noise "
+    "are not detected. Files: recordings with segments in both sets."
+)
+TEST_SET_USE = (
+    "The test set is used only once, for the final scores. Features are standardized with the mean "
+    "and standard deviation of the training set of the fold."
+)
 
 
 def tables(found: Overlaps) -> tuple[Table, ...]:
@@ -147,23 +162,6 @@ def shared(pairs: Sequence[Pair]) -> Table:
         *(note, MATCHING),
         text_columns=(0, 1, 2),
     )
-
-
-KINDS = ("speakers", "sentences", "sessions", "files", *COPIES)
-SHARED_COUNTS = (
-    "Cells: number shared of the number in the set; a range if folds differ. "
-    f"{ABSENT}: names unknown, or duplicates not checked."
-)
-DUPLICATES = (
-    "Duplicates: utterances whose audio is also in the training data, byte for byte. "
-    "Near-duplicates: utterances whose frames match training data (mean concordance of at least "
-    ".85), such as trimmed or re-encoded copies; copies over a telephone line or in audible noise "
-    "are not detected. Files: recordings with segments in both sets."
-)
-TEST_SET_USE = (
-    "The test set is used only once, for the final scores. Features are standardized with the mean "
-    "and standard deviation of the training set of the fold."
-)
 
 
 def note(run: Run, protocol: str) -> str:

@@ -44,6 +44,19 @@ LEARNING_CURVE_METHOD = (
     "over folds, Holm-corrected for all rows of the protocol."
 )
 FEW = f"p = {ABSENT}: too few folds differ to reach p ≤ .05."
+INTRO = (
+    "The paper leaves open how subtasks affect the recognition of each emotion. Here the recall of "
+    "each class by a multi-task net is compared with that of its single-task baseline."
+)
+CLASS_GAINS_METHOD = (
+    "Difference in recall on the same fold, seeds averaged first, mean over all folds with a 95 % "
+    "bootstrap confidence interval over speakers. Bold: the interval excludes zero; without any "
+    "effect, one interval in twenty does so by chance."
+)
+TOO_FEW = (
+    "Without interval: speakers are unknown, or fewer than "
+    f"{MIN_DEGREES_OF_FREEDOM} more than their corpora."
+)
 
 
 def learning_curve_section(found: LearningCurves | None) -> Section | None:
@@ -89,21 +102,6 @@ def _gains_by_share(gains: Sequence[LearningGain]) -> Table:
     columns = ("Protocol", "Systems", "Share", "Folds", "Wins", "Losses", "UA gain", "p (Holm)")
     few = "" if all(gain.paired.reachable for gain in gains) else FEW
     return tabulate(title, columns, rows, LEARNING_CURVE_METHOD, few, text_columns=(0, 1))
-
-
-INTRO = (
-    "The paper leaves open how subtasks affect the recognition of each emotion. Here the recall of "
-    "each class by a multi-task net is compared with that of its single-task baseline."
-)
-CLASS_GAINS_METHOD = (
-    "Difference in recall on the same fold, seeds averaged first, mean over all folds with a 95 % "
-    "bootstrap confidence interval over speakers. Bold: the interval excludes zero; without any "
-    "effect, one interval in twenty does so by chance."
-)
-TOO_FEW = (
-    "Without interval: speakers are unknown, or fewer than "
-    f"{MIN_DEGREES_OF_FREEDOM} more than their corpora."
-)
 
 
 def class_gains_section(summary: Summary) -> Section | None:

@@ -18,6 +18,9 @@ METHOD = (
     "Cross-validation over speakers: no speaker is scored by a model adapted to them. Before: the "
     "unadapted recognizer."
 )
+Card = Mapping[str, Any]
+ELSEWHERE = ("history", "corpora", "made_with", "taxonomy", "split", "audio")
+"""Entries of the card that are shown elsewhere, or too long for a table (taxonomy)."""
 
 
 def adaptation_tables(found: BeforeAfter) -> tuple[Table, Table]:
@@ -44,12 +47,6 @@ def _paired_test(found: BeforeAfter) -> str:
     if not paired.reachable:
         return f"{text}; too few speakers for a test."
     return f"{text} (Wilcoxon signed-rank test, p {equals(p_value(paired.p))})."
-
-
-Card = Mapping[str, Any]
-
-ELSEWHERE = ("history", "corpora", "made_with", "taxonomy", "split", "audio")
-"""Entries of the card that are shown elsewhere, or too long for a table (taxonomy)."""
 
 
 def model_card(header: Card, arrays: Mapping[str, NDArray[Any]]) -> tuple[Table, ...]:

@@ -29,6 +29,20 @@ from voxaffect.report.table import PROTOCOL_TITLES, Section, escape, markdown
 from voxaffect.report.text import plural
 from voxaffect.version import __version__
 
+INTRO = {
+    "within": "Recognition of unseen speakers of a known corpus: each speaker is held out of "
+    "training once.",
+    "cross": "Recognition in an unseen corpus: each corpus is held out of training once.",
+    "aggregated": "All corpora are shuffled and 10 % is held out. Training and test set share "
+    "speakers and recording conditions, so these results do not apply to new speakers.",
+}
+TITLE = "Speech emotion recognition across corpora"
+LONG = 40
+"""Most rows of a table that is shown at full height, and in Markdown at all."""
+
+SCHEME = {INK: "var(--ink)", RULE: "var(--rule)", PAPER: "var(--paper)"}
+"""Colors of figures -> variables of the style sheet, which has a light and a dark scheme."""
+
 
 @dataclass(frozen=True)
 class Download:
@@ -42,17 +56,7 @@ class Download:
     @property
     def packed(self) -> str:
         """The text as base64 of gzip: a tenth of its size, and without HTML markup."""
-        packed = gzip.compress(self.text.encode("utf-8"), compresslevel=9, mtime=0)
-        return base64.b64encode(packed).decode("ascii")
-
-
-INTRO = {
-    "within": "Recognition of unseen speakers of a known corpus: each speaker is held out of "
-    "training once.",
-    "cross": "Recognition in an unseen corpus: each corpus is held out of training once.",
-    "aggregated": "All corpora are shuffled and 10 % is held out. Training and test set share "
-    "speakers and recording conditions, so these results do not apply to new speakers.",
-}
+        return base64.b64encode(gzip.compress(self.text.encode(), 9, mtime=0)).decode()
 
 
 def sections(
@@ -84,13 +88,11 @@ def _protocol_section(name: str, summary: Summary) -> Section:
     if scores is None:
         return Section(name, PROTOCOL_TITLES[name], ("No results for this protocol.",))
     results = summary.run.results[summary.run.results["protocol"] == name]
-    tables = [result_tables.unweighted_accuracy(summary, name)]
-    more = [*result_tables.secondary(scores, name), result_tables.class_recalls(results)]
-    pooled = result_tables.pooled_accuracy(summary, name)
-    if summary.pooled[name]["low"].notna().any():
-        tables.append(pooled)
-    else:
-        more.insert(0, pooled)
+    pooled = [result_tables.pooled_accuracy(summary, name)]
+    has_intervals = summary.pooled[name]["low"].notna().any()
+    tables = [result_tables.unweighted_accuracy(summary, name), *(pooled if has_intervals else [])]
+    more = [] if has_intervals else pooled
+    more += [*result_tables.secondary(scores, name), result_tables.class_recalls(results)]
     if found := [c for c in summary.compared(name) if c.n_pairs > 1]:
         tables.append(result_tables.comparisons(found))
     others = [c for c in summary.by_other_units if c.protocol == name]
@@ -106,14 +108,6 @@ def _protocol_section(name: str, summary: Summary) -> Section:
         more=tuple(more),
         more_title="Other measures, recall by class, and confusion matrices",
     )
-
-
-TITLE = "Speech emotion recognition across corpora"
-LONG = 40
-"""Most rows of a table that is shown at full height, and in Markdown at all."""
-
-SCHEME = {INK: "var(--ink)", RULE: "var(--rule)", PAPER: "var(--paper)"}
-"""Colors of figures -> variables of the style sheet, which has a light and a dark scheme."""
 
 
 def html_page(
@@ -144,10 +138,9 @@ def html_page(
 def counts(run: Run) -> str:
     """Size of a run in one line."""
     card = protocol_card(run)
-    n_systems, n_seeds = len(card.systems), len(card.seeds)
-    numbers = {"result": card.n_results, "fold": card.n_folds, "system": n_systems, "seed": n_seeds}
-    corpora = plural(len(run.corpora), "corpus", "corpora")
-    return " \N{MIDDLE DOT} ".join([*(plural(n, one) for one, n in numbers.items()), corpora])
+    numbers = (card.n_results, card.n_folds, len(card.systems), len(card.seeds))
+    counted = map(plural, numbers, ("result", "fold", "system", "seed"))
+    return " \N{MIDDLE DOT} ".join([*counted, plural(len(run.corpora), "corpus", "corpora")])
 
 
 def inline(picture: Picture) -> str:
@@ -165,13 +158,11 @@ def markdown_page(run: Run, findings: Sequence[str], sections: Sequence[Section]
     blocks = [f"# {TITLE}", counts(run), *note]
     blocks.append("\n".join(f"- {escape(text)}" for text in findings))
     for section in sections:
-        blocks += [f"## {section.title}", *map(escape, section.lead)]
-        if section.tables or section.more:
-            blocks += note
-        for table in (*section.tables, *section.more):
-            where = (
-                f"{plural(len(table.rows), 'row')}: see report.html, tables.tex and report.json."
-            )
+        tables = (*section.tables, *section.more)
+        blocks += [f"## {section.title}", *map(escape, section.lead), *(note if tables else [])]
+        for table in tables:
+            n_rows = plural(len(table.rows), "row")
+            where = f"{n_rows}: see report.html, tables.tex and report.json."
             long = f"**{escape(table.title)}**\n\n{where}"
             blocks.append(long if len(table.body) > LONG else markdown(table).rstrip())
         blocks += [f"![{escape(p.caption)}](figures/{p.name}.svg)" for p in section.pictures]

@@ -18,6 +18,18 @@ KINDS = (
     *("speakers", *EMOTION.classes, *GENDER.classes, "gender unknown"),
     *(*NATURALNESS.classes, "style unknown", "utterances"),
 )
+FOUND = (
+    "Found: utterances with a label and a file. A label is excluded if the taxonomy in the "
+    "settings maps it to none of the four classes."
+)
+UNUSABLE = (
+    "Files: those the loader cannot use, by kind, and recordings without features (silent, too "
+    "short or unreadable). The commands `corpora check` and `corpora overlap` list them."
+)
+DIGESTS = (
+    "Runs with equal digests agree in: corpora (utterances used and their metadata), folds (test "
+    "utterances of each fold), settings (all of them)."
+)
 
 
 def overview(corpora: Sequence[CorpusSummary]) -> Table:
@@ -45,16 +57,6 @@ def _inventory(corpus: CorpusSummary) -> Counter[str]:
 
 def _hours(seconds: float) -> str:
     return f"{seconds / 3600:.2f}" if seconds else ABSENT
-
-
-FOUND = (
-    "Found: utterances with a label and a file. A label is excluded if the taxonomy in the "
-    "settings maps it to none of the four classes."
-)
-UNUSABLE = (
-    "Files: those the loader cannot use, by kind, and recordings without features (silent, too "
-    "short or unreadable). The commands `corpora check` and `corpora overlap` list them."
-)
 
 
 def left_out(corpora: Sequence[CorpusSummary]) -> Table:
@@ -108,12 +110,6 @@ def protocol_section(run: Run) -> Section:
         more=settings_tables(run.settings, run.versions),
         more_title="Settings and versions",
     )
-
-
-DIGESTS = (
-    "Runs with equal digests agree in: corpora (utterances used and their metadata), folds (test "
-    "utterances of each fold), settings (all of them)."
-)
 
 
 def card(found: ProtocolCard) -> Table:

@@ -19,20 +19,14 @@ PROTOCOL_TITLES = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a table.
+    """One cell of a table; the best are the highest of a row, or significant.
 
-    Args:
-        text: as shown.
-        best: whether it is the highest value of its row, or significant.
-        shade: darkness of the background, 0 to 1, for tables shown as heat maps.
+    Its shade is the darkness of its background, 0 to 1, in tables shown as heat maps.
     """
 
     text: str
     best: bool = False
     shade: float = 0.0
-
-
-Row = tuple[Cell, ...]
 
 
 def cell(value: object) -> Cell:
@@ -59,8 +53,7 @@ class Table:
 
     Args:
         title: one line.
-        columns: column names; the first column names the rows.
-        rows: one cell per column each.
+        columns: their names; the first column names the rows.
         notes: sentences below the table.
         n_last: number of summary rows at the end.
         text_columns: indices of the columns with text; the others hold numbers.
@@ -68,18 +61,18 @@ class Table:
 
     title: str
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
     n_last: int = 0
     text_columns: Collection[int] = (0,)
 
     @property
-    def body(self) -> tuple[Row, ...]:
+    def body(self) -> tuple[tuple[Cell, ...], ...]:
         """Rows without the summary rows."""
         return self.rows[: len(self.rows) - self.n_last]
 
     @property
-    def foot(self) -> tuple[Row, ...]:
+    def foot(self) -> tuple[tuple[Cell, ...], ...]:
         """Summary rows."""
         return self.rows[len(self.rows) - self.n_last :]
 

@@ -26,16 +26,16 @@ from voxaffect.report.robustness import robustness_section
 from voxaffect.report.table import Section, escape, markdown, named_tables
 from voxaffect.taxonomy import EMOTION
 
+IDENTITY = ["protocol", "fold", "test_name", "system", "seed", "settings_digest"]
+MEASURES = ["n", "ua", "wa", "macro_f1", *(f"recall_{name}" for name in EMOTION.classes)]
+EPOCH_FIELDS = ["train_loss", "dev_loss", "dev_ua", "frames_per_s"]
+
 
 def write_events(trainings: pd.DataFrame, out: Path) -> Path:
-    """Write the training curves of all results for TensorBoard.
-
-    Args:
-        trainings: of a run; those without epochs are skipped.
-        out: folder of the report.
+    """Write the training curves of a run for TensorBoard, of all trainings with epochs.
 
     Returns:
-        `tensorboard/` in it, with a folder `<fold>/<system>-<seed>/` for each training.
+        Folder `tensorboard/` in `out`, with `<fold>/<system>-<seed>/` for each training.
 
     Raises:
         TrainingError: TensorBoard is not installed.
@@ -71,10 +71,7 @@ def terminal_markdown(summary: Summary) -> str:
 def write_report(summary: Summary, out: Path, robustness: Robustness | None = None) -> list[Path]:
     """Write the report of a run.
 
-    Args:
-        summary: of a complete or incomplete run.
-        out: folder; files of an earlier report in it are replaced.
-        robustness: results on degraded speech, if measured.
+    The run may be incomplete. Files of an earlier report in the folder `out` are replaced.
 
     Returns:
         The files, `report.html` first, then `report.md`, `curves.csv`, `results.csv`,
@@ -123,11 +120,6 @@ def utterances_csv(results: pd.DataFrame) -> str:
     rows = results.drop_duplicates("utterance")[["utterance", *FACTS]]
     rows = rows.round({"duration_s": 3, "snr_db": 2}).rename(columns={"utterance": "id"})
     return rows.to_csv(index=False, lineterminator="\n")
-
-
-IDENTITY = ["protocol", "fold", "test_name", "system", "seed", "settings_digest"]
-MEASURES = ["n", "ua", "wa", "macro_f1", *(f"recall_{name}" for name in EMOTION.classes)]
-EPOCH_FIELDS = ["train_loss", "dev_loss", "dev_ua", "frames_per_s"]
 
 
 def results_csv(results: pd.DataFrame, trainings: pd.DataFrame, note: str = "") -> str:

@@ -16,9 +16,9 @@ from voxaffect.evaluation.curves import Curves
 from voxaffect.evaluation.learning_curve import LearningCurves
 from voxaffect.evaluation.robustness.robustness import Condition, Robustness, SystemRobustness
 from voxaffect.report.figures.style import (
-    DASHED,
     INK,
     PAPER,
+    REFERENCE,
     STYLE,
     UNIT_TICKS,
     Picture,
@@ -33,6 +33,20 @@ from voxaffect.report.text import percent, plural
 
 HALF_BAND = 0.4
 """Half the height of a band that stands for all trainings; rows have a height of 1."""
+
+LEARNING_CURVE_KEY = "amounts"
+"""Key of the section of these figures."""
+
+SCORES = "UA by share of the training set, mean over seeds, folds and test sets."
+GAINS = (
+    " Right: UA gain of each multi-task net over its single-task baseline at the same share, mean "
+    "over folds with 95 % confidence interval over speakers (if there are enough)."
+)
+ROBUSTNESS_CAPTION = (
+    "UA by condition, one line per system. The first mark of each panel is clean speech; lines "
+    "connect severities of one degradation, from mild to severe; the dashed line is chance."
+)
+INCHES_PER_CONDITION = 0.26
 
 
 def training_caption(systems: Sequence[Curves]) -> str:
@@ -98,16 +112,6 @@ def _mean(panel: Axes, place: int, curves: Curves, name: str) -> None:
     panel.scatter([kept], [at], s=34, edgecolor=PAPER, zorder=3, **style)
 
 
-LEARNING_CURVE_KEY = "amounts"
-"""Key of the section of these figures."""
-
-SCORES = "UA by share of the training set, mean over seeds, folds and test sets."
-GAINS = (
-    " Right: UA gain of each multi-task net over its single-task baseline at the same share, mean "
-    "over folds with 95 % confidence interval over speakers (if there are enough)."
-)
-
-
 def learning_curve_caption(found: LearningCurves, protocol: str) -> str:
     """Caption of `learning_curve`."""
     return SCORES + (GAINS if found.gains_of(protocol) else "")
@@ -143,13 +147,6 @@ def learning_curve(found: LearningCurves, protocol: str) -> Figure:
     return figure
 
 
-ROBUSTNESS_CAPTION = (
-    "UA by condition, one line per system. The first mark of each panel is clean speech; lines "
-    "connect severities of one degradation, from mild to severe; the dashed line is chance."
-)
-INCHES_PER_CONDITION = 0.26
-
-
 def robustness_picture(found: Robustness) -> Picture:
     """The robustness figure as SVG."""
     with mpl.rc_context(STYLE):
@@ -166,7 +163,7 @@ def robustness(found: Robustness) -> Figure:
     ratios = {"width_ratios": widths}
     figure.subplots(1, len(groups), squeeze=False, sharey=True, gridspec_kw=ratios)
     for panel, group in zip(figure.axes, groups, strict=True):
-        panel.axhline(found.chance, color=INK, linewidth=0.8, linestyle=DASHED)
+        panel.axhline(found.chance, **REFERENCE)
         for place, system in enumerate(found.systems):
             _lines(panel, system, group, place)
         names = [CLEAN, *(c.name for c in group)]

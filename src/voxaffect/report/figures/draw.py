@@ -34,11 +34,8 @@ from voxaffect.evaluation.summary import Summary
 from voxaffect.report.colors import CLASS_COLORS
 from voxaffect.report.figures import curves
 from voxaffect.report.figures.style import (
-    COLORS,
-    DASHED,
-    INK,
-    MARKERS,
     PAPER,
+    REFERENCE,
     RULE,
     STYLE,
     UNIT_TICKS,
@@ -59,6 +56,45 @@ ACCURACY_CAPTION = (
     "UA by test set and system. Diamond: mean; dots: folds (seeds if there is one fold); dashed "
     "line: chance."
 )
+CLASS_GAINS_KEY = "class-gains"
+"""Key of the section of these figures."""
+
+CLASS_GAINS_CAPTION = (
+    "{}: recall gain of each multi-task net over its single-task baseline, mean over folds with "
+    "95 % confidence interval over speakers (if there are enough). Filled: the interval excludes "
+    "zero."
+)
+SHADES = LinearSegmentedColormap.from_list("shades", ["#f4f8fb", "#08519c"])
+DARK = 0.76
+"""Share above which white text has more contrast than black; both have 4.5 here."""
+
+NEAR_WHITE = "#fefefe"
+"""Not `PAPER`, which the page replaces in its dark scheme."""
+
+INCHES_PER_CELL = 0.42
+CONFUSIONS_CAPTION = (
+    "Confusion matrices by system, with UA: {}. Rows: true class; columns: predicted class. Cells: "
+    "percent of the true class, and number of predictions below it."
+)
+MAX_SYSTEMS = 4
+"""Most systems drawn: the first of the tables."""
+
+GROUPS_CAPTION = (
+    "UA by group, at most the first four systems of the tables. Lines: 95 % confidence intervals "
+    "over speakers. Hollow marks: groups that are too small to compare, or unknown. Last panel: "
+    "one dot per speaker with enough utterances."
+)
+HIGH_LEVEL_CAPTION = (
+    "Figure 2. The 16 high-level features of the test utterances of the pooled corpora in two "
+    "dimensions (t-SNE, one model each; the paper also shows training utterances). Axes have no "
+    "unit: only distances between close points are meaningful."
+)
+RELIABILITY_CAPTION = (
+    f"At most the first four systems of the tables. Left: accuracy in {N_BINS} bins of equal mass "
+    "by mean confidence; the dashed line is perfect calibration, points below it are "
+    "overconfident. Middle and right: accuracy and UA by coverage, if only the most confident "
+    "predictions are kept."
+)
 
 
 def accuracy(scores: pd.DataFrame, results: pd.DataFrame) -> Figure:
@@ -68,7 +104,7 @@ def accuracy(scores: pd.DataFrame, results: pd.DataFrame) -> Figure:
     figure, panels = grid(len(tests), 3, 2.6, 0.62 + 0.24 * len(systems))
     by_fold, by_seed = fold_scores(results), metrics_by(results, [*SCORE, "seed"])
     for place, (panel, test) in enumerate(zip(panels, tests, strict=True)):
-        panel.axvline(chance(scores, [test]), color=INK, linewidth=0.8, linestyle=DASHED)
+        panel.axvline(chance(scores, [test]), **REFERENCE)
         for row, system in enumerate(systems):
             if np.isnan(ua.loc[test, system]):
                 continue
@@ -92,19 +128,6 @@ def _unit_axis(panel: Axes, title: str, rows: Sequence[str]) -> None:
     style_axes(panel, title, "x")
 
 
-CLASS_GAINS_KEY = "class-gains"
-"""Key of the section of these figures."""
-
-
-def class_gains_caption(protocol: str) -> str:
-    """Caption of `class_gains`."""
-    return (
-        f"{PROTOCOL_TITLES[protocol]}: recall gain of each multi-task net over its single-task "
-        "baseline, mean over folds with 95 % confidence interval over speakers (if there are "
-        "enough). Filled: the interval excludes zero."
-    )
-
-
 def class_gains(found: Sequence[ClassGains]) -> Figure:
     """Recall gains: one panel per class, one row per system."""
     figure, panels = grid(EMOTION.n_classes, 4, 1.9, 0.75 + 0.24 * len(found))
@@ -112,7 +135,7 @@ def class_gains(found: Sequence[ClassGains]) -> Figure:
     ends = [end for gain in all_gains for end in (gain.value, gain.low, gain.high)]
     reach = 1.08 * max([0.01, *(abs(end) for end in ends if not isnan(end))])
     for place, (panel, name) in enumerate(zip(panels, EMOTION.classes, strict=True)):
-        panel.axvline(0, color=INK, linewidth=0.8, linestyle=DASHED)
+        panel.axvline(0, **REFERENCE)
         for row, gains in enumerate(found):
             if isnan((gain := gains.gains[name]).value):
                 continue
@@ -128,18 +151,6 @@ def class_gains(found: Sequence[ClassGains]) -> Figure:
         panel.locator_params(axis="x", nbins=3)
         panel.xaxis.set_major_formatter(lambda x, _: signed(x) if abs(x) > 1e-9 else "0")
     return figure
-
-
-SHADES = LinearSegmentedColormap.from_list("shades", ["#f4f8fb", "#08519c"])
-DARK = 0.76
-"""Share above which white text has more contrast than black; both have 4.5 here."""
-NEAR_WHITE = "#fefefe"
-"""Not `PAPER`, which the page replaces in its dark scheme."""
-INCHES_PER_CELL = 0.42
-CONFUSIONS_CAPTION = (
-    "Confusion matrices by system, with UA: {}. Rows: true class; columns: predicted class. Cells: "
-    "percent of the true class, and number of predictions below it."
-)
 
 
 def confusions(matrices: Mapping[str, Counts]) -> Figure:
@@ -179,16 +190,6 @@ def text_color(share: float) -> str:
     return NEAR_WHITE if share > DARK else "black"
 
 
-MAX_SYSTEMS = 4
-"""Most systems drawn: the first of the tables."""
-
-GROUPS_CAPTION = (
-    "UA by group, at most the first four systems of the tables. Lines: 95 % confidence intervals "
-    "over speakers. Hollow marks: groups that are too small to compare, or unknown. Last panel: "
-    "one dot per speaker with enough utterances."
-)
-
-
 def groups(scores: GroupScores, protocol: str) -> Figure:
     """UA by group in one protocol: one panel per property, and one of all speakers."""
     systems = [*pick(scores.spreads, protocol=protocol).index][:MAX_SYSTEMS]
@@ -204,7 +205,8 @@ def groups(scores: GroupScores, protocol: str) -> Figure:
     for row, system in enumerate(systems):
         values = compared[compared.index.get_level_values("system") == system]
         offsets = np.linspace(-0.25, 0.25, len(values)) * (len(values) > 1)
-        panels[-1].scatter(values, row + offsets, s=9, color=COLORS[row], alpha=0.6, linewidth=0)
+        color = color_and_marker(row)["color"]
+        panels[-1].scatter(values, row + offsets, s=9, color=color, alpha=0.6, linewidth=0)
     _unit_axis(panels[-1], "each speaker", systems)
     legend_above(figure, MAX_SYSTEMS)
     return figure
@@ -215,23 +217,16 @@ def _group_panel(panel: Axes, kind: str, found: pd.DataFrame, systems: Sequence[
     for (system, name), group in zip(found.index, found.to_dict("records"), strict=True):
         place = systems.index(system)
         row = names.index(name) + (place - (len(systems) - 1) / 2) * 0.8 / len(systems)
-        color = COLORS[place]
+        style = color_and_marker(place)
+        color = style["color"]
         if not np.isnan(group["low"]):
             panel.plot([group["low"], group["high"]], [row, row], color=color, linewidth=1.1)
         face, edge = (color, PAPER) if group["compared"] else (PAPER, color)
-        style: Style = {"s": 26, "marker": MARKERS[place], "zorder": 3}
-        panel.scatter([group["ua"]], [row], color=face, edgecolor=edge, **style)
+        style |= {"color": face, "edgecolor": edge, "s": 26, "zorder": 3}
+        panel.scatter([group["ua"]], [row], **style)
     for place, system in enumerate(systems):
-        panel.scatter([], [], s=26, color=COLORS[place], marker=MARKERS[place], label=system)
+        panel.scatter([], [], s=26, label=system, **color_and_marker(place))
     _unit_axis(panel, kind, names)
-
-
-CLASS_MARKERS = dict(zip(EMOTION.classes, ("o", "^", "s", "D"), strict=True))
-HIGH_LEVEL_CAPTION = (
-    "Figure 2. The 16 high-level features of the test utterances of the pooled corpora in two "
-    "dimensions (t-SNE, one model each; the paper also shows training utterances). Axes have no "
-    "unit: only distances between close points are meaningful."
-)
 
 
 def high_level_samples(results: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -254,46 +249,33 @@ def high_level(samples: Mapping[str, pd.DataFrame]) -> Figure:
         panel.set_title(title, loc="left", fontweight="bold")
         panel.set(xticks=[], yticks=[])
         panel.spines[:].set_color(RULE)
-        _scatter(panel, rows)
+        embedded = embed(np.stack([*rows["functionals"]]))
+        if embedded is None:
+            where: Style = {"ha": "center", "transform": panel.transAxes}
+            panel.text(0.5, 0.5, "too few different utterances", **where)
+            continue
+        kept, positions = embedded
+        for (name, color), marker in zip(CLASS_COLORS.items(), ("o", "^", "s", "D"), strict=True):
+            x, y = positions[rows["y_true"].to_numpy()[kept] == name].T
+            style: Style = {"color": color, "marker": marker, "label": name}
+            panel.scatter(x, y, s=16, alpha=0.8, linewidth=0, **style)
     legend_above(figure, 4)
     return figure
-
-
-def _scatter(panel: Axes, results: pd.DataFrame) -> None:
-    embedded = embed(np.stack([*results["functionals"]]))
-    if embedded is None:
-        panel.text(0.5, 0.5, "too few different utterances", ha="center", transform=panel.transAxes)
-        return
-    rows, positions = embedded
-    for name in EMOTION.classes:
-        own = positions[results["y_true"].to_numpy()[rows] == name]
-        style: Style = {"color": CLASS_COLORS[name], "marker": CLASS_MARKERS[name], "label": name}
-        panel.scatter(own[:, 0], own[:, 1], s=16, alpha=0.8, linewidth=0, **style)
-
-
-RELIABILITY_CAPTION = (
-    f"At most the first four systems of the tables. Left: accuracy in {N_BINS} bins of equal mass "
-    "by mean confidence; the dashed line is perfect calibration, points below it are "
-    "overconfident. Middle and right: accuracy and UA by coverage, if only the most confident "
-    "predictions are kept."
-)
-
-
-EDGE: Style = {"markersize": 4, "markeredgecolor": PAPER, "markeredgewidth": 0.5}
 
 
 def reliability(found: Sequence[Reliability]) -> Figure:
     """Reliability diagram, and accuracy and UA by coverage; one line per system."""
     figure, (diagram, accuracy, ua) = grid(3, 3, 2.6, 2.5)
-    diagram.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=DASHED)
+    diagram.plot([0, 1], [0, 1], **REFERENCE)
     for place, one in enumerate(found[:MAX_SYSTEMS]):
         for panel, x, y in (
             (diagram, one.diagram.confidence, one.diagram.accuracy),
             (accuracy, COVERAGES, one.coverage.accuracy),
             (ua, COVERAGES, one.coverage.ua),
         ):
-            style = {**color_and_marker(place), **EDGE, "linewidth": 1.2, "label": one.system}
             known = ~np.isnan(y)
+            edge: Style = {"markersize": 4, "markeredgecolor": PAPER, "markeredgewidth": 0.5}
+            style = color_and_marker(place) | edge | {"linewidth": 1.2, "label": one.system}
             panel.plot(x[known], y[known], **style)
     labels = {"Reliability": "confidence", "Accuracy": "coverage", "UA": "coverage"}
     for panel, (title, label) in zip((diagram, accuracy, ua), labels.items(), strict=True):
@@ -319,16 +301,17 @@ def _figures(run: Run, summary: Summary) -> Iterator[tuple[str, str, str, Figure
         drawn = accuracy(summary.scores[protocol], results)
         yield f"accuracy-{protocol}", protocol, ACCURACY_CAPTION, drawn
         if found := summary.class_gains.get(protocol):
-            name, caption = f"{CLASS_GAINS_KEY}-{protocol}", class_gains_caption(protocol)
-            yield name, CLASS_GAINS_KEY, caption, class_gains(found)
+            caption = CLASS_GAINS_CAPTION.format(PROTOCOL_TITLES[protocol])
+            yield f"{CLASS_GAINS_KEY}-{protocol}", CLASS_GAINS_KEY, caption, class_gains(found)
     for protocol, results in by_protocol.items():
         for key, own in results.groupby("test_set", observed=True):
             test = str(key)
             systems, matrices = confusion_matrices(own, ["system"])
             name = "confusion" if protocol == test else f"confusion-{protocol}-{test}"
             title = PROTOCOL_TITLES[protocol] if protocol == test else f"{test}, {protocol}"
-            by_name = dict(zip(systems, matrices, strict=True))
-            yield _file_name(name), protocol, CONFUSIONS_CAPTION.format(title), confusions(by_name)
+            name = re.sub(r"[^\w.-]+", "-", name)  # test sets may be called `iemocap:natural`
+            drawn = confusions(dict(zip(systems, matrices, strict=True)))
+            yield name, protocol, CONFUSIONS_CAPTION.format(title), drawn
     if samples := high_level_samples(run.results):
         yield "high-level", "aggregated", HIGH_LEVEL_CAPTION, high_level(samples)
     for protocol in by_protocol:
@@ -347,8 +330,3 @@ def _figures(run: Run, summary: Summary) -> Iterator[tuple[str, str, str, Figure
             caption = curves.learning_curve_caption(by_share, protocol)
             drawn = curves.learning_curve(by_share, protocol)
             yield f"amounts-{protocol}", curves.LEARNING_CURVE_KEY, caption, drawn
-
-
-def _file_name(name: str) -> str:
-    """A figure's name as a file name: test sets may be called `iemocap:natural`."""
-    return re.sub(r"[^\w.-]+", "-", name)

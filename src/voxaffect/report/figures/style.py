@@ -25,7 +25,9 @@ MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 Style = dict[str, Any]
 """Keyword arguments of matplotlib."""
 
-DASHED = (0, (4, 3))
+REFERENCE: Style = {"color": INK, "linewidth": 0.8, "linestyle": (0, (4, 3))}
+"""Dashed line at chance, at no gain, or of perfect calibration."""
+
 UNIT_TICKS = (np.linspace(0, 1, 5), ["0", ".25", ".50", ".75", "1"])
 
 STYLE: dict[Any, Any] = {
@@ -51,14 +53,7 @@ NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as SVG.
-
-    Args:
-        name: file name without suffix.
-        section: key of its section of the report.
-        caption: one or two sentences.
-        svg: the SVG, whose ids begin with `name`.
-    """
+    """A figure as SVG, whose ids begin with its name (of the file, without suffix)."""
 
     name: str
     section: str

@@ -15,6 +15,20 @@ from voxaffect.taxonomy import EMOTION, TASKS
 INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode's categories of controls, format characters, surrogates and separators of lines."""
 
+SUBTASKS = [
+    (task.name, name) for task in TASKS.values() if task != EMOTION for name in task.classes
+]
+COLUMNS = (
+    *("file", *ROW_COLUMNS, "emotion", *EMOTION.classes),
+    *(f"{task}: {name}" for task, name in SUBTASKS),
+    *("duration_s", "novelty", "warnings", "reasons"),
+)
+"""Columns of CSV and of DataFrames; `warnings` are codes with spaces between them, `reasons` their
+sentences."""
+
+ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+"""Outside these, `-->` in a text would be taken for times."""
+
 
 def visible(text: str) -> str:
     r"""Text on one line: what cannot be seen or would break it becomes an escape, such as \n."""
@@ -38,18 +52,6 @@ def audacity_label(prediction: Prediction) -> str:
     """
     start_s, end_s = prediction.interval_s
     return f"{start_s:.6f}\t{end_s:.6f}\t{visible(caption(prediction))}\n"
-
-
-SUBTASKS = [
-    (task.name, name) for task in TASKS.values() if task != EMOTION for name in task.classes
-]
-COLUMNS = (
-    *("file", *ROW_COLUMNS, "emotion", *EMOTION.classes),
-    *(f"{task}: {name}" for task, name in SUBTASKS),
-    *("duration_s", "novelty", "warnings", "reasons"),
-)
-"""Columns of CSV and of DataFrames; `warnings` are codes with spaces between them, `reasons` their
-sentences."""
 
 
 def csv_row(prediction: Prediction) -> str:
@@ -87,10 +89,6 @@ def _csv_line(cells: Iterable[str | float | None]) -> str:
 def json_line(prediction: Prediction, *, frames: bool = False) -> str:
     """One prediction as a line of JSON; arguments as of `Prediction.to_dict`."""
     return json.dumps(prediction.to_dict(frames=frames)) + "\n"
-
-
-ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-"""Outside these, `-->` in a text would be taken for times."""
 
 
 def vtt_cue(prediction: Prediction) -> str:

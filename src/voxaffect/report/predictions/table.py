@@ -23,6 +23,8 @@ BORDERS = 4
 SHORTEST_NAME = 12
 """Characters of a recording's name that are shown at least, beside all columns."""
 
+PAUSE = "·"
+
 
 def table(predictions: Sequence[Prediction], *, title: str | None = None, width: int = 80) -> Table:
     """A row a prediction, in whole words, in at most `width` characters where that is possible.
@@ -100,9 +102,6 @@ def clock(seconds: float) -> str:
     """Minutes and seconds."""
     minutes, rest = divmod(round(seconds, 1), 60)
     return f"{int(minutes)}:{rest:04.1f}"
-
-
-PAUSE = "·"
 
 
 def strip(segments: Sequence[Prediction], duration_s: float, width: int) -> Text:
