@@ -16,7 +16,7 @@ from voxaffect.report.text import decimal, listing, p_value, plural, signed
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 MAX_LISTED = 2
-"""Most non-significant differences that are listed one by one."""
+"""Most non-significant differences that are listed one by one; more are summarized."""
 
 SINGULAR: dict[Unit, str] = {"folds": "fold", "speakers": "speaker", "corpora": "corpus"}
 
@@ -28,11 +28,8 @@ def findings(run: Run, summary: Summary) -> list[str]:
         texts.append("No results yet.")
     for protocol, scores in summary.scores.items():
         found = summary.compared(protocol)
-        sentences = (
-            best_system(scores, found),
-            subtask_gains(found),
-            over_speakers(summary, found),
-        )
+        gains = (subtask_gains(found), over_speakers(summary, found))
+        sentences = (best_system(scores, found), *gains)
         texts.append(f"{PROTOCOL_TITLES[protocol]}: {' '.join(filter(None, sentences))}")
     if run.failures:
         failed = plural(len(run.failures), "result")
@@ -65,9 +62,8 @@ def best_system(scores: pd.DataFrame, found: Sequence[Comparison]) -> str:
     ranked = sorted(means, key=lambda s: -means[s])
     shown = decimal(means[ranked[0]])
     first = [s for s in ranked if decimal(means[s]) == shown]
-    verb = "reaches a UA of" if len(ranked) == 1 else "has the highest UA,"
-    if len(first) > 1:
-        verb = "share the highest UA,"
+    verb = "share" if len(first) > 1 else "has"
+    verb = "reaches a UA of" if len(ranked) == 1 else f"{verb} the highest UA,"
     text = f"{listing(first)} {verb} {shown} (chance {decimal(chance(scores))})"
     lacking = [s for s in names(ua) if s not in means]
     unranked = f" Not ranked because of missing folds: {listing(lacking)}." if lacking else ""
@@ -80,10 +76,7 @@ def best_system(scores: pd.DataFrame, found: Sequence[Comparison]) -> str:
 
 
 def subtask_gains(found: Sequence[Comparison]) -> str:
-    """Gain of each multi-task net over its single-task baseline, with the paired test.
-
-    Non-significant differences are summarized if there are more than `MAX_LISTED`.
-    """
+    """Gain of each multi-task net over its single-task baseline; many others are summarized."""
     pairs = [c for c in found if c.with_single_task]
     many = [c for c in pairs if not c.significant]
     if len(many) <= MAX_LISTED:

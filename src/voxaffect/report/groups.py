@@ -118,7 +118,7 @@ def _compared_speakers(scores: GroupScores, protocol: str) -> Iterator[tuple[str
 
 
 def gaps(scores: GroupScores, protocol: str) -> Table:
-    """UA gap between best and worst group: one row per system, one column per property."""
+    """UA gap between best and worst group of every system, by property."""
     found = pick(scores.gaps, protocol=protocol)
     kinds = _kinds(scores, protocol)
     rows = [
@@ -148,10 +148,7 @@ def speakers(scores: GroupScores, protocol: str) -> Table:
 
 
 def groups(scores: GroupScores, protocol: str, kind: str) -> Table:
-    """UA of every group by one property: one row per group, one column per system.
-
-    The largest sizes are shown, since some results may be missing.
-    """
+    """UA of every group by one property, with its sizes where no results are missing."""
     own = pick(scores.groups, protocol=protocol, kind=kind)
     systems, rows, is_small = own.index.unique("system"), [], False
     for name in own.index.unique("group"):

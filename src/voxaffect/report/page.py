@@ -15,16 +15,9 @@ from voxaffect.evaluation.card import protocol_card
 from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.results import PROTOCOLS
 from voxaffect.evaluation.summary import Summary
-from voxaffect.report import (
-    groups,
-    leakage,
-    learning_curve,
-    published,
-    reliability,
-    result_tables,
-    run_info,
-)
+from voxaffect.report import groups, leakage, learning_curve, published, reliability, result_tables
 from voxaffect.report.figures.style import INK, PAPER, RULE, Picture
+from voxaffect.report.run_info import corpora_section, protocol_section
 from voxaffect.report.table import PROTOCOL_TITLES, Section, escape, markdown
 from voxaffect.report.text import plural
 from voxaffect.version import __version__
@@ -71,10 +64,10 @@ def sections(
         groups.section(summary),
         reliability.section(summary),
         *more,
-        run_info.corpora_section(run.corpora),
+        corpora_section(run.corpora),
         leakage.section(run),
         result_tables.per_fold(run),
-        run_info.protocol_section(run),
+        protocol_section(run),
     )
     return tuple(
         replace(section, pictures=tuple(p for p in pictures if p.section == section.key))
@@ -96,9 +89,9 @@ def _protocol_section(name: str, summary: Summary) -> Section:
     if found := [c for c in summary.compared(name) if c.n_pairs > 1]:
         tables.append(result_tables.comparisons(found))
     others = [c for c in summary.by_other_units if c.protocol == name]
-    single = [c for test in scores.index.unique("test_set") for c in summary.compared(name, test)]
-    if others or single:
-        more.append(result_tables.comparisons([*others, *single]))
+    tests = scores.index.unique("test_set")
+    if others := [*others, *(c for test in tests for c in summary.compared(name, test))]:
+        more.append(result_tables.comparisons(others))
     more += result_tables.confusion_tables(results, name)
     return Section(
         key=name,

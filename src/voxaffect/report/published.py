@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 
-from voxaffect.evaluation import reference_results
 from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.reference_results import (
+    PAPER_CORPORA,
+    REMARKS,
+    SOURCE,
     PaperComparison,
     PublishedAndMeasured,
-    PublishedRow,
     compare_with_paper,
 )
 from voxaffect.evaluation.results import display_order
@@ -36,14 +37,14 @@ def section(run: Run, summary: Summary) -> Section | None:
         return None
     found = compare_with_paper(run, summary)
     if found is None:
-        names = listing(reference_results.PAPER_CORPORA)
+        names = listing(PAPER_CORPORA)
         none = f"No comparison: this run has none of the paper's corpora ({names})."
         return Section("paper", TITLE, (none,))
     return Section("paper", TITLE, tuple(_lead(found, summary)), tuple(_tables(found)))
 
 
 def _lead(found: PaperComparison, summary: Summary) -> Iterator[str]:
-    yield f"Results of {reference_results.SOURCE} for the corpora that are also in this run."
+    yield f"Results of {SOURCE} for the corpora that are also in this run."
     if found.same_corpora:
         yield "This run has exactly the paper's corpora."
     else:
@@ -63,36 +64,29 @@ def _lead(found: PaperComparison, summary: Summary) -> Iterator[str]:
 
 def _tables(found: PaperComparison) -> Iterator[Table]:
     names = set(found.corpora.values())
-    remarks = [text for name, text in reference_results.REMARKS.items() if name in names]
-    title = "Table {} compared with the paper: {}".format
-    yield _table(title(1, "utterances"), "Corpus", found.counts, _count, remarks)
+    remarks = [text for name, text in REMARKS.items() if name in names]
     for number, head, what, rows in (
+        (1, "Corpus", "utterances", found.counts),
         (2, "Corpus", "UA within each corpus", found.within),
         (3, "Corpus left out", "UA on the corpus left out", found.cross),
         (4, "Measure", "all corpora pooled", found.aggregated),
     ):
-        if any(figure.ours is not None for row in rows for figure in row.figures.values()):
+        kinds = rows[0].figures if rows else ()
+        columns = [k for k in kinds if any(r.figures[k].ours is not None for r in rows)]
+        if not columns:
+            continue
+        show, notes = _count, remarks
+        if number > 1:
+            columns = list(display_order(columns))
             has_mean = any(row.name.startswith("mean") for row in rows)
-            yield _table(title(number, what), head, rows, _accuracy, [MEANS] if has_mean else [])
-
-
-def _table(
-    title: str,
-    head: str,
-    rows: Sequence[PublishedRow],
-    show: Callable[[PublishedAndMeasured], tuple[str, str, str]],
-    notes: Sequence[str],
-) -> Table:
-    """Three lines per row: published, measured, difference. Columns: what the run has."""
-    columns = [k for k in rows[0].figures if any(r.figures[k].ours is not None for r in rows)]
-    if "speakers" not in columns:
-        columns = list(display_order(columns))
-    lines: list[tuple[str, ...]] = []
-    for row in rows:
-        sources = ("paper", "this run", "difference")
-        shown = zip(sources, *(show(row.figures[column]) for column in columns), strict=True)
-        lines += [(row.name, *line) for line in shown]
-    return tabulate(title, (head, "Source", *columns), lines, *notes, text_columns=(0, 1))
+            show, notes = _accuracy, [MEANS] if has_mean else []
+        lines: list[tuple[str, ...]] = []
+        for row in rows:
+            sources = ("paper", "this run", "difference")
+            shown = zip(sources, *(show(row.figures[column]) for column in columns), strict=True)
+            lines += [(row.name, *line) for line in shown]
+        title = f"Table {number} compared with the paper: {what}"
+        yield tabulate(title, (head, "Source", *columns), lines, *notes, text_columns=(0, 1))
 
 
 def _count(figure: PublishedAndMeasured) -> tuple[str, str, str]:

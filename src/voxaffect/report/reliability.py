@@ -59,9 +59,8 @@ def findings(found: Sequence[Reliability]) -> Iterator[str]:
     where = PROTOCOL_TITLES[found[0].protocol]
     worst = max(found, key=lambda r: r.measures.equal_mass)
     m = worst.measures
-    excess = m.confidence - m.accuracy
-    judged = "overconfident" if excess > 0 else "underconfident"
-    if abs(excess) < TOLERANCE:
+    judged = "overconfident" if m.confidence > m.accuracy else "underconfident"
+    if abs(m.confidence - m.accuracy) < TOLERANCE:
         judged = "well calibrated on average"
     yield (
         f"{where}: {worst.system} is calibrated worst (ECE {decimal(m.equal_mass)}), with a mean "

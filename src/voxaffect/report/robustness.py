@@ -60,8 +60,7 @@ def robustness_markdown(found: Robustness) -> tuple[str, Picture]:
     """The section as a Markdown page, and its figure."""
     drawn = robustness_picture(found)
     blocks = [f"# {TITLE}", *([f"> {escape(found.note)}"] if found.note else [])]
-    blocks += [escape(sentence) for sentence in _lead(found)]
-    blocks += [markdown(table).rstrip() for table in _tables(found)]
+    blocks += [*map(escape, _lead(found)), *(markdown(t).rstrip() for t in _tables(found))]
     blocks.append(f"![{escape(drawn.caption)}](figures/{drawn.name}.svg)")
     return "\n\n".join(blocks) + "\n", drawn
 

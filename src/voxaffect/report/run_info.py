@@ -41,7 +41,10 @@ def overview(corpora: Sequence[CorpusSummary]) -> Table:
     return tabulate(
         "Table 1. Corpora: utterances by emotion, gender and naturalness",
         ("Corpus", "Language", *kinds, "hours"),
-        ((*names, *(n[k] or None for k in kinds), _hours(s)) for names, n, s in rows),
+        (
+            (*names, *(n[kind] or None for kind in kinds), f"{s / 3600:.2f}" if s else ABSENT)
+            for names, n, s in rows
+        ),
         f"{ABSENT}: none.",
         n_last=1,
         text_columns=(0, 1),
@@ -49,14 +52,10 @@ def overview(corpora: Sequence[CorpusSummary]) -> Table:
 
 
 def _inventory(corpus: CorpusSummary) -> Counter[str]:
-    ends = {"speakers": corpus.n_speakers, "utterances": corpus.n_utterances}
-    gender = {f"gender {k}" if k == "unknown" else k: n for k, n in corpus.gender.items()}
-    style = {f"style {k}" if k == "unknown" else k: n for k, n in corpus.naturalness.items()}
-    return Counter({**corpus.emotion, **gender, **style, **ends})
-
-
-def _hours(seconds: float) -> str:
-    return f"{seconds / 3600:.2f}" if seconds else ABSENT
+    counts = {"speakers": corpus.n_speakers, "utterances": corpus.n_utterances, **corpus.emotion}
+    for what, found in (("gender", corpus.gender), ("style", corpus.naturalness)):
+        counts |= {f"{what} {k}" if k == "unknown" else k: n for k, n in found.items()}
+    return Counter(counts)
 
 
 def left_out(corpora: Sequence[CorpusSummary]) -> Table:

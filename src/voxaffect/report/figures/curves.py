@@ -31,9 +31,6 @@ from voxaffect.report.figures.style import (
 )
 from voxaffect.report.text import percent, plural
 
-HALF_BAND = 0.4
-"""Half the height of a band that stands for all trainings; rows have a height of 1."""
-
 LEARNING_CURVE_KEY = "amounts"
 """Key of the section of these figures."""
 
@@ -46,7 +43,6 @@ ROBUSTNESS_CAPTION = (
     "UA by condition, one line per system. The first mark of each panel is clean speech; lines "
     "connect severities of one degradation, from mild to severe; the dashed line is chance."
 )
-INCHES_PER_CONDITION = 0.26
 
 
 def training_caption(systems: Sequence[Curves]) -> str:
@@ -86,7 +82,7 @@ def training_figure(systems: Sequence[Curves]) -> Figure:
 def _stops(panel: Axes, row: int, curves: Curves) -> None:
     n_trainings = len(curves.histories)
     style = color_and_marker(row)
-    half = HALF_BAND * curves.running() / n_trainings
+    half = 0.4 * curves.running() / n_trainings  # rows have a height of 1
     epochs = np.arange(1, curves.n_epochs + 1)
     kept = curves.kept()
     where = kept > 0
@@ -129,13 +125,9 @@ def learning_curve(found: LearningCurves, protocol: str) -> Figure:
     for system in dict.fromkeys(gain.system for gain in gains):
         own = [gain for gain in gains if gain.system == system]
         values = np.array([[g.difference.value, g.difference.low, g.difference.high] for g in own])
+        bars = np.nan_to_num(np.abs(values[:, 1:] - values[:, :1])).T
         panels[1].axhline(0, color=INK, linewidth=0.8)
-        panels[1].errorbar(
-            [gain.share for gain in own],
-            values[:, 0],
-            yerr=np.nan_to_num(np.abs(values[:, 1:] - values[:, :1])).T,
-            **styles[system],
-        )
+        panels[1].errorbar([g.share for g in own], values[:, 0], yerr=bars, **styles[system])
     shares = [*ua.index]
     for panel, title in zip(panels, ("UA", "UA gain from subtasks"), strict=False):
         style_axes(panel, title, "both")
@@ -158,10 +150,9 @@ def robustness(found: Robustness) -> Figure:
     """UA by condition: one panel per group, as wide as it has conditions."""
     groups = [[*g] for _, g in groupby(found.conditions[1:], key=lambda c: c.group)]
     widths = [len(group) + 1.5 for group in groups]
-    size = (max(4.0, INCHES_PER_CONDITION * sum(widths) + 0.9), 4.0)
+    size = (max(4.0, 0.26 * sum(widths) + 0.9), 4.0)
     figure = Figure(figsize=size, layout="constrained")
-    ratios = {"width_ratios": widths}
-    figure.subplots(1, len(groups), squeeze=False, sharey=True, gridspec_kw=ratios)
+    figure.subplots(1, len(groups), squeeze=False, sharey=True, width_ratios=widths)
     for panel, group in zip(figure.axes, groups, strict=True):
         panel.axhline(found.chance, **REFERENCE)
         for place, system in enumerate(found.systems):
@@ -179,12 +170,9 @@ def robustness(found: Robustness) -> Figure:
 
 def _lines(panel: Axes, system: SystemRobustness, group: Sequence[Condition], place: int) -> None:
     """One line per degradation: conditions that differ in severity only, `white-20db`, ..."""
-    lines = [([0], [CLEAN])]
+    style: Style = {"markersize": 4, "linewidth": 1.2, **color_and_marker(place)}
+    panel.plot([0], [system.ua[CLEAN].value], label=system.system, **style)
     for _, found in groupby(group, key=lambda c: c.name.rpartition("-")[0]):
         kind = list(found)
-        lines.append(([1 + group.index(c) for c in kind], [c.name for c in kind]))
-    for at, names in lines:
-        ua = np.array([system.ua[name].value for name in names], float)
-        label = system.system if names == [CLEAN] else None
-        style = color_and_marker(place)
-        panel.plot(at, ua, markersize=4, linewidth=1.2, label=label, **style)
+        at = [1 + group.index(c) for c in kind]
+        panel.plot(at, [system.ua[c.name].value for c in kind], **style)

@@ -20,15 +20,7 @@ from voxaffect.evaluation.experiment.run import Run
 from voxaffect.evaluation.fairness import SPEAKER, GroupScores
 from voxaffect.evaluation.metrics import Counts, unweighted_accuracy
 from voxaffect.evaluation.reference_results import FOUR
-from voxaffect.evaluation.results import (
-    SCORE,
-    by_system,
-    chance,
-    fold_scores,
-    metrics_by,
-    pick,
-    shares,
-)
+from voxaffect.evaluation.results import by_system, chance, fold_scores, metrics_by, pick, shares
 from voxaffect.evaluation.results import confusions as confusion_matrices
 from voxaffect.evaluation.summary import Summary
 from voxaffect.report.colors import CLASS_COLORS
@@ -102,7 +94,7 @@ def accuracy(scores: pd.DataFrame, results: pd.DataFrame) -> Figure:
     ua = by_system(scores)
     tests, systems = [*ua.index], [*ua]
     figure, panels = grid(len(tests), 3, 2.6, 0.62 + 0.24 * len(systems))
-    by_fold, by_seed = fold_scores(results), metrics_by(results, [*SCORE, "seed"])
+    by_fold, by_seed = fold_scores(results), metrics_by(results, ["test_set", "system", "seed"])
     for place, (panel, test) in enumerate(zip(panels, tests, strict=True)):
         panel.axvline(chance(scores, [test]), **REFERENCE)
         for row, system in enumerate(systems):
@@ -154,10 +146,7 @@ def class_gains(found: Sequence[ClassGains]) -> Figure:
 
 
 def confusions(matrices: Mapping[str, Counts]) -> Figure:
-    """Confusion matrices (C, C) by system, four in a row: shares of the true class, and counts.
-
-    One unit of the axes is one cell.
-    """
+    """Confusion matrices (C, C) by system, four in a row; one unit of the axes is one cell."""
     size = EMOTION.n_classes
     n_rows, n_columns = ceil(len(matrices) / 4), min(max(len(matrices), 2), 4)
     width, height = n_columns * (size + 1.5), n_rows * (size + 1.6)
@@ -230,10 +219,7 @@ def _group_panel(panel: Axes, kind: str, found: pd.DataFrame, systems: Sequence[
 
 
 def high_level_samples(results: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Results on the pooled corpora for Figure 2: system -> rows of its lowest seed.
-
-    The four systems of the paper if the run has any, otherwise the first four with such features.
-    """
+    """Rows of the lowest seed by system, of the paper's four systems, else of the first four."""
     own = results[(results["protocol"] == "aggregated") & results["functionals"].notna()]
     own = own[own["seed"] == own.groupby("system", observed=True)["seed"].transform("min")]
     found = {str(system): rows for system, rows in own.groupby("system", observed=True)}

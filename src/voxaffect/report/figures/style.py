@@ -47,7 +47,6 @@ STYLE: dict[Any, Any] = {
     "text.parse_math": False,
     "svg.fonttype": "none",
 }
-CHARACTERS_PER_INCH = 15
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
@@ -98,7 +97,7 @@ def legend_above(figure: Figure, n_columns: int) -> None:
 def picture(name: str, section: str, caption: str, figure: Figure, note: str) -> Picture:
     """A figure as SVG, with the note of the run below it."""
     if note:
-        width = int(figure.get_figwidth() * CHARACTERS_PER_INCH)
+        width = int(figure.get_figwidth() * 15)  # characters
         figure.supxlabel(fill(note, width), x=0.01, ha="left", fontstyle="italic")
     file = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name}):

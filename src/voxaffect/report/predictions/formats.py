@@ -42,7 +42,7 @@ def caption(prediction: Prediction) -> str:
     """Label, its probability and the codes of warnings, for a few centimeters of a timeline."""
     codes = ", ".join(warning.code for warning in prediction.warnings)
     share = f"{prediction.label} {prediction.probability or 0.0:.0%}"
-    return share + (f" ({codes})" if codes else "")
+    return f"{share} ({codes})" if codes else share
 
 
 def audacity_label(prediction: Prediction) -> str:

@@ -61,17 +61,14 @@ def _columns_that_fit(predictions: Sequence[Prediction], room: int) -> list[list
         [name, *(f"{p.probabilities[name]:.2f}" for p in predictions)] for name in EMOTION.classes
     ]
     highest = column("p", lambda p: f"{p.probability or 0:.2f}")
-    subtasks = column("subtasks", subtask_classes)
+    with_subtasks = [label, *classes, column("subtasks", subtask_classes)]
     texts, codes = [], []
     if any(p.warnings for p in predictions):
         texts = [column("warnings", lambda p: "; ".join(map(str, p.warnings)))]
         codes = [column("warnings", lambda p: "\n".join(w.code for w in p.warnings))]
     choices = (
-        [label, *classes, subtasks, *texts],
-        [label, *classes, subtasks, *codes],
-        [label, *classes, *codes],
-        [label, highest, *codes],
-        [label, highest],
+        *([*with_subtasks, *texts], [*with_subtasks, *codes], [label, *classes, *codes]),
+        *([label, highest, *codes], [label, highest]),
     )
     return next((some for some in choices if sum(map(_width, some)) <= room), [label])
 
