@@ -50,10 +50,7 @@ def _paired_test(found: BeforeAfter) -> str:
 
 
 def model_card(header: Card, arrays: Mapping[str, NDArray[Any]]) -> tuple[Table, ...]:
-    """Model card, from the header and the named weights of a saved recognizer.
-
-    Tables of the recognizer, its training corpora, settings and versions.
-    """
+    """Tables of a saved recognizer, from its header and weights: properties, corpora, settings."""
     card = header["card"]
     settings = {**header["settings"], "features": header["features"]}
     settings |= {key: card[key] for key in ("split", "audio") if key in card}

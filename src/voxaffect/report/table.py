@@ -49,14 +49,9 @@ def best_marked(texts: Iterable[str], values: Sequence[float | None]) -> list[Ce
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under named columns.
+    """Rows under named columns, with sentences below them; the first column names the rows.
 
-    Args:
-        title: one line.
-        columns: their names; the first column names the rows.
-        notes: sentences below the table.
-        n_last: number of summary rows at the end.
-        text_columns: indices of the columns with text; the others hold numbers.
+    The last `n_last` rows are summaries. Columns other than `text_columns` (indices) hold numbers.
     """
 
     title: str
@@ -113,12 +108,9 @@ def escape(text: str) -> str:
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the report.
+    """A section of the report: opening sentences, and tables, of which `more` are collapsed.
 
-    Args:
-        key: its HTML anchor and the prefix of its tables' names.
-        lead: opening sentences.
-        more: further tables, collapsed on the page under `more_title`.
+    Its key is its HTML anchor and the prefix of its tables' names.
     """
 
     key: str
