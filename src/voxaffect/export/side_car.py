@@ -53,7 +53,7 @@ class SideCar(NamedTuple):
     card: Mapping[str, Any]  # the recognizer's: training corpora, seed, versions
 
     def text(self, onnx: bytes, false_alarms: float) -> str:
-        """Content of the file; false alarms are a share of in-distribution utterances."""
+        """Content; `false_alarms` is the in-distribution share with a novelty above 1."""
         return json_with_digest(
             {
                 "format": FORMAT,

@@ -72,7 +72,7 @@ class FrameDataset:
         return len(self.examples)
 
     def parts(self, generator: torch.Generator | None = None) -> Iterator[FrameDataset]:
-        """Datasets in memory, or this one if it is, of all utterances in random or their order."""
+        """Datasets in memory of all utterances, in order or as drawn; this one where it fits."""
         if self.in_memory:
             yield self
             return

@@ -89,7 +89,7 @@ class DnnTrunk(nn.Module):
         self.layers.initialize(generator)
 
     def forward(self, x: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> Tensor:
-        """Hidden states (T, B, H) of frames (T + 2 r, B, F); those of padding count nothing."""
+        """Hidden states (T, B, H) of frames (T + 2 r, B, F); some of padding are 0 in inference."""
         windows = x.unfold(0, 2 * self.context + 1, 1)  # (T, B, F, 2 r + 1), a view
         if torch.is_grad_enabled() or x.is_cuda:  # a graphics card is faster the more there is
             return self._hidden(windows, dropout)
