@@ -63,7 +63,8 @@ DARK = 0.76
 NEAR_WHITE = "#fefefe"
 """Not `PAPER`, which the page replaces in its dark scheme."""
 
-INCHES_PER_CELL = 0.42
+INCHES_PER_CELL = 0.52
+PER_ROW = 3
 CONFUSIONS_CAPTION = (
     "Confusion matrices by system, with UA: {}. Rows: true class; columns: predicted class. Cells: "
     "percent of the true class, and number of predictions below it."
@@ -146,9 +147,9 @@ def class_gains(found: Sequence[ClassGains]) -> Figure:
 
 
 def confusions(matrices: Mapping[str, Counts]) -> Figure:
-    """Confusion matrices (C, C) by system, four in a row; one unit of the axes is one cell."""
+    """Confusion matrices (C, C) by system, some in a row; one unit of the axes is one cell."""
     size = EMOTION.n_classes
-    n_rows, n_columns = ceil(len(matrices) / 4), min(max(len(matrices), 2), 4)
+    n_rows, n_columns = ceil(len(matrices) / PER_ROW), min(max(len(matrices), 2), PER_ROW)
     width, height = n_columns * (size + 1.5), n_rows * (size + 1.6)
     inches = (width * INCHES_PER_CELL, height * INCHES_PER_CELL + 0.3)
     figure = Figure(figsize=inches, layout="constrained")
@@ -157,7 +158,8 @@ def confusions(matrices: Mapping[str, Counts]) -> Figure:
     panel.set_axis_off()
     small: Style = {"fontsize": 7.5, "in_layout": False, "linespacing": 1.1}
     for place, (system, counts) in enumerate(matrices.items()):
-        top, left = (place // 4) * (size + 1.6) + 0.8, (place % 4) * (size + 1.5) + 1.2
+        row, column = divmod(place, PER_ROW)
+        top, left = row * (size + 1.6) + 0.8, column * (size + 1.5) + 1.2
         title = f"{system}  {decimal(float(unweighted_accuracy(counts)))}"
         panel.text(left - 1.1, top - 0.25, title, fontweight="bold", in_layout=False)
         for n, name in enumerate(EMOTION.classes):
@@ -289,6 +291,13 @@ def _figures(run: Run, summary: Summary) -> Iterator[tuple[str, str, str, Figure
         if found := summary.class_gains.get(protocol):
             caption = CLASS_GAINS_CAPTION.format(PROTOCOL_TITLES[protocol])
             yield f"{CLASS_GAINS_KEY}-{protocol}", CLASS_GAINS_KEY, caption, class_gains(found)
+    if samples := high_level_samples(run.results):
+        yield "high-level", "aggregated", HIGH_LEVEL_CAPTION, high_level(samples)
+    for protocol in by_protocol:
+        own = run.trainings[run.trainings["protocol"] == protocol]
+        if trained := training_curves(own[own["train_share"] == 1]):
+            caption, drawn = curves.training_caption(trained), curves.training_figure(trained)
+            yield f"learning-{protocol}", protocol, caption, drawn
     for protocol, results in by_protocol.items():
         for key, own in results.groupby("test_set", observed=True):
             test = str(key)
@@ -298,13 +307,6 @@ def _figures(run: Run, summary: Summary) -> Iterator[tuple[str, str, str, Figure
             name = re.sub(r"[^\w.-]+", "-", name)  # test sets may be called `iemocap:natural`
             drawn = confusions(dict(zip(systems, matrices, strict=True)))
             yield name, protocol, CONFUSIONS_CAPTION.format(title), drawn
-    if samples := high_level_samples(run.results):
-        yield "high-level", "aggregated", HIGH_LEVEL_CAPTION, high_level(samples)
-    for protocol in by_protocol:
-        own = run.trainings[run.trainings["protocol"] == protocol]
-        if trained := training_curves(own[own["train_share"] == 1]):
-            caption, drawn = curves.training_caption(trained), curves.training_figure(trained)
-            yield f"learning-{protocol}", protocol, caption, drawn
     if summary.groups:
         for protocol in by_protocol:
             yield f"groups-{protocol}", "groups", GROUPS_CAPTION, groups(summary.groups, protocol)
