@@ -96,11 +96,8 @@ def run_folds(
     from voxaffect.evaluation.experiment.experiment import run
     from voxaffect.evaluation.experiment.run import RunFolder
 
-    context = {
-        "taxonomy": settings.make_taxonomy().settings(),
-        "features": dict(prepared.dataset.feature_settings),
-        **more,
-    }
+    taxonomy, features = settings.make_taxonomy(), dict(prepared.dataset.feature_settings)
+    context = {"taxonomy": taxonomy.settings(), "features": features, **more}
     if prepared.others:
         context["other_features"] = {
             name: dict(dataset.feature_settings)["extractor"]

@@ -71,11 +71,8 @@ class Request:
         if self.abstain is not None and not 0 < self.abstain <= 1:
             raise ConfigError(f"--abstain {self.abstain} is out of range; use 0 < P <= 1")
         if self.out is not None and self.name == TABLE:
-            suffixes = ", ".join(FORMAT_OF)
-            raise ConfigError(
-                f"--out {self.out}: a table cannot be saved; end the name in one of {suffixes}, "
-                "or add --format"
-            )
+            advice = f"end the name in one of {', '.join(FORMAT_OF)}, or add --format"
+            raise ConfigError(f"--out {self.out}: a table cannot be saved; {advice}")
         if self.picture is not None and not self.timeline:
             raise ConfigError("--picture draws a timeline; add --timeline")
         if self.picture is not None and self.picture.suffix.lower() not in {".svg", ".png"}:
@@ -86,15 +83,14 @@ class Request:
         from voxaffect.corpora.corpus import Utterance
 
         if self.timeline and any(isinstance(s.recording, Utterance) for s in sources):
-            raise ConfigError(
-                "the rows of a table are segments already; run without --timeline, or name files"
-            )
+            advice = "run without --timeline, or name files"
+            raise ConfigError(f"the rows of a table are segments already; {advice}")
         if (n := len(sources)) > 1 and self.picture is not None:
             raise ConfigError(f"--picture draws one recording, but there are {n}; name one")
         if n > 1 and self.format and self.format.suffix and not self.writes_folder:
+            advice = "add --out FOLDER for one file per recording"
             raise ConfigError(
-                f"--format {self.name} is for one recording, but there are {n}; add "
-                "--out FOLDER for one file per recording"
+                f"--format {self.name} is for one recording, but there are {n}; {advice}"
             )
 
     @property
@@ -259,8 +255,8 @@ def _worker_pool(
 ) -> AbstractContextManager[WorkerPool]:
     """Workers on all cores: threads, or processes where there is enough to predict.
 
-    Two threads of PyTorch's pass the interpreter between many small operations, and gain a quarter
-    over one; two processes double it, once the second has started, which takes seconds.
+    Two threads of PyTorch's gain a quarter over one, as they share the interpreter; two processes
+    double it, once the second has started, which takes seconds.
     """
     from voxaffect.parallel.processes import n_cores
     from voxaffect.streaming.batch import n_bytes, process_pool, thread_pool

@@ -89,10 +89,9 @@ def _type_of(hint: Any) -> Any:
     return list[_type_of(get_args(hint)[0])] if get_origin(hint) is list else hint  # type: ignore[misc]
 
 
-WarningResponse, PredictionResponse, TimelineResponse, ErrorDetail, ErrorResponse = map(
-    _model_of, MODELS
-)
-for _model in (PredictionResponse, TimelineResponse, ErrorResponse):
+_models = [_model_of(shape) for shape in MODELS]
+WarningResponse, PredictionResponse, TimelineResponse, ErrorDetail, ErrorResponse = _models
+for _model in _models:
     _model.model_rebuild()
 
 

@@ -79,13 +79,10 @@ def listen_at(settings: ServingSettings, *, shared: bool = False) -> socket.sock
     except OSError as fault:
         if listener is not None:
             listener.close()
+        where = f"{settings.host}:{settings.port} ({fault.strerror})"
+        message = f"cannot listen on {where}; choose another with --host and --port"
         if fault.errno == errno.EADDRINUSE:
             message = f"port {settings.port} is already in use; choose another with --port"
-        else:
-            message = (
-                f"cannot listen on {settings.host}:{settings.port} ({fault.strerror}); "
-                "choose another with --host and --port"
-            )
         raise ServingError(message) from fault
     return listener
 
@@ -212,7 +209,7 @@ class _Supervisor(Multiprocess):
             one.child_conn.close()  # so that its end is noticed while it is asked if it responds
         before = list(self.processes)
         super().keep_subprocess_alive()
-        ended = [old for old, new in zip(before, self.processes, strict=True) if old is not new]
+        ended = [one for one in before if one not in self.processes]
         if ended and not self._is_ready:
             self.should_exit.set()  # another would fail as well
             return

@@ -73,9 +73,8 @@ class ServingSettings:
                 raise ServingError(f"{host!r} is not a valid host name; write it as example.org")
         for origin in self.origins:
             if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:
-                raise ServingError(
-                    f"{origin!r} is not a valid origin; write it as https://example.org"
-                )
+                advice = "write it as https://example.org"
+                raise ServingError(f"{origin!r} is not a valid origin; {advice}")
         if self.n_workers < 1:
             raise ServingError(f"{self.n_workers} workers are too few; choose 1 or more")
 
@@ -87,9 +86,7 @@ class ServingSettings:
 
 def is_loopback(host: str) -> bool:
     """Whether a host name or address is a loopback address."""
-    if host.lower() == "localhost":
-        return True
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
-        return False
+        return host.lower() == "localhost"
