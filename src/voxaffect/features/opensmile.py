@@ -25,7 +25,6 @@ from voxaffect.features.frames import FrameExtractor, FrameGrid, refuse_short
 SetName = Literal["eGeMAPSv02", "GeMAPSv01b", "ComParE_2016", "emobase"]
 
 VERSION = 1  # to be increased when openSMILE's output is used differently
-
 WINDOW_S: Mapping[str, float] = {**dict.fromkeys(get_args(SetName), 0.060), "emobase": 0.040}
 """Longest window of each set, that of its pitch; spectral descriptors of the same frame begin at
 the same sample and use its first 20 or 25 ms."""

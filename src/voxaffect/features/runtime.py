@@ -33,8 +33,7 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 def torch_threads(n_threads: int) -> Iterator[None]:
     """Set the number of PyTorch threads, and restore it on exit.
 
-    Operations on blocks that stay in a processor's cache take microseconds. There a second thread
-    gains 5 % on an idle machine and costs a multiple on a busy one.
+    On blocks in a processor's cache, a second gains 5 % if idle and costs a multiple if busy.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(n_threads)

@@ -30,15 +30,11 @@ from voxaffect.features.frames import FrameGrid, refuse_short
 SETTINGS = ("config.json", "preprocessor_config.json", "processor_config.json")
 WEIGHTS = "model*.safetensors"
 VERSION = 1  # to be increased when a definition changes, so that stored features are recomputed
-
 BATCH_SAMPLES = 32 * SAMPLE_RATE_HZ
 """Largest batch in samples, padding included: longer attention is not faster on a CPU."""
 
-WHISPER_HOP = 320
-"""Samples per state: the spectrogram's hop of 160 times the stride of the second convolution."""
-
+WHISPER_HOP = 320  # samples per state: the spectrogram's hop of 160 times a stride of 2
 INPUT = "input_values"
-
 Layer = int | Literal["last", "mean"]
 Samples = NDArray[np.float32]
 
@@ -228,11 +224,8 @@ class SpeechEncoder:
     Args:
         folder: the model's: `config.json`, `preprocessor_config.json`, weights as safetensors.
         layer: index of the hidden state, 0 being the input of the first layer; `last` for the
-            model's output, or `mean` over all hidden states.
+            model's output, or `mean` over all hidden states; FeatureError if it is another.
         device: PyTorch's.
-
-    Raises:
-        FeatureError: the layer is neither a number from 0 nor `last` or `mean`.
     """
 
     folder: Path

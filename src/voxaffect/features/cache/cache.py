@@ -176,17 +176,11 @@ class ExtractionResult:
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """On-disk store of features of any corpora.
+    """On-disk store of features of any corpora."""
 
-    Args:
-        root: the folder; created when there is something to store.
-        extractor: computes the features.
-        limits: limits of recordings that are not stored yet.
-    """
-
-    root: Path
+    root: Path  # created when there is something to store
     extractor: FrameExtractor
-    limits: DecodeLimits = DEFAULT_LIMITS
+    limits: DecodeLimits = DEFAULT_LIMITS  # of recordings that are not stored yet
 
     @property
     def settings(self) -> dict[str, object]:

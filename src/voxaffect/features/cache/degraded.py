@@ -27,8 +27,7 @@ from voxaffect.features.cache.cache import (
 )
 from voxaffect.features.cache.file_values import key_of
 
-Progress = Callable[[int, int], None]
-"""Called with the number of finished items and of all items."""
+Progress = Callable[[int, int], None]  # takes the number of finished items and of all
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,7 @@ class Scene:
 
 
 def degrade(chunk: Chunk, limits: DecodeLimits, seed: int) -> Iterator[Mapping[bytes, Prepared]]:
-    """Level recordings, degrade them and level them again, one recording at a time.
-
-    The `change` of an item is a scene and its degradation.
-    """
+    """Level, degrade by `Item.change`, a scene and a degradation, and level, scene by scene."""
     for scene, items in groupby(chunk.items(), lambda item: item[1].change[0]):
         degradations: dict[bytes, Degradation] = {key: item.change[1] for key, item in items}
         try:
@@ -112,13 +108,12 @@ class DegradedStore:
                 key = key_of(scene.content, scene.utterance.id, self.seed, change, talkers)
                 keys[condition_id(d.name, scene.utterance.id)] = key
                 items[key] = Item(scene.utterance, (scene, d))
-        n_done = 0
+        done: list[bytes] = []
 
         def count(finished: Mapping[bytes, float]) -> None:
-            nonlocal n_done
-            n_done += len(finished)
+            done.extend(finished)
             if progress is not None:
-                progress(n_done, len(keys))
+                progress(len(done), len(keys))
 
         # To be increased when a degradation with the same settings changes its samples.
         settings = {**self.clean.settings, "degraded": 1}

@@ -134,10 +134,7 @@ class StoredFeatures(Mapping[str, NDArray[np.float32]]):
         self._frames = StoredFrames(index.paths, index.locate(places[places >= 0]))
 
     def select(self, ids: Iterable[str]) -> StoredFrames:
-        """Frames of some utterances in the order of their ids, for sending to another process.
-
-        Selections from one shard share its memory, even after pickling them together.
-        """
+        """Frames in the order of some ids; from one shard they share memory, even if pickled."""
         return self._frames.rows([self._rows[i] for i in ids])
 
     def __getitem__(self, utterance_id: str) -> NDArray[np.float32]:

@@ -326,7 +326,7 @@ class PeakAnalyzer:
 class FrameAnalysis(NamedTuple):
     """Analysis of T frames: `ShortTime.names` float32 (T, 14), and autocorrelation peaks."""
 
-    short_time: NDArray[np.float32]
+    short_time: Floats
     peaks: Peaks
 
 

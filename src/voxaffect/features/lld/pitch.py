@@ -150,7 +150,7 @@ def best_path(
         paths: through the frames before.
         score: (T, S); -inf forbids a state, but not all states of a frame.
         position: (T, S), finite.
-        transitions: costs.
+        transitions: between states.
         n_open: number of frames that stay uncommitted: the lag, or 0 after the last frame.
 
     Returns:
@@ -275,16 +275,10 @@ def recent_peak_power(greatest: Doubles, settings: DecoderSettings, n_scored: in
 
 
 class PitchTrack(NamedTuple):
-    """Pitch of T frames.
+    """Pitch of T frames; the probability is the height of the normalized autocorrelation's peak."""
 
-    Args:
-        f0_hz: float32 (T,), 0 where unvoiced.
-        voice_probability: float32 (T,) in [0, 1], of unvoiced frames too: the height of the highest
-            peak of the normalized autocorrelation.
-    """
-
-    f0_hz: Floats
-    voice_probability: Floats
+    f0_hz: Floats  # (T,), 0 where unvoiced
+    voice_probability: Floats  # (T,) in [0, 1], of unvoiced frames too
 
     @property
     def log_f0(self) -> Floats:

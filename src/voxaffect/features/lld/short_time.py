@@ -142,7 +142,6 @@ def cepstral_transform() -> NDArray[np.float64]:
 
 
 PRE_EMPHASIS = 0.97
-
 LOG_FLOOR = 2.0**-15
 """Lower bound of a mel band's magnitude before the logarithm: HTK's 1 at the scale of 16-bit
 samples. The MFCC of silence are zero to rounding."""

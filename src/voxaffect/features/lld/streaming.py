@@ -76,11 +76,7 @@ def analyze_buffers(
 
 
 def check_samples(samples: object) -> None:
-    """Check samples pushed to a stream.
-
-    Raises:
-        FeatureError: not float32 (n_samples,), or a sample is not finite or too large.
-    """
+    """Raise FeatureError if they are not float32 (n_samples,), all finite and not too large."""
     if not isinstance(samples, np.ndarray):
         raise FeatureError(f"cannot push a {type(samples).__name__}; push an array of {EXPECTED}")
     if samples.ndim != 1 or samples.dtype != np.float32:
@@ -133,31 +129,23 @@ class DescriptorStream:
         self._ended = False
 
     def push(self, samples: Floats) -> Floats:
-        """Take the next samples and return the frames that are final now, float32 (n, 32).
-
-        Samples are float32 (n_samples,) at 16 kHz, finite, of any length.
+        """Frames (n, 32) that are final after further samples, float32 (n_samples,) at 16 kHz.
 
         Raises:
-            FeatureError: the samples are not as stated, or the stream has ended.
+            FeatureError: the samples are not as stated or not finite, or the stream has ended.
         """
         return push_batch([self], [samples])[0]
 
     def peek(self) -> Floats:
-        """Return the frames that are not final yet, float32 (n, 32), without changing the stream.
+        """Frames (n, 32) that are not final yet, without changing the stream.
 
         With those returned before, they are the frames of `extract` for the samples so far.
-
-        Raises:
-            FeatureError: the stream has ended.
+        FeatureError if the stream has ended.
         """
         return peek_batch([self])[0]
 
     def finish(self) -> Floats:
-        """End the stream and return the remaining frames, float32 (n, 32).
-
-        Raises:
-            FeatureError: the stream has ended before.
-        """
+        """Remaining frames (n, 32) of the stream; FeatureError if it has ended before."""
         self._check_open()
         self._ended = True
         (analysis,) = self._analyzer.analyze([self._buffer.remaining()])
@@ -193,11 +181,7 @@ def push_batch(streams: Sequence[DescriptorStream], new: Sequence[Floats]) -> li
 
 
 def peek_batch(streams: Sequence[DescriptorStream]) -> list[Floats]:
-    """`DescriptorStream.peek` of streams of one extractor at once.
-
-    Raises:
-        FeatureError: a stream has ended.
-    """
+    """`DescriptorStream.peek` of streams of one extractor at once."""
     if not streams:
         return []
     for stream in streams:
