@@ -107,7 +107,7 @@ def dev_scores(
         answers = classifier.answer(dev.frames).probabilities.argmax(axis=1)
         matrix = confusion(dev.targets[EMOTION.name], answers, EMOTION.n_classes)
         net_ua = classifier.history_.epochs[best - 1].dev_ua
-        yield seed, len(dev), best, round(net_ua, 4), round(unweighted_accuracy(matrix), 4)
+        yield seed, len(dev), best, round(net_ua, 4), round(float(unweighted_accuracy(matrix)), 4)
 
 
 def trained(folder: Path) -> Path:
