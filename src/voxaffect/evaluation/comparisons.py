@@ -51,8 +51,8 @@ class PairedTest:
     Args:
         n_better: units on which the system is ahead; it is behind on n_worse.
         difference: score of the system minus that of the reference, mean over all units.
-        effect: matched-pairs rank-biserial correlation (Kerby 2014), from 1 (the system is ahead on
-            every unit that differs) to -1; 0 where none differs.
+        effect: effect size, the matched-pairs rank-biserial correlation (Kerby 2014), from 1 (the
+            system is ahead on every unit that differs) to -1; 0 where none differs.
         p: probability of so small a lesser rank sum, or a smaller one, if signs were random.
     """
 
