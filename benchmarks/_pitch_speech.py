@@ -48,7 +48,6 @@ from voxaffect.simulation.voice import (
     Synthesis,
     amplitude_ratio,
     jittered_cycles,
-    normalize_voiced,
     render,
     rosenberg_pulse,
     spectral_tilt,
@@ -123,7 +122,7 @@ def creak(rng: np.random.Generator) -> Synthesis:
     source = _creaky_source(f0_hz, delivery, rng) * voicing
     undamped = np.ones(timeline.n_frames)
     samples = vocal_tract(source, formants(timeline, delivery), undamped, delivery.formant_scale)
-    samples = normalize_voiced(samples, voicing) * NEUTRAL_RMS
+    samples = samples / rms(samples[voicing >= AUDIBLE_VOICING]) * NEUTRAL_RMS
     f0_hz[voicing < AUDIBLE_VOICING] = 0.0
     return Synthesis(samples.astype(np.float32), f0_hz.astype(np.float32))
 
