@@ -106,6 +106,13 @@ def test_table_of_another_version_is_named(tmp_path: Path) -> None:
         read_table(path)
 
 
+def test_table_written_by_another_program_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "results.parquet"
+    table_of(FOLDS[:1]).to_parquet(path)
+    with pytest.raises(ArtifactError, match="lacks the metadata of voxaffect, so another program"):
+        read_table(path)
+
+
 @pytest.mark.parametrize("name", ["y_true", "speaker", "p_happy", "fold_digest"])
 def test_missing_column_is_named(tmp_path: Path, name: str) -> None:
     path = tmp_path / "results.parquet"

@@ -73,8 +73,9 @@ def group_scores(results: pd.DataFrame) -> GroupScores | None:
             for kind in KINDS:
                 if len(own[kind].unique()) > 1:
                     counted = SpeakerCounts.of(own, kind, resamples)
-                    ua = counted.accuracies()
-                    table = _groups(own, kind, counted, ua)
+                    recalls = counted.recalls()
+                    ua = mean_known(recalls)
+                    table = _groups(own, kind, counted, recalls[0], ua)
                     groups.append(table.assign(**key, kind=kind))
                     gaps += [{**key, "kind": kind, **gap} for gap in _gap(table, counted, ua)]
             everybody = SpeakerCounts.of(own.assign(kind=SPEAKER), "kind", resamples)
@@ -127,12 +128,14 @@ def _thirds(
     return pd.Categorical(np.array(names, object)[codes], names, ordered=True)
 
 
-def _groups(results: pd.DataFrame, kind: str, counted: SpeakerCounts, ua: Floats) -> pd.DataFrame:
-    """Scores of the groups of one system; `ua` of each group in each resample (B + 1, G)."""
+def _groups(
+    results: pd.DataFrame, kind: str, counted: SpeakerCounts, recalls: Floats, ua: Floats
+) -> pd.DataFrame:
+    """Scores of the groups of one system: recalls (G, C), and UA in each resample (B + 1, G)."""
     speakers = [counted.speakers([g]) for g in range(len(counted.groups))]
     estimates = [counted.resamples.estimate(ua[:, g], own) for g, own in enumerate(speakers)]
     n = np.asarray(results.groupby(kind, observed=True)["utterance"].nunique(), np.int64)
-    table = _table(counted.groups, n, counted.recalls()[0], estimates)
+    table = _table(counted.groups, n, recalls, estimates)
     return table.assign(compared=table["compared"] & (table.index != UNKNOWN))
 
 

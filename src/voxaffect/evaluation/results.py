@@ -143,7 +143,12 @@ def read_table(path: Path) -> tuple[pa.Table, dict[str, Any]]:
             f"{path} is damaged or cut short ({fault}); delete it and repeat the run, which keeps "
             "all other results"
         ) from fault
-    if stated.get("format", FORMAT) != FORMAT:
+    if "format" not in stated:
+        raise ArtifactError(
+            f"{path} lacks the metadata of voxaffect, so another program wrote it; delete it and "
+            "repeat the run, which writes it again"
+        )
+    if stated["format"] != FORMAT:
         raise ArtifactError(
             f"{path} has format {stated['format']}, and this version of voxaffect reads {FORMAT}; "
             "read it with the version that wrote it, or repeat the run in another folder"
