@@ -28,6 +28,12 @@ class RecordingLimitError(AudioError):
     code = "recording_too_long"
 
 
+class NoSpeechError(AudioError):
+    """Too little of a recording is speech; predictions say `no speech` in place of an emotion."""
+
+    code = "no_speech"
+
+
 class FeatureError(VoxaffectError):
     """Frame features are missing, damaged or of the wrong kind."""
 
