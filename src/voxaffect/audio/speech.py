@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import firwin, oaconvolve
 
-from voxaffect.audio.vad import HOP, PER_S, VadSettings, speech_mask, track_of
+from voxaffect.audio.vad import HOP, speech_mask, track_of
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, SILENCE_RMS, Waveform, rms
 from voxaffect.errors import AudioError, NoSpeechError
 
 Floats = NDArray[np.float32]
+
+SPEECH_VERSION = 1
+"""To be increased when speech is found otherwise, so that stored features are computed anew."""
 
 RUMBLE_HZ = 70.0  # -6 dB; hum of 50 Hz is 40 dB lower, the lowest voices lose 3 dB
 RUMBLE_REACH = 400  # samples on either side of a filtered one, 25 ms
@@ -60,9 +63,7 @@ def speech_of(waveform: Waveform) -> Speech:
     is_sound = ~digital_silence(waveform.samples)
     sound = without_rumble(waveform.samples[is_sound])
     if sound.size == 0 or rms(sound) < SILENCE_RMS:
-        raise AudioError(
-            f"{waveform.name}: is silent (all samples below -100 dB); record it again"
-        )
+        raise AudioError(f"{waveform.name}: is silent (all samples below -100 dB); record it again")
     mask = np.repeat(speech_mask(track_of(sound)), HOP)[: sound.size]
     if not mask.any():
         raise NoSpeechError(f"{waveform.name}: no speech found; {REMEDY}")

@@ -124,17 +124,19 @@ class _Tables(NamedTuple):
 @cache
 def _tables() -> _Tables:
     window = np.hanning(WINDOW + 1)[:-1]
-    bins = [
+    level, voice = (
         slice(round(low * N_FFT / SAMPLE_RATE_HZ), round(high * N_FFT / SAMPLE_RATE_HZ) + 1)
         for low, high in (LEVEL_HZ, VOICE_HZ)
-    ]
+    )
     shortest, longest = (round(SAMPLE_RATE_HZ / hz) for hz in reversed(PITCH_HZ))
     lags = np.arange(shortest - 1, longest + 2)
     own = np.correlate(window, window, "full")[WINDOW - 1 :]
-    angles = 2 * np.pi / N_FFT * np.arange(N_FFT)[bins[1], None] * lags
+    angles = 2 * np.pi / N_FFT * np.arange(N_FFT)[voice, None] * lags
     cosines = np.cos(angles) * own[0] / own[lags]
     scale = 2 / (N_FFT * np.square(window).sum())
-    return _Tables(np.float32(window), np.float32(scale), *bins, np.float32(cosines))
+    return _Tables(
+        window.astype(np.float32), np.float32(scale), level, voice, cosines.astype(np.float32)
+    )
 
 
 def _voicing(power: Floats, tables: _Tables) -> Floats:
@@ -173,14 +175,15 @@ def active_frames(track: ActivityTrack, settings: VadSettings) -> tuple[Mask, Ma
     return _dilated(speech | closed, settings.frames(settings.edge_s)), core
 
 
-def _limit_db(track: ActivityTrack, voiced: Mask, settings: VadSettings) -> Floats:
+def _limit_db(track: ActivityTrack, voiced: Mask, settings: VadSettings) -> NDArray[np.float64]:
     """Level (T,) above which each frame is active."""
     size = 2 * settings.frames(settings.neighborhood_s) + 1
     loud = maximum_filter1d(_smoothed(track.level_db, 20), size, mode="nearest")
     quiet = np.where(track.level_db < DIGITAL_DB, np.inf, _smoothed(track.level_db, 10))
     floor = minimum_filter1d(quiet, size, mode="nearest")
     margin = np.where(voiced, settings.voiced_margin_db, settings.margin_db)
-    return np.maximum(floor + margin, loud - settings.range_db)
+    limit: NDArray[np.float64] = np.maximum(floor + margin, loud - settings.range_db)
+    return limit
 
 
 def _smoothed(level_db: Floats, n_frames: int) -> NDArray[np.float64]:
