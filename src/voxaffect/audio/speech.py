@@ -81,9 +81,10 @@ def digital_silence(samples: Floats) -> NDArray[np.bool_]:
     """
     silence = np.zeros(samples.size, np.bool_)
     starts, ends = runs(samples == 0)
-    quiet = np.pad(np.abs(samples), 1) < QUIET  # beyond the ends, too
-    is_quiet = quiet[starts] & quiet[ends + 1]
-    for start, end in zip(starts[is_quiet], ends[is_quiet], strict=True):
+    quiet = np.pad(np.abs(samples) < QUIET, 1, constant_values=True)  # beyond the ends, too
+    is_at_end = (starts == 0) | (ends == samples.size)
+    is_none = is_at_end | (quiet[starts] & quiet[ends + 1])
+    for start, end in zip(starts[is_none], ends[is_none], strict=True):
         silence[start:end] = True
     starts, ends = runs(samples[1:] == samples[:-1])
     is_long = ends - starts + 1 >= DROPOUT_SAMPLES

@@ -26,7 +26,7 @@ from voxaffect.audio.vad import (
 Floats = NDArray[np.float32]
 
 TICK_FRAMES = 10  # between two decisions, 0.1 s
-FIRST_FLOOR_DB = -50.0  # at most, in the first second: a stream may begin with speech
+FIRST_FLOOR_DB = -50.0  # at most, in the first second of sound, which may be speech
 FIRST_TICKS = 10
 
 
@@ -51,10 +51,16 @@ class TrackStream:
 
 
 class Activity(NamedTuple):
-    """Decisions on the frames of a tick, (T,) each."""
+    """Decisions on the frames of a tick, (T,) each, and the samples of their hops."""
 
     active: Mask
     voiced: Mask
+    samples: Floats  # (n,), without rumble; at most 160 T, fewer at the end of a stream
+
+    @property
+    def speech(self) -> Floats:
+        """Samples of the active frames."""
+        return self.samples[np.repeat(self.active, HOP)[: self.samples.size]]
 
 
 class StreamingVad:
@@ -64,45 +70,52 @@ class StreamingVad:
         self._settings = settings
         self._rumble, self._track = RumbleFilter(), TrackStream()
         self._waiting = np.zeros((2, 0), np.float32)  # level and voicing without a tick
+        self._samples = np.zeros(0, np.float32)  # and the samples from there on
         n_ticks = round(settings.frames(settings.neighborhood_s) / TICK_FRAMES)
         self._power: deque[float] = deque(maxlen=n_ticks)  # mean of each tick
-        self._n_ticks = 0
+        self._noise: deque[float] = deque(maxlen=n_ticks)  # the same where it is that of noise
+        self._n_ticks = 0  # with sound
 
     def push(self, samples: Floats) -> list[Activity]:
         """Take samples (n,), as they come; return the ticks that are decided now."""
-        self._waiting = np.hstack([self._waiting, self._track.push(self._rumble.push(samples))[:2]])
-        found = []
-        while self._waiting.shape[1] >= TICK_FRAMES:
-            found.append(self._decide(self._waiting[:, :TICK_FRAMES]))
-            self._waiting = self._waiting[:, TICK_FRAMES:]
-        return found
+        sound = self._rumble.push(samples)
+        return self._advance(sound, self._track.push(sound))
 
     def finish(self) -> list[Activity]:
         """The last ticks, of which one may be shorter."""
-        last = [self._track.push(self._rumble.finish())[:2], self._track.finish()[:2]]
-        self._waiting = np.hstack([self._waiting, *last])
-        found = self.push(np.zeros(0, np.float32))
-        return [*found, self._decide(self._waiting)] if self._waiting.size else found
+        sound = self._rumble.finish()
+        found = self._advance(sound, self._track.push(sound))
+        found += self._advance(sound[:0], self._track.finish())
+        n_left = self._waiting.shape[1]
+        return [*found, self._decide(n_left)] if n_left else found
 
-    def _decide(self, frames: Floats) -> Activity:
-        level_db, voicing = frames
+    def _advance(self, sound: Floats, track: ActivityTrack) -> list[Activity]:
+        self._samples = np.concatenate([self._samples, sound])
+        self._waiting = np.hstack([self._waiting, track[:2]])
+        n_ticks = self._waiting.shape[1] // TICK_FRAMES
+        return [self._decide(TICK_FRAMES) for _ in range(n_ticks)]
+
+    def _decide(self, n_frames: int) -> Activity:
+        (level_db, voicing), self._waiting = np.split(self._waiting, [n_frames], axis=1)
+        samples, self._samples = np.split(self._samples, [n_frames * HOP])
         floor_db, loud_db = self._levels(level_db)
         voiced = voicing >= self._settings.voicing
         margin_db = np.where(voiced, self._settings.voiced_margin_db, self._settings.margin_db)
         limit_db = np.maximum(floor_db + margin_db, loud_db - self._settings.range_db)
         active = level_db > limit_db
-        return Activity(active, active & voiced)
+        return Activity(active, active & voiced, samples)
 
     def _levels(self, level_db: Floats) -> tuple[float, float]:
         """Noise floor, the least tick of the last seconds, and loud level, the most of two."""
-        self._n_ticks += 1
-        self._power.append(float(np.mean(10 ** (level_db.astype(np.float64) / 10))))
-        power = np.array(self._power)
-        sound = power[power >= 10 ** (DIGITAL_DB / 10)]
-        if sound.size == 0:
-            return 0.0, 0.0
-        loud = power[0] if power.size == 1 else np.max(power[1:] + power[:-1]) / 2
-        floor_db = float(10 * np.log10(sound.min()))
+        power = float(np.mean(10 ** (level_db.astype(np.float64) / 10)))
+        # A tick with digital silence in it tells nothing of the noise.
+        is_sound = level_db.min() >= DIGITAL_DB
+        self._n_ticks += is_sound
+        self._noise.append(power if is_sound else np.inf)
+        self._power.append(power)
+        loud = np.array(self._power)
+        loudest = loud[0] if loud.size == 1 else np.max(loud[1:] + loud[:-1]) / 2
+        floor_db = float(10 * np.log10(min(self._noise)))
         if self._n_ticks <= FIRST_TICKS:
             floor_db = min(floor_db, FIRST_FLOOR_DB)
-        return floor_db, float(10 * np.log10(loud))
+        return floor_db, float(10 * np.log10(loudest))

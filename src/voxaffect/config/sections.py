@@ -70,11 +70,12 @@ class AudioSection(Strict):
 
 
 class LldSection(Strict):
-    """`[features.lld]`: pitch range, F0 in Hz or as a logarithm, and device."""
+    """`[features.lld]`: pitch range, F0 in Hz or as a logarithm, band, and device."""
 
     floor_hz: Annotated[float, Field(gt=0)] = PitchSettings.floor_hz
     ceiling_hz: Annotated[float, Field(gt=0)] = PitchSettings.ceiling_hz
     log_f0: bool = LowLevelDescriptors.log_f0
+    band_hz: tuple[Annotated[float, Field(ge=0)], float] = LowLevelDescriptors.band_hz
     device: Device = LowLevelDescriptors.device
 
 
@@ -133,7 +134,9 @@ class FeatureSection(Strict):
         if self.set == "lld":
             lld = self.lld
             pitch = PitchSettings(floor_hz=lld.floor_hz, ceiling_hz=lld.ceiling_hz)
-            return LowLevelDescriptors(pitch=pitch, log_f0=lld.log_f0, device=lld.device)
+            return LowLevelDescriptors(
+                pitch=pitch, log_f0=lld.log_f0, device=lld.device, band_hz=lld.band_hz
+            )
         encoder = self.encoder
         if encoder.folder is None:
             raise ConfigError(
