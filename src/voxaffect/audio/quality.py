@@ -7,11 +7,13 @@ They are measured on the sound alone: a constant offset, rumble or digital silen
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import butter, sosfilt, sosfilt_zi
 
-from voxaffect.audio.speech import digital_silence, without_rumble
+from voxaffect.audio.speech import DROPOUT_SAMPLES, RUMBLE_HZ
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Floats, Waveform
 
 MIN_DURATION_S = 0.5  # less than two syllables
@@ -19,7 +21,7 @@ MAX_CLIPPED_SHARE = 0.01
 MIN_SNR_DB = 5.0
 NOISE_SNR_DB = -5.0  # speech of which so little is left that nobody could tell how it sounds
 MUSIC_THRESHOLD = 0.4
-TONE_THRESHOLD = 0.75
+TONE_THRESHOLD = 0.8
 MIN_BANDWIDTH_HZ = 7250.0
 """Recordings at 16 kHz, such as those of the training corpora, reach 7.5 to 7.9 kHz; what was
 sampled at 14.5 kHz or less ends here or below, as do telephone lines (3.4 kHz) and MP3 at 24 kbit/s
@@ -37,15 +39,9 @@ class QualityWarning:
         return self.text
 
 
-def quality_warnings(waveform: Waveform, sound: Floats | None = None) -> tuple[QualityWarning, ...]:
-    """All warnings for a recording as it was decoded, before any gain; silence has none.
-
-    Args:
-        waveform: the recording.
-        sound: its samples (n,) without digital silence and rumble, where the caller has them.
-    """
-    if sound is None:
-        sound = without_rumble(waveform.samples[~digital_silence(waveform.samples)])
+def quality_warnings(waveform: Waveform) -> tuple[QualityWarning, ...]:
+    """All warnings for a recording as it was decoded, before any gain; silence has none."""
+    sound = sound_of(waveform.samples)
     if not sound.any():
         return ()
     spectra = power_spectra(sound)
@@ -65,6 +61,31 @@ def quality_warnings(waveform: Waveform, sound: Floats | None = None) -> tuple[Q
         (edge_hz <= MIN_BANDWIDTH_HZ, "narrow-band", narrow),
     )
     return tuple(QualityWarning(code, text) for applies, code, text in checks if applies)
+
+
+def sound_of(samples: Floats) -> Floats:
+    """Samples (n,) without stretches of one value, a constant offset and rumble.
+
+    Quality needs neither the linear phase nor the steepness of the filter of `audio/speech.py`, and
+    zeros within quiet sound may stay; a recursive filter takes a tenth of the time.
+    """
+    changes = np.flatnonzero(samples[1:] != samples[:-1]) + 1
+    borders = np.concatenate([[0], changes, [samples.size]])
+    is_sound = np.ones(samples.size, np.bool_)
+    for at in np.flatnonzero(np.diff(borders) >= DROPOUT_SAMPLES):
+        is_sound[borders[at] : borders[at + 1]] = False
+    sound = samples[is_sound]
+    if sound.size == 0:
+        return sound
+    sections, state = _rumble_filter()
+    return np.asarray(sosfilt(sections, sound, zi=state * sound[0])[0], np.float32)
+
+
+@cache
+def _rumble_filter() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A high-pass filter, and its state after a constant of 1 has lasted forever."""
+    sections = butter(4, RUMBLE_HZ, "highpass", fs=SAMPLE_RATE_HZ, output="sos")
+    return sections, sosfilt_zi(sections)
 
 
 SHAPE = 0.4  # shape of the Gamma distribution of speech magnitudes

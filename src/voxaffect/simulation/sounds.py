@@ -81,7 +81,9 @@ def band(noise: Samples, low_hz: float | None, high_hz: float | None) -> Samples
     """Noise between two frequencies; None is no limit."""
     edges = [hz for hz in (low_hz, high_hz) if hz is not None]
     kind = "bandpass" if len(edges) == 2 else "lowpass" if low_hz is None else "highpass"
-    response = butter(2, edges if len(edges) == 2 else edges[0], kind, fs=SAMPLE_RATE_HZ, output="sos")
+    response = butter(
+        2, edges if len(edges) == 2 else edges[0], kind, fs=SAMPLE_RATE_HZ, output="sos"
+    )
     return np.asarray(sosfilt(response, noise))
 
 
@@ -128,7 +130,9 @@ DIALED = ((697, 1209), (770, 1336), (852, 1477), (941, 1336), (697, 1477), (852,
 
 
 def _dialing(_: Any) -> Samples:
-    keys = [(steady(low, 0.2) + steady(high, 0.2)) * on_off(0.2, 9, 0.2) for low, high in DIALED * 2]
+    keys = [
+        (steady(low, 0.2) + steady(high, 0.2)) * on_off(0.2, 9, 0.2) for low, high in DIALED * 2
+    ]
     return placed(keys, np.arange(len(keys)) * 0.25)
 
 
