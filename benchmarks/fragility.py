@@ -136,7 +136,7 @@ def main() -> None:
     parser.add_argument("--card", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        root, source = given.corpora, "real corpora."
+        root, source = given.corpora, "real recordings."
         if root is None:
             root, source = Path(folder), f"simulated corpora. {SIMULATED_NOTICE}"
             simulate(root, seed=given.seed, scale=0.2, corpora=TRAINED_ON)

@@ -55,7 +55,7 @@ def rounded(samples: NDArray[np.floating]) -> NDArray[np.floating]:
     """As a 16-bit file has them, with dither of a triangular distribution."""
     rng = np.random.default_rng(0)
     dither = rng.uniform(-0.5, 0.5, (2, samples.size)).sum(axis=0)
-    return np.round(samples * 32_768 + dither) / 32_768
+    return np.asarray(np.round(samples * 32_768 + dither) / 32_768)
 
 
 @pytest.mark.parametrize("level", [1.0, 0.03], ids=["usual level", "30 dB quieter"])

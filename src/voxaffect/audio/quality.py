@@ -140,7 +140,7 @@ MIN_WINDOWS = 5  # fewest loud windows, or pairs of them, for a share
 
 def _louder(power: Floats, range_db: float) -> NDArray[np.bool_]:
     """Which windows, of the power (n_windows,) of each, are not that far below the loudest."""
-    return power > power.max(initial=0) * 10 ** (-range_db / 10)
+    return np.asarray(power > power.max(initial=0) * 10 ** (-range_db / 10))
 
 
 BAND_HZ = 125

@@ -71,6 +71,11 @@ def curve(places: Sequence[float], values: Sequence[float], seconds: float) -> S
     return np.interp(time / seconds, places, values)
 
 
+def glide(first_hz: float, last_hz: float, seconds: float) -> Samples:
+    """An oscillation from one frequency to another, as many octaves a second all the time."""
+    return oscillation(np.geomspace(first_hz, last_hz, timeline(seconds).size))
+
+
 def decay(time_s: float, seconds: float, attack_s: float = 0.002) -> Samples:
     """An envelope that rises at once and falls to 1 / e within a time."""
     time = timeline(seconds)
@@ -79,12 +84,12 @@ def decay(time_s: float, seconds: float, attack_s: float = 0.002) -> Samples:
 
 def band(noise: Samples, low_hz: float | None, high_hz: float | None) -> Samples:
     """Noise between two frequencies; None is no limit."""
-    edges = [hz for hz in (low_hz, high_hz) if hz is not None]
-    kind = "bandpass" if len(edges) == 2 else "lowpass" if low_hz is None else "highpass"
-    response = butter(
-        2, edges if len(edges) == 2 else edges[0], kind, fs=SAMPLE_RATE_HZ, output="sos"
-    )
-    return np.asarray(sosfilt(response, noise))
+    filtered = noise
+    if low_hz is not None:
+        filtered = sosfilt(butter(2, low_hz, "highpass", fs=SAMPLE_RATE_HZ, output="sos"), filtered)
+    if high_hz is not None:
+        filtered = sosfilt(butter(2, high_hz, "lowpass", fs=SAMPLE_RATE_HZ, output="sos"), filtered)
+    return np.asarray(filtered)
 
 
 def placed(parts: Sequence[Samples], starts_s: ArrayLike, seconds: float = SECONDS) -> Samples:
@@ -121,8 +126,8 @@ def _tone(_: Any, hz: float) -> Samples:
     return steady(hz)
 
 
-def _sweep(_: Any, hz: Sequence[float]) -> Samples:
-    return oscillation(np.geomspace(*hz, timeline().size))
+def _sweep(_: Any, hz: tuple[float, float]) -> Samples:
+    return glide(*hz, SECONDS)
 
 
 DIALED = ((697, 1209), (770, 1336), (852, 1477), (941, 1336), (697, 1477), (852, 1209))
@@ -282,7 +287,7 @@ def _wind(rng: np.random.Generator) -> Samples:
 def _slow(rng: np.random.Generator, hz: float) -> Samples:
     """Noise below a few Hz, from about -1 to 1."""
     slow = band(_noise(rng, 3 * SECONDS), None, hz)[-timeline().size :]
-    return slow / np.abs(slow).max()
+    return np.asarray(slow / np.abs(slow).max())
 
 
 def _typing(rng: np.random.Generator) -> Samples:
@@ -295,8 +300,8 @@ def _typing(rng: np.random.Generator) -> Samples:
 
 def _birds(rng: np.random.Generator) -> Samples:
     """Chirps that fall or rise, between 2 and 6 kHz."""
-    ends_hz = rng.uniform(2000, 6000, (12, 2))
-    chirps = [oscillation(np.geomspace(*hz, 1600)) * np.hanning(1600) for hz in ends_hz]
+    ends_hz = rng.uniform(2000, 6000, (12, 2)).tolist()
+    chirps = [glide(first, last, 0.1) * np.hanning(1600) for first, last in ends_hz]
     return placed(chirps, np.sort(rng.uniform(0, 2.8, 12)))
 
 
@@ -322,7 +327,8 @@ def _purr(rng: np.random.Generator) -> Samples:
     """Pulses of low noise, 25 a second, stronger when breathing in."""
     time = timeline()
     pulses = np.maximum(0, np.sin(2 * np.pi * 25 * time)) ** 4
-    return band(_noise(rng), 60, 600) * pulses * (1 + 0.5 * np.sin(2 * np.pi * 0.7 * time))
+    breath = 1 + 0.5 * np.sin(2 * np.pi * 0.7 * time)
+    return np.asarray(band(_noise(rng), 60, 600) * pulses * breath)
 
 
 def _crickets(_: Any) -> Samples:

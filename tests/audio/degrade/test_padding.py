@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -22,7 +24,7 @@ def test_zeros_lie_around_the_recording(before: int, after: int) -> None:
 
 
 def test_noise_around_has_its_level_and_leaves_the_recording() -> None:
-    room = {"before_s": 1.0, "after_s": 3.0, "level_db": -60}
+    room: dict[str, Any] = {"before_s": 1.0, "after_s": 3.0, "level_db": -60}
     padded = degraded(noise_around, speech(), 3, **room).samples
     np.testing.assert_array_equal(padded[16_000:-48_000], speech().samples)
     assert power_db(padded[:16_000]) == pytest.approx(-60, abs=0.2)

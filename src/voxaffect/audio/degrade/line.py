@@ -19,17 +19,18 @@ def offset(waveform: Waveform, *_: Any, value: float) -> Samples:
 def hum(waveform: Waveform, *_: Any, hz: float, level_db: float, n_harmonics: int = 1) -> Samples:
     """Add hum of the mains of a level in dB of full scale; harmonics fall as 1 / number."""
     phase = 2 * np.pi * hz * np.arange(waveform.samples.size) / SAMPLE_RATE_HZ
-    numbers = np.arange(1, n_harmonics + 1)
-    added = np.sum(np.sin(numbers[:, None] * phase) / numbers[:, None], axis=0)
-    level = np.sqrt(np.square(1 / numbers).sum() / 2)
-    return waveform.samples + 10 ** (level_db / 20) / level * added
+    amplitudes = 1 / np.arange(1, n_harmonics + 1)
+    amplitudes *= 10 ** (level_db / 20) / np.sqrt(np.square(amplitudes).sum() / 2)
+    partials = (a * np.sin(n * phase) for n, a in enumerate(amplitudes, start=1))
+    return np.asarray(waveform.samples + sum(partials))
 
 
 def quantized(waveform: Waveform, *_: Any, level_db: float, n_bits: int = 16) -> Samples:
     """Round to integers of so many bits, recorded at a level (dB of full scale, RMS)."""
     gain = 10 ** (level_db / 20) / max(waveform.rms(), 1e-12)
     steps = 2 ** (n_bits - 1)
-    return np.clip(np.round(waveform.samples * gain * steps), -steps, steps - 1) / steps
+    rounded = np.clip(np.round(waveform.samples * gain * steps), -steps, steps - 1)
+    return np.asarray(rounded / steps)
 
 
 def speed(waveform: Waveform, *_: Any, factor: float) -> Samples:
