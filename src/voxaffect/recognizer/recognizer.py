@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.audio.quality import QualityWarning, quality_warnings
-from voxaffect.audio.speech import Speech, speech_of
+from voxaffect.audio.speech import REMEDY, Speech, speech_of
 from voxaffect.audio.waveform import TARGET_RMS, Waveform
 from voxaffect.errors import ArtifactError, NoSpeechError, TrainingError
 from voxaffect.features.frames import FrameExtractor
@@ -276,12 +276,9 @@ class TrainedRecognizer:
 
 def without_speech(waveform: Waveform) -> Prediction:
     """The prediction for a recording in which nobody speaks."""
-    text = "no speech found; check that somebody speaks and that the microphone is not muted"
+    warning = QualityWarning("no-speech", f"no speech found; {REMEDY}")
     return Prediction(
-        waveform.name,
-        NO_SPEECH,
-        duration_s=waveform.duration_s,
-        warnings=(QualityWarning("no-speech", text),),
+        waveform.name, NO_SPEECH, duration_s=waveform.duration_s, warnings=(warning,)
     )
 
 
