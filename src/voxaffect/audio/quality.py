@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt, sosfilt_zi
 
-from voxaffect.audio.speech import DROPOUT_SAMPLES, RUMBLE_HZ
+from voxaffect.audio.rumble import RUMBLE_HZ
+from voxaffect.audio.speech import DROPOUT_SAMPLES
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Floats, Waveform
 
 MIN_DURATION_S = 0.5  # less than two syllables
