@@ -7,12 +7,11 @@ digital silence is removed before anything else, so that not even the positions 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import firwin, oaconvolve
 
+from voxaffect.audio.rumble import without_rumble
 from voxaffect.audio.vad import HOP, speech_mask, track_of
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, SILENCE_RMS, Waveform, rms
 from voxaffect.errors import AudioError, NoSpeechError
@@ -21,9 +20,6 @@ Floats = NDArray[np.float32]
 
 SPEECH_VERSION = 1
 """To be increased when speech is found otherwise, so that stored features are computed anew."""
-
-RUMBLE_HZ = 70.0  # -6 dB; hum of 50 Hz is 40 dB lower, the lowest voices lose 3 dB
-RUMBLE_REACH = 400  # samples on either side of a filtered one, 25 ms
 
 QUIET = 2.0**-11
 """Digital zeros between samples below it, -66 dB, are no sound: whatever their number."""
@@ -78,33 +74,6 @@ def speech_of(waveform: Waveform) -> Speech:
 REMEDY = "check that somebody speaks and that the microphone is not muted"
 
 
-def without_rumble(samples: Floats) -> Floats:
-    """Samples (n,) without what lies below speech: a constant offset, rumble, hum of the mains.
-
-    A linear-phase filter; beyond its ends the signal goes on as its edge samples, so that an offset
-    leaves nothing.
-    """
-    if samples.size == 0:
-        return samples
-    padded = np.pad(samples.astype(np.float64), RUMBLE_REACH, mode="edge")
-    padded -= padded[0]  # leaves a constant exactly
-    return oaconvolve(padded, rumble_filter(), mode="valid").astype(np.float32)
-
-
-@cache
-def rumble_filter() -> NDArray[np.float64]:
-    """Impulse response (2 RUMBLE_REACH + 1,) of the high-pass filter; it sums to zero."""
-    taps = firwin(
-        2 * RUMBLE_REACH + 1,
-        RUMBLE_HZ,
-        pass_zero=False,
-        window=("kaiser", 3.4),
-        fs=SAMPLE_RATE_HZ,
-    )
-    response: NDArray[np.float64] = taps - taps.mean()
-    return response
-
-
 def digital_silence(samples: Floats) -> NDArray[np.bool_]:
     """Whether each sample (n,) belongs to a stretch that no microphone has made.
 
@@ -112,9 +81,10 @@ def digital_silence(samples: Floats) -> NDArray[np.bool_]:
     """
     silence = np.zeros(samples.size, np.bool_)
     starts, ends = runs(samples == 0)
-    quiet = np.pad(np.abs(samples), 1) < QUIET  # beyond the ends, too
-    is_quiet = quiet[starts] & quiet[ends + 1]
-    for start, end in zip(starts[is_quiet], ends[is_quiet], strict=True):
+    quiet = np.pad(np.abs(samples) < QUIET, 1, constant_values=True)  # beyond the ends, too
+    is_at_end = (starts == 0) | (ends == samples.size)
+    is_none = is_at_end | (quiet[starts] & quiet[ends + 1])
+    for start, end in zip(starts[is_none], ends[is_none], strict=True):
         silence[start:end] = True
     starts, ends = runs(samples[1:] == samples[:-1])
     is_long = ends - starts + 1 >= DROPOUT_SAMPLES

@@ -22,10 +22,10 @@ from voxaffect.recognizer.packaged import located
 
 if TYPE_CHECKING:
     from voxaffect.audio.decode import DecodeLimits
+    from voxaffect.audio.vad import ActivityTrack
     from voxaffect.recognizer.prediction import Prediction
     from voxaffect.report.predictions.formats import Format
     from voxaffect.streaming.batch import Predictor, WorkerPool
-    from voxaffect.streaming.vad import ActivityTrack
 
     Result = tuple[str, Sequence[Prediction], ActivityTrack | None]
     """A recording's name, its prediction or those of its segments, and then its energy."""

@@ -15,6 +15,7 @@ from voxaffect.errors import ArtifactError, FeatureError
 from voxaffect.features.frames import FrameExtractor, FrameGrid, refuse_short
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.lld.pitch_settings import PitchSettings
+from voxaffect.features.lld.short_time import WHOLE_BAND
 from voxaffect.features.opensmile import OpenSmile
 from voxaffect.features.spectra import LogMel
 from voxaffect.features.ssl import SpeechEncoder
@@ -136,7 +137,11 @@ def extractor_from_settings(
 
 FEATURE_SETS: Mapping[str, Callable[[Settings], FrameExtractor]] = {
     "low-level descriptors": lambda settings: LowLevelDescriptors(
-        FrameGrid(**settings["grid"]), PitchSettings(**settings["pitch"]), log_f0=settings["log_f0"]
+        FrameGrid(**settings["grid"]),
+        PitchSettings(**settings["pitch"]),
+        log_f0=settings["log_f0"],
+        band_hz=tuple(settings.get("band_hz", WHOLE_BAND)),
+        floor_db=settings.get("floor_db"),
     ),
     "log-mel": lambda settings: LogMel(
         FrameGrid(**settings["grid"]),
