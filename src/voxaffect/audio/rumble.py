@@ -6,7 +6,7 @@ rounding. Beyond its ends a recording goes on as its edge samples, so that an of
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,22 +33,23 @@ def rumble_filter() -> NDArray[np.float64]:
     return response
 
 
-@cache
-def _transfer() -> NDArray[np.complex128]:
-    return np.asarray(fft.rfft(rumble_filter(), N_FFT))
+@lru_cache(32)
+def _transfer(n_fft: int) -> NDArray[np.complex128]:
+    return np.asarray(fft.rfft(rumble_filter(), n_fft))
 
 
 def _convolved(samples: Floats) -> NDArray[np.float64]:
     """Filter samples (n + 2 REACH,) -> (n,), by overlap-save; scipy.signal is slow to load."""
     n = samples.size - 2 * REACH
-    hop = N_FFT - 2 * REACH
+    n_fft = min(N_FFT, fft.next_fast_len(samples.size, real=True))
+    hop = n_fft - 2 * REACH
     found = np.empty((-(-n // hop), hop))
     padded = np.zeros(found.size + 2 * REACH)
     padded[: samples.size] = samples
-    blocks = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::hop]
+    blocks = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
     for first in range(0, len(blocks), BLOCKS):
         some = slice(first, first + BLOCKS)
-        filtered = fft.irfft(fft.rfft(blocks[some]) * _transfer(), N_FFT)
+        filtered = fft.irfft(fft.rfft(blocks[some]) * _transfer(n_fft), n_fft)
         found[some] = filtered[:, 2 * REACH :]
     return found.ravel()[:n]
 
