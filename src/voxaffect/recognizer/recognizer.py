@@ -277,9 +277,7 @@ class TrainedRecognizer:
 def without_speech(waveform: Waveform) -> Prediction:
     """The prediction for a recording in which nobody speaks."""
     warning = QualityWarning("no-speech", f"no speech found; {REMEDY}")
-    return Prediction(
-        waveform.name, NO_SPEECH, duration_s=waveform.duration_s, warnings=(warning,)
-    )
+    return Prediction(waveform.name, NO_SPEECH, duration_s=waveform.duration_s, warnings=(warning,))
 
 
 def _in_half(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
