@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.audio.quality import quality_warnings
-from voxaffect.audio.waveform import Waveform, gain
-from voxaffect.errors import ArtifactError, ExportError
+from voxaffect.audio.speech import speech_of
+from voxaffect.audio.waveform import Waveform
+from voxaffect.errors import ArtifactError, ExportError, NoSpeechError
 from voxaffect.export.side_car import (
     LONGEST_S,
     NOVELTY,
@@ -26,7 +27,13 @@ from voxaffect.export.side_car import (
     read_pair,
 )
 from voxaffect.features.frames import refuse_short
-from voxaffect.recognizer.prediction import Prediction, named, unfamiliar
+from voxaffect.recognizer.prediction import (
+    Prediction,
+    label_of,
+    named,
+    no_speech,
+    unfamiliar,
+)
 from voxaffect.recognizer.recording import Recording, waveform_of
 from voxaffect.taxonomy import EMOTION
 from voxaffect.utterance.functionals import functionals
@@ -68,27 +75,32 @@ class OnnxRecognizer:
     def predict(self, recordings: Sequence[Recording], /) -> list[Prediction]:
         """Predictions for files, encoded bytes, waveforms or utterances.
 
+        One with too little speech is labeled `no speech`.
+
         Raises:
             AudioError: a recording cannot be decoded, is silent, shorter than a frame or too long.
         """
         return [self._predict(waveform_of(recording, self.limits)) for recording in recordings]
 
     def _predict(self, waveform: Waveform) -> Prediction:
-        gain(waveform.rms(), waveform.name)  # the file's own; here it refuses silence
-        refuse_short([waveform], self.about.grid)
+        try:
+            speech = speech_of(waveform).waveform
+        except NoSpeechError:
+            return no_speech(waveform.name, waveform.duration_s, quality_warnings(waveform))
+        refuse_short([speech], self.about.grid)
         classes = self.about.classes
         names = list(output_shapes(classes))
-        outputs = self.session.run(names, {SAMPLES: waveform.samples})
+        outputs = self.session.run(names, {SAMPLES: speech.samples})
         given: dict[str, NDArray[np.float32]] = dict(zip(names, outputs, strict=True))
         novelty, posteriors = float(given[NOVELTY]), given[TIMELINE]
-        probabilities = named(classes[EMOTION.name], given[PROBABILITIES])
+        warnings = (*quality_warnings(waveform), *unfamiliar(novelty))
         return Prediction(
             name=waveform.name,
-            label=max(probabilities, key=lambda name: probabilities[name]),
-            probabilities=probabilities,
+            label=label_of(classes[EMOTION.name], given[PROBABILITIES], warnings),
+            probabilities=named(classes[EMOTION.name], given[PROBABILITIES]),
             subtasks={t: named(classes[t], given[t]) for t in classes if t != EMOTION.name},
             duration_s=waveform.duration_s,
-            warnings=(*quality_warnings(waveform), *unfamiliar(novelty)),
+            warnings=warnings,
             novelty=novelty,
             posteriors=posteriors,
             times_s=self.about.grid.centers_s(len(posteriors)),

@@ -27,7 +27,7 @@ from voxaffect.model.training import OnEpoch
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.provenance import numeric_environment, versions
 from voxaffect.recognizer.packaged import PACKAGED
-from voxaffect.recognizer.prediction import Prediction, named, unfamiliar
+from voxaffect.recognizer.prediction import Prediction, label_of, named, unfamiliar
 from voxaffect.recognizer.recording import Recording, waveform_of
 from voxaffect.recognizer.serialization import plain, read_artifact, write_artifact
 from voxaffect.systems.classifier import ClassifierOutput, NetClassifier, NetSettings
@@ -166,16 +166,17 @@ class NetRecognizer:
         by_frame = {task: several[row] for task, several in output.posteriors.items()}
         posteriors, probabilities = by_frame.pop(EMOTION.name), output.probabilities[row]
         novelty = self.novelty_.of(self.classifier.standardizer_.transform(frames))
+        warnings = (*quality_warnings(waveform), *unfamiliar(novelty))
         return Prediction(
             name=waveform.name,
-            label=EMOTION.classes[int(probabilities.argmax())],
+            label=label_of(EMOTION.classes, probabilities, warnings),
             probabilities=named(EMOTION.classes, probabilities),
             subtasks={
                 task: named(TASKS[task].classes, values.mean(axis=0))
                 for task, values in by_frame.items()
             },
             duration_s=waveform.duration_s,
-            warnings=(*quality_warnings(waveform), *unfamiliar(novelty)),
+            warnings=warnings,
             novelty=novelty,
             posteriors=posteriors,
             times_s=self.extractor.grid.centers_s(len(posteriors)),

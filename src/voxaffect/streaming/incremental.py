@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.features.frames import FrameExtractor, FrameGrid
 from voxaffect.model.streaming import RecurrentState, StreamingNet
-from voxaffect.recognizer.prediction import Prediction, named
+from voxaffect.recognizer.prediction import Prediction, label_of, named
 from voxaffect.streaming.frontend import FrameUpdate, Frontend, Progress, StreamInput
 from voxaffect.systems.classifier import NetClassifier
 from voxaffect.taxonomy import EMOTION, TASKS
@@ -247,7 +247,7 @@ def interim_prediction(
     probabilities, subtasks, n_frames = posterior
     return replace(
         so_far,
-        label=EMOTION.classes[int(probabilities.argmax())],
+        label=label_of(EMOTION.classes, probabilities, so_far.warnings),
         probabilities=named(EMOTION.classes, probabilities),
         subtasks={task: named(TASKS[task].classes, values) for task, values in subtasks.items()},
         duration_s=((n_frames - 1) * grid.hop_samples + grid.window_samples) / SAMPLE_RATE_HZ,
