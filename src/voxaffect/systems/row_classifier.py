@@ -31,6 +31,7 @@ from voxaffect.systems.machines import (
     check_classes,
     of_all_classes,
 )
+from voxaffect.systems.nuisance import speaker_directions, without
 from voxaffect.systems.summaries import FUNCTIONALS, MEAN, MEAN_AND_DEVIATION, Summary, Table
 from voxaffect.taxonomy import EMOTION
 from voxaffect.utterance.calibration import TemperatureCalibration
@@ -131,6 +132,7 @@ class MeanLogisticSettings(LogisticSettings):
     penalties: Penalties = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
     group_weight: Balanced = None  # "balanced": classes and corpora, both by inverse frequency
     statistics: Literal["mean", "mean and deviation"] = "mean"  # of the frames
+    speaker_directions: Annotated[int, Field(ge=0)] = 0  # that are taken out, see `nuisance`
 
     @property
     def summary(self) -> Summary:
@@ -141,21 +143,25 @@ class MeanLogisticSettings(LogisticSettings):
 RAKES = 100  # rounds of fitting margins; classes and corpora that cross wherever need one
 
 
-def balanced_weights(target: Classes, groups: NDArray[np.int64]) -> NDArray[np.float64]:
+def balanced_weights(
+    target: Classes, groups: NDArray[np.int64], own: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Weights (N,), mean 1, that give all classes one total weight and all groups one, too.
 
-    Utterances of one class and group weigh alike. Where a group lacks a class the margins are
-    fitted in turn (iterative proportional fitting, Deming and Stephan 1940), the classes last.
+    Utterances of one class and group weigh as their `own` weights (N,). Where a group lacks a class
+    the margins are fitted in turn (iterative proportional fitting, Deming and Stephan 1940), the
+    classes last.
     """
     names, group = np.unique(groups, return_inverse=True)
     classes, code = np.unique(target, return_inverse=True)
     counts = np.zeros((names.size, classes.size))
-    np.add.at(counts, (group, code), 1.0)
+    np.add.at(counts, (group, code), own)
     totals = (counts > 0).astype(np.float64)
     for _ in range(RAKES):
         totals /= totals.sum(axis=1, keepdims=True) * names.size
         totals /= totals.sum(axis=0, keepdims=True) * classes.size
-    weights: NDArray[np.float64] = target.size * (totals / np.maximum(counts, 1.0))[group, code]
+    each = totals / np.where(counts > 0, counts, 1.0)
+    weights: NDArray[np.float64] = target.size * own * each[group, code]
     return weights
 
 
@@ -214,10 +220,14 @@ class RowClassifier:
             )
         self.scaler_ = RowScaler.fit(rows)
         standardized, dev_standardized = map(self.scaler_.transform, (rows, dev_rows))
-        words = {"random_state": seed, **self._weighing(target, train.groups)}
+        words = {"random_state": seed, **self._weighing(target, train)}
+        directions = self._nuisance(standardized, target, train)
+        standardized = without(standardized, directions)
         self.dev_ua_ = -1.0
         for penalty in sorted(self.settings.penalties):
             machine = self.settings.fit(standardized, target, penalty, **words)
+            if isinstance(machine, LinearMachine):
+                machine = machine.blind_to(directions)
             reached = recall(class_scores(machine, dev_standardized), dev_target)
             if reached > self.dev_ua_:
                 self.dev_ua_, self.machine_, self.penalty_ = reached, machine, penalty
@@ -293,19 +303,31 @@ class RowClassifier:
             )
         self.calibration_ = restored_calibration(state)
 
-    def weights(self, target: Classes, groups: NDArray[np.int64] | None) -> NDArray[np.float64]:
-        """Weights (N,) of utterances of some classes and groups, mean 1, as the settings say."""
-        if getattr(self.settings, "group_weight", None) is not None:
-            return balanced_weights(target, np.zeros_like(target) if groups is None else groups)
-        if self.settings.class_weight is not None:
-            return balanced_weights(target, np.zeros_like(target))
-        return np.ones(target.size)
+    def weights(self, target: Classes, examples: Examples) -> NDArray[np.float64]:
+        """Weights (N,) of utterances of some classes, mean 1, as the settings say."""
+        own = np.ones(target.size) if examples.weights is None else examples.weights
+        groups = np.zeros_like(target)
+        if getattr(self.settings, "group_weight", None) is None:
+            if self.settings.class_weight is None:
+                alike: NDArray[np.float64] = own / own.mean()
+                return alike
+        elif examples.groups is not None:
+            groups = examples.groups
+        return balanced_weights(target, groups, own)
 
-    def _weighing(self, target: Classes, groups: NDArray[np.int64] | None) -> dict[str, Any]:
+    def _weighing(self, target: Classes, train: Examples) -> dict[str, Any]:
         """How scikit-learn is to weigh the utterances."""
         if getattr(self.settings, "group_weight", None) is None:
-            return {"class_weight": self.settings.class_weight, "sample_weight": None}
-        return {"class_weight": None, "sample_weight": self.weights(target, groups)}
+            return {"class_weight": self.settings.class_weight, "sample_weight": train.weights}
+        return {"class_weight": None, "sample_weight": self.weights(target, train)}
+
+    def _nuisance(self, standardized: Table, target: Classes, train: Examples) -> Table:
+        """Directions (K, D) that the machine is not to see."""
+        n = getattr(self.settings, "speaker_directions", 0)
+        speakers = train.speakers
+        if not n or speakers is None:
+            return np.zeros((standardized.shape[1], 0))
+        return speaker_directions(standardized, target, speakers, n)
 
 
 def class_scores(machine: Machine, standardized: Table) -> Table:
