@@ -6,6 +6,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ HEARD = (30, 31, 32)
 
 
 @cache
-def examples(extractor: FrameExtractor, seeds: range, turn: int = 0) -> Examples:
+def examples(extractor: Any, seeds: range, turn: int = 0) -> Examples:
     """Voices by their pitch, called by the emotion `turn` places further."""
     labels = {"emotion": [EMOTION.classes[(seed + turn) % 4] for seed in seeds]}
     labels["gender"] = [("female", "male")[seed % 2] for seed in seeds]
@@ -211,6 +212,7 @@ def test_kinds_that_cannot_be_exported_say_so(system: str, tmp_path: Path) -> No
 LOADS = """
 import sys
 from pathlib import Path
+from typing import Any
 import numpy as np
 from voxaffect.audio.waveform import Waveform
 from voxaffect.recognizer.recognizer import TrainedRecognizer

@@ -35,8 +35,7 @@ def fitted(loss: Loss, n_classes: int = 3) -> LinearMachine:
 
 def adapted(machine: LinearMachine, loss: Loss, n: int, penalty: float) -> LinearMachine:
     rows, target = drawn(n, np.pi / 3, 1)
-    words = {"penalty": penalty, "weights": np.ones(n), "loss": loss}
-    return adapt_linear(machine, rows, target, **words)
+    return adapt_linear(machine, rows, target, penalty=penalty, weights=np.ones(n), loss=loss)
 
 
 def right(machine: LinearMachine, turned: float) -> float:

@@ -111,7 +111,7 @@ def test_shapes_that_contradict_one_another_are_refused() -> None:
     ):
         (name,) = wrong
         with pytest.raises(ArtifactError, match=f"'s {name} has shape"):
-            replace(machine, **wrong)  # type: ignore[type-var]
+            replace(machine, **wrong)
 
 
 @pytest.mark.parametrize("wrong", [[], [0, 0], [2, 1], [0, 4], [-1, 2], [[0], [1]]], ids=str)

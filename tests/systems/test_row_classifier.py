@@ -208,7 +208,7 @@ def test_machines_on_functionals_have_no_posteriors_of_frames() -> None:
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=60))
 def test_weights_bring_classes_to_one_total(drawn: list[tuple[int, int]]) -> None:
     target, groups = np.array(drawn, np.int64).T
-    weights = balanced_weights(target, groups)
+    weights = balanced_weights(target, groups, np.ones(target.size))
     assert (weights > 0).all()
     assert weights.mean() == pytest.approx(1.0)
     totals = [weights[target == c].sum() for c in np.unique(target)]
@@ -221,11 +221,11 @@ def test_weights_bring_classes_to_one_total(drawn: list[tuple[int, int]]) -> Non
 def test_weights_bring_corpora_to_one_total_and_are_scikit_learns_within_one() -> None:
     rng = np.random.default_rng(0)
     target, groups = rng.integers(0, 4, 400), rng.choice(3, 400, p=(0.1, 0.2, 0.7))
-    weights = balanced_weights(target, groups)
+    weights = balanced_weights(target, groups, np.ones(target.size))
     for of in (target, groups):
         totals = np.bincount(of, weights)
         np.testing.assert_allclose(totals, totals[0])
-    alone = balanced_weights(target, np.zeros_like(target))
+    alone = balanced_weights(target, np.zeros_like(target), np.ones(400))
     np.testing.assert_allclose(alone, compute_sample_weight("balanced", target))
 
 
