@@ -298,6 +298,12 @@ def no_speech(
     return Prediction(name, NO_SPEECH, duration_s=duration_s, warnings=told)
 
 
+def own_threshold(card: Mapping[str, Any]) -> float | None:
+    """A recognizer's own threshold for `Prediction.abstained`; None where its card has none."""
+    value = card.get(ABSTAIN_KEY)
+    return float(value) if isinstance(value, (int, float)) and 0 < value <= 1 else None
+
+
 def _below(probability: float, threshold: float) -> str:
     """That a probability is below a threshold, in as many digits as show it."""
     digits = next((n for n in (2, 3, 4) if round(probability, n) < round(threshold, n)), 6)
