@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,8 +18,8 @@ from voxaffect.audio.decode import AudioStream, decode, open_recording
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError, NoSpeechError
 from voxaffect.features.lld.extractor import LowLevelDescriptors
-from voxaffect.recognizer.prediction import no_speech
-from voxaffect.recognizer.recording import waveform_of
+from voxaffect.recognizer.prediction import Prediction, no_speech
+from voxaffect.recognizer.recording import Recording, waveform_of
 from voxaffect.simulation.plans import write_film
 from voxaffect.streaming.batch import predict_each
 from voxaffect.streaming.segments import activity_track, cut_segments, timeline
@@ -104,12 +105,12 @@ def test_a_recording_without_speech_is_refused() -> None:
 
 def test_what_turns_out_to_be_no_speech_is_left_out() -> None:
     class HearsNone(FakeRecognizer):
-        def predict(self, recordings):  # type: ignore[no-untyped-def]
+        def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
             several = [waveform_of(recording, self.limits) for recording in recordings]
             return [no_speech(one.name, one.duration_s) for one in several]
 
     class HearsNoneAtFirst(HearsNone):
-        def predict(self, recordings):  # type: ignore[no-untyped-def]
+        def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
             found = zip(
                 super().predict(recordings), FakeRecognizer().predict(recordings), strict=True
             )
