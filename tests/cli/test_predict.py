@@ -30,7 +30,7 @@ from voxaffect.cli.sources import InputSource
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ConfigError
 from voxaffect.recognizer.prediction import Prediction, label_of, no_speech
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.recognizer.recording import Recording
 from voxaffect.streaming import batch
 from voxaffect.streaming import batch as recordings
@@ -81,7 +81,7 @@ def fake_waveform(recording: Recording, limits: DecodeLimits, _: float) -> Wavef
 @pytest.fixture(autouse=True)
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRecognizer:
     recognizer = FakeRecognizer()
-    monkeypatch.setattr(NetRecognizer, "load", lambda folder: recognizer)
+    monkeypatch.setattr(TrainedRecognizer, "load", lambda folder: recognizer)
     monkeypatch.setattr(batch, "waveform_if_short", fake_waveform)
     return recognizer
 

@@ -23,7 +23,7 @@ from voxaffect.recognizer.recording import Recording, waveform_of
 from voxaffect.simulation.plans import write_film
 from voxaffect.streaming.batch import predict_each
 from voxaffect.streaming.segments import activity_track, cut_segments, timeline
-from voxaffect.streaming.vad import Span
+from voxaffect.streaming.spans import Span
 
 
 def refuse(fault: AudioError) -> None:

@@ -7,12 +7,11 @@ digital silence is removed before anything else, so that not even the positions 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import firwin, oaconvolve
 
+from voxaffect.audio.rumble import without_rumble
 from voxaffect.audio.vad import HOP, speech_mask, track_of
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, SILENCE_RMS, Waveform, rms
 from voxaffect.errors import AudioError, NoSpeechError
@@ -22,11 +21,11 @@ Floats = NDArray[np.float32]
 SPEECH_VERSION = 1
 """To be increased when speech is found otherwise, so that stored features are computed anew."""
 
-RUMBLE_HZ = 70.0  # -6 dB; hum of 50 Hz is 40 dB lower, the lowest voices lose 3 dB
-RUMBLE_REACH = 400  # samples on either side of a filtered one, 25 ms
+QUIET, AMID_SAMPLES = 10 ** (-35 / 20), 40
+"""Digital zeros are no sound, whatever their number, between so many samples on either side that
+are 35 dB below the loud ones: speech is not that faint."""
 
-QUIET = 2.0**-11
-"""Digital zeros between samples below it, -66 dB, are no sound: whatever their number."""
+GAPS_AT_ONCE = 4096
 
 DROPOUT_SAMPLES = 160  # and so are as many samples of one value anywhere
 
@@ -60,8 +59,7 @@ def speech_of(waveform: Waveform) -> Speech:
         AudioError: the recording is silent, or constant.
         NoSpeechError: too little of it is speech.
     """
-    is_sound = ~digital_silence(waveform.samples)
-    sound = without_rumble(waveform.samples[is_sound])
+    is_sound, sound = sound_of(waveform.samples)
     if sound.size == 0 or rms(sound) < SILENCE_RMS:
         raise AudioError(f"{waveform.name}: is silent (all samples below -100 dB); record it again")
     mask = np.repeat(speech_mask(track_of(sound)), HOP)[: sound.size]
@@ -78,49 +76,50 @@ def speech_of(waveform: Waveform) -> Speech:
 REMEDY = "check that somebody speaks and that the microphone is not muted"
 
 
-def without_rumble(samples: Floats) -> Floats:
-    """Samples (n,) without what lies below speech: a constant offset, rumble, hum of the mains.
-
-    A linear-phase filter; beyond its ends the signal goes on as its edge samples, so that an offset
-    leaves nothing.
-    """
-    if samples.size == 0:
-        return samples
-    padded = np.pad(samples.astype(np.float64), RUMBLE_REACH, mode="edge")
-    padded -= padded[0]  # leaves a constant exactly
-    return oaconvolve(padded, rumble_filter(), mode="valid").astype(np.float32)
-
-
-@cache
-def rumble_filter() -> NDArray[np.float64]:
-    """Impulse response (2 RUMBLE_REACH + 1,) of the high-pass filter; it sums to zero."""
-    taps = firwin(
-        2 * RUMBLE_REACH + 1,
-        RUMBLE_HZ,
-        pass_zero=False,
-        window=("kaiser", 3.4),
-        fs=SAMPLE_RATE_HZ,
-    )
-    response: NDArray[np.float64] = taps - taps.mean()
-    return response
+def sound_of(samples: Floats) -> tuple[NDArray[np.bool_], Floats]:
+    """Which samples (n,) are no digital silence, and these without rumble."""
+    is_sound = ~digital_silence(samples)
+    return is_sound, without_rumble(samples[is_sound])
 
 
 def digital_silence(samples: Floats) -> NDArray[np.bool_]:
     """Whether each sample (n,) belongs to a stretch that no microphone has made.
 
-    Zeros at an end or between quiet samples, and long stretches of any one value.
+    Zeros at an end or amid quiet samples, and long stretches of any one value. What is quiet is
+    told by the samples that are not zero, so that zeros more or less change nothing.
     """
     silence = np.zeros(samples.size, np.bool_)
-    starts, ends = runs(samples == 0)
-    quiet = np.pad(np.abs(samples), 1) < QUIET  # beyond the ends, too
-    is_quiet = quiet[starts] & quiet[ends + 1]
-    for start, end in zip(starts[is_quiet], ends[is_quiet], strict=True):
-        silence[start:end] = True
+    sounding = np.flatnonzero(samples)
+    if sounding.size == 0:
+        return ~silence
+    silence[: sounding[0]], silence[sounding[-1] + 1 :] = True, True
+    gaps = np.flatnonzero(np.diff(sounding) > 1)
+    gaps = gaps[_is_quiet(samples[sounding], gaps)]
+    _fill(silence, sounding[gaps] + 1, sounding[gaps + 1])
     starts, ends = runs(samples[1:] == samples[:-1])
     is_long = ends - starts + 1 >= DROPOUT_SAMPLES
-    for start, end in zip(starts[is_long], ends[is_long], strict=True):
-        silence[start : end + 1] = True
+    _fill(silence, starts[is_long], ends[is_long] + 1)
     return silence
+
+
+def _is_quiet(sounding: Floats, gaps: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether samples (n,) without zeros are quiet around the places after those of gaps (G,)."""
+    squares = np.square(sounding, dtype=np.float64)
+    level = np.sqrt(np.square(squares).sum() / squares.sum())  # of what is loud, however rare
+    padded = np.pad(np.abs(sounding), (AMID_SAMPLES - 1, AMID_SAMPLES))
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * AMID_SAMPLES)
+    is_quiet = np.empty(gaps.size, np.bool_)
+    for first in range(0, gaps.size, GAPS_AT_ONCE):
+        some = slice(first, first + GAPS_AT_ONCE)
+        is_quiet[some] = around[gaps[some]].max(axis=1) < QUIET * level
+    return is_quiet
+
+
+def _fill(mask: NDArray[np.bool_], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
+    """Set stretches of a mask, which do not overlap."""
+    steps = np.zeros(mask.size + 1, np.int8)
+    steps[starts], steps[ends] = 1, -1
+    mask |= np.cumsum(steps[:-1], dtype=np.int8) > 0
 
 
 def runs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

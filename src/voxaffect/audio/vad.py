@@ -77,10 +77,11 @@ DEFAULT = VadSettings()
 
 
 class ActivityTrack(NamedTuple):
-    """Level and voicing of a recording's frames."""
+    """Level and voicing of a recording's frames, and the recording's length."""
 
     level_db: Floats  # (T,), of the telephone band, dB of full scale
     voicing: Floats  # (T,), highest normalized autocorrelation of a voice's periods
+    duration_s: float = 0.0
 
     @property
     def n_frames(self) -> int:
@@ -93,7 +94,7 @@ def track_of(samples: Floats) -> ActivityTrack:
     n_frames = -(-samples.size // HOP)
     padded = np.zeros(n_frames * HOP + 2 * LEAD, np.float32)
     padded[LEAD : LEAD + samples.size] = samples
-    return analyze(padded)
+    return analyze(padded)._replace(duration_s=samples.size / SAMPLE_RATE_HZ)
 
 
 def analyze(samples: Floats) -> ActivityTrack:

@@ -23,12 +23,12 @@ from voxaffect.recognizer.packaged import located
 
 if TYPE_CHECKING:
     from voxaffect.audio.decode import DecodeLimits
+    from voxaffect.audio.vad import ActivityTrack
     from voxaffect.export.runner import OnnxRecognizer
     from voxaffect.recognizer.prediction import Prediction
-    from voxaffect.recognizer.recognizer import NetRecognizer
+    from voxaffect.recognizer.recognizer import TrainedRecognizer
     from voxaffect.report.predictions.formats import Format
     from voxaffect.streaming.batch import Predictor, WorkerPool
-    from voxaffect.streaming.vad import ActivityTrack
 
     Result = tuple[str, Sequence[Prediction], ActivityTrack | None]
     """A recording's name, its prediction or those of its segments, and then its energy."""
@@ -280,16 +280,16 @@ def _worker_pool(
 
 def _load(
     model: Path, limits: DecodeLimits, *, alone: bool = True
-) -> NetRecognizer | OnnxRecognizer:
+) -> TrainedRecognizer | OnnxRecognizer:
     """Load a recognizer; not alone, it computes on one thread."""
     if model.suffix == ".onnx":
         from voxaffect.export.runner import OnnxRecognizer
 
         return OnnxRecognizer.load(model, limits)
 
-    from voxaffect.recognizer.recognizer import NetRecognizer
+    from voxaffect.recognizer.recognizer import TrainedRecognizer
 
-    recognizer = NetRecognizer.load(model)
+    recognizer = TrainedRecognizer.load(model)
     recognizer.limits = limits
     if not alone:
         _use_one_thread()

@@ -16,15 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.audio.decode import BLOCK, AudioStream, at_16_khz, read
+from voxaffect.audio.rumble import RumbleFilter
 from voxaffect.audio.speech import REMEDY
+from voxaffect.audio.streaming_vad import TrackStream
+from voxaffect.audio.vad import ActivityTrack
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.errors import AudioError, NoSpeechError
 from voxaffect.features.frames import merge_blocks
-from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.recognizer.prediction import NO_SPEECH, Prediction
 from voxaffect.recognizer.recording import Opener
 from voxaffect.streaming.endpointer import SampleBuffer
-from voxaffect.streaming.vad import ActivityTrack, Span, find_speech, to_db
+from voxaffect.streaming.spans import Span, find_speech
 
 TOGETHER = 64
 """Utterances in memory at once: mostly three minutes of samples, at most sixteen."""
@@ -35,7 +37,7 @@ Predict = Callable[[Sequence[Waveform]], Iterable[Prediction]]
 
 
 class Timeline(NamedTuple):
-    """A recording's name, energy and voicing, and utterances in order."""
+    """A recording's name, levels, and utterances in order."""
 
     name: str
     track: ActivityTrack
@@ -73,21 +75,20 @@ def timeline(predict: Predict, opener: Opener, *, on_fault: OnFault) -> Timeline
 
 
 def activity_track(recording: AudioStream) -> ActivityTrack:
-    """Energy and voicing of every frame of a recording, in the memory of these two.
+    """Level and voicing of every frame of a recording, in the memory of these two.
 
     Raises:
         AudioError: a block cannot be read.
     """
-    descriptors = LowLevelDescriptors()
-    columns = [descriptors.names.index(name) for name in ("energy", "voice_probability")]
-    stream, n_samples = descriptors.stream(), 0
+    rumble, track, n_samples = RumbleFilter(), TrackStream(), 0
     parts = []
     for piece in merge_blocks(at_16_khz(recording)):
-        parts.append(stream.push(piece)[:, columns])
+        parts.append(track.push(rumble.push(piece)))
         n_samples += len(piece)
-    parts.append(stream.finish()[:, columns])
-    energy, voicing = np.concatenate(parts).T
-    return ActivityTrack(to_db(energy), voicing, descriptors.grid, n_samples / SAMPLE_RATE_HZ)
+    parts += [track.push(rumble.finish()), track.finish()]
+    level_db = np.concatenate([part.level_db for part in parts])
+    voicing = np.concatenate([part.voicing for part in parts])
+    return ActivityTrack(level_db, voicing, n_samples / SAMPLE_RATE_HZ)
 
 
 def cut_segments(recording: AudioStream, spans: Iterable[Span]) -> Iterator[Waveform]:
