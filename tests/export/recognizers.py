@@ -13,7 +13,7 @@ from voxaffect.features.spectra import LogMel
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.recognizer.recognizer import TrainedRecognizer
-from voxaffect.systems.classifier import ElmSettings, NetSettings
+from voxaffect.systems.classifier import ElmSettings, NetClassifier, NetSettings
 from voxaffect.taxonomy import EMOTION, GENDER
 
 OTHER_GRID = FrameGrid(0.032, 0.008)
@@ -49,7 +49,8 @@ def trained(kind: str) -> TrainedRecognizer:
         elm,
         private_layers,
     )
-    recognizer = TrainedRecognizer(settings, extractor, card={"note": "simulated speech"})
+    card = {"note": "simulated speech"}
+    recognizer = TrainedRecognizer(NetClassifier(settings), extractor, card)
     parts = range(16), range(16, 24)
     train, dev = (
         recognizer.examples(
