@@ -197,7 +197,8 @@ function showTable(utterances) {
       ...(warned ? [element("td", { class: "notes" }, notes[i].join("; "))] : []));
   });
   at("utterances").replaceChildren(element("table", {},
-    element("thead", {}, element("tr", {}, ...head.map((name) => element("th", { scope: "col" }, name)))),
+    element("thead", {}, element("tr", {}, ...head.map((name) => element("th",
+      { scope: "col", ...(name === "Warnings" && { class: "notes" }) }, name)))),
     element("tbody", {}, ...rows)));
 }
 
