@@ -49,8 +49,9 @@ def trained(kind: str) -> TrainedRecognizer:
         elm,
         private_layers,
     )
-    card = {"note": "simulated speech"}
-    recognizer = TrainedRecognizer(NetClassifier(settings), extractor, card)
+    recognizer = TrainedRecognizer(
+        NetClassifier(settings), extractor, card={"note": "simulated speech"}
+    )
     parts = range(16), range(16, 24)
     train, dev = (
         recognizer.examples(

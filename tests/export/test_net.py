@@ -90,11 +90,13 @@ def test_refused_recordings_are_not_usable(samples: np.ndarray) -> None:
     np.testing.assert_array_equal(given, np.zeros(max(400, len(samples))))
 
 
-def test_novelty_agrees_with_python() -> None:
+@pytest.mark.parametrize(("n_frames", "width"), [(30, 6), (1, 6), (30, 150)])
+def test_novelty_agrees_with_python(n_frames: int, width: int) -> None:
+    """Of frames, of rows that describe utterances, and of more numbers than correlations count."""
     rng = np.random.default_rng(0)
-    frames = [rng.normal(rng.normal(), 1, (30, 6)).astype(np.float32) for _ in range(40)]
-    of = Novelty.fit(frames, Standardizer(np.zeros(6, np.float32), np.ones(6, np.float32)), seed=0)
-    run = Runner(lambda op, x: novelty(op, x, of), (("T", 6), "float32"))
+    frames = [rng.normal(rng.normal(), 1, (n_frames, width)).astype(np.float32) for _ in range(40)]
+    of = Novelty.fit(frames, seed=0)
+    run = Runner(lambda op, x: novelty(op, x, of), (("T", width), "float32"))
     for one in (*frames[:5], frames[0][:1], 5 * frames[1]):
         assert float(run(one)[0]) == pytest.approx(of.of(one), rel=1e-5)
 

@@ -50,8 +50,9 @@ def trained() -> TrainedRecognizer:
     """A recognizer of clips 0 to 39."""
     training = TrainingSettings(batch_size=8, max_epochs=12, patience=12)
     settings = NetSettings(LstmSettings(hidden=16), {"emotion": 1.0, "gender": 0.1}, training)
-    card = {"note": "simulated", "corpora": ["simulated"]}
-    recognizer = TrainedRecognizer(NetClassifier(settings), card=card)
+    recognizer = TrainedRecognizer(
+        NetClassifier(settings), card={"note": "simulated", "corpora": ["simulated"]}
+    )
     train, dev = (_labeled(recognizer, part) for part in (range(32), range(32, 40)))
     return recognizer.fit(train, dev, seed=0)
 
