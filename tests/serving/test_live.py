@@ -121,8 +121,8 @@ def test_abstention_holds_for_interim_and_final_predictions(client: TestClient) 
     assert finals(messages)[0]["emotion"] == "unsure"
     for wrong in ({"abstain": "own"}, {"abstain": 0.5, "force": True}):
         assert messages_of(client, {**OPTIONS, **wrong})[-1]["error"]["code"] == "bad_parameter"
-    for wrong in ({"abstain": 2}, {"force": "yes"}):
-        assert messages_of(client, {**OPTIONS, **wrong})[-1]["error"]["code"] == "bad_hello"
+    for odd in ({"abstain": 2}, {"force": "yes"}):
+        assert messages_of(client, {**OPTIONS, **odd})[-1]["error"]["code"] == "bad_hello"
 
 
 def encoded(form: str, codec: str, options: dict[str, str]) -> bytes:
