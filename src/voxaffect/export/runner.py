@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
 from voxaffect.audio.quality import quality_warnings
-from voxaffect.audio.waveform import Waveform, gain
-from voxaffect.errors import ArtifactError, ExportError
+from voxaffect.audio.speech import speech_of
+from voxaffect.audio.waveform import Waveform
+from voxaffect.errors import ArtifactError, ExportError, NoSpeechError
 from voxaffect.export.side_car import (
     LONGEST_S,
     NOVELTY,
@@ -30,6 +31,7 @@ from voxaffect.recognizer.prediction import (
     Prediction,
     label_of,
     named,
+    no_speech,
     unfamiliar,
 )
 from voxaffect.recognizer.recording import Recording, waveform_of
@@ -73,17 +75,22 @@ class OnnxRecognizer:
     def predict(self, recordings: Sequence[Recording], /) -> list[Prediction]:
         """Predictions for files, encoded bytes, waveforms or utterances.
 
+        One with too little speech is labeled `no speech`.
+
         Raises:
             AudioError: a recording cannot be decoded, is silent, shorter than a frame or too long.
         """
         return [self._predict(waveform_of(recording, self.limits)) for recording in recordings]
 
     def _predict(self, waveform: Waveform) -> Prediction:
-        gain(waveform.rms(), waveform.name)  # the file's own; here it refuses silence
-        refuse_short([waveform], self.about.grid)
+        try:
+            speech = speech_of(waveform)
+        except NoSpeechError:
+            return no_speech(waveform.name, waveform.duration_s, quality_warnings(waveform))
+        refuse_short([speech.waveform], self.about.grid)
         classes = self.about.classes
         names = list(output_shapes(classes))
-        outputs = self.session.run(names, {SAMPLES: waveform.samples})
+        outputs = self.session.run(names, {SAMPLES: speech.waveform.samples})
         given: dict[str, NDArray[np.float32]] = dict(zip(names, outputs, strict=True))
         novelty, posteriors = float(given[NOVELTY]), given[TIMELINE]
         warnings = (*quality_warnings(waveform), *unfamiliar(novelty))
@@ -96,7 +103,7 @@ class OnnxRecognizer:
             warnings=warnings,
             novelty=novelty,
             posteriors=posteriors,
-            times_s=self.about.grid.centers_s(len(posteriors)),
+            times_s=speech.times_s(self.about.grid.centers_s(len(posteriors))),
             embedding=functionals(posteriors),
         )
 
