@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from voxaffect.errors import FeatureError
-from voxaffect.features.whisper.model_bin import ModelBin
+from voxaffect.features.whisper.model_bin import JoinedFile, ModelBin
 from voxaffect.features.whisper.shapes import SHAPES, Size
 from voxaffect.features.whisper.weights import weights_digest
 
@@ -29,7 +29,7 @@ REVISIONS: Mapping[Size, str] = {
 
 
 def repository(size: Size) -> str:
-    """Repository of CTranslate2's files: in float16, half the size of OpenAI's, the same numbers."""
+    """Repository of CTranslate2's file, which has OpenAI's numbers in half the space."""
     return f"Systran/faster-whisper-{size}"
 
 
@@ -48,9 +48,8 @@ def _snapshots(size: Size) -> Iterator[Path]:
 
 def _has_weights(folder: Path) -> bool:
     """Whether a folder holds weights; links to what was deleted are none."""
-    return any(
-        path.is_file() for name in (FILE, "model*.safetensors") for path in folder.glob(name)
-    )
+    found = [*folder.glob(FILE), *folder.glob("model*.safetensors")]
+    return any(path.is_file() for path in found)
 
 
 def _cache() -> Path:
@@ -85,7 +84,7 @@ def download(size: Size) -> tuple[Path, str]:
 
 
 def _digest(path: Path, size: Size) -> str:
-    return weights_digest(ModelBin([path], str(path)), size, SHAPES[size].n_layers)
+    return weights_digest(ModelBin(JoinedFile([path], str(path))), size, SHAPES[size].n_layers)
 
 
 def _fetch(size: Size, *, again: bool = False) -> Path:

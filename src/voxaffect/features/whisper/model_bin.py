@@ -27,7 +27,7 @@ class _Entry(NamedTuple):
     n_bytes: int
 
 
-class Joined:
+class JoinedFile:
     """Files that are read as one, without joining them on disk or in memory.
 
     Raises:
@@ -90,6 +90,7 @@ _REST = {
 
 
 def variable(name: str) -> str:
+    """The file's name of a tensor."""
     if name.startswith("blocks."):
         _, number, rest = name.split(".", 2)
         return f"encoder/layer_{number}/{_BLOCK[rest]}"
@@ -104,9 +105,9 @@ class ModelBin:
     name is a uint16 length and as many bytes, the last of them zero.
     """
 
-    def __init__(self, paths: Sequence[Path], name: str) -> None:
-        self.name = name
-        self.bytes = Joined(paths, name)
+    def __init__(self, file: JoinedFile) -> None:
+        self.name = file.name
+        self._bytes = file
         self._at = 0
         self._entries = self._read_entries()
 
@@ -121,7 +122,7 @@ class ModelBin:
     def tensor(self, name: str) -> Tensor:
         """A tensor, float16; FeatureError if it is missing, damaged or quantized."""
         entry = self._entry(name)
-        raw = self.bytes.read(entry.at, entry.n_bytes)
+        raw = self._bytes.read(entry.at, entry.n_bytes)
         values = torch.frombuffer(raw, dtype=entry.dtype).view(entry.dims)
         return to_float16(values, name, self.name)
 
@@ -145,17 +146,17 @@ class ModelBin:
                 raise FeatureError(f"{self.name}: is damaged at byte {self._at:,}; {AGAIN}")
             found[name] = _Entry(dims, dtype, self._at, n_bytes)
             self._at += n_bytes
-        self.bytes.read(self._at, 0)  # the values of the last one end within the file
+        self._bytes.read(self._at, 0)  # the values of the last one end within the file
         return found
 
     def _take(self, code: str) -> int:
         n_bytes = struct.calcsize(f"<{code}")
-        (value,) = struct.unpack(f"<{code}", self.bytes.read(self._at, n_bytes))
+        (value,) = struct.unpack(f"<{code}", self._bytes.read(self._at, n_bytes))
         self._at += n_bytes
         return int(value)
 
     def _text(self) -> str:
         n_bytes = self._take("H")
-        text = bytes(self.bytes.read(self._at, n_bytes))
+        text = bytes(self._bytes.read(self._at, n_bytes))
         self._at += n_bytes
         return text.rstrip(b"\0").decode("ascii", "replace")

@@ -25,7 +25,7 @@ _REST = {"positional_embedding": "embed_positions.weight", "ln_post": "layer_nor
 
 
 def hub_name(name: str) -> str:
-    """Name of a tensor in files of the library transformers, after a prefix."""
+    """The file's name of a tensor, after a prefix."""
     stem, _, kind = name.rpartition(".")
     if name in _REST:
         return _REST[name]

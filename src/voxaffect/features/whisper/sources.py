@@ -8,7 +8,7 @@ from pathlib import Path
 
 from voxaffect.errors import FeatureError
 from voxaffect.features.whisper.hub import cached
-from voxaffect.features.whisper.model_bin import ModelBin
+from voxaffect.features.whisper.model_bin import JoinedFile, ModelBin
 from voxaffect.features.whisper.safetensors_file import SafetensorsFile
 from voxaffect.features.whisper.shapes import Size
 from voxaffect.features.whisper.weight_file import WeightFile
@@ -32,19 +32,23 @@ def open_weights(path: Path) -> WeightFile:
     Raises:
         FeatureError: there is none, or it is no model of Whisper or cut short.
     """
-    found = sorted(path.glob("model*.safetensors")) if path.is_dir() else [path]
-    if path.is_dir() and (path / "model.safetensors") in found:
-        found = [path / "model.safetensors"]  # the others hold the same in float32
-    if path.is_dir() and (path / "model.bin").is_file():
-        found = [path / "model.bin"]
-    if not found or not all(each.is_file() for each in found):
+    found = _files(path) if path.is_dir() else [path]
+    if not found or not found[0].is_file():
         raise FeatureError(
-            f"{path}: no weights of Whisper found; name a folder with model.safetensors or "
-            "CTranslate2's model.bin, or one of these files"
+            f"{path}: no weights of Whisper found; name a folder with CTranslate2's model.bin or "
+            "with model.safetensors, or one of these files"
         )
     if found[0].suffix == ".safetensors":
         return SafetensorsFile(found, str(path))
-    return ModelBin(found, str(path))
+    return ModelBin(JoinedFile(found, str(path)))
+
+
+def _files(folder: Path) -> list[Path]:
+    """Files of a model, several if its safetensors are split."""
+    for name in ("model.bin", "model.safetensors"):
+        if (folder / name).is_file():
+            return [folder / name]
+    return sorted(folder.glob("model-*.safetensors"))
 
 
 def find_weights(size: Size, source: Path | None = None) -> WeightFile:
@@ -78,14 +82,13 @@ def _installed(size: Size) -> WeightFile | None:
             f"the package {missing[0].replace('_', '-')} with a part of Whisper {size} is missing; "
             f"run {INSTALL}"
         )
-    file = ModelBin([*paths.values()], f"Whisper {size} in {' and '.join(paths)}")
-    if file.bytes.sha256() != SHA256[size]:
-        packages_of_index = " ".join(paths).replace("_", "-")
+    distributions = " ".join(paths).replace("_", "-")
+    file = JoinedFile([*paths.values()], f"Whisper {size} in the packages {distributions}")
+    if file.sha256() != SHA256[size]:
         raise FeatureError(
-            f"{file.name}: is damaged (its sha256 is not {SHA256[size][:16]}...); run "
-            f"pip install --force-reinstall {packages_of_index}"
+            f"{file.name}: is damaged; run pip install --force-reinstall {distributions}"
         )
-    return file
+    return ModelBin(file)
 
 
 def _part(package: str) -> Path | None:

@@ -38,6 +38,7 @@ def to_float16(values: Tensor, name: str, file: str) -> Tensor:
 
 
 def no_whisper(file: str, lacks: str) -> FeatureError:
+    """Error of a file that lacks what a model of Whisper has."""
     return FeatureError(
         f"{file}: is not a model of Whisper (it lacks {lacks}); name a file of whisper-base or "
         "another size"
