@@ -20,7 +20,7 @@ from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.simulation.plans import write_film
 from voxaffect.streaming.batch import predict_each
 from voxaffect.streaming.segments import activity_track, cut_segments, timeline
-from voxaffect.streaming.vad import Span
+from voxaffect.streaming.spans import Span
 
 
 def refuse(fault: AudioError) -> None:

@@ -17,7 +17,7 @@ from voxaffect.audio.decode import open_recording
 from voxaffect.errors import ConfigError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.streaming.segments import activity_track
-from voxaffect.streaming.vad import IN_FILES, ActivityTrack, Span, SpeechSettings, find_speech
+from voxaffect.streaming.spans import IN_FILES, ActivityTrack, Span, SpeechSettings, find_speech
 
 Samples = NDArray[np.floating]
 

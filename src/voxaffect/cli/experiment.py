@@ -132,16 +132,20 @@ def report_missing(finished: Run) -> int:
 
 
 def prepare_corpora(
-    settings: Settings, n_jobs: int, feature_sets: Collection[str] = ()
+    settings: Settings,
+    n_jobs: int,
+    feature_sets: Collection[str] = (),
+    extractor: FrameExtractor | None = None,
 ) -> Prepared:
     """Load the corpora of the settings and extract features; reports what cannot be used.
 
-    Systems may need other `feature_sets` as well, keys of `UTTERANCE_SETS`.
+    Systems may need other `feature_sets` as well, keys of `UTTERANCE_SETS`. Frames are those of an
+    extractor, by default the settings' own.
     """
     from voxaffect.evaluation.experiment.dataset import prepare
     from voxaffect.features.opensmile import UTTERANCE_SETS
 
-    store = feature_store(settings)
+    store = feature_store(settings, extractor)
     others = {name: feature_store(settings, UTTERANCE_SETS[name]) for name in feature_sets}
     for other in others.values():
         other.extractor.settings()  # a missing library is named before anything is read
@@ -159,7 +163,15 @@ def prepare_corpora(
             note = f"{audio_s / 3600:.2f} h audio, {speed:,.0f} x real time"
             update(completed=n_done, note=note)
 
-        prepared = prepare(corpora, taxonomy, store, others=others, n_jobs=n_jobs, progress=advance)
+        prepared = prepare(
+            corpora,
+            taxonomy,
+            store,
+            others=others,
+            augmentation=settings.augmentation,
+            n_jobs=n_jobs,
+            progress=advance,
+        )
     report_problems(prepared.problems)
     return prepared
 

@@ -22,10 +22,10 @@ from voxaffect.recognizer.packaged import located
 
 if TYPE_CHECKING:
     from voxaffect.audio.decode import DecodeLimits
+    from voxaffect.audio.vad import ActivityTrack
     from voxaffect.recognizer.prediction import Prediction
     from voxaffect.report.predictions.formats import Format
     from voxaffect.streaming.batch import Predictor, WorkerPool
-    from voxaffect.streaming.vad import ActivityTrack
 
     Result = tuple[str, Sequence[Prediction], ActivityTrack | None]
     """A recording's name, its prediction or those of its segments, and then its energy."""
@@ -182,9 +182,9 @@ def predict(
       voxaffect predict calls/ -m models/mine --abstain 0.6 --out calls.csv
       curl -s https://example.org/a.ogg | voxaffect predict -
 
-    Warnings mark doubtful predictions: short, clipped, noisy, music, narrow-band, or unfamiliar
-    (out of distribution: unlike the training data). Recordings that cannot be used are reported on
-    standard error and skipped; the exit status is then 1.
+    Warnings mark doubtful predictions: short, clipped, noisy, noise, music, tone, narrow-band, or
+    unfamiliar (out of distribution: unlike the training data). Recordings that cannot be used are
+    reported on standard error and skipped; the exit status is then 1.
     """
     from voxaffect.parallel.processes import import_without_gc
 
@@ -275,9 +275,9 @@ def _load(model: Path, limits: DecodeLimits, *, alone: bool = True) -> Predictor
 
         return OnnxRecognizer.load(model, limits)
 
-    from voxaffect.recognizer.recognizer import NetRecognizer
+    from voxaffect.recognizer.recognizer import TrainedRecognizer
 
-    recognizer = NetRecognizer.load(model)
+    recognizer = TrainedRecognizer.load(model)
     recognizer.limits = limits
     if not alone:
         _use_one_thread()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.audio.decode import AudioStream, at_16_khz
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform, gain
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.errors import AudioError, FeatureError
 
 Item = TypeVar("Item")
@@ -61,6 +59,10 @@ class FrameGrid:
         if n_samples < self.window_samples:
             return 0
         return 1 + (n_samples - self.window_samples) // self.hop_samples
+
+    def extent(self, n_frames: int) -> int:
+        """Samples from the beginning of the first of T frames to the end of the last, T >= 1."""
+        return (n_frames - 1) * self.hop_samples + self.window_samples
 
     def centers_s(self, n_frames: int) -> NDArray[np.float64]:
         """Centers of the first T frames in seconds, float64 (T,)."""
@@ -124,17 +126,7 @@ def refuse_short(waveforms: Iterable[Waveform], grid: FrameGrid) -> None:
             )
 
 
-LONG_S = 120.0
-"""Recordings longer than this are decoded twice, once for the level and once for the frames, and
-never held in memory: an hour of samples takes 230 MB, its 32 descriptors 46 MB."""
-
 MIN_PUSH_SAMPLES = 30 * SAMPLE_RATE_HZ  # least number per `FrameStream.push`
-OpenRecording = Callable[[], AbstractContextManager[AudioStream]]
-
-
-def is_long(recording: AudioStream) -> bool:
-    """Whether a recording is longer than `LONG_S` according to its header."""
-    return recording.n_samples is not None and recording.n_samples > LONG_S * recording.rate_hz
 
 
 class ExtractedFrames(NamedTuple):
@@ -163,24 +155,3 @@ def groups(
 def merge_blocks(blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
     """Merge blocks of samples into longer ones, which a stream processes faster."""
     return map(np.concatenate, groups(blocks, len, MIN_PUSH_SAMPLES))
-
-
-def extract_long(opener: OpenRecording, extractor: StreamingExtractor) -> ExtractedFrames:
-    """Frames of a recording after gain normalization; it is opened and decoded twice.
-
-    Raises:
-        AudioError: it cannot be decoded, is silent or shorter than a frame.
-    """
-    power, n_samples = 0.0, 0
-    with opener() as recording:
-        name = recording.name
-        for block in at_16_khz(recording):
-            power += float(np.square(block, dtype=np.float64).sum())
-            n_samples += len(block)
-    factor, stream = gain(float(np.sqrt(power / max(n_samples, 1))), name), extractor.stream()
-    with opener() as recording:
-        parts = [stream.push(block * factor) for block in merge_blocks(at_16_khz(recording))]
-    frames = np.concatenate([*parts, stream.finish()])
-    if len(frames) == 0:
-        raise AudioError(f"{name}: is shorter than one frame; remove it or record it again")
-    return ExtractedFrames(frames, n_samples / SAMPLE_RATE_HZ)

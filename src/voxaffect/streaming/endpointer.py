@@ -1,8 +1,7 @@
 """Endpointer: voice activity detection in a stream, while it lasts.
 
-The rules are those of `vad` without a look-ahead: a frame is active if its energy exceeds the noise
-floor of the last seconds by a margin. A pause as long as the hangover ends an utterance; its
-samples are held until it is known whether it is one. Decisions are made every 0.1 s of the stream.
+A pause as long as the hangover ends an utterance; its samples are held until it is known whether it
+is one. Decisions are made every 0.1 s of the stream.
 """
 
 from __future__ import annotations
@@ -14,28 +13,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from voxaffect.audio.streaming_vad import Activity, StreamingVad
+from voxaffect.audio.vad import HOP
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.errors import ConfigError
-from voxaffect.features.frames import FrameGrid
-from voxaffect.features.lld.autocorrelation import FrameAnalysis, FrameAnalyzer
-from voxaffect.features.lld.pitch_settings import PitchSettings
-from voxaffect.features.lld.streaming import FrameBuffer, analyze_buffers, check_samples
-from voxaffect.streaming.vad import LOUD, QUIET, SpeechSettings, to_db
+from voxaffect.features.lld.streaming import check_samples
+from voxaffect.streaming.spans import UtteranceSettings
 
 Floats = NDArray[np.float32]
 
-TICK_FRAMES = 10  # between two decisions, 0.1 s
-BLOCK_FRAMES = 100  # of a block whose percentiles are its noise floor and loud level, 1 s
-FIRST_FLOOR_DB = -50.0  # at most, in the first block: a stream may begin with speech
 HOLD_S = 2.0  # of samples are kept while it is not known whether somebody speaks
 
 
 @dataclass(frozen=True)
-class EndpointSettings(SpeechSettings):
-    """Voice activity detection in a stream: `neighborhood_s` is how long levels are remembered.
-
-    An utterance ends with a pause of `hangover_s`, or without one after `longest_s`.
-    """
+class EndpointSettings(UtteranceSettings):
+    """Utterances in a stream: they end with a pause of `hangover_s`, or after `longest_s`."""
 
     hangover_s: float = 0.6
 
@@ -66,12 +58,8 @@ class Endpointer:
     def __init__(self, settings: EndpointSettings | None = None) -> None:
         self._settings = settings or EndpointSettings()
         self._edge = round(self._settings.edge_s * SAMPLE_RATE_HZ)
-        self._grid = FrameGrid()
-        self._analyzer = FrameAnalyzer(self._grid, PitchSettings(), "cpu")
-        self._buffer = FrameBuffer(self._grid, self._analyzer.reach)
+        self._vad = StreamingVad(self._settings.vad)
         self._held = SampleBuffer()
-        self._history = _LevelHistory(self._frames(self._settings.neighborhood_s))
-        self._waiting = np.zeros((0, 2), np.float32)  # level and voicing of frames without a tick
         self._n_frames = 0
         self._candidate: _Candidate | None = None
         self._is_open = False  # whether the candidate is an utterance
@@ -84,33 +72,23 @@ class Endpointer:
         """
         check_samples(samples)
         self._held.add(samples)
-        for _, analyses in analyze_buffers(self._analyzer, [self._buffer], [samples]):
-            self._waiting = np.concatenate([self._waiting, *map(_level_and_voicing, analyses)])
-        n_ticks, n_left = divmod(len(self._waiting), TICK_FRAMES)
-        ready = self._waiting[: n_ticks * TICK_FRAMES]
-        self._waiting = self._waiting[len(self._waiting) - n_left :]
-        found: list[DetectedUtterance] = []
-        for level_db, voicing in ready.reshape(n_ticks, TICK_FRAMES, 2).transpose(0, 2, 1):
-            found += self._tick(level_db, voicing)
-        return found
+        return [found for tick in self._vad.push(samples) for found in self._tick(tick)]
 
     def finish(self) -> list[DetectedUtterance]:
         """End the stream and the open utterance; nothing can be pushed afterwards."""
-        (rest,) = self._analyzer.analyze([self._buffer.remaining()])
-        frames = np.concatenate([self._waiting, _level_and_voicing(rest)])
-        found = [*self._tick(*frames.T)] if len(frames) else []
+        found = [found for tick in self._vad.finish() for found in self._tick(tick)]
         if self._is_open:
             found += self._emit(self._held.end, ended=True)
         return found
 
-    def _tick(self, level_db: Floats, voicing: Floats) -> Iterator[DetectedUtterance]:
-        active = self._settings.is_active(level_db, voicing, *self._history.add(level_db))
+    def _tick(self, tick: Activity) -> Iterator[DetectedUtterance]:
+        active = tick.active
         if active.any():
-            n_voiced = int((active & (voicing >= self._settings.voicing)).sum())
+            n_voiced = int(tick.voiced.sum())
             frames = self._n_frames + np.flatnonzero(active)
             start, _, before = self._candidate or (int(frames[0]), 0, 0)
             self._candidate = _Candidate(start, int(frames[-1]) + 1, before + n_voiced)
-        self._n_frames += len(level_db)
+        self._n_frames += len(active)
         if self._candidate is None:
             self._drop_before(self._n_frames)
         else:
@@ -150,12 +128,11 @@ class Endpointer:
         self._held.take_until(self._sample(frame) - self._edge)
 
     def _sample(self, frame: int) -> int:
-        """First sample of the hop around a frame's middle."""
-        grid = self._grid
-        return frame * grid.hop_samples + (grid.window_samples - grid.hop_samples) // 2
+        """First sample of a frame's hop."""
+        return frame * HOP
 
     def _frames(self, seconds: float) -> int:
-        return round(seconds * self._grid.frames_per_s)
+        return self._settings.frames(seconds)
 
 
 class _Candidate(NamedTuple):
@@ -188,29 +165,3 @@ class SampleBuffer:
         taken, self._samples = self._samples[:n], self._samples[n:]
         self.first += len(taken)
         return taken
-
-
-class _LevelHistory:
-    """Levels of the last `n_frames` frames, rounded up to blocks."""
-
-    def __init__(self, n_frames: int) -> None:
-        self._most = -(-n_frames // BLOCK_FRAMES) * BLOCK_FRAMES
-        self._levels = np.zeros(0, np.float32)
-
-    def add(self, level_db: Floats) -> tuple[float, float]:
-        """Add levels; noise floor and loud level after them."""
-        self._levels = np.concatenate([self._levels, level_db])[-self._most :]
-        # Whole blocks, counted back from now; the oldest frames wait to fill one.
-        n_blocks = max(1, len(self._levels) // BLOCK_FRAMES)
-        blocks = self._levels[-n_blocks * BLOCK_FRAMES :].reshape(n_blocks, -1)
-        quiet, loud = np.percentile(blocks, (QUIET, LOUD), axis=1)
-        floor = float(quiet.min())
-        if len(self._levels) < BLOCK_FRAMES:
-            floor = min(floor, FIRST_FLOOR_DB)
-        return floor, float(loud.max())
-
-
-def _level_and_voicing(analysis: FrameAnalysis) -> Floats:
-    """Level in dB of full scale and voicing of frames, float32 (T, 2)."""
-    voicing = analysis.peaks.height.max(axis=1).clip(0, 1)
-    return np.column_stack([to_db(analysis.short_time[:, 0]), voicing]).astype(np.float32)

@@ -8,7 +8,6 @@ file; so predictions equal those of the segments.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
@@ -17,25 +16,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxaffect.audio.decode import BLOCK, AudioStream, at_16_khz, read
+from voxaffect.audio.rumble import RumbleFilter
+from voxaffect.audio.speech import REMEDY
+from voxaffect.audio.streaming_vad import TrackStream
+from voxaffect.audio.vad import ActivityTrack
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
-from voxaffect.errors import AudioError
+from voxaffect.errors import AudioError, NoSpeechError
 from voxaffect.features.frames import merge_blocks
-from voxaffect.features.lld.extractor import LowLevelDescriptors
-from voxaffect.recognizer.prediction import Prediction
+from voxaffect.recognizer.prediction import NO_SPEECH, Prediction
+from voxaffect.recognizer.recording import Opener
 from voxaffect.streaming.endpointer import SampleBuffer
-from voxaffect.streaming.vad import ActivityTrack, Span, find_speech, to_db
+from voxaffect.streaming.spans import Span, find_speech
 
 TOGETHER = 64
 """Utterances in memory at once: mostly three minutes of samples, at most sixteen."""
 
 Floats = NDArray[np.float32]
-Opener = Callable[[], AbstractContextManager[AudioStream]]
 OnFault = Callable[[AudioError], None]
 Predict = Callable[[Sequence[Waveform]], Iterable[Prediction]]
 
 
 class Timeline(NamedTuple):
-    """A recording's name, energy and voicing, and utterances in order."""
+    """A recording's name, levels, and utterances in order."""
 
     name: str
     track: ActivityTrack
@@ -45,17 +47,18 @@ class Timeline(NamedTuple):
 def timeline(predict: Predict, opener: Opener, *, on_fault: OnFault) -> Timeline:
     """Find a recording's utterances and predict each; `opener` opens it anew each time.
 
-    `on_fault` gets the error of an utterance without a prediction, such as a silent one.
+    `on_fault` gets the error of an utterance without a prediction, such as a silent one. What turns
+    out to be no speech is left out.
 
     Raises:
-        AudioError: the recording cannot be decoded, or holds no speech.
+        AudioError: the recording cannot be decoded.
+        NoSpeechError: it holds no speech.
     """
     with opener() as recording:
         name, track = recording.name, activity_track(recording)
     spans = find_speech(track)
-    if not spans:
-        raise AudioError(f"{name}: no speech found; run without --timeline")
     utterances: list[Prediction] = []
+    n_faults = 0
     with opener() as recording:
         segments = zip(spans, cut_segments(recording, spans), strict=True)
         while together := list(islice(segments, TOGETHER)):
@@ -63,27 +66,29 @@ def timeline(predict: Predict, opener: Opener, *, on_fault: OnFault) -> Timeline
             for (span, _), one in zip(together, predictions, strict=True):
                 if one.error is not None:
                     on_fault(one.error)
-                else:
+                    n_faults += 1
+                elif one.label != NO_SPEECH:
                     utterances.append(replace(one, name=name, **span._asdict()))
+    if not utterances and not n_faults:
+        raise NoSpeechError(f"{name}: no speech found; {REMEDY}")
     return Timeline(name, track, tuple(utterances))
 
 
 def activity_track(recording: AudioStream) -> ActivityTrack:
-    """Energy and voicing of every frame of a recording, in the memory of these two.
+    """Level and voicing of every frame of a recording, in the memory of these two.
 
     Raises:
         AudioError: a block cannot be read.
     """
-    descriptors = LowLevelDescriptors()
-    columns = [descriptors.names.index(name) for name in ("energy", "voice_probability")]
-    stream, n_samples = descriptors.stream(), 0
+    rumble, track, n_samples = RumbleFilter(), TrackStream(), 0
     parts = []
     for piece in merge_blocks(at_16_khz(recording)):
-        parts.append(stream.push(piece)[:, columns])
+        parts.append(track.push(rumble.push(piece)))
         n_samples += len(piece)
-    parts.append(stream.finish()[:, columns])
-    energy, voicing = np.concatenate(parts).T
-    return ActivityTrack(to_db(energy), voicing, descriptors.grid, n_samples / SAMPLE_RATE_HZ)
+    parts += [track.push(rumble.finish()), track.finish()]
+    level_db = np.concatenate([part.level_db for part in parts])
+    voicing = np.concatenate([part.voicing for part in parts])
+    return ActivityTrack(level_db, voicing, n_samples / SAMPLE_RATE_HZ)
 
 
 def cut_segments(recording: AudioStream, spans: Iterable[Span]) -> Iterator[Waveform]:

@@ -6,9 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.speech import takes
+from voxaffect.audio.waveform import Waveform
 from voxaffect.features.frames import FrameGrid
+from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.lld.short_time import (
     LOOK_AHEAD,
+    TELEPHONE_BAND,
     DeltaSmoother,
     zero_crossing_rates,
 )
@@ -96,3 +100,33 @@ def test_the_slope_of_a_ramp_is_its_slope() -> None:
     ramp = np.outer(np.arange(12), [3, -2, 1]).astype(np.float32)
     slopes = DeltaSmoother(3).smooth(ramp + 1, ended=True)[:, 3:]
     np.testing.assert_allclose(slopes[3:-3], np.tile([3, -2, 1], (6, 1)), rtol=1e-6)
+
+
+def test_descriptors_of_the_telephone_band_do_not_see_what_lies_above_it() -> None:
+    rng = np.random.default_rng(0)
+    wide = takes(1)[0].normalized()
+    above = highpass_noise(rng, wide.samples.size, 4000.0)
+    narrow = LowLevelDescriptors(band_hz=TELEPHONE_BAND)
+    for extractor, least, most in ((narrow, 0.0, 0.1), (LowLevelDescriptors(), 0.4, 10.0)):
+        clean, hissing = extractor.extract([wide, Waveform(wide.samples + above)])
+        spread = clean.std(axis=0)
+        short_time = slice(0, 14)
+        change = (np.abs(clean - hissing).mean(axis=0) / spread)[short_time].max()
+        assert least <= change <= most, extractor.band_hz
+
+
+def test_energy_within_the_band_is_that_of_a_tone_in_it_alone() -> None:
+    time = np.arange(16_000) / 16_000
+    tones = [
+        Waveform((0.1 * np.sin(2 * np.pi * hz * time)).astype(np.float32)) for hz in (1000, 6000)
+    ]
+    inside, outside = LowLevelDescriptors(band_hz=TELEPHONE_BAND).extract(tones)
+    whole, _ = LowLevelDescriptors().extract(tones)
+    np.testing.assert_allclose(inside[5:-5, 0], whole[5:-5, 0], rtol=1e-3)
+    assert outside[5:-5, 0].max() < 0.02 * whole[5:-5, 0].min()
+
+
+def highpass_noise(rng: np.random.Generator, n: int, edge_hz: float) -> NDArray[np.float32]:
+    spectrum = np.fft.rfft(rng.normal(scale=0.01, size=n))
+    spectrum[: round(edge_hz / 16_000 * n)] = 0
+    return np.fft.irfft(spectrum, n).astype(np.float32)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -21,22 +20,15 @@ from typing import Any, NamedTuple
 import joblib
 import torch
 
-from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits, open_recording, read
+from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits, decode
+from voxaffect.audio.speech import SPEECH_VERSION, speech_of
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, TARGET_RMS, Waveform
 from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.errors import AudioError, FeatureError
 from voxaffect.features.cache.file_values import FileValues, digest_file, segment_key
 from voxaffect.features.cache.index import StoredFeatures, open_index
 from voxaffect.features.cache.shards import Entry, check_shared, new_shard, salvage, storing
-from voxaffect.features.frames import (
-    ExtractedFrames,
-    FrameExtractor,
-    StreamingExtractor,
-    check_frames,
-    extract_long,
-    groups,
-    is_long,
-)
+from voxaffect.features.frames import ExtractedFrames, FrameExtractor, check_frames, groups
 from voxaffect.features.runtime import torch_threads
 from voxaffect.files import digest, write_text
 from voxaffect.parallel.clusters import local_jobs, threads_per_job
@@ -63,7 +55,7 @@ class Item(NamedTuple):
 
 
 Chunk = Mapping[bytes, Item]
-Prepared = Waveform | ExtractedFrames | AudioError
+Prepared = Waveform | AudioError
 
 
 class Work(NamedTuple):
@@ -135,29 +127,22 @@ def _extract_each(
     return [result for one in waveforms for result in _extract_each(extractor, [one])]
 
 
-def read_leveled(
-    chunk: Chunk, extractor: FrameExtractor, limits: DecodeLimits
-) -> Iterator[Mapping[bytes, Prepared]]:
-    """Leveled recordings or errors, about GROUP_S at a time; long ones are streamed already."""
+def read_speech(chunk: Chunk, limits: DecodeLimits) -> Iterator[Mapping[bytes, Prepared]]:
+    """The speech of recordings or errors, about GROUP_S at a time."""
 
     def seconds(prepared: tuple[bytes, Prepared]) -> float:
-        if isinstance(prepared[1], ExtractedFrames):
-            return math.inf  # ends the group, to free its memory
         return prepared[1].duration_s if isinstance(prepared[1], Waveform) else 0.0
 
-    all_prepared = ((key, _read_one(i.utterance, extractor, limits)) for key, i in chunk.items())
+    all_prepared = ((key, _read_one(item.utterance, limits)) for key, item in chunk.items())
     for group in groups(all_prepared, seconds, GROUP_S):
         yield dict(group)
 
 
-def _read_one(utterance: Utterance, extractor: FrameExtractor, limits: DecodeLimits) -> Prepared:
+def _read_one(utterance: Utterance, limits: DecodeLimits) -> Prepared:
     start_s, end_s = utterance.start_s, utterance.end_s
-    opener = partial(open_recording, utterance.path, start_s=start_s, end_s=end_s, limits=limits)
     try:
-        with opener() as recording:
-            if not (isinstance(extractor, StreamingExtractor) and is_long(recording)):
-                return read(recording).normalized()
-        return extract_long(opener, extractor)
+        recording = decode(utterance.path, start_s=start_s, end_s=end_s, limits=limits)
+        return speech_of(recording).waveform
     except AudioError as fault:
         return fault
 
@@ -188,6 +173,7 @@ class FeatureStore:
         return {
             "format": 3,  # version of the storage format
             "level_rms": TARGET_RMS,
+            "speech": SPEECH_VERSION,
             "names": list(self.extractor.names),
             "extractor": dict(self.extractor.settings()),
         }
@@ -225,7 +211,7 @@ class FeatureStore:
                 progress(n_done, seconds)
 
         items = {keys[u.id]: Item(u) for u in utterances if u.id in keys}
-        prepare = partial(read_leveled, extractor=self.extractor, limits=self.limits)
+        prepare = partial(read_speech, limits=self.limits)
         work = Work(self.settings, items, prepare, n_jobs, count)
         features, refused, problems = self.load(keys, work)
         refusals = sorted({**unreadable, **refused}.items())

@@ -14,6 +14,7 @@ from itertools import groupby
 
 from voxaffect.audio.decode import DecodeLimits, decode
 from voxaffect.audio.degrade.degradation import Degradation, utterance_seed
+from voxaffect.audio.speech import speech_of
 from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Problem, Utterance
 from voxaffect.errors import AudioError
@@ -40,7 +41,7 @@ class Scene:
 
 
 def degrade(chunk: Chunk, limits: DecodeLimits, seed: int) -> Iterator[Mapping[bytes, Prepared]]:
-    """Level, degrade by `Item.change`, a scene and a degradation, and level, scene by scene."""
+    """Degrade leveled recordings by `Item.change`, scene by scene, and find their speech."""
     for scene, items in groupby(chunk.items(), lambda item: item[1].change[0]):
         degradations: dict[bytes, Degradation] = {key: item.change[1] for key, item in items}
         try:
@@ -55,7 +56,7 @@ def degrade(chunk: Chunk, limits: DecodeLimits, seed: int) -> Iterator[Mapping[b
         degraded: dict[bytes, Prepared] = {}
         for key, degradation in degradations.items():
             try:
-                degraded[key] = degradation.apply(waveform, noise_seed, talkers).normalized()
+                degraded[key] = speech_of(degradation.apply(waveform, noise_seed, talkers)).waveform
             except AudioError as fault:
                 degraded[key] = fault
         yield degraded

@@ -22,7 +22,7 @@ from torch import Tensor
 from voxaffect.errors import FeatureError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.pitch_settings import RATE_HZ, PitchSettings
-from voxaffect.features.lld.short_time import ShortTime
+from voxaffect.features.lld.short_time import WHOLE_BAND, Band, ShortTime
 from voxaffect.features.packing import ROW_MULTIPLE, AudioChunk, PackedAudio
 from voxaffect.features.runtime import compiled, torch_threads
 from voxaffect.features.spectra import power_spectrum, transform_size
@@ -336,10 +336,12 @@ class FrameAnalyzer:
     Attribute `reach` is the number of samples on either side that a frame's analysis depends on.
     """
 
-    def __init__(self, grid: FrameGrid, pitch: PitchSettings, device: str) -> None:
+    def __init__(
+        self, grid: FrameGrid, pitch: PitchSettings, device: str, band_hz: Band = WHOLE_BAND
+    ) -> None:
         self._grid, self._device = grid, device
         self._pitch = PeakAnalyzer(pitch, grid, device)
-        self._short_time = ShortTime(grid).to(device)
+        self._short_time = ShortTime(grid, band_hz).to(device)
         self.reach = self._pitch.reach
 
     @torch.inference_mode()

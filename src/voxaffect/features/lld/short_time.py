@@ -12,6 +12,7 @@ import math
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.signal import firwin, oaconvolve
 from torch import Tensor, nn
 
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
@@ -125,9 +126,26 @@ def _neighbor(kind: NDArray[np.bool_], t: int, by: int) -> int:
 N_BANDS, N_COEFFICIENTS, LIFTER = 26, 12, 22
 
 
-def mel_bands(n_fft: int) -> NDArray[np.float64]:
-    """Mel filter bank of MFCC from 0 Hz to half the sample rate, (n_fft / 2 + 1, 26)."""
-    return mel_triangles(n_fft, N_BANDS, 0.0, SAMPLE_RATE_HZ / 2)
+Band = tuple[float, float]
+WHOLE_BAND: Band = (0.0, SAMPLE_RATE_HZ / 2)
+
+TELEPHONE_BAND: Band = (100.0, 3400.0)
+"""Descriptors within it do not depend on how wide the line is, from a telephone upwards."""
+
+
+def mel_bands(n_fft: int, band_hz: Band = WHOLE_BAND) -> NDArray[np.float64]:
+    """Mel filter bank of MFCC within a band, (n_fft / 2 + 1, 26)."""
+    return mel_triangles(n_fft, N_BANDS, *band_hz)
+
+
+LOW_PASS_TAPS = 257  # a transition of 250 Hz
+
+
+def low_passed(samples: Floats, high_hz: float) -> Floats:
+    """Samples (n,) without what lies above a frequency, where the filter is at -6 dB."""
+    taps = firwin(LOW_PASS_TAPS, high_hz, fs=SAMPLE_RATE_HZ)
+    padded = np.pad(samples, LOW_PASS_TAPS // 2)
+    return oaconvolve(padded.astype(np.float64), taps, mode="valid").astype(np.float32)
 
 
 def cepstral_transform() -> NDArray[np.float64]:
@@ -147,29 +165,30 @@ LOG_FLOOR = 2.0**-15
 samples. The MFCC of silence are zero to rounding."""
 
 
-def check_mel_bands(grid: FrameGrid) -> None:
+def check_mel_bands(grid: FrameGrid, band_hz: Band) -> None:
     """Raise FeatureError if a mel band contains no FFT bin, as the window is too short."""
-    if not mel_bands(transform_size(grid.window_samples)).any(axis=0).all():
+    if not mel_bands(transform_size(grid.window_samples), band_hz).any(axis=0).all():
         raise FeatureError(
             f"window_s = {grid.window_s} is too short for the mel bands of MFCC; increase it"
         )
 
 
 class ShortTime(nn.Module):
-    """Energy, MFCC 1 to 12 and zero-crossing rate of frames."""
+    """Energy, MFCC 1 to 12 and zero-crossing rate of frames, of what lies within a band."""
 
     names = ("energy", *(f"mfcc_{k}" for k in range(1, N_COEFFICIENTS + 1)), "zero_crossing_rate")
     window: Tensor
     bands: Tensor
     cosines: Tensor
 
-    def __init__(self, grid: FrameGrid) -> None:
+    def __init__(self, grid: FrameGrid, band_hz: Band = WHOLE_BAND) -> None:
         super().__init__()
-        self.grid = grid
+        self.grid, self.band_hz = grid, band_hz
         self.n_fft = transform_size(grid.window_samples)
         window = torch.hamming_window(grid.window_samples, periodic=False, dtype=torch.float64)
+        bands = mel_bands(self.n_fft, band_hz)
         self.register_buffer("window", window.float())
-        self.register_buffer("bands", torch.from_numpy(mel_bands(self.n_fft).T.copy()).float())
+        self.register_buffer("bands", torch.from_numpy(bands.T.copy()).float())
         self.register_buffer("cosines", torch.from_numpy(cepstral_transform().T.copy()).float())
 
     def analyze(self, packed: PackedAudio) -> NDArray[np.float32]:
@@ -179,9 +198,17 @@ class ShortTime(nn.Module):
         for rows in packed.blocks():
             frames = self.fill(workspace[: len(rows)], packed.frame_samples(rows))
             some = torch.from_numpy(values[rows.start : rows.stop])
-            some[:, 0], some[:, 1:-1] = self.energy(frames), self.mfcc(frames)
-        values[:, -1] = zero_crossing_rates(packed.host[packed.lead :], packed.n_rows, self.grid)
+            magnitudes = magnitude_spectrum(frames)
+            some[:, 0] = self.energy(frames, magnitudes)
+            some[:, 1:-1] = self.mfcc(magnitudes)
+        samples = packed.host if self.is_whole else low_passed(packed.host, self.band_hz[1])
+        values[:, -1] = zero_crossing_rates(samples[packed.lead :], packed.n_rows, self.grid)
         return values
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left out."""
+        return self.band_hz == WHOLE_BAND
 
     def fill(self, workspace: Tensor, samples: Tensor) -> Tensor:
         """Pre-emphasis and Hamming window; a frame's first sample is its own predecessor.
@@ -197,13 +224,19 @@ class ShortTime(nn.Module):
         torch.mul(first, (1 - PRE_EMPHASIS) * self.window[0], out=workspace[:, 0])
         return workspace
 
-    def energy(self, frames: Tensor) -> Tensor:
-        """RMS of windowed frames, full scale is 1: float32 (T,)."""
-        norm: Tensor = torch.linalg.vector_norm(frames, dim=1)
+    def energy(self, frames: Tensor, magnitudes: Tensor) -> Tensor:
+        """RMS of windowed frames (T, n_fft) within the band, full scale is 1: float32 (T,)."""
+        if self.is_whole:
+            norm: Tensor = torch.linalg.vector_norm(frames, dim=1)
+        else:  # Parseval's theorem; the spectrum's other half is the same
+            hz = SAMPLE_RATE_HZ / self.n_fft
+            low, high = (round(edge / hz) for edge in self.band_hz)
+            inside = magnitudes[:, low : high + 1]
+            norm = torch.linalg.vector_norm(inside, dim=1) * math.sqrt(2 / self.n_fft)
         return norm / math.sqrt(self.grid.window_samples)
 
-    def mfcc(self, frames: Tensor) -> Tensor:
-        """MFCC 1 to 12 of windowed frames, float32 (T, 12)."""
+    def mfcc(self, magnitudes: Tensor) -> Tensor:
+        """MFCC 1 to 12 of magnitude spectra (T, n_fft / 2 + 1), float32 (T, 12)."""
         # Matrix products are fastest with the longest axis, frames, innermost.
-        logarithms = (self.bands @ magnitude_spectrum(frames).T).clamp_min_(LOG_FLOOR).log_()
+        logarithms = (self.bands @ magnitudes.T).clamp_min_(LOG_FLOOR).log_()
         return (self.cosines @ logarithms).T
