@@ -70,12 +70,13 @@ class AudioSection(Strict):
 
 
 class LldSection(Strict):
-    """`[features.lld]`: pitch range, F0 in Hz or as a logarithm, band, and device."""
+    """`[features.lld]`: pitch range, F0 in Hz or as a logarithm, band, noise floor, device."""
 
     floor_hz: Annotated[float, Field(gt=0)] = PitchSettings.floor_hz
     ceiling_hz: Annotated[float, Field(gt=0)] = PitchSettings.ceiling_hz
     log_f0: bool = LowLevelDescriptors.log_f0
     band_hz: tuple[Annotated[float, Field(ge=0)], float] = LowLevelDescriptors.band_hz
+    floor_db: float | None = LowLevelDescriptors.floor_db
     device: Device = LowLevelDescriptors.device
 
 
@@ -134,9 +135,8 @@ class FeatureSection(Strict):
         if self.set == "lld":
             lld = self.lld
             pitch = PitchSettings(floor_hz=lld.floor_hz, ceiling_hz=lld.ceiling_hz)
-            return LowLevelDescriptors(
-                pitch=pitch, log_f0=lld.log_f0, device=lld.device, band_hz=lld.band_hz
-            )
+            own = lld.model_dump(exclude={"floor_hz", "ceiling_hz"})
+            return LowLevelDescriptors(pitch=pitch, **own)
         encoder = self.encoder
         if encoder.folder is None:
             raise ConfigError(

@@ -141,6 +141,7 @@ FEATURE_SETS: Mapping[str, Callable[[Settings], FrameExtractor]] = {
         PitchSettings(**settings["pitch"]),
         log_f0=settings["log_f0"],
         band_hz=tuple(settings.get("band_hz", WHOLE_BAND)),
+        floor_db=settings.get("floor_db"),
     ),
     "log-mel": lambda settings: LogMel(
         FrameGrid(**settings["grid"]),

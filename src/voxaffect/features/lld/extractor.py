@@ -22,6 +22,7 @@ from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import FeatureError
 from voxaffect.features.frames import FrameGrid, refuse_short
 from voxaffect.features.lld.autocorrelation import FrameAnalyzer, check_hop
+from voxaffect.features.lld.noise_floor import with_floor
 from voxaffect.features.lld.pitch_settings import PitchSettings
 from voxaffect.features.lld.short_time import WHOLE_BAND, Band, check_mel_bands
 from voxaffect.features.lld.streaming import DESCRIPTORS, DescriptorStream, StreamingDescriptors
@@ -43,7 +44,8 @@ class LowLevelDescriptors:
 
     A recording's values do not depend on others in the batch. With `log_f0`, F0 is its natural
     logarithm, 0 where unvoiced. Energy, MFCC and zero-crossing rate are those of what lies within
-    `band_hz`; F0 is always that of the lower half. The device is PyTorch's, `cpu` or `cuda`.
+    `band_hz`; F0 is always that of the lower half. With `floor_db` all are those of the samples
+    and a noise so far from the target level. The device is PyTorch's, `cpu` or `cuda`.
 
     Raises:
         FeatureError: the hop is an odd number of samples, the band is none, or the window is too
@@ -55,6 +57,7 @@ class LowLevelDescriptors:
     log_f0: bool = False
     device: str = "cpu"
     band_hz: Band = WHOLE_BAND
+    floor_db: float | None = None
 
     def __post_init__(self) -> None:
         check_hop(self.grid)
@@ -65,6 +68,11 @@ class LowLevelDescriptors:
                 f"within 0 to {WHOLE_BAND[1]:g} Hz, the lower first"
             )
         check_mel_bands(self.grid, self.band_hz)
+        if self.floor_db is not None and not -120 <= self.floor_db <= 0:
+            raise FeatureError(
+                f"floor_db = {self.floor_db} is out of range; choose a level below that of speech, "
+                "such as -16, or none"
+            )
 
     def __getstate__(self) -> dict[str, object]:
         """Leave out the tables: another process computes them."""
@@ -84,6 +92,7 @@ class LowLevelDescriptors:
             "pitch": self.pitch.plain(),
             "log_f0": self.log_f0,
             **({} if self.band_hz == WHOLE_BAND else {"band_hz": list(self.band_hz)}),
+            **({} if self.floor_db is None else {"floor_db": self.floor_db}),
         }
 
     def extract(self, waveforms: Sequence[Waveform]) -> list[Floats]:
@@ -91,7 +100,7 @@ class LowLevelDescriptors:
         refuse_short(waveforms, self.grid)
         descriptors = [self._descriptors() for _ in waveforms]
         parts: list[list[Floats]] = [[] for _ in waveforms]
-        recordings = [waveform.samples for waveform in waveforms]
+        recordings = [with_floor(one.samples, 0, self.floor_db) for one in waveforms]
         reach, analyze = self._analyzer.reach, self._analyzer.analyze
         analyses = analyze_in_batches(recordings, self.grid, reach, self.device, analyze)
         for number, ended, frames in analyses:
@@ -100,7 +109,7 @@ class LowLevelDescriptors:
 
     def stream(self) -> DescriptorStream:
         """Incremental extraction of a recording, without gain normalization."""
-        return DescriptorStream(self.grid, self._analyzer, self._descriptors())
+        return DescriptorStream(self.grid, self._analyzer, self._descriptors(), self.floor_db)
 
     @cached_property
     def _analyzer(self) -> FrameAnalyzer:

@@ -12,6 +12,7 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ, invalid_sample
 from voxaffect.errors import FeatureError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.lld.autocorrelation import FrameAnalysis, FrameAnalyzer
+from voxaffect.features.lld.noise_floor import with_floor
 from voxaffect.features.lld.pitch import PitchDecoder
 from voxaffect.features.lld.pitch_settings import PitchSettings
 from voxaffect.features.lld.short_time import DeltaSmoother, ShortTime
@@ -122,9 +123,14 @@ class DescriptorStream:
     """
 
     def __init__(
-        self, grid: FrameGrid, analyzer: FrameAnalyzer, descriptors: StreamingDescriptors
+        self,
+        grid: FrameGrid,
+        analyzer: FrameAnalyzer,
+        descriptors: StreamingDescriptors,
+        floor_db: float | None = None,
     ) -> None:
-        self._analyzer, self._descriptors = analyzer, descriptors
+        self._analyzer, self._descriptors, self._floor_db = analyzer, descriptors, floor_db
+        self._n_pushed = 0
         self._buffer = FrameBuffer(grid, analyzer.reach)
         self._ended = False
 
@@ -151,6 +157,11 @@ class DescriptorStream:
         (analysis,) = self._analyzer.analyze([self._buffer.remaining()])
         return self._descriptors.advance(analysis, ended=True)
 
+    def _take(self, samples: Floats) -> Floats:
+        """The next samples with the noise floor."""
+        self._n_pushed += samples.size
+        return with_floor(samples, self._n_pushed - samples.size, self._floor_db)
+
     def _check_open(self) -> None:
         if self._ended:
             raise FeatureError("this stream has ended or failed; create a new one")
@@ -171,7 +182,8 @@ def push_batch(streams: Sequence[DescriptorStream], new: Sequence[Floats]) -> li
     buffers = [stream._buffer for stream in streams]
     for stream in streams:
         stream._ended = True  # an exception may lose frames
-    for numbers, analyses in analyze_buffers(streams[0]._analyzer, buffers, new):
+    taken = [stream._take(samples) for stream, samples in zip(streams, new, strict=True)]
+    for numbers, analyses in analyze_buffers(streams[0]._analyzer, buffers, taken):
         for number, analysis in zip(numbers, analyses, strict=True):
             final = streams[number]._descriptors.advance(analysis, ended=False)
             frames[number].append(final)
