@@ -14,7 +14,6 @@ from tests.speech import notes, takes
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import ArtifactError, TrainingError
 from voxaffect.features.lld.extractor import LowLevelDescriptors
-from voxaffect.features.standardize import Standardizer
 from voxaffect.utterance.novelty import Novelty
 
 N_LEARNED, N_FRESH = 100, 40
@@ -31,32 +30,25 @@ def frames() -> Frames:
 
 
 @pytest.fixture(scope="module")
-def standardizer(frames: Frames) -> Standardizer:
-    return Standardizer.fit(frames[:N_LEARNED])
+def novelty(frames: Frames) -> Novelty:
+    return Novelty.fit(frames[:N_LEARNED], seed=0)
 
 
-@pytest.fixture(scope="module")
-def novelty(frames: Frames, standardizer: Standardizer) -> Novelty:
-    return Novelty.fit(frames[:N_LEARNED], standardizer, seed=0)
-
-
-def test_fresh_speech_is_seldom_beyond_the_limit(
-    novelty: Novelty, standardizer: Standardizer, frames: Frames
-) -> None:
+def test_fresh_speech_is_seldom_beyond_the_limit(novelty: Novelty, frames: Frames) -> None:
     assert novelty.false_alarms == pytest.approx(0.01, abs=0.002)
-    found = np.array([novelty.of(standardizer.transform(f)) for f in frames[N_LEARNED:]])
+    found = np.array([novelty.of(f) for f in frames[N_LEARNED:]])
     # Of 40, three or more have a chance of one in 130 where one in a hundred is beyond.
     assert (found > 1).sum() <= 2
     assert 0.3 < np.median(found) < 0.9
 
 
-def test_what_is_no_such_speech_is_far_beyond(novelty: Novelty, standardizer: Standardizer) -> None:
+def test_what_is_no_such_speech_is_far_beyond(novelty: Novelty) -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 0.1, 32_000).astype(np.float32)
     sine = np.sin(2 * np.pi * 200 * np.arange(32_000) / 16_000).astype(np.float32)
     fast = [soxr.resample(take.samples, 32_000, 16_000) for take in takes(6)]
     for frames in frames_of(noise, sine, notes((262.0, 330.0, 392.0, 523.0), 0.5), *fast):
-        assert novelty.of(standardizer.transform(frames)) > 1.5
+        assert novelty.of(frames) > 1.5
 
 
 def test_the_rate_holds_whatever_the_directions_in_which_utterances_differ() -> None:
@@ -68,18 +60,17 @@ def test_the_rate_holds_whatever_the_directions_in_which_utterances_differ() -> 
         return [*(means + rng.normal(size=(n, 50, 3))).astype(np.float32)]
 
     learned, fresh = draw(400), draw(400)
-    standardizer = Standardizer.fit(learned)
-    novelty = Novelty.fit(learned, standardizer, seed=0)
-    found = np.array([novelty.of(standardizer.transform(f)) for f in fresh])
+    novelty = Novelty.fit(learned, seed=0)
+    found = np.array([novelty.of(f) for f in fresh])
     assert (found > 1).mean() == pytest.approx(0.01, abs=0.015)
 
 
 def test_few_utterances_vouch_for_no_more_than_they_can() -> None:
     rng = np.random.default_rng(0)
     frames = [rng.normal(size=(20, 2)).astype(np.float32) for _ in range(9)]
-    assert Novelty.fit(frames, Standardizer.fit(frames), 0).false_alarms == pytest.approx(0.1)
+    assert Novelty.fit(frames, 0).false_alarms == pytest.approx(0.1)
     with pytest.raises(TrainingError, match="1 training utterances"):
-        Novelty.fit(frames[:1], Standardizer.fit(frames), 0)
+        Novelty.fit(frames[:1], 0)
 
 
 @pytest.mark.parametrize(

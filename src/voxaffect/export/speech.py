@@ -1,0 +1,160 @@
+"""ONNX graph of the speech of a recording: `audio.speech` and `audio.rumble`.
+
+Letters: n samples of the recording, m of its sound, of which digital silence is left out, p of its
+speech, S stretches of speech.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxaffect.audio.rumble import REACH, rumble_filter
+from voxaffect.audio.speech import DROPOUT_SAMPLES, QUIET
+from voxaffect.audio.vad import HOP
+from voxaffect.audio.waveform import MAX_SAMPLE, SAMPLE_RATE_HZ, SILENCE_RMS, TARGET_RMS
+from voxaffect.export.graph import (
+    BOOL,
+    DOUBLE,
+    END,
+    FLOAT,
+    INT64,
+    Op,
+    Value,
+    arange,
+    length,
+    part,
+    rows,
+    table,
+)
+from voxaffect.export.short_time import frames
+from voxaffect.export.vad import speech_mask, track
+
+class Spoken(NamedTuple):
+    """Speech of a recording, as `speech_of`."""
+
+    samples: Value  # float32 (p,), at the target level; zeros, as many as asked for, if unusable
+    spans: Value  # int64 (S, 2), first sample and end of each stretch in the recording
+    seconds: Value  # float32 (), of speech: 0 where too little is, NaN for what Python refuses
+    usable: Value  # bool (), whether there is as much speech as asked for
+
+
+def spoken(op: Op, samples: Value, shortest: int) -> Spoken:
+    """The speech of a recording, float32 (n,), as decoded; usable from `shortest` samples on."""
+    with part(op, "speech"):
+        highest = op.ReduceMax(op.Abs(op.Pad(samples, [0, 1])), [0], keepdims=0)
+        valid = op.LessOrEqual(highest, MAX_SAMPLE)  # false for NaN
+        # Digital zeros at an end change nothing, and save all that follows from empty tensors.
+        samples = op.Pad(op.Where(valid, samples, 0.0), [0, 2])
+        is_sound = op.Not(digital_silence(op, samples))
+        sound = op.Compress(samples, is_sound, axis=0)
+        filtered, n_frames = without_rumble(op, sound)
+        n_sound = length(op, sound)
+        is_silent = op.Less(_rms(op, rows(op, filtered, 0, n_sound)), SILENCE_RMS)
+        by_frame = speech_mask(op, *track(op, filtered, n_frames))
+        mask = _by_sample(op, by_frame, n_sound)
+        place = op.Compress(arange(op, length(op, samples)), is_sound, axis=0)
+        place = op.Compress(place, mask, axis=0)
+        speech = op.Compress(rows(op, filtered, 0, n_sound), mask, axis=0)
+        level = _rms(op, speech)
+        n_speech = length(op, speech)
+        too_soft = op.And(op.Greater(n_speech, 0), op.Less(level, SILENCE_RMS))
+        refused = op.Or(op.Not(valid), op.Or(is_silent, too_soft))
+        seconds = op.Cast(n_speech, to=FLOAT) / float(SAMPLE_RATE_HZ)
+        usable = op.And(op.Not(refused), op.GreaterOrEqual(n_speech, shortest))
+        gain = op.Cast(TARGET_RMS / level, to=FLOAT)
+        missing = op.Reshape(op.Max(shortest - n_speech, 0), [1])
+        leveled = op.Pad(op.Where(usable, speech * gain, 0.0), op.Concat([0], missing, axis=0))
+        return Spoken(leveled, _spans(op, place), op.Where(refused, np.nan, seconds), usable)
+
+
+def digital_silence(op: Op, samples: Value) -> Value:
+    """Whether each of n samples, two at least, is digital silence, bool (n,)."""
+    with part(op, "digital_silence"):
+        starts, ends, run = _runs(op, op.Equal(samples, 0.0))
+        # Beyond the ends it is quiet, and a run at an end is none whatever follows.
+        quiet = op.Cast(op.Less(op.Abs(samples), QUIET), to=INT64)
+        quiet = op.Cast(op.Pad(quiet, [1, 1], 1), to=BOOL)
+        is_at_end = op.Or(op.Equal(starts, 0), op.Equal(ends, length(op, samples)))
+        between = op.And(op.Gather(quiet, starts), op.Gather(quiet, ends + 1))
+        is_none = _of_runs(op, op.Or(is_at_end, between), run)
+        same = op.Equal(rows(op, samples, 1, END), rows(op, samples, 0, -1))
+        starts, ends, run = _runs(op, same)
+        is_long = op.GreaterOrEqual(ends - starts, DROPOUT_SAMPLES - 1)
+        long = op.Cast(_of_runs(op, is_long, run), to=INT64)
+        is_dropout = op.Cast(op.Pad(long, [0, 1]) + op.Pad(long, [1, 0]), to=BOOL)
+        return op.Or(is_none, is_dropout)
+
+
+def _runs(op: Op, mask: Value) -> tuple[Value, Value, Value]:
+    """First place of each run of a mask (n,), the one after its last, and each place's run.
+
+    Runs are numbered from 1, and places outside of them have the number 0: int64 (R,), (R,), (n,).
+    """
+    inside = op.Cast(mask, to=INT64)
+    before, after = op.Pad(inside, [1, 0]), op.Pad(inside, [0, 1])
+    place = arange(op, length(op, after))
+    begins = op.Greater(after, before)
+    starts = op.Compress(place, begins, axis=0)
+    ends = op.Compress(place, op.Less(after, before), axis=0)
+    count = op.CumSum(op.Cast(begins, to=INT64), 0)
+    return starts, ends, rows(op, count, 0, -1) * inside
+
+
+def _of_runs(op: Op, values: Value, run: Value) -> Value:
+    """Truth values of runs (R,) for the places (n,) of each run; false outside."""
+    every = op.Pad(op.Cast(values, to=INT64), [1, 0])
+    return op.Cast(op.Gather(every, run), to=BOOL)
+
+
+def without_rumble(op: Op, sound: Value) -> tuple[Value, Value]:
+    """Sound (m,) filtered and padded with zeros to T whole hops, float32 (160 T,), and T, 1 at least.
+
+    What the filter takes away is computed and subtracted: it is small, and so is its rounding. As a
+    product of matrices it takes a fraction of the time of ONNX's Conv.
+    """
+    with part(op, "rumble"):
+        n_sound = length(op, sound)
+        n_frames = op.Max((n_sound + (HOP - 1)) / HOP, 1)
+        place = arange(op, n_frames * HOP + 2 * REACH) - REACH
+        inside = op.Max(op.Min(place, n_sound - 1), 0)  # edge samples go on beyond the ends
+        some = op.Concat(sound, [0.0], axis=0)
+        known = op.Gather(some, inside) - rows(op, some, 0, 1)
+        pieces = frames(op, known, n_frames, HOP + 2 * REACH, HOP)
+        below = op.MatMul(pieces, table(op, _low_pass(), "low_pass"))
+        filtered = rows(op, known, REACH, -REACH) - op.Reshape(below, [-1])
+        is_known = op.Less(arange(op, n_frames * HOP), n_sound)
+        return op.Where(is_known, filtered, 0.0), n_frames
+
+
+def _low_pass() -> NDArray[np.float32]:
+    """Matrix (HOP + 2 REACH, HOP) from samples to what the filter takes away."""
+    taps = -rumble_filter()
+    taps[REACH] += 1.0
+    out, given = np.arange(HOP), np.arange(HOP + 2 * REACH)[:, None]
+    lag = out + 2 * REACH - given
+    return np.where((lag >= 0) & (lag < taps.size), taps[lag % taps.size], 0.0).astype(np.float32)
+
+
+def _by_sample(op: Op, by_frame: Value, n_sound: Value) -> Value:
+    """Mask of frames (T,) for the samples (m,) of their hops."""
+    wide = op.Expand(op.Unsqueeze(by_frame, [1]), table(op, np.array([1, HOP]), "hop"))
+    return rows(op, op.Reshape(wide, [-1]), 0, n_sound)
+
+
+def _spans(op: Op, place: Value) -> Value:
+    """First sample and end of each run of places (p,), int64 (S, 2)."""
+    breaks = op.Greater(rows(op, place, 1, END) - rows(op, place, 0, -1), 1)
+    edge = op.GreaterOrEqual(rows(op, place, 0, 1), 0)  # true, or empty where there is no place
+    starts = op.Compress(place, op.Concat(edge, breaks, axis=0), axis=0)
+    ends = op.Compress(place, op.Concat(breaks, edge, axis=0), axis=0) + 1
+    return op.Concat(op.Unsqueeze(starts, [1]), op.Unsqueeze(ends, [1]), axis=1)
+
+
+def _rms(op: Op, samples: Value) -> Value:
+    """Root mean square in float64, (); 0 of no samples."""
+    precise = op.Cast(samples, to=DOUBLE)
+    power = op.ReduceSum(precise * precise, [0], keepdims=0)
+    return op.Sqrt(power / op.Cast(op.Max(length(op, samples), 1), to=DOUBLE))
