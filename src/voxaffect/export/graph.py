@@ -58,6 +58,18 @@ def build(
     return content
 
 
+def exact(op: Op, values: NDArray[np.float32], name: str) -> Value:
+    """Initializer float32, of half the size in the file where float16 holds the same values.
+
+    Runtimes cast constants once, when they load the file.
+    """
+    with np.errstate(over="ignore"):
+        half = values.astype(np.float16)
+    if not np.array_equal(half.astype(np.float32), values):
+        return table(op, values, name)
+    return op.Cast(table(op, half, name), to=FLOAT)
+
+
 def table(op: Op, values: NDArray[Any] | np.generic, name: str) -> Value:
     """Add an initializer (constant tensor), with a name that is unique in its scope."""
     ir, _ = _libraries()
@@ -107,6 +119,17 @@ def repeat(op: Op, step: Callable[[Op, Value, Value], Value], times: int, initia
     given = [("number", INT64, ()), ("go_on", BOOL, ()), ("state", INT64, ("T",))]
     graph = _subgraph(op, body, given, [("still", BOOL, ()), ("next", INT64, ("T",))])
     return op.Loop(table(op, np.int64(times), "times"), None, initial, body=graph)
+
+
+def each(op: Op, step: Callable[[Op, Value], Value], times: Value, shape: Shape) -> Value:
+    """ONNX's Loop: float32 values of `shape`, of builder and index int64 (), stacked."""
+
+    def body(op: Op, number: Value, go_on: Value) -> list[Value]:
+        return [op.Identity(go_on), step(op, number)]
+
+    given = [("number", INT64, ()), ("go_on", BOOL, ())]
+    graph = _subgraph(op, body, given, [("still", BOOL, ()), ("value", FLOAT, shape)])
+    return op.Loop(times, None, body=graph)
 
 
 def _subgraph(
