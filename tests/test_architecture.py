@@ -45,7 +45,7 @@ INNER_LAYERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("intervals",),
         ("comparisons", "card", "calibration", "curves"),
         ("class_gains", "learning_curve"),
-        ("fairness", "robustness", "compare_runs"),
+        ("fairness", "fragility", "robustness", "compare_runs"),
         ("summary",),
         ("reference_results",),
     ),

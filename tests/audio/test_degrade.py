@@ -37,13 +37,13 @@ def test_short_and_silent_recordings(name: str) -> None:
         with pytest.raises(AudioError, match="silence: is silent"):
             DEGRADATIONS[name].apply(silence(0.1), 0, TALKERS)
     else:
-        assert DEGRADATIONS[name].apply(silence(0.1), 0, TALKERS).rms() < 1e-4
+        assert DEGRADATIONS[name].apply(silence(0.1), 0, TALKERS).rms() < 1e-3
 
 
 def test_names_and_settings_are_unique() -> None:
     every = (AS_RECORDED, *DEGRADATIONS.values())
-    assert len(every) == 31
-    assert len({json.dumps(d.settings(), sort_keys=True) for d in every}) == 31
+    assert len(every) == 36
+    assert len({json.dumps(d.settings(), sort_keys=True) for d in every}) == 36
     assert CLEAN not in DEGRADATIONS
     assert not any(set(name) & set(",: @") for name in DEGRADATIONS)
     assert {d.group for d in every} > CONTROLS
@@ -56,6 +56,9 @@ def test_settings_are_those_of_the_effect() -> None:
         "babble-0db": {"kind": "Babble", "snr_db": 0, "n_talkers": 6},
         "room-300ms": {"kind": "Reverberation", "rt60_s": 0.3, "direct_to_reverberant_db": 3},
         "opus-8k": {"kind": "opus", "kbit_s": 8},
+        "gsm-13k": {"kind": "Gsm"},
+        "band-5500hz": {"kind": "BandLimit", "edge_hz": 5500},
+        "equalizer-6db": {"kind": "Equalizer", "range_db": 6},
         "first-500ms": {"kind": "FirstSeconds", "seconds": 0.5},
     }.items():
         assert DEGRADATIONS[name].settings() == settings

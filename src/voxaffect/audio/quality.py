@@ -1,29 +1,38 @@
-"""Audio quality warnings: short, clipped, noisy, music-like or narrow-band recordings.
+"""Audio quality warnings: short, clipped, noisy, tonal, music-like or narrow-band recordings.
 
 Clean studio speech raises none; `docs/predict.md` states how often each occurs on real corpora.
+They are measured on the sound alone: a constant offset, rumble or digital silence changes none.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import butter, sosfilt, sosfilt_zi
 
+from voxaffect.audio.speech import DROPOUT_SAMPLES, RUMBLE_HZ
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Floats, Waveform
 
 MIN_DURATION_S = 0.5  # less than two syllables
 MAX_CLIPPED_SHARE = 0.01
 MIN_SNR_DB = 5.0
+NOISE_SNR_DB = -5.0  # speech of which so little is left that nobody could tell how it sounds
 MUSIC_THRESHOLD = 0.4
-MIN_BANDWIDTH_HZ = 4250.0
-"""Telephone lines end at 3.4 kHz, and whatever was sampled at 8 kHz below 4 kHz."""
+TONE_THRESHOLD = 0.8
+MIN_BANDWIDTH_HZ = 7250.0
+"""Recordings at 16 kHz, such as those of the training corpora, reach 7.5 to 7.9 kHz; what was
+sampled at 14.5 kHz or less ends here or below, as do telephone lines (3.4 kHz) and MP3 at 24 kbit/s
+(5.9 kHz)."""
 
 
 @dataclass(frozen=True)
 class QualityWarning:
     """Reason to trust a prediction less."""
 
-    code: str  # for programs: short, clipped, noisy, music, narrow-band, unfamiliar
+    code: str  # for programs: short, clipped, noisy, noise, music, tone, narrow-band, unfamiliar
     text: str  # the same for people, with the measured value
 
     def __str__(self) -> str:
@@ -31,20 +40,52 @@ class QualityWarning:
 
 
 def quality_warnings(waveform: Waveform) -> tuple[QualityWarning, ...]:
-    """All warnings for a recording that is not silent, as it was decoded, before any gain."""
-    spectra = power_spectra(waveform.samples)
+    """All warnings for a recording as it was decoded, before any gain; silence has none."""
+    sound = sound_of(waveform.samples)
+    if not sound.any():
+        return ()
+    spectra = power_spectra(sound)
     duration_s, share = waveform.duration_s, waveform.clipped_share()
-    snr_db = estimate_snr_db(waveform.samples)
-    music, edge_hz = music_likelihood(spectra), bandwidth_hz(spectra)
+    snr_db, edge_hz = estimate_snr_db(sound), bandwidth_hz(spectra)
+    music, tone = music_likelihood(spectra), tone_likelihood(spectra)
+    noisy = f"noisy (speech about {snr_db:.0f} dB above noise)"
+    noise = f"noise (speech, if there is any, is about {-snr_db:.0f} dB below it)"
     narrow = f"narrow band (nothing above {edge_hz / 1000:.1f} kHz)"
     checks = (
         (duration_s < MIN_DURATION_S, "short", f"short ({duration_s:.2f} s)"),
         (share > MAX_CLIPPED_SHARE, "clipped", f"clipped ({share:.0%} of samples at full scale)"),
-        (snr_db < MIN_SNR_DB, "noisy", f"noisy (speech about {snr_db:.0f} dB above noise)"),
+        (snr_db < MIN_SNR_DB, "noisy", noisy),
+        (snr_db < NOISE_SNR_DB, "noise", noise),
         (music > MUSIC_THRESHOLD, "music", f"music-like (steady tones in {music:.0%} of it)"),
+        (tone > TONE_THRESHOLD, "tone", f"no voice (a single tone in {tone:.0%} of it)"),
         (edge_hz <= MIN_BANDWIDTH_HZ, "narrow-band", narrow),
     )
     return tuple(QualityWarning(code, text) for applies, code, text in checks if applies)
+
+
+def sound_of(samples: Floats) -> Floats:
+    """Samples (n,) without stretches of one value, a constant offset and rumble.
+
+    Quality needs neither the linear phase nor the steepness of the filter of `audio/speech.py`, and
+    zeros within quiet sound may stay; a recursive filter takes a tenth of the time.
+    """
+    changes = np.flatnonzero(samples[1:] != samples[:-1]) + 1
+    borders = np.concatenate([[0], changes, [samples.size]])
+    is_sound = np.ones(samples.size, np.bool_)
+    for at in np.flatnonzero(np.diff(borders) >= DROPOUT_SAMPLES):
+        is_sound[borders[at] : borders[at + 1]] = False
+    sound = samples[is_sound]
+    if sound.size == 0:
+        return sound
+    sections, state = _rumble_filter()
+    return np.asarray(sosfilt(sections, sound, zi=state * sound[0])[0], np.float32)
+
+
+@cache
+def _rumble_filter() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A high-pass filter, and its state after a constant of 1 has lasted forever."""
+    sections = butter(4, RUMBLE_HZ, "highpass", fs=SAMPLE_RATE_HZ, output="sos")
+    return sections, sosfilt_zi(sections)
 
 
 SHAPE = 0.4  # shape of the Gamma distribution of speech magnitudes
@@ -92,22 +133,63 @@ def power_spectra(samples: Floats) -> Floats:
     return power
 
 
-BAND_HZ = 250
+LOUD_DB = 25.0  # windows further below the loudest are pauses and reverberation
+HEARD_DB = 30.0  # the same, with weak consonants
+MIN_WINDOWS = 5  # fewest loud windows, or pairs of them, for a share
+
+
+def _louder(power: Floats, range_db: float) -> NDArray[np.bool_]:
+    """Which windows, of the power (n_windows,) of each, are not that far below the loudest."""
+    return np.asarray(power > power.max(initial=0) * 10 ** (-range_db / 10))
+
+
+BAND_HZ = 125
 SPEECH_HZ = (300, 3400)  # band of every telephone, reference for the level of other bands
-EMPTY_DB = 55.0
-"""A band this far below speech is empty. Consonants of wide-band speech are 15 to 30 dB below it,
-stop bands of resamplers 60 and more, the last bit of 16-bit audio about 75."""
+EMPTY_DB = 60.0
+"""A band this far below speech is empty. Consonants of wide-band speech are 15 to 45 dB below it,
+stop bands of resamplers 60 and more, the last bit of 16-bit audio about 75 at the usual level."""
+
+FLOOR_DB = -89.0
+"""So is a band no louder than white noise of this level in dB of full scale: rounding to 16 bits
+(-101), its dither (-96) and codecs leave as much where there was no sound."""
 
 
 def bandwidth_hz(spectra: Floats) -> float:
-    """Upper edge of the highest band of 250 Hz of `power_spectra` that is not empty."""
-    if len(spectra) == 0:
+    """Upper edge of the highest band of 125 Hz of `power_spectra` that is not empty.
+
+    Only loud windows count, so that noise in long pauses does not fill a band.
+    """
+    loud = spectra[_louder(spectra.sum(axis=1), HEARD_DB)]
+    if len(loud) == 0:
         return SAMPLE_RATE_HZ / 2
-    power = spectra.mean(axis=0, dtype=np.float64)
+    power = loud.mean(axis=0, dtype=np.float64)
     low, high = (round(edge / BIN_HZ) for edge in SPEECH_HZ)
     bands = power[:-1].reshape(-1, round(BAND_HZ / BIN_HZ)).mean(axis=1)
-    used = bands > power[low:high].mean() * 10 ** (-EMPTY_DB / 10)
+    floor = 10 ** (FLOOR_DB / 10) * np.square(np.hanning(WINDOW)).sum()
+    used = bands > max(power[low:high].mean() * 10 ** (-EMPTY_DB / 10), floor)
     return float(BAND_HZ * (np.flatnonzero(used).max(initial=-1) + 1))
+
+
+LOBE_BINS = 4  # on either side of a tone, 62 Hz: what the window makes of it, and of a glide
+TONE_SHARE = 0.98
+
+
+def tone_likelihood(spectra: Floats) -> float:
+    """Share of loud `power_spectra` with 98 % of their power in one tone, steady or gliding.
+
+    A voice has such moments, in nasals and closed vowels, and not for long; whistles, sweeps and
+    test tones have nothing else. Too few windows return 0.
+    """
+    loud = spectra[_louder(spectra.sum(axis=1), LOUD_DB)]
+    if len(loud) < MIN_WINDOWS:
+        return 0.0
+    sums = np.cumsum(np.pad(loud, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
+    peaks = loud.argmax(axis=1)
+    rows = np.arange(len(loud))
+    below, above = peaks - LOBE_BINS, peaks + LOBE_BINS + 1
+    n_bins = loud.shape[1]
+    lobe = sums[rows, np.minimum(above, n_bins)] - sums[rows, np.maximum(below, 0)]
+    return float((lobe > TONE_SHARE * sums[:, -1]).mean())
 
 
 LAG = 2
@@ -117,8 +199,6 @@ stretches in which a voice keeps its pitch."""
 RANGE_HZ = (200, 4000)
 SMOOTHING_BINS = 33  # of the subtracted mean, 516 Hz: it removes formants and keeps harmonics
 MIN_CORRELATION = 0.6  # correlation above which two fine structures are the same
-LOUD_DB = 25.0  # windows further below the loudest are pauses and reverberation
-MIN_PAIRS = 5  # fewest pairs of windows for a share
 
 
 def music_likelihood(spectra: Floats) -> float:
@@ -128,13 +208,13 @@ def music_likelihood(spectra: Floats) -> float:
     noise and rap are not detected as music; a chanted vowel is. Too few windows return 0.
     """
     n_compared = len(spectra) - LAG
-    if n_compared < MIN_PAIRS:
+    if n_compared < MIN_WINDOWS:
         return 0.0
     starts = range(0, n_compared, BLOCK_WINDOWS)
     parts = [_compare(spectra[at : at + BLOCK_WINDOWS + LAG]) for at in starts]
     correlation, power = (np.concatenate(part) for part in zip(*parts, strict=True))
-    loud = power > power.max() * 10 ** (-LOUD_DB / 10)
-    return float((correlation[loud] > MIN_CORRELATION).mean()) if loud.sum() >= MIN_PAIRS else 0.0
+    same = correlation[_louder(power, LOUD_DB)] > MIN_CORRELATION
+    return float(same.mean()) if same.size >= MIN_WINDOWS else 0.0
 
 
 def _compare(spectra: Floats) -> tuple[Floats, Floats]:

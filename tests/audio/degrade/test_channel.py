@@ -10,8 +10,12 @@ from scipy.signal import correlate
 
 from tests.audio.degrade.sounds import band_db, degraded, power_db, silence, speech, tone
 from voxaffect.audio.degrade.channel import (
+    OCTAVES_HZ,
+    band_limit,
     codec,
     encode,
+    equalizer,
+    gsm,
     mu_law,
     reverberation,
     room_response,
@@ -119,6 +123,42 @@ def test_codec_is_deterministic_also_for_short_and_silent_recordings(
     assert first.rms() > 0.2 * short.rms()
     assert coded(silence(0.1)).rms() < 1e-4
     assert coded(Waveform(np.ones(1, np.float32))).samples.size == 1
+
+
+def test_gsm_does_not_delay_and_has_the_band_of_a_telephone() -> None:
+    received = degraded(gsm, speech())
+    assert received.samples.size == speech().samples.size
+    assert abs(lag(speech(), received)) <= 2
+    assert band_db(received.samples, 4200, 8000) < band_db(received.samples, 300, 3400) - 55
+
+
+@pytest.mark.parametrize("edge_hz", [4000, 5500, 7000])
+def test_nothing_is_above_the_edge_of_a_band_and_all_below_remains(edge_hz: int) -> None:
+    received = degraded(band_limit, NOISE, edge_hz=edge_hz).samples
+    low = 0.9 * edge_hz
+    assert band_db(received, 100, low) == pytest.approx(band_db(NOISE.samples, 100, low), abs=0.05)
+    # Noise ends abruptly, and so has a spectrum above any edge at its two ends.
+    inner, sent = received[800:-800] * np.hanning(46_400), NOISE.samples[800:-800]
+    assert band_db(inner, edge_hz + 50, 8000) < band_db(sent, edge_hz + 50, 8000) - 80
+    assert lag(NOISE, Waveform(received)) == 0
+
+
+def test_gains_of_an_equalizer_are_smooth_and_within_its_range() -> None:
+    click = np.zeros(8000, np.float32)
+    click[4000] = 1.0
+    for seed in range(5):
+        heard = degraded(equalizer, Waveform(click), seed, range_db=6).samples
+        gains_db = 20 * np.log10(np.abs(np.fft.rfft(heard)))
+        assert np.abs(gains_db).max() <= 6.01
+        assert np.ptp(gains_db) > 2
+        steps = gains_db[np.round(OCTAVES_HZ[1:] / 2).astype(int)]  # bins of 2 Hz
+        assert np.abs(np.diff(steps)).max() > 1  # octaves have gains of their own
+        np.testing.assert_allclose(heard[4001:4100], heard[3999:3900:-1], atol=1e-6)  # no phase
+
+
+def test_an_equalizer_of_no_range_changes_nothing() -> None:
+    same = degraded(equalizer, speech(), range_db=0).samples
+    np.testing.assert_allclose(same, speech().samples, atol=1e-7)
 
 
 def schroeder_rt60_s(response: np.ndarray) -> float:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from voxaffect.audio.degrade.channel import codec, reverberation, telephone
+from voxaffect.audio.degrade.channel import (
+    band_limit,
+    codec,
+    equalizer,
+    gsm,
+    reverberation,
+    telephone,
+)
 from voxaffect.audio.degrade.degradation import Degradation
 from voxaffect.audio.degrade.level import clipping, first_seconds, first_share, gain
 from voxaffect.audio.degrade.noise import babble, noise
@@ -34,6 +41,14 @@ def _all() -> Iterator[Degradation]:
         for kbit_s in rates:
             effect = partial(codec, kind=kind, kbit_s=kbit_s)
             yield Degradation("codec", f"{kind}-{kbit_s}k", f"{kbit_s} kbit/s", effect)
+    yield Degradation("codec", "gsm-13k", "GSM 06.10, 8 kHz", partial(gsm))
+    for edge_hz in (7000, 5500, 4000):
+        effect, severity = partial(band_limit, edge_hz=edge_hz), f"nothing above {edge_hz} Hz"
+        yield Degradation("band", f"band-{edge_hz}hz", severity, effect)
+    effect = partial(equalizer, range_db=6)
+    yield Degradation(
+        "microphone", "equalizer-6db", "up to 6 dB more or less in each octave", effect
+    )
     for percent in (1, 10):
         effect, severity = partial(clipping, share=percent / 100), f"{percent} % of the samples"
         yield Degradation("clipping", f"clipped-{percent}pct", severity, effect)

@@ -9,6 +9,7 @@ import numpy as np
 import soundfile as sf
 import soxr
 from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
 from scipy.signal import fftconvolve, firwin
 
 from voxaffect.audio.containers import open_track
@@ -34,10 +35,48 @@ def telephone(waveform: Waveform, *_: Any, companded: bool) -> Samples:
 
 def mu_law(samples: Samples) -> Samples:
     """Samples after G.711 mu-law coding and decoding, which clips at full scale."""
+    return _coded(samples, "ULAW")
+
+
+def gsm(waveform: Waveform, *_: Any) -> Samples:
+    """Mobile telephone, GSM 06.10 full rate: 13 kbit/s at 8 kHz, by libsndfile."""
+    narrow = soxr.resample(waveform.samples, SAMPLE_RATE_HZ, TELEPHONE_HZ)
+    return fit_length(
+        soxr.resample(_coded(narrow, "GSM610"), TELEPHONE_HZ, SAMPLE_RATE_HZ), waveform
+    )
+
+
+def _coded(samples: Samples, subtype: str) -> Samples:
+    """Samples at 8 kHz after one of libsndfile's codecs in a WAV file."""
     file = io.BytesIO()
-    sf.write(file, np.clip(samples, -1, 1), TELEPHONE_HZ, format="WAV", subtype="ULAW")
+    sf.write(file, np.clip(samples, -1, 1), TELEPHONE_HZ, format="WAV", subtype=subtype)
     file.seek(0)
     return np.asarray(sf.read(file, dtype="float64")[0])
+
+
+def band_limit(waveform: Waveform, *_: Any, edge_hz: int) -> Samples:
+    """Nothing from `edge_hz` up: as sampled at twice that rate, by soxr, and back."""
+    narrow = soxr.resample(waveform.samples, SAMPLE_RATE_HZ, 2 * edge_hz)
+    return fit_length(soxr.resample(narrow, 2 * edge_hz, SAMPLE_RATE_HZ), waveform)
+
+
+OCTAVES_HZ = 62.5 * 2.0 ** np.arange(8)  # centers of an equalizer's bands, 8 kHz the last
+REACH = 2048  # samples over which its impulse response dies away, so that nothing wraps around
+
+
+def equalizer(waveform: Waveform, rng: np.random.Generator, *_: Any, range_db: float) -> Samples:
+    """Another microphone: a random gain within +-`range_db` in each octave, smooth in between.
+
+    The filter has no phase: gains multiply the spectrum of the whole recording.
+    """
+    spectrum = np.fft.rfft(np.pad(waveform.samples, REACH).astype(np.float64))
+    frequency = np.linspace(0, SAMPLE_RATE_HZ / 2, spectrum.size)
+    gains_db = PchipInterpolator(
+        np.log(OCTAVES_HZ), rng.uniform(-range_db, range_db, OCTAVES_HZ.size)
+    )
+    gain = 10 ** (gains_db(np.log(np.maximum(frequency, OCTAVES_HZ[0]))) / 20)
+    n_padded = waveform.samples.size + 2 * REACH
+    return np.fft.irfft(spectrum * gain, n_padded)[REACH : n_padded - REACH]
 
 
 ENCODERS = {
