@@ -18,7 +18,7 @@ from voxaffect.features.standardize import Standardizer
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.simulation.trees import simulate
 from voxaffect.systems.classifier import NetSettings
 from voxaffect.taxonomy import EMOTION, Taxonomy
@@ -51,9 +51,9 @@ def recorded(folder: Path, n_recordings: int) -> list[Waveform]:
     return [decode(path) for path in paths[step // 2 :: step][:n_recordings]]
 
 
-def drawn(kind: str, speech: Sequence[Waveform]) -> NetRecognizer:
+def drawn(kind: str, speech: Sequence[Waveform]) -> TrainedRecognizer:
     """A recognizer of the paper's size with random weights, enough to measure speed."""
-    recognizer = NetRecognizer(NetSettings(TRUNKS[kind], WEIGHTS))
+    recognizer = TrainedRecognizer(NetSettings(TRUNKS[kind], WEIGHTS))
     classifier, rng = recognizer.classifier, np.random.default_rng(0)
     frames = recognizer.extractor.extract([waveform.normalized() for waveform in speech])
     classifier.standardizer_ = Standardizer.fit(frames)
@@ -66,11 +66,11 @@ def drawn(kind: str, speech: Sequence[Waveform]) -> NetRecognizer:
     return recognizer
 
 
-def trained(kind: str, speech: Sequence[tuple[Waveform, str | None]]) -> NetRecognizer:
+def trained(kind: str, speech: Sequence[tuple[Waveform, str | None]]) -> TrainedRecognizer:
     """A recognizer of the paper's size, trained for a few epochs on labeled speech."""
     training = TrainingSettings(batch_size=32 if kind != "dnn" else 256, max_epochs=4)
     training = TrainingSettings(**{**vars(training), "batches_per_epoch": 20, "crop_frames": 60})
-    recognizer = NetRecognizer(NetSettings(TRUNKS[kind], {"emotion": 1.0}, training))
+    recognizer = TrainedRecognizer(NetSettings(TRUNKS[kind], {"emotion": 1.0}, training))
     labeled = [(waveform, label) for waveform, label in speech if label is not None]
     parts = [labeled[i::4] for i in range(4)]
     train, dev = (

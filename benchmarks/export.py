@@ -33,7 +33,7 @@ from voxaffect.export.runner import OnnxRecognizer
 from voxaffect.export.write import export
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.recognizer.prediction import Prediction
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.simulation.trees import simulate
 from voxaffect.systems.classifier import NetSettings
 from voxaffect.taxonomy import Taxonomy
@@ -61,9 +61,9 @@ class Differences:
         self.greatest[name] = max(self.greatest.get(name, 0.0), difference)
 
 
-def trained(emodb_root: Path) -> NetRecognizer:
+def trained(emodb_root: Path) -> TrainedRecognizer:
     """A full-sized recognizer that knows little: rounding does not depend on that."""
-    recognizer = NetRecognizer(NetSettings(training=TrainingSettings(max_epochs=1)))
+    recognizer = TrainedRecognizer(NetSettings(training=TrainingSettings(max_epochs=1)))
     known = [u for u in emodb.parse(emodb_root).utterances if Taxonomy().emotion(u)]
     parts = known[::8], known[4::8]
     examples = [
@@ -85,7 +85,7 @@ def answered(recognizer: Any, waveforms: list[Waveform]) -> tuple[list[Predictio
     return answers, time.process_time() - started
 
 
-def exported(recognizer: NetRecognizer) -> OnnxRecognizer:
+def exported(recognizer: TrainedRecognizer) -> OnnxRecognizer:
     """What `export` makes of it, on one thread."""
     import onnxruntime  # noqa: PLC0415 (optional)
 
@@ -119,14 +119,14 @@ def main() -> None:
         if asked.corpora is None:
             simulate(root, seed=0, corpora=("emodb",))
         recognizer = (
-            trained(root / "emodb") if asked.model is None else NetRecognizer.load(asked.model)
+            trained(root / "emodb") if asked.model is None else TrainedRecognizer.load(asked.model)
         )
         found = sorted(p for p in root.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
         waveforms = [decode(path) for path in found[:: max(1, len(found) // asked.files)]]
     compare(recognizer, waveforms)
 
 
-def compare(recognizer: NetRecognizer, waveforms: list[Waveform]) -> None:
+def compare(recognizer: TrainedRecognizer, waveforms: list[Waveform]) -> None:
     """Print what both ways say, how fast, and what long recordings take."""
     sound_s = sum(waveform.duration_s for waveform in waveforms)
     light = exported(recognizer)

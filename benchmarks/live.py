@@ -36,7 +36,7 @@ from rich.console import Console
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.parallel.processes import lower_thread_priority
 from voxaffect.recognizer.prediction import Prediction
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.streaming.online import LiveRecognizer, LiveSettings, LiveStream
 from voxaffect.streaming.scheduler import StreamScheduler
 
@@ -167,7 +167,7 @@ def percentiles(seconds: Sequence[float]) -> str:
     return "median {:.0f} ms, 95 % {:.0f}, 99 % {:.0f}, max {:.0f}".format(*shares)
 
 
-def one_stream(recognizer: NetRecognizer, speech: Floats, *, provisional: bool) -> float:
+def one_stream(recognizer: TrainedRecognizer, speech: Floats, *, provisional: bool) -> float:
     """Processor seconds per second of one stream with four predictions a second."""
     stream = LiveRecognizer(recognizer, LiveSettings(provisional=provisional)).open()
     began, size = time.process_time(), SAMPLE_RATE_HZ // 4
@@ -191,7 +191,7 @@ def measure(args: argparse.Namespace, n_streams: int, begin: Begin) -> None:
     torch.set_num_threads(1)
     waveforms = [waveform.normalized() for waveform, _ in simulated(0.2)]
     speech = np.concatenate([waveform.samples for waveform in waveforms])
-    recognizer = NetRecognizer.load(args.model) if args.model else drawn(args.trunk, waveforms)
+    recognizer = TrainedRecognizer.load(args.model) if args.model else drawn(args.trunk, waveforms)
     rate = matrix_rate()
     single = one_stream(recognizer, speech, provisional=args.provisional)
     live = LiveRecognizer(recognizer, LiveSettings(provisional=args.provisional))

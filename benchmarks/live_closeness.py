@@ -23,7 +23,7 @@ from rich.table import Table
 
 from voxaffect.audio.waveform import Waveform
 from voxaffect.recognizer.prediction import Prediction
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.streaming import online as live_module
 from voxaffect.streaming.frontend import Frontend, StreamInput
 from voxaffect.streaming.online import LiveRecognizer, LiveSettings
@@ -60,7 +60,7 @@ def interims(live: LiveRecognizer, waveform: Waveform) -> Iterator[tuple[int, Pr
         yield end, stream.predict()
 
 
-def files(recognizer: NetRecognizer, waveform: Waveform) -> dict[int, Prediction]:
+def files(recognizer: TrainedRecognizer, waveform: Waveform) -> dict[int, Prediction]:
     """Predictions of the recording as if it had ended after each push, except while silent."""
     pieces = [
         Waveform(waveform.samples[:end]) for end in range(STEP, len(waveform.samples) + 1, STEP)
@@ -94,7 +94,7 @@ def main() -> None:
     torch.set_num_threads(1)
     labeled = simulated(1.0) if args.model is None or args.recordings is None else []
     recognizer = (
-        NetRecognizer.load(args.model) if args.model else trained(args.trunk, labeled[args.n :])
+        TrainedRecognizer.load(args.model) if args.model else trained(args.trunk, labeled[args.n :])
     )
     found = [waveform for waveform, _ in labeled[: args.n]]
     speech = recorded(args.recordings, args.n) if args.recordings else found

@@ -20,7 +20,7 @@ from voxaffect.audio.decode import AudioStream, read
 from voxaffect.audio.waveform import Waveform
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ArtifactError, AudioError, ConfigError, InputError, StreamingError
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 
 RATE = 16_000
 
@@ -314,7 +314,7 @@ def test_a_recognizer_is_trained_from_a_table(form: str, tmp_path: Path) -> None
         "features": {"store": str(tmp_path / "cache")},
     }
     trained = voxaffect.train(table, system="dnn-stl", seed=0, settings=settings)
-    assert isinstance(trained.model, NetRecognizer)
+    assert isinstance(trained.model, TrainedRecognizer)
     assert trained.card["system"] == "dnn-stl"
     assert trained.save(tmp_path / "calls").predict(tmp_path / "0.wav").label in trained.classes_
     assert voxaffect.load(tmp_path / "calls").card["seed"] == 0

@@ -140,10 +140,10 @@ def service() -> Iterator[str]:
     """Host and port of a running service."""
     from tests.serving.running import running
     from voxaffect.recognizer.packaged import PACKAGED
-    from voxaffect.recognizer.recognizer import NetRecognizer
+    from voxaffect.recognizer.recognizer import TrainedRecognizer
     from voxaffect.serving.settings import ServingSettings
 
-    with running(NetRecognizer.load(PACKAGED), ServingSettings(port=0)) as url:
+    with running(TrainedRecognizer.load(PACKAGED), ServingSettings(port=0)) as url:
         yield url.removeprefix("http://")
 
 

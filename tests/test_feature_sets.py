@@ -18,7 +18,7 @@ from voxaffect.errors import ArtifactError, TrainingError
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.registry import CustomFeatures
 from voxaffect.features.spectra import LogMel
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.simulation.trees import simulate
 from voxaffect.systems.systems import SYSTEMS, NetSystem
 
@@ -56,13 +56,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def trained(settings: Settings) -> NetRecognizer:
+def trained(settings: Settings) -> TrainedRecognizer:
     """A recognizer of one epoch."""
     dataset = prepare_corpora(settings, n_jobs=1).dataset
     ids = sorted(dataset.utterances)
     system = SYSTEMS["lstm-stl"]
     assert isinstance(system, NetSystem)
-    recognizer = NetRecognizer(system.net_settings(settings), settings.features.extractor())
+    recognizer = TrainedRecognizer(system.net_settings(settings), settings.features.extractor())
     return recognizer.fit(dataset.examples(ids[::2]), dataset.examples(ids[1::2]), seed=0)
 
 
@@ -74,7 +74,7 @@ def test_what_was_trained_on_a_set_answers_the_same_after_loading(
     recognizer = trained(settings)
     assert len(recognizer.extractor.names) == WIDTHS[name]
     recognizer.save(tmp_path)
-    loaded = NetRecognizer.load(tmp_path)
+    loaded = TrainedRecognizer.load(tmp_path)
     assert loaded.extractor == recognizer.extractor
     clips = sorted((project / "trees/emodb/wav").glob("*.wav"))[:2]
     for before, after in zip(recognizer.predict(clips), loaded.predict(clips), strict=True):
@@ -97,9 +97,9 @@ def test_an_encoder_that_has_moved_is_given_anew(project: Path, tmp_path: Path) 
     moved = (project / "encoder").rename(tmp_path / "moved")
     try:
         with pytest.raises(ArtifactError, match=f"{tmp_path / 'model'}: was trained on the enc"):
-            NetRecognizer.load(tmp_path / "model")
+            TrainedRecognizer.load(tmp_path / "model")
         encoder = type(recognizer.extractor)(moved, 1)  # type: ignore[call-arg]
-        assert NetRecognizer.load(tmp_path / "model", encoder).extractor == encoder
+        assert TrainedRecognizer.load(tmp_path / "model", encoder).extractor == encoder
     finally:
         moved.rename(project / "encoder")
 
@@ -116,14 +116,14 @@ def test_a_function_of_ones_own_trains_and_is_given_when_loaded(
     settings = load_settings(project / "lld.toml")
     system = SYSTEMS["lstm-stl"]
     assert isinstance(system, NetSystem)
-    recognizer = NetRecognizer(system.net_settings(settings), own)
+    recognizer = TrainedRecognizer(system.net_settings(settings), own)
     examples = recognizer.examples(clips, {"emotion": ["sad", "angry"] * 4})
     recognizer.fit(examples, examples, seed=0).save(tmp_path)
     with pytest.raises(ArtifactError, match="of the kind 'own'"):
-        NetRecognizer.load(tmp_path)
+        TrainedRecognizer.load(tmp_path)
     (before,), (after,) = (
         recognizer.predict(clips[:1]),
-        NetRecognizer.load(tmp_path, own).predict(clips[:1]),
+        TrainedRecognizer.load(tmp_path, own).predict(clips[:1]),
     )
     assert before.probabilities == after.probabilities
 
@@ -133,7 +133,7 @@ def test_frames_of_another_extractor_are_refused(project: Path) -> None:
     examples = prepare_corpora(settings, n_jobs=1).dataset
     some = examples.examples(sorted(examples.utterances)[:4])
     with pytest.raises(TrainingError, match=r"24 columns, and .* gives 32"):
-        NetRecognizer().fit(some, some, seed=0)
+        TrainedRecognizer().fit(some, some, seed=0)
 
 
 def test_a_set_goes_from_the_settings_through_train_to_predict(
@@ -143,7 +143,7 @@ def test_a_set_goes_from_the_settings_through_train_to_predict(
     text = SETTINGS + 'set = "log-mel"\n[features.log-mel]\nn_mels = 32\n'
     (project / "thirty-two.toml").write_text(text)
     train(project / "thirty-two.toml", tmp_path, system="lstm-stl", jobs=1)
-    assert NetRecognizer.load(tmp_path).extractor == LogMel(n_mels=32)
+    assert TrainedRecognizer.load(tmp_path).extractor == LogMel(n_mels=32)
     clip = min((project / "trees/emodb/wav").glob("*.wav"))
     capsys.readouterr()
     assert predict([clip], tmp_path, output="json") == 0

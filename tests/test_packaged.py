@@ -11,7 +11,7 @@ import pytest
 from tests.speech import takes
 from tests.test_results import numerals
 from voxaffect.recognizer.packaged import PACKAGED, WORD, located
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.recognizer.serialization import read_artifact
 from voxaffect.taxonomy import EMOTION
 
@@ -44,7 +44,7 @@ def test_every_score_on_its_card_stands_in_the_results_that_it_names() -> None:
 
 
 def test_it_answers_and_no_path_of_who_trained_it_is_in_it() -> None:
-    predictions = NetRecognizer.load().predict(takes(2))
+    predictions = TrainedRecognizer.load().predict(takes(2))
     assert {p.label for p in predictions} <= set(EMOTION.classes)
     header = (PACKAGED / "recognizer.json").read_text()
     assert not any(path in header for path in ("/home/", "/root/", "/Users/"))

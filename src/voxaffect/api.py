@@ -18,11 +18,11 @@ from numpy.typing import ArrayLike, NDArray
 from voxaffect.audio.decode import BLOCK, AudioStream, StreamResampler, open_recording
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.corpora.corpus import Utterance
-from voxaffect.errors import AudioError, ConfigError, InputError, StreamingError
+from voxaffect.errors import AudioError, ConfigError, InputError, NoSpeechError, StreamingError
 from voxaffect.export.runner import OnnxRecognizer
 from voxaffect.recognizer.packaged import PACKAGED, located
 from voxaffect.recognizer.prediction import Prediction
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.recognizer.recording import (
     USAGE,
     Input,
@@ -53,7 +53,7 @@ OnError = Literal["raise", "skip"]
 class Recognizer:
     """Emotion of recordings and streams; `load` and `train` make one."""
 
-    def __init__(self, model: NetRecognizer | OnnxRecognizer) -> None:
+    def __init__(self, model: TrainedRecognizer | OnnxRecognizer) -> None:
         self.model = model
 
     @classmethod
@@ -73,7 +73,7 @@ class Recognizer:
         path = PACKAGED if model is None else located(Path(model))
         if path.suffix.lower() == ".onnx":
             return cls(OnnxRecognizer.load(path))
-        return cls(NetRecognizer.load(path, device=device))
+        return cls(TrainedRecognizer.load(path, device=device))
 
     @property
     def classes_(self) -> tuple[str, ...]:
@@ -135,17 +135,28 @@ class Recognizer:
         return found[0] if is_single else found
 
     def predict_proba(self, recordings: Iterable[Input]) -> NDArray[np.float64]:
-        """Probabilities of several recordings, float64 (N, C), in the order of `classes_`."""
+        """Probabilities of several recordings, float64 (N, C), in the order of `classes_`.
+
+        A recording without speech has none: NaN.
+        """
         several: Any = [recordings] if is_one(recordings) else recordings
         predictions: list[Prediction] = self.predict(several)
-        return np.array([[p.probabilities[name] for name in self.classes_] for p in predictions])
+        rows = [[p.probabilities.get(name, np.nan) for name in self.classes_] for p in predictions]
+        return np.array(rows)
 
     def embed(self, recordings: Input | Iterable[Input]) -> NDArray[np.float32]:
-        """High-level features, the functionals of the frame posteriors: (D,) or (N, D), float32."""
+        """What the decision is made from, (D,) or (N, D), float32.
+
+        Of a net the high-level features, functionals of the frame posteriors; of a machine the
+        standardized row of an utterance, such as the mean of its frames.
+
+        Raises:
+            AudioError: a recording cannot be read, or holds no speech.
+        """
         found = self.predict(recordings)
         if isinstance(found, Prediction):
-            return np.asarray(found.embedding)
-        return np.stack([np.asarray(prediction.embedding) for prediction in found])
+            return _embedding(found)
+        return np.stack([_embedding(prediction) for prediction in found])
 
     def timeline(self, recording: Input) -> list[Prediction]:
         """Segment a recording at its pauses and recognize each segment (voice activity detection).
@@ -184,7 +195,7 @@ class Recognizer:
         Raises:
             StreamingError: this recognizer runs on onnxruntime, which computes whole recordings.
         """
-        if not isinstance(self.model, NetRecognizer):
+        if not isinstance(self.model, TrainedRecognizer):
             raise StreamingError(
                 "an ONNX file recognizes whole recordings, no streams; load the folder it came from"
             )
@@ -193,12 +204,12 @@ class Recognizer:
     def save(self, folder: str | os.PathLike[str], *, half: bool = False) -> Recognizer:
         """Save to a folder that `load` reads; killed at any moment, it leaves the old or the new.
 
-        With `half` the net's weights are stored in half precision, in half the space.
+        With `half` weights of nets and support vectors are stored in half the space.
 
         Raises:
             ArtifactError: the folder cannot be written, or this recognizer is an ONNX file.
         """
-        self._net("saved").save(Path(folder), half=half)
+        self._trained("saved").save(Path(folder), half=half)
         return self
 
     def export(self, path: str | os.PathLike[str]) -> Recognizer:
@@ -209,17 +220,23 @@ class Recognizer:
         """
         from voxaffect.export.write import export  # noqa: PLC0415 (an extra)
 
-        export(self._net("exported"), Path(path))
+        export(self._trained("exported"), Path(path))
         return self
 
     def __repr__(self) -> str:
         kind = "ONNX" if isinstance(self.model, OnnxRecognizer) else "PyTorch"
         return f"<Recognizer {self.card.get('system', 'unknown')}, {kind}>"
 
-    def _net(self, what: str) -> NetRecognizer:
-        if not isinstance(self.model, NetRecognizer):
+    def _trained(self, what: str) -> TrainedRecognizer:
+        if not isinstance(self.model, TrainedRecognizer):
             raise ConfigError(f"an ONNX file cannot be {what} again; load the folder it came from")
         return self.model
+
+
+def _embedding(prediction: Prediction) -> NDArray[np.float32]:
+    if prediction.embedding is None:
+        raise NoSpeechError(f"{prediction.name}: {prediction.label}; leave it out")
+    return prediction.embedding
 
 
 load = Recognizer.load
@@ -228,7 +245,7 @@ load = Recognizer.load
 class Stream:
     """Live sound while it comes: push samples, read `current`; `Recognizer.stream` makes one."""
 
-    def __init__(self, model: NetRecognizer, rate_hz: float, *, segment: bool = True) -> None:
+    def __init__(self, model: TrainedRecognizer, rate_hz: float, *, segment: bool = True) -> None:
         self._session = StreamSession(LiveRecognizer(model), Endpointer() if segment else None)
         self._resampling = StreamResampler(rate_hz)
         self.predictions: list[Prediction] = []  # of the utterances that have ended, in order
@@ -285,28 +302,29 @@ def train(
         data: a CSV or Parquet table or a DataFrame with the columns `path` and `emotion` and, if
             known, `speaker`, `gender`, `naturalness`, `start_s`, `end_s`; or a settings file (TOML)
             that names corpora.
-        system: name of a net system, such as "dnn-mtl" or "lstm-stl".
+        system: name of a system, such as "dnn-mtl" or "mean-logistic"; "a+b" averages two.
         seed: of all random choices.
         settings: sections of a settings file, such as {"training": {"max_epochs": 20}}.
         n_jobs: processes that extract features; 0 is one a core.
-        on_epoch: called with the result of each epoch.
+        on_epoch: called with the result of each epoch of a net.
 
     Warns:
         UserWarning: some recordings cannot be used; the others are.
 
     Raises:
         ConfigError: a system or setting is unknown or impossible.
+        FeatureError: the system's features need a library that is missing.
         CorpusError: the table cannot be used.
         TrainingError: there is too little to learn from, or the net diverges.
     """
-    from voxaffect.config.settings import find_net_system  # noqa: PLC0415 (slow to load)
+    from voxaffect.config.settings import find_system  # noqa: PLC0415 (slow to load)
     from voxaffect.evaluation.experiment.dataset import prepare  # noqa: PLC0415
     from voxaffect.features.cache.cache import FeatureStore  # noqa: PLC0415
 
-    chosen = find_net_system(system)
+    chosen = find_system(system)
     with tempfile.TemporaryDirectory() as folder:
         stated = _settings(data, settings or {}, Path(folder))
-        extractor = stated.features.extractor()
+        extractor = stated.extractor_of(chosen)
         store = FeatureStore(stated.features.store.expanduser(), extractor, stated.audio.limits())
         corpora = stated.load_corpora()
         prepared = prepare(corpora, stated.make_taxonomy(), store, others={}, n_jobs=n_jobs)
@@ -316,7 +334,7 @@ def train(
         warnings.warn(f"{len(faults)} recordings cannot be used, such as {first}", stacklevel=2)
     parts = split(stated, prepared, prepared.dataset.utterances.values())
     card = card_of(chosen.name, stated, prepared, parts)
-    model = NetRecognizer(chosen.net_settings(stated), extractor, card)
+    model = TrainedRecognizer(chosen.classifier(stated), extractor, card)
     return Recognizer(model.fit(*parts, seed=seed, on_epoch=on_epoch))
 
 

@@ -28,7 +28,7 @@ from voxaffect.cli.sources import InputSource
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ConfigError
 from voxaffect.recognizer.prediction import Prediction
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.recognizer.recording import Recording
 from voxaffect.streaming import batch
 from voxaffect.streaming import batch as recordings
@@ -74,7 +74,7 @@ def fake_waveform_of(recording: Recording, limits: DecodeLimits) -> Waveform:
 @pytest.fixture(autouse=True)
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRecognizer:
     recognizer = FakeRecognizer()
-    monkeypatch.setattr(NetRecognizer, "load", lambda folder: recognizer)
+    monkeypatch.setattr(TrainedRecognizer, "load", lambda folder: recognizer)
     monkeypatch.setattr(batch, "waveform_of", fake_waveform_of)
     return recognizer
 

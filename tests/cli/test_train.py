@@ -18,7 +18,7 @@ from voxaffect.cli import train as training
 from voxaffect.cli.train import adapt_to, train, training_bar, training_progress
 from voxaffect.errors import ArtifactError, ConfigError, FoldError, TrainingError
 from voxaffect.model.settings import EarlyStopping, Epoch
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.taxonomy import EMOTION
 
 SETTINGS = """
@@ -63,7 +63,7 @@ def test_adaptation_improves_held_out_speakers_and_the_card_states_it(
     printed = capsys.readouterr().out
     assert "Adaptation, held-out speakers: 56 utterances" in printed
     assert "UA, all predictions" in printed
-    adapted = NetRecognizer.load(tmp_path / "mine")
+    adapted = TrainedRecognizer.load(tmp_path / "mine")
     held_out = adapted.card["held_out"]
     assert held_out["n"] == 56
     assert held_out["before"] < 0.4

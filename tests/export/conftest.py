@@ -11,16 +11,16 @@ from tests.export.recognizers import trained
 from tests.export.sounds import speech
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.export.write import export
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 
 
 @pytest.fixture(scope="session")
-def recognizer() -> NetRecognizer:
+def recognizer() -> TrainedRecognizer:
     return trained("lstm")
 
 
 @pytest.fixture(scope="session")
-def exported(recognizer: NetRecognizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(recognizer: TrainedRecognizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("exported") / "model.onnx"
     export(recognizer, path)
     return path

@@ -12,7 +12,7 @@ from voxaffect.features.lld.pitch_settings import PitchSettings
 from voxaffect.features.spectra import LogMel
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.systems.classifier import ElmSettings, NetSettings
 from voxaffect.taxonomy import EMOTION, GENDER
 
@@ -40,7 +40,7 @@ KINDS: dict[str, tuple[TrunkSettings, int, ElmSettings, FrameExtractor]] = {
 
 
 @lru_cache
-def trained(kind: str) -> NetRecognizer:
+def trained(kind: str) -> TrainedRecognizer:
     trunk, private_layers, elm, extractor = KINDS[kind]
     settings = NetSettings(
         trunk,
@@ -49,7 +49,7 @@ def trained(kind: str) -> NetRecognizer:
         elm,
         private_layers,
     )
-    recognizer = NetRecognizer(settings, extractor, card={"note": "simulated speech"})
+    recognizer = TrainedRecognizer(settings, extractor, card={"note": "simulated speech"})
     parts = range(16), range(16, 24)
     train, dev = (
         recognizer.examples(

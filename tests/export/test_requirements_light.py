@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 
 ROOT = Path(__file__).resolve().parents[2]
 LIGHT = ROOT / "requirements-light.txt"
@@ -46,7 +46,7 @@ def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_predictions_without_pytorch_agree(
-    venv: Path, exported: Path, clip: Path, recognizer: NetRecognizer, tmp_path: Path
+    venv: Path, exported: Path, clip: Path, recognizer: TrainedRecognizer, tmp_path: Path
 ) -> None:
     program = venv / "bin" / "voxaffect"
     for source in (clip, clip.parent):

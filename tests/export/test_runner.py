@@ -22,7 +22,7 @@ from voxaffect.export.runner import OnnxRecognizer
 from voxaffect.export.side_car import LONGEST_S, side_car_path
 from voxaffect.files import json_with_digest
 from voxaffect.recognizer.prediction import Prediction
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.recognizer.recording import Recording
 
 HEAVY = "torch pandas pyarrow matplotlib sklearn scipy numba safetensors pydantic joblib av onnx"
@@ -50,7 +50,7 @@ def assert_alike(given: Prediction, expected: Prediction) -> None:
 
 
 def test_every_kind_of_recording_is_answered_as_in_python(
-    light: OnnxRecognizer, recognizer: NetRecognizer, clip: Path
+    light: OnnxRecognizer, recognizer: TrainedRecognizer, clip: Path
 ) -> None:
     segment = Utterance("c/clip", "c", clip, "", "c/?", start_s=0.2, end_s=0.9)
     waveform = Waveform(soundfile.read(clip, dtype="float32")[0], "clip")
@@ -75,7 +75,7 @@ def test_every_kind_of_recording_is_answered_as_in_python(
     ids=["empty", "short", "short silence", "silence", "no samples", "two axes", "nan"],
 )
 def test_what_cannot_be_analyzed_is_refused_in_the_same_words(
-    light: OnnxRecognizer, recognizer: NetRecognizer, samples: Any
+    light: OnnxRecognizer, recognizer: TrainedRecognizer, samples: Any
 ) -> None:
     said = []
     for one in (light, recognizer):

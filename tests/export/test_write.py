@@ -27,7 +27,7 @@ from voxaffect.export.write import export, graph_of
 from voxaffect.features.frames import FrameGrid
 from voxaffect.features.registry import CustomFeatures
 from voxaffect.files import json_with_digest
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 
 TOLERANCE = 1e-4
 
@@ -124,7 +124,7 @@ def test_export_is_deterministic(lstm: Pair) -> None:
 
 def test_custom_features_cannot_be_exported() -> None:
     own = CustomFeatures(lambda samples: samples[:, None], ("sample",), FrameGrid(), "1")
-    recognizer = NetRecognizer(extractor=own)
+    recognizer = TrainedRecognizer(extractor=own)
     with pytest.raises(ExportError, match=r"'own' cannot be exported to ONNX; export a rec"):
         graph_of(recognizer)
 
@@ -142,7 +142,9 @@ def resealed(onnx: Path, **changes: object) -> None:
     path.write_text(json_with_digest({**json.loads(path.read_text()), **changes}))
 
 
-def test_the_sidecar_describes_inputs_and_outputs(copied: Path, recognizer: NetRecognizer) -> None:
+def test_the_sidecar_describes_inputs_and_outputs(
+    copied: Path, recognizer: TrainedRecognizer
+) -> None:
     about, content = read_pair(copied)
     assert content == copied.read_bytes()
     assert about.features == recognizer.extractor.names
@@ -213,29 +215,29 @@ def test_an_invalid_sidecar_is_refused(copied: Path, text: str) -> None:
 
 
 def test_a_loaded_recognizer_is_exported_to_the_same_bytes(
-    recognizer: NetRecognizer, exported: Path, tmp_path: Path
+    recognizer: TrainedRecognizer, exported: Path, tmp_path: Path
 ) -> None:
     recognizer.save(tmp_path / "model")
-    export(NetRecognizer.load(tmp_path / "model"), tmp_path / "again.onnx")
+    export(TrainedRecognizer.load(tmp_path / "model"), tmp_path / "again.onnx")
     assert read_pair(tmp_path / "again.onnx")[1] == exported.read_bytes()
     again = side_car_path(tmp_path / "again.onnx").read_text()
     assert again == side_car_path(exported).read_text()
 
 
 def test_unwritable_paths_and_untrained_recognizers_are_refused(
-    recognizer: NetRecognizer, tmp_path: Path
+    recognizer: TrainedRecognizer, tmp_path: Path
 ) -> None:
     with pytest.raises(ArtifactError, match=r"model\.tflite: the name must end in \.onnx"):
         export(recognizer, tmp_path / "model.tflite")
     with pytest.raises(TrainingError, match="not trained"):
-        export(NetRecognizer(), tmp_path / "model.onnx")
+        export(TrainedRecognizer(), tmp_path / "model.onnx")
     (tmp_path / "file").touch()
     with pytest.raises(ArtifactError, match="cannot be written"):
         export(recognizer, tmp_path / "file" / "model.onnx")
 
 
 def test_a_missing_library_is_named(
-    recognizer: NetRecognizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recognizer: TrainedRecognizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     true_import = builtins.__import__
 

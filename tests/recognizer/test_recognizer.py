@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from voxaffect.audio.decode import DecodeLimits
+from voxaffect.audio.speech import speech_of
 from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.corpora.corpus import Utterance
 from voxaffect.errors import ArtifactError, AudioError, CorpusError, TrainingError
@@ -18,10 +19,10 @@ from voxaffect.model.data import Examples
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.provenance import numeric_environment, versions
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.recognizer.serialization import FORMAT, read_artifact, write_artifact
 from voxaffect.simulation.plans import write_audio, write_film
-from voxaffect.systems.classifier import NetSettings
+from voxaffect.systems.classifier import NetClassifier, NetSettings
 from voxaffect.taxonomy import EMOTION, GENDER, MISSING
 
 TRUNKS: list[TrunkSettings] = [
@@ -32,26 +33,27 @@ TRUNKS: list[TrunkSettings] = [
 
 
 def tone(seed: int, seconds: float = 0.6) -> Waveform:
-    """A noisy tone whose pitch depends on the seed's class."""
+    """A noisy voice whose pitch depends on the seed's class."""
     rng = np.random.default_rng(seed)
     time = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
-    wave = np.sin(2 * np.pi * (120 + 60 * (seed % 4)) * time)
-    noisy = 0.3 * wave + 0.02 * rng.normal(size=time.size)
+    phase = 2 * np.pi * (120 + 60 * (seed % 4)) * time + 0.5 * np.sin(20 * time)
+    wave = sum(np.sin(k * phase) / k for k in range(1, 10))
+    noisy = 0.15 * wave + 0.02 * rng.normal(size=time.size)
     return Waveform(noisy.astype(np.float32), f"tone {seed}")
 
 
-def trained(trunk: TrunkSettings = TRUNKS[0]) -> NetRecognizer:
+def trained(trunk: TrunkSettings = TRUNKS[0]) -> TrainedRecognizer:
     settings = NetSettings(
         trunk,
         {"emotion": 1.0, "gender": 0.1},
         TrainingSettings(batch_size=8, max_epochs=3, patience=3),
     )
-    recognizer = NetRecognizer(settings, card={"note": "tones"})
+    recognizer = TrainedRecognizer(NetClassifier(settings), card={"note": "tones"})
     train, dev = (labeled(recognizer, part) for part in (range(16), range(16, 24)))
     return recognizer.fit(train, dev, seed=0)
 
 
-def labeled(recognizer: NetRecognizer, seeds: range) -> Examples:
+def labeled(recognizer: TrainedRecognizer, seeds: range) -> Examples:
     labels = {
         "emotion": [EMOTION.classes[seed % 4] for seed in seeds],
         "gender": [GENDER.classes[seed % 2] for seed in seeds],
@@ -59,13 +61,22 @@ def labeled(recognizer: NetRecognizer, seeds: range) -> Examples:
     return recognizer.examples([tone(seed) for seed in seeds], labels)
 
 
+def net_of(recognizer: TrainedRecognizer) -> NetClassifier:
+    assert isinstance(recognizer.classifier, NetClassifier)
+    return recognizer.classifier
+
+
+def net_settings(recognizer: TrainedRecognizer) -> NetSettings:
+    return net_of(recognizer).settings
+
+
 @pytest.fixture(scope="module")
-def recognizer() -> NetRecognizer:
+def recognizer() -> TrainedRecognizer:
     return trained()
 
 
 @pytest.fixture
-def saved(recognizer: NetRecognizer, tmp_path: Path) -> Path:
+def saved(recognizer: TrainedRecognizer, tmp_path: Path) -> Path:
     recognizer.save(tmp_path / "model")
     return tmp_path / "model"
 
@@ -74,8 +85,8 @@ def saved(recognizer: NetRecognizer, tmp_path: Path) -> Path:
 def test_a_saved_recognizer_answers_the_same(trunk: TrunkSettings, tmp_path: Path) -> None:
     recognizer = trained(trunk)
     recognizer.save(tmp_path)
-    loaded = NetRecognizer.load(tmp_path)
-    assert loaded.settings == recognizer.settings
+    loaded = TrainedRecognizer.load(tmp_path)
+    assert net_settings(loaded) == net_settings(recognizer)
     assert loaded.card == json.loads(json.dumps(recognizer.card))
     for before, after in zip(
         recognizer.predict([tone(30), tone(31)]), loaded.predict([tone(30), tone(31)]), strict=True
@@ -95,14 +106,14 @@ def test_half_precision_takes_half_the_space_and_moves_answers_little(
         recognizer.save(tmp_path / str(half), half=half)
         (weights,) = (tmp_path / str(half)).glob("*.safetensors")
         sizes.append(weights.stat().st_size)
-        loaded = NetRecognizer.load(tmp_path / str(half))
+        loaded = TrainedRecognizer.load(tmp_path / str(half))
         answers.append([list(p.probabilities.values()) for p in loaded.predict(heard)])
-    n_weights = sum(p.numel() for p in recognizer.classifier.net_.parameters())
+    n_weights = sum(p.numel() for p in net_of(recognizer).net_.parameters())
     assert sizes[0] - sizes[1] == pytest.approx(2 * n_weights, abs=64)
     np.testing.assert_allclose(answers[0], answers[1], atol=0.01)
 
 
-def test_a_prediction_says_everything_once(recognizer: NetRecognizer) -> None:
+def test_a_prediction_says_everything_once(recognizer: TrainedRecognizer) -> None:
     prediction = recognizer.predict([tone(30)])[0]
     assert prediction.label == max(
         prediction.probabilities, key=prediction.probabilities.__getitem__
@@ -119,7 +130,7 @@ def test_a_prediction_says_everything_once(recognizer: NetRecognizer) -> None:
 
 
 def test_a_file_its_bytes_and_its_samples_get_one_answer(
-    recognizer: NetRecognizer, tmp_path: Path
+    recognizer: TrainedRecognizer, tmp_path: Path
 ) -> None:
     path = tmp_path / "tone.wav"
     soundfile.write(path, tone(30).samples, SAMPLE_RATE_HZ, subtype="FLOAT")
@@ -132,7 +143,7 @@ def test_a_file_its_bytes_and_its_samples_get_one_answer(
 
 
 def test_a_film_and_a_segment_of_a_sphere_session_get_the_answer_of_their_samples(
-    recognizer: NetRecognizer, tmp_path: Path
+    recognizer: TrainedRecognizer, tmp_path: Path
 ) -> None:
     pcm = np.round(tone(30).samples * 32_768).astype(np.int16)[:, None]
     write_film(tmp_path / "clip.avi", pcm, SAMPLE_RATE_HZ)
@@ -151,7 +162,7 @@ def test_a_film_and_a_segment_of_a_sphere_session_get_the_answer_of_their_sample
 
 
 def test_limits_of_the_recognizer_hold_for_files_and_segments(
-    recognizer: NetRecognizer, tmp_path: Path
+    recognizer: TrainedRecognizer, tmp_path: Path
 ) -> None:
     strict = replace(recognizer, limits=DecodeLimits(max_duration_s=0.5))
     path = tmp_path / "tone.wav"
@@ -162,7 +173,7 @@ def test_limits_of_the_recognizer_hold_for_files_and_segments(
 
 
 def test_what_is_far_from_training_is_answered_with_a_warning(
-    recognizer: NetRecognizer, saved: Path
+    recognizer: TrainedRecognizer, saved: Path
 ) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
     familiar, strange = recognizer.predict([tone(30), Waveform(noise, "noise")])
@@ -172,7 +183,7 @@ def test_what_is_far_from_training_is_answered_with_a_warning(
     assert strange.novelty > 1
     assert "unfamiliar" not in {caveat.code for caveat in familiar.warnings}
     assert "unfamiliar" in {caveat.code for caveat in strange.warnings}
-    assert NetRecognizer.load(saved).predict([tone(30)])[0].novelty == familiar.novelty
+    assert TrainedRecognizer.load(saved).predict([tone(30)])[0].novelty == familiar.novelty
 
 
 def test_arrays_and_novelty_that_do_not_fit_are_refused(saved: Path, tmp_path: Path) -> None:
@@ -196,22 +207,22 @@ def test_arrays_and_novelty_that_do_not_fit_are_refused(saved: Path, tmp_path: P
     ):
         write_artifact(tmp_path / "damaged", {**header, "false_alarms": rate}, damaged)
         with pytest.raises(ArtifactError, match=message):
-            NetRecognizer.load(tmp_path / "damaged")
+            TrainedRecognizer.load(tmp_path / "damaged")
 
 
-def test_gain_changes_nothing(recognizer: NetRecognizer) -> None:
+def test_gain_changes_nothing(recognizer: TrainedRecognizer) -> None:
     quiet = Waveform(tone(30).samples * np.float32(0.01), "quiet")
     one, other = recognizer.predict([tone(30), quiet])
     for name, value in one.probabilities.items():
         assert other.probabilities[name] == pytest.approx(value, abs=1e-3)
 
 
-def test_nothing_in_nothing_out(recognizer: NetRecognizer) -> None:
+def test_nothing_in_nothing_out(recognizer: TrainedRecognizer) -> None:
     assert recognizer.predict([]) == []
 
 
 def test_short_and_clipped_recordings_are_answered_with_a_warning(
-    recognizer: NetRecognizer,
+    recognizer: TrainedRecognizer,
 ) -> None:
     short, clipped = recognizer.predict(
         [tone(30, 0.2), Waveform(np.clip(9 * tone(30).samples, -1, 1), "loud")]
@@ -226,7 +237,7 @@ def test_short_and_clipped_recordings_are_answered_with_a_warning(
     ids=["silence", "10 ms"],
 )
 def test_what_cannot_be_analyzed_is_named(
-    recognizer: NetRecognizer, samples: np.ndarray, message: str
+    recognizer: TrainedRecognizer, samples: np.ndarray, message: str
 ) -> None:
     with pytest.raises(AudioError, match=message) as fault:
         recognizer.predict([Waveform(samples.astype(np.float32), "clip 7")])
@@ -245,7 +256,7 @@ def test_a_changed_byte_is_refused(saved: Path, pattern: str, where: float) -> N
     content[place] = ord("7") if content[place] != ord("7") else ord("8")
     path.write_bytes(content)
     with pytest.raises(ArtifactError, match=path.name):
-        NetRecognizer.load(saved)
+        TrainedRecognizer.load(saved)
 
 
 @pytest.mark.parametrize("pattern", FILES)
@@ -254,23 +265,23 @@ def test_a_missing_or_cut_file_is_refused(saved: Path, pattern: str) -> None:
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ArtifactError, match=path.name):
-        NetRecognizer.load(saved)
+        TrainedRecognizer.load(saved)
     path.unlink()
     with pytest.raises(ArtifactError, match=str(saved)):
-        NetRecognizer.load(saved)
+        TrainedRecognizer.load(saved)
 
 
 def test_other_frame_features_are_refused(saved: Path) -> None:
     other = LowLevelDescriptors(grid=FrameGrid(hop_s=0.02))
     with pytest.raises(ArtifactError, match="its frame features differ"):
-        NetRecognizer.load(saved, other)
+        TrainedRecognizer.load(saved, other)
 
 
 def test_a_newer_format_is_refused(saved: Path) -> None:
     path = saved / "recognizer.json"
     path.write_text(path.read_text().replace(f'"format": {FORMAT}', '"format": 99'))
     with pytest.raises(ArtifactError, match="format 99"):
-        NetRecognizer.load(saved)
+        TrainedRecognizer.load(saved)
 
 
 def resaved(saved: Path, **changes: object) -> Path:
@@ -285,10 +296,10 @@ def test_other_classes_and_another_level_are_refused(saved: Path) -> None:
     for task, classes in header["classes"].items():
         turned = {**header["classes"], task: classes[::-1]}
         with pytest.raises(ArtifactError, match="its classes differ"):
-            NetRecognizer.load(resaved(saved, classes=turned))
+            TrainedRecognizer.load(resaved(saved, classes=turned))
     resaved(saved, classes=header["classes"])
     with pytest.raises(ArtifactError, match=r"its target level differ.*0\.1"):
-        NetRecognizer.load(resaved(saved, target_rms=0.1))
+        TrainedRecognizer.load(resaved(saved, target_rms=0.1))
 
 
 @pytest.mark.parametrize("trunk", TRUNKS, ids=str)
@@ -307,19 +318,22 @@ def test_the_trunk_says_its_kind_and_unknown_keys_are_refused(
         None,
     ):
         with pytest.raises(ArtifactError, match="settings"):
-            NetRecognizer.load(resaved(tmp_path, settings=wrong))
+            TrainedRecognizer.load(resaved(tmp_path, settings=wrong))
 
 
 def test_what_was_trained_on_another_device_answers_on_this_one(
-    recognizer: NetRecognizer, tmp_path: Path
+    recognizer: TrainedRecognizer, tmp_path: Path
 ) -> None:
-    here = recognizer.settings
-    elsewhere = replace(here, training=replace(here.training, device="cuda"))
-    twin = NetRecognizer(elsewhere, recognizer.extractor)
-    twin.classifier, twin.novelty_ = recognizer.classifier, recognizer.novelty_
+    here = net_settings(recognizer)
+    elsewhere = NetClassifier(replace(here, training=replace(here.training, device="cuda")))
+    for name, learned in vars(recognizer.classifier).items():
+        if name != "settings":
+            setattr(elsewhere, name, learned)
+    twin = TrainedRecognizer(elsewhere, recognizer.extractor)
+    twin.novelty_ = recognizer.novelty_
     twin.save(tmp_path)
-    loaded = NetRecognizer.load(tmp_path)
-    assert loaded.settings == here
+    loaded = TrainedRecognizer.load(tmp_path)
+    assert net_settings(loaded) == here
     answers = [r.predict([tone(30)])[0].probabilities for r in (recognizer, loaded)]
     assert answers[0] == answers[1]
 
@@ -335,13 +349,13 @@ def test_the_card_tells_how_it_was_made_and_no_time(saved: Path) -> None:
 
 
 def test_examples_are_decoded_leveled_and_labeled(
-    recognizer: NetRecognizer, tmp_path: Path
+    recognizer: TrainedRecognizer, tmp_path: Path
 ) -> None:
     path = tmp_path / "tone.wav"
     quiet = tone(1).samples * np.float32(0.01)
     soundfile.write(path, quiet, SAMPLE_RATE_HZ, subtype="FLOAT")
     examples = recognizer.examples([tone(0), path], {"emotion": ["sad", "angry"]})
-    frames = recognizer.extractor.extract([tone(0).normalized(), tone(1).normalized()])
+    frames = recognizer.extractor.extract([speech_of(tone(n)).waveform for n in (0, 1)])
     for found, expected in zip(examples.frames, frames, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
     assert {task: target.tolist() for task, target in examples.targets.items()} == {
@@ -363,7 +377,7 @@ def test_examples_are_decoded_leveled_and_labeled(
     ],
 )
 def test_labels_that_do_not_fit_are_named(
-    recognizer: NetRecognizer,
+    recognizer: TrainedRecognizer,
     labels: dict[str, list[str | None]],
     error: type[Exception],
     message: str,
@@ -374,12 +388,12 @@ def test_labels_that_do_not_fit_are_named(
 
 def test_an_untrained_recognizer_says_so(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="not trained"):
-        NetRecognizer().predict([tone(0)])
+        TrainedRecognizer().predict([tone(0)])
     with pytest.raises(TrainingError, match="not trained"):
-        NetRecognizer().save(tmp_path / "new")
+        TrainedRecognizer().save(tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
 def test_a_device_that_is_not_here_is_named(saved: Path) -> None:
     with pytest.raises(ArtifactError, match=r"no device 'cdua' here .* device='cpu'"):
-        NetRecognizer.load(saved, device="cdua")
+        TrainedRecognizer.load(saved, device="cdua")

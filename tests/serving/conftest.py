@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from tests.processes import wait_for
 from tests.serving.speech import trained
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.serving.application import application
 from voxaffect.serving.settings import Limits, ServingSettings
 
@@ -16,12 +16,12 @@ Open = Callable[..., TestClient]
 
 
 @pytest.fixture(scope="session")
-def recognizer() -> NetRecognizer:
+def recognizer() -> TrainedRecognizer:
     return trained()
 
 
 @pytest.fixture
-def serve(recognizer: NetRecognizer) -> Iterator[Open]:
+def serve(recognizer: TrainedRecognizer) -> Iterator[Open]:
     """Opens services with settings and limits of their own; each is ready."""
     with ExitStack() as stack:
 
@@ -43,7 +43,7 @@ def ready(client: TestClient) -> Iterator[TestClient]:
 
 
 @pytest.fixture(scope="module")
-def client(recognizer: NetRecognizer) -> Iterator[TestClient]:
+def client(recognizer: TrainedRecognizer) -> Iterator[TestClient]:
     """One service for tests that do not change it."""
     app = application(recognizer, ServingSettings(limits=Limits(burst=10_000)))
     with ready(TestClient(app, base_url="http://localhost")) as opened:

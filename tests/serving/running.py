@@ -10,14 +10,14 @@ import httpx2
 import uvicorn
 
 from tests.processes import wait_for
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.serving.application import application
 from voxaffect.serving.server import config_of, listen_at
 from voxaffect.serving.settings import ServingSettings
 
 
 @contextmanager
-def running(recognizer: NetRecognizer, settings: ServingSettings) -> Iterator[str]:
+def running(recognizer: TrainedRecognizer, settings: ServingSettings) -> Iterator[str]:
     """Its address, once it is ready."""
     server = uvicorn.Server(config_of(application(recognizer, settings), settings))
     with listen_at(settings) as taken:

@@ -14,7 +14,7 @@ from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from voxaffect.model.data import Examples
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import LstmSettings
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.simulation.expressions import ACTED, ANGRY, HAPPY, NEUTRAL, SAD
 from voxaffect.simulation.voice import synthesize
 from voxaffect.systems.classifier import NetSettings
@@ -42,16 +42,16 @@ def wav(samples: Floats, rate_hz: int = SAMPLE_RATE_HZ) -> bytes:
     return file.getvalue()
 
 
-def trained() -> NetRecognizer:
+def trained() -> TrainedRecognizer:
     """A recognizer of clips 0 to 39."""
     training = TrainingSettings(batch_size=8, max_epochs=12, patience=12)
     settings = NetSettings(LstmSettings(hidden=16), {"emotion": 1.0, "gender": 0.1}, training)
-    recognizer = NetRecognizer(settings, card={"note": "simulated", "corpora": ["simulated"]})
+    recognizer = TrainedRecognizer(settings, card={"note": "simulated", "corpora": ["simulated"]})
     train, dev = (_labeled(recognizer, part) for part in (range(32), range(32, 40)))
     return recognizer.fit(train, dev, seed=0)
 
 
-def _labeled(recognizer: NetRecognizer, seeds: range) -> Examples:
+def _labeled(recognizer: TrainedRecognizer, seeds: range) -> Examples:
     labels = {
         "emotion": [EMOTION.classes[seed % 4] for seed in seeds],
         "gender": [GENDER.classes[1 - seed // 4 % 2] for seed in seeds],

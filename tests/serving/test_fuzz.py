@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from starlette.testclient import TestClient
 
 from tests.serving.running import running
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.serving.settings import Limits, ServingSettings
 
 EXPECTED = {200, 413, 422}
@@ -34,7 +34,7 @@ def test_mutated_files_are_predicted_or_refused(client: TestClient) -> None:
 
 
 @pytest.mark.hypothesis
-def test_responses_match_the_openapi_description(recognizer: NetRecognizer) -> None:
+def test_responses_match_the_openapi_description(recognizer: TrainedRecognizer) -> None:
     schemathesis = pytest.importorskip("schemathesis", reason="no schemathesis")
     limits = Limits(rate_per_s=1e6, burst=10**6)
     with running(recognizer, ServingSettings(port=0, limits=limits)) as url:

@@ -17,7 +17,7 @@ from tests.serving.conftest import Open
 from tests.serving.speech import clip, wav
 from tests.serving.test_security import TOKEN
 from voxaffect.audio.waveform import Waveform
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.serving.settings import Limits
 
 URL = "ws://localhost/v1/live"
@@ -256,7 +256,7 @@ def test_a_stream_ends_at_its_limit_with_a_prediction(serve: Open) -> None:
     assert messages[-1]["error"]["code"] == "too_long"
 
 
-def test_a_long_stream_is_split_into_utterances(serve: Open, recognizer: NetRecognizer) -> None:
+def test_a_long_stream_is_split_into_utterances(serve: Open, recognizer: TrainedRecognizer) -> None:
     client = serve(Limits(utterance_s=1.5))
     cut = finals(messages_of(client, OPTIONS, PCM))
     assert [final["start_s"] for final in cut] == [0.0, 1.5]

@@ -19,7 +19,7 @@ from tests.report.test_page_in_browser import FAINT_TEXTS, OUTSIDE, PHONE, WIDE
 from tests.serving.running import running
 from tests.serving.speech import clip, wav
 from tests.serving.test_security import TOKEN
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.serving.settings import Limits, ServingSettings
 
 Open = Callable[..., Page]
@@ -49,7 +49,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def url(recognizer: NetRecognizer) -> Iterator[str]:
+def url(recognizer: TrainedRecognizer) -> Iterator[str]:
     with running(recognizer, ServingSettings(port=0, limits=Limits(burst=1000))) as address:
         yield address
 
@@ -237,7 +237,9 @@ def test_every_control_has_a_name_and_a_visible_focus(open_page: Open, recording
             expect(control).to_have_accessible_name(re.compile(r"\S"))
 
 
-def test_a_token_is_requested(open_page: Open, recognizer: NetRecognizer, recording: Path) -> None:
+def test_a_token_is_requested(
+    open_page: Open, recognizer: TrainedRecognizer, recording: Path
+) -> None:
     settings = ServingSettings(port=0, token=TOKEN, limits=Limits(burst=1000))
     with running(recognizer, settings) as address:
         page = open_page(address=address)

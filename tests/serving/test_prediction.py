@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from tests.serving.conftest import Open
 from tests.serving.speech import clip, wav
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.report.predictions.formats import json_line
 from voxaffect.serving.settings import Limits
 
@@ -31,7 +31,7 @@ def fault(response: httpx2.Response) -> tuple[int, str]:
 
 
 def test_the_response_is_the_line_that_predict_prints(
-    client: TestClient, recognizer: NetRecognizer
+    client: TestClient, recognizer: TrainedRecognizer
 ) -> None:
     expected = recognizer.predict([CLIP])[0]
     response = client.post(PATH, content=wav(CLIP.samples))
@@ -83,7 +83,7 @@ def test_a_timeline_has_the_utterances_between_pauses(client: TestClient) -> Non
 
 
 def test_predictions_do_not_depend_on_the_batch(
-    client: TestClient, recognizer: NetRecognizer
+    client: TestClient, recognizer: TrainedRecognizer
 ) -> None:
     seeds = [*range(40, 52)] * 2
     bodies = [wav(clip(seed).samples) for seed in seeds]
@@ -193,7 +193,7 @@ def test_concurrent_requests_are_limited(serve: Open) -> None:
 
 
 def test_an_internal_error_has_no_details(
-    serve: Open, recognizer: NetRecognizer, monkeypatch: pytest.MonkeyPatch
+    serve: Open, recognizer: TrainedRecognizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = serve()
 

@@ -20,13 +20,13 @@ import pytest
 from tests.processes import wait_for
 from tests.serving.running import await_ready
 from tests.serving.speech import clip, wav
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 
 LONG = wav(np.resize(clip(41).samples, 250 * 16_000))
 
 
 @pytest.fixture(scope="module")
-def model(recognizer: NetRecognizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(recognizer: TrainedRecognizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
     recognizer.save(folder)
     return folder

@@ -13,7 +13,7 @@ import pytest
 from tests.processes import wait_for
 from tests.serving.running import running
 from tests.serving.speech import clip, wav
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.serving import server
 from voxaffect.serving.settings import Limits, ServingSettings
 
@@ -21,7 +21,7 @@ HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\
 
 
 @pytest.fixture(scope="module")
-def url(recognizer: NetRecognizer) -> Iterator[str]:
+def url(recognizer: TrainedRecognizer) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(server, "HEAD_S", 1.0)
         limits = Limits(idle_s=1.0, upload_s=2.0, burst=1000)
@@ -80,7 +80,7 @@ def flood(line: socket.socket, seconds: float) -> None:
         time.sleep(0.001)
 
 
-def test_an_endless_body_is_stopped_at_the_limit(recognizer: NetRecognizer) -> None:
+def test_an_endless_body_is_stopped_at_the_limit(recognizer: TrainedRecognizer) -> None:
     limits = Limits(max_bytes=100_000, upload_s=3600)
     with running(recognizer, ServingSettings(port=0, limits=limits)) as url, connect(url) as line:
         line.sendall(HEAD.replace(b"Content-Length: %d", b"Transfer-Encoding: chunked"))

@@ -11,7 +11,7 @@ from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.standardize import Standardizer
 from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.systems.classifier import ElmSettings, NetSettings
 from voxaffect.taxonomy import EMOTION, TASKS
 from voxaffect.utterance.calibration import TemperatureCalibration
@@ -43,12 +43,12 @@ def hiss(seconds: float, seed: int = 0, level: float = 1e-3) -> Floats:
 
 def random_recognizer(
     trunk: TrunkSettings, extractor: FrameExtractor | None = None, *, subtasks: bool = False
-) -> NetRecognizer:
+) -> TrainedRecognizer:
     """A recognizer with random weights, always the same."""
     extractor = extractor or LowLevelDescriptors()
     weights = {"gender": 0.1, "emotion": 1.0}
     settings = NetSettings(trunk, weights, elm=ElmSettings(n_hidden=20, subtasks=subtasks))
-    recognizer = NetRecognizer(settings, extractor)
+    recognizer = TrainedRecognizer(settings, extractor)
     classifier, rng = recognizer.classifier, np.random.default_rng(0)
     frames = extractor.extract([Waveform(voice(1, seed)).normalized() for seed in range(3)])
     classifier.standardizer_ = Standardizer.fit(frames)

@@ -14,7 +14,7 @@ from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError, FeatureError, StreamingError, TrainingError
 from voxaffect.features.spectra import LogMel
 from voxaffect.recognizer.prediction import Prediction
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.streaming.frontend import StreamInput
 from voxaffect.streaming.incremental import Interim
 from voxaffect.streaming.online import LiveRecognizer, LiveSettings, TooLongError
@@ -35,7 +35,7 @@ QUIET_START = np.concatenate([np.zeros(2500, np.float32), hiss(0.2), voice(1.6)]
 
 
 @pytest.fixture(params=RECOGNIZERS)
-def recognizer(request: pytest.FixtureRequest) -> NetRecognizer:
+def recognizer(request: pytest.FixtureRequest) -> TrainedRecognizer:
     return RECOGNIZERS[request.param]
 
 
@@ -58,7 +58,7 @@ def assert_close(answer: Prediction, prediction: Prediction, tolerance: float) -
 
 @pytest.mark.parametrize("size", [320, 7001])
 def test_the_final_prediction_is_that_of_the_file_to_the_bit(
-    recognizer: NetRecognizer, size: int
+    recognizer: TrainedRecognizer, size: int
 ) -> None:
     stream = LiveRecognizer(recognizer).open("mine")
     for start in range(0, len(QUIET_START), size):
@@ -70,7 +70,9 @@ def test_the_final_prediction_is_that_of_the_file_to_the_bit(
     assert last.name == "mine"
 
 
-def test_interim_predictions_are_those_of_files_that_ended_there(recognizer: NetRecognizer) -> None:
+def test_interim_predictions_are_those_of_files_that_ended_there(
+    recognizer: TrainedRecognizer,
+) -> None:
     stream = LiveRecognizer(recognizer, EXACT).open()
     for end in range(4000, len(QUIET_START), 4000):
         stream.push(QUIET_START[end - 4000 : end])
@@ -81,7 +83,7 @@ def test_interim_predictions_are_those_of_files_that_ended_there(recognizer: Net
         assert answer.end_s == end / 16_000
 
 
-def test_where_the_gain_may_move_predictions_stay_close(recognizer: NetRecognizer) -> None:
+def test_where_the_gain_may_move_predictions_stay_close(recognizer: TrainedRecognizer) -> None:
     stream = LiveRecognizer(recognizer, LiveSettings(gain_tolerance_db=np.inf)).open()
     samples = np.concatenate([voice(0.7, level=0.03), voice(0.9, seed=1)])
     for end in range(4000, len(samples), 4000):
@@ -145,7 +147,7 @@ def test_more_frames_than_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     "samples", [np.zeros(0), np.zeros(9000), hiss(0.5, level=1e-6), voice(0.02)], ids=len
 )
 def test_silence_and_less_than_a_frame_have_no_prediction(
-    recognizer: NetRecognizer, samples: Floats
+    recognizer: TrainedRecognizer, samples: Floats
 ) -> None:
     stream = LiveRecognizer(recognizer).open()
     nothing = Prediction("live", start_s=0.0, end_s=0.0, is_final=False)
@@ -310,7 +312,7 @@ def test_a_stream_of_another_recognizer_is_refused() -> None:
 
 def test_an_untrained_recognizer_is_refused() -> None:
     with pytest.raises(TrainingError, match="is not trained"):
-        LiveRecognizer(NetRecognizer())
+        LiveRecognizer(TrainedRecognizer())
 
 
 @pytest.mark.parametrize(

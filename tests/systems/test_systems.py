@@ -10,15 +10,15 @@ from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings
 from voxaffect.systems import VARIANTS
-from voxaffect.systems.baselines import (
+from voxaffect.systems.baselines import MajorityClassifier, MeanPoolClassifier
+from voxaffect.systems.classifier import ElmSettings, NetClassifier, NetSettings
+from voxaffect.systems.row_classifier import (
     LinearSvmSettings,
     LogisticSettings,
-    MajorityClassifier,
-    MeanPoolClassifier,
-    SklearnClassifier,
+    MeanLogisticSettings,
+    RowClassifier,
     SvmSettings,
 )
-from voxaffect.systems.classifier import ElmSettings, NetClassifier, NetSettings
 from voxaffect.systems.systems import SYSTEMS, NetSystem, Options, TrainingOptions, varied
 from voxaffect.taxonomy import TASKS
 
@@ -96,7 +96,8 @@ def test_all_systems_are_there() -> None:
     paper = [f"{trunk}-{kind}" for trunk in TRUNKS[:2] for kind in LEARNED if kind != "mean"]
     variants = [f"{trunk}-mtl-{name}" for trunk in TRUNKS[:2] for name in VARIANTS]
     means = [f"{trunk}-mean" for trunk in TRUNKS[:2]]
-    others = ["blstm-stl", "blstm-mtl", "majority", "svm", "logistic", *FEATURES]
+    others = ["blstm-stl", "blstm-mtl", "majority", "svm", "logistic"]
+    others += ["mean-logistic", *FEATURES]
     assert sorted(SYSTEMS) == sorted([*paper, *variants, *means, *others])
     assert all(name == system.name for name, system in SYSTEMS.items())
 
@@ -162,11 +163,11 @@ def test_settings_tell_systems_apart() -> None:
 def test_baselines_are_what_they_are_called() -> None:
     made = {name: SYSTEMS[name].classifier(OPTIONS) for name in SYSTEMS if name not in NETS}
     assert type(made.pop("majority")) is MajorityClassifier
-    sections = {n: type(c.settings) for n, c in made.items() if isinstance(c, SklearnClassifier)}
+    sections = {n: type(c.settings) for n, c in made.items() if isinstance(c, RowClassifier)}
     assert sections == {
         "svm": SvmSettings, "egemaps-svm": SvmSettings, "compare-svm": LinearSvmSettings,
         "logistic": LogisticSettings, "egemaps-logistic": LogisticSettings,
-        "compare-logistic": LogisticSettings,
+        "compare-logistic": LogisticSettings, "mean-logistic": MeanLogisticSettings,
     }  # fmt: skip
     assert type(SYSTEMS["lstm-mean"].classifier(OPTIONS)) is MeanPoolClassifier
 

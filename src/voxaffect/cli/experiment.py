@@ -132,16 +132,20 @@ def report_missing(finished: Run) -> int:
 
 
 def prepare_corpora(
-    settings: Settings, n_jobs: int, feature_sets: Collection[str] = ()
+    settings: Settings,
+    n_jobs: int,
+    feature_sets: Collection[str] = (),
+    extractor: FrameExtractor | None = None,
 ) -> Prepared:
     """Load the corpora of the settings and extract features; reports what cannot be used.
 
-    Systems may need other `feature_sets` as well, keys of `UTTERANCE_SETS`.
+    Systems may need other `feature_sets` as well, keys of `UTTERANCE_SETS`. Frames are those of an
+    extractor, by default the settings' own.
     """
     from voxaffect.evaluation.experiment.dataset import prepare
     from voxaffect.features.opensmile import UTTERANCE_SETS
 
-    store = feature_store(settings)
+    store = feature_store(settings, extractor)
     others = {name: feature_store(settings, UTTERANCE_SETS[name]) for name in feature_sets}
     for other in others.values():
         other.extractor.settings()  # a missing library is named before anything is read

@@ -218,13 +218,13 @@ def listen(
     model: Path, source: AudioSource, *, pause_s: float, longest_s: float, as_json: bool
 ) -> int:
     """Predict during and after each utterance; returns the exit status, 1 if audio was dropped."""
-    from voxaffect.recognizer.recognizer import NetRecognizer
+    from voxaffect.recognizer.recognizer import TrainedRecognizer
     from voxaffect.streaming.endpointer import Endpointer, EndpointSettings
     from voxaffect.streaming.online import LiveRecognizer, LiveSettings
     from voxaffect.streaming.session import StreamSession, warm_up
 
     endpoints = EndpointSettings(hangover_s=pause_s, longest_s=longest_s) if pause_s else None
-    live = LiveRecognizer(NetRecognizer.load(model), LiveSettings(longest_s=longest_s))
+    live = LiveRecognizer(TrainedRecognizer.load(model), LiveSettings(longest_s=longest_s))
     session = StreamSession(live, Endpointer(endpoints) if endpoints else None)
     warm_up(live)
     with until_interrupted() as stop, source(stop) as blocks:

@@ -25,9 +25,9 @@ def export(
     """
     from voxaffect.export.side_car import side_car_path
     from voxaffect.export.write import export as write
-    from voxaffect.recognizer.recognizer import NetRecognizer
+    from voxaffect.recognizer.recognizer import TrainedRecognizer
 
-    write(NetRecognizer.load(model), out)
+    write(TrainedRecognizer.load(model), out)
     size_mb = out.stat().st_size / 1e6
     print_line(f"{out}: {size_mb:.1f} MB, described in {side_car_path(out).name}")
 

@@ -275,9 +275,9 @@ def _load(model: Path, limits: DecodeLimits, *, alone: bool = True) -> Predictor
 
         return OnnxRecognizer.load(model, limits)
 
-    from voxaffect.recognizer.recognizer import NetRecognizer
+    from voxaffect.recognizer.recognizer import TrainedRecognizer
 
-    recognizer = NetRecognizer.load(model)
+    recognizer = TrainedRecognizer.load(model)
     recognizer.limits = limits
     if not alone:
         _use_one_thread()

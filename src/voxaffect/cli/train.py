@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from voxaffect.model.data import Examples
     from voxaffect.model.settings import EarlyStopping, Epoch
     from voxaffect.model.training import OnEpoch
-    from voxaffect.recognizer.recognizer import NetRecognizer
+    from voxaffect.recognizer.recognizer import TrainedRecognizer
     from voxaffect.systems.classifier import NetSettings
 
 
@@ -117,9 +117,11 @@ def train(
 ) -> None:
     """Train a recognizer on all corpora of a settings file and save it.
 
-    A tenth of the data is the dev set for early stopping and calibration. training.csv in the
-    folder gets a line per epoch: loss, dev UA, frames per second. A cluster (--backend) extracts
-    the features; the net is trained here, or by every process that torchrun starts.
+    Any system of the experiments will do: nets, machines such as mean-logistic, and a+b, which
+    averages the probabilities of two. A tenth of the data is the dev set for early stopping,
+    penalties and calibration. For nets, training.csv in the folder gets a line per epoch: loss, dev
+    UA, frames per second. A cluster (--backend) extracts the features; the net is trained here, or
+    by every process that torchrun starts.
 
     With --from, a trained recognizer is adapted to a few hundred recordings of your own; scores
     before and after are printed for held-out speakers.
@@ -134,35 +136,42 @@ def train(
 
     from voxaffect.api import card_of, split
     from voxaffect.config.file import load_settings
-    from voxaffect.config.settings import find_net_system
+    from voxaffect.config.settings import find_system
     from voxaffect.model.logging import summary_writer
     from voxaffect.model.training import first_process_first, process_group, rank_and_world
     from voxaffect.parallel.clusters import workers
     from voxaffect.parallel.processes import keep_freed_memory
-    from voxaffect.recognizer.recognizer import NetRecognizer
+    from voxaffect.recognizer.recognizer import TrainedRecognizer
     from voxaffect.recognizer.serialization import ensure_writable
+    from voxaffect.systems.ensemble import trained_in_epochs
 
     settings = load_settings(config)
-    net_system = find_net_system(system or "lstm-mtl")
+    chosen = find_system(system or "lstm-mtl")
+    classifier = chosen.classifier(settings)
+    net = trained_in_epochs(classifier)
     ensure_writable(out)
+    if tensorboard and net is None:
+        raise ConfigError(f"--tensorboard shows epochs, and {chosen.name} has none; leave it out")
     if tensorboard:
         summary_writer()
-    net_settings = net_system.net_settings(settings)
-    with process_group(net_settings.training.device):
+    with process_group(classifier.device):
         is_first = rank_and_world()[0] == 0
         console().quiet = errors().quiet = notes().quiet = not is_first
         with workers(backend, address, jobs) as n_there, first_process_first():
-            prepared = prepare_corpora(settings, n_there)
+            extractor = settings.extractor_of(chosen)
+            prepared = prepare_corpora(settings, n_there, extractor=extractor)
         parts = split(settings, prepared, prepared.dataset.utterances.values())
-        card = card_of(net_system.name, settings, prepared, parts)
-        recognizer = NetRecognizer(net_settings, settings.features.extractor(), card)
+        card = card_of(chosen.name, settings, prepared, parts)
+        recognizer = TrainedRecognizer(classifier, extractor, card)
         keep_freed_memory()
-        log = log_epochs(net_settings, out, tensorboard=tensorboard) if is_first else nullcontext()
+        log: AbstractContextManager[OnEpoch | None] = nullcontext()
+        if is_first and net is not None:
+            log = log_epochs(net.settings, out, tensorboard=tensorboard)
         with log as on_epoch:
             recognizer.fit(*parts, seed=seed, on_epoch=on_epoch)
     if is_first:
         recognizer.save(out, half=half)
-        print_line(f"wrote {out}: {net_system.name}, {recognizer.classifier.summary()}")
+        print_line(f"wrote {out}: {chosen.name}, {classifier.summary()}")
 
 
 @contextmanager
@@ -198,17 +207,23 @@ def adapt_to(config: Path, base: Path, out: Path, *, seed: int, n_jobs: int) -> 
     """
     from voxaffect.api import card_of, split
     from voxaffect.config.file import load_settings
+    from voxaffect.features.opensmile import UTTERANCE_SETS
     from voxaffect.model.trunks import LstmSettings
     from voxaffect.parallel.clusters import LOCAL, workers
     from voxaffect.parallel.processes import keep_freed_memory
-    from voxaffect.recognizer.adaptation import adapt
-    from voxaffect.recognizer.recognizer import NetRecognizer
+    from voxaffect.recognizer.adaptation import adapt, refuse_unadaptable
+    from voxaffect.recognizer.recognizer import TrainedRecognizer
     from voxaffect.recognizer.serialization import ensure_writable
     from voxaffect.report.model_card import adaptation_tables
+    from voxaffect.systems.ensemble import trained_in_epochs
 
     settings = load_settings(config)
-    recognizer = NetRecognizer.load(base)
-    if dict(settings.features.extractor().settings()) != dict(recognizer.extractor.settings()):
+    recognizer = TrainedRecognizer.load(base)
+    refuse_unadaptable(recognizer.classifier)
+    extractor = recognizer.extractor
+    if extractor not in UTTERANCE_SETS.values() and dict(extractor.settings()) != dict(
+        settings.features.extractor().settings()
+    ):
         raise ConfigError(
             f"{config}: [features] differ from those of the recognizer {base}; use the settings "
             "that it was trained with"
@@ -217,9 +232,10 @@ def adapt_to(config: Path, base: Path, out: Path, *, seed: int, n_jobs: int) -> 
         raise ConfigError(f"--out {out} holds the recognizer to adapt; choose another folder")
     ensure_writable(out)
     with workers(LOCAL, None, n_jobs) as n_here:
-        prepared = prepare_corpora(settings, n_here)
+        prepared = prepare_corpora(settings, n_here, extractor=extractor)
     keep_freed_memory()
-    recurrent = isinstance(recognizer.settings.trunk, LstmSettings)
+    net = trained_in_epochs(recognizer.classifier)
+    recurrent = net is not None and isinstance(net.settings.trunk, LstmSettings)
     training = settings.training.lstm if recurrent else settings.training.dnn
     fit = partial(adapt, recognizer, seed=seed, training=training)
     found = _cross_validate(recognizer, settings, prepared, fit)
@@ -237,19 +253,23 @@ def adapt_to(config: Path, base: Path, out: Path, *, seed: int, n_jobs: int) -> 
         **card_of(recognizer.card.get("system", ""), settings, prepared, parts),
         "held_out": {"n": found.n, "before": found.before, "after": found.after},
     }
-    with log_epochs(replace(recognizer.settings, training=training), out) as on_epoch:
+    log: AbstractContextManager[OnEpoch | None] = nullcontext()
+    if net is not None:
+        log = log_epochs(replace(net.settings, training=training), out)
+    with log as on_epoch:
         adapted = fit(*parts, card=card, on_epoch=on_epoch)
     adapted.save(out)
     print_line(f"wrote {out}: {adapted.classifier.summary()}")
-    if not adapted.card["net_moved"]:
-        console().print("No epoch improved on the dev set; the weights of the net are unchanged.")
+    if not adapted.card["moved"]:
+        what = "penalty" if net is None else "epoch"
+        console().print(f"No {what} improved on the dev set; the weights are unchanged.")
 
 
 def _cross_validate(
-    recognizer: NetRecognizer,
+    recognizer: TrainedRecognizer,
     settings: Settings,
     prepared: Prepared,
-    fit: Callable[[Examples, Examples], NetRecognizer],
+    fit: Callable[[Examples, Examples], TrainedRecognizer],
 ) -> BeforeAfter:
     """Score all known speakers before and after adaptation to the others."""
     import numpy as np

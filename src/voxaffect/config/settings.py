@@ -10,7 +10,9 @@ from voxaffect.config.sections import AudioSection, EvaluateSection, FeatureSect
 from voxaffect.corpora.corpus import Corpus
 from voxaffect.errors import ConfigError
 from voxaffect.evaluation.experiment.experiment import Plan
-from voxaffect.systems.systems import SYSTEMS, NetSystem, Options, System
+from voxaffect.features.frames import FrameExtractor
+from voxaffect.features.opensmile import UTTERANCE_SETS
+from voxaffect.systems.systems import SYSTEMS, EnsembleSystem, Options, System
 from voxaffect.taxonomy import EMOTION, Taxonomy
 
 
@@ -54,6 +56,19 @@ class Settings(Options):
         """The systems to compare."""
         return tuple(find_system(name) for name in self.evaluate.systems)
 
+    def extractor_of(self, system: System) -> FrameExtractor:
+        """What computes the frames of a system: the set that it needs, or else the settings' own.
+
+        Raises:
+            ConfigError: the section of the set lacks what it needs.
+            FeatureError: a library that the set needs is missing.
+        """
+        if system.features is None:
+            return self.features.extractor()
+        extractor = UTTERANCE_SETS[system.features]
+        extractor.settings()  # a missing library is named before anything is read
+        return extractor
+
     def feature_sets(self) -> tuple[str, ...]:
         """Sets that some of the systems need instead of the run's own frames, each once."""
         return tuple(dict.fromkeys(s.features for s in self.systems() if s.features is not None))
@@ -72,20 +87,13 @@ class Settings(Options):
 
 
 def find_system(name: str) -> System:
-    """The system of a name; an unknown one is a `ConfigError`."""
-    return SYSTEMS[known_name(name, SYSTEMS, "system")]
-
-
-def find_net_system(name: str) -> NetSystem:
-    """The system of a name, which must be a net that can be saved.
+    """The system of a name; `a+b` is the ensemble of two or more.
 
     Raises:
-        ConfigError: it is unknown, or a baseline.
+        ConfigError: a name is unknown, or systems cannot be joined.
     """
-    system = find_system(name)
-    if not isinstance(system, NetSystem) or system.mean_pooled:
-        raise ConfigError(f"{name} is a baseline for experiments and cannot be saved; use lstm-mtl")
-    return system
+    systems = [SYSTEMS[known_name(part, SYSTEMS, "system")] for part in name.split("+")]
+    return systems[0] if len(systems) == 1 else EnsembleSystem(tuple(systems))
 
 
 def _refuse_twins(systems: Iterable[System], options: Options) -> None:

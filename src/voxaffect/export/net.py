@@ -94,18 +94,20 @@ def leveled(op: Op, samples: Value, shortest: int) -> tuple[Value, Value]:
         return op.Where(usable, samples * gain, 0.0), usable
 
 
-def novelty(op: Op, standardized: Value, of: Novelty) -> Value:
-    """Novelty of standardized frames (T, F): float32 (), above 1 is out-of-distribution."""
+def novelty(op: Op, features: Value, of: Novelty) -> Value:
+    """Novelty of frames (T, F): float32 (), above 1 is out-of-distribution."""
     with part(op, "novelty"):
-        frames = op.Cast(standardized, to=DOUBLE)
+        frames = op.Cast(standardized(op, features, of.standardizer), to=DOUBLE)
         mean = op.ReduceMean(frames, [0], keepdims=1)
         centered = frames - mean
         spread = op.Sqrt(op.ReduceMean(centered * centered, [0], keepdims=0))
         logarithm = op.Log(op.Max(spread, LEAST_SPREAD))
-        summary = op.Concat(op.Squeeze(mean, [0]), logarithm, axis=0)
-        offset = summary - table(op, of.mean.astype(np.float64), "mean")
+        row = op.Squeeze(mean, [0])
+        vector = row if of.of_rows else op.Concat(row, logarithm, axis=0)
+        offset = vector - table(op, of.mean.astype(np.float64), "mean")
         whitening = table(op, of.whitening.astype(np.float64), "whitening")
-        return op.Cast(op.ReduceL2(op.MatMul(offset, whitening), keepdims=0), to=FLOAT)
+        white = offset * whitening if of.whitening.ndim == 1 else op.MatMul(offset, whitening)
+        return op.Cast(op.ReduceL2(white, keepdims=0), to=FLOAT)
 
 
 Weights = Mapping[str, NDArray[np.float32]]  # parameters of the net by their names

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from voxaffect.errors import ArtifactError, ExportError, TrainingError
+from voxaffect.errors import ArtifactError, ExportError
 from voxaffect.export.graph import Op, Value, build, part, table
 from voxaffect.export.net import decide, leveled, mean, novelty, posteriors, standardized
 from voxaffect.export.pitch import log_f0, pitch
@@ -34,8 +34,10 @@ from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.spectra import POWER_FLOOR, LogMel, mel_triangles, transform_size
 from voxaffect.files import write_atomically, write_text
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.recognizer.serialization import plain
+from voxaffect.systems.classifier import NetClassifier
+from voxaffect.systems.kinds import NET, describe
 from voxaffect.taxonomy import EMOTION, TASKS
 
 
@@ -69,32 +71,46 @@ def _log_mel(op: Op, samples: Value, n_frames: Value, extractor: LogMel) -> Valu
         return op.Log(op.Max(bands, POWER_FLOOR))
 
 
-def graph_of(recognizer: NetRecognizer) -> bytes:
+def graph_of(recognizer: TrainedRecognizer) -> bytes:
     """Bytes of an ONNX file that predicts as a trained recognizer does.
 
     Input and outputs are those of `side_car`, and for every subtask, by its name, the mean
     posteriors of its classes. They are NaN for recordings that Python refuses.
 
     Raises:
-        ExportError: the features cannot be exported, or onnxscript is missing.
+        ExportError: the features or the classifier cannot be exported, or onnxscript is missing.
     """
+    classifier = _net_of(recognizer)
 
     def stages(op: Op, samples: Value) -> Mapping[str, Value]:
         level, usable = leveled(op, samples, recognizer.extractor.grid.window_samples)
-        outputs = _outputs(op, features(op, level, recognizer.extractor), recognizer)
+        framed = features(op, level, recognizer.extractor)
+        outputs = _outputs(op, framed, classifier)
+        outputs[NOVELTY] = novelty(op, framed, recognizer.novelty_)
         return {name: op.Where(usable, value, math.nan) for name, value in outputs.items()}
 
     shapes = output_shapes(_classes(recognizer))
     return build(stages, [(SAMPLES, np.float32, ["n_samples"])], shapes)
 
 
-def _classes(recognizer: NetRecognizer) -> dict[str, tuple[str, ...]]:
-    return {task: TASKS[task].classes for task in recognizer.settings.task_weights}
+def _classes(recognizer: TrainedRecognizer) -> dict[str, tuple[str, ...]]:
+    return {task: TASKS[task].classes for task in recognizer.classifier.tasks}
 
 
-def _outputs(op: Op, frames: Value, recognizer: NetRecognizer) -> dict[str, Value]:
-    """Outputs by name, of frames float32 (T, F)."""
-    classifier, elm = recognizer.classifier, recognizer.settings.elm
+def _net_of(recognizer: TrainedRecognizer) -> NetClassifier:
+    """The classifier, if it can be exported; else an `ExportError`."""
+    kind = describe(recognizer.classifier).kind
+    if kind != NET or not isinstance(recognizer.classifier, NetClassifier):
+        raise ExportError(
+            f"a classifier of the kind {kind!r} cannot be exported to ONNX; export a recognizer "
+            "that was trained as a net with an extreme learning machine, such as dnn-mtl"
+        )
+    return recognizer.classifier
+
+
+def _outputs(op: Op, frames: Value, classifier: NetClassifier) -> dict[str, Value]:
+    """Outputs of the classifier by name, of frames float32 (T, F)."""
+    elm = classifier.settings.elm
     x = standardized(op, frames, classifier.standardizer_)
     by_task = posteriors(op, x, classifier.net_)
     outputs = {
@@ -109,23 +125,22 @@ def _outputs(op: Op, frames: Value, recognizer: NetRecognizer) -> dict[str, Valu
         TIMELINE: by_task.pop(EMOTION.name),
     }
     subtasks = {task: op.Squeeze(mean(op, values), [0]) for task, values in by_task.items()}
-    return {**outputs, NOVELTY: novelty(op, x, recognizer.novelty_), **subtasks}
+    return {**outputs, **subtasks}
 
 
-def export(recognizer: NetRecognizer, out: Path) -> None:
+def export(recognizer: TrainedRecognizer, out: Path) -> None:
     """Write a recognizer to `out`, an ONNX file, and its sidecar, `out` plus `.json`.
 
     If killed between the two, they do not match and are refused by `read_pair`.
 
     Raises:
         ArtifactError: the files cannot be written, or the name does not end in `.onnx`.
-        ExportError: the features cannot be exported, or onnxscript is missing.
+        ExportError: the features or the classifier cannot be exported, or onnxscript is missing.
         TrainingError: the recognizer is not trained.
     """
     if out.suffix != ".onnx":
         raise ArtifactError(f"{out}: the name must end in .onnx; choose another name")
-    if not hasattr(recognizer.classifier, "net_"):
-        raise TrainingError("this recognizer is not trained; fit it, or load a trained one")
+    recognizer.refuse_untrained()
     graph = graph_of(recognizer)
     extractor, card = recognizer.extractor, plain(recognizer.card)
     side_car = SideCar(_classes(recognizer), extractor.names, extractor.grid, card)

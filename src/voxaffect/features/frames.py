@@ -60,6 +60,10 @@ class FrameGrid:
             return 0
         return 1 + (n_samples - self.window_samples) // self.hop_samples
 
+    def extent(self, n_frames: int) -> int:
+        """Samples from the beginning of the first of T frames to the end of the last, T >= 1."""
+        return (n_frames - 1) * self.hop_samples + self.window_samples
+
     def centers_s(self, n_frames: int) -> NDArray[np.float64]:
         """Centers of the first T frames in seconds, float64 (T,)."""
         return (np.arange(n_frames) * self.hop_samples + self.window_samples / 2) / SAMPLE_RATE_HZ

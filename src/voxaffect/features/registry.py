@@ -16,7 +16,7 @@ from voxaffect.features.frames import FrameExtractor, FrameGrid, refuse_short
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.lld.pitch_settings import PitchSettings
 from voxaffect.features.lld.short_time import WHOLE_BAND
-from voxaffect.features.opensmile import OpenSmile
+from voxaffect.features.opensmile import OpenSmile, OpenSmileFunctionals
 from voxaffect.features.spectra import LogMel
 from voxaffect.features.ssl import SpeechEncoder
 
@@ -124,8 +124,8 @@ def extractor_from_settings(
         return _encoder(settings, card, device)
     if name not in FEATURE_SETS:
         raise ArtifactError(
-            f"was trained on features of the kind {name!r}, which are not saved with it; use "
-            "NetRecognizer.load(folder, extractor=...) with the extractor that it was trained with"
+            f"was trained on features of the kind {name!r}, which are not saved with it; load it "
+            "by TrainedRecognizer.load(folder, extractor=...) with the extractor of its training"
         )
     try:
         return FEATURE_SETS[name](settings)
@@ -148,12 +148,13 @@ FEATURE_SETS: Mapping[str, Callable[[Settings], FrameExtractor]] = {
         **{k: v for k, v in settings.items() if k not in {"extractor", "version", "grid"}},
     ),
     "opensmile": lambda settings: OpenSmile(settings["set"]),
+    "opensmile functionals": lambda settings: OpenSmileFunctionals(settings["set"]),
 }
 """Constructors by the name in an extractor's settings."""
 
 
 def _encoder(settings: Settings, card: Settings, device: str) -> SpeechEncoder:
-    remedy = "use NetRecognizer.load(folder, extractor=SpeechEncoder(Path(...)))"
+    remedy = "use TrainedRecognizer.load(folder, extractor=SpeechEncoder(Path(...)))"
     folder = Path(card.get(FOLDER, ""))
     if FOLDER not in card or not (folder / "config.json").is_file():
         raise ArtifactError(

@@ -26,6 +26,8 @@ class Examples:
     frames: Sequence[NDArray[np.float32]]  # N arrays (T, F); may be memory-mapped
     targets: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     """Task -> (N,) class indices, MISSING (-1) where a label is not known."""
+    groups: NDArray[np.int64] | None = None
+    """(N,), number of the corpus that each utterance comes from; None where it is not known."""
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -35,6 +37,7 @@ class Examples:
         return Examples(
             [self.frames[row] for row in rows],
             {task: target[rows] for task, target in self.targets.items()},
+            None if self.groups is None else self.groups[rows],
         )
 
 

@@ -1,9 +1,9 @@
-"""A recognizer on PyTorch: feature extractor, net and utterance level; trained, saved, loaded."""
+"""A trained recognizer: feature extractor and classifier of any kind; trained, saved, loaded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from reprlib import repr as shorten
 from typing import Any
@@ -11,34 +11,37 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 
 from voxaffect.audio.decode import DEFAULT_LIMITS, DecodeLimits
-from voxaffect.audio.quality import quality_warnings
+from voxaffect.audio.quality import QualityWarning, quality_warnings
+from voxaffect.audio.speech import REMEDY, Speech, speech_of
 from voxaffect.audio.waveform import TARGET_RMS, Waveform
-from voxaffect.errors import ArtifactError, TrainingError
+from voxaffect.errors import ArtifactError, NoSpeechError, TrainingError
 from voxaffect.features.frames import FrameExtractor
 from voxaffect.features.lld.extractor import LowLevelDescriptors
 from voxaffect.features.registry import checkpoint_paths, extractor_from_settings
-from voxaffect.features.standardize import Standardizer
 from voxaffect.model.data import Examples
-from voxaffect.model.multitask import MultiTaskNet
 from voxaffect.model.training import OnEpoch
-from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.provenance import numeric_environment, versions
 from voxaffect.recognizer.packaged import PACKAGED
 from voxaffect.recognizer.prediction import Prediction, named, unfamiliar
 from voxaffect.recognizer.recording import Recording, waveform_of
 from voxaffect.recognizer.serialization import plain, read_artifact, write_artifact
-from voxaffect.systems.classifier import ClassifierOutput, NetClassifier, NetSettings
+from voxaffect.systems.classifier import (
+    COARSE,
+    ClassifierOutput,
+    NetClassifier,
+    NetSettings,
+    State,
+    UtteranceClassifier,
+    part_of,
+)
+from voxaffect.systems.kinds import classifier_of, describe
 from voxaffect.taxonomy import EMOTION, TASKS
-from voxaffect.utterance.calibration import TemperatureCalibration
-from voxaffect.utterance.elm_scores import ElmScores
 from voxaffect.utterance.novelty import Novelty
 from voxaffect.version import __version__
 
-TRUNKS: Mapping[str, type[TrunkSettings]] = {"dnn": DnnSettings, "lstm": LstmSettings}
-"""Name of the trunk in a saved recognizer -> its settings."""
+NO_SPEECH = "no speech"  # label of a recording in which nobody speaks
 
 CHECKED = {
     "features": "frame features",
@@ -48,18 +51,19 @@ CHECKED = {
 }
 """Key of the header that must equal this version's own value -> what it is."""
 
-NOVELTY_ARRAYS = ("mean", "whitening")
 TIMINGS = ("frames_per_s", "seconds")
 """Values of an epoch that are not saved, so that the same seed gives the same bytes."""
 
+NOVELTY = "novelty."
+
 
 @dataclass
-class NetRecognizer:
+class TrainedRecognizer:
     """Feature extractor and classifier, from recordings to predictions.
 
     Args:
-        settings: of the classifier.
-        extractor: computes the frame features.
+        classifier: of any kind that `voxaffect.systems` knows.
+        extractor: computes the frame features, or one row an utterance.
         card: training corpora and how they were split; `fit` adds seed, epochs and versions.
         limits: recordings beyond them are refused.
 
@@ -67,41 +71,39 @@ class NetRecognizer:
         novelty_: distance of utterances from the training data (out-of-distribution detection).
     """
 
-    settings: NetSettings = field(default_factory=NetSettings)
+    classifier: UtteranceClassifier = field(default_factory=lambda: NetClassifier(NetSettings()))
     extractor: FrameExtractor = field(default_factory=LowLevelDescriptors)
     card: dict[str, Any] = field(default_factory=dict)
     limits: DecodeLimits = DEFAULT_LIMITS
 
-    def __post_init__(self) -> None:
-        self.classifier = NetClassifier(self.settings)
-
     def fit(
         self, train: Examples, dev: Examples, *, seed: int, on_epoch: OnEpoch | None = None
-    ) -> NetRecognizer:
+    ) -> TrainedRecognizer:
         """Train on frames of this recognizer's own extractor; `examples` makes them.
 
         Raises:
             TrainingError: frames are those of another extractor, an utterance has no emotion, or
-                the net diverges.
+                the classifier cannot learn from them.
         """
+        self.refuse_frames_of_others(train, dev)
+        self.classifier.fit(train, dev, seed=seed, on_epoch=on_epoch)
+        return self.fit_novelty(train, seed=seed)
+
+    def refuse_frames_of_others(self, *several: Examples) -> None:
+        """Raise TrainingError where frames have another width than those of the extractor."""
         n_columns = len(self.extractor.names)
-        for frames in (*train.frames, *dev.frames):
+        for frames in (frames for examples in several for frames in examples.frames):
             if frames.shape[1] != n_columns:
                 raise TrainingError(
                     f"frames have {frames.shape[1]} columns, and the recognizer's extractor gives "
                     f"{n_columns}; use the extractor that made the frames"
                 )
-        self.classifier.fit(train, dev, seed=seed, on_epoch=on_epoch)
-        return self.fit_novelty(train, seed=seed)
 
-    def fit_novelty(self, train: Examples, *, seed: int) -> NetRecognizer:
+    def fit_novelty(self, train: Examples, *, seed: int) -> TrainedRecognizer:
         """Fit the novelty to the classifier's training set, and complete the card."""
-        self.novelty_ = Novelty.fit(train.frames, self.classifier.standardizer_, seed)
-        details = plain(self.classifier.details())
-        for epoch in details["history"]["epochs"]:
-            for name in TIMINGS:
-                del epoch[name]
-        made_with = {**versions(), **numeric_environment(self.settings.training.device)}
+        self.novelty_ = Novelty.fit(train.frames, seed)
+        details = _without_timings(plain(self.classifier.details()))
+        made_with = {**versions(), **numeric_environment(self.classifier.device)}
         self.card = {**self.card, "seed": seed, **details, "made_with": made_with}
         return self
 
@@ -113,7 +115,7 @@ class NetRecognizer:
         `labels` maps a task to as many class names, None where unknown; a missing task is unknown.
 
         Raises:
-            AudioError: a recording cannot be decoded, is silent or shorter than a frame.
+            AudioError: a recording cannot be decoded, is silent or holds no speech.
             CorpusError: a label is not a class of its task.
             TrainingError: a task is unknown, or there is not one label a recording.
         """
@@ -125,12 +127,12 @@ class NetRecognizer:
                     f"{len(names)} labels of {task} for {len(recordings)} recordings; give one "
                     "for each, None where unknown"
                 )
-        unknown = dict.fromkeys(self.settings.task_weights, [None] * len(recordings))
+        unknown = dict.fromkeys(self.classifier.tasks, [None] * len(recordings))
         targets = {
             task: np.array([TASKS[task].index(name) for name in names], np.int64)
             for task, names in {**unknown, **labels}.items()
         }
-        return Examples(self._frames(self._waveforms(recordings)), targets)
+        return Examples(self._frames(map(speech_of, self._waveforms(recordings))), targets)
 
     def predict(self, recordings: Sequence[Recording]) -> list[Prediction]:
         """Predictions for files, encoded bytes, waveforms or utterances.
@@ -141,31 +143,45 @@ class NetRecognizer:
         """
         waveforms = self._waveforms(recordings)
         self.refuse_untrained()
-        if not waveforms:
-            return []
-        frames = self._frames(waveforms)
-        output = self.classifier.answer(frames)
-        rows = enumerate(zip(waveforms, frames, strict=True))
-        return [self._prediction(*one, output, row) for row, one in rows]
+        predictions: dict[int, Prediction] = {}
+        spoken: dict[int, Speech] = {}
+        for row, waveform in enumerate(waveforms):
+            try:
+                spoken[row] = speech_of(waveform)
+            except NoSpeechError:
+                predictions[row] = without_speech(waveform)
+        if spoken:
+            frames = self._frames(spoken.values())
+            output = self.classifier.answer(frames)
+            for place, (row, speech) in enumerate(spoken.items()):
+                said = waveforms[row], speech, frames[place]
+                predictions[row] = self._prediction(*said, output, place)
+        return [predictions[row] for row in range(len(waveforms))]
 
     def refuse_untrained(self) -> None:
-        """Raise a `TrainingError` where there is no net yet."""
-        if not hasattr(self.classifier, "net_"):
+        """Raise a `TrainingError` where nothing has been learned yet."""
+        if not self.classifier.is_fitted:
             raise TrainingError("this recognizer is not trained; fit it, or load a trained one")
 
     def _waveforms(self, recordings: Sequence[Recording]) -> list[Waveform]:
         return [waveform_of(recording, self.limits) for recording in recordings]
 
-    def _frames(self, waveforms: Sequence[Waveform]) -> list[NDArray[np.float32]]:
-        return self.extractor.extract([waveform.normalized() for waveform in waveforms])
+    def _frames(self, spoken: Iterable[Speech]) -> list[NDArray[np.float32]]:
+        return self.extractor.extract([speech.waveform for speech in spoken])
 
     def _prediction(
-        self, waveform: Waveform, frames: NDArray[np.float32], output: ClassifierOutput, row: int
+        self,
+        waveform: Waveform,
+        speech: Speech,
+        frames: NDArray[np.float32],
+        output: ClassifierOutput,
+        row: int,
     ) -> Prediction:
-        assert output.posteriors is not None  # noqa: S101 a net always has them
-        by_frame = {task: several[row] for task, several in output.posteriors.items()}
-        posteriors, probabilities = by_frame.pop(EMOTION.name), output.probabilities[row]
-        novelty = self.novelty_.of(self.classifier.standardizer_.transform(frames))
+        probabilities, novelty = output.probabilities[row], self.novelty_.of(frames)
+        by_frame = {task: several[row] for task, several in (output.posteriors or {}).items()}
+        posteriors, times_s = by_frame.pop(EMOTION.name, None), None
+        if posteriors is not None:
+            times_s = speech.times_s(self.extractor.grid.centers_s(len(posteriors)))
         return Prediction(
             name=waveform.name,
             label=EMOTION.classes[int(probabilities.argmax())],
@@ -178,34 +194,38 @@ class NetRecognizer:
             warnings=(*quality_warnings(waveform), *unfamiliar(novelty)),
             novelty=novelty,
             posteriors=posteriors,
-            times_s=self.extractor.grid.centers_s(len(posteriors)),
-            embedding=output.high_level[row],
+            times_s=times_s,
+            embedding=(output.high_level if output.rows is None else output.rows)[row],
         )
 
     def save(self, folder: Path, *, half: bool = False) -> None:
         """Save the recognizer; killed at any moment, it leaves the old one or the new one.
 
-        With `half`, weights are in half precision, and probabilities change by about .001.
+        With `half`, weights of nets and support vectors are in half precision, and probabilities
+        change by about .001.
 
         Raises:
             ArtifactError: the folder cannot be written.
             TrainingError: the recognizer is not trained.
         """
         self.refuse_untrained()
+        described, state = describe(self.classifier), self.classifier.state()
         header = {
             "voxaffect": __version__,
-            "settings": _plain_settings(self.settings),
-            **_own_values(self.extractor, self.settings.task_weights),
-            "temperature": self.classifier.calibration_.temperature,
-            "false_alarms": self.novelty_.false_alarms,
+            **described._asdict(),
+            **_own_values(self.extractor, self.classifier.tasks),
+            "learned": state.values,
+            "novelty": self.novelty_.values(),
             "card": {**self.card, **checkpoint_paths(self.extractor)},
         }
-        write_artifact(folder, header, self._arrays(np.float16 if half else np.float32))
+        novelty = {f"{NOVELTY}{name}": values for name, values in self.novelty_.arrays().items()}
+        arrays = _in_half(state.arrays) if half else state.arrays
+        write_artifact(folder, header, {**arrays, **novelty})
 
     @classmethod
     def load(
         cls, folder: Path = PACKAGED, extractor: FrameExtractor | None = None, device: str = "cpu"
-    ) -> NetRecognizer:
+    ) -> TrainedRecognizer:
         """Load what `save` wrote, by default the packaged recognizer.
 
         An extractor must be given for custom features, and for an encoder whose folder has moved.
@@ -224,11 +244,13 @@ class NetRecognizer:
                     f"no device {device!r} here ({fault}); load it with device='cpu'"
                 ) from fault
             features = header.get("features")
+            if extractor is not None:
+                _refuse_another(extractor, features)
             extractor = extractor or extractor_from_settings(
                 features if isinstance(features, dict) else {}, header["card"], device
             )
-            settings = _settings(header.get("settings"), device)
-            own = _own_values(extractor, settings.task_weights)
+            classifier = classifier_of(header.get("kind"), header.get("settings"), device)
+            own = _own_values(extractor, classifier.tasks)
             for key, words in CHECKED.items():
                 if header.get(key) != own[key]:
                     raise ArtifactError(
@@ -236,65 +258,56 @@ class NetRecognizer:
                         f"({shorten(header.get(key))} instead of {shorten(own[key])}); "
                         "train it again"
                     )
-            recognizer = cls(settings, extractor, header["card"])
-            recognizer._restore(arrays, header["temperature"])
-            recognizer.novelty_ = _novelty(header, arrays, len(extractor.names))
+            learned = {k: v for k, v in arrays.items() if not k.startswith(NOVELTY)}
+            classifier.restore(State(header.get("learned", {}), learned))
+            if classifier.n_features not in {None, len(extractor.names)}:
+                raise ArtifactError(
+                    f"its classifier takes {classifier.n_features} features where the recognizer "
+                    f"has {len(extractor.names)}; save the recognizer again"
+                )
+            recognizer = cls(classifier, extractor, header["card"])
+            recognizer.novelty_ = Novelty.restored(
+                header.get("novelty"), part_of(arrays, NOVELTY), len(extractor.names)
+            )
         except ArtifactError as fault:
             raise ArtifactError(f"{folder}: {fault}") from fault
         return recognizer
 
-    def _arrays(self, precision: type[np.floating]) -> dict[str, NDArray[Any]]:
-        classifier = self.classifier
-        weights = classifier.net_.state_dict()
-        net = {f"net.{k}": v.cpu().numpy().astype(precision) for k, v in weights.items()}
-        parts = {
-            "elm": vars(classifier.elm_),
-            "standardizer": vars(classifier.standardizer_),
-            "novelty": {name: getattr(self.novelty_, name) for name in NOVELTY_ARRAYS},
-        }
-        own = {f"{part}.{k}": v for part, values in parts.items() for k, v in values.items()}
-        return {**net, **own}
 
-    def _restore(self, arrays: dict[str, NDArray[Any]], temperature: float) -> None:
-        classifier = self.classifier
-        try:
-            classifier.standardizer_ = Standardizer(
-                arrays["standardizer.mean"], arrays["standardizer.scale"]
-            )
-            classifier.net_ = MultiTaskNet(classifier.shape(len(self.extractor.names)))
-            net = {k: torch.from_numpy(v) for k, v in arrays.items() if k.startswith("net.")}
-            classifier.net_.load_state_dict({k.removeprefix("net."): v for k, v in net.items()})
-        except (KeyError, RuntimeError) as fault:
-            raise ArtifactError(f"weights do not fit the settings ({fault})") from fault
-        classifier.net_.to(self.settings.training.device).eval()
-        names = [field.name for field in fields(ElmScores)]
-        classifier.elm_ = ElmScores(**_part(arrays, "elm.", names, "the ELM"))
-        classifier.calibration_ = TemperatureCalibration(temperature)
+def without_speech(waveform: Waveform) -> Prediction:
+    """The prediction for a recording in which nobody speaks."""
+    warning = QualityWarning("no-speech", f"no speech found; {REMEDY}")
+    return Prediction(
+        waveform.name, NO_SPEECH, duration_s=waveform.duration_s, warnings=(warning,)
+    )
 
 
-def _novelty(
-    header: Mapping[str, Any], arrays: dict[str, NDArray[Any]], n_features: int
-) -> Novelty:
-    false_alarms = header.get("false_alarms")
-    own = _part(arrays, "novelty.", NOVELTY_ARRAYS, "novelty")
-    if not isinstance(false_alarms, float):
-        raise ArtifactError("novelty lacks false alarms; save the recognizer again")
-    novelty = Novelty(**own, false_alarms=false_alarms)
-    if novelty.mean.size != 2 * n_features:
+def _in_half(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Arrays, the many numbers among them in half precision."""
+    return {
+        name: values.astype(np.float16) if COARSE & {*name.split(".")} else values
+        for name, values in arrays.items()
+    }
+
+
+def _without_timings(details: Any) -> Any:
+    """Plain values without the timings of epochs."""
+    if isinstance(details, list):
+        return [_without_timings(one) for one in details]
+    if not isinstance(details, dict):
+        return details
+    return {k: _without_timings(v) for k, v in details.items() if k not in TIMINGS}
+
+
+def _refuse_another(extractor: FrameExtractor, features: Any) -> None:
+    """Raise ArtifactError where a given extractor is of another kind than that of the training."""
+    own = extractor.settings().get("extractor")
+    trained_on = features.get("extractor") if isinstance(features, dict) else None
+    if own != trained_on:
         raise ArtifactError(
-            f"novelty was fitted to {novelty.mean.size // 2} features where the recognizer "
-            f"has {n_features}; save the recognizer again"
+            f"was trained on features of the kind {trained_on!r}, and {own!r} were given; leave "
+            "the extractor out, or give the one that it was trained with"
         )
-    return novelty
-
-
-def _part(
-    arrays: dict[str, NDArray[Any]], prefix: str, names: Sequence[str], words: str
-) -> dict[str, NDArray[Any]]:
-    missing = [name for name in names if prefix + name not in arrays]
-    if missing:
-        raise ArtifactError(f"{words} lacks {', '.join(missing)}; save the recognizer again")
-    return {name: arrays[prefix + name] for name in names}
 
 
 def _own_values(extractor: FrameExtractor, tasks: Iterable[str]) -> dict[str, Any]:
@@ -307,26 +320,3 @@ def _own_values(extractor: FrameExtractor, tasks: Iterable[str]) -> dict[str, An
             "target_rms": TARGET_RMS,
         }
     )
-
-
-def _plain_settings(settings: NetSettings) -> dict[str, Any]:
-    (kind,) = (kind for kind, of in TRUNKS.items() if isinstance(settings.trunk, of))
-    return plain({**asdict(settings), "trunk": {"kind": kind, **asdict(settings.trunk)}})
-
-
-def _settings(stated: Any, device: str) -> NetSettings:
-    """The settings that `_plain_settings` wrote, with the given device."""
-    try:
-        stated = {**stated, "training": {**stated["training"], "device": device}}
-        trunk = dict(stated["trunk"])
-        kind = TRUNKS[trunk.pop("kind")]
-        read = TypeAdapter(kind).validate_python(trunk)
-        settings = TypeAdapter(NetSettings).validate_python({**stated, "trunk": read})
-    except (KeyError, TypeError, ValueError) as fault:
-        raise ArtifactError(f"settings are not understood ({fault})") from fault
-    if _plain_settings(settings) != stated:
-        raise ArtifactError(
-            "settings hold what this version does not know; "
-            "install the version that wrote them or train again"
-        )
-    return settings

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from voxaffect.errors import ArtifactError
 from voxaffect.files import json_with_digest, write_atomically, write_text
 
-FORMAT = 5
+FORMAT = 6
+READABLE = {4, 5, FORMAT}
 LSTM_NAMES = {
     "input": "weight_ih_l0",
     "recurrent": "weight_hh_l0",
@@ -88,7 +89,19 @@ def read_artifact(folder: Path) -> tuple[Header, Arrays]:
     if hashlib.sha256(content).hexdigest() != header["weights_sha256"]:
         raise _changed(path)
     arrays: Arrays = safetensors.numpy.load(content)
-    return header, arrays if header["format"] == FORMAT else _from_format_4(arrays)
+    if header["format"] == 4:
+        arrays = _from_format_4(arrays)
+    return (header, arrays) if header["format"] == FORMAT else _from_format_5(header, arrays)
+
+
+def _from_format_5(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
+    """A recognizer of format 5, always a net, whose novelty had the net's standardization."""
+    learned = {"temperature": header.get("temperature")}
+    novelty = {"false_alarms": header.get("false_alarms")}
+    own = {"novelty.center": "standardizer.mean", "novelty.scale": "standardizer.scale"}
+    shared = {name: arrays[of] for name, of in own.items() if of in arrays}
+    kept = {k: v for k, v in header.items() if k not in {"temperature", "false_alarms"}}
+    return {**kept, "kind": "net", "learned": learned, "novelty": novelty}, {**arrays, **shared}
 
 
 def _from_format_4(arrays: Arrays) -> Arrays:
@@ -125,7 +138,7 @@ def _read_header(folder: Path) -> Header:
         is_whole = json_with_digest(header).encode() == content and header.keys() >= WEIGHTS_KEYS
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as fault:
         raise ArtifactError(f"{path}: damaged ({fault}); restore it or train again") from fault
-    if version not in {4, FORMAT}:
+    if version not in READABLE:
         raise ArtifactError(
             f"{path}: format {version!r} is not one of this version ({FORMAT}); "
             "train again, or install the version that wrote it"

@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.recognizer.serialization import plain
 from voxaffect.report.colors import LABEL_COLORS
 from voxaffect.report.predictions.formats import FORMATS
@@ -39,7 +39,7 @@ router = APIRouter()
 PAGE = StaticFiles(packages=[("voxaffect.serving", "page")])
 
 
-def application(recognizer: NetRecognizer, settings: ServingSettings | None = None) -> FastAPI:
+def application(recognizer: TrainedRecognizer, settings: ServingSettings | None = None) -> FastAPI:
     """The application, for any ASGI server; its `state.service` is the `Service`.
 
     Raises `TrainingError` unless the recognizer is trained; it must not be trained meanwhile.
@@ -166,7 +166,7 @@ async def model(request: Request) -> schemas.ModelResponse:
     card, public = recognizer.card, ("system", "seed", "split", "note", "made_with")
     return schemas.ModelResponse(
         version=__version__,
-        tasks={task: list(TASKS[task].classes) for task in recognizer.settings.task_weights},
+        tasks={task: list(TASKS[task].classes) for task in recognizer.classifier.tasks},
         features=list(recognizer.extractor.names),
         corpora=[
             str(one["name"] if isinstance(one, dict) and "name" in one else one)

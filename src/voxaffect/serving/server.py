@@ -107,10 +107,10 @@ def config_of(app: Callable[..., Any], settings: ServingSettings, **others: Any)
 
 
 def _load(model: Path, settings: ServingSettings) -> FastAPI:
-    from voxaffect.recognizer.recognizer import NetRecognizer  # noqa: PLC0415 (slow to load)
+    from voxaffect.recognizer.recognizer import TrainedRecognizer  # noqa: PLC0415 (slow to load)
     from voxaffect.serving.application import application  # noqa: PLC0415
 
-    return application(NetRecognizer.load(model), settings)
+    return application(TrainedRecognizer.load(model), settings)
 
 
 class PromptProtocol(H11Protocol):

@@ -21,7 +21,7 @@ from voxaffect.audio.decode import read
 from voxaffect.audio.waveform import Waveform
 from voxaffect.errors import AudioError
 from voxaffect.recognizer.prediction import Prediction, PredictionDict
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.report.predictions.formats import FORMATS
 from voxaffect.serving.inference import Batcher, InferenceRequest, opened
 from voxaffect.serving.metrics import Metrics
@@ -62,7 +62,7 @@ class ConcurrencyLimit:
 class Service:
     """A trained recognizer that serves many clients; called in the event loop's thread."""
 
-    def __init__(self, recognizer: NetRecognizer, settings: ServingSettings) -> None:
+    def __init__(self, recognizer: TrainedRecognizer, settings: ServingSettings) -> None:
         limits, metrics = settings.limits, Metrics()
         self.recognizer, self.settings, self.metrics = recognizer, settings, metrics
         self.requests = ConcurrencyLimit(limits.requests, "requests", metrics.requests_inside)

@@ -31,7 +31,7 @@ PredictBatch = Callable[[Sequence[Recording]], list[Prediction]]
 
 
 class Predictor(Protocol):
-    """A trained recognizer on any runtime: `NetRecognizer` on PyTorch, `OnnxRecognizer`."""
+    """A trained recognizer on any runtime: `TrainedRecognizer` on PyTorch, `OnnxRecognizer`."""
 
     limits: DecodeLimits
 

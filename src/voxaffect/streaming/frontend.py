@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from voxaffect.features.lld.extractor import GAIN_COLUMNS, LowLevelDescriptors
 from voxaffect.features.lld.streaming import N_COLUMNS, DescriptorStream, peek_batch, push_batch
 
 Floats = NDArray[np.float32]
+_Float = TypeVar("_Float", np.float32, np.float64)
 
 RECOMPUTED_SHARE = 0.25
 """Samples that a pass without provisional frames may recompute, as a share of its new samples.
@@ -66,6 +67,7 @@ class Frontend:
 
     def __init__(self, extractor: LowLevelDescriptors, tolerance_db: float) -> None:
         self._extractor, self._tolerance_db = extractor, tolerance_db
+        self.grid = extractor.grid
         self._columns = np.array([extractor.names.index(name) for name in GAIN_COLUMNS])
 
     def advance(
@@ -98,7 +100,7 @@ class Frontend:
         tails = peek_batch(streams) if provisional else [NO_FRAMES] * len(streams)
         return dict(zip(gains, map(FrameUpdate, frames, tails, factors, restarted), strict=True))
 
-    def scaled(self, frames: Floats, factors: Floats) -> Floats:
+    def scaled(self, frames: NDArray[_Float], factors: Floats) -> NDArray[_Float]:
         """Frames (M, 32) as they would be had the samples been multiplied by factors (M,)."""
         scaled = frames.copy()
         scaled[:, self._columns] *= factors[:, None]

@@ -1,28 +1,27 @@
 """Incremental decoders: emotion posteriors of utterances while they last.
 
-`CausalDecoder` decodes each frame once. `RecomputingDecoder` serves trunks that read backwards: it
-keeps frames and decodes all of them each time. `RepeatedDecoder` serves extractors whose frames
-cannot be computed incrementally: it repeats everything. The cost of the last two grows with the
-utterance, whose length is bounded.
+`CausalDecoder` serves nets, and `RunningMeanDecoder` machines on the mean of frames: both decode
+each frame once. Those of `voxaffect.streaming.recomputing` serve everything else.
 
 Letters: U utterances, M frames of all of them end to end, F features, C classes of all tasks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxaffect.audio.waveform import SAMPLE_RATE_HZ, Waveform
-from voxaffect.features.frames import FrameExtractor, FrameGrid
+from voxaffect.audio.waveform import SAMPLE_RATE_HZ
 from voxaffect.model.streaming import RecurrentState, StreamingNet
 from voxaffect.recognizer.prediction import Prediction, named
 from voxaffect.streaming.frontend import FrameUpdate, Frontend, Progress, StreamInput
 from voxaffect.systems.classifier import NetClassifier
+from voxaffect.systems.row_classifier import RowClassifier
+from voxaffect.systems.summaries import MEAN
 from voxaffect.taxonomy import EMOTION, TASKS
 
 Floats = NDArray[np.float32]
@@ -36,7 +35,7 @@ class InterimPosterior(NamedTuple):
 
     probabilities: NDArray[np.float64]  # (C,), of the emotion classes
     subtasks: dict[str, NDArray[np.float64]]  # task -> (C,), mean posterior
-    n_frames: int  # decoded
+    n_samples: int  # that they were computed from
 
 
 Interim = dict[int, InterimPosterior]
@@ -161,10 +160,59 @@ class CausalDecoder:
         running = np.stack(several)
         used = np.concatenate([self._columns[t] for t in self._classifier.utterance_tasks])
         probabilities = self._classifier.decide(functionals_so_far(running, used))
-        mean, n_frames = running[:, 2] / running[:, 4], running[:, 4, 0].astype(int).tolist()
+        mean, counts = running[:, 2] / running[:, 4], running[:, 4, 0].astype(int).tolist()
+        n_samples = [self._frontend.grid.extent(n) for n in counts]
         others = {task: c for task, c in self._columns.items() if task != EMOTION.name}
         subtasks = [{task: own[c] for task, c in others.items()} for own in mean]
-        return list(map(InterimPosterior, probabilities, subtasks, n_frames))
+        return list(map(InterimPosterior, probabilities, subtasks, n_samples))
+
+
+class Sums(NamedTuple):
+    """State of one utterance: sums over its frames."""
+
+    n_frames: int
+    of_frames: NDArray[np.float64]  # (F,)
+    of_squares: NDArray[np.float64]  # (F,)
+
+    def plus(self, frames: Floats) -> Sums:
+        """Sums over these frames (T, F), too."""
+        x = frames.astype(np.float64)
+        squares = self.of_squares + np.square(x).sum(axis=0)
+        return Sums(self.n_frames + len(x), self.of_frames + x.sum(axis=0), squares)
+
+
+class RunningMeanDecoder:
+    """Decide by the mean, or mean and deviation, of the frames so far; frames are not kept."""
+
+    def __init__(self, frontend: Frontend, classifier: RowClassifier) -> None:
+        self._frontend, self._classifier = frontend, classifier
+
+    def advance(self, inputs: Sequence[StreamInput], *, provisional: bool) -> Interim:
+        """Decode new samples of utterances."""
+        several: dict[int, tuple[int, NDArray[np.float64]]] = {}
+        for row, update in self._frontend.advance(inputs, provisional=provisional).items():
+            progress = inputs[row].progress
+            before = progress.decoded
+            if before is None or update.restarted:
+                zeros = np.zeros(update.frames.shape[1])
+                before = Sums(0, zeros, zeros)
+            progress.decoded = before.plus(update.frames)
+            sums = progress.decoded.plus(update.tail)
+            if sums.n_frames:
+                several[row] = sums.n_frames, self._row(sums, update.factor)
+        if not several:
+            return {}
+        probabilities = self._classifier.decide(np.stack([row for _, row in several.values()]))
+        n_samples = [self._frontend.grid.extent(n) for n, _ in several.values()]
+        each = map(InterimPosterior, probabilities, [{} for _ in several], n_samples)
+        return dict(zip(several, each, strict=True))
+
+    def _row(self, sums: Sums, factor: np.float32) -> NDArray[np.float64]:
+        """The utterance's row, its gain that of the utterance so far."""
+        mean = sums.of_frames / sums.n_frames
+        deviation = np.sqrt(np.maximum(sums.of_squares / sums.n_frames - mean**2, 0.0))
+        both = self._frontend.scaled(np.stack([mean, deviation]), np.repeat(factor, 2))
+        return both[0] if self._classifier.row_summary == MEAN else both.ravel()
 
 
 def _batches(counts: Sequence[int]) -> Iterator[slice]:
@@ -179,76 +227,16 @@ def _batches(counts: Sequence[int]) -> Iterator[slice]:
         yield slice(begin, len(counts))
 
 
-class RecomputingDecoder:
-    """Compute frames once, keep them, and decode all of them each time."""
-
-    def __init__(self, frontend: Frontend, classifier: NetClassifier) -> None:
-        self._frontend, self._classifier = frontend, classifier
-
-    def advance(self, inputs: Sequence[StreamInput], *, provisional: bool) -> Interim:
-        """Decode utterances so far."""
-        several = {}
-        for row, update in self._frontend.advance(inputs, provisional=provisional).items():
-            progress = inputs[row].progress
-            progress.decoded = [*([] if update.restarted else progress.decoded), update.frames]
-            frames = np.concatenate([*progress.decoded, update.tail])
-            if len(frames):
-                factors = np.full(len(frames), update.factor)
-                several[row] = self._frontend.scaled(frames, factors)
-        return whole_posteriors(self._classifier, several)
-
-
-class RepeatedDecoder:
-    """Compute and decode all frames each time."""
-
-    def __init__(self, extractor: FrameExtractor, classifier: NetClassifier) -> None:
-        self._extractor, self._classifier = extractor, classifier
-
-    def advance(
-        self,
-        inputs: Sequence[StreamInput],
-        *,
-        provisional: bool,  # noqa: ARG002 all is as if the utterance ended here
-    ) -> Interim:
-        """Decode utterances so far, one after the other."""
-        found: Interim = {}
-        for row, one in enumerate(inputs):
-            samples = np.concatenate([np.zeros(0, np.float32), *one.so_far])
-            if one.gain is not None and self._extractor.grid.n_frames(len(samples)):
-                waveform = Waveform(samples * one.gain, "the utterance so far")
-                (frames,) = self._extractor.extract([waveform])
-                found |= whole_posteriors(self._classifier, {row: frames})
-        return found
-
-
-def whole_posteriors(classifier: NetClassifier, several: Mapping[int, Floats]) -> Interim:
-    """Posteriors of utterances that are decoded as a whole, float32 (T, F) each."""
-    if not several:
-        return {}
-    answers = classifier.answer([*several.values()])
-    assert answers.posteriors is not None  # noqa: S101 a net always has them
-    others = {task: of for task, of in answers.posteriors.items() if task != EMOTION.name}
-    subtasks = [
-        {task: of[i].mean(axis=0, dtype=np.float64) for task, of in others.items()}
-        for i in range(len(several))
-    ]
-    n_frames = map(len, several.values())
-    each = map(InterimPosterior, answers.probabilities, subtasks, n_frames)
-    return dict(zip(several, each, strict=True))
-
-
-def interim_prediction(
-    name: str, posterior: InterimPosterior | None, n_samples: int, grid: FrameGrid
-) -> Prediction:
+def interim_prediction(name: str, posterior: InterimPosterior | None, n_samples: int) -> Prediction:
     """The prediction for an utterance of `n_samples` so far; no label without a posterior."""
     so_far = Prediction(name, start_s=0.0, end_s=n_samples / SAMPLE_RATE_HZ, is_final=False)
     if posterior is None:
         return so_far
-    probabilities, subtasks, n_frames = posterior
+    probabilities, subtasks, n_analyzed = posterior
     return replace(
         so_far,
         label=EMOTION.classes[int(probabilities.argmax())],
         probabilities=named(EMOTION.classes, probabilities),
         subtasks={task: named(TASKS[task].classes, values) for task, values in subtasks.items()},
-        duration_s=((n_frames - 1) * grid.hop_samples + grid.window_samples) / SAMPLE_RATE_HZ,
+        duration_s=n_analyzed / SAMPLE_RATE_HZ,
     )

@@ -27,16 +27,18 @@ from voxaffect.features.lld.streaming import check_samples
 from voxaffect.features.runtime import torch_threads
 from voxaffect.model.streaming import streaming_net
 from voxaffect.recognizer.prediction import Prediction
-from voxaffect.recognizer.recognizer import NetRecognizer
+from voxaffect.recognizer.recognizer import TrainedRecognizer
 from voxaffect.streaming.batch import Predictor, predict_decoded
 from voxaffect.streaming.frontend import Frontend, Progress, StreamInput, gain_so_far
 from voxaffect.streaming.incremental import (
     CausalDecoder,
     IncrementalDecoder,
-    RecomputingDecoder,
-    RepeatedDecoder,
+    RunningMeanDecoder,
     interim_prediction,
 )
+from voxaffect.streaming.recomputing import RecomputingDecoder, RepeatedDecoder
+from voxaffect.systems.classifier import NetClassifier
+from voxaffect.systems.row_classifier import RowClassifier
 
 Floats = NDArray[np.float32]
 
@@ -176,7 +178,7 @@ class LiveRecognizer:
         TrainingError: the recognizer is not trained.
     """
 
-    def __init__(self, recognizer: NetRecognizer, settings: LiveSettings | None = None) -> None:
+    def __init__(self, recognizer: TrainedRecognizer, settings: LiveSettings | None = None) -> None:
         recognizer.refuse_untrained()
         self.recognizer, self.settings = recognizer, settings or LiveSettings()
         self.decoder = self._fastest_decoder()
@@ -188,10 +190,13 @@ class LiveRecognizer:
         if not isinstance(extractor, LowLevelDescriptors):
             return RepeatedDecoder(extractor, classifier)
         frontend = Frontend(extractor, self.settings.gain_tolerance_db)
-        net = streaming_net(classifier.net_)
-        if net is None:
-            return RecomputingDecoder(frontend, classifier)
-        return CausalDecoder(frontend, classifier, net)
+        if isinstance(classifier, NetClassifier):
+            net = streaming_net(classifier.net_)
+            if net is not None:
+                return CausalDecoder(frontend, classifier, net)
+        if isinstance(classifier, RowClassifier) and classifier.row_summary.by_frame is not None:
+            return RunningMeanDecoder(frontend, classifier)
+        return RecomputingDecoder(frontend, classifier)
 
     def open(self, name: str = "live") -> LiveStream:
         """Begin an utterance."""
@@ -240,13 +245,12 @@ class LiveRecognizer:
         return [_final(prediction) for prediction in predictions]
 
     def _decode(self, streams: Sequence[LiveStream], *, provisional: bool) -> None:
-        grid = self.recognizer.extractor.grid
         try:
             taken = [(s, *new) for s in streams if (new := s._next_input()) is not None]
             inputs = [new_input for _, new_input, _ in taken]
             found = self.decoder.advance(inputs, provisional=provisional)
             for row, (stream, _, n_samples) in enumerate(taken):
-                stream.latest = interim_prediction(stream.name, found.get(row), n_samples, grid)
+                stream.latest = interim_prediction(stream.name, found.get(row), n_samples)
         except BaseException:  # frames of any of the streams are lost
             for stream in streams:
                 stream._restart()

@@ -14,6 +14,7 @@ NAMES = (
     "lstm-mean",
     "svm",
     "logistic",
+    "mean-logistic",
     "egemaps-svm",
     "egemaps-logistic",
     "compare-svm",

@@ -1,19 +1,20 @@
-"""The paper's classifier of utterances, from frames to one calibrated decision.
+"""Classifiers of utterances: what all have in common, and the paper's, from frames to a decision.
 
 frames -> standardized -> net -> posteriors a frame -> functionals -> ELM -> calibrated probability
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Annotated, Any, Literal, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from voxaffect.errors import TrainingError
+from voxaffect.errors import ArtifactError, FeatureError, TrainingError
 from voxaffect.features.standardize import Standardizer
 from voxaffect.model.data import Examples, FrameDataset
 from voxaffect.model.multitask import MultiTaskNet, NetShape, Posteriors, each_utterance, posteriors
@@ -37,6 +38,8 @@ class ClassifierOutput:
     probabilities: NDArray[np.float64]  # (N, C), of the emotion classes
     high_level: NDArray[np.float32]
     posteriors: Posteriors | None = None  # of every frame by task
+    rows: NDArray[np.float32] | None = None
+    """(N, K), the standardized rows of a classifier that learns from one row an utterance."""
 
     @property
     def classes(self) -> NDArray[np.int64]:
@@ -45,8 +48,36 @@ class ClassifierOutput:
         return decisions
 
 
+class State(NamedTuple):
+    """What a classifier has learned: plain values, and arrays by name; all that saving needs."""
+
+    values: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+
+
+COARSE = frozenset({"net", "support"})
+"""Parts of an array's dotted name that mark the many numbers of a classifier, whose answers hardly
+change where these are stored in half precision."""
+
+
 class UtteranceClassifier(Protocol):
     """A classifier of utterances by their frames."""
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Tasks that it answers, emotion among them."""
+
+    @property
+    def device(self) -> str:
+        """Where it computes, by PyTorch's name."""
+
+    @property
+    def n_features(self) -> int | None:
+        """Columns F of the frames that it has learned from; None before, or where any will do."""
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it has been trained or restored."""
 
     def fit(
         self, train: Examples, dev: Examples, *, seed: int, on_epoch: OnEpoch | None = None
@@ -58,6 +89,19 @@ class UtteranceClassifier(Protocol):
 
     def details(self) -> dict[str, Any]:
         """Results of the training, as plain values for the report."""
+
+    def summary(self) -> str:
+        """One line on the training."""
+
+    def state(self) -> State:
+        """What it has learned."""
+
+    def restore(self, state: State) -> None:
+        """Take over what another with the same settings has learned.
+
+        Raises:
+            ArtifactError: something is missing, or does not fit the settings.
+        """
 
 
 @dataclass(frozen=True)
@@ -107,6 +151,26 @@ class NetClassifier:
     def __init__(self, settings: NetSettings) -> None:
         self.settings = settings
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Tasks that the net learns."""
+        return tuple(self.settings.task_weights)
+
+    @property
+    def device(self) -> str:
+        """Where the net computes."""
+        return self.settings.training.device
+
+    @property
+    def n_features(self) -> int | None:
+        """Columns of the frames that it has learned from."""
+        return self.standardizer_.mean.size if hasattr(self, "standardizer_") else None
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether there is a net."""
+        return hasattr(self, "net_")
+
     def fit(
         self,
         train: Examples,
@@ -138,6 +202,7 @@ class NetClassifier:
 
     def answer(self, frames: Sequence[NDArray[np.float32]]) -> ClassifierOutput:
         """Answers for N utterances, each float32 (T, F)."""
+        check_width(frames, self.n_features)
         by_frame = posteriors(self.net_, self.dataset(Examples(frames)))
         each = [{task: of[i] for task, of in by_frame.items()} for i in range(len(frames))]
         high_level = np.stack([self._functionals(by_task) for by_task in each])
@@ -159,6 +224,37 @@ class NetClassifier:
         assert self.history_ is not None  # noqa: S101 called after fit
         best = self.history_.epochs[self.history_.best - 1]
         return f"best epoch {best.number} of {len(self.history_.epochs)}, dev UA {best.dev_ua:.3f}"
+
+    def state(self) -> State:
+        """Net, utterance level, standardization and temperature."""
+        weights = self.net_.state_dict()
+        arrays = {f"net.{name}": values.cpu().numpy() for name, values in weights.items()}
+        arrays |= {f"standardizer.{k}": v for k, v in vars(self.standardizer_).items()}
+        arrays |= self._utterance_level()
+        return State({"temperature": self.calibration_.temperature}, arrays)
+
+    def restore(self, state: State) -> None:
+        """Take over what one with the same settings has learned."""
+        arrays = state.arrays
+        try:
+            self.standardizer_ = Standardizer(
+                arrays["standardizer.mean"], arrays["standardizer.scale"]
+            )
+            net = MultiTaskNet(self.shape(self.standardizer_.mean.size))
+            weights = part_of(arrays, "net.")
+            net.load_state_dict({name: torch.from_numpy(each) for name, each in weights.items()})
+        except (KeyError, RuntimeError, FeatureError) as fault:
+            raise ArtifactError(f"weights do not fit the settings ({fault})") from fault
+        self.net_ = net.to(self.device).eval()
+        self._restore_utterance_level(arrays)
+        self.calibration_ = restored_calibration(state)
+
+    def _utterance_level(self) -> dict[str, NDArray[Any]]:
+        return {f"elm.{name}": values for name, values in vars(self.elm_).items()}
+
+    def _restore_utterance_level(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        names = [field.name for field in fields(ElmScores)]
+        self.elm_ = ElmScores(**part_of(arrays, "elm.", names, "the ELM"))
 
     def shape(self, n_features: int) -> NetShape:
         """The net's sizes for F features a frame."""
@@ -224,6 +320,43 @@ class NetClassifier:
     def scores(self, high_level: NDArray[np.float32]) -> NDArray[np.float64]:
         """Scores (N, C) of high-level features, whichever classes the training set held."""
         return self.elm_.class_scores(high_level, EMOTION.n_classes)
+
+
+def part_of(
+    arrays: Mapping[str, NDArray[Any]],
+    prefix: str,
+    names: Sequence[str] | None = None,
+    words: str = "",
+) -> dict[str, NDArray[Any]]:
+    """Arrays whose names have a prefix, by the rest of their names.
+
+    Raises:
+        ArtifactError: `words`, what they are, lacks one of the names.
+    """
+    own = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+    if names is None:
+        return own
+    if missing := [name for name in names if name not in own]:
+        raise ArtifactError(f"{words} lacks {', '.join(missing)}; save the recognizer again")
+    return {name: own[name] for name in names}
+
+
+def restored_calibration(state: State) -> TemperatureCalibration:
+    """The calibration of a classifier's state; ArtifactError if it has no usable temperature."""
+    try:
+        return TemperatureCalibration(state.values["temperature"])
+    except (KeyError, TypeError, TrainingError) as fault:
+        raise ArtifactError(f"the calibration is not understood ({fault})") from fault
+
+
+def check_width(frames: Iterable[NDArray[np.float32]], n_features: int | None) -> None:
+    """Raise FeatureError where frames (T, F) have another F than those of the training set."""
+    for one in frames:
+        if n_features is not None and one.shape[-1] != n_features:
+            raise FeatureError(
+                f"frames have {one.shape[-1]} columns, and the classifier was trained on "
+                f"{n_features}; use the feature set that it was trained on"
+            )
 
 
 def known_emotions(examples: Examples) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""The systems compared, by name: the paper's, what it leaves open, and baselines."""
+"""Systems by name: the paper's, what it leaves open, baselines, and ensembles of these."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from voxaffect.errors import ConfigError
 from voxaffect.model.settings import TrainingSettings
 from voxaffect.model.trunks import DnnSettings, LstmSettings, TrunkSettings
 from voxaffect.systems import NAMES
-from voxaffect.systems.baselines import (
-    LinearSvmSettings,
-    LogisticSettings,
-    MajorityClassifier,
-    MeanPoolClassifier,
-    SklearnClassifier,
-    SvmSettings,
-    descriptor_functionals,
-    only_row,
-)
+from voxaffect.systems.baselines import MajorityClassifier, MeanPoolClassifier
 from voxaffect.systems.classifier import (
     ElmSettings,
     NetClassifier,
     NetSettings,
     UtteranceClassifier,
 )
+from voxaffect.systems.ensemble import EnsembleClassifier
+from voxaffect.systems.row_classifier import (
+    LinearSvmSettings,
+    LogisticSettings,
+    MeanLogisticSettings,
+    RowClassifier,
+    SvmSettings,
+)
+from voxaffect.systems.summaries import FUNCTIONALS, ROW
 from voxaffect.taxonomy import EMOTION, GENDER, NATURALNESS
 
 SLOWER = 10
@@ -90,6 +91,7 @@ class Options:
     svm: SvmSettings = SvmSettings()
     linear_svm: LinearSvmSettings = LinearSvmSettings()
     logistic: LogisticSettings = LogisticSettings()
+    mean_logistic: MeanLogisticSettings = MeanLogisticSettings()
 
 
 @dataclass(frozen=True)
@@ -134,21 +136,24 @@ class NetSystem:
 class Baseline:
     """A classifier without a net.
 
-    The options' section decides the scikit-learn estimator; None is the commonest class of the
-    training set. Features are a key of `voxaffect.features.opensmile.UTTERANCE_SETS`, whose rows
-    are taken as they are; None takes 12 functionals of each of the run's own descriptors.
+    The options' section decides the machine; None is the commonest class of the training set.
+    Features are a key of `voxaffect.features.opensmile.UTTERANCE_SETS`, whose rows are taken as
+    they are; None takes 12 functionals of each of the run's own descriptors, or what the section
+    says.
     """
 
     name: str
-    section: Literal["svm", "linear_svm", "logistic"] | None
+    section: Literal["svm", "linear_svm", "logistic", "mean_logistic"] | None
     features: str | None = None
 
     def classifier(self, options: Options) -> UtteranceClassifier:
         """A new, untrained classifier."""
         if self.section is None:
             return MajorityClassifier()
-        summarize = descriptor_functionals if self.features is None else only_row
-        return SklearnClassifier(getattr(options, self.section), summarize)
+        settings = getattr(options, self.section)
+        if isinstance(settings, MeanLogisticSettings):
+            return RowClassifier(settings, settings.summary)
+        return RowClassifier(settings, FUNCTIONALS if self.features is None else ROW)
 
     def settings(self, options: Options) -> dict[str, Any]:
         """Everything that decides this system's results, as plain values."""
@@ -157,7 +162,44 @@ class Baseline:
         return {"system": self.name, **own, **other}
 
 
-System = NetSystem | Baseline
+@dataclass(frozen=True)
+class EnsembleSystem:
+    """Several systems on the same frames, named `a+b`, whose probabilities are averaged.
+
+    Raises:
+        ConfigError: a system is named twice, or two need different features.
+    """
+
+    members: tuple[NetSystem | Baseline, ...]
+
+    def __post_init__(self) -> None:
+        if len(set(self.members)) < len(self.members):
+            raise ConfigError(f"{self.name} names a system twice; name each once")
+        if len({member.features for member in self.members}) > 1:
+            raise ConfigError(
+                f"{self.name}: its systems need different features; join systems that share theirs"
+            )
+
+    @property
+    def name(self) -> str:
+        """Names of the members, joined by `+`."""
+        return "+".join(member.name for member in self.members)
+
+    @property
+    def features(self) -> str | None:
+        """The feature set that all members need; None is the run's own."""
+        return self.members[0].features
+
+    def classifier(self, options: Options) -> EnsembleClassifier:
+        """A new, untrained classifier."""
+        return EnsembleClassifier({m.name: m.classifier(options) for m in self.members})
+
+    def settings(self, options: Options) -> dict[str, Any]:
+        """Everything that decides this system's results, as plain values."""
+        return {"system": self.name, "members": [m.settings(options) for m in self.members]}
+
+
+System = NetSystem | Baseline | EnsembleSystem
 
 _TRUNKS: Mapping[str, TrunkSettings] = {
     "dnn": DnnSettings(),
@@ -174,6 +216,7 @@ _SUBTASKS: Mapping[str, tuple[str, ...]] = {
 _BASELINES = (
     Baseline("svm", "svm"),
     Baseline("logistic", "logistic"),
+    Baseline("mean-logistic", "mean_logistic"),
     Baseline("egemaps-svm", "svm", "egemaps"),
     Baseline("egemaps-logistic", "logistic", "egemaps"),
     Baseline("compare-svm", "linear_svm", "compare"),
@@ -189,4 +232,6 @@ def _net(name: str) -> NetSystem:
 
 
 _NAMED = {system.name: system for system in _BASELINES}
-SYSTEMS: Mapping[str, System] = {name: _NAMED.get(name) or _net(name) for name in NAMES}
+SYSTEMS: Mapping[str, NetSystem | Baseline] = {
+    name: _NAMED.get(name) or _net(name) for name in NAMES
+}

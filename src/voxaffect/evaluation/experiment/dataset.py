@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,14 @@ class Dataset:
         known = self.features  # those of a store are readable by any process
         frames = known.select(ids) if isinstance(known, StoredFeatures) else [known[i] for i in ids]
         targets = {task: np.array([self.targets[i][task] for i in ids], np.int64) for task in TASKS}
-        return Examples(frames, targets)
+        return Examples(frames, targets, np.array([self._groups[i] for i in ids], np.int64))
+
+    @cached_property
+    def _groups(self) -> dict[str, int]:
+        """Id -> number of the utterance's corpus."""
+        numbers: dict[str, int] = {}
+        corpora = ((i, u.corpus) for i, u in self.utterances.items())
+        return {i: numbers.setdefault(corpus, len(numbers)) for i, corpus in corpora}
 
     def labels(self) -> dict[str, int]:
         """Id -> emotion class."""
@@ -133,8 +141,7 @@ def prepare(
     utterances = {u.id: u for corpus in used for u in corpus.utterances}
     summaries = []
     for whole, some, kept in zip(corpora, labeled, used, strict=True):
-        frames = by_set[OWN].features.select(u.id for u in kept.utterances)
-        speech_s = int(frames.lengths.sum()) / store.extractor.grid.frames_per_s
+        speech_s = round(by_set[OWN].features.seconds(u.id for u in kept.utterances), 2)
         counts = Counter(map(refused_by, some.utterances))
         refused = {f"{REFUSED} by {name}" if name else REFUSED: counts[name] for name in by_set}
         summaries.append(summarize(whole, kept, taxonomy, refused=refused, speech_s=speech_s))

@@ -57,6 +57,10 @@ class ShardIndex:
         seconds, places = self._records["seconds"], self.find(keys).tolist()
         return {key: float(seconds[n]) for key, n in zip(keys, places, strict=True) if n >= 0}
 
+    def seconds_of(self, places: Integers) -> NDArray[np.floating]:
+        """Length of the audio of M utterances, (M,)."""
+        return self._records["seconds"][places]
+
     def locate(self, places: Integers) -> NDArray[np.uint32]:
         """Shard, first frame in it, and number of frames of M utterances, (3, M)."""
         shard = np.searchsorted(self._ends, places, "right")
@@ -132,10 +136,15 @@ class StoredFeatures(Mapping[str, NDArray[np.float32]]):
         self._keys = dict(compress(keys.items(), (places >= 0).tolist()))
         self._rows = {utterance_id: row for row, utterance_id in enumerate(self._keys)}
         self._frames = StoredFrames(index.paths, index.locate(places[places >= 0]))
+        self._seconds = index.seconds_of(places[places >= 0])
 
     def select(self, ids: Iterable[str]) -> StoredFrames:
         """Frames in the order of some ids; from one shard they share memory, even if pickled."""
         return self._frames.rows([self._rows[i] for i in ids])
+
+    def seconds(self, ids: Iterable[str]) -> float:
+        """Seconds of audio that the frames of some utterances were computed from."""
+        return float(self._seconds[[self._rows[i] for i in ids]].sum(dtype=np.float64))
 
     def __getitem__(self, utterance_id: str) -> NDArray[np.float32]:
         return self._frames[self._rows[utterance_id]]
