@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxaffect.audio.rumble import REACH, rumble_filter
 from voxaffect.audio.speech import DROPOUT_SAMPLES, QUIET
 from voxaffect.audio.vad import HOP
 from voxaffect.audio.waveform import MAX_SAMPLE, SAMPLE_RATE_HZ, SILENCE_RMS, TARGET_RMS
+from voxaffect.export.filters import filtered
 from voxaffect.export.graph import (
     BOOL,
     DOUBLE,
@@ -29,7 +29,6 @@ from voxaffect.export.graph import (
     rows,
     table,
 )
-from voxaffect.export.short_time import frames
 from voxaffect.export.vad import speech_mask, track
 
 class Spoken(NamedTuple):
@@ -50,14 +49,14 @@ def spoken(op: Op, samples: Value, shortest: int) -> Spoken:
         samples = op.Pad(op.Where(valid, samples, 0.0), [0, 2])
         is_sound = op.Not(digital_silence(op, samples))
         sound = op.Compress(samples, is_sound, axis=0)
-        filtered, n_frames = without_rumble(op, sound)
+        clean, n_frames = without_rumble(op, sound)
         n_sound = length(op, sound)
-        is_silent = op.Less(_rms(op, rows(op, filtered, 0, n_sound)), SILENCE_RMS)
-        by_frame = speech_mask(op, *track(op, filtered, n_frames))
+        is_silent = op.Less(_rms(op, rows(op, clean, 0, n_sound)), SILENCE_RMS)
+        by_frame = speech_mask(op, *track(op, clean, n_frames))
         mask = _by_sample(op, by_frame, n_sound)
         place = op.Compress(arange(op, length(op, samples)), is_sound, axis=0)
         place = op.Compress(place, mask, axis=0)
-        speech = op.Compress(rows(op, filtered, 0, n_sound), mask, axis=0)
+        speech = op.Compress(rows(op, clean, 0, n_sound), mask, axis=0)
         level = _rms(op, speech)
         n_speech = length(op, speech)
         too_soft = op.And(op.Greater(n_speech, 0), op.Less(level, SILENCE_RMS))
@@ -112,8 +111,7 @@ def _of_runs(op: Op, values: Value, run: Value) -> Value:
 def without_rumble(op: Op, sound: Value) -> tuple[Value, Value]:
     """Sound (m,) filtered and padded with zeros to T whole hops, float32 (160 T,), and T, 1 at least.
 
-    What the filter takes away is computed and subtracted: it is small, and so is its rounding. As a
-    product of matrices it takes a fraction of the time of ONNX's Conv.
+    What the filter takes away is computed and subtracted: it is small, and so is its rounding.
     """
     with part(op, "rumble"):
         n_sound = length(op, sound)
@@ -122,20 +120,11 @@ def without_rumble(op: Op, sound: Value) -> tuple[Value, Value]:
         inside = op.Max(op.Min(place, n_sound - 1), 0)  # edge samples go on beyond the ends
         some = op.Concat(sound, [0.0], axis=0)
         known = op.Gather(some, inside) - rows(op, some, 0, 1)
-        pieces = frames(op, known, n_frames, HOP + 2 * REACH, HOP)
-        below = op.MatMul(pieces, table(op, _low_pass(), "low_pass"))
-        filtered = rows(op, known, REACH, -REACH) - op.Reshape(below, [-1])
+        low_pass = -rumble_filter()
+        low_pass[REACH] += 1.0
+        left = rows(op, known, REACH, -REACH) - filtered(op, known, low_pass)
         is_known = op.Less(arange(op, n_frames * HOP), n_sound)
-        return op.Where(is_known, filtered, 0.0), n_frames
-
-
-def _low_pass() -> NDArray[np.float32]:
-    """Matrix (HOP + 2 REACH, HOP) from samples to what the filter takes away."""
-    taps = -rumble_filter()
-    taps[REACH] += 1.0
-    out, given = np.arange(HOP), np.arange(HOP + 2 * REACH)[:, None]
-    lag = out + 2 * REACH - given
-    return np.where((lag >= 0) & (lag < taps.size), taps[lag % taps.size], 0.0).astype(np.float32)
+        return op.Where(is_known, left, 0.0), n_frames
 
 
 def _by_sample(op: Op, by_frame: Value, n_sound: Value) -> Value:

@@ -30,7 +30,7 @@ from voxaffect.export.graph import (
     rows,
     table,
 )
-from voxaffect.export.short_time import frames, power_spectrum, waves
+from voxaffect.export.frames import frames, power_spectrum, waves
 
 LEAST_POWER = 10 ** (SILENCE_DB / 10)
 DECIBELS = 10 / math.log(10)  # of a natural logarithm

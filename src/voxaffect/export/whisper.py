@@ -26,8 +26,8 @@ from voxaffect.export.graph import (
     rows,
     table,
 )
-from voxaffect.export.short_time import frames, power_spectrum, waves
-from voxaffect.features.whisper.extractor import HOP
+from voxaffect.export.frames import frames, power_spectrum, waves
+from voxaffect.features.whisper.extractor import HOP, WhisperFrames
 from voxaffect.features.whisper.mel import (
     HOP_SAMPLES,
     POWER_FLOOR,
@@ -41,11 +41,12 @@ Tensors = Mapping[str, NDArray[np.float32]]  # of the encoder, by Whisper's name
 Constants = Mapping[str, Value]  # the same in the graph, matrices of products transposed
 
 
-def whisper(op: Op, samples: Value, tensors: Tensors, n_blocks: int) -> Value:
-    """States of leveled samples after so many layers, float32 (T, D), as `WhisperFrames`.
+def whisper(op: Op, samples: Value, of: WhisperFrames) -> Value:
+    """States of leveled samples, float32 (T, D), as `WhisperFrames`.
 
     Long recordings are computed window after window, so that attention's memory stays bounded.
     """
+    tensors, n_blocks = _tensors(of), of.layer
     with part(op, "whisper"):
         n_frames = length(op, samples) / HOP
         mel = log_mel(op, samples, n_frames, tensors["conv1.weight"].shape[1])
@@ -61,6 +62,10 @@ def whisper(op: Op, samples: Value, tensors: Tensors, n_blocks: int) -> Value:
         several = each(op, states, length(op, begins), ("L", width))
         place = window * size + arange(op, n_frames) - op.Gather(begins, window)
         return op.Gather(op.Reshape(several, [-1, width]), place)
+
+
+def _tensors(of: WhisperFrames) -> Tensors:
+    return {name: values.numpy() for name, values in of._encoder.state_dict().items()}
 
 
 def _windows(op: Op, n_frames: Value, size: Value) -> tuple[Value, Value]:
